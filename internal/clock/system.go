@@ -1,0 +1,30 @@
+package clock
+
+import "time"
+
+// System is the machine's own clock.
+var System Clock = system{}
+
+type system struct{}
+
+// start is read when the program starts, outside every testing/synctest bubble.
+var start = time.Now()
+
+func (system) Now() Instant {
+	mono := time.Since(start)
+	if mono < 0 {
+		// Time cannot run backwards from the program's start on the monotonic
+		// clock: this is a testing/synctest bubble, whose time begins in the year
+		// 2000. Time is simulated, and the machine's second clock knows nothing of
+		// it.
+		now := time.Now().UnixNano()
+		return Instant{now, now}
+	}
+	return Instant{int64(mono), bootNow()}
+}
+
+func (system) Wall() time.Time { return time.Now() }
+
+func (system) AfterFunc(d time.Duration, f func()) func() bool {
+	return time.AfterFunc(d, f).Stop
+}

@@ -31,6 +31,13 @@ type request struct {
 	fault *Fault // strikes at the reply; for Fail the proxy makes the reply
 }
 
+func newConn(p *Proxy, client, server net.Conn) *conn {
+	return &conn{
+		proxy: p, client: client, server: server,
+		up: newQueue(), down: newQueue(), done: make(chan struct{}),
+	}
+}
+
 // run carries the connection until it ends and all its goroutines have.
 func (c *conn) run() {
 	var wg sync.WaitGroup

@@ -33,20 +33,24 @@ type Proxy struct {
 // New starts a proxy on a free loopback port in front of the server at target (host:port), which need not be up
 // yet.
 func New(target string) (*Proxy, error) {
+	p := newProxy(target)
+	if err := p.Listen(); err != nil {
+		p.stop()
+		return nil, err
+	}
+	p.addr = p.listener.Addr().String()
+	return p, nil
+}
+
+func newProxy(target string) *Proxy {
 	ctx, stop := context.WithCancel(context.Background())
-	p := &Proxy{
+	return &Proxy{
 		ctx: ctx, stop: stop, addr: "127.0.0.1:0", target: target,
 		conns:   make(map[*conn]bool),
 		links:   map[Dir]*link{ToServer: {}, ToClient: {}},
 		changed: make(chan struct{}),
 		counts:  newCounts(),
 	}
-	if err := p.Listen(); err != nil {
-		stop()
-		return nil, err
-	}
-	p.addr = p.listener.Addr().String()
-	return p, nil
 }
 
 // Addr returns the host:port that clients are given. It stays the same through Unlisten and Listen.
@@ -196,10 +200,7 @@ func (p *Proxy) serve(client net.Conn) {
 	if err != nil {
 		return
 	}
-	c := &conn{
-		proxy: p, client: client, server: server,
-		up: newQueue(), down: newQueue(), done: make(chan struct{}),
-	}
+	c := newConn(p, client, server)
 	defer c.shut(false)
 	if !p.add(c) {
 		return

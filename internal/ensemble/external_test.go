@@ -1,0 +1,135 @@
+package ensemble
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// startWord serves one four-letter word, srvr, in a given mode.
+func startWord(t *testing.T, mode string) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			io.ReadFull(c, make([]byte, 4))
+			fmt.Fprintf(c, "Zookeeper version: 3\nMode: %s\nNode count: 5\n", mode)
+			c.Close()
+		}
+	})
+	t.Cleanup(func() { l.Close(); wg.Wait() })
+	return l.Addr().String()
+}
+
+func TestExternalServersAreAskedButNotControlled(t *testing.T) {
+	follower, leader := startWord(t, "follower"), startWord(t, "leader")
+	connect := follower + "," + leader + "/chroot"
+	t.Setenv("ZK_SERVERS", connect)
+	e := ForTest(t, Config{})
+	if !e.External() || e.ConnectString() != connect || strings.Join(e.Addrs(), " ") != follower+" "+leader {
+		t.Fatalf("external %v, connect string %q, addresses %q", e.External(), e.ConnectString(), e.Addrs())
+	}
+	ctx := within(t)
+	if s, err := e.Leader(ctx); err != nil || s.Addr() != leader {
+		t.Errorf("leader %v, %v", s, err)
+	}
+	if s, err := e.Follower(ctx); err != nil || s.Addr() != follower {
+		t.Errorf("follower %v, %v", s, err)
+	}
+	s := e.Servers()[0]
+	for verb, err := range map[string]error{
+		"Kill": s.Kill(), "Start": s.Start(ctx), "Restart": s.Restart(ctx), "Freeze": s.Freeze(), "Thaw": s.Thaw(),
+	} {
+		if !errors.Is(err, ErrExternal) {
+			t.Errorf("%s: %v, want ErrExternal", verb, err)
+		}
+	}
+	if err := errors.Join(e.Heal(ctx), e.Close()); err != nil {
+		t.Error(err)
+	}
+}
+
+// fakeTB notes how a test was ended.
+type fakeTB struct{ ended string }
+
+func (f *fakeTB) Helper()             {}
+func (f *fakeTB) Logf(string, ...any) {}
+func (f *fakeTB) Cleanup(func())      {}
+func (f *fakeTB) Failed() bool        { return false }
+func (f *fakeTB) Skipf(format string, args ...any) {
+	f.ended = "skipped: " + fmt.Sprintf(format, args...)
+	runtime.Goexit()
+}
+func (f *fakeTB) Fatalf(format string, args ...any) {
+	f.ended = "failed: " + fmt.Sprintf(format, args...)
+	runtime.Goexit()
+}
+
+func TestWithoutZooKeeperATestIsSkippedOrFailsWhenTheRealOneIsRequired(t *testing.T) {
+	t.Setenv("ZK_SERVERS", "")
+	t.Setenv("JAVA_HOME", "")
+	t.Setenv("PATH", t.TempDir())
+	if err := Available(); !errors.Is(err, ErrUnavailable) {
+		t.Fatalf("Available: %v", err)
+	}
+	for require, want := range map[string]string{"": "skipped: SKIP: no ZooKeeper", "1": "failed: ZKRECIPE_REQUIRE_REAL"} {
+		t.Setenv("ZKRECIPE_REQUIRE_REAL", require)
+		var tb fakeTB
+		var wg sync.WaitGroup
+		wg.Go(func() { ForTest(&tb, Config{}) })
+		wg.Wait()
+		if !strings.HasPrefix(tb.ended, want) || !strings.Contains(tb.ended, "no java") {
+			t.Errorf("required %q: %q, want %q...", require, tb.ended, want)
+		}
+	}
+}
+
+func TestZooKeeperHomeComesBeforeThePackage(t *testing.T) {
+	if err := Available(); err != nil || os.Getenv("ZK_SERVERS") != "" {
+		t.Skip("SKIP: no ZooKeeper of our own to start")
+	}
+	jars, err := findJars()
+	if err != nil {
+		t.Fatal(err)
+	}
+	home := t.TempDir()
+	t.Setenv("ZOOKEEPER_HOME", home)
+	if err := Available(); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("an empty ZOOKEEPER_HOME is available: %v", err)
+	}
+	if err := os.Mkdir(filepath.Join(home, "lib"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, jar := range jars {
+		if err := os.Symlink(jar, filepath.Join(home, "lib", filepath.Base(jar))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e := ForTest(t, Config{Servers: 1})
+	if !strings.Contains(strings.Join(e.Servers()[0].argv, " "), home) {
+		t.Error("the servers do not run from ZOOKEEPER_HOME")
+	}
+}
+
+func TestConfigIsChecked(t *testing.T) {
+	for _, cfg := range []Config{{Servers: -1}, {Servers: 100}, {Tick: 1}, {SyncLimit: -1}} {
+		if e, err := Start(t.Context(), cfg); err == nil {
+			e.Close()
+			t.Errorf("%+v: no error", cfg)
+		}
+	}
+}

@@ -1,0 +1,163 @@
+package zktest
+
+import "time"
+
+// Server is one server of an ensemble, for faults that concern it. Its
+// methods may be called from any goroutine.
+type Server struct{ s *server }
+
+// Server returns the server with the given id, counted from 1.
+func (e *Ensemble) Server(id int) *Server { return &Server{e.servers[id-1]} }
+
+// Servers returns all servers in order of their ids.
+func (e *Ensemble) Servers() []*Server {
+	var list []*Server
+	for _, s := range e.servers {
+		list = append(list, &Server{s})
+	}
+	return list
+}
+
+// Leader returns the server that leads, or nil while none does. Where an old
+// leader has not noticed yet that it is alone, the new one is returned.
+func (e *Ensemble) Leader() *Server {
+	var l *Server
+	e.do(func() {
+		if s := e.leader(); s != nil {
+			l = &Server{s}
+		}
+	})
+	return l
+}
+
+// Followers returns the servers that follow a leader and serve clients.
+func (e *Ensemble) Followers() []*Server {
+	var list []*Server
+	e.do(func() {
+		for _, s := range e.servers {
+			if s.role == following && s.serving {
+				list = append(list, &Server{s})
+			}
+		}
+	})
+	return list
+}
+
+// ID returns the server's number, from 1.
+func (x *Server) ID() int { return x.s.id }
+
+// Addr returns its address for clients.
+func (x *Server) Addr() string { return x.s.addr }
+
+// Zxid returns the last transaction that the server has applied.
+func (x *Server) Zxid() int64 {
+	var z int64
+	x.s.e.do(func() { z = x.s.tree.zxid })
+	return z
+}
+
+// Nodes lists the znodes as this server has them; see [Ensemble.Nodes].
+func (x *Server) Nodes() []Node {
+	var list []Node
+	x.s.e.do(func() { list = x.s.nodes() })
+	return list
+}
+
+// Kill ends the server's process: connections break, what it keeps on disk
+// stays. It refuses connections until Start.
+func (x *Server) Kill() {
+	x.fault("killed", func(s *server) {
+		if s.role == down {
+			return
+		}
+		s.unpeer()
+		s.term++
+		s.role = down
+		s.lead, s.peer = nil, nil
+		s.serving = false
+		s.life++
+		s.inbox = nil
+		for c := range s.e.live {
+			if c.srv == s {
+				s.conns[c] = true
+			}
+		}
+		for _, c := range sortConns(s.conns) {
+			c.reset()
+		}
+		s.e.network.unlisten(s)
+	})
+}
+
+// Start starts a killed server again.
+func (x *Server) Start() error {
+	var err error
+	x.fault("started", func(s *server) {
+		if s.role != down {
+			return
+		}
+		if err = s.e.network.listen(s); err == nil {
+			s.begin()
+		}
+	})
+	return err
+}
+
+// Freeze stops the server's process like SIGSTOP: connections stay, and what
+// arrives waits until Thaw.
+func (x *Server) Freeze() { x.fault("frozen", func(s *server) { s.frozen = true }) }
+
+// Thaw lets it run again. What has come meanwhile is handled in the order in
+// which it came, its own timers included.
+func (x *Server) Thaw() {
+	x.fault("thawed", func(s *server) {
+		s.frozen = false
+		s.pump()
+	})
+}
+
+// Slow makes the server handle everything d late. 0 ends that.
+func (x *Server) Slow(d time.Duration) {
+	x.fault("slow by "+d.String(), func(s *server) { s.slow = d })
+}
+
+// DelayPings makes each round of the server's ping loop, which it runs while
+// it leads, d late. 0 ends that.
+func (x *Server) DelayPings(d time.Duration) {
+	x.fault("pings late by "+d.String(), func(s *server) { s.late = d })
+}
+
+// Isolate holds the links between this server and all others, both ways. Its
+// clients still reach it.
+func (x *Server) Isolate() { x.s.e.eachLink(x.s, (*Link).Hold) }
+
+// Rejoin heals all links of the server.
+func (x *Server) Rejoin() { x.s.e.eachLink(x.s, (*Link).Heal) }
+
+func (e *Ensemble) eachLink(s *server, fn func(*Link)) {
+	for _, o := range e.servers {
+		if o != s {
+			fn(e.link(s, o))
+			fn(e.link(o, s))
+		}
+	}
+}
+
+// Link returns the direction from one server to another.
+func (e *Ensemble) Link(from, to *Server) *Link { return e.link(from.s, to.s) }
+
+// SetSessionLimits sets this server's own limits of session timeouts. In a
+// real ensemble they should be the same everywhere; where they are not, every
+// handshake may change a session's timeout.
+func (x *Server) SetSessionLimits(shortest, longest time.Duration) {
+	x.fault("session limits "+shortest.String()+" to "+longest.String(), func(s *server) {
+		s.minT, s.maxT = shortest, longest
+	})
+}
+
+func (x *Server) fault(what string, fn func(*server)) {
+	x.s.e.do(func() {
+		x.s.e.logf("fault: server %d: %s", x.s.id, what)
+		fn(x.s)
+	})
+}

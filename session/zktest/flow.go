@@ -1,0 +1,88 @@
+package zktest
+
+import "time"
+
+// Direction is one way of a client's connection.
+type Direction int
+
+// The two ways.
+const (
+	ToServer Direction = iota // requests
+	ToClient                  // replies and watch events
+)
+
+func (d Direction) String() string {
+	if d == ToServer {
+		return "to server"
+	}
+	return "to client"
+}
+
+// impair is what a fault does to one direction.
+type impair struct {
+	hold  bool          // everything waits, as on a network that is down
+	drop  bool          // frames vanish
+	delay time.Duration // frames arrive later, in order
+}
+
+func (a impair) plus(b impair) impair {
+	return impair{a.hold || b.hold, a.drop || b.drop, a.delay + b.delay}
+}
+
+// flow is one direction of a connection, or one direction between two
+// servers: a queue whose items arrive in order, each at its own instant.
+type flow struct {
+	loop  *loop
+	state func() impair // asked whenever it matters
+	queue []arrival
+	last  time.Duration // arrival of the newest item
+	wake  *event
+	dead  bool
+}
+
+type arrival struct {
+	at time.Duration
+	fn func()
+}
+
+// send queues fn for arrival. Dropping is decided here, holding at the end.
+func (f *flow) send(fn func()) {
+	st := f.state()
+	if st.drop || f.dead {
+		return
+	}
+	at := max(f.loop.now+st.delay, f.last)
+	f.last = at
+	f.queue = append(f.queue, arrival{at, fn})
+	f.pump()
+}
+
+// pump lets everything arrive that may.
+func (f *flow) pump() {
+	for len(f.queue) > 0 && !f.dead && !f.state().hold {
+		head := f.queue[0]
+		if head.at > f.loop.now {
+			f.wakeAt(head.at)
+			return
+		}
+		f.queue = f.queue[1:]
+		f.loop.soon(head.fn)
+	}
+}
+
+func (f *flow) wakeAt(at time.Duration) {
+	if f.wake != nil && f.wake.fn != nil {
+		return // one is pending, and the head never gets earlier
+	}
+	f.wake = f.loop.at(at, func() {
+		f.wake = nil
+		f.pump()
+	})
+}
+
+// stop forgets what has not arrived.
+func (f *flow) stop() {
+	f.dead = true
+	f.queue = nil
+	f.wake.cancel()
+}

@@ -1,0 +1,269 @@
+package zktest
+
+import "time"
+
+// request is one client request on its way through the servers.
+type request struct {
+	conn    *conn // nil at servers the client is not connected to
+	session int64
+	xid     int32
+	op      Op
+	args    args
+	bad     bool // the parameters could not be decoded
+	ids     []identity
+	owner   any           // see server.owner
+	timeout time.Duration // createSession
+	verdict verdict       // what a fault wants done with it
+	code    Code          // refused before it got a transaction
+	txn     *txn          // once committed
+	synced  bool          // a sync that the leader has answered
+}
+
+// request decodes a frame and passes it on.
+func (s *server) request(c *conn, f []byte) {
+	d := decoder{b: f}
+	xid, op := d.int32(), Op(d.int32())
+	if d.bad {
+		c.close()
+		return
+	}
+	r := &request{conn: c, session: c.session, xid: xid, op: op, owner: s.owner()}
+	if op == OpAuth {
+		s.auth(r, &d, len(f))
+		return
+	}
+	r.args = decodeArgs(op, &d)
+	r.bad = d.bad
+	r.ids = append(r.ids, c.ids...)
+	s.e.count(op)
+	info := Request{Server: s.id, Host: c.host.name(), Session: c.session, Op: op,
+		Path: r.args.path, Xid: xid, Bytes: len(f)}
+	s.e.observe(info)
+	r.verdict = s.e.judge(info)
+	if r.verdict.loseRequest(c) {
+		return
+	}
+	s.submit(r)
+}
+
+// auth adds an identity. It is answered out of order: auth requests do not
+// queue behind writes.
+func (s *server) auth(r *request, d *decoder, size int) {
+	c := r.conn
+	d.int32()
+	scheme, credential := d.string(), d.buffer()
+	if d.bad {
+		c.close()
+		return
+	}
+	s.e.count(OpAuth)
+	s.e.observe(Request{Server: s.id, Host: c.host.name(), Session: c.session, Op: OpAuth, Xid: r.xid, Bytes: size})
+	id := identity{"ip", c.ip}
+	switch scheme {
+	case "digest":
+		id = digestID(string(credential))
+	case "ip":
+	default:
+		c.reply(r.xid, 0, CodeAuthFailed, nil)
+		c.close()
+		return
+	}
+	for _, have := range c.ids {
+		if have == id {
+			c.reply(r.xid, 0, CodeOK, nil)
+			return
+		}
+	}
+	c.ids = append(c.ids, id)
+	c.reply(r.xid, 0, CodeOK, nil)
+}
+
+// submit is where a server takes a request of its own client. Every request
+// is a sign of life, here; on a follower the leader learns of it by the next
+// ping reply.
+func (s *server) submit(r *request) {
+	r.owner = s.owner()
+	if !s.heardFrom(r.session, r.conn.timeout) && r.op != OpCreateSession {
+		return // the session is over: its connection is about to be closed
+	}
+	if r.op != OpCreateSession && !r.op.isKnown() {
+		r.conn.reply(r.xid, -1, CodeUnimplemented, nil)
+		r.conn.close()
+		return
+	}
+	if s.lead != nil {
+		s.lead.take(r)
+		return
+	}
+	s.enqueue(r)
+	s.forward(r)
+}
+
+// forward sends to the leader what the leader has to decide.
+func (s *server) forward(r *request) {
+	if r.op == OpSync {
+		s.syncs = append(s.syncs, r)
+		s.peer.toLeader(PacketRequest, func(l *leadership, p *peering) { l.sync(p) })
+		return
+	}
+	if !r.op.isWrite() {
+		return
+	}
+	fwd := *r
+	fwd.conn = nil
+	s.peer.toLeader(PacketRequest, func(l *leadership, p *peering) {
+		fwd.owner = p
+		l.take(&fwd)
+	})
+}
+
+// waits tells whether r needs word from the leader before it can be answered.
+func (s *server) waits(r *request) bool {
+	if r.op == OpSync {
+		return s.lead == nil && !r.synced
+	}
+	return r.op.isWrite()
+}
+
+// enqueue answers a read at once, unless a write of the same session is still
+// on its way: a session's requests are answered in order, pings included.
+func (s *server) enqueue(r *request) {
+	if s.waits(r) || len(s.pending[r.session]) > 0 {
+		s.pending[r.session] = append(s.pending[r.session], r)
+		return
+	}
+	s.answer(r)
+}
+
+// drainReads answers the reads that a write or sync has held up.
+func (s *server) drainReads(session int64) {
+	for {
+		q := s.pending[session]
+		if len(q) == 0 {
+			delete(s.pending, session)
+			return
+		}
+		if s.waits(q[0]) {
+			return
+		}
+		s.pending[session] = q[1:]
+		s.answer(q[0])
+	}
+}
+
+// synced handles the leader's answer to the oldest sync of this follower.
+func (s *server) synced() {
+	if len(s.syncs) == 0 {
+		return
+	}
+	r := s.syncs[0]
+	s.syncs = s.syncs[1:]
+	if q := s.pending[r.session]; len(q) > 0 && q[0] == r {
+		s.pending[r.session] = q[1:]
+		s.answer(r)
+		s.drainReads(r.session)
+		return
+	}
+	r.synced = true // a write of the same session is still before it
+}
+
+// apply applies a committed transaction, notifies watchers, and answers the
+// client that asked for it if it is connected here.
+func (s *server) apply(x *txn) {
+	res := s.tree.apply(x, s.watches.notify)
+	if s.lead != nil {
+		s.lead.applied(x)
+	}
+	if x.op == OpCloseSession {
+		delete(s.touched, x.session)
+	} else if x.op == OpCreateSession && s.lead == nil && s.touched != nil {
+		s.touched[x.session] = time.Duration(x.timeout) * time.Millisecond
+	}
+	q := s.pending[x.session]
+	if len(q) > 0 && q[0].xid == x.cxid && q[0].op == x.req {
+		r := q[0]
+		s.pending[x.session] = q[1:]
+		r.txn = x
+		s.finish(r, res)
+		s.drainReads(x.session)
+	} else if x.op == OpCloseSession {
+		if c := s.bySession[x.session]; c != nil {
+			c.close()
+		}
+	}
+}
+
+// finish answers a write.
+func (s *server) finish(r *request, res result) {
+	c, x := r.conn, r.txn
+	if c == nil {
+		if x.op == OpCloseSession {
+			if c := s.bySession[x.session]; c != nil {
+				c.close()
+			}
+		}
+		return
+	}
+	if x.op == OpCreateSession {
+		c.confirm(true)
+		return
+	}
+	if x.err == CodeSessionMoved || movedInMulti(res) {
+		c.close() // told by the broken connection, never by a reply
+		return
+	}
+	if r.verdict.loseReply(c) {
+		return
+	}
+	c.reply(r.xid, s.tree.zxid, x.err, writeBody(r.op, x, res))
+	if r.op == OpCloseSession {
+		c.close()
+	}
+}
+
+func movedInMulti(res result) bool {
+	for _, sub := range res.subs {
+		if sub.err == CodeSessionMoved {
+			return true
+		}
+	}
+	return false
+}
+
+// writeBody is what follows the header of a successful write's reply.
+func writeBody(op Op, x *txn, res result) []byte {
+	if x.err != CodeOK {
+		return nil
+	}
+	var w encoder
+	switch op {
+	case OpCreate:
+		w.string(res.path)
+	case OpCreate2, OpCreateContainer:
+		w.string(res.path)
+		w.stat(res.stat)
+	case OpSetData, OpSetACL:
+		w.stat(res.stat)
+	case OpMulti:
+		multiBody(&w, res)
+	}
+	return w.b
+}
+
+// multiBody writes one result per operation, then the header that says done.
+func multiBody(w *encoder, res result) {
+	for i, sub := range res.subs {
+		w.int32(int32(sub.op))
+		w.bool(false)
+		if sub.op == OpError {
+			w.int32(int32(sub.err))
+			w.int32(int32(sub.err))
+			continue
+		}
+		w.int32(0)
+		w.b = append(w.b, writeBody(sub.op, sub, res.res[i])...)
+	}
+	w.int32(-1)
+	w.bool(true)
+	w.int32(-1)
+}

@@ -1,0 +1,152 @@
+package zktest
+
+import "strings"
+
+// Match selects requests. Fields that are zero match everything.
+type Match struct {
+	Op      Op
+	Path    string // the path, or a prefix of it that ends in '*'
+	Host    string
+	Session int64
+	Server  int
+
+	// Nth selects the n-th of the requests that match otherwise, counted
+	// from 1 and from the moment the rule is made. 0 selects all of them.
+	Nth int
+}
+
+// Effect is what a rule does to the requests it selects.
+type Effect struct {
+	kind effectKind
+	code Code
+}
+
+type effectKind int
+
+const (
+	pass effectKind = iota
+	fail
+	loseRequest
+	loseReply
+	dropRequest
+	dropReply
+)
+
+// The effects besides [Fail]. Those that lose something break the connection,
+// since a TCP connection that goes on loses nothing; those that drop something
+// leave the client waiting.
+var (
+	LoseRequest = Effect{kind: loseRequest} // not carried out; connection cut
+	LoseReply   = Effect{kind: loseReply}   // carried out; connection cut instead of a reply
+	DropRequest = Effect{kind: dropRequest} // not carried out, never answered
+	DropReply   = Effect{kind: dropReply}   // carried out, never answered
+)
+
+// Fail makes a request fail with code. A write is refused by the leader and
+// consumes a zxid, as one that fails for a reason of its own does.
+func Fail(code Code) Effect { return Effect{kind: fail, code: code} }
+
+// Rule is a fault that waits for requests.
+type Rule struct {
+	e      *Ensemble
+	match  Match
+	effect Effect
+	seen   int
+	hits   int
+	fired  chan struct{}
+	ended  bool
+}
+
+// On makes a rule. Requests are matched as they arrive at a server, against
+// the oldest rule first. Rules stay until removed; one with an Nth is used up
+// by its request. Besides the real operations, [OpConnect] matches the connect
+// requests of sessions old and new: losing its reply means that the session
+// exists without its client knowing.
+func (e *Ensemble) On(m Match, effect Effect) *Rule {
+	r := &Rule{e: e, match: m, effect: effect, fired: make(chan struct{})}
+	e.do(func() { e.rules = append(e.rules, r) })
+	return r
+}
+
+// Fired is closed when the rule has taken effect for the first time.
+func (r *Rule) Fired() <-chan struct{} { return r.fired }
+
+// Hits returns how often the rule has taken effect.
+func (r *Rule) Hits() int {
+	var n int
+	r.e.do(func() { n = r.hits })
+	return n
+}
+
+// Remove ends the rule.
+func (r *Rule) Remove() {
+	r.e.do(func() {
+		r.ended = true
+		for i, x := range r.e.rules {
+			if x == r {
+				r.e.rules = append(r.e.rules[:i:i], r.e.rules[i+1:]...)
+				break
+			}
+		}
+	})
+}
+
+func (m Match) matches(r Request) bool {
+	path := m.Path == "" || m.Path == r.Path
+	if prefix, star := strings.CutSuffix(m.Path, "*"); star {
+		path = strings.HasPrefix(r.Path, prefix)
+	}
+	return path &&
+		(m.Op == 0 || m.Op == r.Op) &&
+		(m.Host == "" || m.Host == r.Host) &&
+		(m.Session == 0 || m.Session == r.Session) &&
+		(m.Server == 0 || m.Server == r.Server)
+}
+
+// verdict is what the rules say about one request.
+type verdict struct {
+	e    *Ensemble
+	kind effectKind
+	code Code
+}
+
+func (e *Ensemble) judge(info Request) verdict {
+	for _, r := range e.rules {
+		if r.ended || !r.match.matches(info) {
+			continue
+		}
+		r.seen++
+		if r.match.Nth != 0 && r.seen != r.match.Nth {
+			continue
+		}
+		r.ended = r.match.Nth != 0
+		if r.hits++; r.hits == 1 {
+			close(r.fired)
+		}
+		e.logf("fault: %v of session 0x%x: %v", info.Op, info.Session, r.effect)
+		return verdict{e: e, kind: r.effect.kind, code: r.effect.code}
+	}
+	return verdict{}
+}
+
+// String describes the effect in the log.
+func (x Effect) String() string {
+	names := [...]string{"passed", "fails", "request lost", "reply lost", "request dropped", "reply dropped"}
+	return names[x.kind]
+}
+
+// loseRequest tells whether the request ends here.
+func (v verdict) loseRequest(c *conn) bool {
+	if v.kind == loseRequest {
+		c.reset()
+	}
+	return v.kind == loseRequest || v.kind == dropRequest
+}
+
+// loseReply tells whether the reply must not be sent.
+func (v verdict) loseReply(c *conn) bool {
+	if v.kind == loseReply {
+		c.reset()
+	}
+	return v.kind == loseReply || v.kind == dropReply
+}

@@ -1,0 +1,106 @@
+package zktest
+
+// watchTable holds the one-shot watches of one kind at one server: which
+// connections want to hear about a path.
+type watchTable map[string]map[*conn]bool
+
+func (t watchTable) add(path string, c *conn) {
+	if t[path] == nil {
+		t[path] = map[*conn]bool{}
+	}
+	t[path][c] = true
+}
+
+// take removes and returns the connections watching path, oldest first.
+func (t watchTable) take(path string) []*conn {
+	set := t[path]
+	delete(t, path)
+	return sortConns(set)
+}
+
+// drop forgets a connection that is gone.
+func (t watchTable) drop(c *conn) {
+	for path, set := range t {
+		delete(set, c)
+		if len(set) == 0 {
+			delete(t, path)
+		}
+	}
+}
+
+// watches are a server's two tables, as ZooKeeper has them: data watches
+// (set by getData and exists) and child watches (set by getChildren).
+type watches struct{ data, child watchTable }
+
+func newWatches() watches { return watches{data: watchTable{}, child: watchTable{}} }
+
+func (w watches) drop(c *conn) {
+	w.data.drop(c)
+	w.child.drop(c)
+}
+
+// notify sends the events of one change. Whoever hears of a deletion through
+// a data watch does not hear of it again through a child watch on the same
+// znode; the parent's child watches come last.
+func (w watches) notify(ch change) {
+	told := w.fire(w.data, ch.path, ch.event, ch.acl, nil)
+	if ch.event == nodeDeleted {
+		w.fire(w.child, ch.path, ch.event, ch.acl, told)
+	}
+	if ch.childEvent {
+		w.fire(w.child, ch.parent, nodeChildrenChanged, ch.parentACL, nil)
+	}
+}
+
+// fire notifies and forgets the watches on path. A watcher that may not read
+// the znode loses its watch without a word (CVE-2024-23944 closed that leak).
+func (w watches) fire(t watchTable, path string, ev eventType, acl []ACL, except []*conn) []*conn {
+	list := t.take(path)
+	for _, c := range list {
+		if !contains(except, c) && allowed(acl, PermRead, c.ids) {
+			c.sendEvent(ev, path)
+		}
+	}
+	return list
+}
+
+func contains(list []*conn, c *conn) bool {
+	for _, x := range list {
+		if x == c {
+			return true
+		}
+	}
+	return false
+}
+
+// reset re-arms a reconnected client's watches. What it missed since zxid is
+// reported at once instead; ACLs are not asked then.
+func (w watches) reset(t *tree, a args, c *conn) {
+	for _, path := range a.dataPaths {
+		switch n := t.get(path); {
+		case n == nil:
+			c.sendEvent(nodeDeleted, path)
+		case n.mzxid > a.relZxid:
+			c.sendEvent(nodeDataChanged, path)
+		default:
+			w.data.add(path, c)
+		}
+	}
+	for _, path := range a.existPaths {
+		if t.get(path) != nil {
+			c.sendEvent(nodeCreated, path)
+		} else {
+			w.data.add(path, c)
+		}
+	}
+	for _, path := range a.chldPaths {
+		switch n := t.get(path); {
+		case n == nil:
+			c.sendEvent(nodeDeleted, path)
+		case n.pzxid > a.relZxid:
+			c.sendEvent(nodeChildrenChanged, path)
+		default:
+			w.child.add(path, c)
+		}
+	}
+}

@@ -1,0 +1,264 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/retry"
+)
+
+// call makes one request and returns by the end of ctx or of the session. zk's own
+// calls know no context, so the request runs in a goroutine; when nobody waits for it
+// any more it still ends with the session at the latest.
+func call[T any](ctx context.Context, s *Session, op, path string, request func() (T, error)) (T, error) {
+	var zero T
+	fail := func(outcome Outcome, err error) error {
+		return &Error{Op: op, Path: strings.TrimPrefix(path, s.chroot), Outcome: outcome, Err: err}
+	}
+	if err := s.admit(ctx); err != nil {
+		return zero, fail(NotDone, err)
+	}
+	type result struct {
+		v   T
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		defer s.calls.Done()
+		defer func() { <-s.slots }()
+		v, err := request()
+		done <- result{v, err}
+	}()
+	select {
+	case r := <-done:
+		s.observe(r.err)
+		if r.err != nil {
+			return r.v, fail(OutcomeOf(r.err), r.err)
+		}
+		return r.v, nil
+	case <-ctx.Done():
+		return zero, fail(Unknown, context.Cause(ctx))
+	case <-s.ctx.Done():
+		return zero, fail(Unknown, context.Cause(s.ctx))
+	}
+}
+
+// admit waits for a connection and for a slot, and counts the call in. Requests are not queued while there is
+// no connection: their callers wait, and can give up.
+func (s *Session) admit(ctx context.Context) error {
+	for {
+		s.mu.Lock()
+		up, connected := s.up, s.state == Connected
+		s.mu.Unlock()
+		if connected {
+			break
+		}
+		select {
+		case <-up:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-s.ctx.Done():
+			return context.Cause(s.ctx)
+		}
+	}
+	select {
+	case s.slots <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-s.ctx.Done():
+		return context.Cause(s.ctx)
+	}
+	if err := s.begin(ctx); err != nil {
+		<-s.slots
+		return err
+	}
+	return nil
+}
+
+// begin makes shutdown wait for a goroutine of the caller's, which then owes
+// s.calls.Done.
+func (s *Session) begin(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over { // shutdown may be waiting already
+		return context.Cause(s.ctx)
+	}
+	s.calls.Add(1)
+	return nil
+}
+
+// observe draws the session's conclusions from an answer.
+func (s *Session) observe(err error) {
+	switch {
+	case errors.Is(err, zk.ErrSessionExpired):
+		s.mu.Lock()
+		s.finish(ErrExpired)
+		s.mu.Unlock()
+	case errors.Is(err, zk.ErrSessionMoved):
+		s.drop(err)
+	}
+}
+
+// Delays between attempts at the same request.
+const (
+	firstRetry   = 20 * time.Millisecond
+	longestRetry = time.Second
+)
+
+// repeat makes a request that does no harm when it is made twice until it is answered.
+func repeat[T any](ctx context.Context, s *Session, op, path string, request func() (T, error)) (T, error) {
+	pause := retry.New(s.clock, firstRetry, longestRetry)
+	for {
+		v, err := call(ctx, s, op, path, request)
+		if !retryable(err) || ctx.Err() != nil || s.ctx.Err() != nil {
+			return v, err
+		}
+		if cause := pause.Wait(ctx); cause != nil {
+			return v, err
+		}
+	}
+}
+
+type answer[T any] struct {
+	v    T
+	stat zk.Stat
+}
+
+func read[T any](v T, stat *zk.Stat, err error) (answer[T], error) {
+	if err != nil || stat == nil {
+		return answer[T]{}, err
+	}
+	return answer[T]{v, *stat}, nil
+}
+
+func (s *Session) get(ctx context.Context, path string) ([]byte, zk.Stat, error) {
+	a, err := repeat(ctx, s, "getData", path, func() (answer[[]byte], error) { return read(s.zk.Get(path)) })
+	return a.v, a.stat, err
+}
+
+func (s *Session) children(ctx context.Context, path string) ([]string, zk.Stat, error) {
+	a, err := repeat(ctx, s, "getChildren", path, func() (answer[[]string], error) { return read(s.zk.Children(path)) })
+	return a.v, a.stat, err
+}
+
+// Get returns a znode's data and Stat.
+func (s *Session) Get(ctx context.Context, path string) ([]byte, zk.Stat, error) {
+	return s.get(ctx, s.full(path))
+}
+
+// Children returns the names of a znode's children, in no particular order.
+func (s *Session) Children(ctx context.Context, path string) ([]string, zk.Stat, error) {
+	return s.children(ctx, s.full(path))
+}
+
+// Exists returns a znode's Stat; ok is false when there is no such znode. It needs no
+// permission on the znode and leaves no watch.
+func (s *Session) Exists(ctx context.Context, path string) (stat zk.Stat, ok bool, err error) {
+	path = s.full(path)
+	a, err := repeat(ctx, s, "exists", path, func() (answer[bool], error) { return read(s.zk.Exists(path)) })
+	return a.stat, a.v, err
+}
+
+// Sync waits until the server has caught up with the ensemble's leader as of now.
+func (s *Session) Sync(ctx context.Context, path string) error {
+	path = s.full(path)
+	_, err := repeat(ctx, s, "sync", path, func() (string, error) { return s.zk.Sync(path) })
+	return err
+}
+
+// Set replaces a znode's data if its version is the one given, or -1.
+func (s *Session) Set(ctx context.Context, path string, data []byte, version int32) (zk.Stat, error) {
+	path = s.full(path)
+	stat, err := call(ctx, s, "setData", path, func() (*zk.Stat, error) { return s.zk.Set(path, data, version) })
+	if stat == nil || err != nil {
+		return zk.Stat{}, err
+	}
+	return *stat, nil
+}
+
+// Create makes a znode; flags are zk's (zk.FlagEphemeral, ...) and a nil acl means the
+// configured one. It returns the path, which has a number at its end if flags ask for
+// a sequential one. If its outcome can be unknown to you, see [Session.CreateProtected].
+func (s *Session) Create(ctx context.Context, path string, data []byte, flags int32, acl []zk.ACL) (string, error) {
+	path = s.full(path)
+	created, err := call(ctx, s, "create", path, func() (string, error) { return s.create(path, data, flags, acl) })
+	return strings.TrimPrefix(created, s.chroot), err
+}
+
+func (s *Session) create(path string, data []byte, flags int32, acl []zk.ACL) (string, error) {
+	if acl == nil {
+		acl = s.cfg.ACL
+	}
+	return s.zk.Create(path, data, flags, acl)
+}
+
+// Delete deletes a znode if its version is the one given, or -1.
+func (s *Session) Delete(ctx context.Context, path string, version int32) error {
+	path = s.full(path)
+	_, err := call(ctx, s, "delete", path, func() (struct{}, error) { return struct{}{}, s.zk.Delete(path, version) })
+	return err
+}
+
+// Multi carries out all of the operations or none. They are zk's: *zk.CreateRequest,
+// *zk.SetDataRequest, *zk.DeleteRequest and *zk.CheckVersionRequest. The error is that of
+// the first operation that failed; the results tell each one's.
+func (s *Session) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
+	if len(ops) == 0 {
+		return nil, nil
+	}
+	ops, err := s.rooted(ops)
+	if err != nil {
+		return nil, &Error{Op: "multi", Outcome: NotDone, Err: err}
+	}
+	results, err := call(ctx, s, "multi", "", func() ([]zk.MultiResponse, error) { return s.zk.Multi(ops...) })
+	for i := range results {
+		results[i].String = strings.TrimPrefix(results[i].String, s.chroot)
+	}
+	return results, err
+}
+
+// rooted returns copies of the operations with the chroot before their paths.
+func (s *Session) rooted(ops []any) ([]any, error) {
+	rooted := make([]any, len(ops))
+	for i, op := range ops {
+		switch op := op.(type) {
+		case *zk.CreateRequest:
+			c := *op
+			if c.Path = s.full(c.Path); c.Acl == nil {
+				c.Acl = s.cfg.ACL
+			}
+			rooted[i] = &c
+		case *zk.SetDataRequest:
+			c := *op
+			c.Path = s.full(c.Path)
+			rooted[i] = &c
+		case *zk.DeleteRequest:
+			c := *op
+			c.Path = s.full(c.Path)
+			rooted[i] = &c
+		case *zk.CheckVersionRequest:
+			c := *op
+			c.Path = s.full(c.Path)
+			rooted[i] = &c
+		default:
+			return nil, fmt.Errorf("operation %d is a %T; want *zk.CreateRequest, *zk.SetDataRequest, *zk.DeleteRequest or *zk.CheckVersionRequest", i, op)
+		}
+	}
+	return rooted, nil
+}
+
+// full puts the chroot before a path.
+func (s *Session) full(path string) string {
+	if path == "/" && s.chroot != "" {
+		return s.chroot
+	}
+	return s.chroot + path
+}

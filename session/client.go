@@ -1,0 +1,281 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/retry"
+	"github.com/zkrecipe/zkrecipe/session/internal/dial"
+)
+
+// Client is a succession of sessions with one ensemble: when one is over the next is
+// opened, with backoff and jitter, until the client is closed. A program needs one
+// Client however many recipes it runs. All methods may be called from any goroutine.
+type Client struct {
+	cfg     Config
+	servers []string
+	chroot  string
+	clock   clock.Clock
+
+	ctx     context.Context // ends when the client is closed
+	end     context.CancelCauseFunc
+	stopped chan struct{} // closed when run has returned
+
+	mu      sync.Mutex // guards what follows
+	latest  *Session   // established or not, over or not; nil at the very beginning
+	changed chan struct{}
+	users   int           // recipes that clean up before the last session closes
+	idle    chan struct{} // closed and replaced when users becomes zero
+	err     error         // why the client closed itself
+}
+
+// Delays between the end of one session and the beginning of the next.
+const (
+	firstReopen   = 50 * time.Millisecond
+	longestReopen = 5 * time.Second
+)
+
+// Open checks its arguments and returns a Client that connects in the background; it
+// does no I/O itself. The connect string is ZooKeeper's: "host1:2181,host2:2181/chroot".
+// A missing port means 2181.
+func Open(connect string, cfg Config) (*Client, error) {
+	servers, chroot, err := dial.ParseConnect(connect)
+	if err != nil {
+		return nil, fmt.Errorf("session: %w", err)
+	}
+	cfg, err = cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{
+		cfg: cfg, servers: servers, chroot: chroot,
+		clock:   clock.From(cfg.Context),
+		stopped: make(chan struct{}),
+		changed: make(chan struct{}),
+		idle:    make(chan struct{}),
+	}
+	c.ctx, c.end = context.WithCancelCause(cfg.Context)
+	go c.run()
+	return c, nil
+}
+
+// run opens one session after another.
+func (c *Client) run() {
+	defer close(c.stopped)
+	defer c.end(ErrClosed)
+	var former sync.WaitGroup // sessions that are over and clean up
+	defer former.Wait()
+	// A session outlives the client's context for as long as recipes clean up.
+	sessions, end := context.WithCancelCause(context.WithoutCancel(c.ctx))
+	defer end(ErrClosed)
+	pause := retry.New(c.clock, firstReopen, longestReopen)
+	for {
+		begun := c.clock.Now()
+		s, err := newSession(sessions, &c.cfg, c.servers, c.chroot)
+		if err != nil {
+			c.fail(err)
+			return
+		}
+		c.replace(s)
+		select {
+		case <-s.Done():
+		case <-c.ctx.Done():
+			c.awaitIdle(s)
+			s.Close()
+			c.publish()
+			return
+		}
+		c.publish()
+		former.Go(func() { <-s.stopped })
+		if errors.Is(s.Err(), ErrAuthFailed) {
+			c.fail(s.Err())
+			return
+		}
+		if c.clock.Now().Sub(begun) > longestReopen {
+			pause.Reset()
+		}
+		if pause.Wait(c.ctx) != nil {
+			return
+		}
+	}
+}
+
+// replace makes s the latest session and announces it when it is established.
+func (c *Client) replace(s *Session) {
+	c.mu.Lock()
+	c.latest = s
+	c.mu.Unlock()
+	c.publish()
+}
+
+// publish wakes those who wait for a change.
+func (c *Client) publish() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+func (c *Client) fail(err error) {
+	c.mu.Lock()
+	c.err = err
+	c.mu.Unlock()
+	c.end(err)
+	c.publish()
+}
+
+// Session waits for a session that is not over and returns it; it may be suspended.
+// When ctx ends first, the error tells what is wrong with each server.
+func (c *Client) Session(ctx context.Context) (*Session, error) {
+	for {
+		c.mu.Lock()
+		s, changed := c.latest, c.changed
+		c.mu.Unlock()
+		var up chan struct{}
+		if s != nil && s.Err() == nil {
+			s.mu.Lock()
+			id := s.id
+			up = s.up
+			s.mu.Unlock()
+			if id != 0 {
+				return s, nil
+			}
+		}
+		select {
+		case <-changed:
+		case <-up:
+		case <-c.ctx.Done():
+			return nil, context.Cause(c.ctx)
+		case <-ctx.Done():
+			return nil, fmt.Errorf("session: no session with %s: %w", c.describe(), context.Cause(ctx))
+		}
+	}
+}
+
+// describe lists each server with its last failure.
+func (c *Client) describe() string {
+	var parts []string
+	for _, s := range c.Status().Servers {
+		if s.Err != nil {
+			parts = append(parts, fmt.Sprintf("%s (%v)", s.Addr, s.Err))
+		} else {
+			parts = append(parts, s.Addr)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Context ends when the client is closed, with [ErrClosed] or the reason as its cause.
+// Recipes run in it.
+func (c *Client) Context() context.Context { return c.ctx }
+
+// Use keeps the client's last session open after Close has been called until done is
+// called, so that a recipe can take its leave: stop its work, then delete its znodes.
+// done may be called more than once.
+func (c *Client) Use() (done func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.users++
+	return sync.OnceFunc(func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.users--; c.users == 0 {
+			close(c.idle)
+			c.idle = make(chan struct{})
+		}
+	})
+}
+
+// awaitIdle waits until no recipe uses the client, or its session is over anyway.
+func (c *Client) awaitIdle(s *Session) {
+	for {
+		c.mu.Lock()
+		users, idle := c.users, c.idle
+		c.mu.Unlock()
+		if users == 0 {
+			return
+		}
+		select {
+		case <-idle:
+		case <-s.Done():
+			return
+		}
+	}
+}
+
+// Close takes down the client: recipes on it take their leave first (a leader is given
+// its DrainTimeout), then the session is closed, which deletes its ephemeral znodes.
+// It returns when nothing of the client is left running. It may be called more than
+// once and from several goroutines, but not from a recipe's callback, for which it
+// would wait.
+func (c *Client) Close() error {
+	c.end(ErrClosed)
+	<-c.stopped
+	return nil
+}
+
+// Status is how a client stands.
+type Status struct {
+	// State of the latest session.
+	State State
+	// Since is when that state began.
+	Since time.Time
+	// Err is why the session is over, if it is.
+	Err error
+	// Session is its id, 0 if none has been granted.
+	Session int64
+	// Timeout is the session timeout: as asked for, then as granted.
+	Timeout time.Duration
+	// Server is the one connected last.
+	Server string
+	// Lease is how long the lease still runs; 0 without one.
+	Lease time.Duration
+	// Servers tells how each server of the connect string was seen last.
+	Servers []ServerStatus
+}
+
+// ServerStatus is how a server was seen last.
+type ServerStatus struct {
+	// Addr is host:port as in the connect string.
+	Addr string
+	// Err is why the last attempt, or the last connection, ended; nil when there was
+	// none, and while a connection lasts.
+	Err error
+	// At is when that was.
+	At time.Time
+}
+
+// Status returns how the client stands. It never blocks.
+func (c *Client) Status() Status {
+	c.mu.Lock()
+	s, err := c.latest, c.err
+	c.mu.Unlock()
+	if s == nil {
+		st := Status{Timeout: c.cfg.Timeout, Err: err}
+		for _, addr := range c.servers {
+			st.Servers = append(st.Servers, ServerStatus{Addr: addr})
+		}
+		return st
+	}
+	return s.status()
+}
+
+func (s *Session) status() Status {
+	s.mu.Lock()
+	st := Status{State: s.state, Since: s.since, Session: s.id, Timeout: s.timeout, Server: s.server}
+	l := s.lease
+	s.mu.Unlock()
+	st.Err = s.Err()
+	if l != nil {
+		st.Lease = max(l.Remaining(), 0)
+	}
+	for _, d := range s.dialer.Servers() {
+		st.Servers = append(st.Servers, ServerStatus(d))
+	}
+	return st
+}

@@ -1,0 +1,114 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/session/internal/dial"
+	"github.com/zkrecipe/zkrecipe/session/internal/wire"
+)
+
+// Config configures a [Client]. The zero value works.
+type Config struct {
+	// Timeout is the session timeout to ask for, called T elsewhere: how long a
+	// session outlives its last sign of life. The ensemble bounds it (2 to 20 ticks
+	// unless configured otherwise), and what it grants counts. A shorter one finds a
+	// crashed leader sooner; a longer one rides out longer pauses. A session with a leader
+	// or an heir costs 8 quorum writes per T. Default 10 s, at least 100 ms, at most 1 h.
+	Timeout time.Duration
+
+	// Dial makes the network connections, in place of TCP: for proxies and tests. It
+	// gets each server as host:port just as the connect string has it. It must return by
+	// the end of its context.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// TLS, if set, is spoken with every server. The certificate is verified for the
+	// server's name in the connect string, unless ServerName is set.
+	TLS *tls.Config
+
+	// Auth are credentials, presented after each handshake before anything else.
+	Auth []Auth
+
+	// ACL is what znodes are created with unless a call says otherwise. Default: all
+	// permissions for the own credentials alone if there are any, for everybody if not.
+	ACL []zk.ACL
+
+	// Logger gets one line per transition. Default: silence.
+	Logger *slog.Logger
+
+	// Context, if set, is the parent of all that the client does. When it ends the
+	// client closes, as by [Client.Close] without its waiting.
+	Context context.Context
+}
+
+// Auth is a credential for one of ZooKeeper's authentication schemes. For "digest",
+// the only one that needs no server plug-in, Credential is "user:password".
+type Auth struct {
+	Scheme     string
+	Credential string
+}
+
+// Digest returns the credential of scheme "digest" for a user and a password.
+func Digest(user, password string) Auth { return Auth{"digest", user + ":" + password} }
+
+// String hides the credential.
+func (a Auth) String() string { return a.Scheme + ":***" }
+
+// GoString hides the credential.
+func (a Auth) GoString() string { return a.String() }
+
+const (
+	defaultTimeout         = 10 * time.Second
+	minTimeout, maxTimeout = 100 * time.Millisecond, time.Hour
+)
+
+// withDefaults returns a checked copy.
+func (c Config) withDefaults() (Config, error) {
+	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
+	if c.Timeout < minTimeout || c.Timeout > maxTimeout {
+		return c, fmt.Errorf("session: Config.Timeout is %v; want %v to %v, or 0 for %v", c.Timeout, minTimeout, maxTimeout, defaultTimeout)
+	}
+	for i, a := range c.Auth {
+		if a.Scheme == "" {
+			return c, fmt.Errorf("session: Config.Auth[%d] has no scheme; want one such as \"digest\"", i)
+		}
+	}
+	for i, a := range c.ACL {
+		if a.Perms <= 0 || a.Perms > zk.PermAll || a.Scheme == "" {
+			return c, fmt.Errorf("session: Config.ACL[%d] is %+v; want permissions 1 to %d and a scheme", i, a, zk.PermAll)
+		}
+	}
+	if len(c.ACL) == 0 {
+		c.ACL = zk.WorldACL(zk.PermAll)
+		if len(c.Auth) > 0 {
+			c.ACL = zk.AuthACL(zk.PermAll)
+		}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Context == nil {
+		c.Context = context.Background()
+	}
+	return c, nil
+}
+
+func (c *Config) wireAuth() []wire.Auth {
+	auth := make([]wire.Auth, len(c.Auth))
+	for i, a := range c.Auth {
+		auth[i] = wire.Auth{Scheme: a.Scheme, Credential: []byte(a.Credential)}
+	}
+	return auth
+}
+
+// CheckPath reports what is wrong with a znode path: it must be absolute, without
+// empty or relative parts, without a slash at its end and without characters that
+// ZooKeeper forbids.
+func CheckPath(path string) error { return dial.CheckPath(path) }

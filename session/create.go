@@ -1,0 +1,179 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/retry"
+)
+
+// protectedPrefix begins the names of protected znodes, as in Apache Curator.
+const protectedPrefix = "_c_"
+
+// CreateProtected creates an ephemeral sequential znode in dir that cannot get lost: its
+// name, _c_<GUID>-<name><sequence>, tells it from all others, so that after a lost
+// answer it is found again instead of being left behind. Only a znode that belongs to
+// this session counts as found. A missing dir is created, with its parents; a nil acl
+// means the configured one.
+//
+// If ctx ends first there is an error and no znode: should the create have happened, or
+// happen yet, the znode is deleted in the background.
+func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
+	type result struct {
+		path string
+		err  error
+	}
+	fail := func(err error) error {
+		return &Error{Op: "create", Path: dir, Outcome: NotDone, Err: err}
+	}
+	if err := s.begin(ctx); err != nil {
+		return "", fail(err)
+	}
+	// The receiver takes the result, or it has gone and the znode goes too; never both.
+	handOver := make(chan result)
+	go func() {
+		defer s.calls.Done()
+		path, err := s.createProtected(ctx, dir, name, data, acl)
+		select {
+		case handOver <- result{path, err}:
+		case <-ctx.Done():
+			if err == nil {
+				s.Remove(s.ctx, path) // fails only with the session, and then the znode goes as well
+			}
+		case <-s.ctx.Done():
+		}
+	}()
+	select {
+	case r := <-handOver:
+		return r.path, r.err
+	case <-ctx.Done():
+		return "", fail(context.Cause(ctx))
+	case <-s.ctx.Done():
+		return "", fail(context.Cause(s.ctx))
+	}
+}
+
+// createProtected tries until an attempt's outcome is known. It heeds ctx between
+// attempts only: an attempt once made is followed up to its end.
+func (s *Session) createProtected(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
+	pause := retry.New(s.clock, firstRetry, longestRetry)
+	for {
+		// A new GUID for every attempt: whatever becomes of an old one cannot touch this.
+		prefix := protectedPrefix + newGUID() + "-" + name
+		path, err := s.Create(s.ctx, dir+"/"+prefix, data, zk.FlagEphemeral|zk.FlagSequence, acl)
+		if err == nil {
+			return path, nil
+		}
+		if OutcomeOf(err) == Unknown {
+			if path, lost := s.findOwn(dir, prefix); lost != nil || path != "" {
+				return path, lost
+			}
+		} else if errors.Is(err, zk.ErrNoNode) {
+			if err := s.EnsurePath(ctx, dir, nil); err != nil {
+				return "", err
+			}
+		} else if !retryable(err) {
+			return "", err
+		}
+		if cause := pause.Wait(ctx); cause != nil {
+			return "", &Error{Op: "create", Path: dir, Outcome: NotDone, Err: cause}
+		}
+	}
+}
+
+// findOwn looks for the znode of an attempt whose answer was lost. By the time that a
+// sync is answered on a new connection the attempt has happened or never will: the
+// ensemble refuses requests that reach it through a server which the session has left.
+func (s *Session) findOwn(dir, prefix string) (string, error) {
+	if err := s.Sync(s.ctx, dir); err != nil {
+		return "", err
+	}
+	names, _, err := s.Children(s.ctx, dir)
+	if errors.Is(err, zk.ErrNoNode) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	for _, name := range names {
+		if !strings.HasPrefix(name, prefix) {
+			continue
+		}
+		path := dir + "/" + name
+		stat, ok, err := s.Exists(s.ctx, path)
+		if err != nil {
+			return "", err
+		}
+		if ok && stat.EphemeralOwner == s.ID() {
+			return path, nil
+		}
+	}
+	return "", nil
+}
+
+// newGUID returns a random UUID (RFC 9562, version 4).
+func newGUID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// EnsurePath creates the persistent znode at path and its parents, as far as they
+// are missing. It asks for nothing on those that are there.
+func (s *Session) EnsurePath(ctx context.Context, path string, acl []zk.ACL) error {
+	for {
+		_, err := repeat(ctx, s, "create", s.full(path), func() (string, error) {
+			return s.create(s.full(path), nil, zk.FlagPersistent, acl)
+		})
+		if err == nil || errors.Is(err, zk.ErrNodeExists) {
+			return nil
+		}
+		i := strings.LastIndexByte(path, '/')
+		if !errors.Is(err, zk.ErrNoNode) || i < 0 || i == 0 && s.chroot == "" {
+			return err
+		}
+		if i == 0 {
+			if err := s.ensureChroot(ctx, acl); err != nil {
+				return err
+			}
+		} else if err := s.EnsurePath(ctx, path[:i], acl); err != nil {
+			return err
+		}
+	}
+}
+
+// ensureChroot creates the chroot itself, which no path of the user's names.
+func (s *Session) ensureChroot(ctx context.Context, acl []zk.ACL) error {
+	for i, r := range s.chroot + "/" {
+		if r != '/' || i == 0 {
+			continue
+		}
+		_, err := repeat(ctx, s, "create", s.chroot[:i], func() (string, error) {
+			return s.create(s.chroot[:i], nil, zk.FlagPersistent, acl)
+		})
+		if err != nil && !errors.Is(err, zk.ErrNodeExists) {
+			return err
+		}
+	}
+	return nil
+}
+
+// Remove deletes the znode at path and does not stop before it is gone: whatever its
+// version, and whatever became of earlier attempts. It returns nil once the znode is
+// gone, or an error when ctx or the session ends, or deleting is refused.
+func (s *Session) Remove(ctx context.Context, path string) error {
+	_, err := repeat(ctx, s, "delete", s.full(path), func() (struct{}, error) {
+		return struct{}{}, s.zk.Delete(s.full(path), -1)
+	})
+	if errors.Is(err, zk.ErrNoNode) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,97 @@
+package dial
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+)
+
+// DefaultPort is ZooKeeper's client port.
+const DefaultPort = "2181"
+
+// ParseConnect takes a connect string apart: "host1:port1,host2:port2/chroot". A
+// missing port is [DefaultPort]; an IPv6 address stands in brackets. The servers come
+// back as host:port, the chroot as "" or a path without a slash at its end.
+func ParseConnect(connect string) (servers []string, chroot string, err error) {
+	bad := func(format string, args ...any) error {
+		return fmt.Errorf("connect string %q: %s; want host:port,host:port with an optional /chroot at the end", connect, fmt.Sprintf(format, args...))
+	}
+	hosts := connect
+	if i := strings.IndexByte(connect, '/'); i >= 0 {
+		hosts, chroot = connect[:i], strings.TrimSuffix(connect[i:], "/")
+		if strings.Contains(chroot, ",") {
+			return nil, "", bad("the chroot %q has a comma; it belongs after the last server only", connect[i:])
+		}
+		if chroot != "" {
+			if err := CheckPath(chroot); err != nil {
+				return nil, "", bad("chroot: %v", err)
+			}
+		}
+	}
+	seen := map[string]bool{}
+	for _, part := range strings.Split(hosts, ",") {
+		server, err := parseServer(strings.TrimSpace(part))
+		if err != nil {
+			return nil, "", bad("%v", err)
+		}
+		if !seen[server] {
+			seen[server] = true
+			servers = append(servers, server)
+		}
+	}
+	return servers, chroot, nil
+}
+
+func parseServer(s string) (string, error) {
+	if s == "" {
+		return "", fmt.Errorf("a server is empty")
+	}
+	host, port := s, DefaultPort
+	switch bracket := strings.LastIndexByte(s, ']'); {
+	case s[0] == '[' && bracket == len(s)-1:
+		host = s[1 : len(s)-1]
+	case s[0] == '[' || strings.Count(s, ":") == 1:
+		var err error
+		if host, port, err = net.SplitHostPort(s); err != nil {
+			return "", fmt.Errorf("server %q: %v", s, err)
+		}
+	case strings.Count(s, ":") > 1:
+		return "", fmt.Errorf("server %q: an IPv6 address must stand in brackets", s)
+	}
+	if host == "" || strings.ContainsAny(host, " \t\r\n\x00@?#[]") {
+		return "", fmt.Errorf("server %q: bad host %q", s, host)
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+		return "", fmt.Errorf("server %q: bad port %q", s, port)
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+// CheckPath reports what is wrong with a znode path by the rules of ZooKeeper's
+// PathUtils.validatePath.
+func CheckPath(path string) error {
+	switch {
+	case path == "":
+		return fmt.Errorf("path is empty; it must begin with /")
+	case path[0] != '/':
+		return fmt.Errorf("path %q does not begin with /", path)
+	case path == "/":
+		return nil
+	case strings.HasSuffix(path, "/"):
+		return fmt.Errorf("path %q ends with /", path)
+	}
+	for _, part := range strings.Split(path[1:], "/") {
+		if part == "" || part == "." || part == ".." {
+			return fmt.Errorf("path %q has an empty or relative part", path)
+		}
+	}
+	for i, r := range path {
+		// What a server refuses: control characters, the private use area from
+		// U+F000, and the specials.
+		if r <= 0x1f || r >= 0x7f && r <= 0x9f || r >= 0xd800 && r <= 0xf8ff || r >= 0xfff0 && r <= 0xffff {
+			return fmt.Errorf("path %q has the character %q at %d, which ZooKeeper does not allow", path, r, i)
+		}
+	}
+	return nil
+}

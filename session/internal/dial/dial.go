@@ -1,0 +1,261 @@
+// Package dial finds a server to talk to: it goes round the servers of an
+// ensemble, resolves their names afresh for each round, and slows down when a
+// whole round has failed. It stands in for zk's HostProvider and Dialer.
+package dial
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/retry"
+)
+
+// Delays between rounds in which no server could be used.
+const (
+	firstDelay   = 50 * time.Millisecond
+	longestDelay = 2 * time.Second
+)
+
+// Func makes a network connection, like [net.Dialer.DialContext].
+type Func func(ctx context.Context, network, address string) (net.Conn, error)
+
+// Config says whom to dial and how.
+type Config struct {
+	// Servers are host:port, names allowed.
+	Servers []string
+	// Dial replaces the network; it is given the names as they are. Nil means TCP, with
+	// names resolved here.
+	Dial Func
+	// TLS, if not nil, is spoken on top; the server's name is verified, never its address.
+	TLS *tls.Config
+	// Timeout bounds one attempt: name, connection, TLS and ZooKeeper's handshake.
+	Timeout func() time.Duration
+	// Clock times the delays.
+	Clock clock.Clock
+}
+
+// A Server's last failure, for people to read.
+type Server struct {
+	// Addr is host:port as in the connect string.
+	Addr string
+	// Err is why the last attempt or connection ended, nil if there was none or the
+	// last handshake succeeded.
+	Err error
+	// At is when Err happened.
+	At time.Time
+}
+
+// Dialer goes round the servers. Next belongs to one goroutine at a time, the rest to
+// any.
+type Dialer struct {
+	cfg      Config
+	backoff  *retry.Backoff
+	resolver net.Resolver
+
+	// Owned by the caller of Next.
+	round []target
+
+	mu     sync.Mutex // guards what follows
+	cached map[string][]string
+	last   map[string]*Server
+	using  string        // the server of the last successful handshake
+	since  clock.Instant // when that was; zero once it has been counted
+}
+
+// A target is a server and one of its addresses.
+type target struct{ server, addr string }
+
+// New returns a Dialer for cfg.
+func New(cfg Config) *Dialer {
+	d := &Dialer{
+		cfg:     cfg,
+		backoff: retry.New(cfg.Clock, firstDelay, longestDelay),
+		cached:  map[string][]string{},
+		last:    map[string]*Server{},
+	}
+	for _, s := range cfg.Servers {
+		d.last[s] = &Server{Addr: s}
+	}
+	return d
+}
+
+// Next dials the next server. Its error concerns that server alone, unless ctx has
+// ended. What follows on the connection must be over by the deadline.
+func (d *Dialer) Next(ctx context.Context) (conn net.Conn, server string, deadline time.Time, err error) {
+	if err := d.prepare(ctx); err != nil {
+		return nil, "", deadline, err
+	}
+	t := d.round[0]
+	d.round = d.round[1:]
+	deadline = time.Now().Add(d.cfg.Timeout())
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	conn, err = d.dial(ctx, t)
+	if err != nil {
+		d.Failed(t.server, err)
+		return nil, t.server, deadline, err
+	}
+	return conn, t.server, deadline, nil
+}
+
+// prepare sees to it that the round has a target, and waits when the last round, or
+// the last connection, was no good.
+func (d *Dialer) prepare(ctx context.Context) error {
+	d.mu.Lock()
+	since := d.since
+	d.since = clock.Instant{}
+	d.mu.Unlock()
+	if !since.IsZero() {
+		// A connection has ended. One that lasted is replaced at once, in a new round.
+		if d.cfg.Clock.Now().Sub(since) >= d.cfg.Timeout() {
+			d.backoff.Reset()
+		} else if err := d.backoff.Wait(ctx); err != nil {
+			return err
+		}
+		d.round = nil
+		return d.newRound(ctx)
+	}
+	for len(d.round) == 0 {
+		if d.round != nil { // not at the very first
+			if err := d.backoff.Wait(ctx); err != nil {
+				return err
+			}
+		}
+		if err := d.newRound(ctx); err != nil {
+			return err
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// newRound lists every address of every server in random order, the server that was
+// connected last at the end.
+func (d *Dialer) newRound(ctx context.Context) error {
+	d.round = []target{}
+	addrs := d.resolve(ctx)
+	for _, s := range d.cfg.Servers {
+		for _, a := range addrs[s] {
+			d.round = append(d.round, target{s, a})
+		}
+	}
+	for i := len(d.round) - 1; i > 0; i-- {
+		j := int(d.cfg.Clock.Random() * float64(i+1))
+		d.round[i], d.round[j] = d.round[j], d.round[i]
+	}
+	d.mu.Lock()
+	using := d.using
+	d.mu.Unlock()
+	var first, last []target
+	for _, t := range d.round {
+		if t.server == using {
+			last = append(last, t)
+		} else {
+			first = append(first, t)
+		}
+	}
+	d.round = append(first, last...)
+	return context.Cause(ctx)
+}
+
+// resolve looks up all names side by side. A name that cannot be resolved now keeps
+// the addresses that it had; the lease may depend on not waiting long for it.
+func (d *Dialer) resolve(ctx context.Context) map[string][]string {
+	ctx, cancel := context.WithTimeout(ctx, d.cfg.Timeout()/2)
+	defer cancel()
+	var wg sync.WaitGroup
+	for _, s := range d.cfg.Servers {
+		host, port, _ := net.SplitHostPort(s)
+		if d.cfg.Dial != nil || net.ParseIP(host) != nil {
+			d.remember(s, []string{s})
+			continue
+		}
+		wg.Go(func() {
+			hosts, err := d.resolver.LookupHost(ctx, host)
+			if err != nil {
+				d.Failed(s, fmt.Errorf("resolve: %w", err))
+				return
+			}
+			addrs := make([]string, len(hosts))
+			for i, h := range hosts {
+				addrs[i] = net.JoinHostPort(h, port)
+			}
+			d.remember(s, addrs)
+		})
+	}
+	wg.Wait()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	addrs := map[string][]string{}
+	for s, a := range d.cached {
+		addrs[s] = a
+	}
+	return addrs
+}
+
+func (d *Dialer) remember(server string, addrs []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.cached[server] = addrs
+}
+
+func (d *Dialer) dial(ctx context.Context, t target) (net.Conn, error) {
+	dial := d.cfg.Dial
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+	}
+	conn, err := dial(ctx, "tcp", t.addr)
+	if err != nil || d.cfg.TLS == nil {
+		return conn, err
+	}
+	cfg := d.cfg.TLS.Clone()
+	if cfg.ServerName == "" {
+		cfg.ServerName, _, _ = net.SplitHostPort(t.server)
+	}
+	secure := tls.Client(conn, cfg)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, explainTLS(err)
+	}
+	return secure, nil
+}
+
+func explainTLS(err error) error {
+	var header tls.RecordHeaderError
+	if errors.As(err, &header) || errors.Is(err, io.EOF) {
+		return fmt.Errorf("TLS handshake: %w; does this port speak TLS?", err)
+	}
+	return fmt.Errorf("TLS handshake: %w", err)
+}
+
+// Succeeded says that a handshake with the server is over.
+func (d *Dialer) Succeeded(server string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.using, d.since = server, d.cfg.Clock.Now()
+	*d.last[server] = Server{Addr: server}
+}
+
+// Failed notes why an attempt at the server or a connection to it ended.
+func (d *Dialer) Failed(server string, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	*d.last[server] = Server{Addr: server, Err: err, At: d.cfg.Clock.Wall()}
+}
+
+// Servers tells how each server was seen last, in the order of the connect string.
+func (d *Dialer) Servers() []Server {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	all := make([]Server, len(d.cfg.Servers))
+	for i, s := range d.cfg.Servers {
+		all[i] = *d.last[s]
+	}
+	return all
+}

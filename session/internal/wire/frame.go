@@ -1,0 +1,111 @@
+package wire
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+)
+
+// Operation codes and reserved request numbers of the ZooKeeper protocol, as far
+// as a connection looks at them (org.apache.zookeeper.ZooDefs.OpCode and
+// org.apache.zookeeper.ClientCnxn in ZooKeeper 3.8).
+const (
+	opGetData      = 4
+	opPing         = 11
+	opGetChildren2 = 12
+	opMulti        = 14
+	opAuth         = 100
+
+	xidEvent = -1
+	xidAuth  = -4
+)
+
+const (
+	lengthSize = 4      // every frame begins with its length
+	headerSize = 16     // a reply begins with xid, zxid and error
+	peekSize   = 16 + 4 // and a multi's reply goes on with the type of its first result
+
+	// errorResult is the type of every result in the reply to a multi that failed.
+	errorResult = -1
+
+	// MaxFrame is the largest frame accepted from a server. A server's own limit for
+	// requests is 1 MiB (jute.maxbuffer), but its answers may be larger: a list of 20,000
+	// children with long names takes 5 MiB.
+	MaxFrame = 32 << 20
+
+	// A connect response is 36 bytes, 37 with the read-only flag; room is left for a longer
+	// password.
+	minConnectResponse, maxConnectResponse = 20, 256
+)
+
+// A request is a frame that was written and not yet answered.
+type request struct {
+	xid, op int32
+	at      clock.Instant
+}
+
+// parseRequest reads the header of the frame p, its length included. zk writes
+// every frame with a single Write; anything else is a bug worth stopping for.
+func parseRequest(p []byte) (xid, op int32, err error) {
+	if len(p) < lengthSize+8 || int(binary.BigEndian.Uint32(p)) != len(p)-lengthSize {
+		return 0, 0, fmt.Errorf("wire: bug: %d bytes written are not one frame", len(p))
+	}
+	return int32(binary.BigEndian.Uint32(p[4:])), int32(binary.BigEndian.Uint32(p[8:])), nil
+}
+
+// readPath returns the path of a getData or getChildren2 frame; ok is false for other
+// operations. Such a frame ends with one byte: whether to leave a watch.
+func readPath(op int32, p []byte) (path string, ok bool) {
+	const begin = lengthSize + 8 + 4
+	if op != opGetData && op != opGetChildren2 || len(p) <= begin {
+		return "", false
+	}
+	n := int(int32(binary.BigEndian.Uint32(p[begin-4:])))
+	if n < 0 || begin+n+1 != len(p) {
+		return "", false
+	}
+	return string(p[begin : begin+n]), true
+}
+
+// authFrame encodes one credential.
+func authFrame(a Auth) []byte {
+	p := make([]byte, 4, 24+len(a.Scheme)+len(a.Credential))
+	xid := int32(xidAuth)
+	p = binary.BigEndian.AppendUint32(p, uint32(xid))
+	p = binary.BigEndian.AppendUint32(p, opAuth)
+	p = binary.BigEndian.AppendUint32(p, 0) // type, unused
+	p = binary.BigEndian.AppendUint32(p, uint32(len(a.Scheme)))
+	p = append(p, a.Scheme...)
+	p = binary.BigEndian.AppendUint32(p, uint32(len(a.Credential)))
+	p = append(p, a.Credential...)
+	binary.BigEndian.PutUint32(p, uint32(len(p)-lengthSize))
+	return p
+}
+
+// A Handshake is what the connect response says.
+type Handshake struct {
+	// Sent is when the connect request was about to be written.
+	Sent clock.Instant
+	// SessionID is zero when the server says that the session has expired.
+	SessionID int64
+	// Timeout is what the server granted.
+	Timeout time.Duration
+}
+
+// parseConnectResponse reads a connect response without its length.
+func parseConnectResponse(p []byte) (h Handshake, err error) {
+	if len(p) < minConnectResponse {
+		return h, fmt.Errorf("%w: connect response of %d bytes", ErrProtocol, len(p))
+	}
+	if n := int(int32(binary.BigEndian.Uint32(p[16:]))); n < 0 || n > len(p)-minConnectResponse {
+		return h, fmt.Errorf("%w: password of %d bytes in a connect response of %d", ErrProtocol, n, len(p))
+	}
+	h.Timeout = time.Duration(int32(binary.BigEndian.Uint32(p[4:]))) * time.Millisecond
+	h.SessionID = int64(binary.BigEndian.Uint64(p[8:]))
+	if h.SessionID != 0 && h.Timeout <= 0 {
+		return h, fmt.Errorf("%w: granted session timeout of %v", ErrProtocol, h.Timeout)
+	}
+	return h, nil
+}

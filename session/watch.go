@@ -1,0 +1,127 @@
+package session
+
+import (
+	"context"
+
+	"github.com/go-zookeeper/zk"
+)
+
+// A Watch is a standing interest in one znode, on top of ZooKeeper's one-shot
+// watches: each [Watch.Get] or [Watch.Children] leaves a watch at the server, and when
+// it fires, or when the connection on which it was left is gone, the wake channel gets
+// a signal. The owner then looks again. Any number of Watches on one path share one
+// watch at the server.
+//
+// A Watch belongs to one session and ends with it. Its methods may be called from any
+// goroutine, its reads from one at a time.
+type Watch struct {
+	s    *Session
+	path string // as on the wire
+	wake chan<- struct{}
+
+	// Guarded by s.mu.
+	armed   uint64 // the connection on which a read has left a watch that has not fired; 0 if none
+	events  uint64 // how many events have arrived
+	deleted bool
+}
+
+// Watch begins an interest in the znode at path. Signals go to wake without blocking,
+// so it should have room for one; it may serve many Watches. Stop ends the interest.
+func (s *Session) Watch(path string, wake chan<- struct{}) *Watch {
+	w := &Watch{s: s, path: s.full(path), wake: wake}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.watches[w.path] == nil {
+		s.watches[w.path] = map[*Watch]struct{}{}
+	}
+	s.watches[w.path][w] = struct{}{}
+	return w
+}
+
+// Stop ends the interest. A watch that was left at the server stays there until it
+// fires or the connection ends; v1.0.4 of zk cannot remove it.
+func (w *Watch) Stop() {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	delete(w.s.watches[w.path], w)
+	if len(w.s.watches[w.path]) == 0 {
+		delete(w.s.watches, w.path)
+	}
+}
+
+// Get reads the znode and leaves a watch on it. A missing znode (zk.ErrNoNode) leaves
+// none.
+func (w *Watch) Get(ctx context.Context) ([]byte, zk.Stat, error) {
+	return armed(w, func() ([]byte, zk.Stat, error) { return w.s.get(ctx, w.path) })
+}
+
+// Children lists the znode's children and leaves a watch on the list. A missing znode
+// (zk.ErrNoNode) leaves none.
+func (w *Watch) Children(ctx context.Context) ([]string, zk.Stat, error) {
+	return armed(w, func() ([]string, zk.Stat, error) { return w.s.children(ctx, w.path) })
+}
+
+func armed[T any](w *Watch, read func() (T, zk.Stat, error)) (T, zk.Stat, error) {
+	w.s.mu.Lock()
+	connection, events := w.s.connection, w.events
+	w.s.mu.Unlock()
+	v, stat, err := read()
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	// An event or a reconnect in between may have used the watch up: then it
+	// counts as not left, and the signal that came with either says to look again.
+	if err == nil && w.s.connection == connection && w.events == events && connection != 0 {
+		w.armed = connection
+	}
+	return v, stat, err
+}
+
+// Armed reports whether the server will tell of the next change: a watch left on the
+// present connection has not fired.
+func (w *Watch) Armed() bool {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	return w.armed != 0 && w.armed == w.s.connection && w.s.state == Connected
+}
+
+// Deleted reports whether the server has ever told that the znode was deleted. For a
+// name that is used only once that is final.
+func (w *Watch) Deleted() bool {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	return w.deleted
+}
+
+// notify passes an event of the server on. It runs on zk's goroutine.
+func (s *Session) notify(ev zk.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for w := range s.watches[ev.Path] {
+		w.events++
+		w.armed = 0
+		if ev.Type == zk.EventNodeDeleted {
+			w.deleted = true
+		}
+		signal(w.wake)
+	}
+}
+
+// wakeAll tells every Watch and Hold to look again. The caller holds s.mu.
+func (s *Session) wakeAll() {
+	for _, ws := range s.watches {
+		for w := range ws {
+			signal(w.wake)
+		}
+	}
+	for _, h := range s.holds {
+		signal(h.wake)
+	}
+}
+
+// signal leaves a signal in c unless one is there already.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,58 @@
+// Package watch turns ZooKeeper's one-shot watches into waits: until a znode is gone
+// ([Gone]), until it differs from what was last seen ([Node]), until its list of
+// children does ([Children]).
+//
+// # One-shot watches
+//
+// A watch at a ZooKeeper server is left by a read, tells once that something has
+// changed, and is then used up. It tells neither what the znode is now nor how often
+// it has changed, it ends with its connection, and whatever happens before the next
+// read leaves another goes untold. So an event is only a reason to read again, and its
+// absence is no proof that nothing happened.
+//
+// # What this package makes of them
+//
+// The state is authoritative, the event is not. A wait reads the znode, which leaves a
+// watch, and reads it again
+//
+//   - when the watch has fired,
+//   - after every reconnect,
+//   - every session timeout T while a watch stands ready: first with a small exists
+//     request, and with a full read only if the znode is not as last seen. So an event
+//     that was lost on its way costs time, not correctness,
+//   - every T/4 while no watch stands ready: the znode is missing, or it may not be read
+//     and only its existence is waited on.
+//
+// Each state that a caller gets is newer than the one before, and the latest at the
+// time of the read: states in between may be skipped, but the order never turns
+// around, whichever servers the session is moved to, because a session's reads never go
+// back in time.
+//
+// No wait leaves a watch on a znode that does not exist. Such a watch would stay at
+// the server until somebody creates the znode, and pile up where names are used only once.
+//
+// A wait ends with an error that says why: the cause of the context, the reason for
+// which the session is over, [ErrStopped], or what the server refuses (zk.ErrNoAuth).
+// Lost connections are no reason; they are waited out.
+//
+// # Costs
+//
+// Nothing here has a goroutine of its own. However many waits on one path there are in
+// a session, they share one watch at the server and one event; each makes its own read
+// afterwards, so n waits cost n reads per change. An undisturbed wait costs one exists
+// request per T, one on a missing znode 4 reads per T, and a Gone that may not read its
+// znode 8 small requests per T. A read brings the whole of the data, or of the list,
+// also to Gone, because it is what leaves a watch on existing znodes only.
+//
+// # What is not promised
+//
+//   - Every state. A znode that was deleted and created again may show as one change;
+//     two changes of data may show as one.
+//   - Being up to date. A server may lag behind the ensemble's leader; session.Sync
+//     before a wait bounds that from below.
+//   - To hear of a creation at once: it is seen within T/4.
+//   - Changes of the ACL. They fire no watch.
+//   - Survival of the session. A wait belongs to one session and ends with it.
+//   - That a watch at the server goes when a wait does: it stays until it fires or its
+//     connection ends. A path has one at most per session.
+package watch

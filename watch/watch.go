@@ -1,0 +1,124 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// Gone waits until there is no znode at path and then returns nil. A znode that is
+// deleted and at once created again may count as never gone. Where READ is refused
+// Gone still works: it asks every T/4 whether the znode exists.
+//
+// The error is the cause of ctx or the reason for which the session is over, wrapped.
+func Gone(ctx context.Context, s *session.Session, path string) error {
+	f := follow[struct{}](s, path, sameData)
+	f.read = func(ctx context.Context) (none struct{}, stat zk.Stat, err error) {
+		_, stat, err = f.watch.Get(ctx)
+		if errors.Is(err, zk.ErrNoAuth) { // that a znode exists may be known to everybody
+			var ok bool
+			if stat, ok, err = s.Exists(ctx, path); err == nil && !ok {
+				err = zk.ErrNoNode
+			}
+		}
+		return none, stat, err
+	}
+	defer f.end()
+	for {
+		if v, err := f.next(ctx); err != nil || !v.exists {
+			return err
+		}
+	}
+}
+
+// State is one state of a znode.
+type State struct {
+	// Exists is false for a missing znode; then the rest is zero.
+	Exists bool
+	// Data is the znode's data. It is the caller's to keep and to change.
+	Data []byte
+	// Stat is from the same read as Data.
+	Stat zk.Stat
+}
+
+// Node follows the existence and the data of one znode, which need not exist. Use it
+// for configuration, or whatever else somebody writes for others to act upon.
+//
+// Next may be called by one goroutine at a time, Stop by any.
+type Node struct{ f *follower[[]byte] }
+
+// NewNode begins to follow the znode at path for as long as the session lasts. It does
+// no I/O. Call Stop when done.
+func NewNode(s *session.Session, path string) *Node {
+	f := follow[[]byte](s, path, sameData)
+	f.read = f.watch.Get
+	return &Node{f}
+}
+
+// Next returns the present state the first time it is called. Later it waits until
+// the state is another than the one it returned last: the znode has come or gone, is
+// another one by the same name, or its data were set (to equal ones, too).
+//
+// The error is the cause of ctx, the reason for which the session is over, ErrStopped
+// or zk.ErrNoAuth, wrapped. After an error Next may be called again and has
+// missed nothing; if permission is lacking, that asks the server again at once.
+func (n *Node) Next(ctx context.Context) (State, error) {
+	v, err := n.f.next(ctx)
+	return State{v.exists, v.value, v.stat}, err
+}
+
+// Stop ends the interest, and a Next that waits. It may be called more than once.
+func (n *Node) Stop() { n.f.end() }
+
+// List is one state of a znode's list of children.
+type List struct {
+	// Exists is false for a missing znode; then the rest is zero.
+	Exists bool
+	// Names are the children's names, without the parent's path, sorted as strings.
+	// The slice is the caller's to keep and to change.
+	Names []string
+	// Stat is the parent's, from the same read as Names.
+	Stat zk.Stat
+}
+
+// Children follows the list of one znode's children; the znode need not exist. Use it
+// for group membership. With many children prefer to follow single ones: every change
+// brings the whole list to everybody who follows it.
+//
+// Next may be called by one goroutine at a time, Stop by any.
+type Children struct{ f *follower[[]string] }
+
+// NewChildren begins to follow the children of the znode at path for as long as the
+// session lasts. It does no I/O. Call Stop when done.
+func NewChildren(s *session.Session, path string) *Children {
+	f := follow[[]string](s, path, sameChildren)
+	f.read = f.watch.Children
+	return &Children{f}
+}
+
+// Next returns the present list the first time it is called. Later it waits until a
+// child has come or gone since the list it returned last, or the znode itself has;
+// if the same name came and went in between, the lists are equal. Its errors are those
+// of [Node.Next].
+func (c *Children) Next(ctx context.Context) (List, error) {
+	v, err := c.f.next(ctx)
+	slices.Sort(v.value)
+	return List{v.exists, v.value, v.stat}, err
+}
+
+// Stop ends the interest, and a Next that waits. It may be called more than once.
+func (c *Children) Stop() { c.f.end() }
+
+// sameData and sameChildren compare by transaction numbers, of which each change has
+// its own: the one that created the znode, and the last that set its data or changed its
+// list. Equal ones mean that no watch has fired in between.
+func sameData(a, b zk.Stat) bool { return a.Czxid == b.Czxid && a.Mzxid == b.Mzxid }
+
+func sameChildren(a, b zk.Stat) bool {
+	// Cversion too: it tells changes within one transaction apart.
+	return a.Czxid == b.Czxid && a.Pzxid == b.Pzxid && a.Cversion == b.Cversion
+}

@@ -40,8 +40,8 @@ func (n *memNetwork) dial(ctx context.Context, h *Host, address string) (net.Con
 			return
 		}
 		err = 0
-		w.c = n.e.connect(s, h, w, "192.0.2.100")
-		w.local = memAddr(fmt.Sprintf("192.0.2.100:%d", 10000+w.c.num))
+		w.c = n.e.connect(s, h, w, "127.0.0.1")
+		w.local = memAddr(fmt.Sprintf("127.0.0.1:%d", 10000+w.c.num))
 	})
 	if err != 0 {
 		return nil, opError("dial", os.NewSyscallError("connect", err))

@@ -172,12 +172,16 @@ func decodeArgs(op Op, d *decoder) args {
 		if op == OpCreateTTL {
 			d.int64()
 		}
-	case OpDelete, OpCheck:
+	case OpDelete:
 		a.path, a.version = d.path(), d.int32()
+	// These three refuse a null path as they refuse other bad ones; the rest
+	// trip over it.
+	case OpCheck:
+		a.path, a.version = d.string(), d.int32()
 	case OpSetData:
-		a.path, a.data, a.version = d.path(), d.buffer(), d.int32()
+		a.path, a.data, a.version = d.string(), d.buffer(), d.int32()
 	case OpSetACL:
-		a.path, a.acl, a.version = d.path(), d.acls(), d.int32()
+		a.path, a.acl, a.version = d.string(), d.acls(), d.int32()
 	case OpExists, OpGetData, OpGetChildren, OpGetChildren2:
 		a.path, a.watch = d.path(), d.bool()
 	case OpGetACL, OpSync:
@@ -202,7 +206,19 @@ func decodeMulti(d *decoder) []args {
 			break
 		}
 		switch op {
-		case OpCreate, OpCreate2, OpCreateContainer, OpCreateTTL, OpDelete, OpSetData, OpCheck:
+		case OpCreate, OpCreate2, OpCreateContainer, OpCreateTTL:
+			a := decodeArgs(op, d)
+			switch {
+			case op == OpCreateTTL:
+			case a.flags == flagTTL || a.flags == flagTTLSeq:
+				d.bad = true // taken for a createTTL, whose record is longer
+			case a.flags == flagContainer:
+				a.op = OpCreateContainer // within a multi the flags decide
+			default:
+				a.op = OpCreate
+			}
+			ops = append(ops, a)
+		case OpDelete, OpSetData, OpCheck:
 			ops = append(ops, decodeArgs(op, d))
 		default:
 			d.bad = true

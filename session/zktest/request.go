@@ -253,15 +253,19 @@ func writeBody(op Op, x *txn, res result) []byte {
 // multiBody writes one result per operation, then the header that says done.
 func multiBody(w *encoder, res result) {
 	for i, sub := range res.subs {
-		w.int32(int32(sub.op))
+		op := sub.op
+		if op == OpCreateContainer {
+			op = OpCreate2 // which also has a Stat in its result
+		}
+		w.int32(int32(op))
 		w.bool(false)
-		if sub.op == OpError {
+		if op == OpError {
 			w.int32(int32(sub.err))
 			w.int32(int32(sub.err))
 			continue
 		}
 		w.int32(0)
-		w.b = append(w.b, writeBody(sub.op, sub, res.res[i])...)
+		w.b = append(w.b, writeBody(op, sub, res.res[i])...)
 	}
 	w.int32(-1)
 	w.bool(true)

@@ -44,6 +44,10 @@ func (i Instant) Until(now Instant) time.Duration {
 // Passed reports whether now is at or after the deadline i on either clock.
 func (i Instant) Passed(now Instant) bool { return now.Mono >= i.Mono || now.Boot >= i.Boot }
 
+// Reached reports whether now is at or after i on both clocks: the cautious
+// answer to "has at least this much time gone by".
+func (i Instant) Reached(now Instant) bool { return now.Mono >= i.Mono && now.Boot >= i.Boot }
+
 // IsZero reports whether i is the zero Instant.
 func (i Instant) IsZero() bool { return i == Instant{} }
 
@@ -57,6 +61,8 @@ type Clock interface {
 	// AfterFunc calls f in a goroutine of its own after d, or not at all if stop
 	// is called first. stop reports whether it came in time.
 	AfterFunc(d time.Duration, f func()) (stop func() bool)
+	// Random is uniform in [0, 1): the source of every jitter.
+	Random() float64
 }
 
 type contextKey struct{}

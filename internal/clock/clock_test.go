@@ -22,6 +22,9 @@ func TestADeadlineHasPassedWhenEitherClockSaysSo(t *testing.T) {
 		if got := deadline.Passed(c.now); got != c.want {
 			t.Errorf("Passed at %+v = %v, want %v", c.now, got, c.want)
 		}
+		if got := deadline.Reached(c.now); got != (c.now == Instant{100, 1000}) {
+			t.Errorf("Reached at %+v = %v", c.now, got)
+		}
 		if got := deadline.Until(c.now) <= 0; got != c.want {
 			t.Errorf("Until at %+v says passed = %v, want %v", c.now, got, c.want)
 		}

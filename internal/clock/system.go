@@ -1,6 +1,9 @@
 package clock
 
-import "time"
+import (
+	"math/rand/v2"
+	"time"
+)
 
 // System is the machine's own clock.
 var System Clock = system{}
@@ -28,3 +31,5 @@ func (system) Wall() time.Time { return time.Now() }
 func (system) AfterFunc(d time.Duration, f func()) func() bool {
 	return time.AfterFunc(d, f).Stop
 }
+
+func (system) Random() float64 { return rand.Float64() }

@@ -1,0 +1,326 @@
+package election
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// A candidacy is one stay in the line: one znode in one session.
+type candidacy struct {
+	s         *session.Session
+	place     *line.Place
+	hold      *session.Hold // while heir or leader
+	suspended bool          // as far as has been reported
+	blocked   string        // the persistent znode that has been reported
+	begun     clock.Instant
+	checked   clock.Instant // when the last periodic check was made
+}
+
+// win joins the line and waits in it, as often as it takes to be elected.
+func (e *Election) win(ctx context.Context, inRun bool) (*candidacy, *Term, error) {
+	for {
+		begun := e.clock.Now()
+		if err := e.awaitHealthy(ctx); err != nil {
+			return nil, nil, err
+		}
+		c, err := e.join(ctx)
+		if err == nil {
+			var term *Term
+			if term, err = e.wait(ctx, c); err == nil {
+				term.inRun = inRun
+				return c, term, nil
+			}
+			e.leave(ctx, c, err)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return nil, nil, e.cut(ctx, err)
+		case isPermanent(err):
+			e.log.Error("cannot join", "err", err)
+			e.status.set(e.clock, func(s *Status) { s.Err = err })
+			return nil, nil, &PermanentError{e.path, err}
+		case errors.Is(err, Unhealthy):
+			continue
+		}
+		if e.retry(ctx, begun, err) != nil {
+			return nil, nil, e.cut(ctx, err)
+		}
+	}
+}
+
+// cut returns the error for a context that ended while err was what stood in the way.
+func (e *Election) cut(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	switch {
+	case isPermanent(cause): // the client closed itself
+		return &PermanentError{e.path, cause}
+	case err == nil || errors.Is(err, cause):
+		return cause
+	}
+	return fmt.Errorf("%w (%v)", cause, err)
+}
+
+// join waits for a session and takes a place in the line.
+func (e *Election) join(ctx context.Context) (*candidacy, error) {
+	e.status.set(e.clock, func(s *Status) { s.State = Joining })
+	s, err := e.client.Session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	place, err := line.Join(ctx, s, line.Config{
+		Dir: e.path, Style: e.cfg.Style.line(), Data: encode(e.cfg.ID, e.cfg.Data), ACL: e.cfg.ACL,
+	}, e.wake)
+	if err != nil {
+		return nil, err
+	}
+	now := e.clock.Now()
+	c := &candidacy{s: s, place: place, begun: now, checked: now}
+	e.log.Info("joined", "session", hex(s.ID()), "node", place.Path(), "ahead", place.Position())
+	e.status.set(e.clock, func(st *Status) {
+		st.State, st.Session, st.Node, st.Err = Waiting, s.ID(), place.Path(), nil
+	})
+	e.send(Event{Kind: Joined, Session: s.ID(), Timeout: s.Timeout(), Node: place.Path(), Position: place.Position()})
+	return c, nil
+}
+
+// wait stands in line until we are first and hold a lease.
+func (e *Election) wait(ctx context.Context, c *candidacy) (*Term, error) {
+	timer := clock.NewTimer(e.clock)
+	defer timer.Stop()
+	for {
+		e.reportState(c)
+		if err := e.health.err(); err != nil {
+			return nil, err
+		}
+		if err := e.check(ctx, c); err != nil {
+			return nil, err
+		}
+		e.advance(c)
+		if c.place.Position() == 0 && c.place.Armed() {
+			if lease := c.s.Lease(); lease != nil {
+				return e.elected(ctx, c, lease), nil
+			}
+		}
+		timer.Reset(c.checked.Add(c.place.RecheckEvery()).Until(e.clock.Now()))
+		select {
+		case <-e.wake:
+		case <-timer.C:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-c.s.Done():
+			return nil, c.s.Err()
+		}
+	}
+}
+
+// check finds out what has happened to the own znode and to those ahead. What watches
+// should have told is asked for now and then.
+func (e *Election) check(ctx context.Context, c *candidacy) error {
+	if now := e.clock.Now(); c.checked.Add(c.place.RecheckEvery()).Passed(now) {
+		c.checked = now
+		return c.place.Recheck(ctx)
+	}
+	if c.hold != nil && c.hold.Err() != nil {
+		return line.ErrGone
+	}
+	return c.place.Check(ctx)
+}
+
+// advance acts on the place in the line: the heir keeps a lease, so that it can lead
+// the moment it is first.
+func (e *Election) advance(c *candidacy) {
+	position := c.place.Position()
+	ahead, persistent := c.place.Nearest()
+	e.status.set(e.clock, func(s *Status) { s.Position, s.Ahead = position, ahead })
+	if position > 1 {
+		return
+	}
+	if persistent && c.blocked != ahead {
+		c.blocked = ahead
+		e.log.Warn("the znode ahead is persistent: only deleting it lets others lead", "node", e.path+"/"+ahead)
+		e.send(Event{Kind: Blocked, Node: e.path + "/" + ahead})
+	}
+	if c.hold == nil {
+		c.hold = c.s.Hold(c.place.Path(), e.wake)
+		if position == 1 {
+			e.log.Info("heir", "session", hex(c.s.ID()), "node", c.place.Path(), "ahead", ahead)
+			e.status.set(e.clock, func(s *Status) { s.State = Inheriting })
+			e.send(Event{Kind: Heir, Session: c.s.ID(), Node: c.place.Path(), Position: 1})
+		}
+	}
+}
+
+// elected begins a term.
+func (e *Election) elected(ctx context.Context, c *candidacy, lease *session.Lease) *Term {
+	stopBefore := e.cfg.StopBefore
+	if T := c.s.Timeout(); stopBefore == 0 {
+		stopBefore = T / 16
+	} else if stopBefore > T/4 {
+		e.log.Warn("StopBefore is cut to a quarter of the session timeout granted", "asked", stopBefore, "timeout", T)
+		stopBefore = T / 4
+	}
+	t := newTerm(ctx, e.clock, lease, stopBefore)
+	t.id, t.node, t.token, t.session = e.cfg.ID, c.place.Path(), c.place.Token(), c.s
+	t.begun = c.begun
+	e.log.Info("elected", "session", hex(c.s.ID()), "node", t.node, "token", t.token)
+	e.status.set(e.clock, func(s *Status) { s.State, s.Position, s.Token, s.Ahead, s.term = Leading, 0, t.token, "", t })
+	e.send(Event{Kind: Elected, Session: c.s.ID(), Node: t.node, Token: t.token, Deadline: t.Deadline()})
+	return t
+}
+
+// reign watches over a term until it has ended, the work has stopped as far as it is
+// waited for, and the znode is gone. stopped is closed when the work has stopped.
+func (e *Election) reign(ctx context.Context, c *candidacy, term *Term, stopped <-chan struct{}) {
+	e.guard(ctx, c, term)
+	ended := term.cause()
+	e.log.Info("deposed", "session", hex(c.s.ID()), "token", term.token, "reason", ended.Reason.String(), "err", ended.Err)
+	e.status.set(e.clock, func(s *Status) { s.State, s.Token, s.LastReason, s.term = Draining, 0, ended.Reason, nil })
+	e.send(Event{Kind: Deposed, Session: c.s.ID(), Node: term.node, Token: term.token, Reason: ended.Reason, Err: ended.Err})
+	if ended.Reason != NodeDeleted {
+		e.drain(c, stopped)
+	}
+	term.finish()
+	why := ended.Err
+	if ended.Reason == NodeDeleted {
+		why = line.ErrGone
+	}
+	e.leave(ctx, c, why)
+}
+
+// guard returns when the term has ended.
+func (e *Election) guard(ctx context.Context, c *candidacy, term *Term) {
+	// A check may have to wait for a connection; the end of the term ends it.
+	checks, cancel := context.WithCancel(term.ctx)
+	defer cancel()
+	defer context.AfterFunc(ctx, cancel)()
+	timer := clock.NewTimer(e.clock)
+	defer timer.Stop()
+	for {
+		e.reportState(c)
+		if err := e.health.err(); err != nil {
+			term.end(Unhealthy, err)
+		}
+		switch err := e.check(checks, c); {
+		case errors.Is(err, line.ErrGone):
+			term.end(NodeDeleted, nil)
+		case err != nil && checks.Err() == nil && c.s.Err() == nil:
+			e.log.Warn("cannot check the own znode", "err", err) // the lease decides
+		}
+		timer.Reset(c.checked.Add(c.place.RecheckEvery()).Until(e.clock.Now()))
+		select {
+		case <-term.ctx.Done():
+			return
+		case <-c.s.Done():
+			term.end(SessionLost, c.s.Err())
+		case <-ctx.Done():
+			reason := Cancelled
+			if e.client.Context().Err() != nil {
+				reason = Closed
+			}
+			term.end(reason, context.Cause(ctx))
+		case <-e.wake:
+			term.watchLease()
+		case <-timer.C:
+		}
+	}
+}
+
+// drain waits for the work to stop, while the leadership is still ours: another can
+// lead only when our znode is gone.
+func (e *Election) drain(c *candidacy, stopped <-chan struct{}) {
+	select {
+	case <-stopped:
+		return
+	default:
+	}
+	timer := clock.NewTimer(e.clock)
+	defer timer.Stop()
+	timer.Reset(e.cfg.DrainTimeout)
+	select {
+	case <-stopped:
+	case <-c.s.Done():
+	case <-timer.C:
+		e.log.Warn("the work has not stopped in time; giving the leadership away", "waited", e.cfg.DrainTimeout)
+	}
+}
+
+// leaveFor bounds what a candidate that is told to end spends on its leave.
+const leaveFor = 3 * time.Second
+
+// leave ends a candidacy: it deletes the znode, unless it is gone already.
+func (e *Election) leave(ctx context.Context, c *candidacy, why error) {
+	if errors.Is(why, line.ErrGone) || c.s.Err() != nil {
+		c.place.Drop()
+	} else {
+		e.remove(ctx, c)
+	}
+	if c.hold != nil {
+		c.hold.Release()
+	}
+	e.log.Info("left", "session", hex(c.s.ID()), "node", c.place.Path())
+	e.status.set(e.clock, func(s *Status) { s.State, s.Node, s.Position, s.Ahead = Idle, "", 0, "" })
+	e.send(Event{Kind: Left, Session: c.s.ID(), Node: c.place.Path(), Err: why})
+}
+
+// remove deletes the znode and waits until it is gone; not for long when ctx has ended,
+// then the session goes on trying.
+func (e *Election) remove(ctx context.Context, c *candidacy) {
+	bound, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	defer context.AfterFunc(ctx, func() {
+		clock.Sleep(bound, e.clock, leaveFor)
+		cancel(context.DeadlineExceeded)
+	})()
+	if err := c.place.Leave(bound); err != nil {
+		c.place.Abandon()
+	}
+}
+
+// retry reports a failure and waits before the next attempt.
+func (e *Election) retry(ctx context.Context, begun clock.Instant, err error) error {
+	if e.clock.Now().Sub(begun) >= e.client.Status().Timeout {
+		e.pause.Reset()
+	}
+	delay := e.pause.Next()
+	e.log.Warn("not in line", "err", err, "retry", delay)
+	e.status.set(e.clock, func(s *Status) { s.State, s.Err = BackingOff, err })
+	e.send(Event{Kind: Failed, Err: err, Delay: delay})
+	return clock.Sleep(ctx, e.clock, delay)
+}
+
+// rest waits between a term and the next candidacy.
+func (e *Election) rest(ctx context.Context, begun clock.Instant) error {
+	if e.clock.Now().Sub(begun) >= e.client.Status().Timeout {
+		e.pause.Reset()
+	}
+	e.status.set(e.clock, func(s *Status) { s.State = BackingOff })
+	return e.pause.Wait(ctx)
+}
+
+// reportState tells when the connection was lost or is back.
+func (e *Election) reportState(c *candidacy) {
+	suspended := c.s.State() == session.Suspended
+	if suspended == c.suspended {
+		return
+	}
+	c.suspended = suspended
+	kind := Resumed
+	if suspended {
+		kind = Suspended
+	}
+	e.log.Info(kind.String(), "session", hex(c.s.ID()))
+	e.send(Event{Kind: kind, Session: c.s.ID()})
+}
+
+func (e *Election) send(ev Event) {
+	ev.Time = e.clock.Wall()
+	e.events.send(ev)
+}
+
+func hex(id int64) string { return fmt.Sprintf("0x%x", uint64(id)) }

@@ -1,0 +1,69 @@
+package election
+
+import (
+	"context"
+	"errors"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// Candidate is one who stands in line, of this library or another.
+type Candidate struct {
+	// ID and Data are its own words; empty when its ACL hides them.
+	ID   string
+	Data []byte
+	// Node is the name of its znode.
+	Node string
+	// Token is the fencing token that it leads with when its time comes, 0 if hidden.
+	Token int64
+	// Session is the ZooKeeper session that it belongs to. 0 means a persistent znode,
+	// or that it is hidden.
+	Session int64
+}
+
+// Candidates returns the line of succession, the leader first, as one server sees it. It
+// reads every candidate's znode: a tool for people, not for a loop.
+func Candidates(ctx context.Context, client *session.Client, path string) ([]Candidate, error) {
+	if err := checkPath(path); err != nil {
+		return nil, err
+	}
+	s, err := client.Session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	children, _, err := s.Children(ctx, path)
+	if errors.Is(err, zk.ErrNoNode) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var all []Candidate
+	for _, name := range line.Sort(children) {
+		data, stat, err := s.Get(ctx, path+"/"+name.Full)
+		switch {
+		case errors.Is(err, zk.ErrNoNode):
+			continue
+		case errors.Is(err, zk.ErrNoAuth):
+			all = append(all, Candidate{Node: name.Full})
+			continue
+		case err != nil:
+			return nil, err
+		}
+		id, rest := decode(data)
+		all = append(all, Candidate{ID: id, Data: rest, Node: name.Full, Token: stat.Czxid, Session: stat.EphemeralOwner})
+	}
+	return all, nil
+}
+
+// Candidates returns the line of succession of this election; see the function of that
+// name.
+func (e *Election) Candidates(ctx context.Context) ([]Candidate, error) {
+	return Candidates(ctx, e.client, e.path)
+}
+
+// Observe follows who leads this election; see the function of that name.
+func (e *Election) Observe() (*Observer, error) { return Observe(e.client, e.path) }

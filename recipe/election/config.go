@@ -1,0 +1,159 @@
+package election
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
+)
+
+// Style is how a candidate's znode is named. All candidates of any style stand in one
+// line, whatever the own one is; the style matters to candidates of other libraries.
+type Style string
+
+const (
+	// StyleLatch names znodes as Apache Curator's LeaderLatch does.
+	StyleLatch Style = "latch"
+	// StyleLock names znodes as Curator's LeaderSelector does, and zk.Lock.
+	StyleLock Style = "lock"
+)
+
+// Config configures a candidate. The zero value works.
+type Config struct {
+	// ID tells people and observers who this is; nothing is decided by it, and two
+	// candidates may have the same. At most 256 bytes of UTF-8 without control
+	// characters. Default: host name, process id and a random part.
+	ID string
+
+	// Data goes into the candidate's znode for observers to read, for instance the
+	// address under which the leader is reached. At most 1,000,000 bytes.
+	Data []byte
+
+	// Style of the znode's name. Default [StyleLatch].
+	Style Style
+
+	// ACL of the candidate's znode and of the election path if it must be created; it has
+	// to grant us READ. Default: the session's. A nil-length ACL means the default.
+	ACL []zk.ACL
+
+	// StopBefore is how long before the end of the lease a term's context is
+	// cancelled: the time for work in progress to stop before another may lead. At most
+	// a quarter of the session timeout, or short disturbances end terms. Default T/16.
+	StopBefore time.Duration
+
+	// DrainTimeout is how long a term that we end ourselves waits for the callback to
+	// return before the leadership is given away all the same. It is also what Close and
+	// a cancelled Run may take. Default 30 s.
+	DrainTimeout time.Duration
+
+	// Healthy, if set, is asked every HealthEvery: with an error the candidate resigns
+	// and stays out of the line until there is none. Its context ends after HealthEvery.
+	Healthy func(context.Context) error
+
+	// HealthEvery is the time between two calls of Healthy. Default 1 s.
+	HealthEvery time.Duration
+
+	// OnEvent, if set, is told of every transition, in order and one at a time, from a
+	// goroutine that is not the candidate's: it may take its time and call anything of
+	// this library. Run returns after the last event has been delivered.
+	OnEvent func(Event)
+
+	// FollowLeader adds [LeaderChanged] to the events. It makes this candidate read the
+	// leader's znode at every change of leader.
+	FollowLeader bool
+
+	// Logger gets one line per transition. Default: silence.
+	Logger *slog.Logger
+}
+
+const (
+	maxID               = 256
+	maxData             = 1_000_000 // a request may have 1 MiB
+	defaultDrainTimeout = 30 * time.Second
+	defaultHealthEvery  = time.Second
+	longest             = 24 * time.Hour
+)
+
+// withDefaults returns a checked copy; T is the session timeout asked for.
+func (c Config) withDefaults(T time.Duration) (Config, error) {
+	bad := func(field string, value any, want string) (Config, error) {
+		return c, fmt.Errorf("election: Config.%s is %v; want %s", field, value, want)
+	}
+	if c.ID == "" {
+		c.ID = defaultID()
+	}
+	switch {
+	case len(c.ID) > maxID:
+		return bad("ID", fmt.Sprintf("%d bytes long", len(c.ID)), fmt.Sprintf("at most %d", maxID))
+	case !utf8.ValidString(c.ID) || strings.ContainsFunc(c.ID, isControl):
+		return bad("ID", fmt.Sprintf("%q", c.ID), "UTF-8 without control characters")
+	case len(c.Data) > maxData:
+		return bad("Data", fmt.Sprintf("%d bytes long", len(c.Data)), fmt.Sprintf("at most %d", maxData))
+	}
+	switch c.Style = cmp.Or(c.Style, StyleLatch); c.Style {
+	case StyleLatch, StyleLock:
+	default:
+		return bad("Style", fmt.Sprintf("%q", c.Style), fmt.Sprintf("%q or %q", StyleLatch, StyleLock))
+	}
+	if c.StopBefore < 0 || c.StopBefore > T/4 {
+		return bad("StopBefore", c.StopBefore, fmt.Sprintf("0 to a quarter of the session timeout, which is %v", T/4))
+	}
+	if c.DrainTimeout < 0 || c.DrainTimeout > longest {
+		return bad("DrainTimeout", c.DrainTimeout, fmt.Sprintf("0 for %v, or up to %v", defaultDrainTimeout, longest))
+	}
+	if c.HealthEvery < 0 || c.HealthEvery > longest {
+		return bad("HealthEvery", c.HealthEvery, fmt.Sprintf("0 for %v, or up to %v", defaultHealthEvery, longest))
+	}
+	c.DrainTimeout = cmp.Or(c.DrainTimeout, defaultDrainTimeout)
+	c.HealthEvery = cmp.Or(c.HealthEvery, defaultHealthEvery)
+	if len(c.ACL) == 0 {
+		c.ACL = nil
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c, nil
+}
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
+
+func defaultID() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), strings.ToLower(rand.Text()[:6]))
+}
+
+func (s Style) line() line.Style {
+	if s == StyleLock {
+		return line.Lock
+	}
+	return line.Latch
+}
+
+// encode puts ID and data into a znode: the ID alone, as Curator's Participant has it,
+// or ID, newline, data.
+func encode(id string, data []byte) []byte {
+	if len(data) == 0 {
+		return []byte(id)
+	}
+	return append([]byte(id+"\n"), data...)
+}
+
+func decode(znode []byte) (id string, data []byte) {
+	id, rest, found := strings.Cut(string(znode), "\n")
+	if !found {
+		return id, nil
+	}
+	return id, []byte(rest)
+}

@@ -1,0 +1,226 @@
+package election
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/retry"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// Delays before a candidate enters again after it has failed or its term has ended.
+const (
+	firstDelay   = 50 * time.Millisecond
+	longestDelay = 10 * time.Second
+)
+
+// Election is one candidate of an election. Several may share a client, in one election
+// or in many. All methods may be called from any goroutine.
+type Election struct {
+	client *session.Client
+	path   string
+	cfg    Config
+	clock  clock.Clock
+	log    *slog.Logger
+
+	busy   atomic.Bool // Run or Campaign is at work; it owns what follows
+	wake   chan struct{}
+	pause  *retry.Backoff
+	health health
+
+	events events
+	status status
+}
+
+// New returns a candidate for the election at path, an absolute znode path other than
+// "/". It checks its arguments and does no I/O. The path and its parents are created
+// when they are missing, and never deleted.
+func New(client *session.Client, path string, cfg Config) (*Election, error) {
+	if client == nil {
+		return nil, errors.New("election: the client is nil; want one from session.Open")
+	}
+	if err := checkPath(path); err != nil {
+		return nil, err
+	}
+	cfg, err := cfg.withDefaults(client.Status().Timeout)
+	if err != nil {
+		return nil, err
+	}
+	c := clock.From(client.Context())
+	e := &Election{
+		client: client, path: path, cfg: cfg, clock: c,
+		log:    cfg.Logger.With("election", path, "id", cfg.ID),
+		wake:   make(chan struct{}, 1),
+		pause:  retry.New(c, firstDelay, longestDelay),
+		events: events{deliver: cfg.OnEvent},
+	}
+	e.status.set(c, func(s *Status) { s.Path, s.ID = path, cfg.ID })
+	return e, nil
+}
+
+func checkPath(path string) error {
+	if err := session.CheckPath(path); err != nil {
+		return fmt.Errorf("election: %w", err)
+	}
+	if path == "/" {
+		return errors.New(`election: path is "/"; want one below it, such as "/billing"`)
+	}
+	return nil
+}
+
+// Run stands for election again and again, and calls lead each time it is elected. A
+// term begins with the call and ends when lead returns, or for another [Reason], which
+// cancels the context; lead should then return within StopBefore if it can. Only when
+// lead has returned does Run enter the line again, with a growing delay when terms are
+// short.
+//
+// Run never gives up: it returns when ctx ends (with its cause), when the client is
+// closed (session.ErrClosed), when lead returns [ErrStop] (nil, or the error that wraps
+// it), when joining is refused for good ([PermanentError]), or [ErrGoexit]. By then the
+// candidate has left the line and lead has returned. If lead panics, Run panics with the
+// same value once the candidate has left the line.
+//
+// An error that lead returns is reported in the [Deposed] event and the log.
+func (e *Election) Run(ctx context.Context, lead func(ctx context.Context, term *Term) error) error {
+	if lead == nil {
+		return errors.New("election: Run was given a nil callback")
+	}
+	r, err := e.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer e.events.wait()
+	defer r.stop()
+	for {
+		c, term, err := e.win(r.ctx, true)
+		if err != nil {
+			return err
+		}
+		work := begin(term, lead)
+		e.reign(r.ctx, c, term, work.done)
+		if r.ctx.Err() != nil {
+			r.left() // Close need not wait for a callback that will not stop
+		}
+		<-work.done
+		if err, over := work.result(); over {
+			return err
+		}
+		if err := e.rest(r.ctx, term.begun); err != nil {
+			return err
+		}
+	}
+}
+
+// run is what Run and Campaign have while they are at work.
+type run struct {
+	ctx  context.Context // ends with the caller's or the client's
+	left func()          // lets the client close
+	stop func()          // ends everything; waits
+}
+
+func (e *Election) begin(ctx context.Context) (*run, error) {
+	if !e.busy.CompareAndSwap(false, true) {
+		return nil, ErrBusy
+	}
+	r := &run{left: e.client.Use()}
+	ctx, cancel := context.WithCancelCause(ctx)
+	closing := e.client.Context()
+	unbind := context.AfterFunc(closing, func() { cancel(context.Cause(closing)) })
+	r.ctx = ctx
+	unwell := e.health.start(ctx, e)
+	unfollow := e.follow(ctx)
+	r.stop = func() {
+		unbind()
+		cancel(context.Canceled)
+		unwell()
+		unfollow()
+		e.status.set(e.clock, func(s *Status) { s.State, s.Node, s.Position = Idle, "", 0 })
+		e.busy.Store(false)
+		r.left()
+	}
+	return r, nil
+}
+
+// work is a callback at work.
+type work struct {
+	done  chan struct{} // closed when the callback has returned
+	err   error
+	panic string
+}
+
+func begin(term *Term, lead func(context.Context, *Term) error) *work {
+	w := &work{done: make(chan struct{})}
+	go func() {
+		defer close(w.done)
+		returned := false
+		defer func() {
+			if returned {
+				return
+			}
+			if v := recover(); v != nil {
+				w.panic = fmt.Sprintf("election: the callback panicked: %v\n\n%s", v, debug.Stack())
+				term.end(Panicked, fmt.Errorf("panic: %v", v))
+				return
+			}
+			w.err = ErrGoexit
+			term.end(Panicked, ErrGoexit)
+		}()
+		w.err = lead(term.ctx, term)
+		returned = true
+		if errors.Is(w.err, ErrStop) {
+			term.end(Stopped, nil)
+		} else {
+			term.end(Returned, w.err)
+		}
+	}()
+	return w
+}
+
+// result tells what the callback's end means for Run.
+func (w *work) result() (err error, over bool) {
+	switch {
+	case w.panic != "":
+		panic(w.panic)
+	case w.err == ErrStop:
+		return nil, true
+	case errors.Is(w.err, ErrStop), w.err == ErrGoexit:
+		return w.err, true
+	}
+	return nil, false
+}
+
+// Campaign stands for election until it is elected, and returns the term. The caller
+// works as long as the term's context lasts and then calls [Term.Resign], which gives
+// the leadership away. A term that ends otherwise than by Resign waits for Resign up to
+// DrainTimeout before the znode is deleted. The candidate can campaign again when
+// Resign has returned.
+//
+// The errors are those of Run; on an error nothing is left behind.
+func (e *Election) Campaign(ctx context.Context) (*Term, error) {
+	// The term outlives ctx, which bounds the wait for it only.
+	r, err := e.begin(context.WithoutCancel(ctx))
+	if err != nil {
+		return nil, err
+	}
+	waiting, cancel := context.WithCancelCause(r.ctx)
+	defer cancel(context.Canceled)
+	unbind := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
+	defer unbind()
+	c, term, err := e.win(waiting, false)
+	if err != nil {
+		r.stop()
+		return nil, err
+	}
+	go func() { // the client waits for it in Close
+		e.reign(r.ctx, c, term, term.resigned)
+		r.stop()
+		close(term.released)
+	}()
+	return term, nil
+}

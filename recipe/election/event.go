@@ -1,0 +1,113 @@
+package election
+
+import (
+	"sync"
+	"time"
+)
+
+// EventKind tells events apart.
+type EventKind int
+
+const (
+	// Joined: the candidate stands in line. Session, Timeout, Node and Position are set.
+	Joined EventKind = iota + 1
+	// Heir: only the leader is ahead; a lease is being kept. Node is set.
+	Heir
+	// Elected: a term has begun. Node, Token and Deadline are set.
+	Elected
+	// Suspended: the session has lost its connection; a term goes on while its lease
+	// runs.
+	Suspended
+	// Resumed: the same session is connected again.
+	Resumed
+	// Deposed: a term is over. Token, Reason and perhaps Err are set.
+	Deposed
+	// Left: the candidate's znode is gone, or was never created, and it does not stand
+	// in line any more. Err is set if something went wrong.
+	Left
+	// Failed: an attempt to join or wait failed and will be repeated; Err and Delay are set.
+	Failed
+	// Blocked: the one ahead, named by Node, is a persistent znode: somebody has to
+	// delete it, no session's end will.
+	Blocked
+	// LeaderChanged: another leads, or nobody. Leader is set. Asked for with
+	// [Config.FollowLeader].
+	LeaderChanged
+)
+
+var kinds = map[EventKind]string{
+	Joined: "joined", Heir: "heir", Elected: "elected", Suspended: "suspended", Resumed: "resumed",
+	Deposed: "deposed", Left: "left", Failed: "failed", Blocked: "blocked", LeaderChanged: "leader changed",
+}
+
+// String returns the kind in words.
+func (k EventKind) String() string { return kinds[k] }
+
+// Event is a transition of a candidate. Which fields are set depends on Kind.
+type Event struct {
+	Kind EventKind
+	// Time is when it happened, by the civil clock.
+	Time time.Time
+	// Session and Timeout are the ZooKeeper session's id and negotiated timeout.
+	Session int64
+	Timeout time.Duration
+	// Node is the path of the candidate's znode, or of the one that Kind tells about.
+	Node string
+	// Position is how many stand ahead.
+	Position int
+	// Token is the term's fencing token.
+	Token int64
+	// Deadline is when the lease ends unless it is extended.
+	Deadline time.Time
+	// Reason is why the term ended.
+	Reason Reason
+	// Err is what went wrong, if anything did.
+	Err error
+	// Delay is the time until the next attempt.
+	Delay time.Duration
+	// Leader is who leads now; nobody if its Node is empty.
+	Leader Leader
+}
+
+// events delivers to OnEvent in order, from one goroutine at a time that exists only
+// while there is something to deliver. Nothing is dropped or merged, and nobody is made
+// to wait.
+type events struct {
+	deliver func(Event) // nil: nobody listens
+
+	mu      sync.Mutex // guards what follows; never held during a delivery
+	queue   []Event
+	running bool
+	idle    sync.WaitGroup // waits for the delivering goroutine
+}
+
+func (e *events) send(ev Event) {
+	if e.deliver == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.queue = append(e.queue, ev)
+	if !e.running {
+		e.running = true
+		e.idle.Go(e.run)
+	}
+}
+
+func (e *events) run() {
+	for {
+		e.mu.Lock()
+		if len(e.queue) == 0 {
+			e.running = false
+			e.mu.Unlock()
+			return
+		}
+		ev := e.queue[0]
+		e.queue = e.queue[1:]
+		e.mu.Unlock()
+		e.deliver(ev)
+	}
+}
+
+// wait returns when all that was sent has been delivered.
+func (e *events) wait() { e.idle.Wait() }

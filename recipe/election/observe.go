@@ -1,0 +1,282 @@
+package election
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/retry"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// Leader is who stands first in line. The zero Leader means nobody.
+type Leader struct {
+	// ID and Data are the leader's own words.
+	ID   string
+	Data []byte
+	// Token is the leader's fencing token.
+	Token int64
+	// Node is the name of its znode, "" if nobody leads.
+	Node string
+}
+
+// Observer follows who leads an election, without standing in it. What it tells was true
+// a moment ago: to act as a leader takes a [Term]. It needs READ on the candidates'
+// znodes and on the path. All methods may be called from any goroutine.
+type Observer struct {
+	client *session.Client
+	path   string
+	clock  clock.Clock
+	cancel context.CancelFunc
+	done   chan struct{} // closed when run has returned
+	wake   chan struct{}
+
+	mu      sync.Mutex // guards what follows
+	leader  Leader
+	version int64 // of the leader's znode: the zxid of its last change
+	known   bool
+	err     error         // why observing ended
+	changed chan struct{} // closed and replaced at each change
+}
+
+// Observe begins to follow the election at path, across losses of session, until
+// Close is called or the client is closed. An observer costs the ensemble one list and one read per
+// change of leader, and a small read per session timeout.
+func Observe(client *session.Client, path string) (*Observer, error) {
+	if client == nil {
+		return nil, errors.New("election: the client is nil; want one from session.Open")
+	}
+	if err := checkPath(path); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(client.Context())
+	o := &Observer{
+		client: client, path: path, clock: clock.From(client.Context()), cancel: cancel,
+		done: make(chan struct{}), wake: make(chan struct{}, 1), changed: make(chan struct{}),
+	}
+	left := client.Use()
+	go func() {
+		defer left()
+		defer close(o.done)
+		o.run(ctx)
+	}()
+	return o, nil
+}
+
+// Current returns who leads as far as is known. ok is false until that has been found
+// out for the first time. It never blocks.
+func (o *Observer) Current() (leader Leader, ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.leader, o.known
+}
+
+// Follow calls f with the present leader and then at every change, nobody included,
+// until ctx or the observer ends, whose cause it returns. It may skip leaders that came
+// and went, but never tells them in another order.
+func (o *Observer) Follow(ctx context.Context, f func(Leader)) error {
+	var told *Leader
+	for {
+		o.mu.Lock()
+		leader, known, err, changed := o.leader, o.known, o.err, o.changed
+		o.mu.Unlock()
+		switch {
+		case err != nil:
+			return err
+		case known && (told == nil || !told.same(leader)):
+			told = &leader
+			f(leader)
+			continue // it may have taken its time
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (l Leader) same(other Leader) bool {
+	return l.Node == other.Node && l.Token == other.Token && l.ID == other.ID && string(l.Data) == string(other.Data)
+}
+
+// Close ends the observer and waits until nothing of it is left running.
+func (o *Observer) Close() {
+	o.cancel()
+	<-o.done
+}
+
+// tell makes leader the present one, unless it is older than what is known already: a
+// new session may begin at a server that lags.
+func (o *Observer) tell(leader Leader, version int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if version < o.version || o.known && o.leader.same(leader) {
+		return
+	}
+	o.leader, o.version, o.known = leader, version, true
+	close(o.changed)
+	o.changed = make(chan struct{})
+}
+
+// lastVersion is the zxid of what is known: what has no zxid of its own is as new as
+// that.
+func (o *Observer) lastVersion() int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.version
+}
+
+func (o *Observer) run(ctx context.Context) {
+	pause := retry.New(o.clock, firstDelay, longestDelay)
+	var err error
+	for ctx.Err() == nil {
+		var s *session.Session
+		if s, err = o.client.Session(ctx); err != nil {
+			break
+		}
+		begun := o.clock.Now()
+		err = o.observe(ctx, s)
+		if isPermanent(err) {
+			err = &PermanentError{o.path, err}
+			break
+		}
+		if o.clock.Now().Sub(begun) > s.Timeout() {
+			pause.Reset()
+		}
+		if pause.Wait(ctx) != nil {
+			break
+		}
+	}
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.err = err
+	close(o.changed)
+	o.changed = make(chan struct{})
+}
+
+// observe follows the election in one session; it returns why that ended.
+func (o *Observer) observe(ctx context.Context, s *session.Session) error {
+	if err := s.Sync(ctx, "/"); err != nil {
+		return err
+	}
+	for {
+		if err := o.look(ctx, s); err != nil {
+			return err
+		}
+	}
+}
+
+// look finds out who leads, tells, and returns when that may have changed.
+func (o *Observer) look(ctx context.Context, s *session.Session) error {
+	children, stat, err := s.Children(ctx, o.path)
+	if errors.Is(err, zk.ErrNoNode) {
+		// Not even a path. Nothing can be watched without leaving a watch for ever, so look
+		// again in a while.
+		o.tell(Leader{}, o.lastVersion())
+		return o.pause(ctx, s, s.Timeout()/4)
+	}
+	if err != nil {
+		return err
+	}
+	names := line.Sort(children)
+	if len(names) == 0 {
+		o.tell(Leader{}, stat.Pzxid)
+		return o.awaitChild(ctx, s, stat.Pzxid)
+	}
+	return o.stay(ctx, s, names[0].Full)
+}
+
+// awaitChild returns when the list of children is no longer what it was at pzxid.
+func (o *Observer) awaitChild(ctx context.Context, s *session.Session, pzxid int64) error {
+	w := s.Watch(o.path, o.wake)
+	defer w.Stop()
+	for {
+		_, stat, err := w.Children(ctx)
+		if errors.Is(err, zk.ErrNoNode) || err == nil && stat.Pzxid != pzxid {
+			return nil
+		}
+		if err == nil {
+			err = o.pause(ctx, s, s.Timeout())
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// stay follows one leader's znode until it is gone.
+func (o *Observer) stay(ctx context.Context, s *session.Session, name string) error {
+	w := s.Watch(o.path+"/"+name, o.wake)
+	defer w.Stop()
+	for !w.Deleted() {
+		if !w.Armed() {
+			data, stat, err := w.Get(ctx)
+			if errors.Is(err, zk.ErrNoNode) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			id, rest := decode(data)
+			o.tell(Leader{ID: id, Data: rest, Token: stat.Czxid, Node: name}, stat.Mzxid)
+		}
+		if err := o.pause(ctx, s, s.Timeout()); err != nil {
+			return err
+		}
+		if _, ok, err := o.recheck(ctx, s, w, name); err != nil || !ok {
+			return err
+		}
+	}
+	return nil
+}
+
+// recheck asks for the znode unless a watch has just told about it.
+func (o *Observer) recheck(ctx context.Context, s *session.Session, w *session.Watch, name string) (zk.Stat, bool, error) {
+	if !w.Armed() {
+		return zk.Stat{}, !w.Deleted(), nil
+	}
+	return s.Exists(ctx, o.path+"/"+name)
+}
+
+// pause waits for a wake-up, or for d.
+func (o *Observer) pause(ctx context.Context, s *session.Session, d time.Duration) error {
+	timer := clock.NewTimer(o.clock)
+	defer timer.Stop()
+	timer.Reset(d)
+	select {
+	case <-o.wake:
+	case <-timer.C:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-s.Done():
+		return s.Err()
+	}
+	return nil
+}
+
+// follow sends LeaderChanged events until stop is called, which waits.
+func (e *Election) follow(ctx context.Context) (stop func()) {
+	if !e.cfg.FollowLeader {
+		return func() {}
+	}
+	o, err := Observe(e.client, e.path)
+	if err != nil {
+		panic("bug: " + err.Error()) // New has checked the arguments
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		o.Follow(ctx, func(l Leader) { e.send(Event{Kind: LeaderChanged, Leader: l, Token: l.Token}) })
+	}()
+	return func() { cancel(); <-done; o.Close() }
+}

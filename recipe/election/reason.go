@@ -1,0 +1,125 @@
+package election
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// Reason tells why a term ended. A Reason is an error, and the cause of a term's
+// context wraps it: errors.Is(context.Cause(ctx), election.LeaseExpired).
+type Reason int
+
+const (
+	// Resigned: [Term.Resign] was called.
+	Resigned Reason = iota + 1
+	// Returned: the callback returned, nil or an error.
+	Returned
+	// Stopped: the callback returned [ErrStop].
+	Stopped
+	// Panicked: the callback panicked, or ended its goroutine.
+	Panicked
+	// Cancelled: the context of Run or Campaign ended.
+	Cancelled
+	// Closed: the client was closed.
+	Closed
+	// Unhealthy: [Config.Healthy] returned an error.
+	Unhealthy
+	// LeaseExpired: the ensemble could not be shown in time to still know our session.
+	// Another may lead from the lease's end on.
+	LeaseExpired
+	// SessionLost: the session is over.
+	SessionLost
+	// NodeDeleted: somebody deleted our znode. Another may lead already.
+	NodeDeleted
+)
+
+var reasons = map[Reason]string{
+	Resigned: "resigned", Returned: "returned", Stopped: "stopped", Panicked: "panicked",
+	Cancelled: "cancelled", Closed: "closed", Unhealthy: "unhealthy",
+	LeaseExpired: "lease expired", SessionLost: "session lost", NodeDeleted: "node deleted",
+}
+
+// String returns the reason in words.
+func (r Reason) String() string {
+	if s, ok := reasons[r]; ok {
+		return s
+	}
+	return fmt.Sprintf("Reason(%d)", int(r))
+}
+
+// Error makes a Reason an error.
+func (r Reason) Error() string { return "election: term over: " + r.String() }
+
+// Chosen reports whether the end was our own choice: then the znode, and with it the
+// leadership, is kept until the work has stopped or DrainTimeout has passed.
+func (r Reason) Chosen() bool { return r >= Resigned && r <= Unhealthy }
+
+// Ended is the cause of a term's context once the term is over. It matches its Reason
+// and what led to it with errors.Is.
+type Ended struct {
+	Reason Reason
+	// Err is what led to it, if anything: the callback's error, why the session is over.
+	Err error
+}
+
+// Error says why the term ended.
+func (e *Ended) Error() string {
+	if e.Err == nil {
+		return e.Reason.Error()
+	}
+	return fmt.Sprintf("%v: %v", e.Reason.Error(), e.Err)
+}
+
+// Unwrap returns the reason and what led to it.
+func (e *Ended) Unwrap() []error { return []error{e.Reason, e.Err} }
+
+var (
+	// ErrStop, returned by the callback of [Election.Run], alone or wrapped, ends Run: the
+	// candidate resigns and leaves, and Run returns that error's cause, nil for ErrStop itself.
+	ErrStop = errors.New("election: stop")
+	// ErrNotLeading: the term is over, so nothing was sent.
+	ErrNotLeading = errors.New("election: not leading")
+	// ErrBusy: the Election is running or campaigning already. Each candidate is an Election of
+	// its own.
+	ErrBusy = errors.New("election: this candidate is running already")
+	// ErrGoexit: the callback ended its goroutine with runtime.Goexit, as t.FailNow does.
+	ErrGoexit = errors.New("election: the callback called runtime.Goexit")
+)
+
+// PermanentError is what Run and Campaign return when trying again cannot help: the
+// credentials or the ACL do not allow to join, the path cannot hold an election.
+type PermanentError struct {
+	// Path is the election's.
+	Path string
+	// Err is what was refused: errors.Is(err, zk.ErrNoAuth), for instance.
+	Err error
+}
+
+// Error says what is wrong with which election.
+func (e *PermanentError) Error() string {
+	return fmt.Sprintf("election %s: cannot join: %v", e.Path, e.Err)
+}
+
+// Unwrap returns what was refused.
+func (e *PermanentError) Unwrap() error { return e.Err }
+
+// permanent lists the answers that will be the same next time. Whatever is not
+// listed may heal.
+var permanent = []error{
+	zk.ErrNoAuth, zk.ErrInvalidACL, zk.ErrAuthFailed, session.ErrAuthFailed, // credentials, ACL
+	zk.ErrInvalidPath, zk.ErrBadArguments, zk.ErrNoChildrenForEphemerals, // path
+	zk.ErrShortBuffer, zk.ErrInvalidFlags, // what we ask for is too large, or a bug
+}
+
+func isPermanent(err error) bool {
+	for _, p := range permanent {
+		if errors.Is(err, p) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,88 @@
+package election
+
+import (
+	"sync"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+)
+
+// State is what a candidate is doing.
+type State int
+
+const (
+	// Idle: neither running nor campaigning.
+	Idle State = iota
+	// Joining: waiting for a session, or taking a place in the line.
+	Joining
+	// Waiting: in line.
+	Waiting
+	// Inheriting: next in line, with a lease of its own.
+	Inheriting
+	// Leading: in a term.
+	Leading
+	// Draining: the term is over, the work is still stopping.
+	Draining
+	// BackingOff: out of the line for a while.
+	BackingOff
+	// StayingOut: out of the line until Config.Healthy agrees.
+	StayingOut
+)
+
+// String returns the state in words.
+func (s State) String() string {
+	return [...]string{"idle", "joining", "waiting", "heir", "leading", "draining", "backing off", "unhealthy"}[s]
+}
+
+// Status is how a candidate stands.
+type Status struct {
+	// Path and ID are the election's and the candidate's.
+	Path, ID string
+	// State is what it is doing, since Since.
+	State State
+	Since time.Time
+	// Session is the id of the session in whose line it stands, or stood last.
+	Session int64
+	// Node is its znode, "" when it is not in line, with Position others ahead, Ahead being
+	// the name of the nearest.
+	Node     string
+	Position int
+	Ahead    string
+	// Token of the present term, 0 if it does not lead, and how long its lease runs.
+	Token int64
+	Lease time.Duration
+	// LastReason is why the last term ended, 0 before that.
+	LastReason Reason
+	// Err is what went wrong last, nil since the last joining.
+	Err error
+
+	term *Term
+}
+
+type status struct {
+	mu sync.Mutex // guards s; held for moments only
+	s  Status
+}
+
+func (st *status) set(c clock.Clock, change func(*Status)) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	before := st.s.State
+	change(&st.s)
+	if st.s.State != before || st.s.Since.IsZero() {
+		st.s.Since = c.Wall()
+	}
+}
+
+// Status returns how the candidate stands. It never blocks. What is wrong with the
+// servers, if anything, the client's Status tells.
+func (e *Election) Status() Status {
+	e.status.mu.Lock()
+	s := e.status.s
+	e.status.mu.Unlock()
+	if s.term != nil {
+		s.Lease = max(s.term.Remaining(), 0)
+		s.term = nil
+	}
+	return s
+}

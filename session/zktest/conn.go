@@ -35,6 +35,7 @@ type conn struct {
 	idle    *event
 	verdict verdict // about the connect request
 	closed  bool    // by the server: nothing is read or sent any more
+	left    bool    // by the client, whether or not the server knows
 	gone    bool    // the wire is closed, too
 }
 
@@ -74,6 +75,7 @@ func (c *conn) arrive(f []byte) {
 
 // hangup tells the server that the client closed its end.
 func (c *conn) hangup() {
+	c.left = true
 	c.in.send(func() { c.srv.post(c.close) })
 	if c.closed {
 		c.drop(false)
@@ -173,6 +175,10 @@ func (c *conn) close() {
 		return
 	}
 	c.detach()
+	if c.left {
+		c.drop(false)
+		return
+	}
 	c.out.send(func() { c.drop(false) })
 }
 

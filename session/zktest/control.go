@@ -77,13 +77,10 @@ func (x *Server) Kill() {
 		s.serving = false
 		s.life++
 		s.inbox = nil
-		for c := range s.e.live {
+		for _, c := range sortConns(s.e.live) {
 			if c.srv == s {
-				s.conns[c] = true
+				c.reset()
 			}
-		}
-		for _, c := range sortConns(s.conns) {
-			c.reset()
 		}
 		s.e.network.unlisten(s)
 	})

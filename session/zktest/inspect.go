@@ -11,7 +11,7 @@ type Request struct {
 	Host    string
 	Session int64
 	Op      Op
-	Path    string // "" for requests without one
+	Path    string // of a multi the first operation's; "" for requests without one
 	Xid     int32
 	Bytes   int // of the frame, without its length
 }

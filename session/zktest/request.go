@@ -38,6 +38,9 @@ func (s *server) request(c *conn, f []byte) {
 	s.e.count(op)
 	info := Request{Server: s.id, Host: c.host.name(), Session: c.session, Op: op,
 		Path: r.args.path, Xid: xid, Bytes: len(f)}
+	if len(r.args.ops) > 0 {
+		info.Path = r.args.ops[0].path
+	}
 	s.e.observe(info)
 	r.verdict = s.e.judge(info)
 	if r.verdict.loseRequest(c) {

@@ -17,7 +17,7 @@ import (
 // The lock is never held while anything waits: a goroutine blocked on it is
 // about to run, which keeps testing/synctest bubbles durable.
 type loop struct {
-	mu      sync.Mutex
+	mu      sync.Mutex // guards everything in the ensemble, this struct included
 	start   time.Time
 	now     time.Duration // since start, fixed while one event runs
 	ready   []func()
@@ -25,7 +25,7 @@ type loop struct {
 	seq     uint64
 	taken   map[time.Duration]bool // instants that an event already has
 	timer   *time.Timer
-	hooks   []func() // users' callbacks, run once the lock is released
+	armed   time.Duration // what timer is set to
 	stopped bool
 }
 
@@ -43,19 +43,11 @@ func (l *loop) do(fn func()) {
 	}
 	l.drain()
 	l.arm()
-	hooks := l.hooks
-	l.hooks = nil
 	l.mu.Unlock()
-	for _, hook := range hooks {
-		hook()
-	}
 }
 
 // soon queues fn behind the work that is already ready, at this instant.
 func (l *loop) soon(fn func()) { l.ready = append(l.ready, fn) }
-
-// afterwards runs fn without the lock, for callbacks that may call back.
-func (l *loop) afterwards(fn func()) { l.hooks = append(l.hooks, fn) }
 
 func (l *loop) drain() {
 	for !l.stopped {
@@ -80,14 +72,19 @@ func (l *loop) drain() {
 
 // arm sets the one timer to the first event.
 func (l *loop) arm() {
-	if l.timer != nil {
-		l.timer.Stop()
-		l.timer = nil
-	}
 	if l.stopped || len(l.later) == 0 {
 		return
 	}
-	l.timer = time.AfterFunc(l.later[0].at-time.Since(l.start), func() { l.do(nil) })
+	at := l.later[0].at
+	switch {
+	case l.timer == nil:
+		l.timer = time.AfterFunc(at-time.Since(l.start), func() { l.do(nil) })
+	case at < l.armed || l.armed <= l.now: // else it rings early, and is set again
+		l.timer.Reset(at - time.Since(l.start))
+	default:
+		return
+	}
+	l.armed = at
 }
 
 // stop ends the loop; events that are left never run.

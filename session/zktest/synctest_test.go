@@ -11,6 +11,10 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
+type silent struct{}
+
+func (silent) Printf(string, ...any) {}
+
 // memDialer gives zk.Conn the ensemble's network.
 func memDialer(h *zktest.Host) zk.Dialer {
 	return func(network, address string, timeout time.Duration) (net.Conn, error) {
@@ -25,11 +29,11 @@ func TestASessionExpiresInFakeTime(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Tick: 2 * time.Second})
 			h := e.Host("a")
-			a, _, err := zk.Connect(e.Addrs(), 10*time.Second, zk.WithLogInfo(false), zk.WithDialer(memDialer(h)))
+			a, _, err := zk.Connect(e.Addrs(), 10*time.Second, zk.WithLogInfo(false), zk.WithLogger(silent{}), zk.WithDialer(memDialer(h)))
 			if err != nil {
 				t.Fatal(err)
 			}
-			b, _, err := zk.Connect(e.Addrs(), 10*time.Second, zk.WithLogInfo(false), zk.WithDialer(memDialer(e.Host("b"))))
+			b, _, err := zk.Connect(e.Addrs(), 10*time.Second, zk.WithLogInfo(false), zk.WithLogger(silent{}), zk.WithDialer(memDialer(e.Host("b"))))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,0 +1,44 @@
+package election_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+func TestTheLeadershipPassesDownTheLine(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	var all []*candidate
+	for _, id := range []string{"a", "b", "c"} {
+		c := run(t, open(t, e.ConnectString(), session.Config{}), path, id, election.Config{})
+		c.events.wait(election.Joined, 1)
+		all = append(all, c)
+	}
+	last := int64(0)
+	for i, c := range all {
+		term := c.term()
+		if !term.Valid() || term.Context().Err() != nil {
+			t.Errorf("%s leads without a valid term", c.events.who)
+		}
+		if term.Token() <= last {
+			t.Errorf("token %d after %d", term.Token(), last)
+		}
+		last = term.Token()
+		if i+1 < len(all) {
+			all[i+1].events.wait(election.Heir, 1)
+		}
+		c.stop()
+		if term.Valid() || !errors.Is(context.Cause(term.Context()), election.Cancelled) {
+			t.Errorf("%s: valid %v, cause %v after it has left", c.events.who, term.Valid(), context.Cause(term.Context()))
+		}
+		if !errors.Is(c.err, context.Canceled) {
+			t.Errorf("Run returned %v", c.err)
+		}
+	}
+	if left := children(t, all[0].client, path); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}

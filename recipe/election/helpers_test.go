@@ -1,0 +1,226 @@
+package election_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	ensemble.CloseShared()
+	os.Exit(code)
+}
+
+// T is the session timeout that most tests ask for: four ticks of the shared ensemble.
+const T = 2 * time.Second
+
+// three returns the ensemble of three servers that the tests share, all servers up.
+func three(t *testing.T) *ensemble.Ensemble {
+	t.Helper()
+	return ensemble.Shared(t, ensemble.Config{Servers: 3})
+}
+
+// patience guards against hanging; nothing is measured by it.
+const patience = 60 * time.Second
+
+func within(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// logger writes to stderr when tests are run with ZKRECIPE_LOG set.
+func logger(name string) *slog.Logger {
+	if os.Getenv("ZKRECIPE_LOG") == "" {
+		return nil
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("test", name)
+}
+
+// open returns a client that is closed when the test ends.
+func open(t *testing.T, connect string, cfg session.Config) *session.Client {
+	t.Helper()
+	if cfg.Timeout == 0 {
+		cfg.Timeout = T
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = logger(t.Name())
+	}
+	c, err := session.Open(connect, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// pathFor is a path of the test's own.
+func pathFor(t *testing.T) string {
+	return "/" + strings.NewReplacer("/", "-", "#", "-").Replace(t.Name())
+}
+
+// events collects what a candidate tells and lets tests wait for it.
+type events struct {
+	t   *testing.T
+	who string
+	mu  sync.Mutex
+	all []election.Event
+	new chan struct{}
+}
+
+func newEvents(t *testing.T, who string) *events {
+	return &events{t: t, who: who, new: make(chan struct{})}
+}
+
+func (e *events) add(ev election.Event) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.all = append(e.all, ev)
+	close(e.new)
+	e.new = make(chan struct{})
+}
+
+func (e *events) list() []election.Event {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return append([]election.Event(nil), e.all...)
+}
+
+func (e *events) String() string {
+	var b strings.Builder
+	for _, ev := range e.list() {
+		fmt.Fprintf(&b, "%s %s: %s", ev.Time.Format("05.000"), e.who, ev.Kind)
+		if ev.Reason != 0 {
+			fmt.Fprintf(&b, " (%v)", ev.Reason)
+		}
+		if ev.Err != nil {
+			fmt.Fprintf(&b, " err=%v", ev.Err)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// wait returns the n-th event of a kind, counted from 1.
+func (e *events) wait(kind election.EventKind, n int) election.Event {
+	e.t.Helper()
+	guard := time.After(patience)
+	for {
+		e.mu.Lock()
+		seen := 0
+		for _, ev := range e.all {
+			if ev.Kind == kind {
+				if seen++; seen == n {
+					e.mu.Unlock()
+					return ev
+				}
+			}
+		}
+		more := e.new
+		e.mu.Unlock()
+		select {
+		case <-more:
+		case <-guard:
+			e.t.Fatalf("%s: no %v number %d; events:\n%v", e.who, kind, n, e)
+		}
+	}
+}
+
+func (e *events) count(kind election.EventKind) (n int) {
+	for _, ev := range e.list() {
+		if ev.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// candidate is one that runs until it is stopped, and reports to the test's referee.
+type candidate struct {
+	*election.Election
+	client *session.Client
+	events *events
+	cancel context.CancelFunc
+	done   chan struct{}
+	err    error // after done
+	terms  chan *election.Term
+}
+
+// run starts a candidate whose callback leads until its context ends.
+func run(t *testing.T, client *session.Client, path, id string, cfg election.Config) *candidate {
+	t.Helper()
+	return runWith(t, client, path, id, cfg, func(ctx context.Context, term *election.Term) error {
+		<-ctx.Done()
+		return nil
+	})
+}
+
+func runWith(t *testing.T, client *session.Client, path, id string, cfg election.Config, lead func(context.Context, *election.Term) error) *candidate {
+	t.Helper()
+	c := &candidate{client: client, events: newEvents(t, id), done: make(chan struct{}), terms: make(chan *election.Term, 100)}
+	cfg.ID, cfg.OnEvent = id, c.events.add
+	if cfg.Logger == nil {
+		cfg.Logger = logger(t.Name())
+	}
+	el, err := election.New(client, path, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Election = el
+	ctx, cancel := context.WithCancel(context.Background())
+	c.cancel = cancel
+	go func() {
+		defer close(c.done)
+		c.err = el.Run(ctx, func(ctx context.Context, term *election.Term) error {
+			c.terms <- term
+			return lead(ctx, term)
+		})
+	}()
+	t.Cleanup(c.stop)
+	return c
+}
+
+func (c *candidate) stop() {
+	c.cancel()
+	<-c.done
+}
+
+// term waits for the candidate's next term.
+func (c *candidate) term() *election.Term {
+	c.events.t.Helper()
+	select {
+	case term := <-c.terms:
+		return term
+	case <-time.After(patience):
+		c.events.t.Fatalf("%s was not elected; events:\n%v", c.events.who, c.events)
+		return nil
+	}
+}
+
+// children lists an election path as it is now.
+func children(t *testing.T, client *session.Client, path string) []string {
+	t.Helper()
+	s, err := client.Session(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Sync(within(t), "/"); err != nil {
+		t.Fatal(err)
+	}
+	names, _, err := s.Children(within(t), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}

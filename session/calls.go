@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -12,13 +11,24 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/retry"
 )
 
-// call makes one request and returns by the end of ctx or of the session. zk's own
+// call makes one request about the znode at path, which it hands over with the chroot
+// before it.
+func call[T any](ctx context.Context, s *Session, op, path string, request func(full string) (T, error)) (T, error) {
+	full, err := s.full(path)
+	if err != nil {
+		var zero T
+		return zero, &Error{Op: op, Path: path, Outcome: NotDone, Err: err}
+	}
+	return send(ctx, s, op, path, func() (T, error) { return request(full) })
+}
+
+// send makes one request and returns by the end of ctx or of the session. zk's own
 // calls know no context, so the request runs in a goroutine; when nobody waits for it
 // any more it still ends with the session at the latest.
-func call[T any](ctx context.Context, s *Session, op, path string, request func() (T, error)) (T, error) {
+func send[T any](ctx context.Context, s *Session, op, path string, request func() (T, error)) (T, error) {
 	var zero T
 	fail := func(outcome Outcome, err error) error {
-		return &Error{Op: op, Path: strings.TrimPrefix(path, s.chroot), Outcome: outcome, Err: err}
+		return &Error{Op: op, Path: path, Outcome: outcome, Err: err}
 	}
 	if err := s.admit(ctx); err != nil {
 		return zero, fail(NotDone, err)
@@ -32,7 +42,7 @@ func call[T any](ctx context.Context, s *Session, op, path string, request func(
 		defer s.calls.Done()
 		defer func() { <-s.slots }()
 		v, err := request()
-		done <- result{v, err}
+		done <- result{v, named(err)}
 	}()
 	select {
 	case r := <-done:
@@ -48,15 +58,15 @@ func call[T any](ctx context.Context, s *Session, op, path string, request func(
 	}
 }
 
-// admit waits for a connection and for a slot, and counts the call in. Requests are not queued while there is
-// no connection: their callers wait, and can give up.
-func (s *Session) admit(ctx context.Context) error {
+// awaitUp waits for a connection. Requests are not queued while there is none: their
+// callers wait, and can give up.
+func (s *Session) awaitUp(ctx context.Context) error {
 	for {
 		s.mu.Lock()
 		up, connected := s.up, s.state == Connected
 		s.mu.Unlock()
 		if connected {
-			break
+			return nil
 		}
 		select {
 		case <-up:
@@ -65,6 +75,13 @@ func (s *Session) admit(ctx context.Context) error {
 		case <-s.ctx.Done():
 			return context.Cause(s.ctx)
 		}
+	}
+}
+
+// admit waits for a connection and for a slot, and counts the call in.
+func (s *Session) admit(ctx context.Context) error {
+	if err := s.awaitUp(ctx); err != nil {
+		return err
 	}
 	select {
 	case s.slots <- struct{}{}:
@@ -103,7 +120,10 @@ func (s *Session) observe(err error) {
 		s.finish(ErrExpired)
 		s.mu.Unlock()
 	case errors.Is(err, zk.ErrSessionMoved):
-		s.drop(err)
+		s.mu.Lock()
+		conn := s.conn
+		s.mu.Unlock()
+		s.drop(conn, err)
 	}
 }
 
@@ -114,10 +134,14 @@ const (
 )
 
 // repeat makes a request that does no harm when it is made twice until it is answered.
-func repeat[T any](ctx context.Context, s *Session, op, path string, request func() (T, error)) (T, error) {
+func repeat[T any](ctx context.Context, s *Session, op, path string, request func(full string) (T, error)) (T, error) {
+	return again(ctx, s, func() (T, error) { return call(ctx, s, op, path, request) })
+}
+
+func again[T any](ctx context.Context, s *Session, attempt func() (T, error)) (T, error) {
 	pause := retry.New(s.clock, firstRetry, longestRetry)
 	for {
-		v, err := call(ctx, s, op, path, request)
+		v, err := attempt()
 		if !retryable(err) || ctx.Err() != nil || s.ctx.Err() != nil {
 			return v, err
 		}
@@ -139,45 +163,40 @@ func read[T any](v T, stat *zk.Stat, err error) (answer[T], error) {
 	return answer[T]{v, *stat}, nil
 }
 
-func (s *Session) get(ctx context.Context, path string) ([]byte, zk.Stat, error) {
-	a, err := repeat(ctx, s, "getData", path, func() (answer[[]byte], error) { return read(s.zk.Get(path)) })
-	return a.v, a.stat, err
-}
-
-func (s *Session) children(ctx context.Context, path string) ([]string, zk.Stat, error) {
-	a, err := repeat(ctx, s, "getChildren", path, func() (answer[[]string], error) { return read(s.zk.Children(path)) })
-	return a.v, a.stat, err
-}
-
 // Get returns a znode's data and Stat.
 func (s *Session) Get(ctx context.Context, path string) ([]byte, zk.Stat, error) {
-	return s.get(ctx, s.full(path))
+	a, err := repeat(ctx, s, "getData", path, func(full string) (answer[[]byte], error) { return read(s.zk.Get(full)) })
+	return a.v, a.stat, err
 }
 
 // Children returns the names of a znode's children, in no particular order.
 func (s *Session) Children(ctx context.Context, path string) ([]string, zk.Stat, error) {
-	return s.children(ctx, s.full(path))
+	a, err := repeat(ctx, s, "getChildren", path, func(full string) (answer[[]string], error) { return read(s.zk.Children(full)) })
+	return a.v, a.stat, err
 }
 
 // Exists returns a znode's Stat; ok is false when there is no such znode. It needs no
 // permission on the znode and leaves no watch.
 func (s *Session) Exists(ctx context.Context, path string) (stat zk.Stat, ok bool, err error) {
-	path = s.full(path)
-	a, err := repeat(ctx, s, "exists", path, func() (answer[bool], error) { return read(s.zk.Exists(path)) })
+	a, err := repeat(ctx, s, "exists", path, func(full string) (answer[bool], error) { return read(s.zk.Exists(full)) })
 	return a.stat, a.v, err
 }
 
 // Sync waits until the server has caught up with the ensemble's leader as of now.
 func (s *Session) Sync(ctx context.Context, path string) error {
-	path = s.full(path)
-	_, err := repeat(ctx, s, "sync", path, func() (string, error) { return s.zk.Sync(path) })
+	_, err := repeat(ctx, s, "sync", path, s.zk.Sync)
 	return err
 }
 
 // Set replaces a znode's data if its version is the one given, or -1.
 func (s *Session) Set(ctx context.Context, path string, data []byte, version int32) (zk.Stat, error) {
-	path = s.full(path)
-	stat, err := call(ctx, s, "setData", path, func() (*zk.Stat, error) { return s.zk.Set(path, data, version) })
+	stat, err := call(ctx, s, "setData", path, func(full string) (*zk.Stat, error) {
+		op := &zk.SetDataRequest{Path: full, Data: data, Version: version}
+		if err := checkSize(op); err != nil {
+			return nil, err
+		}
+		return s.zk.Set(full, data, version)
+	})
 	if stat == nil || err != nil {
 		return zk.Stat{}, err
 	}
@@ -188,22 +207,23 @@ func (s *Session) Set(ctx context.Context, path string, data []byte, version int
 // configured one. It returns the path, which has a number at its end if flags ask for
 // a sequential one. If its outcome can be unknown to you, see [Session.CreateProtected].
 func (s *Session) Create(ctx context.Context, path string, data []byte, flags int32, acl []zk.ACL) (string, error) {
-	path = s.full(path)
-	created, err := call(ctx, s, "create", path, func() (string, error) { return s.create(path, data, flags, acl) })
+	created, err := call(ctx, s, "create", path, func(full string) (string, error) { return s.create(full, data, flags, acl) })
 	return strings.TrimPrefix(created, s.chroot), err
 }
 
-func (s *Session) create(path string, data []byte, flags int32, acl []zk.ACL) (string, error) {
+func (s *Session) create(full string, data []byte, flags int32, acl []zk.ACL) (string, error) {
 	if acl == nil {
 		acl = s.cfg.ACL
 	}
-	return s.zk.Create(path, data, flags, acl)
+	if err := checkSize(&zk.CreateRequest{Path: full, Data: data, Acl: acl}); err != nil {
+		return "", err
+	}
+	return s.zk.Create(full, data, flags, acl)
 }
 
 // Delete deletes a znode if its version is the one given, or -1.
 func (s *Session) Delete(ctx context.Context, path string, version int32) error {
-	path = s.full(path)
-	_, err := call(ctx, s, "delete", path, func() (struct{}, error) { return struct{}{}, s.zk.Delete(path, version) })
+	_, err := call(ctx, s, "delete", path, func(full string) (struct{}, error) { return struct{}{}, s.zk.Delete(full, version) })
 	return err
 }
 
@@ -215,50 +235,15 @@ func (s *Session) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, er
 		return nil, nil
 	}
 	ops, err := s.rooted(ops)
+	if err == nil {
+		err = checkSize(ops...)
+	}
 	if err != nil {
 		return nil, &Error{Op: "multi", Outcome: NotDone, Err: err}
 	}
-	results, err := call(ctx, s, "multi", "", func() ([]zk.MultiResponse, error) { return s.zk.Multi(ops...) })
+	results, err := send(ctx, s, "multi", "", func() ([]zk.MultiResponse, error) { return s.zk.Multi(ops...) })
 	for i := range results {
 		results[i].String = strings.TrimPrefix(results[i].String, s.chroot)
 	}
 	return results, err
-}
-
-// rooted returns copies of the operations with the chroot before their paths.
-func (s *Session) rooted(ops []any) ([]any, error) {
-	rooted := make([]any, len(ops))
-	for i, op := range ops {
-		switch op := op.(type) {
-		case *zk.CreateRequest:
-			c := *op
-			if c.Path = s.full(c.Path); c.Acl == nil {
-				c.Acl = s.cfg.ACL
-			}
-			rooted[i] = &c
-		case *zk.SetDataRequest:
-			c := *op
-			c.Path = s.full(c.Path)
-			rooted[i] = &c
-		case *zk.DeleteRequest:
-			c := *op
-			c.Path = s.full(c.Path)
-			rooted[i] = &c
-		case *zk.CheckVersionRequest:
-			c := *op
-			c.Path = s.full(c.Path)
-			rooted[i] = &c
-		default:
-			return nil, fmt.Errorf("operation %d is a %T; want *zk.CreateRequest, *zk.SetDataRequest, *zk.DeleteRequest or *zk.CheckVersionRequest", i, op)
-		}
-	}
-	return rooted, nil
-}
-
-// full puts the chroot before a path.
-func (s *Session) full(path string) string {
-	if path == "/" && s.chroot != "" {
-		return s.chroot
-	}
-	return s.chroot + path
 }

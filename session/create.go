@@ -63,9 +63,12 @@ func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []
 func (s *Session) createProtected(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
 	pause := retry.New(s.clock, firstRetry, longestRetry)
 	for {
+		if err := s.awaitUp(ctx); err != nil {
+			return "", &Error{Op: "create", Path: dir, Outcome: NotDone, Err: err}
+		}
 		// A new GUID for every attempt: whatever becomes of an old one cannot touch this.
 		prefix := protectedPrefix + newGUID() + "-" + name
-		path, err := s.Create(s.ctx, dir+"/"+prefix, data, zk.FlagEphemeral|zk.FlagSequence, acl)
+		path, err := s.Create(s.ctx, join(dir, prefix), data, zk.FlagEphemeral|zk.FlagSequence, acl)
 		if err == nil {
 			return path, nil
 		}
@@ -73,11 +76,13 @@ func (s *Session) createProtected(ctx context.Context, dir, name string, data []
 			if path, lost := s.findOwn(dir, prefix); lost != nil || path != "" {
 				return path, lost
 			}
-		} else if errors.Is(err, zk.ErrNoNode) {
+		}
+		switch {
+		case errors.Is(err, zk.ErrNoNode):
 			if err := s.EnsurePath(ctx, dir, nil); err != nil {
 				return "", err
 			}
-		} else if !retryable(err) {
+		case !retryable(err):
 			return "", err
 		}
 		if cause := pause.Wait(ctx); cause != nil {
@@ -89,7 +94,14 @@ func (s *Session) createProtected(ctx context.Context, dir, name string, data []
 // findOwn looks for the znode of an attempt whose answer was lost. By the time that a
 // sync is answered on a new connection the attempt has happened or never will: the
 // ensemble refuses requests that reach it through a server which the session has left.
-func (s *Session) findOwn(dir, prefix string) (string, error) {
+func (s *Session) findOwn(dir, prefix string) (path string, err error) {
+	defer func() {
+		if err != nil && s.ctx.Err() == nil { // refused: not even the session's end would be noticed
+			s.mu.Lock()
+			s.finish(fmt.Errorf("%w in %s: %w", ErrStray, dir, err))
+			s.mu.Unlock()
+		}
+	}()
 	if err := s.Sync(s.ctx, dir); err != nil {
 		return "", err
 	}
@@ -104,7 +116,7 @@ func (s *Session) findOwn(dir, prefix string) (string, error) {
 		if !strings.HasPrefix(name, prefix) {
 			continue
 		}
-		path := dir + "/" + name
+		path := join(dir, name)
 		stat, ok, err := s.Exists(s.ctx, path)
 		if err != nil {
 			return "", err
@@ -116,6 +128,9 @@ func (s *Session) findOwn(dir, prefix string) (string, error) {
 	return "", nil
 }
 
+// join returns the path of a child.
+func join(dir, name string) string { return strings.TrimSuffix(dir, "/") + "/" + name }
+
 // newGUID returns a random UUID (RFC 9562, version 4).
 func newGUID() string {
 	var b [16]byte
@@ -126,24 +141,33 @@ func newGUID() string {
 }
 
 // EnsurePath creates the persistent znode at path and its parents, as far as they
-// are missing. It asks for nothing on those that are there.
+// are missing. It needs no permission on those that are there.
 func (s *Session) EnsurePath(ctx context.Context, path string, acl []zk.ACL) error {
+	if _, err := s.full(path); err != nil {
+		return &Error{Op: "create", Path: path, Outcome: NotDone, Err: err}
+	}
 	for {
-		_, err := repeat(ctx, s, "create", s.full(path), func() (string, error) {
-			return s.create(s.full(path), nil, zk.FlagPersistent, acl)
+		_, err := repeat(ctx, s, "create", path, func(full string) (string, error) {
+			return s.create(full, nil, zk.FlagPersistent, acl)
 		})
-		if err == nil || errors.Is(err, zk.ErrNodeExists) {
+		switch {
+		case err == nil, errors.Is(err, zk.ErrNodeExists):
 			return nil
-		}
-		i := strings.LastIndexByte(path, '/')
-		if !errors.Is(err, zk.ErrNoNode) || i < 0 || i == 0 && s.chroot == "" {
+		case errors.Is(err, zk.ErrNoAuth):
+			// The server asks for permission first and looks for the znode afterwards.
+			if _, ok, _ := s.Exists(ctx, path); ok {
+				return nil
+			}
+			return err
+		case !errors.Is(err, zk.ErrNoNode), path == "/" && s.chroot == "":
 			return err
 		}
-		if i == 0 {
-			if err := s.ensureChroot(ctx, acl); err != nil {
-				return err
-			}
-		} else if err := s.EnsurePath(ctx, path[:i], acl); err != nil {
+		if i := strings.LastIndexByte(path, '/'); i > 0 {
+			err = s.EnsurePath(ctx, path[:i], acl)
+		} else {
+			err = s.ensureChroot(ctx, acl)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -155,10 +179,14 @@ func (s *Session) ensureChroot(ctx context.Context, acl []zk.ACL) error {
 		if r != '/' || i == 0 {
 			continue
 		}
-		_, err := repeat(ctx, s, "create", s.chroot[:i], func() (string, error) {
-			return s.create(s.chroot[:i], nil, zk.FlagPersistent, acl)
+		prefix := s.chroot[:i]
+		_, err := again(ctx, s, func() (string, error) {
+			return send(ctx, s, "create", prefix, func() (string, error) {
+				return s.create(prefix, nil, zk.FlagPersistent, acl)
+			})
 		})
-		if err != nil && !errors.Is(err, zk.ErrNodeExists) {
+		// Who may create nothing up there can still find all that is needed.
+		if err != nil && !errors.Is(err, zk.ErrNodeExists) && !(errors.Is(err, zk.ErrNoAuth) && i < len(s.chroot)) {
 			return err
 		}
 	}
@@ -169,11 +197,28 @@ func (s *Session) ensureChroot(ctx context.Context, acl []zk.ACL) error {
 // version, and whatever became of earlier attempts. It returns nil once the znode is
 // gone, or an error when ctx or the session ends, or deleting is refused.
 func (s *Session) Remove(ctx context.Context, path string) error {
-	_, err := repeat(ctx, s, "delete", s.full(path), func() (struct{}, error) {
-		return struct{}{}, s.zk.Delete(s.full(path), -1)
+	_, err := repeat(ctx, s, "delete", path, func(full string) (struct{}, error) {
+		return struct{}{}, s.zk.Delete(full, -1)
 	})
 	if errors.Is(err, zk.ErrNoNode) {
 		return nil
 	}
 	return err
+}
+
+// Abandon deletes an ephemeral znode of the session in the background, for a caller
+// who cannot wait until it is gone. If deleting is refused the session is ended: nothing
+// else would free whatever the znode stands for.
+func (s *Session) Abandon(path string) {
+	if s.begin(s.ctx) != nil {
+		return // the session is over, and the znode goes with it
+	}
+	go func() {
+		defer s.calls.Done()
+		if err := s.Remove(s.ctx, path); err != nil {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.finish(fmt.Errorf("%w: cannot delete %s: %w", ErrClosed, path, err))
+		}
+	}()
 }

@@ -26,7 +26,15 @@ var (
 	// ErrAuthFailed: the ensemble rejected a credential of [Config.Auth]. Trying again
 	// cannot help, so the client is closed.
 	ErrAuthFailed = wire.ErrAuthFailed
+	// ErrStray: an own znode whose creation went unanswered may exist, and the server
+	// refuses to tell. The session is given up so that the znode goes with it: nobody
+	// could get past it in a line.
+	ErrStray = errors.New("session: cannot find out whether a znode was created")
 )
+
+// ErrTooLarge is the error of a request that is longer than a server takes (1 MiB with
+// the default jute.maxbuffer). It was not sent.
+var ErrTooLarge = errors.New("session: request too large")
 
 // Outcome tells what became of a request.
 type Outcome int
@@ -45,8 +53,8 @@ const (
 func (o Outcome) String() string { return [...]string{"done", "not done", "unknown"}[o] }
 
 // Error is the error of every request. Unwrap gives the cause: an error of zk
-// (errors.Is(err, zk.ErrNoNode) works), a cause of the context, or the reason for
-// which the session is over.
+// (errors.Is(err, zk.ErrNoNode) works), a [ServerError], a cause of the context, or the
+// reason for which the session is over.
 type Error struct {
 	// Op is what was asked, in ZooKeeper's words: "create", "getData".
 	Op string
@@ -73,17 +81,81 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// ServerError is an error code that a server answered with and zk v1.0.4 has no
+// error for.
+type ServerError int32
+
+// The codes of KeeperException.Code in ZooKeeper 3.8 that are told apart.
+const (
+	codeConnectionLoss ServerError = -4
+	codeUnimplemented  ServerError = -6
+	codeTimeout        ServerError = -7
+	codeLocalSession   ServerError = -120
+	codeRequestTimeout ServerError = -122
+	codeSASLRequired   ServerError = -124
+	codeQuotaExceeded  ServerError = -125
+	codeThrottled      ServerError = -127
+)
+
+var serverErrors = map[ServerError]struct {
+	text    string
+	outcome Outcome
+	again   bool // the same request may succeed later
+}{
+	codeConnectionLoss: {"connection loss inside the ensemble", Unknown, true},
+	codeUnimplemented:  {"operation not implemented by this server", NotDone, false},
+	codeTimeout:        {"operation timed out", Unknown, true},
+	codeLocalSession:   {"no ephemeral znodes in a local session", NotDone, false},
+	codeRequestTimeout: {"request timed out", Unknown, true},
+	codeSASLRequired:   {"the server requires SASL authentication", NotDone, false},
+	codeQuotaExceeded:  {"quota exceeded", NotDone, false},
+	codeThrottled:      {"throttled by the server", NotDone, true},
+}
+
+// Error says what the code means, if that is known.
+func (e ServerError) Error() string {
+	if known, ok := serverErrors[e]; ok {
+		return fmt.Sprintf("%s (error %d)", known.text, int32(e))
+	}
+	return fmt.Sprintf("server's error %d", int32(e))
+}
+
+func (e ServerError) outcome() Outcome {
+	if known, ok := serverErrors[e]; ok {
+		return known.outcome
+	}
+	return Unknown
+}
+
+// namelessError is how zk writes an error code that it does not know.
+const namelessError = "unknown error: %d"
+
+// named turns zk's nameless errors into ServerErrors. There is nothing but their text to
+// tell them by.
+func named(err error) error {
+	var code int32
+	if err == nil {
+		return nil
+	}
+	if n, _ := fmt.Sscanf(err.Error(), namelessError, &code); n == 1 {
+		return ServerError(code)
+	}
+	return err
+}
+
 // OutcomeOf tells what became of the request that returned err. It is the one
 // place where errors are classified:
 //
-//	nil                                                 done
-//	an answer of the server about the request itself    not done
-//	  (no node, exists, version, not empty, ACL, ...)
-//	session expired or moved, as an answer              not done
-//	rejected before sending (path, flags, size)         not done
-//	no server could be reached                          not done
-//	connection lost, timed out, session over            unknown
-//	codes that zk v1.0.4 has no name for                unknown
+//	nil                                                      done
+//	an answer about the request itself (no node, exists,     not done
+//	  version, not empty, no permission, bad ACL, ...)
+//	session expired or moved, as an answer                   not done
+//	not implemented, quota exceeded, throttled,              not done
+//	  SASL required, no ephemerals in a local session
+//	refused before sending (path, flags, size)               not done
+//	context or session over before sending                   not done
+//	connection lost, context or session over after sending   unknown
+//	any other answer (internal errors, timeouts)             unknown
 func OutcomeOf(err error) Outcome {
 	if err == nil {
 		return Done
@@ -91,6 +163,10 @@ func OutcomeOf(err error) Outcome {
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Outcome
+	}
+	var code ServerError
+	if errors.As(err, &code) {
+		return code.outcome()
 	}
 	for _, known := range notDone {
 		if errors.Is(err, known) {
@@ -104,7 +180,7 @@ var notDone = []error{
 	zk.ErrNoNode, zk.ErrNoAuth, zk.ErrBadVersion, zk.ErrNoChildrenForEphemerals,
 	zk.ErrNodeExists, zk.ErrNotEmpty, zk.ErrInvalidACL, zk.ErrInvalidPath,
 	zk.ErrInvalidFlags, zk.ErrBadArguments, zk.ErrShortBuffer, zk.ErrAuthFailed,
-	zk.ErrReconfigDisabled,
+	zk.ErrReconfigDisabled, ErrTooLarge,
 	zk.ErrSessionExpired, zk.ErrSessionMoved,
 	zk.ErrNoServer, // zk's flush of what it has not sent
 }
@@ -112,11 +188,16 @@ var notDone = []error{
 // retryable reports whether the same request may succeed later in the same session:
 // its connection failed, not the request.
 func retryable(err error) bool {
+	var code ServerError
 	switch {
-	case err == nil, errors.Is(err, zk.ErrSessionExpired):
+	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return false
+	case errors.As(err, &code):
+		return serverErrors[code].again
 	case errors.Is(err, zk.ErrSessionMoved), errors.Is(err, zk.ErrNoServer):
 		return true
+	case errors.Is(err, zk.ErrAPIError):
+		return false
 	}
-	return OutcomeOf(err) == Unknown && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+	return OutcomeOf(err) == Unknown
 }

@@ -90,7 +90,7 @@ func (s *Session) renew(now clock.Instant, r *renewals) time.Duration {
 	if s.renewalEnded {
 		s.renewalEnded, r.pending = false, false
 	}
-	T, connected, connection := s.timeout, s.state == Connected, s.connection
+	T, connected, connection, conn := s.timeout, s.state == Connected, s.connection, s.conn
 	deadline, soon := s.proof.Deadline(), s.renewSoon
 	s.mu.Unlock()
 
@@ -110,7 +110,7 @@ func (s *Session) renew(now clock.Instant, r *renewals) time.Duration {
 			return again.Until(now)
 		}
 		r.moved = now
-		s.drop(errSlowRenewal)
+		s.drop(conn, errSlowRenewal)
 		return forever
 	}
 	due := r.started.Add(T / renewEvery)
@@ -158,11 +158,14 @@ func (s *Session) nextHold(r *renewals) *Hold {
 // renewOnce makes one renewal. That it has succeeded, and when, the lease learns
 // from the wire.
 func (s *Session) renewOnce(h *Hold) {
-	_, err := s.zk.Multi(&zk.CheckVersionRequest{Path: s.full(h.path), Version: -1})
-	s.observe(err)
+	full, err := s.full(h.path)
+	if err == nil {
+		_, err = s.zk.Multi(&zk.CheckVersionRequest{Path: full, Version: -1})
+		s.observe(err)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if errors.Is(err, zk.ErrNoNode) || errors.Is(err, zk.ErrNoAuth) {
+	if errors.Is(err, zk.ErrNoNode) || errors.Is(err, zk.ErrNoAuth) || errors.Is(err, zk.ErrInvalidPath) {
 		h.err = err
 		signal(h.wake)
 	}
@@ -177,13 +180,18 @@ func (s *Session) proved() {
 	if s.over {
 		return
 	}
-	if s.lease == nil || !s.lease.Valid() {
+	var runs, cut bool
+	if s.lease != nil {
+		runs, cut = s.lease.extend(until)
+	}
+	if runs && !cut {
+		return
+	}
+	if !runs {
 		if until.Passed(s.clock.Now()) {
 			return
 		}
 		s.lease = newLease(s.clock, until)
-	} else if cut := !s.lease.set(until); !cut {
-		return
 	}
 	for _, h := range s.holds {
 		signal(h.wake)

@@ -24,22 +24,43 @@ func newLease(c clock.Clock, until clock.Instant) *Lease {
 	return l
 }
 
+// lapsed is the end of every lease that is over for good.
+var lapsed = new(clock.Instant)
+
 // Valid reports whether the lease runs at this moment. It costs a load and two clock
 // reads and allocates nothing: call it before every unit of work.
-func (l *Lease) Valid() bool { return !l.until.Load().Passed(l.clock.Now()) }
+func (l *Lease) Valid() bool { return l.Remaining() > 0 }
 
 // Remaining returns how long the lease runs from now on if nothing extends it; zero or
 // less when it is over.
-func (l *Lease) Remaining() time.Duration { return l.until.Load().Until(l.clock.Now()) }
+func (l *Lease) Remaining() time.Duration {
+	for {
+		until := l.until.Load()
+		rest := until.Until(l.clock.Now())
+		// Who has once been told that the lease is over must never hear otherwise.
+		if rest > 0 || until == lapsed || l.until.CompareAndSwap(until, lapsed) {
+			return rest
+		}
+	}
+}
 
 // Deadline returns the civil time at which the lease ends if nothing extends it. It
 // is for display and for other processes; decide by Valid or Remaining.
 func (l *Lease) Deadline() time.Time { return l.clock.Wall().Add(l.Remaining()) }
 
-// set moves the end and reports whether that was forward.
-func (l *Lease) set(until clock.Instant) (forward bool) {
-	return l.until.Swap(&until).Reached(until)
+// extend moves the end of a lease that is not over; a shorter one is cut at once. It
+// reports whether the lease runs on, and whether it was cut.
+func (l *Lease) extend(until clock.Instant) (runs, cut bool) {
+	for {
+		old := l.until.Load()
+		if old == lapsed || old.Passed(l.clock.Now()) {
+			return false, false
+		}
+		if l.until.CompareAndSwap(old, &until) {
+			return true, !old.Reached(until)
+		}
+	}
 }
 
 // end lets the lease lapse now.
-func (l *Lease) end() { l.until.Store(&clock.Instant{}) }
+func (l *Lease) end() { l.until.Store(lapsed) }

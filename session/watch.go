@@ -16,7 +16,7 @@ import (
 // goroutine, its reads from one at a time.
 type Watch struct {
 	s    *Session
-	path string // as on the wire
+	path string
 	wake chan<- struct{}
 
 	// Guarded by s.mu.
@@ -28,37 +28,42 @@ type Watch struct {
 // Watch begins an interest in the znode at path. Signals go to wake without blocking,
 // so it should have room for one; it may serve many Watches. Stop ends the interest.
 func (s *Session) Watch(path string, wake chan<- struct{}) *Watch {
-	w := &Watch{s: s, path: s.full(path), wake: wake}
+	w := &Watch{s: s, path: path, wake: wake}
+	full, err := s.full(path)
+	if err != nil {
+		return w // its reads return the error
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.watches[w.path] == nil {
-		s.watches[w.path] = map[*Watch]struct{}{}
+	if s.watches[full] == nil {
+		s.watches[full] = map[*Watch]struct{}{}
 	}
-	s.watches[w.path][w] = struct{}{}
+	s.watches[full][w] = struct{}{}
 	return w
 }
 
 // Stop ends the interest. A watch that was left at the server stays there until it
 // fires or the connection ends; v1.0.4 of zk cannot remove it.
 func (w *Watch) Stop() {
+	full, _ := w.s.full(w.path)
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
-	delete(w.s.watches[w.path], w)
-	if len(w.s.watches[w.path]) == 0 {
-		delete(w.s.watches, w.path)
+	delete(w.s.watches[full], w)
+	if len(w.s.watches[full]) == 0 {
+		delete(w.s.watches, full)
 	}
 }
 
 // Get reads the znode and leaves a watch on it. A missing znode (zk.ErrNoNode) leaves
 // none.
 func (w *Watch) Get(ctx context.Context) ([]byte, zk.Stat, error) {
-	return armed(w, func() ([]byte, zk.Stat, error) { return w.s.get(ctx, w.path) })
+	return armed(w, func() ([]byte, zk.Stat, error) { return w.s.Get(ctx, w.path) })
 }
 
 // Children lists the znode's children and leaves a watch on the list. A missing znode
 // (zk.ErrNoNode) leaves none.
 func (w *Watch) Children(ctx context.Context) ([]string, zk.Stat, error) {
-	return armed(w, func() ([]string, zk.Stat, error) { return w.s.children(ctx, w.path) })
+	return armed(w, func() ([]string, zk.Stat, error) { return w.s.Children(ctx, w.path) })
 }
 
 func armed[T any](w *Watch, read func() (T, zk.Stat, error)) (T, zk.Stat, error) {

@@ -11,13 +11,15 @@ import (
 	"io"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
 )
 
-// Delays between rounds in which no server could be used.
+// Delays between rounds in which no server could be used. With a short Timeout the
+// longest one is shorter: waiting must not cost the session when the servers come back.
 const (
 	firstDelay   = 50 * time.Millisecond
 	longestDelay = 2 * time.Second
@@ -35,7 +37,7 @@ type Config struct {
 	Dial Func
 	// TLS, if not nil, is spoken on top; the server's name is verified, never its address.
 	TLS *tls.Config
-	// Timeout bounds one attempt: name, connection, TLS and ZooKeeper's handshake.
+	// Timeout bounds one attempt: connection, TLS and ZooKeeper's handshake.
 	Timeout func() time.Duration
 	// Clock times the delays.
 	Clock clock.Clock
@@ -55,18 +57,18 @@ type Server struct {
 // Dialer goes round the servers. Next belongs to one goroutine at a time, the rest to
 // any.
 type Dialer struct {
-	cfg      Config
-	backoff  *retry.Backoff
-	resolver net.Resolver
+	cfg     Config
+	backoff *retry.Backoff
+	names   *names
 
 	// Owned by the caller of Next.
 	round []target
+	begun bool // a round has been
 
-	mu     sync.Mutex // guards what follows
-	cached map[string][]string
-	last   map[string]*Server
-	using  string        // the server of the last successful handshake
-	since  clock.Instant // when that was; zero once it has been counted
+	mu    sync.Mutex // guards what follows
+	last  map[string]*Server
+	using string        // the server of the last successful handshake
+	since clock.Instant // when that was; zero once it has been counted
 }
 
 // A target is a server and one of its addresses.
@@ -76,10 +78,10 @@ type target struct{ server, addr string }
 func New(cfg Config) *Dialer {
 	d := &Dialer{
 		cfg:     cfg,
-		backoff: retry.New(cfg.Clock, firstDelay, longestDelay),
-		cached:  map[string][]string{},
+		backoff: retry.New(cfg.Clock, firstDelay, min(longestDelay, max(firstDelay, cfg.Timeout()/3))),
 		last:    map[string]*Server{},
 	}
+	d.names = newNames(net.DefaultResolver.LookupHost, d.Failed)
 	for _, s := range cfg.Servers {
 		d.last[s] = &Server{Addr: s}
 	}
@@ -105,104 +107,77 @@ func (d *Dialer) Next(ctx context.Context) (conn net.Conn, server string, deadli
 	return conn, t.server, deadline, nil
 }
 
+// Wait waits for the look-ups that are still under way; they end with the contexts
+// given to Next.
+func (d *Dialer) Wait() { d.names.running.Wait() }
+
 // prepare sees to it that the round has a target, and waits when the last round, or
 // the last connection, was no good.
 func (d *Dialer) prepare(ctx context.Context) error {
+	pause := d.begun && len(d.round) == 0
 	d.mu.Lock()
 	since := d.since
 	d.since = clock.Instant{}
 	d.mu.Unlock()
 	if !since.IsZero() {
 		// A connection has ended. One that lasted is replaced at once, in a new round.
-		if d.cfg.Clock.Now().Sub(since) >= d.cfg.Timeout() {
-			d.backoff.Reset()
-		} else if err := d.backoff.Wait(ctx); err != nil {
-			return err
-		}
 		d.round = nil
-		return d.newRound(ctx)
+		pause = d.cfg.Clock.Now().Sub(since) < d.cfg.Timeout()
+		if !pause {
+			d.backoff.Reset()
+		}
 	}
 	for len(d.round) == 0 {
-		if d.round != nil { // not at the very first
+		if pause {
 			if err := d.backoff.Wait(ctx); err != nil {
 				return err
 			}
 		}
-		if err := d.newRound(ctx); err != nil {
-			return err
-		}
+		d.newRound(ctx)
+		d.begun, pause = true, true
 	}
 	return context.Cause(ctx)
 }
 
 // newRound lists every address of every server in random order, the server that was
-// connected last at the end.
-func (d *Dialer) newRound(ctx context.Context) error {
-	d.round = []target{}
-	addrs := d.resolve(ctx)
-	for _, s := range d.cfg.Servers {
-		for _, a := range addrs[s] {
-			d.round = append(d.round, target{s, a})
-		}
-	}
-	for i := len(d.round) - 1; i > 0; i-- {
-		j := int(d.cfg.Clock.Random() * float64(i+1))
-		d.round[i], d.round[j] = d.round[j], d.round[i]
-	}
+// connected last at the end. The list is empty when no name can be resolved.
+func (d *Dialer) newRound(ctx context.Context) {
+	addrs := d.addresses(ctx)
 	d.mu.Lock()
 	using := d.using
 	d.mu.Unlock()
 	var first, last []target
-	for _, t := range d.round {
-		if t.server == using {
-			last = append(last, t)
-		} else {
-			first = append(first, t)
+	for _, s := range d.cfg.Servers {
+		for _, a := range addrs[s] {
+			if s == using {
+				last = append(last, target{s, a})
+			} else {
+				first = append(first, target{s, a})
+			}
 		}
 	}
+	d.shuffle(first)
+	d.shuffle(last)
 	d.round = append(first, last...)
-	return context.Cause(ctx)
 }
 
-// resolve looks up all names side by side. A name that cannot be resolved now keeps
-// the addresses that it had; the lease may depend on not waiting long for it.
-func (d *Dialer) resolve(ctx context.Context) map[string][]string {
-	ctx, cancel := context.WithTimeout(ctx, d.cfg.Timeout()/2)
-	defer cancel()
-	var wg sync.WaitGroup
-	for _, s := range d.cfg.Servers {
-		host, port, _ := net.SplitHostPort(s)
-		if d.cfg.Dial != nil || net.ParseIP(host) != nil {
-			d.remember(s, []string{s})
-			continue
-		}
-		wg.Go(func() {
-			hosts, err := d.resolver.LookupHost(ctx, host)
-			if err != nil {
-				d.Failed(s, fmt.Errorf("resolve: %w", err))
-				return
-			}
-			addrs := make([]string, len(hosts))
-			for i, h := range hosts {
-				addrs[i] = net.JoinHostPort(h, port)
-			}
-			d.remember(s, addrs)
-		})
+func (d *Dialer) shuffle(t []target) {
+	for i := len(t) - 1; i > 0; i-- {
+		j := int(d.cfg.Clock.Random() * float64(i+1))
+		t[i], t[j] = t[j], t[i]
 	}
-	wg.Wait()
-	d.mu.Lock()
-	defer d.mu.Unlock()
+}
+
+// addresses returns where each server is to be dialled.
+func (d *Dialer) addresses(ctx context.Context) map[string][]string {
+	if d.cfg.Dial == nil {
+		return d.names.resolve(ctx, d.cfg.Servers, d.cfg.Timeout())
+	}
 	addrs := map[string][]string{}
-	for s, a := range d.cached {
-		addrs[s] = a
+	for _, s := range d.cfg.Servers {
+		addrs[s] = []string{s}
 	}
 	return addrs
-}
-
-func (d *Dialer) remember(server string, addrs []string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.cached[server] = addrs
 }
 
 func (d *Dialer) dial(ctx context.Context, t target) (net.Conn, error) {
@@ -226,9 +201,11 @@ func (d *Dialer) dial(ctx context.Context, t target) (net.Conn, error) {
 	return secure, nil
 }
 
+// explainTLS adds what is most likely wrong. A ZooKeeper port without TLS takes the
+// first bytes for an absurd length and closes the connection.
 func explainTLS(err error) error {
 	var header tls.RecordHeaderError
-	if errors.As(err, &header) || errors.Is(err, io.EOF) {
+	if errors.As(err, &header) || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
 		return fmt.Errorf("TLS handshake: %w; does this port speak TLS?", err)
 	}
 	return fmt.Errorf("TLS handshake: %w", err)

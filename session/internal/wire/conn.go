@@ -3,7 +3,8 @@
 //
 //   - it times requests, replies and handshakes, which is what a lease is proven from;
 //   - it bounds the whole handshake by one deadline;
-//   - it refuses frames that would crash zk or take its memory;
+//   - it refuses frames that would crash zk or take its memory: a reply reaches zk only
+//     after its whole body has been found to be what its request asked for;
 //   - it sends credentials right after each handshake, before anything else;
 //   - it sets the watch flag of the reads that somebody waits on. zk itself then has
 //     no watch to restore after a reconnect, and with it go the data race, the silent
@@ -16,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +29,13 @@ var ErrProtocol = errors.New("not a ZooKeeper server's answer")
 
 // ErrAuthFailed is reported when the server rejects a credential.
 var ErrAuthFailed = errors.New("credential rejected")
+
+// errNoAnswer is the end of a connection in the middle of its handshake. Servers give
+// no reason.
+var errNoAnswer = errors.New("closed without an answer to the handshake: the server has no quorum, lags behind" +
+	" what this session has seen, has too many clients, or speaks TLS on this port")
+
+var errExpired = errors.New("session expired")
 
 // Auth is one credential of AddAuth: for the scheme "digest" it is "user:password".
 type Auth struct {
@@ -49,6 +58,9 @@ type Hooks struct {
 	// Failed is called once, with the reason for which the connection ended; it may be
 	// called when the connection is closed from our side.
 	Failed func(error)
+	// Limit sets the buffer size of zk's next receive loop (zk.WithMaxBufferSize), or
+	// with 0 takes away the limit that comes with it. It is called where zk reads that.
+	Limit func(bytes int)
 }
 
 // Conn is a net.Conn for zk.Conn. Read and Write may each be used by one goroutine
@@ -65,17 +77,18 @@ type Conn struct {
 	ready    bool       // the handshake is over
 	sent     []request  // unanswered, oldest first; during the handshake the connect request
 	progress clock.Instant
+	silence  time.Duration // how much of it zk allows
 
 	// Owned by the reader.
-	buffered []byte // bytes of the current frame that were read ahead
-	rest     int    // bytes of it that are still to come from the network
-	silence  time.Duration
+	frame     []byte // what zk has not read yet of the present frame
+	spare     []byte // memory for it, unless it is long
+	receiving bool   // zk's receive loop has begun
 }
 
 // New wraps conn. The handshake has to be over at deadline, whatever deadlines zk sets.
 func New(conn net.Conn, deadline time.Time, c clock.Clock, auth []Auth, hooks Hooks) *Conn {
 	conn.SetDeadline(deadline)
-	return &Conn{net: conn, clock: c, auth: auth, hooks: hooks}
+	return &Conn{net: conn, clock: c, auth: auth, hooks: hooks, spare: make([]byte, 0, spareSize)}
 }
 
 // Write sends one frame.
@@ -93,10 +106,10 @@ func (c *Conn) Write(p []byte) (int, error) {
 			return 0, c.fail(err)
 		}
 		if path, ok := readPath(op, p); ok && c.hooks.WantsWatch(path) {
-			frame = append([]byte(nil), p...) // the caller's bytes are the caller's
+			frame = slices.Clone(p) // the caller's bytes are the caller's
 			frame[len(frame)-1] = 1
 		}
-		c.note(request{xid, op, now})
+		c.note(request{xid, op, len(p), now})
 	}
 	if n, err := c.net.Write(frame); err != nil {
 		return n, c.fail(err)
@@ -107,34 +120,77 @@ func (c *Conn) Write(p []byte) (int, error) {
 func (c *Conn) note(r request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.sent) == 0 {
-		c.progress = r.at // silence begins when there is something to answer
-	}
 	c.sent = append(c.sent, r)
 }
 
-// Read hands out the bytes of one frame after another. The beginning of each frame
-// is looked at before zk gets it; the rest passes through.
+// Read hands out the bytes of one checked frame after another.
 func (c *Conn) Read(p []byte) (int, error) {
-	for len(c.buffered) == 0 && c.rest == 0 {
-		if err := c.nextFrame(); err != nil {
+	for len(c.frame) == 0 {
+		if err := c.next(); err != nil {
 			return 0, c.fail(err)
 		}
 	}
-	if len(c.buffered) > 0 {
-		n := copy(p, c.buffered)
-		c.buffered = c.buffered[n:]
-		return n, nil
-	}
-	n, err := c.net.Read(p[:min(len(p), c.rest)])
-	c.rest -= n
-	if n > 0 {
-		c.progressed()
-	}
-	if err != nil {
-		return n, c.fail(err)
-	}
+	n := copy(p, c.frame)
+	c.frame = c.frame[n:]
 	return n, nil
+}
+
+// next reads a frame, checks it and acts on it. Afterwards c.frame holds it, or
+// nothing when it is not for zk.
+func (c *Conn) next() error {
+	c.mu.Lock()
+	ready := c.ready
+	c.mu.Unlock()
+	if ready && !c.receiving {
+		// This is zk's receive loop, which has made its buffer: from now on it may grow.
+		c.receiving = true
+		c.hooks.Limit(0)
+	}
+	frame := c.spare[:lengthSize]
+	if _, err := io.ReadFull(c.net, frame); err != nil {
+		if !ready && errors.Is(err, io.EOF) {
+			return errNoAnswer
+		}
+		return err
+	}
+	length := int(int32(binary.BigEndian.Uint32(frame)))
+	if !ready && (length < minConnectResponse || length > maxConnectResponse) {
+		return fmt.Errorf("%w: %s", ErrProtocol, describe(frame))
+	}
+	if ready && (length < headerSize || length > MaxFrame) {
+		return fmt.Errorf("%w: frame of %d bytes", ErrProtocol, length)
+	}
+	frame, err := c.fill(frame, lengthSize+length)
+	if err != nil {
+		return err
+	}
+	c.frame = frame
+	if !ready {
+		return c.handshake(frame[lengthSize:])
+	}
+	return c.reply(frame[lengthSize:])
+}
+
+// fill reads until the frame has size bytes. Its memory grows with what arrives, not
+// with what was announced.
+func (c *Conn) fill(frame []byte, size int) ([]byte, error) {
+	for len(frame) < size {
+		if len(frame) == cap(frame) {
+			frame = slices.Grow(frame, min(size-len(frame), len(frame)))
+		}
+		n, err := c.net.Read(frame[len(frame):min(cap(frame), size)])
+		frame = frame[:len(frame)+n]
+		if err != nil && len(frame) < size {
+			if errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			return frame, err
+		}
+		if len(frame) < size && len(frame) >= lengthSize+4 && int32(binary.BigEndian.Uint32(frame[lengthSize:])) != xidEvent {
+			c.progressed()
+		}
+	}
+	return frame, nil
 }
 
 // progressed notes that a reply is coming in, however slowly. zk sets one deadline
@@ -144,48 +200,21 @@ func (c *Conn) progressed() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.progress = now
-	if c.silence > 0 {
+	if c.ready && c.silence > 0 {
 		c.net.SetReadDeadline(time.Now().Add(c.silence))
 	}
 }
 
-// nextFrame reads the beginning of a frame and acts on it. Afterwards buffered holds
-// what zk is to read of it first; it is empty when the frame is not for zk.
-func (c *Conn) nextFrame() error {
-	head := make([]byte, lengthSize, lengthSize+peekSize)
-	if _, err := io.ReadFull(c.net, head); err != nil {
-		return err
-	}
-	length := int(int32(binary.BigEndian.Uint32(head)))
-	c.mu.Lock()
-	ready := c.ready
-	c.mu.Unlock()
-	if !ready {
-		return c.handshake(head, length)
-	}
-	if length < headerSize || length > MaxFrame {
-		return fmt.Errorf("%w: frame of %d bytes", ErrProtocol, length)
-	}
-	head = head[:lengthSize+min(length, peekSize)]
-	if _, err := io.ReadFull(c.net, head[lengthSize:]); err != nil {
-		return unexpected(err)
-	}
-	c.buffered, c.rest = head, length-(len(head)-lengthSize)
-	return c.reply(head[lengthSize:])
-}
-
-// reply looks at the beginning of a reply.
-func (c *Conn) reply(head []byte) error {
-	xid := int32(binary.BigEndian.Uint32(head))
-	code := int32(binary.BigEndian.Uint32(head[12:]))
+// reply checks and acts on a frame after the handshake.
+func (c *Conn) reply(p []byte) error {
+	xid := int32(binary.BigEndian.Uint32(p))
+	code := int32(binary.BigEndian.Uint32(p[12:]))
+	body := p[headerSize:]
 	switch xid {
 	case xidEvent:
-		return nil
+		return checkBody(eventShape, body)
 	case xidAuth:
-		c.buffered = nil // zk did not ask
-		if c.rest > 0 {
-			return fmt.Errorf("%w: long reply to a credential", ErrProtocol)
-		}
+		c.frame = nil // zk did not ask
 		if code != 0 {
 			return fmt.Errorf("%w (error %d)", ErrAuthFailed, code)
 		}
@@ -196,9 +225,13 @@ func (c *Conn) reply(head []byte) error {
 	if !ok {
 		return fmt.Errorf("%w: reply to request %d, which was not sent", ErrProtocol, xid)
 	}
+	if code == 0 { // else nobody looks at the body
+		if err := checkReply(r, body); err != nil {
+			return err
+		}
+	}
 	c.hooks.Answered(r.at, now)
-	if r.op == opMulti && code == 0 && len(head) >= peekSize &&
-		int32(binary.BigEndian.Uint32(head[headerSize:])) != errorResult {
+	if r.op == opMulti && code == 0 && int32(binary.BigEndian.Uint32(body)) != errorResult {
 		c.hooks.Renewed(r.at, now)
 	}
 	return nil
@@ -208,45 +241,38 @@ func (c *Conn) reply(head []byte) error {
 func (c *Conn) answered(xid int32, now clock.Instant) (request, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.progress = now
-	for i, r := range c.sent {
-		if r.xid == xid {
-			c.sent = append(c.sent[:i], c.sent[i+1:]...)
-			return r, true
-		}
+	i := slices.IndexFunc(c.sent, func(r request) bool { return r.xid == xid })
+	if i < 0 {
+		return request{}, false
 	}
-	return request{}, false
+	r := c.sent[i]
+	c.sent = slices.Delete(c.sent, i, i+1)
+	c.progress = now
+	return r, true
 }
 
-// handshake reads the connect response, sends the credentials, and lets zk have it.
-func (c *Conn) handshake(head []byte, length int) error {
-	if length < minConnectResponse || length > maxConnectResponse {
-		return fmt.Errorf("%w: %s", ErrProtocol, describe(head))
-	}
-	frame := make([]byte, lengthSize+length)
-	copy(frame, head)
-	if _, err := io.ReadFull(c.net, frame[lengthSize:]); err != nil {
-		return unexpected(err)
-	}
-	h, err := parseConnectResponse(frame[lengthSize:])
+// handshake acts on the connect response: it sends the credentials, then lets zk have
+// the response.
+func (c *Conn) handshake(p []byte) error {
+	h, err := parseConnectResponse(p)
 	if err != nil {
 		return err
 	}
+	now := c.clock.Now()
 	c.mu.Lock()
 	if len(c.sent) == 1 {
 		h.Sent = c.sent[0].at
 	}
-	c.sent = nil
+	c.sent, c.progress = nil, now
 	c.mu.Unlock()
 	if h.Sent.IsZero() {
 		return fmt.Errorf("%w: it spoke first", ErrProtocol)
 	}
-	c.buffered = frame
 	if err := c.hooks.Handshaken(h); err != nil {
 		return err
 	}
 	if h.SessionID == 0 {
-		c.fail(errExpired) // zk forgets to close this connection; what is buffered it still gets
+		c.fail(errExpired) // zk forgets to close this connection; the response it still gets
 		return nil
 	}
 	for _, a := range c.auth {
@@ -254,13 +280,15 @@ func (c *Conn) handshake(head []byte, length int) error {
 			return err
 		}
 	}
+	c.hooks.Limit(receiveBuffer)
+	if err := c.net.SetDeadline(time.Time{}); err != nil {
+		return err
+	}
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.ready = true
-	c.mu.Unlock()
-	return c.net.SetDeadline(time.Time{})
+	return nil
 }
-
-var errExpired = errors.New("session expired")
 
 // describe says what a client of another protocol can tell from the first bytes.
 func describe(head []byte) string {
@@ -273,16 +301,14 @@ func describe(head []byte) string {
 	return fmt.Sprintf("it began with the bytes %q", head)
 }
 
-func unexpected(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
 // fail closes the connection and reports why, the first time.
 func (c *Conn) fail(err error) error {
 	c.failOnce.Do(func() {
+		// Closing TLS sends a farewell first, which may take seconds when the other side
+		// does not read. Its socket is closed under it.
+		if secure, ok := c.net.(interface{ NetConn() net.Conn }); ok {
+			secure.NetConn().Close()
+		}
 		c.net.Close()
 		c.hooks.Failed(err)
 	})
@@ -298,20 +324,17 @@ func (c *Conn) Close() error {
 // CloseWith closes the connection for a reason of ours.
 func (c *Conn) CloseWith(reason error) { c.fail(reason) }
 
-// Silence returns for how long the server has owed an answer without sending any
-// part of one. Watch events do not count: they flow even when nothing reaches the
-// server.
-func (c *Conn) Silence(now clock.Instant) time.Duration {
+// Silence returns how long ago the server last sent any part of an answer, and
+// whether it owes one. Watch events are no answers: they flow even when nothing reaches
+// the server any more.
+func (c *Conn) Silence(now clock.Instant) (quiet time.Duration, owing bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.sent) == 0 {
-		return 0
-	}
-	return now.Sub(c.progress)
+	return now.Sub(c.progress), len(c.sent) > 0
 }
 
 // SetReadDeadline is ignored during the handshake, which has a deadline of its own.
-// zk's first one afterwards tells how much silence zk allows.
+// Afterwards it tells how much silence zk allows.
 func (c *Conn) SetReadDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

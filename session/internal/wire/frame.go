@@ -12,20 +12,30 @@ import (
 // as a connection looks at them (org.apache.zookeeper.ZooDefs.OpCode and
 // org.apache.zookeeper.ClientCnxn in ZooKeeper 3.8).
 const (
-	opGetData      = 4
-	opPing         = 11
-	opGetChildren2 = 12
-	opMulti        = 14
-	opAuth         = 100
+	opCreate          = 1
+	opDelete          = 2
+	opExists          = 3
+	opGetData         = 4
+	opSetData         = 5
+	opGetACL          = 6
+	opSetACL          = 7
+	opSync            = 9
+	opPing            = 11
+	opGetChildren2    = 12
+	opCheck           = 13
+	opMulti           = 14
+	opCreateContainer = 19
+	opCreateTTL       = 21
+	opClose           = -11
+	opAuth            = 100
 
 	xidEvent = -1
 	xidAuth  = -4
 )
 
 const (
-	lengthSize = 4      // every frame begins with its length
-	headerSize = 16     // a reply begins with xid, zxid and error
-	peekSize   = 16 + 4 // and a multi's reply goes on with the type of its first result
+	lengthSize = 4  // every frame begins with its length
+	headerSize = 16 // a reply begins with xid, zxid and error
 
 	// errorResult is the type of every result in the reply to a multi that failed.
 	errorResult = -1
@@ -35,6 +45,12 @@ const (
 	// children with long names takes 5 MiB.
 	MaxFrame = 32 << 20
 
+	// spareSize is how much memory a connection keeps for the frames that it reads.
+	spareSize = 4 << 10
+	// receiveBuffer is what zk's receive loop starts with, in place of 1.5 MiB for each
+	// connection. It grows with the frames.
+	receiveBuffer = 4 << 10
+
 	// A connect response is 36 bytes, 37 with the read-only flag; room is left for a longer
 	// password.
 	minConnectResponse, maxConnectResponse = 20, 256
@@ -43,6 +59,7 @@ const (
 // A request is a frame that was written and not yet answered.
 type request struct {
 	xid, op int32
+	size    int // of the frame
 	at      clock.Instant
 }
 

@@ -1,0 +1,162 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/session/internal/wire"
+)
+
+// hosts stands in for zk's list of servers: the dialer knows better. Once the session
+// is over it lets zk's loop notice that it was closed.
+type hosts struct{ ctx context.Context }
+
+func (hosts) Init([]string) error { return nil }
+func (hosts) Len() int            { return 1 }
+func (hosts) Connected()          {}
+func (h hosts) Next() (string, bool) {
+	return "ensemble", h.ctx.Err() != nil
+}
+
+// zkLogger passes on what zk says, for those who debug.
+type zkLogger struct{ log *slog.Logger }
+
+func (l zkLogger) Printf(format string, args ...any) {
+	l.log.Debug("zk: " + fmt.Sprintf(format, args...))
+}
+
+// dial makes the next connection for zk. It never dials once the session is over, so
+// zk cannot open a second session in this Conn.
+func (s *Session) dial() (net.Conn, error) {
+	conn, server, deadline, err := s.dialer.Next(s.ctx)
+	if err != nil {
+		if s.ctx.Err() == nil {
+			s.log.Debug("cannot connect", "server", server, "err", err)
+		}
+		return nil, err
+	}
+	var w *wire.Conn
+	w = wire.New(conn, deadline, s.clock, s.cfg.wireAuth(), wire.Hooks{
+		Handshaken: func(h wire.Handshake) error { return s.onHandshake(server, h) },
+		Answered:   s.onAnswered,
+		Renewed:    s.onRenewed,
+		WantsWatch: s.wantsWatch,
+		Failed:     func(err error) { s.onFailed(server, w, err) },
+		Limit:      func(bytes int) { zk.WithMaxBufferSize(bytes)(s.zk) },
+	})
+	s.mu.Lock()
+	over := s.over
+	if !over {
+		s.conn = w // from now on shutdown closes it
+	}
+	s.mu.Unlock()
+	if over {
+		w.Close()
+		return nil, context.Cause(s.ctx)
+	}
+	return w, nil
+}
+
+// onHandshake takes note of a connect response.
+func (s *Session) onHandshake(server string, h wire.Handshake) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.over:
+		return context.Cause(s.ctx)
+	case h.SessionID == 0:
+		s.finish(ErrExpired)
+		return nil // zk is to hear of it too
+	case s.id != 0 && s.id != h.SessionID:
+		s.finish(fmt.Errorf("%w 0x%x", ErrReplaced, h.SessionID))
+		return ErrReplaced
+	}
+	s.dialer.Succeeded(server)
+	if s.id == 0 {
+		s.id = h.SessionID
+		if h.Timeout != s.timeout {
+			s.note(slog.LevelInfo, "session timeout negotiated", "asked", s.timeout, "granted", h.Timeout)
+		}
+		s.timeout = h.Timeout
+	} else if h.Timeout != s.timeout {
+		s.note(slog.LevelError, "servers grant different session timeouts: their configurations disagree",
+			"server", server, "granted", h.Timeout, "before", s.timeout)
+		s.timeout = min(s.timeout, h.Timeout)
+	}
+	s.server, s.alive = server, s.clock.Now()
+	s.proof.Connected(h.Sent, h.Timeout)
+	s.proved()
+	return nil
+}
+
+// onAnswered and onRenewed feed the proof.
+func (s *Session) onAnswered(sent, answered clock.Instant) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.alive = answered
+	s.proof.Answered(sent, answered)
+}
+
+func (s *Session) onRenewed(started, ended clock.Instant) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.proof.Renewed(started, ended)
+	s.proved()
+}
+
+func (s *Session) wantsWatch(path string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.watches[path]) > 0
+}
+
+// onFailed takes note of the end of a connection, or of a handshake.
+func (s *Session) onFailed(server string, w *wire.Conn, err error) {
+	s.dialer.Failed(server, err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn == w { // else it is an old one, and its end was noted
+		s.proof.Disconnected()
+	}
+	if errors.Is(err, ErrAuthFailed) {
+		s.finish(err)
+	}
+	s.note(slog.LevelDebug, "connection ended", "server", server, "err", err)
+}
+
+// onEvent is zk's callback. It runs on zk's goroutines and must not block.
+func (s *Session) onEvent(ev zk.Event) {
+	if ev.Type != zk.EventSession {
+		s.notify(ev)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.over:
+	case ev.State == zk.StateHasSession && s.state != Connected:
+		s.connection++
+		s.enter(Connected)
+		close(s.up)
+		s.renewSoon = true
+		s.wakeAll() // no watch outlives its connection
+	case ev.State == zk.StateExpired:
+		s.finish(ErrExpired)
+	case ev.State == zk.StateDisconnected && s.state == Connected:
+		s.enter(Suspended)
+		s.up = make(chan struct{})
+		s.wakeAll()
+	}
+}
+
+// enter changes the state. The caller holds s.mu.
+func (s *Session) enter(state State) {
+	s.state, s.since = state, s.clock.Wall()
+	s.note(slog.LevelInfo, "session "+state.String(), "server", s.server, "timeout", s.timeout)
+}

@@ -1,0 +1,83 @@
+package session
+
+import (
+	"fmt"
+
+	"github.com/go-zookeeper/zk"
+)
+
+// rooted returns copies of the operations with the chroot before their paths.
+func (s *Session) rooted(ops []any) ([]any, error) {
+	rooted := make([]any, len(ops))
+	for i, op := range ops {
+		var err error
+		switch op := op.(type) {
+		case *zk.CreateRequest:
+			c := *op
+			if c.Path, err = s.full(c.Path); c.Acl == nil {
+				c.Acl = s.cfg.ACL
+			}
+			rooted[i] = &c
+		case *zk.SetDataRequest:
+			c := *op
+			c.Path, err = s.full(c.Path)
+			rooted[i] = &c
+		case *zk.DeleteRequest:
+			c := *op
+			c.Path, err = s.full(c.Path)
+			rooted[i] = &c
+		case *zk.CheckVersionRequest:
+			c := *op
+			c.Path, err = s.full(c.Path)
+			rooted[i] = &c
+		default:
+			err = fmt.Errorf("it is a %T; want *zk.CreateRequest, *zk.SetDataRequest, *zk.DeleteRequest or *zk.CheckVersionRequest", op)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("operation %d: %w", i, err)
+		}
+	}
+	return rooted, nil
+}
+
+// full puts the chroot before a path, which has to be a good one: the chroot must not
+// become a part of something else.
+func (s *Session) full(path string) (string, error) {
+	if err := CheckPath(path); err != nil {
+		return "", fmt.Errorf("%w: %w", zk.ErrInvalidPath, err)
+	}
+	if len(path) > maxPath {
+		return "", fmt.Errorf("%w: it has %d bytes; want at most %d", zk.ErrInvalidPath, len(path), maxPath)
+	}
+	if path == "/" && s.chroot != "" {
+		return s.chroot, nil
+	}
+	return s.chroot + path, nil
+}
+
+// checkSize refuses what no server would take: it closes the connection on a longer
+// request, and zk panics when the last flag of one just misses its buffer.
+func checkSize(ops ...any) error {
+	const overhead = 64 // for each operation and ACL: counts, flags, headers
+	n := overhead
+	for _, op := range ops {
+		n += overhead
+		switch op := op.(type) {
+		case *zk.CreateRequest:
+			n += len(op.Path) + len(op.Data)
+			for _, a := range op.Acl {
+				n += overhead + len(a.Scheme) + len(a.ID)
+			}
+		case *zk.SetDataRequest:
+			n += len(op.Path) + len(op.Data)
+		case *zk.DeleteRequest:
+			n += len(op.Path)
+		case *zk.CheckVersionRequest:
+			n += len(op.Path)
+		}
+	}
+	if n > maxRequest {
+		return fmt.Errorf("%w: about %d bytes; want at most %d", ErrTooLarge, n, maxRequest)
+	}
+	return nil
+}

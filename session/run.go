@@ -1,0 +1,148 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/session/internal/wire"
+)
+
+// drop gives up a connection if it is still the present one; zk goes on to the next
+// server.
+func (s *Session) drop(conn *wire.Conn, reason error) {
+	s.mu.Lock()
+	present := s.conn == conn && s.state == Connected
+	if present {
+		s.note(slog.LevelInfo, "giving up a connection", "server", s.server, "reason", reason)
+	}
+	s.mu.Unlock()
+	if present {
+		conn.CloseWith(reason)
+	}
+}
+
+// run is the session's own goroutine: whatever happens because time passes.
+func (s *Session) run() {
+	defer close(s.stopped)
+	timer := clock.NewTimer(s.clock)
+	defer timer.Stop()
+	var r renewals
+	for {
+		s.writeNotes()
+		now := s.clock.Now()
+		timer.Reset(min(s.watchdog(now), s.renew(now, &r)))
+		select {
+		case <-s.wake:
+		case <-timer.C:
+		case <-s.ctx.Done():
+			s.shutdown()
+			return
+		}
+	}
+}
+
+var errSilent = errors.New("the server went silent")
+
+// watchdog gives up a silent connection, and a session that nobody answers for. It
+// returns after what time to look again.
+func (s *Session) watchdog(now clock.Instant) time.Duration {
+	s.mu.Lock()
+	T, state, conn, alive := s.timeout, s.state, s.conn, s.alive
+	s.mu.Unlock()
+	switch state {
+	case Connected:
+		// zk takes any byte for a sign of life; here only answers count. A ping is due
+		// every T/3, so one has been waiting for T/3 when this strikes.
+		quiet, owing := conn.Silence(now)
+		if owing && quiet >= T*2/3 {
+			s.drop(conn, errSilent)
+			return forever
+		}
+		return max(T*2/3-quiet, T/24)
+	case Suspended:
+		age := now.Sub(alive)
+		if age < presumedLost*T {
+			return presumedLost*T - age
+		}
+		s.mu.Lock()
+		if s.alive == alive && s.state == Suspended {
+			s.finish(ErrPresumedLost)
+		}
+		s.mu.Unlock()
+	}
+	return forever
+}
+
+// abandonAfter is how long a shutdown waits for a zk.Conn without a socket to end.
+const abandonAfter = 5 * time.Second
+
+// shutdown takes everything down: with a goodbye to the server, which deletes the
+// session's ephemerals, unless there is nobody to say it to.
+func (s *Session) shutdown() {
+	s.mu.Lock()
+	s.finish(context.Cause(s.ctx)) // when a parent context ended it
+	conn := s.conn
+	s.mu.Unlock()
+	reason := context.Cause(s.ctx)
+	goodbye := !errors.Is(reason, ErrExpired) && !errors.Is(reason, ErrReplaced) && !errors.Is(reason, ErrPresumedLost)
+	quit := make(chan struct{})
+	go func() { s.zk.Close(); close(quit) }() // takes a second or three when nobody answers
+	if goodbye {
+		<-quit
+	}
+	if conn != nil {
+		conn.CloseWith(reason)
+	}
+	<-quit
+	s.awaitZK()
+	s.calls.Wait()
+	s.dialer.Wait()
+	s.writeNotes()
+}
+
+// awaitZK waits for zk's own goroutines. With its socket gone, nothing that we know of
+// can keep them; should something do, it must not keep us as well.
+func (s *Session) awaitZK() {
+	timer := clock.NewTimer(s.clock)
+	defer timer.Stop()
+	timer.Reset(abandonAfter)
+	for {
+		select {
+		case _, more := <-s.closed:
+			if !more {
+				return
+			}
+		case <-timer.C:
+			s.log.Error("abandoning a ZooKeeper connection that does not end", "session", hex(s.ID()))
+			return
+		}
+	}
+}
+
+// Close ends the session: its lease lapses, calls return, and the server is told,
+// which deletes the session's ephemeral znodes at once. A suspended session is given
+// T/3 to reconnect for that. The client opens another session. Close waits until
+// nothing of the session is left running: a few seconds at most, when no server answers.
+func (s *Session) Close() {
+	s.mu.Lock()
+	up, patience := s.up, s.timeout/3
+	if s.state != Suspended {
+		patience = 0
+	}
+	s.mu.Unlock()
+	if patience > 0 {
+		ctx, cancel := clock.WithTimeout(s.ctx, s.clock, patience)
+		select {
+		case <-up:
+		case <-ctx.Done():
+		}
+		cancel()
+	}
+	s.mu.Lock()
+	s.finish(ErrClosed)
+	s.mu.Unlock()
+	<-s.stopped
+}

@@ -1,0 +1,259 @@
+// Package candidate is one candidate of an election as a program: it stands for election
+// and tells what happens as JSON lines. The command examples/candidate is nothing but
+// this package; examples/leader runs three of them.
+package candidate
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// exitWithin is how long taking leave may last after a signal or "quit". A supervisor
+// waits, and an ensemble that does not answer must not make it wait longer: what is not
+// deleted by then goes when the session expires.
+const exitWithin = 4 * time.Second
+
+// Main runs the program and returns its exit code: 0 after a signal, "quit" or -help, 1 if
+// the ensemble refuses the candidate for good, 2 for flags that make no sense.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	o, err := parse(args, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	var p *program
+	if err == nil {
+		p, err = newProgram(o, stdout, stderr)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "candidate:", err)
+		return 2
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal is not caught: it ends the process at once
+	ctx, quit := context.WithCancel(ctx)
+	go p.obey(stdin, quit) // not waited for: a read of stdin cannot be called back
+	return p.runAtMost(ctx)
+}
+
+// program is a candidate, or an observer, at work.
+type program struct {
+	*options
+	client   *session.Client
+	election *election.Election // nil when only observing
+	out      *output
+
+	begun chan *election.Term           // from lead to tell: the term to tell about
+	told  chan struct{}                 // from tell to lead: that has been done
+	term  atomic.Pointer[election.Term] // from its "elected" to its "deposed" line
+
+	mu        sync.Mutex // guards announced, and keeps its line and its change together
+	announced int64      // the session told last
+}
+
+// newProgram checks what the library can check without I/O.
+func newProgram(o *options, stdout, stderr io.Writer) (*program, error) {
+	p := &program{
+		options: o, out: &output{w: stdout, id: o.id},
+		begun: make(chan *election.Term), told: make(chan struct{}),
+	}
+	log := o.logger(stderr)
+	var err error
+	p.client, err = session.Open(o.zk, session.Config{Timeout: o.timeout, Auth: o.credentials, Logger: log})
+	if err != nil {
+		return nil, err
+	}
+	// Checked even if only observing: a bad flag is an error whatever the others say.
+	p.election, err = election.New(p.client, o.path, election.Config{
+		ID: o.id, Data: []byte(o.data), Style: election.Style(o.style), DrainTimeout: o.drain,
+		FollowLeader: o.follow, OnEvent: p.tell, Logger: log,
+	})
+	if err != nil {
+		p.client.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// runAtMost runs the program until ctx ends, and then gives it exitWithin.
+func (p *program) runAtMost(ctx context.Context) int {
+	result := make(chan error, 1)
+	go func() { result <- p.run(ctx) }()
+	late := make(chan struct{})
+	context.AfterFunc(ctx, func() { time.AfterFunc(exitWithin, func() { close(late) }) })
+	select {
+	case err := <-result:
+		if err != nil {
+			p.fail(err)
+			return 1
+		}
+	case <-late:
+		p.fail(fmt.Errorf("the ensemble has not answered for %v; the session will expire", exitWithin))
+	}
+	return 0
+}
+
+// run stands for election, or observes, until ctx ends. The error is why it could not.
+func (p *program) run(ctx context.Context) error {
+	work := p.stand
+	if p.observe {
+		work = p.watch
+	}
+	sessions := make(chan struct{})
+	ctx, cancel := context.WithCancel(ctx)
+	go func() { defer close(sessions); p.followSessions(ctx) }()
+	err := work(ctx)
+	if ctx.Err() != nil {
+		err = nil // it was told to end
+	}
+	cancel()
+	<-sessions
+	return errors.Join(err, p.client.Close())
+}
+
+func (p *program) stand(ctx context.Context) error { return p.election.Run(ctx, p.lead) }
+
+// lead is what a leader does: it beats.
+func (p *program) lead(ctx context.Context, term *election.Term) error {
+	p.begun <- term
+	<-p.told
+	ticker := time.NewTicker(p.beat)
+	defer ticker.Stop()
+	for {
+		p.out.writeIf(func() bool { return p.term.Load() == term && term.Valid() },
+			"beat", "token", term.Token(), "deadline", term.Remaining)
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// tell turns the library's events into lines.
+func (p *program) tell(ev election.Event) {
+	switch ev.Kind {
+	case election.Joined:
+		p.announce(ev.Session, ev.Timeout)
+		p.out.write("joined", "node", ev.Node, "position", ev.Position)
+	case election.Heir:
+		p.out.write("heir")
+	case election.Elected:
+		// The event comes from one goroutine and the term is given to another; meeting here
+		// keeps "elected" behind "heir" and ahead of the first beat.
+		term := <-p.begun
+		p.term.Store(term)
+		p.out.write("elected", "token", term.Token(), "deadline", term.Remaining)
+		p.told <- struct{}{}
+	case election.Suspended:
+		p.out.write("suspended")
+	case election.Resumed:
+		s := p.client.Status()
+		p.out.write("session", "session", hex(s.Session), "timeout_ms", s.Timeout.Milliseconds())
+	case election.Deposed:
+		p.term.Store(nil)
+		p.out.write("deposed", "token", ev.Token, "reason", ev.Reason.String())
+	case election.Failed:
+		p.fail(ev.Err)
+	case election.Blocked:
+		p.fail(fmt.Errorf("%s is a persistent znode: nobody behind it leads until it is deleted", ev.Node))
+	case election.LeaderChanged:
+		p.tellLeader(ev.Leader)
+	case election.Left:
+		p.out.write("left")
+	}
+}
+
+// watch tells who leads.
+func (p *program) watch(ctx context.Context) error {
+	observer, err := election.Observe(p.client, p.path)
+	if err != nil {
+		return err
+	}
+	defer observer.Close()
+	return observer.Follow(ctx, p.tellLeader)
+}
+
+func (p *program) tellLeader(l election.Leader) {
+	p.out.write("leader", "leader", l.ID, "leader_token", l.Token)
+}
+
+func (p *program) fail(err error) { p.out.write("error", "error", err.Error()) }
+
+// followSessions tells each session as it begins, and what is wrong while there is none.
+func (p *program) followSessions(ctx context.Context) {
+	patience := p.client.Status().Timeout
+	for ctx.Err() == nil {
+		waiting, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("none within %v", patience))
+		s, err := p.client.Session(waiting)
+		cancel()
+		switch {
+		case err == nil:
+			p.announce(s.ID(), s.Timeout())
+		case ctx.Err() != nil || p.client.Context().Err() != nil:
+			return
+		default:
+			p.fail(err)
+			continue
+		}
+		select {
+		case <-s.Done():
+		case <-ctx.Done():
+		}
+	}
+}
+
+// announce tells a session unless that has been done: whoever sees it first comes here
+// first, so that its line precedes all that happens in it.
+func (p *program) announce(id int64, timeout time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if id == p.announced {
+		return
+	}
+	p.announced = id
+	p.out.write("session", "session", hex(id), "timeout_ms", timeout.Milliseconds())
+}
+
+// hex writes a session id as ZooKeeper's logs do; as a number it is too large for many
+// readers of JSON.
+func hex(id int64) string { return fmt.Sprintf("0x%x", uint64(id)) }
+
+// obey carries out the commands on stdin. Its end is no command: a supervisor may run
+// the program without one.
+func (p *program) obey(stdin io.Reader, quit func()) {
+	for lines := bufio.NewScanner(stdin); lines.Scan(); {
+		switch command := strings.TrimSpace(lines.Text()); command {
+		case "":
+		case "quit":
+			quit()
+		case "resign":
+			p.resign()
+		default:
+			p.fail(fmt.Errorf("command %q; want \"resign\" or \"quit\"", command))
+		}
+	}
+}
+
+// resign ends the present term; then lead returns, and Run enters the line again.
+func (p *program) resign() {
+	term := p.term.Load()
+	if term == nil {
+		p.fail(errors.New("cannot resign: not leading"))
+		return
+	}
+	term.Resign(context.Background()) // does not wait: the callback's return ends the term
+}

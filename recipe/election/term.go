@@ -85,16 +85,21 @@ func (t *Term) checkLease() {
 func (t *Term) watchLease() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.stop != nil {
-		t.stop()
-	}
 	if t.ctx.Context.Err() != nil {
 		return
 	}
-	t.stop = t.clock.AfterFunc(max(t.lease.Remaining()-t.stopBefore, 0), func() {
+	t.setTimer(t.lease.Remaining()-t.stopBefore, func() {
 		t.checkLease()
 		t.watchLease()
 	})
+}
+
+// setTimer replaces the term's one timer. The caller holds t.mu.
+func (t *Term) setTimer(d time.Duration, f func()) {
+	if t.stop != nil {
+		t.stop()
+	}
+	t.stop = t.clock.AfterFunc(max(d, 0), f)
 }
 
 // end ends the term, the first time.
@@ -107,7 +112,7 @@ func (t *Term) end(reason Reason, err error) {
 	if reason == LeaseExpired {
 		// Work in progress has until the end of the lease; should that be extended once
 		// more, it is not for this term.
-		t.clock.AfterFunc(max(t.lease.Remaining(), 0), func() { t.ended.Store(true) })
+		t.setTimer(t.lease.Remaining(), func() { t.ended.Store(true) })
 	} else {
 		t.ended.Store(true)
 	}

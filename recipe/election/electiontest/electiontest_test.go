@@ -1,0 +1,70 @@
+package electiontest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/recipe/election/electiontest"
+)
+
+func TestATermLastsUntilItsEnd(t *testing.T) {
+	term, end := electiontest.NewTerm(t.Context())
+	if !term.Valid() || term.Context().Err() != nil {
+		t.Fatal("the term does not begin valid")
+	}
+	next, endNext := electiontest.NewTerm(t.Context())
+	defer endNext(election.Resigned)
+	if next.Token() <= term.Token() {
+		t.Errorf("token %d after %d", next.Token(), term.Token())
+	}
+	end(election.LeaseExpired)
+	end(election.Resigned)
+	if term.Valid() || term.Context().Err() == nil {
+		t.Error("the term goes on after its end")
+	}
+	if cause := context.Cause(term.Context()); !errors.Is(cause, election.LeaseExpired) || errors.Is(cause, election.Resigned) {
+		t.Errorf("cause = %v, want the first reason", cause)
+	}
+	if !next.Valid() {
+		t.Error("one term's end ended another")
+	}
+}
+
+func TestResignEndsATerm(t *testing.T) {
+	term, _ := electiontest.NewTerm(t.Context())
+	if err := term.Resign(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if cause := context.Cause(term.Context()); !errors.Is(cause, election.Resigned) {
+		t.Errorf("cause = %v", cause)
+	}
+	if _, err := term.Multi(t.Context()); !errors.Is(err, election.ErrNotLeading) {
+		t.Errorf("Multi: %v", err)
+	}
+}
+
+// charge is the kind of function that one wants to test.
+func charge(ctx context.Context, term *election.Term, customers []string) (charged []string) {
+	for _, c := range customers {
+		if !term.Valid() {
+			return charged
+		}
+		charged = append(charged, c)
+	}
+	return charged
+}
+
+func ExampleNewTerm() {
+	term, end := electiontest.NewTerm(context.Background())
+	fmt.Println(charge(term.Context(), term, []string{"ann", "bob"}))
+	end(election.SessionLost)
+	fmt.Println(charge(term.Context(), term, []string{"ann", "bob"}))
+	fmt.Println(errors.Is(context.Cause(term.Context()), election.SessionLost))
+	// Output:
+	// [ann bob]
+	// []
+	// true
+}

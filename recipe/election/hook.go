@@ -1,0 +1,28 @@
+package election
+
+import (
+	"context"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/testhook"
+)
+
+func init() { testhook.NewTerm = newTestTerm }
+
+// endless is the lease of a Term for unit tests.
+type endless struct{}
+
+func (endless) Valid() bool              { return true }
+func (endless) Remaining() time.Duration { return time.Hour }
+func (endless) Deadline() time.Time      { return time.Now().Add(time.Hour) }
+
+// newTestTerm makes a term for electiontest.
+func newTestTerm(ctx context.Context, id string, token int64) (any, func(reason, err error)) {
+	t := newTerm(ctx, clock.From(ctx), endless{}, 0)
+	t.id, t.token, t.inRun = id, token, true
+	return t, func(reason, err error) {
+		t.end(reason.(Reason), err)
+		t.finish()
+	}
+}

@@ -1,6 +1,9 @@
 package zktest
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Server is one server of an ensemble, for faults that concern it. Its
 // methods may be called from any goroutine.
@@ -86,10 +89,12 @@ func (x *Server) Kill() {
 	})
 }
 
-// Start starts a killed server again.
+// Start starts a killed server again, at its old address. Over TCP that fails
+// when something else has taken the port meanwhile.
 func (x *Server) Start() error {
-	var err error
+	err := errClosed
 	x.fault("started", func(s *server) {
+		err = nil
 		if s.role != down {
 			return
 		}
@@ -154,7 +159,12 @@ func (x *Server) SetSessionLimits(shortest, longest time.Duration) {
 
 func (x *Server) fault(what string, fn func(*server)) {
 	x.s.e.do(func() {
+		if x.s.e.stopped {
+			return
+		}
 		x.s.e.logf("fault: server %d: %s", x.s.id, what)
 		fn(x.s)
 	})
 }
+
+var errClosed = errors.New("zktest: the ensemble is closed")

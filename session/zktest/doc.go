@@ -1,4 +1,96 @@
-// Package zktest runs ZooKeeper servers inside a test, the way
-// net/http/httptest runs an HTTP server. See the end of this file's package
-// documentation for what is imitated and what is not.
+// Package zktest runs ZooKeeper servers inside a test, as net/http/httptest
+// runs an HTTP server:
+//
+//	func TestLeadership(t *testing.T) {
+//		e := zktest.Start(t, zktest.Config{Servers: 3})
+//		client := connect(t, e.ConnectString())
+//		...
+//		e.Leader().Kill()
+//		...
+//	}
+//
+// It needs no Java and no network beyond loopback, starts in less than a
+// millisecond, and can be told to fail in every way that servers and networks
+// fail. It imports the standard library only and shares no code with any
+// client.
+//
+// # Fake time
+//
+// With Config.InMemory there are no sockets. Created inside a testing/synctest
+// bubble, an ensemble then lives in the bubble's time: a session timeout of ten
+// seconds takes none. Clients must dial through the ensemble:
+//
+//	synctest.Test(t, func(t *testing.T) {
+//		e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true})
+//		host := e.Host("a")
+//		conn, _, err := zk.Connect(e.Addrs(), 10*time.Second, zk.WithDialer(
+//			func(network, address string, timeout time.Duration) (net.Conn, error) {
+//				ctx, cancel := context.WithTimeout(context.Background(), timeout)
+//				defer cancel()
+//				return host.Dial(ctx, network, address)
+//			}))
+//		...
+//		host.Hold() // nobody hears from a any more
+//		...
+//	})
+//
+// Close the clients before the bubble ends, and give them the time to notice.
+//
+// # What is imitated
+//
+// The protocol and the data model of ZooKeeper 3.8.0, for the requests that
+// Go clients send: create in its modes, containers among them, delete, exists,
+// getData, setData, getChildren, getACL, setACL, sync, multi with check,
+// setWatches, auth (digest), ping, close. Error codes and which of two errors
+// comes first, every field of Stat, sequence numbers, zxids (failed writes
+// consume one), ACLs, the order of watch events and replies, what becomes of a
+// connection whose session moves, expires or is taken over: a program of some
+// 1,450 observations gives the same trace on this package, with one server
+// and at a follower of three, as on real servers.
+//
+// Sessions. Timeouts are clamped to the server's limits (by default 2 to 20
+// ticks). The ZooKeeper leader alone decides that a session is over, at the
+// end of a tick. It learns that a follower's client is alive by the follower's
+// answers to its pings, of which it sends two per tick, and by connect requests;
+// a write is no sign of life to it. What clients may conclude from an answer
+// rests on that, and on the order of packets between two servers, which is
+// kept: each direction is one queue.
+//
+// Ensembles. Writes go through the leader, which checks them against a state
+// that runs ahead of what is committed, and need a majority. Followers answer
+// reads, perhaps with old data. A follower that is cut off goes on answering
+// for Config.SyncLimit ticks; a leader that has lost its majority, too. A new
+// leader has the newest log of a majority, raises the epoch in the upper half
+// of zxids, and gives every session its full timeout again; what the old leader
+// had proposed survives if a voter had logged it.
+//
+// # What is not
+//
+// Time is the main difference: nothing takes any, unless Config.Latency or a
+// fault says so. The disk is perfect. An election is held after
+// Config.ElectionTime by a stand-in that sees who can reach whom; there is no
+// exchange of votes to disturb. A follower that joins gets the leader's whole
+// state, never a difference. Children are listed in order, where a real server
+// has none. Observers, reconfiguration, quotas, TTL, SASL, TLS, read-only mode,
+// persistent watches and four-letter words are missing: operations of later
+// protocols are answered with "unimplemented", and the connection is closed.
+// The data of /zookeeper/config is empty.
+//
+// # Faults
+//
+// Faults can be injected at any time, from any goroutine; each is logged.
+//
+//   - [Ensemble.ExpireSession] ends a session.
+//   - A [Host] is a machine that clients run on, a [Conn] one connection. Both can be held, delayed, robbed of
+//     frames and cut, in either direction. Hold is what a network that is down does.
+//   - A [Server] can be killed and started, frozen and thawed, slowed, and isolated from the others.
+//   - A [Link] is one direction between two servers. It can be held, delayed, or lose packets of one kind.
+//   - [Ensemble.On] makes a [Rule] that lets requests fail, or loses them or their replies: all of a kind, or
+//     the n-th.
+//
+// # Observing
+//
+// Config.OnRequest and Config.OnCommit see every request and every
+// transaction. [Ensemble.Nodes], [Ensemble.Sessions], [Ensemble.Watches],
+// [Ensemble.Conns] and [Ensemble.Counts] show what is there at the moment.
 package zktest

@@ -32,7 +32,7 @@ func (n *memNetwork) dial(ctx context.Context, h *Host, address string) (net.Con
 	if err := ctx.Err(); err != nil {
 		return nil, opError("dial", err)
 	}
-	w := &memConn{e: n.e, remote: memAddr(address), readable: make(chan struct{}, 1)}
+	w := &memConn{e: n.e, remote: memAddr(address), readable: make(chan struct{}, 1), reading: make(chan struct{}, 1)}
 	err := syscall.ECONNREFUSED
 	n.e.do(func() {
 		s := n.e.serverAt(address)
@@ -66,7 +66,7 @@ type memConn struct {
 	c             *conn
 	local, remote net.Addr
 	readable      chan struct{} // carries "look again", at most one
-	reading       sync.Mutex    // lets one Read at a time wait for it
+	reading       chan struct{} // holds a token while a Read waits for it
 
 	partial []byte // the start of a frame; guarded by the ensemble's loop
 
@@ -115,8 +115,8 @@ func (w *memConn) wake() {
 
 // Read waits for bytes, the end of the connection, or the deadline.
 func (w *memConn) Read(p []byte) (int, error) {
-	w.reading.Lock()
-	defer w.reading.Unlock()
+	w.reading <- struct{}{}
+	defer func() { <-w.reading }()
 	for {
 		n, err, ok := w.tryRead(p)
 		if ok {

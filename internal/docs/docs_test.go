@@ -1,0 +1,188 @@
+// Package docs keeps the written words true: the Go code in them compiles, and the
+// packages import each other only in the directions that the documentation draws.
+package docs
+
+import (
+	"encoding/json"
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/zkrecipe/zkrecipe"
+
+const root = "../.."
+
+var goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")
+
+// TestTheGoCodeInTheDocumentsCompiles builds every Go block of every Markdown file that
+// is a whole program, and demands that each block is one.
+func TestTheGoCodeInTheDocumentsCompiles(t *testing.T) {
+	overlay := map[string]string{}
+	temp := t.TempDir()
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dirs []string
+	eachFile(t, ".md", func(path string, text []byte) {
+		for i, block := range goBlock.FindAllSubmatch(text, -1) {
+			if !strings.Contains(string(block[1]), "package ") {
+				t.Errorf("%s: Go block %d is not a whole file", path, i+1)
+				continue
+			}
+			name := fmt.Sprintf("block%d", len(overlay))
+			file := filepath.Join(temp, name+".go")
+			if err := os.WriteFile(file, block[1], 0o644); err != nil {
+				t.Fatal(err)
+			}
+			// The files exist in the overlay alone, inside this module.
+			overlay[filepath.Join(here, name, "main.go")] = file
+			dirs = append(dirs, "./"+name)
+		}
+	})
+	if len(dirs) == 0 {
+		t.Fatal("no Go code found in any document")
+	}
+	replace, err := json.Marshal(map[string]any{"Replace": overlay})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(temp, "overlay.json")
+	if err := os.WriteFile(file, replace, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("go", append([]string{"build", "-overlay", file, "-o", temp + string(filepath.Separator)}, dirs...)...).CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// walls says, for the packages below a directory, which packages of this module and of
+// others they may import besides the standard library. The longest matching directory
+// counts.
+var walls = map[string][]string{
+	"internal/clock":               {},
+	"internal/retry":               {"internal/clock", "github.com/cenkalti/backoff/v4"},
+	"internal":                     {"internal", "session", "github.com/go-zookeeper/zk"},
+	"session":                      {"session/internal", "internal/clock", "internal/retry", "github.com/go-zookeeper/zk"},
+	"session/zktest":               {"session/zktest"},
+	"watch":                        {"session", "internal/clock", "internal/retry", "github.com/go-zookeeper/zk"},
+	"recipe":                       {"recipe", "watch", "session", "internal/clock", "internal/retry", "github.com/go-zookeeper/zk"},
+	"recipe/internal/line":         {"session", "github.com/go-zookeeper/zk"},
+	"recipe/election":              {"recipe/internal", "watch", "session", "internal/clock", "internal/retry", "github.com/go-zookeeper/zk"},
+	"recipe/election/electiontest": {"recipe/election", "recipe/internal/testhook"},
+	"examples":                     {"examples", "recipe/election", "session", "watch", "internal/ensemble"},
+}
+
+func TestPackagesImportOnlyWhatTheWallsAllow(t *testing.T) {
+	checked := 0
+	eachFile(t, ".go", func(path string, text []byte) {
+		if strings.HasSuffix(path, "_test.go") || strings.Contains(path, "testdata/") {
+			return
+		}
+		dir := filepath.ToSlash(filepath.Dir(path))
+		allowed, ok := wallFor(dir)
+		if !ok {
+			t.Errorf("%s: no wall is drawn round %s", path, dir)
+			return
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, text, parser.ImportsOnly)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		checked++
+		for _, spec := range f.Imports {
+			name, _ := strconv.Unquote(spec.Path.Value)
+			name = strings.TrimPrefix(name, module+"/")
+			if !strings.Contains(strings.SplitN(name, "/", 2)[0], ".") && !ours(name) {
+				continue // the standard library
+			}
+			if !within(name, allowed) {
+				t.Errorf("%s imports %s; allowed are %v", path, name, allowed)
+			}
+		}
+	})
+	if checked < 20 {
+		t.Errorf("only %d files were checked", checked)
+	}
+}
+
+func TestTheWallsAreNoticed(t *testing.T) {
+	for dir, name := range map[string]string{"session": "recipe/election", "watch": "recipe/internal/line", "session/zktest": "github.com/go-zookeeper/zk"} {
+		allowed, _ := wallFor(dir)
+		if within(name, allowed) {
+			t.Errorf("%s may import %s", dir, name)
+		}
+	}
+}
+
+func ours(name string) bool {
+	for _, dir := range []string{"internal", "session", "watch", "recipe", "examples"} {
+		if name == dir || strings.HasPrefix(name, dir+"/") {
+			_, err := os.Stat(filepath.Join(root, name))
+			return err == nil
+		}
+	}
+	return false
+}
+
+func wallFor(dir string) (allowed []string, ok bool) {
+	for d := dir; d != "."; d = filepath.ToSlash(filepath.Dir(d)) {
+		if allowed, ok = walls[d]; ok {
+			return allowed, true
+		}
+	}
+	return nil, false
+}
+
+func within(name string, allowed []string) bool {
+	for _, a := range allowed {
+		if name == a || strings.HasPrefix(name, a+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// eachFile visits the files of this module with an ending.
+func eachFile(t *testing.T, ending string, visit func(path string, text []byte)) {
+	t.Helper()
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			_, other := os.Stat(filepath.Join(path, "go.mod"))
+			if strings.HasPrefix(d.Name(), ".") && d.Name() != ".." || other == nil && path != root {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(path, ending) {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		visit(rel, text)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

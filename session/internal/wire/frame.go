@@ -51,6 +51,9 @@ const (
 	// connection. It grows with the frames.
 	receiveBuffer = 4 << 10
 
+	// minGrant is the shortest session timeout believed. Timers run at small parts of it.
+	minGrant = 10 * time.Millisecond
+
 	// A connect response is 36 bytes, 37 with the read-only flag; room is left for a longer
 	// password.
 	minConnectResponse, maxConnectResponse = 20, 256
@@ -121,7 +124,7 @@ func parseConnectResponse(p []byte) (h Handshake, err error) {
 	}
 	h.Timeout = time.Duration(int32(binary.BigEndian.Uint32(p[4:]))) * time.Millisecond
 	h.SessionID = int64(binary.BigEndian.Uint64(p[8:]))
-	if h.SessionID != 0 && h.Timeout <= 0 {
+	if h.SessionID != 0 && h.Timeout < minGrant {
 		return h, fmt.Errorf("%w: granted session timeout of %v", ErrProtocol, h.Timeout)
 	}
 	return h, nil

@@ -1,0 +1,257 @@
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+)
+
+func TestAHandshakeIsReportedWithItsGrant(t *testing.T) {
+	e := pair(t)
+	before := clock.System.Now()
+	e.shake()
+	if len(e.shakes) != 1 || e.shakes[0].SessionID != 7 || e.shakes[0].Timeout != 6*time.Second {
+		t.Fatalf("handshakes = %+v", e.shakes)
+	}
+	if sent := e.shakes[0].Sent; !before.Reached(sent) || !sent.Reached(clock.System.Now()) {
+		t.Errorf("connect request sent at %+v", sent)
+	}
+	if len(e.limits) != 1 || e.limits[0] != receiveBuffer {
+		t.Errorf("limits %v before the receive loop, want %d", e.limits, receiveBuffer)
+	}
+}
+
+func TestCredentialsFollowEachHandshakeBeforeAnythingElse(t *testing.T) {
+	e := pair(t, Auth{"digest", []byte("u:p")}, Auth{"ip", nil})
+	e.request(framed(make([]byte, 44)))
+	got := make(chan []byte, 1)
+	go func() { f, _ := readFrame(e.conn); got <- f }()
+	e.server.Write(connected(7, time.Second))
+	want := framed(str(str(ints(nil, xidAuth, opAuth, 0), "digest"), "u:p"))
+	if f := e.take(); !bytes.Equal(f, want) {
+		t.Errorf("first frame %q, want %q", f, want)
+	}
+	e.take()
+	if f := <-got; len(f) == 0 {
+		t.Fatal("zk has not got its connect response")
+	}
+	// The replies are not for zk, which did not ask.
+	e.request(getData(1, "/a"))
+	ok := reply(xidAuth, 0, nil)
+	f, err := e.answer(bytes.Join([][]byte{ok, ok, reply(1, 0, data("x"))}, nil))
+	if err != nil || f[7] != 1 {
+		t.Errorf("zk read %q, %v", f, err)
+	}
+}
+
+func TestARejectedCredentialIsReported(t *testing.T) {
+	e := pair(t)
+	e.shake()
+	_, err := e.answer(reply(xidAuth, -115, nil))
+	if !errors.Is(err, ErrAuthFailed) || len(e.failures) != 1 || !errors.Is(e.failures[0], ErrAuthFailed) {
+		t.Errorf("err = %v, failures = %v", err, e.failures)
+	}
+}
+
+func TestReadsThatSomebodyWaitsOnLeaveAWatch(t *testing.T) {
+	e := pair(t)
+	e.shake()
+	e.watching["/w"] = true
+	for i, c := range []struct {
+		op   int32
+		path string
+		want byte
+	}{
+		{opGetData, "/w", 1}, {opGetData, "/x", 0}, {opGetChildren2, "/w", 1}, {opExists, "/w", 0},
+	} {
+		frame := framed(append(str(header(int32(i), c.op), c.path), 0))
+		kept := bytes.Clone(frame)
+		if got := e.request(frame); got[len(got)-1] != c.want {
+			t.Errorf("operation %d on %s went out with watch %d, want %d", c.op, c.path, got[len(got)-1], c.want)
+		}
+		if !bytes.Equal(frame, kept) {
+			t.Error("the caller's buffer was written to")
+		}
+	}
+}
+
+func TestOnlyASuccessfulMultiRenews(t *testing.T) {
+	e := pair(t)
+	e.shake()
+	ok := append(ints(nil, opCheck), 0, 0, 0, 0, 0)
+	failed := ints(append(ints(nil, errorResult), 0, 0xff, 0xff, 0xff, 0x9b), -101)
+	end := append(ints(nil, -1), 1, 0xff, 0xff, 0xff, 0xff)
+	check := framed(append(header(1, opMulti), make([]byte, 40)...))
+	for _, c := range []struct {
+		name string
+		code int32
+		body []byte
+		want int
+	}{
+		{"refused as a whole", -112, nil, 0},
+		{"refused", 0, append(bytes.Clone(failed), end...), 0},
+		{"empty", 0, end, 0},
+		{"done", 0, append(bytes.Clone(ok), end...), 1},
+	} {
+		e.request(check)
+		if _, err := e.answer(reply(1, c.code, c.body)); err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if e.renewed != c.want {
+			t.Errorf("%s: %d renewals, want %d", c.name, e.renewed, c.want)
+		}
+	}
+	e.request(getData(2, "/a"))
+	if _, err := e.answer(reply(2, 0, data("x"))); err != nil || e.renewed != 1 || e.answered != 5 {
+		t.Errorf("%d renewals, %d answers, %v; want 1 and 5", e.renewed, e.answered, err)
+	}
+}
+
+func TestZKsReceiveBufferMayGrowOnceItsLoopRuns(t *testing.T) {
+	e := pair(t)
+	e.shake()
+	e.request(getData(1, "/a"))
+	long := strings.Repeat("x", 1<<20)
+	f, err := e.answer(reply(1, 0, data(long)))
+	if err != nil || !strings.Contains(string(f), long) {
+		t.Fatalf("%d bytes, %v", len(f), err)
+	}
+	if len(e.limits) != 2 || e.limits[1] != 0 {
+		t.Errorf("limits %v, want the second to be 0", e.limits)
+	}
+	if n := cap(e.conn.spare); n > spareSize {
+		t.Errorf("%d bytes kept after a long frame, want %d", n, spareSize)
+	}
+}
+
+func TestAnExpiredSessionsConnectionIsClosedButZKHearsOfIt(t *testing.T) {
+	e := pair(t)
+	e.request(framed(make([]byte, 44)))
+	f, err := e.answer(connected(0, 0))
+	if err != nil || len(f) == 0 {
+		t.Fatalf("zk read %q, %v; want the response", f, err)
+	}
+	if _, err := e.server.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("the server's side reads %v, want the end", err)
+	}
+}
+
+func TestTheHandshakesDeadlineIsNotZKs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, send := range map[string][]byte{
+			"silent":              nil,
+			"after its length":    connected(7, time.Second)[:4],
+			"before its end":      connected(7, time.Second)[:30],
+			"slow, byte for byte": connected(7, time.Second),
+		} {
+			near, far := net.Pipe()
+			begin := time.Now()
+			var failed error
+			c := New(near, begin.Add(time.Second), clock.System, nil, Hooks{Failed: func(err error) { failed = err }})
+			var server sync.WaitGroup
+			server.Go(func() {
+				readFrame(far)
+				for _, b := range send {
+					time.Sleep(100 * time.Millisecond)
+					if _, err := far.Write([]byte{b}); err != nil {
+						return
+					}
+				}
+			})
+			c.SetWriteDeadline(begin.Add(time.Hour)) // what zk does
+			c.Write(framed(make([]byte, 44)))
+			c.SetReadDeadline(begin.Add(time.Hour))
+			_, err := readFrame(c)
+			if !errors.Is(err, os.ErrDeadlineExceeded) || failed == nil {
+				t.Errorf("%s: err = %v, reported %v; want a timeout", name, err, failed)
+			}
+			if d := time.Since(begin); d != time.Second {
+				t.Errorf("%s: took %v, want 1s", name, d)
+			}
+			far.Close()
+			server.Wait()
+		}
+	})
+}
+
+func TestALongAnswerOnASlowLinkIsNotSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := pair(t)
+		e.server.SetDeadline(time.Time{})
+		e.shake()
+		e.request(getData(1, "/a"))
+		frame := reply(1, 0, data(strings.Repeat("x", 10_000)))
+		go func() {
+			for len(frame) > 0 {
+				time.Sleep(time.Second)
+				n := min(len(frame), 100)
+				e.server.Write(frame[:n])
+				frame = frame[n:]
+			}
+		}()
+		e.conn.SetReadDeadline(time.Now().Add(2 * time.Second)) // zk's, for the whole frame
+		begin := time.Now()
+		if _, err := readFrame(e.conn); err != nil {
+			t.Errorf("after %v: %v", time.Since(begin), err)
+		}
+	})
+}
+
+func TestSilenceIsCountedFromTheLastAnswerAndEventsAreNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := pair(t)
+		e.shake()
+		time.Sleep(time.Second)
+		if _, owing := e.conn.Silence(clock.System.Now()); owing {
+			t.Error("nothing was asked, and yet an answer is owed")
+		}
+		e.request(getData(1, "/a"))
+		time.Sleep(time.Second)
+		if _, err := e.answer(reply(xidEvent, 0, str(ints(nil, 3, 3), "/a"))); err != nil {
+			t.Fatal(err)
+		}
+		if quiet, owing := e.conn.Silence(clock.System.Now()); !owing || quiet != 2*time.Second {
+			t.Errorf("silent for %v, owing %v; want 2s and true", quiet, owing)
+		}
+		e.answer(reply(1, 0, data("x")))
+		if quiet, owing := e.conn.Silence(clock.System.Now()); owing || quiet != 0 {
+			t.Errorf("silent for %v, owing %v after the answer", quiet, owing)
+		}
+	})
+}
+
+func TestAFailureIsReportedOnceWithItsFirstReason(t *testing.T) {
+	e := pair(t)
+	e.shake()
+	why := errors.New("moved")
+	e.conn.CloseWith(why)
+	e.conn.Close()
+	if _, err := e.conn.Read(make([]byte, 4)); err == nil {
+		t.Error("read from a closed connection")
+	}
+	if _, err := e.conn.Write(getData(1, "/a")); err == nil {
+		t.Error("wrote to a closed connection")
+	}
+	if len(e.failures) != 1 || e.failures[0] != why {
+		t.Errorf("failures = %v", e.failures)
+	}
+}
+
+func TestWhatIsNotOneFrameIsNotWritten(t *testing.T) {
+	e := pair(t)
+	e.shake()
+	for _, p := range [][]byte{{0, 0}, getData(1, "/a")[:10], append(getData(1, "/a"), 0)} {
+		if _, err := e.conn.Write(p); err == nil {
+			t.Errorf("%q was written", p)
+		}
+	}
+}

@@ -1,0 +1,196 @@
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+)
+
+// A peer plays the server for a real zk.Conn on top of a Conn. Whatever the Conn lets
+// through zk decodes in goroutines of its own, where a panic ends the process: that is
+// what the fuzz targets below would see.
+type peer struct {
+	zk    *zk.Conn
+	dials chan func(net.Conn) // how to treat the next connection
+	ended chan error          // why a connection ended
+}
+
+func newPeer(t testing.TB) *peer {
+	p := &peer{dials: make(chan func(net.Conn)), ended: make(chan error, 1)}
+	var servers sync.WaitGroup
+	ready, stop := make(chan struct{}), make(chan struct{})
+	var last atomic.Pointer[Conn]
+	dial := func(string, string, time.Duration) (net.Conn, error) {
+		<-ready
+		select {
+		case serve := <-p.dials:
+			near, far := net.Pipe()
+			servers.Go(func() { serve(far); far.Close() })
+			c := New(near, time.Now().Add(hang), clock.System, nil, Hooks{
+				Handshaken: func(Handshake) error { return nil },
+				Answered:   func(_, _ clock.Instant) {},
+				Renewed:    func(_, _ clock.Instant) {},
+				WantsWatch: func(string) bool { return false },
+				Failed:     func(err error) { p.ended <- err },
+				Limit:      func(n int) { zk.WithMaxBufferSize(n)(p.zk) },
+			})
+			last.Store(c)
+			return c, nil
+		case <-stop:
+			return nil, net.ErrClosed
+		}
+	}
+	conn, events, err := zk.Connect([]string{"peer"}, time.Hour, zk.WithDialer(dial),
+		zk.WithHostProvider(oneHost{stop}), zk.WithLogger(quiet{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.zk = conn
+	close(ready)
+	t.Cleanup(func() {
+		close(stop)
+		go func() {
+			for range p.ended { // nobody else reads it now
+			}
+		}()
+		if c := last.Load(); c != nil {
+			c.Close()
+		}
+		conn.Close()
+		for range events {
+		}
+		servers.Wait()
+		close(p.ended)
+	})
+	return p
+}
+
+type oneHost struct{ stop chan struct{} }
+
+func (oneHost) Init([]string) error { return nil }
+func (oneHost) Len() int            { return 1 }
+func (oneHost) Connected()          {}
+func (h oneHost) Next() (string, bool) {
+	select {
+	case <-h.stop:
+		return "peer", true
+	default:
+		return "peer", false
+	}
+}
+
+type quiet struct{}
+
+func (quiet) Printf(string, ...any) {}
+
+// requests are calls whose replies zk decodes.
+var requests = []func(*zk.Conn) error{
+	func(c *zk.Conn) error { _, _, err := c.Get("/a"); return err },
+	func(c *zk.Conn) error { _, _, err := c.Children("/a"); return err },
+	func(c *zk.Conn) error { _, _, err := c.Exists("/a"); return err },
+	func(c *zk.Conn) error { _, _, err := c.GetACL("/a"); return err },
+	func(c *zk.Conn) error { _, err := c.Create("/a", nil, 0, zk.WorldACL(zk.PermAll)); return err },
+	func(c *zk.Conn) error { _, err := c.Set("/a", nil, -1); return err },
+	func(c *zk.Conn) error { _, err := c.Sync("/a"); return err },
+	func(c *zk.Conn) error { return c.Delete("/a", -1) },
+	func(c *zk.Conn) error {
+		_, err := c.Multi(&zk.CheckVersionRequest{Path: "/a", Version: -1}, &zk.CreateRequest{Path: "/b", Acl: zk.WorldACL(zk.PermAll)})
+		return err
+	},
+}
+
+// FuzzReply answers one request of each kind with any body. What the Conn accepts zk
+// must be able to decode, without a panic and without an error.
+func FuzzReply(f *testing.F) {
+	head := func(kind int32, end byte) []byte { return append(ints(nil, kind), end, 0, 0, 0, 0) }
+	for i, body := range [][]byte{
+		data("x"), append(str(str(ints(nil, 2), "a"), "b"), stat()...), stat(),
+		append(str(str(ints(nil, 1, 31), "world"), "anyone"), stat()...),
+		str(nil, "/a"), stat(), str(nil, "/a"), nil,
+		append(append(append(head(opCheck, 0), head(opCreate, 0)...), str(nil, "/b")...), head(-1, 1)...),
+	} {
+		f.Add(byte(i), body)
+	}
+	f.Add(byte(1), ints(nil, 0x7fffffff))
+	f.Add(byte(8), head(errorResult, 0))
+	p := newPeer(f)
+	bodies := make(chan []byte, 1)
+	serve := func(far net.Conn) {
+		readFrame(far)
+		far.Write(connected(7, time.Hour))
+		for {
+			frame, err := readFrame(far)
+			if err != nil {
+				return
+			}
+			if op := int32(binary.BigEndian.Uint32(frame[8:])); op == opPing || op == opClose {
+				return
+			}
+			xid := int32(binary.BigEndian.Uint32(frame[4:]))
+			if _, err := far.Write(reply(xid, 0, <-bodies)); err != nil {
+				return
+			}
+		}
+	}
+	connect := func() { p.dials <- serve }
+	connect()
+	f.Fuzz(func(t *testing.T, kind byte, body []byte) {
+		if len(body) > 1<<16 {
+			t.Skip()
+		}
+		bodies <- body
+		err := requests[int(kind)%len(requests)](p.zk)
+		if err == nil {
+			return
+		}
+		if errors.Is(err, zk.ErrShortBuffer) || errors.Is(err, zk.ErrUnhandledFieldType) {
+			t.Fatalf("zk could not decode what was let through: %v", err)
+		}
+		select {
+		case why := <-p.ended: // refused by the Conn
+			if !errors.Is(why, ErrProtocol) {
+				t.Fatalf("the connection ended with %v", why)
+			}
+			connect()
+		default:
+			// An error inside a multi, as the body said.
+		}
+	})
+}
+
+// FuzzStream lets a server send anything from the first byte on.
+func FuzzStream(f *testing.F) {
+	shake := connected(7, time.Hour)
+	f.Add([]byte(nil))
+	f.Add(shake)
+	f.Add(append(shake, reply(xidEvent, 0, str(ints(nil, 3, 3), "/a"))...))
+	f.Add(append(shake, reply(xidEvent, 0, ints(nil, 3, 3, 0x7fffffff))...))
+	f.Add(append(shake, reply(xidAuth, 0, nil)...))
+	f.Add(append(shake, reply(1, 0, data("x"))...))
+	f.Add(append(shake, framed([]byte("abcd"))...))
+	f.Add(append(shake, 0x7f, 0xff, 0xff, 0xff))
+	f.Add(connected(0, 0))
+	f.Add(connected(7, 0))
+	f.Add([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
+	f.Add([]byte("\x15\x03\x03\x00\x02\x02\x46"))
+	p := newPeer(f)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		p.dials <- func(far net.Conn) {
+			readFrame(far)
+			far.Write(raw)
+		}
+		select {
+		case <-p.ended: // at the latest because the server hung up
+		case <-time.After(hang):
+			t.Fatal("the connection did not end")
+		}
+	})
+}

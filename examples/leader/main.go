@@ -1,0 +1,124 @@
+// Leader shows an election at work. It runs three candidates, each in a process of its
+// own, shows who leads and who is heir, each fencing token and the lease running, and
+// takes the leadership away in turn: by resignation, by a crash (kill -9) and by a pause
+// longer than the session (SIGSTOP). It measures how long nobody led, and watches that
+// never two did.
+//
+//	go run ./examples/leader                          until Ctrl-C
+//	go run ./examples/leader -for 10s                 each of them once, then exit
+//	go run ./examples/leader -zk zk1:2181,zk2:2181    on an ensemble of yours
+//
+// Without -zk the ensemble is three servers of package session/zktest in this process. On
+// a terminal it draws a picture (in no colors if NO_COLOR is set), elsewhere it writes
+// plain lines. It exits with 1 if two candidates ever led at one time, or one failed.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
+)
+
+func main() {
+	if os.Getenv(asCandidate) != "" {
+		os.Exit(candidate.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	}
+	os.Exit(run(os.Args[1:]))
+}
+
+// options are the flags.
+type options struct {
+	zk, path      string
+	length, lease time.Duration
+}
+
+func parse(args []string) (o options, err error) {
+	f := flag.NewFlagSet("leader", flag.ContinueOnError)
+	f.StringVar(&o.zk, "zk", "", "the ensemble, as `host:port,...` (default three servers in this process)")
+	f.StringVar(&o.path, "path", "/zkrecipe/leader", "the election's `znode`, created when missing")
+	f.DurationVar(&o.length, "for", 0, "how long to go on (default until Ctrl-C)")
+	f.DurationVar(&o.lease, "timeout", time.Second, "session timeout to ask for")
+	switch err := f.Parse(args); {
+	case err != nil:
+		return o, err
+	case f.NArg() > 0:
+		err = fmt.Errorf("unexpected argument %q; want flags only", f.Arg(0))
+		return o, complain(err)
+	case o.length < 0:
+		return o, complain(fmt.Errorf("-for is %v; want a positive duration such as 10s", o.length))
+	case o.lease < 500*time.Millisecond || o.lease > time.Minute:
+		return o, complain(fmt.Errorf("-timeout is %v; want 500ms to 1m", o.lease))
+	}
+	return o, nil
+}
+
+func complain(err error) error {
+	fmt.Fprintln(os.Stderr, "leader:", err)
+	return err
+}
+
+// run is the program; it returns the exit code.
+func run(args []string) int {
+	o, err := parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		return 2
+	}
+	connect, what, stop, err := openEnsemble(o.zk, o.lease)
+	if err != nil {
+		complain(err)
+		return 1
+	}
+	defer stop()
+	ctx, uncatch := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, uncatch) // a second Ctrl-C ends the program at once
+	if o.length > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.length)
+		defer cancel()
+	}
+	return perform(ctx, o, connect, what)
+}
+
+// perform runs the show while it is drawn, and sums up.
+func perform(ctx context.Context, o options, connect, what string) int {
+	var draw func(context.Context, *show)
+	log := func(int64, string) {}
+	screen := newScreen(os.Stdout, what)
+	if screen != nil {
+		draw = screen.run
+	} else {
+		begin, p := candidate.Monotonic(), plain{os.Stdout}
+		log, draw = func(at int64, text string) { p.log(at-begin, text) }, p.run
+		fmt.Printf("ZooKeeper: %s; asking for a session timeout of %v\n", what, o.lease)
+	}
+	s := newShow(connect, o.path, o.lease, log)
+	drawing, stopDrawing := context.WithCancel(context.Background())
+	drawn := make(chan struct{})
+	go func() { defer close(drawn); draw(drawing, s) }()
+	err := s.run(ctx)
+	stopDrawing()
+	<-drawn
+	if screen != nil {
+		for _, l := range screen.draw(s) {
+			fmt.Println(l)
+		}
+	}
+	s.history.summary(os.Stdout)
+	if err != nil {
+		complain(err)
+	}
+	if err != nil || len(s.history.problems()) > 0 {
+		return 1
+	}
+	return 0
+}

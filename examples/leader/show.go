@@ -1,0 +1,267 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
+)
+
+const (
+	// beat is how often a leader proves that it leads, hence how exact times are.
+	beat = 10 * time.Millisecond
+	// calm is for the eye: how long nothing happens before the leader is attacked.
+	calm = time.Second
+	// aftermath is how long a crashed or paused candidate stays so after another leads.
+	aftermath = 500 * time.Millisecond
+)
+
+// names are the candidates.
+var names = []string{"alice", "bob", "carol"}
+
+// show runs the candidates and makes them lose the leadership in turn.
+type show struct {
+	flags []string // of each candidate
+	log   func(at int64, text string)
+
+	mu       sync.Mutex // guards what follows; held for moments
+	history  *history
+	changed  chan struct{} // closed and replaced whenever history changes
+	children map[string]*child
+	err      error // the first child's failure
+	failed   chan struct{}
+}
+
+func newShow(connect, path string, timeout time.Duration, log func(int64, string)) *show {
+	return &show{
+		flags: []string{"-zk", connect, "-path", path, "-timeout", timeout.String(), "-beat", beat.String()},
+		log:   log, history: newHistory(candidate.Monotonic(), names...),
+		changed: make(chan struct{}), children: map[string]*child{}, failed: make(chan struct{}),
+	}
+}
+
+// run performs until ctx ends, then ends all children. The error is a child's failure.
+func (s *show) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { // ends with ctx
+		select {
+		case <-s.failed:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	for _, id := range names {
+		if err := s.start(id); err != nil {
+			s.fail(err)
+		}
+	}
+	s.perform(ctx)
+	s.stop()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// perform goes through the acts again and again until ctx ends.
+func (s *show) perform(ctx context.Context) {
+	acts := []func(context.Context, *child, int64) error{s.resignation, s.crash}
+	if canPause {
+		acts = append(acts, s.pause)
+	}
+	for i := 0; ; i = (i + 1) % len(acts) {
+		s.say("Three candidates stand in line; the first one leads.")
+		if s.until(ctx, (*history).settled) != nil || sleep(ctx, calm) != nil {
+			return
+		}
+		s.mu.Lock()
+		leader := s.history.leader()
+		s.mu.Unlock()
+		if leader == nil {
+			continue // it has lost the leadership by itself
+		}
+		if acts[i](ctx, s.child(leader.id), leader.token) != nil {
+			return
+		}
+	}
+}
+
+// resignation asks the leader to step down.
+func (s *show) resignation(ctx context.Context, c *child, token int64) error {
+	s.act(token, "resigned", away, fmt.Sprintf("%s is asked to resign: it deletes its znode, the heir leads at once.", c.id))
+	c.command("resign")
+	return s.until(ctx, after(token))
+}
+
+// crash kills the leader, and starts it again when another leads.
+func (s *show) crash(ctx context.Context, c *child, token int64) error {
+	s.act(token, "crashed", killed, fmt.Sprintf(
+		"%s is killed (kill -9): its znode goes when ZooKeeper ends its session.", c.id))
+	s.drop(c)
+	c.kill()
+	if s.until(ctx, after(token)) != nil || sleep(ctx, aftermath) != nil {
+		return ctx.Err()
+	}
+	s.say("%s is started again: it joins the end of the line.", c.id)
+	if err := s.start(c.id); err != nil {
+		s.fail(err)
+	}
+	return nil
+}
+
+// pause stops the leader's process for longer than its session lasts. It must not take
+// itself for the leader when it goes on.
+func (s *show) pause(ctx context.Context, c *child, token int64) error {
+	s.act(token, "paused", paused, fmt.Sprintf(
+		"%s is paused (SIGSTOP): its lease runs out before another may lead.", c.id))
+	c.pause()
+	if s.until(ctx, after(token)) != nil || sleep(ctx, aftermath) != nil {
+		return ctx.Err()
+	}
+	s.say("%s goes on (SIGCONT), not knowing that it was paused.", c.id)
+	c.resume()
+	if err := s.until(ctx, func(h *history) bool { return h.find(token).deposed != 0 }); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	sound, reason := len(s.history.problems()) == 0, s.history.find(token).reason
+	s.mu.Unlock()
+	if sound {
+		s.say("%s woke up and its first Valid() was false (%s): not one beat more with token %d.", c.id, reason, token)
+	}
+	return sleep(ctx, calm)
+}
+
+// after returns a condition: a later term than that of token has begun.
+func after(token int64) func(*history) bool {
+	return func(h *history) bool { return h.newest() > token }
+}
+
+// act notes what is about to be done to a leader.
+func (s *show) act(token int64, ending string, to state, text string) {
+	now := candidate.Monotonic()
+	s.mu.Lock()
+	t := s.history.find(token)
+	t.ending = ending
+	if to != away { // whoever resigns says so itself
+		s.history.member(t.id).enter(now, to)
+	}
+	s.mu.Unlock()
+	s.say("%s", text)
+}
+
+// say tells what happens.
+func (s *show) say(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if text := fmt.Sprintf(format, args...); text != s.history.now {
+		s.history.now = text
+		s.log(candidate.Monotonic(), "> "+text)
+	}
+}
+
+// until waits for a condition.
+func (s *show) until(ctx context.Context, condition func(*history) bool) error {
+	for {
+		s.mu.Lock()
+		ok, changed := condition(s.history), s.changed
+		s.mu.Unlock()
+		if ok {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// tell takes in a line of a candidate.
+func (s *show) tell(l candidate.Line) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	text := s.history.add(l)
+	if text != "" {
+		s.log(l.T, text)
+	}
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// start starts a candidate and watches over it: it must not end by itself.
+func (s *show) start(id string) error {
+	c, err := startChild(id, s.flags, s.tell)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.children[id] = c
+	s.history.member(id).enter(candidate.Monotonic(), away)
+	s.mu.Unlock()
+	go func() { // ends with the child, for which stop waits
+		<-c.done
+		if s.child(id) == c {
+			s.fail(errors.Join(fmt.Errorf("candidate %s has ended by itself", id), c.failure()))
+		}
+	}()
+	return nil
+}
+
+func (s *show) child(id string) *child {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.children[id]
+}
+
+// drop says that the child will be ended on purpose.
+func (s *show) drop(c *child) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.children, c.id)
+}
+
+// fail notes the first failure, which ends the show.
+func (s *show) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.err = err
+		close(s.failed)
+	}
+}
+
+// stop ends the children, the leader last: nobody else is elected for a moment.
+func (s *show) stop() {
+	s.say("The end: all candidates leave.")
+	s.mu.Lock()
+	leader := ""
+	if t := s.history.leader(); t != nil {
+		leader = t.id
+	}
+	s.mu.Unlock()
+	for _, last := range []bool{false, true} {
+		for _, id := range names {
+			c := s.child(id)
+			if c == nil || (id == leader) != last {
+				continue
+			}
+			s.drop(c)
+			if err := c.quit(); err != nil {
+				s.fail(err)
+			}
+		}
+	}
+}

@@ -531,3 +531,35 @@ func TestExamplesRun(t *testing.T) {
 	})
 	await(b, done)
 }
+
+func TestAZnodeWhoseDeletionWasNotToldIsPolledLikeAnyMissingOne(t *testing.T) {
+	b := newBed(t)
+	hand := newHandClock()
+	ctx := clock.With(b.ctx, hand)
+	b.create("/a")
+	b.caughtUp()
+	n := b.node("/a")
+	if _, err := n.Next(ctx); err != nil {
+		t.Fatal(err)
+	}
+	state := async(func() (watch.State, error) { return n.Next(ctx) })
+	await(b, hand.set)
+	b.deaf.Store(1)
+	b.remove("/a")
+	b.caughtUp()
+	hand.pass(T)
+	if r := await(b, state); r.err != nil || r.v.Exists {
+		t.Fatalf("%+v", r)
+	}
+	// Nobody has told that the watch is used up; it must not be relied on all the same.
+	state = async(func() (watch.State, error) { return n.Next(ctx) })
+	if d := await(b, hand.set); d != T/4 {
+		t.Errorf("looks again after %v, want %v", d, T/4)
+	}
+	b.create("/a")
+	b.caughtUp()
+	hand.pass(T / 4)
+	if r := await(b, state); r.err != nil || !r.v.Exists {
+		t.Errorf("%+v", r)
+	}
+}

@@ -1,0 +1,304 @@
+package dial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+)
+
+// network is a Dial function: which servers accept, and what was dialled when.
+type network struct {
+	mu     sync.Mutex // guards what follows
+	up     map[string]bool
+	dialed []string
+	at     []time.Time
+}
+
+func (n *network) dial(_ context.Context, _, address string) (net.Conn, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.dialed = append(n.dialed, address)
+	n.at = append(n.at, time.Now())
+	if !n.up[address] {
+		return nil, fmt.Errorf("nobody at %s", address)
+	}
+	near, far := net.Pipe()
+	far.Close()
+	return near, nil
+}
+
+func dialer(n *network, timeout time.Duration, servers ...string) *Dialer {
+	return New(Config{
+		Servers: servers, Dial: n.dial, Clock: clock.System,
+		Timeout: func() time.Duration { return timeout },
+	})
+}
+
+func TestEveryServerIsTriedOnceARoundAndRoundsAreSpaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{}
+		d := dialer(n, 10*time.Second, "a:1", "b:1", "c:1")
+		for range 30 {
+			if _, _, _, err := d.Next(t.Context()); err == nil {
+				t.Fatal("connected to nobody")
+			}
+		}
+		for i := 0; i < 30; i += 3 {
+			round := slices.Sorted(slices.Values(n.dialed[i : i+3]))
+			if !slices.Equal(round, []string{"a:1", "b:1", "c:1"}) {
+				t.Fatalf("round %d dialled %v", i/3, n.dialed[i:i+3])
+			}
+			if d := n.at[i+2].Sub(n.at[i]); d != 0 {
+				t.Errorf("within round %d %v went by", i/3, d)
+			}
+			if i > 0 {
+				if d := n.at[i].Sub(n.at[i-1]); d < firstDelay/2 || d > longestDelay*3/2 {
+					t.Errorf("round %d began %v after the one before", i/3, d)
+				}
+			}
+		}
+		if d := n.at[27].Sub(n.at[26]); d < longestDelay/4 {
+			t.Errorf("after 9 bad rounds the pause is %v: no backoff", d)
+		}
+	})
+}
+
+func TestPausesAreShortWhenSessionsAre(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{}
+		d := dialer(n, 300*time.Millisecond, "a:1")
+		for range 50 {
+			d.Next(t.Context())
+		}
+		for i := 1; i < 50; i++ {
+			if d := n.at[i].Sub(n.at[i-1]); d > 150*time.Millisecond {
+				t.Fatalf("a pause of %v with T = 900ms", d)
+			}
+		}
+	})
+}
+
+func TestALostConnectionIsReplacedAtOnceByAnotherServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{up: map[string]bool{"a:1": true, "b:1": true, "c:1": true}}
+		d := dialer(n, time.Second, "a:1", "b:1", "c:1")
+		for range 20 {
+			_, server, _, err := d.Next(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.Succeeded(server)
+			time.Sleep(time.Minute)
+			d.Failed(server, errors.New("cut"))
+			begin := time.Now()
+			_, next, _, _ := d.Next(t.Context())
+			if d := time.Since(begin); d != 0 {
+				t.Errorf("waited %v before dialling again", d)
+			}
+			if next == server {
+				t.Errorf("went back to %s, which was just lost", server)
+			}
+			d.Succeeded(next)
+			time.Sleep(time.Minute)
+		}
+	})
+}
+
+func TestASingleAddressIsRedialledWithoutAPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{up: map[string]bool{"a:1": true}}
+		d := dialer(n, time.Second, "a:1")
+		d.Next(t.Context())
+		d.Succeeded("a:1")
+		time.Sleep(time.Minute)
+		begin := time.Now()
+		if _, _, _, err := d.Next(t.Context()); err != nil || time.Since(begin) != 0 {
+			t.Errorf("dialled after %v: %v", time.Since(begin), err)
+		}
+	})
+}
+
+func TestAServerThatAcceptsAndClosesIsNoHotLoop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{up: map[string]bool{"a:1": true}}
+		d := dialer(n, 10*time.Second, "a:1")
+		for _, handshake := range []bool{false, true} {
+			begin := time.Now()
+			for range 10 {
+				d.Next(t.Context())
+				if handshake {
+					d.Succeeded("a:1")
+				}
+				d.Failed("a:1", errors.New("closed"))
+			}
+			if took := time.Since(begin); took < time.Second {
+				t.Errorf("10 attempts in %v (after the handshake: %v)", took, handshake)
+			}
+		}
+	})
+}
+
+func TestTheEndOfTheContextEndsNext(t *testing.T) {
+	n := &network{}
+	d := dialer(n, time.Hour, "a:1")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	why := errors.New("over")
+	cancel(why)
+	if _, _, _, err := d.Next(ctx); !errors.Is(err, why) {
+		t.Errorf("err = %v", err)
+	}
+	if len(n.dialed) != 0 {
+		t.Errorf("dialled %v", n.dialed)
+	}
+}
+
+func TestServersTellTheirLastFailure(t *testing.T) {
+	n := &network{up: map[string]bool{"b:1": true}}
+	d := dialer(n, time.Second, "a:1", "b:1")
+	for range 2 {
+		if _, server, _, err := d.Next(t.Context()); err == nil {
+			d.Succeeded(server)
+		}
+	}
+	all := d.Servers()
+	if len(all) != 2 || all[0].Addr != "a:1" || all[0].Err == nil || all[0].At.IsZero() {
+		t.Errorf("servers = %+v; want a failure of a:1", all)
+	}
+	if all[1].Err != nil {
+		t.Errorf("b:1 is connected and has %v", all[1].Err)
+	}
+	d.Failed("b:1", errors.New("cut"))
+	if d.Servers()[1].Err == nil {
+		t.Error("the end of b:1 was not noted")
+	}
+}
+
+// lookups is a resolver whose answers a test sets.
+type lookups struct {
+	mu     sync.Mutex // guards what follows
+	hosts  map[string][]string
+	hangs  map[string]bool
+	number int
+}
+
+func (l *lookups) lookup(ctx context.Context, host string) ([]string, error) {
+	l.mu.Lock()
+	l.number++
+	hosts, hangs := l.hosts[host], l.hangs[host]
+	l.mu.Unlock()
+	if hangs {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	if hosts == nil {
+		return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+	}
+	return hosts, nil
+}
+
+func (l *lookups) set(host string, addrs ...string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.hosts[host] = addrs
+}
+
+// named is a dialer that resolves by l; connecting fails everywhere, at once.
+func named(l *lookups, timeout time.Duration, servers ...string) *Dialer {
+	d := dialer(&network{}, timeout, servers...)
+	d.cfg.Dial = nil
+	d.names.lookup = l.lookup
+	return d
+}
+
+func round(d *Dialer, ctx context.Context) []string {
+	var addrs []string
+	d.newRound(ctx)
+	for _, t := range d.round {
+		addrs = append(addrs, t.addr)
+	}
+	slices.Sort(addrs)
+	return addrs
+}
+
+func TestNamesAreResolvedAfreshForEachRound(t *testing.T) {
+	l := &lookups{hosts: map[string][]string{"a": {"10.0.0.1", "::2"}}}
+	d := named(l, time.Second, "a:1", "10.0.0.9:1", "[::1]:1")
+	if got := round(d, t.Context()); !slices.Equal(got, []string{"10.0.0.1:1", "10.0.0.9:1", "[::1]:1", "[::2]:1"}) {
+		t.Errorf("first round %v", got)
+	}
+	l.set("a", "10.0.0.2")
+	if got := round(d, t.Context()); !slices.Contains(got, "10.0.0.2:1") || slices.Contains(got, "10.0.0.1:1") {
+		t.Errorf("second round %v", got)
+	}
+	l.set("a") // the name server is down: what was known is better than nothing
+	l.hosts["a"] = nil
+	if got := round(d, t.Context()); !slices.Contains(got, "10.0.0.2:1") {
+		t.Errorf("third round %v", got)
+	}
+	if err := d.Servers()[0].Err; err == nil || !strings.Contains(err.Error(), "resolve") {
+		t.Errorf("the failure of a is %v", err)
+	}
+	d.Wait()
+}
+
+func TestABadNameAmongSeveralDoesNoHarm(t *testing.T) {
+	l := &lookups{hosts: map[string][]string{"good": {"10.0.0.1"}}}
+	d := named(l, time.Second, "bad:1", "good:1")
+	if got := round(d, t.Context()); !slices.Equal(got, []string{"10.0.0.1:1"}) {
+		t.Errorf("round %v", got)
+	}
+}
+
+func TestANameThatHangsHoldsUpNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &lookups{hosts: map[string][]string{"good": {"10.0.0.1"}}, hangs: map[string]bool{"bad": true}}
+		d := named(l, 8*time.Second, "bad:1", "good:1")
+		for range 5 {
+			begin := time.Now()
+			if got := round(d, t.Context()); !slices.Equal(got, []string{"10.0.0.1:1"}) {
+				t.Errorf("round %v", got)
+			}
+			if took := time.Since(begin); took > time.Second {
+				t.Errorf("a round took %v", took)
+			}
+		}
+		if l.number != 6 {
+			t.Errorf("%d look-ups, want 5 of the good name and one, still under way, of the bad one", l.number)
+		}
+		d.Wait()
+	})
+}
+
+func TestWithoutAnyAddressThereIsNoHotLoop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &lookups{hosts: map[string][]string{}}
+		d := named(l, time.Second, "a:1", "b:1")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, _, _, err := d.Next(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("err = %v", err)
+		}
+		if l.number > 1000 {
+			t.Errorf("%d look-ups in a minute", l.number)
+		}
+		d.Wait()
+	})
+}
+
+func TestLookupsEndWithTheirContext(t *testing.T) {
+	l := &lookups{hangs: map[string]bool{"a": true}}
+	d := named(l, time.Hour, "a:1")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	d.Next(ctx)
+	d.Wait() // hangs if one is left
+}

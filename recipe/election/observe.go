@@ -38,8 +38,9 @@ type Observer struct {
 
 	mu      sync.Mutex // guards what follows
 	leader  Leader
-	version int64 // of the leader's znode: the zxid of its last change
 	known   bool
+	listed  int64         // zxid of the last change of the list that it was taken from
+	written int64         // zxid of the last change of the leader's znode
 	err     error         // why observing ended
 	changed chan struct{} // closed and replaced at each change
 }
@@ -111,25 +112,30 @@ func (o *Observer) Close() {
 	<-o.done
 }
 
-// tell makes leader the present one, unless it is older than what is known already: a
-// new session may begin at a server that lags.
-func (o *Observer) tell(leader Leader, version int64) {
+// tell makes leader the present one, first in a list that was changed at listed, with
+// data that were written at written. What is older than what is known already does not
+// count: a new session may begin at a server that lags.
+func (o *Observer) tell(leader Leader, listed, written int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if version < o.version || o.known && o.leader.same(leader) {
+	if listed < o.listed || leader.Node == o.leader.Node && written < o.written {
 		return
 	}
-	o.leader, o.version, o.known = leader, version, true
+	o.listed, o.written = listed, written
+	if o.known && o.leader.same(leader) {
+		return
+	}
+	o.leader, o.known = leader, true
 	close(o.changed)
 	o.changed = make(chan struct{})
 }
 
-// lastVersion is the zxid of what is known: what has no zxid of its own is as new as
-// that.
-func (o *Observer) lastVersion() int64 {
+// tellNoPath makes nobody the leader. What is missing has no zxid, so this counts always.
+func (o *Observer) tellNoPath() {
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.version
+	listed := o.listed
+	o.mu.Unlock()
+	o.tell(Leader{}, listed, 0)
 }
 
 func (o *Observer) run(ctx context.Context) {
@@ -181,7 +187,7 @@ func (o *Observer) look(ctx context.Context, s *session.Session) error {
 	if errors.Is(err, zk.ErrNoNode) {
 		// Not even a path. Nothing can be watched without leaving a watch for ever, so look
 		// again in a while.
-		o.tell(Leader{}, o.lastVersion())
+		o.tellNoPath()
 		return o.pause(ctx, s, s.Timeout()/4)
 	}
 	if err != nil {
@@ -189,10 +195,10 @@ func (o *Observer) look(ctx context.Context, s *session.Session) error {
 	}
 	names := line.Sort(children)
 	if len(names) == 0 {
-		o.tell(Leader{}, stat.Pzxid)
+		o.tell(Leader{}, stat.Pzxid, 0)
 		return o.awaitChild(ctx, s, stat.Pzxid)
 	}
-	return o.stay(ctx, s, names[0].Full)
+	return o.stay(ctx, s, names[0].Full, stat.Pzxid)
 }
 
 // awaitChild returns when the list of children is no longer what it was at pzxid.
@@ -213,8 +219,8 @@ func (o *Observer) awaitChild(ctx context.Context, s *session.Session, pzxid int
 	}
 }
 
-// stay follows one leader's znode until it is gone.
-func (o *Observer) stay(ctx context.Context, s *session.Session, name string) error {
+// stay follows the znode of one leader, first in the list of that zxid, until it is gone.
+func (o *Observer) stay(ctx context.Context, s *session.Session, name string, listed int64) error {
 	w := s.Watch(o.path+"/"+name, o.wake)
 	defer w.Stop()
 	for !w.Deleted() {
@@ -227,7 +233,7 @@ func (o *Observer) stay(ctx context.Context, s *session.Session, name string) er
 				return err
 			}
 			id, rest := decode(data)
-			o.tell(Leader{ID: id, Data: rest, Token: stat.Czxid, Node: name}, stat.Mzxid)
+			o.tell(Leader{ID: id, Data: rest, Token: stat.Czxid, Node: name}, listed, stat.Mzxid)
 		}
 		if err := o.pause(ctx, s, s.Timeout()); err != nil {
 			return err

@@ -75,10 +75,9 @@ type Event struct {
 type events struct {
 	deliver func(Event) // nil: nobody listens
 
-	mu      sync.Mutex // guards what follows; never held during a delivery
-	queue   []Event
-	running bool
-	idle    sync.WaitGroup // waits for the delivering goroutine
+	mu    sync.Mutex // guards what follows; never held during a delivery
+	queue []Event
+	idle  chan struct{} // closed by the delivering goroutine at its end; nil while there is none
 }
 
 func (e *events) send(ev Event) {
@@ -88,9 +87,9 @@ func (e *events) send(ev Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.queue = append(e.queue, ev)
-	if !e.running {
-		e.running = true
-		e.idle.Go(e.run)
+	if e.idle == nil {
+		e.idle = make(chan struct{})
+		go e.run()
 	}
 }
 
@@ -98,7 +97,8 @@ func (e *events) run() {
 	for {
 		e.mu.Lock()
 		if len(e.queue) == 0 {
-			e.running = false
+			close(e.idle)
+			e.idle = nil
 			e.mu.Unlock()
 			return
 		}
@@ -110,4 +110,11 @@ func (e *events) run() {
 }
 
 // wait returns when all that was sent has been delivered.
-func (e *events) wait() { e.idle.Wait() }
+func (e *events) wait() {
+	e.mu.Lock()
+	idle := e.idle
+	e.mu.Unlock()
+	if idle != nil {
+		<-idle
+	}
+}

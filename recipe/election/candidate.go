@@ -1,10 +1,13 @@
 package election
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
@@ -17,7 +20,7 @@ type candidacy struct {
 	place     *line.Place
 	hold      *session.Hold // while heir or leader
 	suspended bool          // as far as has been reported
-	blocked   string        // the persistent znode that has been reported
+	blocked   string        // the znode ahead that has been reported
 	begun     clock.Instant
 	checked   clock.Instant // when the last periodic check was made
 }
@@ -39,14 +42,14 @@ func (e *Election) win(ctx context.Context, inRun bool) (*candidacy, *Term, erro
 			e.leave(ctx, c, err)
 		}
 		switch {
-		case ctx.Err() != nil:
+		case ctx.Err() != nil || e.client.Context().Err() != nil:
 			return nil, nil, e.cut(ctx, err)
+		case errors.Is(err, Unhealthy): // whatever Healthy's error wraps
+			continue
 		case isPermanent(err):
 			e.log.Error("cannot join", "err", err)
 			e.status.set(e.clock, func(s *Status) { s.Err = err })
 			return nil, nil, &PermanentError{e.path, err}
-		case errors.Is(err, Unhealthy):
-			continue
 		}
 		if e.retry(ctx, begun, err) != nil {
 			return nil, nil, e.cut(ctx, err)
@@ -54,12 +57,14 @@ func (e *Election) win(ctx context.Context, inRun bool) (*candidacy, *Term, erro
 	}
 }
 
-// cut returns the error for a context that ended while err was what stood in the way.
+// cut returns the error for a context, the client's included, that ended while err was
+// what stood in the way.
 func (e *Election) cut(ctx context.Context, err error) error {
-	cause := context.Cause(ctx)
+	closed := context.Cause(e.client.Context())
+	cause := cmp.Or(context.Cause(ctx), closed)
 	switch {
-	case isPermanent(cause): // the client closed itself
-		return &PermanentError{e.path, cause}
+	case closed != nil && isPermanent(closed): // the client closed itself
+		return &PermanentError{e.path, closed}
 	case err == nil || errors.Is(err, cause):
 		return cause
 	}
@@ -96,18 +101,32 @@ func (e *Election) wait(ctx context.Context, c *candidacy) (*Term, error) {
 	for {
 		e.reportState(c)
 		if err := e.health.err(); err != nil {
-			return nil, err
+			return nil, &Ended{Unhealthy, err}
 		}
-		if err := e.check(ctx, c); err != nil {
+		if err := c.check(ctx); err != nil {
 			return nil, err
 		}
 		e.advance(c)
+		next := c.recheckIn(e.clock)
 		if c.place.Position() == 0 && c.place.Armed() {
 			if lease := c.s.Lease(); lease != nil {
-				return e.elected(ctx, c, lease), nil
+				stopBefore := e.stopBefore(c.s.Timeout())
+				if lease.Remaining() > stopBefore {
+					return e.elected(ctx, c, lease, stopBefore), nil
+				}
+				// A term would be over at once. The renewal under way brings more, or the
+				// lease's end; neither sends a signal.
+				next = min(next, c.s.Timeout()/leaseParts)
 			}
 		}
-		timer.Reset(c.checked.Add(c.place.RecheckEvery()).Until(e.clock.Now()))
+		if next <= 0 { // now, not before: it must not delay a leadership that is ours
+			c.checked = e.clock.Now()
+			if err := c.place.Recheck(ctx); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		timer.Reset(next)
 		select {
 		case <-e.wake:
 		case <-timer.C:
@@ -119,17 +138,27 @@ func (e *Election) wait(ctx context.Context, c *candidacy) (*Term, error) {
 	}
 }
 
-// check finds out what has happened to the own znode and to those ahead. What watches
-// should have told is asked for now and then.
-func (e *Election) check(ctx context.Context, c *candidacy) error {
-	if now := e.clock.Now(); c.checked.Add(c.place.RecheckEvery()).Passed(now) {
-		c.checked = now
-		return c.place.Recheck(ctx)
-	}
-	if c.hold != nil && c.hold.Err() != nil {
-		return line.ErrGone
+// leaseParts of T is how long to wait before a lease that is too short for a term is
+// looked at again: the distance between renewals then.
+const leaseParts = 32
+
+// check finds out what has happened to the own znode and to those ahead.
+func (c *candidacy) check(ctx context.Context) error {
+	if c.hold != nil {
+		switch err := c.hold.Err(); {
+		case errors.Is(err, zk.ErrNoNode):
+			return line.ErrGone
+		case err != nil: // it is there, and has to be deleted
+			return err
+		}
 	}
 	return c.place.Check(ctx)
+}
+
+// recheckIn returns how long it is until what watches should have told is to be asked
+// for, as is done now and then.
+func (c *candidacy) recheckIn(clk clock.Clock) time.Duration {
+	return c.checked.Add(c.place.RecheckEvery()).Until(clk.Now())
 }
 
 // advance acts on the place in the line: the heir keeps a lease, so that it can lead
@@ -138,6 +167,10 @@ func (e *Election) advance(c *candidacy) {
 	position := c.place.Position()
 	ahead, persistent := c.place.Nearest()
 	e.status.set(e.clock, func(s *Status) { s.Position, s.Ahead = position, ahead })
+	if c.place.Hidden() && c.blocked != ahead {
+		c.blocked = ahead
+		e.log.Warn("the znode ahead must not be read by us: its end is noticed later", "node", e.path+"/"+ahead)
+	}
 	if position > 1 {
 		return
 	}
@@ -156,18 +189,20 @@ func (e *Election) advance(c *candidacy) {
 	}
 }
 
+// stopBefore returns Config.StopBefore for the session timeout T that was granted.
+func (e *Election) stopBefore(T time.Duration) time.Duration {
+	return min(cmp.Or(e.cfg.StopBefore, T/16), T/4)
+}
+
 // elected begins a term.
-func (e *Election) elected(ctx context.Context, c *candidacy, lease *session.Lease) *Term {
-	stopBefore := e.cfg.StopBefore
-	if T := c.s.Timeout(); stopBefore == 0 {
-		stopBefore = T / 16
-	} else if stopBefore > T/4 {
-		e.log.Warn("StopBefore is cut to a quarter of the session timeout granted", "asked", stopBefore, "timeout", T)
-		stopBefore = T / 4
+func (e *Election) elected(ctx context.Context, c *candidacy, lease *session.Lease, stopBefore time.Duration) *Term {
+	if stopBefore < e.cfg.StopBefore {
+		e.log.Warn("StopBefore is cut to a quarter of the session timeout granted", "asked", e.cfg.StopBefore, "used", stopBefore)
 	}
 	t := newTerm(ctx, e.clock, lease, stopBefore)
 	t.id, t.node, t.token, t.session = e.cfg.ID, c.place.Path(), c.place.Token(), c.s
 	t.begun = c.begun
+	t.watchLease()
 	e.log.Info("elected", "session", hex(c.s.ID()), "node", t.node, "token", t.token)
 	e.status.set(e.clock, func(s *Status) { s.State, s.Position, s.Token, s.Ahead, s.term = Leading, 0, t.token, "", t })
 	e.send(Event{Kind: Elected, Session: c.s.ID(), Node: t.node, Token: t.token, Deadline: t.Deadline()})
@@ -206,13 +241,18 @@ func (e *Election) guard(ctx context.Context, c *candidacy, term *Term) {
 		if err := e.health.err(); err != nil {
 			term.end(Unhealthy, err)
 		}
-		switch err := e.check(checks, c); {
+		err := c.check(checks)
+		if err == nil && c.recheckIn(e.clock) <= 0 {
+			c.checked = e.clock.Now()
+			err = c.place.Recheck(checks)
+		}
+		switch {
 		case errors.Is(err, line.ErrGone):
 			term.end(NodeDeleted, nil)
 		case err != nil && checks.Err() == nil && c.s.Err() == nil:
 			e.log.Warn("cannot check the own znode", "err", err) // the lease decides
 		}
-		timer.Reset(c.checked.Add(c.place.RecheckEvery()).Until(e.clock.Now()))
+		timer.Reset(c.recheckIn(e.clock))
 		select {
 		case <-term.ctx.Done():
 			return
@@ -264,7 +304,7 @@ func (e *Election) leave(ctx context.Context, c *candidacy, why error) {
 		c.hold.Release()
 	}
 	e.log.Info("left", "session", hex(c.s.ID()), "node", c.place.Path())
-	e.status.set(e.clock, func(s *Status) { s.State, s.Node, s.Position, s.Ahead = Idle, "", 0, "" })
+	e.status.set(e.clock, func(s *Status) { s.Node, s.Position, s.Ahead = "", 0, "" })
 	e.send(Event{Kind: Left, Session: c.s.ID(), Node: c.place.Path(), Err: why})
 }
 

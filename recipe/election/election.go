@@ -83,8 +83,8 @@ func checkPath(path string) error {
 // Run never gives up: it returns when ctx ends (with its cause), when the client is
 // closed (session.ErrClosed), when lead returns [ErrStop] (nil, or the error that wraps
 // it), when joining is refused for good ([PermanentError]), or [ErrGoexit]. By then the
-// candidate has left the line and lead has returned. If lead panics, Run panics with the
-// same value once the candidate has left the line.
+// candidate has left the line and lead has returned. If lead panics, Run panics too once
+// the candidate has left the line, with a text that holds the value and lead's stack.
 //
 // An error that lead returns is reported in the [Deposed] event and the log.
 func (e *Election) Run(ctx context.Context, lead func(ctx context.Context, term *Term) error) error {
@@ -104,15 +104,14 @@ func (e *Election) Run(ctx context.Context, lead func(ctx context.Context, term 
 		}
 		work := begin(term, lead)
 		e.reign(r.ctx, c, term, work.done)
-		if r.ctx.Err() != nil {
-			r.left() // Close need not wait for a callback that will not stop
-		}
+		stop := context.AfterFunc(r.ctx, r.left) // Close need not wait for a callback that will not stop
 		<-work.done
+		stop()
 		if err, over := work.result(); over {
 			return err
 		}
-		if err := e.rest(r.ctx, term.begun); err != nil {
-			return err
+		if e.rest(r.ctx, term.begun) != nil {
+			return e.cut(r.ctx, nil)
 		}
 	}
 }
@@ -140,7 +139,7 @@ func (e *Election) begin(ctx context.Context) (*run, error) {
 		cancel(context.Canceled)
 		unwell()
 		unfollow()
-		e.status.set(e.clock, func(s *Status) { s.State, s.Node, s.Position = Idle, "", 0 })
+		e.status.set(e.clock, func(s *Status) { s.State = Idle })
 		e.busy.Store(false)
 		r.left()
 	}

@@ -26,9 +26,6 @@ func (h *health) err() error {
 
 // set reports whether that was a change.
 func (h *health) set(err error) bool {
-	if err != nil {
-		err = &Ended{Unhealthy, err}
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	changed := (h.unwell == nil) != (err == nil)

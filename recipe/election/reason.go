@@ -79,7 +79,7 @@ func (e *Ended) Unwrap() []error { return []error{e.Reason, e.Err} }
 
 var (
 	// ErrStop, returned by the callback of [Election.Run], alone or wrapped, ends Run: the
-	// candidate resigns and leaves, and Run returns that error's cause, nil for ErrStop itself.
+	// candidate resigns and leaves, and Run returns nil, or the error that wraps ErrStop.
 	ErrStop = errors.New("election: stop")
 	// ErrNotLeading: the term is over, so nothing was sent.
 	ErrNotLeading = errors.New("election: not leading")
@@ -112,7 +112,7 @@ func (e *PermanentError) Unwrap() error { return e.Err }
 var permanent = []error{
 	zk.ErrNoAuth, zk.ErrInvalidACL, zk.ErrAuthFailed, session.ErrAuthFailed, // credentials, ACL
 	zk.ErrInvalidPath, zk.ErrBadArguments, zk.ErrNoChildrenForEphemerals, // path
-	zk.ErrShortBuffer, zk.ErrInvalidFlags, // what we ask for is too large, or a bug
+	zk.ErrShortBuffer, session.ErrTooLarge, zk.ErrInvalidFlags, // what we ask for is too large, or a bug
 }
 
 func isPermanent(err error) bool {

@@ -45,13 +45,13 @@ type Term struct {
 	stop func() bool
 }
 
-// newTerm begins a term under ctx, of which only the values are used.
+// newTerm makes a term under ctx, of which only the values are used. It lasts until end
+// is called; watchLease ends it with its lease.
 func newTerm(ctx context.Context, c clock.Clock, lease validity, stopBefore time.Duration) *Term {
 	t := &Term{clock: c, lease: lease, stopBefore: stopBefore,
 		resigned: make(chan struct{}), released: make(chan struct{})}
 	inner, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	t.ctx, t.cancel = termContext{inner, t}, cancel
-	t.watchLease()
 	return t
 }
 

@@ -87,17 +87,14 @@ func (p *Place) find(ctx context.Context) error {
 		if err := p.s.Sync(ctx, p.path); err != nil {
 			return err
 		}
-		if _, ok, err := p.s.Exists(ctx, p.path); err != nil || !ok {
-			return errors.Join(err, gone(!ok))
+		_, ok, err = p.s.Exists(ctx, p.path)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return ErrGone
 		}
 	}
-}
-
-func gone(yes bool) error {
-	if yes {
-		return ErrGone
-	}
-	return nil
 }
 
 func goneIfNoNode(err error) error {

@@ -158,7 +158,7 @@ func (e *Ensemble) reachable(a, b *server) bool {
 func (s *server) follow(l *server) {
 	s.term++
 	s.role = following
-	p := &peering{e: s.e, leader: l, follower: s, since: s.e.now}
+	p := &peering{e: s.e, leader: l, follower: s, began: s.e.now, since: s.e.now}
 	s.peer = p
 	epoch := s.acceptedEpoch
 	s.e.link(s, l).send(PacketFollowerInfo, func() {
@@ -173,18 +173,19 @@ func (s *server) follow(l *server) {
 	s.watchLeader(p)
 }
 
-// watchLeader is the read timeout on the connection to the leader.
+// watchLeader gives up a leader that is silent for too long, or does not get
+// this server to serve in time.
 func (s *server) watchLeader(p *peering) {
-	ticks := s.e.cfg.InitLimit
+	ticks, last := s.e.cfg.InitLimit, p.began
 	if s.serving {
-		ticks = s.e.cfg.SyncLimit
+		ticks, last = s.e.cfg.SyncLimit, p.since
 	}
 	limit := s.e.cfg.Tick * time.Duration(ticks)
-	if s.e.now-p.since >= limit {
+	if s.e.now-last >= limit {
 		s.leave("its leader is silent")
 		return
 	}
-	s.after(min(p.since+limit-s.e.now, s.e.cfg.Tick), func() { s.watchLeader(p) })
+	s.after(min(last+limit-s.e.now, s.e.cfg.Tick), func() { s.watchLeader(p) })
 }
 
 // beginLeading starts a new leader's work. It serves nobody before a quorum

@@ -34,6 +34,7 @@ type peering struct {
 	e        *Ensemble
 	leader   *server
 	follower *server
+	began    time.Duration
 
 	// At the leader.
 	attached   bool // among the leader's peers
@@ -108,11 +109,28 @@ func (p *peering) closeUp() {
 	p.e.link(p.follower, p.leader).send(PacketClosed, func() { p.detach() })
 }
 
+// continues tells whether zxid is the one after all that the server has logged.
+// Only a fault that loses packets can make it another.
+func (s *server) continues(zxid int64) bool {
+	last := s.tree.zxid
+	if n := len(s.tail); n > 0 {
+		last = s.tail[n-1].zxid
+	}
+	if last>>32 != s.currentEpoch {
+		last = s.currentEpoch << 32
+	}
+	return zxid == last+1
+}
+
 // propose and commit travel on one queue, with the pings.
 func (p *peering) propose(x *txn) {
 	p.unacked = append(p.unacked, logged{x.zxid, p.e.now})
 	p.toFollower(PacketProposal, func() {
 		f := p.follower
+		if !f.continues(x.zxid) {
+			f.leave("a proposal is missing")
+			return
+		}
 		f.tail = append(f.tail, x)
 		p.ack(x.zxid)
 	})
@@ -122,9 +140,7 @@ func (p *peering) commit(zxid int64) {
 	p.toFollower(PacketCommit, func() {
 		f := p.follower
 		if len(f.tail) == 0 || f.tail[0].zxid != zxid {
-			// A proposal was lost to a fault: like a real follower, it can not
-			// go on without.
-			f.leave("a commit without its proposal")
+			f.leave("a commit is missing, or its proposal")
 			return
 		}
 		x := f.tail[0]
@@ -174,17 +190,17 @@ func (l *leadership) pingLoop(d time.Duration) {
 // pingPeer pings a follower in sync, or drops one that has been silent or has
 // left a proposal unacknowledged for too long.
 func (l *leadership) pingPeer(p *peering) {
-	limit := l.e.cfg.Tick * time.Duration(l.e.cfg.SyncLimit)
+	limit, last := l.e.cfg.Tick*time.Duration(l.e.cfg.SyncLimit), p.heard
 	if !p.synced {
-		limit = l.e.cfg.Tick * time.Duration(l.e.cfg.InitLimit)
+		limit, last = l.e.cfg.Tick*time.Duration(l.e.cfg.InitLimit), p.began
 	}
 	stuck := len(p.unacked) > 0 && l.e.now-p.unacked[0].at >= limit
-	if stuck || l.e.now-p.heard >= limit {
+	if stuck || l.e.now-last >= limit {
 		l.e.logf("server %d drops follower %d", l.srv.id, p.follower.id)
 		p.detach()
 		return
 	}
-	if p.forwarding {
+	if p.synced {
 		p.ping()
 	}
 }

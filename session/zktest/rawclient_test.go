@@ -192,12 +192,16 @@ func (c *raw) send(body []byte) {
 
 func (c *raw) recv() ([]byte, error) {
 	c.conn.SetReadDeadline(time.Now().Add(hang))
+	return readFrame(c.conn)
+}
+
+func readFrame(r io.Reader) ([]byte, error) {
 	var head [4]byte
-	if _, err := io.ReadFull(c.conn, head[:]); err != nil {
+	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return nil, err
 	}
 	b := make([]byte, binary.BigEndian.Uint32(head[:]))
-	_, err := io.ReadFull(c.conn, b)
+	_, err := io.ReadFull(r, b)
 	return b, err
 }
 

@@ -1,0 +1,302 @@
+package session_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	ensemble.CloseShared()
+	os.Exit(code)
+}
+
+// hang is how long a test waits for what should happen much sooner.
+const hang = 60 * time.Second
+
+func within(t testing.TB, d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// three returns the ensemble that the tests of this package share. T may be 1 s to 10 s.
+func three(t testing.TB) *ensemble.Ensemble {
+	return ensemble.Shared(t, ensemble.Config{Servers: 3})
+}
+
+// A cluster is the shared ensemble with a proxy before each server, and a log.
+type cluster struct {
+	*ensemble.Ensemble
+	t       testing.TB
+	proxies []*faultproxy.Proxy
+	log     *logbook
+	chroot  string
+}
+
+func proxied(t testing.TB, e *ensemble.Ensemble) *cluster {
+	c := &cluster{Ensemble: e, t: t, log: newLogbook(t), chroot: "/" + strings.ReplaceAll(t.Name(), "/", "-")}
+	for _, addr := range e.Addrs() {
+		p, err := faultproxy.New(addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(p.Close)
+		c.proxies = append(c.proxies, p)
+	}
+	return c
+}
+
+// connect is the connect string of the proxies, with a chroot of the test's own.
+func (c *cluster) connect() string {
+	var addrs []string
+	for _, p := range c.proxies {
+		addrs = append(addrs, p.Addr())
+	}
+	return strings.Join(addrs, ",") + c.chroot
+}
+
+// open opens a client through the proxies.
+func (c *cluster) open(cfg session.Config) *session.Client {
+	c.t.Helper()
+	cfg.Logger = slog.New(c.log)
+	return open(c.t, c.connect(), cfg)
+}
+
+func (c *cluster) all(f func(*faultproxy.Proxy)) {
+	for _, p := range c.proxies {
+		f(p)
+	}
+}
+
+// at returns the proxy that a client is connected through.
+func (c *cluster) at(client *session.Client) *faultproxy.Proxy {
+	c.t.Helper()
+	server := client.Status().Server
+	i := slices.IndexFunc(c.proxies, func(p *faultproxy.Proxy) bool { return p.Addr() == server })
+	if i < 0 {
+		c.t.Fatalf("connected to %q, which is no proxy", server)
+	}
+	return c.proxies[i]
+}
+
+// openVia opens a client whose first connection goes to server i.
+func (c *cluster) openVia(i int, cfg session.Config) (*session.Client, *session.Session) {
+	c.t.Helper()
+	for j, p := range c.proxies {
+		p.Refuse(i != j)
+	}
+	client := c.open(cfg)
+	s := established(c.t, client)
+	c.all(func(p *faultproxy.Proxy) { p.Refuse(false) })
+	return client, s
+}
+
+// follower returns the number of a server that follows.
+func (c *cluster) follower() int {
+	c.t.Helper()
+	f, err := c.Follower(within(c.t, hang))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return f.ID() - 1
+}
+
+// admin returns a plain connection straight to the ensemble.
+func (c *cluster) admin() *zk.Conn { return admin(c.t, c.Ensemble) }
+
+func admin(t testing.TB, e *ensemble.Ensemble) *zk.Conn {
+	t.Helper()
+	conn, _, err := zk.Connect(e.Addrs(), 10*time.Second, zk.WithLogger(silence{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	return conn
+}
+
+type silence struct{}
+
+func (silence) Printf(string, ...any) {}
+
+func open(t testing.TB, connect string, cfg session.Config) *session.Client {
+	t.Helper()
+	c, err := session.Open(connect, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func established(t testing.TB, c *session.Client) *session.Session {
+	t.Helper()
+	s, err := c.Session(within(t, hang))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func over(t testing.TB, s *session.Session) error {
+	t.Helper()
+	select {
+	case <-s.Done():
+	case <-time.After(hang):
+		t.Fatal("the session is not over")
+	}
+	return s.Err()
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A logbook is a slog.Handler that a test can wait on: every transition is logged.
+type logbook struct {
+	t testing.TB
+
+	mu      sync.Mutex // guards what follows
+	lines   []line
+	changed chan struct{} // closed and replaced with every line
+}
+
+type line struct {
+	at   time.Time
+	text string
+}
+
+func newLogbook(t testing.TB) *logbook { return &logbook{t: t, changed: make(chan struct{})} }
+
+func (l *logbook) Enabled(context.Context, slog.Level) bool { return true }
+func (l *logbook) WithAttrs([]slog.Attr) slog.Handler       { return l }
+func (l *logbook) WithGroup(string) slog.Handler            { return l }
+
+func (l *logbook) Handle(_ context.Context, r slog.Record) error {
+	text := r.Message
+	r.Attrs(func(a slog.Attr) bool { text += fmt.Sprintf(" %s=%v", a.Key, a.Value); return true })
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, line{r.Time, text})
+	close(l.changed)
+	l.changed = make(chan struct{})
+	return nil
+}
+
+// mark returns the present end of the log.
+func (l *logbook) mark() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.lines)
+}
+
+// await waits for a line that begins with the text, at mark from or later.
+func (l *logbook) await(from int, text string) line {
+	l.t.Helper()
+	timeout := time.After(hang)
+	for {
+		l.mu.Lock()
+		for _, line := range l.lines[from:] {
+			if strings.HasPrefix(line.text, text) {
+				l.mu.Unlock()
+				return line
+			}
+		}
+		from = len(l.lines)
+		changed := l.changed
+		l.mu.Unlock()
+		select {
+		case <-changed:
+		case <-timeout:
+			l.t.Fatalf("no %q in the log:\n%s", text, l)
+		}
+	}
+}
+
+// String returns the whole log.
+func (l *logbook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var b strings.Builder
+	for _, line := range l.lines {
+		fmt.Fprintf(&b, "%s %s\n", line.at.Format("05.000"), line.text)
+	}
+	return b.String()
+}
+
+// sockets counts the connections that a client makes, as its Config.Dial.
+type sockets struct {
+	mu   sync.Mutex // guards open
+	open int
+}
+
+func (s *sockets) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	s.add(1)
+	return &socket{Conn: conn, closed: sync.OnceFunc(func() { s.add(-1) })}, nil
+}
+
+func (s *sockets) add(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open += n
+}
+
+func (s *sockets) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open
+}
+
+type socket struct {
+	net.Conn
+	closed func()
+}
+
+func (s *socket) Close() error {
+	s.closed()
+	return s.Conn.Close()
+}
+
+// leftovers waits until no goroutine of a session is left and returns the stacks of
+// those that stay.
+func leftovers() string {
+	var found []string
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); runtime.Gosched() {
+		found = nil
+		buf := make([]byte, 1<<20)
+		for _, stack := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+			if strings.Contains(stack, "zkrecipe/session.") || strings.Contains(stack, "session/internal/") ||
+				strings.Contains(stack, "go-zookeeper/zk.") {
+				if !strings.Contains(stack, "testing.tRunner(") {
+					found = append(found, stack)
+				}
+			}
+		}
+		if found == nil {
+			return ""
+		}
+	}
+	return strings.Join(found, "\n\n")
+}

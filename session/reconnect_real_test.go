@@ -1,0 +1,244 @@
+package session_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+func TestASessionSurvivesTheDeathOfItsServer(t *testing.T) {
+	e := three(t)
+	c := proxied(t, e)
+	const T = 4 * time.Second
+	_, s := c.openVia(c.follower(), session.Config{Timeout: T})
+	path, err := s.CreateProtected(within(t, hang), "/a", "latch-", nil, nil)
+	must(t, err)
+	for i := range 3 {
+		mark := c.log.mark()
+		server := e.Servers()[(c.follower()+i)%3]
+		connected := c.proxies[server.ID()-1].Connections() > 0
+		must(t, server.Kill())
+		if connected {
+			c.log.await(mark, "session connected")
+		}
+		if stat, ok, err := s.Exists(within(t, hang), path); err != nil || !ok || stat.EphemeralOwner != s.ID() {
+			t.Fatalf("exists = %v, owner 0x%x, %v; want the session's own znode\n%s", ok, stat.EphemeralOwner, err, c.log)
+		}
+		must(t, server.Start(within(t, hang)))
+	}
+	if s.Err() != nil {
+		t.Error(s.Err())
+	}
+}
+
+func TestAWaitingSessionLeavesAFrozenFollowerInTime(t *testing.T) {
+	e := three(t)
+	c := proxied(t, e)
+	const T = 3 * time.Second
+	f := c.follower()
+	_, s := c.openVia(f, session.Config{Timeout: T})
+	mark := c.log.mark()
+	begin := time.Now()
+	must(t, e.Servers()[f].Freeze())
+	defer e.Servers()[f].Thaw()
+	back := c.log.await(mark, "session connected")
+	if err := s.Sync(within(t, hang), "/"); err != nil || s.Err() != nil {
+		t.Errorf("the session is lost: %v\n%s", err, c.log)
+	}
+	t.Logf("connected again %.2f T after the freeze", back.at.Sub(begin).Seconds()/T.Seconds())
+}
+
+func TestALeaseOutlivesAFrozenFollower(t *testing.T) {
+	e := three(t)
+	c := proxied(t, e)
+	const T = 4 * time.Second
+	f := c.follower()
+	_, s := c.openVia(f, session.Config{Timeout: T})
+	_, l, _ := held(t, s)
+	mark := c.log.mark()
+	begin := time.Now()
+	must(t, e.Servers()[f].Freeze())
+	defer e.Servers()[f].Thaw()
+	back := c.log.await(mark, "session connected")
+	t.Logf("connected again %.2f T after the freeze", back.at.Sub(begin).Seconds()/T.Seconds())
+	keepsValid(t, c, s, l)
+}
+
+// keepsValid demands that the lease is valid now and stays so for T more.
+func keepsValid(t *testing.T, c *cluster, s *session.Session, l *session.Lease) {
+	t.Helper()
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for end := time.Now().Add(s.Timeout()); time.Now().Before(end); <-ticker.C {
+		if !l.Valid() {
+			t.Fatalf("the lease has lapsed\n%s", c.log)
+		}
+	}
+}
+
+// A server that accepts and stays silent must not cost the session while others are
+// well.
+func TestASilentServerIsPassedByWhileReconnecting(t *testing.T) {
+	c := proxied(t, three(t))
+	const T = 3 * time.Second
+	client, s := c.openVia(0, session.Config{Timeout: T})
+	c.all(func(p *faultproxy.Proxy) { p.Refuse(true) })
+	silent := c.proxies[1]
+	silent.Refuse(false)
+	silent.Silent(true)
+	mark := c.log.mark()
+	c.at(client).Cut(false)
+	must(t, silent.WaitConnections(within(t, hang), 1)) // the handshake has begun
+	begin := time.Now()
+	c.proxies[2].Refuse(false)
+	back := c.log.await(mark, "session connected")
+	if err := s.Sync(within(t, hang), "/"); err != nil {
+		t.Errorf("the session is lost: %v\n%s", err, c.log)
+	}
+	t.Logf("past a silent server in %.2f T", back.at.Sub(begin).Seconds()/T.Seconds())
+}
+
+func TestASessionSurvivesASilenceOfAllServers(t *testing.T) {
+	c := proxied(t, three(t))
+	s := established(t, c.open(session.Config{Timeout: 4 * time.Second}))
+	mark := c.log.mark()
+	c.all(func(p *faultproxy.Proxy) { p.Drop(faultproxy.Both, true) })
+	c.log.await(mark, "session suspended")
+	c.all(func(p *faultproxy.Proxy) { p.Drop(faultproxy.Both, false); p.Cut(false) })
+	c.log.await(mark, "session connected")
+	must(t, s.Sync(within(t, hang), "/"))
+}
+
+func TestASessionThatNobodyAnswersForIsReplaced(t *testing.T) {
+	c := proxied(t, three(t))
+	client := c.open(session.Config{Timeout: time.Second})
+	s := established(t, client)
+	c.all(func(p *faultproxy.Proxy) { p.Drop(faultproxy.Both, true) })
+	if err := over(t, s); !errors.Is(err, session.ErrPresumedLost) {
+		t.Fatalf("the session ended with %v", err)
+	}
+	c.all(func(p *faultproxy.Proxy) { p.Drop(faultproxy.Both, false); p.Cut(false) })
+	if next := established(t, client); next == s || next.ID() == s.ID() {
+		t.Error("the session came back")
+	}
+}
+
+// While requests do not reach the server any more its watch events still come: no
+// sign of life.
+func TestAPartitionToTheServerCountsAsSilence(t *testing.T) {
+	c := proxied(t, three(t))
+	const T = 3 * time.Second
+	client, s := c.openVia(0, session.Config{Timeout: T})
+	ctx := within(t, hang)
+	admin := c.admin()
+	wake := make(chan struct{}, 1)
+	must(t, s.EnsurePath(ctx, "/n", nil))
+	const watches = 100
+	for i := range watches {
+		path := fmt.Sprintf("/n/%d", i)
+		if _, err := s.Create(ctx, path, nil, 0, nil); err != nil {
+			t.Fatal(err)
+		}
+		w := s.Watch(path, wake)
+		_, _, err := w.Get(ctx)
+		must(t, err)
+		defer w.Stop()
+	}
+	mark := c.log.mark()
+	at := c.at(client)
+	at.Drop(faultproxy.ToServer, true)
+	gone := make(chan struct{})
+	go func() { c.log.await(mark, "session suspended"); close(gone) }()
+	ticker := time.NewTicker(T / 20)
+	defer ticker.Stop()
+	events := 0
+	for up := true; up && events < watches; events++ {
+		must(t, admin.Delete(fmt.Sprintf("%s/n/%d", c.chroot, events), -1))
+		select {
+		case <-gone:
+			up = false
+		case <-ticker.C:
+		}
+	}
+	<-gone
+	c.log.await(mark, "giving up a connection")
+	c.log.await(mark, "session connected")
+	if err := s.Sync(ctx, "/"); err != nil {
+		t.Errorf("the session is lost: %v\n%s", err, c.log)
+	}
+	t.Logf("%d events had come", events)
+}
+
+func TestALeaseOutlivesAPartitionInEitherDirection(t *testing.T) {
+	for _, dir := range []faultproxy.Dir{faultproxy.ToServer, faultproxy.ToClient} {
+		t.Run(dir.String(), func(t *testing.T) {
+			c := proxied(t, three(t))
+			client, s := c.openVia(0, session.Config{Timeout: 4 * time.Second})
+			_, l, _ := held(t, s)
+			mark := c.log.mark()
+			c.at(client).Drop(dir, true)
+			c.log.await(mark, "session connected")
+			keepsValid(t, c, s, l)
+		})
+	}
+}
+
+func TestTheEnsembleMayStartAfterTheClient(t *testing.T) {
+	c := proxied(t, three(t))
+	c.all((*faultproxy.Proxy).Unlisten)
+	client := c.open(session.Config{Timeout: 2 * time.Second})
+	for range 3 {
+		c.log.await(c.log.mark(), "cannot connect")
+	}
+	st := client.Status()
+	if st.State != session.Connecting || st.Session != 0 || len(st.Servers) != 3 {
+		t.Errorf("status %+v", st)
+	}
+	for _, p := range c.proxies {
+		must(t, p.Listen())
+	}
+	must(t, established(t, client).Sync(within(t, hang), "/"))
+}
+
+// An ensemble that was restored from an old backup refuses clients that have seen more
+// than it has, by closing the connection. Only a new session helps.
+func TestAClientAheadOfARestoredEnsembleGetsANewSession(t *testing.T) {
+	dir := t.TempDir()
+	e := ensemble.ForTest(t, ensemble.Config{Servers: 1, Dir: dir})
+	if e.External() {
+		t.Skip("SKIP: the data of an external ensemble cannot be restored")
+	}
+	c := proxied(t, e)
+	client := c.open(session.Config{Timeout: time.Second})
+	s := established(t, client)
+	must(t, s.EnsurePath(within(t, hang), "/a/b/c", nil))
+	must(t, e.Servers()[0].Kill())
+	forget(t, dir)
+	must(t, e.Servers()[0].Start(within(t, hang)))
+	if err := over(t, s); !errors.Is(err, session.ErrPresumedLost) && !errors.Is(err, session.ErrExpired) {
+		t.Errorf("the session ended with %v", err)
+	}
+	next := established(t, client)
+	if _, _, err := next.Get(within(t, hang), "/a"); !errors.Is(err, zk.ErrNoNode) {
+		t.Errorf("err = %v; is this the restored ensemble?", err)
+	}
+}
+
+// forget takes away what a server has stored.
+func forget(t *testing.T, dir string) {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(dir, "server1", "data", "version-2"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("data at %v, %v", found, err)
+	}
+	must(t, os.RemoveAll(found[0]))
+}

@@ -36,7 +36,7 @@ type Name struct {
 //	<GUID>__lock__<sequence>    kazoo Lock and Election
 //
 // The server formats the sequence with %010d: ten digits, or a minus and nine or ten.
-var contender = regexp.MustCompile(`^(?:(?:_c_[0-9a-fA-F-]{32,36}-)?(?:latch-|lock-)|[0-9a-f]{32}__lock__)(\d{10}|-\d{9,10})$`)
+var contender = regexp.MustCompile(`^(?:(?:_c_[0-9a-fA-F-]{32,36}-)?(?:latch-|lock-)|[0-9a-f]{32}__lock__)(\d{10}|-\d{9}|-[12]\d{9})$`)
 
 // Parse reads the name of a child of the path. It is not ok for a child that does not
 // stand in the line.

@@ -1,0 +1,182 @@
+package line
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const guid = "0f3b1c9e-7a52-4e1d-9a6b-2c8d4f5e6a7b"
+
+// seq formats a sequence number as the server does.
+func seq(n int32) string { return fmt.Sprintf("%010d", n) }
+
+func TestParseKnowsEveryStyleThatStandsInTheLine(t *testing.T) {
+	for name, want := range map[string]int32{
+		"_c_" + guid + "-latch-0000000007":                             7,
+		"_c_" + guid + "-lock-0000000007":                              7,
+		"_c_" + strings.ToUpper(guid) + "-latch-0000000001":            1,
+		"_c_" + strings.ReplaceAll(guid, "-", "") + "-lock-0000000003": 3,
+		"latch-0000000000":                                             0,
+		"lock-2147483647":                                              math.MaxInt32,
+		strings.ReplaceAll(guid, "-", "") + "__lock__0000000012":       12,
+		"latch-" + seq(-1):                                             -1,
+		"latch-" + seq(-999999999):                                     -999999999,
+		"_c_" + guid + "-latch-" + seq(-1000000000):                    -1000000000,
+		"latch-" + seq(math.MinInt32):                                  math.MinInt32,
+	} {
+		n, ok := Parse(name)
+		if !ok || n.Seq != want || n.Full != name {
+			t.Errorf("Parse(%q) = %+v, %v; want %d", name, n, ok, want)
+		}
+	}
+}
+
+func TestParseLeavesForeignNamesAlone(t *testing.T) {
+	for _, name := range []string{
+		"", "foo", "_c_x", "_c_", "lock-", "latch-", "n_abc", "n_0000000000", "latch-7", "latch-00000000007",
+		"latch--0000000005", "latch-2147483648", "latch--2147483649", "latch-9999999999", // more than 32 bits
+		"latch-+000000001", "latch- 000000001", "latch-00000000०१", "latch-000000000١",
+		"Latch-0000000001", "xlatch-0000000001", "latch-0000000001x", "latch-0000000001\n", "\nlatch-0000000001",
+		"_c_" + guid + "-read-0000000001", "_c_" + guid + "latch-0000000001", "_c_zz-latch-0000000001",
+		"-latch-0000000001", "ünïcödé-0000000001", "レイテンシ",
+		strings.Repeat("x", 300), strings.Repeat("x", 290) + "0000000001", "_c_" + strings.Repeat("a", 300) + "-latch-0000000001",
+		"x__lock__0000000001", guid + "__lock__0000000001",
+	} {
+		if n, ok := Parse(name); ok {
+			t.Errorf("Parse(%q) = %+v; want it ignored", name, n)
+		}
+	}
+}
+
+func TestTheOrderGoesOnWhereTheServersCounterWraps(t *testing.T) {
+	want := []int32{2147483645, 2147483646, math.MaxInt32, math.MinInt32, -2147483647, -2147483646}
+	var children []string
+	for _, n := range want {
+		children = append(children, "_c_"+guid+"-latch-"+seq(n))
+	}
+	slices.Reverse(children)
+	for i, n := range Sort(children) {
+		if n.Seq != want[i] {
+			t.Errorf("place %d has %d; want %d", i, n.Seq, want[i])
+		}
+	}
+	across := []string{"latch-" + seq(-1), "latch-" + seq(0), "latch-" + seq(1)}
+	slices.Reverse(across)
+	if got := Sort(across); got[0].Seq != -1 || got[1].Seq != 0 || got[2].Seq != 1 {
+		t.Errorf("around zero: %v", got)
+	}
+}
+
+func TestStylesAreMixedByTheirNumbersAlone(t *testing.T) {
+	children := []string{
+		"lock-0000000004", "_c_" + guid + "-latch-0000000002", "foreign",
+		strings.ReplaceAll(guid, "-", "") + "__lock__0000000003", "_c_" + guid + "-lock-0000000001", "latch-0000000005",
+	}
+	var got []int32
+	for _, n := range Sort(children) {
+		got = append(got, n.Seq)
+	}
+	if !slices.Equal(got, []int32{1, 2, 3, 4, 5}) {
+		t.Errorf("order %v", got)
+	}
+}
+
+func TestEqualNumbersAreOrderedTheSameByEverybody(t *testing.T) {
+	a, b := "lock-0000000001", "latch-0000000001"
+	if got, again := Sort([]string{a, b}), Sort([]string{b, a}); got[0] != again[0] || got[0].Full != b {
+		t.Errorf("%v and %v", got, again)
+	}
+}
+
+func TestAhead(t *testing.T) {
+	one, two, three := "latch-0000000001", "lock-0000000002", "latch-0000000003"
+	for _, c := range []struct {
+		me       string
+		children []string
+		want     []string
+		ok       bool
+	}{
+		{me: two, children: nil},
+		{me: two, children: []string{one, three, "foreign"}},
+		{me: "foreign", children: []string{one, "foreign"}},
+		{me: one, children: []string{three, two, one}, ok: true},
+		{me: three, children: []string{three, "foreign", two, one}, want: []string{one, two}, ok: true},
+		{me: two, children: []string{two}, ok: true},
+		// The wrap: the incumbent keeps its place when the first negative number comes.
+		{me: "latch-" + seq(math.MinInt32), children: []string{"latch-" + seq(math.MinInt32), "latch-2147483647"},
+			want: []string{"latch-2147483647"}, ok: true},
+		{me: "latch-2147483647", children: []string{"latch-" + seq(math.MinInt32), "latch-2147483647"}, ok: true},
+	} {
+		got, ok := Ahead(c.me, c.children)
+		var names []string
+		for _, n := range got {
+			names = append(names, n.Full)
+		}
+		if ok != c.ok || !slices.Equal(names, c.want) {
+			t.Errorf("Ahead(%q, %q) = %q, %v; want %q, %v", c.me, c.children, names, ok, c.want, c.ok)
+		}
+	}
+}
+
+func TestSortIsOneOrderWithinAnyWindow(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		start, span := r.Uint32(), 1+r.Int64N(math.MaxInt32)
+		names := make([]Name, 2+r.IntN(20))
+		children := make([]string, len(names))
+		for i := range names {
+			s := int32(start + uint32(r.Int64N(span)))
+			names[i] = Name{Full: fmt.Sprintf("latch-%s", seq(s)), Seq: s}
+			children[i] = names[i].Full
+		}
+		for _, a := range names {
+			for _, b := range names {
+				if Compare(a, b) != -Compare(b, a) {
+					t.Fatalf("Compare(%v, %v) depends on the order", a, b)
+				}
+				// The truth is the distance from the window's start.
+				if d := int64(uint32(a.Seq)-start) - int64(uint32(b.Seq)-start); d < 0 != (Compare(a, b) < 0) {
+					t.Fatalf("Compare(%v, %v) = %d, distance %d in a window of %d", a, b, Compare(a, b), d, span)
+				}
+			}
+		}
+		want := Sort(children)
+		r.Shuffle(len(children), func(i, j int) { children[i], children[j] = children[j], children[i] })
+		if got := Sort(children); !slices.Equal(got, want) {
+			t.Fatalf("the order depends on the server's: %v and %v", got, want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, name := range []string{
+		"", "foo", "latch-0000000001", "latch-" + seq(math.MinInt32), "lock-2147483647", "lock-9999999999",
+		"_c_" + guid + "-latch-0000000007", "_c_x", strings.ReplaceAll(guid, "-", "") + "__lock__0000000012",
+		strings.Repeat("x", 300), "latch-00000000०१",
+	} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		n, ok := Parse(name)
+		if !ok {
+			if n != (Name{}) {
+				t.Errorf("%+v comes with a name that does not count", n)
+			}
+			return
+		}
+		// A server's number is how a server would write it.
+		if n.Full != name || !strings.HasSuffix(name, seq(n.Seq)) && n.Seq != 0 {
+			t.Errorf("Parse(%q) = %+v", name, n)
+		}
+		if ahead, ok := Ahead(name, []string{name}); !ok || len(ahead) != 0 {
+			t.Errorf("%q alone in line: %v ahead, %v", name, ahead, ok)
+		}
+		if Compare(n, n) != 0 {
+			t.Errorf("%q is not in its own place", name)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package zktest_test
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
+
+var seeds = flag.Int("seeds", 20, "how many random lives of the servers to try")
 
 // chaos is what a run under random faults has seen.
 type chaos struct {
@@ -159,11 +162,7 @@ func fault(b *bench, rng *rand.Rand) (end func()) {
 // Whatever happens, what was acknowledged is kept, what was never sent does
 // not appear, and once all is well the servers agree.
 func TestNothingAcknowledgedIsEverLost(t *testing.T) {
-	seeds := 40
-	if testing.Short() {
-		seeds = 5
-	}
-	for seed := range seeds {
+	for seed := range *seeds {
 		x := &chaos{sent: map[string]bool{}}
 		rng := rand.New(rand.NewPCG(uint64(seed), 0))
 		cfg := zktest.Config{Servers: 3, Seed: int64(seed), Latency: time.Millisecond,

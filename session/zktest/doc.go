@@ -81,12 +81,17 @@
 // Faults can be injected at any time, from any goroutine; each is logged.
 //
 //   - [Ensemble.ExpireSession] ends a session.
-//   - A [Host] is a machine that clients run on, a [Conn] one connection. Both can be held, delayed, robbed of
-//     frames and cut, in either direction. Hold is what a network that is down does.
-//   - A [Server] can be killed and started, frozen and thawed, slowed, and isolated from the others.
-//   - A [Link] is one direction between two servers. It can be held, delayed, or lose packets of one kind.
-//   - [Ensemble.On] makes a [Rule] that lets requests fail, or loses them or their replies: all of a kind, or
-//     the n-th.
+//   - A [Host] is a machine that clients run on, a [Conn] one connection. Both
+//     can be held, delayed, robbed of frames and cut, in either direction. Hold
+//     is what a network that is down does.
+//   - A [Server] can be killed and started, frozen and thawed, slowed, and
+//     isolated from the others.
+//   - A [Link] is one direction between two servers. It can be held, delayed,
+//     or lose packets of one kind.
+//   - [Ensemble.On] makes a [Rule] that lets requests fail, or loses them or
+//     their replies: all of a kind, or the n-th.
+//   - [Ensemble.StartSequence] brings sequence numbers to the end of their
+//     range.
 //
 // # Observing
 //

@@ -156,7 +156,11 @@ func (k *Conn) Session() int64 {
 func (k *Conn) Server() int { return k.c.srv.id }
 
 // Host returns the name of the host that it was dialed from.
-func (k *Conn) Host() string { return k.c.host.name() }
+func (k *Conn) Host() string {
+	var name string
+	k.c.e.do(func() { name = k.c.host.name() })
+	return name
+}
 
 // Hold is [Host.Hold] for this connection alone.
 func (k *Conn) Hold(dirs ...Direction) {

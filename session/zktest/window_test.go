@@ -16,7 +16,7 @@ func earliestEnd(t *testing.T, every time.Duration) float64 {
 	const T = 4 * time.Second // two ticks, the least a server grants
 	rng := rand.New(rand.NewPCG(3, 4))
 	worst := 10.0
-	for seed := range int64(300) {
+	for seed := range int64(200) {
 		cfg := zktest.Config{Servers: 3, Tick: T / 2, Seed: seed, Logf: func(string, ...any) {}}
 		inBubble(t, cfg, func(t *testing.T, b *bench) {
 			f := b.follower()

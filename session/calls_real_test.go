@@ -1,0 +1,290 @@
+package session_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+func TestTheChrootAppliesToEveryCallWatchAndMulti(t *testing.T) {
+	e := three(t)
+	c := proxied(t, e)
+	c.chroot += "/deeper"
+	s := established(t, c.open(session.Config{Timeout: 4 * time.Second}))
+	ctx := within(t, hang)
+	admin := c.admin()
+	real := func(path string) bool {
+		ok, _, err := admin.Exists(c.chroot + path)
+		must(t, err)
+		return ok
+	}
+	if err := s.Sync(ctx, "/"); err != nil {
+		t.Errorf("sync before the chroot exists: %v", err)
+	}
+	must(t, s.EnsurePath(ctx, "/a/b", nil))
+	if !real("/a/b") {
+		t.Error("EnsurePath")
+	}
+	if p, err := s.Create(ctx, "/a/s-", nil, zk.FlagSequence, nil); err != nil || !strings.HasPrefix(p, "/a/s-0") || !real(p) {
+		t.Errorf("Create: %q, %v", p, err)
+	}
+	if p, err := s.CreateProtected(ctx, "/a", "n-", nil, nil); err != nil || !strings.HasPrefix(p, "/a/_c_") || !real(p) {
+		t.Errorf("CreateProtected: %q, %v", p, err)
+	}
+	if names, _, err := s.Children(ctx, "/"); err != nil || !slices.Equal(names, []string{"a"}) {
+		t.Errorf("Children of /: %v, %v", names, err)
+	}
+	if _, err := s.Set(ctx, "/a", []byte("x"), -1); err != nil {
+		t.Errorf("Set: %v", err)
+	}
+	if data, _, err := s.Get(ctx, "/a"); err != nil || string(data) != "x" {
+		t.Errorf("Get: %q, %v", data, err)
+	}
+	if _, ok, err := s.Exists(ctx, "/a/b"); err != nil || !ok {
+		t.Errorf("Exists: %v, %v", ok, err)
+	}
+	if _, _, err := s.Exists(ctx, "/"); err != nil {
+		t.Errorf("Exists of /: %v", err)
+	}
+	results, err := s.Multi(ctx,
+		&zk.CheckVersionRequest{Path: "/a", Version: 1},
+		&zk.CreateRequest{Path: "/m-", Flags: zk.FlagSequence},
+		&zk.SetDataRequest{Path: "/a", Data: []byte("y"), Version: -1},
+		&zk.DeleteRequest{Path: "/a/b", Version: -1})
+	if err != nil || len(results) != 4 || !strings.HasPrefix(results[1].String, "/m-0") || !real(results[1].String) || real("/a/b") {
+		t.Errorf("Multi: %+v, %v", results, err)
+	}
+	wake := make(chan struct{}, 1)
+	w := s.Watch("/a", wake)
+	defer w.Stop()
+	_, _, err = w.Get(ctx)
+	must(t, err)
+	_, _, err = w.Children(ctx)
+	must(t, err)
+	_, err = admin.Set(c.chroot+"/a", []byte("z"), -1)
+	must(t, err)
+	select {
+	case <-wake:
+	case <-ctx.Done():
+		t.Error("Watch: no event")
+	}
+	if err := s.Delete(ctx, results[1].String, -1); err != nil || real(results[1].String) {
+		t.Errorf("Delete: %v", err)
+	}
+	_, _, err = s.Get(ctx, "/nothing")
+	var of *session.Error
+	if !errors.As(err, &of) || of.Path != "/nothing" || of.Op != "getData" {
+		t.Errorf("the error tells %+v; want the path as the caller wrote it", of)
+	}
+}
+
+func TestBadPathsAreRefusedBeforeTheyCanLeaveTheChroot(t *testing.T) {
+	c := proxied(t, three(t))
+	s := established(t, c.open(session.Config{Timeout: 4 * time.Second}))
+	ctx := within(t, hang)
+	for _, path := range []string{"", "a", "a/b", "/a/", "//", "/a/../b", "/a\x00", "/" + strings.Repeat("x", 70<<10)} {
+		w := s.Watch(path, make(chan struct{}, 1))
+		_, _, watch := w.Get(ctx)
+		w.Stop()
+		_, _, get := s.Get(ctx, path)
+		_, _, children := s.Children(ctx, path)
+		_, _, exists := s.Exists(ctx, path)
+		_, create := s.Create(ctx, path, nil, 0, nil)
+		_, set := s.Set(ctx, path, nil, -1)
+		_, protected := s.CreateProtected(ctx, path, "n-", nil, nil)
+		_, multi := s.Multi(ctx, &zk.DeleteRequest{Path: path})
+		for i, err := range []error{get, children, exists, create, set, multi, protected, watch,
+			s.Delete(ctx, path, -1), s.Remove(ctx, path), s.Sync(ctx, path), s.EnsurePath(ctx, path, nil)} {
+			if !errors.Is(err, zk.ErrInvalidPath) || session.OutcomeOf(err) != session.NotDone {
+				t.Errorf("call %d with %.20q: %v", i, path, err)
+			}
+		}
+	}
+	if n, _ := c.at2().Counts().Total(); n.Frames > 5 {
+		t.Errorf("%d requests went out", n.Frames)
+	}
+}
+
+// at2 returns the first proxy that has a connection.
+func (c *cluster) at2() *faultproxy.Proxy {
+	for _, p := range c.proxies {
+		if p.Connections() > 0 {
+			return p
+		}
+	}
+	c.t.Fatal("not connected")
+	return nil
+}
+
+func TestARequestThatNoServerTakesIsNotSent(t *testing.T) {
+	c := proxied(t, three(t))
+	s := established(t, c.open(session.Config{Timeout: 4 * time.Second}))
+	ctx := within(t, hang)
+	must(t, s.EnsurePath(ctx, "/a", nil))
+	// Around the size at which zk's last flag falls off its buffer, too.
+	for n := 1<<20 - 100; n < 1<<20+5000; n += 1 + n%97 {
+		_, err := s.Set(ctx, "/a", make([]byte, n), -1)
+		if !errors.Is(err, session.ErrTooLarge) || session.OutcomeOf(err) != session.NotDone {
+			t.Fatalf("%d bytes: %v", n, err)
+		}
+	}
+	_, err := s.Multi(ctx, &zk.SetDataRequest{Path: "/a", Data: make([]byte, 1<<19)}, &zk.SetDataRequest{Path: "/a", Data: make([]byte, 1<<19)})
+	if !errors.Is(err, session.ErrTooLarge) {
+		t.Errorf("multi: %v", err)
+	}
+	big := bytes.Repeat([]byte{7}, 1<<20-300)
+	if _, err := s.Set(ctx, "/a", big, -1); err != nil {
+		t.Errorf("nearly 1 MiB: %v", err)
+	}
+	if data, _, err := s.Get(ctx, "/a"); err != nil || !bytes.Equal(data, big) {
+		t.Errorf("read back %d bytes, %v", len(data), err)
+	}
+}
+
+func TestTwentyThousandChildrenWithLongNamesAreListed(t *testing.T) {
+	c := proxied(t, three(t))
+	s := established(t, c.open(session.Config{Timeout: 8 * time.Second}))
+	ctx := within(t, hang)
+	must(t, s.EnsurePath(ctx, "/many", nil))
+	const number, batch = 20_000, 1000
+	name := func(i int) string { return fmt.Sprintf("%05d-%s", i, strings.Repeat("x", 240)) }
+	for i := 0; i < number; i += batch {
+		var ops []any
+		for j := range batch {
+			ops = append(ops, &zk.CreateRequest{Path: "/many/" + name(i+j)})
+		}
+		_, err := s.Multi(ctx, ops...)
+		must(t, err)
+	}
+	names, stat, err := s.Children(ctx, "/many")
+	if err != nil || len(names) != number || stat.NumChildren != number {
+		t.Fatalf("%d names, %v", len(names), err)
+	}
+	slices.Sort(names)
+	if names[0] != name(0) || names[number-1] != name(number-1) {
+		t.Errorf("from %q to %q", names[0], names[number-1])
+	}
+	// The same on a link where it takes longer than the silence that zk allows.
+	p := c.at2()
+	p.Rate(faultproxy.ToClient, 5<<20/8)
+	id := s.ID()
+	if names, _, err := s.Children(ctx, "/many"); err != nil || len(names) != number || s.ID() != id {
+		t.Errorf("on a slow link: %d names, %v", len(names), err)
+	}
+}
+
+func TestEveryErrorOfAServerIsClassified(t *testing.T) {
+	c := proxied(t, three(t))
+	c.proxies = c.proxies[:1]
+	p := c.proxies[0]
+	s := established(t, c.open(session.Config{Timeout: 4 * time.Second}))
+	must(t, s.EnsurePath(within(t, hang), "/a", nil))
+	for code, want := range map[int32]struct {
+		outcome session.Outcome
+		is      error
+		again   bool // a read is repeated
+	}{
+		-1:   {session.Unknown, session.ServerError(-1), false},
+		-4:   {session.Unknown, session.ServerError(-4), true},
+		-5:   {session.Unknown, session.ServerError(-5), false},
+		-6:   {session.NotDone, session.ServerError(-6), false},
+		-7:   {session.Unknown, session.ServerError(-7), true},
+		-8:   {session.NotDone, zk.ErrBadArguments, false},
+		-100: {session.Unknown, zk.ErrAPIError, false},
+		-101: {session.NotDone, zk.ErrNoNode, false},
+		-102: {session.NotDone, zk.ErrNoAuth, false},
+		-103: {session.NotDone, zk.ErrBadVersion, false},
+		-108: {session.NotDone, zk.ErrNoChildrenForEphemerals, false},
+		-110: {session.NotDone, zk.ErrNodeExists, false},
+		-111: {session.NotDone, zk.ErrNotEmpty, false},
+		-114: {session.NotDone, zk.ErrInvalidACL, false},
+		-118: {session.NotDone, zk.ErrSessionMoved, true},
+		-120: {session.NotDone, session.ServerError(-120), false},
+		-122: {session.Unknown, session.ServerError(-122), true},
+		-125: {session.NotDone, session.ServerError(-125), false},
+		-127: {session.NotDone, session.ServerError(-127), true},
+		-999: {session.Unknown, session.ServerError(-999), false},
+	} {
+		p.FailReply(faultproxy.OpSetData, 1, code)
+		_, err := s.Set(within(t, hang), "/a", nil, -1)
+		if !errors.Is(err, want.is) || session.OutcomeOf(err) != want.outcome {
+			t.Errorf("code %d: %v, outcome %v; want %v, %v", code, err, session.OutcomeOf(err), want.is, want.outcome)
+		}
+		p.FailReply(faultproxy.OpGetData, 1, code)
+		if _, _, err := s.Get(within(t, hang), "/a"); (err == nil) != want.again {
+			t.Errorf("code %d: a read returned %v; to be repeated: %v", code, err, want.again)
+		}
+	}
+	if s.Err() != nil {
+		t.Error(s.Err())
+	}
+	p.FailReply(faultproxy.OpSetData, 1, -112)
+	if _, err := s.Set(within(t, hang), "/a", nil, -1); session.OutcomeOf(err) != session.NotDone {
+		t.Errorf("expired: %v", err)
+	}
+	if err := over(t, s); !errors.Is(err, session.ErrExpired) {
+		t.Errorf("the session ended with %v", err)
+	}
+}
+
+func TestCallsReturnWithTheirContext(t *testing.T) {
+	c := proxied(t, three(t))
+	client := c.open(session.Config{Timeout: 8 * time.Second})
+	s := established(t, client)
+	hold := c.at(client).HoldReply(faultproxy.OpSync, 1)
+	ctx, cancel := context.WithCancelCause(within(t, hang))
+	why := errors.New("enough")
+	done := make(chan error, 1)
+	go func() { done <- s.Sync(ctx, "/") }()
+	must(t, hold.Wait(within(t, hang)))
+	cancel(why)
+	if err := <-done; !errors.Is(err, why) || session.OutcomeOf(err) != session.Unknown {
+		t.Errorf("sent: %v", err)
+	}
+	if err := s.Sync(ctx, "/"); !errors.Is(err, why) || session.OutcomeOf(err) != session.NotDone {
+		t.Errorf("not sent: %v", err)
+	}
+	hold.Release()
+}
+
+// However many calls are given up while a server is silent, what they leave behind is
+// bounded.
+func TestAbandonedCallsDoNotPileUp(t *testing.T) {
+	c := proxied(t, three(t))
+	client := c.open(session.Config{Timeout: 8 * time.Second})
+	s := established(t, client)
+	hold := c.at(client).HoldReply(faultproxy.OpSync, 1)
+	ctx, cancel := context.WithCancel(within(t, hang))
+	first := make(chan error, 1)
+	go func() { first <- s.Sync(ctx, "/") }()
+	must(t, hold.Wait(within(t, hang)))
+	short, stop := context.WithTimeout(t.Context(), time.Second)
+	defer stop()
+	results := make(chan error, 3000)
+	for range cap(results) {
+		go func() { results <- s.Sync(short, "/") }()
+	}
+	notSent := 0
+	for range cap(results) {
+		if err := <-results; session.OutcomeOf(err) == session.NotDone {
+			notSent++
+		}
+	}
+	if notSent < 2000 {
+		t.Errorf("%d of 3000 calls were not sent; want 2000 or more", notSent)
+	}
+	cancel()
+	<-first
+	hold.Release()
+	must(t, s.Sync(within(t, hang), "/"))
+}

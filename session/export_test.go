@@ -1,0 +1,7 @@
+package session
+
+// FindOwn lets a test look for the znode of an attempt of its own making.
+func (s *Session) FindOwn(dir, prefix string) (string, error) { return s.findOwn(dir, prefix) }
+
+// Named lets a test classify an error of zk's.
+var Named = named

@@ -22,7 +22,6 @@ type chaos struct {
 	sent     map[string]bool
 	log      []string // faults and roles, for a failure
 	commits  []zktest.Commit
-	ops      int
 	problems []string
 }
 

@@ -11,6 +11,7 @@ const (
 	ToClient                  // replies and watch events
 )
 
+// String says where the frames go.
 func (d Direction) String() string {
 	if d == ToServer {
 		return "to server"

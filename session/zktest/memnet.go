@@ -32,7 +32,8 @@ func (n *memNetwork) dial(ctx context.Context, h *Host, address string) (net.Con
 	if err := ctx.Err(); err != nil {
 		return nil, opError("dial", err)
 	}
-	w := &memConn{e: n.e, remote: memAddr(address), readable: make(chan struct{}, 1), reading: make(chan struct{}, 1)}
+	w := &memConn{e: n.e, remote: memAddr(address),
+		readable: make(chan struct{}, 1), reading: make(chan struct{}, 1)}
 	err := syscall.ECONNREFUSED
 	n.e.do(func() {
 		s := n.e.serverAt(address)

@@ -115,12 +115,15 @@ type ACL struct {
 
 // Stat is a znode's metadata, counted as a server counts it.
 type Stat struct {
-	Czxid, Mzxid, Ctime, Mtime int64
-	Version, Cversion          int32
-	Aversion                   int32
-	EphemeralOwner             int64
-	DataLength, NumChildren    int32
-	Pzxid                      int64
+	Czxid, Mzxid   int64 // transactions that created it and last set its data
+	Ctime, Mtime   int64 // when, in milliseconds since 1970
+	Version        int32 // how often its data was set
+	Cversion       int32 // how many children were created and deleted
+	Aversion       int32 // how often its ACL was set
+	EphemeralOwner int64 // session that it ends with; 0 for others, containers too
+	DataLength     int32
+	NumChildren    int32
+	Pzxid          int64 // transaction that last created or deleted a child
 }
 
 // eventType is what a watch event reports.

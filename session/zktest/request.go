@@ -60,7 +60,8 @@ func (s *server) auth(r *request, d *decoder, size int) {
 		return
 	}
 	s.e.count(OpAuth)
-	s.e.observe(Request{Server: s.id, Host: c.host.name(), Session: c.session, Op: OpAuth, Xid: r.xid, Bytes: size})
+	s.e.observe(Request{Server: s.id, Host: c.host.name(), Session: c.session,
+		Op: OpAuth, Xid: r.xid, Bytes: size})
 	id := identity{"ip", c.ip}
 	switch scheme {
 	case "digest":

@@ -97,6 +97,7 @@ func (n *tcpNetwork) serve(s *server, sock net.Conn) {
 			})
 		}
 	}
+	n.hostOf(sock) // forget one that never sent a frame
 	n.e.do(func() {
 		if errors.Is(err, errFrame) {
 			c.srv.post(c.close)

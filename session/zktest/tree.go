@@ -105,12 +105,11 @@ type txn struct {
 
 // change is one effect of a transaction that watches can see.
 type change struct {
-	event      eventType
-	path       string
-	acl        []ACL // of the znode
-	parent     string
-	parentACL  []ACL
-	childEvent bool // the parent's children changed, too
+	event     eventType
+	path      string
+	acl       []ACL  // of the znode
+	parent    string // set when its children changed, too
+	parentACL []ACL
 }
 
 // result is what applying a transaction yields for the reply.
@@ -213,7 +212,7 @@ func (t *tree) create(x, head *txn, seen func(change)) {
 		}
 		t.owned[x.owner][x.path] = true
 	}
-	seen(change{event: nodeCreated, path: x.path, acl: x.acl, parent: orRoot(dir), parentACL: parent.acl, childEvent: true})
+	seen(change{event: nodeCreated, path: x.path, acl: x.acl, parent: orRoot(dir), parentACL: parent.acl})
 }
 
 func (t *tree) remove(path string, zxid int64, seen func(change)) {
@@ -228,7 +227,7 @@ func (t *tree) remove(path string, zxid int64, seen func(change)) {
 	}
 	delete(t.nodes, path)
 	delete(t.owned[n.owner], path)
-	seen(change{event: nodeDeleted, path: path, acl: n.acl, parent: orRoot(dir), parentACL: parent.acl, childEvent: true})
+	seen(change{event: nodeDeleted, path: path, acl: n.acl, parent: orRoot(dir), parentACL: parent.acl})
 }
 
 func orRoot(path string) string {

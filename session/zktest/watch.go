@@ -47,7 +47,7 @@ func (w watches) notify(ch change) {
 	if ch.event == nodeDeleted {
 		w.fire(w.child, ch.path, ch.event, ch.acl, told)
 	}
-	if ch.childEvent {
+	if ch.parent != "" {
 		w.fire(w.child, ch.parent, nodeChildrenChanged, ch.parentACL, nil)
 	}
 }

@@ -27,6 +27,9 @@ type Candidate struct {
 // Candidates returns the line of succession, the leader first, as one server sees it. It
 // reads every candidate's znode: a tool for people, not for a loop.
 func Candidates(ctx context.Context, client *session.Client, path string) ([]Candidate, error) {
+	if client == nil {
+		return nil, errNoClient
+	}
 	if err := checkPath(path); err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ type Election struct {
 // when they are missing, and never deleted.
 func New(client *session.Client, path string, cfg Config) (*Election, error) {
 	if client == nil {
-		return nil, errors.New("election: the client is nil; want one from session.Open")
+		return nil, errNoClient
 	}
 	if err := checkPath(path); err != nil {
 		return nil, err
@@ -63,6 +63,8 @@ func New(client *session.Client, path string, cfg Config) (*Election, error) {
 	e.status.set(c, func(s *Status) { s.Path, s.ID = path, cfg.ID })
 	return e, nil
 }
+
+var errNoClient = errors.New("election: the client is nil; want one from session.Open")
 
 func checkPath(path string) error {
 	if err := session.CheckPath(path); err != nil {

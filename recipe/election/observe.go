@@ -50,7 +50,7 @@ type Observer struct {
 // change of leader, and a small read per session timeout.
 func Observe(client *session.Client, path string) (*Observer, error) {
 	if client == nil {
-		return nil, errors.New("election: the client is nil; want one from session.Open")
+		return nil, errNoClient
 	}
 	if err := checkPath(path); err != nil {
 		return nil, err

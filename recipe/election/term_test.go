@@ -1,0 +1,279 @@
+package election
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+)
+
+// fakeLease runs until an instant that the test moves.
+type fakeLease struct {
+	clock clock.Clock
+	mu    sync.Mutex
+	until clock.Instant
+}
+
+func newFakeLease(c clock.Clock, d time.Duration) *fakeLease {
+	return &fakeLease{clock: c, until: c.Now().Add(d)}
+}
+
+func (l *fakeLease) Remaining() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.until.Until(l.clock.Now())
+}
+func (l *fakeLease) Valid() bool         { return l.Remaining() > 0 }
+func (l *fakeLease) Deadline() time.Time { return l.clock.Wall().Add(l.Remaining()) }
+func (l *fakeLease) runFor(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.until = l.clock.Now().Add(d)
+}
+
+// begin makes a term as an election does.
+func beginTerm(t *testing.T, c clock.Clock, lease validity, stopBefore time.Duration) *Term {
+	term := newTerm(t.Context(), c, lease, stopBefore)
+	term.watchLease()
+	t.Cleanup(term.finish)
+	return term
+}
+
+// state returns what a user sees of a term.
+type seen struct {
+	valid, cancelled bool
+}
+
+func look(term *Term) seen {
+	return seen{term.Valid(), term.Context().Err() != nil}
+}
+
+func TestATermEndsInTwoSteps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lease := newFakeLease(clock.System, 10*time.Second)
+		term := beginTerm(t, clock.System, lease, 2*time.Second)
+		begun := time.Now()
+		if got := look(term); got != (seen{true, false}) {
+			t.Fatalf("at the start: %+v", got)
+		}
+		<-term.Context().Done()
+		if at := time.Since(begun); at != 8*time.Second {
+			t.Errorf("cancelled after %v, want StopBefore the end", at)
+		}
+		if got := look(term); got != (seen{true, true}) {
+			t.Errorf("between the steps: %+v", got)
+		}
+		if cause := context.Cause(term.Context()); !errors.Is(cause, LeaseExpired) {
+			t.Errorf("cause %v", cause)
+		}
+		time.Sleep(2*time.Second - 1)
+		if !term.Valid() {
+			t.Error("not valid although the lease runs for another nanosecond")
+		}
+		time.Sleep(1)
+		if term.Valid() || term.Remaining() > 0 {
+			t.Error("valid when the lease is over")
+		}
+	})
+}
+
+func TestAnExtendedLeaseExtendsTheTerm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lease := newFakeLease(clock.System, 10*time.Second)
+		term := beginTerm(t, clock.System, lease, 2*time.Second)
+		for range 100 { // nobody tells the term: its timer finds the lease extended
+			time.Sleep(3 * time.Second)
+			lease.runFor(10 * time.Second)
+			synctest.Wait()
+			if got := look(term); got != (seen{true, false}) {
+				t.Fatalf("under a lease that is renewed: %+v", got)
+			}
+		}
+		extended := time.Now()
+		<-term.Context().Done()
+		if at := time.Since(extended); at != 8*time.Second {
+			t.Errorf("cancelled %v after the last extension, want 8s", at)
+		}
+	})
+}
+
+func TestARenewalBetweenTheStepsDoesNotReviveATerm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lease := newFakeLease(clock.System, 10*time.Second)
+		term := beginTerm(t, clock.System, lease, 2*time.Second)
+		<-term.Context().Done()
+		lease.runFor(time.Hour)
+		term.watchLease()
+		synctest.Wait()
+		if got := look(term); got != (seen{true, true}) {
+			t.Errorf("before the old end: %+v", got)
+		}
+		time.Sleep(2*time.Second + 1)
+		if got := look(term); got != (seen{false, true}) {
+			t.Errorf("after the old end: %+v", got)
+		}
+	})
+}
+
+func TestALeaseCutShortEndsTheTermInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lease := newFakeLease(clock.System, time.Hour)
+		term := beginTerm(t, clock.System, lease, 2*time.Second)
+		lease.runFor(5 * time.Second)
+		term.watchLease() // as on the signal of the session
+		begun := time.Now()
+		<-term.Context().Done()
+		if at := time.Since(begun); at != 3*time.Second {
+			t.Errorf("cancelled after %v, want 3s", at)
+		}
+	})
+}
+
+func TestOurOwnEndTakesValidityAtOnce(t *testing.T) {
+	for r := Resigned; r <= NodeDeleted; r++ {
+		if r == LeaseExpired {
+			continue
+		}
+		synctest.Test(t, func(t *testing.T) {
+			term := beginTerm(t, clock.System, newFakeLease(clock.System, time.Hour), time.Second)
+			why := errors.New("why")
+			term.end(r, why)
+			term.end(Panicked, errors.New("later"))
+			if got := look(term); got != (seen{false, true}) {
+				t.Errorf("%v: %+v", r, got)
+			}
+			if term.Remaining() != 0 {
+				t.Errorf("%v: %v remain", r, term.Remaining())
+			}
+			if c := term.cause(); c == nil || c.Reason != r || c.Err != why {
+				t.Errorf("%v: cause %v", r, c)
+			}
+		})
+	}
+}
+
+// lateClock is that of a process whose timers do not fire and whose time the test moves.
+type lateClock struct {
+	clock.Clock
+	mu  sync.Mutex
+	now clock.Instant
+}
+
+func newLateClock() *lateClock { return &lateClock{Clock: clock.System, now: clock.System.Now()} }
+
+func (c *lateClock) Now() clock.Instant {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+func (c *lateClock) AfterFunc(time.Duration, func()) func() bool { return func() bool { return true } }
+func (c *lateClock) pass(mono, boot time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now.Mono += int64(mono)
+	c.now.Boot += int64(boot)
+}
+
+func TestAfterAPauseTheFirstLookTells(t *testing.T) {
+	for name, past := range map[string][2]time.Duration{
+		"paused":    {11 * time.Second, 11 * time.Second},
+		"suspended": {0, 11 * time.Second}, // the monotonic clock stood still
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newLateClock()
+			term := beginTerm(t, c, newFakeLease(c, 10*time.Second), 2*time.Second)
+			c.pass(past[0], past[1])
+			if term.Valid() {
+				t.Error("the first Valid is true")
+			}
+			c = newLateClock()
+			term = beginTerm(t, c, newFakeLease(c, 10*time.Second), 2*time.Second)
+			c.pass(past[0], past[1])
+			if err := term.Context().Err(); !errors.Is(err, context.Canceled) {
+				t.Errorf("the first Err is %v", err)
+			}
+			if cause := context.Cause(term.Context()); !errors.Is(cause, LeaseExpired) {
+				t.Errorf("cause %v", cause)
+			}
+			select {
+			case <-term.Context().Done():
+			default:
+				t.Error("Err tells, Done does not")
+			}
+		})
+	}
+}
+
+func TestErrTellsBetweenTheStepsToo(t *testing.T) {
+	c := newLateClock()
+	term := beginTerm(t, c, newFakeLease(c, 10*time.Second), 2*time.Second)
+	c.pass(7*time.Second, 7*time.Second)
+	if got := look(term); got != (seen{true, false}) {
+		t.Errorf("before the first step: %+v", got)
+	}
+	c.pass(time.Second, time.Second)
+	if got := look(term); got != (seen{true, true}) {
+		t.Errorf("between the steps: %+v", got)
+	}
+}
+
+func TestContextsMadeFromATermsEndWithIt(t *testing.T) {
+	type key struct{}
+	ctx, cancelUser := context.WithCancel(context.WithValue(t.Context(), key{}, "value"))
+	term := newTerm(ctx, clock.System, newFakeLease(clock.System, time.Hour), time.Second)
+	child, cancel := context.WithTimeout(term.Context(), time.Hour)
+	defer cancel()
+	if child.Value(key{}) != "value" {
+		t.Error("the values of Run's context are lost")
+	}
+	cancelUser()
+	if term.Context().Err() != nil {
+		t.Error("the context of a term ends before the term")
+	}
+	before := runtime.NumGoroutine()
+	term.end(Unhealthy, nil)
+	<-child.Done()
+	if !errors.Is(context.Cause(child), Unhealthy) {
+		t.Errorf("the cause of a child is %v", context.Cause(child))
+	}
+	if n := runtime.NumGoroutine(); n > before {
+		t.Errorf("%d goroutines, %d before", n, before)
+	}
+}
+
+func TestATermIsNeverOverForOneAndOnForAnother(t *testing.T) {
+	// Many look at once while the lease runs out: nobody sees it valid after somebody
+	// saw it over.
+	lease := newFakeLease(clock.System, 20*time.Millisecond)
+	term := beginTerm(t, clock.System, lease, 10*time.Millisecond)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for over := false; !over; {
+				cancelled := term.Context().Err() != nil
+				if over = !term.Valid(); over && term.Context().Err() == nil {
+					t.Error("not valid, and the context goes on")
+				}
+				if cancelled && term.Context().Err() == nil {
+					t.Error("a context was revived")
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestValidAllocatesNothing(t *testing.T) {
+	term := beginTerm(t, clock.System, newFakeLease(clock.System, time.Hour), time.Second)
+	if n := testing.AllocsPerRun(100, func() { term.Valid() }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	if n := testing.AllocsPerRun(100, func() { _ = term.Context().Err() }); n != 0 {
+		t.Errorf("%v allocations in Err", n)
+	}
+}

@@ -496,3 +496,28 @@ func TestEmptyContainersAreDeleted(t *testing.T) {
 		}
 	})
 }
+
+// After an election the leader's zxid is that of the new epoch, while its
+// followers stay where they were until the first write: whoever has read at
+// the leader is refused by them so long. Real 3.8.0 servers do the same.
+func TestFollowersLagBehindANewEpochUntilTheFirstWrite(t *testing.T) {
+	inBubble(t, three, func(t *testing.T, b *bench) {
+		f := b.follower()
+		a := b.timed("a", f, 20000)
+		a.create("/x", nil, 1)
+		b.e.Leader().Kill()
+		eventually(t, "a new leader", time.Minute, func() bool { return len(b.e.Followers()) == 1 })
+		l, f := b.leader(), b.follower()
+		seen, _, err := b.back(a, l).silently(3, "/x", false)
+		if err != nil || seen != 2<<32 {
+			t.Fatalf("zxid %x at the leader (%v), want the start of epoch 2", seen, err)
+		}
+		b.connect("a", f).hello("comes back too early", seen, 20000, a.session, a.password, false)
+		b.want("connection closed")
+		b.back(a, f).exists("/x", false)
+		b.want("zxid=z+0")
+		b.back(a, l).create("/y", nil, 0)
+		b.connect("a", f).hello("comes back", seen, 20000, a.session, a.password, false)
+		b.want("session=s1")
+	})
+}

@@ -83,8 +83,9 @@ type history struct {
 	members []*member
 	terms   []*term // in order of their tokens
 	timeout time.Duration
-	now     string // what the show is doing
-	strange []string
+	now     string   // what the show is doing
+	trouble string   // what a candidate that is not in line complains of
+	strange []string // what terms cannot express
 }
 
 func newHistory(now int64, ids ...string) *history {
@@ -153,7 +154,7 @@ func (h *history) add(l candidate.Line) string {
 	m := h.member(l.ID)
 	switch l.Event {
 	case "session":
-		m.suspended = false
+		m.suspended, h.trouble = false, ""
 		h.timeout = time.Duration(l.TimeoutMS) * time.Millisecond
 		return fmt.Sprintf("%s has session %s", l.ID, l.Session)
 	case "joined":
@@ -176,7 +177,8 @@ func (h *history) add(l candidate.Line) string {
 	case "left":
 		m.enter(l.T, away)
 	case "error":
-		return fmt.Sprintf("%s: %s", l.ID, l.Error)
+		h.trouble = fmt.Sprintf("%s: %s", l.ID, l.Error)
+		return h.trouble
 	}
 	return ""
 }

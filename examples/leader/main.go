@@ -14,6 +14,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -108,16 +109,15 @@ func perform(ctx context.Context, o options, connect, what string) int {
 	err := s.run(ctx)
 	stopDrawing()
 	<-drawn
-	if screen != nil {
-		for _, l := range screen.draw(s) {
-			fmt.Println(l)
-		}
+	h := s.history
+	h.summary(os.Stdout)
+	if err == nil && len(h.terms) == 0 {
+		err = errors.New(cmp.Or(h.trouble, "nobody was elected"))
 	}
-	s.history.summary(os.Stdout)
 	if err != nil {
 		complain(err)
 	}
-	if err != nil || len(s.history.problems()) > 0 {
+	if err != nil || len(h.problems()) > 0 {
 		return 1
 	}
 	return 0

@@ -36,18 +36,18 @@ func (p picture) lines() []line {
 	lines := p.title()
 	lines = append(lines, p.standing()...)
 	lines = append(lines, nil)
-	for _, text := range wrap(p.h.now, p.width-2) {
-		lines = append(lines, row(bold, "> "+text))
+	for _, text := range wrap("> "+p.h.now, p.width) {
+		lines = append(lines, row(bold, text))
 	}
-	if len(lines)%2 == 0 { // one or two lines of text: the rest stays where it is
-		lines = append(lines, nil)
+	for _, text := range wrap(p.h.trouble, p.width) {
+		lines = append(lines, row(red, text))
 	}
 	verdict := p.verdict()
 	if timeline := p.timeline(); p.height >= len(lines)+len(timeline)+2 {
 		lines = append(append(lines, nil), timeline...)
 	}
-	if room := p.height - len(lines) - 4; room > 0 {
-		lines = append(append(lines, nil), p.changes(room)...)
+	if changes := p.changes(p.height - len(lines) - 4); len(changes) > 0 {
+		lines = append(append(lines, nil), changes...)
 	}
 	if p.height > len(lines)+1 {
 		lines = append(lines, nil)
@@ -96,9 +96,7 @@ func (p picture) doing(m *member) string {
 	case m.heir:
 		text = "heir    leads as soon as the one ahead is gone"
 	case m.state() == inLine:
-		text = "waits   behind the heir"
-	case p.now-m.past[len(m.past)-1].t < int64(200*time.Millisecond) && p.h.termOf(m.id) != nil:
-		text = "out     of the line for a moment"
+		text = "waits   in line"
 	}
 	if m.suspended {
 		text += ", connection lost"
@@ -114,7 +112,7 @@ func (p picture) lease(t *term, hue style) line {
 	left := t.deadline - p.now
 	token := fmt.Sprintf("token %-12d", t.token)
 	if left <= 0 {
-		return row(normal, token, red, "lease over since "+short(-left))
+		return row(normal, token, red, "lease over for "+short(-left))
 	}
 	room := min(24, p.width-52)
 	if room < 6 {
@@ -129,8 +127,7 @@ func (p picture) lease(t *term, hue style) line {
 func (p picture) timeline() []line {
 	const label = 10
 	cells := max(10, p.width-label-1)
-	first := pad(fmt.Sprintf("%v ago", window), cells-3) + "now"
-	lines := []line{row(dim, pad("", label)+first)}
+	lines := []line{row(dim, pad("", label)+p.scale(cells))}
 	for _, m := range p.h.members {
 		lines = append(lines, append(row(hues[m.id], "   "+pad(m.id, label-3)), p.track(cells, func(at int64) (style, string) {
 			return p.cell(m, at)
@@ -143,6 +140,17 @@ func (p picture) timeline() []line {
 		return red, p.nobody
 	})...))
 	return lines
+}
+
+// scale is the line above the tracks: from when to when, and what the signs mean.
+func (p picture) scale(cells int) string {
+	first := fmt.Sprintf("%v ago", window)
+	legend := fmt.Sprintf("%s leads  %s in line  %s killed  %s paused", p.led, p.line, p.killed, p.paused)
+	space := cells - len(first) - len("now")
+	if side := (space - len([]rune(legend))) / 2; side >= 2 {
+		return first + pad(strings.Repeat(" ", side)+legend, space) + "now"
+	}
+	return first + pad("", space) + "now"
 }
 
 // track asks for the look of each instant. Columns stand for fixed instants, so that
@@ -176,11 +184,11 @@ func (p picture) cell(m *member, at int64) (style, string) {
 	return normal, " "
 }
 
-// changes lists the last n changes of leader.
+// changes lists the last n changes of leader, if there is room for any.
 func (p picture) changes(n int) []line {
 	all := p.h.changes()
 	var lines []line
-	for _, c := range all[max(0, len(all)-n):] {
+	for _, c := range all[max(0, len(all)-max(0, n)):] {
 		lines = append(lines, row(normal, "   ", hues[c.from.id], pad(c.from.id, 6), normal, pad(c.how(), 14),
 			dim, p.arrow+" ", hues[c.to.id], pad(c.to.id, 6), normal, fmt.Sprintf("nobody led for %7s", short(c.gap))))
 	}
@@ -192,10 +200,10 @@ func (p picture) verdict() line {
 	if problems := p.h.problems(); len(problems) > 0 {
 		return row(alarm, "   TWO LEADERS: "+problems[0])
 	}
-	return row(good, fmt.Sprintf("   Two leaders at once: never, in %s.", p.h.seen()))
+	return row(good, fmt.Sprintf("   Two leaders at once: never (%s)", p.h.seen()))
 }
 
 // seen says what a verdict is based on.
 func (h *history) seen() string {
-	return fmt.Sprintf("%d terms and %d beats", len(h.terms), h.beats())
+	return fmt.Sprintf("terms: %d, beats: %d", len(h.terms), h.beats())
 }

@@ -72,8 +72,8 @@ func (s *show) perform(ctx context.Context) {
 	if canPause {
 		acts = append(acts, s.pause)
 	}
+	s.say("Three candidates join the line; whoever is first leads.")
 	for i := 0; ; i = (i + 1) % len(acts) {
-		s.say("Three candidates stand in line; the first one leads.")
 		if s.until(ctx, (*history).settled) != nil || sleep(ctx, calm) != nil {
 			return
 		}
@@ -91,21 +91,29 @@ func (s *show) perform(ctx context.Context) {
 
 // resignation asks the leader to step down.
 func (s *show) resignation(ctx context.Context, c *child, token int64) error {
-	s.act(token, "resigned", away, fmt.Sprintf("%s is asked to resign: it deletes its znode, the heir leads at once.", c.id))
+	s.act(token, "resigned", away, c.id+" is asked to resign.")
 	c.command("resign")
-	return s.until(ctx, after(token))
+	next, gap, err := s.successor(ctx, token)
+	if err == nil {
+		s.say("%s resigned and deleted its znode; %s, its heir, led %s later.", c.id, next, gap)
+	}
+	return err
 }
 
 // crash kills the leader, and starts it again when another leads.
 func (s *show) crash(ctx context.Context, c *child, token int64) error {
-	s.act(token, "crashed", killed, fmt.Sprintf(
-		"%s is killed (kill -9): its znode goes when ZooKeeper ends its session.", c.id))
+	s.act(token, "crashed", killed, c.id+" is killed (kill -9): its znode goes when ZooKeeper ends its session.")
 	s.drop(c)
 	c.kill()
-	if s.until(ctx, after(token)) != nil || sleep(ctx, aftermath) != nil {
-		return ctx.Err()
+	next, gap, err := s.successor(ctx, token)
+	if err != nil {
+		return err
 	}
-	s.say("%s is started again: it joins the end of the line.", c.id)
+	s.say("%s's session is over: %s leads. Nobody did for %s.", c.id, next, gap)
+	if err := sleep(ctx, aftermath); err != nil {
+		return err
+	}
+	s.say("%s is started again: it joins at the end of the line.", c.id)
 	if err := s.start(c.id); err != nil {
 		s.fail(err)
 	}
@@ -115,11 +123,15 @@ func (s *show) crash(ctx context.Context, c *child, token int64) error {
 // pause stops the leader's process for longer than its session lasts. It must not take
 // itself for the leader when it goes on.
 func (s *show) pause(ctx context.Context, c *child, token int64) error {
-	s.act(token, "paused", paused, fmt.Sprintf(
-		"%s is paused (SIGSTOP): its lease runs out before another may lead.", c.id))
+	s.act(token, "paused", paused, c.id+" is paused (SIGSTOP): its lease runs out before another can lead.")
 	c.pause()
-	if s.until(ctx, after(token)) != nil || sleep(ctx, aftermath) != nil {
-		return ctx.Err()
+	next, gap, err := s.successor(ctx, token)
+	if err != nil {
+		return err
+	}
+	s.say("%s's session is over: %s leads. Nobody did for %s.", c.id, next, gap)
+	if err := sleep(ctx, aftermath); err != nil {
+		return err
 	}
 	s.say("%s goes on (SIGCONT), not knowing that it was paused.", c.id)
 	c.resume()
@@ -127,17 +139,29 @@ func (s *show) pause(ctx context.Context, c *child, token int64) error {
 		return err
 	}
 	s.mu.Lock()
-	sound, reason := len(s.history.problems()) == 0, s.history.find(token).reason
+	sound := len(s.history.problems()) == 0
 	s.mu.Unlock()
 	if sound {
-		s.say("%s woke up and its first Valid() was false (%s): not one beat more with token %d.", c.id, reason, token)
+		s.say("%s woke up: its first Valid() was false, no beat with the old token.", c.id)
 	}
 	return sleep(ctx, calm)
 }
 
-// after returns a condition: a later term than that of token has begun.
-func after(token int64) func(*history) bool {
-	return func(h *history) bool { return h.newest() > token }
+// successor waits for a later term than that of token, and returns who leads and after
+// what time without a leader.
+func (s *show) successor(ctx context.Context, token int64) (id, gap string, err error) {
+	err = s.until(ctx, func(h *history) bool {
+		if h.newest() <= token {
+			return false
+		}
+		for _, c := range h.changes() {
+			if c.from.token == token {
+				id, gap = c.to.id, short(c.gap)
+			}
+		}
+		return true
+	})
+	return id, gap, err
 }
 
 // act notes what is about to be done to a leader.

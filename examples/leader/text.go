@@ -77,5 +77,8 @@ func wrap(text string, width int) []string {
 			current = word
 		}
 	}
+	if current == "" {
+		return nil
+	}
 	return append(lines, current)
 }

@@ -1,0 +1,167 @@
+// Package proc builds example programs and runs them in tests.
+package proc
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// patience guards against hanging; nothing is measured by it.
+const patience = 60 * time.Second
+
+// Build builds the program in the current directory for the tests of a package, to be
+// called in TestMain. remove deletes it.
+func Build() (exe string, remove func()) {
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		panic(err)
+	}
+	exe = filepath.Join(dir, "example")
+	if out, err := exec.Command("go", "build", "-o", exe, ".").CombinedOutput(); err != nil {
+		panic(fmt.Sprintf("go build: %v\n%s", err, out))
+	}
+	return exe, func() { os.RemoveAll(dir) }
+}
+
+// Program is a program at work.
+type Program struct {
+	Cmd   *exec.Cmd
+	Stdin io.WriteCloser
+	t     *testing.T
+
+	mu     sync.Mutex // guards what follows
+	lines  []string
+	more   chan struct{} // closed and replaced at each line, and at the end
+	ended  bool
+	stderr bytes.Buffer // until Wait has returned it belongs to the command
+	done   chan struct{}
+}
+
+// Start starts a program, which is killed at the end of the test.
+func Start(t *testing.T, exe string, args ...string) *Program {
+	t.Helper()
+	p := &Program{Cmd: exec.Command(exe, args...), t: t, more: make(chan struct{}), done: make(chan struct{})}
+	p.Cmd.Stderr = &p.stderr
+	stdin, err := p.Cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Stdin = stdin
+	stdout, err := p.Cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go p.read(stdout)
+	t.Cleanup(func() {
+		p.Cmd.Process.Kill()
+		<-p.done
+		if t.Failed() {
+			t.Logf("%s\nstdout:\n%s\nstderr:\n%s", strings.Join(args, " "), p.tail(80), p.stderr.String())
+		}
+	})
+	return p
+}
+
+// read collects the program's lines, and its end.
+func (p *Program) read(stdout io.Reader) {
+	defer close(p.done)
+	for lines := bufio.NewScanner(stdout); lines.Scan(); {
+		p.mu.Lock()
+		p.lines = append(p.lines, lines.Text())
+		p.wake()
+		p.mu.Unlock()
+	}
+	p.Cmd.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = true
+	p.wake()
+}
+
+func (p *Program) wake() {
+	close(p.more)
+	p.more = make(chan struct{})
+}
+
+func (p *Program) tail(n int) string {
+	all := p.Lines()
+	return strings.Join(all[max(0, len(all)-n):], "\n")
+}
+
+// Lines returns what the program has written to stdout so far.
+func (p *Program) Lines() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]string(nil), p.lines...)
+}
+
+// Until waits for a line, from number from on, and returns its number.
+func (p *Program) Until(from int, what string, ok func(line string) bool) int {
+	p.t.Helper()
+	guard := time.After(patience)
+	for i := from; ; i++ {
+		for {
+			p.mu.Lock()
+			n, more, ended := len(p.lines), p.more, p.ended
+			p.mu.Unlock()
+			if i < n {
+				break
+			}
+			if ended {
+				p.t.Fatalf("the program ended without %s", what)
+			}
+			select {
+			case <-more:
+			case <-guard:
+				p.t.Fatalf("no %s within %v", what, patience)
+			}
+		}
+		p.mu.Lock()
+		line := p.lines[i]
+		p.mu.Unlock()
+		if ok(line) {
+			return i
+		}
+	}
+}
+
+// Send writes a line to stdin.
+func (p *Program) Send(command string) {
+	p.t.Helper()
+	if _, err := fmt.Fprintln(p.Stdin, command); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// Signal sends a signal.
+func (p *Program) Signal(s os.Signal) {
+	p.t.Helper()
+	if err := p.Cmd.Process.Signal(s); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// Exit waits at most so long for the program to end, and returns its exit code and what
+// it has written to stderr.
+func (p *Program) Exit(within time.Duration) (code int, stderr string) {
+	p.t.Helper()
+	select {
+	case <-p.done:
+		return p.Cmd.ProcessState.ExitCode(), p.stderr.String()
+	case <-time.After(within):
+		p.t.Fatalf("the program is still running after %v", within)
+		return 0, ""
+	}
+}

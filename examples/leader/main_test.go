@@ -1,0 +1,166 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
+	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+)
+
+var exe string
+
+func TestMain(m *testing.M) {
+	var remove func()
+	exe, remove = proc.Build()
+	code := m.Run()
+	ensemble.CloseShared()
+	remove()
+	os.Exit(code)
+}
+
+// hang guards against a program that does not end.
+const hang = time.Minute
+
+func hasAll(line string, words ...string) bool {
+	for _, word := range words {
+		if !strings.Contains(line, word) {
+			return false
+		}
+	}
+	return true
+}
+
+// showsAll runs the program until it has taken the leadership away in each way, and
+// checks what it says of that.
+func showsAll(t *testing.T, args ...string) {
+	t.Helper()
+	p := proc.Start(t, exe, args...)
+	p.Until(0, "the end of a pause", func(line string) bool { return strings.Contains(line, "woke up: its first Valid() was false") })
+	p.Signal(os.Interrupt)
+	code, stderr := p.Exit(hang)
+	if code != 0 || stderr != "" {
+		t.Errorf("exit code %d, stderr %q; want 0 and none", code, stderr)
+	}
+	all := p.Lines()
+	for _, want := range [][]string{
+		{" LEADS with token "}, {" is heir"}, {" leads, token ", "lease", " ms"},
+		{"is asked to resign"}, {"is deposed: resigned"},
+		{"is killed (kill -9)"}, {"is started again"},
+		{"is paused (SIGSTOP)"}, {"goes on (SIGCONT)"},
+		{"  ", " resigned ", " then ", " led; nobody led for "},
+		{"  ", " crashed ", " then ", " led; nobody led for "},
+		{"  ", " paused ", " then ", " led; nobody led for "},
+	} {
+		p.Until(0, fmt.Sprintf("line with %q", want), func(line string) bool { return hasAll(line, want...) })
+	}
+	if last := all[len(all)-1]; !strings.HasPrefix(last, "Two leaders at once: never (terms: ") {
+		t.Errorf("the last line is %q; want it to say that there were never two leaders", last)
+	}
+}
+
+func TestItShowsEachEndOfALeadership(t *testing.T) { showsAll(t) }
+
+func TestItRunsOnARealEnsemble(t *testing.T) {
+	e := ensemble.Shared(t, ensemble.Config{Servers: 3})
+	showsAll(t, "-zk", e.ConnectString(), "-path", "/show", "-timeout", "1s")
+}
+
+func TestForEndsItWithSuccess(t *testing.T) {
+	p := proc.Start(t, exe, "-for", "1s")
+	if code, stderr := p.Exit(hang); code != 0 || stderr != "" {
+		t.Errorf("exit code %d, stderr %q; want 0 and none", code, stderr)
+	}
+	p.Until(0, "a leader", func(line string) bool { return strings.Contains(line, "LEADS") })
+}
+
+func TestWithoutAnEnsembleItFailsAndSaysWhy(t *testing.T) {
+	p := proc.Start(t, exe, "-zk", "127.0.0.1:1", "-timeout", "500ms")
+	p.Until(0, "a complaint", func(line string) bool { return strings.Contains(line, "no session with 127.0.0.1:1") })
+	p.Signal(os.Interrupt)
+	if code, stderr := p.Exit(hang); code != 1 || !strings.Contains(stderr, "127.0.0.1:1") {
+		t.Errorf("exit code %d, stderr %q; want 1 and what is wrong", code, stderr)
+	}
+}
+
+// children finds the processes that p has started.
+func children(t *testing.T, p *proc.Program) (pids []int) {
+	t.Helper()
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", p.Cmd.Process.Pid))
+	for _, list := range lists {
+		text, _ := os.ReadFile(list)
+		for _, word := range strings.Fields(string(text)) {
+			var pid int
+			fmt.Sscan(word, &pid)
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+func TestAChildThatFailsEndsTheShow(t *testing.T) {
+	p := proc.Start(t, exe)
+	p.Until(0, "a leader", func(line string) bool { return strings.Contains(line, "LEADS") })
+	pids := children(t, p)
+	if len(pids) != len(names) {
+		t.Skipf("found the children %v; want %d of them: no /proc?", pids, len(names))
+	}
+	if err := syscall.Kill(pids[0], syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if code, stderr := p.Exit(hang); code != 1 || !strings.Contains(stderr, "has ended by itself") {
+		t.Errorf("exit code %d, stderr %q; want 1 and which one", code, stderr)
+	}
+}
+
+func TestCandidatesDoNotOutliveTheShow(t *testing.T) {
+	p := proc.Start(t, exe)
+	p.Until(0, "a paused candidate", func(line string) bool { return strings.Contains(line, "is paused (SIGSTOP)") })
+	pids := children(t, p)
+	if len(pids) != len(names) {
+		t.Skipf("found the children %v; want %d of them: no /proc?", pids, len(names))
+	}
+	p.Signal(syscall.SIGKILL)
+	p.Exit(hang)
+	for _, pid := range pids {
+		// Not our children: there is nothing to wait on, hence the polling.
+		tick, guard := time.NewTicker(10*time.Millisecond), time.After(hang)
+		for alive(pid) {
+			select {
+			case <-tick.C:
+			case <-guard:
+				t.Fatalf("candidate %d runs on", pid)
+			}
+		}
+		tick.Stop()
+	}
+}
+
+// alive reports whether a process runs; a dead one may still wait for its reaper.
+func alive(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	return !strings.HasPrefix(rest, "Z")
+}
+
+func TestBadFlagsAreRefusedByName(t *testing.T) {
+	for _, test := range []struct{ args, want string }{
+		{"-for -1s", "-for is -1s; want"},
+		{"-timeout 10ms", "-timeout is 10ms; want"},
+		{"-timeout soon", `"soon"`},
+		{"stray", `"stray"; want`},
+	} {
+		p := proc.Start(t, exe, strings.Fields(test.args)...)
+		if code, stderr := p.Exit(hang); code != 2 || !strings.Contains(stderr, test.want) {
+			t.Errorf("%s: exit code %d, stderr %q; want 2 and %q", test.args, code, stderr, test.want)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -57,12 +58,49 @@ func open(t *testing.T, connect string, cfg session.Config) *session.Client {
 	if cfg.Logger == nil {
 		cfg.Logger = logger(t.Name())
 	}
+	expectNoLeak(t)
 	c, err := session.Open(connect, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
 	return c
+}
+
+// leakChecks holds the tests whose end is watched already.
+var leakChecks sync.Map
+
+// expectNoLeak makes sure that no goroutine of the library is left when the test ends,
+// which is after its clients have been closed. Hence no test here runs in parallel.
+func expectNoLeak(t *testing.T) {
+	if _, again := leakChecks.LoadOrStore(t, true); again || strings.Contains(t.Name(), "/") {
+		return // the test around a subtest may have clients of its own
+	}
+	t.Cleanup(func() {
+		leakChecks.Delete(t)
+		left := ""
+		for end := time.Now().Add(patience); time.Now().Before(end); runtime.Gosched() {
+			if left = ours(); left == "" {
+				return
+			}
+		}
+		t.Errorf("goroutines left behind:\n%s", left)
+	})
+}
+
+// ours lists the goroutines that were started by the library or by zk.
+func ours() string {
+	buf := make([]byte, 1<<20)
+	var found []string
+	for _, g := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+		by := g[strings.LastIndex(g, "created by")+len("created by"):]
+		for _, pkg := range []string{"zkrecipe/session.", "zkrecipe/session/internal", "recipe/election.", "go-zookeeper/zk."} {
+			if strings.Contains(by, pkg) {
+				found = append(found, g)
+			}
+		}
+	}
+	return strings.Join(found, "\n\n")
 }
 
 // pathFor is a path of the test's own.
@@ -178,16 +216,23 @@ func runWith(t *testing.T, client *session.Client, path, id string, cfg election
 		t.Fatal(err)
 	}
 	c.Election = el
+	referee := refereeOf(t, path)
 	ctx, cancel := context.WithCancel(context.Background())
 	c.cancel = cancel
 	go func() {
 		defer close(c.done)
 		c.err = el.Run(ctx, func(ctx context.Context, term *election.Term) error {
+			referee.watch(term)
 			c.terms <- term
 			return lead(ctx, term)
 		})
 	}()
-	t.Cleanup(c.stop)
+	t.Cleanup(func() {
+		c.stop()
+		if err := faultOf(c.events.list()); err != nil {
+			t.Errorf("%s: %v; events:\n%v", id, err, c.events)
+		}
+	})
 	return c
 }
 

@@ -1,0 +1,343 @@
+package election_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+func TestResigningInRunHandsOverAndRejoinsAtTheTail(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	client := open(t, e.ConnectString(), session.Config{})
+	a := run(t, client, path, "a", election.Config{})
+	first := a.term()
+	b := run(t, client, path, "b", election.Config{})
+	b.events.wait(election.Heir, 1)
+	for range 3 { // more than once does no harm
+		if err := first.Resign(within(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	second := b.term()
+	if first.Valid() || !errors.Is(context.Cause(first.Context()), election.Resigned) {
+		t.Errorf("after Resign: valid %v, cause %v", first.Valid(), context.Cause(first.Context()))
+	}
+	if ev := a.events.wait(election.Deposed, 1); ev.Reason != election.Resigned || ev.Token != first.Token() {
+		t.Errorf("deposed: %+v", ev)
+	}
+	if ev := a.events.wait(election.Joined, 2); ev.Position != 1 {
+		t.Errorf("rejoined with %d ahead", ev.Position)
+	}
+	second.Resign(within(t))
+	if third := a.term(); third.Token() <= second.Token() {
+		t.Errorf("token %d after %d", third.Token(), second.Token())
+	}
+}
+
+func TestCampaignAndResignInSteps(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	client := open(t, e.ConnectString(), session.Config{})
+	el, err := election.New(client, path, election.Config{ID: "steps", Data: []byte("addr")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := election.New(client, path, election.Config{ID: "other"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := int64(0)
+	for range 3 {
+		term, err := el.Campaign(within(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		refereeOf(t, path).watch(term)
+		if !term.Valid() || term.Token() <= last || term.ID() != "steps" || term.Remaining() <= 0 || time.Until(term.Deadline()) <= 0 {
+			t.Fatalf("term %+v after token %d", term, last)
+		}
+		last = term.Token()
+		if st := el.Status(); st.State != election.Leading || st.Token != last || st.Lease <= 0 || st.Node != term.Node() {
+			t.Errorf("status while leading: %+v", st)
+		}
+		if _, err := el.Campaign(within(t)); !errors.Is(err, election.ErrBusy) {
+			t.Errorf("a second Campaign: %v", err)
+		}
+		if err := el.Run(within(t), lead); !errors.Is(err, election.ErrBusy) {
+			t.Errorf("Run beside Campaign: %v", err)
+		}
+		// The wait of another is over before it has won: it leaves nothing.
+		waiting, cancel := context.WithCancelCause(within(t))
+		enough := errors.New("enough")
+		time.AfterFunc(50*time.Millisecond, func() { cancel(enough) })
+		if _, err := other.Campaign(waiting); !errors.Is(err, enough) {
+			t.Errorf("Campaign after its context: %v", err)
+		}
+		if all := children(t, client, path); len(all) != 1 {
+			t.Errorf("in line: %v", all)
+		}
+		if err := term.Resign(within(t)); err != nil {
+			t.Fatal(err)
+		}
+		if term.Valid() || len(children(t, client, path)) != 0 {
+			t.Error("Resign has returned before the znode is gone")
+		}
+		if err := term.Resign(within(t)); err != nil {
+			t.Errorf("again: %v", err)
+		}
+		if st := el.Status(); st.State != election.Idle || st.Node != "" || st.LastReason != election.Resigned {
+			t.Errorf("status after Resign: %+v", st)
+		}
+	}
+}
+
+func TestACallbacksEndIsATermsEnd(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	client := open(t, e.ConnectString(), session.Config{})
+	mine := errors.New("mine")
+	wrapped := fmt.Errorf("enough: %w", election.ErrStop)
+	for name, c := range map[string]struct {
+		lead   func(context.Context, *election.Term) error
+		reason election.Reason
+		says   error // Deposed's
+		run    error // Run's; nil means that it goes on
+	}{
+		"nil":          {func(context.Context, *election.Term) error { return nil }, election.Returned, nil, nil},
+		"error":        {func(context.Context, *election.Term) error { return mine }, election.Returned, mine, nil},
+		"ErrStop":      {func(context.Context, *election.Term) error { return election.ErrStop }, election.Stopped, nil, election.ErrStop},
+		"wrapped stop": {func(context.Context, *election.Term) error { return wrapped }, election.Stopped, nil, wrapped},
+		"Goexit": {func(context.Context, *election.Term) error { runtime.Goexit(); return nil },
+			election.Panicked, election.ErrGoexit, election.ErrGoexit},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cand := runWith(t, client, path, "a", election.Config{}, c.lead)
+			term := cand.term()
+			ev := cand.events.wait(election.Deposed, 1)
+			if ev.Reason != c.reason || !errors.Is(ev.Err, c.says) || (ev.Err == nil) != (c.says == nil) {
+				t.Errorf("deposed with %v, %v", ev.Reason, ev.Err)
+			}
+			if c.run == nil {
+				cand.events.wait(election.Elected, 2) // a term as short as this one delays the next only
+				cand.stop()
+			}
+			<-cand.done
+			switch {
+			case c.run == election.ErrStop && cand.err != nil,
+				c.run == nil && !errors.Is(cand.err, context.Canceled),
+				c.run != nil && c.run != election.ErrStop && cand.err != c.run:
+				t.Errorf("Run returned %v", cand.err)
+			}
+			if term.Valid() {
+				t.Error("valid after its end")
+			}
+			if all := children(t, client, path); len(all) != 0 {
+				t.Errorf("left behind: %v", all)
+			}
+		})
+	}
+}
+
+func TestAPanicComesOutOfRunWhenTheZnodeIsGone(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	client := open(t, e.ConnectString(), session.Config{})
+	events := newEvents(t, "a")
+	el, err := election.New(client, path, election.Config{OnEvent: events.add})
+	if err != nil {
+		t.Fatal(err)
+	}
+	func() {
+		defer func() {
+			if v := fmt.Sprint(recover()); !strings.Contains(v, "boom") || !strings.Contains(v, "resign_real_test.go") {
+				t.Errorf("Run panicked with %s", v)
+			}
+		}()
+		err := el.Run(within(t), func(context.Context, *election.Term) error { panic("boom") })
+		t.Errorf("Run returned %v", err)
+	}()
+	if ev := events.wait(election.Deposed, 1); ev.Reason != election.Panicked {
+		t.Errorf("deposed: %+v", ev)
+	}
+	if err := faultOf(events.list()); err != nil {
+		t.Error(err)
+	}
+	if all := children(t, client, path); len(all) != 0 {
+		t.Errorf("left behind: %v", all)
+	}
+	// The candidate can be used again.
+	ctx, cancel := context.WithCancel(within(t))
+	if err := el.Run(ctx, func(context.Context, *election.Term) error { cancel(); return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("Run again: %v", err)
+	}
+}
+
+func TestTheZnodeIsDeletedOnlyWhenTheCallbackHasReturned(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	w := wayTo(t, e)
+	deleted := make(chan struct{}, 10)
+	w.each(func(p *faultproxy.Proxy) {
+		p.OnFrame(func(f faultproxy.Frame) {
+			if f.Dir == faultproxy.ToServer && f.Op == faultproxy.OpDelete {
+				deleted <- struct{}{}
+			}
+		})
+	})
+	finish := make(chan struct{})
+	client := open(t, w.connect(), session.Config{})
+	a := runWith(t, client, path, "a", election.Config{}, func(ctx context.Context, term *election.Term) error {
+		<-ctx.Done()
+		<-finish
+		select {
+		case <-deleted:
+			t.Error("the znode was deleted while the callback ran")
+		default:
+		}
+		return nil
+	})
+	term := a.term()
+	b := run(t, open(t, e.ConnectString(), session.Config{}), path, "b", election.Config{})
+	b.events.wait(election.Heir, 1)
+	term.Resign(within(t))
+	if st := a.Status(); term.Valid() || st.State == election.Idle {
+		t.Errorf("after Resign: valid %v, status %+v", term.Valid(), st)
+	}
+	a.events.wait(election.Deposed, 1)
+	if st := a.Status(); st.State != election.Draining {
+		t.Errorf("status while the callback stops: %v", st.State)
+	}
+	// Longer than the lease would be without renewals: they go on.
+	select {
+	case <-b.terms:
+		t.Fatal("another leads while the callback runs")
+	case <-time.After(T + T/2):
+	}
+	close(finish)
+	b.term()
+	select {
+	case <-deleted:
+	default:
+		t.Error("nothing was deleted at the proxy")
+	}
+}
+
+func TestDrainTimeoutGivesTheLeadershipAway(t *testing.T) {
+	const drain = 500 * time.Millisecond
+	e, path := three(t), pathFor(t)
+	finish := make(chan struct{})
+	client := open(t, e.ConnectString(), session.Config{})
+	a := runWith(t, client, path, "a", election.Config{DrainTimeout: drain}, func(ctx context.Context, term *election.Term) error {
+		<-finish // and never looks at its context
+		return nil
+	})
+	term := a.term()
+	b := run(t, open(t, e.ConnectString(), session.Config{}), path, "b", election.Config{})
+	b.events.wait(election.Heir, 1)
+	begun := time.Now()
+	term.Resign(within(t))
+	b.term()
+	if waited := time.Since(begun); waited < drain {
+		t.Errorf("another leads %v after Resign; want DrainTimeout to pass", waited)
+	}
+	if st := a.Status(); st.State != election.Draining || st.Node != "" {
+		t.Errorf("status while the callback is stuck: %+v", st)
+	}
+	// A callback that will not stop holds up Run, and nothing else.
+	if n := a.events.count(election.Joined); n != 1 {
+		t.Error("the candidate is back while its callback runs")
+	}
+	closed := make(chan struct{})
+	go func() { client.Close(); close(closed) }()
+	select {
+	case <-closed:
+	case <-time.After(patience):
+		t.Error("Close waits for a callback that will not stop")
+	}
+	select {
+	case <-a.done:
+		t.Error("Run has returned before its callback")
+	default:
+	}
+	close(finish)
+	<-a.done
+	if !errors.Is(a.err, session.ErrClosed) {
+		t.Errorf("Run returned %v", a.err)
+	}
+}
+
+func TestEverythingMayBeCalledFromAnEventHandler(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	client := open(t, e.ConnectString(), session.Config{})
+	var el *election.Election
+	terms := make(chan *election.Term, 1)
+	handler := func(ev election.Event) {
+		el.Status()
+		client.Status()
+		switch ev.Kind {
+		case election.Joined:
+			if _, err := el.Candidates(within(t)); err != nil {
+				t.Error(err)
+			}
+		case election.Elected:
+			(<-terms).Resign(within(t))
+		case election.Left:
+			client.Close()
+		}
+	}
+	el, err := election.New(client, path, election.Config{OnEvent: handler})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = el.Run(within(t), func(ctx context.Context, term *election.Term) error {
+		terms <- term
+		<-ctx.Done()
+		return nil
+	})
+	if !errors.Is(err, session.ErrClosed) {
+		t.Errorf("Run returned %v", err)
+	}
+	if err := el.Run(within(t), lead); !errors.Is(err, session.ErrClosed) {
+		t.Errorf("Run on a closed client: %v", err)
+	}
+	if _, err := el.Campaign(within(t)); !errors.Is(err, session.ErrClosed) {
+		t.Errorf("Campaign on a closed client: %v", err)
+	}
+}
+
+func TestAContextThatEndsInTheInstantOfWinning(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	client := open(t, e.ConnectString(), session.Config{})
+	for i := range 15 {
+		ctx, cancel := context.WithCancel(within(t))
+		el, err := election.New(client, path, election.Config{OnEvent: func(ev election.Event) {
+			if ev.Kind == election.Elected || ev.Kind == election.Joined && i%3 == 0 {
+				cancel()
+			}
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A term or an error, never both; and nothing is left of either.
+		term, err := el.Campaign(ctx)
+		if (term == nil) == (err == nil) {
+			t.Fatalf("Campaign returned %v, %v", term, err)
+		}
+		if term != nil {
+			if !term.Valid() {
+				t.Error("a term that does not begin")
+			}
+			if err := term.Resign(within(t)); err != nil {
+				t.Error(err)
+			}
+		}
+		if all := children(t, client, path); len(all) != 0 {
+			t.Fatalf("round %d: left behind: %v (%v)", i, all, err)
+		}
+		cancel()
+	}
+}

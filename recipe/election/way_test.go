@@ -1,0 +1,188 @@
+package election_test
+
+import (
+	"context"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// A way is one client's own way to the ensemble: a proxy in front of each server.
+type way struct {
+	t       *testing.T
+	proxies []*faultproxy.Proxy
+}
+
+func wayTo(t *testing.T, e *ensemble.Ensemble) *way {
+	t.Helper()
+	w := &way{t: t}
+	for _, addr := range e.Addrs() {
+		p, err := faultproxy.New(addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(p.Close)
+		w.proxies = append(w.proxies, p)
+	}
+	return w
+}
+
+func (w *way) connect() string {
+	var addrs []string
+	for _, p := range w.proxies {
+		addrs = append(addrs, p.Addr())
+	}
+	return strings.Join(addrs, ",")
+}
+
+func (w *way) each(f func(*faultproxy.Proxy)) {
+	for _, p := range w.proxies {
+		f(p)
+	}
+}
+
+// cut breaks the connection; the client makes another.
+func (w *way) cut() { w.each(func(p *faultproxy.Proxy) { p.Cut(false) }) }
+
+// crash is the end of the client's process as the ensemble sees it.
+func (w *way) crash() {
+	w.each(func(p *faultproxy.Proxy) { p.Refuse(true) })
+	w.cut()
+}
+
+// heal undoes crash.
+func (w *way) heal() { w.each(func(p *faultproxy.Proxy) { p.Refuse(false) }) }
+
+// on arms one fault that strikes the first request for which match holds, whichever
+// server it goes to. match is called for one frame at a time.
+func (w *way) on(action faultproxy.Action, match func(faultproxy.Frame) bool) *oneFault {
+	f := &oneFault{t: w.t, struck: make(chan struct{})}
+	var mu sync.Mutex
+	var done atomic.Bool
+	for _, p := range w.proxies {
+		f.faults = append(f.faults, p.On(func(frame faultproxy.Frame) bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return !done.Load() && match(frame) && done.CompareAndSwap(false, true)
+		}, 1, action))
+	}
+	var once sync.Once
+	for _, fault := range f.faults {
+		go func() {
+			select {
+			case <-fault.Done():
+				once.Do(func() { f.frame = fault.Frame(); close(f.struck) })
+			case <-w.t.Context().Done():
+			}
+		}()
+	}
+	w.t.Cleanup(f.release)
+	return f
+}
+
+// oneFault is the same fault at every proxy, of which one strikes.
+type oneFault struct {
+	t      *testing.T
+	faults []*faultproxy.Fault
+	struck chan struct{}
+	frame  faultproxy.Frame // after struck
+}
+
+func (f *oneFault) wait() {
+	f.t.Helper()
+	select {
+	case <-f.struck:
+	case <-within(f.t).Done():
+		f.t.Fatal("the fault has not happened")
+	}
+}
+
+// release lets go what is held, and disarms what has not struck.
+func (f *oneFault) release() {
+	for _, fault := range f.faults {
+		fault.Cancel()
+	}
+}
+
+func is(op faultproxy.Op) func(faultproxy.Frame) bool {
+	return func(f faultproxy.Frame) bool { return f.Op == op }
+}
+
+// nth holds for the n-th frame for which match holds.
+func nth(n int, match func(faultproxy.Frame) bool) func(faultproxy.Frame) bool {
+	return func(f faultproxy.Frame) bool {
+		if match(f) {
+			n--
+			return n == 0
+		}
+		return false
+	}
+}
+
+// request holds for all that a client asks of its own accord.
+func request(f faultproxy.Frame) bool {
+	return f.Op != faultproxy.OpConnect && f.Op != faultproxy.OpPing && f.Op != faultproxy.OpEvent && f.Op != faultproxy.OpRaw
+}
+
+// counts returns the sum over all servers.
+func (w *way) counts() map[faultproxy.Op]int {
+	n := map[faultproxy.Op]int{}
+	w.each(func(p *faultproxy.Proxy) {
+		for op, c := range p.Counts().Requests {
+			n[op] += c.Frames
+		}
+	})
+	return n
+}
+
+// silence waits until the client has no connection open.
+func (w *way) silence() {
+	w.t.Helper()
+	w.each(func(p *faultproxy.Proxy) {
+		if err := p.WaitConnections(within(w.t), 0); err != nil {
+			w.t.Error(err)
+		}
+	})
+}
+
+// A pilot decides to which server a client goes.
+type pilot struct {
+	mu   sync.Mutex
+	next string // takes the place of whatever is dialled next
+	only string // refuses all others while set
+}
+
+func (p *pilot) set(next, only string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.next, p.only = next, only
+}
+
+// Dial is for session.Config.
+func (p *pilot) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	p.mu.Lock()
+	if p.only != "" {
+		address = p.only
+	}
+	if p.next != "" {
+		address, p.next = p.next, ""
+	}
+	p.mu.Unlock()
+	return (&net.Dialer{}).DialContext(ctx, network, address)
+}
+
+// admin returns a session that goes straight to the ensemble.
+func admin(t *testing.T, e *ensemble.Ensemble) *session.Session {
+	t.Helper()
+	s, err := open(t, e.ConnectString(), session.Config{}).Session(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}

@@ -1,0 +1,81 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+func TestBadConfigurationIsRefusedAndNamed(t *testing.T) {
+	for _, c := range []struct {
+		connect string
+		cfg     session.Config
+		want    string
+	}{
+		{"", session.Config{}, "a server is empty"},
+		{"zk1:x", session.Config{}, `bad port "x"`},
+		{"zk1:2181", session.Config{Timeout: -time.Second}, "Timeout is -1s; want 100ms to 1h0m0s"},
+		{"zk1:2181", session.Config{Timeout: time.Millisecond}, "Timeout is 1ms"},
+		{"zk1:2181", session.Config{Timeout: 30 * 24 * time.Hour}, "Timeout is 720h0m0s"},
+		{"zk1:2181", session.Config{Auth: []session.Auth{{Credential: "u:p"}}}, "Auth[0] has no scheme"},
+		{"zk1:2181", session.Config{ACL: []zk.ACL{{}}}, "ACL[0]"},
+		{"zk1:2181", session.Config{ACL: []zk.ACL{{Perms: 99, Scheme: "world", ID: "anyone"}}}, "want permissions 1 to 31"},
+	} {
+		_, err := session.Open(c.connect, c.cfg)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("Open(%q, %+v): %v; want %q", c.connect, c.cfg, err, c.want)
+		}
+	}
+}
+
+func TestCredentialsAreNotPrinted(t *testing.T) {
+	cfg := session.Config{Auth: []session.Auth{session.Digest("u", "secret")}}
+	for _, text := range []string{fmt.Sprint(cfg), fmt.Sprintf("%+v", cfg), fmt.Sprintf("%#v", cfg), fmt.Sprint(cfg.Auth[0])} {
+		if strings.Contains(text, "secret") {
+			t.Errorf("printed as %s", text)
+		}
+	}
+}
+
+func TestWithoutAServerTheErrorTellsWhatIsWrongWithEach(t *testing.T) {
+	client, err := session.Open("127.0.0.1:1,127.0.0.1:2", session.Config{Timeout: time.Second})
+	must(t, err)
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	_, err = client.Session(ctx)
+	if !errors.Is(err, context.DeadlineExceeded) || strings.Count(err.Error(), "connection refused") != 2 {
+		t.Errorf("err = %v", err)
+	}
+}
+
+func TestOutcomes(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want session.Outcome
+	}{
+		{nil, session.Done},
+		{zk.ErrNoNode, session.NotDone},
+		{fmt.Errorf("wrapped: %w", zk.ErrNoAuth), session.NotDone},
+		{&session.Error{Outcome: session.NotDone, Err: zk.ErrConnectionClosed}, session.NotDone},
+		{zk.ErrConnectionClosed, session.Unknown},
+		{zk.ErrClosing, session.Unknown},
+		{zk.ErrNoServer, session.NotDone},
+		{errors.New("write tcp: broken pipe"), session.Unknown},
+		{session.Named(errors.New("unknown error: -125")), session.NotDone},
+	} {
+		if got := session.OutcomeOf(c.err); got != c.want {
+			t.Errorf("%v: %v, want %v", c.err, got, c.want)
+		}
+	}
+	if text := session.ServerError(-125).Error(); !strings.Contains(text, "quota") {
+		t.Errorf("code -125 reads %q", text)
+	}
+}

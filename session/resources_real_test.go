@@ -1,0 +1,169 @@
+package session_test
+
+import (
+	"context"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// usage is what a process holds.
+type usage struct {
+	goroutines, files int
+	heap              uint64
+}
+
+// measure waits for what ends by itself and looks.
+func measure(t *testing.T) usage {
+	t.Helper()
+	files, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Skip("SKIP: no /proc on this system")
+	}
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return usage{runtime.NumGoroutine(), len(files), m.HeapAlloc}
+}
+
+// settled measures until nothing is above the bound any more, or gives up.
+func settled(t *testing.T, bound usage) usage {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Second); ; runtime.Gosched() {
+		u := measure(t)
+		if u.goroutines <= bound.goroutines && u.files <= bound.files && u.heap <= bound.heap || time.Now().After(end) {
+			return u
+		}
+	}
+}
+
+// flat demands that usage has not grown by more than a few.
+func flat(t *testing.T, before usage, what string) {
+	t.Helper()
+	bound := usage{before.goroutines + 5, before.files + 5, before.heap + 1<<20}
+	after := settled(t, bound)
+	t.Logf("%s: goroutines %d -> %d, files %d -> %d, heap %d KiB -> %d KiB",
+		what, before.goroutines, after.goroutines, before.files, after.files, before.heap>>10, after.heap>>10)
+	if after.goroutines > bound.goroutines || after.files > bound.files || after.heap > bound.heap {
+		t.Errorf("%s: grew from %+v to %+v", what, before, after)
+	}
+}
+
+// rounds is how often a soak repeats.
+func rounds(t *testing.T, n int) int {
+	if testing.Short() {
+		return n / 10
+	}
+	return n
+}
+
+// quietly opens a client without a log, which would grow.
+func quietly(t *testing.T, e *ensemble.Ensemble, cfg session.Config) (*faultproxy.Proxy, *session.Client) {
+	t.Helper()
+	p, err := faultproxy.New(e.Addrs()[0])
+	must(t, err)
+	t.Cleanup(p.Close)
+	cfg.Context = hurried(t)
+	return p, open(t, p.Addr()+"/"+t.Name(), cfg)
+}
+
+func TestAThousandReconnectsLeaveNothingBehind(t *testing.T) {
+	p, client := quietly(t, three(t), session.Config{Timeout: 10 * time.Second})
+	s := established(t, client)
+	must(t, s.EnsurePath(within(t, hang), "/w", nil))
+	w := s.Watch("/w", make(chan struct{}, 1))
+	defer w.Stop()
+	ctx := within(t, 2*hang)
+	reconnect := func() {
+		p.Cut(true)
+		_, _, err := w.Get(ctx)
+		must(t, err)
+	}
+	for range 20 {
+		reconnect()
+	}
+	before := measure(t)
+	n := rounds(t, 1000)
+	begin := time.Now()
+	for range n {
+		reconnect()
+	}
+	t.Logf("%d reconnects in %v", n, time.Since(begin))
+	flat(t, before, "reconnects")
+	if s.Err() != nil {
+		t.Error(s.Err())
+	}
+}
+
+func TestAHundredSessionsLeaveNothingBehind(t *testing.T) {
+	e := three(t)
+	one := func() {
+		client, err := session.Open(e.ConnectString()+"/"+t.Name(), session.Config{Timeout: 2 * time.Second})
+		must(t, err)
+		s := established(t, client)
+		path, err := s.CreateProtected(within(t, hang), "/e", "n-", nil, nil)
+		must(t, err)
+		wake := make(chan struct{}, 1)
+		s.Hold(path, wake)
+		awaitWake(t, wake)
+		client.Close()
+	}
+	for range 5 {
+		one()
+	}
+	before := measure(t)
+	for range rounds(t, 100) {
+		one()
+	}
+	flat(t, before, "sessions")
+}
+
+func TestAHundredExpiriesLeaveNothingBehind(t *testing.T) {
+	p, client := quietly(t, three(t), session.Config{Timeout: 2 * time.Second})
+	expire := func() {
+		s := established(t, client)
+		p.FailReply(faultproxy.OpConnect, 1, 0)
+		p.Cut(false)
+		over(t, s)
+	}
+	for range 5 {
+		expire()
+	}
+	established(t, client)
+	before := measure(t)
+	for range rounds(t, 100) {
+		expire()
+	}
+	established(t, client)
+	flat(t, before, "expiries")
+}
+
+// Callers that give up during an outage leave nothing to be carried out later.
+func TestAnOutageGathersNoCalls(t *testing.T) {
+	p, client := quietly(t, three(t), session.Config{Timeout: 10 * time.Second})
+	s := established(t, client)
+	p.Refuse(true)
+	p.Cut(false)
+	for s.State() == session.Connected {
+		runtime.Gosched()
+	}
+	before := measure(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	for range 2000 {
+		s.Sync(ctx, "/")
+		s.CreateProtected(ctx, "/e", "n-", nil, nil)
+	}
+	flat(t, before, "an outage")
+	p.Refuse(false)
+	must(t, s.Sync(within(t, hang), "/"))
+	if n := p.Counts().Requests[faultproxy.OpCreate].Frames; n != 0 {
+		t.Errorf("%d creates were carried out after all", n)
+	}
+}

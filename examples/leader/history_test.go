@@ -33,7 +33,7 @@ func TestTwoLeadersAreFoundInWhateverOrderTheirLinesCome(t *testing.T) {
 		want string
 	}{
 		{"later", []candidate.Line{at(41, "bob", "elected", 8), at(50, "bob", "beat", 8)}, ""},
-		{"between two beats", []candidate.Line{at(30, "bob", "elected", 8)}, "alice (token 7) still led 10.0 ms after bob (token 8) began"},
+		{"between two beats", []candidate.Line{at(30, "bob", "elected", 8)}, "alice (token 7) still led 10 ms after bob (token 8) began"},
 		{"at the last beat", []candidate.Line{at(40, "bob", "elected", 8)}, "alice (token 7) still led"},
 		{"same token", []candidate.Line{at(50, "bob", "elected", 7)}, "same token 7"},
 		{"smaller token later", []candidate.Line{at(50, "bob", "elected", 6)}, "bob (token 6) still led"},

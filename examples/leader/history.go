@@ -67,10 +67,11 @@ type term struct {
 	beats    int
 }
 
-// end returns when the term's leader stopped leading for certain: by its own word, unless
-// that came after its last beat by longer than a beat takes, as after a pause.
-func (t *term) end() int64 {
-	if t.deposed != 0 && t.deposed-t.to < int64(2*beat) {
+// endBefore returns when the term's leader stopped leading for certain: by its own word,
+// if that came in time, or by its last beat. After a pause the word comes late; and it may
+// come a little late because the leadership need not wait for the line to be written.
+func (t *term) endBefore(next int64) int64 {
+	if t.deposed != 0 && t.deposed < next {
 		return t.deposed
 	}
 	return t.to
@@ -250,7 +251,7 @@ func (h *history) changes() []change {
 	var all []change
 	for i := 1; i < len(h.terms); i++ {
 		a, b := h.terms[i-1], h.terms[i]
-		all = append(all, change{a, b, max(0, b.from-a.end())})
+		all = append(all, change{a, b, max(0, b.from-a.endBefore(b.from))})
 	}
 	return all
 }

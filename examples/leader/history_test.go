@@ -55,6 +55,10 @@ func TestTheGapEndsAtTheNextLeaderAndBeginsAtTheLastProof(t *testing.T) {
 	if gap := resigned.changes()[0].gap; gap != 2*ms {
 		t.Errorf("after a resignation: %s; want 2.0 ms, from the resignation on", short(gap))
 	}
+	late := told(at(10, "alice", "elected", 7), at(20, "alice", "beat", 7), at(27, "bob", "elected", 8), at(28, "alice", "deposed", 7))
+	if gap := late.changes()[0].gap; gap != 7*ms {
+		t.Errorf("after a resignation told late: %s; want 7.0 ms, from the last beat on", short(gap))
+	}
 	crashed := told(at(10, "alice", "elected", 7), at(20, "alice", "beat", 7), at(1020, "bob", "elected", 8))
 	if gap := crashed.changes()[0].gap; gap != 1000*ms {
 		t.Errorf("after a crash: %s; want 1.00 s, from the last beat on", short(gap))

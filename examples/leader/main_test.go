@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -110,7 +109,11 @@ func TestAChildThatFailsEndsTheShow(t *testing.T) {
 	if len(pids) != len(names) {
 		t.Skipf("found the children %v; want %d of them: no /proc?", pids, len(names))
 	}
-	if err := syscall.Kill(pids[0], syscall.SIGKILL); err != nil {
+	victim, err := os.FindProcess(pids[0])
+	if err == nil {
+		err = victim.Kill()
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	if code, stderr := p.Exit(hang); code != 1 || !strings.Contains(stderr, "has ended by itself") {
@@ -125,7 +128,7 @@ func TestCandidatesDoNotOutliveTheShow(t *testing.T) {
 	if len(pids) != len(names) {
 		t.Skipf("found the children %v; want %d of them: no /proc?", pids, len(names))
 	}
-	p.Signal(syscall.SIGKILL)
+	p.Signal(os.Kill)
 	p.Exit(hang)
 	for _, pid := range pids {
 		// Not our children: there is nothing to wait on, hence the polling.

@@ -14,8 +14,9 @@ import (
 // server.
 func (s *Session) drop(conn *wire.Conn, reason error) {
 	s.mu.Lock()
-	present := s.conn == conn && s.state == Connected
+	present := s.conn == conn && s.state == Connected && s.dropped != conn
 	if present {
+		s.dropped = conn // once: zk takes a moment to notice
 		s.note(slog.LevelInfo, "giving up a connection", "server", s.server, "reason", reason)
 	}
 	s.mu.Unlock()

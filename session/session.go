@@ -90,6 +90,7 @@ type Session struct {
 	server     string
 	connection uint64        // counts handshakes
 	conn       *wire.Conn    // the latest connection
+	dropped    *wire.Conn    // the latest that was given up
 	up         chan struct{} // closed while connected
 	alive      clock.Instant // when a server last answered
 	proof      lease.Proof

@@ -1,0 +1,227 @@
+package sim
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// A Violation is a promise that was broken.
+type Violation struct {
+	Invariant string
+	At        time.Duration // since the run began
+	Detail    string
+}
+
+func (v Violation) String() string {
+	return fmt.Sprintf("%s at %v: %s", v.Invariant, v.At, v.Detail)
+}
+
+// checker knows everything.
+type checker struct {
+	begin time.Time
+
+	mu         sync.Mutex // guards what follows
+	elections  map[string]*record
+	candidates map[int64]string // by czxid, the ID of each candidate's znode that ever was
+	violations []Violation
+	doomed     map[string]bool // znodes that an administrator has deleted, or will any moment
+	terms      int
+	trace      []string
+	tracing    bool
+}
+
+// record is what is known of one election.
+type record struct {
+	terms []*termRecord // those that may still matter
+	token int64         // the largest
+}
+
+type termRecord struct {
+	proc *proc
+	id   string
+	term *election.Term
+	// deleted is set when an administrator deletes the leader's znode, or its session is
+	// taken away: from then on another may lead beside it for one lease.
+	deleted bool
+}
+
+func newChecker() *checker {
+	return &checker{begin: time.Now(), elections: map[string]*record{}, candidates: map[int64]string{}, doomed: map[string]bool{}}
+}
+
+func (c *checker) logf(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.log(format, args...)
+}
+
+func (c *checker) log(format string, args ...any) {
+	if c.tracing {
+		c.trace = append(c.trace, fmt.Sprintf("%12.6f  ", time.Since(c.begin).Seconds())+fmt.Sprintf(format, args...))
+	}
+}
+
+func (c *checker) violate(invariant, format string, args ...any) {
+	v := Violation{invariant, time.Since(c.begin), fmt.Sprintf(format, args...)}
+	c.violations = append(c.violations, v)
+	c.log("VIOLATION %v", v)
+}
+
+func (c *checker) record(path string) *record {
+	r := c.elections[path]
+	if r == nil {
+		r = &record{}
+		c.elections[path] = r
+	}
+	return r
+}
+
+// began is called first thing in a term. A term's Valid goes from true to false once, so
+// looking at all others whenever one begins finds every overlap.
+func (c *checker) began(p *proc, path, id string, term *election.Term) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.terms++
+	c.log("%s leads %s with token %d, lease %v", id, path, term.Token(), term.Remaining())
+	r := c.record(path)
+	if term.Token() <= r.token {
+		c.violate("token", "%s leads %s with token %d after %d", id, path, term.Token(), r.token)
+	}
+	r.token = max(r.token, term.Token())
+	var keep []*termRecord
+	for _, old := range r.terms {
+		cancelled := closed(old.term.Context().Done())
+		valid := old.term.Valid()
+		switch {
+		case old.deleted:
+		case valid && term.Valid():
+			c.violate("overlap", "%s leads %s while %s still does, for %v more", id, path, old.id, old.term.Remaining())
+		case !cancelled && !old.proc.clock.paused():
+			c.violate("context", "%s leads %s while the context of %s is not cancelled", id, path, old.id)
+		}
+		if valid || !cancelled {
+			keep = append(keep, old)
+		}
+	}
+	r.terms = append(keep, &termRecord{proc: p, id: id, term: term, deleted: c.doomed[term.Node()]})
+}
+
+// resumed is called when a process was paused, before any of its timers fires.
+func (c *checker) resumed(p *proc) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for path, r := range c.elections {
+		for _, t := range r.terms {
+			if t.proc != p {
+				continue
+			}
+			remaining := t.term.Remaining()
+			if t.term.Valid() && (remaining <= 0 || t.term.Token() < r.token && !t.deleted) {
+				c.violate("pause", "%s finds its term of %s valid after the pause", t.id, path)
+			}
+			if remaining <= 0 && t.term.Context().Err() == nil {
+				c.violate("pause", "%s finds its context of %s alive after the pause", t.id, path)
+			}
+		}
+	}
+}
+
+// committed sees every transaction.
+func (c *checker) committed(commit zktest.Commit) {
+	if commit.Err != zktest.CodeOK {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, ch := range commit.Changes {
+		switch {
+		case ch.Op == zktest.OpCreate && strings.HasPrefix(ch.Path, "/e"):
+			id, _, _ := strings.Cut(string(ch.Data), "\n")
+			c.candidates[commit.Zxid] = id
+			c.log("zxid 0x%x: %s created", commit.Zxid, ch.Path)
+		case ch.Op == zktest.OpDelete && strings.HasPrefix(ch.Path, "/e"):
+			c.log("zxid 0x%x: %s deleted", commit.Zxid, ch.Path)
+		case ch.Op == zktest.OpSetData && strings.HasPrefix(ch.Path, "/work"):
+			token, _ := strconv.ParseInt(string(ch.Data), 10, 64)
+			if r := c.record("/e" + strings.TrimPrefix(ch.Path, "/work")); token < r.token {
+				c.violate("guard", "the leader with token %d wrote to %s after the one with %d began", token, ch.Path, r.token)
+			}
+		}
+	}
+}
+
+// doom is called before an administrator deletes a candidate's znode: nothing is
+// promised from then on about the term that it stands for, now or soon.
+func (c *checker) doom(node string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.log("admin deletes %s", node)
+	c.doomed[node] = true
+	for _, r := range c.elections {
+		for _, t := range r.terms {
+			t.deleted = t.deleted || t.term.Node() == node
+		}
+	}
+}
+
+// forget is called before a process's session is taken away though it is alive: nothing
+// is promised about its terms from then on.
+func (c *checker) forget(p *proc) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.elections {
+		for _, t := range r.terms {
+			t.deleted = t.deleted || t.proc == p
+		}
+	}
+}
+
+// observed is called by an observer.
+func (c *checker) observed(who, path string, last *int64, l election.Leader) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.log("%s sees %q lead %s (token %d)", who, l.ID, path, l.Token)
+	if l.Node == "" {
+		return
+	}
+	if l.Token < *last {
+		c.violate("observer", "%s sees the leader of %s with token %d after %d", who, path, l.Token, *last)
+	}
+	*last = max(*last, l.Token)
+	if id, ok := c.candidates[l.Token]; !ok || id != l.ID {
+		c.violate("observer", "%s sees %q lead %s with token %d, whose znode is %q's", who, l.ID, path, l.Token, id)
+	}
+}
+
+// leads reports whether somebody leads an election now.
+func (c *checker) leads(path string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range c.record(path).terms {
+		if t.term.Valid() && !closed(t.term.Context().Done()) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *checker) report(invariant, format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.violate(invariant, format, args...)
+}
+
+func closed(ch <-chan struct{}) bool {
+	select {
+	case <-ch:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,252 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"math/rand"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// faultKinds are the names in a plan. What is left out on purpose lies outside the
+// assumptions of the lease: ping loops later than T/8, packets lost within a TCP
+// connection that goes on, servers that grant different timeouts.
+var faultKinds = []string{
+	"kill server", "freeze server", "slow server", "isolate server", "isolate zookeeper leader",
+	"isolate the leader's server", "cut link one way", "delay link", "late pings", "restart all servers",
+	"hold host", "hold host to server", "hold host to client", "cut host", "delay host", "black hole",
+	"expire session", "lose reply", "lose request", "fail request",
+	"pause process", "pause the leader", "suspend host", "crash process", "crash the leader",
+	"admin deletes candidate", "admin deletes leader", "admin deletes path",
+}
+
+// apply begins a fault and returns what ends it, or nil.
+func (w *world) apply(f Fault) (end func()) {
+	rng := rand.New(rand.NewSource(f.Seed))
+	server := func() *zktest.Server { return w.ens.Server(1 + rng.Intn(3)) }
+	w.check.logf("FAULT %v", f)
+	switch f.Kind {
+	case "kill server":
+		s := server()
+		s.Kill()
+		return func() { s.Start() }
+	case "freeze server":
+		s := server()
+		s.Freeze()
+		return s.Thaw
+	case "slow server":
+		s := server()
+		s.Slow(time.Duration(rng.Int63n(int64(300 * time.Millisecond))))
+		return func() { s.Slow(0) }
+	case "isolate server":
+		s := server()
+		s.Isolate()
+		return s.Rejoin
+	case "isolate zookeeper leader":
+		if s := w.ens.Leader(); s != nil {
+			s.Isolate()
+			return s.Rejoin
+		}
+	case "isolate the leader's server":
+		if p := w.leading(rng); p != nil {
+			if c := w.ens.ConnOf(sessionID(p)); c != nil {
+				s := w.ens.Server(c.Server())
+				s.Isolate()
+				return s.Rejoin
+			}
+		}
+	case "cut link one way":
+		l := w.link(rng)
+		l.Hold()
+		return l.Heal
+	case "delay link":
+		l := w.link(rng)
+		l.Delay(time.Duration(rng.Int63n(int64(300 * time.Millisecond))))
+		return l.Heal
+	case "late pings":
+		// The clock that measures the gap may run 5 % fast, so the whole of T/8 is not there.
+		late := time.Duration(rng.Int63n(int64(w.plan.Timeout / 10)))
+		for _, s := range w.ens.Servers() {
+			s.DelayPings(late)
+		}
+		return func() {
+			for _, s := range w.ens.Servers() {
+				s.DelayPings(0)
+			}
+		}
+	case "restart all servers":
+		for _, s := range w.ens.Servers() {
+			s.Kill()
+		}
+		return func() {
+			for _, s := range w.ens.Servers() {
+				s.Start()
+			}
+		}
+	default:
+		return w.applyToClient(f, rng)
+	}
+	return nil
+}
+
+func (w *world) applyToClient(f Fault, rng *rand.Rand) (end func()) {
+	p := w.alive(rng)
+	if p == nil {
+		return nil
+	}
+	switch f.Kind {
+	case "hold host":
+		p.host.Hold()
+		return p.heal
+	case "hold host to server":
+		p.host.Hold(zktest.ToServer)
+		return p.heal
+	case "hold host to client":
+		p.host.Hold(zktest.ToClient)
+		return p.heal
+	case "cut host":
+		p.host.Cut()
+	case "delay host":
+		p.host.Delay(time.Duration(rng.Int63n(int64(w.plan.Timeout / 4))))
+		return p.heal
+	case "black hole":
+		p.host.Drop()
+		return func() { p.host.Cut(); p.heal() } // no TCP connection survives a lost frame
+	case "expire session":
+		// Against all that servers do by themselves, like an administrator's hand.
+		w.check.forget(p)
+		w.ens.ExpireSession(sessionID(p))
+	case "lose reply", "lose request", "fail request":
+		effect := map[string]zktest.Effect{
+			"lose reply": zktest.LoseReply, "lose request": zktest.LoseRequest, "fail request": zktest.Fail(zktest.CodeSessionMoved),
+		}[f.Kind]
+		ops := []zktest.Op{zktest.OpCreate, zktest.OpDelete, zktest.OpMulti, zktest.OpGetData, zktest.OpExists, zktest.OpGetChildren2, zktest.OpSync, zktest.OpConnect}
+		rule := w.ens.On(zktest.Match{Op: ops[rng.Intn(len(ops))], Nth: 1 + rng.Intn(3)}, effect)
+		return rule.Remove
+	case "pause process":
+		return w.pause(p, false)
+	case "pause the leader":
+		if p := w.leading(rng); p != nil {
+			return w.pause(p, false)
+		}
+	case "suspend host":
+		return w.pause(p, true)
+	case "crash process":
+		return w.crash(p, rng.Int63())
+	case "crash the leader":
+		if p := w.leading(rng); p != nil {
+			return w.crash(p, rng.Int63())
+		}
+	case "admin deletes candidate", "admin deletes leader", "admin deletes path":
+		w.adminDeletes(f.Kind, rng)
+	default:
+		panic("no such fault: " + f.Kind)
+	}
+	return nil
+}
+
+func sessionID(p *proc) int64 { return p.client.Status().Session }
+
+// alive returns a process that is neither crashed nor paused, or nil.
+func (w *world) alive(rng *rand.Rand) *proc {
+	var all []*proc
+	for _, p := range w.procs {
+		if !p.crashed && !p.clock.paused() {
+			all = append(all, p)
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return all[rng.Intn(len(all))]
+}
+
+// leading returns a process that leads one of the elections, or nil.
+func (w *world) leading(rng *rand.Rand) *proc {
+	w.check.mu.Lock()
+	defer w.check.mu.Unlock()
+	r := w.check.record(electionPath(rng.Intn(w.plan.Elections)))
+	for _, t := range r.terms {
+		if t.term.Valid() && !t.proc.crashed && !t.proc.clock.paused() {
+			return t.proc
+		}
+	}
+	return nil
+}
+
+func (w *world) link(rng *rand.Rand) *zktest.Link {
+	a := 1 + rng.Intn(3)
+	b := 1 + (a+rng.Intn(2))%3
+	return w.ens.Link(w.ens.Server(a), w.ens.Server(b))
+}
+
+// heal ends the faults of the process's network, unless the process is stopped, when
+// nothing may reach it or leave it.
+func (p *proc) heal() {
+	if !p.crashed && !p.clock.paused() {
+		p.host.Heal()
+	}
+}
+
+// pause stops a process, or suspends its host. Nothing reaches it or leaves it meanwhile.
+func (w *world) pause(p *proc, suspend bool) (end func()) {
+	p.clock.pause(suspend)
+	p.host.Hold()
+	return func() {
+		if p.crashed {
+			return
+		}
+		w.check.resumed(p)
+		p.clock.resume()
+		p.host.Heal()
+	}
+}
+
+// crash ends a process for good, as far as anybody can see, and starts one in its place.
+func (w *world) crash(p *proc, seed int64) (end func()) {
+	p.crashed = true
+	p.clock.pause(false)
+	p.host.Drop()
+	return func() {
+		w.started++
+		w.startProc(fmt.Sprintf("p%d", w.started), seed)
+	}
+}
+
+// adminDeletes deletes as an administrator would: over a session of its own, which no
+// fault of a client's host concerns. It gives up after a while.
+func (w *world) adminDeletes(what string, rng *rand.Rand) {
+	path := electionPath(rng.Intn(w.plan.Elections))
+	ctx, cancel := context.WithTimeout(context.Background(), w.plan.Timeout)
+	defer cancel()
+	s, err := w.admin.Session(ctx)
+	if err != nil {
+		return
+	}
+	names, _, err := s.Children(ctx, path)
+	if err != nil || len(names) == 0 {
+		return
+	}
+	switch what {
+	case "admin deletes path":
+		for _, n := range names {
+			w.check.doom(path + "/" + n)
+			s.Delete(ctx, path+"/"+n, -1)
+		}
+		s.Delete(ctx, path, -1)
+		return
+	case "admin deletes candidate":
+		names = names[rng.Intn(len(names)):]
+	case "admin deletes leader":
+		w.check.mu.Lock()
+		for _, t := range w.check.record(path).terms {
+			if t.term.Valid() {
+				names = []string{t.term.Node()[len(path)+1:]}
+			}
+		}
+		w.check.mu.Unlock()
+	}
+	w.check.doom(path + "/" + names[0])
+	s.Delete(ctx, path+"/"+names[0], -1)
+}

@@ -1,0 +1,91 @@
+package sim
+
+import (
+	"fmt"
+	"math/rand"
+	"strings"
+	"time"
+)
+
+// A Plan decides what happens in a run.
+type Plan struct {
+	Seed      int64
+	Length    time.Duration
+	Timeout   time.Duration // the session timeout, T
+	Procs     int
+	Elections int
+	Faults    []Fault
+}
+
+// A Fault happens At a time and ends For a while later. Its Seed decides the rest.
+type Fault struct {
+	At, For time.Duration
+	Kind    string
+	Seed    int64
+}
+
+func (f Fault) String() string { return fmt.Sprintf("%v for %v: %s (%d)", f.At, f.For, f.Kind, f.Seed) }
+
+// String lists the plan.
+func (p Plan) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "seed %d: T = %v, %d processes, %d elections, %v, %d faults\n", p.Seed, p.Timeout, p.Procs, p.Elections, p.Length, len(p.Faults))
+	for _, f := range p.Faults {
+		fmt.Fprintf(&b, "  %v\n", f)
+	}
+	return b.String()
+}
+
+// tick is ZooKeeper's tickTime in all runs.
+const tick = time.Second
+
+// every is the mean time between two faults.
+const every = 10 * time.Second
+
+// newPlan makes the plan of a seed.
+func newPlan(seed int64, length time.Duration, faults bool) Plan {
+	rng := rand.New(rand.NewSource(seed))
+	p := Plan{
+		Seed: seed, Length: length,
+		Timeout:   time.Duration(2+rng.Intn(4)) * tick, // two ticks, the shortest allowed, to five
+		Procs:     3 + rng.Intn(3),
+		Elections: 1 + rng.Intn(2),
+	}
+	if !faults {
+		return p
+	}
+	for at := time.Duration(0); ; {
+		at += time.Duration(rng.ExpFloat64() * float64(every))
+		if at >= length {
+			return p
+		}
+		kind := faultKinds[rng.Intn(len(faultKinds))]
+		f := Fault{At: at, Kind: kind, Seed: rng.Int63()}
+		// Most faults last for about T, where things become interesting; some for long.
+		f.For = time.Duration(rng.Float64() * 2 * float64(p.Timeout))
+		if rng.Intn(5) == 0 {
+			f.For *= 5
+		}
+		p.Faults = append(p.Faults, f)
+	}
+}
+
+// without returns the plan without the faults from i to before j.
+func (p Plan) without(i, j int) Plan {
+	q := p
+	q.Faults = append(append([]Fault(nil), p.Faults[:i]...), p.Faults[min(j, len(p.Faults)):]...)
+	return q
+}
+
+// shrink leaves out faults, in ever smaller groups and at last one at a time, as long as
+// the plan still fails.
+func shrink(p Plan, fails func(Plan) bool) Plan {
+	for size := (len(p.Faults) + 1) / 2; size > 0; size /= 2 {
+		for i := len(p.Faults) - size; i > -size; i -= size {
+			if q := p.without(max(i, 0), i+size); len(q.Faults) < len(p.Faults) && fails(q) {
+				p = q
+			}
+		}
+	}
+	return p
+}

@@ -1,0 +1,144 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+const drainTimeout = 5 * time.Second
+
+// proc is one client process: a host, a clock, a client, candidates and observers.
+type proc struct {
+	w       *world
+	name    string
+	host    *zktest.Host
+	clock   *procClock
+	client  *session.Client
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+	crashed bool
+}
+
+func (w *world) startProc(name string, seed int64) *proc {
+	rng := rand.New(rand.NewSource(seed))
+	p := &proc{w: w, name: name, host: w.ens.Host(name), clock: newProcClock(0.95+0.1*rng.Float64(), rng.Int63())}
+	ctx, cancel := context.WithCancel(clock.With(context.Background(), p.clock))
+	p.cancel = cancel
+	cfg := session.Config{Timeout: w.plan.Timeout, Dial: p.host.Dial, Context: ctx}
+	if w.check.tracing {
+		cfg.Logger = slog.New(traceHandler{w.check, name})
+	}
+	client, err := session.Open(w.ens.ConnectString(), cfg)
+	if err != nil {
+		panic(err)
+	}
+	p.client = client
+	w.procs = append(w.procs, p)
+	for n := range w.plan.Elections {
+		for i := range 1 + rng.Intn(2) {
+			p.runCandidate(ctx, electionPath(n), fmt.Sprintf("%s.%d", name, i), cfg.Logger, rng.Int63())
+		}
+		if rng.Intn(2) == 0 {
+			p.runObserver(ctx, electionPath(n))
+		}
+	}
+	return p
+}
+
+func electionPath(n int) string { return "/e/" + strconv.Itoa(n) }
+func workPath(n string) string  { return "/work" + n[len("/e"):] }
+
+func (p *proc) runCandidate(ctx context.Context, path, id string, log *slog.Logger, seed int64) {
+	el, err := election.New(p.client, path, election.Config{ID: id, DrainTimeout: drainTimeout, Logger: log})
+	if err != nil {
+		panic(err)
+	}
+	rng := rand.New(rand.NewSource(seed))
+	p.running.Go(func() {
+		err := el.Run(ctx, func(ctx context.Context, term *election.Term) error {
+			p.w.check.began(p, path, id, term)
+			return p.lead(ctx, term, path, rng)
+		})
+		if !errors.Is(err, context.Canceled) && !errors.Is(err, session.ErrClosed) {
+			p.w.check.report("run", "Run of %s for %s returned %v", id, path, err)
+		}
+	})
+}
+
+// lead is a leader's work: guarded writes now and then, and different ways to stop.
+func (p *proc) lead(ctx context.Context, term *election.Term, path string, rng *rand.Rand) error {
+	end := time.Duration(rng.ExpFloat64() * float64(time.Minute))
+	slow := time.Duration(0)
+	if rng.Intn(3) == 0 {
+		slow = time.Duration(rng.Int63n(int64(2 * drainTimeout)))
+	}
+	begun := p.clock.Now()
+	for ctx.Err() == nil && p.clock.Now().Sub(begun) < end {
+		if rng.Intn(2) == 0 {
+			term.Multi(ctx, &zk.SetDataRequest{Path: workPath(path), Data: []byte(strconv.FormatInt(term.Token(), 10)), Version: -1})
+		}
+		clock.Sleep(ctx, p.clock, time.Duration(rng.Int63n(int64(3*time.Second))))
+	}
+	if ctx.Err() == nil && rng.Intn(3) == 0 {
+		term.Resign(ctx)
+	}
+	// Stop slowly, whatever the context says. One that is stopping still tries to write.
+	if slow > 0 {
+		clock.Sleep(context.Background(), p.clock, slow)
+		late, cancel := clock.WithTimeout(context.Background(), p.clock, time.Second)
+		defer cancel()
+		term.Multi(late, &zk.SetDataRequest{Path: workPath(path), Data: []byte(strconv.FormatInt(term.Token(), 10)), Version: -1})
+	}
+	if rng.Intn(4) == 0 {
+		return errors.New("the work failed")
+	}
+	return nil
+}
+
+func (p *proc) runObserver(ctx context.Context, path string) {
+	o, err := election.Observe(p.client, path)
+	if err != nil {
+		panic(err)
+	}
+	p.running.Go(func() {
+		defer o.Close()
+		var last int64
+		o.Follow(ctx, func(l election.Leader) { p.w.check.observed(p.name, path, &last, l) })
+	})
+}
+
+// stop ends the process in good order.
+func (p *proc) stop() {
+	p.cancel()
+	p.running.Wait()
+	p.client.Close()
+}
+
+// traceHandler writes the library's log into the trace.
+type traceHandler struct {
+	check *checker
+	who   string
+}
+
+func (h traceHandler) Enabled(context.Context, slog.Level) bool { return true }
+func (h traceHandler) WithAttrs([]slog.Attr) slog.Handler       { return h }
+func (h traceHandler) WithGroup(string) slog.Handler            { return h }
+func (h traceHandler) Handle(_ context.Context, r slog.Record) error {
+	line := h.who + ": " + r.Message
+	r.Attrs(func(a slog.Attr) bool { line += " " + a.String(); return true })
+	h.check.logf("%s", line)
+	return nil
+}

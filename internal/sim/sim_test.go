@@ -1,0 +1,98 @@
+package sim
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/cryptotest"
+	"testing/synctest"
+	"time"
+)
+
+var (
+	seedFlag  = flag.Int64("seed", 0, "run this seed alone, with a trace")
+	firstFlag = flag.Int64("first", 1, "the first seed")
+	seedsFlag = flag.Int("seeds", 8, "how many seeds to run")
+	calmFlag  = flag.Bool("calm", false, "run without faults")
+	hoursFlag = flag.Float64("hours", 0, "simulate so many cluster-hours")
+)
+
+// runLength is how long a seed is simulated.
+const runLength = 10 * time.Minute
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if !raceEnabled {
+		// Goroutines then take turns in an order that does not depend on the machine.
+		runtime.GOMAXPROCS(1)
+	}
+	os.Exit(m.Run())
+}
+
+// simulate runs a plan in a bubble of its own.
+func simulate(t *testing.T, plan Plan, tracing bool) (result Result) {
+	t.Helper()
+	cryptotest.SetGlobalRandom(t, uint64(plan.Seed))
+	synctest.Test(t, func(t *testing.T) { result = run(plan, tracing) })
+	return result
+}
+
+// fail reports a violation with the smallest plan that still shows it.
+func fail(t *testing.T, plan Plan, v Violation) {
+	t.Helper()
+	again := func(p Plan) (Result, bool) {
+		result := simulate(t, p, false)
+		for _, w := range result.Violations {
+			if w.Invariant == v.Invariant {
+				return result, true
+			}
+		}
+		return result, false
+	}
+	small := plan
+	if _, ok := again(plan); ok {
+		small = shrink(plan, func(p Plan) bool { _, ok := again(p); return ok })
+	} else {
+		t.Logf("seed %d did not fail again", plan.Seed)
+	}
+	trace := simulate(t, small, true).Trace
+	file := fmt.Sprintf("%s/zkrecipe-sim-%d.trace", os.TempDir(), plan.Seed)
+	os.WriteFile(file, []byte(small.String()+strings.Join(trace, "\n")+"\n"), 0o644)
+	t.Errorf("seed %d: %v\nsmallest plan: %vtrace of the smallest plan: %s", plan.Seed, v, small, file)
+}
+
+// TestSeeds searches a few seeds, or one.
+func TestSeeds(t *testing.T) {
+	if *seedFlag != 0 {
+		plan := newPlan(*seedFlag, runLength, !*calmFlag)
+		t.Log(plan)
+		result := simulate(t, plan, true)
+		for _, line := range result.Trace {
+			fmt.Println(line)
+		}
+		for _, v := range result.Violations {
+			t.Error(v)
+		}
+		return
+	}
+	begun := time.Now()
+	var total Result
+	for i := range *seedsFlag {
+		plan := newPlan(*firstFlag+int64(i), runLength, !*calmFlag)
+		result := simulate(t, plan, false)
+		total.Terms += result.Terms
+		total.Faults += result.Faults
+		total.Length += result.Length
+		if len(result.Violations) > 0 {
+			fail(t, plan, result.Violations[0])
+			return
+		}
+	}
+	t.Logf("%.2f cluster-hours, %d faults, %d terms, no violation, in %v", total.Length.Hours(), total.Faults, total.Terms, time.Since(begun).Round(time.Second))
+	if total.Terms == 0 {
+		t.Error("nobody was ever elected: nothing was tested")
+	}
+}

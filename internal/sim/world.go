@@ -1,0 +1,155 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// Result is what came of a run.
+type Result struct {
+	Violations []Violation
+	Terms      int
+	Faults     int
+	Length     time.Duration // simulated
+	Trace      []string      // if it was asked for
+}
+
+// world is one run.
+type world struct {
+	plan    Plan
+	ens     *zktest.Ensemble
+	check   *checker
+	procs   []*proc
+	started int
+	admin   *session.Client
+}
+
+// run carries out a plan. It must be called in a testing/synctest bubble.
+func run(plan Plan, tracing bool) Result {
+	w := &world{plan: plan, check: newChecker()}
+	w.check.tracing = tracing
+	ens, err := zktest.New(zktest.Config{
+		Servers: 3, InMemory: true, Tick: tick, Seed: plan.Seed, Latency: time.Millisecond,
+		Logf:     func(format string, args ...any) { w.check.logf("zktest: "+format, args...) },
+		OnCommit: w.check.committed,
+	})
+	if err != nil {
+		panic(err)
+	}
+	w.ens = ens
+	w.setUp()
+	for ; w.started < plan.Procs; w.started++ {
+		w.startProc(fmt.Sprintf("p%d", w.started), plan.Seed*100+int64(w.started))
+	}
+	w.carryOut()
+	w.awaitLeaders()
+	w.tearDown()
+	return Result{
+		Violations: w.check.violations, Terms: w.check.terms, Faults: len(plan.Faults),
+		Length: time.Since(w.check.begin), Trace: w.check.trace,
+	}
+}
+
+// setUp makes the znodes that guarded writes go to.
+func (w *world) setUp() {
+	admin, err := session.Open(w.ens.ConnectString(), session.Config{Timeout: 20 * tick, Dial: w.ens.Host("admin").Dial})
+	if err != nil {
+		panic(err)
+	}
+	w.admin = admin
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	s, err := admin.Session(ctx)
+	if err != nil {
+		panic(err)
+	}
+	for n := range w.plan.Elections {
+		if err := s.EnsurePath(ctx, workPath(electionPath(n)), zk.WorldACL(zk.PermAll)); err != nil {
+			panic(err)
+		}
+	}
+}
+
+// carryOut lets the faults happen.
+func (w *world) carryOut() {
+	type step struct {
+		at time.Duration
+		do func()
+	}
+	var steps []step
+	next := func(s step) {
+		i := sort.Search(len(steps), func(i int) bool { return steps[i].at > s.at })
+		steps = append(steps[:i], append([]step{s}, steps[i:]...)...)
+	}
+	begin := time.Now()
+	for _, f := range w.plan.Faults {
+		next(step{f.At, func() {
+			if end := w.apply(f); end != nil {
+				next(step{f.At + f.For, func() { w.check.logf("ENDS %v", f); end() }})
+			}
+		}})
+	}
+	next(step{w.plan.Length, func() {}})
+	for len(steps) > 0 {
+		s := steps[0]
+		steps = steps[1:]
+		time.Sleep(s.at - time.Since(begin))
+		s.do()
+	}
+}
+
+// awaitLeaders demands that, with all faults over, somebody leads each election before long.
+func (w *world) awaitLeaders() {
+	w.check.logf("all faults are over")
+	// A session's last moments; those of one that joined meanwhile; a slow callback; and
+	// the longest delays before a session is opened and an election entered again.
+	bound := 4*w.plan.Timeout + 2*drainTimeout + 7500*time.Millisecond + 15*time.Second
+	for n := range w.plan.Elections {
+		end := time.Now().Add(bound)
+		for !w.check.leads(electionPath(n)) {
+			if time.Now().After(end) {
+				w.check.report("liveness", "nobody leads %s, %v after the last fault", electionPath(n), bound)
+				break
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	}
+}
+
+// tearDown stops every process and looks at what they leave behind.
+func (w *world) tearDown() {
+	for _, p := range w.procs {
+		if p.crashed { // what crashed is gone; only its goroutines have to be fetched in
+			w.check.resumed(p)
+			p.host.Cut()
+			p.host.Heal()
+			p.clock.resume()
+		}
+	}
+	for _, p := range w.procs {
+		p.stop()
+	}
+	time.Sleep(2*w.plan.Timeout + 2*tick) // for the sessions of those who could not say goodbye
+	w.admin.Close()
+	time.Sleep(tick)
+	for _, n := range w.ens.Nodes() {
+		if strings.Contains(n.Path, "latch-") {
+			w.check.report("census", "znode %s of session 0x%x is left", n.Path, n.Stat.EphemeralOwner)
+		}
+	}
+	for _, s := range w.ens.Sessions() {
+		w.check.report("census", "session 0x%x is left", s.ID)
+	}
+	for _, x := range w.ens.Watches() {
+		w.check.report("census", "a watch of session 0x%x on %s is left", x.Session, x.Path)
+	}
+	w.ens.Close()
+}

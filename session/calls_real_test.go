@@ -155,7 +155,7 @@ func TestARequestThatNoServerTakesIsNotSent(t *testing.T) {
 
 func TestTwentyThousandChildrenWithLongNamesAreListed(t *testing.T) {
 	c := proxied(t, three(t))
-	s := established(t, c.open(session.Config{Timeout: 8 * time.Second}))
+	s := established(t, c.open(session.Config{Timeout: 4 * time.Second}))
 	ctx := within(t, hang)
 	must(t, s.EnsurePath(ctx, "/many", nil))
 	const number, batch = 20_000, 1000
@@ -178,7 +178,7 @@ func TestTwentyThousandChildrenWithLongNamesAreListed(t *testing.T) {
 	}
 	// The same on a link where it takes longer than the silence that zk allows.
 	p := c.at2()
-	p.Rate(faultproxy.ToClient, 5<<20/8)
+	p.Rate(faultproxy.ToClient, 3<<19)
 	id := s.ID()
 	if names, _, err := s.Children(ctx, "/many"); err != nil || len(names) != number || s.ID() != id {
 		t.Errorf("on a slow link: %d names, %v", len(names), err)

@@ -24,11 +24,11 @@ func (h *health) err() error {
 	return h.unwell
 }
 
-// set reports whether that was a change.
+// set reports whether that was a change: to healthy, to unhealthy, or the first answer.
 func (h *health) set(err error) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	changed := (h.unwell == nil) != (err == nil)
+	changed := (h.unwell == nil) != (err == nil) || h.unwell == errNotAsked
 	h.unwell = err
 	return changed
 }

@@ -130,11 +130,19 @@ func request(f faultproxy.Frame) bool {
 	return f.Op != faultproxy.OpConnect && f.Op != faultproxy.OpPing && f.Op != faultproxy.OpEvent && f.Op != faultproxy.OpRaw
 }
 
-// counts returns the sum over all servers.
-func (w *way) counts() map[faultproxy.Op]int {
+// requests and replies return how many there were of each kind, at all servers together.
+func (w *way) requests() map[faultproxy.Op]int {
+	return w.sum(func(c faultproxy.Counts) map[faultproxy.Op]faultproxy.Count { return c.Requests })
+}
+
+func (w *way) replies() map[faultproxy.Op]int {
+	return w.sum(func(c faultproxy.Counts) map[faultproxy.Op]faultproxy.Count { return c.Replies })
+}
+
+func (w *way) sum(of func(faultproxy.Counts) map[faultproxy.Op]faultproxy.Count) map[faultproxy.Op]int {
 	n := map[faultproxy.Op]int{}
 	w.each(func(p *faultproxy.Proxy) {
-		for op, c := range p.Counts().Requests {
+		for op, c := range of(p.Counts()) {
 			n[op] += c.Frames
 		}
 	})
@@ -153,9 +161,11 @@ func (w *way) silence() {
 
 // A pilot decides to which server a client goes.
 type pilot struct {
-	mu   sync.Mutex
-	next string // takes the place of whatever is dialled next
-	only string // refuses all others while set
+	mu   sync.Mutex // guards what follows
+	next string     // takes the place of whatever is dialled next
+	only string     // takes the place of all while set
+	last net.Conn
+	addr string // where that goes
 }
 
 func (p *pilot) set(next, only string) {
@@ -174,15 +184,59 @@ func (p *pilot) Dial(ctx context.Context, network, address string) (net.Conn, er
 		address, p.next = p.next, ""
 	}
 	p.mu.Unlock()
-	return (&net.Dialer{}).DialContext(ctx, network, address)
+	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err == nil {
+		p.last, p.addr = conn, address
+	}
+	return conn, err
 }
 
-// admin returns a session that goes straight to the ensemble.
-func admin(t *testing.T, e *ensemble.Ensemble) *session.Session {
+// at returns where the latest connection goes.
+func (p *pilot) at() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.addr
+}
+
+// tried reports whether the next that was set has been dialled.
+func (p *pilot) tried() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.next == ""
+}
+
+// drop breaks the latest connection.
+func (p *pilot) drop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last.Close()
+}
+
+// admins returns the client of one who looks after the ensemble: one for each test,
+// straight to the servers.
+func admins(t *testing.T, e *ensemble.Ensemble) *session.Client {
 	t.Helper()
-	s, err := open(t, e.ConnectString(), session.Config{}).Session(within(t))
-	if err != nil {
-		t.Fatal(err)
+	adminOf.Lock()
+	defer adminOf.Unlock()
+	if c := adminOf.of[t]; c != nil {
+		return c
 	}
-	return s
+	c := open(t, e.ConnectString(), session.Config{})
+	t.Cleanup(func() {
+		adminOf.Lock()
+		defer adminOf.Unlock()
+		delete(adminOf.of, t)
+	})
+	if adminOf.of == nil {
+		adminOf.of = map[*testing.T]*session.Client{}
+	}
+	adminOf.of[t] = c
+	return c
+}
+
+var adminOf struct {
+	sync.Mutex
+	of map[*testing.T]*session.Client
 }

@@ -1,0 +1,177 @@
+package election_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// After Close there is no znode, no connection and no goroutine of the client, whatever
+// it was doing, and Run has told why it returned.
+func TestCloseAtEveryStep(t *testing.T) {
+	e := three(t)
+	for name, reach := range map[string]func(t *testing.T, w *way, path string) (*candidate, func()){
+		"before a session": func(t *testing.T, w *way, path string) (*candidate, func()) {
+			w.crash()
+			return run(t, open(t, w.connect(), session.Config{}), path, "a", election.Config{}), nil
+		},
+		"in a silent handshake": func(t *testing.T, w *way, path string) (*candidate, func()) {
+			w.each(func(p *faultproxy.Proxy) { p.Silent(true) })
+			c := run(t, open(t, w.connect(), session.Config{}), path, "a", election.Config{})
+			eventually(t, "connection", func() bool { return w.requests()[faultproxy.OpConnect] > 0 })
+			return c, nil
+		},
+		"creating": func(t *testing.T, w *way, path string) (*candidate, func()) {
+			return held(t, w, path, faultproxy.OpCreate)
+		},
+		"reading its own znode": func(t *testing.T, w *way, path string) (*candidate, func()) {
+			return held(t, w, path, faultproxy.OpGetData)
+		},
+		"listing": func(t *testing.T, w *way, path string) (*candidate, func()) {
+			return held(t, w, path, faultproxy.OpGetChildren2)
+		},
+		"renewing": func(t *testing.T, w *way, path string) (*candidate, func()) {
+			return held(t, w, path, faultproxy.OpMulti)
+		},
+		"waiting": func(t *testing.T, w *way, path string) (*candidate, func()) {
+			other := open(t, e.ConnectString(), session.Config{})
+			lineUp(t, path, other, other)
+			c := run(t, open(t, w.connect(), session.Config{}), path, "c", election.Config{})
+			c.events.wait(election.Joined, 1)
+			return c, nil
+		},
+		"heir": func(t *testing.T, w *way, path string) (*candidate, func()) {
+			lineUp(t, path, open(t, e.ConnectString(), session.Config{}))
+			c := run(t, open(t, w.connect(), session.Config{}), path, "b", election.Config{})
+			c.events.wait(election.Heir, 1)
+			return c, nil
+		},
+		"leading": func(t *testing.T, w *way, path string) (*candidate, func()) {
+			c := run(t, open(t, w.connect(), session.Config{}), path, "a", election.Config{})
+			c.term()
+			return c, nil
+		},
+		"leading, suspended": func(t *testing.T, w *way, path string) (*candidate, func()) {
+			c := run(t, open(t, w.connect(), session.Config{}), path, "a", election.Config{})
+			c.term()
+			w.crash()
+			return c, nil
+		},
+		"draining": func(t *testing.T, w *way, path string) (*candidate, func()) {
+			finish := make(chan struct{})
+			c := runWith(t, open(t, w.connect(), session.Config{}), path, "a", election.Config{},
+				func(ctx context.Context, term *election.Term) error { <-finish; return nil })
+			c.term().Resign(within(t))
+			c.events.wait(election.Deposed, 1)
+			return c, func() { close(finish) }
+		},
+		"draining too long": func(t *testing.T, w *way, path string) (*candidate, func()) {
+			finish := make(chan struct{})
+			c := runWith(t, open(t, w.connect(), session.Config{}), path, "a", election.Config{DrainTimeout: 100 * time.Millisecond},
+				func(ctx context.Context, term *election.Term) error { <-finish; return nil })
+			c.term()
+			go func() { <-c.client.Context().Done(); time.Sleep(300 * time.Millisecond); close(finish) }()
+			return c, nil
+		},
+		"backing off": func(t *testing.T, w *way, path string) (*candidate, func()) {
+			c := runWith(t, open(t, w.connect(), session.Config{}), path, "a", election.Config{},
+				func(ctx context.Context, term *election.Term) error { return nil })
+			c.events.wait(election.Elected, 4)
+			c.events.wait(election.Left, 4)
+			return c, nil
+		},
+		"staying out": func(t *testing.T, w *way, path string) (*candidate, func()) {
+			c := run(t, open(t, w.connect(), session.Config{}), path, "a", election.Config{
+				Healthy: func(context.Context) error { return errors.New("no") }})
+			return c, nil
+		},
+		"observing": func(t *testing.T, w *way, path string) (*candidate, func()) {
+			c := run(t, open(t, w.connect(), session.Config{}), path, "a", election.Config{FollowLeader: true})
+			c.term()
+			c.events.wait(election.LeaderChanged, 1)
+			if _, err := election.Observe(c.client, path); err != nil { // and never closed
+				t.Fatal(err)
+			}
+			return c, nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := pathFor(t)
+			w := wayTo(t, e)
+			c, then := reach(t, w, path)
+			before := time.Now()
+			id := c.client.Status().Session
+			closed := make(chan struct{})
+			go func() { c.client.Close(); close(closed) }()
+			if then != nil {
+				then()
+			}
+			select {
+			case <-closed:
+			case <-time.After(patience):
+				t.Fatal("Close hangs")
+			}
+			t.Logf("Close took %v", time.Since(before).Round(time.Millisecond))
+			<-c.done
+			if !errors.Is(c.err, session.ErrClosed) {
+				t.Errorf("Run returned %v", c.err)
+			}
+			if st := c.Status(); st.State != election.Idle || st.Node != "" || st.Token != 0 {
+				t.Errorf("status %+v", st)
+			}
+			w.silence()
+			if err := faultOf(c.events.list()); err != nil {
+				t.Errorf("%v; events:\n%v", err, c.events)
+			}
+			// What was suspended goes with its session.
+			eventually(t, "empty line", func() bool { return len(ownedBy(t, e, path, id)) == 0 })
+			if ev := last(c.events, election.Deposed); ev != nil && ev.Reason != election.Closed &&
+				ev.Reason != election.Resigned && ev.Reason != election.Returned && ev.Reason != election.LeaseExpired {
+				t.Errorf("deposed: %v", ev.Reason)
+			}
+			c.client.Close() // again
+		})
+	}
+}
+
+// held starts a candidate and holds the reply to its first request of a kind.
+func held(t *testing.T, w *way, path string, op faultproxy.Op) (*candidate, func()) {
+	f := w.on(faultproxy.HoldReply, is(op))
+	c := run(t, open(t, w.connect(), session.Config{}), path, "a", election.Config{})
+	f.wait()
+	return c, f.release
+}
+
+func last(e *events, kind election.EventKind) (found *election.Event) {
+	for _, ev := range e.list() {
+		if ev.Kind == kind {
+			found = &ev
+		}
+	}
+	return found
+}
+
+// ownedBy lists the znodes of a session in an election.
+func ownedBy(t *testing.T, e *ensemble.Ensemble, path string, id int64) (nodes []string) {
+	t.Helper()
+	s := mustSession(t, admins(t, e))
+	if err := s.Sync(within(t), "/"); err != nil {
+		t.Fatal(err)
+	}
+	names, _, err := s.Children(within(t), path)
+	if err != nil {
+		return nil
+	}
+	for _, name := range names {
+		if stat, ok, _ := s.Exists(within(t), path+"/"+name); ok && stat.EphemeralOwner == id {
+			nodes = append(nodes, name)
+		}
+	}
+	return nodes
+}

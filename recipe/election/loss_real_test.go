@@ -1,0 +1,300 @@
+package election_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// short is the shortest session timeout that the shared ensemble grants: for tests
+// that wait for a session's end.
+const short = time.Second
+
+// lineUp starts candidates that stand in line in this order, each with a client of its
+// own, and returns when each is in its place.
+func lineUp(t *testing.T, path string, clients ...*session.Client) (all []*candidate, first *election.Term) {
+	t.Helper()
+	for i, client := range clients {
+		c := run(t, client, path, string(rune('a'+i)), election.Config{})
+		c.events.wait(election.Joined, 1)
+		switch i {
+		case 0:
+			first = c.term()
+		case 1:
+			c.events.wait(election.Heir, 1)
+		}
+		all = append(all, c)
+	}
+	return all, first
+}
+
+func TestACrashedLeaderIsReplaced(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	w := wayTo(t, e)
+	all, first := lineUp(t, path,
+		open(t, w.connect(), session.Config{Timeout: short}),
+		open(t, e.ConnectString(), session.Config{Timeout: short}),
+		open(t, e.ConnectString(), session.Config{Timeout: short}))
+	w.crash()
+	second := all[1].term()
+	if first.Valid() || first.Context().Err() == nil {
+		t.Error("the crashed leader leads on")
+	}
+	if ev := all[0].events.wait(election.Deposed, 1); ev.Reason != election.LeaseExpired {
+		t.Errorf("deposed: %v, %v", ev.Reason, ev.Err)
+	}
+	if second.Token() <= first.Token() {
+		t.Errorf("token %d after %d", second.Token(), first.Token())
+	}
+	all[2].events.wait(election.Heir, 1)
+	w.heal() // and returns, in a new session, behind the others
+	back := all[0].events.wait(election.Joined, 2)
+	if back.Position != 2 || back.Session == all[0].events.wait(election.Joined, 1).Session {
+		t.Errorf("back with %d ahead in session %x", back.Position, back.Session)
+	}
+	if !second.Valid() {
+		t.Error("the return of one deposed another")
+	}
+}
+
+func TestAShortDisconnectionDeposesNobody(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	w := wayTo(t, e)
+	all, first := lineUp(t, path, open(t, w.connect(), session.Config{}), open(t, e.ConnectString(), session.Config{}))
+	for range 10 {
+		w.cut()
+		before := w.replies()[faultproxy.OpMulti]
+		eventually(t, "renewal", func() bool { return w.replies()[faultproxy.OpMulti] > before })
+	}
+	if !first.Valid() || first.Context().Err() != nil || all[1].events.count(election.Elected) != 0 {
+		t.Errorf("the leader is gone; events:\n%v%v", all[0].events, all[1].events)
+	}
+}
+
+func TestALeaderKeepsItsTermWhenItsServerIsKilled(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	if e.External() {
+		t.Skip("the servers are not ours to kill")
+	}
+	// A follower: with the ZooKeeper leader the quorum would be gone for a while.
+	victim, err := e.Follower(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p pilot
+	p.set("", victim.Addr())
+	client := open(t, e.ConnectString(), session.Config{Dial: p.Dial})
+	all, first := lineUp(t, path, client, open(t, e.ConnectString(), session.Config{}))
+	p.set("", "")
+	if err := victim.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "move", func() bool { return p.at() != victim.Addr() && client.Status().State == session.Connected })
+	if !first.Valid() || all[0].events.count(election.Deposed) != 0 {
+		t.Errorf("the leader is gone; events:\n%v", all[0].events)
+	}
+	if err := victim.Start(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	if !first.Valid() {
+		t.Errorf("the leader is gone when the server is back; events:\n%v", all[0].events)
+	}
+}
+
+func TestAFullRestartOfTheEnsembleHandsOverOnceAtMost(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	if e.External() {
+		t.Skip("the servers are not ours to kill")
+	}
+	const long = 10 * time.Second
+	all, first := lineUp(t, path,
+		open(t, e.ConnectString(), session.Config{Timeout: long}),
+		open(t, e.ConnectString(), session.Config{Timeout: long}))
+	for _, s := range e.Servers() {
+		if err := s.Kill(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := e.Heal(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	// Sessions survive a restart with a full timeout, so both are back in their place:
+	// the same leader goes on, or hands over if the restart took longer than its lease.
+	if all[0].events.count(election.Suspended) > 0 {
+		all[0].events.wait(election.Resumed, 1)
+	}
+	for _, c := range all {
+		if _, err := c.client.Session(within(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !first.Valid() {
+		if ev := all[0].events.wait(election.Deposed, 1); ev.Reason != election.LeaseExpired {
+			t.Errorf("deposed: %v, %v", ev.Reason, ev.Err)
+		}
+		all[1].term()
+	}
+	if n := all[0].events.count(election.Elected) + all[1].events.count(election.Elected); n > 2 {
+		t.Errorf("%d terms; events:\n%v%v", n, all[0].events, all[1].events)
+	}
+}
+
+func TestAFrozenFollowerCostsNobodyItsPlace(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	if e.External() {
+		t.Skip("the servers are not ours to freeze")
+	}
+	victim, err := e.Follower(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pilots [3]pilot
+	var clients []*session.Client
+	for i := range pilots {
+		pilots[i].set("", victim.Addr())
+		clients = append(clients, open(t, e.ConnectString(), session.Config{Dial: pilots[i].Dial}))
+	}
+	all, first := lineUp(t, path, clients...)
+	sessions := func() (ids [3]int64) {
+		for i, c := range clients {
+			ids[i] = c.Status().Session
+		}
+		return ids
+	}
+	before := sessions()
+	t.Cleanup(func() { victim.Thaw() })
+
+	// All three are attached to it when it freezes.
+	if err := victim.Freeze(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range pilots {
+		pilots[i].set("", "")
+	}
+	settled := func() bool {
+		for i := range pilots {
+			if pilots[i].at() == victim.Addr() || clients[i].Status().State != session.Connected {
+				return false
+			}
+		}
+		return true
+	}
+	eventually(t, "move", settled)
+	if got := sessions(); got != before {
+		t.Errorf("sessions %x, were %x", got, before)
+	}
+	if !first.Valid() || all[0].events.count(election.Deposed) != 0 {
+		t.Fatalf("the leader is gone; events:\n%v", all[0].events)
+	}
+
+	// The frozen one takes connections and says nothing: it is the first that they try.
+	for i := range clients {
+		pilots[i].set(victim.Addr(), "")
+		pilots[i].drop()
+	}
+	eventually(t, "attempt at the frozen server", func() bool {
+		for i := range pilots {
+			if !pilots[i].tried() {
+				return false
+			}
+		}
+		return true
+	})
+	eventually(t, "move", settled)
+	if got := sessions(); got != before {
+		t.Errorf("sessions %x, were %x", got, before)
+	}
+	if !first.Valid() || all[0].events.count(election.Deposed) != 0 {
+		t.Errorf("the leader is gone; events:\n%v", all[0].events)
+	}
+	// The line still works: heir and waiter have kept their places.
+	first.Resign(within(t))
+	second := all[1].term()
+	second.Resign(within(t))
+	all[2].term()
+}
+
+func TestTheTimeoutGrantedCounts(t *testing.T) {
+	path := pathFor(t)
+	e := ensemble.Shared(t, ensemble.Config{Servers: 1, MaxSessionTimeout: 2 * time.Second})
+	if e.External() {
+		t.Skip("needs a server with a small maxSessionTimeout")
+	}
+	w := wayTo(t, e)
+	client := open(t, w.connect(), session.Config{Timeout: 40 * time.Second})
+	a := run(t, client, path, "a", election.Config{StopBefore: 8 * time.Second})
+	term := a.term()
+	if ev := a.events.wait(election.Joined, 1); ev.Timeout != 2*time.Second {
+		t.Errorf("joined with a timeout of %v", ev.Timeout)
+	}
+	if rest := term.Remaining(); rest > 2*time.Second {
+		t.Errorf("a lease of %v", rest)
+	}
+	b := run(t, open(t, e.ConnectString(), session.Config{Timeout: 40 * time.Second}), path, "b", election.Config{})
+	b.events.wait(election.Heir, 1)
+	w.crash()
+	<-term.Context().Done()
+	if !errors.Is(context.Cause(term.Context()), election.LeaseExpired) {
+		t.Errorf("cause %v", context.Cause(term.Context()))
+	}
+	b.term() // the referee sees whether that was too early
+}
+
+func TestCandidatesWaitForAnEnsembleThatStartsLater(t *testing.T) {
+	path := pathFor(t)
+	e := three(t)
+	if e.External() {
+		t.Skip("the servers are not ours to stop")
+	}
+	for _, s := range e.Servers() {
+		if err := s.Kill(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := run(t, open(t, e.ConnectString(), session.Config{}), path, "a", election.Config{})
+	b := run(t, open(t, e.ConnectString(), session.Config{}), path, "b", election.Config{})
+	closed := run(t, open(t, e.ConnectString(), session.Config{}), path, "c", election.Config{})
+	time.Sleep(3 * time.Second) // without any server
+	if st := a.Status(); st.State != election.Joining {
+		t.Errorf("status without a server: %v", st.State)
+	}
+	for _, s := range a.client.Status().Servers {
+		if s.Err == nil {
+			t.Errorf("nothing is said about %s", s.Addr)
+		}
+	}
+	closed.client.Close()
+	<-closed.done
+	if !errors.Is(closed.err, session.ErrClosed) {
+		t.Errorf("Run returned %v", closed.err)
+	}
+	if err := e.Heal(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	a.events.wait(election.Joined, 1)
+	b.events.wait(election.Joined, 1)
+	if all := children(t, a.client, path); len(all) != 2 {
+		t.Errorf("in line: %v", all)
+	}
+}
+
+func TestARestartedCandidateDoesNotTakeOverItsFormerZnode(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	w := wayTo(t, e)
+	before := run(t, open(t, w.connect(), session.Config{Timeout: short}), path, "same", election.Config{})
+	old := before.term()
+	w.crash()
+	after := run(t, open(t, e.ConnectString(), session.Config{Timeout: short}), path, "same", election.Config{})
+	if ev := after.events.wait(election.Joined, 1); ev.Position != 1 || ev.Node == old.Node() {
+		t.Errorf("joined as %s with %d ahead; want behind the old znode", ev.Node, ev.Position)
+	}
+	if term := after.term(); term.Token() <= old.Token() || term.Node() == old.Node() {
+		t.Errorf("leads with token %d at %s", term.Token(), term.Node())
+	}
+}

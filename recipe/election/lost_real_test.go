@@ -1,0 +1,184 @@
+package election_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// Every request of a candidate's life is lost in turn, first on its way to the server,
+// then on the way back, until a life passes without loss. Whatever is lost costs no more
+// than a reconnect: the session, the place in the line and the leadership are kept, and
+// nothing is left behind.
+
+func TestALeadersLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
+	e := three(t)
+	for _, action := range []faultproxy.Action{faultproxy.LoseRequest, faultproxy.LoseReply} {
+		sweep(t, action, func(t *testing.T, path string, w *way) {
+			client := open(t, w.connect(), session.Config{})
+			el, err := election.New(client, path, election.Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			term, err := el.Campaign(within(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			refereeOf(t, path).watch(term)
+			id := client.Status().Session
+			if err := term.Proclaim(within(t), []byte("data")); err != nil && session.OutcomeOf(err) != session.Unknown {
+				t.Errorf("Proclaim: %v", err)
+			}
+			if !term.Valid() {
+				t.Error("the leadership is lost")
+			}
+			if all := children(t, admins(t, e), path); len(all) != 1 {
+				t.Errorf("in line while leading: %v", all)
+			}
+			if err := term.Resign(within(t)); err != nil {
+				t.Fatal(err)
+			}
+			if all := children(t, admins(t, e), path); len(all) != 0 {
+				t.Errorf("left behind: %v", all)
+			}
+			if got := client.Status().Session; got != id {
+				t.Errorf("session %x, was %x", got, id)
+			}
+		})
+	}
+}
+
+func TestAnHeirsLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
+	e := three(t)
+	for _, action := range []faultproxy.Action{faultproxy.LoseRequest, faultproxy.LoseReply} {
+		sweep(t, action, func(t *testing.T, path string, w *way) {
+			client := open(t, e.ConnectString(), session.Config{})
+			a, err := election.New(client, path, election.Config{ID: "a"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			first, err := a.Campaign(within(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			refereeOf(t, path).watch(first)
+			heir := open(t, w.connect(), session.Config{})
+			events := newEvents(t, "b")
+			b, err := election.New(heir, path, election.Config{ID: "b", OnEvent: events.add})
+			if err != nil {
+				t.Fatal(err)
+			}
+			type won struct {
+				term *election.Term
+				err  error
+			}
+			result := make(chan won, 1)
+			go func() {
+				term, err := b.Campaign(within(t))
+				result <- won{term, err}
+			}()
+			events.wait(election.Heir, 1)
+			eventually(t, "lease", func() bool { return heir.Status().Lease > 0 })
+			if err := first.Resign(within(t)); err != nil {
+				t.Fatal(err)
+			}
+			second := <-result
+			if second.err != nil {
+				t.Fatal(second.err)
+			}
+			refereeOf(t, path).watch(second.term)
+			if n := events.count(election.Joined); n != 1 {
+				t.Errorf("joined %d times; events:\n%v", n, events)
+			}
+			if err := second.term.Resign(within(t)); err != nil {
+				t.Fatal(err)
+			}
+			if all := children(t, client, path); len(all) != 0 {
+				t.Errorf("left behind: %v", all)
+			}
+		})
+	}
+}
+
+// sweep runs a life again and again, and strikes its first request, its second, and so
+// on, until there is nothing left to strike.
+func sweep(t *testing.T, action faultproxy.Action, life func(t *testing.T, path string, w *way)) {
+	t.Helper()
+	name := map[faultproxy.Action]string{faultproxy.LoseRequest: "lost request", faultproxy.LoseReply: "lost reply"}[action]
+	for n := 1; ; n++ {
+		struck := false
+		t.Run(fmt.Sprintf("%s %d", name, n), func(t *testing.T) {
+			w := wayTo(t, three(t))
+			f := w.on(action, nth(n, func(f faultproxy.Frame) bool {
+				return request(f) && f.Op != faultproxy.OpCloseSession
+			}))
+			life(t, pathFor(t), w)
+			select {
+			case <-f.struck:
+				struck = true
+				t.Logf("struck %v %v", f.frame.Op, f.frame.First)
+			default:
+			}
+		})
+		if !struck || t.Failed() {
+			if n < 5 {
+				t.Errorf("only %d requests in a life", n-1)
+			}
+			return
+		}
+	}
+}
+
+// A candidate that is told to end while the reply to its create is held leaves nothing,
+// although its session lives on.
+func TestALateCreateOfACandidateThatHasGoneIsTakenBack(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	w := wayTo(t, e)
+	client := open(t, w.connect(), session.Config{})
+	if err := mustSession(t, client).EnsurePath(within(t), path, nil); err != nil {
+		t.Fatal(err)
+	}
+	el, err := election.New(client, path, election.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := w.on(faultproxy.HoldReply, is(faultproxy.OpCreate))
+	ctx, cancel := context.WithCancel(within(t))
+	result := make(chan error, 1)
+	go func() {
+		_, err := el.Campaign(ctx)
+		result <- err
+	}()
+	held.wait()
+	cancel()
+	select {
+	case err := <-result:
+		if err == nil {
+			t.Error("elected without a reply")
+		}
+	case <-time.After(patience):
+		t.Fatal("Campaign outlasts its context")
+	}
+	if all := children(t, admins(t, e), path); len(all) != 1 {
+		t.Errorf("the create has not happened: %v", all)
+	}
+	held.release()
+	eventually(t, "deletion", func() bool { return len(children(t, admins(t, e), path)) == 0 })
+	if client.Status().State != session.Connected {
+		t.Errorf("the session is %v", client.Status().State)
+	}
+}
+
+func mustSession(t *testing.T, c *session.Client) *session.Session {
+	t.Helper()
+	s, err := c.Session(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}

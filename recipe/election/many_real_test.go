@@ -1,0 +1,133 @@
+package election_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+func TestFiftyHandOversBetweenCandidatesOfOneClient(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	shared := open(t, e.ConnectString(), session.Config{})
+	other := open(t, e.ConnectString(), session.Config{})
+	var all []*candidate
+	merged := make(chan *election.Term, 100)
+	for i, client := range []*session.Client{shared, shared, shared, other} {
+		c := run(t, client, path, fmt.Sprint(i), election.Config{Style: []election.Style{election.StyleLatch, election.StyleLock}[i%2]})
+		all = append(all, c)
+		go func() {
+			for {
+				select {
+				case term := <-c.terms:
+					merged <- term
+				case <-c.done:
+					return
+				}
+			}
+		}()
+	}
+	tokens := map[int64]bool{}
+	for range 50 {
+		select {
+		case term := <-merged:
+			if tokens[term.Token()] {
+				t.Fatalf("token %d again", term.Token())
+			}
+			tokens[term.Token()] = true
+			term.Resign(within(t))
+		case <-within(t).Done():
+			t.Fatal("nobody leads")
+		}
+	}
+	elected := 0
+	for _, c := range all {
+		c.stop()
+		elected += c.events.count(election.Elected)
+		if n := c.events.count(election.Deposed); n != c.events.count(election.Elected) {
+			t.Errorf("%d elected, %d deposed", c.events.count(election.Elected), n)
+		}
+	}
+	if elected < 50 {
+		t.Errorf("%d terms", elected)
+	}
+	if left := children(t, shared, path); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestManyElectionsShareOneClient(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	w := wayTo(t, e)
+	client := open(t, w.connect(), session.Config{})
+	rival := open(t, e.ConnectString(), session.Config{})
+	const n = 20
+	var mine, theirs []*candidate
+	for i := range n {
+		p := fmt.Sprintf("%s/%d", path, i)
+		mine = append(mine, run(t, client, p, "mine", election.Config{}))
+	}
+	for i := range n {
+		mine[i].events.wait(election.Elected, 1)
+		theirs = append(theirs, run(t, rival, fmt.Sprintf("%s/%d", path, i), "theirs", election.Config{}))
+		theirs[i].events.wait(election.Heir, 1)
+	}
+	// One term's end is nobody else's.
+	mine[7].term().Resign(within(t))
+	theirs[7].term()
+	for i, c := range mine {
+		if i != 7 && !c.term().Valid() {
+			t.Errorf("election %d has lost its leader", i)
+		}
+	}
+	client.Close()
+	for i, c := range theirs {
+		if i != 7 {
+			c.term()
+		}
+	}
+	w.silence()
+}
+
+func TestOneLineWithLocksOfAnotherLibrary(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	client := open(t, e.ConnectString(), session.Config{})
+	conn := rawConn(t, e)
+	before := zk.NewLock(conn, path, zk.WorldACL(zk.PermAll))
+	if err := before.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	a := run(t, client, path, "a", election.Config{Style: election.StyleLock})
+	if ev := a.events.wait(election.Joined, 1); ev.Position != 1 {
+		t.Errorf("joined with %d ahead of the lock's holder", ev.Position)
+	}
+	a.events.wait(election.Heir, 1)
+	b := run(t, client, path, "b", election.Config{Style: election.StyleLatch})
+	b.events.wait(election.Joined, 1)
+	after := zk.NewLock(rawConn(t, e), path, zk.WorldACL(zk.PermAll))
+	locked := make(chan error, 1)
+	if a.events.count(election.Elected) != 0 {
+		t.Error("leads beside the lock's holder")
+	}
+	if err := before.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	a.term()
+	go func() { locked <- after.Lock() }()
+	eventually(t, "line of three", func() bool { return len(children(t, client, path)) == 3 })
+	select {
+	case err := <-locked:
+		t.Fatalf("locked beside a leader: %v", err)
+	default:
+	}
+	a.stop()
+	b.term()
+	b.stop()
+	if err := <-locked; err != nil {
+		t.Error(err)
+	}
+	after.Unlock()
+}

@@ -1,0 +1,203 @@
+package election_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+func TestACandidateWhoseZnodeIsDeletedRejoinsAtTheTail(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	admin := mustSession(t, admins(t, e))
+	all, first := lineUp(t, path,
+		open(t, e.ConnectString(), session.Config{}),
+		open(t, e.ConnectString(), session.Config{}),
+		open(t, e.ConnectString(), session.Config{}),
+		open(t, e.ConnectString(), session.Config{}))
+	expel := func(who int, joined int) {
+		t.Helper()
+		node := all[who].events.wait(election.Joined, joined).Node
+		if err := admin.Delete(within(t), node, -1); err != nil {
+			t.Fatal(err)
+		}
+		if back := all[who].events.wait(election.Joined, joined+1); back.Position != 3 || back.Node == node {
+			t.Errorf("%d is back with %d ahead", who, back.Position)
+		}
+	}
+	expel(2, 1) // a waiter; the line is now a b d c
+	expel(1, 1) // the heir; a d c b
+	all[3].events.wait(election.Heir, 1)
+	if !first.Valid() {
+		t.Error("the leader is gone")
+	}
+	expel(0, 1) // the leader; d c b a
+	if ev := all[0].events.wait(election.Deposed, 1); ev.Reason != election.NodeDeleted {
+		t.Errorf("deposed: %v", ev.Reason)
+	}
+	if first.Valid() || !errors.Is(context.Cause(first.Context()), election.NodeDeleted) {
+		t.Errorf("after the deletion: valid %v, cause %v", first.Valid(), context.Cause(first.Context()))
+	}
+	all[3].term().Resign(within(t))
+	all[2].term().Resign(within(t))
+	all[1].term().Resign(within(t))
+	all[0].term()
+}
+
+func TestTheElectionGoesOnWhenItsPathIsDeleted(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	admin := mustSession(t, admins(t, e))
+	// The path is missing, parents included: it is made.
+	path += "/below/it"
+	all, first := lineUp(t, path, open(t, e.ConnectString(), session.Config{}), open(t, e.ConnectString(), session.Config{}))
+	wipe := func() {
+		// Candidates come back while it is being emptied.
+		for {
+			err := admin.Delete(within(t), path, -1)
+			if err == nil || errors.Is(err, zk.ErrNoNode) {
+				return
+			}
+			for _, name := range children(t, admins(t, e), path) {
+				admin.Delete(within(t), path+"/"+name, -1)
+			}
+		}
+	}
+	wipe()
+	<-first.Context().Done()
+	eventually(t, "line of two", func() bool {
+		return all[0].Status().Node != "" && all[1].Status().Node != "" && len(children(t, admins(t, e), path)) == 2
+	})
+	eventually(t, "leader", func() bool {
+		return all[0].Status().State == election.Leading || all[1].Status().State == election.Leading
+	})
+	for _, c := range all {
+		c.stop()
+	}
+	wipe() // empty now
+	again := run(t, all[0].client, path, "again", election.Config{})
+	if term := again.term(); term.Token() <= first.Token() {
+		t.Errorf("token %d after %d", term.Token(), first.Token())
+	}
+}
+
+func TestForeignChildrenAreIgnoredAndLeftAlone(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	client := admins(t, e)
+	admin := mustSession(t, client)
+	if err := admin.EnsurePath(within(t), path, nil); err != nil {
+		t.Fatal(err)
+	}
+	foreign := []string{"foo", "_c_x", "lock-", "n_abc", "n_0000000000", "latch-1", "ünïcödé-0000000001", strings.Repeat("x", 300), "lock-9999999999"}
+	for _, name := range foreign {
+		if _, err := admin.Create(within(t), path+"/"+name, nil, zk.FlagPersistent, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, first := lineUp(t, path, client, open(t, e.ConnectString(), session.Config{}))
+	first.Resign(within(t))
+	all[1].term()
+	observed, err := election.Candidates(within(t), client, path)
+	if err != nil || len(observed) == 0 || len(observed) > 2 {
+		t.Errorf("candidates %+v, %v", observed, err)
+	}
+	for _, c := range all {
+		c.stop()
+	}
+	if left := children(t, client, path); len(left) != len(foreign) {
+		t.Errorf("left: %q", left)
+	}
+}
+
+func TestAContenderAheadIsWaitedFor(t *testing.T) {
+	e := three(t)
+	for name, flags := range map[string]int32{"ephemeral": zk.FlagEphemeral, "persistent": zk.FlagPersistent} {
+		t.Run(name, func(t *testing.T) {
+			path := pathFor(t)
+			client := admins(t, e)
+			admin := mustSession(t, client)
+			if err := admin.EnsurePath(within(t), path, nil); err != nil {
+				t.Fatal(err)
+			}
+			// The lowest number that there is, as the order wraps: just before zero.
+			planted := path + "/lock--000000001"
+			if _, err := admin.Create(within(t), planted, []byte("planted"), flags, nil); err != nil {
+				t.Fatal(err)
+			}
+			a := run(t, open(t, e.ConnectString(), session.Config{}), path, "a", election.Config{})
+			a.events.wait(election.Heir, 1)
+			b := run(t, open(t, e.ConnectString(), session.Config{}), path, "b", election.Config{})
+			if ev := b.events.wait(election.Joined, 1); ev.Position != 2 {
+				t.Errorf("joined with %d ahead", ev.Position)
+			}
+			if flags == zk.FlagPersistent {
+				if ev := a.events.wait(election.Blocked, 1); ev.Node != planted {
+					t.Errorf("blocked by %q", ev.Node)
+				}
+			}
+			line, err := a.Candidates(within(t))
+			if err != nil || len(line) != 3 || line[0].ID != "planted" || (line[0].Session == 0) != (flags == zk.FlagPersistent) {
+				t.Errorf("candidates %+v, %v", line, err)
+			}
+			if st := a.Status(); st.Ahead != "lock--000000001" || st.State != election.Inheriting {
+				t.Errorf("status %+v", st)
+			}
+			if n := a.events.count(election.Elected); n != 0 {
+				t.Error("leads past a contender ahead")
+			}
+			if err := admin.Delete(within(t), planted, -1); err != nil {
+				t.Fatal(err)
+			}
+			a.term()
+			if n := a.events.count(election.Blocked); (n == 1) != (flags == zk.FlagPersistent) {
+				t.Errorf("%d blocked events", n)
+			}
+		})
+	}
+}
+
+func TestAHiddenContenderAheadIsPolled(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	owner := open(t, e.ConnectString(), session.Config{Auth: []session.Auth{session.Digest("other", "secret")}})
+	a := run(t, owner, path, "a", election.Config{ACL: zk.AuthACL(zk.PermAll)})
+	// The path was made with the session's ACL: open it to all.
+	openPath(t, e, path, session.Digest("other", "secret"))
+	a.term()
+	b := run(t, open(t, e.ConnectString(), session.Config{}), path, "b", election.Config{})
+	b.events.wait(election.Heir, 1)
+	line, err := b.Candidates(within(t))
+	if err != nil || len(line) != 2 || line[0].ID != "" || line[0].Token != 0 {
+		t.Errorf("candidates %+v, %v", line, err)
+	}
+	a.stop()
+	b.term()
+}
+
+// openPath gives everybody every permission on a znode.
+func openPath(t *testing.T, e interface{ Addrs() []string }, path string, auth session.Auth) {
+	t.Helper()
+	conn := rawConn(t, e)
+	if err := conn.AddAuth(auth.Scheme, []byte(auth.Credential)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "path", func() bool { ok, _, err := conn.Exists(path); return ok && err == nil })
+	if _, err := conn.SetACL(path, zk.WorldACL(zk.PermAll), -1); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// rawConn is another client library's connection.
+func rawConn(t *testing.T, e interface{ Addrs() []string }) *zk.Conn {
+	t.Helper()
+	conn, _, err := zk.Connect(e.Addrs(), 10*time.Second, zk.WithLogInfo(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	return conn
+}

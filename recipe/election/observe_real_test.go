@@ -1,0 +1,181 @@
+package election_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// told collects what an observer tells.
+type told struct {
+	mu  sync.Mutex // guards all
+	all []election.Leader
+}
+
+func (s *told) add(l election.Leader) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = append(s.all, l)
+}
+
+func (s *told) list() []election.Leader {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]election.Leader(nil), s.all...)
+}
+
+// follow follows an observer until the test ends.
+func follow(t *testing.T, o *election.Observer) *told {
+	t.Helper()
+	var s told
+	done := make(chan error, 1)
+	go func() { done <- o.Follow(context.Background(), s.add) }()
+	t.Cleanup(func() {
+		o.Close()
+		if err := <-done; !errors.Is(err, context.Canceled) && !errors.Is(err, session.ErrClosed) {
+			t.Errorf("Follow returned %v", err)
+		}
+		// It may skip leaders, but not tell one twice, nor in another order.
+		last := int64(0)
+		for i, l := range s.list() {
+			if l.Token != 0 && l.Token < last {
+				t.Errorf("token %d after %d", l.Token, last)
+			}
+			if i > 0 && l.Token == s.list()[i-1].Token && bytes.Equal(l.Data, s.list()[i-1].Data) {
+				t.Errorf("told twice: %+v", l)
+			}
+			last = max(last, l.Token)
+		}
+	})
+	return &s
+}
+
+func current(t *testing.T, o *election.Observer, what string, ok func(election.Leader) bool) {
+	t.Helper()
+	eventually(t, what, func() bool { l, known := o.Current(); return known && ok(l) })
+}
+
+func observe(t *testing.T, client *session.Client, path string) *election.Observer {
+	t.Helper()
+	o, err := election.Observe(client, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func nobody(l election.Leader) bool { return l.Node == "" && l.ID == "" && l.Token == 0 }
+
+func TestAnObserverFollowsTheLeader(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	w := wayTo(t, e)
+	watcher := open(t, w.connect(), session.Config{Timeout: short})
+	o := observe(t, watcher, path)
+	s := follow(t, o)
+	current(t, o, "nobody on a missing path", nobody)
+
+	client := open(t, e.ConnectString(), session.Config{})
+	a := run(t, client, path, "a", election.Config{Data: []byte("first")})
+	b := run(t, client, path, "b", election.Config{Data: []byte("second")})
+	b.events.wait(election.Joined, 1)
+	is := func(id, data string) func(election.Leader) bool {
+		return func(l election.Leader) bool {
+			return l.ID == id && string(l.Data) == data && l.Token != 0 && l.Node != ""
+		}
+	}
+	current(t, o, "leader", is("a", "first"))
+	term := a.term()
+	if l, _ := o.Current(); l.Token != term.Token() {
+		t.Errorf("observed token %d, want %d", l.Token, term.Token())
+	}
+
+	// Written after b has joined: b's znode is older than what is known of a's.
+	if err := term.Proclaim(within(t), []byte("proclaimed")); err != nil {
+		t.Fatal(err)
+	}
+	current(t, o, "proclaimed data", is("a", "proclaimed"))
+	a.stop()
+	current(t, o, "next leader", is("b", "second"))
+
+	// Through the loss of the session.
+	old := watcher.Status().Session
+	w.crash()
+	eventually(t, "end of the session", func() bool { return watcher.Status().State == session.Lost || watcher.Status().Session != old })
+	b.stop()
+	w.heal()
+	current(t, o, "nobody", nobody)
+
+	// Through the deletion of the path.
+	if err := mustSession(t, client).Delete(within(t), path, -1); err != nil {
+		t.Fatal(err)
+	}
+	c := run(t, client, path, "c", election.Config{})
+	current(t, o, "leader of a new path", is("c", ""))
+	c.stop()
+	current(t, o, "nobody", nobody)
+	if n := len(s.list()); n < 5 {
+		t.Errorf("only %d leaders told: %+v", n, s.list())
+	}
+	// A second observer begins with the present state, and ends by itself.
+	second := observe(t, client, path)
+	current(t, second, "nobody", nobody)
+	second.Close()
+	second.Close()
+	if err := second.Follow(within(t), func(election.Leader) {}); err == nil {
+		t.Error("Follow goes on after Close")
+	}
+}
+
+func TestOddDataReachesObserversUnchanged(t *testing.T) {
+	e := three(t)
+	client := open(t, e.ConnectString(), session.Config{})
+	for name, data := range map[string][]byte{
+		"nil": nil, "empty": {}, "binary": {0, 1, '\n', 0xff, 0xfe, '\n', 0}, "newline": []byte("\n"), "large": bytes.Repeat([]byte{0xa5}, 1_000_000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := pathFor(t)
+			o := observe(t, client, path)
+			defer o.Close()
+			a := run(t, client, path, "ä b/c", election.Config{Data: data})
+			right := func(l election.Leader) bool { return l.ID == "ä b/c" && bytes.Equal(l.Data, data) }
+			current(t, o, "leader", right)
+			if err := a.term().Proclaim(within(t), nil); err != nil {
+				t.Fatal(err)
+			}
+			current(t, o, "no data", func(l election.Leader) bool { return l.ID == "ä b/c" && len(l.Data) == 0 })
+			line, err := a.Candidates(within(t))
+			if err != nil || len(line) != 1 || line[0].ID != "ä b/c" || len(line[0].Data) != 0 || line[0].Session != client.Status().Session {
+				t.Errorf("candidates %+v, %v", line, err)
+			}
+		})
+	}
+}
+
+func TestMultiOfATermCannotLandInALaterOne(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	client := open(t, e.ConnectString(), session.Config{})
+	a := run(t, client, path, "a", election.Config{})
+	term := a.term()
+	if _, err := term.Multi(within(t)); err != nil {
+		t.Errorf("nothing but the check: %v", err)
+	}
+	if err := term.Proclaim(within(t), make([]byte, 1_000_001)); err == nil {
+		t.Error("Proclaim takes too much")
+	}
+	// The znode goes behind the leader's back: what is sent before it hears of that fails.
+	if err := mustSession(t, admins(t, e)).Delete(within(t), term.Node(), -1); err != nil {
+		t.Fatal(err)
+	}
+	if err := term.Proclaim(within(t), []byte("late")); !errors.Is(err, election.ErrNotLeading) {
+		t.Errorf("Proclaim after the deletion: %v", err)
+	}
+	<-term.Context().Done()
+	if _, err := term.Multi(within(t)); !errors.Is(err, election.ErrNotLeading) {
+		t.Errorf("Multi after the term: %v", err)
+	}
+}

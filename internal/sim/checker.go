@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -49,6 +50,8 @@ type termRecord struct {
 	// deleted is set when an administrator deletes the leader's znode, or its session is
 	// taken away: from then on another may lead beside it for one lease.
 	deleted bool
+	ended   time.Time // when its context was cancelled
+	stopped bool      // its callback has returned
 }
 
 func newChecker() *checker {
@@ -105,11 +108,40 @@ func (c *checker) began(p *proc, path, id string, term *election.Term) {
 		case !cancelled && !old.proc.clock.paused():
 			c.violate("context", "%s leads %s while the context of %s is not cancelled", id, path, old.id)
 		}
-		if valid || !cancelled {
+		if valid || !cancelled || !old.stopped {
 			keep = append(keep, old)
 		}
 	}
-	r.terms = append(keep, &termRecord{proc: p, id: id, term: term, deleted: c.doomed[term.Node()]})
+	t := &termRecord{proc: p, id: id, term: term, deleted: c.doomed[term.Node()]}
+	r.terms = append(keep, t)
+	context.AfterFunc(term.Context(), func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		t.ended = time.Now()
+	})
+}
+
+// stopped is called last thing in a term.
+func (c *checker) stopped(term *election.Term) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.elections {
+		for _, t := range r.terms {
+			t.stopped = t.stopped || t.term == term
+		}
+	}
+}
+
+// released is called when a candidate's session deletes a znode.
+func (c *checker) released(node string) {
+	for _, r := range c.elections {
+		for _, t := range r.terms {
+			// The clock that measures DrainTimeout may run 5 % fast.
+			if t.term.Node() == node && !t.stopped && !t.deleted && time.Since(t.ended) < drainTimeout*9/10 {
+				c.violate("drain", "%s releases %s, %v after its end, while its work goes on", t.id, node, time.Since(t.ended))
+			}
+		}
+	}
 }
 
 // resumed is called when a process was paused, before any of its timers fires.
@@ -147,6 +179,9 @@ func (c *checker) committed(commit zktest.Commit) {
 			c.log("zxid 0x%x: %s created", commit.Zxid, ch.Path)
 		case ch.Op == zktest.OpDelete && strings.HasPrefix(ch.Path, "/e"):
 			c.log("zxid 0x%x: %s deleted", commit.Zxid, ch.Path)
+			if commit.Op == zktest.OpDelete {
+				c.released(ch.Path)
+			}
 		case ch.Op == zktest.OpSetData && strings.HasPrefix(ch.Path, "/work"):
 			token, _ := strconv.ParseInt(string(ch.Data), 10, 64)
 			if r := c.record("/e" + strings.TrimPrefix(ch.Path, "/work")); token < r.token {

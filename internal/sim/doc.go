@@ -8,6 +8,7 @@
 //	context   a term begins while an older one's context is not cancelled in a process that runs
 //	pause     after a pause the first Valid or Err does not tell what happened meanwhile
 //	token     a term's token is not larger than all before
+//	drain     a znode is deleted although the work of its term has not stopped, nor DrainTimeout passed
 //	guard     a guarded Multi lands after a later term has begun
 //	observer  an observer sees an older leader after a newer one, or one that never was
 //	liveness  after all faults have ended nobody leads within a bound

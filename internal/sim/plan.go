@@ -14,6 +14,8 @@ type Plan struct {
 	Timeout   time.Duration // the session timeout, T
 	Procs     int
 	Elections int
+	Wraps     bool // sequence numbers begin shortly before 2147483647 and go on below zero, as before 3.6
+	Sticks    bool // they begin there and stay at 2147483647, as since 3.6
 	Faults    []Fault
 }
 
@@ -42,8 +44,8 @@ const tick = time.Second
 // every is the mean time between two faults.
 const every = 10 * time.Second
 
-// newPlan makes the plan of a seed.
-func newPlan(seed int64, length time.Duration, faults bool) Plan {
+// newPlan makes the plan of a seed, with faults of the given kinds.
+func newPlan(seed int64, length time.Duration, kinds []string) Plan {
 	rng := rand.New(rand.NewSource(seed))
 	p := Plan{
 		Seed: seed, Length: length,
@@ -51,7 +53,13 @@ func newPlan(seed int64, length time.Duration, faults bool) Plan {
 		Procs:     3 + rng.Intn(3),
 		Elections: 1 + rng.Intn(2),
 	}
-	if !faults {
+	switch rng.Intn(5) {
+	case 0:
+		p.Wraps = true
+	case 1:
+		p.Sticks = true
+	}
+	if len(kinds) == 0 {
 		return p
 	}
 	for at := time.Duration(0); ; {
@@ -59,7 +67,7 @@ func newPlan(seed int64, length time.Duration, faults bool) Plan {
 		if at >= length {
 			return p
 		}
-		kind := faultKinds[rng.Intn(len(faultKinds))]
+		kind := kinds[rng.Intn(len(kinds))]
 		f := Fault{At: at, Kind: kind, Seed: rng.Int63()}
 		// Most faults last for about T, where things become interesting; some for long.
 		f.For = time.Duration(rng.Float64() * 2 * float64(p.Timeout))

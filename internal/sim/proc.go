@@ -41,7 +41,11 @@ func (w *world) startProc(name string, seed int64) *proc {
 	if w.check.tracing {
 		cfg.Logger = slog.New(traceHandler{w.check, name})
 	}
-	client, err := session.Open(w.ens.ConnectString(), cfg)
+	connect := w.ens.ConnectString()
+	if rng.Intn(3) == 0 { // it cannot move away from a server that has lost the others
+		connect = w.ens.Server(1 + rng.Intn(3)).Addr()
+	}
+	client, err := session.Open(connect, cfg)
 	if err != nil {
 		panic(err)
 	}
@@ -70,6 +74,7 @@ func (p *proc) runCandidate(ctx context.Context, path, id string, log *slog.Logg
 	p.running.Go(func() {
 		err := el.Run(ctx, func(ctx context.Context, term *election.Term) error {
 			p.w.check.began(p, path, id, term)
+			defer p.w.check.stopped(term)
 			return p.lead(ctx, term, path, rng)
 		})
 		if !errors.Is(err, context.Canceled) && !errors.Is(err, session.ErrClosed) {

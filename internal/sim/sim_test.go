@@ -15,8 +15,9 @@ import (
 var (
 	seedFlag  = flag.Int64("seed", 0, "run this seed alone, with a trace")
 	firstFlag = flag.Int64("first", 1, "the first seed")
-	seedsFlag = flag.Int("seeds", 8, "how many seeds to run")
-	calmFlag  = flag.Bool("calm", false, "run without faults")
+	seedsFlag = flag.Int("seeds", 100, "how many seeds to run")
+	kindsFlag = flag.String("faults", strings.Join(faultKinds, ","), "the kinds of faults, separated by commas; empty for none")
+	plainFlag = flag.Bool("plain", false, "report a violation as it is, without making its plan small")
 	hoursFlag = flag.Float64("hours", 0, "simulate so many cluster-hours")
 )
 
@@ -30,6 +31,16 @@ func TestMain(m *testing.M) {
 		runtime.GOMAXPROCS(1)
 	}
 	os.Exit(m.Run())
+}
+
+// kinds returns the kinds of faults asked for.
+func kinds() (all []string) {
+	for _, k := range strings.Split(*kindsFlag, ",") {
+		if k = strings.TrimSpace(k); k != "" {
+			all = append(all, k)
+		}
+	}
+	return all
 }
 
 // simulate runs a plan in a bubble of its own.
@@ -67,7 +78,7 @@ func fail(t *testing.T, plan Plan, v Violation) {
 // TestSeeds searches a few seeds, or one.
 func TestSeeds(t *testing.T) {
 	if *seedFlag != 0 {
-		plan := newPlan(*seedFlag, runLength, !*calmFlag)
+		plan := newPlan(*seedFlag, runLength, kinds())
 		t.Log(plan)
 		result := simulate(t, plan, true)
 		for _, line := range result.Trace {
@@ -81,12 +92,15 @@ func TestSeeds(t *testing.T) {
 	begun := time.Now()
 	var total Result
 	for i := range *seedsFlag {
-		plan := newPlan(*firstFlag+int64(i), runLength, !*calmFlag)
+		plan := newPlan(*firstFlag+int64(i), runLength, kinds())
 		result := simulate(t, plan, false)
 		total.Terms += result.Terms
 		total.Faults += result.Faults
 		total.Length += result.Length
 		if len(result.Violations) > 0 {
+			if *plainFlag {
+				t.Fatalf("seed %d: VIOLATION %v", plan.Seed, result.Violations[0])
+			}
 			fail(t, plan, result.Violations[0])
 			return
 		}

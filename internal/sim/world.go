@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"math"
 	"sort"
 	"strings"
 	"time"
@@ -37,7 +38,7 @@ func run(plan Plan, tracing bool) Result {
 	w := &world{plan: plan, check: newChecker()}
 	w.check.tracing = tracing
 	ens, err := zktest.New(zktest.Config{
-		Servers: 3, InMemory: true, Tick: tick, Seed: plan.Seed, Latency: time.Millisecond,
+		Servers: 3, InMemory: true, Tick: tick, Seed: plan.Seed, Latency: time.Millisecond, SequenceWraps: plan.Wraps,
 		Logf:     func(format string, args ...any) { w.check.logf("zktest: "+format, args...) },
 		OnCommit: w.check.committed,
 	})
@@ -74,6 +75,12 @@ func (w *world) setUp() {
 	for n := range w.plan.Elections {
 		if err := s.EnsurePath(ctx, workPath(electionPath(n)), zk.WorldACL(zk.PermAll)); err != nil {
 			panic(err)
+		}
+		if w.plan.Wraps || w.plan.Sticks {
+			if err := s.EnsurePath(ctx, electionPath(n), zk.WorldACL(zk.PermAll)); err != nil {
+				panic(err)
+			}
+			w.ens.StartSequence(electionPath(n), math.MaxInt32-5)
 		}
 	}
 }

@@ -44,8 +44,12 @@ func Candidates(ctx context.Context, client *session.Client, path string) ([]Can
 	if err != nil {
 		return nil, err
 	}
+	names, err := line.Order(ctx, s, path, children)
+	if err != nil {
+		return nil, err
+	}
 	var all []Candidate
-	for _, name := range line.Sort(children) {
+	for _, name := range names {
 		data, stat, err := s.Get(ctx, path+"/"+name.Full)
 		switch {
 		case errors.Is(err, zk.ErrNoNode):

@@ -193,7 +193,10 @@ func (o *Observer) look(ctx context.Context, s *session.Session) error {
 	if err != nil {
 		return err
 	}
-	names := line.Sort(children)
+	names, err := line.Order(ctx, s, o.path, children)
+	if err != nil {
+		return err
+	}
 	if len(names) == 0 {
 		o.tell(Leader{}, stat.Pzxid, 0)
 		return o.awaitChild(ctx, s, stat.Pzxid)

@@ -22,9 +22,13 @@ const (
 type Name struct {
 	// Full is the whole name, without a path.
 	Full string
-	// Seq is the sequence number at its end. The server counts in 32 bits and goes on
-	// with negative numbers after 2147483647.
+	// Seq is the sequence number at its end. The server counts in 32 bits. After
+	// 2147483647 servers before 3.6 go on with negative numbers; newer ones give that same
+	// number to everybody from then on.
 	Seq int32
+	// Czxid tells names with the same number apart: the older znode stands first. It is
+	// known only where there are such names.
+	Czxid int64
 }
 
 // contender matches every style that is honoured in the line, whoever wrote it:
@@ -49,18 +53,17 @@ func Parse(name string) (n Name, ok bool) {
 	if err != nil {
 		return Name{}, false // more than the server's counter can hold
 	}
-	return Name{name, int32(seq)}, true
+	return Name{Full: name, Seq: int32(seq)}, true
 }
 
-// Compare orders two names by their places in the line. Sequence numbers wrap
+// Compare orders two names by their places in the line. Sequence numbers may wrap
 // around, so it is the sign of the 32-bit difference that counts: right as long as the
-// line spans less than 2^31 numbers. Equal numbers, which only strangers can bring
-// about, are ordered by name so that everybody sees the same line.
+// line spans less than 2^31 numbers. Equal numbers are ordered by age.
 func Compare(a, b Name) int {
 	if d := a.Seq - b.Seq; d != 0 {
 		return cmp.Compare(d, 0)
 	}
-	return cmp.Compare(a.Full, b.Full)
+	return cmp.Or(cmp.Compare(a.Czxid, b.Czxid), cmp.Compare(a.Full, b.Full))
 }
 
 // Sort picks the names that stand in the line out of a list of children and puts them
@@ -76,13 +79,23 @@ func Sort(children []string) []Name {
 	return names
 }
 
-// Ahead returns who stands before the name me, first to last. It is not ok when me is
-// not among the children: then the list tells nothing about our place.
-func Ahead(me string, children []string) (ahead []Name, ok bool) {
-	names := Sort(children)
-	i := slices.IndexFunc(names, func(n Name) bool { return n.Full == me })
+// Ties returns the names that share their number with another, out of a sorted list:
+// those whose Czxid must be known to put them in order.
+func Ties(sorted []Name) (ties []Name) {
+	for i, n := range sorted {
+		if i > 0 && sorted[i-1].Seq == n.Seq || i+1 < len(sorted) && sorted[i+1].Seq == n.Seq {
+			ties = append(ties, n)
+		}
+	}
+	return ties
+}
+
+// Ahead returns who stands before the name me in a sorted list, first to last. It is not ok
+// when me is not in the list: then the list tells nothing about our place.
+func Ahead(me string, sorted []Name) (ahead []Name, ok bool) {
+	i := slices.IndexFunc(sorted, func(n Name) bool { return n.Full == me })
 	if i < 0 {
 		return nil, false
 	}
-	return names[:i:i], true
+	return sorted[:i:i], true
 }

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -77,7 +78,11 @@ func (p *Place) find(ctx context.Context) error {
 		if err != nil {
 			return goneIfNoNode(err)
 		}
-		ahead, ok := Ahead(p.Name(), children)
+		names, err := Order(ctx, p.s, p.dir, children)
+		if err != nil {
+			return err
+		}
+		ahead, ok := Ahead(p.Name(), names)
 		if ok {
 			p.ahead = ahead
 			return nil
@@ -95,6 +100,27 @@ func (p *Place) find(ctx context.Context) error {
 			return ErrGone
 		}
 	}
+}
+
+// Order picks out the names that stand in the line and puts them in order, first to
+// last. It asks for the age of those that share their sequence number with another, and
+// leaves out those of them that have gone.
+func Order(ctx context.Context, s *session.Session, dir string, children []string) ([]Name, error) {
+	names := Sort(children)
+	for _, tie := range Ties(names) {
+		stat, ok, err := s.Exists(ctx, dir+"/"+tie.Full)
+		if err != nil {
+			return nil, err
+		}
+		i := slices.Index(names, tie)
+		if !ok {
+			names = slices.Delete(names, i, i+1)
+			continue
+		}
+		names[i].Czxid = stat.Czxid
+	}
+	slices.SortFunc(names, Compare)
+	return names, nil
 }
 
 func goneIfNoNode(err error) error {

@@ -219,26 +219,31 @@ func TestSignalsMakeItLeaveTheLine(t *testing.T) {
 	}
 }
 
-func TestAFrozenEnsembleDeposesButDoesNotHoldUpTheExit(t *testing.T) {
+// freeze stops all servers of the shared ensemble until the test ends.
+func freeze(t *testing.T) {
+	t.Helper()
 	e := three(t)
 	if e.External() {
 		t.Skip("cannot freeze somebody else's ensemble")
 	}
-	leader := start(t, "leader")
-	leader.wait("beat")
-	heir := start(t, "heir")
-	heir.wait("heir")
+	t.Cleanup(func() {
+		for _, s := range e.Servers() {
+			s.Thaw()
+		}
+	})
 	for _, s := range e.Servers() {
 		if err := s.Freeze(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	t.Cleanup(func() { // heal for the tests that follow
-		for _, s := range e.Servers() {
-			s.Thaw()
-		}
-	})
-	leader.wait("suspended")
+}
+
+func TestAFrozenEnsembleDeposesButDoesNotHoldUpTheExit(t *testing.T) {
+	leader := start(t, "leader")
+	leader.wait("beat")
+	heir := start(t, "heir")
+	heir.wait("heir")
+	freeze(t)
 	if l := leader.wait("deposed"); l.Reason != "lease expired" {
 		t.Errorf("deposed: %+v", l)
 	}
@@ -246,6 +251,19 @@ func TestAFrozenEnsembleDeposesButDoesNotHoldUpTheExit(t *testing.T) {
 		p.Signal(syscall.SIGTERM)
 		p.leaves()
 	}
+}
+
+func TestALeaderTellsThatItsConnectionIsLost(t *testing.T) {
+	leader := start(t, "leader")
+	leader.wait("beat")
+	freeze(t)
+	leader.Until(leader.next, "line suspended or left", func(text string) bool {
+		event := parse(t, text).Event
+		if event == "left" {
+			t.Fatal("it has left the line without a word of its connection")
+		}
+		return event == "suspended"
+	})
 }
 
 func TestWithoutAnEnsembleItSaysSoAndStillLeaves(t *testing.T) {

@@ -81,6 +81,7 @@ func TestAnObserverFollowsTheLeader(t *testing.T) {
 
 	client := open(t, e.ConnectString(), session.Config{})
 	a := run(t, client, path, "a", election.Config{Data: []byte("first")})
+	a.events.wait(election.Joined, 1)
 	b := run(t, client, path, "b", election.Config{Data: []byte("second")})
 	b.events.wait(election.Joined, 1)
 	is := func(id, data string) func(election.Leader) bool {

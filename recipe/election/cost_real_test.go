@@ -1,0 +1,231 @@
+package election_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// record keeps the frames that pass on a way, both directions in one order.
+type record struct {
+	mu  sync.Mutex // guards all
+	all []faultproxy.Frame
+}
+
+func (w *way) record() *record {
+	r := &record{}
+	w.each(func(p *faultproxy.Proxy) {
+		p.OnFrame(func(f faultproxy.Frame) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.all = append(r.all, f)
+		})
+	})
+	return r
+}
+
+func (r *record) reset() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all = nil
+}
+
+func (r *record) list() []faultproxy.Frame {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]faultproxy.Frame(nil), r.all...)
+}
+
+// asked lists the requests, pings left out.
+func (r *record) asked() (requests []faultproxy.Frame) {
+	for _, f := range r.list() {
+		if f.Dir == faultproxy.ToServer && request(f) {
+			requests = append(requests, f)
+		}
+	}
+	return requests
+}
+
+func describe(frames []faultproxy.Frame) string {
+	var b strings.Builder
+	for _, f := range frames {
+		fmt.Fprintf(&b, "%s %v %v %s\n", f.When.Format("05.000"), f.Dir, f.Op, f.Path)
+	}
+	return b.String()
+}
+
+func TestAWaitingCandidateSendsNothingButItsRecheck(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	client := open(t, e.ConnectString(), session.Config{})
+	lineUp(t, path, client, client, client, client)
+	w := wayTo(t, e)
+	r := w.record()
+	waiter := run(t, open(t, w.connect(), session.Config{}), path, "waiter", election.Config{})
+	if ev := waiter.events.wait(election.Joined, 1); ev.Position != 4 {
+		t.Fatalf("joined with %d ahead", ev.Position)
+	}
+	eventually(t, "watch on the one ahead", func() bool { return countOp(r.asked(), faultproxy.OpGetData) == 2 })
+	r.reset()
+	time.Sleep(2*T + T/4) // of a server's clock: two re-checks are due
+	asked := r.asked()
+	if n := countOp(asked, faultproxy.OpExists); n != len(asked) || n < 4 || n > 8 {
+		t.Errorf("%d requests in two session timeouts; want one to four exists for each:\n%s", len(asked), describe(asked))
+	}
+}
+
+func countOp(frames []faultproxy.Frame, op faultproxy.Op) (n int) {
+	for _, f := range frames {
+		if f.Op == op {
+			n++
+		}
+	}
+	return n
+}
+
+func TestTheHeirAsksNothingBetweenTheDeletionAndItsCallback(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	leading := open(t, e.ConnectString(), session.Config{})
+	w := wayTo(t, e)
+	r := w.record()
+	client := open(t, w.connect(), session.Config{})
+	// Many times, so that a re-check falls due in between now and then if it can.
+	for i := range 20 {
+		a := run(t, leading, path, "a", election.Config{})
+		node := a.term().Node()
+		elected := make(chan int, 1)
+		b := runWith(t, client, path, "b", election.Config{}, func(ctx context.Context, term *election.Term) error {
+			select {
+			case elected <- len(r.list()):
+			default:
+			}
+			<-ctx.Done()
+			return nil
+		})
+		b.events.wait(election.Heir, 1)
+		eventually(t, "lease", func() bool { return client.Status().Lease > 0 })
+		r.reset()
+		a.cancel()
+		until := <-elected
+		frames := r.list()[:until]
+		from := -1
+		for i, f := range frames {
+			if f.Op == faultproxy.OpEvent && f.Path == node && f.Event == 2 {
+				from = i
+			}
+		}
+		if from < 0 {
+			t.Fatalf("round %d: elected without the event:\n%s", i, describe(frames))
+		}
+		for _, f := range frames[from:] {
+			// Renewals are the session's, on a beat of its own.
+			if f.Dir == faultproxy.ToServer && request(f) && f.Op != faultproxy.OpMulti {
+				t.Errorf("round %d: asked after the event:\n%s", i, describe(frames[from:]))
+				break
+			}
+		}
+		b.stop()
+		a.stop()
+	}
+}
+
+// watchesBy returns from wchp which sessions watch what at and below a path.
+func watchesBy(t *testing.T, e *ensemble.Ensemble, path string) map[string][]string {
+	t.Helper()
+	by := map[string][]string{}
+	for _, s := range e.Servers() {
+		answer, err := s.Command(within(t), "wchp")
+		if err != nil {
+			t.Fatal(err)
+		}
+		node := ""
+		for line := range strings.Lines(answer) {
+			line = strings.TrimRight(line, "\r\n")
+			if strings.HasPrefix(line, "/") {
+				node = line
+			} else if id := strings.TrimSpace(line); id != "" && strings.HasPrefix(node, path) {
+				by[id] = append(by[id], node)
+			}
+		}
+	}
+	return by
+}
+
+func TestADepartureWakesOneCandidateOfTwenty(t *testing.T) {
+	const n = 20
+	e, path := three(t), pathFor(t)
+	var all []*candidate
+	var ways []*way
+	var records []*record
+	nodes := make([]string, n)
+	for i := range n {
+		w := wayTo(t, e)
+		ways, records = append(ways, w), append(records, w.record())
+		all = append(all, run(t, open(t, w.connect(), session.Config{Timeout: 10 * time.Second}), path, fmt.Sprint(i), election.Config{}))
+		nodes[i] = all[i].events.wait(election.Joined, 1).Node
+	}
+	all[0].term()
+	all[1].events.wait(election.Heir, 1)
+
+	// Each watches its own znode and the one ahead, and nothing else.
+	want := func(i int) []string {
+		if i == 0 {
+			return nodes[:1]
+		}
+		return []string{nodes[i-1], nodes[i]}
+	}
+	eventually(t, "two watches each", func() bool {
+		by := watchesBy(t, e, path)
+		for i, c := range all {
+			got := by[fmt.Sprintf("0x%x", c.client.Status().Session)]
+			if len(got) != len(want(i)) {
+				return false
+			}
+			for _, node := range want(i) {
+				if !strings.Contains(strings.Join(got, " "), node) {
+					t.Fatalf("%d watches %v; want %v", i, got, want(i))
+				}
+			}
+		}
+		return true
+	})
+
+	// One in the middle goes: the one behind it is told, and nobody else. Then the leader.
+	for _, gone := range []int{10, 0} {
+		behind := gone + 1
+		for _, r := range records {
+			r.reset()
+		}
+		// Waiting is cut short for nobody: the others' next re-check is T away.
+		all[gone].stop()
+		if gone == 0 {
+			all[behind].term()
+		} else {
+			eventually(t, "step up", func() bool { return all[behind].Status().Position == behind-1 })
+		}
+		told := 0
+		for i, r := range records {
+			for _, f := range r.list() {
+				if f.Op == faultproxy.OpEvent && i != gone {
+					told++
+					if i != behind || f.Path != nodes[gone] {
+						t.Errorf("%d was told of %s", i, f.Path)
+					}
+				}
+			}
+			if lists := countOp(r.asked(), faultproxy.OpGetChildren2); lists != 0 {
+				t.Errorf("%d listed the line %d times", i, lists)
+			}
+		}
+		if told != 1 {
+			t.Errorf("%d events for one departure", told)
+		}
+	}
+}

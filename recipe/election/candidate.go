@@ -16,13 +16,13 @@ import (
 
 // A candidacy is one stay in the line: one znode in one session.
 type candidacy struct {
-	s         *session.Session
-	place     *line.Place
-	hold      *session.Hold // while heir or leader
-	suspended bool          // as far as has been reported
-	blocked   string        // the znode ahead that has been reported
-	begun     clock.Instant
-	checked   clock.Instant // when the last periodic check was made
+	s        *session.Session
+	place    *line.Place
+	hold     *session.Hold // while heir or leader
+	unlisten func()        // ends the reports of the session's state
+	blocked  string        // the znode ahead that has been reported
+	begun    clock.Instant
+	checked  clock.Instant // when the last periodic check was made
 }
 
 // win joins the line and waits in it, as often as it takes to be elected.
@@ -74,7 +74,7 @@ func (e *Election) cut(ctx context.Context, err error) error {
 // join waits for a session and takes a place in the line.
 func (e *Election) join(ctx context.Context) (*candidacy, error) {
 	e.status.set(e.clock, func(s *Status) { s.State = Joining })
-	s, err := e.client.Session(ctx)
+	s, err := e.awaitSession(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -90,8 +90,25 @@ func (e *Election) join(ctx context.Context) (*candidacy, error) {
 	e.status.set(e.clock, func(st *Status) {
 		st.State, st.Session, st.Node, st.Err = Waiting, s.ID(), place.Path(), nil
 	})
+	e.reportState(c)
 	e.send(Event{Kind: Joined, Session: s.ID(), Timeout: s.Timeout(), Node: place.Path(), Position: place.Position()})
 	return c, nil
+}
+
+// awaitSession waits for a session, and tells now and then that there is none.
+func (e *Election) awaitSession(ctx context.Context) (*session.Session, error) {
+	for {
+		bounded, cancel := clock.WithTimeout(ctx, e.clock, e.client.Status().Timeout)
+		s, err := e.client.Session(bounded)
+		waited := context.Cause(bounded) != nil
+		cancel()
+		if err == nil || ctx.Err() != nil || !waited {
+			return s, err
+		}
+		e.log.Warn("no session", "err", err)
+		e.status.set(e.clock, func(s *Status) { s.Err = err })
+		e.send(Event{Kind: Failed, Err: err})
+	}
 }
 
 // wait stands in line until we are first and hold a lease.
@@ -99,7 +116,6 @@ func (e *Election) wait(ctx context.Context, c *candidacy) (*Term, error) {
 	timer := clock.NewTimer(e.clock)
 	defer timer.Stop()
 	for {
-		e.reportState(c)
 		if err := e.health.err(); err != nil {
 			return nil, &Ended{Unhealthy, err}
 		}
@@ -205,7 +221,7 @@ func (e *Election) elected(ctx context.Context, c *candidacy, lease *session.Lea
 	t.watchLease()
 	e.log.Info("elected", "session", hex(c.s.ID()), "node", t.node, "token", t.token)
 	e.status.set(e.clock, func(s *Status) { s.State, s.Position, s.Token, s.Ahead, s.term = Leading, 0, t.token, "", t })
-	e.send(Event{Kind: Elected, Session: c.s.ID(), Node: t.node, Token: t.token, Deadline: t.Deadline()})
+	e.send(Event{Kind: Elected, Session: c.s.ID(), Node: t.node, Token: t.token, Deadline: t.Deadline(), Term: t})
 	return t
 }
 
@@ -237,7 +253,6 @@ func (e *Election) guard(ctx context.Context, c *candidacy, term *Term) {
 	timer := clock.NewTimer(e.clock)
 	defer timer.Stop()
 	for {
-		e.reportState(c)
 		if err := e.health.err(); err != nil {
 			term.end(Unhealthy, err)
 		}
@@ -295,31 +310,36 @@ const leaveFor = 3 * time.Second
 
 // leave ends a candidacy: it deletes the znode, unless it is gone already.
 func (e *Election) leave(ctx context.Context, c *candidacy, why error) {
+	var left error
 	if errors.Is(why, line.ErrGone) || c.s.Err() != nil {
 		c.place.Drop()
 	} else {
-		e.remove(ctx, c)
+		left = e.remove(ctx, c)
 	}
+	c.unlisten()
 	if c.hold != nil {
 		c.hold.Release()
 	}
-	e.log.Info("left", "session", hex(c.s.ID()), "node", c.place.Path())
+	e.log.Info("left", "session", hex(c.s.ID()), "node", c.place.Path(), "err", left)
 	e.status.set(e.clock, func(s *Status) { s.Node, s.Position, s.Ahead = "", 0, "" })
-	e.send(Event{Kind: Left, Session: c.s.ID(), Node: c.place.Path(), Err: why})
+	e.send(Event{Kind: Left, Session: c.s.ID(), Node: c.place.Path(), Err: left})
 }
 
 // remove deletes the znode and waits until it is gone; not for long when ctx has ended,
-// then the session goes on trying.
-func (e *Election) remove(ctx context.Context, c *candidacy) {
+// then the session goes on trying, and the error tells why the znode is still there.
+func (e *Election) remove(ctx context.Context, c *candidacy) error {
 	bound, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	defer context.AfterFunc(ctx, func() {
 		clock.Sleep(bound, e.clock, leaveFor)
 		cancel(context.DeadlineExceeded)
 	})()
-	if err := c.place.Leave(bound); err != nil {
-		c.place.Abandon()
+	err := c.place.Leave(bound)
+	if err == nil || c.s.Err() != nil {
+		return nil
 	}
+	c.place.Abandon()
+	return err
 }
 
 // retry reports a failure and waits before the next attempt.
@@ -343,19 +363,19 @@ func (e *Election) rest(ctx context.Context, begun clock.Instant) error {
 	return e.pause.Wait(ctx)
 }
 
-// reportState tells when the connection was lost or is back.
+// reportState tells when the connection is lost, and when it is back.
 func (e *Election) reportState(c *candidacy) {
-	suspended := c.s.State() == session.Suspended
-	if suspended == c.suspended {
-		return
-	}
-	c.suspended = suspended
-	kind := Resumed
-	if suspended {
-		kind = Suspended
-	}
-	e.log.Info(kind.String(), "session", hex(c.s.ID()))
-	e.send(Event{Kind: kind, Session: c.s.ID()})
+	suspended := false
+	id := c.s.ID()
+	c.unlisten = c.s.OnState(func(state session.State) {
+		switch {
+		case state == session.Suspended:
+			suspended = true
+			e.send(Event{Kind: Suspended, Session: id})
+		case state == session.Connected && suspended:
+			e.send(Event{Kind: Resumed, Session: id})
+		}
+	})
 }
 
 func (e *Election) send(ev Event) {

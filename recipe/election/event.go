@@ -13,19 +13,23 @@ const (
 	Joined EventKind = iota + 1
 	// Heir: only the leader is ahead; a lease is being kept. Node is set.
 	Heir
-	// Elected: a term has begun. Node, Token and Deadline are set.
+	// Elected: a term has begun. Node, Token, Deadline and Term are set. It is delivered
+	// beside the call of Run's callback, not before it.
 	Elected
 	// Suspended: the session has lost its connection; a term goes on while its lease
 	// runs.
 	Suspended
 	// Resumed: the same session is connected again.
 	Resumed
-	// Deposed: a term is over. Token, Reason and perhaps Err are set.
+	// Deposed: a term is over. Token, Reason and perhaps Err are set. Nobody waits for its
+	// delivery, so elsewhere the successor's Elected may be delivered first.
 	Deposed
-	// Left: the candidate's znode is gone, or was never created, and it does not stand
-	// in line any more. Err is set if something went wrong.
+	// Left: the candidate does not stand in line any more. Its znode is gone, unless Err
+	// tells why it could not be deleted yet: the session then goes on trying in the
+	// background, and its end takes the znode at the latest.
 	Left
-	// Failed: an attempt to join or wait failed and will be repeated; Err and Delay are set.
+	// Failed: there is no session yet, or an attempt to join or wait failed; it is
+	// repeated after Delay. Err is set.
 	Failed
 	// Blocked: the one ahead, named by Node, is a persistent znode: somebody has to
 	// delete it, no session's end will.
@@ -57,6 +61,8 @@ type Event struct {
 	Position int
 	// Token is the term's fencing token.
 	Token int64
+	// Term is the term that has begun.
+	Term *Term
 	// Deadline is when the lease ends unless it is extended.
 	Deadline time.Time
 	// Reason is why the term ended.

@@ -145,81 +145,6 @@ func TestAFullRestartOfTheEnsembleHandsOverOnceAtMost(t *testing.T) {
 	}
 }
 
-func TestAFrozenFollowerCostsNobodyItsPlace(t *testing.T) {
-	e, path := three(t), pathFor(t)
-	if e.External() {
-		t.Skip("the servers are not ours to freeze")
-	}
-	victim, err := e.Follower(within(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var pilots [3]pilot
-	var clients []*session.Client
-	for i := range pilots {
-		pilots[i].set("", victim.Addr())
-		clients = append(clients, open(t, e.ConnectString(), session.Config{Dial: pilots[i].Dial}))
-	}
-	all, first := lineUp(t, path, clients...)
-	sessions := func() (ids [3]int64) {
-		for i, c := range clients {
-			ids[i] = c.Status().Session
-		}
-		return ids
-	}
-	before := sessions()
-	t.Cleanup(func() { victim.Thaw() })
-
-	// All three are attached to it when it freezes.
-	if err := victim.Freeze(); err != nil {
-		t.Fatal(err)
-	}
-	for i := range pilots {
-		pilots[i].set("", "")
-	}
-	settled := func() bool {
-		for i := range pilots {
-			if pilots[i].at() == victim.Addr() || clients[i].Status().State != session.Connected {
-				return false
-			}
-		}
-		return true
-	}
-	eventually(t, "move", settled)
-	if got := sessions(); got != before {
-		t.Errorf("sessions %x, were %x", got, before)
-	}
-	if !first.Valid() || all[0].events.count(election.Deposed) != 0 {
-		t.Fatalf("the leader is gone; events:\n%v", all[0].events)
-	}
-
-	// The frozen one takes connections and says nothing: it is the first that they try.
-	for i := range clients {
-		pilots[i].set(victim.Addr(), "")
-		pilots[i].drop()
-	}
-	eventually(t, "attempt at the frozen server", func() bool {
-		for i := range pilots {
-			if !pilots[i].tried() {
-				return false
-			}
-		}
-		return true
-	})
-	eventually(t, "move", settled)
-	if got := sessions(); got != before {
-		t.Errorf("sessions %x, were %x", got, before)
-	}
-	if !first.Valid() || all[0].events.count(election.Deposed) != 0 {
-		t.Errorf("the leader is gone; events:\n%v", all[0].events)
-	}
-	// The line still works: heir and waiter have kept their places.
-	first.Resign(within(t))
-	second := all[1].term()
-	second.Resign(within(t))
-	all[2].term()
-}
-
 func TestTheTimeoutGrantedCounts(t *testing.T) {
 	path := pathFor(t)
 	e := ensemble.Shared(t, ensemble.Config{Servers: 1, MaxSessionTimeout: 2 * time.Second})
@@ -296,5 +221,28 @@ func TestARestartedCandidateDoesNotTakeOverItsFormerZnode(t *testing.T) {
 	}
 	if term := after.term(); term.Token() <= old.Token() || term.Node() == old.Node() {
 		t.Errorf("leads with token %d at %s", term.Token(), term.Node())
+	}
+}
+
+func TestASessionSaidToHaveExpiredDeposesAtOnce(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	w := wayTo(t, e)
+	a := run(t, open(t, w.connect(), session.Config{Timeout: short}), path, "a", election.Config{})
+	first := a.term()
+	f := w.on(faultproxy.Fail, is(faultproxy.OpConnect)) // says so, although the session lives
+	w.cut()
+	f.wait()
+	if ev := a.events.wait(election.Deposed, 1); ev.Reason != election.SessionLost || !errors.Is(ev.Err, session.ErrExpired) {
+		t.Errorf("deposed: %v, %v", ev.Reason, ev.Err)
+	}
+	if cause := context.Cause(first.Context()); first.Valid() || !errors.Is(cause, session.ErrExpired) {
+		t.Errorf("valid %v, cause %v", first.Valid(), cause)
+	}
+	// The old znode lives until the ensemble ends its session: it is waited for.
+	if ev := a.events.wait(election.Joined, 2); ev.Position != 1 {
+		t.Errorf("joined with %d ahead", ev.Position)
+	}
+	if second := a.term(); second.Token() <= first.Token() {
+		t.Errorf("token %d after %d", second.Token(), first.Token())
 	}
 }

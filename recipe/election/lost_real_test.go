@@ -2,6 +2,7 @@ package election_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -134,43 +135,50 @@ func sweep(t *testing.T, action faultproxy.Action, life func(t *testing.T, path 
 	}
 }
 
-// A candidate that is told to end while the reply to its create is held leaves nothing,
+// A candidate that is told to end while a reply is held ends at once and leaves nothing,
 // although its session lives on.
-func TestALateCreateOfACandidateThatHasGoneIsTakenBack(t *testing.T) {
-	e, path := three(t), pathFor(t)
-	w := wayTo(t, e)
-	client := open(t, w.connect(), session.Config{})
-	if err := mustSession(t, client).EnsurePath(within(t), path, nil); err != nil {
-		t.Fatal(err)
-	}
-	el, err := election.New(client, path, election.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	held := w.on(faultproxy.HoldReply, is(faultproxy.OpCreate))
-	ctx, cancel := context.WithCancel(within(t))
-	result := make(chan error, 1)
-	go func() {
-		_, err := el.Campaign(ctx)
-		result <- err
-	}()
-	held.wait()
-	cancel()
-	select {
-	case err := <-result:
-		if err == nil {
-			t.Error("elected without a reply")
-		}
-	case <-time.After(patience):
-		t.Fatal("Campaign outlasts its context")
-	}
-	if all := children(t, admins(t, e), path); len(all) != 1 {
-		t.Errorf("the create has not happened: %v", all)
-	}
-	held.release()
-	eventually(t, "deletion", func() bool { return len(children(t, admins(t, e), path)) == 0 })
-	if client.Status().State != session.Connected {
-		t.Errorf("the session is %v", client.Status().State)
+func TestACampaignThatIsCancelledAtAnyStepIsTakenBack(t *testing.T) {
+	e := three(t)
+	for _, op := range []faultproxy.Op{
+		faultproxy.OpCreate, faultproxy.OpGetData, faultproxy.OpGetChildren2, faultproxy.OpMulti, faultproxy.OpDelete,
+	} {
+		t.Run(op.String(), func(t *testing.T) {
+			path := pathFor(t)
+			w := wayTo(t, e)
+			client := open(t, w.connect(), session.Config{})
+			if err := mustSession(t, client).EnsurePath(within(t), path, nil); err != nil {
+				t.Fatal(err)
+			}
+			el, err := election.New(client, path, election.Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			held := w.on(faultproxy.HoldReply, is(op))
+			ctx, cancel := context.WithCancel(within(t))
+			result := make(chan error, 1)
+			go func() {
+				term, err := el.Campaign(ctx)
+				if op == faultproxy.OpDelete { // in line until then
+					err = term.Resign(ctx)
+				}
+				result <- err
+			}()
+			held.wait()
+			cancel()
+			select {
+			case err := <-result:
+				if !errors.Is(err, context.Canceled) {
+					t.Errorf("ended with %v", err)
+				}
+			case <-time.After(patience):
+				t.Fatal("it outlasts its context")
+			}
+			held.release()
+			eventually(t, "deletion", func() bool { return len(children(t, admins(t, e), path)) == 0 })
+			if client.Status().State != session.Connected {
+				t.Errorf("the session is %v", client.Status().State)
+			}
+		})
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -174,99 +173,6 @@ func TestAPanicComesOutOfRunWhenTheZnodeIsGone(t *testing.T) {
 	ctx, cancel := context.WithCancel(within(t))
 	if err := el.Run(ctx, func(context.Context, *election.Term) error { cancel(); return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("Run again: %v", err)
-	}
-}
-
-func TestTheZnodeIsDeletedOnlyWhenTheCallbackHasReturned(t *testing.T) {
-	e, path := three(t), pathFor(t)
-	w := wayTo(t, e)
-	deleted := make(chan struct{}, 10)
-	w.each(func(p *faultproxy.Proxy) {
-		p.OnFrame(func(f faultproxy.Frame) {
-			if f.Dir == faultproxy.ToServer && f.Op == faultproxy.OpDelete {
-				deleted <- struct{}{}
-			}
-		})
-	})
-	finish := make(chan struct{})
-	client := open(t, w.connect(), session.Config{})
-	a := runWith(t, client, path, "a", election.Config{}, func(ctx context.Context, term *election.Term) error {
-		<-ctx.Done()
-		<-finish
-		select {
-		case <-deleted:
-			t.Error("the znode was deleted while the callback ran")
-		default:
-		}
-		return nil
-	})
-	term := a.term()
-	b := run(t, open(t, e.ConnectString(), session.Config{}), path, "b", election.Config{})
-	b.events.wait(election.Heir, 1)
-	term.Resign(within(t))
-	if st := a.Status(); term.Valid() || st.State == election.Idle {
-		t.Errorf("after Resign: valid %v, status %+v", term.Valid(), st)
-	}
-	a.events.wait(election.Deposed, 1)
-	if st := a.Status(); st.State != election.Draining {
-		t.Errorf("status while the callback stops: %v", st.State)
-	}
-	// Longer than the lease would be without renewals: they go on.
-	select {
-	case <-b.terms:
-		t.Fatal("another leads while the callback runs")
-	case <-time.After(T + T/2):
-	}
-	close(finish)
-	b.term()
-	select {
-	case <-deleted:
-	default:
-		t.Error("nothing was deleted at the proxy")
-	}
-}
-
-func TestDrainTimeoutGivesTheLeadershipAway(t *testing.T) {
-	const drain = 500 * time.Millisecond
-	e, path := three(t), pathFor(t)
-	finish := make(chan struct{})
-	client := open(t, e.ConnectString(), session.Config{})
-	a := runWith(t, client, path, "a", election.Config{DrainTimeout: drain}, func(ctx context.Context, term *election.Term) error {
-		<-finish // and never looks at its context
-		return nil
-	})
-	term := a.term()
-	b := run(t, open(t, e.ConnectString(), session.Config{}), path, "b", election.Config{})
-	b.events.wait(election.Heir, 1)
-	begun := time.Now()
-	term.Resign(within(t))
-	b.term()
-	if waited := time.Since(begun); waited < drain {
-		t.Errorf("another leads %v after Resign; want DrainTimeout to pass", waited)
-	}
-	if st := a.Status(); st.State != election.Draining || st.Node != "" {
-		t.Errorf("status while the callback is stuck: %+v", st)
-	}
-	// A callback that will not stop holds up Run, and nothing else.
-	if n := a.events.count(election.Joined); n != 1 {
-		t.Error("the candidate is back while its callback runs")
-	}
-	closed := make(chan struct{})
-	go func() { client.Close(); close(closed) }()
-	select {
-	case <-closed:
-	case <-time.After(patience):
-		t.Error("Close waits for a callback that will not stop")
-	}
-	select {
-	case <-a.done:
-		t.Error("Run has returned before its callback")
-	default:
-	}
-	close(finish)
-	<-a.done
-	if !errors.Is(a.err, session.ErrClosed) {
-		t.Errorf("Run returned %v", a.err)
 	}
 }
 

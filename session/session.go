@@ -97,6 +97,7 @@ type Session struct {
 	lease      *Lease
 	watches    map[string]map[*Watch]struct{}
 	holds      []*Hold
+	listeners  []*func(State)
 
 	notes []slog.Record // for run to write
 
@@ -145,6 +146,7 @@ func (s *Session) finish(reason error) {
 	}
 	s.over = true
 	s.state, s.since = Lost, s.clock.Wall()
+	s.tellState()
 	s.note(slog.LevelInfo, "session over", "reason", reason)
 	s.end(reason) // first: whoever finds the lease over can ask why
 	if s.lease != nil {

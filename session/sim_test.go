@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -121,6 +122,34 @@ func TestTheLeaseOutlivesTheLossOfOneServer(t *testing.T) {
 					}
 				})
 			}
+		})
+	}
+}
+
+// zk answers a request up to three times when the connection breaks while it is being
+// closed, and was stuck for good when it did. A goroutine that is left would end the
+// bubble with a panic.
+func TestCloseIsNotStuckWhenWritesFailAtTheSameTime(t *testing.T) {
+	for seed := range int64(300) {
+		synctest.Test(t, func(t *testing.T) {
+			e := zktest.Start(t, zktest.Config{InMemory: true, Tick: simT / 2, Seed: seed, Logf: func(string, ...any) {}})
+			client, err := session.Open(e.ConnectString(), session.Config{Timeout: simT, Dial: e.Dial})
+			must(t, err)
+			s := established(t, client)
+			var calls sync.WaitGroup
+			for range 30 {
+				calls.Go(func() {
+					for s.Err() == nil {
+						s.Sync(context.Background(), "/")
+					}
+				})
+			}
+			time.Sleep(time.Millisecond)
+			var end sync.WaitGroup
+			end.Go(func() { e.ConnOf(s.ID()).Cut() })
+			end.Go(func() { client.Close() })
+			end.Wait()
+			calls.Wait()
 		})
 	}
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"slices"
 
 	"github.com/go-zookeeper/zk"
 )
@@ -128,5 +129,26 @@ func signal(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:
+	}
+}
+
+// OnState calls f with every change of state from now on, in order, until stop is called;
+// Lost is the last. f runs on goroutines of the session: it must not block, nor call the
+// session.
+func (s *Session) OnState(f func(State)) (stop func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listeners = append(s.listeners, &f)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.listeners = slices.DeleteFunc(s.listeners, func(g *func(State)) bool { return g == &f })
+	}
+}
+
+// tellState tells of a new state. The caller holds s.mu.
+func (s *Session) tellState() {
+	for _, f := range s.listeners {
+		(*f)(s.state)
 	}
 }

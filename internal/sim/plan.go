@@ -53,14 +53,14 @@ func newPlan(seed int64, length time.Duration, kinds []string) Plan {
 		Procs:     3 + rng.Intn(3),
 		Elections: 1 + rng.Intn(2),
 	}
+	if len(kinds) == 0 {
+		return p
+	}
 	switch rng.Intn(5) {
 	case 0:
 		p.Wraps = true
 	case 1:
 		p.Sticks = true
-	}
-	if len(kinds) == 0 {
-		return p
 	}
 	for at := time.Duration(0); ; {
 		at += time.Duration(rng.ExpFloat64() * float64(every))

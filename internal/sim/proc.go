@@ -87,7 +87,7 @@ func (p *proc) runCandidate(ctx context.Context, path, id string, log *slog.Logg
 func (p *proc) lead(ctx context.Context, term *election.Term, path string, rng *rand.Rand) error {
 	end := time.Duration(rng.ExpFloat64() * float64(time.Minute))
 	slow := time.Duration(0)
-	if rng.Intn(3) == 0 {
+	if rng.Intn(3) == 0 && len(p.w.plan.Faults) > 0 {
 		slow = time.Duration(rng.Int63n(int64(2 * drainTimeout)))
 	}
 	begun := p.clock.Now()

@@ -2,6 +2,7 @@ package line
 
 import (
 	"cmp"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -22,12 +23,9 @@ const (
 type Name struct {
 	// Full is the whole name, without a path.
 	Full string
-	// Seq is the sequence number at its end. The server counts in 32 bits. After
-	// 2147483647 servers before 3.6 go on with negative numbers; newer ones give that same
-	// number to everybody from then on.
+	// Seq is the sequence number at its end.
 	Seq int32
-	// Czxid tells names with the same number apart: the older znode stands first. It is
-	// known only where there are such names.
+	// Czxid is the zxid of the znode's creation, where it is known: see Order.
 	Czxid int64
 }
 
@@ -56,14 +54,13 @@ func Parse(name string) (n Name, ok bool) {
 	return Name{Full: name, Seq: int32(seq)}, true
 }
 
-// Compare orders two names by their places in the line. Sequence numbers may wrap
-// around, so it is the sign of the 32-bit difference that counts: right as long as the
-// line spans less than 2^31 numbers. Equal numbers are ordered by age.
+// Compare orders two names by their places in the line: by age, or by sequence number
+// where the age of either is not known.
 func Compare(a, b Name) int {
-	if d := a.Seq - b.Seq; d != 0 {
-		return cmp.Compare(d, 0)
+	if a.Czxid != 0 && b.Czxid != 0 {
+		return cmp.Compare(a.Czxid, b.Czxid)
 	}
-	return cmp.Or(cmp.Compare(a.Czxid, b.Czxid), cmp.Compare(a.Full, b.Full))
+	return cmp.Or(cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.Full, b.Full))
 }
 
 // Sort picks the names that stand in the line out of a list of children and puts them
@@ -79,15 +76,17 @@ func Sort(children []string) []Name {
 	return names
 }
 
-// Ties returns the names that share their number with another, out of a sorted list:
-// those whose Czxid must be known to put them in order.
-func Ties(sorted []Name) (ties []Name) {
+// Ambiguous reports whether the numbers of a sorted list do not tell the order. The
+// server counts in 32 bits. After 2147483647 a server before 3.6 goes on with negative
+// numbers; a newer one gives that number to everybody, now and then a negative one when
+// several are created at once (seen on 3.8.0).
+func Ambiguous(sorted []Name) bool {
 	for i, n := range sorted {
-		if i > 0 && sorted[i-1].Seq == n.Seq || i+1 < len(sorted) && sorted[i+1].Seq == n.Seq {
-			ties = append(ties, n)
+		if n.Seq < 0 || n.Seq == math.MaxInt32 || i > 0 && n.Seq == sorted[i-1].Seq {
+			return true
 		}
 	}
-	return ties
+	return false
 }
 
 // Ahead returns who stands before the name me in a sorted list, first to last. It is not ok

@@ -52,22 +52,34 @@ func TestParseLeavesForeignNamesAlone(t *testing.T) {
 	}
 }
 
-func TestTheOrderGoesOnWhereTheServersCounterWraps(t *testing.T) {
-	want := []int32{2147483645, 2147483646, math.MaxInt32, math.MinInt32, -2147483647, -2147483646}
-	var children []string
-	for _, n := range want {
-		children = append(children, "_c_"+guid+"-latch-"+seq(n))
-	}
-	slices.Reverse(children)
-	for i, n := range Sort(children) {
-		if n.Seq != want[i] {
-			t.Errorf("place %d has %d; want %d", i, n.Seq, want[i])
+func TestNumbersTellTheOrderUntilTheyRunOut(t *testing.T) {
+	for _, c := range []struct {
+		numbers   []int32
+		ambiguous bool
+	}{
+		{nil, false},
+		{[]int32{7}, false},
+		{[]int32{0, 1, math.MaxInt32 - 1}, false},
+		{[]int32{math.MaxInt32 - 1, math.MaxInt32}, true},
+		{[]int32{math.MaxInt32, math.MinInt32}, true},
+		{[]int32{-1, 0, 1}, true},
+		{[]int32{3, 4, 4, 5}, true},
+	} {
+		var children []string
+		for i, n := range c.numbers {
+			children = append(children, fmt.Sprintf("_c_%s-latch-%s", strings.Repeat(fmt.Sprint(i), 32), seq(n)))
+		}
+		if got := Ambiguous(Sort(children)); got != c.ambiguous {
+			t.Errorf("Ambiguous(%d) = %v", c.numbers, got)
 		}
 	}
-	across := []string{"latch-" + seq(-1), "latch-" + seq(0), "latch-" + seq(1)}
-	slices.Reverse(across)
-	if got := Sort(across); got[0].Seq != -1 || got[1].Seq != 0 || got[2].Seq != 1 {
-		t.Errorf("around zero: %v", got)
+}
+
+func TestAgeDecidesWhereItIsKnown(t *testing.T) {
+	names := []Name{{Full: "c", Seq: math.MaxInt32, Czxid: 3}, {Full: "b", Seq: math.MinInt32, Czxid: 2}, {Full: "a", Seq: math.MaxInt32, Czxid: 1}}
+	slices.SortFunc(names, Compare)
+	if names[0].Full != "a" || names[1].Full != "b" || names[2].Full != "c" {
+		t.Errorf("order %v", names)
 	}
 }
 
@@ -106,10 +118,6 @@ func TestAhead(t *testing.T) {
 		{me: one, children: []string{three, two, one}, ok: true},
 		{me: three, children: []string{three, "foreign", two, one}, want: []string{one, two}, ok: true},
 		{me: two, children: []string{two}, ok: true},
-		// The wrap: the incumbent keeps its place when the first negative number comes.
-		{me: "latch-" + seq(math.MinInt32), children: []string{"latch-" + seq(math.MinInt32), "latch-2147483647"},
-			want: []string{"latch-2147483647"}, ok: true},
-		{me: "latch-2147483647", children: []string{"latch-" + seq(math.MinInt32), "latch-2147483647"}, ok: true},
 	} {
 		got, ok := Ahead(c.me, Sort(c.children))
 		var names []string
@@ -122,32 +130,17 @@ func TestAhead(t *testing.T) {
 	}
 }
 
-func TestSortIsOneOrderWithinAnyWindow(t *testing.T) {
+func TestTheOrderDoesNotDependOnTheServers(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 2000 {
-		start, span := r.Uint32(), 1+r.Int64N(math.MaxInt32)
-		names := make([]Name, 2+r.IntN(20))
-		children := make([]string, len(names))
-		for i := range names {
-			s := int32(start + uint32(r.Int64N(span)))
-			names[i] = Name{Full: fmt.Sprintf("latch-%s", seq(s)), Seq: s}
-			children[i] = names[i].Full
-		}
-		for _, a := range names {
-			for _, b := range names {
-				if Compare(a, b) != -Compare(b, a) {
-					t.Fatalf("Compare(%v, %v) depends on the order", a, b)
-				}
-				// The truth is the distance from the window's start.
-				if d := int64(uint32(a.Seq)-start) - int64(uint32(b.Seq)-start); d < 0 != (Compare(a, b) < 0) {
-					t.Fatalf("Compare(%v, %v) = %d, distance %d in a window of %d", a, b, Compare(a, b), d, span)
-				}
-			}
+	for range 200 {
+		children := make([]string, 2+r.IntN(20))
+		for i := range children {
+			children[i] = "latch-" + seq(int32(r.Uint32()))
 		}
 		want := Sort(children)
 		r.Shuffle(len(children), func(i, j int) { children[i], children[j] = children[j], children[i] })
 		if got := Sort(children); !slices.Equal(got, want) {
-			t.Fatalf("the order depends on the server's: %v and %v", got, want)
+			t.Fatalf("%v and %v", got, want)
 		}
 	}
 }

@@ -103,24 +103,26 @@ func (p *Place) find(ctx context.Context) error {
 }
 
 // Order picks out the names that stand in the line and puts them in order, first to
-// last. It asks for the age of those that share their sequence number with another, and
-// leaves out those of them that have gone.
+// last. Age and number are the same order, as long as the server has numbers left; after
+// that Order asks for everybody's age, and leaves out those who have gone.
 func Order(ctx context.Context, s *session.Session, dir string, children []string) ([]Name, error) {
 	names := Sort(children)
-	for _, tie := range Ties(names) {
-		stat, ok, err := s.Exists(ctx, dir+"/"+tie.Full)
+	if !Ambiguous(names) {
+		return names, nil
+	}
+	var known []Name
+	for _, n := range names {
+		stat, ok, err := s.Exists(ctx, dir+"/"+n.Full)
 		if err != nil {
 			return nil, err
 		}
-		i := slices.Index(names, tie)
-		if !ok {
-			names = slices.Delete(names, i, i+1)
-			continue
+		if ok {
+			n.Czxid = stat.Czxid
+			known = append(known, n)
 		}
-		names[i].Czxid = stat.Czxid
 	}
-	slices.SortFunc(names, Compare)
-	return names, nil
+	slices.SortFunc(known, Compare)
+	return known, nil
 }
 
 func goneIfNoNode(err error) error {

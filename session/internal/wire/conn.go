@@ -91,30 +91,37 @@ func New(conn net.Conn, deadline time.Time, c clock.Clock, auth []Auth, hooks Ho
 	return &Conn{net: conn, clock: c, auth: auth, hooks: hooks, spare: make([]byte, 0, spareSize)}
 }
 
-// Write sends one frame.
+// Write sends one frame. After the handshake it does not return errors: zk would
+// answer the request with it, and once more when it finds the connection closed; with a
+// third answer, the one of its Close, there is no room in the request's channel and zk
+// is stuck for good. Closing the connection says all that there is to say.
 func (c *Conn) Write(p []byte) (int, error) {
-	now := c.clock.Now()
 	c.mu.Lock()
 	ready := c.ready
 	c.mu.Unlock()
-	frame := p
-	if !ready {
-		c.note(request{at: now}) // the connect request; it has no header
-	} else {
-		xid, op, err := parseRequest(p)
-		if err != nil {
+	if !ready { // the connect request; it has no header
+		c.note(request{at: c.clock.Now()})
+		if _, err := c.net.Write(p); err != nil {
 			return 0, c.fail(err)
 		}
-		if path, ok := readPath(op, p); ok && c.hooks.WantsWatch(path) {
-			frame = slices.Clone(p) // the caller's bytes are the caller's
-			frame[len(frame)-1] = 1
-		}
-		c.note(request{xid, op, len(p), now})
-	}
-	if n, err := c.net.Write(frame); err != nil {
-		return n, c.fail(err)
+	} else if err := c.send(p); err != nil {
+		c.fail(err)
 	}
 	return len(p), nil
+}
+
+func (c *Conn) send(p []byte) error {
+	xid, op, err := parseRequest(p)
+	if err != nil {
+		return err
+	}
+	if path, ok := readPath(op, p); ok && c.hooks.WantsWatch(path) {
+		p = slices.Clone(p) // the caller's bytes are the caller's
+		p[len(p)-1] = 1
+	}
+	c.note(request{xid, op, len(p), c.clock.Now()})
+	_, err = c.net.Write(p)
+	return err
 }
 
 func (c *Conn) note(r request) {

@@ -90,8 +90,8 @@ func (e *Election) join(ctx context.Context) (*candidacy, error) {
 	e.status.set(e.clock, func(st *Status) {
 		st.State, st.Session, st.Node, st.Err = Waiting, s.ID(), place.Path(), nil
 	})
-	e.reportState(c)
 	e.send(Event{Kind: Joined, Session: s.ID(), Timeout: s.Timeout(), Node: place.Path(), Position: place.Position()})
+	e.reportState(c) // from here on: not before Joined
 	return c, nil
 }
 

@@ -176,8 +176,8 @@ func faultOf(events []election.Event) error {
 			}
 			inLine = false
 		case election.Failed:
-			if inLine || ev.Err == nil || ev.Delay <= 0 {
-				return bad("in line, or no error or delay")
+			if inLine || ev.Err == nil {
+				return bad("in line, or no error")
 			}
 		}
 	}

@@ -27,18 +27,18 @@
 // over the next is opened, for ever, with exponential delays and jitter, until Close. A
 // Session is exactly one ZooKeeper session id. It moves between servers and ends once.
 //
-//	connecting ──► connected ◄──► suspended
-//	     │             │              │
-//	     └─────────────┴──────────────┴────► lost
+//		connecting ──► connected ◄──► suspended
+//		     │             │              │
+//		     └─────────────┴──────────────┴────► lost
 //
-//   - Connecting: no server has granted the session yet. Client.Session does not return
-//     it.
-//   - Connected: a server answers.
-//   - Suspended: the connection is lost. The session may live on. Calls wait; a running
-//     lease keeps running.
-//   - Lost: over for good. [Session.Err] says why: [ErrClosed], [ErrExpired] (a server
-//     said so), [ErrPresumedLost] (no answer from anybody for 2T), [ErrReplaced],
-//     [ErrAuthFailed], [ErrStray].
+//	  - Connecting: no server has granted the session yet. Client.Session does not return
+//	    it.
+//	  - Connected: a server answers.
+//	  - Suspended: the connection is lost. The session may live on. Calls wait; a running
+//	    lease keeps running.
+//	  - Lost: over for good. [Session.Err] says why: [ErrClosed], [ErrExpired] (a server
+//	    said so), [ErrPresumedLost] (no answer from anybody for 2T), [ErrReplaced],
+//	    [ErrAuthFailed], [ErrStray].
 //
 // T is the session timeout: the smallest one that any server has granted this session,
 // whatever was asked for.

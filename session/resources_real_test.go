@@ -90,11 +90,18 @@ func TestAThousandReconnectsLeaveNothingBehind(t *testing.T) {
 	}
 	before := measure(t)
 	n := rounds(t, 1000)
+	var m1, m2 runtime.MemStats
+	runtime.ReadMemStats(&m1)
 	begin := time.Now()
 	for range n {
 		reconnect()
 	}
-	t.Logf("%d reconnects in %v", n, time.Since(begin))
+	runtime.ReadMemStats(&m2)
+	each := (m2.TotalAlloc - m1.TotalAlloc) / uint64(n)
+	t.Logf("%d reconnects in %v, %d KiB allocated for each, the proxy's part included", n, time.Since(begin), each>>10)
+	if each > 256<<10 { // zk's own buffer alone would be 1.5 MiB
+		t.Errorf("a reconnect allocates %d bytes", each)
+	}
 	flat(t, before, "reconnects")
 	if s.Err() != nil {
 		t.Error(s.Err())

@@ -35,6 +35,7 @@ type checker struct {
 	terms      int
 	trace      []string
 	tracing    bool
+	next       []func(*proc) // to be called when the next term begins
 }
 
 // record is what is known of one election.
@@ -91,6 +92,10 @@ func (c *checker) began(p *proc, path, id string, term *election.Term) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.terms++
+	for _, f := range c.next {
+		f(p)
+	}
+	c.next = nil
 	c.log("%s leads %s with token %d, lease %v", id, path, term.Token(), term.Remaining())
 	r := c.record(path)
 	if term.Token() <= r.token {
@@ -119,6 +124,20 @@ func (c *checker) began(p *proc, path, id string, term *election.Term) {
 		defer c.mu.Unlock()
 		t.ended = time.Now()
 	})
+}
+
+// onNext calls f when the next term begins; f must not call the checker or the ensemble.
+func (c *checker) onNext(f func(*proc)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.next = append(c.next, f)
+}
+
+// onNextDone forgets who waits for a next term.
+func (c *checker) onNextDone() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.next = nil
 }
 
 // stopped is called last thing in a term.

@@ -14,7 +14,7 @@ import (
 // connection that goes on, servers that grant different timeouts.
 var faultKinds = []string{
 	"kill server", "freeze server", "slow server", "isolate server", "isolate zookeeper leader",
-	"isolate the leader's server", "cut link one way", "delay link", "late pings", "restart all servers",
+	"isolate the leader's server", "isolate a new leader's server", "cut link one way", "turn a cut round", "delay link", "late pings", "restart all servers",
 	"hold host", "hold host to server", "hold host to client", "cut host", "delay host", "black hole",
 	"expire session", "lose reply", "lose request", "fail request",
 	"pause process", "pause the leader", "suspend host", "crash process", "crash the leader",
@@ -56,6 +56,26 @@ func (w *world) apply(f Fault) (end func()) {
 				return s.Rejoin
 			}
 		}
+	case "isolate a new leader's server":
+		// Before it has renewed its lease in steady state.
+		delay := time.Duration(rng.Int63n(int64(w.plan.Timeout / 8)))
+		w.check.onNext(func(p *proc) {
+			time.AfterFunc(delay, func() {
+				if c := w.ens.ConnOf(sessionID(p)); c != nil {
+					s := w.ens.Server(c.Server())
+					s.Isolate()
+					time.AfterFunc(2*w.plan.Timeout, s.Rejoin)
+				}
+			})
+		})
+	case "turn a cut round":
+		// What one direction has held back arrives at the moment at which the other is cut:
+		// pings and commits come through, the answers to them do not.
+		there, back := w.linkPair(rng)
+		there.Hold()
+		turn := time.Duration(rng.Int63n(int64(w.plan.Timeout)))
+		time.AfterFunc(turn, func() { there.Heal(); back.Hold() })
+		time.AfterFunc(turn+2*w.plan.Timeout, back.Heal)
 	case "cut link one way":
 		l := w.link(rng)
 		l.Hold()
@@ -108,7 +128,8 @@ func (w *world) applyToClient(f Fault, rng *rand.Rand) (end func()) {
 	case "cut host":
 		p.host.Cut()
 	case "delay host":
-		p.host.Delay(time.Duration(rng.Int63n(int64(w.plan.Timeout / 4))))
+		dirs := [][]zktest.Direction{{zktest.ToServer, zktest.ToClient}, {zktest.ToClient}, {zktest.ToServer}}[rng.Intn(3)]
+		p.host.Delay(time.Duration(rng.Int63n(int64(w.plan.Timeout/4))), dirs...)
 		return p.heal
 	case "black hole":
 		p.host.Drop()
@@ -176,9 +197,23 @@ func (w *world) leading(rng *rand.Rand) *proc {
 }
 
 func (w *world) link(rng *rand.Rand) *zktest.Link {
-	a := 1 + rng.Intn(3)
-	b := 1 + (a+rng.Intn(2))%3
-	return w.ens.Link(w.ens.Server(a), w.ens.Server(b))
+	there, _ := w.linkPair(rng)
+	return there
+}
+
+// linkPair returns both directions between two servers. Every other time it leads from the
+// ZooKeeper leader to the server of a leader of ours, if there is such a pair.
+func (w *world) linkPair(rng *rand.Rand) (there, back *zktest.Link) {
+	a := w.ens.Server(1 + rng.Intn(3))
+	b := w.ens.Server(1 + (a.ID()+rng.Intn(2))%3)
+	if rng.Intn(2) == 0 {
+		if p, leader := w.leading(rng), w.ens.Leader(); p != nil && leader != nil {
+			if c := w.ens.ConnOf(sessionID(p)); c != nil && c.Server() != leader.ID() {
+				a, b = leader, w.ens.Server(c.Server())
+			}
+		}
+	}
+	return w.ens.Link(a, b), w.ens.Link(b, a)
 }
 
 // heal ends the faults of the process's network, unless the process is stopped, when

@@ -17,6 +17,7 @@ var (
 	firstFlag = flag.Int64("first", 1, "the first seed")
 	seedsFlag = flag.Int("seeds", 100, "how many seeds to run")
 	kindsFlag = flag.String("faults", strings.Join(faultKinds, ","), "the kinds of faults, separated by commas; empty for none")
+	ticksFlag = flag.Int("ticks", 0, "the session timeout in ticks; 0 lets the seed decide")
 	plainFlag = flag.Bool("plain", false, "report a violation as it is, without making its plan small")
 	hoursFlag = flag.Float64("hours", 0, "simulate so many cluster-hours")
 )
@@ -41,6 +42,15 @@ func kinds() (all []string) {
 		}
 	}
 	return all
+}
+
+// planOf makes the plan of a seed as the flags ask for it.
+func planOf(seed int64) Plan {
+	plan := newPlan(seed, runLength, kinds())
+	if *ticksFlag > 0 {
+		plan.Timeout = time.Duration(*ticksFlag) * tick
+	}
+	return plan
 }
 
 // simulate runs a plan in a bubble of its own.
@@ -78,7 +88,7 @@ func fail(t *testing.T, plan Plan, v Violation) {
 // TestSeeds searches a few seeds, or one.
 func TestSeeds(t *testing.T) {
 	if *seedFlag != 0 {
-		plan := newPlan(*seedFlag, runLength, kinds())
+		plan := planOf(*seedFlag)
 		t.Log(plan)
 		result := simulate(t, plan, true)
 		for _, line := range result.Trace {
@@ -92,7 +102,7 @@ func TestSeeds(t *testing.T) {
 	begun := time.Now()
 	var total Result
 	for i := range *seedsFlag {
-		plan := newPlan(*firstFlag+int64(i), runLength, kinds())
+		plan := planOf(*firstFlag + int64(i))
 		result := simulate(t, plan, false)
 		total.Terms += result.Terms
 		total.Faults += result.Faults

@@ -17,7 +17,7 @@ import (
 // caught, within how many seeds, and under which faults.
 type variant struct {
 	what, invariant, faults string
-	seeds                   int
+	seeds, ticks            int
 	edits                   []edit
 }
 
@@ -40,6 +40,8 @@ func readVariant(t *testing.T, file string) (v variant) {
 			v.invariant = value
 		case "faults":
 			v.faults = value
+		case "ticks":
+			v.ticks, err = strconv.Atoi(value)
 		case "seeds":
 			v.seeds, err = strconv.Atoi(value)
 		default:
@@ -105,9 +107,9 @@ func (v variant) build(t *testing.T, dir string) (binary string) {
 }
 
 // search runs seeds in a binary and returns what it prints.
-func search(t *testing.T, binary, faults string, seeds int) (out string, passed bool) {
+func search(t *testing.T, binary, faults string, seeds, ticks int) (out string, passed bool) {
 	t.Helper()
-	cmd := exec.Command(binary, "-test.run", "^TestSeeds$", "-test.v", "-plain", "-faults", faults, "-seeds", strconv.Itoa(seeds))
+	cmd := exec.Command(binary, "-test.run", "^TestSeeds$", "-test.v", "-plain", "-faults", faults, "-seeds", strconv.Itoa(seeds), "-ticks", strconv.Itoa(ticks))
 	text, err := cmd.CombinedOutput()
 	return string(text), err == nil
 }
@@ -125,10 +127,10 @@ func TestEveryVariantIsCaught(t *testing.T) {
 			begun := time.Now()
 			v := readVariant(t, file)
 			binary := v.build(t, t.TempDir())
-			if out, passed := search(t, binary, "", 1); !passed {
+			if out, passed := search(t, binary, "", 1, v.ticks); !passed {
 				t.Fatalf("it fails without any fault:\n%s", out)
 			}
-			out, passed := search(t, binary, v.faults, v.seeds)
+			out, passed := search(t, binary, v.faults, v.seeds, v.ticks)
 			if passed {
 				t.Fatalf("not caught within %d seeds: %s", v.seeds, v.what)
 			}

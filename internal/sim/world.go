@@ -51,6 +51,7 @@ func run(plan Plan, tracing bool) Result {
 		w.startProc(fmt.Sprintf("p%d", w.started), plan.Seed*100+int64(w.started))
 	}
 	w.carryOut()
+	w.healAll()
 	w.awaitLeaders()
 	w.tearDown()
 	return Result{
@@ -110,6 +111,20 @@ func (w *world) carryOut() {
 		steps = steps[1:]
 		time.Sleep(s.at - time.Since(begin))
 		s.do()
+	}
+}
+
+// healAll ends what faults may have left, those included that last on after their time.
+func (w *world) healAll() {
+	w.check.onNextDone()
+	time.Sleep(4 * w.plan.Timeout)
+	for _, s := range w.ens.Servers() {
+		s.Start() // an error says that it runs
+		s.Thaw()
+		s.Rejoin()
+	}
+	for _, p := range w.procs {
+		p.heal()
 	}
 }
 

@@ -1,6 +1,8 @@
 # make test   everything that a change has to pass: vet, gofmt, unit tests, tests on a real ZooKeeper ensemble
 # make lint   staticcheck
 # make bench  Go benchmarks, once each
+# make soak   simulate HOURS=... cluster-hours of faults on all cores (SEED=... is the first seed)
+# make record record again what real servers answer, which session/zktest is compared with
 
 GO ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -8,7 +10,13 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The race detector needs a C compiler.
 RACE = $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
 
-.PHONY: test lint bench zookeeper
+HOURS ?= 100
+SEED ?= 1
+
+# Each for a few seconds, beyond the committed inputs.
+FUZZ = ./session/zktest:FuzzFrames ./session/internal/wire:FuzzReply ./session/internal/wire:FuzzStream ./recipe/internal/line:FuzzParse
+
+.PHONY: test lint bench soak record fuzz zookeeper
 
 test: zookeeper
 	$(GO) vet ./...
@@ -16,12 +24,26 @@ test: zookeeper
 		if [ -n "$$unformatted" ]; then echo "gofmt would change: $$unformatted"; exit 1; fi
 	@[ -n "$(RACE)" ] || echo "SKIP: no C compiler, so the race detector is off"
 	$(GO) test $(RACE) -p 1 -timeout 15m ./...  # one package at a time: most of them start servers
+	@# The simulation once more: without the race detector it goes through more seeds, and the broken variants.
+	[ -z "$(RACE)" ] || $(GO) test -timeout 10m ./internal/sim
+	@$(MAKE) --no-print-directory fuzz
+
+fuzz:
+	@for f in $(FUZZ); do \
+		$(GO) test -run '^$$' -fuzz "^$${f#*:}$$" -fuzztime 5s "$${f%:*}" || exit 1; \
+	done
 
 lint:
 	$(GO) run $(STATICCHECK) ./...
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchtime 1x -p 1 ./...
+
+soak:
+	$(GO) test ./internal/sim -run '^TestSoak$$' -v -timeout 0 -hours $(HOURS) -first $(SEED)
+
+record: zookeeper
+	$(GO) test ./session/zktest -run '^TestRecordReal$$' -record
 
 # Tests that need real servers take Debian's package; elsewhere set ZOOKEEPER_HOME or ZK_SERVERS.
 zookeeper:

@@ -3,6 +3,7 @@ package election_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,6 +24,8 @@ func TestTheZnodeIsDeletedOnlyWhenTheCallbackHasReturned(t *testing.T) {
 		})
 	})
 	finish := make(chan struct{})
+	stop := sync.OnceFunc(func() { close(finish) })
+	defer stop()
 	client := open(t, w.connect(), session.Config{})
 	a := runWith(t, client, path, "a", election.Config{}, func(ctx context.Context, term *election.Term) error {
 		<-ctx.Done()
@@ -51,7 +54,7 @@ func TestTheZnodeIsDeletedOnlyWhenTheCallbackHasReturned(t *testing.T) {
 		t.Fatal("another leads while the callback runs")
 	case <-time.After(T + T/2):
 	}
-	close(finish)
+	stop()
 	b.term()
 	select {
 	case <-deleted:
@@ -64,6 +67,8 @@ func TestDrainTimeoutGivesTheLeadershipAway(t *testing.T) {
 	const drain = 500 * time.Millisecond
 	e, path := three(t), pathFor(t)
 	finish := make(chan struct{})
+	stop := sync.OnceFunc(func() { close(finish) })
+	defer stop()
 	client := open(t, e.ConnectString(), session.Config{})
 	a := runWith(t, client, path, "a", election.Config{DrainTimeout: drain}, func(ctx context.Context, term *election.Term) error {
 		<-finish // and never looks at its context
@@ -98,7 +103,7 @@ func TestDrainTimeoutGivesTheLeadershipAway(t *testing.T) {
 		t.Error("Run has returned before its callback")
 	default:
 	}
-	close(finish)
+	stop()
 	<-a.done
 	if !errors.Is(a.err, session.ErrClosed) {
 		t.Errorf("Run returned %v", a.err)

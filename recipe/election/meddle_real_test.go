@@ -37,6 +37,7 @@ func TestACandidateWhoseZnodeIsDeletedRejoinsAtTheTail(t *testing.T) {
 	if !first.Valid() {
 		t.Error("the leader is gone")
 	}
+	refereeOf(t, path).expel()
 	expel(0, 1) // the leader; d c b a
 	if ev := all[0].events.wait(election.Deposed, 1); ev.Reason != election.NodeDeleted {
 		t.Errorf("deposed: %v", ev.Reason)
@@ -68,6 +69,7 @@ func TestTheElectionGoesOnWhenItsPathIsDeleted(t *testing.T) {
 			}
 		}
 	}
+	refereeOf(t, path).expel()
 	wipe()
 	<-first.Context().Done()
 	eventually(t, "line of two", func() bool {
@@ -200,4 +202,28 @@ func rawConn(t *testing.T, e interface{ Addrs() []string }) *zk.Conn {
 	}
 	t.Cleanup(conn.Close)
 	return conn
+}
+
+func TestAWaiterWhoseZnodeWentWhileItWasAwayDoesNotLeadOnIt(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	w := wayTo(t, e)
+	all, first := lineUp(t, path, open(t, e.ConnectString(), session.Config{}), open(t, w.connect(), session.Config{}),
+		open(t, e.ConnectString(), session.Config{}))
+	old := all[1].events.wait(election.Joined, 1)
+	admin := mustSession(t, admins(t, e))
+	w.crash()
+	// Its own first, then the one ahead: what comes of it on the new connection is that
+	// both are gone.
+	if err := admin.Delete(within(t), old.Node, -1); err != nil {
+		t.Fatal(err)
+	}
+	first.Resign(within(t))
+	second := all[2].term()
+	w.heal()
+	if ev := all[1].events.wait(election.Joined, 2); ev.Node == old.Node || ev.Session != old.Session || ev.Position == 0 {
+		t.Errorf("back as %s, %d ahead, session %x", ev.Node, ev.Position, ev.Session)
+	}
+	if n := all[1].events.count(election.Elected); n != 0 || !second.Valid() {
+		t.Errorf("it leads on a znode that is gone; events:\n%v", all[1].events)
+	}
 }

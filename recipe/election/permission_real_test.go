@@ -101,7 +101,11 @@ func TestAnHeirWhoseZnodeBecomesUnreadableLeavesNoOrphan(t *testing.T) {
 	heir := run(t, client, path, "heir", election.Config{}) // the same session: renewals go on without it
 	heir.events.wait(election.Heir, 1)
 	setACL(t, e, heir.Status().Node, zk.WorldACL(zk.PermWrite))
-	<-heir.done
+	select {
+	case <-heir.done:
+	case <-within(t).Done():
+		t.Fatal("Run goes on with a znode that cannot be checked")
+	}
 	var permanent *election.PermanentError
 	if !errors.As(heir.err, &permanent) || !errors.Is(heir.err, zk.ErrNoAuth) {
 		t.Errorf("Run returned %v", heir.err)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -177,12 +178,31 @@ func TestTwentyThousandChildrenWithLongNamesAreListed(t *testing.T) {
 		t.Errorf("from %q to %q", names[0], names[number-1])
 	}
 	// The same on a link where it takes longer than the silence that zk allows.
-	p := c.at2()
-	p.Rate(faultproxy.ToClient, 3<<19)
-	id := s.ID()
-	if names, _, err := s.Children(ctx, "/many"); err != nil || len(names) != number || s.ID() != id {
-		t.Errorf("on a slow link: %d names, %v", len(names), err)
+	slow := established(t, c.open(session.Config{Timeout: 2 * time.Second, Dial: throttled}))
+	if names, _, err := slow.Children(ctx, "/many"); err != nil || len(names) != number {
+		t.Errorf("on a slow link: %d names, %v\n%s", len(names), err, c.log)
 	}
+	c.all(func(p *faultproxy.Proxy) {
+		if n := p.Counts().Requests[faultproxy.OpConnect].Frames; n > 2 {
+			t.Errorf("a long answer cost %d connections", n)
+		}
+	})
+}
+
+// throttled dials a link that carries 2 MiB/s.
+func throttled(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	return slowLink{conn}, err
+}
+
+type slowLink struct{ net.Conn }
+
+func (l slowLink) Read(p []byte) (int, error) {
+	n, err := l.Conn.Read(p[:min(len(p), 32<<10)])
+	if n > 1<<10 {
+		time.Sleep(time.Duration(n) * time.Second / (2 << 20)) // what a slow link is
+	}
+	return n, err
 }
 
 func TestEveryErrorOfAServerIsClassified(t *testing.T) {

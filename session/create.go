@@ -79,7 +79,7 @@ func (s *Session) createProtected(ctx context.Context, dir, name string, data []
 		}
 		switch {
 		case errors.Is(err, zk.ErrNoNode):
-			if err := s.EnsurePath(ctx, dir, nil); err != nil {
+			if err := s.EnsurePath(ctx, dir, acl); err != nil {
 				return "", err
 			}
 		case !retryable(err):

@@ -120,7 +120,7 @@ func newSession(parent context.Context, cfg *Config, servers []string, chroot st
 	s.ctx, s.end = context.WithCancelCause(parent)
 	s.dialer = dial.New(dial.Config{
 		Servers: servers, Dial: cfg.Dial, TLS: cfg.TLS, Clock: c,
-		Timeout: func() time.Duration { return s.Timeout() / 3 },
+		Timeout: s.patience,
 	})
 	ready := make(chan struct{}) // zk's goroutine must not see s.zk unset
 	conn, events, err := zk.Connect([]string{"ensemble"}, cfg.Timeout,
@@ -153,6 +153,16 @@ func (s *Session) finish(reason error) {
 		s.lease.end()
 	}
 	s.wakeAll()
+}
+
+// patience bounds an attempt at a server: T/3, so that a session survives one that
+// takes connections and says nothing, and T/8 while a lease runs, so that the lease does
+// too: it has 5T/16 left when its connection breaks at the worst moment.
+func (s *Session) patience() time.Duration {
+	if s.Lease() != nil {
+		return s.Timeout() / 8
+	}
+	return s.Timeout() / 3
 }
 
 // ID returns the session id, or zero before the first connection.

@@ -68,7 +68,9 @@
 //   - the connection is lost and comes back within the lease: nothing; a [Suspended] and a
 //     [Resumed] event tell;
 //   - the server freezes or loses the quorum: the session moves to another server after
-//     T/8, and the term goes on if that succeeds in time;
+//     T/8, and the term goes on if that succeeds in time, as it does when one server alone
+//     is frozen. Connections that break again and again before anything was renewed
+//     end the term, because the delays between attempts grow;
 //   - the lease cannot be extended in time: the term ends ([LeaseExpired]), the candidate
 //     enters the line again behind the others;
 //   - the session expires: the same ([SessionLost]), in a new session;

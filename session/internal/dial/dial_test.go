@@ -129,9 +129,9 @@ func TestASingleAddressIsRedialledWithoutAPause(t *testing.T) {
 
 func TestAServerThatAcceptsAndClosesIsNoHotLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := &network{up: map[string]bool{"a:1": true}}
-		d := dialer(n, 10*time.Second, "a:1")
 		for _, handshake := range []bool{false, true} {
+			n := &network{up: map[string]bool{"a:1": true}}
+			d := dialer(n, 10*time.Second, "a:1")
 			begin := time.Now()
 			for range 10 {
 				d.Next(t.Context())

@@ -119,6 +119,7 @@ func (c *Children) Stop() { c.f.end() }
 func sameData(a, b zk.Stat) bool { return a.Czxid == b.Czxid && a.Mzxid == b.Mzxid }
 
 func sameChildren(a, b zk.Stat) bool {
-	// Cversion too: it tells changes within one transaction apart.
-	return a.Czxid == b.Czxid && a.Pzxid == b.Pzxid && a.Cversion == b.Cversion
+	// Cversion too: it tells changes within one transaction apart. The number as well: once
+	// a list has counted 2^31 changes, creating moves neither (seen on 3.8.0).
+	return a.Czxid == b.Czxid && a.Pzxid == b.Pzxid && a.Cversion == b.Cversion && a.NumChildren == b.NumChildren
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 
 	"github.com/go-zookeeper/zk"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/retry"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
 	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/watch"
 )
 
 // Leader is who stands first in line. The zero Leader means nobody.
@@ -34,7 +34,6 @@ type Observer struct {
 	clock  clock.Clock
 	cancel context.CancelFunc
 	done   chan struct{} // closed when run has returned
-	wake   chan struct{}
 
 	mu      sync.Mutex // guards what follows
 	leader  Leader
@@ -46,8 +45,9 @@ type Observer struct {
 }
 
 // Observe begins to follow the election at path, across losses of session, until
-// Close is called or the client is closed. An observer costs the ensemble one list and one read per
-// change of leader, and a small read per session timeout.
+// Close is called or the client is closed. An observer costs the ensemble a list and two
+// reads per change of leader, and a small read per session timeout. Where the path is
+// missing, its creation is noticed within a quarter of that.
 func Observe(client *session.Client, path string) (*Observer, error) {
 	if client == nil {
 		return nil, errNoClient
@@ -58,7 +58,7 @@ func Observe(client *session.Client, path string) (*Observer, error) {
 	ctx, cancel := context.WithCancel(client.Context())
 	o := &Observer{
 		client: client, path: path, clock: clock.From(client.Context()), cancel: cancel,
-		done: make(chan struct{}), wake: make(chan struct{}, 1), changed: make(chan struct{}),
+		done: make(chan struct{}), changed: make(chan struct{}),
 	}
 	left := client.Use()
 	go func() {
@@ -185,10 +185,8 @@ func (o *Observer) observe(ctx context.Context, s *session.Session) error {
 func (o *Observer) look(ctx context.Context, s *session.Session) error {
 	children, stat, err := s.Children(ctx, o.path)
 	if errors.Is(err, zk.ErrNoNode) {
-		// Not even a path. Nothing can be watched without leaving a watch for ever, so look
-		// again in a while.
 		o.tellNoPath()
-		return o.pause(ctx, s, s.Timeout()/4)
+		return o.awaitCandidate(ctx, s)
 	}
 	if err != nil {
 		return err
@@ -199,77 +197,38 @@ func (o *Observer) look(ctx context.Context, s *session.Session) error {
 	}
 	if len(names) == 0 {
 		o.tell(Leader{}, stat.Pzxid, 0)
-		return o.awaitChild(ctx, s, stat.Pzxid)
+		return o.awaitCandidate(ctx, s)
 	}
 	return o.stay(ctx, s, names[0].Full, stat.Pzxid)
 }
 
-// awaitChild returns when the list of children is no longer what it was at pzxid.
-func (o *Observer) awaitChild(ctx context.Context, s *session.Session, pzxid int64) error {
-	w := s.Watch(o.path, o.wake)
-	defer w.Stop()
+// awaitCandidate returns when somebody stands in line.
+func (o *Observer) awaitCandidate(ctx context.Context, s *session.Session) error {
+	list := watch.NewChildren(s, o.path)
+	defer list.Stop()
 	for {
-		_, stat, err := w.Children(ctx)
-		if errors.Is(err, zk.ErrNoNode) || err == nil && stat.Pzxid != pzxid {
-			return nil
-		}
-		if err == nil {
-			err = o.pause(ctx, s, s.Timeout())
-		}
-		if err != nil {
+		now, err := list.Next(ctx)
+		if err != nil || len(line.Sort(now.Names)) > 0 {
 			return err
+		}
+		if !now.Exists {
+			o.tellNoPath()
 		}
 	}
 }
 
 // stay follows the znode of one leader, first in the list of that zxid, until it is gone.
 func (o *Observer) stay(ctx context.Context, s *session.Session, name string, listed int64) error {
-	w := s.Watch(o.path+"/"+name, o.wake)
-	defer w.Stop()
-	for !w.Deleted() {
-		if !w.Armed() {
-			data, stat, err := w.Get(ctx)
-			if errors.Is(err, zk.ErrNoNode) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			id, rest := decode(data)
-			o.tell(Leader{ID: id, Data: rest, Token: stat.Czxid, Node: name}, listed, stat.Mzxid)
-		}
-		if err := o.pause(ctx, s, s.Timeout()); err != nil {
+	node := watch.NewNode(s, o.path+"/"+name)
+	defer node.Stop()
+	for {
+		now, err := node.Next(ctx)
+		if err != nil || !now.Exists {
 			return err
 		}
-		if _, ok, err := o.recheck(ctx, s, w, name); err != nil || !ok {
-			return err
-		}
+		id, data := decode(now.Data)
+		o.tell(Leader{ID: id, Data: data, Token: now.Stat.Czxid, Node: name}, listed, now.Stat.Mzxid)
 	}
-	return nil
-}
-
-// recheck asks for the znode unless a watch has just told about it.
-func (o *Observer) recheck(ctx context.Context, s *session.Session, w *session.Watch, name string) (zk.Stat, bool, error) {
-	if !w.Armed() {
-		return zk.Stat{}, !w.Deleted(), nil
-	}
-	return s.Exists(ctx, o.path+"/"+name)
-}
-
-// pause waits for a wake-up, or for d.
-func (o *Observer) pause(ctx context.Context, s *session.Session, d time.Duration) error {
-	timer := clock.NewTimer(o.clock)
-	defer timer.Stop()
-	timer.Reset(d)
-	select {
-	case <-o.wake:
-	case <-timer.C:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-s.Done():
-		return s.Err()
-	}
-	return nil
 }
 
 // follow sends LeaderChanged events until stop is called, which waits.

@@ -25,13 +25,13 @@ func (v Violation) String() string {
 
 // checker knows everything.
 type checker struct {
-	begin time.Time
+	begin   time.Time
+	timeout time.Duration // T
+	line    line
 
 	mu         sync.Mutex // guards what follows
 	elections  map[string]*record
-	candidates map[int64]string // by czxid, the ID of each candidate's znode that ever was
 	violations []Violation
-	doomed     map[string]bool // znodes that an administrator has deleted, or will any moment
 	terms      int
 	trace      []string
 	tracing    bool
@@ -45,18 +45,16 @@ type record struct {
 }
 
 type termRecord struct {
-	proc *proc
-	id   string
-	term *election.Term
-	// deleted is set when an administrator deletes the leader's znode, or its session is
-	// taken away: from then on another may lead beside it for one lease.
-	deleted bool
+	proc    *proc
+	id      string
+	term    *election.Term
+	over    bool      // it was seen not to be valid
 	ended   time.Time // when its context was cancelled
 	stopped bool      // its callback has returned
 }
 
-func newChecker() *checker {
-	return &checker{begin: time.Now(), elections: map[string]*record{}, candidates: map[int64]string{}, doomed: map[string]bool{}}
+func newChecker(timeout time.Duration) *checker {
+	return &checker{begin: time.Now(), timeout: timeout, elections: map[string]*record{}, line: newLine(timeout)}
 }
 
 func (c *checker) logf(format string, args ...any) {
@@ -86,6 +84,16 @@ func (c *checker) record(path string) *record {
 	return r
 }
 
+// valid asks a term whether it is valid. Once it has said no it must not say yes again.
+func (c *checker) valid(t *termRecord) bool {
+	v := t.term.Valid()
+	if v && t.over {
+		c.violate("overlap", "the term of %s with token %d is valid again", t.id, t.term.Token())
+	}
+	t.over = !v
+	return v
+}
+
 // began is called first thing in a term. A term's Valid goes from true to false once, so
 // looking at all others whenever one begins finds every overlap.
 func (c *checker) began(p *proc, path, id string, term *election.Term) {
@@ -98,17 +106,19 @@ func (c *checker) began(p *proc, path, id string, term *election.Term) {
 	c.next = nil
 	c.log("%s leads %s with token %d, lease %v", id, path, term.Token(), term.Remaining())
 	r := c.record(path)
-	if term.Token() <= r.token {
+	t := &termRecord{proc: p, id: id, term: term}
+	excused := c.line.excused(term.Node())
+	if term.Token() <= r.token && !excused {
 		c.violate("token", "%s leads %s with token %d after %d", id, path, term.Token(), r.token)
 	}
 	r.token = max(r.token, term.Token())
-	var keep []*termRecord
+	keep := []*termRecord{t}
 	for _, old := range r.terms {
 		cancelled := closed(old.term.Context().Done())
-		valid := old.term.Valid()
+		valid := c.valid(old)
 		switch {
-		case old.deleted:
-		case valid && term.Valid():
+		case excused || c.line.excused(old.term.Node()):
+		case valid && c.valid(t):
 			c.violate("overlap", "%s leads %s while %s still does, for %v more", id, path, old.id, old.term.Remaining())
 		case !cancelled && !old.proc.clock.paused():
 			c.violate("context", "%s leads %s while the context of %s is not cancelled", id, path, old.id)
@@ -117,8 +127,7 @@ func (c *checker) began(p *proc, path, id string, term *election.Term) {
 			keep = append(keep, old)
 		}
 	}
-	t := &termRecord{proc: p, id: id, term: term, deleted: c.doomed[term.Node()]}
-	r.terms = append(keep, t)
+	r.terms = keep
 	context.AfterFunc(term.Context(), func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -155,9 +164,12 @@ func (c *checker) stopped(term *election.Term) {
 func (c *checker) released(node string) {
 	for _, r := range c.elections {
 		for _, t := range r.terms {
+			if t.term.Node() != node || t.stopped || c.line.excused(node) {
+				continue
+			}
 			// The clock that measures DrainTimeout may run 5 % fast.
-			if t.term.Node() == node && !t.stopped && !t.deleted && time.Since(t.ended) < drainTimeout*9/10 {
-				c.violate("drain", "%s releases %s, %v after its end, while its work goes on", t.id, node, time.Since(t.ended))
+			if t.ended.IsZero() || time.Since(t.ended) < drainTimeout*9/10 {
+				c.violate("drain", "%s releases %s while its work goes on; its term ended at %v", t.id, node, t.ended.Sub(c.begin))
 			}
 		}
 	}
@@ -173,10 +185,11 @@ func (c *checker) resumed(p *proc) {
 				continue
 			}
 			remaining := t.term.Remaining()
-			if t.term.Valid() && (remaining <= 0 || t.term.Token() < r.token && !t.deleted) {
+			over := remaining <= 0 || t.term.Token() < r.token && !c.line.excused(t.term.Node())
+			if over && c.valid(t) {
 				c.violate("pause", "%s finds its term of %s valid after the pause", t.id, path)
 			}
-			if remaining <= 0 && t.term.Context().Err() == nil {
+			if over && t.term.Context().Err() == nil {
 				c.violate("pause", "%s finds its context of %s alive after the pause", t.id, path)
 			}
 		}
@@ -193,14 +206,14 @@ func (c *checker) committed(commit zktest.Commit) {
 	for _, ch := range commit.Changes {
 		switch {
 		case ch.Op == zktest.OpCreate && strings.HasPrefix(ch.Path, "/e"):
-			id, _, _ := strings.Cut(string(ch.Data), "\n")
-			c.candidates[commit.Zxid] = id
+			c.line.created(ch, commit.Zxid)
 			c.log("zxid 0x%x: %s created", commit.Zxid, ch.Path)
 		case ch.Op == zktest.OpDelete && strings.HasPrefix(ch.Path, "/e"):
 			c.log("zxid 0x%x: %s deleted", commit.Zxid, ch.Path)
 			if commit.Op == zktest.OpDelete {
 				c.released(ch.Path)
 			}
+			c.line.deleted(ch.Path)
 		case ch.Op == zktest.OpSetData && strings.HasPrefix(ch.Path, "/work"):
 			token, _ := strconv.ParseInt(string(ch.Data), 10, 64)
 			if r := c.record("/e" + strings.TrimPrefix(ch.Path, "/work")); token < r.token {
@@ -210,30 +223,19 @@ func (c *checker) committed(commit zktest.Commit) {
 	}
 }
 
-// doom is called before an administrator deletes a candidate's znode: nothing is
-// promised from then on about the term that it stands for, now or soon.
+// doom is called before an administrator deletes a candidate's znode.
 func (c *checker) doom(node string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.log("admin deletes %s", node)
-	c.doomed[node] = true
-	for _, r := range c.elections {
-		for _, t := range r.terms {
-			t.deleted = t.deleted || t.term.Node() == node
-		}
-	}
+	c.line.doom(node)
 }
 
-// forget is called before a process's session is taken away though it is alive: nothing
-// is promised about its terms from then on.
-func (c *checker) forget(p *proc) {
+// doomSession is called before a session is taken away from a living process.
+func (c *checker) doomSession(id int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, r := range c.elections {
-		for _, t := range r.terms {
-			t.deleted = t.deleted || t.proc == p
-		}
-	}
+	c.line.doomSession(id)
 }
 
 // observed is called by an observer.
@@ -248,8 +250,8 @@ func (c *checker) observed(who, path string, last *int64, l election.Leader) {
 		c.violate("observer", "%s sees the leader of %s with token %d after %d", who, path, l.Token, *last)
 	}
 	*last = max(*last, l.Token)
-	if id, ok := c.candidates[l.Token]; !ok || id != l.ID {
-		c.violate("observer", "%s sees %q lead %s with token %d, whose znode is %q's", who, l.ID, path, l.Token, id)
+	if n := c.line.all[l.Token]; n == nil || n.path != path+"/"+l.Node || n.id != l.ID || !n.first {
+		c.violate("observer", "%s sees %q lead %s with token %d, but %+v", who, l.ID, path, l.Token, n)
 	}
 }
 
@@ -258,7 +260,7 @@ func (c *checker) leads(path string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, t := range c.record(path).terms {
-		if t.term.Valid() && !closed(t.term.Context().Done()) {
+		if c.valid(t) && !closed(t.term.Context().Done()) {
 			return true
 		}
 	}

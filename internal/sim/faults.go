@@ -14,7 +14,8 @@ import (
 // connection that goes on, servers that grant different timeouts.
 var faultKinds = []string{
 	"kill server", "freeze server", "slow server", "isolate server", "isolate zookeeper leader",
-	"isolate the leader's server", "isolate a new leader's server", "cut link one way", "turn a cut round", "delay link", "late pings", "restart all servers",
+	"isolate the leader's server", "isolate a new leader's server", "cut link one way", "turn a cut round",
+	"pause and turn a cut round", "slow handshake", "delay link", "late pings", "restart all servers",
 	"hold host", "hold host to server", "hold host to client", "cut host", "delay host", "black hole",
 	"expire session", "lose reply", "lose request", "fail request",
 	"pause process", "pause the leader", "suspend host", "crash process", "crash the leader",
@@ -69,13 +70,12 @@ func (w *world) apply(f Fault) (end func()) {
 			})
 		})
 	case "turn a cut round":
-		// What one direction has held back arrives at the moment at which the other is cut:
-		// pings and commits come through, the answers to them do not.
 		there, back := w.linkPair(rng)
-		there.Hold()
-		turn := time.Duration(rng.Int63n(int64(w.plan.Timeout)))
-		time.AfterFunc(turn, func() { there.Heal(); back.Hold() })
-		time.AfterFunc(turn+2*w.plan.Timeout, back.Heal)
+		w.turnRound(there, back, time.Duration(rng.Int63n(int64(w.plan.Timeout))))
+	case "pause and turn a cut round":
+		w.pauseAndTurn(rng)
+	case "slow handshake":
+		w.slowHandshake(rng)
 	case "cut link one way":
 		l := w.link(rng)
 		l.Hold()
@@ -110,6 +110,59 @@ func (w *world) apply(f Fault) (end func()) {
 	return nil
 }
 
+// turnRound cuts one direction of a link and, a while later, the other instead. What the
+// first has held back arrives at that moment, so pings and commits come through together,
+// and no answer to them does. Then both are cut: nor does what becomes of that.
+func (w *world) turnRound(there, back *zktest.Link, turn time.Duration) {
+	there.Hold()
+	time.AfterFunc(turn, func() { back.Hold(); there.Heal() })
+	time.AfterFunc(turn+settle, there.Hold)
+	time.AfterFunc(turn+2*w.plan.Timeout, func() { there.Heal(); back.Heal() })
+}
+
+// settle is how long it takes, without faults, until a commit is on all servers.
+const settle = 8 * time.Millisecond
+
+// pauseAndTurn does so around a pause of a leader, whose next renewal, the first after a
+// long while, is answered only because the cut turns.
+func (w *world) pauseAndTurn(rng *rand.Rand) {
+	T := w.plan.Timeout
+	p, leader := w.leading(rng), w.ens.Leader()
+	if p == nil || leader == nil {
+		return
+	}
+	c := w.ens.ConnOf(sessionID(p))
+	if c == nil || c.Server() == leader.ID() {
+		return
+	}
+	follower := w.ens.Server(c.Server())
+	pause := T*2/5 + time.Duration(rng.Int63n(int64(T/8)))
+	w.turnRound(w.ens.Link(leader, follower), w.ens.Link(follower, leader), pause+T/64+time.Duration(rng.Int63n(int64(T/10))))
+	time.AfterFunc(pause, w.pause(p, false))
+}
+
+// slowHandshake lets a leader connect anew and receive the answer late, but no later than
+// it waits for that; its server is isolated as soon as a renewal has come through.
+func (w *world) slowHandshake(rng *rand.Rand) {
+	p := w.leading(rng)
+	if p == nil {
+		return
+	}
+	delay := w.plan.Timeout/8*7/10 + time.Duration(rng.Int63n(int64(w.plan.Timeout/32)))
+	p.host.Delay(delay, zktest.ToClient)
+	p.host.Cut()
+	w.onRequest(p, zktest.OpConnect, func(zktest.Request) {
+		time.AfterFunc(delay+3*time.Millisecond, func() {
+			p.heal()
+			w.onRequest(p, zktest.OpMulti, func(r zktest.Request) {
+				s := w.ens.Server(r.Server)
+				time.AfterFunc(settle, s.Isolate)
+				time.AfterFunc(settle+2*w.plan.Timeout, s.Rejoin)
+			})
+		})
+	})
+}
+
 func (w *world) applyToClient(f Fault, rng *rand.Rand) (end func()) {
 	p := w.alive(rng)
 	if p == nil {
@@ -136,7 +189,7 @@ func (w *world) applyToClient(f Fault, rng *rand.Rand) (end func()) {
 		return func() { p.host.Cut(); p.heal() } // no TCP connection survives a lost frame
 	case "expire session":
 		// Against all that servers do by themselves, like an administrator's hand.
-		w.check.forget(p)
+		w.check.doomSession(sessionID(p))
 		w.ens.ExpireSession(sessionID(p))
 	case "lose reply", "lose request", "fail request":
 		effect := map[string]zktest.Effect{

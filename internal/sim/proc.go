@@ -30,11 +30,17 @@ type proc struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 	crashed bool
+
+	candidates map[string]int  // how many, by election
+	observes   map[string]bool // the elections that it observes
 }
 
 func (w *world) startProc(name string, seed int64) *proc {
 	rng := rand.New(rand.NewSource(seed))
-	p := &proc{w: w, name: name, host: w.ens.Host(name), clock: newProcClock(0.95+0.1*rng.Float64(), rng.Int63())}
+	p := &proc{
+		w: w, name: name, host: w.ens.Host(name), clock: newProcClock(0.95+0.1*rng.Float64(), rng.Int63()),
+		candidates: map[string]int{}, observes: map[string]bool{},
+	}
 	ctx, cancel := context.WithCancel(clock.With(context.Background(), p.clock))
 	p.cancel = cancel
 	cfg := session.Config{Timeout: w.plan.Timeout, Dial: p.host.Dial, Context: ctx}
@@ -70,6 +76,7 @@ func (p *proc) runCandidate(ctx context.Context, path, id string, log *slog.Logg
 	if err != nil {
 		panic(err)
 	}
+	p.candidates[path]++
 	rng := rand.New(rand.NewSource(seed))
 	p.running.Go(func() {
 		err := el.Run(ctx, func(ctx context.Context, term *election.Term) error {
@@ -118,6 +125,7 @@ func (p *proc) runObserver(ctx context.Context, path string) {
 	if err != nil {
 		panic(err)
 	}
+	p.observes[path] = true
 	p.running.Go(func() {
 		defer o.Close()
 		var last int64

@@ -2,4 +2,7 @@
 
 package sim
 
-const raceEnabled = true
+const (
+	raceEnabled = true
+	seedsInTest = 10 // with all processors
+)

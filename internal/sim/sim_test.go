@@ -15,11 +15,11 @@ import (
 var (
 	seedFlag  = flag.Int64("seed", 0, "run this seed alone, with a trace")
 	firstFlag = flag.Int64("first", 1, "the first seed")
-	seedsFlag = flag.Int("seeds", 100, "how many seeds to run")
+	seedsFlag = flag.Int("seeds", seedsInTest, "how many seeds to run")
 	kindsFlag = flag.String("faults", strings.Join(faultKinds, ","), "the kinds of faults, separated by commas; empty for none")
 	ticksFlag = flag.Int("ticks", 0, "the session timeout in ticks; 0 lets the seed decide")
 	plainFlag = flag.Bool("plain", false, "report a violation as it is, without making its plan small")
-	hoursFlag = flag.Float64("hours", 0, "simulate so many cluster-hours")
+	hoursFlag = flag.Float64("hours", 0, "simulate so many cluster-hours in TestSoak")
 )
 
 // runLength is how long a seed is simulated.
@@ -109,7 +109,10 @@ func TestSeeds(t *testing.T) {
 		total.Length += result.Length
 		if len(result.Violations) > 0 {
 			if *plainFlag {
-				t.Fatalf("seed %d: VIOLATION %v", plan.Seed, result.Violations[0])
+				for _, v := range result.Violations {
+					t.Errorf("seed %d: VIOLATION %v", plan.Seed, v)
+				}
+				return
 			}
 			fail(t, plan, result.Violations[0])
 			return

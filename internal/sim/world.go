@@ -6,6 +6,7 @@ import (
 	"math"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -31,16 +32,46 @@ type world struct {
 	procs   []*proc
 	started int
 	admin   *session.Client
+
+	mu       sync.Mutex // guards what follows
+	triggers []trigger
+}
+
+// A trigger waits for a request of a process.
+type trigger struct {
+	p  *proc
+	op zktest.Op
+	do func(zktest.Request)
+}
+
+// onRequest calls f when the next such request of a process reaches a server; f must not
+// call the ensemble.
+func (w *world) onRequest(p *proc, op zktest.Op, f func(zktest.Request)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.triggers = append(w.triggers, trigger{p, op, f})
+}
+
+func (w *world) requested(r zktest.Request) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i, t := range w.triggers {
+		if t.p.name == r.Host && t.op == r.Op {
+			w.triggers = append(w.triggers[:i:i], w.triggers[i+1:]...)
+			t.do(r)
+			return
+		}
+	}
 }
 
 // run carries out a plan. It must be called in a testing/synctest bubble.
 func run(plan Plan, tracing bool) Result {
-	w := &world{plan: plan, check: newChecker()}
+	w := &world{plan: plan, check: newChecker(plan.Timeout)}
 	w.check.tracing = tracing
 	ens, err := zktest.New(zktest.Config{
 		Servers: 3, InMemory: true, Tick: tick, Seed: plan.Seed, Latency: time.Millisecond, SequenceWraps: plan.Wraps,
 		Logf:     func(format string, args ...any) { w.check.logf("zktest: "+format, args...) },
-		OnCommit: w.check.committed,
+		OnCommit: w.check.committed, OnRequest: w.requested,
 	})
 	if err != nil {
 		panic(err)
@@ -53,6 +84,11 @@ func run(plan Plan, tracing bool) Result {
 	w.carryOut()
 	w.healAll()
 	w.awaitLeaders()
+	time.Sleep(2*plan.Timeout + 2*tick + 2*drainTimeout) // for those who were slow to stop, and the sessions of the crashed
+	w.checkLines()
+	if len(plan.Faults) == 0 {
+		w.checkEvents()
+	}
 	w.tearDown()
 	return Result{
 		Violations: w.check.violations, Terms: w.check.terms, Faults: len(plan.Faults),
@@ -105,6 +141,11 @@ func (w *world) carryOut() {
 			}
 		}})
 	}
+	if len(w.plan.Faults) == 0 {
+		for at := time.Second; at < w.plan.Length; at += time.Second {
+			next(step{at, w.checkWatches})
+		}
+	}
 	next(step{w.plan.Length, func() {}})
 	for len(steps) > 0 {
 		s := steps[0]
@@ -117,6 +158,9 @@ func (w *world) carryOut() {
 // healAll ends what faults may have left, those included that last on after their time.
 func (w *world) healAll() {
 	w.check.onNextDone()
+	w.mu.Lock()
+	w.triggers = nil
+	w.mu.Unlock()
 	time.Sleep(4 * w.plan.Timeout)
 	for _, s := range w.ens.Servers() {
 		s.Start() // an error says that it runs

@@ -1,0 +1,83 @@
+package sim
+
+import (
+	"path"
+	"strings"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// line is what the ensemble knows of the candidates' znodes.
+type line struct {
+	timeout time.Duration        // T
+	all     map[int64]*znode     // that ever were, by czxid
+	now     map[string][]*znode  // those that exist, by election, oldest first
+	doomed  map[string]time.Time // what an administrator has deleted and when, or is about to
+	gone    map[string]int       // how many were deleted, by election
+	come    map[string]int       // and created
+}
+
+// znode is a candidate's.
+type znode struct {
+	path  string
+	czxid int64
+	owner int64
+	id    string
+	first bool // it has been the oldest, so that its candidate is the leader
+}
+
+func newLine(timeout time.Duration) line {
+	return line{timeout, map[int64]*znode{}, map[string][]*znode{}, map[string]time.Time{}, map[string]int{}, map[string]int{}}
+}
+
+func (l *line) created(ch zktest.Change, czxid int64) {
+	if ch.Owner == 0 {
+		return // the path of an election
+	}
+	id, _, _ := strings.Cut(string(ch.Data), "\n")
+	n := &znode{path: ch.Path, czxid: czxid, owner: ch.Owner, id: id}
+	l.all[czxid] = n
+	dir := path.Dir(ch.Path)
+	l.come[dir]++
+	l.now[dir] = append(l.now[dir], n)
+	l.now[dir][0].first = true
+}
+
+func (l *line) deleted(node string) {
+	dir := path.Dir(node)
+	for i, n := range l.now[dir] {
+		if n.path == node {
+			l.gone[dir]++
+			l.now[dir] = append(l.now[dir][:i:i], l.now[dir][i+1:]...)
+			break
+		}
+	}
+	if len(l.now[dir]) > 0 {
+		l.now[dir][0].first = true
+	}
+	if _, ok := l.doomed[node]; ok {
+		l.doomed[node] = time.Now()
+	}
+}
+
+// doom notes that an administrator is about to delete a znode. Nothing is promised about
+// the term that it stands for, from now until one lease after the deletion.
+func (l *line) doom(node string) { l.doomed[node] = time.Time{} }
+
+// doomSession does so with all znodes of a session.
+func (l *line) doomSession(id int64) {
+	for _, nodes := range l.now {
+		for _, n := range nodes {
+			if n.owner == id {
+				l.doom(n.path)
+			}
+		}
+	}
+}
+
+// excused reports whether an administrator's deletion excuses the candidate of a znode.
+func (l *line) excused(node string) bool {
+	at, ok := l.doomed[node]
+	return ok && (at.IsZero() || time.Since(at) < l.timeout)
+}

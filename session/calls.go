@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -214,6 +215,9 @@ func (s *Session) Create(ctx context.Context, path string, data []byte, flags in
 func (s *Session) create(full string, data []byte, flags int32, acl []zk.ACL) (string, error) {
 	if acl == nil {
 		acl = s.cfg.ACL
+	}
+	if flags < zk.FlagPersistent || flags > zk.FlagEphemeralSequential {
+		return "", fmt.Errorf("%w: %d; want zk.FlagPersistent, zk.FlagEphemeral, zk.FlagSequence or zk.FlagEphemeralSequential", zk.ErrInvalidFlags, flags)
 	}
 	if err := checkSize(&zk.CreateRequest{Path: full, Data: data, Acl: acl}); err != nil {
 		return "", err

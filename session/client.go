@@ -159,8 +159,16 @@ func (c *Client) Session(ctx context.Context) (*Session, error) {
 
 // describe lists each server with its last failure.
 func (c *Client) describe() string {
-	var parts []string
+	var all []dial.Server
 	for _, s := range c.Status().Servers {
+		all = append(all, dial.Server(s))
+	}
+	return describe(all)
+}
+
+func describe(servers []dial.Server) string {
+	var parts []string
+	for _, s := range servers {
 		if s.Err != nil {
 			parts = append(parts, fmt.Sprintf("%s (%v)", s.Addr, s.Err))
 		} else {
@@ -212,7 +220,7 @@ func (c *Client) awaitIdle(s *Session) {
 // its DrainTimeout), then the session is closed, which deletes its ephemeral znodes.
 // It returns when nothing of the client is left running. It may be called more than
 // once and from several goroutines, but not from a recipe's callback, for which it
-// would wait.
+// would wait. The error is always nil; it is there for io.Closer.
 func (c *Client) Close() error {
 	c.end(ErrClosed)
 	<-c.stopped

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -78,6 +79,9 @@ func (c Config) withDefaults() (Config, error) {
 	for i, a := range c.Auth {
 		if a.Scheme == "" {
 			return c, fmt.Errorf("session: Config.Auth[%d] has no scheme; want one such as \"digest\"", i)
+		}
+		if user, _, ok := strings.Cut(a.Credential, ":"); a.Scheme == "digest" && (!ok || user == "") {
+			return c, fmt.Errorf("session: Config.Auth[%d].Credential is not of the form user:password", i)
 		}
 	}
 	for i, a := range c.ACL {

@@ -34,6 +34,7 @@ func (l zkLogger) Printf(format string, args ...any) {
 // dial makes the next connection for zk. It never dials once the session is over, so
 // zk cannot open a second session in this Conn.
 func (s *Session) dial() (net.Conn, error) {
+	s.complain()
 	conn, server, deadline, err := s.dialer.Next(s.ctx)
 	if err != nil {
 		if s.ctx.Err() == nil {
@@ -63,6 +64,19 @@ func (s *Session) dial() (net.Conn, error) {
 	return w, nil
 }
 
+// complain says what is wrong with each server when a whole round of them has failed,
+// and then after twice as many rounds each time.
+func (s *Session) complain() {
+	servers := s.dialer.Servers()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rounds := s.attempts / len(servers)
+	if s.attempts%len(servers) == 0 && rounds > 0 && rounds&(rounds-1) == 0 {
+		s.note(slog.LevelWarn, "no server can be used", "servers", describe(servers))
+	}
+	s.attempts++
+}
+
 // onHandshake takes note of a connect response.
 func (s *Session) onHandshake(server string, h wire.Handshake) error {
 	s.mu.Lock()
@@ -89,7 +103,7 @@ func (s *Session) onHandshake(server string, h wire.Handshake) error {
 			"server", server, "granted", h.Timeout, "before", s.timeout)
 		s.timeout = min(s.timeout, h.Timeout)
 	}
-	s.server, s.alive = server, s.clock.Now()
+	s.server, s.alive, s.attempts = server, s.clock.Now(), 0
 	s.proof.Connected(h.Sent, h.Timeout)
 	s.proved()
 	return nil

@@ -98,6 +98,7 @@ type Session struct {
 	watches    map[string]map[*Watch]struct{}
 	holds      []*Hold
 	listeners  []*func(State)
+	attempts   int // at servers since the last handshake
 
 	notes []slog.Record // for run to write
 

@@ -65,6 +65,8 @@ func (e *Election) cut(ctx context.Context, err error) error {
 	switch {
 	case closed != nil && isPermanent(closed): // the client closed itself
 		return &PermanentError{e.path, closed}
+	case errors.Is(err, context.DeadlineExceeded) && errors.Is(cause, context.DeadlineExceeded):
+		return err // a deadline is a failure, and this tells what it failed of
 	case err == nil || errors.Is(err, cause):
 		return cause
 	}
@@ -97,11 +99,14 @@ func (e *Election) join(ctx context.Context) (*candidacy, error) {
 
 // awaitSession waits for a session, and tells now and then that there is none.
 func (e *Election) awaitSession(ctx context.Context) (*session.Session, error) {
-	for {
-		bounded, cancel := clock.WithTimeout(ctx, e.clock, e.client.Status().Timeout)
+	patience := e.client.Status().Timeout
+	for wait := patience / 3; ; wait = patience {
+		bounded, cancel := context.WithCancelCause(ctx)
+		stop := e.clock.AfterFunc(wait, func() { cancel(fmt.Errorf("none within %v", wait)) })
 		s, err := e.client.Session(bounded)
-		waited := context.Cause(bounded) != nil
-		cancel()
+		waited := bounded.Err() != nil
+		stop()
+		cancel(nil)
 		if err == nil || ctx.Err() != nil || !waited {
 			return s, err
 		}
@@ -182,18 +187,21 @@ func (c *candidacy) recheckIn(clk clock.Clock) time.Duration {
 func (e *Election) advance(c *candidacy) {
 	position := c.place.Position()
 	ahead, persistent := c.place.Nearest()
+	if ahead != "" {
+		ahead = e.path + "/" + ahead
+	}
 	e.status.set(e.clock, func(s *Status) { s.Position, s.Ahead = position, ahead })
 	if c.place.Hidden() && c.blocked != ahead {
 		c.blocked = ahead
-		e.log.Warn("the znode ahead must not be read by us: its end is noticed later", "node", e.path+"/"+ahead)
+		e.log.Warn("the znode ahead must not be read by us: its end is noticed later", "node", ahead)
 	}
 	if position > 1 {
 		return
 	}
 	if persistent && c.blocked != ahead {
 		c.blocked = ahead
-		e.log.Warn("the znode ahead is persistent: only deleting it lets others lead", "node", e.path+"/"+ahead)
-		e.send(Event{Kind: Blocked, Node: e.path + "/" + ahead})
+		e.log.Warn("the znode ahead is persistent: only deleting it lets others lead", "node", ahead)
+		e.send(Event{Kind: Blocked, Node: ahead})
 	}
 	if c.hold == nil {
 		c.hold = c.s.Hold(c.place.Path(), e.wake)
@@ -230,7 +238,7 @@ func (e *Election) elected(ctx context.Context, c *candidacy, lease *session.Lea
 func (e *Election) reign(ctx context.Context, c *candidacy, term *Term, stopped <-chan struct{}) {
 	e.guard(ctx, c, term)
 	ended := term.cause()
-	e.log.Info("deposed", "session", hex(c.s.ID()), "token", term.token, "reason", ended.Reason.String(), "err", ended.Err)
+	e.log.Info("deposed", withErr(ended.Err, "session", hex(c.s.ID()), "token", term.token, "reason", ended.Reason.String())...)
 	e.status.set(e.clock, func(s *Status) { s.State, s.Token, s.LastReason, s.term = Draining, 0, ended.Reason, nil })
 	e.send(Event{Kind: Deposed, Session: c.s.ID(), Node: term.node, Token: term.token, Reason: ended.Reason, Err: ended.Err})
 	if ended.Reason != NodeDeleted {
@@ -320,7 +328,7 @@ func (e *Election) leave(ctx context.Context, c *candidacy, why error) {
 	if c.hold != nil {
 		c.hold.Release()
 	}
-	e.log.Info("left", "session", hex(c.s.ID()), "node", c.place.Path(), "err", left)
+	e.log.Info("left", withErr(left, "session", hex(c.s.ID()), "node", c.place.Path())...)
 	e.status.set(e.clock, func(s *Status) { s.Node, s.Position, s.Ahead = "", 0, "" })
 	e.send(Event{Kind: Left, Session: c.s.ID(), Node: c.place.Path(), Err: left})
 }
@@ -381,6 +389,14 @@ func (e *Election) reportState(c *candidacy) {
 func (e *Election) send(ev Event) {
 	ev.Time = e.clock.Wall()
 	e.events.send(ev)
+}
+
+// withErr adds an error to the attributes of a line for the log, if there is one.
+func withErr(err error, attrs ...any) []any {
+	if err == nil {
+		return attrs
+	}
+	return append(attrs, "err", err)
 }
 
 func hex(id int64) string { return fmt.Sprintf("0x%x", uint64(id)) }

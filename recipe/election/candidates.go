@@ -15,7 +15,7 @@ type Candidate struct {
 	// ID and Data are its own words; empty when its ACL hides them.
 	ID   string
 	Data []byte
-	// Node is the name of its znode.
+	// Node is the path of its znode.
 	Node string
 	// Token is the fencing token that it leads with when its time comes, 0 if hidden.
 	Token int64
@@ -55,13 +55,13 @@ func Candidates(ctx context.Context, client *session.Client, path string) ([]Can
 		case errors.Is(err, zk.ErrNoNode):
 			continue
 		case errors.Is(err, zk.ErrNoAuth):
-			all = append(all, Candidate{Node: name.Full})
+			all = append(all, Candidate{Node: path + "/" + name.Full})
 			continue
 		case err != nil:
 			return nil, err
 		}
 		id, rest := decode(data)
-		all = append(all, Candidate{ID: id, Data: rest, Node: name.Full, Token: stat.Czxid, Session: stat.EphemeralOwner})
+		all = append(all, Candidate{ID: id, Data: rest, Node: path + "/" + name.Full, Token: stat.Czxid, Session: stat.EphemeralOwner})
 	}
 	return all, nil
 }

@@ -76,8 +76,8 @@ func checkPath(path string) error {
 	return nil
 }
 
-// Run stands for election again and again, and calls lead each time it is elected. A
-// term begins with the call and ends when lead returns, or for another [Reason], which
+// Run stands for election again and again, and calls lead each time it is elected, with
+// the term and its context. A term begins with the call and ends when lead returns, or for another [Reason], which
 // cancels the context; lead should then return within StopBefore if it can. Only when
 // lead has returned does Run enter the line again, with a growing delay when terms are
 // short.
@@ -196,7 +196,8 @@ func (w *work) result() (err error, over bool) {
 	return nil, false
 }
 
-// Campaign stands for election until it is elected, and returns the term. The caller
+// Campaign stands for election until it is elected, and returns the term; ctx bounds the
+// wait only, and the term goes on when it ends. The caller
 // works as long as the term's context lasts and then calls [Term.Resign], which gives
 // the leadership away. A term that ends otherwise than by Resign waits for Resign up to
 // DrainTimeout before the znode is deleted. The candidate can campaign again when

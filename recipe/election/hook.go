@@ -21,8 +21,10 @@ func (endless) Deadline() time.Time      { return time.Now().Add(time.Hour) }
 func newTestTerm(ctx context.Context, id string, token int64) (any, func(reason, err error)) {
 	t := newTerm(ctx, clock.From(ctx), endless{}, 0)
 	t.id, t.token, t.inRun = id, token, true
-	return t, func(reason, err error) {
+	end := func(reason, err error) {
 		t.end(reason.(Reason), err)
 		t.finish()
 	}
+	context.AfterFunc(ctx, func() { end(Cancelled, context.Cause(ctx)) })
+	return t, end
 }

@@ -146,7 +146,7 @@ func TestAContenderAheadIsWaitedFor(t *testing.T) {
 			if err != nil || len(line) != 3 || line[0].ID != "planted" || (line[0].Session == 0) != (flags == zk.FlagPersistent) {
 				t.Errorf("candidates %+v, %v", line, err)
 			}
-			if st := a.Status(); st.Ahead != "lock--000000001" || st.State != election.Inheriting {
+			if st := a.Status(); st.Ahead != path+"/lock--000000001" || st.State != election.Inheriting {
 				t.Errorf("status %+v", st)
 			}
 			if n := a.events.count(election.Elected); n != 0 {

@@ -21,7 +21,7 @@ type Leader struct {
 	Data []byte
 	// Token is the leader's fencing token.
 	Token int64
-	// Node is the name of its znode, "" if nobody leads.
+	// Node is the path of its znode, "" if nobody leads.
 	Node string
 }
 
@@ -227,7 +227,7 @@ func (o *Observer) stay(ctx context.Context, s *session.Session, name string, li
 			return err
 		}
 		id, data := decode(now.Data)
-		o.tell(Leader{ID: id, Data: data, Token: now.Stat.Czxid, Node: name}, listed, now.Stat.Mzxid)
+		o.tell(Leader{ID: id, Data: data, Token: now.Stat.Czxid, Node: o.path + "/" + name}, listed, now.Stat.Mzxid)
 	}
 }
 

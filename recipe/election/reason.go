@@ -22,7 +22,7 @@ const (
 	Stopped
 	// Panicked: the callback panicked, or ended its goroutine.
 	Panicked
-	// Cancelled: the context of Run or Campaign ended.
+	// Cancelled: the context of Run ended. (Campaign's bounds the wait alone.)
 	Cancelled
 	// Closed: the client was closed.
 	Closed
@@ -33,7 +33,8 @@ const (
 	LeaseExpired
 	// SessionLost: the session is over.
 	SessionLost
-	// NodeDeleted: somebody deleted our znode. Another may lead already.
+	// NodeDeleted: our znode is gone: somebody deleted it, or the ensemble did because it
+	// ended our session, and that was heard of first. Another may lead already.
 	NodeDeleted
 )
 
@@ -47,6 +48,9 @@ var reasons = map[Reason]string{
 func (r Reason) String() string {
 	if s, ok := reasons[r]; ok {
 		return s
+	}
+	if r == 0 {
+		return "none"
 	}
 	return fmt.Sprintf("Reason(%d)", int(r))
 }
@@ -85,7 +89,7 @@ var (
 	ErrNotLeading = errors.New("election: not leading")
 	// ErrBusy: the Election is running or campaigning already. Each candidate is an Election of
 	// its own.
-	ErrBusy = errors.New("election: this candidate is running already")
+	ErrBusy = errors.New("election: this candidate is running already, or its last term has not been resigned")
 	// ErrGoexit: the callback ended its goroutine with runtime.Goexit, as t.FailNow does.
 	ErrGoexit = errors.New("election: the callback called runtime.Goexit")
 )

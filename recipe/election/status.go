@@ -43,8 +43,8 @@ type Status struct {
 	Since time.Time
 	// Session is the id of the session in whose line it stands, or stood last.
 	Session int64
-	// Node is its znode, "" when it is not in line, with Position others ahead, Ahead being
-	// the name of the nearest.
+	// Node is the path of its znode, "" when it is not in line, with Position others ahead,
+	// Ahead being the path of the nearest one's.
 	Node     string
 	Position int
 	Ahead    string

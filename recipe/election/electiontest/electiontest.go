@@ -18,7 +18,8 @@ var tokens atomic.Int64
 // NewTerm returns a term that is valid until end is called, with a token larger than
 // that of every term made before. end ends it as the election would: the context is
 // cancelled with an *election.Ended that has the reason as its cause, and Valid is false.
-// Only the first end counts. The term takes its values, not its end, from ctx.
+// Only the first end counts. When ctx ends, the term ends with election.Cancelled, as in
+// Run.
 //
 // Term.Multi and Term.Proclaim return election.ErrNotLeading, because there is no
 // ensemble; Term.Resign ends the term with election.Resigned.

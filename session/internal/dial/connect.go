@@ -18,12 +18,18 @@ func ParseConnect(connect string) (servers []string, chroot string, err error) {
 		return fmt.Errorf("connect string %q: %s; want host:port,host:port with an optional /chroot at the end", connect, fmt.Sprintf(format, args...))
 	}
 	hosts := connect
+	if strings.Contains(connect, "://") {
+		return nil, "", bad("it has a scheme")
+	}
 	if i := strings.IndexByte(connect, '/'); i >= 0 {
 		hosts, chroot = connect[:i], strings.TrimSuffix(connect[i:], "/")
 		if strings.Contains(chroot, ",") {
 			return nil, "", bad("the chroot %q has a comma; it belongs after the last server only", connect[i:])
 		}
 		if chroot != "" {
+			if chroot == "/" {
+				return nil, "", bad("the chroot %q has an empty part", connect[i:])
+			}
 			if err := CheckPath(chroot); err != nil {
 				return nil, "", bad("chroot: %v", err)
 			}
@@ -59,7 +65,7 @@ func parseServer(s string) (string, error) {
 	case strings.Count(s, ":") > 1:
 		return "", fmt.Errorf("server %q: an IPv6 address must stand in brackets", s)
 	}
-	if host == "" || strings.ContainsAny(host, " \t\r\n\x00@?#[]") {
+	if host == "" || strings.ContainsAny(host, " \t\r\n\x00@?#[];\\'\"") {
 		return "", fmt.Errorf("server %q: bad host %q", s, host)
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {

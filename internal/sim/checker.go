@@ -149,6 +149,19 @@ func (c *checker) onNextDone() {
 	c.next = nil
 }
 
+// look is called now and then while the work of a term goes on.
+func (c *checker) look(term *election.Term) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.elections {
+		for _, t := range r.terms {
+			if t.term == term {
+				c.valid(t)
+			}
+		}
+	}
+}
+
 // stopped is called last thing in a term.
 func (c *checker) stopped(term *election.Term) {
 	c.mu.Lock()
@@ -250,7 +263,7 @@ func (c *checker) observed(who, path string, last *int64, l election.Leader) {
 		c.violate("observer", "%s sees the leader of %s with token %d after %d", who, path, l.Token, *last)
 	}
 	*last = max(*last, l.Token)
-	if n := c.line.all[l.Token]; n == nil || n.path != path+"/"+l.Node || n.id != l.ID || !n.first {
+	if n := c.line.all[l.Token]; n == nil || n.path != l.Node || n.id != l.ID || !n.first {
 		c.violate("observer", "%s sees %q lead %s with token %d, but %+v", who, l.ID, path, l.Token, n)
 	}
 }

@@ -15,7 +15,7 @@ import (
 var faultKinds = []string{
 	"kill server", "freeze server", "slow server", "isolate server", "isolate zookeeper leader",
 	"isolate the leader's server", "isolate a new leader's server", "cut link one way", "turn a cut round",
-	"pause and turn a cut round", "slow handshake", "delay link", "late pings", "restart all servers",
+	"pause and turn a cut round", "isolate near expiry", "isolate after a pause", "slow handshake", "delay link", "late pings", "restart all servers",
 	"hold host", "hold host to server", "hold host to client", "cut host", "delay host", "black hole",
 	"expire session", "lose reply", "lose request", "fail request",
 	"pause process", "pause the leader", "suspend host", "crash process", "crash the leader",
@@ -70,10 +70,41 @@ func (w *world) apply(f Fault) (end func()) {
 			})
 		})
 	case "turn a cut round":
-		there, back := w.linkPair(rng)
-		w.turnRound(there, back, time.Duration(rng.Int63n(int64(w.plan.Timeout))))
+		w.atFollower(w.leading(rng), func(p *proc, leader, follower *zktest.Server) {
+			turn := time.Duration(rng.Int63n(int64(w.plan.Timeout)))
+			w.whenNearExpiry(p, 50, func() { w.turnRound(leader, follower, turn) })
+		})
 	case "pause and turn a cut round":
-		w.pauseAndTurn(rng)
+		// The next renewal of the leader, the first after a long while, is answered only
+		// because the cut turns.
+		w.atFollower(w.leading(rng), func(p *proc, leader, follower *zktest.Server) {
+			T := w.plan.Timeout
+			pause := T*2/5 + time.Duration(rng.Int63n(int64(T/16)))
+			turn := pause + T/64 + time.Duration(rng.Int63n(int64(T/10)))
+			w.whenNearExpiry(p, 50, func() {
+				w.turnRound(leader, follower, turn)
+				time.AfterFunc(pause, w.pause(p, false))
+			})
+		})
+	case "isolate near expiry":
+		w.atFollower(w.leading(rng), func(p *proc, _, follower *zktest.Server) {
+			w.whenNearExpiry(p, 50, func() {
+				w.isolateFor2T(follower)
+			})
+		})
+	case "isolate after a pause":
+		// The lease is short by then, so that renewals come quickly one after another.
+		w.atFollower(w.leading(rng), func(p *proc, _, follower *zktest.Server) {
+			resume := w.pause(p, false)
+			time.AfterFunc(w.plan.Timeout/4+time.Duration(rng.Int63n(int64(w.plan.Timeout/8))), func() {
+				resume()
+				w.afterRenewals(p, 3, func() {
+					if w.nearExpiry(p) {
+						w.isolateFor2T(follower)
+					}
+				})
+			})
+		})
 	case "slow handshake":
 		w.slowHandshake(rng)
 	case "cut link one way":
@@ -113,32 +144,79 @@ func (w *world) apply(f Fault) (end func()) {
 // turnRound cuts one direction of a link and, a while later, the other instead. What the
 // first has held back arrives at that moment, so pings and commits come through together,
 // and no answer to them does. Then both are cut: nor does what becomes of that.
-func (w *world) turnRound(there, back *zktest.Link, turn time.Duration) {
+func (w *world) turnRound(leader, follower *zktest.Server, turn time.Duration) {
+	there, back := w.ens.Link(leader, follower), w.ens.Link(follower, leader)
 	there.Hold()
 	time.AfterFunc(turn, func() { back.Hold(); there.Heal() })
 	time.AfterFunc(turn+settle, there.Hold)
 	time.AfterFunc(turn+2*w.plan.Timeout, func() { there.Heal(); back.Heal() })
 }
 
+func (w *world) isolateFor2T(s *zktest.Server) {
+	s.Isolate()
+	time.AfterFunc(2*w.plan.Timeout, s.Rejoin)
+}
+
+// nearExpiry reports whether the session of a process, if it is not heard of again, expires
+// long before T has passed: then a lease that counts from now would last too long.
+func (w *world) nearExpiry(p *proc) bool {
+	for _, s := range w.ens.Sessions() {
+		if s.ID == sessionID(p) {
+			return s.Expires < w.plan.Timeout*28/32
+		}
+	}
+	return false
+}
+
+// whenNearExpiry calls f just after a renewal of a process whose session is near expiry.
+// After so many renewals it gives up.
+func (w *world) whenNearExpiry(p *proc, renewals int, f func()) {
+	if renewals == 0 {
+		return
+	}
+	w.afterRenewals(p, 1, func() {
+		if w.nearExpiry(p) && !p.clock.paused() {
+			f()
+			return
+		}
+		w.whenNearExpiry(p, renewals-1, f)
+	})
+}
+
+// afterRenewals calls f when the n-th renewal (or other multi) from now on is answered.
+func (w *world) afterRenewals(p *proc, n int, f func()) {
+	w.onRequest(p, zktest.OpMulti, func(zktest.Request) {
+		if n > 1 {
+			time.AfterFunc(0, func() { w.afterRenewals(p, n-1, f) })
+			return
+		}
+		time.AfterFunc(settle, f)
+	})
+}
+
 // settle is how long it takes, without faults, until a commit is on all servers.
 const settle = 8 * time.Millisecond
 
-// pauseAndTurn does so around a pause of a leader, whose next renewal, the first after a
-// long while, is answered only because the cut turns.
-func (w *world) pauseAndTurn(rng *rand.Rand) {
-	T := w.plan.Timeout
-	p, leader := w.leading(rng), w.ens.Leader()
-	if p == nil || leader == nil {
-		return
+// atFollower calls f with a process that is connected to a follower, and with that and the
+// ZooKeeper leader. One that is connected to the ZooKeeper leader itself is moved first, if
+// it can be.
+func (w *world) atFollower(p *proc, f func(p *proc, leader, follower *zktest.Server)) {
+	try := func() (again bool) {
+		leader := w.ens.Leader()
+		if p == nil || p.crashed.Load() || p.clock.paused() || leader == nil {
+			return false
+		}
+		c := w.ens.ConnOf(sessionID(p))
+		if c != nil && c.Server() != leader.ID() {
+			f(p, leader, w.ens.Server(c.Server()))
+			return false
+		}
+		return true
 	}
-	c := w.ens.ConnOf(sessionID(p))
-	if c == nil || c.Server() == leader.ID() {
-		return
+	if try() {
+		p.host.Cut()
+		time.AfterFunc(w.plan.Timeout, func() { try() })
 	}
-	follower := w.ens.Server(c.Server())
-	pause := T*2/5 + time.Duration(rng.Int63n(int64(T/8)))
-	w.turnRound(w.ens.Link(leader, follower), w.ens.Link(follower, leader), pause+T/64+time.Duration(rng.Int63n(int64(T/10))))
-	time.AfterFunc(pause, w.pause(p, false))
 }
 
 // slowHandshake lets a leader connect anew and receive the answer late, but no later than
@@ -155,9 +233,7 @@ func (w *world) slowHandshake(rng *rand.Rand) {
 		time.AfterFunc(delay+3*time.Millisecond, func() {
 			p.heal()
 			w.onRequest(p, zktest.OpMulti, func(r zktest.Request) {
-				s := w.ens.Server(r.Server)
-				time.AfterFunc(settle, s.Isolate)
-				time.AfterFunc(settle+2*w.plan.Timeout, s.Rejoin)
+				time.AfterFunc(settle, func() { w.isolateFor2T(w.ens.Server(r.Server)) })
 			})
 		})
 	})
@@ -226,7 +302,7 @@ func sessionID(p *proc) int64 { return p.client.Status().Session }
 func (w *world) alive(rng *rand.Rand) *proc {
 	var all []*proc
 	for _, p := range w.procs {
-		if !p.crashed && !p.clock.paused() {
+		if !p.crashed.Load() && !p.clock.paused() {
 			all = append(all, p)
 		}
 	}
@@ -242,37 +318,27 @@ func (w *world) leading(rng *rand.Rand) *proc {
 	defer w.check.mu.Unlock()
 	r := w.check.record(electionPath(rng.Intn(w.plan.Elections)))
 	for _, t := range r.terms {
-		if t.term.Valid() && !t.proc.crashed && !t.proc.clock.paused() {
+		if t.term.Valid() && !t.proc.crashed.Load() && !t.proc.clock.paused() {
 			return t.proc
 		}
 	}
 	return nil
 }
 
+// link returns one direction between two servers, every other time from the ZooKeeper
+// leader.
 func (w *world) link(rng *rand.Rand) *zktest.Link {
-	there, _ := w.linkPair(rng)
-	return there
-}
-
-// linkPair returns both directions between two servers. Every other time it leads from the
-// ZooKeeper leader to the server of a leader of ours, if there is such a pair.
-func (w *world) linkPair(rng *rand.Rand) (there, back *zktest.Link) {
 	a := w.ens.Server(1 + rng.Intn(3))
-	b := w.ens.Server(1 + (a.ID()+rng.Intn(2))%3)
-	if rng.Intn(2) == 0 {
-		if p, leader := w.leading(rng), w.ens.Leader(); p != nil && leader != nil {
-			if c := w.ens.ConnOf(sessionID(p)); c != nil && c.Server() != leader.ID() {
-				a, b = leader, w.ens.Server(c.Server())
-			}
-		}
+	if leader := w.ens.Leader(); leader != nil && rng.Intn(2) == 0 {
+		a = leader
 	}
-	return w.ens.Link(a, b), w.ens.Link(b, a)
+	return w.ens.Link(a, w.ens.Server(1+(a.ID()+rng.Intn(2))%3))
 }
 
 // heal ends the faults of the process's network, unless the process is stopped, when
 // nothing may reach it or leave it.
 func (p *proc) heal() {
-	if !p.crashed && !p.clock.paused() {
+	if !p.crashed.Load() && !p.clock.paused() {
 		p.host.Heal()
 	}
 }
@@ -282,7 +348,7 @@ func (w *world) pause(p *proc, suspend bool) (end func()) {
 	p.clock.pause(suspend)
 	p.host.Hold()
 	return func() {
-		if p.crashed {
+		if p.crashed.Load() {
 			return
 		}
 		w.check.resumed(p)
@@ -293,7 +359,7 @@ func (w *world) pause(p *proc, suspend bool) (end func()) {
 
 // crash ends a process for good, as far as anybody can see, and starts one in its place.
 func (w *world) crash(p *proc, seed int64) (end func()) {
-	p.crashed = true
+	p.crashed.Store(true)
 	p.clock.pause(false)
 	p.host.Drop()
 	return func() {

@@ -8,6 +8,7 @@ import (
 	"math/rand"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -29,7 +30,7 @@ type proc struct {
 	client  *session.Client
 	cancel  context.CancelFunc
 	running sync.WaitGroup
-	crashed bool
+	crashed atomic.Bool
 
 	candidates map[string]int  // how many, by election
 	observes   map[string]bool // the elections that it observes
@@ -99,6 +100,7 @@ func (p *proc) lead(ctx context.Context, term *election.Term, path string, rng *
 	}
 	begun := p.clock.Now()
 	for ctx.Err() == nil && p.clock.Now().Sub(begun) < end {
+		p.w.check.look(term)
 		if rng.Intn(2) == 0 {
 			term.Multi(ctx, &zk.SetDataRequest{Path: workPath(path), Data: []byte(strconv.FormatInt(term.Token(), 10)), Version: -1})
 		}
@@ -109,7 +111,10 @@ func (p *proc) lead(ctx context.Context, term *election.Term, path string, rng *
 	}
 	// Stop slowly, whatever the context says. One that is stopping still tries to write.
 	if slow > 0 {
-		clock.Sleep(context.Background(), p.clock, slow)
+		for range 10 {
+			p.w.check.look(term)
+			clock.Sleep(context.Background(), p.clock, slow/10)
+		}
 		late, cancel := clock.WithTimeout(context.Background(), p.clock, time.Second)
 		defer cancel()
 		term.Multi(late, &zk.SetDataRequest{Path: workPath(path), Data: []byte(strconv.FormatInt(term.Token(), 10)), Version: -1})

@@ -9,7 +9,7 @@ import (
 func (w *world) sessions() map[int64]*proc {
 	all := map[int64]*proc{}
 	for _, p := range w.procs {
-		if !p.crashed {
+		if !p.crashed.Load() {
 			all[sessionID(p)] = p
 		}
 	}

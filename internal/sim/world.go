@@ -193,7 +193,7 @@ func (w *world) awaitLeaders() {
 // tearDown stops every process and looks at what they leave behind.
 func (w *world) tearDown() {
 	for _, p := range w.procs {
-		if p.crashed { // what crashed is gone; only its goroutines have to be fetched in
+		if p.crashed.Load() { // what crashed is gone; only its goroutines have to be fetched in
 			w.check.resumed(p)
 			p.host.Cut()
 			p.host.Heal()

@@ -19,7 +19,7 @@ type Leader struct {
 	// ID and Data are the leader's own words.
 	ID   string
 	Data []byte
-	// Token is the leader's fencing token.
+	// Token is the leader's fencing token: compare it with Term.Token to recognize a term.
 	Token int64
 	// Node is the path of its znode, "" if nobody leads.
 	Node string

@@ -1,0 +1,132 @@
+package election_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// connect returns a client of an ensemble inside this process. A service has the
+// connect string of its own ensemble here.
+func connect() (client *session.Client, done func()) {
+	ensemble, err := zktest.New(zktest.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	client, err = session.Open(ensemble.ConnectString(), session.Config{Timeout: 2 * time.Second})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return client, func() { client.Close(); ensemble.Close() }
+}
+
+// A service that works while it leads, until it is told to stop.
+func ExampleElection_Run() {
+	client, done := connect()
+	defer done()
+	el, err := election.New(client, "/billing", election.Config{ID: "host-1"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	customers := []string{"ann", "bob"}
+	err = el.Run(context.Background(), func(ctx context.Context, term *election.Term) error {
+		for _, c := range customers {
+			if !term.Valid() { // right before each piece of work
+				return context.Cause(ctx)
+			}
+			fmt.Println("charging", c) // with term.Token(), which the database compares
+		}
+		return election.ErrStop // all is done; other returns mean to enter the line again
+	})
+	fmt.Println(err)
+	// Output:
+	// charging ann
+	// charging bob
+	// <nil>
+}
+
+// Leading in steps, where a callback does not fit.
+func ExampleElection_Campaign() {
+	client, done := connect()
+	defer done()
+	el, err := election.New(client, "/migration", election.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	waiting, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	term, err := el.Campaign(waiting)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("leading:", term.Valid())
+	if err := term.Resign(context.Background()); err != nil { // the work has stopped
+		log.Fatal(err)
+	}
+	fmt.Println("leading:", term.Valid(), "because:", context.Cause(term.Context()))
+	// Output:
+	// leading: true
+	// leading: false because: election: term over: resigned
+}
+
+// Writing to ZooKeeper itself so that it can never land in a later term.
+func ExampleTerm_Multi() {
+	client, done := connect()
+	defer done()
+	el, err := election.New(client, "/jobs", election.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	term, err := el.Campaign(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	next := &zk.CreateRequest{Path: "/next-job", Data: []byte("17")}
+	_, err = term.Multi(context.Background(), next)
+	fmt.Println("while leading:", err)
+
+	term.Resign(context.Background())
+	_, err = term.Multi(context.Background(), next)
+	fmt.Println("afterwards:", errors.Is(err, election.ErrNotLeading))
+	// Output:
+	// while leading: <nil>
+	// afterwards: true
+}
+
+// Finding the leader from outside, for instance to send it a request.
+func ExampleObserver_Follow() {
+	client, done := connect()
+	defer done()
+	observer, err := election.Observe(client, "/primary")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer observer.Close()
+	el, err := election.New(client, "/primary", election.Config{ID: "host-1", Data: []byte("10.1.2.3:8080")})
+	if err != nil {
+		log.Fatal(err)
+	}
+	term, err := el.Campaign(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	found := errors.New("found")
+	ctx, stop := context.WithCancelCause(context.Background())
+	observer.Follow(ctx, func(l election.Leader) {
+		if l.Node == "" {
+			return // nobody yet
+		}
+		fmt.Printf("%s leads, at %s; the same: %v\n", l.ID, l.Data, l.Token == term.Token())
+		stop(found)
+	})
+	term.Resign(context.Background())
+	// Output: host-1 leads, at 10.1.2.3:8080; the same: true
+}

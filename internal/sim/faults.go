@@ -89,18 +89,19 @@ func (w *world) apply(f Fault) (end func()) {
 	case "isolate near expiry":
 		w.atFollower(w.leading(rng), func(p *proc, _, follower *zktest.Server) {
 			w.whenNearExpiry(p, 50, func() {
-				w.isolateFor2T(follower)
+				w.isolateBoth(p, follower)
 			})
 		})
 	case "isolate after a pause":
-		// The lease is short by then, so that renewals come quickly one after another.
+		// The lease is short by then, so that renewals follow one another quickly, and
+		// perhaps no ping comes between them.
 		w.atFollower(w.leading(rng), func(p *proc, _, follower *zktest.Server) {
 			resume := w.pause(p, false)
 			time.AfterFunc(w.plan.Timeout/4+time.Duration(rng.Int63n(int64(w.plan.Timeout/8))), func() {
 				resume()
 				w.afterRenewals(p, 3, func() {
 					if w.nearExpiry(p) {
-						w.isolateFor2T(follower)
+						w.isolateBoth(p, follower)
 					}
 				})
 			})
@@ -152,9 +153,12 @@ func (w *world) turnRound(leader, follower *zktest.Server, turn time.Duration) {
 	time.AfterFunc(turn+2*w.plan.Timeout, func() { there.Heal(); back.Heal() })
 }
 
-func (w *world) isolateFor2T(s *zktest.Server) {
+// isolateBoth isolates a server from the others, and a process from all servers, so that
+// it cannot save its session by moving.
+func (w *world) isolateBoth(p *proc, s *zktest.Server) {
 	s.Isolate()
-	time.AfterFunc(2*w.plan.Timeout, s.Rejoin)
+	p.host.Hold()
+	time.AfterFunc(2*w.plan.Timeout, func() { s.Rejoin(); p.heal() })
 }
 
 // nearExpiry reports whether the session of a process, if it is not heard of again, expires
@@ -162,7 +166,7 @@ func (w *world) isolateFor2T(s *zktest.Server) {
 func (w *world) nearExpiry(p *proc) bool {
 	for _, s := range w.ens.Sessions() {
 		if s.ID == sessionID(p) {
-			return s.Expires < w.plan.Timeout*28/32
+			return s.Expires < w.plan.Timeout*7/8
 		}
 	}
 	return false
@@ -233,7 +237,7 @@ func (w *world) slowHandshake(rng *rand.Rand) {
 		time.AfterFunc(delay+3*time.Millisecond, func() {
 			p.heal()
 			w.onRequest(p, zktest.OpMulti, func(r zktest.Request) {
-				time.AfterFunc(settle, func() { w.isolateFor2T(w.ens.Server(r.Server)) })
+				time.AfterFunc(settle, func() { w.isolateBoth(p, w.ens.Server(r.Server)) })
 			})
 		})
 	})

@@ -80,6 +80,7 @@ func run(plan Plan, tracing bool) Result {
 	w.setUp()
 	for ; w.started < plan.Procs; w.started++ {
 		w.startProc(fmt.Sprintf("p%d", w.started), plan.Seed*100+int64(w.started))
+		time.Sleep(time.Millisecond + time.Duration(w.started)) // two things at one instant happen in any order
 	}
 	w.carryOut()
 	w.healAll()

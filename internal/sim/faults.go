@@ -15,7 +15,8 @@ import (
 var faultKinds = []string{
 	"kill server", "freeze server", "slow server", "isolate server", "isolate zookeeper leader",
 	"isolate the leader's server", "isolate a new leader's server", "cut link one way", "turn a cut round",
-	"pause and turn a cut round", "isolate near expiry", "isolate after a pause", "slow handshake", "delay link", "late pings", "restart all servers",
+	"pause and turn a cut round", "isolate near expiry", "isolate after a pause", "slow handshake",
+	"cling to a deposed server", "delay link", "late pings", "restart all servers",
 	"hold host", "hold host to server", "hold host to client", "cut host", "delay host", "black hole",
 	"expire session", "lose reply", "lose request", "fail request",
 	"pause process", "pause the leader", "suspend host", "crash process", "crash the leader",
@@ -106,6 +107,8 @@ func (w *world) apply(f Fault) (end func()) {
 				})
 			})
 		})
+	case "cling to a deposed server":
+		w.cling(w.leading(rng))
 	case "slow handshake":
 		w.slowHandshake(rng)
 	case "cut link one way":
@@ -195,6 +198,31 @@ func (w *world) afterRenewals(p *proc, n int, f func()) {
 			return
 		}
 		time.AfterFunc(settle, f)
+	})
+}
+
+// cling lets a process reach no server but the ZooKeeper leader, which is then isolated, and
+// for a while takes itself for the leader still: it answers handshakes, too.
+func (w *world) cling(p *proc) {
+	deposed := w.ens.Leader()
+	if p == nil || deposed == nil {
+		return
+	}
+	var rules []*zktest.Rule
+	for _, s := range w.ens.Servers() {
+		if s.ID() != deposed.ID() {
+			rules = append(rules, w.ens.On(zktest.Match{Op: zktest.OpConnect, Host: p.name, Server: s.ID()}, zktest.LoseRequest))
+		}
+	}
+	if c := w.ens.ConnOf(sessionID(p)); c == nil || c.Server() != deposed.ID() {
+		p.host.Cut()
+	}
+	time.AfterFunc(w.plan.Timeout, deposed.Isolate)
+	time.AfterFunc(4*w.plan.Timeout+syncLimit*tick, func() {
+		deposed.Rejoin()
+		for _, r := range rules {
+			r.Remove()
+		}
 	})
 }
 

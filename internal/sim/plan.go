@@ -41,6 +41,9 @@ func (p Plan) String() string {
 // tick is ZooKeeper's tickTime in all runs.
 const tick = time.Second
 
+// syncLimit is how many ticks a server goes on without the others.
+const syncLimit = 5
+
 // every is the mean time between two faults.
 const every = 10 * time.Second
 

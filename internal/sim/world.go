@@ -69,7 +69,7 @@ func run(plan Plan, tracing bool) Result {
 	w := &world{plan: plan, check: newChecker(plan.Timeout)}
 	w.check.tracing = tracing
 	ens, err := zktest.New(zktest.Config{
-		Servers: 3, InMemory: true, Tick: tick, Seed: plan.Seed, Latency: time.Millisecond, SequenceWraps: plan.Wraps,
+		Servers: 3, InMemory: true, Tick: tick, SyncLimit: syncLimit, Seed: plan.Seed, Latency: time.Millisecond, SequenceWraps: plan.Wraps,
 		Logf:     func(format string, args ...any) { w.check.logf("zktest: "+format, args...) },
 		OnCommit: w.check.committed, OnRequest: w.requested,
 	})
@@ -162,7 +162,7 @@ func (w *world) healAll() {
 	w.mu.Lock()
 	w.triggers = nil
 	w.mu.Unlock()
-	time.Sleep(4 * w.plan.Timeout)
+	time.Sleep(4*w.plan.Timeout + syncLimit*tick)
 	for _, s := range w.ens.Servers() {
 		s.Start() // an error says that it runs
 		s.Thaw()

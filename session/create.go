@@ -24,7 +24,8 @@ const protectedPrefix = "_c_"
 // means the configured one.
 //
 // If ctx ends first there is an error and no znode: should the create have happened, or
-// happen yet, the znode is deleted in the background.
+// happen yet, the znode is deleted in the background; if that is refused the session is
+// ended.
 func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
 	type result struct {
 		path string
@@ -45,7 +46,7 @@ func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []
 		case handOver <- result{path, err}:
 		case <-ctx.Done():
 			if err == nil {
-				s.Remove(s.ctx, path) // fails only with the session, and then the znode goes as well
+				s.removeOrEnd(path)
 			}
 		case <-s.ctx.Done():
 		}
@@ -220,10 +221,16 @@ func (s *Session) Abandon(path string) {
 	}
 	go func() {
 		defer s.calls.Done()
-		if err := s.Remove(s.ctx, path); err != nil {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.finish(fmt.Errorf("%w: cannot delete %s: %w", ErrClosed, path, err))
-		}
+		s.removeOrEnd(path)
 	}()
+}
+
+// removeOrEnd deletes a znode that nobody knows of any more, or ends the session, which
+// takes the znode with it.
+func (s *Session) removeOrEnd(path string) {
+	if err := s.Remove(s.ctx, path); err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.finish(fmt.Errorf("%w: cannot delete %s: %w", ErrClosed, path, err))
+	}
 }

@@ -31,15 +31,18 @@ var lapsed = new(clock.Instant)
 // reads and allocates nothing: call it before every unit of work.
 func (l *Lease) Valid() bool { return l.Remaining() > 0 }
 
-// Remaining returns how long the lease runs from now on if nothing extends it; zero or
-// less when it is over.
+// Remaining returns how long the lease runs from now on if nothing extends it; zero
+// when it is over.
 func (l *Lease) Remaining() time.Duration {
 	for {
 		until := l.until.Load()
 		rest := until.Until(l.clock.Now())
 		// Who has once been told that the lease is over must never hear otherwise.
-		if rest > 0 || until == lapsed || l.until.CompareAndSwap(until, lapsed) {
+		if rest > 0 {
 			return rest
+		}
+		if until == lapsed || l.until.CompareAndSwap(until, lapsed) {
+			return 0
 		}
 	}
 }

@@ -21,6 +21,7 @@ type candidacy struct {
 	hold     *session.Hold // while heir or leader
 	unlisten func()        // ends the reports of the session's state
 	blocked  string        // the znode ahead that has been reported
+	inRun    bool          // its term is Run's, not Campaign's
 	begun    clock.Instant
 	checked  clock.Instant // when the last periodic check was made
 }
@@ -34,12 +35,13 @@ func (e *Election) win(ctx context.Context, inRun bool) (*candidacy, *Term, erro
 		}
 		c, err := e.join(ctx)
 		if err == nil {
+			c.inRun = inRun
 			var term *Term
 			if term, err = e.wait(ctx, c); err == nil {
-				term.inRun = inRun
 				return c, term, nil
 			}
-			e.leave(ctx, c, err)
+			// Not errors.Is: what an error of the user's wraps decides nothing.
+			e.leave(ctx, c, err == line.ErrGone)
 		}
 		switch {
 		case ctx.Err() != nil || e.client.Context().Err() != nil:
@@ -80,7 +82,10 @@ func (e *Election) join(ctx context.Context) (*candidacy, error) {
 	if err != nil {
 		return nil, err
 	}
-	place, err := line.Join(ctx, s, line.Config{
+	// Not for ever: a request that the servers do not take has to be told.
+	bounded, cancel := e.within(ctx, 2*s.Timeout())
+	defer cancel()
+	place, err := line.Join(bounded, s, line.Config{
 		Dir: e.path, Style: e.cfg.Style.line(), Data: encode(e.cfg.ID, e.cfg.Data), ACL: e.cfg.ACL,
 	}, e.wake)
 	if err != nil {
@@ -101,12 +106,10 @@ func (e *Election) join(ctx context.Context) (*candidacy, error) {
 func (e *Election) awaitSession(ctx context.Context) (*session.Session, error) {
 	patience := e.client.Status().Timeout
 	for wait := patience / 3; ; wait = patience {
-		bounded, cancel := context.WithCancelCause(ctx)
-		stop := e.clock.AfterFunc(wait, func() { cancel(fmt.Errorf("none within %v", wait)) })
+		bounded, cancel := e.within(ctx, wait)
 		s, err := e.client.Session(bounded)
 		waited := bounded.Err() != nil
-		stop()
-		cancel(nil)
+		cancel()
 		if err == nil || ctx.Err() != nil || !waited {
 			return s, err
 		}
@@ -114,6 +117,13 @@ func (e *Election) awaitSession(ctx context.Context) (*session.Session, error) {
 		e.status.set(e.clock, func(s *Status) { s.Err = err })
 		e.send(Event{Kind: Failed, Err: err})
 	}
+}
+
+// within bounds ctx by d; the cause says so.
+func (e *Election) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := e.clock.AfterFunc(d, func() { cancel(fmt.Errorf("not within %v", d)) })
+	return ctx, func() { stop(); cancel(nil) }
 }
 
 // wait stands in line until we are first and hold a lease.
@@ -225,7 +235,7 @@ func (e *Election) elected(ctx context.Context, c *candidacy, lease *session.Lea
 	}
 	t := newTerm(ctx, e.clock, lease, stopBefore)
 	t.id, t.node, t.token, t.session = e.cfg.ID, c.place.Path(), c.place.Token(), c.s
-	t.begun = c.begun
+	t.begun, t.inRun = c.begun, c.inRun
 	t.watchLease()
 	e.log.Info("elected", "session", hex(c.s.ID()), "node", t.node, "token", t.token)
 	e.status.set(e.clock, func(s *Status) { s.State, s.Position, s.Token, s.Ahead, s.term = Leading, 0, t.token, "", t })
@@ -245,11 +255,7 @@ func (e *Election) reign(ctx context.Context, c *candidacy, term *Term, stopped 
 		e.drain(c, stopped)
 	}
 	term.finish()
-	why := ended.Err
-	if ended.Reason == NodeDeleted {
-		why = line.ErrGone
-	}
-	e.leave(ctx, c, why)
+	e.leave(ctx, c, ended.Reason == NodeDeleted)
 }
 
 // guard returns when the term has ended.
@@ -317,11 +323,15 @@ func (e *Election) drain(c *candidacy, stopped <-chan struct{}) {
 const leaveFor = 3 * time.Second
 
 // leave ends a candidacy: it deletes the znode, unless it is gone already.
-func (e *Election) leave(ctx context.Context, c *candidacy, why error) {
+func (e *Election) leave(ctx context.Context, c *candidacy, gone bool) {
 	var left error
-	if errors.Is(why, line.ErrGone) || c.s.Err() != nil {
+	switch {
+	case gone:
 		c.place.Drop()
-	} else {
+	case c.s.Err() != nil:
+		c.place.Drop()
+		left = c.s.Err() // the ensemble may not have noticed yet
+	default:
 		left = e.remove(ctx, c)
 	}
 	c.unlisten()
@@ -343,10 +353,9 @@ func (e *Election) remove(ctx context.Context, c *candidacy) error {
 		cancel(context.DeadlineExceeded)
 	})()
 	err := c.place.Leave(bound)
-	if err == nil || c.s.Err() != nil {
-		return nil
+	if err != nil {
+		c.place.Abandon()
 	}
-	c.place.Abandon()
 	return err
 }
 

@@ -20,6 +20,9 @@ const (
 	longestDelay = 10 * time.Second
 )
 
+// maxPath bounds an election's path, so that our names have room below it.
+const maxPath = 4096
+
 // Election is one candidate of an election. Several may share a client, in one election
 // or in many. All methods may be called from any goroutine.
 type Election struct {
@@ -69,6 +72,9 @@ var errNoClient = errors.New("election: the client is nil; want one from session
 func checkPath(path string) error {
 	if err := session.CheckPath(path); err != nil {
 		return fmt.Errorf("election: %w", err)
+	}
+	if len(path) > maxPath {
+		return fmt.Errorf("election: path of %d bytes; want at most %d", len(path), maxPath)
 	}
 	if path == "/" {
 		return errors.New(`election: path is "/"; want one below it, such as "/billing"`)
@@ -206,6 +212,9 @@ func (w *work) result() (err error, over bool) {
 // The errors are those of Run; on an error nothing is left behind.
 func (e *Election) Campaign(ctx context.Context) (*Term, error) {
 	// The term outlives ctx, which bounds the wait for it only.
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	r, err := e.begin(context.WithoutCancel(ctx))
 	if err != nil {
 		return nil, err

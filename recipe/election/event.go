@@ -25,8 +25,8 @@ const (
 	// delivery, so elsewhere the successor's Elected may be delivered first.
 	Deposed
 	// Left: the candidate does not stand in line any more. Its znode is gone, unless Err
-	// tells why it could not be deleted yet: the session then goes on trying in the
-	// background, and its end takes the znode at the latest.
+	// tells why it was not deleted: the session is over, and its end takes the znode; or it
+	// goes on trying in the background.
 	Left
 	// Failed: there is no session yet, or an attempt to join or wait failed; it is
 	// repeated after Delay. Err is set.
@@ -100,12 +100,19 @@ func (e *events) send(ev Event) {
 }
 
 func (e *events) run() {
+	over := false
+	defer func() {
+		if !over { // OnEvent has called runtime.Goexit; those who wait must not wait for ever
+			go e.run()
+		}
+	}()
 	for {
 		e.mu.Lock()
 		if len(e.queue) == 0 {
 			close(e.idle)
 			e.idle = nil
 			e.mu.Unlock()
+			over = true
 			return
 		}
 		ev := e.queue[0]

@@ -3,6 +3,7 @@ package election
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
@@ -33,7 +34,7 @@ func (h *health) set(err error) bool {
 	return changed
 }
 
-// start asks Healthy from now on until stop is called, which waits for it.
+// start asks Healthy from now on until stop is called.
 func (h *health) start(ctx context.Context, e *Election) (stop func()) {
 	if e.cfg.Healthy == nil {
 		return func() {}
@@ -43,20 +44,50 @@ func (h *health) start(ctx context.Context, e *Election) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		var asked chan error // the answer to a question that is still open
 		for ctx.Err() == nil {
-			if h.set(e.askHealthy(ctx)) {
+			if asked == nil {
+				asked = e.askHealthy(ctx)
+			}
+			err, answered := e.awaitAnswer(ctx, asked)
+			if answered {
+				asked = nil
+			}
+			if ctx.Err() == nil && h.set(err) {
 				e.wakeUp()
 			}
-			clock.Sleep(ctx, e.clock, e.cfg.HealthEvery)
+			if answered {
+				clock.Sleep(ctx, e.clock, e.cfg.HealthEvery)
+			}
 		}
 	}()
 	return func() { cancel(); <-done }
 }
 
-func (e *Election) askHealthy(ctx context.Context) error {
+// askHealthy asks in a goroutine of its own, which nobody waits for: one that does not
+// heed its context must hold up nobody, and counts as unhealthy.
+func (e *Election) askHealthy(ctx context.Context) chan error {
+	answer := make(chan error, 1)
 	ctx, cancel := clock.WithTimeout(ctx, e.clock, e.cfg.HealthEvery)
+	go func() {
+		defer cancel()
+		err := errors.New("Healthy called runtime.Goexit")
+		defer func() { answer <- err }()
+		err = e.cfg.Healthy(ctx)
+	}()
+	return answer
+}
+
+// awaitAnswer waits a moment longer than Healthy may take.
+func (e *Election) awaitAnswer(ctx context.Context, answer chan error) (err error, answered bool) {
+	late, cancel := e.within(ctx, e.cfg.HealthEvery+e.cfg.HealthEvery/4)
 	defer cancel()
-	return e.cfg.Healthy(ctx)
+	select {
+	case err := <-answer:
+		return err, true
+	case <-late.Done():
+		return fmt.Errorf("Healthy has not answered: %w", context.Cause(late)), false
+	}
 }
 
 func (e *Election) wakeUp() {

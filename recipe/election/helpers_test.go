@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
@@ -268,4 +271,26 @@ func children(t *testing.T, client *session.Client, path string) []string {
 		t.Fatal(err)
 	}
 	return names
+}
+
+// noDelete lets everybody do everything but delete children.
+var noDelete = zk.WorldACL(zk.PermRead | zk.PermWrite | zk.PermCreate)
+
+// redirect dials one address whatever is asked for.
+type redirect struct {
+	mu   sync.Mutex // guards addr
+	addr string
+}
+
+func (r *redirect) to(addr string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.addr = addr
+}
+
+func (r *redirect) dial(ctx context.Context, network, _ string) (net.Conn, error) {
+	r.mu.Lock()
+	addr := r.addr
+	r.mu.Unlock()
+	return (&net.Dialer{}).DialContext(ctx, network, addr)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/go-zookeeper/zk"
 
@@ -40,6 +41,7 @@ type Observer struct {
 	known   bool
 	listed  int64         // zxid of the last change of the list that it was taken from
 	written int64         // zxid of the last change of the leader's znode
+	behind  clock.Instant // since when lists have been older than listed; zero if they are not
 	err     error         // why observing ended
 	changed chan struct{} // closed and replaced at each change
 }
@@ -191,6 +193,9 @@ func (o *Observer) look(ctx context.Context, s *session.Session) error {
 	if err != nil {
 		return err
 	}
+	if o.lags(stat.Pzxid, s.Timeout()) {
+		return clock.Sleep(ctx, o.clock, s.Timeout()/4)
+	}
 	names, err := line.Order(ctx, s, o.path, children)
 	if err != nil {
 		return err
@@ -200,6 +205,26 @@ func (o *Observer) look(ctx context.Context, s *session.Session) error {
 		return o.awaitCandidate(ctx, s)
 	}
 	return o.stay(ctx, s, names[0].Full, stat.Pzxid)
+}
+
+// lags reports whether a list is older than what is known already, as from a server that
+// lags behind. When that goes on for T it is no lag: the ensemble's data have gone back
+// to a backup, and what was known is forgotten.
+func (o *Observer) lags(listed int64, T time.Duration) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	now := o.clock.Now()
+	switch {
+	case listed >= o.listed:
+		o.behind = clock.Instant{}
+		return false
+	case o.behind.IsZero():
+		o.behind = now
+	case o.behind.Add(T).Passed(now):
+		o.behind, o.listed, o.written = clock.Instant{}, 0, 0
+		return false
+	}
+	return true
 }
 
 // awaitCandidate returns when somebody stands in line.

@@ -88,7 +88,13 @@ func (t *Term) watchLease() {
 	if t.ctx.Context.Err() != nil {
 		return
 	}
-	t.setTimer(t.lease.Remaining()-t.stopBefore, func() {
+	next := t.lease.Remaining() - t.stopBefore
+	if t.session != nil {
+		// A lease that is cut short meanwhile, by a server that grants less than the others,
+		// is found out before long.
+		next = min(next, t.session.Timeout()/8)
+	}
+	t.setTimer(next, func() {
 		t.checkLease()
 		t.watchLease()
 	})

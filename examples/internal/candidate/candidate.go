@@ -101,7 +101,15 @@ func (p *program) runAtMost(ctx context.Context) int {
 			return 1
 		}
 	case <-late:
-		p.fail(fmt.Errorf("the ensemble has not answered for %v; the session will expire", exitWithin))
+		told := make(chan struct{})
+		go func() { // not waited for long: perhaps it is stdout that nobody reads
+			p.fail(fmt.Errorf("the ensemble has not answered for %v; the session will expire", exitWithin))
+			close(told)
+		}()
+		select {
+		case <-told:
+		case <-time.After(exitWithin / 8):
+		}
 	}
 	return 0
 }

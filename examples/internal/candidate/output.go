@@ -49,8 +49,8 @@ func (o *output) write(event string, fields ...any) {
 	o.writeIf(func() bool { return true }, event, fields...)
 }
 
-// writeIf writes a line if ok says so, stamped right after that: nobody can have waited
-// for anything in between. A value that is a function tells a remaining time and is
+// writeIf writes a line if ok says so, stamped right after that, and if ok still says so
+// then: a process that is stopped between the question and the stamp would lie. A value that is a function tells a remaining time and is
 // written as the instant at which it is over.
 func (o *output) writeIf(ok func() bool, event string, fields ...any) {
 	o.mu.Lock()
@@ -59,6 +59,9 @@ func (o *output) writeIf(ok func() bool, event string, fields ...any) {
 		return
 	}
 	now := Monotonic()
+	if !ok() {
+		return
+	}
 	line := fmt.Appendf(nil, `{"t":%d,"id":%s,"event":%s`, now, quote(o.id), quote(event))
 	for i := 0; i < len(fields); i += 2 {
 		value := fields[i+1]

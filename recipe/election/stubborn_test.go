@@ -1,0 +1,253 @@
+package election_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// Tests of users' functions that do not behave, and of what must not come of it.
+
+func embedded(t *testing.T) (*zktest.Ensemble, *session.Client) {
+	t.Helper()
+	e := zktest.Start(t)
+	return e, open(t, e.ConnectString(), session.Config{Timeout: time.Second})
+}
+
+func TestAHealthCheckThatDoesNotAnswerCountsAsUnhealthyAndHoldsUpNobody(t *testing.T) {
+	_, client := embedded(t)
+	stuck, release := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() { close(release) })
+	asked := 0
+	c := run(t, client, "/e", "a", election.Config{HealthEvery: 50 * time.Millisecond, Healthy: func(context.Context) error {
+		if asked++; asked == 3 {
+			close(stuck)
+			<-release // whatever its context says
+		}
+		return nil
+	}})
+	c.term()
+	<-stuck
+	if ev := c.events.wait(election.Deposed, 1); ev.Reason != election.Unhealthy {
+		t.Errorf("deposed for %v", ev.Reason)
+	}
+	c.events.wait(election.Left, 1)
+	c.stop() // returns although Healthy does not
+}
+
+func TestAHealthCheckMayResign(t *testing.T) {
+	_, client := embedded(t)
+	terms := make(chan *election.Term, 1)
+	el, err := election.New(client, "/e", election.Config{HealthEvery: 20 * time.Millisecond, Healthy: func(context.Context) error {
+		select {
+		case term := <-terms:
+			return term.Resign(context.Background())
+		default:
+			return nil
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	term, err := el.Campaign(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	terms <- term
+	if err := term.Resign(within(t)); err != nil { // the same end for both
+		t.Error(err)
+	}
+}
+
+func TestCallbacksThatEndTheirGoroutineHangNobody(t *testing.T) {
+	_, client := embedded(t)
+	for name, cfg := range map[string]election.Config{
+		"OnEvent": {OnEvent: func(election.Event) { runtime.Goexit() }},
+		"Healthy": {HealthEvery: 10 * time.Millisecond, Healthy: func(context.Context) error { runtime.Goexit(); return nil }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			el, err := election.New(client, "/"+name, cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			defer cancel()
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				el.Run(ctx, func(ctx context.Context, _ *election.Term) error { <-ctx.Done(); return nil })
+			}()
+			select {
+			case <-done:
+			case <-time.After(patience):
+				t.Fatal("Run hangs")
+			}
+		})
+	}
+}
+
+func TestAnErrorOfTheUsersDoesNotDecideAboutTheZnode(t *testing.T) {
+	_, client := embedded(t)
+	a := run(t, client, "/e", "a", election.Config{})
+	a.term()
+	events := newEvents(t, "b")
+	var gone error // what the library tells when a znode was deleted
+	el, err := election.New(client, "/e", election.Config{ID: "b", OnEvent: events.add})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	terms := 0
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		el.Run(ctx, func(ctx context.Context, _ *election.Term) error {
+			if terms++; terms == 1 {
+				return fmt.Errorf("wrapped: %w", gone)
+			}
+			<-ctx.Done()
+			return nil
+		})
+	}()
+	s, err := client.Session(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Delete(within(t), events.wait(election.Joined, 1).Node, -1); err != nil {
+		t.Fatal(err)
+	}
+	gone = events.wait(election.Failed, 1).Err
+	events.wait(election.Joined, 2)
+	a.stop()
+	events.wait(election.Elected, 2) // it does not queue up behind a znode of its own
+	cancel()
+	<-done
+}
+
+func TestResigningFromTheElectedEventDoesNotWait(t *testing.T) {
+	_, client := embedded(t)
+	resigned := make(chan error, 100)
+	c := newEvents(t, "a")
+	el, err := election.New(client, "/e", election.Config{OnEvent: func(ev election.Event) {
+		c.add(ev)
+		if ev.Kind == election.Elected {
+			resigned <- ev.Term.Resign(context.Background())
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		el.Run(ctx, func(ctx context.Context, _ *election.Term) error { <-ctx.Done(); return nil })
+	}()
+	for range 3 {
+		if err := <-resigned; err != nil {
+			t.Error(err)
+		}
+	}
+	cancel()
+	<-done
+}
+
+func TestAnEndedContextCreatesNothing(t *testing.T) {
+	e, client := embedded(t)
+	if _, err := client.Session(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	el, err := election.New(client, "/e", election.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := el.Campaign(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("err = %v", err)
+	}
+	if n := e.Counts().Requests[zktest.OpCreate]; n != 0 {
+		t.Errorf("%d creates", n)
+	}
+}
+
+func TestAZnodeThatMustNotBeDeletedEndsTheSessionRatherThanStay(t *testing.T) {
+	e, client := embedded(t)
+	s, err := client.Session(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.EnsurePath(within(t), "/e", noDelete); err != nil {
+		t.Fatal(err)
+	}
+	creates := e.Counts().Requests[zktest.OpCreate]
+	e.Server(1).Slow(100 * time.Millisecond) // the create is under way for that long
+	el, err := election.New(client, "/e", election.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		for e.Counts().Requests[zktest.OpCreate] == creates {
+			runtime.Gosched()
+		}
+		cancel()
+	}()
+	if _, err := el.Campaign(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("err = %v", err)
+	}
+	<-s.Done() // nothing else would free the election
+}
+
+func TestAnObserverBelievesARestoredBackup(t *testing.T) {
+	old, fresh := zktest.Start(t), zktest.Start(t)
+	x := open(t, old.ConnectString(), session.Config{Timeout: time.Second})
+	s, err := x.Session(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 { // the old one's zxids are far ahead
+		if err := s.EnsurePath(within(t), fmt.Sprintf("/%d", i), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(t, x, "/e", "x", election.Config{})
+	at := &redirect{addr: old.Addrs()[0]}
+	client := open(t, "ensemble:2181", session.Config{Timeout: time.Second, Dial: at.dial})
+	o, err := election.Observe(client, "/e")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	ctx, cancel := context.WithCancel(within(t))
+	defer cancel()
+	o.Follow(ctx, func(l election.Leader) {
+		switch l.ID {
+		case "x":
+			at.to(fresh.Addrs()[0])
+			old.Close()
+			// Not by run, whose referee would take it for a candidate of the old ensemble.
+			y, err := election.New(open(t, fresh.ConnectString(), session.Config{Timeout: time.Second}), "/e", election.Config{ID: "y"})
+			if err != nil {
+				t.Error(err)
+				cancel()
+				return
+			}
+			if _, err := y.Campaign(ctx); err != nil {
+				t.Error(err)
+			}
+		case "y":
+			cancel()
+		}
+	})
+	if l, _ := o.Current(); l.ID != "y" {
+		t.Errorf("it sees %+v", l)
+	}
+}

@@ -171,8 +171,10 @@ func (w *world) applyToClient(f Fault, rng *rand.Rand) (end func()) {
 		return func() { p.host.Cut(); p.heal() } // no TCP connection survives a lost frame
 	case "expire session":
 		// Against all that servers do by themselves, like an administrator's hand.
-		w.check.doomSession(sessionID(p))
-		w.ens.ExpireSession(sessionID(p))
+		if id := sessionID(p); id != 0 {
+			w.check.doomSession(id)
+			w.ens.ExpireSession(id)
+		}
 	case "lose reply", "lose request", "fail request":
 		effect := map[string]zktest.Effect{
 			"lose reply": zktest.LoseReply, "lose request": zktest.LoseRequest, "fail request": zktest.Fail(zktest.CodeSessionMoved),

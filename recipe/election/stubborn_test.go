@@ -234,7 +234,7 @@ func TestAnObserverBelievesARestoredBackup(t *testing.T) {
 			at.to(fresh.Addrs()[0])
 			old.Close()
 			// Not by run, whose referee would take it for a candidate of the old ensemble.
-			y, err := election.New(open(t, fresh.ConnectString(), session.Config{Timeout: time.Second}), "/e", election.Config{ID: "y"})
+			y, err := election.New(open(t, fresh.ConnectString(), session.Config{Timeout: time.Second}), "/e", election.Config{ID: "y", DrainTimeout: time.Millisecond})
 			if err != nil {
 				t.Error(err)
 				cancel()

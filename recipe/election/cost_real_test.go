@@ -162,12 +162,11 @@ func TestADepartureWakesOneCandidateOfTwenty(t *testing.T) {
 	const n = 20
 	e, path := three(t), pathFor(t)
 	var all []*candidate
-	var ways []*way
 	var records []*record
 	nodes := make([]string, n)
 	for i := range n {
 		w := wayTo(t, e)
-		ways, records = append(ways, w), append(records, w.record())
+		records = append(records, w.record())
 		all = append(all, run(t, open(t, w.connect(), session.Config{Timeout: 10 * time.Second}), path, fmt.Sprint(i), election.Config{}))
 		nodes[i] = all[i].events.wait(election.Joined, 1).Node
 	}

@@ -71,7 +71,7 @@ func (e *Election) askHealthy(ctx context.Context) chan error {
 	ctx, cancel := clock.WithTimeout(ctx, e.clock, e.cfg.HealthEvery)
 	go func() {
 		defer cancel()
-		err := errors.New("Healthy called runtime.Goexit")
+		err := errors.New("election: Config.Healthy called runtime.Goexit")
 		defer func() { answer <- err }()
 		err = e.cfg.Healthy(ctx)
 	}()
@@ -86,7 +86,7 @@ func (e *Election) awaitAnswer(ctx context.Context, answer chan error) (err erro
 	case err := <-answer:
 		return err, true
 	case <-late.Done():
-		return fmt.Errorf("Healthy has not answered: %w", context.Cause(late)), false
+		return fmt.Errorf("election: Config.Healthy has not answered: %w", context.Cause(late)), false
 	}
 }
 

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -11,7 +10,6 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/retry"
-	"github.com/zkrecipe/zkrecipe/session/internal/dial"
 )
 
 // protectedPrefix begins the names of protected znodes, as in Apache Curator.
@@ -64,8 +62,8 @@ func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []
 // createProtected tries until an attempt's outcome is known. It heeds ctx between
 // attempts only: an attempt once made is followed up to its end.
 func (s *Session) createProtected(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
-	if err := dial.CheckPath(join(dir, name)); err != nil || strings.Contains(name, "/") {
-		return "", &Error{Op: "create", Path: dir, Outcome: NotDone, Err: cmp.Or(err, fmt.Errorf("%w: name %q has a slash", zk.ErrInvalidPath, name))}
+	if strings.Contains(name, "/") { // whose parent would be created and missed for ever
+		return "", &Error{Op: "create", Path: dir, Outcome: NotDone, Err: fmt.Errorf("%w: name %q has a slash", zk.ErrInvalidPath, name)}
 	}
 	pause := retry.New(s.clock, firstRetry, longestRetry)
 	for {

@@ -19,8 +19,8 @@
 //
 // Code that ignores its context is not stopped: after a lost lease, or after
 // DrainTimeout, the successor does not wait for the callback. A candidate of another
-// library in the same line keeps only that library's promises. When somebody deletes the
-// leader's znode by hand, two may lead until the first hears of it, for one lease at the
+// library in the same line keeps only that library's promises. When somebody deletes a
+// candidate's znode by hand, two may lead until that one hears of it, for one lease at the
 // most. Against all of these there is the fencing token. A virtual machine that is
 // restored from a snapshot with every clock of it stopped meanwhile does not know that
 // its lease has lapsed.

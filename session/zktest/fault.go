@@ -206,7 +206,7 @@ func (e *Ensemble) ExpireSession(id int64) {
 		e.logf("fault: session 0x%x is expired", id)
 		if s := e.leader(); s != nil {
 			s.post(func() {
-				if s.lead != nil {
+				if _, known := s.tree.sessions[id]; s.lead != nil && known {
 					s.lead.expire(id)
 				}
 			})

@@ -50,7 +50,7 @@ func TestBadConnectStringsAreNamedAndExplained(t *testing.T) {
 		"[::1":          "missing",
 		"[::1]x:1":      "[::1]x:1",
 		"[]:1":          `bad host ""`,
-		"zk://a:1":      "empty or relative part",
+		"zk://a:1":      "it has a scheme",
 		"a:1/app,b:2":   "comma",
 		"a:1//app":      "empty or relative part",
 		"a:1/a/../b":    "empty or relative part",

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
+	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
 )
 
 func main() {
@@ -42,11 +43,13 @@ type options struct {
 
 func parse(args []string) (o options, err error) {
 	f := flag.NewFlagSet("leader", flag.ContinueOnError)
-	f.StringVar(&o.zk, "zk", "", "the ensemble, as `host:port,...` (default three servers in this process)")
+	connect := zookeeper.Flag(f)
 	f.StringVar(&o.path, "path", "/zkrecipe/leader", "the election's `znode`, created when missing")
 	f.DurationVar(&o.length, "for", 0, "how long to go on (default until Ctrl-C)")
 	f.DurationVar(&o.lease, "timeout", time.Second, "session timeout to ask for")
-	switch err := f.Parse(args); {
+	err = f.Parse(args)
+	o.zk = *connect
+	switch {
 	case err != nil:
 		return o, err
 	case f.NArg() > 0:
@@ -74,12 +77,12 @@ func run(args []string) int {
 	if err != nil {
 		return 2
 	}
-	connect, what, stop, err := openEnsemble(o.zk, o.lease)
+	ensemble, err := zookeeper.Open(o.zk, o.lease)
 	if err != nil {
 		complain(err)
 		return 1
 	}
-	defer stop()
+	defer ensemble.Close()
 	ctx, uncatch := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, uncatch) // a second Ctrl-C ends the program at once
 	if o.length > 0 {
@@ -87,22 +90,22 @@ func run(args []string) int {
 		ctx, cancel = context.WithTimeout(ctx, o.length)
 		defer cancel()
 	}
-	return perform(ctx, o, connect, what)
+	return perform(ctx, o, ensemble)
 }
 
 // perform runs the show while it is drawn, and sums up.
-func perform(ctx context.Context, o options, connect, what string) int {
+func perform(ctx context.Context, o options, ensemble *zookeeper.Ensemble) int {
 	var draw func(context.Context, *show)
 	log := func(int64, string) {}
-	screen := newScreen(os.Stdout, what)
+	screen := newScreen(os.Stdout, ensemble.Name)
 	if screen != nil {
 		draw = screen.run
 	} else {
 		begin, p := candidate.Monotonic(), plain{os.Stdout}
 		log, draw = func(at int64, text string) { p.log(at-begin, text) }, p.run
-		fmt.Printf("ZooKeeper: %s; asking for a session timeout of %v\n", what, o.lease)
+		fmt.Printf("ZooKeeper: %s; asking for a session timeout of %v\n", ensemble.Name, o.lease)
 	}
-	s := newShow(connect, o.path, o.lease, log)
+	s := newShow(ensemble.Connect, o.path, o.lease, log)
 	drawing, stopDrawing := context.WithCancel(context.Background())
 	drawn := make(chan struct{})
 	go func() { defer close(drawn); draw(drawing, s) }()

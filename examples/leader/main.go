@@ -25,11 +25,12 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
+	"github.com/zkrecipe/zkrecipe/examples/internal/child"
 	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
 )
 
 func main() {
-	if os.Getenv(asCandidate) != "" {
+	if child.Role() == asCandidate {
 		os.Exit(candidate.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
 	os.Exit(run(os.Args[1:]))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
+	"github.com/zkrecipe/zkrecipe/examples/internal/child"
 )
 
 const (
@@ -30,7 +31,7 @@ type show struct {
 	mu       sync.Mutex // guards what follows; held for moments
 	history  *history
 	changed  chan struct{} // closed and replaced whenever history changes
-	children map[string]*child
+	children map[string]process
 	err      error // the first child's failure
 	failed   chan struct{}
 }
@@ -39,7 +40,7 @@ func newShow(connect, path string, timeout time.Duration, log func(int64, string
 	return &show{
 		flags: []string{"-zk", connect, "-path", path, "-timeout", timeout.String(), "-beat", beat.String()},
 		log:   log, history: newHistory(candidate.Monotonic(), names...),
-		changed: make(chan struct{}), children: map[string]*child{}, failed: make(chan struct{}),
+		changed: make(chan struct{}), children: map[string]process{}, failed: make(chan struct{}),
 	}
 }
 
@@ -68,8 +69,8 @@ func (s *show) run(ctx context.Context) error {
 
 // perform goes through the acts again and again until ctx ends.
 func (s *show) perform(ctx context.Context) {
-	acts := []func(context.Context, *child, int64) error{s.resignation, s.crash}
-	if canPause {
+	acts := []func(context.Context, process, int64) error{s.resignation, s.crash}
+	if child.CanPause {
 		acts = append(acts, s.pause)
 	}
 	s.say("Three candidates join the line; whoever is first leads.")
@@ -90,9 +91,9 @@ func (s *show) perform(ctx context.Context) {
 }
 
 // resignation asks the leader to step down.
-func (s *show) resignation(ctx context.Context, c *child, token int64) error {
+func (s *show) resignation(ctx context.Context, c process, token int64) error {
 	s.act(token, "resigned", away, c.id+" is asked to resign.")
-	c.command("resign")
+	c.Send("resign")
 	next, gap, err := s.successor(ctx, token)
 	if err == nil {
 		s.say("%s resigned and deleted its znode; %s, its heir, led %s later.", c.id, next, gap)
@@ -101,10 +102,10 @@ func (s *show) resignation(ctx context.Context, c *child, token int64) error {
 }
 
 // crash kills the leader, and starts it again when another leads.
-func (s *show) crash(ctx context.Context, c *child, token int64) error {
+func (s *show) crash(ctx context.Context, c process, token int64) error {
 	s.act(token, "crashed", killed, c.id+" is killed (kill -9): its znode goes when ZooKeeper ends its session.")
 	s.drop(c)
-	c.kill()
+	c.Kill()
 	next, gap, err := s.successor(ctx, token)
 	if err != nil {
 		return err
@@ -122,9 +123,9 @@ func (s *show) crash(ctx context.Context, c *child, token int64) error {
 
 // pause stops the leader's process for longer than its session lasts. It must not take
 // itself for the leader when it goes on.
-func (s *show) pause(ctx context.Context, c *child, token int64) error {
+func (s *show) pause(ctx context.Context, c process, token int64) error {
 	s.act(token, "paused", paused, c.id+" is paused (SIGSTOP): its lease runs out before another can lead.")
-	c.pause()
+	c.Pause()
 	next, gap, err := s.successor(ctx, token)
 	if err != nil {
 		return err
@@ -134,7 +135,7 @@ func (s *show) pause(ctx context.Context, c *child, token int64) error {
 		return err
 	}
 	s.say("%s goes on (SIGCONT), not knowing that it was paused.", c.id)
-	c.resume()
+	c.Resume()
 	if err := s.until(ctx, func(h *history) bool { return h.find(token).deposed != 0 }); err != nil {
 		return err
 	}
@@ -227,7 +228,7 @@ func (s *show) tell(l candidate.Line) {
 
 // start starts a candidate and watches over it: it must not end by itself.
 func (s *show) start(id string) error {
-	c, err := startChild(id, s.flags, s.tell)
+	c, err := startCandidate(id, s.flags, s.tell)
 	if err != nil {
 		return err
 	}
@@ -236,7 +237,7 @@ func (s *show) start(id string) error {
 	s.history.member(id).enter(candidate.Monotonic(), away)
 	s.mu.Unlock()
 	go func() { // ends with the child, for which stop waits
-		<-c.done
+		<-c.Done()
 		if s.child(id) == c {
 			s.fail(errors.Join(fmt.Errorf("candidate %s has ended by itself", id), c.failure()))
 		}
@@ -244,14 +245,14 @@ func (s *show) start(id string) error {
 	return nil
 }
 
-func (s *show) child(id string) *child {
+func (s *show) child(id string) process {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.children[id]
 }
 
 // drop says that the child will be ended on purpose.
-func (s *show) drop(c *child) {
+func (s *show) drop(c process) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.children, c.id)
@@ -279,11 +280,11 @@ func (s *show) stop() {
 	for _, last := range []bool{false, true} {
 		for _, id := range names {
 			c := s.child(id)
-			if c == nil || (id == leader) != last {
+			if c.Child == nil || (id == leader) != last {
 				continue
 			}
 			s.drop(c)
-			if err := c.quit(); err != nil {
+			if err := c.Stop("quit"); err != nil {
 				s.fail(err)
 			}
 		}

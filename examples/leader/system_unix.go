@@ -8,13 +8,6 @@ import (
 	"unsafe"
 )
 
-// canPause says that processes can be stopped and continued.
-const canPause = true
-
-// Neither can fail but for a child that is gone, which its done channel tells.
-func (c *child) pause()  { _ = c.cmd.Process.Signal(syscall.SIGSTOP) }
-func (c *child) resume() { _ = c.cmd.Process.Signal(syscall.SIGCONT) }
-
 // terminalSize returns the size of the terminal that f is; ok is false if f is none.
 func terminalSize(f *os.File) (width, height int, ok bool) {
 	var size struct{ rows, cols, x, y uint16 }

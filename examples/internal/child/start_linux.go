@@ -1,4 +1,4 @@
-package main
+package child
 
 import (
 	"os/exec"
@@ -7,10 +7,10 @@ import (
 	"syscall"
 )
 
-// startProcess starts a child in a process group of its own, so that Ctrl-C reaches this
+// start starts a child in a process group of its own, so that Ctrl-C reaches this
 // program alone, which then ends its children in order. Should this program die, the
 // kernel kills them; it does so when the thread that started them ends, hence starter.
-func startProcess(cmd *exec.Cmd) error {
+func start(cmd *exec.Cmd) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	reply := make(chan error)
 	starter() <- func() { reply <- cmd.Start() }

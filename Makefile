@@ -1,5 +1,6 @@
 # make test   everything that a change has to pass: vet, gofmt, unit tests, tests on a real ZooKeeper ensemble
 # make lint   staticcheck
+# make foreign  compile the code of other libraries that the documentation shows
 # make bench  Go benchmarks, once each
 # make soak   simulate HOURS=... cluster-hours of faults on all cores (SEED=... is the first seed)
 # make record record again what real servers answer, which session/zktest is compared with
@@ -16,7 +17,7 @@ SEED ?= 1
 # Each for a few seconds, beyond the committed inputs.
 FUZZ = ./session/zktest:FuzzFrames ./session/internal/wire:FuzzReply ./session/internal/wire:FuzzStream ./recipe/internal/line:FuzzParse
 
-.PHONY: test lint bench soak record fuzz zookeeper
+.PHONY: test lint foreign bench soak record fuzz zookeeper
 
 test: zookeeper
 	$(GO) vet ./...
@@ -35,6 +36,9 @@ fuzz:
 
 lint:
 	$(GO) run $(STATICCHECK) ./...
+
+foreign:
+	ZKRECIPE_FOREIGN=1 $(GO) test ./internal/docs -run Foreign
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchtime 1x -p 1 ./...

@@ -23,12 +23,30 @@ const root = "../.."
 
 var goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")
 
-// TestTheGoCodeInTheDocumentsCompiles builds every Go block of every Markdown file that
-// is a whole program, and demands that each block is one.
+// TestTheGoCodeInTheDocumentsCompiles builds every Go block of every Markdown file, and
+// demands that each is a whole program.
 func TestTheGoCodeInTheDocumentsCompiles(t *testing.T) {
+	compile(t, ".", func(block string) bool { return !foreign.MatchString(block) })
+}
+
+// foreign tells code of libraries that this module does not depend on: what people migrate
+// from. It is compiled in a module of its own.
+var foreign = regexp.MustCompile(`"(go\.etcd\.io/etcd|k8s\.io)/`)
+
+// TestTheForeignCodeInTheDocumentsCompiles takes minutes when nothing of those libraries has
+// been compiled before, so it runs only where it is asked for ("make foreign").
+func TestTheForeignCodeInTheDocumentsCompiles(t *testing.T) {
+	if os.Getenv("ZKRECIPE_FOREIGN") == "" {
+		t.Skip(`SKIP: code of other libraries in the documents is compiled by "make foreign"`)
+	}
+	compile(t, "foreign", foreign.MatchString)
+}
+
+// compile builds the chosen Go blocks of all Markdown files in the module at dir.
+func compile(t *testing.T, dir string, chosen func(block string) bool) {
 	overlay := map[string]string{}
 	temp := t.TempDir()
-	here, err := os.Getwd()
+	here, err := filepath.Abs(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,6 +55,9 @@ func TestTheGoCodeInTheDocumentsCompiles(t *testing.T) {
 		for i, block := range goBlock.FindAllSubmatch(text, -1) {
 			if !strings.Contains(string(block[1]), "package ") {
 				t.Errorf("%s: Go block %d is not a whole file", path, i+1)
+				continue
+			}
+			if !chosen(string(block[1])) {
 				continue
 			}
 			name := fmt.Sprintf("block%d", len(overlay))
@@ -60,7 +81,9 @@ func TestTheGoCodeInTheDocumentsCompiles(t *testing.T) {
 	if err := os.WriteFile(file, replace, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command("go", append([]string{"build", "-overlay", file, "-o", temp + string(filepath.Separator)}, dirs...)...).CombinedOutput()
+	build := exec.Command("go", append([]string{"build", "-overlay", file, "-o", temp + string(filepath.Separator)}, dirs...)...)
+	build.Dir = here
+	out, err := build.CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}

@@ -252,7 +252,7 @@ func (c *checker) doomSession(id int64) {
 }
 
 // observed is called by an observer.
-func (c *checker) observed(who, path string, last *int64, l election.Leader) {
+func (c *checker) observed(who, path string, last *int64, l election.Candidate) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.log("%s sees %q lead %s (token %d)", who, l.ID, path, l.Token)

@@ -134,7 +134,7 @@ func (p *proc) runObserver(ctx context.Context, path string) {
 	p.running.Go(func() {
 		defer o.Close()
 		var last int64
-		o.Follow(ctx, func(l election.Leader) { p.w.check.observed(p.name, path, &last, l) })
+		o.Follow(ctx, func(l election.Candidate) { p.w.check.observed(p.name, path, &last, l) })
 	})
 }
 

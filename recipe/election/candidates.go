@@ -10,18 +10,24 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// Candidate is one who stands in line, of this library or another.
+// Candidate is one who stands in line, of this library or another. The zero Candidate
+// means nobody.
 type Candidate struct {
 	// ID and Data are its own words; empty when its ACL hides them.
 	ID   string
 	Data []byte
-	// Node is the path of its znode.
+	// Node is the path of its znode, "" for nobody.
 	Node string
-	// Token is the fencing token that it leads with when its time comes, 0 if hidden.
+	// Token is the fencing token that it leads with when its time comes, 0 if hidden. Compare
+	// it with Term.Token to recognize a term.
 	Token int64
 	// Session is the ZooKeeper session that it belongs to. 0 means a persistent znode,
 	// or that it is hidden.
 	Session int64
+}
+
+func (c Candidate) same(other Candidate) bool {
+	return c.Node == other.Node && c.Token == other.Token && c.ID == other.ID && string(c.Data) == string(other.Data)
 }
 
 // Candidates returns the line of succession, the leader first, as one server sees it. It

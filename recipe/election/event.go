@@ -72,7 +72,7 @@ type Event struct {
 	// Delay is the time until the next attempt.
 	Delay time.Duration
 	// Leader is who leads now; nobody if its Node is empty.
-	Leader Leader
+	Leader Candidate
 }
 
 // events delivers to OnEvent in order, from one goroutine at a time that exists only

@@ -120,7 +120,7 @@ func ExampleObserver_Follow() {
 	}
 	found := errors.New("found")
 	ctx, stop := context.WithCancelCause(context.Background())
-	observer.Follow(ctx, func(l election.Leader) {
+	observer.Follow(ctx, func(l election.Candidate) {
 		if l.Node == "" {
 			return // nobody yet
 		}

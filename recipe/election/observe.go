@@ -15,17 +15,6 @@ import (
 	"github.com/zkrecipe/zkrecipe/watch"
 )
 
-// Leader is who stands first in line. The zero Leader means nobody.
-type Leader struct {
-	// ID and Data are the leader's own words.
-	ID   string
-	Data []byte
-	// Token is the leader's fencing token: compare it with Term.Token to recognize a term.
-	Token int64
-	// Node is the path of its znode, "" if nobody leads.
-	Node string
-}
-
 // Observer follows who leads an election, without standing in it. What it tells was true
 // a moment ago: to act as a leader takes a [Term]. It needs READ on the candidates'
 // znodes and on the path. All methods may be called from any goroutine.
@@ -37,7 +26,7 @@ type Observer struct {
 	done   chan struct{} // closed when run has returned
 
 	mu      sync.Mutex // guards what follows
-	leader  Leader
+	leader  Candidate
 	known   bool
 	listed  int64         // zxid of the last change of the list that it was taken from
 	written int64         // zxid of the last change of the leader's znode
@@ -71,19 +60,19 @@ func Observe(client *session.Client, path string) (*Observer, error) {
 	return o, nil
 }
 
-// Current returns who leads as far as is known. ok is false until that has been found
-// out for the first time. It never blocks.
-func (o *Observer) Current() (leader Leader, ok bool) {
+// Current returns who leads as far as is known, the zero Candidate if nobody does. ok is
+// false until that has been found out for the first time. It never blocks.
+func (o *Observer) Current() (leader Candidate, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.leader, o.known
 }
 
-// Follow calls f with the present leader and then at every change, nobody included,
-// until ctx or the observer ends, whose cause it returns. It may skip leaders that came
+// Follow calls f with the present leader and then at every change, with the zero Candidate
+// when nobody leads, until ctx or the observer ends, whose cause it returns. It may skip leaders that came
 // and went, but never tells them in another order.
-func (o *Observer) Follow(ctx context.Context, f func(Leader)) error {
-	var told *Leader
+func (o *Observer) Follow(ctx context.Context, f func(Candidate)) error {
+	var told *Candidate
 	for {
 		o.mu.Lock()
 		leader, known, err, changed := o.leader, o.known, o.err, o.changed
@@ -104,10 +93,6 @@ func (o *Observer) Follow(ctx context.Context, f func(Leader)) error {
 	}
 }
 
-func (l Leader) same(other Leader) bool {
-	return l.Node == other.Node && l.Token == other.Token && l.ID == other.ID && string(l.Data) == string(other.Data)
-}
-
 // Close ends the observer and waits until nothing of it is left running.
 func (o *Observer) Close() {
 	o.cancel()
@@ -117,7 +102,7 @@ func (o *Observer) Close() {
 // tell makes leader the present one, first in a list that was changed at listed, with
 // data that were written at written. What is older than what is known already does not
 // count: a new session may begin at a server that lags.
-func (o *Observer) tell(leader Leader, listed, written int64) {
+func (o *Observer) tell(leader Candidate, listed, written int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if listed < o.listed || leader.Node == o.leader.Node && written < o.written {
@@ -137,7 +122,7 @@ func (o *Observer) tellNoPath() {
 	o.mu.Lock()
 	listed := o.listed
 	o.mu.Unlock()
-	o.tell(Leader{}, listed, 0)
+	o.tell(Candidate{}, listed, 0)
 }
 
 func (o *Observer) run(ctx context.Context) {
@@ -201,7 +186,7 @@ func (o *Observer) look(ctx context.Context, s *session.Session) error {
 		return err
 	}
 	if len(names) == 0 {
-		o.tell(Leader{}, stat.Pzxid, 0)
+		o.tell(Candidate{}, stat.Pzxid, 0)
 		return o.awaitCandidate(ctx, s)
 	}
 	return o.stay(ctx, s, names[0].Full, stat.Pzxid)
@@ -252,7 +237,8 @@ func (o *Observer) stay(ctx context.Context, s *session.Session, name string, li
 			return err
 		}
 		id, data := decode(now.Data)
-		o.tell(Leader{ID: id, Data: data, Token: now.Stat.Czxid, Node: o.path + "/" + name}, listed, now.Stat.Mzxid)
+		leader := Candidate{ID: id, Data: data, Node: o.path + "/" + name, Token: now.Stat.Czxid, Session: now.Stat.EphemeralOwner}
+		o.tell(leader, listed, now.Stat.Mzxid)
 	}
 }
 
@@ -269,7 +255,7 @@ func (e *Election) follow(ctx context.Context) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		o.Follow(ctx, func(l Leader) { e.send(Event{Kind: LeaderChanged, Leader: l, Token: l.Token}) })
+		o.Follow(ctx, func(l Candidate) { e.send(Event{Kind: LeaderChanged, Leader: l, Token: l.Token}) })
 	}()
 	return func() { cancel(); <-done; o.Close() }
 }

@@ -14,19 +14,19 @@ import (
 // told collects what an observer tells.
 type told struct {
 	mu  sync.Mutex // guards all
-	all []election.Leader
+	all []election.Candidate
 }
 
-func (s *told) add(l election.Leader) {
+func (s *told) add(l election.Candidate) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.all = append(s.all, l)
 }
 
-func (s *told) list() []election.Leader {
+func (s *told) list() []election.Candidate {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]election.Leader(nil), s.all...)
+	return append([]election.Candidate(nil), s.all...)
 }
 
 // follow follows an observer until the test ends.
@@ -55,7 +55,7 @@ func follow(t *testing.T, o *election.Observer) *told {
 	return &s
 }
 
-func current(t *testing.T, o *election.Observer, what string, ok func(election.Leader) bool) {
+func current(t *testing.T, o *election.Observer, what string, ok func(election.Candidate) bool) {
 	t.Helper()
 	eventually(t, what, func() bool { l, known := o.Current(); return known && ok(l) })
 }
@@ -69,7 +69,7 @@ func observe(t *testing.T, client *session.Client, path string) *election.Observ
 	return o
 }
 
-func nobody(l election.Leader) bool { return l.Node == "" && l.ID == "" && l.Token == 0 }
+func nobody(l election.Candidate) bool { return l.Node == "" && l.ID == "" && l.Token == 0 }
 
 func TestAnObserverFollowsTheLeader(t *testing.T) {
 	e, path := three(t), pathFor(t)
@@ -84,8 +84,8 @@ func TestAnObserverFollowsTheLeader(t *testing.T) {
 	a.events.wait(election.Joined, 1)
 	b := run(t, client, path, "b", election.Config{Data: []byte("second")})
 	b.events.wait(election.Joined, 1)
-	is := func(id, data string) func(election.Leader) bool {
-		return func(l election.Leader) bool {
+	is := func(id, data string) func(election.Candidate) bool {
+		return func(l election.Candidate) bool {
 			return l.ID == id && string(l.Data) == data && l.Token != 0 && l.Node != ""
 		}
 	}
@@ -127,7 +127,7 @@ func TestAnObserverFollowsTheLeader(t *testing.T) {
 	current(t, second, "nobody", nobody)
 	second.Close()
 	second.Close()
-	if err := second.Follow(within(t), func(election.Leader) {}); err == nil {
+	if err := second.Follow(within(t), func(election.Candidate) {}); err == nil {
 		t.Error("Follow goes on after Close")
 	}
 }
@@ -143,12 +143,12 @@ func TestOddDataReachesObserversUnchanged(t *testing.T) {
 			o := observe(t, client, path)
 			defer o.Close()
 			a := run(t, client, path, "ä b/c", election.Config{Data: data})
-			right := func(l election.Leader) bool { return l.ID == "ä b/c" && bytes.Equal(l.Data, data) }
+			right := func(l election.Candidate) bool { return l.ID == "ä b/c" && bytes.Equal(l.Data, data) }
 			current(t, o, "leader", right)
 			if err := a.term().Proclaim(within(t), nil); err != nil {
 				t.Fatal(err)
 			}
-			current(t, o, "no data", func(l election.Leader) bool { return l.ID == "ä b/c" && len(l.Data) == 0 })
+			current(t, o, "no data", func(l election.Candidate) bool { return l.ID == "ä b/c" && len(l.Data) == 0 })
 			line, err := a.Candidates(within(t))
 			if err != nil || len(line) != 1 || line[0].ID != "ä b/c" || len(line[0].Data) != 0 || line[0].Session != client.Status().Session {
 				t.Errorf("candidates %+v, %v", line, err)

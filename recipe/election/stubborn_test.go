@@ -228,7 +228,7 @@ func TestAnObserverBelievesARestoredBackup(t *testing.T) {
 	defer o.Close()
 	ctx, cancel := context.WithCancel(within(t))
 	defer cancel()
-	o.Follow(ctx, func(l election.Leader) {
+	o.Follow(ctx, func(l election.Candidate) {
 		switch l.ID {
 		case "x":
 			at.to(fresh.Addrs()[0])

@@ -195,7 +195,7 @@ func (p *program) watch(ctx context.Context) error {
 	return observer.Follow(ctx, p.tellLeader)
 }
 
-func (p *program) tellLeader(l election.Leader) {
+func (p *program) tellLeader(l election.Candidate) {
 	p.out.write("leader", "leader", l.ID, "leader_token", l.Token)
 }
 

@@ -1,0 +1,195 @@
+package peers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// patience guards against hanging; nothing is measured by it.
+const patience = 90 * time.Second
+
+var hosts *Hosts
+
+func TestMain(m *testing.M) {
+	var err error
+	if hosts, err = NewHosts(); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	ensemble.CloseShared()
+	hosts.Close()
+	os.Exit(code)
+}
+
+// field is an election on the shared ensemble and those who stand in it.
+type field struct {
+	t    *testing.T
+	ctx  context.Context
+	e    *ensemble.Ensemble
+	s    *session.Session // to look around with
+	path string
+	all  []*Peer
+}
+
+// newField makes an election of the test's own for kinds of candidates. Where one of them
+// cannot run, the test is skipped, or, with ZKRECIPE_REQUIRE_REAL=1 in the environment,
+// failed.
+func newField(t *testing.T, kinds ...Kind) *field {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	for _, k := range kinds {
+		if err := Available(ctx, k); err != nil {
+			if os.Getenv("ZKRECIPE_REQUIRE_REAL") == "1" {
+				t.Fatalf("ZKRECIPE_REQUIRE_REAL=1, but: %v", err)
+			}
+			t.Skipf("SKIP: %v", err)
+		}
+	}
+	f := &field{t: t, ctx: ctx, e: ensemble.Shared(t, ensemble.Config{Servers: 3})}
+	f.path = "/" + strings.NewReplacer("/", "-", " ", "-").Replace(t.Name())
+	f.s = f.connect(session.Config{})
+	return f
+}
+
+func (f *field) connect(cfg session.Config) *session.Session {
+	f.t.Helper()
+	client, err := session.Open(f.e.ConnectString(), cfg)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { client.Close() })
+	s, err := client.Session(f.ctx)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return s
+}
+
+// join starts a candidate and waits until it stands in line.
+func (f *field) join(k Kind, args ...string) *Peer {
+	f.t.Helper()
+	p := f.start(k, Config{Args: args})
+	f.wait(p, "joined")
+	return p
+}
+
+// start starts a candidate, which is killed at the end of the test.
+func (f *field) start(k Kind, cfg Config) *Peer {
+	f.t.Helper()
+	cfg.Connect = cmp.Or(cfg.Connect, f.e.ConnectString())
+	cfg.Path, cfg.ID = f.path, cmp.Or(cfg.ID, fmt.Sprintf("%s %d", k, len(f.all)))
+	p, err := hosts.Start(f.ctx, k, cfg)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.all = append(f.all, p)
+	f.t.Cleanup(func() {
+		p.Kill()
+		if f.t.Failed() {
+			f.t.Logf("%s\n%s%s", p.ID, story(p.Lines()), p.Stderr())
+		}
+	})
+	return p
+}
+
+// story is what a candidate told, beats counted only.
+func story(lines []Line) string {
+	var b strings.Builder
+	for i := 0; i < len(lines); i++ {
+		n := 0
+		for ; i+n < len(lines) && lines[i+n].Event == "beat"; n++ {
+		}
+		if n > 0 {
+			fmt.Fprintf(&b, "  %d beats, %d to %d\n", n, lines[i].T, lines[i+n-1].T)
+			i += n - 1
+			continue
+		}
+		l := lines[i]
+		fmt.Fprintf(&b, "  %d %s %s token %d %s%s\n", l.T, l.Event, l.Node, l.Token, l.Reason, l.Error)
+	}
+	return b.String()
+}
+
+func (f *field) wait(p *Peer, event string) Line {
+	f.t.Helper()
+	l, err := p.Wait(f.ctx, event)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return l
+}
+
+func (f *field) send(p *Peer, command string) {
+	f.t.Helper()
+	if err := p.Send(command); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// reign is what beats prove of a term: whose it is, and that it lasted at least so long.
+type reign struct {
+	who         string
+	token       int64
+	first, last int64
+}
+
+// reigns returns all terms that had a beat, in the order of their first.
+func (f *field) reigns() []reign {
+	var all []reign
+	for _, p := range f.all {
+		open := -1
+		for _, l := range p.Lines() {
+			switch {
+			case l.Event == "elected" || l.Event == "deposed":
+				open = -1
+			case l.Event == "beat" && open < 0:
+				open = len(all)
+				all = append(all, reign{who: p.ID, token: l.Token, first: l.T, last: l.T})
+			case l.Event == "beat":
+				all[open].last = l.T
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b reign) int { return cmp.Compare(a.first, b.first) })
+	return all
+}
+
+// overlap returns for how long two led at once, at the least and at most in one go.
+func (f *field) overlap() time.Duration {
+	longest := int64(0)
+	all := f.reigns()
+	for i, a := range all {
+		for _, b := range all[i+1:] {
+			if a.who != b.who {
+				longest = max(longest, min(a.last, b.last)-b.first+1)
+			}
+		}
+	}
+	return time.Duration(longest)
+}
+
+// oneLeaderAtATime fails the test if two led at once, or in another order than that of
+// their znodes.
+func (f *field) oneLeaderAtATime() {
+	f.t.Helper()
+	if d := f.overlap(); d > 0 {
+		f.t.Errorf("two led at once for %v: %+v", d, f.reigns())
+	}
+	token := int64(0)
+	for _, r := range f.reigns() {
+		if r.token <= token {
+			f.t.Errorf("%s leads with token %d after one of %d", r.who, r.token, token)
+		}
+		token = r.token
+	}
+}

@@ -1,0 +1,120 @@
+package peers
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// Hosts builds the programs that run candidates, each when it is first needed, and starts
+// them. Its methods may be called from any goroutine.
+type Hosts struct {
+	dir string
+
+	mu    sync.Mutex       // guards built, and is held while a program is built
+	built map[string]error // by program; a failed build is not tried again
+}
+
+// NewHosts returns Hosts that keep their programs in a temporary directory until Close.
+func NewHosts() (*Hosts, error) {
+	dir, err := os.MkdirTemp("", "peers")
+	if err != nil {
+		return nil, err
+	}
+	return &Hosts{dir: dir, built: map[string]error{}}, nil
+}
+
+// Close removes the programs. Stop the candidates first.
+func (h *Hosts) Close() error { return os.RemoveAll(h.dir) }
+
+// Config is what a candidate is told.
+type Config struct {
+	// Connect is the ensemble, as host:port,...
+	Connect string
+	// Path is the election's znode; peers of all kinds create it when it is missing.
+	Path string
+	// ID is the candidate's: the data of its znode.
+	ID string
+	// Timeout is the session timeout to ask for; default 2 s.
+	Timeout time.Duration
+	// Beat is the time between two beats of a leader; default 10 ms.
+	Beat time.Duration
+	// Auth, if set, is user:password of a digest: ours, kazoo's Election excepted, then lets
+	// nobody else at its znodes; Curator and kazoo only prove who they are.
+	Auth string
+	// Args are further flags for one of ours.
+	Args []string
+	// OnLine, if set, gets each line as it comes, from one goroutine.
+	OnLine func(Line)
+}
+
+// Start starts a candidate of a kind. Kill it, or tell it to quit, in the end; it also
+// ends, as if killed, when this process ends.
+func (h *Hosts) Start(ctx context.Context, k Kind, cfg Config) (*Peer, error) {
+	if cfg.Timeout == 0 {
+		cfg.Timeout = 2 * time.Second
+	}
+	if cfg.Beat == 0 {
+		cfg.Beat = 10 * time.Millisecond
+	}
+	argv, err := h.argv(ctx, k, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return start(k, cfg, argv)
+}
+
+func (h *Hosts) argv(ctx context.Context, k Kind, cfg Config) ([]string, error) {
+	args := []string{
+		string(k), cfg.Connect, cfg.Path, cfg.ID,
+		strconv.FormatInt(cfg.Timeout.Milliseconds(), 10), strconv.FormatInt(max(1, cfg.Beat.Milliseconds()), 10),
+	}
+	if cfg.Auth != "" {
+		args = append(args, cfg.Auth)
+	}
+	style, ours := k.style()
+	switch {
+	case k.java():
+		err := h.build(ctx, "Host.class", "javac", "-cp", classpath(h.dir), "-d", h.dir, filepath.Join(sources, "hosts", "Host.java"))
+		// The flags trade peak speed for a fast start.
+		return append([]string{"java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData",
+			"-cp", classpath(h.dir), "Host"}, args...), err
+	case k.python():
+		return append([]string{python, filepath.Join(sources, "hosts", "host.py")}, args...), nil
+	case k == ZkLock:
+		exe := filepath.Join(h.dir, "zklock")
+		return append([]string{exe}, args...), h.build(ctx, "zklock", "go", "build", "-o", exe, "./hosts/zklock")
+	case ours:
+		exe := filepath.Join(h.dir, "candidate")
+		argv := []string{exe, "-zk", cfg.Connect, "-path", cfg.Path, "-id", cfg.ID, "-style", style,
+			"-timeout", cfg.Timeout.String(), "-beat", cfg.Beat.String()}
+		if cfg.Auth != "" {
+			argv = append(argv, "-auth", "digest:"+cfg.Auth)
+		}
+		return append(argv, cfg.Args...),
+			h.build(ctx, "candidate", "go", "build", "-o", exe, "github.com/zkrecipe/zkrecipe/examples/candidate")
+	}
+	return nil, fmt.Errorf("peers: kind %q is unknown", k)
+}
+
+// build builds a program once.
+func (h *Hosts) build(ctx context.Context, program string, argv ...string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err, done := h.built[program]; done {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Dir = sources
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%v: %w\n%s", cmd, err, out)
+	}
+	h.built[program] = err
+	return err
+}

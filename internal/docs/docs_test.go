@@ -96,6 +96,7 @@ var walls = map[string][]string{
 	"internal/clock":               {},
 	"internal/retry":               {"internal/clock", "github.com/cenkalti/backoff/v4"},
 	"internal":                     {"internal", "session", "github.com/go-zookeeper/zk"},
+	"internal/bench":               {"internal", "recipe/election", "session", "github.com/go-zookeeper/zk"},
 	"internal/sim":                 {"recipe/election", "session", "internal/clock", "github.com/go-zookeeper/zk"},
 	"session":                      {"session/internal", "internal/clock", "internal/retry", "github.com/go-zookeeper/zk"},
 	"session/zktest":               {"session/zktest"},

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+var began = time.Now()
+
+// stamp remembers when a connection was last given a delete request to send.
+type stamp struct{ at atomic.Int64 } // since began
+
+func (s *stamp) time() time.Time { return began.Add(time.Duration(s.at.Load())) }
+
+// stamped is a connection with a stamp. Both ours and the floor's have one, so that
+// "delete sent" means the same for both.
+type stamped struct {
+	net.Conn
+	stamp *stamp
+}
+
+const opDelete = 2
+
+// Write is given one frame at a time: length, xid, operation.
+func (c stamped) Write(p []byte) (int, error) {
+	if len(p) >= 12 && binary.BigEndian.Uint32(p[8:]) == opDelete {
+		c.stamp.at.Store(int64(time.Since(began)))
+	}
+	return c.Conn.Write(p)
+}
+
+// bare is a session of the zk package alone, with one server.
+type bare struct {
+	*zk.Conn
+	server string
+	stamp  *stamp
+}
+
+type silence struct{}
+
+func (silence) Printf(string, ...any) {}
+
+// dialBare opens a session and waits for it.
+func dialBare(l *lab, server string, timeout time.Duration) (*bare, error) {
+	b := &bare{server: server, stamp: &stamp{}}
+	dial := func(network, address string, timeout time.Duration) (net.Conn, error) {
+		conn, err := net.DialTimeout(network, address, timeout)
+		if err != nil {
+			return nil, err
+		}
+		return stamped{conn, b.stamp}, nil
+	}
+	up := make(chan struct{}, 1)
+	conn, _, err := zk.Connect([]string{server}, timeout, zk.WithDialer(dial), zk.WithLogger(silence{}), zk.WithLogInfo(false),
+		zk.WithEventCallback(func(ev zk.Event) {
+			if ev.Type == zk.EventSession && ev.State == zk.StateHasSession {
+				select {
+				case up <- struct{}{}:
+				default:
+				}
+			}
+		}))
+	if err != nil {
+		return nil, err
+	}
+	b.Conn = conn
+	if _, err := receive(l, up); err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("no session with %s: %w", server, err)
+	}
+	return b, nil
+}
+
+// dialBares opens n sessions, on the servers in turn.
+func dialBares(l *lab, n int, timeout time.Duration) (all []*bare, closeAll func(), err error) {
+	closeAll = func() {
+		for _, b := range all {
+			b.Close()
+		}
+	}
+	for i := range n {
+		b, err := dialBare(l, l.server(i), timeout)
+		if err != nil {
+			closeAll()
+			return nil, nil, err
+		}
+		all = append(all, b)
+	}
+	return all, closeAll, nil
+}
+
+// ours is a client of the library, tied to one server.
+type ours struct {
+	*session.Client
+	server string
+	stamp  *stamp
+}
+
+func openOurs(l *lab, server string, timeout time.Duration) (*ours, error) {
+	o := &ours{server: server, stamp: &stamp{}}
+	client, err := session.Open(server, session.Config{Timeout: timeout,
+		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return stamped{conn, o.stamp}, nil
+		}})
+	if err != nil {
+		return nil, err
+	}
+	o.Client = client
+	ctx, cancel := context.WithTimeout(l.ctx, patience)
+	defer cancel()
+	if _, err := client.Session(ctx); err != nil {
+		client.Close()
+		return nil, err
+	}
+	return o, nil
+}
+
+// openAll opens n clients, on the servers in turn.
+func openAll(l *lab, n int, timeout time.Duration) (all []*ours, closeAll func(), err error) {
+	closeAll = func() {
+		for _, o := range all {
+			o.Close()
+		}
+	}
+	for i := range n {
+		o, err := openOurs(l, l.server(i), timeout)
+		if err != nil {
+			closeAll()
+			return nil, nil, err
+		}
+		all = append(all, o)
+	}
+	return all, closeAll, nil
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"errors"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+)
+
+// floor is what ZooKeeper itself takes to let one session know that a znode of another's
+// is gone.
+type floor struct {
+	l    *lab
+	path string
+	by   map[string]*bare // one session for each server
+	stop func()
+}
+
+func newFloor(l *lab, timeout time.Duration) (*floor, error) {
+	all, stop, err := dialBares(l, len(l.ensemble.Addrs()), timeout)
+	if err != nil {
+		return nil, err
+	}
+	f := &floor{l: l, path: l.path("floor"), by: map[string]*bare{}, stop: stop}
+	for _, b := range all {
+		f.by[b.server] = b
+	}
+	if _, err := all[0].Create(f.path, nil, 0, zk.WorldACL(zk.PermAll)); err != nil {
+		stop()
+		return nil, err
+	}
+	return f, nil
+}
+
+// A pair is a znode of one session that another watches.
+type pair struct {
+	f      *floor
+	leaver *bare
+	node   string
+	heard  chan time.Time
+}
+
+// prepare makes a pair on two servers.
+func (f *floor) prepare(from, to string) (*pair, error) {
+	p := &pair{f: f, leaver: f.by[from], heard: make(chan time.Time, 1)}
+	// A name and data as long as those of a candidate.
+	name := f.path + "/_c_00000000-0000-4000-8000-000000000000-latch-"
+	node, err := p.leaver.Create(name, []byte("candidate"), zk.FlagEphemeral|zk.FlagSequence, zk.WorldACL(zk.PermAll))
+	if err != nil {
+		return nil, err
+	}
+	p.node = node
+	gone, err := f.watch(f.by[to], node)
+	if err != nil {
+		return nil, err
+	}
+	go func() { // parked, as an heir is
+		<-gone
+		p.heard <- time.Now()
+	}()
+	return p, nil
+}
+
+// fire deletes the znode and returns how long it took from the delete request to the
+// watch event.
+func (p *pair) fire() (time.Duration, error) {
+	if err := p.leaver.Delete(p.node, -1); err != nil {
+		return 0, err
+	}
+	at, err := receive(p.f.l, p.heard)
+	return at.Sub(p.leaver.stamp.time()), err
+}
+
+// watch watches a znode through a server that may have to catch up first.
+func (f *floor) watch(heir *bare, node string) (<-chan zk.Event, error) {
+	for {
+		_, _, gone, err := heir.GetW(node)
+		if !errors.Is(err, zk.ErrNoNode) {
+			return gone, err
+		}
+		if _, err := heir.Sync(node); err != nil {
+			return nil, err
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+)
+
+// A line is an election with candidates that lead until they are told to resign, and
+// then enter again.
+type line struct {
+	l       *lab
+	entered chan entry
+	heirs   chan *candidate
+	stop    context.CancelFunc
+	running sync.WaitGroup
+
+	leader entry
+	heir   *candidate // as far as is known; nil when nobody is
+}
+
+type candidate struct {
+	client *ours
+	resign chan struct{}
+}
+
+// entry is the moment in which a candidate's callback was entered.
+type entry struct {
+	who  *candidate
+	term *election.Term
+	at   time.Time
+}
+
+// form puts n candidates into a line, on the clients in turn, one behind the other.
+func form(l *lab, n int, clients []*ours) (*line, error) {
+	ctx, stop := context.WithCancel(l.ctx)
+	ln := &line{l: l, entered: make(chan entry, n), heirs: make(chan *candidate, 10*n), stop: stop}
+	path := l.path("election")
+	joined := make(chan struct{}, 10*n)
+	for i := range n {
+		c := &candidate{client: clients[i%len(clients)], resign: make(chan struct{})}
+		el, err := election.New(c.client.Client, path, election.Config{ID: fmt.Sprintf("cand%05d", i), OnEvent: func(ev election.Event) {
+			switch ev.Kind {
+			case election.Joined:
+				select {
+				case joined <- struct{}{}:
+				default: // nobody counts any more
+				}
+			case election.Heir:
+				ln.heirs <- c
+			}
+		}})
+		if err != nil {
+			ln.close()
+			return nil, err
+		}
+		ln.running.Go(func() {
+			el.Run(ctx, func(ctx context.Context, term *election.Term) error {
+				at := time.Now()
+				ln.entered <- entry{c, term, at}
+				select {
+				case <-c.resign:
+				case <-ctx.Done():
+				}
+				return nil
+			})
+		})
+		if _, err := receive(l, joined); err != nil {
+			ln.close()
+			return nil, err
+		}
+	}
+	var err error
+	if ln.leader, err = receive(l, ln.entered); err != nil {
+		ln.close()
+		return nil, err
+	}
+	return ln, nil
+}
+
+func (ln *line) close() {
+	ln.stop()
+	ln.running.Wait()
+}
+
+// ready reports whether the heir is known and has a lease.
+func (ln *line) ready() bool {
+	for {
+		select {
+		case ln.heir = <-ln.heirs:
+			continue
+		default:
+		}
+		return ln.heir != nil && ln.heir != ln.leader.who && ln.heir.client.Status().Lease > 0
+	}
+}
+
+// handOver makes the leader resign and waits for the next. It returns how long that took,
+// from the delete request to the entry into the callback.
+func (ln *line) handOver() (time.Duration, error) {
+	former := ln.leader.who
+	select {
+	case former.resign <- struct{}{}:
+	case <-ln.leader.term.Context().Done():
+		return 0, fmt.Errorf("the leader was deposed: %w", context.Cause(ln.leader.term.Context()))
+	}
+	var err error
+	if ln.leader, err = receive(ln.l, ln.entered); err != nil {
+		return 0, err
+	}
+	return ln.leader.at.Sub(former.client.stamp.time()), nil
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+)
+
+// A row is one measurement, by the name under which -rows chooses it.
+type row struct {
+	name    string
+	about   string
+	measure func(*lab) error
+}
+
+var rows = []row{
+	{"handover", "graceful failover, heir ready", measureHandOvers},
+}
+
+func main() {
+	var names []string
+	for _, r := range rows {
+		names = append(names, r.name)
+	}
+	chosen := flag.String("rows", strings.Join(names, ","), "what to measure, separated by commas")
+	failovers := flag.Int("failovers", 1000, "failovers of each kind")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, strings.Split(*chosen, ","), *failovers); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, chosen []string, failovers int) error {
+	for _, name := range chosen {
+		if !slices.ContainsFunc(rows, func(r row) bool { return r.name == name }) {
+			return fmt.Errorf("there is no row %q", name)
+		}
+	}
+	e, err := ensemble.Start(ctx, ensemble.Config{})
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	l := &lab{ctx: ctx, ensemble: e, failovers: failovers, out: os.Stdout}
+	fmt.Fprintln(l.out, describeMachine())
+	for _, r := range rows {
+		if !slices.Contains(chosen, r.name) {
+			continue
+		}
+		begun := time.Now()
+		if err := r.measure(l); err != nil {
+			return fmt.Errorf("%s: %w", r.name, err)
+		}
+		fmt.Fprintf(os.Stderr, "%s: %s, %v\n", r.name, r.about, time.Since(begun).Round(time.Second))
+	}
+	return nil
+}
+
+// lab is what all measurements share.
+type lab struct {
+	ctx       context.Context
+	ensemble  *ensemble.Ensemble
+	failovers int
+	out       io.Writer
+	paths     atomic.Int64
+}
+
+// path returns a path that nobody has used.
+func (l *lab) path(what string) string { return fmt.Sprintf("/%s-%d", what, l.paths.Add(1)) }
+
+// server returns the address of the i-th server, round and round.
+func (l *lab) server(i int) string {
+	addrs := l.ensemble.Addrs()
+	return addrs[i%len(addrs)]
+}
+
+// patience bounds whatever should be over in a moment.
+const patience = time.Minute
+
+var errStuck = fmt.Errorf("nothing has happened for %v", patience)
+
+// receive waits for c, though not for ever.
+func receive[T any](l *lab, c <-chan T) (v T, err error) {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case v = <-c:
+		return v, nil
+	case <-timer.C:
+		return v, errStuck
+	case <-l.ctx.Done():
+		return v, context.Cause(l.ctx)
+	}
+}

@@ -1,7 +1,7 @@
 # make test   everything that a change has to pass: vet, gofmt, unit tests, tests on a real ZooKeeper ensemble
 # make lint   staticcheck
 # make foreign  compile the code of other libraries that the documentation shows
-# make bench  Go benchmarks, once each
+# make bench  failover, joining and cost beside what ZooKeeper itself takes, as Markdown (ROWS=handover,join for some)
 # make soak   simulate HOURS=... cluster-hours of faults on all cores (SEED=... is the first seed)
 # make record record again what real servers answer, which session/zktest is compared with
 
@@ -27,6 +27,8 @@ test: zookeeper
 	$(GO) test $(RACE) -p 1 -timeout 15m ./...  # one package at a time: most of them start servers
 	@# The simulation once more: without the race detector it goes through more seeds, and the broken variants.
 	[ -z "$(RACE)" ] || $(GO) test -timeout 10m ./internal/sim
+	@# Each benchmark once, so that none rots.
+	$(GO) test -run '^$$' -bench . -benchtime 1x -p 1 ./...
 	@$(MAKE) --no-print-directory fuzz
 
 fuzz:
@@ -40,8 +42,8 @@ lint:
 foreign:
 	ZKRECIPE_FOREIGN=1 $(GO) test ./internal/docs -run Foreign
 
-bench:
-	$(GO) test -run '^$$' -bench . -benchtime 1x -p 1 ./...
+bench: zookeeper
+	$(GO) run ./internal/bench $(if $(ROWS),-rows $(ROWS))
 
 soak:
 	$(GO) test ./internal/sim -run '^TestSoak$$' -v -timeout 0 -hours $(HOURS) -first $(SEED)

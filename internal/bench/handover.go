@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -38,79 +40,118 @@ func measureHandOvers(l *lab) error {
 }
 
 func measureHandOver(l *lab, sc scale, t *table) error {
-	clients, closeClients, err := openAll(l, sc.sessions, sc.timeout)
+	g, err := setUp(l, sc, true)
 	if err != nil {
 		return err
 	}
-	defer closeClients()
-	var lines []*line
-	defer func() {
-		for _, ln := range lines {
-			ln.stop()
-		}
-		for _, ln := range lines {
-			ln.close()
-		}
-	}()
-	for range sc.lines {
-		ln, err := form(l, sc.candidates, clients)
-		if err != nil {
-			return err
-		}
-		lines = append(lines, ln)
-	}
-	f, err := newFloor(l, sc.timeout)
-	if err != nil {
-		return err
-	}
-	defer f.stop()
-	sessions, closeSessions, err := dialBares(l, sc.sessions, sc.timeout)
-	if err != nil {
-		return err
-	}
-	ls, err := formLocks(l, sc.candidates, sessions)
-	if err != nil {
-		closeSessions()
-		return err
-	}
-	defer ls.running.Wait()
-	defer closeSessions()
-	defer ls.stop()
-
-	var bare, mine, theirs sample
-	for len(mine) < l.failovers {
-		ln, err := nextReady(l, lines)
-		if err != nil {
-			return err
-		}
-		p, err := f.prepare(ln.leader.who.client.server, ln.heir.client.server)
-		if err != nil {
-			return err
-		}
-		same := ln.leader.who.client.server == ln.heir.client.server // two have changed places in the line
-		err = inTurn(len(mine),
-			func() error { return collect(&bare, same, p.fire) },
-			func() error { return collect(&mine, same, ln.handOver) },
-			func() error { return collect(&theirs, same, ls.handOver) })
-		if err != nil {
+	defer g.close()
+	for len(g.took[nameOurs]) < l.failovers {
+		if err := g.once(); err != nil {
 			return err
 		}
 	}
-	for _, who := range []struct {
-		name string
-		took sample
-	}{{"floor", bare}, {"zkrecipe", mine}, {"zk.Lock", theirs}} {
-		t.add(sc.candidates, who.name, millis(who.took.at(0.5)), millis(who.took.at(0.95)), millis(who.took.at(0.99)),
-			ratio(who.took.at(0.5), bare.at(0.5)), ratio(who.took.at(0.95), bare.at(0.95)))
+	base := g.took[nameFloor]
+	for _, name := range []string{nameFloor, nameOurs, nameLock} {
+		s := g.took[name]
+		t.add(sc.candidates, name, millis(s.at(0.5)), millis(s.at(0.95)), millis(s.at(0.99)),
+			ratio(s.at(0.5), base.at(0.5)), ratio(s.at(0.95), base.at(0.95)))
 	}
 	return nil
 }
 
-// collect adds what a measurement took, unless leader and heir were on one server.
-func collect(s *sample, skip bool, measure func() (time.Duration, error)) error {
+// What is compared.
+const (
+	nameFloor = "floor"
+	nameOurs  = "zkrecipe"
+	nameLock  = "zk.Lock"
+)
+
+// grid is all that stands in line for one scale.
+type grid struct {
+	l     *lab
+	lines []*line
+	locks *locks // nil if they are not measured
+	floor *floor
+	turn  int
+	took  map[string]sample
+	undo  []func() // in reverse
+}
+
+func (g *grid) close() {
+	for _, ln := range g.lines {
+		ln.stop() // all at once
+	}
+	for _, f := range slices.Backward(g.undo) {
+		f()
+	}
+}
+
+func setUp(l *lab, sc scale, withLocks bool) (g *grid, err error) {
+	g = &grid{l: l, took: map[string]sample{}}
+	defer func() {
+		if err != nil {
+			g.close()
+		}
+	}()
+	clients, closeClients, err := openAll(l, sc.sessions, sc.timeout)
+	if err != nil {
+		return g, err
+	}
+	g.undo = append(g.undo, closeClients)
+	for range sc.lines {
+		ln, err := form(l, sc.candidates, clients)
+		if err != nil {
+			return g, err
+		}
+		g.lines, g.undo = append(g.lines, ln), append(g.undo, ln.close)
+	}
+	if g.floor, err = newFloor(l, sc.timeout); err != nil {
+		return g, err
+	}
+	g.undo = append(g.undo, g.floor.stop)
+	if !withLocks {
+		return g, nil
+	}
+	sessions, closeSessions, err := dialBares(l, sc.sessions, sc.timeout)
+	if err != nil {
+		return g, err
+	}
+	g.undo = append(g.undo, closeSessions)
+	g.locks, err = formLocks(l, sc.candidates, sessions)
+	return g, err
+}
+
+// once makes one hand-over of each kind, between the same two servers as far as they can
+// be chosen.
+func (g *grid) once() error {
+	ln, err := nextReady(g.l, g.lines)
+	if err != nil {
+		return err
+	}
+	from, to := ln.leader.who.client.server, ln.heir.client.server
+	p, err := g.floor.prepare(from, to)
+	if err != nil {
+		return err
+	}
+	skip := from == to // two have changed places in the line
+	measures := []func() error{
+		func() error { return g.collect(nameFloor, skip, p.fire) },
+		func() error { return g.collect(nameOurs, skip, ln.handOver) },
+	}
+	if g.locks != nil {
+		measures = append(measures, func() error { return g.collect(nameLock, skip, g.locks.handOver) })
+	}
+	g.turn++
+	return inTurn(g.turn, measures...)
+}
+
+func (g *grid) collect(name string, skip bool, measure func() (time.Duration, error)) error {
 	took, err := measure()
+	if errors.Is(err, errDeposed) {
+		return nil
+	}
 	if err == nil && !skip {
-		*s = append(*s, took)
+		g.took[name] = append(g.took[name], took)
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -26,6 +27,9 @@ type candidate struct {
 	client *ours
 	resign chan struct{}
 }
+
+// errDeposed: a leader was deposed before it could resign.
+var errDeposed = errors.New("deposed before it resigned")
 
 // entry is the moment in which a candidate's callback was entered.
 type entry struct {
@@ -92,6 +96,8 @@ func (ln *line) ready() bool {
 		select {
 		case ln.heir = <-ln.heirs:
 			continue
+		case ln.leader = <-ln.entered: // the former one was deposed: this machine is overloaded
+			continue
 		default:
 		}
 		return ln.heir != nil && ln.heir != ln.leader.who && ln.heir.client.Status().Lease > 0
@@ -105,7 +111,7 @@ func (ln *line) handOver() (time.Duration, error) {
 	select {
 	case former.resign <- struct{}{}:
 	case <-ln.leader.term.Context().Done():
-		return 0, fmt.Errorf("the leader was deposed: %w", context.Cause(ln.leader.term.Context()))
+		return 0, errDeposed
 	}
 	var err error
 	if ln.leader, err = receive(ln.l, ln.entered); err != nil {

@@ -74,11 +74,14 @@ type lab struct {
 	ensemble  *ensemble.Ensemble
 	failovers int
 	out       io.Writer
-	paths     atomic.Int64
 }
 
 // path returns a path that nobody has used.
-func (l *lab) path(what string) string { return fmt.Sprintf("/%s-%d", what, l.paths.Add(1)) }
+func (l *lab) path(what string) string {
+	return fmt.Sprintf("/%s-%x-%d", what, began.UnixNano(), paths.Add(1))
+}
+
+var paths atomic.Int64
 
 // server returns the address of the i-th server, round and round.
 func (l *lab) server(i int) string {

@@ -41,6 +41,10 @@ type Status struct {
 	// State is what it is doing, since Since.
 	State State
 	Since time.Time
+	// TryingSince is since when it has been trying in vain to stand in line, its delays
+	// between attempts included; the zero time while it stands in line, leads, or has no
+	// wish to.
+	TryingSince time.Time
 	// Session is the id of the session in whose line it stands, or stood last.
 	Session int64
 	// Node is the path of its znode, "" when it is not in line, with Position others ahead,
@@ -71,6 +75,12 @@ func (st *status) set(c clock.Clock, change func(*Status)) {
 	change(&st.s)
 	if st.s.State != before || st.s.Since.IsZero() {
 		st.s.Since = c.Wall()
+	}
+	switch trying := st.s.State == Joining || st.s.State == BackingOff; {
+	case !trying:
+		st.s.TryingSince = time.Time{}
+	case st.s.TryingSince.IsZero():
+		st.s.TryingSince = st.s.Since
 	}
 }
 

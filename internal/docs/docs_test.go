@@ -105,6 +105,7 @@ var walls = map[string][]string{
 	"recipe/internal/line":         {"session", "github.com/go-zookeeper/zk"},
 	"recipe/election":              {"recipe/internal", "watch", "session", "internal/clock", "internal/retry", "github.com/go-zookeeper/zk"},
 	"recipe/election/electiontest": {"recipe/election", "recipe/internal/testhook"},
+	"recipe/election/electionhttp": {"recipe/election", "session"},
 	"examples":                     {"examples", "recipe/election", "session", "watch", "internal/ensemble"},
 }
 

@@ -1,0 +1,159 @@
+package electionhttp
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// Config configures a [Page]. The zero value works.
+type Config struct {
+	// Title is the page's. Default "Leader election".
+	Title string
+
+	// Data shows the beginning of what each candidate says of itself, its
+	// [election.Config.Data]. Default: it is not shown, and not in the JSON either; it may
+	// be an address that not everybody should know.
+	Data bool
+
+	// Terms is how many past terms each election remembers. Default 50, at most 1000.
+	Terms int
+
+	// Refresh is how often the page asks for news, and how much time at least is between
+	// two readings of an election's line, however many look at the page. Default 1 s;
+	// 100 ms to 1 min.
+	Refresh time.Duration
+}
+
+// Page is a status page for elections, an [http.Handler]: who leads, who comes
+// next, and who led before. All methods may be called from any goroutine.
+//
+// It is read-only, asks for no credentials and shows none. Whoever reaches it sees the
+// candidates' IDs, znodes, session ids and fencing tokens, so mount it where that
+// is wanted.
+type Page struct {
+	cfg    Config
+	ctx    context.Context // ends with the page
+	cancel context.CancelFunc
+	work   sync.WaitGroup // all goroutines of the page; Close waits for them
+
+	mu     sync.Mutex // guards what follows
+	views  []*View
+	closed bool // no goroutine is started any more
+}
+
+var _ http.Handler = (*Page)(nil)
+
+// New returns a page without any election; see [Page.Follow].
+func New(cfg Config) (*Page, error) {
+	cfg.Title = clean(cmp.Or(cfg.Title, "Leader election"), maxText)
+	cfg.Terms = cmp.Or(cfg.Terms, 50)
+	cfg.Refresh = cmp.Or(cfg.Refresh, time.Second)
+	if cfg.Terms < 1 || cfg.Terms > 1000 {
+		return nil, fmt.Errorf("electionhttp: Terms is %d; want 1 to 1000", cfg.Terms)
+	}
+	if cfg.Refresh < 100*time.Millisecond || cfg.Refresh > time.Minute {
+		return nil, fmt.Errorf("electionhttp: Refresh is %v; want 100ms to 1m", cfg.Refresh)
+	}
+	p := &Page{cfg: cfg}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	return p, nil
+}
+
+// Follow adds the election at path to the page, below those added before, until the page
+// or the client is closed. It costs the ensemble what an [election.Observer] does;
+// while somebody looks at the page the line is read besides, znode by znode: at most
+// once per Refresh, and no more than 100 znodes a second on average.
+func (p *Page) Follow(client *session.Client, path string) (*View, error) {
+	observer, err := election.Observe(client, path)
+	if err != nil {
+		return nil, err
+	}
+	v := &View{page: p, client: client, path: path, observer: observer}
+	v.history.size = p.cfg.Terms
+	if !p.start(v.follow) {
+		observer.Close()
+		return nil, fmt.Errorf("electionhttp: the page is closed")
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.views = append(p.views, v)
+	return v, nil
+}
+
+// Close ends all that the page does, and waits for that. The page then shows what was
+// known last. Clients and candidates are left alone.
+func (p *Page) Close() {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.cancel()
+	p.work.Wait()
+}
+
+// start starts a goroutine of the page, unless that is closed.
+func (p *Page) start(f func()) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return false
+	}
+	p.work.Go(f)
+	return true
+}
+
+// View is one election on a [Page]. All methods may be called from any goroutine.
+type View struct {
+	page     *Page
+	client   *session.Client
+	path     string
+	observer *election.Observer
+	history  history
+	line     line
+
+	mu    sync.Mutex // guards what follows
+	own   []*election.Election
+	ended error // why observing has ended
+}
+
+// Record takes the events of candidates of this process, of any number of them: give it
+// to [election.Config.OnEvent], or call it from there. From them the page knows why their
+// terms ended; the reasons of others' are known to their own processes alone. Events of
+// other elections must go to their own View.
+func (v *View) Record(ev election.Event) { v.history.record(ev) }
+
+// Add tells the page of a candidate of this process: it then shows how that stands, and
+// the lease when it leads. Nobody but the leader itself knows how long its lease runs.
+func (v *View) Add(candidates ...*election.Election) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.own = append(v.own, candidates...)
+}
+
+// follow keeps the history until the page or the client is closed.
+func (v *View) follow() {
+	defer v.observer.Close()
+	err := v.observer.Follow(v.page.ctx, func(l election.Leader) { v.history.observed(l, time.Now()) })
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.ended = err
+}
+
+// state returns the candidates of this process, and why observing has ended if it has.
+func (v *View) state() (own []election.Status, ended error) {
+	v.mu.Lock()
+	elections := slices.Clone(v.own)
+	ended = v.ended
+	v.mu.Unlock()
+	for _, e := range elections {
+		own = append(own, e.Status())
+	}
+	return own, ended
+}

@@ -45,7 +45,7 @@ func (h *history) record(ev election.Event) {
 }
 
 // observed takes who leads now, as an observer sees it.
-func (h *history) observed(l election.Leader, now time.Time) {
+func (h *history) observed(l election.Candidate, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	first := !h.any

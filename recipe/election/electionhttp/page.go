@@ -140,7 +140,7 @@ func (v *View) Add(candidates ...*election.Election) {
 // follow keeps the history until the page or the client is closed.
 func (v *View) follow() {
 	defer v.observer.Close()
-	err := v.observer.Follow(v.page.ctx, func(l election.Leader) { v.history.observed(l, time.Now()) })
+	err := v.observer.Follow(v.page.ctx, func(l election.Candidate) { v.history.observed(l, time.Now()) })
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.ended = err

@@ -146,14 +146,14 @@ func (v *View) snapshot(ctx context.Context) electionJSON {
 
 // ahead corrects the observer by what candidates of this process know earlier: that one
 // leads, and for how long.
-func ahead(leader election.Leader, own []election.Status, timeout time.Duration) (election.Leader, *leaseJSON) {
+func ahead(leader election.Candidate, own []election.Status, timeout time.Duration) (election.Candidate, *leaseJSON) {
 	var lease *leaseJSON
 	for _, st := range own {
 		if st.State != election.Leading || st.Token < leader.Token {
 			continue
 		}
 		if st.Token > leader.Token {
-			leader = election.Leader{ID: st.ID, Token: st.Token, Node: st.Node}
+			leader = election.Candidate{ID: st.ID, Token: st.Token, Node: st.Node, Session: st.Session}
 		}
 		lease = &leaseJSON{RemainingMS: st.Lease.Milliseconds(), TimeoutMS: timeout.Milliseconds()}
 	}
@@ -163,7 +163,7 @@ func ahead(leader election.Leader, own []election.Status, timeout time.Duration)
 // from returns the line as it is with that leader. The two are read apart, so one may be
 // older than the other: whoever is ahead of the leader has gone; a line without the leader
 // is the newer one if all in it have come later.
-func from(leader election.Leader, all []election.Candidate) []election.Candidate {
+func from(leader election.Candidate, all []election.Candidate) []election.Candidate {
 	if leader.Node == "" {
 		return nil
 	}
@@ -174,7 +174,7 @@ func from(leader election.Leader, all []election.Candidate) []election.Candidate
 	case len(all) > 0 && all[0].Token > leader.Token:
 		return all
 	}
-	return []election.Candidate{{ID: leader.ID, Data: leader.Data, Node: leader.Node, Token: leader.Token}}
+	return []election.Candidate{leader}
 }
 
 func connectionOf(st session.Status) connectionJSON {

@@ -107,6 +107,7 @@ var walls = map[string][]string{
 	"recipe/election/electiontest": {"recipe/election", "recipe/internal/testhook"},
 	"recipe/election/electionhttp": {"recipe/election", "session"},
 	"examples":                     {"examples", "recipe/election", "session", "watch", "internal/ensemble"},
+	"examples/billing":             {"examples", "recipe/election", "session", "go.etcd.io/bbolt"},
 }
 
 func TestPackagesImportOnlyWhatTheWallsAllow(t *testing.T) {

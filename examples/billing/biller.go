@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// asBiller is the role of this program's children.
+const asBiller = "biller"
+
+// line is what a biller tells its parent: a transition.
+type line struct {
+	Event  string // "joined", "elected" or "deposed"
+	Token  int64
+	Reason string
+}
+
+// biller is the program of a child: it stands for election, and bills when elected, until
+// stdin ends. wrap puts faults between it and the database.
+func biller(args []string, wrap func(*remote) books) error {
+	f := flag.NewFlagSet(asBiller, flag.ContinueOnError)
+	zk := f.String("zk", "", "")
+	path := f.String("path", "", "")
+	id := f.String("id", "", "")
+	timeout := f.Duration("timeout", 0, "")
+	url := f.String("db", "", "")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	go func() { // ends with stdin: a read of it cannot be called back
+		io.Copy(io.Discard, os.Stdin)
+		stop()
+	}()
+	client, err := session.Open(*zk, session.Config{Timeout: *timeout})
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	el, err := election.New(client, *path, election.Config{ID: *id, OnEvent: tell})
+	if err != nil {
+		return err
+	}
+	db := wrap(&remote{url: *url, by: *id})
+	err = el.Run(ctx, func(ctx context.Context, term *election.Term) error {
+		return bill(ctx, term, db)
+	})
+	if ctx.Err() != nil {
+		return nil // told to end
+	}
+	return err
+}
+
+// tell writes the transitions that the parent is interested in.
+func tell(ev election.Event) {
+	l := line{Token: ev.Token}
+	switch ev.Kind {
+	case election.Joined:
+		l.Event = "joined"
+	case election.Elected:
+		l.Event = "elected"
+	case election.Deposed:
+		l.Event, l.Reason = "deposed", ev.Reason.String()
+	default:
+		return
+	}
+	text, err := json.Marshal(l)
+	if err != nil {
+		panic("bug: " + err.Error()) // strings and numbers only
+	}
+	fmt.Println(string(text))
+}
+
+// startWithin is how long the ensemble may take to answer.
+const startWithin = 5 * time.Second
+
+// reach checks that there is an ensemble, so that what is wrong is told once and at once.
+func reach(ctx context.Context, connect string) error {
+	client, err := session.Open(connect, session.Config{})
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, startWithin)
+	defer cancel()
+	_, err = client.Session(ctx)
+	return err
+}

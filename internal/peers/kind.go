@@ -30,6 +30,8 @@ const (
 	OursLatch Kind = "ours latch"
 	// OursLock is one with StyleLock.
 	OursLock Kind = "ours lock"
+	// OursKazoo is one with StyleKazoo.
+	OursKazoo Kind = "ours kazoo"
 )
 
 // ErrUnavailable says that this machine cannot run a kind of candidate.

@@ -17,7 +17,9 @@ import (
 )
 
 // Style is how a candidate's znode is named. All candidates of any style stand in one
-// line, whatever the own one is; the style matters to candidates of other libraries.
+// line, whatever the own one is. The style matters to candidates of other libraries: each
+// of them waits only behind the names that it knows, so all of ours need the style of the
+// others in the line.
 type Style string
 
 const (
@@ -25,6 +27,9 @@ const (
 	StyleLatch Style = "latch"
 	// StyleLock names znodes as Curator's LeaderSelector does, and zk.Lock.
 	StyleLock Style = "lock"
+	// StyleKazoo names znodes so that Election and Lock of Python's kazoo, and zk.Lock, take
+	// them for candidates.
+	StyleKazoo Style = "kazoo"
 )
 
 // Config configures a candidate. The zero value works.
@@ -100,9 +105,9 @@ func (c Config) withDefaults(T time.Duration) (Config, error) {
 		return bad("Data", fmt.Sprintf("%d bytes long", len(c.Data)), fmt.Sprintf("at most %d", maxData))
 	}
 	switch c.Style = cmp.Or(c.Style, StyleLatch); c.Style {
-	case StyleLatch, StyleLock:
+	case StyleLatch, StyleLock, StyleKazoo:
 	default:
-		return bad("Style", fmt.Sprintf("%q", c.Style), fmt.Sprintf("%q or %q", StyleLatch, StyleLock))
+		return bad("Style", fmt.Sprintf("%q", c.Style), fmt.Sprintf("%q, %q or %q", StyleLatch, StyleLock, StyleKazoo))
 	}
 	if c.StopBefore < 0 || c.StopBefore > T/4 {
 		return bad("StopBefore", c.StopBefore, fmt.Sprintf("0 to a quarter of the session timeout, which is %v", T/4))
@@ -135,8 +140,11 @@ func defaultID() string {
 }
 
 func (s Style) line() line.Style {
-	if s == StyleLock {
+	switch s {
+	case StyleLock:
 		return line.Lock
+	case StyleKazoo:
+		return line.Kazoo
 	}
 	return line.Latch
 }

@@ -30,7 +30,7 @@ func TestNewNamesTheBadValueAndWhatIsAllowed(t *testing.T) {
 		"ID too long":            {cfg: election.Config{ID: strings.Repeat("x", 257)}, says: []string{"ID", "257", "256"}},
 		"ID too long in bytes":   {cfg: election.Config{ID: strings.Repeat("ü", 129)}, says: []string{"ID", "258", "256"}},
 		"data too long":          {cfg: election.Config{Data: make([]byte, 1_000_001)}, says: []string{"Data", "1000001", "1000000"}},
-		"unknown style":          {cfg: election.Config{Style: "queue"}, says: []string{"Style", `"queue"`, `"latch"`, `"lock"`}},
+		"unknown style":          {cfg: election.Config{Style: "queue"}, says: []string{"Style", `"queue"`, `"latch"`, `"lock"`, `"kazoo"`}},
 		"negative StopBefore":    {cfg: election.Config{StopBefore: -1}, says: []string{"StopBefore", "-1ns", "2s"}},
 		"absurd StopBefore":      {cfg: election.Config{StopBefore: 2*time.Second + 1}, says: []string{"StopBefore", "2.000000001s", "2s"}},
 		"negative DrainTimeout":  {cfg: election.Config{DrainTimeout: -time.Second}, says: []string{"DrainTimeout", "-1s", "24h"}},

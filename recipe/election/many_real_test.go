@@ -17,7 +17,7 @@ func TestFiftyHandOversBetweenCandidatesOfOneClient(t *testing.T) {
 	var all []*candidate
 	merged := make(chan *election.Term, 100)
 	for i, client := range []*session.Client{shared, shared, shared, other} {
-		c := run(t, client, path, fmt.Sprint(i), election.Config{Style: []election.Style{election.StyleLatch, election.StyleLock}[i%2]})
+		c := run(t, client, path, fmt.Sprint(i), election.Config{Style: []election.Style{election.StyleLatch, election.StyleLock, election.StyleKazoo}[i%3]})
 		all = append(all, c)
 		go func() {
 			for {

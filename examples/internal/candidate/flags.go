@@ -36,7 +36,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.StringVar(&o.path, "path", "/zkrecipe/example", "the election's `znode`, created when missing")
 	f.StringVar(&o.id, "id", "", "this candidate's `name` (default host name and process id)")
 	f.StringVar(&o.data, "data", "", "`text` for observers to read")
-	f.StringVar(&o.style, "style", "latch", "how the znode is named: `latch|lock`")
+	f.StringVar(&o.style, "style", "latch", "how the znode is named: `latch|lock|kazoo`")
 	f.StringVar(&o.auth, "auth", "", "`digest:user:password`; znodes are then for that user alone")
 	duration(f, &o.timeout, "timeout", "session timeout to ask for (default 10s)")
 	duration(f, &o.drain, "drain", "how long the end of a term waits for the work to stop (default 30s)")

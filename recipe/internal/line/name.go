@@ -11,12 +11,14 @@ import (
 // Style is what comes before the sequence number in the names of a recipe's znodes.
 type Style string
 
-// The styles of Apache Curator, so that its candidates and ours can stand in one line.
+// The styles of other libraries, so that their candidates and ours can stand in one line.
 const (
 	// Latch is the style of Curator's LeaderLatch.
 	Latch Style = "latch-"
 	// Lock is the style of Curator's LeaderSelector and InterProcessMutex, and of zk.Lock.
 	Lock Style = "lock-"
+	// Kazoo is the style of kazoo's Lock and Election, which look at the end of a name only.
+	Kazoo Style = "__lock__"
 )
 
 // Name is the name of a znode that stands in the line.
@@ -31,14 +33,15 @@ type Name struct {
 
 // contender matches every style that is honoured in the line, whoever wrote it:
 //
-//	_c_<GUID>-latch-<sequence>  Curator LeaderLatch, ours
-//	_c_<GUID>-lock-<sequence>   Curator LeaderSelector and InterProcessMutex, zk.Lock, ours
-//	latch-<sequence>            the same without Curator's protection
+//	_c_<GUID>-latch-<sequence>    Curator LeaderLatch, ours
+//	_c_<GUID>-lock-<sequence>     Curator LeaderSelector and InterProcessMutex, zk.Lock, ours
+//	latch-<sequence>              the same without Curator's protection
 //	lock-<sequence>
-//	<GUID>__lock__<sequence>    kazoo Lock and Election
+//	<GUID>__lock__<sequence>      kazoo Lock and Election
+//	_c_<GUID>-__lock__<sequence>  ours in a line with kazoo's
 //
 // The server formats the sequence with %010d: ten digits, or a minus and nine or ten.
-var contender = regexp.MustCompile(`^(?:(?:_c_[0-9a-fA-F-]{32,36}-)?(?:latch-|lock-)|[0-9a-f]{32}__lock__)(\d{10}|-\d{9}|-[12]\d{9})$`)
+var contender = regexp.MustCompile(`^(?:(?:_c_[0-9a-fA-F-]{32,36}-)?(?:latch-|lock-)|(?:_c_[0-9a-fA-F-]{32,36}-|[0-9a-f]{32})__lock__)(\d{10}|-\d{9}|-[12]\d{9})$`)
 
 // Parse reads the name of a child of the path. It is not ok for a child that does not
 // stand in the line.

@@ -23,6 +23,7 @@ func TestParseKnowsEveryStyleThatStandsInTheLine(t *testing.T) {
 		"latch-0000000000":                                             0,
 		"lock-2147483647":                                              math.MaxInt32,
 		strings.ReplaceAll(guid, "-", "") + "__lock__0000000012":       12,
+		"_c_" + guid + "-__lock__0000000013":                           13,
 		"latch-" + seq(-1):                                             -1,
 		"latch-" + seq(-999999999):                                     -999999999,
 		"_c_" + guid + "-latch-" + seq(-1000000000):                    -1000000000,
@@ -44,7 +45,7 @@ func TestParseLeavesForeignNamesAlone(t *testing.T) {
 		"_c_" + guid + "-read-0000000001", "_c_" + guid + "latch-0000000001", "_c_zz-latch-0000000001",
 		"-latch-0000000001", "ünïcödé-0000000001", "レイテンシ",
 		strings.Repeat("x", 300), strings.Repeat("x", 290) + "0000000001", "_c_" + strings.Repeat("a", 300) + "-latch-0000000001",
-		"x__lock__0000000001", guid + "__lock__0000000001",
+		"x__lock__0000000001", "__lock__0000000001", guid + "__lock__0000000001",
 	} {
 		if n, ok := Parse(name); ok {
 			t.Errorf("Parse(%q) = %+v; want it ignored", name, n)

@@ -21,6 +21,7 @@ type Client struct {
 	servers []string
 	chroot  string
 	clock   clock.Clock
+	counts  counts
 
 	ctx     context.Context // ends when the client is closed
 	end     context.CancelCauseFunc
@@ -76,7 +77,7 @@ func (c *Client) run() {
 	pause := retry.New(c.clock, firstReopen, longestReopen)
 	for {
 		begun := c.clock.Now()
-		s, err := newSession(sessions, &c.cfg, c.servers, c.chroot)
+		s, err := newSession(sessions, &c.cfg, &c.counts, c.servers, c.chroot)
 		if err != nil {
 			c.fail(err)
 			return
@@ -245,6 +246,8 @@ type Status struct {
 	Lease time.Duration
 	// Servers tells how each server of the connect string was seen last.
 	Servers []ServerStatus
+	// Counts are totals over all sessions.
+	Counts Counts
 }
 
 // ServerStatus is how a server was seen last.
@@ -278,7 +281,7 @@ func (s *Session) status() Status {
 	st := Status{State: s.state, Since: s.since, Session: s.id, Timeout: s.timeout, Server: s.server}
 	l := s.lease
 	s.mu.Unlock()
-	st.Err = s.Err()
+	st.Err, st.Counts = s.Err(), s.counts.read()
 	if l != nil {
 		st.Lease = max(l.Remaining(), 0)
 	}

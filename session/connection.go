@@ -94,14 +94,18 @@ func (s *Session) onHandshake(server string, h wire.Handshake) error {
 	s.dialer.Succeeded(server)
 	if s.id == 0 {
 		s.id = h.SessionID
+		s.counts.sessions.Add(1)
 		if h.Timeout != s.timeout {
 			s.note(slog.LevelInfo, "session timeout negotiated", "asked", s.timeout, "granted", h.Timeout)
 		}
 		s.timeout = h.Timeout
-	} else if h.Timeout != s.timeout {
-		s.note(slog.LevelError, "servers grant different session timeouts: their configurations disagree",
-			"server", server, "granted", h.Timeout, "before", s.timeout)
-		s.timeout = min(s.timeout, h.Timeout)
+	} else {
+		s.counts.reconnects.Add(1)
+		if h.Timeout != s.timeout {
+			s.note(slog.LevelError, "servers grant different session timeouts: their configurations disagree",
+				"server", server, "granted", h.Timeout, "before", s.timeout)
+			s.timeout = min(s.timeout, h.Timeout)
+		}
 	}
 	s.server, s.alive, s.attempts = server, s.clock.Now(), 0
 	s.proof.Connected(h.Sent, h.Timeout)
@@ -120,6 +124,7 @@ func (s *Session) onAnswered(sent, answered clock.Instant) {
 func (s *Session) onRenewed(started, ended clock.Instant) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.counts.renewed(ended.Sub(started))
 	s.proof.Renewed(started, ended)
 	s.proved()
 }

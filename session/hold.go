@@ -163,6 +163,9 @@ func (s *Session) renewOnce(h *Hold) {
 		_, err = s.zk.Multi(&zk.CheckVersionRequest{Path: full, Version: -1})
 		s.observe(err)
 	}
+	if err != nil {
+		s.counts.failedRenewals.Add(1)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if errors.Is(err, zk.ErrNoNode) || errors.Is(err, zk.ErrNoAuth) || errors.Is(err, zk.ErrInvalidPath) {

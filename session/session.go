@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -67,6 +68,7 @@ const (
 // writes are sent once, and [OutcomeOf] tells what is known about a failed one.
 type Session struct {
 	cfg    *Config
+	counts *counts
 	chroot string
 	clock  clock.Clock
 	log    *slog.Logger
@@ -106,10 +108,10 @@ type Session struct {
 }
 
 // newSession begins to connect. It ends with parent.
-func newSession(parent context.Context, cfg *Config, servers []string, chroot string) (*Session, error) {
+func newSession(parent context.Context, cfg *Config, counts *counts, servers []string, chroot string) (*Session, error) {
 	c := clock.From(cfg.Context)
 	s := &Session{
-		cfg: cfg, chroot: chroot, clock: c, log: cfg.Logger,
+		cfg: cfg, counts: counts, chroot: chroot, clock: c, log: cfg.Logger,
 		stopped: make(chan struct{}),
 		wake:    make(chan struct{}, 1),
 		slots:   make(chan struct{}, maxCalls),
@@ -146,6 +148,9 @@ func (s *Session) finish(reason error) {
 		return
 	}
 	s.over = true
+	if s.id != 0 && !errors.Is(reason, ErrClosed) {
+		s.counts.lost.Add(1)
+	}
 	s.state, s.since = Lost, s.clock.Wall()
 	s.tellState()
 	s.note(slog.LevelInfo, "session over", "reason", reason)

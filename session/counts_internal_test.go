@@ -1,0 +1,34 @@
+package session
+
+import (
+	"testing"
+	"time"
+)
+
+func TestRenewalsAreCountedByHowLongTheyTook(t *testing.T) {
+	for took, first := range map[time.Duration]int{
+		-1: 0, 0: 0, time.Millisecond: 0,
+		time.Millisecond + 1: 1, 2 * time.Millisecond: 1,
+		2*time.Millisecond + 1:  2,
+		4096 * time.Millisecond: 12, 4096*time.Millisecond + 1: 13, time.Hour: 13,
+	} {
+		var c counts
+		c.renewed(took)
+		got := c.read()
+		if got.Renewals != 1 || got.RenewalTime != max(took, 0) {
+			t.Errorf("%v: %d renewals that took %v", took, got.Renewals, got.RenewalTime)
+		}
+		for i, n := range got.RenewalsWithin {
+			if (n == 1) != (i >= first) || (n == 1) != (took <= time.Millisecond<<i) {
+				t.Errorf("%v: %d within %v", took, n, time.Millisecond<<i)
+			}
+		}
+	}
+}
+
+func TestCountingARenewalAllocatesNothing(t *testing.T) {
+	var c counts
+	if n := testing.AllocsPerRun(100, func() { c.renewed(time.Millisecond) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

@@ -1,0 +1,64 @@
+package session_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// What a client counts, through a broken connection, a frozen server and an expired
+// session.
+func TestAClientCountsRenewalsReconnectsAndLosses(t *testing.T) {
+	simulate(t, 1, 3, func(t *testing.T, s *sim) {
+		time.Sleep(simT)
+		quiet := s.client.Status().Counts
+		if quiet.Sessions != 1 || quiet.Lost != 0 || quiet.Reconnects != 0 || quiet.FailedRenewals != 0 {
+			t.Errorf("at rest: %+v", quiet)
+		}
+		if quiet.Renewals < 8 || quiet.Renewals > 24 { // 8 per T after the first proof
+			t.Errorf("%d renewals in somewhat more than T", quiet.Renewals)
+		}
+
+		s.host.Cut()
+		settle(t, s.client)
+		cut := s.client.Status().Counts
+		if cut.Reconnects != 1 || cut.Sessions != 1 || cut.Lost != 0 {
+			t.Errorf("after a broken connection: %+v", cut)
+		}
+
+		s.ConnOf(s.session.ID()).Hold()
+		time.Sleep(simT / 2) // the renewal that hangs moves the session
+		settle(t, s.client)
+		moved := s.client.Status().Counts
+		if moved.Reconnects != 2 || moved.FailedRenewals == cut.FailedRenewals || moved.Lost != 0 {
+			t.Errorf("after a silent server: %+v, before %+v", moved, cut)
+		}
+
+		s.ExpireSession(s.session.ID())
+		<-s.session.Done()
+		settle(t, s.client)
+		over := s.client.Status().Counts
+		if over.Lost != 1 || over.Sessions != 2 {
+			t.Errorf("after an expired session: %+v", over)
+		}
+		s.client.Close()
+		if closed := s.client.Status().Counts; closed.Lost != 1 {
+			t.Errorf("a closed session counts as lost: %+v", closed)
+		}
+	})
+}
+
+// settle waits until the client has a session that is connected.
+func settle(t *testing.T, c *session.Client) {
+	t.Helper()
+	synctest.Wait()
+	for range 1000 {
+		if c.Status().State == session.Connected {
+			return
+		}
+		time.Sleep(simT / 64)
+	}
+	t.Fatalf("no session: %+v", c.Status())
+}

@@ -1,0 +1,185 @@
+//go:build linux
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
+	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
+)
+
+func TestTheExitCodeIsTheJobs(t *testing.T) {
+	e := three(t)
+	for _, code := range []int{0, 7} {
+		p := e.start(t, "-once", "beats=3 exit="+strconv.Itoa(code))
+		if stderr := p.exits(code); stderr != "" {
+			t.Errorf("stderr %q", stderr)
+		}
+	}
+	if n := len(e.Nodes()); n != 1 {
+		t.Errorf("znodes left: %+v; want the path alone", e.Nodes())
+	}
+}
+
+func TestTheJobLearnsItsTerm(t *testing.T) {
+	begun := candidate.Monotonic()
+	p := three(t).start(t, "-id alice", "env beats=1")
+	p.exits(0)
+	env := map[string]string{}
+	for _, line := range p.Lines() {
+		name, value, _ := strings.Cut(line, "=")
+		env[name] = value
+	}
+	number := func(name string) int64 { n, _ := strconv.ParseInt(env[name], 10, 64); return n }
+	deadline, err := time.Parse("2006-01-02T15:04:05.000Z", env["ZKRECIPE_DEADLINE"])
+	if err != nil || time.Since(deadline) > hang {
+		t.Errorf("deadline %v, %v", deadline, err)
+	}
+	mono := number("ZKRECIPE_DEADLINE_MONOTONIC")
+	if first := p.beats()[0]; number("ZKRECIPE_TOKEN") <= 0 || mono < begun || mono > first.at+int64(T) ||
+		number("ZKRECIPE_DEADLINE_BOOTTIME") <= 0 || env["ZKRECIPE_ID"] != "alice" || env["ZKRECIPE_PATH"] != "/test" {
+		t.Errorf("the environment is %v", env)
+	}
+}
+
+func TestSignalsArePassedOn(t *testing.T) {
+	e := three(t)
+	p := e.start(t, "-restart", "")
+	p.beating(0)
+	p.Signal(syscall.SIGUSR1)
+	n := p.Until(0, "signal", func(line string) bool { return line == "signal 10" })
+	p.Signal(syscall.SIGHUP)
+	n = p.Until(n, "signal", func(line string) bool { return line == "signal 1" })
+	p.beating(n) // it goes on
+	p.Signal(syscall.SIGTERM)
+	p.exits(42) // in spite of -restart
+
+	p = e.start(t, "", "")
+	p.beating(0)
+	p.Signal(os.Interrupt)
+	p.exits(128 + 2) // the job has let it kill itself
+}
+
+func TestASignalEndsTheWaitInLine(t *testing.T) {
+	e := three(t)
+	leader := e.start(t, "", "")
+	leader.beating(0)
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		p := e.start(t, "-v", "")
+		waitFor(t, "two in line", func() bool { return len(e.Nodes()) == 3 })
+		p.Signal(s)
+		p.exits(128 + int(s))
+		if n := len(e.Nodes()); n != 2 || len(p.beats()) != 0 {
+			t.Errorf("after %v: %d znodes, beats %v", s, n, p.beats())
+		}
+	}
+	leader.Signal(syscall.SIGTERM)
+	leader.exits(42)
+}
+
+func TestWithoutAnEnsembleItStillLeaves(t *testing.T) {
+	p := proc.Start(t, exe, "-zk", "127.0.0.1:1", "-timeout", "200ms", "--", "true")
+	p.Signal(syscall.SIGTERM)
+	p.Exit(hang) // by the signal itself if it comes before it is caught
+}
+
+func TestRestartEntersTheLineAgain(t *testing.T) {
+	e := three(t)
+	a := e.start(t, "-restart", "beats=5 exit=3")
+	b := e.start(t, "-restart", "beats=5 exit=3")
+	for _, p := range []*program{a, b} {
+		seen := map[int64]bool{}
+		p.Until(0, "second job", func(line string) bool {
+			if b, ok := parseBeat(line); ok {
+				seen[b.token] = true
+			}
+			return len(seen) >= 2
+		})
+	}
+	for _, p := range []*program{a, b} {
+		p.Signal(syscall.SIGTERM)
+		if code, _ := p.Exit(hang); code != 42 && code != 3 && code != 143 { // in a job, at its end, in line
+			t.Errorf("exit code %d", code)
+		}
+	}
+	inTurn(t, a, b)
+}
+
+func TestWhatTheJobLeavesBehindIsKilled(t *testing.T) {
+	e := three(t)
+	a := e.start(t, "", "spawn beats=500")
+	a.Until(0, "beat of the daemon", func(line string) bool { return strings.HasPrefix(line, "beat daemon ") })
+	a.exits(0) // which the daemon's hold on stdout would delay
+	if alive := last(a.beats(), 1<<62); alive >= e.firstDeleted(t) {
+		t.Errorf("the daemon beat %v after the leadership was given away", time.Duration(alive-e.firstDeleted(t)))
+	}
+}
+
+func TestAMissingCommandIsFoundBeforeTheElection(t *testing.T) {
+	dir := t.TempDir()
+	plain := filepath.Join(dir, "plain")
+	if err := os.WriteFile(plain, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int{"no-such-command-anywhere": 127, filepath.Join(dir, "missing"): 127, plain: 126} {
+		p := proc.Start(t, exe, "-zk", "127.0.0.1:1", "--", name)
+		if code, stderr := p.Exit(hang); code != want || !strings.Contains(stderr, name) {
+			t.Errorf("%s: exit code %d, stderr %q; want %d and its name", name, code, stderr, want)
+		}
+	}
+}
+
+func TestBadFlagsAreRefusedByName(t *testing.T) {
+	for args, wants := range map[string][]string{
+		"-zk a:1":                                 {"command", "want"},
+		"-once -restart -- true":                  {"-once", "-restart"},
+		"-grace 3s -- true":                       {"-grace", "3s", "1.875s", "10s", "want"},
+		"-grace -1s -- true":                      {"-grace", "-1s", "want"},
+		"-timeout 1ms -- true":                    {"-timeout", "1ms", "want"},
+		"-timeout soon -- true":                   {"-timeout", "soon"},
+		"-zk a:1 -path rel -- true":               {`"rel"`},
+		"-zk a:b:c -- true":                       {`"a:b:c"`, "want"},
+		"-zk a:1 -auth kerberos:me:secret -- job": {"-auth", `"kerberos"`, "want"},
+	} {
+		p := proc.Start(t, exe, strings.Fields(args)...)
+		code, stderr := p.Exit(hang)
+		for _, want := range wants {
+			if code != 2 || !strings.Contains(stderr, want) {
+				t.Errorf("%s: exit code %d, stderr %q; want 2 and %q", args, code, stderr, want)
+			}
+		}
+		if strings.Contains(stderr, "secret") {
+			t.Errorf("the password is told: %q", stderr)
+		}
+	}
+}
+
+func TestTheDemonstrationShowsItAll(t *testing.T) {
+	p := proc.Start(t, exe)
+	code, stderr := p.Exit(hang)
+	all := strings.Join(p.Lines(), "\n")
+	if code != 0 || stderr != "" || strings.Count(all, "JOB STARTS on alice") != 2 || strings.Count(all, "JOB STARTS on bob") != 1 {
+		t.Errorf("exit code %d, stderr %q, stdout\n%s", code, stderr, all)
+	}
+}
+
+// waitFor polls for what nobody tells.
+func waitFor(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	tick, guard := time.NewTicker(5*time.Millisecond), time.After(hang)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-guard:
+			t.Fatalf("no %s within %v", what, hang)
+		}
+	}
+}

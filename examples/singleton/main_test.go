@@ -1,0 +1,222 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
+	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+var exe string
+
+// asJob as first argument makes the test's own binary a job: see testJob.
+const asJob = "job-of-a-test"
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == asJob {
+		os.Exit(testJob(os.Args[2:]))
+	}
+	var remove func()
+	exe, remove = proc.Build()
+	code := m.Run()
+	remove()
+	os.Exit(code)
+}
+
+// T is the session timeout of all tests here.
+const T = time.Second
+
+// hang guards against a program that does not end.
+const hang = time.Minute
+
+// testJob is a job that beats on stdout, each beat one write: "beat <name> <token> <CLOCK_MONOTONIC>".
+// Its words: beats=N to end with exit=N after so many, ignore to ignore SIGTERM, spawn to start
+// another of its kind that leaves the process group and the session, and ignores SIGTERM.
+func testJob(words []string) int {
+	name, beats, exit := "job", 1<<30, 0
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
+	for _, word := range words {
+		key, value, _ := strings.Cut(word, "=")
+		n, _ := strconv.Atoi(value)
+		switch key {
+		case "name":
+			name = value
+		case "beats":
+			beats = n
+		case "exit":
+			exit = n
+		case "ignore":
+			signal.Ignore(syscall.SIGTERM)
+		case "spawn":
+			self, _ := os.Executable()
+			cmd := exec.Command(self, asJob, "name=daemon", "ignore")
+			cmd.Stdout = os.Stdout
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+			if cmd.Start() != nil {
+				return 99
+			}
+		case "env":
+			for _, v := range os.Environ() {
+				if strings.HasPrefix(v, "ZKRECIPE_") {
+					fmt.Println(v)
+				}
+			}
+		}
+	}
+	token := os.Getenv("ZKRECIPE_TOKEN")
+	ticker := time.NewTicker(2 * time.Millisecond)
+	for ; beats > 0; beats-- {
+		fmt.Printf("beat %s %s %d\n", name, token, candidate.Monotonic())
+		select {
+		case s := <-signals:
+			fmt.Printf("signal %d\n", s)
+			switch s {
+			case syscall.SIGTERM:
+				return 42
+			case syscall.SIGINT:
+				signal.Reset(syscall.SIGINT)
+				_ = syscall.Kill(os.Getpid(), syscall.SIGINT)
+				select {}
+			}
+		case <-ticker.C:
+		}
+	}
+	return exit
+}
+
+// ensemble is three servers that remember when znodes went.
+type ensemble struct {
+	*zktest.Ensemble
+	mu      sync.Mutex // guards deleted
+	deleted []int64    // CLOCK_MONOTONIC of each deletion, in order
+}
+
+func three(t *testing.T) *ensemble {
+	t.Helper()
+	e := &ensemble{}
+	e.Ensemble = zktest.Start(t, zktest.Config{Servers: 3, Tick: T / 10, OnCommit: func(c zktest.Commit) {
+		for _, change := range c.Changes {
+			if change.Op == zktest.OpDelete {
+				e.mu.Lock()
+				e.deleted = append(e.deleted, candidate.Monotonic())
+				e.mu.Unlock()
+			}
+		}
+	}})
+	return e
+}
+
+// firstDeleted is when the first znode went: its candidate's leadership was over then.
+func (e *ensemble) firstDeleted(t *testing.T) int64 {
+	t.Helper()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.deleted) == 0 {
+		t.Fatal("no znode has been deleted")
+	}
+	return e.deleted[0]
+}
+
+// program is a singleton, whose jobs' lines come on its stdout.
+type program struct {
+	*proc.Program
+	t *testing.T
+}
+
+// start runs a singleton with flags, a space after each, and a job with words.
+func (e *ensemble) start(t *testing.T, flags, words string) *program {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := append([]string{"-zk", e.ConnectString(), "-path", "/test", "-timeout", T.String()}, strings.Fields(flags)...)
+	args = append(args, "--", self, asJob)
+	return &program{proc.Start(t, exe, append(args, strings.Fields(words)...)...), t}
+}
+
+// beat is one sign of life of a job.
+type beat struct {
+	name  string
+	token int64
+	at    int64 // CLOCK_MONOTONIC
+}
+
+func parseBeat(line string) (b beat, ok bool) {
+	n, _ := fmt.Sscanf(line, "beat %s %d %d", &b.name, &b.token, &b.at)
+	return b, n == 3
+}
+
+// beating waits for a beat from line number from on, and returns its line's number.
+func (p *program) beating(from int) int {
+	p.t.Helper()
+	return p.Until(from, "beat", func(line string) bool { _, ok := parseBeat(line); return ok })
+}
+
+// beats returns the beats so far.
+func (p *program) beats() (beats []beat) {
+	for _, line := range p.Lines() {
+		if b, ok := parseBeat(line); ok {
+			beats = append(beats, b)
+		}
+	}
+	return beats
+}
+
+// exits waits until the program and all who hold its stdout are gone: the guardian, the job
+// and what the job has started.
+func (p *program) exits(want int) (stderr string) {
+	p.t.Helper()
+	code, stderr := p.Exit(hang)
+	if code != want {
+		p.t.Errorf("exit code %d, stderr %q; want %d", code, stderr, want)
+	}
+	return stderr
+}
+
+// last returns when the last beat of jobs up to a token was.
+func last(beats []beat, token int64) (at int64) {
+	for _, b := range beats {
+		if b.token <= token {
+			at = max(at, b.at)
+		}
+	}
+	return at
+}
+
+// inTurn checks that jobs of different tokens never lived at the same time.
+func inTurn(t *testing.T, programs ...*program) {
+	t.Helper()
+	first, final := map[int64]int64{}, map[int64]int64{}
+	for _, p := range programs {
+		for _, b := range p.beats() {
+			if first[b.token] == 0 || b.at < first[b.token] {
+				first[b.token] = b.at
+			}
+			final[b.token] = max(final[b.token], b.at)
+		}
+	}
+	for a := range first {
+		for b := range first {
+			if a < b && final[a] >= first[b] {
+				t.Errorf("the job with token %d beat until %v after that with token %d began", a, time.Duration(final[a]-first[b]), b)
+			}
+		}
+	}
+	if len(first) < 2 {
+		t.Errorf("only the tokens %v have beaten; want two jobs", first)
+	}
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// options are the flags.
+type options struct {
+	zk, path, id, auth     string
+	timeout, grace         time.Duration
+	once, restart, verbose bool
+
+	credentials []session.Auth // what auth says
+	command     []string
+}
+
+// A session shorter than this is lost whenever the machine is busy.
+const minTimeout, maxTimeout = 200 * time.Millisecond, time.Hour
+
+const usage = `singleton runs a command while this machine leads an election, and nowhere else meanwhile:
+
+  singleton -zk host:port,... -path /znode [flags] -- command [arguments]
+
+Without -zk it runs on servers in this process, without anything it shows what it does.
+
+`
+
+// parse reads the flags and checks those that the library does not know. What is wrong
+// with the others, session.Open and election.New say.
+func parse(args []string, stderr io.Writer) (*options, error) {
+	o := &options{}
+	f := flag.NewFlagSet("singleton", flag.ContinueOnError)
+	f.SetOutput(io.Discard) // the caller prints errors, once
+	f.StringVar(&o.zk, "zk", "", "the ensemble, as `host:port,.../chroot` (default servers in this process)")
+	f.StringVar(&o.path, "path", "/zkrecipe/singleton", "the election's `znode`, created when missing")
+	f.StringVar(&o.id, "id", "", "this candidate's `name` (default host name and process id)")
+	f.StringVar(&o.auth, "auth", "", "`digest:user:password`; znodes are then for that user alone")
+	f.DurationVar(&o.timeout, "timeout", 10*time.Second, "session timeout to ask for")
+	f.DurationVar(&o.grace, "grace", 0, "from SIGTERM to SIGKILL when the leadership is lost (default an eighth of -timeout)")
+	f.BoolVar(&o.once, "once", false, "run the command once, which is the default")
+	f.BoolVar(&o.restart, "restart", false, "enter the line again when the command has ended")
+	f.BoolVar(&o.verbose, "v", false, "log to stderr")
+	if err := f.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprint(stderr, usage)
+			f.SetOutput(stderr)
+			f.PrintDefaults()
+		}
+		return nil, err
+	}
+	o.command = f.Args()
+	return o, o.check()
+}
+
+func (o *options) check() error {
+	if o.once && o.restart {
+		return errors.New("both -once and -restart; want one of them")
+	}
+	if len(o.command) == 0 && o.zk != "" {
+		return errors.New("no command; want -- and a command after the flags")
+	}
+	if o.timeout < minTimeout || o.timeout > maxTimeout {
+		return fmt.Errorf("-timeout is %v; want %v to %v", o.timeout, minTimeout, maxTimeout)
+	}
+	if longest := 3 * o.timeout / 16; o.grace < 0 || o.grace > longest {
+		return fmt.Errorf("-grace is %v; want 0 to three sixteenths of -timeout, which are %v of %v: "+
+			"SIGTERM and SIGKILL have to fit into the lease", o.grace, longest, o.timeout)
+	}
+	o.grace = cmp.Or(o.grace, o.timeout/8)
+	if o.id == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			host = "singleton"
+		}
+		o.id = fmt.Sprintf("%s-%d", host, os.Getpid())
+	}
+	if o.auth == "" {
+		return nil
+	}
+	// The value may hold a password, so what is wrong with it is told without it.
+	scheme, rest, _ := strings.Cut(o.auth, ":")
+	user, password, _ := strings.Cut(rest, ":")
+	if scheme != "digest" || user == "" || password == "" {
+		return fmt.Errorf("-auth has scheme %q and user %q; want digest:user:password", scheme, user)
+	}
+	o.credentials = []session.Auth{session.Digest(user, password)}
+	return nil
+}
+
+// killRoom is how long before the lease's end SIGKILL is sent: the time for the kernel to
+// carry it out, and for the guardian to be late.
+func killRoom(timeout time.Duration) time.Duration { return timeout / 16 }
+
+// stopBefore is how long before the lease's end SIGTERM is sent. The library wants at
+// most a quarter of the session timeout; -grace is checked to fit in.
+func (o *options) stopBefore() time.Duration { return o.grace + killRoom(o.timeout) }
+
+// logger tells warnings, or everything if asked to.
+func (o *options) logger(stderr io.Writer) *slog.Logger {
+	level := slog.LevelWarn
+	if o.verbose {
+		level = slog.LevelInfo
+	}
+	return slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+}

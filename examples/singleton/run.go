@@ -1,0 +1,123 @@
+//go:build linux || darwin || freebsd || netbsd || openbsd || dragonfly
+
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+func main() {
+	if os.Args[0] == guardianName {
+		os.Exit(guard(os.Args[1:]))
+	}
+	os.Exit(run(os.Args[1:]))
+}
+
+func complain(err error) { fmt.Fprintln(os.Stderr, "singleton:", err) }
+
+// run is the program; it returns the exit code.
+func run(args []string) int {
+	o, err := parse(args, os.Stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		complain(err)
+		return codeUsage
+	}
+	if len(o.command) > 0 {
+		if _, err := exec.LookPath(o.command[0]); err != nil {
+			complain(err)
+			return startCode(err)
+		}
+	}
+	if o.zk == "" {
+		// A server counts session timeouts in ticks and grants 2 to 20 of them.
+		e, err := zktest.New(zktest.Config{Servers: 3, Tick: o.timeout / 10})
+		if err != nil {
+			complain(fmt.Errorf("cannot start an ensemble: %w", err))
+			return codeFailed
+		}
+		defer e.Close()
+		o.zk = e.ConnectString()
+	}
+	if len(o.command) == 0 {
+		return demonstrate(o)
+	}
+	s, err := newSupervisor(o)
+	if err != nil {
+		complain(err)
+		return codeUsage
+	}
+	return s.run()
+}
+
+// newSupervisor checks what the library can check without I/O.
+func newSupervisor(o *options) (*supervisor, error) {
+	s := &supervisor{options: o, log: o.logger(os.Stderr), finished: make(chan struct{})}
+	var err error
+	s.client, err = session.Open(o.zk, session.Config{Timeout: o.timeout, Auth: o.credentials, Logger: s.log})
+	if err != nil {
+		return nil, err
+	}
+	s.election, err = election.New(s.client, o.path, election.Config{
+		ID: o.id, StopBefore: o.stopBefore(), Logger: s.log,
+	})
+	if err != nil {
+		s.client.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// leaveWithin is how long leaving the line may take when no job is left to wait for: what
+// is not deleted by then goes when the session expires.
+const leaveWithin = 4 * time.Second
+
+// run stands for election until there is an exit code.
+func (s *supervisor) run() int {
+	becomeSubreaper()
+	ctx, cancel := context.WithCancel(context.Background())
+	s.leave = cancel
+	stop := s.listen()
+	defer stop()
+	result := make(chan error, 1)
+	go func() {
+		err := s.election.Run(ctx, s.lead)
+		result <- errors.Join(err, s.client.Close())
+	}()
+	select {
+	case err := <-result:
+		var refused *election.PermanentError
+		if errors.As(err, &refused) {
+			complain(err)
+			s.finish(codeFailed)
+		}
+	case <-s.late():
+		complain(fmt.Errorf("the ensemble has not answered for %v; the session will expire", leaveWithin))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.code
+}
+
+// late returns a channel that is closed leaveWithin after finish.
+func (s *supervisor) late() <-chan struct{} {
+	late := make(chan struct{})
+	go func() { // ends in time, or with the process
+		<-s.finished
+		time.Sleep(leaveWithin)
+		close(late)
+	}()
+	return late
+}

@@ -1,0 +1,165 @@
+//go:build linux
+
+package main
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
+)
+
+// pair starts a singleton that leads with a job of these words, and another behind it in line.
+func (e *ensemble) pair(t *testing.T, words string) (first, second *program) {
+	t.Helper()
+	first = e.start(t, "", words)
+	first.beating(0)
+	second = e.start(t, "", "")
+	waitFor(t, "second znode", func() bool { return len(e.Nodes()) == 3 })
+	return first, second
+}
+
+// succeeds checks that all of the first one's job was dead when its znode went, and
+// hence when the second one's began, and ends the second.
+func (e *ensemble) succeeds(t *testing.T, first, second *program) {
+	t.Helper()
+	second.beating(0)
+	second.Signal(syscall.SIGTERM)
+	second.exits(42)
+	inTurn(t, first, second)
+	if over := int64(last(first.beats(), 1<<62)) - e.firstDeleted(t); over >= 0 {
+		t.Errorf("the job beat until %v after its leadership was over", time.Duration(over))
+	}
+}
+
+// The words of the jobs: polite, deaf to SIGTERM, one that becomes a daemon.
+var jobs = []string{"", "ignore", "spawn ignore"}
+
+func TestAKilledSupervisorsJobIsDeadBeforeTheNextStarts(t *testing.T) {
+	for _, words := range jobs {
+		t.Run("job "+words, func(t *testing.T) {
+			t.Parallel()
+			e := three(t)
+			first, second := e.pair(t, words)
+			first.Signal(os.Kill)
+			first.exits(-1) // and nothing of the job is left
+			e.succeeds(t, first, second)
+		})
+	}
+}
+
+func TestAStoppedSupervisorsJobIsDeadBeforeTheLeaseIsOver(t *testing.T) {
+	for _, words := range jobs {
+		t.Run("job "+words, func(t *testing.T) {
+			t.Parallel()
+			e := three(t)
+			first, second := e.pair(t, words)
+			stopped := candidate.Monotonic()
+			first.Signal(syscall.SIGSTOP)
+			second.beating(0)
+			select {
+			case <-time.After(time.Duration(stopped + int64(2*T) - candidate.Monotonic())):
+			}
+			first.Signal(syscall.SIGCONT)
+			if stderr := first.exits(codeLost); !strings.Contains(stderr, "lease expired") && !strings.Contains(stderr, "session lost") {
+				t.Errorf("stderr %q", stderr)
+			}
+			// No lease reaches further than T - T/16.
+			if over := time.Duration(last(first.beats(), 1<<62) - stopped); over >= T-T/16 {
+				t.Errorf("the job beat until %v after the stop", over)
+			}
+			e.succeeds(t, first, second)
+		})
+	}
+}
+
+func TestALostLeaseEndsTheJobInTime(t *testing.T) {
+	for _, words := range jobs {
+		t.Run("job "+words, func(t *testing.T) {
+			t.Parallel()
+			e := three(t)
+			first := e.start(t, "", words)
+			first.beating(0)
+			for _, s := range e.Servers() {
+				s.Freeze()
+			}
+			frozen := candidate.Monotonic()
+			first.exits(codeLost)
+			if over := time.Duration(last(first.beats(), 1<<62) - frozen); over >= T-T/16 {
+				t.Errorf("the job beat until %v after the ensemble froze", over)
+			}
+			asked := strings.Contains(strings.Join(first.Lines(), "\n"), "signal 15")
+			if want := words == ""; asked != want {
+				t.Errorf("the job was asked to stop: %v; want %v", asked, want)
+			}
+		})
+	}
+}
+
+func TestADeletedZnodeEndsTheJobAtOnce(t *testing.T) {
+	e := three(t)
+	first, second := e.pair(t, "ignore")
+	// The session's end deletes the znode, and tells the supervisor.
+	for _, n := range e.Nodes() {
+		if n.Stat.EphemeralOwner != 0 {
+			e.ExpireSession(n.Stat.EphemeralOwner)
+			break
+		}
+	}
+	first.exits(codeLost)
+	second.beating(0)
+	second.Signal(syscall.SIGTERM)
+	second.exits(42)
+}
+
+func TestAKilledGuardianTakesTheJobWithIt(t *testing.T) {
+	for _, words := range jobs {
+		t.Run("job "+words, func(t *testing.T) {
+			t.Parallel()
+			e := three(t)
+			first, second := e.pair(t, words)
+			if err := syscall.Kill(guardianOf(t, first), syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			if stderr := first.exits(codeFailed); !strings.Contains(stderr, "guardian") {
+				t.Errorf("stderr %q", stderr)
+			}
+			e.succeeds(t, first, second)
+		})
+	}
+}
+
+func TestAStoppedGuardianDoesNotSaveTheJob(t *testing.T) {
+	e := three(t)
+	first := e.start(t, "", "spawn ignore")
+	first.beating(0)
+	if err := syscall.Kill(guardianOf(t, first), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range e.Servers() {
+		s.Freeze()
+	}
+	frozen := candidate.Monotonic()
+	first.exits(codeLost)
+	if over := time.Duration(last(first.beats(), 1<<62) - frozen); over >= T-T/16 {
+		t.Errorf("the job beat until %v after the ensemble froze", over)
+	}
+}
+
+// guardianOf returns the process id of a singleton's guardian.
+func guardianOf(t *testing.T, p *program) int {
+	t.Helper()
+	pids := childrenOf(p.Cmd.Process.Pid)
+	if len(pids) != 1 {
+		t.Fatalf("children %v; want one", pids)
+	}
+	line, err := os.ReadFile("/proc/" + strconv.Itoa(pids[0]) + "/cmdline")
+	if err != nil || !strings.HasPrefix(string(line), guardianName+"\x00") {
+		t.Fatalf("its command line is %q, %v", line, err)
+	}
+	return pids[0]
+}

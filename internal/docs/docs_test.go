@@ -106,6 +106,7 @@ var walls = map[string][]string{
 	"recipe/election":              {"recipe/internal", "watch", "session", "internal/clock", "internal/retry", "github.com/go-zookeeper/zk"},
 	"recipe/election/electiontest": {"recipe/election", "recipe/internal/testhook"},
 	"recipe/election/electionhttp": {"recipe/election", "session"},
+	"recipe/election/electionprom": {"recipe/election", "session", "github.com/prometheus/client_golang"},
 	"examples":                     {"examples", "recipe/election", "session", "watch", "internal/ensemble"},
 	"examples/billing":             {"examples", "recipe/election", "session", "go.etcd.io/bbolt"},
 }

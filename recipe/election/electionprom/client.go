@@ -1,0 +1,58 @@
+package electionprom
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+var (
+	connectedDesc    = describe("session_connected", "1 while a server answers, 0 otherwise.")
+	timeoutDesc      = describe("session_timeout_seconds", "The session timeout T: as granted, or as asked for before that, in seconds.")
+	sessionLeaseDesc = describe("session_lease_remaining_seconds", "How long the session's lease runs if nothing extends it, in seconds; 0 without one.")
+	openedDesc       = describe("session_opened_total", "Sessions that were granted.")
+	lostDesc         = describe("session_lost_total", "Sessions that ended otherwise than by being closed.")
+	reconnectsDesc   = describe("session_reconnects_total", "Connections that continued a session.")
+	renewalDesc      = describe("session_renewal_seconds", "Time from sending a renewal of the lease to its answer, for those that succeeded, in seconds.")
+	unrenewedDesc    = describe("session_renewal_failures_total", "Renewals of the lease that were not answered, or refused.")
+)
+
+// ForClient returns a collector of the figures of a client's sessions. Register one for
+// each client, however many elections share it.
+func ForClient(client *session.Client) prometheus.Collector { return clientCollector{client} }
+
+type clientCollector struct{ client *session.Client }
+
+func (clientCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{connectedDesc, timeoutDesc, sessionLeaseDesc, openedDesc, lostDesc, reconnectsDesc, renewalDesc, unrenewedDesc} {
+		ch <- d
+	}
+}
+
+func (c clientCollector) Collect(ch chan<- prometheus.Metric) {
+	st := c.client.Status()
+	gauge := func(d *prometheus.Desc, v float64) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v)
+	}
+	counter := func(d *prometheus.Desc, v uint64) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v))
+	}
+	connected := 0.0
+	if st.State == session.Connected {
+		connected = 1
+	}
+	gauge(connectedDesc, connected)
+	gauge(timeoutDesc, st.Timeout.Seconds())
+	gauge(sessionLeaseDesc, st.Lease.Seconds())
+	counter(openedDesc, st.Counts.Sessions)
+	counter(lostDesc, st.Counts.Lost)
+	counter(reconnectsDesc, st.Counts.Reconnects)
+	counter(unrenewedDesc, st.Counts.FailedRenewals)
+	within := map[float64]uint64{}
+	for i, n := range st.Counts.RenewalsWithin {
+		within[(time.Millisecond << i).Seconds()] = n
+	}
+	ch <- prometheus.MustNewConstHistogram(renewalDesc, st.Counts.Renewals, st.Counts.RenewalTime.Seconds(), within)
+}

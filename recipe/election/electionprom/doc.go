@@ -1,0 +1,116 @@
+// Package electionprom gives Prometheus the figures of elections and of the sessions
+// they stand on. Each candidate is made by [Metrics.NewElection] in place of
+// election.New; nothing else changes, and nothing is registered globally.
+//
+//	registry.MustRegister(electionprom.ForClient(client)) // once per client
+//
+//	metrics := electionprom.New()
+//	prometheus.WrapRegistererWith(prometheus.Labels{"election": "billing"}, registry).MustRegister(metrics)
+//	el, err := metrics.NewElection(client, "/billing", election.Config{OnEvent: yours})
+//
+// # Labels
+//
+// The metrics have no labels of their own beside state and reason; those that tell one
+// [Metrics] from another are yours to choose when you register it, as above. The rules in
+// alerts.yml expect the label election. The candidate's ID belongs in no label: it is new
+// with each start, and Prometheus's instance tells processes apart.
+//
+// One Metrics may have any number of candidates, and adds up what they tell. A service with
+// a thousand shards, each an election of its own, makes all of them with one Metrics: that
+// is some 80 series in all, where a thousand labels would be 80,000. Where a sum says
+// nothing the extreme is given: the oldest term, the shortest lease, the place furthest
+// back, the largest token.
+//
+// # The election
+//
+// Times are seconds. A metric that would mean nothing at the moment is absent: the token of
+// who does not lead, the place of who is not in line.
+//
+// zkrecipe_election_leader (gauge): terms that are valid now, 0 or 1 for one candidate. The
+// sum over all processes is 1 when all is well; the number of shards where they are many.
+//
+// zkrecipe_election_candidates (gauge; state): candidates by what they do, in the words of
+// election.State. Waiting, heir, leading and draining stand in line. Who is joining or
+// backing off for minutes has no session, or is refused; unhealthy ones were told so by
+// your Config.Healthy.
+//
+// zkrecipe_election_position (gauge): how many stand ahead; 0 for the leader, 1 for its
+// heir.
+//
+// zkrecipe_election_token (gauge): the fencing token. It only grows, from leader to leader:
+// if it falls, the ensemble's data went back to an older state, and whoever compares
+// tokens refuses the new leader until it has caught up. As any value here it is a float64,
+// exact up to 2^53, which ZooKeeper's zxids reach after two million of its own elections.
+//
+// zkrecipe_election_term_start_time_seconds (gauge): when the term began. Its age is
+// time() minus that.
+//
+// zkrecipe_election_lease_remaining_seconds (gauge): how long the term lasts if nothing
+// extends it. While renewals succeed it moves between a quarter of the session timeout and
+// somewhat more than half; less tells of a slow ensemble or network.
+//
+// zkrecipe_election_terms_total (counter; reason): terms that have ended, in the words of
+// election.Reason. Returned, resigned, stopped, cancelled and closed are the service's own
+// doing, panicked and unhealthy too; lease expired and session lost are the
+// ensemble's, the network's, or a pause of this process; node deleted may be somebody's
+// hand.
+//
+// zkrecipe_election_win_seconds (histogram): from joining the line to being elected. Its
+// count is the number of terms begun. Short ones after a failure are the time to win;
+// where somebody led meanwhile, it is how long that went on.
+//
+// zkrecipe_election_drain_seconds (histogram): from the end of a term until its znode was
+// gone, or nobody waited for it any more. Until then nobody else leads where the end was
+// our own choice: if this nears DrainTimeout, the work is slow to heed its context.
+//
+// zkrecipe_election_reentry_seconds (histogram): from leaving the line to standing in it
+// again, the growing delays between attempts included, and the pause that a user of Campaign
+// makes. Its count is the number of re-entries.
+//
+// zkrecipe_election_failures_total (counter): attempts to join, or to stay in line, that
+// failed, and times that there was no session for long. The log and Status.Err tell why.
+//
+// zkrecipe_election_blocked (gauge): candidates behind a persistent znode. Nobody is elected
+// until somebody deletes it; the candidate's log names it.
+//
+// With election.Config.FollowLeader, which costs some reads at each change, there are two more:
+//
+// zkrecipe_election_leader_changes_total (counter): how often another came to be first in
+// line, as seen from here.
+//
+// zkrecipe_election_leaderless_seconds_total (counter): time in which nobody stood in line,
+// as seen from here. A leader that has crashed stands in line until its session has
+// expired, and one that is cut off sees what it saw last: this counts services that are down
+// or stay out, not the gap of a failover. For that see the sum of
+// zkrecipe_election_leader, to the accuracy of a scrape.
+//
+// # The session
+//
+// zkrecipe_session_connected (gauge): 1 while a server answers. A short 0 harms nobody.
+//
+// zkrecipe_session_timeout_seconds (gauge): the session timeout T. If it is not what you
+// asked for, the servers' limits are narrower.
+//
+// zkrecipe_session_lease_remaining_seconds (gauge): how long the session provably lives, 0
+// where nobody needs to know: only leaders and heirs have it renewed.
+//
+// zkrecipe_session_opened_total, zkrecipe_session_lost_total (counters): sessions granted,
+// and those that ended otherwise than by being closed. A loss ends all terms of the client
+// and sends its candidates to the end of the line: it should be rare.
+//
+// zkrecipe_session_reconnects_total (counter): connections that continued a session. Each
+// restart of a server makes some.
+//
+// zkrecipe_session_renewal_seconds (histogram): how long renewals of the lease took, each a
+// write to the quorum. One that takes T/8 makes the session try another server, so
+// what matters is the distance from that.
+//
+// zkrecipe_session_renewal_failures_total (counter): renewals that were not answered, or
+// refused. One here and there is a server that went away.
+//
+// # Alerts
+//
+// The file alerts.yml beside this has rules for Prometheus to load as they are, each with
+// what it means and what to do. They expect a scrape at least every 30 seconds, and
+// compare processes of one job.
+package electionprom

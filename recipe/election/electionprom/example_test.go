@@ -1,0 +1,53 @@
+package electionprom_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/recipe/election/electionprom"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// An election with metrics. The registry is served as ever, by promhttp for instance.
+func Example() {
+	ensemble, err := zktest.New(zktest.Config{}) // a service has an ensemble of its own
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer ensemble.Close()
+	client, err := session.Open(ensemble.ConnectString(), session.Config{Timeout: 2 * time.Second})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(electionprom.ForClient(client))
+	metrics := electionprom.New()
+	prometheus.WrapRegistererWith(prometheus.Labels{"election": "billing"}, registry).MustRegister(metrics)
+
+	el, err := metrics.NewElection(client, "/billing", election.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	el.Run(context.Background(), func(context.Context, *election.Term) error {
+		families, err := registry.Gather()
+		if err != nil {
+			log.Fatal(err)
+		}
+		for _, f := range families {
+			if f.GetName() == "zkrecipe_election_leader" {
+				m := f.GetMetric()[0]
+				fmt.Println(m.GetLabel()[0].GetValue(), m.GetGauge().GetValue())
+			}
+		}
+		return election.ErrStop
+	})
+	// Output: billing 1
+}

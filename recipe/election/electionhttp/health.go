@@ -60,7 +60,7 @@ func Health(cfg HealthConfig, candidates ...*election.Election) http.Handler {
 			if !ok {
 				verdict, code = "failing", http.StatusServiceUnavailable
 			}
-			fmt.Fprintf(&lines, "%s: %s\n", st.Path, line)
+			fmt.Fprintf(&lines, "%s, %s: %s\n", st.Path, clean(st.ID, maxText), line)
 			if cfg.Errors && st.Err != nil {
 				fmt.Fprintf(&lines, "  last error: %s\n", clean(st.Err.Error(), maxError))
 			}

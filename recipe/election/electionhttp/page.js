@@ -33,7 +33,8 @@ function color(id) {
   return colors.get(id);
 }
 
-// cells shows rows in a table's body. A cell is text, or {text, dot, badge}.
+// cells shows rows in a table's body. A cell is short text, or {text, dot, badge} if others
+// decide how long it is.
 function cells(body, rows) {
   while (body.rows.length > rows.length) body.deleteRow(-1);
   rows.forEach((row, i) => {
@@ -45,6 +46,7 @@ function cells(body, rows) {
       const key = JSON.stringify(what);
       if (td.key === key) return;
       td.key = key;
+      td.className = what === cell ? "wide" : "";
       td.replaceChildren();
       if (what.dot) td.append(make("span", "dot " + what.dot));
       td.append(what.text);
@@ -136,7 +138,7 @@ function showTables(section, e, now) {
   get(section, "th.data").hidden = !withData;
   cells(get(section, ".line tbody"), e.line.map((c, i) => ({
     leads: i === 0,
-    cells: [["leader", "heir"][i] || String(i + 1), person(c), c.token || "hidden", c.session || "none", ...(withData ? [c.data || ""] : [])],
+    cells: [["leader", "heir"][i] || String(i + 1), person(c), c.token || "hidden", c.session || "none", ...(withData ? [{text: c.data || ""}] : [])],
   })));
   text(get(section, ".line-note"), e.line_total > e.line.length ? "(the first " + e.line.length + " of " + e.line_total + ")" : "");
   cells(get(section, ".terms tbody"), e.terms.map(t => ({

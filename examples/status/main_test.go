@@ -1,0 +1,155 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+var exe string
+
+func TestMain(m *testing.M) {
+	var remove func()
+	exe, remove = proc.Build()
+	code := m.Run()
+	remove()
+	os.Exit(code)
+}
+
+// hang guards against a program that does not end.
+const hang = time.Minute
+
+var address = regexp.MustCompile(`http://127\.0\.0\.1:\d+/`)
+
+// serving starts the program on a free port and returns the page's address.
+func serving(t *testing.T, args ...string) (p *proc.Program, url string) {
+	t.Helper()
+	p = proc.Start(t, exe, append([]string{"-listen", "127.0.0.1:0"}, args...)...)
+	i := p.Until(0, "an address", address.MatchString)
+	return p, address.FindString(p.Lines()[i])
+}
+
+func fetch(t *testing.T, url string) string {
+	t.Helper()
+	answer, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != 200 {
+		t.Fatalf("%s: status %s, %v", url, answer.Status, err)
+	}
+	return string(body)
+}
+
+type shown struct {
+	Connection struct{ State string }
+	Leader     *struct{ ID string }
+	Line       []struct{ ID string }
+	Candidates []struct{ ID string }
+	Terms      []struct{ ID, Reason string }
+}
+
+// until asks for the JSON until it is as it should be. Nothing tells when it changes.
+func until(t *testing.T, url, what string, ok func(shown) bool) shown {
+	t.Helper()
+	tick, guard := time.NewTicker(50*time.Millisecond), time.After(hang)
+	defer tick.Stop()
+	for {
+		body := fetch(t, url+"?format=json")
+		var all struct{ Elections []shown }
+		if err := json.Unmarshal([]byte(body), &all); err != nil || len(all.Elections) != 1 {
+			t.Fatalf("%v in %s", err, body)
+		}
+		if ok(all.Elections[0]) {
+			return all.Elections[0]
+		}
+		select {
+		case <-tick.C:
+		case <-guard:
+			t.Fatalf("not %s within %v: %s", what, hang, body)
+		}
+	}
+}
+
+func leaves(t *testing.T, p *proc.Program) {
+	t.Helper()
+	p.Signal(syscall.SIGTERM)
+	if code, stderr := p.Exit(hang); code != 0 || stderr != "" {
+		t.Errorf("exit code %d, stderr %q; want 0 and none", code, stderr)
+	}
+}
+
+func TestWithoutFlagsItShowsAnElectionThatGoesOn(t *testing.T) {
+	p, url := serving(t, "-timeout", "1s", "-term", "500ms")
+	if html := fetch(t, url); !strings.Contains(html, "<!DOCTYPE html>") {
+		t.Errorf("the page is %q", html)
+	}
+	s := until(t, url, "three terms, with reasons", func(s shown) bool { return len(s.Terms) > 3 })
+	if s.Terms[3].Reason == "" || len(s.Candidates) != 3 {
+		t.Errorf("it shows %+v", s)
+	}
+	if health := fetch(t, url+"healthz"); !strings.HasPrefix(health, "ok\n") || strings.Count(health, "\n") != 4 {
+		t.Errorf("health: %q", health)
+	}
+	leaves(t, p)
+}
+
+func TestThePageAloneStandsInNoLine(t *testing.T) {
+	e := zktest.Start(t)
+	p, url := serving(t, "-zk", e.ConnectString(), "-path", "/alone", "-timeout", "1s")
+	s := until(t, url, "connected", func(s shown) bool { return s.Connection.State == "connected" })
+	if s.Leader != nil || len(s.Candidates) != 0 {
+		t.Errorf("it shows %+v", s)
+	}
+	leaves(t, p)
+	for _, node := range e.Nodes() {
+		if strings.HasPrefix(node.Path, "/alone") {
+			t.Errorf("it has created %s", node.Path)
+		}
+	}
+}
+
+func TestWithoutAnEnsembleThePageStillAnswersAndTheProgramEnds(t *testing.T) {
+	p, url := serving(t, "-zk", "127.0.0.1:1", "-candidates", "1", "-timeout", "500ms")
+	until(t, url, "connecting", func(s shown) bool { return s.Connection.State == "connecting" && len(s.Candidates) == 1 })
+	leaves(t, p)
+}
+
+func TestAPortThatIsTakenIsAnError(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	p := proc.Start(t, exe, "-listen", taken.Addr().String())
+	if code, stderr := p.Exit(hang); code != 1 || !strings.Contains(stderr, taken.Addr().String()) {
+		t.Errorf("exit code %d, stderr %q; want 1 and the address", code, stderr)
+	}
+}
+
+func TestBadFlagsAreRefusedByName(t *testing.T) {
+	for _, test := range []struct{ args, want string }{
+		{"-candidates 101", "-candidates is 101; want"},
+		{"-timeout 10ms", "-timeout is 10ms; want"},
+		{"-term 1ms", "-term is 1ms; want"},
+		{"-term soon", `"soon"`},
+		{"stray", `"stray"; want`},
+	} {
+		p := proc.Start(t, exe, strings.Fields(test.args)...)
+		if code, stderr := p.Exit(hang); code != 2 || !strings.Contains(stderr, test.want) {
+			t.Errorf("%s: exit code %d, stderr %q; want 2 and %q", test.args, code, stderr, test.want)
+		}
+	}
+}

@@ -39,8 +39,9 @@ type Config struct {
 	// Dir receives one directory per server (zoo.cfg, data, log) and is kept. Default: a new temporary
 	// directory, removed by Close.
 	Dir string
-	// Host is the address server i listens on, for clients and for its peers; default 127.0.0.1.
-	Host func(i int) string
+	// Host is the address server i listens on for clients, QuorumHost that for its peers; default 127.0.0.1, and
+	// Host.
+	Host, QuorumHost func(i int) string
 	// Wrap rewrites the command line of server i, for example to put "ip netns exec" in front. The wrapper must
 	// exec the server, not fork it, or the server outlives a killed test.
 	Wrap func(i int, argv []string) []string
@@ -55,6 +56,9 @@ func (c Config) withDefaults() Config {
 	c.SyncLimit = cmp.Or(c.SyncLimit, 10)
 	if c.Host == nil {
 		c.Host = func(int) string { return "127.0.0.1" }
+	}
+	if c.QuorumHost == nil {
+		c.QuorumHost = c.Host
 	}
 	if c.Log == nil {
 		c.Log = io.Discard
@@ -103,7 +107,7 @@ func (c Config) zooCfg(i int, dir string, ports []serverPorts) string {
 	}
 	if c.Servers > 1 {
 		for n, p := range ports {
-			lines[fmt.Sprintf("server.%d", n+1)] = net.JoinHostPort(c.Host(n), strconv.Itoa(p.quorum)) +
+			lines[fmt.Sprintf("server.%d", n+1)] = net.JoinHostPort(c.QuorumHost(n), strconv.Itoa(p.quorum)) +
 				":" + strconv.Itoa(p.election)
 		}
 	}

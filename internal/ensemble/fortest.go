@@ -66,7 +66,7 @@ func Shared(tb TB, cfg Config) *Ensemble {
 }
 
 func sharedFor(cfg Config) (*Ensemble, error) {
-	if cfg.PerServer != nil || cfg.Host != nil || cfg.Wrap != nil || cfg.Log != nil {
+	if cfg.PerServer != nil || cfg.Host != nil || cfg.QuorumHost != nil || cfg.Wrap != nil || cfg.Log != nil {
 		return nil, errors.New("ensemble: a shared Config must hold no functions and no Log")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), startFor)

@@ -1,0 +1,214 @@
+//go:build linux
+
+package campaign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/history"
+)
+
+// Config says what a campaign is to do.
+type Config struct {
+	Rounds int            // of each fault
+	Hours  float64        // instead of rounds: go on for so long, the rigs' times added up
+	Faults *regexp.Regexp // by name; nil means all
+	Short  bool           // leaves out what is slow
+	Seed   uint64         // of the first round; the next have the next ones
+	Rigs   int            // that work in parallel
+
+	Candidate string    // the program: examples/candidate
+	Dir       string    // for the rigs; the caller removes it
+	Keep      string    // where the histories of failed rounds are kept
+	Log       io.Writer // a line for each round
+}
+
+// job is a round to go through.
+type job struct {
+	fault Fault
+	seed  uint64
+}
+
+// campaign is a campaign at work.
+type campaign struct {
+	Config
+	begin time.Time
+
+	mu    sync.Mutex // guards what follows
+	table Table
+	spent time.Duration // by all rigs, in rounds
+	next  int           // round
+}
+
+// Run goes through a campaign in the present network namespace, which must be the process's own and needs root.
+// It returns what has been found by the time it ends or ctx does; the error is why the campaign could not be held.
+func Run(ctx context.Context, cfg Config) (*Table, error) {
+	if err := run(ctx, "ip", "link", "set", "lo", "up"); err != nil {
+		return nil, err
+	}
+	c := &campaign{Config: cfg, begin: time.Now()}
+	jobs := c.jobs()
+	if len(jobs) == 0 {
+		return nil, fmt.Errorf("no fault is called %v", cfg.Faults)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	for n := range min(cfg.Rigs, len(jobs)) {
+		wg.Go(func() {
+			if err := c.work(ctx, n+1, jobs); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	wg.Wait()
+	fmt.Fprintf(c.Log, "%d rounds in %v; %v of rigs' time\n", c.table.Rounds(), time.Since(c.begin).Round(time.Second), c.spent.Round(time.Second))
+	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		return &c.table, err
+	}
+	return &c.table, nil
+}
+
+// jobs lists the rounds, the first of each fault first, so that a campaign that is broken off has seen all.
+func (c *campaign) jobs() (all []job) {
+	for i := range max(1, c.Rounds) {
+		for _, f := range Faults {
+			if c.Faults != nil && !c.Faults.MatchString(f.Name) || c.Short && f.Slow {
+				continue
+			}
+			all = append(all, job{f, c.Seed + uint64(i)})
+		}
+	}
+	return all
+}
+
+// take returns the next round. A campaign by the hour begins again at the end, with other seeds.
+func (c *campaign) take(jobs []job) (j job, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.next
+	c.next++
+	if c.Hours == 0 {
+		if n >= len(jobs) {
+			return job{}, false
+		}
+		return jobs[n], true
+	}
+	j = jobs[n%len(jobs)]
+	j.seed += uint64(n / len(jobs) * max(1, c.Rounds))
+	return j, c.spent.Hours() < c.Hours
+}
+
+// work goes through rounds with one rig after another: whatever a rig could not do, the next has a new one.
+func (c *campaign) work(ctx context.Context, n int, jobs []job) error {
+	var r *rig
+	defer func() {
+		if r != nil {
+			_ = r.close() // nothing is left of it anyway once we end
+		}
+	}()
+	for builds := 0; ctx.Err() == nil; {
+		if r == nil {
+			var err error
+			if r, err = c.build(ctx, n); err != nil {
+				if builds++; builds == 3 || ctx.Err() != nil {
+					return err
+				}
+				continue
+			}
+		}
+		j, ok := c.take(jobs)
+		if !ok {
+			return nil
+		}
+		if !c.round(ctx, r, j) && ctx.Err() == nil {
+			_ = r.close()
+			r = nil
+		}
+	}
+	return nil
+}
+
+// buildWithin is how long a rig may take to come up when all come up at once on a busy machine.
+const buildWithin = 3 * time.Minute
+
+func (c *campaign) build(ctx context.Context, n int) (*rig, error) {
+	ctx, cancel := context.WithTimeout(ctx, buildWithin)
+	defer cancel()
+	if err := os.RemoveAll(filepath.Join(c.Dir, fmt.Sprint("rig", n))); err != nil {
+		return nil, err
+	}
+	// The interfaces of an earlier rig vanish with its namespaces, but the kernel takes its time.
+	for _, bridge := range []string{"clients", "quorum"} {
+		_ = run(ctx, "ip", "link", "del", fmt.Sprint(bridge, n)) // usually there is none
+	}
+	return newRig(ctx, n, c.Dir)
+}
+
+// round goes through one round and tells whether the rig is fit for another.
+func (c *campaign) round(ctx context.Context, rg *rig, j job) (fit bool) {
+	name := fnv.New64a()
+	io.WriteString(name, j.fault.Name)
+	number, _, _ := strings.Cut(j.fault.Name, " ")
+	begin := time.Now()
+	r := &Round{
+		record: newRecord(), rig: rg, exe: c.Candidate, T: 4 * tick, rng: rand.New(rand.NewPCG(j.seed, name.Sum64())),
+		path: fmt.Sprintf("/%s-%d-%d", number, j.seed, history.Now()),
+	}
+	if j.fault.T > 0 {
+		r.T = j.fault.T
+	}
+	err := r.run(ctx, j.fault, j.seed)
+	if ctx.Err() != nil {
+		return false // broken off: that shows nothing
+	}
+	if err != nil {
+		r.broken(Unfinished, "%v", err)
+	}
+	c.finish(j, r, time.Since(begin))
+	return err == nil
+}
+
+// Unfinished is the kind of violation of a round that could not be gone through.
+const Unfinished = "unfinished"
+
+func (c *campaign) finish(j job, r *Round, spent time.Duration) {
+	lines := r.all()
+	rep := history.Check(lines)
+	var kept string
+	if len(rep.Violations) > 0 {
+		number, _, _ := strings.Cut(j.fault.Name, " ")
+		kept = filepath.Join(c.Keep, fmt.Sprintf("%s-seed%d-rig%d.jsonl", number, j.seed, r.rig.n))
+		err := os.MkdirAll(c.Keep, 0o755)
+		if err == nil {
+			err = save(kept, lines)
+		}
+		if err != nil {
+			kept = err.Error()
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.spent += spent
+	c.table.row(j.fault).add(rep, r, spent)
+	fmt.Fprintf(c.Log, "%6.0fs rig %d %s, seed %d: %d changes, without a leader %s ms, %d violations, in %.1fs\n",
+		time.Since(c.begin).Seconds(), r.rig.n, j.fault.Name, j.seed, rep.Changes, percentiles(rep.Gaps, time.Millisecond, "%.0f"),
+		len(rep.Violations), spent.Seconds())
+	for _, v := range rep.Violations {
+		fmt.Fprintf(c.Log, "VIOLATION %v\n", v)
+	}
+	if kept != "" {
+		fmt.Fprintf(c.Log, "its history is kept in %s; again: make campaign FAULTS='^%s$' SEED=%d ROUNDS=1\n", kept, j.fault.Name, j.seed)
+	}
+}

@@ -1,0 +1,116 @@
+//go:build linux
+
+package campaign
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/history"
+)
+
+// candidate is a process of examples/candidate.
+type candidate struct {
+	id     string
+	home   *namespace // where it lives; nil: where we do
+	zk     string     // its connect string
+	cmd    *exec.Cmd
+	stdin  io.WriteCloser
+	stderr bytes.Buffer  // complete after done
+	done   chan struct{} // closed when the process is gone and its last line was told
+	killed bool          // by us
+	paused bool
+}
+
+// startCandidate starts a process; each of its lines goes to tell, in order, from one goroutine.
+func startCandidate(exe string, c *candidate, path string, timeout time.Duration, tell func(history.Line)) error {
+	argv := []string{exe, "-zk", c.zk, "-path", path, "-id", c.id, "-timeout", timeout.String(), "-beat", beat.String(), "-v"}
+	if c.home != nil {
+		argv = c.home.wrap(argv...)
+	}
+	c.cmd, c.done = exec.Command(argv[0], argv[1:]...), make(chan struct{})
+	c.killed, c.paused, c.stderr = false, false, bytes.Buffer{}
+	c.cmd.Stderr = &c.stderr
+	var err error
+	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
+		return err
+	}
+	stdout, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := startProcess(c.cmd); err != nil {
+		return fmt.Errorf("start %s: %w", c.id, err)
+	}
+	go func() {
+		defer close(c.done)
+		for lines := bufio.NewScanner(stdout); lines.Scan(); {
+			var l history.Line
+			// A process that is killed may leave half a line.
+			if json.Unmarshal(lines.Bytes(), &l) == nil && l.ID == c.id {
+				tell(l)
+			}
+		}
+		_ = c.cmd.Wait() // ProcessState tells how it ended
+	}()
+	return nil
+}
+
+func (c *candidate) running() bool {
+	select {
+	case <-c.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// command sends a command. If it cannot, the process is gone, which done tells.
+func (c *candidate) command(word string) { fmt.Fprintln(c.stdin, word) }
+
+// kill is kill -9; it waits for the end.
+func (c *candidate) kill() {
+	c.killed = true
+	_ = c.cmd.Process.Kill() // fails when it is gone already
+	<-c.done
+}
+
+// pause returns when the process stands still.
+func (c *candidate) pause() error {
+	if err := c.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	c.paused = true
+	return waitStopped(c.cmd.Process.Pid)
+}
+
+func (c *candidate) resume() {
+	c.paused = false
+	_ = c.cmd.Process.Signal(syscall.SIGCONT) // fails when it is gone
+}
+
+// leaveWithin is what a candidate promises for its leave, and a bit for a busy machine.
+const leaveWithin = 8 * time.Second
+
+// leave asks the process to end, and tells how it did if not as it should.
+func (c *candidate) leave() error {
+	_ = c.cmd.Process.Signal(syscall.SIGTERM)
+	guard := time.NewTimer(leaveWithin)
+	defer guard.Stop()
+	select {
+	case <-c.done:
+	case <-guard.C:
+		c.kill()
+		return fmt.Errorf("%s has not ended %v after SIGTERM", c.id, leaveWithin)
+	}
+	if code := c.cmd.ProcessState.ExitCode(); code != 0 {
+		return fmt.Errorf("%s has ended with %d: %s", c.id, code, bytes.TrimSpace(c.stderr.Bytes()))
+	}
+	return nil
+}

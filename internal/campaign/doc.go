@@ -1,0 +1,36 @@
+// Package campaign breaks real ZooKeeper ensembles under real candidates and judges what the candidates tell.
+//
+//	make campaign                     20 rounds of every fault and a table of them; needs root and Debian
+//	make campaign HOURS=1 FAULTS=6    one hour (of one rig) of everything at random
+//
+// # The rig
+//
+// A rig is three servers, each in a network namespace of its own with two interfaces: one to the network of the
+// clients, one to that of the quorum, so that a follower can be cut from its leader and not from its clients. The
+// candidates are processes (examples/candidate), each in a namespace of its own on the network of the clients.
+// Several rigs work in parallel.
+//
+// The namespaces have no names. The campaign holds them by file descriptors, and runs in a namespace
+// of its own itself, so the host's network is never touched, and when the campaign ends in any way, kill -9 included,
+// the kernel takes back namespaces, interfaces, rules and processes. What remains after kill -9 is a directory, which the
+// next campaign removes.
+//
+// # A round
+//
+// A round is one election with a path of its own. Candidates line up; one leads, one is heir. Then a fault of
+// the table (Faults) does its work, everything is mended, and within a bound all must stand in line again and one
+// of them lead. At last everybody takes leave, and nothing may be left at the path. A round waits for signals, never for
+// a time that is "long enough"; only faults last for a time.
+//
+// All that candidates tell, and all that was done to them, is one history, which package history judges. A history
+// that breaks a promise is kept in a directory whose name is printed, with the fault's name and the seed.
+//
+// # What it shows and what not
+//
+// It shows that on real servers, with real clocks, sockets and kernels, two leaders never were at one time, that tokens
+// grew, that no znode went before the deadline that its owner claimed, and how long nobody led. It shows this for
+// the faults that it tries, on one machine: clocks that run apart, and hosts that are suspended, it cannot make. For
+// these, and for the many thousand hours that real servers would take, see package sim.
+//
+// A time without a leader depends on the machine; it is reported and not judged, but for two cases that say so.
+package campaign

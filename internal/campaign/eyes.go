@@ -1,0 +1,94 @@
+//go:build linux
+
+package campaign
+
+import (
+	"context"
+	"path"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/history"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// watchPath marks when znodes of the path are gone, as soon as one of the servers tells, until stop is called.
+func (r *Round) watchPath(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	for _, eye := range r.rig.eyes {
+		wg.Go(func() {
+			known := map[string]bool{}
+			for ctx.Err() == nil {
+				r.look(ctx, eye, known)
+			}
+		})
+	}
+	return func() { cancel(); wg.Wait() }
+}
+
+// look follows the path's children in one session. What one server has shown stays known: it does not go back
+// behind what it has told. Errors are the faults' doing, so they are not reported.
+func (r *Round) look(ctx context.Context, eye *session.Client, known map[string]bool) {
+	s, err := eye.Session(ctx)
+	if err != nil {
+		return
+	}
+	wake := make(chan struct{}, 1)
+	w := s.Watch(r.path, wake)
+	defer w.Stop()
+	for {
+		names, _, err := w.Children(ctx)
+		if err != nil {
+			_ = r.last(ctx, tick/5) // the path itself may be gone
+			return
+		}
+		there := map[string]bool{}
+		for _, name := range names {
+			there[name] = true
+		}
+		for name := range known {
+			if !there[name] {
+				r.mark(history.Line{Event: "gone", Node: path.Join(r.path, name)})
+			}
+		}
+		clear(known)
+		for name := range there {
+			known[name] = true
+		}
+		select {
+		case <-wake:
+		case <-s.Done():
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// stallMeter tells for how long the machine let us wait when we wanted to run: a measured time is worth no more
+// than that.
+type stallMeter struct{ longest atomic.Int64 }
+
+func (m *stallMeter) start() (stop func()) {
+	const every = 5 * time.Millisecond
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for last := time.Now(); ; last = time.Now() {
+			select {
+			case <-ticker.C:
+				late := int64(time.Since(last) - every)
+				m.longest.Store(max(m.longest.Load(), late))
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { close(done); <-ended }
+}
+
+func (m *stallMeter) max() time.Duration { return time.Duration(m.longest.Load()) }

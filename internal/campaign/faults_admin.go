@@ -1,0 +1,134 @@
+//go:build linux
+
+package campaign
+
+import (
+	"context"
+	"errors"
+	"path"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/history"
+)
+
+var (
+	worldACL = zk.WorldACL(zk.PermAll)
+	adminACL = zk.DigestACL(zk.PermAll, "admin", "secret")
+)
+
+func expelLeader(ctx context.Context, r *Round) error {
+	old := r.of(r.leader().id)
+	r.fault("the leader's znode deleted")
+	if err := r.expel(ctx, old.node); err != nil {
+		return err
+	}
+	return r.mustSucceed(ctx, old.token)
+}
+
+func expelWaiter(ctx context.Context, r *Round) error {
+	leader, c := r.leader(), pick(r, r.waiting())
+	old := r.of(c.id)
+	return r.keepsLeading(ctx, leader, func() error {
+		r.fault("the znode of %s, who waits, deleted", c.id)
+		if err := r.expel(ctx, old.node); err != nil {
+			return err
+		}
+		return r.until(ctx, c.id+" stands in line again", func(now map[string]*standing) bool {
+			s := now[c.id]
+			return s != nil && s.inLine && s.node != old.node
+		})
+	})
+}
+
+// expelAll deletes the path with all that is in it, while candidates come back and create it again.
+func expelAll(ctx context.Context, r *Round) error {
+	token := r.of(r.leader().id).token
+	s, err := r.rig.admin.Session(ctx)
+	if err != nil {
+		return err
+	}
+	r.fault("the path deleted")
+	for {
+		names, _, err := s.Children(ctx, r.path)
+		for _, name := range names {
+			if err := r.expel(ctx, path.Join(r.path, name)); err != nil {
+				return err
+			}
+		}
+		if err == nil {
+			err = s.Delete(ctx, r.path, -1)
+		}
+		switch {
+		case err == nil || errors.Is(err, zk.ErrNoNode):
+			return r.mustSucceed(ctx, token)
+		case !errors.Is(err, zk.ErrNotEmpty):
+			return err
+		}
+	}
+}
+
+// plant creates children that are nobody's. The leader then resigns and comes back behind them, and somebody new
+// joins: none of that may be disturbed by them, nor they by it. Those that look like candidates with lower
+// numbers are honoured by those who join behind them, so they go before the end.
+func plant(lower, readable bool) func(context.Context, *Round) error {
+	return func(ctx context.Context, r *Round) error {
+		planted := []string{"readme", "latch", "x-latch-1", "_c_nobody", "0000000001"}
+		flags := int32(0)
+		if lower {
+			planted = []string{"_c_00000000-0000-0000-0000-000000000001-latch-0000000000", "_c_00000000-0000-0000-0000-000000000002-lock-0000000001"}
+			flags = zk.FlagEphemeral
+		}
+		acl := worldACL
+		if !readable {
+			acl = adminACL
+		}
+		s, err := r.rig.admin.Session(ctx)
+		if err != nil {
+			return err
+		}
+		r.fault("planted %v", planted)
+		for _, name := range planted {
+			node := path.Join(r.path, name)
+			if _, err := s.Create(ctx, node, nil, flags, acl); err != nil {
+				return err
+			}
+			r.foreign = append(r.foreign, node)
+		}
+		leader := r.leader()
+		token := r.of(leader.id).token
+		leader.command("resign")
+		if err := r.mustSucceed(ctx, token); err != nil {
+			return err
+		}
+		if _, err := r.start("d"); err != nil {
+			return err
+		}
+		if err := r.until(ctx, "all stand in line", func(now map[string]*standing) bool {
+			return now["d"] != nil && now["d"].inLine && now[leader.id].inLine && now[leader.id].token == token
+		}); err != nil || !lower {
+			return err
+		}
+		return r.unplant(ctx)
+	}
+}
+
+// unplant demands that what was planted is still there, and deletes it.
+func (r *Round) unplant(ctx context.Context) error {
+	s, err := r.rig.admin.Session(ctx)
+	if err != nil {
+		return err
+	}
+	for _, node := range r.foreign {
+		if _, ok, err := s.Exists(ctx, node); err != nil {
+			return err
+		} else if !ok {
+			r.broken(history.Foreign, "%s was deleted", node)
+		}
+		if err := s.Remove(ctx, node); err != nil {
+			return err
+		}
+	}
+	r.foreign = nil
+	return nil
+}

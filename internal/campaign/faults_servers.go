@@ -1,0 +1,237 @@
+//go:build linux
+
+package campaign
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+	"github.com/zkrecipe/zkrecipe/internal/history"
+)
+
+// successorWithin is how long after the ensemble has deleted the old leader's znode the next one may take to
+// lead, on a machine that lets it run.
+const successorWithin = 100 * time.Millisecond
+
+// followerCutAlone is the fault under which a client that trusts pings and reads leads on while the majority
+// expires its session and elects another.
+func followerCutAlone(ctx context.Context, r *Round) error {
+	follower, err := r.rig.Follower(ctx)
+	if err != nil {
+		return err
+	}
+	a, err := r.start("a", follower)
+	if err == nil {
+		err = r.settled(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	for _, id := range []string{"b", "c"} {
+		if _, err := r.start(id, r.rig.others(follower)...); err != nil {
+			return err
+		}
+	}
+	if err := r.settled(ctx); err != nil {
+		return err
+	}
+	old := r.of(a.id)
+	if !old.leading {
+		return fmt.Errorf("%s does not lead though it came first", a.id)
+	}
+	r.fault("server %d cut from the quorum", follower.ID())
+	if err := r.rig.cutQuorum(ctx, follower, Both); err != nil {
+		return err
+	}
+	gone, err := r.goneAt(ctx, old.node)
+	if err != nil {
+		return err
+	}
+	elected, err := r.successor(ctx, old.token)
+	if err != nil {
+		return err
+	}
+	late := time.Duration(elected - gone)
+	r.notes.measure("led after deletion", late)
+	if bound := successorWithin + 2*r.stall.max(); late > bound {
+		r.broken(history.Late, "the successor led %v after the deletion, the machine stood still for up to %v", late, r.stall.max())
+	}
+	return nil
+}
+
+// servedBy makes somebody lead whose server is a follower, or any server, and returns both.
+func (r *Round) servedBy(ctx context.Context, followerOnly bool) (*candidate, *ensemble.Server, error) {
+	for range 20 {
+		if err := r.settled(ctx); err != nil {
+			return nil, nil, err
+		}
+		leader := r.leader()
+		zkLeader, err := r.rig.Leader(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		s := r.rig.holder(ctx, r.of(leader.id).session)
+		if s != nil && !(followerOnly && s == zkLeader) {
+			return leader, s, nil
+		}
+		token := r.of(leader.id).token
+		leader.command("resign")
+		if _, err := r.successor(ctx, token); err != nil {
+			return nil, nil, err
+		}
+	}
+	return nil, nil, fmt.Errorf("nobody at a follower leads")
+}
+
+func followerCut(ctx context.Context, r *Round) error {
+	leader, s, err := r.servedBy(ctx, true)
+	if err != nil {
+		return err
+	}
+	return r.keepsLeading(ctx, leader, func() error {
+		r.fault("server %d cut from the quorum", s.ID())
+		if err := r.rig.cutQuorum(ctx, s, Both); err != nil {
+			return err
+		}
+		return r.last(ctx, 2*r.T)
+	})
+}
+
+// keepsLeading notes whether a leader's term outlives a fault.
+func (r *Round) keepsLeading(ctx context.Context, leader *candidate, do func() error) error {
+	token := r.of(leader.id).token
+	if err := do(); err != nil {
+		return err
+	}
+	s := r.of(leader.id)
+	r.notes.count("kept leading", s.leading && s.token == token)
+	return nil
+}
+
+func serversOneWay(ctx context.Context, r *Round) error {
+	s, dir := pick(r, r.rig.Servers()), pick(r, []Direction{In, Out})
+	from := r.rig.others(s)[r.rng.IntN(2):] // both, or one
+	r.fault("server %d: %v from %s dropped", s.ID(), dir, addrs(from...))
+	if err := r.rig.cutQuorum(ctx, s, dir, from...); err != nil {
+		return err
+	}
+	return r.last(ctx, r.between(1.5, 3.5))
+}
+
+func zkLeaderIsolated(ctx context.Context, r *Round) error {
+	zkLeader, err := r.rig.Leader(ctx)
+	if err != nil {
+		return err
+	}
+	r.fault("server %d, which leads the servers, cut from the quorum", zkLeader.ID())
+	if err := r.rig.cutQuorum(ctx, zkLeader, Both); err != nil {
+		return err
+	}
+	// The others may take syncLimit to notice; then somebody leads there.
+	since := history.Now()
+	_, err = r.patiently(ctx, syncLimit*tick+2*r.T, func(ctx context.Context) error {
+		return r.until(ctx, "somebody leads again", func(now map[string]*standing) bool {
+			for _, s := range now {
+				if s.elected > since {
+					return true
+				}
+			}
+			return false
+		})
+	})
+	return err
+}
+
+func majorityFrozen(ctx context.Context, r *Round) error {
+	spared := pick(r, r.rig.Servers())
+	for _, s := range r.rig.others(spared) {
+		if err := s.Freeze(); err != nil {
+			return err
+		}
+	}
+	r.fault("all servers but %d frozen", spared.ID())
+	return r.last(ctx, r.between(0.5, 1.5))
+}
+
+func rollingRestart(ctx context.Context, r *Round) error {
+	for _, s := range r.rig.Servers() {
+		r.fault("server %d restarted", s.ID())
+		if err := s.Restart(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func serversKilled(ctx context.Context, r *Round) error {
+	for _, s := range r.rig.Servers() {
+		r.fault("server %d killed", s.ID())
+		if err := s.Kill(); err != nil {
+			return err
+		}
+		ok, err := r.patiently(ctx, settleWithin*r.T, r.settled)
+		if err != nil {
+			return err
+		}
+		r.notes.count("settled on two", ok)
+		if err := r.rig.Heal(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fullRestart kills all servers and starts them after so many session timeouts.
+func fullRestart(after float64) func(context.Context, *Round) error {
+	return func(ctx context.Context, r *Round) error {
+		r.fault("all servers killed, for %.1f T", after)
+		begin := time.Now()
+		for _, s := range r.rig.Servers() {
+			if err := s.Kill(); err != nil {
+				return err
+			}
+		}
+		if err := r.last(ctx, time.Duration(after*float64(r.T))); err != nil {
+			return err
+		}
+		if err := r.rig.Heal(ctx); err != nil {
+			return err
+		}
+		r.notes.measure("down for", time.Since(begin))
+		return nil
+	}
+}
+
+func serverFrozen(ctx context.Context, r *Round) error {
+	leader, s, err := r.servedBy(ctx, false)
+	if err != nil {
+		return err
+	}
+	return r.keepsLeading(ctx, leader, func() error {
+		if err := s.Freeze(); err != nil {
+			return err
+		}
+		r.fault("server %d frozen", s.ID())
+		return r.last(ctx, r.between(0.3, 3))
+	})
+}
+
+func serverFrozenReconnect(ctx context.Context, r *Round) error {
+	leader, s, err := r.servedBy(ctx, false)
+	if err != nil {
+		return err
+	}
+	frozen := pick(r, r.rig.others(s))
+	return r.keepsLeading(ctx, leader, func() error {
+		if err := frozen.Freeze(); err != nil {
+			return err
+		}
+		r.fault("server %d frozen, server %d drops its clients", frozen.ID(), s.ID())
+		if err := r.rig.resetClients(ctx, s); err != nil {
+			return err
+		}
+		return r.last(ctx, r.between(0.5, 2))
+	})
+}

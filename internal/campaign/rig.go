@@ -1,0 +1,199 @@
+//go:build linux
+
+package campaign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+const (
+	servers = 3
+	homes   = 5 // namespaces for candidates
+
+	tick      = 500 * time.Millisecond
+	syncLimit = 10 // ticks: 5 s, longer than T, so that a follower without its leader answers its clients meanwhile
+
+	// A host's interfaces.
+	clientSide = "eth0" // to the network of the clients
+	quorumSide = "eth1" // to that of the servers among themselves
+)
+
+// rig is an ensemble with its networks. It serves one round at a time.
+type rig struct {
+	n int
+	*ensemble.Ensemble
+	hosts []*namespace      // of the servers
+	homes []*namespace      // of the candidates
+	admin *session.Client   // an administrator, with credentials
+	eyes  []*session.Client // one for each server, to see what goes on there
+}
+
+// adminAuth keeps others away from what an administrator makes for himself.
+var adminAuth = session.Digest("admin", "secret")
+
+// newRig builds rig n (1, 2, ...) in the present network namespace; the servers' files go below dir.
+func newRig(ctx context.Context, n int, dir string) (_ *rig, err error) {
+	r := &rig{n: n}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("rig %d: %w", n, err), r.close())
+		}
+	}()
+	if err := r.wire(ctx); err != nil {
+		return nil, err
+	}
+	r.Ensemble, err = ensemble.Start(ctx, ensemble.Config{
+		Servers: servers, Tick: tick, SyncLimit: syncLimit, Dir: filepath.Join(dir, fmt.Sprint("rig", n)),
+		Host: r.clientAddr, QuorumHost: r.quorumAddr,
+		Wrap: func(i int, argv []string) []string { return r.hosts[i].wrap(argv...) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	open := func(zk string) (*session.Client, error) {
+		return session.Open(zk, session.Config{Timeout: 20 * tick, Auth: []session.Auth{adminAuth}, ACL: worldACL})
+	}
+	if r.admin, err = open(r.ConnectString()); err != nil {
+		return nil, err
+	}
+	for _, s := range r.Servers() {
+		eye, err := open(s.Addr())
+		if err != nil {
+			return nil, err
+		}
+		r.eyes = append(r.eyes, eye)
+	}
+	return r, nil
+}
+
+func (r *rig) clientAddr(i int) string { return fmt.Sprintf("10.%d.0.%d", r.n, i+1) }
+func (r *rig) quorumAddr(i int) string { return fmt.Sprintf("10.%d.0.%d", 100+r.n, i+1) }
+
+// wire makes two networks, each a bridge, and the hosts on them. The network of the clients has an address of
+// ours as well.
+func (r *rig) wire(ctx context.Context) error {
+	clients, quorum := fmt.Sprint("clients", r.n), fmt.Sprint("quorum", r.n)
+	for _, bridge := range []string{clients, quorum} {
+		if err := run(ctx, "ip", "link", "add", bridge, "up", "type", "bridge"); err != nil {
+			return err
+		}
+	}
+	if err := run(ctx, "ip", "addr", "add", fmt.Sprintf("10.%d.0.254/24", r.n), "dev", clients); err != nil {
+		return err
+	}
+	for i := range servers + homes {
+		ns, err := newNamespace(ctx)
+		if err != nil {
+			return err
+		}
+		if i >= servers {
+			r.homes = append(r.homes, ns)
+			err = ns.plug(ctx, clients, clientSide, fmt.Sprintf("c%d.%d", r.n, i), r.clientAddr(100+i))
+		} else {
+			r.hosts = append(r.hosts, ns)
+			err = errors.Join(ns.plug(ctx, clients, clientSide, fmt.Sprintf("c%d.%d", r.n, i), r.clientAddr(i)),
+				ns.plug(ctx, quorum, quorumSide, fmt.Sprintf("q%d.%d", r.n, i), r.quorumAddr(i)))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// plug connects the namespace with a bridge; port is the name of the other end of the cable.
+func (n *namespace) plug(ctx context.Context, bridge, device, port, addr string) error {
+	return errors.Join(
+		run(ctx, "ip", "link", "add", port, "type", "veth", "peer", "name", device, "netns", n.path()),
+		run(ctx, "ip", "link", "set", port, "master", bridge, "up"),
+		n.run(ctx, "ip", "addr", "add", addr+"/24", "dev", device),
+		n.run(ctx, "ip", "link", "set", device, "up"))
+}
+
+// cutQuorum cuts a server from the others, or from one of them, but not from its clients.
+func (r *rig) cutQuorum(ctx context.Context, s *ensemble.Server, dir Direction, from ...*ensemble.Server) error {
+	host := r.hosts[s.ID()-1]
+	if len(from) == 0 {
+		return host.rule(ctx, dir, quorumSide, "", "-j", "DROP")
+	}
+	for _, peer := range from {
+		if err := host.rule(ctx, dir, quorumSide, r.quorumAddr(peer.ID()-1), "-j", "DROP"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resetClients breaks a server's connections with its clients, and refuses new ones until mend.
+func (r *rig) resetClients(ctx context.Context, s *ensemble.Server) error {
+	return r.hosts[s.ID()-1].rule(ctx, In, clientSide, "", "-p", "tcp", "-j", "REJECT", "--reject-with", "tcp-reset")
+}
+
+// mend takes back all rules, thaws and starts servers, and waits until all serve.
+func (r *rig) mend(ctx context.Context) error {
+	for _, ns := range append(r.hosts[:servers:servers], r.homes...) {
+		if err := ns.mend(ctx); err != nil {
+			return err
+		}
+	}
+	return r.Heal(ctx)
+}
+
+// others are all servers but one.
+func (r *rig) others(but *ensemble.Server) (rest []*ensemble.Server) {
+	for _, s := range r.Servers() {
+		if s != but {
+			rest = append(rest, s)
+		}
+	}
+	return rest
+}
+
+func addrs(servers ...*ensemble.Server) string {
+	var all []string
+	for _, s := range servers {
+		all = append(all, s.Addr())
+	}
+	return strings.Join(all, ",")
+}
+
+// holder finds the server at which a session is connected; nil if none says so.
+func (r *rig) holder(ctx context.Context, sessionID string) *ensemble.Server {
+	for _, s := range r.Servers() {
+		if !s.Running() || s.Frozen() {
+			continue
+		}
+		ask, cancel := context.WithTimeout(ctx, time.Second)
+		answer, err := s.Command(ask, "cons")
+		cancel()
+		if err == nil && strings.Contains(answer, "sid="+sessionID+",") {
+			return s
+		}
+	}
+	return nil
+}
+
+// close ends all that belongs to the rig. The interfaces go with the namespaces.
+func (r *rig) close() error {
+	var errs []error
+	for _, c := range append(r.eyes, r.admin) {
+		if c != nil {
+			errs = append(errs, c.Close())
+		}
+	}
+	if r.Ensemble != nil {
+		errs = append(errs, r.Ensemble.Close())
+	}
+	for _, ns := range append(r.hosts, r.homes...) {
+		errs = append(errs, ns.close())
+	}
+	return errors.Join(errs...)
+}

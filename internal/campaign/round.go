@@ -1,0 +1,384 @@
+//go:build linux
+
+package campaign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/internal/history"
+)
+
+const (
+	beat = 4 * time.Millisecond
+
+	// settleWithin, in session timeouts, bounds how long after all is mended somebody must lead and everybody
+	// stand in line: sessions have to expire, delays between attempts have grown, and the machine is busy.
+	settleWithin = 15
+
+	// hangs is when a round is given up.
+	hangs = 4 * time.Minute
+)
+
+// Round is one round of a fault: an election with a path, candidates, and a rig to break.
+type Round struct {
+	*record
+	rig  *rig
+	exe  string
+	path string
+	T    time.Duration // session timeout of the candidates
+	rng  *rand.Rand    // decides whatever is left open, so that the seed repeats the plan
+	dir  string        // for the round's files
+
+	candidates []*candidate // in order of their start; each belongs to the goroutine that runs the round
+	proxies    []*faultproxy.Proxy
+	foreign    []string // znodes of nobody's that must still be there at the end
+	notes      notes
+	stall      stallMeter
+}
+
+// Candidate processes are named so.
+var names = []string{"a", "b", "c", "d", "e"}
+
+func (r *Round) fault(format string, args ...any) {
+	r.mark(history.Line{Event: "fault", Text: fmt.Sprintf(format, args...)})
+}
+
+func (r *Round) broken(kind, format string, args ...any) {
+	r.mark(history.Line{Event: "broken", Reason: kind, Text: fmt.Sprintf(format, args...)})
+}
+
+// last lets a fault last.
+func (r *Round) last(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// between picks a duration between two multiples of T.
+func (r *Round) between(from, to float64) time.Duration {
+	return time.Duration((from + (to-from)*r.rng.Float64()) * float64(r.T))
+}
+
+func pick[E any](r *Round, from []E) E { return from[r.rng.IntN(len(from))] }
+
+// start starts a candidate, again if there was one of this name. It lives in the home of its name; on all servers
+// unless some are given.
+func (r *Round) start(id string, on ...*ensemble.Server) (*candidate, error) {
+	if len(on) == 0 {
+		on = r.rig.Servers()
+	}
+	i := slices.Index(names, id)
+	return r.startIn(r.rig.homes[i], id, addrs(on...))
+}
+
+func (r *Round) startIn(home *namespace, id, zk string) (*candidate, error) {
+	c := r.named(id)
+	if c == nil {
+		c = &candidate{id: id}
+		r.candidates = append(r.candidates, c)
+	}
+	c.home, c.zk = home, zk
+	return c, r.launch(c)
+}
+
+func (r *Round) launch(c *candidate) error {
+	r.mark(history.Line{Event: "started", Of: c.id})
+	return startCandidate(r.exe, c, r.path, r.T, r.tell)
+}
+
+func (r *Round) named(id string) *candidate {
+	for _, c := range r.candidates {
+		if c.id == id {
+			return c
+		}
+	}
+	return nil
+}
+
+// lineUp starts n candidates on all servers.
+func (r *Round) lineUp(ctx context.Context, n int) error {
+	for _, id := range names[:n] {
+		if _, err := r.start(id); err != nil {
+			return err
+		}
+	}
+	return r.settled(ctx)
+}
+
+// settled waits until everybody who lives stands in line, one of them leads, and another is heir.
+func (r *Round) settled(ctx context.Context) error {
+	since := history.Now()
+	return r.until(ctx, "all stand in line and one leads", func(now map[string]*standing) bool {
+		inLine, heirs, lead := 0, 0, 0
+		for _, c := range r.candidates {
+			s := now[c.id]
+			switch {
+			case c.killed:
+				inLine++
+			case s == nil || !s.inLine:
+			default:
+				inLine++
+				if s.heir {
+					heirs++
+				}
+				if s.leading && s.beat > since {
+					lead++
+				}
+			}
+		}
+		return inLine == len(r.candidates) && lead == 1 && (heirs == 1 || len(r.candidates) == 1)
+	})
+}
+
+// leader returns who leads with the newest token, by what is known; nil if nobody.
+func (r *Round) leader() (leader *candidate) {
+	var newest int64
+	for _, c := range r.candidates {
+		if s := r.of(c.id); s.leading && s.token > newest {
+			leader, newest = c, s.token
+		}
+	}
+	return leader
+}
+
+// waiting returns those who stand in line behind the leader, the heir first if heirFirst.
+func (r *Round) waiting() (all []*candidate) {
+	for _, c := range r.candidates {
+		if s := r.of(c.id); s.inLine && !s.leading {
+			if s.heir {
+				all = append([]*candidate{c}, all...)
+			} else {
+				all = append(all, c)
+			}
+		}
+	}
+	return all
+}
+
+// successor waits until a term with a larger token has begun, and returns when it did.
+func (r *Round) successor(ctx context.Context, token int64) (elected int64, err error) {
+	err = r.until(ctx, fmt.Sprintf("somebody leads after token %d", token), func(now map[string]*standing) bool {
+		for _, s := range now {
+			if s.token > token && s.beat >= s.elected {
+				elected = s.elected
+				return true
+			}
+		}
+		return false
+	})
+	return elected, err
+}
+
+// patiently runs a wait that need not succeed: after so long the fault ends anyway.
+func (r *Round) patiently(ctx context.Context, d time.Duration, wait func(context.Context) error) (bool, error) {
+	limited, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	err := wait(limited)
+	if ctx.Err() != nil {
+		return false, context.Cause(ctx)
+	}
+	return err == nil, nil
+}
+
+// pause stops a candidate in its tracks.
+func (r *Round) pause(c *candidate) error {
+	if err := c.pause(); err != nil {
+		return err
+	}
+	r.mark(history.Line{Event: "paused", Of: c.id})
+	return nil
+}
+
+func (r *Round) resume(c *candidate) {
+	r.mark(history.Line{Event: "continued", Of: c.id})
+	c.resume()
+}
+
+func (r *Round) kill(c *candidate) {
+	c.kill()
+	r.mark(history.Line{Event: "killed", Of: c.id})
+}
+
+// expel deletes a candidate's znode as an administrator does.
+func (r *Round) expel(ctx context.Context, node string) error {
+	s, err := r.rig.admin.Session(ctx)
+	if err != nil {
+		return err
+	}
+	r.mark(history.Line{Event: "expelled", Node: node})
+	err = s.Delete(ctx, node, -1)
+	r.mark(history.Line{Event: "expelled", Node: node})
+	if errors.Is(err, zk.ErrNoNode) {
+		return nil
+	}
+	return err
+}
+
+// run goes through a round and returns its history. The error is why it could not be gone through.
+func (r *Round) run(ctx context.Context, f Fault, seed uint64) (err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, hangs, fmt.Errorf("round hangs: %v are over", hangs))
+	defer cancel()
+	r.mark(history.Line{Event: "round", TimeoutMS: r.T.Milliseconds(), Text: fmt.Sprintf("%s, seed %d, path %s", f.Name, seed, r.path)})
+	if err := r.rig.mend(ctx); err != nil {
+		return err
+	}
+	defer r.stall.start()()
+	defer r.end()
+	if f.Alone { // it needs no election
+		return f.Do(ctx, r)
+	}
+	if err := r.makePath(ctx); err != nil {
+		return err
+	}
+	stop := r.watchPath(ctx)
+	defer stop()
+	if f.Start == nil {
+		err = r.lineUp(ctx, 3)
+	} else {
+		err = f.Start(ctx, r)
+	}
+	if err == nil {
+		err = f.Do(ctx, r)
+	}
+	if err == nil {
+		err = r.mend(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	r.close(ctx)
+	return r.clean(ctx)
+}
+
+// mend ends all faults and demands that the election recovers.
+func (r *Round) mend(ctx context.Context) error {
+	for _, c := range r.candidates {
+		if c.paused {
+			r.resume(c)
+		}
+	}
+	if err := r.rig.mend(ctx); err != nil {
+		return err
+	}
+	bound := settleWithin * r.T
+	r.mark(history.Line{Event: "healed", TimeoutMS: bound.Milliseconds(), Text: "all is mended"})
+	begin := time.Now()
+	ok, err := r.patiently(ctx, bound, r.settled)
+	if !ok && err == nil {
+		r.broken(history.Liveness, "%v after all had been mended not everybody stands in line behind a leader", bound)
+	}
+	r.notes.measure("settled after", time.Since(begin))
+	return err
+}
+
+// close lets all candidates take their leave, at once.
+func (r *Round) close(context.Context) {
+	r.mark(history.Line{Event: "closing"})
+	var wg sync.WaitGroup
+	for _, c := range r.candidates {
+		if c.killed {
+			continue
+		}
+		wg.Go(func() {
+			if err := c.leave(); err != nil {
+				r.broken(history.Exit, "%v", err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// end ends what is still there, whatever happened.
+func (r *Round) end() {
+	for _, c := range r.candidates {
+		if c.running() {
+			c.resume()
+			c.kill()
+		}
+	}
+	for _, p := range r.proxies {
+		p.Close()
+	}
+}
+
+// makePath creates the election's path, with numbers used up, so that smaller ones can be planted.
+func (r *Round) makePath(ctx context.Context) error {
+	s, err := r.rig.admin.Session(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.EnsurePath(ctx, r.path, nil); err != nil {
+		return err
+	}
+	for range 3 {
+		node, err := s.Create(ctx, r.path+"/used-", nil, zk.FlagSequence, nil)
+		if err == nil {
+			err = s.Remove(ctx, node)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clean demands that the candidates have left nothing, and what is not theirs is there; then it removes the path.
+func (r *Round) clean(ctx context.Context) error {
+	s, err := r.rig.admin.Session(ctx)
+	if err != nil {
+		return err
+	}
+	if err := r.unplant(ctx); err != nil {
+		return err
+	}
+	// Who was killed leaves a znode until the session expires: T, and the ensemble's buckets of a tick.
+	left, err := r.childless(ctx, r.T+4*tick)
+	if err != nil {
+		return err
+	}
+	for _, name := range left {
+		r.broken(history.Leftover, "%s is left", path.Join(r.path, name))
+		if err := s.Remove(ctx, path.Join(r.path, name)); err != nil {
+			return err
+		}
+	}
+	return s.Remove(ctx, r.path)
+}
+
+// childless waits until the path has no children, and returns those that it still has after so long.
+func (r *Round) childless(ctx context.Context, within time.Duration) (names []string, err error) {
+	s, err := r.rig.admin.Session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	wake := make(chan struct{}, 1)
+	w := s.Watch(r.path, wake)
+	defer w.Stop()
+	late := time.After(within)
+	for {
+		if names, _, err = w.Children(ctx); err != nil || len(names) == 0 {
+			return nil, err
+		}
+		select {
+		case <-wake:
+		case <-late:
+			return names, nil
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}

@@ -1,0 +1,159 @@
+//go:build linux
+
+package campaign
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/history"
+)
+
+// notes are what a fault measures besides.
+type notes struct {
+	counts   map[string][2]int // how often yes, out of how many
+	measures map[string][]time.Duration
+}
+
+func (n *notes) count(what string, yes bool) {
+	if n.counts == nil {
+		n.counts = map[string][2]int{}
+	}
+	c := n.counts[what]
+	c[1]++
+	if yes {
+		c[0]++
+	}
+	n.counts[what] = c
+}
+
+func (n *notes) measure(what string, d time.Duration) {
+	if n.measures == nil {
+		n.measures = map[string][]time.Duration{}
+	}
+	n.measures[what] = append(n.measures[what], d)
+}
+
+func (n *notes) add(m notes) {
+	for what, c := range m.counts {
+		if n.counts == nil {
+			n.counts = map[string][2]int{}
+		}
+		sum := n.counts[what]
+		n.counts[what] = [2]int{sum[0] + c[0], sum[1] + c[1]}
+	}
+	for what, all := range m.measures {
+		for _, d := range all {
+			n.measure(what, d)
+		}
+	}
+}
+
+// String lists the notes in the order of their names.
+func (n *notes) String() string {
+	var all []string
+	for _, what := range slices.Sorted(maps.Keys(n.counts)) {
+		all = append(all, fmt.Sprintf("%s %d/%d", what, n.counts[what][0], n.counts[what][1]))
+	}
+	for _, what := range slices.Sorted(maps.Keys(n.measures)) {
+		all = append(all, fmt.Sprintf("%s %s", what, percentiles(n.measures[what], time.Millisecond, "%.0f")+" ms"))
+	}
+	return strings.Join(all, "; ")
+}
+
+// row is what the rounds of one fault have shown.
+type row struct {
+	fault            Fault
+	timeout          time.Duration
+	rounds, changes  int
+	overlap, excused time.Duration
+	tokens, left     int
+	violations       int
+	gaps, trials     []time.Duration
+	notes            notes
+	stall, spent     time.Duration
+}
+
+func (w *row) add(rep *history.Report, r *Round, spent time.Duration) {
+	w.rounds++
+	w.changes += rep.Changes
+	w.overlap, w.excused = max(w.overlap, rep.Overlap), max(w.excused, rep.Excused)
+	w.tokens += rep.Count(history.TokenOrder, history.TokenTwice)
+	w.left += rep.Count(history.Leftover)
+	w.violations += len(rep.Violations)
+	w.gaps, w.trials = append(w.gaps, rep.Gaps...), append(w.trials, rep.Trials...)
+	w.notes.add(r.notes)
+	w.timeout, w.stall, w.spent = r.T, max(w.stall, r.stall.max()), w.spent+spent
+}
+
+// percentiles writes p50, p95 and the maximum in units.
+func percentiles(all []time.Duration, unit time.Duration, format string) string {
+	if len(all) == 0 {
+		return "-"
+	}
+	all = slices.Sorted(slices.Values(all))
+	at := func(p float64) string {
+		return fmt.Sprintf(format, float64(all[min(len(all)-1, int(p*float64(len(all))))])/float64(unit))
+	}
+	return at(.5) + " / " + at(.95) + " / " + at(1)
+}
+
+// Table is the result of a campaign. It belongs to one goroutine at a time.
+type Table struct {
+	rows map[string]*row
+}
+
+func (t *Table) row(f Fault) *row {
+	if t.rows == nil {
+		t.rows = map[string]*row{}
+	}
+	w := t.rows[f.Name]
+	if w == nil {
+		w = &row{fault: f}
+		t.rows[f.Name] = w
+	}
+	return w
+}
+
+// Violations is the number of broken promises.
+func (t *Table) Violations() (n int) {
+	for _, w := range t.rows {
+		n += w.violations
+	}
+	return n
+}
+
+// Rounds is the number of rounds gone through.
+func (t *Table) Rounds() (n int) {
+	for _, w := range t.rows {
+		n += w.rounds
+	}
+	return n
+}
+
+// Write writes the table for people to read.
+func (t *Table) Write(out io.Writer) {
+	fmt.Fprintf(out, "%-24s %6s %7s %8s %6s %4s %6s  %-22s %-19s %s\n", "", "", "leader", "overlap", "tokens", "left", "viola-",
+		"without a leader, ms", "in T", "")
+	fmt.Fprintf(out, "%-24s %6s %7s %8s %6s %4s %6s  %-22s %-19s %s\n", "fault", "rounds", "changes", "max, ms", "wrong", "over", "tions",
+		"p50 / p95 / max", "p50 / p95 / max", "besides (p50 / p95 / max)")
+	rows := slices.SortedFunc(maps.Values(t.rows), func(a, b *row) int { return cmp.Compare(a.fault.Name, b.fault.Name) })
+	for _, w := range rows {
+		besides := w.notes.String()
+		if len(w.trials) > 0 {
+			besides = fmt.Sprintf("%d trials, deleted %s ms after the deadline at the earliest", len(w.trials),
+				fmt.Sprintf("%.0f", float64(slices.Min(w.trials))/1e6))
+		}
+		if w.excused > w.overlap {
+			besides = strings.TrimPrefix(besides+fmt.Sprintf("; excused overlap %.0f ms", float64(w.excused)/1e6), "; ")
+		}
+		fmt.Fprintf(out, "%-24s %6d %7d %8.1f %6d %4d %6d  %-22s %-19s %s\n", w.fault.Name, w.rounds, w.changes,
+			float64(w.overlap)/1e6, w.tokens, w.left, w.violations,
+			percentiles(w.gaps, time.Millisecond, "%.0f"), percentiles(w.gaps, max(1, w.timeout), "%.2f"), besides)
+	}
+}

@@ -1,0 +1,219 @@
+package history
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Kinds of violations.
+const (
+	Overlap      = "overlap"       // two terms were valid at one time
+	TokenOrder   = "token order"   // a later term has a smaller token
+	TokenTwice   = "token twice"   // two terms have one token
+	Outside      = "outside"       // a beat before "elected" or after "deposed"
+	ClockBack    = "clock back"    // a process's stamps decrease
+	AfterPause   = "after pause"   // a term went on after a pause longer than any lease
+	LeaseOutlive = "lease"         // a znode was deleted before the deadline that its owner had claimed
+	Liveness     = "liveness"      // nobody led in time after all had been mended
+	Observer     = "observer"      // somebody was told of an older leader after a newer one
+	WakeUps      = "wake-ups"      // a departure fired more than one watch
+	Leftover     = "leftover"      // a znode of a candidate that is gone
+	Foreign      = "foreign znode" // a child that is no candidate's was deleted
+	Late         = "late"          // a successor led later than it should
+	Exit         = "exit"          // a candidate did not end in time, or not with 0
+)
+
+// A Violation is a promise that was broken.
+type Violation struct {
+	Kind   string
+	T      int64
+	Detail string
+}
+
+// String says all of it in one line.
+func (v Violation) String() string { return fmt.Sprintf("%s at %d: %s", v.Kind, v.T, v.Detail) }
+
+// Report is what a history amounts to.
+type Report struct {
+	Violations []Violation
+	Terms      []*Term         // those with a beat, in order of their beginning
+	Changes    int             // how often the leadership went to another term, before all were told to leave
+	Overlap    time.Duration   // the longest between two terms
+	Excused    time.Duration   // the longest that an administrator's hand excuses
+	Gaps       []time.Duration // of each change: how long nobody led
+	Trials     []time.Duration // of each trial: how long after its deadline the znode was deleted
+}
+
+// Count returns the number of violations of some kinds.
+func (r *Report) Count(kinds ...string) (n int) {
+	for _, v := range r.Violations {
+		if slices.Contains(kinds, v.Kind) {
+			n++
+		}
+	}
+	return n
+}
+
+// Check judges a history. The lines of each process must be in the order in which it wrote them, and a "started"
+// of the nemesis must stand before those of each process but the candidate's first.
+func Check(lines []Line) *Report {
+	c := &checker{Report: &Report{}, now: map[string]*process{}, byNode: map[string]*Term{}, expelled: map[string]*stretch{}}
+	for _, l := range lines {
+		if l.ID == Nemesis {
+			c.nemesis(l)
+		} else {
+			c.candidate(l)
+		}
+	}
+	c.judgeTerms()
+	c.judgeLeases()
+	c.judgeLiveness()
+	slices.SortStableFunc(c.Violations, func(a, b Violation) int { return cmp.Compare(a.T, b.T) })
+	return c.Report
+}
+
+// process is a candidate's present process, as far as its lines have been read.
+type process struct {
+	last            int64 // its latest stamp
+	node            string
+	term            *Term // since "elected", until "deposed"
+	observed        int64 // the newest leader's token that it was told
+	pausedAt, ranAt int64 // of its last long pause: from, to
+}
+
+type checker struct {
+	*Report
+	timeout  int64 // T
+	now      map[string]*process
+	all      []*Term // with a beat or without
+	byNode   map[string]*Term
+	expelled map[string]*stretch // when an administrator deleted a znode: not before from, not after to
+	closing  int64               // when all were told to leave; 0: never
+	gone     []Line
+	healed   []Line
+}
+
+func (c *checker) violate(t int64, kind, format string, args ...any) {
+	c.Violations = append(c.Violations, Violation{kind, t, fmt.Sprintf(format, args...)})
+}
+
+func (c *checker) nemesis(l Line) {
+	p := c.process(l.Of)
+	switch l.Event {
+	case "round":
+		c.timeout = l.TimeoutMS * int64(time.Millisecond)
+	case "started":
+		*p = process{}
+	case "paused":
+		p.pausedAt, p.ranAt = l.T, 0
+	case "continued":
+		p.ranAt = l.T
+	case "expelled":
+		if c.expelled[l.Node] == nil {
+			c.expelled[l.Node] = &stretch{from: l.T}
+		}
+		c.expelled[l.Node].to = l.T
+	case "closing":
+		c.closing = l.T
+	case "gone":
+		c.gone = append(c.gone, l)
+	case "healed":
+		c.healed = append(c.healed, l)
+	case "departed":
+		if l.Position > 1 {
+			c.violate(l.T, WakeUps, "the end of %s fired %d watches", l.Of, l.Position)
+		}
+	case "trial":
+		margin := time.Duration(l.T - l.Deadline)
+		c.Trials = append(c.Trials, margin)
+		if margin < 0 {
+			c.violate(l.T, LeaseOutlive, "%s was deleted %v before its lease ended", l.Node, -margin)
+		}
+	case "broken":
+		c.violate(l.T, l.Reason, "%s", l.Text)
+	}
+}
+
+func (c *checker) process(id string) *process {
+	p := c.now[id]
+	if p == nil {
+		p = &process{}
+		c.now[id] = p
+	}
+	return p
+}
+
+func (c *checker) candidate(l Line) {
+	p := c.process(l.ID)
+	if l.T < p.last {
+		c.violate(l.T, ClockBack, "%s wrote %q with a stamp %v before its last", l.ID, l.Event, time.Duration(p.last-l.T))
+	}
+	p.last = l.T
+	switch l.Event {
+	case "joined":
+		p.node = l.Node
+	case "elected":
+		p.term = &Term{ID: l.ID, Token: l.Token, Node: p.node, From: l.T, Deadline: l.Deadline}
+		c.all = append(c.all, p.term)
+		c.byNode[p.node] = p.term
+	case "beat":
+		c.beat(p, l)
+	case "deposed":
+		if p.term != nil && p.term.Token == l.Token {
+			p.term.Reason = l.Reason
+			p.term = nil
+		}
+	case "leader":
+		if l.LeaderToken != 0 && l.LeaderToken < p.observed {
+			c.violate(l.T, Observer, "%s was told of token %d after %d", l.ID, l.LeaderToken, p.observed)
+		}
+		p.observed = max(p.observed, l.LeaderToken)
+	}
+}
+
+func (c *checker) beat(p *process, l Line) {
+	if p.term == nil || p.term.Token != l.Token {
+		c.violate(l.T, Outside, "%s beats with token %d", l.ID, l.Token)
+		return
+	}
+	// Whatever was claimed before the pause ended less than T after its beginning, and nothing can have
+	// been extended meanwhile.
+	if p.pausedAt > p.term.From && p.ranAt-p.pausedAt > c.timeout && l.T > p.ranAt {
+		c.violate(l.T, AfterPause, "%s beats with token %d, %v after a pause of %v", l.ID, l.Token,
+			time.Duration(l.T-p.ranAt), time.Duration(p.ranAt-p.pausedAt))
+	}
+	p.term.To = l.T
+	p.term.Beats++
+	p.term.Deadline = max(p.term.Deadline, l.Deadline)
+}
+
+// chosen are the reasons for which a candidate gives up its leadership, and its znode, of its own will.
+var chosen = []string{"resigned", "returned", "stopped", "panicked", "cancelled", "closed", "unhealthy"}
+
+// judgeLeases compares when znodes went with the deadlines that had been claimed. What is seen of a deletion
+// comes after it, so nothing is blamed that did not happen.
+func (c *checker) judgeLeases() {
+	for _, l := range c.gone {
+		t := c.byNode[l.Node]
+		if t == nil || c.expelled[l.Node] != nil || slices.Contains(chosen, t.Reason) {
+			continue
+		}
+		if early := t.Deadline - l.T; early > 0 {
+			c.violate(l.T, LeaseOutlive, "the znode of %s with token %d was gone %v before its lease ended",
+				t.ID, t.Token, time.Duration(early))
+		}
+	}
+}
+
+func (c *checker) judgeLiveness() {
+	for _, l := range c.healed {
+		bound := l.T + l.TimeoutMS*int64(time.Millisecond)
+		// A term that goes on from before to after counts, and so does one that begins in time.
+		led := slices.ContainsFunc(c.Terms, func(t *Term) bool { return t.To >= l.T && t.From <= bound })
+		if !led {
+			c.violate(bound, Liveness, "nobody led within %d ms after all had been mended", l.TimeoutMS)
+		}
+	}
+}

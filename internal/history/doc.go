@@ -1,0 +1,18 @@
+// Package history judges what candidates of one election have told, in lines with the stamps of one clock.
+//
+// # What a line proves
+//
+// A beat is stamped between two questions to [election.Term.Valid] that were both answered yes, and what has once
+// been invalid stays so. Hence a term was valid from its first line on ("elected") until its last beat, whatever
+// its process says later or never: the interval is proven, and nothing is assumed about the time after the last
+// beat. A term without a beat proves nothing. Two proven intervals of different terms that intersect are two
+// leaders at one time, by as much as they intersect.
+//
+// The clock is CLOCK_MONOTONIC of one machine, so there is no doubt about which came first.
+//
+// # What is excused
+//
+// When an administrator deletes a candidate's znode by hand, its term may go on for one lease, which is less
+// than the session timeout T. So that part of its interval which lies within T after the deletion does
+// not count. Its token counts as everybody's.
+package history

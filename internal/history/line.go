@@ -1,0 +1,51 @@
+package history
+
+// Line is one line of a history. A candidate writes some (examples/candidate), the campaign's nemesis the others.
+// Which fields are set depends on Event. Of a candidate:
+//
+//	session    Session, TimeoutMS: connected; the same session again after "suspended"
+//	joined     Node, Position (how many stand ahead)
+//	heir       nothing: the leader alone is ahead
+//	elected    Token, Deadline
+//	beat       Token, Deadline: this candidate led at T
+//	suspended  nothing: the connection is lost, the session perhaps not
+//	deposed    Token, Reason
+//	leader     Leader, LeaderToken; empty and 0 when nobody leads
+//	error      Error
+//	left       nothing: not in line any more
+//
+// Of the nemesis, whose ID is [Nemesis]:
+//
+//	round      TimeoutMS (the session timeout T), Text: a history begins
+//	fault      Text: something is broken, or mended
+//	started    Of: a new process of this candidate
+//	paused     Of: every thread of it stands still (SIGSTOP)
+//	continued  Of: about to go on (SIGCONT)
+//	killed     Of: kill -9
+//	expelled   Node: an administrator is about to delete this znode, and again: has deleted it
+//	gone       Node: somebody saw that this znode has been deleted
+//	healed     TimeoutMS (a bound): all is mended; within the bound somebody leads
+//	closing    nothing: all candidates are about to be told to leave
+//	departed   Of, Position: a candidate has gone, and so many watches have fired
+//	trial      Node, Deadline: a session's znode was deleted at T, its lease said Deadline
+//	broken     Reason, Text: a promise that the nemesis itself saw broken; Reason is a kind of Violation
+type Line struct {
+	T           int64  `json:"t"` // CLOCK_MONOTONIC in ns, see Now
+	ID          string `json:"id"`
+	Event       string `json:"event"`
+	Session     string `json:"session,omitempty"`
+	TimeoutMS   int64  `json:"timeout_ms,omitempty"`
+	Node        string `json:"node,omitempty"`
+	Position    int    `json:"position,omitempty"`
+	Token       int64  `json:"token,omitempty"`
+	Deadline    int64  `json:"deadline,omitempty"` // when the lease ends unless it is extended, in T's clock
+	Reason      string `json:"reason,omitempty"`
+	Leader      string `json:"leader,omitempty"`
+	LeaderToken int64  `json:"leader_token,omitempty"`
+	Error       string `json:"error,omitempty"`
+	Of          string `json:"of,omitempty"`
+	Text        string `json:"text,omitempty"`
+}
+
+// Nemesis is the ID of whoever breaks things. No candidate may be called so.
+const Nemesis = "nemesis"

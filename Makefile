@@ -3,6 +3,8 @@
 # make foreign  compile the code of other libraries that the documentation shows
 # make bench  failover, joining and cost beside what ZooKeeper itself takes, as Markdown (ROWS=handover,join for some)
 # make soak   simulate HOURS=... cluster-hours of faults on all cores (SEED=... is the first seed)
+# make campaign  ROUNDS=20 rounds of every fault on real ensembles, and a table; HOURS=... of everything at random instead
+#             (needs root, iproute2, iptables; RIGS=4 ensembles in parallel, FAULTS=regexp, SEED=...)
 # make record record again what real servers answer, which session/zktest is compared with
 
 GO ?= go
@@ -13,11 +15,13 @@ RACE = $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
 
 HOURS ?= 100
 SEED ?= 1
+ROUNDS ?= 20
+RIGS ?= 4
 
 # Each for a few seconds, beyond the committed inputs.
 FUZZ = ./session/zktest:FuzzFrames ./session/internal/wire:FuzzReply ./session/internal/wire:FuzzStream ./recipe/internal/line:FuzzParse
 
-.PHONY: test lint foreign bench soak record fuzz zookeeper
+.PHONY: test lint foreign bench soak campaign record fuzz zookeeper
 
 test: zookeeper
 	$(GO) vet ./...
@@ -47,6 +51,12 @@ bench: zookeeper
 
 soak:
 	$(GO) test ./internal/sim -run '^TestSoak$$' -v -timeout 0 -hours $(HOURS) -first $(SEED)
+
+# HOURS counts here only if somebody has set it.
+campaign: zookeeper
+	$(GO) build -o bin/campaign ./internal/campaign/cmd/campaign
+	bin/campaign -rounds $(ROUNDS) -seed $(SEED) -rigs $(RIGS) -faults '$(FAULTS)' \
+		$(if $(filter-out file,$(origin HOURS)),-hours $(HOURS))
 
 record: zookeeper
 	$(GO) test ./session/zktest -run '^TestRecordReal$$' -record

@@ -96,16 +96,16 @@ func plant(lower, readable bool) func(context.Context, *Round) error {
 			r.foreign = append(r.foreign, node)
 		}
 		leader := r.leader()
-		token := r.of(leader.id).token
+		old := r.of(leader.id)
 		leader.command("resign")
-		if err := r.mustSucceed(ctx, token); err != nil {
+		if err := r.mustSucceed(ctx, old.token); err != nil {
 			return err
 		}
 		if _, err := r.start("d"); err != nil {
 			return err
 		}
 		if err := r.until(ctx, "all stand in line", func(now map[string]*standing) bool {
-			return now["d"] != nil && now["d"].inLine && now[leader.id].inLine && now[leader.id].token == token
+			return now["d"] != nil && now["d"].inLine && now[leader.id].inLine && now[leader.id].node != old.node
 		}); err != nil || !lower {
 			return err
 		}

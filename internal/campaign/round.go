@@ -123,25 +123,27 @@ func (r *Round) lineUp(ctx context.Context, n int) error {
 func (r *Round) settled(ctx context.Context) error {
 	since := history.Now()
 	return r.until(ctx, "all stand in line and one leads", func(now map[string]*standing) bool {
-		inLine, heirs, lead := 0, 0, 0
+		living, inLine, heirs, lead := 0, 0, 0, 0
 		for _, c := range r.candidates {
-			s := now[c.id]
-			switch {
-			case c.killed:
+			if c.killed {
+				continue
+			}
+			living++
+			if s := now[c.id]; s != nil && s.inLine {
 				inLine++
-			case s == nil || !s.inLine:
-			default:
-				inLine++
-				if s.heir {
-					heirs++
-				}
-				if s.leading && s.beat > since {
-					lead++
-				}
+				heirs += number(s.heir)
+				lead += number(s.leading && s.beat > since)
 			}
 		}
-		return inLine == len(r.candidates) && lead == 1 && (heirs == 1 || len(r.candidates) == 1)
+		return inLine == living && lead == 1 && heirs == min(1, living-1)
 	})
+}
+
+func number(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 // leader returns who leads with the newest token, by what is known; nil if nobody.

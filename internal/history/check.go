@@ -39,7 +39,7 @@ func (v Violation) String() string { return fmt.Sprintf("%s at %d: %s", v.Kind, 
 type Report struct {
 	Violations []Violation
 	Terms      []*Term         // those with a beat, in order of their beginning
-	Changes    int             // how often the leadership went to another term, before all were told to leave
+	Changes    int             // how often the leadership went to another term, from the first fault until all were told to leave
 	Overlap    time.Duration   // the longest between two terms
 	Excused    time.Duration   // the longest that an administrator's hand excuses
 	Gaps       []time.Duration // of each change: how long nobody led
@@ -90,6 +90,7 @@ type checker struct {
 	all      []*Term // with a beat or without
 	byNode   map[string]*Term
 	expelled map[string]*stretch // when an administrator deleted a znode: not before from, not after to
+	opened   int64               // the first fault; 0: none
 	closing  int64               // when all were told to leave; 0: never
 	gone     []Line
 	healed   []Line
@@ -115,6 +116,8 @@ func (c *checker) nemesis(l Line) {
 			c.expelled[l.Node] = &stretch{from: l.T}
 		}
 		c.expelled[l.Node].to = l.T
+	case "fault":
+		c.opened = cmp.Or(c.opened, l.T)
 	case "closing":
 		c.closing = l.T
 	case "gone":

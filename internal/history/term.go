@@ -48,7 +48,7 @@ func (c *checker) judgeTerms() {
 			c.judgeTokens(a, b)
 			c.judgeOverlap(a, b)
 		}
-		if j > 0 && (c.closing == 0 || b.From < c.closing) {
+		if j > 0 && b.From > c.opened && (c.closing == 0 || b.From < c.closing) {
 			c.Changes++
 			c.Gaps = append(c.Gaps, time.Duration(max(0, b.From-c.lastBefore(j))))
 		}

@@ -31,6 +31,7 @@ type Config struct {
 	Candidate string    // the program: examples/candidate
 	Dir       string    // for the rigs; the caller removes it
 	Keep      string    // where the histories of failed rounds are kept
+	KeepAll   bool      // the others too
 	Log       io.Writer // a line for each round
 }
 
@@ -174,25 +175,22 @@ func (c *campaign) round(ctx context.Context, rg *rig, j job) (fit bool) {
 		return false // broken off: that shows nothing
 	}
 	if err != nil {
-		r.broken(Unfinished, "%v", err)
+		r.broken(history.Unfinished, "%v", err)
 	}
 	c.finish(j, r, time.Since(begin))
 	return err == nil
 }
 
-// Unfinished is the kind of violation of a round that could not be gone through.
-const Unfinished = "unfinished"
-
 func (c *campaign) finish(j job, r *Round, spent time.Duration) {
 	lines := r.all()
 	rep := history.Check(lines)
 	var kept string
-	if len(rep.Violations) > 0 {
+	if len(rep.Violations) > 0 || c.KeepAll {
 		number, _, _ := strings.Cut(j.fault.Name, " ")
 		kept = filepath.Join(c.Keep, fmt.Sprintf("%s-seed%d-rig%d.jsonl", number, j.seed, r.rig.n))
 		err := os.MkdirAll(c.Keep, 0o755)
 		if err == nil {
-			err = save(kept, lines)
+			err = history.Save(kept, lines)
 		}
 		if err != nil {
 			kept = err.Error()

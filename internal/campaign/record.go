@@ -4,9 +4,7 @@ package campaign
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
 	"sync"
 
 	"github.com/zkrecipe/zkrecipe/internal/history"
@@ -128,20 +126,4 @@ func (r *record) all() []history.Line {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return append([]history.Line(nil), r.lines...)
-}
-
-// save writes the history, one JSON object a line.
-func save(file string, lines []history.Line) error {
-	f, err := os.Create(file)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	out := json.NewEncoder(f)
-	for _, l := range lines {
-		if err := out.Encode(l); err != nil {
-			return err
-		}
-	}
-	return f.Sync()
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Kinds of violations.
+// Kinds of violations. The last five are seen by the nemesis and told by "broken" lines.
 const (
 	Overlap      = "overlap"       // two terms were valid at one time
 	TokenOrder   = "token order"   // a later term has a smaller token
@@ -23,6 +23,7 @@ const (
 	Foreign      = "foreign znode" // a child that is no candidate's was deleted
 	Late         = "late"          // a successor led later than it should
 	Exit         = "exit"          // a candidate did not end in time, or not with 0
+	Unfinished   = "unfinished"    // the round could not be gone through
 )
 
 // A Violation is a promise that was broken.
@@ -195,6 +196,10 @@ func (c *checker) beat(p *process, l Line) {
 // chosen are the reasons for which a candidate gives up its leadership, and its znode, of its own will.
 var chosen = []string{"resigned", "returned", "stopped", "panicked", "cancelled", "closed", "unhealthy"}
 
+// stopBefore is the part of T by which a term ends before its lease does. From then on a candidate may delete its
+// znode itself.
+const stopBefore = 16
+
 // judgeLeases compares when znodes went with the deadlines that had been claimed. What is seen of a deletion
 // comes after it, so nothing is blamed that did not happen.
 func (c *checker) judgeLeases() {
@@ -203,7 +208,11 @@ func (c *checker) judgeLeases() {
 		if t == nil || c.expelled[l.Node] != nil || slices.Contains(chosen, t.Reason) {
 			continue
 		}
-		if early := t.Deadline - l.T; early > 0 {
+		claim := t.Deadline
+		if t.Reason == "lease expired" {
+			claim -= c.timeout / stopBefore
+		}
+		if early := claim - l.T; early > 0 {
 			c.violate(l.T, LeaseOutlive, "the znode of %s with token %d was gone %v before its lease ended",
 				t.ID, t.Token, time.Duration(early))
 		}

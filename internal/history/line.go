@@ -1,5 +1,13 @@
 package history
 
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
 // Line is one line of a history. A candidate writes some (examples/candidate), the campaign's nemesis the others.
 // Which fields are set depends on Event. Of a candidate:
 //
@@ -49,3 +57,41 @@ type Line struct {
 
 // Nemesis is the ID of whoever breaks things. No candidate may be called so.
 const Nemesis = "nemesis"
+
+// Read reads a history, one JSON object a line.
+func Read(from io.Reader) (lines []Line, err error) {
+	for in := json.NewDecoder(from); ; {
+		var l Line
+		if err := in.Decode(&l); errors.Is(err, io.EOF) {
+			return lines, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("line %d: %w", len(lines)+1, err)
+		}
+		lines = append(lines, l)
+	}
+}
+
+// ReadFile reads a history that Save has written.
+func ReadFile(name string) ([]Line, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return Read(f)
+}
+
+// Save writes a history to a file, one JSON object a line.
+func Save(name string, lines []Line) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	out := json.NewEncoder(f)
+	for _, l := range lines {
+		if err = out.Encode(l); err != nil {
+			break
+		}
+	}
+	return errors.Join(err, f.Close())
+}

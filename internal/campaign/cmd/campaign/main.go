@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/zkrecipe/zkrecipe/internal/campaign"
+	"github.com/zkrecipe/zkrecipe/internal/history"
 )
 
 func main() { os.Exit(Main()) }
@@ -22,6 +23,7 @@ func main() { os.Exit(Main()) }
 func Main() int {
 	cfg := campaign.Config{Log: os.Stderr}
 	var faults string
+	var judge string
 	var list bool
 	flag.IntVar(&cfg.Rounds, "rounds", 20, "rounds of each fault")
 	flag.Float64Var(&cfg.Hours, "hours", 0, "go on for so many hours (of one rig) instead")
@@ -31,6 +33,8 @@ func Main() int {
 	flag.IntVar(&cfg.Rigs, "rigs", 4, "ensembles that work in parallel")
 	flag.StringVar(&cfg.Candidate, "candidate", "", "program to use instead of building examples/candidate")
 	flag.StringVar(&cfg.Keep, "keep", "campaign-failures", "`directory` for the histories of failed rounds")
+	flag.BoolVar(&cfg.KeepAll, "keep-all", false, "keep the histories of all rounds")
+	flag.StringVar(&judge, "judge", "", "judge a kept history again: `file`")
 	flag.BoolVar(&list, "list", false, "list the faults")
 	flag.Parse()
 	if faults == "" && cfg.Hours > 0 {
@@ -46,6 +50,9 @@ func Main() int {
 			fmt.Printf("%-24s %s\n", f.Name, f.What)
 		}
 		return 0
+	}
+	if judge != "" {
+		return again(judge)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -68,4 +75,19 @@ func Main() int {
 		return 1
 	}
 	return 0
+}
+
+// again judges a history that was kept.
+func again(file string) int {
+	lines, err := history.ReadFile(file)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "campaign:", err)
+		return 2
+	}
+	rep := history.Check(lines)
+	for _, v := range rep.Violations {
+		fmt.Println(v)
+	}
+	fmt.Printf("%d terms, %d changes, %d violations\n", len(rep.Terms), rep.Changes, len(rep.Violations))
+	return min(1, len(rep.Violations))
 }

@@ -38,7 +38,6 @@ type Round struct {
 	path string
 	T    time.Duration // session timeout of the candidates
 	rng  *rand.Rand    // decides whatever is left open, so that the seed repeats the plan
-	dir  string        // for the round's files
 
 	candidates []*candidate // in order of their start; each belongs to the goroutine that runs the round
 	proxies    []*faultproxy.Proxy

@@ -134,12 +134,16 @@ final class Host {
         return;
       }
     }
-    long czxid = 0;
+    long czxid;
     try {
       Stat stat = client.checkExists().forPath(path);
-      czxid = stat == null ? 0 : stat.getCzxid();
+      if (stat == null) {
+        return; // gone already
+      }
+      czxid = stat.getCzxid();
     } catch (Exception e) {
       OUT.write("error", "error", e.toString());
+      return;
     }
     synchronized (OUT) {
       if (!path.equals(node)) {
@@ -160,10 +164,9 @@ final class Host {
     }
 
     public void stand() throws Exception {
+      latch = newLatch();
       daemon(this::follow);
       for (String command = "resign"; command.equals("resign"); ) {
-        latch = new LeaderLatch(client, path, id, LeaderLatch.CloseMode.NOTIFY_LEADER);
-        latch.addListener(this);
         latch.start();
         for (command = commands.take(); command.equals("resign") && !leads(); ) {
           OUT.write("error", "error", "cannot resign: not leading");
@@ -173,7 +176,14 @@ final class Host {
         latch.close();
         closing = false;
         OUT.write("left");
+        latch = newLatch(); // one that was closed cannot start again
       }
+    }
+
+    private LeaderLatch newLatch() {
+      LeaderLatch l = new LeaderLatch(client, path, id, LeaderLatch.CloseMode.NOTIFY_LEADER);
+      l.addListener(this);
+      return l;
     }
 
     /** Curator does not tell of its znodes, but can be asked at no cost. */

@@ -108,6 +108,7 @@ var walls = map[string][]string{
 	"recipe/election/electionhttp": {"recipe/election", "session"},
 	"recipe/election/electionprom": {"recipe/election", "session", "github.com/prometheus/client_golang"},
 	"examples":                     {"examples", "recipe/election", "session", "watch", "internal/ensemble"},
+	"examples/service":             {"examples", "recipe/election", "session", "github.com/prometheus/client_golang", "golang.org/x/sync"},
 	"examples/billing":             {"examples", "recipe/election", "session", "go.etcd.io/bbolt"},
 }
 

@@ -41,7 +41,7 @@ func guard(command []string) int {
 	// A signal to the guardian is not for the job: the supervisor decides.
 	swallowed := make(chan os.Signal, 1)
 	signal.Notify(swallowed, caught()...)
-	children := make(chan os.Signal, 1) // one is enough: reap takes them all
+	children := make(chan os.Signal, 1) // one is enough: all are reaped at once
 	signal.Notify(children, syscall.SIGCHLD)
 	syscall.CloseOnExec(ordersFD)
 	orders := readOrders(os.NewFile(ordersFD, "orders"))
@@ -77,7 +77,7 @@ func (g *guardian) start(command []string) error {
 		return err
 	}
 	g.pid = cmd.Process.Pid
-	return nil // reap waits for it
+	return nil // it is waited for by reap
 }
 
 // readOrders delivers orders, and closes the channel when the supervisor is dead. Its
@@ -107,6 +107,9 @@ func (g *guardian) watch(orders <-chan order, children <-chan os.Signal) int {
 		if !g.told && g.limits.Term.passed(now) {
 			g.told = true
 			g.send(syscall.SIGTERM)
+			if orders != nil && g.limits.Term != (instant{}) { // the supervisor has not said so
+				complain(errors.New("the lease was not extended in time: the job is asked to stop"))
+			}
 		}
 		next := g.limits.Kill
 		if !g.told {
@@ -124,7 +127,7 @@ func (g *guardian) watch(orders <-chan order, children <-chan os.Signal) int {
 		}
 	}
 	code := g.code()
-	sweep(g.pid, nil, g.reap)
+	sweep(g.pid, nil, g.note)
 	return code
 }
 
@@ -156,39 +159,58 @@ func (g *guardian) code() int {
 	}
 }
 
-// reap takes leave of all children that have ended, orphans of the job among them, and
-// reports whether the command itself has.
+// reap takes note of the command's end, and reports whether it has come.
 func (g *guardian) reap() bool {
+	reap(g.note)
+	return g.ended
+}
+
+func (g *guardian) note(pid int, status syscall.WaitStatus) {
+	if pid == g.pid {
+		g.ended, g.status = true, status
+	}
+}
+
+// reap takes leave of all children that have ended, orphans of the job among them, and
+// reports whether no child is left.
+func reap(note func(pid int, status syscall.WaitStatus)) (childless bool) {
 	for {
 		var status syscall.WaitStatus
 		pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG, nil)
 		switch {
 		case err == syscall.EINTR:
-		case err != nil || pid <= 0:
-			return g.ended
-		case pid == g.pid:
-			g.ended, g.status = true, status
+		case err != nil:
+			return true // ECHILD
+		case pid <= 0:
+			return false
+		default:
+			note(pid, status)
 		}
 	}
 }
 
-// sweep kills a process group (unless it is 0) and all children of this process but the
-// spared, and returns when they are gone: what the killed have started becomes our child
-// (see becomeSubreaper) and is killed in the next round. The group's number is in use until
+// sweep kills a process group (unless it is 0) and all descendants of this process but the
+// spared children, and returns when they are gone: orphans become children of ours (see
+// becomeSubreaper), so that nobody is missed in the end. The group's number is in use until
 // its last member was reaped, and given to another group only much later, after all other numbers.
-func sweep(group int, spared map[int]bool, reap func() bool) {
+func sweep(group int, spared map[int]bool, note func(int, syscall.WaitStatus)) {
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		left := group != 0 && !errors.Is(syscall.Kill(-group, syscall.SIGKILL), syscall.ESRCH)
-		for _, pid := range childrenOf(os.Getpid()) {
-			if !spared[pid] {
-				left = true
-				_ = syscall.Kill(pid, syscall.SIGKILL) // fails for one who is gone or not ours to kill
+		var kill func(parent int)
+		kill = func(parent int) {
+			for _, pid := range childrenOf(parent) {
+				if !spared[pid] {
+					left = true
+					_ = syscall.Kill(pid, syscall.SIGKILL) // fails for one who is gone or not ours to kill
+					kill(pid)
+				}
 			}
 		}
-		if !left {
+		kill(os.Getpid())
+		// A list of children may miss one that is being orphaned at this moment.
+		if childless := reap(note); !left && (childless || len(spared) > 0) {
 			return
 		}
 		time.Sleep(pause) // nobody tells when a group has become empty
-		reap()
 	}
 }

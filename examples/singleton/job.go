@@ -110,16 +110,7 @@ func (j *job) bury() {
 	j.orders.Close()
 	j.mu.Unlock()
 	if !j.cmd.ProcessState.Exited() {
-		sweep(0, j.spared, reapAny)
-	}
-}
-
-// reapAny takes leave of all children that have ended.
-func reapAny() bool {
-	for {
-		if pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil); pid <= 0 && err != syscall.EINTR {
-			return false
-		}
+		sweep(0, j.spared, func(int, syscall.WaitStatus) {})
 	}
 }
 

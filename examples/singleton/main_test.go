@@ -35,11 +35,13 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// T is the session timeout of all tests here.
-const T = time.Second
+// T is the session timeout of singletons that are to lose it. A busy machine makes shorter
+// sessions lose their lease, which ends the job as it should and the test as it should not;
+// long is that of those who are not to lose it.
+const T, long = 2 * time.Second, 20 * time.Second
 
 // hang guards against a program that does not end.
-const hang = time.Minute
+const hang = 20 * time.Second
 
 // testJob is a job that beats on stdout, each beat one write: "beat <name> <token> <CLOCK_MONOTONIC>".
 // Its words: beats=N to end with exit=N after so many, ignore to ignore SIGTERM, spawn to start
@@ -77,7 +79,7 @@ func testJob(words []string) int {
 		}
 	}
 	token := os.Getenv("ZKRECIPE_TOKEN")
-	ticker := time.NewTicker(2 * time.Millisecond)
+	ticker := time.NewTicker(5 * time.Millisecond)
 	for ; beats > 0; beats-- {
 		fmt.Printf("beat %s %s %d\n", name, token, candidate.Monotonic())
 		select {
@@ -107,7 +109,7 @@ type ensemble struct {
 func three(t *testing.T) *ensemble {
 	t.Helper()
 	e := &ensemble{}
-	e.Ensemble = zktest.Start(t, zktest.Config{Servers: 3, Tick: T / 10, OnCommit: func(c zktest.Commit) {
+	e.Ensemble = zktest.Start(t, zktest.Config{Servers: 3, Tick: T / 10, MaxSessionTimeout: long, OnCommit: func(c zktest.Commit) {
 		for _, change := range c.Changes {
 			if change.Op == zktest.OpDelete {
 				e.mu.Lock()
@@ -136,14 +138,14 @@ type program struct {
 	t *testing.T
 }
 
-// start runs a singleton with flags, a space after each, and a job with words.
+// start runs a singleton with flags and a job with words.
 func (e *ensemble) start(t *testing.T, flags, words string) *program {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := append([]string{"-zk", e.ConnectString(), "-path", "/test", "-timeout", T.String()}, strings.Fields(flags)...)
+	args := append([]string{"-zk", e.ConnectString(), "-path", "/test", "-timeout", long.String()}, strings.Fields(flags)...)
 	args = append(args, "--", self, asJob)
 	return &program{proc.Start(t, exe, append(args, strings.Fields(words)...)...), t}
 }

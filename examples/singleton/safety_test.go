@@ -11,29 +11,35 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
+
+// fleeting makes a singleton's session one of T.
+var fleeting = "-timeout " + T.String()
 
 // pair starts a singleton that leads with a job of these words, and another behind it in line.
 func (e *ensemble) pair(t *testing.T, words string) (first, second *program) {
 	t.Helper()
-	first = e.start(t, "", words)
+	first = e.start(t, fleeting, words)
 	first.beating(0)
-	second = e.start(t, "", "")
+	second = e.start(t, "-restart", "")
 	waitFor(t, "second znode", func() bool { return len(e.Nodes()) == 3 })
 	return first, second
 }
 
 // succeeds checks that all of the first one's job was dead when its znode went, and
 // hence when the second one's began, and ends the second.
-func (e *ensemble) succeeds(t *testing.T, first, second *program) {
+func (e *ensemble) succeeds(t *testing.T, first *program, code int, second *program) (stderr string) {
 	t.Helper()
 	second.beating(0)
 	second.Signal(syscall.SIGTERM)
 	second.exits(42)
+	stderr = first.exits(code) // and nothing of the job is left
 	inTurn(t, first, second)
 	if over := int64(last(first.beats(), 1<<62)) - e.firstDeleted(t); over >= 0 {
 		t.Errorf("the job beat until %v after its leadership was over", time.Duration(over))
 	}
+	return stderr
 }
 
 // The words of the jobs: polite, deaf to SIGTERM, one that becomes a daemon.
@@ -46,8 +52,7 @@ func TestAKilledSupervisorsJobIsDeadBeforeTheNextStarts(t *testing.T) {
 			e := three(t)
 			first, second := e.pair(t, words)
 			first.Signal(os.Kill)
-			first.exits(-1) // and nothing of the job is left
-			e.succeeds(t, first, second)
+			e.succeeds(t, first, -1, second)
 		})
 	}
 }
@@ -61,18 +66,16 @@ func TestAStoppedSupervisorsJobIsDeadBeforeTheLeaseIsOver(t *testing.T) {
 			stopped := candidate.Monotonic()
 			first.Signal(syscall.SIGSTOP)
 			second.beating(0)
-			select {
-			case <-time.After(time.Duration(stopped + int64(2*T) - candidate.Monotonic())):
-			}
+			// Nobody tells that two sessions' time has passed.
+			<-time.After(time.Duration(stopped + int64(2*T) - candidate.Monotonic()))
 			first.Signal(syscall.SIGCONT)
-			if stderr := first.exits(codeLost); !strings.Contains(stderr, "lease expired") && !strings.Contains(stderr, "session lost") {
+			if stderr := e.succeeds(t, first, codeLost, second); !strings.Contains(stderr, "term over") {
 				t.Errorf("stderr %q", stderr)
 			}
 			// No lease reaches further than T - T/16.
 			if over := time.Duration(last(first.beats(), 1<<62) - stopped); over >= T-T/16 {
 				t.Errorf("the job beat until %v after the stop", over)
 			}
-			e.succeeds(t, first, second)
 		})
 	}
 }
@@ -82,7 +85,7 @@ func TestALostLeaseEndsTheJobInTime(t *testing.T) {
 		t.Run("job "+words, func(t *testing.T) {
 			t.Parallel()
 			e := three(t)
-			first := e.start(t, "", words)
+			first := e.start(t, fleeting, words)
 			first.beating(0)
 			for _, s := range e.Servers() {
 				s.Freeze()
@@ -103,13 +106,13 @@ func TestALostLeaseEndsTheJobInTime(t *testing.T) {
 func TestADeletedZnodeEndsTheJobAtOnce(t *testing.T) {
 	e := three(t)
 	first, second := e.pair(t, "ignore")
-	// The session's end deletes the znode, and tells the supervisor.
+	var leader zktest.Node
 	for _, n := range e.Nodes() {
-		if n.Stat.EphemeralOwner != 0 {
-			e.ExpireSession(n.Stat.EphemeralOwner)
-			break
+		if n.Stat.EphemeralOwner != 0 && (leader.Path == "" || n.Stat.Czxid < leader.Stat.Czxid) {
+			leader = n
 		}
 	}
+	e.ExpireSession(leader.Stat.EphemeralOwner) // which deletes it, and tells the supervisor
 	first.exits(codeLost)
 	second.beating(0)
 	second.Signal(syscall.SIGTERM)
@@ -125,17 +128,28 @@ func TestAKilledGuardianTakesTheJobWithIt(t *testing.T) {
 			if err := syscall.Kill(guardianOf(t, first), syscall.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
-			if stderr := first.exits(codeFailed); !strings.Contains(stderr, "guardian") {
+			if stderr := e.succeeds(t, first, codeFailed, second); !strings.Contains(stderr, "guardian") {
 				t.Errorf("stderr %q", stderr)
 			}
-			e.succeeds(t, first, second)
 		})
 	}
 }
 
+func TestAKernelThatKillsBothKillsTheCommand(t *testing.T) {
+	e := three(t)
+	first, second := e.pair(t, "ignore")
+	guardian := guardianOf(t, first)
+	first.Signal(syscall.SIGSTOP) // lest it notices
+	if err := syscall.Kill(guardian, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	first.Signal(os.Kill)
+	e.succeeds(t, first, -1, second)
+}
+
 func TestAStoppedGuardianDoesNotSaveTheJob(t *testing.T) {
 	e := three(t)
-	first := e.start(t, "", "spawn ignore")
+	first := e.start(t, fleeting, "spawn ignore")
 	first.beating(0)
 	if err := syscall.Kill(guardianOf(t, first), syscall.SIGSTOP); err != nil {
 		t.Fatal(err)

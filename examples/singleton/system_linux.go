@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"strconv"
 	"syscall"
 	"unsafe"
@@ -41,21 +42,30 @@ func self() (string, error) {
 	return os.Executable()
 }
 
-// childrenOf lists a process's children; none where /proc is not mounted.
+// childrenOf lists a process's children; none where /proc is not mounted. It must be quick
+// when there is no CPU time to spare, so it looks at all processes only where a kernel built
+// without CONFIG_PROC_CHILDREN leaves no choice, and only for our own children.
 func childrenOf(parent int) (pids []int) {
-	proc, err := os.Open("/proc")
+	lists, err := filepath.Glob("/proc/" + strconv.Itoa(parent) + "/task/*/children")
 	if err != nil {
-		return nil
+		panic("bug: " + err.Error())
 	}
-	defer proc.Close()
-	names, _ := proc.Readdirnames(-1) // what was read counts
-	for _, name := range names {
-		pid, err := strconv.Atoi(name)
-		if err != nil {
-			continue
+	for _, list := range lists {
+		text, _ := os.ReadFile(list) // a thread that is gone has no children
+		for _, word := range bytes.Fields(text) {
+			if pid, err := strconv.Atoi(string(word)); err == nil {
+				pids = append(pids, pid)
+			}
 		}
+	}
+	if len(lists) > 0 || parent != os.Getpid() {
+		return pids
+	}
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // the error is about the pattern
+	for _, file := range stats {
 		// pid (name) state ppid ...; the name may hold anything.
-		stat, _ := os.ReadFile("/proc/" + name + "/stat")
+		stat, _ := os.ReadFile(file)
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
 		fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 		if len(fields) > 1 && string(fields[1]) == strconv.Itoa(parent) {
 			pids = append(pids, pid)

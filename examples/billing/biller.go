@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
 
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -78,20 +77,4 @@ func tell(ev election.Event) {
 		panic("bug: " + err.Error()) // strings and numbers only
 	}
 	fmt.Println(string(text))
-}
-
-// startWithin is how long the ensemble may take to answer.
-const startWithin = 5 * time.Second
-
-// reach checks that there is an ensemble, so that what is wrong is told once and at once.
-func reach(ctx context.Context, connect string) error {
-	client, err := session.Open(connect, session.Config{})
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(ctx, startWithin)
-	defer cancel()
-	_, err = client.Session(ctx)
-	return err
 }

@@ -187,13 +187,13 @@ func (d *director) charge(_ context.Context, q request) (struct{}, error) {
 
 // crash kills a leader before it gets the answer, and starts it again, as a supervisor does.
 func (d *director) crash(c *child.Child, q request) {
+	d.change(func() { delete(d.billers, q.By) })
+	d.say("%s is killed (kill -9) before it hears that %v is charged", q.By, q.Item)
+	c.Kill()
 	d.change(func() {
-		delete(d.billers, q.By)
 		d.endTerm(q.Token, "killed")
 		d.crashes++
 	})
-	d.say("%s is killed (kill -9) before it hears that %v is charged", q.By, q.Item)
-	c.Kill()
 	d.start(q.By)
 	d.change(func() { d.busy = false })
 }

@@ -110,7 +110,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer ensemble.Close()
-	if err := reach(ctx, ensemble.Connect); err != nil {
+	if err := ensemble.Reach(ctx); err != nil {
 		return err
 	}
 	dir, err := os.MkdirTemp("", "billing")

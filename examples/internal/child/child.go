@@ -18,6 +18,9 @@ import (
 // roleVariable holds a child's role.
 const roleVariable = "ZKRECIPE_EXAMPLE_ROLE"
 
+// maxLine is how long a line may be, in bytes.
+const maxLine = 1 << 20
+
 // leaveWithin is how long a child may take to end when asked to: the leave of a candidate
 // is bounded by less.
 const leaveWithin = 6 * time.Second
@@ -67,7 +70,9 @@ func Start(role string, args []string, tell func(line []byte) error) (*Child, er
 
 // read passes lines on until there are no more.
 func read(stdout io.Reader, tell func([]byte) error) (strange error) {
-	for lines := bufio.NewScanner(stdout); lines.Scan(); {
+	lines := bufio.NewScanner(stdout)
+	lines.Buffer(nil, maxLine)
+	for lines.Scan() {
 		if err := tell(lines.Bytes()); err != nil && strange == nil {
 			strange = fmt.Errorf("cannot understand the line %q: %w", lines.Text(), err)
 		}

@@ -3,10 +3,12 @@
 package zookeeper
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
@@ -38,6 +40,23 @@ func Open(connect string, timeout time.Duration) (*Ensemble, error) {
 		return nil, fmt.Errorf("cannot start an ensemble: %w", err)
 	}
 	return &Ensemble{Connect: e.ConnectString(), Name: "3 servers in this process", embedded: e}, nil
+}
+
+// reachWithin is how long an ensemble may take to answer.
+const reachWithin = 5 * time.Second
+
+// Reach returns an error if no server of the ensemble answers, so that a program can say at
+// once what is wrong.
+func (e *Ensemble) Reach(ctx context.Context) error {
+	client, err := session.Open(e.Connect, session.Config{})
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, reachWithin)
+	defer cancel()
+	_, err = client.Session(ctx)
+	return err
 }
 
 // Embedded returns the ensemble in this process, for faults, or nil.

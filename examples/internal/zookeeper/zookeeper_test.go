@@ -3,6 +3,7 @@ package zookeeper
 import (
 	"context"
 	"flag"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,5 +50,15 @@ func TestTheFlagNamesAnEnsemble(t *testing.T) {
 	e := open(t, "-zk", "zk1:2181,zk2:2181/app")
 	if e.Connect != "zk1:2181,zk2:2181/app" || e.Name != e.Connect || e.Embedded() != nil {
 		t.Errorf("got %+v; want that of the flag alone", e)
+	}
+}
+
+func TestReachSaysWhichServerDoesNotAnswer(t *testing.T) {
+	if err := open(t).Reach(t.Context()); err != nil {
+		t.Errorf("embedded: %v", err)
+	}
+	nobody := open(t, "-zk", "127.0.0.1:1")
+	if err := nobody.Reach(t.Context()); err == nil || !strings.Contains(err.Error(), "127.0.0.1:1") {
+		t.Errorf("the error is %v; want one that names the server", err)
 	}
 }

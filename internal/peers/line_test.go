@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
@@ -36,7 +35,7 @@ func TestALineOfSixLeadsInTheOrderOfJoining(t *testing.T) {
 			t.Parallel()
 			f := newField(t, kinds...)
 			for _, k := range kinds {
-				f.join(k)
+				f.wait(f.start(k, Config{Timeout: unhurried}), "joined")
 			}
 			for _, p := range f.all {
 				f.leads(p)
@@ -136,7 +135,7 @@ func (f *field) lapse(k Kind, peer *Peer, behind func(*Peer)) {
 		f.t.Fatal(err)
 	}
 	f.t.Cleanup(proxy.Close)
-	ours := f.start(k, Config{Connect: proxy.Addr(), Timeout: 4 * time.Second})
+	ours := f.start(k, Config{Connect: proxy.Addr()})
 	f.wait(ours, "joined")
 	behind(ours)
 	proxy.On(func(fr faultproxy.Frame) bool { return fr.Op == faultproxy.OpMulti }, 1, faultproxy.LoseRequest)
@@ -157,16 +156,19 @@ func (f *field) middle(k Kind, peer *Peer, behind func(*Peer)) {
 	behind(leader)
 	f.send(nearer, "quit")
 	f.wait(nearer, "left")
-	f.beats(leader, 20)
+	f.beatsOn(leader)
 	f.send(leader, "quit")
 	f.leads(peer)
 }
 
-// beats waits for n more beats of a leader.
-func (f *field) beats(p *Peer, n int) {
+// beatsOn waits for some beats of a leader that come after this call.
+func (f *field) beatsOn(p *Peer) {
 	f.t.Helper()
-	for range n {
-		f.wait(p, "beat")
+	told := p.Lines()
+	for n, last := 0, told[len(told)-1].T; n < 20; {
+		if l := f.wait(p, "beat"); l.T > last {
+			n++
+		}
 	}
 }
 

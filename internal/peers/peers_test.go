@@ -11,9 +11,9 @@ func TestEveryKindJoinsLeadsResignsAndLeaves(t *testing.T) {
 			p := f.start(k, Config{ID: `a "quoted" name`})
 			f.wait(p, "session")
 			node := f.wait(p, "joined").Node
-			_, stat, err := f.s.Get(f.ctx, node)
-			if err != nil || stat.EphemeralOwner == 0 {
-				t.Fatalf("%s: %v, %+v", node, err, stat)
+			data, stat, err := f.s.Get(f.ctx, node)
+			if err != nil || stat.EphemeralOwner == 0 || string(data) != p.ID {
+				t.Fatalf("%s: %q, %v, %+v; want the id alone", node, data, err, stat)
 			}
 			first := f.wait(p, "elected")
 			if first.Token != stat.Czxid {

@@ -31,6 +31,11 @@ test: zookeeper
 	$(GO) test $(RACE) -p 1 -timeout 15m ./...  # one package at a time: most of them start servers
 	@# The simulation once more: without the race detector it goes through more seeds, and the broken variants.
 	[ -z "$(RACE)" ] || $(GO) test -timeout 10m ./internal/sim
+	@# A module of its own: candidates of Curator, kazoo and go-zookeeper in one line with ours.
+	@[ -e /usr/share/java/curator-recipes.jar ] && command -v javac >/dev/null || \
+		echo "SKIP: no Curator here (Debian: libcurator-recipes-java default-jdk-headless)"
+	@/usr/bin/python3 -c 'import kazoo' 2>/dev/null || echo "SKIP: no kazoo here (Debian: python3-kazoo)"
+	cd internal/peers && $(GO) vet ./... && $(GO) test $(RACE) -timeout 10m ./...
 	@# Each benchmark once, so that none rots.
 	$(GO) test -run '^$$' -bench . -benchtime 1x -p 1 ./...
 	@$(MAKE) --no-print-directory fuzz
@@ -42,6 +47,7 @@ fuzz:
 
 lint:
 	$(GO) run $(STATICCHECK) ./...
+	cd internal/peers && $(GO) run $(STATICCHECK) ./...
 
 foreign:
 	ZKRECIPE_FOREIGN=1 $(GO) test ./internal/docs -run Foreign

@@ -24,6 +24,29 @@
 // the library's documentation asks of its users: hasLeadership of Curator; for kazoo and
 // zk.Lock, holding the lock without any loss of the connection since.
 //
+// # What each tolerates
+//
+// Each recipe sorts the children of the path in its own way, which decides whom it sees
+// ahead of it. recipe/docs/mixing.md says what that means for a fleet; the tests here
+// repeat it on the real thing.
+//
+//   - LeaderLatch and LeaderSelector sort by what follows the last "latch-" or "lock-"; a name
+//     without that is compared as a whole, so that all names that begin with a letter or "_"
+//     come after every number. Neither waits behind the other's style, nor behind kazoo's.
+//   - kazoo sorts the names that end in __lock__ and a number, whatever is in front, and
+//     does not see others, unless its Lock has extra_lock_patterns ([KazooPatterns]).
+//   - zk.Lock takes the number after "lock-", else after the last "__", so it knows lock
+//     and kazoo names; any other child makes Lock fail, and its znode stays in line until
+//     the session ends.
+//   - Ours knows them all.
+//
+// Three more things were seen: a LeaderLatch never wakes after the data of the znode ahead
+// has changed; neither does one behind a znode that its ACL hides; and a zk.Lock whose Lock
+// failed behind a hidden znode waits behind its own old znode at the next attempt in the
+// same session.
+//
+// # More
+//
 // Config.OnLine streams the lines, into a channel if that is wanted. [Available] tells what a
 // machine lacks for a kind. The programs are built when first needed, javac within two
 // seconds; a JVM takes about one more until its candidate is in line.

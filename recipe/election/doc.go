@@ -84,5 +84,7 @@
 //
 // Candidates named as Curator's LeaderLatch and LeaderSelector, zk.Lock and kazoo name them
 // are honoured in one line with ours, persistent ones included (those are reported with
-// [Blocked]). Other children of the path are ignored and never deleted.
+// [Blocked]). Other children of the path are ignored and never deleted. They honour only
+// the names they know: set Config.Style to theirs. The page recipe/docs/mixing.md tells
+// what else must agree, and how to move a fleet from each of them.
 package election

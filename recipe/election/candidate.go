@@ -271,9 +271,11 @@ func (e *Election) guard(ctx context.Context, c *candidacy, term *Term) {
 			term.end(Unhealthy, err)
 		}
 		err := c.check(checks)
-		if err == nil && c.recheckIn(e.clock) <= 0 {
-			c.checked = e.clock.Now()
-			err = c.place.Recheck(checks)
+		if c.recheckIn(e.clock) <= 0 {
+			c.checked = e.clock.Now() // after an error, too: or this would never sleep
+			if err == nil {
+				err = c.place.Recheck(checks)
+			}
 		}
 		switch {
 		case errors.Is(err, line.ErrGone):

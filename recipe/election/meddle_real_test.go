@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -226,4 +227,18 @@ func TestAWaiterWhoseZnodeWentWhileItWasAwayDoesNotLeadOnIt(t *testing.T) {
 	if n := all[1].events.count(election.Elected); n != 0 || !second.Valid() {
 		t.Errorf("it leads on a znode that is gone; events:\n%v", all[1].events)
 	}
+}
+
+func TestAnHeirThatIsNotToldFindsOutByItself(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	w := wayTo(t, e)
+	all, first := lineUp(t, path, open(t, e.ConnectString(), session.Config{}), open(t, w.connect(), session.Config{}))
+	lost := w.on(faultproxy.HoldReply, is(faultproxy.OpEvent)) // until the test ends
+	first.Resign(within(t))
+	lost.wait()
+	all[1].term()
+	if lost.frame.Path != first.Node() {
+		t.Errorf("the event held back is about %q", lost.frame.Path)
+	}
+	lost.release()
 }

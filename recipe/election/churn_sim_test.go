@@ -1,0 +1,165 @@
+package election_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// Whatever ends a term, a hundred times in turn, the candidate comes back.
+func TestAHundredLossesAreFollowedByAHundredReturns(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		s.expels = true
+		admin := s.admin()
+		a := s.enter("a")
+		for i := range 100 {
+			term := a.term()
+			switch i % 4 {
+			case 0:
+				s.ExpireSession(a.client.Status().Session)
+			case 1:
+				if err := admin.Delete(t.Context(), term.Node(), -1); err != nil {
+					t.Fatal(err)
+				}
+			case 2:
+				term.Resign(t.Context())
+				term.Resign(t.Context())
+			case 3:
+				a.host.Drop()
+				time.Sleep(2 * stageT) // until it has expired
+				a.host.Cut()
+				a.host.Heal()
+			}
+			<-term.Context().Done()
+		}
+		a.term()
+		if n := len(s.inLine()); n != 1 {
+			t.Errorf("%d znodes", n)
+		}
+	})
+}
+
+func TestHundredsOfChangesOfLeadersLeaveNothingBehind(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		all, term := s.lineUp("a", "b")
+		measure := func() (goroutines, watches, znodes int) {
+			time.Sleep(stageT)
+			return runtime.NumGoroutine(), len(s.Watches()), len(s.inLine())
+		}
+		change := func(n int) {
+			for i := range n {
+				term.Resign(t.Context())
+				term = all[(i+1)%2].term()
+				all[i%2].events.wait(election.Joined, 2)
+				s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+			}
+		}
+		change(50)
+		g, w, z := measure()
+		change(200)
+		if g2, w2, z2 := measure(); g2 > g+5 || w2 > w || z2 > z {
+			t.Errorf("goroutines %d, then %d; watches %d, then %d; znodes %d, then %d", g, g2, w, w2, z, z2)
+		}
+	})
+}
+
+// Somebody writes to the leader's znode all the time: each write costs the heir one read.
+func TestAnHeirAnswersEachIdleWakeUpWithOneRead(t *testing.T) {
+	var mu sync.Mutex // guards requests
+	requests := map[zktest.Op]int{}
+	cfg := zktest.Config{OnRequest: func(r zktest.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if r.Host == "b" {
+			requests[r.Op]++
+		}
+	}}
+	onStage(t, cfg, func(t *testing.T, s *stage) {
+		_, first := s.lineUp("a", "b")
+		admin := s.admin()
+		mu.Lock()
+		clear(requests)
+		mu.Unlock()
+		const writes = 1000
+		for range writes {
+			if _, err := admin.Set(t.Context(), first.Node(), nil, -1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if n := requests[zktest.OpGetData]; n > writes+2 {
+			t.Errorf("%d reads for %d writes", n, writes)
+		}
+		if n := requests[zktest.OpGetChildren2] + requests[zktest.OpCreate] + requests[zktest.OpSync]; n != 0 {
+			t.Errorf("requests %v", requests)
+		}
+		if !first.Valid() || len(s.begun()) != 1 {
+			t.Errorf("%d terms", len(s.begun()))
+		}
+	})
+}
+
+// A candidate whose work fails at once is elected less and less often, and not before others.
+func TestWorkThatFailsAtOnceIsNotTriedInALoop(t *testing.T) {
+	fails := func(context.Context, *election.Term) error { return errors.New("it does not work here") }
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		sick := s.enterWith("sick", s.Host("sick").Dial, election.Config{}, fails)
+		sick.term()
+		time.Sleep(time.Minute)
+		if n := sick.events.count(election.Elected); n < 2 || n > 40 {
+			t.Errorf("%d terms in a minute alone", n)
+		}
+		well := s.enter("well")
+		term := well.term()
+		time.Sleep(time.Minute)
+		if !term.Valid() {
+			t.Error("the other does not lead")
+		}
+	})
+}
+
+// A handler that takes a minute for each event misses none.
+func TestASlowHandlerMissesNothing(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		events := newEvents(t, "a")
+		a := s.enterWith("a", s.Host("a").Dial, election.Config{OnEvent: func(ev election.Event) {
+			time.Sleep(time.Minute)
+			events.add(ev)
+		}}, untilTheEnd)
+		first := a.term()
+		const flaps = 15
+		for range flaps {
+			time.Sleep(stageT)
+			a.host.Cut()
+		}
+		time.Sleep(stageT)
+		a.host.Drop()
+		<-first.Context().Done()
+		time.Sleep(3 * stageT)
+		a.host.Cut()
+		a.host.Heal()
+		a.term()
+		a.stop()
+		time.Sleep(time.Hour)
+		for kind, want := range map[election.EventKind]int{
+			election.Joined: 2, election.Elected: 2, election.Deposed: 2, election.Left: 2, election.Suspended: flaps,
+		} {
+			if n := events.count(kind); n < want {
+				t.Errorf("%d times %v, want %d", n, kind, want)
+			}
+		}
+		if ev := last(events, election.Deposed); ev == nil || ev.Reason != election.Cancelled {
+			t.Errorf("the last end: %+v", ev)
+		}
+		if err := faultOf(events.list()); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -1,0 +1,245 @@
+package election_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// A leader that nobody hears any more, or that hears nobody, has stopped before the next one
+// begins; and it stays so, however long it is away.
+func TestALeaderThatIsCutOffHasStoppedWhenTheNextBegins(t *testing.T) {
+	for name, cut := range map[string]func(s *stage, leader *actor){
+		"silent in both directions": func(s *stage, leader *actor) { leader.host.Drop() },
+		"not heard, but hearing":    func(s *stage, leader *actor) { s.chatter(leader); leader.host.Drop(zktest.ToServer) },
+		"not hearing, but heard":    func(s *stage, leader *actor) { leader.host.Drop(zktest.ToClient) },
+		"late replies, then none": func(s *stage, leader *actor) {
+			leader.host.Delay(stageT*9/10, zktest.ToClient)
+			time.Sleep(stageT / 16)
+			leader.host.Hold()
+		},
+		"its server": func(s *stage, leader *actor) {
+			s.Server(s.ConnOf(leader.client.Status().Session).Server()).Isolate()
+			leader.host.Hold()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for seed := range int64(20) {
+				onStage(t, zktest.Config{Seed: seed}, func(t *testing.T, s *stage) {
+					rng := rand.New(rand.NewPCG(3, uint64(seed)))
+					all, first := s.lineUp("a", "b")
+					time.Sleep(time.Duration(rng.Int64N(int64(2 * stageT))))
+					cut(s, all[0])
+					all[1].term() // compared with the first
+					time.Sleep(10 * stageT)
+					if first.Valid() || first.Context().Err() == nil || s.leading() != 1 {
+						t.Errorf("seed %d: %d lead", seed, s.leading())
+					}
+					if n := all[0].events.count(election.Elected); n != 1 {
+						t.Errorf("seed %d: elected %d times while cut off", seed, n)
+					}
+				})
+			}
+		})
+	}
+}
+
+// chatter makes watch events come to a client all the time, every T/3.
+func (s *stage) chatter(to *actor) {
+	admin, client := s.admin(), mustSession(s.t, to.client)
+	for i := range 30 {
+		path := fmt.Sprintf("/chatter/%d", i)
+		if err := admin.EnsurePath(s.t.Context(), path, nil); err != nil {
+			s.t.Fatal(err)
+		}
+		w := client.Watch(path, make(chan struct{}, 1))
+		s.t.Cleanup(w.Stop)
+		if _, _, err := w.Get(s.t.Context()); err != nil {
+			s.t.Fatal(err)
+		}
+		time.AfterFunc(time.Duration(i)*stageT/3, func() { admin.Set(context.Background(), path, nil, -1) })
+	}
+}
+
+func TestReconnectsThatComeInPairsKeepOneZnodeForEach(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		rng := rand.New(rand.NewPCG(4, 0))
+		all, _ := s.lineUp("a", "b", "c")
+		for range 50 {
+			for _, a := range all {
+				a.host.Cut()
+			}
+			time.Sleep(time.Duration(rng.Int64N(int64(100 * time.Millisecond))))
+			for _, a := range all {
+				a.host.Cut()
+			}
+			time.Sleep(time.Duration(rng.Int64N(int64(stageT))))
+		}
+		time.Sleep(10 * stageT)
+		if n := len(s.inLine()); n != 3 || s.leading() != 1 {
+			t.Errorf("%d znodes, %d lead", n, s.leading())
+		}
+	})
+}
+
+// Each new ZooKeeper leader gives every session its full timeout again. Then a session
+// outlives T, and so must the wait for it.
+func TestASessionThatOutlivesItsTimeoutIsWaitedFor(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		all, first := s.lineUp("a", "b")
+		all[0].host.Drop()
+		cut := time.Now()
+		for range 4 {
+			time.Sleep(stageT * 8 / 10)
+			leader := s.Leader()
+			leader.Kill()
+			s.eventually("new ZooKeeper leader", func() bool { return s.Leader() != nil })
+			if err := leader.Start(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := s.inLine(); n[0].Path != first.Node() && n[len(n)-1].Path != first.Node() {
+			t.Fatalf("the session is gone after %v: nothing was tested", time.Since(cut))
+		}
+		if all[1].events.count(election.Elected) != 0 {
+			t.Errorf("another leads although the session lives")
+		}
+		all[1].term()
+		for _, n := range s.inLine() {
+			if n.Path == first.Node() {
+				t.Error("another leads although the znode is there")
+			}
+		}
+	})
+}
+
+// Whatever the answer to a renewal is: unless it is a success, the lease runs out. (That the
+// znode is gone is left out: it is believed.)
+func TestNoAnswerButASuccessKeepsALeader(t *testing.T) {
+	for _, code := range []zktest.Code{-1, -2, -4, -5, -6, -7, -8, -102, -112, -118, -122, -125, -127, -999} {
+		t.Run(fmt.Sprint(code), func(t *testing.T) {
+			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+				all, first := s.lineUp("a", "b")
+				time.Sleep(2 * stageT)
+				s.On(zktest.Match{Op: zktest.OpMulti, Host: "a"}, zktest.Fail(code))
+				time.Sleep(stageT)
+				if first.Valid() || first.Context().Err() == nil {
+					t.Error("it leads on")
+				}
+				all[1].term()
+			})
+		})
+	}
+}
+
+// Won and lost within milliseconds: whichever is first, the callback's context ends.
+func TestATermThatIsLostWhileItBeginsIsOver(t *testing.T) {
+	called := 0
+	for delay := time.Duration(0); delay < 15*time.Millisecond; delay += 100 * time.Microsecond {
+		var begin chan struct{}
+		cfg := zktest.Config{OnCommit: func(c zktest.Commit) {
+			for _, ch := range c.Changes {
+				if ch.Op == zktest.OpCreate && ch.Owner != 0 {
+					begin <- struct{}{}
+				}
+			}
+		}}
+		onStage(t, cfg, func(t *testing.T, s *stage) {
+			begin = make(chan struct{}, 100) // the bubble's own
+			s.expels = true
+			a := s.enter("a")
+			<-begin
+			time.Sleep(delay)
+			s.ExpireSession(s.Sessions()[0].ID)
+			a.host.Drop()
+			time.Sleep(2 * stageT)
+			for _, term := range s.begun() {
+				called++
+				if term.Valid() || term.Context().Err() == nil {
+					t.Errorf("lost %v after the create, and it leads on", delay)
+				}
+			}
+		})
+	}
+	if called == 0 {
+		t.Error("nobody was ever elected: nothing was tested")
+	}
+}
+
+func TestResigningAndClosingEndAlthoughNobodyAnswers(t *testing.T) {
+	for name, end := range map[string]func(a *actor, term *election.Term){
+		"Resign": func(a *actor, term *election.Term) { term.Resign(context.Background()) },
+		"stop":   func(a *actor, term *election.Term) { a.stop() },
+		"Close":  func(a *actor, term *election.Term) { a.client.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+				all, first := s.lineUp("a", "b")
+				all[0].host.Drop()
+				begun := time.Now()
+				end(all[0], first)
+				if took := time.Since(begun); took > stageT*5/4 {
+					t.Errorf("it took %v", took)
+				}
+				if first.Valid() {
+					t.Error("valid afterwards")
+				}
+				all[1].term() // the session's end frees the place
+			})
+		})
+	}
+}
+
+// A cut that is shorter than what is left of any lease in steady state, T/8 and StopBefore,
+// costs nothing. Of longer ones some do.
+func TestCutsForAnEighthOfTheTimeoutCostNobodyTheTerm(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		rng := rand.New(rand.NewPCG(5, 0))
+		all, first := s.lineUp("a", "b")
+		for range 200 {
+			time.Sleep(stageT + time.Duration(rng.Int64N(int64(stageT))))
+			all[0].host.Hold()
+			all[0].host.Cut()
+			time.Sleep(stageT / 8)
+			all[0].host.Heal()
+		}
+		if !first.Valid() || all[1].events.count(election.Elected) != 0 {
+			t.Errorf("the leader is gone; events:\n%v", all[0].events)
+		}
+	})
+}
+
+func TestRestartsOfAllServersCostOneHandOverEachAtMost(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		s.lineUp("a", "b", "c")
+		for round := range 20 {
+			before := len(s.begun())
+			rolling := round%2 == 0
+			for _, server := range s.Servers() {
+				server.Kill()
+				if rolling {
+					time.Sleep(stageT / 8)
+					server.Start()
+					time.Sleep(2 * stageT)
+				}
+			}
+			time.Sleep(time.Duration(round) * stageT / 10)
+			for _, server := range s.Servers() {
+				server.Start()
+			}
+			time.Sleep(5 * stageT)
+			allowed := 1
+			if rolling { // of three restarts one concerns the ZooKeeper leader, then perhaps the next
+				allowed = 3
+			}
+			if n := len(s.begun()) - before; n > allowed || s.leading() != 1 {
+				t.Errorf("round %d: %d new terms, %d lead", round, n, s.leading())
+			}
+		}
+	})
+}

@@ -1,0 +1,204 @@
+package election_test
+
+import (
+	"context"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// A stage is three simulated servers in the time of a bubble, and the candidates of one
+// election. It compares the terms: once over, a term stays over, so to look at all earlier
+// ones whenever one begins finds every overlap.
+type stage struct {
+	*zktest.Ensemble
+	t *testing.T
+
+	mu     sync.Mutex // guards what follows
+	terms  []*election.Term
+	expels bool // an administrator takes znodes or sessions away: no more than tokens are promised
+}
+
+// stagePath is the path of a stage's election.
+const stagePath = "/e"
+
+// stageTick is a server's tick on a stage, and stageT the least that it grants: two.
+const (
+	stageTick = 2 * time.Second
+	stageT    = 2 * stageTick
+)
+
+// onStage plays f in a bubble. The configuration's Seed matters, and what f asks for.
+func onStage(t *testing.T, cfg zktest.Config, f func(t *testing.T, s *stage)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		cfg.Servers, cfg.InMemory, cfg.Tick, cfg.Latency = 3, true, stageTick, time.Millisecond
+		cfg.Logf = func(string, ...any) {}
+		f(t, &stage{Ensemble: zktest.Start(t, cfg), t: t})
+	})
+}
+
+// actor is a candidate on a host of its own.
+type actor struct {
+	*candidate
+	host *zktest.Host
+}
+
+// enter starts a candidate that leads until it is told to stop. All servers are known to it,
+// unless others are named.
+func (s *stage) enter(name string, servers ...string) *actor {
+	s.t.Helper()
+	return s.enterWith(name, s.Host(name).Dial, election.Config{}, untilTheEnd, servers...)
+}
+
+func untilTheEnd(ctx context.Context, _ *election.Term) error {
+	<-ctx.Done()
+	return nil
+}
+
+func (s *stage) enterWith(name string, dial func(ctx context.Context, network, address string) (net.Conn, error),
+	cfg election.Config, lead func(context.Context, *election.Term) error, servers ...string) *actor {
+	s.t.Helper()
+	connect := s.ConnectString()
+	if len(servers) > 0 {
+		connect = servers[0]
+	}
+	client, err := session.Open(connect, session.Config{Timeout: stageT, Dial: dial, Logger: logger(name)})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	c := &candidate{client: client, events: newEvents(s.t, name), done: make(chan struct{}), terms: make(chan *election.Term, 10_000)}
+	cfg.ID = name
+	if cfg.OnEvent == nil {
+		cfg.OnEvent = c.events.add
+	}
+	if c.Election, err = election.New(client, stagePath, cfg); err != nil {
+		s.t.Fatal(err)
+	}
+	a := &actor{c, s.Host(name)}
+	ctx, cancel := context.WithCancel(context.Background())
+	c.cancel = cancel
+	go func() {
+		defer close(c.done)
+		c.err = c.Run(ctx, func(ctx context.Context, term *election.Term) error {
+			s.began(name, term)
+			c.terms <- term
+			return lead(ctx, term)
+		})
+	}()
+	s.t.Cleanup(func() { // before the ensemble's own end
+		a.host.Heal()
+		c.stop()
+		client.Close()
+		if err := faultOf(c.events.list()); err != nil {
+			s.t.Errorf("%s: %v; events:\n%v", name, err, c.events)
+		}
+	})
+	return a
+}
+
+// began looks at all earlier terms at the beginning of one.
+func (s *stage) began(name string, term *election.Term) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, old := range s.terms {
+		if old.Token() >= term.Token() {
+			s.t.Errorf("%s leads with token %d after %d", name, term.Token(), old.Token())
+		}
+		if s.expels {
+			continue
+		}
+		if old.Valid() && term.Valid() {
+			s.t.Errorf("%s leads while %s does, for %v more", name, old.ID(), old.Remaining())
+		}
+		select {
+		case <-old.Context().Done(): // not Err, which looks at the clock by itself
+		default:
+			s.t.Errorf("%s leads while the context of %s goes on", name, old.ID())
+		}
+	}
+	s.terms = append(s.terms, term)
+}
+
+// begun lists the terms that have begun, oldest first.
+func (s *stage) begun() []*election.Term {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.terms)
+}
+
+// leading counts the terms that are valid now.
+func (s *stage) leading() (n int) {
+	for _, term := range s.begun() {
+		if term.Valid() {
+			n++
+		}
+	}
+	return n
+}
+
+// inLine lists the znodes of the line.
+func (s *stage) inLine() (nodes []zktest.Node) {
+	for _, n := range s.Nodes() {
+		if strings.HasPrefix(n.Path, stagePath+"/") {
+			nodes = append(nodes, n)
+		}
+	}
+	return nodes
+}
+
+// lineUp starts candidates that stand in line in this order, each in its place.
+func (s *stage) lineUp(names ...string) (all []*actor, first *election.Term) {
+	s.t.Helper()
+	for i, name := range names {
+		a := s.enter(name)
+		a.events.wait(election.Joined, 1)
+		switch i {
+		case 0:
+			first = a.term()
+		case 1:
+			a.events.wait(election.Heir, 1)
+		}
+		all = append(all, a)
+	}
+	return all, first
+}
+
+// admin is the session of one who looks after the ensemble.
+func (s *stage) admin() *session.Session {
+	s.t.Helper()
+	client, err := session.Open(s.ConnectString(), session.Config{Timeout: 20 * stageTick, Dial: s.Host("admin").Dial})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { client.Close() })
+	return mustSession(s.t, client)
+}
+
+// eventually waits in steps of the bubble's time.
+func (s *stage) eventually(what string, ok func() bool) {
+	s.t.Helper()
+	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			s.t.Fatalf("no %s within a minute", what)
+		}
+	}
+}
+
+// makePath makes the election's path, so that no create finds it missing.
+func (s *stage) makePath() {
+	s.t.Helper()
+	if err := s.admin().EnsurePath(s.t.Context(), stagePath, zk.WorldACL(zk.PermAll)); err != nil {
+		s.t.Fatal(err)
+	}
+}

@@ -140,7 +140,9 @@ func (f *field) lapse(k Kind, peer *Peer, behind func(*Peer)) {
 	behind(ours)
 	proxy.On(func(fr faultproxy.Frame) bool { return fr.Op == faultproxy.OpMulti }, 1, faultproxy.LoseRequest)
 	proxy.Refuse(true)
-	f.wait(ours, "deposed")
+	if l := f.wait(ours, "deposed"); l.Reason != "lease expired" {
+		f.t.Errorf("deposed: %+v", l)
+	}
 	proxy.Refuse(false)
 	f.leads(peer)
 	f.wait(ours, "joined")

@@ -35,7 +35,7 @@ test: zookeeper
 	@[ -e /usr/share/java/curator-recipes.jar ] && command -v javac >/dev/null || \
 		echo "SKIP: no Curator here (Debian: libcurator-recipes-java default-jdk-headless)"
 	@/usr/bin/python3 -c 'import kazoo' 2>/dev/null || echo "SKIP: no kazoo here (Debian: python3-kazoo)"
-	cd internal/peers && $(GO) vet ./... && $(GO) test $(RACE) -timeout 10m ./...
+	cd internal/peers && $(GO) vet ./... && $(GO) test $(RACE) -parallel 4 -timeout 10m ./...  # mostly waiting
 	@# Each benchmark once, so that none rots.
 	$(GO) test -run '^$$' -bench . -benchtime 1x -p 1 ./...
 	@$(MAKE) --no-print-directory fuzz

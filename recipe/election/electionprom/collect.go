@@ -89,7 +89,7 @@ func (m *Metrics) sum(now time.Time) (s sum) {
 	for el, c := range m.candidates {
 		st := el.Status()
 		s.add(st)
-		if c.blocked != "" && c.blocked == st.Ahead {
+		if c.blocked {
 			s.blocked++
 		}
 		switch {

@@ -27,7 +27,7 @@ type Metrics struct {
 // candidate is what the events of one candidate have told.
 type candidate struct {
 	joined, deposed, left time.Time // of the latest such event
-	blocked               string    // the persistent znode that was ahead
+	blocked               bool      // by a persistent znode, until elected or out of the line
 	leader                string    // the znode of whoever led last, as far as is known
 	leaderless            time.Time // since when nobody leads; zero while somebody does
 }
@@ -107,17 +107,17 @@ func (m *Metrics) take(c *candidate, ev election.Event) {
 		c.joined, c.left = ev.Time, time.Time{}
 	case election.Elected:
 		observeSince(m.win, c.joined, ev.Time)
-		c.blocked = ""
+		c.blocked = false
 	case election.Deposed:
 		m.terms.WithLabelValues(ev.Reason.String()).Inc()
 		c.deposed = ev.Time
 	case election.Left:
 		observeSince(m.drain, c.deposed, ev.Time)
-		c.deposed, c.left, c.blocked = time.Time{}, ev.Time, ""
+		c.deposed, c.left, c.blocked = time.Time{}, ev.Time, false
 	case election.Failed:
 		m.failures.Inc()
 	case election.Blocked:
-		c.blocked = ev.Node
+		c.blocked = true
 	case election.LeaderChanged:
 		m.follow(c, ev)
 	}

@@ -38,3 +38,19 @@ func TestLeadersAreFollowedThroughTheirGaps(t *testing.T) {
 		t.Errorf("nobody led for %v, want 5 s", m.leaderless)
 	}
 }
+
+// A process that was paused may not have noticed that its term is over: its lease tells.
+func TestALeaderWhoseLeaseIsOverIsNoneHoweverItStands(t *testing.T) {
+	var s sum
+	s.add(election.Status{State: election.Leading, Node: "/n", Token: 7})
+	if s.leading != 0 || s.token != 0 || s.states[election.Leading] != 1 {
+		t.Errorf("%+v", s)
+	}
+	begun := time.Now()
+	s.add(election.Status{State: election.Leading, Since: begun, Token: 9, Lease: 3 * time.Second})
+	s.add(election.Status{State: election.Leading, Since: begun.Add(-time.Minute), Token: 8, Lease: 4 * time.Second})
+	s.add(election.Status{State: election.Waiting, Node: "/n", Position: 5})
+	if s.leading != 2 || s.token != 9 || s.lease != 3*time.Second || s.start != begun.Add(-time.Minute) || s.position != 5 {
+		t.Errorf("%+v", s)
+	}
+}

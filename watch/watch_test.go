@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
-	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/watch"
 )
 
@@ -137,43 +135,6 @@ func TestABurstOfChangesEndsWithTheLatestState(t *testing.T) {
 	b.must(await(b, done).err)
 }
 
-func TestAMissingZnodeIsPolledWithoutAWatch(t *testing.T) {
-	b := newBed(t)
-	hand := newHandClock()
-	ctx := clock.With(b.ctx, hand)
-	n := b.node("/a")
-	c := watch.NewChildren(b.s, "/a")
-	defer c.Stop()
-	if st, err := n.Next(ctx); err != nil || st.Exists {
-		t.Fatalf("%+v, %v", st, err)
-	}
-	if l, err := c.Next(ctx); err != nil || l.Exists {
-		t.Fatalf("%+v, %v", l, err)
-	}
-	state := async(func() (watch.State, error) { return n.Next(ctx) })
-	list := async(func() (watch.List, error) { return c.Next(ctx) })
-	for range 2 {
-		if d := await(b, hand.set); d != T/4 {
-			t.Errorf("looks again after %v, want %v", d, T/4)
-		}
-	}
-	if n := b.watchers("/a"); n != 0 {
-		t.Errorf("%d watches left on a missing znode", n)
-	}
-	b.create("/a")
-	b.caughtUp()
-	hand.pass(T / 4)
-	if r := await(b, state); r.err != nil || !r.v.Exists || string(r.v.Data) != "0" {
-		t.Errorf("%+v", r)
-	}
-	if r := await(b, list); r.err != nil || !r.v.Exists {
-		t.Errorf("%+v", r)
-	}
-	if n := b.watchers("/a"); n != 1 {
-		t.Errorf("%d sessions watch, want 1", n)
-	}
-}
-
 func TestGoneNeedsNoPermissionToRead(t *testing.T) {
 	b := newBed(t)
 	_, err := b.admin.Create(b.ctx, b.path+"/a", nil, 0, zk.WorldACL(zk.PermAll&^zk.PermRead))
@@ -197,173 +158,6 @@ func TestGoneNeedsNoPermissionToRead(t *testing.T) {
 	b.caughtUp()
 	hand.pass(T / 4)
 	b.must(await(b, gone).err)
-}
-
-func TestTheEndOfTheSessionEndsWaitsWithItsReason(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		end    func(*bed)
-		reason error
-	}{
-		{"closed", func(b *bed) { b.s.Close() }, session.ErrClosed},
-		{"expired", func(b *bed) { b.proxy.FailReply(faultproxy.OpConnect, 1, 0); b.proxy.Cut(false) }, session.ErrExpired},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			b := newBed(t)
-			b.create("/a")
-			b.caughtUp()
-			n := b.node("/a")
-			b.nextState(n)
-			gone := b.gone(b.ctx, "/a")
-			state := async(func() (watch.State, error) { return n.Next(b.ctx) })
-			c.end(b)
-			if err := await(b, gone).err; !errors.Is(err, c.reason) {
-				t.Errorf("Gone: %v, want %v", err, c.reason)
-			}
-			if err := await(b, state).err; !errors.Is(err, c.reason) {
-				t.Errorf("Next: %v, want %v", err, c.reason)
-			}
-			if err := watch.Gone(b.ctx, b.s, "/a"); !errors.Is(err, c.reason) {
-				t.Errorf("a later Gone: %v, want %v", err, c.reason)
-			}
-		})
-	}
-}
-
-func TestTheEndOfTheContextEndsAWaitWithItsCause(t *testing.T) {
-	b := newBed(t)
-	b.create("/a")
-	b.caughtUp()
-	cause := errors.New("enough")
-	ctx, cancel := context.WithCancelCause(b.ctx)
-	gone := b.gone(ctx, "/a")
-	cancel(cause)
-	if err := await(b, gone).err; !errors.Is(err, cause) {
-		t.Errorf("waiting: %v", err)
-	}
-	n := b.node("/a")
-	if _, err := n.Next(ctx); !errors.Is(err, cause) {
-		t.Errorf("at once: %v", err)
-	}
-	if st := b.nextState(n); !st.Exists {
-		t.Errorf("after an error: %+v", st)
-	}
-	ctx, cancel = context.WithCancelCause(b.ctx)
-	b.offline(func() {
-		state := async(func() (watch.State, error) { return n.Next(ctx) })
-		cancel(cause)
-		if err := await(b, state).err; !errors.Is(err, cause) {
-			t.Errorf("without a connection: %v", err)
-		}
-	})
-}
-
-func TestAWakeUpThatCouldNotBeFollowedUpIsNotForgotten(t *testing.T) {
-	b := newBed(t)
-	b.create("/a")
-	b.caughtUp()
-	n := b.node("/a")
-	b.nextState(n)
-	ctx, cancel := context.WithCancel(clock.With(b.ctx, newHandClock()))
-	state := async(func() (watch.State, error) { return n.Next(ctx) })
-	held := b.proxy.HoldReply(faultproxy.OpGetData, 1)
-	b.set("/a", "1")
-	b.must(held.Wait(b.ctx)) // the event has been used up
-	cancel()
-	if r := await(b, state); r.err == nil {
-		t.Fatalf("%+v without an answer", r.v)
-	}
-	held.Release()
-	// On a clock that stands still only what is remembered can make Next look.
-	st, err := n.Next(clock.With(b.ctx, newHandClock()))
-	if err != nil || string(st.Data) != "1" {
-		t.Errorf("%+v, %v", st, err)
-	}
-}
-
-func TestStopEndsNextWhateverItDoes(t *testing.T) {
-	b := newBed(t)
-	b.create("/a")
-	b.caughtUp()
-	for _, busy := range []bool{false, true} {
-		n := b.node("/a")
-		b.nextState(n)
-		state := async(func() (watch.State, error) { return n.Next(b.ctx) })
-		held := b.proxy.HoldReply(faultproxy.OpGetData, 1)
-		if busy {
-			b.set("/a", "1")
-			b.must(held.Wait(b.ctx))
-		}
-		n.Stop()
-		n.Stop()
-		if err := await(b, state).err; !errors.Is(err, watch.ErrStopped) {
-			t.Errorf("busy %v: %v", busy, err)
-		}
-		held.Cancel()
-		if _, err := n.Next(b.ctx); !errors.Is(err, watch.ErrStopped) {
-			t.Errorf("after Stop: %v", err)
-		}
-	}
-}
-
-func TestAThousandWakeUpsDoNotPileUpWatches(t *testing.T) {
-	b := newBed(t)
-	b.create("/a")
-	b.caughtUp()
-	gone := b.gone(b.ctx, "/a")
-	before := b.total()
-	var all sync.WaitGroup
-	for range 8 {
-		all.Go(func() {
-			for range 125 {
-				if _, err := b.admin.Set(b.ctx, b.path+"/a", nil, -1); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	all.Wait()
-	b.caughtUp()
-	events, _ := b.frames.count(faultproxy.ToClient, faultproxy.OpEvent)
-	if reads := b.requests(faultproxy.OpGetData); reads > events+2 {
-		t.Errorf("%d reads for %d events", reads, events)
-	}
-	if n := b.watchers("/a"); n < 0 || n > 1 {
-		t.Errorf("%d watches on the path, want one at most", n)
-	}
-	if after := b.total(); after > before {
-		t.Errorf("%d watches at the server, %d before", after, before)
-	}
-	b.remove("/a")
-	b.must(await(b, gone).err)
-}
-
-func TestManyWaitsOnOnePathShareOneWatch(t *testing.T) {
-	const waits = 100
-	b := newBed(t)
-	b.create("/a")
-	b.caughtUp()
-	before := b.total()
-	var gone []<-chan answer[struct{}]
-	for range waits {
-		gone = append(gone, b.gone(b.ctx, "/a"))
-	}
-	if n := b.watchers("/a"); n != 1 {
-		t.Errorf("%d sessions watch, want 1", n)
-	}
-	if n := b.total() - before; n != 1 {
-		t.Errorf("%d watches more at the server, want 1", n)
-	}
-	b.remove("/a")
-	for _, c := range gone {
-		b.must(await(b, c).err)
-	}
-	if n, _ := b.frames.count(faultproxy.ToClient, faultproxy.OpEvent); n != 1 {
-		t.Errorf("%d events, want 1", n)
-	}
-	if n := b.requests(faultproxy.OpGetData); n != 2*waits {
-		t.Errorf("%d reads, want %d", n, 2*waits)
-	}
 }
 
 func TestALostEventIsMadeUpForByTheRecheck(t *testing.T) {
@@ -429,35 +223,6 @@ func TestALostEventIsMadeUpForByTheRecheck(t *testing.T) {
 	b.caughtUp()
 	hand.pass(T)
 	b.must(await(b, gone).err)
-}
-
-func TestAnUndisturbedWaitCostsOneExistsPerTimeout(t *testing.T) {
-	b := newBed(t)
-	hand := newHandClock()
-	ctx, cancel := context.WithCancel(clock.With(b.ctx, hand))
-	b.create("/a")
-	b.caughtUp()
-	n := b.node("/a")
-	if _, err := n.Next(ctx); err != nil {
-		t.Fatal(err)
-	}
-	state := async(func() (watch.State, error) { return n.Next(ctx) })
-	const times = 5
-	for range times {
-		if d := await(b, hand.set); d != T {
-			t.Errorf("looks again after %v, want %v", d, T)
-		}
-		hand.pass(T)
-	}
-	await(b, hand.set)
-	if n := b.requests(faultproxy.OpExists); n != times {
-		t.Errorf("%d exists requests, want %d", n, times)
-	}
-	if n := b.requests(faultproxy.OpGetData); n != 1 {
-		t.Errorf("%d reads, want 1", n)
-	}
-	cancel()
-	await(b, state)
 }
 
 func TestChildrenAreSortedAndTheirComingAndGoingIsSeen(t *testing.T) {
@@ -530,36 +295,4 @@ func TestExamplesRun(t *testing.T) {
 		return none, nil
 	})
 	await(b, done)
-}
-
-func TestAZnodeWhoseDeletionWasNotToldIsPolledLikeAnyMissingOne(t *testing.T) {
-	b := newBed(t)
-	hand := newHandClock()
-	ctx := clock.With(b.ctx, hand)
-	b.create("/a")
-	b.caughtUp()
-	n := b.node("/a")
-	if _, err := n.Next(ctx); err != nil {
-		t.Fatal(err)
-	}
-	state := async(func() (watch.State, error) { return n.Next(ctx) })
-	await(b, hand.set)
-	b.deaf.Store(1)
-	b.remove("/a")
-	b.caughtUp()
-	hand.pass(T)
-	if r := await(b, state); r.err != nil || r.v.Exists {
-		t.Fatalf("%+v", r)
-	}
-	// Nobody has told that the watch is used up; it must not be relied on all the same.
-	state = async(func() (watch.State, error) { return n.Next(ctx) })
-	if d := await(b, hand.set); d != T/4 {
-		t.Errorf("looks again after %v, want %v", d, T/4)
-	}
-	b.create("/a")
-	b.caughtUp()
-	hand.pass(T / 4)
-	if r := await(b, state); r.err != nil || !r.v.Exists {
-		t.Errorf("%+v", r)
-	}
 }

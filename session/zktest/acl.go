@@ -23,7 +23,7 @@ func digestID(credential string) identity {
 
 // allowed tells whether one of ids may do perm under list. An empty list
 // allows everything.
-func allowed(list []ACL, perm int32, ids []identity) bool {
+func allowed(list []grant, perm int32, ids []identity) bool {
 	if len(list) == 0 {
 		return true
 	}
@@ -81,8 +81,8 @@ func parseIPExpr(expr string) (net.IP, int, bool) {
 
 // fixACL checks the ACL of a create or setACL request and replaces the "auth"
 // scheme by the requester's digest identities. Duplicates are dropped.
-func fixACL(list []ACL, ids []identity) ([]ACL, Code) {
-	var unique []ACL
+func fixACL(list []grant, ids []identity) ([]grant, Code) {
+	var unique []grant
 	for _, a := range list {
 		if !slices.Contains(unique, a) {
 			unique = append(unique, a)
@@ -91,7 +91,7 @@ func fixACL(list []ACL, ids []identity) ([]ACL, Code) {
 	if len(unique) == 0 {
 		return nil, CodeInvalidACL
 	}
-	var fixed []ACL
+	var fixed []grant
 	for _, a := range unique {
 		expanded := expandACL(a, ids)
 		if len(expanded) == 0 {
@@ -103,27 +103,27 @@ func fixACL(list []ACL, ids []identity) ([]ACL, Code) {
 }
 
 // expandACL returns what a stands for, or nothing when it is invalid.
-func expandACL(a ACL, ids []identity) []ACL {
+func expandACL(a grant, ids []identity) []grant {
 	switch a.Scheme {
 	case "world":
 		if a.ID == "anyone" {
-			return []ACL{a}
+			return []grant{a}
 		}
 	case "auth":
-		var list []ACL
+		var list []grant
 		for _, id := range ids {
 			if id.scheme == "digest" {
-				list = append(list, ACL{a.Perms, id.scheme, id.id})
+				list = append(list, grant{a.Perms, id.scheme, id.id})
 			}
 		}
 		return list
 	case "digest":
 		if validDigest(a.ID) {
-			return []ACL{a}
+			return []grant{a}
 		}
 	case "ip":
 		if _, _, ok := parseIPExpr(a.ID); ok {
-			return []ACL{a}
+			return []grant{a}
 		}
 	}
 	return nil
@@ -137,7 +137,7 @@ func validDigest(id string) bool {
 
 // hideDigests is what getACL shows to those who may not administer the
 // znode: digest hashes are replaced by "x".
-func hideDigests(list []ACL) []ACL {
+func hideDigests(list []grant) []grant {
 	hidden := slices.Clone(list)
 	for i, a := range hidden {
 		if user, _, ok := strings.Cut(a.ID, ":"); ok && a.Scheme == "digest" {

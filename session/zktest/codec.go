@@ -108,11 +108,11 @@ func (d *decoder) strings() []string {
 	return list
 }
 
-func (d *decoder) acls() []ACL {
+func (d *decoder) acls() []grant {
 	n := d.count()
-	list := make([]ACL, 0, n)
+	list := make([]grant, 0, n)
 	for range n {
-		list = append(list, ACL{Perms: d.int32(), Scheme: d.string(), ID: d.string()})
+		list = append(list, grant{Perms: d.int32(), Scheme: d.string(), ID: d.string()})
 	}
 	return list
 }
@@ -148,7 +148,7 @@ func (w *encoder) strings(list []string) {
 	}
 }
 
-func (w *encoder) acls(list []ACL) {
+func (w *encoder) acls(list []grant) {
 	w.int32(int32(len(list)))
 	for _, a := range list {
 		w.int32(a.Perms)

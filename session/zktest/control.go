@@ -2,6 +2,7 @@ package zktest
 
 import (
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -9,8 +10,13 @@ import (
 // methods may be called from any goroutine.
 type Server struct{ s *server }
 
-// Server returns the server with the given id, counted from 1.
-func (e *Ensemble) Server(id int) *Server { return &Server{e.servers[id-1]} }
+// Server returns the server with the given id, counted from 1. It panics when there is none.
+func (e *Ensemble) Server(id int) *Server {
+	if id < 1 || id > len(e.servers) {
+		panic(fmt.Sprintf("zktest: Server(%d): the ensemble's servers have the ids 1 to %d", id, len(e.servers)))
+	}
+	return &Server{e.servers[id-1]}
+}
 
 // Servers returns all servers in order of their ids.
 func (e *Ensemble) Servers() []*Server {
@@ -145,8 +151,13 @@ func (e *Ensemble) eachLink(s *server, fn func(*Link)) {
 	}
 }
 
-// Link returns the direction from one server to another.
-func (e *Ensemble) Link(from, to *Server) *Link { return e.link(from.s, to.s) }
+// Link returns the direction from one server to another. It panics when they are the same.
+func (e *Ensemble) Link(from, to *Server) *Link {
+	if from.s == to.s {
+		panic(fmt.Sprintf("zktest: Link: server %d has no link to itself", from.s.id))
+	}
+	return e.link(from.s, to.s)
+}
 
 // SetSessionLimits sets this server's own limits of session timeouts. In a
 // real ensemble they should be the same everywhere; where they are not, every

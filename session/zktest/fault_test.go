@@ -252,6 +252,33 @@ func TestAnExpiredSessionLosesItsEphemerals(t *testing.T) {
 	}
 }
 
+// Znodes that belong to no session are of session 0, so to speak.
+func TestOnlyASessionThatExistsCanBeExpired(t *testing.T) {
+	for _, servers := range []int{1, 3} {
+		inBubble(t, zktest.Config{Servers: servers}, func(t *testing.T, b *bench) {
+			a, gone := b.on("a", 1), b.on("gone", 1)
+			a.create("/kept", nil, 0)
+			a.create("/kept/e", nil, 1)
+			b.e.ExpireSession(gone.session)
+			gone.expectClosed("expired")
+			a.settle()
+			before := b.e.Counts().Commits
+			for _, id := range []int64{0, 1, gone.session, -1} {
+				b.e.ExpireSession(id)
+			}
+			a.settle()
+			if n := b.e.Counts().Commits - before; n != 0 {
+				t.Errorf("%d transactions for sessions that do not exist", n)
+			}
+			for _, s := range b.e.Servers() {
+				if got := paths(s.Nodes()); got != "/kept /kept/e" {
+					t.Errorf("server %d: znodes %s", s.ID(), got)
+				}
+			}
+		})
+	}
+}
+
 // The numbers are what a real 3.8.0 server did with a znode whose count a
 // patched snapshot had brought to the end.
 func TestSequenceNumbersStickAtTheEndOfTheirRange(t *testing.T) {

@@ -26,7 +26,7 @@ type undo struct {
 type record struct {
 	zxid     int64
 	gone     bool
-	acl      []ACL
+	acl      []grant
 	version  int32
 	cversion int32
 	aversion int32
@@ -113,7 +113,7 @@ func (h *head) prepareCreate(a args, zxid, session int64, ids []identity) (*txn,
 	if !ok {
 		return nil, CodeNoNode
 	}
-	if !allowed(parent.acl, PermCreate, ids) {
+	if !allowed(parent.acl, permCreate, ids) {
 		return nil, CodeNoAuth
 	}
 	path := a.path
@@ -133,7 +133,7 @@ func (h *head) prepareCreate(a args, zxid, session int64, ids []identity) (*txn,
 }
 
 // putCreate records a create that has passed its checks.
-func (h *head) putCreate(a args, dir, path string, acl []ACL, parent record, zxid, session int64) *txn {
+func (h *head) putCreate(a args, dir, path string, acl []grant, parent record, zxid, session int64) *txn {
 	x := &txn{op: a.op, path: path, data: a.data, acl: acl, version: parent.cversion + 1}
 	switch {
 	case a.op == OpCreateContainer:
@@ -157,7 +157,7 @@ func (h *head) prepareDelete(a args, zxid int64, ids []identity) (*txn, Code) {
 	if !ok {
 		return nil, CodeNoNode
 	}
-	if !allowed(parent.acl, PermDelete, ids) {
+	if !allowed(parent.acl, permDelete, ids) {
 		return nil, CodeNoAuth
 	}
 	n, ok := h.lookup(a.path)
@@ -218,12 +218,12 @@ func (h *head) prepareSet(a args, zxid int64, ids []identity) (*txn, Code) {
 	if !ok {
 		return nil, CodeNoNode
 	}
-	perm, current := PermWrite, n.version
+	perm, current := permWrite, n.version
 	switch a.op {
 	case OpSetACL:
-		perm, current = PermAdmin, n.aversion
+		perm, current = permAdmin, n.aversion
 	case OpCheck:
-		perm = PermRead
+		perm = permRead
 	}
 	if !allowed(n.acl, perm, ids) {
 		return nil, CodeNoAuth

@@ -149,16 +149,48 @@ func TestRequestsAreShownBeforeFaults(t *testing.T) {
 	})
 }
 
-func TestImpossibleConfigsAreRefused(t *testing.T) {
-	for _, cfg := range []zktest.Config{
-		{Servers: -1}, {Servers: 1000}, {Tick: time.Millisecond}, {Tick: -time.Second},
-		{MinSessionTimeout: time.Hour}, {MinSessionTimeout: -1}, {Latency: -1}, {InitLimit: -1}, {SyncLimit: -1},
-		{ElectionTime: -1}, {ContainerCheck: -1},
+func TestImpossibleConfigsAreRefusedByName(t *testing.T) {
+	for _, c := range []struct {
+		cfg  zktest.Config
+		want string
+	}{
+		{zktest.Config{Servers: -1}, "Servers = -1, want 1 to 100"},
+		{zktest.Config{Servers: 1000}, "Servers = 1000, want 1 to 100"},
+		{zktest.Config{Tick: time.Millisecond}, "Tick = 1ms, want at least 2ms"},
+		{zktest.Config{Tick: -time.Second}, "Tick = -1s, want at least 2ms"},
+		{zktest.Config{MinSessionTimeout: time.Hour}, "MaxSessionTimeout = 2s, want at least 1h0m0s"},
+		{zktest.Config{MinSessionTimeout: -1}, "MinSessionTimeout = -1ns, want at least 1ns"},
+		{zktest.Config{Latency: -1}, "Latency = -1ns, want at least 0s"},
+		{zktest.Config{InitLimit: -1}, "InitLimit = -1 ticks, want at least 1"},
+		{zktest.Config{SyncLimit: -1}, "SyncLimit = -1 ticks, want at least 1"},
+		{zktest.Config{ElectionTime: -1}, "ElectionTime = -1ns, want at least 1ns"},
+		{zktest.Config{ContainerCheck: -1}, "ContainerCheck = -1ns, want at least 1ns"},
 	} {
-		if e, err := zktest.New(cfg); err == nil {
+		e, err := zktest.New(c.cfg)
+		if err == nil {
 			e.Close()
-			t.Errorf("%+v was accepted", cfg)
 		}
+		if err == nil || err.Error() != "zktest: "+c.want {
+			t.Errorf("%v; want %s", err, c.want)
+		}
+	}
+}
+
+func TestWhatTheEnsembleDoesNotHaveIsNamed(t *testing.T) {
+	e := zktest.Start(t, zktest.Config{Servers: 3})
+	for want, f := range map[string]func(){
+		"zktest: Server(7): the ensemble's servers have the ids 1 to 3": func() { e.Server(7) },
+		"zktest: Server(0): the ensemble's servers have the ids 1 to 3": func() { e.Server(0) },
+		"zktest: Link: server 2 has no link to itself":                  func() { e.Link(e.Server(2), e.Server(2)) },
+	} {
+		func() {
+			defer func() {
+				if v := recover(); v != want {
+					t.Errorf("%v; want %s", v, want)
+				}
+			}()
+			f()
+		}()
 	}
 }
 

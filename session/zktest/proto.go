@@ -98,16 +98,16 @@ const (
 
 // Permissions in an [ACL].
 const (
-	PermRead   int32 = 1
-	PermWrite  int32 = 2
-	PermCreate int32 = 4
-	PermDelete int32 = 8
-	PermAdmin  int32 = 16
-	PermAll    int32 = 31
+	permRead   int32 = 1
+	permWrite  int32 = 2
+	permCreate int32 = 4
+	permDelete int32 = 8
+	permAdmin  int32 = 16
+	permAll    int32 = 31
 )
 
-// ACL grants permissions on a znode to one identity.
-type ACL struct {
+// grant gives one identity permissions on a znode; an ACL is a list of them.
+type grant struct {
 	Perms  int32
 	Scheme string
 	ID     string
@@ -154,7 +154,7 @@ type args struct {
 	op      Op
 	path    string
 	data    []byte
-	acl     []ACL
+	acl     []grant
 	flags   int32
 	version int32
 	watch   bool

@@ -67,9 +67,9 @@ func (s *server) exists(a args, n *node, c *conn) (Code, []byte) {
 
 // readNode covers the reads that need the znode and the right to read it.
 func (s *server) readNode(r *request, n *node) (Code, []byte) {
-	perm := PermRead
+	perm := permRead
 	if r.op == OpGetACL {
-		perm |= PermAdmin
+		perm |= permAdmin
 	}
 	if !allowed(n.acl, perm, r.ids) {
 		return CodeNoAuth, nil
@@ -92,11 +92,11 @@ func (s *server) readNode(r *request, n *node) (Code, []byte) {
 		}
 	case OpGetACL:
 		acl := n.acl
-		if !allowed(n.acl, PermAdmin, r.ids) {
+		if !allowed(n.acl, permAdmin, r.ids) {
 			acl = hideDigests(acl)
 		}
 		if len(acl) == 0 { // ZooKeeper's own znodes are open to everyone
-			acl = []ACL{{PermAll, "world", "anyone"}}
+			acl = []grant{{permAll, "world", "anyone"}}
 		}
 		w.acls(acl)
 		w.stat(n.stat())

@@ -9,7 +9,7 @@ import (
 // what clients see is derived in stat.
 type node struct {
 	data                       []byte
-	acl                        []ACL
+	acl                        []grant
 	czxid, mzxid, ctime, mtime int64
 	version, cversion          int32
 	aversion                   int32
@@ -45,7 +45,7 @@ type tree struct {
 }
 
 func newTree() *tree {
-	readOnly := []ACL{{PermRead, "world", "anyone"}}
+	readOnly := []grant{{permRead, "world", "anyone"}}
 	t := &tree{nodes: map[string]*node{}, sessions: map[int64]int64{}, owned: map[int64]map[string]bool{}}
 	t.nodes["/"] = &node{data: []byte{}, children: map[string]bool{"zookeeper": true}}
 	t.nodes["/zookeeper"] = &node{data: []byte{}, children: map[string]bool{"quota": true, "config": true}}
@@ -95,7 +95,7 @@ type txn struct {
 
 	path    string
 	data    []byte
-	acl     []ACL
+	acl     []grant
 	owner   int64 // create: the ephemeral owner
 	version int32 // the version to set; for a create the parent's cversion
 	timeout int64 // createSession
@@ -107,9 +107,9 @@ type txn struct {
 type change struct {
 	event     eventType
 	path      string
-	acl       []ACL  // of the znode
-	parent    string // set when its children changed, too
-	parentACL []ACL
+	acl       []grant // of the znode
+	parent    string  // set when its children changed, too
+	parentACL []grant
 }
 
 // result is what applying a transaction yields for the reply.

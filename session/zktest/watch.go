@@ -54,10 +54,10 @@ func (w watches) notify(ch change) {
 
 // fire notifies and forgets the watches on path. A watcher that may not read
 // the znode loses its watch without a word (CVE-2024-23944 closed that leak).
-func (w watches) fire(t watchTable, path string, ev eventType, acl []ACL, except []*conn) []*conn {
+func (w watches) fire(t watchTable, path string, ev eventType, acl []grant, except []*conn) []*conn {
 	list := t.take(path)
 	for _, c := range list {
-		if !contains(except, c) && allowed(acl, PermRead, c.ids) {
+		if !contains(except, c) && allowed(acl, permRead, c.ids) {
 			c.sendEvent(ev, path)
 		}
 	}

@@ -3,7 +3,6 @@ package zktest
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -160,18 +159,38 @@ func (cfg Config) withDefaults() (Config, error) {
 	cfg.SyncLimit = cmp.Or(cfg.SyncLimit, 5)
 	cfg.ElectionTime = cmp.Or(cfg.ElectionTime, min(2*cfg.Tick, 200*time.Millisecond))
 	cfg.ContainerCheck = cmp.Or(cfg.ContainerCheck, time.Minute)
-	switch {
-	case cfg.Servers < 0 || cfg.Servers > 100:
-		return cfg, fmt.Errorf("zktest: Servers = %d, want 1 to 100", cfg.Servers)
-	case cfg.Tick < 2*time.Millisecond:
-		return cfg, fmt.Errorf("zktest: Tick = %v, want at least 2ms", cfg.Tick)
-	case cfg.MinSessionTimeout > cfg.MaxSessionTimeout:
-		return cfg, errors.New("zktest: MinSessionTimeout exceeds MaxSessionTimeout")
-	case min(cfg.MinSessionTimeout, cfg.Latency+1, cfg.ElectionTime, cfg.ContainerCheck) <= 0,
-		min(cfg.InitLimit, cfg.SyncLimit) <= 0:
-		return cfg, errors.New("zktest: negative time or limit")
+	return cfg, cfg.check()
+}
+
+// check names the first value that is not allowed, and what is.
+func (cfg Config) check() error {
+	if cfg.Servers < 1 || cfg.Servers > 100 {
+		return fmt.Errorf("zktest: Servers = %d, want 1 to 100", cfg.Servers)
 	}
-	return cfg, nil
+	for _, f := range []struct {
+		field        string
+		value, least time.Duration
+	}{
+		{"Tick", cfg.Tick, 2 * time.Millisecond},
+		{"MinSessionTimeout", cfg.MinSessionTimeout, 1},
+		{"MaxSessionTimeout", cfg.MaxSessionTimeout, cfg.MinSessionTimeout},
+		{"ElectionTime", cfg.ElectionTime, 1},
+		{"ContainerCheck", cfg.ContainerCheck, 1},
+		{"Latency", cfg.Latency, 0},
+	} {
+		if f.value < f.least {
+			return fmt.Errorf("zktest: %s = %v, want at least %v", f.field, f.value, f.least)
+		}
+	}
+	for _, f := range []struct {
+		field string
+		value int
+	}{{"InitLimit", cfg.InitLimit}, {"SyncLimit", cfg.SyncLimit}} {
+		if f.value < 1 {
+			return fmt.Errorf("zktest: %s = %d ticks, want at least 1", f.field, f.value)
+		}
+	}
+	return nil
 }
 
 // boot starts all servers and lets them elect their first leader at once.

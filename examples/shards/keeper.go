@@ -58,19 +58,21 @@ func (k *keeper) lead(ctx context.Context, term *election.Term) error {
 	return err
 }
 
-// watch looks at the line now and then, and returns when one that suits the shard better
-// waits in it: it has come back after a crash, or joined late. If others are ahead of it
-// they lead first and give way in the same manner.
+// watch looks at the line, at once and then now and again, and returns when one that suits
+// the shard better waits in it: it has come back after a crash, or joined late. If others
+// are ahead of it they lead first and give way in the same manner.
+//
+// That one may have died a moment ago. Then nobody leads until its session expires.
 func (k *keeper) watch(ctx context.Context) error {
 	for {
-		if err := sleep(ctx, look); err != nil {
-			return err
-		}
 		line, _ := k.el.Candidates(ctx) // if it fails there will be another look
 		for _, c := range line {
 			if better(k.shard, c.ID, k.me) {
 				return errBetter
 			}
+		}
+		if err := sleep(ctx, look); err != nil {
+			return err
 		}
 	}
 }

@@ -65,6 +65,9 @@ func TestALeaderGivesWayToABetterOneAndToNoOther(t *testing.T) {
 		}
 	}
 	// The worse two join once more each, which is a list; the others are looks at the line.
+	for len(lists) > 0 {
+		<-lists
+	}
 	for range 6 {
 		select {
 		case <-lists:

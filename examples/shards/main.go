@@ -2,7 +2,7 @@
 // stands, all with one client. Each shard is led by one process; when that crashes, the
 // others take its shards over, some each; when it comes back, it gets them back.
 //
-//	go run ./examples/shards                           one run, about 5 seconds
+//	go run ./examples/shards                           one run, 2 to 5 seconds
 //	go run ./examples/shards -shards 200 -processes 6
 //	go run ./examples/shards -zk zk1:2181,zk2:2181     on an ensemble of yours
 //

@@ -74,7 +74,8 @@ func Run(ctx context.Context, cfg Config) (*Table, error) {
 		})
 	}
 	wg.Wait()
-	fmt.Fprintf(c.Log, "%d rounds in %v; %v of rigs' time\n", c.table.Rounds(), time.Since(c.begin).Round(time.Second), c.spent.Round(time.Second))
+	c.table.Title = fmt.Sprintf("%d rounds, seeds from %d on, in %v on %d rigs: %.2f hours of rigs. Tick %v, syncLimit %v, T = %v unless a fault says otherwise.",
+		c.table.Rounds(), cfg.Seed, time.Since(c.begin).Round(time.Second), cfg.Rigs, c.spent.Hours(), tick, syncLimit*tick, usualT)
 	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		return &c.table, err
 	}
@@ -161,11 +162,10 @@ func (c *campaign) build(ctx context.Context, n int) (*rig, error) {
 func (c *campaign) round(ctx context.Context, rg *rig, j job) (fit bool) {
 	name := fnv.New64a()
 	io.WriteString(name, j.fault.Name)
-	number, _, _ := strings.Cut(j.fault.Name, " ")
 	begin := time.Now()
 	r := &Round{
-		record: newRecord(), rig: rg, exe: c.Candidate, T: 4 * tick, rng: rand.New(rand.NewPCG(j.seed, name.Sum64())),
-		path: fmt.Sprintf("/%s-%d-%d", number, j.seed, history.Now()),
+		record: newRecord(), rig: rg, exe: c.Candidate, T: usualT, rng: rand.New(rand.NewPCG(j.seed, name.Sum64())),
+		path: fmt.Sprintf("/%s-%d-%d", j.fault.number(), j.seed, history.Now()),
 	}
 	if j.fault.T > 0 {
 		r.T = j.fault.T
@@ -181,32 +181,47 @@ func (c *campaign) round(ctx context.Context, rg *rig, j job) (fit bool) {
 	return err == nil
 }
 
+// finish judges a round, keeps what there is of it if it broke a promise, and enters it into the table.
 func (c *campaign) finish(j job, r *Round, spent time.Duration) {
 	lines := r.all()
 	rep := history.Check(lines)
-	var kept string
+	kept, err := "", error(nil)
 	if len(rep.Violations) > 0 || c.KeepAll {
-		number, _, _ := strings.Cut(j.fault.Name, " ")
-		kept = filepath.Join(c.Keep, fmt.Sprintf("%s-seed%d-rig%d.jsonl", number, j.seed, r.rig.n))
-		err := os.MkdirAll(c.Keep, 0o755)
-		if err == nil {
-			err = history.Save(kept, lines)
-		}
-		if err != nil {
-			kept = err.Error()
-		}
+		kept, err = c.keep(j, r, lines)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.spent += spent
-	c.table.row(j.fault).add(rep, r, spent)
+	c.table.row(j.fault).add(rep, r)
 	fmt.Fprintf(c.Log, "%6.0fs rig %d %s, seed %d: %d changes, without a leader %s ms, %d violations, in %.1fs\n",
 		time.Since(c.begin).Seconds(), r.rig.n, j.fault.Name, j.seed, rep.Changes, percentiles(rep.Gaps, time.Millisecond, "%.0f"),
 		len(rep.Violations), spent.Seconds())
 	for _, v := range rep.Violations {
 		fmt.Fprintf(c.Log, "VIOLATION %v\n", v)
 	}
-	if kept != "" {
-		fmt.Fprintf(c.Log, "its history is kept in %s; again: make campaign FAULTS='^%s$' SEED=%d ROUNDS=1\n", kept, j.fault.Name, j.seed)
+	if err != nil {
+		fmt.Fprintln(c.Log, "the history could not be kept:", err)
 	}
+	if kept != "" {
+		fmt.Fprintf(c.Log, "kept in %s; again: make campaign FAULTS='^%s$' SEED=%d ROUNDS=1\n", kept, j.fault.Name, j.seed)
+	}
+}
+
+// keep writes what there is of a round into a directory of its own: the history, and what candidates and servers
+// have logged.
+func (c *campaign) keep(j job, r *Round, lines []history.Line) (dir string, err error) {
+	dir = filepath.Join(c.Keep, fmt.Sprintf("%s-seed%d-rig%d", j.fault.number(), j.seed, r.rig.n))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return dir, err
+	}
+	var logs strings.Builder
+	for _, c := range r.candidates {
+		fmt.Fprintf(&logs, "--- candidate %s, its last process\n%s\n", c.id, c.stderr.String())
+	}
+	for _, s := range r.rig.Servers() {
+		fmt.Fprintf(&logs, "--- server %d\n%s\n", s.ID(), s.LogTail(300))
+	}
+	return dir, errors.Join(
+		history.Save(filepath.Join(dir, "history.jsonl"), lines),
+		os.WriteFile(filepath.Join(dir, "logs.txt"), []byte(logs.String()), 0o644))
 }

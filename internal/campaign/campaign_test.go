@@ -195,11 +195,11 @@ func TestTheTableShowsWhatTheRoundsHaveShown(t *testing.T) {
 		}
 		r := &Round{T: 2 * time.Second}
 		r.notes.count("kept leading", i%2 == 0)
-		w.add(rep, r, time.Second)
+		w.add(rep, r)
 	}
 	var out strings.Builder
 	table.Write(&out)
-	want := "9 test                       20      20      3.0      1    1      3  1100 / 2000 / 2000     0.55 / 1.00 / 1.00  kept leading 10/20"
+	want := "9 test                       20      20     3.0      1    1      3  1100 / 2000 / 2000    0.55 / 1.00 / 1.00  kept leading 10/20"
 	if !strings.Contains(out.String(), want) || table.Violations() != 3 || table.Rounds() != 20 {
 		t.Errorf("%d violations in %d rounds:\n%s\nwant\n%s", table.Violations(), table.Rounds(), out.String(), want)
 	}

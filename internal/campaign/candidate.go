@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -37,17 +38,17 @@ func startCandidate(exe string, c *candidate, path string, timeout time.Duration
 	c.cmd, c.done = exec.Command(argv[0], argv[1:]...), make(chan struct{})
 	c.killed, c.paused, c.stderr = false, false, bytes.Buffer{}
 	c.cmd.Stderr = &c.stderr
-	var err error
-	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
-		return err
+	stdin, err1 := c.cmd.StdinPipe()
+	stdout, err2 := c.cmd.StdoutPipe()
+	err := errors.Join(err1, err2)
+	if err == nil {
+		err = startProcess(c.cmd)
 	}
-	stdout, err := c.cmd.StdoutPipe()
 	if err != nil {
-		return err
-	}
-	if err := startProcess(c.cmd); err != nil {
+		close(c.done)
 		return fmt.Errorf("start %s: %w", c.id, err)
 	}
+	c.stdin = stdin
 	go func() {
 		defer close(c.done)
 		for lines := bufio.NewScanner(stdout); lines.Scan(); {

@@ -4,6 +4,7 @@ package campaign
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -22,6 +23,15 @@ type Fault struct {
 	// Slow: not in the short campaign.
 	Slow bool
 }
+
+// number is what the name begins with.
+func (f Fault) number() string {
+	number, _, _ := strings.Cut(f.Name, " ")
+	return number
+}
+
+// usualT is the session timeout of candidates where a fault asks for no other.
+const usualT = 4 * tick
 
 // Faults is the table of faults.
 var Faults = []Fault{

@@ -261,7 +261,7 @@ func (r *Round) run(ctx context.Context, f Fault, seed uint64) (err error) {
 	if err != nil {
 		return err
 	}
-	r.close(ctx)
+	r.close()
 	return r.clean(ctx)
 }
 
@@ -287,7 +287,7 @@ func (r *Round) mend(ctx context.Context) error {
 }
 
 // close lets all candidates take their leave, at once.
-func (r *Round) close(context.Context) {
+func (r *Round) close() {
 	r.mark(history.Line{Event: "closing"})
 	var wg sync.WaitGroup
 	for _, c := range r.candidates {

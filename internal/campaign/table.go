@@ -61,7 +61,7 @@ func (n *notes) String() string {
 		all = append(all, fmt.Sprintf("%s %d/%d", what, n.counts[what][0], n.counts[what][1]))
 	}
 	for _, what := range slices.Sorted(maps.Keys(n.measures)) {
-		all = append(all, fmt.Sprintf("%s %s", what, percentiles(n.measures[what], time.Millisecond, "%.0f")+" ms"))
+		all = append(all, fmt.Sprintf("%s %s", what, percentiles(n.measures[what], time.Millisecond, "%.0f")))
 	}
 	return strings.Join(all, "; ")
 }
@@ -76,10 +76,10 @@ type row struct {
 	violations       int
 	gaps, trials     []time.Duration
 	notes            notes
-	stall, spent     time.Duration
+	stall            time.Duration
 }
 
-func (w *row) add(rep *history.Report, r *Round, spent time.Duration) {
+func (w *row) add(rep *history.Report, r *Round) {
 	w.rounds++
 	w.changes += rep.Changes
 	w.overlap, w.excused = max(w.overlap, rep.Overlap), max(w.excused, rep.Excused)
@@ -88,7 +88,7 @@ func (w *row) add(rep *history.Report, r *Round, spent time.Duration) {
 	w.violations += len(rep.Violations)
 	w.gaps, w.trials = append(w.gaps, rep.Gaps...), append(w.trials, rep.Trials...)
 	w.notes.add(r.notes)
-	w.timeout, w.stall, w.spent = r.T, max(w.stall, r.stall.max()), w.spent+spent
+	w.timeout, w.stall = r.T, max(w.stall, r.stall.max())
 }
 
 // percentiles writes p50, p95 and the maximum in units.
@@ -105,7 +105,8 @@ func percentiles(all []time.Duration, unit time.Duration, format string) string 
 
 // Table is the result of a campaign. It belongs to one goroutine at a time.
 type Table struct {
-	rows map[string]*row
+	Title string
+	rows  map[string]*row
 }
 
 func (t *Table) row(f Fault) *row {
@@ -138,22 +139,29 @@ func (t *Table) Rounds() (n int) {
 
 // Write writes the table for people to read.
 func (t *Table) Write(out io.Writer) {
-	fmt.Fprintf(out, "%-24s %6s %7s %8s %6s %4s %6s  %-22s %-19s %s\n", "", "", "leader", "overlap", "tokens", "left", "viola-",
-		"without a leader, ms", "in T", "")
-	fmt.Fprintf(out, "%-24s %6s %7s %8s %6s %4s %6s  %-22s %-19s %s\n", "fault", "rounds", "changes", "max, ms", "wrong", "over", "tions",
-		"p50 / p95 / max", "p50 / p95 / max", "besides (p50 / p95 / max)")
-	rows := slices.SortedFunc(maps.Values(t.rows), func(a, b *row) int { return cmp.Compare(a.fault.Name, b.fault.Name) })
-	for _, w := range rows {
-		besides := w.notes.String()
-		if len(w.trials) > 0 {
-			besides = fmt.Sprintf("%d trials, deleted %s ms after the deadline at the earliest", len(w.trials),
-				fmt.Sprintf("%.0f", float64(slices.Min(w.trials))/1e6))
-		}
-		if w.excused > w.overlap {
-			besides = strings.TrimPrefix(besides+fmt.Sprintf("; excused overlap %.0f ms", float64(w.excused)/1e6), "; ")
-		}
-		fmt.Fprintf(out, "%-24s %6d %7d %8.1f %6d %4d %6d  %-22s %-19s %s\n", w.fault.Name, w.rounds, w.changes,
-			float64(w.overlap)/1e6, w.tokens, w.left, w.violations,
-			percentiles(w.gaps, time.Millisecond, "%.0f"), percentiles(w.gaps, max(1, w.timeout), "%.2f"), besides)
+	const format = "%-24s %6v %7v %7v %6v %4v %6v  %-20s  %-18s  %s\n"
+	fmt.Fprintln(out, t.Title)
+	fmt.Fprintf(out, format, "", "", "leader", "overlap", "tokens", "left", "viola-", "without a leader, ms", "the same, in T", "besides, ms")
+	fmt.Fprintf(out, format, "fault", "rounds", "changes", "max, ms", "wrong", "over", "tions", "p50 / p95 / max", "p50 / p95 / max", "p50 / p95 / max")
+	var stall time.Duration
+	for _, w := range slices.SortedFunc(maps.Values(t.rows), func(a, b *row) int { return cmp.Compare(a.fault.Name, b.fault.Name) }) {
+		fmt.Fprintf(out, format, w.fault.Name, w.rounds, w.changes, fmt.Sprintf("%.1f", float64(w.overlap)/1e6), w.tokens, w.left,
+			w.violations, percentiles(w.gaps, time.Millisecond, "%.0f"), percentiles(w.gaps, max(1, w.timeout), "%.2f"), w.besides())
+		stall = max(stall, w.stall)
 	}
+	fmt.Fprintf(out, "A process of this machine that wanted to run had to wait for up to %v.\n", stall.Round(time.Millisecond))
+}
+
+func (w *row) besides() string {
+	var all []string
+	if len(w.trials) > 0 {
+		all = append(all, fmt.Sprintf("%d znodes, deleted %.0f or more after the deadline", len(w.trials), float64(slices.Min(w.trials))/1e6))
+	}
+	if w.excused > w.overlap {
+		all = append(all, fmt.Sprintf("excused overlap up to %.0f", float64(w.excused)/1e6))
+	}
+	if notes := w.notes.String(); notes != "" {
+		all = append(all, notes)
+	}
+	return strings.Join(all, "; ")
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -160,25 +161,47 @@ func (c *campaign) build(ctx context.Context, n int) (*rig, error) {
 
 // round goes through one round and tells whether the rig is fit for another.
 func (c *campaign) round(ctx context.Context, rg *rig, j job) (fit bool) {
+	for attempt := 1; ; attempt++ {
+		begin := time.Now()
+		r, err := c.attempt(ctx, rg, j)
+		switch {
+		case ctx.Err() != nil:
+			return false // broken off: that shows nothing
+		case errors.Is(err, errAgain) && attempt < 5:
+			c.logf("rig %d %s, seed %d: %v", rg.n, j.fault.Name, j.seed, err)
+			continue
+		case err != nil:
+			r.broken(history.Unfinished, "%v", err)
+		}
+		c.finish(j, r, time.Since(begin))
+		return err == nil
+	}
+}
+
+// attempt goes through a round. A bug in a fault must not cost the other rigs' work: a panic is an error.
+func (c *campaign) attempt(ctx context.Context, rg *rig, j job) (r *Round, err error) {
 	name := fnv.New64a()
 	io.WriteString(name, j.fault.Name)
-	begin := time.Now()
-	r := &Round{
+	r = &Round{
 		record: newRecord(), rig: rg, exe: c.Candidate, T: usualT, rng: rand.New(rand.NewPCG(j.seed, name.Sum64())),
 		path: fmt.Sprintf("/%s-%d-%d", j.fault.number(), j.seed, history.Now()),
 	}
 	if j.fault.T > 0 {
 		r.T = j.fault.T
 	}
-	err := r.run(ctx, j.fault, j.seed)
-	if ctx.Err() != nil {
-		return false // broken off: that shows nothing
-	}
-	if err != nil {
-		r.broken(history.Unfinished, "%v", err)
-	}
-	c.finish(j, r, time.Since(begin))
-	return err == nil
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return r, r.run(ctx, j.fault, j.seed)
+}
+
+// logf writes a line with the time since the campaign began.
+func (c *campaign) logf(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fmt.Fprintf(c.Log, "%6.0fs "+format+"\n", append([]any{time.Since(c.begin).Seconds()}, args...)...)
 }
 
 // finish judges a round, keeps what there is of it if it broke a promise, and enters it into the table.
@@ -189,22 +212,21 @@ func (c *campaign) finish(j job, r *Round, spent time.Duration) {
 	if len(rep.Violations) > 0 || c.KeepAll {
 		kept, err = c.keep(j, r, lines)
 	}
+	c.logf("rig %d %s, seed %d: %d changes, without a leader %s ms, %d violations, in %.1fs", r.rig.n, j.fault.Name, j.seed,
+		rep.Changes, percentiles(rep.Gaps, time.Millisecond, "%.0f"), len(rep.Violations), spent.Seconds())
+	for _, v := range rep.Violations {
+		c.logf("VIOLATION %v", v)
+	}
+	if err != nil {
+		c.logf("the history could not be kept: %v", err)
+	}
+	if kept != "" {
+		c.logf("kept in %s; again: make campaign FAULTS='^%s$' SEED=%d ROUNDS=1", kept, j.fault.Name, j.seed)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.spent += spent
 	c.table.row(j.fault).add(rep, r)
-	fmt.Fprintf(c.Log, "%6.0fs rig %d %s, seed %d: %d changes, without a leader %s ms, %d violations, in %.1fs\n",
-		time.Since(c.begin).Seconds(), r.rig.n, j.fault.Name, j.seed, rep.Changes, percentiles(rep.Gaps, time.Millisecond, "%.0f"),
-		len(rep.Violations), spent.Seconds())
-	for _, v := range rep.Violations {
-		fmt.Fprintf(c.Log, "VIOLATION %v\n", v)
-	}
-	if err != nil {
-		fmt.Fprintln(c.Log, "the history could not be kept:", err)
-	}
-	if kept != "" {
-		fmt.Fprintf(c.Log, "kept in %s; again: make campaign FAULTS='^%s$' SEED=%d ROUNDS=1\n", kept, j.fault.Name, j.seed)
-	}
 }
 
 // keep writes what there is of a round into a directory of its own: the history, and what candidates and servers

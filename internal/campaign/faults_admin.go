@@ -18,18 +18,25 @@ var (
 )
 
 func expelLeader(ctx context.Context, r *Round) error {
-	old := r.of(r.leader().id)
-	r.fault("the leader's znode deleted")
-	if err := r.expel(ctx, old.node); err != nil {
+	l, err := r.line(ctx)
+	if err != nil {
 		return err
 	}
-	return r.mustSucceed(ctx, old.token)
+	r.fault("the leader's znode deleted")
+	if err := r.expel(ctx, l.term.node); err != nil {
+		return err
+	}
+	return r.mustSucceed(ctx, l.term.token)
 }
 
 func expelWaiter(ctx context.Context, r *Round) error {
-	leader, c := r.leader(), pick(r, r.waiting())
+	l, err := r.line(ctx)
+	if err != nil {
+		return err
+	}
+	c := pick(r, l.waiting)
 	old := r.of(c.id)
-	return r.keepsLeading(ctx, leader, func() error {
+	return r.keepsLeading(l, func() error {
 		r.fault("the znode of %s, who waits, deleted", c.id)
 		if err := r.expel(ctx, old.node); err != nil {
 			return err
@@ -43,7 +50,10 @@ func expelWaiter(ctx context.Context, r *Round) error {
 
 // expelAll deletes the path with all that is in it, while candidates come back and create it again.
 func expelAll(ctx context.Context, r *Round) error {
-	token := r.of(r.leader().id).token
+	l, err := r.line(ctx)
+	if err != nil {
+		return err
+	}
 	s, err := r.rig.admin.Session(ctx)
 	if err != nil {
 		return err
@@ -61,7 +71,7 @@ func expelAll(ctx context.Context, r *Round) error {
 		}
 		switch {
 		case err == nil || errors.Is(err, zk.ErrNoNode):
-			return r.mustSucceed(ctx, token)
+			return r.mustSucceed(ctx, l.term.token)
 		case !errors.Is(err, zk.ErrNotEmpty):
 			return err
 		}
@@ -95,17 +105,19 @@ func plant(lower, readable bool) func(context.Context, *Round) error {
 			}
 			r.foreign = append(r.foreign, node)
 		}
-		leader := r.leader()
-		old := r.of(leader.id)
-		leader.command("resign")
-		if err := r.mustSucceed(ctx, old.token); err != nil {
+		l, err := r.line(ctx)
+		if err != nil {
+			return err
+		}
+		l.leader.command("resign")
+		if err := r.mustSucceed(ctx, l.term.token); err != nil {
 			return err
 		}
 		if _, err := r.start("d"); err != nil {
 			return err
 		}
 		if err := r.until(ctx, "all stand in line", func(now map[string]*standing) bool {
-			return now["d"] != nil && now["d"].inLine && now[leader.id].inLine && now[leader.id].node != old.node
+			return now["d"] != nil && now["d"].inLine && now[l.leader.id].inLine && now[l.leader.id].node != l.term.node
 		}); err != nil || !lower {
 			return err
 		}

@@ -18,13 +18,15 @@ const longFault = 4
 // clientCut cuts the leader's link, in the directions that are its own.
 func clientCut(dir Direction) func(context.Context, *Round) error {
 	return func(ctx context.Context, r *Round) error {
-		leader := r.leader()
-		token := r.of(leader.id).token
-		r.fault("%s: %v traffic dropped", leader.id, dir)
-		if err := leader.home.rule(ctx, dir, clientSide, "", "-j", "DROP"); err != nil {
+		l, err := r.line(ctx)
+		if err != nil {
 			return err
 		}
-		return r.mustSucceed(ctx, token)
+		r.fault("%s: %v traffic dropped", l.leader.id, dir)
+		if err := l.leader.home.rule(ctx, dir, clientSide, "", "-j", "DROP"); err != nil {
+			return err
+		}
+		return r.mustSucceed(ctx, l.term.token)
 	}
 }
 
@@ -63,7 +65,11 @@ func behindProxies(ctx context.Context, r *Round) error {
 
 // impair has the proxies do something for a while.
 func (r *Round) impair(ctx context.Context, what string, on, off func(*faultproxy.Proxy)) error {
-	return r.keepsLeading(ctx, r.leader(), func() error {
+	l, err := r.line(ctx)
+	if err != nil {
+		return err
+	}
+	return r.keepsLeading(l, func() error {
 		r.fault("%s", what)
 		for _, p := range r.proxies {
 			on(p)
@@ -94,7 +100,11 @@ func delayedLink(ctx context.Context, r *Round) error {
 }
 
 func jitter(ctx context.Context, r *Round) error {
-	return r.keepsLeading(ctx, r.leader(), func() error {
+	l, err := r.line(ctx)
+	if err != nil {
+		return err
+	}
+	return r.keepsLeading(l, func() error {
 		r.fault("0 to %v late each way", r.T/8)
 		for end := time.Now().Add(longFault * r.T); time.Now().Before(end); {
 			for _, p := range r.proxies {
@@ -113,10 +123,14 @@ func jitter(ctx context.Context, r *Round) error {
 }
 
 func loss(ctx context.Context, r *Round) error {
-	leader, share := r.leader(), 0.1+0.3*r.rng.Float64()
-	return r.keepsLeading(ctx, leader, func() error {
-		r.fault("%s: %.0f %% of packets lost", leader.id, share*100)
-		err := leader.home.rule(ctx, Both, clientSide, "", "-m", "statistic", "--mode", "random",
+	l, err := r.line(ctx)
+	if err != nil {
+		return err
+	}
+	share := 0.1 + 0.3*r.rng.Float64()
+	return r.keepsLeading(l, func() error {
+		r.fault("%s: %.0f %% of packets lost", l.leader.id, share*100)
+		err := l.leader.home.rule(ctx, Both, clientSide, "", "-m", "statistic", "--mode", "random",
 			"--probability", fmt.Sprintf("%.3f", share), "-j", "DROP")
 		if err != nil {
 			return err
@@ -126,8 +140,12 @@ func loss(ctx context.Context, r *Round) error {
 }
 
 func flapping(ctx context.Context, r *Round) error {
-	leader := r.leader()
-	return r.keepsLeading(ctx, leader, func() error {
+	l, err := r.line(ctx)
+	if err != nil {
+		return err
+	}
+	leader := l.leader
+	return r.keepsLeading(l, func() error {
 		r.fault("%s: link cut and mended every %v", leader.id, r.T*3/10)
 		for end := time.Now().Add(longFault * r.T); time.Now().Before(end); {
 			if err := leader.home.rule(ctx, Both, clientSide, "", "-j", "DROP"); err != nil {

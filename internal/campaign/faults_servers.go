@@ -34,22 +34,22 @@ func followerCutAlone(ctx context.Context, r *Round) error {
 			return err
 		}
 	}
-	if err := r.settled(ctx); err != nil {
+	l, err := r.line(ctx)
+	if err != nil {
 		return err
 	}
-	old := r.of(a.id)
-	if !old.leading {
-		return fmt.Errorf("%s does not lead though it came first", a.id)
+	if l.leader != a {
+		return fmt.Errorf("%w: %s came first and does not lead", errAgain, a.id)
 	}
 	r.fault("server %d cut from the quorum", follower.ID())
 	if err := r.rig.cutQuorum(ctx, follower, Both); err != nil {
 		return err
 	}
-	gone, err := r.goneAt(ctx, old.node)
+	gone, err := r.goneAt(ctx, l.term.node)
 	if err != nil {
 		return err
 	}
-	elected, err := r.successor(ctx, old.token)
+	elected, err := r.successor(ctx, l.term.token)
 	if err != nil {
 		return err
 	}
@@ -61,36 +61,35 @@ func followerCutAlone(ctx context.Context, r *Round) error {
 	return nil
 }
 
-// servedBy makes somebody lead whose server is a follower, or any server, and returns both.
-func (r *Round) servedBy(ctx context.Context, followerOnly bool) (*candidate, *ensemble.Server, error) {
+// servedBy makes somebody lead whose server is a follower, or any server, and returns the line and that server.
+func (r *Round) servedBy(ctx context.Context, followerOnly bool) (line, *ensemble.Server, error) {
 	for range 20 {
-		if err := r.settled(ctx); err != nil {
-			return nil, nil, err
+		l, err := r.line(ctx)
+		if err != nil {
+			return l, nil, err
 		}
-		leader := r.leader()
 		zkLeader, err := r.rig.Leader(ctx)
 		if err != nil {
-			return nil, nil, err
+			return l, nil, err
 		}
-		s := r.rig.holder(ctx, r.of(leader.id).session)
+		s := r.rig.holder(ctx, l.term.session)
 		if s != nil && !(followerOnly && s == zkLeader) {
-			return leader, s, nil
+			return l, s, nil
 		}
-		token := r.of(leader.id).token
-		leader.command("resign")
-		if _, err := r.successor(ctx, token); err != nil {
-			return nil, nil, err
+		l.leader.command("resign")
+		if _, err := r.successor(ctx, l.term.token); err != nil {
+			return l, nil, err
 		}
 	}
-	return nil, nil, fmt.Errorf("nobody at a follower leads")
+	return line{}, nil, fmt.Errorf("%w: nobody at a follower leads", errAgain)
 }
 
 func followerCut(ctx context.Context, r *Round) error {
-	leader, s, err := r.servedBy(ctx, true)
+	l, s, err := r.servedBy(ctx, true)
 	if err != nil {
 		return err
 	}
-	return r.keepsLeading(ctx, leader, func() error {
+	return r.keepsLeading(l, func() error {
 		r.fault("server %d cut from the quorum", s.ID())
 		if err := r.rig.cutQuorum(ctx, s, Both); err != nil {
 			return err
@@ -99,15 +98,10 @@ func followerCut(ctx context.Context, r *Round) error {
 	})
 }
 
-// keepsLeading notes whether a leader's term outlives a fault.
-func (r *Round) keepsLeading(ctx context.Context, leader *candidate, do func() error) error {
-	token := r.of(leader.id).token
-	if err := do(); err != nil {
-		return err
-	}
-	s := r.of(leader.id)
-	r.notes.count("kept leading", s.leading && s.token == token)
-	return nil
+// keepsLeading has it noted whether a leader's term outlives a fault. That is known when all stand in line again.
+func (r *Round) keepsLeading(l line, do func() error) error {
+	r.kept = l.term.token
+	return do()
 }
 
 func serversOneWay(ctx context.Context, r *Round) error {
@@ -205,11 +199,11 @@ func fullRestart(after float64) func(context.Context, *Round) error {
 }
 
 func serverFrozen(ctx context.Context, r *Round) error {
-	leader, s, err := r.servedBy(ctx, false)
+	l, s, err := r.servedBy(ctx, false)
 	if err != nil {
 		return err
 	}
-	return r.keepsLeading(ctx, leader, func() error {
+	return r.keepsLeading(l, func() error {
 		if err := s.Freeze(); err != nil {
 			return err
 		}
@@ -219,12 +213,12 @@ func serverFrozen(ctx context.Context, r *Round) error {
 }
 
 func serverFrozenReconnect(ctx context.Context, r *Round) error {
-	leader, s, err := r.servedBy(ctx, false)
+	l, s, err := r.servedBy(ctx, false)
 	if err != nil {
 		return err
 	}
 	frozen := pick(r, r.rig.others(s))
-	return r.keepsLeading(ctx, leader, func() error {
+	return r.keepsLeading(l, func() error {
 		if err := frozen.Freeze(); err != nil {
 			return err
 		}

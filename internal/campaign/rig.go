@@ -19,6 +19,7 @@ const (
 	homes   = 5 // namespaces for candidates
 
 	tick      = 500 * time.Millisecond
+	maxT      = time.Minute
 	syncLimit = 10 // ticks: 5 s, longer than T, so that a follower without its leader answers its clients meanwhile
 
 	// A host's interfaces.
@@ -51,7 +52,7 @@ func newRig(ctx context.Context, n int, dir string) (_ *rig, err error) {
 		return nil, err
 	}
 	r.Ensemble, err = ensemble.Start(ctx, ensemble.Config{
-		Servers: servers, Tick: tick, SyncLimit: syncLimit, Dir: filepath.Join(dir, fmt.Sprint("rig", n)),
+		Servers: servers, Tick: tick, SyncLimit: syncLimit, MaxSessionTimeout: maxT, Dir: filepath.Join(dir, fmt.Sprint("rig", n)),
 		Host: r.clientAddr, QuorumHost: r.quorumAddr,
 		Wrap: func(i int, argv []string) []string { return r.hosts[i].wrap(argv...) },
 	})

@@ -30,6 +30,10 @@ const (
 	hangs = 4 * time.Minute
 )
 
+// errAgain says that what a fault needs did not come about, because the machine is busy: the round shows nothing and
+// is gone through again.
+var errAgain = errors.New("again")
+
 // Round is one round of a fault: an election with a path, candidates, and a rig to break.
 type Round struct {
 	*record
@@ -41,7 +45,9 @@ type Round struct {
 
 	candidates []*candidate // in order of their start; each belongs to the goroutine that runs the round
 	proxies    []*faultproxy.Proxy
-	foreign    []string // znodes of nobody's that must still be there at the end
+	kept       int64         // the token whose term may outlive the fault; 0: it is not asked for
+	foreign    []string      // znodes of nobody's that must still be there at the end
+	settledIn  time.Duration // after all had been mended
 	notes      notes
 	stall      stallMeter
 }
@@ -118,24 +124,47 @@ func (r *Round) lineUp(ctx context.Context, n int) error {
 	return r.settled(ctx)
 }
 
-// settled waits until everybody who lives stands in line, one of them leads, and another is heir.
-func (r *Round) settled(ctx context.Context) error {
+// line is how all stand: in line, one leads, another is heir.
+type line struct {
+	leader  *candidate
+	term    standing     // the leader's
+	waiting []*candidate // the heir first
+}
+
+// line waits until everybody who lives stands in line and one of them leads.
+func (r *Round) line(ctx context.Context) (l line, err error) {
 	since := history.Now()
-	return r.until(ctx, "all stand in line and one leads", func(now map[string]*standing) bool {
-		living, inLine, heirs, lead := 0, 0, 0, 0
+	err = r.until(ctx, "all stand in line and one leads", func(now map[string]*standing) bool {
+		living, heirs := 0, 0
+		l = line{}
 		for _, c := range r.candidates {
 			if c.killed {
 				continue
 			}
 			living++
-			if s := now[c.id]; s != nil && s.inLine {
-				inLine++
-				heirs += number(s.heir)
-				lead += number(s.leading && s.beat > since)
+			s := now[c.id]
+			switch {
+			case s == nil || !s.inLine:
+				return false
+			case s.leading && s.beat > since && l.leader == nil:
+				l.leader, l.term = c, *s
+			case s.leading:
+				return false
+			case s.heir:
+				heirs++
+				l.waiting = append([]*candidate{c}, l.waiting...)
+			default:
+				l.waiting = append(l.waiting, c)
 			}
 		}
-		return inLine == living && lead == 1 && heirs == min(1, living-1)
+		return l.leader != nil && heirs == min(1, living-1)
 	})
+	return l, err
+}
+
+func (r *Round) settled(ctx context.Context) error {
+	_, err := r.line(ctx)
+	return err
 }
 
 func number(yes bool) int {
@@ -145,7 +174,7 @@ func number(yes bool) int {
 	return 0
 }
 
-// leader returns who leads with the newest token, by what is known; nil if nobody.
+// leader returns who leads with the newest token at this moment, by what is known; nil if nobody.
 func (r *Round) leader() (leader *candidate) {
 	var newest int64
 	for _, c := range r.candidates {
@@ -154,20 +183,6 @@ func (r *Round) leader() (leader *candidate) {
 		}
 	}
 	return leader
-}
-
-// waiting returns those who stand in line behind the leader, the heir first if heirFirst.
-func (r *Round) waiting() (all []*candidate) {
-	for _, c := range r.candidates {
-		if s := r.of(c.id); s.inLine && !s.leading {
-			if s.heir {
-				all = append([]*candidate{c}, all...)
-			} else {
-				all = append(all, c)
-			}
-		}
-	}
-	return all
 }
 
 // successor waits until a term with a larger token has begun, and returns when it did.
@@ -278,11 +293,18 @@ func (r *Round) mend(ctx context.Context) error {
 	bound := settleWithin * r.T
 	r.mark(history.Line{Event: "healed", TimeoutMS: bound.Milliseconds(), Text: "all is mended"})
 	begin := time.Now()
-	ok, err := r.patiently(ctx, bound, r.settled)
+	var l line
+	ok, err := r.patiently(ctx, bound, func(ctx context.Context) (err error) {
+		l, err = r.line(ctx)
+		return err
+	})
 	if !ok && err == nil {
 		r.broken(history.Liveness, "%v after all had been mended not everybody stands in line behind a leader", bound)
 	}
-	r.notes.measure("settled after", time.Since(begin))
+	if r.kept != 0 {
+		r.notes.count("kept leading", l.term.token == r.kept)
+	}
+	r.settledIn = time.Since(begin)
 	return err
 }
 

@@ -76,7 +76,7 @@ type row struct {
 	violations       int
 	gaps, trials     []time.Duration
 	notes            notes
-	stall            time.Duration
+	stall, settled   time.Duration // the longest
 }
 
 func (w *row) add(rep *history.Report, r *Round) {
@@ -89,6 +89,7 @@ func (w *row) add(rep *history.Report, r *Round) {
 	w.gaps, w.trials = append(w.gaps, rep.Gaps...), append(w.trials, rep.Trials...)
 	w.notes.add(r.notes)
 	w.timeout, w.stall = r.T, max(w.stall, r.stall.max())
+	w.settled = max(w.settled, r.settledIn)
 }
 
 // percentiles writes p50, p95 and the maximum in units.
@@ -143,13 +144,15 @@ func (t *Table) Write(out io.Writer) {
 	fmt.Fprintln(out, t.Title)
 	fmt.Fprintf(out, format, "", "", "leader", "overlap", "tokens", "left", "viola-", "without a leader, ms", "the same, in T", "besides, ms")
 	fmt.Fprintf(out, format, "fault", "rounds", "changes", "max, ms", "wrong", "over", "tions", "p50 / p95 / max", "p50 / p95 / max", "p50 / p95 / max")
-	var stall time.Duration
+	var stall, settled time.Duration
 	for _, w := range slices.SortedFunc(maps.Values(t.rows), func(a, b *row) int { return cmp.Compare(a.fault.Name, b.fault.Name) }) {
 		fmt.Fprintf(out, format, w.fault.Name, w.rounds, w.changes, fmt.Sprintf("%.1f", float64(w.overlap)/1e6), w.tokens, w.left,
 			w.violations, percentiles(w.gaps, time.Millisecond, "%.0f"), percentiles(w.gaps, max(1, w.timeout), "%.2f"), w.besides())
-		stall = max(stall, w.stall)
+		stall, settled = max(stall, w.stall), max(settled, w.settled)
 	}
-	fmt.Fprintf(out, "A process of this machine that wanted to run had to wait for up to %v.\n", stall.Round(time.Millisecond))
+	fmt.Fprintf(out, "After all had been mended everybody stood in line behind a leader again within %v; the bound is %d T.\n"+
+		"A process of this machine that wanted to run had to wait for up to %v.\n",
+		settled.Round(time.Millisecond), settleWithin, stall.Round(time.Millisecond))
 }
 
 func (w *row) besides() string {

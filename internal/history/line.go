@@ -34,7 +34,7 @@ import (
 //	gone       Node: somebody saw that this znode has been deleted
 //	healed     TimeoutMS (a bound): all is mended; within the bound somebody leads
 //	closing    nothing: all candidates are about to be told to leave
-//	departed   Of, Position: a candidate has gone, and so many watches have fired
+//	departed   Of, Position: a candidate's znode has gone, and this has fired so many watches
 //	trial      Node, Deadline: a session's znode was deleted at T, its lease said Deadline
 //	broken     Reason, Text: a promise that the nemesis itself saw broken; Reason is a kind of Violation
 type Line struct {

@@ -78,6 +78,7 @@ func testJob(words []string) int {
 			}
 		}
 	}
+	fmt.Println("pid", os.Getpid())
 	token := os.Getenv("ZKRECIPE_TOKEN")
 	ticker := time.NewTicker(5 * time.Millisecond)
 	for ; beats > 0; beats-- {
@@ -147,7 +148,23 @@ func (e *ensemble) start(t *testing.T, flags, words string) *program {
 	}
 	args := append([]string{"-zk", e.ConnectString(), "-path", "/test", "-timeout", long.String()}, strings.Fields(flags)...)
 	args = append(args, "--", self, asJob)
-	return &program{proc.Start(t, exe, append(args, strings.Fields(words)...)...), t}
+	p := &program{proc.Start(t, exe, append(args, strings.Fields(words)...)...), t}
+	t.Cleanup(p.clear)
+	return p
+}
+
+// clear ends what a test that failed has left: as long as it holds stdout, the program counts as running.
+func (p *program) clear() {
+	if !p.t.Failed() {
+		return
+	}
+	_ = p.Cmd.Process.Kill() // first, lest it starts another; fails when it is gone
+	for _, line := range p.Lines() {
+		var pid int
+		if n, _ := fmt.Sscanf(line, "pid %d", &pid); n == 1 && pid > 1 {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
 }
 
 // beat is one sign of life of a job.

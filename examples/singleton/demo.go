@@ -4,7 +4,6 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -126,8 +125,8 @@ func (d *demo) wait(id string) error {
 			}
 		case <-late:
 			return fmt.Errorf("%s has not started the job for 30s", id)
-		case <-d.stop:
-			return errors.New("interrupted")
+		case s := <-d.stop:
+			return fmt.Errorf("the demonstration has ended: %v", s)
 		}
 	}
 }
@@ -137,8 +136,8 @@ func (d *demo) pause() error {
 	select {
 	case <-time.After(1500 * time.Millisecond):
 		return nil
-	case <-d.stop:
-		return errors.New("interrupted")
+	case s := <-d.stop:
+		return fmt.Errorf("the demonstration has ended: %v", s)
 	}
 }
 

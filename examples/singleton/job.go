@@ -87,8 +87,8 @@ func (j *job) order(o order) {
 	}
 }
 
-// end waits until nothing of the job is left, which its guardian sees to by the limit set last;
-// if it does not within room after that, it is stopped itself, say, and we do.
+// end waits until nothing of the job is left. Its guardian sees to that by the limit set
+// last; if it has not within room after that, it is stopped itself, say, and we do.
 func (j *job) end(room time.Duration) {
 	j.mu.Lock()
 	kill := j.kill

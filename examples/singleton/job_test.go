@@ -87,7 +87,10 @@ func TestASignalEndsTheWaitInLine(t *testing.T) {
 func TestWithoutAnEnsembleItStillLeaves(t *testing.T) {
 	p := proc.Start(t, exe, "-zk", "127.0.0.1:1", "-timeout", "200ms", "--", "true")
 	p.Signal(syscall.SIGTERM)
-	p.Exit(hang) // by the signal itself if it comes before it is caught
+	// The signal itself ends it, without a code, if it comes before it is caught.
+	if code, stderr := p.Exit(hang); code != 128+15 && code != -1 {
+		t.Errorf("exit code %d, stderr %q; want 143", code, stderr)
+	}
 }
 
 func TestRestartEntersTheLineAgain(t *testing.T) {

@@ -1,10 +1,10 @@
 // Singleton runs a command only while this machine leads an election, as "consul lock"
 // does, but so that the command is dead before it can run anywhere else:
 //
-//	singleton -zk zk1:2181,zk2:2181 -path /cron -- ./job args    once, when elected
-//	singleton -zk zk1:2181,zk2:2181 -path /app -restart -- ./app  as a service
-//	go run ./examples/singleton                                  a demonstration
-//	go run ./examples/singleton -- ./job args                    on servers in this process
+//	singleton -zk zk1:2181,zk2:2181 -path /cron -- ./job args      once, when elected
+//	singleton -zk zk1:2181,zk2:2181 -path /app -restart -- ./app   as a service
+//	go run ./examples/singleton                                    a demonstration
+//	go run ./examples/singleton -- ./job args                      on servers in this process
 //
 // # What it does
 //
@@ -40,8 +40,8 @@
 //	ZKRECIPE_DEADLINE_BOOTTIME   the same in ns of CLOCK_BOOTTIME (Linux)
 //	ZKRECIPE_PATH, ZKRECIPE_ID   the election's znode, this candidate's name
 //
-// The deadline is the first one only: it is extended all the time. A job that writes to
-// something which others write to should send the token along, and that should refuse older ones.
+// The deadline is the first one only: it is extended as long as the ensemble answers. A job
+// that writes to what others write to should send the token along, for older ones to be refused.
 //
 // The job's stdin is this program's, or /dev/null where that is a terminal.
 //
@@ -49,8 +49,8 @@
 //
 // While the job runs, SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1 and SIGUSR2 are passed on
 // to its process group, and the leadership is kept until it has ended, however long it
-// takes; after one of the first three there is no restart. In line, the first four make the program
-// leave within 5 seconds, at once when sent again.
+// takes; after one of the first three there is no restart. In line, the first four make the
+// program leave within 5 seconds, at once when sent again.
 //
 // # Exit code
 //

@@ -153,8 +153,8 @@ func (s *supervisor) finishLocked(code int) {
 	}
 }
 
-// caught are the signals that are not left to themselves. What the program was told to ignore
-// when it was started, as nohup does, stays ignored for the job too.
+// caught are the signals that are not left to themselves. What the program was told to
+// ignore when it was started, as by nohup, stays ignored, for the job too.
 func caught() (signals []os.Signal) {
 	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2} {
 		if !signal.Ignored(s) {

@@ -196,39 +196,3 @@ func (s *Session) ensureChroot(ctx context.Context, acl []zk.ACL) error {
 	}
 	return nil
 }
-
-// Remove deletes the znode at path and does not stop before it is gone: whatever its
-// version, and whatever became of earlier attempts. It returns nil once the znode is
-// gone, or an error when ctx or the session ends, or deleting is refused.
-func (s *Session) Remove(ctx context.Context, path string) error {
-	_, err := repeat(ctx, s, "delete", path, func(full string) (struct{}, error) {
-		return struct{}{}, s.zk.Delete(full, -1)
-	})
-	if errors.Is(err, zk.ErrNoNode) {
-		return nil
-	}
-	return err
-}
-
-// Abandon deletes an ephemeral znode of the session in the background, for a caller
-// who cannot wait until it is gone. If deleting is refused the session is ended: nothing
-// else would free whatever the znode stands for.
-func (s *Session) Abandon(path string) {
-	if s.begin(s.ctx) != nil {
-		return // the session is over, and the znode goes with it
-	}
-	go func() {
-		defer s.calls.Done()
-		s.removeOrEnd(path)
-	}()
-}
-
-// removeOrEnd deletes a znode that nobody knows of any more, or ends the session, which
-// takes the znode with it.
-func (s *Session) removeOrEnd(path string) {
-	if err := s.Remove(s.ctx, path); err != nil {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.finish(fmt.Errorf("%w: cannot delete %s: %w", ErrClosed, path, err))
-	}
-}

@@ -50,7 +50,7 @@
 //   - A server falls silent: with a [Hold], a renewal without an answer for T/8 moves the
 //     session to the next server; without, 2T/3 without an answer do. Watch events are no
 //     answers: they can flow when nothing reaches the server any more.
-//   - A server accepts connections but does not answer: it is given T/3 for everything,
+//   - A server accepts connections but does not answer: it is given T/4 for everything,
 //     TCP, TLS and ZooKeeper's handshake.
 //   - All servers are bad: rounds of attempts are spaced by up to 2 s, less with a short
 //     T. [Client.Status] tells each one's last failure.

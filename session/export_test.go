@@ -5,3 +5,10 @@ func (s *Session) FindOwn(dir, prefix string) (string, error) { return s.findOwn
 
 // Named lets a test classify an error of zk's.
 var Named = named
+
+// QueuedRemovals returns how many removals wait for the one under way.
+func (s *Session) QueuedRemovals() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.removals)
+}

@@ -100,7 +100,9 @@ type Session struct {
 	watches    map[string]map[*Watch]struct{}
 	holds      []*Hold
 	listeners  []*func(State)
-	attempts   int // at servers since the last handshake
+	attempts   int  // at servers since the last handshake
+	removing   bool // a removal is under way; others go into removals
+	removals   []*removal
 
 	notes []slog.Record // for run to write
 
@@ -161,14 +163,14 @@ func (s *Session) finish(reason error) {
 	s.wakeAll()
 }
 
-// patience bounds an attempt at a server: T/3, so that a session survives one that
-// takes connections and says nothing, and T/8 while a lease runs, so that the lease does
+// patience bounds an attempt at a server: T/4, so that one that takes connections and
+// says nothing costs a session less than T/3 in all, and T/8 while a lease runs, so that the lease does
 // too: it has 5T/16 left when its connection breaks at the worst moment.
 func (s *Session) patience() time.Duration {
 	if s.Lease() != nil {
 		return s.Timeout() / 8
 	}
-	return s.Timeout() / 3
+	return s.Timeout() / 4
 }
 
 // ID returns the session id, or zero before the first connection.

@@ -92,7 +92,9 @@ func (e *Election) join(ctx context.Context) (*candidacy, error) {
 		return nil, err
 	}
 	now := e.clock.Now()
-	c := &candidacy{s: s, place: place, begun: now, checked: now}
+	c := &candidacy{s: s, place: place, begun: now}
+	// Not all at once where a process enters a thousand elections.
+	c.checked = now.Add(-time.Duration(e.clock.Random() * float64(place.RecheckEvery())))
 	e.log.Info("joined", "session", hex(s.ID()), "node", place.Path(), "ahead", place.Position())
 	e.status.set(e.clock, func(st *Status) {
 		st.State, st.Session, st.Node, st.Err = Waiting, s.ID(), place.Path(), nil

@@ -74,10 +74,29 @@ func TestAWaitingCandidateSendsNothingButItsRecheck(t *testing.T) {
 	}
 	eventually(t, "watch on the one ahead", func() bool { return countOp(r.asked(), faultproxy.OpGetData) == 2 })
 	r.reset()
-	time.Sleep(2*T + T/4) // of a server's clock: two re-checks are due
+	time.Sleep(2*T + T/4) // of a server's clock: two or three re-checks are due
 	asked := r.asked()
-	if n := countOp(asked, faultproxy.OpExists); n != len(asked) || n < 4 || n > 8 {
+	if n := countOp(asked, faultproxy.OpExists); n != len(asked) || n < 4 || n > 12 {
 		t.Errorf("%d requests in two session timeouts; want one to four exists for each:\n%s", len(asked), describe(asked))
+	}
+}
+
+func TestTheThirdInLineAsksForTheFirstMoreOftenThanForTheOthers(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	client := open(t, e.ConnectString(), session.Config{})
+	lineUp(t, path, client, client)
+	w := wayTo(t, e)
+	r := w.record()
+	third := run(t, open(t, w.connect(), session.Config{}), path, "third", election.Config{})
+	if ev := third.events.wait(election.Joined, 1); ev.Position != 2 {
+		t.Fatalf("joined with %d ahead", ev.Position)
+	}
+	eventually(t, "watch on the one ahead", func() bool { return countOp(r.asked(), faultproxy.OpGetData) == 2 })
+	r.reset()
+	time.Sleep(2*T + T/8) // of a server's clock: eight or nine re-checks, two or three of them of all three znodes
+	asked := r.asked()
+	if n := countOp(asked, faultproxy.OpExists); n != len(asked) || n < 6 || n > 9+3*2 {
+		t.Errorf("%d requests in two session timeouts; want 6 to 15 exists:\n%s", len(asked), describe(asked))
 	}
 }
 

@@ -3,9 +3,9 @@ package line
 import (
 	"cmp"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Style is what comes before the sequence number in the names of a recipe's znodes.
@@ -31,7 +31,8 @@ type Name struct {
 	Czxid int64
 }
 
-// contender matches every style that is honoured in the line, whoever wrote it:
+// Parse reads the name of a child of the path. It is not ok for a child that does not
+// stand in the line. These styles do, whoever wrote them:
 //
 //	_c_<GUID>-latch-<sequence>    Curator LeaderLatch, ours
 //	_c_<GUID>-lock-<sequence>     Curator LeaderSelector and InterProcessMutex, zk.Lock, ours
@@ -41,20 +42,42 @@ type Name struct {
 //	_c_<GUID>-__lock__<sequence>  ours in a line with kazoo's
 //
 // The server formats the sequence with %010d: ten digits, or a minus and nine or ten.
-var contender = regexp.MustCompile(`^(?:(?:_c_[0-9a-fA-F-]{32,36}-)?(?:latch-|lock-)|(?:_c_[0-9a-fA-F-]{32,36}-|[0-9a-f]{32})__lock__)(\d{10}|-\d{9}|-[12]\d{9})$`)
-
-// Parse reads the name of a child of the path. It is not ok for a child that does not
-// stand in the line.
 func Parse(name string) (n Name, ok bool) {
-	m := contender.FindStringSubmatch(name)
-	if m == nil {
-		return Name{}, false
+	for _, width := range []int{10, 11} {
+		at := len(name) - width
+		if at < 0 || !isStem(name[:at]) {
+			continue
+		}
+		number := name[at:]
+		if number[0] == '+' || width == 11 && (number[0] != '-' || number[1] == '0') {
+			continue
+		}
+		if seq, err := strconv.ParseInt(number, 10, 32); err == nil { // else it is more than the server's counter can hold
+			return Name{Full: name, Seq: int32(seq)}, true
+		}
 	}
-	seq, err := strconv.ParseInt(m[1], 10, 32)
-	if err != nil {
-		return Name{}, false // more than the server's counter can hold
+	return Name{}, false
+}
+
+// isStem reports whether a name of a known style goes like this before its sequence. By
+// hand: a regular expression takes most of the time of joining a long line.
+func isStem(stem string) bool {
+	if before, ok := strings.CutSuffix(stem, string(Kazoo)); ok {
+		return isProtection(before) || len(before) == 32 && strings.Trim(before, "0123456789abcdef") == ""
 	}
-	return Name{Full: name, Seq: int32(seq)}, true
+	for _, style := range []Style{Latch, Lock} {
+		if before, ok := strings.CutSuffix(stem, string(style)); ok {
+			return before == "" || isProtection(before)
+		}
+	}
+	return false
+}
+
+// isProtection reports whether s is what Curator's protection puts before a name.
+func isProtection(s string) bool {
+	guid, begins := strings.CutPrefix(s, "_c_")
+	guid, ends := strings.CutSuffix(guid, "-")
+	return begins && ends && len(guid) >= 32 && len(guid) <= 36 && strings.Trim(guid, "0123456789abcdefABCDEF-") == ""
 }
 
 // Compare orders two names by their places in the line: by age, or by sequence number
@@ -63,7 +86,10 @@ func Compare(a, b Name) int {
 	if a.Czxid != 0 && b.Czxid != 0 {
 		return cmp.Compare(a.Czxid, b.Czxid)
 	}
-	return cmp.Or(cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.Full, b.Full))
+	if a.Seq != b.Seq {
+		return cmp.Compare(a.Seq, b.Seq)
+	}
+	return strings.Compare(a.Full, b.Full)
 }
 
 // Sort picks the names that stand in the line out of a list of children and puts them
@@ -99,5 +125,5 @@ func Ahead(me string, sorted []Name) (ahead []Name, ok bool) {
 	if i < 0 {
 		return nil, false
 	}
-	return sorted[:i:i], true
+	return slices.Clone(sorted[:i]), true // those behind are not kept in memory
 }

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -150,12 +152,22 @@ func FuzzParse(f *testing.F) {
 	for _, name := range []string{
 		"", "foo", "latch-0000000001", "latch-" + seq(math.MinInt32), "lock-2147483647", "lock-9999999999",
 		"_c_" + guid + "-latch-0000000007", "_c_x", strings.ReplaceAll(guid, "-", "") + "__lock__0000000012",
-		strings.Repeat("x", 300), "latch-00000000०१",
+		"_c_" + guid + "-__lock__0000000003", strings.Repeat("x", 300), "latch-00000000०१",
 	} {
 		f.Add(name)
 	}
+	// The same in another language.
+	contender := regexp.MustCompile(`^(?:(?:_c_[0-9a-fA-F-]{32,36}-)?(?:latch-|lock-)|(?:_c_[0-9a-fA-F-]{32,36}-|[0-9a-f]{32})__lock__)(\d{10}|-\d{9}|-[12]\d{9})$`)
 	f.Fuzz(func(t *testing.T, name string) {
 		n, ok := Parse(name)
+		want := false
+		if m := contender.FindStringSubmatch(name); m != nil {
+			_, err := strconv.ParseInt(m[1], 10, 32)
+			want = err == nil
+		}
+		if ok != want {
+			t.Fatalf("Parse(%q) is ok: %v; want %v", name, ok, want)
+		}
 		if !ok {
 			if n != (Name{}) {
 				t.Errorf("%+v comes with a name that does not count", n)
@@ -173,4 +185,17 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%q is not in its own place", name)
 		}
 	})
+}
+
+func BenchmarkSort(b *testing.B) {
+	names := make([]string, 1000)
+	for i := range names {
+		names[i] = "_c_" + guid + "-latch-" + seq(int32(i*7919%1000))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if len(Sort(names)) != len(names) {
+			b.Fatal("names are missing")
+		}
+	}
 }

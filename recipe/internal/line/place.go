@@ -51,6 +51,7 @@ type Place struct {
 	hidden bool
 	// persistent: the nearest is not ephemeral, so no session's end will remove it.
 	persistent bool
+	rechecks   int // counts calls of Recheck
 }
 
 // Join creates the own znode and finds its place. The wake channel gets a signal
@@ -246,10 +247,10 @@ func (p *Place) stopNearest() {
 	p.nearest, p.hidden, p.persistent = nil, false, false
 }
 
-// RecheckEvery returns how often Recheck is to be called: often where the leadership
-// may come soon.
+// RecheckEvery returns how often Recheck is to be called: often where one may have
+// become the heir without being told, and where there is no watch.
 func (p *Place) RecheckEvery() time.Duration {
-	if len(p.ahead) < 3 || p.hidden {
+	if len(p.ahead) == 2 || p.hidden {
 		return p.s.Timeout() / 4
 	}
 	return p.s.Timeout()
@@ -257,27 +258,14 @@ func (p *Place) RecheckEvery() time.Duration {
 
 // Recheck asks about what watches may have failed to tell: the own znode, the nearest
 // ahead, the one before it, and the first of the line, so that the kept list follows
-// the line at both ends. Small reads; no list.
+// the line at both ends. Small reads; no list. In the third place, three calls of four
+// ask only whether the first is still there, of whom no watch tells.
 func (p *Place) Recheck(ctx context.Context) error {
-	stat, ok, err := p.s.Exists(ctx, p.path)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return ErrGone
-	}
-	if err := p.verify(stat); err != nil {
-		return err
-	}
-	for len(p.ahead) > 0 { // the nearest
-		there, err := p.exists(ctx, len(p.ahead)-1)
-		if err != nil {
+	p.rechecks++
+	if len(p.ahead) != 2 || p.hidden || p.rechecks%4 == 0 {
+		if err := p.recheckWatched(ctx); err != nil {
 			return err
 		}
-		if there {
-			break
-		}
-		p.step()
 	}
 	for len(p.ahead) > 1 { // the one before it
 		i := len(p.ahead) - 2
@@ -301,6 +289,29 @@ func (p *Place) Recheck(ctx context.Context) error {
 		p.ahead = p.ahead[1:]
 	}
 	return p.Check(ctx)
+}
+
+// recheckWatched asks about the znodes on which there should be watches: the own and the
+// nearest ahead.
+func (p *Place) recheckWatched(ctx context.Context) error {
+	stat, ok, err := p.s.Exists(ctx, p.path)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return ErrGone
+	}
+	if err := p.verify(stat); err != nil {
+		return err
+	}
+	for len(p.ahead) > 0 {
+		there, err := p.exists(ctx, len(p.ahead)-1)
+		if err != nil || there {
+			return err
+		}
+		p.step()
+	}
+	return nil
 }
 
 func (p *Place) exists(ctx context.Context, i int) (bool, error) {

@@ -15,8 +15,12 @@ import (
 
 var began = time.Now()
 
-// stamp remembers when a connection was last given a delete request to send.
-type stamp struct{ at atomic.Int64 } // since began
+// stamp remembers when a connection was last given a delete request to send, and counts
+// the multi requests, which are renewals here.
+type stamp struct {
+	at     atomic.Int64 // since began
+	multis atomic.Int64
+}
 
 func (s *stamp) time() time.Time { return began.Add(time.Duration(s.at.Load())) }
 
@@ -27,12 +31,21 @@ type stamped struct {
 	stamp *stamp
 }
 
-const opDelete = 2
+// ZooKeeper's codes of operations.
+const (
+	opDelete = 2
+	opMulti  = 14
+)
 
 // Write is given one frame at a time: length, xid, operation.
 func (c stamped) Write(p []byte) (int, error) {
-	if len(p) >= 12 && binary.BigEndian.Uint32(p[8:]) == opDelete {
-		c.stamp.at.Store(int64(time.Since(began)))
+	if len(p) >= 12 {
+		switch binary.BigEndian.Uint32(p[8:]) {
+		case opDelete:
+			c.stamp.at.Store(int64(time.Since(began)))
+		case opMulti:
+			c.stamp.multis.Add(1)
+		}
 	}
 	return c.Conn.Write(p)
 }

@@ -146,12 +146,22 @@ func (g *grid) once() error {
 }
 
 func (g *grid) collect(name string, skip bool, measure func() (time.Duration, error)) error {
-	took, err := measure()
+	s := g.took[name]
+	err := collect(&s, measure)
 	if errors.Is(err, errDeposed) {
 		return nil
 	}
-	if err == nil && !skip {
-		g.took[name] = append(g.took[name], took)
+	if !skip {
+		g.took[name] = s
+	}
+	return err
+}
+
+// collect adds what a measurement took.
+func collect(s *sample, measure func() (time.Duration, error)) error {
+	took, err := measure()
+	if err == nil {
+		*s = append(*s, took)
 	}
 	return err
 }

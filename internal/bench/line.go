@@ -119,3 +119,12 @@ func (ln *line) handOver() (time.Duration, error) {
 	}
 	return ln.leader.at.Sub(former.client.stamp.time()), nil
 }
+
+// cancellable returns a context under the lab's.
+func cancellable(l *lab) (context.Context, context.CancelFunc) { return context.WithCancel(l.ctx) }
+
+// untilDone leads until the term is over.
+func untilDone(ctx context.Context, _ *election.Term) error {
+	<-ctx.Done()
+	return nil
+}

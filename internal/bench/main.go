@@ -24,6 +24,8 @@ type row struct {
 
 var rows = []row{
 	{"handover", "graceful failover, heir ready", measureHandOvers},
+	{"join", "a thousand candidates join one line", measureJoin},
+	{"many", "one client in many elections", measureMany},
 }
 
 func main() {

@@ -1,0 +1,288 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+)
+
+// measureMany measures a sharded service: three processes with one client each, all of
+// them candidates in each of many elections. They are three clients of this process.
+func measureMany(l *lab) error {
+	t := table{
+		title: "One client in many elections, three such processes:",
+		head: []string{"elections", "join, first/second/third, x floor", "close, x floor", "close ms", "floor ms",
+			"renewals per period, leading/heir/waiting", "heap per waiting one, KB", "stack, KB", "goroutines"},
+	}
+	for _, n := range []int{1000} {
+		if err := measureManyOf(l, n, &t); err != nil {
+			return fmt.Errorf("%d elections: %w", n, err)
+		}
+	}
+	t.print(l.out)
+	return nil
+}
+
+const manyTimeout = 4 * time.Second
+
+func measureManyOf(l *lab, n int, t *table) error {
+	f, closeBares, err := newManyFloor(l, n)
+	if err != nil {
+		return err
+	}
+	defer closeBares()
+	clients, closeClients, err := openAll(l, 3, manyTimeout)
+	if err != nil {
+		return err
+	}
+	defer closeClients()
+	paths, err := f.paths("shards")
+	if err != nil {
+		return err
+	}
+
+	var shards []*shard
+	var joins, creates sample
+	var heap, stack, routines float64
+	for _, c := range clients {
+		took, err := f.join()
+		if err != nil {
+			return err
+		}
+		creates = append(creates, took)
+		before := usage()
+		s := newShard(l, c, paths)
+		defer s.stop()
+		if took, err = s.join(); err != nil {
+			return err
+		}
+		joins = append(joins, took)
+		if len(shards) == 0 {
+			if err := s.awaitEntered(); err != nil {
+				return err
+			}
+		}
+		shards = append(shards, s)
+		time.Sleep(manyTimeout / 8) // of answers under way
+		after := usage()
+		heap, stack = float64(after.HeapAlloc)-float64(before.HeapAlloc), float64(after.StackInuse)-float64(before.StackInuse)
+		routines = float64(after.goroutines - before.goroutines)
+	}
+
+	renewals, err := countRenewals(l, clients)
+	if err != nil {
+		return err
+	}
+
+	floorClose, err := f.close()
+	if err != nil {
+		return err
+	}
+	begun := time.Now()
+	go clients[0].Close()
+	if err := shards[1].awaitEntered(); err != nil {
+		return err
+	}
+	took := shards[1].last.Sub(begun)
+	per := func(total float64) string { return fmt.Sprintf("%.1f", total/1024/float64(n)) }
+	t.add(n, ratio(joins[0], creates[0])+" / "+ratio(joins[1], creates[1])+" / "+ratio(joins[2], creates[2]),
+		ratio(took, floorClose), millis(took), millis(floorClose), renewals,
+		per(heap), per(stack), fmt.Sprintf("%.2f", routines/float64(n)))
+	return nil
+}
+
+type use struct {
+	runtime.MemStats
+	goroutines int
+}
+
+func usage() (u use) {
+	runtime.GC()
+	runtime.GC() // what finalizers and pools held
+	runtime.ReadMemStats(&u.MemStats)
+	u.goroutines = runtime.NumGoroutine()
+	return u
+}
+
+// countRenewals tells how many renewals each client's session makes in an eighth of T.
+func countRenewals(l *lab, clients []*ours) (string, error) {
+	const periods = 32
+	var before [3]int64
+	for i, c := range clients {
+		before[i] = c.stamp.multis.Load()
+	}
+	begun := time.Now()
+	time.Sleep(periods * manyTimeout / 8)
+	counted := float64(time.Since(begun)) / float64(manyTimeout/8)
+	var text string
+	for i, c := range clients {
+		text += fmt.Sprintf(" / %.2f", float64(c.stamp.multis.Load()-before[i])/counted)
+	}
+	return text[3:], l.ctx.Err()
+}
+
+// A shard is one process: a candidate in each election.
+type shard struct {
+	l       *lab
+	client  *ours
+	paths   []string
+	running sync.WaitGroup
+	end     context.CancelFunc
+	ctx     context.Context
+	joined  chan struct{}
+	entered chan time.Time
+	last    time.Time // when the last callback was entered
+}
+
+func newShard(l *lab, client *ours, paths []string) *shard {
+	s := &shard{l: l, client: client, paths: paths,
+		joined: make(chan struct{}, 10*len(paths)), entered: make(chan time.Time, 10*len(paths))}
+	s.ctx, s.end = context.WithCancel(l.ctx)
+	return s
+}
+
+func (s *shard) stop() {
+	s.end()
+	s.running.Wait()
+}
+
+// join enters all elections and returns how long it took until all stand in line.
+func (s *shard) join() (time.Duration, error) {
+	begun := time.Now()
+	for _, path := range s.paths {
+		el, err := election.New(s.client.Client, path, election.Config{ID: "candidate", OnEvent: func(ev election.Event) {
+			if ev.Kind == election.Joined {
+				s.joined <- struct{}{}
+			}
+		}})
+		if err != nil {
+			return 0, err
+		}
+		s.running.Go(func() {
+			el.Run(s.ctx, func(ctx context.Context, _ *election.Term) error {
+				s.entered <- time.Now()
+				<-ctx.Done()
+				return nil
+			})
+		})
+	}
+	for range s.paths {
+		if _, err := receive(s.l, s.joined); err != nil {
+			return 0, err
+		}
+	}
+	return time.Since(begun), nil
+}
+
+// awaitEntered waits until all callbacks have been entered.
+func (s *shard) awaitEntered() error {
+	for range s.paths {
+		at, err := receive(s.l, s.entered)
+		if err != nil {
+			return err
+		}
+		if at.After(s.last) {
+			s.last = at
+		}
+	}
+	return nil
+}
+
+// manyFloor is what ZooKeeper takes for as many znodes.
+type manyFloor struct {
+	l     *lab
+	n     int
+	by    []*bare
+	nodes []string // of the first session
+	turn  int
+}
+
+func newManyFloor(l *lab, n int) (*manyFloor, func(), error) {
+	by, stop, err := dialBares(l, 3, manyTimeout)
+	return &manyFloor{l: l, n: n, by: by}, stop, err
+}
+
+// pipelined makes n requests without waiting for answers in between, more than which no
+// client can do.
+func pipelined(n int, request func(i int) error) error {
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { errs[i] = request(i) })
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// paths makes n persistent znodes.
+func (f *manyFloor) paths(what string) ([]string, error) {
+	base := f.l.path(what)
+	if _, err := f.by[0].Create(base, nil, 0, zk.WorldACL(zk.PermAll)); err != nil {
+		return nil, err
+	}
+	paths := make([]string, f.n)
+	err := pipelined(f.n, func(i int) (err error) {
+		paths[i], err = f.by[0].Create(fmt.Sprintf("%s/%d", base, i), nil, 0, zk.WorldACL(zk.PermAll))
+		return err
+	})
+	for _, b := range f.by { // to see them all
+		if _, err := b.Sync(base); err != nil {
+			return nil, err
+		}
+	}
+	return paths, err
+}
+
+// join makes an ephemeral znode in each of n places, and returns how long that took.
+func (f *manyFloor) join() (time.Duration, error) {
+	paths, err := f.paths("floor")
+	if err != nil {
+		return 0, err
+	}
+	b := f.by[f.turn]
+	f.turn++
+	nodes := make([]string, f.n)
+	begun := time.Now()
+	err = pipelined(f.n, func(i int) (err error) {
+		nodes[i], err = b.Create(paths[i]+"/_c_00000000-0000-4000-8000-000000000000-latch-", []byte("candidate"),
+			zk.FlagEphemeral|zk.FlagSequence, zk.WorldACL(zk.PermAll))
+		return err
+	})
+	took := time.Since(begun)
+	if f.nodes == nil {
+		f.nodes = nodes
+	}
+	return took, err
+}
+
+// close ends the first session and returns how long it took until the second had heard
+// of the end of all its znodes.
+func (f *manyFloor) close() (time.Duration, error) {
+	var heard sync.WaitGroup
+	if _, err := f.by[1].Sync("/"); err != nil {
+		return 0, err
+	}
+	err := pipelined(f.n, func(i int) error {
+		_, _, gone, err := f.by[1].GetW(f.nodes[i])
+		heard.Go(func() { <-gone })
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	begun := time.Now()
+	f.by[0].Close()
+	heard.Wait()
+	return time.Since(begun), nil
+}

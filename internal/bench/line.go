@@ -21,11 +21,13 @@ type line struct {
 
 	leader entry
 	heir   *candidate // as far as is known; nil when nobody is
+	gone   string     // the znode of the one who has left for good
 }
 
 type candidate struct {
 	client *ours
 	resign chan struct{}
+	leave  context.CancelFunc // for good
 }
 
 // errDeposed: a leader was deposed before it could resign.
@@ -45,7 +47,8 @@ func form(l *lab, n int, clients []*ours) (*line, error) {
 	path := l.path("election")
 	joined := make(chan struct{}, 10*n)
 	for i := range n {
-		c := &candidate{client: clients[i%len(clients)], resign: make(chan struct{})}
+		ctx, leave := context.WithCancel(ctx)
+		c := &candidate{client: clients[i%len(clients)], resign: make(chan struct{}), leave: leave}
 		el, err := election.New(c.client.Client, path, election.Config{ID: fmt.Sprintf("cand%05d", i), OnEvent: func(ev election.Event) {
 			switch ev.Kind {
 			case election.Joined:
@@ -62,6 +65,7 @@ func form(l *lab, n int, clients []*ours) (*line, error) {
 			return nil, err
 		}
 		ln.running.Go(func() {
+			defer leave()
 			el.Run(ctx, func(ctx context.Context, term *election.Term) error {
 				at := time.Now()
 				ln.entered <- entry{c, term, at}
@@ -118,6 +122,14 @@ func (ln *line) handOver() (time.Duration, error) {
 		return 0, err
 	}
 	return ln.leader.at.Sub(former.client.stamp.time()), nil
+}
+
+// leave makes the leader leave for good and waits for the next.
+func (ln *line) leave() (err error) {
+	ln.gone = ln.leader.term.Node()
+	ln.leader.who.leave()
+	ln.leader, err = receive(ln.l, ln.entered)
+	return err
 }
 
 // cancellable returns a context under the lab's.

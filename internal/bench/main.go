@@ -24,6 +24,7 @@ type row struct {
 
 var rows = []row{
 	{"handover", "graceful failover, heir ready", measureHandOvers},
+	{"counts", "frames of a failover and at rest", measureCounts},
 	{"join", "a thousand candidates join one line", measureJoin},
 	{"many", "one client in many elections", measureMany},
 }

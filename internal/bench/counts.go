@@ -1,0 +1,174 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// measureCounts counts frames, one by one, with a proxy before each session: what one
+// failover costs, and what an election costs that nothing happens to.
+func measureCounts(l *lab) error {
+	t := table{
+		title: "Frames of one failover, all candidates together, and of an election at rest:",
+		head: []string{"candidates", "sessions", "requests", "events", "other candidates woken", "bytes both ways",
+			"at rest: writes per T", "reads per T and candidate"},
+	}
+	for _, sc := range []struct{ candidates, sessions int }{{3, 3}, {10, 5}, {100, 10}, {1000, 10}} {
+		one, rest, err := countFailover(l, sc.candidates, sc.sessions)
+		if err != nil {
+			return fmt.Errorf("%d candidates: %w", sc.candidates, err)
+		}
+		t.add(sc.candidates, sc.sessions, one.requests, one.events, one.woken, one.bytes, fmt.Sprintf("%.1f", rest.writes),
+			fmt.Sprintf("%.1f", rest.reads/float64(sc.candidates)))
+	}
+	t.print(l.out)
+	return nil
+}
+
+// cost is what has passed on the wire, pings, renewals and the periodic re-checks
+// (exists, and nothing else asks that) aside.
+type cost struct {
+	requests int // of all candidates
+	events   int // of watches, to all candidates
+	woken    int // of those, to others than the one who has left
+	bytes    int // with answers
+}
+
+// atRest is what passes in one session timeout when nothing happens.
+type atRest struct{ writes, reads float64 }
+
+const countTimeout = 4 * time.Second
+
+// tapped is a client behind a proxy that counts.
+type tapped struct {
+	*ours
+	proxy *faultproxy.Proxy
+
+	mu     sync.Mutex // guards frames
+	frames []faultproxy.Frame
+}
+
+func openTapped(l *lab, server string) (*tapped, error) {
+	p, err := faultproxy.New(server)
+	if err != nil {
+		return nil, err
+	}
+	t := &tapped{proxy: p}
+	p.OnFrame(func(f faultproxy.Frame) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.frames = append(t.frames, f)
+	})
+	if t.ours, err = openOurs(l, p.Addr(), countTimeout); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// take returns what has passed since the last call.
+func (t *tapped) take() []faultproxy.Frame {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	defer func() { t.frames = nil }()
+	return t.frames
+}
+
+func countFailover(l *lab, candidates, sessions int) (one cost, rest atRest, err error) {
+	var all []*tapped
+	var clients []*ours
+	defer func() {
+		for _, t := range all {
+			t.Close()
+			t.proxy.Close()
+		}
+	}()
+	for i := range sessions {
+		t, err := openTapped(l, l.server(i))
+		if err != nil {
+			return one, rest, err
+		}
+		all, clients = append(all, t), append(clients, t.ours)
+	}
+	ln, err := form(l, candidates, clients)
+	if err != nil {
+		return one, rest, err
+	}
+	defer ln.close()
+	if _, err := nextReady(l, []*line{ln}); err != nil {
+		return one, rest, err
+	}
+	time.Sleep(countTimeout / 4) // answers under way
+	for _, t := range all {
+		t.take()
+	}
+	begun := time.Now()
+	time.Sleep(countTimeout)
+	rest = countRest(all, float64(time.Since(begun))/float64(countTimeout))
+
+	leaver := ln.leader.who
+	if err := ln.leave(); err != nil {
+		return one, rest, err
+	}
+	if candidates > 2 { // all the way until there is an heir again
+		if _, err := nextReady(l, []*line{ln}); err != nil {
+			return one, rest, err
+		}
+	}
+	for _, t := range all {
+		if t.Status().State != session.Connected {
+			return one, rest, errors.New("a session has lost its connection meanwhile")
+		}
+		one.add(t.take(), t.ours == leaver.client, ln.gone)
+	}
+	return one, rest, nil
+}
+
+// add counts frames; gone is the znode of the one who has left.
+func (c *cost) add(frames []faultproxy.Frame, leavers bool, gone string) {
+	counted := map[int32]bool{} // requests whose replies count
+	own := leavers              // the first such event there is the leaver's own
+	for _, f := range frames {
+		switch {
+		case f.Op == faultproxy.OpEvent:
+			c.events++
+			c.bytes += f.Bytes
+			if own && f.Path == gone {
+				own = false
+			} else {
+				c.woken++
+			}
+		case f.Op == faultproxy.OpPing, f.Op == faultproxy.OpExists, f.Op == faultproxy.OpConnect,
+			f.Op == faultproxy.OpMulti && (f.Dir == faultproxy.ToClient || f.First == faultproxy.OpCheck):
+		case f.Dir == faultproxy.ToServer:
+			c.requests++
+			c.bytes += f.Bytes
+			counted[f.Xid] = true
+		case counted[f.Xid]:
+			c.bytes += f.Bytes
+		}
+	}
+}
+
+func countRest(all []*tapped, timeouts float64) (rest atRest) {
+	for _, t := range all {
+		for _, f := range t.take() {
+			if f.Dir != faultproxy.ToServer {
+				continue
+			}
+			switch f.Op {
+			case faultproxy.OpPing:
+			case faultproxy.OpExists, faultproxy.OpGetData, faultproxy.OpGetChildren2:
+				rest.reads++
+			default:
+				rest.writes++
+			}
+		}
+	}
+	return atRest{rest.writes / timeouts, rest.reads / timeouts}
+}

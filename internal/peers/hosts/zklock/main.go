@@ -96,7 +96,9 @@ func (h *host) stand() (done bool, err error) {
 			return h.lead(lock, token, lost)
 		case command := <-h.commands:
 			if command == "quit" {
-				return true, nil // zk.Lock cannot be told to stop waiting: the session's end does it
+				h.conn.Close() // zk.Lock cannot be told to stop waiting: the session's end does it
+				h.write("left")
+				return true, nil
 			}
 			h.write("error", "error", "cannot resign: not leading")
 		}

@@ -290,7 +290,7 @@ func (r *Round) mend(ctx context.Context) error {
 	if err := r.rig.mend(ctx); err != nil {
 		return err
 	}
-	bound := settleWithin * r.T
+	bound := min(settleWithin*r.T, hangs/2)
 	r.mark(history.Line{Event: "healed", TimeoutMS: bound.Milliseconds(), Text: "all is mended"})
 	begin := time.Now()
 	var l line

@@ -107,7 +107,7 @@ var walls = map[string][]string{
 	"recipe/election/electiontest": {"recipe/election", "recipe/internal/testhook"},
 	"recipe/election/electionhttp": {"recipe/election", "session"},
 	"recipe/election/electionprom": {"recipe/election", "session", "github.com/prometheus/client_golang"},
-	"examples":                     {"examples", "recipe/election", "session", "watch", "internal/ensemble"},
+	"examples":                     {"examples", "recipe/election", "session", "watch", "internal/ensemble", "internal/history"},
 	"examples/service":             {"examples", "recipe/election", "session", "github.com/prometheus/client_golang", "golang.org/x/sync"},
 	"examples/billing":             {"examples", "recipe/election", "session", "go.etcd.io/bbolt"},
 }

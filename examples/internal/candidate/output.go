@@ -6,36 +6,15 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/history"
 )
 
-// Line is one line of output, for those who read it. Which fields are set depends on
-// Event:
-//
-//	session    Session, TimeoutMS: connected; the same session again after "suspended"
-//	joined     Node, Position (how many stand ahead)
-//	heir       nothing: the leader alone is ahead
-//	elected    Token, Deadline
-//	beat       Token, Deadline: this candidate led at T
-//	suspended  nothing: the connection is lost, the session perhaps not
-//	deposed    Token, Reason
-//	leader     Leader, LeaderToken; empty and 0 when nobody leads
-//	error      Error
-//	left       nothing: not in line any more
-type Line struct {
-	T           int64  `json:"t"` // CLOCK_MONOTONIC in ns; never less than on the line before
-	ID          string `json:"id"`
-	Event       string `json:"event"`
-	Session     string `json:"session"`
-	TimeoutMS   int64  `json:"timeout_ms"`
-	Node        string `json:"node"`
-	Position    int    `json:"position"`
-	Token       int64  `json:"token"`
-	Deadline    int64  `json:"deadline"` // when the lease ends unless it is extended, in T's clock
-	Reason      string `json:"reason"`
-	Leader      string `json:"leader"`
-	LeaderToken int64  `json:"leader_token"`
-	Error       string `json:"error"`
-}
+// Line is one line of output, for those who read it.
+type Line = history.Line
+
+// Monotonic reads the clock of Line.T, which all processes of a machine share.
+func Monotonic() int64 { return history.Now() }
 
 // output writes lines, each with one Write.
 type output struct {

@@ -29,8 +29,9 @@ func (o *output) write(event string, fields ...any) {
 }
 
 // writeIf writes a line if ok says so, stamped right after that, and if ok still says so
-// then: a process that is stopped between the question and the stamp would lie. A value that is a function tells a remaining time and is
-// written as the instant at which it is over.
+// then: a process that is stopped between the question and the stamp would lie. A value
+// that is a function tells a remaining time and is written as the instant at which it is
+// over.
 func (o *output) writeIf(ok func() bool, event string, fields ...any) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/history"
+	"github.com/zkrecipe/zkrecipe/internal/variant"
 )
 
 // hang guards against hanging; nothing is measured by it.
@@ -84,6 +85,37 @@ func TestEveryFaultOnRealEnsembles(t *testing.T) {
 		}
 	}
 	nothingLeft(t, cmd)
+}
+
+// The campaign is worth something only if it fails when the library does what others do: trust a server that has lost
+// its quorum, because it answers.
+func TestALibraryThatTrustsAnyAnswerIsCaught(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIP: takes some time")
+	}
+	v, err := variant.Read("testdata/trusts-any-answer.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	overlay, err := v.Overlay("../..", dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	candidate := filepath.Join(dir, "candidate")
+	out, err := exec.Command("go", "build", "-overlay", overlay, "-o", candidate, "github.com/zkrecipe/zkrecipe/examples/candidate").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	kept := t.TempDir()
+	cmd := program(t, "-rigs", "1", "-rounds", "3", "-faults", "^1a", "-candidate", candidate, "-keep", kept)
+	out, _ = cmd.CombinedOutput()
+	if cmd.ProcessState.ExitCode() != 1 || !bytes.Contains(out, []byte("VIOLATION overlap")) {
+		t.Errorf("exit code %d:\n%s", cmd.ProcessState.ExitCode(), out)
+	}
+	if histories, _ := filepath.Glob(filepath.Join(kept, "*", "history.jsonl")); len(histories) == 0 {
+		t.Error("no history was kept")
+	}
 }
 
 // started runs a campaign until its first round is over.

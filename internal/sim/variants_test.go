@@ -1,9 +1,6 @@
 package sim
 
 import (
-	"encoding/json"
-	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -11,29 +8,26 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/variant"
 )
 
-// A variant is a deliberately broken version of the library: some places of its source
-// replaced. The files in testdata/variants say what is broken, on which invariant it has to be
-// caught, within how many seeds, and under which faults.
-type variant struct {
+// broken is a variant of the library. The files in testdata/variants say what is broken, on which
+// invariant it has to be caught, within how many seeds, and under which faults.
+type broken struct {
+	variant.Variant
 	what, invariant, faults string
 	first, seeds, ticks     int
-	edits                   []edit
 }
 
-type edit struct{ file, old, new string }
-
-func readVariant(t *testing.T, file string) (v variant) {
+func readVariant(t *testing.T, file string) (v broken) {
 	t.Helper()
-	text, err := os.ReadFile(file)
+	parsed, err := variant.Read(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	head, rest, _ := strings.Cut(string(text), "=== ")
-	v.faults, v.first = strings.Join(faultKinds, ","), 1
-	for _, line := range strings.Split(strings.TrimSpace(head), "\n") {
-		key, value, _ := strings.Cut(line, ": ")
+	v = broken{Variant: parsed, faults: strings.Join(faultKinds, ","), first: 1}
+	for key, value := range v.Head {
 		switch key {
 		case "what":
 			v.what = value
@@ -48,62 +42,27 @@ func readVariant(t *testing.T, file string) (v variant) {
 		case "seeds":
 			v.seeds, err = strconv.Atoi(value)
 		default:
-			t.Fatalf("%s: what is %q?", file, line)
+			t.Fatalf("%s: what is %q?", file, key)
+		}
+		if err != nil {
+			t.Fatalf("%s: %s: %v", file, key, err)
 		}
 	}
-	for _, part := range strings.Split(rest, "=== ") {
-		name, body, _ := strings.Cut(part, "\n--- old\n")
-		before, after, ok := strings.Cut(body, "\n--- new\n")
-		if !ok {
-			t.Fatalf("%s: an edit of %s without old or new", file, name)
-		}
-		v.edits = append(v.edits, edit{name, before, strings.TrimSuffix(after, "\n")})
-	}
-	if v.what == "" || v.invariant == "" || v.seeds == 0 || err != nil {
-		t.Fatalf("%s: incomplete: %+v (%v)", file, v, err)
+	if v.what == "" || v.invariant == "" || v.seeds == 0 {
+		t.Fatalf("%s: incomplete: %+v", file, v)
 	}
 	return v
 }
 
 // build compiles this package's tests with the variant in place of the library.
-func (v variant) build(t *testing.T, dir string) (binary string) {
+func (v broken) build(t *testing.T, dir string) (binary string) {
 	t.Helper()
-	replaced := map[string]string{}
-	for _, e := range v.edits {
-		file, err := filepath.Abs(filepath.Join("../..", e.file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		source := file
-		if earlier, ok := replaced[file]; ok {
-			source = earlier
-		}
-		text, err := os.ReadFile(source)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if n := strings.Count(string(text), e.old); n != 1 {
-			t.Fatalf("the variant no longer applies: %s has this %d times, want once:\n%s", e.file, n, e.old)
-		}
-		out := filepath.Join(dir, fmt.Sprintf("%d.go", len(replaced)))
-		if earlier, ok := replaced[file]; ok {
-			out = earlier
-		}
-		if err := os.WriteFile(out, []byte(strings.Replace(string(text), e.old, e.new, 1)), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		replaced[file] = out
-	}
-	overlay, err := json.Marshal(map[string]any{"Replace": replaced})
+	overlay, err := v.Overlay("../..", dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(file, overlay, 0o644); err != nil {
-		t.Fatal(err)
-	}
 	binary = filepath.Join(dir, "sim.test")
-	if out, err := exec.Command("go", "test", "-c", "-vet=off", "-overlay", file, "-o", binary, ".").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", binary, ".").CombinedOutput(); err != nil {
 		t.Fatalf("the variant does not compile: %v\n%s", err, out)
 	}
 	return binary
@@ -132,7 +91,7 @@ func TestEveryVariantIsCaught(t *testing.T) {
 	}
 }
 
-func (v variant) isCaught(t *testing.T) {
+func (v broken) isCaught(t *testing.T) {
 	begun := time.Now()
 	binary := v.build(t, t.TempDir())
 	if v.faults == "none" { // it is to be caught without

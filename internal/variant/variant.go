@@ -1,0 +1,89 @@
+// Package variant makes deliberately broken versions of this module, for tests that show that something finds bugs.
+//
+// A variant is a text file: "key: value" lines that say what is broken, then edits, each of which replaces a text that
+// occurs once in a file of the module:
+//
+//	what: the lease never ends
+//	=== session/internal/lease/lease.go
+//	--- old
+//	return p.anchor.Add(p.timeout)
+//	--- new
+//	return p.anchor.Add(p.timeout + time.Hour)
+//
+// Nothing is changed in place: the go command takes the broken files from an overlay.
+package variant
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Variant is a broken version of the module.
+type Variant struct {
+	Head  map[string]string // what the lines before the first edit say
+	edits []edit
+}
+
+type edit struct{ file, before, after string }
+
+// Read reads a variant.
+func Read(file string) (Variant, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return Variant{}, err
+	}
+	v := Variant{Head: map[string]string{}}
+	head, rest, _ := strings.Cut(string(text), "=== ")
+	for line := range strings.Lines(head) {
+		key, value, ok := strings.Cut(strings.TrimSpace(line), ": ")
+		if !ok {
+			return Variant{}, fmt.Errorf("%s: what is %q?", file, line)
+		}
+		v.Head[key] = value
+	}
+	for _, part := range strings.Split(rest, "=== ") {
+		name, body, _ := strings.Cut(part, "\n--- old\n")
+		before, after, ok := strings.Cut(body, "\n--- new\n")
+		if !ok {
+			return Variant{}, fmt.Errorf("%s: an edit of %s without old or new", file, name)
+		}
+		v.edits = append(v.edits, edit{name, before, strings.TrimSuffix(after, "\n")})
+	}
+	return v, nil
+}
+
+// Overlay writes the broken files into dir and returns the file for the go command's flag -overlay. The module is at
+// root. It is an error if the module has changed so that an edit does not apply.
+func (v Variant) Overlay(root, dir string) (file string, err error) {
+	replaced := map[string]string{}
+	for i, e := range v.edits {
+		source, err := filepath.Abs(filepath.Join(root, e.file))
+		if err != nil {
+			return "", err
+		}
+		from, again := replaced[source]
+		if !again {
+			from, replaced[source] = source, filepath.Join(dir, fmt.Sprintf("%d.go", i))
+		}
+		text, err := os.ReadFile(from)
+		if err != nil {
+			return "", err
+		}
+		if n := strings.Count(string(text), e.before); n != 1 {
+			return "", fmt.Errorf("the variant no longer applies: %s has this %d times, want once:\n%s", e.file, n, e.before)
+		}
+		broken := strings.Replace(string(text), e.before, e.after, 1)
+		if err := os.WriteFile(replaced[source], []byte(broken), 0o644); err != nil {
+			return "", err
+		}
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": replaced})
+	if err != nil {
+		return "", err
+	}
+	file = filepath.Join(dir, "overlay.json")
+	return file, os.WriteFile(file, overlay, 0o644)
+}

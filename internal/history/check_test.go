@@ -106,6 +106,8 @@ func TestWhatIsProvenAndWhatIsExcused(t *testing.T) {
 		"expelled, within a lease":      {slices.Concat(led("a", 1, 10, 900), []Line{mark(100, "expelled", "/e/a"), mark(110, "expelled", "/e/a")}, led("b", 2, 105, 2000)), "", 0},
 		"expelled, a lease is over":     {slices.Concat(led("a", 1, 10, 1200), []Line{mark(100, "expelled", "/e/a"), mark(110, "expelled", "/e/a")}, led("b", 2, 105, 2000)), Overlap, 90 * time.Millisecond},
 		"expelled, but before that":     {slices.Concat(led("a", 1, 10, 900), []Line{mark(100, "expelled", "/e/a")}, led("b", 2, 95, 2000)), Overlap, 5 * time.Millisecond},
+		"expelled, then first in line":  {slices.Concat([]Line{line(5, "a", "joined", 0), mark(100, "expelled", "/e/a")}, led("b", 2, 105, 200), led("a", 1, 110, 120)), "", 0},
+		"expelled, and first too late":  {slices.Concat([]Line{line(5, "a", "joined", 0), mark(100, "expelled", "/e/a")}, led("b", 2, 105, 200), led("a", 1, 1110, 1120)), TokenOrder, 0},
 		"another was expelled":          {slices.Concat(led("a", 1, 10, 900), []Line{mark(100, "expelled", "/e/c")}, led("b", 2, 105, 200)), Overlap, 95 * time.Millisecond},
 		"gone before the deadline":      {slices.Concat(led("a", 1, 10, 90), []Line{mark(480, "gone", "/e/a")}), LeaseOutlive, 0},
 		"gone after it":                 {slices.Concat(led("a", 1, 10, 90), []Line{mark(491, "gone", "/e/a")}), "", 0},

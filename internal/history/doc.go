@@ -14,5 +14,6 @@
 //
 // When an administrator deletes a candidate's znode by hand, its term may go on for one lease, which is less
 // than the session timeout T. So that part of its interval which lies within T after the deletion does
-// not count. Its token counts as everybody's.
+// not count. Its token counts as everybody's, unless the term began within that time: the candidate behind it may have
+// heard of the deletion first, and the token, which is smaller, is what keeps the late one out.
 package history

@@ -67,9 +67,16 @@ func (c *checker) judgeTokens(a, b *Term) {
 	switch {
 	case a.Token == b.Token:
 		c.violate(b.From, TokenTwice, "%s and %s led with token %d", a.ID, b.ID, a.Token)
-	case a.Token > b.Token:
+	case a.Token > b.Token && !c.beganExpelled(b):
 		c.violate(b.From, TokenOrder, "%s led with token %d after %s with %d", b.ID, b.Token, a.ID, a.Token)
 	}
+}
+
+// beganExpelled reports whether a term began when its candidate had not heard yet that its znode had been deleted by
+// hand.
+func (c *checker) beganExpelled(t *Term) bool {
+	e := c.expelled[t.Node]
+	return e != nil && t.From >= e.from && t.From <= e.to+c.timeout
 }
 
 func (c *checker) judgeOverlap(a, b *Term) {

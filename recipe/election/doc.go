@@ -21,7 +21,8 @@
 // DrainTimeout, the successor does not wait for the callback. A candidate of another
 // library in the same line keeps only that library's promises. When somebody deletes a
 // candidate's znode by hand, two may lead until that one hears of it, for one lease at the
-// most. Against all of these there is the fencing token. A virtual machine that is
+// most; if its turn comes before the news, it even begins to lead after its successor
+// has, with the smaller token. Against all of these there is the fencing token. A virtual machine that is
 // restored from a snapshot with every clock of it stopped meanwhile does not know that
 // its lease has lapsed.
 //

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/history"
+	"github.com/zkrecipe/zkrecipe/internal/tether"
 )
 
 // candidate is a process of examples/candidate.
@@ -42,7 +43,7 @@ func startCandidate(exe string, c *candidate, path string, timeout time.Duration
 	stdout, err2 := c.cmd.StdoutPipe()
 	err := errors.Join(err1, err2)
 	if err == nil {
-		err = startProcess(c.cmd)
+		err = tether.Start(c.cmd)
 	}
 	if err != nil {
 		close(c.done)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+	"github.com/zkrecipe/zkrecipe/internal/tether"
 )
 
 // MaxRigs is how many rigs have addresses.
@@ -83,7 +84,7 @@ func outside(ctx context.Context, exe string) (code int, err error) {
 	cmd.Env = append(os.Environ(), labDir+"="+dir)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
-	if err := startProcess(cmd); err != nil {
+	if err := tether.Start(cmd); err != nil {
 		return 2, err
 	}
 	ended := make(chan struct{})

@@ -5,38 +5,10 @@ package campaign
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"runtime"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
 )
-
-// startProcess starts a child that the kernel kills when this process ends in any way, and that a Ctrl-C at the
-// terminal does not reach. The kernel kills it when the thread that started it ends; hence starter.
-func startProcess(cmd *exec.Cmd) error {
-	if cmd.SysProcAttr == nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{}
-	}
-	cmd.SysProcAttr.Setpgid, cmd.SysProcAttr.Pdeathsig = true, syscall.SIGKILL
-	reply := make(chan error)
-	starter() <- func() { reply <- cmd.Start() }
-	return <-reply
-}
-
-// starter returns the queue of one goroutine that keeps its thread. It is never stopped: its end is the
-// process's end, which is what the children wait for.
-var starter = sync.OnceValue(func() chan<- func() {
-	queue := make(chan func())
-	go func() {
-		runtime.LockOSThread()
-		for f := range queue {
-			f()
-		}
-	}()
-	return queue
-})
 
 // stopped waits until every thread of a process stands still after SIGSTOP, which takes effect only when each
 // has come by the kernel.

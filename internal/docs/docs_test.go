@@ -95,6 +95,7 @@ func compile(t *testing.T, dir string, chosen func(block string) bool) {
 var walls = map[string][]string{
 	"internal/clock":               {},
 	"internal/retry":               {"internal/clock", "github.com/cenkalti/backoff/v4"},
+	"internal/tether":              {},
 	"internal":                     {"internal", "session", "github.com/go-zookeeper/zk"},
 	"internal/bench":               {"internal", "recipe/election", "session", "github.com/go-zookeeper/zk"},
 	"internal/sim":                 {"recipe/election", "session", "internal/clock", "github.com/go-zookeeper/zk"},
@@ -107,7 +108,7 @@ var walls = map[string][]string{
 	"recipe/election/electiontest": {"recipe/election", "recipe/internal/testhook"},
 	"recipe/election/electionhttp": {"recipe/election", "session"},
 	"recipe/election/electionprom": {"recipe/election", "session", "github.com/prometheus/client_golang"},
-	"examples":                     {"examples", "recipe/election", "session", "watch", "internal/ensemble", "internal/history"},
+	"examples":                     {"examples", "recipe/election", "session", "watch", "internal/ensemble", "internal/history", "internal/tether"},
 	"examples/service":             {"examples", "recipe/election", "session", "github.com/prometheus/client_golang", "golang.org/x/sync"},
 	"examples/billing":             {"examples", "recipe/election", "session", "go.etcd.io/bbolt"},
 }

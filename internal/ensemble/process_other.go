@@ -7,7 +7,6 @@ import (
 	"os/exec"
 )
 
-func startProcess(cmd *exec.Cmd) error  { return cmd.Start() }
 func killProcess(cmd *exec.Cmd) error   { return cmd.Process.Kill() }
 func freezeProcess(cmd *exec.Cmd) error { return errors.ErrUnsupported }
 func thawProcess(cmd *exec.Cmd) error   { return errors.ErrUnsupported }

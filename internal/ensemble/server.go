@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/tether"
 )
 
 // ErrExternal is returned by whatever would start, stop or freeze a server of an ensemble that is not ours
@@ -129,7 +131,7 @@ func (s *Server) Launch() error {
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, out, out
 	// Nothing of the caller's settings (JAVA_TOOL_OPTIONS, CLASSPATH, ...) may change what is tested.
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "LANG=C"}
-	if err := startProcess(cmd); err != nil {
+	if err := tether.Start(cmd); err != nil {
 		return fmt.Errorf("ensemble: start server %d: %w", s.id, err)
 	}
 	p := &process{cmd: cmd, done: make(chan struct{})}

@@ -13,6 +13,8 @@ import (
 	"os"
 	"os/exec"
 	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/tether"
 )
 
 // roleVariable holds a child's role.
@@ -55,7 +57,7 @@ func Start(role string, args []string, tell func(line []byte) error) (*Child, er
 	if err != nil {
 		return nil, err
 	}
-	if err := start(c.cmd); err != nil {
+	if err := tether.Start(c.cmd); err != nil {
 		return nil, fmt.Errorf("start a child: %w", err)
 	}
 	go func() {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -99,7 +100,9 @@ func run(plan Plan, tracing bool) Result {
 
 // setUp makes the znodes that guarded writes go to.
 func (w *world) setUp() {
-	admin, err := session.Open(w.ens.ConnectString(), session.Config{Timeout: 20 * tick, Dial: w.ens.Host("admin").Dial})
+	// On a clock from the seed, because every jitter and every choice of a server comes from it.
+	seeded := clock.With(context.Background(), newProcClock(1, w.plan.Seed))
+	admin, err := session.Open(w.ens.ConnectString(), session.Config{Timeout: 20 * tick, Dial: w.ens.Host("admin").Dial, Context: seeded})
 	if err != nil {
 		panic(err)
 	}

@@ -22,9 +22,9 @@
 // library in the same line keeps only that library's promises. When somebody deletes a
 // candidate's znode by hand, two may lead until that one hears of it, for one lease at the
 // most; if its turn comes before the news, it even begins to lead after its successor
-// has, with the smaller token. Against all of these there is the fencing token. A virtual machine that is
-// restored from a snapshot with every clock of it stopped meanwhile does not know that
-// its lease has lapsed.
+// has, with the smaller token. Against all of these there is the fencing token. A virtual
+// machine that is restored from a snapshot with every clock of it stopped meanwhile does
+// not know that its lease has lapsed.
 //
 // # What is promised
 //

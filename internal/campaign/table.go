@@ -140,13 +140,16 @@ func (t *Table) Rounds() (n int) {
 
 // Write writes the table for people to read.
 func (t *Table) Write(out io.Writer) {
-	const format = "%-24s %6v %7v %7v %6v %4v %6v  %-20s  %-18s  %s\n"
+	line := func(cells ...any) {
+		const format = "%-24s %6v %7v %7v %6v %4v %6v  %-20s  %-18s  %s"
+		fmt.Fprintln(out, strings.TrimRight(fmt.Sprintf(format, cells...), " "))
+	}
 	fmt.Fprintln(out, t.Title)
-	fmt.Fprintf(out, format, "", "", "leader", "overlap", "tokens", "left", "viola-", "without a leader, ms", "the same, in T", "besides, ms")
-	fmt.Fprintf(out, format, "fault", "rounds", "changes", "max, ms", "wrong", "over", "tions", "p50 / p95 / max", "p50 / p95 / max", "p50 / p95 / max")
+	line("", "", "leader", "overlap", "tokens", "left", "viola-", "without a leader, ms", "the same, in T", "besides, ms")
+	line("fault", "rounds", "changes", "max, ms", "wrong", "over", "tions", "p50 / p95 / max", "p50 / p95 / max", "p50 / p95 / max")
 	var stall, settled time.Duration
 	for _, w := range slices.SortedFunc(maps.Values(t.rows), func(a, b *row) int { return cmp.Compare(a.fault.Name, b.fault.Name) }) {
-		fmt.Fprintf(out, format, w.fault.Name, w.rounds, w.changes, fmt.Sprintf("%.1f", float64(w.overlap)/1e6), w.tokens, w.left,
+		line(w.fault.Name, w.rounds, w.changes, fmt.Sprintf("%.1f", float64(w.overlap)/1e6), w.tokens, w.left,
 			w.violations, percentiles(w.gaps, time.Millisecond, "%.0f"), percentiles(w.gaps, max(1, w.timeout), "%.2f"), w.besides())
 		stall, settled = max(stall, w.stall), max(settled, w.settled)
 	}

@@ -138,14 +138,43 @@ func (r *rig) resetClients(ctx context.Context, s *ensemble.Server) error {
 	return r.hosts[s.ID()-1].rule(ctx, In, clientSide, "", "-p", "tcp", "-j", "REJECT", "--reject-with", "tcp-reset")
 }
 
-// mend takes back all rules, thaws and starts servers, and waits until all serve.
+// mend takes back all rules, thaws and starts servers, and waits until all are in one quorum.
 func (r *rig) mend(ctx context.Context) error {
 	for _, ns := range append(r.hosts[:servers:servers], r.homes...) {
 		if err := ns.mend(ctx); err != nil {
 			return err
 		}
 	}
-	return r.Heal(ctx)
+	if err := r.Heal(ctx); err != nil {
+		return err
+	}
+	return r.united(ctx)
+}
+
+// united waits until each server has carried a write through the quorum. A server may believe for a while that it
+// still leads, or follows, when the others have gone on without it.
+func (r *rig) united(ctx context.Context) error {
+	const node = "/united"
+	write := func(eye *session.Client) error {
+		s, err := eye.Session(ctx)
+		if err == nil {
+			err = s.EnsurePath(ctx, node, nil)
+		}
+		if err == nil {
+			_, err = s.Set(ctx, node, nil, -1)
+		}
+		return err
+	}
+	for _, eye := range r.eyes {
+		for err := write(eye); err != nil; err = write(eye) {
+			select {
+			case <-time.After(tick / 10):
+			case <-ctx.Done():
+				return fmt.Errorf("no quorum: %w", err)
+			}
+		}
+	}
+	return nil
 }
 
 // others are all servers but one.

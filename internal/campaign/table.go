@@ -166,6 +166,9 @@ func (w *row) besides() string {
 	if w.excused > w.overlap {
 		all = append(all, fmt.Sprintf("excused overlap up to %.0f", float64(w.excused)/1e6))
 	}
+	if w.stall > time.Second {
+		all = append(all, fmt.Sprintf("the machine stood still for up to %.0f", float64(w.stall)/1e6))
+	}
 	if notes := w.notes.String(); notes != "" {
 		all = append(all, notes)
 	}

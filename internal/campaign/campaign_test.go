@@ -231,7 +231,7 @@ func TestTheTableShowsWhatTheRoundsHaveShown(t *testing.T) {
 	}
 	var out strings.Builder
 	table.Write(&out)
-	want := "9 test                       20      20     3.0      1    1      3  1100 / 2000 / 2000    0.55 / 1.00 / 1.00  kept leading 10/20"
+	want := "9 test                       20      20     3.0      1    1      3  1000 / 1900 / 2000    0.50 / 0.95 / 1.00  kept leading 10/20"
 	if !strings.Contains(out.String(), want) || table.Violations() != 3 || table.Rounds() != 20 {
 		t.Errorf("%d violations in %d rounds:\n%s\nwant\n%s", table.Violations(), table.Rounds(), out.String(), want)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -99,7 +100,7 @@ func percentiles(all []time.Duration, unit time.Duration, format string) string 
 	}
 	all = slices.Sorted(slices.Values(all))
 	at := func(p float64) string {
-		return fmt.Sprintf(format, float64(all[min(len(all)-1, int(p*float64(len(all))))])/float64(unit))
+		return fmt.Sprintf(format, float64(all[int(math.Ceil(p*float64(len(all))))-1])/float64(unit))
 	}
 	return at(.5) + " / " + at(.95) + " / " + at(1)
 }

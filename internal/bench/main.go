@@ -25,6 +25,8 @@ type row struct {
 var rows = []row{
 	{"handover", "graceful failover, heir ready", measureHandOvers},
 	{"counts", "frames of a failover and at rest", measureCounts},
+	{"crash", "crashed leaders", measureCrash},
+	{"frozen", "a frozen server", measureFrozen},
 	{"join", "a thousand candidates join one line", measureJoin},
 	{"many", "one client in many elections", measureMany},
 }

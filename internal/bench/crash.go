@@ -1,0 +1,248 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+)
+
+// trio is an election of three candidates in three processes.
+type trio struct {
+	clients [3]*steered
+	entered chan time.Time // the heir's callback
+	first   *election.Term
+	stop    func()
+}
+
+// formTrio lines three up; their sessions are with the servers named, and the heir has
+// its lease.
+func formTrio(l *lab, timeout time.Duration, servers [3]string) (t *trio, err error) {
+	ctx, cancel := context.WithCancel(l.ctx)
+	var running sync.WaitGroup
+	t = &trio{entered: make(chan time.Time, 3)}
+	t.stop = func() {
+		cancel()
+		for _, c := range t.clients {
+			if c != nil {
+				c.Close()
+			}
+		}
+		running.Wait()
+	}
+	path := l.path("trio")
+	terms := make(chan *election.Term, 1)
+	for i, server := range servers {
+		if t.clients[i], err = openSteered(l, server, timeout); err != nil {
+			return t, err
+		}
+		joined := make(chan struct{}, 10)
+		el, err := election.New(t.clients[i].Client, path, election.Config{ID: fmt.Sprint(i), OnEvent: func(ev election.Event) {
+			if ev.Kind == election.Joined {
+				joined <- struct{}{}
+			}
+		}})
+		if err != nil {
+			return t, err
+		}
+		running.Go(func() {
+			el.Run(ctx, func(ctx context.Context, term *election.Term) error {
+				if i == 0 {
+					terms <- term
+				} else {
+					t.entered <- time.Now()
+				}
+				<-ctx.Done()
+				return nil
+			})
+		})
+		if _, err := receive(l, joined); err != nil {
+			return t, err
+		}
+		if i == 0 {
+			if t.first, err = receive(l, terms); err != nil {
+				return t, err
+			}
+		}
+	}
+	for t.clients[1].Status().Lease == 0 {
+		if l.ctx.Err() != nil {
+			return t, context.Cause(l.ctx)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return t, nil
+}
+
+const crashTimeout = 2 * time.Second
+
+// measureCrash kills leaders, and compares the moment in which the heir's callback is
+// entered with the one in which a bare session on the heir's server hears that the
+// ensemble has expired the leader.
+func measureCrash(l *lab) error {
+	const elections, rounds = 10, 3
+	f, err := newFloor(l, longTimeout)
+	if err != nil {
+		return err
+	}
+	defer f.stop()
+	var behind, expiry sample
+	for range rounds {
+		if err := crashRound(l, f, elections, &behind, &expiry); err != nil {
+			return err
+		}
+	}
+	t := table{
+		title: fmt.Sprintf("Crash of the leader, %d times, session timeout %v:", len(behind), crashTimeout),
+		head:  []string{"what", "p50", "p95", "max"},
+	}
+	t.add("from the crash to the server's own expiry, x T", ratio(expiry.at(0.5), crashTimeout), ratio(expiry.at(0.95), crashTimeout), ratio(expiry.max(), crashTimeout))
+	t.add("from the server's expiry to the heir's callback, ms", millis(behind.at(0.5)), millis(behind.at(0.95)), millis(behind.max()))
+	t.print(l.out)
+	return nil
+}
+
+func crashRound(l *lab, f *floor, elections int, behind, expiry *sample) error {
+	var all []*trio
+	defer func() {
+		for _, t := range all {
+			t.stop()
+		}
+	}()
+	for i := range elections {
+		t, err := formTrio(l, crashTimeout, [3]string{l.server(i), l.server(i + 1), l.server(i + 2)})
+		all = append(all, t)
+		if err != nil {
+			return err
+		}
+	}
+	for i, t := range all {
+		gone, err := f.watch(f.by[l.server(i+1)], t.first.Node())
+		if err != nil {
+			return err
+		}
+		heard := make(chan time.Time, 1)
+		go func() {
+			<-gone
+			heard <- time.Now()
+		}()
+		if t.first.Context().Err() != nil {
+			continue // deposed before: this machine is overloaded
+		}
+		crashed := time.Now()
+		t.clients[0].crash()
+		at, err := receive(l, heard)
+		if err != nil {
+			return err
+		}
+		entered, err := receive(l, t.entered)
+		if err != nil {
+			return err
+		}
+		*expiry = append(*expiry, at.Sub(crashed))
+		*behind = append(*behind, max(entered.Sub(at), 0))
+	}
+	return nil
+}
+
+const frozenTimeout = 4 * time.Second
+
+// measureFrozen freezes the server that everybody is attached to, and then lets everybody
+// dial it again.
+func measureFrozen(l *lab) error {
+	const elections, rounds = 4, 3
+	if l.ensemble.External() {
+		return errors.New("the servers are not ours to freeze")
+	}
+	var attached, dialling [3]sample
+	kept := 0
+	for range rounds {
+		n, err := frozenRound(l, elections, &attached, &dialling)
+		if err != nil {
+			return err
+		}
+		kept += n
+	}
+	t := table{
+		title: fmt.Sprintf("A frozen server, %d elections, session timeout %v; until the session is connected to another one, x T:", elections*rounds, frozenTimeout),
+		head:  []string{"who", "attached to it: p50", "max", "dialling it: p50", "max"},
+	}
+	for i, role := range []string{"leader", "heir", "waiting"} {
+		t.add(role, ratio(attached[i].at(0.5), frozenTimeout), ratio(attached[i].max(), frozenTimeout),
+			ratio(dialling[i].at(0.5), frozenTimeout), ratio(dialling[i].max(), frozenTimeout))
+	}
+	t.print(l.out)
+	fmt.Fprintf(l.out, "\n%d of %d leaders led on through both.\n", kept, elections*rounds)
+	return nil
+}
+
+func frozenRound(l *lab, elections int, attached, dialling *[3]sample) (kept int, err error) {
+	victim, err := l.ensemble.Follower(l.ctx)
+	if err != nil {
+		return 0, err
+	}
+	var all []*trio
+	defer func() {
+		for _, t := range all {
+			t.stop()
+		}
+	}()
+	for range elections {
+		t, err := formTrio(l, frozenTimeout, [3]string{victim.Addr(), victim.Addr(), victim.Addr()})
+		all = append(all, t)
+		if err != nil {
+			return 0, err
+		}
+	}
+	if err := victim.Freeze(); err != nil {
+		return 0, err
+	}
+	defer victim.Thaw()
+	begun := time.Now()
+	err = awaitAway(l, all, victim.Addr(), attached, func(*steered) time.Time { return begun })
+	if err != nil {
+		return 0, err
+	}
+	for _, t := range all {
+		for _, c := range t.clients {
+			c.drop(victim.Addr())
+		}
+	}
+	err = awaitAway(l, all, victim.Addr(), dialling, func(s *steered) time.Time { return s.dialed })
+	if err != nil {
+		return 0, err
+	}
+	for _, t := range all {
+		if t.first.Valid() && t.first.Context().Err() == nil {
+			kept++
+		}
+	}
+	return kept, victim.Thaw()
+}
+
+// awaitAway notes for each role how long it took everybody to get away from a server.
+func awaitAway(l *lab, all []*trio, server string, by *[3]sample, since func(*steered) time.Time) error {
+	errs := make(chan error, 3*len(all))
+	var mu sync.Mutex // guards by
+	for _, t := range all {
+		for role, c := range t.clients {
+			go func() {
+				at, err := c.away(l, server)
+				if err == nil {
+					mu.Lock()
+					by[role] = append(by[role], at.Sub(since(c)))
+					mu.Unlock()
+				}
+				errs <- err
+			}()
+		}
+	}
+	var failed error
+	for range cap(errs) {
+		failed = errors.Join(failed, <-errs)
+	}
+	return failed
+}

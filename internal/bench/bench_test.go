@@ -50,3 +50,88 @@ func BenchmarkHandOver(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkJoin measures how long it takes until all of many candidates stand in one line,
+// beside a create and a list for each of them.
+func BenchmarkJoin(b *testing.B) {
+	l := testLab(b)
+	clients, closeClients, err := openAll(l, 6, longTimeout)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer closeClients()
+	bares, closeBares, err := dialBares(l, 6, longTimeout)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer closeBares()
+	const candidates = 300
+	var mine, base sample
+	for b.Loop() {
+		err := collect(&base, func() (time.Duration, error) { return joinBare(l, bares, candidates) })
+		if err == nil {
+			err = collect(&mine, func() (time.Duration, error) { return joinOurs(l, clients, candidates) })
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(mine.at(0.5).Microseconds())/1000, "ms/join")
+	b.ReportMetric(float64(mine.at(0.5))/float64(base.at(0.5)), "x/floor")
+}
+
+func TestAFailoverCostsOneRequestHoweverManyStandInLine(t *testing.T) {
+	for _, n := range []int{3, 40} {
+		one, rest, err := countFailover(testLab(t), n, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if one.requests != 1 || one.woken != 1 || one.bytes > 1024 {
+			t.Errorf("%d candidates: %+v; want one request, one candidate woken, at most 1 KB", n, one)
+		}
+		// Two sessions renew 8 times per timeout each, now and then one more.
+		if rest.writes > 2*8+2 {
+			t.Errorf("%d candidates at rest: %.1f writes per session timeout", n, rest.writes)
+		}
+	}
+}
+
+func TestRenewalsDoNotGrowWithTheNumberOfElections(t *testing.T) {
+	l := testLab(t)
+	const timeout = 2 * time.Second
+	clients, closeClients, err := openAll(l, 3, timeout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeClients()
+	var paths []string
+	for range 50 {
+		paths = append(paths, l.path("shard"))
+	}
+	for i, c := range clients {
+		s := newShard(l, c, paths)
+		defer s.stop()
+		if _, err := s.join(); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			if err := s.awaitEntered(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	time.Sleep(timeout / 4) // a new lease takes more renewals
+	var before [3]int64
+	for i, c := range clients {
+		before[i] = c.stamp.multis.Load()
+	}
+	begun := time.Now()
+	time.Sleep(2 * timeout) // of a server's clock
+	periods := float64(time.Since(begun)) / float64(timeout/8)
+	for i, c := range clients {
+		n := float64(c.stamp.multis.Load() - before[i])
+		if i < 2 && (n > periods+2 || n == 0) || i == 2 && n != 0 {
+			t.Errorf("client %d: %.0f renewals in %.1f periods for %d elections", i, n, periods, len(paths))
+		}
+	}
+}

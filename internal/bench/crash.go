@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-zookeeper/zk"
+
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 )
 
@@ -77,7 +79,7 @@ func formTrio(l *lab, timeout time.Duration, servers [3]string) (t *trio, err er
 	return t, nil
 }
 
-const crashTimeout = 2 * time.Second
+const crashTimeout = 4 * time.Second
 
 // measureCrash kills leaders, and compares the moment in which the heir's callback is
 // entered with the one in which a bare session on the heir's server hears that the
@@ -119,33 +121,53 @@ func crashRound(l *lab, f *floor, elections int, behind, expiry *sample) error {
 			return err
 		}
 	}
+	results := make(chan error, len(all))
+	var mu sync.Mutex // guards behind and expiry
 	for i, t := range all {
-		gone, err := f.watch(f.by[l.server(i+1)], t.first.Node())
-		if err != nil {
-			return err
-		}
-		heard := make(chan time.Time, 1)
 		go func() {
-			<-gone
-			heard <- time.Now()
+			after, took, err := crashOne(l, t, f.by[l.server(i+1)])
+			if err == nil {
+				mu.Lock()
+				*expiry, *behind = append(*expiry, after), append(*behind, took)
+				mu.Unlock()
+			}
+			results <- ignoreDeposed(err)
 		}()
-		if t.first.Context().Err() != nil {
-			continue // deposed before: this machine is overloaded
-		}
-		crashed := time.Now()
-		t.clients[0].crash()
-		at, err := receive(l, heard)
-		if err != nil {
-			return err
-		}
-		entered, err := receive(l, t.entered)
-		if err != nil {
-			return err
-		}
-		*expiry = append(*expiry, at.Sub(crashed))
-		*behind = append(*behind, max(entered.Sub(at), 0))
+		time.Sleep(crashTimeout / time.Duration(8*elections)) // their ends apart, too
 	}
-	return nil
+	var failed error
+	for range all {
+		failed = errors.Join(failed, <-results)
+	}
+	return failed
+}
+
+// crashOne returns when a witness beside the heir heard of the leader's end, after its
+// crash, and how much later the heir's callback was entered.
+func crashOne(l *lab, t *trio, witness *bare) (expired, behind time.Duration, err error) {
+	if _, err := witness.Sync(t.first.Node()); err != nil {
+		return 0, 0, err
+	}
+	_, _, gone, err := witness.GetW(t.first.Node())
+	if errors.Is(err, zk.ErrNoNode) || t.first.Context().Err() != nil {
+		return 0, 0, errDeposed
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	heard := make(chan time.Time, 1)
+	go func() {
+		<-gone
+		heard <- time.Now()
+	}()
+	crashed := time.Now()
+	t.clients[0].crash()
+	at, err := receive(l, heard)
+	if err != nil {
+		return 0, 0, err
+	}
+	entered, err := receive(l, t.entered)
+	return at.Sub(crashed), max(entered.Sub(at), 0), err
 }
 
 const frozenTimeout = 4 * time.Second

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -73,13 +72,9 @@ func (p *pair) fire() (time.Duration, error) {
 
 // watch watches a znode through a server that may have to catch up first.
 func (f *floor) watch(heir *bare, node string) (<-chan zk.Event, error) {
-	for {
-		_, _, gone, err := heir.GetW(node)
-		if !errors.Is(err, zk.ErrNoNode) {
-			return gone, err
-		}
-		if _, err := heir.Sync(node); err != nil {
-			return nil, err
-		}
+	if _, err := heir.Sync(node); err != nil {
+		return nil, err
 	}
+	_, _, gone, err := heir.GetW(node)
+	return gone, err
 }

@@ -17,10 +17,10 @@ type scale struct {
 }
 
 var scales = []scale{
-	{3, 16, 3, 4 * time.Second},
-	{10, 16, 6, 4 * time.Second},
-	{100, 8, 9, 2 * time.Second},
-	{1000, 3, 12, 2 * time.Second},
+	{3, 24, 3, 2 * time.Second},
+	{10, 24, 6, 2 * time.Second},
+	{100, 10, 9, 2 * time.Second},
+	{1000, 3, 12, 4 * time.Second},
 }
 
 // measureHandOvers measures how long it takes from the leader's delete request to the
@@ -50,8 +50,13 @@ func measureHandOver(l *lab, sc scale, t *table) error {
 			return err
 		}
 	}
+	for len(g.took[nameCold]) < l.failovers/4 {
+		if err := g.twice(); err != nil {
+			return err
+		}
+	}
 	base := g.took[nameFloor]
-	for _, name := range []string{nameFloor, nameOurs, nameLock} {
+	for _, name := range []string{nameFloor, nameOurs, nameCold, nameLock} {
 		s := g.took[name]
 		t.add(sc.candidates, name, millis(s.at(0.5)), millis(s.at(0.95)), millis(s.at(0.99)),
 			ratio(s.at(0.5), base.at(0.5)), ratio(s.at(0.95), base.at(0.95)))
@@ -63,6 +68,7 @@ func measureHandOver(l *lab, sc scale, t *table) error {
 const (
 	nameFloor = "floor"
 	nameOurs  = "zkrecipe"
+	nameCold  = "zkrecipe, back to back"
 	nameLock  = "zk.Lock"
 )
 
@@ -145,12 +151,35 @@ func (g *grid) once() error {
 	return inTurn(g.turn, measures...)
 }
 
-func (g *grid) collect(name string, skip bool, measure func() (time.Duration, error)) error {
-	s := g.took[name]
-	err := collect(&s, measure)
+// twice makes two hand-overs back to back, and measures the second one: its heir does not
+// know yet that it is the heir.
+func (g *grid) twice() error {
+	ln, err := nextReady(g.l, g.lines)
+	if err != nil {
+		return err
+	}
+	time.Sleep(rest)
+	if _, err := ln.handOver(); err != nil {
+		return ignoreDeposed(err)
+	}
+	from := ln.leader.who.client.server
+	took, err := ln.handOver()
+	if err == nil && from != ln.leader.who.client.server {
+		g.took[nameCold] = append(g.took[nameCold], took)
+	}
+	return ignoreDeposed(err)
+}
+
+func ignoreDeposed(err error) error {
 	if errors.Is(err, errDeposed) {
 		return nil
 	}
+	return err
+}
+
+func (g *grid) collect(name string, skip bool, measure func() (time.Duration, error)) error {
+	s := g.took[name]
+	err := ignoreDeposed(collect(&s, measure))
 	if !skip {
 		g.took[name] = s
 	}

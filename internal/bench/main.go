@@ -29,6 +29,7 @@ var rows = []row{
 	{"frozen", "a frozen server", measureFrozen},
 	{"join", "a thousand candidates join one line", measureJoin},
 	{"many", "one client in many elections", measureMany},
+	{"restart", "a thousand sessions and a restart of all servers", measureRestart},
 }
 
 func main() {

@@ -20,7 +20,7 @@ func measureMany(l *lab) error {
 		head: []string{"elections", "join, first/second/third, x floor", "close, x floor", "close ms", "floor ms",
 			"renewals per period, leading/heir/waiting", "heap per waiting one, KB", "stack, KB", "goroutines"},
 	}
-	for _, n := range []int{1000} {
+	for _, n := range []int{1000, 10000} {
 		if err := measureManyOf(l, n, &t); err != nil {
 			return fmt.Errorf("%d elections: %w", n, err)
 		}
@@ -29,7 +29,7 @@ func measureMany(l *lab) error {
 	return nil
 }
 
-const manyTimeout = 4 * time.Second
+const manyTimeout = longTimeout
 
 func measureManyOf(l *lab, n int, t *table) error {
 	f, closeBares, err := newManyFloor(l, n)
@@ -112,7 +112,7 @@ func usage() (u use) {
 
 // countRenewals tells how many renewals each client's session makes in an eighth of T.
 func countRenewals(l *lab, clients []*ours) (string, error) {
-	const periods = 32
+	const periods = 16
 	var before [3]int64
 	for i, c := range clients {
 		before[i] = c.stamp.multis.Load()

@@ -29,7 +29,8 @@ type Config struct {
 	Seed   uint64         // of the first round; the next have the next ones
 	Rigs   int            // that work in parallel
 
-	Candidate string    // the program: examples/candidate
+	Candidate string    // the program, perhaps with first arguments: examples/candidate, or one that takes its flags
+	Peers     bool      // the candidates are another library's: they tell of no heir, and leave when they read "quit"
 	Dir       string    // for the rigs; the caller removes it
 	Keep      string    // where the histories of failed rounds are kept
 	KeepAll   bool      // the others too
@@ -183,7 +184,7 @@ func (c *campaign) attempt(ctx context.Context, rg *rig, j job) (r *Round, err e
 	name := fnv.New64a()
 	io.WriteString(name, j.fault.Name)
 	r = &Round{
-		record: newRecord(), rig: rg, exe: c.Candidate, T: usualT, rng: rand.New(rand.NewPCG(j.seed, name.Sum64())),
+		record: newRecord(), rig: rg, exe: c.Candidate, peers: c.Peers, T: usualT, rng: rand.New(rand.NewPCG(j.seed, name.Sum64())),
 		path: fmt.Sprintf("/%s-%d-%d", j.fault.number(), j.seed, history.Now()),
 	}
 	if j.fault.T > 0 {
@@ -215,12 +216,14 @@ func (c *campaign) finish(j job, r *Round, spent time.Duration) {
 	c.logf("rig %d %s, seed %d: %d changes, without a leader %s ms, %d violations, in %.1fs", r.rig.n, j.fault.Name, j.seed,
 		rep.Changes, percentiles(rep.Gaps, time.Millisecond, "%.0f"), len(rep.Violations), spent.Seconds())
 	for _, v := range rep.Violations {
-		c.logf("VIOLATION %v", v)
+		if !c.Peers { // else they are what is looked for, by the dozen
+			c.logf("VIOLATION %v", v)
+		}
 	}
 	if err != nil {
 		c.logf("the history could not be kept: %v", err)
 	}
-	if kept != "" {
+	if kept != "" && !c.Peers {
 		c.logf("kept in %s; again: make campaign FAULTS='^%s$' SEED=%d ROUNDS=1", kept, j.fault.Name, j.seed)
 	}
 	c.mu.Lock()

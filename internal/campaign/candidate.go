@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"strings"
 	"syscall"
 	"time"
 
@@ -32,7 +33,7 @@ type candidate struct {
 
 // startCandidate starts a process; each of its lines goes to tell, in order, from one goroutine.
 func startCandidate(exe string, c *candidate, path string, timeout time.Duration, tell func(history.Line)) error {
-	argv := []string{exe, "-zk", c.zk, "-path", path, "-id", c.id, "-timeout", timeout.String(), "-beat", beat.String(), "-v"}
+	argv := append(strings.Fields(exe), "-zk", c.zk, "-path", path, "-id", c.id, "-timeout", timeout.String(), "-beat", beat.String(), "-v")
 	if c.home != nil {
 		argv = c.home.wrap(argv...)
 	}
@@ -100,16 +101,20 @@ func (c *candidate) resume() {
 // leaveWithin is what a candidate promises for its leave, and a bit for a busy machine.
 const leaveWithin = 8 * time.Second
 
-// leave asks the process to end, and tells how it did if not as it should.
-func (c *candidate) leave() error {
-	_ = c.cmd.Process.Signal(syscall.SIGTERM)
+// leave asks the process to end, by a signal or by a word, and tells how it did if not as it should.
+func (c *candidate) leave(word string) error {
+	if word != "" {
+		c.command(word)
+	} else {
+		_ = c.cmd.Process.Signal(syscall.SIGTERM)
+	}
 	guard := time.NewTimer(leaveWithin)
 	defer guard.Stop()
 	select {
 	case <-c.done:
 	case <-guard.C:
 		c.kill()
-		return fmt.Errorf("%s has not ended %v after SIGTERM", c.id, leaveWithin)
+		return fmt.Errorf("%s has not ended %v after it was told to", c.id, leaveWithin)
 	}
 	if code := c.cmd.ProcessState.ExitCode(); code != 0 {
 		return fmt.Errorf("%s has ended with %d: %s", c.id, code, bytes.TrimSpace(c.stderr.Bytes()))

@@ -58,7 +58,13 @@ func followerCutAlone(ctx context.Context, r *Round) error {
 	if bound := successorWithin + 2*r.stall.max(); late > bound {
 		r.broken(history.Late, "the successor led %v after the deletion, the machine stood still for up to %v", late, r.stall.max())
 	}
-	return nil
+	// Ours has given up before. Who has not learns it when the follower drops its clients, for want of a leader.
+	_, err = r.patiently(ctx, syncLimit*tick+r.T, func(ctx context.Context) error {
+		return r.until(ctx, a.id+" has given up", func(now map[string]*standing) bool {
+			return !now[a.id].leading || now[a.id].token != l.term.token
+		})
+	})
+	return err
 }
 
 // servedBy makes somebody lead whose server is a follower, or any server, and returns the line and that server.

@@ -92,7 +92,7 @@ func (r *Round) line(ctx context.Context) (l line, err error) {
 				l.waiting = append(l.waiting, c)
 			}
 		}
-		return l.leader != nil && heirs == min(1, living-1)
+		return l.leader != nil && (r.peers || heirs == min(1, living-1))
 	})
 	return l, err
 }

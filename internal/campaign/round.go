@@ -35,11 +35,12 @@ var errAgain = errors.New("again")
 // Round is one round of a fault: an election with a path, candidates, and a rig to break.
 type Round struct {
 	*record
-	rig  *rig
-	exe  string
-	path string
-	T    time.Duration // session timeout of the candidates
-	rng  *rand.Rand    // decides whatever is left open, so that the seed repeats the plan
+	rig   *rig
+	exe   string
+	peers bool // see Config
+	path  string
+	T     time.Duration // session timeout of the candidates
+	rng   *rand.Rand    // decides whatever is left open, so that the seed repeats the plan
 
 	candidates []*candidate // in order of their start; each belongs to the goroutine that runs the round
 	proxies    []*faultproxy.Proxy
@@ -145,13 +146,17 @@ func (r *Round) mend(ctx context.Context) error {
 // close lets all candidates take their leave, at once.
 func (r *Round) close() {
 	r.mark(history.Line{Event: "closing"})
+	word := ""
+	if r.peers {
+		word = "quit"
+	}
 	var wg sync.WaitGroup
 	for _, c := range r.candidates {
 		if c.killed {
 			continue
 		}
 		wg.Go(func() {
-			if err := c.leave(); err != nil {
+			if err := c.leave(word); err != nil {
 				r.broken(history.Exit, "%v", err)
 			}
 		})

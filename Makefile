@@ -5,6 +5,8 @@
 # make soak   simulate HOURS=... cluster-hours of faults on all cores (SEED=... is the first seed)
 # make campaign  ROUNDS=20 rounds of every fault on real ensembles, and a table; HOURS=... of everything at random instead
 #             (needs root, iproute2, iptables; RIGS=4 ensembles in parallel, FAULTS=regexp, SEED=...)
+# make compare  ROUNDS=10 rounds of the faults under which other libraries have two leaders, with theirs and ours: a Markdown table
+#             (besides, needs libcurator-recipes-java, default-jdk-headless, python3-kazoo; KINDS=zkrecipe,LeaderLatch for some)
 # make record record again what real servers answer, which session/zktest is compared with
 
 GO ?= go
@@ -21,7 +23,7 @@ RIGS ?= 4
 # Each for a few seconds, beyond the committed inputs.
 FUZZ = ./session/zktest:FuzzFrames ./session/internal/wire:FuzzReply ./session/internal/wire:FuzzStream ./recipe/internal/line:FuzzParse
 
-.PHONY: test lint foreign bench soak campaign record fuzz zookeeper
+.PHONY: test lint foreign bench soak campaign compare record fuzz zookeeper
 
 test: zookeeper
 	$(GO) vet ./...
@@ -63,6 +65,10 @@ campaign: zookeeper
 	$(GO) build -o bin/campaign ./internal/campaign/cmd/campaign
 	bin/campaign -rounds $(ROUNDS) -seed $(SEED) -rigs $(RIGS) -faults '$(FAULTS)' \
 		$(if $(filter-out file,$(origin HOURS)),-hours $(HOURS))
+
+compare: zookeeper
+	cd internal/peers && $(GO) run ./cmd/compare -rigs $(RIGS) $(if $(filter-out file,$(origin ROUNDS)),-rounds $(ROUNDS)) \
+		$(if $(FAULTS),-faults '$(FAULTS)') $(if $(KINDS),-kinds '$(KINDS)')
 
 record: zookeeper
 	$(GO) test ./session/zktest -run '^TestRecordReal$$' -record

@@ -47,6 +47,9 @@
 //
 // # More
 //
+// Command compare holds the campaign of internal/campaign with candidates of each kind and prints, side by side, how
+// often and how long two led at one time ("make compare").
+//
 // Config.OnLine streams the lines, into a channel if that is wanted. [Available] tells what a
 // machine lacks for a kind. The programs are built when first needed, javac within two
 // seconds; a JVM takes about one more until its candidate is in line.

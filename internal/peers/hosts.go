@@ -26,8 +26,12 @@ func NewHosts() (*Hosts, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Hosts{dir: dir, built: map[string]error{}}, nil
+	return HostsIn(dir), nil
 }
+
+// HostsIn returns Hosts that keep their programs in a directory of the caller's, and use those that are there: so
+// processes can share them.
+func HostsIn(dir string) *Hosts { return &Hosts{dir: dir, built: map[string]error{}} }
 
 // Close removes the programs. Stop the candidates first.
 func (h *Hosts) Close() error { return os.RemoveAll(h.dir) }
@@ -62,14 +66,16 @@ func (h *Hosts) Start(ctx context.Context, k Kind, cfg Config) (*Peer, error) {
 	if cfg.Beat == 0 {
 		cfg.Beat = 10 * time.Millisecond
 	}
-	argv, err := h.argv(ctx, k, cfg)
+	argv, err := h.Command(ctx, k, cfg)
 	if err != nil {
 		return nil, err
 	}
 	return start(k, cfg, argv)
 }
 
-func (h *Hosts) argv(ctx context.Context, k Kind, cfg Config) ([]string, error) {
+// Command returns the command line of a candidate, with a program that has been built. It needs all of cfg but what
+// is optional.
+func (h *Hosts) Command(ctx context.Context, k Kind, cfg Config) ([]string, error) {
 	args := []string{
 		string(k), cfg.Connect, cfg.Path, cfg.ID,
 		strconv.FormatInt(cfg.Timeout.Milliseconds(), 10), strconv.FormatInt(max(1, cfg.Beat.Milliseconds()), 10),
@@ -108,6 +114,10 @@ func (h *Hosts) build(ctx context.Context, program string, argv ...string) error
 	defer h.mu.Unlock()
 	if err, done := h.built[program]; done {
 		return err
+	}
+	if _, err := os.Stat(filepath.Join(h.dir, program)); err == nil {
+		h.built[program] = nil
+		return nil
 	}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Dir = sources

@@ -56,6 +56,9 @@ var sources = func() string {
 	return filepath.Dir(file)
 }()
 
+// Sources returns the directory of this package, in whose module programs are built.
+func Sources() string { return sources }
+
 func (k Kind) java() bool   { return k == LeaderLatch || k == LeaderSelector }
 func (k Kind) python() bool { return k == Kazoo || k == KazooPatterns }
 

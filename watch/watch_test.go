@@ -281,18 +281,3 @@ func TestFollowingSurvivesTheLossOfAnyFrame(t *testing.T) {
 		}
 	}
 }
-
-func TestExamplesRun(t *testing.T) {
-	b := newBed(t)
-	defer func(before string) { connect = before }(connect)
-	connect = b.proxy.Addr() + b.path
-	b.create("/config")
-	b.create("/members")
-	done := async(func() (none struct{}, err error) {
-		ExampleGone()
-		ExampleNode()
-		ExampleChildren()
-		return none, nil
-	})
-	await(b, done)
-}

@@ -51,3 +51,26 @@ func Example() {
 	})
 	// Output: billing 1
 }
+
+// A shard that is moved away is counted no longer.
+func ExampleMetrics_Forget() {
+	ensemble, err := zktest.New(zktest.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer ensemble.Close()
+	client, err := session.Open(ensemble.ConnectString(), session.Config{Timeout: 2 * time.Second})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	shards := electionprom.New() // one for all of them
+	el, err := shards.NewElection(client, "/shards/17", election.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = el.Run(context.Background(), func(context.Context, *election.Term) error { return election.ErrStop })
+	shards.Forget(el)
+	fmt.Println(err)
+	// Output: <nil>
+}

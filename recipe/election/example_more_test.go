@@ -1,0 +1,126 @@
+package election_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+)
+
+// The line of succession, for a tool or a page.
+func ExampleCandidates() {
+	client, done := connect()
+	defer done()
+	el, err := election.New(client, "/primary", election.Config{ID: "host-1"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	term, err := el.Campaign(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	line, err := election.Candidates(context.Background(), client, "/primary")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for i, c := range line {
+		fmt.Println(i, c.ID, c.Token == term.Token())
+	}
+	term.Resign(context.Background())
+	// Output: 0 host-1 true
+}
+
+// A leader that is reached elsewhere from now on tells everybody who looks for it.
+func ExampleTerm_Proclaim() {
+	client, done := connect()
+	defer done()
+	el, err := election.New(client, "/primary", election.Config{Data: []byte("10.1.2.3:8080")})
+	if err != nil {
+		log.Fatal(err)
+	}
+	observer, err := el.Observe()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer observer.Close()
+	term, err := el.Campaign(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	moved := errors.New("moved")
+	ctx, stop := context.WithCancelCause(context.Background())
+	observer.Follow(ctx, func(l election.Candidate) {
+		switch string(l.Data) {
+		case "10.1.2.3:8080":
+			fmt.Println("old address")
+			if err := term.Proclaim(ctx, []byte("10.1.2.3:8081")); err != nil {
+				log.Fatal(err)
+			}
+		case "10.1.2.3:8081":
+			fmt.Println("new address")
+			stop(moved)
+		}
+	})
+	term.Resign(context.Background())
+	// Output:
+	// old address
+	// new address
+}
+
+// What a candidate is doing, for a health check or a metric of one's own.
+func ExampleElection_Status() {
+	client, done := connect()
+	defer done()
+	el, err := election.New(client, "/primary", election.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	describe := func() {
+		switch st := el.Status(); st.State {
+		case election.Leading:
+			fmt.Println("leads, token known:", st.Token > 0)
+		case election.Idle:
+			fmt.Println("does not run; last term:", st.LastReason.String())
+		default:
+			fmt.Println(st.State, "behind", st.Position, st.Err)
+		}
+	}
+	el.Run(context.Background(), func(context.Context, *election.Term) error {
+		describe()
+		return election.ErrStop
+	})
+	describe()
+	// Output:
+	// leads, token known: true
+	// does not run; last term: stopped
+}
+
+// Why a term ended, and whether somebody else may lead already.
+func ExampleEnded() {
+	client, done := connect()
+	defer done()
+	el, err := election.New(client, "/primary", election.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	term, err := el.Campaign(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	s, err := client.Session(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := s.Delete(context.Background(), term.Node(), -1); err != nil { // somebody's clean-up job
+		log.Fatal(err)
+	}
+	<-term.Context().Done()
+	var ended *election.Ended
+	if errors.As(context.Cause(term.Context()), &ended) {
+		fmt.Println(ended.Reason.String(), "- by our own choice:", ended.Reason.Chosen())
+	}
+	term.Resign(context.Background())
+	// Output: node deleted - by our own choice: false
+}

@@ -1,0 +1,167 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// A service that shows how it stands with the ensemble.
+func ExampleSession_OnState() {
+	e, err := zktest.New(zktest.Config{Servers: 3})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer e.Close()
+	host := e.Host("here")
+	client, err := session.Open(e.ConnectString(), session.Config{Timeout: time.Second, Dial: host.Dial})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	s, err := client.Session(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	states := make(chan session.State, 10) // the callback must not block
+	stop := s.OnState(func(state session.State) { states <- state })
+	defer stop()
+
+	host.Cut() // the cable is pulled and plugged in again
+	for _, want := range []session.State{session.Suspended, session.Connected} {
+		fmt.Println(<-states == want, want)
+	}
+	fmt.Println("reconnects:", client.Status().Counts.Reconnects)
+
+	e.ExpireSession(s.ID())
+	<-s.Done()
+	fmt.Println(s.State(), errors.Is(s.Err(), session.ErrExpired))
+	next, err := client.Session(context.Background())
+	fmt.Println("another one:", next.ID() != s.ID(), err)
+	// Output:
+	// true suspended
+	// true connected
+	// reconnects: 1
+	// lost true
+	// another one: true <nil>
+}
+
+// A lost answer: Create cannot know what became of the znode, CreateProtected finds it.
+func ExampleSession_CreateProtected() {
+	e, err := zktest.New(zktest.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer e.Close()
+	client, err := session.Open(e.ConnectString(), session.Config{Timeout: time.Second})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	s, err := client.Session(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := s.EnsurePath(ctx, "/jobs", nil); err != nil {
+		log.Fatal(err)
+	}
+	count := func() int {
+		names, _, err := s.Children(ctx, "/jobs")
+		if err != nil {
+			log.Fatal(err)
+		}
+		return len(names)
+	}
+
+	e.On(zktest.Match{Op: zktest.OpCreate, Nth: 1}, zktest.LoseReply)
+	_, err = s.Create(ctx, "/jobs/job-", nil, zk.FlagEphemeral|zk.FlagSequence, nil)
+	var failed *session.Error
+	if errors.As(err, &failed) {
+		fmt.Println(failed.Op, failed.Path, failed.Outcome)
+	}
+	fmt.Println("znodes:", count())
+
+	e.On(zktest.Match{Op: zktest.OpCreate, Nth: 1}, zktest.LoseReply)
+	_, err = s.CreateProtected(ctx, "/jobs", "job-", nil, nil)
+	fmt.Println(err)
+	fmt.Println("znodes:", count())
+	// Output:
+	// create /jobs/job- unknown
+	// znodes: 1
+	// <nil>
+	// znodes: 2
+}
+
+// A znode that everybody may read and only its creator may change.
+func ExampleSession_ACL() {
+	servers, stop := testServers()
+	defer stop()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	connect := func(auth ...session.Auth) (*session.Session, *session.Client) {
+		client, err := session.Open(servers, session.Config{Timeout: time.Second, Auth: auth})
+		if err != nil {
+			log.Fatal(err)
+		}
+		s, err := client.Session(ctx)
+		if err != nil {
+			log.Fatal(err)
+		}
+		return s, client
+	}
+	owner, client := connect(session.Digest("billing", "secret"))
+	defer client.Close()
+	guest, client := connect()
+	defer client.Close()
+	if err := owner.EnsurePath(ctx, "/", nil); err != nil {
+		log.Fatal(err)
+	}
+	acl := append(owner.ACL(), zk.WorldACL(zk.PermRead)...)
+	if _, err := owner.Create(ctx, "/address", []byte("10.1.2.3:8080"), 0, acl); err != nil {
+		log.Fatal(err)
+	}
+	if err := guest.Sync(ctx, "/address"); err != nil { // its server may lag behind
+		log.Fatal(err)
+	}
+	data, _, err := guest.Get(ctx, "/address")
+	fmt.Println(string(data), err)
+	_, err = guest.Set(ctx, "/address", nil, -1)
+	fmt.Println(errors.Is(err, zk.ErrNoAuth))
+	// Output:
+	// 10.1.2.3:8080 <nil>
+	// true
+}
+
+// A request that is too large is refused before it is sent.
+func ExampleOutcome() {
+	ctx, client, done := connect()
+	defer done()
+	s, err := client.Session(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = s.Create(ctx, "/large", make([]byte, 2<<20), 0, nil)
+	if errors.Is(err, session.ErrTooLarge) && session.OutcomeOf(err) == session.NotDone {
+		fmt.Println("nothing was sent")
+	}
+	// Output: nothing was sent
+}
+
+func ExampleCheckPath() {
+	for _, path := range []string{"/app/leader", "/app/", "app"} {
+		fmt.Println(path, session.CheckPath(path) == nil)
+	}
+	// Output:
+	// /app/leader true
+	// /app/ false
+	// app false
+}

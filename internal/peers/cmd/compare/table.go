@@ -94,5 +94,13 @@ func middleAndMost(all []time.Duration) string {
 		return "–"
 	}
 	slices.Sort(all)
-	return fmt.Sprintf("%d / %d", all[len(all)/2].Milliseconds(), all[len(all)-1].Milliseconds())
+	return inMS(all[len(all)/2]) + " / " + inMS(all[len(all)-1])
+}
+
+// inMS writes milliseconds, and does not round a beat that came too late to nothing.
+func inMS(d time.Duration) string {
+	if d > 0 && d < 10*time.Millisecond {
+		return fmt.Sprintf("%.1f", float64(d)/1e6)
+	}
+	return fmt.Sprint(d.Milliseconds())
 }

@@ -23,7 +23,7 @@ RIGS ?= 4
 # Each for a few seconds, beyond the committed inputs.
 FUZZ = ./session/zktest:FuzzFrames ./session/internal/wire:FuzzReply ./session/internal/wire:FuzzStream ./recipe/internal/line:FuzzParse
 
-.PHONY: test lint foreign bench soak campaign compare record fuzz zookeeper
+.PHONY: test lint foreign bench soak campaign compare record fuzz zookeeper help
 
 test: zookeeper
 	$(GO) vet ./...
@@ -46,6 +46,10 @@ fuzz:
 	@for f in $(FUZZ); do \
 		$(GO) test -run '^$$' -fuzz "^$${f#*:}$$" -fuzztime 5s "$${f%:*}" || exit 1; \
 	done
+
+# What is written at the top of this file.
+help:
+	@sed -n '/^#/!q; s/^# //p' $(firstword $(MAKEFILE_LIST))
 
 lint:
 	$(GO) run $(STATICCHECK) ./...

@@ -1,0 +1,91 @@
+package docs
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var (
+	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading = regexp.MustCompile(`(?m)^#+ +(.+)$`)
+	codeToo = regexp.MustCompile("(?s)```.*?```|`[^`\n]*`")
+)
+
+// unwritten are documents that others refer to already.
+var unwritten = map[string]bool{"recipe/docs/performance.md": true}
+
+// TestLinksInTheDocumentsLeadSomewhere follows the relative links of every Markdown file,
+// to a file and to a heading in it.
+func TestLinksInTheDocumentsLeadSomewhere(t *testing.T) {
+	n := 0
+	eachFile(t, ".md", func(file string, text []byte) {
+		for _, m := range link.FindAllStringSubmatch(codeToo.ReplaceAllString(string(text), ""), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			n++
+			if unwritten[filepath.ToSlash(filepath.Join(filepath.Dir(file), m[1]))] {
+				continue
+			}
+			if err := follow(filepath.Join(root, file), m[1]); err != "" {
+				t.Errorf("%s: %s: %s", file, m[1], err)
+			}
+		}
+	})
+	if n < 10 {
+		t.Errorf("only %d links were found", n)
+	}
+}
+
+func TestDeadLinksAreNoticed(t *testing.T) {
+	readme := filepath.Join(root, "README.md")
+	for target, dead := range map[string]bool{
+		"examples": false, "#guarantees": false, "README.md#read-on": false,
+		"missing.md": true, "#no-such-heading": true, "examples/README.md#guarantees": true,
+	} {
+		if err := follow(readme, target); (err != "") != dead {
+			t.Errorf("%s: %q", target, err)
+		}
+	}
+}
+
+// follow says what is wrong with a link in a file, or nothing.
+func follow(file, target string) string {
+	target, anchor, _ := strings.Cut(target, "#")
+	if target != "" {
+		file = filepath.Join(filepath.Dir(file), filepath.FromSlash(target))
+	}
+	if _, err := os.Stat(file); err != nil {
+		return "no such file"
+	}
+	if anchor == "" {
+		return ""
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err.Error()
+	}
+	for _, h := range heading.FindAllStringSubmatch(string(text), -1) {
+		if slug(h[1]) == anchor {
+			return ""
+		}
+	}
+	return "no such heading"
+}
+
+// slug is the anchor that GitHub gives a heading: lower case, hyphens for spaces, and no
+// punctuation.
+func slug(heading string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == ' ':
+			return '-'
+		case r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r > 127:
+			return r
+		}
+		return -1
+	}, strings.ToLower(heading))
+}

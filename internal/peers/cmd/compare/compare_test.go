@@ -86,11 +86,16 @@ func TestAPeerBehindACutFollowerHasTwoLeaders(t *testing.T) {
 		}
 		t.Skipf("SKIP: no comparison on real ensembles: %v", err)
 	}
-	var out strings.Builder
-	if err := compare(t.Context(), []string{"-rounds", "1", "-rigs", "1", "-faults", "^1a ", "-kinds", string(peers.ZkLock)}, &out); err != nil {
-		t.Fatal(err)
+	// On a busy machine the other servers may lose each other as well, and drop everybody.
+	for range 3 {
+		var out strings.Builder
+		if err := compare(t.Context(), []string{"-rounds", "1", "-rigs", "1", "-faults", "^1a ", "-kinds", string(peers.ZkLock)}, &out); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(out.String(), "| zk.Lock | 1a | 1 | 1 | ") {
+			return
+		}
+		t.Logf("no two leaders:\n%s", out.String())
 	}
-	if !strings.Contains(out.String(), "| zk.Lock | 1a | 1 | 1 | ") {
-		t.Errorf("no round with two leaders:\n%s", out.String())
-	}
+	t.Error("no round with two leaders out of three")
 }

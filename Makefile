@@ -60,6 +60,7 @@ foreign:
 
 bench: zookeeper
 	$(GO) run ./internal/bench $(if $(ROWS),-rows $(ROWS))
+	$(if $(ROWS),,cd internal/peers && $(GO) run ./cmd/latency)
 
 soak:
 	$(GO) test ./internal/sim -run '^TestSoak$$' -v -timeout 0 -hours $(HOURS) -first $(SEED)

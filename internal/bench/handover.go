@@ -31,6 +31,9 @@ func measureHandOvers(l *lab) error {
 		head:  []string{"candidates", "who", "p50", "p95", "p99", "p50/floor", "p95/floor"},
 	}
 	for _, sc := range scales {
+		if l.only != 0 && l.only != sc.candidates {
+			continue
+		}
 		if err := measureHandOver(l, sc, &t); err != nil {
 			return fmt.Errorf("%d candidates: %w", sc.candidates, err)
 		}
@@ -111,14 +114,14 @@ func setUp(l *lab, sc scale, withLocks bool) (g *grid, err error) {
 		}
 		g.lines, g.undo = append(g.lines, ln), append(g.undo, ln.close)
 	}
-	if g.floor, err = newFloor(l, sc.timeout); err != nil {
+	if g.floor, err = newFloor(l, longTimeout); err != nil {
 		return g, err
 	}
 	g.undo = append(g.undo, g.floor.stop)
 	if !withLocks {
 		return g, nil
 	}
-	sessions, closeSessions, err := dialBares(l, sc.sessions, sc.timeout)
+	sessions, closeSessions, err := dialBares(l, sc.sessions, longTimeout)
 	if err != nil {
 		return g, err
 	}

@@ -39,16 +39,17 @@ func main() {
 	}
 	chosen := flag.String("rows", strings.Join(names, ","), "what to measure, separated by commas")
 	failovers := flag.Int("failovers", 1000, "failovers of each kind")
+	only := flag.Int("candidates", 0, "measure hand-overs with this many candidates only")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, strings.Split(*chosen, ","), *failovers); err != nil {
+	if err := run(ctx, strings.Split(*chosen, ","), *failovers, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, chosen []string, failovers int) error {
+func run(ctx context.Context, chosen []string, failovers, only int) error {
 	for _, name := range chosen {
 		if !slices.ContainsFunc(rows, func(r row) bool { return r.name == name }) {
 			return fmt.Errorf("there is no row %q", name)
@@ -59,7 +60,7 @@ func run(ctx context.Context, chosen []string, failovers int) error {
 		return err
 	}
 	defer e.Close()
-	l := &lab{ctx: ctx, ensemble: e, failovers: failovers, out: os.Stdout}
+	l := &lab{ctx: ctx, ensemble: e, failovers: failovers, only: only, out: os.Stdout}
 	fmt.Fprintln(l.out, describeMachine())
 	for _, r := range rows {
 		if !slices.Contains(chosen, r.name) {
@@ -79,6 +80,7 @@ type lab struct {
 	ctx       context.Context
 	ensemble  *ensemble.Ensemble
 	failovers int
+	only      int // candidates in a hand-over; 0: every scale
 	out       io.Writer
 }
 

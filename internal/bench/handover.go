@@ -20,7 +20,7 @@ var scales = []scale{
 	{3, 24, 3, 2 * time.Second},
 	{10, 24, 6, 2 * time.Second},
 	{100, 10, 9, 2 * time.Second},
-	{1000, 3, 12, 4 * time.Second},
+	{1000, 4, 12, 4 * time.Second},
 }
 
 // measureHandOvers measures how long it takes from the leader's delete request to the
@@ -107,12 +107,18 @@ func setUp(l *lab, sc scale, withLocks bool) (g *grid, err error) {
 		return g, err
 	}
 	g.undo = append(g.undo, closeClients)
-	for range sc.lines {
-		ln, err := form(l, sc.candidates, clients)
-		if err != nil {
-			return g, err
+	lines := make([]*line, sc.lines)
+	err = pipelined(sc.lines, func(i int) (err error) {
+		lines[i], err = form(l, sc.candidates, clients)
+		return err
+	})
+	for _, ln := range lines {
+		if ln != nil {
+			g.lines, g.undo = append(g.lines, ln), append(g.undo, ln.close)
 		}
-		g.lines, g.undo = append(g.lines, ln), append(g.undo, ln.close)
+	}
+	if err != nil {
+		return g, err
 	}
 	if g.floor, err = newFloor(l, longTimeout); err != nil {
 		return g, err

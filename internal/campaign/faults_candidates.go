@@ -90,8 +90,8 @@ func crowdKilled(ctx context.Context, r *Round) error {
 }
 
 // departs kills a candidate and counts the watches that its znode's deletion fires, by the servers' own count.
-// The watches of the dead go with its connection, long before its session expires. Others may depart meanwhile,
-// because the machine is busy; each is allowed a watch.
+// The watches of the dead go with its connection, long before its session expires. If another departs meanwhile, because
+// the machine is busy, its watches would be counted, too (two: its successor's, and its own).
 func (r *Round) departs(ctx context.Context, c *candidate) error {
 	node := r.of(c.id).node
 	there, err := r.children(ctx)
@@ -124,12 +124,15 @@ func (r *Round) departs(ctx context.Context, c *candidate) error {
 	if err != nil {
 		return err
 	}
-	others := -1
+	departures := 0
 	for _, name := range there {
-		others += number(!slices.Contains(still, name))
+		departures += number(!slices.Contains(still, name))
 	}
-	r.mark(history.Line{Event: "departed", Of: c.id, Position: after - before - others})
-	r.notes.count("one wake-up", after-before-others == 1)
+	if departures != 1 {
+		return fmt.Errorf("%w: %d have departed where one was to", errAgain, departures)
+	}
+	r.mark(history.Line{Event: "departed", Of: c.id, Position: after - before})
+	r.notes.count("one wake-up", after-before == 1)
 	return nil
 }
 

@@ -168,7 +168,7 @@ func (c *campaign) round(ctx context.Context, rg *rig, j job) (fit bool) {
 		switch {
 		case ctx.Err() != nil:
 			return false // broken off: that shows nothing
-		case errors.Is(err, errAgain) && attempt < 5:
+		case errors.Is(err, errAgain) && attempt < 5 && len(history.Check(r.all()).Violations) == 0:
 			c.logf("rig %d %s, seed %d: %v", rg.n, j.fault.Name, j.seed, err)
 			continue
 		case err != nil:

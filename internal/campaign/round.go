@@ -28,8 +28,8 @@ const (
 	hangs = 4 * time.Minute
 )
 
-// errAgain says that what a fault needs did not come about, because the machine is busy: the round shows nothing and
-// is gone through again.
+// errAgain says that what a fault needs did not come about, because the machine is busy. Unless something else was broken
+// the round shows nothing, and it is gone through again.
 var errAgain = errors.New("again")
 
 // Round is one round of a fault: an election with a path, candidates, and a rig to break.

@@ -4,7 +4,7 @@ package campaign
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"math/rand/v2"
 	"path"
 	"sync"
@@ -103,7 +103,7 @@ func eachTrial(all []*trial, f func(*trial) error) error {
 		}
 	}
 	if len(failed) > len(all)/2 {
-		return errors.Join(failed...)
+		return fmt.Errorf("%w: %w", errAgain, failed[0])
 	}
 	return nil
 }

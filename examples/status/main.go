@@ -46,6 +46,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.StringVar(&o.path, "path", "/zkrecipe/status", "the election's `znode`")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "where to serve, as `host:port`; port 0 takes a free one")
 	f.IntVar(&o.candidates, "candidates", -1, "how many candidates to run in this process (default 3, with -zk none)")
+	f.Lookup("candidates").DefValue = "0" // the text says it
 	f.DurationVar(&o.timeout, "timeout", 5*time.Second, "session timeout to ask for")
 	f.DurationVar(&o.term, "term", 12*time.Second, "how long candidates of this process lead before they lose the leadership")
 	f.BoolVar(&o.data, "data", false, "show what candidates say of themselves beside their IDs")

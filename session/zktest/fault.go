@@ -65,7 +65,9 @@ func (h *Host) Hold(dirs ...Direction) {
 }
 
 // Drop discards frames in the given directions until Heal. Unlike with Hold,
-// they are lost, while the connection seems to be fine.
+// they are lost, while the connection seems to be fine. TCP never goes on after a loss, so
+// let a Drop last until the client has given the connection up, or Cut before Heal: an
+// answer that is lost on a connection that goes on is one that the client waits for.
 func (h *Host) Drop(dirs ...Direction) {
 	h.set("dropped", dirs, func(f *impair) { f.drop = true })
 }

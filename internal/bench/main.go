@@ -40,27 +40,29 @@ func main() {
 	chosen := flag.String("rows", strings.Join(names, ","), "what to measure, separated by commas")
 	failovers := flag.Int("failovers", 1000, "failovers of each kind")
 	only := flag.Int("candidates", 0, "measure hand-overs with this many candidates only")
+	elections := flag.Int("elections", 0, "measure one client in this many elections only")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, strings.Split(*chosen, ","), *failovers, *only); err != nil {
+	l := &lab{ctx: ctx, failovers: *failovers, only: *only, elections: *elections, out: os.Stdout}
+	if err := run(l, strings.Split(*chosen, ",")); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, chosen []string, failovers, only int) error {
+func run(l *lab, chosen []string) error {
 	for _, name := range chosen {
 		if !slices.ContainsFunc(rows, func(r row) bool { return r.name == name }) {
 			return fmt.Errorf("there is no row %q", name)
 		}
 	}
-	e, err := ensemble.Start(ctx, ensemble.Config{})
+	e, err := ensemble.Start(l.ctx, ensemble.Config{})
 	if err != nil {
 		return err
 	}
 	defer e.Close()
-	l := &lab{ctx: ctx, ensemble: e, failovers: failovers, only: only, out: os.Stdout}
+	l.ensemble = e
 	fmt.Fprintln(l.out, describeMachine())
 	for _, r := range rows {
 		if !slices.Contains(chosen, r.name) {
@@ -81,6 +83,7 @@ type lab struct {
 	ensemble  *ensemble.Ensemble
 	failovers int
 	only      int // candidates in a hand-over; 0: every scale
+	elections int // of one client; 0: every number
 	out       io.Writer
 }
 

@@ -21,6 +21,9 @@ func measureMany(l *lab) error {
 			"renewals per period, leading/heir/waiting", "heap per waiting one, KB", "stack, KB", "goroutines"},
 	}
 	for _, n := range []int{1000, 10000} {
+		if l.elections != 0 && l.elections != n {
+			continue
+		}
 		if err := measureManyOf(l, n, &t); err != nil {
 			return fmt.Errorf("%d elections: %w", n, err)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -39,8 +40,18 @@ type pair struct {
 	heard  chan time.Time
 }
 
-// prepare makes a pair on two servers.
-func (f *floor) prepare(from, to string) (*pair, error) {
+// prepare makes a pair on two servers. On an overloaded machine a session may end in
+// between, and its znode with it; the next try is made in a new one.
+func (f *floor) prepare(from, to string) (p *pair, err error) {
+	for range 5 {
+		if p, err = f.tryPair(from, to); !errors.Is(err, zk.ErrNoNode) && !errors.Is(err, zk.ErrSessionExpired) && !errors.Is(err, zk.ErrConnectionClosed) {
+			break
+		}
+	}
+	return p, err
+}
+
+func (f *floor) tryPair(from, to string) (*pair, error) {
 	p := &pair{f: f, leaver: f.by[from], heard: make(chan time.Time, 1)}
 	// A name and data as long as those of a candidate.
 	name := f.path + "/_c_00000000-0000-4000-8000-000000000000-latch-"
@@ -64,7 +75,7 @@ func (f *floor) prepare(from, to string) (*pair, error) {
 // watch event.
 func (p *pair) fire() (time.Duration, error) {
 	if err := p.leaver.Delete(p.node, -1); err != nil {
-		return 0, err
+		return 0, errDeposed // as above
 	}
 	at, err := receive(p.f.l, p.heard)
 	return at.Sub(p.leaver.stamp.time()), err

@@ -174,8 +174,8 @@ func (c *campaign) round(ctx context.Context, rg *rig, j job) (fit bool) {
 		case err != nil:
 			r.broken(history.Unfinished, "%v", err)
 		}
-		c.finish(j, r, time.Since(begin))
-		return err == nil
+		rep := c.finish(j, r, time.Since(begin))
+		return err == nil && rep.Diverged == ""
 	}
 }
 
@@ -206,11 +206,11 @@ func (c *campaign) logf(format string, args ...any) {
 }
 
 // finish judges a round, keeps what there is of it if it broke a promise, and enters it into the table.
-func (c *campaign) finish(j job, r *Round, spent time.Duration) {
+func (c *campaign) finish(j job, r *Round, spent time.Duration) (rep *history.Report) {
 	lines := r.all()
-	rep := history.Check(lines)
+	rep = history.Check(lines)
 	kept, err := "", error(nil)
-	if len(rep.Violations) > 0 || c.KeepAll {
+	if len(rep.Violations) > 0 || rep.Diverged != "" || c.KeepAll {
 		kept, err = c.keep(j, r, lines)
 	}
 	c.logf("rig %d %s, seed %d: %d changes, without a leader %s ms, %d violations, in %.1fs", r.rig.n, j.fault.Name, j.seed,
@@ -219,6 +219,9 @@ func (c *campaign) finish(j job, r *Round, spent time.Duration) {
 		if !c.Peers { // else they are what is looked for, by the dozen
 			c.logf("VIOLATION %v", v)
 		}
+	}
+	if rep.Diverged != "" {
+		c.logf("the servers' data have diverged: %s", rep.Diverged)
 	}
 	if err != nil {
 		c.logf("the history could not be kept: %v", err)
@@ -230,6 +233,7 @@ func (c *campaign) finish(j job, r *Round, spent time.Duration) {
 	defer c.mu.Unlock()
 	c.spent += spent
 	c.table.row(j.fault).add(rep, r)
+	return rep
 }
 
 // keep writes what there is of a round into a directory of its own: the history, and what candidates and servers

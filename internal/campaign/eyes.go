@@ -4,10 +4,15 @@ package campaign
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"path"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/history"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -65,6 +70,49 @@ func (r *Round) look(ctx context.Context, eye *session.Client, known map[string]
 			return
 		}
 	}
+}
+
+// divergence tells how the servers differ about the path's children after each has caught up with the others; ""
+// if they do not.
+func (r *Round) divergence(ctx context.Context) (string, error) {
+	var first []string
+	for i, eye := range r.rig.eyes {
+		s, err := eye.Session(ctx)
+		if err == nil {
+			err = s.Sync(ctx, r.path)
+		}
+		if err != nil {
+			return "", err
+		}
+		names, _, err := s.Children(ctx, r.path)
+		if err != nil && !errors.Is(err, zk.ErrNoNode) {
+			return "", err
+		}
+		slices.Sort(names)
+		if i == 0 {
+			first = names
+		} else if !slices.Equal(first, names) {
+			return fmt.Sprintf("server 1 has %v, server %d has %v", first, i+1, names), nil
+		}
+	}
+	return "", nil
+}
+
+// judgeServers notes whether the servers' data have diverged. Candidates may come and go meanwhile, so one look
+// that shows no difference is enough.
+func (r *Round) judgeServers(ctx context.Context) error {
+	var differ string
+	for range 5 {
+		var err error
+		if differ, err = r.divergence(ctx); err != nil || differ == "" {
+			return err
+		}
+		if err := r.last(ctx, tick); err != nil {
+			return err
+		}
+	}
+	r.mark(history.Line{Event: "diverged", Text: differ})
+	return nil
 }
 
 // stallMeter tells for how long the machine let us wait when we wanted to run: a measured time is worth no more

@@ -135,6 +135,7 @@ func (r *Round) mend(ctx context.Context) error {
 	})
 	if !ok && err == nil {
 		r.broken(history.Liveness, "%v after all had been mended not everybody stands in line behind a leader", bound)
+		err = r.judgeServers(ctx)
 	}
 	if r.kept != 0 {
 		r.notes.count("kept leading", l.term.token == r.kept)
@@ -211,6 +212,11 @@ func (r *Round) clean(ctx context.Context) error {
 	left, err := r.childless(ctx, r.T+4*tick)
 	if err != nil {
 		return err
+	}
+	if len(left) > 0 {
+		if err := r.judgeServers(ctx); err != nil {
+			return err
+		}
 	}
 	for _, name := range left {
 		r.broken(history.Leftover, "%s is left", path.Join(r.path, name))

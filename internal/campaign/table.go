@@ -74,6 +74,7 @@ type row struct {
 	rounds, changes  int
 	overlap, excused time.Duration
 	tokens, left     int
+	diverged         int // rounds in which the servers' data did
 	violations       int
 	gaps, trials     []time.Duration
 	notes            notes
@@ -87,6 +88,7 @@ func (w *row) add(rep *history.Report, r *Round) {
 	w.tokens += rep.Count(history.TokenOrder, history.TokenTwice)
 	w.left += rep.Count(history.Leftover)
 	w.violations += len(rep.Violations)
+	w.diverged += number(rep.Diverged != "")
 	w.gaps, w.trials = append(w.gaps, rep.Gaps...), append(w.trials, rep.Trials...)
 	w.notes.add(r.notes)
 	w.timeout, w.stall = r.T, max(w.stall, r.stall.max())
@@ -166,6 +168,9 @@ func (w *row) besides() string {
 	}
 	if w.excused > w.overlap {
 		all = append(all, fmt.Sprintf("excused overlap up to %.0f", float64(w.excused)/1e6))
+	}
+	if w.diverged > 0 {
+		all = append(all, fmt.Sprintf("in %d rounds the servers lost data", w.diverged))
 	}
 	if w.stall > time.Second {
 		all = append(all, fmt.Sprintf("the machine stood still for up to %.0f", float64(w.stall)/1e6))

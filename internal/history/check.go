@@ -44,6 +44,7 @@ type Report struct {
 	Overlap    time.Duration   // the longest between two terms
 	Excused    time.Duration   // the longest that an administrator's hand excuses
 	Gaps       []time.Duration // of each change: how long nobody led
+	Diverged   string          // how the servers' data differed, if they did
 	Trials     []time.Duration // of each trial: how long after its deadline the znode was deleted
 }
 
@@ -71,6 +72,9 @@ func Check(lines []Line) *Report {
 	c.judgeTerms()
 	c.judgeLeases()
 	c.judgeLiveness()
+	if c.Diverged != "" {
+		c.Violations = slices.DeleteFunc(c.Violations, func(v Violation) bool { return v.Kind == Liveness || v.Kind == Leftover })
+	}
 	slices.SortStableFunc(c.Violations, func(a, b Violation) int { return cmp.Compare(a.T, b.T) })
 	return c.Report
 }
@@ -135,6 +139,8 @@ func (c *checker) nemesis(l Line) {
 		if margin < 0 {
 			c.violate(l.T, LeaseOutlive, "%s was deleted %v before its lease ended", l.Node, -margin)
 		}
+	case "diverged":
+		c.Diverged = l.Text
 	case "broken":
 		c.violate(l.T, l.Reason, "%s", l.Text)
 	}

@@ -133,6 +133,18 @@ func TestWhatIsProvenAndWhatIsExcused(t *testing.T) {
 	}
 }
 
+func TestServersThatDivergeExcuseWhatDependsOnThemAlone(t *testing.T) {
+	broken := func(kind string) Line { return Line{ID: Nemesis, Event: "broken", Reason: kind} }
+	lines := slices.Concat([]Line{mark(5, "healed", ""), broken(Liveness), broken(Leftover)}, led("a", 1, 1100, 1200), led("b", 2, 1150, 1160))
+	if rep := Check(lines); rep.Count(Liveness) != 2 || rep.Count(Leftover) != 1 || rep.Count(Overlap) != 1 {
+		t.Errorf("%v", rep.Violations)
+	}
+	rep := Check(append(lines, Line{ID: Nemesis, Event: "diverged", Text: "server 1 has more"}))
+	if len(rep.Violations) != 1 || rep.Count(Overlap) != 1 || rep.Diverged == "" {
+		t.Errorf("%v", rep.Violations)
+	}
+}
+
 func TestATimeWithoutALeaderIsCountedFromTheFirstFaultToTheLeave(t *testing.T) {
 	rep := Check(slices.Concat(
 		led("a", 1, 10, 20), led("b", 2, 25, 40), // before the fault

@@ -16,4 +16,10 @@
 // than the session timeout T. So that part of its interval which lies within T after the deletion does
 // not count. Its token counts as everybody's, unless the term began within that time: the candidate behind it may have
 // heard of the deletion first, and the token, which is smaller, is what keeps the late one out.
+//
+// ZooKeeper 3.8 can lose committed transactions, when a server is killed right after it has noted a new epoch
+// and before it has written what it was sent (ZOOKEEPER-4643): it comes back as the one that knows best. The
+// servers' data differ from then on, and a candidate may stand behind a znode that exists on its server alone. When
+// that has been seen ("diverged"), nothing is demanded about liveness and about what is left. Leaders and
+// tokens are judged as ever.
 package history

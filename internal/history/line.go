@@ -36,6 +36,7 @@ import (
 //	closing    nothing: all candidates are about to be told to leave
 //	departed   Of, Position: a candidate's znode has gone, and this has fired so many watches
 //	trial      Node, Deadline: a session's znode was deleted at T, its lease said Deadline
+//	diverged   Text: the servers' data differ, though each has caught up: the ensemble has broken its own promise
 //	broken     Reason, Text: a promise that the nemesis itself saw broken; Reason is a kind of Violation
 type Line struct {
 	T           int64  `json:"t"` // CLOCK_MONOTONIC in ns, see Now

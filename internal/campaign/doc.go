@@ -1,11 +1,12 @@
 // Package campaign breaks real ZooKeeper ensembles under real candidates and judges what the candidates tell.
 //
 //	make campaign                     20 rounds of every fault and a table of them; needs root and Debian
-//	make campaign HOURS=1 FAULTS=6    one hour (of one rig) of everything at random
+//	make campaign HOURS=1             one hour (the rigs' times added up) of everything at random instead
+//	go run ./internal/campaign/cmd/campaign -list    the faults
 //
 // # The rig
 //
-// A rig is three servers, each in a network namespace of its own with two interfaces: one to the network of the
+// A rig is three servers (tick 500 ms, syncLimit 5 s, longer than the session timeout T of 2 s), each in a network namespace of its own with two interfaces: one to the network of the
 // clients, one to that of the quorum, so that a follower can be cut from its leader and not from its clients. The
 // candidates are processes (examples/candidate), each in a namespace of its own on the network of the clients.
 // Several rigs work in parallel.
@@ -32,5 +33,9 @@
 // the faults that it tries, on one machine: clocks that run apart, and hosts that are suspended, it cannot make. For
 // these, and for the many thousand hours that real servers would take, see package sim.
 //
-// A time without a leader depends on the machine; it is reported and not judged, but for two cases that say so.
+// A time without a leader depends on the machine; it is reported and not judged, but for two cases: after all has been
+// mended everybody must stand in line behind a leader within 15 T, and where a follower was cut, the successor must lead
+// 100 ms after the ensemble has deleted the old leader's znode, or as much later as the machine stood still.
+//
+// The same seed makes the same plan, not the same run: when things happen is up to the machine.
 package campaign

@@ -6,36 +6,38 @@
 //
 // # The rig
 //
-// A rig is three servers (tick 500 ms, syncLimit 5 s, longer than the session timeout T of 2 s), each in a network namespace of its own with two interfaces: one to the network of the
-// clients, one to that of the quorum, so that a follower can be cut from its leader and not from its clients. The
-// candidates are processes (examples/candidate), each in a namespace of its own on the network of the clients.
-// Several rigs work in parallel.
+// A rig is three servers (tick 500 ms, syncLimit 5 s, longer than the session timeout T of 2 s), each in a network
+// namespace of its own with two interfaces: one to the network of the clients, one to that of the quorum, so that
+// a follower can be cut from its leader and not from its clients. The candidates are processes
+// (examples/candidate), each in a namespace of its own on the network of the clients. Several rigs work in
+// parallel.
 //
-// The namespaces have no names. The campaign holds them by file descriptors, and runs in a namespace
-// of its own itself, so the host's network is never touched, and when the campaign ends in any way, kill -9 included,
-// the kernel takes back namespaces, interfaces, rules and processes. What remains after kill -9 is a directory, which the
-// next campaign removes.
+// The namespaces have no names. The campaign holds them by file descriptors, and runs in a namespace of its own
+// itself, so the host's network is never touched, and when the campaign ends in any way, kill -9 included, the
+// kernel takes back namespaces, interfaces, rules and processes. What remains after kill -9 is a directory, which
+// the next campaign removes.
 //
 // # A round
 //
-// A round is one election with a path of its own. Candidates line up; one leads, one is heir. Then a fault of
-// the table (Faults) does its work, everything is mended, and within a bound all must stand in line again and one
-// of them lead. At last everybody takes leave, and nothing may be left at the path. A round waits for signals, never for
-// a time that is "long enough"; only faults last for a time.
+// A round is one election with a path of its own. Candidates line up; one leads, one is heir. Then a fault of the
+// table (Faults) does its work, everything is mended, and within a bound all must stand in line again and one of
+// them lead. At last everybody takes leave, and nothing may be left at the path. A round waits for signals, never
+// for a time that is "long enough"; only faults last for a time.
 //
 // All that candidates tell, and all that was done to them, is one history, which package history judges. A history
 // that breaks a promise is kept in a directory whose name is printed, with the fault's name and the seed.
 //
 // # What it shows and what not
 //
-// It shows that on real servers, with real clocks, sockets and kernels, two leaders never were at one time, that tokens
-// grew, that no znode went before the deadline that its owner claimed, and how long nobody led. It shows this for
-// the faults that it tries, on one machine: clocks that run apart, and hosts that are suspended, it cannot make. For
-// these, and for the many thousand hours that real servers would take, see package sim.
+// It shows that on real servers, with real clocks, sockets and kernels, two leaders never were at one time, that
+// tokens grew, that no znode went before the deadline that its owner claimed, and how long nobody led. It shows
+// this for the faults that it tries, on one machine: clocks that run apart, and hosts that are suspended, it
+// cannot make. For these, and for the many thousand hours that real servers would take, see package sim.
 //
-// A time without a leader depends on the machine; it is reported and not judged, but for two cases: after all has been
-// mended everybody must stand in line behind a leader within 15 T, and where a follower was cut, the successor must lead
-// 100 ms after the ensemble has deleted the old leader's znode, or as much later as the machine stood still.
+// A time without a leader depends on the machine; it is reported and not judged, but for two cases: after all has
+// been mended everybody must stand in line behind a leader within 15 T, and where a follower was cut, the
+// successor must lead 100 ms after the ensemble has deleted the old leader's znode, or as much later as the
+// machine stood still.
 //
 // The same seed makes the same plan, not the same run: when things happen is up to the machine.
 package campaign

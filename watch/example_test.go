@@ -38,16 +38,18 @@ func ExampleGone() {
 	if err := s.EnsurePath(ctx, "/maintenance", nil); err != nil {
 		log.Fatal(err)
 	}
-	go func() {
+	deleted := make(chan error)
+	go func() { // somebody else would
 		fmt.Println("maintenance ends")
-		if err := s.Delete(ctx, "/maintenance", -1); err != nil { // somebody else would
-			log.Fatal(err)
-		}
+		deleted <- s.Delete(ctx, "/maintenance", -1)
 	}()
 	if err := watch.Gone(ctx, s, "/maintenance"); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println("the job begins")
+	if err := <-deleted; err != nil { // the event comes before the answer
+		log.Fatal(err)
+	}
 	// Output:
 	// maintenance ends
 	// the job begins

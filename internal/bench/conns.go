@@ -15,14 +15,22 @@ import (
 
 var began = time.Now()
 
-// stamp remembers when a connection was last given a delete request to send, and counts
-// the multi requests, which are renewals here.
+// stamp remembers when a connection was last given a delete request to send and when it
+// last delivered a watch event, and counts the multi requests, which are renewals here.
 type stamp struct {
-	at     atomic.Int64 // since began
-	multis atomic.Int64
+	sent, heard atomic.Int64 // since began
+	multis      atomic.Int64
 }
 
-func (s *stamp) time() time.Time { return began.Add(time.Duration(s.at.Load())) }
+// A failover is what one took: in all, and inside the heir's process, from the event's
+// arrival on.
+type failover struct{ all, inside time.Duration }
+
+// since returns the failover of a leaver to an heir that entered its callback at a moment.
+func since(leaver, heir *stamp, entered time.Time) failover {
+	at := entered.Sub(began)
+	return failover{at - time.Duration(leaver.sent.Load()), at - time.Duration(heir.heard.Load())}
+}
 
 // stamped is a connection with a stamp. Both ours and the floor's have one, so that
 // "delete sent" means the same for both.
@@ -31,10 +39,12 @@ type stamped struct {
 	stamp *stamp
 }
 
-// ZooKeeper's codes of operations.
+// ZooKeeper's codes of operations, and the number that watch events have in place of a
+// request's.
 const (
 	opDelete = 2
 	opMulti  = 14
+	xidEvent = 1<<32 - 1
 )
 
 // Write is given one frame at a time: length, xid, operation.
@@ -42,12 +52,21 @@ func (c stamped) Write(p []byte) (int, error) {
 	if len(p) >= 12 {
 		switch binary.BigEndian.Uint32(p[8:]) {
 		case opDelete:
-			c.stamp.at.Store(int64(time.Since(began)))
+			c.stamp.sent.Store(int64(time.Since(began)))
 		case opMulti:
 			c.stamp.multis.Add(1)
 		}
 	}
 	return c.Conn.Write(p)
+}
+
+// Read is asked for the length of a frame and then for the frame.
+func (c stamped) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n >= 8 && binary.BigEndian.Uint32(p) == xidEvent {
+		c.stamp.heard.Store(int64(time.Since(began)))
+	}
+	return n, err
 }
 
 // bare is a session of the zk package alone, with one server.

@@ -115,7 +115,7 @@ func tryFailover(l *lab, candidates, sessions int) (one cost, rest atRest, err e
 		return one, rest, err
 	}
 	defer ln.close()
-	if _, err := nextReady(l, []*line{ln}); err != nil {
+	if _, err := next(l, []*line{ln}, (*line).ready); err != nil {
 		return one, rest, err
 	}
 	time.Sleep(countTimeout / 4) // answers under way
@@ -133,7 +133,7 @@ func tryFailover(l *lab, candidates, sessions int) (one cost, rest atRest, err e
 		return one, rest, err
 	}
 	if candidates > 2 { // all the way until there is an heir again
-		if _, err := nextReady(l, []*line{ln}); err != nil {
+		if _, err := next(l, []*line{ln}, (*line).ready); err != nil {
 			return one, rest, err
 		}
 	}

@@ -34,10 +34,10 @@ func newFloor(l *lab, timeout time.Duration) (*floor, error) {
 
 // A pair is a znode of one session that another watches.
 type pair struct {
-	f      *floor
-	leaver *bare
-	node   string
-	heard  chan time.Time
+	f            *floor
+	leaver, heir *bare
+	node         string
+	heard        chan time.Time
 }
 
 // prepare makes a pair on two servers. On an overloaded machine a session may end in
@@ -52,7 +52,7 @@ func (f *floor) prepare(from, to string) (p *pair, err error) {
 }
 
 func (f *floor) tryPair(from, to string) (*pair, error) {
-	p := &pair{f: f, leaver: f.by[from], heard: make(chan time.Time, 1)}
+	p := &pair{f: f, leaver: f.by[from], heir: f.by[to], heard: make(chan time.Time, 1)}
 	// A name and data as long as those of a candidate.
 	name := f.path + "/_c_00000000-0000-4000-8000-000000000000-latch-"
 	node, err := p.leaver.Create(name, []byte("candidate"), zk.FlagEphemeral|zk.FlagSequence, zk.WorldACL(zk.PermAll))
@@ -60,7 +60,7 @@ func (f *floor) tryPair(from, to string) (*pair, error) {
 		return nil, err
 	}
 	p.node = node
-	gone, err := f.watch(f.by[to], node)
+	gone, err := f.watch(p.heir, node)
 	if err != nil {
 		return nil, err
 	}
@@ -71,14 +71,14 @@ func (f *floor) tryPair(from, to string) (*pair, error) {
 	return p, nil
 }
 
-// fire deletes the znode and returns how long it took from the delete request to the
-// watch event.
-func (p *pair) fire() (time.Duration, error) {
+// fire deletes the znode and returns how long it took from the delete request until
+// whoever waits for the watch event runs.
+func (p *pair) fire() (failover, error) {
 	if err := p.leaver.Delete(p.node, -1); err != nil {
-		return 0, errDeposed // as above
+		return failover{}, errDeposed // as above
 	}
 	at, err := receive(p.f.l, p.heard)
-	return at.Sub(p.leaver.stamp.time()), err
+	return since(p.leaver.stamp, p.heir.stamp, at), err
 }
 
 // watch watches a znode through a server that may have to catch up first.

@@ -28,7 +28,7 @@ var scales = []scale{
 func measureHandOvers(l *lab) error {
 	t := table{
 		title: fmt.Sprintf("Graceful failover, delete sent to callback entered, %d each, ms and times the floor:", l.failovers),
-		head:  []string{"candidates", "who", "p50", "p95", "p99", "p50/floor", "p95/floor"},
+		head:  []string{"candidates", "who", "p50", "p95", "p99", "p50/floor", "p95/floor", "in the heir's process, p50", "p95"},
 	}
 	for _, sc := range scales {
 		if l.only != 0 && l.only != sc.candidates {
@@ -60,9 +60,9 @@ func measureHandOver(l *lab, sc scale, t *table) error {
 	}
 	base := g.took[nameFloor]
 	for _, name := range []string{nameFloor, nameOurs, nameCold, nameLock} {
-		s := g.took[name]
+		s, inside := g.took[name], g.inside[name]
 		t.add(sc.candidates, name, millis(s.at(0.5)), millis(s.at(0.95)), millis(s.at(0.99)),
-			ratio(s.at(0.5), base.at(0.5)), ratio(s.at(0.95), base.at(0.95)))
+			ratio(s.at(0.5), base.at(0.5)), ratio(s.at(0.95), base.at(0.95)), millis(inside.at(0.5)), millis(inside.at(0.95)))
 	}
 	return nil
 }
@@ -77,13 +77,14 @@ const (
 
 // grid is all that stands in line for one scale.
 type grid struct {
-	l     *lab
-	lines []*line
-	locks *locks // nil if they are not measured
-	floor *floor
-	turn  int
-	took  map[string]sample
-	undo  []func() // in reverse
+	l      *lab
+	lines  []*line
+	locks  *locks // nil if they are not measured
+	floor  *floor
+	turn   int
+	took   map[string]sample // in all
+	inside map[string]sample // in the heir's process
+	undo   []func()          // in reverse
 }
 
 func (g *grid) close() {
@@ -96,7 +97,7 @@ func (g *grid) close() {
 }
 
 func setUp(l *lab, sc scale, withLocks bool) (g *grid, err error) {
-	g = &grid{l: l, took: map[string]sample{}}
+	g = &grid{l: l, took: map[string]sample{}, inside: map[string]sample{}}
 	defer func() {
 		if err != nil {
 			g.close()
@@ -139,7 +140,7 @@ func setUp(l *lab, sc scale, withLocks bool) (g *grid, err error) {
 // once makes one hand-over of each kind, between the same two servers as far as they can
 // be chosen.
 func (g *grid) once() error {
-	ln, err := nextReady(g.l, g.lines)
+	ln, err := next(g.l, g.lines, (*line).ready)
 	if err != nil {
 		return err
 	}
@@ -163,7 +164,7 @@ func (g *grid) once() error {
 // twice makes two hand-overs back to back, and measures the second one: its heir does not
 // know yet that it is the heir.
 func (g *grid) twice() error {
-	ln, err := nextReady(g.l, g.lines)
+	ln, err := next(g.l, g.lines, (*line).full) // the one after the heir is there
 	if err != nil {
 		return err
 	}
@@ -174,9 +175,14 @@ func (g *grid) twice() error {
 	from := ln.leader.who.client.server
 	took, err := ln.handOver()
 	if err == nil && from != ln.leader.who.client.server {
-		g.took[nameCold] = append(g.took[nameCold], took)
+		g.add(nameCold, took)
 	}
 	return ignoreDeposed(err)
+}
+
+func (g *grid) add(name string, f failover) {
+	g.took[name] = append(g.took[name], f.all)
+	g.inside[name] = append(g.inside[name], f.inside)
 }
 
 func ignoreDeposed(err error) error {
@@ -186,13 +192,12 @@ func ignoreDeposed(err error) error {
 	return err
 }
 
-func (g *grid) collect(name string, skip bool, measure func() (time.Duration, error)) error {
-	s := g.took[name]
-	err := ignoreDeposed(collect(&s, measure))
-	if !skip {
-		g.took[name] = s
+func (g *grid) collect(name string, skip bool, measure func() (failover, error)) error {
+	f, err := measure()
+	if err == nil && !skip {
+		g.add(name, f)
 	}
-	return err
+	return ignoreDeposed(err)
 }
 
 // collect adds what a measurement took.
@@ -216,14 +221,14 @@ func inTurn(turn int, measure ...func() error) error {
 	return nil
 }
 
-const rest = 3 * time.Millisecond
+const rest = 20 * time.Millisecond
 
-// nextReady returns a line with a ready heir, the lines in turn as far as possible.
-func nextReady(l *lab, lines []*line) (*line, error) {
+// next returns a line that is as it should be, the lines in turn as far as possible.
+func next(l *lab, lines []*line, fit func(*line) bool) (*line, error) {
 	deadline := time.Now().Add(patience)
 	for time.Now().Before(deadline) && l.ctx.Err() == nil {
 		for i, ln := range lines {
-			if ln.ready() {
+			if fit(ln) {
 				copy(lines[i:], lines[i+1:])
 				lines[len(lines)-1] = ln
 				return ln, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/recipe/election"
@@ -18,6 +19,9 @@ type line struct {
 	heirs   chan *candidate
 	stop    context.CancelFunc
 	running sync.WaitGroup
+
+	size    int
+	present atomic.Int64 // how many stand in it
 
 	leader entry
 	heir   *candidate // as far as is known; nil when nobody is
@@ -43,7 +47,7 @@ type entry struct {
 // form puts n candidates into a line, on the clients in turn, one behind the other.
 func form(l *lab, n int, clients []*ours) (*line, error) {
 	ctx, stop := context.WithCancel(l.ctx)
-	ln := &line{l: l, entered: make(chan entry, n), heirs: make(chan *candidate, 10*n), stop: stop}
+	ln := &line{l: l, size: n, entered: make(chan entry, n), heirs: make(chan *candidate, 10*n), stop: stop}
 	path := l.path("election")
 	joined := make(chan struct{}, 10*n)
 	for i := range n {
@@ -52,10 +56,13 @@ func form(l *lab, n int, clients []*ours) (*line, error) {
 		el, err := election.New(c.client.Client, path, election.Config{ID: fmt.Sprintf("cand%05d", i), OnEvent: func(ev election.Event) {
 			switch ev.Kind {
 			case election.Joined:
+				ln.present.Add(1)
 				select {
 				case joined <- struct{}{}:
 				default: // nobody counts any more
 				}
+			case election.Left:
+				ln.present.Add(-1)
 			case election.Heir:
 				ln.heirs <- c
 			}
@@ -108,20 +115,23 @@ func (ln *line) ready() bool {
 	}
 }
 
+// full reports whether the heir is ready and all others stand in line too.
+func (ln *line) full() bool { return ln.ready() && ln.present.Load() == int64(ln.size) }
+
 // handOver makes the leader resign and waits for the next. It returns how long that took,
 // from the delete request to the entry into the callback.
-func (ln *line) handOver() (time.Duration, error) {
+func (ln *line) handOver() (failover, error) {
 	former := ln.leader.who
 	select {
 	case former.resign <- struct{}{}:
 	case <-ln.leader.term.Context().Done():
-		return 0, errDeposed
+		return failover{}, errDeposed
 	}
 	var err error
 	if ln.leader, err = receive(ln.l, ln.entered); err != nil {
-		return 0, err
+		return failover{}, err
 	}
-	return ln.leader.at.Sub(former.client.stamp.time()), nil
+	return since(former.client.stamp, ln.leader.who.client.stamp, ln.leader.at), nil
 }
 
 // leave makes the leader leave for good and waits for the next.

@@ -78,12 +78,12 @@ func (ls *locks) compete(path string, s *bare) {
 }
 
 // handOver is that of a line of ours.
-func (ls *locks) handOver() (time.Duration, error) {
+func (ls *locks) handOver() (failover, error) {
 	former := ls.holder
 	close(former.unlock)
 	var err error
 	if ls.holder, err = receive(ls.l, ls.entered); err != nil {
-		return 0, err
+		return failover{}, err
 	}
-	return ls.holder.at.Sub(former.session.stamp.time()), nil
+	return since(former.session.stamp, ls.holder.session.stamp, ls.holder.at), nil
 }

@@ -75,11 +75,7 @@ func (p *Place) find(ctx context.Context) error {
 		return err
 	}
 	for {
-		children, _, err := p.s.Children(ctx, p.dir)
-		if err != nil {
-			return goneIfNoNode(err)
-		}
-		names, err := Order(ctx, p.s, p.dir, children)
+		names, err := read(ctx, p.s, p.dir)
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,103 @@
+package line
+
+import (
+	"context"
+	"sync"
+
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// A list is one reading of a line, for all in one session who asked for it before it
+// began. Where a thousand candidates join at the same time, listing a line and putting
+// the names in order for each of them alone would be most of the work.
+type list struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	done   chan struct{} // closed when names and err are there
+	names  []Name        // belongs to all who asked: not to be changed
+	err    error
+
+	askers int // guarded by lists.mu
+}
+
+// where is a line as one session sees it.
+type where struct {
+	s   *session.Session
+	dir string
+}
+
+// lists has an entry for every line that is being listed at this moment. The entry is the
+// list that comes next, nil if nobody has asked for it.
+var lists = struct {
+	mu   sync.Mutex
+	next map[where]*list
+}{next: map[where]*list{}}
+
+// read returns the names in the line, first to last, as they are at some moment after the
+// call. A list under way may be older, so that whoever comes then waits for the next.
+func read(ctx context.Context, s *session.Session, dir string) ([]Name, error) {
+	at := where{s, dir}
+	lists.mu.Lock()
+	l, busy := lists.next[at]
+	if l == nil {
+		l = &list{done: make(chan struct{})}
+		l.ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
+		if busy {
+			lists.next[at] = l
+		} else {
+			lists.next[at] = nil
+			go at.list(l)
+		}
+	}
+	l.askers++
+	lists.mu.Unlock()
+
+	select {
+	case <-l.done:
+		return l.names, l.err
+	case <-ctx.Done():
+		at.forgo(l)
+		return nil, context.Cause(ctx)
+	}
+}
+
+// list reads the line, again and again while others have asked for it meanwhile.
+func (at where) list(l *list) {
+	for l != nil {
+		l.names, l.err = at.once(l.ctx)
+		l.cancel()
+		close(l.done)
+		lists.mu.Lock()
+		if l = lists.next[at]; l != nil {
+			lists.next[at] = nil
+		} else {
+			delete(lists.next, at)
+		}
+		lists.mu.Unlock()
+	}
+}
+
+func (at where) once(ctx context.Context) ([]Name, error) {
+	children, _, err := at.s.Children(ctx, at.dir)
+	if err != nil {
+		return nil, goneIfNoNode(err)
+	}
+	return Order(ctx, at.s, at.dir, children)
+}
+
+// forgo takes an asker back. The last one ends the list, and waits for that.
+func (at where) forgo(l *list) {
+	lists.mu.Lock()
+	l.askers--
+	last, begun := l.askers == 0, lists.next[at] != l
+	if last && !begun {
+		lists.next[at] = nil
+	}
+	lists.mu.Unlock()
+	if last {
+		l.cancel()
+		if begun {
+			<-l.done
+		}
+	}
+}

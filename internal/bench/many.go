@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -51,31 +52,38 @@ func measureManyOf(l *lab, n int, t *table) error {
 	}
 
 	var shards []*shard
-	var joins, creates sample
+	defer func() {
+		for _, s := range shards {
+			s.stop()
+		}
+	}()
+	var joins, creates [3]sample
 	var heap, stack, routines float64
-	for _, c := range clients {
-		took, err := f.join()
-		if err != nil {
-			return err
+	for round := range max(1, 5000/n) { // servers that have just begun are slow
+		for _, s := range shards {
+			s.stop()
 		}
-		creates = append(creates, took)
-		before := usage()
-		s := newShard(l, c, paths)
-		defer s.stop()
-		if took, err = s.join(); err != nil {
-			return err
-		}
-		joins = append(joins, took)
-		if len(shards) == 0 {
-			if err := s.awaitEntered(); err != nil {
+		shards = nil
+		for i, c := range clients {
+			if err := collect(&creates[i], func() (time.Duration, error) { return f.join(i, round == 0) }); err != nil {
 				return err
 			}
+			before := usage()
+			s := newShard(l, c, paths)
+			shards = append(shards, s)
+			if err := collect(&joins[i], s.join); err != nil {
+				return err
+			}
+			if i == 0 {
+				if err := s.awaitEntered(); err != nil {
+					return err
+				}
+			}
+			time.Sleep(manyTimeout / 8) // of answers under way
+			after := usage()
+			heap, stack = float64(after.HeapAlloc)-float64(before.HeapAlloc), float64(after.StackInuse)-float64(before.StackInuse)
+			routines = float64(after.goroutines - before.goroutines)
 		}
-		shards = append(shards, s)
-		time.Sleep(manyTimeout / 8) // of answers under way
-		after := usage()
-		heap, stack = float64(after.HeapAlloc)-float64(before.HeapAlloc), float64(after.StackInuse)-float64(before.StackInuse)
-		routines = float64(after.goroutines - before.goroutines)
 	}
 
 	renewals, err := countRenewals(l, clients)
@@ -94,7 +102,11 @@ func measureManyOf(l *lab, n int, t *table) error {
 	}
 	took := shards[1].last.Sub(begun)
 	per := func(total float64) string { return fmt.Sprintf("%.1f", total/1024/float64(n)) }
-	t.add(n, ratio(joins[0], creates[0])+" / "+ratio(joins[1], creates[1])+" / "+ratio(joins[2], creates[2]),
+	var join [3]string
+	for i := range join {
+		join[i] = ratio(joins[i].at(0.5), creates[i].at(0.5))
+	}
+	t.add(n, strings.Join(join[:], " / "),
 		ratio(took, floorClose), millis(took), millis(floorClose), renewals,
 		per(heap), per(stack), fmt.Sprintf("%.2f", routines/float64(n)))
 	return nil
@@ -203,7 +215,6 @@ type manyFloor struct {
 	n     int
 	by    []*bare
 	nodes []string // of the first session
-	turn  int
 }
 
 func newManyFloor(l *lab, n int) (*manyFloor, func(), error) {
@@ -247,14 +258,14 @@ func (f *manyFloor) paths(what string) ([]string, error) {
 	return paths, err
 }
 
-// join makes an ephemeral znode in each of n places, and returns how long that took.
-func (f *manyFloor) join() (time.Duration, error) {
+// join makes an ephemeral znode of the i-th session in each of n places, and returns how
+// long that took. The first session's are kept if asked for.
+func (f *manyFloor) join(i int, keep bool) (time.Duration, error) {
 	paths, err := f.paths("floor")
 	if err != nil {
 		return 0, err
 	}
-	b := f.by[f.turn]
-	f.turn++
+	b := f.by[i]
 	nodes := make([]string, f.n)
 	begun := time.Now()
 	err = pipelined(f.n, func(i int) (err error) {
@@ -263,10 +274,14 @@ func (f *manyFloor) join() (time.Duration, error) {
 		return err
 	})
 	took := time.Since(begun)
-	if f.nodes == nil {
-		f.nodes = nodes
+	if err != nil {
+		return 0, err
 	}
-	return took, err
+	if i == 0 && keep {
+		f.nodes = nodes
+		return took, nil
+	}
+	return took, pipelined(f.n, func(i int) error { return b.Delete(nodes[i], -1) })
 }
 
 // close ends the first session and returns how long it took until the second had heard

@@ -72,7 +72,7 @@ func (s *Session) createProtected(ctx context.Context, dir, name string, data []
 		}
 		// A new GUID for every attempt: whatever becomes of an old one cannot touch this.
 		prefix := protectedPrefix + newGUID() + "-" + name
-		path, err := s.Create(s.ctx, join(dir, prefix), data, zk.FlagEphemeral|zk.FlagSequence, acl)
+		path, err := s.createSoon(join(dir, prefix), data, zk.FlagEphemeral|zk.FlagSequence, acl)
 		if err == nil {
 			return path, nil
 		}
@@ -93,6 +93,27 @@ func (s *Session) createProtected(ctx context.Context, dir, name string, data []
 			return "", &Error{Op: "create", Path: dir, Outcome: NotDone, Err: cause}
 		}
 	}
+}
+
+// createSoon is Create, alone or together with others. What it returns tells the outcome
+// of this create, whichever way it went.
+func (s *Session) createSoon(path string, data []byte, flags int32, acl []zk.ACL) (string, error) {
+	w := newCreate(path, data, flags, acl)
+	queued, first := s.gather(&s.creations, w)
+	if first {
+		defer s.carryOut(&s.creations)
+	}
+	if queued {
+		// Not for ever: whoever carries it out answers when the session is over, too.
+		switch g := <-w.done; g.err {
+		case nil:
+			return g.path, nil
+		case errAlone:
+		default:
+			return "", &Error{Op: "create", Path: path, Outcome: Unknown, Err: errors.Unwrap(g.err)}
+		}
+	}
+	return s.Create(s.ctx, path, data, flags, acl)
 }
 
 // findOwn looks for the znode of an attempt whose answer was lost. By the time that a

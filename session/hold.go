@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -36,13 +37,19 @@ func (s *Session) Hold(path string, wake chan<- struct{}) *Hold {
 func (h *Hold) Release() {
 	h.s.mu.Lock()
 	defer h.s.mu.Unlock()
-	for i, other := range h.s.holds {
-		if other == h {
-			h.s.holds = append(h.s.holds[:i:i], h.s.holds[i+1:]...)
-			break
-		}
+	h.s.holds = without(h.s.holds, h) // the next renewal finds that out
+}
+
+// without takes x out of a list whose order does not matter. The list may be long, so
+// that nothing but its last element moves.
+func without[T comparable](list []T, x T) []T {
+	if i := slices.Index(list, x); i >= 0 {
+		last := len(list) - 1
+		list[i] = list[last]
+		clear(list[last:])
+		list = list[:last]
 	}
-	signal(h.s.wake)
+	return list
 }
 
 // Err returns why the znode could not be checked: zk.ErrNoNode when it is gone,

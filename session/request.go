@@ -55,26 +55,34 @@ func (s *Session) full(path string) (string, error) {
 	return s.chroot + path, nil
 }
 
+// overhead is what is allowed for the rest of an operation or an ACL: counts, flags, headers.
+const overhead = 64
+
+// size is about how many bytes an operation takes.
+func size(op any) int {
+	n := overhead
+	switch op := op.(type) {
+	case *zk.CreateRequest:
+		n += len(op.Path) + len(op.Data)
+		for _, a := range op.Acl {
+			n += overhead + len(a.Scheme) + len(a.ID)
+		}
+	case *zk.SetDataRequest:
+		n += len(op.Path) + len(op.Data)
+	case *zk.DeleteRequest:
+		n += len(op.Path)
+	case *zk.CheckVersionRequest:
+		n += len(op.Path)
+	}
+	return n
+}
+
 // checkSize refuses what no server would take: it closes the connection on a longer
 // request, and zk panics when the last flag of one just misses its buffer.
 func checkSize(ops ...any) error {
-	const overhead = 64 // for each operation and ACL: counts, flags, headers
 	n := overhead
 	for _, op := range ops {
-		n += overhead
-		switch op := op.(type) {
-		case *zk.CreateRequest:
-			n += len(op.Path) + len(op.Data)
-			for _, a := range op.Acl {
-				n += overhead + len(a.Scheme) + len(a.ID)
-			}
-		case *zk.SetDataRequest:
-			n += len(op.Path) + len(op.Data)
-		case *zk.DeleteRequest:
-			n += len(op.Path)
-		case *zk.CheckVersionRequest:
-			n += len(op.Path)
-		}
+		n += size(op)
 	}
 	if n > maxRequest {
 		return fmt.Errorf("%w: about %d bytes; want at most %d", ErrTooLarge, n, maxRequest)

@@ -100,9 +100,9 @@ type Session struct {
 	watches    map[string]map[*Watch]struct{}
 	holds      []*Hold
 	listeners  []*func(State)
-	attempts   int  // at servers since the last handshake
-	removing   bool // a removal is under way; others go into removals
-	removals   []*removal
+	attempts   int // at servers since the last handshake
+	creations  gathering
+	removals   gathering
 
 	notes []slog.Record // for run to write
 

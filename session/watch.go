@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"slices"
 
 	"github.com/go-zookeeper/zk"
 )
@@ -18,6 +17,7 @@ import (
 type Watch struct {
 	s    *Session
 	path string
+	full string // with the chroot; "" if the path is a bad one
 	wake chan<- struct{}
 
 	// Guarded by s.mu.
@@ -34,6 +34,7 @@ func (s *Session) Watch(path string, wake chan<- struct{}) *Watch {
 	if err != nil {
 		return w // its reads return the error
 	}
+	w.full = full
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.watches[full] == nil {
@@ -46,12 +47,11 @@ func (s *Session) Watch(path string, wake chan<- struct{}) *Watch {
 // Stop ends the interest. A watch that was left at the server stays there until it
 // fires or the connection ends; v1.0.4 of zk cannot remove it.
 func (w *Watch) Stop() {
-	full, _ := w.s.full(w.path)
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
-	delete(w.s.watches[full], w)
-	if len(w.s.watches[full]) == 0 {
-		delete(w.s.watches, full)
+	delete(w.s.watches[w.full], w)
+	if len(w.s.watches[w.full]) == 0 {
+		delete(w.s.watches, w.full)
 	}
 }
 
@@ -142,7 +142,7 @@ func (s *Session) OnState(f func(State)) (stop func()) {
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.listeners = slices.DeleteFunc(s.listeners, func(g *func(State)) bool { return g == &f })
+		s.listeners = without(s.listeners, &f)
 	}
 }
 

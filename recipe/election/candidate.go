@@ -262,27 +262,31 @@ func (e *Election) reign(ctx context.Context, c *candidacy, term *Term, stopped 
 
 // guard returns when the term has ended.
 func (e *Election) guard(ctx context.Context, c *candidacy, term *Term) {
-	// A check may have to wait for a connection; the end of the term ends it.
-	checks, cancel := context.WithCancel(term.ctx)
-	defer cancel()
-	defer context.AfterFunc(ctx, cancel)()
+	defer context.AfterFunc(ctx, func() {
+		reason := Cancelled
+		if e.client.Context().Err() != nil {
+			reason = Closed
+		}
+		term.end(reason, context.Cause(ctx))
+	})()
 	timer := clock.NewTimer(e.clock)
 	defer timer.Stop()
 	for {
 		if err := e.health.err(); err != nil {
 			term.end(Unhealthy, err)
 		}
-		err := c.check(checks)
+		// A check may have to wait for a connection; the end of the term ends it.
+		err := c.check(term.ctx)
 		if c.recheckIn(e.clock) <= 0 {
 			c.checked = e.clock.Now() // after an error, too: or this would never sleep
 			if err == nil {
-				err = c.place.Recheck(checks)
+				err = c.place.Recheck(term.ctx)
 			}
 		}
 		switch {
 		case errors.Is(err, line.ErrGone):
 			term.end(NodeDeleted, nil)
-		case err != nil && checks.Err() == nil && c.s.Err() == nil:
+		case err != nil && term.ctx.Err() == nil && c.s.Err() == nil:
 			e.log.Warn("cannot check the own znode", "err", err) // the lease decides
 		}
 		timer.Reset(c.recheckIn(e.clock))
@@ -291,12 +295,6 @@ func (e *Election) guard(ctx context.Context, c *candidacy, term *Term) {
 			return
 		case <-c.s.Done():
 			term.end(SessionLost, c.s.Err())
-		case <-ctx.Done():
-			reason := Cancelled
-			if e.client.Context().Err() != nil {
-				reason = Closed
-			}
-			term.end(reason, context.Cause(ctx))
 		case <-e.wake:
 			term.watchLease()
 		case <-timer.C:
@@ -352,10 +350,12 @@ func (e *Election) leave(ctx context.Context, c *candidacy, gone bool) {
 func (e *Election) remove(ctx context.Context, c *candidacy) error {
 	bound, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
-	defer context.AfterFunc(ctx, func() {
-		clock.Sleep(bound, e.clock, leaveFor)
-		cancel(context.DeadlineExceeded)
-	})()
+	giveUp := func() { cancel(context.DeadlineExceeded) }
+	if ctx.Err() != nil {
+		defer e.clock.AfterFunc(leaveFor, giveUp)()
+	} else {
+		defer context.AfterFunc(ctx, func() { clock.Sleep(bound, e.clock, leaveFor); giveUp() })()
+	}
 	err := c.place.Leave(bound)
 	if err != nil {
 		c.place.Abandon()

@@ -118,7 +118,7 @@ func (e *Election) Run(ctx context.Context, lead func(ctx context.Context, term 
 		if err, over := work.result(); over {
 			return err
 		}
-		if e.rest(r.ctx, term.begun) != nil {
+		if r.ctx.Err() != nil || e.rest(r.ctx, term.begun) != nil {
 			return e.cut(r.ctx, nil)
 		}
 	}

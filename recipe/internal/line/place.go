@@ -206,9 +206,8 @@ func (p *Place) Check(ctx context.Context) error {
 // checkNearest reports whether the one ahead is still there, and watches it if it is
 // not watched.
 func (p *Place) checkNearest(ctx context.Context) (there bool, err error) {
-	path := p.dir + "/" + p.ahead[len(p.ahead)-1].Full
 	if p.nearest == nil {
-		p.nearest = p.s.Watch(path, p.wake)
+		p.nearest = p.s.Watch(p.dir+"/"+p.ahead[len(p.ahead)-1].Full, p.wake)
 	}
 	switch {
 	case p.nearest.Deleted():

@@ -12,6 +12,7 @@
 package wire
 
 import (
+	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -80,6 +81,7 @@ type Conn struct {
 	silence  time.Duration // how much of it zk allows
 
 	// Owned by the reader.
+	in        *bufio.Reader
 	frame     []byte // what zk has not read yet of the present frame
 	spare     []byte // memory for it, unless it is long
 	receiving bool   // zk's receive loop has begun
@@ -88,7 +90,7 @@ type Conn struct {
 // New wraps conn. The handshake has to be over at deadline, whatever deadlines zk sets.
 func New(conn net.Conn, deadline time.Time, c clock.Clock, auth []Auth, hooks Hooks) *Conn {
 	conn.SetDeadline(deadline)
-	return &Conn{net: conn, clock: c, auth: auth, hooks: hooks, spare: make([]byte, 0, spareSize)}
+	return &Conn{net: conn, clock: c, auth: auth, hooks: hooks, in: bufio.NewReaderSize(conn, readAhead), spare: make([]byte, 0, spareSize)}
 }
 
 // Write sends one frame. After the handshake it does not return errors: zk would
@@ -154,7 +156,7 @@ func (c *Conn) next() error {
 		c.hooks.Limit(0)
 	}
 	frame := c.spare[:lengthSize]
-	if _, err := io.ReadFull(c.net, frame); err != nil {
+	if _, err := io.ReadFull(c.in, frame); err != nil {
 		if !ready && errors.Is(err, io.EOF) {
 			return errNoAnswer
 		}
@@ -185,7 +187,7 @@ func (c *Conn) fill(frame []byte, size int) ([]byte, error) {
 		if len(frame) == cap(frame) {
 			frame = slices.Grow(frame, min(size-len(frame), len(frame)))
 		}
-		n, err := c.net.Read(frame[len(frame):min(cap(frame), size)])
+		n, err := c.in.Read(frame[len(frame):min(cap(frame), size)])
 		frame = frame[:len(frame)+n]
 		if err != nil && len(frame) < size {
 			if errors.Is(err, io.EOF) {

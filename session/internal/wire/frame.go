@@ -45,6 +45,9 @@ const (
 	// children with long names takes 5 MiB.
 	MaxFrame = 32 << 20
 
+	// readAhead is how much is read at once: a thousand watch events that arrive together are
+	// a few reads, not two thousand.
+	readAhead = 4 << 10
 	// spareSize is how much memory a connection keeps for the frames that it reads.
 	spareSize = 4 << 10
 	// receiveBuffer is what zk's receive loop starts with, in place of 1.5 MiB for each

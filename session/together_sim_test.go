@@ -1,0 +1,220 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// creating is many protected creates of one session, of which the first is under way and
+// the others are queued behind it.
+type creating struct {
+	*zktest.Ensemble
+	s    *session.Session
+	dirs []string
+	data []byte
+	ctx  context.Context
+
+	mu       sync.Mutex // guards requests
+	requests map[zktest.Op]int
+
+	running sync.WaitGroup
+	paths   []string
+	errs    []error
+}
+
+// createMany plays f in a bubble with a session and a znode /0, /1, ... for each of n creates.
+func createMany(t *testing.T, n int, f func(t *testing.T, c *creating)) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &creating{ctx: t.Context(), requests: map[zktest.Op]int{}, paths: make([]string, n), errs: make([]error, n)}
+		c.Ensemble = zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Tick: simT / 2, Logf: func(string, ...any) {},
+			OnRequest: func(r zktest.Request) {
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				c.requests[r.Op]++
+			}})
+		client := open(t, c.ConnectString(), session.Config{Timeout: simT, Dial: c.Host("a").Dial})
+		var err error
+		c.s, err = client.Session(t.Context())
+		must(t, err)
+		for i := range n {
+			c.dirs = append(c.dirs, fmt.Sprintf("/%d", i))
+			must(t, c.s.EnsurePath(t.Context(), c.dirs[i], nil))
+		}
+		f(t, c)
+		c.running.Wait()
+	})
+}
+
+// queue begins all creates, while the network stands still.
+func (c *creating) queue() {
+	c.mu.Lock()
+	clear(c.requests)
+	c.mu.Unlock()
+	c.Host("a").Hold()
+	for i, dir := range c.dirs {
+		c.running.Go(func() {
+			c.paths[i], c.errs[i] = c.s.CreateProtected(c.ctx, dir, "n-", c.data, nil)
+		})
+		if i == 0 {
+			synctest.Wait()
+		}
+	}
+	synctest.Wait()
+}
+
+// flow lets the network go on, and waits for all.
+func (c *creating) flow() {
+	c.Host("a").Heal()
+	c.running.Wait()
+}
+
+// eachHasOne demands that every create has succeeded, and that there is nothing else.
+func (c *creating) eachHasOne(t *testing.T) {
+	t.Helper()
+	stats := map[string]zktest.Stat{}
+	for _, n := range c.Nodes() {
+		if n.Stat.EphemeralOwner == c.s.ID() {
+			stats[n.Path] = n.Stat
+		}
+	}
+	for i, path := range c.paths {
+		if _, ok := stats[path]; !ok || c.errs[i] != nil {
+			t.Errorf("create %d in %s: %q, %v; there: %v", i, c.dirs[i], path, c.errs[i], ok)
+		}
+	}
+	if len(stats) != len(c.paths) {
+		t.Errorf("%d znodes for %d creates", len(stats), len(c.paths))
+	}
+}
+
+func TestManyCreatesAtOnceGoInTwoRequests(t *testing.T) {
+	createMany(t, 300, func(t *testing.T, c *creating) {
+		c.queue()
+		if n := c.s.QueuedCreations(); n != 299 {
+			t.Errorf("%d are queued", n)
+		}
+		c.flow()
+		c.eachHasOne(t)
+		if creates, multis := c.requests[zktest.OpCreate], c.requests[zktest.OpMulti]; creates != 1 || multis != 1 {
+			t.Errorf("%d creates and %d multis; want one of each", creates, multis)
+		}
+	})
+}
+
+// A leader's token is the czxid of its znode.
+func TestNoTwoZnodesOfOneDirectoryShareACzxid(t *testing.T) {
+	createMany(t, 40, func(t *testing.T, c *creating) {
+		for i := range c.dirs {
+			c.dirs[i] = c.dirs[i%4]
+		}
+		c.queue()
+		c.flow()
+		c.eachHasOne(t)
+		type place struct {
+			dir   string
+			czxid int64
+		}
+		seen := map[place]string{}
+		for i, path := range c.paths {
+			stat, _, err := c.s.Exists(t.Context(), path)
+			must(t, err)
+			at := place{c.dirs[i], stat.Czxid}
+			if seen[at] != "" {
+				t.Errorf("%s and %s have czxid 0x%x", seen[at], path, stat.Czxid)
+			}
+			seen[at] = path
+		}
+		if c.requests[zktest.OpMulti] == 0 {
+			t.Error("nothing went together")
+		}
+	})
+}
+
+func TestCreatesTogetherOutliveALostMessage(t *testing.T) {
+	for name, effect := range map[string]zktest.Effect{"request": zktest.LoseRequest, "reply": zktest.LoseReply} {
+		t.Run(name, func(t *testing.T) {
+			createMany(t, 20, func(t *testing.T, c *creating) {
+				lost := c.On(zktest.Match{Op: zktest.OpMulti, Nth: 1}, effect)
+				c.queue()
+				c.flow()
+				c.eachHasOne(t)
+				if lost.Hits() != 1 {
+					t.Errorf("%d messages were lost", lost.Hits())
+				}
+			})
+		})
+	}
+}
+
+// One that is refused does not take the others with it.
+func TestACreateThatIsRefusedFailsAlone(t *testing.T) {
+	createMany(t, 10, func(t *testing.T, c *creating) {
+		_, err := c.s.Create(t.Context(), "/ephemeral", nil, zk.FlagEphemeral, nil)
+		must(t, err)
+		c.dirs[3], c.dirs[5] = "/ephemeral", "/is/not/there/yet"
+		c.queue()
+		c.flow()
+		if !errors.Is(c.errs[3], zk.ErrNoChildrenForEphemerals) {
+			t.Errorf("%v; want %v", c.errs[3], zk.ErrNoChildrenForEphemerals)
+		}
+		c.paths[3], c.errs[3] = "/ephemeral", nil
+		c.eachHasOne(t)
+	})
+}
+
+func TestCreatesTogetherMayBeLargerThanARequest(t *testing.T) {
+	createMany(t, 10, func(t *testing.T, c *creating) {
+		c.data = make([]byte, 300_000)
+		c.queue()
+		c.flow()
+		c.eachHasOne(t)
+		if n := c.requests[zktest.OpMulti]; n < 2 {
+			t.Errorf("they went in %d multis", n)
+		}
+	})
+}
+
+func TestQueuedCreatesThatAreCancelledLeaveNothing(t *testing.T) {
+	createMany(t, 10, func(t *testing.T, c *creating) {
+		ctx, cancel := context.WithCancel(t.Context())
+		c.ctx = ctx
+		c.queue()
+		cancel()
+		c.running.Wait()
+		for i, err := range c.errs {
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("create %d: %v", i, err)
+			}
+		}
+		c.flow()
+		time.Sleep(simT)
+		c.paths = nil
+		c.eachHasOne(t)
+	})
+}
+
+func TestQueuedCreatesEndWithTheSession(t *testing.T) {
+	createMany(t, 10, func(t *testing.T, c *creating) {
+		c.queue()
+		go c.Host("a").Heal()
+		c.s.Close()
+		c.running.Wait()
+		for i, err := range c.errs {
+			if !errors.Is(err, session.ErrClosed) {
+				t.Errorf("create %d: %v; want %v", i, err, session.ErrClosed)
+			}
+		}
+		c.paths = nil
+		c.eachHasOne(t)
+	})
+}

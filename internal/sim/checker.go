@@ -263,7 +263,7 @@ func (c *checker) observed(who, path string, last *int64, l election.Candidate) 
 		c.violate("observer", "%s sees the leader of %s with token %d after %d", who, path, l.Token, *last)
 	}
 	*last = max(*last, l.Token)
-	if n := c.line.all[l.Token]; n == nil || n.path != l.Node || n.id != l.ID || !n.first {
+	if n := c.line.all[birth{l.Node, l.Token}]; n == nil || n.id != l.ID || !n.first {
 		c.violate("observer", "%s sees %q lead %s with token %d, but %+v", who, l.ID, path, l.Token, n)
 	}
 }

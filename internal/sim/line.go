@@ -11,24 +11,29 @@ import (
 // line is what the ensemble knows of the candidates' znodes.
 type line struct {
 	timeout time.Duration        // T
-	all     map[int64]*znode     // that ever were, by czxid
+	all     map[birth]*znode     // that ever were
 	now     map[string][]*znode  // those that exist, by election, oldest first
 	doomed  map[string]time.Time // what an administrator has deleted and when, or is about to
 	gone    map[string]int       // how many were deleted, by election
 	come    map[string]int       // and created
 }
 
-// znode is a candidate's.
-type znode struct {
+// birth tells a znode from all others: those of two elections may have the same czxid.
+type birth struct {
 	path  string
 	czxid int64
+}
+
+// znode is a candidate's.
+type znode struct {
+	birth
 	owner int64
 	id    string
 	first bool // it has been the oldest, so that its candidate is the leader
 }
 
 func newLine(timeout time.Duration) line {
-	return line{timeout, map[int64]*znode{}, map[string][]*znode{}, map[string]time.Time{}, map[string]int{}, map[string]int{}}
+	return line{timeout, map[birth]*znode{}, map[string][]*znode{}, map[string]time.Time{}, map[string]int{}, map[string]int{}}
 }
 
 func (l *line) created(ch zktest.Change, czxid int64) {
@@ -36,8 +41,8 @@ func (l *line) created(ch zktest.Change, czxid int64) {
 		return // the path of an election
 	}
 	id, _, _ := strings.Cut(string(ch.Data), "\n")
-	n := &znode{path: ch.Path, czxid: czxid, owner: ch.Owner, id: id}
-	l.all[czxid] = n
+	n := &znode{birth: birth{ch.Path, czxid}, owner: ch.Owner, id: id}
+	l.all[n.birth] = n
 	dir := path.Dir(ch.Path)
 	l.come[dir]++
 	l.now[dir] = append(l.now[dir], n)

@@ -156,7 +156,8 @@ func (t *Term) Context() context.Context { return t.ctx }
 func (t *Term) Valid() bool { return !t.ended.Load() && t.lease.Valid() }
 
 // Token is the fencing token: larger than that of every earlier leader of this path, as
-// long as the ensemble's data lives. It is the czxid of the leader's znode.
+// long as the ensemble's data lives. It is the czxid of the leader's znode. Leaders of two
+// paths may have the same: what is shared by several elections keeps a token for each.
 func (t *Term) Token() int64 { return t.token }
 
 // Deadline returns when the lease ends if nothing extends it, by the civil clock: for

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/election/electiontest"
@@ -27,10 +28,24 @@ func (f *fake) Charge(_ context.Context, token int64, it item) error {
 	return f.after()
 }
 
+// billed bills until the term ends, or something else ends it.
+func billed(t *testing.T, term *election.Term, db books) error {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- bill(term.Context(), term, db) }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(hang):
+		t.Fatal("the billing goes on and on") // until the test's context ends
+		return nil
+	}
+}
+
 func TestBillingStopsWithTheTerm(t *testing.T) {
 	term, end := electiontest.NewTerm(t.Context())
 	db := &fake{after: func() error { end(election.LeaseExpired); return nil }}
-	err := bill(term.Context(), term, db)
+	err := billed(t, term, db)
 	if !errors.Is(err, election.LeaseExpired) || !slices.Equal(db.charged, []item{one}) {
 		t.Errorf("charged %v, error %v; want the first item and why the term ended", db.charged, err)
 	}
@@ -47,7 +62,7 @@ func TestAnErrorEndsTheTerm(t *testing.T) {
 	defer end(election.Resigned)
 	lost := errors.New("answer lost")
 	db := &fake{after: func() error { return lost }}
-	if err := bill(term.Context(), term, db); err != lost || len(db.charged) != 1 {
+	if err := billed(t, term, db); err != lost || len(db.charged) != 1 {
 		t.Errorf("charged %v, error %v; want one attempt and its error", db.charged, err)
 	}
 }
@@ -61,7 +76,7 @@ func TestBillingLooksAgainForWhatIsDue(t *testing.T) {
 		}
 		return nil
 	}
-	err := bill(term.Context(), term, db)
+	err := billed(t, term, db)
 	if want := []item{one, two, one}; !errors.Is(err, election.Cancelled) || !slices.Equal(db.charged, want) {
 		t.Errorf("charged %v, error %v; want %v and why the term ended", db.charged, err, want)
 	}

@@ -101,8 +101,9 @@ func TestAQueuedRemovalReturnsWithItsContextAndIsMadeAllTheSame(t *testing.T) {
 	}
 	r.first.Release()
 	must(t, <-r.done)
-	for r.s.QueuedRemovals() > 0 {
+	for bound := within(t, hang); r.s.QueuedRemovals() > 0; {
 		time.Sleep(time.Millisecond) // a poll; nothing tells
+		must(t, bound.Err())
 	}
 	must(t, r.s.Remove(within(t, hang), "/e/none")) // behind the others
 	r.nothingLeft(t)

@@ -76,8 +76,10 @@ func TestCloseAtEveryStep(t *testing.T) {
 			c := runWith(t, open(t, w.connect(), session.Config{}), path, "a", election.Config{DrainTimeout: 100 * time.Millisecond},
 				func(ctx context.Context, term *election.Term) error { <-finish; return nil })
 			c.term()
-			go func() { <-c.client.Context().Done(); time.Sleep(300 * time.Millisecond); close(finish) }()
-			return c, nil
+			return c, func() {
+				defer close(finish)
+				c.events.wait(election.Left, 1) // the leadership is given away while the work goes on
+			}
 		},
 		"backing off": func(t *testing.T, w *way, path string) (*candidate, func()) {
 			c := runWith(t, open(t, w.connect(), session.Config{}), path, "a", election.Config{},

@@ -7,10 +7,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"strings"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -77,24 +76,10 @@ func (o *options) check() error {
 			"SIGTERM and SIGKILL have to fit into the lease", o.grace, longest, o.timeout)
 	}
 	o.grace = cmp.Or(o.grace, o.timeout/8)
-	if o.id == "" {
-		host, err := os.Hostname()
-		if err != nil {
-			host = "singleton"
-		}
-		o.id = fmt.Sprintf("%s-%d", host, os.Getpid())
-	}
-	if o.auth == "" {
-		return nil
-	}
-	// The value may hold a password, so what is wrong with it is told without it.
-	scheme, rest, _ := strings.Cut(o.auth, ":")
-	user, password, _ := strings.Cut(rest, ":")
-	if scheme != "digest" || user == "" || password == "" {
-		return fmt.Errorf("-auth has scheme %q and user %q; want digest:user:password", scheme, user)
-	}
-	o.credentials = []session.Auth{session.Digest(user, password)}
-	return nil
+	o.id = flags.ID(o.id)
+	var err error
+	o.credentials, err = flags.Auth(o.auth)
+	return err
 }
 
 // killRoom is how long before the lease's end SIGKILL is sent: the time for the kernel to

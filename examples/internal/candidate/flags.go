@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"strings"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -72,24 +71,10 @@ func (o *options) check() error {
 	if o.beat < 100*time.Microsecond || o.beat > time.Hour {
 		return fmt.Errorf("-beat is %v; want 100µs to 1h", o.beat)
 	}
-	if o.id == "" {
-		host, err := os.Hostname()
-		if err != nil {
-			host = "candidate"
-		}
-		o.id = fmt.Sprintf("%s-%d", host, os.Getpid())
-	}
-	if o.auth == "" {
-		return nil
-	}
-	// The value may hold a password, so what is wrong with it is told without it.
-	scheme, rest, _ := strings.Cut(o.auth, ":")
-	user, password, _ := strings.Cut(rest, ":")
-	if scheme != "digest" || user == "" || password == "" {
-		return fmt.Errorf("-auth has scheme %q and user %q; want digest:user:password", scheme, user)
-	}
-	o.credentials = []session.Auth{session.Digest(user, password)}
-	return nil
+	o.id = flags.ID(o.id)
+	var err error
+	o.credentials, err = flags.Auth(o.auth)
+	return err
 }
 
 func (o *options) logger(stderr io.Writer) *slog.Logger {

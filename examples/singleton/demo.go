@@ -18,7 +18,7 @@ import (
 const demoTimeout = "1s"
 
 // demoJob tells what it knows, and then that it is alive until it is killed.
-const demoJob = `echo "JOB STARTS on $ZKRECIPE_ID with token $ZKRECIPE_TOKEN; the lease runs until $ZKRECIPE_DEADLINE at first"
+const demoJob = `echo "JOB STARTS on $ZKRECIPE_ID with token $ZKRECIPE_TOKEN, as process $$; the lease runs until $ZKRECIPE_DEADLINE at first"
 trap 'echo "job on $ZKRECIPE_ID was asked to stop (SIGTERM)"; exit 0' TERM
 while :; do sleep 0.1; done`
 

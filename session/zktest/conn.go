@@ -68,6 +68,17 @@ func (c *conn) impaired(d Direction) impair {
 	return st
 }
 
+// refault carries on after a change of faults. No TCP stream goes on with a hole in it:
+// instead the connection is reset.
+func (c *conn) refault() {
+	if !c.gone && (c.in.torn() || c.out.torn()) {
+		c.e.logf("fault: connection of session 0x%x: reset, as it has lost frames", c.session)
+		c.reset()
+	}
+	c.in.pump()
+	c.out.pump()
+}
+
 // arrive takes a frame off the wire.
 func (c *conn) arrive(f []byte) {
 	c.in.send(func() { c.srv.post(func() { c.receive(f) }) })

@@ -83,7 +83,7 @@
 //   - [Ensemble.ExpireSession] ends a session.
 //   - A [Host] is a machine that clients run on, a [Conn] one connection. Both
 //     can be held, delayed, robbed of frames and cut, in either direction. Hold
-//     is what a network that is down does.
+//     is what a network that is down does; what was robbed breaks when it heals.
 //   - A [Server] can be killed and started, frozen and thawed, slowed, and
 //     isolated from the others.
 //   - A [Link] is one direction between two servers. It can be held, delayed,

@@ -66,8 +66,7 @@ func (h *Host) Hold(dirs ...Direction) {
 
 // Drop discards frames in the given directions until Heal. Unlike with Hold,
 // they are lost, while the connection seems to be fine. TCP never goes on after a loss, so
-// let a Drop last until the client has given the connection up, or Cut before Heal: an
-// answer that is lost on a connection that goes on is one that the client waits for.
+// Heal resets a connection that has lost something. With Hold, it would go on without a loss.
 func (h *Host) Drop(dirs ...Direction) {
 	h.set("dropped", dirs, func(f *impair) { f.drop = true })
 }
@@ -77,7 +76,8 @@ func (h *Host) Delay(d time.Duration, dirs ...Direction) {
 	h.set("delayed by "+d.String(), dirs, func(f *impair) { f.delay = d })
 }
 
-// Heal ends all faults of the host's network.
+// Heal ends all faults of the host's network. Connections on which frames were dropped
+// break, as with Cut; the others go on.
 func (h *Host) Heal() { h.set("healed", nil, func(f *impair) { *f = impair{} }) }
 
 // Cut breaks the host's connections. Both sides notice at once.
@@ -97,8 +97,7 @@ func (h *Host) set(what string, dirs []Direction, fn func(*impair)) {
 			fn(&h.faults[d])
 		}
 		for _, c := range h.conns() {
-			c.in.pump()
-			c.out.pump()
+			c.refault()
 		}
 		close(h.healed)
 		h.healed = make(chan struct{})
@@ -179,7 +178,7 @@ func (k *Conn) Delay(d time.Duration, dirs ...Direction) {
 	k.set("delayed by "+d.String(), dirs, func(f *impair) { f.delay = d })
 }
 
-// Heal ends the faults of this connection.
+// Heal ends the faults of this connection, and breaks it if frames were dropped.
 func (k *Conn) Heal() { k.set("healed", nil, func(f *impair) { *f = impair{} }) }
 
 // Cut breaks the connection. Both sides notice at once.
@@ -196,8 +195,7 @@ func (k *Conn) set(what string, dirs []Direction, fn func(*impair)) {
 		for _, d := range orBoth(dirs) {
 			fn(&k.c.faults[d])
 		}
-		k.c.in.pump()
-		k.c.out.pump()
+		k.c.refault()
 	})
 }
 

@@ -38,6 +38,7 @@ type flow struct {
 	queue []arrival
 	last  time.Duration // arrival of the newest item
 	wake  *event
+	lost  bool // something has been dropped
 	dead  bool
 }
 
@@ -49,7 +50,11 @@ type arrival struct {
 // send queues fn for arrival. Dropping is decided here, holding at the end.
 func (f *flow) send(fn func()) {
 	st := f.state()
-	if st.drop || f.dead {
+	switch {
+	case f.dead:
+		return
+	case st.drop:
+		f.lost = true
 		return
 	}
 	at := max(f.loop.now+st.delay, f.last)
@@ -57,6 +62,9 @@ func (f *flow) send(fn func()) {
 	f.queue = append(f.queue, arrival{at, fn})
 	f.pump()
 }
+
+// torn tells whether what comes next would follow on something that has been dropped.
+func (f *flow) torn() bool { return f.lost && !f.state().drop }
 
 // pump lets everything arrive that may.
 func (f *flow) pump() {

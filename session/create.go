@@ -66,27 +66,36 @@ func (s *Session) createProtected(ctx context.Context, dir, name string, data []
 		return "", &Error{Op: "create", Path: dir, Outcome: NotDone, Err: fmt.Errorf("%w: name %q has a slash", zk.ErrInvalidPath, name)}
 	}
 	pause := retry.New(s.clock, firstRetry, longestRetry)
+	together := true
 	for {
 		if err := s.awaitUp(ctx); err != nil {
 			return "", &Error{Op: "create", Path: dir, Outcome: NotDone, Err: err}
 		}
 		// A new GUID for every attempt: whatever becomes of an old one cannot touch this.
 		prefix := protectedPrefix + newGUID() + "-" + name
-		path, err := s.createSoon(join(dir, prefix), data, zk.FlagEphemeral|zk.FlagSequence, acl)
+		create := s.createSoon
+		if !together {
+			create = s.createAlone
+		}
+		path, err := create(join(dir, prefix), data, zk.FlagEphemeral|zk.FlagSequence, acl)
 		if err == nil {
 			return path, nil
 		}
+		again := retryable(err)
 		if OutcomeOf(err) == Unknown {
 			if path, lost := s.findOwn(dir, prefix); lost != nil || path != "" {
 				return path, lost
 			}
+			// A server that takes small requests only would never answer a large one.
+			again = again || together
+			together = false
 		}
 		switch {
 		case errors.Is(err, zk.ErrNoNode):
 			if err := s.EnsurePath(ctx, dir, acl); err != nil {
 				return "", err
 			}
-		case !retryable(err):
+		case !again:
 			return "", err
 		}
 		if cause := pause.Wait(ctx); cause != nil {
@@ -113,6 +122,10 @@ func (s *Session) createSoon(path string, data []byte, flags int32, acl []zk.ACL
 			return "", &Error{Op: "create", Path: path, Outcome: Unknown, Err: errors.Unwrap(g.err)}
 		}
 	}
+	return s.createAlone(path, data, flags, acl)
+}
+
+func (s *Session) createAlone(path string, data []byte, flags int32, acl []zk.ACL) (string, error) {
 	return s.Create(s.ctx, path, data, flags, acl)
 }
 

@@ -156,6 +156,26 @@ func TestCreatesTogetherOutliveALostMessage(t *testing.T) {
 	}
 }
 
+// A server may take no request as large as that, or have no answer to it.
+func TestCreatesGoTogetherOnce(t *testing.T) {
+	for name, effect := range map[string]zktest.Effect{"lost": zktest.LoseRequest, "refused": zktest.Fail(zktest.CodeMarshallingError)} {
+		t.Run(name, func(t *testing.T) {
+			createMany(t, 50, func(t *testing.T, c *creating) {
+				for _, server := range c.Servers() {
+					server.Slow(50 * time.Millisecond) // so that the later attempts meet each other
+				}
+				together := c.On(zktest.Match{Op: zktest.OpMulti}, effect)
+				c.queue()
+				c.flow()
+				c.eachHasOne(t)
+				if n := together.Hits(); n != 1 {
+					t.Errorf("they went together %d times", n)
+				}
+			})
+		})
+	}
+}
+
 // One that is refused does not take the others with it.
 func TestACreateThatIsRefusedFailsAlone(t *testing.T) {
 	createMany(t, 10, func(t *testing.T, c *creating) {

@@ -10,6 +10,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/retry"
+	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
 // call makes one request about the znode at path, which it hands over with the chroot
@@ -248,6 +249,9 @@ func (s *Session) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, er
 	results, err := send(ctx, s, "multi", "", func() ([]zk.MultiResponse, error) { return s.zk.Multi(ops...) })
 	for i := range results {
 		results[i].String = strings.TrimPrefix(results[i].String, s.chroot)
+	}
+	if err == nil && len(results) != len(ops) {
+		err = &Error{Op: "multi", Outcome: Unknown, Err: fmt.Errorf("%w: %d results for %d operations", wire.ErrProtocol, len(results), len(ops))}
 	}
 	return results, err
 }

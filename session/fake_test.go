@@ -10,12 +10,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-zookeeper/zk"
+
 	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
 // A fake is a server that grants whatever session ids it is told to, one for each
-// connection, and answers every request with success and no body. It shows what real
-// servers do not.
+// connection, and answers every request with success and no body, or a multi with no
+// result. It shows what real servers do not.
 type fake struct {
 	grants chan int64 // ids to grant
 	asked  chan int64 // ids that were asked for
@@ -61,8 +64,12 @@ func (f *fake) serve(c net.Conn) {
 		if err != nil {
 			return
 		}
-		reply := binary.BigEndian.AppendUint32(nil, 16)
-		reply = append(append(reply, frame[:4]...), make([]byte, 12)...)
+		var body []byte
+		if zktest.Op(binary.BigEndian.Uint32(frame[4:])) == zktest.OpMulti {
+			body = []byte{0xff, 0xff, 0xff, 0xff, 1, 0xff, 0xff, 0xff, 0xff} // the end of the results
+		}
+		reply := binary.BigEndian.AppendUint32(nil, uint32(16+len(body)))
+		reply = append(append(append(reply, frame[:4]...), make([]byte, 12)...), body...)
 		if _, err := c.Write(reply); err != nil {
 			return
 		}
@@ -101,6 +108,19 @@ func TestASessionThatIsReplacedWithoutAWordIsOver(t *testing.T) {
 	}
 	if id := <-f.asked; id != 0 {
 		t.Errorf("the third connection asks for session %d, want a new one", id)
+	}
+	client.Close()
+	f.wg.Wait()
+}
+
+// Whoever made the request looks at the results by their numbers.
+func TestAMultiWithoutAResultForEachOperationHasFailed(t *testing.T) {
+	f := newFake()
+	f.grants <- 7
+	client := open(t, "fake", session.Config{Timeout: time.Second, Dial: f.dial})
+	_, err := established(t, client).Multi(t.Context(), &zk.DeleteRequest{Path: "/a", Version: -1})
+	if err == nil || session.OutcomeOf(err) != session.Unknown {
+		t.Errorf("%v; want an error that says that the outcome is unknown", err)
 	}
 	client.Close()
 	f.wg.Wait()

@@ -13,31 +13,42 @@ import (
 // gone, or an error when ctx or the session ends, or deleting is refused. What many
 // goroutines remove at the same time goes in a few requests.
 func (s *Session) Remove(ctx context.Context, path string) error {
+	err := s.removeSoon(ctx, path)
+	if err == errAlone || retryable(err) && ctx.Err() == nil && s.Err() == nil {
+		err = s.removeAlone(ctx, path)
+	}
+	if errors.Is(err, zk.ErrNoNode) {
+		return nil
+	}
+	return err
+}
+
+// removeSoon tries once, alone or together with others, so that nobody has to wait for
+// what takes another many attempts.
+func (s *Session) removeSoon(ctx context.Context, path string) error {
 	w := newDelete(path)
 	queued, first := s.gather(&s.removals, w)
 	if first {
 		defer s.carryOut(&s.removals)
 	}
-	if queued {
-		select {
-		case g := <-w.done:
-			if g.err == nil {
-				return nil
-			}
-		case <-ctx.Done():
-			return &Error{Op: "delete", Path: path, Outcome: Unknown, Err: context.Cause(ctx)}
-		}
+	if !queued {
+		return s.Delete(ctx, path, -1)
 	}
-	return s.removeAlone(ctx, path)
+	select {
+	case g := <-w.done:
+		if g.err != nil { // whatever it was: it need not be about this one
+			return errAlone
+		}
+		return nil
+	case <-ctx.Done():
+		return &Error{Op: "delete", Path: path, Outcome: Unknown, Err: context.Cause(ctx)}
+	}
 }
 
 func (s *Session) removeAlone(ctx context.Context, path string) error {
 	_, err := repeat(ctx, s, "delete", path, func(full string) (struct{}, error) {
 		return struct{}{}, s.zk.Delete(full, -1)
 	})
-	if errors.Is(err, zk.ErrNoNode) {
-		return nil
-	}
 	return err
 }
 

@@ -238,3 +238,32 @@ func TestQueuedCreatesEndWithTheSession(t *testing.T) {
 		c.eachHasOne(t)
 	})
 }
+
+func TestARemovalThatTakesManyAttemptsHoldsUpNobody(t *testing.T) {
+	createMany(t, 10, func(t *testing.T, c *creating) {
+		const throttled = -127
+		refused := c.On(zktest.Match{Op: zktest.OpDelete, Path: "/0"}, zktest.Fail(throttled))
+		bounded, cancel := context.WithTimeout(t.Context(), simT)
+		defer cancel()
+		c.Host("a").Hold()
+		for i, dir := range c.dirs {
+			ctx := bounded
+			if i == 0 {
+				ctx = t.Context()
+			}
+			c.running.Go(func() { c.errs[i] = c.s.Remove(ctx, dir) })
+			synctest.Wait()
+		}
+		c.Host("a").Heal()
+		time.Sleep(2 * simT)
+		if n := refused.Hits(); n < 5 {
+			t.Errorf("the first was refused %d times", n)
+		}
+		refused.Remove()
+		c.running.Wait()
+		must(t, errors.Join(c.errs...))
+		if nodes := c.Nodes(); len(nodes) > 1 { // the root
+			t.Errorf("left: %v", nodes)
+		}
+	})
+}

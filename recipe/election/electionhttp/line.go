@@ -14,7 +14,8 @@ const (
 	perCandidate = 10 * time.Millisecond
 	// readFor bounds one reading of a line.
 	readFor = 10 * time.Second
-	// waitFor bounds how long an answer waits for a reading; then it tells what was known.
+	// waitFor bounds how long an answer waits for readings, of all elections together; then
+	// it tells what was known.
 	waitFor = 300 * time.Millisecond
 )
 
@@ -28,14 +29,11 @@ type line struct {
 	reading chan struct{} // closed when the reading under way ends; nil when none is
 }
 
-// look returns the line, read again if it is time for that.
+// look returns the line, read again if it is time for that and ctx lasts so long.
 func (v *View) look(ctx context.Context) (all []election.Candidate, at time.Time, failed bool) {
 	if reading := v.reread(); reading != nil {
-		patience := time.NewTimer(waitFor)
-		defer patience.Stop()
 		select {
 		case <-reading:
-		case <-patience.C:
 		case <-ctx.Done():
 		}
 	}

@@ -264,3 +264,24 @@ func TestBadConfigsAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestAnAnswerDoesNotWaitForEachElectionInTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := servers(t)
+		client := open(t, e, "a")
+		page, _ := newPage(t, client, electionhttp.Config{})
+		for i := range 20 {
+			if _, err := page.Follow(client, fmt.Sprintf("%s/%d", path, i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Minute)
+		e.Host("a").Hold()
+		begin := time.Now()
+		get(page, "GET", "/?format=json")
+		if took := time.Since(begin); took > time.Second {
+			t.Errorf("it took %v while no server answers", took)
+		}
+		e.Host("a").Heal()
+	})
+}

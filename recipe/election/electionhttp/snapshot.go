@@ -90,6 +90,8 @@ func (p *Page) snapshot(ctx context.Context) snapshotJSON {
 	p.mu.Lock()
 	views := slices.Clone(p.views)
 	p.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, waitFor)
+	defer cancel()
 	for _, v := range views {
 		v.reread() // all at once; each is waited for below
 	}

@@ -124,7 +124,6 @@ func (s *Session) onAnswered(sent, answered clock.Instant) {
 func (s *Session) onRenewed(started, ended clock.Instant) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.counts.renewed(ended.Sub(started))
 	s.proof.Renewed(started, ended)
 	s.proved()
 }

@@ -13,13 +13,12 @@ type Counts struct {
 	Sessions, Lost uint64
 	// Reconnects took a session to another connection, on the same server or another.
 	Reconnects uint64
-	// Renewals of the lease succeeded; a Multi of the user's counts, it proves the same.
-	// FailedRenewals were not answered on their connection, or refused, as happens where
-	// the own znode is gone.
+	// Renewals of the lease succeeded. FailedRenewals were not answered on their
+	// connection, or refused, as happens where the own znode is gone.
 	Renewals, FailedRenewals uint64
-	// RenewalTime is how long the successful renewals took, all together, each from the
-	// request's writing to its answer. One that takes T/8 counts as lost, and the session
-	// moves to another server.
+	// RenewalTime is how long the successful renewals took, all together, each until its
+	// answer was there. One that takes T/8 counts as lost, and the session moves to another
+	// server.
 	RenewalTime time.Duration
 	// RenewalsWithin tells how they were spread: the element i counts those that took at
 	// most 1 ms << i. Faster ones are counted again in every element that follows.

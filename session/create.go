@@ -62,6 +62,9 @@ func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []
 // createProtected tries until an attempt's outcome is known. It heeds ctx between
 // attempts only: an attempt once made is followed up to its end.
 func (s *Session) createProtected(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
+	if err := CheckPath(dir); err != nil { // or the search after a lost answer would fail
+		return "", &Error{Op: "create", Path: dir, Outcome: NotDone, Err: fmt.Errorf("%w: %w", zk.ErrInvalidPath, err)}
+	}
 	if strings.Contains(name, "/") { // whose parent would be created and missed for ever
 		return "", &Error{Op: "create", Path: dir, Outcome: NotDone, Err: fmt.Errorf("%w: name %q has a slash", zk.ErrInvalidPath, name)}
 	}

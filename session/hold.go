@@ -166,11 +166,14 @@ func (s *Session) nextHold(r *renewals) *Hold {
 // from the wire.
 func (s *Session) renewOnce(h *Hold) {
 	full, err := s.full(h.path)
+	begun := s.clock.Now()
 	if err == nil {
 		_, err = s.zk.Multi(&zk.CheckVersionRequest{Path: full, Version: -1})
 		s.observe(err)
 	}
-	if err != nil {
+	if err == nil {
+		s.counts.renewed(s.clock.Now().Sub(begun))
+	} else {
 		s.counts.failedRenewals.Add(1)
 	}
 	s.mu.Lock()

@@ -89,7 +89,9 @@ func (s *Session) next(g *gathering) []*wish {
 		n++
 	}
 	batch := g.queue[:n:n]
-	g.queue = g.queue[n:]
+	if g.queue = g.queue[n:]; len(g.queue) == 0 {
+		g.queue = nil // with the data of those that have gone
+	}
 	g.busy = n > 0
 	return batch
 }

@@ -263,11 +263,11 @@ func (e *Election) reign(ctx context.Context, c *candidacy, term *Term, stopped 
 // guard returns when the term has ended.
 func (e *Election) guard(ctx context.Context, c *candidacy, term *Term) {
 	defer context.AfterFunc(ctx, func() {
-		reason := Cancelled
-		if e.client.Context().Err() != nil {
-			reason = Closed
+		if closed := context.Cause(e.client.Context()); closed != nil {
+			term.end(Closed, closed)
+		} else {
+			term.end(Cancelled, context.Cause(ctx))
 		}
-		term.end(reason, context.Cause(ctx))
 	})()
 	timer := clock.NewTimer(e.clock)
 	defer timer.Stop()

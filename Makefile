@@ -1,7 +1,7 @@
 # make test   everything that a change has to pass: vet, gofmt, unit tests, tests on a real ZooKeeper ensemble
 # make lint   staticcheck
 # make foreign  compile the code of other libraries that the documentation shows
-# make bench  failover, joining and cost beside what ZooKeeper itself takes, as Markdown (ROWS=handover,join for some)
+# make bench  failover, joining and cost beside what ZooKeeper itself takes, as Markdown: 25 minutes (ROWS=handover,join for some)
 # make soak   simulate HOURS=... cluster-hours of faults on all cores (SEED=... is the first seed)
 # make campaign  ROUNDS=20 rounds of every fault on real ensembles, and a table; HOURS=... of everything at random instead
 #             (needs root, iproute2, iptables; RIGS=4 ensembles in parallel, FAULTS=regexp, SEED=...)

@@ -60,13 +60,29 @@ func (c stamped) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// Read is asked for the length of a frame and then for the frame.
+// Read is asked by zk for the length of a frame and then for the frame, and by ours for
+// whatever there is.
 func (c stamped) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if n >= 8 && binary.BigEndian.Uint32(p) == xidEvent {
+	if n >= 8 && (binary.BigEndian.Uint32(p) == xidEvent || hasEvent(p[:n])) {
 		c.stamp.heard.Store(int64(time.Since(began)))
 	}
 	return n, err
+}
+
+// hasEvent looks through frames, each behind its length.
+func hasEvent(p []byte) bool {
+	for len(p) >= 8 {
+		if binary.BigEndian.Uint32(p[4:]) == xidEvent {
+			return true
+		}
+		next := 4 + int64(binary.BigEndian.Uint32(p))
+		if next > int64(len(p)) {
+			return false
+		}
+		p = p[next:]
+	}
+	return false
 }
 
 // bare is a session of the zk package alone, with one server.

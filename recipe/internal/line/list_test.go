@@ -124,11 +124,18 @@ func TestGivingUpAList(t *testing.T) {
 		var errs [5]error
 		var cancels [5]context.CancelCauseFunc
 		var asking sync.WaitGroup
-		for i := range errs { // the first has one list, the others the next
+		var returned atomic.Int64
+		ask := func(i int) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			cancels[i] = cancel
-			asking.Go(func() { _, errs[i] = read(ctx, s, "/line") })
-			synctest.Wait()
+			asking.Go(func() {
+				_, errs[i] = read(ctx, s, "/line")
+				returned.Add(1)
+			})
+			synctest.Wait() // its request is on its way
+		}
+		for i := range errs { // the first has one list, the others the next
+			ask(i)
 		}
 		cancels[2](enough)
 		synctest.Wait()
@@ -144,20 +151,28 @@ func TestGivingUpAList(t *testing.T) {
 			}
 		}
 		asked := lists.Load()
+		returned.Store(0)
 		e.Host("a").Hold()
-		for _, i := range []int{0, 1} { // one list under way, one to come, and nobody waits for either
-			ctx, cancel := context.WithCancelCause(t.Context())
-			cancels[i] = cancel
-			asking.Go(func() { _, errs[i] = read(ctx, s, "/line") })
-			synctest.Wait()
-		}
-		cancels[1](enough)
+		ask(0)
+		ask(1)
+		cancels[1](enough) // alone with the next list, which is forgotten ...
 		synctest.Wait()
+		ask(2) // ... and is not for whoever comes now
 		cancels[0](enough)
-		asking.Wait()
+		synctest.Wait()
+		ask(3)
+		cancels[3](enough)
+		synctest.Wait()
+		if n := returned.Load(); n != 3 {
+			t.Errorf("%d of the 3 who gave up have returned", n)
+		}
 		e.Host("a").Heal()
+		asking.Wait()
+		if errs[2] != nil {
+			t.Errorf("the one who came after somebody had given up: %v", errs[2])
+		}
 		time.Sleep(time.Second)
-		if n := lists.Load() - asked; n != 1 { // the first, which had been asked for
+		if n := lists.Load() - asked; n != 2 { // the first, which had been asked for, and that of the one who stayed
 			t.Errorf("%d lists", n)
 		}
 	})

@@ -242,8 +242,9 @@ type Status struct {
 	Timeout time.Duration
 	// Server is the one connected last.
 	Server string
-	// Lease is how long the lease still runs; 0 without one.
-	Lease time.Duration
+	// LeaseTime is how long a lease lasts, and Lease how long the latest one still runs; 0
+	// without one.
+	LeaseTime, Lease time.Duration
 	// Servers tells how each server of the connect string was seen last.
 	Servers []ServerStatus
 	// Counts are totals over all sessions.
@@ -267,7 +268,7 @@ func (c *Client) Status() Status {
 	s, err := c.latest, c.err
 	c.mu.Unlock()
 	if s == nil {
-		st := Status{Timeout: c.cfg.Timeout, Err: err}
+		st := Status{Timeout: c.cfg.Timeout, LeaseTime: c.cfg.Lease, Err: err}
 		for _, addr := range c.servers {
 			st.Servers = append(st.Servers, ServerStatus{Addr: addr})
 		}
@@ -278,13 +279,12 @@ func (c *Client) Status() Status {
 
 func (s *Session) status() Status {
 	s.mu.Lock()
-	st := Status{State: s.state, Since: s.since, Session: s.id, Timeout: s.timeout, Server: s.server}
-	l := s.lease
+	st := Status{State: s.state, Since: s.since, Session: s.id, Timeout: s.timeout, LeaseTime: s.leaseTime, Server: s.server}
+	if !s.over {
+		st.Lease = max(s.heart.until.Until(s.clock.Now()), 0)
+	}
 	s.mu.Unlock()
 	st.Err, st.Counts = s.Err(), s.counts.read()
-	if l != nil {
-		st.Lease = max(l.Remaining(), 0)
-	}
 	for _, d := range s.dialer.Servers() {
 		st.Servers = append(st.Servers, ServerStatus(d))
 	}

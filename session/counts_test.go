@@ -14,7 +14,7 @@ func TestAClientCountsRenewalsReconnectsAndLosses(t *testing.T) {
 	simulate(t, 1, 3, func(t *testing.T, s *sim) {
 		time.Sleep(simT)
 		quiet := s.client.Status().Counts
-		if quiet.Sessions != 1 || quiet.Lost != 0 || quiet.Reconnects != 0 || quiet.FailedRenewals != 0 {
+		if quiet.Sessions != 1 || quiet.Lost != 0 || quiet.Reconnects != 0 || quiet.FailedBeats != 0 {
 			t.Errorf("at rest: %+v", quiet)
 		}
 		if quiet.Renewals < 8 || quiet.Renewals > 24 { // 8 per T after the first proof
@@ -32,7 +32,7 @@ func TestAClientCountsRenewalsReconnectsAndLosses(t *testing.T) {
 		time.Sleep(simT / 2) // the renewal that hangs moves the session
 		settle(t, s.client)
 		moved := s.client.Status().Counts
-		if moved.Reconnects != 2 || moved.FailedRenewals == cut.FailedRenewals || moved.Lost != 0 {
+		if moved.Reconnects != 2 || moved.FailedBeats == cut.FailedBeats || moved.Lost != 0 {
 			t.Errorf("after a silent server: %+v, before %+v", moved, cut)
 		}
 

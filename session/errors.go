@@ -23,6 +23,12 @@ var (
 	// ErrReplaced: a server answered the reconnect with another session. That happens
 	// when somebody answers who is not this session's ensemble.
 	ErrReplaced = errors.New("session: replaced by another session")
+	// ErrRevoked: another session has heard no heartbeat of this one for the length of a
+	// lease, and has taken over from it.
+	ErrRevoked = errors.New("session: heartbeat revoked by another session")
+	// ErrNoHeartbeat: the session's heartbeat znode was deleted, or it is not known whether it
+	// was created.
+	ErrNoHeartbeat = errors.New("session: no heartbeat")
 	// ErrAuthFailed: the ensemble rejected a credential of [Config.Auth]. Trying again
 	// cannot help, so the client is closed.
 	ErrAuthFailed = wire.ErrAuthFailed

@@ -30,11 +30,11 @@ func (s *Session) run() {
 	defer close(s.stopped)
 	timer := clock.NewTimer(s.clock)
 	defer timer.Stop()
-	var r renewals
+	var p pace
 	for {
 		s.writeNotes()
 		now := s.clock.Now()
-		timer.Reset(min(s.watchdog(now), s.renew(now, &r)))
+		timer.Reset(min(s.watchdog(now), s.beat(now, &p)))
 		select {
 		case <-s.wake:
 		case <-timer.C:

@@ -13,7 +13,6 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/session/internal/dial"
-	"github.com/zkrecipe/zkrecipe/session/internal/lease"
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
@@ -95,8 +94,9 @@ type Session struct {
 	dropped    *wire.Conn    // the latest that was given up
 	up         chan struct{} // closed while connected
 	alive      clock.Instant // when a server last answered
-	proof      lease.Proof
-	lease      *Lease
+	leaseTime  time.Duration // D
+	heart      heartbeat
+	ears       map[int64]*ear // by the session that is listened to
 	watches    map[string]map[*Watch]struct{}
 	holds      []*Hold
 	listeners  []*func(State)
@@ -106,7 +106,9 @@ type Session struct {
 
 	notes []slog.Record // for run to write
 
-	renewalEnded, renewSoon bool // from renewals to run
+	beatEnded, beatFailed, beatSoon bool // to run
+
+	birth chan struct{} // held while the heartbeat is created
 }
 
 // newSession begins to connect. It ends with parent.
@@ -118,9 +120,11 @@ func newSession(parent context.Context, cfg *Config, counts *counts, servers []s
 		wake:    make(chan struct{}, 1),
 		slots:   make(chan struct{}, maxCalls),
 		since:   c.Wall(),
-		timeout: cfg.Timeout,
+		timeout: cfg.Timeout, leaseTime: cfg.Lease,
 		up:      make(chan struct{}),
 		watches: map[string]map[*Watch]struct{}{},
+		ears:    map[int64]*ear{},
+		birth:   make(chan struct{}, 1),
 	}
 	s.ctx, s.end = context.WithCancelCause(parent)
 	s.dialer = dial.New(dial.Config{
@@ -157,20 +161,23 @@ func (s *Session) finish(reason error) {
 	s.tellState()
 	s.note(slog.LevelInfo, "session over", "reason", reason)
 	s.end(reason) // first: whoever finds the lease over can ask why
-	if s.lease != nil {
-		s.lease.end()
+	for _, h := range s.holds {
+		if h.lease != nil {
+			h.lease.end()
+		}
 	}
 	s.wakeAll()
 }
 
-// patience bounds an attempt at a server: T/4, so that one that takes connections and
-// says nothing costs a session less than T/3 in all, and T/8 while a lease runs, so that the lease does
-// too: it has 5T/16 left when its connection breaks at the worst moment.
+// patience bounds an attempt at a server: T/4, and a small part of the lease while one runs,
+// so that a server that takes connections and says nothing does not cost it.
 func (s *Session) patience() time.Duration {
-	if s.Lease() != nil {
-		return s.Timeout() / 8
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.heart.until.Passed(s.clock.Now()) {
+		return min(s.leaseTime/dialPatient, s.timeout/4)
 	}
-	return s.Timeout() / 4
+	return s.timeout / 4
 }
 
 // ID returns the session id, or zero before the first connection.

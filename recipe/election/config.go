@@ -52,7 +52,8 @@ type Config struct {
 
 	// StopBefore is how long before the end of the lease a term's context is
 	// cancelled: the time for work in progress to stop before another may lead. At most
-	// a quarter of the session timeout, or short disturbances end terms. Default T/16.
+	// a quarter of the lease, D, so that a disturbance of up to D/2 ends no term. Default
+	// D/16.
 	StopBefore time.Duration
 
 	// DrainTimeout is how long a term that we end ourselves waits for the callback to
@@ -88,8 +89,8 @@ const (
 	longest             = 24 * time.Hour
 )
 
-// withDefaults returns a checked copy; T is the session timeout asked for.
-func (c Config) withDefaults(T time.Duration) (Config, error) {
+// withDefaults returns a checked copy; lease is how long one lasts.
+func (c Config) withDefaults(lease time.Duration) (Config, error) {
 	bad := func(field string, value any, want string) (Config, error) {
 		return c, fmt.Errorf("election: Config.%s is %v; want %s", field, value, want)
 	}
@@ -109,8 +110,8 @@ func (c Config) withDefaults(T time.Duration) (Config, error) {
 	default:
 		return bad("Style", fmt.Sprintf("%q", c.Style), fmt.Sprintf("%q, %q or %q", StyleLatch, StyleLock, StyleKazoo))
 	}
-	if c.StopBefore < 0 || c.StopBefore > T/4 {
-		return bad("StopBefore", c.StopBefore, fmt.Sprintf("0 to a quarter of the session timeout, which is %v", T/4))
+	if c.StopBefore < 0 || c.StopBefore > lease/4 {
+		return bad("StopBefore", c.StopBefore, fmt.Sprintf("0 to a quarter of the client's Config.Lease, which is %v", lease/4))
 	}
 	if c.DrainTimeout < 0 || c.DrainTimeout > longest {
 		return bad("DrainTimeout", c.DrainTimeout, fmt.Sprintf("0 for %v, or up to %v", defaultDrainTimeout, longest))

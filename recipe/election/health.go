@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
 )
 
 // health is what Config.Healthy said last.
@@ -80,7 +81,7 @@ func (e *Election) askHealthy(ctx context.Context) chan error {
 
 // awaitAnswer waits a moment longer than Healthy may take.
 func (e *Election) awaitAnswer(ctx context.Context, answer chan error) (err error, answered bool) {
-	late, cancel := e.within(ctx, e.cfg.HealthEvery+e.cfg.HealthEvery/4)
+	late, cancel := life.Within(ctx, e.clock, e.cfg.HealthEvery+e.cfg.HealthEvery/4)
 	defer cancel()
 	select {
 	case err := <-answer:

@@ -57,6 +57,9 @@ type Status struct {
 	Lease time.Duration
 	// LastReason is why the last term ended, 0 before that.
 	LastReason Reason
+	// Impaired is why a change of leader may take longer than the lease allows, as far as this
+	// candidate has noticed; nil if it has not.
+	Impaired error
 	// Err is what went wrong last, nil since the last joining.
 	Err error
 

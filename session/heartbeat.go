@@ -51,6 +51,7 @@ const (
 	beatRetry   = 32 // after one that failed
 	beatLost    = 4  // a beat unanswered for so long means that this server is no good
 	dialPatient = 8  // an attempt at a server, while a lease runs
+	dialPause   = 4  // between two rounds of attempts, for a session that holds places
 )
 
 // maxChecks bounds the places that one beat checks; the next one follows at once.

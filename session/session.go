@@ -46,8 +46,6 @@ const (
 	sendBuffer = maxRequest + 4<<10
 	// maxPath bounds paths, so that no request without data comes near maxRequest.
 	maxPath = 64 << 10
-	// maxNotes bounds the lines that wait for a logger that blocks.
-	maxNotes = 100
 	// forever is longer than any loop of a session sleeps anyway.
 	forever = time.Hour
 
@@ -104,8 +102,6 @@ type Session struct {
 	servers    int // how many there are
 	creations  gathering
 	removals   gathering
-
-	notes []slog.Record // for run to write
 
 	beatEnded, beatFailed, beatSoon bool // to run
 
@@ -196,6 +192,11 @@ func (s *Session) pause() time.Duration {
 		return s.leaseTime / dialPause
 	}
 	return s.timeout / 12
+}
+
+// note writes a line to the log, which never blocks. The caller holds s.mu.
+func (s *Session) note(level slog.Level, msg string, args ...any) {
+	s.log.Log(context.Background(), level, msg, append([]any{"session", hex(s.id)}, args...)...)
 }
 
 // ID returns the session id, or zero before the first connection.

@@ -136,13 +136,17 @@ func (s *Session) createProtected(ctx context.Context, p protected) (string, err
 // session's heartbeat, others go together where there are many.
 func (s *Session) attempt(ctx context.Context, p protected, path string, together bool) (string, error) {
 	const flags = zk.FlagEphemeral | zk.FlagSequence
-	s.mu.Lock()
-	first := p.place() && !s.heart.exists
-	s.mu.Unlock()
-	switch {
-	case first:
-		return s.createWithHeartbeat(ctx, path, p.data, flags, p.acl)
-	case together:
+	if p.place() {
+		first, done, err := s.awaitBirth(ctx)
+		if err != nil {
+			return "", &Error{Op: "create", Path: p.dir, Outcome: NotDone, Err: err}
+		}
+		if first {
+			defer done()
+			return s.createFirst(path, p.data, flags, p.acl)
+		}
+	}
+	if together {
 		return s.createSoon(path, p.data, flags, p.acl)
 	}
 	return s.createAlone(path, p.data, flags, p.acl)

@@ -51,6 +51,7 @@ const (
 	beatRetry   = 32 // after one that failed
 	beatLost    = 4  // a beat unanswered for so long means that this server is no good
 	dialPatient = 8  // an attempt at a server, while a lease runs
+	dialPause   = 4  // between two rounds of attempts, for a session that holds places
 )
 
 // maxChecks bounds the places that one beat checks; the next one follows at once.
@@ -341,24 +342,13 @@ func (s *Session) noPermission(what string, err error) error {
 	return fmt.Errorf("session: no permission to %s the own heartbeat below %s: %w", what, s.cfg.Beats, err)
 }
 
-// createWithHeartbeat carries out the create of a session's first place. The heartbeat is
-// created in the same multi; others wait until it exists. It is created once in a session:
-// where that is not known to have happened or not, the session is over.
-func (s *Session) createWithHeartbeat(ctx context.Context, path string, data []byte, flags int32, acl []zk.ACL) (string, error) {
-	select {
-	case s.birth <- struct{}{}:
-	case <-ctx.Done():
-		return "", &Error{Op: "create", Path: path, Outcome: NotDone, Err: context.Cause(ctx)}
-	case <-s.ctx.Done():
-		return "", &Error{Op: "create", Path: path, Outcome: NotDone, Err: context.Cause(s.ctx)}
-	}
-	defer func() { <-s.birth }()
+// createFirst carries out the create of a session's first place. The heartbeat is created in
+// the same multi. It is created once in a session: where that is not known to have happened or
+// not, the session is over.
+func (s *Session) createFirst(path string, data []byte, flags int32, acl []zk.ACL) (string, error) {
 	s.mu.Lock()
-	exists, beat, lease := s.heart.exists, s.Heartbeat(s.id), s.leaseTime
+	beat, lease := s.Heartbeat(s.id), s.leaseTime
 	s.mu.Unlock()
-	if exists {
-		return s.createAlone(path, data, flags, acl)
-	}
 	results, err := s.Multi(s.ctx,
 		&zk.CreateRequest{Path: beat, Data: []byte(lease.String()), Flags: zk.FlagEphemeral},
 		&zk.CreateRequest{Path: path, Data: data, Flags: flags, Acl: acl})
@@ -388,6 +378,25 @@ func (s *Session) createWithHeartbeat(ctx context.Context, path string, data []b
 		s.finish(fmt.Errorf("%w: %s exists already", ErrNoHeartbeat, beat))
 	}
 	return "", err
+}
+
+// awaitBirth waits while another create is to bring the heartbeat. first is true if there is
+// none: then the caller is to make it, and calls done afterwards.
+func (s *Session) awaitBirth(ctx context.Context) (first bool, done func(), err error) {
+	select {
+	case s.birth <- struct{}{}:
+	case <-ctx.Done():
+		return false, nil, context.Cause(ctx)
+	case <-s.ctx.Done():
+		return false, nil, context.Cause(s.ctx)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.heart.exists {
+		<-s.birth
+		return false, nil, nil
+	}
+	return true, func() { <-s.birth }, nil
 }
 
 // errAgain: nothing was created, and the reason for that is mended.

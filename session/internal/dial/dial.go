@@ -18,8 +18,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/retry"
 )
 
-// Delays between rounds in which no server could be used. With a short Timeout the
-// longest one is shorter: waiting must not cost the session when the servers come back.
+// Delays between rounds in which no server could be used.
 const (
 	firstDelay   = 50 * time.Millisecond
 	longestDelay = 2 * time.Second
@@ -39,6 +38,9 @@ type Config struct {
 	TLS *tls.Config
 	// Timeout bounds one attempt: connection, TLS and ZooKeeper's handshake.
 	Timeout func() time.Duration
+	// Pause bounds the delay between two rounds, beside the longest one: waiting must not
+	// cost the session when the servers come back.
+	Pause func() time.Duration
 	// Clock times the delays.
 	Clock clock.Clock
 }
@@ -78,7 +80,7 @@ type target struct{ server, addr string }
 func New(cfg Config) *Dialer {
 	d := &Dialer{
 		cfg:     cfg,
-		backoff: retry.New(cfg.Clock, firstDelay, min(longestDelay, max(firstDelay, cfg.Timeout()/3))),
+		backoff: retry.New(cfg.Clock, firstDelay, longestDelay),
 		last:    map[string]*Server{},
 	}
 	d.names = newNames(net.DefaultResolver.LookupHost, d.Failed)
@@ -129,7 +131,8 @@ func (d *Dialer) prepare(ctx context.Context) error {
 	}
 	for len(d.round) == 0 {
 		if pause {
-			if err := d.backoff.Wait(ctx); err != nil {
+			longest := time.Duration(float64(d.cfg.Pause()) * (0.5 + d.cfg.Clock.Random()))
+			if err := clock.Sleep(ctx, d.cfg.Clock, min(d.backoff.Next(), longest)); err != nil {
 				return err
 			}
 		}

@@ -40,6 +40,7 @@ func dialer(n *network, timeout time.Duration, servers ...string) *Dialer {
 	return New(Config{
 		Servers: servers, Dial: n.dial, Clock: clock.System,
 		Timeout: func() time.Duration { return timeout },
+		Pause:   func() time.Duration { return timeout / 3 },
 	})
 }
 

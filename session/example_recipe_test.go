@@ -17,12 +17,14 @@ import (
 )
 
 // Lock is a recipe made of this package and of watch: a place in a line, a wait for the one
-// ahead, and a lease that says for how long the lock is provably held. For leadership take
-// recipe/election, which is this with everything that a service needs besides.
+// ahead, and a lease that says for how long the lock is provably held. For locks take
+// recipe/lock, which is this with everything that a service needs besides: there a release is
+// announced, and a crashed holder's heartbeat heard, so that the next one need not wait.
 type Lock struct {
 	*session.Lease // Valid and Remaining are the lock's
 	s              *session.Session
 	path           string
+	own            *session.Watch
 	hold           *session.Hold
 	left           func()
 }
@@ -35,23 +37,25 @@ func Acquire(ctx context.Context, client *session.Client, dir string) (*Lock, er
 		left()
 		return nil, err
 	}
-	path, err := s.CreateProtected(ctx, dir, "lock-", nil, nil)
+	path, err := s.CreatePlace(ctx, dir, "lock-", nil, nil)
 	if err != nil {
 		left()
 		return nil, err
 	}
 	wake := make(chan struct{}, 1)
-	l := &Lock{s: s, path: path, hold: s.Hold(path, wake), left: left}
+	l := &Lock{s: s, path: path, own: s.Watch(path, wake), left: left}
+	l.hold = s.Hold(l.own, wake)
 	if err := l.wait(ctx, dir, wake); err != nil {
 		l.hold.Release()
-		s.Abandon(path) // it must not stay in the line, and ctx may be over
-		left()
+		l.own.Stop()
+		s.Abandon(path, left) // it must not stay in the line, and ctx may be over
 		return nil, err
 	}
+	go l.look(ctx, wake)
 	return l, nil
 }
 
-// wait returns when nobody is ahead and a lease runs.
+// wait returns when nobody is ahead, no former holder's lease can run, and the own one does.
 func (l *Lock) wait(ctx context.Context, dir string, wake <-chan struct{}) error {
 	for {
 		names, _, err := l.s.Children(ctx, dir)
@@ -71,7 +75,22 @@ func (l *Lock) wait(ctx context.Context, dir string, wake <-chan struct{}) error
 			return err
 		}
 	}
-	for l.Lease = l.s.Lease(); l.Lease == nil; l.Lease = l.s.Lease() {
+	if sequence(l.path) != "0000000000" { // there were others: their leases may still run
+		select {
+		case <-time.After(session.Outlast(l.s.LeaseTime())):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	for {
+		if !l.own.Armed() { // the lease is extended only while a watch says that the znode is there
+			if _, _, err := l.own.Get(ctx); err != nil {
+				return err
+			}
+		}
+		if l.Lease = l.hold.Lease(); l.Lease != nil {
+			return nil
+		}
 		select {
 		case <-wake: // a lease begins, or the Hold says why it cannot
 		case <-l.s.Done():
@@ -83,13 +102,29 @@ func (l *Lock) wait(ctx context.Context, dir string, wake <-chan struct{}) error
 			return err
 		}
 	}
-	return nil
+}
+
+// look keeps a watch on the own znode.
+func (l *Lock) look(ctx context.Context, wake <-chan struct{}) {
+	for l.Valid() {
+		select {
+		case <-wake:
+		case <-l.s.Done():
+			return
+		case <-ctx.Done():
+			return
+		}
+		if !l.own.Armed() {
+			l.own.Get(ctx)
+		}
+	}
 }
 
 // Release gives the lock away. The work must have stopped.
 func (l *Lock) Release(ctx context.Context) error {
 	defer l.left()
 	l.hold.Release()
+	l.own.Stop()
 	return l.s.Remove(ctx, l.path)
 }
 
@@ -100,14 +135,20 @@ func sequence(name string) string { return name[max(0, len(name)-10):] }
 func Example_recipe() {
 	ctx, client, done := connect()
 	defer done()
-
+	s, err := client.Session(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := s.EnsurePath(ctx, "/locks/report", nil); err != nil {
+		log.Fatal(err)
+	}
 	first, err := Acquire(ctx, client, "/locks/report")
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("first:", first.Valid(), first.Remaining() < 2*time.Second)
+	fmt.Println("first:", first.Valid(), first.Remaining() <= s.LeaseTime())
 
-	line := watch.NewChildren(first.s, "/locks/report")
+	line := watch.NewChildren(s, "/locks/report")
 	defer line.Stop()
 	second := make(chan *Lock)
 	go func() {
@@ -139,7 +180,7 @@ func connect() (ctx context.Context, client *session.Client, done func()) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client, err = session.Open(e.ConnectString(), session.Config{Timeout: 2 * time.Second})
+	client, err = session.Open(e.ConnectString(), session.Config{Timeout: 2 * time.Second, Lease: 200 * time.Millisecond})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -213,7 +254,7 @@ func ExampleWatch_Children() {
 		log.Fatal(err)
 	}
 	await(1)
-	s.Abandon(bob) // does not wait
+	s.Abandon(bob, nil) // does not wait
 	await(0)
 	// Output:
 	// 1 in the group; ann is gone: false

@@ -66,6 +66,11 @@
 #define refused_as_success 21   /* a takeover that finds n gone is taken for success */
 #define longer_lease       22   /* a session with a longer lease than the line's is let in */
 #define read_as_beat       23   /* a read of R that shows it unrevoked extends the lease */
+#define other_events       24   /* an event of n that is no deletion leaves the watch as it was, it is believed */
+#define beat_any_czxid     25   /* a beat counts whatever R's czxid */
+#define takeover_any_czxid 26   /* so does a takeover */
+#define check_before_arming 27  /* a check counts that was sent before the watch was armed again */
+#define no_own_check       28   /* the takeover carries no check of the own znode */
 
 /* What has to be reached. */
 #define a_takeover          1   /* an heir takes over from a silent one and leads */
@@ -80,6 +85,8 @@
 #define a_confirmed        10   /* an heir leads because R was revoked by the heir of another line */
 #define an_unrevoked       11   /* an heir finds that R is revoked no more */
 #define a_second           12   /* the second in line takes over from a silent heir, and leads */
+#define an_alien           13   /* a takeover meets an R made by hand */
+#define an_alien_beat      14   /* a beat does */
 
 #define reached(goal) assert(GOAL != goal)
 
@@ -116,8 +123,9 @@
 #define nobody 9
 
 mtype = { none, live, revoked, gone };            /* R; what an heir has seen of R; the kinds of takeover */
-mtype = { sent, committed, refused, missed };     /* a beat: refused by R's version, or by a check */
-mtype = { unarmed, armed, blind };                /* a watch on n; blind: no event will come of it */
+mtype = { alien };                                /* an R made by hand, with whatever version fits */
+mtype = { sent, committed, refused, missed, astray };  /* a beat: refused by R's version, or by a check; astray: on an alien R */
+mtype = { unarmed, armed, fired, blind };         /* a watch on n; fired: an event is on its way; blind: none will come */
 mtype = { waiting, leading, leaving, out };       /* leaving: has led, and may send its departure */
 
 typedef Session {
@@ -265,12 +273,13 @@ inline begin(s) {
 inline commit(s) {
 	for (i : 0 .. PLACES - 1) {
 		if
-		:: session(i) == s && standing(i) -> P[i].before = P[i].n
+		:: session(i) == s && standing(i) -> P[i].before = P[i].n && P[i].watch != fired
 		:: else
 		fi
 	}
 	if
-	:: S[s].r != live || !S[s].fresh -> S[s].beat = refused
+	:: S[s].r == alien && allHold(s, checking) -> S[s].beat = astray
+	:: S[s].r != alien && (S[s].r != live || !S[s].fresh) -> S[s].beat = refused
 	:: else ->
 		if
 		:: allHold(s, checking) ->
@@ -305,6 +314,7 @@ inline answer(s) {
 			:: session(j) == s && standing(j) && P[j].watch == armed && !P[j].before && BROKEN != no_holding ->
 				reached(an_event_first);
 				retire(j, out)
+			:: session(j) == s && standing(j) && P[j].watch == fired && !P[j].before && BROKEN != other_events -> disarm(j)
 			:: else
 			fi
 		}
@@ -312,10 +322,14 @@ inline answer(s) {
 		:: BROKEN == lease_from_answer -> extend(s, LEASE)
 		:: else -> extend(s, S[s].lasts)
 		fi
-	:: S[s].beat == refused ->
+	:: S[s].beat == refused || S[s].beat == astray ->
+		if
+		:: S[s].beat == astray -> reached(an_alien_beat)
+		:: else
+		fi;
 		S[s].unsure = true;
 		if
-		:: BROKEN == badversion_success -> extend(s, S[s].lasts)
+		:: BROKEN == badversion_success || S[s].beat == astray && BROKEN == beat_any_czxid -> extend(s, S[s].lasts)
 		:: else
 		fi
 	:: S[s].beat == missed ->
@@ -347,6 +361,13 @@ inline beatIsOver(s) {
 	skip
 }
 
+/* A check that is on its way says nothing of the time until the watch is armed again. */
+inline disarm(p) {
+	P[p].watch = unarmed;
+	P[p].checked = false;
+	P[p].checking = P[p].checking && BROKEN == check_before_arming
+}
+
 /* The connection is lost: the answer too, and the watches. What was sent may be committed later. */
 inline reconnect(s) {
 	if
@@ -370,7 +391,7 @@ inline reconnect(s) {
 		:: session(j) == s && P[j].watch != unarmed ->
 			if
 			:: BROKEN == watch_trusted -> P[j].watch = blind
-			:: else -> P[j].watch = unarmed; P[j].checked = false
+			:: else -> disarm(j)
 			fi
 		:: else
 		fi
@@ -399,9 +420,9 @@ inline readOwn(s) {
 
 proctype Beats(byte s) {
 	do
-	:: d_step { stands(s) && S[s].beat == none && (S[s].known && S[s].r == live || BROKEN == created_twice) && !S[s].unsure -> begin(s) }
+	:: d_step { stands(s) && S[s].beat == none && (S[s].known && S[s].r == live || S[s].r == alien || BROKEN == created_twice) && !S[s].unsure -> begin(s) }
 	:: d_step { stands(s) && S[s].beat == sent -> commit(s) }
-	:: d_step { stands(s) && (S[s].beat == committed || S[s].beat == refused || S[s].beat == missed) -> answer(s) }
+	:: d_step { stands(s) && (S[s].beat == committed || S[s].beat == refused || S[s].beat == missed || S[s].beat == astray) -> answer(s) }
 #if RECONNECTS
 	:: d_step { stands(s) && (S[s].beat != none || P[s].watch != unarmed || LINES == 2) -> reconnect(s) }
 #endif
@@ -423,6 +444,7 @@ proctype Holds(byte p) {
 	do
 	:: d_step { standing(p) && P[p].watch == unarmed -> P[p].watch = armed }
 	:: d_step { standing(p) && P[p].watch == unarmed && !P[p].n -> P[p].watch = blind }
+	:: d_step { standing(p) && P[p].watch == fired && BROKEN != other_events -> disarm(p) }
 	:: d_step { standing(p) && P[p].watch == armed && !P[p].n && BROKEN != no_holding -> retire(p, out) }
 	od
 }
@@ -497,7 +519,8 @@ inline takeOver(p) {
 }
 
 /* One multi: check of the own znode, R by its version, deletion of n. */
-#define accepted(p, how, matching) (P[p].n && P[target].n && (how == gone \
+#define accepted(p, how, matching) ((P[p].n || BROKEN == no_own_check) && P[target].n && (how == gone \
+	|| how == live && owner.r == alien \
 	|| how == live && (matching || BROKEN == no_version) && owner.r == live \
 	|| how == revoked && (matching || BROKEN == revoked_unchecked) && (owner.r == revoked || BROKEN == revoked_unchecked)))
 
@@ -512,13 +535,20 @@ inline carryOut(p, how) {
 inline takeoverCommits(p) {
 	if
 	:: accepted(p, P[p].take, P[p].matches) ->
-		carryOut(p, P[p].take);
 		if
 		:: P[p].take == live -> how(p, (LINES == 1 && p == 2 -> a_second : a_takeover))
 		:: P[p].take == revoked -> how(p, a_confirmed)
 		:: P[p].take == gone -> how(p, a_gone_r)
 		fi;
-		P[p].take = committed
+		if
+		:: P[p].take == live && owner.r == alien && BROKEN != takeover_any_czxid ->
+			reached(an_alien);
+			carryOut(p, live);
+			P[p].take = astray
+		:: else ->
+			carryOut(p, P[p].take);
+			P[p].take = committed
+		fi
 	:: else ->
 		if
 		:: P[p].take == live && P[target].n && owner.r == live -> reached(a_missed_takeover)
@@ -533,6 +563,7 @@ inline takeoverAnswered(p) {
 	if
 	:: P[p].take == committed || P[p].take == refused && BROKEN == refused_as_success && !P[target].n ->
 		hear(p, target, true)
+	:: P[p].take == astray -> hear(p, target, false)        /* the set of R shows another czxid: wait */
 	:: else -> P[p].take = none; P[p].matches = false; P[p].seen = none; P[p].current = false
 	fi
 }
@@ -566,11 +597,11 @@ proctype Heir(byte p) {
 #elif BROKEN == listening_watch
 	:: unwatched = true
 #endif
-	:: d_step { P[p].role == waiting && target != nobody && !P[p].current && (P[p].seen != none || owner.r == live) ->
+	:: d_step { P[p].role == waiting && target != nobody && !P[p].current && (P[p].seen != none && owner.r != alien || owner.r == live) ->
 		listen(p, session(target)) }
 	:: d_step { P[p].role == waiting && target != nobody && P[p].seen != none && P[p].quiet == 0 && P[p].take == none -> takeOver(p) }
 	:: d_step { P[p].role == waiting && target != nobody && requested(p) -> takeoverCommits(p) }
-	:: d_step { P[p].role == waiting && (P[p].take == committed || P[p].take == refused) -> takeoverAnswered(p) }
+	:: d_step { P[p].role == waiting && (P[p].take == committed || P[p].take == refused || P[p].take == astray) -> takeoverAnswered(p) }
 	:: d_step { P[p].role == waiting && P[p].take != none -> takeoverLost(p) }
 	:: d_step { target != nobody && P[p].late_take != none && accepted(p, P[p].late_take, true) ->
 		reached(a_late_takeover); carryOut(p, P[p].late_take); P[p].late_take = none }
@@ -604,7 +635,12 @@ proctype Faults(byte s) {
 	:: d_step { S[s].r != gone -> expire(s) }
 	:: d_step { S[s].r != gone -> S[s].r = gone; versionMoves(s) }          /* R deleted by hand */
 	:: d_step { P[s].n -> P[s].n = false }                                  /* n deleted by hand */
-#if LINES == 2
+#if RECONNECTS
+	:: d_step { P[s].n && P[s].watch == armed -> P[s].watch = fired }       /* n's data changed by hand */
+#endif
+#if LINES == 1
+	:: d_step { S[s].r == gone && P[s].n -> S[s].r = alien }                /* R made by hand */
+#else
 	:: d_step { P[1].n -> P[1].n = false }
 	:: d_step { S[s].r == revoked -> S[s].r = live; versionMoves(s) }       /* R written by hand */
 #endif

@@ -23,7 +23,7 @@ func (c configuration) String() string {
 
 var (
 	two    = configuration{file: "takeover.pml", sizes: "-DCANDIDATES=2 -DDRIFT=0"}
-	drift  = configuration{file: "takeover.pml", sizes: "-DCANDIDATES=2 -DDRIFT=1"}
+	drift  = configuration{file: "takeover.pml", sizes: "-DCANDIDATES=2 -DDRIFT=1", large: true}
 	lines  = configuration{file: "takeover.pml", sizes: "-DLINES=2 -DDRIFT=0 -DRECONNECTS=0"}
 	three  = configuration{file: "takeover.pml", sizes: "-DCANDIDATES=3 -DDRIFT=0 -DRECONNECTS=0", large: true}
 	record = configuration{file: "record.pml", sizes: "-DNUMBERS=3"}
@@ -61,7 +61,7 @@ func TestNoTwoHaveAValidTermAtOneInstant(t *testing.T) {
 			if r := search(t, c, ""); r.violation != "" {
 				t.Errorf("%s\n%s", r.violation, r.trace)
 			} else {
-				t.Logf("%d states, %.1f s", r.states, r.elapsed.Seconds())
+				t.Logf("%d states, %.1f s", r.states, r.spent.Seconds())
 			}
 		})
 	}

@@ -79,7 +79,8 @@ byte way[NUMBERS];
 #endif
 
 #define standing(c) (C[c].role == joining || C[c].role == waiting || C[c].role == leading)
-#define valid(c) (C[c].role == leading && C[c].lease > 0)
+#define last(c) ((c) == NUMBERS - 1)    /* nobody is behind it: it stays, with a lease that never ends, the worst case */
+#define valid(c) (C[c].role == leading && (last(c) || C[c].lease > 0))
 
 #define ahead(q, c) (q < c && C[c].knows[q] == present)
 #define directlyAhead(q, c) (ahead(q, c) && !(q < 1 && ahead(1, c)) && !(q < 2 && ahead(2, c)))
@@ -244,15 +245,15 @@ proctype Stands(byte c) {
 	:: d_step { C[c].role == unborn && born == c -> create(c) }
 	:: d_step { C[c].role == joining -> list(c) }
 	:: d_step { (C[c].role == joining || C[c].role == waiting) && c > 0 -> readRecord(c) }
-	:: d_step { standing(c) && C[c].n && C[c].lease < D -> C[c].lease = D }         /* a beat */
-	:: d_step { C[c].role == waiting && nobodyBefore(c) && C[c].lease > 0 -> leads(c) }
+	:: d_step { !last(c) && standing(c) && C[c].n && C[c].lease < D -> C[c].lease = D }         /* a beat */
+	:: d_step { C[c].role == waiting && nobodyBefore(c) && (last(c) || C[c].lease > 0) -> leads(c) }
 	/* It stops, and sends its leave, which may be committed late, or never. */
-	:: d_step { (C[c].role == waiting || C[c].role == leading) && C[c].n &&
+	:: d_step { !last(c) && (C[c].role == waiting || C[c].role == leading) && C[c].n &&
 			BROKEN != leave_taken_back && BROKEN != announced_first -> retire(c, leaving) }
-	:: d_step { C[c].n && C[c].led && (C[c].role == leaving || C[c].role == leading && BROKEN == announced_first) -> departs(c) }
-	:: d_step { C[c].n && !C[c].led && (C[c].role == leaving || C[c].role == waiting && BROKEN == leave_taken_back) -> leaves(c) }
+	:: d_step { !last(c) && C[c].n && C[c].led && (C[c].role == leaving || C[c].role == leading && BROKEN == announced_first) -> departs(c) }
+	:: d_step { !last(c) && C[c].n && !C[c].led && (C[c].role == leaving || C[c].role == waiting && BROKEN == leave_taken_back) -> leaves(c) }
 	/* Its session expires, or its znode is deleted by hand. */
-	:: d_step { C[c].n -> C[c].n = false }
+	:: d_step { !last(c) && C[c].n -> C[c].n = false }
 	/* It hears of that. */
 	:: d_step { standing(c) && !C[c].n -> retire(c, out) }
 	od
@@ -284,7 +285,7 @@ proctype Time() {
 		};
 		for (j : 0 .. NUMBERS - 1) {
 			if
-			:: C[j].role == leading && C[j].lease == 0 -> retire(j, leaving)
+			:: C[j].role == leading && !last(j) && C[j].lease == 0 -> retire(j, leaving)
 			:: else
 			fi
 		};

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -17,7 +16,7 @@ type result struct {
 	violation string // the assertion that failed; empty if the search came to its end without one
 	trace     string // the steps that lead there
 	states    int
-	elapsed   time.Duration
+	spent     time.Duration // by the processor
 }
 
 var (
@@ -30,11 +29,7 @@ func search(t *testing.T, c configuration, define string) result {
 	t.Helper()
 	compiler := tools(t)
 	dir := t.TempDir()
-	text, err := os.ReadFile(c.file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, c.file), text, 0o644); err != nil {
+	if err := os.CopyFS(dir, os.DirFS(".")); err != nil { // spin writes beside its input
 		t.Fatal(err)
 	}
 	defines := strings.Fields(c.sizes + " " + define)
@@ -44,10 +39,9 @@ func search(t *testing.T, c configuration, define string) result {
 	if c.large && define == "" {
 		optimize = "-O2"
 	}
-	command(t, dir, compiler, optimize, "-w", "-DSAFETY", "-DNOREDUCE", "-DCOLLAPSE", "-o", "pan", "pan.c")
-	start := time.Now()
-	out := command(t, dir, "./pan", "-m1000000")
-	r := result{elapsed: time.Since(start)}
+	command(t, dir, compiler, optimize, "-w", "-DSAFETY", "-DNOREDUCE", "-o", "pan", "pan.c")
+	out, spent := timed(t, dir, "./pan", "-m1000000")
+	r := result{spent: spent}
 	if m := stored.FindStringSubmatch(out); m != nil {
 		r.states, _ = strconv.Atoi(m[1])
 	}
@@ -69,13 +63,17 @@ func trace(t *testing.T, dir string, c configuration, defines []string) string {
 	t.Helper()
 	command(t, dir, "./pan", "-i", "-m1000")
 	replay := command(t, dir, "spin", append(defines, "-t", "-p", c.file)...)
-	text, _ := os.ReadFile(c.file)
-	lines := strings.Split(string(text), "\n")
-	step := regexp.MustCompile(`proc +\d+ \((\w+):\d+\) \S+:(\d+) \(state \d+\)\s+\[\(`)
+	lines := map[string][]string{}
+	step := regexp.MustCompile(`proc +\d+ \((\w+):\d+\) (\S+):(\d+) \(state \d+\)\s+\[\(`)
 	var b strings.Builder
 	for _, m := range step.FindAllStringSubmatch(replay, -1) {
-		n, _ := strconv.Atoi(m[2])
-		if action, ok := strings.CutPrefix(strings.TrimSpace(lines[n-1]), ":: d_step { "); ok {
+		file := m[2]
+		if lines[file] == nil {
+			text, _ := os.ReadFile(file)
+			lines[file] = strings.Split(string(text), "\n")
+		}
+		n, _ := strconv.Atoi(m[3])
+		if action, ok := strings.CutPrefix(strings.TrimSpace(lines[file][n-1]), ":: d_step { "); ok {
 			fmt.Fprintf(&b, "%-8s %s\n", m[1], action)
 		}
 	}
@@ -84,13 +82,19 @@ func trace(t *testing.T, dir string, c configuration, defines []string) string {
 
 func command(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
+	out, _ := timed(t, dir, name, args...)
+	return out
+}
+
+func timed(t *testing.T, dir, name string, args ...string) (output string, spent time.Duration) {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
 	}
-	return string(out)
+	return string(out), cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 }
 
 // tools returns the C compiler. Without it, or without spin, nothing can be searched.

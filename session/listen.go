@@ -38,7 +38,9 @@ type Heartbeat struct {
 	State HeartbeatState
 	// Path is the heartbeat's.
 	Path string
-	// Version is its latest version: whoever takes over sets it at this one.
+	// Czxid and Version are those of the latest beat that was heard. A takeover sets the
+	// heartbeat at this version.
+	Czxid   int64
 	Version int32
 	// Lease is how long a lease of that session lasts; zero if it is not known.
 	Lease time.Duration
@@ -56,7 +58,6 @@ func Outlast(d time.Duration) time.Duration { return d + d/16 }
 type hearing struct {
 	owner    int64 // the session that is listened to
 	now      Heartbeat
-	czxid    int64
 	since    clock.Instant // when the answer arrived that first showed what is there now
 	answered clock.Instant // when the latest answer arrived
 }
@@ -68,18 +69,18 @@ const deafFor = 2
 // answer takes in the answer to a read that arrived at now. own is the lease time that is
 // assumed until the other's is known.
 func (h *hearing) answer(now clock.Instant, data []byte, stat zk.Stat, err error, own time.Duration) {
-	if lease := cmp.Or(h.now.Lease, own); !h.answered.IsZero() && now.Sub(h.answered) > lease/deafFor && h.czxid != 0 {
+	if lease := cmp.Or(h.now.Lease, own); !h.answered.IsZero() && now.Sub(h.answered) > lease/deafFor && h.now.Czxid != 0 {
 		h.since = now // we were deaf; what is gone stays gone
 	}
 	h.answered = now
 	seen := h.now.State != HeartbeatUnseen
-	if err == nil && (stat.EphemeralOwner != h.owner || seen && stat.Czxid != h.czxid) {
+	if err == nil && (stat.EphemeralOwner != h.owner || seen && stat.Czxid != h.now.Czxid) {
 		err = zk.ErrNoNode // it is created once: what is there now is not the session's
 	}
 	switch {
 	case errors.Is(err, zk.ErrNoNode) && seen:
-		if h.czxid != 0 {
-			h.czxid, h.since = 0, now
+		if h.now.Czxid != 0 {
+			h.now.Czxid, h.since = 0, now
 		}
 		if h.now.Lease > 0 && h.since.Add(Outlast(h.now.Lease)).Reached(now) {
 			h.now.State = HeartbeatGone
@@ -96,7 +97,7 @@ func (h *hearing) answer(now clock.Instant, data []byte, stat zk.Stat, err error
 	if seen && stat.Version < h.now.Version {
 		return // an older view
 	}
-	h.czxid, h.now.Version = stat.Czxid, stat.Version
+	h.now.Czxid, h.now.Version = stat.Czxid, stat.Version
 	if string(data) == revokedAt(stat.Version-1) {
 		h.now.State = HeartbeatRevoked
 		return

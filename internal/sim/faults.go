@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand"
+	"slices"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -140,6 +141,9 @@ func (w *world) apply(f Fault) (end func()) {
 			}
 		}
 	default:
+		if slices.Contains(serverFaults, f.Kind) {
+			return w.applyToServers(f, rng)
+		}
 		return w.applyToClient(f, rng)
 	}
 	return nil

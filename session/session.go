@@ -46,8 +46,6 @@ const (
 	sendBuffer = maxRequest + 4<<10
 	// maxPath bounds paths, so that no request without data comes near maxRequest.
 	maxPath = 64 << 10
-	// maxNotes bounds the lines that wait for a logger that blocks.
-	maxNotes = 100
 	// forever is longer than any loop of a session sleeps anyway.
 	forever = time.Hour
 
@@ -105,15 +103,13 @@ type Session struct {
 	creations  gathering
 	removals   gathering
 
-	notes []slog.Record // for run to write
-
 	beatEnded, beatFailed, beatSoon bool // to run
 
 	birth chan struct{} // held while the heartbeat is created
 }
 
 // newSession begins to connect. It ends with parent.
-func newSession(parent context.Context, cfg *Config, counts *counts, servers []string, chroot string) (*Session, error) {
+func newSession(parent context.Context, cfg *Config, counts *counts, names *dial.Names, servers []string, chroot string) (*Session, error) {
 	c := clock.From(cfg.Context)
 	s := &Session{
 		cfg: cfg, counts: counts, chroot: chroot, clock: c, log: cfg.Logger,
@@ -131,7 +127,7 @@ func newSession(parent context.Context, cfg *Config, counts *counts, servers []s
 	s.ctx, s.end = context.WithCancelCause(parent)
 	s.dialer = dial.New(dial.Config{
 		Servers: servers, Dial: cfg.Dial, TLS: cfg.TLS, Clock: c,
-		Timeout: s.patience, Pause: s.pause,
+		Timeout: s.patience, Pause: s.pause, Names: names,
 	})
 	ready := make(chan struct{}) // zk's goroutine must not see s.zk unset
 	conn, events, err := zk.Connect([]string{"ensemble"}, cfg.Timeout,
@@ -196,6 +192,11 @@ func (s *Session) pause() time.Duration {
 		return s.leaseTime / dialPause
 	}
 	return s.timeout / 12
+}
+
+// note writes a line to the log, which never blocks. The caller holds s.mu.
+func (s *Session) note(level slog.Level, msg string, args ...any) {
+	s.log.Log(context.Background(), level, msg, append([]any{"session", hex(s.id)}, args...)...)
 }
 
 // ID returns the session id, or zero before the first connection.

@@ -243,11 +243,14 @@ func (s *Session) setHeartbeat(connection uint64, begun clock.Instant) error {
 // unchecked returns the places that no beat has checked since their own watch was left on this
 // connection, first those that need it. The caller holds s.mu.
 func (s *Session) unchecked(connection uint64) (checks []check) {
+	bytes := 0
 	for _, kept := range []bool{true, false} {
 		for _, h := range s.holds {
 			w := h.own
-			if h.kept == kept && h.err == nil && w.armed != 0 && w.armed == connection && h.verified != w.arming && len(checks) < maxChecks {
+			due := w.armed != 0 && w.armed == connection && h.verified != w.arming
+			if h.kept == kept && h.err == nil && due && len(checks) < maxChecks && bytes < maxBytesTogether {
 				checks = append(checks, check{h, w.arming})
+				bytes += overhead + len(w.full)
 			}
 		}
 	}

@@ -272,8 +272,13 @@ func (s *Session) isHeartbeat(stat *zk.Stat) bool {
 // have existed when the beat was committed: a check in this beat says so, or an earlier one
 // since the own watch was left on this connection, which has not fired. The caller holds s.mu.
 func (s *Session) beaten(connection uint64, begun clock.Instant, checks []check) {
-	until := begun.Add(s.leaseTime)
+	until, now := begun.Add(s.leaseTime), s.clock.Now()
 	s.heart.until = until
+	for _, c := range checks { // whatever has become of the watches meanwhile: the znode was there
+		if !c.h.own.deleted && c.h.err == nil {
+			c.h.extend(until, now)
+		}
+	}
 	if s.connection != connection || s.over {
 		return // it may have been sent on another connection, whose watches tell nothing about this one
 	}
@@ -282,7 +287,6 @@ func (s *Session) beaten(connection uint64, begun clock.Instant, checks []check)
 			c.h.verified = c.arming
 		}
 	}
-	now := s.clock.Now()
 	for _, h := range s.holds {
 		w := h.own
 		switch {

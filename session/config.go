@@ -56,7 +56,9 @@ type Config struct {
 	// permissions for the own credentials alone if there are any, for everybody if not.
 	ACL []zk.ACL
 
-	// Logger gets one line per transition. Default: silence.
+	// Logger gets one line per transition, from a goroutine of its own: nothing waits for it.
+	// Of the lines that it does not take at once, the first 1000 wait; more are dropped, and
+	// counted in [Status.LinesDropped]. Default: silence.
 	Logger *slog.Logger
 
 	// Context, if set, is the parent of all that the client does. When it ends the
@@ -122,9 +124,6 @@ func (c Config) withDefaults() (Config, error) {
 		if len(c.Auth) > 0 {
 			c.ACL = zk.AuthACL(zk.PermAll)
 		}
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.Context == nil {
 		c.Context = context.Background()

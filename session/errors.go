@@ -32,10 +32,10 @@ var (
 	// ErrAuthFailed: the ensemble rejected a credential of [Config.Auth]. Trying again
 	// cannot help, so the client is closed.
 	ErrAuthFailed = wire.ErrAuthFailed
-	// ErrStray: an own znode whose creation went unanswered may exist, and the server
-	// refuses to tell. The session is given up so that the znode goes with it: nobody
+	// ErrStray: the server refuses to delete an own znode, or to tell whether one exists whose
+	// creation went unanswered. The session is given up so that the znode goes with it: nobody
 	// could get past it in a line.
-	ErrStray = errors.New("session: cannot find out whether a znode was created")
+	ErrStray = errors.New("session: an own znode cannot be got rid of")
 )
 
 // ErrTooLarge is the error of a request that is longer than a server takes (1 MiB with

@@ -51,6 +51,7 @@ const (
 	beatRetry   = 32 // after one that failed
 	beatLost    = 4  // a beat unanswered for so long means that this server is no good
 	dialPatient = 8  // an attempt at a server, while a lease runs
+	dialPause   = 4  // between two rounds of attempts, for a session that holds places
 )
 
 // maxChecks bounds the places that one beat checks; the next one follows at once.
@@ -69,7 +70,7 @@ type pace struct {
 type beating struct {
 	connected  bool
 	connection uint64
-	wanted     bool // a Hold that can be kept exists
+	wanted     bool // there is a place to beat for
 	soon       bool // somebody waits for a beat
 	failed     bool // the latest one failed
 	running    bool // a lease runs, which a move to another server may save
@@ -165,10 +166,10 @@ func (s *Session) beat(now clock.Instant, p *pace) time.Duration {
 // errSlowBeat is why a connection was given up.
 var errSlowBeat = errors.New("a heartbeat was not answered in time")
 
-// heldPlaces reports whether there is a Hold that can be kept. The caller holds s.mu.
+// heldPlaces reports whether there is a place to beat for. The caller holds s.mu.
 func (s *Session) heldPlaces() bool {
 	for _, h := range s.holds {
-		if h.err == nil {
+		if h.kept && h.err == nil {
 			return true
 		}
 	}
@@ -211,13 +212,10 @@ type check struct {
 func (s *Session) setHeartbeat(connection uint64, begun clock.Instant) error {
 	s.mu.Lock()
 	path, version, data := s.heart.path, s.heart.version, []byte(s.leaseTime.String())
-	var checks []check
+	checks := s.unchecked(connection)
 	var ops []any
-	for _, h := range s.holds {
-		if w := h.own; len(checks) < maxChecks && h.err == nil && w.armed != 0 && w.armed == connection && h.verified != w.arming {
-			checks = append(checks, check{h, w.arming})
-			ops = append(ops, &zk.CheckVersionRequest{Path: w.full, Version: -1})
-		}
+	for _, c := range checks {
+		ops = append(ops, &zk.CheckVersionRequest{Path: c.h.own.full, Version: -1})
 	}
 	s.mu.Unlock()
 	ops = append(ops, &zk.SetDataRequest{Path: s.chroot + path, Data: data, Version: version})
@@ -240,6 +238,20 @@ func (s *Session) setHeartbeat(connection uint64, begun clock.Instant) error {
 	s.heart.version = results[len(checks)].Stat.Version
 	s.beaten(connection, begun, checks)
 	return nil
+}
+
+// unchecked returns the places that no beat has checked since their own watch was left on this
+// connection, first those that need it. The caller holds s.mu.
+func (s *Session) unchecked(connection uint64) (checks []check) {
+	for _, kept := range []bool{true, false} {
+		for _, h := range s.holds {
+			w := h.own
+			if h.kept == kept && h.err == nil && w.armed != 0 && w.armed == connection && h.verified != w.arming && len(checks) < maxChecks {
+				checks = append(checks, check{h, w.arming})
+			}
+		}
+	}
+	return checks
 }
 
 // isHeartbeat reports whether stat is that of the znode that this session has created; if it
@@ -274,7 +286,7 @@ func (s *Session) beaten(connection uint64, begun clock.Instant, checks []check)
 		case w.armed != connection || w.deleted || h.err != nil:
 		case h.verified == w.arming:
 			h.extend(until, now)
-		default: // its turn has not come in this beat
+		case h.kept: // its turn has not come in this beat
 			s.beatSoon = true
 		}
 	}

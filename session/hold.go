@@ -17,6 +17,7 @@ type Hold struct {
 
 	// Guarded by s.mu.
 	lease    *Lease
+	kept     bool   // the session beats for it
 	eager    bool   // a signal is wanted at the next extension
 	verified uint64 // the arming of own after which a beat has checked the znode
 	err      error  // why the place cannot be held
@@ -27,13 +28,34 @@ type Hold struct {
 // channel gets a signal when a lease begins, at the extension that [Hold.Renew] asked for, and
 // when the place cannot be held any longer; it should have room for one. Release ends it.
 func (s *Session) Hold(own *Watch, wake chan<- struct{}) *Hold {
+	h := s.Reserve(own, wake)
+	h.Keep()
+	return h
+}
+
+// Reserve is [Session.Hold] for a place that needs no lease yet: the session does not beat for
+// it, but what it beats for other places counts for this one, too. [Hold.Keep] makes it a Hold
+// like others.
+func (s *Session) Reserve(own *Watch, wake chan<- struct{}) *Hold {
 	h := &Hold{s: s, own: own, wake: wake}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.holds = append(s.holds, h)
-	s.beatSoon = true
-	signal(s.wake)
 	return h
+}
+
+// Keep begins to beat for a place that was only reserved. It may be called more than once.
+func (h *Hold) Keep() {
+	h.s.mu.Lock()
+	defer h.s.mu.Unlock()
+	if h.kept {
+		return
+	}
+	h.kept = true
+	if h.lease == nil || !h.lease.Valid() {
+		h.s.beatSoon = true
+	}
+	signal(h.s.wake)
 }
 
 // Release ends the Hold. A lease that runs is left to lapse. Release may be called more than
@@ -48,7 +70,7 @@ func (h *Hold) Release() {
 func (h *Hold) Renew() {
 	h.s.mu.Lock()
 	defer h.s.mu.Unlock()
-	h.eager, h.s.beatSoon = true, true
+	h.kept, h.eager, h.s.beatSoon = true, true, true
 	signal(h.s.wake)
 }
 
@@ -76,7 +98,7 @@ func (h *Hold) extend(until, now clock.Instant) {
 		return // the answer took longer than a lease
 	}
 	if h.lease == nil || !h.lease.extend(until) {
-		h.lease, h.eager = newLease(h.s.clock, until), true
+		h.lease, h.eager = newLease(h.s.clock, until), h.kept
 	}
 	if h.eager {
 		h.eager = false
@@ -94,7 +116,7 @@ func (h *Hold) fail(err error) {
 // it, its lease is not extended. The caller holds s.mu.
 func (s *Session) checkSoon(own *Watch) {
 	for _, h := range s.holds {
-		if h.own == own && h.verified != own.arming {
+		if h.own == own && h.kept && h.verified != own.arming {
 			s.beatSoon = true
 			signal(s.wake)
 		}

@@ -37,7 +37,9 @@ type Heartbeat struct {
 	State HeartbeatState
 	// Path is the heartbeat's.
 	Path string
-	// Version is its latest version: whoever takes over sets it at this one.
+	// Czxid and Version are those of the latest beat that was heard. A takeover sets the
+	// heartbeat at this version.
+	Czxid   int64
 	Version int32
 	// Lease is how long a lease of that session lasts; zero if it is not known.
 	Lease time.Duration
@@ -54,7 +56,6 @@ func Outlast(d time.Duration) time.Duration { return d + d/16 }
 // and their instants in, a Heartbeat out.
 type hearing struct {
 	now      Heartbeat
-	czxid    int64
 	since    clock.Instant // when the answer arrived that first showed what is there now
 	answered clock.Instant // when the latest answer arrived
 }
@@ -75,27 +76,27 @@ func (h *hearing) answer(now clock.Instant, data []byte, stat zk.Stat, err error
 	seen := h.now.State != HeartbeatUnseen
 	switch {
 	case errors.Is(err, zk.ErrNoNode) && seen:
-		if h.now.State != HeartbeatGone && h.czxid != 0 {
-			h.czxid, h.since = 0, now
+		if h.now.State != HeartbeatGone && h.now.Czxid != 0 {
+			h.now.Czxid, h.since = 0, now
 		}
-		if h.since.Add(Outlast(lease)).Reached(now) {
+		if h.now.Lease > 0 && h.since.Add(Outlast(lease)).Reached(now) {
 			h.now.State = HeartbeatGone
 		}
 		return
 	case err != nil:
 		h.now.Err = err
 		return
-	case seen && h.czxid == 0:
+	case seen && h.now.Czxid == 0:
 		return // it was gone: what is there now is not the session's
 	}
 	h.now.Err = nil
-	if !seen || stat.Czxid != h.czxid || stat.Version > h.now.Version || deaf {
+	if !seen || stat.Czxid != h.now.Czxid || stat.Version > h.now.Version || deaf {
 		h.since = now
 	}
-	if seen && stat.Czxid == h.czxid && stat.Version < h.now.Version {
+	if seen && stat.Czxid == h.now.Czxid && stat.Version < h.now.Version {
 		return // an older view
 	}
-	h.czxid, h.now.Version = stat.Czxid, stat.Version
+	h.now.Czxid, h.now.Version = stat.Czxid, stat.Version
 	if string(data) == revokedAt(stat.Version-1) {
 		h.now.State = HeartbeatRevoked
 		return

@@ -92,6 +92,6 @@ func (s *Session) removeOrEnd(path string, with ...any) {
 	if err := s.Remove(s.ctx, path, with...); err != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.finish(fmt.Errorf("%w: cannot delete %s: %w", ErrClosed, path, err))
+		s.finish(fmt.Errorf("%w: %s cannot be deleted: %w", ErrStray, path, err))
 	}
 }

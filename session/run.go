@@ -32,7 +32,6 @@ func (s *Session) run() {
 	defer timer.Stop()
 	var p pace
 	for {
-		s.writeNotes()
 		now := s.clock.Now()
 		timer.Reset(min(s.watchdog(now), s.beat(now, &p)))
 		select {
@@ -100,8 +99,6 @@ func (s *Session) shutdown() {
 	<-quit
 	s.awaitZK()
 	s.calls.Wait()
-	s.dialer.Wait()
-	s.writeNotes()
 }
 
 // awaitZK waits for zk's own goroutines. With its socket gone, nothing that we know of

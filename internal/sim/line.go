@@ -10,12 +10,12 @@ import (
 
 // line is what the ensemble knows of the candidates' znodes.
 type line struct {
-	lease   time.Duration        // D
-	all     map[birth]*znode     // that ever were
-	now     map[string][]*znode  // those that exist, by election, oldest first
-	doomed  map[string]time.Time // what an administrator has deleted and when, or is about to
-	gone    map[string]int       // how many were deleted, by election
-	come    map[string]int       // and created
+	lease  time.Duration        // D
+	all    map[birth]*znode     // that ever were
+	now    map[string][]*znode  // those that exist, by election, oldest first
+	doomed map[string]time.Time // what an administrator has deleted and when, or is about to
+	gone   map[string]int       // how many were deleted, by election
+	come   map[string]int       // and created
 }
 
 // birth tells a znode from all others: those of two elections may have the same czxid.

@@ -207,12 +207,11 @@ func (e *Election) guard(l *working, st *stay.Stay, term *Term) {
 			term.end(Cancelled, context.Cause(ctx))
 		}
 	})()
+	// Not in the loop, which may have to wait for a connection.
+	defer e.health.watch(func(err error) { term.end(Unhealthy, err) })()
 	timer := clock.NewTimer(e.clock)
 	defer timer.Stop()
 	for {
-		if err := e.health.err(); err != nil {
-			term.end(Unhealthy, err)
-		}
 		// A step may have to wait for a connection; the end of the term ends it.
 		now, err := st.Step(reigning, 0)
 		next := now.Next
@@ -229,7 +228,6 @@ func (e *Election) guard(l *working, st *stay.Stay, term *Term) {
 			return
 		case <-st.S.Done():
 			term.end(SessionLost, st.S.Err())
-		case <-e.wake:
 		case <-st.Woken():
 		case <-timer.C:
 		}

@@ -70,14 +70,17 @@ type Config struct {
 
 	// OnEvent, if set, is told of every transition, in order and one at a time, from a
 	// goroutine that is not the candidate's: it may take its time and call anything of
-	// this library. Run returns after the last event has been delivered.
+	// this library. The first 1000 events wait for it; more are dropped, and counted in
+	// [Status.EventsDropped]. Run returns after the last event has been delivered; a leader's
+	// departure and the client's Close do not wait for that.
 	OnEvent func(Event)
 
 	// FollowLeader adds [LeaderChanged] to the events. It makes this candidate read the
 	// leader's znode at every change of leader.
 	FollowLeader bool
 
-	// Logger gets one line per transition. Default: silence.
+	// Logger gets one line per transition, from a goroutine of its own: nothing waits for it.
+	// Default: silence.
 	Logger *slog.Logger
 }
 
@@ -123,9 +126,6 @@ func (c Config) withDefaults(lease time.Duration) (Config, error) {
 	c.HealthEvery = cmp.Or(c.HealthEvery, defaultHealthEvery)
 	if len(c.ACL) == 0 {
 		c.ACL = nil
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return c, nil
 }

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/feed"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
-	"github.com/zkrecipe/zkrecipe/recipe/internal/feed"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -21,6 +21,9 @@ const (
 	firstDelay   = 50 * time.Millisecond
 	longestDelay = 10 * time.Second
 )
+
+// maxEvents bounds the events that wait for an OnEvent that takes its time.
+const maxEvents = 1000
 
 // maxPath bounds an election's path, so that our names have room below it.
 const maxPath = 4096
@@ -33,6 +36,7 @@ type Election struct {
 	cfg    Config
 	clock  clock.Clock
 	log    *slog.Logger
+	lines  *feed.Log
 
 	busy   atomic.Bool // Run or Campaign is at work; it owns what follows
 	wake   chan struct{}
@@ -58,12 +62,14 @@ func New(client *session.Client, path string, cfg Config) (*Election, error) {
 		return nil, err
 	}
 	c := clock.From(client.Context())
+	logger, lines := feed.NewLog(cfg.Logger)
 	e := &Election{
 		client: client, path: path, cfg: cfg, clock: c,
-		log:    cfg.Logger.With("election", path, "id", cfg.ID),
+		log:    logger.With("election", path, "id", cfg.ID),
+		lines:  lines,
 		wake:   make(chan struct{}, 1),
 		pause:  retry.New(c, firstDelay, longestDelay),
-		events: feed.New(cfg.OnEvent),
+		events: feed.New(cfg.OnEvent, maxEvents),
 	}
 	e.status.set(c, func(s *Status) { s.Path, s.ID = path, cfg.ID })
 	return e, nil
@@ -105,6 +111,7 @@ func (e *Election) Run(ctx context.Context, lead func(ctx context.Context, term 
 	if err != nil {
 		return err
 	}
+	defer e.lines.Finish(e.clock)
 	defer e.events.Wait()
 	defer l.stop()
 	for {

@@ -12,8 +12,24 @@ import (
 
 // health is what Config.Healthy said last.
 type health struct {
-	mu     sync.Mutex // guards unwell
-	unwell error      // nil when healthy
+	mu     sync.Mutex  // guards what follows
+	unwell error       // nil when healthy
+	depose func(error) // ends the running term; nil if there is none
+}
+
+// watch lets depose be called when the candidate is or becomes unhealthy, until stop is called.
+func (h *health) watch(depose func(error)) (stop func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.depose = depose
+	if h.unwell != nil {
+		depose(h.unwell)
+	}
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.depose = nil
+	}
 }
 
 // errNotAsked stands until Healthy has answered for the first time.
@@ -32,6 +48,9 @@ func (h *health) set(err error) bool {
 	defer h.mu.Unlock()
 	changed := (h.unwell == nil) != (err == nil) || h.unwell == errNotAsked
 	h.unwell = err
+	if err != nil && h.depose != nil {
+		h.depose(err)
+	}
 	return changed
 }
 

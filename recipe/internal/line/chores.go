@@ -35,7 +35,7 @@ func (c *chores) every(p *Place) (watched, kept time.Duration) {
 	case len(p.ahead) == listenTo:
 		return T / 4, min(p.s.LeaseTime(), p.record.lease) / 4
 	case len(p.ahead) < listenTo:
-		return T / 4, T / 4
+		return T / 4, T
 	case p.hidden:
 		return T / 4, T
 	}

@@ -42,7 +42,7 @@ type Place struct {
 	wake chan struct{}
 
 	own    *session.Watch
-	hold   *session.Hold // in the first two places
+	hold   *session.Hold // kept in the first two places
 	led    bool
 	record record
 	ours   bool // the path holds a record
@@ -97,6 +97,7 @@ func Join(ctx context.Context, s *session.Session, cfg Config) (*Place, error) {
 		p.Abandon()
 		return nil, err
 	}
+	p.hold = s.Reserve(p.own, wake)
 	p.chores.begin(p, cfg.Clock)
 	return p, nil
 }
@@ -288,10 +289,8 @@ func (p *Place) Step(ctx context.Context, need time.Duration) (Standing, error) 
 // standing gathers what the decision depends on.
 func (p *Place) standing(need time.Duration) standing {
 	st := standing{ahead: len(p.ahead), led: p.led, armed: p.own.Armed() && !p.own.Deleted(), departures: p.departures, refused: p.refused}
-	if p.hold != nil {
-		l := p.hold.Lease()
-		st.leased = l != nil && l.Remaining() > need
-	}
+	l := p.hold.Lease()
+	st.leased = l != nil && l.Remaining() > need
 	if p.listener != nil {
 		st.nearest = p.listener.Heartbeat().State
 	}
@@ -317,8 +316,8 @@ func (p *Place) impair(err error) { p.impaired = err }
 // attend lets the session beat for a place that is first or second, and listens to the one
 // ahead of a place that is second or third.
 func (p *Place) attend() {
-	if p.hold == nil && len(p.ahead) <= 1 {
-		p.hold = p.s.Hold(p.own, p.wake)
+	if len(p.ahead) <= 1 {
+		p.hold.Keep()
 	}
 	if p.listener == nil && len(p.ahead) > 0 && len(p.ahead) <= listenTo &&
 		p.owner != 0 && p.owner != p.s.ID() && Ours(p.ahead[len(p.ahead)-1].Full) {
@@ -336,13 +335,11 @@ func (p *Place) check(ctx context.Context) error {
 	if p.own.Deleted() {
 		return ErrGone
 	}
-	if p.hold != nil {
-		switch err := p.hold.Err(); {
-		case errors.Is(err, zk.ErrNoNode):
-			return ErrGone
-		case err != nil: // it is there, and has to be deleted
-			return err
-		}
+	switch err := p.hold.Err(); {
+	case errors.Is(err, zk.ErrNoNode):
+		return ErrGone
+	case err != nil: // it is there, and has to be deleted
+		return err
 	}
 	if !p.own.Armed() {
 		if err := p.checkOwn(ctx); err != nil {
@@ -415,6 +412,7 @@ func (p *Place) gone(name Name, lease time.Duration) {
 func (p *Place) step() {
 	p.ahead = p.ahead[:len(p.ahead)-1]
 	p.stopNearest()
+	p.attend() // a beat need not wait for what is asked next
 }
 
 func (p *Place) stopNearest() {

@@ -274,17 +274,15 @@ func (s *Session) isHeartbeat(stat *zk.Stat) bool {
 func (s *Session) beaten(connection uint64, begun clock.Instant, checks []check) {
 	until, now := begun.Add(s.leaseTime), s.clock.Now()
 	s.heart.until = until
-	for _, c := range checks { // whatever has become of the watches meanwhile: the znode was there
-		if !c.h.own.deleted && c.h.err == nil {
-			c.h.extend(until, now)
-		}
-	}
 	if s.connection != connection || s.over {
 		return // it may have been sent on another connection, whose watches tell nothing about this one
 	}
 	for _, c := range checks {
 		if c.h.own.arming == c.arming {
 			c.h.verified = c.arming
+		}
+		if !c.h.own.deleted && c.h.err == nil { // whatever has become of its watch meanwhile: it was there
+			c.h.extend(until, now)
 		}
 	}
 	for _, h := range s.holds {

@@ -11,10 +11,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// serverFaults are more kinds of faults: what real servers do, or did in some versions, so that a
-// session ends although its client was answered all the time, or sooner than it should. A lease
-// that rests on when sessions expire breaks under each of them.
-var serverFaults = []string{"late expiry", "lost touches", "pings stop", "server clock steps"}
+// The faults in this file are what real servers do, or did in some versions, so that a session
+// ends although its client was answered all the time, or sooner than it should. A lease that
+// rests on when sessions expire breaks under each of them.
 
 // applyToServers begins one of them and returns what ends it, or nil.
 func (w *world) applyToServers(f Fault, rng *rand.Rand) (end func()) {
@@ -31,6 +30,10 @@ func (w *world) applyToServers(f Fault, rng *rand.Rand) (end func()) {
 	case "pings stop":
 		leader.StopPings()
 		return leader.ResumePings
+	case "server grants less":
+		s := w.ens.Server(1 + rng.Intn(3))
+		s.SetSessionLimits(tick, 2*tick)
+		return func() { s.SetSessionLimits(2*tick, 20*tick) }
 	case "server clock steps":
 		// Not further back than that: buckets that have been taken would be filled again, and
 		// their sessions stay for ever.

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestRenewalsAreCountedByHowLongTheyTook(t *testing.T) {
+func TestBeatsAreCountedByHowLongTheyTook(t *testing.T) {
 	for took, first := range map[time.Duration]int{
 		-1: 0, 0: 0, time.Millisecond: 0,
 		time.Millisecond + 1: 1, 2 * time.Millisecond: 1,
@@ -16,7 +16,7 @@ func TestRenewalsAreCountedByHowLongTheyTook(t *testing.T) {
 		c.beaten(took)
 		got := c.read()
 		if got.Beats != 1 || got.BeatTime != max(took, 0) {
-			t.Errorf("%v: %d renewals that took %v", took, got.Beats, got.BeatTime)
+			t.Errorf("%v: %d beats that took %v", took, got.Beats, got.BeatTime)
 		}
 		for i, n := range got.BeatsWithin {
 			if (n == 1) != (i >= first) || (n == 1) != (took <= time.Millisecond<<i) {
@@ -26,7 +26,7 @@ func TestRenewalsAreCountedByHowLongTheyTook(t *testing.T) {
 	}
 }
 
-func TestCountingARenewalAllocatesNothing(t *testing.T) {
+func TestCountingABeatAllocatesNothing(t *testing.T) {
 	var c counts
 	if n := testing.AllocsPerRun(100, func() { c.beaten(time.Millisecond) }); n != 0 {
 		t.Errorf("%v allocations", n)

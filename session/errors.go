@@ -107,15 +107,16 @@ var serverErrors = map[ServerError]struct {
 	text    string
 	outcome Outcome
 	again   bool // the same request may succeed later
+	forever bool // no request like it ever will, until somebody changes the configuration
 }{
-	codeConnectionLoss: {"connection loss inside the ensemble", Unknown, true},
-	codeUnimplemented:  {"operation not implemented by this server", NotDone, false},
-	codeTimeout:        {"operation timed out", Unknown, true},
-	codeLocalSession:   {"no ephemeral znodes in a local session", NotDone, false},
-	codeRequestTimeout: {"request timed out", Unknown, true},
-	codeSASLRequired:   {"the server requires SASL authentication", NotDone, false},
-	codeQuotaExceeded:  {"quota exceeded", NotDone, false},
-	codeThrottled:      {"throttled by the server", NotDone, true},
+	codeConnectionLoss: {"connection loss inside the ensemble", Unknown, true, false},
+	codeUnimplemented:  {"operation not implemented by this server; ZooKeeper 3.4 or newer is needed", NotDone, false, true},
+	codeTimeout:        {"operation timed out", Unknown, true, false},
+	codeLocalSession:   {"no ephemeral znodes in a local session; set localSessionsUpgradingEnabled=true on the servers", NotDone, false, true},
+	codeRequestTimeout: {"request timed out", Unknown, true, false},
+	codeSASLRequired:   {"the server takes no requests of clients that have not authenticated: see its enforce.auth.schemes and sessionRequireClientSASLAuth, and Config.Auth", NotDone, false, true},
+	codeQuotaExceeded:  {"quota exceeded", NotDone, false, false},
+	codeThrottled:      {"throttled by the server", NotDone, true, false},
 }
 
 // Error says what the code means, if that is known.
@@ -189,6 +190,28 @@ var notDone = []error{
 	zk.ErrReconfigDisabled, ErrTooLarge,
 	zk.ErrSessionExpired, zk.ErrSessionMoved,
 	zk.ErrNoServer, // zk's flush of what it has not sent
+}
+
+// Permanent reports whether err is an answer that will be the same next time, in another
+// session, too: credentials or permissions do not suffice, the path cannot hold what is asked
+// for, or the servers' configuration forbids it. Whatever is not known to be may heal.
+func Permanent(err error) bool {
+	var code ServerError
+	if errors.As(err, &code) {
+		return serverErrors[code].forever
+	}
+	for _, known := range permanent {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return false
+}
+
+var permanent = []error{
+	zk.ErrNoAuth, zk.ErrInvalidACL, zk.ErrAuthFailed, ErrAuthFailed, // credentials, ACL
+	zk.ErrInvalidPath, zk.ErrBadArguments, zk.ErrNoChildrenForEphemerals, // path
+	zk.ErrShortBuffer, ErrTooLarge, zk.ErrInvalidFlags, // what is asked for is too large, or a bug
 }
 
 // retryable reports whether the same request may succeed later in the same session:

@@ -99,7 +99,6 @@ func (s *Session) shutdown() {
 	<-quit
 	s.awaitZK()
 	s.calls.Wait()
-	s.dialer.Wait()
 }
 
 // awaitZK waits for zk's own goroutines. With its socket gone, nothing that we know of

@@ -109,7 +109,7 @@ type Session struct {
 }
 
 // newSession begins to connect. It ends with parent.
-func newSession(parent context.Context, cfg *Config, counts *counts, servers []string, chroot string) (*Session, error) {
+func newSession(parent context.Context, cfg *Config, counts *counts, names *dial.Names, servers []string, chroot string) (*Session, error) {
 	c := clock.From(cfg.Context)
 	s := &Session{
 		cfg: cfg, counts: counts, chroot: chroot, clock: c, log: cfg.Logger,
@@ -127,7 +127,7 @@ func newSession(parent context.Context, cfg *Config, counts *counts, servers []s
 	s.ctx, s.end = context.WithCancelCause(parent)
 	s.dialer = dial.New(dial.Config{
 		Servers: servers, Dial: cfg.Dial, TLS: cfg.TLS, Clock: c,
-		Timeout: s.patience, Pause: s.pause,
+		Timeout: s.patience, Pause: s.pause, Names: names,
 	})
 	ready := make(chan struct{}) // zk's goroutine must not see s.zk unset
 	conn, events, err := zk.Connect([]string{"ensemble"}, cfg.Timeout,

@@ -24,7 +24,7 @@ func random(ctx context.Context, r *Round) error {
 		at, what := time.Duration(r.rng.Int64N(int64(length))), pick(r, hazards)
 		lasts := r.between(0.05, 2.5)
 		if r.rng.IntN(3) == 0 { // near the length of a lease
-			lasts = r.between(0.3, 1.2)
+			lasts = r.leases(0.3, 1.4)
 		}
 		var undo func(context.Context) error
 		plan = append(plan, step{at, func(ctx context.Context) (err error) {
@@ -133,8 +133,7 @@ func killOne(_ context.Context, r *Round) (func(context.Context) error, error) {
 
 func resignOne(_ context.Context, r *Round) (func(context.Context) error, error) {
 	if l := r.leader(); l != nil {
-		r.fault("%s is to resign", l.id)
-		l.command("resign")
+		r.resign(l)
 	}
 	return nil, nil
 }

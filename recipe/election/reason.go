@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/go-zookeeper/zk"
-
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -117,20 +115,8 @@ func (e *PermanentError) Error() string {
 // Unwrap returns what was refused.
 func (e *PermanentError) Unwrap() error { return e.Err }
 
-// permanent lists the answers that will be the same next time. Whatever is not
-// listed may heal.
-var permanent = []error{
-	zk.ErrNoAuth, zk.ErrInvalidACL, zk.ErrAuthFailed, session.ErrAuthFailed, // credentials, ACL
-	zk.ErrInvalidPath, zk.ErrBadArguments, zk.ErrNoChildrenForEphemerals, // path
-	zk.ErrShortBuffer, session.ErrTooLarge, zk.ErrInvalidFlags, // what we ask for is too large, or a bug
-}
-
+// isPermanent reports whether trying again cannot help.
 func isPermanent(err error) bool {
-	for _, p := range permanent {
-		if errors.Is(err, p) {
-			return true
-		}
-	}
 	var tooLong *recipe.LeaseError
-	return errors.As(err, &tooLong)
+	return session.Permanent(err) || errors.As(err, &tooLong)
 }

@@ -26,12 +26,7 @@ func (p *Place) takeOver(ctx context.Context, act action) error {
 	ops = append(ops, &zk.DeleteRequest{Path: p.dir + "/" + name, Version: -1})
 	results, err := p.s.Multi(ctx, ops...)
 	if err == nil {
-		if act == actRevoke {
-			p.listener.Revoked(heard.Version + 1)
-		}
-		p.took = name
-		p.step()
-		return nil
+		return p.tookOver(act, heard, results)
 	}
 	failed := 0
 	for failed < len(results)-1 && results[failed].Error == nil {
@@ -49,5 +44,21 @@ func (p *Place) takeOver(ctx context.Context, act action) error {
 	}
 	// A beat was on its way, or the one ahead has gone meanwhile, or the answer is lost.
 	p.listener.Restart()
+	return nil
+}
+
+// tookOver moves up. A heartbeat that was made by hand, after the session's own was gone, may
+// have had the version that was heard; then the takeover proves nothing, and its victim counts as
+// one that left without announcing it.
+func (p *Place) tookOver(act action, heard session.Heartbeat, results []zk.MultiResponse) error {
+	if act == actRevoke {
+		if stat := results[1].Stat; stat == nil || stat.Czxid != heard.Czxid {
+			p.departed()
+			return nil
+		}
+		p.listener.Revoked(heard.Version + 1)
+	}
+	p.took = p.ahead[len(p.ahead)-1].Full
+	p.step()
 	return nil
 }

@@ -41,6 +41,8 @@ type Config struct {
 	// Pause bounds the delay between two rounds, beside the longest one: waiting must not
 	// cost the session when the servers come back.
 	Pause func() time.Duration
+	// Names are looked up where Dial is nil.
+	Names *Names
 	// Clock times the delays.
 	Clock clock.Clock
 }
@@ -61,7 +63,6 @@ type Server struct {
 type Dialer struct {
 	cfg     Config
 	backoff *retry.Backoff
-	names   *names
 
 	// Owned by the caller of Next.
 	round []target
@@ -83,7 +84,6 @@ func New(cfg Config) *Dialer {
 		backoff: retry.New(cfg.Clock, firstDelay, longestDelay),
 		last:    map[string]*Server{},
 	}
-	d.names = newNames(net.DefaultResolver.LookupHost, d.Failed)
 	for _, s := range cfg.Servers {
 		d.last[s] = &Server{Addr: s}
 	}
@@ -108,10 +108,6 @@ func (d *Dialer) Next(ctx context.Context) (conn net.Conn, server string, deadli
 	}
 	return conn, t.server, deadline, nil
 }
-
-// Wait waits for the look-ups that are still under way; they end with the contexts
-// given to Next.
-func (d *Dialer) Wait() { d.names.running.Wait() }
 
 // prepare sees to it that the round has a target, and waits when the last round, or
 // the last connection, was no good.
@@ -174,7 +170,7 @@ func (d *Dialer) shuffle(t []target) {
 // addresses returns where each server is to be dialled.
 func (d *Dialer) addresses(ctx context.Context) map[string][]string {
 	if d.cfg.Dial == nil {
-		return d.names.resolve(ctx, d.cfg.Servers, d.cfg.Timeout())
+		return d.cfg.Names.resolve(ctx, d.cfg.Servers, d.cfg.Timeout(), d.Failed)
 	}
 	addrs := map[string][]string{}
 	for _, s := range d.cfg.Servers {

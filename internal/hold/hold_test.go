@@ -1,0 +1,297 @@
+package hold
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+)
+
+const tick = 500 * time.Millisecond
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := ensemble.CloseShared(); err != nil {
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
+
+// scene is a real ensemble, one server of it with a debugger, and a path of the test's own.
+type scene struct {
+	*testing.T
+	ctx    context.Context
+	all    *ensemble.Ensemble
+	server *ensemble.Server // the one in which something is held
+	vm     *VM
+	node   string
+	others []*zk.Conn // at the other servers
+	here   *zk.Conn   // at that one
+	asked  chan error // a request at that server
+}
+
+// newScene finds a server in a mode and attaches to it.
+func newScene(t *testing.T, mode string) *scene {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	s := &scene{T: t, ctx: ctx, all: ensemble.Shared(t, ensemble.Config{Debug: true, Tick: tick}),
+		node: "/" + strings.NewReplacer("/", "-", "_", "").Replace(t.Name())}
+	if s.all.External() {
+		t.Skip("SKIP: the servers are somebody else's")
+	}
+	var err error
+	if mode == "leader" {
+		s.server, err = s.all.Leader(ctx)
+	} else {
+		s.server, err = s.all.Follower(ctx)
+	}
+	s.must(err)
+	for _, server := range s.all.Servers() {
+		conn := s.connect(server.Addr(), 20*tick)
+		if server == s.server {
+			s.here = conn
+		} else {
+			s.others = append(s.others, conn)
+		}
+	}
+	s.vm, err = Attach(ctx, Address(s.server.DebugAddr()))
+	s.must(err)
+	t.Cleanup(func() { s.vm.Close() })
+	return s
+}
+
+func (s *scene) must(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// connect returns a connection that has a session.
+func (s *scene) connect(addr string, timeout time.Duration) *zk.Conn {
+	s.Helper()
+	conn, events, err := zk.Connect([]string{addr}, timeout, zk.WithLogger(silent{}))
+	s.must(err)
+	s.Cleanup(conn.Close)
+	for {
+		select {
+		case ev := <-events:
+			if ev.State == zk.StateHasSession {
+				return conn
+			}
+		case <-s.ctx.Done():
+			s.Fatalf("no session at %s", addr)
+		}
+	}
+}
+
+type silent struct{}
+
+func (silent) Printf(string, ...any) {}
+
+// write creates the node through another server, which must succeed.
+func (s *scene) write() {
+	s.Helper()
+	_, err := s.others[0].Create(s.node, nil, 0, zk.WorldACL(zk.PermAll))
+	s.must(err)
+}
+
+// shows asks a server whether the node is there, and sets a watch.
+func (s *scene) shows(conn *zk.Conn, want bool) <-chan zk.Event {
+	s.Helper()
+	there, _, events, err := conn.ExistsW(s.node)
+	s.must(err)
+	if there != want {
+		s.Errorf("the node is there: %v, want %v", there, want)
+	}
+	return events
+}
+
+// nothing demands that nothing comes for some ticks.
+func nothing[E any](s *scene, from <-chan E) {
+	s.Helper()
+	select {
+	case e := <-from:
+		s.Errorf("%v came while the thread was to stand still", e)
+	case <-time.After(3 * tick):
+	}
+}
+
+func something[E any](s *scene, from <-chan E) {
+	s.Helper()
+	select {
+	case <-from:
+	case <-s.ctx.Done():
+		s.Error("nothing came")
+	}
+}
+
+// staysBehind shows that writes reach the others and not this server, and returns what happens here later.
+func (s *scene) staysBehind() func() {
+	events := s.shows(s.here, false)
+	s.write()
+	nothing(s, events)
+	return func() { something(s, events) }
+}
+
+// answersNobody shows that writes reach the others, and that here even a read is not answered.
+func (s *scene) answersNobody() func() {
+	s.write()
+	nothing(s, s.asked)
+	return func() { something(s, s.asked) }
+}
+
+// goesOn shows that the leader carries out writes meanwhile.
+func (s *scene) goesOn() func() {
+	_, err := s.here.Set("/", nil, -1)
+	s.must(err)
+	return func() {}
+}
+
+// oneIsNotHeard shows that the writes of one of the others are carried out, and those of the other one are not.
+func (s *scene) oneIsNotHeard() func() {
+	s.goesOn()
+	s.asked = make(chan error, len(s.others))
+	for _, conn := range s.others {
+		go func() { // ends with the connection
+			_, err := conn.Set("/", nil, -1)
+			s.asked <- err
+		}()
+	}
+	something(s, s.asked)
+	nothing(s, s.asked)
+	return func() { something(s, s.asked) }
+}
+
+var places = []struct {
+	Place
+	thread  string                // in its name
+	provoke func(s *scene)        // nil: somebody comes by all the time
+	during  func(s *scene) func() // looks while it is held, and returns how to look afterwards
+}{
+	{TrackerClosing, "SessionTracker", (*scene).expire, func(s *scene) func() {
+		events := s.shows(s.others[0], true)
+		nothing(s, events)
+		return func() { something(s, events) }
+	}},
+	{LearnerTouch, "RequestThrottler", (*scene).ask, (*scene).answersNobody},
+	{PingReply, "QuorumPeer", nil, (*scene).staysBehind},
+	{PingLoop, "QuorumPeer", nil, (*scene).goesOn},
+	{Commit, "CommitProcessor", (*scene).writeAndAsk, (*scene).answersNobody},
+	{LearnerPacket, "LearnerHandler", nil, (*scene).oneIsNotHeard},
+}
+
+// expire lets a session with an ephemeral node expire.
+func (s *scene) expire() {
+	p, err := faultproxy.New(s.others[0].Server())
+	s.must(err)
+	s.Cleanup(p.Close)
+	conn := s.connect(p.Addr(), 2*tick)
+	_, err = conn.Create(s.node, nil, zk.FlagEphemeral, zk.WorldACL(zk.PermAll))
+	s.must(err)
+	p.Drop(faultproxy.Both, true)
+}
+
+// ask sends a request to this server.
+func (s *scene) ask() {
+	s.asked = make(chan error, 1)
+	go func() { // ends with the connection
+		_, _, err := s.here.Exists("/")
+		s.asked <- err
+	}()
+}
+
+// touchNothing has a write carried out that nobody looks at.
+func (s *scene) touchNothing() {
+	_, err := s.others[0].Set("/", nil, -1)
+	s.must(err)
+}
+
+// writeAndAsk sends a request to this server behind a write through another one.
+func (s *scene) writeAndAsk() {
+	s.touchNothing()
+	s.ask()
+}
+
+func TestEachPlaceIsReachedHeldAndLetGo(t *testing.T) {
+	for _, p := range places {
+		t.Run(p.Name, func(t *testing.T) {
+			s := newScene(t, p.Mode)
+			held, err := s.vm.Hold(s.ctx, p.Place)
+			s.must(err)
+			if p.provoke != nil {
+				p.provoke(s)
+			}
+			thread, err := held.Wait(s.ctx)
+			s.must(err)
+			t.Logf("held %s of server %d", thread, s.server.ID())
+			if !strings.Contains(thread, p.thread) {
+				t.Errorf("the thread is %q, want %q", thread, p.thread)
+			}
+			afterwards := p.during(s)
+			s.must(held.Release(s.ctx))
+			afterwards()
+			s.must(held.Release(s.ctx)) // no harm
+			s.serves()
+		})
+	}
+	if len(places) != len(Places) {
+		t.Errorf("%d places are tried, there are %d", len(places), len(Places))
+	}
+}
+
+// serves demands that every server carries out a write.
+func (s *scene) serves() {
+	s.Helper()
+	for _, conn := range append(s.others, s.here) {
+		_, err := conn.Set("/", nil, -1)
+		s.must(err)
+	}
+}
+
+func TestWhatIsReleasedBeforeAnybodyComesHoldsNobody(t *testing.T) {
+	s := newScene(t, "follower")
+	for range 20 {
+		held, err := s.vm.Hold(s.ctx, Commit)
+		s.must(err)
+		s.touchNothing() // somebody may come before, during and after
+		s.must(held.Release(s.ctx))
+	}
+	s.serves()
+}
+
+func TestClosingLetsGo(t *testing.T) {
+	s := newScene(t, "follower")
+	held, err := s.vm.Hold(s.ctx, PingReply)
+	s.must(err)
+	_, err = held.Wait(s.ctx)
+	s.must(err)
+	s.must(s.vm.Close())
+	s.serves()
+	if _, err := held.Wait(s.ctx); err == nil {
+		t.Error("a thread is held without a debugger")
+	}
+	again, err := Attach(s.ctx, Address(s.server.DebugAddr()))
+	s.must(err)
+	s.must(again.Close())
+}
+
+func TestAPlaceThatIsNotThereIsAnError(t *testing.T) {
+	s := newScene(t, "follower")
+	for want, p := range map[string]Place{
+		"loaded 0 times": {"x", server + "NoSuchClass", "run", "x", ""},
+		"0 methods":      {"x", server + "quorum.CommitProcessor", "noSuchMethod", "x", ""},
+		"0 times":        {"x", server + "quorum.CommitProcessor", "run", "noSuchCall", ""},
+		"want once":      {"x", server + "quorum.CommitProcessor", "run", "isEmpty", ""},
+	} {
+		if held, err := s.vm.Hold(s.ctx, p); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v, %v; want %q", p, held, err, want)
+		}
+	}
+}

@@ -118,7 +118,7 @@ func nothing[E any](s *scene, from <-chan E) {
 	s.Helper()
 	select {
 	case e := <-from:
-		s.Errorf("%v came while the thread was to stand still", e)
+		s.Fatalf("%v came while the thread was to stand still", e)
 	case <-time.After(3 * tick):
 	}
 }
@@ -148,10 +148,27 @@ func (s *scene) answersNobody() func() {
 }
 
 // goesOn shows that the leader carries out writes meanwhile.
-func (s *scene) goesOn() func() {
+func (s *scene) goesOn() {
+	s.Helper()
 	_, err := s.here.Set("/", nil, -1)
 	s.must(err)
-	return func() {}
+}
+
+// pingsNobody shows that no ping reaches a learner.
+func (s *scene) pingsNobody() func() {
+	s.goesOn()
+	learner, err := s.all.Follower(s.ctx)
+	s.must(err)
+	vm, err := Attach(s.ctx, Address(learner.DebugAddr()))
+	s.must(err)
+	s.Cleanup(func() { vm.Close() })
+	ping, err := vm.Hold(s.ctx, PingReply)
+	s.must(err)
+	nothing(s, ping.Arrived())
+	return func() {
+		something(s, ping.Arrived())
+		s.must(ping.Release(s.ctx))
+	}
 }
 
 // oneIsNotHeard shows that the writes of one of the others are carried out, and those of the other one are not.
@@ -182,7 +199,7 @@ var places = []struct {
 	}},
 	{LearnerTouch, "RequestThrottler", (*scene).ask, (*scene).answersNobody},
 	{PingReply, "QuorumPeer", nil, (*scene).staysBehind},
-	{PingLoop, "QuorumPeer", nil, (*scene).goesOn},
+	{PingLoop, "QuorumPeer", nil, (*scene).pingsNobody},
 	{Commit, "CommitProcessor", (*scene).writeAndAsk, (*scene).answersNobody},
 	{LearnerPacket, "LearnerHandler", nil, (*scene).oneIsNotHeard},
 }

@@ -3,6 +3,7 @@
 package campaign
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -28,6 +30,8 @@ type Config struct {
 	Short  bool           // leaves out what is slow
 	Seed   uint64         // of the first round; the next have the next ones
 	Rigs   int            // that work in parallel
+	T      time.Duration  // session timeout of the candidates; 0: the fault's
+	Lease  time.Duration  // of the candidates; 0: they choose
 
 	Candidate string    // the program, perhaps with first arguments: examples/candidate, or one that takes its flags
 	Peers     bool      // the candidates are another library's: they tell of no heir, and leave when they read "quit"
@@ -47,6 +51,7 @@ type job struct {
 type campaign struct {
 	Config
 	begin time.Time
+	debug bool // the servers listen for a debugger, because a fault needs it
 
 	mu    sync.Mutex // guards what follows
 	table Table
@@ -65,6 +70,7 @@ func Run(ctx context.Context, cfg Config) (*Table, error) {
 	if len(jobs) == 0 {
 		return nil, fmt.Errorf("no fault is called %v", cfg.Faults)
 	}
+	c.debug = slices.ContainsFunc(jobs, func(j job) bool { return j.fault.Held })
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
@@ -157,7 +163,7 @@ func (c *campaign) build(ctx context.Context, n int) (*rig, error) {
 	for _, bridge := range []string{"clients", "quorum"} {
 		_ = run(ctx, "ip", "link", "del", fmt.Sprint(bridge, n)) // usually there is none
 	}
-	return newRig(ctx, n, c.Dir)
+	return newRig(ctx, n, c.Dir, c.debug)
 }
 
 // round goes through one round and tells whether the rig is fit for another.
@@ -184,12 +190,10 @@ func (c *campaign) attempt(ctx context.Context, rg *rig, j job) (r *Round, err e
 	name := fnv.New64a()
 	io.WriteString(name, j.fault.Name)
 	r = &Round{
-		record: newRecord(), rig: rg, exe: c.Candidate, peers: c.Peers, T: usualT, rng: rand.New(rand.NewPCG(j.seed, name.Sum64())),
+		record: newRecord(), rig: rg, exe: c.Candidate, peers: c.Peers, lease: c.Lease, rng: rand.New(rand.NewPCG(j.seed, name.Sum64())),
 		path: fmt.Sprintf("/%s-%d-%d", j.fault.number(), j.seed, history.Now()),
 	}
-	if j.fault.T > 0 {
-		r.T = j.fault.T
-	}
+	r.T = cmp.Or(c.T, j.fault.T, usualT)
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())

@@ -15,9 +15,13 @@ type step struct {
 	do func(context.Context) error
 }
 
-// random carries out a plan: some faults that begin at random and last for random times, so that they overlap.
+// atRandom carries out a plan: some faults that begin at random and last for random times, so that they overlap.
 // Errors of single steps are what comes of faults on faults (a server that is down cannot be frozen).
-func random(ctx context.Context, r *Round) error {
+func atRandom(hazards []hazard) func(context.Context, *Round) error {
+	return func(ctx context.Context, r *Round) error { return r.random(ctx, hazards) }
+}
+
+func (r *Round) random(ctx context.Context, hazards []hazard) error {
 	var plan []step
 	length := 10 * r.T
 	for range 4 + r.rng.IntN(9) {

@@ -37,7 +37,7 @@ func (r *Round) startIn(home *namespace, id, zk string) (*candidate, error) {
 
 func (r *Round) launch(c *candidate) error {
 	r.mark(history.Line{Event: "started", Of: c.id})
-	return startCandidate(r.exe, c, r.path, r.T, r.tell)
+	return startCandidate(r.exe, c, r.path, r.T, r.lease, r.tell)
 }
 
 func (r *Round) named(id string) *candidate {

@@ -40,10 +40,12 @@ type Round struct {
 	peers bool // see Config
 	path  string
 	T     time.Duration // session timeout of the candidates
+	lease time.Duration // of the candidates; 0: they choose
 	rng   *rand.Rand    // decides whatever is left open, so that the seed repeats the plan
 
 	candidates []*candidate // in order of their start; each belongs to the goroutine that runs the round
 	proxies    []*faultproxy.Proxy
+	debuggers  debuggers
 	kept       int64         // the token whose term may outlive the fault; 0: it is not asked for
 	foreign    []string      // znodes of nobody's that must still be there at the end
 	settledIn  time.Duration // after all had been mended
@@ -122,6 +124,7 @@ func (r *Round) mend(ctx context.Context) error {
 			r.resume(c)
 		}
 	}
+	r.debuggers.letGo()
 	if err := r.rig.mend(ctx); err != nil {
 		return err
 	}
@@ -167,6 +170,7 @@ func (r *Round) close() {
 
 // end ends what is still there, whatever happened.
 func (r *Round) end() {
+	r.debuggers.letGo()
 	for _, c := range r.candidates {
 		if c.running() {
 			c.resume()

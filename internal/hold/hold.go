@@ -68,6 +68,9 @@ func attach(ctx context.Context, dial func(context.Context) (net.Conn, error)) (
 // Close ends the debugging: all that is held goes on.
 func (v *VM) Close() error { return v.wire.close() }
 
+// Done is closed when the debugging has ended, by Close or because the server has.
+func (v *VM) Done() <-chan struct{} { return v.wire.done }
+
 // Held is a breakpoint and, as soon as one has arrived, the thread that stands there.
 type Held struct {
 	vm      *VM

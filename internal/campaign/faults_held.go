@@ -224,4 +224,3 @@ func heldAtRandom(places ...hold.Place) func(context.Context, *Round) error {
 	h := holdOne(places...)
 	return atRandom([]hazard{h, h, h, h, h, cutClient, cutClient, pauseOne, resignOne, resignOne, dropClients})
 }
-

@@ -3,6 +3,7 @@
 package campaign
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -28,7 +29,7 @@ func (r *Round) random(ctx context.Context, hazards []hazard) error {
 		at, what := time.Duration(r.rng.Int64N(int64(length))), pick(r, hazards)
 		lasts := r.between(0.05, 2.5)
 		if r.rng.IntN(3) == 0 { // near the length of a lease
-			lasts = r.between(0.3, 1.2)
+			lasts = time.Duration((0.3 + 0.9*r.rng.Float64()) * float64(cmp.Or(r.lease, r.T)))
 		}
 		var undo func(context.Context) error
 		plan = append(plan, step{at, func(ctx context.Context) (err error) {

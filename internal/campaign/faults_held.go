@@ -4,6 +4,7 @@ package campaign
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -54,6 +55,13 @@ func (r *Round) hold(ctx context.Context, s *ensemble.Server, p hold.Place) (*ho
 	return vm.Hold(ctx, p)
 }
 
+// reached waits until a thread stands at its place: that of the session tracker comes there when a session has expired.
+func (r *Round) reached(ctx context.Context, h *hold.Held) (thread string, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, 2*r.T+4*tick, errors.New("no session has expired"))
+	defer cancel()
+	return h.Wait(ctx)
+}
+
 // trackerHeld lets the heir's session expire while the ZooKeeper leader's session tracker is stopped between taking it
 // from its queue and marking it as closing. Until then the servers take the session for alive: the heir comes back in it, and
 // leads. Then it is cut off for good, the tracker closes the session, and another candidate leads.
@@ -75,7 +83,7 @@ func trackerHeld(ctx context.Context, r *Round) error {
 	if err := r.cut(ctx, heir); err != nil {
 		return err
 	}
-	thread, err := tracker.Wait(ctx)
+	thread, err := r.reached(ctx, tracker)
 	if err != nil {
 		return err
 	}
@@ -94,7 +102,7 @@ func trackerHeld(ctx context.Context, r *Round) error {
 	}
 	r.notes.measure("held", time.Since(since))
 	if !leads {
-		return nil
+		return nil // it was known to be over before it came back: that is as good
 	}
 	return r.losesAll(ctx, heir)
 }
@@ -145,6 +153,67 @@ func (r *Round) joins(ctx context.Context, id string) error {
 	return r.until(ctx, id+" stands in line", func(now map[string]*standing) bool { return now[id] != nil && now[id].inLine })
 }
 
+// pingLoopHeld stops the thread of the ZooKeeper leader that pings the others. Nobody tells it of the sessions at the others then, so they
+// expire there one after the other, while requests are served. The first to expire is the leader's: the others are at the ZooKeeper leader.
+// Its tracker is stopped, too, so that the candidate can be cut off before it learns.
+func pingLoopHeld(ctx context.Context, r *Round) error {
+	follower, err := r.rig.Follower(ctx)
+	if err != nil {
+		return err
+	}
+	zkLeader, err := r.rig.Leader(ctx)
+	if err != nil {
+		return err
+	}
+	a, err := r.start("a", follower)
+	if err == nil {
+		err = r.settled(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	for _, id := range []string{"b", "c"} {
+		if _, err := r.start(id, zkLeader); err != nil {
+			return err
+		}
+	}
+	l, err := r.line(ctx)
+	if err != nil {
+		return err
+	}
+	if l.leader != a {
+		return fmt.Errorf("%w: %s came first and does not lead", errAgain, a.id)
+	}
+	loop, err := r.hold(ctx, zkLeader, hold.PingLoop)
+	if err != nil {
+		return err
+	}
+	tracker, err := r.hold(ctx, zkLeader, hold.TrackerClosing)
+	if err != nil {
+		return err
+	}
+	if _, err := r.reached(ctx, loop); err != nil {
+		return err
+	}
+	r.fault("server %d, which leads the servers, pings nobody", zkLeader.ID())
+	if _, err := r.reached(ctx, tracker); err != nil {
+		return err
+	}
+	leads := r.of(a.id).leading && r.of(a.id).token == l.term.token
+	r.notes.count("led until then", leads)
+	if err := r.cut(ctx, a); err != nil {
+		return err
+	}
+	if err := tracker.Release(ctx); err != nil {
+		return err
+	}
+	r.fault("the session tracker goes on")
+	if err := r.losesAll(ctx, a); err != nil {
+		return err
+	}
+	return loop.Release(ctx)
+}
+
 // losesAll waits until a leader that has been cut off has lost its znode, another one leads, and the first knows that it does not.
 func (r *Round) losesAll(ctx context.Context, c *candidate) error {
 	term := r.of(c.id)
@@ -172,66 +241,4 @@ func (r *Round) losesAll(ctx context.Context, c *candidate) error {
 		r.notes.measure("two leaders", time.Duration(last-elected))
 	}
 	return nil
-}
-
-// serverIn picks a server that is in a mode, or any for "": often the one that serves the leader.
-func (r *Round) serverIn(ctx context.Context, mode string) (*ensemble.Server, error) {
-	if l := r.leader(); l != nil && r.rng.IntN(2) == 0 {
-		if s := r.rig.holder(ctx, r.of(l.id).session); s != nil {
-			if its, err := s.Mode(ctx); err == nil && (mode == "" || its == mode) {
-				return s, nil
-			}
-		}
-	}
-	switch mode {
-	case "leader":
-		return r.rig.Leader(ctx)
-	case "follower":
-		return r.rig.Follower(ctx)
-	}
-	return pick(r, r.rig.Servers()), nil
-}
-
-// holdOne stops a thread of a server at one of some places, as soon as one comes by.
-func holdOne(places ...hold.Place) hazard {
-	return func(ctx context.Context, r *Round) (func(context.Context) error, error) {
-		ctx, cancel := context.WithTimeout(ctx, r.T/2) // a frozen server does not answer
-		defer cancel()
-		p := pick(r, places)
-		s, err := r.serverIn(ctx, p.Mode)
-		if err != nil {
-			return nil, err
-		}
-		held, err := r.hold(ctx, s, p)
-		if err != nil {
-			return nil, err
-		}
-		r.fault("server %d: %s is to be held", s.ID(), p.Name)
-		return func(ctx context.Context) error {
-			select {
-			case <-held.Arrived():
-				r.notes.count("reached", true)
-			default:
-				r.notes.count("reached", false)
-			}
-			r.fault("server %d: %s goes on", s.ID(), p.Name)
-			ctx, cancel := context.WithTimeout(ctx, r.T/2)
-			defer cancel()
-			return held.Release(ctx)
-		}, nil
-	}
-}
-
-// holdEach holds at each of some places.
-func holdEach(places ...hold.Place) (all []hazard) {
-	for _, p := range places {
-		all = append(all, holdOne(p))
-	}
-	return all
-}
-
-// heldAtRandom holds threads at one of some places, and breaks what makes the leadership change besides.
-func heldAtRandom(places ...hold.Place) func(context.Context, *Round) error {
-	h := holdOne(places...)
-	return atRandom([]hazard{h, h, h, h, h, h, h, cutClient, cutClient, pauseOne, resignOne, resignOne, dropClients})
 }

@@ -24,10 +24,14 @@ func atRandom(hazards []hazard) func(context.Context, *Round) error {
 
 func (r *Round) random(ctx context.Context, hazards []hazard) error {
 	var plan []step
-	length := 10 * r.T
+	scale := r.T // or four leases, where those are shorter: sessions may live on for long then
+	if r.lease > 0 {
+		scale = min(scale, 4*r.lease)
+	}
+	length := 10 * scale
 	for range 4 + r.rng.IntN(9) {
 		at, what := time.Duration(r.rng.Int64N(int64(length))), pick(r, hazards)
-		lasts := r.between(0.05, 2.5)
+		lasts := time.Duration((0.05 + 2.45*r.rng.Float64()) * float64(scale))
 		if r.rng.IntN(3) == 0 { // near the length of a lease
 			lasts = time.Duration((0.3 + 0.9*r.rng.Float64()) * float64(cmp.Or(r.lease, r.T)))
 		}

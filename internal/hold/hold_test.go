@@ -200,6 +200,7 @@ var places = []struct {
 	{LearnerTouch, "RequestThrottler", (*scene).ask, (*scene).answersNobody},
 	{PingReply, "QuorumPeer", nil, (*scene).staysBehind},
 	{PingLoop, "QuorumPeer", nil, (*scene).pingsNobody},
+	{Prepare, "ProcessThread", (*scene).askToWrite, (*scene).readsOnly},
 	{Commit, "CommitProcessor", (*scene).writeAndAsk, (*scene).answersNobody},
 	{LearnerPacket, "LearnerHandler", nil, (*scene).oneIsNotHeard},
 }
@@ -213,6 +214,22 @@ func (s *scene) expire() {
 	_, err = conn.Create(s.node, nil, zk.FlagEphemeral, zk.WorldACL(zk.PermAll))
 	s.must(err)
 	p.Drop(faultproxy.Both, true)
+}
+
+// askToWrite sends a write to another server.
+func (s *scene) askToWrite() {
+	s.asked = make(chan error, 1)
+	go func() { // ends with the connection
+		_, err := s.others[0].Set("/", nil, -1)
+		s.asked <- err
+	}()
+}
+
+// readsOnly shows that the others answer reads, and carry out no write.
+func (s *scene) readsOnly() func() {
+	nothing(s, s.asked)
+	s.shows(s.others[1], false)
+	return func() { something(s, s.asked) }
 }
 
 // ask sends a request to this server.
@@ -270,6 +287,26 @@ func (s *scene) serves() {
 		_, err := conn.Set("/", nil, -1)
 		s.must(err)
 	}
+}
+
+func TestThreadsAreHeldAtSeveralPlacesAtOnce(t *testing.T) {
+	s := newScene(t, "leader")
+	var all []*Held
+	for _, p := range []Place{Prepare, PingLoop, LearnerPacket} {
+		held, err := s.vm.Hold(s.ctx, p)
+		s.must(err)
+		all = append(all, held)
+	}
+	s.askToWrite()
+	for _, held := range all {
+		_, err := held.Wait(s.ctx)
+		s.must(err)
+	}
+	for _, held := range all {
+		s.must(held.Release(s.ctx))
+	}
+	something(s, s.asked)
+	s.serves()
 }
 
 func TestWhatIsReleasedBeforeAnybodyComesHoldsNobody(t *testing.T) {

@@ -35,12 +35,13 @@ const (
 	modifierLocation   = 7
 )
 
-// breakpointOnce asks for a breakpoint that stops the first thread that arrives, and no other.
+// breakpointOnce asks for a breakpoint that stops the first thread that arrives, and no other. The JVM applies the modifiers in their order
+// to every breakpoint that is reached, so the count must come last: before the location it would count what happens elsewhere.
 func breakpointOnce(at location) []byte {
 	b := append([]byte{kindBreakpoint, suspendEventThread}, u32(2)...)
-	b = append(append(b, modifierCount), u32(1)...)
 	b = append(b, modifierLocation, at.tag)
-	return append(append(append(b, u64(at.class)...), u64(at.method)...), u64(at.index)...)
+	b = append(append(append(b, u64(at.class)...), u64(at.method)...), u64(at.index)...)
+	return append(append(b, modifierCount), u32(1)...)
 }
 
 const (

@@ -165,25 +165,11 @@ func pingLoopHeld(ctx context.Context, r *Round) error {
 	if err != nil {
 		return err
 	}
-	a, err := r.start("a", follower)
-	if err == nil {
-		err = r.settled(ctx)
-	}
+	l, err := r.lineUpAt(ctx, follower, zkLeader)
 	if err != nil {
 		return err
 	}
-	for _, id := range []string{"b", "c"} {
-		if _, err := r.start(id, zkLeader); err != nil {
-			return err
-		}
-	}
-	l, err := r.line(ctx)
-	if err != nil {
-		return err
-	}
-	if l.leader != a {
-		return fmt.Errorf("%w: %s came first and does not lead", errAgain, a.id)
-	}
+	a := l.leader
 	loop, err := r.hold(ctx, zkLeader, hold.PingLoop)
 	if err != nil {
 		return err

@@ -22,25 +22,11 @@ func followerCutAlone(ctx context.Context, r *Round) error {
 	if err != nil {
 		return err
 	}
-	a, err := r.start("a", follower)
-	if err == nil {
-		err = r.settled(ctx)
-	}
+	l, err := r.lineUpAt(ctx, follower, r.rig.others(follower)...)
 	if err != nil {
 		return err
 	}
-	for _, id := range []string{"b", "c"} {
-		if _, err := r.start(id, r.rig.others(follower)...); err != nil {
-			return err
-		}
-	}
-	l, err := r.line(ctx)
-	if err != nil {
-		return err
-	}
-	if l.leader != a {
-		return fmt.Errorf("%w: %s came first and does not lead", errAgain, a.id)
-	}
+	a := l.leader
 	r.fault("server %d cut from the quorum", follower.ID())
 	if err := r.rig.cutQuorum(ctx, follower, Both); err != nil {
 		return err

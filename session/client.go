@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/feed"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
 	"github.com/zkrecipe/zkrecipe/session/internal/dial"
 )
@@ -22,6 +23,7 @@ type Client struct {
 	chroot  string
 	clock   clock.Clock
 	counts  counts
+	log     *feed.Log
 
 	ctx     context.Context // ends when the client is closed
 	end     context.CancelCauseFunc
@@ -53,7 +55,10 @@ func Open(connect string, cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	logger, log := feed.NewLog(cfg.Logger)
+	cfg.Logger = logger
 	c := &Client{
+		log: log,
 		cfg: cfg, servers: servers, chroot: chroot,
 		clock:   clock.From(cfg.Context),
 		stopped: make(chan struct{}),
@@ -68,16 +73,19 @@ func Open(connect string, cfg Config) (*Client, error) {
 // run opens one session after another.
 func (c *Client) run() {
 	defer close(c.stopped)
+	defer c.log.Finish(c.clock)
 	defer c.end(ErrClosed)
 	var former sync.WaitGroup // sessions that are over and clean up
 	defer former.Wait()
 	// A session outlives the client's context for as long as recipes clean up.
 	sessions, end := context.WithCancelCause(context.WithoutCancel(c.ctx))
+	names := dial.NewNames(sessions)
+	defer names.Wait()
 	defer end(ErrClosed)
 	pause := retry.New(c.clock, firstReopen, longestReopen)
 	for {
 		begun := c.clock.Now()
-		s, err := newSession(sessions, &c.cfg, &c.counts, c.servers, c.chroot)
+		s, err := newSession(sessions, &c.cfg, &c.counts, names, c.servers, c.chroot)
 		if err != nil {
 			c.fail(err)
 			return
@@ -242,12 +250,15 @@ type Status struct {
 	Timeout time.Duration
 	// Server is the one connected last.
 	Server string
-	// Lease is how long the lease still runs; 0 without one.
-	Lease time.Duration
+	// LeaseTime is how long a lease lasts, and Lease how long the latest one still runs; 0
+	// without one.
+	LeaseTime, Lease time.Duration
 	// Servers tells how each server of the connect string was seen last.
 	Servers []ServerStatus
 	// Counts are totals over all sessions.
 	Counts Counts
+	// LinesDropped is how many lines Config.Logger has not taken.
+	LinesDropped uint64
 }
 
 // ServerStatus is how a server was seen last.
@@ -267,24 +278,25 @@ func (c *Client) Status() Status {
 	s, err := c.latest, c.err
 	c.mu.Unlock()
 	if s == nil {
-		st := Status{Timeout: c.cfg.Timeout, Err: err}
+		st := Status{LinesDropped: c.log.Dropped(), Timeout: c.cfg.Timeout, LeaseTime: c.cfg.Lease, Err: err}
 		for _, addr := range c.servers {
 			st.Servers = append(st.Servers, ServerStatus{Addr: addr})
 		}
 		return st
 	}
-	return s.status()
+	st := s.status()
+	st.LinesDropped = c.log.Dropped()
+	return st
 }
 
 func (s *Session) status() Status {
 	s.mu.Lock()
-	st := Status{State: s.state, Since: s.since, Session: s.id, Timeout: s.timeout, Server: s.server}
-	l := s.lease
+	st := Status{State: s.state, Since: s.since, Session: s.id, Timeout: s.timeout, LeaseTime: s.leaseTime, Server: s.server}
+	if !s.over {
+		st.Lease = max(s.heart.until.Until(s.clock.Now()), 0)
+	}
 	s.mu.Unlock()
 	st.Err, st.Counts = s.Err(), s.counts.read()
-	if l != nil {
-		st.Lease = max(l.Remaining(), 0)
-	}
 	for _, d := range s.dialer.Servers() {
 		st.Servers = append(st.Servers, ServerStatus(d))
 	}

@@ -18,12 +18,27 @@ import (
 
 // Config configures a [Client]. The zero value works.
 type Config struct {
-	// Timeout is the session timeout to ask for, called T elsewhere: how long a
-	// session outlives its last sign of life. The ensemble bounds it (2 to 20 ticks
-	// unless configured otherwise), and what it grants counts. A shorter one finds a
-	// crashed leader sooner; a longer one rides out longer pauses. A session with a leader
-	// or an heir costs 8 quorum writes per T. Default 10 s, at least 100 ms, at most 1 h.
+	// Timeout is the session timeout to ask for, called T elsewhere: how long the ensemble
+	// keeps a session whose client is not heard of. The ensemble bounds it (2 to 20 ticks
+	// unless configured otherwise), and what it grants counts. It has no part in how soon a
+	// crashed leader is replaced: see Lease. Default 15 s, at least 400 ms, at most 1 h.
 	Timeout time.Duration
+
+	// Lease is how long a lease lasts, called D elsewhere: a leader that cannot reach the
+	// ensemble for so long has stopped, and the next one leads D and a sixteenth, and the
+	// time between two beats, after a crash. A shorter one replaces a crashed leader sooner.
+	// A longer one rides out longer pauses and changes of the ZooKeeper leader: choose it
+	// above the time that the ensemble needs for one. A session with a leader or an heir
+	// costs 4 quorum writes per D, however many it holds. All candidates of an election
+	// should have the same. Default 4 s, or half of Timeout if that is less; at least 200 ms,
+	// at most half of Timeout.
+	Lease time.Duration
+
+	// Beats is the path of the directory for the sessions' heartbeats, below the chroot. All
+	// clients of an election must have the same: where it differs, a crashed leader is
+	// replaced only when its session expires. Default "/zkrecipe/beats". It is created when
+	// it is missing; clients need CREATE on it, and READ and WRITE on what others create.
+	Beats string
 
 	// Dial makes the network connections, in place of TCP: for proxies and tests. It
 	// gets each server as host:port just as the connect string has it. It must return by
@@ -41,7 +56,9 @@ type Config struct {
 	// permissions for the own credentials alone if there are any, for everybody if not.
 	ACL []zk.ACL
 
-	// Logger gets one line per transition. Default: silence.
+	// Logger gets one line per transition, from a goroutine of its own: nothing waits for it.
+	// Of the lines that it does not take at once, the first 1000 wait; more are dropped, and
+	// counted in [Status.LinesDropped]. Default: silence.
 	Logger *slog.Logger
 
 	// Context, if set, is the parent of all that the client does. When it ends the
@@ -66,8 +83,12 @@ func (a Auth) String() string { return a.Scheme + ":***" }
 func (a Auth) GoString() string { return a.String() }
 
 const (
-	defaultTimeout         = 10 * time.Second
-	minTimeout, maxTimeout = 100 * time.Millisecond, time.Hour
+	defaultTimeout         = 15 * time.Second
+	minTimeout, maxTimeout = 2 * minLease, time.Hour
+	// DefaultLease is the default of Config.Lease.
+	DefaultLease = 4 * time.Second
+	minLease     = 200 * time.Millisecond
+	defaultBeats = "/zkrecipe/beats"
 )
 
 // withDefaults returns a checked copy.
@@ -75,6 +96,15 @@ func (c Config) withDefaults() (Config, error) {
 	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
 	if c.Timeout < minTimeout || c.Timeout > maxTimeout {
 		return c, fmt.Errorf("session: Config.Timeout is %v; want %v to %v, or 0 for %v", c.Timeout, minTimeout, maxTimeout, defaultTimeout)
+	}
+	c.Lease = cmp.Or(c.Lease, min(DefaultLease, c.Timeout/2))
+	if c.Lease < minLease || c.Lease > c.Timeout/2 {
+		return c, fmt.Errorf("session: Config.Lease is %v; want %v to %v, half of the session timeout, or 0 for %v",
+			c.Lease, minLease, c.Timeout/2, min(DefaultLease, c.Timeout/2))
+	}
+	c.Beats = cmp.Or(c.Beats, defaultBeats)
+	if err := CheckPath(c.Beats); err != nil {
+		return c, fmt.Errorf("session: Config.Beats: %w", err)
 	}
 	for i, a := range c.Auth {
 		if a.Scheme == "" {
@@ -94,9 +124,6 @@ func (c Config) withDefaults() (Config, error) {
 		if len(c.Auth) > 0 {
 			c.ACL = zk.AuthACL(zk.PermAll)
 		}
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.Context == nil {
 		c.Context = context.Background()

@@ -46,9 +46,8 @@ func (s *Session) dial() (net.Conn, error) {
 	w = wire.New(conn, deadline, s.clock, s.cfg.wireAuth(), wire.Hooks{
 		Handshaken: func(h wire.Handshake) error { return s.onHandshake(server, h) },
 		Answered:   s.onAnswered,
-		Renewed:    s.onRenewed,
 		WantsWatch: s.wantsWatch,
-		Failed:     func(err error) { s.onFailed(server, w, err) },
+		Failed:     func(err error) { s.onFailed(server, err) },
 		Limit:      func(bytes int) { zk.WithMaxBufferSize(bytes)(s.zk) },
 	})
 	s.mu.Lock()
@@ -99,6 +98,10 @@ func (s *Session) onHandshake(server string, h wire.Handshake) error {
 			s.note(slog.LevelInfo, "session timeout negotiated", "asked", s.timeout, "granted", h.Timeout)
 		}
 		s.timeout = h.Timeout
+		if s.leaseTime > h.Timeout/2 {
+			s.note(slog.LevelWarn, "the lease is cut to half of the session timeout granted", "asked", s.leaseTime, "granted", h.Timeout)
+			s.leaseTime = h.Timeout / 2
+		}
 	} else {
 		s.counts.reconnects.Add(1)
 		if h.Timeout != s.timeout {
@@ -108,24 +111,14 @@ func (s *Session) onHandshake(server string, h wire.Handshake) error {
 		}
 	}
 	s.server, s.alive, s.attempts = server, s.clock.Now(), 0
-	s.proof.Connected(h.Sent, h.Timeout)
-	s.proved()
 	return nil
 }
 
-// onAnswered and onRenewed feed the proof.
-func (s *Session) onAnswered(sent, answered clock.Instant) {
+// onAnswered notes that the server lives.
+func (s *Session) onAnswered(at clock.Instant) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.alive = answered
-	s.proof.Answered(sent, answered)
-}
-
-func (s *Session) onRenewed(started, ended clock.Instant) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.proof.Renewed(started, ended)
-	s.proved()
+	s.alive = at
 }
 
 func (s *Session) wantsWatch(path string) bool {
@@ -135,13 +128,10 @@ func (s *Session) wantsWatch(path string) bool {
 }
 
 // onFailed takes note of the end of a connection, or of a handshake.
-func (s *Session) onFailed(server string, w *wire.Conn, err error) {
+func (s *Session) onFailed(server string, err error) {
 	s.dialer.Failed(server, err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.conn == w { // else it is an old one, and its end was noted
-		s.proof.Disconnected()
-	}
 	if errors.Is(err, ErrAuthFailed) {
 		s.finish(err)
 	}
@@ -162,7 +152,7 @@ func (s *Session) onEvent(ev zk.Event) {
 		s.connection++
 		s.enter(Connected)
 		close(s.up)
-		s.renewSoon = true
+		s.beatSoon = true
 		s.wakeAll() // no watch outlives its connection
 	case ev.State == zk.StateExpired:
 		s.finish(ErrExpired)

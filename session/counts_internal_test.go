@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestRenewalsAreCountedByHowLongTheyTook(t *testing.T) {
+func TestBeatsAreCountedByHowLongTheyTook(t *testing.T) {
 	for took, first := range map[time.Duration]int{
 		-1: 0, 0: 0, time.Millisecond: 0,
 		time.Millisecond + 1: 1, 2 * time.Millisecond: 1,
@@ -13,12 +13,12 @@ func TestRenewalsAreCountedByHowLongTheyTook(t *testing.T) {
 		4096 * time.Millisecond: 12, 4096*time.Millisecond + 1: 13, time.Hour: 13,
 	} {
 		var c counts
-		c.renewed(took)
+		c.beaten(took)
 		got := c.read()
-		if got.Renewals != 1 || got.RenewalTime != max(took, 0) {
-			t.Errorf("%v: %d renewals that took %v", took, got.Renewals, got.RenewalTime)
+		if got.Beats != 1 || got.BeatTime != max(took, 0) {
+			t.Errorf("%v: %d beats that took %v", took, got.Beats, got.BeatTime)
 		}
-		for i, n := range got.RenewalsWithin {
+		for i, n := range got.BeatsWithin {
 			if (n == 1) != (i >= first) || (n == 1) != (took <= time.Millisecond<<i) {
 				t.Errorf("%v: %d within %v", took, n, time.Millisecond<<i)
 			}
@@ -26,9 +26,9 @@ func TestRenewalsAreCountedByHowLongTheyTook(t *testing.T) {
 	}
 }
 
-func TestCountingARenewalAllocatesNothing(t *testing.T) {
+func TestCountingABeatAllocatesNothing(t *testing.T) {
 	var c counts
-	if n := testing.AllocsPerRun(100, func() { c.renewed(time.Millisecond) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { c.beaten(time.Millisecond) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

@@ -10,15 +10,15 @@ import (
 
 // What a client counts, through a broken connection, a frozen server and an expired
 // session.
-func TestAClientCountsRenewalsReconnectsAndLosses(t *testing.T) {
+func TestAClientCountsBeatsReconnectsAndLosses(t *testing.T) {
 	simulate(t, 1, 3, func(t *testing.T, s *sim) {
 		time.Sleep(simT)
 		quiet := s.client.Status().Counts
-		if quiet.Sessions != 1 || quiet.Lost != 0 || quiet.Reconnects != 0 || quiet.FailedRenewals != 0 {
+		if quiet.Sessions != 1 || quiet.Lost != 0 || quiet.Reconnects != 0 || quiet.FailedBeats != 0 {
 			t.Errorf("at rest: %+v", quiet)
 		}
-		if quiet.Renewals < 8 || quiet.Renewals > 24 { // 8 per T after the first proof
-			t.Errorf("%d renewals in somewhat more than T", quiet.Renewals)
+		if quiet.Beats < 8 || quiet.Beats > 10 { // 4 per D, and the first ones
+			t.Errorf("%d beats in somewhat more than two leases", quiet.Beats)
 		}
 
 		s.host.Cut()
@@ -29,10 +29,10 @@ func TestAClientCountsRenewalsReconnectsAndLosses(t *testing.T) {
 		}
 
 		s.ConnOf(s.session.ID()).Hold()
-		time.Sleep(simT / 2) // the renewal that hangs moves the session
+		time.Sleep(simT / 2) // the beat that hangs moves the session
 		settle(t, s.client)
 		moved := s.client.Status().Counts
-		if moved.Reconnects != 2 || moved.FailedRenewals == cut.FailedRenewals || moved.Lost != 0 {
+		if moved.Reconnects != 2 || moved.FailedBeats == cut.FailedBeats || moved.Lost != 0 {
 			t.Errorf("after a silent server: %+v, before %+v", moved, cut)
 		}
 

@@ -25,12 +25,35 @@ const protectedPrefix = "_c_"
 // happen yet, the znode is deleted in the background; if that is refused the session is
 // ended.
 func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
+	return s.createGuarded(ctx, protected{dir, name, data, acl, 4})
+}
+
+// CreatePlace is [Session.CreateProtected] for a znode that a [Hold] is to keep. The session's
+// heartbeat exists before it: its first place and its heartbeat are created in one multi. Its
+// name has a UUID of version 8, by which others know that it has a heartbeat. A missing dir is
+// an error, zk.ErrNoNode; the directory of the heartbeats is created.
+func (s *Session) CreatePlace(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
+	return s.createGuarded(ctx, protected{dir, name, data, acl, 8})
+}
+
+// protected is what a protected create has to make.
+type protected struct {
+	dir, name string
+	data      []byte
+	acl       []zk.ACL
+	version   byte // of the UUID in its name
+}
+
+// place reports whether it is a place, with a heartbeat.
+func (p protected) place() bool { return p.version == 8 }
+
+func (s *Session) createGuarded(ctx context.Context, p protected) (string, error) {
 	type result struct {
 		path string
 		err  error
 	}
 	fail := func(err error) error {
-		return &Error{Op: "create", Path: dir, Outcome: NotDone, Err: err}
+		return &Error{Op: "create", Path: p.dir, Outcome: NotDone, Err: err}
 	}
 	if err := s.begin(ctx); err != nil {
 		return "", fail(err)
@@ -39,7 +62,7 @@ func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []
 	handOver := make(chan result)
 	go func() {
 		defer s.calls.Done()
-		path, err := s.createProtected(ctx, dir, name, data, acl)
+		path, err := s.createProtected(ctx, p)
 		select {
 		case handOver <- result{path, err}:
 		case <-ctx.Done():
@@ -61,32 +84,31 @@ func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []
 
 // createProtected tries until an attempt's outcome is known. It heeds ctx between
 // attempts only: an attempt once made is followed up to its end.
-func (s *Session) createProtected(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
-	if err := CheckPath(dir); err != nil { // or the search after a lost answer would fail
-		return "", &Error{Op: "create", Path: dir, Outcome: NotDone, Err: fmt.Errorf("%w: %w", zk.ErrInvalidPath, err)}
+func (s *Session) createProtected(ctx context.Context, p protected) (string, error) {
+	fail := func(err error) (string, error) {
+		return "", &Error{Op: "create", Path: p.dir, Outcome: NotDone, Err: err}
 	}
-	if strings.Contains(name, "/") { // whose parent would be created and missed for ever
-		return "", &Error{Op: "create", Path: dir, Outcome: NotDone, Err: fmt.Errorf("%w: name %q has a slash", zk.ErrInvalidPath, name)}
+	if err := CheckPath(p.dir); err != nil { // or the search after a lost answer would fail
+		return fail(fmt.Errorf("%w: %w", zk.ErrInvalidPath, err))
+	}
+	if strings.Contains(p.name, "/") { // whose parent would be created and missed for ever
+		return fail(fmt.Errorf("%w: name %q has a slash", zk.ErrInvalidPath, p.name))
 	}
 	pause := retry.New(s.clock, firstRetry, longestRetry)
 	together := true
 	for {
 		if err := s.awaitUp(ctx); err != nil {
-			return "", &Error{Op: "create", Path: dir, Outcome: NotDone, Err: err}
+			return fail(err)
 		}
 		// A new GUID for every attempt: whatever becomes of an old one cannot touch this.
-		prefix := protectedPrefix + newGUID() + "-" + name
-		create := s.createSoon
-		if !together {
-			create = s.createAlone
-		}
-		path, err := create(join(dir, prefix), data, zk.FlagEphemeral|zk.FlagSequence, acl)
+		prefix := protectedPrefix + newGUID(p.version) + "-" + p.name
+		path, err := s.attempt(ctx, p, join(p.dir, prefix), together)
 		if err == nil {
 			return path, nil
 		}
-		again := retryable(err)
-		if OutcomeOf(err) == Unknown {
-			if path, lost := s.findOwn(dir, prefix); lost != nil || path != "" {
+		again := retryable(err) || err == errAgain
+		if OutcomeOf(err) == Unknown && err != errAgain {
+			if path, lost := s.findOwn(p.dir, prefix); lost != nil || path != "" {
 				return path, lost
 			}
 			// A server that takes small requests only would never answer a large one.
@@ -94,17 +116,40 @@ func (s *Session) createProtected(ctx context.Context, dir, name string, data []
 			together = false
 		}
 		switch {
-		case errors.Is(err, zk.ErrNoNode):
-			if err := s.EnsurePath(ctx, dir, acl); err != nil {
+		case errors.Is(err, zk.ErrNoNode) && !p.place():
+			if err := s.EnsurePath(ctx, p.dir, p.acl); err != nil {
 				return "", err
 			}
 		case !again:
 			return "", err
 		}
+		if err == errAgain {
+			continue
+		}
 		if cause := pause.Wait(ctx); cause != nil {
-			return "", &Error{Op: "create", Path: dir, Outcome: NotDone, Err: cause}
+			return fail(cause)
 		}
 	}
+}
+
+// attempt is one create of a protected znode: the first place of a session goes with the
+// session's heartbeat, others go together where there are many.
+func (s *Session) attempt(ctx context.Context, p protected, path string, together bool) (string, error) {
+	const flags = zk.FlagEphemeral | zk.FlagSequence
+	if p.place() {
+		first, done, err := s.awaitBirth(ctx)
+		if err != nil {
+			return "", &Error{Op: "create", Path: p.dir, Outcome: NotDone, Err: err}
+		}
+		if first {
+			defer done()
+			return s.createFirst(path, p.data, flags, p.acl)
+		}
+	}
+	if together {
+		return s.createSoon(path, p.data, flags, p.acl)
+	}
+	return s.createAlone(path, p.data, flags, p.acl)
 }
 
 // createSoon is Create, alone or together with others. What it returns tells the outcome
@@ -172,11 +217,12 @@ func (s *Session) findOwn(dir, prefix string) (path string, err error) {
 // join returns the path of a child.
 func join(dir, name string) string { return strings.TrimSuffix(dir, "/") + "/" + name }
 
-// newGUID returns a random UUID (RFC 9562, version 4).
-func newGUID() string {
+// newGUID returns a random UUID (RFC 9562), of version 4, or of version 8, which is for uses
+// of one's own: here it tells a place, whose session has a heartbeat.
+func newGUID(version byte) string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails
-	b[6] = b[6]&0x0f | 0x40
+	b[6] = b[6]&0x0f | version<<4
 	b[8] = b[8]&0x3f | 0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
@@ -184,19 +230,26 @@ func newGUID() string {
 // EnsurePath creates the persistent znode at path and its parents, as far as they
 // are missing. It needs no permission on those that are there.
 func (s *Session) EnsurePath(ctx context.Context, path string, acl []zk.ACL) error {
+	return s.EnsureNode(ctx, path, nil, acl)
+}
+
+// EnsureNode is [Session.EnsurePath] with data for the last znode if it is created; one that is
+// there keeps its own.
+func (s *Session) EnsureNode(ctx context.Context, path string, data []byte, acl []zk.ACL) error {
 	if _, err := s.full(path); err != nil {
 		return &Error{Op: "create", Path: path, Outcome: NotDone, Err: err}
 	}
 	for {
 		_, err := repeat(ctx, s, "create", path, func(full string) (string, error) {
-			return s.create(full, nil, zk.FlagPersistent, acl)
+			return s.create(full, data, zk.FlagPersistent, acl)
 		})
 		switch {
 		case err == nil, errors.Is(err, zk.ErrNodeExists):
 			return nil
 		case errors.Is(err, zk.ErrNoAuth):
-			// The server asks for permission first and looks for the znode afterwards.
-			if _, ok, _ := s.Exists(ctx, path); ok {
+			// The server asks for permission first and looks for the znode afterwards. Newer
+			// ones ask for READ on one that is there.
+			if _, ok, e := s.Exists(ctx, path); ok || errors.Is(e, zk.ErrNoAuth) {
 				return nil
 			}
 			return err

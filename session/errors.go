@@ -23,13 +23,19 @@ var (
 	// ErrReplaced: a server answered the reconnect with another session. That happens
 	// when somebody answers who is not this session's ensemble.
 	ErrReplaced = errors.New("session: replaced by another session")
+	// ErrRevoked: another session has heard no heartbeat of this one for the length of a
+	// lease, and has taken over from it.
+	ErrRevoked = errors.New("session: heartbeat revoked by another session")
+	// ErrNoHeartbeat: the session's heartbeat znode was deleted, or it is not known whether it
+	// was created.
+	ErrNoHeartbeat = errors.New("session: no heartbeat")
 	// ErrAuthFailed: the ensemble rejected a credential of [Config.Auth]. Trying again
 	// cannot help, so the client is closed.
 	ErrAuthFailed = wire.ErrAuthFailed
-	// ErrStray: an own znode whose creation went unanswered may exist, and the server
-	// refuses to tell. The session is given up so that the znode goes with it: nobody
+	// ErrStray: the server refuses to delete an own znode, or to tell whether one exists whose
+	// creation went unanswered. The session is given up so that the znode goes with it: nobody
 	// could get past it in a line.
-	ErrStray = errors.New("session: cannot find out whether a znode was created")
+	ErrStray = errors.New("session: an own znode cannot be got rid of")
 )
 
 // ErrTooLarge is the error of a request that is longer than a server takes (1 MiB with
@@ -101,15 +107,16 @@ var serverErrors = map[ServerError]struct {
 	text    string
 	outcome Outcome
 	again   bool // the same request may succeed later
+	forever bool // no request like it ever will, until somebody changes the configuration
 }{
-	codeConnectionLoss: {"connection loss inside the ensemble", Unknown, true},
-	codeUnimplemented:  {"operation not implemented by this server", NotDone, false},
-	codeTimeout:        {"operation timed out", Unknown, true},
-	codeLocalSession:   {"no ephemeral znodes in a local session", NotDone, false},
-	codeRequestTimeout: {"request timed out", Unknown, true},
-	codeSASLRequired:   {"the server requires SASL authentication", NotDone, false},
-	codeQuotaExceeded:  {"quota exceeded", NotDone, false},
-	codeThrottled:      {"throttled by the server", NotDone, true},
+	codeConnectionLoss: {"connection loss inside the ensemble", Unknown, true, false},
+	codeUnimplemented:  {"operation not implemented by this server; ZooKeeper 3.4 or newer is needed", NotDone, false, true},
+	codeTimeout:        {"operation timed out", Unknown, true, false},
+	codeLocalSession:   {"no ephemeral znodes in a local session; set localSessionsUpgradingEnabled=true on the servers", NotDone, false, true},
+	codeRequestTimeout: {"request timed out", Unknown, true, false},
+	codeSASLRequired:   {"the server takes no requests of clients that have not authenticated: see its enforce.auth.schemes and sessionRequireClientSASLAuth, and Config.Auth", NotDone, false, true},
+	codeQuotaExceeded:  {"quota exceeded", NotDone, false, false},
+	codeThrottled:      {"throttled by the server", NotDone, true, false},
 }
 
 // Error says what the code means, if that is known.
@@ -183,6 +190,28 @@ var notDone = []error{
 	zk.ErrReconfigDisabled, ErrTooLarge,
 	zk.ErrSessionExpired, zk.ErrSessionMoved,
 	zk.ErrNoServer, // zk's flush of what it has not sent
+}
+
+// Permanent reports whether err is an answer that will be the same next time, in another
+// session, too: credentials or permissions do not suffice, the path cannot hold what is asked
+// for, or the servers' configuration forbids it. Whatever is not known to be may heal.
+func Permanent(err error) bool {
+	var code ServerError
+	if errors.As(err, &code) {
+		return serverErrors[code].forever
+	}
+	for _, known := range permanent {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return false
+}
+
+var permanent = []error{
+	zk.ErrNoAuth, zk.ErrInvalidACL, zk.ErrAuthFailed, ErrAuthFailed, // credentials, ACL
+	zk.ErrInvalidPath, zk.ErrBadArguments, zk.ErrNoChildrenForEphemerals, // path
+	zk.ErrShortBuffer, ErrTooLarge, zk.ErrInvalidFlags, // what is asked for is too large, or a bug
 }
 
 // retryable reports whether the same request may succeed later in the same session:

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -17,17 +18,23 @@ import (
 )
 
 // Lock is a recipe made of this package and of watch: a place in a line, a wait for the one
-// ahead, and a lease that says for how long the lock is provably held. For leadership take
-// recipe/election, which is this with everything that a service needs besides.
+// ahead, and a lease that says for how long the lock is held. For leadership take
+// recipe/election, which has everything that a service needs besides: there the next one also
+// takes over from a holder that has crashed, as the example of Session.Listen does, and need not
+// wait until the ensemble has ended that one's session.
 type Lock struct {
-	*session.Lease // Valid and Remaining are the lock's
-	s              *session.Session
-	path           string
-	hold           *session.Hold
-	left           func()
+	s     *session.Session
+	dir   string
+	path  string
+	own   *session.Watch
+	hold  *session.Hold
+	lease *session.Lease
+	wake  chan struct{}
+	stop  context.CancelFunc // ends keep
+	left  func()
 }
 
-// Acquire waits for the lock at dir.
+// Acquire waits for the lock at dir. All who use it have the same session.Config.Lease.
 func Acquire(ctx context.Context, client *session.Client, dir string) (*Lock, error) {
 	left := client.Use() // Close waits for Release, so that the znode is deleted in order
 	s, err := client.Session(ctx)
@@ -35,31 +42,37 @@ func Acquire(ctx context.Context, client *session.Client, dir string) (*Lock, er
 		left()
 		return nil, err
 	}
-	path, err := s.CreateProtected(ctx, dir, "lock-", nil, nil)
+	if err := s.EnsureNode(ctx, dir, []byte("-1"), nil); err != nil { // nobody has held it yet
+		left()
+		return nil, err
+	}
+	path, err := s.CreatePlace(ctx, dir, "lock-", nil, nil)
 	if err != nil {
 		left()
 		return nil, err
 	}
 	wake := make(chan struct{}, 1)
-	l := &Lock{s: s, path: path, hold: s.Hold(path, wake), left: left}
-	if err := l.wait(ctx, dir, wake); err != nil {
-		l.hold.Release()
-		s.Abandon(path) // it must not stay in the line, and ctx may be over
-		left()
+	own := s.Watch(path, wake)
+	l := &Lock{s: s, dir: dir, path: path, own: own, hold: s.Hold(own, wake), wake: wake, left: left}
+	if err := l.wait(ctx); err != nil {
+		l.drop()
+		s.Abandon(path, left) // it must not stay in the line, and ctx may be over
 		return nil, err
 	}
+	ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
+	go l.keep(ctx)
 	return l, nil
 }
 
-// wait returns when nobody is ahead and a lease runs.
-func (l *Lock) wait(ctx context.Context, dir string, wake <-chan struct{}) error {
+// wait returns when nobody is ahead, no other's lease can run any more, and the own one does.
+func (l *Lock) wait(ctx context.Context) error {
 	for {
-		names, _, err := l.s.Children(ctx, dir)
+		names, _, err := l.s.Children(ctx, l.dir)
 		if err != nil {
 			return err
 		}
-		slices.SortFunc(names, func(a, b string) int { return cmp.Compare(sequence(a), sequence(b)) })
-		own := slices.Index(names, l.path[len(dir)+1:])
+		slices.SortFunc(names, func(a, b string) int { return cmp.Compare(number(a), number(b)) })
+		own := slices.Index(names, l.path[len(l.dir)+1:])
 		if own < 0 {
 			return zk.ErrNoNode // somebody deleted it
 		}
@@ -67,34 +80,96 @@ func (l *Lock) wait(ctx context.Context, dir string, wake <-chan struct{}) error
 			break
 		}
 		// The one ahead only: its departure wakes one waiter, not all.
-		if err := watch.Gone(ctx, l.s, dir+"/"+names[own-1]); err != nil {
+		if err := watch.Gone(ctx, l.s, l.dir+"/"+names[own-1]); err != nil {
 			return err
 		}
 	}
-	for l.Lease = l.s.Lease(); l.Lease == nil; l.Lease = l.s.Lease() {
+	if err := l.outlast(ctx); err != nil {
+		return err
+	}
+	l.hold.Renew() // a whole lease, and a signal when it is there
+	for {
+		if err := l.look(ctx); err != nil {
+			return err
+		}
+		if l.lease = l.hold.Lease(); l.lease != nil {
+			return nil
+		}
 		select {
-		case <-wake: // a lease begins, or the Hold says why it cannot
+		case <-l.wake:
 		case <-l.s.Done():
 			return l.s.Err()
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		if err := l.hold.Err(); err != nil {
-			return err
+	}
+}
+
+// outlast waits for the leases of those who were ahead. A znode that is gone proves little: its
+// holder may not have heard of it. Who releases the lock leaves its number at the path, in the
+// same transaction; up to that number everybody has stopped.
+func (l *Lock) outlast(ctx context.Context) error {
+	data, _, err := l.s.Get(ctx, l.dir)
+	if err != nil {
+		return err
+	}
+	if released, err := strconv.Atoi(string(data)); err == nil && number(l.path) <= released+1 {
+		return nil
+	}
+	select {
+	case <-time.After(session.Outlast(l.s.LeaseTime())):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// look leaves a watch on the own znode. Beats extend the lease only while there is one, because
+// it tells that the znode exists.
+func (l *Lock) look(ctx context.Context) error {
+	if err := l.hold.Err(); err != nil {
+		return err
+	}
+	if l.own.Armed() {
+		return nil
+	}
+	_, _, err := l.own.Get(ctx)
+	return err
+}
+
+// keep looks after the lock while it is held: after each reconnect the watch has to be left again.
+func (l *Lock) keep(ctx context.Context) {
+	for l.look(ctx) == nil {
+		select {
+		case <-l.wake:
+		case <-ctx.Done():
+			return
 		}
 	}
-	return nil
 }
+
+// Valid reports whether the lock is held at this moment.
+func (l *Lock) Valid() bool { return l.lease.Valid() }
 
 // Release gives the lock away. The work must have stopped.
 func (l *Lock) Release(ctx context.Context) error {
 	defer l.left()
-	l.hold.Release()
-	return l.s.Remove(ctx, l.path)
+	defer l.drop()
+	l.stop()
+	released := []byte(strconv.Itoa(number(l.path)))
+	return l.s.Remove(ctx, l.path, &zk.SetDataRequest{Path: l.dir, Data: released, Version: -1})
 }
 
-// sequence is the number that the ensemble has put at the end of a name.
-func sequence(name string) string { return name[max(0, len(name)-10):] }
+func (l *Lock) drop() {
+	l.own.Stop()
+	l.hold.Release()
+}
+
+// number is what the ensemble has put at the end of a name, one more with each.
+func number(name string) int {
+	n, _ := strconv.Atoi(name[max(0, len(name)-10):])
+	return n
+}
 
 // A lock, as an example of a recipe of one's own.
 func Example_recipe() {
@@ -105,7 +180,7 @@ func Example_recipe() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("first:", first.Valid(), first.Remaining() < 2*time.Second)
+	fmt.Println("first:", first.Valid(), first.lease.Remaining() <= first.s.LeaseTime())
 
 	line := watch.NewChildren(first.s, "/locks/report")
 	defer line.Stop()
@@ -122,7 +197,7 @@ func Example_recipe() {
 			log.Fatal(err)
 		}
 	}
-	if err := first.Release(ctx); err != nil {
+	if err := first.Release(ctx); err != nil { // announced, so that the second need not wait
 		log.Fatal(err)
 	}
 	l := <-second
@@ -139,7 +214,7 @@ func connect() (ctx context.Context, client *session.Client, done func()) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client, err = session.Open(e.ConnectString(), session.Config{Timeout: 2 * time.Second})
+	client, err = session.Open(e.ConnectString(), session.Config{Timeout: 2 * time.Second, Lease: 200 * time.Millisecond})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -213,7 +288,7 @@ func ExampleWatch_Children() {
 		log.Fatal(err)
 	}
 	await(1)
-	s.Abandon(bob) // does not wait
+	s.Abandon(bob, nil) // does not wait
 	await(0)
 	// Output:
 	// 1 in the group; ann is gone: false

@@ -48,7 +48,7 @@ func Example() {
 	// Output: hello 1 <nil>
 }
 
-// A lease says for how long nobody else can own what this session owns.
+// A lease says for how long nobody else takes the place of this session.
 func ExampleSession_Hold() {
 	servers, stop := testServers()
 	defer stop()
@@ -63,16 +63,28 @@ func ExampleSession_Hold() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	path, err := s.CreateProtected(ctx, "/locks", "l-", nil, nil)
+	if err := s.EnsurePath(ctx, "/locks", nil); err != nil {
+		log.Fatal(err)
+	}
+	path, err := s.CreatePlace(ctx, "/locks", "l-", nil, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
 	wake := make(chan struct{}, 1)
-	hold := s.Hold(path, wake)
+	own := s.Watch(path, wake)
+	defer own.Stop()
+	hold := s.Hold(own, wake)
 	defer hold.Release()
-	<-wake // a lease begins, or hold.Err() says why it cannot
-	lease := s.Lease()
-	fmt.Println(lease.Valid(), lease.Remaining() <= s.Timeout())
+	for hold.Lease() == nil && hold.Err() == nil {
+		if !own.Armed() { // it tells, should somebody delete the znode
+			if _, _, err := own.Get(ctx); err != nil {
+				log.Fatal(err)
+			}
+		}
+		<-wake // a lease begins, or hold.Err() says why it cannot
+	}
+	lease := hold.Lease()
+	fmt.Println(lease.Valid(), lease.Remaining() <= s.LeaseTime())
 	// Output: true true
 }
 

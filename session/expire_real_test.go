@@ -16,13 +16,13 @@ func TestAnExpiredSessionIsOverAndReplaced(t *testing.T) {
 	c := proxied(t, three(t))
 	client := c.open(session.Config{Timeout: 4 * time.Second})
 	s := established(t, client)
-	_, l, _ := held(t, s)
+	p, l := held(t, s)
 	c.all(func(p *faultproxy.Proxy) { p.FailReply(faultproxy.OpConnect, 1, 0) })
 	c.all(func(p *faultproxy.Proxy) { p.Cut(false) })
 	if err := over(t, s); !errors.Is(err, session.ErrExpired) {
 		t.Errorf("the session ended with %v", err)
 	}
-	if l.Valid() || s.Lease() != nil || s.State() != session.Lost {
+	if l.Valid() || p.hold.Lease() != nil || s.State() != session.Lost {
 		t.Error("a lease outlives its session")
 	}
 	if next := established(t, client); next == s {
@@ -72,9 +72,8 @@ func TestTheSmallestTimeoutEverGrantedCounts(t *testing.T) {
 	if got := s.Timeout(); got != 4*time.Second {
 		t.Fatalf("T = %v, want the 4s granted", got)
 	}
-	_, l, _ := held(t, s)
-	if rest := l.Remaining(); rest > 4*time.Second {
-		t.Errorf("a lease of %v with T = 4s", rest)
+	if got := s.LeaseTime(); got != 2*time.Second {
+		t.Errorf("D = %v, want half of the 4s granted", got)
 	}
 	move := func(to int) {
 		mark := c.log.mark()
@@ -88,13 +87,14 @@ func TestTheSmallestTimeoutEverGrantedCounts(t *testing.T) {
 	if got := s.Timeout(); got != 2*time.Second {
 		t.Errorf("T = %v after a server that grants 2s", got)
 	}
-	if rest := l.Remaining(); rest > 2*time.Second {
-		t.Errorf("a lease of %v with T = 2s", rest)
-	}
 	move(2)
 	if got := s.Timeout(); got != 2*time.Second {
 		t.Errorf("T = %v; it must not grow again", got)
 	}
+	if got := s.LeaseTime(); got != 2*time.Second {
+		t.Errorf("D = %v; others have been told that it is 2s", got)
+	}
+	c.log.await(0, "the lease is cut to half of the session timeout")
 	c.log.await(0, "servers grant different session timeouts")
 }
 

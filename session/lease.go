@@ -7,10 +7,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
-// A Lease is one unbroken stretch of time in which its session provably cannot
-// expire, so that no ephemeral znode of it can go unless somebody deletes it. It is
-// extended while renewals succeed. Once lapsed it stays so: a session that wins its
-// proof back gets a new Lease.
+// A Lease is one unbroken stretch of time in which a place is held: nobody else who keeps the
+// rules counts the place's znode as gone. It is extended by every beat that counts for the
+// place. Once lapsed it stays so: a place that is held again gets a new Lease.
 //
 // All methods may be called from any goroutine.
 type Lease struct {
@@ -37,7 +36,7 @@ func (l *Lease) Remaining() time.Duration {
 	for {
 		until := l.until.Load()
 		rest := until.Until(l.clock.Now())
-		// Who has once been told that the lease is over must never hear otherwise.
+		// Once a caller has seen the lease over, no caller may see it run.
 		if rest > 0 {
 			return rest
 		}
@@ -51,16 +50,15 @@ func (l *Lease) Remaining() time.Duration {
 // is for display and for other processes; decide by Valid or Remaining.
 func (l *Lease) Deadline() time.Time { return l.clock.Wall().Add(l.Remaining()) }
 
-// extend moves the end of a lease that is not over; a shorter one is cut at once. It
-// reports whether the lease runs on, and whether it was cut.
-func (l *Lease) extend(until clock.Instant) (runs, cut bool) {
+// extend moves the end of a lease that is not over, and reports whether it runs on.
+func (l *Lease) extend(until clock.Instant) (runs bool) {
 	for {
 		old := l.until.Load()
 		if old == lapsed || old.Passed(l.clock.Now()) {
-			return false, false
+			return false
 		}
-		if l.until.CompareAndSwap(old, &until) {
-			return true, !old.Reached(until)
+		if old.Mono >= until.Mono && old.Boot >= until.Boot || l.until.CompareAndSwap(old, &until) {
+			return true
 		}
 	}
 }

@@ -44,19 +44,19 @@ func TestALeaseEndsByWhicheverClockSaysSo(t *testing.T) {
 func TestALapsedLeaseIsNeverRevived(t *testing.T) {
 	h := &hands{}
 	l := newLease(h, clock.Instant{Mono: 100, Boot: 100})
-	if runs, cut := l.extend(clock.Instant{Mono: 200, Boot: 200}); !runs || cut {
-		t.Errorf("extended: runs %v, cut %v", runs, cut)
+	if !l.extend(clock.Instant{Mono: 200, Boot: 200}) {
+		t.Error("not extended")
 	}
-	if runs, cut := l.extend(clock.Instant{Mono: 150, Boot: 150}); !runs || !cut {
-		t.Errorf("cut: runs %v, cut %v", runs, cut)
+	if !l.extend(clock.Instant{Mono: 150, Boot: 150}) || l.Remaining() != 200 {
+		t.Errorf("an earlier end counts: %v left", l.Remaining())
 	}
-	h.set(150, 150)
+	h.set(200, 200)
 	if l.Valid() {
 		t.Error("valid at its end")
 	}
 	// Not even when the clock that said so was wrong.
 	h.set(10, 10)
-	if runs, _ := l.extend(clock.Instant{Mono: 900, Boot: 900}); runs || l.Valid() {
+	if l.extend(clock.Instant{Mono: 900, Boot: 900}) || l.Valid() {
 		t.Error("a lapsed lease was revived")
 	}
 }
@@ -67,7 +67,7 @@ func TestWhoHasSeenALeaseLapseNeverSeesItValid(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			for {
-				if runs, _ := l.extend(clock.System.Now().Add(20 * time.Microsecond)); !runs {
+				if !l.extend(clock.System.Now().Add(20 * time.Microsecond)) {
 					return
 				}
 			}

@@ -63,8 +63,7 @@ func TestALeaseOutlivesAFrozenFollower(t *testing.T) {
 	const T = 4 * time.Second
 	f := c.follower()
 	_, s := c.openVia(f, session.Config{Timeout: T})
-	_, l, _ := held(t, s)
-	steady(t, s, l)
+	_, l := held(t, s)
 	mark := c.log.mark()
 	begin := time.Now()
 	must(t, e.Servers()[f].Freeze())
@@ -74,20 +73,8 @@ func TestALeaseOutlivesAFrozenFollower(t *testing.T) {
 	keepsValid(t, c, s, l)
 }
 
-// steady waits until the lease rests on renewals: the handshake gives more than they do.
-func steady(t *testing.T, s *session.Session, l *session.Lease) {
-	t.Helper()
-	ticker := time.NewTicker(5 * time.Millisecond)
-	defer ticker.Stop()
-	for end := time.Now().Add(hang); l.Remaining() > s.Timeout()*9/16; <-ticker.C {
-		if time.Now().After(end) {
-			t.Fatal("the lease is still as long as after a handshake")
-		}
-	}
-}
-
 // keepsValid demands that the lease is valid now and stays so for T more, which is
-// longer than it runs without a renewal.
+// longer than it runs without a beat.
 func keepsValid(t *testing.T, c *cluster, s *session.Session, l *session.Lease) {
 	t.Helper()
 	ticker := time.NewTicker(5 * time.Millisecond)
@@ -197,8 +184,7 @@ func TestALeaseOutlivesAPartitionInEitherDirection(t *testing.T) {
 		t.Run(dir.String(), func(t *testing.T) {
 			c := proxied(t, three(t))
 			client, s := c.openVia(0, session.Config{Timeout: 3 * time.Second})
-			_, l, _ := held(t, s)
-			steady(t, s, l)
+			_, l := held(t, s)
 			mark := c.log.mark()
 			c.at(client).Drop(dir, true)
 			c.log.await(mark, "session connected")

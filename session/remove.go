@@ -9,13 +9,16 @@ import (
 )
 
 // Remove deletes the znode at path and does not stop before it is gone: whatever its
-// version, and whatever became of earlier attempts. It returns nil once the znode is
-// gone, or an error when ctx or the session ends, or deleting is refused. What many
-// goroutines remove at the same time goes in a few requests.
-func (s *Session) Remove(ctx context.Context, path string) error {
-	err := s.removeSoon(ctx, path)
+// version, and whatever became of earlier attempts. The operations with are zk's, and are
+// carried out in the same multi as the deletion, or not at all: should one be refused, the
+// znode is deleted without. It returns nil once the znode is gone, or an error when ctx or the
+// session ends, or deleting is refused. What many goroutines remove at the same time goes in
+// a few requests.
+func (s *Session) Remove(ctx context.Context, path string, with ...any) error {
+	ops := append(with[:len(with):len(with)], &zk.DeleteRequest{Path: path, Version: -1})
+	err := s.removeSoon(ctx, path, ops)
 	if err == errAlone || retryable(err) && ctx.Err() == nil && s.Err() == nil {
-		err = s.removeAlone(ctx, path)
+		err = s.removeAlone(ctx, path, ops)
 	}
 	if errors.Is(err, zk.ErrNoNode) {
 		return nil
@@ -25,14 +28,14 @@ func (s *Session) Remove(ctx context.Context, path string) error {
 
 // removeSoon tries once, alone or together with others, so that nobody has to wait for
 // what takes another many attempts.
-func (s *Session) removeSoon(ctx context.Context, path string) error {
-	w := newDelete(path)
+func (s *Session) removeSoon(ctx context.Context, path string, ops []any) error {
+	w := newDelete(ops)
 	queued, first := s.gather(&s.removals, w)
 	if first {
 		defer s.carryOut(&s.removals)
 	}
 	if !queued {
-		return s.Delete(ctx, path, -1)
+		return s.removeOnce(ctx, path, ops)
 	}
 	select {
 	case g := <-w.done:
@@ -45,32 +48,50 @@ func (s *Session) removeSoon(ctx context.Context, path string) error {
 	}
 }
 
-func (s *Session) removeAlone(ctx context.Context, path string) error {
-	_, err := repeat(ctx, s, "delete", path, func(full string) (struct{}, error) {
-		return struct{}{}, s.zk.Delete(full, -1)
-	})
+// removeOnce makes one attempt. Where an operation that goes with the deletion is refused, the
+// deletion goes alone.
+func (s *Session) removeOnce(ctx context.Context, path string, ops []any) error {
+	last := len(ops) - 1
+	if last > 0 {
+		results, err := s.Multi(ctx, ops...)
+		deleting := len(results) > last && results[last].Error != nil && errors.Is(err, results[last].Error)
+		if err == nil || OutcomeOf(err) == Unknown || deleting {
+			return err
+		}
+	}
+	return s.Delete(ctx, path, -1)
+}
+
+func (s *Session) removeAlone(ctx context.Context, path string, ops []any) error {
+	_, err := again(ctx, s, func() (struct{}, error) { return struct{}{}, s.removeOnce(ctx, path, ops) })
 	return err
 }
 
 // Abandon deletes an ephemeral znode of the session in the background, for a caller
-// who cannot wait until it is gone. If deleting is refused the session is ended: nothing
-// else would free whatever the znode stands for.
-func (s *Session) Abandon(path string) {
+// who cannot wait until it is gone, with operations as [Session.Remove] has them. If deleting
+// is refused the session is ended: nothing else would free whatever the znode stands for. gone,
+// if it is not nil, is called afterwards.
+func (s *Session) Abandon(path string, gone func(), with ...any) {
+	if gone == nil {
+		gone = func() {}
+	}
 	if s.begin(s.ctx) != nil {
-		return // the session is over, and the znode goes with it
+		gone() // the session is over, and the znode goes with it
+		return
 	}
 	go func() {
 		defer s.calls.Done()
-		s.removeOrEnd(path)
+		defer gone()
+		s.removeOrEnd(path, with...)
 	}()
 }
 
 // removeOrEnd deletes a znode that nobody knows of any more, or ends the session, which
 // takes the znode with it.
-func (s *Session) removeOrEnd(path string) {
-	if err := s.Remove(s.ctx, path); err != nil {
+func (s *Session) removeOrEnd(path string, with ...any) {
+	if err := s.Remove(s.ctx, path, with...); err != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.finish(fmt.Errorf("%w: cannot delete %s: %w", ErrClosed, path, err))
+		s.finish(fmt.Errorf("%w: %s cannot be deleted: %w", ErrStray, path, err))
 	}
 }

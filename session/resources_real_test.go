@@ -114,12 +114,9 @@ func TestAHundredSessionsLeaveNothingBehind(t *testing.T) {
 		client, err := session.Open(e.ConnectString()+"/"+t.Name(), session.Config{Timeout: 2 * time.Second})
 		must(t, err)
 		s := established(t, client)
-		path, err := s.CreateProtected(within(t, hang), "/e", "n-", nil, nil)
-		must(t, err)
-		wake := make(chan struct{}, 1)
-		s.Hold(path, wake)
-		awaitWake(t, wake)
+		p, _ := held(t, s)
 		client.Close()
+		<-p.ended
 	}
 	for range 5 {
 		one()

@@ -30,11 +30,10 @@ func (s *Session) run() {
 	defer close(s.stopped)
 	timer := clock.NewTimer(s.clock)
 	defer timer.Stop()
-	var r renewals
+	var p pace
 	for {
-		s.writeNotes()
 		now := s.clock.Now()
-		timer.Reset(min(s.watchdog(now), s.renew(now, &r)))
+		timer.Reset(min(s.watchdog(now), s.beat(now, &p)))
 		select {
 		case <-s.wake:
 		case <-timer.C:
@@ -100,8 +99,6 @@ func (s *Session) shutdown() {
 	<-quit
 	s.awaitZK()
 	s.calls.Wait()
-	s.dialer.Wait()
-	s.writeNotes()
 }
 
 // awaitZK waits for zk's own goroutines. With its socket gone, nothing that we know of

@@ -13,7 +13,6 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/session/internal/dial"
-	"github.com/zkrecipe/zkrecipe/session/internal/lease"
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
@@ -47,8 +46,6 @@ const (
 	sendBuffer = maxRequest + 4<<10
 	// maxPath bounds paths, so that no request without data comes near maxRequest.
 	maxPath = 64 << 10
-	// maxNotes bounds the lines that wait for a logger that blocks.
-	maxNotes = 100
 	// forever is longer than any loop of a session sleeps anyway.
 	forever = time.Hour
 
@@ -95,22 +92,24 @@ type Session struct {
 	dropped    *wire.Conn    // the latest that was given up
 	up         chan struct{} // closed while connected
 	alive      clock.Instant // when a server last answered
-	proof      lease.Proof
-	lease      *Lease
+	leaseTime  time.Duration // D
+	heart      heartbeat
+	ears       map[int64]*ear // by the session that is listened to
 	watches    map[string]map[*Watch]struct{}
 	holds      []*Hold
 	listeners  []*func(State)
 	attempts   int // at servers since the last handshake
+	servers    int // how many there are
 	creations  gathering
 	removals   gathering
 
-	notes []slog.Record // for run to write
+	beatEnded, beatFailed, beatSoon bool // to run
 
-	renewalEnded, renewSoon bool // from renewals to run
+	birth chan struct{} // held while the heartbeat is created
 }
 
 // newSession begins to connect. It ends with parent.
-func newSession(parent context.Context, cfg *Config, counts *counts, servers []string, chroot string) (*Session, error) {
+func newSession(parent context.Context, cfg *Config, counts *counts, names *dial.Names, servers []string, chroot string) (*Session, error) {
 	c := clock.From(cfg.Context)
 	s := &Session{
 		cfg: cfg, counts: counts, chroot: chroot, clock: c, log: cfg.Logger,
@@ -118,14 +117,17 @@ func newSession(parent context.Context, cfg *Config, counts *counts, servers []s
 		wake:    make(chan struct{}, 1),
 		slots:   make(chan struct{}, maxCalls),
 		since:   c.Wall(),
-		timeout: cfg.Timeout,
+		timeout: cfg.Timeout, leaseTime: cfg.Lease,
 		up:      make(chan struct{}),
 		watches: map[string]map[*Watch]struct{}{},
+		ears:    map[int64]*ear{},
+		birth:   make(chan struct{}, 1),
+		servers: len(servers),
 	}
 	s.ctx, s.end = context.WithCancelCause(parent)
 	s.dialer = dial.New(dial.Config{
 		Servers: servers, Dial: cfg.Dial, TLS: cfg.TLS, Clock: c,
-		Timeout: s.patience,
+		Timeout: s.patience, Pause: s.pause, Names: names,
 	})
 	ready := make(chan struct{}) // zk's goroutine must not see s.zk unset
 	conn, events, err := zk.Connect([]string{"ensemble"}, cfg.Timeout,
@@ -157,20 +159,44 @@ func (s *Session) finish(reason error) {
 	s.tellState()
 	s.note(slog.LevelInfo, "session over", "reason", reason)
 	s.end(reason) // first: whoever finds the lease over can ask why
-	if s.lease != nil {
-		s.lease.end()
+	for _, h := range s.holds {
+		if h.lease != nil {
+			h.lease.end()
+		}
 	}
 	s.wakeAll()
 }
 
-// patience bounds an attempt at a server: T/4, so that one that takes connections and
-// says nothing costs a session less than T/3 in all, and T/8 while a lease runs, so that the lease does
-// too: it has 5T/16 left when its connection breaks at the worst moment.
+// patience bounds an attempt at a server: T/4, and a small part of the lease while one runs,
+// so that a server that takes connections and says nothing does not cost it. It doubles with
+// every round of the servers that has failed, up to T: a handshake may really take so long.
 func (s *Session) patience() time.Duration {
-	if s.Lease() != nil {
-		return s.Timeout() / 8
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := s.timeout / 4
+	if !s.heart.until.Passed(s.clock.Now()) {
+		d = min(s.leaseTime/dialPatient, d)
 	}
-	return s.Timeout() / 4
+	for range min(max(s.attempts-1, 0)/s.servers, 10) {
+		d *= 2
+	}
+	return min(d, s.timeout)
+}
+
+// pause bounds the time between two rounds of attempts that have failed: a session that holds
+// places must be back soon after its servers are.
+func (s *Session) pause() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.heldPlaces() {
+		return s.leaseTime / dialPause
+	}
+	return s.timeout / 12
+}
+
+// note writes a line to the log, which never blocks. The caller holds s.mu.
+func (s *Session) note(level slog.Level, msg string, args ...any) {
+	s.log.Log(context.Background(), level, msg, append([]any{"session", hex(s.id)}, args...)...)
 }
 
 // ID returns the session id, or zero before the first connection.

@@ -20,9 +20,8 @@ type sim struct {
 	host    *zktest.Host
 	client  *session.Client
 	session *session.Session
+	place   *place
 	lease   *session.Lease
-	early   atomic.Bool // the session ended before the lease did
-	ended   atomic.Bool
 }
 
 const simT = 4 * time.Second // two ticks: the least that servers grant
@@ -30,17 +29,8 @@ const simT = 4 * time.Second // two ticks: the least that servers grant
 // simulate runs f in a bubble. Servers is how many of three the client knows.
 func simulate(t *testing.T, seed int64, servers int, f func(t *testing.T, s *sim)) {
 	synctest.Test(t, func(t *testing.T) {
-		var holder atomic.Pointer[sim]
 		e := zktest.Start(t, zktest.Config{
-			Servers: 3, InMemory: true, Tick: simT / 2, Seed: seed, Logf: func(string, ...any) {},
-			OnCommit: func(c zktest.Commit) {
-				s := holder.Load()
-				if s != nil && c.Op == zktest.OpCloseSession && c.Session == s.session.ID() {
-					s.ended.Store(true)
-					s.early.Store(s.lease.Valid())
-				}
-			},
-		})
+			Servers: 3, InMemory: true, Tick: simT / 2, Seed: seed, Logf: func(string, ...any) {}})
 		s := &sim{Ensemble: e, host: e.Host("a")}
 		addr := e.Addrs()[e.Followers()[0].ID()-1]
 		if servers == 3 {
@@ -52,44 +42,10 @@ func simulate(t *testing.T, seed int64, servers int, f func(t *testing.T, s *sim
 		var err error
 		s.session, err = s.client.Session(ctx)
 		must(t, err)
-		path, err := s.session.CreateProtected(ctx, "/election", "n-", nil, nil)
-		must(t, err)
-		wake := make(chan struct{}, 1)
-		s.session.Hold(path, wake)
-		<-wake
-		s.lease = s.session.Lease()
-		holder.Store(s)
+		s.place, s.lease = held(t, s.session)
 		f(t, s)
 		s.client.Close()
 	})
-}
-
-// The follower goes on answering pings and reads when the rest of the ensemble
-// expires the session: that is when the lease must have ended.
-func TestTheLeaseEndsBeforeASessionOnACutOffFollower(t *testing.T) {
-	shortest := simT
-	for seed := range int64(100) {
-		rng := rand.New(rand.NewPCG(1, uint64(seed)))
-		simulate(t, seed, 1, func(t *testing.T, s *sim) {
-			time.Sleep(time.Duration(rng.Int64N(int64(3 * simT))))
-			s.Followers()[0].Isolate()
-			begin := time.Now()
-			for s.lease.Valid() {
-				time.Sleep(time.Millisecond)
-			}
-			shortest = min(shortest, time.Since(begin))
-			for !s.ended.Load() {
-				time.Sleep(10 * time.Millisecond)
-			}
-			if s.early.Load() {
-				t.Errorf("seed %d: the session ended while the lease was valid", seed)
-			}
-		})
-	}
-	if shortest < simT/4 {
-		t.Errorf("a lease lasted %.3f T after the last renewals, want T/4 at least: it is no use", shortest.Seconds()/simT.Seconds())
-	}
-	t.Logf("leases lasted %.3f T or longer", shortest.Seconds()/simT.Seconds())
 }
 
 // With all servers to choose from, the end of a server, or of its link to the leader,
@@ -156,10 +112,12 @@ func TestCloseIsNotStuckWhenWritesFailAtTheSameTime(t *testing.T) {
 				}})
 			must(t, err)
 			s := established(t, client)
-			path, err := s.CreateProtected(t.Context(), "/e", "n-", nil, nil)
+			must(t, s.EnsurePath(t.Context(), "/e", nil))
+			path, err := s.CreatePlace(t.Context(), "/e", "n-", nil, nil)
 			must(t, err)
 			broken.Store(true)
-			s.Hold(path, make(chan struct{}, 1)) // a renewal is about to be written
+			wake := make(chan struct{}, 1)
+			s.Hold(s.Watch(path, wake), wake) // a beat is about to be written
 			client.Close()
 		})
 	}

@@ -103,7 +103,7 @@ func TestTLSOnARealSecurePort(t *testing.T) {
 	var open1 sockets
 	client := open(t, "localhost:"+securePort+"/tls", session.Config{Timeout: 4 * time.Second, TLS: good, Dial: open1.dial})
 	s := established(t, client)
-	_, l, _ := held(t, s)
+	_, l := held(t, s)
 	if !l.Valid() {
 		t.Error("no lease over TLS")
 	}

@@ -22,7 +22,7 @@ type gathering struct {
 
 // A wish is an operation that is to be carried out together with others.
 type wish struct {
-	op   any          // zk's request, without the chroot
+	ops  []any        // zk's requests, without the chroot
 	dir  string       // of two wishes with the same one only one goes into a request; "": with whatever others
 	done chan granted // has room for the one answer
 }
@@ -41,15 +41,13 @@ const (
 	maxBytesTogether = maxRequest / 2
 )
 
-func newDelete(path string) *wish {
-	return &wish{op: &zk.DeleteRequest{Path: path, Version: -1}, done: make(chan granted, 1)}
-}
+func newDelete(ops []any) *wish { return &wish{ops: ops, done: make(chan granted, 1)} }
 
 // newCreate keeps those of one directory apart: each znode of a line has to have a czxid of
 // its own, and those of one request share theirs.
 func newCreate(path string, data []byte, flags int32, acl []zk.ACL) *wish {
 	return &wish{
-		op:   &zk.CreateRequest{Path: path, Data: data, Flags: flags, Acl: acl},
+		ops:  []any{&zk.CreateRequest{Path: path, Data: data, Flags: flags, Acl: acl}},
 		dir:  path[:strings.LastIndexByte(path, '/')+1],
 		done: make(chan granted, 1),
 	}
@@ -84,7 +82,9 @@ func (s *Session) next(g *gathering) []*wish {
 	defer s.mu.Unlock()
 	n, bytes := 0, 0
 	for n < len(g.queue) && n < maxTogether && bytes < maxBytesTogether {
-		bytes += size(g.queue[n].op)
+		for _, op := range g.queue[n].ops {
+			bytes += size(op)
+		}
 		delete(g.dirs, g.queue[n].dir)
 		n++
 	}
@@ -126,17 +126,19 @@ func (s *Session) grant(batch []*wish) {
 	}
 	var ops []any
 	for _, w := range batch {
-		ops = append(ops, w.op)
+		ops = append(ops, w.ops...)
 	}
 	results, err := s.Multi(s.ctx, ops...)
 	if err != nil && OutcomeOf(err) == NotDone {
 		err = errAlone
 	}
-	for i, w := range batch {
+	i := 0
+	for _, w := range batch {
 		if err != nil {
 			w.done <- granted{err: err}
 		} else {
 			w.done <- granted{path: results[i].String}
 		}
+		i += len(w.ops)
 	}
 }

@@ -8,8 +8,8 @@
 // machine can be put in order. While it leads it beats: each "beat" is stamped right
 // after the term said that it was valid, so beats of two candidates never interleave.
 //
-// The events are session, joined, heir, elected, beat, suspended, deposed, leader, error
-// and left. On stdin "resign" steps down and joins the line again, "quit" leaves. SIGTERM
+// The events are session, joined, heir, takeover, withheld, elected, beat, suspended,
+// deposed, leader, error and left. On stdin "resign" steps down and joins the line again, "quit" leaves. SIGTERM
 // and SIGINT leave too: the candidate resigns, deletes its znode, closes its session and
 // exits with 0 within 5 seconds, whether or not the ensemble answers.
 package main

@@ -31,7 +31,7 @@ type Config struct {
 	Seed   uint64         // of the first round; the next have the next ones
 	Rigs   int            // that work in parallel
 	T      time.Duration  // session timeout of the candidates; 0: the fault's
-	Lease  time.Duration  // of the candidates; 0: they choose
+	Lease  time.Duration  // D of the candidates, where a fault asks for no other; default usualLease
 
 	Candidate string    // the program, perhaps with first arguments: examples/candidate, or one that takes its flags
 	Peers     bool      // the candidates are another library's: they tell of no heir, and leave when they read "quit"
@@ -65,6 +65,7 @@ func Run(ctx context.Context, cfg Config) (*Table, error) {
 	if err := run(ctx, "ip", "link", "set", "lo", "up"); err != nil {
 		return nil, err
 	}
+	cfg.Lease = cmp.Or(cfg.Lease, usualLease)
 	c := &campaign{Config: cfg, begin: time.Now()}
 	jobs := c.jobs()
 	if len(jobs) == 0 {
@@ -82,8 +83,8 @@ func Run(ctx context.Context, cfg Config) (*Table, error) {
 		})
 	}
 	wg.Wait()
-	c.table.Title = fmt.Sprintf("%d rounds, seeds from %d on, in %v on %d rigs: %.2f hours of rigs. Tick %v, syncLimit %v, T = %v unless a fault says otherwise.",
-		c.table.Rounds(), cfg.Seed, time.Since(c.begin).Round(time.Second), cfg.Rigs, c.spent.Hours(), tick, syncLimit*tick, usualT)
+	c.table.Title = fmt.Sprintf("%d rounds, seeds from %d on, in %v on %d rigs: %.2f hours of rigs. Tick %v, syncLimit %v, T = %v, D = %v unless a fault says otherwise.",
+		c.table.Rounds(), cfg.Seed, time.Since(c.begin).Round(time.Second), cfg.Rigs, c.spent.Hours(), tick, syncLimit*tick, usualT, cfg.Lease)
 	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		return &c.table, err
 	}
@@ -190,10 +191,10 @@ func (c *campaign) attempt(ctx context.Context, rg *rig, j job) (r *Round, err e
 	name := fnv.New64a()
 	io.WriteString(name, j.fault.Name)
 	r = &Round{
-		record: newRecord(), rig: rg, exe: c.Candidate, peers: c.Peers, lease: c.Lease, rng: rand.New(rand.NewPCG(j.seed, name.Sum64())),
+		record: newRecord(), rig: rg, exe: c.Candidate, peers: c.Peers, rng: rand.New(rand.NewPCG(j.seed, name.Sum64())),
 		path: fmt.Sprintf("/%s-%d-%d", j.fault.number(), j.seed, history.Now()),
 	}
-	r.T = cmp.Or(c.T, j.fault.T, usualT)
+	r.T, r.lease = cmp.Or(c.T, j.fault.T, usualT), cmp.Or(j.fault.Lease, c.Lease)
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())

@@ -244,20 +244,20 @@ func noProcesses(t *testing.T, cmd *exec.Cmd) {
 func TestTheTableShowsWhatTheRoundsHaveShown(t *testing.T) {
 	ms := time.Millisecond
 	var table Table
-	w := table.row(Fault{Name: "9 test"})
+	w := table.row(Fault{Name: "9 test", Within: withinOne})
 	for i := range 20 {
 		rep := &history.Report{Changes: 1, Gaps: []time.Duration{time.Duration(i+1) * 100 * ms}}
 		if i == 7 {
 			rep.Overlap = 3 * ms
 			rep.Violations = []history.Violation{{Kind: history.Overlap}, {Kind: history.TokenTwice}, {Kind: history.Leftover}}
 		}
-		r := &Round{T: 2 * time.Second}
+		r := &Round{lease: time.Second, after: []time.Duration{time.Duration(i+1) * 50 * ms}}
 		r.notes.count("kept leading", i%2 == 0)
 		w.add(rep, r)
 	}
 	var out strings.Builder
 	table.Write(&out)
-	want := "9 test                       20      20     3.0      1    1      3  1000 / 1900 / 2000    0.50 / 0.95 / 1.00  kept leading 10/20"
+	want := "9 test                       20      20     3.0      1    1      3  1000 / 1900 / 2000    0.50 / 0.95 / 1.00 1.35        kept leading 10/20"
 	if !strings.Contains(out.String(), want) || table.Violations() != 3 || table.Rounds() != 20 {
 		t.Errorf("%d violations in %d rounds:\n%s\nwant\n%s", table.Violations(), table.Rounds(), out.String(), want)
 	}

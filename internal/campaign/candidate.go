@@ -33,10 +33,7 @@ type candidate struct {
 
 // startCandidate starts a process; each of its lines goes to tell, in order, from one goroutine.
 func startCandidate(exe string, c *candidate, path string, timeout, lease time.Duration, tell func(history.Line)) error {
-	argv := append(strings.Fields(exe), "-zk", c.zk, "-path", path, "-id", c.id, "-timeout", timeout.String(), "-beat", beat.String(), "-v")
-	if lease > 0 {
-		argv = append(argv, "-lease", lease.String())
-	}
+	argv := append(strings.Fields(exe), "-zk", c.zk, "-path", path, "-id", c.id, "-timeout", timeout.String(), "-lease", lease.String(), "-beat", beat.String(), "-v")
 	if c.home != nil {
 		argv = c.home.wrap(argv...)
 	}

@@ -22,11 +22,32 @@ func expelLeader(ctx context.Context, r *Round) error {
 	if err != nil {
 		return err
 	}
-	r.fault("the leader's znode deleted")
+	since := r.fault("the leader's znode deleted")
 	if err := r.expel(ctx, l.term.node); err != nil {
 		return err
 	}
-	return r.mustSucceed(ctx, l.term.token)
+	return r.mustSucceed(ctx, l.term.token, since)
+}
+
+// expelUnheard deletes the leader's znode while the leader cannot hear of it: for the rest of its lease it leads, and
+// nobody else may.
+func expelUnheard(ctx context.Context, r *Round) error {
+	follower, l, err := r.followersAlone(ctx)
+	if err != nil {
+		return err
+	}
+	r.fault("server %d cut from the quorum", follower.ID())
+	if err := r.rig.cutQuorum(ctx, follower, Both); err != nil {
+		return err
+	}
+	if err := r.last(ctx, r.leases(0, 0.5)); err != nil {
+		return err
+	}
+	since := r.fault("the leader's znode deleted")
+	if err := r.expel(ctx, l.term.node); err != nil {
+		return err
+	}
+	return r.mustSucceed(ctx, l.term.token, since)
 }
 
 func expelWaiter(ctx context.Context, r *Round) error {
@@ -58,7 +79,7 @@ func expelAll(ctx context.Context, r *Round) error {
 	if err != nil {
 		return err
 	}
-	r.fault("the path deleted")
+	since := r.fault("the path deleted")
 	for {
 		names, _, err := s.Children(ctx, r.path)
 		for _, name := range names {
@@ -67,15 +88,39 @@ func expelAll(ctx context.Context, r *Round) error {
 			}
 		}
 		if err == nil {
+			r.mark(history.Line{Event: "erasing"})
 			err = s.Delete(ctx, r.path, -1)
 		}
 		switch {
 		case err == nil || errors.Is(err, zk.ErrNoNode):
-			return r.mustSucceed(ctx, l.term.token)
+			r.mark(history.Line{Event: "erased"})
+			return r.mustSucceed(ctx, l.term.token, since)
 		case !errors.Is(err, zk.ErrNotEmpty):
 			return err
 		}
 	}
+}
+
+// pathOfHand lines up candidates in a path that an administrator has made, with numbers used up, so that smaller ones can
+// be planted. What became of those who had the numbers, the first candidate does not know.
+func pathOfHand(ctx context.Context, r *Round) error {
+	s, err := r.rig.admin.Session(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.EnsurePath(ctx, r.path, nil); err != nil {
+		return err
+	}
+	for range 3 {
+		node, err := s.Create(ctx, r.path+"/used-", nil, zk.FlagSequence, nil)
+		if err == nil {
+			err = s.Remove(ctx, node)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return r.lineUp(ctx, 3)
 }
 
 // plant creates children that are nobody's. The leader then resigns and comes back behind them, and somebody new
@@ -109,8 +154,7 @@ func plant(lower, readable bool) func(context.Context, *Round) error {
 		if err != nil {
 			return err
 		}
-		l.leader.command("resign")
-		if err := r.mustSucceed(ctx, l.term.token); err != nil {
+		if err := r.mustSucceed(ctx, l.term.token, r.resign(l.leader)); err != nil {
 			return err
 		}
 		if _, err := r.start("d"); err != nil {

@@ -11,19 +11,27 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/history"
 )
 
+// paused stops the leader's process. It comes back when another leads, in a session that was revoked, or when it has
+// expired as well.
 func paused(ctx context.Context, r *Round) error {
 	l, err := r.line(ctx)
 	if err != nil {
 		return err
 	}
+	since := history.Now()
 	if err := r.pause(l.leader); err != nil {
 		return err
 	}
-	if err := r.last(ctx, 2*r.T); err != nil {
+	if err := r.mustSucceed(ctx, l.term.token, since); err != nil {
 		return err
 	}
+	if r.rng.IntN(2) == 0 {
+		if err := r.last(ctx, 2*r.T); err != nil {
+			return err
+		}
+	}
 	r.resume(l.leader)
-	return r.mustSucceed(ctx, l.term.token)
+	return nil
 }
 
 func killed(ctx context.Context, r *Round) error {
@@ -31,11 +39,17 @@ func killed(ctx context.Context, r *Round) error {
 	if err != nil {
 		return err
 	}
-	r.kill(l.leader)
-	if r.rng.IntN(3) == 0 {
-		r.kill(l.waiting[0])
+	return r.mustSucceed(ctx, l.term.token, r.kill(l.leader))
+}
+
+func killedBoth(ctx context.Context, r *Round) error {
+	l, err := r.line(ctx)
+	if err != nil {
+		return err
 	}
-	return r.mustSucceed(ctx, l.term.token)
+	since := r.kill(l.leader)
+	r.kill(l.waiting[0])
+	return r.mustSucceed(ctx, l.term.token, since)
 }
 
 func killedRestarted(ctx context.Context, r *Round) error {
@@ -43,14 +57,14 @@ func killedRestarted(ctx context.Context, r *Round) error {
 	if err != nil {
 		return err
 	}
-	r.kill(l.leader)
-	if err := r.last(ctx, r.between(0, 0.5)); err != nil {
+	since := r.kill(l.leader)
+	if err := r.last(ctx, r.leases(0, 2)); err != nil {
 		return err
 	}
 	if err := r.launch(l.leader); err != nil {
 		return err
 	}
-	return r.mustSucceed(ctx, l.term.token)
+	return r.mustSucceed(ctx, l.term.token, since)
 }
 
 // A crowd comes in groups: all at once it would be a test of how this machine starts 200 programs.
@@ -83,10 +97,11 @@ func crowdKilled(ctx context.Context, r *Round) error {
 	if l, err = r.line(ctx); err != nil {
 		return err
 	}
+	since := history.Now()
 	if err := r.departs(ctx, l.leader); err != nil {
 		return err
 	}
-	return r.mustSucceed(ctx, l.term.token)
+	return r.mustSucceed(ctx, l.term.token, since)
 }
 
 // departs kills a candidate and counts the watches that its znode's deletion fires, by the servers' own count.

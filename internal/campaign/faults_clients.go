@@ -22,22 +22,27 @@ func clientCut(dir Direction) func(context.Context, *Round) error {
 		if err != nil {
 			return err
 		}
-		r.fault("%s: %v traffic dropped", l.leader.id, dir)
+		since := r.fault("%s: %v traffic dropped", l.leader.id, dir)
 		if err := l.leader.home.rule(ctx, dir, clientSide, "", "-j", "DROP"); err != nil {
 			return err
 		}
-		return r.mustSucceed(ctx, l.term.token)
+		return r.mustSucceed(ctx, l.term.token, since)
 	}
 }
 
 // mustSucceed waits for the next leader while the old one is out of order, which is a question of liveness: the rest
-// is healthy.
-func (r *Round) mustSucceed(ctx context.Context, token int64) error {
-	ok, err := r.patiently(ctx, settleWithin*r.T, func(ctx context.Context) error {
-		_, err := r.successor(ctx, token)
+// is healthy. It notes how long that takes since the fault.
+func (r *Round) mustSucceed(ctx context.Context, token, since int64) error {
+	var elected int64
+	ok, err := r.patiently(ctx, settleWithin*r.T, func(ctx context.Context) (err error) {
+		elected, err = r.successor(ctx, token)
 		return err
 	})
-	if err == nil && !ok {
+	switch {
+	case err != nil:
+	case ok:
+		r.after = append(r.after, time.Duration(elected-since))
+	default:
 		r.broken(history.Liveness, "nobody succeeded the leader with token %d within %v", token, settleWithin*r.T)
 	}
 	return err
@@ -91,8 +96,8 @@ func slowLink(ctx context.Context, r *Round) error {
 }
 
 func delayedLink(ctx context.Context, r *Round) error {
-	// Half of the rounds below what a renewal bears (an answer within T/8), half beyond.
-	d := r.between(0.01, pick(r, []float64{1. / 16, 1. / 4}))
+	// Half of the rounds below what a beat bears (an answer within D/4), half beyond.
+	d := r.leases(0.01, pick(r, []float64{1. / 16, 1. / 4}))
 	delay := func(d time.Duration) func(*faultproxy.Proxy) {
 		return func(p *faultproxy.Proxy) { p.Delay(faultproxy.Both, d) }
 	}
@@ -105,11 +110,11 @@ func jitter(ctx context.Context, r *Round) error {
 		return err
 	}
 	return r.keepsLeading(l, func() error {
-		r.fault("0 to %v late each way", r.T/8)
+		r.fault("0 to %v late each way", r.lease/8)
 		for end := time.Now().Add(longFault * r.T); time.Now().Before(end); {
 			for _, p := range r.proxies {
-				p.Delay(faultproxy.ToServer, r.between(0, 1./8))
-				p.Delay(faultproxy.ToClient, r.between(0, 1./8))
+				p.Delay(faultproxy.ToServer, r.leases(0, 1./8))
+				p.Delay(faultproxy.ToClient, r.leases(0, 1./8))
 			}
 			if err := r.last(ctx, 20*time.Millisecond); err != nil {
 				return err
@@ -146,18 +151,19 @@ func flapping(ctx context.Context, r *Round) error {
 	}
 	leader := l.leader
 	return r.keepsLeading(l, func() error {
-		r.fault("%s: link cut and mended every %v", leader.id, r.T*3/10)
+		const part = 0.3
+		r.fault("%s: link cut and mended every %v", leader.id, r.leases(part, part))
 		for end := time.Now().Add(longFault * r.T); time.Now().Before(end); {
 			if err := leader.home.rule(ctx, Both, clientSide, "", "-j", "DROP"); err != nil {
 				return err
 			}
-			if err := r.last(ctx, r.T*3/10); err != nil {
+			if err := r.last(ctx, r.leases(part, part)); err != nil {
 				return err
 			}
 			if err := leader.home.mend(ctx); err != nil {
 				return err
 			}
-			if err := r.last(ctx, r.T*3/10); err != nil {
+			if err := r.last(ctx, r.leases(part, part)); err != nil {
 				return err
 			}
 		}

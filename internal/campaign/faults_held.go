@@ -133,8 +133,7 @@ func (r *Round) comesToLead(ctx context.Context, l line, heir *candidate, before
 			return false, err
 		}
 	}
-	r.fault("%s is to resign", l.leader.id)
-	l.leader.command("resign")
+	r.resign(l.leader)
 	led, err := r.patiently(ctx, r.T, func(ctx context.Context) error {
 		_, err := r.successor(ctx, l.term.token)
 		return err

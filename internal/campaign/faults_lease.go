@@ -4,40 +4,29 @@ package campaign
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"math/rand/v2"
 	"path"
 	"sync"
 	"time"
+
+	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/history"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// trials is the number of sessions in a round of leaseTrials.
-const trials = 100
+// trials is the number of places in a round of leaseTrials.
+const trials = 30
 
-// trial is one session with a znode, and the latest end of a lease that it has claimed.
-type trial struct {
-	client   *session.Client
-	mu       sync.Mutex // guards what follows
-	session  *session.Session
-	node     string
-	hold     *session.Hold
-	deadline int64
-}
-
-// leaseTrials looks for a znode that is deleted before the deadline its session claims. What decides is how the
-// instants at which the ZooKeeper leader pings its followers, and learns which sessions are alive, lie to its expiry
-// buckets; a stop of the leader shifts them. A third of the sessions renews steadily, a third begins to renew shortly
-// before the stop of the follower, a third is opened then: the two rules, and the first leases by each.
+// leaseTrials looks for a place that another can hold before its holder's lease is over, with sessions alone: no line,
+// no record, no election. All holders are connected with one follower, and all who wait for their places with the other
+// servers. The follower is cut from the quorum, or stopped, and comes back when those who wait are about to take over,
+// so that late beats and takeovers race. Meanwhile an administrator deletes some of the holders' znodes. At last the
+// follower stops until every place has changed hands.
 func leaseTrials(ctx context.Context, r *Round) error {
 	follower, err := r.rig.Follower(ctx)
-	if err != nil {
-		return err
-	}
-	zkLeader, err := r.rig.Leader(ctx)
 	if err != nil {
 		return err
 	}
@@ -48,212 +37,250 @@ func leaseTrials(ctx context.Context, r *Round) error {
 	if err != nil {
 		return err
 	}
-	stop := r.watchPath(ctx)
+	all, stop, err := r.openTrials(ctx, follower)
 	defer stop()
-	all := make([]*trial, trials)
-	defer closeTrials(all)
-	for i := range all {
-		all[i] = &trial{}
-		if all[i].client, err = session.Open(follower.Addr(), session.Config{Timeout: r.T}); err != nil {
-			return err
+	if err != nil {
+		return err
+	}
+	if err := r.disturb(ctx, follower, all); err != nil {
+		return err
+	}
+	r.fault("server %d frozen", follower.ID())
+	if err := follower.Freeze(); err != nil {
+		return err
+	}
+	for _, t := range all {
+		select {
+		case <-t.taken:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for the place of %s: %w", t.place, context.Cause(ctx))
 		}
-	}
-	steady, cold, fresh := all[:trials/3], all[trials/3:trials*2/3], all[trials*2/3:]
-	if err := eachTrial(steady, func(t *trial) error { return t.begin(ctx, r.path, true) }); err != nil {
-		return err
-	}
-	if err := eachTrial(cold, func(t *trial) error { return t.begin(ctx, r.path, false) }); err != nil {
-		return err
-	}
-	if err := r.shift(ctx, zkLeader, steady); err != nil {
-		return err
-	}
-	if err := r.lateComers(ctx, cold, fresh); err != nil {
-		return err
-	}
-	if err := r.stopAfterReply(ctx, follower, pick(r, steady)); err != nil {
-		return err
-	}
-	if err := r.sample(ctx, all); err != nil {
-		return err
-	}
-	if err := r.judgeTrials(ctx, all); err != nil {
-		return err
 	}
 	if err := follower.Thaw(); err != nil {
 		return err
 	}
-	closeTrials(all)
+	if err := r.last(ctx, 2*r.lease); err != nil { // a holder must not hold anything when it is back
+		return err
+	}
+	for _, t := range all {
+		free, claimed := t.result()
+		if free == 0 {
+			continue // the session that waited has ended
+		}
+		r.mark(history.Line{T: free, Event: "trial", Node: path.Base(t.place), Deadline: claimed})
+	}
+	stop()
 	if _, err := r.childless(ctx, 3*r.T); err != nil {
 		return err
 	}
 	return admin.Remove(ctx, r.path)
 }
 
-// eachTrial does something for each session at once. Some may fail: the machine is busy.
-func eachTrial(all []*trial, f func(*trial) error) error {
-	errs := make(chan error, len(all))
-	for _, t := range all {
-		go func() { errs <- f(t) }()
-	}
-	var failed []error
-	for range all {
-		if err := <-errs; err != nil {
-			failed = append(failed, err)
-		}
-	}
-	if len(failed) > len(all)/2 {
-		return fmt.Errorf("%w: %w", errAgain, failed[0])
-	}
-	return nil
-}
-
-// begin creates a znode and, if asked to, begins to renew.
-func (t *trial) begin(ctx context.Context, dir string, hold bool) error {
-	s, err := t.client.Session(ctx)
-	if err != nil {
-		return err
-	}
-	node, err := s.CreateProtected(ctx, dir, "trial-", nil, nil)
-	if err != nil {
-		return err
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.session, t.node = s, node
-	if hold {
-		t.hold = s.Hold(node, make(chan struct{}, 1))
-	}
-	return nil
-}
-
-// keep begins to renew.
-func (t *trial) keep() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.session != nil {
-		t.hold = t.session.Hold(t.node, make(chan struct{}, 1))
-	}
-}
-
-// shift stops the ZooKeeper leader for a while and waits until leases run again.
-func (r *Round) shift(ctx context.Context, zkLeader *ensemble.Server, steady []*trial) error {
-	if err := zkLeader.Freeze(); err != nil {
-		return err
-	}
-	r.fault("server %d, which leads the servers, frozen", zkLeader.ID())
-	if err := r.last(ctx, r.between(0.25, 0.5)); err != nil {
-		return err
-	}
-	if err := zkLeader.Thaw(); err != nil {
-		return err
-	}
-	// Some sessions may not have survived, when the machine is busy, and get none any more.
-	for end := time.Now().Add(r.T); time.Now().Before(end) && leases(steady) < len(steady)*3/4; {
-		if err := r.last(ctx, tick/50); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func leases(all []*trial) (n int) {
-	for _, t := range all {
-		n += number(t.session != nil && t.session.Lease() != nil)
-	}
-	return n
-}
-
-// lateComers lets some begin to renew, and others open their sessions, within the next 0.6 T. The first renewals are
-// the ones to look at: the ZooKeeper leader may not have heard of the session for long.
-func (r *Round) lateComers(ctx context.Context, cold, fresh []*trial) error {
-	var wg sync.WaitGroup
-	defer wg.Wait()
+// openTrials opens all sessions and waits until the holders hold their places. Sessions end by themselves when the
+// machine is busy, so that some of the trials may be missing.
+func (r *Round) openTrials(ctx context.Context, follower *ensemble.Server) (all []*trial, stop func(), err error) {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	in := func(f func(*trial), t *trial) {
-		d := r.between(0, 0.6)
-		wg.Go(func() {
-			if r.last(ctx, d) == nil {
-				f(t)
+	var working sync.WaitGroup
+	var clients []*session.Client
+	stop = sync.OnceFunc(func() {
+		cancel()
+		working.Wait()
+		var closing sync.WaitGroup
+		for _, c := range clients {
+			closing.Go(func() { _ = c.Close() })
+		}
+		closing.Wait()
+	})
+	open := func(servers ...*ensemble.Server) (*session.Session, error) {
+		c, err := session.Open(addrs(servers...), session.Config{Timeout: r.T, Lease: r.lease})
+		if err != nil {
+			return nil, err
+		}
+		clients = append(clients, c)
+		return c.Session(ctx)
+	}
+	for range trials {
+		t := &trial{lease: r.lease, taken: make(chan struct{})}
+		if t.holder, err = open(follower); err == nil {
+			t.waiter, err = open(r.rig.others(follower)...)
+		}
+		if err == nil {
+			err = t.begin(ctx, r.path, &working)
+		}
+		if err != nil {
+			return nil, stop, fmt.Errorf("%w: %w", errAgain, err)
+		}
+		all = append(all, t)
+	}
+	working.Go(func() { // what is claimed, whatever happens
+		for r.last(ctx, time.Millisecond) == nil {
+			for _, t := range all {
+				t.claim()
 			}
-		})
+		}
+	})
+	for _, t := range all {
+		for t.claim() == 0 {
+			if err := r.last(ctx, time.Millisecond); err != nil {
+				return nil, stop, err
+			}
+		}
 	}
-	for _, t := range cold {
-		in((*trial).keep, t)
-	}
-	for _, t := range fresh {
-		in(func(t *trial) { _ = t.begin(ctx, r.path, true) }, t) // who comes too late is no trial
-	}
-	return r.last(ctx, r.between(0.5, 0.7))
+	return all, stop, nil
 }
 
-// stopAfterReply stops the follower as soon as a renewal of t has been answered.
-func (r *Round) stopAfterReply(ctx context.Context, follower *ensemble.Server, t *trial) error {
-	before, deadline := t.claim(), time.Now().Add(r.T/2)
-	for t.claim() <= before && time.Now().Before(deadline) {
-		if err := r.last(ctx, time.Millisecond/2); err != nil {
+// disturb has the follower not answer for about as long as it takes to find that out, and deletes every third znode
+// while those who own them cannot hear of it.
+func (r *Round) disturb(ctx context.Context, follower *ensemble.Server, all []*trial) error {
+	admin, err := r.rig.admin.Session(ctx)
+	if err != nil {
+		return err
+	}
+	if err := r.last(ctx, r.leases(0, 1)); err != nil {
+		return err
+	}
+	mend := func(ctx context.Context) error { return r.rig.hosts[follower.ID()-1].mend(ctx) }
+	if r.rng.IntN(2) == 0 {
+		r.fault("server %d frozen", follower.ID())
+		mend = func(context.Context) error { return follower.Thaw() }
+		err = follower.Freeze()
+	} else {
+		r.fault("server %d cut from the quorum", follower.ID())
+		err = r.rig.cutQuorum(ctx, follower, Both)
+	}
+	if err != nil {
+		return err
+	}
+	end := time.Now().Add(r.leases(0.8, 1.3))
+	for i, t := range all {
+		if i%3 != 0 {
+			continue
+		}
+		if err := admin.Remove(ctx, t.place); err != nil {
 			return err
 		}
 	}
-	r.fault("server %d frozen", follower.ID())
-	return follower.Freeze()
+	if err := r.last(ctx, time.Until(end)); err != nil {
+		return err
+	}
+	if err := mend(ctx); err != nil {
+		return err
+	}
+	r.fault("server %d is back", follower.ID())
+	return r.last(ctx, r.leases(0, 2))
 }
 
-// claim returns the latest end of a lease that the session has claimed.
+// trial is a place, one session that holds it and one that waits for it.
+type trial struct {
+	lease          time.Duration
+	holder, waiter *session.Session
+	hold           *session.Hold
+	place, own     string        // the holder's znode, and the other's
+	taken          chan struct{} // closed when the one who waits can hold the place, or does not wait any longer
+
+	mu      sync.Mutex // guards what follows
+	claimed int64      // the latest end of a lease that the holder has claimed
+	free    int64      // from when on another can hold the place; 0 if that has not been found out
+}
+
+// begin creates the znodes, and lets both sessions work.
+func (t *trial) begin(ctx context.Context, dir string, working *sync.WaitGroup) (err error) {
+	if t.place, err = t.holder.CreatePlace(ctx, dir, "trial-", nil, nil); err != nil {
+		return err
+	}
+	if t.own, err = t.waiter.CreatePlace(ctx, dir, "trial-", nil, nil); err != nil {
+		return err
+	}
+	if err := t.waiter.Sync(ctx, t.place); err != nil {
+		return err
+	}
+	wake := make(chan struct{}, 1)
+	own := t.holder.Watch(t.place, wake)
+	t.hold = t.holder.Hold(own, wake)
+	working.Go(func() { t.keep(ctx, own, wake) })
+	working.Go(func() { t.wait(ctx) })
+	return nil
+}
+
+// keep watches the holder's znode, on every connection again.
+func (t *trial) keep(ctx context.Context, own *session.Watch, wake chan struct{}) {
+	defer own.Stop()
+	defer t.hold.Release()
+	for {
+		if !own.Armed() && !own.Deleted() {
+			if _, _, err := own.Get(ctx); err != nil {
+				return // the session is over, or the znode is gone
+			}
+		}
+		select {
+		case <-wake:
+		case <-t.holder.Done():
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// wait waits for the end of the holder's lease: it takes over when the holder is silent, and waits for a lease when
+// it hears that the znode is gone.
+func (t *trial) wait(ctx context.Context) {
+	defer close(t.taken)
+	wake := make(chan struct{}, 1)
+	ahead := t.waiter.Watch(t.place, wake)
+	defer ahead.Stop()
+	listener := t.waiter.Listen(t.holder.ID(), wake)
+	defer listener.Stop()
+	for ctx.Err() == nil {
+		before := history.Now()
+		_, _, err := ahead.Get(ctx)
+		heard := listener.Heartbeat()
+		switch {
+		case errors.Is(err, zk.ErrNoNode) || ahead.Deleted():
+			t.freeAt(before + int64(session.Outlast(t.lease)))
+			return
+		case heard.State == session.HeartbeatSilent:
+			_, err := t.waiter.Multi(ctx, &zk.CheckVersionRequest{Path: t.own, Version: -1}, heard.Revoke(),
+				&zk.DeleteRequest{Path: t.place, Version: -1})
+			if err == nil {
+				t.freeAt(before)
+				return
+			}
+			listener.Restart()
+			continue
+		}
+		select {
+		case <-wake:
+		case <-t.waiter.Done():
+			return
+		case <-ctx.Done():
+		}
+	}
+}
+
+// freeAt notes from when on another can hold the place.
+func (t *trial) freeAt(at int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.free = at
+}
+
+// claim returns the latest end of a lease that the holder has claimed.
 func (t *trial) claim() int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.hold == nil {
-		return 0
-	}
-	if l := t.session.Lease(); l != nil {
+	if l := t.hold.Lease(); l != nil {
 		// Read in this order the sum is never later than the lease's own deadline.
 		now := history.Now()
 		if d := l.Remaining(); d > 0 {
-			t.deadline = max(t.deadline, now+int64(d))
+			t.claimed = max(t.claimed, now+int64(d))
 		}
 	}
-	return t.deadline
+	return t.claimed
 }
 
-// sample asks all sessions for their deadlines, until nothing that the follower has said can extend one.
-func (r *Round) sample(ctx context.Context, all []*trial) error {
-	for end := time.Now().Add(r.T / 4); time.Now().Before(end); {
-		for _, t := range all {
-			t.claim()
-		}
-		if err := r.last(ctx, 5*time.Millisecond); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// judgeTrials waits for the end of every znode whose session had a lease.
-func (r *Round) judgeTrials(ctx context.Context, all []*trial) error {
-	begin := history.Now()
-	for _, i := range rand.Perm(len(all)) {
-		t := all[i]
-		deadline := t.claim()
-		if deadline < begin-int64(r.T) || deadline == 0 {
-			continue // its lease ended before the stop
-		}
-		gone, err := r.goneAt(ctx, t.node)
-		if err != nil {
-			return err
-		}
-		r.mark(history.Line{T: gone, Event: "trial", Node: path.Base(t.node), Deadline: deadline})
-	}
-	return nil
-}
-
-func closeTrials(all []*trial) {
-	var wg sync.WaitGroup
-	for _, t := range all {
-		if t != nil && t.client != nil {
-			wg.Go(func() { _ = t.client.Close() })
-		}
-	}
-	wg.Wait()
+func (t *trial) result() (free, claimed int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.free, t.claimed
 }

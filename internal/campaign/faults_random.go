@@ -3,7 +3,6 @@
 package campaign
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -24,16 +23,13 @@ func atRandom(hazards []hazard) func(context.Context, *Round) error {
 
 func (r *Round) random(ctx context.Context, hazards []hazard) error {
 	var plan []step
-	scale := r.T // or four leases, where those are shorter: sessions may live on for long then
-	if r.lease > 0 {
-		scale = min(scale, 4*r.lease)
-	}
+	scale := min(r.T, 4*r.lease) // sessions may live on for many leases
 	length := 10 * scale
 	for range 4 + r.rng.IntN(9) {
 		at, what := time.Duration(r.rng.Int64N(int64(length))), pick(r, hazards)
 		lasts := time.Duration((0.05 + 2.45*r.rng.Float64()) * float64(scale))
 		if r.rng.IntN(3) == 0 { // near the length of a lease
-			lasts = time.Duration((0.3 + 0.9*r.rng.Float64()) * float64(cmp.Or(r.lease, r.T)))
+			lasts = r.leases(0.3, 1.4)
 		}
 		var undo func(context.Context) error
 		plan = append(plan, step{at, func(ctx context.Context) (err error) {
@@ -142,8 +138,7 @@ func killOne(_ context.Context, r *Round) (func(context.Context) error, error) {
 
 func resignOne(_ context.Context, r *Round) (func(context.Context) error, error) {
 	if l := r.leader(); l != nil {
-		r.fault("%s is to resign", l.id)
-		l.command("resign")
+		r.resign(l)
 	}
 	return nil, nil
 }

@@ -9,25 +9,31 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/history"
+	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// successorWithin is how long after the ensemble has deleted the old leader's znode the next one may take to
-// lead, on a machine that lets it run.
+// successorWithin is how long after the ensemble has deleted the old leader's znode, and after its lease if nobody has
+// announced that, the next one may take to lead, on a machine that lets it run.
 const successorWithin = 100 * time.Millisecond
 
-// followerCutAlone is the fault under which a client that trusts pings and reads leads on while the majority
-// expires its session and elects another.
-func followerCutAlone(ctx context.Context, r *Round) error {
+// followersAlone lines up a leader that knows one server only, a follower, and others who know all but that.
+func (r *Round) followersAlone(ctx context.Context) (*ensemble.Server, line, error) {
 	follower, err := r.rig.Follower(ctx)
 	if err != nil {
-		return err
+		return nil, line{}, err
 	}
 	l, err := r.lineUpAt(ctx, follower, r.rig.others(follower)...)
+	return follower, l, err
+}
+
+// followerCutAlone is the fault under which a client that trusts pings and reads leads on while the majority
+// elects another.
+func followerCutAlone(ctx context.Context, r *Round) error {
+	follower, l, err := r.followersAlone(ctx)
 	if err != nil {
 		return err
 	}
-	a := l.leader
-	r.fault("server %d cut from the quorum", follower.ID())
+	since := r.fault("server %d cut from the quorum", follower.ID())
 	if err := r.rig.cutQuorum(ctx, follower, Both); err != nil {
 		return err
 	}
@@ -39,15 +45,16 @@ func followerCutAlone(ctx context.Context, r *Round) error {
 	if err != nil {
 		return err
 	}
+	r.after = append(r.after, time.Duration(elected-since))
 	late := time.Duration(elected - gone)
 	r.notes.measure("led after deletion", late)
-	if bound := successorWithin + 2*r.stall.max(); late > bound {
+	if bound := session.Outlast(r.lease) + successorWithin + 2*r.stall.max(); late > bound {
 		r.broken(history.Late, "the successor led %v after the deletion, the machine stood still for up to %v", late, r.stall.max())
 	}
 	// Ours has given up before. Who has not learns it when the follower drops its clients, for want of a leader.
 	_, err = r.patiently(ctx, syncLimit*tick+r.T, func(ctx context.Context) error {
-		return r.until(ctx, a.id+" has given up", func(now map[string]*standing) bool {
-			return !now[a.id].leading || now[a.id].token != l.term.token
+		return r.until(ctx, l.leader.id+" has given up", func(now map[string]*standing) bool {
+			return !now[l.leader.id].leading || now[l.leader.id].token != l.term.token
 		})
 	})
 	return err
@@ -68,7 +75,7 @@ func (r *Round) servedBy(ctx context.Context, followerOnly bool) (line, *ensembl
 		if s != nil && !(followerOnly && s == zkLeader) {
 			return l, s, nil
 		}
-		l.leader.command("resign")
+		r.resign(l.leader)
 		if _, err := r.successor(ctx, l.term.token); err != nil {
 			return l, nil, err
 		}
@@ -138,7 +145,39 @@ func majorityFrozen(ctx context.Context, r *Round) error {
 		}
 	}
 	r.fault("all servers but %d frozen", spared.ID())
-	return r.last(ctx, r.between(0.5, 1.5))
+	return r.last(ctx, r.leases(0.5, 6))
+}
+
+// standstill stops the whole ensemble for longer than a lease. Nobody can lead until it is back.
+func standstill(ctx context.Context, r *Round) error {
+	r.fault("all servers frozen")
+	for _, s := range r.rig.Servers() {
+		if err := s.Freeze(); err != nil {
+			return err
+		}
+	}
+	if err := r.last(ctx, r.leases(1.2, 3)); err != nil {
+		return err
+	}
+	back := r.fault("all servers are back")
+	for _, s := range r.rig.Servers() {
+		if err := s.Thaw(); err != nil {
+			return err
+		}
+	}
+	var elected int64
+	err := r.until(ctx, "somebody leads", func(now map[string]*standing) bool {
+		for _, s := range now {
+			if s.elected > back && s.beat >= s.elected {
+				elected = s.elected
+			}
+		}
+		return elected != 0
+	})
+	if err == nil {
+		r.after = append(r.after, time.Duration(elected-back))
+	}
+	return err
 }
 
 func rollingRestart(ctx context.Context, r *Round) error {
@@ -200,7 +239,7 @@ func serverFrozen(ctx context.Context, r *Round) error {
 			return err
 		}
 		r.fault("server %d frozen", s.ID())
-		return r.last(ctx, r.between(0.3, 3))
+		return r.last(ctx, r.leases(0.3, 6))
 	})
 }
 
@@ -218,6 +257,6 @@ func serverFrozenReconnect(ctx context.Context, r *Round) error {
 		if err := r.rig.resetClients(ctx, s); err != nil {
 			return err
 		}
-		return r.last(ctx, r.between(0.5, 2))
+		return r.last(ctx, r.leases(0.5, 6))
 	})
 }

@@ -180,9 +180,19 @@ func (r *Round) resume(c *candidate) {
 	c.resume()
 }
 
-func (r *Round) kill(c *candidate) {
+func (r *Round) kill(c *candidate) (since int64) {
+	since = history.Now()
 	c.kill()
 	r.mark(history.Line{Event: "killed", Of: c.id})
+	return since
+}
+
+// resign tells a candidate to resign, and returns when.
+func (r *Round) resign(c *candidate) (since int64) {
+	r.mark(history.Line{Event: "asked", Of: c.id})
+	since = r.fault("%s is to resign", c.id)
+	c.command("resign")
+	return since
 }
 
 // expel deletes a candidate's znode as an administrator does.
@@ -191,9 +201,7 @@ func (r *Round) expel(ctx context.Context, node string) error {
 	if err != nil {
 		return err
 	}
-	r.mark(history.Line{Event: "expelled", Node: node})
 	err = s.Delete(ctx, node, -1)
-	r.mark(history.Line{Event: "expelled", Node: node})
 	if errors.Is(err, zk.ErrNoNode) {
 		return nil
 	}

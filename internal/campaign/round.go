@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/go-zookeeper/zk"
-
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/internal/history"
 )
@@ -40,7 +38,7 @@ type Round struct {
 	peers bool // see Config
 	path  string
 	T     time.Duration // session timeout of the candidates
-	lease time.Duration // of the candidates; 0: they choose
+	lease time.Duration // D of the candidates
 	rng   *rand.Rand    // decides whatever is left open, so that the seed repeats the plan
 
 	candidates []*candidate // in order of their start; each belongs to the goroutine that runs the round
@@ -50,14 +48,18 @@ type Round struct {
 	foreign    []string      // znodes of nobody's that must still be there at the end
 	settledIn  time.Duration // after all had been mended
 	notes      notes
+	after      []time.Duration // from a fault that ends a leadership until the next one leads
 	stall      stallMeter
 }
 
 // Candidate processes are named so.
 var names = []string{"a", "b", "c", "d", "e"}
 
-func (r *Round) fault(format string, args ...any) {
-	r.mark(history.Line{Event: "fault", Text: fmt.Sprintf(format, args...)})
+// fault notes what is about to be done, and returns when that was.
+func (r *Round) fault(format string, args ...any) (now int64) {
+	now = history.Now()
+	r.mark(history.Line{T: now, Event: "fault", Text: fmt.Sprintf(format, args...)})
+	return now
 }
 
 func (r *Round) broken(kind, format string, args ...any) {
@@ -79,13 +81,19 @@ func (r *Round) between(from, to float64) time.Duration {
 	return time.Duration((from + (to-from)*r.rng.Float64()) * float64(r.T))
 }
 
+// leases picks a duration between two multiples of D.
+func (r *Round) leases(from, to float64) time.Duration {
+	return time.Duration((from + (to-from)*r.rng.Float64()) * float64(r.lease))
+}
+
 func pick[E any](r *Round, from []E) E { return from[r.rng.IntN(len(from))] }
 
 // run goes through a round and returns its history. The error is why it could not be gone through.
 func (r *Round) run(ctx context.Context, f Fault, seed uint64) (err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, hangs, fmt.Errorf("round hangs: %v are over", hangs))
 	defer cancel()
-	r.mark(history.Line{Event: "round", TimeoutMS: r.T.Milliseconds(), Text: fmt.Sprintf("%s, seed %d, path %s", f.Name, seed, r.path)})
+	r.mark(history.Line{Event: "round", TimeoutMS: r.T.Milliseconds(), LeaseMS: r.lease.Milliseconds(),
+		Text: fmt.Sprintf("%s, seed %d, path %s", f.Name, seed, r.path)})
 	if err := r.rig.mend(ctx); err != nil {
 		return err
 	}
@@ -93,9 +101,6 @@ func (r *Round) run(ctx context.Context, f Fault, seed uint64) (err error) {
 	defer r.end()
 	if f.Alone { // it needs no election
 		return f.Do(ctx, r)
-	}
-	if err := r.makePath(ctx); err != nil {
-		return err
 	}
 	stop := r.watchPath(ctx)
 	defer stop()
@@ -180,27 +185,6 @@ func (r *Round) end() {
 	for _, p := range r.proxies {
 		p.Close()
 	}
-}
-
-// makePath creates the election's path, with numbers used up, so that smaller ones can be planted.
-func (r *Round) makePath(ctx context.Context) error {
-	s, err := r.rig.admin.Session(ctx)
-	if err != nil {
-		return err
-	}
-	if err := s.EnsurePath(ctx, r.path, nil); err != nil {
-		return err
-	}
-	for range 3 {
-		node, err := s.Create(ctx, r.path+"/used-", nil, zk.FlagSequence, nil)
-		if err == nil {
-			err = s.Remove(ctx, node)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // clean demands that the candidates have left nothing, and what is not theirs is there; then it removes the path.

@@ -15,7 +15,7 @@ const (
 	Outside      = "outside"       // a beat before "elected" or after "deposed"
 	ClockBack    = "clock back"    // a process's stamps decrease
 	AfterPause   = "after pause"   // a term went on after a pause longer than any lease
-	LeaseOutlive = "lease"         // a znode was deleted before the deadline that its owner had claimed
+	LeaseOutlive = "lease"         // another could lead, or hold a place, before the end that its holder had claimed
 	Liveness     = "liveness"      // nobody led in time after all had been mended
 	Observer     = "observer"      // somebody was told of an older leader after a newer one
 	WakeUps      = "wake-ups"      // a departure fired more than one watch
@@ -42,10 +42,10 @@ type Report struct {
 	Terms      []*Term         // those with a beat, in order of their beginning
 	Changes    int             // how often the leadership went to another term, from the first fault until all were told to leave
 	Overlap    time.Duration   // the longest between two terms
-	Excused    time.Duration   // the longest that an administrator's hand excuses
+	Excused    time.Duration   // the longest, with what the deletion of the path excuses
 	Gaps       []time.Duration // of each change: how long nobody led
 	Diverged   string          // how the servers' data differed, if they did
-	Trials     []time.Duration // of each trial: how long after its deadline the znode was deleted
+	Trials     []time.Duration // of each trial: how long after the end of its lease another could hold the place
 }
 
 // Count returns the number of violations of some kinds.
@@ -61,7 +61,7 @@ func (r *Report) Count(kinds ...string) (n int) {
 // Check judges a history. The lines of each process must be in the order in which it wrote them, and a "started"
 // of the nemesis must stand before those of each process but the candidate's first.
 func Check(lines []Line) *Report {
-	c := &checker{Report: &Report{}, now: map[string]*process{}, byNode: map[string]*Term{}, expelled: map[string]*stretch{}}
+	c := &checker{Report: &Report{}, now: map[string]*process{}}
 	for _, l := range lines {
 		if l.ID == Nemesis {
 			c.nemesis(l)
@@ -70,7 +70,6 @@ func Check(lines []Line) *Report {
 		}
 	}
 	c.judgeTerms()
-	c.judgeLeases()
 	c.judgeLiveness()
 	if c.Diverged != "" {
 		c.Violations = slices.DeleteFunc(c.Violations, func(v Violation) bool { return v.Kind == Liveness || v.Kind == Leftover })
@@ -90,15 +89,13 @@ type process struct {
 
 type checker struct {
 	*Report
-	timeout  int64 // T
-	now      map[string]*process
-	all      []*Term // with a beat or without
-	byNode   map[string]*Term
-	expelled map[string]*stretch // when an administrator deleted a znode: not before from, not after to
-	opened   int64               // the first fault; 0: none
-	closing  int64               // when all were told to leave; 0: never
-	gone     []Line
-	healed   []Line
+	lease   int64 // D
+	now     map[string]*process
+	all     []*Term   // with a beat or without
+	erased  []stretch // when an administrator deleted the path: not before from, not after to
+	opened  int64     // the first fault; 0: none
+	closing int64     // when all were told to leave; 0: never
+	healed  []Line
 }
 
 func (c *checker) violate(t int64, kind, format string, args ...any) {
@@ -109,24 +106,27 @@ func (c *checker) nemesis(l Line) {
 	p := c.process(l.Of)
 	switch l.Event {
 	case "round":
-		c.timeout = l.TimeoutMS * int64(time.Millisecond)
+		c.lease = l.LeaseMS * int64(time.Millisecond)
 	case "started":
 		*p = process{}
 	case "paused":
 		p.pausedAt, p.ranAt = l.T, 0
 	case "continued":
 		p.ranAt = l.T
-	case "expelled":
-		if c.expelled[l.Node] == nil {
-			c.expelled[l.Node] = &stretch{from: l.T}
+	case "asked":
+		if p.term != nil {
+			p.term.asked = true
 		}
-		c.expelled[l.Node].to = l.T
+	case "erasing":
+		c.erased = append(c.erased, stretch{l.T, l.T})
+	case "erased":
+		if n := len(c.erased); n > 0 {
+			c.erased[n-1].to = l.T
+		}
 	case "fault":
 		c.opened = cmp.Or(c.opened, l.T)
 	case "closing":
 		c.closing = l.T
-	case "gone":
-		c.gone = append(c.gone, l)
 	case "healed":
 		c.healed = append(c.healed, l)
 	case "departed":
@@ -137,7 +137,7 @@ func (c *checker) nemesis(l Line) {
 		margin := time.Duration(l.T - l.Deadline)
 		c.Trials = append(c.Trials, margin)
 		if margin < 0 {
-			c.violate(l.T, LeaseOutlive, "%s was deleted %v before its lease ended", l.Node, -margin)
+			c.violate(l.T, LeaseOutlive, "another could hold the place of %s %v before its lease ended", l.Node, -margin)
 		}
 	case "diverged":
 		c.Diverged = l.Text
@@ -167,7 +167,6 @@ func (c *checker) candidate(l Line) {
 	case "elected":
 		p.term = &Term{ID: l.ID, Token: l.Token, Node: p.node, From: l.T, Deadline: l.Deadline}
 		c.all = append(c.all, p.term)
-		c.byNode[p.node] = p.term
 	case "beat":
 		c.beat(p, l)
 	case "deposed":
@@ -188,41 +187,15 @@ func (c *checker) beat(p *process, l Line) {
 		c.violate(l.T, Outside, "%s beats with token %d", l.ID, l.Token)
 		return
 	}
-	// Whatever was claimed before the pause ended less than T after its beginning, and nothing can have
+	// Whatever was claimed before the pause ended less than D after its beginning, and nothing can have
 	// been extended meanwhile.
-	if p.pausedAt > p.term.From && p.ranAt-p.pausedAt > c.timeout && l.T > p.ranAt {
+	if p.pausedAt > p.term.From && p.ranAt-p.pausedAt > c.lease && l.T > p.ranAt {
 		c.violate(l.T, AfterPause, "%s beats with token %d, %v after a pause of %v", l.ID, l.Token,
 			time.Duration(l.T-p.ranAt), time.Duration(p.ranAt-p.pausedAt))
 	}
 	p.term.To = l.T
 	p.term.Beats++
 	p.term.Deadline = max(p.term.Deadline, l.Deadline)
-}
-
-// chosen are the reasons for which a candidate gives up its leadership, and its znode, of its own will.
-var chosen = []string{"resigned", "returned", "stopped", "panicked", "cancelled", "closed", "unhealthy"}
-
-// stopBefore is the part of T by which a term ends before its lease does. From then on a candidate may delete its
-// znode itself.
-const stopBefore = 16
-
-// judgeLeases compares when znodes went with the deadlines that had been claimed. What is seen of a deletion
-// comes after it, so nothing is blamed that did not happen.
-func (c *checker) judgeLeases() {
-	for _, l := range c.gone {
-		t := c.byNode[l.Node]
-		if t == nil || c.expelled[l.Node] != nil || slices.Contains(chosen, t.Reason) {
-			continue
-		}
-		claim := t.Deadline
-		if t.Reason == "lease expired" {
-			claim -= c.timeout / stopBefore
-		}
-		if early := claim - l.T; early > 0 {
-			c.violate(l.T, LeaseOutlive, "the znode of %s with token %d was gone %v before its lease ended",
-				t.ID, t.Token, time.Duration(early))
-		}
-	}
 }
 
 func (c *checker) judgeLiveness() {

@@ -72,7 +72,7 @@ func TestAViolationOfEachKindIsCaughtByName(t *testing.T) {
 // line builds a line from milliseconds.
 func line(ms int64, id, event string, token int64) Line {
 	t := ms * int64(time.Millisecond)
-	return Line{T: t, ID: id, Event: event, Token: token, Node: "/e/" + id, Deadline: t + 400*int64(time.Millisecond)}
+	return Line{T: t, ID: id, Event: event, Token: token, Node: "/e/" + id, Deadline: t}
 }
 
 // led is a term with a beat at both ends.
@@ -80,8 +80,17 @@ func led(id string, token, from, to int64) []Line {
 	return []Line{line(from, id, "joined", 0), line(from, id, "elected", token), line(from, id, "beat", token), line(to, id, "beat", token)}
 }
 
+// claims is led by one who says each time that its lease runs for 400 ms more.
+func claims(id string, token, from, to int64) []Line {
+	lines := led(id, token, from, to)
+	for i := range lines {
+		lines[i].Deadline += 400 * int64(time.Millisecond)
+	}
+	return lines
+}
+
 func mark(ms int64, event, node string) Line {
-	return Line{T: ms * int64(time.Millisecond), ID: Nemesis, Event: event, Node: node, TimeoutMS: 1000}
+	return Line{T: ms * int64(time.Millisecond), ID: Nemesis, Event: event, Node: node, TimeoutMS: 1000, LeaseMS: 1000}
 }
 
 func TestWhatIsProvenAndWhatIsExcused(t *testing.T) {
@@ -103,17 +112,18 @@ func TestWhatIsProvenAndWhatIsExcused(t *testing.T) {
 		"elected and never seen to be":  {slices.Concat(led("a", 1, 10, 90), []Line{line(20, "b", "elected", 2)}), "", 0},
 		"deposed late says nothing":     {slices.Concat(led("a", 1, 10, 20), led("b", 2, 30, 40), deposed(50, "a", 1, "lease expired")), "", 0},
 		"told late, in another order":   {slices.Concat(led("b", 2, 30, 40), led("a", 1, 10, 20)), "", 0},
-		"expelled, within a lease":      {slices.Concat(led("a", 1, 10, 900), []Line{mark(100, "expelled", "/e/a"), mark(110, "expelled", "/e/a")}, led("b", 2, 105, 2000)), "", 0},
-		"expelled, a lease is over":     {slices.Concat(led("a", 1, 10, 1200), []Line{mark(100, "expelled", "/e/a"), mark(110, "expelled", "/e/a")}, led("b", 2, 105, 2000)), Overlap, 90 * time.Millisecond},
-		"expelled, but before that":     {slices.Concat(led("a", 1, 10, 900), []Line{mark(100, "expelled", "/e/a")}, led("b", 2, 95, 2000)), Overlap, 5 * time.Millisecond},
-		"expelled, then first in line":  {slices.Concat([]Line{line(5, "a", "joined", 0), mark(100, "expelled", "/e/a")}, led("b", 2, 105, 200), led("a", 1, 110, 120)), "", 0},
-		"expelled, and first too late":  {slices.Concat([]Line{line(5, "a", "joined", 0), mark(100, "expelled", "/e/a")}, led("b", 2, 105, 200), led("a", 1, 1110, 1120)), TokenOrder, 0},
-		"another was expelled":          {slices.Concat(led("a", 1, 10, 900), []Line{mark(100, "expelled", "/e/c")}, led("b", 2, 105, 200)), Overlap, 95 * time.Millisecond},
-		"gone before the deadline":      {slices.Concat(led("a", 1, 10, 90), []Line{mark(480, "gone", "/e/a")}), LeaseOutlive, 0},
-		"gone after it":                 {slices.Concat(led("a", 1, 10, 90), []Line{mark(491, "gone", "/e/a")}), "", 0},
-		"resigned":                      {slices.Concat(led("a", 1, 10, 90), deposed(91, "a", 1, "resigned"), []Line{mark(100, "gone", "/e/a")}), "", 0},
-		"given up just before its end":  {slices.Concat(led("a", 1, 10, 90), deposed(430, "a", 1, "lease expired"), []Line{mark(440, "gone", "/e/a")}), "", 0},
-		"gone while it was trusted":     {slices.Concat(led("a", 1, 10, 90), deposed(430, "a", 1, "lease expired"), []Line{mark(400, "gone", "/e/a")}), LeaseOutlive, 0},
+		"erased, within a lease":        {slices.Concat(led("a", 1, 10, 900), []Line{mark(100, "erasing", ""), mark(110, "erased", "")}, led("b", 2, 105, 2000)), "", 0},
+		"erased, a lease is over":       {slices.Concat(led("a", 1, 10, 1200), []Line{mark(100, "erasing", ""), mark(110, "erased", "")}, led("b", 2, 105, 2000)), Overlap, 90 * time.Millisecond},
+		"erased, but before that":       {slices.Concat(led("a", 1, 10, 900), []Line{mark(100, "erasing", ""), mark(110, "erased", "")}, led("b", 2, 95, 2000)), Overlap, 5 * time.Millisecond},
+		"erased, then first in line":    {slices.Concat([]Line{line(5, "a", "joined", 0), mark(100, "erasing", ""), mark(100, "erased", "")}, led("b", 2, 105, 200), led("a", 1, 610, 620)), "", 0},
+		"erased, and first too late":    {slices.Concat([]Line{line(5, "a", "joined", 0), mark(100, "erasing", ""), mark(100, "erased", "")}, led("b", 2, 105, 200), led("a", 1, 1110, 1120)), TokenOrder, 0},
+		"before the claimed end":        {slices.Concat(claims("a", 1, 10, 90), led("b", 2, 489, 500)), LeaseOutlive, 0},
+		"at the claimed end":            {slices.Concat(claims("a", 1, 10, 90), led("b", 2, 490, 500)), "", 0},
+		"its znode deleted by hand":     {slices.Concat(claims("a", 1, 10, 90), deposed(91, "a", 1, "node deleted"), led("b", 2, 200, 300)), LeaseOutlive, 0},
+		"resigned":                      {slices.Concat(claims("a", 1, 10, 90), deposed(91, "a", 1, "resigned"), led("b", 2, 100, 200)), "", 0},
+		"told to resign, and killed":    {slices.Concat(claims("a", 1, 10, 90), []Line{{T: 91e6, ID: Nemesis, Event: "asked", Of: "a"}}, led("b", 2, 100, 200)), "", 0},
+		"given up just before its end":  {slices.Concat(claims("a", 1, 10, 90), deposed(430, "a", 1, "lease expired"), led("b", 2, 440, 500)), "", 0},
+		"given up, and followed early":  {slices.Concat(claims("a", 1, 10, 90), deposed(430, "a", 1, "lease expired"), led("b", 2, 400, 500)), LeaseOutlive, 0},
 		"led on":                        {slices.Concat([]Line{mark(5, "healed", "")}, led("a", 1, 2, 20)), "", 0},
 		"led again in time":             {slices.Concat([]Line{mark(5, "healed", "")}, led("a", 1, 1000, 1010)), "", 0},
 		"led again too late":            {slices.Concat([]Line{mark(5, "healed", "")}, led("a", 1, 1006, 1010)), Liveness, 0},

@@ -10,12 +10,15 @@
 //
 // The clock is CLOCK_MONOTONIC of one machine, so there is no doubt about which came first.
 //
+// A candidate also claims: it tells until when its lease runs. Unless its term has ended by its own will, no other term
+// begins before that.
+//
 // # What is excused
 //
-// When an administrator deletes a candidate's znode by hand, its term may go on for one lease, which is less
-// than the session timeout T. So that part of its interval which lies within T after the deletion does
-// not count. Its token counts as everybody's, unless the term began within that time: the candidate behind it may have
-// heard of the deletion first, and the token, which is smaller, is what keeps the late one out.
+// An administrator may delete any znode by hand, at any time: that excuses nothing. When he deletes the election's path
+// and all in it, the line's record goes too, and the next candidate does not know that anybody was before. A term of
+// before may go on for one lease, D. So whatever lies between the deletion and D after it does not count as an
+// overlap, nor do tokens of terms that begin then.
 //
 // ZooKeeper 3.8 can lose committed transactions, when a server is killed right after it has noted a new epoch
 // and before it has written what it was sent (ZOOKEEPER-4643): it comes back as the one that knows best. The

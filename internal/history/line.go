@@ -11,9 +11,11 @@ import (
 // Line is one line of a history. A candidate writes some (examples/candidate), the campaign's nemesis the others.
 // Which fields are set depends on Event. Of a candidate:
 //
-//	session    Session, TimeoutMS: connected; the same session again after "suspended"
+//	session    Session, TimeoutMS, LeaseMS: connected; the same session again after "suspended"
 //	joined     Node, Position (how many stand ahead)
 //	heir       nothing: the leader alone is ahead
+//	takeover   Node: the candidate ahead was silent for longer than its lease, and this znode of it was deleted
+//	withheld   Node: first in line with this znode, but one that is gone may still lead
 //	elected    Token, Deadline
 //	beat       Token, Deadline: this candidate led at T
 //	suspended  nothing: the connection is lost, the session perhaps not
@@ -24,18 +26,20 @@ import (
 //
 // Of the nemesis, whose ID is [Nemesis]:
 //
-//	round      TimeoutMS (the session timeout T), Text: a history begins
+//	round      TimeoutMS (the session timeout T), LeaseMS (the lease D), Text: a history begins
 //	fault      Text: something is broken, or mended
 //	started    Of: a new process of this candidate
 //	paused     Of: every thread of it stands still (SIGSTOP)
 //	continued  Of: about to go on (SIGCONT)
 //	killed     Of: kill -9
-//	expelled   Node: an administrator is about to delete this znode, and again: has deleted it
+//	asked      Of: about to be told to resign
+//	erasing    nothing: an administrator is about to delete the whole path, record and all
+//	erased     nothing: it is deleted
 //	gone       Node: somebody saw that this znode has been deleted
 //	healed     TimeoutMS (a bound): all is mended; within the bound somebody leads
 //	closing    nothing: all candidates are about to be told to leave
 //	departed   Of, Position: a candidate's znode has gone, and this has fired so many watches
-//	trial      Node, Deadline: a session's znode was deleted at T, its lease said Deadline
+//	trial      Node, Deadline: from T on another could hold the place of this znode, whose lease had said Deadline
 //	diverged   Text: the servers' data differ, though each has caught up: the ensemble has broken its own promise
 //	broken     Reason, Text: a promise that the nemesis itself saw broken; Reason is a kind of Violation
 type Line struct {
@@ -44,6 +48,7 @@ type Line struct {
 	Event       string `json:"event"`
 	Session     string `json:"session,omitempty"`
 	TimeoutMS   int64  `json:"timeout_ms,omitempty"`
+	LeaseMS     int64  `json:"lease_ms,omitempty"`
 	Node        string `json:"node,omitempty"`
 	Position    int    `json:"position,omitempty"`
 	Token       int64  `json:"token,omitempty"`

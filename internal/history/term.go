@@ -15,24 +15,38 @@ type Term struct {
 	Deadline int64  // the latest end of a lease that was claimed
 	Beats    int    // 0: nothing is proven
 	Reason   string // that the candidate gave for its end
+
+	asked bool // it was told to resign: it may be killed before it says so
 }
 
 // stretch is a part of a term's proven interval.
 type stretch struct{ from, to int64 }
 
-// counted returns the proven interval without the part that an administrator's hand at expelled excuses.
-func (t *Term) counted(expelled *stretch, timeout int64) []stretch {
-	if expelled == nil {
-		return []stretch{{t.From, t.To}}
+// without returns what remains of it outside of another one.
+func (s stretch) without(x stretch) (rest []stretch) {
+	if x.to < s.from || s.to < x.from {
+		return []stretch{s}
 	}
-	var parts []stretch
-	if until := min(t.To, expelled.from); t.From < until {
-		parts = append(parts, stretch{t.From, until})
+	if s.from < x.from {
+		rest = append(rest, stretch{s.from, x.from})
 	}
-	if from := max(t.From, expelled.to+timeout); from < t.To {
-		parts = append(parts, stretch{from, t.To})
+	if x.to < s.to {
+		rest = append(rest, stretch{x.to, s.to})
 	}
-	return parts
+	return rest
+}
+
+// excused returns the stretches in which the deletion of the path excuses much.
+func (c *checker) excused() (all []stretch) {
+	for _, e := range c.erased {
+		all = append(all, stretch{e.from, e.to + c.lease})
+	}
+	return all
+}
+
+// beganErased reports whether a term began when a candidate of the path that was deleted could still lead.
+func (c *checker) beganErased(t *Term) bool {
+	return slices.ContainsFunc(c.excused(), func(e stretch) bool { return t.From >= e.from && t.From <= e.to })
 }
 
 // judgeTerms compares every two terms.
@@ -47,6 +61,7 @@ func (c *checker) judgeTerms() {
 		for _, a := range c.Terms[:j] {
 			c.judgeTokens(a, b)
 			c.judgeOverlap(a, b)
+			c.judgeClaim(a, b)
 		}
 		if j > 0 && b.From > c.opened && (c.closing == 0 || b.From < c.closing) {
 			c.Changes++
@@ -67,29 +82,52 @@ func (c *checker) judgeTokens(a, b *Term) {
 	switch {
 	case a.Token == b.Token:
 		c.violate(b.From, TokenTwice, "%s and %s led with token %d", a.ID, b.ID, a.Token)
-	case a.Token > b.Token && !c.beganExpelled(b):
+	case a.Token > b.Token && !c.beganErased(b):
 		c.violate(b.From, TokenOrder, "%s led with token %d after %s with %d", b.ID, b.Token, a.ID, a.Token)
 	}
 }
 
-// beganExpelled reports whether a term began when its candidate had not heard yet that its znode had been deleted by
-// hand.
-func (c *checker) beganExpelled(t *Term) bool {
-	e := c.expelled[t.Node]
-	return e != nil && t.From >= e.from && t.From <= e.to+c.timeout
+func (c *checker) judgeOverlap(a, b *Term) {
+	both := stretch{max(a.From, b.From), min(a.To, b.To)}
+	if both.to < both.from { // equal counts: both were valid in that nanosecond
+		return
+	}
+	c.Excused = max(c.Excused, time.Duration(both.to-both.from))
+	parts := []stretch{both}
+	for _, e := range c.excused() {
+		var rest []stretch
+		for _, part := range parts {
+			rest = append(rest, part.without(e)...)
+		}
+		parts = rest
+	}
+	for _, part := range parts {
+		long := time.Duration(part.to - part.from)
+		c.Overlap = max(c.Overlap, long)
+		c.violate(part.from, Overlap, "%s (token %d) and %s (token %d) both led, for %v", a.ID, a.Token, b.ID, b.Token, long)
+	}
 }
 
-func (c *checker) judgeOverlap(a, b *Term) {
-	c.Excused = max(c.Excused, time.Duration(min(a.To, b.To)-b.From))
-	for _, x := range a.counted(c.expelled[a.Node], c.timeout) {
-		for _, y := range b.counted(c.expelled[b.Node], c.timeout) {
-			both := time.Duration(min(x.to, y.to) - max(x.from, y.from))
-			if both < 0 { // 0 counts: both were valid in that nanosecond
-				continue
-			}
-			c.Overlap = max(c.Overlap, both)
-			c.violate(max(x.from, y.from), Overlap, "%s (token %d) and %s (token %d) both led, for %v",
-				a.ID, a.Token, b.ID, b.Token, both)
-		}
+// chosen are the reasons for which a candidate gives up its leadership of its own will, and lets the next one lead at
+// once.
+var chosen = []string{"resigned", "returned", "stopped", "panicked", "cancelled", "closed", "unhealthy"}
+
+// stopBefore is the part of D by which a term ends before its lease does. From then on a candidate may let the next one
+// lead.
+const stopBefore = 16
+
+// judgeClaim demands that b did not begin before the end that a had claimed. That is more than to ask for an overlap: a
+// may have been stopped, or killed, and tell nothing of it.
+func (c *checker) judgeClaim(a, b *Term) {
+	if a.asked || slices.Contains(chosen, a.Reason) || c.closing != 0 && b.From >= c.closing || c.beganErased(b) || a.To >= b.From {
+		return
+	}
+	claim := a.Deadline
+	if a.Reason == "lease expired" {
+		claim -= c.lease / stopBefore
+	}
+	if early := claim - b.From; early > 0 {
+		c.violate(b.From, LeaseOutlive, "%s led with token %d %v before the lease of %s with token %d ended",
+			b.ID, b.Token, time.Duration(early), a.ID, a.Token)
 	}
 }

@@ -53,8 +53,8 @@ type termRecord struct {
 	stopped bool      // its callback has returned
 }
 
-func newChecker(timeout time.Duration) *checker {
-	return &checker{begin: time.Now(), timeout: timeout, elections: map[string]*record{}, line: newLine(timeout)}
+func newChecker(timeout, lease time.Duration) *checker {
+	return &checker{begin: time.Now(), timeout: timeout, elections: map[string]*record{}, line: newLine(lease)}
 }
 
 func (c *checker) logf(format string, args ...any) {
@@ -223,7 +223,8 @@ func (c *checker) committed(commit zktest.Commit) {
 			c.log("zxid 0x%x: %s created", commit.Zxid, ch.Path)
 		case ch.Op == zktest.OpDelete && strings.HasPrefix(ch.Path, "/e"):
 			c.log("zxid 0x%x: %s deleted", commit.Zxid, ch.Path)
-			if commit.Op == zktest.OpDelete {
+			// Its own session gives it up, by a delete or a multi; not the session's end.
+			if commit.Op != zktest.OpCloseSession && commit.Session == c.line.owner(ch.Path) {
 				c.released(ch.Path)
 			}
 			c.line.deleted(ch.Path)
@@ -236,19 +237,12 @@ func (c *checker) committed(commit zktest.Commit) {
 	}
 }
 
-// doom is called before an administrator deletes a candidate's znode.
+// doom is called before an administrator deletes a candidate's znode with the whole path.
 func (c *checker) doom(node string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.log("admin deletes %s", node)
 	c.line.doom(node)
-}
-
-// doomSession is called before a session is taken away from a living process.
-func (c *checker) doomSession(id int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.line.doomSession(id)
 }
 
 // observed is called by an observer.

@@ -15,7 +15,7 @@ import (
 // Tests of what the checker looks for and no variant shows.
 
 func TestTheCheckerSeesAnObserverGoBack(t *testing.T) {
-	c := newChecker(2 * tick)
+	c := newChecker(2*tick, tick)
 	for i, id := range []string{"old", "new"} {
 		ch := zktest.Change{Op: zktest.OpCreate, Path: electionPath(0) + "/latch-" + id, Owner: 1, Data: []byte(id)}
 		c.committed(zktest.Commit{Op: zktest.OpCreate, Zxid: int64(5 + i), Changes: []zktest.Change{ch}})
@@ -41,7 +41,7 @@ func TestTheCheckerSeesAnObserverGoBack(t *testing.T) {
 
 func TestTheCensusSeesASessionAndAWatchThatAreLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{plan: Plan{Timeout: 2 * tick, Elections: 1}, check: newChecker(2 * tick)}
+		w := &world{plan: Plan{Timeout: 2 * tick, Elections: 1}, check: newChecker(2*tick, tick)}
 		ens, err := zktest.New(zktest.Config{Servers: 3, InMemory: true, Tick: tick})
 		if err != nil {
 			t.Fatal(err)

@@ -10,12 +10,12 @@ import (
 
 // line is what the ensemble knows of the candidates' znodes.
 type line struct {
-	timeout time.Duration        // T
-	all     map[birth]*znode     // that ever were
-	now     map[string][]*znode  // those that exist, by election, oldest first
-	doomed  map[string]time.Time // what an administrator has deleted and when, or is about to
-	gone    map[string]int       // how many were deleted, by election
-	come    map[string]int       // and created
+	lease  time.Duration        // D
+	all    map[birth]*znode     // that ever were
+	now    map[string][]*znode  // those that exist, by election, oldest first
+	doomed map[string]time.Time // what an administrator has deleted and when, or is about to
+	gone   map[string]int       // how many were deleted, by election
+	come   map[string]int       // and created
 }
 
 // birth tells a znode from all others: those of two elections may have the same czxid.
@@ -32,8 +32,8 @@ type znode struct {
 	first bool // it has been the oldest, so that its candidate is the leader
 }
 
-func newLine(timeout time.Duration) line {
-	return line{timeout, map[birth]*znode{}, map[string][]*znode{}, map[string]time.Time{}, map[string]int{}, map[string]int{}}
+func newLine(lease time.Duration) line {
+	return line{lease, map[birth]*znode{}, map[string][]*znode{}, map[string]time.Time{}, map[string]int{}, map[string]int{}}
 }
 
 func (l *line) created(ch zktest.Change, czxid int64) {
@@ -66,23 +66,23 @@ func (l *line) deleted(node string) {
 	}
 }
 
-// doom notes that an administrator is about to delete a znode. Nothing is promised about
-// the term that it stands for, from now until one lease after the deletion.
-func (l *line) doom(node string) { l.doomed[node] = time.Time{} }
-
-// doomSession does so with all znodes of a session.
-func (l *line) doomSession(id int64) {
-	for _, nodes := range l.now {
-		for _, n := range nodes {
-			if n.owner == id {
-				l.doom(n.path)
-			}
+// owner returns the session of a znode that exists, or 0.
+func (l *line) owner(node string) int64 {
+	for _, n := range l.now[path.Dir(node)] {
+		if n.path == node {
+			return n.owner
 		}
 	}
+	return 0
 }
 
-// excused reports whether an administrator's deletion excuses the candidate of a znode.
+// doom notes that an administrator is about to delete a znode with the whole path, the line's
+// record included. Nothing is promised about the term that it stands for, from now until one
+// lease after the deletion.
+func (l *line) doom(node string) { l.doomed[node] = time.Time{} }
+
+// excused reports whether the deletion of its path excuses the candidate of a znode.
 func (l *line) excused(node string) bool {
 	at, ok := l.doomed[node]
-	return ok && (at.IsZero() || time.Since(at) < l.timeout)
+	return ok && (at.IsZero() || time.Since(at) < l.lease)
 }

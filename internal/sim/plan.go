@@ -12,6 +12,7 @@ type Plan struct {
 	Seed      int64
 	Length    time.Duration
 	Timeout   time.Duration // the session timeout, T
+	Lease     time.Duration // the lease, D
 	Procs     int
 	Elections int
 	Wraps     bool // sequence numbers begin shortly before 2147483647 and go on below zero, as before 3.6
@@ -31,7 +32,7 @@ func (f Fault) String() string { return fmt.Sprintf("%v for %v: %s (%d)", f.At, 
 // String lists the plan.
 func (p Plan) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d: T = %v, %d processes, %d elections, %v, %d faults\n", p.Seed, p.Timeout, p.Procs, p.Elections, p.Length, len(p.Faults))
+	fmt.Fprintf(&b, "seed %d: T = %v, D = %v, %d processes, %d elections, %v, %d faults\n", p.Seed, p.Timeout, p.Lease, p.Procs, p.Elections, p.Length, len(p.Faults))
 	for _, f := range p.Faults {
 		fmt.Fprintf(&b, "  %v\n", f)
 	}
@@ -56,6 +57,7 @@ func newPlan(seed int64, length time.Duration, kinds []string) Plan {
 		Procs:     3 + rng.Intn(3),
 		Elections: 1 + rng.Intn(2),
 	}
+	p.Lease = p.Timeout / time.Duration(2<<rng.Intn(3)) // half, a quarter or an eighth of T
 	if len(kinds) == 0 {
 		return p
 	}

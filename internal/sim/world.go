@@ -67,7 +67,7 @@ func (w *world) requested(r zktest.Request) {
 
 // run carries out a plan. It must be called in a testing/synctest bubble.
 func run(plan Plan, tracing bool) Result {
-	w := &world{plan: plan, check: newChecker(plan.Timeout)}
+	w := &world{plan: plan, check: newChecker(plan.Timeout, plan.Lease)}
 	w.check.tracing = tracing
 	ens, err := zktest.New(zktest.Config{
 		Servers: 3, InMemory: true, Tick: tick, SyncLimit: syncLimit, Seed: plan.Seed, Latency: time.Millisecond, SequenceWraps: plan.Wraps,

@@ -7,45 +7,33 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/go-zookeeper/zk"
-
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/stay"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// A candidacy is one stay in the line: one znode in one session.
-type candidacy struct {
-	s        *session.Session
-	place    *line.Place
-	hold     *session.Hold // while heir or leader
-	unlisten func()        // ends the reports of the session's state
-	blocked  string        // the znode ahead that has been reported
-	inRun    bool          // its term is Run's, not Campaign's
-	begun    clock.Instant
-	checked  clock.Instant // when the last periodic check was made
-}
-
-// win joins the line and waits in it, as often as it takes to be elected.
-func (e *Election) win(ctx context.Context, inRun bool) (*candidacy, *Term, error) {
+// win joins the line and waits in it, as often as it takes to be elected. ctx bounds that.
+func (e *Election) win(l *working, ctx context.Context, inRun bool) (*stay.Stay, *Term, error) {
 	for {
 		begun := e.clock.Now()
 		if err := e.awaitHealthy(ctx); err != nil {
 			return nil, nil, err
 		}
-		c, err := e.join(ctx)
+		st, err := e.join(l, ctx)
 		if err == nil {
-			c.inRun = inRun
 			var term *Term
-			if term, err = e.wait(ctx, c); err == nil {
-				return c, term, nil
+			if term, err = e.wait(ctx, st, inRun); err == nil {
+				return st, term, nil
 			}
 			// Not errors.Is: what an error of the user's wraps decides nothing.
-			e.leave(ctx, c, err == line.ErrGone)
+			e.leave(ctx, st, err == line.ErrGone)
 		}
 		switch {
-		case ctx.Err() != nil || e.client.Context().Err() != nil:
-			return nil, nil, e.cut(ctx, err)
+		case l.Over(ctx):
+			return nil, nil, e.cut(l, ctx, err)
 		case errors.Is(err, Unhealthy): // whatever Healthy's error wraps
 			continue
 		case isPermanent(err):
@@ -54,249 +42,193 @@ func (e *Election) win(ctx context.Context, inRun bool) (*candidacy, *Term, erro
 			return nil, nil, &PermanentError{e.path, err}
 		}
 		if e.retry(ctx, begun, err) != nil {
-			return nil, nil, e.cut(ctx, err)
+			return nil, nil, e.cut(l, ctx, err)
 		}
 	}
 }
 
 // cut returns the error for a context, the client's included, that ended while err was
 // what stood in the way.
-func (e *Election) cut(ctx context.Context, err error) error {
-	closed := context.Cause(e.client.Context())
-	cause := cmp.Or(context.Cause(ctx), closed)
-	switch {
-	case closed != nil && isPermanent(closed): // the client closed itself
+func (e *Election) cut(l *working, ctx context.Context, err error) error {
+	if closed := l.Closed(); closed != nil && isPermanent(closed) { // the client closed itself
 		return &PermanentError{e.path, closed}
-	case errors.Is(err, context.DeadlineExceeded) && errors.Is(cause, context.DeadlineExceeded):
-		return err // a deadline is a failure, and this tells what it failed of
-	case err == nil || errors.Is(err, cause):
-		return cause
 	}
-	return fmt.Errorf("%w (%v)", cause, err)
+	return l.Cut(ctx, err)
 }
 
 // join waits for a session and takes a place in the line.
-func (e *Election) join(ctx context.Context) (*candidacy, error) {
+func (e *Election) join(l *working, ctx context.Context) (*stay.Stay, error) {
 	e.status.set(e.clock, func(s *Status) { s.State = Joining })
-	s, err := e.awaitSession(ctx)
-	if err != nil {
-		return nil, err
-	}
-	// Not for ever: a request that the servers do not take has to be told.
-	bounded, cancel := e.within(ctx, 2*s.Timeout())
-	defer cancel()
-	place, err := line.Join(bounded, s, line.Config{
-		Dir: e.path, Style: e.cfg.Style.line(), Data: encode(e.cfg.ID, e.cfg.Data), ACL: e.cfg.ACL,
-	}, e.wake)
-	if err != nil {
-		return nil, err
-	}
-	now := e.clock.Now()
-	c := &candidacy{s: s, place: place, begun: now}
-	// Not all at once where a process enters a thousand elections.
-	c.checked = now.Add(-time.Duration(e.clock.Random() * float64(place.RecheckEvery())))
-	e.log.Info("joined", "session", hex(s.ID()), "node", place.Path(), "ahead", place.Position())
-	e.status.set(e.clock, func(st *Status) {
-		st.State, st.Session, st.Node, st.Err = Waiting, s.ID(), place.Path(), nil
-	})
-	e.send(Event{Kind: Joined, Session: s.ID(), Timeout: s.Timeout(), Node: place.Path(), Position: place.Position()})
-	e.reportState(c) // from here on: not before Joined
-	return c, nil
-}
-
-// awaitSession waits for a session, and tells now and then that there is none.
-func (e *Election) awaitSession(ctx context.Context) (*session.Session, error) {
-	patience := e.client.Status().Timeout
-	for wait := patience / 3; ; wait = patience {
-		bounded, cancel := e.within(ctx, wait)
-		s, err := e.client.Session(bounded)
-		waited := bounded.Err() != nil
-		cancel()
-		if err == nil || ctx.Err() != nil || !waited {
-			return s, err
-		}
+	s, err := l.Session(ctx, func(err error) {
 		e.log.Warn("no session", "err", err)
 		e.status.set(e.clock, func(s *Status) { s.Err = err })
 		e.send(Event{Kind: Failed, Err: err})
+	})
+	if err != nil {
+		return nil, err
 	}
-}
-
-// within bounds ctx by d; the cause says so.
-func (e *Election) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	stop := e.clock.AfterFunc(d, func() { cancel(fmt.Errorf("not within %v", d)) })
-	return ctx, func() { stop(); cancel(nil) }
+	st, err := stay.Enter(ctx, s, line.Config{
+		Dir: e.path, Style: e.cfg.Style.line(), Data: encode(e.cfg.ID, e.cfg.Data), ACL: e.cfg.ACL, Clock: e.clock,
+	})
+	if err != nil {
+		return nil, err
+	}
+	position, id := st.Position(), s.ID()
+	e.log.Info("joined", "session", hex(s.ID()), "node", st.Path(), "ahead", position)
+	e.status.set(e.clock, func(status *Status) {
+		status.State, status.Session, status.Node, status.Err, status.Impaired = Waiting, s.ID(), st.Path(), nil, nil
+	})
+	e.send(Event{Kind: Joined, Session: s.ID(), Timeout: s.Timeout(), Node: st.Path(), Position: position})
+	st.Report(func(connected bool) { // from here on: not before Joined
+		kind := Suspended
+		if connected {
+			kind = Resumed
+		}
+		e.send(Event{Kind: kind, Session: id})
+	})
+	return st, nil
 }
 
 // wait stands in line until we are first and hold a lease.
-func (e *Election) wait(ctx context.Context, c *candidacy) (*Term, error) {
+func (e *Election) wait(ctx context.Context, st *stay.Stay, inRun bool) (*Term, error) {
 	timer := clock.NewTimer(e.clock)
 	defer timer.Stop()
+	stopBefore := e.stopBefore(st.S.LeaseTime())
+	var last line.Standing
 	for {
 		if err := e.health.err(); err != nil {
 			return nil, &Ended{Unhealthy, err}
 		}
-		if err := c.check(ctx); err != nil {
+		now, err := st.Step(ctx, stopBefore)
+		if err != nil {
 			return nil, err
 		}
-		e.advance(c)
-		next := c.recheckIn(e.clock)
-		if c.place.Position() == 0 && c.place.Armed() {
-			if lease := c.s.Lease(); lease != nil {
-				stopBefore := e.stopBefore(c.s.Timeout())
-				if lease.Remaining() > stopBefore {
-					return e.elected(ctx, c, lease, stopBefore), nil
-				}
-				// A term would be over at once. The renewal under way brings more, or the
-				// lease's end; neither sends a signal.
-				next = min(next, c.s.Timeout()/leaseParts)
-			}
+		e.tell(st, last, now)
+		last = now
+		if now.Lease != nil {
+			return e.elected(ctx, st, now.Lease, stopBefore, inRun), nil
 		}
-		if next <= 0 { // now, not before: it must not delay a leadership that is ours
-			c.checked = e.clock.Now()
-			if err := c.place.Recheck(ctx); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		timer.Reset(next)
+		timer.Reset(now.Next)
 		select {
+		case <-st.Woken():
 		case <-e.wake:
 		case <-timer.C:
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
-		case <-c.s.Done():
-			return nil, c.s.Err()
+		case <-st.S.Done():
+			return nil, st.S.Err()
 		}
 	}
 }
 
-// leaseParts of T is how long to wait before a lease that is too short for a term is
-// looked at again: the distance between renewals then.
-const leaseParts = 32
-
-// check finds out what has happened to the own znode and to those ahead.
-func (c *candidacy) check(ctx context.Context) error {
-	if c.hold != nil {
-		switch err := c.hold.Err(); {
-		case errors.Is(err, zk.ErrNoNode):
-			return line.ErrGone
-		case err != nil: // it is there, and has to be deleted
-			return err
-		}
-	}
-	return c.place.Check(ctx)
-}
-
-// recheckIn returns how long it is until what watches should have told is to be asked
-// for, as is done now and then.
-func (c *candidacy) recheckIn(clk clock.Clock) time.Duration {
-	return c.checked.Add(c.place.RecheckEvery()).Until(clk.Now())
-}
-
-// advance acts on the place in the line: the heir keeps a lease, so that it can lead
-// the moment it is first.
-func (e *Election) advance(c *candidacy) {
-	position := c.place.Position()
-	ahead, persistent := c.place.Nearest()
+// tell reports what has changed about the place in the line.
+func (e *Election) tell(st *stay.Stay, last, now line.Standing) {
+	ahead := now.Ahead
 	if ahead != "" {
 		ahead = e.path + "/" + ahead
 	}
-	e.status.set(e.clock, func(s *Status) { s.Position, s.Ahead = position, ahead })
-	if c.place.Hidden() && c.blocked != ahead {
-		c.blocked = ahead
+	if last.Position != now.Position || last.Ahead != now.Ahead || now.Position == 0 {
+		e.status.set(e.clock, func(s *Status) { s.Position, s.Ahead = now.Position, ahead })
+	}
+	if now.TookOver != "" {
+		node := e.path + "/" + now.TookOver
+		e.log.Warn("took over from a silent candidate", "session", hex(st.S.ID()), "node", node)
+		e.send(Event{Kind: TookOver, Session: st.S.ID(), Node: node})
+	}
+	same := last.Ahead == now.Ahead
+	if now.Hidden && !(last.Hidden && same) {
 		e.log.Warn("the znode ahead must not be read by us: its end is noticed later", "node", ahead)
 	}
-	if position > 1 {
-		return
-	}
-	if persistent && c.blocked != ahead {
-		c.blocked = ahead
+	if now.Persistent && now.Position <= 1 && !(last.Persistent && same && last.Position <= 1) {
 		e.log.Warn("the znode ahead is persistent: only deleting it lets others lead", "node", ahead)
 		e.send(Event{Kind: Blocked, Node: ahead})
 	}
-	if c.hold == nil {
-		c.hold = c.s.Hold(c.place.Path(), e.wake)
-		if position == 1 {
-			e.log.Info("heir", "session", hex(c.s.ID()), "node", c.place.Path(), "ahead", ahead)
-			e.status.set(e.clock, func(s *Status) { s.State = Inheriting })
-			e.send(Event{Kind: Heir, Session: c.s.ID(), Node: c.place.Path(), Position: 1})
-		}
+	if now.Impaired != nil && last.Impaired == nil {
+		e.log.Warn("a change of leader may take longer than the lease", "err", now.Impaired)
+		e.status.set(e.clock, func(s *Status) { s.Impaired = now.Impaired })
+		e.send(Event{Kind: Impaired, Err: now.Impaired})
+	}
+	if now.Waits > 0 && last.Waits == 0 {
+		e.log.Info("first, but a lease may run still", "session", hex(st.S.ID()), "node", st.Path(), "wait", now.Waits)
+		e.send(Event{Kind: Withheld, Session: st.S.ID(), Node: st.Path(), Delay: now.Waits})
+	}
+	if now.Position == 1 && e.Status().State == Waiting {
+		e.log.Info("heir", "session", hex(st.S.ID()), "node", st.Path(), "ahead", ahead)
+		e.status.set(e.clock, func(s *Status) { s.State = Inheriting })
+		e.send(Event{Kind: Heir, Session: st.S.ID(), Node: st.Path(), Position: 1})
 	}
 }
 
-// stopBefore returns Config.StopBefore for the session timeout T that was granted.
-func (e *Election) stopBefore(T time.Duration) time.Duration {
-	return min(cmp.Or(e.cfg.StopBefore, T/16), T/4)
+// stopBefore returns Config.StopBefore for a lease of length D.
+func (e *Election) stopBefore(D time.Duration) time.Duration {
+	return min(cmp.Or(e.cfg.StopBefore, D/16), D/4)
 }
 
 // elected begins a term.
-func (e *Election) elected(ctx context.Context, c *candidacy, lease *session.Lease, stopBefore time.Duration) *Term {
+func (e *Election) elected(ctx context.Context, st *stay.Stay, lease *session.Lease, stopBefore time.Duration, inRun bool) *Term {
 	if stopBefore < e.cfg.StopBefore {
-		e.log.Warn("StopBefore is cut to a quarter of the session timeout granted", "asked", e.cfg.StopBefore, "used", stopBefore)
+		e.log.Warn("StopBefore is cut to a quarter of the lease", "asked", e.cfg.StopBefore, "used", stopBefore)
 	}
-	t := newTerm(ctx, e.clock, lease, stopBefore)
-	t.id, t.node, t.token, t.session = e.cfg.ID, c.place.Path(), c.place.Token(), c.s
-	t.begun, t.inRun = c.begun, c.inRun
-	t.watchLease()
-	e.log.Info("elected", "session", hex(c.s.ID()), "node", t.node, "token", t.token)
-	e.status.set(e.clock, func(s *Status) { s.State, s.Position, s.Token, s.Ahead, s.term = Leading, 0, t.token, "", t })
-	e.send(Event{Kind: Elected, Session: c.s.ID(), Node: t.node, Token: t.token, Deadline: t.Deadline(), Term: t})
+	st.Lead()
+	t := newTerm(ctx, e.cfg.ID, held.Config{
+		Clock: e.clock, Lease: lease, StopBefore: stopBefore, Session: st.S, Node: st.Path(), Token: st.Token(),
+	})
+	t.begun, t.inRun = st.Begun, inRun
+	t.held.Watch()
+	e.log.Info("elected", "session", hex(st.S.ID()), "node", t.Node(), "token", t.Token())
+	e.status.set(e.clock, func(s *Status) { s.State, s.Position, s.Token, s.Ahead, s.term = Leading, 0, t.Token(), "", t })
+	e.send(Event{Kind: Elected, Session: st.S.ID(), Node: t.Node(), Token: t.Token(), Deadline: t.Deadline(), Term: t})
 	return t
 }
 
 // reign watches over a term until it has ended, the work has stopped as far as it is
 // waited for, and the znode is gone. stopped is closed when the work has stopped.
-func (e *Election) reign(ctx context.Context, c *candidacy, term *Term, stopped <-chan struct{}) {
-	e.guard(ctx, c, term)
+func (e *Election) reign(l *working, st *stay.Stay, term *Term, stopped <-chan struct{}) {
+	ctx := l.Context()
+	e.guard(l, st, term)
 	ended := term.cause()
-	e.log.Info("deposed", withErr(ended.Err, "session", hex(c.s.ID()), "token", term.token, "reason", ended.Reason.String())...)
+	e.log.Info("deposed", withErr(ended.Err, "session", hex(st.S.ID()), "token", term.Token(), "reason", ended.Reason.String())...)
 	e.status.set(e.clock, func(s *Status) { s.State, s.Token, s.LastReason, s.term = Draining, 0, ended.Reason, nil })
-	e.send(Event{Kind: Deposed, Session: c.s.ID(), Node: term.node, Token: term.token, Reason: ended.Reason, Err: ended.Err})
+	e.send(Event{Kind: Deposed, Session: st.S.ID(), Node: term.Node(), Token: term.Token(), Reason: ended.Reason, Err: ended.Err})
 	if ended.Reason != NodeDeleted {
-		e.drain(c, stopped)
+		e.drain(st, stopped)
 	}
-	term.finish()
-	e.leave(ctx, c, ended.Reason == NodeDeleted)
+	term.held.Finish()
+	e.leave(ctx, st, ended.Reason == NodeDeleted)
 }
 
 // guard returns when the term has ended.
-func (e *Election) guard(ctx context.Context, c *candidacy, term *Term) {
+func (e *Election) guard(l *working, st *stay.Stay, term *Term) {
+	ctx, reigning := l.Context(), term.Context()
 	defer context.AfterFunc(ctx, func() {
-		if closed := context.Cause(e.client.Context()); closed != nil {
+		if closed := l.Closed(); closed != nil {
 			term.end(Closed, closed)
 		} else {
 			term.end(Cancelled, context.Cause(ctx))
 		}
 	})()
+	// Not in the loop, which may have to wait for a connection.
+	defer e.health.watch(func(err error) { term.end(Unhealthy, err) })()
 	timer := clock.NewTimer(e.clock)
 	defer timer.Stop()
 	for {
-		if err := e.health.err(); err != nil {
-			term.end(Unhealthy, err)
-		}
-		// A check may have to wait for a connection; the end of the term ends it.
-		err := c.check(term.ctx)
-		if c.recheckIn(e.clock) <= 0 {
-			c.checked = e.clock.Now() // after an error, too: or this would never sleep
-			if err == nil {
-				err = c.place.Recheck(term.ctx)
-			}
-		}
+		// A step may have to wait for a connection; the end of the term ends it.
+		now, err := st.Step(reigning, 0)
+		next := now.Next
 		switch {
 		case errors.Is(err, line.ErrGone):
 			term.end(NodeDeleted, nil)
-		case err != nil && term.ctx.Err() == nil && c.s.Err() == nil:
+		case err != nil && reigning.Err() == nil && st.S.Err() == nil:
 			e.log.Warn("cannot check the own znode", "err", err) // the lease decides
+			next = st.S.LeaseTime() / 4
 		}
-		timer.Reset(c.recheckIn(e.clock))
+		timer.Reset(next)
 		select {
-		case <-term.ctx.Done():
+		case <-reigning.Done():
 			return
-		case <-c.s.Done():
-			term.end(SessionLost, c.s.Err())
-		case <-e.wake:
-			term.watchLease()
+		case <-st.S.Done():
+			term.end(SessionLost, st.S.Err())
+		case <-st.Woken():
 		case <-timer.C:
 		}
 	}
@@ -304,7 +236,7 @@ func (e *Election) guard(ctx context.Context, c *candidacy, term *Term) {
 
 // drain waits for the work to stop, while the leadership is still ours: another can
 // lead only when our znode is gone.
-func (e *Election) drain(c *candidacy, stopped <-chan struct{}) {
+func (e *Election) drain(st *stay.Stay, stopped <-chan struct{}) {
 	select {
 	case <-stopped:
 		return
@@ -315,59 +247,23 @@ func (e *Election) drain(c *candidacy, stopped <-chan struct{}) {
 	timer.Reset(e.cfg.DrainTimeout)
 	select {
 	case <-stopped:
-	case <-c.s.Done():
+	case <-st.S.Done():
 	case <-timer.C:
 		e.log.Warn("the work has not stopped in time; giving the leadership away", "waited", e.cfg.DrainTimeout)
 	}
 }
 
-// leaveFor bounds what a candidate that is told to end spends on its leave.
-const leaveFor = 3 * time.Second
-
 // leave ends a candidacy: it deletes the znode, unless it is gone already.
-func (e *Election) leave(ctx context.Context, c *candidacy, gone bool) {
-	var left error
-	switch {
-	case gone:
-		c.place.Drop()
-	case c.s.Err() != nil:
-		c.place.Drop()
-		left = c.s.Err() // the ensemble may not have noticed yet
-	default:
-		left = e.remove(ctx, c)
-	}
-	c.unlisten()
-	if c.hold != nil {
-		c.hold.Release()
-	}
-	e.log.Info("left", withErr(left, "session", hex(c.s.ID()), "node", c.place.Path())...)
+func (e *Election) leave(ctx context.Context, st *stay.Stay, gone bool) {
+	left := st.Leave(ctx, gone)
+	e.log.Info("left", withErr(left, "session", hex(st.S.ID()), "node", st.Path())...)
 	e.status.set(e.clock, func(s *Status) { s.Node, s.Position, s.Ahead = "", 0, "" })
-	e.send(Event{Kind: Left, Session: c.s.ID(), Node: c.place.Path(), Err: left})
-}
-
-// remove deletes the znode and waits until it is gone; not for long when ctx has ended,
-// then the session goes on trying, and the error tells why the znode is still there.
-func (e *Election) remove(ctx context.Context, c *candidacy) error {
-	bound, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer cancel(nil)
-	giveUp := func() { cancel(context.DeadlineExceeded) }
-	if ctx.Err() != nil {
-		defer e.clock.AfterFunc(leaveFor, giveUp)()
-	} else {
-		defer context.AfterFunc(ctx, func() { clock.Sleep(bound, e.clock, leaveFor); giveUp() })()
-	}
-	err := c.place.Leave(bound)
-	if err != nil {
-		c.place.Abandon()
-	}
-	return err
+	e.send(Event{Kind: Left, Session: st.S.ID(), Node: st.Path(), Err: left})
 }
 
 // retry reports a failure and waits before the next attempt.
 func (e *Election) retry(ctx context.Context, begun clock.Instant, err error) error {
-	if e.clock.Now().Sub(begun) >= e.client.Status().Timeout {
-		e.pause.Reset()
-	}
+	e.calm(begun)
 	delay := e.pause.Next()
 	e.log.Warn("not in line", "err", err, "retry", delay)
 	e.status.set(e.clock, func(s *Status) { s.State, s.Err = BackingOff, err })
@@ -375,33 +271,45 @@ func (e *Election) retry(ctx context.Context, begun clock.Instant, err error) er
 	return clock.Sleep(ctx, e.clock, delay)
 }
 
-// rest waits between a term and the next candidacy.
-func (e *Election) rest(ctx context.Context, begun clock.Instant) error {
+// calm makes the next delay short if what began at begun has lasted.
+func (e *Election) calm(begun clock.Instant) {
 	if e.clock.Now().Sub(begun) >= e.client.Status().Timeout {
 		e.pause.Reset()
 	}
-	e.status.set(e.clock, func(s *Status) { s.State = BackingOff })
-	return e.pause.Wait(ctx)
 }
 
-// reportState tells when the connection is lost, and when it is back.
-func (e *Election) reportState(c *candidacy) {
-	suspended := false
-	id := c.s.ID()
-	c.unlisten = c.s.OnState(func(state session.State) {
-		switch {
-		case state == session.Suspended:
-			suspended = true
-			e.send(Event{Kind: Suspended, Session: id})
-		case state == session.Connected && suspended:
-			e.send(Event{Kind: Resumed, Session: id})
-		}
-	})
+// rest waits between a term and the next candidacy. One that was asked to resign has not
+// failed, and is not kept waiting. Others wait only as long as somebody else stands in line.
+func (e *Election) rest(l *working, term *Term) error {
+	if term.cause().Reason == Resigned {
+		return context.Cause(l.Context())
+	}
+	e.calm(term.begun)
+	e.status.set(e.clock, func(s *Status) { s.State = BackingOff })
+	ctx, cancel := life.Within(l.Context(), e.clock, e.pause.Next())
+	defer cancel()
+	every := min(e.client.Status().LeaseTime/8, longestEmpty)
+	for clock.Sleep(ctx, e.clock, every) == nil && !e.deserted(ctx) {
+	}
+	return context.Cause(l.Context())
+}
+
+// longestEmpty bounds how long a candidate is kept out while nobody stands in line.
+const longestEmpty = 100 * time.Millisecond
+
+// deserted reports whether it is certain that nobody stands in line.
+func (e *Election) deserted(ctx context.Context) bool {
+	s, err := e.client.Session(ctx)
+	if err != nil {
+		return false
+	}
+	stat, ok, err := s.Exists(ctx, e.path)
+	return err == nil && ok && stat.NumChildren == 0
 }
 
 func (e *Election) send(ev Event) {
 	ev.Time = e.clock.Wall()
-	e.events.send(ev)
+	e.events.Send(ev)
 }
 
 // withErr adds an error to the attributes of a line for the log, if there is one.

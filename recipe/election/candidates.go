@@ -13,12 +13,14 @@ import (
 // Candidate is one who stands in line, of this library or another. The zero Candidate
 // means nobody.
 type Candidate struct {
-	// ID and Data are its own words; empty when its ACL hides them.
+	// ID and Data are its own words; empty when it is hidden.
 	ID   string
 	Data []byte
+	// Hidden: its ACL does not let us read it.
+	Hidden bool
 	// Node is the path of its znode, "" for nobody.
 	Node string
-	// Token is the fencing token that it leads with when its time comes, 0 if hidden. Compare
+	// Token is the fencing token that it leads with when its time comes, 0 if it is hidden. Compare
 	// it with Term.Token to recognize a term.
 	Token int64
 	// Session is the ZooKeeper session that it belongs to. 0 means a persistent znode,
@@ -27,7 +29,7 @@ type Candidate struct {
 }
 
 func (c Candidate) same(other Candidate) bool {
-	return c.Node == other.Node && c.Token == other.Token && c.ID == other.ID && string(c.Data) == string(other.Data)
+	return c.Node == other.Node && c.Hidden == other.Hidden && c.Token == other.Token && c.ID == other.ID && string(c.Data) == string(other.Data)
 }
 
 // Candidates returns the line of succession, the leader first, as one server sees it. It
@@ -61,7 +63,7 @@ func Candidates(ctx context.Context, client *session.Client, path string) ([]Can
 		case errors.Is(err, zk.ErrNoNode):
 			continue
 		case errors.Is(err, zk.ErrNoAuth):
-			all = append(all, Candidate{Node: path + "/" + name.Full})
+			all = append(all, Candidate{Node: path + "/" + name.Full, Hidden: true})
 			continue
 		case err != nil:
 			return nil, err

@@ -52,7 +52,8 @@ type Config struct {
 
 	// StopBefore is how long before the end of the lease a term's context is
 	// cancelled: the time for work in progress to stop before another may lead. At most
-	// a quarter of the session timeout, or short disturbances end terms. Default T/16.
+	// a quarter of the lease, D, so that a disturbance of up to D/2 ends no term. Default
+	// D/16.
 	StopBefore time.Duration
 
 	// DrainTimeout is how long a term that we end ourselves waits for the callback to
@@ -69,14 +70,17 @@ type Config struct {
 
 	// OnEvent, if set, is told of every transition, in order and one at a time, from a
 	// goroutine that is not the candidate's: it may take its time and call anything of
-	// this library. Run returns after the last event has been delivered.
+	// this library. The first 1000 events wait for it; more are dropped, and counted in
+	// [Status.EventsDropped]. Run returns after the last event has been delivered; a leader's
+	// departure and the client's Close do not wait for that.
 	OnEvent func(Event)
 
 	// FollowLeader adds [LeaderChanged] to the events. It makes this candidate read the
 	// leader's znode at every change of leader.
 	FollowLeader bool
 
-	// Logger gets one line per transition. Default: silence.
+	// Logger gets one line per transition, from a goroutine of its own: nothing waits for it.
+	// Default: silence.
 	Logger *slog.Logger
 }
 
@@ -88,8 +92,8 @@ const (
 	longest             = 24 * time.Hour
 )
 
-// withDefaults returns a checked copy; T is the session timeout asked for.
-func (c Config) withDefaults(T time.Duration) (Config, error) {
+// withDefaults returns a checked copy; lease is how long one lasts.
+func (c Config) withDefaults(lease time.Duration) (Config, error) {
 	bad := func(field string, value any, want string) (Config, error) {
 		return c, fmt.Errorf("election: Config.%s is %v; want %s", field, value, want)
 	}
@@ -109,8 +113,8 @@ func (c Config) withDefaults(T time.Duration) (Config, error) {
 	default:
 		return bad("Style", fmt.Sprintf("%q", c.Style), fmt.Sprintf("%q, %q or %q", StyleLatch, StyleLock, StyleKazoo))
 	}
-	if c.StopBefore < 0 || c.StopBefore > T/4 {
-		return bad("StopBefore", c.StopBefore, fmt.Sprintf("0 to a quarter of the session timeout, which is %v", T/4))
+	if c.StopBefore < 0 || c.StopBefore > lease/4 {
+		return bad("StopBefore", c.StopBefore, fmt.Sprintf("0 to a quarter of the client's Config.Lease, which is %v", lease/4))
 	}
 	if c.DrainTimeout < 0 || c.DrainTimeout > longest {
 		return bad("DrainTimeout", c.DrainTimeout, fmt.Sprintf("0 for %v, or up to %v", defaultDrainTimeout, longest))
@@ -122,9 +126,6 @@ func (c Config) withDefaults(T time.Duration) (Config, error) {
 	c.HealthEvery = cmp.Or(c.HealthEvery, defaultHealthEvery)
 	if len(c.ACL) == 0 {
 		c.ACL = nil
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return c, nil
 }

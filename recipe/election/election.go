@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/feed"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -19,6 +21,9 @@ const (
 	firstDelay   = 50 * time.Millisecond
 	longestDelay = 10 * time.Second
 )
+
+// maxEvents bounds the events that wait for an OnEvent that takes its time.
+const maxEvents = 1000
 
 // maxPath bounds an election's path, so that our names have room below it.
 const maxPath = 4096
@@ -31,13 +36,14 @@ type Election struct {
 	cfg    Config
 	clock  clock.Clock
 	log    *slog.Logger
+	lines  *feed.Log
 
 	busy   atomic.Bool // Run or Campaign is at work; it owns what follows
 	wake   chan struct{}
 	pause  *retry.Backoff
 	health health
 
-	events events
+	events *feed.Feed[Event]
 	status status
 }
 
@@ -51,17 +57,19 @@ func New(client *session.Client, path string, cfg Config) (*Election, error) {
 	if err := checkPath(path); err != nil {
 		return nil, err
 	}
-	cfg, err := cfg.withDefaults(client.Status().Timeout)
+	cfg, err := cfg.withDefaults(client.Status().LeaseTime)
 	if err != nil {
 		return nil, err
 	}
 	c := clock.From(client.Context())
+	logger, lines := feed.NewLog(cfg.Logger)
 	e := &Election{
 		client: client, path: path, cfg: cfg, clock: c,
-		log:    cfg.Logger.With("election", path, "id", cfg.ID),
+		log:    logger.With("election", path, "id", cfg.ID),
+		lines:  lines,
 		wake:   make(chan struct{}, 1),
 		pause:  retry.New(c, firstDelay, longestDelay),
-		events: events{deliver: cfg.OnEvent},
+		events: feed.New(cfg.OnEvent, maxEvents),
 	}
 	e.status.set(c, func(s *Status) { s.Path, s.ID = path, cfg.ID })
 	return e, nil
@@ -99,59 +107,53 @@ func (e *Election) Run(ctx context.Context, lead func(ctx context.Context, term 
 	if lead == nil {
 		return errors.New("election: Run was given a nil callback")
 	}
-	r, err := e.begin(ctx)
+	l, err := e.begin(ctx)
 	if err != nil {
 		return err
 	}
-	defer e.events.wait()
-	defer r.stop()
+	defer e.lines.Finish(e.clock)
+	defer e.events.Wait()
+	defer l.stop()
 	for {
-		c, term, err := e.win(r.ctx, true)
+		st, term, err := e.win(l, l.Context(), true)
 		if err != nil {
 			return err
 		}
 		work := begin(term, lead)
-		e.reign(r.ctx, c, term, work.done)
-		stop := context.AfterFunc(r.ctx, r.left) // Close need not wait for a callback that will not stop
+		e.reign(l, st, term, work.done)
+		stop := context.AfterFunc(l.Context(), l.Left) // Close need not wait for a callback that will not stop
 		<-work.done
 		stop()
 		if err, over := work.result(); over {
 			return err
 		}
-		if r.ctx.Err() != nil || e.rest(r.ctx, term.begun) != nil {
-			return e.cut(r.ctx, nil)
+		if l.Context().Err() != nil || e.rest(l, term) != nil {
+			return e.cut(l, l.Context(), nil)
 		}
 	}
 }
 
-// run is what Run and Campaign have while they are at work.
-type run struct {
-	ctx  context.Context // ends with the caller's or the client's
-	left func()          // lets the client close
-	stop func()          // ends everything; waits
+// working is what Run and Campaign have while they are at work.
+type working struct {
+	*life.Life
+	stop func() // ends everything; waits
 }
 
-func (e *Election) begin(ctx context.Context) (*run, error) {
+func (e *Election) begin(ctx context.Context) (*working, error) {
 	if !e.busy.CompareAndSwap(false, true) {
 		return nil, ErrBusy
 	}
-	r := &run{left: e.client.Use()}
-	ctx, cancel := context.WithCancelCause(ctx)
-	closing := e.client.Context()
-	unbind := context.AfterFunc(closing, func() { cancel(context.Cause(closing)) })
-	r.ctx = ctx
-	unwell := e.health.start(ctx, e)
-	unfollow := e.follow(ctx)
-	r.stop = func() {
-		unbind()
-		cancel(context.Canceled)
+	l := life.Begin(ctx, e.client)
+	unwell := e.health.start(l.Context(), e)
+	unfollow := e.follow(l.Context())
+	return &working{l, func() {
+		l.Stop()
 		unwell()
 		unfollow()
 		e.status.set(e.clock, func(s *Status) { s.State = Idle })
 		e.busy.Store(false)
-		r.left()
-	}
-	return r, nil
+		l.Left()
+	}}, nil
 }
 
 // work is a callback at work.
@@ -178,7 +180,7 @@ func begin(term *Term, lead func(context.Context, *Term) error) *work {
 			w.err = ErrGoexit
 			term.end(Panicked, ErrGoexit)
 		}()
-		w.err = lead(term.ctx, term)
+		w.err = lead(term.Context(), term)
 		returned = true
 		if errors.Is(w.err, ErrStop) {
 			term.end(Stopped, nil)
@@ -215,22 +217,22 @@ func (e *Election) Campaign(ctx context.Context) (*Term, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	r, err := e.begin(context.WithoutCancel(ctx))
+	l, err := e.begin(context.WithoutCancel(ctx))
 	if err != nil {
 		return nil, err
 	}
-	waiting, cancel := context.WithCancelCause(r.ctx)
+	waiting, cancel := context.WithCancelCause(l.Context())
 	defer cancel(context.Canceled)
 	unbind := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
 	defer unbind()
-	c, term, err := e.win(waiting, false)
+	st, term, err := e.win(l, waiting, false)
 	if err != nil {
-		r.stop()
+		l.stop()
 		return nil, err
 	}
 	go func() { // the client waits for it in Close
-		e.reign(r.ctx, c, term, term.resigned)
-		r.stop()
+		e.reign(l, st, term, term.resigned)
+		l.stop()
 		close(term.released)
 	}()
 	return term, nil

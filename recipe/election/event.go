@@ -1,9 +1,6 @@
 package election
 
-import (
-	"sync"
-	"time"
-)
+import "time"
 
 // EventKind tells events apart.
 type EventKind int
@@ -34,6 +31,15 @@ const (
 	// Blocked: the one ahead, named by Node, is a persistent znode: somebody has to
 	// delete it, no session's end will.
 	Blocked
+	// TookOver: the session of the one ahead was silent for longer than its lease, and its
+	// znode, named by Node, was deleted.
+	TookOver
+	// Withheld: the candidate is first, but one that left without announcing it may still
+	// count itself the leader. Delay is how long that can last.
+	Withheld
+	// Impaired: a change of leader may take longer than the lease allows, for the reason in
+	// Err: most often a permission.
+	Impaired
 	// LeaderChanged: another leads, or nobody. Leader is set. Asked for with
 	// [Config.FollowLeader].
 	LeaderChanged
@@ -41,7 +47,8 @@ const (
 
 var kinds = map[EventKind]string{
 	Joined: "joined", Heir: "heir", Elected: "elected", Suspended: "suspended", Resumed: "resumed",
-	Deposed: "deposed", Left: "left", Failed: "failed", Blocked: "blocked", LeaderChanged: "leader changed",
+	Deposed: "deposed", Left: "left", Failed: "failed", Blocked: "blocked",
+	TookOver: "took over", Withheld: "withheld", Impaired: "impaired", LeaderChanged: "leader changed",
 }
 
 // String returns the kind in words.
@@ -69,65 +76,8 @@ type Event struct {
 	Reason Reason
 	// Err is what went wrong, if anything did.
 	Err error
-	// Delay is the time until the next attempt.
+	// Delay is the time until the next attempt, or until the term can begin.
 	Delay time.Duration
 	// Leader is who leads now; nobody if its Node is empty.
 	Leader Candidate
-}
-
-// events delivers to OnEvent in order, from one goroutine at a time that exists only
-// while there is something to deliver. Nothing is dropped or merged, and nobody is made
-// to wait.
-type events struct {
-	deliver func(Event) // nil: nobody listens
-
-	mu    sync.Mutex // guards what follows; never held during a delivery
-	queue []Event
-	idle  chan struct{} // closed by the delivering goroutine at its end; nil while there is none
-}
-
-func (e *events) send(ev Event) {
-	if e.deliver == nil {
-		return
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.queue = append(e.queue, ev)
-	if e.idle == nil {
-		e.idle = make(chan struct{})
-		go e.run()
-	}
-}
-
-func (e *events) run() {
-	over := false
-	defer func() {
-		if !over { // OnEvent has called runtime.Goexit; those who wait must not wait for ever
-			go e.run()
-		}
-	}()
-	for {
-		e.mu.Lock()
-		if len(e.queue) == 0 {
-			close(e.idle)
-			e.idle = nil
-			e.mu.Unlock()
-			over = true
-			return
-		}
-		ev := e.queue[0]
-		e.queue = e.queue[1:]
-		e.mu.Unlock()
-		e.deliver(ev)
-	}
-}
-
-// wait returns when all that was sent has been delivered.
-func (e *events) wait() {
-	e.mu.Lock()
-	idle := e.idle
-	e.mu.Unlock()
-	if idle != nil {
-		<-idle
-	}
 }

@@ -7,12 +7,29 @@ import (
 	"sync"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
 )
 
 // health is what Config.Healthy said last.
 type health struct {
-	mu     sync.Mutex // guards unwell
-	unwell error      // nil when healthy
+	mu     sync.Mutex  // guards what follows
+	unwell error       // nil when healthy
+	depose func(error) // ends the running term; nil if there is none
+}
+
+// watch lets depose be called when the candidate is or becomes unhealthy, until stop is called.
+func (h *health) watch(depose func(error)) (stop func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.depose = depose
+	if h.unwell != nil {
+		depose(h.unwell)
+	}
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.depose = nil
+	}
 }
 
 // errNotAsked stands until Healthy has answered for the first time.
@@ -31,6 +48,9 @@ func (h *health) set(err error) bool {
 	defer h.mu.Unlock()
 	changed := (h.unwell == nil) != (err == nil) || h.unwell == errNotAsked
 	h.unwell = err
+	if err != nil && h.depose != nil {
+		h.depose(err)
+	}
 	return changed
 }
 
@@ -80,7 +100,7 @@ func (e *Election) askHealthy(ctx context.Context) chan error {
 
 // awaitAnswer waits a moment longer than Healthy may take.
 func (e *Election) awaitAnswer(ctx context.Context, answer chan error) (err error, answered bool) {
-	late, cancel := e.within(ctx, e.cfg.HealthEvery+e.cfg.HealthEvery/4)
+	late, cancel := life.Within(ctx, e.clock, e.cfg.HealthEvery+e.cfg.HealthEvery/4)
 	defer cancel()
 	select {
 	case err := <-answer:

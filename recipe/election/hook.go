@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/testhook"
 )
 
@@ -19,11 +20,11 @@ func (endless) Deadline() time.Time      { return time.Now().Add(time.Hour) }
 
 // newTestTerm makes a term for electiontest.
 func newTestTerm(ctx context.Context, id string, token int64) (any, func(reason, err error)) {
-	t := newTerm(ctx, clock.From(ctx), endless{}, 0)
-	t.id, t.token, t.inRun = id, token, true
+	t := newTerm(ctx, id, held.Config{Clock: clock.From(ctx), Lease: endless{}, Token: token})
+	t.inRun = true
 	end := func(reason, err error) {
 		t.end(reason.(Reason), err)
-		t.finish()
+		t.held.Finish()
 	}
 	context.AfterFunc(ctx, func() { end(Cancelled, context.Cause(ctx)) })
 	return t, end

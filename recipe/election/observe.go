@@ -3,6 +3,7 @@ package election
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -16,8 +17,9 @@ import (
 )
 
 // Observer follows who leads an election, without standing in it. What it tells was true
-// a moment ago: to act as a leader takes a [Term]. It needs READ on the candidates'
-// znodes and on the path. All methods may be called from any goroutine.
+// a moment ago: to act as a leader takes a [Term]. It needs READ on the path. A leader whose
+// znode it must not read is told as hidden, and its end is noticed within a quarter of the
+// session timeout. All methods may be called from any goroutine.
 type Observer struct {
 	client *session.Client
 	path   string
@@ -233,6 +235,11 @@ func (o *Observer) stay(ctx context.Context, s *session.Session, name string, li
 	defer node.Stop()
 	for {
 		now, err := node.Next(ctx)
+		if errors.Is(err, zk.ErrNoAuth) {
+			// It leads, whatever we may read. Its end is found by looking again.
+			o.tell(Candidate{Node: o.path + "/" + name, Hidden: true}, listed, 0)
+			return clock.Sleep(ctx, o.clock, s.Timeout()/4)
+		}
 		if err != nil || !now.Exists {
 			return err
 		}
@@ -255,7 +262,11 @@ func (e *Election) follow(ctx context.Context) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		o.Follow(ctx, func(l Candidate) { e.send(Event{Kind: LeaderChanged, Leader: l, Token: l.Token}) })
+		err := o.Follow(ctx, func(l Candidate) { e.send(Event{Kind: LeaderChanged, Leader: l, Token: l.Token}) })
+		if ctx.Err() == nil {
+			e.log.Error("the leader is not followed any more", "err", err)
+			e.send(Event{Kind: Failed, Err: fmt.Errorf("election: the leader is not followed any more: %w", err)})
+		}
 	}()
 	return func() { cancel(); <-done; o.Close() }
 }

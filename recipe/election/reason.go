@@ -4,8 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/go-zookeeper/zk"
-
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -28,13 +27,13 @@ const (
 	Closed
 	// Unhealthy: [Config.Healthy] returned an error.
 	Unhealthy
-	// LeaseExpired: the ensemble could not be shown in time to still know our session.
-	// Another may lead from the lease's end on.
+	// LeaseExpired: no heartbeat of the session was confirmed in time. Another may lead from
+	// the lease's end on.
 	LeaseExpired
 	// SessionLost: the session is over.
 	SessionLost
 	// NodeDeleted: our znode is gone: somebody deleted it, or the ensemble did because it
-	// ended our session, and that was heard of first. Another may lead already.
+	// ended our session, and that was heard of first. Another leads when the lease is over.
 	NodeDeleted
 )
 
@@ -79,7 +78,12 @@ func (e *Ended) Error() string {
 }
 
 // Unwrap returns the reason and what led to it.
-func (e *Ended) Unwrap() []error { return []error{e.Reason, e.Err} }
+func (e *Ended) Unwrap() []error {
+	if e.Err == nil {
+		return []error{e.Reason}
+	}
+	return []error{e.Reason, e.Err}
+}
 
 var (
 	// ErrStop, returned by the callback of [Election.Run], alone or wrapped, ends Run: the
@@ -111,19 +115,8 @@ func (e *PermanentError) Error() string {
 // Unwrap returns what was refused.
 func (e *PermanentError) Unwrap() error { return e.Err }
 
-// permanent lists the answers that will be the same next time. Whatever is not
-// listed may heal.
-var permanent = []error{
-	zk.ErrNoAuth, zk.ErrInvalidACL, zk.ErrAuthFailed, session.ErrAuthFailed, // credentials, ACL
-	zk.ErrInvalidPath, zk.ErrBadArguments, zk.ErrNoChildrenForEphemerals, // path
-	zk.ErrShortBuffer, session.ErrTooLarge, zk.ErrInvalidFlags, // what we ask for is too large, or a bug
-}
-
+// isPermanent reports whether trying again cannot help.
 func isPermanent(err error) bool {
-	for _, p := range permanent {
-		if errors.Is(err, p) {
-			return true
-		}
-	}
-	return false
+	var tooLong *recipe.LeaseError
+	return session.Permanent(err) || errors.As(err, &tooLong)
 }

@@ -57,6 +57,11 @@ type Status struct {
 	Lease time.Duration
 	// LastReason is why the last term ended, 0 before that.
 	LastReason Reason
+	// EventsDropped is how many events Config.OnEvent has not taken.
+	EventsDropped uint64
+	// Impaired is why a change of leader may take longer than the lease allows, as far as this
+	// candidate has noticed; nil if it has not.
+	Impaired error
 	// Err is what went wrong last, nil since the last joining.
 	Err error
 
@@ -90,6 +95,7 @@ func (e *Election) Status() Status {
 	e.status.mu.Lock()
 	s := e.status.s
 	e.status.mu.Unlock()
+	s.EventsDropped = e.events.Dropped()
 	if s.term != nil {
 		s.Lease = max(s.term.Remaining(), 0)
 		s.term = nil

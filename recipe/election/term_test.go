@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
 )
 
 // fakeLease runs until an instant that the test moves.
@@ -37,10 +38,10 @@ func (l *fakeLease) runFor(d time.Duration) {
 }
 
 // begin makes a term as an election does.
-func beginTerm(t *testing.T, c clock.Clock, lease validity, stopBefore time.Duration) *Term {
-	term := newTerm(t.Context(), c, lease, stopBefore)
-	term.watchLease()
-	t.Cleanup(term.finish)
+func beginTerm(t *testing.T, c clock.Clock, lease held.Lease, stopBefore time.Duration) *Term {
+	term := newTerm(t.Context(), "a", held.Config{Clock: c, Lease: lease, StopBefore: stopBefore})
+	term.held.Watch()
+	t.Cleanup(term.held.Finish)
 	return term
 }
 
@@ -102,13 +103,13 @@ func TestAnExtendedLeaseExtendsTheTerm(t *testing.T) {
 	})
 }
 
-func TestARenewalBetweenTheStepsDoesNotReviveATerm(t *testing.T) {
+func TestABeatBetweenTheStepsDoesNotReviveATerm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lease := newFakeLease(clock.System, 10*time.Second)
 		term := beginTerm(t, clock.System, lease, 2*time.Second)
 		<-term.Context().Done()
 		lease.runFor(time.Hour)
-		term.watchLease()
+		term.held.Watch()
 		synctest.Wait()
 		if got := look(term); got != (seen{true, true}) {
 			t.Errorf("before the old end: %+v", got)
@@ -125,7 +126,7 @@ func TestALeaseCutShortEndsTheTermInTime(t *testing.T) {
 		lease := newFakeLease(clock.System, time.Hour)
 		term := beginTerm(t, clock.System, lease, 2*time.Second)
 		lease.runFor(5 * time.Second)
-		term.watchLease() // as on the signal of the session
+		term.held.Watch() // as on the signal of the session
 		begun := time.Now()
 		<-term.Context().Done()
 		if at := time.Since(begun); at != 3*time.Second {
@@ -225,7 +226,7 @@ func TestErrTellsBetweenTheStepsToo(t *testing.T) {
 func TestContextsMadeFromATermsEndWithIt(t *testing.T) {
 	type key struct{}
 	ctx, cancelUser := context.WithCancel(context.WithValue(t.Context(), key{}, "value"))
-	term := newTerm(ctx, clock.System, newFakeLease(clock.System, time.Hour), time.Second)
+	term := newTerm(ctx, "a", held.Config{Clock: clock.System, Lease: newFakeLease(clock.System, time.Hour), StopBefore: time.Second})
 	child, cancel := context.WithTimeout(term.Context(), time.Hour)
 	defer cancel()
 	if child.Value(key{}) != "value" {

@@ -49,8 +49,8 @@ func (e *Ensemble) connect(s *server, host *Host, w wire, ip string) *conn {
 	e.conns++
 	c := &conn{e: e, srv: s, num: e.conns, host: host, wire: w, ip: ip,
 		timeout: sessionlessTimeout, ids: []identity{{"ip", ip}}, heard: e.now}
-	c.in = flow{loop: &e.loop, state: func() impair { return c.impaired(ToServer) }}
-	c.out = flow{loop: &e.loop, state: func() impair { return c.impaired(ToClient) }}
+	c.in = flow{e: e, state: func() impair { return c.impaired(ToServer) }}
+	c.out = flow{e: e, state: func() impair { return c.impaired(ToClient) }}
 	e.live[c] = true
 	s.post(func() {
 		s.conns[c] = true
@@ -61,7 +61,7 @@ func (e *Ensemble) connect(s *server, host *Host, w wire, ip string) *conn {
 
 // impaired sums the faults on this connection, its host and the latency.
 func (c *conn) impaired(d Direction) impair {
-	st := c.faults[d].plus(impair{delay: c.e.latency})
+	st := c.faults[d].plus(c.e.latency)
 	if c.host != nil {
 		st = st.plus(c.host.faults[d])
 	}

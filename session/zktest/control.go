@@ -135,6 +135,50 @@ func (x *Server) DelayPings(d time.Duration) {
 	x.fault("pings late by "+d.String(), func(s *server) { s.late = d })
 }
 
+// StopPings makes the server's ping loop stand still until ResumePings, while it leads. So it
+// learns of no sign of life of its followers' clients, does not count its followers, and drops
+// none that acknowledges nothing; but proposals and commits flow, and as long as they do no
+// server gives up another. A real server does that when it closes the connection of a follower
+// that does not read, with TLS between servers and without leader.closeSocketAsync, for as long
+// as the closing takes: seconds to minutes. Use it to see what rests on pings.
+func (x *Server) StopPings() { x.fault("pings stop", func(s *server) { s.noPings = true }) }
+
+// ResumePings lets the ping loop run again.
+func (x *Server) ResumePings() { x.fault("pings resume", func(s *server) { s.noPings = false }) }
+
+// DelayExpiry makes the server's session tracker, while it leads, take d over each session that
+// it closes: it still takes all sessions whose timeout ends in one tick at once, but closes the
+// first of them d later, the next d after that, and so on. Until its turn such a session seems to
+// live: what is heard of it is accepted, its client may reconnect, its requests are carried out.
+// Then it is closed all the same. Other sessions expire only when those are done.
+//
+// Real servers, from 3.5.0 on, do so for as long as their tracker's thread is held up or has
+// many sessions to close. Use it for clients that come back when their session's time is over,
+// with d around the time that they need. 0, the default, ends it, and closes at once what has
+// been taken. [Session] says which those are.
+func (x *Server) DelayExpiry(d time.Duration) {
+	x.fault("expiry takes "+d.String(), func(s *server) {
+		s.expiryLag = d
+		s.post(func() {
+			if s.lead != nil && s.lead.established {
+				s.lead.expireLoop()
+			}
+		})
+	})
+}
+
+// StepClock makes the server's clock jump by d, back if d is negative. Steps add up. While the
+// server leads, sessions expire d earlier, within a tick from now, or d later, and
+// transactions carry the new time. Its clients' own deadlines and everything else go by a clock
+// that does not jump.
+//
+// Servers before 3.4.11, 3.5.0, and ClickHouse Keeper count sessions with the clock on the wall.
+// Newer servers do not: use it for those only. 3.5.0 sends no pings either until
+// a clock that has been set back is where it was: add StopPings for that.
+func (x *Server) StepClock(d time.Duration) {
+	x.fault("clock steps by "+d.String(), func(s *server) { s.step += d })
+}
+
 // Isolate holds the links between this server and all others, both ways. Its
 // clients still reach it.
 func (x *Server) Isolate() { x.s.e.eachLink(x.s, (*Link).Hold) }

@@ -2,6 +2,7 @@ package zktest
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"time"
 )
@@ -196,6 +197,20 @@ func (k *Conn) set(what string, dirs []Direction, fn func(*impair)) {
 			fn(&k.c.faults[d])
 		}
 		k.c.refault()
+	})
+}
+
+// SetLatency makes every frame and packet that is sent from now on, between clients and servers
+// and between servers, arrive latency later, each way, and besides, for each, a random part of
+// jitter. Order is kept. It adds to the delays of single hosts, connections and links, and is
+// no fault that something heals. It begins with Config.Latency and Config.Jitter; 0, 0 ends it.
+func (e *Ensemble) SetLatency(latency, jitter time.Duration) {
+	if latency < 0 || jitter < 0 {
+		panic(fmt.Sprintf("zktest: SetLatency(%v, %v): want at least 0", latency, jitter))
+	}
+	e.do(func() {
+		e.logf("fault: latency %v, jitter %v", latency, jitter)
+		e.latency = impair{delay: latency, jitter: jitter}
 	})
 }
 

@@ -21,19 +21,20 @@ func (d Direction) String() string {
 
 // impair is what a fault does to one direction.
 type impair struct {
-	hold  bool          // everything waits, as on a network that is down
-	drop  bool          // frames vanish
-	delay time.Duration // frames arrive later, in order
+	hold   bool          // everything waits, as on a network that is down
+	drop   bool          // frames vanish
+	delay  time.Duration // frames arrive later, in order
+	jitter time.Duration // and later still by a random part of this
 }
 
 func (a impair) plus(b impair) impair {
-	return impair{a.hold || b.hold, a.drop || b.drop, a.delay + b.delay}
+	return impair{a.hold || b.hold, a.drop || b.drop, a.delay + b.delay, a.jitter + b.jitter}
 }
 
 // flow is one direction of a connection, or one direction between two
 // servers: a queue whose items arrive in order, each at its own instant.
 type flow struct {
-	loop  *loop
+	e     *Ensemble
 	state func() impair // asked whenever it matters
 	queue []arrival
 	last  time.Duration // arrival of the newest item
@@ -57,7 +58,7 @@ func (f *flow) send(fn func()) {
 		f.lost = true
 		return
 	}
-	at := max(f.loop.now+st.delay, f.last)
+	at := max(f.e.now+st.delay+f.e.random(st.jitter), f.last)
 	f.last = at
 	f.queue = append(f.queue, arrival{at, fn})
 	f.pump()
@@ -70,12 +71,12 @@ func (f *flow) torn() bool { return f.lost && !f.state().drop }
 func (f *flow) pump() {
 	for len(f.queue) > 0 && !f.dead && !f.state().hold {
 		head := f.queue[0]
-		if head.at > f.loop.now {
+		if head.at > f.e.now {
 			f.wakeAt(head.at)
 			return
 		}
 		f.queue = f.queue[1:]
-		f.loop.soon(head.fn)
+		f.e.soon(head.fn)
 	}
 }
 
@@ -83,7 +84,7 @@ func (f *flow) wakeAt(at time.Duration) {
 	if f.wake != nil && f.wake.fn != nil {
 		return // one is pending, and the head never gets earlier
 	}
-	f.wake = f.loop.at(at, func() {
+	f.wake = f.e.at(at, func() {
 		f.wake = nil
 		f.pump()
 	})

@@ -161,6 +161,8 @@ func TestImpossibleConfigsAreRefusedByName(t *testing.T) {
 		{zktest.Config{MinSessionTimeout: time.Hour}, "MaxSessionTimeout = 2s, want at least 1h0m0s"},
 		{zktest.Config{MinSessionTimeout: -1}, "MinSessionTimeout = -1ns, want at least 1ns"},
 		{zktest.Config{Latency: -1}, "Latency = -1ns, want at least 0s"},
+		{zktest.Config{Jitter: -1}, "Jitter = -1ns, want at least 0s"},
+		{zktest.Config{Exists: 3}, "Exists = 3, want ExistsFree or ExistsNeedsRead"},
 		{zktest.Config{InitLimit: -1}, "InitLimit = -1 ticks, want at least 1"},
 		{zktest.Config{SyncLimit: -1}, "SyncLimit = -1 ticks, want at least 1"},
 		{zktest.Config{ElectionTime: -1}, "ElectionTime = -1ns, want at least 1ns"},
@@ -182,6 +184,7 @@ func TestWhatTheEnsembleDoesNotHaveIsNamed(t *testing.T) {
 		"zktest: Server(7): the ensemble's servers have the ids 1 to 3": func() { e.Server(7) },
 		"zktest: Server(0): the ensemble's servers have the ids 1 to 3": func() { e.Server(0) },
 		"zktest: Link: server 2 has no link to itself":                  func() { e.Link(e.Server(2), e.Server(2)) },
+		"zktest: SetLatency(0s, -1ns): want at least 0":                 func() { e.SetLatency(0, -1) },
 	} {
 		func() {
 			defer func() {

@@ -2,6 +2,7 @@ package zktest
 
 import (
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -111,6 +112,7 @@ type Session struct {
 	ID      int64
 	Timeout time.Duration
 	Expires time.Duration // from now, unless something is heard before
+	Taken   bool          // it is going to be closed whatever is heard, see [Server.DelayExpiry]
 	Server  int           // where its client is attached; 0 when nowhere
 }
 
@@ -168,7 +170,8 @@ func (e *Ensemble) Sessions() []Session {
 		for _, id := range sortedKeys(l.lead.tracker.sessions) {
 			x := l.lead.tracker.sessions[id]
 			if !x.closing {
-				list = append(list, Session{id, x.timeout, x.expires - e.now, e.attachedAt(id)})
+				taken := slices.Contains(l.lead.tracker.taken, id)
+				list = append(list, Session{id, x.timeout, x.expires - l.clock(), taken, e.attachedAt(id)})
 			}
 		}
 	})

@@ -18,6 +18,7 @@ type leadership struct {
 	syncs       map[int64][]*peering // by the zxid they wait for
 	tick        int
 	skip        bool
+	round       int // of the session tracker's thread, see wake
 }
 
 // proposal is a transaction that waits for a quorum of acknowledgements.
@@ -27,7 +28,7 @@ type proposal struct {
 }
 
 func newLeadership(s *server) *leadership {
-	l := &leadership{e: s.e, srv: s, syncs: map[int64][]*peering{}, skip: true}
+	l := &leadership{e: s.e, srv: s, syncs: map[int64][]*peering{}}
 	l.head = head{tree: s.tree, zxid: s.tree.zxid, recs: map[string]*record{}}
 	l.tracker = tracker{tick: s.e.cfg.Tick, phase: s.phase, sessions: map[int64]*session{}}
 	return l
@@ -37,8 +38,9 @@ func newLeadership(s *server) *leadership {
 // its full timeout again, from now.
 func (l *leadership) start() {
 	l.established = true
+	l.tracker.next = l.tracker.bucket(l.srv.clock())
 	for _, id := range sortedKeys(l.srv.tree.sessions) {
-		l.tracker.track(id, time.Duration(l.srv.tree.sessions[id])*time.Millisecond, l.e.now)
+		l.tracker.track(id, time.Duration(l.srv.tree.sessions[id])*time.Millisecond, l.srv.clock())
 	}
 	l.srv.startServing()
 	l.expireLoop()
@@ -49,18 +51,43 @@ func (l *leadership) start() {
 }
 
 func (l *leadership) touch(id int64, timeout time.Duration) bool {
-	return l.tracker.touch(id, timeout, l.e.now)
+	return l.tracker.touch(id, timeout, l.srv.clock())
 }
 
-// expireLoop wakes at the end of every bucket.
+// expireLoop is the session tracker's thread. It takes a bucket when it ends, and closes its
+// sessions one after the other; meanwhile it takes no other.
 func (l *leadership) expireLoop() {
-	l.srv.after(l.tracker.bucket(l.e.now)-l.e.now, func() {
-		for _, id := range l.tracker.expired(l.e.now) {
-			l.e.logf("session 0x%x expires", id)
-			l.expire(id)
+	for t := &l.tracker; len(t.taken) > 0 || t.take(l.srv.clock()); {
+		for len(t.taken) > 0 {
+			if lag := l.srv.expiryLag; lag > 0 {
+				l.wake(lag, func() {
+					l.closeNext()
+					l.expireLoop()
+				})
+				return
+			}
+			l.closeNext()
 		}
-		l.expireLoop()
+	}
+	l.wake(l.tracker.next-l.srv.clock(), l.expireLoop)
+}
+
+// wake is how the thread sleeps. What it waited for before is forgotten.
+func (l *leadership) wake(d time.Duration, fn func()) {
+	l.round++
+	round := l.round
+	l.srv.after(d, func() {
+		if l.round == round {
+			fn()
+		}
 	})
+}
+
+func (l *leadership) closeNext() {
+	id := l.tracker.taken[0]
+	l.tracker.taken = l.tracker.taken[1:]
+	l.e.logf("session 0x%x expires", id)
+	l.expire(id)
 }
 
 // expire closes a session on the leader's own account.
@@ -104,7 +131,7 @@ func (l *leadership) prepare(r *request) *txn {
 	if code != CodeOK {
 		x = &txn{op: OpError, err: code}
 	}
-	x.zxid, x.time = l.head.zxid, l.e.wallMillis()
+	x.zxid, x.time = l.head.zxid, l.srv.wallMillis()
 	x.session, x.cxid, x.req = r.session, r.xid, r.op
 	return x
 }
@@ -126,7 +153,7 @@ func (l *leadership) decide(r *request) (*txn, Code) {
 	}
 	switch r.op {
 	case OpCreateSession:
-		l.tracker.track(r.session, r.timeout, l.e.now)
+		l.tracker.track(r.session, r.timeout, l.srv.clock())
 		l.tracker.setOwner(r.session, r.owner)
 		return &txn{op: OpCreateSession, timeout: r.timeout.Milliseconds()}, CodeOK
 	case OpCloseSession:

@@ -14,8 +14,8 @@ type Link struct {
 
 func newLink(e *Ensemble, from, to *server) *Link {
 	k := &Link{e: e, from: from, to: to, lost: map[Packet]bool{}}
-	k.flow = flow{loop: &e.loop, state: func() impair {
-		return k.faults.plus(impair{delay: e.latency})
+	k.flow = flow{e: e, state: func() impair {
+		return k.faults.plus(e.latency)
 	}}
 	return k
 }

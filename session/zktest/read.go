@@ -39,7 +39,7 @@ func (s *server) read(r *request) (Code, []byte) {
 	case OpSetWatches:
 		s.watches.reset(s.tree, a, r.conn)
 	case OpExists:
-		return s.exists(a, n, r.conn)
+		return s.exists(r, n)
 	default:
 		if n == nil {
 			return CodeNoNode, nil
@@ -49,13 +49,17 @@ func (s *server) read(r *request) (Code, []byte) {
 	return CodeOK, w.b
 }
 
-// exists leaves a watch whether or not there is a znode, and asks no ACL.
-func (s *server) exists(a args, n *node, c *conn) (Code, []byte) {
+// exists leaves a watch whether or not there is a znode, unless the client has no right to know.
+func (s *server) exists(r *request, n *node) (Code, []byte) {
+	a := r.args
 	if strings.IndexByte(a.path, 0) >= 0 {
 		return CodeBadArguments, nil
 	}
+	if s.e.cfg.Exists == ExistsNeedsRead && n != nil && !allowed(n.acl, permRead, r.ids) {
+		return CodeNoAuth, nil
+	}
 	if a.watch {
-		s.watches.data.add(a.path, c)
+		s.watches.data.add(a.path, r.conn)
 	}
 	if n == nil {
 		return CodeNoNode, nil

@@ -82,14 +82,9 @@ func (s *server) auth(r *request, d *decoder, size int) {
 	c.reply(r.xid, 0, CodeOK, nil)
 }
 
-// submit is where a server takes a request of its own client. Every request
-// is a sign of life, here; on a follower the leader learns of it by the next
-// ping reply.
-func (s *server) submit(r *request) {
+// process carries on after the touch.
+func (s *server) process(r *request) {
 	r.owner = s.owner()
-	if !s.heardFrom(r.session, r.conn.timeout) && r.op != OpCreateSession {
-		return // the session is over: its connection is about to be closed
-	}
 	if r.op != OpCreateSession && !r.op.isKnown() {
 		r.conn.reply(r.xid, -1, CodeUnimplemented, nil)
 		r.conn.close()

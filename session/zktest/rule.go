@@ -30,6 +30,7 @@ const (
 	loseReply
 	dropRequest
 	dropReply
+	loseTouch
 )
 
 // The effects besides [Fail]. Those that lose something break the connection,
@@ -41,6 +42,15 @@ var (
 	DropRequest = Effect{kind: dropRequest} // not carried out, never answered
 	DropReply   = Effect{kind: dropReply}   // carried out, never answered
 )
+
+// LoseTouch makes a follower answer a request and never tell the ZooKeeper leader that it has
+// heard of the request's session, as real ones from 3.5.0 on do when the thread that notes it is
+// stopped at the wrong moment: from before a ping of the leader until after the answer to it, so
+// that the note goes into a table that has been sent. The request, and all that come to the
+// server behind it, wait for that ping, half a tick at most. A server that leads pays no heed to
+// it, nor does a connect request. Use it to see what rests on "it was answered, so the ZooKeeper
+// leader has heard of us".
+var LoseTouch = Effect{kind: loseTouch}
 
 // Fail makes a request fail with code. A write is refused by the leader and
 // consumes a zxid, as one that fails for a reason of its own does.
@@ -131,7 +141,7 @@ func (e *Ensemble) judge(info Request) verdict {
 
 // String describes the effect in the log.
 func (x Effect) String() string {
-	names := [...]string{"passed", "fails", "request lost", "reply lost", "request dropped", "reply dropped"}
+	names := [...]string{"passed", "fails", "request lost", "reply lost", "request dropped", "reply dropped", "touch lost"}
 	return names[x.kind]
 }
 

@@ -41,8 +41,13 @@ type server struct {
 	life    int // changes when the process ends; its tasks die with it
 	term    int // changes with the role; timers of the old one do nothing
 	nextID  int64
-	late    time.Duration // the ping loop's extra delay
 	phase   time.Duration // of this server's clock against the tick
+	step    time.Duration // of its clock, by faults
+
+	// Faults of its threads, while it leads.
+	late      time.Duration // the ping loop's extra delay
+	noPings   bool          // the ping loop stands still
+	expiryLag time.Duration // what the tracker takes over each session that it closes
 
 	// While serving.
 	serving      bool
@@ -55,6 +60,7 @@ type server struct {
 	touched      map[int64]time.Duration
 	revalidating map[int64]*conn
 	syncs        []*request
+	stalled      []*request // see LoseTouch
 }
 
 type task struct {
@@ -120,6 +126,12 @@ func (s *server) after(d time.Duration, fn func()) *event {
 	})
 }
 
+// clock is the time that this server counts sessions with.
+func (s *server) clock() time.Duration { return s.e.now + s.step }
+
+// wallMillis is the time that it gives to transactions.
+func (s *server) wallMillis() int64 { return s.e.wallMillis() + s.step.Milliseconds() }
+
 // owner is what a session is bound to when its client is attached here: the
 // leader's own clients share one value, those of a follower its peering.
 func (s *server) owner() any {
@@ -138,7 +150,7 @@ func (s *server) stopServing() {
 	s.pending = map[int64][]*request{}
 	s.touched = map[int64]time.Duration{}
 	s.revalidating = map[int64]*conn{}
-	s.syncs = nil
+	s.syncs, s.stalled = nil, nil
 }
 
 // startServing opens the server for clients.
@@ -242,13 +254,4 @@ func (s *server) revalidated(session int64, ok bool) {
 		delete(s.revalidating, session)
 		c.confirm(ok)
 	}
-}
-
-// heardFrom notes a sign of life of a session's client.
-func (s *server) heardFrom(session int64, timeout time.Duration) bool {
-	if s.lead != nil {
-		return s.lead.touch(session, timeout)
-	}
-	s.touched[session] = timeout
-	return true
 }

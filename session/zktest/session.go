@@ -7,6 +7,8 @@ import "time"
 type tracker struct {
 	tick     time.Duration
 	phase    time.Duration // where this leader's buckets lie on the clock
+	next     time.Duration // end of the bucket that is taken next
+	taken    []int64       // sessions of the last one, which are still to be closed
 	sessions map[int64]*session
 }
 
@@ -22,7 +24,11 @@ type session struct {
 // ZooKeeper's ExpiryQueue does: an instant on the boundary belongs to the
 // next bucket.
 func (t *tracker) bucket(at time.Duration) time.Duration {
-	return ((at+t.phase)/t.tick+1)*t.tick - t.phase
+	into := (at + t.phase) % t.tick
+	if into < 0 { // a clock that has been set back
+		into += t.tick
+	}
+	return at - into + t.tick
 }
 
 // track starts a session, or touches one that is known already.
@@ -75,13 +81,18 @@ func (t *tracker) setClosing(id int64) {
 	}
 }
 
-// expired returns the sessions whose bucket has ended, in order of their ids.
-func (t *tracker) expired(now time.Duration) []int64 {
-	var ids []int64
+// take takes the next bucket, if it has ended: its sessions, in order of their ids, are going to
+// be closed, whatever is heard of them until then. Buckets are taken one by one. One that a
+// clock which was set back has filled again is never taken.
+func (t *tracker) take(now time.Duration) bool {
+	if now < t.next {
+		return false
+	}
 	for _, id := range sortedKeys(t.sessions) {
-		if s := t.sessions[id]; !s.closing && s.expires <= now {
-			ids = append(ids, id)
+		if s := t.sessions[id]; !s.closing && s.expires == t.next {
+			t.taken = append(t.taken, id)
 		}
 	}
-	return ids
+	t.next += t.tick
+	return true
 }

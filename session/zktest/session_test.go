@@ -26,9 +26,32 @@ func TestASessionExpiresWithinOneTickOfItsTimeout(t *testing.T) {
 		if (expires+tr.phase)%tick != 0 {
 			t.Fatalf("expires at %v, which is not the end of a bucket", expires)
 		}
-		if len(tr.expired(expires-1)) != 0 || len(tr.expired(expires)) != 1 {
-			t.Fatal("not expired at the end of its bucket")
+		tr.next = expires
+		if tr.take(expires-1) || !tr.take(expires) || len(tr.taken) != 1 {
+			t.Fatal("not taken at the end of its bucket")
 		}
+	}
+}
+
+// As in 3.5.0: a touch moves a session to any bucket, and none is taken twice.
+func TestABucketThatIsFilledAgainIsNeverTaken(t *testing.T) {
+	const back = -time.Hour
+	tr := tracker{tick: time.Second, sessions: map[int64]*session{}}
+	tr.next = tr.bucket(0)
+	tr.track(1, time.Second, back)
+	if s := tr.sessions[1]; s.expires != back+2*time.Second {
+		t.Errorf("expires at %v, want the end of the bucket of -59m59s", s.expires)
+	}
+	for tr.take(time.Hour) {
+	}
+	if len(tr.taken) != 0 {
+		t.Error("it has been taken")
+	}
+	tr.touch(1, time.Second, tr.next)
+	for tr.take(2 * time.Hour) {
+	}
+	if len(tr.taken) != 1 {
+		t.Error("a touch has not brought it back")
 	}
 }
 
@@ -39,7 +62,9 @@ func TestAClosingSessionCanNotBeTouched(t *testing.T) {
 	if tr.touch(1, time.Second, 0) || tr.touch(2, time.Second, 0) {
 		t.Error("touched a session that is over")
 	}
-	if len(tr.expired(time.Hour)) != 0 {
+	for tr.take(time.Hour) {
+	}
+	if len(tr.taken) != 0 {
 		t.Error("a closing session expires again")
 	}
 	for _, id := range []int64{1, 2} {

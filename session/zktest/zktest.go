@@ -1,9 +1,7 @@
 package zktest
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"net"
 	"strings"
 	"time"
@@ -16,68 +14,6 @@ type TB interface {
 	Logf(format string, args ...any)
 	Fatalf(format string, args ...any)
 	Cleanup(func())
-}
-
-// Config configures an ensemble. The zero value is one server on loopback TCP
-// with a tick of 100 ms.
-type Config struct {
-	// Servers is the number of servers, 1 by default. From three on there is
-	// a leader and there are followers, a majority of which must be in touch.
-	Servers int
-
-	// InMemory replaces TCP by a network in memory: no sockets, no goroutines
-	// of the server's own, time from package time alone. It is made for
-	// testing/synctest, where it must be created inside the bubble. Clients
-	// reach it through [Ensemble.Dial] or a [Host]'s Dial only.
-	InMemory bool
-
-	// Tick is ZooKeeper's tickTime: 100 ms by default, where a production
-	// server has 2 s. Sessions expire at multiples of it, the limits below
-	// are counted in it, and a leader pings its followers twice in each.
-	Tick time.Duration
-
-	// MinSessionTimeout and MaxSessionTimeout limit what clients are granted:
-	// 2 and 20 ticks by default. [Server.SetSessionLimits] sets one server's.
-	MinSessionTimeout, MaxSessionTimeout time.Duration
-
-	// InitLimit and SyncLimit are what a follower is given, in ticks, to
-	// join its leader and to stay silent: 10 and 5 by default.
-	InitLimit, SyncLimit int
-
-	// ElectionTime passes between the loss of a leader and the choice of the
-	// next: two ticks, at most 200 ms, by default.
-	ElectionTime time.Duration
-
-	// ContainerCheck is the interval in which empty containers are deleted,
-	// a minute by default.
-	ContainerCheck time.Duration
-
-	// Latency is added to every frame and packet, each way. Default 0.
-	Latency time.Duration
-
-	// SequenceWraps makes the sequence number after 2147483647 the lowest
-	// negative one, as servers before 3.6 did. Newer ones, 3.8 among them,
-	// never lower the count: there the number sticks at 2147483647 and names
-	// are unique only by what comes before it.
-	SequenceWraps bool
-
-	// Seed decides everything that is random: passwords, and how ping loops
-	// and expiry lie against each other. Two ensembles with the same seed
-	// that see the same events at the same instants behave the same.
-	Seed int64
-
-	// Logf, when set, is told every fault and every change of roles. It must
-	// not call the ensemble.
-	Logf func(format string, args ...any)
-
-	// OnRequest, when set, sees each request as it reaches a server, before
-	// any fault. It must not call the ensemble.
-	OnRequest func(Request)
-
-	// OnCommit, when set, sees every transaction exactly once, in order of
-	// zxids, at the instant at which nothing can undo it any more and before
-	// any server shows it to a client. It must not call the ensemble.
-	OnCommit func(Commit)
 }
 
 // Ensemble is a set of ZooKeeper servers in this process. Its methods may be
@@ -95,7 +31,7 @@ type Ensemble struct {
 	election *event
 	reported int64
 	rng      uint64
-	latency  time.Duration
+	latency  impair // what every frame and packet is late by
 	network  network
 }
 
@@ -123,7 +59,7 @@ func New(cfg Config) (*Ensemble, error) {
 		e.network = newTCP(e)
 	}
 	e.do(func() { err = e.boot() })
-	e.do(func() { e.latency = cfg.Latency }) // the first election takes no time
+	e.do(func() { e.latency = impair{delay: cfg.Latency, jitter: cfg.Jitter} }) // the first election takes no time
 	if err != nil {
 		e.Close()
 		return nil, err
@@ -148,49 +84,6 @@ func Start(t TB, configs ...Config) *Ensemble {
 	}
 	t.Cleanup(e.Close)
 	return e
-}
-
-func (cfg Config) withDefaults() (Config, error) {
-	cfg.Servers = cmp.Or(cfg.Servers, 1)
-	cfg.Tick = cmp.Or(cfg.Tick, 100*time.Millisecond)
-	cfg.MinSessionTimeout = cmp.Or(cfg.MinSessionTimeout, 2*cfg.Tick)
-	cfg.MaxSessionTimeout = cmp.Or(cfg.MaxSessionTimeout, 20*cfg.Tick)
-	cfg.InitLimit = cmp.Or(cfg.InitLimit, 10)
-	cfg.SyncLimit = cmp.Or(cfg.SyncLimit, 5)
-	cfg.ElectionTime = cmp.Or(cfg.ElectionTime, min(2*cfg.Tick, 200*time.Millisecond))
-	cfg.ContainerCheck = cmp.Or(cfg.ContainerCheck, time.Minute)
-	return cfg, cfg.check()
-}
-
-// check names the first value that is not allowed, and what is.
-func (cfg Config) check() error {
-	if cfg.Servers < 1 || cfg.Servers > 100 {
-		return fmt.Errorf("zktest: Servers = %d, want 1 to 100", cfg.Servers)
-	}
-	for _, f := range []struct {
-		field        string
-		value, least time.Duration
-	}{
-		{"Tick", cfg.Tick, 2 * time.Millisecond},
-		{"MinSessionTimeout", cfg.MinSessionTimeout, 1},
-		{"MaxSessionTimeout", cfg.MaxSessionTimeout, cfg.MinSessionTimeout},
-		{"ElectionTime", cfg.ElectionTime, 1},
-		{"ContainerCheck", cfg.ContainerCheck, 1},
-		{"Latency", cfg.Latency, 0},
-	} {
-		if f.value < f.least {
-			return fmt.Errorf("zktest: %s = %v, want at least %v", f.field, f.value, f.least)
-		}
-	}
-	for _, f := range []struct {
-		field string
-		value int
-	}{{"InitLimit", cfg.InitLimit}, {"SyncLimit", cfg.SyncLimit}} {
-		if f.value < 1 {
-			return fmt.Errorf("zktest: %s = %d ticks, want at least 1", f.field, f.value)
-		}
-	}
-	return nil
 }
 
 // boot starts all servers and lets them elect their first leader at once.
@@ -283,8 +176,11 @@ func (e *Ensemble) logf(format string, args ...any) {
 	}
 }
 
-// random returns a duration in [0, limit) from the seed (SplitMix64).
+// random returns a duration in [0, limit) from the seed (SplitMix64), or 0 if limit is.
 func (e *Ensemble) random(limit time.Duration) time.Duration {
+	if limit == 0 {
+		return 0
+	}
 	e.rng += 0x9e3779b97f4a7c15
 	return time.Duration(mix(e.rng) >> 1 % uint64(limit))
 }

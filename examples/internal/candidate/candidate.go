@@ -72,7 +72,7 @@ func newProgram(o *options, stdout, stderr io.Writer) (*program, error) {
 	}
 	log := o.logger(stderr)
 	var err error
-	p.client, err = session.Open(o.zk, session.Config{Timeout: o.timeout, Auth: o.credentials, Logger: log})
+	p.client, err = session.Open(o.zk, session.Config{Timeout: o.timeout, Lease: o.lease, Auth: o.credentials, Logger: log})
 	if err != nil {
 		return nil, err
 	}
@@ -169,8 +169,7 @@ func (p *program) tell(ev election.Event) {
 	case election.Suspended:
 		p.out.write("suspended")
 	case election.Resumed:
-		s := p.client.Status()
-		p.out.write("session", "session", hex(s.Session), "timeout_ms", s.Timeout.Milliseconds())
+		p.tellSession(ev.Session, p.client.Status().Timeout)
 	case election.Deposed:
 		p.term.Store(nil)
 		p.out.write("deposed", "token", ev.Token, "reason", ev.Reason.String())
@@ -178,6 +177,12 @@ func (p *program) tell(ev election.Event) {
 		p.fail(ev.Err)
 	case election.Blocked:
 		p.fail(fmt.Errorf("%s is a persistent znode: nobody behind it leads until it is deleted", ev.Node))
+	case election.Impaired:
+		p.fail(ev.Err)
+	case election.TookOver:
+		p.out.write("takeover", "node", ev.Node)
+	case election.Withheld:
+		p.out.write("withheld", "node", ev.Node)
 	case election.LeaderChanged:
 		p.tellLeader(ev.Leader)
 	case election.Left:
@@ -233,7 +238,11 @@ func (p *program) announce(id int64, timeout time.Duration) {
 		return
 	}
 	p.announced = id
-	p.out.write("session", "session", hex(id), "timeout_ms", timeout.Milliseconds())
+	p.tellSession(id, timeout)
+}
+
+func (p *program) tellSession(id int64, timeout time.Duration) {
+	p.out.write("session", "session", hex(id), "timeout_ms", timeout.Milliseconds(), "lease_ms", p.client.Status().LeaseTime.Milliseconds())
 }
 
 // hex writes a session id as ZooKeeper's logs do; as a number it is too large for many

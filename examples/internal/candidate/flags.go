@@ -14,7 +14,7 @@ import (
 // options are the flags.
 type options struct {
 	zk, path, id, data, style, auth string
-	timeout, drain, beat            time.Duration
+	timeout, lease, drain, beat     time.Duration
 	observe, follow, verbose        bool
 
 	credentials []session.Auth // what auth says
@@ -28,7 +28,7 @@ Commands on stdin: "resign" steps down and joins the line again, "quit" leaves.
 // parse reads the flags and checks those that the library does not know. What is wrong
 // with the others, session.Open and election.New say.
 func parse(args []string, stderr io.Writer) (*options, error) {
-	o := &options{timeout: 10 * time.Second, drain: 30 * time.Second, beat: 10 * time.Millisecond}
+	o := &options{timeout: 15 * time.Second, drain: 30 * time.Second, beat: 10 * time.Millisecond}
 	f := flag.NewFlagSet("candidate", flag.ContinueOnError)
 	f.SetOutput(io.Discard) // the caller prints errors, once
 	f.StringVar(&o.zk, "zk", "127.0.0.1:2181", "the ensemble, as `host:port,.../chroot`")
@@ -37,7 +37,8 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.StringVar(&o.data, "data", "", "`text` for observers to read")
 	f.StringVar(&o.style, "style", "latch", "how the znode is named: `latch|lock|kazoo`")
 	f.StringVar(&o.auth, "auth", "", "`digest:user:password`; znodes are then for that user alone")
-	duration(f, &o.timeout, "timeout", "session timeout to ask for (default 10s)")
+	duration(f, &o.timeout, "timeout", "session timeout to ask for (default 15s)")
+	duration(f, &o.lease, "lease", "how long a lease lasts: about the time until a crashed leader is replaced\n(default 4s, or half of -timeout)")
 	duration(f, &o.drain, "drain", "how long the end of a term waits for the work to stop (default 30s)")
 	duration(f, &o.beat, "beat", "time between two beats of a leader (default 10ms)")
 	f.BoolVar(&o.observe, "observe", false, "do not stand for election, tell who leads")

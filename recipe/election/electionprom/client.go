@@ -50,10 +50,10 @@ func (c clientCollector) Collect(ch chan<- prometheus.Metric) {
 	counter(openedDesc, st.Counts.Sessions)
 	counter(lostDesc, st.Counts.Lost)
 	counter(reconnectsDesc, st.Counts.Reconnects)
-	counter(unrenewedDesc, st.Counts.FailedRenewals)
+	counter(unrenewedDesc, st.Counts.FailedBeats)
 	within := map[float64]uint64{}
-	for i, n := range st.Counts.RenewalsWithin {
+	for i, n := range st.Counts.BeatsWithin {
 		within[(time.Millisecond << i).Seconds()] = n
 	}
-	ch <- prometheus.MustNewConstHistogram(renewalDesc, st.Counts.Renewals, st.Counts.RenewalTime.Seconds(), within)
+	ch <- prometheus.MustNewConstHistogram(renewalDesc, st.Counts.Beats, st.Counts.BeatTime.Seconds(), within)
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"sync"
 
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -14,10 +17,18 @@ type list struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	done   chan struct{} // closed when names and err are there
-	names  []Name        // belongs to all who asked: not to be changed
-	err    error
+	reading
+	err error
 
 	askers int // guarded by lists.mu
+}
+
+// reading is what a line looked like.
+type reading struct {
+	names  []Name        // belongs to all who asked: not to be changed
+	at     clock.Instant // when the answer with the names arrived
+	record []byte        // what the path held afterwards
+	stat   zk.Stat       // of that
 }
 
 // where is a line as one session sees it.
@@ -34,8 +45,9 @@ var lists = struct {
 }{next: map[where]*list{}}
 
 // read returns the names in the line, first to last, as they are at some moment after the
-// call. A list under way may be older, so that whoever comes then waits for the next.
-func read(ctx context.Context, s *session.Session, dir string) ([]Name, error) {
+// call, and then the record. A list under way may be older: callers that come then wait for
+// the next.
+func read(ctx context.Context, c clock.Clock, s *session.Session, dir string) (reading, error) {
 	at := where{s, dir}
 	lists.mu.Lock()
 	l, busy := lists.next[at]
@@ -46,7 +58,7 @@ func read(ctx context.Context, s *session.Session, dir string) ([]Name, error) {
 			lists.next[at] = l
 		} else {
 			lists.next[at] = nil
-			go at.list(l)
+			go at.list(c, l)
 		}
 	}
 	l.askers++
@@ -54,17 +66,17 @@ func read(ctx context.Context, s *session.Session, dir string) ([]Name, error) {
 
 	select {
 	case <-l.done:
-		return l.names, l.err
+		return l.reading, l.err
 	case <-ctx.Done():
-		at.forgo(l)
-		return nil, context.Cause(ctx)
+		at.abandon(l)
+		return reading{}, context.Cause(ctx)
 	}
 }
 
 // list reads the line, again and again while others have asked for it meanwhile.
-func (at where) list(l *list) {
+func (at where) list(c clock.Clock, l *list) {
 	for l != nil {
-		l.names, l.err = at.once(l.ctx)
+		l.reading, l.err = at.once(l.ctx, c)
 		l.cancel()
 		close(l.done)
 		lists.mu.Lock()
@@ -77,16 +89,21 @@ func (at where) list(l *list) {
 	}
 }
 
-func (at where) once(ctx context.Context) ([]Name, error) {
+func (at where) once(ctx context.Context, c clock.Clock) (r reading, err error) {
 	children, _, err := at.s.Children(ctx, at.dir)
 	if err != nil {
-		return nil, goneIfNoNode(err)
+		return r, goneIfNoNode(err)
 	}
-	return Order(ctx, at.s, at.dir, children)
+	r.at = c.Now()
+	if r.names, err = Order(ctx, at.s, at.dir, children); err != nil {
+		return r, err
+	}
+	r.record, r.stat, err = at.s.Get(ctx, at.dir)
+	return r, goneIfNoNode(err)
 }
 
-// forgo takes an asker back. The last one ends the list, and waits for that.
-func (at where) forgo(l *list) {
+// abandon drops one waiter. The last one cancels the reads and waits for that.
+func (at where) abandon(l *list) {
 	lists.mu.Lock()
 	l.askers--
 	last, begun := l.askers == 0, lists.next[at] != l

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -53,7 +54,7 @@ func TestThoseWhoJoinAtTheSameTimeShareTheirLists(t *testing.T) {
 		var joining sync.WaitGroup
 		for range n {
 			joining.Go(func() {
-				p, err := Join(t.Context(), s, Config{Dir: "/line", Style: Latch}, make(chan struct{}, 1))
+				p, err := Join(t.Context(), s, Config{Dir: "/line", Style: Latch, Clock: clock.System})
 				if err != nil {
 					t.Error(err)
 					return
@@ -71,7 +72,7 @@ func TestThoseWhoJoinAtTheSameTimeShareTheirLists(t *testing.T) {
 			case i == 0:
 				continue
 			}
-			if ahead, _ := p.Nearest(); ahead != places[i-1].Name() {
+			if ahead := p.ahead[len(p.ahead)-1].Full; ahead != places[i-1].Name() {
 				t.Errorf("%s has %s ahead, want %s", p.Name(), ahead, places[i-1].Name())
 			}
 		}
@@ -87,12 +88,12 @@ func TestAListUnderWayIsNotForThoseWhoComeLater(t *testing.T) {
 		if err := s.EnsurePath(t.Context(), "/line", nil); err != nil {
 			t.Fatal(err)
 		}
-		answers := make([][]Name, 3)
+		answers := make([]reading, 3)
 		var asking sync.WaitGroup
 		ask := func(i int) {
 			asking.Go(func() {
 				var err error
-				if answers[i], err = read(t.Context(), s, "/line"); err != nil {
+				if answers[i], err = read(t.Context(), clock.System, s, "/line"); err != nil {
 					t.Error(err)
 				}
 			})
@@ -107,13 +108,13 @@ func TestAListUnderWayIsNotForThoseWhoComeLater(t *testing.T) {
 		}
 		e.Host("a").Heal()
 		asking.Wait()
-		if n := lists.Load(); n != 2 || len(answers[1]) != 1 || len(answers[2]) != 1 {
+		if n := lists.Load(); n != 2 || len(answers[1].names) != 1 || len(answers[2].names) != 1 {
 			t.Errorf("%d lists, %v; want two lists, the later ones with the new name", n, answers)
 		}
 	})
 }
 
-// Whoever gives up does not take the list from those who wait for it too; the last one ends it.
+// One that gives up does not take the list from the others that wait for it; the last one ends it.
 func TestGivingUpAList(t *testing.T) {
 	inSession(t, func(t *testing.T, e *zktest.Ensemble, s *session.Session, lists *atomic.Int64) {
 		if err := s.EnsurePath(t.Context(), "/line", nil); err != nil {
@@ -129,7 +130,7 @@ func TestGivingUpAList(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			cancels[i] = cancel
 			asking.Go(func() {
-				_, errs[i] = read(ctx, s, "/line")
+				_, errs[i] = read(ctx, clock.System, s, "/line")
 				returned.Add(1)
 			})
 			synctest.Wait() // its request is on its way

@@ -80,6 +80,15 @@ func isProtection(s string) bool {
 	return begins && ends && len(guid) >= 32 && len(guid) <= 36 && strings.Trim(guid, "0123456789abcdefABCDEF-") == ""
 }
 
+// Ours reports whether a name says that its candidate keeps the rules of this package: it has a
+// UUID of version 8, as [session.Session.CreatePlace] writes it.
+func Ours(name string) bool {
+	guid, ok := strings.CutPrefix(name, "_c_")
+	const dashed = 36
+	return ok && len(guid) > dashed && guid[dashed] == '-' &&
+		guid[8] == '-' && guid[13] == '-' && guid[14] == '8' && guid[18] == '-' && guid[23] == '-'
+}
+
 // Compare orders two names by their places in the line: by age, or by sequence number
 // where the age of either is not known.
 func Compare(a, b Name) int {

@@ -1,21 +1,16 @@
-// Package line is the queue that every recipe stands in: an own ephemeral
-// sequential znode, the znodes ahead of it, and a watch on the nearest of them.
-//
-// The line is listed once, when joining, after the own create. From then on nobody
-// new can get ahead, so the set of those ahead only shrinks, and the kept list of
-// them is as good as a new one: when the nearest goes, the next in the kept list is
-// watched, and when the list is empty we are first, without asking anybody.
 package line
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -30,43 +25,95 @@ type Config struct {
 	Style Style
 	// Data is what our znode holds.
 	Data []byte
-	// ACL of our znode; nil means the session's.
+	// ACL of our znode, and of Dir if it has to be created; nil means the session's.
 	ACL []zk.ACL
+	// Clock tells the time.
+	Clock clock.Clock
 }
 
-// Place is a place in the line. It belongs to one goroutine.
+// Place is a place in the line. It belongs to one goroutine, which calls Step whenever Woken has
+// a signal or the time that Step returned is over.
 type Place struct {
 	s    *session.Session
+	cfg  Config
 	dir  string
 	path string // own znode
 	stat zk.Stat
-	wake chan<- struct{}
+	wake chan struct{}
 
-	own   *session.Watch
+	own    *session.Watch
+	hold   *session.Hold // kept in the first two places
+	led    bool
+	record record
+	ours   bool // the path holds a record
+
 	ahead []Name // who may still be ahead, first to last
-	// nearest watches the last of ahead. It is nil when nobody is ahead.
-	nearest *session.Watch
-	// hidden: the nearest must not be read by us, so that it cannot be watched either
-	// and has to be polled.
-	hidden bool
-	// persistent: the nearest is not ephemeral, so no session's end will remove it.
-	persistent bool
-	rechecks   int // counts calls of Recheck
+	// What is known of the nearest, the last of ahead.
+	nearest    *session.Watch // nil when nobody is ahead
+	listener   *session.Listener
+	owner      int64 // its session; 0 if it is not known
+	hidden     bool  // it must not be read by us, so that it has to be polled
+	persistent bool  // it is not ephemeral, so no session's end will remove it
+	refused    bool  // we are not permitted to take over from it
+
+	departures []departure // that nobody has announced
+	took       string      // the znode that was taken over from last
+	impaired   error
+	chores     chores
 }
 
-// Join creates the own znode and finds its place. The wake channel gets a signal
-// whenever Check has something to find out. When Join fails, no znode is left behind.
-func Join(ctx context.Context, s *session.Session, cfg Config, wake chan<- struct{}) (*Place, error) {
-	path, err := s.CreateProtected(ctx, cfg.Dir, string(cfg.Style), cfg.Data, cfg.ACL)
+// Standing is how a place stands.
+type Standing struct {
+	// Position is how many may still be ahead: 0 is the first. Those in the middle may have
+	// gone without our knowledge.
+	Position int
+	// Ahead is the name of the nearest one ahead, "" if there is none.
+	Ahead string
+	// Hidden: the one ahead must not be read by us, so that it can only be polled. Persistent:
+	// no session's end will remove it.
+	Hidden, Persistent bool
+	// Lease is not nil when the place is first, and nobody else can hold it: until then it is
+	// not to be used.
+	Lease *session.Lease
+	// Waits is how long a departure that was not announced keeps this place from being held.
+	Waits time.Duration
+	// TookOver is the name of the znode that was deleted because its session was silent.
+	TookOver string
+	// Impaired is why a change of holder may take longer than it has to.
+	Impaired error
+	// Next is after what time to call Step again.
+	Next time.Duration
+}
+
+// Join creates the own znode and finds its place. When it fails, no znode is left behind.
+func Join(ctx context.Context, s *session.Session, cfg Config) (*Place, error) {
+	path, err := create(ctx, s, cfg)
 	if err != nil {
 		return nil, err
 	}
-	p := &Place{s: s, dir: cfg.Dir, path: path, wake: wake, own: s.Watch(path, wake)}
+	wake := make(chan struct{}, 1)
+	p := &Place{s: s, cfg: cfg, dir: cfg.Dir, path: path, wake: wake, own: s.Watch(path, wake)}
 	if err := p.find(ctx); err != nil {
 		p.Abandon()
 		return nil, err
 	}
+	p.hold = s.Reserve(p.own, wake)
+	p.chores.begin(p, cfg.Clock)
 	return p, nil
+}
+
+// create makes the own znode, and the path with the line's record where it is missing.
+func create(ctx context.Context, s *session.Session, cfg Config) (string, error) {
+	for {
+		path, err := s.CreatePlace(ctx, cfg.Dir, string(cfg.Style), cfg.Data, cfg.ACL)
+		if !errors.Is(err, zk.ErrNoNode) || ctx.Err() != nil {
+			return path, err
+		}
+		first := record{lease: s.LeaseTime()}
+		if err := s.EnsureNode(ctx, cfg.Dir, []byte(first.String()), cfg.ACL); err != nil {
+			return "", err
+		}
+	}
 }
 
 // find reads the own znode and lists the line.
@@ -75,14 +122,14 @@ func (p *Place) find(ctx context.Context) error {
 		return err
 	}
 	for {
-		names, err := read(ctx, p.s, p.dir)
+		r, err := read(ctx, p.cfg.Clock, p.s, p.dir)
 		if err != nil {
 			return err
 		}
-		ahead, ok := Ahead(p.Name(), names)
+		ahead, ok := Ahead(p.Name(), r.names)
 		if ok {
 			p.ahead = ahead
-			return nil
+			return p.enter(ctx, r)
 		}
 		// The own create came before this list, in one session: it can only be missing
 		// because it has been deleted.
@@ -97,6 +144,35 @@ func (p *Place) find(ctx context.Context) error {
 			return ErrGone
 		}
 	}
+}
+
+// enter takes in the line's record. A number that is neither listed nor over may be that of a
+// holder that has vanished just before: its lease may run still.
+func (p *Place) enter(ctx context.Context, r reading) error {
+	if err := p.take(ctx, r.record, r.stat.Version); err != nil {
+		return err
+	}
+	own := p.number()
+	if own == noNumber || !p.ours && own > 0 || !p.record.complete(own, r.names) {
+		p.departures = append(p.departures, departure{noNumber, r.at.Add(session.Outlast(p.record.lease)), true})
+	}
+	return nil
+}
+
+// noNumber stands for a number that tells nothing: the server has none left.
+const noNumber = math.MaxInt64
+
+func number(n Name) int64 {
+	if n.Seq < 0 || n.Seq == math.MaxInt32 {
+		return noNumber
+	}
+	return int64(n.Seq)
+}
+
+// number returns the own number in the line.
+func (p *Place) number() int64 {
+	n, _ := Parse(p.Name())
+	return number(n)
 }
 
 // Order picks out the names that stand in the line and puts them in order, first to
@@ -130,7 +206,7 @@ func goneIfNoNode(err error) error {
 }
 
 // checkOwn reads the own znode, which leaves a watch, and makes sure that it is ours.
-// It needs READ on it: without, neither renewals nor watches work.
+// It needs READ on it: without, neither checks nor watches work.
 func (p *Place) checkOwn(ctx context.Context) error {
 	_, stat, err := p.own.Get(ctx)
 	if errors.Is(err, zk.ErrNoAuth) {
@@ -159,34 +235,111 @@ func (p *Place) Name() string { return p.path[len(p.dir)+1:] }
 // Token returns the own znode's czxid: larger than that of every znode created before.
 func (p *Place) Token() int64 { return p.stat.Czxid }
 
-// Position returns how many may still be ahead: 0 is the first. Those in the middle
-// may have gone without our knowledge; 0 and 1 are exact.
+// Position returns how many may still be ahead.
 func (p *Place) Position() int { return len(p.ahead) }
 
-// Nearest returns the name of the one ahead, "" if there is none, and whether it is
-// persistent, so that no session's end will remove it.
-func (p *Place) Nearest() (name string, persistent bool) {
-	if len(p.ahead) == 0 {
-		return "", false
+// Woken has a signal when there is something to find out.
+func (p *Place) Woken() <-chan struct{} { return p.wake }
+
+// Lead says that the place has been taken, by the lease that Step has returned.
+func (p *Place) Lead() { p.led = true }
+
+// Step finds out what has happened, and does what is due: it moves up in the line as those
+// ahead go, takes over from the one ahead when its lease is over, and asks again for what
+// watches should have told. It makes no request when all that it needs was in the events.
+// need is how long a lease must run at least to be of use. The error is [ErrGone], or that of
+// a request.
+func (p *Place) Step(ctx context.Context, need time.Duration) (Standing, error) {
+	p.took = ""
+	for {
+		select {
+		case <-p.wake: // what it was about is found out now
+		default:
+		}
+		if err := p.check(ctx); err != nil {
+			return Standing{}, err
+		}
+		p.attend()
+		now := p.cfg.Clock.Now()
+		act, wait := decide(p.standing(need), now)
+		var err error
+		switch act {
+		case actLead:
+			return p.report(p.hold.Lease(), 0, p.chores.next(p, now)), nil
+		case actAsk:
+			err = p.askRecord(ctx)
+		case actRevoke, actInherit, actRemove:
+			err = p.takeOver(ctx, act)
+		default:
+			if act == actRenew {
+				p.hold.Renew()
+			}
+			next := p.chores.next(p, now)
+			if next > 0 {
+				return p.report(nil, wait, min(wait, next)), nil
+			}
+			err = p.chores.do(ctx, p)
+		}
+		if err != nil {
+			return Standing{}, err
+		}
 	}
-	return p.ahead[len(p.ahead)-1].Full, p.persistent
 }
 
-// Hidden reports whether the one ahead is hidden from us by its ACL, so that it can
-// only be polled.
-func (p *Place) Hidden() bool { return p.hidden }
+// standing gathers what the decision depends on.
+func (p *Place) standing(need time.Duration) standing {
+	st := standing{ahead: len(p.ahead), led: p.led, armed: p.own.Armed() && !p.own.Deleted(), departures: p.departures, refused: p.refused}
+	l := p.hold.Lease()
+	st.leased = l != nil && l.Remaining() > need
+	if p.listener != nil {
+		st.nearest = p.listener.Heartbeat().State
+	}
+	return st
+}
 
-// Armed reports whether the server will tell of the own znode's deletion on the present
-// connection, before anything that comes after it. Without that, the deletion of the
-// one ahead does not yet mean that we are first: our own may be gone as well.
-func (p *Place) Armed() bool { return p.own.Armed() && !p.own.Deleted() }
+func (p *Place) report(lease *session.Lease, wait, next time.Duration) Standing {
+	st := Standing{
+		Position: len(p.ahead), Hidden: p.hidden, Persistent: p.persistent,
+		Lease: lease, TookOver: p.took, Impaired: p.impaired, Next: next,
+	}
+	if len(p.ahead) > 0 {
+		st.Ahead = p.ahead[len(p.ahead)-1].Full
+	} else if wait != never {
+		st.Waits = wait
+	}
+	return st
+}
 
-// Check finds out what a wake-up was about: it moves up in the line as those ahead
-// go, and re-reads what is no longer watched. It makes no request when everything it
-// needs was in the events. The error is [ErrGone], or that of a read.
-func (p *Place) Check(ctx context.Context) error {
+// impair notes what makes changes of holder slower than they have to be.
+func (p *Place) impair(err error) { p.impaired = err }
+
+// attend lets the session beat for a place that is first or second, and listens to the one
+// ahead of a place that is second or third.
+func (p *Place) attend() {
+	if len(p.ahead) <= 1 {
+		p.hold.Keep()
+	}
+	if p.listener == nil && len(p.ahead) > 0 && len(p.ahead) <= listenTo &&
+		p.owner != 0 && p.owner != p.s.ID() && Ours(p.ahead[len(p.ahead)-1].Full) {
+		p.listener = p.s.Listen(p.owner, p.wake)
+	}
+	if p.listener != nil {
+		if heard := p.listener.Heartbeat(); heard.Err != nil && p.impaired == nil {
+			p.impair(fmt.Errorf("the heartbeat %s of the candidate ahead cannot be read, so that its session has to expire first: %w", heard.Path, heard.Err))
+		}
+	}
+}
+
+// check moves up in the line as those ahead go, and re-reads what is no longer watched.
+func (p *Place) check(ctx context.Context) error {
 	if p.own.Deleted() {
 		return ErrGone
+	}
+	switch err := p.hold.Err(); {
+	case errors.Is(err, zk.ErrNoNode):
+		return ErrGone
+	case err != nil: // it is there, and has to be deleted
+		return err
 	}
 	if !p.own.Armed() {
 		if err := p.checkOwn(ctx); err != nil {
@@ -198,7 +351,7 @@ func (p *Place) Check(ctx context.Context) error {
 		if err != nil || there {
 			return err
 		}
-		p.step()
+		p.departed()
 	}
 	return nil
 }
@@ -215,7 +368,7 @@ func (p *Place) checkNearest(ctx context.Context) (there bool, err error) {
 	case p.nearest.Armed():
 		return true, nil
 	case p.hidden:
-		return true, nil // Recheck polls it
+		return true, nil // a chore polls it
 	}
 	_, stat, err := p.nearest.Get(ctx)
 	switch {
@@ -224,111 +377,59 @@ func (p *Place) checkNearest(ctx context.Context) (there bool, err error) {
 	case errors.Is(err, zk.ErrNoAuth):
 		p.hidden = true
 		return true, nil
+	case err != nil:
+		return false, err
 	}
-	p.persistent = err == nil && stat.EphemeralOwner == 0
-	return true, err
+	p.owner, p.persistent = stat.EphemeralOwner, stat.EphemeralOwner == 0
+	return true, nil
 }
 
-// step forgets the nearest one, who has gone.
+// departed forgets the nearest one, who has gone. One of ours may count itself the holder for
+// the rest of its lease, if it has not announced that it left. Candidates of other libraries
+// promise nothing that could be waited for.
+func (p *Place) departed() {
+	name := p.ahead[len(p.ahead)-1]
+	if Ours(name.Full) {
+		lease := p.record.lease
+		if p.listener != nil {
+			if heard := p.listener.Heartbeat().Lease; heard > 0 {
+				lease = heard
+			}
+		}
+		p.gone(name, lease)
+	}
+	p.step()
+}
+
+// gone notes a departure, and forgets those that are over.
+func (p *Place) gone(name Name, lease time.Duration) {
+	now := p.cfg.Clock.Now()
+	p.departures = slices.DeleteFunc(p.departures, func(d departure) bool { return d.over.Reached(now) })
+	p.departures = append(p.departures, departure{number: number(name), over: now.Add(session.Outlast(lease))})
+}
+
+// step forgets the nearest one.
 func (p *Place) step() {
 	p.ahead = p.ahead[:len(p.ahead)-1]
 	p.stopNearest()
+	p.attend() // a beat need not wait for what is asked next
 }
 
 func (p *Place) stopNearest() {
 	if p.nearest != nil {
 		p.nearest.Stop()
 	}
-	p.nearest, p.hidden, p.persistent = nil, false, false
-}
-
-// RecheckEvery returns how often Recheck is to be called: often where one may have
-// become the heir without being told, and where there is no watch.
-func (p *Place) RecheckEvery() time.Duration {
-	if len(p.ahead) == 2 || p.hidden {
-		return p.s.Timeout() / 4
+	if p.listener != nil {
+		p.listener.Stop()
 	}
-	return p.s.Timeout()
-}
-
-// Recheck asks about what watches may have failed to tell: the own znode, the nearest
-// ahead, the one before it, and the first of the line, so that the kept list follows
-// the line at both ends. Small reads; no list. In the third place, three calls of four
-// ask only whether the first is still there, of whom no watch tells.
-func (p *Place) Recheck(ctx context.Context) error {
-	p.rechecks++
-	if len(p.ahead) != 2 || p.hidden || p.rechecks%4 == 0 {
-		if err := p.recheckWatched(ctx); err != nil {
-			return err
-		}
-	}
-	for len(p.ahead) > 1 { // the one before it
-		i := len(p.ahead) - 2
-		there, err := p.exists(ctx, i)
-		if err != nil {
-			return err
-		}
-		if there {
-			break
-		}
-		p.ahead = append(p.ahead[:i], p.ahead[i+1])
-	}
-	for len(p.ahead) > 2 { // the first
-		there, err := p.exists(ctx, 0)
-		if err != nil {
-			return err
-		}
-		if there {
-			break
-		}
-		p.ahead = p.ahead[1:]
-	}
-	return p.Check(ctx)
-}
-
-// recheckWatched asks about the znodes on which there should be watches: the own and the
-// nearest ahead.
-func (p *Place) recheckWatched(ctx context.Context) error {
-	stat, ok, err := p.s.Exists(ctx, p.path)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return ErrGone
-	}
-	if err := p.verify(stat); err != nil {
-		return err
-	}
-	for len(p.ahead) > 0 {
-		there, err := p.exists(ctx, len(p.ahead)-1)
-		if err != nil || there {
-			return err
-		}
-		p.step()
-	}
-	return nil
-}
-
-func (p *Place) exists(ctx context.Context, i int) (bool, error) {
-	_, ok, err := p.s.Exists(ctx, p.dir+"/"+p.ahead[i].Full)
-	return ok, err
-}
-
-// Leave deletes the own znode and does not stop before it is gone, ctx ends, or the
-// session is over.
-func (p *Place) Leave(ctx context.Context) error {
-	p.Drop()
-	return p.s.Remove(ctx, p.path)
-}
-
-// Abandon is Leave for a caller who does not wait: the znode goes in the background.
-func (p *Place) Abandon() {
-	p.Drop()
-	p.s.Abandon(p.path)
+	p.nearest, p.listener, p.owner, p.hidden, p.persistent, p.refused = nil, nil, 0, false, false, false
 }
 
 // Drop forgets the place of a session that is over, or of a znode that is gone.
 func (p *Place) Drop() {
 	p.own.Stop()
 	p.stopNearest()
+	if p.hold != nil {
+		p.hold.Release()
+	}
 }

@@ -18,8 +18,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/retry"
 )
 
-// Delays between rounds in which no server could be used. With a short Timeout the
-// longest one is shorter: waiting must not cost the session when the servers come back.
+// Delays between rounds in which no server could be used.
 const (
 	firstDelay   = 50 * time.Millisecond
 	longestDelay = 2 * time.Second
@@ -39,6 +38,11 @@ type Config struct {
 	TLS *tls.Config
 	// Timeout bounds one attempt: connection, TLS and ZooKeeper's handshake.
 	Timeout func() time.Duration
+	// Pause bounds the delay between two rounds, beside the longest one: waiting must not
+	// cost the session when the servers come back.
+	Pause func() time.Duration
+	// Names are looked up where Dial is nil.
+	Names *Names
 	// Clock times the delays.
 	Clock clock.Clock
 }
@@ -59,7 +63,6 @@ type Server struct {
 type Dialer struct {
 	cfg     Config
 	backoff *retry.Backoff
-	names   *names
 
 	// Owned by the caller of Next.
 	round []target
@@ -78,10 +81,9 @@ type target struct{ server, addr string }
 func New(cfg Config) *Dialer {
 	d := &Dialer{
 		cfg:     cfg,
-		backoff: retry.New(cfg.Clock, firstDelay, min(longestDelay, max(firstDelay, cfg.Timeout()/3))),
+		backoff: retry.New(cfg.Clock, firstDelay, longestDelay),
 		last:    map[string]*Server{},
 	}
-	d.names = newNames(net.DefaultResolver.LookupHost, d.Failed)
 	for _, s := range cfg.Servers {
 		d.last[s] = &Server{Addr: s}
 	}
@@ -107,10 +109,6 @@ func (d *Dialer) Next(ctx context.Context) (conn net.Conn, server string, deadli
 	return conn, t.server, deadline, nil
 }
 
-// Wait waits for the look-ups that are still under way; they end with the contexts
-// given to Next.
-func (d *Dialer) Wait() { d.names.running.Wait() }
-
 // prepare sees to it that the round has a target, and waits when the last round, or
 // the last connection, was no good.
 func (d *Dialer) prepare(ctx context.Context) error {
@@ -129,7 +127,8 @@ func (d *Dialer) prepare(ctx context.Context) error {
 	}
 	for len(d.round) == 0 {
 		if pause {
-			if err := d.backoff.Wait(ctx); err != nil {
+			longest := time.Duration(float64(d.cfg.Pause()) * (0.5 + d.cfg.Clock.Random()))
+			if err := clock.Sleep(ctx, d.cfg.Clock, min(d.backoff.Next(), longest)); err != nil {
 				return err
 			}
 		}
@@ -171,7 +170,7 @@ func (d *Dialer) shuffle(t []target) {
 // addresses returns where each server is to be dialled.
 func (d *Dialer) addresses(ctx context.Context) map[string][]string {
 	if d.cfg.Dial == nil {
-		return d.names.resolve(ctx, d.cfg.Servers, d.cfg.Timeout())
+		return d.cfg.Names.resolve(ctx, d.cfg.Servers, d.cfg.Timeout(), d.Failed)
 	}
 	addrs := map[string][]string{}
 	for _, s := range d.cfg.Servers {

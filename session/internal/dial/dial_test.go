@@ -40,6 +40,7 @@ func dialer(n *network, timeout time.Duration, servers ...string) *Dialer {
 	return New(Config{
 		Servers: servers, Dial: n.dial, Clock: clock.System,
 		Timeout: func() time.Duration { return timeout },
+		Pause:   func() time.Duration { return timeout / 3 },
 	})
 }
 
@@ -212,10 +213,10 @@ func (l *lookups) set(host string, addrs ...string) {
 }
 
 // named is a dialer that resolves by l; connecting fails everywhere, at once.
-func named(l *lookups, timeout time.Duration, servers ...string) *Dialer {
+func named(ctx context.Context, l *lookups, timeout time.Duration, servers ...string) *Dialer {
 	d := dialer(&network{}, timeout, servers...)
 	d.cfg.Dial = nil
-	d.names.lookup = l.lookup
+	d.cfg.Names = newNames(ctx, l.lookup)
 	return d
 }
 
@@ -231,7 +232,7 @@ func round(d *Dialer, ctx context.Context) []string {
 
 func TestNamesAreResolvedAfreshForEachRound(t *testing.T) {
 	l := &lookups{hosts: map[string][]string{"a": {"10.0.0.1", "::2"}}}
-	d := named(l, time.Second, "a:1", "10.0.0.9:1", "[::1]:1")
+	d := named(t.Context(), l, time.Second, "a:1", "10.0.0.9:1", "[::1]:1")
 	if got := round(d, t.Context()); !slices.Equal(got, []string{"10.0.0.1:1", "10.0.0.9:1", "[::1]:1", "[::2]:1"}) {
 		t.Errorf("first round %v", got)
 	}
@@ -247,12 +248,12 @@ func TestNamesAreResolvedAfreshForEachRound(t *testing.T) {
 	if err := d.Servers()[0].Err; err == nil || !strings.Contains(err.Error(), "resolve") {
 		t.Errorf("the failure of a is %v", err)
 	}
-	d.Wait()
+	d.cfg.Names.Wait()
 }
 
 func TestABadNameAmongSeveralDoesNoHarm(t *testing.T) {
 	l := &lookups{hosts: map[string][]string{"good": {"10.0.0.1"}}}
-	d := named(l, time.Second, "bad:1", "good:1")
+	d := named(t.Context(), l, time.Second, "bad:1", "good:1")
 	if got := round(d, t.Context()); !slices.Equal(got, []string{"10.0.0.1:1"}) {
 		t.Errorf("round %v", got)
 	}
@@ -261,7 +262,8 @@ func TestABadNameAmongSeveralDoesNoHarm(t *testing.T) {
 func TestANameThatHangsHoldsUpNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &lookups{hosts: map[string][]string{"good": {"10.0.0.1"}}, hangs: map[string]bool{"bad": true}}
-		d := named(l, 8*time.Second, "bad:1", "good:1")
+		ctx, cancel := context.WithCancel(t.Context())
+		d := named(ctx, l, 8*time.Second, "bad:1", "good:1")
 		for range 5 {
 			begin := time.Now()
 			if got := round(d, t.Context()); !slices.Equal(got, []string{"10.0.0.1:1"}) {
@@ -274,14 +276,15 @@ func TestANameThatHangsHoldsUpNobody(t *testing.T) {
 		if l.number != 6 {
 			t.Errorf("%d look-ups, want 5 of the good name and one, still under way, of the bad one", l.number)
 		}
-		d.Wait()
+		cancel()
+		d.cfg.Names.Wait()
 	})
 }
 
 func TestWithoutAnyAddressThereIsNoHotLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &lookups{hosts: map[string][]string{}}
-		d := named(l, time.Second, "a:1", "b:1")
+		d := named(t.Context(), l, time.Second, "a:1", "b:1")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if _, _, _, err := d.Next(ctx); !errors.Is(err, context.DeadlineExceeded) {
@@ -290,15 +293,47 @@ func TestWithoutAnyAddressThereIsNoHotLoop(t *testing.T) {
 		if l.number > 1000 {
 			t.Errorf("%d look-ups in a minute", l.number)
 		}
-		d.Wait()
+		d.cfg.Names.Wait()
 	})
 }
 
 func TestLookupsEndWithTheirContext(t *testing.T) {
 	l := &lookups{hangs: map[string]bool{"a": true}}
-	d := named(l, time.Hour, "a:1")
 	ctx, cancel := context.WithCancel(t.Context())
+	d := named(ctx, l, time.Hour, "a:1")
 	cancel()
 	d.Next(ctx)
-	d.Wait() // hangs if one is left
+	d.cfg.Names.Wait() // hangs if one is left
+}
+
+// A resolver asks its first name server for 5 s, whatever the session timeout.
+func TestASlowNameServerIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := func(ctx context.Context, host string) ([]string, error) {
+			select {
+			case <-time.After(5 * time.Second):
+				return []string{"10.0.0.1"}, nil
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		d := dialer(&network{}, time.Second, "a:1")
+		d.cfg.Dial, d.cfg.Names = nil, newNames(t.Context(), slow)
+		begun := time.Now()
+		if got := round(d, t.Context()); !slices.Equal(got, []string{"10.0.0.1:1"}) || time.Since(begun) != 5*time.Second {
+			t.Errorf("round %v after %v", got, time.Since(begun))
+		}
+	})
+}
+
+func TestTheNextDialerKnowsTheAddressesThatTheLastOneFound(t *testing.T) {
+	l := &lookups{hosts: map[string][]string{"a": {"10.0.0.1"}}}
+	first := named(t.Context(), l, time.Second, "a:1")
+	round(first, t.Context())
+	l.set("a") // the name servers are down
+	next := dialer(&network{}, time.Second, "a:1")
+	next.cfg.Dial, next.cfg.Names = nil, first.cfg.Names
+	if got := round(next, t.Context()); !slices.Equal(got, []string{"10.0.0.1:1"}) {
+		t.Errorf("round %v", got)
+	}
 }

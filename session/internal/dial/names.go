@@ -12,12 +12,12 @@ import (
 // lookupFunc is that of [net.Resolver.LookupHost].
 type lookupFunc func(ctx context.Context, host string) ([]string, error)
 
-// names knows the addresses of servers. A name that cannot be resolved now keeps the
-// addresses that it had.
-type names struct {
-	lookup lookupFunc
-	failed func(server string, err error)
-
+// Names knows the addresses of servers. A name that cannot be resolved now keeps the
+// addresses that it had. All sessions of a client share it, so that what one has found out
+// serves the next.
+type Names struct {
+	ctx     context.Context // look-ups end with it
+	lookup  lookupFunc
 	running sync.WaitGroup // look-ups under way
 
 	mu      sync.Mutex // guards what follows
@@ -26,20 +26,29 @@ type names struct {
 	changed chan struct{}   // closed and replaced when a look-up ends
 }
 
-func newNames(lookup lookupFunc, failed func(string, error)) *names {
-	return &names{
-		lookup: lookup, failed: failed,
+// lookupFor bounds one look-up. It is not a part of the session timeout: a resolver that asks
+// one name server after another takes 5 s for each that does not answer.
+const lookupFor = 30 * time.Second
+
+// NewNames returns a Names that knows nothing. Its look-ups end with ctx.
+func NewNames(ctx context.Context) *Names { return newNames(ctx, net.DefaultResolver.LookupHost) }
+
+func newNames(ctx context.Context, lookup lookupFunc) *Names {
+	return &Names{
+		ctx: ctx, lookup: lookup,
 		known: map[string][]string{}, pending: map[string]bool{}, changed: make(chan struct{}),
 	}
 }
 
-// resolve looks up all names side by side, each for at most the patience given, and
-// returns what is known of each server. It waits for every name, but not for long once
-// there is an address to offer: a lease may be running out. A look-up that takes longer
-// serves the next round.
-func (n *names) resolve(ctx context.Context, servers []string, patience time.Duration) map[string][]string {
+// Wait waits for the look-ups that are still under way. Its context must have ended.
+func (n *Names) Wait() { n.running.Wait() }
+
+// resolve looks up all names side by side, and returns what is known of each server. It
+// waits for every name, but only an eighth of patience once there is an address to offer: a
+// lease may be running out. A look-up that takes longer serves the next round.
+func (n *Names) resolve(ctx context.Context, servers []string, patience time.Duration, failed func(string, error)) map[string][]string {
 	for _, s := range servers {
-		n.start(ctx, s, patience)
+		n.start(s, failed)
 	}
 	long := time.NewTimer(patience / 8)
 	defer long.Stop()
@@ -62,7 +71,7 @@ func (n *names) resolve(ctx context.Context, servers []string, patience time.Dur
 }
 
 // start begins a look-up, unless there is nothing to look up or one is under way.
-func (n *names) start(ctx context.Context, server string, patience time.Duration) {
+func (n *Names) start(server string, failed func(string, error)) {
 	host, port, _ := net.SplitHostPort(server)
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -70,23 +79,23 @@ func (n *names) start(ctx context.Context, server string, patience time.Duration
 		n.known[server] = []string{server}
 		return
 	}
-	if n.pending[server] {
+	if n.pending[server] || n.ctx.Err() != nil {
 		return
 	}
 	n.pending[server] = true
 	n.running.Go(func() {
-		ctx, cancel := context.WithTimeout(ctx, patience)
+		ctx, cancel := context.WithTimeout(n.ctx, lookupFor)
 		defer cancel()
 		hosts, err := n.lookup(ctx, host)
 		if err != nil {
-			n.failed(server, fmt.Errorf("resolve: %w", err))
+			failed(server, fmt.Errorf("resolve: %w", err))
 		}
 		n.ended(server, port, hosts)
 	})
 }
 
 // ended takes in the result of a look-up.
-func (n *names) ended(server, port string, hosts []string) {
+func (n *Names) ended(server, port string, hosts []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if len(hosts) > 0 {

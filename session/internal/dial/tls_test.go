@@ -72,8 +72,9 @@ func dialName(t *testing.T, name, port string, cfg *tls.Config) error {
 	d := New(Config{
 		Servers: []string{name + ":" + port}, TLS: cfg, Clock: clock.System,
 		Timeout: func() time.Duration { return 10 * time.Second },
+		Pause:   func() time.Duration { return time.Second },
 	})
-	d.names.lookup = func(context.Context, string) ([]string, error) { return []string{"127.0.0.1"}, nil }
+	d.cfg.Names = newNames(t.Context(), func(context.Context, string) ([]string, error) { return []string{"127.0.0.1"}, nil })
 	conn, _, _, err := d.Next(t.Context())
 	if err == nil {
 		conn.Close()

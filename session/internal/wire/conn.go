@@ -1,7 +1,7 @@
 // Package wire wraps the network connection under a zk.Conn. It sees every frame
 // both ways and does there what zk v1.0.4 does not:
 //
-//   - it times requests, replies and handshakes, which is what a lease is proven from;
+//   - it notes when the server last answered;
 //   - it bounds the whole handshake by one deadline;
 //   - it refuses frames that would crash zk or take its memory: a reply reaches zk only
 //     after its whole body has been found to be what its request asked for;
@@ -50,10 +50,8 @@ type Hooks struct {
 	// Handshaken is called with every well-formed connect response. An error drops the
 	// connection.
 	Handshaken func(Handshake) error
-	// Answered is called when a request or ping written at s has been answered.
-	Answered func(s, e clock.Instant)
-	// Renewed is called when a quorum write written at s has succeeded.
-	Renewed func(s, e clock.Instant)
+	// Answered is called when a request or ping has been answered.
+	Answered func(at clock.Instant)
 	// WantsWatch is asked for each read whether it shall leave a watch.
 	WantsWatch func(path string) bool
 	// Failed is called once, with the reason for which the connection ended; it may be
@@ -102,7 +100,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 	ready := c.ready
 	c.mu.Unlock()
 	if !ready { // the connect request; it has no header
-		c.note(request{at: c.clock.Now()})
+		c.note(request{})
 		if _, err := c.net.Write(p); err != nil {
 			return 0, c.fail(err)
 		}
@@ -121,7 +119,7 @@ func (c *Conn) send(p []byte) error {
 		p = slices.Clone(p) // the caller's bytes are the caller's
 		p[len(p)-1] = 1
 	}
-	c.note(request{xid, op, len(p), c.clock.Now()})
+	c.note(request{xid, op, len(p)})
 	_, err = c.net.Write(p)
 	return err
 }
@@ -239,10 +237,7 @@ func (c *Conn) reply(p []byte) error {
 			return err
 		}
 	}
-	c.hooks.Answered(r.at, now)
-	if r.op == opMulti && code == 0 && int32(binary.BigEndian.Uint32(body)) != errorResult {
-		c.hooks.Renewed(r.at, now)
-	}
+	c.hooks.Answered(now)
 	return nil
 }
 
@@ -269,12 +264,10 @@ func (c *Conn) handshake(p []byte) error {
 	}
 	now := c.clock.Now()
 	c.mu.Lock()
-	if len(c.sent) == 1 {
-		h.Sent = c.sent[0].at
-	}
+	asked := len(c.sent) == 1
 	c.sent, c.progress = nil, now
 	c.mu.Unlock()
-	if h.Sent.IsZero() {
+	if !asked {
 		return fmt.Errorf("%w: it spoke first", ErrProtocol)
 	}
 	if err := c.hooks.Handshaken(h); err != nil {

@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"time"
-
-	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
 // Operation codes and reserved request numbers of the ZooKeeper protocol, as far
@@ -66,7 +64,6 @@ const (
 type request struct {
 	xid, op int32
 	size    int // of the frame
-	at      clock.Instant
 }
 
 // parseRequest reads the header of the frame p, its length included. zk writes
@@ -109,8 +106,6 @@ func authFrame(a Auth) []byte {
 
 // A Handshake is what the connect response says.
 type Handshake struct {
-	// Sent is when the connect request was about to be written.
-	Sent clock.Instant
 	// SessionID is zero when the server says that the session has expired.
 	SessionID int64
 	// Timeout is what the server granted.

@@ -36,8 +36,7 @@ func newPeer(t testing.TB) *peer {
 			servers.Go(func() { serve(far); far.Close() })
 			c := New(near, time.Now().Add(hang), clock.System, nil, Hooks{
 				Handshaken: func(Handshake) error { return nil },
-				Answered:   func(_, _ clock.Instant) {},
-				Renewed:    func(_, _ clock.Instant) {},
+				Answered:   func(clock.Instant) {},
 				WantsWatch: func(string) bool { return false },
 				Failed:     func(err error) { p.ended <- err },
 				Limit:      func(n int) { zk.WithMaxBufferSize(n)(p.zk) },

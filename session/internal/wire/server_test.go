@@ -21,8 +21,7 @@ type ends struct {
 
 	mu       sync.Mutex // guards what follows
 	shakes   []Handshake
-	answered int
-	renewed  int
+	answered []clock.Instant
 	failures []error
 	limits   []int
 	watching map[string]bool
@@ -48,8 +47,7 @@ func (e *ends) hooks() Hooks {
 	}
 	return Hooks{
 		Handshaken: func(h Handshake) error { locked(func() { e.shakes = append(e.shakes, h) }); return nil },
-		Answered:   func(s, a clock.Instant) { locked(func() { e.answered++ }) },
-		Renewed:    func(s, a clock.Instant) { locked(func() { e.renewed++ }) },
+		Answered:   func(at clock.Instant) { locked(func() { e.answered = append(e.answered, at) }) },
 		WantsWatch: func(path string) (ok bool) { locked(func() { ok = e.watching[path] }); return },
 		Failed:     func(err error) { locked(func() { e.failures = append(e.failures, err) }) },
 		Limit:      func(n int) { locked(func() { e.limits = append(e.limits, n) }) },

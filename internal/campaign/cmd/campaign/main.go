@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"regexp"
 	"syscall"
+	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/campaign"
 	"github.com/zkrecipe/zkrecipe/internal/history"
@@ -31,8 +32,8 @@ func Main() int {
 	flag.BoolVar(&cfg.Short, "short", false, "leave out what is slow")
 	flag.Uint64Var(&cfg.Seed, "seed", 1, "of the first round of each fault")
 	flag.IntVar(&cfg.Rigs, "rigs", 4, "ensembles that work in parallel")
-	flag.DurationVar(&cfg.T, "timeout", 0, "session timeout of the candidates (default the fault's)")
-	flag.DurationVar(&cfg.Lease, "lease", 0, "of the candidates (default they choose)")
+	flag.DurationVar(&cfg.T, "timeout", 0, "the candidates' session timeout, T (default the fault's, usually 2s)")
+	flag.DurationVar(&cfg.Lease, "lease", 500*time.Millisecond, "the candidates' lease, D, where a fault asks for no other; at most half of their session timeout")
 	flag.StringVar(&cfg.Candidate, "candidate", "", "`command` to use instead of building examples/candidate, whose flags it takes")
 	flag.BoolVar(&cfg.Peers, "peers", false, "the candidates are another library's, which tell less (see internal/peers)")
 	flag.StringVar(&cfg.Keep, "keep", "campaign-failures", "`directory` for the histories of failed rounds")

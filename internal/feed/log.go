@@ -1,0 +1,62 @@
+package feed
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+)
+
+// maxLines bounds the lines that wait for a log handler that blocks.
+const maxLines = 1000
+
+// lastLines is how long the end of something waits for its last lines to be written.
+const lastLines = time.Second
+
+// Log writes to a logger of the user's without ever waiting for it.
+type Log struct{ feed *Feed[logged] }
+
+type logged struct {
+	to     slog.Handler
+	record slog.Record
+}
+
+// NewLog returns a logger that puts lines into a queue for another one; without one it is
+// silent.
+func NewLog(to *slog.Logger) (*slog.Logger, *Log) {
+	if to == nil {
+		return slog.New(slog.DiscardHandler), &Log{New[logged](nil, 0)}
+	}
+	l := &Log{New(func(x logged) {
+		if ctx := context.Background(); x.to.Enabled(ctx, x.record.Level) {
+			x.to.Handle(ctx, x.record)
+		}
+	}, maxLines)}
+	return slog.New(handler{l.feed, to.Handler()}), l
+}
+
+// Dropped returns how many lines were dropped because the logger did not take them.
+func (l *Log) Dropped() uint64 { return l.feed.Dropped() }
+
+// Finish gives the logger a second to write what it has not written.
+func (l *Log) Finish(c clock.Clock) { l.feed.WaitFor(c, lastLines) }
+
+// handler puts lines into the queue.
+type handler struct {
+	feed *Feed[logged]
+	to   slog.Handler
+}
+
+// Enabled says yes: to ask the other handler might take long.
+func (handler) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h handler) Handle(_ context.Context, r slog.Record) error {
+	h.feed.Send(logged{h.to, r.Clone()})
+	return nil
+}
+
+func (h handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return handler{h.feed, h.to.WithAttrs(attrs)}
+}
+func (h handler) WithGroup(name string) slog.Handler { return handler{h.feed, h.to.WithGroup(name)} }

@@ -1,0 +1,91 @@
+package election_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// blocked is a log handler whose writer is a full pipe that nobody reads.
+type blocked struct {
+	slog.Handler
+	until chan struct{}
+}
+
+func (b blocked) Enabled(context.Context, slog.Level) bool  { return true }
+func (b blocked) Handle(context.Context, slog.Record) error { <-b.until; return nil }
+func (b blocked) WithAttrs([]slog.Attr) slog.Handler        { return b }
+func (b blocked) WithGroup(string) slog.Handler             { return b }
+
+func TestALogHandlerAndAnOnEventThatBlockCostNothingButTheirLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Latency: time.Millisecond, Logf: func(string, ...any) {}})
+		until := make(chan struct{})
+		log := slog.New(blocked{until: until})
+		const D = time.Second
+		open := func(host string) *session.Client {
+			client, err := session.Open(e.ConnectString(), session.Config{Timeout: 10 * time.Second, Lease: D, Dial: e.Host(host).Dial, Logger: log})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return client
+		}
+		first, second := open("a"), open("b")
+		defer second.Close()
+		ctx, cancel := context.WithCancel(t.Context())
+		terms := make(chan *election.Term, 2)
+		ran := make(chan error, 1)
+		go func() {
+			el, err := election.New(first, "/e", election.Config{Logger: log, OnEvent: func(election.Event) { <-until }})
+			if err != nil {
+				t.Error(err)
+			}
+			ran <- el.Run(ctx, func(ctx context.Context, term *election.Term) error {
+				terms <- term
+				<-ctx.Done()
+				return nil
+			})
+		}()
+		term := <-terms
+		heir, err := election.New(second, "/e", election.Config{Logger: log})
+		if err != nil {
+			t.Fatal(err)
+		}
+		elected := make(chan *election.Term, 1)
+		go func() {
+			term, err := heir.Campaign(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			elected <- term
+		}()
+		time.Sleep(2 * D)
+		e.Host("a").Cut() // the session reconnects at once
+		time.Sleep(10 * D)
+		if !term.Valid() {
+			t.Fatalf("a reconnect has cost the term: %v", context.Cause(term.Context()))
+		}
+		begun := time.Now()
+		cancel()
+		next := <-elected
+		if took := time.Since(begun); took > D/4 {
+			t.Errorf("the hand-over took %v", took)
+		}
+		begun = time.Now()
+		first.Close()
+		if took := time.Since(begun); took > 2*time.Second {
+			t.Errorf("Close took %v", took)
+		}
+		if err := next.Resign(t.Context()); err != nil {
+			t.Error(err)
+		}
+		close(until) // Run waits for its last event, as its documentation says
+		<-ran
+	})
+}

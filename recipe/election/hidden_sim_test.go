@@ -1,0 +1,86 @@
+package election_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// Credentials are rolled out, and for a while some candidates have them and others do not.
+func TestAnObserverOutlivesALeaderThatItMustNotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := zktest.Start(t, zktest.Config{InMemory: true, Logf: func(string, ...any) {}})
+		connect := func(host string, auth ...session.Auth) *session.Client {
+			client, err := session.Open(e.ConnectString(), session.Config{Dial: e.Host(host).Dial, Auth: auth})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { client.Close() })
+			return client
+		}
+		plain := connect("plain")
+		// The path is everybody's; the leader's znode is the leader's alone.
+		s, err := plain.Session(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{"/e", "/zkrecipe/beats"} {
+			if err := s.EnsurePath(t.Context(), path, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		secret, err := election.New(connect("secret", session.Digest("u", "p")), "/e", election.Config{ID: "secret"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		term, err := secret.Campaign(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := election.Observe(plain, "/e")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer o.Close()
+		seen := make(chan election.Candidate, 10)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
+		followed := make(chan error, 1)
+		go func() { followed <- o.Follow(ctx, func(c election.Candidate) { seen <- c }) }()
+		if c := <-seen; !c.Hidden || c.Node != term.Node() || c.ID != "" {
+			t.Errorf("%+v; want %s, hidden", c, term.Node())
+		}
+		if err := term.Resign(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		open, err := election.New(plain, "/e", election.Config{ID: "plain", FollowLeader: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		next, err := open.Campaign(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for c := range seen {
+			if c.Node == next.Node() {
+				if c.ID != "plain" || c.Hidden {
+					t.Errorf("%+v", c)
+				}
+				break
+			}
+		}
+		done := errors.New("done")
+		cancel(done)
+		if err := <-followed; err != done {
+			t.Errorf("Follow has ended with %v", err)
+		}
+		next.Resign(t.Context())
+		time.Sleep(time.Second)
+	})
+}

@@ -1,0 +1,173 @@
+// Package held is what a recipe holds for a while: a leadership, a lock, a permit. It is valid
+// as long as its lease runs and its holder has not ended it; its context ends before that.
+package held
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// Lease is what is needed of a *session.Lease.
+type Lease interface {
+	Valid() bool
+	Remaining() time.Duration
+	Deadline() time.Time
+}
+
+// Config says what is held.
+type Config struct {
+	Clock clock.Clock
+	Lease Lease
+	// StopBefore the end of the lease the context ends.
+	StopBefore time.Duration
+	// Lapsed returns the cause for which the context ends when the lease does.
+	Lapsed func() error
+	// Session, Node and Token are those of the place, for guarded writes. Session is nil in
+	// unit tests of users.
+	Session *session.Session
+	Node    string
+	Token   int64
+	// NotHeld is the error of guarded writes that come too late.
+	NotHeld error
+}
+
+// Held is one stretch of time in which something is held. Any number of goroutines may use it,
+// and go on to have it after its end.
+type Held struct {
+	cfg    Config
+	ctx    heldContext
+	cancel context.CancelCauseFunc
+	ended  atomic.Bool // our own end: Valid is false whatever the lease says
+
+	mu   sync.Mutex // guards stop, and orders the causes of the end
+	stop func() bool
+}
+
+// New begins to hold, under the values of ctx alone. It lasts until End is called, or until
+// its lease has lapsed if Watch is called.
+func New(ctx context.Context, cfg Config) *Held {
+	h := &Held{cfg: cfg}
+	inner, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	h.ctx, h.cancel = heldContext{inner, h}, cancel
+	return h
+}
+
+// heldContext looks at the clock itself: in a process that was paused, timers are late.
+type heldContext struct {
+	context.Context
+	h *Held
+}
+
+func (c heldContext) Err() error {
+	c.h.check()
+	return c.Context.Err()
+}
+
+// check ends what is held if its lease is about to lapse.
+func (h *Held) check() {
+	if h.cfg.Lease.Remaining() > h.cfg.StopBefore {
+		return
+	}
+	h.end(h.cfg.Lapsed(), true)
+}
+
+// Watch sets the timer for the end of the lease as it is now. When the lease was extended
+// meanwhile, the timer finds that out when it fires.
+func (h *Held) Watch() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ctx.Context.Err() != nil {
+		return
+	}
+	h.setTimer(h.cfg.Lease.Remaining()-h.cfg.StopBefore, func() {
+		h.check()
+		h.Watch()
+	})
+}
+
+// setTimer replaces the one timer. The caller holds h.mu.
+func (h *Held) setTimer(d time.Duration, f func()) {
+	if h.stop != nil {
+		h.stop()
+	}
+	h.stop = h.cfg.Clock.AfterFunc(max(d, 0), f)
+}
+
+// End ends what is held by its holder's will, the first time.
+func (h *Held) End(cause error) { h.end(cause, false) }
+
+func (h *Held) end(cause error, lapsing bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ctx.Context.Err() != nil {
+		return
+	}
+	if lapsing {
+		// Work in progress has until the end of the lease; should that be extended once
+		// more, it is not for this one.
+		h.setTimer(h.cfg.Lease.Remaining(), func() { h.ended.Store(true) })
+	} else {
+		h.ended.Store(true)
+	}
+	h.cancel(cause)
+}
+
+// Finish makes sure that nothing is held any more: Valid is false for good.
+func (h *Held) Finish() {
+	h.ended.Store(true)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.stop != nil {
+		h.stop()
+	}
+}
+
+// Cause returns why it ended, or nil while it lasts.
+func (h *Held) Cause() error { return context.Cause(h.ctx.Context) }
+
+// Context ends when it does, with the cause.
+func (h *Held) Context() context.Context { return h.ctx }
+
+// Valid reports whether it is held at this moment.
+func (h *Held) Valid() bool { return !h.ended.Load() && h.cfg.Lease.Valid() }
+
+// Deadline returns when the lease ends if nothing extends it, by the civil clock.
+func (h *Held) Deadline() time.Time { return h.cfg.Lease.Deadline() }
+
+// Remaining returns how long it lasts if nothing extends its lease; zero when it is over.
+func (h *Held) Remaining() time.Duration {
+	if h.ended.Load() {
+		return 0
+	}
+	return h.cfg.Lease.Remaining()
+}
+
+// Token returns the fencing token.
+func (h *Held) Token() int64 { return h.cfg.Token }
+
+// Node returns the path of the place's znode.
+func (h *Held) Node() string { return h.cfg.Node }
+
+// Multi carries out operations, all or none, provided that the place's znode still exists.
+func (h *Held) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
+	if h.cfg.Session == nil || !h.Valid() {
+		return nil, h.cfg.NotHeld
+	}
+	guarded := append([]any{&zk.CheckVersionRequest{Path: h.cfg.Node, Version: -1}}, ops...)
+	results, err := h.cfg.Session.Multi(ctx, guarded...)
+	if len(results) > 0 {
+		if errors.Is(results[0].Error, zk.ErrNoNode) {
+			return nil, h.cfg.NotHeld
+		}
+		results = results[1:]
+	}
+	return results, err
+}

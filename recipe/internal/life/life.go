@@ -1,0 +1,92 @@
+// Package life is one recipe at work on a client: it keeps the client open until it has cleaned
+// up, waits for sessions, and tells which of several contexts has ended.
+package life
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// Life is one recipe at work, from Begin to End.
+type Life struct {
+	client *session.Client
+	clock  clock.Clock
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	unbind func() bool
+	left   func()
+}
+
+// Begin begins the work. Its context ends with ctx, or when the client is closed.
+func Begin(ctx context.Context, client *session.Client) *Life {
+	l := &Life{client: client, clock: clock.From(client.Context()), left: client.Use()}
+	l.ctx, l.cancel = context.WithCancelCause(ctx)
+	closing := client.Context()
+	l.unbind = context.AfterFunc(closing, func() { l.cancel(context.Cause(closing)) })
+	return l
+}
+
+// Context is the work's.
+func (l *Life) Context() context.Context { return l.ctx }
+
+// Left lets the client close, though the work has not ended.
+func (l *Life) Left() { l.left() }
+
+// Stop ends the work's context.
+func (l *Life) Stop() {
+	l.unbind()
+	l.cancel(context.Canceled)
+}
+
+// End ends the work, and lets the client close.
+func (l *Life) End() {
+	l.Stop()
+	l.left()
+}
+
+// Session waits for a session. Now and then it reports that there is none, and why.
+func (l *Life) Session(ctx context.Context, report func(error)) (*session.Session, error) {
+	patience := l.client.Status().Timeout
+	for wait := patience / 3; ; wait = patience {
+		bounded, cancel := Within(ctx, l.clock, wait)
+		s, err := l.client.Session(bounded)
+		waited := bounded.Err() != nil
+		cancel()
+		if err == nil || ctx.Err() != nil || !waited {
+			return s, err
+		}
+		report(err)
+	}
+}
+
+// Over reports whether the work is to end: ctx or the client's context has ended.
+func (l *Life) Over(ctx context.Context) bool { return ctx.Err() != nil || l.Closed() != nil }
+
+// Closed returns why the client was closed, or nil.
+func (l *Life) Closed() error { return context.Cause(l.client.Context()) }
+
+// Cut returns the error for work that ended because ctx or the client's context did while err
+// was what stood in the way.
+func (l *Life) Cut(ctx context.Context, err error) error {
+	cause := cmp.Or(context.Cause(ctx), l.Closed())
+	switch {
+	case errors.Is(err, context.DeadlineExceeded) && errors.Is(cause, context.DeadlineExceeded):
+		return err // a deadline is a failure, and this tells what it failed of
+	case err == nil || errors.Is(err, cause):
+		return cause
+	}
+	return fmt.Errorf("%w (%v)", cause, err)
+}
+
+// Within bounds ctx by d; the cause says so.
+func Within(ctx context.Context, c clock.Clock, d time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := c.AfterFunc(d, func() { cancel(fmt.Errorf("not within %v", d)) })
+	return ctx, func() { stop(); cancel(nil) }
+}

@@ -1,0 +1,161 @@
+package line
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+)
+
+// chores are small reads that ask now and then for what watches should have told, or cannot.
+type chores struct {
+	watched clock.Instant // when the own znode and the nearest ahead were asked about last
+	kept    clock.Instant // when those further ahead were, and the record by the holder
+}
+
+// begin spreads the chores of a process that joins a thousand lines at the same time.
+func (c *chores) begin(p *Place, clk clock.Clock) {
+	watched, kept := c.every(p)
+	early := clk.Random()
+	c.watched = clk.Now().Add(-time.Duration(early * float64(watched)))
+	c.kept = clk.Now().Add(-time.Duration(early * float64(kept)))
+}
+
+// every returns the distances between two chores of one kind: short where a candidate may have
+// moved up without being told. The second in line asks about the first within the time between
+// two beats, because the one behind expects beats as soon as it knows itself that the first is
+// gone.
+func (c *chores) every(p *Place) (watched, kept time.Duration) {
+	T := p.s.Timeout()
+	switch {
+	case len(p.ahead) == listenTo:
+		return T / 4, min(p.s.LeaseTime(), p.record.lease) / 4
+	case len(p.ahead) < listenTo:
+		return T / 4, T
+	case p.hidden:
+		return T / 4, T
+	}
+	return T, T
+}
+
+// next returns how long it is until a chore is due.
+func (c *chores) next(p *Place, now clock.Instant) time.Duration {
+	watched, kept := c.every(p)
+	return min(c.watched.Add(watched).Until(now), c.kept.Add(kept).Until(now))
+}
+
+// do does what is due. A wake-up interrupts it: nothing of this must delay a place that is ours.
+func (c *chores) do(ctx context.Context, p *Place) error {
+	ctx, stop := p.untilWoken(ctx)
+	defer stop()
+	now := p.cfg.Clock.Now()
+	watched, kept := c.every(p)
+	var err error
+	if c.watched.Add(watched).Passed(now) {
+		if err = p.askWatched(ctx); err == nil {
+			c.watched = now
+		}
+	}
+	if err == nil && c.kept.Add(kept).Passed(now) {
+		if err = p.askKept(ctx); err == nil {
+			c.kept = now
+		}
+	}
+	if err != nil && context.Cause(ctx) == errWoken {
+		return nil
+	}
+	return err
+}
+
+// errWoken is why a chore was put off.
+var errWoken = errors.New("woken")
+
+// untilWoken returns a context that ends with a signal, which it leaves in the channel.
+func (p *Place) untilWoken(ctx context.Context) (woken context.Context, stop func()) {
+	woken, cancel := context.WithCancelCause(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		select {
+		case <-p.wake:
+			cancel(errWoken)
+			select {
+			case p.wake <- struct{}{}:
+			default:
+			}
+		case <-woken.Done():
+		}
+	}()
+	return woken, func() { cancel(nil); <-done }
+}
+
+// askWatched asks about the znodes on which there should be watches: the own and the nearest
+// ahead.
+func (p *Place) askWatched(ctx context.Context) error {
+	stat, ok, err := p.s.Exists(ctx, p.path)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return ErrGone
+	}
+	if err := p.verify(stat); err != nil {
+		return err
+	}
+	for len(p.ahead) > 0 {
+		there, err := p.there(ctx, len(p.ahead)-1)
+		if err != nil || there {
+			return err
+		}
+		p.departed()
+	}
+	return nil
+}
+
+// askKept asks about those in the kept list that no watch is on: the one before the nearest,
+// and the first of the line. The holder asks for the record, which it writes when it leaves.
+func (p *Place) askKept(ctx context.Context) error {
+	if len(p.ahead) == 0 {
+		return p.refresh(ctx)
+	}
+	for len(p.ahead) > 1 {
+		i := len(p.ahead) - 2
+		there, err := p.there(ctx, i)
+		if err != nil {
+			return err
+		}
+		if there {
+			break
+		}
+		p.passed(i)
+	}
+	for len(p.ahead) > listenTo {
+		there, err := p.there(ctx, 0)
+		if err != nil {
+			return err
+		}
+		if there {
+			break
+		}
+		p.passed(0)
+	}
+	return nil
+}
+
+// there reports whether one of the line is there still. Newer servers do not tell without READ;
+// then the list of the line does.
+func (p *Place) there(ctx context.Context, i int) (bool, error) {
+	stat, ok, err := p.s.Exists(ctx, p.dir+"/"+p.ahead[i].Full)
+	if errors.Is(err, zk.ErrNoAuth) {
+		names, _, err := p.s.Children(ctx, p.dir)
+		return slices.Contains(names, p.ahead[i].Full), goneIfNoNode(err)
+	}
+	if ok && i == len(p.ahead)-1 {
+		p.owner, p.persistent = stat.EphemeralOwner, stat.EphemeralOwner == 0
+	}
+	return ok, err
+}

@@ -1,0 +1,95 @@
+package line
+
+import (
+	"slices"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// A departure is a znode ahead that is gone. If its candidate has not announced that, it may
+// count itself the holder for the rest of its lease: until over at the latest.
+type departure struct {
+	number int64
+	over   clock.Instant
+	asked  bool // the record was read after the departure was heard, and does not tell of it
+}
+
+// standing is all that the decision about a place depends on.
+type standing struct {
+	ahead      int                    // how many may still be ahead
+	led        bool                   // the place has been taken already
+	armed      bool                   // the server will tell of the own znode's deletion first
+	leased     bool                   // a lease runs that is long enough
+	departures []departure            // not announced, as far as is known
+	nearest    session.HeartbeatState // of the session of the one ahead
+	refused    bool                   // taking over is not permitted
+}
+
+// action is what to do next about a place.
+type action int
+
+const (
+	actWait    action = iota // for an event, or for some time
+	actLead                  // the place is first, and nobody else can hold it
+	actAsk                   // read the line's record
+	actRenew                 // get a lease
+	actRevoke                // take over from a silent session
+	actInherit               // take over from a session whose heartbeat has been revoked
+	actRemove                // take over from a session whose heartbeat is gone
+)
+
+// String returns the action in words.
+func (a action) String() string {
+	return [...]string{"wait", "lead", "ask", "renew", "revoke", "inherit", "remove"}[a]
+}
+
+// never is a wait that only an event ends.
+const never = time.Duration(1<<63 - 1)
+
+// decide returns what to do, and for actWait after what time to decide again.
+func decide(st standing, now clock.Instant) (action, time.Duration) {
+	if st.ahead > 0 {
+		return st.overtake(), never
+	}
+	if st.led || !st.armed {
+		return actWait, never
+	}
+	if slices.ContainsFunc(st.departures, func(d departure) bool { return !d.asked }) {
+		return actAsk, 0
+	}
+	wait := time.Duration(0)
+	for _, d := range st.departures {
+		if !d.over.Reached(now) { // a clock's grain must not make it wait for nothing
+			wait = max(wait, d.over.Sub(now), time.Millisecond)
+		}
+	}
+	switch {
+	case wait > 0:
+		return actWait, wait
+	case !st.leased:
+		return actRenew, never
+	}
+	return actLead, 0
+}
+
+// overtake is what to do about the one ahead.
+func (st standing) overtake() action {
+	if st.refused || st.ahead > listenTo {
+		return actWait
+	}
+	switch st.nearest {
+	case session.HeartbeatSilent:
+		return actRevoke
+	case session.HeartbeatRevoked:
+		return actInherit
+	case session.HeartbeatGone:
+		return actRemove
+	}
+	return actWait
+}
+
+// listenTo is how far back in the line the one ahead is listened to: the heir listens to the
+// leader, and the second in line to the heir. Nobody else sets a heartbeat.
+const listenTo = 2

@@ -1,0 +1,100 @@
+package line
+
+import (
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+func at(d time.Duration) clock.Instant { return clock.Instant{}.Add(time.Hour + d) }
+
+func TestDecide(t *testing.T) {
+	const s = time.Second
+	first := standing{armed: true, leased: true}
+	with := func(change func(*standing)) standing {
+		st := first
+		change(&st)
+		return st
+	}
+	behind := func(n int, nearest session.HeartbeatState) standing {
+		return standing{ahead: n, armed: true, nearest: nearest}
+	}
+	for name, c := range map[string]struct {
+		st   standing
+		want action
+		wait time.Duration
+	}{
+		"nobody ahead, nobody gone":             {first, actLead, 0},
+		"no lease":                              {with(func(st *standing) { st.leased = false }), actRenew, never},
+		"own watch not armed":                   {with(func(st *standing) { st.armed = false }), actWait, never},
+		"leads already":                         {with(func(st *standing) { st.led = true }), actWait, never},
+		"a departure of which nobody was asked": {with(func(st *standing) { st.departures = []departure{{7, at(s), false}} }), actAsk, 0},
+		"asked for even where it is over":       {with(func(st *standing) { st.departures = []departure{{7, at(-s), false}} }), actAsk, 0},
+		"asked for before a lease is":           {with(func(st *standing) { st.departures, st.leased = []departure{{7, at(-s), false}}, false }), actAsk, 0},
+		"not announced":                         {with(func(st *standing) { st.departures = []departure{{7, at(s), true}} }), actWait, s},
+		"two not announced":                     {with(func(st *standing) { st.departures = []departure{{8, at(2 * s), true}, {7, at(s), true}} }), actWait, 2 * s},
+		"one over, one not":                     {with(func(st *standing) { st.departures = []departure{{7, at(-s), true}, {8, at(s), true}} }), actWait, s},
+		"not announced, but over":               {with(func(st *standing) { st.departures = []departure{{7, at(0), true}} }), actLead, 0},
+		"over by one clock alone": {with(func(st *standing) {
+			st.departures = []departure{{7, clock.Instant{Mono: at(-s).Mono, Boot: at(s).Boot}, true}}
+		}), actWait, s},
+		"a clock's grain":                           {with(func(st *standing) { st.departures = []departure{{7, at(1), true}} }), actWait, time.Millisecond},
+		"heir, leader beats":                        {behind(1, session.HeartbeatBeating), actWait, never},
+		"heir, leader not heard":                    {behind(1, session.HeartbeatUnseen), actWait, never},
+		"heir, leader silent":                       {behind(1, session.HeartbeatSilent), actRevoke, never},
+		"heir, leader revoked":                      {behind(1, session.HeartbeatRevoked), actInherit, never},
+		"heir, leader's heartbeat gone":             {behind(1, session.HeartbeatGone), actRemove, never},
+		"second in line, heir silent":               {behind(2, session.HeartbeatSilent), actRevoke, never},
+		"third in line: nobody there has to beat":   {behind(3, session.HeartbeatSilent), actWait, never},
+		"silent, but we are not permitted to do it": {standing{ahead: 1, nearest: session.HeartbeatSilent, refused: true}, actWait, never},
+	} {
+		if got, wait := decide(c.st, at(0)); got != c.want || wait != c.wait {
+			t.Errorf("%s: %v, %v; want %v, %v", name, got, wait, c.want, c.wait)
+		}
+	}
+}
+
+// FuzzDecide states the rule of succession once more, the other way round: who leads has
+// nobody ahead, has its watch and its lease, and has nothing to wait for.
+func FuzzDecide(f *testing.F) {
+	f.Add(uint8(0), uint8(7), int64(0), int64(0), int64(5))
+	f.Add(uint8(1), uint8(3), int64(-9), int64(9), int64(0))
+	f.Fuzz(func(t *testing.T, ahead, flags uint8, one, two, now int64) {
+		bit := func(i int) bool { return flags>>i&1 == 1 }
+		st := standing{
+			ahead: int(ahead % 4), armed: bit(0), leased: bit(1), led: bit(2), refused: bit(3), nearest: session.HeartbeatState(ahead / 4 % 5),
+			departures: []departure{{1, clock.Instant{Mono: one, Boot: two}, bit(4)}, {2, clock.Instant{Mono: two, Boot: one}, bit(5)}},
+		}
+		instant := clock.Instant{Mono: now, Boot: now}
+		act, wait := decide(st, instant)
+		clear := now >= one && now >= two && bit(4) && bit(5)
+		if lead := act == actLead; lead != (st.ahead == 0 && st.armed && st.leased && !st.led && clear) {
+			t.Errorf("%+v at %d: %v", st, now, act)
+		}
+		if over := act == actRevoke || act == actInherit || act == actRemove; over && (st.ahead == 0 || st.ahead > 2 || st.refused || st.nearest < session.HeartbeatSilent) {
+			t.Errorf("%+v: %v", st, act)
+		}
+		if act == actWait && wait <= 0 {
+			t.Errorf("%+v at %d: waits for %v", st, now, wait)
+		}
+	})
+}
+
+func TestOurs(t *testing.T) {
+	for name, want := range map[string]bool{
+		"_c_0f3b1c9e-7a52-8e1d-9a6b-2c8d4f5e6a7b-latch-0000000007":   true,
+		"_c_0f3b1c9e-7a52-8e1d-9a6b-2c8d4f5e6a7b-__lock__0000000007": true,
+		"_c_0f3b1c9e-7a52-4e1d-9a6b-2c8d4f5e6a7b-latch-0000000007":   false,
+		"_c_0f3b1c9e7a528e1d9a6b2c8d4f5e6a7b-latch-0000000007":       false,
+		"0f3b1c9e7a528e1d9a6b2c8d4f5e6a7b__lock__0000000007":         false,
+		"latch-0000000007": false,
+		"_c_":              false,
+		"":                 false,
+	} {
+		if got := Ours(name); got != want {
+			t.Errorf("Ours(%q) = %v", name, got)
+		}
+	}
+}

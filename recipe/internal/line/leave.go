@@ -1,0 +1,150 @@
+package line
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// take takes in what the path holds, and makes it a record if it is empty.
+func (p *Place) take(ctx context.Context, data []byte, version int32) error {
+	for len(data) == 0 {
+		// Somebody who must not write here may have joined already, with a lease of that length.
+		first := record{lease: max(p.s.LeaseTime(), session.DefaultLease)}
+		_, err := p.s.Set(ctx, p.dir, []byte(first.String()), version)
+		if errors.Is(err, zk.ErrNoAuth) {
+			p.noRecord(fmt.Errorf("no permission to write %s: %w", p.dir, err))
+			return p.admit()
+		}
+		if err != nil && session.OutcomeOf(err) == session.NotDone && !errors.Is(err, zk.ErrBadVersion) {
+			return goneIfNoNode(err)
+		}
+		var stat zk.Stat
+		if data, stat, err = p.s.Get(ctx, p.dir); err != nil {
+			return goneIfNoNode(err)
+		}
+		version = stat.Version
+	}
+	p.learn(data)
+	return p.admit()
+}
+
+// learn takes in data of the path that are not empty.
+func (p *Place) learn(data []byte) {
+	r, ok := parseRecord(data)
+	if !ok {
+		p.noRecord(fmt.Errorf("%s holds somebody else's data, so that departures cannot be announced there", p.dir))
+		return
+	}
+	p.record, p.ours = r, true
+}
+
+// noRecord goes on without: every departure counts as unannounced, and no lease is longer than
+// the default.
+func (p *Place) noRecord(err error) {
+	p.record, p.ours = record{lease: session.DefaultLease}, false
+	p.impair(err)
+}
+
+// admit refuses a lease that is longer than others expect.
+func (p *Place) admit() error {
+	if D := p.s.LeaseTime(); D > p.record.lease {
+		return &recipe.LeaseError{Path: p.dir, Lease: D, Allowed: p.record.lease}
+	}
+	return nil
+}
+
+// refresh reads the record.
+func (p *Place) refresh(ctx context.Context) error {
+	data, _, err := p.s.Get(ctx, p.dir)
+	if err != nil {
+		return goneIfNoNode(err)
+	}
+	if len(data) > 0 || p.ours {
+		p.learn(data)
+	}
+	return nil
+}
+
+// askRecord finds out which departures were announced.
+func (p *Place) askRecord(ctx context.Context) error {
+	if err := p.refresh(ctx); err != nil {
+		return err
+	}
+	if err := p.admit(); err != nil {
+		return err
+	}
+	var unannounced []departure
+	for _, d := range p.departures {
+		if !p.ours || !p.record.over(d.number) {
+			d.asked = true
+			unannounced = append(unannounced, d)
+		}
+	}
+	p.departures = unannounced
+	return nil
+}
+
+// passed notes that one in the kept list before the nearest has gone.
+func (p *Place) passed(i int) {
+	name := p.ahead[i]
+	if Ours(name.Full) {
+		p.gone(name, p.record.lease)
+	}
+	p.ahead = append(p.ahead[:i:i], p.ahead[i+1:]...)
+}
+
+// leaveAttempts bounds how often one that leaves without having led tries to say so: others may
+// write the record at the same time. One who reads of no announcement waits for a lease.
+const leaveAttempts = 3
+
+// Leave deletes the own znode and does not stop before it is gone, ctx ends, or the session is
+// over. A holder must have stopped before: its departure is announced. The place must not be
+// used any more.
+func (p *Place) Leave(ctx context.Context) error {
+	if own := p.number(); !p.led && p.ours && own != noNumber {
+		for range leaveAttempts {
+			data, stat, err := p.s.Get(ctx, p.dir)
+			r, ok := parseRecord(data)
+			if err != nil || !ok {
+				break
+			}
+			_, err = p.s.Multi(ctx,
+				&zk.SetDataRequest{Path: p.dir, Data: []byte(r.leave(own).String()), Version: stat.Version},
+				&zk.DeleteRequest{Path: p.path, Version: -1})
+			if err == nil {
+				p.Drop()
+				return nil
+			}
+			if !errors.Is(err, zk.ErrBadVersion) {
+				break
+			}
+		}
+	}
+	err := p.s.Remove(ctx, p.path, p.announcement()...)
+	if err == nil {
+		p.Drop()
+	}
+	return err
+}
+
+// announcement is what a holder writes with the deletion of its znode: whatever the version of
+// the record, so that no change of holder has to be tried again.
+func (p *Place) announcement() []any {
+	own := p.number()
+	if !p.led || !p.ours || own == noNumber {
+		return nil
+	}
+	return []any{&zk.SetDataRequest{Path: p.dir, Data: []byte(p.record.settle(own).String()), Version: -1}}
+}
+
+// Abandon is Leave for a caller who does not wait: the znode goes in the background. Until it
+// is gone the session beats for it, so that nobody takes it for silent.
+func (p *Place) Abandon() {
+	p.s.Abandon(p.path, p.Drop, p.announcement()...)
+}

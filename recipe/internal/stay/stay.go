@@ -1,0 +1,81 @@
+// Package stay is one stay of one znode in one session: from the create to the deletion, which
+// is bounded for the caller and goes on in the background.
+package stay
+
+import (
+	"context"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// Stay is a place in a line, in the session that it belongs to.
+type Stay struct {
+	*line.Place
+	S     *session.Session
+	Begun clock.Instant
+
+	clock    clock.Clock
+	unlisten func()
+}
+
+// Enter joins the line. The attempt is bounded by twice the session timeout: a request that
+// the servers never answer has to be reported.
+func Enter(ctx context.Context, s *session.Session, cfg line.Config) (*Stay, error) {
+	bounded, cancel := life.Within(ctx, cfg.Clock, 2*s.Timeout())
+	defer cancel()
+	place, err := line.Join(bounded, s, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &Stay{Place: place, S: s, Begun: cfg.Clock.Now(), clock: cfg.Clock, unlisten: func() {}}, nil
+}
+
+// Report calls f with every loss of the connection (false) and its return (true), until the
+// stay ends. It must not block, nor call the session.
+func (st *Stay) Report(f func(connected bool)) {
+	suspended := false
+	st.unlisten = st.S.OnState(func(state session.State) {
+		switch {
+		case state == session.Suspended:
+			suspended = true
+			f(false)
+		case state == session.Connected && suspended:
+			f(true)
+		}
+	})
+}
+
+// leaveFor bounds what a caller that is told to end spends on leaving.
+const leaveFor = 3 * time.Second
+
+// Leave ends the stay: it deletes the znode and waits until that is gone; not for long when ctx
+// has ended, then the session goes on trying, and the error tells why the znode is still there.
+// gone says that the znode is gone already.
+func (st *Stay) Leave(ctx context.Context, gone bool) error {
+	defer st.unlisten()
+	switch {
+	case gone:
+		st.Place.Drop()
+		return nil
+	case st.S.Err() != nil:
+		st.Place.Drop()
+		return st.S.Err() // the ensemble may not have noticed yet
+	}
+	bound, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	giveUp := func() { cancel(context.DeadlineExceeded) }
+	if ctx.Err() != nil {
+		defer st.clock.AfterFunc(leaveFor, giveUp)()
+	} else {
+		defer context.AfterFunc(ctx, func() { clock.Sleep(bound, st.clock, leaveFor); giveUp() })()
+	}
+	err := st.Place.Leave(bound)
+	if err != nil {
+		st.Place.Abandon()
+	}
+	return err
+}

@@ -1,0 +1,106 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// One session holds two places and is cut off. Another hears no heartbeat of it, and takes over,
+// long before the ensemble would end the session.
+func ExampleSession_Listen() {
+	e, err := zktest.New(zktest.Config{Servers: 3})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer e.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	host := e.Host("away")
+	first, close := member(ctx, e, host)
+	defer close()
+	second, close := member(ctx, e, e.Host("here"))
+	defer close()
+
+	if err := second.EnsurePath(ctx, "/jobs", nil); err != nil {
+		log.Fatal(err)
+	}
+	held, stop := takePlace(ctx, first)
+	defer stop()
+	other, stop := takePlace(ctx, first)
+	defer stop()
+	own, stop := takePlace(ctx, second)
+	defer stop()
+
+	wake := make(chan struct{}, 1)
+	listener := second.Listen(first.ID(), wake)
+	defer listener.Stop()
+	host.Hold() // nothing from or to the first arrives any more
+	for listener.Heartbeat().State != session.HeartbeatSilent {
+		<-wake
+	}
+	heard := listener.Heartbeat()
+	fmt.Println("silent for a lease:", heard.Path == second.Heartbeat(first.ID()))
+	_, err = second.Multi(ctx,
+		&zk.CheckVersionRequest{Path: own, Version: -1}, // we are still there
+		heard.Revoke(), // no beat came, and none will
+		&zk.DeleteRequest{Path: held, Version: -1})
+	if err != nil {
+		listener.Restart() // a beat was on its way: listen on
+		log.Fatal(err)
+	}
+	listener.Revoked(heard.Version + 1) // others here who listen to it need not revoke it again
+	fmt.Println("taken over")
+
+	// Another place of that session is free at once, if the heartbeat is still as it was heard.
+	if heard := listener.Heartbeat(); heard.State == session.HeartbeatRevoked {
+		_, err = second.Multi(ctx, heard.Check(), &zk.DeleteRequest{Path: other, Version: -1})
+		fmt.Println("and the other:", err)
+	}
+
+	host.Heal()
+	<-first.Done()
+	fmt.Println("the first is over:", errors.Is(first.Err(), session.ErrRevoked))
+	// Output:
+	// silent for a lease: true
+	// taken over
+	// and the other: <nil>
+	// the first is over: true
+}
+
+// member returns a session of a client on a host.
+func member(ctx context.Context, e *zktest.Ensemble, host *zktest.Host) (s *session.Session, close func()) {
+	client, err := session.Open(e.ConnectString(), session.Config{Timeout: 4 * time.Second, Lease: 400 * time.Millisecond, Dial: host.Dial})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if s, err = client.Session(ctx); err != nil {
+		log.Fatal(err)
+	}
+	return s, func() { client.Close() }
+}
+
+// takePlace takes a place, and holds it from the moment that its lease begins.
+func takePlace(ctx context.Context, s *session.Session) (path string, stop func()) {
+	path, err := s.CreatePlace(ctx, "/jobs", "job-", nil, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	wake := make(chan struct{}, 1)
+	own := s.Watch(path, wake)
+	if _, _, err := own.Get(ctx); err != nil { // tells of its deletion
+		log.Fatal(err)
+	}
+	hold := s.Hold(own, wake)
+	for hold.Lease() == nil {
+		<-wake
+	}
+	return path, func() { hold.Release(); own.Stop() }
+}

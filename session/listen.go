@@ -1,0 +1,243 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+)
+
+// HeartbeatState is how a heartbeat was found.
+type HeartbeatState int
+
+const (
+	// HeartbeatUnseen: it has never been read: nobody has answered yet, it is not where this
+	// client's Config.Beats says, or it is hidden.
+	HeartbeatUnseen HeartbeatState = iota
+	// HeartbeatBeating: it is set, or was a moment ago.
+	HeartbeatBeating
+	// HeartbeatSilent: it has not been set for the other session's lease and a sixteenth.
+	HeartbeatSilent
+	// HeartbeatRevoked: another session has taken over from its session.
+	HeartbeatRevoked
+	// HeartbeatGone: it was there, and is gone since; first for as long as a silent one.
+	HeartbeatGone
+)
+
+// String returns the state in lower case.
+func (s HeartbeatState) String() string {
+	return [...]string{"unseen", "beating", "silent", "revoked", "gone"}[s]
+}
+
+// Heartbeat is what has been heard of another session's heartbeat.
+type Heartbeat struct {
+	State HeartbeatState
+	// Path is the heartbeat's.
+	Path string
+	// Czxid and Version are those of the latest beat that was heard. A takeover sets the
+	// heartbeat at this version.
+	Czxid   int64
+	Version int32
+	// Lease is how long a lease of that session lasts; zero if it is not known.
+	Lease time.Duration
+	// Err is why it cannot be read, as zk.ErrNoAuth.
+	Err error
+}
+
+// Outlast returns how long to wait from an instant on, until a lease of length d that a beat
+// before that instant has extended is over by every clock: 17/16 of d, for clocks whose rates
+// differ by less than 6 %.
+func Outlast(d time.Duration) time.Duration { return d + d/16 }
+
+// hearing is what a Listener concludes from its reads. It is a value without a clock: answers
+// and their instants in, a Heartbeat out.
+type hearing struct {
+	now      Heartbeat
+	since    clock.Instant // when the answer arrived that first showed what is there now
+	answered clock.Instant // when the latest answer arrived
+}
+
+// A hearing without an answer for longer than this part of the other's lease begins anew: the
+// other session could not be heard.
+const deafFor = 2
+
+// answer takes in the answer to a read that arrived at now. own is the lease time that is
+// assumed until the other's is known.
+func (h *hearing) answer(now clock.Instant, data []byte, stat zk.Stat, err error, own time.Duration) {
+	lease := h.now.Lease
+	if lease == 0 {
+		lease = own
+	}
+	deaf := !h.answered.IsZero() && now.Sub(h.answered) > lease/deafFor
+	h.answered = now
+	seen := h.now.State != HeartbeatUnseen
+	switch {
+	case errors.Is(err, zk.ErrNoNode) && seen:
+		if h.now.State != HeartbeatGone && h.now.Czxid != 0 {
+			h.now.Czxid, h.since = 0, now
+		}
+		if h.now.Lease > 0 && h.since.Add(Outlast(lease)).Reached(now) {
+			h.now.State = HeartbeatGone
+		}
+		return
+	case err != nil:
+		h.now.Err = err
+		return
+	case seen && h.now.Czxid == 0:
+		return // it was gone: what is there now is not the session's
+	}
+	h.now.Err = nil
+	if !seen || stat.Czxid != h.now.Czxid || stat.Version > h.now.Version || deaf {
+		h.since = now
+	}
+	if seen && stat.Czxid == h.now.Czxid && stat.Version < h.now.Version {
+		return // an older view
+	}
+	h.now.Czxid, h.now.Version = stat.Czxid, stat.Version
+	if string(data) == revokedAt(stat.Version-1) {
+		h.now.State = HeartbeatRevoked
+		return
+	}
+	if d, err := time.ParseDuration(string(data)); err == nil && d > 0 {
+		h.now.Lease = d
+		lease = d
+	}
+	h.now.State = HeartbeatBeating
+	if h.now.Lease > 0 && h.since.Add(Outlast(lease)).Reached(now) {
+		h.now.State = HeartbeatSilent
+	}
+}
+
+// next returns how long to wait before the next read.
+func (h *hearing) next(now clock.Instant, own time.Duration) time.Duration {
+	lease := own
+	if h.now.Lease > 0 {
+		lease = min(lease, h.now.Lease)
+	}
+	every := lease / listenEvery
+	if h.since.IsZero() || h.now.State == HeartbeatUnseen {
+		return every
+	}
+	if over := h.since.Add(Outlast(max(h.now.Lease, 0))); !over.Reached(now) {
+		return max(min(every, over.Sub(now)), time.Millisecond)
+	}
+	return every
+}
+
+// listenEvery parts of a lease: the distance between two reads of another's heartbeat. It is
+// half of what lies between two beats, so that a silence is noticed soon after it is one.
+const listenEvery = 8
+
+// A Listener reads the heartbeat of another session eight times per lease. Those of one
+// session that listen to the same other share the reads.
+type Listener struct {
+	s    *Session
+	ear  *ear
+	wake chan<- struct{}
+}
+
+// ear is what the Listeners to one session share. Guarded by the session's mu.
+type ear struct {
+	owner     int64
+	heard     hearing
+	listeners []*Listener
+	stop      context.CancelFunc
+}
+
+// Listen begins to listen to the heartbeat of the session with the id owner. The wake channel
+// gets a signal when its state changes; it should have room for one. Stop ends it.
+func (s *Session) Listen(owner int64, wake chan<- struct{}) *Listener {
+	l := &Listener{s: s, wake: wake}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l.ear = s.ears[owner]; l.ear == nil {
+		l.ear = &ear{owner: owner, heard: hearing{now: Heartbeat{Path: s.Heartbeat(owner)}}}
+		s.ears[owner] = l.ear
+		ctx, cancel := context.WithCancel(s.ctx)
+		l.ear.stop = cancel
+		if !s.over {
+			s.calls.Go(func() { s.listen(ctx, l.ear) })
+		}
+	}
+	l.ear.listeners = append(l.ear.listeners, l)
+	return l
+}
+
+// Stop ends the listening. It may be called more than once.
+func (l *Listener) Stop() {
+	l.s.mu.Lock()
+	defer l.s.mu.Unlock()
+	l.ear.listeners = without(l.ear.listeners, l)
+	if len(l.ear.listeners) == 0 {
+		l.ear.stop()
+		if l.s.ears[l.ear.owner] == l.ear {
+			delete(l.s.ears, l.ear.owner)
+		}
+	}
+}
+
+// Heartbeat returns what has been heard so far.
+func (l *Listener) Heartbeat() Heartbeat {
+	l.s.mu.Lock()
+	defer l.s.mu.Unlock()
+	return l.ear.heard.now
+}
+
+// Revoked tells all who listen that one of them has set the heartbeat to "revoked".
+func (l *Listener) Revoked(version int32) {
+	l.s.mu.Lock()
+	defer l.s.mu.Unlock()
+	h := &l.ear.heard
+	h.now.State, h.now.Version = HeartbeatRevoked, version
+	l.ear.tell()
+}
+
+func (e *ear) tell() {
+	for _, l := range e.listeners {
+		signal(l.wake)
+	}
+}
+
+// listen reads until nobody listens any longer.
+func (s *Session) listen(ctx context.Context, e *ear) {
+	path := e.heard.now.Path // never changes
+	for ctx.Err() == nil {
+		data, stat, err := s.Get(ctx, path)
+		if ctx.Err() != nil {
+			return
+		}
+		s.mu.Lock()
+		now, before := s.clock.Now(), e.heard.now
+		e.heard.answer(now, data, stat, err, s.leaseTime)
+		if e.heard.now.State != before.State || (e.heard.now.Err == nil) != (before.Err == nil) {
+			e.tell()
+		}
+		wait := e.heard.next(now, s.leaseTime)
+		s.mu.Unlock()
+		clock.Sleep(ctx, s.clock, wait)
+	}
+}
+
+// Restart listens afresh: what was concluded did not hold when it was acted upon.
+func (l *Listener) Restart() {
+	l.s.mu.Lock()
+	defer l.s.mu.Unlock()
+	if h := &l.ear.heard; h.now.State != HeartbeatUnseen {
+		h.now.State, h.since = HeartbeatBeating, l.s.clock.Now()
+	}
+}
+
+// Revoke is the operation that ends a silent session's beats for good. It fails if the
+// heartbeat has been set since it was heard. The data tell the version, so that what is
+// written by hand is not taken for it.
+func (h Heartbeat) Revoke() *zk.SetDataRequest {
+	return &zk.SetDataRequest{Path: h.Path, Data: []byte(revokedAt(h.Version)), Version: h.Version}
+}
+
+// Check is the operation that fails if the heartbeat is not as it was heard.
+func (h Heartbeat) Check() *zk.CheckVersionRequest {
+	return &zk.CheckVersionRequest{Path: h.Path, Version: h.Version}
+}

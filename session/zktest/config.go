@@ -1,0 +1,133 @@
+package zktest
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+)
+
+// Config configures an ensemble. The zero value is one server on loopback TCP
+// with a tick of 100 ms.
+type Config struct {
+	// Servers is the number of servers, 1 by default. From three on there is
+	// a leader and there are followers, a majority of which must be in touch.
+	Servers int
+
+	// InMemory replaces TCP by a network in memory: no sockets, no goroutines
+	// of the server's own, time from package time alone. It is made for
+	// testing/synctest, where it must be created inside the bubble. Clients
+	// reach it through [Ensemble.Dial] or a [Host]'s Dial only.
+	InMemory bool
+
+	// Tick is ZooKeeper's tickTime: 100 ms by default, where a production
+	// server has 2 s. Sessions expire at multiples of it, the limits below
+	// are counted in it, and a leader pings its followers twice in each.
+	Tick time.Duration
+
+	// MinSessionTimeout and MaxSessionTimeout limit what clients are granted:
+	// 2 and 20 ticks by default. [Server.SetSessionLimits] sets one server's.
+	MinSessionTimeout, MaxSessionTimeout time.Duration
+
+	// InitLimit and SyncLimit are what a follower is given, in ticks, to
+	// join its leader and to stay silent: 10 and 5 by default.
+	InitLimit, SyncLimit int
+
+	// ElectionTime passes between the loss of a leader and the choice of the
+	// next: two ticks, at most 200 ms, by default.
+	ElectionTime time.Duration
+
+	// ContainerCheck is the interval in which empty containers are deleted,
+	// a minute by default.
+	ContainerCheck time.Duration
+
+	// Latency is added to every frame and packet, each way, and besides, for
+	// each of them, a random part of Jitter; order is kept. Default 0.
+	// [Ensemble.SetLatency] changes them while the servers run.
+	Latency, Jitter time.Duration
+
+	// Exists says whether a client needs the permission to read a znode to
+	// learn that it exists: [ExistsFree] by default.
+	Exists ExistsRule
+
+	// SequenceWraps makes the sequence number after 2147483647 the lowest
+	// negative one, as servers before 3.6 did. Newer ones, 3.8 among them,
+	// never lower the count: there the number sticks at 2147483647 and names
+	// are unique only by what comes before it.
+	SequenceWraps bool
+
+	// Seed decides everything that is random: passwords, and how ping loops
+	// and expiry lie against each other. Two ensembles with the same seed
+	// that see the same events at the same instants behave the same.
+	Seed int64
+
+	// Logf, when set, is told every fault and every change of roles. It must
+	// not call the ensemble.
+	Logf func(format string, args ...any)
+
+	// OnRequest, when set, sees each request as it reaches a server, before
+	// any fault. It must not call the ensemble.
+	OnRequest func(Request)
+
+	// OnCommit, when set, sees every transaction exactly once, in order of
+	// zxids, at the instant at which nothing can undo it any more and before
+	// any server shows it to a client. It must not call the ensemble.
+	OnCommit func(Commit)
+}
+
+// ExistsRule is what servers demand of a client that asks whether a znode exists.
+type ExistsRule int
+
+// Servers from 3.7.3, 3.8.4 and 3.9.2 on answer NoAuth, and leave no watch, where the znode is
+// there and the client has no READ permission on it (ZOOKEEPER-2590). Older ones never ask.
+const (
+	ExistsFree      ExistsRule = iota + 1 // anybody may ask, as 3.8.0 has it
+	ExistsNeedsRead                       // as for the znode's data
+)
+
+func (cfg Config) withDefaults() (Config, error) {
+	cfg.Servers = cmp.Or(cfg.Servers, 1)
+	cfg.Tick = cmp.Or(cfg.Tick, 100*time.Millisecond)
+	cfg.MinSessionTimeout = cmp.Or(cfg.MinSessionTimeout, 2*cfg.Tick)
+	cfg.MaxSessionTimeout = cmp.Or(cfg.MaxSessionTimeout, 20*cfg.Tick)
+	cfg.InitLimit = cmp.Or(cfg.InitLimit, 10)
+	cfg.SyncLimit = cmp.Or(cfg.SyncLimit, 5)
+	cfg.ElectionTime = cmp.Or(cfg.ElectionTime, min(2*cfg.Tick, 200*time.Millisecond))
+	cfg.ContainerCheck = cmp.Or(cfg.ContainerCheck, time.Minute)
+	cfg.Exists = cmp.Or(cfg.Exists, ExistsFree)
+	return cfg, cfg.check()
+}
+
+// check names the first value that is not allowed, and what is.
+func (cfg Config) check() error {
+	if cfg.Servers < 1 || cfg.Servers > 100 {
+		return fmt.Errorf("zktest: Servers = %d, want 1 to 100", cfg.Servers)
+	}
+	for _, f := range []struct {
+		field        string
+		value, least time.Duration
+	}{
+		{"Tick", cfg.Tick, 2 * time.Millisecond},
+		{"MinSessionTimeout", cfg.MinSessionTimeout, 1},
+		{"MaxSessionTimeout", cfg.MaxSessionTimeout, cfg.MinSessionTimeout},
+		{"ElectionTime", cfg.ElectionTime, 1},
+		{"ContainerCheck", cfg.ContainerCheck, 1},
+		{"Latency", cfg.Latency, 0},
+		{"Jitter", cfg.Jitter, 0},
+	} {
+		if f.value < f.least {
+			return fmt.Errorf("zktest: %s = %v, want at least %v", f.field, f.value, f.least)
+		}
+	}
+	for _, f := range []struct {
+		field string
+		value int
+	}{{"InitLimit", cfg.InitLimit}, {"SyncLimit", cfg.SyncLimit}} {
+		if f.value < 1 {
+			return fmt.Errorf("zktest: %s = %d ticks, want at least 1", f.field, f.value)
+		}
+	}
+	if cfg.Exists < ExistsFree || cfg.Exists > ExistsNeedsRead {
+		return fmt.Errorf("zktest: Exists = %d, want ExistsFree or ExistsNeedsRead", cfg.Exists)
+	}
+	return nil
+}

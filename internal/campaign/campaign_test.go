@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -117,31 +116,6 @@ func TestALibraryThatTrustsAnyAnswerIsCaught(t *testing.T) {
 	if histories, _ := filepath.Glob(filepath.Join(kept, "*", "history.jsonl")); len(histories) == 0 {
 		t.Error("no history was kept")
 	}
-}
-
-// Whether a promise is broken then is for the other campaigns to say; here a thread must really be held.
-func TestTheSessionTrackerIsHeldInARound(t *testing.T) {
-	if testing.Short() {
-		t.Skip("SKIP: takes some time")
-	}
-	kept := t.TempDir()
-	cmd := program(t, "-rigs", "1", "-rounds", "1", "-faults", "^7a", "-timeout", "1s", "-keep", kept, "-keep-all")
-	out, _ := cmd.CombinedOutput()
-	if code := cmd.ProcessState.ExitCode(); code > 1 || bytes.Contains(out, []byte("VIOLATION "+history.Unfinished)) {
-		t.Fatalf("exit code %d:\n%s", code, out)
-	}
-	lines, err := filepath.Glob(filepath.Join(kept, "*", "history.jsonl"))
-	if err != nil || len(lines) != 1 {
-		t.Fatalf("%d histories were kept, %v:\n%s", len(lines), err, out)
-	}
-	all, err := history.ReadFile(lines[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !slices.ContainsFunc(all, func(l history.Line) bool { return strings.HasPrefix(l.Text, "SessionTracker of server") }) {
-		t.Errorf("no session tracker was held:\n%s", out)
-	}
-	nothingLeft(t, cmd)
 }
 
 // started runs a campaign until its first round is over.

@@ -107,11 +107,11 @@ var Faults = []Fault{
 
 	{Name: "6 random", Start: five, Do: atRandom(hazards), What: "five candidates, everything at random"},
 
-	{Name: "7a tracker held", Held: true, T: 2 * usualT, Do: trackerHeld, Slow: true,
+	{Name: "7a tracker held", Held: true, T: 2 * usualT, Do: trackerHeld,
 		What: "the heir cut for T, and back while the ZooKeeper leader's session tracker stands still before it closes the session; it leads, is cut again"},
-	{Name: "7b held, nobody behind", Held: true, T: 2 * usualT, Start: two, Do: trackerHeld, Slow: true,
+	{Name: "7b held, nobody behind", Held: true, T: 2 * usualT, Start: two, Do: trackerHeld,
 		What: "the same, but the third candidate joins when the heir is back"},
-	{Name: "7c ping loop held", Held: true, Start: nobody, Do: pingLoopHeld, Slow: true,
+	{Name: "7c ping loop held", Held: true, Start: nobody, Do: pingLoopHeld,
 		What: "the ZooKeeper leader pings nobody, until the session of the leader, who is at a follower, expires; then the leader is cut"},
 	{Name: "7d touch, random", Held: true, Do: heldAtRandom(hold.LearnerTouch, hold.PingReply), Slow: true,
 		What: "followers stand still between taking and storing a touch, or before a ping's reply; clients cut, paused, resigning"},

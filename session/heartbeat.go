@@ -243,11 +243,14 @@ func (s *Session) setHeartbeat(connection uint64, begun clock.Instant) error {
 // unchecked returns the places that no beat has checked since their own watch was left on this
 // connection, first those that need it. The caller holds s.mu.
 func (s *Session) unchecked(connection uint64) (checks []check) {
+	bytes := 0
 	for _, kept := range []bool{true, false} {
 		for _, h := range s.holds {
 			w := h.own
-			if h.kept == kept && h.err == nil && w.armed != 0 && w.armed == connection && h.verified != w.arming && len(checks) < maxChecks {
+			due := w.armed != 0 && w.armed == connection && h.verified != w.arming
+			if h.kept == kept && h.err == nil && due && len(checks) < maxChecks && bytes < maxBytesTogether {
 				checks = append(checks, check{h, w.arming})
+				bytes += overhead + len(w.full)
 			}
 		}
 	}
@@ -269,7 +272,7 @@ func (s *Session) isHeartbeat(stat *zk.Stat) bool {
 // have existed when the beat was committed: a check in this beat says so, or an earlier one
 // since the own watch was left on this connection, which has not fired. The caller holds s.mu.
 func (s *Session) beaten(connection uint64, begun clock.Instant, checks []check) {
-	until := begun.Add(s.leaseTime)
+	until, now := begun.Add(s.leaseTime), s.clock.Now()
 	s.heart.until = until
 	if s.connection != connection || s.over {
 		return // it may have been sent on another connection, whose watches tell nothing about this one
@@ -278,8 +281,10 @@ func (s *Session) beaten(connection uint64, begun clock.Instant, checks []check)
 		if c.h.own.arming == c.arming {
 			c.h.verified = c.arming
 		}
+		if !c.h.own.deleted && c.h.err == nil { // whatever has become of its watch meanwhile: it was there
+			c.h.extend(until, now)
+		}
 	}
-	now := s.clock.Now()
 	for _, h := range s.holds {
 		w := h.own
 		switch {

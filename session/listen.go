@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -55,6 +56,7 @@ func Outlast(d time.Duration) time.Duration { return d + d/16 }
 // hearing is what a Listener concludes from its reads. It is a value without a clock: answers
 // and their instants in, a Heartbeat out.
 type hearing struct {
+	owner    int64 // the session that is listened to
 	now      Heartbeat
 	since    clock.Instant // when the answer arrived that first showed what is there now
 	answered clock.Instant // when the latest answer arrived
@@ -67,33 +69,32 @@ const deafFor = 2
 // answer takes in the answer to a read that arrived at now. own is the lease time that is
 // assumed until the other's is known.
 func (h *hearing) answer(now clock.Instant, data []byte, stat zk.Stat, err error, own time.Duration) {
-	lease := h.now.Lease
-	if lease == 0 {
-		lease = own
+	if lease := cmp.Or(h.now.Lease, own); !h.answered.IsZero() && now.Sub(h.answered) > lease/deafFor && h.now.Czxid != 0 {
+		h.since = now // we were deaf; what is gone stays gone
 	}
-	deaf := !h.answered.IsZero() && now.Sub(h.answered) > lease/deafFor
 	h.answered = now
 	seen := h.now.State != HeartbeatUnseen
+	if err == nil && (stat.EphemeralOwner != h.owner || seen && stat.Czxid != h.now.Czxid) {
+		err = zk.ErrNoNode // it is created once: what is there now is not the session's
+	}
 	switch {
 	case errors.Is(err, zk.ErrNoNode) && seen:
-		if h.now.State != HeartbeatGone && h.now.Czxid != 0 {
+		if h.now.Czxid != 0 {
 			h.now.Czxid, h.since = 0, now
 		}
-		if h.now.Lease > 0 && h.since.Add(Outlast(lease)).Reached(now) {
+		if h.now.Lease > 0 && h.since.Add(Outlast(h.now.Lease)).Reached(now) {
 			h.now.State = HeartbeatGone
 		}
 		return
 	case err != nil:
 		h.now.Err = err
 		return
-	case seen && h.now.Czxid == 0:
-		return // it was gone: what is there now is not the session's
 	}
 	h.now.Err = nil
-	if !seen || stat.Czxid != h.now.Czxid || stat.Version > h.now.Version || deaf {
+	if !seen || stat.Version > h.now.Version {
 		h.since = now
 	}
-	if seen && stat.Czxid == h.now.Czxid && stat.Version < h.now.Version {
+	if seen && stat.Version < h.now.Version {
 		return // an older view
 	}
 	h.now.Czxid, h.now.Version = stat.Czxid, stat.Version
@@ -101,12 +102,11 @@ func (h *hearing) answer(now clock.Instant, data []byte, stat zk.Stat, err error
 		h.now.State = HeartbeatRevoked
 		return
 	}
-	if d, err := time.ParseDuration(string(data)); err == nil && d > 0 {
-		h.now.Lease = d
-		lease = d
+	if d, err := time.ParseDuration(string(data)); err == nil && d > h.now.Lease {
+		h.now.Lease = d // a session has the same one always: a shorter one was written by hand
 	}
 	h.now.State = HeartbeatBeating
-	if h.now.Lease > 0 && h.since.Add(Outlast(lease)).Reached(now) {
+	if h.now.Lease > 0 && h.since.Add(Outlast(h.now.Lease)).Reached(now) {
 		h.now.State = HeartbeatSilent
 	}
 }
@@ -154,7 +154,7 @@ func (s *Session) Listen(owner int64, wake chan<- struct{}) *Listener {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if l.ear = s.ears[owner]; l.ear == nil {
-		l.ear = &ear{owner: owner, heard: hearing{now: Heartbeat{Path: s.Heartbeat(owner)}}}
+		l.ear = &ear{owner: owner, heard: hearing{owner: owner, now: Heartbeat{Path: s.Heartbeat(owner)}}}
 		s.ears[owner] = l.ear
 		ctx, cancel := context.WithCancel(s.ctx)
 		l.ear.stop = cancel

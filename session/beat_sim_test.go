@@ -1,0 +1,156 @@
+package session_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+func TestALeaseCountsFromTheBeginningOfItsBeat(t *testing.T) {
+	inBed(t, func(t *testing.T, b *bed) {
+		for _, slow := range []time.Duration{0, simT / 32} {
+			p := hold(t, b.s, "/e")
+			l := p.lease(t)
+			b.host.Delay(slow)
+			time.Sleep(simT)
+			var longest time.Duration
+			for range 1000 {
+				longest = max(longest, l.Remaining())
+				time.Sleep(time.Millisecond)
+			}
+			// It is slow by that both ways.
+			if want := b.s.LeaseTime() - 2*slow; longest > want || longest < want-20*time.Millisecond {
+				t.Errorf("with a network slow by %v a lease of %v at most, want %v", slow, longest, want)
+			}
+			p.release()
+		}
+	})
+}
+
+func TestManyPlacesCostOneBeatPerQuarterOfALease(t *testing.T) {
+	inBed(t, func(t *testing.T, b *bed) {
+		const n = 1000
+		var all []*place
+		for i := range n {
+			all = append(all, hold(t, b.s, fmt.Sprintf("/%d", i)))
+		}
+		for _, p := range all {
+			p.lease(t)
+		}
+		b.forget()
+		time.Sleep(10 * b.s.LeaseTime())
+		if beats, checks := b.beats(); beats < 38 || beats > 41 || checks != 0 {
+			t.Errorf("%d beats and %d checks in ten leases; want 40 and none", beats, checks)
+		}
+		// A reconnect, and all of them are checked, in several beats.
+		b.forget()
+		b.host.Cut()
+		time.Sleep(b.s.LeaseTime() / 4)
+		for _, p := range all {
+			if l := p.hold.Lease(); l == nil || l.Remaining() < b.s.LeaseTime()/2 {
+				t.Fatal("a place is not held again soon after a reconnect")
+			}
+		}
+		if beats, checks := b.beats(); beats < 2 || beats > 5 || checks != n {
+			t.Errorf("%d beats and %d checks after a reconnect, want at least 2 and %d", beats, checks, n)
+		}
+		// None when nothing is held.
+		for _, p := range all {
+			p.release()
+		}
+		time.Sleep(b.s.LeaseTime())
+		b.forget()
+		time.Sleep(10 * b.s.LeaseTime())
+		if beats, _ := b.beats(); beats != 0 {
+			t.Errorf("%d beats for nothing", beats)
+		}
+	})
+}
+
+// A request has its limit, and the paths of many places are long.
+func TestManyPlacesWithLongPathsAreHeld(t *testing.T) {
+	inBed(t, func(t *testing.T, b *bed) {
+		var all []*place
+		for i := range 400 {
+			dir := fmt.Sprintf("/%s%d", strings.Repeat("x", 4000), i)
+			all = append(all, hold(t, b.s, dir))
+		}
+		for _, p := range all {
+			p.lease(t)
+		}
+		b.host.Cut()
+		time.Sleep(2 * b.s.LeaseTime())
+		for _, p := range all {
+			if p.hold.Lease() == nil {
+				t.Fatalf("not held after a reconnect: %v", p.hold.Err())
+			}
+		}
+	})
+}
+
+func TestRenewGivesASignalAtOnce(t *testing.T) {
+	inBed(t, func(t *testing.T, b *bed) {
+		p, l := held(t, b.s)
+		p.release() // the place's loop would take the signals
+		wake := make(chan struct{}, 1)
+		own := b.s.Watch(p.path, wake)
+		h := b.s.Hold(own, wake)
+		_, _, err := own.Get(t.Context())
+		must(t, err)
+		<-wake // a lease begins
+		time.Sleep(b.s.LeaseTime())
+		select {
+		case <-wake:
+			t.Error("a signal that nobody asked for")
+		default:
+		}
+		h.Renew()
+		begun := time.Now()
+		<-wake
+		if took := time.Since(begun); took > 10*time.Millisecond {
+			t.Errorf("it took %v", took)
+		}
+		if rest := h.Lease().Remaining(); rest < b.s.LeaseTime()-10*time.Millisecond {
+			t.Errorf("the lease runs for %v", rest)
+		}
+		if l.Valid() {
+			t.Error("the lease of a Hold that was released was extended")
+		}
+	})
+}
+
+func TestASilentServerIsLeftWithinAQuarterOfALease(t *testing.T) {
+	inBed(t, func(t *testing.T, b *bed) {
+		_, l := held(t, b.s)
+		for range 20 {
+			before := b.client.Status().Counts.Reconnects
+			b.ConnOf(b.s.ID()).Drop()
+			time.Sleep(b.s.LeaseTime() * 5 / 8) // until the next beat, then D/4, then the handshake
+			if after := b.client.Status().Counts.Reconnects; after != before+1 {
+				t.Errorf("%d reconnects", after-before)
+			}
+			if !l.Valid() {
+				t.Fatal("the lease has lapsed")
+			}
+		}
+	})
+}
+
+func TestTheLeaseIsCutToHalfOfTheTimeoutThatIsGranted(t *testing.T) {
+	inBedWith(t, session.Config{Timeout: time.Hour, Lease: 20 * time.Minute}, func(t *testing.T, b *bed) {
+		granted := 20 * simT / 2
+		if b.s.Timeout() != granted || b.s.LeaseTime() != granted/2 || b.client.Status().LeaseTime != granted/2 {
+			t.Errorf("T = %v, D = %v", b.s.Timeout(), b.s.LeaseTime())
+		}
+		_, l := held(t, b.s)
+		if rest := l.Remaining(); rest > granted/2 || rest < granted/2-time.Second {
+			t.Errorf("a lease of %v", rest)
+		}
+		if n, _ := b.node(b.s.Heartbeat(b.s.ID())); string(n.Data) != (granted / 2).String() {
+			t.Errorf("others are told %q", n.Data)
+		}
+	})
+}

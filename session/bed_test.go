@@ -1,0 +1,111 @@
+package session_test
+
+import (
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// A bed is a session in a bubble, with what it has sent and what was committed.
+type bed struct {
+	*zktest.Ensemble
+	t      *testing.T
+	host   *zktest.Host
+	client *session.Client
+	s      *session.Session
+
+	mu      sync.Mutex // guards what follows
+	commits []zktest.Commit
+	hook    func(zktest.Commit) // if it is set: called with each; must not call the ensemble
+}
+
+// inBed plays f in a bubble with an ensemble and a session, of which D is half of T = simT.
+func inBed(t *testing.T, f func(t *testing.T, b *bed)) {
+	t.Helper()
+	inBedWith(t, session.Config{Timeout: simT}, f)
+}
+
+func inBedWith(t *testing.T, cfg session.Config, f func(t *testing.T, b *bed)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		b := &bed{t: t}
+		b.Ensemble = zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Tick: simT / 2, Latency: time.Millisecond,
+			Logf: func(string, ...any) {}, OnCommit: b.committed})
+		b.host = b.Host("a")
+		cfg.Dial = b.host.Dial
+		b.client = open(t, b.ConnectString(), cfg)
+		b.s = established(t, b.client)
+		f(t, b)
+		b.client.Close()
+	})
+}
+
+func (b *bed) committed(c zktest.Commit) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.commits = append(b.commits, c)
+	if b.hook != nil {
+		b.hook(c)
+	}
+}
+
+// onCommit has f called with each commit from now on.
+func (b *bed) onCommit(f func(zktest.Commit)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.hook = f
+}
+
+// admin returns another client's session.
+func (b *bed) admin() (s *session.Session, done func()) {
+	b.t.Helper()
+	client := open(b.t, b.ConnectString(), session.Config{Timeout: 10 * simT, Lease: simT, Dial: b.Host("admin").Dial})
+	return established(b.t, client), func() { client.Close() }
+}
+
+// beats returns how often the session's heartbeat was set, and in all those writes how many
+// places were checked.
+func (b *bed) beats() (beats, checks int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, c := range b.commits {
+		if c.Session != b.s.ID() || c.Err != zktest.CodeOK {
+			continue
+		}
+		for _, ch := range c.Changes {
+			switch {
+			case ch.Op == zktest.OpSetData && ch.Path == b.s.Heartbeat(b.s.ID()):
+				beats++
+			case ch.Op == zktest.OpCheck:
+				checks++
+			}
+		}
+	}
+	return beats, checks
+}
+
+func (b *bed) forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.commits = nil
+}
+
+// node returns a znode as the ensemble has it.
+func (b *bed) node(path string) (n zktest.Node, ok bool) {
+	for _, n := range b.Nodes() {
+		if n.Path == path {
+			return n, true
+		}
+	}
+	return n, false
+}
+
+// ended waits for the end of the session and returns the reason.
+func (b *bed) ended() error {
+	b.t.Helper()
+	return over(b.t, b.s)
+}

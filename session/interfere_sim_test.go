@@ -1,0 +1,123 @@
+package session_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// What becomes of the session and its places when its heartbeat, or a beat, is interfered with.
+func TestInterferenceWithTheHeartbeat(t *testing.T) {
+	revoke := func(t *testing.T, b *bed, admin *session.Session, with ...any) {
+		l := admin.Listen(b.s.ID(), make(chan struct{}, 1))
+		defer l.Stop()
+		for {
+			time.Sleep(simT / 64)
+			h := l.Heartbeat()
+			if _, err := admin.Multi(t.Context(), append(with, h.Revoke())...); err == nil {
+				return
+			} else if !errors.Is(err, zk.ErrBadVersion) && !errors.Is(err, zk.ErrNoNode) {
+				t.Fatal(err)
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		do   func(t *testing.T, b *bed, admin *session.Session)
+		want error // of the session
+	}{
+		"deleted": {func(t *testing.T, b *bed, admin *session.Session) {
+			must(t, admin.Delete(t.Context(), b.s.Heartbeat(b.s.ID()), -1))
+		}, session.ErrNoHeartbeat},
+		"deleted and created by another": {func(t *testing.T, b *bed, admin *session.Session) {
+			beat := b.s.Heartbeat(b.s.ID())
+			n, _ := b.node(beat)
+			_, err := admin.Multi(t.Context(), &zk.DeleteRequest{Path: beat, Version: -1}, &zk.CreateRequest{Path: beat})
+			must(t, err)
+			for range n.Stat.Version {
+				admin.Set(t.Context(), beat, n.Data, -1) // to the very version that is known
+			}
+		}, session.ErrNoHeartbeat},
+		"revoked": {func(t *testing.T, b *bed, admin *session.Session) { revoke(t, b, admin) }, session.ErrRevoked},
+		"set by hand": {func(t *testing.T, b *bed, admin *session.Session) {
+			_, err := admin.Set(t.Context(), b.s.Heartbeat(b.s.ID()), []byte("hello"), -1)
+			must(t, err)
+		}, nil},
+		"set by hand to a lease": {func(t *testing.T, b *bed, admin *session.Session) {
+			_, err := admin.Set(t.Context(), b.s.Heartbeat(b.s.ID()), []byte("1h"), -1)
+			must(t, err)
+		}, nil},
+		"a beat's answer is lost": {func(t *testing.T, b *bed, admin *session.Session) {
+			<-b.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Nth: 1}, zktest.LoseReply).Fired()
+		}, nil},
+		"a beat is lost": {func(t *testing.T, b *bed, admin *session.Session) {
+			<-b.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Nth: 1}, zktest.LoseRequest).Fired()
+		}, nil},
+		"a beat is refused for no reason": {func(t *testing.T, b *bed, admin *session.Session) {
+			<-b.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Nth: 1}, zktest.Fail(zktest.CodeBadVersion)).Fired()
+		}, nil},
+		"the reading afterwards is lost, too": {func(t *testing.T, b *bed, admin *session.Session) {
+			read := b.On(zktest.Match{Op: zktest.OpGetData, Path: "/zkrecipe/*", Host: "a", Nth: 1}, zktest.LoseReply)
+			<-b.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Nth: 1}, zktest.LoseReply).Fired()
+			<-read.Fired()
+		}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBed(t, func(t *testing.T, b *bed) {
+				admin, done := b.admin()
+				defer done()
+				p, l := held(t, b.s)
+				time.Sleep(simT)
+				c.do(t, b, admin)
+				time.Sleep(simT)
+				if c.want != nil {
+					if err := b.ended(); !errors.Is(err, c.want) {
+						t.Errorf("the session ended with %v", err)
+					}
+					if l.Valid() {
+						t.Error("the lease outlives its session")
+					}
+					if next := established(t, b.client); next.ID() == b.s.ID() {
+						t.Error("the session is still there")
+					}
+					return
+				}
+				if b.s.Err() != nil || !l.Valid() || p.hold.Lease() != l {
+					t.Errorf("the session: %v, the lease: %v, the hold: %v", b.s.Err(), l.Valid(), p.hold.Err())
+				}
+				if n, _ := b.node(b.s.Heartbeat(b.s.ID())); string(n.Data) != b.s.LeaseTime().String() {
+					t.Errorf("the heartbeat says %q", n.Data)
+				}
+			})
+		})
+	}
+}
+
+// A beat that was on its way for long, and is committed when its session has moved on, is the
+// session's own.
+func TestALateBeatOfOnesOwnEndsNothing(t *testing.T) {
+	inBed(t, func(t *testing.T, b *bed) {
+		p, _ := held(t, b.s)
+		for range 10 {
+			at := b.Server(b.ConnOf(b.s.ID()).Server())
+			at.Slow(simT / 4)
+			time.Sleep(simT / 2)
+			at.Slow(0)
+			time.Sleep(simT / 4)
+		}
+		p.lease(t)
+		if b.s.Err() != nil {
+			t.Error(b.s.Err())
+		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if !slices.ContainsFunc(b.commits, func(c zktest.Commit) bool { return c.Err == zktest.CodeBadVersion }) {
+			t.Error("no beat had the wrong version")
+		}
+	})
+}

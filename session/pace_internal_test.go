@@ -1,0 +1,140 @@
+package session
+
+import (
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+)
+
+const (
+	paceD = 1600 * time.Millisecond
+	paceT = 8 * time.Second
+	every = paceD / 4
+)
+
+// at is the instant d after a beginning that is not the zero Instant.
+func at(d time.Duration) clock.Instant { return clock.Instant{Mono: 1, Boot: 1e6}.Add(d) }
+
+// calm is a connected session with a place, whose latest beat succeeded.
+func calm(change func(*beating)) beating {
+	b := beating{connected: true, connection: 1, wanted: true, running: true, lease: paceD, T: paceT}
+	if change != nil {
+		change(&b)
+	}
+	return b
+}
+
+func TestWhenToBeatAndWhenToMove(t *testing.T) {
+	idle := pace{connection: 1, begun: at(0)}
+	waiting := pace{pending: true, connection: 1, begun: at(0)}
+	for _, c := range []struct {
+		name string
+		p    pace
+		now  time.Duration
+		b    beating
+		do   step
+		wait time.Duration
+	}{
+		{"the first beat at once", pace{}, 0, calm(nil), stepBeat, every},
+		{"none while nothing is held", pace{}, 0, calm(func(b *beating) { b.wanted = false }), stepWait, forever},
+		{"none without a connection", idle, every, calm(func(b *beating) { b.connected = false }), stepWait, forever},
+		{"not yet", idle, every / 4, calm(nil), stepWait, every * 3 / 4},
+		{"the next one", idle, every, calm(nil), stepBeat, every},
+		{"a late one", idle, 10 * every, calm(nil), stepBeat, every},
+		{"somebody waits", idle, every / 8, calm(func(b *beating) { b.soon = true }), stepBeat, every},
+		{"again soon after a failure", idle, every / 16, calm(func(b *beating) { b.failed = true }), stepWait, paceD/32 - every/16},
+		{"then again", idle, paceD / 32, calm(func(b *beating) { b.failed = true }), stepBeat, every},
+		{"nobody's hurry repeats a failure at once", idle, 0, calm(func(b *beating) { b.failed, b.soon = true, true }), stepWait, paceD / 32},
+		{"one at a time", waiting, every / 2, calm(func(b *beating) { b.soon = true }), stepWait, every / 2},
+		{"unanswered for too long", waiting, every, calm(nil), stepMove, forever},
+		{"answered in time", waiting, every, calm(func(b *beating) { b.ended = true }), stepBeat, every},
+		{"failed in time", waiting, every, calm(func(b *beating) { b.ended, b.failed = true, true }), stepBeat, every},
+		{"answered", waiting, every / 2, calm(func(b *beating) { b.ended = true }), stepWait, every / 2},
+		{"queued for another connection", waiting, 2 * every, calm(func(b *beating) { b.connection = 2 }), stepWait, every},
+		{"nothing to give up", waiting, 2 * every, calm(func(b *beating) { b.connected = false }), stepWait, forever},
+		{"unanswered though nothing is held any more", waiting, every, calm(func(b *beating) { b.wanted = false }), stepMove, forever},
+	} {
+		p := c.p
+		do, wait := p.next(at(c.now), c.b)
+		if do != c.do || wait != c.wait {
+			t.Errorf("%s: %d after %v, want %d after %v", c.name, do, wait, c.do, c.wait)
+		}
+		if p.pending != (do == stepBeat || do == stepMove || c.p.pending && !c.b.ended) {
+			t.Errorf("%s: pending is %v", c.name, p.pending)
+		}
+	}
+}
+
+// Each clock by itself may stand still: a beat is due when either says so.
+func TestABeatIsDueByEitherClock(t *testing.T) {
+	for _, now := range []clock.Instant{{Mono: 1 + int64(every), Boot: 1e6}, {Mono: 1, Boot: 1e6 + int64(every)}} {
+		p := pace{connection: 1, begun: at(0)}
+		if do, _ := p.next(now, calm(nil)); do != stepBeat {
+			t.Errorf("at %+v: %d", now, do)
+		}
+	}
+}
+
+// moves returns how long after the begin of a beat that nobody ever answers, on any
+// connection, each of the first connections is given up.
+func moves(p *pace, b beating, n int) (times []time.Duration) {
+	b.connection = p.connection
+	for now := time.Duration(0); len(times) < n; {
+		do, wait := p.next(at(now), b)
+		if do != stepMove {
+			now += wait
+			continue
+		}
+		times = append(times, now)
+		b.connection++ // another one at once; the request that was lost has failed
+		b.ended, b.failed = true, true
+		for p.next(at(now), b); !p.pending; {
+			now += paceD / 32
+			b.ended = false
+			p.next(at(now), b)
+		}
+		b.ended = false
+	}
+	return times
+}
+
+func TestWhileALeaseRunsEverySilentServerIsGivenUpSoon(t *testing.T) {
+	p := pace{pending: true, connection: 1, begun: at(0)}
+	last := time.Duration(0)
+	for i, at := range moves(&p, calm(nil), 8) {
+		if took := at - last; took > every+paceD/32 {
+			t.Errorf("connection %d is given up after %v", i, took)
+		}
+		last = at
+	}
+}
+
+// The ensemble as a whole may be slow: then giving up one connection after another would keep
+// every beat from being answered.
+func TestWithoutALeaseTheMovesBecomeRarer(t *testing.T) {
+	p := pace{pending: true, connection: 1, begun: at(0)}
+	times := moves(&p, calm(func(b *beating) { b.running = false }), 10)
+	var gaps []time.Duration
+	for i, at := range times[1:] {
+		gaps = append(gaps, at-times[i])
+	}
+	for i, gap := range gaps[1:] {
+		if gap < gaps[i]-paceD/16 { // a retry's delay more or less
+			t.Errorf("gaps shrink: %v", gaps)
+		}
+	}
+	if last := gaps[len(gaps)-1]; last < paceT/4 || last > paceT/4+every {
+		t.Errorf("gaps %v; want them to grow to T/4 = %v", gaps, paceT/4)
+	}
+	// One answer, and a silent server is given up at once again.
+	done := calm(func(b *beating) { b.ended = true })
+	p.next(at(time.Hour), done)
+	if !p.pending {
+		t.Fatal("no beat after an answer")
+	}
+	done.ended, done.connection = false, p.connection
+	if do, _ := p.next(at(time.Hour+every), done); do != stepMove {
+		t.Errorf("a silent server is kept after an answer: %d", do)
+	}
+}

@@ -56,6 +56,7 @@ inline giveUp(p) {
 	P[p].matches = false
 }
 
+/* The lease counts from here, before anything is sent. The first beat after arming carries a check of n. */
 inline begin(s) {
 	S[s].beat = sent;
 	S[s].fresh = S[s].known;
@@ -75,6 +76,7 @@ inline begin(s) {
 #define allHold(s, check) holds(s, s, check)
 #endif
 
+/* At the version that the session knows, or not at all. A failed check fails the beat, and R stays as it is. */
 inline commit(s) {
 	for (i : 0 .. PLACES - 1) {
 		if
@@ -111,6 +113,7 @@ inline extend(s, until) {
 	skip
 }
 
+/* The events of all writes before the beat come before its answer. BadVersion is no verdict. */
 inline answer(s) {
 	if
 	:: S[s].beat == committed ->

@@ -62,7 +62,7 @@ inline tick(slow) {
 /* All clocks tick together, save that one may miss a tick when none has in the D ticks before. */
 proctype Time() {
 	do
-	:: d_step { tick(nobody) }
+	:: d_step { true -> tick(nobody) }
 #if DRIFT
 	:: d_step { steady == D -> tick(0) }
 	:: d_step { steady == D -> tick(1) }

@@ -17,7 +17,7 @@ inline versionMoves(s) {
 		:: else
 		fi
 	};
-	skip
+	i = 0
 }
 
 /* A place that is over. What only served to hold it is forgotten, to keep the states few. */
@@ -65,7 +65,7 @@ inline begin(s) {
 		P[i].checking = session(i) == s && standing(i) && P[i].watch != unarmed && !P[i].checked && BROKEN != no_check ||
 			session(i) != s && P[i].checking
 	};
-	skip
+	i = 0
 }
 
 /* The checks of a beat's multi hold. */
@@ -83,7 +83,8 @@ inline commit(s) {
 		:: session(i) == s && standing(i) -> P[i].before = P[i].n && P[i].watch != fired
 		:: else
 		fi
-	}
+	};
+	i = 0;
 	if
 	:: S[s].r == alien && allHold(s, checking) -> S[s].beat = astray
 	:: S[s].r != alien && (S[s].r != live || !S[s].fresh) -> S[s].beat = refused
@@ -110,7 +111,7 @@ inline extend(s, until) {
 		:: else
 		fi
 	};
-	skip
+	j = 0
 }
 
 /* The events of all writes before the beat come before its answer. BadVersion is no verdict. */
@@ -125,7 +126,8 @@ inline answer(s) {
 			:: session(j) == s && standing(j) && P[j].watch == fired && !P[j].before && BROKEN != other_events -> disarm(j)
 			:: else
 			fi
-		}
+		};
+		j = 0;
 		if
 		:: BROKEN == lease_from_answer -> extend(s, LEASE)
 		:: else -> extend(s, S[s].lasts)
@@ -151,7 +153,8 @@ inline answer(s) {
 				fi
 			:: else
 			fi
-		}
+		};
+		j = 0
 	fi;
 	beatIsOver(s)
 }
@@ -166,7 +169,7 @@ inline beatIsOver(s) {
 		:: else
 		fi
 	};
-	skip
+	j = 0
 }
 
 /* A check that is on its way says nothing of the time until the watch is armed again. */
@@ -186,7 +189,8 @@ inline reconnect(s) {
 			:: session(j) == s -> P[j].late_check = P[j].checking
 			:: else
 			fi
-		}
+		};
+		j = 0
 	:: else
 	fi;
 	if
@@ -204,7 +208,7 @@ inline reconnect(s) {
 		:: else
 		fi
 	};
-	skip
+	j = 0
 }
 
 /* R is read after a lost answer or BadVersion: revoked or gone: the session is over; else it goes on at that version. */
@@ -222,7 +226,8 @@ inline readOwn(s) {
 			:: session(j) == s -> retire(j, out)
 			:: else
 			fi
-		}
+		};
+		j = 0
 	fi
 }
 

@@ -8,6 +8,7 @@ inline findFront(p) {
 		:: else
 		fi
 	};
+	j = 0;
 	P[p].seen = none;
 	P[p].current = false;
 	P[p].quiet = 0;

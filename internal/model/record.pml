@@ -70,7 +70,7 @@ Candidate C[NUMBERS];
 byte born;                              /* the next number */
 byte settled;                           /* E: all numbers below are over */
 bool left[NUMBERS];                     /* E: so are these */
-hidden byte i, j;                       /* for loops */
+byte i, j;                              /* for loops, which leave them at 0, so that they make no states */
 #if BROKEN == changed_then_gone
 bool changed[NUMBERS];                  /* E has changed while the candidate stood */
 #endif
@@ -91,7 +91,7 @@ inline alone(c) {
 	for (j : 0 .. NUMBERS - 1) {
 		assert(!(j != c && valid(j) && valid(c)))
 	};
-	skip
+	j = 0
 }
 
 /* What only served to stand is forgotten, to keep the states few. */
@@ -102,7 +102,7 @@ inline retire(c, how) {
 		C[c].knows[i] = over;
 		C[c].since[i] = 0
 	};
-	skip
+	i = 0
 }
 
 inline missing(c, q) {
@@ -128,7 +128,7 @@ inline create(c) {
 		:: else
 		fi
 	};
-	skip
+	i = 0
 }
 
 /*
@@ -147,6 +147,7 @@ inline list(c) {
 		:: else
 		fi
 	};
+	i = 0;
 	how(c, a_doubt)
 }
 
@@ -165,7 +166,7 @@ inline readRecord(c) {
 		:: else
 		fi
 	};
-	skip
+	i = 0
 }
 
 inline settle(c) {
@@ -174,6 +175,7 @@ inline settle(c) {
 	for (i : 0 .. NUMBERS - 1) {
 		left[i] = left[i] && i >= settled
 	};
+	i = 0;
 	written()
 }
 
@@ -182,6 +184,7 @@ inline written() {
 	for (i : 0 .. NUMBERS - 1) {
 		changed[i] = changed[i] || standing(i)
 	};
+	i = 0;
 #endif
 	skip
 }
@@ -193,7 +196,8 @@ inline departs(c) {
 	:: BROKEN == leader_guesses ->
 		for (i : 0 .. NUMBERS - 1) {
 			left[i] = left[i] || i > c && i < born && !C[i].n
-		}
+		};
+		i = 0
 	:: else
 	fi;
 	settle(c)
@@ -207,7 +211,8 @@ inline leaves(c) {
 	:: BROKEN == guessed_left ->
 		for (i : 0 .. NUMBERS - 1) {
 			left[i] = left[i] || i >= settled && i < c && !C[i].n
-		}
+		};
+		i = 0
 	:: else
 	fi;
 	if
@@ -281,15 +286,17 @@ proctype Time() {
 			less(C[i].lease);
 			for (j : 0 .. NUMBERS - 1) {
 				less(C[i].since[j])
-			}
+			};
+			j = 0
 		};
+		i = 0;
 		for (j : 0 .. NUMBERS - 1) {
 			if
 			:: C[j].role == leading && !last(j) && C[j].lease == 0 -> retire(j, leaving)
 			:: else
 			fi
 		};
-		skip }
+		j = 0 }
 	od
 }
 
@@ -315,6 +322,8 @@ init {
 			i++
 		:: else -> break
 		od;
+		i = 0;
+		j = 0;
 		run Time()
 	}
 }

@@ -99,7 +99,8 @@ init {
 		steady = (DRIFT -> D : 0);
 		for (i : FIRST_HEIR .. PLACES - 1) {
 			findFront(i)
-		}
+		};
+		i = 0
 	};
 	atomic {
 		i = 0;
@@ -131,6 +132,8 @@ init {
 			i++
 		:: else -> break
 		od;
+		i = 0;
+		j = 0;
 		run Time()
 	}
 }

@@ -211,7 +211,10 @@ inline reconnect(s) {
 	j = 0
 }
 
-/* R is read after a lost answer or BadVersion: revoked or gone: the session is over; else it goes on at that version. */
+/*
+ * R is read after a lost answer or BadVersion: revoked or gone: the session is over; else it goes on at
+ * that version.
+ */
 inline readOwn(s) {
 	if
 	:: S[s].r == live -> S[s].known = true; S[s].unsure = false
@@ -250,8 +253,9 @@ proctype Beats(byte s) {
 }
 
 /*
- * n's own watch. Arming shows nothing of what was before it, because a watch that is set again after a reconnect may miss that: the check in the
- * next beat does. On a server that lags the event of an earlier deletion is still to come.
+ * n's own watch. Arming shows nothing of what was before it, because a watch that is set again after a
+ * reconnect may miss that: the check in the next beat does. On a server that lags the event of an earlier
+ * deletion is still to come.
  */
 proctype Holds(byte p) {
 	do

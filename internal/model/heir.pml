@@ -31,8 +31,8 @@ inline hear(p, q, told) {
 }
 
 /*
- * p reads R of the one ahead, and sees what it has not seen: t is now, when the answer arrives. An R that never was seen, or whose owner is not n's (alien),
- * says nothing: p waits for n to go.
+ * p reads R of the one ahead, and sees what it has not seen: t is now, when the answer arrives. An R that
+ * never was seen, or whose owner is not n's (alien), says nothing: p waits for n to go.
  */
 inline listen(p, s) {
 	if

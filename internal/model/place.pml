@@ -12,7 +12,8 @@
 #endif
 
 /*
- * Who stands where. Behind the last place of a line nobody listens: its lease is taken to be valid always, which is the worst case.
+ * Who stands where. Behind the last place of a line nobody listens: its lease is taken to be valid always,
+ * which is the worst case.
  */
 #if LINES == 2
 #define SESSIONS 1              /* that beat: X, which holds places 0 and 1 */

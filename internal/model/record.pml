@@ -1,14 +1,16 @@
 /*
- * The line's record, joiners and succession, as in design.md, "The lease: from the order of writes alone".
+ * The line's record, joiners and succession.
  *
- * Candidates join one after another, each with the next number; who comes back joins under a new one. The first may still lead, wait or be gone when
- * the last joins. Beats and takeovers are in takeover.pml; here they are what is proved there: while n exists its owner may hold a valid lease, D at most
- * from its last beat; who takes over from a silent one has seen its lease end.
+ * Candidates join one after another, each with the next number; who comes back joins under a new one. The
+ * first may still lead, wait or be gone when the last joins. Beats and takeovers are in takeover.pml; here
+ * they are what is proved there: while n exists its owner may hold a valid lease, D at most from its last
+ * beat; who takes over from a silent one has seen its lease end.
  *
- * What a candidate knows only grows: a number that it has read as settled or left is over for ever. So the model keeps no copies of E that lag: a read
- * that shows less than E holds is the same as none.
+ * What a candidate knows only grows: a number that it has read as settled or left is over for ever. So the
+ * model keeps no copies of E that lag: a read that shows less than E holds is the same as none.
  *
- * At any instant: a session expires, n is deleted by hand, a leave is committed late or never, its answer is lost, a process is paused, a server lags.
+ * At any instant: a session expires, n is deleted by hand, a leave is committed late or never, its answer
+ * is lost, a process is paused, a server lags.
  *
  * Searched for: a state in which two candidates have a valid term.
  */
@@ -132,7 +134,8 @@ inline create(c) {
 }
 
 /*
- * Who is missing in the list may have vanished just before it was answered: the wait counts from the answer. E may have been read before.
+ * Who is missing in the list may have vanished just before it was answered: the wait counts from the
+ * answer. E may have been read before.
  */
 inline list(c) {
 	C[c].role = waiting;

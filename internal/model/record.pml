@@ -40,6 +40,7 @@
 #define leave_taken_back    9   /* who has sent its leave stands on when the answer is lost */
 #define announced_first    10   /* who leads announces its departure before it has stopped */
 #define settled_inclusive  11   /* settled is read as "all numbers up to this one" */
+#define length_written_back 12  /* an operator lets in longer leases; who departs writes back the length that it read */
 
 /* What has to be reached: somebody leads, and of the last that was ahead of it, */
 #define an_announcement     1   /* it has heard the departure, and settled says that it is over */
@@ -79,6 +80,14 @@ bool changed[NUMBERS];                  /* E has changed while the candidate sto
 #if GOAL
 byte way[NUMBERS];
 #endif
+#if BROKEN == length_written_back
+byte length = D - 1;                    /* E: the longest lease allowed */
+byte own[NUMBERS];                      /* that of each candidate, as E was when it joined */
+#define LEASE(c) own[c]
+#else
+#define length D
+#define LEASE(c) D
+#endif
 
 #define standing(c) (C[c].role == joining || C[c].role == waiting || C[c].role == leading)
 #define last(c) ((c) == NUMBERS - 1)    /* nobody is behind it: it stays, with a lease that never ends, the worst case */
@@ -111,7 +120,7 @@ inline missing(c, q) {
 	C[c].knows[q] = gone;
 	if
 	:: BROKEN == doubt_from_create && C[c].role == joining
-	:: else -> C[c].since[q] = D
+	:: else -> C[c].since[q] = length
 	fi
 }
 
@@ -120,6 +129,9 @@ inline missing(c, q) {
 /* The server that answers the list has seen the own create. */
 inline create(c) {
 	born++;
+#if BROKEN == length_written_back
+	own[c] = length;
+#endif
 	C[c].n = true;
 	C[c].role = joining;
 	for (i : 0 .. NUMBERS - 1) {
@@ -145,7 +157,7 @@ inline list(c) {
 			if
 			:: BROKEN == no_doubt || BROKEN == trusts_ahead && somebodyAhead(c) -> C[c].knows[i] = over
 			:: BROKEN == doubt_from_create
-			:: else -> C[c].since[i] = D
+			:: else -> C[c].since[i] = length
 			fi
 		:: else
 		fi
@@ -175,6 +187,9 @@ inline readRecord(c) {
 inline settle(c) {
 	assert(settled <= c || BROKEN);         /* whatever E's version: settled never goes back */
 	settled = c + 1;
+#if BROKEN == length_written_back
+	length = own[c];
+#endif
 	for (i : 0 .. NUMBERS - 1) {
 		left[i] = left[i] && i >= settled
 	};
@@ -253,7 +268,7 @@ proctype Stands(byte c) {
 	:: d_step { C[c].role == unborn && born == c -> create(c) }
 	:: d_step { C[c].role == joining -> list(c) }
 	:: d_step { (C[c].role == joining || C[c].role == waiting) && c > 0 -> readRecord(c) }
-	:: d_step { !last(c) && standing(c) && C[c].n && C[c].lease < D -> C[c].lease = D }         /* a beat */
+	:: d_step { !last(c) && standing(c) && C[c].n && C[c].lease < LEASE(c) -> C[c].lease = LEASE(c) }         /* a beat */
 	:: d_step { C[c].role == waiting && nobodyBefore(c) && (last(c) || C[c].lease > 0) -> leads(c) }
 	/* It stops, and sends its leave, which may be committed late, or never. */
 	:: d_step { !last(c) && (C[c].role == waiting || C[c].role == leading) && C[c].n &&
@@ -309,6 +324,12 @@ proctype Forgets(byte q) {
 	:: d_step { left[q] -> left[q] = false }
 	od
 }
+
+#if BROKEN == length_written_back
+active proctype Operator() {
+	length = D
+}
+#endif
 
 init {
 	atomic {

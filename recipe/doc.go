@@ -2,10 +2,13 @@
 //
 //   - election: one leader at a time among many candidates. Promises that no two have a
 //     valid term at one instant, and a fencing token that only grows; does not promise that
-//     code which ignores its context stops. Costs 8 quorum writes per session timeout for a
-//     leader and for its heir each, and for everybody else pings and a small read or three
-//     per session timeout.
+//     code which ignores its context stops. Costs 4 quorum writes per lease for a session with
+//     leaders and for one with heirs, however many they are, and 8 small reads per lease for an
+//     heir; for everybody else pings and about four small reads per session timeout.
 //
-// They are built from the same parts: package session (one ZooKeeper session and its
-// lease), package watch (waits on znodes) and a queue of ephemeral sequential znodes.
+// They are built from the same parts: package session (one ZooKeeper session, its heartbeat and
+// its leases), package watch (waits on znodes) and a queue of ephemeral sequential znodes.
+//
+// The path of a queue holds its record as data: the longest lease that is allowed in it, and
+// which of its numbers are over. A session with a longer lease is refused with a [LeaseError].
 package recipe

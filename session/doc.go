@@ -1,11 +1,11 @@
 // Package session keeps a program in touch with a ZooKeeper ensemble and knows, at
-// every instant, for how long its session provably cannot expire.
+// every instant, for how long a place that it holds there is its own.
 //
 // It does not promise that a session survives: the ensemble decides that. Nor does it
 // promise that code which ignores a [Lease] stops. It promises that no [Session] is ever
-// revived, that no request made in one session is carried out in another, that a call
-// returns when its context ends, and that while [Lease.Valid] is true the session has
-// not expired, under the assumptions below.
+// revived, that no request made in one session is carried out in another, and that a call
+// returns when its context ends. And it promises that while [Lease.Valid] is true nobody else
+// who keeps the rules below takes the place.
 //
 //	client, err := session.Open("zk1:2181,zk2:2181,zk3:2181/app", session.Config{Timeout: 10 * time.Second})
 //	if err != nil {
@@ -38,7 +38,7 @@
 //	    lease keeps running.
 //	  - Lost: over for good. [Session.Err] says why: [ErrClosed], [ErrExpired] (a server
 //	    said so), [ErrPresumedLost] (no answer from anybody for 2T), [ErrReplaced],
-//	    [ErrAuthFailed], [ErrStray].
+//	    [ErrRevoked], [ErrNoHeartbeat], [ErrAuthFailed], [ErrStray].
 //
 // T is the session timeout: the smallest one that any server has granted this session,
 // whatever was asked for.
@@ -47,65 +47,82 @@
 //
 //   - A server dies or closes the connection: the next one is dialled at once, in random
 //     order, that one last. Names are resolved afresh. The session goes on.
-//   - A server falls silent: with a [Hold], a renewal without an answer for T/8 moves the
+//   - A server falls silent: with a [Hold], a beat without an answer for D/4 moves the
 //     session to the next server; without, 2T/3 without an answer do. Watch events are no
 //     answers: they can flow when nothing reaches the server any more.
 //   - A server accepts connections but does not answer: it is given T/4 for everything,
-//     TCP, TLS and ZooKeeper's handshake.
+//     TCP, TLS and ZooKeeper's handshake, or D/8 while a lease runs. That doubles with each
+//     round of the servers that has failed, up to T.
 //   - All servers are bad: rounds of attempts are spaced by up to 2 s, less with a short
-//     T. [Client.Status] tells each one's last failure.
-//   - The session expires: it is over, its lease too, all calls return, and the client
+//     T, and by up to D/4 with a [Hold]. [Client.Status] tells each one's last failure.
+//   - The session expires: it is over, its leases too, all calls return, and the client
 //     opens another. Nothing is carried over.
 //   - The ensemble comes back from an old backup: its servers refuse whoever has seen
 //     more than they have, by closing the connection. After 2T the session is presumed
 //     lost and a new one is opened.
 //   - The process is paused or its host suspended: the first Valid afterwards compares
-//     the lease with two clocks, one of which runs through suspension.
+//     the lease with two clocks, one of which runs through suspension. If another session
+//     has taken over meanwhile, this one is over.
+//   - Somebody deletes the session's heartbeat: the session is over.
 //   - Somebody answers who is not ZooKeeper, or answers nonsense: the connection is
 //     dropped with an error that says what it looked like. Nothing reaches zk unchecked.
-//   - Close: recipes that have called [Client.Use] take their leave first, then the server
+//   - Close: recipes that have called [Client.Use] clean up first, then the server
 //     is told, which deletes the ephemeral znodes at once. When Close has returned no
 //     goroutine and no socket is left.
 //
 // # The lease
 //
 // A server that has lost its quorum goes on answering pings and reads for a while, when
-// the rest of the ensemble may have expired the session already. So neither counts here.
-// What counts is a quorum write: while there is a [Hold], a Multi that checks an own
-// znode and changes nothing. Two rules turn such renewals into a deadline:
+// the rest of the ensemble may have expired the session already. Nor does it help to ask when
+// the ensemble will expire a session: that rests on the timing inside its servers. So
+// neither counts here. What counts is the order of the writes.
 //
-//   - Handshake rule. A connect request written at h, answered, and followed by one
-//     successful renewal on that connection: no expiry before h + T.
-//   - Lease rule. A request or ping written at s and answered by e, a successful
-//     renewal that began 3T/8 or more after e, and another that began after the end of
-//     that one, all on one connection: no expiry before s + T.
+// A place is an ephemeral znode that [Session.CreatePlace] has created. With its first place a
+// session creates its heartbeat, an ephemeral znode in the directory [Config.Beats]. While it
+// has a [Hold], it sets the heartbeat every D/4, D being [Session.LeaseTime]. One set is a beat.
 //
-// From both T/16 is taken off for clocks of different rates. In steady state there is
-// a renewal every T/8, and the lease ends about 7T/16 after the last one began. A
-// server that grants a smaller timeout cuts the lease at once. Once lapsed a lease stays
-// so.
+//   - Lease rule. A beat that began at s, before anything was sent, and has succeeded is
+//     good until s + D.
+//   - Holding rule. It extends the leases of the places that existed when it was committed.
+//     That a place existed is known without a request: a watch was left on it on this
+//     connection, a beat on this connection has checked it afterwards, and no event has come
+//     since. A server sends the events of earlier writes before the answer to a later one.
+//   - Version rule. A beat sets the heartbeat at the version that the session knows. After a
+//     lost answer the session reads the heartbeat first. The heartbeat is created once in a
+//     session: a session that finds it gone, revoked or another's is over.
 //
-// Assumed: T is at least two ticks (the servers' default minimum); all servers grant
-// the same timeout (a difference is logged as an error); the ping loop of the ZooKeeper
-// leader is not late by more than T/8 while the rest of that process runs; clocks' rates
-// differ by less than 6 %; no snapshot or migration of a virtual machine stops every
-// clock. Only sessions with a Hold renew: 8 quorum writes per T, however many Holds there
-// are.
+// So others can know when a place is not held any more, whatever its session believes:
+//
+//   - A session that hears that the place's znode is gone waits for D and a sixteenth ([Outlast]): each
+//     beat that counts for it was committed before the znode was deleted, so it began before
+//     anybody could hear of that.
+//   - A session that sees no new version of the heartbeat for that long ([Session.Listen]) sets
+//     it to "revoked" at that version, and deletes the place, in one multi. If that succeeds, no beat
+//     was committed since, and none will be: the session of the place does not know the version.
+//     It finds out, and is over with [ErrRevoked].
+//
+// Assumed: writes are linearizable, as ZooKeeper promises; clocks' rates differ by less than
+// 6 %; no snapshot or migration of a virtual machine stops every clock. Nothing is assumed about
+// pings, ticks, or when a session expires. Once lapsed a lease stays so. Only sessions with a
+// Hold beat: 4 quorum writes per D, however many Holds there are.
+//
+// The page recipe/docs/guarantees.md has the argument in full, and the rules of the line that
+// package recipe/election adds.
 //
 // # Calls and outcomes
 //
 // Every call takes a context and returns by its end, and when the session is over. While
 // the session is suspended calls wait instead of being queued; what has not been sent
-// when its caller gives up is never sent. Reads, [Session.Sync], [Session.EnsurePath] and
-// [Session.Remove] are repeated until they are answered. Other writes are sent once. An
+// when its caller gives up is never sent. Reads, [Session.Sync], [Session.EnsurePath],
+// [Session.EnsureNode] and [Session.Remove] are repeated until they are answered. Other writes are sent once. An
 // [Error] carries the [Outcome], by the table at [OutcomeOf]:
 //
 //	refused before sending; nobody to send it to             not done
 //	the server's answer says no                              not done
 //	no answer, or an answer that leaves it open              unknown
 //
-// [Session.CreateProtected] settles unknown outcomes of its own: the znode's name is
-// unique, and after a lost answer it looks for a znode of that name and of this session.
+// [Session.CreateProtected] and [Session.CreatePlace] settle unknown outcomes of their own: the
+// znode's name is unique, and after a lost answer they look for a znode of that name and of this session.
 //
 // # Watches
 //

@@ -19,32 +19,32 @@
 //
 // Code that ignores its context is not stopped: after a lost lease, or after
 // DrainTimeout, the successor does not wait for the callback. A candidate of another
-// library in the same line keeps only that library's promises. When somebody deletes a
-// candidate's znode by hand, two may lead until that one hears of it, for one lease at the
-// most; if its turn comes before the news, it even begins to lead after its successor
-// has, with the smaller token. Against all of these there is the fencing token. A virtual
-// machine that is restored from a snapshot with every clock of it stopped meanwhile does
-// not know that its lease has lapsed.
+// library in the same line keeps only that library's promises. When somebody deletes the
+// election's path with all that is in it, two may lead for one lease at the most. Against all
+// of these there is the fencing token. A virtual machine that is restored from a snapshot with
+// every clock of it stopped meanwhile does not know that its lease has lapsed.
 //
 // # What is promised
+//
+// D is the length of a lease, session.Config.Lease, 4 s by default.
 //
 //   - Safety. At no instant do two candidates of this library have a term that is
 //     [Term.Valid]. The term's context is cancelled earlier still (StopBefore). A process
 //     that was paused learns it from its first call of Valid, or of its context's Err.
 //   - Fencing. [Term.Token] is larger than that of every earlier leader of the path, as
 //     long as the ensemble's data lives.
-//   - Liveness. While the ensemble answers writes within an eighth of the session timeout T
-//     and some candidate is healthy, somebody leads: at once after a resignation, within T and
-//     a tick after a crash, within T more if the heir shared its fate, and DrainTimeout
-//     later where a callback is slow to stop.
-//   - Cost. A departure wakes one candidate. A leader and its heir write to the quorum 8
-//     times per T each, nobody else does.
+//   - Liveness. While the ensemble answers writes within D/4 and some candidate is healthy,
+//     somebody leads: at once after a resignation; within 19/16 D and a few round trips after
+//     a crash; about as much again if the heir shared the leader's fate; DrainTimeout later
+//     where a callback is slow to stop. The session timeout has no part in it.
+//   - Cost. A departure wakes one candidate. A session with a leader or an heir writes to the
+//     quorum 4 times per D, however many it has; nobody else does while it waits.
 //
-// Safety rests on the session's lease, and that on assumptions about clocks and servers
-// that package session spells out: T is at least two ticks, the clocks' rates differ by less
-// than 6 %, the ZooKeeper leader's ping loop is not late by more than T/8. It does not rest
-// on pings, reads or a connected state: a server that has lost its quorum keeps
-// answering those for seconds, while the quorum elects another leader.
+// Assumed: writes are linearizable, as ZooKeeper promises; clocks' rates differ by less than
+// 6 %; nobody deletes the election's path within one lease of an end that was not announced.
+// Nothing rests on pings, reads or a connected state: a server that has lost its quorum keeps
+// answering those for seconds, while the quorum elects another leader. Nor does anything rest
+// on when the ensemble expires a session. Package session has the rules of the lease.
 //
 // # How it works
 //
@@ -55,9 +55,19 @@
 //
 //	joining -> waiting -> heir -> leading -> draining -> (backoff) -> joining ...
 //
-// The heir is the candidate with only the leader ahead. It keeps a lease of its own, so
-// it leads the moment it hears of the deletion. The one behind it finds out that it is the
-// heir now within T/4.
+// The heir is the candidate with only the leader ahead. It keeps a lease of its own. The one
+// behind it finds out that it is the heir now within D/4.
+//
+// That the znode ahead is gone does not tell that its candidate has stopped. Three ways lead on:
+//
+//   - It has announced that it left. The path holds a record as its data, and a leader that
+//     leaves writes its number there, in the transaction that deletes its znode. The heir
+//     reads the record and leads at once.
+//   - It has not: somebody deleted its znode, or its session has ended. The heir leads when the
+//     lease of that candidate is over, (17/16) D after hearing of it ([Withheld] tells).
+//   - It is there still and silent. The heir reads the heartbeat of the leader's session every
+//     D/8. When that was not set for (17/16) D, the heir revokes it and deletes the znode, in one
+//     transaction, and leads ([TookOver] tells).
 //
 // A term ends for one [Reason]. When we end it ourselves (the callback returns, Resign,
 // the context, Close, bad health) the leadership is kept until the callback has returned, or
@@ -69,23 +79,31 @@
 //   - the connection is lost and comes back within the lease: nothing; a [Suspended] and a
 //     [Resumed] event tell;
 //   - the server freezes or loses the quorum: the session moves to another server after
-//     T/8, and the term goes on if that succeeds in time, as it does when one server alone
-//     is frozen. Connections that break again and again before anything was renewed
-//     end the term, because the delays between attempts grow;
+//     D/4, and the term goes on if that succeeds in time;
 //   - the lease cannot be extended in time: the term ends ([LeaseExpired]), the candidate
 //     enters the line again behind the others;
-//   - the session expires: the same ([SessionLost]), in a new session;
+//   - the session expires, or an heir has revoked its heartbeat: the same ([SessionLost]), in a
+//     new session;
+//   - somebody deletes the leader's znode: the term ends ([NodeDeleted]), and the next begins
+//     when its lease is over;
 //   - the process is paused for longer than the lease: the same, found out at the first
 //     look at the clock;
 //   - the callback returns early or fails: the candidate resigns, reports, waits with a
-//     growing delay, and enters the line again;
-//   - the callback panics: the candidate leaves the line, then Run panics.
+//     growing delay, or until nobody stands in the line, and enters the line again. After
+//     [Term.Resign] it does not wait;
+//   - the callback panics: the candidate leaves the line, then Run panics;
+//   - heartbeats or the record may not be read or written: changes of leader take longer
+//     ([Impaired] tells why).
+//
+// The first candidate sets the longest lease of the line. One whose lease is longer does not
+// join: Run returns a [PermanentError] with a recipe.LeaseError.
 //
 // # Other libraries in the line
 //
 // Candidates named as Curator's LeaderLatch and LeaderSelector, zk.Lock and kazoo name them
 // are honoured in one line with ours, persistent ones included (those are reported with
-// [Blocked]). Other children of the path are ignored and never deleted. They honour only
+// [Blocked]). They have no heartbeat: when one of them has crashed, its session has to expire.
+// Other children of the path are ignored and never deleted. They honour only
 // the names they know: set Config.Style to theirs. The page recipe/docs/mixing.md tells
 // what else must agree, and how to move a fleet from each of them.
 package election

@@ -272,7 +272,7 @@ func (s *Session) isHeartbeat(stat *zk.Stat) bool {
 // have existed when the beat was committed: a check in this beat says so, or an earlier one
 // since the own watch was left on this connection, which has not fired. The caller holds s.mu.
 func (s *Session) beaten(connection uint64, begun clock.Instant, checks []check) {
-	until := begun.Add(s.leaseTime)
+	until, now := begun.Add(s.leaseTime), s.clock.Now()
 	s.heart.until = until
 	if s.connection != connection || s.over {
 		return // it may have been sent on another connection, whose watches tell nothing about this one
@@ -281,8 +281,10 @@ func (s *Session) beaten(connection uint64, begun clock.Instant, checks []check)
 		if c.h.own.arming == c.arming {
 			c.h.verified = c.arming
 		}
+		if !c.h.own.deleted && c.h.err == nil { // whatever has become of its watch meanwhile: it was there
+			c.h.extend(until, now)
+		}
 	}
-	now := s.clock.Now()
 	for _, h := range s.holds {
 		w := h.own
 		switch {

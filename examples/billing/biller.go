@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -29,7 +30,8 @@ func biller(args []string, wrap func(*remote) books) error {
 	zk := f.String("zk", "", "")
 	path := f.String("path", "", "")
 	id := f.String("id", "", "")
-	timeout := f.Duration("timeout", 0, "")
+	var times flags.Times
+	times.Define(f)
 	url := f.String("db", "", "")
 	if err := f.Parse(args); err != nil {
 		return err
@@ -40,7 +42,7 @@ func biller(args []string, wrap func(*remote) books) error {
 		io.Copy(io.Discard, os.Stdin)
 		stop()
 	}()
-	client, err := session.Open(*zk, session.Config{Timeout: *timeout})
+	client, err := session.Open(*zk, session.Config{Timeout: times.Timeout, Lease: times.Lease})
 	if err != nil {
 		return err
 	}

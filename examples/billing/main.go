@@ -2,7 +2,7 @@
 // leads, through crashes and pauses. A database (bbolt) with a fence refuses what a leader
 // charges that has been replaced without knowing it.
 //
-//	go run ./examples/billing                          one run, 5 to 8 seconds
+//	go run ./examples/billing                          one run, 3 to 5 seconds
 //	go run ./examples/billing -fence=false             what happens without the fence
 //	go run ./examples/billing -zk zk1:2181,zk2:2181    on an ensemble of yours
 //
@@ -30,6 +30,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
+	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
 	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
 )
 
@@ -74,15 +75,16 @@ func main() {
 // options are the flags.
 type options struct {
 	zk, path string
-	timeout  time.Duration
+	times    flags.Times
 	fence    bool
 }
 
 func parse(args []string) (o options, err error) {
+	o.times = flags.Times{Timeout: 10 * time.Second, Lease: 400 * time.Millisecond}
 	f := flag.NewFlagSet("billing", flag.ContinueOnError)
 	connect := zookeeper.Flag(f)
 	f.StringVar(&o.path, "path", "/zkrecipe/billing", "the election's `znode`, created when missing; nobody else's")
-	f.DurationVar(&o.timeout, "timeout", time.Second, "session timeout to ask for")
+	o.times.Define(f)
 	f.BoolVar(&o.fence, "fence", true, "let the database refuse stale tokens")
 	err = f.Parse(args)
 	o.zk = *connect
@@ -91,8 +93,8 @@ func parse(args []string) (o options, err error) {
 		return o, err // which Parse has told
 	case f.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q; want flags only", f.Arg(0))
-	case o.timeout < 500*time.Millisecond || o.timeout > patience/4:
-		err = fmt.Errorf("-timeout is %v; want 500ms to %v", o.timeout, patience/4)
+	default:
+		err = o.times.Check(f, patience/4)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "billing:", err)
@@ -105,7 +107,7 @@ func run(ctx context.Context, o options) error {
 	if !child.CanPause {
 		return errors.New("this system cannot pause processes")
 	}
-	ensemble, err := zookeeper.Open(o.zk, o.timeout)
+	ensemble, err := zookeeper.Open(o.zk, o.times.Timeout)
 	if err != nil {
 		return err
 	}
@@ -141,9 +143,7 @@ func stage(ctx context.Context, o options, connect, file string, subs []string) 
 	if err != nil {
 		return nil, errors.Join(err, l.close())
 	}
-	d := newDirector(l, plan, []string{
-		"-zk", connect, "-path", o.path, "-timeout", o.timeout.String(), "-db", "http://" + listener.Addr().String(),
-	})
+	d := newDirector(l, plan, append(o.times.Args(), "-zk", connect, "-path", o.path, "-db", "http://"+listener.Addr().String()))
 	server := &http.Server{Handler: d.handler(), BaseContext: func(net.Listener) context.Context { return ctx }}
 	served := make(chan struct{})
 	go func() { defer close(served); server.Serve(listener) }()

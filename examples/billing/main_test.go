@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
+	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
 	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 )
@@ -88,7 +89,7 @@ func TestWithoutTheFenceTheLedgerShowsDoubleCharges(t *testing.T) {
 
 func TestARunWithoutItsStaleChargesFails(t *testing.T) {
 	t.Parallel()
-	err := run(t.Context(), options{path: "/billing", timeout: time.Second, fence: true})
+	err := run(t.Context(), options{path: "/billing", times: flags.Times{Timeout: 2 * time.Second, Lease: 400 * time.Millisecond}, fence: true})
 	if err == nil || strings.Count(err.Error(), "was not attempted and refused") != 2 || strings.Contains(err.Error(), "charged 2 times") {
 		t.Errorf("the run ends with %v; want that two stale charges were not attempted, and no more", err)
 	}
@@ -115,6 +116,7 @@ func TestWithoutAnEnsembleItFailsAndSaysWhy(t *testing.T) {
 func TestBadFlagsAreRefusedByName(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
 		{"-timeout 10ms", "-timeout is 10ms; want"},
+		{"-lease 10ms", "-lease is 10ms; want"},
 		{"stray", `"stray"; want`},
 		{"-fence=perhaps", `"perhaps"`},
 	} {

@@ -50,7 +50,7 @@ func pathOf(t *testing.T) string { return "/" + strings.ReplaceAll(t.Name(), "/"
 // start runs a candidate on the shared ensemble, in the election of the test.
 func start(t *testing.T, id string, args ...string) *program {
 	t.Helper()
-	args = append([]string{"-zk", three(t).ConnectString(), "-path", pathOf(t), "-id", id, "-timeout", "2s"}, args...)
+	args = append([]string{"-zk", three(t).ConnectString(), "-path", pathOf(t), "-id", id, "-timeout", "4s", "-lease", "2s"}, args...)
 	return &program{Program: proc.Start(t, exe, args...), t: t}
 }
 
@@ -124,7 +124,7 @@ func standing(t *testing.T, s *session.Session) []string {
 func TestLinesTellTheLifeOfTwoCandidates(t *testing.T) {
 	before := candidate.Monotonic()
 	alice := start(t, "alice")
-	if l := alice.wait("session"); !isSession(l.Session) || l.TimeoutMS != 2000 || l.ID != "alice" || l.T < before {
+	if l := alice.wait("session"); !isSession(l.Session) || l.TimeoutMS != 4000 || l.LeaseMS != 2000 || l.ID != "alice" || l.T < before {
 		t.Errorf("session: %+v", l)
 	}
 	if l := alice.wait("joined"); !strings.HasPrefix(l.Node, pathOf(t)+"/_c_") || !strings.Contains(l.Node, "-latch-") || l.Position != 0 {
@@ -267,7 +267,7 @@ func TestALeaderTellsThatItsConnectionIsLost(t *testing.T) {
 }
 
 func TestWithoutAnEnsembleItSaysSoAndStillLeaves(t *testing.T) {
-	p := start(t, "alice", "-zk", "127.0.0.1:1", "-timeout", "200ms")
+	p := start(t, "alice", "-zk", "127.0.0.1:1", "-timeout", "400ms", "-lease", "200ms")
 	p.Stdin.Close() // which is no command
 	for range 2 {
 		if l := p.wait("error"); !strings.Contains(l.Error, "127.0.0.1:1") {
@@ -350,6 +350,8 @@ func TestBadFlagsAreRefusedByName(t *testing.T) {
 		{"-timeout 5", []string{`"5"`, "-timeout", "want"}},
 		{"-timeout 1ms", []string{"Timeout", "1ms", "want"}},
 		{"-timeout -1s", []string{"Timeout", "-1s", "want"}},
+		{"-lease 1ms", []string{"Lease", "1ms", "want"}},
+		{"-timeout 2s -lease 2s", []string{"Lease", "2s", "1s", "want"}},
 		{"-drain -1s", []string{"DrainTimeout", "-1s", "want"}},
 		{"-beat 0s", []string{"-beat", "0s", "want"}},
 		{"-beat 2h", []string{"-beat", "2h", "want"}},

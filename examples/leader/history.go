@@ -82,11 +82,12 @@ func (t *term) endBefore(next int64) int64 {
 type history struct {
 	begin   int64
 	members []*member
-	terms   []*term // in order of their tokens
-	timeout time.Duration
-	now     string   // what the show is doing
-	trouble string   // what a candidate that is not in line complains of
-	strange []string // what terms cannot express
+	terms   []*term       // in order of their tokens
+	timeout time.Duration // of the sessions
+	lease   time.Duration // how long one lasts
+	now     string        // what the show is doing
+	trouble string        // what a candidate that is not in line complains of
+	strange []string      // what terms cannot express
 }
 
 func newHistory(now int64, ids ...string) *history {
@@ -156,7 +157,7 @@ func (h *history) add(l candidate.Line) string {
 	switch l.Event {
 	case "session":
 		m.suspended, h.trouble = false, ""
-		h.timeout = time.Duration(l.TimeoutMS) * time.Millisecond
+		h.timeout, h.lease = time.Duration(l.TimeoutMS)*time.Millisecond, time.Duration(l.LeaseMS)*time.Millisecond
 		return fmt.Sprintf("%s has session %s", l.ID, l.Session)
 	case "joined":
 		m.enter(l.T, inLine)
@@ -164,6 +165,8 @@ func (h *history) add(l candidate.Line) string {
 	case "heir":
 		m.heir = true
 		return fmt.Sprintf("%s is heir", l.ID)
+	case "takeover":
+		return fmt.Sprintf("%s has taken over: the one ahead was silent", l.ID)
 	case "elected", "beat":
 		return h.leads(m, l)
 	case "suspended":

@@ -14,7 +14,7 @@ const ms = int64(time.Millisecond)
 // told returns the history of lines written as id, event, time in ms, token.
 func told(lines ...candidate.Line) *history {
 	h := newHistory(0, names...)
-	h.timeout = time.Second
+	h.timeout, h.lease = time.Second, 500*time.Millisecond
 	for _, l := range lines {
 		h.add(l)
 	}

@@ -1,8 +1,9 @@
 // Leader shows an election at work. It runs three candidates, each in a process of its
 // own, shows who leads and who is heir, each fencing token and the lease running, and
 // takes the leadership away in turn: by resignation, by a crash (kill -9) and by a pause
-// longer than the session (SIGSTOP). It measures how long nobody led, and watches that
-// never two did.
+// longer than the lease (SIGSTOP). It measures how long nobody led, and watches that
+// never two did. After a crash that is about as long as the lease, 400 ms unless -lease says
+// otherwise; the session timeout of 10 s has no part in it.
 //
 //	go run ./examples/leader                          until Ctrl-C
 //	go run ./examples/leader -for 10s                 each of them once, then exit
@@ -26,6 +27,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
+	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
 	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
 )
 
@@ -38,16 +40,18 @@ func main() {
 
 // options are the flags.
 type options struct {
-	zk, path      string
-	length, lease time.Duration
+	zk, path string
+	length   time.Duration
+	times    flags.Times
 }
 
 func parse(args []string) (o options, err error) {
+	o.times = flags.Times{Timeout: 10 * time.Second, Lease: 400 * time.Millisecond}
 	f := flag.NewFlagSet("leader", flag.ContinueOnError)
 	connect := zookeeper.Flag(f)
 	f.StringVar(&o.path, "path", "/zkrecipe/leader", "the election's `znode`, created when missing")
 	f.DurationVar(&o.length, "for", 0, "how long to go on (default until Ctrl-C)")
-	f.DurationVar(&o.lease, "timeout", time.Second, "session timeout to ask for")
+	o.times.Define(f)
 	err = f.Parse(args)
 	o.zk = *connect
 	switch {
@@ -58,8 +62,9 @@ func parse(args []string) (o options, err error) {
 		return o, complain(err)
 	case o.length < 0:
 		return o, complain(fmt.Errorf("-for is %v; want a positive duration such as 10s", o.length))
-	case o.lease < 500*time.Millisecond || o.lease > time.Minute:
-		return o, complain(fmt.Errorf("-timeout is %v; want 500ms to 1m", o.lease))
+	}
+	if err := o.times.Check(f, time.Minute); err != nil {
+		return o, complain(err)
 	}
 	return o, nil
 }
@@ -78,7 +83,7 @@ func run(args []string) int {
 	if err != nil {
 		return 2
 	}
-	ensemble, err := zookeeper.Open(o.zk, o.lease)
+	ensemble, err := zookeeper.Open(o.zk, o.times.Timeout)
 	if err != nil {
 		complain(err)
 		return 1
@@ -104,9 +109,9 @@ func perform(ctx context.Context, o options, ensemble *zookeeper.Ensemble) int {
 	} else {
 		begin, p := candidate.Monotonic(), plain{os.Stdout}
 		log, draw = func(at int64, text string) { p.log(at-begin, text) }, p.run
-		fmt.Printf("ZooKeeper: %s; asking for a session timeout of %v\n", ensemble.Name, o.lease)
+		fmt.Printf("ZooKeeper: %s; session timeout %v, lease %v\n", ensemble.Name, o.times.Timeout, o.times.Lease)
 	}
-	s := newShow(ensemble.Connect, o.path, o.lease, log)
+	s := newShow(ensemble.Connect, o.path, o.times, log)
 	drawing, stopDrawing := context.WithCancel(context.Background())
 	drawn := make(chan struct{})
 	go func() { defer close(drawn); draw(drawing, s) }()

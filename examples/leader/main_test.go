@@ -67,7 +67,7 @@ func TestItShowsEachEndOfALeadership(t *testing.T) { showsAll(t) }
 
 func TestItRunsOnARealEnsemble(t *testing.T) {
 	e := ensemble.Shared(t, ensemble.Config{Servers: 3})
-	showsAll(t, "-zk", e.ConnectString(), "-path", "/show", "-timeout", "1s")
+	showsAll(t, "-zk", e.ConnectString(), "-path", "/show", "-timeout", "2s")
 }
 
 func TestForEndsItWithSuccess(t *testing.T) {
@@ -79,7 +79,7 @@ func TestForEndsItWithSuccess(t *testing.T) {
 }
 
 func TestWithoutAnEnsembleItFailsAndSaysWhy(t *testing.T) {
-	p := proc.Start(t, exe, "-zk", "127.0.0.1:1", "-timeout", "500ms")
+	p := proc.Start(t, exe, "-zk", "127.0.0.1:1", "-timeout", "1s")
 	p.Until(0, "a complaint", func(line string) bool { return strings.Contains(line, "no session with 127.0.0.1:1") })
 	p.Signal(os.Interrupt)
 	if code, stderr := p.Exit(hang); code != 1 || !strings.Contains(stderr, "127.0.0.1:1") {
@@ -158,6 +158,8 @@ func TestBadFlagsAreRefusedByName(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
 		{"-for -1s", "-for is -1s; want"},
 		{"-timeout 10ms", "-timeout is 10ms; want"},
+		{"-lease 10ms", "-lease is 10ms; want"},
+		{"-lease 6s", "-lease is 6s; want 200ms to half of -timeout, which is 5s"},
 		{"-timeout soon", `"soon"`},
 		{"stray", `"stray"; want`},
 	} {

@@ -60,7 +60,7 @@ func (p picture) title() []line {
 	head := pad("Three candidates, one leader", p.width-len(clock)) + clock
 	about := "ZooKeeper: " + p.ensemble
 	if p.h.timeout != 0 {
-		about += fmt.Sprintf(", session timeout %v", p.h.timeout)
+		about += fmt.Sprintf(", session timeout %v, lease %v", p.h.timeout, p.h.lease)
 	}
 	return []line{row(bold, head), row(dim, about), nil}
 }
@@ -94,7 +94,7 @@ func (p picture) doing(m *member) string {
 	text := "joins"
 	switch {
 	case m.heir:
-		text = "heir    leads as soon as the one ahead is gone"
+		text = "heir    leads as soon as the one ahead resigns, or its lease is over"
 	case m.state() == inLine:
 		text = "waits   in line"
 	}
@@ -104,7 +104,7 @@ func (p picture) doing(m *member) string {
 	return text
 }
 
-// lease shows the token and how much of the session timeout the lease still covers.
+// lease shows the token and how much of the lease still runs.
 func (p picture) lease(t *term, hue style) line {
 	if t == nil {
 		return nil
@@ -118,7 +118,7 @@ func (p picture) lease(t *term, hue style) line {
 	if room < 6 {
 		return row(normal, token, hue, "lease "+short(left))
 	}
-	cells := int(left * int64(room) / max(1, int64(p.h.timeout)))
+	cells := int(left * int64(room) / max(1, int64(p.h.lease)))
 	bar := strings.Repeat(p.full, min(room, max(1, cells)))
 	return row(normal, token+"lease ", hue, bar, dim, strings.Repeat(p.empty, max(0, room-cells)), normal, fmt.Sprintf(" %7s", short(left)))
 }

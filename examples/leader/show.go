@@ -9,6 +9,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
+	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
 )
 
 const (
@@ -36,9 +37,9 @@ type show struct {
 	failed   chan struct{}
 }
 
-func newShow(connect, path string, timeout time.Duration, log func(int64, string)) *show {
+func newShow(connect, path string, times flags.Times, log func(int64, string)) *show {
 	return &show{
-		flags: []string{"-zk", connect, "-path", path, "-timeout", timeout.String(), "-beat", beat.String()},
+		flags: append(times.Args(), "-zk", connect, "-path", path, "-beat", beat.String()),
 		log:   log, history: newHistory(candidate.Monotonic(), names...),
 		changed: make(chan struct{}), children: map[string]process{}, failed: make(chan struct{}),
 	}
@@ -103,14 +104,14 @@ func (s *show) resignation(ctx context.Context, c process, token int64) error {
 
 // crash kills the leader, and starts it again when another leads.
 func (s *show) crash(ctx context.Context, c process, token int64) error {
-	s.act(token, "crashed", killed, c.id+" is killed (kill -9): its znode goes when ZooKeeper ends its session.")
+	s.act(token, "crashed", killed, c.id+" is killed (kill -9): its heir hears no heartbeat any more, and takes over when its lease is over.")
 	s.drop(c)
 	c.Kill()
 	next, gap, err := s.successor(ctx, token)
 	if err != nil {
 		return err
 	}
-	s.say("%s's session is over: %s leads. Nobody did for %s.", c.id, next, gap)
+	s.say("%s's lease is over: %s leads. Nobody did for %s; its session would go on.", c.id, next, gap)
 	if err := sleep(ctx, aftermath); err != nil {
 		return err
 	}
@@ -121,7 +122,7 @@ func (s *show) crash(ctx context.Context, c process, token int64) error {
 	return nil
 }
 
-// pause stops the leader's process for longer than its session lasts. It must not take
+// pause stops the leader's process for longer than its lease runs. It must not take
 // itself for the leader when it goes on.
 func (s *show) pause(ctx context.Context, c process, token int64) error {
 	s.act(token, "paused", paused, c.id+" is paused (SIGSTOP): its lease runs out before another can lead.")
@@ -130,7 +131,7 @@ func (s *show) pause(ctx context.Context, c process, token int64) error {
 	if err != nil {
 		return err
 	}
-	s.say("%s's session is over: %s leads. Nobody did for %s.", c.id, next, gap)
+	s.say("%s's lease is over: %s leads. Nobody did for %s.", c.id, next, gap)
 	if err := sleep(ctx, aftermath); err != nil {
 		return err
 	}

@@ -34,7 +34,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
 	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
+	"github.com/zkrecipe/zkrecipe/session"
 )
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -42,17 +44,18 @@ func main() { os.Exit(run(os.Args[1:])) }
 // options are the flags.
 type options struct {
 	zk, path, id, listen string
-	timeout              time.Duration // of the session
+	times                flags.Times // of the session
 	stopWithin, linger   time.Duration
 }
 
 func parse(args []string) (o options, err error) {
+	o.times = flags.Times{Timeout: 15 * time.Second, Lease: session.DefaultLease}
 	f := flag.NewFlagSet("service", flag.ContinueOnError)
 	connect := zookeeper.Flag(f)
 	f.StringVar(&o.path, "path", "/zkrecipe/service", "the election's `znode`, created when missing")
 	f.StringVar(&o.id, "id", "", "this instance's `name` (default host, process id and a random part)")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`address` to serve HTTP on; port 0 means a free one")
-	f.DurationVar(&o.timeout, "timeout", 5*time.Second, "session timeout to ask for")
+	o.times.Define(f)
 	f.DurationVar(&o.stopWithin, "stop-within", 10*time.Second, "how long stopping may take")
 	f.DurationVar(&o.linger, "linger", time.Second, "how long to go on answering requests after /readyz fails,\nfor load balancers to notice; longer than their probes' period")
 	err = f.Parse(args)
@@ -62,12 +65,13 @@ func parse(args []string) (o options, err error) {
 		return o, err
 	case f.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q; want flags only", f.Arg(0))
-	case o.timeout < 500*time.Millisecond || o.timeout > time.Minute:
-		err = fmt.Errorf("-timeout is %v; want 500ms to 1m", o.timeout)
 	case o.stopWithin <= 0:
 		err = fmt.Errorf("-stop-within is %v; want a positive duration such as 10s", o.stopWithin)
 	case o.linger < 0 || o.linger > o.stopWithin/2:
 		err = fmt.Errorf("-linger is %v; want at most half of -stop-within, which is %v", o.linger, o.stopWithin)
+	}
+	if err == nil {
+		err = o.times.Check(f, time.Minute)
 	}
 	if err != nil {
 		complain(err)
@@ -122,7 +126,7 @@ func serve(ctx context.Context, o options) error {
 		return fmt.Errorf("%w; -listen names another address", err)
 	}
 	defer listener.Close()
-	ensemble, err := zookeeper.Open(o.zk, o.timeout)
+	ensemble, err := zookeeper.Open(o.zk, o.times.Timeout)
 	if err != nil {
 		return err
 	}
@@ -132,7 +136,7 @@ func serve(ctx context.Context, o options) error {
 		fmt.Printf("Another instance: go run ./examples/service -zk %s -listen 127.0.0.1:0\n", ensemble.Connect)
 	}
 	s, err := newService(config{
-		connect: ensemble.Connect, path: o.path, id: o.id, timeout: o.timeout, stopWithin: o.stopWithin, linger: o.linger,
+		connect: ensemble.Connect, path: o.path, id: o.id, times: o.times, stopWithin: o.stopWithin, linger: o.linger,
 		url: "http://" + listener.Addr().String(), log: slog.New(slog.NewTextHandler(os.Stdout, nil)),
 	})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/election/electionprom"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -20,7 +21,7 @@ import (
 // config is what a service is made with.
 type config struct {
 	connect, path, id, url string
-	timeout                time.Duration // of the session
+	times                  flags.Times // of the session
 	stopWithin, linger     time.Duration
 	log                    *slog.Logger
 }
@@ -40,7 +41,7 @@ type service struct {
 // newService puts an instance together. It does no I/O that could fail: connecting goes on
 // in the background, and the service answers requests meanwhile.
 func newService(cfg config) (*service, error) {
-	client, err := session.Open(cfg.connect, session.Config{Timeout: cfg.timeout, Logger: cfg.log})
+	client, err := session.Open(cfg.connect, session.Config{Timeout: cfg.times.Timeout, Lease: cfg.times.Lease, Logger: cfg.log})
 	if err != nil {
 		return nil, err
 	}

@@ -33,6 +33,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
+	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
 	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
 )
 
@@ -61,16 +62,17 @@ func main() {
 type options struct {
 	zk, path          string
 	shards, processes int
-	timeout           time.Duration
+	times             flags.Times
 }
 
 func parse(args []string) (o options, err error) {
+	o.times = flags.Times{Timeout: 10 * time.Second, Lease: 400 * time.Millisecond}
 	f := flag.NewFlagSet("shards", flag.ContinueOnError)
 	connect := zookeeper.Flag(f)
 	f.StringVar(&o.path, "path", "/zkrecipe/shards", "the `znode` of the elections, created when missing; nobody else's")
 	f.IntVar(&o.shards, "shards", 24, "how many shards there are")
 	f.IntVar(&o.processes, "processes", 4, "how many processes lead them")
-	f.DurationVar(&o.timeout, "timeout", time.Second, "session timeout to ask for")
+	o.times.Define(f)
 	err = f.Parse(args)
 	o.zk = *connect
 	switch {
@@ -82,8 +84,8 @@ func parse(args []string) (o options, err error) {
 		err = fmt.Errorf("-shards is %d; want 1 to 999", o.shards)
 	case o.processes < 2 || o.processes > len(people):
 		err = fmt.Errorf("-processes is %d; want 2 to %d", o.processes, len(people))
-	case o.timeout < 500*time.Millisecond || o.timeout > patience/4:
-		err = fmt.Errorf("-timeout is %v; want 500ms to %v", o.timeout, patience/4)
+	default:
+		err = o.times.Check(f, patience/4)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "shards:", err)
@@ -93,7 +95,7 @@ func parse(args []string) (o options, err error) {
 
 // run is the program.
 func run(ctx context.Context, o options) error {
-	ensemble, err := zookeeper.Open(o.zk, o.timeout)
+	ensemble, err := zookeeper.Open(o.zk, o.times.Timeout)
 	if err != nil {
 		return err
 	}
@@ -102,10 +104,8 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	fmt.Printf("ZooKeeper: %s\n", ensemble.Name)
-	s := newShow(shardNames(o.shards), []string{
-		"-zk", ensemble.Connect, "-path", o.path, "-timeout", o.timeout.String(),
-		"-shards", fmt.Sprint(o.shards), "-processes", fmt.Sprint(o.processes),
-	})
+	s := newShow(shardNames(o.shards), append(o.times.Args(),
+		"-zk", ensemble.Connect, "-path", o.path, "-shards", fmt.Sprint(o.shards), "-processes", fmt.Sprint(o.processes)))
 	err = s.run(ctx, processNames(o.processes))
 	if problems := s.history.problems(); len(problems) > 0 {
 		return errors.Join(err, fmt.Errorf("two leaders of one shard at once:\n  %s", strings.Join(problems, "\n  ")))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
+	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
 	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
@@ -82,7 +83,7 @@ func TestShardsAreSpreadOnARealEnsemble(t *testing.T) {
 
 func TestTwoLeadersOfOneShardFailTheRun(t *testing.T) {
 	t.Parallel()
-	err := run(t.Context(), options{path: "/shards", shards: 6, processes: 2, timeout: time.Second})
+	err := run(t.Context(), options{path: "/shards", shards: 6, processes: 2, times: flags.Times{Timeout: 2 * time.Second, Lease: 400 * time.Millisecond}})
 	if err == nil || !strings.Contains(err.Error(), "two leaders of one shard at once") {
 		t.Errorf("the run ends with %v; want that there were two leaders", err)
 	}
@@ -101,6 +102,7 @@ func TestAnInterruptedRunFails(t *testing.T) {
 func TestBadFlagsAreRefusedByName(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
 		{"-timeout 10ms", "-timeout is 10ms; want"},
+		{"-lease 10ms", "-lease is 10ms; want"},
 		{"-shards 0", "-shards is 0; want"},
 		{"-processes 21", "-processes is 21; want 2 to 20"},
 		{"stray", `"stray"; want`},

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
+	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -57,7 +58,8 @@ func runProcess(args []string, w work) error {
 	id := f.String("id", "", "")
 	shards := f.Int("shards", 0, "")
 	processes := f.Int("processes", 0, "")
-	timeout := f.Duration("timeout", 0, "")
+	var times flags.Times
+	times.Define(f)
 	if err := f.Parse(args); err != nil {
 		return err
 	}
@@ -67,7 +69,7 @@ func runProcess(args []string, w work) error {
 		io.Copy(io.Discard, os.Stdin)
 		stop()
 	}()
-	client, err := session.Open(*connect, session.Config{Timeout: *timeout})
+	client, err := session.Open(*connect, session.Config{Timeout: times.Timeout, Lease: times.Lease})
 	if err != nil {
 		return err
 	}

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// demoTimeout is short, for the eye's sake.
-const demoTimeout = "1s"
+// The session outlasts the lease by far: what it takes until the job runs elsewhere is the lease.
+const demoTimeout, demoLease = "10s", "800ms"
 
 // demoJob tells what it knows, and then that it is alive until it is killed.
 const demoJob = `echo "JOB STARTS on $ZKRECIPE_ID with token $ZKRECIPE_TOKEN, as process $$; the lease runs until $ZKRECIPE_DEADLINE at first"
@@ -59,7 +59,7 @@ func (d *demo) show() error {
 	if err := d.pause(); err != nil {
 		return err
 	}
-	d.say("alice's supervisor is killed (kill -9): its guardian ends the job, and bob's starts when the session is over.")
+	d.say("alice's supervisor is killed (kill -9): its guardian ends the job, and bob's starts when the lease is over.")
 	_ = alice.Process.Kill()
 	if err := d.wait("bob"); err != nil {
 		return err
@@ -95,7 +95,7 @@ func (d *demo) enter(id string) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(exe, "-zk", d.zk, "-path", "/demo", "-id", id, "-timeout", demoTimeout, "--", "sh", "-c", demoJob)
+	cmd := exec.Command(exe, "-zk", d.zk, "-path", "/demo", "-id", id, "-timeout", demoTimeout, "-lease", demoLease, "--", "sh", "-c", demoJob)
 	out, write := io.Pipe()
 	cmd.Stdout, cmd.Stderr = write, write
 	// Ctrl-C is for the demonstration, which then ends them all.

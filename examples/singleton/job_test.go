@@ -25,8 +25,8 @@ func TestTheExitCodeIsTheJobs(t *testing.T) {
 			t.Errorf("stderr %q", stderr)
 		}
 	}
-	if n := len(e.Nodes()); n != 1 {
-		t.Errorf("znodes left: %+v; want the path alone", e.Nodes())
+	if nodes := e.inLine(); len(nodes) != 0 {
+		t.Errorf("znodes left: %+v; want none", nodes)
 	}
 }
 
@@ -45,7 +45,7 @@ func TestTheJobLearnsItsTerm(t *testing.T) {
 		t.Errorf("deadline %v, %v", deadline, err)
 	}
 	mono := number("ZKRECIPE_DEADLINE_MONOTONIC")
-	if first := p.beats()[0]; number("ZKRECIPE_TOKEN") <= 0 || mono < begun || mono > first.at+int64(long) ||
+	if first := p.beats()[0]; number("ZKRECIPE_TOKEN") <= 0 || mono < begun || mono > first.at+int64(D) ||
 		number("ZKRECIPE_DEADLINE_BOOTTIME") <= 0 || env["ZKRECIPE_ID"] != "alice" || env["ZKRECIPE_PATH"] != "/test" {
 		t.Errorf("the environment is %v", env)
 	}
@@ -75,10 +75,10 @@ func TestASignalEndsTheWaitInLine(t *testing.T) {
 	leader.beating(0)
 	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		p := e.start(t, "-v", "")
-		waitFor(t, "two in line", func() bool { return len(e.Nodes()) == 3 })
+		waitFor(t, "two in line", func() bool { return len(e.inLine()) == 2 })
 		p.Signal(s)
 		p.exits(128 + int(s))
-		if n := len(e.Nodes()); n != 2 || len(p.beats()) != 0 {
+		if n := len(e.inLine()); n != 1 || len(p.beats()) != 0 {
 			t.Errorf("after %v: %d znodes, beats %v", s, n, p.beats())
 		}
 	}
@@ -87,7 +87,7 @@ func TestASignalEndsTheWaitInLine(t *testing.T) {
 }
 
 func TestWithoutAnEnsembleItStillLeaves(t *testing.T) {
-	p := proc.Start(t, exe, "-zk", "127.0.0.1:1", "-timeout", "200ms", "--", "true")
+	p := proc.Start(t, exe, "-zk", "127.0.0.1:1", "-timeout", "400ms", "--", "true")
 	p.Signal(syscall.SIGTERM)
 	// The signal itself ends it, without a code, if it comes before it is caught.
 	if code, stderr := p.Exit(hang); code != 128+15 && code != -1 {
@@ -145,9 +145,11 @@ func TestBadFlagsAreRefusedByName(t *testing.T) {
 	for args, wants := range map[string][]string{
 		"-zk a:1":                                 {"command", "want"},
 		"-once -restart -- true":                  {"-once", "-restart"},
-		"-grace 3s -- true":                       {"-grace", "3s", "1.875s", "10s", "want"},
+		"-grace 3s -- true":                       {"-grace", "3s", "750ms", "4s", "want"},
 		"-grace -1s -- true":                      {"-grace", "-1s", "want"},
 		"-timeout 1ms -- true":                    {"-timeout", "1ms", "want"},
+		"-lease 10ms -- true":                     {"-lease", "10ms", "want"},
+		"-lease 8s -- true":                       {"-lease", "8s", "7.5s", "want"},
 		"-timeout soon -- true":                   {"-timeout", "soon"},
 		"-zk a:1 -path rel -- true":               {`"rel"`},
 		"-zk a:b:c -- true":                       {`"a:b:c"`, "want"},

@@ -14,10 +14,11 @@
 //
 // The job may run as long as the lease is extended. When that fails, its process group
 // gets SIGTERM, and SIGKILL after -grace, both before the lease is over and hence before
-// another may lead. -grace is an eighth of -timeout by default and at most three
+// another may lead. -grace is an eighth of -lease by default and at most three
 // sixteenths of it; it comes out of the time in which a disturbance can pass, so a job
-// that is slow to stop wants a longer -timeout. If the candidate's znode was deleted or
-// its session is over, another may lead already: SIGKILL at once.
+// that is slow to stop wants a longer -lease. A machine that crashes is replaced when
+// its lease is over, whatever -timeout is. If the candidate's znode was deleted or
+// its session is over, another leads soon: SIGKILL at once.
 //
 // The job is the child of a guardian, a second process of this program. It is told
 // each new deadline over a pipe, and enforces it when this process is stopped (SIGSTOP,
@@ -76,8 +77,8 @@
 //     becomes a daemon, is caught by SIGKILL (PR_SET_CHILD_SUBREAPER), but not asked by SIGTERM;
 //     elsewhere it is not caught, and the deadline is compared with the civil clock;
 //   - the kernel does not get to kill it in time: a process in uninterruptible sleep, a machine
-//     without any CPU time for the guardian for a sixteenth of -timeout;
-//   - somebody deletes the candidate's znode by hand (see package election).
+//     without any CPU time for the guardian for a sixteenth of -lease;
+//   - somebody deletes the election's path and all in it by hand (see package election).
 //
 // Against all of these there is the token.
 package main

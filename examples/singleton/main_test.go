@@ -35,10 +35,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// T is the session timeout of singletons that are to lose it. A busy machine makes shorter
-// sessions lose their lease, which ends the job as it should and the test as it should not;
-// long is that of those who are not to lose it.
-const T, long = 2 * time.Second, 20 * time.Second
+// T and D are the session timeout and the lease of all singletons. A busy machine loses shorter
+// leases, which ends the job as it should and the test as it should not.
+const T, D = 20 * time.Second, 2 * time.Second
 
 // hang guards against a program that does not end.
 const hang = 20 * time.Second
@@ -110,7 +109,7 @@ type ensemble struct {
 func three(t *testing.T) *ensemble {
 	t.Helper()
 	e := &ensemble{}
-	e.Ensemble = zktest.Start(t, zktest.Config{Servers: 3, Tick: T / 10, MaxSessionTimeout: long, OnCommit: func(c zktest.Commit) {
+	e.Ensemble = zktest.Start(t, zktest.Config{Servers: 3, Tick: T / 20, OnCommit: func(c zktest.Commit) {
 		for _, change := range c.Changes {
 			if change.Op == zktest.OpDelete {
 				e.mu.Lock()
@@ -120,6 +119,16 @@ func three(t *testing.T) *ensemble {
 		}
 	}})
 	return e
+}
+
+// inLine returns the znodes of those who stand in line.
+func (e *ensemble) inLine() (nodes []zktest.Node) {
+	for _, n := range e.Nodes() {
+		if strings.HasPrefix(n.Path, "/test/") {
+			nodes = append(nodes, n)
+		}
+	}
+	return nodes
 }
 
 // firstDeleted is when the first znode went: its candidate's leadership was over then.
@@ -146,7 +155,7 @@ func (e *ensemble) start(t *testing.T, flags, words string) *program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := append([]string{"-zk", e.ConnectString(), "-path", "/test", "-timeout", long.String()}, strings.Fields(flags)...)
+	args := append([]string{"-zk", e.ConnectString(), "-path", "/test", "-timeout", T.String(), "-lease", D.String()}, strings.Fields(flags)...)
 	args = append(args, "--", self, asJob)
 	p := &program{proc.Start(t, exe, append(args, strings.Fields(words)...)...), t}
 	t.Cleanup(p.clear)

@@ -16,15 +16,18 @@ import (
 // options are the flags.
 type options struct {
 	zk, path, id, auth     string
-	timeout, grace         time.Duration
+	timeout, lease, grace  time.Duration
 	once, restart, verbose bool
 
 	credentials []session.Auth // what auth says
 	command     []string
 }
 
-// A session shorter than this is lost whenever the machine is busy.
-const minTimeout, maxTimeout = 200 * time.Millisecond, time.Hour
+// What the library takes. The shortest are lost whenever the machine is busy.
+const (
+	minTimeout, maxTimeout = 400 * time.Millisecond, time.Hour
+	minLease               = 200 * time.Millisecond
+)
 
 const usage = `singleton runs a command while this machine leads an election, and nowhere else meanwhile:
 
@@ -44,8 +47,9 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.StringVar(&o.path, "path", "/zkrecipe/singleton", "the election's `znode`, created when missing")
 	f.StringVar(&o.id, "id", "", "this candidate's `name` (default host name and process id)")
 	f.StringVar(&o.auth, "auth", "", "`digest:user:password`; znodes are then for that user alone")
-	f.DurationVar(&o.timeout, "timeout", 10*time.Second, "session timeout to ask for")
-	f.DurationVar(&o.grace, "grace", 0, "from SIGTERM to SIGKILL when the leadership is lost (default an eighth of -timeout)")
+	f.DurationVar(&o.timeout, "timeout", 15*time.Second, "session timeout to ask for")
+	f.DurationVar(&o.lease, "lease", 0, "how long a lease lasts: about the time until the job of a crashed machine runs elsewhere;\nthe same for all of a path (default 4s, or half of -timeout)")
+	f.DurationVar(&o.grace, "grace", 0, "from SIGTERM to SIGKILL when the leadership is lost (default an eighth of -lease)")
 	f.BoolVar(&o.once, "once", false, "run the command once, which is the default")
 	f.BoolVar(&o.restart, "restart", false, "enter the line again when the command has ended")
 	f.BoolVar(&o.verbose, "v", false, "log to stderr")
@@ -71,11 +75,15 @@ func (o *options) check() error {
 	if o.timeout < minTimeout || o.timeout > maxTimeout {
 		return fmt.Errorf("-timeout is %v; want %v to %v", o.timeout, minTimeout, maxTimeout)
 	}
-	if longest := 3 * o.timeout / 16; o.grace < 0 || o.grace > longest {
-		return fmt.Errorf("-grace is %v; want 0 to three sixteenths of -timeout, which are %v of %v: "+
-			"SIGTERM and SIGKILL have to fit into the lease", o.grace, longest, o.timeout)
+	o.lease = cmp.Or(o.lease, min(session.DefaultLease, o.timeout/2))
+	if o.lease < minLease || o.lease > o.timeout/2 {
+		return fmt.Errorf("-lease is %v; want %v to half of -timeout, which is %v", o.lease, minLease, o.timeout/2)
 	}
-	o.grace = cmp.Or(o.grace, o.timeout/8)
+	if longest := 3 * o.lease / 16; o.grace < 0 || o.grace > longest {
+		return fmt.Errorf("-grace is %v; want 0 to three sixteenths of -lease, which are %v of %v: "+
+			"SIGTERM and SIGKILL have to fit into the lease", o.grace, longest, o.lease)
+	}
+	o.grace = cmp.Or(o.grace, o.lease/8)
 	o.id = flags.ID(o.id)
 	var err error
 	o.credentials, err = flags.Auth(o.auth)
@@ -84,11 +92,11 @@ func (o *options) check() error {
 
 // killRoom is how long before the lease's end SIGKILL is sent: the time for the kernel to
 // carry it out, and for the guardian to be late.
-func killRoom(timeout time.Duration) time.Duration { return timeout / 16 }
+func killRoom(lease time.Duration) time.Duration { return lease / 16 }
 
 // stopBefore is how long before the lease's end SIGTERM is sent. The library wants at
-// most a quarter of the session timeout; -grace is checked to fit in.
-func (o *options) stopBefore() time.Duration { return o.grace + killRoom(o.timeout) }
+// most a quarter of the lease; -grace is checked to fit in.
+func (o *options) stopBefore() time.Duration { return o.grace + killRoom(o.lease) }
 
 // logger tells warnings, or everything if asked to.
 func (o *options) logger(stderr io.Writer) *slog.Logger {

@@ -66,7 +66,7 @@ func run(args []string) int {
 func newSupervisor(o *options) (*supervisor, error) {
 	s := &supervisor{options: o, log: o.logger(os.Stderr), finished: make(chan struct{})}
 	var err error
-	s.client, err = session.Open(o.zk, session.Config{Timeout: o.timeout, Auth: o.credentials, Logger: s.log})
+	s.client, err = session.Open(o.zk, session.Config{Timeout: o.timeout, Lease: o.lease, Auth: o.credentials, Logger: s.log})
 	if err != nil {
 		return nil, err
 	}

@@ -14,16 +14,13 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// fleeting makes a singleton's session one of T.
-var fleeting = "-timeout " + T.String()
-
 // pair starts a singleton that leads with a job of these words, and another behind it in line.
 func (e *ensemble) pair(t *testing.T, words string) (first, second *program) {
 	t.Helper()
-	first = e.start(t, fleeting, words)
+	first = e.start(t, "", words)
 	first.beating(0)
 	second = e.start(t, "-restart", "")
-	waitFor(t, "second znode", func() bool { return len(e.Nodes()) == 3 })
+	waitFor(t, "second znode", func() bool { return len(e.inLine()) == 2 })
 	return first, second
 }
 
@@ -66,14 +63,14 @@ func TestAStoppedSupervisorsJobIsDeadBeforeTheLeaseIsOver(t *testing.T) {
 			stopped := candidate.Monotonic()
 			first.Signal(syscall.SIGSTOP)
 			second.beating(0)
-			// Nobody tells that two sessions' time has passed.
-			<-time.After(time.Duration(stopped + int64(2*T) - candidate.Monotonic()))
+			// Nobody tells that the time of two leases has passed.
+			<-time.After(time.Duration(stopped + int64(2*D) - candidate.Monotonic()))
 			first.Signal(syscall.SIGCONT)
 			if stderr := e.succeeds(t, first, codeLost, second); !strings.Contains(stderr, "term over") {
 				t.Errorf("stderr %q", stderr)
 			}
-			// No lease reaches further than T - T/16.
-			if over := time.Duration(last(first.beats(), 1<<62) - stopped); over >= T-T/16 {
+			// No job may outlast D - D/16.
+			if over := time.Duration(last(first.beats(), 1<<62) - stopped); over >= D-D/16 {
 				t.Errorf("the job beat until %v after the stop", over)
 			}
 		})
@@ -85,14 +82,14 @@ func TestALostLeaseEndsTheJobInTime(t *testing.T) {
 		t.Run("job "+words, func(t *testing.T) {
 			t.Parallel()
 			e := three(t)
-			first := e.start(t, fleeting, words)
+			first := e.start(t, "", words)
 			first.beating(0)
 			for _, s := range e.Servers() {
 				s.Freeze()
 			}
 			frozen := candidate.Monotonic()
 			first.exits(codeLost)
-			if over := time.Duration(last(first.beats(), 1<<62) - frozen); over >= T-T/16 {
+			if over := time.Duration(last(first.beats(), 1<<62) - frozen); over >= D-D/16 {
 				t.Errorf("the job beat until %v after the ensemble froze", over)
 			}
 			asked := strings.Contains(strings.Join(first.Lines(), "\n"), "signal 15")
@@ -107,7 +104,7 @@ func TestADeletedZnodeEndsTheJobAtOnce(t *testing.T) {
 	e := three(t)
 	first, second := e.pair(t, "ignore")
 	var leader zktest.Node
-	for _, n := range e.Nodes() {
+	for _, n := range e.inLine() {
 		if n.Stat.EphemeralOwner != 0 && (leader.Path == "" || n.Stat.Czxid < leader.Stat.Czxid) {
 			leader = n
 		}
@@ -149,7 +146,7 @@ func TestAKernelThatKillsBothKillsTheCommand(t *testing.T) {
 
 func TestAStoppedGuardianDoesNotSaveTheJob(t *testing.T) {
 	e := three(t)
-	first := e.start(t, fleeting, "spawn ignore")
+	first := e.start(t, "", "spawn ignore")
 	first.beating(0)
 	if err := syscall.Kill(guardianOf(t, first), syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
@@ -159,7 +156,7 @@ func TestAStoppedGuardianDoesNotSaveTheJob(t *testing.T) {
 	}
 	frozen := candidate.Monotonic()
 	first.exits(codeLost)
-	if over := time.Duration(last(first.beats(), 1<<62) - frozen); over >= T-T/16 {
+	if over := time.Duration(last(first.beats(), 1<<62) - frozen); over >= D-D/16 {
 		t.Errorf("the job beat until %v after the ensemble froze", over)
 	}
 }

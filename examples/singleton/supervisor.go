@@ -74,8 +74,8 @@ func (s *supervisor) start(term *election.Term) (*job, error) {
 // follow hands each extension of the lease on until the job or the term has ended, and
 // returns when nothing of the job is left.
 func (s *supervisor) follow(ctx context.Context, term *election.Term, j *job) {
-	// The lease is extended every T/8.
-	ticker := time.NewTicker(s.timeout / 32)
+	// The lease is extended every D/4.
+	ticker := time.NewTicker(s.lease / 32)
 	defer ticker.Stop()
 	for {
 		select {
@@ -88,18 +88,18 @@ func (s *supervisor) follow(ctx context.Context, term *election.Term, j *job) {
 			l := s.limits(term) // passed if another may lead already: nothing remains then
 			l.Term = instant{}  // even if the lease is extended once more
 			j.limit(l)
-			j.end(killRoom(s.timeout) / 2)
+			j.end(killRoom(s.lease) / 2)
 			return
 		}
 	}
 }
 
 // limits are those of the job as the lease is now. A server may have granted a shorter
-// timeout than asked for, which leaves less time for everything.
+// session timeout than asked for, which makes the lease shorter.
 func (s *supervisor) limits(term *election.Term) limits {
 	begun := now() // read first: should we be paused here, the limits come out too early
 	end := begun.add(term.Remaining())
-	granted := min(s.timeout, s.client.Status().Timeout)
+	granted := min(s.lease, s.client.Status().LeaseTime)
 	return limits{
 		Term: end.add(-min(s.stopBefore(), granted/4)),
 		Kill: end.add(-killRoom(granted)),

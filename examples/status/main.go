@@ -23,6 +23,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
 	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
 	"github.com/zkrecipe/zkrecipe/recipe/election/electionhttp"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -34,12 +35,13 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 type options struct {
 	zk, path, listen string
 	candidates       int
-	timeout, term    time.Duration
+	times            flags.Times
+	term             time.Duration
 	data             bool
 }
 
 func parse(args []string, stderr io.Writer) (*options, error) {
-	o := &options{}
+	o := &options{times: flags.Times{Timeout: 10 * time.Second, Lease: time.Second}}
 	f := flag.NewFlagSet("status", flag.ContinueOnError)
 	f.SetOutput(io.Discard) // run prints errors, once
 	zk := zookeeper.Flag(f)
@@ -47,7 +49,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "where to serve, as `host:port`; port 0 takes a free one")
 	f.IntVar(&o.candidates, "candidates", -1, "how many candidates to run in this process (default 3, with -zk none)")
 	f.Lookup("candidates").DefValue = "0" // the text says it
-	f.DurationVar(&o.timeout, "timeout", 5*time.Second, "session timeout to ask for")
+	o.times.Define(f)
 	f.DurationVar(&o.term, "term", 12*time.Second, "how long candidates of this process lead before they lose the leadership")
 	f.BoolVar(&o.data, "data", false, "show what candidates say of themselves beside their IDs")
 	if err := f.Parse(args); err != nil {
@@ -66,12 +68,10 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		return nil, fmt.Errorf("unexpected argument %q; want flags only", f.Arg(0))
 	case o.candidates < -1 || o.candidates > 100:
 		return nil, fmt.Errorf("-candidates is %d; want 0 to 100", o.candidates)
-	case o.timeout < 500*time.Millisecond || o.timeout > time.Minute:
-		return nil, fmt.Errorf("-timeout is %v; want 500ms to 1m", o.timeout)
 	case o.term < 100*time.Millisecond:
 		return nil, fmt.Errorf("-term is %v; want 100ms or more", o.term)
 	}
-	return o, nil
+	return o, o.times.Check(f, time.Minute)
 }
 
 // run is the program; it returns the exit code.
@@ -95,12 +95,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 
 // serve serves the page until ctx ends.
 func serve(ctx context.Context, o *options, stdout io.Writer) error {
-	servers, err := zookeeper.Open(o.zk, o.timeout)
+	servers, err := zookeeper.Open(o.zk, o.times.Timeout)
 	if err != nil {
 		return err
 	}
 	defer servers.Close()
-	client, err := session.Open(servers.Connect, session.Config{Timeout: o.timeout})
+	client, err := session.Open(servers.Connect, session.Config{Timeout: o.times.Timeout, Lease: o.times.Lease})
 	if err != nil {
 		return err
 	}

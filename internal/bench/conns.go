@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -15,11 +16,11 @@ import (
 
 var began = time.Now()
 
-// stamp remembers when a connection was last given a delete request to send and when it
-// last delivered a watch event, and counts the multi requests, which are renewals here.
+// stamp remembers when a connection was last given a delete request to send, alone or in a
+// multi, and when it last delivered a watch event, and counts the heartbeats.
 type stamp struct {
 	sent, heard atomic.Int64 // since began
-	multis      atomic.Int64
+	beats       atomic.Int64
 }
 
 // A failover is what one took: in all, and inside the heir's process, from the event's
@@ -43,6 +44,8 @@ type stamped struct {
 // request's.
 const (
 	opDelete = 2
+	opSet    = 5
+	opCheck  = 13
 	opMulti  = 14
 	xidEvent = 1<<32 - 1
 )
@@ -54,10 +57,28 @@ func (c stamped) Write(p []byte) (int, error) {
 		case opDelete:
 			c.stamp.sent.Store(int64(time.Since(began)))
 		case opMulti:
-			c.stamp.multis.Add(1)
+			switch {
+			case bytes.Contains(p, deletion):
+				c.stamp.sent.Store(int64(time.Since(began)))
+			case isBeat(p):
+				c.stamp.beats.Add(1)
+			}
 		}
 	}
 	return c.Conn.Write(p)
+}
+
+// deletion is the header of a deletion within a multi: its type, "not done", error -1.
+var deletion = []byte{0, 0, 0, opDelete, 0, 0xff, 0xff, 0xff, 0xff}
+
+// isBeat reports whether a multi without a deletion sets a heartbeat: it begins with that, or with
+// the check of a place.
+func isBeat(multi []byte) bool {
+	if len(multi) < 16 {
+		return false
+	}
+	first := binary.BigEndian.Uint32(multi[12:])
+	return first == opSet || first == opCheck
 }
 
 // Read is asked by zk for the length of a frame and then for the frame, and by ours for
@@ -152,9 +173,9 @@ type ours struct {
 	stamp  *stamp
 }
 
-func openOurs(l *lab, server string, timeout time.Duration) (*ours, error) {
+func openOurs(l *lab, server string, timeout, lease time.Duration) (*ours, error) {
 	o := &ours{server: server, stamp: &stamp{}}
-	client, err := session.Open(server, session.Config{Timeout: timeout,
+	client, err := session.Open(server, session.Config{Timeout: timeout, Lease: lease,
 		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
 			if err != nil {
@@ -175,7 +196,7 @@ func openOurs(l *lab, server string, timeout time.Duration) (*ours, error) {
 	return o, nil
 }
 
-// openAll opens n clients, on the servers in turn.
+// openAll opens n clients, on the servers in turn, each with half of its timeout as lease.
 func openAll(l *lab, n int, timeout time.Duration) (all []*ours, closeAll func(), err error) {
 	closeAll = func() {
 		for _, o := range all {
@@ -183,7 +204,7 @@ func openAll(l *lab, n int, timeout time.Duration) (all []*ours, closeAll func()
 		}
 	}
 	for i := range n {
-		o, err := openOurs(l, l.server(i), timeout)
+		o, err := openOurs(l, l.server(i), timeout, timeout/2)
 		if err != nil {
 			closeAll()
 			return nil, nil, err

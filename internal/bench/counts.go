@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,7 +18,7 @@ func measureCounts(l *lab) error {
 	t := table{
 		title: "Frames of one failover, all candidates together, and of an election at rest:",
 		head: []string{"candidates", "sessions", "requests", "events", "other candidates woken", "bytes both ways",
-			"at rest: writes per T", "reads per T and candidate"},
+			"at rest: writes per D", "reads per D, all together"},
 	}
 	for _, sc := range []struct{ candidates, sessions int }{{3, 3}, {10, 5}, {100, 10}, {1000, 10}} {
 		one, rest, err := countFailover(l, sc.candidates, sc.sessions)
@@ -24,14 +26,14 @@ func measureCounts(l *lab) error {
 			return fmt.Errorf("%d candidates: %w", sc.candidates, err)
 		}
 		t.add(sc.candidates, sc.sessions, one.requests, one.events, one.woken, one.bytes, fmt.Sprintf("%.1f", rest.writes),
-			fmt.Sprintf("%.1f", rest.reads/float64(sc.candidates)))
+			fmt.Sprintf("%.1f", rest.reads))
 	}
 	t.print(l.out)
 	return nil
 }
 
-// cost is what has passed on the wire, pings, renewals and the periodic re-checks
-// (exists, and nothing else asks that) aside.
+// cost is what has passed on the wire, pings, heartbeats, their reading and the periodic
+// re-checks (exists, and nothing else asks that) aside.
 type cost struct {
 	requests int // of all candidates
 	events   int // of watches, to all candidates
@@ -39,10 +41,10 @@ type cost struct {
 	bytes    int // with answers
 }
 
-// atRest is what passes in one session timeout when nothing happens.
+// atRest is what passes in one lease, D, when nothing happens.
 type atRest struct{ writes, reads float64 }
 
-const countTimeout = 4 * time.Second
+const countTimeout, countLease = 4 * time.Second, 2 * time.Second
 
 // tapped is a client behind a proxy that counts.
 type tapped struct {
@@ -64,7 +66,7 @@ func openTapped(l *lab, server string) (*tapped, error) {
 		defer t.mu.Unlock()
 		t.frames = append(t.frames, f)
 	})
-	if t.ours, err = openOurs(l, p.Addr(), countTimeout); err != nil {
+	if t.ours, err = openOurs(l, p.Addr(), countTimeout, countLease); err != nil {
 		p.Close()
 		return nil, err
 	}
@@ -124,7 +126,7 @@ func tryFailover(l *lab, candidates, sessions int) (one cost, rest atRest, err e
 	}
 	begun := time.Now()
 	time.Sleep(countTimeout)
-	if rest, err = countRest(all, float64(time.Since(begun))/float64(countTimeout)); err != nil {
+	if rest, err = countRest(all, float64(time.Since(begun))/float64(countLease)); err != nil {
 		return one, rest, err
 	}
 
@@ -151,33 +153,47 @@ func tryFailover(l *lab, candidates, sessions int) (one cost, rest atRest, err e
 func (c *cost) add(frames []faultproxy.Frame, leavers bool, gone string) {
 	counted := map[int32]bool{} // requests whose replies count
 	own := leavers              // the first such event there is the leaver's own
+	asks := false               // a session that has heard of a departure reads the record
 	for _, f := range frames {
 		switch {
 		case f.Op == faultproxy.OpEvent:
 			c.events++
 			c.bytes += f.Bytes
+			asks = asks || f.Path == gone && !own
 			if own && f.Path == gone {
 				own = false
 			} else {
 				c.woken++
 			}
-		case f.Op == faultproxy.OpPing, f.Op == faultproxy.OpExists, f.Op == faultproxy.OpConnect,
-			f.Op == faultproxy.OpMulti && (f.Dir == faultproxy.ToClient || f.First == faultproxy.OpCheck):
+		case f.Op == faultproxy.OpPing, f.Op == faultproxy.OpExists, f.Op == faultproxy.OpConnect, beating(f),
+			f.Dir == faultproxy.ToServer && f.Path == path.Dir(gone) && f.Op == faultproxy.OpGetData && !asks:
 		case f.Dir == faultproxy.ToServer:
 			c.requests++
 			c.bytes += f.Bytes
 			counted[f.Xid] = true
+			asks = asks && f.Path != path.Dir(gone)
 		case counted[f.Xid]:
 			c.bytes += f.Bytes
 		}
 	}
 }
 
+// beating reports whether a request sets or reads a heartbeat.
+func beating(f faultproxy.Frame) bool {
+	if f.Dir != faultproxy.ToServer {
+		return false
+	}
+	return strings.HasPrefix(f.Path, beats) || f.Op == faultproxy.OpMulti && f.First == faultproxy.OpCheck
+}
+
+// beats is the default of session.Config.Beats.
+const beats = "/zkrecipe/beats/"
+
 func moved(frames []faultproxy.Frame) bool {
 	return slices.ContainsFunc(frames, func(f faultproxy.Frame) bool { return f.Op == faultproxy.OpConnect })
 }
 
-func countRest(all []*tapped, timeouts float64) (rest atRest, err error) {
+func countRest(all []*tapped, leases float64) (rest atRest, err error) {
 	for _, t := range all {
 		frames := t.take()
 		if moved(frames) {
@@ -196,5 +212,5 @@ func countRest(all []*tapped, timeouts float64) (rest atRest, err error) {
 			}
 		}
 	}
-	return atRest{rest.writes / timeouts, rest.reads / timeouts}, nil
+	return atRest{rest.writes / leases, rest.reads / leases}, nil
 }

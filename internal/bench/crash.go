@@ -1,270 +1,108 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
-
-	"github.com/go-zookeeper/zk"
-
-	"github.com/zkrecipe/zkrecipe/recipe/election"
 )
 
-// trio is an election of three candidates in three processes.
-type trio struct {
-	clients [3]*steered
-	entered chan time.Time // the heir's callback
-	first   *election.Term
-	stop    func()
-}
+// crashTimeout is the session timeout in the rows that take a crash or a pause: it has no
+// part in them, so it is the longest that the servers grant.
+const crashTimeout = longTimeout
 
-// formTrio lines three up; their sessions are with the servers named, and the heir has
-// its lease.
-func formTrio(l *lab, timeout time.Duration, servers [3]string) (t *trio, err error) {
-	ctx, cancel := context.WithCancel(l.ctx)
-	var running sync.WaitGroup
-	t = &trio{entered: make(chan time.Time, 3)}
-	t.stop = func() {
-		cancel()
-		for _, c := range t.clients {
-			if c != nil {
-				c.Close()
-			}
-		}
-		running.Wait()
-	}
-	path := l.path("trio")
-	terms := make(chan *election.Term, 1)
-	for i, server := range servers {
-		if t.clients[i], err = openSteered(l, server, timeout); err != nil {
-			return t, err
-		}
-		joined := make(chan struct{}, 10)
-		el, err := election.New(t.clients[i].Client, path, election.Config{ID: fmt.Sprint(i), OnEvent: func(ev election.Event) {
-			if ev.Kind == election.Joined {
-				joined <- struct{}{}
-			}
-		}})
-		if err != nil {
-			return t, err
-		}
-		running.Go(func() {
-			el.Run(ctx, func(ctx context.Context, term *election.Term) error {
-				if i == 0 {
-					terms <- term
-				} else {
-					t.entered <- time.Now()
-				}
-				<-ctx.Done()
-				return nil
-			})
-		})
-		if _, err := receive(l, joined); err != nil {
-			return t, err
-		}
-		if i == 0 {
-			if t.first, err = receive(l, terms); err != nil {
-				return t, err
-			}
-		}
-	}
-	for t.clients[1].Status().Lease == 0 {
-		if l.ctx.Err() != nil {
-			return t, context.Cause(l.ctx)
-		}
-		time.Sleep(time.Millisecond)
-	}
-	return t, nil
-}
+var crashLeases = []time.Duration{400 * time.Millisecond, time.Second, 4 * time.Second}
 
-const crashTimeout = 4 * time.Second
-
-// measureCrash kills leaders, and compares the moment in which the heir's callback is
-// entered with the one in which a bare session on the heir's server hears that the
-// ensemble has expired the leader.
+// measureCrash kills leaders, which are processes, with kill -9, and measures how long it takes
+// until their heirs' callbacks are entered.
 func measureCrash(l *lab) error {
-	const elections, rounds = 10, 3
-	f, err := newFloor(l, longTimeout)
-	if err != nil {
-		return err
-	}
-	defer f.stop()
-	var behind, expiry sample
-	for range rounds {
-		if err := crashRound(l, f, elections, &behind, &expiry); err != nil {
-			return err
-		}
-	}
+	const lines = 3
 	t := table{
-		title: fmt.Sprintf("Crash of the leader, %d times, session timeout %v:", len(behind), crashTimeout),
-		head:  []string{"what", "p50", "p95", "max"},
+		title: fmt.Sprintf("kill -9 of the leader, session timeout %v, from the kill to the heir's callback:", crashTimeout),
+		head:  []string{"lease D", "times", "p50, x D", "p95, x D", "max, x D", "p50, ms"},
 	}
-	t.add("from the crash to the server's own expiry, x T", ratio(expiry.at(0.5), crashTimeout), ratio(expiry.at(0.95), crashTimeout), ratio(expiry.max(), crashTimeout))
-	t.add("from the server's expiry to the heir's callback, ms", millis(behind.at(0.5)), millis(behind.at(0.95)), millis(behind.max()))
+	for _, D := range crashLeases {
+		took, err := crashes(l, D, lines, max(1, l.crashes/lines))
+		if err != nil {
+			return fmt.Errorf("lease %v: %w", D, err)
+		}
+		t.add(D, len(took), ratio(took.at(0.5), D), ratio(took.at(0.95), D), ratio(took.max(), D), millis(took.at(0.5)))
+	}
 	t.print(l.out)
 	return nil
 }
 
-func crashRound(l *lab, f *floor, elections int, behind, expiry *sample) error {
-	var all []*trio
-	defer func() {
-		for _, t := range all {
-			t.stop()
-		}
-	}()
-	for i := range elections {
-		t, err := formTrio(l, crashTimeout, [3]string{l.server(i), l.server(i + 1), l.server(i + 2)})
-		all = append(all, t)
-		if err != nil {
-			return err
-		}
-	}
-	results := make(chan error, len(all))
-	var mu sync.Mutex // guards behind and expiry
-	for i, t := range all {
-		go func() {
-			after, took, err := crashOne(l, t, f.by[l.server(i+1)])
-			if err == nil {
+// crashes kills each line's leader so many times.
+func crashes(l *lab, D time.Duration, lines, times int) (all sample, err error) {
+	var mu sync.Mutex // guards all
+	err = pipelined(lines, func(int) error {
+		q, err := formQueue(l, D, 3)
+		defer q.end()
+		for i := 0; err == nil && i < times; i++ {
+			var took time.Duration
+			if took, err = q.crash(); err == nil {
 				mu.Lock()
-				*expiry, *behind = append(*expiry, after), append(*behind, took)
+				all = append(all, took)
 				mu.Unlock()
 			}
-			results <- ignoreDeposed(err)
-		}()
-		time.Sleep(crashTimeout / time.Duration(8*elections)) // their ends apart, too
-	}
-	var failed error
-	for range all {
-		failed = errors.Join(failed, <-results)
-	}
-	return failed
+		}
+		return err
+	})
+	return all, err
 }
 
-// crashOne returns when a witness beside the heir heard of the leader's end, after its
-// crash, and how much later the heir's callback was entered.
-func crashOne(l *lab, t *trio, witness *bare) (expired, behind time.Duration, err error) {
-	if _, err := witness.Sync(t.first.Node()); err != nil {
-		return 0, 0, err
-	}
-	_, _, gone, err := witness.GetW(t.first.Node())
-	if errors.Is(err, zk.ErrNoNode) || t.first.Context().Err() != nil {
-		return 0, 0, errDeposed
-	}
-	if err != nil {
-		return 0, 0, err
-	}
-	heard := make(chan time.Time, 1)
-	go func() {
-		<-gone
-		heard <- time.Now()
-	}()
-	crashed := time.Now()
-	t.clients[0].crash()
-	at, err := receive(l, heard)
-	if err != nil {
-		return 0, 0, err
-	}
-	entered, err := receive(l, t.entered)
-	return at.Sub(crashed), max(entered.Sub(at), 0), err
+// queue is a line of processes, the leader first.
+type queue struct {
+	l     *lab
+	path  string
+	lease time.Duration
+	all   []*process
 }
 
-const frozenTimeout = 4 * time.Second
-
-// measureFrozen freezes the server that everybody is attached to, and then lets everybody
-// dial it again.
-func measureFrozen(l *lab) error {
-	const elections, rounds = 4, 3
-	if l.ensemble.External() {
-		return errors.New("the servers are not ours to freeze")
-	}
-	var attached, dialling [3]sample
-	kept := 0
-	for range rounds {
-		n, err := frozenRound(l, elections, &attached, &dialling)
+func formQueue(l *lab, lease time.Duration, n int) (*queue, error) {
+	q := &queue{l: l, path: l.path("crash"), lease: lease}
+	for i := range n {
+		p, err := l.start(q.path, crashTimeout, lease)
 		if err != nil {
-			return err
+			return q, err
 		}
-		kept += n
+		q.all = append(q.all, p)
+		if i > 1 {
+			continue // there is no telling of those who wait
+		}
+		if _, err := p.await(l, []string{"elected", "heir"}[i]); err != nil {
+			return q, err
+		}
 	}
-	t := table{
-		title: fmt.Sprintf("A frozen server, %d elections, session timeout %v; until the session is connected to another one, x T:", elections*rounds, frozenTimeout),
-		head:  []string{"who", "attached to it: p50", "max", "dialling it: p50", "max"},
-	}
-	for i, role := range []string{"leader", "heir", "waiting"} {
-		t.add(role, ratio(attached[i].at(0.5), frozenTimeout), ratio(attached[i].max(), frozenTimeout),
-			ratio(dialling[i].at(0.5), frozenTimeout), ratio(dialling[i].max(), frozenTimeout))
-	}
-	t.print(l.out)
-	fmt.Fprintf(l.out, "\n%d of %d leaders led on through both.\n", kept, elections*rounds)
-	return nil
+	return q, nil
 }
 
-func frozenRound(l *lab, elections int, attached, dialling *[3]sample) (kept int, err error) {
-	victim, err := l.ensemble.Follower(l.ctx)
+// crash kills the leader, when the heir has been listening for a while, and lets another
+// process join.
+func (q *queue) crash() (time.Duration, error) {
+	time.Sleep(q.lease + time.Duration(rand.Float64()*float64(q.lease)))
+	leader, heir := q.all[0], q.all[1]
+	if leader.told("deposed") {
+		return 0, errors.New("the leader was deposed before it was killed: this machine is overloaded")
+	}
+	killed := leader.kill()
+	elected, err := heir.await(q.l, "elected")
 	if err != nil {
 		return 0, err
 	}
-	var all []*trio
-	defer func() {
-		for _, t := range all {
-			t.stop()
-		}
-	}()
-	for range elections {
-		t, err := formTrio(l, frozenTimeout, [3]string{victim.Addr(), victim.Addr(), victim.Addr()})
-		all = append(all, t)
-		if err != nil {
-			return 0, err
-		}
-	}
-	if err := victim.Freeze(); err != nil {
-		return 0, err
-	}
-	defer victim.Thaw()
-	begun := time.Now()
-	err = awaitAway(l, all, victim.Addr(), attached, func(*steered) time.Time { return begun })
+	p, err := q.l.start(q.path, crashTimeout, q.lease)
 	if err != nil {
 		return 0, err
 	}
-	for _, t := range all {
-		for _, c := range t.clients {
-			c.drop(victim.Addr())
-		}
-	}
-	err = awaitAway(l, all, victim.Addr(), dialling, func(s *steered) time.Time { return s.dialed })
-	if err != nil {
-		return 0, err
-	}
-	for _, t := range all {
-		if t.first.Valid() && t.first.Context().Err() == nil {
-			kept++
-		}
-	}
-	return kept, victim.Thaw()
+	q.all = append(slices.Clone(q.all[1:]), p)
+	_, err = q.all[1].await(q.l, "heir")
+	return time.Duration(elected - killed), err
 }
 
-// awaitAway notes for each role how long it took everybody to get away from a server.
-func awaitAway(l *lab, all []*trio, server string, by *[3]sample, since func(*steered) time.Time) error {
-	errs := make(chan error, 3*len(all))
-	var mu sync.Mutex // guards by
-	for _, t := range all {
-		for role, c := range t.clients {
-			go func() {
-				at, err := c.away(l, server)
-				if err == nil {
-					mu.Lock()
-					by[role] = append(by[role], at.Sub(since(c)))
-					mu.Unlock()
-				}
-				errs <- err
-			}()
-		}
+func (q *queue) end() {
+	for _, p := range slices.Backward(q.all) {
+		p.end()
 	}
-	var failed error
-	for range cap(errs) {
-		failed = errors.Join(failed, <-errs)
-	}
-	return failed
 }

@@ -24,8 +24,10 @@ type row struct {
 
 var rows = []row{
 	{"handover", "graceful failover, heir ready", measureHandOvers},
+	{"quick", "hand-overs in quick succession", measureQuick},
 	{"counts", "frames of a failover and at rest", measureCounts},
 	{"crash", "crashed leaders", measureCrash},
+	{"margin", "leaders, or servers, that stand still", measureMargin},
 	{"frozen", "a frozen server", measureFrozen},
 	{"join", "a thousand candidates join one line", measureJoin},
 	{"many", "one client in many elections", measureMany},
@@ -33,18 +35,22 @@ var rows = []row{
 }
 
 func main() {
+	becomeCandidate()
 	var names []string
 	for _, r := range rows {
 		names = append(names, r.name)
 	}
 	chosen := flag.String("rows", strings.Join(names, ","), "what to measure, separated by commas")
 	failovers := flag.Int("failovers", 1000, "failovers of each kind")
+	crashes := flag.Int("crashes", 30, "crashes of leaders at each lease")
+	quick := flag.Int("quick", 500, "hand-overs in quick succession of each kind")
+	pauses := flag.Int("pauses", 4, "times that everybody is stopped for each length")
 	only := flag.Int("candidates", 0, "measure hand-overs with this many candidates only")
 	elections := flag.Int("elections", 0, "measure one client in this many elections only")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	l := &lab{ctx: ctx, failovers: *failovers, only: *only, elections: *elections, out: os.Stdout}
+	l := &lab{ctx: ctx, failovers: *failovers, crashes: *crashes, quick: *quick, pauses: *pauses, only: *only, elections: *elections, out: os.Stdout}
 	if err := run(l, strings.Split(*chosen, ",")); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -82,6 +88,9 @@ type lab struct {
 	ctx       context.Context
 	ensemble  *ensemble.Ensemble
 	failovers int
+	crashes   int
+	quick     int
+	pauses    int
 	only      int // candidates in a hand-over; 0: every scale
 	elections int // of one client; 0: every number
 	out       io.Writer

@@ -19,7 +19,7 @@ func measureMany(l *lab) error {
 	t := table{
 		title: "One client in many elections, three such processes:",
 		head: []string{"elections", "join, first/second/third, x floor", "close, x floor", "close ms", "floor ms",
-			"renewals per period, leading/heir/waiting", "heap per waiting one, KB", "stack, KB", "goroutines"},
+			"beats per D/4, leading/heir/waiting", "heap per waiting one, KB", "stack, KB", "goroutines"},
 	}
 	for _, n := range []int{1000, 10000} {
 		if l.elections != 0 && l.elections != n {
@@ -33,7 +33,7 @@ func measureMany(l *lab) error {
 	return nil
 }
 
-const manyTimeout = longTimeout
+const manyTimeout, manyLease = longTimeout, longTimeout / 2
 
 func measureManyOf(l *lab, n int, t *table) error {
 	f, closeBares, err := newManyFloor(l, n)
@@ -79,14 +79,14 @@ func measureManyOf(l *lab, n int, t *table) error {
 					return err
 				}
 			}
-			time.Sleep(manyTimeout / 8) // of answers under way
+			time.Sleep(manyLease / 4) // of answers under way
 			after := usage()
 			heap, stack = float64(after.HeapAlloc)-float64(before.HeapAlloc), float64(after.StackInuse)-float64(before.StackInuse)
 			routines = float64(after.goroutines - before.goroutines)
 		}
 	}
 
-	renewals, err := countRenewals(l, clients)
+	beats, err := countBeats(l, clients)
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func measureManyOf(l *lab, n int, t *table) error {
 		join[i] = ratio(joins[i].at(0.5), creates[i].at(0.5))
 	}
 	t.add(n, strings.Join(join[:], " / "),
-		ratio(took, floorClose), millis(took), millis(floorClose), renewals,
+		ratio(took, floorClose), millis(took), millis(floorClose), beats,
 		per(heap), per(stack), fmt.Sprintf("%.2f", routines/float64(n)))
 	return nil
 }
@@ -126,19 +126,19 @@ func usage() (u use) {
 	return u
 }
 
-// countRenewals tells how many renewals each client's session makes in an eighth of T.
-func countRenewals(l *lab, clients []*ours) (string, error) {
+// countBeats tells how many heartbeats each client's session makes in a quarter of D.
+func countBeats(l *lab, clients []*ours) (string, error) {
 	const periods = 16
 	var before [3]int64
 	for i, c := range clients {
-		before[i] = c.stamp.multis.Load()
+		before[i] = c.stamp.beats.Load()
 	}
 	begun := time.Now()
-	time.Sleep(periods * manyTimeout / 8)
-	counted := float64(time.Since(begun)) / float64(manyTimeout/8)
+	time.Sleep(periods * manyLease / 4)
+	counted := float64(time.Since(begun)) / float64(manyLease/4)
 	var text string
 	for i, c := range clients {
-		text += fmt.Sprintf(" / %.2f", float64(c.stamp.multis.Load()-before[i])/counted)
+		text += fmt.Sprintf(" / %.2f", float64(c.stamp.beats.Load()-before[i])/counted)
 	}
 	return text[3:], l.ctx.Err()
 }

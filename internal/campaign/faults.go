@@ -72,7 +72,7 @@ var Faults = []Fault{
 	{Name: "2j standstill", Within: withinOne, Do: standstill, What: "all servers stopped for 1.2 D to 3 D; the time is that after their return"},
 
 	{Name: "3a client cut", Within: withinOne, Do: clientCut(Both), What: "the leader's link cut until somebody else leads"},
-	{Name: "3b client deaf", Within: withinOne, Do: clientCut(In), What: "the leader hears nothing until somebody else leads"},
+	{Name: "3b client deaf", Do: clientCut(In), What: "the leader hears nothing until somebody else leads"},
 	{Name: "3c client mute", Within: withinOne, Do: clientCut(Out), What: "the leader is not heard until somebody else leads"},
 	{Name: "3d 20 kB/s", Start: behindProxies, Do: slowLink, What: "all clients' connections at 20 kB/s for 4 T"},
 	{Name: "3e delay", Start: behindProxies, Do: delayedLink, What: "all packets of clients late by up to D/16, or up to D/4, for 4 T"},

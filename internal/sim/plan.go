@@ -13,6 +13,7 @@ type Plan struct {
 	Length    time.Duration
 	Timeout   time.Duration // the session timeout, T
 	Lease     time.Duration // the lease, D
+	Latency   time.Duration // of every message; up to twice as much again is random
 	Procs     int
 	Elections int
 	Wraps     bool // sequence numbers begin shortly before 2147483647 and go on below zero, as before 3.6
@@ -56,6 +57,7 @@ func newPlan(seed int64, length time.Duration, kinds []string) Plan {
 		Timeout:   time.Duration(2+rng.Intn(4)) * tick, // two ticks, the shortest allowed, to five
 		Procs:     3 + rng.Intn(3),
 		Elections: 1 + rng.Intn(2),
+		Latency:   time.Millisecond << rng.Intn(4),
 	}
 	p.Lease = p.Timeout / time.Duration(2<<rng.Intn(3)) // half, a quarter or an eighth of T
 	if len(kinds) == 0 {

@@ -70,7 +70,7 @@ func run(plan Plan, tracing bool) Result {
 	w := &world{plan: plan, check: newChecker(plan.Timeout, plan.Lease)}
 	w.check.tracing = tracing
 	ens, err := zktest.New(zktest.Config{
-		Servers: 3, InMemory: true, Tick: tick, SyncLimit: syncLimit, Seed: plan.Seed, Latency: time.Millisecond, SequenceWraps: plan.Wraps,
+		Servers: 3, InMemory: true, Tick: tick, SyncLimit: syncLimit, Seed: plan.Seed, Latency: plan.Latency, Jitter: 2 * plan.Latency, SequenceWraps: plan.Wraps,
 		Logf:     func(format string, args ...any) { w.check.logf("zktest: "+format, args...) },
 		OnCommit: w.check.committed, OnRequest: w.requested,
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -69,14 +70,15 @@ func TestHundredsOfChangesOfLeadersLeaveNothingBehind(t *testing.T) {
 	})
 }
 
-// Somebody writes to the leader's znode all the time: each write costs the heir one read.
+// Somebody writes to the leader's znode all the time: each write costs the heir one read, and
+// the leader leads on, although its own watch is used up at every moment.
 func TestAnHeirAnswersEachIdleWakeUpWithOneRead(t *testing.T) {
 	var mu sync.Mutex // guards requests
 	requests := map[zktest.Op]int{}
 	cfg := zktest.Config{OnRequest: func(r zktest.Request) {
 		mu.Lock()
 		defer mu.Unlock()
-		if r.Host == "b" {
+		if r.Host == "b" && !strings.HasPrefix(r.Path, beats) {
 			requests[r.Op]++
 		}
 	}}
@@ -106,21 +108,22 @@ func TestAnHeirAnswersEachIdleWakeUpWithOneRead(t *testing.T) {
 	})
 }
 
-// A candidate whose work fails at once is elected less and less often, and not before others.
+// A candidate whose work fails at once is not elected in a loop, and not before others.
 func TestWorkThatFailsAtOnceIsNotTriedInALoop(t *testing.T) {
 	fails := func(context.Context, *election.Term) error { return errors.New("it does not work here") }
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		sick := s.enterWith("sick", s.Host("sick").Dial, election.Config{}, fails)
 		sick.term()
 		time.Sleep(time.Minute)
-		if n := sick.events.count(election.Elected); n < 2 || n > 40 {
+		if n := sick.events.count(election.Elected); n < 2 || n > 600 { // ten times a second while nobody else stands
 			t.Errorf("%d terms in a minute alone", n)
 		}
 		well := s.enter("well")
 		term := well.term()
+		before := sick.events.count(election.Joined)
 		time.Sleep(time.Minute)
-		if !term.Valid() {
-			t.Error("the other does not lead")
+		if n := sick.events.count(election.Joined) - before; !term.Valid() || n > 1 {
+			t.Errorf("the other leads: %v; joined %d times meanwhile", term.Valid(), n)
 		}
 	})
 }

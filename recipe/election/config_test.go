@@ -10,7 +10,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// nowhere is a client that will never find a server.
+// nowhere is a client that will never find a server. Its lease is to last for 4 s.
 func nowhere(t *testing.T) *session.Client {
 	t.Helper()
 	return open(t, "127.0.0.1:1", session.Config{Timeout: 8 * time.Second})
@@ -31,8 +31,8 @@ func TestNewNamesTheBadValueAndWhatIsAllowed(t *testing.T) {
 		"ID too long in bytes":   {cfg: election.Config{ID: strings.Repeat("ü", 129)}, says: []string{"ID", "258", "256"}},
 		"data too long":          {cfg: election.Config{Data: make([]byte, 1_000_001)}, says: []string{"Data", "1000001", "1000000"}},
 		"unknown style":          {cfg: election.Config{Style: "queue"}, says: []string{"Style", `"queue"`, `"latch"`, `"lock"`, `"kazoo"`}},
-		"negative StopBefore":    {cfg: election.Config{StopBefore: -1}, says: []string{"StopBefore", "-1ns", "2s"}},
-		"absurd StopBefore":      {cfg: election.Config{StopBefore: 2*time.Second + 1}, says: []string{"StopBefore", "2.000000001s", "2s"}},
+		"negative StopBefore":    {cfg: election.Config{StopBefore: -1}, says: []string{"StopBefore", "-1ns", "1s"}},
+		"absurd StopBefore":      {cfg: election.Config{StopBefore: time.Second + 1}, says: []string{"StopBefore", "1.000000001s", "1s"}},
 		"negative DrainTimeout":  {cfg: election.Config{DrainTimeout: -time.Second}, says: []string{"DrainTimeout", "-1s", "24h"}},
 		"absurd DrainTimeout":    {cfg: election.Config{DrainTimeout: 25 * time.Hour}, says: []string{"DrainTimeout", "25h", "24h"}},
 		"negative HealthEvery":   {cfg: election.Config{HealthEvery: -time.Second}, says: []string{"HealthEvery", "-1s", "24h"}},
@@ -95,7 +95,7 @@ func TestTheLargestValuesAreAccepted(t *testing.T) {
 	client := nowhere(t)
 	cfg := election.Config{
 		ID: strings.Repeat("x", 256), Data: make([]byte, 1_000_000), Style: election.StyleLock,
-		StopBefore: 2 * time.Second, DrainTimeout: 24 * time.Hour, HealthEvery: 24 * time.Hour,
+		StopBefore: time.Second, DrainTimeout: 24 * time.Hour, HealthEvery: 24 * time.Hour,
 	}
 	if _, err := election.New(client, "/a/b-ü/c", cfg); err != nil {
 		t.Error(err)

@@ -1,6 +1,7 @@
 package election_test
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"slices"
@@ -22,7 +23,8 @@ import (
 // ones whenever one begins finds every overlap.
 type stage struct {
 	*zktest.Ensemble
-	t *testing.T
+	t   *testing.T
+	cfg session.Config // of those who enter; Timeout is stageT if it is not set
 
 	mu     sync.Mutex // guards what follows
 	terms  []*election.Term
@@ -32,10 +34,13 @@ type stage struct {
 // stagePath is the path of a stage's election.
 const stagePath = "/e"
 
-// stageTick is a server's tick on a stage, and stageT the least that it grants: two.
+// stageTick is a server's tick on a stage, stageT the least that it grants, two, and stageD how
+// long a lease lasts then. beats is where the heartbeats are.
 const (
 	stageTick = 2 * time.Second
 	stageT    = 2 * stageTick
+	stageD    = stageT / 2
+	beats     = "/zkrecipe/beats/"
 )
 
 // onStage plays f in a bubble. The configuration's Seed matters, and what f asks for.
@@ -73,7 +78,9 @@ func (s *stage) enterWith(name string, dial func(ctx context.Context, network, a
 	if len(servers) > 0 {
 		connect = servers[0]
 	}
-	client, err := session.Open(connect, session.Config{Timeout: stageT, Dial: dial, Logger: logger(name)})
+	asked := s.cfg
+	asked.Timeout, asked.Dial, asked.Logger = cmp.Or(asked.Timeout, stageT), dial, logger(name)
+	client, err := session.Open(connect, asked)
 	if err != nil {
 		s.t.Fatal(err)
 	}

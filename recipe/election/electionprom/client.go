@@ -11,12 +11,13 @@ import (
 var (
 	connectedDesc    = describe("session_connected", "1 while a server answers, 0 otherwise.")
 	timeoutDesc      = describe("session_timeout_seconds", "The session timeout T: as granted, or as asked for before that, in seconds.")
-	sessionLeaseDesc = describe("session_lease_remaining_seconds", "How long the session's lease runs if nothing extends it, in seconds; 0 without one.")
+	leaseTimeDesc    = describe("session_lease_seconds", "The length of a lease, D: how long one lasts from the beginning of the beat that extends it, in seconds.")
+	sessionLeaseDesc = describe("session_lease_remaining_seconds", "How long the lease by the session's latest beat runs, in seconds; 0 without one.")
 	openedDesc       = describe("session_opened_total", "Sessions that were granted.")
 	lostDesc         = describe("session_lost_total", "Sessions that ended otherwise than by being closed.")
 	reconnectsDesc   = describe("session_reconnects_total", "Connections that continued a session.")
-	renewalDesc      = describe("session_renewal_seconds", "Time from sending a renewal of the lease to its answer, for those that succeeded, in seconds.")
-	unrenewedDesc    = describe("session_renewal_failures_total", "Renewals of the lease that were not answered, or refused.")
+	beatDesc         = describe("session_beat_seconds", "Time from sending a beat of the session's heartbeat to its answer, for those that succeeded, in seconds.")
+	beatFailedDesc   = describe("session_beat_failures_total", "Beats that were not answered, or refused.")
 )
 
 // ForClient returns a collector of the figures of a client's sessions. Register one for
@@ -27,7 +28,7 @@ func ForClient(client *session.Client) prometheus.Collector { return clientColle
 type clientCollector struct{ client *session.Client }
 
 func (clientCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{connectedDesc, timeoutDesc, sessionLeaseDesc, openedDesc, lostDesc, reconnectsDesc, renewalDesc, unrenewedDesc} {
+	for _, d := range []*prometheus.Desc{connectedDesc, timeoutDesc, leaseTimeDesc, sessionLeaseDesc, openedDesc, lostDesc, reconnectsDesc, beatDesc, beatFailedDesc} {
 		ch <- d
 	}
 }
@@ -46,14 +47,15 @@ func (c clientCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(connectedDesc, connected)
 	gauge(timeoutDesc, st.Timeout.Seconds())
+	gauge(leaseTimeDesc, st.LeaseTime.Seconds())
 	gauge(sessionLeaseDesc, st.Lease.Seconds())
 	counter(openedDesc, st.Counts.Sessions)
 	counter(lostDesc, st.Counts.Lost)
 	counter(reconnectsDesc, st.Counts.Reconnects)
-	counter(unrenewedDesc, st.Counts.FailedBeats)
+	counter(beatFailedDesc, st.Counts.FailedBeats)
 	within := map[float64]uint64{}
 	for i, n := range st.Counts.BeatsWithin {
 		within[(time.Millisecond << i).Seconds()] = n
 	}
-	ch <- prometheus.MustNewConstHistogram(renewalDesc, st.Counts.Beats, st.Counts.BeatTime.Seconds(), within)
+	ch <- prometheus.MustNewConstHistogram(beatDesc, st.Counts.Beats, st.Counts.BeatTime.Seconds(), within)
 }

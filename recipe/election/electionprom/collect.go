@@ -21,12 +21,13 @@ var (
 	leaseDesc      = describe("election_lease_remaining_seconds", "Shortest time for which a term that is valid now lasts if nothing extends it, in seconds.")
 	positionDesc   = describe("election_position", "How many others stand ahead of the candidate, of the one furthest back.")
 	blockedDesc    = describe("election_blocked", "Candidates behind a persistent znode, which somebody has to delete.")
+	impairedDesc   = describe("election_impaired", "Candidates that have noticed that a change of leader may take longer than the lease allows.")
 	leaderlessDesc = describe("election_leaderless_seconds_total", "Time in which nobody was first in line, as seen from here, in seconds.")
 )
 
 // Describe implements prometheus.Collector.
 func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{candidatesDesc, leaderDesc, tokenDesc, startDesc, leaseDesc, positionDesc, blockedDesc, leaderlessDesc} {
+	for _, d := range []*prometheus.Desc{candidatesDesc, leaderDesc, tokenDesc, startDesc, leaseDesc, positionDesc, blockedDesc, impairedDesc, leaderlessDesc} {
 		ch <- d
 	}
 	for _, c := range m.counted() {
@@ -46,6 +47,7 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(leaderDesc, s.leading)
 	gauge(blockedDesc, s.blocked)
+	gauge(impairedDesc, s.impaired)
 	if s.leading > 0 { // else there is nothing to tell, and 0 would tell something
 		gauge(tokenDesc, float64(s.token))
 		gauge(startDesc, float64(s.start.UnixNano())/1e9)
@@ -66,13 +68,14 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 
 // counted is what the events have counted.
 func (m *Metrics) counted() []prometheus.Collector {
-	return []prometheus.Collector{m.win, m.drain, m.reentry, m.terms, m.failures, m.changes}
+	return []prometheus.Collector{m.win, m.drain, m.reentry, m.terms, m.failures, m.tookOver, m.withheld, m.impairments, m.changes}
 }
 
 // sum is what all candidates come to.
 type sum struct {
 	states           [election.StayingOut + 1]float64
 	leading, blocked float64
+	impaired         float64
 	token            int64
 	start            time.Time
 	lease            time.Duration
@@ -107,6 +110,9 @@ func (m *Metrics) sum(now time.Time) (s sum) {
 // add adds one candidate.
 func (s *sum) add(st election.Status) {
 	s.states[st.State]++
+	if st.Impaired != nil && st.State != election.Idle {
+		s.impaired++
+	}
 	if st.Node != "" {
 		s.inLine = true
 		s.position = max(s.position, st.Position)

@@ -46,8 +46,8 @@
 // time() minus that.
 //
 // zkrecipe_election_lease_remaining_seconds (gauge): how long the term lasts if nothing
-// extends it. While renewals succeed it moves between a quarter of the session timeout and
-// somewhat more than half; less tells of a slow ensemble or network.
+// extends it. While beats succeed it moves between three quarters of the lease, D, and the whole;
+// less tells of a slow ensemble or network.
 //
 // zkrecipe_election_terms_total (counter; reason): terms that have ended, in the words of
 // election.Reason. Returned, resigned, stopped, cancelled and closed are the service's own
@@ -73,6 +73,17 @@
 // zkrecipe_election_blocked (gauge): candidates behind a persistent znode. Nobody is elected
 // until somebody deletes it; the candidate's log names it.
 //
+// zkrecipe_election_takeovers_total (counter): silent candidates, as after a crash, whose places
+// were taken.
+//
+// zkrecipe_election_withheld_total (counter): how often a candidate was first and had to wait
+// because one that left without announcing it may have counted itself the leader still. It
+// grows when znodes are deleted by hand, and when sessions expire or end in a crash.
+//
+// zkrecipe_election_impaired (gauge), zkrecipe_election_impairments_total (counter): candidates
+// that have noticed, now and ever, that a change of leader may take longer than the lease allows,
+// most often for want of a permission. Status.Impaired and the log tell why.
+//
 // With election.Config.FollowLeader, which costs some reads at each change, there are two more:
 //
 // zkrecipe_election_leader_changes_total (counter): how often another came to be first in
@@ -91,8 +102,11 @@
 // zkrecipe_session_timeout_seconds (gauge): the session timeout T. If it is not what you
 // asked for, the servers' limits are narrower.
 //
-// zkrecipe_session_lease_remaining_seconds (gauge): how long the session provably lives, 0
-// where nobody needs to know: only leaders and heirs have it renewed.
+// zkrecipe_session_lease_seconds (gauge): the length of a lease, D. Who takes over after a crash
+// waits for that long and somewhat more.
+//
+// zkrecipe_session_lease_remaining_seconds (gauge): how long the lease by the session's latest
+// beat runs, 0 without one: only the sessions of leaders and heirs beat.
 //
 // zkrecipe_session_opened_total, zkrecipe_session_lost_total (counters): sessions granted,
 // and those that ended otherwise than by being closed. A loss ends all terms of the client
@@ -101,12 +115,12 @@
 // zkrecipe_session_reconnects_total (counter): connections that continued a session. Each
 // restart of a server makes some.
 //
-// zkrecipe_session_renewal_seconds (histogram): how long renewals of the lease took, each a
-// write to the quorum. One that takes T/8 makes the session try another server, so
-// what matters is the distance from that.
+// zkrecipe_session_beat_seconds (histogram): how long beats of the session's heartbeat took, each
+// a write to the quorum. One that takes D/4 makes the session try another server, so what
+// matters is the distance from that.
 //
-// zkrecipe_session_renewal_failures_total (counter): renewals that were not answered, or
-// refused. One here and there is a server that went away.
+// zkrecipe_session_beat_failures_total (counter): beats that were not answered, or refused. One
+// here and there is a server that went away.
 //
 // # Alerts
 //

@@ -17,6 +17,8 @@ type Metrics struct {
 	win, drain, reentry prometheus.Histogram
 	terms               *prometheus.CounterVec
 	failures, changes   prometheus.Counter
+	tookOver, withheld  prometheus.Counter
+	impairments         prometheus.Counter
 
 	mu         sync.Mutex // guards what follows, and the candidates' fields
 	candidates map[*election.Election]*candidate
@@ -47,6 +49,10 @@ func New() *Metrics {
 			Namespace: namespace, Subsystem: "election", Name: "terms_total", Help: "Terms that have ended, by reason."}, []string{"reason"}),
 		failures: counter("failures_total", "Attempts to join the line, or to stay in it, that failed."),
 		changes:  counter("leader_changes_total", "Times that another candidate came to lead, as seen from here."),
+		tookOver: counter("takeovers_total", "Times that a silent candidate's znode was deleted in order to take its place."),
+		withheld: counter("withheld_total", "Times that a candidate was first and had to wait for a lease that may have run still."),
+
+		impairments: counter("impairments_total", "Times that a candidate noticed that a change of leader may take longer than the lease allows."),
 	}
 	for r := election.Resigned; r <= election.NodeDeleted; r++ {
 		m.terms.WithLabelValues(r.String()) // a rate is seen only if there was a zero before
@@ -118,6 +124,12 @@ func (m *Metrics) take(c *candidate, ev election.Event) {
 		m.failures.Inc()
 	case election.Blocked:
 		c.blocked = true
+	case election.TookOver:
+		m.tookOver.Inc()
+	case election.Withheld:
+		m.withheld.Inc()
+	case election.Impaired:
+		m.impairments.Inc()
 	case election.LeaderChanged:
 		m.follow(c, ev)
 	}

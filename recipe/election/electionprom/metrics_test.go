@@ -18,8 +18,11 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// T is the session timeout in these tests, all of them in fake time.
-const T = 10 * time.Second
+// T is the session timeout in these tests, all of them in fake time, and D the length of a lease.
+const (
+	T = 10 * time.Second
+	D = 4 * time.Second
+)
 
 // process is one process of a service, with its metrics.
 type process struct {
@@ -32,7 +35,7 @@ type process struct {
 
 func start(t *testing.T, e *zktest.Ensemble, name string) *process {
 	t.Helper()
-	client, err := session.Open(e.ConnectString(), session.Config{Timeout: T, Dial: e.Host(name).Dial})
+	client, err := session.Open(e.ConnectString(), session.Config{Timeout: T, Lease: D, Dial: e.Host(name).Dial})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,14 +147,15 @@ func TestTheFiguresOfAFailover(t *testing.T) {
 		a.want(float64(elA.Status().Token), "election_token")
 		a.want(1, "election_win_seconds")
 		a.between(begun-T.Seconds()-1, begun-T.Seconds()+2, "election_term_start_time_seconds")
-		a.between(T.Seconds()/4, T.Seconds(), "election_lease_remaining_seconds")
-		a.between(15, 25, "session_renewal_seconds") // 8 per T, some more for the first proof
+		a.between(D.Seconds()*.7, D.Seconds(), "election_lease_remaining_seconds")
+		a.between(18, 25, "session_beat_seconds") // 4 per D, some more for the beginning
 		a.want(T.Seconds(), "session_timeout_seconds")
+		a.want(D.Seconds(), "session_lease_seconds")
 		a.want(1, "session_connected")
 		b.want(0, "election_leader")
 		b.want(1, "election_candidates", "heir")
 		b.want(1, "election_position")
-		b.between(T.Seconds()/4, T.Seconds(), "session_lease_remaining_seconds")
+		b.between(D.Seconds()*.7, D.Seconds(), "session_lease_remaining_seconds")
 		for _, name := range []string{"election_token", "election_term_start_time_seconds", "election_lease_remaining_seconds"} {
 			b.want(absent, name)
 		}
@@ -166,6 +170,9 @@ func TestTheFiguresOfAFailover(t *testing.T) {
 		b.want(1, "election_leader")
 		b.want(1, "election_win_seconds")
 		b.want(1, "election_leader_changes_total")
+		b.want(1, "election_takeovers_total")
+		a.want(0, "election_takeovers_total")
+		b.want(0, "election_withheld_total")
 		b.want(0, "election_leaderless_seconds_total") // as seen from there
 		if next := b.figure("election_token"); !(next > token) {
 			t.Errorf("token %v after %v", next, token)
@@ -185,8 +192,8 @@ func TestTheFiguresOfAFailover(t *testing.T) {
 		a.want(1, "election_drain_seconds")
 		a.want(1, "session_lost_total")
 		a.want(2, "session_opened_total")
-		if a.figure("session_renewal_failures_total") == 0 {
-			t.Error("no renewal has failed on the way")
+		if a.figure("session_beat_failures_total") == 0 {
+			t.Error("no beat has failed on the way")
 		}
 		b.want(0, "session_lost_total")
 		b.want(0, "election_reentry_seconds")
@@ -243,7 +250,7 @@ func TestAThousandShardsMakeNoMoreSeriesThanOne(t *testing.T) {
 		time.Sleep(T)
 		p.want(1000, "election_leader")
 		p.want(1000, "election_candidates", "leading")
-		if n := p.series(); n != series || n > 40 {
+		if n := p.series(); n != series || n > 45 {
 			t.Errorf("%d metrics for 1000 shards, %d for one", n, series)
 		}
 		newest := int64(0)
@@ -296,6 +303,38 @@ func TestAPersistentZnodeAheadIsReportedUntilItIsGone(t *testing.T) {
 		time.Sleep(T)
 		p.want(0, "election_blocked")
 		p.want(1, "election_leader")
+	})
+}
+
+// The path holds somebody else's data, and then the leader's znode is deleted by hand.
+func TestWhatMakesAChangeOfLeaderSlowerIsCounted(t *testing.T) {
+	simulate(t, func(t *testing.T, e *zktest.Ensemble) {
+		a, b := start(t, e, "a"), start(t, e, "b")
+		defer a.client.Close()
+		defer b.client.Close()
+		s, err := b.client.Session(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.EnsureNode(t.Context(), "/service", []byte("ours"), nil); err != nil {
+			t.Fatal(err)
+		}
+		el := a.run("/service", election.Config{})
+		time.Sleep(T)
+		b.run("/service", election.Config{})
+		time.Sleep(T)
+		b.want(1, "election_impaired")
+		b.want(1, "election_impairments_total")
+		b.want(0, "election_withheld_total")
+		if err := s.Delete(t.Context(), el.Status().Node, -1); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(D / 2)
+		b.want(1, "election_withheld_total")
+		b.want(0, "election_leader")
+		time.Sleep(D)
+		b.want(1, "election_leader")
+		b.want(0, "election_takeovers_total")
 	})
 }
 

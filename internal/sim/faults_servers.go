@@ -1,0 +1,185 @@
+package sim
+
+import (
+	"cmp"
+	"context"
+	"math/rand"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// The faults in this file are what real servers do, or did in some versions, so that a session
+// ends although its client was answered all the time, or sooner than it should. A lease that
+// rests on when sessions expire breaks under each of them.
+
+// applyToServers begins one of them and returns what ends it, or nil.
+func (w *world) applyToServers(f Fault, rng *rand.Rand) (end func()) {
+	leader := w.ens.Leader()
+	if leader == nil {
+		return nil
+	}
+	T := w.plan.Timeout
+	switch f.Kind {
+	case "late expiry":
+		w.expireLate(rng)
+	case "lost touches":
+		w.loseTouch(rng)
+	case "pings stop":
+		leader.StopPings()
+		return leader.ResumePings
+	case "server grants less":
+		s := w.ens.Server(1 + rng.Intn(3))
+		s.SetSessionLimits(tick, 2*tick)
+		return func() { s.SetSessionLimits(2*tick, 20*tick) }
+	case "server clock steps":
+		// Not further back than that: buckets that have been taken would be filled again, and
+		// their sessions stay for ever.
+		step := time.Duration(rng.Int63n(int64(T*2))) - T/2
+		leader.StepClock(step)
+		if p := w.leading(rng); p != nil && rng.Intn(2) == 0 { // or it hears at once that its session is over
+			p.host.Hold()
+			time.AfterFunc(2*T, p.heal)
+		}
+		return func() { leader.StepClock(-step) }
+	}
+	return nil
+}
+
+// expireLate cuts off a leader and its heir until the session tracker has taken the heir's
+// session. The heir comes back, its session seems to live, and the leader's ends. Then the
+// heir's is closed, too.
+func (w *world) expireLate(rng *rand.Rand) {
+	line := w.lineUp(electionPath(rng.Intn(w.plan.Elections)))
+	if len(line) < 2 || line[0].p == line[1].p {
+		return
+	}
+	leader, heir := line[0].p, line[1].p
+	lag := time.Duration(rng.Int63n(int64(w.plan.Timeout / 2)))
+	for _, s := range w.ens.Servers() {
+		s.DelayExpiry(lag)
+	}
+	leader.host.Hold()
+	heir.host.Hold()
+	w.await(func() bool { return w.taken(heir) }, heir.heal)
+	time.AfterFunc(4*w.plan.Timeout, func() {
+		for _, s := range w.ens.Servers() {
+			s.DelayExpiry(0)
+		}
+		leader.heal()
+		heir.heal()
+	})
+}
+
+// loseTouch lets a process become the leader that waits in line and is in touch by pings
+// alone, when one of these pings is old enough to count as a proof and the ZooKeeper leader has
+// not heard of it. The process and its server are isolated before the server tells of a newer one.
+func (w *world) loseTouch(rng *rand.Rand) {
+	dir := electionPath(rng.Intn(w.plan.Elections))
+	w.atFollower(w.waiting(dir), func(p *proc, _, follower *zktest.Server) {
+		w.whenTouchIsLost(p, 50, func() {
+			w.afterRenewals(p, 2, func() { w.isolateBoth(p, follower) })
+			w.deleteAhead(p, dir)
+		})
+	})
+}
+
+// whenTouchIsLost loses the touch of the next ping of a process. It calls f when the ping was
+// answered 3T/8 ago, if it was not held up for long, and if the session expires, unless more is
+// heard of it, before a lease that counts from that ping. After so many pings it gives up.
+func (w *world) whenTouchIsLost(p *proc, pings int, f func()) {
+	if pings == 0 {
+		return
+	}
+	T := w.plan.Timeout
+	rule := w.ens.On(zktest.Match{Host: p.name, Op: zktest.OpPing, Nth: 1}, zktest.LoseTouch)
+	time.AfterFunc(T, rule.Remove)
+	age := T * 15 / 32
+	w.onRequest(p, zktest.OpPing, func(zktest.Request) {
+		time.AfterFunc(age, func() {
+			id := sessionID(p)
+			early := func(s zktest.Session) bool { return s.ID == id && s.Expires+age < T*15/16 }
+			if slices.ContainsFunc(w.ens.Sessions(), early) && !p.clock.paused() {
+				f()
+				return
+			}
+			w.whenTouchIsLost(p, pings-1, f)
+		})
+	})
+}
+
+// deleteAhead deletes, as an administrator would, what stands ahead of a process in a line.
+func (w *world) deleteAhead(p *proc, dir string) {
+	ctx, cancel := context.WithTimeout(context.Background(), w.plan.Timeout/8)
+	defer cancel()
+	s, err := w.admin.Session(ctx)
+	if err != nil {
+		return
+	}
+	for _, x := range w.lineUp(dir) {
+		if x.p == p {
+			return
+		}
+		w.check.doom(x.path)
+		s.Delete(ctx, x.path, -1)
+	}
+}
+
+// A place is a candidate's in a line.
+type place struct {
+	p    *proc
+	path string
+}
+
+// lineUp returns the line of an election, without those whose process has crashed.
+func (w *world) lineUp(dir string) (line []place) {
+	sessions := w.sessions()
+	nodes := w.ens.Nodes()
+	slices.SortStableFunc(nodes, func(a, b zktest.Node) int { return cmp.Compare(a.Stat.Czxid, b.Stat.Czxid) })
+	for _, n := range nodes {
+		if p := sessions[n.Stat.EphemeralOwner]; p != nil && strings.HasPrefix(n.Path, dir+"/") {
+			line = append(line, place{p, n.Path})
+		}
+	}
+	return line
+}
+
+// waiting returns a process in the line of an election that is among the first two of none, or nil.
+func (w *world) waiting(dir string) *proc {
+	busy := map[*proc]bool{}
+	for n := range w.plan.Elections {
+		line := w.lineUp(electionPath(n))
+		for _, x := range line[:min(2, len(line))] {
+			busy[x.p] = true
+		}
+	}
+	for _, x := range w.lineUp(dir) {
+		if !busy[x.p] {
+			return x.p
+		}
+	}
+	return nil
+}
+
+// taken reports whether the session of a process is going to be closed whatever it does.
+func (w *world) taken(p *proc) bool {
+	id := sessionID(p)
+	return slices.ContainsFunc(w.ens.Sessions(), func(s zktest.Session) bool { return s.ID == id && s.Taken })
+}
+
+// await calls f when ok holds, unless that takes more than 3T.
+func (w *world) await(ok func() bool, f func()) {
+	end := time.Now().Add(3 * w.plan.Timeout)
+	var look func()
+	look = func() {
+		switch {
+		case ok():
+			f()
+		case time.Now().Before(end):
+			time.AfterFunc(settle, look)
+		}
+	}
+	look()
+}

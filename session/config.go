@@ -25,12 +25,12 @@ type Config struct {
 	Timeout time.Duration
 
 	// Lease is how long a lease lasts, called D elsewhere: a leader that cannot reach the
-	// ensemble for so long has stopped, and the next one leads D and a sixteenth, and the
-	// time between two beats, after a crash. A shorter one replaces a crashed leader sooner.
-	// A longer one rides out longer pauses and changes of the ZooKeeper leader: choose it
-	// above the time that the ensemble needs for one. A session with a leader or an heir
-	// costs 4 quorum writes per D, however many it holds. All candidates of an election
-	// should have the same. Default 4 s, or half of Timeout if that is less; at least 200 ms,
+	// ensemble for so long has stopped, and a crashed one is replaced within 19/16 of D and a
+	// few round trips. A shorter one replaces a crashed leader sooner. A longer one rides out
+	// longer pauses and changes of the ZooKeeper leader: choose it above twice the time that
+	// the ensemble needs for one. A session with a leader or an heir costs 4 quorum writes per
+	// D, however many it holds. All candidates of an election should have the same: one with a
+	// longer lease than the first had is refused. Default 4 s, or half of Timeout if that is less; at least 200 ms,
 	// at most half of Timeout.
 	Lease time.Duration
 

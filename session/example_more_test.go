@@ -135,10 +135,10 @@ func ExampleSession_ACL() {
 	data, _, err := guest.Get(ctx, "/address")
 	fmt.Println(string(data), err)
 	_, err = guest.Set(ctx, "/address", nil, -1)
-	fmt.Println(errors.Is(err, zk.ErrNoAuth))
+	fmt.Println(errors.Is(err, zk.ErrNoAuth), "and trying again cannot help:", session.Permanent(err))
 	// Output:
 	// 10.1.2.3:8080 <nil>
-	// true
+	// true and trying again cannot help: true
 }
 
 // A request that is too large is refused before it is sent.

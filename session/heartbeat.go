@@ -422,13 +422,14 @@ var errAgain = errors.New("session: to be tried again")
 // is there it has, and it was the only one. If it is not it may come yet, so that the session
 // cannot have one.
 func (s *Session) findHeartbeat(beat string, lost error) error {
-	if err := s.Sync(s.ctx, "/"); err != nil {
-		return err
+	var stat zk.Stat
+	err := s.Sync(s.ctx, "/")
+	if err == nil {
+		stat, _, err = s.Exists(s.ctx, beat)
 	}
-	stat, ok, err := s.Exists(s.ctx, beat)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err == nil && ok && stat.EphemeralOwner == s.id {
+	if err == nil && stat.EphemeralOwner == s.id {
 		s.heart = heartbeat{path: beat, exists: true, unsure: true}
 		signal(s.wake)
 		return lost // for the place, which came with it

@@ -185,3 +185,28 @@ func TestALeaderWhoseHeartbeatIsRevokedByHandEndsItsTermAndReturns(t *testing.T)
 		}
 	})
 }
+
+// The session of a leader that was cut off lives on, but its heartbeat is revoked. What stands in
+// line under such a session can never lead, and its end, unannounced, would make the next wait.
+func TestALeaderThatWasTakenOverReturnsInANewSession(t *testing.T) {
+	atEachLease(t, 5, func(t *testing.T, s *stage, rng *rand.Rand) {
+		all, _ := s.lineUp("a", "b", "c")
+		D := s.cfg.Lease
+		time.Sleep(D + time.Duration(rng.Int64N(int64(D))))
+		all[0].host.Hold()
+		second := all[1].term()
+		time.Sleep(D / 4)
+		all[0].host.Heal()
+		time.Sleep(3 * D)
+		old := all[0].events.wait(election.Joined, 1).Session
+		if now := all[0].Status(); now.Session == old || now.Position != 2 {
+			t.Errorf("in session %x, once %x, with %d ahead; events:\n%v", now.Session, old, now.Position, all[0].events)
+		}
+		second.Resign(t.Context())
+		resigned := time.Now()
+		all[2].term()
+		if took := time.Since(resigned); took > D/4 {
+			t.Errorf("the next leads after %v", took)
+		}
+	})
+}

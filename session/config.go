@@ -56,6 +56,14 @@ type Config struct {
 	// permissions for the own credentials alone if there are any, for everybody if not.
 	ACL []zk.ACL
 
+	// EphemeralBytes bounds the paths of the ephemeral znodes of one session, all together: a
+	// server writes them into one transaction when the session ends, and an ensemble that
+	// cannot read that back is lost. A place takes some 60 bytes and its directory's path.
+	// Default 1 MiB, half of what servers with default settings read. Lower it where
+	// jute.maxbuffer is lower; at most as much as the servers' jute.maxbuffer. A create beyond
+	// it is refused with [ErrTooManyEphemerals].
+	EphemeralBytes int
+
 	// Logger gets one line per transition, from a goroutine of its own: nothing waits for it.
 	// Of the lines that it does not take at once, the first 1000 wait; more are dropped, and
 	// counted in [Status.LinesDropped]. Default: silence.
@@ -101,6 +109,10 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Lease < minLease || c.Lease > c.Timeout/2 {
 		return c, fmt.Errorf("session: Config.Lease is %v; want %v to %v, half of the session timeout, or 0 for %v",
 			c.Lease, minLease, c.Timeout/2, min(DefaultLease, c.Timeout/2))
+	}
+	c.EphemeralBytes = cmp.Or(c.EphemeralBytes, defaultEphemeralBytes)
+	if c.EphemeralBytes < 0 {
+		return c, fmt.Errorf("session: Config.EphemeralBytes is %d; want at least 1, or 0 for %d", c.EphemeralBytes, defaultEphemeralBytes)
 	}
 	c.Beats = cmp.Or(c.Beats, defaultBeats)
 	if err := CheckPath(c.Beats); err != nil {

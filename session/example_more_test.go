@@ -156,6 +156,23 @@ func ExampleOutcome() {
 	// Output: nothing was sent
 }
 
+// One session can have so many ephemeral znodes that its end is too much for the servers.
+func ExampleConfig_ephemeralBytes() {
+	ctx, client, done := connectWith(session.Config{EphemeralBytes: 150})
+	defer done()
+	s, err := client.Session(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for {
+		if _, err := s.CreateProtected(ctx, "/workers", "w-", nil, nil); err != nil {
+			fmt.Println(errors.Is(err, session.ErrTooManyEphemerals), "after", client.Status().EphemeralBytes, "bytes")
+			return
+		}
+	}
+	// Output: true after 130 bytes
+}
+
 func ExampleCheckPath() {
 	for _, path := range []string{"/app/leader", "/app/", "app"} {
 		fmt.Println(path, session.CheckPath(path) == nil)

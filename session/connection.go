@@ -166,6 +166,7 @@ func (s *Session) onEvent(ev zk.Event) {
 // enter changes the state. The caller holds s.mu.
 func (s *Session) enter(state State) {
 	s.state, s.since = state, s.clock.Wall()
+	signal(s.wake)
 	s.tellState()
 	s.note(slog.LevelInfo, "session "+state.String(), "server", s.server, "timeout", s.timeout)
 }

@@ -105,7 +105,10 @@ func TestWhatIsHeardOfAHeartbeat(t *testing.T) {
 		"never there":                       {{err: zk.ErrNoNode, want: HeartbeatUnseen}, {at: 9 * over, err: zk.ErrNoNode, want: HeartbeatUnseen}},
 		"hidden":                            {{err: zk.ErrNoAuth, want: HeartbeatUnseen}, {at: 9 * over, err: zk.ErrNoAuth, want: HeartbeatUnseen}},
 		"hidden at first":                   {{err: zk.ErrNoAuth, want: HeartbeatUnseen}, {at: 1, data: "1.6s", want: HeartbeatBeating}},
-		"a shorter lease by hand is no use": then(one(reading{data: "1.6s", want: HeartbeatBeating}), one(reading{at: 1, data: "1ms", version: 1, want: HeartbeatBeating}), one(reading{at: theirs / 4, data: "1ms", version: 1, want: HeartbeatBeating})),
+		"a shorter lease by hand is no use": {{data: "1.6s", want: HeartbeatBeating},
+			{at: 1, data: "160ms", version: 1, want: HeartbeatBeating}, {at: theirs / 32, data: "160ms", version: 1, want: HeartbeatBeating},
+			{at: theirs / 16, data: "160ms", version: 1, want: HeartbeatBeating}, {at: theirs * 3 / 32, data: "160ms", version: 1, want: HeartbeatBeating},
+			{at: theirs / 8, data: "160ms", version: 1, want: HeartbeatBeating}},
 	} {
 		h := hearing{owner: theirID}
 		for i, a := range answers {

@@ -108,6 +108,9 @@ func (w *Watch) Deleted() bool {
 func (s *Session) notify(ev zk.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if ev.Type == zk.EventNodeDeleted {
+		s.ephemerals.remove(ev.Path)
+	}
 	for w := range s.watches[ev.Path] {
 		w.events++
 		w.armed = 0

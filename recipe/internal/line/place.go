@@ -346,12 +346,18 @@ func (p *Place) check(ctx context.Context) error {
 			return err
 		}
 	}
-	for len(p.ahead) > 0 {
+	for asked := false; len(p.ahead) > 0; asked = true {
 		there, err := p.checkNearest(ctx)
 		if err != nil || there {
 			return err
 		}
 		p.departed()
+		if asked || len(p.ahead) == 0 || !p.ours {
+			continue
+		}
+		if err := p.skip(ctx); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -116,8 +116,10 @@ func (s *Session) notify(ev zk.Event) {
 	}
 }
 
-// wakeAll tells every Watch and Hold to look again. The caller holds s.mu.
+// wakeAll tells every Watch and Hold, and the session itself, to look again. The caller holds
+// s.mu.
 func (s *Session) wakeAll() {
+	signal(s.wake)
 	for _, ws := range s.watches {
 		for w := range ws {
 			signal(w.wake)

@@ -1,5 +1,6 @@
 # make test   everything that a change has to pass: vet, gofmt, unit tests, tests on a real ZooKeeper ensemble
 # make lint   staticcheck
+# make model  search the model of the lease, the line's record and the takeover to its end (needs spin)
 # make foreign  compile the code of other libraries that the documentation shows
 # make bench  failover, joining and cost beside what ZooKeeper itself takes, as Markdown: 25 minutes (ROWS=handover,join for some)
 # make soak   simulate HOURS=... cluster-hours of faults on all cores (SEED=... is the first seed)
@@ -24,7 +25,7 @@ LEASE ?= 500ms
 # Each for a few seconds, beyond the committed inputs.
 FUZZ = ./session/zktest:FuzzFrames ./session/internal/wire:FuzzReply ./session/internal/wire:FuzzStream ./recipe/internal/line:FuzzParse
 
-.PHONY: test lint foreign bench soak campaign compare record fuzz zookeeper help
+.PHONY: test lint model foreign bench soak campaign compare record fuzz zookeeper help
 
 test: zookeeper
 	$(GO) vet ./...
@@ -55,6 +56,9 @@ help:
 lint:
 	$(GO) run $(STATICCHECK) ./...
 	cd internal/peers && $(GO) run $(STATICCHECK) ./...
+
+model:
+	$(GO) test ./internal/model -full -v -timeout 30m
 
 foreign:
 	ZKRECIPE_FOREIGN=1 $(GO) test ./internal/docs -run Foreign

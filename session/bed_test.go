@@ -63,7 +63,8 @@ func (b *bed) onCommit(f func(zktest.Commit)) {
 // admin returns another client's session.
 func (b *bed) admin() (s *session.Session, done func()) {
 	b.t.Helper()
-	client := open(b.t, b.ConnectString(), session.Config{Timeout: 10 * simT, Lease: simT, Dial: b.Host("admin").Dial})
+	// At the server that leads, which knows of everything first.
+	client := open(b.t, b.Leader().Addr(), session.Config{Timeout: 10 * simT, Lease: simT, Dial: b.Host("admin").Dial})
 	return established(b.t, client), func() { client.Close() }
 }
 

@@ -209,7 +209,17 @@ func (s *Session) Set(ctx context.Context, path string, data []byte, version int
 // configured one. It returns the path, which has a number at its end if flags ask for
 // a sequential one. If its outcome can be unknown to you, see [Session.CreateProtected].
 func (s *Session) Create(ctx context.Context, path string, data []byte, flags int32, acl []zk.ACL) (string, error) {
-	created, err := call(ctx, s, "create", path, func(full string) (string, error) { return s.create(full, data, flags, acl) })
+	created, err := call(ctx, s, "create", path, func(full string) (string, error) {
+		op := &zk.CreateRequest{Path: full, Flags: flags}
+		if err := s.room(op); err != nil {
+			return "", err
+		}
+		created, err := s.create(full, data, flags, acl)
+		if err == nil {
+			s.carried([]any{op}, []zk.MultiResponse{{String: created}})
+		}
+		return created, err
+	})
 	return strings.TrimPrefix(created, s.chroot), err
 }
 
@@ -228,7 +238,13 @@ func (s *Session) create(full string, data []byte, flags int32, acl []zk.ACL) (s
 
 // Delete deletes a znode if its version is the one given, or -1.
 func (s *Session) Delete(ctx context.Context, path string, version int32) error {
-	_, err := call(ctx, s, "delete", path, func(full string) (struct{}, error) { return struct{}{}, s.zk.Delete(full, version) })
+	_, err := call(ctx, s, "delete", path, func(full string) (struct{}, error) {
+		err := s.zk.Delete(full, version)
+		if err == nil {
+			s.carried([]any{&zk.DeleteRequest{Path: full}}, nil)
+		}
+		return struct{}{}, err
+	})
 	return err
 }
 
@@ -243,10 +259,19 @@ func (s *Session) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, er
 	if err == nil {
 		err = checkSize(ops...)
 	}
+	if err == nil {
+		err = s.room(ops...)
+	}
 	if err != nil {
 		return nil, &Error{Op: "multi", Outcome: NotDone, Err: err}
 	}
-	results, err := send(ctx, s, "multi", "", func() ([]zk.MultiResponse, error) { return s.zk.Multi(ops...) })
+	results, err := send(ctx, s, "multi", "", func() ([]zk.MultiResponse, error) {
+		results, err := s.zk.Multi(ops...)
+		if err == nil && len(results) == len(ops) {
+			s.carried(ops, results)
+		}
+		return results, err
+	})
 	for i := range results {
 		results[i].String = strings.TrimPrefix(results[i].String, s.chroot)
 	}

@@ -257,6 +257,8 @@ type Status struct {
 	Servers []ServerStatus
 	// Counts are totals over all sessions.
 	Counts Counts
+	// EphemeralBytes is how much of Config.EphemeralBytes the latest session uses.
+	EphemeralBytes int
 	// LinesDropped is how many lines Config.Logger has not taken.
 	LinesDropped uint64
 }
@@ -291,7 +293,7 @@ func (c *Client) Status() Status {
 
 func (s *Session) status() Status {
 	s.mu.Lock()
-	st := Status{State: s.state, Since: s.since, Session: s.id, Timeout: s.timeout, LeaseTime: s.leaseTime, Server: s.server}
+	st := Status{State: s.state, Since: s.since, Session: s.id, Timeout: s.timeout, LeaseTime: s.leaseTime, Server: s.server, EphemeralBytes: s.ephemerals.bytes}
 	if !s.over {
 		st.Lease = max(s.heart.until.Until(s.clock.Now()), 0)
 	}

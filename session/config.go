@@ -25,12 +25,12 @@ type Config struct {
 	Timeout time.Duration
 
 	// Lease is how long a lease lasts, called D elsewhere: a leader that cannot reach the
-	// ensemble for so long has stopped, and the next one leads D and a sixteenth, and the
-	// time between two beats, after a crash. A shorter one replaces a crashed leader sooner.
-	// A longer one rides out longer pauses and changes of the ZooKeeper leader: choose it
-	// above the time that the ensemble needs for one. A session with a leader or an heir
-	// costs 4 quorum writes per D, however many it holds. All candidates of an election
-	// should have the same. Default 4 s, or half of Timeout if that is less; at least 200 ms,
+	// ensemble for so long has stopped, and a crashed one is replaced within 19/16 of D and a
+	// few round trips. A shorter one replaces a crashed leader sooner. A longer one rides out
+	// longer pauses and changes of the ZooKeeper leader: choose it above twice the time that
+	// the ensemble needs for one. A session with a leader or an heir costs 4 quorum writes per
+	// D, however many it holds. All candidates of an election should have the same: one with a
+	// longer lease than the first had is refused. Default 4 s, or half of Timeout if that is less; at least 200 ms,
 	// at most half of Timeout.
 	Lease time.Duration
 
@@ -55,6 +55,14 @@ type Config struct {
 	// ACL is what znodes are created with unless a call says otherwise. Default: all
 	// permissions for the own credentials alone if there are any, for everybody if not.
 	ACL []zk.ACL
+
+	// EphemeralBytes bounds the paths of the ephemeral znodes of one session, all together: a
+	// server writes them into one transaction when the session ends, and an ensemble that
+	// cannot read that back is lost. A place takes some 60 bytes and its directory's path.
+	// Default 1 MiB, half of what servers with default settings read. Lower it where
+	// jute.maxbuffer is lower; at most as much as the servers' jute.maxbuffer. A create beyond
+	// it is refused with [ErrTooManyEphemerals].
+	EphemeralBytes int
 
 	// Logger gets one line per transition, from a goroutine of its own: nothing waits for it.
 	// Of the lines that it does not take at once, the first 1000 wait; more are dropped, and
@@ -101,6 +109,10 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Lease < minLease || c.Lease > c.Timeout/2 {
 		return c, fmt.Errorf("session: Config.Lease is %v; want %v to %v, half of the session timeout, or 0 for %v",
 			c.Lease, minLease, c.Timeout/2, min(DefaultLease, c.Timeout/2))
+	}
+	c.EphemeralBytes = cmp.Or(c.EphemeralBytes, defaultEphemeralBytes)
+	if c.EphemeralBytes < 0 {
+		return c, fmt.Errorf("session: Config.EphemeralBytes is %d; want at least 1, or 0 for %d", c.EphemeralBytes, defaultEphemeralBytes)
 	}
 	c.Beats = cmp.Or(c.Beats, defaultBeats)
 	if err := CheckPath(c.Beats); err != nil {

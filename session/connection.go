@@ -153,6 +153,7 @@ func (s *Session) onEvent(ev zk.Event) {
 		s.enter(Connected)
 		close(s.up)
 		s.beatSoon = true
+		signal(s.wake)
 		s.wakeAll() // no watch outlives its connection
 	case ev.State == zk.StateExpired:
 		s.finish(ErrExpired)

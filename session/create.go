@@ -208,6 +208,9 @@ func (s *Session) findOwn(dir, prefix string) (path string, err error) {
 			return "", err
 		}
 		if ok && stat.EphemeralOwner == s.ID() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.ephemerals.add(s.chroot + path)
 			return path, nil
 		}
 	}

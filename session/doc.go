@@ -57,7 +57,7 @@
 //     T, and by up to D/4 with a [Hold]. [Client.Status] tells each one's last failure.
 //   - The session expires: it is over, its leases too, all calls return, and the client
 //     opens another. Nothing is carried over.
-//   - The ensemble comes back from an old backup: its servers refuse whoever has seen
+//   - The ensemble comes back from an old backup: its servers refuse a client that has seen
 //     more than they have, by closing the connection. After 2T the session is presumed
 //     lost and a new one is opened.
 //   - The process is paused or its host suspended: the first Valid afterwards compares

@@ -42,6 +42,10 @@ var (
 // the default jute.maxbuffer). It was not sent.
 var ErrTooLarge = errors.New("session: request too large")
 
+// ErrTooManyEphemerals is the error of a create that would give one session more ephemeral
+// znodes than [Config.EphemeralBytes] allows. It was not sent.
+var ErrTooManyEphemerals = errors.New("session: too many ephemeral znodes in one session")
+
 // Outcome tells what became of a request.
 type Outcome int
 
@@ -187,7 +191,7 @@ var notDone = []error{
 	zk.ErrNoNode, zk.ErrNoAuth, zk.ErrBadVersion, zk.ErrNoChildrenForEphemerals,
 	zk.ErrNodeExists, zk.ErrNotEmpty, zk.ErrInvalidACL, zk.ErrInvalidPath,
 	zk.ErrInvalidFlags, zk.ErrBadArguments, zk.ErrShortBuffer, zk.ErrAuthFailed,
-	zk.ErrReconfigDisabled, ErrTooLarge,
+	zk.ErrReconfigDisabled, ErrTooLarge, ErrTooManyEphemerals,
 	zk.ErrSessionExpired, zk.ErrSessionMoved,
 	zk.ErrNoServer, // zk's flush of what it has not sent
 }
@@ -211,7 +215,7 @@ func Permanent(err error) bool {
 var permanent = []error{
 	zk.ErrNoAuth, zk.ErrInvalidACL, zk.ErrAuthFailed, ErrAuthFailed, // credentials, ACL
 	zk.ErrInvalidPath, zk.ErrBadArguments, zk.ErrNoChildrenForEphemerals, // path
-	zk.ErrShortBuffer, ErrTooLarge, zk.ErrInvalidFlags, // what is asked for is too large, or a bug
+	zk.ErrShortBuffer, ErrTooLarge, ErrTooManyEphemerals, zk.ErrInvalidFlags, // what is asked for is too large, or a bug
 }
 
 // retryable reports whether the same request may succeed later in the same session:

@@ -135,10 +135,10 @@ func ExampleSession_ACL() {
 	data, _, err := guest.Get(ctx, "/address")
 	fmt.Println(string(data), err)
 	_, err = guest.Set(ctx, "/address", nil, -1)
-	fmt.Println(errors.Is(err, zk.ErrNoAuth))
+	fmt.Println(errors.Is(err, zk.ErrNoAuth), "and trying again cannot help:", session.Permanent(err))
 	// Output:
 	// 10.1.2.3:8080 <nil>
-	// true
+	// true and trying again cannot help: true
 }
 
 // A request that is too large is refused before it is sent.
@@ -154,6 +154,23 @@ func ExampleOutcome() {
 		fmt.Println("nothing was sent")
 	}
 	// Output: nothing was sent
+}
+
+// One session can have so many ephemeral znodes that its end is too much for the servers.
+func ExampleConfig_ephemeralBytes() {
+	ctx, client, done := connectWith(session.Config{EphemeralBytes: 150})
+	defer done()
+	s, err := client.Session(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for {
+		if _, err := s.CreateProtected(ctx, "/workers", "w-", nil, nil); err != nil {
+			fmt.Println(errors.Is(err, session.ErrTooManyEphemerals), "after", client.Status().EphemeralBytes, "bytes")
+			return
+		}
+	}
+	// Output: true after 130 bytes
 }
 
 func ExampleCheckPath() {

@@ -210,11 +210,15 @@ func Example_recipe() {
 
 // connect returns a client of an ensemble inside this process.
 func connect() (ctx context.Context, client *session.Client, done func()) {
+	return connectWith(session.Config{Timeout: 2 * time.Second, Lease: 200 * time.Millisecond})
+}
+
+func connectWith(cfg session.Config) (ctx context.Context, client *session.Client, done func()) {
 	e, err := zktest.New(zktest.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	client, err = session.Open(e.ConnectString(), session.Config{Timeout: 2 * time.Second, Lease: 200 * time.Millisecond})
+	client, err = session.Open(e.ConnectString(), cfg)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -75,6 +75,45 @@ func ExampleSession_Listen() {
 	// the first is over: true
 }
 
+// A place that waits needs no lease. While the session beats for another place it has one all the
+// same, so that it need not be waited for when its time comes.
+func ExampleSession_Reserve() {
+	e, err := zktest.New(zktest.Config{Servers: 3})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer e.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	s, close := member(ctx, e, e.Host("here"))
+	defer close()
+	if err := s.EnsurePath(ctx, "/jobs", nil); err != nil {
+		log.Fatal(err)
+	}
+
+	waiting, err := s.CreatePlace(ctx, "/jobs", "job-", nil, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	wake := make(chan struct{}, 1)
+	own := s.Watch(waiting, wake)
+	defer own.Stop()
+	if _, _, err := own.Get(ctx); err != nil { // tells of its deletion
+		log.Fatal(err)
+	}
+	reserved := s.Reserve(own, wake) // costs nothing
+	defer reserved.Release()
+	fmt.Println("alone:", reserved.Lease() != nil)
+
+	_, stop := takePlace(ctx, s) // another place, for which the session beats
+	defer stop()
+	fmt.Println("beside another:", reserved.Lease() != nil)
+	reserved.Keep() // from now on the session beats for this one, too
+	// Output:
+	// alone: false
+	// beside another: true
+}
+
 // member returns a session of a client on a host.
 func member(ctx context.Context, e *zktest.Ensemble, host *zktest.Host) (s *session.Session, close func()) {
 	client, err := session.Open(e.ConnectString(), session.Config{Timeout: 4 * time.Second, Lease: 400 * time.Millisecond, Dial: host.Dial})

@@ -70,7 +70,7 @@ type pace struct {
 type beating struct {
 	connected  bool
 	connection uint64
-	wanted     bool // there is a place to beat for
+	wanted     bool // there is a place to beat for, or it is not known whether the session goes on
 	soon       bool // somebody waits for a beat
 	failed     bool // the latest one failed
 	running    bool // a lease runs, which a move to another server may save
@@ -145,7 +145,7 @@ func (s *Session) beat(now clock.Instant, p *pace) time.Duration {
 	connection, conn := s.connection, s.conn
 	facts := beating{
 		connected: s.state == Connected, connection: connection,
-		wanted: s.heart.exists && s.heldPlaces(), soon: s.beatSoon, failed: s.beatFailed, ended: s.beatEnded,
+		wanted: s.heart.exists && (s.heldPlaces() || s.heart.unsure), soon: s.beatSoon, failed: s.beatFailed, ended: s.beatEnded,
 		running: !s.heart.until.Passed(now), lease: s.leaseTime, T: s.timeout,
 	}
 	s.beatEnded = false
@@ -422,13 +422,14 @@ var errAgain = errors.New("session: to be tried again")
 // is there it has, and it was the only one. If it is not it may come yet, so that the session
 // cannot have one.
 func (s *Session) findHeartbeat(beat string, lost error) error {
-	if err := s.Sync(s.ctx, "/"); err != nil {
-		return err
+	var stat zk.Stat
+	err := s.Sync(s.ctx, "/")
+	if err == nil {
+		stat, _, err = s.Exists(s.ctx, beat)
 	}
-	stat, ok, err := s.Exists(s.ctx, beat)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err == nil && ok && stat.EphemeralOwner == s.id {
+	if err == nil && stat.EphemeralOwner == s.id {
 		s.heart = heartbeat{path: beat, exists: true, unsure: true}
 		signal(s.wake)
 		return lost // for the place, which came with it

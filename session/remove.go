@@ -55,7 +55,7 @@ func (s *Session) removeOnce(ctx context.Context, path string, ops []any) error 
 	if last > 0 {
 		results, err := s.Multi(ctx, ops...)
 		deleting := len(results) > last && results[last].Error != nil && errors.Is(err, results[last].Error)
-		if err == nil || OutcomeOf(err) == Unknown || deleting {
+		if err == nil || OutcomeOf(err) == Unknown || deleting || retryable(err) {
 			return err
 		}
 	}

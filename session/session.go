@@ -100,6 +100,7 @@ type Session struct {
 	listeners  []*func(State)
 	attempts   int // at servers since the last handshake
 	servers    int // how many there are
+	ephemerals ephemerals
 	creations  gathering
 	removals   gathering
 

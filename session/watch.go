@@ -50,6 +50,7 @@ func (s *Session) Watch(path string, wake chan<- struct{}) *Watch {
 func (w *Watch) Stop() {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
+	w.armed = 0 // no event reaches it any more: a Hold with it must not go on
 	delete(w.s.watches[w.full], w)
 	if len(w.s.watches[w.full]) == 0 {
 		delete(w.s.watches, w.full)
@@ -107,6 +108,9 @@ func (w *Watch) Deleted() bool {
 func (s *Session) notify(ev zk.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if ev.Type == zk.EventNodeDeleted {
+		s.ephemerals.remove(ev.Path)
+	}
 	for w := range s.watches[ev.Path] {
 		w.events++
 		w.armed = 0

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,6 +30,7 @@ type Config struct {
 	Short  bool           // leaves out what is slow
 	Seed   uint64         // of the first round; the next have the next ones
 	Rigs   int            // that work in parallel
+	T      time.Duration  // session timeout of the candidates; 0: the fault's
 	Lease  time.Duration  // D of the candidates, where a fault asks for no other; default usualLease
 
 	Candidate string    // the program, perhaps with first arguments: examples/candidate, or one that takes its flags
@@ -49,6 +51,7 @@ type job struct {
 type campaign struct {
 	Config
 	begin time.Time
+	debug bool // the servers listen for a debugger, because a fault needs it
 
 	mu    sync.Mutex // guards what follows
 	table Table
@@ -68,6 +71,7 @@ func Run(ctx context.Context, cfg Config) (*Table, error) {
 	if len(jobs) == 0 {
 		return nil, fmt.Errorf("no fault is called %v", cfg.Faults)
 	}
+	c.debug = slices.ContainsFunc(jobs, func(j job) bool { return j.fault.Held })
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
@@ -160,7 +164,7 @@ func (c *campaign) build(ctx context.Context, n int) (*rig, error) {
 	for _, bridge := range []string{"clients", "quorum"} {
 		_ = run(ctx, "ip", "link", "del", fmt.Sprint(bridge, n)) // usually there is none
 	}
-	return newRig(ctx, n, c.Dir)
+	return newRig(ctx, n, c.Dir, c.debug)
 }
 
 // round goes through one round and tells whether the rig is fit for another.
@@ -190,7 +194,7 @@ func (c *campaign) attempt(ctx context.Context, rg *rig, j job) (r *Round, err e
 		record: newRecord(), rig: rg, exe: c.Candidate, peers: c.Peers, rng: rand.New(rand.NewPCG(j.seed, name.Sum64())),
 		path: fmt.Sprintf("/%s-%d-%d", j.fault.number(), j.seed, history.Now()),
 	}
-	r.T, r.lease = cmp.Or(j.fault.T, usualT), cmp.Or(j.fault.Lease, c.Lease)
+	r.T, r.lease = cmp.Or(c.T, j.fault.T, usualT), cmp.Or(j.fault.Lease, c.Lease)
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())

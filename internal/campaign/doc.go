@@ -17,6 +17,9 @@
 // kernel takes back namespaces, interfaces, rules and processes. What remains after kill -9 is a directory, which
 // the next campaign removes.
 //
+// For the faults that need it (7a and on) the servers' JVMs listen for a debugger, inside their namespaces, and the campaign stops
+// single threads of theirs at chosen places: see package hold.
+//
 // # A round
 //
 // A round is one election with a path of its own. Candidates line up; one leads, one is heir. Then a fault of the

@@ -4,8 +4,11 @@ package campaign
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/hold"
 )
 
 // Fault is an entry of the table of faults.
@@ -22,6 +25,8 @@ type Fault struct {
 	Do func(context.Context, *Round) error
 	// Alone: the round needs no candidates, Do is all of it.
 	Alone bool
+	// Held: it needs servers that listen for a debugger.
+	Held bool
 	// Slow: not in the short campaign.
 	Slow bool
 }
@@ -100,9 +105,30 @@ var Faults = []Fault{
 	{Name: "5h znode, unheard", Start: nobody, Do: expelUnheard,
 		What: "an administrator deletes the leader's znode while the follower that serves the leader is cut off"},
 
-	{Name: "6 random", Start: five, Do: random, What: "five candidates, everything at random"},
+	{Name: "6 random", Start: five, Do: atRandom(hazards), What: "five candidates, everything at random"},
+
+	{Name: "7a tracker held", Held: true, T: 2 * usualT, Do: trackerHeld,
+		What: "the heir cut for T, and back while the ZooKeeper leader's session tracker stands still before it closes the session; it leads, is cut again"},
+	{Name: "7b held, nobody behind", Held: true, T: 2 * usualT, Start: two, Do: trackerHeld,
+		What: "the same, but the third candidate joins when the heir is back"},
+	{Name: "7c ping loop held", Held: true, Start: nobody, Do: pingLoopHeld,
+		What: "the ZooKeeper leader pings nobody, until the session of the leader, who is at a follower, expires; then the leader is cut"},
+	{Name: "7d touch, random", Held: true, Do: heldAtRandom(hold.LearnerTouch, hold.PingReply), Slow: true,
+		What: "followers stand still between taking and storing a touch, or before a ping's reply; clients cut, paused, resigning"},
+	{Name: "7e ping loop, random", Held: true, Do: heldAtRandom(hold.PingLoop), Slow: true,
+		What: "the ZooKeeper leader pings nobody for a while; the same besides"},
+	{Name: "7f writes, random", Held: true, Do: heldAtRandom(hold.Prepare), Slow: true,
+		What: "the ZooKeeper leader takes no writes for a while; the same besides"},
+	{Name: "7g commits, random", Held: true, Do: heldAtRandom(hold.Commit), Slow: true,
+		What: "servers stand still before they apply a committed write; the same besides"},
+	{Name: "7h learner, random", Held: true, Do: heldAtRandom(hold.LearnerPacket), Slow: true,
+		What: "the ZooKeeper leader stands still with a packet of a follower that it has read; the same besides"},
+	{Name: "7i all, random", Held: true, Start: five, Do: atRandom(slices.Concat(hazards, holdEach(hold.Places...))), Slow: true,
+		What: "five candidates, everything at random, threads of the servers held as well"},
 }
 
 func nobody(context.Context, *Round) error { return nil }
+
+func two(ctx context.Context, r *Round) error { return r.lineUp(ctx, 2) }
 
 func five(ctx context.Context, r *Round) error { return r.lineUp(ctx, 5) }

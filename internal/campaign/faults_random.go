@@ -15,14 +15,19 @@ type step struct {
 	do func(context.Context) error
 }
 
-// random carries out a plan: some faults that begin at random and last for random times, so that they overlap.
+// atRandom carries out a plan: some faults that begin at random and last for random times, so that they overlap.
 // Errors of single steps are what comes of faults on faults (a server that is down cannot be frozen).
-func random(ctx context.Context, r *Round) error {
+func atRandom(hazards []hazard) func(context.Context, *Round) error {
+	return func(ctx context.Context, r *Round) error { return r.random(ctx, hazards) }
+}
+
+func (r *Round) random(ctx context.Context, hazards []hazard) error {
 	var plan []step
-	length := 10 * r.T
+	scale := min(r.T, 4*r.lease) // sessions may live on for many leases
+	length := 10 * scale
 	for range 4 + r.rng.IntN(9) {
 		at, what := time.Duration(r.rng.Int64N(int64(length))), pick(r, hazards)
-		lasts := r.between(0.05, 2.5)
+		lasts := time.Duration((0.05 + 2.45*r.rng.Float64()) * float64(scale))
 		if r.rng.IntN(3) == 0 { // near the length of a lease
 			lasts = r.leases(0.3, 1.4)
 		}

@@ -22,22 +22,7 @@ func (r *Round) followersAlone(ctx context.Context) (*ensemble.Server, line, err
 	if err != nil {
 		return nil, line{}, err
 	}
-	a, err := r.start("a", follower)
-	if err == nil {
-		err = r.settled(ctx)
-	}
-	if err != nil {
-		return nil, line{}, err
-	}
-	for _, id := range []string{"b", "c"} {
-		if _, err := r.start(id, r.rig.others(follower)...); err != nil {
-			return nil, line{}, err
-		}
-	}
-	l, err := r.line(ctx)
-	if err == nil && l.leader != a {
-		err = fmt.Errorf("%w: %s came first and does not lead", errAgain, a.id)
-	}
+	l, err := r.lineUpAt(ctx, follower, r.rig.others(follower)...)
 	return follower, l, err
 }
 

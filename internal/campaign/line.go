@@ -59,6 +59,27 @@ func (r *Round) lineUp(ctx context.Context, n int) error {
 	return r.settled(ctx)
 }
 
+// lineUpAt starts a leader who knows one server alone, and two who know others.
+func (r *Round) lineUpAt(ctx context.Context, at *ensemble.Server, rest ...*ensemble.Server) (l line, err error) {
+	a, err := r.start("a", at)
+	if err == nil {
+		err = r.settled(ctx)
+	}
+	if err != nil {
+		return l, err
+	}
+	for _, id := range names[1:3] {
+		if _, err := r.start(id, rest...); err != nil {
+			return l, err
+		}
+	}
+	l, err = r.line(ctx)
+	if err == nil && l.leader != a {
+		err = fmt.Errorf("%w: %s came first and does not lead", errAgain, a.id)
+	}
+	return l, err
+}
+
 // line is how all stand: in line, one leads, another is heir.
 type line struct {
 	leader  *candidate

@@ -5,6 +5,7 @@ package campaign
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"runtime"
@@ -13,13 +14,16 @@ import (
 )
 
 // namespace is a network namespace without a name. It lives as long as its file is open or a process is in it.
-type namespace struct{ file *os.File }
+type namespace struct {
+	file   *os.File
+	inside chan func() // for the thread of this process that is in it
+}
 
 // newNamespace makes a namespace with a working loopback.
 func newNamespace(ctx context.Context) (*namespace, error) {
 	made := make(chan error)
-	ns := &namespace{}
-	go func() {
+	ns := &namespace{inside: make(chan func())}
+	go func() { // ends with close
 		// The thread is never unlocked, so it ends with this goroutine and nobody else runs in the new
 		// namespace.
 		runtime.LockOSThread()
@@ -28,8 +32,12 @@ func newNamespace(ctx context.Context) (*namespace, error) {
 			ns.file, err = os.Open("/proc/thread-self/ns/net")
 		}
 		made <- err
+		for do := range ns.inside {
+			do()
+		}
 	}()
 	if err := <-made; err != nil {
+		close(ns.inside)
 		return nil, fmt.Errorf("new network namespace: %w", err)
 	}
 	return ns, ns.run(ctx, "ip", "link", "set", "lo", "up")
@@ -49,7 +57,23 @@ func (n *namespace) run(ctx context.Context, argv ...string) error {
 	return run(ctx, n.wrap(argv...)...)
 }
 
-func (n *namespace) close() error { return n.file.Close() }
+// dial connects with an address as seen from inside. A socket belongs to the namespace of the thread that makes it, and the address must be
+// one that needs no look-up, so that no other goroutine does.
+func (n *namespace) dial(ctx context.Context, addr string) (conn net.Conn, err error) {
+	done := make(chan struct{})
+	n.inside <- func() {
+		defer close(done)
+		var d net.Dialer
+		conn, err = d.DialContext(ctx, "tcp", addr)
+	}
+	<-done
+	return conn, err
+}
+
+func (n *namespace) close() error {
+	close(n.inside)
+	return n.file.Close()
+}
 
 // run runs a command to its end; the error holds what it said.
 func run(ctx context.Context, argv ...string) error {

@@ -13,6 +13,7 @@ import (
 // standing is how a candidate stands, by its last lines.
 type standing struct {
 	inLine, leading, heir bool
+	suspended             bool
 	token                 int64 // of its latest term
 	elected, beat         int64 // when that began, and was seen last
 	node, session         string
@@ -62,7 +63,9 @@ func (r *record) tell(l history.Line) {
 	}
 	switch l.Event {
 	case "session":
-		s.session = l.Session
+		s.session, s.suspended = l.Session, false
+	case "suspended":
+		s.suspended = true
 	case "joined":
 		s.inLine, s.heir, s.leading, s.node = true, false, false, l.Node
 	case "heir":

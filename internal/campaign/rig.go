@@ -40,8 +40,9 @@ type rig struct {
 // adminAuth keeps others away from what an administrator makes for himself.
 var adminAuth = session.Digest("admin", "secret")
 
-// newRig builds rig n (1, 2, ...) in the present network namespace; the servers' files go below dir.
-func newRig(ctx context.Context, n int, dir string) (_ *rig, err error) {
+// newRig builds rig n (1, 2, ...) in the present network namespace; the servers' files go below dir, and they listen
+// for a debugger if asked to.
+func newRig(ctx context.Context, n int, dir string, debug bool) (_ *rig, err error) {
 	r := &rig{n: n}
 	defer func() {
 		if err != nil {
@@ -53,7 +54,7 @@ func newRig(ctx context.Context, n int, dir string) (_ *rig, err error) {
 	}
 	r.Ensemble, err = ensemble.Start(ctx, ensemble.Config{
 		Servers: servers, Tick: tick, SyncLimit: syncLimit, MaxSessionTimeout: maxT, Dir: filepath.Join(dir, fmt.Sprint("rig", n)),
-		Host: r.clientAddr, QuorumHost: r.quorumAddr,
+		Debug: debug, Host: r.clientAddr, QuorumHost: r.quorumAddr,
 		Wrap: func(i int, argv []string) []string { return r.hosts[i].wrap(argv...) },
 	})
 	if err != nil {

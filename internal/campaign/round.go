@@ -43,6 +43,7 @@ type Round struct {
 
 	candidates []*candidate // in order of their start; each belongs to the goroutine that runs the round
 	proxies    []*faultproxy.Proxy
+	debuggers  debuggers
 	kept       int64         // the token whose term may outlive the fault; 0: it is not asked for
 	foreign    []string      // znodes of nobody's that must still be there at the end
 	settledIn  time.Duration // after all had been mended
@@ -128,6 +129,7 @@ func (r *Round) mend(ctx context.Context) error {
 			r.resume(c)
 		}
 	}
+	r.debuggers.letGo()
 	if err := r.rig.mend(ctx); err != nil {
 		return err
 	}
@@ -173,6 +175,7 @@ func (r *Round) close() {
 
 // end ends what is still there, whatever happened.
 func (r *Round) end() {
+	r.debuggers.letGo()
 	for _, c := range r.candidates {
 		if c.running() {
 			c.resume()

@@ -30,6 +30,8 @@ type Config struct {
 	// Secure gives every server a TLS port too (secureClientPort, Server.SecureAddr). The key store and the rest
 	// go into Properties: serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory and ssl.*.
 	Secure bool
+	// Debug lets every server's JVM listen for a debugger (Server.DebugAddr): see package hold.
+	Debug bool
 	// Properties are further lines of every zoo.cfg; they win over what this package writes. So does PerServer
 	// over Properties, for server i (0, 1, ...).
 	Properties map[string]string
@@ -120,6 +122,17 @@ func (c Config) zooCfg(i int, dir string, ports []serverPorts) string {
 		}
 	}
 	return render(lines)
+}
+
+// debugHost is where a JVM listens for its debugger: whoever reaches that can make it do anything.
+const debugHost = "127.0.0.1"
+
+// jvm returns the arguments of a server's JVM beside our own.
+func (c Config) jvm(debug string) []string {
+	if !c.Debug {
+		return c.JVM
+	}
+	return append([]string{"-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,quiet=y,address=" + debug}, c.JVM...)
 }
 
 // write lays out server i's directory: zoo.cfg, myid and the logging set-up, which sends warnings and the

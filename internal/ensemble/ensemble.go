@@ -90,10 +90,11 @@ func prepare(cfg Config, in install) (*Ensemble, error) {
 			id:     i + 1,
 			addr:   net.JoinHostPort(cfg.Host(i), strconv.Itoa(p.client)),
 			secure: net.JoinHostPort(cfg.Host(i), strconv.Itoa(p.secure)),
+			debug:  net.JoinHostPort(debugHost, strconv.Itoa(p.debug)),
 			dir:    filepath.Join(root, fmt.Sprintf("server%d", i+1)),
 			log:    log,
 		}
-		s.argv = in.argv(s.dir, cfg.JVM)
+		s.argv = in.argv(s.dir, cfg.jvm(s.debug))
 		if cfg.Wrap != nil {
 			s.argv = cfg.Wrap(i, s.argv)
 		}

@@ -15,10 +15,10 @@ const (
 	firstPort      = 20000
 	lastPort       = 32000
 	blockSize      = 32
-	portsPerServer = 4
+	portsPerServer = 5
 )
 
-type serverPorts struct{ client, secure, quorum, election int }
+type serverPorts struct{ client, secure, quorum, election, debug int }
 
 // claimPorts finds a block of free ports. The listener it returns holds the first port of the block for as long
 // as the ensemble lives and so keeps other processes that use this package off the block.
@@ -50,7 +50,7 @@ func layout(base, servers int, host func(int) string) ([]serverPorts, error) {
 				return nil, err
 			}
 		}
-		ports = append(ports, serverPorts{client: b, secure: b + 1, quorum: b + 2, election: b + 3})
+		ports = append(ports, serverPorts{client: b, secure: b + 1, quorum: b + 2, election: b + 3, debug: b + 4})
 	}
 	return ports, nil
 }

@@ -32,6 +32,7 @@ type Server struct {
 	id       int
 	addr     string
 	secure   string
+	debug    string
 	dir      string
 	external bool
 	argv     []string
@@ -68,6 +69,10 @@ func (s *Server) Addr() string { return s.addr }
 
 // SecureAddr returns host:port for TLS clients; it is served only with Config.Secure.
 func (s *Server) SecureAddr() string { return s.secure }
+
+// DebugAddr returns host:port for a debugger, on the loopback of the host that the server lives on; it listens only with
+// Config.Debug.
+func (s *Server) DebugAddr() string { return s.debug }
 
 // LogPath returns the file with the server's output, over all its starts; empty for an external server.
 func (s *Server) LogPath() string {

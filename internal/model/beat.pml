@@ -17,7 +17,7 @@ inline versionMoves(s) {
 		:: else
 		fi
 	};
-	skip
+	i = 0
 }
 
 /* A place that is over. What only served to hold it is forgotten, to keep the states few. */
@@ -56,6 +56,7 @@ inline giveUp(p) {
 	P[p].matches = false
 }
 
+/* The lease counts from here, before anything is sent. The first beat after arming carries a check of n. */
 inline begin(s) {
 	S[s].beat = sent;
 	S[s].fresh = S[s].known;
@@ -64,7 +65,7 @@ inline begin(s) {
 		P[i].checking = session(i) == s && standing(i) && P[i].watch != unarmed && !P[i].checked && BROKEN != no_check ||
 			session(i) != s && P[i].checking
 	};
-	skip
+	i = 0
 }
 
 /* The checks of a beat's multi hold. */
@@ -75,13 +76,15 @@ inline begin(s) {
 #define allHold(s, check) holds(s, s, check)
 #endif
 
+/* At the version that the session knows, or not at all. A failed check fails the beat, and R stays as it is. */
 inline commit(s) {
 	for (i : 0 .. PLACES - 1) {
 		if
 		:: session(i) == s && standing(i) -> P[i].before = P[i].n && P[i].watch != fired
 		:: else
 		fi
-	}
+	};
+	i = 0;
 	if
 	:: S[s].r == alien && allHold(s, checking) -> S[s].beat = astray
 	:: S[s].r != alien && (S[s].r != live || !S[s].fresh) -> S[s].beat = refused
@@ -108,9 +111,10 @@ inline extend(s, until) {
 		:: else
 		fi
 	};
-	skip
+	j = 0
 }
 
+/* The events of all writes before the beat come before its answer. BadVersion is no verdict. */
 inline answer(s) {
 	if
 	:: S[s].beat == committed ->
@@ -122,7 +126,8 @@ inline answer(s) {
 			:: session(j) == s && standing(j) && P[j].watch == fired && !P[j].before && BROKEN != other_events -> disarm(j)
 			:: else
 			fi
-		}
+		};
+		j = 0;
 		if
 		:: BROKEN == lease_from_answer -> extend(s, LEASE)
 		:: else -> extend(s, S[s].lasts)
@@ -148,7 +153,8 @@ inline answer(s) {
 				fi
 			:: else
 			fi
-		}
+		};
+		j = 0
 	fi;
 	beatIsOver(s)
 }
@@ -163,7 +169,7 @@ inline beatIsOver(s) {
 		:: else
 		fi
 	};
-	skip
+	j = 0
 }
 
 /* A check that is on its way says nothing of the time until the watch is armed again. */
@@ -183,7 +189,8 @@ inline reconnect(s) {
 			:: session(j) == s -> P[j].late_check = P[j].checking
 			:: else
 			fi
-		}
+		};
+		j = 0
 	:: else
 	fi;
 	if
@@ -201,10 +208,13 @@ inline reconnect(s) {
 		:: else
 		fi
 	};
-	skip
+	j = 0
 }
 
-/* R is read after a lost answer or BadVersion: revoked or gone: the session is over; else it goes on at that version. */
+/*
+ * R is read after a lost answer or BadVersion: revoked or gone: the session is over; else it goes on at
+ * that version.
+ */
 inline readOwn(s) {
 	if
 	:: S[s].r == live -> S[s].known = true; S[s].unsure = false
@@ -219,7 +229,8 @@ inline readOwn(s) {
 			:: session(j) == s -> retire(j, out)
 			:: else
 			fi
-		}
+		};
+		j = 0
 	fi
 }
 
@@ -242,8 +253,9 @@ proctype Beats(byte s) {
 }
 
 /*
- * n's own watch. Arming shows nothing of what was before it, because a watch that is set again after a reconnect may miss that: the check in the
- * next beat does. On a server that lags the event of an earlier deletion is still to come.
+ * n's own watch. Arming shows nothing of what was before it, because a watch that is set again after a
+ * reconnect may miss that: the check in the next beat does. On a server that lags the event of an earlier
+ * deletion is still to come.
  */
 proctype Holds(byte p) {
 	do

@@ -8,6 +8,7 @@ inline findFront(p) {
 		:: else
 		fi
 	};
+	j = 0;
 	P[p].seen = none;
 	P[p].current = false;
 	P[p].quiet = 0;
@@ -29,7 +30,10 @@ inline hear(p, q, told) {
 	fi
 }
 
-/* p reads R of the one ahead, and sees what it has not seen: t is now, when the answer arrives. */
+/*
+ * p reads R of the one ahead, and sees what it has not seen: t is now, when the answer arrives. An R that
+ * never was seen, or whose owner is not n's (alien), says nothing: p waits for n to go.
+ */
 inline listen(p, s) {
 	if
 #if BROKEN == t_when_sent
@@ -49,6 +53,7 @@ inline listen(p, s) {
 #define target P[p].front
 #define owner S[session(P[p].front)]
 
+/* Nothing newer has been seen until t + (17/16) D; or R was revoked, and who did that has waited. */
 inline takeOver(p) {
 	P[p].take = P[p].seen;
 	P[p].matches = P[p].current
@@ -72,7 +77,7 @@ inline takeoverCommits(p) {
 	if
 	:: accepted(p, P[p].take, P[p].matches) ->
 		if
-		:: P[p].take == live -> how(p, (LINES == 1 && p == 2 -> a_second : a_takeover))
+		:: P[p].take == live -> how(p, (LINES == 1 && target == 1 -> a_second : a_takeover))
 		:: P[p].take == revoked -> how(p, a_confirmed)
 		:: P[p].take == gone -> how(p, a_gone_r)
 		fi;
@@ -100,7 +105,7 @@ inline takeoverAnswered(p) {
 	:: P[p].take == committed || P[p].take == refused && BROKEN == refused_as_success && !P[target].n ->
 		hear(p, target, true)
 	:: P[p].take == astray -> hear(p, target, false)        /* the set of R shows another czxid: wait */
-	:: else -> P[p].take = none; P[p].matches = false; P[p].seen = none; P[p].current = false
+	:: else -> P[p].take = none; P[p].matches = false; P[p].current = false
 	fi
 }
 
@@ -112,6 +117,7 @@ inline takeoverLost(p) {
 	fi
 }
 
+/* The first in line, with a valid lease of its own. */
 inline leads(p) {
 #if GOAL
 	reached(way[p]);
@@ -133,8 +139,8 @@ proctype Heir(byte p) {
 #elif BROKEN == listening_watch
 	:: unwatched = true
 #endif
-	:: d_step { P[p].role == waiting && target != nobody && !P[p].current && (P[p].seen != none && owner.r != alien || owner.r == live) ->
-		listen(p, session(target)) }
+	:: d_step { P[p].role == waiting && target != nobody && !P[p].current &&
+			owner.r != alien && (P[p].seen != none || owner.r != gone) -> listen(p, session(target)) }
 	:: d_step { P[p].role == waiting && target != nobody && P[p].seen != none && P[p].quiet == 0 && P[p].take == none -> takeOver(p) }
 	:: d_step { P[p].role == waiting && target != nobody && requested(p) -> takeoverCommits(p) }
 	:: d_step { P[p].role == waiting && (P[p].take == committed || P[p].take == refused || P[p].take == astray) -> takeoverAnswered(p) }

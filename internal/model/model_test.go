@@ -24,7 +24,7 @@ func (c configuration) String() string {
 var (
 	two    = configuration{file: "takeover.pml", sizes: "-DCANDIDATES=2 -DDRIFT=0"}
 	drift  = configuration{file: "takeover.pml", sizes: "-DCANDIDATES=2 -DDRIFT=1", large: true}
-	lines  = configuration{file: "takeover.pml", sizes: "-DLINES=2 -DDRIFT=0 -DRECONNECTS=0"}
+	lines  = configuration{file: "takeover.pml", sizes: "-DLINES=2 -DDRIFT=0 -DRECONNECTS=0", large: true}
 	three  = configuration{file: "takeover.pml", sizes: "-DCANDIDATES=3 -DDRIFT=0 -DRECONNECTS=0", large: true}
 	record = configuration{file: "record.pml", sizes: "-DNUMBERS=3"}
 )

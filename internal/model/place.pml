@@ -12,7 +12,8 @@
 #endif
 
 /*
- * Who stands where. Behind the last place of a line nobody listens: its lease is taken to be valid always, which is the worst case.
+ * Who stands where. Behind the last place of a line nobody listens: its lease is taken to be valid always,
+ * which is the worst case.
  */
 #if LINES == 2
 #define SESSIONS 1              /* that beat: X, which holds places 0 and 1 */
@@ -73,7 +74,7 @@ typedef Place {
 Session S[SESSIONS];
 Place P[PLACES];
 byte steady;                    /* ticks since a clock missed one */
-hidden byte i, j, k;            /* for loops */
+byte i, j, k;                   /* for loops, which leave them at 0, so that they make no states */
 #if BROKEN == t_when_sent
 byte asked[PLACES];             /* ticks until (17/16) D after the read was sent */
 #elif BROKEN == listening_watch
@@ -100,5 +101,5 @@ inline alone(p) {
 	for (k : 0 .. PLACES - 1) {
 		assert(!((ahead(k, p) || ahead(p, k)) && valid(k) && valid(p)))
 	};
-	skip
+	k = 0
 }

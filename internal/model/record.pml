@@ -1,14 +1,16 @@
 /*
- * The line's record, joiners and succession, as in design.md, "The lease: from the order of writes alone".
+ * The line's record, joiners and succession.
  *
- * Candidates join one after another, each with the next number; who comes back joins under a new one. The first may still lead, wait or be gone when
- * the last joins. Beats and takeovers are in takeover.pml; here they are what is proved there: while n exists its owner may hold a valid lease, D at most
- * from its last beat; who takes over from a silent one has seen its lease end.
+ * Candidates join one after another, each with the next number; who comes back joins under a new one. The
+ * first may still lead, wait or be gone when the last joins. Beats and takeovers are in takeover.pml; here
+ * they are what is proved there: while n exists its owner may hold a valid lease, D at most from its last
+ * beat; who takes over from a silent one has seen its lease end.
  *
- * What a candidate knows only grows: a number that it has read as settled or left is over for ever. So the model keeps no copies of E that lag: a read
- * that shows less than E holds is the same as none.
+ * What a candidate knows only grows: a number that it has read as settled or left is over for ever. So the
+ * model keeps no copies of E that lag: a read that shows less than E holds is the same as none.
  *
- * At any instant: a session expires, n is deleted by hand, a leave is committed late or never, its answer is lost, a process is paused, a server lags.
+ * At any instant: a session expires, n is deleted by hand, a leave is committed late or never, its answer
+ * is lost, a process is paused, a server lags.
  *
  * Searched for: a state in which two candidates have a valid term.
  */
@@ -38,6 +40,7 @@
 #define leave_taken_back    9   /* who has sent its leave stands on when the answer is lost */
 #define announced_first    10   /* who leads announces its departure before it has stopped */
 #define settled_inclusive  11   /* settled is read as "all numbers up to this one" */
+#define length_written_back 12  /* an operator lets in longer leases; who departs writes back the length that it read */
 
 /* What has to be reached: somebody leads, and of the last that was ahead of it, */
 #define an_announcement     1   /* it has heard the departure, and settled says that it is over */
@@ -70,12 +73,20 @@ Candidate C[NUMBERS];
 byte born;                              /* the next number */
 byte settled;                           /* E: all numbers below are over */
 bool left[NUMBERS];                     /* E: so are these */
-hidden byte i, j;                       /* for loops */
+byte i, j;                              /* for loops, which leave them at 0, so that they make no states */
 #if BROKEN == changed_then_gone
 bool changed[NUMBERS];                  /* E has changed while the candidate stood */
 #endif
 #if GOAL
 byte way[NUMBERS];
+#endif
+#if BROKEN == length_written_back
+byte length = D - 1;                    /* E: the longest lease allowed */
+byte own[NUMBERS];                      /* that of each candidate, as E was when it joined */
+#define LEASE(c) own[c]
+#else
+#define length D
+#define LEASE(c) D
 #endif
 
 #define standing(c) (C[c].role == joining || C[c].role == waiting || C[c].role == leading)
@@ -91,7 +102,7 @@ inline alone(c) {
 	for (j : 0 .. NUMBERS - 1) {
 		assert(!(j != c && valid(j) && valid(c)))
 	};
-	skip
+	j = 0
 }
 
 /* What only served to stand is forgotten, to keep the states few. */
@@ -102,14 +113,14 @@ inline retire(c, how) {
 		C[c].knows[i] = over;
 		C[c].since[i] = 0
 	};
-	skip
+	i = 0
 }
 
 inline missing(c, q) {
 	C[c].knows[q] = gone;
 	if
 	:: BROKEN == doubt_from_create && C[c].role == joining
-	:: else -> C[c].since[q] = D
+	:: else -> C[c].since[q] = length
 	fi
 }
 
@@ -118,6 +129,9 @@ inline missing(c, q) {
 /* The server that answers the list has seen the own create. */
 inline create(c) {
 	born++;
+#if BROKEN == length_written_back
+	own[c] = length;
+#endif
 	C[c].n = true;
 	C[c].role = joining;
 	for (i : 0 .. NUMBERS - 1) {
@@ -128,11 +142,12 @@ inline create(c) {
 		:: else
 		fi
 	};
-	skip
+	i = 0
 }
 
 /*
- * Who is missing in the list may have vanished just before it was answered: the wait counts from the answer. E may have been read before.
+ * Who is missing in the list may have vanished just before it was answered: the wait counts from the
+ * answer. E may have been read before.
  */
 inline list(c) {
 	C[c].role = waiting;
@@ -142,11 +157,12 @@ inline list(c) {
 			if
 			:: BROKEN == no_doubt || BROKEN == trusts_ahead && somebodyAhead(c) -> C[c].knows[i] = over
 			:: BROKEN == doubt_from_create
-			:: else -> C[c].since[i] = D
+			:: else -> C[c].since[i] = length
 			fi
 		:: else
 		fi
 	};
+	i = 0;
 	how(c, a_doubt)
 }
 
@@ -165,15 +181,19 @@ inline readRecord(c) {
 		:: else
 		fi
 	};
-	skip
+	i = 0
 }
 
 inline settle(c) {
 	assert(settled <= c || BROKEN);         /* whatever E's version: settled never goes back */
 	settled = c + 1;
+#if BROKEN == length_written_back
+	length = own[c];
+#endif
 	for (i : 0 .. NUMBERS - 1) {
 		left[i] = left[i] && i >= settled
 	};
+	i = 0;
 	written()
 }
 
@@ -182,6 +202,7 @@ inline written() {
 	for (i : 0 .. NUMBERS - 1) {
 		changed[i] = changed[i] || standing(i)
 	};
+	i = 0;
 #endif
 	skip
 }
@@ -193,7 +214,8 @@ inline departs(c) {
 	:: BROKEN == leader_guesses ->
 		for (i : 0 .. NUMBERS - 1) {
 			left[i] = left[i] || i > c && i < born && !C[i].n
-		}
+		};
+		i = 0
 	:: else
 	fi;
 	settle(c)
@@ -207,7 +229,8 @@ inline leaves(c) {
 	:: BROKEN == guessed_left ->
 		for (i : 0 .. NUMBERS - 1) {
 			left[i] = left[i] || i >= settled && i < c && !C[i].n
-		}
+		};
+		i = 0
 	:: else
 	fi;
 	if
@@ -245,7 +268,7 @@ proctype Stands(byte c) {
 	:: d_step { C[c].role == unborn && born == c -> create(c) }
 	:: d_step { C[c].role == joining -> list(c) }
 	:: d_step { (C[c].role == joining || C[c].role == waiting) && c > 0 -> readRecord(c) }
-	:: d_step { !last(c) && standing(c) && C[c].n && C[c].lease < D -> C[c].lease = D }         /* a beat */
+	:: d_step { !last(c) && standing(c) && C[c].n && C[c].lease < LEASE(c) -> C[c].lease = LEASE(c) }         /* a beat */
 	:: d_step { C[c].role == waiting && nobodyBefore(c) && (last(c) || C[c].lease > 0) -> leads(c) }
 	/* It stops, and sends its leave, which may be committed late, or never. */
 	:: d_step { !last(c) && (C[c].role == waiting || C[c].role == leading) && C[c].n &&
@@ -281,15 +304,17 @@ proctype Time() {
 			less(C[i].lease);
 			for (j : 0 .. NUMBERS - 1) {
 				less(C[i].since[j])
-			}
+			};
+			j = 0
 		};
+		i = 0;
 		for (j : 0 .. NUMBERS - 1) {
 			if
 			:: C[j].role == leading && !last(j) && C[j].lease == 0 -> retire(j, leaving)
 			:: else
 			fi
 		};
-		skip }
+		j = 0 }
 	od
 }
 
@@ -299,6 +324,12 @@ proctype Forgets(byte q) {
 	:: d_step { left[q] -> left[q] = false }
 	od
 }
+
+#if BROKEN == length_written_back
+active proctype Operator() {
+	length = D
+}
+#endif
 
 init {
 	atomic {
@@ -315,6 +346,8 @@ init {
 			i++
 		:: else -> break
 		od;
+		i = 0;
+		j = 0;
 		run Time()
 	}
 }

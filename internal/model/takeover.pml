@@ -1,8 +1,9 @@
 /*
- * The lease, the place and the takeover, as in design.md, "The lease: from the order of writes alone".
+ * The lease, the place and the takeover.
  *
- * One line of candidates (two or three), or two lines in whose first places the same session stands. Who stands at the
- * start has its znode n and its heartbeat R; joining is in record.pml. At any instant any of these may happen:
+ * One line of candidates (two or three), or two lines in whose first places the same session stands. Who
+ * stands at the start has its znode n and its heartbeat R; joining is in record.pml. At any instant any of
+ * these may happen:
  *
  *   - a request is carried out at once, late (after its answer was given up), or never
  *   - an answer is lost, the connection is lost and made again, and the watches with it
@@ -11,13 +12,15 @@
  *   - a process is paused: nobody has to do anything, ever, while the ticks go on
  *   - a clock misses a tick
  *
- * Versions. They only grow, and every rule asks one thing: is the version that I know R's version still? So the model keeps
- * a bit for each version that somebody knows, and every write to R clears these bits (versionMoves). A session may so beat for ever.
+ * Versions. They only grow, and every rule asks one thing: is the version that I know R's version still?
+ * So the model keeps a bit for each version that somebody knows, and every write to R clears these bits
+ * (versionMoves). A session may so beat for ever.
  *
- * Lagging servers. A server shows each znode as it is or as it was, from what this client last saw of it. No order among different znodes is
- * relied on, except that the events of all writes up to a beat come before the beat's answer (the holding rule).
+ * Lagging servers. A server shows each znode as it is or as it was, from what this client last saw of it.
+ * No order among different znodes is relied on, except that the events of all writes up to a beat come
+ * before the beat's answer (the holding rule).
  *
- * Searched for: a state in which two candidates of a line have a valid term (assertions in leads and valid).
+ * Searched for: a state in which two candidates of a line have a valid term (the assertion in alone).
  */
 
 #ifndef CANDIDATES
@@ -99,7 +102,8 @@ init {
 		steady = (DRIFT -> D : 0);
 		for (i : FIRST_HEIR .. PLACES - 1) {
 			findFront(i)
-		}
+		};
+		i = 0
 	};
 	atomic {
 		i = 0;
@@ -131,6 +135,8 @@ init {
 			i++
 		:: else -> break
 		od;
+		i = 0;
+		j = 0;
 		run Time()
 	}
 }

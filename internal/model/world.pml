@@ -10,7 +10,7 @@ inline expire(s) {
 		:: else
 		fi
 	};
-	skip
+	j = 0
 }
 
 proctype Faults(byte s) {
@@ -38,7 +38,8 @@ inline tick(slow) {
 		:: i != slow -> less(S[i].lasts)
 		:: else
 		fi
-	}
+	};
+	i = 0;
 	for (i : 0 .. PLACES - 1) {
 		if
 		:: session(i) != slow ->
@@ -55,14 +56,15 @@ inline tick(slow) {
 			fi
 		:: else
 		fi
-	}
+	};
+	i = 0;
 	steady = (slow != nobody || !DRIFT -> 0 : (steady < D -> steady + 1 : steady))
 }
 
 /* All clocks tick together, save that one may miss a tick when none has in the D ticks before. */
 proctype Time() {
 	do
-	:: d_step { tick(nobody) }
+	:: d_step { true -> tick(nobody) }
 #if DRIFT
 	:: d_step { steady == D -> tick(0) }
 	:: d_step { steady == D -> tick(1) }

@@ -44,10 +44,10 @@ func (r *record) list() []faultproxy.Frame {
 	return append([]faultproxy.Frame(nil), r.all...)
 }
 
-// asked lists the requests, pings left out.
+// asked lists the requests, without pings and reads of heartbeats.
 func (r *record) asked() (requests []faultproxy.Frame) {
 	for _, f := range r.list() {
-		if f.Dir == faultproxy.ToServer && request(f) {
+		if f.Dir == faultproxy.ToServer && request(f) && !strings.HasPrefix(f.Path, beats) {
 			requests = append(requests, f)
 		}
 	}
@@ -72,7 +72,7 @@ func TestAWaitingCandidateSendsNothingButItsRecheck(t *testing.T) {
 	if ev := waiter.events.wait(election.Joined, 1); ev.Position != 4 {
 		t.Fatalf("joined with %d ahead", ev.Position)
 	}
-	eventually(t, "watch on the one ahead", func() bool { return countOp(r.asked(), faultproxy.OpGetData) == 2 })
+	eventually(t, "watch on the one ahead", func() bool { return countOp(r.asked(), faultproxy.OpGetData) == 3 }) // after the own and the record
 	r.reset()
 	time.Sleep(2*T + T/4) // of a server's clock: two or three re-checks are due
 	asked := r.asked()
@@ -91,12 +91,12 @@ func TestTheThirdInLineAsksForTheFirstMoreOftenThanForTheOthers(t *testing.T) {
 	if ev := third.events.wait(election.Joined, 1); ev.Position != 2 {
 		t.Fatalf("joined with %d ahead", ev.Position)
 	}
-	eventually(t, "watch on the one ahead", func() bool { return countOp(r.asked(), faultproxy.OpGetData) == 2 })
+	eventually(t, "watch on the one ahead", func() bool { return countOp(r.asked(), faultproxy.OpGetData) == 3 }) // after the own and the record
 	r.reset()
-	time.Sleep(2*T + T/8) // of a server's clock: eight or nine re-checks, two or three of them of all three znodes
+	time.Sleep(2*T + T/8) // of a server's clock: 17 looks at the first, and 8 or 9 at the own znode and the one ahead
 	asked := r.asked()
-	if n := countOp(asked, faultproxy.OpExists); n != len(asked) || n < 6 || n > 9+3*2 {
-		t.Errorf("%d requests in two session timeouts; want 6 to 15 exists:\n%s", len(asked), describe(asked))
+	if n := countOp(asked, faultproxy.OpExists); n != len(asked) || n < 22 || n > 18+9*2 {
+		t.Errorf("%d requests in two session timeouts; want 22 to 36 exists:\n%s", len(asked), describe(asked))
 	}
 }
 
@@ -109,7 +109,8 @@ func countOp(frames []faultproxy.Frame, op faultproxy.Op) (n int) {
 	return n
 }
 
-func TestTheHeirAsksNothingBetweenTheDeletionAndItsCallback(t *testing.T) {
+// One small read tells the heir that the departure was announced.
+func TestTheHeirAsksOnceBetweenTheDeletionAndItsCallback(t *testing.T) {
 	e, path := three(t), pathFor(t)
 	leading := open(t, e.ConnectString(), session.Config{})
 	w := wayTo(t, e)
@@ -143,12 +144,18 @@ func TestTheHeirAsksNothingBetweenTheDeletionAndItsCallback(t *testing.T) {
 		if from < 0 {
 			t.Fatalf("round %d: elected without the event:\n%s", i, describe(frames))
 		}
+		asked := 0
 		for _, f := range frames[from:] {
-			// Renewals are the session's, on a beat of its own.
-			if f.Dir == faultproxy.ToServer && request(f) && f.Op != faultproxy.OpMulti {
-				t.Errorf("round %d: asked after the event:\n%s", i, describe(frames[from:]))
-				break
+			// Beats are the session's, at a pace of their own, and so are its reads of heartbeats.
+			if f.Dir != faultproxy.ToServer || !request(f) || f.Op == faultproxy.OpMulti || strings.HasPrefix(f.Path, beats) {
+				continue
 			}
+			if asked++; f.Op != faultproxy.OpGetData || f.Path != path {
+				t.Errorf("asked for %s", f.Path)
+			}
+		}
+		if asked != 1 {
+			t.Errorf("round %d: asked %d times after the event:\n%s", i, asked, describe(frames[from:]))
 		}
 		b.stop()
 		a.stop()

@@ -50,7 +50,7 @@
 //
 // Each candidate creates an ephemeral sequential znode under the election path. The
 // lowest number leads; everybody else watches the znode just ahead of its own. When that
-// one goes, the next in the list made at joining is watched, and whoever has nobody ahead
+// one goes, the next in the list made at joining is watched, and a candidate with nobody ahead
 // is first, without asking anybody: nobody new can get ahead.
 //
 //	joining -> waiting -> heir -> leading -> draining -> (backoff) -> joining ...

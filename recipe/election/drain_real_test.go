@@ -18,7 +18,7 @@ func TestTheZnodeIsDeletedOnlyWhenTheCallbackHasReturned(t *testing.T) {
 	deleted := make(chan struct{}, 10)
 	w.each(func(p *faultproxy.Proxy) {
 		p.OnFrame(func(f faultproxy.Frame) {
-			if f.Dir == faultproxy.ToServer && f.Op == faultproxy.OpDelete {
+			if f.Dir == faultproxy.ToServer && departs(f, path) {
 				deleted <- struct{}{}
 			}
 		})

@@ -139,10 +139,16 @@ func sweep(t *testing.T, action faultproxy.Action, life func(t *testing.T, path 
 // although its session lives on.
 func TestACampaignThatIsCancelledAtAnyStepIsTakenBack(t *testing.T) {
 	e := three(t)
-	for _, op := range []faultproxy.Op{
-		faultproxy.OpCreate, faultproxy.OpGetData, faultproxy.OpGetChildren2, faultproxy.OpMulti, faultproxy.OpDelete,
+	for name, step := range map[string]func(f faultproxy.Frame, path string) bool{
+		"the create": func(f faultproxy.Frame, _ string) bool { return creates(f) },
+		"a read":     func(f faultproxy.Frame, _ string) bool { return f.Op == faultproxy.OpGetData },
+		"the list":   func(f faultproxy.Frame, _ string) bool { return f.Op == faultproxy.OpGetChildren2 },
+		"a beat": func(f faultproxy.Frame, _ string) bool {
+			return f.Op == faultproxy.OpMulti && f.First == faultproxy.OpCheck
+		},
+		"the departure": departs,
 	} {
-		t.Run(op.String(), func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			path := pathFor(t)
 			w := wayTo(t, e)
 			client := open(t, w.connect(), session.Config{})
@@ -153,12 +159,12 @@ func TestACampaignThatIsCancelledAtAnyStepIsTakenBack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			held := w.on(faultproxy.HoldReply, is(op))
+			held := w.on(faultproxy.HoldReply, func(f faultproxy.Frame) bool { return step(f, path) })
 			ctx, cancel := context.WithCancel(within(t))
 			result := make(chan error, 1)
 			go func() {
 				term, err := el.Campaign(ctx)
-				if op == faultproxy.OpDelete { // in line until then
+				if name == "the departure" { // in line until then
 					err = term.Resign(ctx)
 				}
 				result <- err

@@ -263,7 +263,7 @@ func (e *Election) follow(ctx context.Context) (stop func()) {
 	go func() {
 		defer close(done)
 		err := o.Follow(ctx, func(l Candidate) { e.send(Event{Kind: LeaderChanged, Leader: l, Token: l.Token}) })
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && !errors.Is(err, session.ErrClosed) {
 			e.log.Error("the leader is not followed any more", "err", err)
 			e.send(Event{Kind: Failed, Err: fmt.Errorf("election: the leader is not followed any more: %w", err)})
 		}

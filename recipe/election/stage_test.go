@@ -59,6 +59,33 @@ type actor struct {
 	host *zktest.Host
 }
 
+// client opens a client on a host of that name, closed at the end.
+func (s *stage) client(host string) *session.Client {
+	s.t.Helper()
+	cfg := s.cfg
+	cfg.Timeout, cfg.Dial, cfg.Logger = cmp.Or(cfg.Timeout, stageT), s.Host(host).Dial, logger(host)
+	client, err := session.Open(s.ConnectString(), cfg)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() {
+		s.Host(host).Heal()
+		client.Close()
+	})
+	return client
+}
+
+// stand lets a candidate stand anywhere until its client is closed, and calls lead, or leads until
+// it is told to stop.
+func (s *stage) stand(client *session.Client, path string, cfg election.Config, lead ...func(context.Context, *election.Term) error) {
+	s.t.Helper()
+	el, err := election.New(client, path, cfg)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	go el.Run(context.Background(), append(lead, untilTheEnd)[0])
+}
+
 // enter starts a candidate that leads until it is told to stop. All servers are known to it,
 // unless others are named.
 func (s *stage) enter(name string, servers ...string) *actor {

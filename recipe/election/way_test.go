@@ -112,6 +112,16 @@ func is(op faultproxy.Op) func(faultproxy.Frame) bool {
 	return func(f faultproxy.Frame) bool { return f.Op == op }
 }
 
+// creates holds for the create of a session's first place in a line, which comes with its heartbeat.
+func creates(f faultproxy.Frame) bool {
+	return f.Op == faultproxy.OpMulti && f.First == faultproxy.OpCreate && strings.HasPrefix(f.Path, beats)
+}
+
+// departs holds for a departure from the line at path: its announcement and the deletion in one.
+func departs(f faultproxy.Frame, path string) bool {
+	return f.Op == faultproxy.OpMulti && f.First == faultproxy.OpSetData && f.Path == path
+}
+
 // nth holds for the n-th frame for which match holds.
 func nth(n int, match func(faultproxy.Frame) bool) func(faultproxy.Frame) bool {
 	return func(f faultproxy.Frame) bool {

@@ -167,14 +167,16 @@ func (x *Server) DelayExpiry(d time.Duration) {
 	})
 }
 
-// StepClock makes the server's clock jump by d, back if d is negative. Steps add up. While the
-// server leads, sessions expire d earlier, within a tick from now, or d later, and
-// transactions carry the new time. Its clients' own deadlines and everything else go by a clock
-// that does not jump.
+// StepClock makes the server's clock jump by d, back if d is negative. Steps add up; the default
+// is none. While the server leads, the sessions that exist expire d earlier, in the
+// next tick if their time is over by then, or d later, and transactions carry the new time.
+// Everything else goes by a clock that does not jump.
 //
 // Servers before 3.4.11, 3.5.0, and ClickHouse Keeper count sessions with the clock on the wall.
-// Newer servers do not: use it for those only. 3.5.0 sends no pings either until
-// a clock that has been set back is where it was: add StopPings for that.
+// Newer ones do not: use it for those only. Details are as in 3.5.0: a session that is heard of
+// after a step back of about its timeout or more may never expire, unless it is heard of later
+// or the leader changes. 3.5.0 sends no pings either until a clock that has been set back is
+// where it was: add StopPings for that.
 func (x *Server) StepClock(d time.Duration) {
 	x.fault("clock steps by "+d.String(), func(s *server) { s.step += d })
 }

@@ -66,8 +66,9 @@
 //
 // # What is not
 //
-// Time is the main difference: nothing takes any, unless Config.Latency or a
-// fault says so. The disk is perfect. An election is held after
+// Time is the main difference: nothing takes any, unless Config.Latency,
+// Config.Jitter or a fault says so. Nor do threads of a server stop at the wrong
+// moment, unless a fault does it, as below. The disk is perfect. An election is held after
 // Config.ElectionTime by a stand-in that sees who can reach whom; there is no
 // exchange of votes to disturb. A follower that joins gets the leader's whole
 // state, never a difference. Children are listed in order, where a real server
@@ -90,8 +91,20 @@
 //     or lose packets of one kind.
 //   - [Ensemble.On] makes a [Rule] that lets requests fail, or loses them or
 //     their replies: all of a kind, or the n-th.
+//   - [Ensemble.SetLatency] changes what every frame and packet takes.
 //   - [Ensemble.StartSequence] brings sequence numbers to the end of their
 //     range.
+//
+// Four of them are what real servers do, or did, to sessions whose clients
+// have done nothing wrong:
+//
+//   - [Server.DelayExpiry]: sessions are answered, and closed all the same.
+//   - [LoseTouch], an effect of a rule: a request is answered, and the leader
+//     does not learn that its session lives.
+//   - [Server.StopPings]: the leader learns of no follower's clients, while
+//     their writes are carried out.
+//   - [Server.StepClock]: sessions end early or late, as a clock on the wall
+//     is set.
 //
 // # Observing
 //

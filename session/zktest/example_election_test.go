@@ -44,8 +44,8 @@ func simulated(t *testing.T) *zktest.Ensemble {
 }
 
 // A failover: the leader's machine is cut off from the network, and the other takes over
-// when the session has expired. That takes more than ten seconds, of which the test sees
-// nothing. This is the whole test, what a service needs to start included.
+// when it has heard no heartbeat for a lease. That takes more than three seconds, of which the test
+// sees nothing. This is the whole test, what a service needs to start included.
 func TestFailover(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Tick: 2 * time.Second})

@@ -155,7 +155,8 @@ func TestAClockThatStepsForwardExpiresSessionsEarly(t *testing.T) {
 		l := b.leader()
 		a := b.timed("a", l, 20000)
 		<-time.After(2 * time.Second) // every follower has told of the new session
-		b.e.Server(l).StepClock(15 * time.Second)
+		b.e.Server(l).StepClock(5 * time.Second)
+		b.e.Server(l).StepClock(10 * time.Second)
 		d := eventually(t, "expiry", time.Minute, func() bool { return b.sessionOf(a).ID == 0 })
 		if d < 2900*time.Millisecond || d > 6100*time.Millisecond {
 			t.Errorf("a session of 20s expired after %v, want 3s to 6s", d)
@@ -183,28 +184,33 @@ func TestAClockThatIsSetBackExpiresSessionsLate(t *testing.T) {
 
 // It is the leader's clock that counts, also that of the next one.
 func TestEachServerHasItsOwnClock(t *testing.T) {
-	inBubble(t, three, func(t *testing.T, b *bench) {
-		old := b.leader()
-		a := b.timed("a", old, 20000)
-		for _, f := range b.e.Followers() {
-			f.StepClock(24 * time.Hour)
-		}
-		stop := a.keepAlive(3 * time.Second)
-		<-time.After(time.Minute)
-		stop()
-		a.create("/before", nil, 0)
-		b.e.Leader().Kill()
-		eventually(t, "a new leader", 5*time.Second, func() bool { return b.e.Leader() != nil })
-		a = b.back(a, b.leader())
-		b.want("session=s1")
-		a.create("/after", nil, 0)
-		nodes := b.e.Nodes() // /after, /before
-		if d := nodes[0].Stat.Ctime - nodes[1].Stat.Ctime; d < 24*time.Hour.Milliseconds() {
-			t.Errorf("the new leader's transactions are %d ms later, want a day at least", d)
-		}
-		d := eventually(t, "expiry", time.Minute, func() bool { return b.sessionOf(a).ID == 0 })
-		if d < 19*time.Second || d > 22100*time.Millisecond {
-			t.Errorf("expired after %v, want 20s to 22s", d)
-		}
-	})
+	for _, step := range []time.Duration{24 * time.Hour, -24 * time.Hour} {
+		inBubble(t, three, func(t *testing.T, b *bench) {
+			a := b.timed("a", b.leader(), 20000)
+			for _, f := range b.e.Followers() {
+				f.StepClock(step)
+			}
+			stop := a.keepAlive(3 * time.Second)
+			<-time.After(time.Minute)
+			stop()
+			a.create("/before", nil, 0)
+			b.e.Leader().Kill()
+			eventually(t, "a new leader", 5*time.Second, func() bool { return b.e.Leader() != nil })
+			a = b.back(a, b.leader())
+			b.want("session=s1")
+			a.create("/now", nil, 0)
+			nodes := b.e.Nodes() // /before, /now
+			d := time.Duration(nodes[1].Stat.Ctime-nodes[0].Stat.Ctime) * time.Millisecond
+			if d -= step; d < 0 || d > 5*time.Second {
+				t.Errorf("the new leader's transactions are %v too late", d)
+			}
+			if left := b.sessionOf(a).Expires; left < 20*time.Second || left > 22*time.Second {
+				t.Errorf("expires in %v, want 20s to 22s", left)
+			}
+			d = eventually(t, "expiry", time.Minute, func() bool { return b.sessionOf(a).ID == 0 })
+			if d < 19*time.Second || d > 22100*time.Millisecond {
+				t.Errorf("expired after %v, want 20s to 22s", d)
+			}
+		})
+	}
 }

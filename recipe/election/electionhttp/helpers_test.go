@@ -17,7 +17,7 @@ import (
 // path is the election of most tests.
 const path = "/billing"
 
-// servers starts three servers in the bubble's time, with sessions of 10 s.
+// servers starts three servers in the bubble's time, with sessions of 15 s and leases of 4 s.
 func servers(t *testing.T) *zktest.Ensemble {
 	return zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Tick: 2 * time.Second, Logf: func(string, ...any) {}})
 }
@@ -86,13 +86,14 @@ type shown struct {
 	Connection struct {
 		State     string
 		TimeoutMS int64 `json:"timeout_ms"`
+		LeaseMS   int64 `json:"lease_ms"`
 	}
 	Known        bool
 	Ended        string
 	Leader, Heir *place
 	Lease        *struct {
 		RemainingMS int64 `json:"remaining_ms"`
-		TimeoutMS   int64 `json:"timeout_ms"`
+		LengthMS    int64 `json:"length_ms"`
 	}
 	Line       []place
 	LineTotal  int  `json:"line_total"`
@@ -102,6 +103,7 @@ type shown struct {
 		Position    *int
 		TryingSince *time.Time `json:"trying_since"`
 		LastReason  string     `json:"last_reason"`
+		Impaired    string
 	}
 	Terms []struct {
 		Token, ID, Reason string

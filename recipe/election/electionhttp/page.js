@@ -69,6 +69,9 @@ function showConnection(section, e, now) {
   else if (e.line_failed) say = "The line could not be read: what is shown may be old.";
   text(trouble, say);
   trouble.hidden = say === "";
+  const impaired = get(section, ".impaired"), own = e.candidates.find(c => c.impaired);
+  text(impaired, own ? "A change of leader may take longer than the lease, " + ago(e.connection.lease_ms) + ": " + own.impaired : "");
+  impaired.hidden = !own;
 }
 
 function showLeader(section, e, now) {
@@ -89,12 +92,12 @@ function showLeader(section, e, now) {
     text(get(section, ".lease-text"), l ? "How long the lease still runs is known to the leader's own process." : "");
     return;
   }
-  const ms = e.lease.remaining_ms, all = e.lease.timeout_ms;
+  const ms = e.lease.remaining_ms, all = e.lease.length_ms;
   fill.style.width = Math.min(100, 100 * ms / all) + "%";
   fill.classList.toggle("low", ms < all / 4);
   bar.setAttribute("aria-valuemax", all);
   bar.setAttribute("aria-valuenow", Math.min(ms, all));
-  const words = "lease runs for " + ago(ms) + " unless it is renewed; session timeout " + ago(all);
+  const words = "lease runs for " + ago(ms) + " of " + ago(all) + " unless the next beat extends it";
   bar.setAttribute("aria-valuetext", words);
   text(get(section, ".lease-text"), words);
 }

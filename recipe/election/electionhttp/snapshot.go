@@ -50,6 +50,7 @@ type connectionJSON struct {
 	State     string    `json:"state"` // connecting, connected, suspended or lost
 	Since     time.Time `json:"since"`
 	TimeoutMS int64     `json:"timeout_ms"` // T
+	LeaseMS   int64     `json:"lease_ms"`   // D
 }
 
 type placeJSON struct {
@@ -63,7 +64,7 @@ type placeJSON struct {
 
 type leaseJSON struct {
 	RemainingMS int64 `json:"remaining_ms"`
-	TimeoutMS   int64 `json:"timeout_ms"`
+	LengthMS    int64 `json:"length_ms"` // D
 }
 
 type candidateJSON struct {
@@ -73,6 +74,7 @@ type candidateJSON struct {
 	TryingSince *time.Time `json:"trying_since,omitempty"`
 	Position    *int       `json:"position,omitempty"` // how many are ahead, when in line
 	LastReason  string     `json:"last_reason,omitempty"`
+	Impaired    string     `json:"impaired,omitempty"` // why a change of leader may take longer than D
 }
 
 type termJSON struct {
@@ -108,7 +110,7 @@ func (v *View) snapshot(ctx context.Context) electionJSON {
 	own, ended := v.state()
 	status := v.client.Status()
 	leader, known := v.observer.Current()
-	leader, lease := ahead(leader, own, status.Timeout)
+	leader, lease := ahead(leader, own, status.LeaseTime)
 	if known || lease != nil {
 		all = from(leader, all)
 	}
@@ -148,7 +150,7 @@ func (v *View) snapshot(ctx context.Context) electionJSON {
 
 // ahead corrects the observer by what candidates of this process know earlier: that one
 // leads, and for how long.
-func ahead(leader election.Candidate, own []election.Status, timeout time.Duration) (election.Candidate, *leaseJSON) {
+func ahead(leader election.Candidate, own []election.Status, length time.Duration) (election.Candidate, *leaseJSON) {
 	var lease *leaseJSON
 	for _, st := range own {
 		if st.State != election.Leading || st.Token < leader.Token {
@@ -157,7 +159,7 @@ func ahead(leader election.Candidate, own []election.Status, timeout time.Durati
 		if st.Token > leader.Token {
 			leader = election.Candidate{ID: st.ID, Token: st.Token, Node: st.Node, Session: st.Session}
 		}
-		lease = &leaseJSON{RemainingMS: st.Lease.Milliseconds(), TimeoutMS: timeout.Milliseconds()}
+		lease = &leaseJSON{RemainingMS: st.Lease.Milliseconds(), LengthMS: length.Milliseconds()}
 	}
 	return leader, lease
 }
@@ -180,7 +182,10 @@ func from(leader election.Candidate, all []election.Candidate) []election.Candid
 }
 
 func connectionOf(st session.Status) connectionJSON {
-	return connectionJSON{State: st.State.String(), Since: st.Since.UTC(), TimeoutMS: st.Timeout.Milliseconds()}
+	return connectionJSON{
+		State: st.State.String(), Since: st.Since.UTC(),
+		TimeoutMS: st.Timeout.Milliseconds(), LeaseMS: st.LeaseTime.Milliseconds(),
+	}
 }
 
 func (v *View) place(c election.Candidate, own []election.Status) placeJSON {
@@ -209,6 +214,9 @@ func candidateOf(st election.Status) candidateJSON {
 	}
 	if st.LastReason != 0 {
 		c.LastReason = st.LastReason.String()
+	}
+	if st.Impaired != nil {
+		c.Impaired = clean(st.Impaired.Error(), maxError)
 	}
 	return c
 }

@@ -17,6 +17,7 @@ var (
 	lostDesc         = describe("session_lost_total", "Sessions that ended otherwise than by being closed.")
 	reconnectsDesc   = describe("session_reconnects_total", "Connections that continued a session.")
 	beatDesc         = describe("session_beat_seconds", "Time from sending a beat of the session's heartbeat to its answer, for those that succeeded, in seconds.")
+	ephemeralsDesc   = describe("session_ephemeral_bytes", "Bytes of the paths of the session's ephemeral znodes: see session.Config.EphemeralBytes.")
 	beatFailedDesc   = describe("session_beat_failures_total", "Beats that were not answered, or refused.")
 )
 
@@ -28,7 +29,7 @@ func ForClient(client *session.Client) prometheus.Collector { return clientColle
 type clientCollector struct{ client *session.Client }
 
 func (clientCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{connectedDesc, timeoutDesc, leaseTimeDesc, sessionLeaseDesc, openedDesc, lostDesc, reconnectsDesc, beatDesc, beatFailedDesc} {
+	for _, d := range []*prometheus.Desc{connectedDesc, timeoutDesc, leaseTimeDesc, sessionLeaseDesc, openedDesc, lostDesc, reconnectsDesc, beatDesc, beatFailedDesc, ephemeralsDesc} {
 		ch <- d
 	}
 }
@@ -49,6 +50,7 @@ func (c clientCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(timeoutDesc, st.Timeout.Seconds())
 	gauge(leaseTimeDesc, st.LeaseTime.Seconds())
 	gauge(sessionLeaseDesc, st.Lease.Seconds())
+	gauge(ephemeralsDesc, float64(st.EphemeralBytes))
 	counter(openedDesc, st.Counts.Sessions)
 	counter(lostDesc, st.Counts.Lost)
 	counter(reconnectsDesc, st.Counts.Reconnects)

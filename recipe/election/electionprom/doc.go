@@ -112,6 +112,9 @@
 // and those that ended otherwise than by being closed. A loss ends all terms of the client
 // and sends its candidates to the end of the line: it should be rare.
 //
+// zkrecipe_session_ephemeral_bytes (gauge): how many bytes the paths of the session's ephemeral
+// znodes have, in all; see session.Config.EphemeralBytes.
+//
 // zkrecipe_session_reconnects_total (counter): connections that continued a session. Each
 // restart of a server makes some.
 //

@@ -32,5 +32,10 @@
 // that was heard last, and deletes the znode ahead. If it succeeds, no later beat was committed
 // and none will be, because a session sets its heartbeat at the version that it knows.
 //
+// Those who stand behind other places of that session then see the heartbeat revoked: each checks
+// it at that version and deletes the znode ahead, in one multi, without waiting again. Where the
+// heartbeat is gone instead, for as long as a silent one, the znode ahead is deleted alone: the
+// session never creates another, so it cannot beat.
+//
 // The decisions are one function without a clock, decide; Place carries them out.
 package line

@@ -1,0 +1,229 @@
+//go:build linux
+
+package campaign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+	"github.com/zkrecipe/zkrecipe/internal/hold"
+)
+
+// debuggers are those of the servers in a round, by the servers' ids. They belong to the goroutine that runs the round.
+type debuggers map[int]*hold.VM
+
+// letGo ends them, and by that lets all threads go.
+func (d debuggers) letGo() {
+	for id, vm := range d {
+		_ = vm.Close() // whatever is wrong with it, it is over
+		delete(d, id)
+	}
+}
+
+// debugger returns that of a server.
+func (r *Round) debugger(ctx context.Context, s *ensemble.Server) (*hold.VM, error) {
+	if vm := r.debuggers[s.ID()]; vm != nil {
+		select {
+		case <-vm.Done(): // the server has been started anew
+		default:
+			return vm, nil
+		}
+	}
+	vm, err := hold.Attach(ctx, func(ctx context.Context) (net.Conn, error) {
+		return r.rig.hosts[s.ID()-1].dial(ctx, s.DebugAddr())
+	})
+	if err != nil {
+		return nil, err
+	}
+	if r.debuggers == nil {
+		r.debuggers = debuggers{}
+	}
+	r.debuggers[s.ID()] = vm
+	return vm, nil
+}
+
+// hold has the next thread of a server that comes to a place stop there.
+func (r *Round) hold(ctx context.Context, s *ensemble.Server, p hold.Place) (*hold.Held, error) {
+	vm, err := r.debugger(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return vm.Hold(ctx, p)
+}
+
+// reached waits until a thread stands at its place: that of the session tracker comes there when a session has expired.
+func (r *Round) reached(ctx context.Context, h *hold.Held) (thread string, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, 2*r.T+4*tick, errors.New("no session has expired"))
+	defer cancel()
+	return h.Wait(ctx)
+}
+
+// trackerHeld lets the heir's session expire while the ZooKeeper leader's session tracker is stopped between taking it
+// from its queue and marking it as closing. Until then the servers take the session for alive: the heir comes back in it, and
+// leads. Then it is cut off for good, the tracker closes the session, and another candidate leads.
+func trackerHeld(ctx context.Context, r *Round) error {
+	l, err := r.line(ctx)
+	if err != nil {
+		return err
+	}
+	zkLeader, err := r.rig.Leader(ctx)
+	if err != nil {
+		return err
+	}
+	tracker, err := r.hold(ctx, zkLeader, hold.TrackerClosing)
+	if err != nil {
+		return err
+	}
+	heir := l.waiting[0]
+	before := r.of(heir.id)
+	if err := r.cut(ctx, heir); err != nil {
+		return err
+	}
+	thread, err := r.reached(ctx, tracker)
+	if err != nil {
+		return err
+	}
+	since := time.Now()
+	r.fault("%s of server %d, which leads the servers, stands still", thread, zkLeader.ID())
+	leads, err := r.comesToLead(ctx, l, heir, before)
+	if err != nil {
+		return err
+	}
+	if err := r.cut(ctx, heir); err != nil {
+		return err
+	}
+	r.fault("%s goes on", thread)
+	if err := tracker.Release(ctx); err != nil {
+		return err
+	}
+	r.notes.measure("held", time.Since(since))
+	if !leads {
+		return nil // it was known to be over before it came back: that is as good
+	}
+	return r.losesAll(ctx, heir)
+}
+
+// cut cuts a candidate's link until it is mended.
+func (r *Round) cut(ctx context.Context, c *candidate) error {
+	r.fault("%s: all traffic dropped", c.id)
+	return c.home.rule(ctx, Both, clientSide, "", "-j", "DROP")
+}
+
+// comesToLead lets the heir come back, and the leader resign. It tells whether the heir leads then, with the znode that it had
+// before.
+func (r *Round) comesToLead(ctx context.Context, l line, heir *candidate, before standing) (bool, error) {
+	r.fault("%s: link mended", heir.id)
+	if err := heir.home.mend(ctx); err != nil {
+		return false, err
+	}
+	back, err := r.patiently(ctx, r.T, func(ctx context.Context) error {
+		return r.until(ctx, heir.id+" is back", func(now map[string]*standing) bool { return !now[heir.id].suspended })
+	})
+	if err != nil {
+		return false, err
+	}
+	back = back && r.of(heir.id).node == before.node && r.of(heir.id).session == before.session
+	r.notes.count("back in its session", back)
+	if len(l.waiting) == 1 {
+		if err := r.joins(ctx, "c"); err != nil {
+			return false, err
+		}
+	}
+	r.resign(l.leader)
+	led, err := r.patiently(ctx, r.T, func(ctx context.Context) error {
+		_, err := r.successor(ctx, l.term.token)
+		return err
+	})
+	now := r.of(heir.id)
+	leads := led && now.leading && now.node == before.node
+	r.notes.count("led in it", leads)
+	return leads, err
+}
+
+// joins starts a candidate and waits until it stands in line.
+func (r *Round) joins(ctx context.Context, id string) error {
+	if _, err := r.start(id); err != nil {
+		return err
+	}
+	return r.until(ctx, id+" stands in line", func(now map[string]*standing) bool { return now[id] != nil && now[id].inLine })
+}
+
+// pingLoopHeld stops the thread of the ZooKeeper leader that pings the others. Nobody tells it of the sessions at the others then, so they
+// expire there one after the other, while requests are served. The first to expire is the leader's: the others are at the ZooKeeper leader.
+// Its tracker is stopped, too, so that the candidate can be cut off before it learns.
+func pingLoopHeld(ctx context.Context, r *Round) error {
+	follower, err := r.rig.Follower(ctx)
+	if err != nil {
+		return err
+	}
+	zkLeader, err := r.rig.Leader(ctx)
+	if err != nil {
+		return err
+	}
+	l, err := r.lineUpAt(ctx, follower, zkLeader)
+	if err != nil {
+		return err
+	}
+	a := l.leader
+	loop, err := r.hold(ctx, zkLeader, hold.PingLoop)
+	if err != nil {
+		return err
+	}
+	tracker, err := r.hold(ctx, zkLeader, hold.TrackerClosing)
+	if err != nil {
+		return err
+	}
+	if _, err := r.reached(ctx, loop); err != nil {
+		return err
+	}
+	r.fault("server %d, which leads the servers, pings nobody", zkLeader.ID())
+	if _, err := r.reached(ctx, tracker); err != nil {
+		return err
+	}
+	leads := r.of(a.id).leading && r.of(a.id).token == l.term.token
+	r.notes.count("led until then", leads)
+	if err := r.cut(ctx, a); err != nil {
+		return err
+	}
+	if err := tracker.Release(ctx); err != nil {
+		return err
+	}
+	r.fault("the session tracker goes on")
+	if err := r.losesAll(ctx, a); err != nil {
+		return err
+	}
+	return loop.Release(ctx)
+}
+
+// losesAll waits until a leader that has been cut off has lost its znode, another one leads, and the first knows that it does not.
+func (r *Round) losesAll(ctx context.Context, c *candidate) error {
+	term := r.of(c.id)
+	// Its session has long expired. If the tracker was stopped for another session, this one lives on.
+	closed, err := r.patiently(ctx, tick, func(ctx context.Context) error {
+		_, err := r.goneAt(ctx, term.node)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if !closed {
+		return fmt.Errorf("%w: the tracker did not close the session of %s", errAgain, c.id)
+	}
+	elected, err := r.successor(ctx, term.token)
+	if err != nil {
+		return err
+	}
+	if err := r.until(ctx, c.id+" has given up", func(now map[string]*standing) bool {
+		return !now[c.id].leading || now[c.id].token != term.token
+	}); err != nil {
+		return err
+	}
+	if last := r.of(c.id).beat; last > elected {
+		r.notes.measure("two leaders", time.Duration(last-elected))
+	}
+	return nil
+}

@@ -1,0 +1,38 @@
+//go:build linux
+
+package campaign
+
+import (
+	"bytes"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/zkrecipe/zkrecipe/internal/variant"
+)
+
+// A session that the ensemble ends early, with all that it holds, shows whether the next one waits for the lease.
+func TestAnHeirThatDoesNotWaitForTheLeaseIsCaught(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIP: takes some time")
+	}
+	v, err := variant.Read("testdata/waits-for-no-lease.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	overlay, err := v.Overlay("../..", dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	candidate := filepath.Join(dir, "candidate")
+	out, err := exec.Command("go", "build", "-overlay", overlay, "-o", candidate, "github.com/zkrecipe/zkrecipe/examples/candidate").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	cmd := program(t, "-rigs", "1", "-rounds", "3", "-faults", "^7c", "-lease", "1s", "-candidate", candidate, "-keep", t.TempDir())
+	out, _ = cmd.CombinedOutput()
+	if cmd.ProcessState.ExitCode() != 1 || !bytes.Contains(out, []byte("VIOLATION overlap")) {
+		t.Errorf("exit code %d:\n%s", cmd.ProcessState.ExitCode(), out)
+	}
+}

@@ -1,0 +1,196 @@
+package election_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// log keeps what reaches the servers and what is committed.
+type wireLog struct {
+	mu       sync.Mutex // guards what follows
+	requests []zktest.Request
+	deleted  bool // a place in the line, since reset
+}
+
+func (l *wireLog) config(seed int64) zktest.Config {
+	return zktest.Config{Seed: seed, OnRequest: func(r zktest.Request) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.deleted && r.Op != zktest.OpPing && !strings.HasPrefix(r.Path, beats) {
+			l.requests = append(l.requests, r)
+		}
+	}, OnCommit: func(c zktest.Commit) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for _, ch := range c.Changes {
+			l.deleted = l.deleted || ch.Op == zktest.OpDelete && strings.HasPrefix(ch.Path, stagePath+"/")
+		}
+	}}
+}
+
+// by returns what a host asked since the first departure.
+func (l *wireLog) by(host string) (all []zktest.Request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, r := range l.requests {
+		if r.Host == host {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+func TestAnAnnouncedHandOverTakesOneSmallReadBeforeTheCallback(t *testing.T) {
+	chores := 0
+	for seed := range int64(30) {
+		var l wireLog
+		onStage(t, l.config(seed), func(t *testing.T, s *stage) {
+			all, first := s.lineUp("a", "b")
+			time.Sleep(time.Duration(seed) * stageT / 30)
+			first.Resign(t.Context())
+			all[1].term()
+			reads := 0
+			for _, r := range l.by("b") {
+				switch {
+				case r.Op == zktest.OpGetData && r.Path == stagePath:
+					reads++
+				case r.Op == zktest.OpExists: // a re-check that was under way
+					chores++
+				default:
+					t.Errorf("seed %d: asked for %v %s", seed, r.Op, r.Path)
+				}
+			}
+			if reads != 1 || all[1].events.count(election.Withheld) != 0 {
+				t.Errorf("seed %d: %d reads of the record; events:\n%v", seed, reads, all[1].events)
+			}
+		})
+	}
+	if chores > 3 {
+		t.Errorf("%d re-checks between the departures and the callbacks", chores)
+	}
+}
+
+// One that joins does not know of a leader that has vanished just before, unless the record tells
+// that all before it are over.
+func TestWhoJoinsInDoubtWaitsForALease(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		admin := s.admin()
+		a := s.enter("a")
+		first := a.term()
+		time.Sleep(stageD)
+		a.host.Hold(zktest.ToClient) // it does not hear of the deletion
+		if err := admin.Delete(t.Context(), first.Node(), -1); err != nil {
+			t.Fatal(err)
+		}
+		b := s.enter("b")
+		if ev := b.events.wait(election.Joined, 1); ev.Position != 0 {
+			t.Fatalf("joined with %d ahead", ev.Position)
+		}
+		joined := time.Now()
+		b.term() // the stage compares it with the first
+		if took := time.Since(joined); took < stageD {
+			t.Errorf("it leads after %v", took)
+		}
+		b.events.wait(election.Withheld, 1)
+	})
+}
+
+func TestWhoJoinsWhenAllBeforeAreOverLeadsAtOnce(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		for _, name := range []string{"a", "b", "c"} {
+			entered := time.Now()
+			x := s.enter(name)
+			x.term()
+			if took := time.Since(entered); took > stageD/8 {
+				t.Errorf("%s leads after %v", name, took)
+			}
+			if n := x.events.count(election.Withheld); n != 0 {
+				t.Errorf("%s was withheld", name)
+			}
+			x.stop()
+		}
+	})
+}
+
+// Candidates that give up waiting say so, and leave no gap behind which a leader could be.
+func TestWhoJoinsAfterWaitersHaveLeftDoesNotWaitForThem(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		all, first := s.lineUp("a", "b", "c", "d", "e")
+		for _, i := range []int{2, 1, 4} { // from the middle, the heir, the last
+			all[i].stop()
+		}
+		f := s.enter("f")
+		f.events.wait(election.Joined, 1)
+		first.Resign(t.Context())
+		all[3].term().Resign(t.Context())
+		resigned := time.Now()
+		f.term()
+		if took := time.Since(resigned); took > stageD/8 {
+			t.Errorf("it leads after %v", took)
+		}
+		if n := f.events.count(election.Withheld); n != 0 {
+			t.Errorf("withheld; events:\n%v", f.events)
+		}
+	})
+}
+
+// The path holds data of somebody else: nothing is announced there, and nothing is unsafe.
+func TestForeignDataInThePathMakeAHandOverSlowerAndNoCandidateWritesThem(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		admin := s.admin()
+		if err := admin.EnsureNode(t.Context(), stagePath, []byte("somebody's"), nil); err != nil {
+			t.Fatal(err)
+		}
+		all, first := s.lineUp("a", "b", "c")
+		if err := all[1].events.wait(election.Impaired, 1).Err; !strings.Contains(err.Error(), stagePath) || all[1].Status().Impaired == nil {
+			t.Errorf("impaired: %v, status %v", err, all[1].Status().Impaired)
+		}
+		first.Resign(t.Context())
+		resigned := time.Now()
+		all[1].term()
+		// Nobody knows how long the others' leases are: the default is the longest allowed.
+		if took := time.Since(resigned); took < stageD || took > session.DefaultLease*17/16+stageD/8 {
+			t.Errorf("the next leads after %v", took)
+		}
+		time.Sleep(stageD)
+		all[1].host.Drop()
+		crash := time.Now()
+		all[2].term() // a crash is heard of by the heartbeat
+		if took := time.Since(crash); took > stageD*135/100 {
+			t.Errorf("the next leads %v after a crash", took)
+		}
+		data, _, err := admin.Get(t.Context(), stagePath)
+		if err != nil || string(data) != "somebody's" {
+			t.Errorf("the path holds %q (%v)", data, err)
+		}
+	})
+}
+
+// A lot of what a candidate does is heard of by events alone, and a read that nobody answers must
+// not stand in the way.
+func TestARecheckUnderWayDoesNotDelayALeadership(t *testing.T) {
+	for _, op := range []zktest.Op{zktest.OpExists, zktest.OpMulti} {
+		onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+			all, first := s.lineUp("a", "b")
+			match := zktest.Match{Op: op, Host: "b", Nth: 1}
+			if op == zktest.OpMulti { // a beat, whose connection is given up after D/4
+				match.Path = beats + "*"
+			}
+			held := s.On(match, zktest.DropReply)
+			<-held.Fired()
+			first.Resign(context.Background())
+			resigned := time.Now()
+			all[1].term()
+			if took := time.Since(resigned); took > stageD/16 {
+				t.Errorf("with an %v unanswered it leads after %v", op, took)
+			}
+		})
+	}
+}

@@ -1,0 +1,212 @@
+package election_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// leases are lengths of a lease, and of session timeouts that have no part in what follows.
+var leases = []session.Config{
+	{Lease: 400 * time.Millisecond, Timeout: 10 * time.Second},
+	{Lease: 400 * time.Millisecond, Timeout: 30 * time.Second},
+	{Lease: time.Second, Timeout: 15 * time.Second},
+	{Lease: 4 * time.Second, Timeout: 10 * time.Second},
+	{Lease: 4 * time.Second, Timeout: 30 * time.Second},
+}
+
+// atEachLease plays f with each of leases, and for a few seeds, from which come the moments.
+func atEachLease(t *testing.T, seeds int64, f func(t *testing.T, s *stage, rng *rand.Rand)) {
+	for _, cfg := range leases {
+		t.Run(fmt.Sprintf("D %v, T %v", cfg.Lease, cfg.Timeout), func(t *testing.T) {
+			for seed := range seeds {
+				onStage(t, zktest.Config{Seed: seed}, func(t *testing.T, s *stage) {
+					s.cfg = cfg
+					f(t, s, rand.New(rand.NewPCG(7, uint64(seed))))
+				})
+			}
+		})
+	}
+}
+
+// That a term never begins before the one before it has ended, the stage itself sees.
+func TestACrashedLeaderIsReplacedWithinTheLease(t *testing.T) {
+	atEachLease(t, 10, func(t *testing.T, s *stage, rng *rand.Rand) {
+		all, first := s.lineUp("a", "b", "c")
+		D := s.cfg.Lease
+		time.Sleep(D + time.Duration(rng.Int64N(int64(D))))
+		all[0].host.Drop()
+		crash := time.Now()
+		second := all[1].term()
+		if took := time.Since(crash); took > D*135/100 {
+			t.Errorf("the next leads after %v, %.2f D", took, float64(took)/float64(D))
+		}
+		if ev := all[1].events.wait(election.TookOver, 1); ev.Node != first.Node() {
+			t.Errorf("it took over from %s; want %s", ev.Node, first.Node())
+		}
+		if n := all[1].events.count(election.Withheld); n != 0 {
+			t.Errorf("%d times withheld: the silence was waited for already", n)
+		}
+		time.Sleep(3 * D)
+		if !second.Valid() || s.leading() != 1 {
+			t.Errorf("afterwards %d lead", s.leading())
+		}
+	})
+}
+
+func TestALeaderAndItsHeirThatCrashTogetherAreReplacedWithinTwiceTheLease(t *testing.T) {
+	atEachLease(t, 10, func(t *testing.T, s *stage, rng *rand.Rand) {
+		all, _ := s.lineUp("a", "b", "c", "d")
+		D := s.cfg.Lease
+		time.Sleep(5*D + time.Duration(rng.Int64N(int64(D))))
+		all[0].host.Drop()
+		all[1].host.Drop()
+		crash := time.Now()
+		all[2].term()
+		if took := time.Since(crash); took > D*27/10 {
+			t.Errorf("the third leads after %v, %.2f D", took, float64(took)/float64(D))
+		}
+		all[2].events.wait(election.TookOver, 2)
+	})
+}
+
+// An administrator deletes the leader's znode, and the leader does not hear of it.
+func TestTheNextWaitsForALeaderWhoseZnodeIsDeleted(t *testing.T) {
+	for name, deaf := range map[string]func(*actor){
+		"that hears of it":     func(*actor) {},
+		"that hears nothing":   func(a *actor) { a.host.Hold(zktest.ToClient) },
+		"whose host is silent": func(a *actor) { a.host.Hold() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			atEachLease(t, 5, func(t *testing.T, s *stage, rng *rand.Rand) {
+				all, first := s.lineUp("a", "b", "c")
+				admin, D := s.admin(), s.cfg.Lease
+				time.Sleep(2*D + time.Duration(rng.Int64N(int64(D))))
+				deaf(all[0])
+				if err := admin.Delete(t.Context(), first.Node(), -1); err != nil {
+					t.Fatal(err)
+				}
+				gone := time.Now()
+				all[1].term()
+				if took := time.Since(gone); took < D || took > D*9/8 {
+					t.Errorf("the next leads %v after the deletion, %.2f D", took, float64(took)/float64(D))
+				}
+				if ev := all[1].events.wait(election.Withheld, 1); ev.Delay < D || ev.Delay > D*17/16 {
+					t.Errorf("it says that it waits for %v", ev.Delay)
+				}
+			})
+		})
+	}
+}
+
+// One session leads many elections and is the heir of none; another is the heir of all. The first
+// one dies: its heartbeat is revoked once, and all elections are led again.
+func TestAllElectionsOfADeadSessionAreLedAgain(t *testing.T) {
+	var mu sync.Mutex // guards revoked
+	revoked := 0
+	cfg := zktest.Config{OnCommit: func(c zktest.Commit) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, ch := range c.Changes {
+			if ch.Op == zktest.OpSetData && strings.HasPrefix(string(ch.Data), "revoked") && c.Err == 0 {
+				revoked++
+			}
+		}
+	}}
+	onStage(t, cfg, func(t *testing.T, s *stage) {
+		const elections = 50
+		s.cfg = session.Config{Lease: time.Second, Timeout: 15 * time.Second}
+		enter := func(host string) (events []*events) {
+			client := s.client(host)
+			for i := range elections {
+				ev := newEvents(t, fmt.Sprint(host, i))
+				events = append(events, ev)
+				s.stand(client, fmt.Sprintf("/many/%d", i), election.Config{OnEvent: ev.add})
+			}
+			return events
+		}
+		a := enter("a")
+		for _, ev := range a {
+			ev.wait(election.Elected, 1)
+		}
+		b := enter("b")
+		for _, ev := range b {
+			ev.wait(election.Heir, 1)
+		}
+		time.Sleep(3 * time.Second)
+		s.Host("a").Drop()
+		crash := time.Now()
+		for i, ev := range b {
+			ev.wait(election.Elected, 1)
+			if d := a[i].wait(election.Deposed, 1); d.Time.After(ev.wait(election.Elected, 1).Time) {
+				t.Errorf("%d: the first was deposed after the next was elected", i)
+			}
+		}
+		if took := time.Since(crash); took > 1500*time.Millisecond {
+			t.Errorf("all lead after %v", took)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if revoked != 1 {
+			t.Errorf("the heartbeat was revoked %d times", revoked)
+		}
+	})
+}
+
+// Somebody sets the leader's heartbeat to "revoked" by hand. The leader believes it, and nobody
+// else does: its heir waits for the silence, as ever.
+func TestALeaderWhoseHeartbeatIsRevokedByHandEndsItsTermAndReturns(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		all, first := s.lineUp("a", "b")
+		id := all[0].client.Status().Session
+		path := mustSession(t, all[0].client).Heartbeat(id)
+		if _, err := s.admin().Set(t.Context(), path, []byte("revoked"), -1); err != nil {
+			t.Fatal(err)
+		}
+		all[1].term()
+		ev := all[0].events.wait(election.Deposed, 1)
+		if ev.Reason != election.SessionLost || !errors.Is(ev.Err, session.ErrRevoked) || first.Valid() {
+			t.Errorf("deposed for %v (%v), valid: %v", ev.Reason, ev.Err, first.Valid())
+		}
+		if back := all[0].events.wait(election.Joined, 2); back.Session == id {
+			t.Error("it is back in the session that it lost")
+		}
+		if slices.ContainsFunc(s.Sessions(), func(x zktest.Session) bool { return x.ID == id }) {
+			t.Error("the old session lives on")
+		}
+	})
+}
+
+// The session of a leader that was cut off lives on, but its heartbeat is revoked. What stands in
+// line under such a session can never lead, and its end, unannounced, would make the next wait.
+func TestALeaderThatWasTakenOverReturnsInANewSession(t *testing.T) {
+	atEachLease(t, 5, func(t *testing.T, s *stage, rng *rand.Rand) {
+		all, _ := s.lineUp("a", "b", "c")
+		D := s.cfg.Lease
+		time.Sleep(D + time.Duration(rng.Int64N(int64(D))))
+		all[0].host.Hold()
+		second := all[1].term()
+		time.Sleep(D / 4)
+		all[0].host.Heal()
+		time.Sleep(3 * D)
+		old := all[0].events.wait(election.Joined, 1).Session
+		if now := all[0].Status(); now.Session == old || now.Position != 2 {
+			t.Errorf("in session %x, once %x, with %d ahead; events:\n%v", now.Session, old, now.Position, all[0].events)
+		}
+		second.Resign(t.Context())
+		resigned := time.Now()
+		all[2].term()
+		if took := time.Since(resigned); took > D/4 {
+			t.Errorf("the next leads after %v", took)
+		}
+	})
+}

@@ -1,0 +1,90 @@
+package session
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/go-zookeeper/zk"
+)
+
+// A server that ends a session writes the paths of all its ephemeral znodes into one
+// transaction. If that is larger than the servers read back, the ensemble loses its quorum for
+// good, and a restart does not help (ZOOKEEPER-4306, since 3.6.0). By default they read up to
+// 2 MiB: jute.maxbuffer and jute.maxbuffer.extrasize. So a session counts the bytes.
+
+const (
+	defaultEphemeralBytes = 1 << 20
+	// sequenceSize is the number that a server puts behind a sequential name.
+	sequenceSize = 10
+	// pathOverhead is the length that stands before each path.
+	pathOverhead = 4
+)
+
+// ephemerals are the paths of a session's ephemeral znodes, as far as this client has created
+// them and not seen them go. The session's mu guards it.
+type ephemerals struct {
+	paths map[string]struct{}
+	bytes int
+	told  bool // that there are many
+}
+
+func (e *ephemerals) add(path string) {
+	if _, ok := e.paths[path]; ok {
+		return
+	}
+	if e.paths == nil {
+		e.paths = map[string]struct{}{}
+	}
+	e.paths[path] = struct{}{}
+	e.bytes += pathOverhead + len(path)
+}
+
+func (e *ephemerals) remove(path string) {
+	if _, ok := e.paths[path]; ok {
+		delete(e.paths, path)
+		e.bytes -= pathOverhead + len(path)
+	}
+}
+
+// room refuses creates of ephemeral znodes for which there is no room. The operations have the
+// chroot before their paths.
+func (s *Session) room(ops ...any) error {
+	more := 0
+	for _, op := range ops {
+		if c, ok := op.(*zk.CreateRequest); ok && c.Flags&zk.FlagEphemeral != 0 {
+			more += pathOverhead + len(c.Path) + sequenceSize
+		}
+	}
+	if more == 0 {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	limit := s.cfg.EphemeralBytes
+	if s.ephemerals.bytes+more > limit {
+		return fmt.Errorf("%w: the paths of %d have %d bytes; want at most %d, Config.EphemeralBytes: use another Client for more",
+			ErrTooManyEphemerals, len(s.ephemerals.paths), s.ephemerals.bytes, limit)
+	}
+	if !s.ephemerals.told && s.ephemerals.bytes+more > limit*3/4 {
+		s.ephemerals.told = true
+		s.note(slog.LevelWarn, "this session has many ephemeral znodes", "bytes", s.ephemerals.bytes+more, "most", limit)
+	}
+	return nil
+}
+
+// carried notes what has become of the session's ephemeral znodes by operations that were
+// carried out.
+func (s *Session) carried(ops []any, results []zk.MultiResponse) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, op := range ops {
+		switch op := op.(type) {
+		case *zk.CreateRequest:
+			if op.Flags&zk.FlagEphemeral != 0 {
+				s.ephemerals.add(results[i].String)
+			}
+		case *zk.DeleteRequest:
+			s.ephemerals.remove(op.Path)
+		}
+	}
+}

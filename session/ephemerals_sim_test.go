@@ -1,0 +1,70 @@
+package session_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+func TestASessionRefusesMoreEphemeralsThanServersReadBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := zktest.Start(t, zktest.Config{InMemory: true, Logf: func(string, ...any) {}})
+		client, err := session.Open(e.ConnectString()+"/app", session.Config{Dial: e.Host("a").Dial, EphemeralBytes: 2000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		s, err := client.Session(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx := t.Context()
+		must(t, s.EnsurePath(ctx, "/"+strings.Repeat("x", 100), nil))
+		dir := "/" + strings.Repeat("x", 100)
+		var places []string
+		for {
+			path, err := s.CreatePlace(ctx, dir, "lock-", nil, nil)
+			if errors.Is(err, session.ErrTooManyEphemerals) {
+				if !session.Permanent(err) || session.OutcomeOf(err) != session.NotDone || !strings.Contains(err.Error(), "2000") {
+					t.Errorf("%v: permanent %v, outcome %v", err, session.Permanent(err), session.OutcomeOf(err))
+				}
+				break
+			}
+			must(t, err)
+			places = append(places, path)
+		}
+		used := client.Status().EphemeralBytes
+		if len(places) < 5 || used > 2000 || used < 1700 {
+			t.Fatalf("%d places take %d bytes", len(places), used)
+		}
+		// Persistent znodes do not count, in whatever way they are created.
+		_, err = s.Create(ctx, dir+"/plain", nil, 0, nil)
+		must(t, err)
+		_, err = s.Multi(ctx, &zk.CreateRequest{Path: dir + "/other"})
+		must(t, err)
+		// Room is made by every kind of deletion, and used by every kind of create.
+		must(t, s.Delete(ctx, places[0], -1))
+		must(t, s.Remove(ctx, places[1]))
+		_, err = s.Multi(ctx, &zk.DeleteRequest{Path: places[2], Version: -1})
+		must(t, err)
+		for i := range 3 {
+			name := fmt.Sprintf("%s/%s-%d", dir, strings.Repeat("y", 50), i)
+			if i < 2 {
+				_, err = s.Create(ctx, name, nil, zk.FlagEphemeral, nil)
+			} else {
+				_, err = s.Multi(ctx, &zk.CreateRequest{Path: name, Flags: zk.FlagEphemeral})
+			}
+			must(t, err)
+		}
+		if got := client.Status().EphemeralBytes; got > used || got < used-100 {
+			t.Errorf("%d bytes after as many went as came, %d before", got, used)
+		}
+	})
+}

@@ -1,0 +1,250 @@
+package session_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// An heir listens to the session of a bed, and has one of its own.
+type heir struct {
+	client *session.Client
+	s      *session.Session
+	host   *zktest.Host
+	l      *session.Listener
+	wake   chan struct{}
+}
+
+func (b *bed) heir() *heir {
+	b.t.Helper()
+	h := &heir{host: b.Host("heir"), wake: make(chan struct{}, 1)}
+	h.client = open(b.t, b.ConnectString(), session.Config{Timeout: simT, Dial: h.host.Dial})
+	h.s = established(b.t, h.client)
+	h.l = h.s.Listen(b.s.ID(), h.wake)
+	return h
+}
+
+// await waits until the heir is told of a state, at most so long.
+func (h *heir) await(t *testing.T, want session.HeartbeatState, within time.Duration) time.Duration {
+	t.Helper()
+	begin, limit := time.Now(), time.After(within)
+	for h.l.Heartbeat().State != want {
+		select {
+		case <-h.wake:
+		case <-limit:
+			t.Fatalf("%v, want %v within %v", h.l.Heartbeat().State, want, within)
+		}
+	}
+	return time.Since(begin)
+}
+
+func (h *heir) takeOver(t *testing.T, path string) error {
+	_, err := h.s.Multi(t.Context(), h.l.Heartbeat().Revoke(), &zk.DeleteRequest{Path: path, Version: -1})
+	return err
+}
+
+func TestAnHeirHearsEachEnd(t *testing.T) {
+	inBed(t, func(t *testing.T, b *bed) {
+		h := b.heir()
+		defer h.client.Close()
+		if h.l.Heartbeat().State != session.HeartbeatUnseen {
+			t.Error("heard before anything was")
+		}
+		p, l := held(t, b.s)
+		D := b.s.LeaseTime()
+		h.await(t, session.HeartbeatBeating, D)
+		if heard := h.l.Heartbeat(); heard.Lease != D || heard.Path != b.s.Heartbeat(b.s.ID()) || heard.Err != nil {
+			t.Errorf("%+v", heard)
+		}
+		time.Sleep(3 * D)
+		b.host.Hold()
+		took := h.await(t, session.HeartbeatSilent, 2*D)
+		if l.Valid() || took > session.Outlast(D)+D/8 {
+			t.Errorf("silent after %v; its lease runs: %v", took, l.Valid())
+		}
+		must(t, h.takeOver(t, p.path))
+		h.l.Revoked(h.l.Heartbeat().Version + 1)
+		// Another listener reads it.
+		second := h.s.Listen(b.s.ID(), make(chan struct{}, 1))
+		defer second.Stop()
+		if second.Heartbeat().State != session.HeartbeatRevoked {
+			t.Errorf("another listener of the session hears: %v", second.Heartbeat().State)
+		}
+		third := b.heir()
+		defer third.client.Close()
+		third.await(t, session.HeartbeatRevoked, D)
+		if _, err := third.s.Multi(t.Context(), third.l.Heartbeat().Check()); err != nil {
+			t.Errorf("it is not as it was heard: %v", err)
+		}
+		b.host.Heal()
+		if err := b.ended(); !errors.Is(err, session.ErrRevoked) {
+			t.Errorf("the session that was silent: %v", err)
+		}
+		h.await(t, session.HeartbeatGone, 3*D)
+	})
+}
+
+// Whoever listens anew does so for the whole of a lease.
+func TestWhoListensAfreshConcludesNothingAtOnce(t *testing.T) {
+	inBedWith(t, session.Config{Timeout: simT, Lease: simT / 16}, func(t *testing.T, b *bed) {
+		h := b.heir()
+		defer h.client.Close()
+		held(t, b.s)
+		D := b.s.LeaseTime()
+		time.Sleep(D)
+		b.host.Hold()
+		h.await(t, session.HeartbeatSilent, 2*D)
+		h.l.Restart()
+		if took := h.await(t, session.HeartbeatSilent, 2*D); took < session.Outlast(D) {
+			t.Errorf("silent again after %v", took)
+		}
+		h.l.Stop()
+		h.l.Stop()
+		h.l = h.s.Listen(b.s.ID(), h.wake)
+		if took := h.await(t, session.HeartbeatSilent, 2*D); took < session.Outlast(D) {
+			t.Errorf("silent for another one after %v", took)
+		}
+	})
+}
+
+// Two who listen to one session share the reads, eight in a lease; nobody reads for nobody.
+func TestWhatListeningCosts(t *testing.T) {
+	inBed(t, func(t *testing.T, b *bed) {
+		h := b.heir()
+		defer h.client.Close()
+		held(t, b.s)
+		time.Sleep(simT)
+		second := h.s.Listen(b.s.ID(), make(chan struct{}, 1))
+		reads := func() int {
+			before := b.Counts().Requests[zktest.OpGetData]
+			time.Sleep(10 * b.s.LeaseTime())
+			return b.Counts().Requests[zktest.OpGetData] - before
+		}
+		if n := reads(); n < 75 || n > 81 {
+			t.Errorf("%d reads in ten leases", n)
+		}
+		second.Stop()
+		if n := reads(); n < 75 || n > 81 {
+			t.Errorf("%d reads in ten leases for the other one", n)
+		}
+		h.l.Stop()
+		if n := reads(); n > 1 {
+			t.Errorf("%d reads for nobody", n)
+		}
+	})
+}
+
+func TestAListenerEndsWithItsSession(t *testing.T) {
+	inBed(t, func(t *testing.T, b *bed) {
+		h := b.heir()
+		held(t, b.s)
+		h.await(t, session.HeartbeatBeating, simT)
+		h.client.Close() // the bubble finds a goroutine that is left
+		h.l.Stop()
+		late := h.s.Listen(b.s.ID(), h.wake)
+		late.Stop()
+		if late.Heartbeat().State != session.HeartbeatUnseen {
+			t.Error("heard without a session")
+		}
+	})
+}
+
+// A fault stops the beats of a holder, or the heir from hearing them.
+type fault struct {
+	begin  func(b *bed, h *heir) (end func())
+	silent bool // the holder can be taken over from
+}
+
+var faults = map[string]fault{
+	"held":      {func(b *bed, h *heir) func() { b.host.Hold(); return b.host.Heal }, true},
+	"to server": {func(b *bed, h *heir) func() { b.host.Hold(zktest.ToServer); return b.host.Heal }, true},
+	"to client": {func(b *bed, h *heir) func() { b.host.Hold(zktest.ToClient); return b.host.Heal }, true},
+	"isolated": {func(b *bed, h *heir) func() {
+		at := b.Server(b.ConnOf(b.s.ID()).Server())
+		at.Isolate()
+		b.host.Hold(zktest.ToServer)
+		return func() { at.Rejoin(); b.host.Heal() }
+	}, true},
+	"heir cut, too": {func(b *bed, h *heir) func() {
+		h.host.Hold()
+		b.host.Hold()
+		return func() { h.host.Heal(); b.host.Heal() }
+	}, false},
+	"both slow": {func(b *bed, h *heir) func() {
+		h.host.Delay(simT / 8)
+		b.host.Delay(simT / 8)
+		return func() { h.host.Heal(); b.host.Heal() }
+	}, false},
+	"restarted": {func(b *bed, h *heir) func() {
+		for _, s := range b.Servers() {
+			s.Kill()
+		}
+		return func() {
+			for _, s := range b.Servers() {
+				s.Start()
+			}
+		}
+	}, false},
+	"lost answers": {func(b *bed, h *heir) func() {
+		return b.On(zktest.Match{Op: zktest.OpMulti, Host: "a"}, zktest.LoseReply).Remove
+	}, false},
+}
+
+// Whatever stops a holder's beats: it has stopped to hold when it can be taken over from.
+func TestNobodyHoldsWhatWasTakenOver(t *testing.T) {
+	for name, fault := range faults {
+		t.Run(name, func(t *testing.T) {
+			tookOver := 0
+			for seed := range uint64(20) {
+				inBed(t, func(t *testing.T, b *bed) {
+					if b.survives(fault, rand.New(rand.NewPCG(3, seed))) {
+						return
+					}
+					tookOver++
+				})
+			}
+			if fault.silent && tookOver < 5 {
+				t.Errorf("taken over %d times of 20", tookOver)
+			}
+		})
+	}
+}
+
+// survives reports whether a place is not taken over under a fault that lasts for a while. If it
+// is, nobody may hold it any more.
+func (b *bed) survives(f fault, rng *rand.Rand) bool {
+	h := b.heir()
+	defer h.client.Close()
+	p, l := held(b.t, b.s)
+	time.Sleep(b.s.LeaseTime() + time.Duration(rng.Int64N(int64(simT))))
+	end := f.begin(b, h)
+	var ending sync.WaitGroup
+	defer ending.Wait()
+	lasting := time.Duration(rng.Int64N(int64(2 * simT)))
+	ending.Go(func() { time.Sleep(lasting); end() })
+	for limit := time.After(2 * simT); ; {
+		select {
+		case <-h.wake:
+		case <-limit:
+			return true
+		}
+		if h.l.Heartbeat().State != session.HeartbeatSilent {
+			continue
+		}
+		if err := h.takeOver(b.t, p.path); err != nil {
+			h.l.Restart()
+			continue
+		}
+		if p.hold.Lease() != nil || l.Valid() {
+			b.t.Errorf("taken over while the lease runs for %v", l.Remaining())
+		}
+		return false
+	}
+}

@@ -153,7 +153,6 @@ func (s *Session) onEvent(ev zk.Event) {
 		s.enter(Connected)
 		close(s.up)
 		s.beatSoon = true
-		signal(s.wake)
 		s.wakeAll() // no watch outlives its connection
 	case ev.State == zk.StateExpired:
 		s.finish(ErrExpired)
@@ -167,6 +166,7 @@ func (s *Session) onEvent(ev zk.Event) {
 // enter changes the state. The caller holds s.mu.
 func (s *Session) enter(state State) {
 	s.state, s.since = state, s.clock.Wall()
+	signal(s.wake)
 	s.tellState()
 	s.note(slog.LevelInfo, "session "+state.String(), "server", s.server, "timeout", s.timeout)
 }

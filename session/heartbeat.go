@@ -54,8 +54,8 @@ const (
 	dialPause   = 4  // between two rounds of attempts, for a session that holds places
 )
 
-// maxChecks bounds the places that one beat checks; the next one follows at once.
-const maxChecks = 500
+// maxReserved bounds the places that a beat checks although they need no lease yet.
+const maxReserved = 100
 
 // pace tells when to beat and when to give up a connection. It belongs to Session.run.
 type pace struct {
@@ -156,7 +156,7 @@ func (s *Session) beat(now clock.Instant, p *pace) time.Duration {
 	s.mu.Unlock()
 	switch do {
 	case stepBeat:
-		s.calls.Go(func() { s.beatOnce(connection) })
+		s.calls.Go(func() { s.beatOnce() })
 	case stepMove:
 		s.drop(conn, errSlowBeat)
 	}
@@ -177,7 +177,7 @@ func (s *Session) heldPlaces() bool {
 }
 
 // beatOnce makes one beat, and reads the heartbeat first where its version is not known.
-func (s *Session) beatOnce(connection uint64) {
+func (s *Session) beatOnce() {
 	begun := s.clock.Now() // before anything is sent
 	s.mu.Lock()
 	unsure := s.heart.unsure
@@ -188,7 +188,7 @@ func (s *Session) beatOnce(connection uint64) {
 		begun = s.clock.Now()
 	}
 	if err == nil {
-		err = s.setHeartbeat(connection, begun)
+		err = s.setHeartbeat(begun)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -197,25 +197,20 @@ func (s *Session) beatOnce(connection uint64) {
 	} else {
 		s.counts.failedBeats.Add(1)
 	}
-	s.beatEnded, s.beatFailed = true, err != nil
+	s.beatEnded, s.beatFailed = true, err != nil && !s.beatAgain
+	s.beatSoon, s.beatAgain = s.beatSoon || s.beatAgain, false
 	signal(s.wake)
 }
 
-// A check is the verification of a Hold's znode in a beat.
-type check struct {
-	h      *Hold
-	arming uint64
-}
-
-// setHeartbeat sets the heartbeat at the version that is known, and checks in the same multi
-// the places whose own watch was left on this connection since they were checked last.
-func (s *Session) setHeartbeat(connection uint64, begun clock.Instant) error {
+// setHeartbeat sets the heartbeat at the version that is known. In the same multi it checks the
+// places whose leases this beat is to extend.
+func (s *Session) setHeartbeat(begun clock.Instant) error {
 	s.mu.Lock()
 	path, version, data := s.heart.path, s.heart.version, []byte(s.leaseTime.String())
-	checks := s.unchecked(connection)
+	places := s.nextPlaces()
 	var ops []any
-	for _, c := range checks {
-		ops = append(ops, &zk.CheckVersionRequest{Path: c.h.own.full, Version: -1})
+	for _, h := range places {
+		ops = append(ops, &zk.CheckVersionRequest{Path: h.own.full, Version: -1})
 	}
 	s.mu.Unlock()
 	ops = append(ops, &zk.SetDataRequest{Path: s.chroot + path, Data: data, Version: version})
@@ -225,37 +220,47 @@ func (s *Session) setHeartbeat(connection uint64, begun clock.Instant) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
-		s.beatRefused(checks, results, err)
+		s.beatRefused(places, results, err)
 		return err
 	}
-	if len(results) != len(ops) || results[len(checks)].Stat == nil {
+	if len(results) != len(ops) || results[len(places)].Stat == nil {
 		s.heart.unsure = true
 		return errors.New("session: a beat's answer does not tell the heartbeat's version")
 	}
-	if !s.isHeartbeat(results[len(checks)].Stat) {
+	if !s.isHeartbeat(results[len(places)].Stat) {
 		return ErrNoHeartbeat
 	}
-	s.heart.version = results[len(checks)].Stat.Version
-	s.beaten(connection, begun, checks)
+	s.heart.version = results[len(places)].Stat.Version
+	s.beaten(begun, places)
 	return nil
 }
 
-// unchecked returns the places that no beat has checked since their own watch was left on this
-// connection, first those that need it. The caller holds s.mu.
-func (s *Session) unchecked(connection uint64) (checks []check) {
-	bytes := 0
-	for _, kept := range []bool{true, false} {
-		for _, h := range s.holds {
-			w := h.own
-			due := w.armed != 0 && w.armed == connection && h.verified != w.arming
-			if h.kept == kept && h.err == nil && due && len(checks) < maxChecks && bytes < maxBytesTogether {
-				checks = append(checks, check{h, w.arming})
-				bytes += overhead + len(w.full)
-			}
+// nextPlaces returns the places that the next beat checks: those to be kept, in turn where a
+// request has no room for all, and some that are only reserved. The caller holds s.mu.
+func (s *Session) nextPlaces() (places []*Hold) {
+	bytes, reserved := 0, 0
+	add := func(h *Hold) {
+		places = append(places, h)
+		bytes += overhead + len(h.own.full)
+	}
+	n := len(s.holds)
+	begin := s.turn
+	for s.turn = 0; begin+s.turn < n && bytes < maxBytesTogether; s.turn++ {
+		if h := s.holds[begin+s.turn]; h.kept && h.holdable() {
+			add(h)
+		} else if reserved < maxReserved && h.holdable() {
+			add(h)
+			reserved++
 		}
 	}
-	return checks
+	if s.turn += begin; s.turn >= n {
+		s.turn = 0
+	}
+	return places
 }
+
+// holdable reports whether the place may still exist. The caller holds s.mu.
+func (h *Hold) holdable() bool { return h.err == nil && !h.own.deleted && h.own.full != "" }
 
 // isHeartbeat reports whether stat is that of the znode that this session has created; if it
 // is not, the session is over. The caller holds s.mu.
@@ -268,37 +273,27 @@ func (s *Session) isHeartbeat(stat *zk.Stat) bool {
 	return false
 }
 
-// beaten extends the leases by a beat begun at begun. A place is held by it if it is known to
-// have existed when the beat was committed: a check in this beat says so, or an earlier one
-// since the own watch was left on this connection, which has not fired. The caller holds s.mu.
-func (s *Session) beaten(connection uint64, begun clock.Instant, checks []check) {
+// beaten extends the leases of the places that a beat begun at begun has checked: they existed
+// when it was committed. That no event has told of their deletion would not do: newer servers
+// deliver none to a session whose permission to read the znode was taken away before. The caller
+// holds s.mu.
+func (s *Session) beaten(begun clock.Instant, places []*Hold) {
 	until, now := begun.Add(s.leaseTime), s.clock.Now()
 	s.heart.until = until
-	if s.connection != connection || s.over {
-		return // it may have been sent on another connection, whose watches tell nothing about this one
+	if s.over {
+		return
 	}
-	for _, c := range checks {
-		if c.h.own.arming == c.arming {
-			c.h.verified = c.arming
-		}
-		if !c.h.own.deleted && c.h.err == nil { // whatever has become of its watch meanwhile: it was there
-			c.h.extend(until, now)
-		}
-	}
-	for _, h := range s.holds {
-		w := h.own
-		switch {
-		case w.armed != connection || w.deleted || h.err != nil:
-		case h.verified == w.arming:
+	for _, h := range places {
+		if h.holdable() {
 			h.extend(until, now)
-		case h.kept: // its turn has not come in this beat
-			s.beatSoon = true
 		}
 	}
+	s.beatSoon = s.beatSoon || s.turn > 0 // some places have not had their turn
 }
 
 // beatRefused draws the conclusions from a beat that failed. The caller holds s.mu.
-func (s *Session) beatRefused(checks []check, results []zk.MultiResponse, err error) {
+func (s *Session) beatRefused(places []*Hold, results []zk.MultiResponse, err error) {
+	s.turn = 0
 	s.heart.unsure = true // also after BadVersion, which is no verdict: a late beat may be our own
 	if OutcomeOf(err) != NotDone {
 		return
@@ -310,9 +305,9 @@ func (s *Session) beatRefused(checks []check, results []zk.MultiResponse, err er
 	refused := errors.Is(err, zk.ErrNoNode) || errors.Is(err, zk.ErrNoAuth)
 	switch {
 	case !refused:
-	case failed < len(checks): // this place has ended, the heartbeat goes on
-		s.heart.unsure = false
-		checks[failed].h.fail(err)
+	case failed < len(places): // this place has ended, the heartbeat goes on
+		s.heart.unsure, s.beatAgain = false, true
+		places[failed].fail(err)
 	case errors.Is(err, zk.ErrNoNode):
 		s.finish(fmt.Errorf("%w: %s", ErrNoHeartbeat, s.heart.path))
 	default:

@@ -8,24 +8,22 @@ import (
 
 // A Hold keeps a lease for a place: an ephemeral znode of the session that [Session.CreatePlace]
 // has created. While there is at least one, the session sets its heartbeat four times per D,
-// however many there are, and each beat extends the lease of every place that is known to
-// exist. All methods may be called from any goroutine.
+// however many there are. Each of these beats checks the places in the same transaction, and
+// extends their leases. All methods may be called from any goroutine.
 type Hold struct {
 	s    *Session
 	own  *Watch
 	wake chan<- struct{}
 
 	// Guarded by s.mu.
-	lease    *Lease
-	kept     bool   // the session beats for it
-	eager    bool   // a signal is wanted at the next extension
-	verified uint64 // the arming of own after which a beat has checked the znode
-	err      error  // why the place cannot be held
+	lease *Lease
+	kept  bool  // the session beats for it
+	eager bool  // a signal is wanted at the next extension
+	err   error // why the place cannot be held
 }
 
-// Hold begins to keep a lease for the place that own watches. The owner of own reads it with
-// [Watch.Get] whenever it is not armed: without that the lease is not extended. The wake
-// channel gets a signal when a lease begins, at the extension that [Hold.Renew] asked for, and
+// Hold begins to keep a lease for the place that own watches, which should be read with
+// [Watch.Get] whenever it is not armed: then a deletion is heard of at once. The wake channel gets a signal when a lease begins, at the extension that [Hold.Renew] asked for, and
 // when the place cannot be held any longer; it should have room for one. Release ends it.
 func (s *Session) Hold(own *Watch, wake chan<- struct{}) *Hold {
 	h := s.Reserve(own, wake)
@@ -110,17 +108,6 @@ func (h *Hold) extend(until, now clock.Instant) {
 func (h *Hold) fail(err error) {
 	h.err = err
 	signal(h.wake)
-}
-
-// checkSoon lets a beat follow at once on the reading of a held place: until a beat has checked
-// it, its lease is not extended. The caller holds s.mu.
-func (s *Session) checkSoon(own *Watch) {
-	for _, h := range s.holds {
-		if h.own == own && h.kept && h.verified != own.arming {
-			s.beatSoon = true
-			signal(s.wake)
-		}
-	}
 }
 
 // without takes x out of a list whose order does not matter. The list may be long, so

@@ -105,6 +105,8 @@ type Session struct {
 	removals   gathering
 
 	beatEnded, beatFailed, beatSoon bool // to run
+	beatAgain                       bool // one has failed for the sake of one place
+	turn                            int  // in holds: the first that the next beat checks
 
 	birth chan struct{} // held while the heartbeat is created
 }

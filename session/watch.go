@@ -22,7 +22,6 @@ type Watch struct {
 
 	// Guarded by s.mu.
 	armed   uint64 // the connection on which a read has left a watch that has not fired; 0 if none
-	arming  uint64 // counts how often that has happened
 	events  uint64 // how many events have arrived
 	deleted bool
 }
@@ -79,11 +78,7 @@ func armed[T any](w *Watch, read func() (T, zk.Stat, error)) (T, zk.Stat, error)
 	// An event or a reconnect in between may have used the watch up: then it
 	// counts as not left, and the signal that came with either says to look again.
 	if err == nil && w.s.connection == connection && w.events == events && connection != 0 {
-		if w.armed != connection {
-			w.arming++
-		}
 		w.armed = connection
-		w.s.checkSoon(w)
 	}
 	return v, stat, err
 }

@@ -122,7 +122,6 @@ func (w *world) deleteAhead(p *proc, dir string) {
 		if x.p == p {
 			return
 		}
-		w.check.doom(x.path)
 		s.Delete(ctx, x.path, -1)
 	}
 }

@@ -348,6 +348,14 @@ func (s *Session) readHeartbeat() error {
 	return nil
 }
 
+// maybeRevoked reports whether another may have taken over without our knowledge: the lease has
+// lapsed, and no beat will tell. A place of a session that is over would be taken at once.
+func (s *Session) maybeRevoked() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.heart.until.IsZero() && s.heart.until.Passed(s.clock.Now()) && !s.heldPlaces()
+}
+
 // noPermission names what is missing for our own heartbeat.
 func (s *Session) noPermission(what string, err error) error {
 	return fmt.Errorf("session: no permission to %s the own heartbeat below %s: %w", what, s.cfg.Beats, err)

@@ -38,63 +38,40 @@ func arm(t *testing.T, own *session.Watch) {
 	must(t, err)
 }
 
-// Nobody knows whether a znode exists on which no watch was left.
-func TestWithoutAWatchThereIsNoLease(t *testing.T) {
+// Each beat asks whether the znode is there. A watch only tells sooner that it is not.
+func TestALeaseNeedsNoWatch(t *testing.T) {
 	inBed(t, func(t *testing.T, b *bed) {
 		_, other := held(t, b.s)
-		own, h, _ := byHand(t, b, "/e")
-		time.Sleep(simT)
-		if h.Lease() != nil {
-			t.Error("a lease without a watch")
+		_, h, wake := byHand(t, b, "/e")
+		for h.Lease() == nil {
+			<-wake
 		}
-		arm(t, own)
-		time.Sleep(simT / 64)
-		if h.Lease() == nil {
-			t.Error("no lease soon after the watch was left")
-		}
-		if !other.Valid() {
-			t.Error("the other place is not held")
-		}
-	})
-}
-
-// A watch fires once. What happened between that and the next read nobody has told, so that
-// the first beat after the read checks the znode.
-func TestAPlaceWhoseWatchIsUsedUpIsCheckedAgain(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
-		own, h, wake := byHand(t, b, "/e")
-		arm(t, own)
-		<-wake
 		l := h.Lease()
-		if l == nil {
-			t.Fatal("woken without a lease")
+		time.Sleep(simT)
+		if !l.Valid() || !other.Valid() {
+			t.Errorf("the lease runs: %v, the other one: %v", l.Valid(), other.Valid())
 		}
-		_, err := b.s.Set(t.Context(), pathOf(t, b, "/e"), []byte("new"), -1)
-		must(t, err)
-		<-wake // the watch is used up
-		if own.Armed() {
-			t.Fatal("still armed")
+		admin, done := b.admin()
+		defer done()
+		must(t, admin.Delete(t.Context(), pathOf(t, b, "/e"), -1))
+		deleted := time.Now()
+		for h.Err() == nil {
+			<-wake
 		}
-		left := l.Remaining()
-		time.Sleep(b.s.LeaseTime() / 2)
-		if rest := l.Remaining(); rest > left-b.s.LeaseTime()/2 {
-			t.Errorf("the lease was extended without a watch: %v left, %v before", rest, left)
+		for l.Valid() {
+			time.Sleep(time.Millisecond)
 		}
-		b.forget()
-		arm(t, own)
-		time.Sleep(b.s.LeaseTime() / 2)
-		if beats, checks := b.beats(); checks != 1 || beats < 2 {
-			t.Errorf("%d checks in %d beats, want one", checks, beats)
+		if lasted := time.Since(deleted); lasted > b.s.LeaseTime() || !errors.Is(h.Err(), zk.ErrNoNode) {
+			t.Errorf("the lease lasted for %v: %v", lasted, h.Err())
 		}
-		if rest := l.Remaining(); rest < b.s.LeaseTime()/2 {
-			t.Errorf("not extended since: %v left", rest)
+		if !other.Valid() || b.s.Err() != nil {
+			t.Errorf("the other place's lease runs: %v; the session: %v", other.Valid(), b.s.Err())
 		}
 	})
 }
 
-// The watches of a connection that is gone tell nothing, and a beat that was sent on it was not
-// preceded by their events.
-func TestAfterAReconnectNothingIsHeldAnewUntilItWasChecked(t *testing.T) {
+// Of what happens while there is no connection no watch tells.
+func TestWhatWasDeletedDuringAnOutageIsNotHeldAfterIt(t *testing.T) {
 	inBed(t, func(t *testing.T, b *bed) {
 		other, _ := held(t, b.s) // for which the session beats
 		own, h, wake := byHand(t, b, "/e")
@@ -120,8 +97,8 @@ func TestAfterAReconnectNothingIsHeldAnewUntilItWasChecked(t *testing.T) {
 			t.Errorf("a place that is gone is held for %v more", lasted)
 		}
 		time.Sleep(simT)
-		if h.Lease() != nil || own.Deleted() {
-			t.Errorf("held: %v, deleted: %v", h.Lease() != nil, own.Deleted())
+		if h.Lease() != nil || !errors.Is(h.Err(), zk.ErrNoNode) {
+			t.Errorf("held: %v, err: %v", h.Lease() != nil, h.Err())
 		}
 		other.lease(t)
 	})
@@ -146,9 +123,6 @@ func TestACheckThatFailsEndsItsPlaceAlone(t *testing.T) {
 		for h.Err() == nil && !own.Deleted() {
 			<-wake
 		}
-		if h.Lease() != nil {
-			t.Error("a lease for a place that was gone")
-		}
 		link.Heal()
 		time.Sleep(simT)
 		if h.Lease() != nil || other.hold.Lease() != l || b.s.Err() != nil {
@@ -171,45 +145,28 @@ func follower(t *testing.T, b *bed) *zktest.Server {
 	return nil
 }
 
-// A server's answers come in order, its events too: so the check alone can fail only in
-// between. Here it does.
 func TestAHoldSaysWhyItsPlaceCannotBeHeld(t *testing.T) {
 	for _, code := range []zktest.Code{zktest.CodeNoNode, zktest.CodeNoAuth} {
 		inBed(t, func(t *testing.T, b *bed) {
-			other, l := held(t, b.s)
-			time.Sleep(b.s.LeaseTime() / 16)
-			refuse := b.On(zktest.Match{Op: zktest.OpMulti, Path: "/e/*", Host: "a"}, zktest.Fail(code))
 			p := hold(t, b.s, "/e")
+			p.lease(t)
+			other, l := held(t, b.s)
+			refuse := b.On(zktest.Match{Op: zktest.OpMulti, Path: "/e/*", Host: "a"}, zktest.Fail(code))
 			err := p.failed(t)
 			refuse.Remove()
 			want := map[zktest.Code]error{zktest.CodeNoNode: zk.ErrNoNode, zktest.CodeNoAuth: zk.ErrNoAuth}[code]
-			if !errors.Is(err, want) || p.hold.Lease() != nil {
-				t.Errorf("err = %v, want %v; a lease: %v", err, want, p.hold.Lease() != nil)
+			if !errors.Is(err, want) {
+				t.Errorf("err = %v, want %v", err, want)
 			}
 			time.Sleep(2 * simT)
+			if p.hold.Lease() != nil {
+				t.Error("it is held")
+			}
 			if other.hold.Lease() != l || b.s.Err() != nil {
 				t.Errorf("the other place: %v, the session: %v", other.hold.Err(), b.s.Err())
 			}
 		})
 	}
-}
-
-// Somebody may stop the Watch first; then nothing tells of the znode's end.
-func TestAHoldWhoseWatchWasStoppedIsNotExtended(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
-		other, _ := held(t, b.s)
-		own, h, wake := byHand(t, b, "/e")
-		arm(t, own)
-		for h.Lease() == nil {
-			<-wake
-		}
-		own.Stop()
-		time.Sleep(simT)
-		if h.Lease() != nil {
-			t.Error("held without a watch")
-		}
-		other.lease(t)
-	})
 }
 
 // A session that leads nothing and is no heir holds its places by the way.

@@ -49,7 +49,6 @@ func (s *Session) Watch(path string, wake chan<- struct{}) *Watch {
 func (w *Watch) Stop() {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
-	w.armed = 0 // no event reaches it any more: a Hold with it must not go on
 	delete(w.s.watches[w.full], w)
 	if len(w.s.watches[w.full]) == 0 {
 		delete(w.s.watches, w.full)

@@ -5,7 +5,7 @@
 # make bench  failover, joining and cost beside what ZooKeeper itself takes, as Markdown: 25 minutes (ROWS=handover,join for some)
 # make soak   simulate HOURS=... cluster-hours of faults on all cores (SEED=... is the first seed)
 # make campaign  ROUNDS=20 rounds of every fault on real ensembles, and a table; HOURS=... of everything at random instead
-#             (needs root, iproute2, iptables; RIGS=4 ensembles in parallel, FAULTS=regexp, SEED=...)
+#             (needs root, iproute2, iptables; RIGS=4 ensembles in parallel, FAULTS=regexp, SEED=..., LEASE=500ms)
 # make compare  ROUNDS=10 rounds of the faults under which other libraries have two leaders, with theirs and ours: a Markdown table
 #             (besides, needs libcurator-recipes-java, default-jdk-headless, python3-kazoo; KINDS=zkrecipe,LeaderLatch for some)
 # make record record again what real servers answer, which session/zktest is compared with
@@ -20,6 +20,7 @@ HOURS ?= 100
 SEED ?= 1
 ROUNDS ?= 20
 RIGS ?= 4
+LEASE ?= 500ms
 
 # Each for a few seconds, beyond the committed inputs.
 FUZZ = ./session/zktest:FuzzFrames ./session/internal/wire:FuzzReply ./session/internal/wire:FuzzStream ./recipe/internal/line:FuzzParse
@@ -72,7 +73,7 @@ soak:
 # HOURS counts here only if somebody has set it.
 campaign: zookeeper
 	$(GO) build -o bin/campaign ./internal/campaign/cmd/campaign
-	bin/campaign -rounds $(ROUNDS) -seed $(SEED) -rigs $(RIGS) -faults '$(FAULTS)' \
+	bin/campaign -rounds $(ROUNDS) -seed $(SEED) -rigs $(RIGS) -lease $(LEASE) -faults '$(FAULTS)' \
 		$(if $(filter-out file,$(origin HOURS)),-hours $(HOURS))
 
 compare: zookeeper

@@ -145,6 +145,9 @@ func (s *Session) attempt(ctx context.Context, p protected, path string, togethe
 			defer done()
 			return s.createFirst(path, p.data, flags, p.acl)
 		}
+		if s.maybeRevoked() {
+			_ = s.readHeartbeat() // should it be revoked, the session is over, and the create fails
+		}
 	}
 	if together {
 		return s.createSoon(path, p.data, flags, p.acl)

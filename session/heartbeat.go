@@ -295,7 +295,7 @@ func (s *Session) beaten(begun clock.Instant, places []*Hold) {
 func (s *Session) beatRefused(places []*Hold, results []zk.MultiResponse, err error) {
 	s.turn = 0
 	s.heart.unsure = true // also after BadVersion, which is no verdict: a late beat may be our own
-	if OutcomeOf(err) != NotDone {
+	if OutcomeOf(err) != NotDone || len(results) == 0 {
 		return
 	}
 	failed := 0
@@ -346,6 +346,14 @@ func (s *Session) readHeartbeat() error {
 	}
 	s.heart.version, s.heart.unsure = stat.Version, false
 	return nil
+}
+
+// maybeRevoked reports whether another may have taken over without our knowledge: the lease has
+// lapsed, and no beat will tell. A place of a session that is over would be taken at once.
+func (s *Session) maybeRevoked() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.heart.until.IsZero() && s.heart.until.Passed(s.clock.Now()) && !s.heldPlaces()
 }
 
 // noPermission names what is missing for our own heartbeat.

@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -38,40 +39,67 @@ func arm(t *testing.T, own *session.Watch) {
 	must(t, err)
 }
 
-// Each beat asks whether the znode is there. A watch only tells sooner that it is not.
-func TestALeaseNeedsNoWatch(t *testing.T) {
+// An event need not come: the watch may be used up, or lost with its connection, or the server
+// keeps it from a session that must not read the znode any more.
+func TestAPlaceThatIsGoneIsNotHeldOnWhateverTheEventsTell(t *testing.T) {
 	inBed(t, func(t *testing.T, b *bed) {
-		_, other := held(t, b.s)
-		_, h, wake := byHand(t, b, "/e")
-		for h.Lease() == nil {
-			<-wake
-		}
-		l := h.Lease()
-		time.Sleep(simT)
-		if !l.Valid() || !other.Valid() {
-			t.Errorf("the lease runs: %v, the other one: %v", l.Valid(), other.Valid())
+		other, l := held(t, b.s)
+		own, h, wake := byHand(t, b, "/e")
+		<-wake
+		lease := h.Lease()
+		if lease == nil {
+			t.Fatal("woken without a lease")
 		}
 		admin, done := b.admin()
 		defer done()
 		must(t, admin.Delete(t.Context(), pathOf(t, b, "/e"), -1))
 		deleted := time.Now()
-		for h.Err() == nil {
-			<-wake
-		}
-		for l.Valid() {
+		for lease.Valid() && time.Since(deleted) < 2*simT {
 			time.Sleep(time.Millisecond)
 		}
-		if lasted := time.Since(deleted); lasted > b.s.LeaseTime() || !errors.Is(h.Err(), zk.ErrNoNode) {
-			t.Errorf("the lease lasted for %v: %v", lasted, h.Err())
+		if lasted := time.Since(deleted); lasted > b.s.LeaseTime() {
+			t.Errorf("held for %v after the deletion", lasted)
 		}
-		if !other.Valid() || b.s.Err() != nil {
-			t.Errorf("the other place's lease runs: %v; the session: %v", other.Valid(), b.s.Err())
+		time.Sleep(simT)
+		if own.Deleted() || !errors.Is(h.Err(), zk.ErrNoNode) || h.Lease() != nil {
+			t.Errorf("an event: %v; err = %v; held: %v", own.Deleted(), h.Err(), h.Lease() != nil)
+		}
+		if other.hold.Lease() != l || b.s.Err() != nil {
+			t.Errorf("the other place: %v; the session: %v", other.hold.Err(), b.s.Err())
 		}
 	})
 }
 
-// Of what happens while there is no connection no watch tells.
-func TestWhatWasDeletedDuringAnOutageIsNotHeldAfterIt(t *testing.T) {
+// Many are deleted at the same time, and no beat that checks one of them succeeds.
+func TestThePlacesThatRemainAreHeldOnWhenManyAreGone(t *testing.T) {
+	inBed(t, func(t *testing.T, b *bed) {
+		var holds []*session.Hold
+		admin, done := b.admin()
+		defer done()
+		for i := range 100 {
+			_, h, _ := byHand(t, b, fmt.Sprintf("/e%d", i))
+			holds = append(holds, h)
+		}
+		_, l := held(t, b.s)
+		time.Sleep(simT)
+		for i := range holds {
+			must(t, admin.Delete(t.Context(), pathOf(t, b, fmt.Sprintf("/e%d", i)), -1))
+		}
+		time.Sleep(simT)
+		for i, h := range holds {
+			if !errors.Is(h.Err(), zk.ErrNoNode) {
+				t.Errorf("place %d: %v", i, h.Err())
+			}
+		}
+		if !l.Valid() {
+			t.Error("the one that remained has lost its lease")
+		}
+	})
+}
+
+// The watches of a connection that is gone tell nothing, and a beat that was sent on it was not
+// preceded by their events.
+func TestAfterAReconnectNothingIsHeldAnewUntilItWasChecked(t *testing.T) {
 	inBed(t, func(t *testing.T, b *bed) {
 		other, _ := held(t, b.s) // for which the session beats
 		own, h, wake := byHand(t, b, "/e")
@@ -97,52 +125,11 @@ func TestWhatWasDeletedDuringAnOutageIsNotHeldAfterIt(t *testing.T) {
 			t.Errorf("a place that is gone is held for %v more", lasted)
 		}
 		time.Sleep(simT)
-		if h.Lease() != nil || !errors.Is(h.Err(), zk.ErrNoNode) {
-			t.Errorf("held: %v, err: %v", h.Lease() != nil, h.Err())
+		if h.Lease() != nil || own.Deleted() {
+			t.Errorf("held: %v, deleted: %v", h.Lease() != nil, own.Deleted())
 		}
 		other.lease(t)
 	})
-}
-
-// The place may be deleted between the read that leaves the watch and the check, on a server
-// that lags: the event comes before the beat's answer, or the check fails.
-func TestACheckThatFailsEndsItsPlaceAlone(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
-		at := follower(t, b)
-		other, l := held(t, b.s)
-		own, h, wake := byHand(t, b, "/e")
-		path := pathOf(t, b, "/e")
-		admin, done := b.admin()
-		defer done()
-		time.Sleep(b.s.LeaseTime() / 16) // after the beat for it
-		// The server hears of commits late; what it passes on arrives at once.
-		link := b.Link(b.Leader(), at)
-		link.Delay(simT / 32)
-		must(t, admin.Delete(t.Context(), path, -1))
-		arm(t, own) // the server still has it
-		for h.Err() == nil && !own.Deleted() {
-			<-wake
-		}
-		link.Heal()
-		time.Sleep(simT)
-		if h.Lease() != nil || other.hold.Lease() != l || b.s.Err() != nil {
-			t.Errorf("held: %v; the other one: %v; the session: %v", h.Lease() != nil, other.hold.Err(), b.s.Err())
-		}
-	})
-}
-
-// follower takes the session to a server that follows, and may lag.
-func follower(t *testing.T, b *bed) *zktest.Server {
-	t.Helper()
-	for range 100 {
-		settle(t, b.client)
-		if at := b.ConnOf(b.s.ID()).Server(); at != b.Leader().ID() {
-			return b.Server(at)
-		}
-		b.host.Cut()
-	}
-	t.Fatal("always at the server that leads")
-	return nil
 }
 
 func TestAHoldSaysWhyItsPlaceCannotBeHeld(t *testing.T) {

@@ -121,3 +121,29 @@ func TestALateBeatOfOnesOwnEndsNothing(t *testing.T) {
 		}
 	})
 }
+
+// A process that was stopped for longer than its lease may stand in another line before it beats
+// again. Whoever has taken over from it meanwhile would take that place, too.
+func TestASessionWhoseLeaseHasLapsedFindsOutThatItIsRevokedBeforeItTakesAPlace(t *testing.T) {
+	inBed(t, func(t *testing.T, b *bed) {
+		admin, done := b.admin()
+		defer done()
+		own, h, _ := byHand(t, b, "/f")
+		arm(t, own)
+		time.Sleep(simT / 64)
+		if h.Lease() == nil {
+			t.Fatal("no lease")
+		}
+		h.Release() // no beat from here on
+		time.Sleep(simT)
+		l := admin.Listen(b.s.ID(), make(chan struct{}, 1))
+		defer l.Stop()
+		time.Sleep(simT / 64)
+		_, err := admin.Multi(t.Context(), l.Heartbeat().Revoke())
+		must(t, err)
+		path, err := b.s.CreatePlace(t.Context(), "/f", "n-", nil, nil)
+		if !errors.Is(err, session.ErrRevoked) || !errors.Is(b.s.Err(), session.ErrRevoked) {
+			t.Errorf("place %q, %v; the session %v; want it revoked", path, err, b.s.Err())
+		}
+	})
+}

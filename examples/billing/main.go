@@ -2,7 +2,7 @@
 // leads, through crashes and pauses. A database (bbolt) with a fence refuses what a leader
 // charges that has been replaced without knowing it.
 //
-//	go run ./examples/billing                          one run, 3 to 5 seconds
+//	go run ./examples/billing                          one run, about 2 seconds
 //	go run ./examples/billing -fence=false             what happens without the fence
 //	go run ./examples/billing -zk zk1:2181,zk2:2181    on an ensemble of yours
 //

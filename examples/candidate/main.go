@@ -9,9 +9,12 @@
 // after the term said that it was valid, so beats of two candidates never interleave.
 //
 // The events are session, joined, heir, takeover, withheld, elected, beat, suspended,
-// deposed, leader, error and left. On stdin "resign" steps down and joins the line again, "quit" leaves. SIGTERM
-// and SIGINT leave too: the candidate resigns, deletes its znode, closes its session and
-// exits with 0 within 5 seconds, whether or not the ensemble answers.
+// deposed, leader, error and left. On stdin "resign" steps down and joins the line again,
+// "quit" leaves. SIGTERM and SIGINT leave too: the candidate resigns, deletes its znode,
+// closes its session and exits with 0 within 5 seconds, whether or not the ensemble answers.
+//
+// The flag -lease says about how long a crashed leader keeps others from leading; all
+// candidates of a path should have the same.
 package main
 
 import (

@@ -44,7 +44,7 @@ func main() {
 	failovers := flag.Int("failovers", 1000, "failovers of each kind")
 	crashes := flag.Int("crashes", 30, "crashes of leaders at each lease")
 	quick := flag.Int("quick", 500, "hand-overs in quick succession of each kind")
-	pauses := flag.Int("pauses", 4, "times that everybody is stopped for each length")
+	pauses := flag.Int("pauses", 3, "times that everybody is stopped for each length")
 	only := flag.Int("candidates", 0, "measure hand-overs with this many candidates only")
 	elections := flag.Int("elections", 0, "measure one client in this many elections only")
 	flag.Parse()

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-var marginLeases = []time.Duration{400 * time.Millisecond, 2 * time.Second}
+var marginLeases = []time.Duration{400 * time.Millisecond, time.Second}
 
 // measureMargin finds out how long leaders, or all servers, may stand still without costing
 // a term: it stops them for growing parts of the lease.

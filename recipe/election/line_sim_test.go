@@ -168,6 +168,26 @@ func TestManyHandOversInQuickSuccessionCostAFewReadsEach(t *testing.T) {
 	})
 }
 
+// Who has been waiting since before several leaders crashed still has them all in its list, and has
+// to find out in time that it is the heir, whatever the session timeout.
+func TestLeadersThatCrashOneAfterAnotherAreEachReplacedInALease(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		const D = stageT / 16
+		s.cfg.Lease = D
+		all, _ := s.lineUp("a", "b", "c", "d", "e", "f")
+		time.Sleep(D)
+		for i, a := range all[:len(all)-1] {
+			a.host.Hold()
+			crashed := time.Now()
+			all[i+1].term()
+			if took := time.Since(crashed); took > 2*D {
+				t.Errorf("%v, %.1f D, after crash %d", took, float64(took)/float64(D), i+1)
+			}
+			time.Sleep(D / 4)
+		}
+	})
+}
+
 // A path that is deleted as soon as it is empty, as containers are, is made again.
 func TestAPathThatVanishesBeforeTheCreateIsMadeAgain(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {

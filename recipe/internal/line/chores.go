@@ -26,20 +26,31 @@ func (c *chores) begin(p *Place, clk clock.Clock) {
 }
 
 // every returns the distances between two chores of one kind: short where a candidate may have
-// moved up without being told. The second in line asks about the first within the time between
-// two beats, because the one behind expects beats as soon as it knows itself that the first is
-// gone.
+// moved up without being told.
 func (c *chores) every(p *Place) (watched, kept time.Duration) {
 	T := p.s.Timeout()
-	switch {
-	case len(p.ahead) == listenTo:
-		return T / 4, min(p.s.LeaseTime(), p.record.lease) / 4
-	case len(p.ahead) < listenTo:
-		return T / 4, T
-	case p.hidden:
-		return T / 4, T
+	if len(p.ahead) > listenTo && !p.hidden {
+		return T, c.keeping(p)
 	}
-	return T, T
+	return T / 4, c.keeping(p)
+}
+
+// keeping is how often those are asked about that no watch is on. The second in line asks about
+// the first within the time between two beats, because the one behind expects beats as soon as it
+// knows itself that the first is gone. So does the third, who may be the second already. Each one
+// further back takes twice as long: it moves up that far only after as many changes of holder, and
+// all together they ask little.
+func (c *chores) keeping(p *Place) time.Duration {
+	T, every := p.s.Timeout(), min(p.s.LeaseTime(), p.record.lease)/4
+	if len(p.ahead) < listenTo {
+		return T
+	}
+	for range len(p.ahead) - listenTo - 1 {
+		if every *= 2; every > T {
+			return T
+		}
+	}
+	return every
 }
 
 // next returns how long it is until a chore is due.

@@ -33,6 +33,7 @@ func candidate(args []string) error {
 	flags.StringVar(&cfg.ID, "id", "", "the candidate's name")
 	flags.DurationVar(&cfg.Timeout, "timeout", 0, "session timeout")
 	flags.DurationVar(&cfg.Beat, "beat", 0, "between two beats of a leader")
+	flags.Duration("lease", 0, "of no effect: theirs is the session timeout")
 	flags.Bool("v", false, "of no effect")
 	if err := flags.Parse(args); err != nil {
 		return err

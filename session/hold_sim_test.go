@@ -132,25 +132,34 @@ func TestAfterAReconnectNothingIsHeldAnewUntilItWasChecked(t *testing.T) {
 	})
 }
 
-func TestAHoldSaysWhyItsPlaceCannotBeHeld(t *testing.T) {
-	for _, code := range []zktest.Code{zktest.CodeNoNode, zktest.CodeNoAuth} {
+// A beat's check needs READ on the znode. The other places are held on.
+func TestAPlaceThatMustNotBeReadCannotBeHeld(t *testing.T) {
+	inBed(t, func(t *testing.T, b *bed) {
+		other, l := held(t, b.s)
+		must(t, b.s.EnsurePath(t.Context(), "/e", nil))
+		path, err := b.s.CreatePlace(t.Context(), "/e", "n-", nil, zk.WorldACL(zk.PermAll&^zk.PermRead))
+		must(t, err)
+		p := keep(t, b.s, path)
+		if err := p.failed(t); !errors.Is(err, zk.ErrNoAuth) || p.hold.Lease() != nil {
+			t.Errorf("err = %v; held: %v", err, p.hold.Lease() != nil)
+		}
+		time.Sleep(2 * simT)
+		if other.hold.Lease() != l || b.s.Err() != nil {
+			t.Errorf("the other place: %v, the session: %v", other.hold.Err(), b.s.Err())
+		}
+	})
+}
+
+// A multi that is refused as a whole says nothing about its operations.
+func TestABeatThatIsRefusedAsAWholeEndsNothing(t *testing.T) {
+	for _, code := range []zktest.Code{zktest.CodeNoNode, zktest.CodeNoAuth, zktest.CodeMarshallingError} {
 		inBed(t, func(t *testing.T, b *bed) {
-			p := hold(t, b.s, "/e")
-			p.lease(t)
-			other, l := held(t, b.s)
-			refuse := b.On(zktest.Match{Op: zktest.OpMulti, Path: "/e/*", Host: "a"}, zktest.Fail(code))
-			err := p.failed(t)
-			refuse.Remove()
-			want := map[zktest.Code]error{zktest.CodeNoNode: zk.ErrNoNode, zktest.CodeNoAuth: zk.ErrNoAuth}[code]
-			if !errors.Is(err, want) {
-				t.Errorf("err = %v, want %v", err, want)
-			}
+			p, l := held(t, b.s)
+			refuse := b.On(zktest.Match{Op: zktest.OpMulti, Path: "/election/*", Host: "a", Nth: 1}, zktest.Fail(code))
+			<-refuse.Fired()
 			time.Sleep(2 * simT)
-			if p.hold.Lease() != nil {
-				t.Error("it is held")
-			}
-			if other.hold.Lease() != l || b.s.Err() != nil {
-				t.Errorf("the other place: %v, the session: %v", other.hold.Err(), b.s.Err())
+			if p.hold.Lease() != l || b.s.Err() != nil {
+				t.Errorf("code %d: the place: %v, the session: %v", code, p.hold.Err(), b.s.Err())
 			}
 		})
 	}

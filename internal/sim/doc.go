@@ -28,15 +28,13 @@
 // To show that the search finds bugs, testdata/variants holds deliberately broken
 // versions of the library. Each has to be caught, on the invariant that it names,
 // within a bounded number of seeds, and passes where there are no faults. Faults picked at
-// random seldom meet the few milliseconds in which a wrong lease matters, so some are aimed:
-// they look into the servers and strike when the session is near its expiry.
+// random seldom meet the few milliseconds in which a wrong lease matters, so some are aimed.
+// Variants that a test of their own finds at once are beside that test: in
+// session/testdata/variants and recipe/election/testdata/variants.
 //
 // Some mistakes have no variant, because in a system like ZooKeeper they change nothing (where
 // the checker looks for them all the same, it has a test of its own):
 //
-//   - Touches and renewals of different connections are paired. A renewal counts
-//     only on a connection that was made, and the ZooKeeper leader has stamped the session when
-//     it was: after every touch of an earlier connection. The handshake proves more.
 //   - No look at the owner of a znode that is found after a lost answer. The GUID in its name
 //     belongs to one attempt of one session, so nobody else can have created it. The
 //     look matters as soon as GUIDs are shared: see shared-guid.
@@ -46,7 +44,4 @@
 //     seen refuses it. (A restored backup is another matter.)
 //   - A session or a watch that is left at the end. Servers end those of whoever is gone, and
 //     what keeps a session up is a goroutine, on which the bubble panics.
-//   - A lease of 2T/3 from one renewal. A candidate that holds a lease is in touch every T/8, and its
-//     session lives for 3T/4 from any instant then. It is wrong for the first renewal of a
-//     session that was idle; single-renewal, which counts from there as well, is caught.
 package sim

@@ -103,7 +103,9 @@ func (m *Metrics) sum(now time.Time) (s sum) {
 		}
 	}
 	s.follows = m.follows
-	s.leaderless += m.leaderless
+	// The news of a gap's end may come after a scrape that has counted on.
+	m.told = max(m.told, s.leaderless+m.leaderless)
+	s.leaderless = m.told
 	return s
 }
 

@@ -24,6 +24,7 @@ type Metrics struct {
 	candidates map[*election.Election]*candidate
 	follows    bool          // one of them has ever told who leads
 	leaderless time.Duration // in gaps that are over
+	told       time.Duration // the longest time without a leader that a scrape was told
 }
 
 // candidate is what the events of one candidate have told.

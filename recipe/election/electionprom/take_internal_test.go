@@ -1,12 +1,15 @@
 package electionprom
 
 import (
+	"context"
+	"runtime"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session"
 )
 
 // What is seen of leaders: the first is no change, other data of the same are none, and
@@ -36,6 +39,48 @@ func TestLeadersAreFollowedThroughTheirGaps(t *testing.T) {
 	m.endGap(c, at(90))
 	if m.leaderless != 5*time.Second {
 		t.Errorf("nobody led for %v, want 5 s", m.leaderless)
+	}
+}
+
+// A counter never falls: the end of a gap may be heard of after a scrape that took it to go on.
+func TestTheTimeWithoutALeaderNeverRunsBackwards(t *testing.T) {
+	m, c := New(), &candidate{}
+	client, err := session.Open("127.0.0.1:1", session.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	el, err := election.New(client, "/e", election.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.candidates[el] = c
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		el.Run(ctx, func(context.Context, *election.Term) error { return nil })
+	}()
+	defer func() { cancel(); <-ended }()
+	for el.Status().State == election.Idle { // until it looks for a session
+		runtime.Gosched()
+	}
+	start := time.Now()
+	at := func(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
+	for _, step := range []struct {
+		seen    int // when the leader, "" for nobody, came
+		leader  string
+		scraped int
+		want    time.Duration
+	}{
+		{0, "", 10, 10 * time.Second},
+		{4, "/a", 11, 10 * time.Second}, // and counts from 4 s on
+		{20, "", 30, 14 * time.Second},
+	} {
+		m.take(c, election.Event{Kind: election.LeaderChanged, Time: at(step.seen), Leader: election.Candidate{Node: step.leader}})
+		if s := m.sum(at(step.scraped)); s.leaderless != step.want {
+			t.Errorf("%v after %d s, want %v", s.leaderless, step.scraped, step.want)
+		}
 	}
 }
 

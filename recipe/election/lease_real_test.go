@@ -1,0 +1,144 @@
+package election_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// Tests of what the lease takes from real servers: the order of writes, the version of a set, what
+// a multi tells about a refusal.
+
+// shortLease is a lease that has nothing to do with the session timeout beside it.
+var shortLease = session.Config{Timeout: 10 * time.Second, Lease: 400 * time.Millisecond}
+
+// vanish lets nothing pass any more, in either direction, and nobody sees a connection end.
+func (w *way) vanish() {
+	w.each(func(p *faultproxy.Proxy) {
+		p.Hold(faultproxy.ToServer)
+		p.Hold(faultproxy.ToClient)
+	})
+}
+
+func (w *way) reappear() {
+	w.each(func(p *faultproxy.Proxy) {
+		p.Release(faultproxy.ToServer)
+		p.Release(faultproxy.ToClient)
+	})
+}
+
+func TestAVanishedLeaderIsReplacedLongBeforeItsSessionExpires(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	w := wayTo(t, e)
+	all, first := lineUp(t, path,
+		open(t, w.connect(), shortLease), open(t, e.ConnectString(), shortLease), open(t, e.ConnectString(), shortLease))
+	w.vanish()
+	defer w.reappear()
+	gone := time.Now()
+	all[1].term() // the referee compares it with the first
+	took := time.Since(gone)
+	t.Logf("the next leads after %v; D is %v", took, shortLease.Lease)
+	if took > shortLease.Timeout/2 {
+		t.Errorf("the next leads after %v", took)
+	}
+	if ev := all[1].events.wait(election.TookOver, 1); ev.Node != first.Node() {
+		t.Errorf("it took over from %s", ev.Node)
+	}
+	// The one that comes back is behind the others, in a session that can lead.
+	w.reappear()
+	eventually(t, "return to the line", func() bool {
+		st := all[0].Status()
+		return st.Position == 2 && st.Session != all[0].events.wait(election.Joined, 1).Session
+	})
+	all[1].stop()
+	all[2].term()
+	all[2].stop()
+	all[0].term()
+}
+
+func TestADeletedLeaderThatHearsNothingIsWaitedFor(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	w := wayTo(t, e)
+	all, first := lineUp(t, path, open(t, w.connect(), shortLease), open(t, e.ConnectString(), shortLease))
+	admin := mustSession(t, admins(t, e))
+	w.each(func(p *faultproxy.Proxy) { p.Hold(faultproxy.ToClient) })
+	defer w.reappear()
+	if err := admin.Delete(within(t), first.Node(), -1); err != nil {
+		t.Fatal(err)
+	}
+	all[1].term() // the referee compares it with the first
+	all[1].events.wait(election.Withheld, 1)
+}
+
+// What a heir is not permitted to do is told by the answer to a whole multi.
+func TestRefusalsOfATakeoverAreReported(t *testing.T) {
+	for name, perms := range map[string]int32{"no READ": 0, "no WRITE": zk.PermRead} {
+		t.Run(name, func(t *testing.T) {
+			e, path := three(t), pathFor(t)
+			as := func(who string) session.Config {
+				acl := zk.DigestACL(zk.PermAll, who, "secret")
+				if perms != 0 {
+					acl = append(acl, zk.WorldACL(perms)...)
+				}
+				// The session has to expire: the shortest one.
+				return session.Config{Timeout: short, Lease: 400 * time.Millisecond, Auth: []session.Auth{session.Digest(who, "secret")}, ACL: acl}
+			}
+			admin := mustSession(t, admins(t, e))
+			for _, p := range []string{strings.TrimSuffix(beats, "/"), path} {
+				if err := admin.EnsurePath(within(t), p, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w := wayTo(t, e)
+			a := run(t, open(t, w.connect(), as("a")), path, "a", election.Config{ACL: zk.WorldACL(zk.PermAll)})
+			a.term()
+			b := run(t, open(t, e.ConnectString(), as("b")), path, "b", election.Config{ACL: zk.WorldACL(zk.PermAll)})
+			b.events.wait(election.Heir, 1)
+			w.vanish()
+			defer w.reappear()
+			if err := b.events.wait(election.Impaired, 1).Err; err == nil {
+				t.Error("impaired for no reason")
+			}
+			b.term()
+			if n := b.events.count(election.TookOver); n != 0 {
+				t.Errorf("it took over without a permission")
+			}
+		})
+	}
+}
+
+func TestAllElectionsOfAVanishedSessionAreLedAgain(t *testing.T) {
+	e, path := three(t), pathFor(t)
+	const elections = 20
+	w := wayTo(t, e)
+	one, other := open(t, w.connect(), shortLease), open(t, e.ConnectString(), shortLease)
+	var before, after []*candidate
+	for i := range elections {
+		before = append(before, run(t, one, fmt.Sprint(path, i), fmt.Sprint("a", i), election.Config{}))
+	}
+	for _, c := range before {
+		c.term()
+	}
+	for i := range elections {
+		after = append(after, run(t, other, fmt.Sprint(path, i), fmt.Sprint("b", i), election.Config{}))
+	}
+	for _, c := range after {
+		c.events.wait(election.Heir, 1)
+	}
+	w.vanish()
+	defer w.reappear()
+	gone := time.Now()
+	for _, c := range after {
+		c.term()
+	}
+	if took := time.Since(gone); took > shortLease.Timeout/2 {
+		t.Errorf("all lead after %v", took)
+	}
+}

@@ -199,6 +199,7 @@ func TestAMissingPermissionForHeartbeatsIsNamed(t *testing.T) {
 		want       []string
 	}{
 		"no CREATE on the directory": {without(zk.PermCreate), nil, []string{"create (CREATE)", dir}},
+		"no READ on the own":         {without(), without(zk.PermRead), []string{"read (READ)", dir}},
 		"no WRITE on the own":        {without(), without(zk.PermWrite), []string{"set (WRITE)", dir}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -209,9 +210,12 @@ func TestAMissingPermissionForHeartbeatsIsNamed(t *testing.T) {
 				must(t, admin.EnsurePath(t.Context(), "/zkrecipe", nil))
 				_, err := admin.Create(t.Context(), dir, nil, 0, c.beats)
 				must(t, err)
-				path, err := b.s.CreatePlace(t.Context(), "/e", "n-", nil, nil)
+				path, err := b.s.CreatePlace(t.Context(), "/e", "n-", nil, without())
 				if err == nil {
-					err = keep(t, b.s, path).failed(t)
+					p := keep(t, b.s, path)
+					// Its version is read after a lost answer.
+					b.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Nth: 1}, zktest.LoseReply)
+					err = p.failed(t)
 				}
 				if !errors.Is(err, zk.ErrNoAuth) || session.OutcomeOf(err) != session.NotDone {
 					t.Errorf("err = %v", err)

@@ -99,13 +99,16 @@ func TestWhatIsHeardOfAHeartbeat(t *testing.T) {
 			{at: 1 + over, data: "1.6s", version: 2, want: HeartbeatGone}},
 		"created again, so it is gone": {{data: "1.6s", version: 5, want: HeartbeatBeating}, {at: 1, data: "1.6s", version: 9, change: again, want: HeartbeatBeating},
 			{at: 1 + over, data: "1.6s", version: 99, change: again, want: HeartbeatGone}},
-		"another session's is none":         {{data: "1.6s", change: another, want: HeartbeatUnseen}, {at: over, data: "1.6s", change: another, want: HeartbeatUnseen}},
-		"nor is its revocation":             one(reading{data: "revoked 4", version: 5, change: another, want: HeartbeatUnseen}),
-		"another's in its place":            {{data: "1.6s", want: HeartbeatBeating}, {at: 1, data: "revoked 4", version: 5, change: another, want: HeartbeatBeating}, {at: 1 + over, data: "1.6s", change: another, want: HeartbeatGone}},
-		"never there":                       {{err: zk.ErrNoNode, want: HeartbeatUnseen}, {at: 9 * over, err: zk.ErrNoNode, want: HeartbeatUnseen}},
-		"hidden":                            {{err: zk.ErrNoAuth, want: HeartbeatUnseen}, {at: 9 * over, err: zk.ErrNoAuth, want: HeartbeatUnseen}},
-		"hidden at first":                   {{err: zk.ErrNoAuth, want: HeartbeatUnseen}, {at: 1, data: "1.6s", want: HeartbeatBeating}},
-		"a shorter lease by hand is no use": then(one(reading{data: "1.6s", want: HeartbeatBeating}), one(reading{at: 1, data: "1ms", version: 1, want: HeartbeatBeating}), one(reading{at: theirs / 4, data: "1ms", version: 1, want: HeartbeatBeating})),
+		"another session's is none": {{data: "1.6s", change: another, want: HeartbeatUnseen}, {at: over, data: "1.6s", change: another, want: HeartbeatUnseen}},
+		"nor is its revocation":     one(reading{data: "revoked 4", version: 5, change: another, want: HeartbeatUnseen}),
+		"another's in its place":    {{data: "1.6s", want: HeartbeatBeating}, {at: 1, data: "revoked 4", version: 5, change: another, want: HeartbeatBeating}, {at: 1 + over, data: "1.6s", change: another, want: HeartbeatGone}},
+		"never there":               {{err: zk.ErrNoNode, want: HeartbeatUnseen}, {at: 9 * over, err: zk.ErrNoNode, want: HeartbeatUnseen}},
+		"hidden":                    {{err: zk.ErrNoAuth, want: HeartbeatUnseen}, {at: 9 * over, err: zk.ErrNoAuth, want: HeartbeatUnseen}},
+		"hidden at first":           {{err: zk.ErrNoAuth, want: HeartbeatUnseen}, {at: 1, data: "1.6s", want: HeartbeatBeating}},
+		"a shorter lease by hand is no use": {{data: "1.6s", want: HeartbeatBeating},
+			{at: 1, data: "160ms", version: 1, want: HeartbeatBeating}, {at: theirs / 32, data: "160ms", version: 1, want: HeartbeatBeating},
+			{at: theirs / 16, data: "160ms", version: 1, want: HeartbeatBeating}, {at: theirs * 3 / 32, data: "160ms", version: 1, want: HeartbeatBeating},
+			{at: theirs / 8, data: "160ms", version: 1, want: HeartbeatBeating}},
 	} {
 		h := hearing{owner: theirID}
 		for i, a := range answers {

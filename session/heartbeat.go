@@ -295,7 +295,7 @@ func (s *Session) beaten(begun clock.Instant, places []*Hold) {
 func (s *Session) beatRefused(places []*Hold, results []zk.MultiResponse, err error) {
 	s.turn = 0
 	s.heart.unsure = true // also after BadVersion, which is no verdict: a late beat may be our own
-	if OutcomeOf(err) != NotDone {
+	if OutcomeOf(err) != NotDone || len(results) == 0 {
 		return
 	}
 	failed := 0

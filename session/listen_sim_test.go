@@ -91,6 +91,24 @@ func TestAnHeirHearsEachEnd(t *testing.T) {
 	})
 }
 
+// A beat that was on its way when it was concluded that there are none keeps its session alive.
+func TestNobodyTakesOverAfterABeatThatWasNotHeard(t *testing.T) {
+	inBed(t, func(t *testing.T, b *bed) {
+		h := b.heir()
+		defer h.client.Close()
+		p, _ := held(t, b.s)
+		time.Sleep(simT)
+		b.host.Hold()
+		h.await(t, session.HeartbeatSilent, simT)
+		b.host.Heal()
+		p.lease(t)
+		if err := h.takeOver(t, p.path); !errors.Is(err, zk.ErrBadVersion) {
+			t.Errorf("taken over: %v", err)
+		}
+		p.lease(t)
+	})
+}
+
 // Whoever listens anew does so for the whole of a lease.
 func TestWhoListensAfreshConcludesNothingAtOnce(t *testing.T) {
 	inBedWith(t, session.Config{Timeout: simT, Lease: simT / 16}, func(t *testing.T, b *bed) {

@@ -49,7 +49,7 @@ func (s *Session) Watch(path string, wake chan<- struct{}) *Watch {
 func (w *Watch) Stop() {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
-	w.armed = 0 // no event reaches it any more: a Hold with it must not go on
+	w.armed = 0 // no event reaches it any more
 	delete(w.s.watches[w.full], w)
 	if len(w.s.watches[w.full]) == 0 {
 		delete(w.s.watches, w.full)
@@ -116,8 +116,10 @@ func (s *Session) notify(ev zk.Event) {
 	}
 }
 
-// wakeAll tells every Watch and Hold to look again. The caller holds s.mu.
+// wakeAll tells every Watch and Hold, and the session itself, to look again. The caller holds
+// s.mu.
 func (s *Session) wakeAll() {
+	signal(s.wake)
 	for _, ws := range s.watches {
 		for w := range ws {
 			signal(w.wake)

@@ -180,7 +180,7 @@ func (c *checker) released(node string) {
 			if t.term.Node() != node || t.stopped || c.line.excused(node) {
 				continue
 			}
-			// The clock that measures DrainTimeout may run 5 % fast.
+			// The clock that measures DrainTimeout may run 3 % fast.
 			if t.ended.IsZero() || time.Since(t.ended) < drainTimeout*9/10 {
 				c.violate("drain", "%s releases %s while its work goes on; its term ended at %v", t.id, node, t.ended.Sub(c.begin))
 			}

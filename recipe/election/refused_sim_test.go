@@ -3,38 +3,161 @@ package election_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A server that demands authentication answers every request with this code.
-func TestAnEnsembleThatDemandsAuthenticationIsAPermanentErrorThatNamesTheCure(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		e := zktest.Start(t, zktest.Config{InMemory: true, Logf: func(string, ...any) {}})
-		for _, op := range []zktest.Op{zktest.OpCreate, zktest.OpMulti, zktest.OpGetData, zktest.OpExists} {
-			e.On(zktest.Match{Op: op}, zktest.Fail(-124))
-		}
-		client, err := session.Open(e.ConnectString(), session.Config{Dial: e.Host("a").Dial})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer client.Close()
-		el, err := election.New(client, "/e", election.Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		err = el.Run(ctx, func(context.Context, *election.Term) error { return nil })
+// makeNode makes a znode with the permissions that everybody has on it.
+func (s *stage) makeNode(path, data string, perms int32) {
+	s.t.Helper()
+	if err := s.admin().EnsureNode(s.t.Context(), path, []byte(data), zk.WorldACL(perms)); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// enterAs starts a candidate with credentials of its own. All others may do with its heartbeat
+// what perms say; its place in the line is everybody's.
+func (s *stage) enterAs(name string, perms int32) *actor {
+	s.cfg.Auth = []session.Auth{session.Digest(name, "secret")}
+	s.cfg.ACL = zk.DigestACL(zk.PermAll, name, "secret")
+	if perms != 0 {
+		s.cfg.ACL = append(s.cfg.ACL, zk.WorldACL(perms)...)
+	}
+	return s.enterWith(name, s.Host(name).Dial, election.Config{ACL: zk.WorldACL(zk.PermAll)}, untilTheEnd)
+}
+
+// What is not permitted makes a change of leader slower, is reported, and is never unsafe.
+func TestWithoutAPermissionAChangeOfLeaderIsSlowerAndReported(t *testing.T) {
+	const all = zk.PermAll
+	for name, c := range map[string]struct {
+		path, heartbeats int32 // what others may do
+		says             string
+		crash            bool // else the leader resigns
+	}{
+		"no WRITE on the path":              {all &^ zk.PermWrite, all, stagePath, false},
+		"no READ of the leader's heartbeat": {all, 0, "cannot be read", true},
+		"no WRITE of it":                    {all, zk.PermRead, "WRITE on heartbeats", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for seed := range int64(5) {
+				onStage(t, zktest.Config{Seed: seed}, func(t *testing.T, s *stage) {
+					rng := rand.New(rand.NewPCG(8, uint64(seed)))
+					s.makeNode("/zkrecipe", "", all)
+					s.makeNode(strings.TrimSuffix(beats, "/"), "", all)
+					s.makeNode(stagePath, "", c.path)
+					a := s.enterAs("a", c.heartbeats)
+					first := a.term()
+					b := s.enterAs("b", c.heartbeats)
+					b.events.wait(election.Heir, 1)
+					time.Sleep(2*stageD + time.Duration(rng.Int64N(int64(stageD))))
+					begun := time.Now()
+					atMost := session.DefaultLease*17/16 + stageD/8 // nobody knows of a shorter one
+					if c.crash {
+						a.host.Drop()
+						atMost += stageT + 2*stageTick // the session has to expire
+					} else {
+						first.Resign(t.Context())
+					}
+					b.term() // compared with the first
+					if took := time.Since(begun); took < stageD || took > atMost {
+						t.Errorf("seed %d: the next leads after %v; want %v to %v", seed, took, stageD, atMost)
+					}
+					if err := b.events.wait(election.Impaired, 1).Err; !strings.Contains(err.Error(), c.says) {
+						t.Errorf("seed %d: impaired: %v; want %q", seed, err, c.says)
+					}
+					if n := b.events.count(election.TookOver); n != 0 {
+						t.Errorf("seed %d: it took over without a permission", seed)
+					}
+				})
+			}
+		})
+	}
+}
+
+// runOnce returns what Run returns of its own accord.
+func (s *stage) runOnce(path string) error {
+	s.t.Helper()
+	el, err := election.New(s.client("x"), path, election.Config{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	defer cancel()
+	return el.Run(ctx, untilTheEnd)
+}
+
+func TestWithoutCREATEForItsHeartbeatACandidateEndsForGood(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		dir := strings.TrimSuffix(beats, "/")
+		s.makeNode("/zkrecipe", "", zk.PermAll)
+		s.makeNode(dir, "", zk.PermRead)
+		err := s.runOnce(stagePath)
 		var permanent *election.PermanentError
-		if !errors.As(err, &permanent) || !strings.Contains(err.Error(), "enforce.auth.schemes") {
-			t.Errorf("err = %v", err)
+		if !errors.As(err, &permanent) || !errors.Is(err, zk.ErrNoAuth) {
+			t.Fatalf("it ends with %v", err)
 		}
+		mustSay(t, err, stagePath, dir, "CREATE")
 	})
+}
+
+func TestALeaseThatIsLongerThanTheLinesEndsACandidateForGood(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		s.makeNode(stagePath, "zkrecipe line 1\nlease 1.5s\nsettled 0\n", zk.PermAll)
+		err := s.runOnce(stagePath)
+		var permanent *election.PermanentError
+		var long *recipe.LeaseError
+		if !errors.As(err, &permanent) || !errors.As(err, &long) {
+			t.Fatalf("it ends with %v", err)
+		}
+		if *long != (recipe.LeaseError{Path: stagePath, Lease: stageD, Allowed: 1500 * time.Millisecond}) {
+			t.Errorf("%+v", *long)
+		}
+		mustSay(t, err, stagePath, "2s", "1.5s")
+		s.eventually("end of its znode", func() bool { return len(s.inLine()) == 0 })
+		s.cfg.Lease = time.Second // one that is short enough
+		s.enter("a").term()
+	})
+}
+
+// A candidate of another library stands ahead. It promises nothing that could be waited for.
+func TestNobodyWaitsForALeaseOfAnotherLibrarysCandidate(t *testing.T) {
+	for name, style := range map[string]string{"LeaderLatch": "_c_6d9c7c1e-1cb2-4f6e-8f0a-b1fd3b2d0d2b-latch-", "kazoo": "6d9c7c1e1cb24f6e8f0ab1fd3b2d0d2b__lock__"} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+				admin := s.admin()
+				s.makePath()
+				node, err := admin.Create(t.Context(), stagePath+"/"+style, []byte("other"), zk.FlagEphemeral|zk.FlagSequence, zk.WorldACL(zk.PermAll))
+				if err != nil {
+					t.Fatal(err)
+				}
+				a, b := s.enter("a"), (*actor)(nil)
+				a.events.wait(election.Heir, 1)
+				b = s.enter("b")
+				b.events.wait(election.Joined, 1)
+				time.Sleep(stageD)
+				if err := admin.Delete(t.Context(), node, -1); err != nil {
+					t.Fatal(err)
+				}
+				gone := time.Now()
+				first := a.term()
+				first.Resign(t.Context())
+				b.term()
+				if took := time.Since(gone); took > stageD/8 {
+					t.Errorf("both have led after %v", took)
+				}
+				if n := a.events.count(election.Withheld) + b.events.count(election.Withheld); n != 0 {
+					t.Errorf("withheld %d times", n)
+				}
+			})
+		})
+	}
 }

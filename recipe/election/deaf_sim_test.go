@@ -1,0 +1,104 @@
+package election_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// deafen lets a leader hear nothing from now on. It counts itself the leader until its lease is
+// over, whatever is done to its znode and its heartbeat; the stage sees whether the next waits.
+func (s *stage) deafen(a *actor, term *election.Term) {
+	s.t.Helper()
+	a.host.Hold(zktest.ToClient)
+	if !term.Valid() {
+		s.t.Fatal("it does not lead: nothing is tested")
+	}
+}
+
+// A waiter leaves while the departure of the leader is waited for: it tells of itself alone.
+func TestWhoLeavesTheLineTellsNothingAboutOthers(t *testing.T) {
+	for name, c := range map[string]struct{ leaver, next int }{"the heir": {1, 2}, "one behind": {2, 1}} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+				all, first := s.lineUp("a", "b", "c", "d")
+				admin := s.admin()
+				time.Sleep(2 * stageD)
+				s.deafen(all[0], first)
+				if err := admin.Delete(t.Context(), first.Node(), -1); err != nil {
+					t.Fatal(err)
+				}
+				all[c.leaver].stop()
+				all[c.next].term() // compared with the first
+				all[c.next].events.wait(election.Withheld, 1)
+			})
+		})
+	}
+}
+
+// The leader's heartbeat is deleted by hand, which proves nothing.
+func TestTheNextWaitsForALeaderWhoseHeartbeatIsDeleted(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		all, first := s.lineUp("a", "b")
+		admin, beat := s.admin(), mustSession(t, all[0].client).Heartbeat(all[0].client.Status().Session)
+		time.Sleep(2 * stageD)
+		s.deafen(all[0], first)
+		if err := admin.Delete(t.Context(), beat, -1); err != nil {
+			t.Fatal(err)
+		}
+		gone := time.Now()
+		all[1].term()
+		if took := time.Since(gone); took < stageD || took > stageD*135/100 {
+			t.Errorf("the next leads after %v", took)
+		}
+	})
+}
+
+// The leader's heartbeat is set by hand to what a takeover would have made of it, and then back.
+// Whatever the heir has read meanwhile, it waits for the lease.
+func TestARevocationByHandThatIsTakenBackIsNotBelieved(t *testing.T) {
+	for step := range 16 {
+		onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+			all, first := s.lineUp("a", "b")
+			admin, beat := s.admin(), mustSession(t, all[0].client).Heartbeat(all[0].client.Status().Session)
+			time.Sleep(2*stageD + time.Duration(step)*stageD/64)
+			all[1].host.Delay(stageD/16, zktest.ToServer)
+			s.deafen(all[0], first)
+			_, stat, err := admin.Get(t.Context(), beat)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, data := range []string{fmt.Sprintf("revoked %d", stat.Version), stageD.String()} {
+				if _, err := admin.Set(t.Context(), beat, []byte(data), -1); err != nil && !errors.Is(err, zk.ErrNoNode) {
+					t.Fatal(err) // it is gone if the leader has seen it
+				}
+				time.Sleep(stageD / 16)
+			}
+			all[1].term() // compared with the first
+		})
+	}
+}
+
+// A leader whose lease is about to lapse has stopped its work when it announces that it leaves.
+func TestALeaderWhoseLeaseHasLapsedStopsBeforeItAnnouncesThat(t *testing.T) {
+	for step := range 40 {
+		onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+			a := s.enterWith("a", s.Host("a").Dial, election.Config{StopBefore: stageD / 4}, untilTheEnd)
+			a.term()
+			b := s.enter("b")
+			b.events.wait(election.Heir, 1)
+			time.Sleep(2*stageD + time.Duration(step)*stageD/160)
+			// Nothing is answered, and what was asked arrives in time for the end of the term.
+			a.host.Hold(zktest.ToServer)
+			time.Sleep(stageD * 3 / 4)
+			a.host.Heal()
+			time.Sleep(3 * stageD)
+		})
+	}
+}

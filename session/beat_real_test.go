@@ -1,0 +1,113 @@
+package session_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// The simulated ensemble is interfered with in the same ways: see interfere_sim_test.go.
+func TestInterferenceWithTheHeartbeatOnRealServers(t *testing.T) {
+	for name, by := range map[string]struct {
+		do   func(t *testing.T, c *cluster, at *faultproxy.Proxy, beat string)
+		want error // of the session
+	}{
+		"deleted": {func(t *testing.T, c *cluster, at *faultproxy.Proxy, beat string) {
+			must(t, c.admin().Delete(beat, -1))
+		}, session.ErrNoHeartbeat},
+		"set by hand": {func(t *testing.T, c *cluster, at *faultproxy.Proxy, beat string) {
+			_, err := c.admin().Set(beat, []byte("hello"), -1)
+			must(t, err)
+		}, nil},
+		"a beat's answer is lost": {func(t *testing.T, c *cluster, at *faultproxy.Proxy, beat string) {
+			must(t, at.LoseReply(faultproxy.OpMulti, 1).Wait(within(t, hang)))
+		}, nil},
+		"a beat is lost": {func(t *testing.T, c *cluster, at *faultproxy.Proxy, beat string) {
+			must(t, at.LoseRequest(faultproxy.OpMulti, 1).Wait(within(t, hang)))
+		}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := proxied(t, three(t))
+			client := c.open(session.Config{Timeout: 4 * time.Second, Lease: 2 * time.Second})
+			s := established(t, client)
+			p, l := held(t, s)
+			beats := client.Status().Counts.Beats
+			by.do(t, c, c.at(client), c.chroot+s.Heartbeat(s.ID()))
+			if by.want != nil {
+				if err := over(t, s); !errors.Is(err, by.want) || l.Valid() {
+					t.Errorf("the session ended with %v; its lease runs: %v", err, l.Valid())
+				}
+				return
+			}
+			for client.Status().Counts.Beats < beats+4 { // by then another lease would be needed
+				time.Sleep(time.Millisecond) // a poll; nothing tells
+				must(t, s.Err())
+			}
+			if p.hold.Lease() != l {
+				t.Errorf("the lease has lapsed\n%s", c.log)
+			}
+		})
+	}
+}
+
+// A session that has fallen silent is taken over from when its lease is over, and ends.
+func TestASilentSessionIsTakenOverFromOnRealServers(t *testing.T) {
+	c := proxied(t, three(t))
+	cfg := session.Config{Timeout: 8 * time.Second, Lease: time.Second}
+	s := established(t, c.open(cfg))
+	heir := established(t, open(t, c.Ensemble.ConnectString()+c.chroot, cfg))
+	p, l := held(t, s)
+	wake := make(chan struct{}, 1)
+	listener := heir.Listen(s.ID(), wake)
+	defer listener.Stop()
+	await := func(want session.HeartbeatState) {
+		t.Helper()
+		for listener.Heartbeat().State != want {
+			awaitWake(t, wake)
+		}
+	}
+	await(session.HeartbeatBeating)
+	if heard := listener.Heartbeat(); heard.Lease != s.LeaseTime() {
+		t.Errorf("heard %+v", heard)
+	}
+	c.all(func(p *faultproxy.Proxy) { p.Hold(faultproxy.Both) })
+	await(session.HeartbeatSilent)
+	if l.Valid() {
+		t.Error("it is silent while its lease runs")
+	}
+	_, err := heir.Multi(t.Context(), listener.Heartbeat().Revoke(), &zk.DeleteRequest{Path: p.path, Version: -1})
+	must(t, err)
+	listener.Revoked(listener.Heartbeat().Version + 1)
+	c.all(func(p *faultproxy.Proxy) { p.Release(faultproxy.Both) })
+	if err := over(t, s); !errors.Is(err, session.ErrRevoked) {
+		t.Errorf("the session that was silent: %v", err)
+	}
+	await(session.HeartbeatGone)
+}
+
+// The event of a deletion comes before the answer to every later beat, on a server that follows:
+// so no place is held for longer than a lease after its deletion.
+func TestNoPlaceOutlivesItsZnodeByMoreThanALease(t *testing.T) {
+	c := proxied(t, three(t))
+	_, s := c.openVia(c.follower(), session.Config{Timeout: 2 * time.Second, Lease: 200 * time.Millisecond})
+	admin := c.admin()
+	for i := range 20 {
+		p := hold(t, s, fmt.Sprintf("/%d", i))
+		l := p.lease(t)
+		must(t, admin.Delete(c.chroot+p.path, -1))
+		deleted := time.Now()
+		for l.Valid() {
+			time.Sleep(time.Millisecond)
+		}
+		if lasted := time.Since(deleted); lasted > s.LeaseTime()+5*time.Millisecond { // of the poll
+			t.Errorf("held for %v after its deletion", lasted)
+		}
+		p.release()
+	}
+}

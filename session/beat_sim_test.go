@@ -81,12 +81,21 @@ func TestManyPlacesWithLongPathsAreHeld(t *testing.T) {
 		for _, p := range all {
 			p.lease(t)
 		}
+		leases := make([]*session.Lease, len(all))
+		for i, p := range all {
+			leases[i] = p.lease(t)
+		}
+		b.forget()
 		b.host.Cut()
-		time.Sleep(2 * b.s.LeaseTime())
-		for _, p := range all {
-			if p.hold.Lease() == nil {
-				t.Fatalf("not held after a reconnect: %v", p.hold.Err())
+		time.Sleep(10 * b.s.LeaseTime())
+		for i, p := range all {
+			if p.hold.Lease() != leases[i] {
+				t.Fatalf("the lease has lapsed: %v", p.hold.Err())
 			}
+		}
+		// Four times in a lease, each time in several beats, which follow one another at once.
+		if beats, checks := b.beats(); beats < 3*38 || beats > 5*42 || checks < 38*len(all) || checks > 43*len(all) {
+			t.Errorf("%d beats, %d checks in ten leases", beats, checks)
 		}
 	})
 }

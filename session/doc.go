@@ -83,10 +83,10 @@
 //
 //   - Lease rule. A beat that began at s, before anything was sent, and has succeeded is
 //     good until s + D.
-//   - Holding rule. It extends the leases of the places that existed when it was committed.
-//     That a place existed is known without a request: a watch was left on it on this
-//     connection, a beat on this connection has checked it afterwards, and no event has come
-//     since. A server sends the events of earlier writes before the answer to a later one.
+//   - Holding rule. It extends the leases of the places that it has checked in the same
+//     transaction: they existed when it was committed. That no event has told of their
+//     deletion would not do: newer servers deliver none to a session that must not read the
+//     znode any more.
 //   - Version rule. A beat sets the heartbeat at the version that the session knows. After a
 //     lost answer the session reads the heartbeat first. The heartbeat is created once in a
 //     session: a session that finds it gone, revoked or another's is over.
@@ -112,8 +112,8 @@
 // # Calls and outcomes
 //
 // Every call takes a context and returns by its end, and when the session is over. While
-// the session is suspended calls wait instead of being queued; what has not been sent
-// when its caller gives up is never sent. Reads, [Session.Sync], [Session.EnsurePath],
+// the session is suspended calls wait instead of being queued. A request that was handed to
+// the connection when its caller gave up may be carried out all the same. Reads, [Session.Sync], [Session.EnsurePath],
 // [Session.EnsureNode] and [Session.Remove] are repeated until they are answered. Other writes are sent once. An
 // [Error] carries the [Outcome], by the table at [OutcomeOf]:
 //

@@ -9,6 +9,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
 // byHand is a place whose watch the test itself leaves, when it likes.
@@ -53,7 +54,7 @@ func TestAPlaceThatIsGoneIsNotHeldOnWhateverTheEventsTell(t *testing.T) {
 		defer done()
 		must(t, admin.Delete(t.Context(), pathOf(t, b, "/e"), -1))
 		deleted := time.Now()
-		for lease.Valid() {
+		for lease.Valid() && time.Since(deleted) < 2*simT {
 			time.Sleep(time.Millisecond)
 		}
 		if lasted := time.Since(deleted); lasted > b.s.LeaseTime() {
@@ -129,6 +130,39 @@ func TestAfterAReconnectNothingIsHeldAnewUntilItWasChecked(t *testing.T) {
 		}
 		other.lease(t)
 	})
+}
+
+// A beat's check needs READ on the znode. The other places are held on.
+func TestAPlaceThatMustNotBeReadCannotBeHeld(t *testing.T) {
+	inBed(t, func(t *testing.T, b *bed) {
+		other, l := held(t, b.s)
+		must(t, b.s.EnsurePath(t.Context(), "/e", nil))
+		path, err := b.s.CreatePlace(t.Context(), "/e", "n-", nil, zk.WorldACL(zk.PermAll&^zk.PermRead))
+		must(t, err)
+		p := keep(t, b.s, path)
+		if err := p.failed(t); !errors.Is(err, zk.ErrNoAuth) || p.hold.Lease() != nil {
+			t.Errorf("err = %v; held: %v", err, p.hold.Lease() != nil)
+		}
+		time.Sleep(2 * simT)
+		if other.hold.Lease() != l || b.s.Err() != nil {
+			t.Errorf("the other place: %v, the session: %v", other.hold.Err(), b.s.Err())
+		}
+	})
+}
+
+// A multi that is refused as a whole says nothing about its operations.
+func TestABeatThatIsRefusedAsAWholeEndsNothing(t *testing.T) {
+	for _, code := range []zktest.Code{zktest.CodeNoNode, zktest.CodeNoAuth, zktest.CodeMarshallingError} {
+		inBed(t, func(t *testing.T, b *bed) {
+			p, l := held(t, b.s)
+			refuse := b.On(zktest.Match{Op: zktest.OpMulti, Path: "/election/*", Host: "a", Nth: 1}, zktest.Fail(code))
+			<-refuse.Fired()
+			time.Sleep(2 * simT)
+			if p.hold.Lease() != l || b.s.Err() != nil {
+				t.Errorf("code %d: the place: %v, the session: %v", code, p.hold.Err(), b.s.Err())
+			}
+		})
+	}
 }
 
 // A session that leads nothing and is no heir holds its places by the way.

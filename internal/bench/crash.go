@@ -38,19 +38,34 @@ func measureCrash(l *lab) error {
 func crashes(l *lab, D time.Duration, lines, times int) (all sample, err error) {
 	var mu sync.Mutex // guards all
 	err = pipelined(lines, func(int) error {
-		q, err := formQueue(l, D, 3)
-		defer q.end()
-		for i := 0; err == nil && i < times; i++ {
-			var took time.Duration
-			if took, err = q.crash(); err == nil {
+		for left, tries := times, 0; left > 0; tries++ {
+			done, err := l.crashLine(D, left, func(took time.Duration) {
 				mu.Lock()
+				defer mu.Unlock()
 				all = append(all, took)
-				mu.Unlock()
+			})
+			if left -= done; err != nil && (!errors.Is(err, errDeposed) || tries > 10) {
+				return err
 			}
 		}
-		return err
+		return nil
 	})
 	return all, err
+}
+
+// crashLine kills the leaders of one line, until one is deposed before: this machine is
+// overloaded, and the others have changed places.
+func (l *lab) crashLine(D time.Duration, times int, note func(time.Duration)) (done int, err error) {
+	q, err := formQueue(l, D, 3)
+	defer q.end()
+	for ; err == nil && done < times; done++ {
+		var took time.Duration
+		if took, err = q.crash(); err != nil {
+			break
+		}
+		note(took)
+	}
+	return done, err
 }
 
 // queue is a line of processes, the leader first.
@@ -85,7 +100,7 @@ func (q *queue) crash() (time.Duration, error) {
 	time.Sleep(q.lease + time.Duration(rand.Float64()*float64(q.lease)))
 	leader, heir := q.all[0], q.all[1]
 	if leader.told("deposed") {
-		return 0, errors.New("the leader was deposed before it was killed: this machine is overloaded")
+		return 0, errDeposed
 	}
 	killed := leader.kill()
 	elected, err := heir.await(q.l, "elected")

@@ -17,7 +17,6 @@ type steered struct {
 	mu     sync.Mutex // guards what follows
 	only   string     // if set, no other server is dialled
 	first  string     // if set, this server is dialled before any other
-	dead   bool       // the process has crashed
 	conn   net.Conn
 	server string    // of conn
 	dialed time.Time // when first was dialled
@@ -62,22 +61,13 @@ func (s *steered) dial(ctx context.Context, network, address string) (net.Conn, 
 func (s *steered) may(address string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.dead || s.only != "" && s.only != address || s.first != "" && s.first != address {
+	if s.only != "" && s.only != address || s.first != "" && s.first != address {
 		return false
 	}
 	if s.first != "" {
 		s.first, s.dialed = "", time.Now()
 	}
 	return true
-}
-
-// crash is the end of the client's process as the ensemble sees it: the connection is
-// closed without a word, and there is no other.
-func (s *steered) crash() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.dead = true
-	s.conn.Close()
 }
 
 // drop breaks the connection; the next one goes to first.

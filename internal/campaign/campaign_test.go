@@ -108,7 +108,7 @@ func TestALibraryThatTrustsItsConnectionIsCaught(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	kept := t.TempDir()
-	cmd := program(t, "-rigs", "1", "-rounds", "3", "-faults", "^1a", "-candidate", candidate, "-keep", kept)
+	cmd := program(t, "-rigs", "1", "-rounds", "2", "-faults", "^1a", "-candidate", candidate, "-keep", kept)
 	out, _ = cmd.CombinedOutput()
 	if cmd.ProcessState.ExitCode() != 1 || !bytes.Contains(out, []byte("VIOLATION overlap")) {
 		t.Errorf("exit code %d:\n%s", cmd.ProcessState.ExitCode(), out)

@@ -2,6 +2,7 @@
 //
 //	make campaign                     20 rounds of every fault and a table of them; needs root and Debian
 //	make campaign HOURS=1             one hour (the rigs' times added up) of everything at random instead
+//	make campaign LEASE=200ms         with another lease of the candidates, D; 500 ms by default
 //	go run ./internal/campaign/cmd/campaign -list    the faults
 //
 // # The rig
@@ -33,14 +34,15 @@
 // # What it shows and what not
 //
 // It shows that on real servers, with real clocks, sockets and kernels, two leaders never were at one time, that
-// tokens grew, that no znode went before the deadline that its owner claimed, and how long nobody led. It shows
-// this for the faults that it tries, on one machine: clocks that run apart, and hosts that are suspended, it
-// cannot make. For these, and for the many thousand hours that real servers would take, see package sim.
+// tokens grew, that nobody led, or could hold a place, before the end that the one before had claimed, and how long
+// nobody led. It shows this for the faults that it tries, on one machine: clocks that run apart, and hosts that are
+// suspended, it cannot make. For these, and for the many thousand hours that real servers would take, see package sim.
 //
 // A time without a leader depends on the machine; it is reported and not judged, but for two cases: after all has
 // been mended everybody must stand in line behind a leader within 15 T, and where a follower was cut, the
-// successor must lead 100 ms after the ensemble has deleted the old leader's znode, or as much later as the
-// machine stood still.
+// successor must lead 100 ms after the old leader's znode has gone and its lease is over, or as much later as the
+// machine stood still. The table shows beside it how long after the fault the next one led, in units of D, and what is
+// aimed at: 1.35 D, which is the lease, a sixteenth and the time between two beats; 2.7 D where the heir is gone too.
 //
 // The same seed makes the same plan, not the same run: when things happen is up to the machine.
 package campaign

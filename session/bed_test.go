@@ -20,7 +20,6 @@ type bed struct {
 
 	mu      sync.Mutex // guards what follows
 	commits []zktest.Commit
-	hook    func(zktest.Commit) // if it is set: called with each; must not call the ensemble
 }
 
 // inBed plays f in a bubble with an ensemble and a session, of which D is half of T = simT.
@@ -48,16 +47,6 @@ func (b *bed) committed(c zktest.Commit) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.commits = append(b.commits, c)
-	if b.hook != nil {
-		b.hook(c)
-	}
-}
-
-// onCommit has f called with each commit from now on.
-func (b *bed) onCommit(f func(zktest.Commit)) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.hook = f
 }
 
 // admin returns another client's session.

@@ -42,8 +42,7 @@ func (s *Session) dial() (net.Conn, error) {
 		}
 		return nil, err
 	}
-	var w *wire.Conn
-	w = wire.New(conn, deadline, s.clock, s.cfg.wireAuth(), wire.Hooks{
+	w := wire.New(conn, deadline, s.clock, s.cfg.wireAuth(), wire.Hooks{
 		Handshaken: func(h wire.Handshake) error { return s.onHandshake(server, h) },
 		Answered:   s.onAnswered,
 		WantsWatch: s.wantsWatch,

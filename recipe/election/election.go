@@ -120,7 +120,7 @@ func (e *Election) Run(ctx context.Context, lead func(ctx context.Context, term 
 			return err
 		}
 		work := begin(term, lead)
-		e.reign(l, st, term, work.done)
+		e.lead(l, st, term, work.done)
 		stop := context.AfterFunc(l.Context(), l.Left) // Close need not wait for a callback that will not stop
 		<-work.done
 		stop()
@@ -231,7 +231,7 @@ func (e *Election) Campaign(ctx context.Context) (*Term, error) {
 		return nil, err
 	}
 	go func() { // the client waits for it in Close
-		e.reign(l, st, term, term.resigned)
+		e.lead(l, st, term, term.resigned)
 		l.stop()
 		close(term.released)
 	}()

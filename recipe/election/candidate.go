@@ -47,8 +47,8 @@ func (e *Election) win(l *working, ctx context.Context, inRun bool) (*stay.Stay,
 	}
 }
 
-// cut returns the error for a context, the client's included, that ended while err was
-// what stood in the way.
+// cut returns the error for a context, the client's included, that has ended. err is what the
+// candidate had failed of until then.
 func (e *Election) cut(l *working, ctx context.Context, err error) error {
 	if closed := l.Closed(); closed != nil && isPermanent(closed) { // the client closed itself
 		return &PermanentError{e.path, closed}
@@ -278,8 +278,8 @@ func (e *Election) calm(begun clock.Instant) {
 	}
 }
 
-// rest waits between a term and the next candidacy. One that was asked to resign has not
-// failed, and is not kept waiting. Others wait only as long as somebody else stands in line.
+// rest waits between a term and the next candidacy. A candidate that was asked to resign has not
+// failed, and does not wait. Others wait only as long as somebody else stands in line.
 func (e *Election) rest(l *working, term *Term) error {
 	if term.cause().Reason == Resigned {
 		return context.Cause(l.Context())

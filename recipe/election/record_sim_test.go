@@ -178,6 +178,7 @@ func TestARecheckUnderWayDoesNotDelayALeadership(t *testing.T) {
 	for _, op := range []zktest.Op{zktest.OpExists, zktest.OpMulti} { // multis are beats
 		onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 			all, first := s.lineUp("a", "b")
+			time.Sleep(stageD) // the heir has a lease by then
 			held := s.On(zktest.Match{Op: op, Host: "b", Nth: 1}, zktest.DropReply)
 			<-held.Fired()
 			first.Resign(context.Background())

@@ -3,8 +3,9 @@
 //   - election: one leader at a time among many candidates. Promises that no two have a
 //     valid term at one instant, and a fencing token that only grows; does not promise that
 //     code which ignores its context stops. Costs 4 quorum writes per lease for a session with
-//     leaders and for one with heirs, however many they are, and 8 small reads per lease for an
-//     heir; for everybody else pings and about four small reads per session timeout.
+//     leaders and for one with heirs, however many they are. An heir reads 8 times per lease,
+//     and the third in line 12 times. Everybody further back sends pings and, far enough back,
+//     about four small reads per session timeout.
 //
 // They are built from the same parts: package session (one ZooKeeper session, its heartbeat and
 // its leases), package watch (waits on znodes) and a queue of ephemeral sequential znodes.

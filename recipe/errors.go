@@ -5,15 +5,16 @@ import (
 	"time"
 )
 
-// LeaseError: a candidate's lease is longer than the others in its line expect, so it must not
-// stand there: they would not wait for it long enough. Config.Lease of its client has to be
-// shortened, or the record on the path changed while nobody stands in the line.
+// LeaseError: a candidate's lease is longer than the record of its line allows. The others would
+// not wait long enough for it, so it must not join. Either its client needs a shorter
+// Config.Lease, or the record has to be changed while nobody stands in the line.
 type LeaseError struct {
 	// Path is the line's.
 	Path string
 	// Lease is the candidate's, session.Config.Lease.
 	Lease time.Duration
-	// Allowed is the longest in the line, which its first candidate has set.
+	// Allowed is the longest that the record allows. The first candidate writes it, unless
+	// somebody has created the path with a record before.
 	Allowed time.Duration
 }
 

@@ -192,7 +192,7 @@ func describe(servers []dial.Server) string {
 func (c *Client) Context() context.Context { return c.ctx }
 
 // Use keeps the client's last session open after Close has been called until done is
-// called, so that a recipe can take its leave: stop its work, then delete its znodes.
+// called, so that a recipe can clean up: stop its work, then delete its znodes.
 // done may be called more than once.
 func (c *Client) Use() (done func()) {
 	c.mu.Lock()
@@ -225,8 +225,8 @@ func (c *Client) awaitIdle(s *Session) {
 	}
 }
 
-// Close takes down the client: recipes on it take their leave first (a leader is given
-// its DrainTimeout), then the session is closed, which deletes its ephemeral znodes.
+// Close takes down the client: recipes on it clean up first (a leader is given its
+// DrainTimeout), then the session is closed, which deletes its ephemeral znodes.
 // It returns when nothing of the client is left running. It may be called more than
 // once and from several goroutines, but not from a recipe's callback, for which it
 // would wait. The error is always nil; it is there for io.Closer.
@@ -250,8 +250,8 @@ type Status struct {
 	Timeout time.Duration
 	// Server is the one connected last.
 	Server string
-	// LeaseTime is how long a lease lasts, and Lease how long the latest one still runs; 0
-	// without one.
+	// LeaseTime is how long a lease lasts. Lease is how long the lease of the latest beat still
+	// runs; 0 without one.
 	LeaseTime, Lease time.Duration
 	// Servers tells how each server of the connect string was seen last.
 	Servers []ServerStatus

@@ -20,18 +20,18 @@ import (
 type Config struct {
 	// Timeout is the session timeout to ask for, called T elsewhere: how long the ensemble
 	// keeps a session whose client is not heard of. The ensemble bounds it (2 to 20 ticks
-	// unless configured otherwise), and what it grants counts. It has no part in how soon a
+	// unless configured otherwise), and what it grants counts. It does not decide how soon a
 	// crashed leader is replaced: see Lease. Default 15 s, at least 400 ms, at most 1 h.
 	Timeout time.Duration
 
 	// Lease is how long a lease lasts, called D elsewhere: a leader that cannot reach the
 	// ensemble for so long has stopped, and a crashed one is replaced within 19/16 of D and a
 	// few round trips. A shorter one replaces a crashed leader sooner. A longer one rides out
-	// longer pauses and changes of the ZooKeeper leader: choose it above twice the time that
-	// the ensemble needs for one. A session with a leader or an heir costs 4 quorum writes per
-	// D, however many it holds. All candidates of an election should have the same: one with a
-	// longer lease than the first had is refused. Default 4 s, or half of Timeout if that is less; at least 200 ms,
-	// at most half of Timeout.
+	// longer pauses and changes of the ZooKeeper leader: choose it longer than twice the time
+	// that the ensemble needs to elect its own leader. A session with a leader or an heir costs
+	// 4 quorum writes per D, however many places it holds. All candidates of an election should
+	// have the same D: one whose D is longer than the election's record allows is refused.
+	// Default 4 s, or half of Timeout if that is less; at least 200 ms, at most half of Timeout.
 	Lease time.Duration
 
 	// Beats is the path of the directory for the sessions' heartbeats, below the chroot. All

@@ -21,9 +21,8 @@ const protectedPrefix = "_c_"
 // this session counts as found. A missing dir is created, with its parents; a nil acl
 // means the configured one.
 //
-// If ctx ends first there is an error and no znode: should the create have happened, or
-// happen yet, the znode is deleted in the background; if that is refused the session is
-// ended.
+// If ctx ends first there is an error and no znode: if the create has happened, or still
+// happens, the znode is deleted in the background. If deleting is refused, the session is ended.
 func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
 	return s.createGuarded(ctx, protected{dir, name, data, acl, 4})
 }
@@ -100,7 +99,7 @@ func (s *Session) createProtected(ctx context.Context, p protected) (string, err
 		if err := s.awaitUp(ctx); err != nil {
 			return fail(err)
 		}
-		// A new GUID for every attempt: whatever becomes of an old one cannot touch this.
+		// A new GUID for every attempt: an old one that is still carried out cannot touch this.
 		prefix := protectedPrefix + newGUID(p.version) + "-" + p.name
 		path, err := s.attempt(ctx, p, join(p.dir, prefix), together)
 		if err == nil {
@@ -132,8 +131,8 @@ func (s *Session) createProtected(ctx context.Context, p protected) (string, err
 	}
 }
 
-// attempt is one create of a protected znode: the first place of a session goes with the
-// session's heartbeat, others go together where there are many.
+// attempt is one create of a protected znode. The first place of a session is created together
+// with the session's heartbeat, others in a batch where there are many.
 func (s *Session) attempt(ctx context.Context, p protected, path string, together bool) (string, error) {
 	const flags = zk.FlagEphemeral | zk.FlagSequence
 	if p.place() {
@@ -155,22 +154,22 @@ func (s *Session) attempt(ctx context.Context, p protected, path string, togethe
 	return s.createAlone(path, p.data, flags, p.acl)
 }
 
-// createSoon is Create, alone or together with others. What it returns tells the outcome
-// of this create, whichever way it went.
+// createSoon is Create, alone or in a batch. Its error tells the outcome of this create in both
+// cases.
 func (s *Session) createSoon(path string, data []byte, flags int32, acl []zk.ACL) (string, error) {
-	w := newCreate(path, data, flags, acl)
-	queued, first := s.gather(&s.creations, w)
+	p := newCreate(path, data, flags, acl)
+	queued, first := s.enqueue(&s.creations, p)
 	if first {
-		defer s.carryOut(&s.creations)
+		defer s.sendQueue(&s.creations)
 	}
 	if queued {
-		// Not for ever: whoever carries it out answers when the session is over, too.
-		switch g := <-w.done; g.err {
+		// This wait ends: the sender of the batch answers also when the session is over.
+		switch a := <-p.done; a.err {
 		case nil:
-			return g.path, nil
+			return a.path, nil
 		case errAlone:
 		default:
-			return "", &Error{Op: "create", Path: path, Outcome: Unknown, Err: errors.Unwrap(g.err)}
+			return "", &Error{Op: "create", Path: path, Outcome: Unknown, Err: errors.Unwrap(a.err)}
 		}
 	}
 	return s.createAlone(path, data, flags, acl)

@@ -48,8 +48,8 @@
 //   - A server dies or closes the connection: the next one is dialled at once, in random
 //     order, that one last. Names are resolved afresh. The session goes on.
 //   - A server falls silent: with a [Hold], a beat without an answer for D/4 moves the
-//     session to the next server; without, 2T/3 without an answer do. Watch events are no
-//     answers: they can flow when nothing reaches the server any more.
+//     session to the next server; without a Hold, 2T/3 without an answer move it. Watch events
+//     are no answers: they can arrive when nothing reaches the server any more.
 //   - A server accepts connections but does not answer: it is given T/4 for everything,
 //     TCP, TLS and ZooKeeper's handshake, or D/8 while a lease runs. That doubles with each
 //     round of the servers that has failed, up to T.
@@ -64,7 +64,7 @@
 //     the lease with two clocks, one of which runs through suspension. If another session
 //     has taken over meanwhile, this one is over.
 //   - Somebody deletes the session's heartbeat: the session is over.
-//   - Somebody answers who is not ZooKeeper, or answers nonsense: the connection is
+//   - Something that is not ZooKeeper answers, or the answer is nonsense: the connection is
 //     dropped with an error that says what it looked like. Nothing reaches zk unchecked.
 //   - Close: recipes that have called [Client.Use] clean up first, then the server
 //     is told, which deletes the ephemeral znodes at once. When Close has returned no
@@ -72,10 +72,10 @@
 //
 // # The lease
 //
-// A server that has lost its quorum goes on answering pings and reads for a while, when
-// the rest of the ensemble may have expired the session already. Nor does it help to ask when
-// the ensemble will expire a session: that rests on the timing inside its servers. So
-// neither counts here. What counts is the order of the writes.
+// A server that has lost its quorum answers pings and reads for a while, although the rest of
+// the ensemble may have expired the session already. The time at which the ensemble expires a
+// session depends on the timing inside its servers. So neither counts here. Only the order of
+// the writes counts.
 //
 // A place is an ephemeral znode that [Session.CreatePlace] has created. With its first place a
 // session creates its heartbeat, an ephemeral znode in the directory [Config.Beats]. While it
@@ -83,19 +83,19 @@
 //
 //   - Lease rule. A beat that began at s, before anything was sent, and has succeeded is
 //     good until s + D.
-//   - Holding rule. It extends the leases of the places that it has checked in the same
-//     transaction: they existed when it was committed. That no event has told of their
-//     deletion would not do: newer servers deliver none to a session that must not read the
-//     znode any more.
+//   - Holding rule. A beat extends the leases of the places that it has checked in the same
+//     transaction: they existed when it was committed. A watch that has told of no deletion
+//     proves nothing: newer servers send no event to a session that may not read the znode any
+//     more.
 //   - Version rule. A beat sets the heartbeat at the version that the session knows. After a
 //     lost answer the session reads the heartbeat first. The heartbeat is created once in a
-//     session: a session that finds it gone, revoked or another's is over.
+//     session. A session is over if it finds its heartbeat gone, revoked or created by another.
 //
 // So others can know when a place is not held any more, whatever its session believes:
 //
-//   - A session that hears that the place's znode is gone waits for D and a sixteenth ([Outlast]): each
-//     beat that counts for it was committed before the znode was deleted, so it began before
-//     anybody could hear of that.
+//   - A session that hears that the place's znode is gone waits for 17/16 D ([Outlast]). Each
+//     beat that counts for the place was committed before the znode was deleted, so it began
+//     before anybody could hear of the deletion.
 //   - A session that sees no new version of the heartbeat for that long ([Session.Listen]) sets
 //     it to "revoked" at that version, and deletes the place, in one multi. If that succeeds, no beat
 //     was committed since, and none will be: the session of the place does not know the version.
@@ -103,8 +103,9 @@
 //
 // Assumed: writes are linearizable, as ZooKeeper promises; clocks' rates differ by less than
 // 6 %; no snapshot or migration of a virtual machine stops every clock. Nothing is assumed about
-// pings, ticks, or when a session expires. Once lapsed a lease stays so. Only sessions with a
-// Hold beat: 4 quorum writes per D, however many Holds there are.
+// pings, ticks, or when a session expires. A lease that has lapsed is never revived. Only
+// sessions with a Hold beat: 4 quorum writes per D. One write checks half a megabyte of paths,
+// some 3,000 places; a session with more of them writes several times.
 //
 // The page recipe/docs/guarantees.md has the argument in full, and the rules of the line that
 // package recipe/election adds.
@@ -113,16 +114,18 @@
 //
 // Every call takes a context and returns by its end, and when the session is over. While
 // the session is suspended calls wait instead of being queued. A request that was handed to
-// the connection when its caller gave up may be carried out all the same. Reads, [Session.Sync], [Session.EnsurePath],
-// [Session.EnsureNode] and [Session.Remove] are repeated until they are answered. Other writes are sent once. An
-// [Error] carries the [Outcome], by the table at [OutcomeOf]:
+// the connection when its caller gave up may be carried out all the same. Reads,
+// [Session.Sync], [Session.EnsurePath], [Session.EnsureNode] and [Session.Remove] are repeated
+// until they are answered. Other writes are sent once. An [Error] carries the [Outcome], by the
+// table at [OutcomeOf]:
 //
 //	refused before sending; nobody to send it to             not done
 //	the server's answer says no                              not done
 //	no answer, or an answer that leaves it open              unknown
 //
-// [Session.CreateProtected] and [Session.CreatePlace] settle unknown outcomes of their own: the
-// znode's name is unique, and after a lost answer they look for a znode of that name and of this session.
+// [Session.CreateProtected] and [Session.CreatePlace] resolve unknown outcomes themselves: the
+// znode's name is unique, and after a lost answer they look for a znode of that name and of
+// this session.
 //
 // # Watches
 //

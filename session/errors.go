@@ -23,8 +23,8 @@ var (
 	// ErrReplaced: a server answered the reconnect with another session. That happens
 	// when somebody answers who is not this session's ensemble.
 	ErrReplaced = errors.New("session: replaced by another session")
-	// ErrRevoked: another session has heard no heartbeat of this one for the length of a
-	// lease, and has taken over from it.
+	// ErrRevoked: another session has heard no heartbeat of this one for longer than a lease,
+	// and has taken over from it.
 	ErrRevoked = errors.New("session: heartbeat revoked by another session")
 	// ErrNoHeartbeat: the session's heartbeat znode was deleted, or it is not known whether it
 	// was created.
@@ -33,8 +33,8 @@ var (
 	// cannot help, so the client is closed.
 	ErrAuthFailed = wire.ErrAuthFailed
 	// ErrStray: the server refuses to delete an own znode, or to tell whether one exists whose
-	// creation went unanswered. The session is given up so that the znode goes with it: nobody
-	// could get past it in a line.
+	// create was not answered. The session is ended so that the znode goes with it: it would
+	// block everybody behind it in a line.
 	ErrStray = errors.New("session: an own znode cannot be got rid of")
 )
 
@@ -198,7 +198,7 @@ var notDone = []error{
 
 // Permanent reports whether err is an answer that will be the same next time, in another
 // session, too: credentials or permissions do not suffice, the path cannot hold what is asked
-// for, or the servers' configuration forbids it. Whatever is not known to be may heal.
+// for, or the servers' configuration forbids it. Other errors may go away by themselves.
 func Permanent(err error) bool {
 	var code ServerError
 	if errors.As(err, &code) {

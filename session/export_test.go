@@ -10,12 +10,12 @@ var Named = named
 func (s *Session) QueuedRemovals() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.removals.queue)
+	return len(s.removals.pending)
 }
 
 // QueuedCreations returns how many protected creates wait for the one under way.
 func (s *Session) QueuedCreations() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.creations.queue)
+	return len(s.creations.pending)
 }

@@ -38,7 +38,7 @@ func (s *Session) Heartbeat(id int64) string {
 }
 
 // LeaseTime returns D: how long a lease lasts from the beginning of the beat that extends it.
-// It is [Config.Lease], or half of a smaller session timeout that was granted.
+// It is [Config.Lease], or half of the session timeout that was granted first if that is less.
 func (s *Session) LeaseTime() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -49,7 +49,7 @@ func (s *Session) LeaseTime() time.Duration {
 const (
 	beatEvery   = 4  // between the beginnings of two beats
 	beatRetry   = 32 // after one that failed
-	beatLost    = 4  // a beat unanswered for so long means that this server is no good
+	beatLost    = 4  // a beat without an answer for so long moves the session to another server
 	dialPatient = 8  // an attempt at a server, while a lease runs
 	dialPause   = 4  // between two rounds of attempts, for a session that holds places
 )
@@ -274,9 +274,8 @@ func (s *Session) isHeartbeat(stat *zk.Stat) bool {
 }
 
 // beaten extends the leases of the places that a beat begun at begun has checked: they existed
-// when it was committed. That no event has told of their deletion would not do: newer servers
-// deliver none to a session whose permission to read the znode was taken away before. The caller
-// holds s.mu.
+// when it was committed. A watch that has told of no deletion proves nothing: newer servers send
+// no event to a session that may not read the znode any more. The caller holds s.mu.
 func (s *Session) beaten(begun clock.Instant, places []*Hold) {
 	until, now := begun.Add(s.leaseTime), s.clock.Now()
 	s.heart.until = until
@@ -294,7 +293,7 @@ func (s *Session) beaten(begun clock.Instant, places []*Hold) {
 // beatRefused draws the conclusions from a beat that failed. The caller holds s.mu.
 func (s *Session) beatRefused(places []*Hold, results []zk.MultiResponse, err error) {
 	s.turn = 0
-	s.heart.unsure = true // also after BadVersion, which is no verdict: a late beat may be our own
+	s.heart.unsure = true // also after BadVersion: a late beat of our own may have set that version
 	if OutcomeOf(err) != NotDone || len(results) == 0 {
 		return
 	}
@@ -349,7 +348,8 @@ func (s *Session) readHeartbeat() error {
 }
 
 // maybeRevoked reports whether another may have taken over without our knowledge: the lease has
-// lapsed, and no beat will tell. A place of a session that is over would be taken at once.
+// lapsed, and no beat will tell. A place that is created in a revoked session would be taken over
+// at once.
 func (s *Session) maybeRevoked() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -362,8 +362,8 @@ func (s *Session) noPermission(what string, err error) error {
 }
 
 // createFirst carries out the create of a session's first place. The heartbeat is created in
-// the same multi. It is created once in a session: where that is not known to have happened or
-// not, the session is over.
+// the same multi. It is created once in a session: if the session cannot find out whether it was
+// created, the session is over.
 func (s *Session) createFirst(path string, data []byte, flags int32, acl []zk.ACL) (string, error) {
 	s.mu.Lock()
 	beat, lease := s.Heartbeat(s.id), s.leaseTime
@@ -399,8 +399,8 @@ func (s *Session) createFirst(path string, data []byte, flags int32, acl []zk.AC
 	return "", err
 }
 
-// awaitBirth waits while another create is to bring the heartbeat. first is true if there is
-// none: then the caller is to make it, and calls done afterwards.
+// awaitBirth waits while another goroutine creates the heartbeat. first is true if there is none
+// afterwards: then the caller creates it, and calls done when it has.
 func (s *Session) awaitBirth(ctx context.Context) (first bool, done func(), err error) {
 	select {
 	case s.birth <- struct{}{}:
@@ -418,12 +418,12 @@ func (s *Session) awaitBirth(ctx context.Context) (first bool, done func(), err 
 	return true, func() { <-s.birth }, nil
 }
 
-// errAgain: nothing was created, and the reason for that is mended.
+// errAgain: nothing was created, and the reason for that has been removed.
 var errAgain = errors.New("session: to be tried again")
 
-// findHeartbeat looks whether a create whose answer was lost has happened. If the heartbeat
-// is there it has, and it was the only one. If it is not it may come yet, so that the session
-// cannot have one.
+// findHeartbeat looks whether a create whose answer was lost has happened. If the heartbeat is
+// there, it has. If not, the create may still happen. A second create would be unsafe, so the
+// session is over.
 func (s *Session) findHeartbeat(beat string, lost error) error {
 	var stat zk.Stat
 	err := s.Sync(s.ctx, "/")

@@ -22,9 +22,11 @@ type Hold struct {
 	err   error // why the place cannot be held
 }
 
-// Hold begins to keep a lease for the place that own watches, which should be read with
-// [Watch.Get] whenever it is not armed: then a deletion is heard of at once. The wake channel gets a signal when a lease begins, at the extension that [Hold.Renew] asked for, and
-// when the place cannot be held any longer; it should have room for one. Release ends it.
+// Hold begins to keep a lease for the place that own watches. The caller should read own with
+// [Watch.Get] when it is not armed: then a deletion is heard of at once, not only at the next
+// beat. The wake channel gets a signal when a lease begins, at the extension that [Hold.Renew]
+// asked for, and when the place cannot be held any longer; it should have room for one. Release
+// ends it.
 func (s *Session) Hold(own *Watch, wake chan<- struct{}) *Hold {
 	h := s.Reserve(own, wake)
 	h.Keep()
@@ -32,8 +34,8 @@ func (s *Session) Hold(own *Watch, wake chan<- struct{}) *Hold {
 }
 
 // Reserve is [Session.Hold] for a place that needs no lease yet: the session does not beat for
-// it, but what it beats for other places counts for this one, too. [Hold.Keep] makes it a Hold
-// like others.
+// it, but a beat for other places may extend the lease of this one, too. [Hold.Keep] makes it a
+// Hold like others.
 func (s *Session) Reserve(own *Watch, wake chan<- struct{}) *Hold {
 	h := &Hold{s: s, own: own, wake: wake}
 	s.mu.Lock()
@@ -104,7 +106,7 @@ func (h *Hold) extend(until, now clock.Instant) {
 	}
 }
 
-// fail ends what the Hold is for. The caller holds s.mu.
+// fail notes why the place cannot be held any longer. The caller holds s.mu.
 func (h *Hold) fail(err error) {
 	h.err = err
 	signal(h.wake)

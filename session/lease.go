@@ -8,8 +8,8 @@ import (
 )
 
 // A Lease is one unbroken stretch of time in which a place is held: nobody else who keeps the
-// rules counts the place's znode as gone. It is extended by every beat that counts for the
-// place. Once lapsed it stays so: a place that is held again gets a new Lease.
+// rules takes the place. Every beat that checks the place extends it. A Lease that has lapsed is
+// never revived: a place that is held again gets a new Lease.
 //
 // All methods may be called from any goroutine.
 type Lease struct {

@@ -16,7 +16,7 @@ type HeartbeatState int
 
 const (
 	// HeartbeatUnseen: it has never been read: nobody has answered yet, it is not where this
-	// client's Config.Beats says, or it is hidden.
+	// client's Config.Beats says, or we may not read it.
 	HeartbeatUnseen HeartbeatState = iota
 	// HeartbeatBeating: it is set, or was a moment ago.
 	HeartbeatBeating
@@ -24,7 +24,8 @@ const (
 	HeartbeatSilent
 	// HeartbeatRevoked: another session has taken over from its session.
 	HeartbeatRevoked
-	// HeartbeatGone: it was there, and is gone since; first for as long as a silent one.
+	// HeartbeatGone: it was there, and has been gone for the other session's lease and a
+	// sixteenth.
 	HeartbeatGone
 )
 
@@ -48,8 +49,8 @@ type Heartbeat struct {
 	Err error
 }
 
-// Outlast returns how long to wait from an instant on, until a lease of length d that a beat
-// before that instant has extended is over by every clock: 17/16 of d, for clocks whose rates
+// Outlast returns how long to wait from an instant until every lease of length d is over by every
+// clock, if its last beat began before that instant. It is 17/16 of d, for clocks whose rates
 // differ by less than 6 %.
 func Outlast(d time.Duration) time.Duration { return d + d/16 }
 
@@ -62,15 +63,15 @@ type hearing struct {
 	answered clock.Instant // when the latest answer arrived
 }
 
-// A hearing without an answer for longer than this part of the other's lease begins anew: the
-// other session could not be heard.
+// If no read was answered for longer than this part of the other's lease, the silence counts
+// anew: our own connection may have been the reason for it.
 const deafFor = 2
 
 // answer takes in the answer to a read that arrived at now. own is the lease time that is
 // assumed until the other's is known.
 func (h *hearing) answer(now clock.Instant, data []byte, stat zk.Stat, err error, own time.Duration) {
 	if lease := cmp.Or(h.now.Lease, own); !h.answered.IsZero() && now.Sub(h.answered) > lease/deafFor && h.now.Czxid != 0 {
-		h.since = now // we were deaf; what is gone stays gone
+		h.since = now // we could not hear; a heartbeat that is gone stays gone
 	}
 	h.answered = now
 	seen := h.now.State != HeartbeatUnseen
@@ -95,7 +96,7 @@ func (h *hearing) answer(now clock.Instant, data []byte, stat zk.Stat, err error
 		h.since = now
 	}
 	if seen && stat.Version < h.now.Version {
-		return // an older view
+		return // from a server that lags
 	}
 	h.now.Czxid, h.now.Version = stat.Czxid, stat.Version
 	if string(data) == revokedAt(stat.Version-1) {
@@ -221,7 +222,7 @@ func (s *Session) listen(ctx context.Context, e *ear) {
 	}
 }
 
-// Restart listens afresh: what was concluded did not hold when it was acted upon.
+// Restart counts the silence anew: a takeover that relied on it has failed.
 func (l *Listener) Restart() {
 	l.s.mu.Lock()
 	defer l.s.mu.Unlock()

@@ -8,12 +8,11 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// Remove deletes the znode at path and does not stop before it is gone: whatever its
-// version, and whatever became of earlier attempts. The operations with are zk's, and are
-// carried out in the same multi as the deletion, or not at all: should one be refused, the
-// znode is deleted without. It returns nil once the znode is gone, or an error when ctx or the
-// session ends, or deleting is refused. What many goroutines remove at the same time goes in
-// a few requests.
+// Remove deletes the znode at path, of any version, and tries again until it is gone. The
+// operations with are zk's. They are carried out in the same multi as the deletion, or not at
+// all: if one of them is refused, the znode is deleted without them. Remove returns nil once the
+// znode is gone, or an error when ctx or the session ends, or deleting is refused. What many
+// goroutines remove at the same time goes in a few batches.
 func (s *Session) Remove(ctx context.Context, path string, with ...any) error {
 	ops := append(with[:len(with):len(with)], &zk.DeleteRequest{Path: path, Version: -1})
 	err := s.removeSoon(ctx, path, ops)
@@ -26,20 +25,20 @@ func (s *Session) Remove(ctx context.Context, path string, with ...any) error {
 	return err
 }
 
-// removeSoon tries once, alone or together with others, so that nobody has to wait for
-// what takes another many attempts.
+// removeSoon tries once, alone or in a batch. It does not retry, so that no caller waits for the
+// retries of another.
 func (s *Session) removeSoon(ctx context.Context, path string, ops []any) error {
-	w := newDelete(ops)
-	queued, first := s.gather(&s.removals, w)
+	p := newDelete(ops)
+	queued, first := s.enqueue(&s.removals, p)
 	if first {
-		defer s.carryOut(&s.removals)
+		defer s.sendQueue(&s.removals)
 	}
 	if !queued {
 		return s.removeOnce(ctx, path, ops)
 	}
 	select {
-	case g := <-w.done:
-		if g.err != nil { // whatever it was: it need not be about this one
+	case a := <-p.done:
+		if a.err != nil { // perhaps about another operation of the batch
 			return errAlone
 		}
 		return nil
@@ -69,8 +68,8 @@ func (s *Session) removeAlone(ctx context.Context, path string, ops []any) error
 
 // Abandon deletes an ephemeral znode of the session in the background, for a caller
 // who cannot wait until it is gone, with operations as [Session.Remove] has them. If deleting
-// is refused the session is ended: nothing else would free whatever the znode stands for. gone,
-// if it is not nil, is called afterwards.
+// is refused the session is ended: nothing else would free the place in line. gone, if it is not
+// nil, is called afterwards.
 func (s *Session) Abandon(path string, gone func(), with ...any) {
 	if gone == nil {
 		gone = func() {}

@@ -101,8 +101,8 @@ type Session struct {
 	attempts   int // at servers since the last handshake
 	servers    int // how many there are
 	ephemerals ephemerals
-	creations  gathering
-	removals   gathering
+	creations  queue
+	removals   queue
 
 	beatEnded, beatFailed, beatSoon bool // to run
 	beatAgain                       bool // one has failed for the sake of one place
@@ -161,7 +161,7 @@ func (s *Session) finish(reason error) {
 	s.state, s.since = Lost, s.clock.Wall()
 	s.tellState()
 	s.note(slog.LevelInfo, "session over", "reason", reason)
-	s.end(reason) // first: whoever finds the lease over can ask why
+	s.end(reason) // first: a caller that finds the lease over can ask why
 	for _, h := range s.holds {
 		if h.lease != nil {
 			h.lease.end()

@@ -7,32 +7,32 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// A process that stands in a thousand elections joins them all at once, and resigns from
-// all of them at once. A thousand creates or deletes keep the ensemble busy for much
-// longer than one multi. So while a request of one kind is under way, what others want
-// meanwhile gathers, and goes in one request. It is tried once: should it fail, each
-// one's caller finds out alone what stands in the way.
+// A process that stands in a thousand elections joins all of them at once, and resigns from
+// all of them at once. A thousand single creates or deletes keep the ensemble busy for much
+// longer than one multi. So while a request of one kind is under way, further operations of that
+// kind are pending. The next request carries them as a batch, all or none. A batch is tried
+// once: if it fails, each caller tries its own operation alone and learns what is wrong with it.
 
-// A gathering is what gathers of one kind. The session's mu guards it.
-type gathering struct {
-	busy  bool // one is under way
-	queue []*wish
-	dirs  map[string]bool // of those in the queue
+// A queue holds the pending operations of one kind. The session's mu guards it.
+type queue struct {
+	busy    bool // a request of this kind is under way
+	pending []*pending
+	dirs    map[string]bool // of those that are pending
 }
 
-// A wish is an operation that is to be carried out together with others.
-type wish struct {
-	ops  []any        // zk's requests, without the chroot
-	dir  string       // of two wishes with the same one only one goes into a request; "": with whatever others
-	done chan granted // has room for the one answer
+// pending is what one caller wants to have carried out in a batch.
+type pending struct {
+	ops  []any         // zk's requests, without the chroot
+	dir  string        // a batch carries only one of each directory; "": any number
+	done chan answered // has room for the one answer
 }
 
-type granted struct {
+type answered struct {
 	path string // of a create
 	err  error
 }
 
-// errAlone is the answer to a wish of which nothing was done.
+// errAlone is the answer when nothing of a batch was carried out: the caller tries alone.
 var errAlone = errors.New("to be tried alone")
 
 // What one request may carry.
@@ -41,71 +41,72 @@ const (
 	maxBytesTogether = maxRequest / 2
 )
 
-func newDelete(ops []any) *wish { return &wish{ops: ops, done: make(chan granted, 1)} }
+func newDelete(ops []any) *pending { return &pending{ops: ops, done: make(chan answered, 1)} }
 
-// newCreate keeps those of one directory apart: each znode of a line has to have a czxid of
-// its own, and those of one request share theirs.
-func newCreate(path string, data []byte, flags int32, acl []zk.ACL) *wish {
-	return &wish{
+// newCreate keeps the creates in one directory apart: each znode of a line needs a czxid of its
+// own, and the znodes that one request creates have the same.
+func newCreate(path string, data []byte, flags int32, acl []zk.ACL) *pending {
+	return &pending{
 		ops:  []any{&zk.CreateRequest{Path: path, Data: data, Flags: flags, Acl: acl}},
 		dir:  path[:strings.LastIndexByte(path, '/')+1],
-		done: make(chan granted, 1),
+		done: make(chan answered, 1),
 	}
 }
 
-// gather puts a wish into the queue, if a request is under way. If it does not, the
-// caller carries it out alone; where first is true none was under way, and the caller
-// owes a call of carryOut afterwards.
-func (s *Session) gather(g *gathering, w *wish) (queued, first bool) {
+// enqueue puts p into the queue, if a request is under way. If it does not, the caller carries
+// p out alone. If first is true, no request was under way, and the caller has to call sendQueue
+// afterwards.
+func (s *Session) enqueue(q *queue, p *pending) (queued, first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !g.busy {
-		g.busy = true
+	if !q.busy {
+		q.busy = true
 		return false, true
 	}
-	if w.dir != "" {
-		if g.dirs[w.dir] {
+	if p.dir != "" {
+		if q.dirs[p.dir] {
 			return false, false
 		}
-		if g.dirs == nil {
-			g.dirs = map[string]bool{}
+		if q.dirs == nil {
+			q.dirs = map[string]bool{}
 		}
-		g.dirs[w.dir] = true
+		q.dirs[p.dir] = true
 	}
-	g.queue = append(g.queue, w)
+	q.pending = append(q.pending, p)
 	return true, false
 }
 
-// next takes some out of the queue. When it is empty, the next wish is carried out alone.
-func (s *Session) next(g *gathering) []*wish {
+// nextBatch takes a batch out of the queue. If the queue is empty, no request is under way any
+// more.
+func (s *Session) nextBatch(q *queue) []*pending {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n, bytes := 0, 0
-	for n < len(g.queue) && n < maxTogether && bytes < maxBytesTogether {
-		for _, op := range g.queue[n].ops {
+	for n < len(q.pending) && n < maxTogether && bytes < maxBytesTogether {
+		for _, op := range q.pending[n].ops {
 			bytes += size(op)
 		}
-		delete(g.dirs, g.queue[n].dir)
+		delete(q.dirs, q.pending[n].dir)
 		n++
 	}
-	batch := g.queue[:n:n]
-	if g.queue = g.queue[n:]; len(g.queue) == 0 {
-		g.queue = nil // with the data of those that have gone
+	batch := q.pending[:n:n]
+	if q.pending = q.pending[n:]; len(q.pending) == 0 {
+		q.pending = nil // with the data of those that have gone
 	}
-	g.busy = n > 0
+	q.busy = n > 0
 	return batch
 }
 
-// carryOut carries out what has come into the queue, in the background.
-func (s *Session) carryOut(g *gathering) {
-	batch := s.next(g)
+// sendQueue carries out what is in the queue, in the background.
+func (s *Session) sendQueue(q *queue) {
+	batch := s.nextBatch(q)
 	if len(batch) == 0 {
 		return
 	}
 	alive := s.begin(s.ctx) == nil
 	work := func() {
-		for ; len(batch) > 0; batch = s.next(g) {
-			s.grant(batch)
+		for ; len(batch) > 0; batch = s.nextBatch(q) {
+			s.sendBatch(batch)
 		}
 	}
 	if !alive {
@@ -118,27 +119,27 @@ func (s *Session) carryOut(g *gathering) {
 	}()
 }
 
-// grant carries out all or none.
-func (s *Session) grant(batch []*wish) {
+// sendBatch carries out all of a batch or nothing.
+func (s *Session) sendBatch(batch []*pending) {
 	if len(batch) == 1 {
-		batch[0].done <- granted{err: errAlone}
+		batch[0].done <- answered{err: errAlone}
 		return
 	}
 	var ops []any
-	for _, w := range batch {
-		ops = append(ops, w.ops...)
+	for _, p := range batch {
+		ops = append(ops, p.ops...)
 	}
 	results, err := s.Multi(s.ctx, ops...)
 	if err != nil && OutcomeOf(err) == NotDone {
 		err = errAlone
 	}
 	i := 0
-	for _, w := range batch {
+	for _, p := range batch {
 		if err != nil {
-			w.done <- granted{err: err}
+			p.done <- answered{err: err}
 		} else {
-			w.done <- granted{path: results[i].String}
+			p.done <- answered{path: results[i].String}
 		}
-		i += len(w.ops)
+		i += len(p.ops)
 	}
 }

@@ -16,8 +16,8 @@
 //
 // SIGTERM or SIGINT stops it in good order: /readyz fails, the leader's work stops and the
 // leadership goes to the heir, requests are answered for -linger yet, the session is
-// closed. That takes -stop-within at most; whoever does not stop by then is left to the end
-// of the process, and the exit code is 1. A second signal ends the program at once.
+// closed. That takes -stop-within at most. What has not stopped by then ends with the process,
+// and the exit code is 1. A second signal ends the program at once.
 //
 // The file service.go is the part to copy.
 package main

@@ -1,5 +1,5 @@
-// Package feed hands things on to code of the user's, in order and without making the sender
-// wait, whatever that code does.
+// Package feed hands things on to code of the user's, in order. The sender never waits for that
+// code.
 package feed
 
 import (
@@ -21,7 +21,8 @@ type Feed[E any] struct {
 	idle    chan struct{} // closed by the delivering goroutine at its end; nil while there is none
 }
 
-// New returns a Feed that delivers to deliver, or to nobody if it is nil. At most so many wait.
+// New returns a Feed that delivers to deliver, or to nobody if it is nil. At most so many as most
+// says wait in its queue.
 func New[E any](deliver func(E), most int) *Feed[E] { return &Feed[E]{deliver: deliver, most: most} }
 
 // Send puts something into the queue. It never blocks.

@@ -48,7 +48,7 @@ type handler struct {
 	to   slog.Handler
 }
 
-// Enabled says yes: to ask the other handler might take long.
+// Enabled says yes: the other handler might take long to answer.
 func (handler) Enabled(context.Context, slog.Level) bool { return true }
 
 func (h handler) Handle(_ context.Context, r slog.Record) error {

@@ -47,8 +47,8 @@ func (e *Election) win(l *working, ctx context.Context, inRun bool) (*stay.Stay,
 	}
 }
 
-// cut returns the error for a context, the client's included, that ended while err was
-// what stood in the way.
+// cut returns the error for a context, the client's included, that has ended. err is what the
+// candidate had failed of until then.
 func (e *Election) cut(l *working, ctx context.Context, err error) error {
 	if closed := l.Closed(); closed != nil && isPermanent(closed) { // the client closed itself
 		return &PermanentError{e.path, closed}
@@ -181,9 +181,9 @@ func (e *Election) elected(ctx context.Context, st *stay.Stay, lease *session.Le
 	return t
 }
 
-// reign watches over a term until it has ended, the work has stopped as far as it is
-// waited for, and the znode is gone. stopped is closed when the work has stopped.
-func (e *Election) reign(l *working, st *stay.Stay, term *Term, stopped <-chan struct{}) {
+// lead keeps a term until it has ended, the work has stopped or has outlasted DrainTimeout, and
+// the znode is gone. stopped is closed when the work has stopped.
+func (e *Election) lead(l *working, st *stay.Stay, term *Term, stopped <-chan struct{}) {
 	ctx := l.Context()
 	e.guard(l, st, term)
 	ended := term.cause()
@@ -199,7 +199,7 @@ func (e *Election) reign(l *working, st *stay.Stay, term *Term, stopped <-chan s
 
 // guard returns when the term has ended.
 func (e *Election) guard(l *working, st *stay.Stay, term *Term) {
-	ctx, reigning := l.Context(), term.Context()
+	ctx, leading := l.Context(), term.Context()
 	defer context.AfterFunc(ctx, func() {
 		if closed := l.Closed(); closed != nil {
 			term.end(Closed, closed)
@@ -213,18 +213,18 @@ func (e *Election) guard(l *working, st *stay.Stay, term *Term) {
 	defer timer.Stop()
 	for {
 		// A step may have to wait for a connection; the end of the term ends it.
-		now, err := st.Step(reigning, 0)
+		now, err := st.Step(leading, 0)
 		next := now.Next
 		switch {
 		case errors.Is(err, line.ErrGone):
 			term.end(NodeDeleted, nil)
-		case err != nil && reigning.Err() == nil && st.S.Err() == nil:
+		case err != nil && leading.Err() == nil && st.S.Err() == nil:
 			e.log.Warn("cannot check the own znode", "err", err) // the lease decides
 			next = st.S.LeaseTime() / 4
 		}
 		timer.Reset(next)
 		select {
-		case <-reigning.Done():
+		case <-leading.Done():
 			return
 		case <-st.S.Done():
 			term.end(SessionLost, st.S.Err())
@@ -278,8 +278,8 @@ func (e *Election) calm(begun clock.Instant) {
 	}
 }
 
-// rest waits between a term and the next candidacy. One that was asked to resign has not
-// failed, and is not kept waiting. Others wait only as long as somebody else stands in line.
+// rest waits between a term and the next candidacy. A candidate that was asked to resign has not
+// failed, and does not wait. Others wait only as long as somebody else stands in line.
 func (e *Election) rest(l *working, term *Term) error {
 	if term.cause().Reason == Resigned {
 		return context.Cause(l.Context())

@@ -16,10 +16,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
 )
 
-// Style is how a candidate's znode is named. All candidates of any style stand in one
-// line, whatever the own one is. The style matters to candidates of other libraries: each
-// of them waits only behind the names that it knows, so all of ours need the style of the
-// others in the line.
+// Style is how a candidate's znode is named. Candidates of all styles stand in one line. The
+// style matters to candidates of other libraries: each of them waits only behind the names that
+// it knows, so all of ours need the style of the others in the line.
 type Style string
 
 const (

@@ -21,8 +21,9 @@
 // DrainTimeout, the successor does not wait for the callback. A candidate of another
 // library in the same line keeps only that library's promises. When somebody deletes the
 // election's path with all that is in it, two may lead for one lease at the most. Against all
-// of these there is the fencing token. A virtual machine that is restored from a snapshot with
-// every clock of it stopped meanwhile does not know that its lease has lapsed.
+// of these there is the fencing token. A virtual machine that is restored from a snapshot, and
+// whose clocks all stood still meanwhile, does not know that its lease has lapsed: for that, too,
+// there is the token.
 //
 // # What is promised
 //
@@ -43,31 +44,32 @@
 // Assumed: writes are linearizable, as ZooKeeper promises; clocks' rates differ by less than
 // 6 %; nobody deletes the election's path within one lease of an end that was not announced.
 // Nothing rests on pings, reads or a connected state: a server that has lost its quorum keeps
-// answering those for seconds, while the quorum elects another leader. Nor does anything rest
-// on when the ensemble expires a session. Package session has the rules of the lease.
+// answering those for seconds, while the quorum elects another leader. Nothing rests on the time
+// at which the ensemble expires a session. Package session has the rules of the lease.
 //
 // # How it works
 //
 // Each candidate creates an ephemeral sequential znode under the election path. The
 // lowest number leads; everybody else watches the znode just ahead of its own. When that
-// one goes, the next in the list made at joining is watched, and a candidate with nobody ahead
-// is first, without asking anybody: nobody new can get ahead.
+// one goes, the next in the list made at joining is watched. A candidate whose list is empty is
+// first, and needs no request to know that: nobody new can get ahead.
 //
 //	joining -> waiting -> heir -> leading -> draining -> (backoff) -> joining ...
 //
 // The heir is the candidate with only the leader ahead. It keeps a lease of its own. The one
 // behind it finds out that it is the heir now within D/4.
 //
-// That the znode ahead is gone does not tell that its candidate has stopped. Three ways lead on:
+// When the leader's znode is gone, the leader may not have stopped yet. There are three cases:
 //
-//   - It has announced that it left. The path holds a record as its data, and a leader that
+//   - The departure was announced. The path holds a record as its data, and a leader that
 //     leaves writes its number there, in the transaction that deletes its znode. The heir
 //     reads the record and leads at once.
-//   - It has not: somebody deleted its znode, or its session has ended. The heir leads when the
-//     lease of that candidate is over, (17/16) D after hearing of it ([Withheld] tells).
-//   - It is there still and silent. The heir reads the heartbeat of the leader's session every
-//     D/8. When that was not set for (17/16) D, the heir revokes it and deletes the znode, in one
-//     transaction, and leads ([TookOver] tells).
+//   - The departure was not announced: somebody deleted the znode, or its session has ended. The
+//     heir leads when the lease of that candidate is over, (17/16) D after the heir has heard of
+//     the deletion (event [Withheld]).
+//   - The znode exists, and its session is silent. The heir reads the heartbeat of the leader's
+//     session every D/8. When it was not set for (17/16) D, the heir revokes it and deletes the
+//     znode, in one transaction, and leads (event [TookOver]).
 //
 // A term ends for one [Reason]. When we end it ourselves (the callback returns, Resign,
 // the context, Close, bad health) the leadership is kept until the callback has returned, or
@@ -82,21 +84,21 @@
 //     D/4, and the term goes on if that succeeds in time;
 //   - the lease cannot be extended in time: the term ends ([LeaseExpired]), the candidate
 //     enters the line again behind the others;
-//   - the session expires, or an heir has revoked its heartbeat: the same ([SessionLost]), in a
-//     new session;
+//   - the session expires, or an heir has revoked its heartbeat: the term ends ([SessionLost]),
+//     the candidate enters the line again in a new session;
 //   - somebody deletes the leader's znode: the term ends ([NodeDeleted]), and the next begins
 //     when its lease is over;
-//   - the process is paused for longer than the lease: the same, found out at the first
-//     look at the clock;
+//   - the process is paused for longer than the lease: the term ends, as the first call of Valid
+//     after the pause tells;
 //   - the callback returns early or fails: the candidate resigns, reports, waits with a
 //     growing delay, or until nobody stands in the line, and enters the line again. After
 //     [Term.Resign] it does not wait;
 //   - the callback panics: the candidate leaves the line, then Run panics;
 //   - heartbeats or the record may not be read or written: changes of leader take longer
-//     ([Impaired] tells why).
+//     (event [Impaired]).
 //
-// The first candidate sets the longest lease of the line. One whose lease is longer does not
-// join: Run returns a [PermanentError] with a recipe.LeaseError.
+// The first candidate sets the longest lease that the line allows. A candidate whose lease is
+// longer does not join: Run returns a [PermanentError] with a recipe.LeaseError.
 //
 // # Other libraries in the line
 //

@@ -91,9 +91,9 @@ func checkPath(path string) error {
 }
 
 // Run stands for election again and again, and calls lead each time it is elected, with
-// the term and its context. A term begins with the call and ends when lead returns, or for another [Reason], which
-// cancels the context; lead should then return within StopBefore if it can. Only when
-// lead has returned does Run enter the line again, with a growing delay when terms are
+// the term and its context. A term begins with the call and ends when lead returns, or for
+// another [Reason], which cancels the context; lead should then return within StopBefore if it
+// can. Run enters the line again when lead has returned, with a growing delay when terms are
 // short.
 //
 // Run never gives up: it returns when ctx ends (with its cause), when the client is
@@ -120,7 +120,7 @@ func (e *Election) Run(ctx context.Context, lead func(ctx context.Context, term 
 			return err
 		}
 		work := begin(term, lead)
-		e.reign(l, st, term, work.done)
+		e.lead(l, st, term, work.done)
 		stop := context.AfterFunc(l.Context(), l.Left) // Close need not wait for a callback that will not stop
 		<-work.done
 		stop()
@@ -205,11 +205,10 @@ func (w *work) result() (err error, over bool) {
 }
 
 // Campaign stands for election until it is elected, and returns the term; ctx bounds the
-// wait only, and the term goes on when it ends. The caller
-// works as long as the term's context lasts and then calls [Term.Resign], which gives
-// the leadership away. A term that ends otherwise than by Resign waits for Resign up to
-// DrainTimeout before the znode is deleted. The candidate can campaign again when
-// Resign has returned.
+// wait only, and the term goes on when ctx ends. The caller works as long as the term's context
+// lasts and then calls [Term.Resign], which gives the leadership away. A term that ends otherwise
+// than by Resign waits for Resign up to DrainTimeout before the znode is deleted. The candidate
+// can campaign again when Resign has returned.
 //
 // The errors are those of Run; on an error nothing is left behind.
 func (e *Election) Campaign(ctx context.Context) (*Term, error) {
@@ -231,7 +230,7 @@ func (e *Election) Campaign(ctx context.Context) (*Term, error) {
 		return nil, err
 	}
 	go func() { // the client waits for it in Close
-		e.reign(l, st, term, term.resigned)
+		e.lead(l, st, term, term.resigned)
 		l.stop()
 		close(term.released)
 	}()

@@ -28,17 +28,17 @@ const (
 	// Failed: there is no session yet, or an attempt to join or wait failed; it is
 	// repeated after Delay. Err is set.
 	Failed
-	// Blocked: the one ahead, named by Node, is a persistent znode: somebody has to
-	// delete it, no session's end will.
+	// Blocked: the one ahead, named by Node, is a persistent znode: somebody has to delete it,
+	// because it does not end with a session.
 	Blocked
 	// TookOver: the session of the one ahead was silent for longer than its lease, and its
 	// znode, named by Node, was deleted.
 	TookOver
-	// Withheld: the candidate is first, but one that left without announcing it may still
-	// count itself the leader. Delay is how long that can last.
+	// Withheld: the candidate is first, but a departure was not announced, so that another may
+	// still count itself the leader. Delay is how long that can last.
 	Withheld
-	// Impaired: a change of leader may take longer than the lease allows, for the reason in
-	// Err: most often a permission.
+	// Impaired: a change of leader may take longer than it has to, for the reason in Err, most
+	// often a missing permission.
 	Impaired
 	// LeaderChanged: another leads, or nobody. Leader is set. Asked for with
 	// [Config.FollowLeader].

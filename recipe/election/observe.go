@@ -71,8 +71,8 @@ func (o *Observer) Current() (leader Candidate, ok bool) {
 }
 
 // Follow calls f with the present leader and then at every change, with the zero Candidate
-// when nobody leads, until ctx or the observer ends, whose cause it returns. It may skip leaders that came
-// and went, but never tells them in another order.
+// when nobody leads, until ctx or the observer ends, whose cause it returns. It may skip leaders
+// that came and went, but never tells them in another order.
 func (o *Observer) Follow(ctx context.Context, f func(Candidate)) error {
 	var told *Candidate
 	for {

@@ -27,13 +27,13 @@ const (
 	Closed
 	// Unhealthy: [Config.Healthy] returned an error.
 	Unhealthy
-	// LeaseExpired: no heartbeat of the session was confirmed in time. Another may lead from
-	// the lease's end on.
+	// LeaseExpired: no beat of the session was confirmed in time. Another may lead once the
+	// lease has ended.
 	LeaseExpired
 	// SessionLost: the session is over.
 	SessionLost
-	// NodeDeleted: our znode is gone: somebody deleted it, or the ensemble did because it
-	// ended our session, and that was heard of first. Another leads when the lease is over.
+	// NodeDeleted: our znode is gone: somebody deleted it, an heir took over, or the ensemble
+	// ended our session and the deletion was heard of first. Another leads when the lease is over.
 	NodeDeleted
 )
 

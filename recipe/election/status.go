@@ -41,9 +41,9 @@ type Status struct {
 	// State is what it is doing, since Since.
 	State State
 	Since time.Time
-	// TryingSince is since when it has been trying in vain to stand in line, its delays
-	// between attempts included; the zero time while it stands in line, leads, or has no
-	// wish to.
+	// TryingSince is since when it has been trying to stand in line without success, the delays
+	// between attempts included. It is the zero time while the candidate stands in line, leads,
+	// stays out or is idle.
 	TryingSince time.Time
 	// Session is the id of the session in whose line it stands, or stood last.
 	Session int64
@@ -59,8 +59,8 @@ type Status struct {
 	LastReason Reason
 	// EventsDropped is how many events Config.OnEvent has not taken.
 	EventsDropped uint64
-	// Impaired is why a change of leader may take longer than the lease allows, as far as this
-	// candidate has noticed; nil if it has not.
+	// Impaired is why a change of leader may take longer than it has to, as far as this
+	// candidate has noticed; nil if it has noticed nothing.
 	Impaired error
 	// Err is what went wrong last, nil since the last joining.
 	Err error

@@ -38,8 +38,8 @@
 // heir.
 //
 // zkrecipe_election_token (gauge): the fencing token. It only grows, from leader to leader:
-// if it falls, the ensemble's data went back to an older state, and whoever compares
-// tokens refuses the new leader until it has caught up. As any value here it is a float64,
+// if it falls, the ensemble's data went back to an older state, and those who compare
+// tokens refuse the new leader until it has caught up. As any value here it is a float64,
 // exact up to 2^53, which ZooKeeper's zxids reach after two million of its own elections.
 //
 // zkrecipe_election_term_start_time_seconds (gauge): when the term began. Its age is
@@ -73,16 +73,17 @@
 // zkrecipe_election_blocked (gauge): candidates behind a persistent znode. Nobody is elected
 // until somebody deletes it; the candidate's log names it.
 //
-// zkrecipe_election_takeovers_total (counter): silent candidates, as after a crash, whose places
-// were taken.
+// zkrecipe_election_takeovers_total (counter): silent candidates, as after a crash, whose znodes
+// were deleted in a takeover.
 //
-// zkrecipe_election_withheld_total (counter): how often a candidate was first and had to wait
-// because one that left without announcing it may have counted itself the leader still. It
-// grows when znodes are deleted by hand, and when sessions expire or end in a crash.
+// zkrecipe_election_withheld_total (counter): how often a candidate was first and had to wait,
+// because a departure was not announced and another may still have counted itself the leader.
+// It grows when znodes are deleted by hand, and when sessions are closed or expire without an
+// announcement and without a takeover.
 //
 // zkrecipe_election_impaired (gauge), zkrecipe_election_impairments_total (counter): candidates
-// that have noticed, now and ever, that a change of leader may take longer than the lease allows,
-// most often for want of a permission. Status.Impaired and the log tell why.
+// that have noticed, now and ever, that a change of leader may take longer than it has to, most
+// often because a permission is missing. Status.Impaired and the log tell why.
 //
 // With election.Config.FollowLeader, which costs some reads at each change, there are two more:
 //
@@ -90,9 +91,9 @@
 // line, as seen from here.
 //
 // zkrecipe_election_leaderless_seconds_total (counter): time in which nobody stood in line,
-// as seen from here. A leader that has crashed stands in line until its session has
-// expired, and one that is cut off sees what it saw last: this counts services that are down
-// or stay out, not the gap of a failover. For that see the sum of
+// as seen from here. A leader that has crashed stands in line until its heir takes over or
+// its session expires, and a candidate that is cut off sees what it saw last: this counts
+// services that are down or stay out, not the gap of a failover. For that see the sum of
 // zkrecipe_election_leader, to the accuracy of a scrape.
 //
 // # The session
@@ -102,8 +103,8 @@
 // zkrecipe_session_timeout_seconds (gauge): the session timeout T. If it is not what you
 // asked for, the servers' limits are narrower.
 //
-// zkrecipe_session_lease_seconds (gauge): the length of a lease, D. Who takes over after a crash
-// waits for that long and somewhat more.
+// zkrecipe_session_lease_seconds (gauge): the length of a lease, D. After a crash the heir waits
+// for 17/16 D before it takes over.
 //
 // zkrecipe_session_lease_remaining_seconds (gauge): how long the lease by the session's latest
 // beat runs, 0 without one: only the sessions of leaders and heirs beat.

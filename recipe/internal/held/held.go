@@ -51,8 +51,8 @@ type Held struct {
 	stop func() bool
 }
 
-// New begins to hold, under the values of ctx alone. It lasts until End is called, or until
-// its lease has lapsed if Watch is called.
+// New begins to hold. Its context has the values of ctx, and does not end with it. It lasts until
+// End is called, or until its lease has lapsed if Watch is called.
 func New(ctx context.Context, cfg Config) *Held {
 	h := &Held{cfg: cfg}
 	inner, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -101,7 +101,7 @@ func (h *Held) setTimer(d time.Duration, f func()) {
 	h.stop = h.cfg.Clock.AfterFunc(max(d, 0), f)
 }
 
-// End ends what is held by its holder's will, the first time.
+// End ends what is held because its holder wants that. Only the first call counts.
 func (h *Held) End(cause error) { h.end(cause, false) }
 
 func (h *Held) end(cause error, lapsing bool) {
@@ -111,8 +111,8 @@ func (h *Held) end(cause error, lapsing bool) {
 		return
 	}
 	if lapsing {
-		// Work in progress has until the end of the lease; should that be extended once
-		// more, it is not for this one.
+		// Work in progress has until the end of the lease as it is now. A later extension
+		// does not count.
 		h.setTimer(h.cfg.Lease.Remaining(), func() { h.ended.Store(true) })
 	} else {
 		h.ended.Store(true)

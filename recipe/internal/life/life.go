@@ -71,8 +71,8 @@ func (l *Life) Over(ctx context.Context) bool { return ctx.Err() != nil || l.Clo
 // Closed returns why the client was closed, or nil.
 func (l *Life) Closed() error { return context.Cause(l.client.Context()) }
 
-// Cut returns the error for work that ended because ctx or the client's context did while err
-// was what stood in the way.
+// Cut returns the error for work that ended because ctx or the client's context ended. err is what
+// the work had failed of until then.
 func (l *Life) Cut(ctx context.Context, err error) error {
 	cause := cmp.Or(context.Cause(ctx), l.Closed())
 	switch {

@@ -11,7 +11,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
-// chores are small reads that ask now and then for what watches should have told, or cannot.
+// chores are small reads, now and then, for what watches should have told or cannot tell.
 type chores struct {
 	watched clock.Instant // when the own znode and the nearest ahead were asked about last
 	kept    clock.Instant // when those further ahead were, and the record by the holder
@@ -35,11 +35,11 @@ func (c *chores) every(p *Place) (watched, kept time.Duration) {
 	return T / 4, c.keeping(p)
 }
 
-// keeping is how often those are asked about that no watch is on. The second in line asks about
-// the first within the time between two beats, because the one behind expects beats as soon as it
-// knows itself that the first is gone. So does the third, who may be the second already. Each one
-// further back takes twice as long: it moves up that far only after as many changes of holder, and
-// all together they ask little.
+// keeping is the time between two reads of the znodes that have no watch. The third in line asks
+// about the first once in the time between two beats: when the first is gone it is the heir and
+// has to beat, because the one behind listens to it. The fourth asks as often, because it may be
+// the third already. Each one further back takes twice as long: as many changes of holder have to
+// come first, and all of them together ask little.
 func (c *chores) keeping(p *Place) time.Duration {
 	T, every := p.s.Timeout(), min(p.s.LeaseTime(), p.record.lease)/4
 	if len(p.ahead) < listenTo {
@@ -59,7 +59,7 @@ func (c *chores) next(p *Place, now clock.Instant) time.Duration {
 	return min(c.watched.Add(watched).Until(now), c.kept.Add(kept).Until(now))
 }
 
-// do does what is due. A wake-up interrupts it: nothing of this must delay a place that is ours.
+// do does what is due. A wake-up interrupts it: no chore may delay a place that is ours.
 func (c *chores) do(ctx context.Context, p *Place) error {
 	ctx, stop := p.untilWoken(ctx)
 	defer stop()
@@ -127,8 +127,8 @@ func (p *Place) askWatched(ctx context.Context) error {
 	return nil
 }
 
-// askKept asks about those in the kept list that no watch is on: the one before the nearest,
-// and the first of the line. The holder asks for the record, which it writes when it leaves.
+// askKept asks about those in the kept list that have no watch: the one before the nearest, and
+// the first of the line. The holder reads the record, because it writes it when it leaves.
 func (p *Place) askKept(ctx context.Context) error {
 	if len(p.ahead) == 0 {
 		return p.refresh(ctx)
@@ -157,8 +157,8 @@ func (p *Place) askKept(ctx context.Context) error {
 	return nil
 }
 
-// there reports whether one of the line is there still. Newer servers do not tell without READ;
-// then the list of the line does.
+// there reports whether a znode of the line still exists. Newer servers do not tell that without
+// READ; then the list of the line tells it.
 func (p *Place) there(ctx context.Context, i int) (bool, error) {
 	stat, ok, err := p.s.Exists(ctx, p.dir+"/"+p.ahead[i].Full)
 	if errors.Is(err, zk.ErrNoAuth) {

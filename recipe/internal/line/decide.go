@@ -8,12 +8,12 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// A departure is a znode ahead that is gone. If its candidate has not announced that, it may
-// count itself the holder for the rest of its lease: until over at the latest.
+// A departure is a znode ahead that is gone. If its candidate has not announced the departure, it
+// may count itself the holder until its lease ends: at over, at the latest.
 type departure struct {
 	number int64
 	over   clock.Instant
-	asked  bool // the record was read after the departure was heard, and does not tell of it
+	asked  bool // the record was read after the departure was heard, and does not announce it
 }
 
 // standing is all that the decision about a place depends on.
@@ -90,6 +90,6 @@ func (st standing) overtake() action {
 	return actWait
 }
 
-// listenTo is how far back in the line the one ahead is listened to: the heir listens to the
-// leader, and the second in line to the heir. Nobody else sets a heartbeat.
+// listenTo is for how many ahead a candidate listens to the nearest: the second in line, the heir,
+// listens to the first, and the third to the heir. Sessions of those further back need not beat.
 const listenTo = 2

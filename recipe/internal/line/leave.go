@@ -45,8 +45,8 @@ func (p *Place) learn(data []byte) {
 	p.record, p.ours = r, true
 }
 
-// noRecord goes on without: every departure counts as unannounced, and no lease is longer than
-// the default.
+// noRecord goes on without a record: every departure counts as unannounced, and no lease may be
+// longer than the default.
 func (p *Place) noRecord(err error) {
 	p.record, p.ours = record{lease: session.DefaultLease}, false
 	p.impair(err)
@@ -91,8 +91,8 @@ func (p *Place) askRecord(ctx context.Context) error {
 	return nil
 }
 
-// skip forgets those ahead who have announced that they left. When the place is held by one after
-// another in quick succession they are many, and each would have to be asked about.
+// skip forgets those ahead that have announced their departure. When holders follow one another
+// quickly they are many, and each would cost a request.
 func (p *Place) skip(ctx context.Context) error {
 	if err := p.askRecord(ctx); err != nil {
 		return err
@@ -110,13 +110,14 @@ func (p *Place) passed(i int) {
 	p.ahead = append(p.ahead[:i:i], p.ahead[i+1:]...)
 }
 
-// leaveAttempts bounds how often one that leaves without having led tries to say so: others may
-// write the record at the same time. One who reads of no announcement waits for a lease.
+// leaveAttempts bounds how often a candidate that has not led tries to announce its departure:
+// others may write the record at the same time. A candidate that reads no announcement waits for a
+// lease.
 const leaveAttempts = 3
 
-// Leave deletes the own znode and does not stop before it is gone, ctx ends, or the session is
-// over. A holder must have stopped before: its departure is announced. The place must not be
-// used any more.
+// Leave deletes the own znode. It tries again until the znode is gone, ctx ends, or the session is
+// over. A holder must have stopped before, because Leave announces that it has. The place must not
+// be used any more.
 func (p *Place) Leave(ctx context.Context) error {
 	if own := p.number(); !p.led && p.ours && own != noNumber {
 		for range leaveAttempts {
@@ -144,8 +145,8 @@ func (p *Place) Leave(ctx context.Context) error {
 	return err
 }
 
-// announcement is what a holder writes with the deletion of its znode: whatever the version of
-// the record, so that no change of holder has to be tried again.
+// announcement is what a holder writes together with the deletion of its znode. It asks for no
+// version of the record, so that no change of holder needs a retry.
 func (p *Place) announcement() []any {
 	own := p.number()
 	if !p.led || !p.ours || own == noNumber {
@@ -154,8 +155,8 @@ func (p *Place) announcement() []any {
 	return []any{&zk.SetDataRequest{Path: p.dir, Data: []byte(p.record.settle(own).String()), Version: -1}}
 }
 
-// Abandon is Leave for a caller who does not wait: the znode goes in the background. Until it
-// is gone the session beats for it, so that nobody takes it for silent.
+// Abandon is Leave for a caller that does not wait: the znode is deleted in the background. Until
+// it is gone the session beats for it, so that nobody takes it for silent.
 func (p *Place) Abandon() {
 	p.s.Abandon(p.path, p.Drop, p.announcement()...)
 }

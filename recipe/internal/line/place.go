@@ -14,7 +14,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// ErrGone: the own znode was deleted by somebody else, or the session's end took it.
+// ErrGone: somebody else deleted the own znode, or it ended with the session.
 var ErrGone = errors.New("own znode is gone")
 
 // Config says where and as what to stand in line.
@@ -72,8 +72,8 @@ type Standing struct {
 	// Hidden: the one ahead must not be read by us, so that it can only be polled. Persistent:
 	// no session's end will remove it.
 	Hidden, Persistent bool
-	// Lease is not nil when the place is first, and nobody else can hold it: until then it is
-	// not to be used.
+	// Lease is not nil when the place is first and nobody else can hold it. Before that the
+	// place must not be used.
 	Lease *session.Lease
 	// Waits is how long a departure that was not announced keeps this place from being held.
 	Waits time.Duration
@@ -146,8 +146,8 @@ func (p *Place) find(ctx context.Context) error {
 	}
 }
 
-// enter takes in the line's record. A number that is neither listed nor over may be that of a
-// holder that has vanished just before: its lease may run still.
+// enter takes in the line's record. A number that is neither listed nor over may belong to a
+// holder that vanished just before: its lease may still run.
 func (p *Place) enter(ctx context.Context, r reading) error {
 	if err := p.take(ctx, r.record, r.stat.Version); err != nil {
 		return err
@@ -241,7 +241,7 @@ func (p *Place) Position() int { return len(p.ahead) }
 // Woken has a signal when there is something to find out.
 func (p *Place) Woken() <-chan struct{} { return p.wake }
 
-// Lead says that the place has been taken, by the lease that Step has returned.
+// Lead says that the caller uses the place, by the lease that Step has returned.
 func (p *Place) Lead() { p.led = true }
 
 // Step finds out what has happened, and does what is due: it moves up in the line as those
@@ -286,7 +286,7 @@ func (p *Place) Step(ctx context.Context, need time.Duration) (Standing, error) 
 	}
 }
 
-// standing gathers what the decision depends on.
+// standing returns what the decision depends on.
 func (p *Place) standing(need time.Duration) standing {
 	st := standing{ahead: len(p.ahead), led: p.led, armed: p.own.Armed() && !p.own.Deleted(), departures: p.departures, refused: p.refused}
 	l := p.hold.Lease()
@@ -310,7 +310,7 @@ func (p *Place) report(lease *session.Lease, wait, next time.Duration) Standing 
 	return st
 }
 
-// impair notes what makes changes of holder slower than they have to be.
+// impair notes why changes of holder are slower than they have to be.
 func (p *Place) impair(err error) { p.impaired = err }
 
 // attend lets the session beat for a place that is first or second, and listens to the one
@@ -390,9 +390,9 @@ func (p *Place) checkNearest(ctx context.Context) (there bool, err error) {
 	return true, nil
 }
 
-// departed forgets the nearest one, who has gone. One of ours may count itself the holder for
-// the rest of its lease, if it has not announced that it left. Candidates of other libraries
-// promise nothing that could be waited for.
+// departed forgets the nearest one, which has gone. If it is of ours and has not announced its
+// departure, it may count itself the holder for the rest of its lease. Candidates of other
+// libraries have no lease to wait for.
 func (p *Place) departed() {
 	name := p.ahead[len(p.ahead)-1]
 	if Ours(name.Full) {

@@ -11,8 +11,8 @@ import (
 )
 
 // takeOver deletes the znode of the one ahead, whose lease is over, in one multi. The own znode
-// must be there. The heartbeat must be as it was heard: then no beat was committed after the
-// one that was heard last. It must be "revoked" afterwards: then none ever will be.
+// must exist. The heartbeat must be as it was heard: then no beat was committed after the one
+// that was heard last. It must be "revoked" afterwards: then no beat will ever be committed.
 func (p *Place) takeOver(ctx context.Context, act action) error {
 	heard := p.listener.Heartbeat()
 	ops := []any{&zk.CheckVersionRequest{Path: p.path, Version: -1}}
@@ -47,9 +47,9 @@ func (p *Place) takeOver(ctx context.Context, act action) error {
 	return nil
 }
 
-// tookOver moves up. A heartbeat that was made by hand, after the session's own was gone, may
-// have had the version that was heard; then the takeover proves nothing, and its victim counts as
-// one that left without announcing it.
+// tookOver moves up. Somebody may have made a heartbeat by hand, after the session's own was gone,
+// and it may have had the version that was heard. Then the takeover proves nothing, and the
+// departure counts as unannounced.
 func (p *Place) tookOver(act action, heard session.Heartbeat, results []zk.MultiResponse) error {
 	if act == actRevoke {
 		if stat := results[1].Stat; stat == nil || stat.Czxid != heard.Czxid {

@@ -22,8 +22,8 @@ type Stay struct {
 	unlisten func()
 }
 
-// Enter joins the line. The attempt is bounded by twice the session timeout: a request that
-// the servers never answer has to be reported.
+// Enter joins the line. It gives up after twice the session timeout, so that a request that the
+// servers never answer is reported.
 func Enter(ctx context.Context, s *session.Session, cfg line.Config) (*Stay, error) {
 	bounded, cancel := life.Within(ctx, cfg.Clock, 2*s.Timeout())
 	defer cancel()
@@ -52,9 +52,9 @@ func (st *Stay) Report(f func(connected bool)) {
 // leaveFor bounds what a caller that is told to end spends on leaving.
 const leaveFor = 3 * time.Second
 
-// Leave ends the stay: it deletes the znode and waits until that is gone; not for long when ctx
-// has ended, then the session goes on trying, and the error tells why the znode is still there.
-// gone says that the znode is gone already.
+// Leave ends the stay: it deletes the znode and waits until it is gone. When ctx has ended it
+// waits for a short time only: then the session goes on trying, and the error tells why the znode
+// is still there. gone says that the znode is gone already.
 func (st *Stay) Leave(ctx context.Context, gone bool) error {
 	defer st.unlisten()
 	switch {

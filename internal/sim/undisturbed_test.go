@@ -1,0 +1,49 @@
+package sim
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// A term lasts as long as nothing disturbs it, at any length of a lease, on a network whose round
+// trips take up to a tenth of the shortest one.
+func TestAnUndisturbedLeaderKeepsItsTermForAnHour(t *testing.T) {
+	if raceEnabled || testing.Short() {
+		t.Skip("SKIP: simulates three hours, without the race detector")
+	}
+	for _, D := range []time.Duration{200 * time.Millisecond, time.Second, 4 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			ens := zktest.Start(t, zktest.Config{
+				Servers: 3, InMemory: true, Tick: tick, Latency: 2 * time.Millisecond, Jitter: 3 * time.Millisecond, Logf: func(string, ...any) {},
+			})
+			terms := make(chan *election.Term, 100)
+			for _, name := range []string{"leader", "heir", "third"} {
+				client, err := session.Open(ens.ConnectString(), session.Config{Timeout: 10 * tick, Lease: D, Dial: ens.Host(name).Dial})
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { client.Close() })
+				el, err := election.New(client, "/e", election.Config{ID: name})
+				if err != nil {
+					t.Fatal(err)
+				}
+				go el.Run(context.Background(), func(ctx context.Context, term *election.Term) error {
+					terms <- term
+					<-ctx.Done()
+					return nil
+				})
+			}
+			first := <-terms
+			time.Sleep(time.Hour)
+			if !first.Valid() || len(terms) > 0 {
+				t.Errorf("a lease of %v: the first term has ended (%v), %d more have begun", D, context.Cause(first.Context()), len(terms))
+			}
+		})
+	}
+}

@@ -139,6 +139,9 @@ func TestAnUnfindableZnodeEndsTheSession(t *testing.T) {
 		t.Errorf("the session ended with %v", err)
 	}
 	stat, _, err := established(t, client).Exists(within(t, hang), "/blind")
+	if errors.Is(err, zk.ErrNoAuth) {
+		return // a newer server does not tell
+	}
 	if err != nil || stat.NumChildren != 0 {
 		t.Errorf("%d children, %v; want none", stat.NumChildren, err)
 	}

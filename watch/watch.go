@@ -1,9 +1,11 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/go-zookeeper/zk"
 
@@ -12,7 +14,8 @@ import (
 
 // Gone waits until there is no znode at path and then returns nil. A znode that is
 // deleted and at once created again may count as never gone. Where READ is refused
-// Gone still works: it asks every T/4 whether the znode exists.
+// Gone still works: it asks every T/4 whether the znode exists, and where a server does not
+// tell without READ, it lists the parent, which takes READ on that.
 //
 // The error is the cause of ctx or the reason for which the session is over, wrapped.
 func Gone(ctx context.Context, s *session.Session, path string) error {
@@ -25,6 +28,13 @@ func Gone(ctx context.Context, s *session.Session, path string) error {
 				err = zk.ErrNoNode
 			}
 		}
+		if errors.Is(err, zk.ErrNoAuth) { // newer servers ask for READ here, too; the list of the parent tells
+			var names []string
+			dir, name := parent(path)
+			if names, _, err = s.Children(ctx, dir); err == nil && !slices.Contains(names, name) {
+				err = zk.ErrNoNode
+			}
+		}
 		return none, stat, err
 	}
 	defer f.end()
@@ -33,6 +43,12 @@ func Gone(ctx context.Context, s *session.Session, path string) error {
 			return err
 		}
 	}
+}
+
+// parent splits a path into that of its parent and its last part.
+func parent(path string) (dir, name string) {
+	i := strings.LastIndexByte(path, '/')
+	return cmp.Or(path[:i], "/"), path[i+1:]
 }
 
 // State is one state of a znode.

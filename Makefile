@@ -23,7 +23,8 @@ RIGS ?= 4
 LEASE ?= 500ms
 
 # Each for a few seconds, beyond the committed inputs.
-FUZZ = ./session/zktest:FuzzFrames ./session/internal/wire:FuzzReply ./session/internal/wire:FuzzStream ./recipe/internal/line:FuzzParse
+FUZZ = ./session/zktest:FuzzFrames ./session/internal/wire:FuzzReply ./session/internal/wire:FuzzStream ./session:FuzzHearing \
+	./recipe/internal/line:FuzzParse ./recipe/internal/line:FuzzRecord ./recipe/internal/line:FuzzDecide
 
 .PHONY: test lint model foreign bench soak campaign compare record fuzz zookeeper help
 

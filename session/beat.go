@@ -1,0 +1,180 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+)
+
+// maxReserved bounds the places that a beat checks although they need no lease yet.
+const maxReserved = 100
+
+// beat makes the beat that is due, and gives up the connection if one is overdue.
+func (s *Session) beat(now clock.Instant, p *pace) time.Duration {
+	s.mu.Lock()
+	connection, conn := s.connection, s.conn
+	facts := beating{
+		connected: s.state == Connected, connection: connection,
+		wanted: s.heart.exists && (s.heldPlaces() || s.heart.unsure), soon: s.beatSoon, failed: s.beatFailed, ended: s.beatEnded,
+		running: !s.heart.until.Passed(now), lease: s.leaseTime, T: s.timeout,
+	}
+	s.beatEnded = false
+	do, wait := p.next(now, facts)
+	if do == stepBeat {
+		s.beatSoon, s.beatFailed = false, false
+	}
+	s.mu.Unlock()
+	switch do {
+	case stepBeat:
+		s.calls.Go(func() { s.beatOnce() })
+	case stepMove:
+		s.drop(conn, errSlowBeat)
+	}
+	return wait
+}
+
+// errSlowBeat is why a connection was given up.
+var errSlowBeat = errors.New("a heartbeat was not answered in time")
+
+// heldPlaces reports whether there is a place to beat for. The caller holds s.mu.
+func (s *Session) heldPlaces() bool {
+	for _, h := range s.holds {
+		if h.kept && h.err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// beatOnce makes one beat, and reads the heartbeat first where its version is not known.
+func (s *Session) beatOnce() {
+	begun := s.clock.Now() // before anything is sent
+	s.mu.Lock()
+	unsure := s.heart.unsure
+	s.mu.Unlock()
+	var err error
+	if unsure {
+		err = s.readHeartbeat()
+		begun = s.clock.Now()
+	}
+	if err == nil {
+		err = s.setHeartbeat(begun)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		s.counts.beaten(s.clock.Now().Sub(begun))
+	} else {
+		s.counts.failedBeats.Add(1)
+	}
+	s.beatEnded, s.beatFailed = true, err != nil && !s.beatAgain
+	s.beatSoon, s.beatAgain = s.beatSoon || s.beatAgain, false
+	signal(s.wake)
+}
+
+// setHeartbeat sets the heartbeat at the version that is known. In the same multi it checks the
+// places whose leases this beat is to extend.
+func (s *Session) setHeartbeat(begun clock.Instant) error {
+	s.mu.Lock()
+	path, version, data := s.heart.path, s.heart.version, []byte(s.leaseTime.String())
+	places := s.nextPlaces()
+	var ops []any
+	for _, h := range places {
+		ops = append(ops, &zk.CheckVersionRequest{Path: h.own.full, Version: -1})
+	}
+	s.mu.Unlock()
+	ops = append(ops, &zk.SetDataRequest{Path: s.chroot + path, Data: data, Version: version})
+	results, err := s.zk.Multi(ops...)
+	err = named(err)
+	s.observe(err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		s.beatRefused(places, results, err)
+		return err
+	}
+	if len(results) != len(ops) || results[len(places)].Stat == nil {
+		s.heart.unsure = true
+		return errors.New("session: a beat's answer does not tell the heartbeat's version")
+	}
+	if !s.isHeartbeat(results[len(places)].Stat) {
+		return ErrNoHeartbeat
+	}
+	s.heart.version = results[len(places)].Stat.Version
+	s.beaten(begun, places)
+	return nil
+}
+
+// nextPlaces returns the places that the next beat checks: those to be kept, in turn where a
+// request has no room for all, and some that are only reserved. The caller holds s.mu.
+func (s *Session) nextPlaces() (places []*Hold) {
+	bytes, reserved := 0, 0
+	add := func(h *Hold) {
+		places = append(places, h)
+		bytes += overhead + len(h.own.full)
+	}
+	n := len(s.holds)
+	begin := s.turn
+	for s.turn = 0; begin+s.turn < n && bytes < maxBytesTogether; s.turn++ {
+		if h := s.holds[begin+s.turn]; h.kept && h.holdable() {
+			add(h)
+		} else if reserved < maxReserved && h.holdable() {
+			add(h)
+			reserved++
+		}
+	}
+	if s.turn += begin; s.turn >= n {
+		s.turn = 0
+	}
+	return places
+}
+
+// holdable reports whether the place may still exist. The caller holds s.mu.
+func (h *Hold) holdable() bool { return h.err == nil && !h.own.deleted && h.own.full != "" }
+
+// beaten extends the leases of the places that a beat begun at begun has checked: they existed
+// when it was committed. A watch that has told of no deletion proves nothing: newer servers send
+// no event to a session that may not read the znode any more. The caller holds s.mu.
+func (s *Session) beaten(begun clock.Instant, places []*Hold) {
+	until, now := begun.Add(s.leaseTime), s.clock.Now()
+	s.heart.until = until
+	if s.over {
+		return
+	}
+	for _, h := range places {
+		if h.holdable() {
+			h.extend(until, now)
+		}
+	}
+	s.beatSoon = s.beatSoon || s.turn > 0 // some places have not had their turn
+}
+
+// beatRefused draws the conclusions from a beat that failed. The caller holds s.mu.
+func (s *Session) beatRefused(places []*Hold, results []zk.MultiResponse, err error) {
+	s.turn = 0
+	s.heart.unsure = true // also after BadVersion: a late beat of our own may have set that version
+	if OutcomeOf(err) != NotDone || len(results) == 0 {
+		return
+	}
+	failed := 0
+	for failed < len(results) && results[failed].Error == nil {
+		failed++
+	}
+	refused := errors.Is(err, zk.ErrNoNode) || errors.Is(err, zk.ErrNoAuth)
+	switch {
+	case !refused:
+	case failed < len(places): // this place has ended, the heartbeat goes on
+		s.heart.unsure, s.beatAgain = false, true
+		places[failed].fail(err)
+	case errors.Is(err, zk.ErrNoNode):
+		s.finish(fmt.Errorf("%w: %s", ErrNoHeartbeat, s.heart.path))
+	default:
+		for _, h := range s.holds {
+			h.fail(s.noPermission("set (WRITE)", err))
+		}
+	}
+}

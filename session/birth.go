@@ -1,0 +1,89 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/go-zookeeper/zk"
+)
+
+// createFirst carries out the create of a session's first place. The heartbeat is created in
+// the same multi. It is created once in a session: if the session cannot find out whether it was
+// created, the session is over.
+func (s *Session) createFirst(path string, data []byte, flags int32, acl []zk.ACL) (string, error) {
+	s.mu.Lock()
+	beat, lease := s.Heartbeat(s.id), s.leaseTime
+	s.mu.Unlock()
+	results, err := s.Multi(s.ctx,
+		&zk.CreateRequest{Path: beat, Data: []byte(lease.String()), Flags: zk.FlagEphemeral},
+		&zk.CreateRequest{Path: path, Data: data, Flags: flags, Acl: acl})
+	if err == nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.heart = heartbeat{path: beat, exists: true}
+		signal(s.wake)
+		return results[1].String, nil
+	}
+	if OutcomeOf(err) == Unknown {
+		return "", s.findHeartbeat(beat, err)
+	}
+	ofHeartbeat := len(results) > 0 && results[0].Error != nil && errors.Is(err, results[0].Error)
+	switch {
+	case !ofHeartbeat:
+	case errors.Is(err, zk.ErrNoNode):
+		if err := s.EnsurePath(s.ctx, s.cfg.Beats, nil); err != nil {
+			return "", fmt.Errorf("session: cannot create %s for heartbeats (see Config.Beats): %w", s.cfg.Beats, err)
+		}
+		return "", errAgain
+	case errors.Is(err, zk.ErrNoAuth):
+		return "", s.noPermission("create (CREATE)", err)
+	case errors.Is(err, zk.ErrNodeExists):
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.finish(fmt.Errorf("%w: %s exists already", ErrNoHeartbeat, beat))
+	}
+	return "", err
+}
+
+// awaitBirth waits while another goroutine creates the heartbeat. first is true if there is none
+// afterwards: then the caller creates it, and calls done when it has.
+func (s *Session) awaitBirth(ctx context.Context) (first bool, done func(), err error) {
+	select {
+	case s.birth <- struct{}{}:
+	case <-ctx.Done():
+		return false, nil, context.Cause(ctx)
+	case <-s.ctx.Done():
+		return false, nil, context.Cause(s.ctx)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.heart.exists {
+		<-s.birth
+		return false, nil, nil
+	}
+	return true, func() { <-s.birth }, nil
+}
+
+// errAgain: nothing was created, and the reason for that has been removed.
+var errAgain = errors.New("session: to be tried again")
+
+// findHeartbeat looks whether a create whose answer was lost has happened. If the heartbeat is
+// there, it has. If not, the create may still happen. A second create would be unsafe, so the
+// session is over.
+func (s *Session) findHeartbeat(beat string, lost error) error {
+	var stat zk.Stat
+	err := s.Sync(s.ctx, "/")
+	if err == nil {
+		stat, _, err = s.Exists(s.ctx, beat)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil && stat.EphemeralOwner == s.id {
+		s.heart = heartbeat{path: beat, exists: true, unsure: true}
+		signal(s.wake)
+		return lost // for the place, which came with it
+	}
+	s.finish(fmt.Errorf("%w: whether %s was created is not known", ErrNoHeartbeat, beat))
+	return context.Cause(s.ctx)
+}

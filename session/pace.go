@@ -1,0 +1,99 @@
+package session
+
+import (
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+)
+
+// Parts of D.
+const (
+	beatEvery   = 4  // between the beginnings of two beats
+	beatRetry   = 32 // after one that failed
+	beatLost    = 4  // a beat without an answer for so long moves the session to another server
+	dialPatient = 8  // an attempt at a server, while a lease runs
+	dialPause   = 4  // between two rounds of attempts, for a session that holds places
+)
+
+// pace tells when to beat and when to give up a connection. It belongs to Session.run.
+type pace struct {
+	pending    bool          // one is outstanding
+	connection uint64        // the connection that it belongs to
+	begun      clock.Instant // when the latest began
+	again      clock.Instant // no connection is given up before this
+	delay      time.Duration // by how much again was last put off
+}
+
+// beating is what pace has to know.
+type beating struct {
+	connected  bool
+	connection uint64
+	wanted     bool // there is a place to beat for, or it is not known whether the session goes on
+	soon       bool // somebody waits for a beat
+	failed     bool // the latest one failed
+	running    bool // a lease runs, which a move to another server may save
+	lease, T   time.Duration
+	ended      bool // the outstanding one has ended
+}
+
+// A step is what pace says to do.
+type step int
+
+const (
+	stepWait step = iota
+	stepBeat
+	stepMove // to another server
+)
+
+// next returns what to do now, and after what time to ask again; a wake-up may come earlier.
+func (p *pace) next(now clock.Instant, b beating) (step, time.Duration) {
+	if b.ended {
+		p.pending = false
+		if !b.failed {
+			p.again, p.delay = clock.Instant{}, 0
+		}
+	}
+	if !b.connected {
+		return stepWait, forever // the next connection wakes the loop
+	}
+	if p.pending {
+		return p.await(now, b)
+	}
+	if !b.wanted {
+		return stepWait, forever // a new Hold wakes the loop
+	}
+	due := p.begun.Add(b.lease / beatEvery)
+	switch {
+	case b.failed:
+		due = p.begun.Add(b.lease / beatRetry)
+	case b.soon:
+		due = now
+	}
+	if !p.begun.IsZero() && !due.Passed(now) {
+		return stepWait, due.Until(now)
+	}
+	p.pending, p.connection, p.begun = true, b.connection, now
+	return stepBeat, b.lease / beatLost
+}
+
+// await gives up a connection on which a beat is not answered in time. While no lease runs
+// there is none to save, and the moves become rarer: the ensemble as a whole may be slow.
+func (p *pace) await(now clock.Instant, b beating) (step, time.Duration) {
+	if p.connection != b.connection {
+		// It was queued while there was no connection: its time runs from now.
+		p.connection, p.begun = b.connection, now
+	}
+	overdue := p.begun.Add(b.lease / beatLost)
+	if !overdue.Passed(now) {
+		return stepWait, overdue.Until(now)
+	}
+	if !p.again.Passed(now) {
+		return stepWait, p.again.Until(now)
+	}
+	p.delay = min(max(2*p.delay, b.lease/beatLost), max(b.T/4, b.lease/beatLost))
+	if b.running {
+		p.delay = b.lease / beatLost
+	}
+	p.again = now.Add(p.delay)
+	return stepMove, forever
+}

@@ -252,4 +252,3 @@ func (s *scene) writeAndAsk() {
 	s.touchNothing()
 	s.ask()
 }
-

@@ -3,12 +3,12 @@
 // A variant is a text file: "key: value" lines that say what is broken, then edits, each of which replaces a text that
 // occurs once in a file of the module:
 //
-//	what: the lease never ends
-//	=== session/internal/lease/lease.go
+//	what: who takes over allows nothing for clocks of different rates
+//	=== session/listen.go
 //	--- old
-//	return p.anchor.Add(p.timeout)
+//	return d + d/16
 //	--- new
-//	return p.anchor.Add(p.timeout + time.Hour)
+//	return d
 //
 // Nothing is changed in place: the go command takes the broken files from an overlay.
 package variant

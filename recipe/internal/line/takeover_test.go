@@ -1,6 +1,8 @@
 package line
 
 import (
+	"context"
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,6 +69,39 @@ func TestABeatThatIsHeardAfterTheDecisionToTakeOverPreventsIt(t *testing.T) {
 		}
 		if _, ok, err := leader.s.Exists(t.Context(), leader.Path()); err != nil || !ok {
 			t.Errorf("%v; taken over from a leader whose lease is valid: %v", err, leader.hold.Lease().Valid())
+		}
+	})
+}
+
+// Where numbers have run out, a line is put in order by asking about each one. One that has gone
+// between the list and that question is heard to be gone by the question.
+func TestOneThatGoesWhileTheLineIsReadCountsAsGoneFromThenOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := zktest.Start(t, zktest.Config{InMemory: true, Latency: time.Millisecond, Logf: func(string, ...any) {}})
+		admin := enterLine(t, e, "admin")
+		if err := admin.Leave(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		e.StartSequence("/e", math.MaxInt32)
+		leader := enterLine(t, e, "leader")
+		stepUntil(t, leader, func(st Standing) bool { return st.Lease != nil })
+		leader.Lead()
+		// The leader's znode is deleted when the joiner has its list, whose next question is lost.
+		lost := e.On(zktest.Match{Op: zktest.OpExists, Path: leader.Path(), Host: "joiner", Nth: 1}, zktest.LoseRequest)
+		go func() {
+			<-lost.Fired()
+			e.Host("joiner").Hold()
+			time.Sleep(session.DefaultLease / 2)
+			e.Host("leader").Hold(zktest.ToClient) // it does not hear of that
+			if err := admin.s.Delete(context.Background(), leader.Path(), -1); err != nil {
+				t.Error(err)
+			}
+			e.Host("joiner").Heal()
+		}()
+		joiner := enterLine(t, e, "joiner")
+		stepUntil(t, joiner, func(st Standing) bool { return st.Lease != nil })
+		if l := leader.hold.Lease(); l != nil {
+			t.Errorf("it leads while the lease of the one before runs for %v more", l.Remaining())
 		}
 	})
 }

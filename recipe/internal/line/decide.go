@@ -18,13 +18,13 @@ type departure struct {
 
 // standing is all that the decision about a place depends on.
 type standing struct {
-	ahead      int                    // how many may still be ahead
-	led        bool                   // the place has been taken already
-	armed      bool                   // the server will tell of the own znode's deletion first
-	leased     bool                   // a lease runs that is long enough
-	departures []departure            // not announced, as far as is known
-	nearest    session.HeartbeatState // of the session of the one ahead
-	refused    bool                   // taking over is not permitted
+	ahead      int               // how many may still be ahead
+	led        bool              // the place has been taken already
+	armed      bool              // the server will tell of the own znode's deletion first
+	leased     bool              // a lease runs that is long enough
+	departures []departure       // not announced, as far as is known
+	nearest    session.Heartbeat // of the session of the one ahead
+	refused    bool              // taking over is not permitted
 }
 
 // action is what to do next about a place.
@@ -79,7 +79,7 @@ func (st standing) overtake() action {
 	if st.refused || st.ahead > listenTo {
 		return actWait
 	}
-	switch st.nearest {
+	switch st.nearest.State {
 	case session.HeartbeatSilent:
 		return actRevoke
 	case session.HeartbeatRevoked:

@@ -19,7 +19,7 @@ func TestDecide(t *testing.T) {
 		return st
 	}
 	behind := func(n int, nearest session.HeartbeatState) standing {
-		return standing{ahead: n, armed: true, nearest: nearest}
+		return standing{ahead: n, armed: true, nearest: session.Heartbeat{State: nearest}}
 	}
 	for name, c := range map[string]struct {
 		st   standing
@@ -48,7 +48,7 @@ func TestDecide(t *testing.T) {
 		"heir, leader's heartbeat gone":             {behind(1, session.HeartbeatGone), actRemove, never},
 		"second in line, heir silent":               {behind(2, session.HeartbeatSilent), actRevoke, never},
 		"third in line: nobody there has to beat":   {behind(3, session.HeartbeatSilent), actWait, never},
-		"silent, but we are not permitted to do it": {standing{ahead: 1, nearest: session.HeartbeatSilent, refused: true}, actWait, never},
+		"silent, but we are not permitted to do it": {standing{ahead: 1, nearest: session.Heartbeat{State: session.HeartbeatSilent}, refused: true}, actWait, never},
 	} {
 		if got, wait := decide(c.st, at(0)); got != c.want || wait != c.wait {
 			t.Errorf("%s: %v, %v; want %v, %v", name, got, wait, c.want, c.wait)
@@ -64,7 +64,7 @@ func FuzzDecide(f *testing.F) {
 	f.Fuzz(func(t *testing.T, ahead, flags uint8, one, two, now int64) {
 		bit := func(i int) bool { return flags>>i&1 == 1 }
 		st := standing{
-			ahead: int(ahead % 4), armed: bit(0), leased: bit(1), led: bit(2), refused: bit(3), nearest: session.HeartbeatState(ahead / 4 % 5),
+			ahead: int(ahead % 4), armed: bit(0), leased: bit(1), led: bit(2), refused: bit(3), nearest: session.Heartbeat{State: session.HeartbeatState(ahead / 4 % 5)},
 			departures: []departure{{1, clock.Instant{Mono: one, Boot: two}, bit(4)}, {2, clock.Instant{Mono: two, Boot: one}, bit(5)}},
 		}
 		instant := clock.Instant{Mono: now, Boot: now}
@@ -73,7 +73,7 @@ func FuzzDecide(f *testing.F) {
 		if lead := act == actLead; lead != (st.ahead == 0 && st.armed && st.leased && !st.led && clear) {
 			t.Errorf("%+v at %d: %v", st, now, act)
 		}
-		if over := act == actRevoke || act == actInherit || act == actRemove; over && (st.ahead == 0 || st.ahead > 2 || st.refused || st.nearest < session.HeartbeatSilent) {
+		if over := act == actRevoke || act == actInherit || act == actRemove; over && (st.ahead == 0 || st.ahead > 2 || st.refused || st.nearest.State < session.HeartbeatSilent) {
 			t.Errorf("%+v: %v", st, act)
 		}
 		if act == actWait && wait <= 0 {

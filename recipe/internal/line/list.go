@@ -26,7 +26,7 @@ type list struct {
 // reading is what a line looked like.
 type reading struct {
 	names  []Name        // belongs to all who asked: not to be changed
-	at     clock.Instant // when the answer with the names arrived
+	at     clock.Instant // when the last answer about the names arrived
 	record []byte        // what the path held afterwards
 	stat   zk.Stat       // of that
 }
@@ -94,10 +94,10 @@ func (at where) once(ctx context.Context, c clock.Clock) (r reading, err error) 
 	if err != nil {
 		return r, goneIfNoNode(err)
 	}
-	r.at = c.Now()
 	if r.names, err = Order(ctx, at.s, at.dir, children); err != nil {
 		return r, err
 	}
+	r.at = c.Now() // not earlier: Order leaves out those who have gone since
 	r.record, r.stat, err = at.s.Get(ctx, at.dir)
 	return r, goneIfNoNode(err)
 }

@@ -119,7 +119,8 @@ func (p *Place) Step(ctx context.Context, need time.Duration) (Standing, error) 
 		}
 		p.attend()
 		now := p.cfg.Clock.Now()
-		act, wait := decide(p.standing(need), now)
+		stands := p.standing(need)
+		act, wait := decide(stands, now)
 		var err error
 		switch act {
 		case actLead:
@@ -127,7 +128,7 @@ func (p *Place) Step(ctx context.Context, need time.Duration) (Standing, error) 
 		case actAsk:
 			err = p.askRecord(ctx)
 		case actRevoke, actInherit, actRemove:
-			err = p.takeOver(ctx, act)
+			err = p.takeOver(ctx, act, stands.nearest)
 		default:
 			if act == actRenew {
 				p.hold.Renew()
@@ -150,7 +151,7 @@ func (p *Place) standing(need time.Duration) standing {
 	l := p.hold.Lease()
 	st.leased = l != nil && l.Remaining() > need
 	if p.listener != nil {
-		st.nearest = p.listener.Heartbeat().State
+		st.nearest = p.listener.Heartbeat()
 	}
 	return st
 }

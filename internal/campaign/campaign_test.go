@@ -97,19 +97,11 @@ func TestALibraryThatTrustsItsConnectionIsCaught(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	overlay, err := v.Overlay("../..", dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	candidate := filepath.Join(dir, "candidate")
-	out, err := exec.Command("go", "build", "-overlay", overlay, "-o", candidate, "github.com/zkrecipe/zkrecipe/examples/candidate").CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	candidate := filepath.Join(t.TempDir(), "candidate")
+	v.Build(t, "../..", "build", "-o", candidate, "github.com/zkrecipe/zkrecipe/examples/candidate")
 	kept := t.TempDir()
 	cmd := program(t, "-rigs", "1", "-rounds", "2", "-faults", "^1a", "-candidate", candidate, "-keep", kept)
-	out, _ = cmd.CombinedOutput()
+	out, _ := cmd.CombinedOutput()
 	if cmd.ProcessState.ExitCode() != 1 || !bytes.Contains(out, []byte("VIOLATION overlap")) {
 		t.Errorf("exit code %d:\n%s", cmd.ProcessState.ExitCode(), out)
 	}

@@ -4,7 +4,6 @@ package campaign
 
 import (
 	"bytes"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -20,18 +19,10 @@ func TestAnHeirThatDoesNotWaitForTheLeaseIsCaught(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	overlay, err := v.Overlay("../..", dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	candidate := filepath.Join(dir, "candidate")
-	out, err := exec.Command("go", "build", "-overlay", overlay, "-o", candidate, "github.com/zkrecipe/zkrecipe/examples/candidate").CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	candidate := filepath.Join(t.TempDir(), "candidate")
+	v.Build(t, "../..", "build", "-o", candidate, "github.com/zkrecipe/zkrecipe/examples/candidate")
 	cmd := program(t, "-rigs", "1", "-rounds", "3", "-faults", "^7c", "-lease", "1s", "-candidate", candidate, "-keep", t.TempDir())
-	out, _ = cmd.CombinedOutput()
+	out, _ := cmd.CombinedOutput()
 	if cmd.ProcessState.ExitCode() != 1 || !bytes.Contains(out, []byte("VIOLATION overlap")) {
 		t.Errorf("exit code %d:\n%s", cmd.ProcessState.ExitCode(), out)
 	}

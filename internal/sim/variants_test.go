@@ -57,14 +57,8 @@ func readVariant(t *testing.T, file string) (v broken) {
 // build compiles this package's tests with the variant in place of the library.
 func (v broken) build(t *testing.T, dir string) (binary string) {
 	t.Helper()
-	overlay, err := v.Overlay("../..", dir)
-	if err != nil {
-		t.Fatal(err)
-	}
 	binary = filepath.Join(dir, "sim.test")
-	if out, err := exec.Command("go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("the variant does not compile: %v\n%s", err, out)
-	}
+	v.Build(t, "../..", "test", "-c", "-vet=off", "-o", binary, ".")
 	return binary
 }
 

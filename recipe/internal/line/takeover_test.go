@@ -105,3 +105,25 @@ func TestOneThatGoesWhileTheLineIsReadCountsAsGoneFromThenOn(t *testing.T) {
 		}
 	})
 }
+
+// The heir has found the leader's heartbeat revoked. Before it acts, somebody takes that back.
+func TestARevocationThatIsTakenBackIsNotBelieved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := zktest.Start(t, zktest.Config{InMemory: true, Latency: time.Millisecond, Logf: func(string, ...any) {}})
+		leader, heir := enterLine(t, e, "leader"), enterLine(t, e, "heir")
+		stepUntil(t, leader, func(st Standing) bool { return st.Lease != nil })
+		leader.Lead()
+		stepUntil(t, heir, func(Standing) bool {
+			return heir.listener != nil && heir.listener.Heartbeat().State == session.HeartbeatBeating
+		})
+		decided := heir.standing(0).nearest
+		decided.State = session.HeartbeatRevoked // as if it had been heard so
+		time.Sleep(leader.s.LeaseTime())         // beats follow
+		if err := heir.takeOver(t.Context(), actInherit, decided); err != nil {
+			t.Fatal(err)
+		}
+		if len(heir.ahead) != 1 || leader.own.Deleted() {
+			t.Error("the heir has taken over, while the leader beats")
+		}
+	})
+}

@@ -311,9 +311,16 @@ func (s *Session) beatRefused(places []*Hold, results []zk.MultiResponse, err er
 	case errors.Is(err, zk.ErrNoNode):
 		s.finish(fmt.Errorf("%w: %s", ErrNoHeartbeat, s.heart.path))
 	default:
-		for _, h := range s.holds {
-			h.fail(s.noPermission("set (WRITE)", err))
-		}
+		s.barred("set (WRITE)", err)
+	}
+}
+
+// barred ends all places: the own heartbeat must not be used. Trying again would not help; should
+// it be for a new place, a version that is not known is refused. The caller holds s.mu.
+func (s *Session) barred(what string, err error) {
+	s.heart.unsure = false
+	for _, h := range s.holds {
+		h.fail(s.noPermission(what, err))
 	}
 }
 
@@ -332,9 +339,7 @@ func (s *Session) readHeartbeat() error {
 		s.finish(fmt.Errorf("%w: %s", ErrNoHeartbeat, path))
 		return err
 	case errors.Is(err, zk.ErrNoAuth):
-		for _, h := range s.holds {
-			h.fail(s.noPermission("read (READ)", err))
-		}
+		s.barred("read (READ)", err)
 		return err
 	case err != nil:
 		return err

@@ -46,9 +46,9 @@ func (p *Place) learn(data []byte) {
 }
 
 // noRecord goes on without: every departure counts as unannounced, and no lease is longer than
-// the default.
+// the default, or than a record allowed before.
 func (p *Place) noRecord(err error) {
-	p.record, p.ours = record{lease: session.DefaultLease}, false
+	p.record, p.ours = record{lease: max(p.record.lease, session.DefaultLease)}, false
 	p.impair(err)
 }
 

@@ -173,8 +173,6 @@ func (s *Session) beatRefused(places []*Hold, results []zk.MultiResponse, err er
 	case errors.Is(err, zk.ErrNoNode):
 		s.finish(fmt.Errorf("%w: %s", ErrNoHeartbeat, s.heart.path))
 	default:
-		for _, h := range s.holds {
-			h.fail(s.noPermission("set (WRITE)", err))
-		}
+		s.barred("set (WRITE)", err)
 	}
 }

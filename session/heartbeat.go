@@ -55,6 +55,15 @@ func (s *Session) isHeartbeat(stat *zk.Stat) bool {
 	return false
 }
 
+// barred ends all places: the own heartbeat must not be used. Trying again would not help; should
+// it be for a new place, a version that is not known is refused. The caller holds s.mu.
+func (s *Session) barred(what string, err error) {
+	s.heart.unsure = false
+	for _, h := range s.holds {
+		h.fail(s.noPermission(what, err))
+	}
+}
+
 // readHeartbeat finds out at which version to go on, or that the session is over.
 func (s *Session) readHeartbeat() error {
 	s.mu.Lock()
@@ -70,9 +79,7 @@ func (s *Session) readHeartbeat() error {
 		s.finish(fmt.Errorf("%w: %s", ErrNoHeartbeat, path))
 		return err
 	case errors.Is(err, zk.ErrNoAuth):
-		for _, h := range s.holds {
-			h.fail(s.noPermission("read (READ)", err))
-		}
+		s.barred("read (READ)", err)
 		return err
 	case err != nil:
 		return err

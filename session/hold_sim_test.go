@@ -194,3 +194,35 @@ func TestAReservedPlaceCostsNothingAndHasALeaseWhereOthersDo(t *testing.T) {
 		}
 	})
 }
+
+// A heartbeat that must not be set cannot keep any place. The session need not find that out again
+// and again, whatever else it is used for.
+func TestASessionThatMustNotSetItsHeartbeatStopsTrying(t *testing.T) {
+	for name, perms := range map[string]int32{"WRITE": zk.PermAll &^ zk.PermWrite, "READ": zk.PermAll &^ zk.PermRead} {
+		t.Run(name, func(t *testing.T) {
+			inBedWith(t, session.Config{Timeout: simT, ACL: zk.WorldACL(perms)}, func(t *testing.T, b *bed) {
+				must(t, b.s.EnsurePath(t.Context(), "/e", zk.WorldACL(zk.PermAll)))
+				path, err := b.s.CreatePlace(t.Context(), "/e", "n-", nil, zk.WorldACL(zk.PermAll))
+				must(t, err)
+				if name == "READ" { // which is asked for when an answer was lost
+					b.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Nth: 1}, zktest.LoseReply)
+				}
+				wake := make(chan struct{}, 1)
+				h := b.s.Hold(b.s.Watch(path, wake), wake)
+				for h.Err() == nil {
+					<-wake
+				}
+				h.Release()
+				time.Sleep(simT)
+				before := b.Counts()
+				time.Sleep(10 * simT)
+				after := b.Counts()
+				for _, op := range []zktest.Op{zktest.OpMulti, zktest.OpGetData} {
+					if n := after.Requests[op] - before.Requests[op]; n > 0 {
+						t.Errorf("%d requests of type %v", n, op)
+					}
+				}
+			})
+		})
+	}
+}

@@ -81,6 +81,9 @@ func (st standing) overtake() action {
 	}
 	switch st.nearest.State {
 	case session.HeartbeatSilent:
+		if st.ahead > 1 && st.nearest.Version == 0 {
+			return actWait // it has never beaten: it may not know yet that it is the heir
+		}
 		return actRevoke
 	case session.HeartbeatRevoked:
 		return actInherit

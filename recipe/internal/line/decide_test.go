@@ -19,7 +19,7 @@ func TestDecide(t *testing.T) {
 		return st
 	}
 	behind := func(n int, nearest session.HeartbeatState) standing {
-		return standing{ahead: n, armed: true, nearest: session.Heartbeat{State: nearest}}
+		return standing{ahead: n, armed: true, nearest: session.Heartbeat{State: nearest, Version: 1}}
 	}
 	for name, c := range map[string]struct {
 		st   standing
@@ -47,6 +47,8 @@ func TestDecide(t *testing.T) {
 		"heir, leader revoked":                      {behind(1, session.HeartbeatRevoked), actInherit, never},
 		"heir, leader's heartbeat gone":             {behind(1, session.HeartbeatGone), actRemove, never},
 		"second in line, heir silent":               {behind(2, session.HeartbeatSilent), actRevoke, never},
+		"second in line, heir has never beaten":     {standing{ahead: 2, nearest: session.Heartbeat{State: session.HeartbeatSilent}}, actWait, never},
+		"heir, leader has never beaten":             {standing{ahead: 1, nearest: session.Heartbeat{State: session.HeartbeatSilent}}, actRevoke, never},
 		"third in line: nobody there has to beat":   {behind(3, session.HeartbeatSilent), actWait, never},
 		"silent, but we are not permitted to do it": {standing{ahead: 1, nearest: session.Heartbeat{State: session.HeartbeatSilent}, refused: true}, actWait, never},
 	} {

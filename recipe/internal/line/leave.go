@@ -46,9 +46,9 @@ func (p *Place) learn(data []byte) {
 }
 
 // noRecord goes on without a record: every departure counts as unannounced, and no lease may be
-// longer than the default.
+// longer than the default, or than a record has allowed before.
 func (p *Place) noRecord(err error) {
-	p.record, p.ours = record{lease: session.DefaultLease}, false
+	p.record, p.ours = record{lease: max(p.record.lease, session.DefaultLease)}, false
 	p.impair(err)
 }
 

@@ -1,0 +1,42 @@
+package election_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// Several in the middle of the line leave, as in a deployment. Those behind them do not hear of
+// that at once, but who joins then sees a short line. It must not take an heir for dead that does
+// not know yet that it is the heir, and so does not beat.
+func TestAnHeirThatDoesNotKnowYetThatItIsOneIsNotTakenForDead(t *testing.T) {
+	for seed := range int64(10) {
+		onStage(t, zktest.Config{Seed: seed}, func(t *testing.T, s *stage) {
+			s.cfg = session.Config{Lease: 4 * time.Second, Timeout: 15 * time.Second}
+			var names []string
+			for i := range 10 {
+				names = append(names, fmt.Sprint("old", i))
+			}
+			all, _ := s.lineUp(names...)
+			time.Sleep(time.Minute + time.Duration(seed)*time.Second)
+			for i, a := range all[:8] {
+				if i > 0 { // the first one last, so that nobody who waits hears of the others
+					a.stop()
+				}
+			}
+			all[0].stop()
+			all[8].term()
+			fresh := s.enter("fresh")
+			fresh.events.wait(election.Joined, 1)
+			time.Sleep(time.Minute)
+			if n := all[9].events.count(election.Joined); n != 1 || fresh.events.count(election.TookOver) != 0 {
+				t.Errorf("seed %d: the heir joined %d times; the one behind it took over %d times; events of the heir:\n%v",
+					seed, n, fresh.events.count(election.TookOver), all[9].events)
+			}
+		})
+	}
+}

@@ -28,6 +28,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == asJob {
 		os.Exit(testJob(os.Args[2:]))
 	}
+	// Under nohup SIGHUP is ignored, and would be in all that is started from here. A signal that
+	// is caught is not passed on as ignored.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	var remove func()
 	exe, remove = proc.Build()
 	code := m.Run()

@@ -21,9 +21,9 @@ proctype Faults(byte s) {
 #if RECONNECTS
 	:: d_step { P[s].n && P[s].watch == armed -> P[s].watch = fired }       /* n's data changed by hand */
 #endif
-#if LINES == 1
+#if LINES == 1 && CANDIDATES == 2
 	:: d_step { S[s].r == gone && P[s].n -> S[s].r = alien }                /* R made by hand */
-#else
+#elif LINES == 2
 	:: d_step { P[1].n -> P[1].n = false }
 	:: d_step { S[s].r == revoked -> S[s].r = live; versionMoves(s) }       /* R written by hand */
 #endif

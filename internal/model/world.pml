@@ -18,8 +18,8 @@ proctype Faults(byte s) {
 	:: d_step { S[s].r != gone -> expire(s) }
 	:: d_step { S[s].r != gone -> S[s].r = gone; versionMoves(s) }          /* R deleted by hand */
 	:: d_step { P[s].n -> P[s].n = false }                                  /* n deleted by hand */
-#if RECONNECTS
-	:: d_step { P[s].n && P[s].watch == armed -> P[s].watch = fired }       /* n's data changed by hand */
+#if BROKEN == event_as_check
+	:: d_step { P[s].n && !kept[s] && READ_TAKEN -> kept[s] = true }        /* READ on n taken away */
 #endif
 #if LINES == 1 && CANDIDATES == 2
 	:: d_step { S[s].r == gone && P[s].n -> S[s].r = alien }                /* R made by hand */

@@ -29,6 +29,10 @@ inline retire(p, how) {
 	P[p].wait = 0;
 	giveUp(p);
 	if
+	:: P[p].late_take == none -> P[p].front = nobody
+	:: else
+	fi;
+	if
 	:: last(p) || stands(session(p))
 	:: else ->
 		S[session(p)].known = false;
@@ -55,7 +59,14 @@ inline begin(s, places) {
 	S[s].lasts = LEASE
 }
 
-#define holds(p, checks) (!(checks & bit(p)) || P[p].n || BROKEN == no_check || BROKEN == event_as_check)
+#if BROKEN == no_check || BROKEN == event_as_check
+#define exists(p) true
+#elif BROKEN == made_again
+#define exists(p) (P[p].n || again[p])
+#else
+#define exists(p) P[p].n
+#endif
+#define holds(p, checks) (!(checks & bit(p)) || exists(p))
 #if LINES == 2
 #define hold(s, checks) (holds(0, checks) && holds(1, checks))
 #else
@@ -65,7 +76,8 @@ inline begin(s, places) {
 /* At the version that the session knows, or not at all. */
 inline commit(s) {
 #if BROKEN == event_as_check
-	S[s].checks = (P[s].n || kept[s] -> bit(s) : 0); /* the events of all writes before a beat come before its answer */
+	/* The events of all writes before a beat come before its answer. */
+	S[s].checks = (P[s].n || kept[s] -> bit(s) : 0);
 #endif
 	if
 	:: S[s].r == alien -> S[s].beat = astray
@@ -172,8 +184,9 @@ inline readOwn(s) {
 proctype Beats(byte s) {
 	do
 #if LINES == 2
-	:: d_step { beats(s) && standing(0) && (TURNS || !standing(1)) -> begin(s, 1) }
-	:: d_step { beats(s) && standing(1) && (TURNS || !standing(0)) -> begin(s, 2) }
+	/* One request may have no room for the checks of all places. */
+	:: d_step { beats(s) && standing(0) -> begin(s, 1) }
+	:: d_step { beats(s) && standing(1) -> begin(s, 2) }
 	:: d_step { beats(s) && standing(0) && standing(1) -> begin(s, 3) }
 	:: d_step { S[s].beat == sent && S[s].checks & bit(1) -> miss(s, 1) }
 #else
@@ -182,7 +195,7 @@ proctype Beats(byte s) {
 	:: d_step { S[s].beat == sent && S[s].checks & bit(s) -> miss(s, s) }
 	:: d_step { S[s].beat == sent && hold(s, S[s].checks) -> commit(s) }
 	:: d_step { answered(s) -> answer(s) }
-	:: d_step { S[s].beat != none && ANSWERS_LOST -> lose(s) }
+	:: d_step { S[s].beat != none -> lose(s) }
 	:: d_step { S[s].unsure -> readOwn(s) }
 	:: d_step { S[s].late && S[s].r == live && hold(s, S[s].late) -> reached(a_late_beat); versionMoves(s) }
 #if BROKEN == other_writes

@@ -36,7 +36,7 @@
 
 mtype = { none, live, revoked, gone };            /* R; what an heir has seen of R; the kinds of takeover */
 mtype = { alien };                                /* an R made by hand, with whatever version fits */
-mtype = { sent, committed, refused, missed, astray };  /* a beat: refused by R's version; missed by a check; astray: on an alien R */
+mtype = { sent, committed, refused, missed, astray };  /* a beat: refused by R's version, missed by a check, on an alien R */
 mtype = { waiting, leading, leaving, out };       /* leaving: has led, and may send its departure */
 
 typedef Session {
@@ -76,6 +76,8 @@ byte asked[PLACES];             /* ticks until (17/16) D after the read was sent
 bool unwatched;                 /* the watch on R has been lost */
 #elif BROKEN == event_as_check
 bool kept[PLACES];              /* READ on n was taken away: the server keeps the event of its deletion back */
+#elif BROKEN == made_again
+bool again[PLACES];             /* another znode has n's name */
 #endif
 
 #define valid(p) (P[p].role == leading && (last(p) || P[p].lease > 0))

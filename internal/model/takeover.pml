@@ -6,9 +6,10 @@
  * these may happen:
  *
  *   - a request is carried out at once, late (after its answer was given up), or never
- *   - an answer is lost, the connection is lost and made again, and the watches with it
+ *   - an answer is lost, with its connection or without
  *   - a server lags: it tells of a deletion late, and shows an R that has changed since
  *   - a session expires; somebody deletes n, or R, or writes R by hand
+ *   - somebody takes away READ on n: a check of n fails, and no event tells its session of n's deletion
  *   - a process is paused: nobody has to do anything, ever, while the ticks go on
  *   - a clock misses a tick
  *
@@ -17,8 +18,8 @@
  * (versionMoves). A session may so beat for ever.
  *
  * Lagging servers. A server shows each znode as it is or as it was, from what this client last saw of it.
- * No order among different znodes is relied on, except that the events of all writes up to a beat come
- * before the beat's answer (the holding rule).
+ * No order among different znodes is relied on, nor any event: whether n existed when a beat was committed
+ * is known from the check in the beat itself (the holding rule).
  *
  * Searched for: a state in which two candidates of a line have a valid term (the assertion in alone).
  */
@@ -34,15 +35,6 @@
 #endif
 #ifndef DRIFT
 #define DRIFT 1                 /* clocks may miss ticks: at most one in any D + 1 ticks */
-#endif
-#ifndef ANSWERS_LOST
-#define ANSWERS_LOST 1          /* answers to beats can be lost; 0 to keep the states few */
-#endif
-#ifndef TURNS
-#define TURNS 0                 /* two lines: 1: one request may have no room for both checks */
-#endif
-#ifndef READ_TAKEN
-#define READ_TAKEN 1            /* for event_as_check */
 #endif
 #ifndef BROKEN
 #define BROKEN 0                /* the rule that is broken, by name */
@@ -76,6 +68,7 @@
 #define read_as_beat        22   /* a read of R that shows it unrevoked extends the lease */
 #define beat_any_czxid      23   /* a beat counts whatever R's czxid */
 #define takeover_any_czxid  24   /* so does a takeover */
+#define made_again          25   /* somebody deletes n and makes a znode of its name: a check asks for the name alone */
 
 /* What has to be reached. */
 #define a_takeover           1   /* an heir takes over from a silent one and leads */

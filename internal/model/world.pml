@@ -19,7 +19,9 @@ proctype Faults(byte s) {
 	:: d_step { S[s].r != gone -> S[s].r = gone; versionMoves(s) }          /* R deleted by hand */
 	:: d_step { P[s].n -> P[s].n = false }                                  /* n deleted by hand */
 #if BROKEN == event_as_check
-	:: d_step { P[s].n && !kept[s] && READ_TAKEN -> kept[s] = true }        /* READ on n taken away */
+	:: d_step { P[s].n && !kept[s] -> kept[s] = true }                        /* READ on n taken away */
+#elif BROKEN == made_again
+	:: d_step { !P[s].n -> again[s] = true }
 #endif
 #if LINES == 1 && CANDIDATES == 2
 	:: d_step { S[s].r == gone && P[s].n -> S[s].r = alien }                /* R made by hand */

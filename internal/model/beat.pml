@@ -108,7 +108,8 @@ inline extend(s, until) {
 /* BadVersion is no verdict. A check that failed ends its place, and another beat follows at the same version. */
 inline answer(s) {
 	if
-	:: S[s].beat == committed -> extend(s, (BROKEN == lease_from_answer -> LEASE : S[s].lasts))
+	:: S[s].beat == committed && BROKEN == lease_from_answer -> extend(s, LEASE)
+	:: S[s].beat == committed && BROKEN != lease_from_answer -> extend(s, S[s].lasts)
 	:: S[s].beat == astray ->
 		reached(an_alien_beat);
 		S[s].unsure = true;

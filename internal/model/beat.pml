@@ -3,8 +3,7 @@
 /* Every write to R makes stale what was known of its version. */
 inline versionMoves(s) {
 	S[s].known = false;
-	S[s].fresh = false;
-	S[s].late = false;
+	S[s].late = 0;
 	for (i : FIRST_HEIR .. PLACES - 1) {
 		if
 		:: P[i].front != nobody && session(P[i].front) == s ->
@@ -24,25 +23,22 @@ inline versionMoves(s) {
 inline retire(p, how) {
 	P[p].role = how;
 	P[p].lease = 0;
-	P[p].watch = unarmed;
-	P[p].checked = false;
-	P[p].checking = false;
-	P[p].before = false;
-	P[p].late_check = false;
 	P[p].seen = none;
 	P[p].current = false;
 	P[p].quiet = 0;
 	P[p].wait = 0;
 	giveUp(p);
 	if
+	:: P[p].late_take == none -> P[p].front = nobody
+	:: else
+	fi;
+	if
 	:: last(p) || stands(session(p))
 	:: else ->
 		S[session(p)].known = false;
 		S[session(p)].unsure = false;
-		S[session(p)].beat = none;
-		S[session(p)].fresh = false;
-		S[session(p)].lasts = 0;
-		S[session(p)].late = false
+		S[session(p)].late = 0;
+		beatIsOver(session(p))
 	fi
 }
 
@@ -56,56 +52,51 @@ inline giveUp(p) {
 	P[p].matches = false
 }
 
-/* The lease counts from here, before anything is sent. The first beat after arming carries a check of n. */
-inline begin(s) {
+/* The lease counts from here, before anything is sent. The multi checks the places that are to be extended. */
+inline begin(s, places) {
 	S[s].beat = sent;
-	S[s].fresh = S[s].known;
-	S[s].lasts = LEASE;
-	for (i : 0 .. PLACES - 1) {
-		P[i].checking = session(i) == s && standing(i) && P[i].watch != unarmed && !P[i].checked && BROKEN != no_check ||
-			session(i) != s && P[i].checking
-	};
-	i = 0
+	S[s].checks = places;
+	S[s].lasts = LEASE
 }
 
-/* The checks of a beat's multi hold. */
-#define holds(s, p, check) (session(p) != s || !P[p].check || P[p].n)
-#if LINES == 2
-#define allHold(s, check) (holds(s, 0, check) && holds(s, 1, check))
+#if BROKEN == no_check || BROKEN == event_as_check
+#define exists(p) true
+#elif BROKEN == made_again
+#define exists(p) (P[p].n || again[p])
 #else
-#define allHold(s, check) holds(s, s, check)
+#define exists(p) P[p].n
+#endif
+#define holds(p, checks) (!(checks & bit(p)) || exists(p))
+#if LINES == 2
+#define hold(s, checks) (holds(0, checks) && holds(1, checks))
+#else
+#define hold(s, checks) holds(s, checks)
 #endif
 
-/* At the version that the session knows, or not at all. A failed check fails the beat, and R stays as it is. */
+/* At the version that the session knows, or not at all. */
 inline commit(s) {
-	for (i : 0 .. PLACES - 1) {
-		if
-		:: session(i) == s && standing(i) -> P[i].before = P[i].n && P[i].watch != fired
-		:: else
-		fi
-	};
-	i = 0;
+#if BROKEN == event_as_check
+	/* The events of all writes before a beat come before its answer. */
+	S[s].checks = (P[s].n || kept[s] -> bit(s) : 0);
+#endif
 	if
-	:: S[s].r == alien && allHold(s, checking) -> S[s].beat = astray
-	:: S[s].r != alien && (S[s].r != live || !S[s].fresh) -> S[s].beat = refused
-	:: else ->
-		if
-		:: allHold(s, checking) ->
-			versionMoves(s);
-			S[s].beat = committed;
-			S[s].known = true
-		:: else -> S[s].beat = missed
-		fi
+	:: S[s].r == alien -> S[s].beat = astray
+	:: S[s].r == live && S[s].known -> versionMoves(s); S[s].known = true; S[s].beat = committed
+	:: else -> S[s].beat = refused
 	fi
 }
 
-/* The beat has succeeded: the places that it holds are held until D after its beginning. */
+/* A check fails where n has gone, and where the session may not read it any more. R stays as it is. */
+inline miss(x, place) {
+	S[x].beat = missed;
+	S[x].checks = bit(place)
+}
+
+/* The places that the beat has checked are held until D after its beginning. */
 inline extend(s, until) {
 	for (j : 0 .. PLACES - 1) {
 		if
-		:: session(j) == s && standing(j) && (P[j].watch != unarmed && (P[j].checked || P[j].checking || BROKEN == no_check) ||
-			BROKEN == no_holding) ->
-			P[j].checked = true;
+		:: session(j) == s && standing(j) && (S[s].checks & bit(j) || BROKEN == other_writes || BROKEN == read_as_beat) ->
 			P[j].lease = until;
 			alone(j)
 		:: else
@@ -114,43 +105,31 @@ inline extend(s, until) {
 	j = 0
 }
 
-/* The events of all writes before the beat come before its answer. BadVersion is no verdict. */
+/* BadVersion is no verdict. A check that failed ends its place, and another beat follows at the same version. */
 inline answer(s) {
 	if
-	:: S[s].beat == committed ->
-		for (j : 0 .. PLACES - 1) {
-			if
-			:: session(j) == s && standing(j) && P[j].watch == armed && !P[j].before && BROKEN != no_holding ->
-				reached(an_event_first);
-				retire(j, out)
-			:: session(j) == s && standing(j) && P[j].watch == fired && !P[j].before && BROKEN != other_events -> disarm(j)
-			:: else
-			fi
-		};
-		j = 0;
-		if
-		:: BROKEN == lease_from_answer -> extend(s, LEASE)
-		:: else -> extend(s, S[s].lasts)
-		fi
-	:: S[s].beat == refused || S[s].beat == astray ->
-		if
-		:: S[s].beat == astray -> reached(an_alien_beat)
-		:: else
-		fi;
+	:: S[s].beat == committed && BROKEN == lease_from_answer -> extend(s, LEASE)
+	:: S[s].beat == committed && BROKEN != lease_from_answer -> extend(s, S[s].lasts)
+	:: S[s].beat == astray ->
+		reached(an_alien_beat);
 		S[s].unsure = true;
 		if
-		:: BROKEN == badversion_success || S[s].beat == astray && BROKEN == beat_any_czxid -> extend(s, S[s].lasts)
+		:: BROKEN == beat_any_czxid -> extend(s, S[s].lasts)
 		:: else
 		fi
-	:: S[s].beat == missed ->
+	:: S[s].beat == refused ->
+		S[s].unsure = true;
+		if
+		:: BROKEN == badversion_success -> extend(s, S[s].lasts)
+		:: else
+		fi
+	:: S[s].beat == missed && BROKEN == failed_check -> extend(s, S[s].lasts)
+	:: S[s].beat == missed && BROKEN != failed_check ->
 		for (j : 0 .. PLACES - 1) {
 			if
-			:: session(j) == s && P[j].checking && !P[j].before ->
-				reached(a_failed_check);
-				if
-				:: BROKEN == failed_check -> P[j].checked = true
-				:: else -> retire(j, out)
-				fi
+			:: session(j) == s && standing(j) && S[s].checks & bit(j) ->
+				assert(GOAL != a_failed_check || P[j].n);
+				retire(j, out)
 			:: else
 			fi
 		};
@@ -161,54 +140,19 @@ inline answer(s) {
 
 inline beatIsOver(s) {
 	S[s].beat = none;
-	S[s].fresh = false;
+	S[s].checks = 0;
 	S[s].lasts = 0;
-	for (j : 0 .. PLACES - 1) {
-		if
-		:: session(j) == s -> P[j].checking = false; P[j].before = false
-		:: else
-		fi
-	};
-	j = 0
+	S[s].known = S[s].known && !S[s].unsure
 }
 
-/* A check that is on its way says nothing of the time until the watch is armed again. */
-inline disarm(p) {
-	P[p].watch = unarmed;
-	P[p].checked = false;
-	P[p].checking = P[p].checking && BROKEN == check_before_arming
-}
-
-/* The connection is lost: the answer too, and the watches. What was sent may be committed later. */
-inline reconnect(s) {
+/* The answer is lost, with its connection perhaps. A beat that was sent may be committed later. */
+inline lose(s) {
 	if
-	:: S[s].beat == sent && S[s].fresh ->
-		S[s].late = true;
-		for (j : 0 .. PLACES - 1) {
-			if
-			:: session(j) == s -> P[j].late_check = P[j].checking
-			:: else
-			fi
-		};
-		j = 0
+	:: S[s].beat == sent && S[s].known -> S[s].late = S[s].checks
 	:: else
 	fi;
-	if
-	:: S[s].beat != none -> S[s].unsure = true
-	:: else
-	fi;
-	beatIsOver(s);
-	for (j : 0 .. PLACES - 1) {
-		if
-		:: session(j) == s && P[j].watch != unarmed ->
-			if
-			:: BROKEN == watch_trusted -> P[j].watch = blind
-			:: else -> disarm(j)
-			fi
-		:: else
-		fi
-	};
-	j = 0
+	S[s].unsure = true;
+	beatIsOver(s)
 }
 
 /*
@@ -226,7 +170,7 @@ inline readOwn(s) {
 	:: else ->
 		for (j : 0 .. PLACES - 1) {
 			if
-			:: session(j) == s -> retire(j, out)
+			:: session(j) == s && standing(j) -> retire(j, out)
 			:: else
 			fi
 		};
@@ -234,16 +178,27 @@ inline readOwn(s) {
 	fi
 }
 
+#define beats(s) (stands(s) && S[s].beat == none && !S[s].unsure && \
+	(S[s].known && S[s].r == live || S[s].r == alien || BROKEN == created_twice))
+#define answered(s) (S[s].beat == committed || S[s].beat == refused || S[s].beat == missed || S[s].beat == astray)
+
 proctype Beats(byte s) {
 	do
-	:: d_step { stands(s) && S[s].beat == none && (S[s].known && S[s].r == live || S[s].r == alien || BROKEN == created_twice) && !S[s].unsure -> begin(s) }
-	:: d_step { stands(s) && S[s].beat == sent -> commit(s) }
-	:: d_step { stands(s) && (S[s].beat == committed || S[s].beat == refused || S[s].beat == missed || S[s].beat == astray) -> answer(s) }
-#if RECONNECTS
-	:: d_step { stands(s) && (S[s].beat != none || P[s].watch != unarmed || LINES == 2) -> reconnect(s) }
+#if LINES == 2
+	/* One request may have no room for the checks of all places. */
+	:: d_step { beats(s) && standing(0) -> begin(s, 1) }
+	:: d_step { beats(s) && standing(1) -> begin(s, 2) }
+	:: d_step { beats(s) && standing(0) && standing(1) -> begin(s, 3) }
+	:: d_step { S[s].beat == sent && S[s].checks & bit(1) -> miss(s, 1) }
+#else
+	:: d_step { beats(s) -> begin(s, bit(s)) }
 #endif
-	:: d_step { stands(s) && S[s].unsure -> readOwn(s) }
-	:: d_step { S[s].late && S[s].r == live && allHold(s, late_check) -> reached(a_late_beat); versionMoves(s) }
+	:: d_step { S[s].beat == sent && S[s].checks & bit(s) -> miss(s, s) }
+	:: d_step { S[s].beat == sent && hold(s, S[s].checks) -> commit(s) }
+	:: d_step { answered(s) -> answer(s) }
+	:: d_step { S[s].beat != none -> lose(s) }
+	:: d_step { S[s].unsure -> readOwn(s) }
+	:: d_step { S[s].late && S[s].r == live && hold(s, S[s].late) -> reached(a_late_beat); versionMoves(s) }
 #if BROKEN == other_writes
 	:: d_step { stands(s) && S[s].r != gone && P[s].n -> extend(s, LEASE) }
 #elif BROKEN == read_as_beat
@@ -252,17 +207,10 @@ proctype Beats(byte s) {
 	od
 }
 
-/*
- * n's own watch. Arming shows nothing of what was before it, because a watch that is set again after a
- * reconnect may miss that: the check in the next beat does. On a server that lags the event of an earlier
- * deletion is still to come.
- */
+/* n's own watch tells of a deletion, sooner or later or never. Nothing rests on it. */
 proctype Holds(byte p) {
 	do
-	:: d_step { standing(p) && P[p].watch == unarmed -> P[p].watch = armed }
-	:: d_step { standing(p) && P[p].watch == unarmed && !P[p].n -> P[p].watch = blind }
-	:: d_step { standing(p) && P[p].watch == fired && BROKEN != other_events -> disarm(p) }
-	:: d_step { standing(p) && P[p].watch == armed && !P[p].n && BROKEN != no_holding -> retire(p, out) }
+	:: d_step { standing(p) && !P[p].n -> retire(p, out) }
 	od
 }
 

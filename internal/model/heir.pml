@@ -139,9 +139,10 @@ proctype Heir(byte p) {
 #elif BROKEN == listening_watch
 	:: unwatched = true
 #endif
-	:: d_step { P[p].role == waiting && target != nobody && !P[p].current &&
+	/* Where n has gone a takeover fails: what is read then need not be followed. */
+	:: d_step { P[p].role == waiting && target != nobody && P[target].n && !P[p].current &&
 			owner.r != alien && (P[p].seen != none || owner.r != gone) -> listen(p, session(target)) }
-	:: d_step { P[p].role == waiting && target != nobody && P[p].seen != none && P[p].quiet == 0 && P[p].take == none -> takeOver(p) }
+	:: d_step { P[p].role == waiting && target != nobody && P[target].n && P[p].seen != none && P[p].quiet == 0 && P[p].take == none -> takeOver(p) }
 	:: d_step { P[p].role == waiting && target != nobody && requested(p) -> takeoverCommits(p) }
 	:: d_step { P[p].role == waiting && (P[p].take == committed || P[p].take == refused || P[p].take == astray) -> takeoverAnswered(p) }
 	:: d_step { P[p].role == waiting && P[p].take != none -> takeoverLost(p) }

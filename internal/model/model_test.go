@@ -23,17 +23,17 @@ func (c configuration) String() string {
 
 var (
 	two    = configuration{file: "takeover.pml", sizes: "-DCANDIDATES=2 -DDRIFT=0"}
-	drift  = configuration{file: "takeover.pml", sizes: "-DCANDIDATES=2 -DDRIFT=1", large: true}
-	lines  = configuration{file: "takeover.pml", sizes: "-DLINES=2 -DDRIFT=0 -DRECONNECTS=0", large: true}
-	three  = configuration{file: "takeover.pml", sizes: "-DCANDIDATES=3 -DDRIFT=0 -DRECONNECTS=0", large: true}
+	drift  = configuration{file: "takeover.pml", sizes: "-DCANDIDATES=2 -DDRIFT=1"}
+	lines  = configuration{file: "takeover.pml", sizes: "-DLINES=2 -DDRIFT=0", large: true}
+	three  = configuration{file: "takeover.pml", sizes: "-DCANDIDATES=3 -DDRIFT=0", large: true}
 	record = configuration{file: "record.pml", sizes: "-DNUMBERS=3"}
 )
 
 var configurations = []configuration{
-	two, drift, lines, record,
-	{file: "takeover.pml", sizes: "-DCANDIDATES=2 -DDRIFT=1 -DD=3", large: true},
-	three,
+	two, drift, record,
+	{file: "takeover.pml", sizes: "-DCANDIDATES=2 -DDRIFT=1 -DD=3"},
 	{file: "record.pml", sizes: "-DNUMBERS=4", large: true},
+	lines, three,
 }
 
 // needs says in which configuration something shows that does not in the plain one of its file.

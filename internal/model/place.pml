@@ -31,22 +31,22 @@
 #define clocks CANDIDATES
 #endif
 #define last(p) ((p) >= PLACES - LINES)
+#define bit(p) (1 << (p))
 #define nobody 9
 
 mtype = { none, live, revoked, gone };            /* R; what an heir has seen of R; the kinds of takeover */
 mtype = { alien };                                /* an R made by hand, with whatever version fits */
-mtype = { sent, committed, refused, missed, astray };  /* a beat: refused by R's version, or by a check; astray: on an alien R */
-mtype = { unarmed, armed, fired, blind };         /* a watch on n; fired: an event is on its way; blind: none will come */
+mtype = { sent, committed, refused, missed, astray };  /* a beat: refused by R's version, missed by a check, on an alien R */
 mtype = { waiting, leading, leaving, out };       /* leaving: has led, and may send its departure */
 
 typedef Session {
 	mtype r = live;
-	bool known = true;      /* the version that the session knows is R's version */
+	bool known = true;      /* the version that the session knows, and its beat carries, is R's version */
 	bool unsure;            /* an answer was lost or was BadVersion: R has to be read */
 	mtype beat = none;      /* the one beat that is outstanding */
-	bool fresh;             /* its version is R's version still */
 	byte lasts;             /* what is left of the D ticks since it began */
-	bool late;              /* a beat that was given up may still be committed */
+	byte checks;            /* the places that it checks, as bits; missed: the one whose check has failed */
+	byte late;              /* a beat that was given up may still be committed: its checks; 0: there is none */
 };
 
 typedef Place {
@@ -54,11 +54,6 @@ typedef Place {
 	bool announced;         /* it was deleted by an announced departure: settled is above it */
 	mtype role = waiting;
 	byte lease;             /* ticks for which the place is held */
-	mtype watch = (RECONNECTS -> unarmed : armed); /* on n, on this connection */
-	bool checked = !RECONNECTS; /* a beat after arming has found n */
-	bool checking;          /* the outstanding beat carries a check of n */
-	bool before;            /* it was committed while n existed */
-	bool late_check;        /* the late beat carries a check of n */
 	/* What an heir knows of those ahead. */
 	byte front = nobody;    /* the one directly ahead, of whose departure it has not heard */
 	bool heard[PLACES];     /* departures that it has heard, or made */
@@ -79,6 +74,10 @@ byte i, j, k;                   /* for loops, which leave them at 0, so that the
 byte asked[PLACES];             /* ticks until (17/16) D after the read was sent */
 #elif BROKEN == listening_watch
 bool unwatched;                 /* the watch on R has been lost */
+#elif BROKEN == event_as_check
+bool kept[PLACES];              /* READ on n was taken away: the server keeps the event of its deletion back */
+#elif BROKEN == made_again
+bool again[PLACES];             /* another znode has n's name */
 #endif
 
 #define valid(p) (P[p].role == leading && (last(p) || P[p].lease > 0))

@@ -36,7 +36,11 @@ func search(t *testing.T, c configuration, define string) result {
 	command(t, dir, "spin", append(defines, "-a", c.file)...)
 	// Every step writes variables that others read, so there is no partial order to reduce.
 	how := []string{"-O2"}
-	if define != "" {
+	switch {
+	case define == "":
+	case c.large:
+		how = []string{"-O1"}
+	default:
 		how = []string{"-O0", "-DBFS"} // breadth first it is near, and compiling takes longer than searching
 	}
 	command(t, dir, compiler, append(how, "-w", "-DSAFETY", "-DNOREDUCE", "-o", "pan", "pan.c")...)

@@ -6,9 +6,10 @@
  * these may happen:
  *
  *   - a request is carried out at once, late (after its answer was given up), or never
- *   - an answer is lost, the connection is lost and made again, and the watches with it
+ *   - an answer is lost, with its connection or without
  *   - a server lags: it tells of a deletion late, and shows an R that has changed since
  *   - a session expires; somebody deletes n, or R, or writes R by hand
+ *   - somebody takes away READ on n: a check of n fails, and no event tells its session of n's deletion
  *   - a process is paused: nobody has to do anything, ever, while the ticks go on
  *   - a clock misses a tick
  *
@@ -17,8 +18,8 @@
  * (versionMoves). A session may so beat for ever.
  *
  * Lagging servers. A server shows each znode as it is or as it was, from what this client last saw of it.
- * No order among different znodes is relied on, except that the events of all writes up to a beat come
- * before the beat's answer (the holding rule).
+ * No order among different znodes is relied on, nor any event: whether n existed when a beat was committed
+ * is known from the check in the beat itself (the holding rule).
  *
  * Searched for: a state in which two candidates of a line have a valid term (the assertion in alone).
  */
@@ -35,9 +36,6 @@
 #ifndef DRIFT
 #define DRIFT 1                 /* clocks may miss ticks: at most one in any D + 1 ticks */
 #endif
-#ifndef RECONNECTS
-#define RECONNECTS 1            /* connections can be lost; 0 to keep the states few */
-#endif
 #ifndef BROKEN
 #define BROKEN 0                /* the rule that is broken, by name */
 #endif
@@ -46,49 +44,46 @@
 #endif
 
 /* The broken variants. */
-#define no_version          1   /* the takeover sets R at whatever version it has */
-#define other_writes        2   /* a write that is no beat extends the lease */
-#define watch_trusted       3   /* the watch on n is trusted across a reconnect */
-#define no_check            4   /* no check of n in the first beat after arming */
-#define no_holding          5   /* the beat alone counts; nobody looks at n */
-#define failed_check        6   /* a failed check of n is forgotten */
-#define created_twice       7   /* a session that finds its R gone creates it again */
-#define t_when_sent         8   /* t is when the read was sent */
-#define t_of_older          9   /* t stays that of an older version */
-#define listening_watch    10   /* the heir trusts a watch on R across a reconnect */
-#define revoked_unchecked  11   /* a revocation is believed without a check of R's version */
-#define gone_as_revoked    12   /* R gone is taken for R revoked */
-#define lease_from_answer  13   /* the lease counts from the answer */
-#define no_margin          14   /* the heir waits D by its own clock, not (17/16) D */
-#define revived            15   /* a term whose lease has run out goes on with a later beat */
-#define badversion_success 16   /* BadVersion is taken for success: "my late beat it was" */
-#define no_wait            17   /* after an unannounced departure the heir leads at once */
-#define announced_first    18   /* who leads announces its departure before it has stopped */
-#define taken_back         19   /* who has sent its departure leads on when the answer is lost */
-#define lost_as_success    20   /* a takeover whose answer is lost is taken for success */
-#define refused_as_success 21   /* a takeover that finds n gone is taken for success */
-#define longer_lease       22   /* a session with a longer lease than the line's is let in */
-#define read_as_beat       23   /* a read of R that shows it unrevoked extends the lease */
-#define other_events       24   /* an event of n that is no deletion leaves the watch as it was, it is believed */
-#define beat_any_czxid     25   /* a beat counts whatever R's czxid */
-#define takeover_any_czxid 26   /* so does a takeover */
-#define check_before_arming 27  /* a check counts that was sent before the watch was armed again */
+#define no_version           1   /* the takeover sets R at whatever version it has */
+#define other_writes         2   /* a write that is no beat extends the lease */
+#define no_check             3   /* a beat extends a place without checking it */
+#define event_as_check       4   /* so it does, unless an event of n's deletion has come: READ may be taken away */
+#define failed_check         5   /* a failed check is forgotten: the beat counts all the same */
+#define created_twice        6   /* a session that finds its R gone creates it again */
+#define t_when_sent          7   /* t is when the read was sent */
+#define t_of_older           8   /* t stays that of an older version */
+#define listening_watch      9   /* the heir trusts a watch on R across a reconnect */
+#define revoked_unchecked   10   /* a revocation is believed without a check of R's version */
+#define gone_as_revoked     11   /* R gone is taken for R revoked */
+#define lease_from_answer   12   /* the lease counts from the answer */
+#define no_margin           13   /* the heir waits D by its own clock, not (17/16) D */
+#define revived             14   /* a term whose lease has run out goes on with a later beat */
+#define badversion_success  15   /* BadVersion is taken for success: "my late beat it was" */
+#define no_wait             16   /* after an unannounced departure the heir leads at once */
+#define announced_first     17   /* who leads announces its departure before it has stopped */
+#define taken_back          18   /* who has sent its departure leads on when the answer is lost */
+#define lost_as_success     19   /* a takeover whose answer is lost is taken for success */
+#define refused_as_success  20   /* a takeover that finds n gone is taken for success */
+#define longer_lease        21   /* a session with a longer lease than the line's is let in */
+#define read_as_beat        22   /* a read of R that shows it unrevoked extends the lease */
+#define beat_any_czxid      23   /* a beat counts whatever R's czxid */
+#define takeover_any_czxid  24   /* so does a takeover */
+#define made_again          25   /* somebody deletes n and makes a znode of its name: a check asks for the name alone */
 
 /* What has to be reached. */
-#define a_takeover          1   /* an heir takes over from a silent one and leads */
-#define an_announcement     2   /* an heir leads after an announced departure */
-#define a_wait              3   /* an heir leads after it has waited for an unannounced departure */
-#define a_gone_r            4   /* an heir takes over where R is gone */
-#define a_late_beat         5   /* a beat is committed after its answer was given up */
-#define a_late_takeover     6   /* so is a takeover */
-#define a_missed_takeover   7   /* a takeover fails because a beat was on its way */
-#define an_event_first      8   /* a beat is answered after the event of n's deletion */
-#define a_failed_check      9   /* the first beat after arming finds n gone */
-#define a_confirmed        10   /* an heir leads because R was revoked by the heir of another line */
-#define an_unrevoked       11   /* an heir finds that R is revoked no more */
-#define a_second           12   /* the second in line takes over from a silent heir, and leads */
-#define an_alien           13   /* a takeover meets an R made by hand */
-#define an_alien_beat      14   /* a beat does */
+#define a_takeover           1   /* an heir takes over from a silent one and leads */
+#define an_announcement      2   /* an heir leads after an announced departure */
+#define a_wait               3   /* an heir leads after it has waited for an unannounced departure */
+#define a_gone_r             4   /* an heir takes over where R is gone */
+#define a_late_beat          5   /* a beat is committed after its answer was given up */
+#define a_late_takeover      6   /* so is a takeover */
+#define a_missed_takeover    7   /* a takeover fails because a beat was on its way */
+#define a_failed_check       8   /* a beat finds n gone */
+#define a_confirmed          9   /* an heir leads because R was revoked by the heir of another line */
+#define an_unrevoked        10   /* an heir finds that R is revoked no more */
+#define a_second            11   /* the second in line takes over from a silent heir, and leads */
+#define an_alien            12   /* a takeover meets an R made by hand */
+#define an_alien_beat       13   /* a beat does */
 
 #define reached(goal) assert(GOAL != goal)
 

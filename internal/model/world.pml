@@ -18,12 +18,14 @@ proctype Faults(byte s) {
 	:: d_step { S[s].r != gone -> expire(s) }
 	:: d_step { S[s].r != gone -> S[s].r = gone; versionMoves(s) }          /* R deleted by hand */
 	:: d_step { P[s].n -> P[s].n = false }                                  /* n deleted by hand */
-#if RECONNECTS
-	:: d_step { P[s].n && P[s].watch == armed -> P[s].watch = fired }       /* n's data changed by hand */
+#if BROKEN == event_as_check
+	:: d_step { P[s].n && !kept[s] -> kept[s] = true }                        /* READ on n taken away */
+#elif BROKEN == made_again
+	:: d_step { !P[s].n -> again[s] = true }
 #endif
-#if LINES == 1
+#if LINES == 1 && CANDIDATES == 2
 	:: d_step { S[s].r == gone && P[s].n -> S[s].r = alien }                /* R made by hand */
-#else
+#elif LINES == 2
 	:: d_step { P[1].n -> P[1].n = false }
 	:: d_step { S[s].r == revoked -> S[s].r = live; versionMoves(s) }       /* R written by hand */
 #endif

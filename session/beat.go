@@ -17,9 +17,10 @@ const maxReserved = 100
 func (s *Session) beat(now clock.Instant, p *pace) time.Duration {
 	s.mu.Lock()
 	connection, conn := s.connection, s.conn
+	held, oldest := s.heldPlaces()
 	facts := beating{
 		connected: s.state == Connected, connection: connection,
-		wanted: s.heart.exists && (s.heldPlaces() || s.heart.unsure), soon: s.beatSoon, failed: s.beatFailed, ended: s.beatEnded,
+		wanted: s.heart.exists && (held || s.heart.unsure), soon: s.beatSoon, failed: s.beatFailed, oldest: oldest, ended: s.beatEnded,
 		running: !s.heart.until.Passed(now), lease: s.leaseTime, T: s.timeout,
 	}
 	s.beatEnded = false
@@ -40,14 +41,15 @@ func (s *Session) beat(now clock.Instant, p *pace) time.Duration {
 // errSlowBeat is why a connection was given up.
 var errSlowBeat = errors.New("a heartbeat was not answered in time")
 
-// heldPlaces reports whether there is a place to beat for. The caller holds s.mu.
-func (s *Session) heldPlaces() bool {
+// heldPlaces reports whether there is a place to beat for, and when the beat began that has checked
+// the one that was checked least recently. The caller holds s.mu.
+func (s *Session) heldPlaces() (held bool, oldest clock.Instant) {
 	for _, h := range s.holds {
-		if h.kept && h.err == nil {
-			return true
+		if h.kept && h.holdable() && (!held || h.checked.Mono < oldest.Mono) {
+			held, oldest = true, h.checked
 		}
 	}
-	return false
+	return held, oldest
 }
 
 // beatOnce makes one beat, and reads the heartbeat first where its version is not known.
@@ -81,7 +83,7 @@ func (s *Session) beatOnce() {
 func (s *Session) setHeartbeat(begun clock.Instant) error {
 	s.mu.Lock()
 	path, version, data := s.heart.path, s.heart.version, []byte(s.leaseTime.String())
-	places := s.nextPlaces()
+	places := s.nextPlaces(begun)
 	var ops []any
 	for _, h := range places {
 		ops = append(ops, &zk.CheckVersionRequest{Path: h.own.full, Version: -1})
@@ -109,28 +111,32 @@ func (s *Session) setHeartbeat(begun clock.Instant) error {
 	return nil
 }
 
-// nextPlaces returns the places that the next beat checks: those to be kept, in turn where a
-// request has no room for all, and some that are only reserved. The caller holds s.mu.
-func (s *Session) nextPlaces() (places []*Hold) {
+// nextPlaces returns the places that a beat begun at begun checks: those that are kept and were not
+// checked just before, in turn where a request has no room for all, and some that are only
+// reserved. Many that join one after another so cost each other nothing. The caller holds s.mu.
+func (s *Session) nextPlaces(begun clock.Instant) (places []*Hold) {
 	bytes, reserved := 0, 0
-	add := func(h *Hold) {
+	n, begin := len(s.holds), s.turn
+	for s.turn = begin; s.turn < n && bytes < maxBytesTogether; s.turn++ {
+		h := s.holds[s.turn]
+		if !h.holdable() || !h.due(begun) || !h.kept && reserved == maxReserved {
+			continue
+		}
+		if !h.kept {
+			reserved++
+		}
 		places = append(places, h)
 		bytes += overhead + len(h.own.full)
 	}
-	n := len(s.holds)
-	begin := s.turn
-	for s.turn = 0; begin+s.turn < n && bytes < maxBytesTogether; s.turn++ {
-		if h := s.holds[begin+s.turn]; h.kept && h.holdable() {
-			add(h)
-		} else if reserved < maxReserved && h.holdable() {
-			add(h)
-			reserved++
-		}
-	}
-	if s.turn += begin; s.turn >= n {
+	if s.turn >= n {
 		s.turn = 0
 	}
 	return places
+}
+
+// due reports whether a beat that begins now is to check the place. The caller holds s.mu.
+func (h *Hold) due(now clock.Instant) bool {
+	return h.eager || h.lease == nil || !h.lease.Valid() || h.checked.Add(h.s.leaseTime/beatFresh).Passed(now)
 }
 
 // holdable reports whether the place may still exist. The caller holds s.mu.
@@ -147,6 +153,7 @@ func (s *Session) beaten(begun clock.Instant, places []*Hold) {
 	}
 	for _, h := range places {
 		if h.holdable() {
+			h.checked = begun
 			h.extend(until, now)
 		}
 	}

@@ -163,3 +163,20 @@ func TestTheLeaseIsCutToHalfOfTheTimeoutThatIsGranted(t *testing.T) {
 		}
 	})
 }
+
+// A place that joins needs a beat at once. It must not check all the others each time.
+func TestManyThatJoinOneAfterAnotherCostOneAnotherNothing(t *testing.T) {
+	inBed(t, func(t *testing.T, b *bed) {
+		const n = 300
+		b.forget()
+		begun := time.Now()
+		for i := range n {
+			hold(t, b.s, fmt.Sprintf("/%d", i)).lease(t)
+		}
+		took := time.Since(begun)
+		rounds := int(took/(b.s.LeaseTime()/8)) + 1 // in which a place may be checked again
+		if _, checks := b.beats(); checks > n*(rounds+1) {
+			t.Errorf("%d checks for %d places that joined within %v of a lease of %v", checks, n, took, b.s.LeaseTime())
+		}
+	})
+}

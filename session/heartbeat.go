@@ -99,7 +99,8 @@ func (s *Session) readHeartbeat() error {
 func (s *Session) maybeRevoked() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !s.heart.until.IsZero() && s.heart.until.Passed(s.clock.Now()) && !s.heldPlaces()
+	held, _ := s.heldPlaces()
+	return !s.heart.until.IsZero() && s.heart.until.Passed(s.clock.Now()) && !held
 }
 
 // noPermission names what is missing for our own heartbeat.

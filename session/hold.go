@@ -20,6 +20,8 @@ type Hold struct {
 	kept  bool  // the session beats for it
 	eager bool  // a signal is wanted at the next extension
 	err   error // why the place cannot be held
+
+	checked clock.Instant // when the latest beat began that has checked it
 }
 
 // Hold begins to keep a lease for the place that own watches. The caller should read own with

@@ -8,7 +8,8 @@ import (
 
 // Parts of D.
 const (
-	beatEvery   = 4  // between the beginnings of two beats
+	beatEvery   = 4  // between the beginnings of two beats that check the same place
+	beatFresh   = 8  // a place that was checked so recently is not checked again
 	beatRetry   = 32 // after one that failed
 	beatLost    = 4  // a beat without an answer for so long moves the session to another server
 	dialPatient = 8  // an attempt at a server, while a lease runs
@@ -28,10 +29,11 @@ type pace struct {
 type beating struct {
 	connected  bool
 	connection uint64
-	wanted     bool // there is a place to beat for, or it is not known whether the session goes on
-	soon       bool // somebody waits for a beat
-	failed     bool // the latest one failed
-	running    bool // a lease runs, which a move to another server may save
+	wanted     bool          // there is a place to beat for, or it is not known whether the session goes on
+	soon       bool          // somebody waits for a beat
+	failed     bool          // the latest one failed
+	oldest     clock.Instant // when the beat began that has checked the place whose turn is next
+	running    bool          // a lease runs, which a move to another server may save
 	lease, T   time.Duration
 	ended      bool // the outstanding one has ended
 }
@@ -62,12 +64,13 @@ func (p *pace) next(now clock.Instant, b beating) (step, time.Duration) {
 	if !b.wanted {
 		return stepWait, forever // a new Hold wakes the loop
 	}
-	due := p.begun.Add(b.lease / beatEvery)
-	switch {
+	due := p.begun.Add(b.lease / beatRetry)
+	switch every := b.oldest.Add(b.lease / beatEvery); {
 	case b.failed:
-		due = p.begun.Add(b.lease / beatRetry)
 	case b.soon:
 		due = now
+	case every.Mono > due.Mono:
+		due = every
 	}
 	if !p.begun.IsZero() && !due.Passed(now) {
 		return stepWait, due.Until(now)

@@ -18,7 +18,7 @@ func at(d time.Duration) clock.Instant { return clock.Instant{Mono: 1, Boot: 1e6
 
 // calm is a connected session with a place, whose latest beat succeeded.
 func calm(change func(*beating)) beating {
-	b := beating{connected: true, connection: 1, wanted: true, running: true, lease: paceD, T: paceT}
+	b := beating{connected: true, connection: 1, wanted: true, running: true, oldest: at(0), lease: paceD, T: paceT}
 	if change != nil {
 		change(&b)
 	}

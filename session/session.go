@@ -191,7 +191,7 @@ func (s *Session) patience() time.Duration {
 func (s *Session) pause() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.heldPlaces() {
+	if held, _ := s.heldPlaces(); held {
 		return s.leaseTime / dialPause
 	}
 	return s.timeout / 12

@@ -4,12 +4,9 @@ package campaign
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/history"
@@ -201,9 +198,5 @@ func (r *Round) expel(ctx context.Context, node string) error {
 	if err != nil {
 		return err
 	}
-	err = s.Delete(ctx, node, -1)
-	if errors.Is(err, zk.ErrNoNode) {
-		return nil
-	}
-	return err
+	return s.Remove(ctx, node) // also when the first answer is lost with a server
 }

@@ -90,7 +90,7 @@ func TestWhatIsHeardOfAHeartbeat(t *testing.T) {
 			{at: over, err: zk.ErrNoNode, want: HeartbeatBeating}, {at: 1 + over, err: zk.ErrNoNode, want: HeartbeatGone}},
 		"gone, and deaf": {{data: "1.6s", want: HeartbeatBeating}, {at: 1, err: zk.ErrNoNode, want: HeartbeatBeating},
 			{at: 2 * over, err: zk.ErrNoNode, want: HeartbeatGone}},
-		"gone, whoever knows for how long it counts": {{data: "?", want: HeartbeatBeating}, {at: 1, err: zk.ErrNoNode, want: HeartbeatBeating},
+		"gone, and nobody knows for how long it counts": {{data: "?", want: HeartbeatBeating}, {at: 1, err: zk.ErrNoNode, want: HeartbeatBeating},
 			{at: 9 * over, err: zk.ErrNoNode, want: HeartbeatBeating}},
 		"gone is not revoked": {{data: "1.6s", version: 4, want: HeartbeatBeating}, {data: "revoked 4", version: 5, want: HeartbeatRevoked}, {at: 1, err: zk.ErrNoNode, want: HeartbeatRevoked},
 			{at: 1 + over, err: zk.ErrNoNode, want: HeartbeatGone}},

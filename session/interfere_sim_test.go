@@ -123,7 +123,7 @@ func TestALateBeatOfOnesOwnEndsNothing(t *testing.T) {
 }
 
 // A process that was stopped for longer than its lease may stand in another line before it beats
-// again. Whoever has taken over from it meanwhile would take that place, too.
+// again. A session that has taken over from it meanwhile would take that place, too.
 func TestASessionWhoseLeaseHasLapsedFindsOutThatItIsRevokedBeforeItTakesAPlace(t *testing.T) {
 	inBed(t, func(t *testing.T, b *bed) {
 		admin, done := b.admin()

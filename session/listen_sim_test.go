@@ -109,7 +109,7 @@ func TestNobodyTakesOverAfterABeatThatWasNotHeard(t *testing.T) {
 	})
 }
 
-// Whoever listens anew does so for the whole of a lease.
+// A session that listens anew does so for the whole of a lease.
 func TestWhoListensAfreshConcludesNothingAtOnce(t *testing.T) {
 	inBedWith(t, session.Config{Timeout: simT, Lease: simT / 16}, func(t *testing.T, b *bed) {
 		h := b.heir()

@@ -124,7 +124,7 @@ func (c Config) zooCfg(i int, dir string, ports []serverPorts) string {
 	return render(lines)
 }
 
-// debugHost is where a JVM listens for its debugger: whoever reaches that can make it do anything.
+// debugHost is where a JVM listens for its debugger: anybody who reaches that can make it do anything.
 const debugHost = "127.0.0.1"
 
 // jvm returns the arguments of a server's JVM beside our own.

@@ -50,16 +50,23 @@ func stepUntil(t *testing.T, p *Place, ok func(Standing) bool) {
 	t.Fatal("it does not come to that")
 }
 
+// lineUp returns a leader and an heir that hears its heartbeat.
+func lineUp(t *testing.T, e *zktest.Ensemble) (leader, heir *Place) {
+	t.Helper()
+	leader, heir = enterLine(t, e, "leader"), enterLine(t, e, "heir")
+	stepUntil(t, leader, func(st Standing) bool { return st.Lease != nil })
+	leader.Lead()
+	stepUntil(t, heir, func(Standing) bool {
+		return heir.listener != nil && heir.listener.Heartbeat().State == session.HeartbeatBeating
+	})
+	return leader, heir
+}
+
 // The heir has found the leader silent. Before it acts, a beat of the leader arrives after all.
 func TestABeatThatIsHeardAfterTheDecisionToTakeOverPreventsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := zktest.Start(t, zktest.Config{InMemory: true, Latency: time.Millisecond, Logf: func(string, ...any) {}})
-		leader, heir := enterLine(t, e, "leader"), enterLine(t, e, "heir")
-		stepUntil(t, leader, func(st Standing) bool { return st.Lease != nil })
-		leader.Lead()
-		stepUntil(t, heir, func(Standing) bool {
-			return heir.listener != nil && heir.listener.Heartbeat().State == session.HeartbeatBeating
-		})
+		leader, heir := lineUp(t, e)
 		decided := heir.standing(0).nearest
 		for heir.listener.Heartbeat().Version == decided.Version {
 			time.Sleep(time.Millisecond)
@@ -110,12 +117,7 @@ func TestOneThatGoesWhileTheLineIsReadCountsAsGoneFromThenOn(t *testing.T) {
 func TestARevocationThatIsTakenBackIsNotBelieved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := zktest.Start(t, zktest.Config{InMemory: true, Latency: time.Millisecond, Logf: func(string, ...any) {}})
-		leader, heir := enterLine(t, e, "leader"), enterLine(t, e, "heir")
-		stepUntil(t, leader, func(st Standing) bool { return st.Lease != nil })
-		leader.Lead()
-		stepUntil(t, heir, func(Standing) bool {
-			return heir.listener != nil && heir.listener.Heartbeat().State == session.HeartbeatBeating
-		})
+		leader, heir := lineUp(t, e)
 		decided := heir.standing(0).nearest
 		decided.State = session.HeartbeatRevoked // as if it had been heard so
 		time.Sleep(leader.s.LeaseTime())         // beats follow

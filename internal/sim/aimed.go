@@ -40,8 +40,8 @@ func (w *world) nearExpiry(p *proc) bool {
 	return false
 }
 
-// whenNearExpiry calls f just after a renewal of a process whose session is near expiry.
-// After so many renewals it gives up.
+// whenNearExpiry calls f just after a beat of a process whose session is near expiry.
+// After so many beats it gives up.
 func (w *world) whenNearExpiry(p *proc, renewals int, f func()) {
 	if renewals == 0 {
 		return
@@ -55,7 +55,7 @@ func (w *world) whenNearExpiry(p *proc, renewals int, f func()) {
 	})
 }
 
-// afterRenewals calls f when the n-th renewal (or other multi) from now on is answered.
+// afterRenewals calls f when the n-th beat (or other multi) from now on is answered.
 func (w *world) afterRenewals(p *proc, n int, f func()) {
 	w.onRequest(p, zktest.OpMulti, func(zktest.Request) {
 		if n > 1 {
@@ -117,7 +117,7 @@ func (w *world) atFollower(p *proc, f func(p *proc, leader, follower *zktest.Ser
 }
 
 // slowHandshake lets a leader connect anew and receive the answer late, but no later than
-// it waits for that; its server is isolated as soon as a renewal has come through.
+// it waits for that; its server is isolated as soon as a beat has come through.
 func (w *world) slowHandshake(rng *rand.Rand) {
 	p := w.leading(rng)
 	if p == nil {

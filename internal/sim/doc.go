@@ -16,9 +16,9 @@
 //	census    at rest somebody stands in a line twice, or at the end a znode, a watch or a session is left
 //	run       Run returns although nobody told it to
 //
-// A goroutine that is left at the end makes synctest panic. An administrator who deletes a
-// candidate's znode, or ends its session, excuses the term that it stands for, for one lease
-// from then on: nothing is promised about it.
+// A goroutine that is left at the end makes synctest panic. An administrator who deletes a whole
+// path, the line's record included, excuses the terms of its candidates for one lease from then
+// on. Nothing else is excused: neither a znode that is deleted by hand nor a session that is ended.
 //
 // A failure prints its seed and its plan, made as small as possible by leaving out one fault
 // after another.
@@ -42,6 +42,6 @@
 //     than what it knows. To create the session was a write, and its server had applied it, with
 //     everything before it, when it answered; and a server that is behind what a session has
 //     seen refuses it. (A restored backup is another matter.)
-//   - A session or a watch that is left at the end. Servers end those of whoever is gone, and
+//   - A session or a watch that is left at the end. Servers end those of a client that is gone, and
 //     what keeps a session up is a goroutine, on which the bubble panics.
 package sim

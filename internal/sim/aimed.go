@@ -42,24 +42,24 @@ func (w *world) nearExpiry(p *proc) bool {
 
 // whenNearExpiry calls f just after a beat of a process whose session is near expiry.
 // After so many beats it gives up.
-func (w *world) whenNearExpiry(p *proc, renewals int, f func()) {
-	if renewals == 0 {
+func (w *world) whenNearExpiry(p *proc, beats int, f func()) {
+	if beats == 0 {
 		return
 	}
-	w.afterRenewals(p, 1, func() {
+	w.afterBeats(p, 1, func() {
 		if w.nearExpiry(p) && !p.clock.paused() {
 			f()
 			return
 		}
-		w.whenNearExpiry(p, renewals-1, f)
+		w.whenNearExpiry(p, beats-1, f)
 	})
 }
 
-// afterRenewals calls f when the n-th beat (or other multi) from now on is answered.
-func (w *world) afterRenewals(p *proc, n int, f func()) {
+// afterBeats calls f when the n-th beat (or other multi) from now on is answered.
+func (w *world) afterBeats(p *proc, n int, f func()) {
 	w.onRequest(p, zktest.OpMulti, func(zktest.Request) {
 		if n > 1 {
-			time.AfterFunc(0, func() { w.afterRenewals(p, n-1, f) })
+			time.AfterFunc(0, func() { w.afterBeats(p, n-1, f) })
 			return
 		}
 		time.AfterFunc(settle, f)

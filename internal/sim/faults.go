@@ -76,7 +76,7 @@ func (w *world) apply(f Fault) (end func()) {
 			w.whenNearExpiry(p, 50, func() { w.turnRound(leader, follower, turn) })
 		})
 	case "pause and turn a cut round":
-		// The next renewal of the leader, the first after a long while, is answered only
+		// The next beat of the leader, the first after a long while, is answered only
 		// because the cut turns.
 		w.atFollower(w.leading(rng), func(p *proc, leader, follower *zktest.Server) {
 			T := w.plan.Timeout
@@ -94,13 +94,13 @@ func (w *world) apply(f Fault) (end func()) {
 			})
 		})
 	case "isolate after a pause":
-		// The lease is short by then, so that renewals follow one another quickly, and
+		// The lease is short by then, so that beats follow one another quickly, and
 		// perhaps no ping comes between them.
 		w.atFollower(w.leading(rng), func(p *proc, _, follower *zktest.Server) {
 			resume := w.pause(p, false)
 			time.AfterFunc(w.plan.Timeout/4+time.Duration(rng.Int63n(int64(w.plan.Timeout/8))), func() {
 				resume()
-				w.afterRenewals(p, 3, func() {
+				w.afterBeats(p, 3, func() {
 					if w.nearExpiry(p) {
 						w.isolateBoth(p, follower)
 					}

@@ -80,7 +80,7 @@ func (w *world) loseTouch(rng *rand.Rand) {
 	dir := electionPath(rng.Intn(w.plan.Elections))
 	w.atFollower(w.waiting(dir), func(p *proc, _, follower *zktest.Server) {
 		w.whenTouchIsLost(p, 50, func() {
-			w.afterRenewals(p, 2, func() { w.isolateBoth(p, follower) })
+			w.afterBeats(p, 2, func() { w.isolateBoth(p, follower) })
 			w.deleteAhead(p, dir)
 		})
 	})

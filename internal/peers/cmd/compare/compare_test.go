@@ -41,9 +41,9 @@ func TestARowTellsInHowManyRoundsTwoLedAndForHowLong(t *testing.T) {
 	if err := rows(&out, "x", dir); err != nil {
 		t.Fatal(err)
 	}
-	want := `| x | 1a | 2 | 1 | 140 / 140 | 2 | 718 / 718 |
-| x | 4a | 2 | 0 | – | 1 | 2141 / 2141 |
-| x | 6 | 1, 1 not gone through | 0 | – | 1 | 2608 / 2608 |
+	want := `| x | 1a | 2 | 1 | 10 / 10 | 2 | 216 / 216 |
+| x | 4a | 2 | 0 | – | 1 | 533 / 533 |
+| x | 6 | 1, 1 not gone through | 0 | – | 1 | 602 / 602 |
 `
 	if out.String() != want {
 		t.Errorf("the rows are\n%s; want\n%s", out.String(), want)

@@ -54,8 +54,8 @@ func TestManyPlacesCostOneBeatPerQuarterOfALease(t *testing.T) {
 				t.Fatal("a place is not held again soon after a reconnect")
 			}
 		}
-		if beats, checks := b.beats(); beats < 1 || beats > 3 || checks != n*beats {
-			t.Errorf("%d beats and %d checks after a reconnect, want one or two, with %d checks each", beats, checks, n)
+		if beats, checks := b.beats(); beats < 1 || beats > 3 || checks < n || checks > n*beats {
+			t.Errorf("%d beats and %d checks after a reconnect, want one or two that check each of %d places", beats, checks, n)
 		}
 		// None when nothing is held.
 		for _, p := range all {

@@ -163,6 +163,8 @@ func TestATermThatIsLostWhileItBeginsIsOver(t *testing.T) {
 	}
 }
 
+// Close takes the longest: 3 s for the znode, T/3 for a connection, and the second that zk gives
+// its goodbye. Whether zk needs that second depends on which of its goroutines runs first.
 func TestResigningAndClosingEndAlthoughNobodyAnswers(t *testing.T) {
 	for name, end := range map[string]func(a *actor, term *election.Term){
 		"Resign": func(a *actor, term *election.Term) { term.Resign(context.Background()) },
@@ -175,7 +177,7 @@ func TestResigningAndClosingEndAlthoughNobodyAnswers(t *testing.T) {
 				all[0].host.Drop()
 				begun := time.Now()
 				end(all[0], first)
-				if took := time.Since(begun); took > stageT*5/4 {
+				if took := time.Since(begun); took > 3*time.Second+stageT/3+time.Second {
 					t.Errorf("it took %v", took)
 				}
 				if first.Valid() {

@@ -14,7 +14,11 @@ import (
 func TestReadsGrowRarerWithTheNumberOfPlaces(t *testing.T) {
 	count := func(places int) (asked int64) {
 		synctest.Test(t, func(t *testing.T) {
-			e := zktest.Start(t, zktest.Config{InMemory: true, OnRequest: func(r zktest.Request) { if r.Op == zktest.OpExists { println(time.Now().String(), r.Path) } }, Logf: func(string, ...any) {}})
+			e := zktest.Start(t, zktest.Config{InMemory: true, OnRequest: func(r zktest.Request) {
+				if r.Op == zktest.OpExists {
+					println(time.Now().String(), r.Path)
+				}
+			}, Logf: func(string, ...any) {}})
 			lineUp(t, e)
 			third := enterLine(t, e, "third")
 			for i := range places {

@@ -20,10 +20,18 @@ type chores struct {
 // begin spreads the chores of a process that joins a thousand lines at the same time.
 func (c *chores) begin(p *Place, clk clock.Clock) {
 	watched, kept := c.every(p)
-	early := clk.Random()
-	c.watched = clk.Now().Add(-time.Duration(early * float64(watched)))
-	c.kept = clk.Now().Add(-time.Duration(early * float64(kept)))
+	now, part := clk.Now(), clk.Random()
+	c.watched, c.kept = early(now, part, watched), early(now, part, kept)
 }
+
+// early is a time before now by a part of d.
+func early(now clock.Instant, part float64, d time.Duration) clock.Instant {
+	return now.Add(-time.Duration(part * float64(d)))
+}
+
+// spread is the part of a distance by which the next chore may come early. Chores that a busy
+// moment has put off together would stay together otherwise.
+const spread = 0.25
 
 // askEach is the least time between two chores of one kind in a session, whatever the number of
 // its places. A thousand reads in a second are a small part of what a server answers.
@@ -69,17 +77,17 @@ func (c *chores) next(p *Place, now clock.Instant) time.Duration {
 func (c *chores) do(ctx context.Context, p *Place) error {
 	ctx, stop := p.untilWoken(ctx)
 	defer stop()
-	now := p.cfg.Clock.Now()
+	now, part := p.cfg.Clock.Now(), p.cfg.Clock.Random()*spread
 	watched, kept := c.every(p)
 	var err error
 	if c.watched.Add(watched).Passed(now) {
 		if err = p.askWatched(ctx); err == nil {
-			c.watched = now
+			c.watched = early(now, part, watched)
 		}
 	}
 	if err == nil && c.kept.Add(kept).Passed(now) {
 		if err = p.askKept(ctx); err == nil {
-			c.kept = now
+			c.kept = early(now, part, kept)
 		}
 	}
 	if err != nil && context.Cause(ctx) == errWoken {

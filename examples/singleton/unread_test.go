@@ -104,9 +104,9 @@ func TestADemonstrationThatNobodyReadsLeavesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			var players []int
-			waitFor(t, "a job", func() bool {
+			waitFor(t, "second singleton", func() bool {
 				players = childrenOf(cmd.Process.Pid)
-				return len(players) > 0 && len(childrenOf(players[0])) > 0
+				return len(players) == 2
 			})
 			if err := cmd.Process.Signal(end); err != nil {
 				t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/enum"
 )
 
 // HeartbeatState is how a heartbeat was found.
@@ -31,7 +32,7 @@ const (
 
 // String returns the state in lower case.
 func (s HeartbeatState) String() string {
-	return [...]string{"unseen", "beating", "silent", "revoked", "gone"}[s]
+	return enum.Name(s, []string{"unseen", "beating", "silent", "revoked", "gone"})
 }
 
 // Heartbeat is what has been heard of another session's heartbeat.

@@ -98,14 +98,20 @@ type sum struct {
 	leaderless       time.Duration
 }
 
+// newSum returns what no candidates come to.
+func newSum() sum {
+	s := sum{states: map[election.State]float64{}}
+	for _, state := range states {
+		s.states[state] = 0
+	}
+	return s
+}
+
 // sum adds up the candidates as they stand now.
 func (m *Metrics) sum(now time.Time) (s sum) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s.states = map[election.State]float64{}
-	for _, state := range states {
-		s.states[state] = 0 // a state without candidates is told, too
-	}
+	s = newSum()
 	for el, c := range m.candidates {
 		st := el.Status()
 		s.add(st)

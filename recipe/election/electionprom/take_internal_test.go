@@ -88,7 +88,7 @@ func TestTheTimeWithoutALeaderNeverRunsBackwards(t *testing.T) {
 
 // A process that was paused may not have noticed that its term is over: its lease tells.
 func TestALeaderWhoseLeaseIsOverIsNoneHoweverItStands(t *testing.T) {
-	var s sum
+	s := newSum()
 	s.add(election.Status{State: election.Leading, Node: "/n", Token: 7})
 	if s.leading != 0 || s.token != 0 || s.states[election.Leading] != 1 {
 		t.Errorf("%+v", s)
@@ -116,7 +116,7 @@ func TestEachStateAndReasonHasAFigure(t *testing.T) {
 			t.Errorf("the reason %v is not known", reason)
 		}
 	}
-	s := New().sum(time.Now())
+	s := newSum()
 	if n, ok := s.states[election.Waiting]; n != 0 || !ok {
 		t.Errorf("without candidates %v wait, %v; want 0", n, ok)
 	}

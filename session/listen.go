@@ -150,8 +150,9 @@ type ear struct {
 }
 
 // Listen begins to listen to the heartbeat of the session with the id owner. The wake channel
-// gets a signal when its state changes; it should have room for one. Stop ends it.
+// gets a signal when its state changes; Listen panics if it has no room for one. Stop ends it.
 func (s *Session) Listen(owner int64, wake chan<- struct{}) *Listener {
+	checkWake(wake)
 	l := &Listener{s: s, wake: wake}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/enum"
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
@@ -60,7 +61,7 @@ const (
 )
 
 // String returns the outcome in words.
-func (o Outcome) String() string { return [...]string{"done", "not done", "unknown"}[o] }
+func (o Outcome) String() string { return enum.Name(o, []string{"done", "not done", "unknown"}) }
 
 // Error is the error of every request. Unwrap gives the cause: an error of zk
 // (errors.Is(err, zk.ErrNoNode) works), a [ServerError], a cause of the context, or the

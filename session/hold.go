@@ -27,8 +27,8 @@ type Hold struct {
 // Hold begins to keep a lease for the place that own watches. The caller should read own with
 // [Watch.Get] when it is not armed: then a deletion is heard of at once, not only at the next
 // beat. The wake channel gets a signal when a lease begins, at the extension that [Hold.Renew]
-// asked for, and when the place cannot be held any longer; it should have room for one. Release
-// ends it.
+// asked for, and when the place cannot be held any longer; Hold panics if it has no room for one.
+// Release ends it.
 func (s *Session) Hold(own *Watch, wake chan<- struct{}) *Hold {
 	h := s.Reserve(own, wake)
 	h.Keep()
@@ -39,6 +39,7 @@ func (s *Session) Hold(own *Watch, wake chan<- struct{}) *Hold {
 // it, but a beat for other places may extend the lease of this one, too. [Hold.Keep] makes it a
 // Hold like others.
 func (s *Session) Reserve(own *Watch, wake chan<- struct{}) *Hold {
+	checkWake(wake)
 	h := &Hold{s: s, own: own, wake: wake}
 	s.mu.Lock()
 	defer s.mu.Unlock()

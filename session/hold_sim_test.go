@@ -3,6 +3,7 @@ package session_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -225,4 +226,27 @@ func TestASessionThatMustNotSetItsHeartbeatStopsTrying(t *testing.T) {
 			})
 		})
 	}
+}
+
+// On a channel without room every signal that comes while its owner is busy would be lost.
+func TestAWakeChannelWithoutRoomIsRefused(t *testing.T) {
+	inBed(t, func(t *testing.T, b *bed) {
+		for _, wake := range []chan struct{}{nil, make(chan struct{})} {
+			for name, f := range map[string]func(){
+				"Watch":   func() { b.s.Watch("/x", wake) },
+				"Hold":    func() { b.s.Hold(b.s.Watch("/x", make(chan struct{}, 1)), wake) },
+				"Reserve": func() { b.s.Reserve(b.s.Watch("/x", make(chan struct{}, 1)), wake) },
+				"Listen":  func() { b.s.Listen(1, wake) },
+			} {
+				func() {
+					defer func() {
+						if text, _ := recover().(string); !strings.Contains(text, "wake channel") {
+							t.Errorf("%s of a channel with room for %d: %q; want a panic that tells", name, cap(wake), text)
+						}
+					}()
+					f()
+				}()
+			}
+		}
+	})
 }

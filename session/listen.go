@@ -9,6 +9,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/enum"
 )
 
 // HeartbeatState is how a heartbeat was found.
@@ -31,7 +32,7 @@ const (
 
 // String returns the state in lower case.
 func (s HeartbeatState) String() string {
-	return [...]string{"unseen", "beating", "silent", "revoked", "gone"}[s]
+	return enum.Name(s, []string{"unseen", "beating", "silent", "revoked", "gone"})
 }
 
 // Heartbeat is what has been heard of another session's heartbeat.
@@ -149,8 +150,9 @@ type ear struct {
 }
 
 // Listen begins to listen to the heartbeat of the session with the id owner. The wake channel
-// gets a signal when its state changes; it should have room for one. Stop ends it.
+// gets a signal when its state changes; Listen panics if it has no room for one. Stop ends it.
 func (s *Session) Listen(owner int64, wake chan<- struct{}) *Listener {
+	checkWake(wake)
 	l := &Listener{s: s, wake: wake}
 	s.mu.Lock()
 	defer s.mu.Unlock()

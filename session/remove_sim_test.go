@@ -96,6 +96,9 @@ func TestNothingIsSaidOfAPlaceThatIsStillThere(t *testing.T) {
 		if err := b.ended(); !errors.Is(err, session.ErrStray) || !errors.Is(err, zk.ErrNoAuth) {
 			t.Errorf("the session ended with %v", err)
 		}
+		if n := b.client.Status().Counts.Lost; errors.Is(b.ended(), session.ErrClosed) || n != 1 {
+			t.Errorf("it counts as closed by its user: %v, %d lost", b.ended(), n)
+		}
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/enum"
 	"github.com/zkrecipe/zkrecipe/session/internal/dial"
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
@@ -33,7 +34,7 @@ const (
 
 // String returns the state in lower case.
 func (s State) String() string {
-	return [...]string{"connecting", "connected", "suspended", "lost"}[s]
+	return enum.Name(s, []string{"connecting", "connected", "suspended", "lost"})
 }
 
 const (

@@ -26,9 +26,11 @@ type Watch struct {
 	deleted bool
 }
 
-// Watch begins an interest in the znode at path. Signals go to wake without blocking,
-// so it should have room for one; it may serve many Watches. Stop ends the interest.
+// Watch begins an interest in the znode at path. Signals go to wake without blocking, so it
+// must have room for one: Watch panics if it has none. It may serve many Watches. Stop ends the
+// interest.
 func (s *Session) Watch(path string, wake chan<- struct{}) *Watch {
+	checkWake(wake)
 	w := &Watch{s: s, path: path, wake: wake}
 	full, err := s.full(path)
 	if err != nil {
@@ -127,6 +129,13 @@ func (s *Session) wakeAll() {
 	}
 	for _, h := range s.holds {
 		signal(h.wake)
+	}
+}
+
+// checkWake refuses a channel in which signals would be lost.
+func checkWake(wake chan<- struct{}) {
+	if cap(wake) == 0 {
+		panic("session: the wake channel has no room; want one with room for a signal")
 	}
 }
 

@@ -12,6 +12,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/zkrecipe/zkrecipe/examples/internal/output"
+	"github.com/zkrecipe/zkrecipe/internal/tether"
 )
 
 // The session outlasts the lease by far: what it takes until the job runs elsewhere is the lease.
@@ -35,6 +38,7 @@ type demo struct {
 func demonstrate(o *options) int {
 	d := &demo{zk: o.zk, begun: time.Now(), started: make(chan string, 16), stop: make(chan os.Signal, 1)}
 	signal.Notify(d.stop, syscall.SIGINT, syscall.SIGTERM)
+	defer stdout.Finish()
 	defer d.end()
 	if err := d.show(); err != nil {
 		complain(err)
@@ -87,7 +91,12 @@ func (d *demo) show() error {
 
 func (d *demo) say(format string, args ...any) { d.line("> " + fmt.Sprintf(format, args...)) }
 
-func (d *demo) line(text string) { fmt.Printf("%6.3f s  %s\n", time.Since(d.begun).Seconds(), text) }
+func (d *demo) line(text string) {
+	fmt.Fprintf(stdout, "%6.3f s  %s\n", time.Since(d.begun).Seconds(), text)
+}
+
+// stdout takes what is shown: the end of the singletons must not wait for the reader of a pipe.
+var stdout = output.New(os.Stdout)
 
 // enter starts a singleton whose lines, and whose job's, are shown.
 func (d *demo) enter(id string) (*exec.Cmd, error) {
@@ -98,9 +107,8 @@ func (d *demo) enter(id string) (*exec.Cmd, error) {
 	cmd := exec.Command(exe, "-zk", d.zk, "-path", "/demo", "-id", id, "-timeout", demoTimeout, "-lease", demoLease, "--", "sh", "-c", demoJob)
 	out, write := io.Pipe()
 	cmd.Stdout, cmd.Stderr = write, write
-	// Ctrl-C is for the demonstration, which then ends them all.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
+	// Ctrl-C is for the demonstration, which then ends them all; its own end ends them, too.
+	if err := tether.Start(cmd); err != nil {
 		return nil, err
 	}
 	go func() { // ends with the singleton, for which end waits

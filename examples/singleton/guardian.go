@@ -38,6 +38,7 @@ type guardian struct {
 func guard(command []string) int {
 	runtime.LockOSThread() // the command is killed when the thread that started it ends
 	becomeSubreaper()
+	outliveReaders()
 	// A signal to the guardian is not for the job: the supervisor decides.
 	swallowed := make(chan os.Signal, 1)
 	signal.Notify(swallowed, caught()...)

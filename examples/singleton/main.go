@@ -24,7 +24,8 @@
 // each new deadline over a pipe, and enforces it when this process is stopped (SIGSTOP,
 // Ctrl-Z, a debugger). When this process dies (kill -9, out of memory), it sends SIGTERM
 // at once and SIGKILL by the deadline. When the guardian dies, the kernel kills the
-// command, and this process the rest.
+// command, and this process the rest. Neither waits for the reader of its stderr: what is not
+// read is dropped in the end.
 //
 // # Once or again
 //

@@ -154,13 +154,23 @@ type program struct {
 // start runs a singleton with flags and a job with words.
 func (e *ensemble) start(t *testing.T, flags, words string) *program {
 	t.Helper()
+	return e.startTo(t, nil, flags, words)
+}
+
+// startTo is start with the program's stderr.
+func (e *ensemble) startTo(t *testing.T, stderr *os.File, flags, words string) *program {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	args := append([]string{"-zk", e.ConnectString(), "-path", "/test", "-timeout", T.String(), "-lease", D.String()}, strings.Fields(flags)...)
 	args = append(args, "--", self, asJob)
-	p := &program{proc.Start(t, exe, append(args, strings.Fields(words)...)...), t}
+	cmd := exec.Command(exe, append(args, strings.Fields(words)...)...)
+	if stderr != nil {
+		cmd.Stderr = stderr
+	}
+	p := &program{proc.StartCmd(t, cmd), t}
 	t.Cleanup(p.clear)
 	return p
 }

@@ -9,21 +9,38 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
+	"syscall"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/examples/internal/output"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
 func main() {
+	program := run
 	if os.Args[0] == guardianName {
-		os.Exit(guard(os.Args[1:]))
+		program = guard
 	}
-	os.Exit(run(os.Args[1:]))
+	code := program(os.Args[1:])
+	stderr.Finish()
+	os.Exit(code)
 }
 
-func complain(err error) { fmt.Fprintln(os.Stderr, "singleton:", err) }
+// stderr takes all that is told while a job runs: a kill must not wait for the reader of a pipe.
+var stderr = output.New(os.Stderr)
+
+func complain(err error) { fmt.Fprintln(stderr, "singleton:", err) }
+
+// outliveReaders makes a write to a pipe that nobody holds an error. Without it that kills this
+// process. A job is started with the signal as this process got it.
+func outliveReaders() {
+	if !signal.Ignored(syscall.SIGPIPE) {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	}
+}
 
 // run is the program; it returns the exit code.
 func run(args []string) int {
@@ -64,7 +81,7 @@ func run(args []string) int {
 
 // newSupervisor checks what the library can check without I/O.
 func newSupervisor(o *options) (*supervisor, error) {
-	s := &supervisor{options: o, log: o.logger(os.Stderr), finished: make(chan struct{})}
+	s := &supervisor{options: o, log: o.logger(stderr), finished: make(chan struct{})}
 	var err error
 	s.client, err = session.Open(o.zk, session.Config{Timeout: o.timeout, Lease: o.lease, Auth: o.credentials, Logger: s.log})
 	if err != nil {
@@ -86,6 +103,7 @@ const leaveWithin = 4 * time.Second
 
 // run stands for election until there is an exit code.
 func (s *supervisor) run() int {
+	outliveReaders()
 	becomeSubreaper()
 	ctx, cancel := context.WithCancel(context.Background())
 	s.leave = cancel

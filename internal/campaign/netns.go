@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+
+	"github.com/zkrecipe/zkrecipe/internal/enum"
 )
 
 // namespace is a network namespace without a name. It lives as long as its file is open or a process is in it.
@@ -96,7 +98,7 @@ const (
 
 // String returns the direction in words.
 func (d Direction) String() string {
-	return map[Direction]string{In: "inbound", Out: "outbound", Both: "both ways"}[d]
+	return enum.Name(d, []string{In: "inbound", Out: "outbound", Both: "both ways"})
 }
 
 // rule adds an iptables rule for each direction: which packets are meant and what becomes of them. The peer, if

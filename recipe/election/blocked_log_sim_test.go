@@ -89,3 +89,39 @@ func TestALogHandlerAndAnOnEventThatBlockCostNothingButTheirLines(t *testing.T) 
 		<-ran
 	})
 }
+
+// Memory does not grow with the events that nobody takes.
+func TestEventsThatAreNotTakenAreDroppedAndCounted(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		until, told := make(chan struct{}), 0
+		el, err := election.New(s.client("a"), stagePath, election.Config{OnEvent: func(election.Event) {
+			<-until
+			told++
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		const terms, each = 500, 5 // joined, elected, deposed and left, and sometimes another
+		for range terms {
+			term, err := el.Campaign(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := term.Resign(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		dropped := el.Status().EventsDropped
+		if dropped == 0 || dropped > terms*each {
+			t.Errorf("%d events were dropped", dropped)
+		}
+		close(until)
+		time.Sleep(time.Second)
+		if told != 1001 { // one was being delivered, and as many waited as there is room for
+			t.Errorf("%d events were told", told)
+		}
+		if n := el.Status().EventsDropped; n != dropped {
+			t.Errorf("%d were dropped after %d", n, dropped)
+		}
+	})
+}

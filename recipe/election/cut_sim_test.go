@@ -2,9 +2,11 @@ package election_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -234,6 +236,33 @@ func TestRestartsOfAllServersCostOneHandOverEachAtMost(t *testing.T) {
 			if n := len(s.begun()) - before; n > allowed || s.leading() != 1 {
 				t.Errorf("round %d: %d new terms, %d lead", round, n, s.leading())
 			}
+		}
+	})
+}
+
+// A leader that is cut off may do harm as long as its lease runs, and its health is known here.
+func TestHealthIsHeededWhileSuspended(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		var ill atomic.Bool
+		sick := errors.New("sick")
+		healthy := func(context.Context) error {
+			if ill.Load() {
+				return sick
+			}
+			return nil
+		}
+		a := s.enterWith("a", s.Host("a").Dial, election.Config{Healthy: healthy, HealthEvery: stageD / 40}, untilTheEnd)
+		term := a.term()
+		a.host.Drop()
+		a.events.wait(election.Suspended, 1)
+		time.Sleep(stageD / 40) // a step waits for the connection
+		ill.Store(true)
+		told := time.Now()
+		if ev := a.events.wait(election.Deposed, 1); ev.Reason != election.Unhealthy || !errors.Is(ev.Err, sick) {
+			t.Errorf("deposed for %v, %v; want %v", ev.Reason, ev.Err, election.Unhealthy)
+		}
+		if took := time.Since(told); took > stageD/20 || term.Valid() {
+			t.Errorf("deposed after %v, valid: %v", took, term.Valid())
 		}
 	})
 }

@@ -31,7 +31,9 @@
 //
 //   - Safety. At no instant do two candidates of this library have a term that is
 //     [Term.Valid]. The term's context is cancelled earlier still (StopBefore). A process
-//     that was paused learns it from its first call of Valid, or of its context's Err.
+//     that was paused learns it from its first call of Valid, or of its context's Err. A
+//     context made from it (context.WithTimeout, errgroup.WithContext) is told by a timer,
+//     which may be late then.
 //   - Fencing. [Term.Token] is larger than that of every earlier leader of the path, as
 //     long as the ensemble's data lives.
 //   - Liveness. While the ensemble answers writes within D/4 and some candidate is healthy,

@@ -1,6 +1,10 @@
 package election
 
-import "time"
+import (
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/enum"
+)
 
 // EventKind tells events apart.
 type EventKind int
@@ -45,14 +49,14 @@ const (
 	LeaderChanged
 )
 
-var kinds = map[EventKind]string{
+var kinds = []string{
 	Joined: "joined", Heir: "heir", Elected: "elected", Suspended: "suspended", Resumed: "resumed",
 	Deposed: "deposed", Left: "left", Failed: "failed", Blocked: "blocked",
 	TookOver: "took over", Withheld: "withheld", Impaired: "impaired", LeaderChanged: "leader changed",
 }
 
 // String returns the kind in words.
-func (k EventKind) String() string { return kinds[k] }
+func (k EventKind) String() string { return enum.Name(k, kinds) }
 
 // Event is a transition of a candidate. Which fields are set depends on Kind.
 type Event struct {

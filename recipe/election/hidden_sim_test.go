@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-zookeeper/zk"
+
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -82,5 +84,33 @@ func TestAnObserverOutlivesALeaderThatItMustNotRead(t *testing.T) {
 		}
 		next.Resign(t.Context())
 		time.Sleep(time.Second)
+	})
+}
+
+// What kind of znode stands ahead, exists tells without READ, though its data are hidden.
+func TestAHiddenPersistentZnodeAheadIsReported(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		s.makePath()
+		admin := s.admin()
+		name := stagePath + "/_c_6d9c7c1e-1cb2-4f6e-8f0a-b1fd3b2d0d2b-latch-"
+		planted, err := admin.Create(t.Context(), name, nil, zk.FlagSequence, zk.DigestACL(zk.PermAll, "other", "secret"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := s.enter("a")
+		if ev := a.events.wait(election.Blocked, 1); ev.Node != planted {
+			t.Errorf("blocked by %q; want %q", ev.Node, planted)
+		}
+		time.Sleep(2 * stageT)
+		if n := a.events.count(election.Blocked); n != 1 {
+			t.Errorf("told %d times", n)
+		}
+		if n := a.events.count(election.Elected); n != 0 {
+			t.Error("leads past a znode ahead")
+		}
+		if err := admin.Delete(t.Context(), planted, -1); err != nil {
+			t.Fatal(err)
+		}
+		a.term()
 	})
 }

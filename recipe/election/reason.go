@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/zkrecipe/zkrecipe/internal/enum"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -37,22 +38,14 @@ const (
 	NodeDeleted
 )
 
-var reasons = map[Reason]string{
-	Resigned: "resigned", Returned: "returned", Stopped: "stopped", Panicked: "panicked",
+var reasons = []string{
+	0: "none", Resigned: "resigned", Returned: "returned", Stopped: "stopped", Panicked: "panicked",
 	Cancelled: "cancelled", Closed: "closed", Unhealthy: "unhealthy",
 	LeaseExpired: "lease expired", SessionLost: "session lost", NodeDeleted: "node deleted",
 }
 
 // String returns the reason in words.
-func (r Reason) String() string {
-	if s, ok := reasons[r]; ok {
-		return s
-	}
-	if r == 0 {
-		return "none"
-	}
-	return fmt.Sprintf("Reason(%d)", int(r))
-}
+func (r Reason) String() string { return enum.Name(r, reasons) }
 
 // Error makes a Reason an error.
 func (r Reason) Error() string { return "election: term over: " + r.String() }
@@ -89,7 +82,7 @@ var (
 	// ErrStop, returned by the callback of [Election.Run], alone or wrapped, ends Run: the
 	// candidate resigns and leaves, and Run returns nil, or the error that wraps ErrStop.
 	ErrStop = errors.New("election: stop")
-	// ErrNotLeading: the term is over, so nothing was sent.
+	// ErrNotLeading: the term is over, so nothing was done.
 	ErrNotLeading = errors.New("election: not leading")
 	// ErrBusy: the Election is running or campaigning already. Each candidate is an Election of
 	// its own.

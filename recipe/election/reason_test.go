@@ -3,6 +3,7 @@ package election_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -21,13 +22,10 @@ func TestEveryReasonHasWordsOfItsOwn(t *testing.T) {
 	seen := map[string]bool{}
 	for _, r := range allReasons {
 		s := r.String()
-		if seen[s] || strings.HasPrefix(s, "Reason(") || !strings.Contains(r.Error(), s) {
+		if seen[s] || strings.Contains(s, "Reason(") || !strings.Contains(r.Error(), s) {
 			t.Errorf("reason %d is called %q, its error %q", int(r), s, r.Error())
 		}
 		seen[s] = true
-	}
-	if got := election.Reason(99).String(); got != "Reason(99)" {
-		t.Errorf("an unknown reason is called %q", got)
 	}
 }
 
@@ -64,6 +62,11 @@ func TestEndedMatchesItsReasonAndWhatLedToIt(t *testing.T) {
 	if errors.As(alone, &perr) {
 		t.Error("an Ended without an error is a PermanentError")
 	}
+	for _, err := range alone.(interface{ Unwrap() []error }).Unwrap() {
+		if err == nil {
+			t.Error("without an error: Unwrap returns a nil") // which who walks the tree would call
+		}
+	}
 	if strings.Contains(alone.Error(), "nil") {
 		t.Errorf("%q", alone)
 	}
@@ -80,7 +83,7 @@ func TestAPermanentErrorTellsTheElectionAndWhatWasRefused(t *testing.T) {
 func TestStatesAndEventsHaveWordsOfTheirOwn(t *testing.T) {
 	seen := map[string]bool{}
 	for s := election.Idle; s <= election.StayingOut; s++ {
-		if w := s.String(); w == "" || seen[w] {
+		if w := s.String(); strings.Contains(w, "(") || seen[w] {
 			t.Errorf("state %d is called %q", int(s), w)
 		} else {
 			seen[w] = true
@@ -88,10 +91,25 @@ func TestStatesAndEventsHaveWordsOfTheirOwn(t *testing.T) {
 	}
 	clear(seen)
 	for k := election.Joined; k <= election.LeaderChanged; k++ {
-		if w := k.String(); w == "" || seen[w] {
+		if w := k.String(); strings.Contains(w, "(") || seen[w] {
 			t.Errorf("event %d is called %q", int(k), w)
 		} else {
 			seen[w] = true
+		}
+	}
+}
+
+func TestValuesWithoutANameAreCalledByTheirNumbers(t *testing.T) {
+	for want, value := range map[string]fmt.Stringer{
+		"election.State(99)": election.State(99), "election.State(-1)": election.State(-1),
+		"election.EventKind(0)": election.EventKind(0), "election.EventKind(99)": election.EventKind(99),
+		"election.Reason(99)": election.Reason(99), "election.Reason(-1)": election.Reason(-1), "none": election.Reason(0),
+		"session.State(99)": session.State(99), "session.State(-1)": session.State(-1),
+		"session.HeartbeatState(99)": session.HeartbeatState(99), "session.HeartbeatState(-1)": session.HeartbeatState(-1),
+		"session.Outcome(99)": session.Outcome(99), "session.Outcome(-1)": session.Outcome(-1),
+	} {
+		if got := value.String(); got != want {
+			t.Errorf("%T(%d) is called %q", value, value, got)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/enum"
 )
 
 // State is what a candidate is doing.
@@ -31,7 +32,7 @@ const (
 
 // String returns the state in words.
 func (s State) String() string {
-	return [...]string{"idle", "joining", "waiting", "heir", "leading", "draining", "backing off", "unhealthy"}[s]
+	return enum.Name(s, []string{"idle", "joining", "waiting", "heir", "leading", "draining", "backing off", "unhealthy"})
 }
 
 // Status is how a candidate stands.

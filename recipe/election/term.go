@@ -51,7 +51,9 @@ func (t *Term) cause() *Ended {
 // Context is cancelled when the term ends; context.Cause tells why, as an [*Ended].
 // Where the lease runs out it is cancelled StopBefore earlier than that, which is the
 // time for work in progress to stop. In a process that was paused past the end, the
-// first call of Err already tells.
+// first call of its Err already tells. A context made from it (context.WithTimeout,
+// errgroup.WithContext) is told by the timer alone, which may be late in such a process: what
+// works under one asks Valid before each unit of work.
 func (t *Term) Context() context.Context { return t.held.Context() }
 
 // Valid reports whether this candidate leads at this moment, and no other of this

@@ -247,6 +247,25 @@ func TestContextsMadeFromATermsEndWithIt(t *testing.T) {
 	}
 }
 
+// The documentation says so wherever it says that the first Err tells.
+func TestAContextMadeFromATermsLearnsOfAPauseWhenSomebodyLooksAtTheTerm(t *testing.T) {
+	c := newLateClock()
+	term := beginTerm(t, c, newFakeLease(c, 10*time.Second), 2*time.Second)
+	child, cancel := context.WithCancel(term.Context())
+	defer cancel()
+	c.pass(11*time.Second, 11*time.Second)
+	if err := child.Err(); err != nil {
+		t.Errorf("its Err is %v before any timer: the documentation promises too little", err)
+	}
+	if term.Context().Err() == nil {
+		t.Error("the term's own Err tells nothing")
+	}
+	<-child.Done()
+	if cause := context.Cause(child); !errors.Is(cause, LeaseExpired) {
+		t.Errorf("its cause is %v", cause)
+	}
+}
+
 func TestATermIsNeverOverForOneAndOnForAnother(t *testing.T) {
 	// Many look at once while the lease runs out: nobody sees it valid after somebody
 	// saw it over.

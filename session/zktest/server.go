@@ -1,6 +1,9 @@
 package zktest
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // role is what a server is doing in the ensemble.
 type role int
@@ -13,7 +16,17 @@ const (
 )
 
 func (r role) String() string {
-	return [...]string{"down", "looking", "following", "leading"}[r]
+	switch r {
+	case down:
+		return "down"
+	case looking:
+		return "looking"
+	case following:
+		return "following"
+	case leading:
+		return "leading"
+	}
+	return fmt.Sprintf("role(%d)", int(r))
 }
 
 // server is one ZooKeeper server. Its fields fall into what a real one keeps

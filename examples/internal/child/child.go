@@ -108,11 +108,12 @@ func (c *Child) Kill() {
 // It kills a child that takes too long, and returns what Err does.
 func (c *Child) Stop(line string) error {
 	c.Resume() // it may be paused
+	// Before anything is written: a child that does not read may have let the pipe fill up.
+	guard := time.AfterFunc(leaveWithin, func() { _ = c.cmd.Process.Kill() })
+	defer guard.Stop()
 	if line != "" {
 		c.Send(line)
 	}
 	_ = c.stdin.Close() // fails when the child is gone
-	guard := time.AfterFunc(leaveWithin, func() { _ = c.cmd.Process.Kill() })
-	defer guard.Stop()
 	return c.Err()
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
 	"testing"
 )
@@ -23,6 +24,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "no idea")
 		os.Exit(3)
 	case "stubborn":
+		signal.Notify(make(chan os.Signal, 1)) // besides, a process that waits for a signal is not dead-locked
 		fmt.Println("ready")
 		select {}
 	}
@@ -94,10 +96,20 @@ func TestAKilledChildIsGone(t *testing.T) {
 	c, lines := begin(t, "stubborn")
 	<-lines
 	c.Kill()
-	if c.Err() == nil {
-		t.Error("no error of a child that was killed")
+	if err := c.Err(); err == nil || !strings.Contains(err.Error(), "killed") {
+		t.Errorf("its end: %v; want that it was killed", err)
 	}
 	if _, err := io.WriteString(c.stdin, "x"); err == nil {
 		t.Error("its stdin is open")
+	}
+}
+
+func TestAChildThatDoesNotReadIsStoppedAllTheSame(t *testing.T) {
+	t.Parallel()
+	c, lines := begin(t, "stubborn")
+	<-lines
+	// A pipe holds 64 KiB.
+	if err := c.Stop(strings.Repeat("x", 1<<20)); err == nil || !strings.Contains(err.Error(), "killed") {
+		t.Errorf("its end: %v; want that it was killed", err)
 	}
 }

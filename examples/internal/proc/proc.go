@@ -49,8 +49,16 @@ type Program struct {
 // Start starts a program, which is killed at the end of the test.
 func Start(t *testing.T, exe string, args ...string) *Program {
 	t.Helper()
-	p := &Program{Cmd: exec.Command(exe, args...), t: t, more: make(chan struct{}), done: make(chan struct{})}
-	p.Cmd.Stderr = &p.stderr
+	return StartCmd(t, exec.Command(exe, args...))
+}
+
+// StartCmd is Start for a command whose stderr may be set.
+func StartCmd(t *testing.T, cmd *exec.Cmd) *Program {
+	t.Helper()
+	p := &Program{Cmd: cmd, t: t, more: make(chan struct{}), done: make(chan struct{})}
+	if p.Cmd.Stderr == nil {
+		p.Cmd.Stderr = &p.stderr
+	}
 	stdin, err := p.Cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +76,7 @@ func Start(t *testing.T, exe string, args ...string) *Program {
 		p.Cmd.Process.Kill()
 		<-p.done
 		if t.Failed() {
-			t.Logf("%s\nstdout:\n%s\nstderr:\n%s", strings.Join(args, " "), p.tail(80), p.stderr.String())
+			t.Logf("%s\nstdout:\n%s\nstderr:\n%s", strings.Join(cmd.Args[1:], " "), p.tail(80), p.stderr.String())
 		}
 	})
 	return p

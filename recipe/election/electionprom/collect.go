@@ -12,6 +12,19 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(namespace+"_"+name, help, labels, nil)
 }
 
+// states and reasons are those that have a figure from the beginning, 0. Others get one when they
+// occur.
+var (
+	states = []election.State{
+		election.Idle, election.Joining, election.Waiting, election.Inheriting,
+		election.Leading, election.Draining, election.BackingOff, election.StayingOut,
+	}
+	reasons = []election.Reason{
+		election.Resigned, election.Returned, election.Stopped, election.Panicked, election.Cancelled, election.Closed,
+		election.Unhealthy, election.LeaseExpired, election.SessionLost, election.NodeDeleted,
+	}
+)
+
 // What is read at each scrape.
 var (
 	candidatesDesc = describe("election_candidates", "Candidates of this process, by what they are doing.", "state")
@@ -43,7 +56,7 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	for state, n := range s.states {
-		gauge(candidatesDesc, n, election.State(state).String())
+		gauge(candidatesDesc, n, state.String())
 	}
 	gauge(leaderDesc, s.leading)
 	gauge(blockedDesc, s.blocked)
@@ -73,7 +86,7 @@ func (m *Metrics) counted() []prometheus.Collector {
 
 // sum is what all candidates come to.
 type sum struct {
-	states           [election.StayingOut + 1]float64
+	states           map[election.State]float64
 	leading, blocked float64
 	impaired         float64
 	token            int64
@@ -85,10 +98,20 @@ type sum struct {
 	leaderless       time.Duration
 }
 
+// newSum returns what no candidates come to.
+func newSum() sum {
+	s := sum{states: map[election.State]float64{}}
+	for _, state := range states {
+		s.states[state] = 0
+	}
+	return s
+}
+
 // sum adds up the candidates as they stand now.
 func (m *Metrics) sum(now time.Time) (s sum) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	s = newSum()
 	for el, c := range m.candidates {
 		st := el.Status()
 		s.add(st)

@@ -55,7 +55,7 @@ func New() *Metrics {
 
 		impairments: counter("impairments_total", "Times that a candidate noticed that a change of leader may take longer than the lease allows."),
 	}
-	for r := election.Resigned; r <= election.NodeDeleted; r++ {
+	for _, r := range reasons {
 		m.terms.WithLabelValues(r.String()) // a rate is seen only if there was a zero before
 	}
 	return m

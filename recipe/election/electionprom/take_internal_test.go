@@ -3,6 +3,8 @@ package electionprom
 import (
 	"context"
 	"runtime"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,7 +88,7 @@ func TestTheTimeWithoutALeaderNeverRunsBackwards(t *testing.T) {
 
 // A process that was paused may not have noticed that its term is over: its lease tells.
 func TestALeaderWhoseLeaseIsOverIsNoneHoweverItStands(t *testing.T) {
-	var s sum
+	s := newSum()
 	s.add(election.Status{State: election.Leading, Node: "/n", Token: 7})
 	if s.leading != 0 || s.token != 0 || s.states[election.Leading] != 1 {
 		t.Errorf("%+v", s)
@@ -97,5 +99,29 @@ func TestALeaderWhoseLeaseIsOverIsNoneHoweverItStands(t *testing.T) {
 	s.add(election.Status{State: election.Waiting, Node: "/n", Position: 5})
 	if s.leading != 2 || s.token != 9 || s.lease != 3*time.Second || s.start != begun.Add(-time.Minute) || s.position != 5 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// A state or a reason that is new in package election has a figure, and breaks nothing before it
+// is known here.
+func TestEachStateAndReasonHasAFigure(t *testing.T) {
+	unnamed := func(s string) bool { return strings.Contains(s, "(") }
+	for state := election.Idle; !unnamed(state.String()); state++ {
+		if !slices.Contains(states, state) {
+			t.Errorf("the state %v is not known", state)
+		}
+	}
+	for reason := election.Resigned; !unnamed(reason.String()); reason++ {
+		if !slices.Contains(reasons, reason) {
+			t.Errorf("the reason %v is not known", reason)
+		}
+	}
+	s := newSum()
+	if n, ok := s.states[election.Waiting]; n != 0 || !ok {
+		t.Errorf("without candidates %v wait, %v; want 0", n, ok)
+	}
+	s.add(election.Status{State: 99})
+	if n := s.states[99]; n != 1 {
+		t.Errorf("%v candidates in a state that is not known; want 1", n)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/enum"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -42,7 +43,7 @@ const (
 
 // String returns the action in words.
 func (a action) String() string {
-	return [...]string{"wait", "lead", "ask", "renew", "revoke", "inherit", "remove"}[a]
+	return enum.Name(a, []string{"wait", "lead", "ask", "renew", "revoke", "inherit", "remove"})
 }
 
 // never is a wait that only an event ends.

@@ -1,0 +1,51 @@
+package session_test
+
+import (
+	"context"
+	"net"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// slowStart is a connection whose first answer, that of the handshake, is late.
+type slowStart struct {
+	net.Conn
+	late  time.Duration
+	first sync.Once
+}
+
+func (c *slowStart) Read(p []byte) (int, error) {
+	c.first.Do(func() { time.Sleep(c.late) })
+	return c.Conn.Read(p)
+}
+
+// A server that is busy with the handshakes of all its clients after its restart answers each of
+// them late. Attempts that end too early only add to that.
+func TestASlowHandshakeIsWaitedForInTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Tick: simT / 2, Logf: func(string, ...any) {}})
+		dials := 0
+		dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+			dials++
+			conn, err := e.Host("a").Dial(ctx, network, address)
+			return &slowStart{Conn: conn, late: simT * 3 / 10}, err
+		}
+		client := open(t, e.ConnectString(), session.Config{Timeout: simT, Dial: dial})
+		defer client.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), 3*simT)
+		defer cancel()
+		s, err := client.Session(ctx)
+		must(t, err)
+		if dials <= len(e.Addrs()) {
+			t.Errorf("%d attempts: the first round has succeeded, so this test shows nothing", dials)
+		}
+		if _, _, err := s.Get(t.Context(), "/"); err != nil {
+			t.Error(err)
+		}
+	})
+}

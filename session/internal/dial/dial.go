@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -190,7 +191,8 @@ func (d *Dialer) dial(ctx context.Context, t target) (net.Conn, error) {
 	}
 	cfg := d.cfg.TLS.Clone()
 	if cfg.ServerName == "" {
-		cfg.ServerName, _, _ = net.SplitHostPort(t.server)
+		host, _, _ := net.SplitHostPort(t.server)
+		cfg.ServerName, _, _ = strings.Cut(host, "%") // no certificate names a zone
 	}
 	secure := tls.Client(conn, cfg)
 	if err := secure.HandshakeContext(ctx); err != nil {

@@ -84,6 +84,6 @@ func (s *Session) findHeartbeat(beat string, lost error) error {
 		signal(s.wake)
 		return lost // for the place, which came with it
 	}
-	s.finish(fmt.Errorf("%w: whether %s was created is not known", ErrNoHeartbeat, beat))
+	s.finish(fmt.Errorf("%w: whether %s was created is not known (%v)", ErrNoHeartbeat, beat, lost))
 	return context.Cause(s.ctx)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/go-zookeeper/zk"
 
@@ -24,7 +25,7 @@ const protectedPrefix = "_c_"
 // If ctx ends first there is an error and no znode: if the create has happened, or still
 // happens, the znode is deleted in the background. If deleting is refused, the session is ended.
 func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
-	return s.createGuarded(ctx, protected{dir, name, data, acl, 4})
+	return s.createGuarded(ctx, &protected{dir: dir, name: name, data: data, acl: acl, version: 4})
 }
 
 // CreatePlace is [Session.CreateProtected] for a znode that a [Hold] is to keep. The session's
@@ -32,7 +33,7 @@ func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []
 // name has a UUID of version 8, by which others know that it has a heartbeat. A missing dir is
 // an error, zk.ErrNoNode; the directory of the heartbeats is created.
 func (s *Session) CreatePlace(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
-	return s.createGuarded(ctx, protected{dir, name, data, acl, 8})
+	return s.createGuarded(ctx, &protected{dir: dir, name: name, data: data, acl: acl, version: 8})
 }
 
 // protected is what a protected create has to make.
@@ -41,21 +42,29 @@ type protected struct {
 	data      []byte
 	acl       []zk.ACL
 	version   byte // of the UUID in its name
+
+	failed atomic.Pointer[error] // why the latest attempt failed
 }
 
 // place reports whether it is a place, with a heartbeat.
-func (p protected) place() bool { return p.version == 8 }
+func (p *protected) place() bool { return p.version == 8 }
 
-func (s *Session) createGuarded(ctx context.Context, p protected) (string, error) {
+// fail is the error of a create that has not happened because of cause. It says what the attempts
+// failed of until then.
+func (p *protected) fail(cause error) error {
+	if failed := p.failed.Load(); failed != nil {
+		cause = fmt.Errorf("%w (%v)", cause, *failed)
+	}
+	return &Error{Op: "create", Path: p.dir, Outcome: NotDone, Err: cause}
+}
+
+func (s *Session) createGuarded(ctx context.Context, p *protected) (string, error) {
 	type result struct {
 		path string
 		err  error
 	}
-	fail := func(err error) error {
-		return &Error{Op: "create", Path: p.dir, Outcome: NotDone, Err: err}
-	}
 	if err := s.begin(ctx); err != nil {
-		return "", fail(err)
+		return "", p.fail(err)
 	}
 	// The receiver takes the result, or it has gone and the znode goes too; never both.
 	handOver := make(chan result)
@@ -75,29 +84,26 @@ func (s *Session) createGuarded(ctx context.Context, p protected) (string, error
 	case r := <-handOver:
 		return r.path, r.err
 	case <-ctx.Done():
-		return "", fail(context.Cause(ctx))
+		return "", p.fail(context.Cause(ctx))
 	case <-s.ctx.Done():
-		return "", fail(context.Cause(s.ctx))
+		return "", p.fail(context.Cause(s.ctx))
 	}
 }
 
 // createProtected tries until an attempt's outcome is known. It heeds ctx between
 // attempts only: an attempt once made is followed up to its end.
-func (s *Session) createProtected(ctx context.Context, p protected) (string, error) {
-	fail := func(err error) (string, error) {
-		return "", &Error{Op: "create", Path: p.dir, Outcome: NotDone, Err: err}
-	}
+func (s *Session) createProtected(ctx context.Context, p *protected) (string, error) {
 	if err := CheckPath(p.dir); err != nil { // or the search after a lost answer would fail
-		return fail(fmt.Errorf("%w: %w", zk.ErrInvalidPath, err))
+		return "", p.fail(fmt.Errorf("%w: %w", zk.ErrInvalidPath, err))
 	}
 	if strings.Contains(p.name, "/") { // whose parent would be created and missed for ever
-		return fail(fmt.Errorf("%w: name %q has a slash", zk.ErrInvalidPath, p.name))
+		return "", p.fail(fmt.Errorf("%w: name %q has a slash", zk.ErrInvalidPath, p.name))
 	}
 	pause := retry.New(s.clock, firstRetry, longestRetry)
 	together := true
 	for {
 		if err := s.awaitUp(ctx); err != nil {
-			return fail(err)
+			return "", p.fail(err)
 		}
 		// A new GUID for every attempt: an old one that is still carried out cannot touch this.
 		prefix := protectedPrefix + newGUID(p.version) + "-" + p.name
@@ -125,15 +131,16 @@ func (s *Session) createProtected(ctx context.Context, p protected) (string, err
 		if err == errAgain {
 			continue
 		}
+		p.failed.Store(&err)
 		if cause := pause.Wait(ctx); cause != nil {
-			return fail(cause)
+			return "", p.fail(cause)
 		}
 	}
 }
 
 // attempt is one create of a protected znode. The first place of a session is created together
 // with the session's heartbeat, others in a batch where there are many.
-func (s *Session) attempt(ctx context.Context, p protected, path string, together bool) (string, error) {
+func (s *Session) attempt(ctx context.Context, p *protected, path string, together bool) (string, error) {
 	const flags = zk.FlagEphemeral | zk.FlagSequence
 	if p.place() {
 		first, done, err := s.awaitBirth(ctx)

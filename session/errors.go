@@ -98,8 +98,10 @@ type ServerError int32
 // The codes of KeeperException.Code in ZooKeeper 3.8 that are told apart.
 const (
 	codeConnectionLoss ServerError = -4
+	codeMarshalling    ServerError = -5
 	codeUnimplemented  ServerError = -6
 	codeTimeout        ServerError = -7
+	codeReadOnly       ServerError = -119
 	codeLocalSession   ServerError = -120
 	codeRequestTimeout ServerError = -122
 	codeSASLRequired   ServerError = -124
@@ -114,12 +116,14 @@ var serverErrors = map[ServerError]struct {
 	forever bool // no request like it ever will, until somebody changes the configuration
 }{
 	codeConnectionLoss: {"connection loss inside the ensemble", Unknown, true, false},
+	codeMarshalling:    {"the server could not process the request, see its log", Unknown, true, false},
 	codeUnimplemented:  {"operation not implemented by this server; ZooKeeper 3.4 or newer is needed", NotDone, false, true},
 	codeTimeout:        {"operation timed out", Unknown, true, false},
+	codeReadOnly:       {"the server is read-only: it has no quorum", NotDone, true, false},
 	codeLocalSession:   {"no ephemeral znodes in a local session; set localSessionsUpgradingEnabled=true on the servers", NotDone, false, true},
 	codeRequestTimeout: {"request timed out", Unknown, true, false},
 	codeSASLRequired:   {"the server takes no requests of clients that have not authenticated: see its enforce.auth.schemes and sessionRequireClientSASLAuth, and Config.Auth", NotDone, false, true},
-	codeQuotaExceeded:  {"quota exceeded", NotDone, false, false},
+	codeQuotaExceeded:  {"the quota of the path or of one above it is exceeded", NotDone, false, false},
 	codeThrottled:      {"throttled by the server", NotDone, true, false},
 }
 

@@ -131,6 +131,7 @@ func (s *Session) onFailed(server string, err error) {
 	s.dialer.Failed(server, err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.lostBy = err
 	if errors.Is(err, ErrAuthFailed) {
 		s.finish(err)
 	}

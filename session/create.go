@@ -46,6 +46,13 @@ type protected struct {
 	failed atomic.Pointer[error] // why the latest attempt failed
 }
 
+const (
+	// largeData are data that a server may find too large, if somebody has set its limit.
+	largeData = 8 << 10
+	// maxLost is how many connections an attempt to create a znode with so much may cost.
+	maxLost = 2
+)
+
 // place reports whether it is a place, with a heartbeat.
 func (p *protected) place() bool { return p.version == 8 }
 
@@ -100,7 +107,7 @@ func (s *Session) createProtected(ctx context.Context, p *protected) (string, er
 		return "", p.fail(fmt.Errorf("%w: name %q has a slash", zk.ErrInvalidPath, p.name))
 	}
 	pause := retry.New(s.clock, firstRetry, longestRetry)
-	together := true
+	together, lost := true, 0
 	for {
 		if err := s.awaitUp(ctx); err != nil {
 			return "", p.fail(err)
@@ -112,12 +119,16 @@ func (s *Session) createProtected(ctx context.Context, p *protected) (string, er
 			return path, nil
 		}
 		again := retryable(err) || err == errAgain
+		if errors.Is(err, zk.ErrConnectionClosed) && len(p.data) >= largeData {
+			lost++
+		}
 		if OutcomeOf(err) == Unknown && err != errAgain {
 			if path, lost := s.findOwn(p.dir, prefix); lost != nil || path != "" {
 				return path, lost
 			}
-			// A server that takes small requests only would never answer a large one.
-			again = again || together
+			// A server that takes small requests only never answers a large one, and each
+			// attempt costs all who use this session the connection.
+			again = (again || together) && lost < maxLost
 			together = false
 		}
 		switch {
@@ -149,7 +160,12 @@ func (s *Session) attempt(ctx context.Context, p *protected, path string, togeth
 		}
 		if first {
 			defer done()
-			return s.createFirst(path, p.data, flags, p.acl)
+			if len(p.data) < largeData {
+				return s.createFirst(&zk.CreateRequest{Path: path, Data: p.data, Flags: flags, Acl: p.acl})
+			}
+			if _, err := s.createFirst(); err != nil {
+				return "", err
+			}
 		}
 		if s.maybeRevoked() {
 			_ = s.readHeartbeat() // should it be revoked, the session is over, and the create fails

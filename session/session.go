@@ -90,6 +90,7 @@ type Session struct {
 	connection uint64        // counts handshakes
 	conn       *wire.Conn    // the latest connection
 	dropped    *wire.Conn    // the latest that was given up
+	lostBy     error         // why the latest connection ended
 	up         chan struct{} // closed while connected
 	alive      clock.Instant // when a server last answered
 	leaseTime  time.Duration // D

@@ -24,6 +24,7 @@ type Client struct {
 	clock   clock.Clock
 	counts  counts
 	log     *feed.Log
+	thin    *feed.Thin
 
 	ctx     context.Context // ends when the client is closed
 	end     context.CancelCauseFunc
@@ -65,7 +66,9 @@ func Open(connect string, cfg Config) (*Client, error) {
 		changed: make(chan struct{}),
 		idle:    make(chan struct{}),
 	}
-	c.ctx, c.end = context.WithCancelCause(cfg.Context)
+	ctx, thin := feed.WithThin(cfg.Context, c.clock) // for all elections of this client
+	c.thin = thin
+	c.ctx, c.end = context.WithCancelCause(ctx)
 	go c.run()
 	return c, nil
 }
@@ -74,6 +77,7 @@ func Open(connect string, cfg Config) (*Client, error) {
 func (c *Client) run() {
 	defer close(c.stopped)
 	defer c.log.Finish(c.clock)
+	defer c.thin.Flush()
 	defer c.end(ErrClosed)
 	var former sync.WaitGroup // sessions that are over and clean up
 	defer former.Wait()

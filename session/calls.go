@@ -285,6 +285,10 @@ func (s *Session) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, er
 		}
 		return results, err
 	})
+	var e *Error
+	if errors.As(err, &e) {
+		e.Err = s.refused(ops, results, e.Err)
+	}
 	for i := range results {
 		results[i].String = strings.TrimPrefix(results[i].String, s.chroot)
 	}

@@ -85,7 +85,19 @@ func (e *Error) Error() string {
 	if e.Outcome == Unknown {
 		s += " (outcome unknown)"
 	}
-	return fmt.Sprintf("session: %s: %v", s, e.Err)
+	return fmt.Sprintf("session: %s: %v%s", s, e.Err, missing(e.Op, e.Err))
+}
+
+// missing names the permission that a request was refused for.
+func missing(op string, err error) string {
+	what, ok := map[string]string{
+		"create": "CREATE on its parent", "delete": "DELETE on its parent", "setData": "WRITE on it",
+		"getData": "READ on it", "getChildren": "READ on it", "exists": "READ on it",
+	}[op]
+	if !ok || !errors.Is(err, zk.ErrNoAuth) {
+		return ""
+	}
+	return " (it takes " + what + ")"
 }
 
 // Unwrap returns the cause.

@@ -46,7 +46,8 @@ const (
 
 // Open checks its arguments and returns a Client that connects in the background; it
 // does no I/O itself. The connect string is ZooKeeper's: "host1:2181,host2:2181/chroot".
-// A missing port means 2181.
+// A missing port means 2181; an IPv6 address stands in brackets. All servers must belong to one
+// ensemble: with two there are two leaders.
 func Open(connect string, cfg Config) (*Client, error) {
 	servers, chroot, err := dial.ParseConnect(connect)
 	if err != nil {

@@ -39,7 +39,8 @@ var (
 )
 
 // ErrTooLarge is the error of a request that is longer than a server takes (1 MiB with
-// the default jute.maxbuffer). It was not sent.
+// the default jute.maxbuffer). It was not sent. Servers with a smaller one close the connection
+// without a reason; then the error is that of the connection, and asks about jute.maxbuffer.
 var ErrTooLarge = errors.New("session: request too large")
 
 // ErrTooManyEphemerals is the error of a create that would give one session more ephemeral

@@ -21,7 +21,7 @@ func (s *Session) beat(now clock.Instant, p *pace) time.Duration {
 	facts := beating{
 		connected: s.state == Connected, connection: connection,
 		wanted: s.heart.exists && (held || s.heart.unsure), soon: s.beatSoon, failed: s.beatFailed, oldest: oldest, ended: s.beatEnded,
-		running: !s.heart.until.Passed(now), lease: s.leaseTime, T: s.timeout,
+		lease: s.leaseTime, T: s.timeout,
 	}
 	s.beatEnded = false
 	do, wait := p.next(now, facts)

@@ -46,6 +46,13 @@ func (s *Session) Reserve(own *Watch, wake chan<- struct{}) *Hold {
 	return h
 }
 
+// Places returns how many places the session holds or has reserved.
+func (s *Session) Places() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.holds)
+}
+
 // Keep begins to beat for a place that was only reserved. It may be called more than once.
 func (h *Hold) Keep() {
 	h.s.mu.Lock()

@@ -33,7 +33,6 @@ type beating struct {
 	soon       bool          // somebody waits for a beat
 	failed     bool          // the latest one failed
 	oldest     clock.Instant // when the beat began that has checked the place whose turn is next
-	running    bool          // a lease runs, which a move to another server may save
 	lease, T   time.Duration
 	ended      bool // the outstanding one has ended
 }
@@ -51,8 +50,8 @@ const (
 func (p *pace) next(now clock.Instant, b beating) (step, time.Duration) {
 	if b.ended {
 		p.pending = false
-		if !b.failed {
-			p.again, p.delay = clock.Instant{}, 0
+		if !b.failed && p.again.Add(b.lease).Passed(now) {
+			p.delay = 0 // this connection has proved itself
 		}
 	}
 	if !b.connected {
@@ -79,8 +78,9 @@ func (p *pace) next(now clock.Instant, b beating) (step, time.Duration) {
 	return stepBeat, b.lease / beatLost
 }
 
-// await gives up a connection on which a beat is not answered in time. While no lease runs
-// there is none to save, and the moves become rarer: the ensemble as a whole may be slow.
+// await gives up a connection on which a beat is not answered in time. The second may still save
+// the lease, so that it is given up as soon as the first. Then moves become rarer: the ensemble as
+// a whole may be slow, and each move asks it to set all watches again.
 func (p *pace) await(now clock.Instant, b beating) (step, time.Duration) {
 	if p.connection != b.connection {
 		// It was queued while there was no connection: its time runs from now.
@@ -94,9 +94,6 @@ func (p *pace) await(now clock.Instant, b beating) (step, time.Duration) {
 		return stepWait, p.again.Until(now)
 	}
 	p.delay = min(max(2*p.delay, b.lease/beatLost), max(b.T/4, b.lease/beatLost))
-	if b.running {
-		p.delay = b.lease / beatLost
-	}
 	p.again = now.Add(p.delay)
 	return stepMove, forever
 }

@@ -18,7 +18,7 @@ func at(d time.Duration) clock.Instant { return clock.Instant{Mono: 1, Boot: 1e6
 
 // calm is a connected session with a place, whose latest beat succeeded.
 func calm(change func(*beating)) beating {
-	b := beating{connected: true, connection: 1, wanted: true, running: true, oldest: at(0), lease: paceD, T: paceT}
+	b := beating{connected: true, connection: 1, wanted: true, oldest: at(0), lease: paceD, T: paceT}
 	if change != nil {
 		change(&b)
 	}
@@ -99,42 +99,40 @@ func moves(p *pace, b beating, n int) (times []time.Duration) {
 	return times
 }
 
-func TestWhileALeaseRunsEverySilentServerIsGivenUpSoon(t *testing.T) {
+// The second may still save the lease. Then the ensemble as a whole may be slow, and each move
+// makes it slower.
+func TestTwoSilentServersAreGivenUpSoonAndThenMovesBecomeRarer(t *testing.T) {
 	p := pace{pending: true, connection: 1, begun: at(0)}
-	last := time.Duration(0)
-	for i, at := range moves(&p, calm(nil), 8) {
-		if took := at - last; took > every+paceD/32 {
-			t.Errorf("connection %d is given up after %v", i, took)
-		}
-		last = at
-	}
-}
-
-// The ensemble as a whole may be slow: then giving up one connection after another would keep
-// every beat from being answered.
-func TestWithoutALeaseTheMovesBecomeRarer(t *testing.T) {
-	p := pace{pending: true, connection: 1, begun: at(0)}
-	times := moves(&p, calm(func(b *beating) { b.running = false }), 10)
-	var gaps []time.Duration
+	times := moves(&p, calm(nil), 10)
+	gaps := []time.Duration{times[0]}
 	for i, at := range times[1:] {
 		gaps = append(gaps, at-times[i])
 	}
-	for i, gap := range gaps[1:] {
-		if gap < gaps[i]-paceD/16 { // a retry's delay more or less
+	for i, gap := range gaps {
+		if i < 2 && gap > every+paceD/32 {
+			t.Errorf("connection %d is given up after %v", i, gap)
+		}
+		if i > 0 && gap < gaps[i-1]-paceD/16 { // a retry's delay more or less
 			t.Errorf("gaps shrink: %v", gaps)
 		}
 	}
-	if last := gaps[len(gaps)-1]; last < paceT/4 || last > paceT/4+every {
+	last := times[len(times)-1]
+	if gap := gaps[len(gaps)-1]; gap < paceT/4 || gap > paceT/4+every {
 		t.Errorf("gaps %v; want them to grow to T/4 = %v", gaps, paceT/4)
 	}
-	// One answer, and a silent server is given up at once again.
-	done := calm(func(b *beating) { b.ended = true })
-	p.next(at(time.Hour), done)
-	if !p.pending {
-		t.Fatal("no beat after an answer")
-	}
-	done.ended, done.connection = false, p.connection
-	if do, _ := p.next(at(time.Hour+every), done); do != stepMove {
-		t.Errorf("a silent server is kept after an answer: %d", do)
+	// An answer soon after a move proves little, one after D more.
+	for _, c := range []struct {
+		answer time.Duration
+		do     step
+	}{{last + every, stepWait}, {last + paceT/4 + paceD + every, stepMove}} {
+		q := p
+		done := calm(func(b *beating) { b.ended = true })
+		if do, _ := q.next(at(c.answer), done); do != stepBeat {
+			t.Fatal("no beat after an answer")
+		}
+		done.ended, done.connection = false, q.connection
+		if do, _ := q.next(at(c.answer+every), done); do != c.do {
+			t.Errorf("answered %v after the last move, then silent: %d, want %d", c.answer-last, do, c.do)
+		}
 	}
 }

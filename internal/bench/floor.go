@@ -37,22 +37,24 @@ type pair struct {
 	f            *floor
 	leaver, heir *bare
 	node         string
+	read         bool // once more after the event
 	heard        chan time.Time
 }
 
-// prepare makes a pair on two servers. On an overloaded machine a session may end in
+// prepare makes a pair on two servers. If read is set, the one that watches makes a small read
+// when it has heard, as an heir must. On an overloaded machine a session may end in
 // between, and its znode with it; the next try is made in a new one.
-func (f *floor) prepare(from, to string) (p *pair, err error) {
+func (f *floor) prepare(from, to string, read bool) (p *pair, err error) {
 	for range 5 {
-		if p, err = f.tryPair(from, to); !errors.Is(err, zk.ErrNoNode) && !errors.Is(err, zk.ErrSessionExpired) && !errors.Is(err, zk.ErrConnectionClosed) {
+		if p, err = f.tryPair(from, to, read); !errors.Is(err, zk.ErrNoNode) && !errors.Is(err, zk.ErrSessionExpired) && !errors.Is(err, zk.ErrConnectionClosed) {
 			break
 		}
 	}
 	return p, err
 }
 
-func (f *floor) tryPair(from, to string) (*pair, error) {
-	p := &pair{f: f, leaver: f.by[from], heir: f.by[to], heard: make(chan time.Time, 1)}
+func (f *floor) tryPair(from, to string, read bool) (*pair, error) {
+	p := &pair{f: f, read: read, leaver: f.by[from], heir: f.by[to], heard: make(chan time.Time, 1)}
 	// A name and data as long as those of a candidate.
 	name := f.path + "/_c_00000000-0000-4000-8000-000000000000-latch-"
 	node, err := p.leaver.Create(name, []byte("candidate"), zk.FlagEphemeral|zk.FlagSequence, zk.WorldACL(zk.PermAll))
@@ -66,13 +68,16 @@ func (f *floor) tryPair(from, to string) (*pair, error) {
 	}
 	go func() { // parked, as an heir is
 		<-gone
+		if p.read {
+			_, _, _ = p.heir.Get(f.path)
+		}
 		p.heard <- time.Now()
 	}()
 	return p, nil
 }
 
 // fire deletes the znode and returns how long it took from the delete request until
-// whoever waits for the watch event runs.
+// the goroutine that waits for the watch event runs.
 func (p *pair) fire() (failover, error) {
 	if err := p.leaver.Delete(p.node, -1); err != nil {
 		return failover{}, errDeposed // as above

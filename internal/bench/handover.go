@@ -59,7 +59,7 @@ func measureHandOver(l *lab, sc scale, t *table) error {
 		}
 	}
 	base := g.took[nameFloor]
-	for _, name := range []string{nameFloor, nameOurs, nameCold, nameLock} {
+	for _, name := range []string{nameFloor, nameRead, nameOurs, nameCold, nameLock} {
 		s, inside := g.took[name], g.inside[name]
 		t.add(sc.candidates, name, millis(s.at(0.5)), millis(s.at(0.95)), millis(s.at(0.99)),
 			ratio(s.at(0.5), base.at(0.5)), ratio(s.at(0.95), base.at(0.95)), millis(inside.at(0.5)), millis(inside.at(0.95)))
@@ -70,6 +70,7 @@ func measureHandOver(l *lab, sc scale, t *table) error {
 // What is compared.
 const (
 	nameFloor = "floor"
+	nameRead  = "floor and one read"
 	nameOurs  = "zkrecipe"
 	nameCold  = "zkrecipe, back to back"
 	nameLock  = "zk.Lock"
@@ -145,13 +146,18 @@ func (g *grid) once() error {
 		return err
 	}
 	from, to := ln.leader.who.client.server, ln.heir.client.server
-	p, err := g.floor.prepare(from, to)
+	p, err := g.floor.prepare(from, to, false)
+	if err != nil {
+		return err
+	}
+	reading, err := g.floor.prepare(from, to, true)
 	if err != nil {
 		return err
 	}
 	skip := from == to // two have changed places in the line
 	measures := []func() error{
 		func() error { return g.collect(nameFloor, skip, p.fire) },
+		func() error { return g.collect(nameRead, skip, reading.fire) },
 		func() error { return g.collect(nameOurs, skip, ln.handOver) },
 	}
 	if g.locks != nil {

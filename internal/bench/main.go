@@ -28,6 +28,7 @@ var rows = []row{
 	{"counts", "frames of a failover and at rest", measureCounts},
 	{"crash", "crashed leaders", measureCrash},
 	{"margin", "leaders, or servers, that stand still", measureMargin},
+	{"undisturbed", "leaders that nobody disturbs", measureUndisturbed},
 	{"frozen", "a frozen server", measureFrozen},
 	{"join", "a thousand candidates join one line", measureJoin},
 	{"many", "one client in many elections", measureMany},
@@ -45,12 +46,13 @@ func main() {
 	crashes := flag.Int("crashes", 30, "crashes of leaders at each lease")
 	quick := flag.Int("quick", 500, "hand-overs in quick succession of each kind")
 	pauses := flag.Int("pauses", 3, "times that everybody is stopped for each length")
+	undisturbed := flag.Duration("undisturbed", time.Minute, "how long leaders lead undisturbed")
 	only := flag.Int("candidates", 0, "measure hand-overs with this many candidates only")
 	elections := flag.Int("elections", 0, "measure one client in this many elections only")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	l := &lab{ctx: ctx, failovers: *failovers, crashes: *crashes, quick: *quick, pauses: *pauses, only: *only, elections: *elections, out: os.Stdout}
+	l := &lab{ctx: ctx, failovers: *failovers, crashes: *crashes, quick: *quick, pauses: *pauses, undisturbed: *undisturbed, only: *only, elections: *elections, out: os.Stdout}
 	if err := run(l, strings.Split(*chosen, ",")); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -85,15 +87,16 @@ func run(l *lab, chosen []string) error {
 
 // lab is what all measurements share.
 type lab struct {
-	ctx       context.Context
-	ensemble  *ensemble.Ensemble
-	failovers int
-	crashes   int
-	quick     int
-	pauses    int
-	only      int // candidates in a hand-over; 0: every scale
-	elections int // of one client; 0: every number
-	out       io.Writer
+	ctx         context.Context
+	ensemble    *ensemble.Ensemble
+	failovers   int
+	crashes     int
+	quick       int
+	pauses      int
+	undisturbed time.Duration
+	only        int // candidates in a hand-over; 0: every scale
+	elections   int // of one client; 0: every number
+	out         io.Writer
 }
 
 // path returns a path that nobody has used.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path"
 	"runtime"
 	"strings"
 	"sync"
@@ -18,7 +19,7 @@ import (
 func measureMany(l *lab) error {
 	t := table{
 		title: "One client in many elections, three such processes:",
-		head: []string{"elections", "join, first/second/third, x floor", "close, x floor", "close ms", "floor ms",
+		head: []string{"elections", "join, first/second/third, x floor", "close, x floor, x floor and reads", "close ms", "floor ms", "and reads, ms",
 			"beats per D/4, leading/heir/waiting", "heap per waiting one, KB", "stack, KB", "goroutines"},
 	}
 	for _, n := range []int{1000, 10000} {
@@ -91,7 +92,11 @@ func measureManyOf(l *lab, n int, t *table) error {
 		return err
 	}
 
-	floorClose, err := f.close()
+	floorClose, err := f.close(0, false)
+	if err != nil {
+		return err
+	}
+	floorReads, err := f.close(2, true)
 	if err != nil {
 		return err
 	}
@@ -108,7 +113,7 @@ func measureManyOf(l *lab, n int, t *table) error {
 		join[i] = ratio(joins[i].at(0.5), creates[i].at(0.5))
 	}
 	t.add(n, strings.Join(join[:], " / "),
-		ratio(took, floorClose), millis(took), millis(floorClose), beats,
+		ratio(took, floorClose)+" / "+ratio(took, floorReads), millis(took), millis(floorClose), millis(floorReads), beats,
 		per(heap), per(stack), fmt.Sprintf("%.2f", routines/float64(n)))
 	return nil
 }
@@ -215,7 +220,7 @@ type manyFloor struct {
 	l     *lab
 	n     int
 	by    []*bare
-	nodes []string // of the first session
+	nodes [3][]string // of each session
 }
 
 func newManyFloor(l *lab, n int) (*manyFloor, func(), error) {
@@ -260,7 +265,7 @@ func (f *manyFloor) paths(what string) ([]string, error) {
 }
 
 // join makes an ephemeral znode of the i-th session in each of n places, and returns how
-// long that took. The first session's are kept if asked for.
+// long that took. They are kept if asked for.
 func (f *manyFloor) join(i int, keep bool) (time.Duration, error) {
 	paths, err := f.paths("floor")
 	if err != nil {
@@ -279,23 +284,29 @@ func (f *manyFloor) join(i int, keep bool) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	if i == 0 && keep {
-		f.nodes = nodes
+	if keep {
+		f.nodes[i] = nodes
 		return took, nil
 	}
 	return took, pipelined(f.n, func(i int) error { return b.Delete(nodes[i], -1) })
 }
 
-// close ends the first session and returns how long it took until the second had heard
-// of the end of all its znodes.
-func (f *manyFloor) close() (time.Duration, error) {
+// close ends the i-th session and returns how long it took until the second had heard of the end
+// of all its znodes, and had made a small read after each if read is set, as an heir must.
+func (f *manyFloor) close(i int, read bool) (time.Duration, error) {
+	heir, nodes := f.by[1], f.nodes[i]
 	var heard sync.WaitGroup
-	if _, err := f.by[1].Sync("/"); err != nil {
+	if _, err := heir.Sync("/"); err != nil {
 		return 0, err
 	}
 	err := pipelined(f.n, func(i int) error {
-		_, _, gone, err := f.by[1].GetW(f.nodes[i])
-		heard.Go(func() { <-gone })
+		_, _, gone, err := heir.GetW(nodes[i])
+		heard.Go(func() {
+			<-gone
+			if read {
+				_, _, _ = heir.Get(path.Dir(nodes[i]))
+			}
+		})
 		return err
 	})
 	if err != nil {
@@ -303,7 +314,7 @@ func (f *manyFloor) close() (time.Duration, error) {
 	}
 	runtime.GC()
 	begun := time.Now()
-	f.by[0].Close()
+	f.by[i].Close()
 	heard.Wait()
 	return time.Since(begun), nil
 }

@@ -35,7 +35,7 @@ func measureQuickBy(l *lab, sc scale, apart time.Duration, t *table) error {
 	}
 	for turn := range l.quick {
 		from := l.server(turn)
-		p, err := g.floor.prepare(from, l.server(turn+1))
+		p, err := g.floor.prepare(from, l.server(turn+1), false)
 		if err != nil {
 			return err
 		}

@@ -25,14 +25,20 @@ func (c *chores) begin(p *Place, clk clock.Clock) {
 	c.kept = clk.Now().Add(-time.Duration(early * float64(kept)))
 }
 
+// askEach is the least time between two chores of one kind in a session, whatever the number of
+// its places. A thousand reads in a second are a small part of what a server answers.
+const askEach = time.Millisecond
+
 // every returns the distances between two chores of one kind: short where a candidate may have
-// moved up without being told.
+// moved up without being told, longer in a session with very many places.
 func (c *chores) every(p *Place) (watched, kept time.Duration) {
 	T := p.s.Timeout()
+	least := time.Duration(p.s.Places()) * askEach
+	watched = T / 4
 	if len(p.ahead) > listenTo && !p.hidden {
-		return T, c.keeping(p)
+		watched = T
 	}
-	return T / 4, c.keeping(p)
+	return max(watched, least), max(c.keeping(p), least)
 }
 
 // keeping is the time between two reads of the znodes that have no watch. The third in line asks

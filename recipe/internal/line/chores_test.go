@@ -1,0 +1,46 @@
+package line
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// A session with very many places asks no more often for each: all of them together would keep
+// the server too busy for its heartbeat.
+func TestReadsGrowRarerWithTheNumberOfPlaces(t *testing.T) {
+	count := func(places int) (asked int64) {
+		synctest.Test(t, func(t *testing.T) {
+			e := zktest.Start(t, zktest.Config{InMemory: true, OnRequest: func(r zktest.Request) {
+				if r.Op == zktest.OpExists {
+					println(time.Now().String(), r.Path)
+				}
+			}, Logf: func(string, ...any) {}})
+			lineUp(t, e)
+			third := enterLine(t, e, "third")
+			for i := range places {
+				third.s.Reserve(third.s.Watch(fmt.Sprintf("/other/%d", i), third.wake), third.wake)
+			}
+			before := e.Counts().Requests[zktest.OpExists]
+			for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
+				st, err := third.Step(t.Context(), 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				select {
+				case <-third.Woken():
+				case <-time.After(min(st.Next, time.Until(end))):
+				}
+			}
+			asked = int64(e.Counts().Requests[zktest.OpExists] - before)
+		})
+		return asked
+	}
+	// In two minutes: every second about the first, every 2.5 s about two; then every 20 s.
+	if few, many := count(0), count(20000); few < 216 || many > 18 {
+		t.Errorf("asked %d times with one place and %d times with 20,000; want about 216 and 18", few, many)
+	}
+}

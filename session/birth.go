@@ -8,22 +8,21 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// createFirst carries out the create of a session's first place. The heartbeat is created in
-// the same multi. It is created once in a session: if the session cannot find out whether it was
-// created, the session is over.
-func (s *Session) createFirst(path string, data []byte, flags int32, acl []zk.ACL) (string, error) {
+// createFirst creates the session's heartbeat, and the session's first place, if it is given, in
+// the same multi. The heartbeat is created once in a session: if the session cannot find out
+// whether it was created, the session is over.
+func (s *Session) createFirst(place ...any) (string, error) {
 	s.mu.Lock()
 	beat, lease := s.Heartbeat(s.id), s.leaseTime
 	s.mu.Unlock()
-	results, err := s.Multi(s.ctx,
-		&zk.CreateRequest{Path: beat, Data: []byte(lease.String()), Flags: zk.FlagEphemeral},
-		&zk.CreateRequest{Path: path, Data: data, Flags: flags, Acl: acl})
+	ops := append([]any{&zk.CreateRequest{Path: beat, Data: []byte(lease.String()), Flags: zk.FlagEphemeral}}, place...)
+	results, err := s.Multi(s.ctx, ops...)
 	if err == nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.heart = heartbeat{path: beat, exists: true}
 		signal(s.wake)
-		return results[1].String, nil
+		return results[len(results)-1].String, nil
 	}
 	if OutcomeOf(err) == Unknown {
 		return "", s.findHeartbeat(beat, err)
@@ -84,6 +83,6 @@ func (s *Session) findHeartbeat(beat string, lost error) error {
 		signal(s.wake)
 		return lost // for the place, which came with it
 	}
-	s.finish(fmt.Errorf("%w: whether %s was created is not known", ErrNoHeartbeat, beat))
+	s.finish(fmt.Errorf("%w: whether %s was created is not known (%v)", ErrNoHeartbeat, beat, lost))
 	return context.Cause(s.ctx)
 }

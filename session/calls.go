@@ -44,7 +44,7 @@ func send[T any](ctx context.Context, s *Session, op, path string, request func(
 		defer s.calls.Done()
 		defer func() { <-s.slots }()
 		v, err := request()
-		done <- result{v, named(err)}
+		done <- result{v, s.explained(named(err))}
 	}()
 	select {
 	case r := <-done:
@@ -58,6 +58,19 @@ func send[T any](ctx context.Context, s *Session, op, path string, request func(
 	case <-s.ctx.Done():
 		return zero, fail(Unknown, context.Cause(s.ctx))
 	}
+}
+
+// explained adds to the loss of a connection why it was lost.
+func (s *Session) explained(err error) error {
+	if !errors.Is(err, zk.ErrConnectionClosed) {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lostBy == nil {
+		return err
+	}
+	return fmt.Errorf("%w (%v)", err, s.lostBy)
 }
 
 // awaitUp waits for a connection. Requests are not queued while there is none: their
@@ -272,6 +285,10 @@ func (s *Session) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, er
 		}
 		return results, err
 	})
+	var e *Error
+	if errors.As(err, &e) {
+		e.Err = s.refused(ops, results, e.Err)
+	}
 	for i := range results {
 		results[i].String = strings.TrimPrefix(results[i].String, s.chroot)
 	}

@@ -24,6 +24,7 @@ type Client struct {
 	clock   clock.Clock
 	counts  counts
 	log     *feed.Log
+	thin    *feed.Thin
 
 	ctx     context.Context // ends when the client is closed
 	end     context.CancelCauseFunc
@@ -45,7 +46,8 @@ const (
 
 // Open checks its arguments and returns a Client that connects in the background; it
 // does no I/O itself. The connect string is ZooKeeper's: "host1:2181,host2:2181/chroot".
-// A missing port means 2181.
+// A missing port means 2181; an IPv6 address stands in brackets. All servers must belong to one
+// ensemble: with two there are two leaders.
 func Open(connect string, cfg Config) (*Client, error) {
 	servers, chroot, err := dial.ParseConnect(connect)
 	if err != nil {
@@ -65,7 +67,9 @@ func Open(connect string, cfg Config) (*Client, error) {
 		changed: make(chan struct{}),
 		idle:    make(chan struct{}),
 	}
-	c.ctx, c.end = context.WithCancelCause(cfg.Context)
+	ctx, thin := feed.WithThin(cfg.Context, c.clock) // for all elections of this client
+	c.thin = thin
+	c.ctx, c.end = context.WithCancelCause(ctx)
 	go c.run()
 	return c, nil
 }
@@ -74,6 +78,7 @@ func Open(connect string, cfg Config) (*Client, error) {
 func (c *Client) run() {
 	defer close(c.stopped)
 	defer c.log.Finish(c.clock)
+	defer c.thin.Flush()
 	defer c.end(ErrClosed)
 	var former sync.WaitGroup // sessions that are over and clean up
 	defer former.Wait()

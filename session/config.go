@@ -46,7 +46,9 @@ type Config struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// TLS, if set, is spoken with every server. The certificate is verified for the
-	// server's name in the connect string, unless ServerName is set.
+	// server's name in the connect string, unless ServerName is set. It is copied for each
+	// connection, so do not change it. To replace authorities or certificates without a restart,
+	// use its hooks, or speak TLS in Dial.
 	TLS *tls.Config
 
 	// Auth are credentials, presented after each handshake before anything else.

@@ -83,6 +83,12 @@ func (s *Session) onHandshake(server string, h wire.Handshake) error {
 	case s.over:
 		return context.Cause(s.ctx)
 	case h.SessionID == 0:
+		// An ensemble keeps a session for T after it has heard of it. One that does not know a
+		// session so soon has closed it for somebody, or has never known it.
+		if age := s.clock.Now().Sub(s.alive); s.id != 0 && age < s.timeout/2 {
+			s.note(slog.LevelWarn, "a server does not know this session, which has just been in use: do all servers of the connect string belong to one ensemble?",
+				"server", server, "used", s.server, "before", age)
+		}
 		s.finish(ErrExpired)
 		return nil // zk is to hear of it too
 	case s.id != 0 && s.id != h.SessionID:
@@ -131,6 +137,7 @@ func (s *Session) onFailed(server string, err error) {
 	s.dialer.Failed(server, err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.lostBy = err
 	if errors.Is(err, ErrAuthFailed) {
 		s.finish(err)
 	}

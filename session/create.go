@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/go-zookeeper/zk"
 
@@ -24,7 +25,7 @@ const protectedPrefix = "_c_"
 // If ctx ends first there is an error and no znode: if the create has happened, or still
 // happens, the znode is deleted in the background. If deleting is refused, the session is ended.
 func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
-	return s.createGuarded(ctx, protected{dir, name, data, acl, 4})
+	return s.createGuarded(ctx, &protected{dir: dir, name: name, data: data, acl: acl, version: 4})
 }
 
 // CreatePlace is [Session.CreateProtected] for a znode that a [Hold] is to keep. The session's
@@ -32,7 +33,7 @@ func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []
 // name has a UUID of version 8, by which others know that it has a heartbeat. A missing dir is
 // an error, zk.ErrNoNode; the directory of the heartbeats is created.
 func (s *Session) CreatePlace(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
-	return s.createGuarded(ctx, protected{dir, name, data, acl, 8})
+	return s.createGuarded(ctx, &protected{dir: dir, name: name, data: data, acl: acl, version: 8})
 }
 
 // protected is what a protected create has to make.
@@ -41,21 +42,36 @@ type protected struct {
 	data      []byte
 	acl       []zk.ACL
 	version   byte // of the UUID in its name
+
+	failed atomic.Pointer[error] // why the latest attempt failed
 }
 
-// place reports whether it is a place, with a heartbeat.
-func (p protected) place() bool { return p.version == 8 }
+const (
+	// largeData are data that a server may find too large, if somebody has set its limit.
+	largeData = 8 << 10
+	// maxLost is how many connections an attempt to create a znode with so much may cost.
+	maxLost = 2
+)
 
-func (s *Session) createGuarded(ctx context.Context, p protected) (string, error) {
+// place reports whether it is a place, with a heartbeat.
+func (p *protected) place() bool { return p.version == 8 }
+
+// fail is the error of a create that has not happened because of cause. It says what the attempts
+// failed of until then.
+func (p *protected) fail(cause error) error {
+	if failed := p.failed.Load(); failed != nil {
+		cause = fmt.Errorf("%w (%v)", cause, *failed)
+	}
+	return &Error{Op: "create", Path: p.dir, Outcome: NotDone, Err: cause}
+}
+
+func (s *Session) createGuarded(ctx context.Context, p *protected) (string, error) {
 	type result struct {
 		path string
 		err  error
 	}
-	fail := func(err error) error {
-		return &Error{Op: "create", Path: p.dir, Outcome: NotDone, Err: err}
-	}
 	if err := s.begin(ctx); err != nil {
-		return "", fail(err)
+		return "", p.fail(err)
 	}
 	// The receiver takes the result, or it has gone and the znode goes too; never both.
 	handOver := make(chan result)
@@ -75,29 +91,26 @@ func (s *Session) createGuarded(ctx context.Context, p protected) (string, error
 	case r := <-handOver:
 		return r.path, r.err
 	case <-ctx.Done():
-		return "", fail(context.Cause(ctx))
+		return "", p.fail(context.Cause(ctx))
 	case <-s.ctx.Done():
-		return "", fail(context.Cause(s.ctx))
+		return "", p.fail(context.Cause(s.ctx))
 	}
 }
 
 // createProtected tries until an attempt's outcome is known. It heeds ctx between
 // attempts only: an attempt once made is followed up to its end.
-func (s *Session) createProtected(ctx context.Context, p protected) (string, error) {
-	fail := func(err error) (string, error) {
-		return "", &Error{Op: "create", Path: p.dir, Outcome: NotDone, Err: err}
-	}
+func (s *Session) createProtected(ctx context.Context, p *protected) (string, error) {
 	if err := CheckPath(p.dir); err != nil { // or the search after a lost answer would fail
-		return fail(fmt.Errorf("%w: %w", zk.ErrInvalidPath, err))
+		return "", p.fail(fmt.Errorf("%w: %w", zk.ErrInvalidPath, err))
 	}
 	if strings.Contains(p.name, "/") { // whose parent would be created and missed for ever
-		return fail(fmt.Errorf("%w: name %q has a slash", zk.ErrInvalidPath, p.name))
+		return "", p.fail(fmt.Errorf("%w: name %q has a slash", zk.ErrInvalidPath, p.name))
 	}
 	pause := retry.New(s.clock, firstRetry, longestRetry)
-	together := true
+	together, lost := true, 0
 	for {
 		if err := s.awaitUp(ctx); err != nil {
-			return fail(err)
+			return "", p.fail(err)
 		}
 		// A new GUID for every attempt: an old one that is still carried out cannot touch this.
 		prefix := protectedPrefix + newGUID(p.version) + "-" + p.name
@@ -106,12 +119,16 @@ func (s *Session) createProtected(ctx context.Context, p protected) (string, err
 			return path, nil
 		}
 		again := retryable(err) || err == errAgain
+		if errors.Is(err, zk.ErrConnectionClosed) && len(p.data) >= largeData {
+			lost++
+		}
 		if OutcomeOf(err) == Unknown && err != errAgain {
 			if path, lost := s.findOwn(p.dir, prefix); lost != nil || path != "" {
 				return path, lost
 			}
-			// A server that takes small requests only would never answer a large one.
-			again = again || together
+			// A server that takes small requests only never answers a large one, and each
+			// attempt costs all who use this session the connection.
+			again = (again || together) && lost < maxLost
 			together = false
 		}
 		switch {
@@ -125,15 +142,16 @@ func (s *Session) createProtected(ctx context.Context, p protected) (string, err
 		if err == errAgain {
 			continue
 		}
+		p.failed.Store(&err)
 		if cause := pause.Wait(ctx); cause != nil {
-			return fail(cause)
+			return "", p.fail(cause)
 		}
 	}
 }
 
 // attempt is one create of a protected znode. The first place of a session is created together
 // with the session's heartbeat, others in a batch where there are many.
-func (s *Session) attempt(ctx context.Context, p protected, path string, together bool) (string, error) {
+func (s *Session) attempt(ctx context.Context, p *protected, path string, together bool) (string, error) {
 	const flags = zk.FlagEphemeral | zk.FlagSequence
 	if p.place() {
 		first, done, err := s.awaitBirth(ctx)
@@ -142,7 +160,12 @@ func (s *Session) attempt(ctx context.Context, p protected, path string, togethe
 		}
 		if first {
 			defer done()
-			return s.createFirst(path, p.data, flags, p.acl)
+			if len(p.data) < largeData {
+				return s.createFirst(&zk.CreateRequest{Path: path, Data: p.data, Flags: flags, Acl: p.acl})
+			}
+			if _, err := s.createFirst(); err != nil {
+				return "", err
+			}
 		}
 		if s.maybeRevoked() {
 			_ = s.readHeartbeat() // should it be revoked, the session is over, and the create fails
@@ -230,64 +253,4 @@ func newGUID(version byte) string {
 	b[6] = b[6]&0x0f | version<<4
 	b[8] = b[8]&0x3f | 0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
-}
-
-// EnsurePath creates the persistent znode at path and its parents, as far as they
-// are missing. It needs no permission on those that are there.
-func (s *Session) EnsurePath(ctx context.Context, path string, acl []zk.ACL) error {
-	return s.EnsureNode(ctx, path, nil, acl)
-}
-
-// EnsureNode is [Session.EnsurePath] with data for the last znode if it is created; one that is
-// there keeps its own.
-func (s *Session) EnsureNode(ctx context.Context, path string, data []byte, acl []zk.ACL) error {
-	if _, err := s.full(path); err != nil {
-		return &Error{Op: "create", Path: path, Outcome: NotDone, Err: err}
-	}
-	for {
-		_, err := repeat(ctx, s, "create", path, func(full string) (string, error) {
-			return s.create(full, data, zk.FlagPersistent, acl)
-		})
-		switch {
-		case err == nil, errors.Is(err, zk.ErrNodeExists):
-			return nil
-		case errors.Is(err, zk.ErrNoAuth):
-			// The server asks for permission first and looks for the znode afterwards. Newer
-			// ones ask for READ on one that is there.
-			if _, ok, e := s.Exists(ctx, path); ok || errors.Is(e, zk.ErrNoAuth) {
-				return nil
-			}
-			return err
-		case !errors.Is(err, zk.ErrNoNode), path == "/" && s.chroot == "":
-			return err
-		}
-		if i := strings.LastIndexByte(path, '/'); i > 0 {
-			err = s.EnsurePath(ctx, path[:i], acl)
-		} else {
-			err = s.ensureChroot(ctx, acl)
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// ensureChroot creates the chroot itself, which no path of the user's names.
-func (s *Session) ensureChroot(ctx context.Context, acl []zk.ACL) error {
-	for i, r := range s.chroot + "/" {
-		if r != '/' || i == 0 {
-			continue
-		}
-		prefix := s.chroot[:i]
-		_, err := again(ctx, s, func() (string, error) {
-			return send(ctx, s, "create", prefix, func() (string, error) {
-				return s.create(prefix, nil, zk.FlagPersistent, acl)
-			})
-		})
-		// Who may create nothing up there can still find all that is needed.
-		if err != nil && !errors.Is(err, zk.ErrNodeExists) && !(errors.Is(err, zk.ErrNoAuth) && i < len(s.chroot)) {
-			return err
-		}
-	}
-	return nil
 }

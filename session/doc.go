@@ -50,9 +50,10 @@
 //   - A server falls silent: with a [Hold], a beat without an answer for D/4 moves the
 //     session to the next server; without a Hold, 2T/3 without an answer move it. Watch events
 //     are no answers: they can arrive when nothing reaches the server any more.
-//   - A server accepts connections but does not answer: it is given T/4 for everything,
-//     TCP, TLS and ZooKeeper's handshake, or D/8 while a lease runs. That doubles with each
-//     round of the servers that has failed, up to T.
+//   - A server does not answer, whether it accepts connections or not: it is given T/4 for
+//     everything, TCP, TLS and ZooKeeper's handshake, or D/8 while a lease runs. With more
+//     than four addresses it is less, so that a round of all of them takes T, or D/2, at
+//     most. That doubles with each round that has failed, up to T for each.
 //   - All servers are bad: rounds of attempts are spaced by up to 2 s, less with a short
 //     T, and by up to D/4 with a [Hold]. [Client.Status] tells each one's last failure.
 //   - The session expires: it is over, its leases too, all calls return, and the client

@@ -40,7 +40,8 @@ var (
 )
 
 // ErrTooLarge is the error of a request that is longer than a server takes (1 MiB with
-// the default jute.maxbuffer). It was not sent.
+// the default jute.maxbuffer). It was not sent. Servers with a smaller one close the connection
+// without a reason; then the error is that of the connection, and asks about jute.maxbuffer.
 var ErrTooLarge = errors.New("session: request too large")
 
 // ErrTooManyEphemerals is the error of a create that would give one session more ephemeral
@@ -86,7 +87,19 @@ func (e *Error) Error() string {
 	if e.Outcome == Unknown {
 		s += " (outcome unknown)"
 	}
-	return fmt.Sprintf("session: %s: %v", s, e.Err)
+	return fmt.Sprintf("session: %s: %v%s", s, e.Err, missing(e.Op, e.Err))
+}
+
+// missing names the permission that a request was refused for.
+func missing(op string, err error) string {
+	what, ok := map[string]string{
+		"create": "CREATE on its parent", "delete": "DELETE on its parent", "setData": "WRITE on it",
+		"getData": "READ on it", "getChildren": "READ on it", "exists": "READ on it",
+	}[op]
+	if !ok || !errors.Is(err, zk.ErrNoAuth) {
+		return ""
+	}
+	return " (it takes " + what + ")"
 }
 
 // Unwrap returns the cause.
@@ -99,8 +112,10 @@ type ServerError int32
 // The codes of KeeperException.Code in ZooKeeper 3.8 that are told apart.
 const (
 	codeConnectionLoss ServerError = -4
+	codeMarshalling    ServerError = -5
 	codeUnimplemented  ServerError = -6
 	codeTimeout        ServerError = -7
+	codeReadOnly       ServerError = -119
 	codeLocalSession   ServerError = -120
 	codeRequestTimeout ServerError = -122
 	codeSASLRequired   ServerError = -124
@@ -115,12 +130,14 @@ var serverErrors = map[ServerError]struct {
 	forever bool // no request like it ever will, until somebody changes the configuration
 }{
 	codeConnectionLoss: {"connection loss inside the ensemble", Unknown, true, false},
+	codeMarshalling:    {"the server could not process the request, see its log", Unknown, true, false},
 	codeUnimplemented:  {"operation not implemented by this server; ZooKeeper 3.4 or newer is needed", NotDone, false, true},
 	codeTimeout:        {"operation timed out", Unknown, true, false},
+	codeReadOnly:       {"the server is read-only: it has no quorum", NotDone, true, false},
 	codeLocalSession:   {"no ephemeral znodes in a local session; set localSessionsUpgradingEnabled=true on the servers", NotDone, false, true},
 	codeRequestTimeout: {"request timed out", Unknown, true, false},
 	codeSASLRequired:   {"the server takes no requests of clients that have not authenticated: see its enforce.auth.schemes and sessionRequireClientSASLAuth, and Config.Auth", NotDone, false, true},
-	codeQuotaExceeded:  {"quota exceeded", NotDone, false, false},
+	codeQuotaExceeded:  {"the quota of the path or of one above it is exceeded", NotDone, false, false},
 	codeThrottled:      {"throttled by the server", NotDone, true, false},
 }
 

@@ -8,12 +8,12 @@ import (
 
 // Parts of D.
 const (
-	beatEvery   = 4  // between the beginnings of two beats that check the same place
-	beatFresh   = 8  // a place that was checked so recently is not checked again
-	beatRetry   = 32 // after one that failed
-	beatLost    = 4  // a beat without an answer for so long moves the session to another server
-	dialPatient = 8  // an attempt at a server, while a lease runs
-	dialPause   = 4  // between two rounds of attempts, for a session that holds places
+	beatEvery = 4  // between the beginnings of two beats that check the same place
+	beatFresh = 8  // a place that was checked so recently is not checked again
+	beatRetry = 32 // after one that failed
+	beatLost  = 4  // a beat without an answer for so long moves the session to another server
+	dialRound = 2  // a round of attempts at all servers, while a lease runs
+	dialPause = 4  // between two rounds of attempts, for a session that holds places
 )
 
 // pace tells when to beat and when to give up a connection. It belongs to Session.run.

@@ -1,7 +1,9 @@
 package session
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/go-zookeeper/zk"
 )
@@ -53,6 +55,33 @@ func (s *Session) full(path string) (string, error) {
 		return s.chroot, nil
 	}
 	return s.chroot + path, nil
+}
+
+// refused adds to the error of a multi which of its operations it is about.
+func (s *Session) refused(ops []any, results []zk.MultiResponse, err error) error {
+	for i, r := range results {
+		if i >= len(ops) || r.Error == nil || !errors.Is(err, r.Error) {
+			continue
+		}
+		name, path := describeOp(ops[i])
+		return fmt.Errorf("%s %s: %w%s", name, strings.TrimPrefix(path, s.chroot), err, missing(name, err))
+	}
+	return err
+}
+
+// describeOp returns an operation's name and path.
+func describeOp(op any) (name, path string) {
+	switch op := op.(type) {
+	case *zk.CreateRequest:
+		return "create", op.Path
+	case *zk.SetDataRequest:
+		return "setData", op.Path
+	case *zk.DeleteRequest:
+		return "delete", op.Path
+	case *zk.CheckVersionRequest:
+		return "check", op.Path
+	}
+	return "", ""
 }
 
 // overhead is what is allowed for the rest of an operation or an ACL: counts, flags, headers.

@@ -91,6 +91,7 @@ type Session struct {
 	connection uint64        // counts handshakes
 	conn       *wire.Conn    // the latest connection
 	dropped    *wire.Conn    // the latest that was given up
+	lostBy     error         // why the latest connection ended
 	up         chan struct{} // closed while connected
 	alive      clock.Instant // when a server last answered
 	leaseTime  time.Duration // D
@@ -100,7 +101,6 @@ type Session struct {
 	holds      []*Hold
 	listeners  []*func(State)
 	attempts   int // at servers since the last handshake
-	servers    int // how many there are
 	ephemerals ephemerals
 	creations  queue
 	removals   queue
@@ -126,7 +126,6 @@ func newSession(parent context.Context, cfg *Config, counts *counts, names *dial
 		watches: map[string]map[*Watch]struct{}{},
 		ears:    map[int64]*ear{},
 		birth:   make(chan struct{}, 1),
-		servers: len(servers),
 	}
 	s.ctx, s.end = context.WithCancelCause(parent)
 	s.dialer = dial.New(dial.Config{
@@ -171,17 +170,19 @@ func (s *Session) finish(reason error) {
 	s.wakeAll()
 }
 
-// patience bounds an attempt at a server: T/4, and a small part of the lease while one runs,
-// so that a server that takes connections and says nothing does not cost it. It doubles with
-// every round of the servers that has failed, up to T: a handshake may really take so long.
-func (s *Session) patience() time.Duration {
+// patience bounds an attempt at a server, in a round of n. The round may take T, or a part of
+// the lease while one runs, so that servers that swallow what is sent to them do not cost it; an
+// attempt takes a quarter of that at most. The bound doubles with every round that has failed, up
+// to T: a handshake may really take so long.
+func (s *Session) patience(n int) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := s.timeout / 4
+	d := s.timeout
 	if !s.heart.until.Passed(s.clock.Now()) {
-		d = min(s.leaseTime/dialPatient, d)
+		d = min(s.leaseTime/dialRound, d)
 	}
-	for range min(max(s.attempts-1, 0)/s.servers, 10) {
+	d /= time.Duration(max(n, 4))
+	for range min(max(s.attempts-1, 0)/max(n, 1), 10) {
 		d *= 2
 	}
 	return min(d, s.timeout)

@@ -60,7 +60,7 @@ func (e *Election) cut(l *working, ctx context.Context, err error) error {
 func (e *Election) join(l *working, ctx context.Context) (*stay.Stay, error) {
 	e.status.set(e.clock, func(s *Status) { s.State = Joining })
 	s, err := l.Session(ctx, func(err error) {
-		e.log.Warn("no session", "err", err)
+		e.often.Warn("no session", "err", err)
 		e.status.set(e.clock, func(s *Status) { s.Err = err })
 		e.send(Event{Kind: Failed, Err: err})
 	})
@@ -219,7 +219,7 @@ func (e *Election) guard(l *working, st *stay.Stay, term *Term) {
 		case errors.Is(err, line.ErrGone):
 			term.end(NodeDeleted, nil)
 		case err != nil && leading.Err() == nil && st.S.Err() == nil:
-			e.log.Warn("cannot check the own znode", "err", err) // the lease decides
+			e.often.Warn("cannot check the own znode", "err", err) // the lease decides
 			next = st.S.LeaseTime() / 4
 		}
 		timer.Reset(next)
@@ -265,7 +265,7 @@ func (e *Election) leave(ctx context.Context, st *stay.Stay, gone bool) {
 func (e *Election) retry(ctx context.Context, begun clock.Instant, err error) error {
 	e.calm(begun)
 	delay := e.pause.Next()
-	e.log.Warn("not in line", "err", err, "retry", delay)
+	e.often.Warn("not in line", "err", err, "retry", delay)
 	e.status.set(e.clock, func(s *Status) { s.State, s.Err = BackingOff, err })
 	e.send(Event{Kind: Failed, Err: err, Delay: delay})
 	return clock.Sleep(ctx, e.clock, delay)

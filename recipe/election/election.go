@@ -36,6 +36,7 @@ type Election struct {
 	cfg    Config
 	clock  clock.Clock
 	log    *slog.Logger
+	often  *slog.Logger // for lines that many elections may have at the same time
 	lines  *feed.Log
 
 	busy   atomic.Bool // Run or Campaign is at work; it owns what follows
@@ -66,6 +67,7 @@ func New(client *session.Client, path string, cfg Config) (*Election, error) {
 	e := &Election{
 		client: client, path: path, cfg: cfg, clock: c,
 		log:    logger.With("election", path, "id", cfg.ID),
+		often:  feed.Thinned(client.Context(), logger).With("election", path, "id", cfg.ID),
 		lines:  lines,
 		wake:   make(chan struct{}, 1),
 		pause:  retry.New(c, firstDelay, longestDelay),

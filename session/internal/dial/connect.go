@@ -3,6 +3,7 @@ package dial
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 )
@@ -11,8 +12,10 @@ import (
 const DefaultPort = "2181"
 
 // ParseConnect takes a connect string apart: "host1:port1,host2:port2/chroot". A
-// missing port is [DefaultPort]; an IPv6 address stands in brackets. The servers come
-// back as host:port, the chroot as "" or a path without a slash at its end.
+// missing port is [DefaultPort]; an IPv6 address stands in brackets, with its zone if it has
+// one: "[fe80::1%eth0]:2181". The servers come back as host:port, the chroot as "" or a path
+// without a slash at its end. What ZooKeeper's own client would take for something else than
+// was meant is refused: it drops empty servers, and takes "a:1;b:2" for one host.
 func ParseConnect(connect string) (servers []string, chroot string, err error) {
 	bad := func(format string, args ...any) error {
 		return fmt.Errorf("connect string %q: %s; want host:port,host:port with an optional /chroot at the end", connect, fmt.Sprintf(format, args...))
@@ -29,6 +32,9 @@ func ParseConnect(connect string) (servers []string, chroot string, err error) {
 		if chroot != "" {
 			if chroot == "/" {
 				return nil, "", bad("the chroot %q has an empty part", connect[i:])
+			}
+			if strings.TrimSpace(chroot) != chroot { // it would be another path than the same without
+				return nil, "", bad("the chroot %q ends with a blank", connect[i:])
 			}
 			if err := CheckPath(chroot); err != nil {
 				return nil, "", bad("chroot: %v", err)
@@ -63,15 +69,21 @@ func parseServer(s string) (string, error) {
 			return "", fmt.Errorf("server %q: %v", s, err)
 		}
 	case strings.Count(s, ":") > 1:
-		return "", fmt.Errorf("server %q: an IPv6 address must stand in brackets", s)
+		return "", fmt.Errorf("server %q has more than one colon: servers are separated by commas, and an IPv6 address must stand in brackets", s)
 	}
-	if host == "" || strings.ContainsAny(host, " \t\r\n\x00@?#[];\\'\"") {
+	if host == "" || strings.ContainsAny(host, " \t\r\n\x00@?#[];|\\'\"") {
 		return "", fmt.Errorf("server %q: bad host %q", s, host)
 	}
-	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+	if strings.Contains(host, ":") {
+		if _, err := netip.ParseAddr(host); err != nil {
+			return "", fmt.Errorf("server %q: %q is no IPv6 address", s, host)
+		}
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || n == 0 {
 		return "", fmt.Errorf("server %q: bad port %q", s, port)
 	}
-	return net.JoinHostPort(host, port), nil
+	return net.JoinHostPort(host, strconv.FormatUint(n, 10)), nil
 }
 
 // CheckPath reports what is wrong with a znode path by the rules of ZooKeeper's
@@ -93,10 +105,11 @@ func CheckPath(path string) error {
 		}
 	}
 	for i, r := range path {
-		// What a server refuses: control characters, the private use area from
-		// U+F000, and the specials.
-		if r <= 0x1f || r >= 0x7f && r <= 0x9f || r >= 0xd800 && r <= 0xf8ff || r >= 0xfff0 && r <= 0xffff {
-			return fmt.Errorf("path %q has the character %q at %d, which ZooKeeper does not allow", path, r, i)
+		// What a server refuses: control characters, surrogates, the private use area and the
+		// specials. Servers check UTF-16, in which all from U+10000 on are surrogates. Bytes that
+		// are no UTF-8 are U+FFFD to them, as they are to range.
+		if r <= 0x1f || r >= 0x7f && r <= 0x9f || r >= 0xd800 && r <= 0xf8ff || r >= 0xfff0 {
+			return fmt.Errorf("path %q has the character %q at %d; ZooKeeper allows no control characters, none for private use, and none above U+FFEF", path, r, i)
 		}
 	}
 	return nil

@@ -22,6 +22,10 @@ func TestConnectStrings(t *testing.T) {
 		{"[::1]", []string{"[::1]:2181"}, ""},
 		{"[::1]:9,127.0.0.1:9", []string{"[::1]:9", "127.0.0.1:9"}, ""},
 		{"[fe80::1%eth0]:9", []string{"[fe80::1%eth0]:9"}, ""},
+		{"[fe80::1%eth0]/app", []string{"[fe80::1%eth0]:2181"}, "/app"},
+		{"a:2181,a:02181", []string{"a:2181"}, ""},
+		{"a:1 ,\tb:2 /app", []string{"a:1", "b:2"}, "/app"},
+		{"a:1/a b", []string{"a:1"}, "/a b"},
 	} {
 		servers, chroot, err := ParseConnect(c.connect)
 		if err != nil || !slices.Equal(servers, c.servers) || chroot != c.chroot {
@@ -54,14 +58,33 @@ func TestBadConnectStringsAreNamedAndExplained(t *testing.T) {
 		"a:1/app,b:2":   "comma",
 		"a:1//app":      "empty or relative part",
 		"a:1/a/../b":    "empty or relative part",
-		"a:1/a\x01":     "does not allow",
+		"a:1/a\x01":     "ZooKeeper allows no",
 		"a:1/app//":     "/app/",
-		"a:1/\uf8ff":    "does not allow",
+		"a:1/\uf8ff":    "ZooKeeper allows no",
 		"a:1/a/./b":     "empty or relative part",
-		"a:1/a\u007fb":  "does not allow",
-		"a:1/x\u0000":   "does not allow",
+		"a:1/a\u007fb":  "ZooKeeper allows no",
+		"a:1/x\u0000":   "ZooKeeper allows no",
 		"host:2181:1":   "brackets",
-		"a:1;b:2":       "brackets",
+		"a:1;b:2":       "separated by commas",
+		"a;b":           `bad host "a;b"`,
+		"a:1 b:2":       "separated by commas",
+		"a b":           `bad host "a b"`,
+		"a:1\nb:2":      "separated by commas",
+		"a:1|b:2":       "separated by commas",
+		"a:1\uff0cb:2":  "separated by commas",
+		"a|b":           `bad host "a|b"`,
+		",a:1":          "a server is empty",
+		"a:1,/app":      "a server is empty",
+		" ":             "a server is empty",
+		"fe80::1%eth0":  "brackets",
+		"[fe80::1%]:1":  `"fe80::1%" is no IPv6 address`,
+		"[a:b]:1":       `"a:b" is no IPv6 address`,
+		"[1::2::3]:1":   "is no IPv6 address",
+		"a:+1":          `bad port "+1"`,
+		"a: 1":          `bad port " 1"`,
+		"a:1/app ":      "ends with a blank",
+		"a:1/app\n":     "",
+		`"a:1"`:         `\"a:1\"`,
 		"http://a:2181": "",
 	} {
 		_, _, err := ParseConnect(connect)
@@ -77,9 +100,9 @@ func TestBadConnectStringsAreNamedAndExplained(t *testing.T) {
 
 func TestPaths(t *testing.T) {
 	for path, ok := range map[string]bool{
-		"/": true, "/a": true, "/a/b": true, "/a b": true, "/é": true, "/a.b": true, "/...": true, "/😀": true,
+		"/": true, "/a": true, "/a/b": true, "/a b": true, "/é": true, "/a.b": true, "/...": true, "/\ufdd0": true, "/\uffef": true,
 		"": false, "a": false, "/a/": false, "//": false, "/a//b": false, "/.": false, "/a/..": false,
-		"/a\x00": false, "/a\nb": false, "/a\u0085": false, "/\ue000": false, "/\ufff0": false,
+		"/a\x00": false, "/a\nb": false, "/a\u0085": false, "/\ue000": false, "/\ufff0": false, "/😀": false, "/\xff": false,
 	} {
 		if err := CheckPath(path); (err == nil) != ok {
 			t.Errorf("CheckPath(%q) = %v, want ok = %v", path, err, ok)

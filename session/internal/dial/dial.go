@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -36,8 +37,9 @@ type Config struct {
 	Dial Func
 	// TLS, if not nil, is spoken on top; the server's name is verified, never its address.
 	TLS *tls.Config
-	// Timeout bounds one attempt: connection, TLS and ZooKeeper's handshake.
-	Timeout func() time.Duration
+	// Timeout bounds one attempt of a round of so many: connection, TLS and ZooKeeper's
+	// handshake.
+	Timeout func(attempts int) time.Duration
 	// Pause bounds the delay between two rounds, beside the longest one: waiting must not
 	// cost the session when the servers come back.
 	Pause func() time.Duration
@@ -66,6 +68,7 @@ type Dialer struct {
 
 	// Owned by the caller of Next.
 	round []target
+	size  int  // of the whole round
 	begun bool // a round has been
 
 	mu    sync.Mutex // guards what follows
@@ -98,7 +101,7 @@ func (d *Dialer) Next(ctx context.Context) (conn net.Conn, server string, deadli
 	}
 	t := d.round[0]
 	d.round = d.round[1:]
-	deadline = time.Now().Add(d.cfg.Timeout())
+	deadline = time.Now().Add(d.cfg.Timeout(d.size))
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	conn, err = d.dial(ctx, t)
@@ -120,7 +123,7 @@ func (d *Dialer) prepare(ctx context.Context) error {
 	if !since.IsZero() {
 		// A connection has ended. One that lasted is replaced at once, in a new round.
 		d.round = nil
-		pause = d.cfg.Clock.Now().Sub(since) < d.cfg.Timeout()
+		pause = d.cfg.Clock.Now().Sub(since) < d.cfg.Timeout(1)
 		if !pause {
 			d.backoff.Reset()
 		}
@@ -158,6 +161,7 @@ func (d *Dialer) newRound(ctx context.Context) {
 	d.shuffle(first)
 	d.shuffle(last)
 	d.round = append(first, last...)
+	d.size = len(d.round)
 }
 
 func (d *Dialer) shuffle(t []target) {
@@ -170,7 +174,7 @@ func (d *Dialer) shuffle(t []target) {
 // addresses returns where each server is to be dialled.
 func (d *Dialer) addresses(ctx context.Context) map[string][]string {
 	if d.cfg.Dial == nil {
-		return d.cfg.Names.resolve(ctx, d.cfg.Servers, d.cfg.Timeout(), d.Failed)
+		return d.cfg.Names.resolve(ctx, d.cfg.Servers, d.cfg.Timeout(1), d.Failed)
 	}
 	addrs := map[string][]string{}
 	for _, s := range d.cfg.Servers {
@@ -190,7 +194,8 @@ func (d *Dialer) dial(ctx context.Context, t target) (net.Conn, error) {
 	}
 	cfg := d.cfg.TLS.Clone()
 	if cfg.ServerName == "" {
-		cfg.ServerName, _, _ = net.SplitHostPort(t.server)
+		host, _, _ := net.SplitHostPort(t.server)
+		cfg.ServerName, _, _ = strings.Cut(host, "%") // no certificate names a zone
 	}
 	secure := tls.Client(conn, cfg)
 	if err := secure.HandshakeContext(ctx); err != nil {

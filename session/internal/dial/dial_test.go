@@ -39,7 +39,7 @@ func (n *network) dial(_ context.Context, _, address string) (net.Conn, error) {
 func dialer(n *network, timeout time.Duration, servers ...string) *Dialer {
 	return New(Config{
 		Servers: servers, Dial: n.dial, Clock: clock.System,
-		Timeout: func() time.Duration { return timeout },
+		Timeout: func(int) time.Duration { return timeout },
 		Pause:   func() time.Duration { return timeout / 3 },
 	})
 }

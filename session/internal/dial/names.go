@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -75,7 +76,7 @@ func (n *Names) start(server string, failed func(string, error)) {
 	host, port, _ := net.SplitHostPort(server)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if net.ParseIP(host) != nil {
+	if _, err := netip.ParseAddr(host); err == nil { // it may have a zone
 		n.known[server] = []string{server}
 		return
 	}

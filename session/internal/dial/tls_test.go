@@ -71,7 +71,7 @@ func dialName(t *testing.T, name, port string, cfg *tls.Config) error {
 	t.Helper()
 	d := New(Config{
 		Servers: []string{name + ":" + port}, TLS: cfg, Clock: clock.System,
-		Timeout: func() time.Duration { return 10 * time.Second },
+		Timeout: func(int) time.Duration { return 10 * time.Second },
 		Pause:   func() time.Duration { return time.Second },
 	})
 	d.cfg.Names = newNames(t.Context(), func(context.Context, string) ([]string, error) { return []string{"127.0.0.1"}, nil })

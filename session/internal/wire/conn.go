@@ -306,6 +306,9 @@ func describe(head []byte) string {
 // fail closes the connection and reports why, the first time.
 func (c *Conn) fail(err error) error {
 	c.failOnce.Do(func() {
+		if n := c.largest(); n >= largeRequest && err != net.ErrClosed {
+			err = fmt.Errorf("%w, when a request of %d bytes was not answered: is the servers' jute.maxbuffer smaller?", err, n)
+		}
 		// Closing TLS sends a farewell first, which may take seconds when the other side
 		// does not read. Its socket is closed under it.
 		if secure, ok := c.net.(interface{ NetConn() net.Conn }); ok {
@@ -315,6 +318,17 @@ func (c *Conn) fail(err error) error {
 		c.hooks.Failed(err)
 	})
 	return err
+}
+
+// largest returns the size of the largest request that is unanswered. A server that finds one too
+// large closes the connection without a word.
+func (c *Conn) largest() (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.sent {
+		n = max(n, r.size-lengthSize)
+	}
+	return n
 }
 
 // Close closes the connection.

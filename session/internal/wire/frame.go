@@ -43,6 +43,9 @@ const (
 	// children with long names takes 5 MiB.
 	MaxFrame = 32 << 20
 
+	// largeRequest is what a server may find too large, if somebody has set its limit.
+	largeRequest = 8 << 10
+
 	// readAhead is how much is read at once: a thousand watch events that arrive together are
 	// a few reads, not two thousand.
 	readAhead = 4 << 10

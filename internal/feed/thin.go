@@ -1,0 +1,119 @@
+package feed
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+)
+
+// Of the lines with the same message, so many are let through in so long. A thousand elections
+// that wait for the same ensemble have the same to say.
+const (
+	thinFor  = 10 * time.Second
+	thinMost = 5
+)
+
+// Thin counts the lines of all loggers that share it, and says how many it has left out.
+type Thin struct {
+	clock clock.Clock
+
+	mu   sync.Mutex // guards what follows
+	said map[string]*said
+}
+
+// said is what has become of the lines with one message since its first.
+type said struct {
+	lines   int
+	left    int          // of them left out
+	last    slog.Record  // of those
+	summary slog.Handler // of the logger that it was for
+	stop    func() bool
+}
+
+type thinKey struct{}
+
+// WithThin returns a context for all who are to share one Thin.
+func WithThin(ctx context.Context, c clock.Clock) (context.Context, *Thin) {
+	t := &Thin{clock: c, said: map[string]*said{}}
+	return context.WithValue(ctx, thinKey{}, t), t
+}
+
+// Thinned returns a logger to log, for lines that many may write at the same time. What it leaves
+// out is told without the attributes that are added to it.
+func Thinned(ctx context.Context, log *slog.Logger) *slog.Logger {
+	t, ok := ctx.Value(thinKey{}).(*Thin)
+	if !ok {
+		return log
+	}
+	return slog.New(thinner{t, log.Handler(), log.Handler()})
+}
+
+// pass reports whether a line is to be written.
+func (t *Thin) pass(summary slog.Handler, r slog.Record) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.said[r.Message]
+	if s == nil {
+		s = &said{stop: t.clock.AfterFunc(thinFor, func() { t.end(r.Message) })}
+		t.said[r.Message] = s
+	}
+	if s.lines++; s.lines <= thinMost {
+		return true
+	}
+	s.left++
+	s.last, s.summary = r, summary
+	return false
+}
+
+// end says how many lines with a message were left out, and begins anew.
+func (t *Thin) end(message string) {
+	t.mu.Lock()
+	s := t.said[message]
+	delete(t.said, message)
+	t.mu.Unlock()
+	if s == nil || s.left == 0 {
+		return
+	}
+	r := slog.NewRecord(s.last.Time, s.last.Level, "lines left out", 0)
+	r.Add("of", message, "lines", s.left)
+	s.summary.Handle(context.Background(), r)
+}
+
+// Flush says at once what was left out.
+func (t *Thin) Flush() {
+	t.mu.Lock()
+	var messages []string
+	for message, s := range t.said {
+		s.stop()
+		messages = append(messages, message)
+	}
+	t.mu.Unlock()
+	for _, message := range messages {
+		t.end(message)
+	}
+}
+
+// thinner is a handler that leaves lines out.
+type thinner struct {
+	thin        *Thin
+	summary, to slog.Handler
+}
+
+func (h thinner) Enabled(ctx context.Context, l slog.Level) bool { return h.to.Enabled(ctx, l) }
+
+func (h thinner) Handle(ctx context.Context, r slog.Record) error {
+	if !h.thin.pass(h.summary, r) {
+		return nil
+	}
+	return h.to.Handle(ctx, r)
+}
+
+func (h thinner) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return thinner{h.thin, h.summary, h.to.WithAttrs(attrs)}
+}
+func (h thinner) WithGroup(name string) slog.Handler {
+	return thinner{h.thin, h.summary, h.to.WithGroup(name)}
+}

@@ -1,0 +1,94 @@
+package election_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// volume counts the lines of a log.
+type volume struct {
+	mu    sync.Mutex     // guards what follows
+	lines map[string]int // by message
+	left  map[string]int // that were left out, as the log says
+}
+
+func newVolume() *volume { return &volume{lines: map[string]int{}, left: map[string]int{}} }
+
+func (v *volume) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelInfo }
+func (v *volume) WithAttrs([]slog.Attr) slog.Handler           { return v }
+func (v *volume) WithGroup(string) slog.Handler                { return v }
+func (v *volume) Handle(_ context.Context, r slog.Record) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.lines[r.Message]++
+	if r.Message == "lines left out" {
+		var of string
+		r.Attrs(func(a slog.Attr) bool {
+			switch a.Key {
+			case "of":
+				of = a.Value.String()
+			case "lines":
+				v.left[of] += int(a.Value.Int64())
+			}
+			return true
+		})
+	}
+	return nil
+}
+
+// What a process says while its ensemble is down does not grow with the elections that wait.
+func TestAnOutageIsSaidAFewTimesHoweverManyElectionsWait(t *testing.T) {
+	const outage = 10 * time.Minute
+	perSecond := func(elections int) float64 {
+		log, failed := newVolume(), 0
+		synctest.Test(t, func(t *testing.T) {
+			e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Latency: time.Millisecond, Logf: func(string, ...any) {}})
+			for _, s := range e.Servers() {
+				s.Kill()
+			}
+			client, err := session.Open(e.ConnectString(), session.Config{Dial: e.Host("a").Dial, Logger: slog.New(log)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), outage)
+			defer cancel()
+			var all sync.WaitGroup
+			var mu sync.Mutex // guards failed
+			for i := range elections {
+				el, err := election.New(client, fmt.Sprintf("/e/%d", i), election.Config{Logger: slog.New(log), OnEvent: func(election.Event) {
+					mu.Lock()
+					defer mu.Unlock()
+					failed++
+				}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				all.Go(func() { el.Run(ctx, untilTheEnd) })
+			}
+			all.Wait()
+			client.Close()
+		})
+		lines := 0
+		for _, n := range log.lines {
+			lines += n
+		}
+		t.Logf("%d elections: %d lines in %v: %v; left out: %v", elections, lines, outage, log.lines, log.left)
+		if n := log.lines["no session"] + log.left["no session"]; n != failed {
+			t.Errorf("%d lines written or counted, of %d", n, failed)
+		}
+		return float64(lines) / outage.Seconds()
+	}
+	perSecond(1)
+	if n := perSecond(300); n > 1 {
+		t.Errorf("%.1f lines per second", n)
+	}
+}

@@ -1,0 +1,69 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/go-zookeeper/zk"
+)
+
+// EnsurePath creates the persistent znode at path and its parents, as far as they
+// are missing. It needs no permission on those that are there.
+func (s *Session) EnsurePath(ctx context.Context, path string, acl []zk.ACL) error {
+	return s.EnsureNode(ctx, path, nil, acl)
+}
+
+// EnsureNode is [Session.EnsurePath] with data for the last znode if it is created; one that is
+// there keeps its own.
+func (s *Session) EnsureNode(ctx context.Context, path string, data []byte, acl []zk.ACL) error {
+	if _, err := s.full(path); err != nil {
+		return &Error{Op: "create", Path: path, Outcome: NotDone, Err: err}
+	}
+	for {
+		_, err := repeat(ctx, s, "create", path, func(full string) (string, error) {
+			return s.create(full, data, zk.FlagPersistent, acl)
+		})
+		switch {
+		case err == nil, errors.Is(err, zk.ErrNodeExists):
+			return nil
+		case errors.Is(err, zk.ErrNoAuth):
+			// The server asks for permission first and looks for the znode afterwards. Newer
+			// ones ask for READ on one that is there.
+			if _, ok, e := s.Exists(ctx, path); ok || errors.Is(e, zk.ErrNoAuth) {
+				return nil
+			}
+			return err
+		case !errors.Is(err, zk.ErrNoNode), path == "/" && s.chroot == "":
+			return err
+		}
+		if i := strings.LastIndexByte(path, '/'); i > 0 {
+			err = s.EnsurePath(ctx, path[:i], acl)
+		} else {
+			err = s.ensureChroot(ctx, acl)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// ensureChroot creates the chroot itself, which no path of the user's names.
+func (s *Session) ensureChroot(ctx context.Context, acl []zk.ACL) error {
+	for i, r := range s.chroot + "/" {
+		if r != '/' || i == 0 {
+			continue
+		}
+		prefix := s.chroot[:i]
+		_, err := again(ctx, s, func() (string, error) {
+			return send(ctx, s, "create", prefix, func() (string, error) {
+				return s.create(prefix, nil, zk.FlagPersistent, acl)
+			})
+		})
+		// Who may create nothing up there can still find all that is needed.
+		if err != nil && !errors.Is(err, zk.ErrNodeExists) && !(errors.Is(err, zk.ErrNoAuth) && i < len(s.chroot)) {
+			return err
+		}
+	}
+	return nil
+}

@@ -68,19 +68,13 @@ func TestAWaitingCandidateSendsNothingButItsRecheck(t *testing.T) {
 	lineUp(t, path, client, client, client, client)
 	w := wayTo(t, e)
 	r := w.record()
-	waiter := run(t, open(t, w.connect(), session.Config{}), path, "waiter", election.Config{})
+	waiter := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "waiter", election.Config{})
 	if ev := waiter.events.wait(election.Joined, 1); ev.Position != 4 {
 		t.Fatalf("joined with %d ahead", ev.Position)
 	}
 	eventually(t, "watch on the one ahead", func() bool { return countOp(r.asked(), faultproxy.OpGetData) == 3 }) // after the own and the record
-	r.reset()
-	// Of a server's clock: 9 looks at the first and the one before the nearest, for each D/2, and 2 or 3
-	// at the own znode and the nearest, for each T.
-	time.Sleep(2*T + T/4)
-	asked := r.asked()
-	if n := countOp(asked, faultproxy.OpExists); n != len(asked) || n < 16 || n > 10*2+3*2 {
-		t.Errorf("%d requests in two session timeouts; want 16 to 26 exists:\n%s", len(asked), describe(asked))
-	}
+	// It looks at the first and the one before the nearest once in D/2, and at the own znode and the nearest once in T.
+	r.expectLooks(t, 20, T/4, T/4, T, T)
 }
 
 func TestTheThirdInLineAsksForTheFirstMoreOftenThanForTheOthers(t *testing.T) {
@@ -89,16 +83,29 @@ func TestTheThirdInLineAsksForTheFirstMoreOftenThanForTheOthers(t *testing.T) {
 	lineUp(t, path, client, client)
 	w := wayTo(t, e)
 	r := w.record()
-	third := run(t, open(t, w.connect(), session.Config{}), path, "third", election.Config{})
+	third := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "third", election.Config{})
 	if ev := third.events.wait(election.Joined, 1); ev.Position != 2 {
 		t.Fatalf("joined with %d ahead", ev.Position)
 	}
 	eventually(t, "watch on the one ahead", func() bool { return countOp(r.asked(), faultproxy.OpGetData) == 3 }) // after the own and the record
+	// It looks at the first once in D/4, and at the own znode and the one ahead once in T/4.
+	r.expectLooks(t, 30, T/8, T/4, T/4)
+}
+
+// expectLooks waits for n requests. They may be late, but not early: no more looks than fit into the time that has
+// passed, of each kind one in so long.
+func (r *record) expectLooks(t *testing.T, n int, every ...time.Duration) {
+	t.Helper()
+	begun := time.Now()
 	r.reset()
-	time.Sleep(2*T + T/8) // of a server's clock: 17 looks at the first, and 8 or 9 at the own znode and the one ahead
+	eventually(t, "looks", func() bool { return len(r.asked()) >= n })
 	asked := r.asked()
-	if n := countOp(asked, faultproxy.OpExists); n != len(asked) || n < 22 || n > 18+9*2 {
-		t.Errorf("%d requests in two session timeouts; want 22 to 36 exists:\n%s", len(asked), describe(asked))
+	passed, most := time.Since(begun), 0
+	for _, d := range every {
+		most += int(passed/d) + 1
+	}
+	if exists := countOp(asked, faultproxy.OpExists); exists != len(asked) || exists > most {
+		t.Errorf("%d requests in %v; want %d exists at most:\n%s", len(asked), passed, most, describe(asked))
 	}
 }
 

@@ -62,19 +62,22 @@ func describe(frames []faultproxy.Frame) string {
 	return b.String()
 }
 
+// D is the length of a lease for candidates that are not to have one: it says how often they look.
+const D = time.Second
+
 func TestAWaitingCandidateSendsNothingButItsRecheck(t *testing.T) {
 	e, path := three(t), pathFor(t)
 	client := open(t, e.ConnectString(), session.Config{})
 	lineUp(t, path, client, client, client, client)
 	w := wayTo(t, e)
 	r := w.record()
-	waiter := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "waiter", election.Config{})
+	waiter := run(t, open(t, w.connect(), session.Config{Lease: D}), path, "waiter", election.Config{})
 	if ev := waiter.events.wait(election.Joined, 1); ev.Position != 4 {
 		t.Fatalf("joined with %d ahead", ev.Position)
 	}
 	eventually(t, "watch on the one ahead", func() bool { return countOp(r.asked(), faultproxy.OpGetData) == 3 }) // after the own and the record
 	// It looks at the first and the one before the nearest once in D/2, and at the own znode and the nearest once in T.
-	r.expectLooks(t, 20, T/4, T/4, T, T)
+	r.expectLooks(t, 20, D/2, D/2, steady, steady)
 }
 
 func TestTheThirdInLineAsksForTheFirstMoreOftenThanForTheOthers(t *testing.T) {
@@ -83,13 +86,13 @@ func TestTheThirdInLineAsksForTheFirstMoreOftenThanForTheOthers(t *testing.T) {
 	lineUp(t, path, client, client)
 	w := wayTo(t, e)
 	r := w.record()
-	third := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "third", election.Config{})
+	third := run(t, open(t, w.connect(), session.Config{Lease: D}), path, "third", election.Config{})
 	if ev := third.events.wait(election.Joined, 1); ev.Position != 2 {
 		t.Fatalf("joined with %d ahead", ev.Position)
 	}
 	eventually(t, "watch on the one ahead", func() bool { return countOp(r.asked(), faultproxy.OpGetData) == 3 }) // after the own and the record
 	// It looks at the first once in D/4, and at the own znode and the one ahead once in T/4.
-	r.expectLooks(t, 30, T/8, T/4, T/4)
+	r.expectLooks(t, 20, D/4, steady/4, steady/4)
 }
 
 // expectLooks waits for n requests. They may be late, but not early: no more looks than fit into the time that has

@@ -38,9 +38,7 @@ func TestACrashedLeaderIsReplaced(t *testing.T) {
 	e, path := three(t), pathFor(t)
 	w := wayTo(t, e)
 	all, first := lineUp(t, path,
-		open(t, w.connect(), session.Config{Timeout: short}),
-		open(t, e.ConnectString(), session.Config{Timeout: short}),
-		open(t, e.ConnectString(), session.Config{Timeout: short}))
+		open(t, w.connect(), session.Config{}), open(t, e.ConnectString(), session.Config{}), open(t, e.ConnectString(), session.Config{}))
 	w.crash()
 	second := all[1].term()
 	if first.Valid() || first.Context().Err() == nil {

@@ -132,6 +132,7 @@ func TestAllElectionsOfAVanishedSessionAreLedAgain(t *testing.T) {
 	took := 0
 	for _, c := range after {
 		c.term()
+		c.events.wait(election.Elected, 1)
 		took += c.events.count(election.TookOver) // not each: the answer to a takeover may be lost
 	}
 	if took == 0 {

@@ -129,7 +129,7 @@ func TestTheHeirAsksOnceBetweenTheDeletionAndItsCallback(t *testing.T) {
 	r := w.record()
 	client := open(t, w.connect(), session.Config{})
 	// Many times, so that a re-check falls due in between now and then if it can.
-	for i := range 20 {
+	for i := 0; i < 20; {
 		a := run(t, leading, path, "a", election.Config{})
 		node := a.term().Node()
 		elected := make(chan int, 1)
@@ -147,6 +147,12 @@ func TestTheHeirAsksOnceBetweenTheDeletionAndItsCallback(t *testing.T) {
 		a.cancel()
 		until := <-elected
 		frames := r.list()[:until]
+		b.stop()
+		a.stop()
+		if countOp(frames, faultproxy.OpConnect) > 0 {
+			continue // a busy machine has cost it the connection: it asks for all that it knows
+		}
+		i++
 		from := -1
 		for i, f := range frames {
 			if f.Op == faultproxy.OpEvent && f.Path == node && f.Event == 2 {
@@ -169,8 +175,6 @@ func TestTheHeirAsksOnceBetweenTheDeletionAndItsCallback(t *testing.T) {
 		if asked != 1 {
 			t.Errorf("round %d: asked %d times after the event:\n%s", i, asked, describe(frames[from:]))
 		}
-		b.stop()
-		a.stop()
 	}
 }
 

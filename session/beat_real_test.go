@@ -34,7 +34,7 @@ func TestInterferenceWithTheHeartbeatOnRealServers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := proxied(t, three(t))
-			client := c.open(session.Config{Timeout: 4 * time.Second, Lease: 2 * time.Second})
+			client := c.open(session.Config{Timeout: steady})
 			s := established(t, client)
 			p, l := held(t, s)
 			beats := client.Status().Counts.Beats

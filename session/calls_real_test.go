@@ -21,7 +21,7 @@ func TestTheChrootAppliesToEveryCallWatchAndMulti(t *testing.T) {
 	e := three(t)
 	c := proxied(t, e)
 	c.chroot += "/deeper"
-	s := established(t, c.open(session.Config{Timeout: 4 * time.Second}))
+	s := established(t, c.open(session.Config{Timeout: steady}))
 	ctx := within(t, hang)
 	admin := c.admin()
 	real := func(path string) bool {
@@ -93,7 +93,7 @@ func TestTheChrootAppliesToEveryCallWatchAndMulti(t *testing.T) {
 
 func TestBadPathsAreRefusedBeforeTheyCanLeaveTheChroot(t *testing.T) {
 	c := proxied(t, three(t))
-	s := established(t, c.open(session.Config{Timeout: 4 * time.Second}))
+	s := established(t, c.open(session.Config{Timeout: steady}))
 	ctx := within(t, hang)
 	for _, path := range []string{"", "a", "a/b", "/a/", "//", "/a/../b", "/a\x00", "/" + strings.Repeat("x", 70<<10)} {
 		w := s.Watch(path, make(chan struct{}, 1))
@@ -131,7 +131,7 @@ func (c *cluster) at2() *faultproxy.Proxy {
 
 func TestARequestThatNoServerTakesIsNotSent(t *testing.T) {
 	c := proxied(t, three(t))
-	s := established(t, c.open(session.Config{Timeout: 4 * time.Second}))
+	s := established(t, c.open(session.Config{Timeout: steady}))
 	ctx := within(t, hang)
 	must(t, s.EnsurePath(ctx, "/a", nil))
 	// Around the size at which zk's last flag falls off its buffer, too.
@@ -156,7 +156,7 @@ func TestARequestThatNoServerTakesIsNotSent(t *testing.T) {
 
 func TestTwentyThousandChildrenWithLongNamesAreListed(t *testing.T) {
 	c := proxied(t, three(t))
-	s := established(t, c.open(session.Config{Timeout: 4 * time.Second}))
+	s := established(t, c.open(session.Config{Timeout: steady}))
 	ctx := within(t, hang)
 	must(t, s.EnsurePath(ctx, "/many", nil))
 	const number, batch = 20_000, 1000
@@ -209,7 +209,7 @@ func TestEveryErrorOfAServerIsClassified(t *testing.T) {
 	c := proxied(t, three(t))
 	c.proxies = c.proxies[:1]
 	p := c.proxies[0]
-	s := established(t, c.open(session.Config{Timeout: 4 * time.Second}))
+	s := established(t, c.open(session.Config{Timeout: steady}))
 	must(t, s.EnsurePath(within(t, hang), "/a", nil))
 	for code, want := range map[int32]struct {
 		outcome session.Outcome

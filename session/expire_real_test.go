@@ -14,7 +14,7 @@ import (
 
 func TestAnExpiredSessionIsOverAndReplaced(t *testing.T) {
 	c := proxied(t, three(t))
-	client := c.open(session.Config{Timeout: 4 * time.Second})
+	client := c.open(session.Config{Timeout: steady})
 	s := established(t, client)
 	p, l := held(t, s)
 	c.all(func(p *faultproxy.Proxy) { p.FailReply(faultproxy.OpConnect, 1, 0) })
@@ -33,7 +33,7 @@ func TestAnExpiredSessionIsOverAndReplaced(t *testing.T) {
 // Nothing that was asked of one session is ever carried out in another.
 func TestACallThatWaitsDiesWithItsSession(t *testing.T) {
 	c := proxied(t, three(t))
-	client := c.open(session.Config{Timeout: 4 * time.Second})
+	client := c.open(session.Config{Timeout: steady})
 	s := established(t, client)
 	must(t, s.EnsurePath(within(t, hang), "/e", nil))
 	c.all(func(p *faultproxy.Proxy) { p.Refuse(true); p.Cut(false) })

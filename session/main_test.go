@@ -26,6 +26,10 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// steady is the longest session timeout that the shared ensemble grants. A lease lasts for 4 s then, so that no session
+// loses it because the machine has other things to do for three.
+const steady = 10 * time.Second
+
 // hang is how long a test waits for what should happen much sooner.
 const hang = 60 * time.Second
 

@@ -18,7 +18,7 @@ import (
 func TestASessionSurvivesTheDeathOfItsServer(t *testing.T) {
 	e := three(t)
 	c := proxied(t, e)
-	const T = 4 * time.Second
+	const T = steady
 	_, s := c.openVia(c.follower(), session.Config{Timeout: T})
 	path, err := s.CreateProtected(within(t, hang), "/a", "latch-", nil, nil)
 	must(t, err)
@@ -43,7 +43,7 @@ func TestASessionSurvivesTheDeathOfItsServer(t *testing.T) {
 func TestAWaitingSessionLeavesAFrozenFollowerInTime(t *testing.T) {
 	e := three(t)
 	c := proxied(t, e)
-	const T = 3 * time.Second
+	const T = 6 * time.Second
 	f := c.follower()
 	_, s := c.openVia(f, session.Config{Timeout: T})
 	mark := c.log.mark()
@@ -60,7 +60,7 @@ func TestAWaitingSessionLeavesAFrozenFollowerInTime(t *testing.T) {
 func TestALeaseOutlivesAFrozenFollower(t *testing.T) {
 	e := three(t)
 	c := proxied(t, e)
-	const T = 4 * time.Second
+	const T = steady
 	f := c.follower()
 	_, s := c.openVia(f, session.Config{Timeout: T})
 	_, l := held(t, s)
@@ -73,13 +73,13 @@ func TestALeaseOutlivesAFrozenFollower(t *testing.T) {
 	keepsValid(t, c, s, l)
 }
 
-// keepsValid demands that the lease is valid now and stays so for T more, which is
-// longer than it runs without a beat.
+// keepsValid demands that the lease is valid now and stays so for longer than it runs without
+// a beat.
 func keepsValid(t *testing.T, c *cluster, s *session.Session, l *session.Lease) {
 	t.Helper()
 	ticker := time.NewTicker(5 * time.Millisecond)
 	defer ticker.Stop()
-	for end := time.Now().Add(s.Timeout()); time.Now().Before(end); <-ticker.C {
+	for end := time.Now().Add(s.LeaseTime() * 5 / 4); time.Now().Before(end); <-ticker.C {
 		if !l.Valid() {
 			t.Fatalf("the lease has lapsed\n%s", c.log)
 		}
@@ -90,7 +90,7 @@ func keepsValid(t *testing.T, c *cluster, s *session.Session, l *session.Lease) 
 // well.
 func TestASilentServerIsPassedByWhileReconnecting(t *testing.T) {
 	c := proxied(t, three(t))
-	const T = 3 * time.Second
+	const T = 6 * time.Second
 	client, s := c.openVia(0, session.Config{Timeout: T})
 	c.all(func(p *faultproxy.Proxy) { p.Refuse(true) })
 	silent := c.proxies[1]
@@ -110,7 +110,7 @@ func TestASilentServerIsPassedByWhileReconnecting(t *testing.T) {
 
 func TestASessionSurvivesASilenceOfAllServers(t *testing.T) {
 	c := proxied(t, three(t))
-	s := established(t, c.open(session.Config{Timeout: 4 * time.Second}))
+	s := established(t, c.open(session.Config{Timeout: 6 * time.Second}))
 	mark := c.log.mark()
 	c.all(func(p *faultproxy.Proxy) { p.Drop(faultproxy.Both, true) })
 	c.log.await(mark, "session suspended")
@@ -137,7 +137,7 @@ func TestASessionThatNobodyAnswersForIsReplaced(t *testing.T) {
 // sign of life.
 func TestAPartitionToTheServerCountsAsSilence(t *testing.T) {
 	c := proxied(t, three(t))
-	const T = 3 * time.Second
+	const T = 6 * time.Second
 	client, s := c.openVia(0, session.Config{Timeout: T})
 	ctx := within(t, hang)
 	admin := c.admin()
@@ -183,7 +183,7 @@ func TestALeaseOutlivesAPartitionInEitherDirection(t *testing.T) {
 	for _, dir := range []faultproxy.Dir{faultproxy.ToServer, faultproxy.ToClient} {
 		t.Run(dir.String(), func(t *testing.T) {
 			c := proxied(t, three(t))
-			client, s := c.openVia(0, session.Config{Timeout: 3 * time.Second})
+			client, s := c.openVia(0, session.Config{Timeout: steady})
 			_, l := held(t, s)
 			mark := c.log.mark()
 			c.at(client).Drop(dir, true)

@@ -101,7 +101,7 @@ func TestTLSOnARealSecurePort(t *testing.T) {
 	good := &tls.Config{RootCAs: a.pool(), Certificates: []tls.Certificate{own}}
 
 	var open1 sockets
-	client := open(t, "localhost:"+securePort+"/tls", session.Config{Timeout: 4 * time.Second, TLS: good, Dial: open1.dial})
+	client := open(t, "localhost:"+securePort+"/tls", session.Config{Timeout: steady, TLS: good, Dial: open1.dial})
 	s := established(t, client)
 	_, l := held(t, s)
 	if !l.Valid() {

@@ -34,7 +34,7 @@ func awaitWake(t testing.TB, wake <-chan struct{}) {
 
 func TestAWatchSignalsEachKindOfChange(t *testing.T) {
 	c := proxied(t, three(t))
-	s := established(t, c.open(session.Config{Timeout: 4 * time.Second}))
+	s := established(t, c.open(session.Config{Timeout: steady}))
 	ctx := within(t, hang)
 	must(t, s.EnsurePath(ctx, "/w", nil))
 	admin := c.admin()
@@ -77,7 +77,7 @@ func TestAWatchSignalsEachKindOfChange(t *testing.T) {
 
 func TestAnyNumberOfWatchesOnAPathAreOneAtTheServer(t *testing.T) {
 	c := proxied(t, three(t))
-	s := established(t, c.open(session.Config{Timeout: 4 * time.Second}))
+	s := established(t, c.open(session.Config{Timeout: steady}))
 	ctx := within(t, hang)
 	must(t, s.EnsurePath(ctx, "/w", nil))
 	var wakes []chan struct{}
@@ -156,7 +156,7 @@ func TestWatchesAreRacelessAcrossAHundredReconnects(t *testing.T) {
 
 func TestAReconnectSignalsEveryWatchAndDisarmsIt(t *testing.T) {
 	c := proxied(t, three(t))
-	client := c.open(session.Config{Timeout: 4 * time.Second})
+	client := c.open(session.Config{Timeout: steady})
 	s := established(t, client)
 	ctx := within(t, hang)
 	must(t, s.EnsurePath(ctx, "/w", nil))

@@ -19,11 +19,11 @@ func TestCloseAtEveryStep(t *testing.T) {
 	for name, reach := range map[string]func(t *testing.T, w *way, path string) (*candidate, func()){
 		"before a session": func(t *testing.T, w *way, path string) (*candidate, func()) {
 			w.crash()
-			return run(t, open(t, w.connect(), session.Config{}), path, "a", election.Config{}), nil
+			return run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{}), nil
 		},
 		"in a silent handshake": func(t *testing.T, w *way, path string) (*candidate, func()) {
 			w.each(func(p *faultproxy.Proxy) { p.Silent(true) })
-			c := run(t, open(t, w.connect(), session.Config{}), path, "a", election.Config{})
+			c := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{})
 			eventually(t, "connection", func() bool { return w.requests()[faultproxy.OpConnect] > 0 })
 			return c, nil
 		},
@@ -42,30 +42,30 @@ func TestCloseAtEveryStep(t *testing.T) {
 		"waiting": func(t *testing.T, w *way, path string) (*candidate, func()) {
 			other := open(t, e.ConnectString(), session.Config{})
 			lineUp(t, path, other, other)
-			c := run(t, open(t, w.connect(), session.Config{}), path, "c", election.Config{})
+			c := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "c", election.Config{})
 			c.events.wait(election.Joined, 1)
 			return c, nil
 		},
 		"heir": func(t *testing.T, w *way, path string) (*candidate, func()) {
 			lineUp(t, path, open(t, e.ConnectString(), session.Config{}))
-			c := run(t, open(t, w.connect(), session.Config{}), path, "b", election.Config{})
+			c := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "b", election.Config{})
 			c.events.wait(election.Heir, 1)
 			return c, nil
 		},
 		"leading": func(t *testing.T, w *way, path string) (*candidate, func()) {
-			c := run(t, open(t, w.connect(), session.Config{}), path, "a", election.Config{})
+			c := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{})
 			c.term()
 			return c, nil
 		},
 		"leading, suspended": func(t *testing.T, w *way, path string) (*candidate, func()) {
-			c := run(t, open(t, w.connect(), session.Config{}), path, "a", election.Config{})
+			c := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{})
 			c.term()
 			w.crash()
 			return c, nil
 		},
 		"draining": func(t *testing.T, w *way, path string) (*candidate, func()) {
 			finish := make(chan struct{})
-			c := runWith(t, open(t, w.connect(), session.Config{}), path, "a", election.Config{},
+			c := runWith(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{},
 				func(ctx context.Context, term *election.Term) error { <-finish; return nil })
 			c.term().Resign(within(t))
 			c.events.wait(election.Deposed, 1)
@@ -73,7 +73,7 @@ func TestCloseAtEveryStep(t *testing.T) {
 		},
 		"draining too long": func(t *testing.T, w *way, path string) (*candidate, func()) {
 			finish := make(chan struct{})
-			c := runWith(t, open(t, w.connect(), session.Config{}), path, "a", election.Config{DrainTimeout: 100 * time.Millisecond},
+			c := runWith(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{DrainTimeout: 100 * time.Millisecond},
 				func(ctx context.Context, term *election.Term) error { <-finish; return nil })
 			c.term()
 			return c, func() {
@@ -82,19 +82,19 @@ func TestCloseAtEveryStep(t *testing.T) {
 			}
 		},
 		"backing off": func(t *testing.T, w *way, path string) (*candidate, func()) {
-			c := runWith(t, open(t, w.connect(), session.Config{}), path, "a", election.Config{},
+			c := runWith(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{},
 				func(ctx context.Context, term *election.Term) error { return nil })
 			c.events.wait(election.Elected, 4)
 			c.events.wait(election.Left, 4)
 			return c, nil
 		},
 		"staying out": func(t *testing.T, w *way, path string) (*candidate, func()) {
-			c := run(t, open(t, w.connect(), session.Config{}), path, "a", election.Config{
+			c := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{
 				Healthy: func(context.Context) error { return errors.New("no") }})
 			return c, nil
 		},
 		"observing": func(t *testing.T, w *way, path string) (*candidate, func()) {
-			c := run(t, open(t, w.connect(), session.Config{}), path, "a", election.Config{FollowLeader: true})
+			c := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{FollowLeader: true})
 			c.term()
 			c.events.wait(election.LeaderChanged, 1)
 			if _, err := election.Observe(c.client, path); err != nil { // and never closed
@@ -145,7 +145,7 @@ func TestCloseAtEveryStep(t *testing.T) {
 // held starts a candidate and holds the reply to its first request of a kind.
 func held(t *testing.T, w *way, path string, op faultproxy.Op) (*candidate, func()) {
 	f := w.on(faultproxy.HoldReply, is(op))
-	c := run(t, open(t, w.connect(), session.Config{}), path, "a", election.Config{})
+	c := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{})
 	f.wait()
 	return c, f.release
 }

@@ -62,25 +62,22 @@ func describe(frames []faultproxy.Frame) string {
 	return b.String()
 }
 
+// D is the length of a lease for candidates that are not to have one: it says how often they look.
+const D = time.Second
+
 func TestAWaitingCandidateSendsNothingButItsRecheck(t *testing.T) {
 	e, path := three(t), pathFor(t)
 	client := open(t, e.ConnectString(), session.Config{})
 	lineUp(t, path, client, client, client, client)
 	w := wayTo(t, e)
 	r := w.record()
-	waiter := run(t, open(t, w.connect(), session.Config{}), path, "waiter", election.Config{})
+	waiter := run(t, open(t, w.connect(), session.Config{Lease: D}), path, "waiter", election.Config{})
 	if ev := waiter.events.wait(election.Joined, 1); ev.Position != 4 {
 		t.Fatalf("joined with %d ahead", ev.Position)
 	}
 	eventually(t, "watch on the one ahead", func() bool { return countOp(r.asked(), faultproxy.OpGetData) == 3 }) // after the own and the record
-	r.reset()
-	// Of a server's clock: 9 looks at the first and the one before the nearest, for each D/2, and 2 or 3
-	// at the own znode and the nearest, for each T.
-	time.Sleep(2*T + T/4)
-	asked := r.asked()
-	if n := countOp(asked, faultproxy.OpExists); n != len(asked) || n < 16 || n > 10*2+3*2 {
-		t.Errorf("%d requests in two session timeouts; want 16 to 26 exists:\n%s", len(asked), describe(asked))
-	}
+	// It looks at the first and the one before the nearest once in D/2, and at the own znode and the nearest once in T.
+	r.expectLooks(t, 20, D/2, D/2, steady, steady)
 }
 
 func TestTheThirdInLineAsksForTheFirstMoreOftenThanForTheOthers(t *testing.T) {
@@ -89,16 +86,29 @@ func TestTheThirdInLineAsksForTheFirstMoreOftenThanForTheOthers(t *testing.T) {
 	lineUp(t, path, client, client)
 	w := wayTo(t, e)
 	r := w.record()
-	third := run(t, open(t, w.connect(), session.Config{}), path, "third", election.Config{})
+	third := run(t, open(t, w.connect(), session.Config{Lease: D}), path, "third", election.Config{})
 	if ev := third.events.wait(election.Joined, 1); ev.Position != 2 {
 		t.Fatalf("joined with %d ahead", ev.Position)
 	}
 	eventually(t, "watch on the one ahead", func() bool { return countOp(r.asked(), faultproxy.OpGetData) == 3 }) // after the own and the record
+	// It looks at the first once in D/4, and at the own znode and the one ahead once in T/4.
+	r.expectLooks(t, 20, D/4, steady/4, steady/4)
+}
+
+// expectLooks waits for n requests. They may be late, but not early: no more looks than fit into the time that has
+// passed, of each kind one in so long.
+func (r *record) expectLooks(t *testing.T, n int, every ...time.Duration) {
+	t.Helper()
+	begun := time.Now()
 	r.reset()
-	time.Sleep(2*T + T/8) // of a server's clock: 17 looks at the first, and 8 or 9 at the own znode and the one ahead
+	eventually(t, "looks", func() bool { return len(r.asked()) >= n })
 	asked := r.asked()
-	if n := countOp(asked, faultproxy.OpExists); n != len(asked) || n < 22 || n > 18+9*2 {
-		t.Errorf("%d requests in two session timeouts; want 22 to 36 exists:\n%s", len(asked), describe(asked))
+	passed, most := time.Since(begun), 0
+	for _, d := range every {
+		most += int(passed/d) + 1
+	}
+	if exists := countOp(asked, faultproxy.OpExists); exists != len(asked) || exists > most {
+		t.Errorf("%d requests in %v; want %d exists at most:\n%s", len(asked), passed, most, describe(asked))
 	}
 }
 
@@ -119,7 +129,7 @@ func TestTheHeirAsksOnceBetweenTheDeletionAndItsCallback(t *testing.T) {
 	r := w.record()
 	client := open(t, w.connect(), session.Config{})
 	// Many times, so that a re-check falls due in between now and then if it can.
-	for i := range 20 {
+	for i := 0; i < 20; {
 		a := run(t, leading, path, "a", election.Config{})
 		node := a.term().Node()
 		elected := make(chan int, 1)
@@ -137,6 +147,12 @@ func TestTheHeirAsksOnceBetweenTheDeletionAndItsCallback(t *testing.T) {
 		a.cancel()
 		until := <-elected
 		frames := r.list()[:until]
+		b.stop()
+		a.stop()
+		if countOp(frames, faultproxy.OpConnect) > 0 {
+			continue // a busy machine has cost it the connection: it asks for all that it knows
+		}
+		i++
 		from := -1
 		for i, f := range frames {
 			if f.Op == faultproxy.OpEvent && f.Path == node && f.Event == 2 {
@@ -159,8 +175,6 @@ func TestTheHeirAsksOnceBetweenTheDeletionAndItsCallback(t *testing.T) {
 		if asked != 1 {
 			t.Errorf("round %d: asked %d times after the event:\n%s", i, asked, describe(frames[from:]))
 		}
-		b.stop()
-		a.stop()
 	}
 }
 

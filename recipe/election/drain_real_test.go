@@ -52,7 +52,7 @@ func TestTheZnodeIsDeletedOnlyWhenTheCallbackHasReturned(t *testing.T) {
 	select {
 	case <-b.terms:
 		t.Fatal("another leads while the callback runs")
-	case <-time.After(T + T/2):
+	case <-time.After(client.Status().LeaseTime * 5 / 4):
 	}
 	stop()
 	b.term()

@@ -112,8 +112,8 @@ func TestAFrozenFollowerTriedFirstCostsNobodyItsPlace(t *testing.T) {
 	if err := a.victim.Freeze(); err != nil {
 		t.Fatal(err)
 	}
-	// A beat is nearly due: the worst moment. A lease lasts for T/2.
-	eventually(t, "short lease", func() bool { return a.first.Remaining() < T*7/16 })
+	// A beat is nearly due: the worst moment.
+	eventually(t, "short lease", func() bool { return a.first.Remaining() < a.clients[0].Status().LeaseTime*7/8 })
 	for i := range a.pilots {
 		a.pilots[i].set(a.victim.Addr(), "")
 		a.pilots[i].drop()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -74,7 +75,7 @@ func nobody(l election.Candidate) bool { return l.Node == "" && l.ID == "" && l.
 func TestAnObserverFollowsTheLeader(t *testing.T) {
 	e, path := three(t), pathFor(t)
 	w := wayTo(t, e)
-	watcher := open(t, w.connect(), session.Config{Timeout: short})
+	watcher := open(t, w.connect(), session.Config{Timeout: time.Second})
 	o := observe(t, watcher, path)
 	s := follow(t, o)
 	current(t, o, "nobody on a missing path", nobody)

@@ -53,7 +53,7 @@ func TestAnAnnouncedHandOverTakesOneSmallReadBeforeTheCallback(t *testing.T) {
 		var l wireLog
 		onStage(t, l.config(seed), func(t *testing.T, s *stage) {
 			all, first := s.lineUp("a", "b")
-			time.Sleep(time.Duration(seed) * stageT / 30)
+			time.Sleep(time.Duration(seed+1) * stageT / 30) // the heir watches the leader's znode by then
 			first.Resign(t.Context())
 			all[1].term()
 			reads := 0

@@ -29,13 +29,16 @@ func TestAReadInMemoryHonoursItsDeadline(t *testing.T) {
 		}
 		// A deadline set later wakes a Read that waits already.
 		conn.SetReadDeadline(time.Time{})
+		set := make(chan struct{})
 		go func() {
+			defer close(set)
 			<-time.After(time.Second)
 			conn.SetDeadline(time.Now())
 		}()
 		if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%v, want a timeout", err)
 		}
+		<-set // both deadlines
 		if _, err := conn.Write([]byte{0}); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("write: %v, want a timeout", err)
 		}

@@ -12,8 +12,10 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// overTCP starts an ensemble on sockets, with raw clients.
+// overTCP starts an ensemble on sockets, with raw clients. They send no pings, so the ticks are long: no session
+// expires while a busy machine does something else.
 func overTCP(t *testing.T, cfg zktest.Config) *bench {
+	cfg.Tick = hang
 	b := &bench{e: zktest.Start(t, cfg)}
 	b.trace = &trace{t: t, sessions: map[int64]string{}, dial: func(server int) (net.Conn, error) {
 		return b.dialFrom("", server)

@@ -166,6 +166,10 @@ func TestAContenderAheadIsWaitedFor(t *testing.T) {
 
 func TestAHiddenContenderAheadIsPolled(t *testing.T) {
 	e, path := three(t), pathFor(t)
+	// Everybody's, whichever test is the first on these servers.
+	if err := mustSession(t, admins(t, e)).EnsurePath(within(t), strings.TrimSuffix(beats, "/"), nil); err != nil {
+		t.Fatal(err)
+	}
 	owner := open(t, e.ConnectString(), session.Config{Auth: []session.Auth{session.Digest("other", "secret")}})
 	a := run(t, owner, path, "a", election.Config{ACL: zk.AuthACL(zk.PermAll)})
 	// The path was made with the session's ACL: open it to all.

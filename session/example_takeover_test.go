@@ -109,9 +109,11 @@ func ExampleSession_Reserve() {
 	defer stop()
 	fmt.Println("beside another:", reserved.Lease() != nil)
 	reserved.Keep() // from now on the session beats for this one, too
+	fmt.Println("places:", s.Places())
 	// Output:
 	// alone: false
 	// beside another: true
+	// places: 2
 }
 
 // member returns a session of a client on a host.

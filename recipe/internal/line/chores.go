@@ -147,26 +147,24 @@ func (p *Place) askKept(ctx context.Context) error {
 	if len(p.ahead) == 0 {
 		return p.refresh(ctx)
 	}
-	for len(p.ahead) > 1 {
-		i := len(p.ahead) - 2
-		there, err := p.there(ctx, i)
-		if err != nil {
-			return err
-		}
-		if there {
-			break
-		}
-		p.passed(i)
+	asked := false // the record
+	err := p.askWhile(ctx, &asked, func() (i int, more bool) { return len(p.ahead) - 2, len(p.ahead) > 1 })
+	if err == nil {
+		err = p.askWhile(ctx, &asked, func() (i int, more bool) { return 0, len(p.ahead) > listenTo })
 	}
-	for len(p.ahead) > listenTo {
-		there, err := p.there(ctx, 0)
-		if err != nil {
+	return err
+}
+
+// askWhile asks about the one at a place in the kept list until it finds one that is there.
+func (p *Place) askWhile(ctx context.Context, asked *bool, at func() (i int, more bool)) error {
+	for i, more := at(); more; i, more = at() {
+		there, err := p.there(ctx, i)
+		if err == nil && !there {
+			err = p.passed(ctx, i, asked)
+		}
+		if err != nil || there {
 			return err
 		}
-		if there {
-			break
-		}
-		p.passed(0)
 	}
 	return nil
 }

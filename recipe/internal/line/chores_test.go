@@ -44,3 +44,39 @@ func TestReadsGrowRarerWithTheNumberOfPlaces(t *testing.T) {
 		t.Errorf("asked %d times with one place and %d times with 20,000; want about 216 and 18", few, many)
 	}
 }
+
+// One read of the record tells of all that have announced their departure.
+func TestManyDeparturesAtTheFrontCostTheLastOneRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := zktest.Start(t, zktest.Config{InMemory: true, Logf: func(string, ...any) {}})
+		first := enterLine(t, e, "first")
+		front := []*Place{first}
+		for range 19 {
+			p, err := Join(t.Context(), first.s, first.cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			front = append(front, p)
+		}
+		last := enterLine(t, e, "last")
+		stepUntil(t, last, func(st Standing) bool { return st.Position == 20 })
+		for _, p := range front[:15] {
+			if err := p.Leave(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before := e.Counts().Requests
+		if err := last.s.Sync(t.Context(), last.path); err != nil {
+			t.Fatal(err)
+		}
+		if err := last.askKept(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		after := e.Counts().Requests
+		exists, gets := after[zktest.OpExists]-before[zktest.OpExists], after[zktest.OpGetData]-before[zktest.OpGetData]
+		// About the one before the nearest and the first; the record; about the first that is left.
+		if last.Position() != 5 || exists > 3 || gets > 1 {
+			t.Errorf("%d are left ahead; it asked %d times and read %d times", last.Position(), exists, gets)
+		}
+	})
+}

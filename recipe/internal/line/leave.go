@@ -92,22 +92,34 @@ func (p *Place) askRecord(ctx context.Context) error {
 }
 
 // skip forgets those ahead that have announced their departure. When holders follow one another
-// quickly they are many, and each would cost a request.
+// quickly they are many, and each would cost a request. The nearest stays while it is watched.
 func (p *Place) skip(ctx context.Context) error {
 	if err := p.askRecord(ctx); err != nil {
 		return err
 	}
-	p.ahead = slices.DeleteFunc(p.ahead, func(n Name) bool { return Ours(n.Full) && p.record.over(number(n)) })
+	n := len(p.ahead)
+	if p.nearest != nil {
+		n--
+	}
+	watched := slices.Clone(p.ahead[n:])
+	left := slices.DeleteFunc(p.ahead[:n], func(n Name) bool { return Ours(n.Full) && p.record.over(number(n)) })
+	p.ahead = append(left, watched...)
 	return nil
 }
 
-// passed notes that one in the kept list before the nearest has gone.
-func (p *Place) passed(i int) {
+// passed notes that one in the kept list before the nearest has gone. Others may have gone, too:
+// it asks the record for them, once.
+func (p *Place) passed(ctx context.Context, i int, asked *bool) error {
 	name := p.ahead[i]
 	if Ours(name.Full) {
 		p.gone(name, p.record.lease)
 	}
-	p.ahead = append(p.ahead[:i:i], p.ahead[i+1:]...)
+	p.ahead = slices.Delete(p.ahead, i, i+1)
+	if *asked || !p.ours {
+		return nil
+	}
+	*asked = true
+	return p.skip(ctx)
 }
 
 // leaveAttempts bounds how often a candidate that has not led tries to announce its departure:

@@ -116,7 +116,7 @@ func listen(t *testing.T, c *cluster) {
 func TestCloseDeletesTheEphemeralsAtOnceEvenAfterACut(t *testing.T) {
 	for _, cut := range []bool{false, true} {
 		c := proxied(t, three(t))
-		client := c.open(session.Config{Timeout: 8 * time.Second})
+		client := c.open(session.Config{Timeout: steady})
 		s := established(t, client)
 		path, err := s.CreateProtected(within(t, hang), "/e", "latch-", nil, nil)
 		must(t, err)
@@ -130,7 +130,7 @@ func TestCloseDeletesTheEphemeralsAtOnceEvenAfterACut(t *testing.T) {
 		client.Close()
 		select {
 		case <-gone:
-		case <-time.After(3 * time.Second):
+		case <-time.After(s.Timeout() * 3 / 4): // its session cannot have expired
 			t.Errorf("the znode outlives Close (cut before: %v)", cut)
 		}
 	}

@@ -15,13 +15,13 @@ import (
 
 // A service that shows how it stands with the ensemble.
 func ExampleSession_OnState() {
-	e, err := zktest.New(zktest.Config{Servers: 3})
+	e, err := zktest.New(zktest.Config{Servers: 3, Tick: time.Second})
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer e.Close()
 	host := e.Host("here")
-	client, err := session.Open(e.ConnectString(), session.Config{Timeout: time.Second, Dial: host.Dial})
+	client, err := session.Open(e.ConnectString(), session.Config{Timeout: 10 * time.Second, Dial: host.Dial})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -210,11 +210,11 @@ func Example_recipe() {
 
 // connect returns a client of an ensemble inside this process.
 func connect() (ctx context.Context, client *session.Client, done func()) {
-	return connectWith(session.Config{Timeout: 2 * time.Second, Lease: 200 * time.Millisecond})
+	return connectWith(session.Config{Timeout: 10 * time.Second, Lease: time.Second})
 }
 
 func connectWith(cfg session.Config) (ctx context.Context, client *session.Client, done func()) {
-	e, err := zktest.New(zktest.Config{})
+	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {
 		log.Fatal(err)
 	}

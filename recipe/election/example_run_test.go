@@ -17,11 +17,11 @@ import (
 // connect returns a client of an ensemble inside this process. A service has the
 // connect string of its own ensemble here.
 func connect() (client *session.Client, done func()) {
-	ensemble, err := zktest.New(zktest.Config{})
+	ensemble, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {
 		log.Fatal(err)
 	}
-	client, err = session.Open(ensemble.ConnectString(), session.Config{Timeout: 2 * time.Second})
+	client, err = session.Open(ensemble.ConnectString(), session.Config{Timeout: 4 * time.Second})
 	if err != nil {
 		log.Fatal(err)
 	}

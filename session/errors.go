@@ -130,7 +130,7 @@ var serverErrors = map[ServerError]struct {
 	forever bool // no request like it ever will, until somebody changes the configuration
 }{
 	codeConnectionLoss: {"connection loss inside the ensemble", Unknown, true, false},
-	codeMarshalling:    {"the server could not process the request, see its log", Unknown, true, false},
+	codeMarshalling:    {"the server could not process the request, see its log", Unknown, false, false},
 	codeUnimplemented:  {"operation not implemented by this server; ZooKeeper 3.4 or newer is needed", NotDone, false, true},
 	codeTimeout:        {"operation timed out", Unknown, true, false},
 	codeReadOnly:       {"the server is read-only: it has no quorum", NotDone, true, false},

@@ -109,7 +109,7 @@ func CheckPath(path string) error {
 		// specials. Servers check UTF-16, in which all from U+10000 on are surrogates. Bytes that
 		// are no UTF-8 are U+FFFD to them, as they are to range.
 		if r <= 0x1f || r >= 0x7f && r <= 0x9f || r >= 0xd800 && r <= 0xf8ff || r >= 0xfff0 {
-			return fmt.Errorf("path %q has the character %q at %d; ZooKeeper allows no control characters, none for private use, and none above U+FFEF", path, r, i)
+			return fmt.Errorf("path %q has the character %q at %d, which ZooKeeper does not allow: no control characters, none for private use, none above U+FFEF", path, r, i)
 		}
 	}
 	return nil

@@ -54,9 +54,8 @@ func TestFiftyHandOversBetweenCandidatesOfOneClient(t *testing.T) {
 	if elected < 50 {
 		t.Errorf("%d terms", elected)
 	}
-	if left := children(t, shared, path); len(left) != 0 {
-		t.Errorf("left behind: %v", left)
-	}
+	// A create that was under way is taken back in the background.
+	eventually(t, "empty line", func() bool { return len(children(t, shared, path)) == 0 })
 }
 
 func TestManyElectionsShareOneClient(t *testing.T) {

@@ -11,6 +11,7 @@ const (
 	beatEvery = 4  // between the beginnings of two beats that check the same place
 	beatFresh = 8  // a place that was checked so recently is not checked again
 	beatRetry = 32 // after one that failed
+	beatFast  = 8  // one that is answered within that shows that the ensemble is not slow
 	beatLost  = 4  // a beat without an answer for so long moves the session to another server
 	dialRound = 2  // a round of attempts at all servers, while a lease runs
 	dialPause = 4  // between two rounds of attempts, for a session that holds places
@@ -21,8 +22,7 @@ type pace struct {
 	pending    bool          // one is outstanding
 	connection uint64        // the connection that it belongs to
 	begun      clock.Instant // when the latest began
-	again      clock.Instant // no connection is given up before this
-	delay      time.Duration // by how much again was last put off
+	patience   time.Duration // how long a beat may take after moves to other servers; 0: D/4
 }
 
 // beating is what pace has to know.
@@ -50,8 +50,8 @@ const (
 func (p *pace) next(now clock.Instant, b beating) (step, time.Duration) {
 	if b.ended {
 		p.pending = false
-		if !b.failed && p.again.Add(b.lease).Passed(now) {
-			p.delay = 0 // this connection has proved itself
+		if !b.failed && now.Sub(p.begun) <= b.lease/beatFast {
+			p.patience = 0
 		}
 	}
 	if !b.connected {
@@ -75,8 +75,11 @@ func (p *pace) next(now clock.Instant, b beating) (step, time.Duration) {
 		return stepWait, due.Until(now)
 	}
 	p.pending, p.connection, p.begun = true, b.connection, now
-	return stepBeat, b.lease / beatLost
+	return stepBeat, p.longest(b)
 }
+
+// longest returns how long a beat may take.
+func (p *pace) longest(b beating) time.Duration { return max(p.patience, b.lease/beatLost) }
 
 // await gives up a connection on which a beat is not answered in time. The second may still save
 // the lease, so that it is given up as soon as the first. Then moves become rarer: the ensemble as
@@ -86,14 +89,10 @@ func (p *pace) await(now clock.Instant, b beating) (step, time.Duration) {
 		// It was queued while there was no connection: its time runs from now.
 		p.connection, p.begun = b.connection, now
 	}
-	overdue := p.begun.Add(b.lease / beatLost)
+	overdue := p.begun.Add(p.longest(b))
 	if !overdue.Passed(now) {
 		return stepWait, overdue.Until(now)
 	}
-	if !p.again.Passed(now) {
-		return stepWait, p.again.Until(now)
-	}
-	p.delay = min(max(2*p.delay, b.lease/beatLost), max(b.T/4, b.lease/beatLost))
-	p.again = now.Add(p.delay)
+	p.patience = min(max(2*p.patience, b.lease/beatLost), max(b.T/4, b.lease/beatLost))
 	return stepMove, forever
 }

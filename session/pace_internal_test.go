@@ -116,23 +116,24 @@ func TestTwoSilentServersAreGivenUpSoonAndThenMovesBecomeRarer(t *testing.T) {
 			t.Errorf("gaps shrink: %v", gaps)
 		}
 	}
-	last := times[len(times)-1]
 	if gap := gaps[len(gaps)-1]; gap < paceT/4 || gap > paceT/4+every {
 		t.Errorf("gaps %v; want them to grow to T/4 = %v", gaps, paceT/4)
 	}
-	// An answer soon after a move proves little, one after D more.
+	// A slow answer leaves it so, a fast one ends it.
+	last := times[len(times)-1] + paceD/32 // when the beat began that waits now
 	for _, c := range []struct {
-		answer time.Duration
-		do     step
-	}{{last + every, stepWait}, {last + paceT/4 + paceD + every, stepMove}} {
+		took time.Duration
+		do   step
+	}{{paceD/8 + 1, stepWait}, {paceD / 8, stepMove}} {
 		q := p
-		done := calm(func(b *beating) { b.ended = true })
-		if do, _ := q.next(at(c.answer), done); do != stepBeat {
+		q.begun = at(last)
+		done := calm(func(b *beating) { b.ended, b.soon = true, true })
+		if do, _ := q.next(at(last+c.took), done); do != stepBeat {
 			t.Fatal("no beat after an answer")
 		}
 		done.ended, done.connection = false, q.connection
-		if do, _ := q.next(at(c.answer+every), done); do != c.do {
-			t.Errorf("answered %v after the last move, then silent: %d, want %d", c.answer-last, do, c.do)
+		if do, _ := q.next(at(last+c.took+every), done); do != c.do {
+			t.Errorf("a beat was answered after %v, the next was not: %d, want %d", c.took, do, c.do)
 		}
 	}
 }

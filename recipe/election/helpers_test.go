@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -110,9 +111,15 @@ func ours() string {
 	return strings.Join(found, "\n\n")
 }
 
-// pathFor is a path of the test's own.
+var (
+	pathsFor sync.Map // by *testing.T
+	pathRuns atomic.Int64
+)
+
+// pathFor is a path of the test's own, another one each time that the test runs.
 func pathFor(t *testing.T) string {
-	return "/" + strings.NewReplacer("/", "-", "#", "-").Replace(t.Name())
+	path, _ := pathsFor.LoadOrStore(t, fmt.Sprintf("/%s-%d", strings.NewReplacer("/", "-", "#", "-").Replace(t.Name()), pathRuns.Add(1)))
+	return path.(string)
 }
 
 // events collects what a candidate tells and lets tests wait for it.

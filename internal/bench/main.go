@@ -65,7 +65,7 @@ func run(l *lab, chosen []string) error {
 			return fmt.Errorf("there is no row %q", name)
 		}
 	}
-	e, err := ensemble.Start(l.ctx, ensemble.Config{})
+	e, err := ensemble.Start(l.ctx, ensemble.Config{MaxSessionTimeout: crashTimeout})
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func main() {
 	pauses := flag.Int("pauses", 3, "times that everybody is stopped for each length")
 	undisturbed := flag.Duration("undisturbed", time.Minute, "how long leaders lead undisturbed")
 	only := flag.Int("candidates", 0, "measure hand-overs with this many candidates only")
-	elections := flag.Int("elections", 0, "measure one client in this many elections only")
+	elections := flag.Int("elections", 1000, "of one client in many")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -95,7 +95,7 @@ type lab struct {
 	pauses      int
 	undisturbed time.Duration
 	only        int // candidates in a hand-over; 0: every scale
-	elections   int // of one client; 0: every number
+	elections   int // of one client in many
 	out         io.Writer
 }
 

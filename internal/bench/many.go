@@ -22,13 +22,8 @@ func measureMany(l *lab) error {
 		head: []string{"elections", "join, first/second/third, x floor", "close, x floor, x floor and reads", "close ms", "floor ms", "and reads, ms",
 			"beats per D/4, leading/heir/waiting", "heap per waiting one, KB", "stack, KB", "goroutines"},
 	}
-	for _, n := range []int{1000, 10000} {
-		if l.elections != 0 && l.elections != n {
-			continue
-		}
-		if err := measureManyOf(l, n, &t); err != nil {
-			return fmt.Errorf("%d elections: %w", n, err)
-		}
+	if err := measureManyOf(l, l.elections, &t); err != nil {
+		return fmt.Errorf("%d elections: %w", l.elections, err)
 	}
 	t.print(l.out)
 	return nil

@@ -71,6 +71,7 @@ func run(args []string) int {
 	if len(o.command) == 0 {
 		return demonstrate(o)
 	}
+	outliveReaders() // the client tells of its connection from now on
 	s, err := newSupervisor(o)
 	if err != nil {
 		complain(err)
@@ -103,7 +104,6 @@ const leaveWithin = 4 * time.Second
 
 // run stands for election until there is an exit code.
 func (s *supervisor) run() int {
-	outliveReaders()
 	becomeSubreaper()
 	ctx, cancel := context.WithCancel(context.Background())
 	s.leave = cancel

@@ -3,6 +3,7 @@ package election_test
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -93,10 +94,10 @@ func TestALogHandlerAndAnOnEventThatBlockCostNothingButTheirLines(t *testing.T) 
 // Memory does not grow with the events that nobody takes.
 func TestEventsThatAreNotTakenAreDroppedAndCounted(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		until, told := make(chan struct{}), 0
+		until, told := make(chan struct{}), new(atomic.Int64)
 		el, err := election.New(s.client("a"), stagePath, election.Config{OnEvent: func(election.Event) {
 			<-until
-			told++
+			told.Add(1)
 		}})
 		if err != nil {
 			t.Fatal(err)
@@ -117,8 +118,8 @@ func TestEventsThatAreNotTakenAreDroppedAndCounted(t *testing.T) {
 		}
 		close(until)
 		time.Sleep(time.Second)
-		if told != 1001 { // one was being delivered, and as many waited as there is room for
-			t.Errorf("%d events were told", told)
+		if told.Load() != 1001 { // one was being delivered, and as many waited as there is room for
+			t.Errorf("%d events were told", told.Load())
 		}
 		if n := el.Status().EventsDropped; n != dropped {
 			t.Errorf("%d were dropped after %d", n, dropped)

@@ -14,11 +14,7 @@ import (
 func TestReadsGrowRarerWithTheNumberOfPlaces(t *testing.T) {
 	count := func(places int) (asked int64) {
 		synctest.Test(t, func(t *testing.T) {
-			e := zktest.Start(t, zktest.Config{InMemory: true, OnRequest: func(r zktest.Request) {
-				if r.Op == zktest.OpExists {
-					println(time.Now().String(), r.Path)
-				}
-			}, Logf: func(string, ...any) {}})
+			e := zktest.Start(t, zktest.Config{InMemory: true, Logf: func(string, ...any) {}})
 			lineUp(t, e)
 			third := enterLine(t, e, "third")
 			for i := range places {
@@ -39,9 +35,9 @@ func TestReadsGrowRarerWithTheNumberOfPlaces(t *testing.T) {
 		})
 		return asked
 	}
-	// In two minutes: every second about the first, every 2.5 s about two; then every 20 s.
-	if few, many := count(0), count(20000); few < 216 || many > 18 {
-		t.Errorf("asked %d times with one place and %d times with 20,000; want about 216 and 18", few, many)
+	// In two minutes: several times a second about the first; then three znodes every 15 to 20 s.
+	if few, many := count(0), count(20000); few < 800 || many > 27 {
+		t.Errorf("asked %d times with one place and %d times with 20,000; want about 1100 and 18 to 27", few, many)
 	}
 }
 

@@ -1,4 +1,7 @@
-# make test   everything that a change has to pass: vet, gofmt, unit tests, tests on a real ZooKeeper ensemble
+# make quick  the inner loop, under a minute on two cores: vet, gofmt, the tests that need nothing but Go, a few seeds of the simulation
+# make test   everything that a change has to pass: all of that with the race detector, tests on real ZooKeeper ensembles and with other
+#             programs, the broken variants, each benchmark once, some fuzzing; what needs something that is not here is skipped
+# make deps   install what make test needs beside Go (Debian, as root); make deps test does both
 # make lint   staticcheck
 # make model  search the model of the lease, the line's record and the takeover to its end (needs spin)
 # make foreign  compile the code of other libraries that the documentation shows
@@ -27,20 +30,36 @@ LEASE ?= 500ms
 FUZZ = ./session/zktest:FuzzFrames ./session/internal/wire:FuzzReply ./session/internal/wire:FuzzStream ./session:FuzzHearing \
 	./recipe/internal/line:FuzzParse ./recipe/internal/line:FuzzRecord ./recipe/internal/line:FuzzDecide
 
-.PHONY: test lint model foreign bench soak campaign compare record fuzz zookeeper help
+# What make deps installs, and what for.
+DEBIAN = zookeeper $(NAMESPACES) $(PEERS) $(CHECKERS) $(COMPILERS)
+NAMESPACES = iproute2 iptables  # the short campaign: networks of its own, and cuts in them
+PEERS = libcurator-recipes-java default-jdk-headless python3-kazoo  # candidates of other libraries
+CHECKERS = prometheus chromium docker-compose  # for the alert rules, the status page, docker-compose.yml
+COMPILERS = spin gcc libc6-dev  # search the model of the lease; the race detector
 
-test: zookeeper
+.PHONY: quick test check deps lint model foreign bench soak campaign compare record fuzz help
+.NOTPARALLEL: # "make deps test" is an order
+
+# Most of these tests wait for something rather than compute: hence more at one time than there are processors.
+quick: check
+	$(GO) test -short -vet=off -p 4 -parallel 4 -timeout 5m ./...
+
+check:
 	$(GO) vet ./...
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go' 2>/dev/null || find . -name '*.go')); \
 		if [ -n "$$unformatted" ]; then echo "gofmt would change: $$unformatted"; exit 1; fi
+
+test: check
+	@[ -n "$$ZK_SERVERS$$ZOOKEEPER_HOME" ] || [ -e /usr/share/java/zookeeper.jar ] || \
+		echo "SKIP: no ZooKeeper here, so tests on real servers are skipped: make deps, or set ZOOKEEPER_HOME or ZK_SERVERS"
 	@[ -n "$(RACE)" ] || echo "SKIP: no C compiler, so the race detector is off"
 	$(GO) test $(RACE) -p 1 -timeout 15m ./...  # one package at a time: most of them start servers
 	@# The simulation once more: without the race detector it goes through more seeds, and the broken variants.
 	[ -z "$(RACE)" ] || $(GO) test -timeout 10m ./internal/sim
 	@# A module of its own: candidates of Curator, kazoo and go-zookeeper in one line with ours.
 	@[ -e /usr/share/java/curator-recipes.jar ] && command -v javac >/dev/null || \
-		echo "SKIP: no Curator here (Debian: libcurator-recipes-java default-jdk-headless)"
-	@/usr/bin/python3 -c 'import kazoo' 2>/dev/null || echo "SKIP: no kazoo here (Debian: python3-kazoo)"
+		echo "SKIP: no Curator here: make deps"
+	@/usr/bin/python3 -c 'import kazoo' 2>/dev/null || echo "SKIP: no kazoo here: make deps"
 	cd internal/peers && $(GO) vet ./... && $(GO) test $(RACE) -parallel 4 -timeout 10m ./...  # mostly waiting
 	@# Each benchmark once, so that none rots.
 	$(GO) test -run '^$$' -bench . -benchtime 1x -p 1 ./...
@@ -65,7 +84,7 @@ model:
 foreign:
 	ZKRECIPE_FOREIGN=1 $(GO) test ./internal/docs -run Foreign
 
-bench: zookeeper
+bench:
 	$(GO) run ./internal/bench $(if $(ROWS),-rows $(ROWS))
 	$(if $(ROWS),,cd internal/peers && $(GO) run ./cmd/latency)
 
@@ -73,25 +92,24 @@ soak:
 	$(GO) test ./internal/sim -run '^TestSoak$$' -v -timeout 0 -hours $(HOURS) -first $(SEED)
 
 # HOURS counts here only if somebody has set it.
-campaign: zookeeper
+campaign:
 	$(GO) build -o bin/campaign ./internal/campaign/cmd/campaign
 	bin/campaign -rounds $(ROUNDS) -seed $(SEED) -rigs $(RIGS) -lease $(LEASE) -faults '$(FAULTS)' \
 		$(if $(filter-out file,$(origin HOURS)),-hours $(HOURS))
 
-compare: zookeeper
+compare:
 	cd internal/peers && $(GO) run ./cmd/compare -rigs $(RIGS) $(if $(filter-out file,$(origin ROUNDS)),-rounds $(ROUNDS)) \
 		$(if $(FAULTS),-faults '$(FAULTS)') $(if $(KINDS),-kinds '$(KINDS)')
 
-record: zookeeper
+record:
 	$(GO) test ./session/zktest -run '^TestRecordReal$$' -record
 
-# Tests that need real servers take Debian's package; elsewhere set ZOOKEEPER_HOME or ZK_SERVERS.
-zookeeper:
-	@if [ -z "$$ZK_SERVERS$$ZOOKEEPER_HOME" ] && [ ! -e /usr/share/java/zookeeper.jar ]; then \
-		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq zookeeper >/dev/null; \
-		else \
-			echo "SKIP: no ZooKeeper here, so tests on real servers are skipped;" \
-				"install Debian's zookeeper package, or set ZOOKEEPER_HOME or ZK_SERVERS"; \
-		fi; \
+# With this run level packages do not start the servers that they bring.
+deps:
+	@if dpkg -s $(DEBIAN) >/dev/null 2>&1; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && \
+		RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(DEBIAN) >/dev/null; \
+	else \
+		echo "SKIP: nothing is installed: that takes root on Debian; the packages are $(strip $(DEBIAN))"; \
 	fi

@@ -55,14 +55,6 @@ func flat(t *testing.T, before usage, what string) {
 	}
 }
 
-// rounds is how often a soak repeats.
-func rounds(t *testing.T, n int) int {
-	if testing.Short() {
-		return n / 10
-	}
-	return n
-}
-
 // quietly opens a client without a log, which would grow.
 func quietly(t *testing.T, e *ensemble.Ensemble, cfg session.Config) (*faultproxy.Proxy, *session.Client) {
 	t.Helper()
@@ -89,7 +81,7 @@ func TestAThousandReconnectsLeaveNothingBehind(t *testing.T) {
 		reconnect()
 	}
 	before := measure(t)
-	n := rounds(t, 1000)
+	n := 1000
 	var m1, m2 runtime.MemStats
 	runtime.ReadMemStats(&m1)
 	begin := time.Now()
@@ -122,7 +114,7 @@ func TestAHundredSessionsLeaveNothingBehind(t *testing.T) {
 		one()
 	}
 	before := measure(t)
-	for range rounds(t, 100) {
+	for range 100 {
 		one()
 	}
 	flat(t, before, "sessions")
@@ -141,7 +133,7 @@ func TestAHundredExpiriesLeaveNothingBehind(t *testing.T) {
 	}
 	established(t, client)
 	before := measure(t)
-	for range rounds(t, 100) {
+	for range 100 {
 		expire()
 	}
 	established(t, client)

@@ -39,11 +39,18 @@ func (e *ensemble) succeeds(t *testing.T, first *program, code int, second *prog
 	return stderr
 }
 
-// The words of the jobs: polite, deaf to SIGTERM, one that becomes a daemon.
-var jobs = []string{"", "ignore", "spawn ignore"}
+// jobs returns the words of the jobs: polite, deaf to SIGTERM, one that becomes a daemon as well.
+// With -short there is the last alone.
+func jobs() []string {
+	if testing.Short() {
+		return []string{"spawn ignore"}
+	}
+	return []string{"", "ignore", "spawn ignore"}
+}
 
 func TestAKilledSupervisorsJobIsDeadBeforeTheNextStarts(t *testing.T) {
-	for _, words := range jobs {
+	t.Parallel()
+	for _, words := range jobs() {
 		t.Run("job "+words, func(t *testing.T) {
 			t.Parallel()
 			e := three(t)
@@ -55,7 +62,8 @@ func TestAKilledSupervisorsJobIsDeadBeforeTheNextStarts(t *testing.T) {
 }
 
 func TestAStoppedSupervisorsJobIsDeadBeforeTheLeaseIsOver(t *testing.T) {
-	for _, words := range jobs {
+	t.Parallel()
+	for _, words := range jobs() {
 		t.Run("job "+words, func(t *testing.T) {
 			t.Parallel()
 			e := three(t)
@@ -78,7 +86,8 @@ func TestAStoppedSupervisorsJobIsDeadBeforeTheLeaseIsOver(t *testing.T) {
 }
 
 func TestALostLeaseEndsTheJobInTime(t *testing.T) {
-	for _, words := range jobs {
+	t.Parallel()
+	for _, words := range jobs() {
 		t.Run("job "+words, func(t *testing.T) {
 			t.Parallel()
 			e := three(t)
@@ -101,6 +110,7 @@ func TestALostLeaseEndsTheJobInTime(t *testing.T) {
 }
 
 func TestADeletedZnodeEndsTheJobAtOnce(t *testing.T) {
+	t.Parallel()
 	e := three(t)
 	first, second := e.pair(t, "ignore")
 	var leader zktest.Node
@@ -117,7 +127,8 @@ func TestADeletedZnodeEndsTheJobAtOnce(t *testing.T) {
 }
 
 func TestAKilledGuardianTakesTheJobWithIt(t *testing.T) {
-	for _, words := range jobs {
+	t.Parallel()
+	for _, words := range jobs() {
 		t.Run("job "+words, func(t *testing.T) {
 			t.Parallel()
 			e := three(t)
@@ -133,6 +144,7 @@ func TestAKilledGuardianTakesTheJobWithIt(t *testing.T) {
 }
 
 func TestAKernelThatKillsBothKillsTheCommand(t *testing.T) {
+	t.Parallel()
 	e := three(t)
 	first, second := e.pair(t, "ignore")
 	guardian := guardianOf(t, first)
@@ -145,6 +157,7 @@ func TestAKernelThatKillsBothKillsTheCommand(t *testing.T) {
 }
 
 func TestAStoppedGuardianDoesNotSaveTheJob(t *testing.T) {
+	t.Parallel()
 	e := three(t)
 	first := e.start(t, "", "spawn ignore")
 	first.beating(0)

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/need"
 )
 
 // patience guards against hanging; nothing is measured by it.
@@ -50,14 +52,7 @@ var errEnded = errors.New("the browser has ended")
 // start starts a browser that ends with the test. event is called from one goroutine.
 func start(t *testing.T, event func(string, json.RawMessage)) *browser {
 	t.Helper()
-	exe, err := exec.LookPath("chromium")
-	switch {
-	case err == nil:
-	case os.Getenv("ZKRECIPE_REQUIRE_REAL") == "1":
-		t.Fatalf("ZKRECIPE_REQUIRE_REAL=1, but there is no browser: %v; install Debian's chromium package", err)
-	default:
-		t.Skipf("SKIP: no browser, so nothing is tested in one: %v; install Debian's chromium package", err)
-	}
+	exe := need.Program(t, "chromium", "chromium")
 	home := t.TempDir()
 	theirIn, out, err := os.Pipe()
 	if err != nil {

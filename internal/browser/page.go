@@ -26,8 +26,7 @@ type Page struct {
 }
 
 // Open opens a page and returns when it has been loaded. The browser ends with the test.
-// Where there is none the test is skipped, or, with ZKRECIPE_REQUIRE_REAL=1 in the
-// environment, failed.
+// Package need says what becomes of the test where there is none.
 func Open(t *testing.T, url string) *Page {
 	t.Helper()
 	loaded := make(chan struct{})

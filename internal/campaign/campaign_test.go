@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/history"
+	"github.com/zkrecipe/zkrecipe/internal/need"
 	"github.com/zkrecipe/zkrecipe/internal/variant"
 )
 
@@ -51,12 +52,7 @@ func TestMain(m *testing.M) {
 // program prepares a campaign as a process, or skips the test where none can be held.
 func program(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	if err := Available(); err != nil {
-		if os.Getenv("ZKRECIPE_REQUIRE_REAL") == "1" {
-			t.Fatalf("ZKRECIPE_REQUIRE_REAL=1, but no campaign can be held here: %v", err)
-		}
-		t.Skipf("SKIP: no campaign of faults on real ensembles: %v", err)
-	}
+	need.That(t, Available)
 	dir, err := programs()
 	if err != nil {
 		t.Fatal(err)
@@ -68,9 +64,6 @@ func program(t *testing.T, args ...string) *exec.Cmd {
 }
 
 func TestEveryFaultOnRealEnsembles(t *testing.T) {
-	if testing.Short() {
-		t.Skip("SKIP: takes more than a minute")
-	}
 	cmd := program(t, "-short", "-rounds", "1", "-rigs", "3")
 	var out, log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &log
@@ -90,9 +83,7 @@ func TestEveryFaultOnRealEnsembles(t *testing.T) {
 // The campaign is worth something only if it fails when the library does what others do: lead on as long as the
 // connection is not lost, though its server has lost the quorum.
 func TestALibraryThatTrustsItsConnectionIsCaught(t *testing.T) {
-	if testing.Short() {
-		t.Skip("SKIP: takes some time")
-	}
+	need.That(t, Available)
 	v, err := variant.Read("testdata/trusts-the-connection.txt")
 	if err != nil {
 		t.Fatal(err)

@@ -7,14 +7,13 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/zkrecipe/zkrecipe/internal/need"
 	"github.com/zkrecipe/zkrecipe/internal/variant"
 )
 
 // A session that the ensemble ends early, with all that it holds, shows whether the next one waits for the lease.
 func TestAnHeirThatDoesNotWaitForTheLeaseIsCaught(t *testing.T) {
-	if testing.Short() {
-		t.Skip("SKIP: takes some time")
-	}
+	need.That(t, Available)
 	v, err := variant.Read("testdata/waits-for-no-lease.txt")
 	if err != nil {
 		t.Fatal(err)

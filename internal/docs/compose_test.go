@@ -14,22 +14,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/need"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// compose returns what docker-compose makes of docker-compose.yml. Where it is not
-// installed the test is skipped, or, with ZKRECIPE_REQUIRE_REAL=1, failed.
+// compose returns what docker-compose makes of docker-compose.yml.
 func compose(t *testing.T, args ...string) string {
 	t.Helper()
-	exe, err := exec.LookPath("docker-compose")
-	switch {
-	case err == nil:
-	case os.Getenv("ZKRECIPE_REQUIRE_REAL") == "1":
-		t.Fatalf("ZKRECIPE_REQUIRE_REAL=1, but: %v; install Debian's docker-compose package", err)
-	default:
-		t.Skipf("SKIP: docker-compose.yml is not checked: %v; install Debian's docker-compose package", err)
-	}
-	cmd := exec.Command(exe, args...)
+	cmd := exec.Command(need.Program(t, "docker-compose", "docker-compose"), args...)
 	cmd.Dir = root
 	out, err := cmd.CombinedOutput()
 	if err != nil {

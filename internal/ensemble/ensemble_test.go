@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/need"
 )
 
 func TestMain(m *testing.M) {
@@ -173,10 +175,17 @@ func TestSingleServerIsStandalone(t *testing.T) {
 	}
 }
 
-func TestServerThatCannotStartShowsItsLog(t *testing.T) {
-	if err := Available(); err != nil || os.Getenv("ZK_SERVERS") != "" {
-		t.Skip("SKIP: no ZooKeeper of our own to start")
+// needsOwn ends a test that starts servers by itself where it cannot.
+func needsOwn(t *testing.T) {
+	t.Helper()
+	need.That(t, Available)
+	if os.Getenv("ZK_SERVERS") != "" {
+		t.Skip("SKIP: the servers are somebody else's")
 	}
+}
+
+func TestServerThatCannotStartShowsItsLog(t *testing.T) {
+	needsOwn(t)
 	_, err := Start(within(t), Config{Servers: 1, Properties: map[string]string{"tickTime": "nonsense"}})
 	if err == nil || !strings.Contains(err.Error(), "nonsense") {
 		t.Fatalf("error %v, want the server's own complaint", err)

@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/need"
 )
 
 // TB is the part of testing.TB that ForTest and Shared need.
@@ -24,11 +25,10 @@ type TB interface {
 const startFor = 90 * time.Second
 
 // ForTest starts an ensemble for one test and closes it when the test ends; if the test failed, the ends of the
-// servers' logs are logged. Without a ZooKeeper on this machine the test is skipped, or, with
-// ZKRECIPE_REQUIRE_REAL=1 in the environment, failed.
+// servers' logs are logged. Package need says what becomes of the test without a ZooKeeper on this machine.
 func ForTest(tb TB, cfg Config) *Ensemble {
 	tb.Helper()
-	requireZooKeeper(tb)
+	need.That(tb, Available)
 	ctx, cancel := context.WithTimeout(context.Background(), startFor)
 	defer cancel()
 	e, err := Start(ctx, cfg)
@@ -56,7 +56,7 @@ var shared struct {
 // hold no functions and no Log. Call CloseShared at the end of TestMain.
 func Shared(tb TB, cfg Config) *Ensemble {
 	tb.Helper()
-	requireZooKeeper(tb)
+	need.That(tb, Available)
 	e, err := sharedFor(cfg)
 	if err != nil {
 		tb.Fatalf("%v", err)
@@ -98,18 +98,6 @@ func CloseShared() error {
 		delete(shared.byKey, key)
 	}
 	return errors.Join(errs...)
-}
-
-func requireZooKeeper(tb TB) {
-	tb.Helper()
-	err := Available()
-	switch {
-	case err == nil:
-	case os.Getenv("ZKRECIPE_REQUIRE_REAL") == "1":
-		tb.Fatalf("ZKRECIPE_REQUIRE_REAL=1, but: %v", err)
-	default:
-		tb.Skipf("SKIP: %v", err)
-	}
 }
 
 func logTails(tb TB, e *Ensemble) {

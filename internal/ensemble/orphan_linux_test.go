@@ -32,9 +32,7 @@ func init() {
 }
 
 func TestServersDieWithTheProcessThatStartedThem(t *testing.T) {
-	if err := Available(); err != nil || os.Getenv("ZK_SERVERS") != "" {
-		t.Skip("SKIP: no ZooKeeper of our own to start")
-	}
+	needsOwn(t)
 	for name, end := range map[string]func(*exec.Cmd, func()){
 		"os.Exit": func(_ *exec.Cmd, ask func()) { ask() },
 		"SIGKILL": func(c *exec.Cmd, _ func()) { c.Process.Kill() },

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/need"
 )
 
 // A result is what a search has found.
@@ -104,14 +107,6 @@ func timed(t *testing.T, dir, name string, args ...string) (output string, spent
 // tools returns the C compiler. Without it, or without spin, nothing can be searched.
 func tools(t *testing.T) (compiler string) {
 	t.Helper()
-	if _, err := exec.LookPath("spin"); err != nil {
-		t.Skip("SKIP: no spin here (Debian: spin), so the models are not searched")
-	}
-	for _, name := range []string{os.Getenv("CC"), "cc", "gcc", "clang"} {
-		if _, err := exec.LookPath(name); name != "" && err == nil {
-			return name
-		}
-	}
-	t.Skip("SKIP: no C compiler here, so the models are not searched")
-	return ""
+	need.Program(t, "spin", "spin")
+	return need.Program(t, cmp.Or(os.Getenv("CC"), "cc"), "gcc")
 }

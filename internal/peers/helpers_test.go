@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+	"github.com/zkrecipe/zkrecipe/internal/need"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -46,20 +47,14 @@ type field struct {
 	all  []*Peer
 }
 
-// newField makes an election of the test's own for kinds of candidates. Where one of them
-// cannot run, the test is skipped, or, with ZKRECIPE_REQUIRE_REAL=1 in the environment,
-// failed.
+// newField makes an election of the test's own for kinds of candidates. The test ends where
+// one of them cannot run.
 func newField(t *testing.T, kinds ...Kind) *field {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	for _, k := range kinds {
-		if err := Available(ctx, k); err != nil {
-			if os.Getenv("ZKRECIPE_REQUIRE_REAL") == "1" {
-				t.Fatalf("ZKRECIPE_REQUIRE_REAL=1, but: %v", err)
-			}
-			t.Skipf("SKIP: %v", err)
-		}
+		need.That(t, func() error { return Available(ctx, k) })
 	}
 	f := &field{t: t, ctx: ctx, e: ensemble.Shared(t, ensemble.Config{Servers: 3})}
 	f.path = "/" + strings.NewReplacer("/", "-", " ", "-").Replace(t.Name())

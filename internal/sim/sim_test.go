@@ -22,11 +22,17 @@ var (
 	hoursFlag = flag.Float64("hours", 0, "simulate so many cluster-hours in TestSoak")
 )
 
+// seedsInShort is how many seeds TestSeeds runs with -short.
+const seedsInShort = 5
+
 // runLength is how long a seed is simulated.
 const runLength = 10 * time.Minute
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	if testing.Short() {
+		*seedsFlag = min(*seedsFlag, seedsInShort)
+	}
 	if !raceEnabled {
 		// Goroutines then take turns in an order that does not depend on the machine.
 		runtime.GOMAXPROCS(1)

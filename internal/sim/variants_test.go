@@ -70,8 +70,8 @@ func search(binary, faults string, first, seeds, ticks int) (out string, passed 
 }
 
 func TestEveryVariantIsCaught(t *testing.T) {
-	if raceEnabled {
-		t.Skip("SKIP: the variants run without the race detector")
+	if raceEnabled || testing.Short() {
+		t.Skip("SKIP: each variant is compiled by itself, and without the race detector")
 	}
 	files, err := filepath.Glob("testdata/variants/*.txt")
 	if err != nil || len(files) < 10 {

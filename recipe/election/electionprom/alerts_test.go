@@ -9,19 +9,14 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/zkrecipe/zkrecipe/internal/need"
 	"github.com/zkrecipe/zkrecipe/recipe/election/electionprom"
 )
 
 // promtool runs Prometheus's own checker, of Debian's package prometheus.
 func promtool(t *testing.T, args ...string) {
 	t.Helper()
-	path, err := exec.LookPath("promtool")
-	if err != nil {
-		if os.Getenv("ZKRECIPE_REQUIRE_REAL") == "1" {
-			t.Fatalf("ZKRECIPE_REQUIRE_REAL=1, but: %v", err)
-		}
-		t.Skip("SKIP: no promtool here, so the alert rules are not tested; Debian's package prometheus has it")
-	}
+	path := need.Program(t, "promtool", "prometheus")
 	if out, err := exec.CommandContext(t.Context(), path, args...).CombinedOutput(); err != nil {
 		t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
 	}

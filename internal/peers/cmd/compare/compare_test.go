@@ -11,6 +11,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/campaign"
 	"github.com/zkrecipe/zkrecipe/internal/history"
+	"github.com/zkrecipe/zkrecipe/internal/need"
 	"github.com/zkrecipe/zkrecipe/internal/peers"
 )
 
@@ -77,15 +78,7 @@ func TestOfAPausedLeaderOnlyTheTimeAfterThePauseCounts(t *testing.T) {
 
 // What the comparison is there for: who trusts its connection has two leaders when its server has lost the quorum.
 func TestAPeerBehindACutFollowerHasTwoLeaders(t *testing.T) {
-	if testing.Short() {
-		t.Skip("SKIP: takes some time")
-	}
-	if err := campaign.Available(); err != nil {
-		if os.Getenv("ZKRECIPE_REQUIRE_REAL") == "1" {
-			t.Fatalf("ZKRECIPE_REQUIRE_REAL=1, but no campaign can be held here: %v", err)
-		}
-		t.Skipf("SKIP: no comparison on real ensembles: %v", err)
-	}
+	need.That(t, campaign.Available)
 	// On a busy machine the other servers may lose each other as well, and drop everybody.
 	for range 3 {
 		var out strings.Builder

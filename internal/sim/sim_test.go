@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"testing/cryptotest"
 	"testing/synctest"
 	"time"
 )
@@ -62,7 +61,7 @@ func planOf(seed int64) Plan {
 // simulate runs a plan in a bubble of its own.
 func simulate(t *testing.T, plan Plan, tracing bool) (result Result) {
 	t.Helper()
-	cryptotest.SetGlobalRandom(t, uint64(plan.Seed))
+	fixRandom(t, plan.Seed)
 	synctest.Test(t, func(t *testing.T) { result = run(plan, tracing) })
 	return result
 }

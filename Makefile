@@ -3,6 +3,7 @@
 #             programs, the broken variants, each benchmark once, some fuzzing; what needs something that is not here is skipped
 # make deps   install what make test needs beside Go (Debian, as root); make deps test does both
 # make lint   staticcheck
+# make golangci  more linters, as .golangci.yml says; the first time it is compiled, which takes minutes
 # make model  search the model of the lease, the line's record and the takeover to its end (needs spin)
 # make foreign  compile the code of other libraries that the documentation shows
 # make bench  failover, joining and cost beside what ZooKeeper itself takes, as Markdown: 25 minutes (ROWS=handover,join for some)
@@ -15,6 +16,7 @@
 
 GO ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOLANGCI = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 # The race detector needs a C compiler.
 RACE = $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
@@ -37,7 +39,7 @@ PEERS = libcurator-recipes-java default-jdk-headless python3-kazoo  # candidates
 CHECKERS = prometheus chromium docker-compose  # for the alert rules, the status page, docker-compose.yml
 COMPILERS = spin gcc libc6-dev  # search the model of the lease; the race detector
 
-.PHONY: quick test check deps lint model foreign bench soak campaign compare record fuzz help
+.PHONY: quick test check deps lint golangci model foreign bench soak campaign compare record fuzz help
 .NOTPARALLEL: # "make deps test" is an order
 
 # Most of these tests wait for something rather than compute: hence more at one time than there are processors.
@@ -77,6 +79,9 @@ help:
 lint:
 	$(GO) run $(STATICCHECK) ./...
 	cd internal/peers && $(GO) run $(STATICCHECK) ./...
+
+golangci:
+	$(GO) run $(GOLANGCI) run ./...
 
 model:
 	$(GO) test ./internal/model -full -v -timeout 30m

@@ -33,7 +33,7 @@ func (e *ensemble) succeeds(t *testing.T, first *program, code int, second *prog
 	second.exits(42)
 	stderr = first.exits(code) // and nothing of the job is left
 	inTurn(t, first, second)
-	if over := int64(last(first.beats(), 1<<62)) - e.firstDeleted(t); over >= 0 {
+	if over := last(first.beats(), 1<<62) - e.firstDeleted(t); over >= 0 {
 		t.Errorf("the job beat until %v after its leadership was over", time.Duration(over))
 	}
 	return stderr

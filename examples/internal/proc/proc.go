@@ -32,6 +32,17 @@ func Build() (exe string, remove func()) {
 	return exe, func() { os.RemoveAll(dir) }
 }
 
+// lookAtSources reads the directories of the module. The go command repeats an earlier result of a test when the test's
+// binary and what it has read are the same. The binary need not hold what the program is made of.
+var lookAtSources = sync.OnceFunc(func() {
+	filepath.WalkDir("../..", func(_ string, d os.DirEntry, err error) error {
+		if err == nil && d.IsDir() && d.Name() != ".." && strings.HasPrefix(d.Name(), ".") {
+			return filepath.SkipDir
+		}
+		return err
+	})
+})
+
 // Program is a program at work.
 type Program struct {
 	Cmd   *exec.Cmd
@@ -55,6 +66,7 @@ func Start(t *testing.T, exe string, args ...string) *Program {
 // StartCmd is Start for a command whose stderr may be set.
 func StartCmd(t *testing.T, cmd *exec.Cmd) *Program {
 	t.Helper()
+	lookAtSources()
 	p := &Program{Cmd: cmd, t: t, more: make(chan struct{}), done: make(chan struct{})}
 	if p.Cmd.Stderr == nil {
 		p.Cmd.Stderr = &p.stderr

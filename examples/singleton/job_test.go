@@ -118,7 +118,6 @@ func TestRestartEntersTheLineAgain(t *testing.T) {
 }
 
 func TestWhatTheJobLeavesBehindIsKilled(t *testing.T) {
-	t.Parallel()
 	e := three(t)
 	a := e.start(t, "", "spawn beats=200")
 	a.Until(0, "beat of the daemon", func(line string) bool { return strings.HasPrefix(line, "beat daemon ") })
@@ -171,7 +170,6 @@ func TestBadFlagsAreRefusedByName(t *testing.T) {
 
 // Whose job it is when, a busy machine may change; that there are never two it may not.
 func TestTheDemonstrationHandsTheJobOver(t *testing.T) {
-	t.Parallel()
 	p := proc.Start(t, exe)
 	var pids []int
 	t.Cleanup(func() { endDemo(t, p, pids) })

@@ -49,7 +49,7 @@ var pipes = map[string]func(*testing.T) *os.File{"full": unread, "broken": broke
 
 // The guardian has something to complain about: nobody extends the lease.
 func TestAGuardianThatNobodyListensToKillsInTime(t *testing.T) {
-	t.Parallel()
+	needsTime(t)
 	for name, pipe := range pipes {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -72,7 +72,7 @@ func TestAGuardianThatNobodyListensToKillsInTime(t *testing.T) {
 
 // The supervisor has something to say while the job runs, and at its end.
 func TestASupervisorThatNobodyListensToKeepsAndEndsItsJob(t *testing.T) {
-	t.Parallel()
+	needsTime(t)
 	for name, pipe := range pipes {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -97,7 +97,6 @@ func TestASupervisorThatNobodyListensToKeepsAndEndsItsJob(t *testing.T) {
 
 // A demonstration that is interrupted ends its singletons, and one that is killed takes them along.
 func TestADemonstrationThatNobodyReadsLeavesNothing(t *testing.T) {
-	t.Parallel()
 	for name, end := range map[string]os.Signal{"interrupted": os.Interrupt, "killed": os.Kill} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -177,7 +177,7 @@ func (p *Place) there(ctx context.Context, i int) (bool, error) {
 		names, _, err := p.s.Children(ctx, p.dir)
 		return slices.Contains(names, p.ahead[i].Full), goneIfNoNode(err)
 	}
-	if ok && i == len(p.ahead)-1 {
+	if ok && i == len(p.ahead)-1 && p.nearest != nil { // else it may yet be skipped
 		p.owner, p.persistent = stat.EphemeralOwner, stat.EphemeralOwner == 0
 	}
 	return ok, err

@@ -6,6 +6,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
@@ -14,11 +17,7 @@ import (
 func TestReadsGrowRarerWithTheNumberOfPlaces(t *testing.T) {
 	count := func(places int) (asked int64) {
 		synctest.Test(t, func(t *testing.T) {
-			e := zktest.Start(t, zktest.Config{InMemory: true, OnRequest: func(r zktest.Request) {
-				if r.Op == zktest.OpExists {
-					println(time.Now().String(), r.Path)
-				}
-			}, Logf: func(string, ...any) {}})
+			e := zktest.Start(t, zktest.Config{InMemory: true, Logf: func(string, ...any) {}})
 			lineUp(t, e)
 			third := enterLine(t, e, "third")
 			for i := range places {
@@ -77,6 +76,59 @@ func TestManyDeparturesAtTheFrontCostTheLastOneRead(t *testing.T) {
 		// About the one before the nearest and the first; the record; about the first that is left.
 		if last.Position() != 5 || exists > 3 || gets > 1 {
 			t.Errorf("%d are left ahead; it asked %d times and read %d times", last.Position(), exists, gets)
+		}
+	})
+}
+
+// The one before the nearest has gone, and so have both of them by the time that the record is
+// read. What was known of the nearest is not true of the next one, which must not be read by us.
+func TestWhatWasKnownOfOneThatIsSkippedIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := zktest.Start(t, zktest.Config{InMemory: true, Logf: func(string, ...any) {}})
+		own := zk.ACL{Scheme: "auth", Perms: zk.PermAll}
+		if err := enterLine(t, e, "admin").Leave(t.Context()); err != nil { // the paths are everybody's
+			t.Fatal(err)
+		}
+		hidden := enterWith(t, e, "hidden", session.Config{Auth: []session.Auth{session.Digest("u", "p")}}, []zk.ACL{own})
+		stepUntil(t, hidden, func(st Standing) bool { return st.Lease != nil })
+		hidden.Lead()
+		second, third, fourth := enterLine(t, e, "second"), enterLine(t, e, "third"), enterLine(t, e, "fourth")
+		last := enterLine(t, e, "last")
+		leave := func(p *Place) {
+			if err := p.Leave(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := last.s.Sync(t.Context(), last.path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		leave(fourth)
+		if err := last.askWatched(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		leave(second)
+		leave(third)
+		if err := last.askKept(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if last.Position() != 1 {
+			t.Fatalf("%d are left ahead", last.Position())
+		}
+		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
+			st, err := last.Step(t.Context(), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if st.Lease != nil && hidden.hold.Lease() != nil {
+				t.Fatalf("it leads, and so does the first for %v; took over %q", hidden.hold.Lease().Remaining(), st.TookOver)
+			}
+			select {
+			case <-last.Woken():
+			case <-time.After(min(st.Next, time.Second)):
+			}
+		}
+		if hidden.own.Deleted() {
+			t.Error("the first was taken for dead")
 		}
 	})
 }

@@ -1,7 +1,9 @@
 package line
 
 import (
+	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -38,9 +40,10 @@ func TestReadsGrowRarerWithTheNumberOfPlaces(t *testing.T) {
 		})
 		return asked
 	}
-	// In two minutes: every second about the first, every 2.5 s about two; then every 20 s.
-	if few, many := count(0), count(20000); few < 216 || many > 18 {
-		t.Errorf("asked %d times with one place and %d times with 20,000; want about 216 and 18", few, many)
+	// With D = 1 s and T = 2 s in two minutes: every 0.25 s about the first, every 0.5 s about two;
+	// then every 0.75 s about the first, every 20 s about two.
+	if few, many := count(0), count(20000); few < 900 || many > 240 {
+		t.Errorf("asked %d times with one place and %d times with 20,000", few, many)
 	}
 }
 
@@ -131,4 +134,65 @@ func TestWhatWasKnownOfOneThatIsSkippedIsForgotten(t *testing.T) {
 			t.Error("the first was taken for dead")
 		}
 	})
+}
+
+// One that has very many places, and has beaten once, becomes the heir without being told. It must
+// find that out before the one behind it takes it for dead.
+func TestAnHeirWithVeryManyPlacesFindsOutInTime(t *testing.T) {
+	for seed := range int64(10) {
+		synctest.Test(t, func(t *testing.T) {
+			e := zktest.Start(t, zktest.Config{Seed: seed, InMemory: true, Latency: time.Millisecond, Logf: func(string, ...any) {}})
+			leader, second := lineUp(t, e)
+			if err := second.Leave(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			busy := enterLine(t, e, "busy")
+			stepUntil(t, busy, func(Standing) bool { return busy.hold.Lease() != nil })
+			if err := busy.Leave(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			second = enterLine(t, e, "second")
+			busy, err := Join(t.Context(), busy.s, busy.cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 10000 {
+				busy.s.Reserve(busy.own, busy.wake)
+			}
+			last := enterLine(t, e, "last")
+			ctx, cancel := context.WithCancel(t.Context())
+			var all sync.WaitGroup
+			defer all.Wait()
+			defer cancel()
+			for _, p := range []*Place{second, busy, last} {
+				all.Go(func() {
+					for ctx.Err() == nil {
+						st, err := p.Step(ctx, 0)
+						if err != nil {
+							if ctx.Err() == nil {
+								t.Errorf("seed %d: %v", seed, err)
+							}
+							return
+						}
+						if st.TookOver != "" {
+							t.Errorf("seed %d: took over from %s", seed, st.TookOver)
+						}
+						if st.Lease != nil {
+							p.Lead()
+						}
+						select {
+						case <-p.Woken():
+						case <-time.After(st.Next):
+						case <-ctx.Done():
+						}
+					}
+				})
+			}
+			time.Sleep(20*time.Second + time.Duration(seed)*time.Second)
+			if err := leader.Leave(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(20 * time.Second)
+		})
+	}
 }

@@ -74,3 +74,44 @@ func TestAConnectionIsGivenUpOnce(t *testing.T) {
 		}
 	})
 }
+
+// Servers fell silent one after another. That is long over, but beats take a sixth of a lease. A
+// server that falls silent now is given up within a lease all the same.
+func TestASlowEnsembleDoesNotMakeMovesRareForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Tick: 4 * time.Second, Latency: time.Millisecond, Logf: func(string, ...any) {}})
+		var silent atomic.Bool
+		dials := make(chan time.Time, 100)
+		client := open(t, e.ConnectString(), session.Config{Timeout: time.Minute, Lease: 4 * time.Second, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			dials <- time.Now()
+			conn, err := e.Host("a").Dial(ctx, network, address)
+			return &swallowing{Conn: conn, silent: &silent}, err
+		}})
+		defer client.Close()
+		s := established(t, client)
+		D := s.LeaseTime()
+		p, _ := held(t, s)
+		<-dials
+		silent.Store(true)
+		for range 5 {
+			<-dials
+		}
+		silent.Store(false)
+		e.SetLatency(D/24, 0)
+		p.lease(t)
+		time.Sleep(3 * time.Minute)
+		if p.hold.Lease() == nil {
+			t.Fatal("no lease")
+		}
+		for len(dials) > 0 {
+			<-dials
+		}
+		silent.Store(true)
+		begun := time.Now()
+		at := <-dials
+		silent.Store(false)
+		if d := at.Sub(begun); d > D {
+			t.Errorf("a silent server is given up after %v, while a lease lasts %v; beats: %+v", d, D, client.Status().Counts)
+		}
+	})
+}

@@ -19,7 +19,7 @@ func (s *Session) beat(now clock.Instant, p *pace) time.Duration {
 	connection, conn := s.connection, s.conn
 	held, oldest := s.heldPlaces()
 	facts := beating{
-		connected: s.state == Connected, connection: connection,
+		connected: s.state == Connected && conn != s.dropped, connection: connection, // zk takes a moment to notice
 		wanted: s.heart.exists && (held || s.heart.unsure), soon: s.beatSoon, failed: s.beatFailed, oldest: oldest, ended: s.beatEnded,
 		lease: s.leaseTime, T: s.timeout,
 	}

@@ -48,8 +48,10 @@
 //   - A server dies or closes the connection: the next one is dialled at once, in random
 //     order, that one last. Names are resolved afresh. The session goes on.
 //   - A server falls silent: with a [Hold], a beat without an answer for D/4 moves the
-//     session to the next server; without a Hold, 2T/3 without an answer move it. Watch events
-//     are no answers: they can arrive when nothing reaches the server any more.
+//     session to the next server. Moves that do not help become rarer, up to T/4, until a beat is
+//     answered: the next one is given no more than twice its time, if that is more than D/4. Without a
+//     Hold, 2T/3 without an answer move the session. Watch events are no answers: they can arrive when
+//     nothing reaches the server any more.
 //   - A server does not answer, whether it accepts connections or not: it is given T/4 for
 //     everything, TCP, TLS and ZooKeeper's handshake, or D/8 while a lease runs. With more
 //     than four addresses it is less, so that a round of all of them takes T, or D/2, at

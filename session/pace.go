@@ -11,7 +11,6 @@ const (
 	beatEvery = 4  // between the beginnings of two beats that check the same place
 	beatFresh = 8  // a place that was checked so recently is not checked again
 	beatRetry = 32 // after one that failed
-	beatFast  = 8  // one that is answered within that shows that the ensemble is not slow
 	beatLost  = 4  // a beat without an answer for so long moves the session to another server
 	dialRound = 2  // a round of attempts at all servers, while a lease runs
 	dialPause = 4  // between two rounds of attempts, for a session that holds places
@@ -50,8 +49,8 @@ const (
 func (p *pace) next(now clock.Instant, b beating) (step, time.Duration) {
 	if b.ended {
 		p.pending = false
-		if !b.failed && now.Sub(p.begun) <= b.lease/beatFast {
-			p.patience = 0
+		if !b.failed {
+			p.patience = min(p.patience, 2*now.Sub(p.begun)) // the ensemble is no slower than that
 		}
 	}
 	if !b.connected {

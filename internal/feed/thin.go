@@ -30,6 +30,7 @@ type said struct {
 	left    int          // of them left out
 	last    slog.Record  // of those
 	summary slog.Handler // of the logger that it was for
+	log     *Log         // to which that writes
 	stop    func() bool
 }
 
@@ -41,18 +42,18 @@ func WithThin(ctx context.Context, c clock.Clock) (context.Context, *Thin) {
 	return context.WithValue(ctx, thinKey{}, t), t
 }
 
-// Thinned returns a logger to log, for lines that many may write at the same time. What it leaves
-// out is told without the attributes that are added to it.
-func Thinned(ctx context.Context, log *slog.Logger) *slog.Logger {
+// Thinned returns a logger to the one that NewLog returned with log, for lines that many may write
+// at the same time. What it leaves out is told without the attributes that are added to it.
+func Thinned(ctx context.Context, logger *slog.Logger, log *Log) *slog.Logger {
 	t, ok := ctx.Value(thinKey{}).(*Thin)
 	if !ok {
-		return log
+		return logger
 	}
-	return slog.New(thinner{t, log.Handler(), log.Handler()})
+	return slog.New(thinner{t, log, logger.Handler(), logger.Handler()})
 }
 
 // pass reports whether a line is to be written.
-func (t *Thin) pass(summary slog.Handler, r slog.Record) bool {
+func (t *Thin) pass(h thinner, r slog.Record) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := t.said[r.Message]
@@ -64,25 +65,27 @@ func (t *Thin) pass(summary slog.Handler, r slog.Record) bool {
 		return true
 	}
 	s.left++
-	s.last, s.summary = r, summary
+	s.last, s.summary, s.log = r, h.summary, h.log
 	return false
 }
 
-// end says how many lines with a message were left out, and begins anew.
-func (t *Thin) end(message string) {
+// end says how many lines with a message were left out, and begins anew. It returns where it has
+// said so, or nil.
+func (t *Thin) end(message string) *Log {
 	t.mu.Lock()
 	s := t.said[message]
 	delete(t.said, message)
 	t.mu.Unlock()
 	if s == nil || s.left == 0 {
-		return
+		return nil
 	}
 	r := slog.NewRecord(s.last.Time, s.last.Level, "lines left out", 0)
 	r.Add("of", message, "lines", s.left)
 	s.summary.Handle(context.Background(), r)
+	return s.log
 }
 
-// Flush says at once what was left out.
+// Flush says at once what was left out, and gives the loggers a second each to write it.
 func (t *Thin) Flush() {
 	t.mu.Lock()
 	var messages []string
@@ -92,28 +95,31 @@ func (t *Thin) Flush() {
 	}
 	t.mu.Unlock()
 	for _, message := range messages {
-		t.end(message)
+		if log := t.end(message); log != nil {
+			log.Finish(t.clock)
+		}
 	}
 }
 
 // thinner is a handler that leaves lines out.
 type thinner struct {
 	thin        *Thin
+	log         *Log
 	summary, to slog.Handler
 }
 
 func (h thinner) Enabled(ctx context.Context, l slog.Level) bool { return h.to.Enabled(ctx, l) }
 
 func (h thinner) Handle(ctx context.Context, r slog.Record) error {
-	if !h.thin.pass(h.summary, r) {
+	if !h.thin.pass(h, r) {
 		return nil
 	}
 	return h.to.Handle(ctx, r)
 }
 
 func (h thinner) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return thinner{h.thin, h.summary, h.to.WithAttrs(attrs)}
+	return thinner{h.thin, h.log, h.summary, h.to.WithAttrs(attrs)}
 }
 func (h thinner) WithGroup(name string) slog.Handler {
-	return thinner{h.thin, h.summary, h.to.WithGroup(name)}
+	return thinner{h.thin, h.log, h.summary, h.to.WithGroup(name)}
 }

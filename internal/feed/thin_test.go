@@ -15,15 +15,15 @@ func TestLinesThatManyWriteAreLeftOutAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, thin := WithThin(t.Context(), clock.System)
 		var out bytes.Buffer
-		log := slog.New(slog.NewTextHandler(&out, nil))
+		log, lines := NewLog(slog.New(slog.NewTextHandler(&out, nil)))
 		said := func(text string) int {
 			synctest.Wait()
 			return strings.Count(out.String(), text)
 		}
 		for range 100 { // a logger each
-			Thinned(ctx, log).With("id", 1).Warn("same")
+			Thinned(ctx, log, lines).With("id", 1).Warn("same")
 		}
-		Thinned(ctx, log).With("id", 2).Info("other")
+		Thinned(ctx, log, lines).With("id", 2).Info("other")
 		if said("msg=same") != thinMost || said("msg=other") != 1 {
 			t.Errorf("the log:\n%s", &out)
 		}
@@ -31,12 +31,12 @@ func TestLinesThatManyWriteAreLeftOutAndCounted(t *testing.T) {
 		if said(`level=WARN msg="lines left out" of=same lines=95`+"\n") != 1 || said("left out") != 1 {
 			t.Errorf("the log:\n%s", &out)
 		}
-		Thinned(ctx, log).Warn("same")
+		Thinned(ctx, log, lines).Warn("same")
 		if said("msg=same") != thinMost+1 {
 			t.Error("left out although there was nothing for a while")
 		}
 		for range 10 {
-			Thinned(ctx, log).Warn("same")
+			Thinned(ctx, log, lines).Warn("same")
 		}
 		thin.Flush()
 		thin.Flush()

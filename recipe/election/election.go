@@ -67,7 +67,7 @@ func New(client *session.Client, path string, cfg Config) (*Election, error) {
 	e := &Election{
 		client: client, path: path, cfg: cfg, clock: c,
 		log:    logger.With("election", path, "id", cfg.ID),
-		often:  feed.Thinned(client.Context(), logger).With("election", path, "id", cfg.ID),
+		often:  feed.Thinned(client.Context(), logger, lines).With("election", path, "id", cfg.ID),
 		lines:  lines,
 		wake:   make(chan struct{}, 1),
 		pause:  retry.New(c, firstDelay, longestDelay),

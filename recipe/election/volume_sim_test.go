@@ -2,8 +2,10 @@ package election_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -91,4 +93,49 @@ func TestAnOutageIsSaidAFewTimesHoweverManyElectionsWait(t *testing.T) {
 	if n := perSecond(300); n > 1 {
 		t.Errorf("%.1f lines per second", n)
 	}
+}
+
+// late is a log handler that takes its time for what was left out.
+type late struct{ *volume }
+
+func (l late) WithAttrs([]slog.Attr) slog.Handler { return l }
+func (l late) WithGroup(string) slog.Handler      { return l }
+func (l late) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == "lines left out" {
+		time.Sleep(100 * time.Millisecond)
+	}
+	return l.volume.Handle(ctx, r)
+}
+
+// When everything is closed, all lines have been written or counted, and none comes later.
+func TestWhatWasLeftOutIsSaidBeforeTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := late{newVolume()}
+		dial := func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("nobody is there") }
+		client, err := session.Open("a:1", session.Config{Dial: dial, Logger: slog.New(log)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		for range 20 {
+			el, err := election.New(client, "/e", election.Config{Logger: slog.New(log)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			all.Go(func() { el.Run(t.Context(), untilTheEnd) })
+		}
+		time.Sleep(client.Status().Timeout / 2) // after the first lines
+		client.Close()
+		all.Wait()
+		if n := log.count("no session"); n != 20 {
+			t.Errorf("%d lines of 20 are written or counted at the end", n)
+		}
+	})
+}
+
+// count returns how many lines with a message were written or counted.
+func (v *volume) count(message string) int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.lines[message] + v.left[message]
 }

@@ -37,6 +37,11 @@ const spread = 0.25
 // its places. A thousand reads in a second are a small part of what a server answers.
 const askEach = time.Millisecond
 
+// keptMost bounds by how much the number of places makes it rarer that those without a watch are
+// asked about. An heir finds out after 3/4 of a lease that it is one, and beats. The one behind it
+// may have found out at once, and takes it for dead after 17/16 of a lease.
+const keptMost = 3
+
 // every returns the distances between two chores of one kind: short where a candidate may have
 // moved up without being told, longer in a session with very many places.
 func (c *chores) every(p *Place) (watched, kept time.Duration) {
@@ -46,7 +51,8 @@ func (c *chores) every(p *Place) (watched, kept time.Duration) {
 	if len(p.ahead) > listenTo && !p.hidden {
 		watched = T
 	}
-	return max(watched, least), max(c.keeping(p), least)
+	kept = c.keeping(p)
+	return max(watched, least), max(kept, min(least, keptMost*kept))
 }
 
 // keeping is the time between two reads of the znodes that have no watch. The third in line asks
@@ -177,7 +183,7 @@ func (p *Place) there(ctx context.Context, i int) (bool, error) {
 		names, _, err := p.s.Children(ctx, p.dir)
 		return slices.Contains(names, p.ahead[i].Full), goneIfNoNode(err)
 	}
-	if ok && i == len(p.ahead)-1 {
+	if ok && i == len(p.ahead)-1 && p.nearest != nil { // else it may yet be skipped
 		p.owner, p.persistent = stat.EphemeralOwner, stat.EphemeralOwner == 0
 	}
 	return ok, err

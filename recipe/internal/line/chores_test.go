@@ -1,11 +1,16 @@
 package line
 
 import (
+	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
@@ -35,9 +40,10 @@ func TestReadsGrowRarerWithTheNumberOfPlaces(t *testing.T) {
 		})
 		return asked
 	}
-	// In two minutes: several times a second about the first; then three znodes every 15 to 20 s.
-	if few, many := count(0), count(20000); few < 800 || many > 27 {
-		t.Errorf("asked %d times with one place and %d times with 20,000; want about 1100 and 18 to 27", few, many)
+	// With D = 1 s and T = 2 s in two minutes: every 0.25 s about the first, every 0.5 s about two;
+	// then every 0.75 s about the first, every 20 s about two.
+	if few, many := count(0), count(20000); few < 900 || many > 240 {
+		t.Errorf("asked %d times with one place and %d times with 20,000", few, many)
 	}
 }
 
@@ -75,4 +81,118 @@ func TestManyDeparturesAtTheFrontCostTheLastOneRead(t *testing.T) {
 			t.Errorf("%d are left ahead; it asked %d times and read %d times", last.Position(), exists, gets)
 		}
 	})
+}
+
+// The one before the nearest has gone, and so have both of them by the time that the record is
+// read. What was known of the nearest is not true of the next one, which must not be read by us.
+func TestWhatWasKnownOfOneThatIsSkippedIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := zktest.Start(t, zktest.Config{InMemory: true, Logf: func(string, ...any) {}})
+		own := zk.ACL{Scheme: "auth", Perms: zk.PermAll}
+		if err := enterLine(t, e, "admin").Leave(t.Context()); err != nil { // the paths are everybody's
+			t.Fatal(err)
+		}
+		hidden := enterWith(t, e, "hidden", session.Config{Auth: []session.Auth{session.Digest("u", "p")}}, []zk.ACL{own})
+		stepUntil(t, hidden, func(st Standing) bool { return st.Lease != nil })
+		hidden.Lead()
+		second, third, fourth := enterLine(t, e, "second"), enterLine(t, e, "third"), enterLine(t, e, "fourth")
+		last := enterLine(t, e, "last")
+		leave := func(p *Place) {
+			if err := p.Leave(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := last.s.Sync(t.Context(), last.path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		leave(fourth)
+		if err := last.askWatched(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		leave(second)
+		leave(third)
+		if err := last.askKept(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if last.Position() != 1 {
+			t.Fatalf("%d are left ahead", last.Position())
+		}
+		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
+			st, err := last.Step(t.Context(), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if st.Lease != nil && hidden.hold.Lease() != nil {
+				t.Fatalf("it leads, and so does the first for %v; took over %q", hidden.hold.Lease().Remaining(), st.TookOver)
+			}
+			select {
+			case <-last.Woken():
+			case <-time.After(min(st.Next, time.Second)):
+			}
+		}
+		if hidden.own.Deleted() {
+			t.Error("the first was taken for dead")
+		}
+	})
+}
+
+// One that has very many places, and has beaten once, becomes the heir without being told. It must
+// find that out before the one behind it takes it for dead.
+func TestAnHeirWithVeryManyPlacesFindsOutInTime(t *testing.T) {
+	for seed := range int64(10) {
+		synctest.Test(t, func(t *testing.T) {
+			e := zktest.Start(t, zktest.Config{Seed: seed, InMemory: true, Latency: time.Millisecond, Logf: func(string, ...any) {}})
+			leader, second := lineUp(t, e)
+			if err := second.Leave(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			busy := enterLine(t, e, "busy")
+			stepUntil(t, busy, func(Standing) bool { return busy.hold.Lease() != nil })
+			if err := busy.Leave(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			second = enterLine(t, e, "second")
+			busy, err := Join(t.Context(), busy.s, busy.cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 10000 {
+				busy.s.Reserve(busy.own, busy.wake)
+			}
+			last := enterLine(t, e, "last")
+			ctx, cancel := context.WithCancel(t.Context())
+			var all sync.WaitGroup
+			defer all.Wait()
+			defer cancel()
+			for _, p := range []*Place{second, busy, last} {
+				all.Go(func() {
+					for ctx.Err() == nil {
+						st, err := p.Step(ctx, 0)
+						if err != nil {
+							if ctx.Err() == nil {
+								t.Errorf("seed %d: %v", seed, err)
+							}
+							return
+						}
+						if st.TookOver != "" {
+							t.Errorf("seed %d: took over from %s", seed, st.TookOver)
+						}
+						if st.Lease != nil {
+							p.Lead()
+						}
+						select {
+						case <-p.Woken():
+						case <-time.After(st.Next):
+						case <-ctx.Done():
+						}
+					}
+				})
+			}
+			time.Sleep(20*time.Second + time.Duration(seed)*time.Second)
+			if err := leader.Leave(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(20 * time.Second)
+		})
+	}
 }

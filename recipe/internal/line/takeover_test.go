@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-zookeeper/zk"
+
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -15,7 +17,14 @@ import (
 // enterLine joins /e in a session of its own.
 func enterLine(t *testing.T, e *zktest.Ensemble, host string) *Place {
 	t.Helper()
-	client, err := session.Open(e.ConnectString(), session.Config{Timeout: 10 * time.Second, Dial: e.Host(host).Dial})
+	return enterWith(t, e, host, session.Config{}, nil)
+}
+
+// enterWith is enterLine with credentials and an ACL.
+func enterWith(t *testing.T, e *zktest.Ensemble, host string, cfg session.Config, acl []zk.ACL) *Place {
+	t.Helper()
+	cfg.Timeout, cfg.Dial = 10*time.Second, e.Host(host).Dial
+	client, err := session.Open(e.ConnectString(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +33,7 @@ func enterLine(t *testing.T, e *zktest.Ensemble, host string) *Place {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := Join(t.Context(), s, Config{Dir: "/e", Style: Latch, Clock: clock.System})
+	p, err := Join(t.Context(), s, Config{Dir: "/e", Style: Latch, Clock: clock.System, ACL: acl})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -174,7 +174,7 @@ func (d *Dialer) shuffle(t []target) {
 // addresses returns where each server is to be dialled.
 func (d *Dialer) addresses(ctx context.Context) map[string][]string {
 	if d.cfg.Dial == nil {
-		return d.cfg.Names.resolve(ctx, d.cfg.Servers, d.cfg.Timeout(1), d.Failed)
+		return d.cfg.Names.resolve(ctx, d.cfg.Servers, d.cfg.Timeout(len(d.cfg.Servers)), d.Failed)
 	}
 	addrs := map[string][]string{}
 	for _, s := range d.cfg.Servers {

@@ -326,6 +326,17 @@ func TestASlowNameServerIsWaitedFor(t *testing.T) {
 	})
 }
 
+// A round of attempts that has failed makes the next look-ups no more patient than the next round.
+func TestLookupsAreAsPatientAsARoundOfTheServers(t *testing.T) {
+	var asked []int
+	d := named(t.Context(), &lookups{hosts: map[string][]string{"a": {"10.0.0.1"}, "b": {"10.0.0.2"}}}, time.Second, "a:1", "b:1")
+	d.cfg.Timeout = func(attempts int) time.Duration { asked = append(asked, attempts); return time.Second }
+	d.newRound(t.Context())
+	if !slices.Equal(asked, []int{2}) {
+		t.Errorf("asked for rounds of %d attempts", asked)
+	}
+}
+
 func TestTheNextDialerKnowsTheAddressesThatTheLastOneFound(t *testing.T) {
 	l := &lookups{hosts: map[string][]string{"a": {"10.0.0.1"}}}
 	first := named(t.Context(), l, time.Second, "a:1")

@@ -303,21 +303,26 @@ func describe(head []byte) string {
 	return fmt.Sprintf("it began with the bytes %q", head)
 }
 
-// fail closes the connection and reports why, the first time.
+// fail closes a connection that has failed.
 func (c *Conn) fail(err error) error {
+	if n := c.largest(); n >= largeRequest {
+		err = fmt.Errorf("%w, when a request of %d bytes was not answered: is the servers' jute.maxbuffer smaller?", err, n)
+	}
+	c.CloseWith(err)
+	return err
+}
+
+// CloseWith closes the connection and reports why, the first time.
+func (c *Conn) CloseWith(reason error) {
 	c.failOnce.Do(func() {
-		if n := c.largest(); n >= largeRequest && err != net.ErrClosed {
-			err = fmt.Errorf("%w, when a request of %d bytes was not answered: is the servers' jute.maxbuffer smaller?", err, n)
-		}
 		// Closing TLS sends a farewell first, which may take seconds when the other side
 		// does not read. Its socket is closed under it.
 		if secure, ok := c.net.(interface{ NetConn() net.Conn }); ok {
 			secure.NetConn().Close()
 		}
 		c.net.Close()
-		c.hooks.Failed(err)
+		c.hooks.Failed(reason)
 	})
-	return err
 }
 
 // largest returns the size of the largest request that is unanswered. A server that finds one too
@@ -333,12 +338,9 @@ func (c *Conn) largest() (n int) {
 
 // Close closes the connection.
 func (c *Conn) Close() error {
-	c.fail(net.ErrClosed)
+	c.CloseWith(net.ErrClosed)
 	return nil
 }
-
-// CloseWith closes the connection for a reason of ours.
-func (c *Conn) CloseWith(reason error) { c.fail(reason) }
 
 // Silence returns how long ago the server last sent any part of an answer, and
 // whether it owes one. Watch events are no answers: they flow even when nothing reaches

@@ -234,6 +234,18 @@ func TestAFailureIsReportedOnceWithItsFirstReason(t *testing.T) {
 	}
 }
 
+// Nobody has found the request too large when it is we who give up a server that is silent.
+func TestWhatIsGivenUpIsNoMatterOfALargeRequest(t *testing.T) {
+	e := pair(t)
+	e.shake()
+	e.request(getData(1, "/"+strings.Repeat("a", largeRequest)))
+	why := errors.New("silent")
+	e.conn.CloseWith(why)
+	if len(e.failures) != 1 || e.failures[0] != why {
+		t.Errorf("failures = %v", e.failures)
+	}
+}
+
 func TestWhatIsNotOneFrameIsNotWritten(t *testing.T) {
 	for _, p := range [][]byte{{0, 0}, getData(1, "/a")[:10], append(getData(1, "/a"), 0)} {
 		e := pair(t)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,10 +12,28 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
+// lockedBuffer may be read while others write.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
 func TestLinesThatManyWriteAreLeftOutAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, thin := WithThin(t.Context(), clock.System)
-		var out bytes.Buffer
+		var out lockedBuffer
 		log, lines := NewLog(slog.New(slog.NewTextHandler(&out, nil)))
 		said := func(text string) int {
 			synctest.Wait()

@@ -30,6 +30,8 @@ func Join(ctx context.Context, s *session.Session, cfg Config) (*Place, error) {
 }
 
 // create makes the own znode, and the path with the line's record where it is missing.
+// TODO: where a server has granted less than was asked for, this writes the lease that was cut, and
+// refuses all whose lease was not. It should be the one that was asked for.
 func create(ctx context.Context, s *session.Session, cfg Config) (string, error) {
 	for {
 		path, err := s.CreatePlace(ctx, cfg.Dir, string(cfg.Style), cfg.Data, cfg.ACL)

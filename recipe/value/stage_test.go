@@ -8,8 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/go-zookeeper/zk"
-
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/recipe/value"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -126,8 +124,6 @@ func conflict(err error) *value.ConflictError {
 	errors.As(err, &c)
 	return c
 }
-
-var _ = zk.ErrNoNode
 
 func cancelled(t *testing.T) (context.Context, context.CancelFunc) {
 	return context.WithCancel(within(t))

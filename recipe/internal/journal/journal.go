@@ -31,7 +31,6 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/go-zookeeper/zk"
 
@@ -108,9 +107,9 @@ type Znode struct {
 	// Owned by the one goroutine that works.
 	known    State
 	knownAt  clock.Instant // before the request that showed it was sent; never: nothing is known
-	took     time.Duration // by the latest write
 	number   uint64        // of the latest attempt
 	book     *book
+	crowd    crowd
 	children bool // it has some, so it cannot be deleted and created again
 }
 

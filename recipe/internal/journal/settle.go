@@ -68,7 +68,7 @@ func (z *Znode) renews(a *attempt) bool { return nearWrap(a.before.version) && !
 
 // settle sends an attempt until its fate is known. nil means that its batch is answered.
 func (z *Znode) settle(ctx context.Context, s *session.Session, a *attempt) error {
-	if a.before.Exists && a.before.version == -1 {
+	if a.before.version == -1 {
 		return ErrVersion
 	}
 	pause := retry.New(z.clock, firstRetry, longestRetry)
@@ -134,7 +134,8 @@ func (z *Znode) send(ctx context.Context, s *session.Session, a *attempt) (fate,
 		if stat := results[len(results)-1].Stat; stat != nil {
 			z.known = stateOf(a.data, *stat)
 		}
-		z.knownAt, z.took = began, z.clock.Now().Sub(began)
+		z.knownAt = began
+		z.crowd.wrote(z.clock.Now().Sub(began))
 		return landed, zxid, nil
 	}
 	at := 0

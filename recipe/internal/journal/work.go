@@ -78,12 +78,15 @@ func (z *Znode) carryOut(ctx context.Context, batch []*pending) error {
 
 // try makes one attempt at a batch. nil means that all of it is answered.
 func (z *Znode) try(ctx context.Context, batch []*pending) error {
+	if err := z.rest(ctx); err != nil {
+		return err
+	}
 	s, err := z.client.Session(ctx)
 	if err != nil {
 		return err
 	}
 	// Without a connection a read waits for one, and callers may leave meanwhile with nothing done.
-	if z.knownAt == never || z.clock.Now().Sub(z.knownAt) > maxAge || s.State() != session.Connected {
+	if z.knownAt == never || z.clock.Now().Sub(z.knownAt) > maxAge || z.known.version == -1 || s.State() != session.Connected {
 		if err := z.read(ctx, s); err != nil {
 			return err
 		}

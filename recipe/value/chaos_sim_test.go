@@ -99,7 +99,7 @@ func seeds(all int64) int64 {
 
 func TestHistoriesAreLinearizable(t *testing.T) {
 	unknown := 0
-	for seed := range seeds(60) {
+	for seed := range seeds(40) {
 		h, _ := underChaos(t, seed, value.CounterConfig{}, func(t *testing.T, w worker, rng *rand.Rand) {
 			for range 12 {
 				w.work(t, 1, rng.IntN)
@@ -134,7 +134,7 @@ func adds(t *testing.T, w worker, rng *rand.Rand) {
 
 func TestSumsAreExactButForTheUnknown(t *testing.T) {
 	unknown := 0
-	for seed := range seeds(12) {
+	for seed := range seeds(8) {
 		h, end := underChaos(t, seed, value.CounterConfig{Encoding: value.EncodingInt64}, adds)
 		h.sum(t, end)
 		unknown += h.unknown()
@@ -143,7 +143,7 @@ func TestSumsAreExactButForTheUnknown(t *testing.T) {
 }
 
 func TestDurableSumsAreExact(t *testing.T) {
-	for seed := range seeds(12) {
+	for seed := range seeds(8) {
 		h, end := underChaos(t, seed, value.CounterConfig{Config: value.Config{Durable: "w"}}, adds)
 		h.sum(t, end)
 		if n := h.unknown(); n > 0 {

@@ -30,7 +30,7 @@ const (
 	stageT    = 4 * time.Second // of sessions: two ticks
 	path      = "/app/count"    // of what is changed
 	journals  = "/zkrecipe/journals/*"
-	longStage = time.Hour // bounds every wait in a bubble
+	longStage = 2 * time.Minute // bounds every wait in a bubble
 )
 
 func onStage(t *testing.T, seed int64, f func(t *testing.T, s *stage)) {

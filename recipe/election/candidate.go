@@ -1,7 +1,6 @@
 package election
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/stay"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/tenure"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -92,34 +92,21 @@ func (e *Election) join(l *working, ctx context.Context) (*stay.Stay, error) {
 
 // wait stands in line until we are first and hold a lease.
 func (e *Election) wait(ctx context.Context, st *stay.Stay, inRun bool) (*Term, error) {
-	timer := clock.NewTimer(e.clock)
-	defer timer.Stop()
-	stopBefore := e.stopBefore(st.S.LeaseTime())
-	var last line.Standing
-	for {
-		if err := e.health.err(); err != nil {
-			return nil, &recipe.Ended{Reason: recipe.ReasonUnhealthy, Err: err}
-		}
-		now, err := st.Step(ctx, stopBefore)
-		if err != nil {
-			return nil, err
-		}
-		e.tell(st, last, now)
-		last = now
-		if now.Lease != nil {
-			return e.elected(ctx, st, now.Lease, stopBefore, inRun), nil
-		}
-		timer.Reset(now.Next)
-		select {
-		case <-st.Woken():
-		case <-e.wake:
-		case <-timer.C:
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case <-st.S.Done():
-			return nil, st.S.Err()
-		}
+	w := tenure.Wait{
+		Clock: e.clock, Need: tenure.StopBefore(e.cfg.StopBefore, st.S.LeaseTime()), Again: e.wake,
+		Ready: func() error {
+			if err := e.health.err(); err != nil {
+				return &recipe.Ended{Reason: recipe.ReasonUnhealthy, Err: err}
+			}
+			return nil
+		},
+		Tell: func(last, now line.Standing) { e.tell(st, last, now) },
 	}
+	lease, err := w.Until(ctx, st.S, st)
+	if err != nil {
+		return nil, err
+	}
+	return e.elected(ctx, st, lease, w.Need, inRun), nil
 }
 
 // tell reports what has changed about the place in the line.
@@ -160,11 +147,6 @@ func (e *Election) tell(st *stay.Stay, last, now line.Standing) {
 	}
 }
 
-// stopBefore returns Config.StopBefore for a lease of length D.
-func (e *Election) stopBefore(D time.Duration) time.Duration {
-	return min(cmp.Or(e.cfg.StopBefore, D/16), D/4)
-}
-
 // elected begins a term.
 func (e *Election) elected(ctx context.Context, st *stay.Stay, lease *session.Lease, stopBefore time.Duration, inRun bool) *Term {
 	if stopBefore < e.cfg.StopBefore {
@@ -192,7 +174,9 @@ func (e *Election) lead(l *working, st *stay.Stay, term *Term, stopped <-chan st
 	e.status.set(e.clock, func(s *Status) { s.State, s.Token, s.LastReason, s.term = Draining, 0, ended.Reason, nil })
 	e.send(Event{Kind: Deposed, Session: st.S.ID(), Node: term.Node(), Token: term.Token(), Reason: ended.Reason, Err: ended.Err})
 	if ended.Reason != recipe.ReasonNodeDeleted {
-		e.drain(st, stopped)
+		if !tenure.Drain(e.clock, st.S, stopped, e.cfg.DrainTimeout) {
+			e.log.Warn("the work has not stopped in time; giving the leadership away", "waited", e.cfg.DrainTimeout)
+		}
 	}
 	term.held.Finish()
 	e.leave(ctx, st, ended.Reason == recipe.ReasonNodeDeleted)
@@ -210,48 +194,12 @@ func (e *Election) guard(l *working, st *stay.Stay, term *Term) {
 	})()
 	// Not in the loop, which may have to wait for a connection.
 	defer e.health.watch(func(err error) { term.held.End(recipe.ReasonUnhealthy, err) })()
-	timer := clock.NewTimer(e.clock)
-	defer timer.Stop()
-	for {
-		// A step may have to wait for a connection; the end of the term ends it.
-		now, err := st.Step(leading, 0)
-		next := now.Next
-		switch {
-		case errors.Is(err, line.ErrGone):
-			term.held.End(recipe.ReasonNodeDeleted, nil)
-		case err != nil && leading.Err() == nil && st.S.Err() == nil:
-			e.often.Warn("cannot check the own znode", "err", err) // the lease decides
-			next = st.S.LeaseTime() / 4
-		}
-		timer.Reset(next)
-		select {
-		case <-leading.Done():
-			return
-		case <-st.S.Done():
-			term.held.End(recipe.ReasonSessionLost, st.S.Err())
-		case <-st.Woken():
-		case <-timer.C:
-		}
-	}
-}
-
-// drain waits for the work to stop, while the leadership is still ours: another can
-// lead only when our znode is gone.
-func (e *Election) drain(st *stay.Stay, stopped <-chan struct{}) {
-	select {
-	case <-stopped:
-		return
-	default:
-	}
-	timer := clock.NewTimer(e.clock)
-	defer timer.Stop()
-	timer.Reset(e.cfg.DrainTimeout)
-	select {
-	case <-stopped:
-	case <-st.S.Done():
-	case <-timer.C:
-		e.log.Warn("the work has not stopped in time; giving the leadership away", "waited", e.cfg.DrainTimeout)
-	}
+	tenure.Guard{
+		Clock:  e.clock,
+		Gone:   func() { term.held.End(recipe.ReasonNodeDeleted, nil) },
+		Lost:   func(err error) { term.held.End(recipe.ReasonSessionLost, err) },
+		Failed: func(err error) { e.often.Warn("cannot check the own znode", "err", err) }, // the lease decides
+	}.Until(leading, st.S, st)
 }
 
 // leave ends a candidacy: it deletes the znode, unless it is gone already.

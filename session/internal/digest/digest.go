@@ -20,6 +20,7 @@ const uri = "zookeeper/zk-sasl-md5"
 // Exchange is one authentication.
 type Exchange struct {
 	user, password string
+	uri            string
 	cnonce         string
 	state          state
 	proof          string // what the server has to answer last
@@ -41,7 +42,7 @@ func New(user, password string) (*Exchange, error) {
 	}
 	random := make([]byte, 16)
 	rand.Read(random) // never fails
-	return &Exchange{user: user, password: password, cnonce: hex.EncodeToString(random)}, nil
+	return &Exchange{user: user, password: password, uri: uri, cnonce: hex.EncodeToString(random)}, nil
 }
 
 // Next takes what the server has said and returns what to say.
@@ -83,7 +84,7 @@ func (x *Exchange) respond(challenge []byte) ([]byte, error) {
 	secret := sum(encode(x.user), ":", encode(realm), ":", encode(x.password))
 	ha1 := hexsum(string(secret), ":", nonce, ":", x.cnonce)
 	answer := func(method string) string {
-		return hexsum(ha1, ":", nonce, ":", nc, ":", x.cnonce, ":auth:", hexsum(method, ":", uri))
+		return hexsum(ha1, ":", nonce, ":", nc, ":", x.cnonce, ":auth:", hexsum(method, ":", x.uri))
 	}
 	x.proof = answer("")
 	var b strings.Builder
@@ -91,7 +92,7 @@ func (x *Exchange) respond(challenge []byte) ([]byte, error) {
 		b.WriteString("charset=utf-8,")
 	}
 	fmt.Fprintf(&b, "username=%s,realm=%s,nonce=%s,nc=%s,cnonce=%s,digest-uri=%s,maxbuf=65536,response=%s,qop=auth",
-		quote(x.user), quote(realm), quote(nonce), nc, quote(x.cnonce), quote(uri), answer("AUTHENTICATE"))
+		quote(x.user), quote(realm), quote(nonce), nc, quote(x.cnonce), quote(x.uri), answer("AUTHENTICATE"))
 	return []byte(b.String()), nil
 }
 

@@ -53,7 +53,7 @@ func (b *bed) committed(c zktest.Commit) {
 func (b *bed) admin() (s *session.Session, done func()) {
 	b.t.Helper()
 	// At the server that leads, which knows of everything first.
-	client := open(b.t, b.Leader().Addr(), session.Config{Timeout: 10 * simT, Lease: simT, Dial: b.Host("admin").Dial})
+	client := open(b.t, b.Leader().Addr(), session.Config{Timeout: 10 * simT, LeaseTime: simT, Dial: b.Host("admin").Dial})
 	return established(b.t, client), func() { client.Close() }
 }
 
@@ -68,7 +68,7 @@ func (b *bed) beats() (beats, checks int) {
 		}
 		for _, ch := range c.Changes {
 			switch {
-			case ch.Op == zktest.OpSetData && ch.Path == b.s.Heartbeat(b.s.ID()):
+			case ch.Op == zktest.OpSetData && ch.Path == b.s.HeartbeatPath(b.s.ID()):
 				beats++
 			case ch.Op == zktest.OpCheck:
 				checks++

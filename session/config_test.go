@@ -25,9 +25,9 @@ func TestBadConfigurationIsRefusedAndNamed(t *testing.T) {
 		{"zk1:2181", session.Config{Timeout: time.Millisecond}, "Timeout is 1ms"},
 		{"zk1:2181", session.Config{Timeout: 30 * 24 * time.Hour}, "Timeout is 720h0m0s"},
 		{"zk1:2181", session.Config{Timeout: 300 * time.Millisecond}, "Timeout is 300ms"},
-		{"zk1:2181", session.Config{Lease: -time.Second}, "Lease is -1s; want 200ms to 7.5s"},
-		{"zk1:2181", session.Config{Lease: 199 * time.Millisecond}, "Lease is 199ms"},
-		{"zk1:2181", session.Config{Timeout: time.Second, Lease: 501 * time.Millisecond}, "want 200ms to 500ms, half of the session timeout, or 0 for 500ms"},
+		{"zk1:2181", session.Config{LeaseTime: -time.Second}, "Lease is -1s; want 200ms to 7.5s"},
+		{"zk1:2181", session.Config{LeaseTime: 199 * time.Millisecond}, "Lease is 199ms"},
+		{"zk1:2181", session.Config{Timeout: time.Second, LeaseTime: 501 * time.Millisecond}, "want 200ms to 500ms, half of the session timeout, or 0 for 500ms"},
 		{"zk1:2181", session.Config{Beats: "beats"}, "Config.Beats"},
 		{"zk1:2181", session.Config{Beats: "/beats/"}, "Config.Beats"},
 		{"zk1:2181", session.Config{Auth: []session.Auth{{Credential: "u:p"}}}, "Auth[0] has no scheme"},
@@ -73,15 +73,15 @@ func TestOutcomes(t *testing.T) {
 		err  error
 		want session.Outcome
 	}{
-		{nil, session.Done},
-		{zk.ErrNoNode, session.NotDone},
-		{fmt.Errorf("wrapped: %w", zk.ErrNoAuth), session.NotDone},
-		{&session.Error{Outcome: session.NotDone, Err: zk.ErrConnectionClosed}, session.NotDone},
-		{zk.ErrConnectionClosed, session.Unknown},
-		{zk.ErrClosing, session.Unknown},
-		{zk.ErrNoServer, session.NotDone},
-		{errors.New("write tcp: broken pipe"), session.Unknown},
-		{session.Named(errors.New("unknown error: -125")), session.NotDone},
+		{nil, session.OutcomeDone},
+		{zk.ErrNoNode, session.OutcomeNotDone},
+		{fmt.Errorf("wrapped: %w", zk.ErrNoAuth), session.OutcomeNotDone},
+		{&session.Error{Outcome: session.OutcomeNotDone, Err: zk.ErrConnectionClosed}, session.OutcomeNotDone},
+		{zk.ErrConnectionClosed, session.OutcomeUnknown},
+		{zk.ErrClosing, session.OutcomeUnknown},
+		{zk.ErrNoServer, session.OutcomeNotDone},
+		{errors.New("write tcp: broken pipe"), session.OutcomeUnknown},
+		{session.Named(errors.New("unknown error: -125")), session.OutcomeNotDone},
 	} {
 		if got := session.OutcomeOf(c.err); got != c.want {
 			t.Errorf("%v: %v, want %v", c.err, got, c.want)

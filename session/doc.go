@@ -69,7 +69,7 @@
 //   - Somebody deletes the session's heartbeat: the session is over.
 //   - Something that is not ZooKeeper answers, or the answer is nonsense: the connection is
 //     dropped with an error that says what it looked like. Nothing reaches zk unchecked.
-//   - Close: recipes that have called [Client.Use] clean up first, then the server
+//   - Close: recipes that have called [Client.KeepOpen] clean up first, then the server
 //     is told, which deletes the ephemeral znodes at once. When Close has returned no
 //     goroutine and no socket is left.
 //
@@ -118,7 +118,7 @@
 // Every call takes a context and returns by its end, and when the session is over. While
 // the session is suspended calls wait instead of being queued. A request that was handed to
 // the connection when its caller gave up may be carried out all the same. Reads,
-// [Session.Sync], [Session.EnsurePath], [Session.EnsureNode] and [Session.Remove] are repeated
+// [Session.Sync], [Session.EnsurePath], [Session.EnsureNode] and [Session.EnsureDeleted] are repeated
 // until they are answered. Other writes are sent once. An [Error] carries the [Outcome], by the
 // table at [OutcomeOf]:
 //

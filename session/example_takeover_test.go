@@ -47,7 +47,7 @@ func ExampleSession_Listen() {
 		<-wake
 	}
 	heard := listener.Heartbeat()
-	fmt.Println("silent for a lease:", heard.Path == second.Heartbeat(first.ID()))
+	fmt.Println("silent for a lease:", heard.Path == second.HeartbeatPath(first.ID()))
 	_, err = second.Multi(ctx,
 		&zk.CheckVersionRequest{Path: own, Version: -1}, // we are still there
 		heard.Revoke(), // no beat came, and none will
@@ -118,7 +118,7 @@ func ExampleSession_Reserve() {
 
 // member returns a session of a client on a host.
 func member(ctx context.Context, e *zktest.Ensemble, host *zktest.Host) (s *session.Session, close func()) {
-	client, err := session.Open(e.ConnectString(), session.Config{Timeout: 4 * time.Second, Lease: time.Second, Dial: host.Dial})
+	client, err := session.Open(e.ConnectString(), session.Config{Timeout: 4 * time.Second, LeaseTime: time.Second, Dial: host.Dial})
 	if err != nil {
 		log.Fatal(err)
 	}

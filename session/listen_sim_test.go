@@ -60,7 +60,7 @@ func TestAnHeirHearsEachEnd(t *testing.T) {
 		p, l := held(t, b.s)
 		D := b.s.LeaseTime()
 		h.await(t, session.HeartbeatBeating, D)
-		if heard := h.l.Heartbeat(); heard.Lease != D || heard.Path != b.s.Heartbeat(b.s.ID()) || heard.Err != nil {
+		if heard := h.l.Heartbeat(); heard.LeaseTime != D || heard.Path != b.s.HeartbeatPath(b.s.ID()) || heard.Err != nil {
 			t.Errorf("%+v", heard)
 		}
 		time.Sleep(3 * D)
@@ -111,7 +111,7 @@ func TestNobodyTakesOverAfterABeatThatWasNotHeard(t *testing.T) {
 
 // A session that listens anew does so for the whole of a lease.
 func TestWhoListensAfreshConcludesNothingAtOnce(t *testing.T) {
-	inBedWith(t, session.Config{Timeout: simT, Lease: simT / 16}, func(t *testing.T, b *bed) {
+	inBedWith(t, session.Config{Timeout: simT, LeaseTime: simT / 16}, func(t *testing.T, b *bed) {
 		h := b.heir()
 		defer h.client.Close()
 		held(t, b.s)

@@ -72,14 +72,14 @@ type leaders struct {
 
 // leadMany joins all elections, behind those who are there.
 func (r *Round) leadMany(ctx context.Context, working *sync.WaitGroup, dial dialer, before *leaders) (*leaders, error) {
-	client, err := session.Open(r.rig.ConnectString(), session.Config{Timeout: r.T, Lease: r.lease, Dial: dial})
+	client, err := session.Open(r.rig.ConnectString(), session.Config{Timeout: r.T, LeaseTime: r.lease, Dial: dial})
 	if err != nil {
 		return nil, err
 	}
 	l := &leaders{client: client, joined: make(chan struct{}, 2*many), entered: make(chan struct{}, 2*many)}
 	for i := range many {
 		el, err := election.New(client, fmt.Sprintf("%s/%d", r.path, i), election.Config{ID: "many", OnEvent: func(ev election.Event) {
-			if ev.Kind == election.Joined {
+			if ev.Kind == election.EventJoined {
 				l.joined <- struct{}{}
 			}
 		}})

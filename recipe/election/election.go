@@ -105,7 +105,7 @@ func checkPath(path string) error {
 // candidate has left the line and lead has returned. If lead panics, Run panics too once
 // the candidate has left the line, with a text that holds the value and lead's stack.
 //
-// An error that lead returns is reported in the [Deposed] event and the log.
+// An error that lead returns is reported in the [EventDeposed] event and the log.
 func (e *Election) Run(ctx context.Context, lead func(ctx context.Context, term *Term) error) error {
 	if lead == nil {
 		return errors.New("election: Run was given a nil callback")
@@ -153,7 +153,7 @@ func (e *Election) begin(ctx context.Context) (*working, error) {
 		l.Stop()
 		unwell()
 		unfollow()
-		e.status.set(e.clock, func(s *Status) { s.State = Idle })
+		e.status.set(e.clock, func(s *Status) { s.State = StateIdle })
 		e.busy.Store(false)
 		l.Left()
 	}}, nil

@@ -80,9 +80,9 @@ func ExampleElection_Status() {
 	}
 	describe := func() {
 		switch st := el.Status(); st.State {
-		case election.Leading:
+		case election.StateLeading:
 			fmt.Println("leads, token known:", st.Token > 0)
-		case election.Idle:
+		case election.StateIdle:
 			fmt.Println("does not run; last term:", st.LastReason.String())
 		default:
 			fmt.Println(st.State, "behind", st.Position, st.Err)

@@ -15,7 +15,7 @@ func TestARecordThatIsOverwrittenPutsNobodyOutOfTheLine(t *testing.T) {
 	for name, data := range map[string]string{"by something else": "hello", "by nothing": ""} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-				s.cfg = session.Config{Lease: 10 * time.Second, Timeout: 20 * time.Second}
+				s.cfg = session.Config{LeaseTime: 10 * time.Second, Timeout: 20 * time.Second}
 				all, first := s.lineUp("a", "b")
 				if _, err := s.admin().Set(t.Context(), stagePath, []byte(data), -1); err != nil {
 					t.Fatal(err)
@@ -26,7 +26,7 @@ func TestARecordThatIsOverwrittenPutsNobodyOutOfTheLine(t *testing.T) {
 				}
 				all[0].stop()
 				time.Sleep(time.Minute)
-				if s.leading() != 1 || all[1].events.count(election.Joined) != 1 {
+				if s.leading() != 1 || all[1].events.count(election.EventJoined) != 1 {
 					t.Errorf("%d lead; events of the heir:\n%v", s.leading(), all[1].events)
 				}
 			})

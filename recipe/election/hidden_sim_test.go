@@ -61,7 +61,7 @@ func TestAnObserverOutlivesALeaderThatItMustNotRead(t *testing.T) {
 		if err := term.Resign(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		open, err := election.New(plain, "/e", election.Config{ID: "plain", FollowLeader: true})
+		open, err := election.New(plain, "/e", election.Config{ID: "plain", ObserveLeader: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,14 +98,14 @@ func TestAHiddenPersistentZnodeAheadIsReported(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := s.enter("a")
-		if ev := a.events.wait(election.Blocked, 1); ev.Node != planted {
+		if ev := a.events.wait(election.EventBlocked, 1); ev.Node != planted {
 			t.Errorf("blocked by %q; want %q", ev.Node, planted)
 		}
 		time.Sleep(2 * stageT)
-		if n := a.events.count(election.Blocked); n != 1 {
+		if n := a.events.count(election.EventBlocked); n != 1 {
 			t.Errorf("told %d times", n)
 		}
-		if n := a.events.count(election.Elected); n != 0 {
+		if n := a.events.count(election.EventElected); n != 0 {
 			t.Error("leads past a znode ahead")
 		}
 		if err := admin.Delete(t.Context(), planted, -1); err != nil {

@@ -114,7 +114,7 @@ func TestAnHeirThatWasAwayLeadsOnItsReturn(t *testing.T) {
 		if took := time.Since(back); took > stageT/4 {
 			t.Errorf("it leads %v after its return", took)
 		}
-		if n := all[1].events.count(election.Joined); n != 1 {
+		if n := all[1].events.count(election.EventJoined); n != 1 {
 			t.Errorf("joined %d times", n)
 		}
 	})
@@ -139,7 +139,7 @@ func TestTheOneAheadMayGoBeforeItIsWatched(t *testing.T) {
 		if n := s.Counts().Requests[zktest.OpCreate]; n != creates {
 			t.Errorf("%d creates afterwards", n-creates)
 		}
-		if n := b.events.count(election.Joined); n != 1 {
+		if n := b.events.count(election.EventJoined); n != 1 {
 			t.Errorf("joined %d times", n)
 		}
 	})
@@ -173,7 +173,7 @@ func TestManyHandOversInQuickSuccessionCostAFewReadsEach(t *testing.T) {
 func TestLeadersThatCrashOneAfterAnotherAreEachReplacedInALease(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		const D = stageT / 16
-		s.cfg.Lease = D
+		s.cfg.LeaseTime = D
 		all, _ := s.lineUp("a", "b", "c", "d", "e", "f")
 		time.Sleep(D)
 		for i, a := range all[:len(all)-1] {
@@ -208,7 +208,7 @@ func TestAPathThatVanishesBeforeTheCreateIsMadeAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		term.Resign(t.Context())
-		if n := events.count(election.Failed); n != 0 || gone.Hits() != 1 {
+		if n := events.count(election.EventFailed); n != 0 || gone.Hits() != 1 {
 			t.Errorf("failed %d times after %d refusals; events:\n%v", n, gone.Hits(), events)
 		}
 	})

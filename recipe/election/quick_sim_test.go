@@ -17,11 +17,11 @@ import (
 // StopBefore as long as New allows does not eat up the lease.
 func TestAnUndisturbedTermLastsWhateverStopBeforeIs(t *testing.T) {
 	atEachLease(t, 1, func(t *testing.T, s *stage, _ *rand.Rand) {
-		D := s.cfg.Lease
+		D := s.cfg.LeaseTime
 		a := s.enterWith("a", s.Host("a").Dial, election.Config{StopBefore: D / 4}, untilTheEnd)
 		first := a.term()
 		b := s.enter("b")
-		b.events.wait(election.Heir, 1)
+		b.events.wait(election.EventHeir, 1)
 		time.Sleep(200 * D)
 		if !first.Valid() || first.Context().Err() != nil || len(s.begun()) != 1 {
 			t.Errorf("%d terms; the first is valid: %v", len(s.begun()), first.Valid())
@@ -51,7 +51,7 @@ func TestPausesOfUpToTwoThirdsOfTheLeaseCostNoTerm(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for percent := 10; percent <= 65; percent += 5 {
 				onStage(t, zktest.Config{Seed: int64(percent)}, func(t *testing.T, s *stage) {
-					s.cfg = session.Config{Lease: D, Timeout: 10 * time.Second}
+					s.cfg = session.Config{LeaseTime: D, Timeout: 10 * time.Second}
 					all, first := s.lineUp("a", "b")
 					for round := range 20 {
 						time.Sleep(2*D + time.Duration(round)*D/80) // at each phase of the beats
@@ -64,7 +64,7 @@ func TestPausesOfUpToTwoThirdsOfTheLeaseCostNoTerm(t *testing.T) {
 				})
 			}
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-				s.cfg = session.Config{Lease: D, Timeout: 10 * time.Second}
+				s.cfg = session.Config{LeaseTime: D, Timeout: 10 * time.Second}
 				all, first := s.lineUp("a", "b")
 				time.Sleep(2 * D)
 				pause(s, D*5/4)
@@ -112,7 +112,7 @@ func (g *gaps) list() []time.Duration {
 // A hundred candidates over ten sessions hand the leadership round every 20 ms.
 func TestHandOversInQuickSuccessionDoNotStall(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		s.cfg = session.Config{Lease: 4 * time.Second, Timeout: 15 * time.Second}
+		s.cfg = session.Config{LeaseTime: 4 * time.Second, Timeout: 15 * time.Second}
 		var g gaps
 		for i := range 10 {
 			client := s.client(fmt.Sprint("h", i))

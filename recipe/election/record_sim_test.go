@@ -67,7 +67,7 @@ func TestAnAnnouncedHandOverTakesOneSmallReadBeforeTheCallback(t *testing.T) {
 					t.Errorf("seed %d: asked for %v %s", seed, r.Op, r.Path)
 				}
 			}
-			if reads != 1 || all[1].events.count(election.Withheld) != 0 {
+			if reads != 1 || all[1].events.count(election.EventWithheld) != 0 {
 				t.Errorf("seed %d: %d reads of the record; events:\n%v", seed, reads, all[1].events)
 			}
 		})
@@ -90,7 +90,7 @@ func TestWhoJoinsInDoubtWaitsForALease(t *testing.T) {
 			t.Fatal(err)
 		}
 		b := s.enter("b")
-		if ev := b.events.wait(election.Joined, 1); ev.Position != 0 {
+		if ev := b.events.wait(election.EventJoined, 1); ev.Position != 0 {
 			t.Fatalf("joined with %d ahead", ev.Position)
 		}
 		joined := time.Now()
@@ -98,7 +98,7 @@ func TestWhoJoinsInDoubtWaitsForALease(t *testing.T) {
 		if took := time.Since(joined); took < stageD {
 			t.Errorf("it leads after %v", took)
 		}
-		b.events.wait(election.Withheld, 1)
+		b.events.wait(election.EventWithheld, 1)
 	})
 }
 
@@ -111,7 +111,7 @@ func TestWhoJoinsWhenAllBeforeAreOverLeadsAtOnce(t *testing.T) {
 			if took := time.Since(entered); took > stageD/8 {
 				t.Errorf("%s leads after %v", name, took)
 			}
-			if n := x.events.count(election.Withheld); n != 0 {
+			if n := x.events.count(election.EventWithheld); n != 0 {
 				t.Errorf("%s was withheld", name)
 			}
 			x.stop()
@@ -127,7 +127,7 @@ func TestWhoJoinsAfterWaitersHaveLeftDoesNotWaitForThem(t *testing.T) {
 			all[i].stop()
 		}
 		f := s.enter("f")
-		f.events.wait(election.Joined, 1)
+		f.events.wait(election.EventJoined, 1)
 		first.Resign(t.Context())
 		all[3].term().Resign(t.Context())
 		resigned := time.Now()
@@ -135,7 +135,7 @@ func TestWhoJoinsAfterWaitersHaveLeftDoesNotWaitForThem(t *testing.T) {
 		if took := time.Since(resigned); took > stageD/8 {
 			t.Errorf("it leads after %v", took)
 		}
-		if n := f.events.count(election.Withheld); n != 0 {
+		if n := f.events.count(election.EventWithheld); n != 0 {
 			t.Errorf("withheld; events:\n%v", f.events)
 		}
 	})
@@ -149,14 +149,14 @@ func TestForeignDataInThePathMakeAHandOverSlowerAndNoCandidateWritesThem(t *test
 			t.Fatal(err)
 		}
 		all, first := s.lineUp("a", "b", "c")
-		if err := all[1].events.wait(election.Impaired, 1).Err; !strings.Contains(err.Error(), stagePath) || all[1].Status().Impaired == nil {
+		if err := all[1].events.wait(election.EventImpaired, 1).Err; !strings.Contains(err.Error(), stagePath) || all[1].Status().Impaired == nil {
 			t.Errorf("impaired: %v, status %v", err, all[1].Status().Impaired)
 		}
 		first.Resign(t.Context())
 		resigned := time.Now()
 		all[1].term()
 		// Nobody knows how long the others' leases are: the default is the longest allowed.
-		if took := time.Since(resigned); took < stageD || took > session.DefaultLease*17/16+stageD/8 {
+		if took := time.Since(resigned); took < stageD || took > session.DefaultLeaseTime*17/16+stageD/8 {
 			t.Errorf("the next leads after %v", took)
 		}
 		time.Sleep(stageD)

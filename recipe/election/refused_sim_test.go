@@ -57,10 +57,10 @@ func TestWithoutAPermissionAChangeOfLeaderIsSlowerAndReported(t *testing.T) {
 					a := s.enterAs("a", c.heartbeats)
 					first := a.term()
 					b := s.enterAs("b", c.heartbeats)
-					b.events.wait(election.Heir, 1)
+					b.events.wait(election.EventHeir, 1)
 					time.Sleep(2*stageD + time.Duration(rng.Int64N(int64(stageD))))
 					begun := time.Now()
-					atMost := session.DefaultLease*17/16 + stageD/8 // nobody knows of a shorter one
+					atMost := session.DefaultLeaseTime*17/16 + stageD/8 // nobody knows of a shorter one
 					if c.crash {
 						a.host.Drop()
 						atMost += stageT + 2*stageTick // the session has to expire
@@ -71,10 +71,10 @@ func TestWithoutAPermissionAChangeOfLeaderIsSlowerAndReported(t *testing.T) {
 					if took := time.Since(begun); took < stageD || took > atMost {
 						t.Errorf("seed %d: the next leads after %v; want %v to %v", seed, took, stageD, atMost)
 					}
-					if err := b.events.wait(election.Impaired, 1).Err; !strings.Contains(err.Error(), c.says) {
+					if err := b.events.wait(election.EventImpaired, 1).Err; !strings.Contains(err.Error(), c.says) {
 						t.Errorf("seed %d: impaired: %v; want %q", seed, err, c.says)
 					}
-					if n := b.events.count(election.TookOver); n != 0 {
+					if n := b.events.count(election.EventTookOver); n != 0 {
 						t.Errorf("seed %d: it took over without a permission", seed)
 					}
 				})
@@ -118,12 +118,12 @@ func TestALeaseThatIsLongerThanTheLinesEndsACandidateForGood(t *testing.T) {
 		if !errors.As(err, &permanent) || !errors.As(err, &long) {
 			t.Fatalf("it ends with %v", err)
 		}
-		if *long != (recipe.LeaseError{Path: stagePath, Lease: stageD, Allowed: 1500 * time.Millisecond}) {
+		if *long != (recipe.LeaseError{Path: stagePath, LeaseTime: stageD, Allowed: 1500 * time.Millisecond}) {
 			t.Errorf("%+v", *long)
 		}
 		mustSay(t, err, stagePath, "2s", "1.5s")
 		s.eventually("end of its znode", func() bool { return len(s.inLine()) == 0 })
-		s.cfg.Lease = time.Second // one that is short enough
+		s.cfg.LeaseTime = time.Second // one that is short enough
 		s.enter("a").term()
 	})
 }
@@ -133,14 +133,14 @@ func TestALeaseThatIsLongerThanTheLinesEndsACandidateForGood(t *testing.T) {
 func TestACandidateWhoseLeaseWasCutLetsTheOthersIn(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.Servers()[0].SetSessionLimits(stageT/2, stageT/2)
-		s.cfg.Lease = stageD
+		s.cfg.LeaseTime = stageD
 		short := s.enter("a", s.Addrs()[0])
 		short.term()
 		if D := s.client("b").Status().LeaseTime; D != stageD {
 			t.Fatalf("asked for %v", D)
 		}
 		long := s.enter("b", s.Addrs()[1])
-		long.events.wait(election.Heir, 1)
+		long.events.wait(election.EventHeir, 1)
 		short.host.Drop()
 		long.term()
 	})
@@ -158,9 +158,9 @@ func TestNobodyWaitsForALeaseOfAnotherLibrarysCandidate(t *testing.T) {
 					t.Fatal(err)
 				}
 				a, b := s.enter("a"), (*actor)(nil)
-				a.events.wait(election.Heir, 1)
+				a.events.wait(election.EventHeir, 1)
 				b = s.enter("b")
-				b.events.wait(election.Joined, 1)
+				b.events.wait(election.EventJoined, 1)
 				time.Sleep(stageD)
 				if err := admin.Delete(t.Context(), node, -1); err != nil {
 					t.Fatal(err)
@@ -172,7 +172,7 @@ func TestNobodyWaitsForALeaseOfAnotherLibrarysCandidate(t *testing.T) {
 				if took := time.Since(gone); took > stageD/8 {
 					t.Errorf("both have led after %v", took)
 				}
-				if n := a.events.count(election.Withheld) + b.events.count(election.Withheld); n != 0 {
+				if n := a.events.count(election.EventWithheld) + b.events.count(election.EventWithheld); n != 0 {
 					t.Errorf("withheld %d times", n)
 				}
 			})

@@ -37,10 +37,10 @@ func TestAHealthCheckThatDoesNotAnswerCountsAsUnhealthyAndHoldsUpNobody(t *testi
 	}})
 	c.term()
 	close(leads)
-	if ev := c.events.wait(election.Deposed, 1); ev.Reason != recipe.ReasonUnhealthy {
+	if ev := c.events.wait(election.EventDeposed, 1); ev.Reason != recipe.ReasonUnhealthy {
 		t.Errorf("deposed for %v", ev.Reason)
 	}
-	c.events.wait(election.Left, 1)
+	c.events.wait(election.EventLeft, 1)
 	c.stop() // returns although Healthy does not
 }
 
@@ -122,13 +122,13 @@ func TestAnErrorOfTheUsersDoesNotDecideAboutTheZnode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Delete(within(t), events.wait(election.Joined, 1).Node, -1); err != nil {
+	if err := s.Delete(within(t), events.wait(election.EventJoined, 1).Node, -1); err != nil {
 		t.Fatal(err)
 	}
-	gone = events.wait(election.Failed, 1).Err
-	events.wait(election.Joined, 2)
+	gone = events.wait(election.EventFailed, 1).Err
+	events.wait(election.EventJoined, 2)
 	a.stop()
-	events.wait(election.Elected, 2) // it does not queue up behind a znode of its own
+	events.wait(election.EventElected, 2) // it does not queue up behind a znode of its own
 	cancel()
 	<-done
 }
@@ -139,7 +139,7 @@ func TestResigningFromTheElectedEventDoesNotWait(t *testing.T) {
 	c := newEvents(t, "a")
 	el, err := election.New(client, "/e", election.Config{OnEvent: func(ev election.Event) {
 		c.add(ev)
-		if ev.Kind == election.Elected {
+		if ev.Kind == election.EventElected {
 			resigned <- ev.Term.Resign(context.Background())
 		}
 	}})

@@ -97,8 +97,8 @@ const (
 	minTimeout, maxTimeout = 2 * minLease, time.Hour
 	// DefaultLease is the default of Config.Lease.
 	DefaultLease = 4 * time.Second
-	minLease         = 200 * time.Millisecond
-	defaultBeats     = "/zkrecipe/beats"
+	minLease     = 200 * time.Millisecond
+	defaultBeats = "/zkrecipe/beats"
 )
 
 // withDefaults returns a checked copy.

@@ -68,7 +68,7 @@ func TestCloseAtEveryStep(t *testing.T) {
 			finish := make(chan struct{})
 			c := runWith(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{},
 				func(ctx context.Context, term *election.Term) error { <-finish; return nil })
-			c.term().Resign(within(t))
+			c.term().Resign()
 			c.events.wait(election.EventDeposed, 1)
 			return c, func() { close(finish) }
 		},

@@ -29,8 +29,8 @@ const maxEvents = 1000
 // maxPath bounds an election's path, so that our names have room below it.
 const maxPath = 4096
 
-// Election is one candidate of an election. Several may share a client, in one election
-// or in many. All methods may be called from any goroutine.
+// Election is a handle for an election, and stands in it as one candidate. Several may share a
+// client, in one election or in many. All methods may be called from any goroutine.
 type Election struct {
 	client *session.Client
 	path   string
@@ -207,11 +207,11 @@ func (w *work) result() (err error, over bool) {
 	return nil, false
 }
 
-// Campaign stands for election until it is elected, and returns the term; ctx bounds the
-// wait only, and the term goes on when ctx ends. The caller works as long as the term's context
-// lasts and then calls [Term.Resign], which gives the leadership away. A term that ends otherwise
-// than by Resign waits for Resign up to DrainTimeout before the znode is deleted. The candidate
-// can campaign again when Resign has returned.
+// Campaign stands for election until it is elected, and returns the term; ctx bounds the wait only,
+// and the term goes on when ctx ends. The caller works as long as the term's context lasts and then
+// calls [Term.Release], which gives the leadership away. A term that ends in another way waits for
+// Release up to DrainTimeout before the znode is deleted. The candidate can campaign again when
+// Release has returned.
 //
 // The errors are those of Run; on an error nothing is left behind.
 func (e *Election) Campaign(ctx context.Context) (*Term, error) {
@@ -233,7 +233,7 @@ func (e *Election) Campaign(ctx context.Context) (*Term, error) {
 		return nil, err
 	}
 	go func() { // the client waits for it in Close
-		e.lead(l, st, term, term.resigned)
+		e.lead(l, st, term, term.stopped)
 		l.stop()
 		close(term.released)
 	}()

@@ -58,7 +58,7 @@ func TestAnObserverOutlivesALeaderThatItMustNotRead(t *testing.T) {
 		if c := <-seen; !c.Hidden || c.Node != term.Node() || c.ID != "" {
 			t.Errorf("%+v; want %s, hidden", c, term.Node())
 		}
-		if err := term.Resign(t.Context()); err != nil {
+		if err := term.Release(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		open, err := election.New(plain, "/e", election.Config{ID: "plain", FollowLeader: true})
@@ -82,7 +82,7 @@ func TestAnObserverOutlivesALeaderThatItMustNotRead(t *testing.T) {
 		if err := <-followed; err != done {
 			t.Errorf("Follow has ended with %v", err)
 		}
-		next.Resign(t.Context())
+		next.Release(t.Context())
 		time.Sleep(time.Second)
 	})
 }

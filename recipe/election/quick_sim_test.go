@@ -93,7 +93,7 @@ func (g *gaps) lead(d time.Duration) func(context.Context, *election.Term) error
 		}
 		g.mu.Unlock()
 		time.Sleep(d)
-		term.Resign(ctx)
+		term.Resign()
 		g.mu.Lock()
 		g.ended = time.Now()
 		g.mu.Unlock()

@@ -65,7 +65,7 @@ func TestWithoutAPermissionAChangeOfLeaderIsSlowerAndReported(t *testing.T) {
 						a.host.Drop()
 						atMost += stageT + 2*stageTick // the session has to expire
 					} else {
-						first.Resign(t.Context())
+						first.Resign()
 					}
 					b.term() // compared with the first
 					if took := time.Since(begun); took < stageD || took > atMost {
@@ -167,7 +167,7 @@ func TestNobodyWaitsForALeaseOfAnotherLibrarysCandidate(t *testing.T) {
 				}
 				gone := time.Now()
 				first := a.term()
-				first.Resign(t.Context())
+				first.Resign()
 				b.term()
 				if took := time.Since(gone); took > stageD/8 {
 					t.Errorf("both have led after %v", took)

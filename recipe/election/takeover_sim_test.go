@@ -203,7 +203,7 @@ func TestALeaderThatWasTakenOverReturnsInANewSession(t *testing.T) {
 		if now := all[0].Status(); now.Session == old || now.Position != 2 {
 			t.Errorf("in session %x, once %x, with %d ahead; events:\n%v", now.Session, old, now.Position, all[0].events)
 		}
-		second.Resign(t.Context())
+		second.Resign()
 		resigned := time.Now()
 		all[2].term()
 		if took := time.Since(resigned); took > D/4 {

@@ -272,5 +272,5 @@ func (p *program) resign() {
 		p.fail(errors.New("cannot resign: not leading"))
 		return
 	}
-	term.Resign(context.Background()) // does not wait: the callback's return ends the term
+	term.Resign() // does not wait: the callback's return ends the term
 }

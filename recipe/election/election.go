@@ -29,8 +29,8 @@ const maxEvents = 1000
 // maxPath bounds an election's path, so that our names have room below it.
 const maxPath = 4096
 
-// Election is one candidate of an election. Several may share a client, in one election
-// or in many. All methods may be called from any goroutine.
+// Election is a handle for an election, and stands in it as one candidate. Several may share a
+// client, in one election or in many. All methods may be called from any goroutine.
 type Election struct {
 	client *session.Client
 	path   string
@@ -105,7 +105,7 @@ func checkPath(path string) error {
 // candidate has left the line and lead has returned. If lead panics, Run panics too once
 // the candidate has left the line, with a text that holds the value and lead's stack.
 //
-// An error that lead returns is reported in the [Deposed] event and the log.
+// An error that lead returns is reported in the [EventDeposed] event and the log.
 func (e *Election) Run(ctx context.Context, lead func(ctx context.Context, term *Term) error) error {
 	if lead == nil {
 		return errors.New("election: Run was given a nil callback")
@@ -153,7 +153,7 @@ func (e *Election) begin(ctx context.Context) (*working, error) {
 		l.Stop()
 		unwell()
 		unfollow()
-		e.status.set(e.clock, func(s *Status) { s.State = Idle })
+		e.status.set(e.clock, func(s *Status) { s.State = StateIdle })
 		e.busy.Store(false)
 		l.Left()
 	}}, nil
@@ -207,11 +207,11 @@ func (w *work) result() (err error, over bool) {
 	return nil, false
 }
 
-// Campaign stands for election until it is elected, and returns the term; ctx bounds the
-// wait only, and the term goes on when ctx ends. The caller works as long as the term's context
-// lasts and then calls [Term.Resign], which gives the leadership away. A term that ends otherwise
-// than by Resign waits for Resign up to DrainTimeout before the znode is deleted. The candidate
-// can campaign again when Resign has returned.
+// Campaign stands for election until it is elected, and returns the term; ctx bounds the wait only,
+// and the term goes on when ctx ends. The caller works as long as the term's context lasts and then
+// calls [Term.Release], which gives the leadership away. A term that ends in another way waits for
+// Release up to DrainTimeout before the znode is deleted. The candidate can campaign again when
+// Release has returned.
 //
 // The errors are those of Run; on an error nothing is left behind.
 func (e *Election) Campaign(ctx context.Context) (*Term, error) {
@@ -233,7 +233,7 @@ func (e *Election) Campaign(ctx context.Context) (*Term, error) {
 		return nil, err
 	}
 	go func() { // the client waits for it in Close
-		e.lead(l, st, term, term.resigned)
+		e.lead(l, st, term, term.stopped)
 		l.stop()
 		close(term.released)
 	}()

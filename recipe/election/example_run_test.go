@@ -69,7 +69,7 @@ func ExampleElection_Campaign() {
 		log.Fatal(err)
 	}
 	fmt.Println("leading:", term.Valid())
-	if err := term.Resign(context.Background()); err != nil { // the work has stopped
+	if err := term.Release(context.Background()); err != nil { // the work has stopped
 		log.Fatal(err)
 	}
 	fmt.Println("leading:", term.Valid(), "because:", context.Cause(term.Context()))
@@ -94,7 +94,7 @@ func ExampleTerm_Multi() {
 	_, err = term.Multi(context.Background(), next)
 	fmt.Println("while leading:", err)
 
-	term.Resign(context.Background())
+	term.Release(context.Background())
 	_, err = term.Multi(context.Background(), next)
 	fmt.Println("afterwards:", errors.Is(err, recipe.ErrNotHeld))
 	// Output:
@@ -128,6 +128,6 @@ func ExampleObserver_Follow() {
 		fmt.Printf("%s leads, at %s; the same: %v\n", l.ID, l.Data, l.Token == term.Token())
 		stop(found)
 	})
-	term.Resign(context.Background())
+	term.Release(context.Background())
 	// Output: host-1 leads, at 10.1.2.3:8080; the same: true
 }

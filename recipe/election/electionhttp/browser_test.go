@@ -41,7 +41,7 @@ func standAs(t *testing.T, e *zktest.Ensemble, id string, view *electionhttp.Vie
 	joined := make(chan struct{}, 100)
 	el, _ := stand(t, client, election.Config{ID: id, Data: []byte(evil), OnEvent: func(ev election.Event) {
 		view.Record(ev)
-		if ev.Kind == election.Joined {
+		if ev.Kind == election.EventJoined {
 			joined <- struct{}{}
 		}
 	}}, obedient)

@@ -116,7 +116,9 @@ func TestATicketCacheServesAndIsReadAgain(t *testing.T) {
 		t.Skip("SKIP: no kinit here (Debian: krb5-user)")
 	}
 	cache := k.file("cache")
-	kinit := func(principal string) { k.run("", "kinit", "-c", cache, "-k", "-t", k.file(principal+".keytab"), principal) }
+	kinit := func(principal string) {
+		k.run("", "kinit", "-c", cache, "-k", "-t", k.file(principal+".keytab"), principal)
+	}
 	k.add("ann")
 	k.add("bob")
 	kinit("ann")

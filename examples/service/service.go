@@ -49,7 +49,7 @@ func newService(cfg config) (*service, error) {
 	metrics := electionprom.New()
 	s.registry.MustRegister(electionprom.ForClient(client))
 	prometheus.WrapRegistererWith(prometheus.Labels{"election": "service"}, s.registry).MustRegister(metrics)
-	s.candidate, err = metrics.NewElection(client, cfg.path, election.Config{
+	s.candidate, err = election.New(client, cfg.path, election.Config{
 		ID:   cfg.id,
 		Data: []byte(cfg.url), // so that others know where the leader is
 		// A leader that is told to stop gives its work half of the time, and the heir may
@@ -58,6 +58,7 @@ func newService(cfg config) (*service, error) {
 		Logger:       cfg.log,
 	})
 	if err == nil {
+		metrics.Add(s.candidate)
 		s.observer, err = election.Observe(client, cfg.path)
 	}
 	if err != nil {

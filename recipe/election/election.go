@@ -23,7 +23,7 @@ const (
 	longestDelay = 10 * time.Second
 )
 
-// maxEvents bounds the events that wait for an OnEvent that takes its time.
+// maxEvents bounds the events that wait for a subscriber that takes its time.
 const maxEvents = 1000
 
 // maxPath bounds an election's path, so that our names have room below it.

@@ -57,14 +57,12 @@ func newService(cfg config) (*service, error) {
 		DrainTimeout: cfg.stopWithin / 2,
 		Logger:       cfg.log,
 	})
-	if err == nil {
-		metrics.Add(s.candidate)
-		s.observer, err = election.Observe(client, cfg.path)
-	}
 	if err != nil {
 		client.Close()
 		return nil, err
 	}
+	metrics.Add(s.candidate)
+	s.observer = s.candidate.Observe()
 	return s, nil
 }
 

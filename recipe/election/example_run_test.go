@@ -133,15 +133,12 @@ func ExampleTerm_Multi() {
 func ExampleObserver_Follow() {
 	client, done := connect()
 	defer done()
-	observer, err := election.Observe(client, "/primary")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer observer.Close()
 	el, err := election.New(client, "/primary", election.Config{ID: "host-1", Data: []byte("10.1.2.3:8080")})
 	if err != nil {
 		log.Fatal(err)
 	}
+	observer := el.Observe() // a process that never stands has an Election, too
+	defer observer.Close()
 	term, err := el.Campaign(context.Background())
 	if err != nil {
 		log.Fatal(err)

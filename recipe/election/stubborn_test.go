@@ -272,10 +272,7 @@ func TestAnObserverBelievesARestoredBackup(t *testing.T) {
 	run(t, x, "/e", "x", election.Config{})
 	at := &redirect{addr: old.Addrs()[0]}
 	client := open(t, "ensemble:2181", session.Config{Timeout: time.Second, Dial: at.dial})
-	o, err := election.Observe(client, "/e")
-	if err != nil {
-		t.Fatal(err)
-	}
+	o := observe(t, client, "/e")
 	defer o.Close()
 	ctx, cancel := context.WithCancel(within(t))
 	defer cancel()

@@ -73,14 +73,14 @@ func New(cfg Config) (*Page, error) {
 // while somebody looks at the page the line is read besides, znode by znode: at most
 // once per Refresh, and no more than 100 znodes a second on average.
 func (p *Page) Observe(client *session.Client, path string) (*View, error) {
-	observer, err := election.Observe(client, path)
+	el, err := election.New(client, path, election.Config{})
 	if err != nil {
 		return nil, err
 	}
-	v := &View{page: p, client: client, path: path, observer: observer}
+	v := &View{page: p, client: client, path: path, election: el, observer: el.Observe()}
 	v.history.size = p.cfg.Terms
 	if !p.start(v.follow) {
-		observer.Close()
+		v.observer.Close()
 		return nil, fmt.Errorf("electionhttp: the page is closed")
 	}
 	p.mu.Lock()
@@ -130,6 +130,7 @@ type View struct {
 	page     *Page
 	client   *session.Client
 	path     string
+	election *election.Election // to look at
 	observer *election.Observer
 	history  history
 	line     line

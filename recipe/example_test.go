@@ -21,7 +21,7 @@ func ExampleLeaseError() {
 		log.Fatal(err)
 	}
 	defer e.Close()
-	client, err := session.Open(e.ConnectString(), session.Config{LeaseTime: session.DefaultLeaseTime})
+	client, err := session.Open(e.ConnectString(), session.Config{Lease: session.DefaultLease})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func ExampleLeaseError() {
 	_, err = el.Campaign(ctx)
 	var tooLong *recipe.LeaseError
 	if errors.As(err, &tooLong) {
-		fmt.Println(tooLong.Path, tooLong.LeaseTime, "is more than", tooLong.Allowed)
+		fmt.Println(tooLong.Path, tooLong.Lease, "is more than", tooLong.Allowed)
 	}
 	// Output: /billing 4s is more than 1s
 }

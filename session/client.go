@@ -285,7 +285,7 @@ func (c *Client) Status() Status {
 	s, err := c.latest, c.err
 	c.mu.Unlock()
 	if s == nil {
-		st := Status{LinesDropped: c.log.Dropped(), Timeout: c.cfg.Timeout, LeaseTime: c.cfg.LeaseTime, Err: err}
+		st := Status{LinesDropped: c.log.Dropped(), Timeout: c.cfg.Timeout, LeaseTime: c.cfg.Lease, Err: err}
 		for _, addr := range c.servers {
 			st.Servers = append(st.Servers, ServerStatus{Addr: addr})
 		}

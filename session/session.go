@@ -121,7 +121,7 @@ func newSession(parent context.Context, cfg *Config, counts *counts, names *dial
 		wake:    make(chan struct{}, 1),
 		slots:   make(chan struct{}, maxCalls),
 		since:   c.Wall(),
-		timeout: cfg.Timeout, leaseTime: cfg.LeaseTime,
+		timeout: cfg.Timeout, leaseTime: cfg.Lease,
 		up:      make(chan struct{}),
 		watches: map[string]map[*Watch]struct{}{},
 		ears:    map[int64]*ear{},

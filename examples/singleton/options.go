@@ -75,7 +75,7 @@ func (o *options) check() error {
 	if o.timeout < minTimeout || o.timeout > maxTimeout {
 		return fmt.Errorf("-timeout is %v; want %v to %v", o.timeout, minTimeout, maxTimeout)
 	}
-	o.lease = cmp.Or(o.lease, min(session.DefaultLeaseTime, o.timeout/2))
+	o.lease = cmp.Or(o.lease, min(session.DefaultLease, o.timeout/2))
 	if o.lease < minLease || o.lease > o.timeout/2 {
 		return fmt.Errorf("-lease is %v; want %v to half of -timeout, which is %v", o.lease, minLease, o.timeout/2)
 	}

@@ -47,7 +47,7 @@ func (w *world) startProc(name string, seed int64) *proc {
 	}
 	ctx, cancel := context.WithCancel(clock.With(context.Background(), p.clock))
 	p.cancel = cancel
-	cfg := session.Config{Timeout: w.plan.Timeout, LeaseTime: w.plan.Lease, Dial: p.host.Dial, Context: ctx}
+	cfg := session.Config{Timeout: w.plan.Timeout, Lease: w.plan.Lease, Dial: p.host.Dial, Context: ctx}
 	if w.check.tracing {
 		cfg.Logger = slog.New(traceHandler{w.check, name})
 	}

@@ -31,7 +31,7 @@ func TestALogHandlerAndAnOnEventThatBlockCostNothingButTheirLines(t *testing.T) 
 		log := slog.New(blocked{until: until})
 		const D = time.Second
 		open := func(host string) *session.Client {
-			client, err := session.Open(e.ConnectString(), session.Config{Timeout: 10 * time.Second, LeaseTime: D, Dial: e.Host(host).Dial, Logger: log})
+			client, err := session.Open(e.ConnectString(), session.Config{Timeout: 10 * time.Second, Lease: D, Dial: e.Host(host).Dial, Logger: log})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -95,7 +95,7 @@ func TestCloseAtEveryStep(t *testing.T) {
 			return c, nil
 		},
 		"observing": func(t *testing.T, w *way, path string) (*candidate, func()) {
-			c := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{ObserveLeader: true})
+			c := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{FollowLeader: true})
 			c.term()
 			c.events.wait(election.EventLeaderChanged, 1)
 			observe(t, c.client, path) // and never closed

@@ -71,9 +71,9 @@ type Config struct {
 	// OnEvent, if set, is told of every event, as by [Election.Subscribe].
 	OnEvent func(Event)
 
-	// ObserveLeader adds [LeaderChanged] to the events. It makes this candidate read the
+	// FollowLeader adds [LeaderChanged] to the events. It makes this candidate read the
 	// leader's znode at every change of leader.
-	ObserveLeader bool
+	FollowLeader bool
 
 	// Logger gets one line per transition, from a goroutine of its own: nothing waits for it.
 	// Default: silence.
@@ -110,7 +110,7 @@ func (c Config) withDefaults(lease time.Duration) (Config, error) {
 		return bad("Style", fmt.Sprintf("%q", c.Style), fmt.Sprintf("%q, %q or %q", StyleLatch, StyleLock, StyleKazoo))
 	}
 	if c.StopBefore < 0 || c.StopBefore > lease/4 {
-		return bad("StopBefore", c.StopBefore, fmt.Sprintf("0 to a quarter of the client's Config.LeaseTime, which is %v", lease/4))
+		return bad("StopBefore", c.StopBefore, fmt.Sprintf("0 to a quarter of the client's Config.Lease, which is %v", lease/4))
 	}
 	if c.DrainTimeout < 0 || c.DrainTimeout > longest {
 		return bad("DrainTimeout", c.DrainTimeout, fmt.Sprintf("0 for %v, or up to %v", defaultDrainTimeout, longest))

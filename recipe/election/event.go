@@ -46,7 +46,7 @@ const (
 	// often a missing permission.
 	EventImpaired
 	// EventLeaderChanged: another leads, or nobody. Leader is set. Asked for with
-	// [Config.ObserveLeader].
+	// [Config.FollowLeader].
 	EventLeaderChanged
 )
 

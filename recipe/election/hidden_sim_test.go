@@ -58,7 +58,7 @@ func TestAnObserverOutlivesALeaderThatItMustNotRead(t *testing.T) {
 		if err := term.Release(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		open, err := election.New(plain, "/e", election.Config{ID: "plain", ObserveLeader: true})
+		open, err := election.New(plain, "/e", election.Config{ID: "plain", FollowLeader: true})
 		if err != nil {
 			t.Fatal(err)
 		}

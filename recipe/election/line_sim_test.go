@@ -173,7 +173,7 @@ func TestManyHandOversInQuickSuccessionCostAFewReadsEach(t *testing.T) {
 func TestLeadersThatCrashOneAfterAnotherAreEachReplacedInALease(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		const D = stageT / 16
-		s.cfg.LeaseTime = D
+		s.cfg.Lease = D
 		all, _ := s.lineUp("a", "b", "c", "d", "e", "f")
 		time.Sleep(D)
 		for i, a := range all[:len(all)-1] {

@@ -247,7 +247,7 @@ func (o *Observer) stay(ctx context.Context, s *session.Session, name string, li
 
 // follow sends EventLeaderChanged until stop is called, which waits.
 func (e *Election) follow(ctx context.Context) (stop func()) {
-	if !e.cfg.ObserveLeader {
+	if !e.cfg.FollowLeader {
 		return func() {}
 	}
 	o := e.Observe()

@@ -155,7 +155,7 @@ func TestForeignDataInThePathMakeAHandOverSlowerAndNoCandidateWritesThem(t *test
 		resigned := time.Now()
 		all[1].term()
 		// Nobody knows how long the others' leases are: the default is the longest allowed.
-		if took := time.Since(resigned); took < stageD || took > session.DefaultLeaseTime*17/16+stageD/8 {
+		if took := time.Since(resigned); took < stageD || took > session.DefaultLease*17/16+stageD/8 {
 			t.Errorf("the next leads after %v", took)
 		}
 		time.Sleep(stageD)

@@ -72,14 +72,14 @@ func newProgram(o *options, stdout, stderr io.Writer) (*program, error) {
 	}
 	log := o.logger(stderr)
 	var err error
-	p.client, err = session.Open(o.zk, session.Config{Timeout: o.timeout, LeaseTime: o.lease, Auth: o.credentials, Logger: log})
+	p.client, err = session.Open(o.zk, session.Config{Timeout: o.timeout, Lease: o.lease, Auth: o.credentials, Logger: log})
 	if err != nil {
 		return nil, err
 	}
 	// Checked even if only observing: a bad flag is an error whatever the others say.
 	p.election, err = election.New(p.client, o.path, election.Config{
 		ID: o.id, Data: []byte(o.data), Style: election.Style(o.style), DrainTimeout: o.drain,
-		ObserveLeader: o.follow, OnEvent: p.tell, Logger: log,
+		FollowLeader: o.follow, OnEvent: p.tell, Logger: log,
 	})
 	if err != nil {
 		p.client.Close()

@@ -86,7 +86,7 @@
 // that have noticed, now and ever, that a change of leader may take longer than it has to, most
 // often because a permission is missing. Status.Impaired and the log tell why.
 //
-// With election.Config.ObserveLeader, which costs some reads at each change, there are two more:
+// With election.Config.FollowLeader, which costs some reads at each change, there are two more:
 //
 // zkrecipe_election_leader_changes_total (counter): how often another came to be first in
 // line, as seen from here.

@@ -35,7 +35,7 @@ type process struct {
 
 func start(t *testing.T, e *zktest.Ensemble, name string) *process {
 	t.Helper()
-	client, err := session.Open(e.ConnectString(), session.Config{Timeout: T, LeaseTime: D, Dial: e.Host(name).Dial})
+	client, err := session.Open(e.ConnectString(), session.Config{Timeout: T, Lease: D, Dial: e.Host(name).Dial})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,10 +135,10 @@ func TestTheFiguresOfAFailover(t *testing.T) {
 		a, b := start(t, e, "a"), start(t, e, "b")
 		defer a.client.Close()
 		defer b.client.Close()
-		elA := a.run("/service", election.Config{ObserveLeader: true})
+		elA := a.run("/service", election.Config{FollowLeader: true})
 		time.Sleep(T)
 		begun := float64(time.Now().Unix())
-		b.run("/service", election.Config{ObserveLeader: true})
+		b.run("/service", election.Config{FollowLeader: true})
 		time.Sleep(T)
 
 		a.want(1, "election_leader")
@@ -344,7 +344,7 @@ func TestWhatMakesAChangeOfLeaderSlowerIsCounted(t *testing.T) {
 func TestPrometheusFindsNothingToLint(t *testing.T) {
 	simulate(t, func(t *testing.T, e *zktest.Ensemble) {
 		p := start(t, e, "a")
-		p.run("/service", election.Config{ObserveLeader: true})
+		p.run("/service", election.Config{FollowLeader: true})
 		time.Sleep(T)
 		problems, err := testutil.GatherAndLint(p.registry)
 		if err != nil || len(problems) > 0 {

@@ -45,10 +45,7 @@ func TestAnObserverOutlivesALeaderThatItMustNotRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o, err := election.Observe(plain, "/e")
-		if err != nil {
-			t.Fatal(err)
-		}
+		o := observe(t, plain, "/e")
 		defer o.Close()
 		seen := make(chan election.Candidate, 10)
 		ctx, cancel := context.WithCancelCause(t.Context())

@@ -53,7 +53,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 type program struct {
 	*options
 	client   *session.Client
-	election *election.Election // nil when only observing
+	election *election.Election // to observe, too
 	out      *output
 
 	begun chan *election.Term           // from lead to tell: the term to tell about
@@ -192,10 +192,7 @@ func (p *program) tell(ev election.Event) {
 
 // watch tells who leads.
 func (p *program) watch(ctx context.Context) error {
-	observer, err := election.Observe(p.client, p.path)
-	if err != nil {
-		return err
-	}
+	observer := p.election.Observe()
 	defer observer.Close()
 	return observer.Follow(ctx, p.tellLeader)
 }

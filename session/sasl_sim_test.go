@@ -126,7 +126,7 @@ func TestAnExchangeThatCannotBeginIsTriedAgain(t *testing.T) {
 				said += s.Err.Error() + "\n"
 			}
 		}
-		if calls.Load() != 4 || !strings.Contains(said, "no ticket") {
+		if calls.Load() != 4 || strings.Count(said, "SASL: ") < 2 { // the third server's error ended with the success
 			t.Errorf("%d calls; the servers' errors: %s", calls.Load(), said)
 		}
 	})

@@ -46,6 +46,7 @@ func (m *Member) run() {
 			m.hasty = false
 		case m.token != before && !m.hasty:
 			m.hasty = true // at once, but not again and again
+		case s.Err() != nil: // the client waits before it opens another if that is necessary
 		default:
 			delay := m.pause.Next()
 			m.note(err)

@@ -122,14 +122,17 @@ func (st *stay) keep() error {
 	timer := clock.NewTimer(st.m.clock)
 	defer timer.Stop()
 	for {
-		if err := st.look(st.m.ctx); err != nil {
-			return err
+		again := st.s.Timeout()
+		if st.s.State() == session.Connected { // else the next connection wakes us
+			var err error
+			if err = st.look(st.m.ctx); err == nil {
+				again, err = st.write(st.m.ctx)
+			}
+			if err != nil {
+				return err
+			}
 		}
 		st.list()
-		again, err := st.write(st.m.ctx)
-		if err != nil {
-			return err
-		}
 		var listed <-chan struct{}
 		if st.listing != nil {
 			listed = st.listing.Context().Done()
@@ -138,7 +141,9 @@ func (st *stay) keep() error {
 		select {
 		case <-st.m.wake:
 		case <-timer.C:
-			st.known = false // an event may have got lost
+			if err := st.recheck(st.m.ctx); err != nil {
+				return err
+			}
 		case <-listed:
 		case <-st.m.ctx.Done():
 			return context.Cause(st.m.ctx)
@@ -170,6 +175,19 @@ func (st *stay) look(ctx context.Context) error {
 	}
 	st.version, st.data, st.known = stat.Version, data, true
 	return nil
+}
+
+// recheck asks whether the znode is as it was: an event may have got lost.
+func (st *stay) recheck(ctx context.Context) error {
+	if st.s.State() != session.Connected {
+		return nil
+	}
+	stat, ok, err := st.s.Exists(ctx, st.m.node)
+	if err == nil && (!ok || stat.Czxid != st.token) {
+		return errGone
+	}
+	st.known = st.known && err == nil && stat.Version == st.version
+	return err
 }
 
 // unheld draws the conclusion from a place that cannot be held. If only the permission is lacking,

@@ -13,6 +13,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/quorum"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -44,22 +45,11 @@ func (m *Members) follow(ctx context.Context, s *session.Session) error {
 	timer := clock.NewTimer(m.clock)
 	defer timer.Stop()
 	for {
-		var asOf clock.Instant
-		if v.mustProve() {
-			// The rest comes after the answer. It is at a state that has all that was committed
-			// before the write, because a session's reads never go back in time.
-			asOf = m.clock.Now()
-			if err := v.prove(ctx); err != nil {
+		if s.State() == session.Connected { // else the next connection wakes us
+			if err := v.update(ctx); err != nil {
 				return err
 			}
 		}
-		if err := v.refresh(ctx, !asOf.IsZero()); err != nil {
-			return err
-		}
-		if !asOf.IsZero() {
-			v.proved = asOf
-		}
-		m.publish(v.members(), asOf)
 		timer.Reset(v.next())
 		select {
 		case <-m.wake:
@@ -70,6 +60,26 @@ func (m *Members) follow(ctx context.Context, s *session.Session) error {
 			return s.Err()
 		}
 	}
+}
+
+// update does what is due, and publishes what it has found.
+func (v *view) update(ctx context.Context) error {
+	var asOf clock.Instant
+	if v.mustProve() {
+		// All that is read or was watched when the answer has come is at least as new.
+		asOf = v.m.clock.Now()
+		if _, err := quorum.Exists(ctx, v.s, v.m.clock, v.m.path); err != nil {
+			return err
+		}
+	}
+	if err := v.refresh(ctx, !asOf.IsZero()); err != nil {
+		return err
+	}
+	if !asOf.IsZero() {
+		v.proved = asOf
+	}
+	v.m.publish(v.members(), asOf)
+	return nil
 }
 
 func (v *view) stop() {
@@ -89,24 +99,6 @@ func (v *view) mustProve() bool {
 	now := v.m.clock.Now()
 	return v.proved.IsZero() || !asked.IsZero() && !asked.Reached(v.proved) ||
 		v.m.prove > 0 && v.proved.Add(v.m.prove).Passed(now)
-}
-
-// prove makes a write that changes nothing. A quorum has to accept it, so that its answer cannot come
-// from a server that only believes that it leads. The server sends the events of all that was
-// committed before it ahead of the answer.
-func (v *view) prove(ctx context.Context) error {
-	for {
-		_, err := v.s.Multi(ctx, &zk.CheckVersionRequest{Path: v.m.path, Version: -1})
-		switch {
-		case err == nil, errors.Is(err, zk.ErrNoNode): // an answer of the quorum, too
-			return nil
-		case ctx.Err() != nil || v.s.Err() != nil || session.OutcomeOf(err) == session.NotDone:
-			return err
-		}
-		if err := clock.Sleep(ctx, v.m.clock, firstDelay); err != nil {
-			return err
-		}
-	}
 }
 
 // next returns after what time something is due.

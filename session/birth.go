@@ -45,11 +45,11 @@ func (s *Session) createFirst(place ...any) (string, error) {
 	return "", err
 }
 
-// CreateHeartbeat makes sure that the session has its heartbeat, for a place that is not created by
+// EnsureHeartbeat makes sure that the session has its heartbeat, for a place that is not created by
 // [Session.CreatePlace]. The directory of the heartbeats is created if it is missing.
-func (s *Session) CreateHeartbeat(ctx context.Context) error {
+func (s *Session) EnsureHeartbeat(ctx context.Context) error {
 	fail := func(err error) error {
-		return &Error{Op: "create", Path: s.cfg.Beats, Outcome: NotDone, Err: err}
+		return &Error{Op: "create", Path: s.cfg.Beats, Outcome: OutcomeNotDone, Err: err}
 	}
 	if err := s.begin(ctx); err != nil {
 		return fail(err)

@@ -40,7 +40,7 @@ func (s *Session) Hold(own *Watch, wake chan<- struct{}) *Hold {
 // owner. The znode is the one with that czxid. A check by its path would find another one as well,
 // so a beat counts for it only while own is armed and has shown this znode: an event of its deletion
 // would have arrived before the beat's answer. Read own again after a reconnect. The heartbeat has
-// to exist: see [Session.CreateHeartbeat].
+// to exist: see [Session.EnsureHeartbeat].
 func (s *Session) HoldNamed(own *Watch, czxid int64, wake chan<- struct{}) *Hold {
 	h := s.Reserve(own, wake)
 	s.mu.Lock()

@@ -14,7 +14,7 @@ import (
 // named is a place whose name may come again. Its watch the test itself leaves.
 func named(t *testing.T, b *bed, path string) (own *session.Watch, h *session.Hold, wake chan struct{}) {
 	t.Helper()
-	must(t, b.s.CreateHeartbeat(t.Context()))
+	must(t, b.s.EnsureHeartbeat(t.Context()))
 	_, err := b.s.Create(t.Context(), path, nil, zk.FlagEphemeral, nil)
 	must(t, err)
 	wake = make(chan struct{}, 1)
@@ -33,7 +33,7 @@ func TestAZnodeOfTheSameNameIsNotHeld(t *testing.T) {
 			<-wake
 		}
 		b.host.Cut()
-		for b.s.State() == session.Connected {
+		for b.s.State() == session.StateConnected {
 			time.Sleep(time.Millisecond)
 		}
 		admin, done := b.admin()
@@ -83,14 +83,14 @@ func TestTheHeartbeatIsCreatedOnceForAll(t *testing.T) {
 	inBed(t, func(t *testing.T, b *bed) {
 		errs := make(chan error)
 		for range 10 {
-			go func() { errs <- b.s.CreateHeartbeat(t.Context()) }()
+			go func() { errs <- b.s.EnsureHeartbeat(t.Context()) }()
 		}
 		_, err := b.s.CreatePlace(t.Context(), "/", "n-", nil, nil)
 		must(t, err)
 		for range 10 {
 			must(t, <-errs)
 		}
-		if n, ok := b.node(b.s.Heartbeat(b.s.ID())); !ok || n.Stat.EphemeralOwner != b.s.ID() {
+		if n, ok := b.node(b.s.HeartbeatPath(b.s.ID())); !ok || n.Stat.EphemeralOwner != b.s.ID() {
 			t.Errorf("%+v, %v", n, ok)
 		}
 	})
@@ -99,8 +99,8 @@ func TestTheHeartbeatIsCreatedOnceForAll(t *testing.T) {
 func TestAHeartbeatWhoseCreateWasNotAnsweredIsFound(t *testing.T) {
 	inBed(t, func(t *testing.T, b *bed) {
 		b.On(zktest.Match{Op: zktest.OpMulti, Nth: 2}, zktest.LoseReply) // the first finds no directory
-		must(t, b.s.CreateHeartbeat(t.Context()))
-		if _, ok := b.node(b.s.Heartbeat(b.s.ID())); !ok || b.s.Err() != nil {
+		must(t, b.s.EnsureHeartbeat(t.Context()))
+		if _, ok := b.node(b.s.HeartbeatPath(b.s.ID())); !ok || b.s.Err() != nil {
 			t.Errorf("there: %v; the session: %v", ok, b.s.Err())
 		}
 	})
@@ -109,7 +109,7 @@ func TestAHeartbeatWhoseCreateWasNotAnsweredIsFound(t *testing.T) {
 func TestAHeartbeatThatMayNotBeCreatedIsAnError(t *testing.T) {
 	inBed(t, func(t *testing.T, b *bed) {
 		b.On(zktest.Match{Op: zktest.OpMulti}, zktest.Fail(zktest.CodeNoAuth))
-		if err := b.s.CreateHeartbeat(t.Context()); !errors.Is(err, zk.ErrNoAuth) {
+		if err := b.s.EnsureHeartbeat(t.Context()); !errors.Is(err, zk.ErrNoAuth) {
 			t.Errorf("err = %v", err)
 		}
 	})

@@ -61,7 +61,7 @@ func (b *Barrier) Lower(ctx context.Context) error {
 			switch {
 			case err == nil || errors.Is(err, zk.ErrNoNode):
 				return nil
-			case !errors.Is(err, zk.ErrBadVersion) && session.OutcomeOf(err) == session.NotDone, s.Err() != nil:
+			case !errors.Is(err, zk.ErrBadVersion) && session.OutcomeOf(err) == session.OutcomeNotDone, s.Err() != nil:
 				return err
 			}
 			if err := pause.Wait(ctx); err != nil {

@@ -90,7 +90,7 @@ func (e *entry) look(ctx context.Context) error {
 	} else if err != nil || e.own.Deleted() {
 		return errGone
 	}
-	if e.s.State() != session.Connected { // the next connection wakes us
+	if e.s.State() != session.StateConnected { // the next connection wakes us
 		return nil
 	}
 	if !e.own.Armed() {
@@ -215,7 +215,7 @@ func (e *entry) count(ctx context.Context, v view) (again bool, err error) {
 		return false, nil
 	case errors.Is(err, zk.ErrNoNode), errors.Is(err, zk.ErrBadVersion), errors.Is(err, zk.ErrNodeExists):
 		return true, nil
-	case session.OutcomeOf(err) == session.Unknown && e.s.Err() == nil && ctx.Err() == nil:
+	case session.OutcomeOf(err) == session.OutcomeUnknown && e.s.Err() == nil && ctx.Err() == nil:
 		return true, e.s.Sync(ctx, e.d.path) // it has happened, or never will
 	}
 	return false, err
@@ -243,6 +243,6 @@ func (e *entry) abandon() {
 		e.hold.Release()
 	}
 	if e.path != "" {
-		e.s.Abandon(e.path, nil)
+		e.s.DeleteInBackground(e.path, nil)
 	}
 }

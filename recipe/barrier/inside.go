@@ -42,8 +42,7 @@ func (r *Round) begin(ctx context.Context, l *life.Life) {
 	r.life = l
 	r.held = held.New(ctx, held.Config{
 		Clock: r.d.clock, Lease: r.lease, StopBefore: r.stop,
-		Lapsed: func() error { return &recipe.Ended{Reason: recipe.ReasonLeaseExpired} },
-		Node:   r.e.path, NotHeld: recipe.ErrNotHeld,
+		Node: r.e.path,
 	})
 	r.held.Watch()
 	r.outside, r.quit = context.WithCancel(l.Context())
@@ -67,10 +66,10 @@ func (r *Round) guard() {
 	defer timer.Stop()
 	over := r.e.s.Done()
 	for r.outside.Err() == nil {
-		if r.held.Cause() == nil && r.gone() {
-			r.held.End(&recipe.Ended{Reason: recipe.ReasonNodeDeleted})
+		if r.held.Ended() == nil && r.gone() {
+			r.held.End(recipe.ReasonNodeDeleted, nil)
 		}
-		if r.held.Cause() != nil {
+		if r.held.Ended() != nil {
 			r.e.hold.Release() // it does not begin again
 		}
 		timer.Reset(r.e.s.Timeout())
@@ -78,13 +77,13 @@ func (r *Round) guard() {
 		case <-r.e.wake:
 		case <-timer.C:
 		case <-over:
-			r.held.End(&recipe.Ended{Reason: recipe.ReasonSessionLost, Err: r.e.s.Err()})
+			r.held.End(recipe.ReasonSessionLost, r.e.s.Err())
 			over = nil
 		case <-r.outside.Done():
 		}
 	}
 	if err := r.life.Closed(); err != nil {
-		r.held.End(&recipe.Ended{Reason: recipe.ReasonClosed, Err: err})
+		r.held.End(recipe.ReasonClosed, err)
 		r.life.End() // the end of the session takes the znode
 	}
 	r.held.Finish()
@@ -97,7 +96,7 @@ func (r *Round) gone() bool {
 	if r.e.own.Deleted() || errors.Is(r.e.hold.Err(), zk.ErrNoNode) {
 		return true
 	}
-	if r.e.own.Armed() || r.e.s.State() != session.Connected {
+	if r.e.own.Armed() || r.e.s.State() != session.StateConnected {
 		return false
 	}
 	_, _, err := r.e.own.Get(r.outside)
@@ -115,15 +114,15 @@ func (r *Round) Leave(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	defer func() { <-r.leaving }()
-	r.held.End(&recipe.Ended{Reason: recipe.ReasonReleased})
+	r.held.End(recipe.ReasonReleased, nil)
 	r.held.Finish()
 	r.quit()
 	<-r.guarded
 	if !r.left {
 		r.left = true
 		defer r.life.End()
-		if err := r.e.s.Remove(ctx, r.e.path); err != nil {
-			r.e.s.Abandon(r.e.path, nil)
+		if err := r.e.s.EnsureDeleted(ctx, r.e.path); err != nil {
+			r.e.s.DeleteInBackground(r.e.path, nil)
 		}
 	}
 	return inEach(ctx, r.d.client, r.d.path, func(s *session.Session) error { return r.awaitOthers(ctx, s) })

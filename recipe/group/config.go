@@ -3,7 +3,6 @@ package group
 import (
 	"cmp"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -16,7 +15,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// Config configures a member. The zero value works.
+// Config configures a member, and what follows the group. The zero value works.
 type Config struct {
 	// ID names the member. With [StyleNamed] it is the name of its znode, so there is one member
 	// of an ID at a time: who joins later replaces who has joined before. At most 256 bytes of
@@ -46,9 +45,15 @@ type Config struct {
 	// a quarter of the lease. Default a sixteenth.
 	StopBefore time.Duration
 
-	// OnEvent, if set, is told of every transition, in order and one at a time, from a goroutine
-	// that is not the member's. It may take its time and call anything of this library. The first
-	// 1000 events wait for it; more are dropped.
+	// Prove is how often the list that [Group.Watch] gives is proved to be up to date, which moves
+	// [Snapshot.AsOf] on. A proof costs a quorum write that changes nothing, and a small read.
+	// Default: the client's Config.Lease; at least a sixteenth of it. Negative: only when
+	// [Members.Fresh] asks, and at the beginning of a session.
+	Prove time.Duration
+
+	// OnEvent, if set, is told of every transition of a member, in order and one at a time, from a
+	// goroutine that is not the member's. It may take its time and call anything of this library.
+	// The first 1000 events wait for it; more are dropped.
 	OnEvent func(Event)
 
 	// Logger gets one line per transition, from a goroutine of its own. Default: silence.
@@ -94,7 +99,10 @@ func (c Config) withDefaults(lease time.Duration) (Config, error) {
 		return bad("Data", fmt.Sprintf("%d bytes long", len(c.Data)), "none with StyleParty, whose znodes hold the ID")
 	case c.StopBefore < 0 || c.StopBefore > lease/4:
 		return bad("StopBefore", c.StopBefore, fmt.Sprintf("0 to a quarter of the client's Config.Lease, which is %v", lease/4))
+	case c.Prove > 0 && c.Prove < lease/16:
+		return bad("Prove", c.Prove, fmt.Sprintf("a sixteenth of the client's Config.Lease, %v, at least, 0 for the Lease, or -1", lease/16))
 	}
+	c.Prove = cmp.Or(c.Prove, lease)
 	return c, nil
 }
 
@@ -104,21 +112,4 @@ func defaultID() string {
 		host = "unknown"
 	}
 	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), strings.ToLower(rand.Text()[:6]))
-}
-
-// checkArguments returns what is wrong with what every group needs.
-func checkArguments(client *session.Client, path string) error {
-	if client == nil {
-		return errors.New("group: the client is nil; want one from session.Open")
-	}
-	if err := session.CheckPath(path); err != nil {
-		return fmt.Errorf("group: %w", err)
-	}
-	if path == "/" {
-		return errors.New(`group: path is "/"; want one below it, such as "/workers"`)
-	}
-	if len(path) > maxPath {
-		return fmt.Errorf("group: path of %d bytes; want at most %d", len(path), maxPath)
-	}
-	return nil
 }

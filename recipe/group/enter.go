@@ -24,7 +24,7 @@ import (
 func (st *stay) enter() error {
 	m, s := st.m, st.s
 	if !m.cfg.NoLease {
-		if err := s.CreateHeartbeat(m.ctx); err != nil {
+		if err := s.EnsureHeartbeat(m.ctx); err != nil {
 			return fmt.Errorf("%w (Config.NoLease does without)", err)
 		}
 	}
@@ -45,7 +45,7 @@ func (st *stay) enter() error {
 			}
 			continue
 		case errors.Is(err, zk.ErrNodeExists), errors.Is(err, zk.ErrNoNode), errors.Is(err, zk.ErrBadVersion):
-		case session.OutcomeOf(err) == session.Unknown:
+		case session.OutcomeOf(err) == session.OutcomeUnknown:
 			if len(st.data) >= largeData && errors.Is(err, zk.ErrConnectionClosed) {
 				if st.lost++; st.lost >= maxLost {
 					return &tooLarge{err}
@@ -101,7 +101,7 @@ func (st *stay) create(there zk.Stat) (zk.Stat, error) {
 		err = fmt.Errorf("group: the answer does not tell the Stat of %s", m.node)
 	}
 	if err != nil {
-		if session.OutcomeOf(err) == session.Unknown {
+		if session.OutcomeOf(err) == session.OutcomeUnknown {
 			m.unresolved[st.s.ID()] = true
 		}
 		return zk.Stat{}, err

@@ -52,8 +52,7 @@ func (noLease) Deadline() time.Time      { return time.Time{} }
 func (st *stay) newListing(lease *session.Lease) *Listing {
 	cfg := held.Config{
 		Clock: st.m.clock, Lease: noLease{}, StopBefore: st.stopBefore,
-		Lapsed: func() error { return &recipe.Ended{Reason: recipe.ReasonLeaseExpired} },
-		Node:   st.m.node, Token: st.token, NotHeld: recipe.ErrNotHeld,
+		Node: st.m.node, Token: st.token,
 	}
 	if lease != nil {
 		cfg.Lease = lease
@@ -65,8 +64,8 @@ func (st *stay) newListing(lease *session.Lease) *Listing {
 	return l
 }
 
-// end ends the listing at once. It returns the reason for which it has ended: only the first counts.
+// end ends the listing at once. Only the first reason counts.
 func (l *Listing) end(reason recipe.Reason, err error) {
-	l.held.End(&recipe.Ended{Reason: reason, Err: err})
+	l.held.End(reason, err)
 	l.held.Finish()
 }

@@ -20,7 +20,7 @@ import (
 // leaveFor bounds what the closing of a client waits for: the end of its session takes the znode, too.
 const leaveFor = 3 * time.Second
 
-// Member is one membership, from [Join] to [Member.Leave], in as many sessions as it takes. All
+// Member is one membership, from [Group.Join] to [Member.Leave], in as many sessions as it takes. All
 // methods may be called from any goroutine.
 type Member struct {
 	client *session.Client
@@ -60,46 +60,8 @@ type Member struct {
 	left    error  // why the znode could not be deleted
 }
 
-// Join makes a member of the group at path, an absolute znode path other than "/", which is created
-// when it is missing. It returns when the member is listed and, unless [Config.NoLease] is set, when
-// its lease runs. The membership lasts until [Member.Leave], until the client is closed, or until
-// another joins with the same ID; ctx bounds only the wait. Whatever else takes the znode away, the
-// loss of the session or somebody's deletion, the member lists itself again.
-//
-// A znode of the same ID that is there already is replaced, in one transaction, so that others
-// never see the ID missing: it is left over from a former process, or of a twin, which is told.
-//
-// Join tries until ctx ends. A [*recipe.PermanentError] says that trying again cannot help. On an
-// error nothing is left behind.
-func Join(ctx context.Context, client *session.Client, path string, cfg Config) (*Member, error) {
-	if err := checkArguments(client, path); err != nil {
-		return nil, err
-	}
-	cfg, err := cfg.withDefaults(client.Status().LeaseTime)
-	if err != nil {
-		return nil, err
-	}
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	m := newMember(ctx, client, path, cfg)
-	go m.run()
-	if _, err := m.Listing(ctx); err != nil {
-		if ctx.Err() != nil {
-			m.quit(&recipe.Ended{Reason: recipe.ReasonCancelled, Err: context.Cause(ctx)})
-			return nil, m.whyNot(ctx)
-		}
-		select {
-		case <-m.done:
-		case <-ctx.Done(): // the rest goes on in the background
-		}
-		return nil, err
-	}
-	return m, nil
-}
-
-func newMember(ctx context.Context, client *session.Client, path string, cfg Config) *Member {
-	c := clock.From(client.Context())
+func newMember(ctx context.Context, g *Group) *Member {
+	client, path, cfg, c := g.client, g.path, g.cfg, g.clock
 	logger, lines := feed.NewLog(cfg.Logger)
 	m := &Member{
 		client: client, dir: path, node: path + "/" + cfg.Style.name(cfg.ID), cfg: cfg, clock: c,
@@ -232,10 +194,18 @@ func (m *Member) quit(cause error) {
 		return
 	}
 	if m.listing != nil { // before the znode goes
-		m.listing.held.End(cause)
-		m.listing.held.Finish()
+		m.listing.end(reasonOf(cause))
 	}
 	m.end(cause)
+}
+
+// reasonOf returns what a cause tells.
+func reasonOf(cause error) (recipe.Reason, error) {
+	var ended *recipe.Ended
+	if errors.As(cause, &ended) {
+		return ended.Reason, ended.Err
+	}
+	return recipe.ReasonReleased, cause
 }
 
 func (m *Member) signal() {

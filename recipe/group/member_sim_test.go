@@ -199,9 +199,9 @@ func TestALaterTwinReplacesTheEarlierOneOnceAndItIsTold(t *testing.T) {
 func TestTwinsOfOneClientAreTwins(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		c := s.client("a")
-		old, err := group.Join(t.Context(), c, dir, group.Config{ID: "a"})
+		old, err := join(t.Context(), c, dir, group.Config{ID: "a"})
 		must(t, err)
-		twin, err := group.Join(t.Context(), c, dir, group.Config{ID: "a"})
+		twin, err := join(t.Context(), c, dir, group.Config{ID: "a"})
 		must(t, err)
 		time.Sleep(10 * stageT)
 		if !errors.Is(context.Cause(old.Context()), group.ErrReplaced) || !twin.Valid() || len(s.listed()) != 1 {
@@ -222,7 +222,7 @@ func TestWhoLeavesDoesNotTakeItsSuccessorAway(t *testing.T) {
 				old.Leave(context.Background())
 			}()
 			time.Sleep(10 * time.Millisecond)
-			m, err := group.Join(s.within(patience), next, dir, group.Config{ID: "a", Data: []byte("new")})
+			m, err := join(s.within(patience), next, dir, group.Config{ID: "a", Data: []byte("new")})
 			must(t, err)
 			l, err := m.Listing(t.Context())
 			must(t, err)
@@ -272,7 +272,7 @@ func TestNothingIsLeftOfAJoinThatIsGivenUp(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				joined := make(chan *group.Member, 1)
 				go func() {
-					m, _ := group.Join(ctx, c, dir, group.Config{ID: "a"})
+					m, _ := join(ctx, c, dir, group.Config{ID: "a"})
 					joined <- m
 				}()
 				time.Sleep(after)
@@ -470,7 +470,7 @@ func TestAListingIsOverWhenItsWorkIsHandedOn(t *testing.T) {
 func TestAMemberThatIsCutOffKnowsThatItMayBeGone(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		m := s.join("a", group.Config{ID: "a"})
-		own, err := group.Watch(s.client("a"), dir, group.WatchConfig{})
+		own, err := watch(s.client("a"), dir, group.Config{})
 		must(t, err)
 		defer own.Close()
 		list := s.watch("watcher")
@@ -544,7 +544,7 @@ func TestAMemberWithoutALeaseCostsNoBeats(t *testing.T) {
 func TestTheClosingOfTheClientEndsTheMembership(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		c := s.client("a")
-		m, err := group.Join(t.Context(), c, dir, group.Config{ID: "a"})
+		m, err := join(t.Context(), c, dir, group.Config{ID: "a"})
 		must(t, err)
 		must(t, c.Close())
 		if !errors.Is(context.Cause(m.Context()), recipe.ReasonClosed) || m.Valid() || len(s.listed()) != 0 {
@@ -553,7 +553,7 @@ func TestTheClosingOfTheClientEndsTheMembership(t *testing.T) {
 		if err := m.Set(t.Context(), nil); !errors.Is(err, recipe.ReasonClosed) {
 			t.Errorf("Set: %v", err)
 		}
-		if _, err := group.Join(t.Context(), c, dir, group.Config{}); !errors.Is(err, session.ErrClosed) {
+		if _, err := join(t.Context(), c, dir, group.Config{}); !errors.Is(err, session.ErrClosed) {
 			t.Errorf("Join: %v", err)
 		}
 	})
@@ -563,7 +563,7 @@ func TestAClosingClientDoesNotWaitForServersThatDoNotAnswer(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		s.cfg.Timeout = 20 * stageTick
 		c := s.client("a")
-		_, err := group.Join(t.Context(), c, dir, group.Config{ID: "a"})
+		_, err := join(t.Context(), c, dir, group.Config{ID: "a"})
 		must(t, err)
 		s.Host("a").Hold()
 		time.Sleep(time.Second)
@@ -580,16 +580,16 @@ func TestWhatJoinCannotDo(t *testing.T) {
 		var permanent *recipe.PermanentError
 		c := s.client("a")
 		must(t, s.admin().EnsurePath(t.Context(), dir+"/taken", nil))
-		if _, err := group.Join(s.within(patience), c, dir, group.Config{ID: "taken"}); !errors.As(err, &permanent) || permanent.Path != dir {
+		if _, err := join(s.within(patience), c, dir, group.Config{ID: "taken"}); !errors.As(err, &permanent) || permanent.Path != dir {
 			t.Errorf("a persistent znode is in the way: %v", err)
 		}
 		s.On(zktest.Match{Op: zktest.OpMulti, Host: "n"}, zktest.Fail(zktest.CodeNoAuth))
-		if _, err := group.Join(s.within(patience), s.client("n"), dir, group.Config{ID: "x"}); !errors.As(err, &permanent) || !strings.Contains(err.Error(), "NoLease") {
+		if _, err := join(s.within(patience), s.client("n"), dir, group.Config{ID: "x"}); !errors.As(err, &permanent) || !strings.Contains(err.Error(), "NoLease") {
 			t.Errorf("no permission: %v", err)
 		}
 		s.Host("b").Drop()
 		begun := time.Now()
-		_, err := group.Join(s.within(stageT), s.client("b"), dir, group.Config{ID: "b"})
+		_, err := join(s.within(stageT), s.client("b"), dir, group.Config{ID: "b"})
 		if !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) > stageT+time.Second {
 			t.Errorf("no servers: %v after %v", err, time.Since(begun))
 		}

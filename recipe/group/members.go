@@ -14,24 +14,15 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// WatchConfig configures [Watch]. The zero value works.
-type WatchConfig struct {
-	// Prove is how often the list is proved to be up to date, which moves [Snapshot.AsOf] on. A
-	// proof costs a quorum write that changes nothing, and a small read. Default: the client's
-	// Config.Lease. Negative: only when [Members.Fresh] asks, and at the beginning of a session.
-	Prove time.Duration
-}
-
 // Members follows who is in a group. What it tells was true a moment ago. All methods may be called
 // from any goroutine.
 type Members struct {
-	client *session.Client
-	path   string
-	prove  time.Duration // negative: when asked
-	clock  clock.Clock
-	life   *life.Life
-	done   chan struct{} // closed when nothing is left running
-	wake   chan struct{}
+	path  string
+	prove time.Duration // negative: when asked
+	clock clock.Clock
+	life  *life.Life
+	done  chan struct{} // closed when nothing is left running
+	wake  chan struct{}
 
 	mu      sync.Mutex // guards what follows
 	now     Snapshot
@@ -44,28 +35,21 @@ type Members struct {
 	changed chan struct{} // closed and replaced at each change
 }
 
-// Watch begins to follow the group at path, across losses of session, until [Members.Close] is called
-// or the client is closed. It needs READ on the path and on the members' znodes. The path need not
-// exist: a group without a path has no members, and a path that is created is noticed within a
-// quarter of the session timeout. Watch does no I/O.
+// Watch begins to follow the group, across losses of session, until [Members.Close] is called or the
+// client is closed. It needs READ on the path and on the members' znodes. The path need not exist: a
+// group without a path has no members, and a path that is created is noticed within a quarter of the
+// session timeout. One need not be a member.
 //
 // It costs one list for each change of the list, one read for each change of a member, after a change
-// of connection one list and one read of each member, and what [WatchConfig.Prove] says.
-func Watch(client *session.Client, path string, cfg WatchConfig) (*Members, error) {
-	if err := checkArguments(client, path); err != nil {
-		return nil, err
-	}
-	lease := client.Status().LeaseTime
-	if cfg.Prove > 0 && cfg.Prove < lease/16 {
-		return nil, fmt.Errorf("group: WatchConfig.Prove is %v; want at least a sixteenth of the client's Config.Lease, %v", cfg.Prove, lease/16)
-	}
+// of connection one list and one read of each member, and what [Config.Prove] says.
+func (g *Group) Watch() *Members {
 	m := &Members{
-		client: client, path: path, prove: cmp.Or(cfg.Prove, lease), clock: clock.From(client.Context()),
-		life: life.Begin(context.Background(), client),
+		path: g.path, prove: g.cfg.Prove, clock: g.clock,
+		life: life.Begin(context.Background(), g.client),
 		done: make(chan struct{}), wake: make(chan struct{}, 1), changed: make(chan struct{}),
 	}
 	go m.run()
-	return m, nil
+	return m
 }
 
 // Current returns the latest snapshot. ok is false until there is one. It never blocks.

@@ -95,11 +95,11 @@ func TestAChangeCostsOneListAndAReadOfWhatHasChanged(t *testing.T) {
 		c := s.client("members")
 		var all []*group.Member
 		for i := range n {
-			m, err := group.Join(s.within(patience), c, dir, group.Config{ID: fmt.Sprintf("m%02d", i), NoLease: true})
+			m, err := join(s.within(patience), c, dir, group.Config{ID: fmt.Sprintf("m%02d", i), NoLease: true})
 			must(t, err)
 			all = append(all, m)
 		}
-		w, err := group.Watch(s.client("watcher"), dir, group.WatchConfig{Prove: -1})
+		w, err := watch(s.client("watcher"), dir, group.Config{Prove: -1})
 		must(t, err)
 		defer w.Close()
 		next := func() group.Snapshot {
@@ -137,7 +137,7 @@ func TestAChangeCostsOneListAndAReadOfWhatHasChanged(t *testing.T) {
 			last = now
 		})
 		cost("one comes", 1, 2, func() {
-			_, err := group.Join(s.within(patience), c, dir, group.Config{ID: "new", NoLease: true})
+			_, err := join(s.within(patience), c, dir, group.Config{ID: "new", NoLease: true})
 			must(t, err)
 			now := next()
 			if come, _, _ := now.Since(last); len(come) != 1 || come[0].ID != "new" {

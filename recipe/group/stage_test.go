@@ -116,9 +116,27 @@ func (s *stage) client(host string, servers ...string) *session.Client {
 // join makes a member on a host of that name.
 func (s *stage) join(host string, cfg group.Config) *group.Member {
 	s.t.Helper()
-	m, err := group.Join(s.within(patience), s.client(host), dir, cfg)
+	m, err := join(s.within(patience), s.client(host), dir, cfg)
 	must(s.t, err)
 	return m
+}
+
+// join makes a member of the group at path.
+func join(ctx context.Context, c *session.Client, path string, cfg group.Config) (*group.Member, error) {
+	g, err := group.New(c, path, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return g.Join(ctx)
+}
+
+// watch follows the group at path.
+func watch(c *session.Client, path string, cfg group.Config) (*group.Members, error) {
+	g, err := group.New(c, path, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return g.Watch(), nil
 }
 
 func (s *stage) within(d time.Duration) context.Context {
@@ -130,7 +148,7 @@ func (s *stage) within(d time.Duration) context.Context {
 // watch follows the group from a host of that name.
 func (s *stage) watch(host string, servers ...string) *group.Members {
 	s.t.Helper()
-	m, err := group.Watch(s.client(host, servers...), dir, group.WatchConfig{})
+	m, err := watch(s.client(host, servers...), dir, group.Config{})
 	must(s.t, err)
 	s.t.Cleanup(m.Close)
 	return m

@@ -123,7 +123,7 @@ func (st *stay) keep() error {
 	defer timer.Stop()
 	for {
 		again := st.s.Timeout()
-		if st.s.State() == session.Connected { // else the next connection wakes us
+		if st.s.State() == session.StateConnected { // else the next connection wakes us
 			var err error
 			if err = st.look(st.m.ctx); err == nil {
 				again, err = st.write(st.m.ctx)
@@ -179,7 +179,7 @@ func (st *stay) look(ctx context.Context) error {
 
 // recheck asks whether the znode is as it was: an event may have got lost.
 func (st *stay) recheck(ctx context.Context) error {
-	if st.s.State() != session.Connected {
+	if st.s.State() != session.StateConnected {
 		return nil
 	}
 	stat, ok, err := st.s.Exists(ctx, st.m.node)
@@ -228,8 +228,7 @@ func (st *stay) list() {
 	l := st.newListing(lease)
 	st.m.update(func() {
 		if st.m.ctx.Err() != nil {
-			l.held.End(context.Cause(st.m.ctx))
-			l.held.Finish()
+			l.end(reasonOf(context.Cause(st.m.ctx)))
 			return
 		}
 		st.listing, st.m.listing, st.m.failure, st.m.left = l, l, nil, nil
@@ -257,11 +256,8 @@ func (st *stay) unlist(err error) {
 	}
 	st.listing = nil
 	st.m.update(func() { st.m.listing = nil })
-	e := Event{Kind: EventUnlisted, Session: st.s.ID(), Node: st.m.node, Token: st.token, Err: err}
-	var ended *recipe.Ended
-	if errors.As(context.Cause(l.Context()), &ended) {
-		e.Reason, e.Err = ended.Reason, ended.Err
-	}
+	e := Event{Kind: EventUnlisted, Session: st.s.ID(), Node: st.m.node, Token: st.token}
+	e.Reason, e.Err = reasonOf(context.Cause(l.Context()))
 	st.m.tell(e)
 }
 
@@ -286,7 +282,7 @@ func (st *stay) write(ctx context.Context) (again time.Duration, err error) {
 	}
 	if !bytes.Equal(data, st.data) {
 		stat, err := st.s.Set(ctx, m.node, data, st.version)
-		if session.OutcomeOf(err) != session.NotDone || errors.Is(err, zk.ErrBadVersion) {
+		if session.OutcomeOf(err) != session.OutcomeNotDone || errors.Is(err, zk.ErrBadVersion) {
 			st.known = false // the next look tells what is there
 		}
 		switch {

@@ -45,7 +45,7 @@ func (m *Members) follow(ctx context.Context, s *session.Session) error {
 	timer := clock.NewTimer(m.clock)
 	defer timer.Stop()
 	for {
-		if s.State() == session.Connected { // else the next connection wakes us
+		if s.State() == session.StateConnected { // else the next connection wakes us
 			if err := v.update(ctx); err != nil {
 				return err
 			}

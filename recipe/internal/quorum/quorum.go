@@ -28,7 +28,7 @@ func Exists(ctx context.Context, s *session.Session, c clock.Clock, path string)
 			return true, nil
 		case errors.Is(err, zk.ErrNoNode): // what a quorum has agreed upon, too
 			return false, nil
-		case ctx.Err() != nil || s.Err() != nil || session.OutcomeOf(err) == session.NotDone:
+		case ctx.Err() != nil || s.Err() != nil || session.OutcomeOf(err) == session.OutcomeNotDone:
 			return false, err
 		}
 		if cause := clock.Sleep(ctx, c, pause); cause != nil {

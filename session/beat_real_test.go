@@ -59,7 +59,7 @@ func TestInterferenceWithTheHeartbeatOnRealServers(t *testing.T) {
 // A session that has fallen silent is taken over from when its lease is over, and ends.
 func TestASilentSessionIsTakenOverFromOnRealServers(t *testing.T) {
 	c := proxied(t, three(t))
-	cfg := session.Config{Timeout: 8 * time.Second, LeaseTime: time.Second}
+	cfg := session.Config{Timeout: 8 * time.Second, Lease: time.Second}
 	s := established(t, c.open(cfg))
 	heir := established(t, open(t, c.Ensemble.ConnectString()+c.chroot, cfg))
 	p, l := held(t, s)
@@ -95,7 +95,7 @@ func TestASilentSessionIsTakenOverFromOnRealServers(t *testing.T) {
 // so no place is held for longer than a lease after its deletion.
 func TestNoPlaceOutlivesItsZnodeByMoreThanALease(t *testing.T) {
 	c := proxied(t, three(t))
-	_, s := c.openVia(c.follower(), session.Config{Timeout: 2 * time.Second, LeaseTime: 200 * time.Millisecond})
+	_, s := c.openVia(c.follower(), session.Config{Timeout: 2 * time.Second, Lease: 200 * time.Millisecond})
 	admin := c.admin()
 	for i := range 20 {
 		p := hold(t, s, fmt.Sprintf("/%d", i))

@@ -149,7 +149,7 @@ func TestASilentServerIsLeftWithinAQuarterOfALease(t *testing.T) {
 }
 
 func TestTheLeaseIsCutToHalfOfTheTimeoutThatIsGranted(t *testing.T) {
-	inBedWith(t, session.Config{Timeout: time.Hour, LeaseTime: 20 * time.Minute}, func(t *testing.T, b *bed) {
+	inBedWith(t, session.Config{Timeout: time.Hour, Lease: 20 * time.Minute}, func(t *testing.T, b *bed) {
 		granted := 20 * simT / 2
 		if b.s.Timeout() != granted || b.s.LeaseTime() != granted/2 || b.client.Status().LeaseTime != granted/2 {
 			t.Errorf("T = %v, D = %v", b.s.Timeout(), b.s.LeaseTime())

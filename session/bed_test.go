@@ -53,7 +53,7 @@ func (b *bed) committed(c zktest.Commit) {
 func (b *bed) admin() (s *session.Session, done func()) {
 	b.t.Helper()
 	// At the server that leads, which knows of everything first.
-	client := open(b.t, b.Leader().Addr(), session.Config{Timeout: 10 * simT, LeaseTime: simT, Dial: b.Host("admin").Dial})
+	client := open(b.t, b.Leader().Addr(), session.Config{Timeout: 10 * simT, Lease: simT, Dial: b.Host("admin").Dial})
 	return established(b.t, client), func() { client.Close() }
 }
 

@@ -24,7 +24,7 @@ type Config struct {
 	// crashed leader is replaced: see Lease. Default 15 s, at least 400 ms, at most 1 h.
 	Timeout time.Duration
 
-	// LeaseTime is how long a lease lasts, called D elsewhere: a leader that cannot reach the
+	// Lease is how long a lease lasts, called D elsewhere: a leader that cannot reach the
 	// ensemble for so long has stopped, and a crashed one is replaced within 19/16 of D and a
 	// few round trips. A shorter one replaces a crashed leader sooner. A longer one rides out
 	// longer pauses and changes of the ZooKeeper leader: choose it longer than twice the time
@@ -32,7 +32,7 @@ type Config struct {
 	// 4 quorum writes per D, however many places it holds. All candidates of an election should
 	// have the same D: one whose D is longer than the election's record allows is refused.
 	// Default 4 s, or half of Timeout if that is less; at least 200 ms, at most half of Timeout.
-	LeaseTime time.Duration
+	Lease time.Duration
 
 	// Beats is the path of the directory for the sessions' heartbeats, below the chroot. All
 	// clients of an election must have the same: where it differs, a crashed leader is
@@ -54,8 +54,14 @@ type Config struct {
 	// Auth are credentials, presented after each handshake before anything else.
 	Auth []Auth
 
+	// SASL, if set, authenticates each connection after its handshake before anything else, and
+	// again after each reconnect. A connection that is not authenticated is not used.
+	SASL SASL
+
 	// ACL is what znodes are created with unless a call says otherwise. Default: all
-	// permissions for the own credentials alone if there are any, for everybody if not.
+	// permissions for the own credentials alone if there are any (Auth or SASL), for everybody if
+	// not. With SASL alone that takes servers whose configuration names the
+	// SASLAuthenticationProvider.
 	ACL []zk.ACL
 
 	// EphemeralBytes bounds the paths of the ephemeral znodes of one session, all together: a
@@ -95,10 +101,10 @@ func (a Auth) GoString() string { return a.String() }
 const (
 	defaultTimeout         = 15 * time.Second
 	minTimeout, maxTimeout = 2 * minLease, time.Hour
-	// DefaultLeaseTime is the default of Config.LeaseTime.
-	DefaultLeaseTime = 4 * time.Second
-	minLease         = 200 * time.Millisecond
-	defaultBeats     = "/zkrecipe/beats"
+	// DefaultLease is the default of Config.Lease.
+	DefaultLease = 4 * time.Second
+	minLease     = 200 * time.Millisecond
+	defaultBeats = "/zkrecipe/beats"
 )
 
 // withDefaults returns a checked copy.
@@ -107,10 +113,10 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Timeout < minTimeout || c.Timeout > maxTimeout {
 		return c, fmt.Errorf("session: Config.Timeout is %v; want %v to %v, or 0 for %v", c.Timeout, minTimeout, maxTimeout, defaultTimeout)
 	}
-	c.LeaseTime = cmp.Or(c.LeaseTime, min(DefaultLeaseTime, c.Timeout/2))
-	if c.LeaseTime < minLease || c.LeaseTime > c.Timeout/2 {
-		return c, fmt.Errorf("session: Config.LeaseTime is %v; want %v to %v, half of the session timeout, or 0 for %v",
-			c.LeaseTime, minLease, c.Timeout/2, min(DefaultLeaseTime, c.Timeout/2))
+	c.Lease = cmp.Or(c.Lease, min(DefaultLease, c.Timeout/2))
+	if c.Lease < minLease || c.Lease > c.Timeout/2 {
+		return c, fmt.Errorf("session: Config.Lease is %v; want %v to %v, half of the session timeout, or 0 for %v",
+			c.Lease, minLease, c.Timeout/2, min(DefaultLease, c.Timeout/2))
 	}
 	c.EphemeralBytes = cmp.Or(c.EphemeralBytes, defaultEphemeralBytes)
 	if c.EphemeralBytes < 0 {
@@ -135,7 +141,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if len(c.ACL) == 0 {
 		c.ACL = zk.WorldACL(zk.PermAll)
-		if len(c.Auth) > 0 {
+		if len(c.Auth) > 0 || c.SASL != nil {
 			c.ACL = zk.AuthACL(zk.PermAll)
 		}
 	}

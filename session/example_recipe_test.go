@@ -34,7 +34,7 @@ type Lock struct {
 	left  func()
 }
 
-// Acquire waits for the lock at dir. All who use it have the same session.Config.LeaseTime.
+// Acquire waits for the lock at dir. All who use it have the same session.Config.Lease.
 func Acquire(ctx context.Context, client *session.Client, dir string) (*Lock, error) {
 	left := client.KeepOpen() // Close waits for Release, so that the znode is deleted in order
 	s, err := client.Session(ctx)
@@ -210,7 +210,7 @@ func Example_recipe() {
 
 // connect returns a client of an ensemble inside this process.
 func connect() (ctx context.Context, client *session.Client, done func()) {
-	return connectWith(session.Config{Timeout: 10 * time.Second, LeaseTime: time.Second})
+	return connectWith(session.Config{Timeout: 10 * time.Second, Lease: time.Second})
 }
 
 func connectWith(cfg session.Config) (ctx context.Context, client *session.Client, done func()) {

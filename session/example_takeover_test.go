@@ -118,7 +118,7 @@ func ExampleSession_Reserve() {
 
 // member returns a session of a client on a host.
 func member(ctx context.Context, e *zktest.Ensemble, host *zktest.Host) (s *session.Session, close func()) {
-	client, err := session.Open(e.ConnectString(), session.Config{Timeout: 4 * time.Second, LeaseTime: time.Second, Dial: host.Dial})
+	client, err := session.Open(e.ConnectString(), session.Config{Timeout: 4 * time.Second, Lease: time.Second, Dial: host.Dial})
 	if err != nil {
 		log.Fatal(err)
 	}

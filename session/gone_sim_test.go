@@ -82,7 +82,7 @@ func TestASlowEnsembleDoesNotMakeMovesRareForEver(t *testing.T) {
 		e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Tick: 4 * time.Second, Latency: time.Millisecond, Logf: func(string, ...any) {}})
 		var silent atomic.Bool
 		dials := make(chan time.Time, 100)
-		client := open(t, e.ConnectString(), session.Config{Timeout: time.Minute, LeaseTime: 4 * time.Second, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		client := open(t, e.ConnectString(), session.Config{Timeout: time.Minute, Lease: 4 * time.Second, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
 			dials <- time.Now()
 			conn, err := e.Host("a").Dial(ctx, network, address)
 			return &swallowing{Conn: conn, silent: &silent}, err

@@ -137,7 +137,7 @@ func FuzzHearing(f *testing.F) {
 
 // The other session's clock may run slower: what it takes for D takes up to 6 % longer.
 func TestOutlastCoversClocksOfDifferentRates(t *testing.T) {
-	for _, d := range []time.Duration{minLease, DefaultLeaseTime, maxTimeout / 2} {
+	for _, d := range []time.Duration{minLease, DefaultLease, maxTimeout / 2} {
 		if got := Outlast(d); float64(got) < 1.06*float64(d) {
 			t.Errorf("%v for %v", got, d)
 		}

@@ -37,17 +37,17 @@ func (s *Session) HeartbeatPath(id int64) string {
 }
 
 // LeaseTime returns D: how long a lease lasts from the beginning of the beat that extends it.
-// It is [Config.LeaseTime], or half of the session timeout that was granted first if that is less.
+// It is [Config.Lease], or half of the session timeout that was granted first if that is less.
 func (s *Session) LeaseTime() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.leaseTime
 }
 
-// LeaseAsked returns [Config.LeaseTime]. LeaseTime is shorter where a server has granted a short session
+// LeaseAsked returns [Config.Lease]. LeaseTime is shorter where a server has granted a short session
 // timeout. Others may have got a longer one from another server: what they are told about the leases
 // of this client's candidates, and how long the first one lets those of all be, goes by this.
-func (s *Session) LeaseAsked() time.Duration { return s.cfg.LeaseTime }
+func (s *Session) LeaseAsked() time.Duration { return s.cfg.Lease }
 
 // isHeartbeat reports whether stat is that of the znode that this session has created; if it
 // is not, the session is over. The caller holds s.mu.

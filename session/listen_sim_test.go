@@ -111,7 +111,7 @@ func TestNobodyTakesOverAfterABeatThatWasNotHeard(t *testing.T) {
 
 // A session that listens anew does so for the whole of a lease.
 func TestWhoListensAfreshConcludesNothingAtOnce(t *testing.T) {
-	inBedWith(t, session.Config{Timeout: simT, LeaseTime: simT / 16}, func(t *testing.T, b *bed) {
+	inBedWith(t, session.Config{Timeout: simT, Lease: simT / 16}, func(t *testing.T, b *bed) {
 		h := b.heir()
 		defer h.client.Close()
 		held(t, b.s)

@@ -12,7 +12,7 @@ import (
 // operations with are zk's. They are carried out in the same multi as the deletion, or not at
 // all: if one of them is refused, the znode is deleted without them. EnsureDeleted returns nil once the
 // znode is gone, or an error when ctx or the session ends, or deleting is refused. What many
-// goroutines remove at the same time goes in a few batches.
+// goroutines delete at the same time goes in a few batches.
 func (s *Session) EnsureDeleted(ctx context.Context, path string, with ...any) error {
 	ops := append(with[:len(with):len(with)], &zk.DeleteRequest{Path: path, Version: -1})
 	err := s.removeSoon(ctx, path, ops)

@@ -65,14 +65,15 @@ const (
 // context, and when the session ends. Reads are repeated until they are answered;
 // writes are sent once, and [OutcomeOf] tells what is known about a failed one.
 type Session struct {
-	cfg    *Config
-	counts *counts
-	chroot string
-	clock  clock.Clock
-	log    *slog.Logger
-	dialer *dial.Dialer
-	zk     *zk.Conn
-	closed <-chan zk.Event // closed by zk when its own goroutines have ended
+	cfg      *Config
+	counts   *counts
+	refusals *refusals
+	chroot   string
+	clock    clock.Clock
+	log      *slog.Logger
+	dialer   *dial.Dialer
+	zk       *zk.Conn
+	closed   <-chan zk.Event // closed by zk when its own goroutines have ended
 
 	ctx     context.Context         // ends when the session is over
 	end     context.CancelCauseFunc // with the reason
@@ -113,15 +114,15 @@ type Session struct {
 }
 
 // newSession begins to connect. It ends with parent.
-func newSession(parent context.Context, cfg *Config, counts *counts, names *dial.Names, servers []string, chroot string) (*Session, error) {
+func newSession(parent context.Context, cfg *Config, counts *counts, names *dial.Names, refusals *refusals, servers []string, chroot string) (*Session, error) {
 	c := clock.From(cfg.Context)
 	s := &Session{
-		cfg: cfg, counts: counts, chroot: chroot, clock: c, log: cfg.Logger,
+		cfg: cfg, counts: counts, refusals: refusals, chroot: chroot, clock: c, log: cfg.Logger,
 		stopped: make(chan struct{}),
 		wake:    make(chan struct{}, 1),
 		slots:   make(chan struct{}, maxCalls),
 		since:   c.Wall(),
-		timeout: cfg.Timeout, leaseTime: cfg.LeaseTime,
+		timeout: cfg.Timeout, leaseTime: cfg.Lease,
 		up:      make(chan struct{}),
 		watches: map[string]map[*Watch]struct{}{},
 		ears:    map[int64]*ear{},

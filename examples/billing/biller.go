@@ -42,7 +42,7 @@ func biller(args []string, wrap func(*remote) books) error {
 		io.Copy(io.Discard, os.Stdin)
 		stop()
 	}()
-	client, err := session.Open(*zk, session.Config{Timeout: times.Timeout, LeaseTime: times.Lease})
+	client, err := session.Open(*zk, session.Config{Timeout: times.Timeout, Lease: times.Lease})
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ type options struct {
 }
 
 func parse(args []string) (o options, err error) {
-	o.times = flags.Times{Timeout: 15 * time.Second, Lease: session.DefaultLeaseTime}
+	o.times = flags.Times{Timeout: 15 * time.Second, Lease: session.DefaultLease}
 	f := flag.NewFlagSet("service", flag.ContinueOnError)
 	connect := zookeeper.Flag(f)
 	f.StringVar(&o.path, "path", "/zkrecipe/service", "the election's `znode`, created when missing")

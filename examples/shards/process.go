@@ -69,7 +69,7 @@ func runProcess(args []string, w work) error {
 		io.Copy(io.Discard, os.Stdin)
 		stop()
 	}()
-	client, err := session.Open(*connect, session.Config{Timeout: times.Timeout, LeaseTime: times.Lease})
+	client, err := session.Open(*connect, session.Config{Timeout: times.Timeout, Lease: times.Lease})
 	if err != nil {
 		return err
 	}

@@ -27,13 +27,13 @@ type candidates struct {
 func newCandidates(servers *zookeeper.Ensemble, o *options, view *electionhttp.View) (*candidates, error) {
 	all := &candidates{servers: servers, term: o.term}
 	for i := range max(o.candidates, 0) {
-		client, err := session.Open(servers.Connect, session.Config{Timeout: o.times.Timeout, LeaseTime: o.times.Lease})
+		client, err := session.Open(servers.Connect, session.Config{Timeout: o.times.Timeout, Lease: o.times.Lease})
 		if err != nil {
 			all.close()
 			return nil, err
 		}
 		all.clients = append(all.clients, client)
-		cfg := election.Config{Data: []byte("a candidate in the status example"), OnEvent: view.Record}
+		cfg := election.Config{Data: []byte("a candidate in the status example")}
 		if i < len(names) {
 			cfg.ID = names[i]
 		}
@@ -100,6 +100,7 @@ func (all *candidates) lead(client *session.Client) func(context.Context, *elect
 				return nil
 			}
 		}
-		return term.Resign(ctx)
+		term.Resign()
+		return nil
 	}
 }

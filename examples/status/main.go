@@ -100,7 +100,7 @@ func serve(ctx context.Context, o *options, stdout io.Writer) error {
 		return err
 	}
 	defer servers.Close()
-	client, err := session.Open(servers.Connect, session.Config{Timeout: o.times.Timeout, LeaseTime: o.times.Lease})
+	client, err := session.Open(servers.Connect, session.Config{Timeout: o.times.Timeout, Lease: o.times.Lease})
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func serve(ctx context.Context, o *options, stdout io.Writer) error {
 		return err
 	}
 	defer page.Close()
-	view, err := page.Follow(client, o.path)
+	view, err := page.Observe(client, o.path)
 	if err != nil {
 		return err
 	}

@@ -175,7 +175,7 @@ type ours struct {
 
 func openOurs(l *lab, server string, timeout, lease time.Duration) (*ours, error) {
 	o := &ours{server: server, stamp: &stamp{}}
-	client, err := session.Open(server, session.Config{Timeout: timeout, LeaseTime: lease,
+	client, err := session.Open(server, session.Config{Timeout: timeout, Lease: lease,
 		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
 			if err != nil {

@@ -48,7 +48,7 @@ func stand(ctx context.Context, args []string) error {
 	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
-	client, err := session.Open(args[0], session.Config{Timeout: timeout, LeaseTime: lease})
+	client, err := session.Open(args[0], session.Config{Timeout: timeout, Lease: lease})
 	if err != nil {
 		return err
 	}

@@ -64,7 +64,7 @@ func leadAlone(ctx context.Context, l *lab, D time.Duration, running *sync.WaitG
 	path := l.path("undisturbed")
 	one := &lonely{}
 	for _, leader := range []bool{true, false} {
-		client, err := session.Open(l.ensemble.ConnectString(), session.Config{Timeout: longTimeout, LeaseTime: D})
+		client, err := session.Open(l.ensemble.ConnectString(), session.Config{Timeout: longTimeout, Lease: D})
 		if err != nil {
 			return nil, err
 		}

@@ -15,7 +15,7 @@ import (
 type Fault struct {
 	Name string // begins with its number
 	What string // one line
-	// T is the session timeout of the candidates; default 2 s, four ticks. Lease is D; default Config.LeaseTime.
+	// T is the session timeout of the candidates; default 2 s, four ticks. Lease is D; default Config.Lease.
 	T, Lease time.Duration
 	// Within is how long after the fault the next one ought to lead, in D, as text. It is shown and not judged.
 	Within string

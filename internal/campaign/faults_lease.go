@@ -92,7 +92,7 @@ func (r *Round) openTrials(ctx context.Context, follower *ensemble.Server) (all 
 		closing.Wait()
 	})
 	open := func(servers ...*ensemble.Server) (*session.Session, error) {
-		c, err := session.Open(addrs(servers...), session.Config{Timeout: r.T, LeaseTime: r.lease})
+		c, err := session.Open(addrs(servers...), session.Config{Timeout: r.T, Lease: r.lease})
 		if err != nil {
 			return nil, err
 		}

@@ -72,7 +72,7 @@ type leaders struct {
 
 // leadMany joins all elections, behind those who are there.
 func (r *Round) leadMany(ctx context.Context, working *sync.WaitGroup, dial dialer, before *leaders) (*leaders, error) {
-	client, err := session.Open(r.rig.ConnectString(), session.Config{Timeout: r.T, LeaseTime: r.lease, Dial: dial})
+	client, err := session.Open(r.rig.ConnectString(), session.Config{Timeout: r.T, Lease: r.lease, Dial: dial})
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ func paused(t *testing.T, pause time.Duration, suspend bool) (terms int) {
 		open := func(name string, seed int64) *procClock {
 			c := newProcClock(1, seed)
 			client, err := session.Open(ens.ConnectString(), session.Config{
-				Timeout: 4 * tick, LeaseTime: D, Dial: ens.Host(name).Dial, Context: clock.With(context.Background(), c),
+				Timeout: 4 * tick, Lease: D, Dial: ens.Host(name).Dial, Context: clock.With(context.Background(), c),
 			})
 			if err != nil {
 				t.Fatal(err)

@@ -24,7 +24,7 @@ func TestAnUndisturbedLeaderKeepsItsTermForAnHour(t *testing.T) {
 			})
 			terms := make(chan *election.Term, 100)
 			for _, name := range []string{"leader", "heir", "third"} {
-				client, err := session.Open(ens.ConnectString(), session.Config{Timeout: 10 * tick, LeaseTime: D, Dial: ens.Host(name).Dial})
+				client, err := session.Open(ens.ConnectString(), session.Config{Timeout: 10 * tick, Lease: D, Dial: ens.Host(name).Dial})
 				if err != nil {
 					t.Fatal(err)
 				}

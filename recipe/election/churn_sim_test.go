@@ -30,8 +30,8 @@ func TestAHundredLossesAreFollowedByAHundredReturns(t *testing.T) {
 					t.Fatal(err)
 				}
 			case 2:
-				term.Resign(t.Context())
-				term.Resign(t.Context())
+				term.Resign()
+				term.Resign()
 			case 3:
 				a.host.Drop()
 				time.Sleep(2 * stageT) // until it has expired
@@ -56,7 +56,7 @@ func TestHundredsOfChangesOfLeadersLeaveNothingBehind(t *testing.T) {
 		}
 		change := func(n int) {
 			for i := range n {
-				term.Resign(t.Context())
+				term.Resign()
 				term = all[(i+1)%2].term()
 				all[i%2].events.wait(election.EventJoined, 2)
 				s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })

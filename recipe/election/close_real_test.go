@@ -68,7 +68,7 @@ func TestCloseAtEveryStep(t *testing.T) {
 			finish := make(chan struct{})
 			c := runWith(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{},
 				func(ctx context.Context, term *election.Term) error { <-finish; return nil })
-			c.term().Resign(within(t))
+			c.term().Resign()
 			c.events.wait(election.EventDeposed, 1)
 			return c, func() { close(finish) }
 		},
@@ -95,12 +95,10 @@ func TestCloseAtEveryStep(t *testing.T) {
 			return c, nil
 		},
 		"observing": func(t *testing.T, w *way, path string) (*candidate, func()) {
-			c := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{ObserveLeader: true})
+			c := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{FollowLeader: true})
 			c.term()
 			c.events.wait(election.EventLeaderChanged, 1)
-			if _, err := election.Observe(c.client, path); err != nil { // and never closed
-				t.Fatal(err)
-			}
+			observe(t, c.client, path) // and never closed
 			return c, nil
 		},
 	} {

@@ -61,22 +61,19 @@ type Config struct {
 	DrainTimeout time.Duration
 
 	// Healthy, if set, is asked every HealthEvery: with an error the candidate resigns
-	// and stays out of the line until there is none. Its context ends after HealthEvery.
+	// and stays out of the line until there is none. Its context ends after HealthEvery. A panic
+	// in it ends the process.
 	Healthy func(context.Context) error
 
 	// HealthEvery is the time between two calls of Healthy. Default 1 s.
 	HealthEvery time.Duration
 
-	// OnEvent, if set, is told of every transition, in order and one at a time, from a
-	// goroutine that is not the candidate's: it may take its time and call anything of
-	// this library. The first 1000 events wait for it; more are dropped, and counted in
-	// [Status.EventsDropped]. Run returns after the last event has been delivered; a leader's
-	// departure and the client's Close do not wait for that.
+	// OnEvent, if set, is told of every event, as by [Election.Subscribe].
 	OnEvent func(Event)
 
-	// ObserveLeader adds [LeaderChanged] to the events. It makes this candidate read the
+	// FollowLeader adds [LeaderChanged] to the events. It makes this candidate read the
 	// leader's znode at every change of leader.
-	ObserveLeader bool
+	FollowLeader bool
 
 	// Logger gets one line per transition, from a goroutine of its own: nothing waits for it.
 	// Default: silence.
@@ -113,7 +110,7 @@ func (c Config) withDefaults(lease time.Duration) (Config, error) {
 		return bad("Style", fmt.Sprintf("%q", c.Style), fmt.Sprintf("%q, %q or %q", StyleLatch, StyleLock, StyleKazoo))
 	}
 	if c.StopBefore < 0 || c.StopBefore > lease/4 {
-		return bad("StopBefore", c.StopBefore, fmt.Sprintf("0 to a quarter of the client's Config.LeaseTime, which is %v", lease/4))
+		return bad("StopBefore", c.StopBefore, fmt.Sprintf("0 to a quarter of the client's Config.Lease, which is %v", lease/4))
 	}
 	if c.DrainTimeout < 0 || c.DrainTimeout > longest {
 		return bad("DrainTimeout", c.DrainTimeout, fmt.Sprintf("0 for %v, or up to %v", defaultDrainTimeout, longest))

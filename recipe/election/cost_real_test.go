@@ -71,7 +71,7 @@ func TestAWaitingCandidateSendsNothingButItsRecheck(t *testing.T) {
 	lineUp(t, path, client, client, client, client)
 	w := wayTo(t, e)
 	r := w.record()
-	waiter := run(t, open(t, w.connect(), session.Config{LeaseTime: D}), path, "waiter", election.Config{})
+	waiter := run(t, open(t, w.connect(), session.Config{Lease: D}), path, "waiter", election.Config{})
 	if ev := waiter.events.wait(election.EventJoined, 1); ev.Position != 4 {
 		t.Fatalf("joined with %d ahead", ev.Position)
 	}
@@ -86,7 +86,7 @@ func TestTheThirdInLineAsksForTheFirstMoreOftenThanForTheOthers(t *testing.T) {
 	lineUp(t, path, client, client)
 	w := wayTo(t, e)
 	r := w.record()
-	third := run(t, open(t, w.connect(), session.Config{LeaseTime: D}), path, "third", election.Config{})
+	third := run(t, open(t, w.connect(), session.Config{Lease: D}), path, "third", election.Config{})
 	if ev := third.events.wait(election.EventJoined, 1); ev.Position != 2 {
 		t.Fatalf("joined with %d ahead", ev.Position)
 	}

@@ -170,7 +170,7 @@ func TestATermThatIsLostWhileItBeginsIsOver(t *testing.T) {
 // its goodbye. Whether zk needs that second depends on which of its goroutines runs first.
 func TestResigningAndClosingEndAlthoughNobodyAnswers(t *testing.T) {
 	for name, end := range map[string]func(a *actor, term *election.Term){
-		"Resign": func(a *actor, term *election.Term) { term.Resign(context.Background()) },
+		"Resign": func(a *actor, term *election.Term) { term.Resign() },
 		"stop":   func(a *actor, term *election.Term) { a.stop() },
 		"Close":  func(a *actor, term *election.Term) { a.client.Close() },
 	} {

@@ -27,7 +27,7 @@
 //
 // # What is promised
 //
-// D is the length of a lease, session.Config.LeaseTime, 4 s by default.
+// D is the length of a lease, session.Config.Lease, 4 s by default.
 //
 //   - Safety. At no instant do two candidates of this library have a term that is
 //     [Term.Valid]. The term's context is cancelled earlier still (StopBefore). A process

@@ -41,7 +41,7 @@ func TestTheZnodeIsDeletedOnlyWhenTheCallbackHasReturned(t *testing.T) {
 	term := a.term()
 	b := run(t, open(t, e.ConnectString(), session.Config{}), path, "b", election.Config{})
 	b.events.wait(election.EventHeir, 1)
-	term.Resign(within(t))
+	term.Resign()
 	if st := a.Status(); term.Valid() || st.State == election.StateIdle {
 		t.Errorf("after Resign: valid %v, status %+v", term.Valid(), st)
 	}
@@ -79,7 +79,7 @@ func TestDrainTimeoutGivesTheLeadershipAway(t *testing.T) {
 	b := run(t, open(t, e.ConnectString(), session.Config{}), path, "b", election.Config{})
 	b.events.wait(election.EventHeir, 1)
 	begun := time.Now()
-	term.Resign(within(t))
+	term.Resign()
 	b.term()
 	if waited := time.Since(begun); waited < drain {
 		t.Errorf("another leads %v after Resign; want DrainTimeout to pass", waited)
@@ -132,7 +132,7 @@ func TestCloseTakesTheLeadershipFromACampaignThatIsNotResigned(t *testing.T) {
 	if term.Valid() || !errors.Is(context.Cause(term.Context()), recipe.ReasonClosed) {
 		t.Errorf("valid %v, cause %v", term.Valid(), context.Cause(term.Context()))
 	}
-	if err := term.Resign(within(t)); err != nil {
+	if err := term.Release(within(t)); err != nil {
 		t.Errorf("Resign after Close: %v", err)
 	}
 	events.wait(election.EventLeft, 1)

@@ -49,7 +49,7 @@ func TestAWaitForALeaseAllowsForClocksThatDrift(t *testing.T) {
 	for step := range 32 {
 		for _, deleted := range []bool{true, false} {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-				s.cfg = session.Config{LeaseTime: D, Timeout: 10 * time.Second}
+				s.cfg = session.Config{Lease: D, Timeout: 10 * time.Second}
 				a := s.enterAt("a", 0.97)
 				first := a.term()
 				b := s.enterAt("b", 1.03)

@@ -81,8 +81,8 @@ func (a *attached) settle() {
 // handOver makes sure that the line still works.
 func (a *attached) handOver() {
 	a.t.Helper()
-	a.first.Resign(within(a.t))
-	a.all[1].term().Resign(within(a.t))
+	a.first.Resign()
+	a.all[1].term().Resign()
 	a.all[2].term()
 }
 

@@ -41,7 +41,7 @@ func three(t *testing.T) *ensemble.Ensemble {
 
 // patient is for tests in which no lease may end, and nobody waits for the end of one: a busy machine
 // can stand still for seconds.
-var patient = session.Config{Timeout: time.Minute, LeaseTime: 30 * time.Second}
+var patient = session.Config{Timeout: time.Minute, Lease: 30 * time.Second}
 
 // patience guards against hanging; nothing is measured by it.
 const patience = 60 * time.Second

@@ -106,7 +106,7 @@ func TestAnHeirThatWasAwayLeadsOnItsReturn(t *testing.T) {
 		time.Sleep(stageT)
 		all[1].host.Hold()
 		all[1].host.Cut()
-		first.Resign(t.Context())
+		first.Resign()
 		time.Sleep(stageT / 4)
 		all[1].host.Heal()
 		back := time.Now()
@@ -125,7 +125,7 @@ func TestTheOneAheadMayGoBeforeItIsWatched(t *testing.T) {
 	var first atomic.Pointer[election.Term]
 	cfg := zktest.Config{OnRequest: func(r zktest.Request) {
 		if r.Host == "b" && r.Op == zktest.OpGetChildren2 {
-			go first.Load().Resign(context.Background())
+			go first.Load().Resign()
 		}
 	}}
 	onStage(t, cfg, func(t *testing.T, s *stage) {
@@ -173,7 +173,7 @@ func TestManyHandOversInQuickSuccessionCostAFewReadsEach(t *testing.T) {
 func TestLeadersThatCrashOneAfterAnotherAreEachReplacedInALease(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		const D = stageT / 16
-		s.cfg.LeaseTime = D
+		s.cfg.Lease = D
 		all, _ := s.lineUp("a", "b", "c", "d", "e", "f")
 		time.Sleep(D)
 		for i, a := range all[:len(all)-1] {
@@ -207,7 +207,7 @@ func TestAPathThatVanishesBeforeTheCreateIsMadeAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		term.Resign(t.Context())
+		term.Release(t.Context())
 		if n := events.count(election.EventFailed); n != 0 || gone.Hits() != 1 {
 			t.Errorf("failed %d times after %d refusals; events:\n%v", n, gone.Hits(), events)
 		}

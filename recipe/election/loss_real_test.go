@@ -159,7 +159,7 @@ func TestTheTimeoutGrantedCounts(t *testing.T) {
 		t.Skip("needs a server with a small maxSessionTimeout")
 	}
 	w := wayTo(t, e)
-	client := open(t, w.connect(), session.Config{Timeout: 40 * time.Second, LeaseTime: 16 * time.Second})
+	client := open(t, w.connect(), session.Config{Timeout: 40 * time.Second, Lease: 16 * time.Second})
 	a := run(t, client, path, "a", election.Config{StopBefore: 4 * time.Second})
 	term := a.term()
 	if ev := a.events.wait(election.EventJoined, 1); ev.Timeout != 2*time.Second {

@@ -41,7 +41,7 @@ func TestALeadersLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 			if all := children(t, admins(t, e), path); len(all) != 1 {
 				t.Errorf("in line while leading: %v", all)
 			}
-			if err := term.Resign(within(t)); err != nil {
+			if err := term.Release(within(t)); err != nil {
 				t.Fatal(err)
 			}
 			if all := children(t, admins(t, e), path); len(all) != 0 {
@@ -85,7 +85,7 @@ func TestAnHeirsLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 			}()
 			events.wait(election.EventHeir, 1)
 			eventually(t, "lease", func() bool { return heir.Status().LeaseRemaining > 0 })
-			if err := first.Resign(within(t)); err != nil {
+			if err := first.Release(within(t)); err != nil {
 				t.Fatal(err)
 			}
 			second := <-result
@@ -96,7 +96,7 @@ func TestAnHeirsLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 			if n := events.count(election.EventJoined); n != 1 {
 				t.Errorf("joined %d times; events:\n%v", n, events)
 			}
-			if err := second.term.Resign(within(t)); err != nil {
+			if err := second.term.Release(within(t)); err != nil {
 				t.Fatal(err)
 			}
 			if all := children(t, client, path); len(all) != 0 {
@@ -165,7 +165,7 @@ func TestACampaignThatIsCancelledAtAnyStepIsTakenBack(t *testing.T) {
 			go func() {
 				term, err := el.Campaign(ctx)
 				if name == "the departure" { // in line until then
-					err = term.Resign(ctx)
+					err = term.Release(ctx)
 				}
 				result <- err
 			}()

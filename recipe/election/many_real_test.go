@@ -38,7 +38,7 @@ func TestFiftyHandOversBetweenCandidatesOfOneClient(t *testing.T) {
 				t.Fatalf("token %d again", term.Token())
 			}
 			tokens[term.Token()] = true
-			term.Resign(within(t))
+			term.Resign()
 		case <-within(t).Done():
 			t.Fatal("nobody leads")
 		}
@@ -75,7 +75,7 @@ func TestManyElectionsShareOneClient(t *testing.T) {
 		theirs[i].events.wait(election.EventHeir, 1)
 	}
 	// One term's end is nobody else's.
-	mine[7].term().Resign(within(t))
+	mine[7].term().Resign()
 	theirs[7].term()
 	for i, c := range mine {
 		if i != 7 && !c.term().Valid() {

@@ -47,9 +47,9 @@ func TestACandidateWhoseZnodeIsDeletedRejoinsAtTheTail(t *testing.T) {
 	if first.Valid() || !errors.Is(context.Cause(first.Context()), recipe.ReasonNodeDeleted) {
 		t.Errorf("after the deletion: valid %v, cause %v", first.Valid(), context.Cause(first.Context()))
 	}
-	all[3].term().Resign(within(t))
-	all[2].term().Resign(within(t))
-	all[1].term().Resign(within(t))
+	all[3].term().Resign()
+	all[2].term().Resign()
+	all[1].term().Resign()
 	all[0].term()
 }
 
@@ -104,9 +104,9 @@ func TestForeignChildrenAreIgnoredAndLeftAlone(t *testing.T) {
 		}
 	}
 	all, first := lineUp(t, path, client, open(t, e.ConnectString(), session.Config{}))
-	first.Resign(within(t))
+	first.Resign()
 	all[1].term()
-	observed, err := election.Candidates(within(t), client, path)
+	observed, err := handle(t, client, path).Candidates(within(t))
 	if err != nil || len(observed) == 0 || len(observed) > 2 {
 		t.Errorf("candidates %+v, %v", observed, err)
 	}
@@ -222,7 +222,7 @@ func TestAWaiterWhoseZnodeWentWhileItWasAwayDoesNotLeadOnIt(t *testing.T) {
 	if err := admin.Delete(within(t), old.Node, -1); err != nil {
 		t.Fatal(err)
 	}
-	first.Resign(within(t))
+	first.Resign()
 	second := all[2].term()
 	w.heal()
 	if ev := all[1].events.wait(election.EventJoined, 2); ev.Node == old.Node || ev.Session != old.Session || ev.Position == 0 {
@@ -238,7 +238,7 @@ func TestAnHeirThatIsNotToldFindsOutByItself(t *testing.T) {
 	w := wayTo(t, e)
 	all, first := lineUp(t, path, open(t, e.ConnectString(), session.Config{}), open(t, w.connect(), session.Config{}))
 	lost := w.on(faultproxy.HoldReply, is(faultproxy.OpEvent)) // until the test ends
-	first.Resign(within(t))
+	first.Resign()
 	lost.wait()
 	all[1].term()
 	if lost.frame.Path != first.Node() {

@@ -17,7 +17,7 @@ import (
 // StopBefore as long as New allows does not eat up the lease.
 func TestAnUndisturbedTermLastsWhateverStopBeforeIs(t *testing.T) {
 	atEachLease(t, 1, func(t *testing.T, s *stage, _ *rand.Rand) {
-		D := s.cfg.LeaseTime
+		D := s.cfg.Lease
 		a := s.enterWith("a", s.Host("a").Dial, election.Config{StopBefore: D / 4}, untilTheEnd)
 		first := a.term()
 		b := s.enter("b")
@@ -51,7 +51,7 @@ func TestPausesOfUpToTwoThirdsOfTheLeaseCostNoTerm(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for percent := 10; percent <= 65; percent += 5 {
 				onStage(t, zktest.Config{Seed: int64(percent)}, func(t *testing.T, s *stage) {
-					s.cfg = session.Config{LeaseTime: D, Timeout: 10 * time.Second}
+					s.cfg = session.Config{Lease: D, Timeout: 10 * time.Second}
 					all, first := s.lineUp("a", "b")
 					for round := range 20 {
 						time.Sleep(2*D + time.Duration(round)*D/80) // at each phase of the beats
@@ -64,7 +64,7 @@ func TestPausesOfUpToTwoThirdsOfTheLeaseCostNoTerm(t *testing.T) {
 				})
 			}
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-				s.cfg = session.Config{LeaseTime: D, Timeout: 10 * time.Second}
+				s.cfg = session.Config{Lease: D, Timeout: 10 * time.Second}
 				all, first := s.lineUp("a", "b")
 				time.Sleep(2 * D)
 				pause(s, D*5/4)
@@ -93,7 +93,7 @@ func (g *gaps) lead(d time.Duration) func(context.Context, *election.Term) error
 		}
 		g.mu.Unlock()
 		time.Sleep(d)
-		term.Resign(ctx)
+		term.Resign()
 		g.mu.Lock()
 		g.ended = time.Now()
 		g.mu.Unlock()
@@ -112,7 +112,7 @@ func (g *gaps) list() []time.Duration {
 // A hundred candidates over ten sessions hand the leadership round every 20 ms.
 func TestHandOversInQuickSuccessionDoNotStall(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		s.cfg = session.Config{LeaseTime: 4 * time.Second, Timeout: 15 * time.Second}
+		s.cfg = session.Config{Lease: 4 * time.Second, Timeout: 15 * time.Second}
 		var g gaps
 		for i := range 10 {
 			client := s.client(fmt.Sprint("h", i))

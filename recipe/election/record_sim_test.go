@@ -1,7 +1,6 @@
 package election_test
 
 import (
-	"context"
 	"strings"
 	"sync"
 	"testing"
@@ -54,7 +53,7 @@ func TestAnAnnouncedHandOverTakesOneSmallReadBeforeTheCallback(t *testing.T) {
 		onStage(t, l.config(seed), func(t *testing.T, s *stage) {
 			all, first := s.lineUp("a", "b")
 			time.Sleep(time.Duration(seed+1) * stageT / 30) // the heir watches the leader's znode by then
-			first.Resign(t.Context())
+			first.Resign()
 			all[1].term()
 			reads := 0
 			for _, r := range l.by("b") {
@@ -128,8 +127,8 @@ func TestWhoJoinsAfterWaitersHaveLeftDoesNotWaitForThem(t *testing.T) {
 		}
 		f := s.enter("f")
 		f.events.wait(election.EventJoined, 1)
-		first.Resign(t.Context())
-		all[3].term().Resign(t.Context())
+		first.Resign()
+		all[3].term().Resign()
 		resigned := time.Now()
 		f.term()
 		if took := time.Since(resigned); took > stageD/8 {
@@ -152,11 +151,11 @@ func TestForeignDataInThePathMakeAHandOverSlowerAndNoCandidateWritesThem(t *test
 		if err := all[1].events.wait(election.EventImpaired, 1).Err; !strings.Contains(err.Error(), stagePath) || all[1].Status().Impaired == nil {
 			t.Errorf("impaired: %v, status %v", err, all[1].Status().Impaired)
 		}
-		first.Resign(t.Context())
+		first.Resign()
 		resigned := time.Now()
 		all[1].term()
 		// Nobody knows how long the others' leases are: the default is the longest allowed.
-		if took := time.Since(resigned); took < stageD || took > session.DefaultLeaseTime*17/16+stageD/8 {
+		if took := time.Since(resigned); took < stageD || took > session.DefaultLease*17/16+stageD/8 {
 			t.Errorf("the next leads after %v", took)
 		}
 		time.Sleep(stageD)
@@ -181,7 +180,7 @@ func TestARecheckUnderWayDoesNotDelayALeadership(t *testing.T) {
 			time.Sleep(stageD) // the heir has a lease by then
 			held := s.On(zktest.Match{Op: op, Host: "b", Nth: 1}, zktest.DropReply)
 			<-held.Fired()
-			first.Resign(context.Background())
+			first.Resign()
 			resigned := time.Now()
 			all[1].term()
 			if took := time.Since(resigned); took > stageD/16 {

@@ -60,12 +60,12 @@ func TestWithoutAPermissionAChangeOfLeaderIsSlowerAndReported(t *testing.T) {
 					b.events.wait(election.EventHeir, 1)
 					time.Sleep(2*stageD + time.Duration(rng.Int64N(int64(stageD))))
 					begun := time.Now()
-					atMost := session.DefaultLeaseTime*17/16 + stageD/8 // nobody knows of a shorter one
+					atMost := session.DefaultLease*17/16 + stageD/8 // nobody knows of a shorter one
 					if c.crash {
 						a.host.Drop()
 						atMost += stageT + 2*stageTick // the session has to expire
 					} else {
-						first.Resign(t.Context())
+						first.Resign()
 					}
 					b.term() // compared with the first
 					if took := time.Since(begun); took < stageD || took > atMost {
@@ -118,12 +118,12 @@ func TestALeaseThatIsLongerThanTheLinesEndsACandidateForGood(t *testing.T) {
 		if !errors.As(err, &permanent) || !errors.As(err, &long) {
 			t.Fatalf("it ends with %v", err)
 		}
-		if *long != (recipe.LeaseError{Path: stagePath, LeaseTime: stageD, Allowed: 1500 * time.Millisecond}) {
+		if *long != (recipe.LeaseError{Path: stagePath, Lease: stageD, Allowed: 1500 * time.Millisecond}) {
 			t.Errorf("%+v", *long)
 		}
 		mustSay(t, err, stagePath, "2s", "1.5s")
 		s.eventually("end of its znode", func() bool { return len(s.inLine()) == 0 })
-		s.cfg.LeaseTime = time.Second // one that is short enough
+		s.cfg.Lease = time.Second // one that is short enough
 		s.enter("a").term()
 	})
 }
@@ -133,7 +133,7 @@ func TestALeaseThatIsLongerThanTheLinesEndsACandidateForGood(t *testing.T) {
 func TestACandidateWhoseLeaseWasCutLetsTheOthersIn(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.Servers()[0].SetSessionLimits(stageT/2, stageT/2)
-		s.cfg.LeaseTime = stageD
+		s.cfg.Lease = stageD
 		short := s.enter("a", s.Addrs()[0])
 		short.term()
 		if D := s.client("b").Status().LeaseTime; D != stageD {
@@ -167,7 +167,7 @@ func TestNobodyWaitsForALeaseOfAnotherLibrarysCandidate(t *testing.T) {
 				}
 				gone := time.Now()
 				first := a.term()
-				first.Resign(t.Context())
+				first.Resign()
 				b.term()
 				if took := time.Since(gone); took > stageD/8 {
 					t.Errorf("both have led after %v", took)

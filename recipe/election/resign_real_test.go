@@ -22,9 +22,7 @@ func TestResigningInRunHandsOverAndRejoinsAtTheTail(t *testing.T) {
 	b := run(t, client, path, "b", election.Config{})
 	b.events.wait(election.EventHeir, 1)
 	for range 3 { // more than once does no harm
-		if err := first.Resign(within(t)); err != nil {
-			t.Fatal(err)
-		}
+		first.Resign()
 	}
 	second := b.term()
 	if first.Valid() || !errors.Is(context.Cause(first.Context()), recipe.ReasonReleased) {
@@ -36,7 +34,7 @@ func TestResigningInRunHandsOverAndRejoinsAtTheTail(t *testing.T) {
 	if ev := a.events.wait(election.EventJoined, 2); ev.Position != 1 {
 		t.Errorf("rejoined with %d ahead", ev.Position)
 	}
-	second.Resign(within(t))
+	second.Resign()
 	if third := a.term(); third.Token() <= second.Token() {
 		t.Errorf("token %d after %d", third.Token(), second.Token())
 	}
@@ -83,13 +81,13 @@ func TestCampaignAndResignInSteps(t *testing.T) {
 		if all := children(t, client, path); len(all) != 1 {
 			t.Errorf("in line: %v", all)
 		}
-		if err := term.Resign(within(t)); err != nil {
+		if err := term.Release(within(t)); err != nil {
 			t.Fatal(err)
 		}
 		if term.Valid() || len(children(t, client, path)) != 0 {
 			t.Error("Resign has returned before the znode is gone")
 		}
-		if err := term.Resign(within(t)); err != nil {
+		if err := term.Release(within(t)); err != nil {
 			t.Errorf("again: %v", err)
 		}
 		if st := el.Status(); st.State != election.StateIdle || st.Node != "" || st.LastReason != recipe.ReasonReleased {
@@ -191,7 +189,7 @@ func TestEverythingMayBeCalledFromAnEventHandler(t *testing.T) {
 				t.Error(err)
 			}
 		case election.EventElected:
-			(<-terms).Resign(within(t))
+			(<-terms).Resign()
 		case election.EventLeft:
 			client.Close()
 		}
@@ -238,7 +236,7 @@ func TestAContextThatEndsInTheInstantOfWinning(t *testing.T) {
 			if !term.Valid() {
 				t.Error("a term that does not begin")
 			}
-			if err := term.Resign(within(t)); err != nil {
+			if err := term.Release(within(t)); err != nil {
 				t.Error(err)
 			}
 		}

@@ -18,17 +18,17 @@ import (
 
 // leases are lengths of a lease, and of session timeouts that have no part in what follows.
 var leases = []session.Config{
-	{LeaseTime: 400 * time.Millisecond, Timeout: 10 * time.Second},
-	{LeaseTime: 400 * time.Millisecond, Timeout: 30 * time.Second},
-	{LeaseTime: time.Second, Timeout: 15 * time.Second},
-	{LeaseTime: 4 * time.Second, Timeout: 10 * time.Second},
-	{LeaseTime: 4 * time.Second, Timeout: 30 * time.Second},
+	{Lease: 400 * time.Millisecond, Timeout: 10 * time.Second},
+	{Lease: 400 * time.Millisecond, Timeout: 30 * time.Second},
+	{Lease: time.Second, Timeout: 15 * time.Second},
+	{Lease: 4 * time.Second, Timeout: 10 * time.Second},
+	{Lease: 4 * time.Second, Timeout: 30 * time.Second},
 }
 
 // atEachLease plays f with each of leases, and for a few seeds, from which come the moments.
 func atEachLease(t *testing.T, seeds int64, f func(t *testing.T, s *stage, rng *rand.Rand)) {
 	for _, cfg := range leases {
-		t.Run(fmt.Sprintf("D %v, T %v", cfg.LeaseTime, cfg.Timeout), func(t *testing.T) {
+		t.Run(fmt.Sprintf("D %v, T %v", cfg.Lease, cfg.Timeout), func(t *testing.T) {
 			for seed := range seeds {
 				onStage(t, zktest.Config{Seed: seed}, func(t *testing.T, s *stage) {
 					s.cfg = cfg
@@ -43,7 +43,7 @@ func atEachLease(t *testing.T, seeds int64, f func(t *testing.T, s *stage, rng *
 func TestACrashedLeaderIsReplacedWithinTheLease(t *testing.T) {
 	atEachLease(t, 10, func(t *testing.T, s *stage, rng *rand.Rand) {
 		all, first := s.lineUp("a", "b", "c")
-		D := s.cfg.LeaseTime
+		D := s.cfg.Lease
 		time.Sleep(D + time.Duration(rng.Int64N(int64(D))))
 		all[0].host.Drop()
 		crash := time.Now()
@@ -67,7 +67,7 @@ func TestACrashedLeaderIsReplacedWithinTheLease(t *testing.T) {
 func TestALeaderAndItsHeirThatCrashTogetherAreReplacedWithinTwiceTheLease(t *testing.T) {
 	atEachLease(t, 10, func(t *testing.T, s *stage, rng *rand.Rand) {
 		all, _ := s.lineUp("a", "b", "c", "d")
-		D := s.cfg.LeaseTime
+		D := s.cfg.Lease
 		time.Sleep(5*D + time.Duration(rng.Int64N(int64(D))))
 		all[0].host.Drop()
 		all[1].host.Drop()
@@ -90,7 +90,7 @@ func TestTheNextWaitsForALeaderWhoseZnodeIsDeleted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			atEachLease(t, 5, func(t *testing.T, s *stage, rng *rand.Rand) {
 				all, first := s.lineUp("a", "b", "c")
-				admin, D := s.admin(), s.cfg.LeaseTime
+				admin, D := s.admin(), s.cfg.Lease
 				time.Sleep(2*D + time.Duration(rng.Int64N(int64(D))))
 				deaf(all[0])
 				if err := admin.Delete(t.Context(), first.Node(), -1); err != nil {
@@ -125,7 +125,7 @@ func TestAllElectionsOfADeadSessionAreLedAgain(t *testing.T) {
 	}}
 	onStage(t, cfg, func(t *testing.T, s *stage) {
 		const elections = 50
-		s.cfg = session.Config{LeaseTime: time.Second, Timeout: 15 * time.Second}
+		s.cfg = session.Config{Lease: time.Second, Timeout: 15 * time.Second}
 		enter := func(host string) (events []*events) {
 			client := s.client(host)
 			for i := range elections {
@@ -192,7 +192,7 @@ func TestALeaderWhoseHeartbeatIsRevokedByHandEndsItsTermAndReturns(t *testing.T)
 func TestALeaderThatWasTakenOverReturnsInANewSession(t *testing.T) {
 	atEachLease(t, 5, func(t *testing.T, s *stage, rng *rand.Rand) {
 		all, _ := s.lineUp("a", "b", "c")
-		D := s.cfg.LeaseTime
+		D := s.cfg.Lease
 		time.Sleep(D + time.Duration(rng.Int64N(int64(D))))
 		all[0].host.Hold()
 		second := all[1].term()
@@ -203,7 +203,7 @@ func TestALeaderThatWasTakenOverReturnsInANewSession(t *testing.T) {
 		if now := all[0].Status(); now.Session == old || now.Position != 2 {
 			t.Errorf("in session %x, once %x, with %d ahead; events:\n%v", now.Session, old, now.Position, all[0].events)
 		}
-		second.Resign(t.Context())
+		second.Resign()
 		resigned := time.Now()
 		all[2].term()
 		if took := time.Since(resigned); took > D/4 {

@@ -33,6 +33,10 @@ func (s *server) request(c *conn, f []byte) {
 		s.auth(r, &d, len(f))
 		return
 	}
+	if op == OpSASL {
+		s.sasl(r, &d, len(f))
+		return
+	}
 	d.kinds = s.e.cfg.Release.multiKeepsKinds()
 	r.args = decodeArgs(op, &d)
 	r.bad, r.unread = d.bad || d.null, d.bad

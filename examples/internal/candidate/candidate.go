@@ -53,7 +53,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 type program struct {
 	*options
 	client   *session.Client
-	election *election.Election // nil when only observing
+	election *election.Election // to observe, too
 	out      *output
 
 	begun chan *election.Term           // from lead to tell: the term to tell about
@@ -72,14 +72,14 @@ func newProgram(o *options, stdout, stderr io.Writer) (*program, error) {
 	}
 	log := o.logger(stderr)
 	var err error
-	p.client, err = session.Open(o.zk, session.Config{Timeout: o.timeout, LeaseTime: o.lease, Auth: o.credentials, Logger: log})
+	p.client, err = session.Open(o.zk, session.Config{Timeout: o.timeout, Lease: o.lease, Auth: o.credentials, SASL: o.asUser, Logger: log})
 	if err != nil {
 		return nil, err
 	}
 	// Checked even if only observing: a bad flag is an error whatever the others say.
 	p.election, err = election.New(p.client, o.path, election.Config{
 		ID: o.id, Data: []byte(o.data), Style: election.Style(o.style), DrainTimeout: o.drain,
-		ObserveLeader: o.follow, OnEvent: p.tell, Logger: log,
+		FollowLeader: o.follow, OnEvent: p.tell, Logger: log,
 	})
 	if err != nil {
 		p.client.Close()
@@ -192,10 +192,7 @@ func (p *program) tell(ev election.Event) {
 
 // watch tells who leads.
 func (p *program) watch(ctx context.Context) error {
-	observer, err := election.Observe(p.client, p.path)
-	if err != nil {
-		return err
-	}
+	observer := p.election.Observe()
 	defer observer.Close()
 	return observer.Follow(ctx, p.tellLeader)
 }
@@ -272,5 +269,5 @@ func (p *program) resign() {
 		p.fail(errors.New("cannot resign: not leading"))
 		return
 	}
-	term.Resign(context.Background()) // does not wait: the callback's return ends the term
+	term.Resign() // does not wait: the callback's return ends the term
 }

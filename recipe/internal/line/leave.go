@@ -16,7 +16,7 @@ import (
 func (p *Place) take(ctx context.Context, data []byte, version int32) error {
 	for len(data) == 0 {
 		// Somebody who must not write here may have joined already, with a lease of that length.
-		first := record{lease: max(p.s.LeaseAsked(), session.DefaultLeaseTime)}
+		first := record{lease: max(p.s.LeaseAsked(), session.DefaultLease)}
 		_, err := p.s.Set(ctx, p.dir, []byte(first.String()), version)
 		if errors.Is(err, zk.ErrNoAuth) {
 			p.noRecord(fmt.Errorf("no permission to write %s: %w", p.dir, err))
@@ -48,14 +48,14 @@ func (p *Place) learn(data []byte) {
 // noRecord goes on without a record: every departure counts as unannounced, and no lease may be
 // longer than the default, or than a record has allowed before.
 func (p *Place) noRecord(err error) {
-	p.record, p.ours = record{lease: max(p.record.lease, session.DefaultLeaseTime)}, false
+	p.record, p.ours = record{lease: max(p.record.lease, session.DefaultLease)}, false
 	p.impair(err)
 }
 
 // admit refuses a lease that is longer than others expect.
 func (p *Place) admit() error {
 	if D := p.s.LeaseTime(); D > p.record.lease {
-		return &recipe.LeaseError{Path: p.dir, LeaseTime: D, Allowed: p.record.lease}
+		return &recipe.LeaseError{Path: p.dir, Lease: D, Allowed: p.record.lease}
 	}
 	return nil
 }

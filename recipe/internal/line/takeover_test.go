@@ -107,7 +107,7 @@ func TestOneThatGoesWhileTheLineIsReadCountsAsGoneFromThenOn(t *testing.T) {
 		go func() {
 			<-lost.Fired()
 			e.Host("joiner").Hold()
-			time.Sleep(session.DefaultLeaseTime / 2)
+			time.Sleep(session.DefaultLease / 2)
 			e.Host("leader").Hold(zktest.ToClient) // it does not hear of that
 			if err := admin.s.Delete(context.Background(), leader.Path(), -1); err != nil {
 				t.Error(err)

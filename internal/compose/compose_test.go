@@ -22,8 +22,14 @@ import (
 func asked() bool { return os.Getenv("ZKRECIPE_COMPOSE") != "" }
 
 func TestMain(m *testing.M) {
-	if asked() && !isolated() && !answers(context.Background()) && lacks() == nil {
-		fmt.Fprintln(os.Stderr, isolate()) // returns only if it fails
+	ctx := context.Background()
+	if asked() && !isolated() && !answers(ctx) && lacks() == nil {
+		err := obtain(ctx)
+		if err == nil {
+			err = isolate() // returns only if it fails
+		}
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }
@@ -141,7 +147,7 @@ func TestTheComposeFileAtWork(t *testing.T) {
 
 func servers3(t *testing.T, p *project) {
 	p.up(t)
-	images, err := p.images(t.Context())
+	all, err := images()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,8 +159,8 @@ func servers3(t *testing.T, p *project) {
 		}
 		modes[mode]++
 		version, err := tells(address, "Zookeeper version: ")
-		if number, _, _ := strings.Cut(version, "-"); err != nil || !strings.Contains(strings.Join(images, " ")+" ", "zookeeper:"+number+" ") {
-			t.Errorf("%s: version %q, %v; want that of %v", servers[i], version, err, images)
+		if number, _, _ := strings.Cut(version, "-"); err != nil || !strings.Contains(strings.Join(all, " ")+" ", "zookeeper:"+number+" ") {
+			t.Errorf("%s: version %q, %v; want that of %v", servers[i], version, err, all)
 		}
 	}
 	if modes["leader"] != 1 || modes["follower"] != 2 {

@@ -139,8 +139,8 @@ func (e *engine) close() error {
 	return os.RemoveAll(e.dir)
 }
 
-// patience bounds every command that has no bound of its own.
-const patience = 2 * time.Minute
+// patience bounds every command; the longest compiles.
+const patience = 4 * time.Minute
 
 // run runs a command to its end and returns what it wrote to stdout. The error holds what it wrote at all.
 func (e *engine) run(ctx context.Context, argv ...string) (string, error) {

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -80,7 +81,7 @@ func zookeeperChanges(version string) []string {
 
 // zookeeper fills the stand-in for zookeeper:<version>: the jars of that version, with Debian's Java.
 func (e *engine) zookeeper(ctx context.Context, r *rootfs, version string) error {
-	jars, err := serverJars(ctx, version)
+	jars, err := serverJars(version)
 	if err != nil {
 		return err
 	}
@@ -120,16 +121,19 @@ func golangChanges(version string) []string {
 	}
 }
 
+// goOf returns the go command of a toolchain, which is fetched if it is not this one, with some settings.
+func goOf(version string, settings ...string) []string {
+	return slices.Concat([]string{"env", "GOTOOLCHAIN=go" + version, "CGO_ENABLED=0"}, settings, []string{"go"})
+}
+
 // golang fills the stand-in for golang:<version>: that toolchain, and the modules that the programs need. The official
 // image has no modules, but its containers reach a proxy.
 func (e *engine) golang(ctx context.Context, r *rootfs, version string) error {
-	toolchain := []string{"env", "GOTOOLCHAIN=go" + version, "go"} // it is fetched if it is not this one
-	out, err := e.run(ctx, append(toolchain, "env", "GOROOT", "GOMODCACHE", "GOPROXY")...)
+	out, err := e.run(ctx, append(goOf(version), "env", "GOROOT", "GOMODCACHE")...)
 	if err != nil {
 		return err
 	}
-	settings := strings.Split(out, "\n")
-	goroot, modules, proxy := settings[0], settings[1], settings[2]
+	goroot, modules, _ := strings.Cut(strings.TrimSpace(out), "\n")
 	r.debian(ctx, e, append([]string{"curl"}, base...)...)
 	r.tree(goroot, "/usr/local/go", func(name string) bool {
 		return name == "test" || name == "api" || name == "doc" || path.Base(name) == "testdata" || strings.HasSuffix(name, "_test.go")
@@ -139,11 +143,28 @@ func (e *engine) golang(ctx context.Context, r *rootfs, version string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	stage := append([]string{"env", "GOMODCACHE=" + dir, "GOFLAGS=-modcacherw", "CGO_ENABLED=0",
-		"GOPROXY=file://" + filepath.Join(modules, "cache", "download") + "," + proxy}, toolchain[1:]...)
-	if _, err := e.run(ctx, append(stage, "list", "-deps", "./examples/...")...); err != nil {
+	list := goOf(version, "GOMODCACHE="+dir, "GOFLAGS=-modcacherw", "GOPROXY=file://"+filepath.Join(modules, "cache", "download"))
+	if _, err := e.run(ctx, append(list, "list", "-deps", "./examples/...")...); err != nil {
 		return err
 	}
 	r.tree(dir, "/go/pkg/mod", nil)
 	return nil
+}
+
+// obtain fetches what the stand-ins are made of, as long as there is a way to the outside: from an isolated process
+// there is none.
+func obtain(ctx context.Context) error {
+	all, err := images()
+	for _, image := range all {
+		name, version, _ := strings.Cut(image, ":")
+		switch name {
+		case "zookeeper":
+			_, err2 := serverJars(version)
+			err = errors.Join(err, err2)
+		case "golang":
+			_, err2 := new(engine).run(ctx, append(goOf(version), "list", "-deps", "./examples/...")...)
+			err = errors.Join(err, err2)
+		}
+	}
+	return err
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -48,22 +49,25 @@ func (p *project) demo(ctx context.Context, args ...string) (string, error) {
 }
 
 // images returns what images the file names.
-func (p *project) images(ctx context.Context) (images []string, err error) {
-	text, err := p.demo(ctx, "config")
-	for _, m := range regexp.MustCompile(`(?m)^ +image: (\S+)$`).FindAllStringSubmatch(text, -1) {
+func images() ([]string, error) {
+	text, err := os.ReadFile(filepath.Join(root, "docker-compose.yml"))
+	var images []string
+	for _, m := range regexp.MustCompile(`(?m)^ +image: (\S+)$`).FindAllStringSubmatch(string(text), -1) {
 		images = append(images, m[1])
 	}
-	slices.Sort(images)
-	return slices.Compact(images), err
+	return images, err
 }
 
 // prepare makes the images that an engine of our own lacks. Elsewhere they are pulled when they are needed.
 func (p *project) prepare(ctx context.Context) error {
-	images, err := p.images(ctx)
-	if err != nil || p.cmd == nil {
+	if p.cmd == nil {
+		return nil
+	}
+	all, err := images()
+	if err != nil {
 		return err
 	}
-	for _, image := range images {
+	for _, image := range all {
 		if err := p.standIn(ctx, image); err != nil {
 			return err
 		}
@@ -110,8 +114,7 @@ func (p *project) healthy(ctx context.Context, bound time.Duration, services ...
 				break
 			}
 			if ctx.Err() != nil || strings.HasPrefix(state, "exited") {
-				id, _ := p.container(context.WithoutCancel(ctx), service)
-				logs, _ := exec.Command("docker", "logs", "--tail", "30", id).CombinedOutput()
+				logs, _ := p.demo(context.WithoutCancel(ctx), "logs", "--no-color", "--tail", "30", service)
 				return fmt.Errorf("%s is %q after %v: %w\n%s", service, state, bound, errors.Join(err, ctx.Err()), logs)
 			}
 			time.Sleep(250 * time.Millisecond) // the engine says so by events, but "up --wait" does it thus too
@@ -131,13 +134,4 @@ func (p *project) down(ctx context.Context) error {
 		err = errors.Join(err, err2)
 	}
 	return err
-}
-
-// serverJars returns the jars of a release of ZooKeeper.
-func serverJars(_ context.Context, version string) ([]string, error) {
-	jars, err := filepath.Glob("/tmp/hold/zk-" + version + "/lib/*.jar")
-	if err == nil && len(jars) == 0 {
-		err = fmt.Errorf("no server %s", version)
-	}
-	return jars, err
 }

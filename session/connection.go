@@ -154,16 +154,16 @@ func (s *Session) onEvent(ev zk.Event) {
 	defer s.mu.Unlock()
 	switch {
 	case s.over:
-	case ev.State == zk.StateHasSession && s.state != Connected:
+	case ev.State == zk.StateHasSession && s.state != StateConnected:
 		s.connection++
-		s.enter(Connected)
+		s.enter(StateConnected)
 		close(s.up)
 		s.beatSoon = true
 		s.wakeAll() // no watch outlives its connection
 	case ev.State == zk.StateExpired:
 		s.finish(ErrExpired)
-	case ev.State == zk.StateDisconnected && s.state == Connected:
-		s.enter(Suspended)
+	case ev.State == zk.StateDisconnected && s.state == StateConnected:
+		s.enter(StateSuspended)
 		s.up = make(chan struct{})
 		s.wakeAll()
 	}

@@ -21,15 +21,15 @@ import (
 type State int
 
 const (
-	// Connecting: no server has granted the session yet.
-	Connecting State = iota
-	// Connected: a server answers.
-	Connected
-	// Suspended: the connection is lost; the session may or may not live on. A
+	// StateConnecting: no server has granted the session yet.
+	StateConnecting State = iota
+	// StateConnected: a server answers.
+	StateConnected
+	// StateSuspended: the connection is lost; the session may or may not live on. A
 	// running lease keeps running.
-	Suspended
-	// Lost: the session is over for good.
-	Lost
+	StateSuspended
+	// StateLost: the session is over for good.
+	StateLost
 )
 
 // String returns the state in lower case.
@@ -158,7 +158,7 @@ func (s *Session) finish(reason error) {
 	if s.id != 0 && !errors.Is(reason, ErrClosed) {
 		s.counts.lost.Add(1)
 	}
-	s.state, s.since = Lost, s.clock.Wall()
+	s.state, s.since = StateLost, s.clock.Wall()
 	s.tellState()
 	s.note(slog.LevelInfo, "session over", "reason", reason)
 	s.end(reason) // first: a caller that finds the lease over can ask why

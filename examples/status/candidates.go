@@ -100,6 +100,7 @@ func (all *candidates) lead(client *session.Client) func(context.Context, *elect
 				return nil
 			}
 		}
-		return term.Resign(ctx)
+		term.Resign()
+		return nil
 	}
 }

@@ -110,7 +110,7 @@ func (p *proc) lead(ctx context.Context, term *election.Term, path string, rng *
 		clock.Sleep(ctx, p.clock, time.Duration(rng.Int63n(int64(3*time.Second))))
 	}
 	if ctx.Err() == nil && rng.Intn(3) == 0 {
-		term.Resign(ctx)
+		term.Resign()
 	}
 	// Stop slowly, whatever the context says. One that is stopping still tries to write.
 	if slow > 0 {

@@ -61,7 +61,8 @@ type Config struct {
 	DrainTimeout time.Duration
 
 	// Healthy, if set, is asked every HealthEvery: with an error the candidate resigns
-	// and stays out of the line until there is none. Its context ends after HealthEvery.
+	// and stays out of the line until there is none. Its context ends after HealthEvery. A panic
+	// in it ends the process.
 	Healthy func(context.Context) error
 
 	// HealthEvery is the time between two calls of Healthy. Default 1 s.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -68,13 +69,13 @@ func ExampleElection_Campaign() {
 		log.Fatal(err)
 	}
 	fmt.Println("leading:", term.Valid())
-	if err := term.Resign(context.Background()); err != nil { // the work has stopped
+	if err := term.Release(context.Background()); err != nil { // the work has stopped
 		log.Fatal(err)
 	}
 	fmt.Println("leading:", term.Valid(), "because:", context.Cause(term.Context()))
 	// Output:
 	// leading: true
-	// leading: false because: election: term over: resigned
+	// leading: false because: recipe: not held any more: released
 }
 
 // Writing to ZooKeeper itself so that it can never land in a later term.
@@ -93,9 +94,9 @@ func ExampleTerm_Multi() {
 	_, err = term.Multi(context.Background(), next)
 	fmt.Println("while leading:", err)
 
-	term.Resign(context.Background())
+	term.Release(context.Background())
 	_, err = term.Multi(context.Background(), next)
-	fmt.Println("afterwards:", errors.Is(err, election.ErrNotLeading))
+	fmt.Println("afterwards:", errors.Is(err, recipe.ErrNotHeld))
 	// Output:
 	// while leading: <nil>
 	// afterwards: true
@@ -127,6 +128,6 @@ func ExampleObserver_Follow() {
 		fmt.Printf("%s leads, at %s; the same: %v\n", l.ID, l.Data, l.Token == term.Token())
 		stop(found)
 	})
-	term.Resign(context.Background())
+	term.Release(context.Background())
 	// Output: host-1 leads, at 10.1.2.3:8080; the same: true
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/watch"
@@ -53,7 +55,7 @@ func Observe(client *session.Client, path string) (*Observer, error) {
 		client: client, path: path, clock: clock.From(client.Context()), cancel: cancel,
 		done: make(chan struct{}), changed: make(chan struct{}),
 	}
-	left := client.Use()
+	left := client.KeepOpen()
 	go func() {
 		defer left()
 		defer close(o.done)
@@ -137,8 +139,8 @@ func (o *Observer) run(ctx context.Context) {
 		}
 		begun := o.clock.Now()
 		err = o.observe(ctx, s)
-		if isPermanent(err) {
-			err = &PermanentError{o.path, err}
+		if life.Permanent(err) {
+			err = &recipe.PermanentError{Path: o.path, Err: err}
 			break
 		}
 		if o.clock.Now().Sub(begun) > s.Timeout() {
@@ -249,7 +251,7 @@ func (o *Observer) stay(ctx context.Context, s *session.Session, name string, li
 	}
 }
 
-// follow sends LeaderChanged events until stop is called, which waits.
+// follow sends EventLeaderChanged until stop is called, which waits.
 func (e *Election) follow(ctx context.Context) (stop func()) {
 	if !e.cfg.FollowLeader {
 		return func() {}
@@ -262,10 +264,10 @@ func (e *Election) follow(ctx context.Context) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		err := o.Follow(ctx, func(l Candidate) { e.send(Event{Kind: LeaderChanged, Leader: l, Token: l.Token}) })
+		err := o.Follow(ctx, func(l Candidate) { e.send(Event{Kind: EventLeaderChanged, Leader: l, Token: l.Token}) })
 		if ctx.Err() == nil && !errors.Is(err, session.ErrClosed) {
 			e.log.Error("the leader is not followed any more", "err", err)
-			e.send(Event{Kind: Failed, Err: fmt.Errorf("election: the leader is not followed any more: %w", err)})
+			e.send(Event{Kind: EventFailed, Err: fmt.Errorf("election: the leader is not followed any more: %w", err)})
 		}
 	}()
 	return func() { cancel(); <-done; o.Close() }

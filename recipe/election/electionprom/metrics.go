@@ -109,29 +109,29 @@ func (m *Metrics) take(c *candidate, ev election.Event) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch ev.Kind {
-	case election.Joined:
+	case election.EventJoined:
 		observeSince(m.reentry, c.left, ev.Time)
 		c.joined, c.left = ev.Time, time.Time{}
-	case election.Elected:
+	case election.EventElected:
 		observeSince(m.win, c.joined, ev.Time)
 		c.blocked = false
-	case election.Deposed:
+	case election.EventDeposed:
 		m.terms.WithLabelValues(ev.Reason.String()).Inc()
 		c.deposed = ev.Time
-	case election.Left:
+	case election.EventLeft:
 		observeSince(m.drain, c.deposed, ev.Time)
 		c.deposed, c.left, c.blocked = time.Time{}, ev.Time, false
-	case election.Failed:
+	case election.EventFailed:
 		m.failures.Inc()
-	case election.Blocked:
+	case election.EventBlocked:
 		c.blocked = true
-	case election.TookOver:
+	case election.EventTookOver:
 		m.tookOver.Inc()
-	case election.Withheld:
+	case election.EventWithheld:
 		m.withheld.Inc()
-	case election.Impaired:
+	case election.EventImpaired:
 		m.impairments.Inc()
-	case election.LeaderChanged:
+	case election.EventLeaderChanged:
 		m.follow(c, ev)
 	}
 }

@@ -50,7 +50,7 @@ func open(t *testing.T) *project {
 		}
 		return err
 	})
-	clean := context.WithoutCancel(ctx)
+	clean := context.WithoutCancel(ctx) // the test's own is over when it is cleaned up
 	t.Cleanup(func() {
 		if err := e.close(); err != nil {
 			t.Error(err)

@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/zkrecipe/zkrecipe/internal/ensemble/release"
 )
 
 // standIn makes a stand-in for an official image.
@@ -81,7 +83,7 @@ func zookeeperChanges(version string) []string {
 
 // zookeeper fills the stand-in for zookeeper:<version>: the jars of that version, with Debian's Java.
 func (e *engine) zookeeper(ctx context.Context, r *rootfs, version string) error {
-	jars, err := serverJars(version)
+	jars, err := release.Jars(version)
 	if err != nil {
 		return err
 	}
@@ -159,7 +161,7 @@ func obtain(ctx context.Context) error {
 		name, version, _ := strings.Cut(image, ":")
 		switch name {
 		case "zookeeper":
-			_, err2 := serverJars(version)
+			_, err2 := release.Jars(version)
 			err = errors.Join(err, err2)
 		case "golang":
 			_, err2 := new(engine).run(ctx, append(goOf(version), "list", "-deps", "./examples/...")...)

@@ -22,6 +22,7 @@ type Watch struct {
 
 	// Guarded by s.mu.
 	armed   uint64 // the connection on which a read has left a watch that has not fired; 0 if none
+	czxid   int64  // of the znode that the latest such read has shown
 	events  uint64 // how many events have arrived
 	deleted bool
 }
@@ -80,7 +81,7 @@ func armed[T any](w *Watch, read func() (T, zk.Stat, error)) (T, zk.Stat, error)
 	// An event or a reconnect in between may have used the watch up: then it
 	// counts as not left, and the signal that came with either says to look again.
 	if err == nil && w.s.connection == connection && w.events == events && connection != 0 {
-		w.armed = connection
+		w.armed, w.czxid = connection, stat.Czxid
 	}
 	return v, stat, err
 }

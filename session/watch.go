@@ -147,24 +147,3 @@ func signal(c chan<- struct{}) {
 	default:
 	}
 }
-
-// OnState calls f with every change of state from now on, in order, until stop is called;
-// StateLost is the last. f runs on goroutines of the session: it must not block, nor call the
-// session.
-func (s *Session) OnState(f func(State)) (stop func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.listeners = append(s.listeners, &f)
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.listeners = without(s.listeners, &f)
-	}
-}
-
-// tellState tells of a new state. The caller holds s.mu.
-func (s *Session) tellState() {
-	for _, f := range s.listeners {
-		(*f)(s.state)
-	}
-}

@@ -114,7 +114,7 @@ var walls = map[string][]string{
 	"recipe/election/electiontest": {"recipe/.", "recipe/election", "recipe/internal/testhook"},
 	"recipe/election/electionhttp": {"recipe/.", "recipe/election", "session"},
 	"recipe/election/electionprom": {"recipe/.", "recipe/election", "session", "github.com/prometheus/client_golang"},
-	"examples":                     {"examples", "recipe/.", "recipe/election", "session", "watch", "internal/clock", "internal/ensemble", "internal/feed", "internal/history", "internal/tether"},
+	"examples":                     {"examples", "recipe/.", "recipe/election", "recipe/group", "session", "watch", "internal/clock", "internal/ensemble", "internal/feed", "internal/history", "internal/tether"},
 	"examples/service":             {"examples", "recipe/election", "session", "github.com/prometheus/client_golang", "golang.org/x/sync"},
 	"examples/billing":             {"examples", "recipe/election", "session", "go.etcd.io/bbolt"},
 }

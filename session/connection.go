@@ -183,6 +183,6 @@ func (s *Session) onEvent(ev zk.Event) {
 func (s *Session) enter(state State) {
 	s.state, s.since = state, s.clock.Wall()
 	signal(s.wake)
-	s.tellState()
+	s.states.Send(s.state)
 	s.note(slog.LevelInfo, "session "+state.String(), "server", s.server, "timeout", s.timeout)
 }

@@ -98,6 +98,7 @@ var walls = map[string][]string{
 	"internal/enum":                {},
 	"internal/tether":              {},
 	"internal":                     {"internal", "session", "github.com/go-zookeeper/zk"},
+	"internal/compose":             {"internal/ensemble/release", "internal/history"},
 	"internal/campaign":            {"internal", "recipe/election", "session", "github.com/go-zookeeper/zk"},
 	"internal/bench":               {"internal", "recipe/election", "session", "github.com/go-zookeeper/zk"},
 	"internal/sim":                 {"recipe/election", "session", "internal/clock", "github.com/go-zookeeper/zk"},

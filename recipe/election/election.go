@@ -38,7 +38,7 @@ type Election struct {
 	cfg    Config
 	clock  clock.Clock
 	log    *slog.Logger
-	often  *slog.Logger // for lines that many elections may have at the same time
+	often  *slog.Logger // for lines that repeat while something does not work
 	lines  *feed.Log
 
 	busy   atomic.Bool // Run or Campaign is at work; it owns what follows
@@ -68,8 +68,8 @@ func New(client *session.Client, path string, cfg Config) (*Election, error) {
 	logger, lines := feed.NewLog(cfg.Logger)
 	e := &Election{
 		client: client, path: path, cfg: cfg, clock: c,
-		log:    logger.With("election", path, "id", cfg.ID),
-		often:  feed.Thinned(client.Context(), logger, lines).With("election", path, "id", cfg.ID),
+		log:    feed.Thinned(client.Context(), logger, lines, feed.Transitions).With("election", path, "id", cfg.ID),
+		often:  feed.Thinned(client.Context(), logger, lines, feed.Failures).With("election", path, "id", cfg.ID),
 		lines:  lines,
 		wake:   make(chan struct{}, 1),
 		pause:  retry.New(c, firstDelay, longestDelay),

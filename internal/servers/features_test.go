@@ -73,7 +73,7 @@ func elect(t *testing.T, path string, cfg session.Config, first, second string) 
 	if !a.Valid() {
 		t.Error("the first term is not valid")
 	}
-	if err := a.Resign(within(t)); err != nil {
+	if err := a.Release(within(t)); err != nil {
 		t.Errorf("the first resigns: %v", err)
 	}
 	term := <-terms
@@ -83,7 +83,7 @@ func elect(t *testing.T, path string, cfg session.Config, first, second string) 
 	if !term.Valid() || term.Token() <= a.Token() {
 		t.Errorf("the second term is valid: %v, with token %d after %d", term.Valid(), term.Token(), a.Token())
 	}
-	if err := term.Resign(within(t)); err != nil {
+	if err := term.Release(within(t)); err != nil {
 		t.Errorf("the second resigns: %v", err)
 	}
 }
@@ -114,7 +114,7 @@ func TestFiveServersOutliveTwo(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := term.Resign(within(t)); err != nil {
+	if err := term.Release(within(t)); err != nil {
 		t.Errorf("with three of five: %v", err)
 	}
 	elect(t, "/five", patient, e.ConnectString(), e.ConnectString())
@@ -160,7 +160,7 @@ func TestTLSEverywhere(t *testing.T) {
 	if err := leader.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	if err := term.Resign(within(t)); err != nil {
+	if err := term.Release(within(t)); err != nil {
 		t.Errorf("after the death of the ZooKeeper leader: %v", err)
 	}
 	elect(t, "/tls", cfg, connect, connect)

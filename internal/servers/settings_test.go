@@ -43,7 +43,7 @@ func TestReconfigTakesServersAway(t *testing.T) {
 	if err != nil || strings.Contains(string(data), "server.4=") {
 		t.Fatalf("the configuration is %q, %v", data, err)
 	}
-	if err := term.Resign(within(t)); err != nil {
+	if err := term.Release(within(t)); err != nil {
 		t.Errorf("%v", err)
 	}
 	elect(t, "/reconfig", patient, e.ConnectString(), e.Servers()[0].Addr())
@@ -115,7 +115,7 @@ func TestAQuotaIsKept(t *testing.T) {
 	if !term.Valid() {
 		t.Error("the leader's term has ended")
 	}
-	if err := term.Resign(within(t)); err != nil {
+	if err := term.Release(within(t)); err != nil {
 		t.Error(err)
 	}
 }
@@ -162,7 +162,7 @@ func TestReadOnlyMode(t *testing.T) {
 	if err := e.Heal(within(t)); err != nil {
 		t.Fatal(err)
 	}
-	if err := term.Resign(within(t)); err != nil && !errors.Is(err, zk.ErrNoNode) {
+	if err := term.Release(within(t)); err != nil && !errors.Is(err, zk.ErrNoNode) {
 		t.Logf("the old term: %v", err)
 	}
 	elect(t, "/readonly", patient, e.ConnectString(), e.ConnectString())

@@ -151,7 +151,7 @@
 //     more.
 //   - [Session.EnsureDeleted] and [Session.DeleteInBackground] give a place back.
 //   - [OutcomeOf] tells what became of a request, and [Permanent] whether trying again can help.
-//   - [CheckPath] checks a path, [Session.LeaseTime] and [Session.LeaseTimeAsked] tell D, and
+//   - [CheckPath] checks a path, [Session.LeaseTime] and [Session.LeaseAsked] tell D, and
 //     [Session.Places] tells how many places share the beats.
 //
 // A channel that such a function takes gets signals without blocking: give it room for one. A signal
@@ -164,9 +164,14 @@
 // everybody. A refused operation is an error with zk.ErrNoAuth, and is not repeated. A
 // rejected credential closes the client with [ErrAuthFailed].
 //
+// [Config.SASL] authenticates each connection before that: by a user and a password of the servers
+// ([SASLDigest]), by Kerberos (package session/sasl/kerberos, a module of its own), or by what you
+// write. A server that ends the exchange early, or lets anybody in, is not used. Refusals by every
+// server, three times each, close the client with [ErrAuthFailed].
+//
 // # Not possible with zk v1.0.4
 //
-// SASL authentication, read-only mode, removing watches, persistent watches, and using
-// a zk.Conn of yours: it revives itself and hides T. Both can run side by side.
+// Read-only mode, removing watches, persistent watches, and using a zk.Conn of yours: it
+// revives itself and hides T. Both can run side by side.
 // UPSTREAM.md in this directory lists what should be mended there.
 package session

@@ -84,7 +84,7 @@ func ExampleSession_Hold() {
 		<-wake // a lease begins, or hold.Err() says why it cannot
 	}
 	lease := hold.Lease()
-	fmt.Println(lease.Valid(), lease.Remaining() <= s.LeaseTime(), s.LeaseTime() <= s.LeaseTimeAsked())
+	fmt.Println(lease.Valid(), lease.Remaining() <= s.LeaseTime(), s.LeaseTime() <= s.LeaseAsked())
 	// Output: true true true
 }
 

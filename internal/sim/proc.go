@@ -129,10 +129,11 @@ func (p *proc) lead(ctx context.Context, term *election.Term, path string, rng *
 }
 
 func (p *proc) runObserver(ctx context.Context, path string) {
-	o, err := election.Observe(p.client, path)
+	el, err := election.New(p.client, path, election.Config{})
 	if err != nil {
 		panic(err)
 	}
+	o := el.Observe()
 	p.observes[path] = true
 	p.running.Go(func() {
 		defer o.Close()

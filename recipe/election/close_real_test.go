@@ -98,9 +98,7 @@ func TestCloseAtEveryStep(t *testing.T) {
 			c := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{FollowLeader: true})
 			c.term()
 			c.events.wait(election.EventLeaderChanged, 1)
-			if _, err := election.Observe(c.client, path); err != nil { // and never closed
-				t.Fatal(err)
-			}
+			observe(t, c.client, path) // and never closed
 			return c, nil
 		},
 	} {

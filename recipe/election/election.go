@@ -23,13 +23,14 @@ const (
 	longestDelay = 10 * time.Second
 )
 
-// maxEvents bounds the events that wait for an OnEvent that takes its time.
+// maxEvents bounds the events that wait for a subscriber that takes its time.
 const maxEvents = 1000
 
 // maxPath bounds an election's path, so that our names have room below it.
 const maxPath = 4096
 
-// Election is a handle for an election, and stands in it as one candidate. Several may share a
+// Election is a handle for the election at a path. [Election.Run] and [Election.Campaign] stand in it
+// as one candidate; [Election.Observe] and [Election.Candidates] only look. Several may share a
 // client, in one election or in many. All methods may be called from any goroutine.
 type Election struct {
 	client *session.Client
@@ -37,7 +38,7 @@ type Election struct {
 	cfg    Config
 	clock  clock.Clock
 	log    *slog.Logger
-	often  *slog.Logger // for lines that many elections may have at the same time
+	often  *slog.Logger // for lines that repeat while something does not work
 	lines  *feed.Log
 
 	busy   atomic.Bool // Run or Campaign is at work; it owns what follows
@@ -49,12 +50,12 @@ type Election struct {
 	status status
 }
 
-// New returns a candidate for the election at path, an absolute znode path other than
+// New returns a handle for the election at path, an absolute znode path other than
 // "/". It checks its arguments and does no I/O. The path and its parents are created
 // when they are missing, and never deleted.
 func New(client *session.Client, path string, cfg Config) (*Election, error) {
 	if client == nil {
-		return nil, errNoClient
+		return nil, errors.New("election: the client is nil; want one from session.Open")
 	}
 	if err := checkPath(path); err != nil {
 		return nil, err
@@ -67,8 +68,8 @@ func New(client *session.Client, path string, cfg Config) (*Election, error) {
 	logger, lines := feed.NewLog(cfg.Logger)
 	e := &Election{
 		client: client, path: path, cfg: cfg, clock: c,
-		log:    logger.With("election", path, "id", cfg.ID),
-		often:  feed.Thinned(client.Context(), logger, lines).With("election", path, "id", cfg.ID),
+		log:    feed.Thinned(client.Context(), logger, lines, feed.Transitions).With("election", path, "id", cfg.ID),
+		often:  feed.Thinned(client.Context(), logger, lines, feed.Failures).With("election", path, "id", cfg.ID),
 		lines:  lines,
 		wake:   make(chan struct{}, 1),
 		pause:  retry.New(c, firstDelay, longestDelay),
@@ -77,8 +78,6 @@ func New(client *session.Client, path string, cfg Config) (*Election, error) {
 	e.status.set(c, func(s *Status) { s.Path, s.ID = path, cfg.ID })
 	return e, nil
 }
-
-var errNoClient = errors.New("election: the client is nil; want one from session.Open")
 
 func checkPath(path string) error {
 	if err := session.CheckPath(path); err != nil {

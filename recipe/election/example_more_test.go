@@ -10,7 +10,7 @@ import (
 )
 
 // The line of succession, for a tool or a page.
-func ExampleCandidates() {
+func ExampleElection_Candidates() {
 	client, done := connect()
 	defer done()
 	el, err := election.New(client, "/primary", election.Config{ID: "host-1"})
@@ -21,7 +21,7 @@ func ExampleCandidates() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	line, err := election.Candidates(context.Background(), client, "/primary")
+	line, err := el.Candidates(context.Background())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -40,10 +40,7 @@ func ExampleTerm_Proclaim() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	observer, err := el.Observe()
-	if err != nil {
-		log.Fatal(err)
-	}
+	observer := el.Observe()
 	defer observer.Close()
 	term, err := el.Campaign(context.Background())
 	if err != nil {

@@ -54,6 +54,33 @@ func ExampleElection_Run() {
 	// <nil>
 }
 
+// Any number of functions may hear of what happens to a candidate.
+func ExampleElection_Subscribe() {
+	client, done := connect()
+	defer done()
+	el, err := election.New(client, "/reports", election.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	terms := 0
+	stop := el.Subscribe(func(ev election.Event) {
+		if ev.Kind == election.EventElected {
+			terms++
+		}
+	})
+	defer stop()
+	el.Subscribe(func(ev election.Event) {
+		if ev.Kind == election.EventDeposed {
+			fmt.Println("over:", ev.Reason.String())
+		}
+	})
+	err = el.Run(context.Background(), func(context.Context, *election.Term) error { return election.ErrStop })
+	fmt.Println(terms, "term", err) // Run returns when all events have been delivered
+	// Output:
+	// over: stopped
+	// 1 term <nil>
+}
+
 // Leading in steps, where a callback does not fit.
 func ExampleElection_Campaign() {
 	client, done := connect()
@@ -106,15 +133,12 @@ func ExampleTerm_Multi() {
 func ExampleObserver_Follow() {
 	client, done := connect()
 	defer done()
-	observer, err := election.Observe(client, "/primary")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer observer.Close()
 	el, err := election.New(client, "/primary", election.Config{ID: "host-1", Data: []byte("10.1.2.3:8080")})
 	if err != nil {
 		log.Fatal(err)
 	}
+	observer := el.Observe() // a process that never stands has an Election, too
+	defer observer.Close()
 	term, err := el.Campaign(context.Background())
 	if err != nil {
 		log.Fatal(err)

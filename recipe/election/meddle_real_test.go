@@ -106,7 +106,7 @@ func TestForeignChildrenAreIgnoredAndLeftAlone(t *testing.T) {
 	all, first := lineUp(t, path, client, open(t, e.ConnectString(), session.Config{}))
 	first.Resign()
 	all[1].term()
-	observed, err := election.Candidates(within(t), client, path)
+	observed, err := handle(t, client, path).Candidates(within(t))
 	if err != nil || len(observed) == 0 || len(observed) > 2 {
 		t.Errorf("candidates %+v, %v", observed, err)
 	}

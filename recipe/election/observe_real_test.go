@@ -64,11 +64,17 @@ func current(t *testing.T, o *election.Observer, what string, ok func(election.C
 
 func observe(t *testing.T, client *session.Client, path string) *election.Observer {
 	t.Helper()
-	o, err := election.Observe(client, path)
+	return handle(t, client, path).Observe()
+}
+
+// handle is for an election that is looked at only.
+func handle(t *testing.T, client *session.Client, path string) *election.Election {
+	t.Helper()
+	el, err := election.New(client, path, election.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return o
+	return el
 }
 
 func nobody(l election.Candidate) bool { return l.Node == "" && l.ID == "" && l.Token == 0 }

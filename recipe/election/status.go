@@ -59,7 +59,7 @@ type Status struct {
 	LeaseRemaining time.Duration
 	// LastReason is why the last term ended, 0 before that.
 	LastReason recipe.Reason
-	// EventsDropped is how many events Config.OnEvent has not taken.
+	// EventsDropped is how many events subscribers have not taken, Config.OnEvent included.
 	EventsDropped uint64
 	// Impaired is why a change of leader may take longer than it has to, as far as this
 	// candidate has noticed; nil if it has noticed nothing.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -160,6 +161,35 @@ func TestResigningFromTheElectedEventDoesNotWait(t *testing.T) {
 	<-done
 }
 
+func TestEverySubscriberHearsOfEveryEventInOrder(t *testing.T) {
+	_, client := embedded(t)
+	var heard [3][]election.EventKind
+	hear := func(i int) func(election.Event) {
+		return func(ev election.Event) { heard[i] = append(heard[i], ev.Kind) }
+	}
+	el, err := election.New(client, "/e", election.Config{OnEvent: hear(0)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	el.Subscribe(hear(1))
+	stop := el.Subscribe(hear(2))
+	run := func() {
+		if err := el.Run(within(t), func(context.Context, *election.Term) error { return election.ErrStop }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run()
+	stop()
+	run()
+	once := []election.EventKind{election.EventJoined, election.EventElected, election.EventDeposed, election.EventLeft}
+	twice := slices.Concat(once, once)
+	for i, want := range [][]election.EventKind{twice, twice, once} {
+		if !slices.Equal(heard[i], want) {
+			t.Errorf("subscriber %d has heard %v; want %v", i, heard[i], want)
+		}
+	}
+}
+
 func TestReleaseInTheCallbackOfRunIsRefusedAndEndsNothing(t *testing.T) {
 	_, client := embedded(t)
 	el, err := election.New(client, "/e", election.Config{})
@@ -242,10 +272,7 @@ func TestAnObserverBelievesARestoredBackup(t *testing.T) {
 	run(t, x, "/e", "x", election.Config{})
 	at := &redirect{addr: old.Addrs()[0]}
 	client := open(t, "ensemble:2181", session.Config{Timeout: time.Second, Dial: at.dial})
-	o, err := election.Observe(client, "/e")
-	if err != nil {
-		t.Fatal(err)
-	}
+	o := observe(t, client, "/e")
 	defer o.Close()
 	ctx, cancel := context.WithCancel(within(t))
 	defer cancel()

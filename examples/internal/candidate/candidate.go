@@ -53,7 +53,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 type program struct {
 	*options
 	client   *session.Client
-	election *election.Election // nil when only observing
+	election *election.Election // to observe, too
 	out      *output
 
 	begun chan *election.Term           // from lead to tell: the term to tell about
@@ -72,7 +72,7 @@ func newProgram(o *options, stdout, stderr io.Writer) (*program, error) {
 	}
 	log := o.logger(stderr)
 	var err error
-	p.client, err = session.Open(o.zk, session.Config{Timeout: o.timeout, Lease: o.lease, Auth: o.credentials, Logger: log})
+	p.client, err = session.Open(o.zk, session.Config{Timeout: o.timeout, Lease: o.lease, Auth: o.credentials, SASL: o.asUser, Logger: log})
 	if err != nil {
 		return nil, err
 	}
@@ -192,10 +192,7 @@ func (p *program) tell(ev election.Event) {
 
 // watch tells who leads.
 func (p *program) watch(ctx context.Context) error {
-	observer, err := election.Observe(p.client, p.path)
-	if err != nil {
-		return err
-	}
+	observer := p.election.Observe()
 	defer observer.Close()
 	return observer.Follow(ctx, p.tellLeader)
 }

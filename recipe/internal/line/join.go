@@ -38,7 +38,7 @@ func create(ctx context.Context, s *session.Session, cfg Config) (string, error)
 		if !errors.Is(err, zk.ErrNoNode) || ctx.Err() != nil {
 			return path, err
 		}
-		first := record{lease: s.LeaseTimeAsked()}
+		first := record{lease: s.LeaseAsked()}
 		if err := s.EnsureNode(ctx, cfg.Dir, []byte(first.String()), cfg.ACL); err != nil {
 			return "", err
 		}

@@ -157,3 +157,11 @@ func (c *cast) end() {
 		p.Kill()
 	}
 }
+
+// String is the kind as a reader knows it.
+func (c *cast) String() string {
+	if c.kind.Ours() {
+		return "zkrecipe"
+	}
+	return string(c.kind)
+}

@@ -181,7 +181,7 @@ func measure(ctx context.Context, all []*cast, crashes, handOvers int) error {
 func print(all []*cast) {
 	fmt.Printf("| candidates | kill -9 of the leader | nobody leads, ms (p50 / p95 / max) | hand-overs, %v apart | nobody leads, ms (p50 / p95 / max) |\n|---|---|---|---|---|\n", apart)
 	for _, c := range all {
-		fmt.Printf("| %s | %d | %s | %d | %s |\n", c.kind, len(c.crashes), quantiles(c.crashes, "%.0f"), len(c.handOvers), quantiles(c.handOvers, "%.1f"))
+		fmt.Printf("| %s | %d | %s | %d | %s |\n", c, len(c.crashes), quantiles(c.crashes, "%.0f"), len(c.handOvers), quantiles(c.handOvers, "%.1f"))
 	}
 }
 

@@ -53,6 +53,8 @@
 // often and how long two led at one time. Command failover measures in one run, for all kinds and for etcd and client-go, how
 // long nobody leads after a crash and at hand-overs ("make compare" does both).
 //
+// The tests run with Debian's releases, and with ZKRECIPE_PEERS=newest with the others.
+//
 // Config.OnLine streams the lines, into a channel if that is wanted. [Available] tells what a
 // machine lacks for a kind. The programs are built when first needed, javac within two
 // seconds; a JVM takes about one more until its candidate is in line.

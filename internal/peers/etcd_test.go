@@ -42,7 +42,7 @@ func TestCandidatesOnEtcdChangePlaces(t *testing.T) {
 			b := join("b")
 			wait(b, "joined")
 			a.Send("resign")
-			if l := wait(a, "deposed"); l.Reason != "resigned" {
+			if l := wait(a, "deposed"); l.Reason != "released" {
 				t.Errorf("deposed: %+v", l)
 			}
 			second := wait(b, "elected")

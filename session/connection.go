@@ -52,6 +52,9 @@ func (s *Session) dial() (net.Conn, error) {
 	s.mu.Lock()
 	over := s.over
 	if !over {
+		if s.conn != nil {
+			s.zxid = max(s.zxid, s.conn.Zxid())
+		}
 		s.conn = w // from now on shutdown closes it
 	}
 	s.mu.Unlock()
@@ -129,7 +132,7 @@ func (s *Session) onAnswered(at clock.Instant) {
 func (s *Session) wantsWatch(path string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.watches[path]) > 0
+	return len(s.watches[path]) > 0 || s.treesRead(path)
 }
 
 // onFailed takes note of the end of a connection, or of a handshake.
@@ -155,6 +158,9 @@ func (s *Session) onEvent(ev zk.Event) {
 	switch {
 	case s.over:
 	case ev.State == zk.StateHasSession && s.state != Connected:
+		for _, w := range s.trees {
+			w.broken()
+		}
 		s.connection++
 		s.enter(Connected)
 		close(s.up)

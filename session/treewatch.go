@@ -140,7 +140,7 @@ func (w *TreeWatch) broken() {
 func (w *TreeWatch) Standing() bool {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
-	return w.standing != 0 && w.standing == w.s.connection && w.s.state == Connected
+	return w.standing != 0 && w.standing == w.s.connection && w.s.state == StateConnected
 }
 
 // Connection returns the number of the present connection, the one that the watches of a read

@@ -16,6 +16,9 @@ import (
 // Config describes an ensemble. The zero value is three servers with a tick of 500 ms, hence session timeouts
 // from 1 s to 10 s. An external ensemble (ZK_SERVERS) is taken as it is.
 type Config struct {
+	// Version is the release of the servers, such as 3.9.5: one of those in package release, which fetches it if it is
+	// not at hand. Default: what this package's documentation says.
+	Version string
 	// Servers is the number of servers, 1 (standalone) or more; default 3.
 	Servers int
 	// Tick is tickTime; default 500 ms. The servers ping each other every half tick, and a session timeout should

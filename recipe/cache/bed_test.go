@@ -28,7 +28,8 @@ type bed struct {
 	ctx    context.Context
 	host   *zktest.Host // of the client
 	client *session.Client
-	admin  *session.Session
+	writer *session.Client
+	admin  *session.Session // of the writer
 }
 
 // bubble runs f on an ensemble of so many servers. The client of the caches knows all of them.
@@ -42,8 +43,8 @@ func bubble(t *testing.T, servers int, f func(b *bed)) {
 		defer cancel()
 		b.host = b.Host("cache")
 		b.client = b.open("cache")
-		b.admin = b.session(b.open("admin"))
-		defer b.admin.Close()
+		b.writer = b.open("admin")
+		b.admin = b.session(b.writer)
 		f(b)
 	})
 }

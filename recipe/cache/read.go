@@ -116,6 +116,7 @@ func (c *Cache) begin() (n *node, path string, todo work) {
 		}
 	}
 	c.readers--
+	c.poke() // the path may have been found missing
 	return nil, "", 0
 }
 

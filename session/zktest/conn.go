@@ -31,6 +31,7 @@ type conn struct {
 	early   [][]byte // frames that came between the two
 	old     bool     // its connect request had no read-only flag
 	ids     []identity
+	nonce   string // of a SASL exchange under way
 	heard   time.Duration
 	idle    *event
 	verdict verdict // about the connect request
@@ -153,10 +154,14 @@ func (c *conn) reply(xid int32, zxid int64, code Code, body []byte) {
 	c.send(w.b)
 }
 
-func (c *conn) sendEvent(ev eventType, path string) {
+// sendEvent tells of a change at zxid, -1 where that is not known.
+func (c *conn) sendEvent(ev eventType, path string, zxid int64) {
+	if !c.e.cfg.Release.eventsHaveZxid() {
+		zxid = -1
+	}
 	var w encoder
 	w.int32(-1)
-	w.int64(-1)
+	w.int64(zxid)
 	w.int32(0)
 	w.int32(int32(ev))
 	w.int32(3) // SyncConnected

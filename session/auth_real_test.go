@@ -18,7 +18,7 @@ func TestCredentialsSurviveReconnectsAndLostReplies(t *testing.T) {
 	var lost []*faultproxy.Fault
 	c.all(func(p *faultproxy.Proxy) { lost = append(lost, p.LoseReply(faultproxy.OpAuth, 1)) })
 	client := c.open(session.Config{Timeout: 8 * time.Second, Auth: []session.Auth{session.Digest("u", "secret")}})
-	s := established(t, client)
+	s := c.established(client)
 	ctx := within(t, hang)
 	must(t, s.EnsurePath(ctx, "/own/x", nil))
 	for range 5 {
@@ -65,9 +65,9 @@ func TestAnIntruderIsRefusedWithATypedError(t *testing.T) {
 		_, multi := s.Multi(ctx, &zk.DeleteRequest{Path: path, Version: -1})
 		for what, err := range map[string]error{
 			"read": get, "list": list, "write": set, "join": join, "delete in a multi": multi,
-			"delete": s.Delete(ctx, path, -1), "remove": s.Remove(ctx, path),
+			"delete": s.Delete(ctx, path, -1), "remove": s.EnsureDeleted(ctx, path),
 		} {
-			if !errors.Is(err, zk.ErrNoAuth) || session.OutcomeOf(err) != session.NotDone {
+			if !errors.Is(err, zk.ErrNoAuth) || session.OutcomeOf(err) != session.OutcomeNotDone {
 				t.Errorf("%s may %s: %v", name, what, err)
 			}
 		}

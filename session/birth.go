@@ -13,7 +13,7 @@ import (
 // whether it was created, the session is over.
 func (s *Session) createFirst(place ...any) (string, error) {
 	s.mu.Lock()
-	beat, lease := s.Heartbeat(s.id), s.leaseTime
+	beat, lease := s.HeartbeatPath(s.id), s.leaseTime
 	s.mu.Unlock()
 	ops := append([]any{&zk.CreateRequest{Path: beat, Data: []byte(lease.String()), Flags: zk.FlagEphemeral}}, place...)
 	results, err := s.Multi(s.ctx, ops...)
@@ -24,7 +24,7 @@ func (s *Session) createFirst(place ...any) (string, error) {
 		signal(s.wake)
 		return results[len(results)-1].String, nil
 	}
-	if OutcomeOf(err) == Unknown {
+	if OutcomeOf(err) == OutcomeUnknown {
 		return "", s.findHeartbeat(beat, err)
 	}
 	ofHeartbeat := len(results) > 0 && results[0].Error != nil && errors.Is(err, results[0].Error)
@@ -43,6 +43,48 @@ func (s *Session) createFirst(place ...any) (string, error) {
 		s.finish(fmt.Errorf("%w: %s exists already", ErrNoHeartbeat, beat))
 	}
 	return "", err
+}
+
+// EnsureHeartbeat makes sure that the session has its heartbeat, for a place that is not created by
+// [Session.CreatePlace]. The directory of the heartbeats is created if it is missing.
+func (s *Session) EnsureHeartbeat(ctx context.Context) error {
+	fail := func(err error) error {
+		return &Error{Op: "create", Path: s.cfg.Beats, Outcome: OutcomeNotDone, Err: err}
+	}
+	if err := s.begin(ctx); err != nil {
+		return fail(err)
+	}
+	created := make(chan error, 1)
+	go func() { // a create is followed to its end, also when nobody waits for it any more
+		defer s.calls.Done()
+		_, err := again(ctx, s, func() (struct{}, error) { return struct{}{}, s.heartbeatOnce(ctx) })
+		created <- err
+	}()
+	select {
+	case err := <-created:
+		return err
+	case <-ctx.Done():
+		return fail(context.Cause(ctx))
+	case <-s.ctx.Done():
+		return fail(context.Cause(s.ctx))
+	}
+}
+
+// heartbeatOnce makes one attempt to create the heartbeat where there is none.
+func (s *Session) heartbeatOnce(ctx context.Context) error {
+	first, done, err := s.awaitBirth(ctx)
+	if err != nil {
+		return err
+	}
+	if !first {
+		if s.maybeRevoked() {
+			_ = s.readHeartbeat() // should it be revoked, the session is over
+		}
+		return nil
+	}
+	defer done()
+	_, err = s.createFirst()
+	return err
 }
 
 // awaitBirth waits while another goroutine creates the heartbeat. first is true if there is none

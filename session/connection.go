@@ -42,7 +42,13 @@ func (s *Session) dial() (net.Conn, error) {
 		}
 		return nil, err
 	}
-	w := wire.New(conn, deadline, s.clock, s.cfg.wireAuth(), wire.Hooks{
+	exchange, err := s.beginExchange(server, deadline)
+	if err != nil {
+		conn.Close()
+		s.onFailed(server, err)
+		return nil, err
+	}
+	w := wire.New(conn, deadline, s.clock, wire.Credentials{SASL: exchange, Auth: s.cfg.wireAuth()}, wire.Hooks{
 		Handshaken: func(h wire.Handshake) error { return s.onHandshake(server, h) },
 		Answered:   s.onAnswered,
 		WantsWatch: s.wantsWatch,
@@ -52,6 +58,9 @@ func (s *Session) dial() (net.Conn, error) {
 	s.mu.Lock()
 	over := s.over
 	if !over {
+		if s.conn != nil {
+			s.zxid = max(s.zxid, s.conn.Zxid())
+		}
 		s.conn = w // from now on shutdown closes it
 	}
 	s.mu.Unlock()
@@ -129,7 +138,7 @@ func (s *Session) onAnswered(at clock.Instant) {
 func (s *Session) wantsWatch(path string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.watches[path]) > 0
+	return len(s.watches[path]) > 0 || s.treesRead(path)
 }
 
 // onFailed takes note of the end of a connection, or of a handshake.
@@ -138,8 +147,11 @@ func (s *Session) onFailed(server string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lostBy = err
-	if errors.Is(err, ErrAuthFailed) {
+	switch {
+	case errors.Is(err, ErrAuthFailed):
 		s.finish(err)
+	case errors.Is(err, wire.ErrRefused):
+		s.saslRefused(server, err)
 	}
 	s.note(slog.LevelDebug, "connection ended", "server", server, "err", err)
 }
@@ -154,16 +166,20 @@ func (s *Session) onEvent(ev zk.Event) {
 	defer s.mu.Unlock()
 	switch {
 	case s.over:
-	case ev.State == zk.StateHasSession && s.state != Connected:
+	case ev.State == zk.StateHasSession && s.state != StateConnected:
+		for _, w := range s.trees {
+			w.broken()
+		}
 		s.connection++
-		s.enter(Connected)
+		s.refusals.clear()
+		s.enter(StateConnected)
 		close(s.up)
 		s.beatSoon = true
 		s.wakeAll() // no watch outlives its connection
 	case ev.State == zk.StateExpired:
 		s.finish(ErrExpired)
-	case ev.State == zk.StateDisconnected && s.state == Connected:
-		s.enter(Suspended)
+	case ev.State == zk.StateDisconnected && s.state == StateConnected:
+		s.enter(StateSuspended)
 		s.up = make(chan struct{})
 		s.wakeAll()
 	}
@@ -173,6 +189,6 @@ func (s *Session) onEvent(ev zk.Event) {
 func (s *Session) enter(state State) {
 	s.state, s.since = state, s.clock.Wall()
 	signal(s.wake)
-	s.tellState()
+	s.states.Send(s.state)
 	s.note(slog.LevelInfo, "session "+state.String(), "server", s.server, "timeout", s.timeout)
 }

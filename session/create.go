@@ -62,7 +62,7 @@ func (p *protected) fail(cause error) error {
 	if failed := p.failed.Load(); failed != nil {
 		cause = fmt.Errorf("%w (%v)", cause, *failed)
 	}
-	return &Error{Op: "create", Path: p.dir, Outcome: NotDone, Err: cause}
+	return &Error{Op: "create", Path: p.dir, Outcome: OutcomeNotDone, Err: cause}
 }
 
 func (s *Session) createGuarded(ctx context.Context, p *protected) (string, error) {
@@ -122,7 +122,7 @@ func (s *Session) createProtected(ctx context.Context, p *protected) (string, er
 		if errors.Is(err, zk.ErrConnectionClosed) && len(p.data) >= largeData {
 			lost++
 		}
-		if OutcomeOf(err) == Unknown && err != errAgain {
+		if OutcomeOf(err) == OutcomeUnknown && err != errAgain {
 			if path, lost := s.findOwn(p.dir, prefix); lost != nil || path != "" {
 				return path, lost
 			}
@@ -156,7 +156,7 @@ func (s *Session) attempt(ctx context.Context, p *protected, path string, togeth
 	if p.place() {
 		first, done, err := s.awaitBirth(ctx)
 		if err != nil {
-			return "", &Error{Op: "create", Path: p.dir, Outcome: NotDone, Err: err}
+			return "", &Error{Op: "create", Path: p.dir, Outcome: OutcomeNotDone, Err: err}
 		}
 		if first {
 			defer done()
@@ -192,7 +192,7 @@ func (s *Session) createSoon(path string, data []byte, flags int32, acl []zk.ACL
 			return a.path, nil
 		case errAlone:
 		default:
-			return "", &Error{Op: "create", Path: path, Outcome: Unknown, Err: errors.Unwrap(a.err)}
+			return "", &Error{Op: "create", Path: path, Outcome: OutcomeUnknown, Err: errors.Unwrap(a.err)}
 		}
 	}
 	return s.createAlone(path, data, flags, acl)

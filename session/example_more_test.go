@@ -14,7 +14,7 @@ import (
 )
 
 // A service that shows how it stands with the ensemble.
-func ExampleSession_OnState() {
+func ExampleSession_Subscribe() {
 	e, err := zktest.New(zktest.Config{Servers: 3, Tick: time.Second})
 	if err != nil {
 		log.Fatal(err)
@@ -30,12 +30,12 @@ func ExampleSession_OnState() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	states := make(chan session.State, 10) // the callback must not block
-	stop := s.OnState(func(state session.State) { states <- state })
+	states := make(chan session.State, 10)
+	stop := s.Subscribe(func(state session.State) { states <- state })
 	defer stop()
 
 	host.Cut() // the cable is pulled and plugged in again
-	for _, want := range []session.State{session.Suspended, session.Connected} {
+	for _, want := range []session.State{session.StateSuspended, session.StateConnected} {
 		fmt.Println(<-states == want, want)
 	}
 	fmt.Println("reconnects:", client.Status().Counts.Reconnects)
@@ -150,7 +150,7 @@ func ExampleOutcome() {
 		log.Fatal(err)
 	}
 	_, err = s.Create(ctx, "/large", make([]byte, 2<<20), 0, nil)
-	if errors.Is(err, session.ErrTooLarge) && session.OutcomeOf(err) == session.NotDone {
+	if errors.Is(err, session.ErrTooLarge) && session.OutcomeOf(err) == session.OutcomeNotDone {
 		fmt.Println("nothing was sent")
 	}
 	// Output: nothing was sent

@@ -31,8 +31,8 @@ type heartbeat struct {
 	until   clock.Instant // the end of the lease by the latest beat
 }
 
-// Heartbeat returns the path of the heartbeat of the session with the given id.
-func (s *Session) Heartbeat(id int64) string {
+// HeartbeatPath returns the path of the heartbeat of the session with the given id.
+func (s *Session) HeartbeatPath(id int64) string {
 	return join(s.cfg.Beats, fmt.Sprintf("%x", uint64(id)))
 }
 
@@ -43,6 +43,11 @@ func (s *Session) LeaseTime() time.Duration {
 	defer s.mu.Unlock()
 	return s.leaseTime
 }
+
+// LeaseAsked returns [Config.Lease]. LeaseTime is shorter where a server has granted a short session
+// timeout. Others may have got a longer one from another server: what they are told about the leases
+// of this client's candidates, and how long the first one lets those of all be, goes by this.
+func (s *Session) LeaseAsked() time.Duration { return s.cfg.Lease }
 
 // isHeartbeat reports whether stat is that of the znode that this session has created; if it
 // is not, the session is over. The caller holds s.mu.

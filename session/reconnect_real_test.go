@@ -110,7 +110,7 @@ func TestASilentServerIsPassedByWhileReconnecting(t *testing.T) {
 
 func TestASessionSurvivesASilenceOfAllServers(t *testing.T) {
 	c := proxied(t, three(t))
-	s := established(t, c.open(session.Config{Timeout: 6 * time.Second}))
+	s := c.established(c.open(session.Config{Timeout: 6 * time.Second}))
 	mark := c.log.mark()
 	c.all(func(p *faultproxy.Proxy) { p.Drop(faultproxy.Both, true) })
 	c.log.await(mark, "session suspended")
@@ -201,7 +201,7 @@ func TestTheEnsembleMayStartAfterTheClient(t *testing.T) {
 		c.log.await(c.log.mark(), "cannot connect")
 	}
 	st := client.Status()
-	if st.State != session.Connecting || st.Session != 0 || len(st.Servers) != 3 {
+	if st.State != session.StateConnecting || st.Session != 0 || len(st.Servers) != 3 {
 		t.Errorf("status %+v", st)
 	}
 	for _, p := range c.proxies {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/enum"
+	"github.com/zkrecipe/zkrecipe/internal/feed"
 	"github.com/zkrecipe/zkrecipe/session/internal/dial"
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
@@ -21,15 +22,15 @@ import (
 type State int
 
 const (
-	// Connecting: no server has granted the session yet.
-	Connecting State = iota
-	// Connected: a server answers.
-	Connected
-	// Suspended: the connection is lost; the session may or may not live on. A
+	// StateConnecting: no server has granted the session yet.
+	StateConnecting State = iota
+	// StateConnected: a server answers.
+	StateConnected
+	// StateSuspended: the connection is lost; the session may or may not live on. A
 	// running lease keeps running.
-	Suspended
-	// Lost: the session is over for good.
-	Lost
+	StateSuspended
+	// StateLost: the session is over for good.
+	StateLost
 )
 
 // String returns the state in lower case.
@@ -65,14 +66,15 @@ const (
 // context, and when the session ends. Reads are repeated until they are answered;
 // writes are sent once, and [OutcomeOf] tells what is known about a failed one.
 type Session struct {
-	cfg    *Config
-	counts *counts
-	chroot string
-	clock  clock.Clock
-	log    *slog.Logger
-	dialer *dial.Dialer
-	zk     *zk.Conn
-	closed <-chan zk.Event // closed by zk when its own goroutines have ended
+	cfg      *Config
+	counts   *counts
+	refusals *refusals
+	chroot   string
+	clock    clock.Clock
+	log      *slog.Logger
+	dialer   *dial.Dialer
+	zk       *zk.Conn
+	closed   <-chan zk.Event // closed by zk when its own goroutines have ended
 
 	ctx     context.Context         // ends when the session is over
 	end     context.CancelCauseFunc // with the reason
@@ -98,8 +100,9 @@ type Session struct {
 	heart      heartbeat
 	ears       map[int64]*ear // by the session that is listened to
 	watches    map[string]map[*Watch]struct{}
+	trees      []*TreeWatch
+	zxid       int64 // the latest that connections before conn have seen
 	holds      []*Hold
-	listeners  []*func(State)
 	attempts   int // at servers since the last handshake
 	ephemerals ephemerals
 	creations  queue
@@ -109,14 +112,15 @@ type Session struct {
 	beatAgain                       bool // one has failed for the sake of one place
 	turn                            int  // in holds: the first that the next beat checks
 
-	birth chan struct{} // held while the heartbeat is created
+	birth  chan struct{} // held while the heartbeat is created
+	states *feed.Feed[State]
 }
 
 // newSession begins to connect. It ends with parent.
-func newSession(parent context.Context, cfg *Config, counts *counts, names *dial.Names, servers []string, chroot string) (*Session, error) {
+func newSession(parent context.Context, cfg *Config, counts *counts, names *dial.Names, refusals *refusals, servers []string, chroot string) (*Session, error) {
 	c := clock.From(cfg.Context)
 	s := &Session{
-		cfg: cfg, counts: counts, chroot: chroot, clock: c, log: cfg.Logger,
+		cfg: cfg, counts: counts, refusals: refusals, chroot: chroot, clock: c, log: cfg.Logger,
 		stopped: make(chan struct{}),
 		wake:    make(chan struct{}, 1),
 		slots:   make(chan struct{}, maxCalls),
@@ -126,6 +130,7 @@ func newSession(parent context.Context, cfg *Config, counts *counts, names *dial
 		watches: map[string]map[*Watch]struct{}{},
 		ears:    map[int64]*ear{},
 		birth:   make(chan struct{}, 1),
+		states:  feed.New[State](nil, maxStates),
 	}
 	s.ctx, s.end = context.WithCancelCause(parent)
 	s.dialer = dial.New(dial.Config{
@@ -158,10 +163,10 @@ func (s *Session) finish(reason error) {
 	if s.id != 0 && !errors.Is(reason, ErrClosed) {
 		s.counts.lost.Add(1)
 	}
-	s.state, s.since = Lost, s.clock.Wall()
-	s.tellState()
+	s.state, s.since = StateLost, s.clock.Wall()
 	s.note(slog.LevelInfo, "session over", "reason", reason)
 	s.end(reason) // first: a caller that finds the lease over can ask why
+	s.states.Send(StateLost)
 	for _, h := range s.holds {
 		if h.lease != nil {
 			h.lease.end()
@@ -225,6 +230,15 @@ func (s *Session) State() State {
 	defer s.mu.Unlock()
 	return s.state
 }
+
+// maxStates bounds the states that wait for a subscriber that takes its time.
+const maxStates = 100
+
+// Subscribe calls f with every change of state from now on, until stop is called: in order and one
+// at a time, from a goroutine of its own. f may take its time and call anything of this library; a
+// panic in it ends the process. StateLost is the last. The first 100 states wait for f, more are
+// dropped. Nothing waits for f: it may be at work when stop or Close has returned.
+func (s *Session) Subscribe(f func(State)) (stop func()) { return s.states.Subscribe(f) }
 
 // Done is closed when the session is over.
 func (s *Session) Done() <-chan struct{} { return s.ctx.Done() }

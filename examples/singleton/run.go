@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/output"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -84,7 +85,7 @@ func run(args []string) int {
 func newSupervisor(o *options) (*supervisor, error) {
 	s := &supervisor{options: o, log: o.logger(stderr), finished: make(chan struct{})}
 	var err error
-	s.client, err = session.Open(o.zk, session.Config{Timeout: o.timeout, Lease: o.lease, Auth: o.credentials, Logger: s.log})
+	s.client, err = session.Open(o.zk, session.Config{Timeout: o.timeout, Lease: o.lease, Auth: o.credentials, SASL: o.asUser, Logger: s.log})
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +117,7 @@ func (s *supervisor) run() int {
 	}()
 	select {
 	case err := <-result:
-		var refused *election.PermanentError
+		var refused *recipe.PermanentError
 		if errors.As(err, &refused) {
 			complain(err)
 			s.finish(codeFailed)

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-zookeeper/zk"
+
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/internal/history"
 )
@@ -208,11 +210,11 @@ func (r *Round) clean(ctx context.Context) error {
 	}
 	for _, name := range left {
 		r.broken(history.Leftover, "%s is left", path.Join(r.path, name))
-		if err := s.Remove(ctx, path.Join(r.path, name)); err != nil {
+		if err := s.EnsureDeleted(ctx, path.Join(r.path, name)); err != nil {
 			return err
 		}
 	}
-	return s.Remove(ctx, r.path)
+	return s.EnsureDeleted(ctx, r.path)
 }
 
 // childless waits until the path has no children, and returns those that it still has after so long.
@@ -226,7 +228,11 @@ func (r *Round) childless(ctx context.Context, within time.Duration) (names []st
 	defer w.Stop()
 	late := time.After(within)
 	for {
-		if names, _, err = w.Children(ctx); err != nil || len(names) == 0 {
+		names, _, err = w.Children(ctx)
+		if errors.Is(err, zk.ErrNoNode) { // Curator makes a container of the path, and the ensemble deletes an empty one
+			return nil, nil
+		}
+		if err != nil || len(names) == 0 {
 			return nil, err
 		}
 		select {

@@ -4,7 +4,8 @@ import "testing"
 
 // Every kind by itself: what the hosts tell is what happens.
 func TestEveryKindJoinsLeadsResignsAndLeaves(t *testing.T) {
-	for _, k := range []Kind{LeaderLatch, LeaderSelector, Kazoo, KazooPatterns, ZkLock, OursLatch, OursLock, OursKazoo} {
+	for _, k := range []Kind{LeaderLatch, LeaderSelector, Kazoo, KazooPatterns, ZkLock, OursLatch, OursLock, OursKazoo,
+		LeaderLatchNew, LeaderSelectorNew, KazooNew, KazooPatternsNew} {
 		t.Run(string(k), func(t *testing.T) {
 			t.Parallel()
 			f := newField(t, k)
@@ -21,7 +22,7 @@ func TestEveryKindJoinsLeadsResignsAndLeaves(t *testing.T) {
 			}
 			f.wait(p, "beat")
 			f.send(p, "resign")
-			if l := f.wait(p, "deposed"); l.Reason != "resigned" {
+			if l := f.wait(p, "deposed"); l.Reason != "released" {
 				t.Errorf("deposed: %+v", l)
 			}
 			if l := f.wait(p, "joined"); l.Node == node {

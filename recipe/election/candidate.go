@@ -1,17 +1,18 @@
 package election
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/stay"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/tenure"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -34,12 +35,12 @@ func (e *Election) win(l *working, ctx context.Context, inRun bool) (*stay.Stay,
 		switch {
 		case l.Over(ctx):
 			return nil, nil, e.cut(l, ctx, err)
-		case errors.Is(err, Unhealthy): // whatever Healthy's error wraps
+		case errors.Is(err, recipe.ReasonUnhealthy): // whatever Healthy's error wraps
 			continue
-		case isPermanent(err):
+		case life.Permanent(err):
 			e.log.Error("cannot join", "err", err)
 			e.status.set(e.clock, func(s *Status) { s.Err = err })
-			return nil, nil, &PermanentError{e.path, err}
+			return nil, nil, &recipe.PermanentError{Path: e.path, Err: err}
 		}
 		if e.retry(ctx, begun, err) != nil {
 			return nil, nil, e.cut(l, ctx, err)
@@ -50,19 +51,19 @@ func (e *Election) win(l *working, ctx context.Context, inRun bool) (*stay.Stay,
 // cut returns the error for a context, the client's included, that has ended. err is what the
 // candidate had failed of until then.
 func (e *Election) cut(l *working, ctx context.Context, err error) error {
-	if closed := l.Closed(); closed != nil && isPermanent(closed) { // the client closed itself
-		return &PermanentError{e.path, closed}
+	if closed := l.Closed(); life.Permanent(closed) { // the client closed itself
+		return &recipe.PermanentError{Path: e.path, Err: closed}
 	}
 	return l.Cut(ctx, err)
 }
 
 // join waits for a session and takes a place in the line.
 func (e *Election) join(l *working, ctx context.Context) (*stay.Stay, error) {
-	e.status.set(e.clock, func(s *Status) { s.State = Joining })
+	e.status.set(e.clock, func(s *Status) { s.State = StateJoining })
 	s, err := l.Session(ctx, func(err error) {
 		e.often.Warn("no session", "err", err)
 		e.status.set(e.clock, func(s *Status) { s.Err = err })
-		e.send(Event{Kind: Failed, Err: err})
+		e.send(Event{Kind: EventFailed, Err: err})
 	})
 	if err != nil {
 		return nil, err
@@ -76,13 +77,13 @@ func (e *Election) join(l *working, ctx context.Context) (*stay.Stay, error) {
 	position, id := st.Position(), s.ID()
 	e.log.Info("joined", "session", hex(s.ID()), "node", st.Path(), "ahead", position)
 	e.status.set(e.clock, func(status *Status) {
-		status.State, status.Session, status.Node, status.Err, status.Impaired = Waiting, s.ID(), st.Path(), nil, nil
+		status.State, status.Session, status.Node, status.Err, status.Impaired = StateWaiting, s.ID(), st.Path(), nil, nil
 	})
-	e.send(Event{Kind: Joined, Session: s.ID(), Timeout: s.Timeout(), Node: st.Path(), Position: position})
-	st.Report(func(connected bool) { // from here on: not before Joined
-		kind := Suspended
+	e.send(Event{Kind: EventJoined, Session: s.ID(), Timeout: s.Timeout(), Node: st.Path(), Position: position})
+	st.Report(func(connected bool) { // from here on: not before EventJoined
+		kind := EventSuspended
 		if connected {
-			kind = Resumed
+			kind = EventResumed
 		}
 		e.send(Event{Kind: kind, Session: id})
 	})
@@ -91,34 +92,21 @@ func (e *Election) join(l *working, ctx context.Context) (*stay.Stay, error) {
 
 // wait stands in line until we are first and hold a lease.
 func (e *Election) wait(ctx context.Context, st *stay.Stay, inRun bool) (*Term, error) {
-	timer := clock.NewTimer(e.clock)
-	defer timer.Stop()
-	stopBefore := e.stopBefore(st.S.LeaseTime())
-	var last line.Standing
-	for {
-		if err := e.health.err(); err != nil {
-			return nil, &Ended{Unhealthy, err}
-		}
-		now, err := st.Step(ctx, stopBefore)
-		if err != nil {
-			return nil, err
-		}
-		e.tell(st, last, now)
-		last = now
-		if now.Lease != nil {
-			return e.elected(ctx, st, now.Lease, stopBefore, inRun), nil
-		}
-		timer.Reset(now.Next)
-		select {
-		case <-st.Woken():
-		case <-e.wake:
-		case <-timer.C:
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case <-st.S.Done():
-			return nil, st.S.Err()
-		}
+	w := tenure.Wait{
+		Clock: e.clock, Need: tenure.StopBefore(e.cfg.StopBefore, st.S.LeaseTime()), Again: e.wake,
+		Ready: func() error {
+			if err := e.health.err(); err != nil {
+				return &recipe.Ended{Reason: recipe.ReasonUnhealthy, Err: err}
+			}
+			return nil
+		},
+		Tell: func(last, now line.Standing) { e.tell(st, last, now) },
 	}
+	lease, err := w.Until(ctx, st.S, st)
+	if err != nil {
+		return nil, err
+	}
+	return e.elected(ctx, st, lease, w.Need, inRun), nil
 }
 
 // tell reports what has changed about the place in the line.
@@ -133,7 +121,7 @@ func (e *Election) tell(st *stay.Stay, last, now line.Standing) {
 	if now.TookOver != "" {
 		node := e.path + "/" + now.TookOver
 		e.log.Warn("took over from a silent candidate", "session", hex(st.S.ID()), "node", node)
-		e.send(Event{Kind: TookOver, Session: st.S.ID(), Node: node})
+		e.send(Event{Kind: EventTookOver, Session: st.S.ID(), Node: node})
 	}
 	same := last.Ahead == now.Ahead
 	if now.Hidden && !(last.Hidden && same) {
@@ -141,27 +129,22 @@ func (e *Election) tell(st *stay.Stay, last, now line.Standing) {
 	}
 	if now.Persistent && now.Position <= 1 && !(last.Persistent && same && last.Position <= 1) {
 		e.log.Warn("the znode ahead is persistent: only deleting it lets others lead", "node", ahead)
-		e.send(Event{Kind: Blocked, Node: ahead})
+		e.send(Event{Kind: EventBlocked, Node: ahead})
 	}
 	if now.Impaired != nil && last.Impaired == nil {
 		e.log.Warn("a change of leader may take longer than the lease", "err", now.Impaired)
 		e.status.set(e.clock, func(s *Status) { s.Impaired = now.Impaired })
-		e.send(Event{Kind: Impaired, Err: now.Impaired})
+		e.send(Event{Kind: EventImpaired, Err: now.Impaired})
 	}
 	if now.Waits > 0 && last.Waits == 0 {
 		e.log.Info("first, but a lease may run still", "session", hex(st.S.ID()), "node", st.Path(), "wait", now.Waits)
-		e.send(Event{Kind: Withheld, Session: st.S.ID(), Node: st.Path(), Delay: now.Waits})
+		e.send(Event{Kind: EventWithheld, Session: st.S.ID(), Node: st.Path(), Delay: now.Waits})
 	}
-	if now.Position == 1 && e.Status().State == Waiting {
+	if now.Position == 1 && e.Status().State == StateWaiting {
 		e.log.Info("heir", "session", hex(st.S.ID()), "node", st.Path(), "ahead", ahead)
-		e.status.set(e.clock, func(s *Status) { s.State = Inheriting })
-		e.send(Event{Kind: Heir, Session: st.S.ID(), Node: st.Path(), Position: 1})
+		e.status.set(e.clock, func(s *Status) { s.State = StateHeir })
+		e.send(Event{Kind: EventHeir, Session: st.S.ID(), Node: st.Path(), Position: 1})
 	}
-}
-
-// stopBefore returns Config.StopBefore for a lease of length D.
-func (e *Election) stopBefore(D time.Duration) time.Duration {
-	return min(cmp.Or(e.cfg.StopBefore, D/16), D/4)
 }
 
 // elected begins a term.
@@ -176,8 +159,8 @@ func (e *Election) elected(ctx context.Context, st *stay.Stay, lease *session.Le
 	t.begun, t.inRun = st.Begun, inRun
 	t.held.Watch()
 	e.log.Info("elected", "session", hex(st.S.ID()), "node", t.Node(), "token", t.Token())
-	e.status.set(e.clock, func(s *Status) { s.State, s.Position, s.Token, s.Ahead, s.term = Leading, 0, t.Token(), "", t })
-	e.send(Event{Kind: Elected, Session: st.S.ID(), Node: t.Node(), Token: t.Token(), Deadline: t.Deadline(), Term: t})
+	e.status.set(e.clock, func(s *Status) { s.State, s.Position, s.Token, s.Ahead, s.term = StateLeading, 0, t.Token(), "", t })
+	e.send(Event{Kind: EventElected, Session: st.S.ID(), Node: t.Node(), Token: t.Token(), Deadline: t.Deadline(), Term: t})
 	return t
 }
 
@@ -186,15 +169,17 @@ func (e *Election) elected(ctx context.Context, st *stay.Stay, lease *session.Le
 func (e *Election) lead(l *working, st *stay.Stay, term *Term, stopped <-chan struct{}) {
 	ctx := l.Context()
 	e.guard(l, st, term)
-	ended := term.cause()
+	ended := term.held.Ended()
 	e.log.Info("deposed", withErr(ended.Err, "session", hex(st.S.ID()), "token", term.Token(), "reason", ended.Reason.String())...)
-	e.status.set(e.clock, func(s *Status) { s.State, s.Token, s.LastReason, s.term = Draining, 0, ended.Reason, nil })
-	e.send(Event{Kind: Deposed, Session: st.S.ID(), Node: term.Node(), Token: term.Token(), Reason: ended.Reason, Err: ended.Err})
-	if ended.Reason != NodeDeleted {
-		e.drain(st, stopped)
+	e.status.set(e.clock, func(s *Status) { s.State, s.Token, s.LastReason, s.term = StateDraining, 0, ended.Reason, nil })
+	e.send(Event{Kind: EventDeposed, Session: st.S.ID(), Node: term.Node(), Token: term.Token(), Reason: ended.Reason, Err: ended.Err})
+	if ended.Reason != recipe.ReasonNodeDeleted {
+		if !tenure.Drain(e.clock, st.S, stopped, e.cfg.DrainTimeout) {
+			e.log.Warn("the work has not stopped in time; giving the leadership away", "waited", e.cfg.DrainTimeout)
+		}
 	}
 	term.held.Finish()
-	e.leave(ctx, st, ended.Reason == NodeDeleted)
+	e.leave(ctx, st, ended.Reason == recipe.ReasonNodeDeleted)
 }
 
 // guard returns when the term has ended.
@@ -202,55 +187,19 @@ func (e *Election) guard(l *working, st *stay.Stay, term *Term) {
 	ctx, leading := l.Context(), term.Context()
 	defer context.AfterFunc(ctx, func() {
 		if closed := l.Closed(); closed != nil {
-			term.end(Closed, closed)
+			term.held.End(recipe.ReasonClosed, closed)
 		} else {
-			term.end(Cancelled, context.Cause(ctx))
+			term.held.End(recipe.ReasonCancelled, context.Cause(ctx))
 		}
 	})()
 	// Not in the loop, which may have to wait for a connection.
-	defer e.health.watch(func(err error) { term.end(Unhealthy, err) })()
-	timer := clock.NewTimer(e.clock)
-	defer timer.Stop()
-	for {
-		// A step may have to wait for a connection; the end of the term ends it.
-		now, err := st.Step(leading, 0)
-		next := now.Next
-		switch {
-		case errors.Is(err, line.ErrGone):
-			term.end(NodeDeleted, nil)
-		case err != nil && leading.Err() == nil && st.S.Err() == nil:
-			e.often.Warn("cannot check the own znode", "err", err) // the lease decides
-			next = st.S.LeaseTime() / 4
-		}
-		timer.Reset(next)
-		select {
-		case <-leading.Done():
-			return
-		case <-st.S.Done():
-			term.end(SessionLost, st.S.Err())
-		case <-st.Woken():
-		case <-timer.C:
-		}
-	}
-}
-
-// drain waits for the work to stop, while the leadership is still ours: another can
-// lead only when our znode is gone.
-func (e *Election) drain(st *stay.Stay, stopped <-chan struct{}) {
-	select {
-	case <-stopped:
-		return
-	default:
-	}
-	timer := clock.NewTimer(e.clock)
-	defer timer.Stop()
-	timer.Reset(e.cfg.DrainTimeout)
-	select {
-	case <-stopped:
-	case <-st.S.Done():
-	case <-timer.C:
-		e.log.Warn("the work has not stopped in time; giving the leadership away", "waited", e.cfg.DrainTimeout)
-	}
+	defer e.health.watch(func(err error) { term.held.End(recipe.ReasonUnhealthy, err) })()
+	tenure.Guard{
+		Clock:  e.clock,
+		Gone:   func() { term.held.End(recipe.ReasonNodeDeleted, nil) },
+		Lost:   func(err error) { term.held.End(recipe.ReasonSessionLost, err) },
+		Failed: func(err error) { e.often.Warn("cannot check the own znode", "err", err) }, // the lease decides
+	}.Until(leading, st.S, st)
 }
 
 // leave ends a candidacy: it deletes the znode, unless it is gone already.
@@ -258,7 +207,7 @@ func (e *Election) leave(ctx context.Context, st *stay.Stay, gone bool) {
 	left := st.Leave(ctx, gone)
 	e.log.Info("left", withErr(left, "session", hex(st.S.ID()), "node", st.Path())...)
 	e.status.set(e.clock, func(s *Status) { s.Node, s.Position, s.Ahead = "", 0, "" })
-	e.send(Event{Kind: Left, Session: st.S.ID(), Node: st.Path(), Err: left})
+	e.send(Event{Kind: EventLeft, Session: st.S.ID(), Node: st.Path(), Err: left})
 }
 
 // retry reports a failure and waits before the next attempt.
@@ -266,8 +215,8 @@ func (e *Election) retry(ctx context.Context, begun clock.Instant, err error) er
 	e.calm(begun)
 	delay := e.pause.Next()
 	e.often.Warn("not in line", "err", err, "retry", delay)
-	e.status.set(e.clock, func(s *Status) { s.State, s.Err = BackingOff, err })
-	e.send(Event{Kind: Failed, Err: err, Delay: delay})
+	e.status.set(e.clock, func(s *Status) { s.State, s.Err = StateBackingOff, err })
+	e.send(Event{Kind: EventFailed, Err: err, Delay: delay})
 	return clock.Sleep(ctx, e.clock, delay)
 }
 
@@ -281,11 +230,11 @@ func (e *Election) calm(begun clock.Instant) {
 // rest waits between a term and the next candidacy. A candidate that was asked to resign has not
 // failed, and does not wait. Others wait only as long as somebody else stands in line.
 func (e *Election) rest(l *working, term *Term) error {
-	if term.cause().Reason == Resigned {
+	if term.held.Ended().Reason == recipe.ReasonReleased {
 		return context.Cause(l.Context())
 	}
 	e.calm(term.begun)
-	e.status.set(e.clock, func(s *Status) { s.State = BackingOff })
+	e.status.set(e.clock, func(s *Status) { s.State = StateBackingOff })
 	ctx, cancel := life.Within(l.Context(), e.clock, e.pause.Next())
 	defer cancel()
 	every := min(e.client.Status().LeaseTime/8, longestEmpty)

@@ -68,27 +68,27 @@
 //     reads the record and leads at once.
 //   - The departure was not announced: somebody deleted the znode, or its session has ended. The
 //     heir leads when the lease of that candidate is over, (17/16) D after the heir has heard of
-//     the deletion (event [Withheld]).
+//     the deletion (event [EventWithheld]).
 //   - The znode exists, and its session is silent. The heir reads the heartbeat of the leader's
 //     session every D/8. When it was not set for (17/16) D, the heir revokes it and deletes the
-//     znode, in one transaction, and leads (event [TookOver]).
+//     znode, in one transaction, and leads (event [EventTookOver]).
 //
-// A term ends for one [Reason]. When we end it ourselves (the callback returns, Resign,
+// A term ends for one [recipe.Reason]. When we end it ourselves (the callback returns, Resign,
 // the context, Close, bad health) the leadership is kept until the callback has returned, or
 // DrainTimeout has passed; only then the znode is deleted. When the lease lapses or the
 // session is lost, there is StopBefore to stop in.
 //
 // What happens when:
 //
-//   - the connection is lost and comes back within the lease: nothing; a [Suspended] and a
-//     [Resumed] event tell;
+//   - the connection is lost and comes back within the lease: nothing; a [EventSuspended] and a
+//     [EventResumed] event tell;
 //   - the server freezes or loses the quorum: the session moves to another server after
 //     D/4, and the term goes on if that succeeds in time;
-//   - the lease cannot be extended in time: the term ends ([LeaseExpired]), the candidate
+//   - the lease cannot be extended in time: the term ends ([recipe.ReasonLeaseExpired]), the candidate
 //     enters the line again behind the others;
-//   - the session expires, or an heir has revoked its heartbeat: the term ends ([SessionLost]),
+//   - the session expires, or an heir has revoked its heartbeat: the term ends ([recipe.ReasonSessionLost]),
 //     the candidate enters the line again in a new session;
-//   - somebody deletes the leader's znode: the term ends ([NodeDeleted]), and the next begins
+//   - somebody deletes the leader's znode: the term ends ([recipe.ReasonNodeDeleted]), and the next begins
 //     when its lease is over;
 //   - the process is paused for longer than the lease: the term ends, as the first call of Valid
 //     after the pause tells;
@@ -97,16 +97,16 @@
 //     [Term.Resign] it does not wait;
 //   - the callback panics: the candidate leaves the line, then Run panics;
 //   - heartbeats or the record may not be read or written: changes of leader take longer
-//     (event [Impaired]).
+//     (event [EventImpaired]).
 //
 // The first candidate sets the longest lease that the line allows. A candidate whose lease is
-// longer does not join: Run returns a [PermanentError] with a recipe.LeaseError.
+// longer does not join: Run returns a [recipe.PermanentError] with a [recipe.LeaseError].
 //
 // # Other libraries in the line
 //
 // Candidates named as Curator's LeaderLatch and LeaderSelector, zk.Lock and kazoo name them
 // are honoured in one line with ours, persistent ones included (those are reported with
-// [Blocked]). They have no heartbeat: when one of them has crashed, its session has to expire.
+// [EventBlocked]). They have no heartbeat: when one of them has crashed, its session has to expire.
 // Other children of the path are ignored and never deleted. They honour only
 // the names they know: set Config.Style to theirs. The page recipe/docs/mixing.md tells
 // what else must agree, and how to move a fleet from each of them.

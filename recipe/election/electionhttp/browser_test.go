@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/browser"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/election/electionhttp"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -38,16 +39,16 @@ func standAs(t *testing.T, e *zktest.Ensemble, id string, view *electionhttp.Vie
 	}
 	t.Cleanup(func() { client.Close() })
 	joined := make(chan struct{}, 100)
-	el, _ := stand(t, client, election.Config{ID: id, Data: []byte(evil), OnEvent: func(ev election.Event) {
-		view.Record(ev)
-		if ev.Kind == election.Joined {
+	var views []*electionhttp.View
+	if id != evil {
+		views = append(views, view)
+	}
+	stand(t, client, election.Config{ID: id, Data: []byte(evil), OnEvent: func(ev election.Event) {
+		if ev.Kind == election.EventJoined {
 			joined <- struct{}{}
 		}
-	}}, obedient)
+	}}, obedient, views...)
 	<-joined
-	if id != evil {
-		view.Add(el)
-	}
 	return client
 }
 
@@ -97,7 +98,7 @@ func TestABrowserSeesAFailoverWithoutReloading(t *testing.T) {
 	tab.Await(`[...document.querySelectorAll("table.line tbody .wide:nth-child(2)")].map(c => c.firstChild.nextSibling.textContent).join("|") === ` + "`bob|" + evil + "|alice`")
 	var ended string
 	tab.Eval(`document.querySelectorAll("table.terms tbody tr")[1].cells[4].textContent`, &ended)
-	if reasons := []string{election.NodeDeleted.String(), election.SessionLost.String()}; !slices.Contains(reasons, ended) {
+	if reasons := []string{recipe.ReasonNodeDeleted.String(), recipe.ReasonSessionLost.String()}; !slices.Contains(reasons, ended) {
 		t.Errorf("alice's term ended because of %q; want one of %q", ended, reasons)
 	}
 

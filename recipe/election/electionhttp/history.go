@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 )
 
@@ -11,11 +12,11 @@ import (
 type term struct {
 	token  int64
 	id     string
-	own    bool            // of this process, so that its times and reason are known exactly
-	begin  time.Time       // when it began, or was first seen
-	before bool            // it had begun before anything was seen
-	end    time.Time       // zero while it lasts
-	reason election.Reason // 0 if not known
+	own    bool          // of this process, so that its times and reason are known exactly
+	begin  time.Time     // when it began, or was first seen
+	before bool          // it had begun before anything was seen
+	end    time.Time     // zero while it lasts
+	reason recipe.Reason // 0 if not known
 }
 
 // history remembers the latest terms of an election, from two sources: the events of own
@@ -34,10 +35,10 @@ func (h *history) record(ev election.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch ev.Kind {
-	case election.Elected:
+	case election.EventElected:
 		t := h.term(ev.Token, ev.Time)
 		t.own, t.id, t.begin, t.before = true, clean(ev.Term.ID(), maxText), ev.Time, false
-	case election.Deposed:
+	case election.EventDeposed:
 		if t := h.find(ev.Token); t != nil {
 			t.end, t.reason = ev.Time, ev.Reason
 		}

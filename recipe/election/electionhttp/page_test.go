@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/election/electionhttp"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -60,8 +61,8 @@ func TestACandidatesProcessShowsItsLeaseAndItsReasons(t *testing.T) {
 		client := open(t, e, "a")
 		page, view := newPage(t, client, electionhttp.Config{Data: true})
 		time.Sleep(time.Minute)
-		el, _ := stand(t, client, election.Config{ID: "a", Data: []byte("10.0.0.7:80"), OnEvent: view.Record}, obedient)
-		view.Add(el)
+		el, _ := stand(t, client, election.Config{ID: "a", Data: []byte("10.0.0.7:80")}, obedient, view)
+		view.Add(el) // once more does no harm
 		time.Sleep(time.Minute)
 		b, _ := stand(t, open(t, e, "b"), election.Config{ID: "b"}, obedient)
 		time.Sleep(time.Minute)
@@ -82,10 +83,10 @@ func TestACandidatesProcessShowsItsLeaseAndItsReasons(t *testing.T) {
 			t.Errorf("without a connection: %v, leader %+v", s.Connection, s.Leader)
 		}
 		time.Sleep(10 * time.Second)
-		if s = look(t, page); s.Lease != nil || s.Terms[0].End == nil || s.Terms[0].Reason != election.LeaseExpired.String() {
+		if s = look(t, page); s.Lease != nil || s.Terms[0].End == nil || s.Terms[0].Reason != recipe.ReasonLeaseExpired.String() {
 			t.Errorf("after the lease: %+v, terms %+v", s.Lease, s.Terms)
 		}
-		if c := s.Candidates[0]; c.ID != "a" || c.LastReason != election.LeaseExpired.String() {
+		if c := s.Candidates[0]; c.ID != "a" || c.LastReason != recipe.ReasonLeaseExpired.String() {
 			t.Errorf("own candidate: %+v", c)
 		}
 		time.Sleep(time.Minute)
@@ -228,16 +229,17 @@ func TestAClosedPageShowsWhatWasKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := servers(t)
 		client := open(t, e, "observer")
-		page, _ := newPage(t, client, electionhttp.Config{})
-		stand(t, open(t, e, "a"), election.Config{ID: "a"}, obedient)
+		page, view := newPage(t, client, electionhttp.Config{})
+		_, stop := stand(t, open(t, e, "a"), election.Config{ID: "a"}, obedient, view)
 		time.Sleep(time.Minute)
 		look(t, page)
 		page.Close()
 		page.Close()
-		if s := look(t, page); s.Leader == nil || s.Leader.ID != "a" || s.Ended == "" {
+		stop()
+		if s := look(t, page); s.Leader == nil || s.Leader.ID != "a" || s.Ended == "" || s.Terms[0].End != nil {
 			t.Errorf("a closed page shows %+v", s)
 		}
-		if _, err := page.Follow(client, path); err == nil {
+		if _, err := page.Observe(client, path); err == nil {
 			t.Error("a closed page follows another election")
 		}
 		// The bubble fails the test if a goroutine is left.
@@ -263,17 +265,17 @@ func TestSeveralElectionsAreOnOnePage(t *testing.T) {
 		e := servers(t)
 		client := open(t, e, "observer")
 		page, _ := newPage(t, client, electionhttp.Config{Title: "Both"})
-		if _, err := page.Follow(client, "/other"); err != nil {
+		if _, err := page.Observe(client, "/other"); err != nil {
 			t.Fatal(err)
 		}
 		body := get(page, "GET", "/?format=json").Body.String()
 		if !strings.Contains(body, `"title":"Both"`) || strings.Index(body, `"/other"`) < strings.Index(body, `"/billing"`) {
 			t.Errorf("the JSON is %s", body)
 		}
-		if _, err := page.Follow(client, "bad"); err == nil {
+		if _, err := page.Observe(client, "bad"); err == nil {
 			t.Error("a bad path is followed")
 		}
-		if _, err := page.Follow(nil, path); err == nil {
+		if _, err := page.Observe(nil, path); err == nil {
 			t.Error("a nil client is followed")
 		}
 	})
@@ -293,7 +295,7 @@ func TestAnAnswerDoesNotWaitForEachElectionInTurn(t *testing.T) {
 		client := open(t, e, "a")
 		page, _ := newPage(t, client, electionhttp.Config{})
 		for i := range 20 {
-			if _, err := page.Follow(client, fmt.Sprintf("%s/%d", path, i)); err != nil {
+			if _, err := page.Observe(client, fmt.Sprintf("%s/%d", path, i)); err != nil {
 				t.Fatal(err)
 			}
 		}

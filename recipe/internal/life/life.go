@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -25,7 +26,7 @@ type Life struct {
 
 // Begin begins the work. Its context ends with ctx, or when the client is closed.
 func Begin(ctx context.Context, client *session.Client) *Life {
-	l := &Life{client: client, clock: clock.From(client.Context()), left: client.Use()}
+	l := &Life{client: client, clock: clock.From(client.Context()), left: client.KeepOpen()}
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
 	closing := client.Context()
 	l.unbind = context.AfterFunc(closing, func() { l.cancel(context.Cause(closing)) })
@@ -82,6 +83,12 @@ func (l *Life) Cut(ctx context.Context, err error) error {
 		return cause
 	}
 	return fmt.Errorf("%w (%v)", cause, err)
+}
+
+// Permanent reports whether trying again cannot help.
+func Permanent(err error) bool {
+	var tooLong *recipe.LeaseError
+	return session.Permanent(err) || errors.As(err, &tooLong)
 }
 
 // Within bounds ctx by d; the cause says so.

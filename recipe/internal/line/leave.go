@@ -16,13 +16,13 @@ import (
 func (p *Place) take(ctx context.Context, data []byte, version int32) error {
 	for len(data) == 0 {
 		// Somebody who must not write here may have joined already, with a lease of that length.
-		first := record{lease: max(p.s.LeaseTime(), session.DefaultLease)}
+		first := record{lease: max(p.s.LeaseAsked(), session.DefaultLease)}
 		_, err := p.s.Set(ctx, p.dir, []byte(first.String()), version)
 		if errors.Is(err, zk.ErrNoAuth) {
 			p.noRecord(fmt.Errorf("no permission to write %s: %w", p.dir, err))
 			return p.admit()
 		}
-		if err != nil && session.OutcomeOf(err) == session.NotDone && !errors.Is(err, zk.ErrBadVersion) {
+		if err != nil && session.OutcomeOf(err) == session.OutcomeNotDone && !errors.Is(err, zk.ErrBadVersion) {
 			return goneIfNoNode(err)
 		}
 		var stat zk.Stat
@@ -150,7 +150,7 @@ func (p *Place) Leave(ctx context.Context) error {
 			}
 		}
 	}
-	err := p.s.Remove(ctx, p.path, p.announcement()...)
+	err := p.s.EnsureDeleted(ctx, p.path, p.announcement()...)
 	if err == nil {
 		p.Drop()
 	}
@@ -170,5 +170,5 @@ func (p *Place) announcement() []any {
 // Abandon is Leave for a caller that does not wait: the znode is deleted in the background. Until
 // it is gone the session beats for it, so that nobody takes it for silent.
 func (p *Place) Abandon() {
-	p.s.Abandon(p.path, p.Drop, p.announcement()...)
+	p.s.DeleteInBackground(p.path, p.Drop, p.announcement()...)
 }

@@ -257,7 +257,7 @@ func (p *Place) departed() {
 	if Ours(name.Full) {
 		lease := p.record.lease
 		if p.listener != nil {
-			if heard := p.listener.Heartbeat().Lease; heard > 0 {
+			if heard := p.listener.Heartbeat().LeaseTime; heard > 0 {
 				lease = heard
 			}
 		}

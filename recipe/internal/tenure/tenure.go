@@ -1,0 +1,131 @@
+// Package tenure is what every recipe does for one place: it waits until the place may be held,
+// watches over what is held until that ends, and gives the work time to stop.
+package tenure
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// A Place is what the caller steps through: a line.Place, or what keeps its rules.
+type Place interface {
+	// Step does what is due, and tells how the place stands. The error is [line.ErrGone], or that
+	// of a request.
+	Step(ctx context.Context, need time.Duration) (line.Standing, error)
+	// Woken has a signal when there is something to find out.
+	Woken() <-chan struct{}
+}
+
+// StopBefore returns how long before the end of a lease of length D what is held ends: a
+// sixteenth of the lease if nothing is asked for, a quarter of it at most.
+func StopBefore(asked, D time.Duration) time.Duration { return min(cmp.Or(asked, D/16), D/4) }
+
+// A Wait is how to wait for a place.
+type Wait struct {
+	Clock clock.Clock
+	// Need is how long a lease must run at least to be of use.
+	Need time.Duration
+	// Ready, if set, is asked before each step. An error ends the wait.
+	Ready func() error
+	// Again has a signal when Ready has changed its mind.
+	Again <-chan struct{}
+	// Tell is told of every step: how the place stood and how it stands.
+	Tell func(last, now line.Standing)
+}
+
+// Until waits until the place may be held, and returns the lease by which it is.
+func (w Wait) Until(ctx context.Context, s *session.Session, p Place) (*session.Lease, error) {
+	timer := clock.NewTimer(w.Clock)
+	defer timer.Stop()
+	var last line.Standing
+	for {
+		if w.Ready != nil {
+			if err := w.Ready(); err != nil {
+				return nil, err
+			}
+		}
+		now, err := p.Step(ctx, w.Need)
+		if err != nil {
+			return nil, err
+		}
+		w.Tell(last, now)
+		last = now
+		if now.Lease != nil {
+			return now.Lease, nil
+		}
+		timer.Reset(now.Next)
+		select {
+		case <-p.Woken():
+		case <-w.Again:
+		case <-timer.C:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-s.Done():
+			return nil, s.Err()
+		}
+	}
+}
+
+// A Guard is what to call when something happens to a place that is held. No call may block.
+type Guard struct {
+	Clock clock.Clock
+	// Gone: the znode is gone.
+	Gone func()
+	// Lost: the session is over.
+	Lost func(error)
+	// Failed: a step failed. The lease decides whether that ends anything.
+	Failed func(error)
+}
+
+// Until watches over a place until ctx, the context of what is held, ends.
+func (g Guard) Until(ctx context.Context, s *session.Session, p Place) {
+	timer := clock.NewTimer(g.Clock)
+	defer timer.Stop()
+	for {
+		// A step may have to wait for a connection; the end of what is held ends it.
+		now, err := p.Step(ctx, 0)
+		next := now.Next
+		switch {
+		case errors.Is(err, line.ErrGone):
+			g.Gone()
+		case err != nil && ctx.Err() == nil && s.Err() == nil:
+			g.Failed(err)
+			next = s.LeaseTime() / 4
+		}
+		timer.Reset(next)
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.Done():
+			g.Lost(s.Err())
+		case <-p.Woken():
+		case <-timer.C:
+		}
+	}
+}
+
+// Drain waits for the work to stop, while the place is still held: it is free for others only when
+// its znode is gone. It reports false if the work has not stopped in time.
+func Drain(c clock.Clock, s *session.Session, stopped <-chan struct{}, timeout time.Duration) bool {
+	select {
+	case <-stopped:
+		return true
+	default:
+	}
+	timer := clock.NewTimer(c)
+	defer timer.Stop()
+	timer.Reset(timeout)
+	select {
+	case <-stopped:
+	case <-s.Done():
+	case <-timer.C:
+		return false
+	}
+	return true
+}

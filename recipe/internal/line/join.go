@@ -137,13 +137,14 @@ func goneIfNoNode(err error) error {
 // checkOwn reads the own znode, which leaves a watch, and makes sure that it is ours.
 // It needs READ on it: without, neither checks nor watches work.
 func (p *Place) checkOwn(ctx context.Context) error {
-	_, stat, err := p.own.Get(ctx)
+	data, stat, err := p.own.Get(ctx)
 	if errors.Is(err, zk.ErrNoAuth) {
 		return fmt.Errorf("the ACL of our own znode must allow us READ: %w", err)
 	}
 	if err != nil {
 		return goneIfNoNode(err)
 	}
+	p.revoked = string(data) == Revocation
 	return p.verify(stat)
 }
 

@@ -19,7 +19,7 @@ type program struct {
 	*options
 	ensemble *zookeeper.Ensemble
 	client   *session.Client
-	recipe   recipe
+	means    means
 	out      *lines.Output
 	commands chan string // from stdin: "acquire" and "release"
 }
@@ -38,7 +38,7 @@ func newProgram(o *options, stdout, stderr io.Writer) (*program, error) {
 		p.ensemble.Close()
 		return nil, err
 	}
-	if p.recipe, err = recipes[o.recipe](p.client, o, stderr); err != nil {
+	if p.means, err = recipes[o.recipe](p.client, o, stderr); err != nil {
 		p.client.Close()
 		p.ensemble.Close()
 		return nil, err
@@ -107,9 +107,9 @@ func (p *program) contend(ctx context.Context) error {
 
 // get acquires the lock, or only tries to.
 func (p *program) get(ctx context.Context) (holding, error) {
-	acquire := p.recipe.acquire
+	acquire := p.means.acquire
 	if p.try {
-		acquire = p.recipe.try
+		acquire = p.means.try
 	}
 	p.out.Write("waiting")
 	done := make(chan struct{})

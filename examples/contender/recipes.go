@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -21,22 +22,22 @@ type holding interface {
 	Release(context.Context) error
 }
 
-// recipe is how to get it.
-type recipe struct {
+// means is how to get it.
+type means struct {
 	acquire, try func(context.Context) (holding, error)
 }
 
 // recipes make what the flag -recipe names. A further recipe needs a line here, and perhaps a flag.
-var recipes = map[string]func(*session.Client, *options, io.Writer) (recipe, error){
+var recipes = map[string]func(*session.Client, *options, io.Writer) (means, error){
 	"lock": exclusive,
 }
 
 func recipeNames() []string { return slices.Sorted(maps.Keys(recipes)) }
 
-func exclusive(client *session.Client, o *options, stderr io.Writer) (recipe, error) {
+func exclusive(client *session.Client, o *options, stderr io.Writer) (means, error) {
 	l, err := lock.New(client, o.path, o.config(stderr))
 	if err != nil {
-		return recipe{}, err
+		return means{}, err
 	}
 	return ofLock(l), nil
 }
@@ -45,8 +46,8 @@ func (o *options) config(stderr io.Writer) lock.Config {
 	return lock.Config{ID: o.id, Style: lock.Style(o.style), Logger: o.logger(stderr)}
 }
 
-// ofLock is a recipe whose errors need no translation.
-func ofLock(l *lock.Lock) recipe {
+// ofLock are means whose errors need no translation.
+func ofLock(l *lock.Lock) means {
 	with := func(acquire func(context.Context) (*lock.Held, error)) func(context.Context) (holding, error) {
 		return func(ctx context.Context) (holding, error) {
 			h, err := acquire(ctx)
@@ -56,7 +57,7 @@ func ofLock(l *lock.Lock) recipe {
 			return h, nil
 		}
 	}
-	return recipe{with(l.Acquire), with(l.TryAcquire)}
+	return means{with(l.Acquire), with(l.TryAcquire)}
 }
 
 // isBusy reports whether another has what was tried.
@@ -64,7 +65,7 @@ func isBusy(err error) bool { return errors.Is(err, lock.ErrBusy) }
 
 // lossOf returns the reason if what is held was lost, and "" if its end was chosen.
 func lossOf(h holding) string {
-	var ended *lock.Ended
+	var ended *recipe.Ended
 	if errors.As(context.Cause(h.Context()), &ended) && !ended.Reason.Chosen() {
 		return ended.Reason.String()
 	}

@@ -101,7 +101,7 @@ func TestWithoutCREATEForItsHeartbeatACandidateEndsForGood(t *testing.T) {
 		s.makeNode("/zkrecipe", "", zk.PermAll)
 		s.makeNode(dir, "", zk.PermRead)
 		err := s.runOnce(stagePath)
-		var permanent *election.PermanentError
+		var permanent *recipe.PermanentError
 		if !errors.As(err, &permanent) || !errors.Is(err, zk.ErrNoAuth) {
 			t.Fatalf("it ends with %v", err)
 		}
@@ -113,7 +113,7 @@ func TestALeaseThatIsLongerThanTheLinesEndsACandidateForGood(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.makeNode(stagePath, "zkrecipe line 1\nlease 1.5s\nsettled 0\n", zk.PermAll)
 		err := s.runOnce(stagePath)
-		var permanent *election.PermanentError
+		var permanent *recipe.PermanentError
 		var long *recipe.LeaseError
 		if !errors.As(err, &permanent) || !errors.As(err, &long) {
 			t.Fatalf("it ends with %v", err)
@@ -125,6 +125,24 @@ func TestALeaseThatIsLongerThanTheLinesEndsACandidateForGood(t *testing.T) {
 		s.eventually("end of its znode", func() bool { return len(s.inLine()) == 0 })
 		s.cfg.Lease = time.Second // one that is short enough
 		s.enter("a").term()
+	})
+}
+
+// One server grants less than the others. The candidate that it serves makes the path, and the others
+// must not be kept out by its record.
+func TestACandidateWhoseLeaseWasCutLetsTheOthersIn(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		s.Servers()[0].SetSessionLimits(stageT/2, stageT/2)
+		s.cfg.Lease = stageD
+		short := s.enter("a", s.Addrs()[0])
+		short.term()
+		if D := s.client("b").Status().LeaseTime; D != stageD {
+			t.Fatalf("asked for %v", D)
+		}
+		long := s.enter("b", s.Addrs()[1])
+		long.events.wait(election.Heir, 1)
+		short.host.Drop()
+		long.term()
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
@@ -60,9 +61,9 @@ func (c *contender) win(ctx context.Context) (*holding, error) {
 			return nil, err
 		case c.life.Over(ctx):
 			return nil, c.life.Cut(ctx, err)
-		case isPermanent(err):
+		case life.Permanent(err):
 			c.log.Error("cannot join", "err", err)
-			return nil, &PermanentError{c.path, err}
+			return nil, &recipe.PermanentError{Path: c.path, Err: err}
 		}
 		if c.clock.Now().Sub(begun) >= c.client.Status().Timeout {
 			pause.Reset()
@@ -190,25 +191,25 @@ func (c *contender) hold(at *holding) {
 	defer c.life.End()
 	defer close(at.left)
 	c.guard(at)
-	ended := at.cause()
+	ended := at.Ended()
 	c.log.Debug("ended", withErr(ended.Err, "session", hex(at.st.S.ID()), "token", at.Token(), "reason", ended.Reason.String())...)
 	c.send(Event{Kind: EventEnded, Session: at.st.S.ID(), Node: at.Node(), Token: at.Token(), Reason: ended.Reason, Err: ended.Err})
-	if ended.Reason != NodeDeleted && !tenure.Drain(c.clock, at.st.S, at.letGo, c.cfg.DrainTimeout) {
+	if ended.Reason != recipe.ReasonNodeDeleted && !tenure.Drain(c.clock, at.st.S, at.letGo, c.cfg.DrainTimeout) {
 		at.late.Store(true)
 		c.log.Warn("the lock was not released in time; giving it away", "waited", c.cfg.DrainTimeout)
 	}
 	at.Finish()
-	c.leave(c.life.Context(), at.st, ended.Reason == NodeDeleted)
+	c.leave(c.life.Context(), at.st, ended.Reason == recipe.ReasonNodeDeleted)
 }
 
 // guard returns when what is held has ended.
 func (c *contender) guard(at *holding) {
 	ctx := c.life.Context()
-	defer context.AfterFunc(ctx, func() { at.end(Closed, context.Cause(ctx)) })()
+	defer context.AfterFunc(ctx, func() { at.End(recipe.ReasonClosed, context.Cause(ctx)) })()
 	tenure.Guard{
 		Clock:  c.clock,
-		Gone:   func() { at.end(NodeDeleted, nil) },
-		Lost:   func(err error) { at.end(SessionLost, err) },
+		Gone:   func() { at.End(recipe.ReasonNodeDeleted, nil) },
+		Lost:   func(err error) { at.End(recipe.ReasonSessionLost, err) },
 		Failed: func(err error) { c.often.Warn("cannot check the own znode", "err", err) }, // the lease decides
 	}.Until(at.Context(), at.st.S, revocable{at})
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/enum"
+	"github.com/zkrecipe/zkrecipe/recipe"
 )
 
 // EventKind tells events apart.
@@ -68,7 +69,7 @@ type Event struct {
 	// Waited is how long Acquire has taken.
 	Waited time.Duration
 	// Reason is why it ended.
-	Reason Reason
+	Reason recipe.Reason
 	// Err is what went wrong, if anything did.
 	Err error
 	// Delay is the time until the next attempt, or until the lock can be held.

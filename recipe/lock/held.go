@@ -2,13 +2,13 @@ package lock
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/stay"
 )
@@ -58,11 +58,11 @@ func (h *Held) Node() string { return h.at.Node() }
 
 // Multi carries out ZooKeeper operations, all or none, provided that the holder's znode still
 // exists at that moment: it can never land when another holds the lock. The operations are zk's;
-// the results are theirs. The error is [ErrNotHeld] when the lock is not held any more, in which
+// the results are theirs. The error is [recipe.ErrNotHeld] when the lock is not held any more, in which
 // case nothing was done; see [session.OutcomeOf] for others.
 func (h *Held) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
 	if h.released.Load() {
-		return nil, ErrNotHeld
+		return nil, recipe.ErrNotHeld
 	}
 	return h.at.Multi(ctx, ops...)
 }
@@ -71,7 +71,7 @@ func (h *Held) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error
 // and Release waits for that until ctx ends. If it does, deleting goes on all the same, and the
 // error is the cause of ctx. Release may be called more than once.
 //
-// If the lock was lost before, the error is an [*Ended] that tells why, and Release does not wait.
+// If the lock was lost before, the error is a [*recipe.Ended] that tells why, and Release does not wait.
 func (h *Held) Release(ctx context.Context) error {
 	if h.released.CompareAndSwap(false, true) && !h.at.release() {
 		return nil // another acquisition under its context goes on
@@ -112,13 +112,6 @@ type holding struct {
 func newHolding(ctx context.Context, l *Lock, st *stay.Stay, cfg held.Config) *holding {
 	h := &holding{lock: l, st: st, holders: 1, letGo: make(chan struct{}), left: make(chan struct{})}
 	h.first = &Held{at: h}
-	cfg.NotHeld = ErrNotHeld
-	cfg.Lapsed = func() error {
-		if cfg.Session != nil && cfg.Session.Err() != nil {
-			return &Ended{SessionLost, cfg.Session.Err()}
-		}
-		return &Ended{LeaseExpired, nil}
-	}
 	h.Held = held.New(context.WithValue(ctx, under{}, h.chain(ctx)), cfg)
 	return h
 }
@@ -130,19 +123,9 @@ func (h *holding) acquired(waited time.Duration) {
 	h.lock.send(Event{Kind: EventAcquired, Session: h.st.S.ID(), Node: h.Node(), Token: h.Token(), Held: h.first, Waited: waited})
 }
 
-// end ends it, the first time.
-func (h *holding) end(reason Reason, err error) { h.End(&Ended{reason, err}) }
-
-// cause returns why it ended, or nil while it lasts.
-func (h *holding) cause() *Ended {
-	var e *Ended
-	errors.As(h.Cause(), &e)
-	return e
-}
-
 // lost returns why it ended if another may have held the lock before it was released.
-func (h *holding) lost() *Ended {
-	if e := h.cause(); e != nil && (!e.Reason.Chosen() || h.late.Load()) {
+func (h *holding) lost() *recipe.Ended {
+	if e := h.Ended(); e != nil && (!e.Reason.Chosen() || h.late.Load()) {
 		return e
 	}
 	return nil
@@ -156,7 +139,7 @@ func (h *holding) release() bool {
 	if h.holders > 0 {
 		return false
 	}
-	h.end(Released, nil)
+	h.End(recipe.ReasonReleased, nil)
 	close(h.letGo)
 	return true
 }
@@ -165,7 +148,7 @@ func (h *holding) release() bool {
 func (h *holding) again() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.holders == 0 || h.Cause() != nil {
+	if h.holders == 0 || h.Ended() != nil {
 		return false
 	}
 	h.holders++

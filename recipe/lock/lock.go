@@ -9,6 +9,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/feed"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -62,7 +63,7 @@ func (l *Lock) Path() string { return l.path }
 // enters the line again, behind the others.
 //
 // Acquire gives up when ctx ends (with its cause), when the client is closed (session.ErrClosed),
-// and when joining is refused for good ([PermanentError]). Nothing is left behind then; who stands
+// and when joining is refused for good ([recipe.PermanentError]). Nothing is left behind then; who stands
 // behind does not wait longer for it. Under the context of a Held of this lock it returns
 // [ErrNested] or [ErrUpgrade] at once, unless [Config.Reentrant] is set.
 func (l *Lock) Acquire(ctx context.Context) (*Held, error) { return l.acquire(ctx, false) }
@@ -76,7 +77,7 @@ func (l *Lock) TryAcquire(ctx context.Context) (*Held, error) { return l.acquire
 // given ends with ctx, and when the lock is lost; f should then return. The lock is kept until f
 // has returned, but not longer than DrainTimeout after the end of ctx.
 //
-// The error is that of Acquire, or f's. If the lock was lost before f returned, it is an [*Ended]
+// The error is that of Acquire, or f's. If the lock was lost before f returned, it is a [*recipe.Ended]
 // that tells why, joined with f's: what f has done since may have been done beside another holder.
 func (l *Lock) Do(ctx context.Context, f func(context.Context, *Held) error) error {
 	if f == nil {
@@ -88,7 +89,7 @@ func (l *Lock) Do(ctx context.Context, f func(context.Context, *Held) error) err
 	}
 	defer h.Release(ctx) // also when f panics
 	inner := h.Context()
-	stop := func() { h.at.end(Cancelled, context.Cause(ctx)) }
+	stop := func() { h.at.End(recipe.ReasonCancelled, context.Cause(ctx)) }
 	if h.nested { // what is held is another's
 		bounded, cancel := context.WithCancelCause(inner)
 		defer cancel(nil)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -34,7 +35,7 @@ func TestALockGoesFromOneToTheNext(t *testing.T) {
 		if first.Valid() || first.Remaining() != 0 || first.Context().Err() == nil {
 			t.Error("what was released is held")
 		}
-		want(t, context.Cause(first.Context()), lock.Released)
+		want(t, context.Cause(first.Context()), recipe.ReasonReleased)
 		release(t, <-second)
 		release(t, <-third)
 		release(t, first) // again
@@ -171,11 +172,11 @@ func TestWhoGivesUpDelaysNobody(t *testing.T) {
 func TestALostLockIsReported(t *testing.T) {
 	for name, c := range map[string]struct {
 		lose   func(s *stage, p *person, h *lock.Held)
-		reason lock.Reason
+		reason recipe.Reason
 	}{
-		"cut off": {func(s *stage, p *person, h *lock.Held) { p.host.Hold() }, lock.LeaseExpired},
-		"deleted": {func(s *stage, p *person, h *lock.Held) { s.admin().Delete(s.t.Context(), h.Node(), -1) }, lock.NodeDeleted},
-		"session": {func(s *stage, p *person, h *lock.Held) { sessionOf(s.t, p.client).Close() }, lock.SessionLost},
+		"cut off": {func(s *stage, p *person, h *lock.Held) { p.host.Hold() }, recipe.ReasonLeaseExpired},
+		"deleted": {func(s *stage, p *person, h *lock.Held) { s.admin().Delete(s.t.Context(), h.Node(), -1) }, recipe.ReasonNodeDeleted},
+		"session": {func(s *stage, p *person, h *lock.Held) { sessionOf(s.t, p.client).Close() }, recipe.ReasonSessionLost},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
@@ -190,11 +191,11 @@ func TestALostLockIsReported(t *testing.T) {
 				second := <-next // the stage compares
 				ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 				defer cancel()
-				var ended *lock.Ended
+				var ended *recipe.Ended
 				if err := h.Release(ctx); !errors.As(err, &ended) || ended.Reason != c.reason {
 					t.Errorf("Release of what was lost: %v", err)
 				}
-				if _, err := h.Multi(t.Context()); !errors.Is(err, lock.ErrNotHeld) {
+				if _, err := h.Multi(t.Context()); !errors.Is(err, recipe.ErrNotHeld) {
 					t.Errorf("Multi: %v", err)
 				}
 				release(t, second)
@@ -214,7 +215,7 @@ func TestDoReportsALoss(t *testing.T) {
 			<-ctx.Done()
 			return mine
 		})
-		want(t, err, lock.NodeDeleted)
+		want(t, err, recipe.ReasonNodeDeleted)
 		want(t, err, mine)
 		err = a.Do(t.Context(), func(context.Context, *lock.Held) error { return mine })
 		if err != mine {
@@ -244,7 +245,7 @@ func TestDoKeepsTheLockUntilTheWorkHasStopped(t *testing.T) {
 		s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
 		cancel()
 		<-h.Context().Done()
-		want(t, context.Cause(h.Context()), lock.Cancelled)
+		want(t, context.Cause(h.Context()), recipe.ReasonCancelled)
 		second := <-next
 		if !stopped {
 			t.Error("the next holds it while the work goes on")
@@ -269,7 +270,7 @@ func TestWorkThatDoesNotStopLosesTheLock(t *testing.T) {
 		cancel()
 		release(t, b.acquire())
 		close(leave)
-		want(t, <-done, lock.Cancelled)
+		want(t, <-done, recipe.ReasonCancelled)
 	})
 }
 
@@ -304,7 +305,7 @@ func TestGuardedWritesEndWithTheLock(t *testing.T) {
 			t.Fatal(err)
 		}
 		release(t, h)
-		want(t, set("two"), lock.ErrNotHeld)
+		want(t, set("two"), recipe.ErrNotHeld)
 		if data, _, _ := admin.Get(t.Context(), "/data"); string(data) != "one" {
 			t.Errorf("data %q", data)
 		}
@@ -503,7 +504,7 @@ func TestCloseWaitsForTheRelease(t *testing.T) {
 		closed := make(chan struct{})
 		go func() { a.client.Close(); close(closed) }()
 		<-h.Context().Done()
-		want(t, context.Cause(h.Context()), lock.Closed)
+		want(t, context.Cause(h.Context()), recipe.ReasonClosed)
 		want(t, context.Cause(h.Context()), session.ErrClosed)
 		select {
 		case <-closed:
@@ -529,7 +530,7 @@ func TestALockThatCannotBeJoinedIsAPermanentError(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := s.person("a").Acquire(t.Context())
-		var permanent *lock.PermanentError
+		var permanent *recipe.PermanentError
 		if !errors.As(err, &permanent) || !errors.Is(err, zk.ErrNoAuth) {
 			t.Errorf("error %v", err)
 		}

@@ -25,13 +25,13 @@ func (l *Lock) nested(ctx context.Context) (*Held, error) {
 	c, _ := ctx.Value(under{}).(*chain)
 	for ; c != nil; c = c.next {
 		h := c.holding
-		if h.lock.client != l.client || h.lock.path != l.path || h.Cause() != nil {
+		if h.lock.client != l.client || h.lock.path != l.path || h.Ended() != nil {
 			continue
 		}
 		if l.cfg.Reentrant && h.again() {
 			return &Held{at: h, nested: true}, nil
 		}
-		if h.Cause() == nil {
+		if h.Ended() == nil {
 			return nil, ErrNested
 		}
 	}

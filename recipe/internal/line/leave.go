@@ -16,7 +16,7 @@ import (
 func (p *Place) take(ctx context.Context, data []byte, version int32) error {
 	for len(data) == 0 {
 		// Somebody who must not write here may have joined already, with a lease of that length.
-		first := record{lease: max(p.s.LeaseTime(), session.DefaultLease)}
+		first := record{lease: max(p.s.LeaseAsked(), session.DefaultLease)}
 		_, err := p.s.Set(ctx, p.dir, []byte(first.String()), version)
 		if errors.Is(err, zk.ErrNoAuth) {
 			p.noRecord(fmt.Errorf("no permission to write %s: %w", p.dir, err))

@@ -34,7 +34,7 @@ func Join(ctx context.Context, s *session.Session, cfg Config) (*Place, error) {
 // was cut because of its server.
 func create(ctx context.Context, s *session.Session, cfg Config) (string, error) {
 	for {
-		path, err := s.CreatePlace(ctx, cfg.Dir, string(cfg.Style), cfg.Data, cfg.ACL)
+		path, err := cfg.create(ctx, s)
 		if !errors.Is(err, zk.ErrNoNode) || ctx.Err() != nil {
 			return path, err
 		}
@@ -45,13 +45,28 @@ func create(ctx context.Context, s *session.Session, cfg Config) (string, error)
 	}
 }
 
-// find reads the own znode and lists the line.
+// create makes the own znode. A place that is held for a moment is created by a beat, so that it
+// needs no other.
+func (cfg Config) create(ctx context.Context, s *session.Session) (string, error) {
+	if !cfg.Busy {
+		return s.CreatePlace(ctx, cfg.Dir, string(cfg.Style), cfg.Data, cfg.ACL)
+	}
+	paths, err := s.CreatePlaces(ctx, session.Place{Dir: cfg.Dir, Name: string(cfg.Style), Data: cfg.Data, ACL: cfg.ACL})
+	if err != nil {
+		return "", err
+	}
+	return paths[0], nil
+}
+
+// find reads the own znode and lists the line, both at once.
 func (p *Place) find(ctx context.Context) error {
-	if err := p.checkOwn(ctx); err != nil {
-		return err
+	checked := make(chan error, 1)
+	go func() { checked <- p.checkOwn(ctx) }()
+	r, err := read(ctx, p.cfg.Clock, p.s, p.dir)
+	if failed := <-checked; failed != nil {
+		return failed
 	}
 	for {
-		r, err := read(ctx, p.cfg.Clock, p.s, p.dir)
 		if err != nil {
 			return err
 		}
@@ -72,6 +87,7 @@ func (p *Place) find(ctx context.Context) error {
 		if !ok {
 			return ErrGone
 		}
+		r, err = read(ctx, p.cfg.Clock, p.s, p.dir)
 	}
 }
 
@@ -82,6 +98,11 @@ func (p *Place) enter(ctx context.Context, r reading) error {
 		return err
 	}
 	own := p.number()
+	if p.ours && !p.record.complete(own, r.names) {
+		if err := p.refresh(ctx); err != nil { // it may be older than the list
+			return err
+		}
+	}
 	if own == noNumber || !p.ours && own > 0 || !p.record.complete(own, r.names) {
 		p.departures = append(p.departures, departure{noNumber, r.at.Add(session.Outlast(p.record.lease)), true})
 	}

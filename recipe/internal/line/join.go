@@ -19,7 +19,7 @@ func Join(ctx context.Context, s *session.Session, cfg Config) (*Place, error) {
 		return nil, err
 	}
 	wake := make(chan struct{}, 1)
-	p := &Place{s: s, cfg: cfg, dir: cfg.Dir, path: path, wake: wake, own: s.Watch(path, wake)}
+	p := &Place{s: s, cfg: cfg, dir: cfg.Dir, path: path, shared: cfg.Style.shared(), wake: wake, own: s.Watch(path, wake)}
 	if err := p.find(ctx); err != nil {
 		p.Abandon()
 		return nil, err
@@ -72,7 +72,10 @@ func (p *Place) find(ctx context.Context) error {
 		}
 		ahead, ok := Ahead(p.Name(), r.names)
 		if ok {
-			p.ahead = ahead
+			p.ahead = conflicting(ahead, p.shared)
+			if p.shared {
+				p.beside = readers(ahead)
+			}
 			return p.enter(ctx, r)
 		}
 		// The own create came before this list, in one session: it can only be missing
@@ -98,13 +101,21 @@ func (p *Place) enter(ctx context.Context, r reading) error {
 		return err
 	}
 	own := p.number()
-	if p.ours && !p.record.complete(own, r.names) {
+	if p.ours && own != noNumber && !p.record.complete(own, r.names) {
 		if err := p.refresh(ctx); err != nil { // it may be older than the list
 			return err
 		}
 	}
-	if own == noNumber || !p.ours && own > 0 || !p.record.complete(own, r.names) {
-		p.departures = append(p.departures, departure{noNumber, r.at.Add(session.Outlast(p.record.lease)), true})
+	if own == 0 {
+		return nil
+	}
+	over := r.at.Add(session.Outlast(p.record.lease))
+	missing, few := p.record.missing(own, r.names)
+	if own == noNumber || !p.ours || !few {
+		missing = []int64{noNumber}
+	}
+	for _, n := range missing { // each by itself: what others write later may settle it
+		p.departures = append(p.departures, departure{number: n, over: over, asked: true})
 	}
 	return nil
 }

@@ -113,9 +113,7 @@ func (p *Place) skip(ctx context.Context) error {
 // it asks the record for them, once.
 func (p *Place) passed(ctx context.Context, i int, asked *bool) error {
 	name := p.ahead[i]
-	if Ours(name.Full) {
-		p.gone(name, p.record.lease)
-	}
+	p.gone(name, p.record.lease)
 	p.ahead = slices.Delete(p.ahead, i, i+1)
 	if *asked || !p.ours {
 		return nil
@@ -129,11 +127,15 @@ func (p *Place) passed(ctx context.Context, i int, asked *bool) error {
 // for a lease.
 const leaveAttempts = 3
 
+// readerAttempts is the same for a reader that has led: no writer settles its number for it, and
+// many readers may leave at the same time. One of them succeeds each time.
+const readerAttempts = 30
+
 // Leave deletes the own znode. It tries again until the znode is gone, ctx ends, or the session is
 // over. A holder must have stopped before, because Leave announces that it has. The place must not
 // be used any more.
 func (p *Place) Leave(ctx context.Context) error {
-	gone := p.led && p.cfg.Cleanup && p.removeLine(ctx) || (!p.led || p.cfg.Busy) && p.announce(ctx)
+	gone := p.led && !p.shared && p.cfg.Cleanup && p.removeLine(ctx) || (!p.led || p.cfg.Busy) && p.announce(ctx)
 	if !gone {
 		if err := p.s.Remove(ctx, p.path, p.announcement()...); err != nil {
 			return err
@@ -158,7 +160,11 @@ func (p *Place) announce(ctx context.Context) (ok bool) {
 	if !p.ours || own == noNumber {
 		return false
 	}
-	for i := range leaveAttempts {
+	attempts := leaveAttempts
+	if p.led && p.shared {
+		attempts = readerAttempts
+	}
+	for i := range attempts {
 		if i > 0 || !p.led { // else what is known will do: mostly nobody has written since
 			if p.refresh(ctx) != nil || !p.ours {
 				return false
@@ -176,20 +182,28 @@ func (p *Place) announce(ctx context.Context) (ok bool) {
 
 // over is the record without the own number.
 func (p *Place) over(own int64) record {
-	if p.led {
-		return p.record.settle(own)
+	switch {
+	case !p.led:
+		return p.record.leave(own)
+	case p.shared:
+		return p.record.settleBut(own, p.beside)
 	}
-	return p.record.leave(own)
+	return p.record.settle(own)
 }
 
 // announcement is what a holder writes together with the deletion of its znode. It asks for no
-// version of the record, so that no change of holder needs a retry.
+// version of the record, so that no change of holder needs a retry. A reader does: it would lose what
+// other readers have written.
 func (p *Place) announcement() []any {
 	own := p.number()
 	if !p.led || !p.ours || own == noNumber {
 		return nil
 	}
-	return []any{&zk.SetDataRequest{Path: p.dir, Data: []byte(p.over(own).String()), Version: -1}}
+	version := int32(-1)
+	if p.shared {
+		version = p.version
+	}
+	return []any{&zk.SetDataRequest{Path: p.dir, Data: []byte(p.over(own).String()), Version: version}}
 }
 
 // Abandon is Leave for a caller that does not wait: the znode is deleted in the background. Until

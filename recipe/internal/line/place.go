@@ -47,7 +47,10 @@ type Place struct {
 	dir  string
 	path string // own znode
 	stat zk.Stat
-	wake chan struct{}
+
+	shared bool    // a reader's
+	beside []int64 // for a reader: the numbers of those ahead when it came
+	wake   chan struct{}
 
 	own     *session.Watch
 	hold    *session.Hold // kept in the first two places
@@ -57,7 +60,7 @@ type Place struct {
 	ours    bool  // the path holds a record
 	revoked bool  // somebody asks the holder to let go
 
-	ahead []Name // who may still be ahead, first to last
+	ahead []Name // who may still be ahead that this place waits for, first to last
 	// What is known of the nearest, the last of ahead.
 	nearest    *session.Watch // nil when nobody is ahead
 	listener   *session.Listener
@@ -140,6 +143,8 @@ func (p *Place) Step(ctx context.Context, need time.Duration) (Standing, error) 
 			return p.report(p.hold.Lease(), 0, p.chores.next(p, now)), nil
 		case actAsk:
 			err = p.askRecord(ctx)
+		case actList:
+			err = p.listAgain(ctx)
 		case actRevoke, actInherit, actRemove:
 			err = p.takeOver(ctx, act, stands.nearest)
 		default:
@@ -160,7 +165,7 @@ func (p *Place) Step(ctx context.Context, need time.Duration) (Standing, error) 
 
 // standing returns what the decision depends on.
 func (p *Place) standing(need time.Duration) standing {
-	st := standing{ahead: len(p.ahead), led: p.led, armed: p.own.Armed() && !p.own.Deleted(), departures: p.departures, refused: p.refused}
+	st := standing{ahead: len(p.ahead), depth: depth(p.ahead), led: p.led, armed: p.own.Armed() && !p.own.Deleted(), departures: p.departures, refused: p.refused}
 	l := p.hold.Lease()
 	st.leased = l != nil && l.Remaining() > need
 	if p.listener != nil {
@@ -188,10 +193,10 @@ func (p *Place) impair(err error) { p.impaired = err }
 // attend lets the session beat for a place that is first or second, and listens to the one
 // ahead of a place that is second or third.
 func (p *Place) attend() {
-	if len(p.ahead) <= 1 {
+	if mayBeHeard(p.ahead, p.shared) {
 		p.hold.Keep()
 	}
-	if p.listener == nil && len(p.ahead) > 0 && len(p.ahead) <= listenTo &&
+	if p.listener == nil && len(p.ahead) > 0 && depth(p.ahead) <= listenTo &&
 		p.owner != 0 && p.owner != p.s.ID() && Ours(p.ahead[len(p.ahead)-1].Full) {
 		p.listener = p.s.Listen(p.owner, p.wake)
 	}
@@ -266,24 +271,50 @@ func (p *Place) checkNearest(ctx context.Context) (there bool, err error) {
 // departure, it may count itself the holder for the rest of its lease. Candidates of other
 // libraries have no lease to wait for.
 func (p *Place) departed() {
-	name := p.ahead[len(p.ahead)-1]
-	if Ours(name.Full) {
-		lease := p.record.lease
-		if p.listener != nil {
-			if heard := p.listener.Heartbeat().Lease; heard > 0 {
-				lease = heard
-			}
+	lease := p.record.lease
+	if p.listener != nil {
+		if heard := p.listener.Heartbeat().Lease; heard > 0 {
+			lease = heard
 		}
-		p.gone(name, lease)
 	}
+	p.gone(p.ahead[len(p.ahead)-1], lease)
 	p.step()
 }
 
-// gone notes a departure, and forgets those that are over.
+// gone notes a departure, and forgets those that are over. A writer may have become a reader; that
+// does not matter to readers, but tells them that it has stopped writing.
 func (p *Place) gone(name Name, lease time.Duration) {
 	now := p.cfg.Clock.Now()
-	p.departures = slices.DeleteFunc(p.departures, func(d departure) bool { return d.over.Reached(now) })
-	p.departures = append(p.departures, departure{number: number(name), over: now.Add(session.Outlast(lease))})
+	p.departures = slices.DeleteFunc(p.departures, func(d departure) bool { return !d.list && d.over.Reached(now) })
+	switch {
+	case Ours(name.Full):
+		p.departures = append(p.departures, departure{number: number(name), over: now.Add(session.Outlast(lease)), list: name.downgrades})
+	case name.downgrades && !p.shared:
+		p.departures = append(p.departures, departure{number: number(name), over: now, asked: true, list: true})
+	}
+}
+
+// listAgain lists the line when nobody is known to be ahead, because a writer that was may be there
+// still, as a reader. Nobody else can have got ahead meanwhile.
+func (p *Place) listAgain(ctx context.Context) error {
+	names, err := List(ctx, p.s, p.dir)
+	if err != nil {
+		return err
+	}
+	ahead, ok := Ahead(p.Name(), names)
+	if !ok {
+		return ErrGone
+	}
+	there := readers(ahead)
+	p.departures = slices.DeleteFunc(p.departures, func(d departure) bool {
+		_, reads := slices.BinarySearch(there, d.number)
+		return d.list && reads
+	})
+	for i := range p.departures {
+		p.departures[i].list = false
+	}
+	p.ahead = conflicting(ahead, p.shared)
+	return nil
 }
 
 // step forgets the nearest one.

@@ -113,8 +113,10 @@ func (c *contender) free(ctx context.Context, s *session.Session) error {
 	if err != nil {
 		return err
 	}
-	for range names {
-		return ErrBusy
+	for _, name := range names {
+		if !c.shared || !name.Shared {
+			return ErrBusy
+		}
 	}
 	return nil
 }
@@ -122,7 +124,7 @@ func (c *contender) free(ctx context.Context, s *session.Session) error {
 // join takes a place in the line.
 func (c *contender) join(ctx context.Context, s *session.Session) (*stay.Stay, error) {
 	st, err := stay.Enter(ctx, s, line.Config{
-		Dir: c.path, Style: c.cfg.Style.line(), Data: ident.Encode(c.cfg.ID, c.cfg.Data), ACL: c.cfg.ACL,
+		Dir: c.path, Style: c.style, Data: ident.Encode(c.cfg.ID, c.cfg.Data), ACL: c.cfg.ACL,
 		Clock: c.clock, Busy: true, Cleanup: c.cfg.Cleanup,
 	})
 	if err != nil {
@@ -188,18 +190,39 @@ func (c *contender) tell(st *stay.Stay, last, now line.Standing) {
 // hold keeps what is held until it has ended, has been released or has outlasted DrainTimeout, and
 // the znode is gone.
 func (c *contender) hold(at *holding) {
-	defer c.life.End()
-	defer close(at.left)
-	c.guard(at)
+	for at != nil {
+		c.guard(at)
+		next := c.end(at)
+		close(at.left)
+		at = next
+	}
+	c.life.End()
+}
+
+// end carries out the end of what is held. It returns what is held instead, if it was to be
+// downgraded.
+func (c *contender) end(at *holding) (next *holding) {
 	ended := at.Ended()
 	c.log.Debug("ended", withErr(ended.Err, "session", hex(at.st.S.ID()), "token", at.Token(), "reason", ended.Reason.String())...)
 	c.send(Event{Kind: EventEnded, Session: at.st.S.ID(), Node: at.Node(), Token: at.Token(), Reason: ended.Reason, Err: ended.Err})
+	if d := at.downgrade; d != nil { // set before it ended
+		var err error
+		if next, err = c.downgraded(at); err == nil {
+			d.held = next.first
+		} else {
+			d.err = err
+			c.leave(c.life.Context(), at.st, err == line.ErrGone)
+		}
+		close(d.done)
+		return next
+	}
 	if ended.Reason != recipe.ReasonNodeDeleted && !tenure.Drain(c.clock, at.st.S, at.letGo, c.cfg.DrainTimeout) {
 		at.late.Store(true)
 		c.log.Warn("the lock was not released in time; giving it away", "waited", c.cfg.DrainTimeout)
 	}
 	at.Finish()
 	c.leave(c.life.Context(), at.st, ended.Reason == recipe.ReasonNodeDeleted)
+	return nil
 }
 
 // guard returns when what is held has ended.

@@ -24,7 +24,7 @@ type Contender struct {
 	// Node is the path of its znode.
 	Node string
 	// Token is the fencing token that it holds the lock with when its time comes, 0 if it is
-	// hidden.
+	// hidden. (That of a writer that has become a reader is older.)
 	Token int64
 	// Session is the ZooKeeper session that it belongs to. 0 means a persistent znode, or that it
 	// is hidden.

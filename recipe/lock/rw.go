@@ -56,7 +56,7 @@ type downgrade struct {
 
 // Downgrade makes a writer a reader, without a moment in which another writer could get in between.
 // What was held for writing is over at once, with recipe.ReasonReleased, so the work must have
-// stopped; what is returned is held for reading. If that fails, nothing is held any more. ctx bounds
+// stopped; what is returned is held for reading, with the same token. If that fails, nothing is held any more. ctx bounds
 // the wait; if it ends first, nothing is held either.
 //
 // The reverse does not exist: two readers that wait to become writers would wait for each other.

@@ -12,10 +12,11 @@ import (
 // A departure is a znode ahead that is gone. If its candidate has not announced the departure, it
 // may count itself the holder until its lease ends: at over, at the latest.
 type departure struct {
-	number int64
-	over   clock.Instant
-	asked  bool // the record was read after the departure was heard, and does not announce it
-	list   bool // it was a writer, which may have become a reader with the same number
+	number  int64
+	over    clock.Instant
+	asked   bool // the record was read after the departure was heard, and does not announce it
+	foreign bool // of another library, which has no lease
+	list    bool // it was a writer, which may have become a reader with the same number
 }
 
 // standing is all that the decision about a place depends on.

@@ -30,23 +30,27 @@ func TestDecide(t *testing.T) {
 		"no lease":                              {with(func(st *standing) { st.leased = false }), actRenew, never},
 		"own watch not armed":                   {with(func(st *standing) { st.armed = false }), actWait, never},
 		"leads already":                         {with(func(st *standing) { st.led = true }), actWait, never},
-		"a departure of which nobody was asked": {with(func(st *standing) { st.departures = []departure{{7, at(s), false, false}} }), actAsk, 0},
-		"asked for even where it is over":       {with(func(st *standing) { st.departures = []departure{{7, at(-s), false, false}} }), actAsk, 0},
-		"asked for before a lease is":           {with(func(st *standing) { st.departures, st.leased = []departure{{7, at(-s), false, false}}, false }), actAsk, 0},
-		"not announced":                         {with(func(st *standing) { st.departures = []departure{{7, at(s), true, false}} }), actWait, s},
-		"two not announced":                     {with(func(st *standing) { st.departures = []departure{{8, at(2 * s), true, false}, {7, at(s), true, false}} }), actWait, 2 * s},
-		"one over, one not":                     {with(func(st *standing) { st.departures = []departure{{7, at(-s), true, false}, {8, at(s), true, false}} }), actWait, s},
-		"not announced, but over":               {with(func(st *standing) { st.departures = []departure{{7, at(0), true, false}} }), actLead, 0},
-		"over by one clock alone": {with(func(st *standing) {
-			st.departures = []departure{{7, clock.Instant{Mono: at(-s).Mono, Boot: at(s).Boot}, true, false}}
+		"a departure of which nobody was asked": {with(func(st *standing) { st.departures = []departure{{7, at(s), false, false, false}} }), actAsk, 0},
+		"asked for even where it is over":       {with(func(st *standing) { st.departures = []departure{{7, at(-s), false, false, false}} }), actAsk, 0},
+		"asked for before a lease is":           {with(func(st *standing) { st.departures, st.leased = []departure{{7, at(-s), false, false, false}}, false }), actAsk, 0},
+		"not announced":                         {with(func(st *standing) { st.departures = []departure{{7, at(s), true, false, false}} }), actWait, s},
+		"two not announced": {with(func(st *standing) {
+			st.departures = []departure{{8, at(2 * s), true, false, false}, {7, at(s), true, false, false}}
+		}), actWait, 2 * s},
+		"one over, one not": {with(func(st *standing) {
+			st.departures = []departure{{7, at(-s), true, false, false}, {8, at(s), true, false, false}}
 		}), actWait, s},
-		"a writer that may read now":                                     {with(func(st *standing) { st.departures = []departure{{7, at(s), true, true}} }), actList, 0},
-		"asked for before the line is listed":                            {with(func(st *standing) { st.departures = []departure{{7, at(s), false, true}} }), actAsk, 0},
-		"a foreign writer that may read now":                             {with(func(st *standing) { st.departures = []departure{{7, at(0), true, true}} }), actList, 0},
+		"not announced, but over": {with(func(st *standing) { st.departures = []departure{{7, at(0), true, false, false}} }), actLead, 0},
+		"over by one clock alone": {with(func(st *standing) {
+			st.departures = []departure{{7, clock.Instant{Mono: at(-s).Mono, Boot: at(s).Boot}, true, false, false}}
+		}), actWait, s},
+		"a writer that may read now":                                     {with(func(st *standing) { st.departures = []departure{{7, at(s), true, false, true}} }), actList, 0},
+		"asked for before the line is listed":                            {with(func(st *standing) { st.departures = []departure{{7, at(s), false, false, true}} }), actAsk, 0},
+		"a foreign writer that may read now":                             {with(func(st *standing) { st.departures = []departure{{7, at(0), true, false, true}} }), actList, 0},
 		"behind many readers, the last silent":                           {standing{ahead: 9, depth: 1, nearest: session.Heartbeat{State: session.HeartbeatSilent}}, actRevoke, never},
 		"behind a writer that waits for readers, which has never beaten": {standing{ahead: 1, depth: 2, nearest: session.Heartbeat{State: session.HeartbeatSilent}}, actWait, never},
 		"behind a writer with readers and a writer ahead":                {standing{ahead: 1, depth: 3, nearest: session.Heartbeat{State: session.HeartbeatSilent, Version: 1}}, actWait, never},
-		"a clock's grain":                                                {with(func(st *standing) { st.departures = []departure{{7, at(1), true, false}} }), actWait, time.Millisecond},
+		"a clock's grain":                                                {with(func(st *standing) { st.departures = []departure{{7, at(1), true, false, false}} }), actWait, time.Millisecond},
 		"heir, leader beats":                                             {behind(1, session.HeartbeatBeating), actWait, never},
 		"heir, leader not heard":                                         {behind(1, session.HeartbeatUnseen), actWait, never},
 		"heir, leader silent":                                            {behind(1, session.HeartbeatSilent), actRevoke, never},
@@ -73,7 +77,7 @@ func FuzzDecide(f *testing.F) {
 		bit := func(i int) bool { return flags>>i&1 == 1 }
 		st := standing{
 			ahead: int(ahead % 4), depth: int(ahead%4) + int(flags>>6&1), armed: bit(0), leased: bit(1), led: bit(2), refused: bit(3), nearest: session.Heartbeat{State: session.HeartbeatState(ahead / 4 % 5)},
-			departures: []departure{{1, clock.Instant{Mono: one, Boot: two}, bit(4), bit(7)}, {2, clock.Instant{Mono: two, Boot: one}, bit(5), false}},
+			departures: []departure{{1, clock.Instant{Mono: one, Boot: two}, bit(4), false, bit(7)}, {2, clock.Instant{Mono: two, Boot: one}, bit(5), false, false}},
 		}
 		instant := clock.Instant{Mono: now, Boot: now}
 		act, wait := decide(st, instant)

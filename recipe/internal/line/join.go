@@ -185,5 +185,8 @@ func (p *Place) verify(stat zk.Stat) error {
 		return ErrGone // another's znode under our name
 	}
 	p.stat = stat
+	if p.token == 0 {
+		p.token = stat.Czxid
+	}
 	return nil
 }

@@ -48,8 +48,9 @@ type Place struct {
 	path string // own znode
 	stat zk.Stat
 
+	token  int64
 	shared bool    // a reader's
-	beside []int64 // for a reader: the numbers of those ahead when it came
+	beside []int64 // for a reader: the numbers of those that were seen ahead
 	wake   chan struct{}
 
 	own     *session.Watch
@@ -106,8 +107,9 @@ func (p *Place) Path() string { return p.path }
 // Name returns the own znode's name in the line.
 func (p *Place) Name() string { return p.path[len(p.dir)+1:] }
 
-// Token returns the own znode's czxid: larger than that of every znode created before.
-func (p *Place) Token() int64 { return p.stat.Czxid }
+// Token returns the own znode's czxid: larger than that of every znode created before. A writer
+// that has become a reader keeps its token: those who wait behind have larger ones.
+func (p *Place) Token() int64 { return p.token }
 
 // Position returns how many may still be ahead.
 func (p *Place) Position() int { return len(p.ahead) }
@@ -281,21 +283,22 @@ func (p *Place) departed() {
 	p.step()
 }
 
-// gone notes a departure, and forgets those that are over. A writer may have become a reader; that
-// does not matter to readers, but tells them that it has stopped writing.
+// gone notes a departure, and forgets those that are over. A writer of another library has no lease
+// to wait for, but it may have become a reader.
 func (p *Place) gone(name Name, lease time.Duration) {
 	now := p.cfg.Clock.Now()
 	p.departures = slices.DeleteFunc(p.departures, func(d departure) bool { return !d.list && d.over.Reached(now) })
 	switch {
 	case Ours(name.Full):
 		p.departures = append(p.departures, departure{number: number(name), over: now.Add(session.Outlast(lease)), list: name.downgrades})
-	case name.downgrades && !p.shared:
-		p.departures = append(p.departures, departure{number: number(name), over: now, asked: true, list: true})
+	case name.downgrades:
+		p.departures = append(p.departures, departure{number: number(name), over: now, foreign: true, asked: true, list: true})
 	}
 }
 
 // listAgain lists the line when nobody is known to be ahead, because a writer that was may be there
-// still, as a reader. Nobody else can have got ahead meanwhile.
+// still, as a reader. Nobody else can have got ahead meanwhile. If the reader is not there, it may
+// have been there a moment ago, and its lease may run still.
 func (p *Place) listAgain(ctx context.Context) error {
 	names, err := List(ctx, p.s, p.dir)
 	if err != nil {
@@ -305,15 +308,22 @@ func (p *Place) listAgain(ctx context.Context) error {
 	if !ok {
 		return ErrGone
 	}
+	over := p.cfg.Clock.Now().Add(session.Outlast(p.record.lease))
 	there := readers(ahead)
-	p.departures = slices.DeleteFunc(p.departures, func(d departure) bool {
-		_, reads := slices.BinarySearch(there, d.number)
-		return d.list && reads
-	})
-	for i := range p.departures {
-		p.departures[i].list = false
+	var left []departure
+	for _, d := range p.departures {
+		if _, reads := slices.BinarySearch(there, d.number); d.list && reads {
+			continue
+		}
+		if d.list && !d.foreign {
+			d.over = over
+		}
+		d.list = false
+		left = append(left, d)
 	}
-	p.ahead = conflicting(ahead, p.shared)
+	p.departures, p.ahead = left, conflicting(ahead, p.shared)
+	p.beside = append(p.beside, there...)
+	slices.Sort(p.beside)
 	return nil
 }
 

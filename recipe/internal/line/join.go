@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/go-zookeeper/zk"
 
@@ -18,6 +19,57 @@ func Join(ctx context.Context, s *session.Session, cfg Config) (*Place, error) {
 	if err != nil {
 		return nil, err
 	}
+	return stand(ctx, s, cfg, path)
+}
+
+// JoinAll is Join for several lines at once. All own znodes are created at one zxid, so that two who
+// do this are in the same order in all lines that they share. When it fails, no znode is left behind.
+func JoinAll(ctx context.Context, s *session.Session, cfgs []Config) ([]*Place, error) {
+	paths, err := createAll(ctx, s, cfgs)
+	if err != nil {
+		return nil, err
+	}
+	places, errs := make([]*Place, len(cfgs)), make([]error, len(cfgs))
+	var standing sync.WaitGroup
+	for i, cfg := range cfgs {
+		standing.Go(func() { places[i], errs[i] = stand(ctx, s, cfg, paths[i]) })
+	}
+	standing.Wait()
+	for _, err := range errs {
+		if err == nil {
+			continue
+		}
+		for _, p := range places {
+			if p != nil {
+				p.Abandon()
+			}
+		}
+		return nil, err
+	}
+	return places, nil
+}
+
+// createAll makes all own znodes, and the paths where they are missing.
+func createAll(ctx context.Context, s *session.Session, cfgs []Config) ([]string, error) {
+	var places []session.Place
+	for _, cfg := range cfgs {
+		places = append(places, session.Place{Dir: cfg.Dir, Name: string(cfg.Style), Data: cfg.Data, ACL: cfg.ACL})
+	}
+	for {
+		paths, err := s.CreatePlaces(ctx, places...)
+		if !errors.Is(err, zk.ErrNoNode) || ctx.Err() != nil {
+			return paths, err
+		}
+		for _, cfg := range cfgs {
+			if err := ensure(ctx, s, cfg); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// stand finds the place of an own znode that was created.
+func stand(ctx context.Context, s *session.Session, cfg Config, path string) (*Place, error) {
 	wake := make(chan struct{}, 1)
 	p := &Place{s: s, cfg: cfg, dir: cfg.Dir, path: path, shared: cfg.Style.shared(), wake: wake, own: s.Watch(path, wake)}
 	if err := p.find(ctx); err != nil {
@@ -29,33 +81,32 @@ func Join(ctx context.Context, s *session.Session, cfg Config) (*Place, error) {
 	return p, nil
 }
 
-// create makes the own znode, and the path with the line's record where it is missing. The record
-// allows the lease that was asked for: others may have been granted that, where this session's
-// was cut because of its server.
+// create makes the own znode, and the path where it is missing. A place that is held for a moment is
+// created by a beat, so that it needs no other.
 func create(ctx context.Context, s *session.Session, cfg Config) (string, error) {
+	if cfg.Busy {
+		paths, err := createAll(ctx, s, []Config{cfg})
+		if err != nil {
+			return "", err
+		}
+		return paths[0], nil
+	}
 	for {
-		path, err := cfg.create(ctx, s)
+		path, err := s.CreatePlace(ctx, cfg.Dir, string(cfg.Style), cfg.Data, cfg.ACL)
 		if !errors.Is(err, zk.ErrNoNode) || ctx.Err() != nil {
 			return path, err
 		}
-		first := record{lease: s.LeaseAsked()}
-		if err := s.EnsureNode(ctx, cfg.Dir, []byte(first.String()), cfg.ACL); err != nil {
+		if err := ensure(ctx, s, cfg); err != nil {
 			return "", err
 		}
 	}
 }
 
-// create makes the own znode. A place that is held for a moment is created by a beat, so that it
-// needs no other.
-func (cfg Config) create(ctx context.Context, s *session.Session) (string, error) {
-	if !cfg.Busy {
-		return s.CreatePlace(ctx, cfg.Dir, string(cfg.Style), cfg.Data, cfg.ACL)
-	}
-	paths, err := s.CreatePlaces(ctx, session.Place{Dir: cfg.Dir, Name: string(cfg.Style), Data: cfg.Data, ACL: cfg.ACL})
-	if err != nil {
-		return "", err
-	}
-	return paths[0], nil
+// ensure makes the path with the line's record. The record allows the lease that was asked for:
+// others may have been granted that, where this session's was cut because of its server.
+func ensure(ctx context.Context, s *session.Session, cfg Config) error {
+	first := record{lease: s.LeaseAsked()}
+	return s.EnsureNode(ctx, cfg.Dir, []byte(first.String()), cfg.ACL)
 }
 
 // find reads the own znode and lists the line, both at once.

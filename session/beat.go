@@ -19,7 +19,7 @@ func (s *Session) beat(now clock.Instant, p *pace) time.Duration {
 	connection, conn := s.connection, s.conn
 	held, oldest := s.heldPlaces()
 	facts := beating{
-		connected: s.state == Connected && conn != s.dropped, connection: connection, // zk takes a moment to notice
+		connected: s.state == StateConnected && conn != s.dropped, connection: connection, // zk takes a moment to notice
 		wanted: s.heart.exists && (held || s.heart.unsure || s.boarding != nil), soon: s.beatSoon, failed: s.beatFailed, oldest: oldest, ended: s.beatEnded,
 		lease: s.leaseTime, T: s.timeout,
 	}
@@ -192,7 +192,7 @@ func (s *Session) beaten(begun clock.Instant, places []*Hold) {
 func (s *Session) beatRefused(places []*Hold, last int, results []zk.MultiResponse, err error) {
 	s.turn = 0
 	s.heart.unsure = true // also after BadVersion: a late beat of our own may have set that version
-	if OutcomeOf(err) != NotDone || len(results) == 0 {
+	if OutcomeOf(err) != OutcomeNotDone || len(results) == 0 {
 		return
 	}
 	failed := 0

@@ -13,7 +13,7 @@ import (
 // whether it was created, the session is over.
 func (s *Session) createFirst(places ...any) (paths []string, err error) {
 	s.mu.Lock()
-	beat, lease := s.Heartbeat(s.id), s.leaseTime
+	beat, lease := s.HeartbeatPath(s.id), s.leaseTime
 	s.mu.Unlock()
 	ops := append([]any{&zk.CreateRequest{Path: beat, Data: []byte(lease.String()), Flags: zk.FlagEphemeral}}, places...)
 	results, err := s.Multi(s.ctx, ops...)
@@ -27,7 +27,7 @@ func (s *Session) createFirst(places ...any) (paths []string, err error) {
 		}
 		return paths, nil
 	}
-	if OutcomeOf(err) == Unknown {
+	if OutcomeOf(err) == OutcomeUnknown {
 		return nil, s.findHeartbeat(beat, err)
 	}
 	ofHeartbeat := len(results) > 0 && results[0].Error != nil && errors.Is(err, results[0].Error)

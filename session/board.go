@@ -25,11 +25,11 @@ func (s *Session) createByBeat(ops []any) (ok bool, paths []string, err error) {
 		err = s.room(ops...)
 	}
 	if err != nil {
-		return true, nil, &Error{Op: "create", Outcome: NotDone, Err: err}
+		return true, nil, &Error{Op: "create", Outcome: OutcomeNotDone, Err: err}
 	}
 	b := &boarding{ops, make(chan boarded, 1)}
 	s.mu.Lock()
-	if s.over || s.state != Connected || s.conn == s.dropped || s.boarding != nil || s.beating || s.beatFailed || s.heart.unsure || sizes(ops) > maxRequest-maxBytesTogether {
+	if s.over || s.state != StateConnected || s.conn == s.dropped || s.boarding != nil || s.beating || s.beatFailed || s.heart.unsure || sizes(ops) > maxRequest-maxBytesTogether {
 		s.mu.Unlock()
 		return false, nil, nil
 	}
@@ -75,7 +75,7 @@ func (s *Session) landed(b *boarding, results []zk.MultiResponse, first int, err
 		for _, res := range results[first:last] {
 			r.paths = append(r.paths, res.String[len(s.chroot):])
 		}
-	case OutcomeOf(err) == NotDone && !failedAt(results, first, last):
+	case OutcomeOf(err) == OutcomeNotDone && !failedAt(results, first, last):
 		r.err = errAgain // nothing is wrong with them
 	default:
 		r.err = &Error{Op: "create", Outcome: OutcomeOf(err), Err: s.refused(b.ops, results[min(first, len(results)):], err)}

@@ -130,7 +130,7 @@ func (p *protected) fail(cause error) error {
 	if len(p.places) > 0 {
 		dir = p.places[0].Dir
 	}
-	return &Error{Op: "create", Path: dir, Outcome: NotDone, Err: cause}
+	return &Error{Op: "create", Path: dir, Outcome: OutcomeNotDone, Err: cause}
 }
 
 func (s *Session) createGuarded(ctx context.Context, p *protected) ([]string, error) {
@@ -187,7 +187,7 @@ func (s *Session) createProtected(ctx context.Context, p *protected) ([]string, 
 		if errors.Is(err, zk.ErrConnectionClosed) && p.large() {
 			lost++
 		}
-		if OutcomeOf(err) == Unknown && err != errAgain {
+		if OutcomeOf(err) == OutcomeUnknown && err != errAgain {
 			if paths, lost := s.findAll(p, guid); lost != nil || paths != nil {
 				return paths, lost
 			}
@@ -279,7 +279,7 @@ func (s *Session) createSoon(path string, data []byte, flags int32, acl []zk.ACL
 			return a.path, nil
 		case errAlone:
 		default:
-			return "", &Error{Op: "create", Path: path, Outcome: Unknown, Err: errors.Unwrap(a.err)}
+			return "", &Error{Op: "create", Path: path, Outcome: OutcomeUnknown, Err: errors.Unwrap(a.err)}
 		}
 	}
 	return s.createAlone(path, data, flags, acl)

@@ -55,8 +55,8 @@ func New(client *session.Client, path string, cfg Config) (*Lock, error) {
 	logger, lines := feed.NewLog(cfg.Logger)
 	return &Lock{
 		client: client, path: path, cfg: cfg, style: cfg.Style.line(), clock: clock.From(client.Context()),
-		log:    logger.With("lock", path, "id", cfg.ID),
-		often:  feed.Thinned(client.Context(), logger, lines).With("lock", path, "id", cfg.ID),
+		log:    feed.Thinned(client.Context(), logger, lines, feed.Transitions).With("lock", path, "id", cfg.ID),
+		often:  feed.Thinned(client.Context(), logger, lines, feed.Failures).With("lock", path, "id", cfg.ID),
 		events: feed.New(cfg.OnEvent, maxEvents), revokes: feed.New(cfg.OnRevoke, maxEvents),
 	}, nil
 }

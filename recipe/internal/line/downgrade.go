@@ -28,9 +28,9 @@ func (p *Place) Downgrade(ctx context.Context, reader Style) error {
 	_, err := p.s.Multi(ctx,
 		&zk.CreateRequest{Path: path, Data: p.cfg.Data, Acl: p.cfg.ACL, Flags: zk.FlagEphemeral},
 		&zk.DeleteRequest{Path: p.path, Version: -1})
-	if session.OutcomeOf(err) == session.Unknown {
+	if session.OutcomeOf(err) == session.OutcomeUnknown {
 		if err = p.downgraded(ctx, path, err); err != nil {
-			p.s.Abandon(path, nil) // it may be there, or not
+			p.s.DeleteInBackground(path, nil) // it may be there, or not
 		}
 	}
 	if err != nil {

@@ -22,7 +22,7 @@ func (p *Place) take(ctx context.Context, data []byte, version int32) error {
 			p.noRecord(fmt.Errorf("no permission to write %s: %w", p.dir, err))
 			return p.admit()
 		}
-		if err != nil && session.OutcomeOf(err) == session.NotDone && !errors.Is(err, zk.ErrBadVersion) {
+		if err != nil && session.OutcomeOf(err) == session.OutcomeNotDone && !errors.Is(err, zk.ErrBadVersion) {
 			return goneIfNoNode(err)
 		}
 		var stat zk.Stat
@@ -137,7 +137,7 @@ const readerAttempts = 30
 func (p *Place) Leave(ctx context.Context) error {
 	gone := p.led && !p.shared && p.cfg.Cleanup && p.removeLine(ctx) || (!p.led || p.cfg.Busy) && p.announce(ctx)
 	if !gone {
-		if err := p.s.Remove(ctx, p.path, p.announcement()...); err != nil {
+		if err := p.s.EnsureDeleted(ctx, p.path, p.announcement()...); err != nil {
 			return err
 		}
 	}
@@ -209,5 +209,5 @@ func (p *Place) announcement() []any {
 // Abandon is Leave for a caller that does not wait: the znode is deleted in the background. Until
 // it is gone the session beats for it, so that nobody takes it for silent.
 func (p *Place) Abandon() {
-	p.s.Abandon(p.path, p.Drop, p.announcement()...)
+	p.s.DeleteInBackground(p.path, p.Drop, p.announcement()...)
 }

@@ -275,7 +275,7 @@ func (p *Place) checkNearest(ctx context.Context) (there bool, err error) {
 func (p *Place) departed() {
 	lease := p.record.lease
 	if p.listener != nil {
-		if heard := p.listener.Heartbeat().Lease; heard > 0 {
+		if heard := p.listener.Heartbeat().LeaseTime; heard > 0 {
 			lease = heard
 		}
 	}

@@ -59,10 +59,10 @@ func (st *Stay) Report(f func(connected bool)) {
 	suspended := false
 	st.unlisten = st.S.OnState(func(state session.State) {
 		switch {
-		case state == session.Suspended:
+		case state == session.StateSuspended:
 			suspended = true
 			f(false)
-		case state == session.Connected && suspended:
+		case state == session.StateConnected && suspended:
 			f(true)
 		}
 	})

@@ -18,7 +18,7 @@ var (
 	kindsFlag = flag.String("faults", strings.Join(faultKinds, ","), "the kinds of faults, separated by commas; empty for none")
 	ticksFlag = flag.Int("ticks", 0, "the session timeout in ticks; 0 lets the seed decide")
 	plainFlag = flag.Bool("plain", false, "report a violation as it is, without making its plan small")
-	locksFlag = flag.Bool("locks", false, "simulate locks beside the elections, for half as long")
+	locksFlag = flag.Bool("locks", false, "simulate locks beside the elections, for a quarter of the time")
 	hoursFlag = flag.Float64("hours", 0, "simulate so many cluster-hours in TestSoak")
 )
 
@@ -54,7 +54,7 @@ func kinds() (all []string) {
 func planOf(seed int64) Plan {
 	plan := newPlan(seed, runLength, kinds())
 	if *locksFlag {
-		plan = newPlan(seed, runLength/2, append(kinds(), lockFaults()...))
+		plan = newPlan(seed, runLength/4, append(kinds(), lockFaults()...))
 		plan.Locks = 1 + int(seed%3)
 	}
 	if *ticksFlag > 0 {

@@ -39,7 +39,15 @@ func (s *stage) both(name string, cfg ...lock.Config) *both {
 // begin acquires in the background, and returns when it stands in line.
 func (b *both) begin(read bool) <-chan *lock.Held {
 	b.s.t.Helper()
-	l, n := b.Write(), len(b.s.inLine())
+	n := len(b.s.inLine())
+	got := b.start(read)
+	b.s.eventually("place", func() bool { return len(b.s.inLine()) > n })
+	return got
+}
+
+// start acquires in the background.
+func (b *both) start(read bool) <-chan *lock.Held {
+	l := b.Write()
 	if read {
 		l = b.Read()
 	}
@@ -56,11 +64,10 @@ func (b *both) begin(read bool) <-chan *lock.Held {
 		b.s.check(b.name, h, read)
 		got <- h
 	}()
-	b.s.eventually("place", func() bool { return len(b.s.inLine()) > n })
 	return got
 }
 
-func (b *both) acquire(read bool) *lock.Held { b.s.t.Helper(); return <-b.begin(read) }
+func (b *both) acquire(read bool) *lock.Held { b.s.t.Helper(); return <-b.start(read) }
 
 const reading, writing = true, false
 

@@ -69,6 +69,9 @@ func (w *world) startProc(name string, seed int64) *proc {
 			p.runObserver(ctx, electionPath(n))
 		}
 	}
+	if w.plan.Locks > 0 {
+		p.runContenders(ctx, cfg.Logger, rng.Int63())
+	}
 	return p
 }
 

@@ -18,6 +18,7 @@ var (
 	kindsFlag = flag.String("faults", strings.Join(faultKinds, ","), "the kinds of faults, separated by commas; empty for none")
 	ticksFlag = flag.Int("ticks", 0, "the session timeout in ticks; 0 lets the seed decide")
 	plainFlag = flag.Bool("plain", false, "report a violation as it is, without making its plan small")
+	locksFlag = flag.Bool("locks", false, "simulate locks beside the elections, for a quarter of the time")
 	hoursFlag = flag.Float64("hours", 0, "simulate so many cluster-hours in TestSoak")
 )
 
@@ -52,6 +53,10 @@ func kinds() (all []string) {
 // planOf makes the plan of a seed as the flags ask for it.
 func planOf(seed int64) Plan {
 	plan := newPlan(seed, runLength, kinds())
+	if *locksFlag {
+		plan = newPlan(seed, runLength/4, append(kinds(), lockFaults()...))
+		plan.Locks = 1 + int(seed%3)
+	}
 	if *ticksFlag > 0 {
 		plan.Timeout = time.Duration(*ticksFlag) * tick
 	}
@@ -93,6 +98,21 @@ func fail(t *testing.T, plan Plan, v Violation) {
 	t.Errorf("seed %d: %v\nsmallest plan: %vtrace of the smallest plan: %s", plan.Seed, v, small, file)
 }
 
+// lockFaults are those of locks alone, where there are faults at all.
+func lockFaults() []string {
+	if len(kinds()) == 0 {
+		return nil
+	}
+	return []string{"admin deletes contender", "admin deletes contender"}
+}
+
+// TestLocks is TestSeeds with locks beside the elections.
+func TestLocks(t *testing.T) {
+	defer func(was bool) { *locksFlag = was }(*locksFlag)
+	*locksFlag = true
+	TestSeeds(t)
+}
+
 // TestSeeds searches a few seeds, or one.
 func TestSeeds(t *testing.T) {
 	if *seedFlag != 0 {
@@ -113,6 +133,7 @@ func TestSeeds(t *testing.T) {
 		plan := planOf(*firstFlag + int64(i))
 		result := simulate(t, plan, false)
 		total.Terms += result.Terms
+		total.Acquired += result.Acquired
 		total.Faults += result.Faults
 		total.Length += result.Length
 		if len(result.Violations) > 0 {
@@ -126,8 +147,8 @@ func TestSeeds(t *testing.T) {
 			return
 		}
 	}
-	t.Logf("%.2f cluster-hours, %d faults, %d terms, no violation, in %v", total.Length.Hours(), total.Faults, total.Terms, time.Since(begun).Round(time.Second))
-	if total.Terms == 0 {
-		t.Error("nobody was ever elected: nothing was tested")
+	t.Logf("%.2f cluster-hours, %d faults, %d terms, %d acquisitions, no violation, in %v", total.Length.Hours(), total.Faults, total.Terms, total.Acquired, time.Since(begun).Round(time.Second))
+	if total.Terms == 0 || *locksFlag && total.Acquired == 0 {
+		t.Error("nobody was ever elected, or held a lock: nothing was tested")
 	}
 }

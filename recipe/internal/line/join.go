@@ -82,18 +82,19 @@ func (p *Place) enter(ctx context.Context, r reading) error {
 		return err
 	}
 	own := p.number()
-	if own == noNumber || !p.ours && own > 0 || !p.record.complete(own, r.names) {
-		p.departures = append(p.departures, departure{noNumber, r.at.Add(session.Outlast(p.record.lease)), true})
+	if own == NoNumber || !p.ours && own > 0 || !p.record.complete(own, r.names) {
+		p.departures = append(p.departures, departure{NoNumber, r.at.Add(session.Outlast(p.record.lease)), true})
 	}
 	return nil
 }
 
-// noNumber stands for a number that tells nothing: the server has none left.
-const noNumber = math.MaxInt64
+// NoNumber stands for a number that tells nothing: the server has none left.
+const NoNumber = math.MaxInt64
 
-func number(n Name) int64 {
+// NumberOf returns the number in a name, or NoNumber.
+func NumberOf(n Name) int64 {
 	if n.Seq < 0 || n.Seq == math.MaxInt32 {
-		return noNumber
+		return NoNumber
 	}
 	return int64(n.Seq)
 }
@@ -101,7 +102,7 @@ func number(n Name) int64 {
 // number returns the own number in the line.
 func (p *Place) number() int64 {
 	n, _ := Parse(p.Name())
-	return number(n)
+	return NumberOf(n)
 }
 
 // Order picks out the names that stand in the line and puts them in order, first to

@@ -82,7 +82,7 @@ func (p *Place) askRecord(ctx context.Context) error {
 	}
 	var unannounced []departure
 	for _, d := range p.departures {
-		if !p.ours || !p.record.over(d.number) {
+		if !p.ours || !p.record.Over(d.number) {
 			d.asked = true
 			unannounced = append(unannounced, d)
 		}
@@ -102,7 +102,7 @@ func (p *Place) skip(ctx context.Context) error {
 		n--
 	}
 	watched := slices.Clone(p.ahead[n:])
-	left := slices.DeleteFunc(p.ahead[:n], func(n Name) bool { return Ours(n.Full) && p.record.over(number(n)) })
+	left := slices.DeleteFunc(p.ahead[:n], func(n Name) bool { return Ours(n.Full) && p.record.Over(NumberOf(n)) })
 	p.ahead = append(left, watched...)
 	return nil
 }
@@ -131,7 +131,7 @@ const leaveAttempts = 3
 // over. A holder must have stopped before, because Leave announces that it has. The place must not
 // be used any more.
 func (p *Place) Leave(ctx context.Context) error {
-	if own := p.number(); !p.led && p.ours && own != noNumber {
+	if own := p.number(); !p.led && p.ours && own != NoNumber {
 		for range leaveAttempts {
 			data, stat, err := p.s.Get(ctx, p.dir)
 			r, ok := parseRecord(data)
@@ -161,7 +161,7 @@ func (p *Place) Leave(ctx context.Context) error {
 // version of the record, so that no change of holder needs a retry.
 func (p *Place) announcement() []any {
 	own := p.number()
-	if !p.led || !p.ours || own == noNumber {
+	if !p.led || !p.ours || own == NoNumber {
 		return nil
 	}
 	return []any{&zk.SetDataRequest{Path: p.dir, Data: []byte(p.record.settle(own).String()), Version: -1}}

@@ -19,6 +19,8 @@ const (
 	Lock Style = "lock-"
 	// Kazoo is the style of kazoo's Lock and Election, which look at the end of a name only.
 	Kazoo Style = "__lock__"
+	// Permit is the style of the leases of Curator's InterProcessSemaphoreV2.
+	Permit Style = "lease-"
 )
 
 // Name is the name of a znode that stands in the line.
@@ -38,6 +40,8 @@ type Name struct {
 //	_c_<GUID>-lock-<sequence>     Curator LeaderSelector and InterProcessMutex, zk.Lock, ours
 //	latch-<sequence>              the same without Curator's protection
 //	lock-<sequence>
+//	_c_<GUID>-lease-<sequence>    Curator InterProcessSemaphoreV2, ours
+//	lease-<sequence>
 //	<GUID>__lock__<sequence>      kazoo Lock and Election
 //	_c_<GUID>-__lock__<sequence>  ours in a line with kazoo's
 //
@@ -65,7 +69,7 @@ func isStem(stem string) bool {
 	if before, ok := strings.CutSuffix(stem, string(Kazoo)); ok {
 		return isProtection(before) || len(before) == 32 && strings.Trim(before, "0123456789abcdef") == ""
 	}
-	for _, style := range []Style{Latch, Lock} {
+	for _, style := range []Style{Latch, Lock, Permit} {
 		if before, ok := strings.CutSuffix(stem, string(style)); ok {
 			return before == "" || isProtection(before)
 		}

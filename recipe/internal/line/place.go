@@ -270,7 +270,7 @@ func (p *Place) departed() {
 func (p *Place) gone(name Name, lease time.Duration) {
 	now := p.cfg.Clock.Now()
 	p.departures = slices.DeleteFunc(p.departures, func(d departure) bool { return d.over.Reached(now) })
-	p.departures = append(p.departures, departure{number: number(name), over: now.Add(session.Outlast(lease))})
+	p.departures = append(p.departures, departure{number: NumberOf(name), over: now.Add(session.Outlast(lease))})
 }
 
 // step forgets the nearest one.

@@ -10,6 +10,9 @@
 // They are built from the same parts: package session (one ZooKeeper session, its heartbeat and
 // its leases), package watch (waits on znodes) and a queue of ephemeral sequential znodes.
 //
+// What they have in common is here: the [Reason] for which something is not held any more, and
+// the errors.
+//
 // The path of a queue holds its record as data: the longest lease that is allowed in it, and
 // which of its numbers are over. A session with a longer lease is refused with a [LeaseError].
 package recipe

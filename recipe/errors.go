@@ -1,9 +1,30 @@
 package recipe
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
+
+// ErrNotHeld: the term is over, the lock is released or lost, so nothing was done.
+var ErrNotHeld = errors.New("recipe: not held any more")
+
+// PermanentError is what a recipe returns when trying again cannot help: the credentials or the ACL
+// do not suffice, or the path cannot be used for it.
+type PermanentError struct {
+	// Path is the recipe's.
+	Path string
+	// Err is what was refused: errors.Is(err, zk.ErrNoAuth), for instance.
+	Err error
+}
+
+// Error says what is wrong with which path.
+func (e *PermanentError) Error() string {
+	return fmt.Sprintf("recipe: %s cannot be used: %v", e.Path, e.Err)
+}
+
+// Unwrap returns what was refused.
+func (e *PermanentError) Unwrap() error { return e.Err }
 
 // LeaseError: a candidate's lease is longer than the record of its line allows. The others would
 // not wait long enough for it, so it must not join. Either its client needs a shorter

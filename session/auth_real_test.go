@@ -18,7 +18,7 @@ func TestCredentialsSurviveReconnectsAndLostReplies(t *testing.T) {
 	var lost []*faultproxy.Fault
 	c.all(func(p *faultproxy.Proxy) { lost = append(lost, p.LoseReply(faultproxy.OpAuth, 1)) })
 	client := c.open(session.Config{Timeout: 8 * time.Second, Auth: []session.Auth{session.Digest("u", "secret")}})
-	s := established(t, client)
+	s := c.established(client)
 	ctx := within(t, hang)
 	must(t, s.EnsurePath(ctx, "/own/x", nil))
 	for range 5 {

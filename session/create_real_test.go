@@ -17,7 +17,7 @@ import (
 func protected(t *testing.T, T time.Duration) (*cluster, *session.Client, *session.Session) {
 	c := proxied(t, three(t))
 	client := c.open(session.Config{Timeout: T})
-	s := established(t, client)
+	s := c.established(client)
 	must(t, s.EnsurePath(within(t, hang), "/e", nil))
 	return c, client, s
 }

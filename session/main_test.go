@@ -106,9 +106,18 @@ func (c *cluster) openVia(i int, cfg session.Config) (*session.Client, *session.
 		p.Refuse(i != j)
 	}
 	client := c.open(cfg)
-	s := established(c.t, client)
+	s := c.established(client)
 	c.all(func(p *faultproxy.Proxy) { p.Refuse(false) })
 	return client, s
+}
+
+// established returns the first session of a client, whose connection is in the log: who waits for the
+// next one from a mark on must not find the first.
+func (c *cluster) established(client *session.Client) *session.Session {
+	c.t.Helper()
+	s := established(c.t, client)
+	c.log.await(0, "session connected")
+	return s
 }
 
 // follower returns the number of a server that follows.

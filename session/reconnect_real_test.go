@@ -110,7 +110,7 @@ func TestASilentServerIsPassedByWhileReconnecting(t *testing.T) {
 
 func TestASessionSurvivesASilenceOfAllServers(t *testing.T) {
 	c := proxied(t, three(t))
-	s := established(t, c.open(session.Config{Timeout: 6 * time.Second}))
+	s := c.established(c.open(session.Config{Timeout: 6 * time.Second}))
 	mark := c.log.mark()
 	c.all(func(p *faultproxy.Proxy) { p.Drop(faultproxy.Both, true) })
 	c.log.await(mark, "session suspended")

@@ -121,7 +121,7 @@ func TestWatchesAreRacelessAcrossAHundredReconnects(t *testing.T) {
 	c.proxies = c.proxies[:1]
 	p := c.proxies[0]
 	client := c.open(session.Config{Timeout: 10 * time.Second, Context: hurried(t)})
-	s := established(t, client)
+	s := c.established(client)
 	ctx, cancel := context.WithCancel(within(t, hang))
 	must(t, s.EnsurePath(ctx, "/w", nil))
 	wake := make(chan struct{}, 1)
@@ -157,7 +157,7 @@ func TestWatchesAreRacelessAcrossAHundredReconnects(t *testing.T) {
 func TestAReconnectSignalsEveryWatchAndDisarmsIt(t *testing.T) {
 	c := proxied(t, three(t))
 	client := c.open(session.Config{Timeout: steady})
-	s := established(t, client)
+	s := c.established(client)
 	ctx := within(t, hang)
 	must(t, s.EnsurePath(ctx, "/w", nil))
 	wake := make(chan struct{}, 1)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/election/electiontest"
 )
@@ -44,9 +45,9 @@ func billed(t *testing.T, term *election.Term, db books) error {
 
 func TestBillingStopsWithTheTerm(t *testing.T) {
 	term, end := electiontest.NewTerm(t.Context())
-	db := &fake{after: func() error { end(election.LeaseExpired); return nil }}
+	db := &fake{after: func() error { end(recipe.ReasonLeaseExpired); return nil }}
 	err := billed(t, term, db)
-	if !errors.Is(err, election.LeaseExpired) || !slices.Equal(db.charged, []item{one}) {
+	if !errors.Is(err, recipe.ReasonLeaseExpired) || !slices.Equal(db.charged, []item{one}) {
 		t.Errorf("charged %v, error %v; want the first item and why the term ended", db.charged, err)
 	}
 	for _, token := range db.tokens {
@@ -59,7 +60,7 @@ func TestBillingStopsWithTheTerm(t *testing.T) {
 // The outcome of a failed charge is unknown, so nothing more may happen in this term.
 func TestAnErrorEndsTheTerm(t *testing.T) {
 	term, end := electiontest.NewTerm(t.Context())
-	defer end(election.Resigned)
+	defer end(recipe.ReasonReleased)
 	lost := errors.New("answer lost")
 	db := &fake{after: func() error { return lost }}
 	if err := billed(t, term, db); err != lost || len(db.charged) != 1 {
@@ -72,12 +73,12 @@ func TestBillingLooksAgainForWhatIsDue(t *testing.T) {
 	db := &fake{}
 	db.after = func() error {
 		if len(db.charged) == 3 {
-			end(election.Cancelled)
+			end(recipe.ReasonCancelled)
 		}
 		return nil
 	}
 	err := billed(t, term, db)
-	if want := []item{one, two, one}; !errors.Is(err, election.Cancelled) || !slices.Equal(db.charged, want) {
+	if want := []item{one, two, one}; !errors.Is(err, recipe.ReasonCancelled) || !slices.Equal(db.charged, want) {
 		t.Errorf("charged %v, error %v; want %v and why the term ended", db.charged, err, want)
 	}
 }

@@ -144,7 +144,7 @@ func TestLinesTellTheLifeOfTwoCandidates(t *testing.T) {
 	bob.wait("heir")
 
 	alice.Send("resign")
-	if l := alice.wait("deposed"); l.Token != elected.Token || l.Reason != "resigned" {
+	if l := alice.wait("deposed"); l.Token != elected.Token || l.Reason != "released" {
 		t.Errorf("deposed: %+v", l)
 	}
 	second := bob.wait("elected")

@@ -22,7 +22,7 @@ func told(lines ...candidate.Line) *history {
 }
 
 func at(t int64, id, event string, token int64) candidate.Line {
-	return candidate.Line{T: t * ms, ID: id, Event: event, Token: token, Deadline: (t + 400) * ms, Reason: "resigned"}
+	return candidate.Line{T: t * ms, ID: id, Event: event, Token: token, Deadline: (t + 400) * ms, Reason: "released"}
 }
 
 func TestTwoLeadersAreFoundInWhateverOrderTheirLinesCome(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
-	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election/electiontest"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -238,7 +238,7 @@ func TestNoWorkIsBegunWhenTheTermIsOver(t *testing.T) {
 		ended := make(chan error)
 		go func() { ended <- s.lead(term.Context(), term) }()
 		time.Sleep(10*time.Second + time.Millisecond)
-		end(election.Resigned)
+		end(recipe.ReasonReleased)
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}

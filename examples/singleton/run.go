@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/output"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -116,7 +117,7 @@ func (s *supervisor) run() int {
 	}()
 	select {
 	case err := <-result:
-		var refused *election.PermanentError
+		var refused *recipe.PermanentError
 		if errors.As(err, &refused) {
 			complain(err)
 			s.finish(codeFailed)

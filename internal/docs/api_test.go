@@ -16,8 +16,8 @@ import (
 
 // unshown are exported names that no example uses, each with the reason.
 var unshown = map[string]string{
-	"recipe/election.Ended.Unwrap":                  "called by package errors",
-	"recipe/election.PermanentError.Unwrap":         "called by package errors",
+	"recipe.Ended.Unwrap":                           "called by package errors",
+	"recipe.PermanentError.Unwrap":                  "called by package errors",
 	"recipe/election/electionhttp.Page.ServeHTTP":   "called by net/http",
 	"recipe/election/electionprom.Metrics.Collect":  "called by Prometheus",
 	"recipe/election/electionprom.Metrics.Describe": "called by Prometheus",

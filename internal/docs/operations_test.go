@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/recipe"
 )
 
 // operations is the document for those who run services.
@@ -83,7 +83,7 @@ func logged(call *ast.CallExpr) string {
 
 func TestEachReasonIsExplained(t *testing.T) {
 	text := operations(t)
-	for r := election.Resigned; r <= election.NodeDeleted; r++ {
+	for r := recipe.ReasonReleased; r <= recipe.ReasonNodeDeleted; r++ {
 		if !strings.Contains(text, "`"+r.String()+"`") {
 			t.Errorf("%q is not explained in operations.md", r.String())
 		}

@@ -120,7 +120,7 @@ func TestWhatIsProvenAndWhatIsExcused(t *testing.T) {
 		"before the claimed end":        {slices.Concat(claims("a", 1, 10, 90), led("b", 2, 489, 500)), LeaseOutlive, 0},
 		"at the claimed end":            {slices.Concat(claims("a", 1, 10, 90), led("b", 2, 490, 500)), "", 0},
 		"its znode deleted by hand":     {slices.Concat(claims("a", 1, 10, 90), deposed(91, "a", 1, "node deleted"), led("b", 2, 200, 300)), LeaseOutlive, 0},
-		"resigned":                      {slices.Concat(claims("a", 1, 10, 90), deposed(91, "a", 1, "resigned"), led("b", 2, 100, 200)), "", 0},
+		"released":                      {slices.Concat(claims("a", 1, 10, 90), deposed(91, "a", 1, "released"), led("b", 2, 100, 200)), "", 0},
 		"told to resign, and killed":    {slices.Concat(claims("a", 1, 10, 90), []Line{{T: 91e6, ID: Nemesis, Event: "asked", Of: "a"}}, led("b", 2, 100, 200)), "", 0},
 		"given up just before its end":  {slices.Concat(claims("a", 1, 10, 90), deposed(430, "a", 1, "lease expired"), led("b", 2, 440, 500)), "", 0},
 		"given up, and followed early":  {slices.Concat(claims("a", 1, 10, 90), deposed(430, "a", 1, "lease expired"), led("b", 2, 400, 500)), LeaseOutlive, 0},

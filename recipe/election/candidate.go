@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
@@ -34,12 +35,12 @@ func (e *Election) win(l *working, ctx context.Context, inRun bool) (*stay.Stay,
 		switch {
 		case l.Over(ctx):
 			return nil, nil, e.cut(l, ctx, err)
-		case errors.Is(err, Unhealthy): // whatever Healthy's error wraps
+		case errors.Is(err, recipe.ReasonUnhealthy): // whatever Healthy's error wraps
 			continue
-		case isPermanent(err):
+		case life.Permanent(err):
 			e.log.Error("cannot join", "err", err)
 			e.status.set(e.clock, func(s *Status) { s.Err = err })
-			return nil, nil, &PermanentError{e.path, err}
+			return nil, nil, &recipe.PermanentError{Path: e.path, Err: err}
 		}
 		if e.retry(ctx, begun, err) != nil {
 			return nil, nil, e.cut(l, ctx, err)
@@ -50,8 +51,8 @@ func (e *Election) win(l *working, ctx context.Context, inRun bool) (*stay.Stay,
 // cut returns the error for a context, the client's included, that has ended. err is what the
 // candidate had failed of until then.
 func (e *Election) cut(l *working, ctx context.Context, err error) error {
-	if closed := l.Closed(); closed != nil && isPermanent(closed) { // the client closed itself
-		return &PermanentError{e.path, closed}
+	if closed := l.Closed(); life.Permanent(closed) { // the client closed itself
+		return &recipe.PermanentError{Path: e.path, Err: closed}
 	}
 	return l.Cut(ctx, err)
 }
@@ -95,7 +96,7 @@ func (e *Election) wait(ctx context.Context, st *stay.Stay, inRun bool) (*Term, 
 		Clock: e.clock, Need: tenure.StopBefore(e.cfg.StopBefore, st.S.LeaseTime()), Again: e.wake,
 		Ready: func() error {
 			if err := e.health.err(); err != nil {
-				return &Ended{Unhealthy, err}
+				return &recipe.Ended{Reason: recipe.ReasonUnhealthy, Err: err}
 			}
 			return nil
 		},
@@ -168,17 +169,17 @@ func (e *Election) elected(ctx context.Context, st *stay.Stay, lease *session.Le
 func (e *Election) lead(l *working, st *stay.Stay, term *Term, stopped <-chan struct{}) {
 	ctx := l.Context()
 	e.guard(l, st, term)
-	ended := term.cause()
+	ended := term.held.Ended()
 	e.log.Info("deposed", withErr(ended.Err, "session", hex(st.S.ID()), "token", term.Token(), "reason", ended.Reason.String())...)
 	e.status.set(e.clock, func(s *Status) { s.State, s.Token, s.LastReason, s.term = Draining, 0, ended.Reason, nil })
 	e.send(Event{Kind: Deposed, Session: st.S.ID(), Node: term.Node(), Token: term.Token(), Reason: ended.Reason, Err: ended.Err})
-	if ended.Reason != NodeDeleted {
+	if ended.Reason != recipe.ReasonNodeDeleted {
 		if !tenure.Drain(e.clock, st.S, stopped, e.cfg.DrainTimeout) {
 			e.log.Warn("the work has not stopped in time; giving the leadership away", "waited", e.cfg.DrainTimeout)
 		}
 	}
 	term.held.Finish()
-	e.leave(ctx, st, ended.Reason == NodeDeleted)
+	e.leave(ctx, st, ended.Reason == recipe.ReasonNodeDeleted)
 }
 
 // guard returns when the term has ended.
@@ -186,17 +187,17 @@ func (e *Election) guard(l *working, st *stay.Stay, term *Term) {
 	ctx, leading := l.Context(), term.Context()
 	defer context.AfterFunc(ctx, func() {
 		if closed := l.Closed(); closed != nil {
-			term.end(Closed, closed)
+			term.held.End(recipe.ReasonClosed, closed)
 		} else {
-			term.end(Cancelled, context.Cause(ctx))
+			term.held.End(recipe.ReasonCancelled, context.Cause(ctx))
 		}
 	})()
 	// Not in the loop, which may have to wait for a connection.
-	defer e.health.watch(func(err error) { term.end(Unhealthy, err) })()
+	defer e.health.watch(func(err error) { term.held.End(recipe.ReasonUnhealthy, err) })()
 	tenure.Guard{
 		Clock:  e.clock,
-		Gone:   func() { term.end(NodeDeleted, nil) },
-		Lost:   func(err error) { term.end(SessionLost, err) },
+		Gone:   func() { term.held.End(recipe.ReasonNodeDeleted, nil) },
+		Lost:   func(err error) { term.held.End(recipe.ReasonSessionLost, err) },
 		Failed: func(err error) { e.often.Warn("cannot check the own znode", "err", err) }, // the lease decides
 	}.Until(leading, st.S, st)
 }
@@ -229,7 +230,7 @@ func (e *Election) calm(begun clock.Instant) {
 // rest waits between a term and the next candidacy. A candidate that was asked to resign has not
 // failed, and does not wait. Others wait only as long as somebody else stands in line.
 func (e *Election) rest(l *working, term *Term) error {
-	if term.cause().Reason == Resigned {
+	if term.held.Ended().Reason == recipe.ReasonReleased {
 		return context.Cause(l.Context())
 	}
 	e.calm(term.begun)

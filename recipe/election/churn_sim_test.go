@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -158,7 +159,7 @@ func TestASlowHandlerMissesNothing(t *testing.T) {
 				t.Errorf("%d times %v, want %d", n, kind, want)
 			}
 		}
-		if ev := last(events, election.Deposed); ev == nil || ev.Reason != election.Cancelled {
+		if ev := last(events, election.Deposed); ev == nil || ev.Reason != recipe.ReasonCancelled {
 			t.Errorf("the last end: %+v", ev)
 		}
 		if err := faultOf(events.list()); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -133,8 +134,8 @@ func TestCloseAtEveryStep(t *testing.T) {
 			}
 			// What was suspended goes with its session.
 			eventually(t, "empty line", func() bool { return len(ownedBy(t, e, path, id)) == 0 })
-			if ev := last(c.events, election.Deposed); ev != nil && ev.Reason != election.Closed &&
-				ev.Reason != election.Resigned && ev.Reason != election.Returned && ev.Reason != election.LeaseExpired {
+			if ev := last(c.events, election.Deposed); ev != nil && ev.Reason != recipe.ReasonClosed &&
+				ev.Reason != recipe.ReasonReleased && ev.Reason != recipe.ReasonReturned && ev.Reason != recipe.ReasonLeaseExpired {
 				t.Errorf("deposed: %v", ev.Reason)
 			}
 			c.client.Close() // again

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -39,7 +40,7 @@ func TestAnErrorCodeThatComesAgainAndAgainIsSaid(t *testing.T) {
 				defer cancel()
 				begun := time.Now()
 				err = el.Run(ctx, untilTheEnd)
-				var permanent *election.PermanentError
+				var permanent *recipe.PermanentError
 				if !errors.As(err, &permanent) {
 					if len(failed) == 0 {
 						t.Fatalf("nothing was said; Run returned %v", err)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -258,8 +259,8 @@ func TestHealthIsHeededWhileSuspended(t *testing.T) {
 		time.Sleep(stageD / 40) // a step waits for the connection
 		ill.Store(true)
 		told := time.Now()
-		if ev := a.events.wait(election.Deposed, 1); ev.Reason != election.Unhealthy || !errors.Is(ev.Err, sick) {
-			t.Errorf("deposed for %v, %v; want %v", ev.Reason, ev.Err, election.Unhealthy)
+		if ev := a.events.wait(election.Deposed, 1); ev.Reason != recipe.ReasonUnhealthy || !errors.Is(ev.Err, sick) {
+			t.Errorf("deposed for %v, %v; want %v", ev.Reason, ev.Err, recipe.ReasonUnhealthy)
 		}
 		if took := time.Since(told); took > stageD/20 || term.Valid() {
 			t.Errorf("deposed after %v, valid: %v", took, term.Valid())

@@ -73,7 +73,7 @@
 //     session every D/8. When it was not set for (17/16) D, the heir revokes it and deletes the
 //     znode, in one transaction, and leads (event [TookOver]).
 //
-// A term ends for one [Reason]. When we end it ourselves (the callback returns, Resign,
+// A term ends for one [recipe.Reason]. When we end it ourselves (the callback returns, Resign,
 // the context, Close, bad health) the leadership is kept until the callback has returned, or
 // DrainTimeout has passed; only then the znode is deleted. When the lease lapses or the
 // session is lost, there is StopBefore to stop in.
@@ -84,11 +84,11 @@
 //     [Resumed] event tell;
 //   - the server freezes or loses the quorum: the session moves to another server after
 //     D/4, and the term goes on if that succeeds in time;
-//   - the lease cannot be extended in time: the term ends ([LeaseExpired]), the candidate
+//   - the lease cannot be extended in time: the term ends ([recipe.ReasonLeaseExpired]), the candidate
 //     enters the line again behind the others;
-//   - the session expires, or an heir has revoked its heartbeat: the term ends ([SessionLost]),
+//   - the session expires, or an heir has revoked its heartbeat: the term ends ([recipe.ReasonSessionLost]),
 //     the candidate enters the line again in a new session;
-//   - somebody deletes the leader's znode: the term ends ([NodeDeleted]), and the next begins
+//   - somebody deletes the leader's znode: the term ends ([recipe.ReasonNodeDeleted]), and the next begins
 //     when its lease is over;
 //   - the process is paused for longer than the lease: the term ends, as the first call of Valid
 //     after the pause tells;
@@ -100,7 +100,7 @@
 //     (event [Impaired]).
 //
 // The first candidate sets the longest lease that the line allows. A candidate whose lease is
-// longer does not join: Run returns a [PermanentError] with a recipe.LeaseError.
+// longer does not join: Run returns a [recipe.PermanentError] with a [recipe.LeaseError].
 //
 // # Other libraries in the line
 //

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -128,7 +129,7 @@ func TestCloseTakesTheLeadershipFromACampaignThatIsNotResigned(t *testing.T) {
 	if took := time.Since(begun); took < drain {
 		t.Errorf("Close took %v, less than DrainTimeout", took)
 	}
-	if term.Valid() || !errors.Is(context.Cause(term.Context()), election.Closed) {
+	if term.Valid() || !errors.Is(context.Cause(term.Context()), recipe.ReasonClosed) {
 		t.Errorf("valid %v, cause %v", term.Valid(), context.Cause(term.Context()))
 	}
 	if err := term.Resign(within(t)); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/feed"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -94,13 +95,13 @@ func checkPath(path string) error {
 
 // Run stands for election again and again, and calls lead each time it is elected, with
 // the term and its context. A term begins with the call and ends when lead returns, or for
-// another [Reason], which cancels the context; lead should then return within StopBefore if it
+// another [recipe.Reason], which cancels the context; lead should then return within StopBefore if it
 // can. Run enters the line again when lead has returned, with a growing delay when terms are
 // short.
 //
 // Run never gives up: it returns when ctx ends (with its cause), when the client is
 // closed (session.ErrClosed), when lead returns [ErrStop] (nil, or the error that wraps
-// it), when joining is refused for good ([PermanentError]), or [ErrGoexit]. By then the
+// it), when joining is refused for good ([recipe.PermanentError]), or [ErrGoexit]. By then the
 // candidate has left the line and lead has returned. If lead panics, Run panics too once
 // the candidate has left the line, with a text that holds the value and lead's stack.
 //
@@ -176,18 +177,18 @@ func begin(term *Term, lead func(context.Context, *Term) error) *work {
 			}
 			if v := recover(); v != nil {
 				w.panic = fmt.Sprintf("election: the callback panicked: %v\n\n%s", v, debug.Stack())
-				term.end(Panicked, fmt.Errorf("panic: %v", v))
+				term.held.End(recipe.ReasonPanicked, fmt.Errorf("panic: %v", v))
 				return
 			}
 			w.err = ErrGoexit
-			term.end(Panicked, ErrGoexit)
+			term.held.End(recipe.ReasonPanicked, ErrGoexit)
 		}()
 		w.err = lead(term.Context(), term)
 		returned = true
 		if errors.Is(w.err, ErrStop) {
-			term.end(Stopped, nil)
+			term.held.End(recipe.ReasonStopped, nil)
 		} else {
-			term.end(Returned, w.err)
+			term.held.End(recipe.ReasonReturned, w.err)
 		}
 	}()
 	return w

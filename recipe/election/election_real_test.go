@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -31,7 +32,7 @@ func TestTheLeadershipPassesDownTheLine(t *testing.T) {
 			all[i+1].events.wait(election.Heir, 1)
 		}
 		c.stop()
-		if term.Valid() || !errors.Is(context.Cause(term.Context()), election.Cancelled) {
+		if term.Valid() || !errors.Is(context.Cause(term.Context()), recipe.ReasonCancelled) {
 			t.Errorf("%s: valid %v, cause %v after it has left", c.events.who, term.Valid(), context.Cause(term.Context()))
 		}
 		if !errors.Is(c.err, context.Canceled) {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/enum"
+	"github.com/zkrecipe/zkrecipe/recipe"
 )
 
 // EventKind tells events apart.
@@ -77,7 +78,7 @@ type Event struct {
 	// Deadline is when the lease ends unless it is extended.
 	Deadline time.Time
 	// Reason is why the term ended.
-	Reason Reason
+	Reason recipe.Reason
 	// Err is what went wrong, if anything did.
 	Err error
 	// Delay is the time until the next attempt, or until the term can begin.

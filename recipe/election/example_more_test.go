@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 )
 
@@ -117,7 +118,7 @@ func ExampleEnded() {
 		log.Fatal(err)
 	}
 	<-term.Context().Done()
-	var ended *election.Ended
+	var ended *recipe.Ended
 	if errors.As(context.Cause(term.Context()), &ended) {
 		fmt.Println(ended.Reason.String(), "- by our own choice:", ended.Reason.Chosen())
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -74,7 +75,7 @@ func ExampleElection_Campaign() {
 	fmt.Println("leading:", term.Valid(), "because:", context.Cause(term.Context()))
 	// Output:
 	// leading: true
-	// leading: false because: election: term over: resigned
+	// leading: false because: recipe: not held any more: released
 }
 
 // Writing to ZooKeeper itself so that it can never land in a later term.
@@ -95,7 +96,7 @@ func ExampleTerm_Multi() {
 
 	term.Resign(context.Background())
 	_, err = term.Multi(context.Background(), next)
-	fmt.Println("afterwards:", errors.Is(err, election.ErrNotLeading))
+	fmt.Println("afterwards:", errors.Is(err, recipe.ErrNotHeld))
 	// Output:
 	// while leading: <nil>
 	// afterwards: true

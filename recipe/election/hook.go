@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/testhook"
 )
@@ -19,13 +20,13 @@ func (endless) Remaining() time.Duration { return time.Hour }
 func (endless) Deadline() time.Time      { return time.Now().Add(time.Hour) }
 
 // newTestTerm makes a term for electiontest.
-func newTestTerm(ctx context.Context, id string, token int64) (any, func(reason, err error)) {
+func newTestTerm(ctx context.Context, id string, token int64) (any, func(recipe.Reason)) {
 	t := newTerm(ctx, id, held.Config{Clock: clock.From(ctx), Lease: endless{}, Token: token})
 	t.inRun = true
-	end := func(reason, err error) {
-		t.end(reason.(Reason), err)
+	end := func(reason recipe.Reason, err error) {
+		t.held.End(reason, err)
 		t.held.Finish()
 	}
-	context.AfterFunc(ctx, func() { end(Cancelled, context.Cause(ctx)) })
-	return t, end
+	context.AfterFunc(ctx, func() { end(recipe.ReasonCancelled, context.Cause(ctx)) })
+	return t, func(reason recipe.Reason) { end(reason, nil) }
 }

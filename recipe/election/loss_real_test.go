@@ -8,6 +8,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -44,7 +45,7 @@ func TestACrashedLeaderIsReplaced(t *testing.T) {
 	if first.Valid() || first.Context().Err() == nil {
 		t.Error("the crashed leader leads on")
 	}
-	if ev := all[0].events.wait(election.Deposed, 1); ev.Reason != election.LeaseExpired {
+	if ev := all[0].events.wait(election.Deposed, 1); ev.Reason != recipe.ReasonLeaseExpired {
 		t.Errorf("deposed: %v, %v", ev.Reason, ev.Err)
 	}
 	if second.Token() <= first.Token() {
@@ -141,7 +142,7 @@ func TestAFullRestartOfTheEnsembleHandsOverOnceAtMost(t *testing.T) {
 		all[0].events.wait(election.Resumed, 1)
 	}
 	if !first.Valid() {
-		if ev := all[0].events.wait(election.Deposed, 1); ev.Reason != election.LeaseExpired {
+		if ev := all[0].events.wait(election.Deposed, 1); ev.Reason != recipe.ReasonLeaseExpired {
 			t.Errorf("deposed: %v, %v", ev.Reason, ev.Err)
 		}
 		all[1].term()
@@ -171,7 +172,7 @@ func TestTheTimeoutGrantedCounts(t *testing.T) {
 	b.events.wait(election.Heir, 1)
 	w.crash()
 	<-term.Context().Done()
-	if !errors.Is(context.Cause(term.Context()), election.LeaseExpired) {
+	if !errors.Is(context.Cause(term.Context()), recipe.ReasonLeaseExpired) {
 		t.Errorf("cause %v", context.Cause(term.Context()))
 	}
 	b.term() // the referee sees whether that was too early
@@ -238,7 +239,7 @@ func TestASessionSaidToHaveExpiredDeposesAtOnce(t *testing.T) {
 	f := w.on(faultproxy.Fail, is(faultproxy.OpConnect)) // says so, although the session lives
 	w.cut()
 	f.wait()
-	if ev := a.events.wait(election.Deposed, 1); ev.Reason != election.SessionLost || !errors.Is(ev.Err, session.ErrExpired) {
+	if ev := a.events.wait(election.Deposed, 1); ev.Reason != recipe.ReasonSessionLost || !errors.Is(ev.Err, session.ErrExpired) {
 		t.Errorf("deposed: %v, %v", ev.Reason, ev.Err)
 	}
 	if cause := context.Cause(first.Context()); first.Valid() || !errors.Is(cause, session.ErrExpired) {

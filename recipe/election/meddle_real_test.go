@@ -10,6 +10,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -40,10 +41,10 @@ func TestACandidateWhoseZnodeIsDeletedRejoinsAtTheTail(t *testing.T) {
 	}
 	refereeOf(t, path).expel()
 	expel(0, 1) // the leader; d c b a
-	if ev := all[0].events.wait(election.Deposed, 1); ev.Reason != election.NodeDeleted {
+	if ev := all[0].events.wait(election.Deposed, 1); ev.Reason != recipe.ReasonNodeDeleted {
 		t.Errorf("deposed: %v", ev.Reason)
 	}
-	if first.Valid() || !errors.Is(context.Cause(first.Context()), election.NodeDeleted) {
+	if first.Valid() || !errors.Is(context.Cause(first.Context()), recipe.ReasonNodeDeleted) {
 		t.Errorf("after the deletion: valid %v, cause %v", first.Valid(), context.Cause(first.Context()))
 	}
 	all[3].term().Resign(within(t))

@@ -11,6 +11,8 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/watch"
@@ -137,8 +139,8 @@ func (o *Observer) run(ctx context.Context) {
 		}
 		begun := o.clock.Now()
 		err = o.observe(ctx, s)
-		if isPermanent(err) {
-			err = &PermanentError{o.path, err}
+		if life.Permanent(err) {
+			err = &recipe.PermanentError{Path: o.path, Err: err}
 			break
 		}
 		if o.clock.Now().Sub(begun) > s.Timeout() {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -173,11 +174,11 @@ func TestMultiOfATermCannotLandInALaterOne(t *testing.T) {
 	if err := mustSession(t, admins(t, e)).Delete(within(t), term.Node(), -1); err != nil {
 		t.Fatal(err)
 	}
-	if err := term.Proclaim(within(t), []byte("late")); !errors.Is(err, election.ErrNotLeading) {
+	if err := term.Proclaim(within(t), []byte("late")); !errors.Is(err, recipe.ErrNotHeld) {
 		t.Errorf("Proclaim after the deletion: %v", err)
 	}
 	<-term.Context().Done()
-	if _, err := term.Multi(within(t)); !errors.Is(err, election.ErrNotLeading) {
+	if _, err := term.Multi(within(t)); !errors.Is(err, recipe.ErrNotHeld) {
 		t.Errorf("Multi after the term: %v", err)
 	}
 }

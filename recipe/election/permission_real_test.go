@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -48,7 +49,7 @@ func TestWhatIsRefusedForGoodEndsRun(t *testing.T) {
 				t.Fatal(err)
 			}
 			err = el.Run(within(t), lead)
-			var permanent *election.PermanentError
+			var permanent *recipe.PermanentError
 			if !errors.As(err, &permanent) || permanent.Path != path+c.below || !errors.Is(err, c.want) {
 				t.Errorf("Run returned %v; want a PermanentError for %v", err, c.want)
 			}
@@ -79,7 +80,7 @@ func TestAClientWithABadCredentialEndsRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var permanent *election.PermanentError
+	var permanent *recipe.PermanentError
 	if err := el.Run(within(t), lead); !errors.As(err, &permanent) || !errors.Is(err, session.ErrAuthFailed) {
 		t.Errorf("Run returned %v", err)
 	}
@@ -106,7 +107,7 @@ func TestAnHeirWhoseZnodeBecomesUnreadableLeavesNoOrphan(t *testing.T) {
 	case <-within(t).Done():
 		t.Fatal("Run goes on with a znode that cannot be checked")
 	}
-	var permanent *election.PermanentError
+	var permanent *recipe.PermanentError
 	if !errors.As(heir.err, &permanent) || !errors.Is(heir.err, zk.ErrNoAuth) {
 		t.Errorf("Run returned %v", heir.err)
 	}
@@ -120,7 +121,7 @@ func TestALeaderWhoseZnodeBecomesUnreadableIsNotToldItWasDeleted(t *testing.T) {
 	term := a.term()
 	setACL(t, e, term.Node(), zk.WorldACL(zk.PermWrite))
 	<-term.Context().Done()
-	if ev := a.events.wait(election.Deposed, 1); ev.Reason != election.LeaseExpired {
+	if ev := a.events.wait(election.Deposed, 1); ev.Reason != recipe.ReasonLeaseExpired {
 		t.Errorf("deposed: %v, %v", ev.Reason, ev.Err)
 	}
 	a.term() // with a znode that can be read
@@ -150,7 +151,7 @@ func TestAnUnhealthyCandidateStaysOut(t *testing.T) {
 	b.events.wait(election.Heir, 1)
 	verdict.set(errors.Join(sick, zk.ErrNoAuth))
 	ev := a.events.wait(election.Deposed, 1)
-	if ev.Reason != election.Unhealthy || !errors.Is(ev.Err, sick) || first.Valid() {
+	if ev.Reason != recipe.ReasonUnhealthy || !errors.Is(ev.Err, sick) || first.Valid() {
 		t.Errorf("deposed: %v, %v; valid: %v", ev.Reason, ev.Err, first.Valid())
 	}
 	b.events.wait(election.Left, 1)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 )
 
@@ -200,7 +201,7 @@ func faultOf(events []election.Event) error {
 func TestTheRefereeCatchesUnpairedEvents(t *testing.T) {
 	now := time.Now()
 	ev := func(k election.EventKind) election.Event {
-		return election.Event{Kind: k, Time: now, Token: 1, Reason: election.Resigned}
+		return election.Event{Kind: k, Time: now, Token: 1, Reason: recipe.ReasonReleased}
 	}
 	j, e, d, l := ev(election.Joined), ev(election.Elected), ev(election.Deposed), ev(election.Left)
 	for name, c := range map[string]struct {

@@ -101,7 +101,7 @@ func TestWithoutCREATEForItsHeartbeatACandidateEndsForGood(t *testing.T) {
 		s.makeNode("/zkrecipe", "", zk.PermAll)
 		s.makeNode(dir, "", zk.PermRead)
 		err := s.runOnce(stagePath)
-		var permanent *election.PermanentError
+		var permanent *recipe.PermanentError
 		if !errors.As(err, &permanent) || !errors.Is(err, zk.ErrNoAuth) {
 			t.Fatalf("it ends with %v", err)
 		}
@@ -113,7 +113,7 @@ func TestALeaseThatIsLongerThanTheLinesEndsACandidateForGood(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.makeNode(stagePath, "zkrecipe line 1\nlease 1.5s\nsettled 0\n", zk.PermAll)
 		err := s.runOnce(stagePath)
-		var permanent *election.PermanentError
+		var permanent *recipe.PermanentError
 		var long *recipe.LeaseError
 		if !errors.As(err, &permanent) || !errors.As(err, &long) {
 			t.Fatalf("it ends with %v", err)

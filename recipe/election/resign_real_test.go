@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -26,10 +27,10 @@ func TestResigningInRunHandsOverAndRejoinsAtTheTail(t *testing.T) {
 		}
 	}
 	second := b.term()
-	if first.Valid() || !errors.Is(context.Cause(first.Context()), election.Resigned) {
+	if first.Valid() || !errors.Is(context.Cause(first.Context()), recipe.ReasonReleased) {
 		t.Errorf("after Resign: valid %v, cause %v", first.Valid(), context.Cause(first.Context()))
 	}
-	if ev := a.events.wait(election.Deposed, 1); ev.Reason != election.Resigned || ev.Token != first.Token() {
+	if ev := a.events.wait(election.Deposed, 1); ev.Reason != recipe.ReasonReleased || ev.Token != first.Token() {
 		t.Errorf("deposed: %+v", ev)
 	}
 	if ev := a.events.wait(election.Joined, 2); ev.Position != 1 {
@@ -91,7 +92,7 @@ func TestCampaignAndResignInSteps(t *testing.T) {
 		if err := term.Resign(within(t)); err != nil {
 			t.Errorf("again: %v", err)
 		}
-		if st := el.Status(); st.State != election.Idle || st.Node != "" || st.LastReason != election.Resigned {
+		if st := el.Status(); st.State != election.Idle || st.Node != "" || st.LastReason != recipe.ReasonReleased {
 			t.Errorf("status after Resign: %+v", st)
 		}
 	}
@@ -104,16 +105,16 @@ func TestACallbacksEndIsATermsEnd(t *testing.T) {
 	wrapped := fmt.Errorf("enough: %w", election.ErrStop)
 	for name, c := range map[string]struct {
 		lead   func(context.Context, *election.Term) error
-		reason election.Reason
+		reason recipe.Reason
 		says   error // Deposed's
 		run    error // Run's; nil means that it goes on
 	}{
-		"nil":          {func(context.Context, *election.Term) error { return nil }, election.Returned, nil, nil},
-		"error":        {func(context.Context, *election.Term) error { return mine }, election.Returned, mine, nil},
-		"ErrStop":      {func(context.Context, *election.Term) error { return election.ErrStop }, election.Stopped, nil, election.ErrStop},
-		"wrapped stop": {func(context.Context, *election.Term) error { return wrapped }, election.Stopped, nil, wrapped},
+		"nil":          {func(context.Context, *election.Term) error { return nil }, recipe.ReasonReturned, nil, nil},
+		"error":        {func(context.Context, *election.Term) error { return mine }, recipe.ReasonReturned, mine, nil},
+		"ErrStop":      {func(context.Context, *election.Term) error { return election.ErrStop }, recipe.ReasonStopped, nil, election.ErrStop},
+		"wrapped stop": {func(context.Context, *election.Term) error { return wrapped }, recipe.ReasonStopped, nil, wrapped},
 		"Goexit": {func(context.Context, *election.Term) error { runtime.Goexit(); return nil },
-			election.Panicked, election.ErrGoexit, election.ErrGoexit},
+			recipe.ReasonPanicked, election.ErrGoexit, election.ErrGoexit},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cand := runWith(t, client, path, "a", election.Config{}, c.lead)
@@ -160,7 +161,7 @@ func TestAPanicComesOutOfRunWhenTheZnodeIsGone(t *testing.T) {
 		err := el.Run(within(t), func(context.Context, *election.Term) error { panic("boom") })
 		t.Errorf("Run returned %v", err)
 	}()
-	if ev := events.wait(election.Deposed, 1); ev.Reason != election.Panicked {
+	if ev := events.wait(election.Deposed, 1); ev.Reason != recipe.ReasonPanicked {
 		t.Errorf("deposed: %+v", ev)
 	}
 	if err := faultOf(events.list()); err != nil {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
-	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -37,7 +37,7 @@ func TestNewCredentialsUnderAnOldACLEndRunAndNameWhatIsMissing(t *testing.T) {
 				s.cfg.Auth = []session.Auth{session.Digest("new", "secret")}
 				err := s.runOnce(stagePath)
 				t.Log(err)
-				var permanent *election.PermanentError
+				var permanent *recipe.PermanentError
 				if !errors.As(err, &permanent) || !errors.Is(err, zk.ErrNoAuth) {
 					t.Fatalf("Run returned %v", err)
 				}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/enum"
+	"github.com/zkrecipe/zkrecipe/recipe"
 )
 
 // State is what a candidate is doing.
@@ -57,7 +58,7 @@ type Status struct {
 	Token int64
 	Lease time.Duration
 	// LastReason is why the last term ended, 0 before that.
-	LastReason Reason
+	LastReason recipe.Reason
 	// EventsDropped is how many events Config.OnEvent has not taken.
 	EventsDropped uint64
 	// Impaired is why a change of leader may take longer than it has to, as far as this

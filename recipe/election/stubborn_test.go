@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -36,7 +37,7 @@ func TestAHealthCheckThatDoesNotAnswerCountsAsUnhealthyAndHoldsUpNobody(t *testi
 	}})
 	c.term()
 	close(leads)
-	if ev := c.events.wait(election.Deposed, 1); ev.Reason != election.Unhealthy {
+	if ev := c.events.wait(election.Deposed, 1); ev.Reason != recipe.ReasonUnhealthy {
 		t.Errorf("deposed for %v", ev.Reason)
 	}
 	c.events.wait(election.Left, 1)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -174,7 +175,7 @@ func TestALeaderWhoseHeartbeatIsRevokedByHandEndsItsTermAndReturns(t *testing.T)
 		}
 		all[1].term()
 		ev := all[0].events.wait(election.Deposed, 1)
-		if ev.Reason != election.SessionLost || !errors.Is(ev.Err, session.ErrRevoked) || first.Valid() {
+		if ev.Reason != recipe.ReasonSessionLost || !errors.Is(ev.Err, session.ErrRevoked) || first.Valid() {
 			t.Errorf("deposed for %v (%v), valid: %v", ev.Reason, ev.Err, first.Valid())
 		}
 		if back := all[0].events.wait(election.Joined, 2); back.Session == id {

@@ -2,7 +2,6 @@ package election
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
 )
 
@@ -28,27 +28,10 @@ type Term struct {
 
 // newTerm makes a term under ctx, of which only the values are used.
 func newTerm(ctx context.Context, id string, cfg held.Config) *Term {
-	cfg.NotHeld = ErrNotLeading
-	cfg.Lapsed = func() error {
-		if cfg.Session != nil && cfg.Session.Err() != nil {
-			return &Ended{SessionLost, cfg.Session.Err()}
-		}
-		return &Ended{LeaseExpired, nil}
-	}
 	return &Term{id: id, held: held.New(ctx, cfg), resigned: make(chan struct{}), released: make(chan struct{})}
 }
 
-// end ends the term, the first time.
-func (t *Term) end(reason Reason, err error) { t.held.End(&Ended{reason, err}) }
-
-// cause returns why the term ended, or nil while it lasts.
-func (t *Term) cause() *Ended {
-	var e *Ended
-	errors.As(t.held.Cause(), &e)
-	return e
-}
-
-// Context is cancelled when the term ends; context.Cause tells why, as an [*Ended].
+// Context is cancelled when the term ends; context.Cause tells why, as an [*recipe.Ended].
 // Where the lease runs out it is cancelled StopBefore earlier than that, which is the
 // time for work in progress to stop. In a process that was paused past the end, the
 // first call of its Err already tells. A context made from it (context.WithTimeout,
@@ -84,7 +67,7 @@ func (t *Term) Node() string { return t.held.Node() }
 
 // Multi carries out ZooKeeper operations, all or none, provided that our znode still
 // exists at that moment: it can never land in a later term. The operations are zk's;
-// the results are theirs. The error is [ErrNotLeading] when the term is over, in which
+// the results are theirs. The error is [recipe.ErrNotHeld] when the term is over, in which
 // case nothing was done; see [session.OutcomeOf] for others.
 func (t *Term) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
 	return t.held.Multi(ctx, ops...)
@@ -107,7 +90,7 @@ func (t *Term) Proclaim(ctx context.Context, data []byte) error {
 // ctx ends; if it does, deleting goes on all the same. Resign may be called at any time
 // and more than once, also after the term has ended by itself.
 func (t *Term) Resign(ctx context.Context) error {
-	t.end(Resigned, nil)
+	t.held.End(recipe.ReasonReleased, nil)
 	t.resign.Do(func() { close(t.resigned) })
 	if t.inRun {
 		return nil

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
 )
 
@@ -69,7 +70,7 @@ func TestATermEndsInTwoSteps(t *testing.T) {
 		if got := look(term); got != (seen{true, true}) {
 			t.Errorf("between the steps: %+v", got)
 		}
-		if cause := context.Cause(term.Context()); !errors.Is(cause, LeaseExpired) {
+		if cause := context.Cause(term.Context()); !errors.Is(cause, recipe.ReasonLeaseExpired) {
 			t.Errorf("cause %v", cause)
 		}
 		time.Sleep(2*time.Second - 1)
@@ -136,22 +137,22 @@ func TestALeaseCutShortEndsTheTermInTime(t *testing.T) {
 }
 
 func TestOurOwnEndTakesValidityAtOnce(t *testing.T) {
-	for r := Resigned; r <= NodeDeleted; r++ {
-		if r == LeaseExpired {
+	for r := recipe.ReasonReleased; r <= recipe.ReasonNodeDeleted; r++ {
+		if r == recipe.ReasonLeaseExpired {
 			continue
 		}
 		synctest.Test(t, func(t *testing.T) {
 			term := beginTerm(t, clock.System, newFakeLease(clock.System, time.Hour), time.Second)
 			why := errors.New("why")
-			term.end(r, why)
-			term.end(Panicked, errors.New("later"))
+			term.held.End(r, why)
+			term.held.End(recipe.ReasonPanicked, errors.New("later"))
 			if got := look(term); got != (seen{false, true}) {
 				t.Errorf("%v: %+v", r, got)
 			}
 			if term.Remaining() != 0 {
 				t.Errorf("%v: %v remain", r, term.Remaining())
 			}
-			if c := term.cause(); c == nil || c.Reason != r || c.Err != why {
+			if c := term.held.Ended(); c == nil || c.Reason != r || c.Err != why {
 				t.Errorf("%v: cause %v", r, c)
 			}
 		})
@@ -198,7 +199,7 @@ func TestAfterAPauseTheFirstLookTells(t *testing.T) {
 			if err := term.Context().Err(); !errors.Is(err, context.Canceled) {
 				t.Errorf("the first Err is %v", err)
 			}
-			if cause := context.Cause(term.Context()); !errors.Is(cause, LeaseExpired) {
+			if cause := context.Cause(term.Context()); !errors.Is(cause, recipe.ReasonLeaseExpired) {
 				t.Errorf("cause %v", cause)
 			}
 			select {
@@ -237,9 +238,9 @@ func TestContextsMadeFromATermsEndWithIt(t *testing.T) {
 		t.Error("the context of a term ends before the term")
 	}
 	before := runtime.NumGoroutine()
-	term.end(Unhealthy, nil)
+	term.held.End(recipe.ReasonUnhealthy, nil)
 	<-child.Done()
-	if !errors.Is(context.Cause(child), Unhealthy) {
+	if !errors.Is(context.Cause(child), recipe.ReasonUnhealthy) {
 		t.Errorf("the cause of a child is %v", context.Cause(child))
 	}
 	if n := runtime.NumGoroutine(); n > before {
@@ -261,7 +262,7 @@ func TestAContextMadeFromATermsLearnsOfAPauseWhenSomebodyLooksAtTheTerm(t *testi
 		t.Error("the term's own Err tells nothing")
 	}
 	<-child.Done()
-	if cause := context.Cause(child); !errors.Is(cause, LeaseExpired) {
+	if cause := context.Cause(child); !errors.Is(cause, recipe.ReasonLeaseExpired) {
 		t.Errorf("its cause is %v", cause)
 	}
 }

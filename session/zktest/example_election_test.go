@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -110,7 +111,7 @@ func TestALostSessionEndsTheTerm(t *testing.T) {
 		first := <-terms
 		e.ExpireSession(e.Sessions()[0].ID)
 		err := <-ends
-		if !errors.Is(err, election.NodeDeleted) && !errors.Is(err, election.SessionLost) || first.Valid() {
+		if !errors.Is(err, recipe.ReasonNodeDeleted) && !errors.Is(err, recipe.ReasonSessionLost) || first.Valid() {
 			t.Errorf("the term ended with %v, valid %v", err, first.Valid())
 		}
 		second := <-terms

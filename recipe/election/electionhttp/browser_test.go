@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/browser"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/election/electionhttp"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -97,7 +98,7 @@ func TestABrowserSeesAFailoverWithoutReloading(t *testing.T) {
 	tab.Await(`[...document.querySelectorAll("table.line tbody .wide:nth-child(2)")].map(c => c.firstChild.nextSibling.textContent).join("|") === ` + "`bob|" + evil + "|alice`")
 	var ended string
 	tab.Eval(`document.querySelectorAll("table.terms tbody tr")[1].cells[4].textContent`, &ended)
-	if reasons := []string{election.NodeDeleted.String(), election.SessionLost.String()}; !slices.Contains(reasons, ended) {
+	if reasons := []string{recipe.ReasonNodeDeleted.String(), recipe.ReasonSessionLost.String()}; !slices.Contains(reasons, ended) {
 		t.Errorf("alice's term ended because of %q; want one of %q", ended, reasons)
 	}
 

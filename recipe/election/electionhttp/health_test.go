@@ -79,7 +79,7 @@ func TestDrainingIsHealthyWhileTheLeadershipIsOurs(t *testing.T) {
 		time.Sleep(4 * time.Minute)
 		probe(t, electionhttp.HealthConfig{}, 200, "draining", el)
 		time.Sleep(2 * time.Minute) // given away, and the work still runs
-		probe(t, electionhttp.HealthConfig{}, 503, "resigned", el)
+		probe(t, electionhttp.HealthConfig{}, 503, "released", el)
 		close(release)
 		time.Sleep(time.Minute)
 		probe(t, electionhttp.HealthConfig{}, 200, "idle", el)

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 )
 
@@ -11,11 +12,11 @@ import (
 type term struct {
 	token  int64
 	id     string
-	own    bool            // of this process, so that its times and reason are known exactly
-	begin  time.Time       // when it began, or was first seen
-	before bool            // it had begun before anything was seen
-	end    time.Time       // zero while it lasts
-	reason election.Reason // 0 if not known
+	own    bool          // of this process, so that its times and reason are known exactly
+	begin  time.Time     // when it began, or was first seen
+	before bool          // it had begun before anything was seen
+	end    time.Time     // zero while it lasts
+	reason recipe.Reason // 0 if not known
 }
 
 // history remembers the latest terms of an election, from two sources: the events of own

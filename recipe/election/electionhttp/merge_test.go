@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 )
 
@@ -68,7 +69,7 @@ func TestTheHistoryHoldsEachTermOnceWhicheverSourceIsFirst(t *testing.T) {
 	lead(&h, 2, at(20))        // own, not seen yet
 	h.observed(election.Candidate{}, at(21))
 	h.observed(who(2), at(22))
-	h.record(election.Event{Kind: election.Deposed, Token: 2, Time: at(30), Reason: election.Resigned})
+	h.record(election.Event{Kind: election.Deposed, Token: 2, Time: at(30), Reason: recipe.ReasonReleased})
 	lead(&h, 3, at(31))
 	h.observed(who(2), at(32)) // old news
 	h.observed(who(3), at(33))
@@ -79,7 +80,7 @@ func TestTheHistoryHoldsEachTermOnceWhicheverSourceIsFirst(t *testing.T) {
 	if first := got[2]; !first.before || !first.end.Equal(at(21)) || first.reason != 0 {
 		t.Errorf("the first term: %+v", first)
 	}
-	if second := got[1]; second.before || !second.begin.Equal(at(20)) || !second.end.Equal(at(30)) || second.reason != election.Resigned {
+	if second := got[1]; second.before || !second.begin.Equal(at(20)) || !second.end.Equal(at(30)) || second.reason != recipe.ReasonReleased {
 		t.Errorf("the second term: %+v", second)
 	}
 	if third := got[0]; !third.end.IsZero() {

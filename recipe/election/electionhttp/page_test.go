@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/election/electionhttp"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -82,10 +83,10 @@ func TestACandidatesProcessShowsItsLeaseAndItsReasons(t *testing.T) {
 			t.Errorf("without a connection: %v, leader %+v", s.Connection, s.Leader)
 		}
 		time.Sleep(10 * time.Second)
-		if s = look(t, page); s.Lease != nil || s.Terms[0].End == nil || s.Terms[0].Reason != election.LeaseExpired.String() {
+		if s = look(t, page); s.Lease != nil || s.Terms[0].End == nil || s.Terms[0].Reason != recipe.ReasonLeaseExpired.String() {
 			t.Errorf("after the lease: %+v, terms %+v", s.Lease, s.Terms)
 		}
-		if c := s.Candidates[0]; c.ID != "a" || c.LastReason != election.LeaseExpired.String() {
+		if c := s.Candidates[0]; c.ID != "a" || c.LastReason != recipe.ReasonLeaseExpired.String() {
 			t.Errorf("own candidate: %+v", c)
 		}
 		time.Sleep(time.Minute)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 )
 
@@ -19,9 +20,9 @@ var (
 		election.Idle, election.Joining, election.Waiting, election.Inheriting,
 		election.Leading, election.Draining, election.BackingOff, election.StayingOut,
 	}
-	reasons = []election.Reason{
-		election.Resigned, election.Returned, election.Stopped, election.Panicked, election.Cancelled, election.Closed,
-		election.Unhealthy, election.LeaseExpired, election.SessionLost, election.NodeDeleted,
+	reasons = []recipe.Reason{
+		recipe.ReasonReleased, recipe.ReasonReturned, recipe.ReasonStopped, recipe.ReasonPanicked, recipe.ReasonCancelled, recipe.ReasonClosed,
+		recipe.ReasonUnhealthy, recipe.ReasonLeaseExpired, recipe.ReasonSessionLost, recipe.ReasonNodeDeleted,
 	}
 )
 

@@ -50,7 +50,7 @@
 // less tells of a slow ensemble or network.
 //
 // zkrecipe_election_terms_total (counter; reason): terms that have ended, in the words of
-// election.Reason. Returned, resigned, stopped, cancelled and closed are the service's own
+// recipe.Reason. Returned, released, stopped, cancelled and closed are the service's own
 // doing, panicked and unhealthy too; lease expired and session lost are the
 // ensemble's, the network's, or a pause of this process; node deleted may be somebody's
 // hand.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -111,7 +112,7 @@ func TestEachStateAndReasonHasAFigure(t *testing.T) {
 			t.Errorf("the state %v is not known", state)
 		}
 	}
-	for reason := election.Resigned; !unnamed(reason.String()); reason++ {
+	for reason := recipe.ReasonReleased; !unnamed(reason.String()); reason++ {
 		if !slices.Contains(reasons, reason) {
 			t.Errorf("the reason %v is not known", reason)
 		}

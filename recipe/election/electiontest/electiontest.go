@@ -7,6 +7,7 @@ import (
 	"context"
 	"sync/atomic"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/testhook"
 )
@@ -17,13 +18,13 @@ var tokens atomic.Int64
 
 // NewTerm returns a term that is valid until end is called, with a token larger than
 // that of every term made before. end ends it as the election would: the context is
-// cancelled with an *election.Ended that has the reason as its cause, and Valid is false.
-// Only the first end counts. When ctx ends, the term ends with election.Cancelled, as in
+// cancelled with an *recipe.Ended that has the reason as its cause, and Valid is false.
+// Only the first end counts. When ctx ends, the term ends with recipe.ReasonCancelled, as in
 // Run.
 //
-// Term.Multi and Term.Proclaim return election.ErrNotLeading, because there is no
-// ensemble; Term.Resign ends the term with election.Resigned.
-func NewTerm(ctx context.Context) (term *election.Term, end func(election.Reason)) {
-	t, e := testhook.NewTerm(ctx, "electiontest", tokens.Add(1))
-	return t.(*election.Term), func(reason election.Reason) { e(reason, nil) }
+// Term.Multi and Term.Proclaim return recipe.ErrNotHeld, because there is no
+// ensemble; Term.Resign ends the term with recipe.ReasonReleased.
+func NewTerm(ctx context.Context) (term *election.Term, end func(recipe.Reason)) {
+	t, end := testhook.NewTerm(ctx, "electiontest", tokens.Add(1))
+	return t.(*election.Term), end
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/election/electiontest"
 )
@@ -16,16 +17,16 @@ func TestATermLastsUntilItsEnd(t *testing.T) {
 		t.Fatal("the term does not begin valid")
 	}
 	next, endNext := electiontest.NewTerm(t.Context())
-	defer endNext(election.Resigned)
+	defer endNext(recipe.ReasonReleased)
 	if next.Token() <= term.Token() {
 		t.Errorf("token %d after %d", next.Token(), term.Token())
 	}
-	end(election.LeaseExpired)
-	end(election.Resigned)
+	end(recipe.ReasonLeaseExpired)
+	end(recipe.ReasonReleased)
 	if term.Valid() || term.Context().Err() == nil {
 		t.Error("the term goes on after its end")
 	}
-	if cause := context.Cause(term.Context()); !errors.Is(cause, election.LeaseExpired) || errors.Is(cause, election.Resigned) {
+	if cause := context.Cause(term.Context()); !errors.Is(cause, recipe.ReasonLeaseExpired) || errors.Is(cause, recipe.ReasonReleased) {
 		t.Errorf("cause = %v, want the first reason", cause)
 	}
 	if !next.Valid() {
@@ -38,10 +39,10 @@ func TestResignEndsATerm(t *testing.T) {
 	if err := term.Resign(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if cause := context.Cause(term.Context()); !errors.Is(cause, election.Resigned) {
+	if cause := context.Cause(term.Context()); !errors.Is(cause, recipe.ReasonReleased) {
 		t.Errorf("cause = %v", cause)
 	}
-	if _, err := term.Multi(t.Context()); !errors.Is(err, election.ErrNotLeading) {
+	if _, err := term.Multi(t.Context()); !errors.Is(err, recipe.ErrNotHeld) {
 		t.Errorf("Multi: %v", err)
 	}
 }
@@ -60,9 +61,9 @@ func charge(ctx context.Context, term *election.Term, customers []string) (charg
 func ExampleNewTerm() {
 	term, end := electiontest.NewTerm(context.Background())
 	fmt.Println(charge(term.Context(), term, []string{"ann", "bob"}))
-	end(election.SessionLost)
+	end(recipe.ReasonSessionLost)
 	fmt.Println(charge(term.Context(), term, []string{"ann", "bob"}))
-	fmt.Println(errors.Is(context.Cause(term.Context()), election.SessionLost))
+	fmt.Println(errors.Is(context.Cause(term.Context()), recipe.ReasonSessionLost))
 	// Output:
 	// [ann bob]
 	// []

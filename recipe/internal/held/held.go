@@ -12,6 +12,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -28,15 +29,11 @@ type Config struct {
 	Lease Lease
 	// StopBefore the end of the lease the context ends.
 	StopBefore time.Duration
-	// Lapsed returns the cause for which the context ends when the lease does.
-	Lapsed func() error
 	// Session, Node and Token are those of the place, for guarded writes. Session is nil in
 	// unit tests of users.
 	Session *session.Session
 	Node    string
 	Token   int64
-	// NotHeld is the error of guarded writes that come too late.
-	NotHeld error
 }
 
 // Held is one stretch of time in which something is held. Any number of goroutines may use it,
@@ -76,7 +73,7 @@ func (h *Held) check() {
 	if h.cfg.Lease.Remaining() > h.cfg.StopBefore {
 		return
 	}
-	h.end(h.cfg.Lapsed(), true)
+	h.end(h.lapsed(), true)
 }
 
 // Watch sets the timer for the end of the lease as it is now. When the lease was extended
@@ -101,10 +98,20 @@ func (h *Held) setTimer(d time.Duration, f func()) {
 	h.stop = h.cfg.Clock.AfterFunc(max(d, 0), f)
 }
 
-// End ends what is held because its holder wants that. Only the first call counts.
-func (h *Held) End(cause error) { h.end(cause, false) }
+// lapsed returns the cause for the end of the lease.
+func (h *Held) lapsed() *recipe.Ended {
+	if s := h.cfg.Session; s != nil && s.Err() != nil {
+		return &recipe.Ended{Reason: recipe.ReasonSessionLost, Err: s.Err()}
+	}
+	return &recipe.Ended{Reason: recipe.ReasonLeaseExpired}
+}
 
-func (h *Held) end(cause error, lapsing bool) {
+// End ends what is held, for a reason and what led to it, if anything. Only the first call counts.
+func (h *Held) End(reason recipe.Reason, err error) {
+	h.end(&recipe.Ended{Reason: reason, Err: err}, false)
+}
+
+func (h *Held) end(cause *recipe.Ended, lapsing bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.ctx.Context.Err() != nil {
@@ -130,10 +137,13 @@ func (h *Held) Finish() {
 	}
 }
 
-// Cause returns why it ended, or nil while it lasts.
-func (h *Held) Cause() error { return context.Cause(h.ctx.Context) }
+// Ended returns why it ended, or nil while it lasts.
+func (h *Held) Ended() *recipe.Ended {
+	ended, _ := context.Cause(h.ctx.Context).(*recipe.Ended)
+	return ended
+}
 
-// Context ends when it does, with the cause.
+// Context ends when it does, with a *recipe.Ended as its cause.
 func (h *Held) Context() context.Context { return h.ctx }
 
 // Valid reports whether it is held at this moment.
@@ -159,13 +169,13 @@ func (h *Held) Node() string { return h.cfg.Node }
 // Multi carries out operations, all or none, provided that the place's znode still exists.
 func (h *Held) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
 	if h.cfg.Session == nil || !h.Valid() {
-		return nil, h.cfg.NotHeld
+		return nil, recipe.ErrNotHeld
 	}
 	guarded := append([]any{&zk.CheckVersionRequest{Path: h.cfg.Node, Version: -1}}, ops...)
 	results, err := h.cfg.Session.Multi(ctx, guarded...)
 	if len(results) > 0 {
 		if errors.Is(results[0].Error, zk.ErrNoNode) {
-			return nil, h.cfg.NotHeld
+			return nil, recipe.ErrNotHeld
 		}
 		results = results[1:]
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -82,6 +83,12 @@ func (l *Life) Cut(ctx context.Context, err error) error {
 		return cause
 	}
 	return fmt.Errorf("%w (%v)", cause, err)
+}
+
+// Permanent reports whether trying again cannot help.
+func Permanent(err error) bool {
+	var tooLong *recipe.LeaseError
+	return session.Permanent(err) || errors.As(err, &tooLong)
 }
 
 // Within bounds ctx by d; the cause says so.

@@ -44,6 +44,11 @@ func (s *Session) LeaseTime() time.Duration {
 	return s.leaseTime
 }
 
+// LeaseAsked returns [Config.Lease]. LeaseTime is shorter where a server has granted a short session
+// timeout. Others may have got a longer one from another server: what they are told about the leases
+// of this client's candidates, and how long the first one lets those of all be, goes by this.
+func (s *Session) LeaseAsked() time.Duration { return s.cfg.Lease }
+
 // isHeartbeat reports whether stat is that of the znode that this session has created; if it
 // is not, the session is over. The caller holds s.mu.
 func (s *Session) isHeartbeat(stat *zk.Stat) bool {

@@ -43,6 +43,9 @@ func (w *world) applyToServers(f Fault, rng *rand.Rand) (end func()) {
 			p.host.Hold()
 			time.AfterFunc(2*T, p.heal)
 		}
+		if step > 0 {
+			return nil // it stays: undone, it would be a step back that is too long
+		}
 		return func() { leader.StepClock(-step) }
 	}
 	return nil

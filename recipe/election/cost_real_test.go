@@ -209,7 +209,7 @@ func TestADepartureWakesOneCandidateOfTwenty(t *testing.T) {
 	for i := range n {
 		w := wayTo(t, e)
 		records = append(records, w.record())
-		all = append(all, run(t, open(t, w.connect(), session.Config{Timeout: 10 * time.Second}), path, fmt.Sprint(i), election.Config{}))
+		all = append(all, run(t, open(t, w.connect(), patient), path, fmt.Sprint(i), election.Config{}))
 		nodes[i] = all[i].events.wait(election.Joined, 1).Node
 	}
 	all[0].term()

@@ -36,8 +36,12 @@ const T = 2 * time.Second
 // three returns the ensemble of three servers that the tests share, all servers up.
 func three(t *testing.T) *ensemble.Ensemble {
 	t.Helper()
-	return ensemble.Shared(t, ensemble.Config{Servers: 3})
+	return ensemble.Shared(t, ensemble.Config{Servers: 3, MaxSessionTimeout: time.Minute})
 }
+
+// patient is for tests in which no lease may end, and nobody waits for the end of one: a busy machine
+// can stand still for seconds.
+var patient = session.Config{Timeout: time.Minute, Lease: 30 * time.Second}
 
 // patience guards against hanging; nothing is measured by it.
 const patience = 60 * time.Second

@@ -70,7 +70,7 @@ func TestACrashedLeaderIsReplaced(t *testing.T) {
 func TestAShortDisconnectionDeposesNobody(t *testing.T) {
 	e, path := three(t), pathFor(t)
 	w := wayTo(t, e)
-	all, first := lineUp(t, path, open(t, w.connect(), session.Config{}), open(t, e.ConnectString(), session.Config{}))
+	all, first := lineUp(t, path, open(t, w.connect(), patient), open(t, e.ConnectString(), patient))
 	for range 10 {
 		w.cut()
 		before := w.replies()[faultproxy.OpMulti]

@@ -128,6 +128,24 @@ func TestALeaseThatIsLongerThanTheLinesEndsACandidateForGood(t *testing.T) {
 	})
 }
 
+// One server grants less than the others. The candidate that it serves makes the path, and the others
+// must not be kept out by its record.
+func TestACandidateWhoseLeaseWasCutLetsTheOthersIn(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		s.Servers()[0].SetSessionLimits(stageT/2, stageT/2)
+		s.cfg.Lease = stageD
+		short := s.enter("a", s.Addrs()[0])
+		short.term()
+		if D := s.client("b").Status().LeaseTime; D != stageD {
+			t.Fatalf("asked for %v", D)
+		}
+		long := s.enter("b", s.Addrs()[1])
+		long.events.wait(election.Heir, 1)
+		short.host.Drop()
+		long.term()
+	})
+}
+
 // A candidate of another library stands ahead. It promises nothing that could be waited for.
 func TestNobodyWaitsForALeaseOfAnotherLibrarysCandidate(t *testing.T) {
 	for name, style := range map[string]string{"LeaderLatch": "_c_6d9c7c1e-1cb2-4f6e-8f0a-b1fd3b2d0d2b-latch-", "kazoo": "6d9c7c1e1cb24f6e8f0ab1fd3b2d0d2b__lock__"} {

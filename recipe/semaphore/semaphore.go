@@ -121,7 +121,7 @@ func (s *Semaphore) firstRecord(lease time.Duration) ([]byte, error) {
 
 // create makes what is missing of the path. The record is made last: who finds it finds the rest.
 func (s *Semaphore) create(ctx context.Context, at *session.Session) error {
-	lease := at.LeaseTime()
+	lease := at.LeaseAsked()
 	first, err := s.firstRecord(lease)
 	if err != nil {
 		return err
@@ -140,7 +140,7 @@ func (s *Semaphore) create(ctx context.Context, at *session.Session) error {
 // writeFirst writes the record where another library has made the path.
 func (s *Semaphore) writeFirst(ctx context.Context, at *session.Session, version int32) error {
 	// Somebody who must not write here may have come already, with a lease of that length.
-	first, err := s.firstRecord(max(at.LeaseTime(), session.DefaultLease))
+	first, err := s.firstRecord(max(at.LeaseAsked(), session.DefaultLease))
 	if err != nil {
 		return err
 	}

@@ -29,16 +29,16 @@ func Join(ctx context.Context, s *session.Session, cfg Config) (*Place, error) {
 	return p, nil
 }
 
-// create makes the own znode, and the path with the line's record where it is missing.
-// TODO: where a server has granted less than was asked for, this writes the lease that was cut, and
-// refuses all whose lease was not. It should be the one that was asked for.
+// create makes the own znode, and the path with the line's record where it is missing. The record
+// allows the lease that was asked for: others may have been granted that, where this session's
+// was cut because of its server.
 func create(ctx context.Context, s *session.Session, cfg Config) (string, error) {
 	for {
 		path, err := s.CreatePlace(ctx, cfg.Dir, string(cfg.Style), cfg.Data, cfg.ACL)
 		if !errors.Is(err, zk.ErrNoNode) || ctx.Err() != nil {
 			return path, err
 		}
-		first := record{lease: s.LeaseTime()}
+		first := record{lease: s.LeaseAsked()}
 		if err := s.EnsureNode(ctx, cfg.Dir, []byte(first.String()), cfg.ACL); err != nil {
 			return "", err
 		}
@@ -138,13 +138,14 @@ func goneIfNoNode(err error) error {
 // checkOwn reads the own znode, which leaves a watch, and makes sure that it is ours.
 // It needs READ on it: without, neither checks nor watches work.
 func (p *Place) checkOwn(ctx context.Context) error {
-	_, stat, err := p.own.Get(ctx)
+	data, stat, err := p.own.Get(ctx)
 	if errors.Is(err, zk.ErrNoAuth) {
 		return fmt.Errorf("the ACL of our own znode must allow us READ: %w", err)
 	}
 	if err != nil {
 		return goneIfNoNode(err)
 	}
+	p.revoked = string(data) == Revocation
 	return p.verify(stat)
 }
 

@@ -2,6 +2,7 @@ package line
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/go-zookeeper/zk"
@@ -117,4 +118,17 @@ func (at where) abandon(l *list) {
 			<-l.done
 		}
 	}
+}
+
+// List returns the names in a line, first to last, as one server sees them. A path that is missing
+// has none.
+func List(ctx context.Context, s *session.Session, dir string) ([]Name, error) {
+	children, _, err := s.Children(ctx, dir)
+	if errors.Is(err, zk.ErrNoNode) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return Order(ctx, s, dir, children)
 }

@@ -16,6 +16,10 @@ import (
 // ErrGone: somebody else deleted the own znode, or it ended with the session.
 var ErrGone = errors.New("own znode is gone")
 
+// Revocation is what somebody writes into a holder's znode who asks it to let go, as Curator's
+// Revoker does.
+const Revocation = "__REVOKE__"
+
 // Config says where and as what to stand in line.
 type Config struct {
 	// Dir is the path under which the line stands.
@@ -28,6 +32,11 @@ type Config struct {
 	ACL []zk.ACL
 	// Clock tells the time.
 	Clock clock.Clock
+	// Busy: many come and go, and give up. A holder that leaves keeps what others have written
+	// into the record meanwhile, for which it may have to read it once more.
+	Busy bool
+	// Cleanup: a holder that leaves an empty line deletes the path with it.
+	Cleanup bool
 }
 
 // Place is a place in the line. It belongs to one goroutine, which calls Step whenever Woken has
@@ -40,11 +49,13 @@ type Place struct {
 	stat zk.Stat
 	wake chan struct{}
 
-	own    *session.Watch
-	hold   *session.Hold // kept in the first two places
-	led    bool
-	record record
-	ours   bool // the path holds a record
+	own     *session.Watch
+	hold    *session.Hold // kept in the first two places
+	led     bool
+	record  record
+	version int32 // of the record when it was read
+	ours    bool  // the path holds a record
+	revoked bool  // somebody asks the holder to let go
 
 	ahead []Name // who may still be ahead, first to last
 	// What is known of the nearest, the last of ahead.
@@ -76,6 +87,8 @@ type Standing struct {
 	Lease *session.Lease
 	// Waits is how long a departure that was not announced keeps this place from being held.
 	Waits time.Duration
+	// Revoked: somebody has written [Revocation] into the own znode.
+	Revoked bool
 	// TookOver is the name of the znode that was deleted because its session was silent.
 	TookOver string
 	// Impaired is why a change of holder may take longer than it has to.
@@ -159,7 +172,7 @@ func (p *Place) standing(need time.Duration) standing {
 func (p *Place) report(lease *session.Lease, wait, next time.Duration) Standing {
 	st := Standing{
 		Position: len(p.ahead), Hidden: p.hidden, Persistent: p.persistent,
-		Lease: lease, TookOver: p.took, Impaired: p.impaired, Next: next,
+		Lease: lease, Revoked: p.revoked, TookOver: p.took, Impaired: p.impaired, Next: next,
 	}
 	if len(p.ahead) > 0 {
 		st.Ahead = p.ahead[len(p.ahead)-1].Full

@@ -77,7 +77,7 @@ func (s *Semaphore) acquire(ctx context.Context, n int, try bool) (*Permit, erro
 	go func() {
 		p, err := a.win(waiting, &last)
 		if err != nil {
-			a.life.End()
+			defer a.life.End() // not before: it ends what is waited for
 		}
 		select {
 		case handOver <- result{p, err}:

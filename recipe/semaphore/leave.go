@@ -121,19 +121,20 @@ func (p *place) known(r record, now clock.Instant) record {
 }
 
 // teach writes what this permit has found out about others into the record, so that those who come
-// need not wait for it again. If somebody else writes at the same time, they may have to.
+// need not wait for it again. If it does not succeed, they may have to.
 func (p *place) teach(ctx context.Context) {
-	if !p.taught {
-		return
-	}
-	data, stat, err := p.s.Get(ctx, p.sem.leases)
-	if err != nil {
-		return
-	}
-	if r, err := parseRecord(data); err == nil {
-		if known := p.known(r, p.clock.Now()).bound(); known.String() != r.String() {
-			_, _ = p.s.Set(ctx, p.sem.leases, []byte(known.String()), stat.Version)
+	for again := p.taught; again; {
+		data, stat, err := p.s.Get(ctx, p.sem.leases)
+		if err != nil {
+			return
 		}
+		r, err := parseRecord(data)
+		known := p.known(r, p.clock.Now()).bound()
+		if err != nil || known.String() == r.String() {
+			return
+		}
+		_, err = p.s.Set(ctx, p.sem.leases, []byte(known.String()), stat.Version)
+		again = errors.Is(err, zk.ErrBadVersion)
 	}
 }
 

@@ -104,6 +104,7 @@ func (p *place) find(ctx context.Context, waits bool) error {
 	if err := p.ask(ctx, waits); err != nil {
 		return err
 	}
+	p.taught = p.missing() > 0
 	if p.interleaved() && p.blocked() {
 		return errInterleaved
 	}

@@ -143,7 +143,9 @@ func isAnswer(err error) bool {
 
 // attempt tries in one session: directly where nobody waits and there is room, else in line.
 func (a *acquiring) attempt(ctx context.Context, s *session.Session) (*Permit, error) {
-	err := a.room(ctx, s)
+	bounded, cancel := life.Within(ctx, a.clock, 2*s.Timeout()) // so that what is never answered is reported
+	err := a.room(bounded, s)
+	cancel()
 	if err == nil {
 		var p *Permit
 		if p, err = a.enter(ctx, s, false); err == nil {
@@ -255,7 +257,9 @@ func (a *acquiring) enter(ctx context.Context, s *session.Session, waits bool) (
 	if len(paths) == 0 {
 		return nil, err
 	}
-	p, found := a.newPlace(ctx, s, paths, waits)
+	bounded, cancel := life.Within(ctx, a.clock, 2*s.Timeout())
+	p, found := a.newPlace(bounded, s, paths, waits)
+	cancel()
 	if err == nil {
 		err = found
 	}

@@ -2,6 +2,7 @@ package semaphore
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -46,7 +47,7 @@ func parseTable(data []byte) (table, error) {
 }
 
 // take returns the table in which a permit has as many of the first size slots as it wants, and which
-// they are: those that it has already, then those that are free. It is not ok if there are too few.
+// they are, in order: those that it has already, then those that are free. It is not ok if there are too few.
 func (t table) take(name string, want, size int, free func(name string) bool) (after table, slots []int, ok bool) {
 	after = table{}
 	for i, n := range t {
@@ -59,5 +60,6 @@ func (t table) take(name string, want, size int, free func(name string) bool) (a
 			}
 		}
 	}
+	slices.Sort(slots)
 	return after, slots, len(slots) == want
 }

@@ -12,13 +12,14 @@ import (
 )
 
 var (
-	seedFlag  = flag.Int64("seed", 0, "run this seed alone, with a trace")
-	firstFlag = flag.Int64("first", 1, "the first seed")
-	seedsFlag = flag.Int("seeds", seedsInTest, "how many seeds to run")
-	kindsFlag = flag.String("faults", strings.Join(faultKinds, ","), "the kinds of faults, separated by commas; empty for none")
-	ticksFlag = flag.Int("ticks", 0, "the session timeout in ticks; 0 lets the seed decide")
-	plainFlag = flag.Bool("plain", false, "report a violation as it is, without making its plan small")
-	hoursFlag = flag.Float64("hours", 0, "simulate so many cluster-hours in TestSoak")
+	seedFlag       = flag.Int64("seed", 0, "run this seed alone, with a trace")
+	firstFlag      = flag.Int64("first", 1, "the first seed")
+	seedsFlag      = flag.Int("seeds", seedsInTest, "how many seeds to run")
+	kindsFlag      = flag.String("faults", strings.Join(faultKinds, ","), "the kinds of faults, separated by commas; empty for none")
+	ticksFlag      = flag.Int("ticks", 0, "the session timeout in ticks; 0 lets the seed decide")
+	plainFlag      = flag.Bool("plain", false, "report a violation as it is, without making its plan small")
+	semaphoresFlag = flag.Int("semaphores", 0, "so many semaphores in place of elections")
+	hoursFlag      = flag.Float64("hours", 0, "simulate so many cluster-hours in TestSoak")
 )
 
 // seedsInShort is how many seeds TestSeeds runs with -short.
@@ -54,6 +55,9 @@ func planOf(seed int64) Plan {
 	plan := newPlan(seed, runLength, kinds())
 	if *ticksFlag > 0 {
 		plan.Timeout = time.Duration(*ticksFlag) * tick
+	}
+	if *semaphoresFlag > 0 {
+		plan.Semaphores, plan.Elections = *semaphoresFlag, 0
 	}
 	return plan
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"sort"
-	"strings"
 	"sync"
 	"time"
 
@@ -88,6 +87,7 @@ func run(plan Plan, tracing bool) Result {
 	w.awaitLeaders()
 	time.Sleep(2*plan.Timeout + 2*tick + 2*drainTimeout) // for those who were slow to stop, and the sessions of the crashed
 	w.checkLines()
+	w.checkPermits()
 	if len(plan.Faults) == 0 {
 		w.checkEvents()
 	}
@@ -113,6 +113,7 @@ func (w *world) setUp() {
 	if err != nil {
 		panic(err)
 	}
+	w.setUpSemaphores(ctx, s)
 	for n := range w.plan.Elections {
 		if err := s.EnsurePath(ctx, workPath(electionPath(n)), zk.WorldACL(zk.PermAll)); err != nil {
 			panic(err)
@@ -121,10 +122,13 @@ func (w *world) setUp() {
 			if err := s.EnsurePath(ctx, electionPath(n), zk.WorldACL(zk.PermAll)); err != nil {
 				panic(err)
 			}
-			w.ens.StartSequence(electionPath(n), math.MaxInt32-5)
+			w.startSequence(electionPath(n))
 		}
 	}
 }
+
+// startSequence lets the numbers of a line begin shortly before the last one.
+func (w *world) startSequence(path string) { w.ens.StartSequence(path, math.MaxInt32-5) }
 
 // carryOut lets the faults happen.
 func (w *world) carryOut() {
@@ -182,6 +186,7 @@ func (w *world) awaitLeaders() {
 	// A session's last moments; those of one that joined meanwhile; a slow callback; and
 	// the longest delays before a session is opened and an election entered again.
 	bound := 4*w.plan.Timeout + 2*drainTimeout + 7500*time.Millisecond + 15*time.Second
+	w.awaitPermits(bound)
 	for n := range w.plan.Elections {
 		end := time.Now().Add(bound)
 		for !w.check.leads(electionPath(n)) {
@@ -211,7 +216,7 @@ func (w *world) tearDown() {
 	w.admin.Close()
 	time.Sleep(tick)
 	for _, n := range w.ens.Nodes() {
-		if strings.Contains(n.Path, "latch-") {
+		if n.Stat.EphemeralOwner != 0 {
 			w.check.report("census", "znode %s of session 0x%x is left", n.Path, n.Stat.EphemeralOwner)
 		}
 	}

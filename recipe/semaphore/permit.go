@@ -3,7 +3,6 @@ package semaphore
 import (
 	"context"
 	"errors"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,10 +23,10 @@ type Permit struct {
 	place *place
 	held  *held.Held
 
-	once  sync.Once
-	letGo chan struct{} // closed when it is released
-	left  chan struct{} // closed when the znodes are gone, or left to the session's end
-	late  atomic.Bool   // it was given away before it was released
+	released atomic.Bool
+	letGo    chan struct{} // closed when it is released
+	left     chan struct{} // closed when the znodes are gone, or left to the session's end
+	late     atomic.Bool   // it was given away before it was released
 }
 
 // Context is cancelled when the permit is over; context.Cause tells why, as a [*recipe.Ended]. It
@@ -41,10 +40,15 @@ func (p *Permit) Context() context.Context { return p.held.Context() }
 // Valid reports whether the permit is held at this moment: no more than the semaphore's size are,
 // of this library. Call it before every unit of work: it costs no more than a few readings of a
 // clock.
-func (p *Permit) Valid() bool { return p.held.Valid() }
+func (p *Permit) Valid() bool { return !p.released.Load() && p.held.Valid() }
 
 // Remaining returns how long the permit is held if nothing extends its lease; zero when it is not.
-func (p *Permit) Remaining() time.Duration { return p.held.Remaining() }
+func (p *Permit) Remaining() time.Duration {
+	if p.released.Load() {
+		return 0
+	}
+	return p.held.Remaining()
+}
 
 // Deadline returns when the lease ends if nothing extends it, by the civil clock: for display and
 // for other processes. To decide whether to begin some work, see Remaining.
@@ -67,6 +71,9 @@ func (p *Permit) N() int { return len(p.place.paths) }
 // zk's; the results are theirs. The error is [recipe.ErrNotHeld] when the permit is over, in which
 // case nothing was done; see [session.OutcomeOf] for others.
 func (p *Permit) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
+	if p.released.Load() {
+		return nil, recipe.ErrNotHeld
+	}
 	checks := p.place.checks()[1:] // the first is there anyway
 	results, err := p.held.Multi(ctx, append(checks, ops...)...)
 	if len(results) < len(checks) {
@@ -132,8 +139,10 @@ func (p *Permit) Release(ctx context.Context) error {
 }
 
 func (p *Permit) release() {
-	p.held.End(recipe.ReasonReleased, nil)
-	p.once.Do(func() { close(p.letGo) })
+	if p.released.CompareAndSwap(false, true) {
+		p.held.End(recipe.ReasonReleased, nil)
+		close(p.letGo)
+	}
 }
 
 // keep keeps the permit until it has ended, and has been released or has outlasted DrainTimeout,

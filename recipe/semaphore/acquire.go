@@ -208,16 +208,18 @@ func (a *acquiring) standInLine(ctx context.Context, s *session.Session) (*Permi
 	}
 	a.log.Debug("joined", "session", hex(s.ID()), "node", st.Path(), "ahead", st.Position())
 	a.send(Event{Kind: EventJoined, Session: s.ID(), Node: st.Path(), Position: st.Position()})
-	var p *Permit
-	if err = a.reachFront(ctx, st); err == nil {
-		st.Lead()
-		if p, err = a.enter(ctx, s, true); err == nil {
-			st.Abandon() // the permit need not wait for that
-			return p, nil
-		}
+	if err = a.reachFront(ctx, st); err != nil {
+		_ = st.Leave(ctx, err == line.ErrGone)
+		return nil, err
 	}
-	_ = st.Leave(ctx, err == line.ErrGone && p == nil)
-	return nil, err
+	st.Lead()
+	p, err := a.enter(ctx, s, true)
+	if err != nil {
+		_ = st.Leave(ctx, false)
+		return nil, err
+	}
+	st.Abandon() // the permit need not wait for that
+	return p, nil
 }
 
 // errNoPath: the path was deleted, and is there again.

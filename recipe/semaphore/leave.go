@@ -73,7 +73,11 @@ func (p *place) announce(ctx context.Context) (ok bool) {
 		case err == nil:
 			return true
 		case errors.Is(err, zk.ErrNoNode) && at > 0 && at < len(ops): // that one is gone already
-			there = slices.Delete(there, at-1, at)
+			// Without any, nobody could tell that the record is still that of our numbers: a path
+			// that was deleted and made again begins with 0.
+			if there = slices.Delete(there, at-1, at); len(there) == 0 {
+				return true
+			}
 			continue
 		case errors.Is(err, zk.ErrBadVersion), session.OutcomeOf(err) == session.Unknown:
 		default:
@@ -133,7 +137,8 @@ func (p *place) teach(ctx context.Context) {
 		if err != nil || known.String() == r.String() {
 			return
 		}
-		_, err = p.s.Set(ctx, p.sem.leases, []byte(known.String()), stat.Version)
+		// With a check of our own znodes: else the path may have been made again, with other numbers.
+		_, err = p.s.Multi(ctx, append(p.checks(), &zk.SetDataRequest{Path: p.sem.leases, Data: []byte(known.String()), Version: stat.Version})...)
 		again = errors.Is(err, zk.ErrBadVersion)
 	}
 }

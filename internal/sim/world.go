@@ -88,7 +88,7 @@ func run(plan Plan, tracing bool) Result {
 	time.Sleep(2*plan.Timeout + 2*tick + 2*drainTimeout) // for those who were slow to stop, and the sessions of the crashed
 	w.checkLines()
 	w.checkPermits()
-	if len(plan.Faults) == 0 {
+	if len(plan.Faults) == 0 && plan.Semaphores == 0 {
 		w.checkEvents()
 	}
 	w.tearDown()

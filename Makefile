@@ -29,12 +29,13 @@ LEASE ?= 500ms
 
 # Each with so many inputs beyond the committed ones. With a time in place of a number, go test itself fails now and then
 # when that is over on a busy machine ("context deadline exceeded").
-FUZZ = ./session/zktest:FuzzFrames ./session/internal/wire:FuzzReply ./session/internal/wire:FuzzStream ./session:FuzzHearing \
+FUZZ = ./session/zktest:FuzzFrames ./session/internal/wire:FuzzReply ./session/internal/wire:FuzzStream ./session/internal/wire:FuzzSASL ./session/internal/digest:FuzzChallenge ./session:FuzzHearing \
 	./recipe/internal/line:FuzzParse ./recipe/internal/line:FuzzRecord ./recipe/internal/line:FuzzDecide
 
 # What make deps installs, and what for.
-DEBIAN = zookeeper $(NAMESPACES) $(PEERS) $(CHECKERS) $(COMPILERS)
+DEBIAN = zookeeper $(KDC) $(NAMESPACES) $(PEERS) $(CHECKERS) $(COMPILERS)
 NAMESPACES = iproute2 iptables  # the short campaign: networks of its own, and cuts in them
+KDC = krb5-kdc krb5-admin-server krb5-user  # Kerberos
 PEERS = libcurator-recipes-java default-jdk-headless python3-kazoo  # candidates of other libraries
 CHECKERS = prometheus chromium docker-compose  # for the alert rules, the status page, docker-compose.yml
 COMPILERS = spin gcc libc6-dev  # search the model of the lease; the race detector
@@ -57,6 +58,9 @@ test: check
 		echo "SKIP: no ZooKeeper here, so tests on real servers are skipped: make deps, or set ZOOKEEPER_HOME or ZK_SERVERS"
 	@[ -n "$(RACE)" ] || echo "SKIP: no C compiler, so the race detector is off"
 	$(GO) test $(RACE) -p 1 -timeout 15m ./...  # one package at a time: most of them start servers
+	@# A module of its own: Kerberos, with a KDC and a server that trusts it.
+	@command -v krb5kdc >/dev/null || echo "SKIP: no KDC here: make deps"
+	cd session/sasl/kerberos && $(GO) vet ./... && $(GO) test $(RACE) -timeout 10m ./...
 	@# The simulation once more: without the race detector it goes through more seeds, and the broken variants.
 	[ -z "$(RACE)" ] || $(GO) test -timeout 10m ./internal/sim
 	@# A module of its own: candidates of Curator, kazoo and go-zookeeper in one line with ours.
@@ -80,6 +84,7 @@ help:
 lint:
 	$(GO) run $(STATICCHECK) ./...
 	cd internal/peers && $(GO) run $(STATICCHECK) ./...
+	cd session/sasl/kerberos && $(GO) run $(STATICCHECK) ./...
 
 golangci:
 	$(GO) run $(GOLANGCI) run ./...

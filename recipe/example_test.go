@@ -47,3 +47,39 @@ func ExampleLeaseError() {
 	}
 	// Output: /billing 4s is more than 1s
 }
+
+// Why a term ended, and whether somebody else may lead already.
+func ExampleEnded() {
+	e, err := zktest.New(zktest.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer e.Close()
+	client, err := session.Open(e.ConnectString(), session.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	el, err := election.New(client, "/primary", election.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	term, err := el.Campaign(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	s, err := client.Session(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := s.Delete(context.Background(), term.Node(), -1); err != nil { // somebody's clean-up job
+		log.Fatal(err)
+	}
+	<-term.Context().Done()
+	var ended *recipe.Ended
+	if errors.As(context.Cause(term.Context()), &ended) {
+		fmt.Println(ended.Reason.String(), "- by our own choice:", ended.Reason.Chosen())
+	}
+	term.Release(context.Background())
+	// Output: node deleted - by our own choice: false
+}

@@ -65,9 +65,9 @@ func TestAnIntruderIsRefusedWithATypedError(t *testing.T) {
 		_, multi := s.Multi(ctx, &zk.DeleteRequest{Path: path, Version: -1})
 		for what, err := range map[string]error{
 			"read": get, "list": list, "write": set, "join": join, "delete in a multi": multi,
-			"delete": s.Delete(ctx, path, -1), "remove": s.Remove(ctx, path),
+			"delete": s.Delete(ctx, path, -1), "remove": s.EnsureDeleted(ctx, path),
 		} {
-			if !errors.Is(err, zk.ErrNoAuth) || session.OutcomeOf(err) != session.NotDone {
+			if !errors.Is(err, zk.ErrNoAuth) || session.OutcomeOf(err) != session.OutcomeNotDone {
 				t.Errorf("%s may %s: %v", name, what, err)
 			}
 		}

@@ -38,7 +38,7 @@ func TestInterferenceWithTheHeartbeatOnRealServers(t *testing.T) {
 			s := established(t, client)
 			p, l := held(t, s)
 			beats := client.Status().Counts.Beats
-			by.do(t, c, c.at(client), c.chroot+s.Heartbeat(s.ID()))
+			by.do(t, c, c.at(client), c.chroot+s.HeartbeatPath(s.ID()))
 			if by.want != nil {
 				if err := over(t, s); !errors.Is(err, by.want) || l.Valid() {
 					t.Errorf("the session ended with %v; its lease runs: %v", err, l.Valid())
@@ -73,7 +73,7 @@ func TestASilentSessionIsTakenOverFromOnRealServers(t *testing.T) {
 		}
 	}
 	await(session.HeartbeatBeating)
-	if heard := listener.Heartbeat(); heard.Lease != s.LeaseTime() {
+	if heard := listener.Heartbeat(); heard.LeaseTime != s.LeaseTime() {
 		t.Errorf("heard %+v", heard)
 	}
 	c.all(func(p *faultproxy.Proxy) { p.Hold(faultproxy.Both) })

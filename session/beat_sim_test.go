@@ -158,7 +158,7 @@ func TestTheLeaseIsCutToHalfOfTheTimeoutThatIsGranted(t *testing.T) {
 		if rest := l.Remaining(); rest > granted/2 || rest < granted/2-time.Second {
 			t.Errorf("a lease of %v", rest)
 		}
-		if n, _ := b.node(b.s.Heartbeat(b.s.ID())); string(n.Data) != (granted / 2).String() {
+		if n, _ := b.node(b.s.HeartbeatPath(b.s.ID())); string(n.Data) != (granted / 2).String() {
 			t.Errorf("others are told %q", n.Data)
 		}
 	})

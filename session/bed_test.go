@@ -68,7 +68,7 @@ func (b *bed) beats() (beats, checks int) {
 		}
 		for _, ch := range c.Changes {
 			switch {
-			case ch.Op == zktest.OpSetData && ch.Path == b.s.Heartbeat(b.s.ID()):
+			case ch.Op == zktest.OpSetData && ch.Path == b.s.HeartbeatPath(b.s.ID()):
 				beats++
 			case ch.Op == zktest.OpCheck:
 				checks++

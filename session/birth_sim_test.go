@@ -26,7 +26,7 @@ func (b *bed) births() (created, multis int) {
 			multis++
 		}
 		for _, ch := range c.Changes {
-			if ch.Op == zktest.OpCreate && ch.Path == b.s.Heartbeat(b.s.ID()) {
+			if ch.Op == zktest.OpCreate && ch.Path == b.s.HeartbeatPath(b.s.ID()) {
 				created++
 			}
 		}
@@ -74,7 +74,7 @@ func TestManyPlacesAtOnceHaveOneHeartbeat(t *testing.T) {
 		if multis > 4 {
 			t.Errorf("%d multis for %d places", multis, n)
 		}
-		beat, ok := b.node(b.s.Heartbeat(b.s.ID()))
+		beat, ok := b.node(b.s.HeartbeatPath(b.s.ID()))
 		if !ok || beat.Stat.EphemeralOwner != b.s.ID() || string(beat.Data) != b.s.LeaseTime().String() {
 			t.Errorf("the heartbeat: %+v", beat)
 		}
@@ -137,7 +137,7 @@ func TestTroubleWithTheFirstCreate(t *testing.T) {
 func TestAHeartbeatThatIsThereAlreadyEndsTheSession(t *testing.T) {
 	inBed(t, func(t *testing.T, b *bed) {
 		b.lines(1)
-		beat := b.s.Heartbeat(b.s.ID())
+		beat := b.s.HeartbeatPath(b.s.ID())
 		admin, done := b.admin()
 		defer done()
 		must(t, admin.EnsurePath(t.Context(), beat, nil))
@@ -153,7 +153,7 @@ func TestAPlaceInALineThatIsMissingIsAnError(t *testing.T) {
 	inBed(t, func(t *testing.T, b *bed) {
 		for range 2 { // before there is a heartbeat, and afterwards
 			_, err := b.s.CreatePlace(t.Context(), "/missing", "n-", nil, nil)
-			if !errors.Is(err, zk.ErrNoNode) || session.OutcomeOf(err) != session.NotDone || b.s.Err() != nil {
+			if !errors.Is(err, zk.ErrNoNode) || session.OutcomeOf(err) != session.OutcomeNotDone || b.s.Err() != nil {
 				t.Errorf("%v; the session: %v", err, b.s.Err())
 			}
 			held(t, b.s)
@@ -217,7 +217,7 @@ func TestAMissingPermissionForHeartbeatsIsNamed(t *testing.T) {
 					b.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Nth: 1}, zktest.LoseReply)
 					err = p.failed(t)
 				}
-				if !errors.Is(err, zk.ErrNoAuth) || session.OutcomeOf(err) != session.NotDone {
+				if !errors.Is(err, zk.ErrNoAuth) || session.OutcomeOf(err) != session.OutcomeNotDone {
 					t.Errorf("err = %v", err)
 				}
 				for _, want := range c.want {

@@ -19,7 +19,7 @@ func call[T any](ctx context.Context, s *Session, op, path string, request func(
 	full, err := s.full(path)
 	if err != nil {
 		var zero T
-		return zero, &Error{Op: op, Path: path, Outcome: NotDone, Err: err}
+		return zero, &Error{Op: op, Path: path, Outcome: OutcomeNotDone, Err: err}
 	}
 	return send(ctx, s, op, path, func() (T, error) { return request(full) })
 }
@@ -33,7 +33,7 @@ func send[T any](ctx context.Context, s *Session, op, path string, request func(
 		return &Error{Op: op, Path: path, Outcome: outcome, Err: err}
 	}
 	if err := s.admit(ctx); err != nil {
-		return zero, fail(NotDone, err)
+		return zero, fail(OutcomeNotDone, err)
 	}
 	type result struct {
 		v   T
@@ -54,9 +54,9 @@ func send[T any](ctx context.Context, s *Session, op, path string, request func(
 		}
 		return r.v, nil
 	case <-ctx.Done():
-		return zero, fail(Unknown, context.Cause(ctx))
+		return zero, fail(OutcomeUnknown, context.Cause(ctx))
 	case <-s.ctx.Done():
-		return zero, fail(Unknown, context.Cause(s.ctx))
+		return zero, fail(OutcomeUnknown, context.Cause(s.ctx))
 	}
 }
 
@@ -78,7 +78,7 @@ func (s *Session) explained(err error) error {
 func (s *Session) awaitUp(ctx context.Context) error {
 	for {
 		s.mu.Lock()
-		up, connected := s.up, s.state == Connected
+		up, connected := s.up, s.state == StateConnected
 		s.mu.Unlock()
 		if connected {
 			return nil
@@ -276,7 +276,7 @@ func (s *Session) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, er
 		err = s.room(ops...)
 	}
 	if err != nil {
-		return nil, &Error{Op: "multi", Outcome: NotDone, Err: err}
+		return nil, &Error{Op: "multi", Outcome: OutcomeNotDone, Err: err}
 	}
 	results, err := send(ctx, s, "multi", "", func() ([]zk.MultiResponse, error) {
 		results, err := s.zk.Multi(ops...)
@@ -293,7 +293,7 @@ func (s *Session) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, er
 		results[i].String = strings.TrimPrefix(results[i].String, s.chroot)
 	}
 	if err == nil && len(results) != len(ops) {
-		err = &Error{Op: "multi", Outcome: Unknown, Err: fmt.Errorf("%w: %d results for %d operations", wire.ErrProtocol, len(results), len(ops))}
+		err = &Error{Op: "multi", Outcome: OutcomeUnknown, Err: fmt.Errorf("%w: %d results for %d operations", wire.ErrProtocol, len(results), len(ops))}
 	}
 	return results, err
 }

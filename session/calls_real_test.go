@@ -107,8 +107,8 @@ func TestBadPathsAreRefusedBeforeTheyCanLeaveTheChroot(t *testing.T) {
 		_, protected := s.CreateProtected(ctx, path, "n-", nil, nil)
 		_, multi := s.Multi(ctx, &zk.DeleteRequest{Path: path})
 		for i, err := range []error{get, children, exists, create, set, multi, protected, watch,
-			s.Delete(ctx, path, -1), s.Remove(ctx, path), s.Sync(ctx, path), s.EnsurePath(ctx, path, nil)} {
-			if !errors.Is(err, zk.ErrInvalidPath) || session.OutcomeOf(err) != session.NotDone {
+			s.Delete(ctx, path, -1), s.EnsureDeleted(ctx, path), s.Sync(ctx, path), s.EnsurePath(ctx, path, nil)} {
+			if !errors.Is(err, zk.ErrInvalidPath) || session.OutcomeOf(err) != session.OutcomeNotDone {
 				t.Errorf("call %d with %.20q: %v", i, path, err)
 			}
 		}
@@ -137,7 +137,7 @@ func TestARequestThatNoServerTakesIsNotSent(t *testing.T) {
 	// Around the size at which zk's last flag falls off its buffer, too.
 	for n := 1<<20 - 100; n < 1<<20+5000; n += 1 + n%97 {
 		_, err := s.Set(ctx, "/a", make([]byte, n), -1)
-		if !errors.Is(err, session.ErrTooLarge) || session.OutcomeOf(err) != session.NotDone {
+		if !errors.Is(err, session.ErrTooLarge) || session.OutcomeOf(err) != session.OutcomeNotDone {
 			t.Fatalf("%d bytes: %v", n, err)
 		}
 	}
@@ -216,26 +216,26 @@ func TestEveryErrorOfAServerIsClassified(t *testing.T) {
 		is      error
 		again   bool // a read is repeated
 	}{
-		-1:   {session.Unknown, session.ServerError(-1), false},
-		-4:   {session.Unknown, session.ServerError(-4), true},
-		-5:   {session.Unknown, session.ServerError(-5), false},
-		-6:   {session.NotDone, session.ServerError(-6), false},
-		-7:   {session.Unknown, session.ServerError(-7), true},
-		-8:   {session.NotDone, zk.ErrBadArguments, false},
-		-100: {session.Unknown, zk.ErrAPIError, false},
-		-101: {session.NotDone, zk.ErrNoNode, false},
-		-102: {session.NotDone, zk.ErrNoAuth, false},
-		-103: {session.NotDone, zk.ErrBadVersion, false},
-		-108: {session.NotDone, zk.ErrNoChildrenForEphemerals, false},
-		-110: {session.NotDone, zk.ErrNodeExists, false},
-		-111: {session.NotDone, zk.ErrNotEmpty, false},
-		-114: {session.NotDone, zk.ErrInvalidACL, false},
-		-118: {session.NotDone, zk.ErrSessionMoved, true},
-		-120: {session.NotDone, session.ServerError(-120), false},
-		-122: {session.Unknown, session.ServerError(-122), true},
-		-125: {session.NotDone, session.ServerError(-125), false},
-		-127: {session.NotDone, session.ServerError(-127), true},
-		-999: {session.Unknown, session.ServerError(-999), false},
+		-1:   {session.OutcomeUnknown, session.ServerError(-1), false},
+		-4:   {session.OutcomeUnknown, session.ServerError(-4), true},
+		-5:   {session.OutcomeUnknown, session.ServerError(-5), false},
+		-6:   {session.OutcomeNotDone, session.ServerError(-6), false},
+		-7:   {session.OutcomeUnknown, session.ServerError(-7), true},
+		-8:   {session.OutcomeNotDone, zk.ErrBadArguments, false},
+		-100: {session.OutcomeUnknown, zk.ErrAPIError, false},
+		-101: {session.OutcomeNotDone, zk.ErrNoNode, false},
+		-102: {session.OutcomeNotDone, zk.ErrNoAuth, false},
+		-103: {session.OutcomeNotDone, zk.ErrBadVersion, false},
+		-108: {session.OutcomeNotDone, zk.ErrNoChildrenForEphemerals, false},
+		-110: {session.OutcomeNotDone, zk.ErrNodeExists, false},
+		-111: {session.OutcomeNotDone, zk.ErrNotEmpty, false},
+		-114: {session.OutcomeNotDone, zk.ErrInvalidACL, false},
+		-118: {session.OutcomeNotDone, zk.ErrSessionMoved, true},
+		-120: {session.OutcomeNotDone, session.ServerError(-120), false},
+		-122: {session.OutcomeUnknown, session.ServerError(-122), true},
+		-125: {session.OutcomeNotDone, session.ServerError(-125), false},
+		-127: {session.OutcomeNotDone, session.ServerError(-127), true},
+		-999: {session.OutcomeUnknown, session.ServerError(-999), false},
 	} {
 		p.FailReply(faultproxy.OpSetData, 1, code)
 		_, err := s.Set(within(t, hang), "/a", nil, -1)
@@ -251,7 +251,7 @@ func TestEveryErrorOfAServerIsClassified(t *testing.T) {
 		t.Error(s.Err())
 	}
 	p.FailReply(faultproxy.OpSetData, 1, -112)
-	if _, err := s.Set(within(t, hang), "/a", nil, -1); session.OutcomeOf(err) != session.NotDone {
+	if _, err := s.Set(within(t, hang), "/a", nil, -1); session.OutcomeOf(err) != session.OutcomeNotDone {
 		t.Errorf("expired: %v", err)
 	}
 	if err := over(t, s); !errors.Is(err, session.ErrExpired) {
@@ -270,10 +270,10 @@ func TestCallsReturnWithTheirContext(t *testing.T) {
 	go func() { done <- s.Sync(ctx, "/") }()
 	must(t, hold.Wait(within(t, hang)))
 	cancel(why)
-	if err := <-done; !errors.Is(err, why) || session.OutcomeOf(err) != session.Unknown {
+	if err := <-done; !errors.Is(err, why) || session.OutcomeOf(err) != session.OutcomeUnknown {
 		t.Errorf("sent: %v", err)
 	}
-	if err := s.Sync(ctx, "/"); !errors.Is(err, why) || session.OutcomeOf(err) != session.NotDone {
+	if err := s.Sync(ctx, "/"); !errors.Is(err, why) || session.OutcomeOf(err) != session.OutcomeNotDone {
 		t.Errorf("not sent: %v", err)
 	}
 	hold.Release()
@@ -298,7 +298,7 @@ func TestAbandonedCallsDoNotPileUp(t *testing.T) {
 	}
 	notSent := 0
 	for range cap(results) {
-		if err := <-results; session.OutcomeOf(err) == session.NotDone {
+		if err := <-results; session.OutcomeOf(err) == session.OutcomeNotDone {
 			notSent++
 		}
 	}

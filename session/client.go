@@ -85,12 +85,13 @@ func (c *Client) run() {
 	// A session outlives the client's context for as long as recipes clean up.
 	sessions, end := context.WithCancelCause(context.WithoutCancel(c.ctx))
 	names := dial.NewNames(sessions)
+	refused := &refusals{}
 	defer names.Wait()
 	defer end(ErrClosed)
 	pause := retry.New(c.clock, firstReopen, longestReopen)
 	for {
 		begun := c.clock.Now()
-		s, err := newSession(sessions, &c.cfg, &c.counts, names, c.servers, c.chroot)
+		s, err := newSession(sessions, &c.cfg, &c.counts, names, refused, c.servers, c.chroot)
 		if err != nil {
 			c.fail(err)
 			return
@@ -196,10 +197,10 @@ func describe(servers []dial.Server) string {
 // Recipes run in it.
 func (c *Client) Context() context.Context { return c.ctx }
 
-// Use keeps the client's last session open after Close has been called until done is
+// KeepOpen keeps the client's last session open after Close has been called until done is
 // called, so that a recipe can clean up: stop its work, then delete its znodes.
 // done may be called more than once.
-func (c *Client) Use() (done func()) {
+func (c *Client) KeepOpen() (done func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.users++
@@ -255,9 +256,9 @@ type Status struct {
 	Timeout time.Duration
 	// Server is the one connected last.
 	Server string
-	// LeaseTime is how long a lease lasts. Lease is how long the lease of the latest beat still
+	// LeaseTime is how long a lease lasts. LeaseRemaining is how long the lease of the latest beat still
 	// runs; 0 without one.
-	LeaseTime, Lease time.Duration
+	LeaseTime, LeaseRemaining time.Duration
 	// Servers tells how each server of the connect string was seen last.
 	Servers []ServerStatus
 	// Counts are totals over all sessions.
@@ -300,7 +301,7 @@ func (s *Session) status() Status {
 	s.mu.Lock()
 	st := Status{State: s.state, Since: s.since, Session: s.id, Timeout: s.timeout, LeaseTime: s.leaseTime, Server: s.server, EphemeralBytes: s.ephemerals.bytes}
 	if !s.over {
-		st.Lease = max(s.heart.until.Until(s.clock.Now()), 0)
+		st.LeaseRemaining = max(s.heart.until.Until(s.clock.Now()), 0)
 	}
 	s.mu.Unlock()
 	st.Err, st.Counts = s.Err(), s.counts.read()

@@ -99,7 +99,7 @@ func TestCloseAtAnyMomentLeavesNothing(t *testing.T) {
 			if _, err := client.Session(t.Context()); !errors.Is(err, session.ErrClosed) {
 				t.Errorf("afterwards: %v", err)
 			}
-			if st := client.Status(); st.State != session.Lost || st.Lease != 0 {
+			if st := client.Status(); st.State != session.StateLost || st.LeaseRemaining != 0 {
 				t.Errorf("status %+v", st)
 			}
 		})
@@ -141,7 +141,7 @@ func TestTheEndOfTheContextClosesTheClient(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	client := c.open(session.Config{Timeout: 2 * time.Second, Context: ctx})
 	s := established(t, client)
-	done := client.Use()
+	done := client.KeepOpen()
 	why := errors.New("shutting down")
 	cancel(why)
 	<-client.Context().Done()
@@ -151,7 +151,7 @@ func TestTheEndOfTheContextClosesTheClient(t *testing.T) {
 	// A recipe still needs the session, to take its leave.
 	path, err := s.CreateProtected(within(t, hang), "/e", "latch-", nil, nil)
 	must(t, err)
-	must(t, s.Remove(within(t, hang), path))
+	must(t, s.EnsureDeleted(within(t, hang), path))
 	done()
 	if err := over(t, s); !errors.Is(err, session.ErrClosed) {
 		t.Errorf("the session ended with %v", err)

@@ -14,7 +14,7 @@ import (
 // Every code of KeeperException in ZooKeeper 3.4 to 3.9, and what it means for who gets it as the
 // answer to a request.
 func TestEveryErrorCodeIsClassified(t *testing.T) {
-	const done, unknown = session.NotDone, session.Unknown
+	const done, unknown = session.OutcomeNotDone, session.OutcomeUnknown
 	for _, c := range []struct {
 		code      int32
 		err       error // zk's; nil: a ServerError

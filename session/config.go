@@ -54,8 +54,14 @@ type Config struct {
 	// Auth are credentials, presented after each handshake before anything else.
 	Auth []Auth
 
+	// SASL, if set, authenticates each connection after its handshake before anything else, and
+	// again after each reconnect. A connection that is not authenticated is not used.
+	SASL SASL
+
 	// ACL is what znodes are created with unless a call says otherwise. Default: all
-	// permissions for the own credentials alone if there are any, for everybody if not.
+	// permissions for the own credentials alone if there are any (Auth or SASL), for everybody if
+	// not. With SASL alone that takes servers whose configuration names the
+	// SASLAuthenticationProvider.
 	ACL []zk.ACL
 
 	// EphemeralBytes bounds the paths of the ephemeral znodes of one session, all together: a
@@ -135,7 +141,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if len(c.ACL) == 0 {
 		c.ACL = zk.WorldACL(zk.PermAll)
-		if len(c.Auth) > 0 {
+		if len(c.Auth) > 0 || c.SASL != nil {
 			c.ACL = zk.AuthACL(zk.PermAll)
 		}
 	}

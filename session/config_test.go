@@ -73,15 +73,15 @@ func TestOutcomes(t *testing.T) {
 		err  error
 		want session.Outcome
 	}{
-		{nil, session.Done},
-		{zk.ErrNoNode, session.NotDone},
-		{fmt.Errorf("wrapped: %w", zk.ErrNoAuth), session.NotDone},
-		{&session.Error{Outcome: session.NotDone, Err: zk.ErrConnectionClosed}, session.NotDone},
-		{zk.ErrConnectionClosed, session.Unknown},
-		{zk.ErrClosing, session.Unknown},
-		{zk.ErrNoServer, session.NotDone},
-		{errors.New("write tcp: broken pipe"), session.Unknown},
-		{session.Named(errors.New("unknown error: -125")), session.NotDone},
+		{nil, session.OutcomeDone},
+		{zk.ErrNoNode, session.OutcomeNotDone},
+		{fmt.Errorf("wrapped: %w", zk.ErrNoAuth), session.OutcomeNotDone},
+		{&session.Error{Outcome: session.OutcomeNotDone, Err: zk.ErrConnectionClosed}, session.OutcomeNotDone},
+		{zk.ErrConnectionClosed, session.OutcomeUnknown},
+		{zk.ErrClosing, session.OutcomeUnknown},
+		{zk.ErrNoServer, session.OutcomeNotDone},
+		{errors.New("write tcp: broken pipe"), session.OutcomeUnknown},
+		{session.Named(errors.New("unknown error: -125")), session.OutcomeNotDone},
 	} {
 		if got := session.OutcomeOf(c.err); got != c.want {
 			t.Errorf("%v: %v, want %v", c.err, got, c.want)

@@ -42,7 +42,13 @@ func (s *Session) dial() (net.Conn, error) {
 		}
 		return nil, err
 	}
-	w := wire.New(conn, deadline, s.clock, s.cfg.wireAuth(), wire.Hooks{
+	exchange, err := s.beginExchange(server, deadline)
+	if err != nil {
+		conn.Close()
+		s.onFailed(server, err)
+		return nil, err
+	}
+	w := wire.New(conn, deadline, s.clock, wire.Credentials{SASL: exchange, Auth: s.cfg.wireAuth()}, wire.Hooks{
 		Handshaken: func(h wire.Handshake) error { return s.onHandshake(server, h) },
 		Answered:   s.onAnswered,
 		WantsWatch: s.wantsWatch,
@@ -138,8 +144,11 @@ func (s *Session) onFailed(server string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lostBy = err
-	if errors.Is(err, ErrAuthFailed) {
+	switch {
+	case errors.Is(err, ErrAuthFailed):
 		s.finish(err)
+	case errors.Is(err, wire.ErrRefused):
+		s.saslRefused(server, err)
 	}
 	s.note(slog.LevelDebug, "connection ended", "server", server, "err", err)
 }
@@ -154,16 +163,17 @@ func (s *Session) onEvent(ev zk.Event) {
 	defer s.mu.Unlock()
 	switch {
 	case s.over:
-	case ev.State == zk.StateHasSession && s.state != Connected:
+	case ev.State == zk.StateHasSession && s.state != StateConnected:
 		s.connection++
-		s.enter(Connected)
+		s.refusals.clear()
+		s.enter(StateConnected)
 		close(s.up)
 		s.beatSoon = true
 		s.wakeAll() // no watch outlives its connection
 	case ev.State == zk.StateExpired:
 		s.finish(ErrExpired)
-	case ev.State == zk.StateDisconnected && s.state == Connected:
-		s.enter(Suspended)
+	case ev.State == zk.StateDisconnected && s.state == StateConnected:
+		s.enter(StateSuspended)
 		s.up = make(chan struct{})
 		s.wakeAll()
 	}

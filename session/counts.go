@@ -20,8 +20,8 @@ type Counts struct {
 	// answer was there. One that takes D/4 counts as lost, and the session moves to another
 	// server.
 	BeatTime time.Duration
-	// BeatsWithin tells how they were spread: the element i counts those that took at
-	// most 1 ms << i. Faster ones are counted again in every element that follows.
+	// BeatsWithin is their cumulative histogram: the element i counts the beats that took at most
+	// 1 ms << i.
 	BeatsWithin [13]uint64
 }
 

@@ -55,7 +55,7 @@ func settle(t *testing.T, c *session.Client) {
 	t.Helper()
 	synctest.Wait()
 	for range 1000 {
-		if c.Status().State == session.Connected {
+		if c.Status().State == session.StateConnected {
 			return
 		}
 		time.Sleep(simT / 64)

@@ -99,7 +99,7 @@ func TestAZnodeOfALostSessionIsNotAdopted(t *testing.T) {
 	}
 	c.all(func(p *faultproxy.Proxy) { p.Refuse(false) })
 	r := <-done
-	if err := over(t, s); r.err == nil || !errors.Is(r.err, err) || session.OutcomeOf(r.err) != session.NotDone {
+	if err := over(t, s); r.err == nil || !errors.Is(r.err, err) || session.OutcomeOf(r.err) != session.OutcomeNotDone {
 		t.Errorf("created %q, %v; want the reason %v", r.path, r.err, err)
 	}
 	next := established(t, client)
@@ -185,7 +185,7 @@ func TestACancelledCreateLeavesNothing(t *testing.T) {
 			}()
 			must(t, held.Wait(within(t, hang)))
 			cancel(why)
-			if err := <-done; !errors.Is(err, why) || session.OutcomeOf(err) != session.NotDone {
+			if err := <-done; !errors.Is(err, why) || session.OutcomeOf(err) != session.OutcomeNotDone {
 				t.Errorf("err = %v", err)
 			}
 			held.Release()
@@ -228,7 +228,7 @@ func TestALostDeleteReplyIsNoFailure(t *testing.T) {
 	path, err := s.CreateProtected(within(t, hang), "/e", "latch-", nil, nil)
 	must(t, err)
 	lost := c.at(client).LoseReply(faultproxy.OpDelete, 1)
-	must(t, s.Remove(within(t, hang), path))
+	must(t, s.EnsureDeleted(within(t, hang), path))
 	must(t, lost.Wait(within(t, hang)))
 	names, _, err := s.Children(within(t, hang), "/e")
 	if err != nil || len(names) != 0 {
@@ -240,7 +240,7 @@ func TestALostReplyToAWriteIsAnUnknownOutcome(t *testing.T) {
 	c, client, s := protected(t, 4*time.Second)
 	lost := c.at(client).LoseReply(faultproxy.OpSetData, 1)
 	_, err := s.Set(within(t, hang), "/e", []byte("x"), -1)
-	if session.OutcomeOf(err) != session.Unknown {
+	if session.OutcomeOf(err) != session.OutcomeUnknown {
 		t.Errorf("outcome %v of %v", session.OutcomeOf(err), err)
 	}
 	must(t, lost.Wait(within(t, hang)))
@@ -270,5 +270,5 @@ func TestProtectedZnodesMayStandBelowTheRoot(t *testing.T) {
 	if err != nil || strings.Count(path, "/") != 1 {
 		t.Fatalf("created %q, %v", path, err)
 	}
-	must(t, s.Remove(within(t, hang), path))
+	must(t, s.EnsureDeleted(within(t, hang), path))
 }

@@ -69,7 +69,7 @@
 //   - Somebody deletes the session's heartbeat: the session is over.
 //   - Something that is not ZooKeeper answers, or the answer is nonsense: the connection is
 //     dropped with an error that says what it looked like. Nothing reaches zk unchecked.
-//   - Close: recipes that have called [Client.Use] clean up first, then the server
+//   - Close: recipes that have called [Client.KeepOpen] clean up first, then the server
 //     is told, which deletes the ephemeral znodes at once. When Close has returned no
 //     goroutine and no socket is left.
 //
@@ -118,7 +118,7 @@
 // Every call takes a context and returns by its end, and when the session is over. While
 // the session is suspended calls wait instead of being queued. A request that was handed to
 // the connection when its caller gave up may be carried out all the same. Reads,
-// [Session.Sync], [Session.EnsurePath], [Session.EnsureNode] and [Session.Remove] are repeated
+// [Session.Sync], [Session.EnsurePath], [Session.EnsureNode] and [Session.EnsureDeleted] are repeated
 // until they are answered. Other writes are sent once. An [Error] carries the [Outcome], by the
 // table at [OutcomeOf]:
 //
@@ -137,6 +137,26 @@
 // Watches on one path share one there, and an event or a new connection gives a signal to
 // look again. None is ever left on a znode that does not exist.
 //
+// # For recipes of your own
+//
+// A program that uses recipes, or reads and writes by itself, needs nothing of what follows. It is
+// there for those who write a recipe. The example "Recipe" is a lock that is made of it, with all
+// that a lock needs. The recipes of this module are made of the same.
+//
+//   - [Client.Context] ends when the client is closed, and [Client.KeepOpen] gives the recipe time to
+//     clean up then.
+//   - [Session.CreatePlace] creates a place, [Session.Hold] and [Session.Reserve] keep a [Lease] for
+//     it, and [Session.Watch] tells when something has changed.
+//   - [Session.Listen], [Heartbeat] and [Outlast] tell when a place of another session is not held any
+//     more.
+//   - [Session.EnsureDeleted] and [Session.DeleteInBackground] give a place back.
+//   - [OutcomeOf] tells what became of a request, and [Permanent] whether trying again can help.
+//   - [CheckPath] checks a path, [Session.LeaseTime] and [Session.LeaseAsked] tell D, and
+//     [Session.Places] tells how many places share the beats.
+//
+// A channel that such a function takes gets signals without blocking: give it room for one. A signal
+// means that it is time to look again.
+//
 // # Credentials
 //
 // [Config.Auth] is presented right after each handshake, before any request. With
@@ -144,9 +164,14 @@
 // everybody. A refused operation is an error with zk.ErrNoAuth, and is not repeated. A
 // rejected credential closes the client with [ErrAuthFailed].
 //
+// [Config.SASL] authenticates each connection before that: by a user and a password of the servers
+// ([SASLDigest]), by Kerberos (package session/sasl/kerberos, a module of its own), or by what you
+// write. A server that ends the exchange early, or lets anybody in, is not used. Refusals by every
+// server, three times each, close the client with [ErrAuthFailed].
+//
 // # Not possible with zk v1.0.4
 //
-// SASL authentication, read-only mode, removing watches, persistent watches, and using
-// a zk.Conn of yours: it revives itself and hides T. Both can run side by side.
+// Read-only mode, removing watches, persistent watches, and using a zk.Conn of yours: it
+// revives itself and hides T. Both can run side by side.
 // UPSTREAM.md in this directory lists what should be mended there.
 package session

@@ -18,7 +18,7 @@ func (s *Session) EnsurePath(ctx context.Context, path string, acl []zk.ACL) err
 // there keeps its own.
 func (s *Session) EnsureNode(ctx context.Context, path string, data []byte, acl []zk.ACL) error {
 	if _, err := s.full(path); err != nil {
-		return &Error{Op: "create", Path: path, Outcome: NotDone, Err: err}
+		return &Error{Op: "create", Path: path, Outcome: OutcomeNotDone, Err: err}
 	}
 	for {
 		_, err := repeat(ctx, s, "create", path, func(full string) (string, error) {

@@ -32,7 +32,7 @@ func TestASessionRefusesMoreEphemeralsThanServersReadBack(t *testing.T) {
 		for {
 			path, err := s.CreatePlace(ctx, dir, "lock-", nil, nil)
 			if errors.Is(err, session.ErrTooManyEphemerals) {
-				if !session.Permanent(err) || session.OutcomeOf(err) != session.NotDone || !strings.Contains(err.Error(), "2000") {
+				if !session.Permanent(err) || session.OutcomeOf(err) != session.OutcomeNotDone || !strings.Contains(err.Error(), "2000") {
 					t.Errorf("%v: permanent %v, outcome %v", err, session.Permanent(err), session.OutcomeOf(err))
 				}
 				break
@@ -51,7 +51,7 @@ func TestASessionRefusesMoreEphemeralsThanServersReadBack(t *testing.T) {
 		must(t, err)
 		// Room is made by every kind of deletion, and used by every kind of create.
 		must(t, s.Delete(ctx, places[0], -1))
-		must(t, s.Remove(ctx, places[1]))
+		must(t, s.EnsureDeleted(ctx, places[1]))
 		_, err = s.Multi(ctx, &zk.DeleteRequest{Path: places[2], Version: -1})
 		must(t, err)
 		for i := range 3 {

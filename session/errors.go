@@ -52,13 +52,13 @@ var ErrTooManyEphemerals = errors.New("session: too many ephemeral znodes in one
 type Outcome int
 
 const (
-	// Done: it was carried out.
-	Done Outcome = iota
-	// NotDone: it was not carried out and never will be.
-	NotDone
-	// Unknown: the answer was lost. It may have been carried out, or may yet be
+	// OutcomeDone: it was carried out.
+	OutcomeDone Outcome = iota
+	// OutcomeNotDone: it was not carried out and never will be.
+	OutcomeNotDone
+	// OutcomeUnknown: the answer was lost. It may have been carried out, or may yet be
 	// while the session lives.
-	Unknown
+	OutcomeUnknown
 )
 
 // String returns the outcome in words.
@@ -72,7 +72,7 @@ type Error struct {
 	Op string
 	// Path is the znode's path as the caller wrote it; empty for Multi.
 	Path string
-	// Outcome is NotDone or Unknown.
+	// Outcome is OutcomeNotDone or OutcomeUnknown.
 	Outcome Outcome
 	// Err is the cause.
 	Err error
@@ -84,7 +84,7 @@ func (e *Error) Error() string {
 	if e.Path != "" {
 		s += " " + e.Path
 	}
-	if e.Outcome == Unknown {
+	if e.Outcome == OutcomeUnknown {
 		s += " (outcome unknown)"
 	}
 	return fmt.Sprintf("session: %s: %v%s", s, e.Err, missing(e.Op, e.Err))
@@ -129,16 +129,16 @@ var serverErrors = map[ServerError]struct {
 	again   bool // the same request may succeed later
 	forever bool // no request like it ever will, until somebody changes the configuration
 }{
-	codeConnectionLoss: {"connection loss inside the ensemble", Unknown, true, false},
-	codeMarshalling:    {"the server could not process the request, see its log", Unknown, false, false},
-	codeUnimplemented:  {"operation not implemented by this server; ZooKeeper 3.4 or newer is needed", NotDone, false, true},
-	codeTimeout:        {"operation timed out", Unknown, true, false},
-	codeReadOnly:       {"the server is read-only: it has no quorum", NotDone, true, false},
-	codeLocalSession:   {"no ephemeral znodes in a local session; set localSessionsUpgradingEnabled=true on the servers", NotDone, false, true},
-	codeRequestTimeout: {"request timed out", Unknown, true, false},
-	codeSASLRequired:   {"the server takes no requests of clients that have not authenticated: see its enforce.auth.schemes and sessionRequireClientSASLAuth, and Config.Auth", NotDone, false, true},
-	codeQuotaExceeded:  {"the quota of the path or of one above it is exceeded", NotDone, false, false},
-	codeThrottled:      {"throttled by the server", NotDone, true, false},
+	codeConnectionLoss: {"connection loss inside the ensemble", OutcomeUnknown, true, false},
+	codeMarshalling:    {"the server could not process the request, see its log", OutcomeUnknown, false, false},
+	codeUnimplemented:  {"operation not implemented by this server; ZooKeeper 3.4 or newer is needed", OutcomeNotDone, false, true},
+	codeTimeout:        {"operation timed out", OutcomeUnknown, true, false},
+	codeReadOnly:       {"the server is read-only: it has no quorum", OutcomeNotDone, true, false},
+	codeLocalSession:   {"no ephemeral znodes in a local session; set localSessionsUpgradingEnabled=true on the servers", OutcomeNotDone, false, true},
+	codeRequestTimeout: {"request timed out", OutcomeUnknown, true, false},
+	codeSASLRequired:   {"the server takes no requests of clients that have not authenticated: see its enforce.auth.schemes and sessionRequireClientSASLAuth, and Config.Auth", OutcomeNotDone, false, true},
+	codeQuotaExceeded:  {"the quota of the path or of one above it is exceeded", OutcomeNotDone, false, false},
+	codeThrottled:      {"throttled by the server", OutcomeNotDone, true, false},
 }
 
 // Error says what the code means, if that is known.
@@ -153,7 +153,7 @@ func (e ServerError) outcome() Outcome {
 	if known, ok := serverErrors[e]; ok {
 		return known.outcome
 	}
-	return Unknown
+	return OutcomeUnknown
 }
 
 // namelessError is how zk writes an error code that it does not know.
@@ -187,7 +187,7 @@ func named(err error) error {
 //	any other answer (internal errors, timeouts)             unknown
 func OutcomeOf(err error) Outcome {
 	if err == nil {
-		return Done
+		return OutcomeDone
 	}
 	var e *Error
 	if errors.As(err, &e) {
@@ -199,10 +199,10 @@ func OutcomeOf(err error) Outcome {
 	}
 	for _, known := range notDone {
 		if errors.Is(err, known) {
-			return NotDone
+			return OutcomeNotDone
 		}
 	}
-	return Unknown
+	return OutcomeUnknown
 }
 
 var notDone = []error{
@@ -250,5 +250,5 @@ func retryable(err error) bool {
 	case errors.Is(err, zk.ErrAPIError):
 		return false
 	}
-	return OutcomeOf(err) == Unknown
+	return OutcomeOf(err) == OutcomeUnknown
 }

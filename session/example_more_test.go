@@ -35,7 +35,7 @@ func ExampleSession_OnState() {
 	defer stop()
 
 	host.Cut() // the cable is pulled and plugged in again
-	for _, want := range []session.State{session.Suspended, session.Connected} {
+	for _, want := range []session.State{session.StateSuspended, session.StateConnected} {
 		fmt.Println(<-states == want, want)
 	}
 	fmt.Println("reconnects:", client.Status().Counts.Reconnects)
@@ -150,7 +150,7 @@ func ExampleOutcome() {
 		log.Fatal(err)
 	}
 	_, err = s.Create(ctx, "/large", make([]byte, 2<<20), 0, nil)
-	if errors.Is(err, session.ErrTooLarge) && session.OutcomeOf(err) == session.NotDone {
+	if errors.Is(err, session.ErrTooLarge) && session.OutcomeOf(err) == session.OutcomeNotDone {
 		fmt.Println("nothing was sent")
 	}
 	// Output: nothing was sent

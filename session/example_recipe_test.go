@@ -36,7 +36,7 @@ type Lock struct {
 
 // Acquire waits for the lock at dir. All who use it have the same session.Config.Lease.
 func Acquire(ctx context.Context, client *session.Client, dir string) (*Lock, error) {
-	left := client.Use() // Close waits for Release, so that the znode is deleted in order
+	left := client.KeepOpen() // Close waits for Release, so that the znode is deleted in order
 	s, err := client.Session(ctx)
 	if err != nil {
 		left()
@@ -56,7 +56,7 @@ func Acquire(ctx context.Context, client *session.Client, dir string) (*Lock, er
 	l := &Lock{s: s, dir: dir, path: path, own: own, hold: s.Hold(own, wake), wake: wake, left: left}
 	if err := l.wait(ctx); err != nil {
 		l.drop()
-		s.Abandon(path, left) // it must not stay in the line, and ctx may be over
+		s.DeleteInBackground(path, left) // it must not stay in the line, and ctx may be over
 		return nil, err
 	}
 	ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -157,7 +157,7 @@ func (l *Lock) Release(ctx context.Context) error {
 	defer l.drop()
 	l.stop()
 	released := []byte(strconv.Itoa(number(l.path)))
-	return l.s.Remove(ctx, l.path, &zk.SetDataRequest{Path: l.dir, Data: released, Version: -1})
+	return l.s.EnsureDeleted(ctx, l.path, &zk.SetDataRequest{Path: l.dir, Data: released, Version: -1})
 }
 
 func (l *Lock) drop() {
@@ -227,14 +227,14 @@ func connectWith(cfg session.Config) (ctx context.Context, client *session.Clien
 }
 
 // A recipe takes its leave when the client is closed, in the session that is closed then.
-func ExampleClient_Use() {
+func ExampleClient_KeepOpen() {
 	ctx, client, done := connect()
 	defer done()
 	s, err := client.Session(ctx)
 	if err != nil {
 		log.Fatal(err)
 	}
-	left := client.Use()
+	left := client.KeepOpen()
 	go func() {
 		defer left()
 		<-client.Context().Done() // Close has been called
@@ -288,11 +288,11 @@ func ExampleWatch_Children() {
 	}
 	await(2)
 	fmt.Println("the next change will be told:", members.Armed())
-	if err := s.Remove(ctx, ann); err != nil { // returns when it is gone
+	if err := s.EnsureDeleted(ctx, ann); err != nil { // returns when it is gone
 		log.Fatal(err)
 	}
 	await(1)
-	s.Abandon(bob, nil) // does not wait
+	s.DeleteInBackground(bob, nil) // does not wait
 	await(0)
 	// Output:
 	// 1 in the group; ann is gone: false

@@ -47,7 +47,7 @@ func ExampleSession_Listen() {
 		<-wake
 	}
 	heard := listener.Heartbeat()
-	fmt.Println("silent for a lease:", heard.Path == second.Heartbeat(first.ID()))
+	fmt.Println("silent for a lease:", heard.Path == second.HeartbeatPath(first.ID()))
 	_, err = second.Multi(ctx,
 		&zk.CheckVersionRequest{Path: own, Version: -1}, // we are still there
 		heard.Revoke(), // no beat came, and none will

@@ -22,7 +22,7 @@ func TestAnExpiredSessionIsOverAndReplaced(t *testing.T) {
 	if err := over(t, s); !errors.Is(err, session.ErrExpired) {
 		t.Errorf("the session ended with %v", err)
 	}
-	if l.Valid() || p.hold.Lease() != nil || s.State() != session.Lost {
+	if l.Valid() || p.hold.Lease() != nil || s.State() != session.StateLost {
 		t.Error("a lease outlives its session")
 	}
 	if next := established(t, client); next == s {

@@ -119,7 +119,7 @@ func TestAMultiWithoutAResultForEachOperationHasFailed(t *testing.T) {
 	f.grants <- 7
 	client := open(t, "fake", session.Config{Timeout: time.Second, Dial: f.dial})
 	_, err := established(t, client).Multi(t.Context(), &zk.DeleteRequest{Path: "/a", Version: -1})
-	if err == nil || session.OutcomeOf(err) != session.Unknown {
+	if err == nil || session.OutcomeOf(err) != session.OutcomeUnknown {
 		t.Errorf("%v; want an error that says that the outcome is unknown", err)
 	}
 	client.Close()

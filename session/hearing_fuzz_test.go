@@ -68,7 +68,7 @@ func (w *heartWorld) check(t *testing.T, h *hearing, was Heartbeat) {
 			t.Errorf("silent at %v; version %d was shown at %v, heard since %v", w.now, h.now.Version, w.shown[h.now.Version], w.heard)
 		}
 	case HeartbeatGone:
-		if w.gone == notYet || w.now-w.gone < long || h.now.Lease != theirs {
+		if w.gone == notYet || w.now-w.gone < long || h.now.LeaseTime != theirs {
 			t.Errorf("gone at %v, first shown so at %v", w.now, w.gone)
 		}
 	case HeartbeatRevoked:
@@ -118,7 +118,7 @@ func FuzzHearing(f *testing.F) {
 				w.data = append(w.data, revokedAt(int32(len(w.data)-1)))
 			case 8: // or writes something by hand
 				by := []string{"revoked", "revoked 3", "1ms", strconv.Itoa(n)}[n&3]
-				if by == "1ms" && h.now.Lease == 0 {
+				if by == "1ms" && h.now.LeaseTime == 0 {
 					break // nobody could tell that it is not the session's own lease
 				}
 				w.data = append(w.data, by)

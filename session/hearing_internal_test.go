@@ -130,7 +130,7 @@ func TestWhyAHeartbeatCannotBeReadIsTold(t *testing.T) {
 		t.Errorf("err = %v", h.now.Err)
 	}
 	reading{at: 1, data: "1.6s", version: 2}.to(&h)
-	if h.now.Err != nil || h.now.Lease != theirs || h.now.Version != 2 {
+	if h.now.Err != nil || h.now.LeaseTime != theirs || h.now.Version != 2 {
 		t.Errorf("%+v", h.now)
 	}
 }

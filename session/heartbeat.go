@@ -31,8 +31,8 @@ type heartbeat struct {
 	until   clock.Instant // the end of the lease by the latest beat
 }
 
-// Heartbeat returns the path of the heartbeat of the session with the given id.
-func (s *Session) Heartbeat(id int64) string {
+// HeartbeatPath returns the path of the heartbeat of the session with the given id.
+func (s *Session) HeartbeatPath(id int64) string {
 	return join(s.cfg.Beats, fmt.Sprintf("%x", uint64(id)))
 }
 

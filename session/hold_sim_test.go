@@ -110,7 +110,7 @@ func TestAfterAReconnectNothingIsHeldAnewUntilItWasChecked(t *testing.T) {
 		}
 		path := pathOf(t, b, "/e")
 		b.host.Cut()
-		for b.s.State() == session.Connected {
+		for b.s.State() == session.StateConnected {
 			time.Sleep(time.Millisecond)
 		}
 		admin, done := b.admin()

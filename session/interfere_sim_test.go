@@ -32,10 +32,10 @@ func TestInterferenceWithTheHeartbeat(t *testing.T) {
 		want error // of the session
 	}{
 		"deleted": {func(t *testing.T, b *bed, admin *session.Session) {
-			must(t, admin.Delete(t.Context(), b.s.Heartbeat(b.s.ID()), -1))
+			must(t, admin.Delete(t.Context(), b.s.HeartbeatPath(b.s.ID()), -1))
 		}, session.ErrNoHeartbeat},
 		"deleted and created by another": {func(t *testing.T, b *bed, admin *session.Session) {
-			beat := b.s.Heartbeat(b.s.ID())
+			beat := b.s.HeartbeatPath(b.s.ID())
 			n, _ := b.node(beat)
 			_, err := admin.Multi(t.Context(), &zk.DeleteRequest{Path: beat, Version: -1}, &zk.CreateRequest{Path: beat})
 			must(t, err)
@@ -45,11 +45,11 @@ func TestInterferenceWithTheHeartbeat(t *testing.T) {
 		}, session.ErrNoHeartbeat},
 		"revoked": {func(t *testing.T, b *bed, admin *session.Session) { revoke(t, b, admin) }, session.ErrRevoked},
 		"set by hand": {func(t *testing.T, b *bed, admin *session.Session) {
-			_, err := admin.Set(t.Context(), b.s.Heartbeat(b.s.ID()), []byte("hello"), -1)
+			_, err := admin.Set(t.Context(), b.s.HeartbeatPath(b.s.ID()), []byte("hello"), -1)
 			must(t, err)
 		}, nil},
 		"set by hand to a lease": {func(t *testing.T, b *bed, admin *session.Session) {
-			_, err := admin.Set(t.Context(), b.s.Heartbeat(b.s.ID()), []byte("1h"), -1)
+			_, err := admin.Set(t.Context(), b.s.HeartbeatPath(b.s.ID()), []byte("1h"), -1)
 			must(t, err)
 		}, nil},
 		"a beat's answer is lost": {func(t *testing.T, b *bed, admin *session.Session) {
@@ -90,7 +90,7 @@ func TestInterferenceWithTheHeartbeat(t *testing.T) {
 				if b.s.Err() != nil || !l.Valid() || p.hold.Lease() != l {
 					t.Errorf("the session: %v, the lease: %v, the hold: %v", b.s.Err(), l.Valid(), p.hold.Err())
 				}
-				if n, _ := b.node(b.s.Heartbeat(b.s.ID())); string(n.Data) != b.s.LeaseTime().String() {
+				if n, _ := b.node(b.s.HeartbeatPath(b.s.ID())); string(n.Data) != b.s.LeaseTime().String() {
 					t.Errorf("the heartbeat says %q", n.Data)
 				}
 			})

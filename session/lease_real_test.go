@@ -28,7 +28,7 @@ func TestALeaseIsHadWithTheFirstBeatAndKept(t *testing.T) {
 	for l.Valid() {
 		<-ticker.C
 	}
-	must(t, s.Remove(within(t, hang), p.path))
+	must(t, s.EnsureDeleted(within(t, hang), p.path))
 	if _, _, err := s.Get(within(t, hang), p.path); !errors.Is(err, zk.ErrNoNode) {
 		t.Errorf("err = %v, want no node", err)
 	}

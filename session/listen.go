@@ -44,8 +44,8 @@ type Heartbeat struct {
 	// heartbeat at this version.
 	Czxid   int64
 	Version int32
-	// Lease is how long a lease of that session lasts; zero if it is not known.
-	Lease time.Duration
+	// LeaseTime is how long a lease of that session lasts; zero if it is not known.
+	LeaseTime time.Duration
 	// Err is why it cannot be read, as zk.ErrNoAuth.
 	Err error
 }
@@ -71,7 +71,7 @@ const deafFor = 2
 // answer takes in the answer to a read that arrived at now. own is the lease time that is
 // assumed until the other's is known.
 func (h *hearing) answer(now clock.Instant, data []byte, stat zk.Stat, err error, own time.Duration) {
-	if lease := cmp.Or(h.now.Lease, own); !h.answered.IsZero() && now.Sub(h.answered) > lease/deafFor && h.now.Czxid != 0 {
+	if lease := cmp.Or(h.now.LeaseTime, own); !h.answered.IsZero() && now.Sub(h.answered) > lease/deafFor && h.now.Czxid != 0 {
 		h.since = now // we could not hear; a heartbeat that is gone stays gone
 	}
 	h.answered = now
@@ -84,7 +84,7 @@ func (h *hearing) answer(now clock.Instant, data []byte, stat zk.Stat, err error
 		if h.now.Czxid != 0 {
 			h.now.Czxid, h.since = 0, now
 		}
-		if h.now.Lease > 0 && h.since.Add(Outlast(h.now.Lease)).Reached(now) {
+		if h.now.LeaseTime > 0 && h.since.Add(Outlast(h.now.LeaseTime)).Reached(now) {
 			h.now.State = HeartbeatGone
 		}
 		return
@@ -104,11 +104,11 @@ func (h *hearing) answer(now clock.Instant, data []byte, stat zk.Stat, err error
 		h.now.State = HeartbeatRevoked
 		return
 	}
-	if d, err := time.ParseDuration(string(data)); err == nil && d > h.now.Lease {
-		h.now.Lease = d // a session has the same one always: a shorter one was written by hand
+	if d, err := time.ParseDuration(string(data)); err == nil && d > h.now.LeaseTime {
+		h.now.LeaseTime = d // a session has the same one always: a shorter one was written by hand
 	}
 	h.now.State = HeartbeatBeating
-	if h.now.Lease > 0 && h.since.Add(Outlast(h.now.Lease)).Reached(now) {
+	if h.now.LeaseTime > 0 && h.since.Add(Outlast(h.now.LeaseTime)).Reached(now) {
 		h.now.State = HeartbeatSilent
 	}
 }
@@ -116,14 +116,14 @@ func (h *hearing) answer(now clock.Instant, data []byte, stat zk.Stat, err error
 // next returns how long to wait before the next read.
 func (h *hearing) next(now clock.Instant, own time.Duration) time.Duration {
 	lease := own
-	if h.now.Lease > 0 {
-		lease = min(lease, h.now.Lease)
+	if h.now.LeaseTime > 0 {
+		lease = min(lease, h.now.LeaseTime)
 	}
 	every := lease / listenEvery
 	if h.since.IsZero() || h.now.State == HeartbeatUnseen {
 		return every
 	}
-	if over := h.since.Add(Outlast(max(h.now.Lease, 0))); !over.Reached(now) {
+	if over := h.since.Add(Outlast(max(h.now.LeaseTime, 0))); !over.Reached(now) {
 		return max(min(every, over.Sub(now)), time.Millisecond)
 	}
 	return every
@@ -157,7 +157,7 @@ func (s *Session) Listen(owner int64, wake chan<- struct{}) *Listener {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if l.ear = s.ears[owner]; l.ear == nil {
-		l.ear = &ear{owner: owner, heard: hearing{owner: owner, now: Heartbeat{Path: s.Heartbeat(owner)}}}
+		l.ear = &ear{owner: owner, heard: hearing{owner: owner, now: Heartbeat{Path: s.HeartbeatPath(owner)}}}
 		s.ears[owner] = l.ear
 		ctx, cancel := context.WithCancel(s.ctx)
 		l.ear.stop = cancel

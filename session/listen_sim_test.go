@@ -60,7 +60,7 @@ func TestAnHeirHearsEachEnd(t *testing.T) {
 		p, l := held(t, b.s)
 		D := b.s.LeaseTime()
 		h.await(t, session.HeartbeatBeating, D)
-		if heard := h.l.Heartbeat(); heard.Lease != D || heard.Path != b.s.Heartbeat(b.s.ID()) || heard.Err != nil {
+		if heard := h.l.Heartbeat(); heard.LeaseTime != D || heard.Path != b.s.HeartbeatPath(b.s.ID()) || heard.Err != nil {
 			t.Errorf("%+v", heard)
 		}
 		time.Sleep(3 * D)

@@ -201,7 +201,7 @@ func TestTheEnsembleMayStartAfterTheClient(t *testing.T) {
 		c.log.await(c.log.mark(), "cannot connect")
 	}
 	st := client.Status()
-	if st.State != session.Connecting || st.Session != 0 || len(st.Servers) != 3 {
+	if st.State != session.StateConnecting || st.Session != 0 || len(st.Servers) != 3 {
 		t.Errorf("status %+v", st)
 	}
 	for _, p := range c.proxies {

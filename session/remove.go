@@ -8,12 +8,12 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// Remove deletes the znode at path, of any version, and tries again until it is gone. The
+// EnsureDeleted deletes the znode at path, of any version, and tries again until it is gone. The
 // operations with are zk's. They are carried out in the same multi as the deletion, or not at
-// all: if one of them is refused, the znode is deleted without them. Remove returns nil once the
+// all: if one of them is refused, the znode is deleted without them. EnsureDeleted returns nil once the
 // znode is gone, or an error when ctx or the session ends, or deleting is refused. What many
-// goroutines remove at the same time goes in a few batches.
-func (s *Session) Remove(ctx context.Context, path string, with ...any) error {
+// goroutines delete at the same time goes in a few batches.
+func (s *Session) EnsureDeleted(ctx context.Context, path string, with ...any) error {
 	ops := append(with[:len(with):len(with)], &zk.DeleteRequest{Path: path, Version: -1})
 	err := s.removeSoon(ctx, path, ops)
 	if err == errAlone || retryable(err) && ctx.Err() == nil && s.Err() == nil {
@@ -43,7 +43,7 @@ func (s *Session) removeSoon(ctx context.Context, path string, ops []any) error 
 		}
 		return nil
 	case <-ctx.Done():
-		return &Error{Op: "delete", Path: path, Outcome: Unknown, Err: context.Cause(ctx)}
+		return &Error{Op: "delete", Path: path, Outcome: OutcomeUnknown, Err: context.Cause(ctx)}
 	}
 }
 
@@ -54,7 +54,7 @@ func (s *Session) removeOnce(ctx context.Context, path string, ops []any) error 
 	if last > 0 {
 		results, err := s.Multi(ctx, ops...)
 		deleting := len(results) > last && results[last].Error != nil && errors.Is(err, results[last].Error)
-		if err == nil || OutcomeOf(err) == Unknown || deleting || retryable(err) {
+		if err == nil || OutcomeOf(err) == OutcomeUnknown || deleting || retryable(err) {
 			return err
 		}
 	}
@@ -66,11 +66,11 @@ func (s *Session) removeAlone(ctx context.Context, path string, ops []any) error
 	return err
 }
 
-// Abandon deletes an ephemeral znode of the session in the background, for a caller
-// who cannot wait until it is gone, with operations as [Session.Remove] has them. If deleting
+// DeleteInBackground deletes an ephemeral znode of the session in the background, for a caller
+// who cannot wait until it is gone, with operations as [Session.EnsureDeleted] has them. If deleting
 // is refused the session is ended: nothing else would free the place in line. gone, if it is not
 // nil, is called afterwards.
-func (s *Session) Abandon(path string, gone func(), with ...any) {
+func (s *Session) DeleteInBackground(path string, gone func(), with ...any) {
 	if gone == nil {
 		gone = func() {}
 	}
@@ -88,7 +88,7 @@ func (s *Session) Abandon(path string, gone func(), with ...any) {
 // removeOrEnd deletes a znode that nobody knows of any more, or ends the session, which
 // takes the znode with it.
 func (s *Session) removeOrEnd(path string, with ...any) {
-	if err := s.Remove(s.ctx, path, with...); err != nil {
+	if err := s.EnsureDeleted(s.ctx, path, with...); err != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.finish(fmt.Errorf("%w: %s cannot be deleted: %w", ErrStray, path, err))

@@ -34,10 +34,10 @@ func removeMany(t *testing.T, n int, ctx context.Context) *removing {
 	}
 	r.at.Reset()
 	r.first = r.at.HoldReply(faultproxy.OpDelete, 1)
-	go func() { r.done <- s.Remove(within(t, hang), r.paths[0]) }()
+	go func() { r.done <- s.EnsureDeleted(within(t, hang), r.paths[0]) }()
 	must(t, r.first.Wait(within(t, hang)))
 	for _, path := range r.paths[1:] {
-		go func() { r.done <- s.Remove(ctx, path) }()
+		go func() { r.done <- s.EnsureDeleted(ctx, path) }()
 	}
 	for s.QueuedRemovals() < n-1 {
 		time.Sleep(time.Millisecond) // a poll; nothing tells
@@ -95,7 +95,7 @@ func TestAQueuedRemovalReturnsWithItsContextAndIsMadeAllTheSame(t *testing.T) {
 	r := removeMany(t, 5, ctx)
 	cancel()
 	for range r.paths[1:] {
-		if err := <-r.done; !errors.Is(err, context.Canceled) || session.OutcomeOf(err) != session.Unknown {
+		if err := <-r.done; !errors.Is(err, context.Canceled) || session.OutcomeOf(err) != session.OutcomeUnknown {
 			t.Errorf("%v, outcome %v; want cancelled, unknown", err, session.OutcomeOf(err))
 		}
 	}
@@ -105,7 +105,7 @@ func TestAQueuedRemovalReturnsWithItsContextAndIsMadeAllTheSame(t *testing.T) {
 		time.Sleep(time.Millisecond) // a poll; nothing tells
 		must(t, bound.Err())
 	}
-	must(t, r.s.Remove(within(t, hang), "/e/none")) // behind the others
+	must(t, r.s.EnsureDeleted(within(t, hang), "/e/none")) // behind the others
 	r.nothingLeft(t)
 }
 

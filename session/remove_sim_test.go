@@ -58,7 +58,7 @@ func TestARemovalTakesItsOperationsAlong(t *testing.T) {
 			inBed(t, func(t *testing.T, b *bed) {
 				path, said := leaving(t, b, "/e")
 				c.fault(b, path, said)
-				if err := b.s.Remove(t.Context(), path, said); err != nil {
+				if err := b.s.EnsureDeleted(t.Context(), path, said); err != nil {
 					t.Error(err)
 				}
 				if record, places := b.told("/e"); record != c.want || places != 0 {
@@ -67,7 +67,7 @@ func TestARemovalTakesItsOperationsAlong(t *testing.T) {
 				path, said = leaving(t, b, "/f")
 				said.Path, said.Version = "/f", -1
 				gone := make(chan struct{})
-				b.s.Abandon(path, func() { close(gone) }, said)
+				b.s.DeleteInBackground(path, func() { close(gone) }, said)
 				<-gone
 				if record, places := b.told("/f"); record != "left" || places != 0 {
 					t.Errorf("in the background: the record says %q; %d places are left", record, places)
@@ -85,13 +85,13 @@ func TestNothingIsSaidOfAPlaceThatIsStillThere(t *testing.T) {
 		_, err := admin.Create(t.Context(), "/e", nil, 0, zk.WorldACL(zk.PermAll&^zk.PermDelete))
 		must(t, err)
 		path, said := leaving(t, b, "/e")
-		err = b.s.Remove(t.Context(), path, said)
+		err = b.s.EnsureDeleted(t.Context(), path, said)
 		if record, places := b.told("/e"); !errors.Is(err, zk.ErrNoAuth) || record != "" || places != 1 {
 			t.Errorf("%v; the record says %q, %d places", err, record, places)
 		}
 		// In the background nobody would hear of that: the session ends, and the place with it.
 		gone := make(chan struct{})
-		b.s.Abandon(path, func() { close(gone) }, said)
+		b.s.DeleteInBackground(path, func() { close(gone) }, said)
 		<-gone
 		if err := b.ended(); !errors.Is(err, session.ErrStray) || !errors.Is(err, zk.ErrNoAuth) {
 			t.Errorf("the session ended with %v", err)
@@ -120,7 +120,7 @@ func TestManyRemovalsTakeTheirOperationsAlongTogether(t *testing.T) {
 			b.host.Hold()
 			errs := make(chan error, n)
 			for i, p := range all {
-				go func() { errs <- b.s.Remove(t.Context(), p.path, p.said) }()
+				go func() { errs <- b.s.EnsureDeleted(t.Context(), p.path, p.said) }()
 				if i == 0 {
 					synctest.Wait()
 				}

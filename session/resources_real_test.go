@@ -146,7 +146,7 @@ func TestAnOutageGathersNoCalls(t *testing.T) {
 	s := established(t, client)
 	p.Refuse(true)
 	p.Cut(false)
-	for s.State() == session.Connected {
+	for s.State() == session.StateConnected {
 		runtime.Gosched()
 	}
 	before := measure(t)

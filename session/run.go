@@ -14,7 +14,7 @@ import (
 // server.
 func (s *Session) drop(conn *wire.Conn, reason error) {
 	s.mu.Lock()
-	present := s.conn == conn && s.state == Connected && s.dropped != conn
+	present := s.conn == conn && s.state == StateConnected && s.dropped != conn
 	if present {
 		s.dropped = conn // once: zk takes a moment to notice
 		s.note(slog.LevelInfo, "giving up a connection", "server", s.server, "reason", reason)
@@ -53,7 +53,7 @@ func (s *Session) watchdog(now clock.Instant) time.Duration {
 	T, state, conn, alive := s.timeout, s.state, s.conn, s.alive
 	s.mu.Unlock()
 	switch state {
-	case Connected:
+	case StateConnected:
 		// zk takes any byte for a sign of life; here only answers count. A ping is due
 		// every T/3, so one has been waiting for T/3 when this strikes.
 		quiet, owing := conn.Silence(now)
@@ -62,13 +62,13 @@ func (s *Session) watchdog(now clock.Instant) time.Duration {
 			return forever
 		}
 		return max(T*2/3-quiet, T/24)
-	case Suspended:
+	case StateSuspended:
 		age := now.Sub(alive)
 		if age < presumedLost*T {
 			return presumedLost*T - age
 		}
 		s.mu.Lock()
-		if s.alive == alive && s.state == Suspended {
+		if s.alive == alive && s.state == StateSuspended {
 			s.finish(ErrPresumedLost)
 		}
 		s.mu.Unlock()
@@ -127,7 +127,7 @@ func (s *Session) awaitZK() {
 func (s *Session) Close() {
 	s.mu.Lock()
 	up, patience := s.up, s.timeout/3
-	if s.state != Suspended {
+	if s.state != StateSuspended {
 		patience = 0
 	}
 	s.mu.Unlock()

@@ -21,15 +21,15 @@ import (
 type State int
 
 const (
-	// Connecting: no server has granted the session yet.
-	Connecting State = iota
-	// Connected: a server answers.
-	Connected
-	// Suspended: the connection is lost; the session may or may not live on. A
+	// StateConnecting: no server has granted the session yet.
+	StateConnecting State = iota
+	// StateConnected: a server answers.
+	StateConnected
+	// StateSuspended: the connection is lost; the session may or may not live on. A
 	// running lease keeps running.
-	Suspended
-	// Lost: the session is over for good.
-	Lost
+	StateSuspended
+	// StateLost: the session is over for good.
+	StateLost
 )
 
 // String returns the state in lower case.
@@ -65,14 +65,15 @@ const (
 // context, and when the session ends. Reads are repeated until they are answered;
 // writes are sent once, and [OutcomeOf] tells what is known about a failed one.
 type Session struct {
-	cfg    *Config
-	counts *counts
-	chroot string
-	clock  clock.Clock
-	log    *slog.Logger
-	dialer *dial.Dialer
-	zk     *zk.Conn
-	closed <-chan zk.Event // closed by zk when its own goroutines have ended
+	cfg      *Config
+	counts   *counts
+	refusals *refusals
+	chroot   string
+	clock    clock.Clock
+	log      *slog.Logger
+	dialer   *dial.Dialer
+	zk       *zk.Conn
+	closed   <-chan zk.Event // closed by zk when its own goroutines have ended
 
 	ctx     context.Context         // ends when the session is over
 	end     context.CancelCauseFunc // with the reason
@@ -106,17 +107,20 @@ type Session struct {
 	removals   queue
 
 	beatEnded, beatFailed, beatSoon bool // to run
+	beating                         bool // a beat is under way
 	beatAgain                       bool // one has failed for the sake of one place
 	turn                            int  // in holds: the first that the next beat checks
+
+	boarding *boarding // creates that wait for the next beat
 
 	birth chan struct{} // held while the heartbeat is created
 }
 
 // newSession begins to connect. It ends with parent.
-func newSession(parent context.Context, cfg *Config, counts *counts, names *dial.Names, servers []string, chroot string) (*Session, error) {
+func newSession(parent context.Context, cfg *Config, counts *counts, names *dial.Names, refusals *refusals, servers []string, chroot string) (*Session, error) {
 	c := clock.From(cfg.Context)
 	s := &Session{
-		cfg: cfg, counts: counts, chroot: chroot, clock: c, log: cfg.Logger,
+		cfg: cfg, counts: counts, refusals: refusals, chroot: chroot, clock: c, log: cfg.Logger,
 		stopped: make(chan struct{}),
 		wake:    make(chan struct{}, 1),
 		slots:   make(chan struct{}, maxCalls),
@@ -158,8 +162,9 @@ func (s *Session) finish(reason error) {
 	if s.id != 0 && !errors.Is(reason, ErrClosed) {
 		s.counts.lost.Add(1)
 	}
-	s.state, s.since = Lost, s.clock.Wall()
+	s.state, s.since = StateLost, s.clock.Wall()
 	s.tellState()
+	s.unboard(errAgain) // which fails, because the session is over
 	s.note(slog.LevelInfo, "session over", "reason", reason)
 	s.end(reason) // first: a caller that finds the lease over can ask why
 	for _, h := range s.holds {

@@ -130,7 +130,7 @@ func (s *Session) sendBatch(batch []*pending) {
 		ops = append(ops, p.ops...)
 	}
 	results, err := s.Multi(s.ctx, ops...)
-	if err != nil && OutcomeOf(err) == NotDone {
+	if err != nil && OutcomeOf(err) == OutcomeNotDone {
 		err = errAlone
 	}
 	i := 0

@@ -254,7 +254,7 @@ func TestARemovalThatTakesManyAttemptsHoldsUpNobody(t *testing.T) {
 			if i == 0 {
 				ctx = t.Context()
 			}
-			c.running.Go(func() { c.errs[i] = c.s.Remove(ctx, dir) })
+			c.running.Go(func() { c.errs[i] = c.s.EnsureDeleted(ctx, dir) })
 			synctest.Wait()
 		}
 		c.Host("a").Heal()

@@ -90,7 +90,7 @@ func armed[T any](w *Watch, read func() (T, zk.Stat, error)) (T, zk.Stat, error)
 func (w *Watch) Armed() bool {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
-	return w.armed != 0 && w.armed == w.s.connection && w.s.state == Connected
+	return w.armed != 0 && w.armed == w.s.connection && w.s.state == StateConnected
 }
 
 // Deleted reports whether the server has ever told that the znode was deleted. For a
@@ -148,7 +148,7 @@ func signal(c chan<- struct{}) {
 }
 
 // OnState calls f with every change of state from now on, in order, until stop is called;
-// Lost is the last. f runs on goroutines of the session: it must not block, nor call the
+// StateLost is the last. f runs on goroutines of the session: it must not block, nor call the
 // session.
 func (s *Session) OnState(f func(State)) (stop func()) {
 	s.mu.Lock()

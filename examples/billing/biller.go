@@ -65,11 +65,11 @@ func biller(args []string, wrap func(*remote) books) error {
 func tell(ev election.Event) {
 	l := line{Token: ev.Token}
 	switch ev.Kind {
-	case election.Joined:
+	case election.EventJoined:
 		l.Event = "joined"
-	case election.Elected:
+	case election.EventElected:
 		l.Event = "elected"
-	case election.Deposed:
+	case election.EventDeposed:
 		l.Event, l.Reason = "deposed", ev.Reason.String()
 	default:
 		return

@@ -17,6 +17,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
 var exe string
@@ -338,6 +339,32 @@ func TestCredentialsKeepOthersOut(t *testing.T) {
 		t.Errorf("error: %+v", l)
 	}
 	if code, _ := stranger.Exit(time.Minute); code != 1 {
+		t.Errorf("a candidate that is refused exits with %d; want 1", code)
+	}
+}
+
+func TestAUserOfTheServersLeads(t *testing.T) {
+	e := zktest.Start(t, zktest.Config{Servers: 3, Users: map[string]string{"alice": "secret"}})
+	p := start(t, "alice", "-zk", e.ConnectString(), "-sasl", "digest:alice:secret")
+	node := p.wait("joined").Node
+	p.wait("elected")
+	client, err := session.Open(e.ConnectString(), session.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	stranger, err := client.Session(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := stranger.Get(t.Context(), node); !errors.Is(err, zk.ErrNoAuth) {
+		t.Errorf("a stranger reads the znode: err = %v; want %v", err, zk.ErrNoAuth)
+	}
+	wrong := start(t, "mallory", "-zk", e.ConnectString(), "-sasl", "digest:alice:guess")
+	if l := wrong.wait("error"); strings.Contains(l.Error, "guess") {
+		t.Errorf("the password is told: %s", l.Error)
+	}
+	if code, _ := wrong.Exit(time.Minute); code != 1 {
 		t.Errorf("a candidate that is refused exits with %d; want 1", code)
 	}
 }

@@ -49,7 +49,7 @@ func newService(cfg config) (*service, error) {
 	metrics := electionprom.New()
 	s.registry.MustRegister(electionprom.ForClient(client))
 	prometheus.WrapRegistererWith(prometheus.Labels{"election": "service"}, s.registry).MustRegister(metrics)
-	s.candidate, err = metrics.NewElection(client, cfg.path, election.Config{
+	s.candidate, err = election.New(client, cfg.path, election.Config{
 		ID:   cfg.id,
 		Data: []byte(cfg.url), // so that others know where the leader is
 		// A leader that is told to stop gives its work half of the time, and the heir may
@@ -57,13 +57,12 @@ func newService(cfg config) (*service, error) {
 		DrainTimeout: cfg.stopWithin / 2,
 		Logger:       cfg.log,
 	})
-	if err == nil {
-		s.observer, err = election.Observe(client, cfg.path)
-	}
 	if err != nil {
 		client.Close()
 		return nil, err
 	}
+	metrics.Add(s.candidate)
+	s.observer = s.candidate.Observe()
 	return s, nil
 }
 

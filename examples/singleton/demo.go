@@ -18,7 +18,7 @@ import (
 )
 
 // The session outlasts the lease by far: what it takes until the job runs elsewhere is the lease.
-const demoTimeout, demoLease = "10s", "800ms"
+const demoTimeout, demoLease = "10s", "2s"
 
 // demoJob tells what it knows, and then that it is alive until it is killed.
 const demoJob = `echo "JOB STARTS on $ZKRECIPE_ID with token $ZKRECIPE_TOKEN, as process $$; the lease runs until $ZKRECIPE_DEADLINE at first"

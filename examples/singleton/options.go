@@ -15,11 +15,12 @@ import (
 
 // options are the flags.
 type options struct {
-	zk, path, id, auth     string
-	timeout, lease, grace  time.Duration
-	once, restart, verbose bool
+	zk, path, id, auth, sasl string
+	timeout, lease, grace    time.Duration
+	once, restart, verbose   bool
 
 	credentials []session.Auth // what auth says
+	asUser      session.SASL   // what sasl says
 	command     []string
 }
 
@@ -47,6 +48,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.StringVar(&o.path, "path", "/zkrecipe/singleton", "the election's `znode`, created when missing")
 	f.StringVar(&o.id, "id", "", "this candidate's `name` (default host name and process id)")
 	f.StringVar(&o.auth, "auth", "", "`digest:user:password`; znodes are then for that user alone")
+	f.StringVar(&o.sasl, "sasl", "", "`digest:user:password` of the servers' JAAS configuration; znodes are then for that user alone")
 	f.DurationVar(&o.timeout, "timeout", 15*time.Second, "session timeout to ask for")
 	f.DurationVar(&o.lease, "lease", 0, "how long a lease lasts: about the time until the job of a crashed machine runs elsewhere;\nthe same for all of a path (default 4s, or half of -timeout)")
 	f.DurationVar(&o.grace, "grace", 0, "from SIGTERM to SIGKILL when the leadership is lost (default an eighth of -lease)")
@@ -86,7 +88,10 @@ func (o *options) check() error {
 	o.grace = cmp.Or(o.grace, o.lease/8)
 	o.id = flags.ID(o.id)
 	var err error
-	o.credentials, err = flags.Auth(o.auth)
+	if o.credentials, err = flags.Auth(o.auth); err != nil {
+		return err
+	}
+	o.asUser, err = flags.SASL(o.sasl)
 	return err
 }
 

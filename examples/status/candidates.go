@@ -33,7 +33,7 @@ func newCandidates(servers *zookeeper.Ensemble, o *options, view *electionhttp.V
 			return nil, err
 		}
 		all.clients = append(all.clients, client)
-		cfg := election.Config{Data: []byte("a candidate in the status example"), OnEvent: view.Record}
+		cfg := election.Config{Data: []byte("a candidate in the status example")}
 		if i < len(names) {
 			cfg.ID = names[i]
 		}
@@ -100,6 +100,7 @@ func (all *candidates) lead(client *session.Client) func(context.Context, *elect
 				return nil
 			}
 		}
-		return term.Resign(ctx)
+		term.Resign()
+		return nil
 	}
 }

@@ -110,7 +110,7 @@ func serve(ctx context.Context, o *options, stdout io.Writer) error {
 		return err
 	}
 	defer page.Close()
-	view, err := page.Follow(client, o.path)
+	view, err := page.Observe(client, o.path)
 	if err != nil {
 		return err
 	}

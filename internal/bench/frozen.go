@@ -41,7 +41,7 @@ func formTrio(l *lab, timeout time.Duration, servers [3]string) (t *trio, err er
 		}
 		joined := make(chan struct{}, 10)
 		el, err := election.New(t.clients[i].Client, path, election.Config{ID: fmt.Sprint(i), OnEvent: func(ev election.Event) {
-			if ev.Kind == election.Joined {
+			if ev.Kind == election.EventJoined {
 				joined <- struct{}{}
 			}
 		}})
@@ -68,7 +68,7 @@ func formTrio(l *lab, timeout time.Duration, servers [3]string) (t *trio, err er
 			}
 		}
 	}
-	for t.clients[1].Status().Lease == 0 {
+	for t.clients[1].Status().LeaseRemaining == 0 {
 		if l.ctx.Err() != nil {
 			return t, context.Cause(l.ctx)
 		}

@@ -102,7 +102,7 @@ func joinOurs(l *lab, clients []*ours, n int) (time.Duration, error) {
 	begun := time.Now()
 	for i := range n {
 		el, err := election.New(clients[i%len(clients)].Client, path, election.Config{ID: "candidate", OnEvent: func(ev election.Event) {
-			if ev.Kind == election.Joined {
+			if ev.Kind == election.EventJoined {
 				joined <- struct{}{}
 			}
 		}})

@@ -55,15 +55,15 @@ func form(l *lab, n int, clients []*ours) (*line, error) {
 		c := &candidate{client: clients[i%len(clients)], resign: make(chan struct{}), leave: leave}
 		el, err := election.New(c.client.Client, path, election.Config{ID: fmt.Sprintf("cand%05d", i), OnEvent: func(ev election.Event) {
 			switch ev.Kind {
-			case election.Joined:
+			case election.EventJoined:
 				ln.present.Add(1)
 				select {
 				case joined <- struct{}{}:
 				default: // nobody counts any more
 				}
-			case election.Left:
+			case election.EventLeft:
 				ln.present.Add(-1)
-			case election.Heir:
+			case election.EventHeir:
 				ln.heirs <- c
 			}
 		}})
@@ -111,7 +111,7 @@ func (ln *line) ready() bool {
 			continue
 		default:
 		}
-		return ln.heir != nil && ln.heir != ln.leader.who && ln.heir.client.Status().Lease > 0
+		return ln.heir != nil && ln.heir != ln.leader.who && ln.heir.client.Status().LeaseRemaining > 0
 	}
 }
 

@@ -173,7 +173,7 @@ func (s *shard) join() (time.Duration, error) {
 	begun := time.Now()
 	for _, path := range s.paths {
 		el, err := election.New(s.client.Client, path, election.Config{ID: "candidate", OnEvent: func(ev election.Event) {
-			if ev.Kind == election.Joined {
+			if ev.Kind == election.EventJoined {
 				s.joined <- struct{}{}
 			}
 		}})

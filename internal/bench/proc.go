@@ -55,7 +55,7 @@ func stand(ctx context.Context, args []string) error {
 	defer client.Close()
 	el, err := election.New(client, args[1], election.Config{OnEvent: func(ev election.Event) {
 		switch ev.Kind {
-		case election.Heir, election.Deposed:
+		case election.EventHeir, election.EventDeposed:
 			fmt.Println(history.Now(), ev.Kind)
 		}
 	}})
@@ -63,7 +63,7 @@ func stand(ctx context.Context, args []string) error {
 		return err
 	}
 	return el.Run(ctx, func(ctx context.Context, _ *election.Term) error {
-		fmt.Println(history.Now(), election.Elected)
+		fmt.Println(history.Now(), election.EventElected)
 		<-ctx.Done()
 		return nil
 	})

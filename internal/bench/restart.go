@@ -89,7 +89,7 @@ func measureRestart(l *lab) error {
 		return err
 	}
 	for _, c := range clients { // until everybody has noticed
-		for c.Status().State == session.Connected {
+		for c.Status().State == session.StateConnected {
 			time.Sleep(time.Millisecond)
 		}
 	}
@@ -133,7 +133,7 @@ func awaitBack(l *lab, clients []*session.Client) (first time.Time, back sample,
 			return first, nil, errStuck
 		}
 		for i, c := range clients {
-			if here[i] || c.Status().State != session.Connected {
+			if here[i] || c.Status().State != session.StateConnected {
 				continue
 			}
 			if here[i] = true; first.IsZero() {

@@ -85,7 +85,7 @@ func (s *steered) away(l *lab, server string) (time.Time, error) {
 		s.mu.Lock()
 		elsewhere := s.server != server && s.first == ""
 		s.mu.Unlock()
-		if st := s.Status(); elsewhere && st.State == session.Connected && st.Server != server {
+		if st := s.Status(); elsewhere && st.State == session.StateConnected && st.Server != server {
 			return time.Now(), nil
 		}
 	}

@@ -71,13 +71,13 @@ func leadAlone(ctx context.Context, l *lab, D time.Duration, running *sync.WaitG
 		elected, standing := make(chan struct{}, 1), make(chan struct{}, 1)
 		el, err := election.New(client, path, election.Config{OnEvent: func(ev election.Event) {
 			switch ev.Kind {
-			case election.Elected:
+			case election.EventElected:
 				offer(elected)
-			case election.Deposed:
+			case election.EventDeposed:
 				if ctx.Err() == nil {
 					one.lost.Add(1)
 				}
-			case election.Heir:
+			case election.EventHeir:
 				offer(standing)
 			}
 		}})

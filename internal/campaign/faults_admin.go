@@ -114,7 +114,7 @@ func pathOfHand(ctx context.Context, r *Round) error {
 	for range 3 {
 		node, err := s.Create(ctx, r.path+"/used-", nil, zk.FlagSequence, nil)
 		if err == nil {
-			err = s.Remove(ctx, node)
+			err = s.EnsureDeleted(ctx, node)
 		}
 		if err != nil {
 			return err
@@ -181,7 +181,7 @@ func (r *Round) unplant(ctx context.Context) error {
 		} else if !ok {
 			r.broken(history.Foreign, "%s was deleted", node)
 		}
-		if err := s.Remove(ctx, node); err != nil {
+		if err := s.EnsureDeleted(ctx, node); err != nil {
 			return err
 		}
 	}

@@ -73,7 +73,7 @@ func leaseTrials(ctx context.Context, r *Round) error {
 	if _, err := r.childless(ctx, 3*r.T); err != nil {
 		return err
 	}
-	return admin.Remove(ctx, r.path)
+	return admin.EnsureDeleted(ctx, r.path)
 }
 
 // openTrials opens all sessions and waits until the holders hold their places. Sessions end by themselves when the
@@ -156,7 +156,7 @@ func (r *Round) disturb(ctx context.Context, follower *ensemble.Server, all []*t
 		if i%3 != 0 {
 			continue
 		}
-		if err := admin.Remove(ctx, t.place); err != nil {
+		if err := admin.EnsureDeleted(ctx, t.place); err != nil {
 			return err
 		}
 	}

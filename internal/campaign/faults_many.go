@@ -79,7 +79,7 @@ func (r *Round) leadMany(ctx context.Context, working *sync.WaitGroup, dial dial
 	l := &leaders{client: client, joined: make(chan struct{}, 2*many), entered: make(chan struct{}, 2*many)}
 	for i := range many {
 		el, err := election.New(client, fmt.Sprintf("%s/%d", r.path, i), election.Config{ID: "many", OnEvent: func(ev election.Event) {
-			if ev.Kind == election.Joined {
+			if ev.Kind == election.EventJoined {
 				l.joined <- struct{}{}
 			}
 		}})

@@ -198,5 +198,5 @@ func (r *Round) expel(ctx context.Context, node string) error {
 	if err != nil {
 		return err
 	}
-	return s.Remove(ctx, node) // also when the first answer is lost with a server
+	return s.EnsureDeleted(ctx, node) // also when the first answer is lost with a server
 }

@@ -208,11 +208,11 @@ func (r *Round) clean(ctx context.Context) error {
 	}
 	for _, name := range left {
 		r.broken(history.Leftover, "%s is left", path.Join(r.path, name))
-		if err := s.Remove(ctx, path.Join(r.path, name)); err != nil {
+		if err := s.EnsureDeleted(ctx, path.Join(r.path, name)); err != nil {
 			return err
 		}
 	}
-	return s.Remove(ctx, r.path)
+	return s.EnsureDeleted(ctx, r.path)
 }
 
 // childless waits until the path has no children, and returns those that it still has after so long.

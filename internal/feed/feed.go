@@ -3,70 +3,97 @@
 package feed
 
 import (
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
-// Feed delivers to one function in order, from one goroutine at a time that exists only while
-// there is something to deliver. What does not fit into its queue is dropped and counted.
+// Feed delivers to its subscribers: to each in order, from one goroutine at a time that exists only
+// while there is something to deliver. What does not fit into a subscriber's queue is dropped and
+// counted.
 type Feed[E any] struct {
-	deliver func(E) // nil: nobody listens
-	most    int
+	most int
 
-	mu      sync.Mutex // guards what follows; never held during a delivery
+	mu          sync.Mutex // guards what follows, and the subscribers; never held during a delivery
+	subscribers []*subscriber[E]
+	dropped     uint64
+}
+
+// subscriber is a function with a queue of its own.
+type subscriber[E any] struct {
+	deliver func(E)
 	queue   []E
-	dropped uint64
 	idle    chan struct{} // closed by the delivering goroutine at its end; nil while there is none
 }
 
-// New returns a Feed that delivers to deliver, or to nobody if it is nil. At most so many as most
-// says wait in its queue.
-func New[E any](deliver func(E), most int) *Feed[E] { return &Feed[E]{deliver: deliver, most: most} }
-
-// Send puts something into the queue. It never blocks.
-func (f *Feed[E]) Send(e E) {
-	if f.deliver == nil {
-		return
+// New returns a Feed with deliver as its first subscriber, or with none if that is nil. At most so
+// many as most says wait in the queue of each.
+func New[E any](deliver func(E), most int) *Feed[E] {
+	f := &Feed[E]{most: most}
+	if deliver != nil {
+		f.Subscribe(deliver)
 	}
+	return f
+}
+
+// Subscribe delivers what is sent from now on to one more function, until stop is called. Then what
+// waits for it is forgotten; a delivery that is under way goes on.
+func (f *Feed[E]) Subscribe(deliver func(E)) (stop func()) {
+	s := &subscriber[E]{deliver: deliver}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.queue) >= f.most {
-		f.dropped++
-		return
-	}
-	f.queue = append(f.queue, e)
-	if f.idle == nil {
-		f.idle = make(chan struct{})
-		go f.run()
+	f.subscribers = append(f.subscribers, s)
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.subscribers = slices.DeleteFunc(f.subscribers, func(other *subscriber[E]) bool { return other == s })
+		s.queue = nil
 	}
 }
 
-func (f *Feed[E]) run() {
+// Send puts something into the queues. It never blocks.
+func (f *Feed[E]) Send(e E) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, s := range f.subscribers {
+		if len(s.queue) >= f.most {
+			f.dropped++
+			continue
+		}
+		s.queue = append(s.queue, e)
+		if s.idle == nil {
+			s.idle = make(chan struct{})
+			go f.run(s)
+		}
+	}
+}
+
+func (f *Feed[E]) run(s *subscriber[E]) {
 	over := false
 	defer func() {
 		if !over { // the function has called runtime.Goexit; those who wait must not wait for ever
-			go f.run()
+			go f.run(s)
 		}
 	}()
 	for {
 		f.mu.Lock()
-		if len(f.queue) == 0 {
-			close(f.idle)
-			f.idle, f.queue = nil, nil
+		if len(s.queue) == 0 {
+			close(s.idle)
+			s.idle, s.queue = nil, nil
 			f.mu.Unlock()
 			over = true
 			return
 		}
-		e := f.queue[0]
-		f.queue = f.queue[1:]
+		e := s.queue[0]
+		s.queue = s.queue[1:]
 		f.mu.Unlock()
-		f.deliver(e)
+		s.deliver(e)
 	}
 }
 
-// Dropped returns how many were dropped because the queue was full.
+// Dropped returns how many were dropped because a queue was full.
 func (f *Feed[E]) Dropped() uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -75,28 +102,37 @@ func (f *Feed[E]) Dropped() uint64 {
 
 // Wait returns when all that was sent has been delivered.
 func (f *Feed[E]) Wait() {
-	if idle := f.busy(); idle != nil {
+	for _, idle := range f.busy() {
 		<-idle
 	}
 }
 
 // WaitFor is Wait for d at most.
 func (f *Feed[E]) WaitFor(c clock.Clock, d time.Duration) {
-	idle := f.busy()
-	if idle == nil {
+	busy := f.busy()
+	if len(busy) == 0 {
 		return
 	}
 	timer := clock.NewTimer(c)
 	defer timer.Stop()
 	timer.Reset(d)
-	select {
-	case <-idle:
-	case <-timer.C:
+	for _, idle := range busy {
+		select {
+		case <-idle:
+		case <-timer.C:
+			return
+		}
 	}
 }
 
-func (f *Feed[E]) busy() chan struct{} {
+// busy returns what is closed when the subscribers have nothing to do.
+func (f *Feed[E]) busy() (all []chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.idle
+	for _, s := range f.subscribers {
+		if s.idle != nil {
+			all = append(all, s.idle)
+		}
+	}
+	return all
 }

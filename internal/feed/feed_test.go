@@ -66,6 +66,68 @@ func TestADeliveryThatEndsItsGoroutineDoesNotEndTheFeed(t *testing.T) {
 	}
 }
 
+func TestEachSubscriberHearsAllInOrderWhateverAnotherDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		blocked := make(chan struct{})
+		f := New(func(int) { <-blocked }, 3)
+		var got, late []int
+		f.Subscribe(func(i int) { got = append(got, i) })
+		for i := range 6 {
+			if i == 2 {
+				f.Subscribe(func(i int) { late = append(late, i) })
+			}
+			f.Send(i)
+			synctest.Wait()
+		}
+		if !slices.Equal(got, []int{0, 1, 2, 3, 4, 5}) || !slices.Equal(late, []int{2, 3, 4, 5}) || f.Dropped() != 2 {
+			t.Errorf("heard %v and %v; %d dropped, want 2, of the one that blocks", got, late, f.Dropped())
+		}
+		close(blocked)
+		f.Wait()
+	})
+}
+
+func TestWhatWaitsForAStoppedSubscriberIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := New[int](nil, 10)
+		n, blocked := 0, make(chan struct{})
+		stop := f.Subscribe(func(int) { n++; <-blocked })
+		others := 0
+		f.Subscribe(func(int) { others++ })
+		for i := range 3 {
+			f.Send(i)
+		}
+		synctest.Wait()
+		stop()
+		stop()   // more than once does no harm
+		f.Wait() // not for the delivery that is under way
+		close(blocked)
+		synctest.Wait()
+		f.Send(3)
+		f.Wait()
+		if n != 1 || others != 4 {
+			t.Errorf("%d and %d delivered; want 1 before the stop, and 4", n, others)
+		}
+	})
+}
+
+func TestASubscriberMayStopItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := New[int](nil, 10)
+		n := 0
+		var stop func()
+		stop = f.Subscribe(func(int) { n++; stop() })
+		f.Send(1)
+		f.Send(2)
+		synctest.Wait()
+		f.Send(3)
+		synctest.Wait()
+		if n != 1 {
+			t.Errorf("%d delivered", n)
+		}
+	})
+}
+
 // stubborn is a handler that blocks.
 type stubborn struct{ slog.Handler }
 

@@ -9,11 +9,15 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
-// Of the lines with the same message, so many are let through in so long. A thousand elections
+// Of the lines with the same message, so many are let through in thinFor. A thousand elections
 // that wait for the same ensemble have the same to say.
 const (
-	thinFor  = 10 * time.Second
-	thinMost = 5
+	thinFor = 10 * time.Second
+	// Failures is for lines that repeat while something does not work.
+	Failures = 5
+	// Transitions is for lines that tell what has become of one candidate: all of them unless very many
+	// change at the same time.
+	Transitions = 50
 )
 
 // Thin counts the lines of all loggers that share it, and says how many it has left out.
@@ -43,13 +47,13 @@ func WithThin(ctx context.Context, c clock.Clock) (context.Context, *Thin) {
 }
 
 // Thinned returns a logger to the one that NewLog returned with log, for lines that many may write
-// at the same time. What it leaves out is told without the attributes that are added to it.
-func Thinned(ctx context.Context, logger *slog.Logger, log *Log) *slog.Logger {
+// at the same time: most of a kind are written in thinFor. What it leaves out is told without the attributes that are added to it.
+func Thinned(ctx context.Context, logger *slog.Logger, log *Log, most int) *slog.Logger {
 	t, ok := ctx.Value(thinKey{}).(*Thin)
 	if !ok {
 		return logger
 	}
-	return slog.New(thinner{t, log, logger.Handler(), logger.Handler()})
+	return slog.New(thinner{t, log, most, logger.Handler(), logger.Handler()})
 }
 
 // pass reports whether a line is to be written.
@@ -61,7 +65,7 @@ func (t *Thin) pass(h thinner, r slog.Record) bool {
 		s = &said{stop: t.clock.AfterFunc(thinFor, func() { t.end(r.Message) })}
 		t.said[r.Message] = s
 	}
-	if s.lines++; s.lines <= thinMost {
+	if s.lines++; s.lines <= h.most {
 		return true
 	}
 	s.left++
@@ -105,6 +109,7 @@ func (t *Thin) Flush() {
 type thinner struct {
 	thin        *Thin
 	log         *Log
+	most        int
 	summary, to slog.Handler
 }
 
@@ -118,8 +123,8 @@ func (h thinner) Handle(ctx context.Context, r slog.Record) error {
 }
 
 func (h thinner) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return thinner{h.thin, h.log, h.summary, h.to.WithAttrs(attrs)}
+	return thinner{h.thin, h.log, h.most, h.summary, h.to.WithAttrs(attrs)}
 }
 func (h thinner) WithGroup(name string) slog.Handler {
-	return thinner{h.thin, h.log, h.summary, h.to.WithGroup(name)}
+	return thinner{h.thin, h.log, h.most, h.summary, h.to.WithGroup(name)}
 }

@@ -40,22 +40,22 @@ func TestLinesThatManyWriteAreLeftOutAndCounted(t *testing.T) {
 			return strings.Count(out.String(), text)
 		}
 		for range 100 { // a logger each
-			Thinned(ctx, log, lines).With("id", 1).Warn("same")
+			Thinned(ctx, log, lines, Failures).With("id", 1).Warn("same")
 		}
-		Thinned(ctx, log, lines).With("id", 2).Info("other")
-		if said("msg=same") != thinMost || said("msg=other") != 1 {
+		Thinned(ctx, log, lines, Failures).With("id", 2).Info("other")
+		if said("msg=same") != Failures || said("msg=other") != 1 {
 			t.Errorf("the log:\n%s", &out)
 		}
 		time.Sleep(thinFor)
 		if said(`level=WARN msg="lines left out" of=same lines=95`+"\n") != 1 || said("left out") != 1 {
 			t.Errorf("the log:\n%s", &out)
 		}
-		Thinned(ctx, log, lines).Warn("same")
-		if said("msg=same") != thinMost+1 {
+		Thinned(ctx, log, lines, Failures).Warn("same")
+		if said("msg=same") != Failures+1 {
 			t.Error("left out although there was nothing for a while")
 		}
 		for range 10 {
-			Thinned(ctx, log, lines).Warn("same")
+			Thinned(ctx, log, lines, Failures).Warn("same")
 		}
 		thin.Flush()
 		thin.Flush()

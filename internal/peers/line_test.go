@@ -209,7 +209,7 @@ func TestAPeerBehindOursWaitsForTheDrain(t *testing.T) {
 			}()
 			term := <-leading
 			peer := f.join(pair.peer)
-			term.Resign(f.ctx)
+			term.Resign()
 			<-resigned
 			// Long enough for a deletion, if there were one, to be carried out and seen.
 			for range 50 {

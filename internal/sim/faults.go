@@ -196,6 +196,10 @@ func (w *world) applyToClient(f Fault, rng *rand.Rand) (end func()) {
 		if p := w.leading(rng); p != nil {
 			return w.crash(p, rng.Int63())
 		}
+	case "admin deletes contender":
+		if w.plan.Locks > 0 {
+			w.adminDeletesContender(rng)
+		}
 	case "admin deletes candidate", "admin deletes leader", "admin deletes path":
 		w.adminDeletes(f.Kind, rng)
 	default:
@@ -263,6 +267,7 @@ func (w *world) pause(p *proc, suspend bool) (end func()) {
 			return
 		}
 		w.check.resumed(p)
+		w.locks.resumed(p)
 		p.clock.resume()
 		p.host.Heal()
 	}

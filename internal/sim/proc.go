@@ -72,6 +72,9 @@ func (w *world) startProc(name string, seed int64) *proc {
 			p.runObserver(ctx, electionPath(n))
 		}
 	}
+	if w.plan.Locks > 0 {
+		p.runContenders(ctx, cfg.Logger, rng.Int63())
+	}
 	return p
 }
 
@@ -113,7 +116,7 @@ func (p *proc) lead(ctx context.Context, term *election.Term, path string, rng *
 		clock.Sleep(ctx, p.clock, time.Duration(rng.Int63n(int64(3*time.Second))))
 	}
 	if ctx.Err() == nil && rng.Intn(3) == 0 {
-		term.Resign(ctx)
+		term.Resign()
 	}
 	// Stop slowly, whatever the context says. One that is stopping still tries to write.
 	if slow > 0 {
@@ -132,10 +135,11 @@ func (p *proc) lead(ctx context.Context, term *election.Term, path string, rng *
 }
 
 func (p *proc) runObserver(ctx context.Context, path string) {
-	o, err := election.Observe(p.client, path)
+	el, err := election.New(p.client, path, election.Config{})
 	if err != nil {
 		panic(err)
 	}
+	o := el.Observe()
 	p.observes[path] = true
 	p.running.Go(func() {
 		defer o.Close()

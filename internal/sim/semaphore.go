@@ -144,7 +144,6 @@ func (p *proc) work(permit *semaphore.Permit, dir string, rng *rand.Rand) {
 func (c *checker) permitBegan(p *proc, dir, id string, permit *semaphore.Permit) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.terms++
 	for _, f := range c.next {
 		f(p)
 	}
@@ -333,4 +332,14 @@ func (w *world) checkPermits() {
 			w.check.report("census", "%s has %d znodes", key, places[key])
 		}
 	}
+}
+
+// acquisitions returns how many permits were acquired.
+func (w *world) acquisitions() (n int) {
+	w.check.mu.Lock()
+	defer w.check.mu.Unlock()
+	for _, s := range w.check.semaphores {
+		n += s.acquired
+	}
+	return n
 }

@@ -18,7 +18,7 @@ type broken struct {
 	variant.Variant
 	what, invariant, faults string
 	first, seeds, ticks     int
-	semaphores              int // in place of elections
+	test                    string // that has to catch it
 }
 
 func readVariant(t *testing.T, file string) (v broken) {
@@ -27,7 +27,7 @@ func readVariant(t *testing.T, file string) (v broken) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v = broken{Variant: parsed, faults: strings.Join(faultKinds, ","), first: 1}
+	v = broken{Variant: parsed, faults: strings.Join(faultKinds, ","), first: 1, test: "TestSeeds"}
 	for key, value := range v.Head {
 		switch key {
 		case "what":
@@ -38,8 +38,8 @@ func readVariant(t *testing.T, file string) (v broken) {
 			v.faults = value
 		case "ticks":
 			v.ticks, err = strconv.Atoi(value)
-		case "semaphores":
-			v.semaphores, err = strconv.Atoi(value)
+		case "test":
+			v.test = value
 		case "first":
 			v.first, err = strconv.Atoi(value)
 		case "seeds":
@@ -67,8 +67,8 @@ func (v broken) build(t *testing.T, dir string) (binary string) {
 
 // search runs seeds in a binary and returns what it prints.
 func (v broken) search(binary, faults string, seeds int) (out string, passed bool) {
-	text, err := exec.Command(binary, "-test.run", "^TestSeeds$", "-test.v", "-plain", "-faults", faults,
-		"-first", strconv.Itoa(v.first), "-seeds", strconv.Itoa(seeds), "-ticks", strconv.Itoa(v.ticks), "-semaphores", strconv.Itoa(v.semaphores)).CombinedOutput()
+	text, err := exec.Command(binary, "-test.run", "^"+v.test+"$", "-test.v", "-plain", "-faults", faults,
+		"-first", strconv.Itoa(v.first), "-seeds", strconv.Itoa(seeds), "-ticks", strconv.Itoa(v.ticks)).CombinedOutput()
 	return string(text), err == nil
 }
 

@@ -19,6 +19,7 @@ import (
 type Result struct {
 	Violations []Violation
 	Terms      int
+	Acquired   int // how often a lock was, or a permit
 	Faults     int
 	Length     time.Duration // simulated
 	Trace      []string      // if it was asked for
@@ -29,6 +30,7 @@ type world struct {
 	plan    Plan
 	ens     *zktest.Ensemble
 	check   *checker
+	locks   *lockChecker
 	procs   []*proc
 	started int
 	admin   *session.Client
@@ -68,10 +70,11 @@ func (w *world) requested(r zktest.Request) {
 func run(plan Plan, tracing bool) Result {
 	w := &world{plan: plan, check: newChecker(plan.Timeout, plan.Lease)}
 	w.check.tracing = tracing
+	w.locks = &lockChecker{checker: w.check, locks: map[string]*lockRecord{}}
 	ens, err := zktest.New(zktest.Config{
 		Servers: 3, InMemory: true, Tick: tick, SyncLimit: syncLimit, Seed: plan.Seed, Latency: plan.Latency, Jitter: 2 * plan.Latency, SequenceWraps: plan.Wraps,
 		Logf:     func(format string, args ...any) { w.check.logf("zktest: "+format, args...) },
-		OnCommit: w.check.committed, OnRequest: w.requested,
+		OnCommit: w.committed, OnRequest: w.requested,
 	})
 	if err != nil {
 		panic(err)
@@ -85,17 +88,29 @@ func run(plan Plan, tracing bool) Result {
 	w.carryOut()
 	w.healAll()
 	w.awaitLeaders()
+	w.awaitHolders()
 	time.Sleep(2*plan.Timeout + 2*tick + 2*drainTimeout) // for those who were slow to stop, and the sessions of the crashed
 	w.checkLines()
 	w.checkPermits()
-	if len(plan.Faults) == 0 && plan.Semaphores == 0 {
+	w.checkQueues()
+	if len(plan.Faults) == 0 && plan.Semaphores == 0 && plan.Locks == 0 {
 		w.checkEvents()
 	}
 	w.tearDown()
+	acquired := w.acquisitions()
+	for n := range plan.Locks {
+		acquired += w.locks.acquisitions(lockPath(n))
+	}
 	return Result{
+		Acquired:   acquired,
 		Violations: w.check.violations, Terms: w.check.terms, Faults: len(plan.Faults),
 		Length: time.Since(w.check.begin), Trace: w.check.trace,
 	}
+}
+
+func (w *world) committed(c zktest.Commit) {
+	w.check.committed(c)
+	w.locks.committed(c)
 }
 
 // setUp makes the znodes that guarded writes go to.
@@ -123,6 +138,11 @@ func (w *world) setUp() {
 				panic(err)
 			}
 			w.startSequence(electionPath(n))
+		}
+	}
+	for n := range w.plan.Locks {
+		if err := s.EnsurePath(ctx, guarded(lockPath(n)), zk.WorldACL(zk.PermAll)); err != nil {
+			panic(err)
 		}
 	}
 }
@@ -204,6 +224,7 @@ func (w *world) tearDown() {
 	for _, p := range w.procs {
 		if p.crashed.Load() { // what crashed is gone; only its goroutines have to be fetched in
 			w.check.resumed(p)
+			w.locks.resumed(p)
 			p.host.Cut()
 			p.host.Heal()
 			p.clock.resume()
@@ -215,6 +236,7 @@ func (w *world) tearDown() {
 	time.Sleep(2*w.plan.Timeout + 2*tick) // for the sessions of those who could not say goodbye
 	w.admin.Close()
 	time.Sleep(tick)
+	w.checkLocks()
 	for _, n := range w.ens.Nodes() {
 		if n.Stat.EphemeralOwner != 0 {
 			w.check.report("census", "znode %s of session 0x%x is left", n.Path, n.Stat.EphemeralOwner)

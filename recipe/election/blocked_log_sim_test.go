@@ -83,7 +83,7 @@ func TestALogHandlerAndAnOnEventThatBlockCostNothingButTheirLines(t *testing.T) 
 		if took := time.Since(begun); took > 2*time.Second {
 			t.Errorf("Close took %v", took)
 		}
-		if err := next.Resign(t.Context()); err != nil {
+		if err := next.Release(t.Context()); err != nil {
 			t.Error(err)
 		}
 		close(until) // Run waits for its last event, as its documentation says
@@ -108,7 +108,7 @@ func TestEventsThatAreNotTakenAreDroppedAndCounted(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := term.Resign(t.Context()); err != nil {
+			if err := term.Release(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -59,11 +59,11 @@ func (e *Election) cut(l *working, ctx context.Context, err error) error {
 
 // join waits for a session and takes a place in the line.
 func (e *Election) join(l *working, ctx context.Context) (*stay.Stay, error) {
-	e.status.set(e.clock, func(s *Status) { s.State = Joining })
+	e.status.set(e.clock, func(s *Status) { s.State = StateJoining })
 	s, err := l.Session(ctx, func(err error) {
 		e.often.Warn("no session", "err", err)
 		e.status.set(e.clock, func(s *Status) { s.Err = err })
-		e.send(Event{Kind: Failed, Err: err})
+		e.send(Event{Kind: EventFailed, Err: err})
 	})
 	if err != nil {
 		return nil, err
@@ -77,13 +77,13 @@ func (e *Election) join(l *working, ctx context.Context) (*stay.Stay, error) {
 	position, id := st.Position(), s.ID()
 	e.log.Info("joined", "session", hex(s.ID()), "node", st.Path(), "ahead", position)
 	e.status.set(e.clock, func(status *Status) {
-		status.State, status.Session, status.Node, status.Err, status.Impaired = Waiting, s.ID(), st.Path(), nil, nil
+		status.State, status.Session, status.Node, status.Err, status.Impaired = StateWaiting, s.ID(), st.Path(), nil, nil
 	})
-	e.send(Event{Kind: Joined, Session: s.ID(), Timeout: s.Timeout(), Node: st.Path(), Position: position})
-	st.Report(func(connected bool) { // from here on: not before Joined
-		kind := Suspended
+	e.send(Event{Kind: EventJoined, Session: s.ID(), Timeout: s.Timeout(), Node: st.Path(), Position: position})
+	st.Report(func(connected bool) { // from here on: not before EventJoined
+		kind := EventSuspended
 		if connected {
-			kind = Resumed
+			kind = EventResumed
 		}
 		e.send(Event{Kind: kind, Session: id})
 	})
@@ -121,7 +121,7 @@ func (e *Election) tell(st *stay.Stay, last, now line.Standing) {
 	if now.TookOver != "" {
 		node := e.path + "/" + now.TookOver
 		e.log.Warn("took over from a silent candidate", "session", hex(st.S.ID()), "node", node)
-		e.send(Event{Kind: TookOver, Session: st.S.ID(), Node: node})
+		e.send(Event{Kind: EventTookOver, Session: st.S.ID(), Node: node})
 	}
 	same := last.Ahead == now.Ahead
 	if now.Hidden && !(last.Hidden && same) {
@@ -129,21 +129,21 @@ func (e *Election) tell(st *stay.Stay, last, now line.Standing) {
 	}
 	if now.Persistent && now.Position <= 1 && !(last.Persistent && same && last.Position <= 1) {
 		e.log.Warn("the znode ahead is persistent: only deleting it lets others lead", "node", ahead)
-		e.send(Event{Kind: Blocked, Node: ahead})
+		e.send(Event{Kind: EventBlocked, Node: ahead})
 	}
 	if now.Impaired != nil && last.Impaired == nil {
 		e.log.Warn("a change of leader may take longer than the lease", "err", now.Impaired)
 		e.status.set(e.clock, func(s *Status) { s.Impaired = now.Impaired })
-		e.send(Event{Kind: Impaired, Err: now.Impaired})
+		e.send(Event{Kind: EventImpaired, Err: now.Impaired})
 	}
 	if now.Waits > 0 && last.Waits == 0 {
 		e.log.Info("first, but a lease may run still", "session", hex(st.S.ID()), "node", st.Path(), "wait", now.Waits)
-		e.send(Event{Kind: Withheld, Session: st.S.ID(), Node: st.Path(), Delay: now.Waits})
+		e.send(Event{Kind: EventWithheld, Session: st.S.ID(), Node: st.Path(), Delay: now.Waits})
 	}
-	if now.Position == 1 && e.Status().State == Waiting {
+	if now.Position == 1 && e.Status().State == StateWaiting {
 		e.log.Info("heir", "session", hex(st.S.ID()), "node", st.Path(), "ahead", ahead)
-		e.status.set(e.clock, func(s *Status) { s.State = Inheriting })
-		e.send(Event{Kind: Heir, Session: st.S.ID(), Node: st.Path(), Position: 1})
+		e.status.set(e.clock, func(s *Status) { s.State = StateHeir })
+		e.send(Event{Kind: EventHeir, Session: st.S.ID(), Node: st.Path(), Position: 1})
 	}
 }
 
@@ -159,8 +159,8 @@ func (e *Election) elected(ctx context.Context, st *stay.Stay, lease *session.Le
 	t.begun, t.inRun = st.Begun, inRun
 	t.held.Watch()
 	e.log.Info("elected", "session", hex(st.S.ID()), "node", t.Node(), "token", t.Token())
-	e.status.set(e.clock, func(s *Status) { s.State, s.Position, s.Token, s.Ahead, s.term = Leading, 0, t.Token(), "", t })
-	e.send(Event{Kind: Elected, Session: st.S.ID(), Node: t.Node(), Token: t.Token(), Deadline: t.Deadline(), Term: t})
+	e.status.set(e.clock, func(s *Status) { s.State, s.Position, s.Token, s.Ahead, s.term = StateLeading, 0, t.Token(), "", t })
+	e.send(Event{Kind: EventElected, Session: st.S.ID(), Node: t.Node(), Token: t.Token(), Deadline: t.Deadline(), Term: t})
 	return t
 }
 
@@ -171,8 +171,8 @@ func (e *Election) lead(l *working, st *stay.Stay, term *Term, stopped <-chan st
 	e.guard(l, st, term)
 	ended := term.held.Ended()
 	e.log.Info("deposed", withErr(ended.Err, "session", hex(st.S.ID()), "token", term.Token(), "reason", ended.Reason.String())...)
-	e.status.set(e.clock, func(s *Status) { s.State, s.Token, s.LastReason, s.term = Draining, 0, ended.Reason, nil })
-	e.send(Event{Kind: Deposed, Session: st.S.ID(), Node: term.Node(), Token: term.Token(), Reason: ended.Reason, Err: ended.Err})
+	e.status.set(e.clock, func(s *Status) { s.State, s.Token, s.LastReason, s.term = StateDraining, 0, ended.Reason, nil })
+	e.send(Event{Kind: EventDeposed, Session: st.S.ID(), Node: term.Node(), Token: term.Token(), Reason: ended.Reason, Err: ended.Err})
 	if ended.Reason != recipe.ReasonNodeDeleted {
 		if !tenure.Drain(e.clock, st.S, stopped, e.cfg.DrainTimeout) {
 			e.log.Warn("the work has not stopped in time; giving the leadership away", "waited", e.cfg.DrainTimeout)
@@ -207,7 +207,7 @@ func (e *Election) leave(ctx context.Context, st *stay.Stay, gone bool) {
 	left := st.Leave(ctx, gone)
 	e.log.Info("left", withErr(left, "session", hex(st.S.ID()), "node", st.Path())...)
 	e.status.set(e.clock, func(s *Status) { s.Node, s.Position, s.Ahead = "", 0, "" })
-	e.send(Event{Kind: Left, Session: st.S.ID(), Node: st.Path(), Err: left})
+	e.send(Event{Kind: EventLeft, Session: st.S.ID(), Node: st.Path(), Err: left})
 }
 
 // retry reports a failure and waits before the next attempt.
@@ -215,8 +215,8 @@ func (e *Election) retry(ctx context.Context, begun clock.Instant, err error) er
 	e.calm(begun)
 	delay := e.pause.Next()
 	e.often.Warn("not in line", "err", err, "retry", delay)
-	e.status.set(e.clock, func(s *Status) { s.State, s.Err = BackingOff, err })
-	e.send(Event{Kind: Failed, Err: err, Delay: delay})
+	e.status.set(e.clock, func(s *Status) { s.State, s.Err = StateBackingOff, err })
+	e.send(Event{Kind: EventFailed, Err: err, Delay: delay})
 	return clock.Sleep(ctx, e.clock, delay)
 }
 
@@ -234,7 +234,7 @@ func (e *Election) rest(l *working, term *Term) error {
 		return context.Cause(l.Context())
 	}
 	e.calm(term.begun)
-	e.status.set(e.clock, func(s *Status) { s.State = BackingOff })
+	e.status.set(e.clock, func(s *Status) { s.State = StateBackingOff })
 	ctx, cancel := life.Within(l.Context(), e.clock, e.pause.Next())
 	defer cancel()
 	every := min(e.client.Status().LeaseTime/8, longestEmpty)

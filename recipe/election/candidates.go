@@ -7,7 +7,6 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
-	"github.com/zkrecipe/zkrecipe/session"
 )
 
 // Candidate is one who stands in line, of this library or another. The zero Candidate
@@ -34,51 +33,36 @@ func (c Candidate) same(other Candidate) bool {
 
 // Candidates returns the line of succession, the leader first, as one server sees it. It
 // reads every candidate's znode: a tool for people, not for a loop.
-func Candidates(ctx context.Context, client *session.Client, path string) ([]Candidate, error) {
-	if client == nil {
-		return nil, errNoClient
-	}
-	if err := checkPath(path); err != nil {
-		return nil, err
-	}
-	s, err := client.Session(ctx)
+func (e *Election) Candidates(ctx context.Context) ([]Candidate, error) {
+	s, err := e.client.Session(ctx)
 	if err != nil {
 		return nil, err
 	}
-	children, _, err := s.Children(ctx, path)
+	children, _, err := s.Children(ctx, e.path)
 	if errors.Is(err, zk.ErrNoNode) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	names, err := line.Order(ctx, s, path, children)
+	names, err := line.Order(ctx, s, e.path, children)
 	if err != nil {
 		return nil, err
 	}
 	var all []Candidate
 	for _, name := range names {
-		data, stat, err := s.Get(ctx, path+"/"+name.Full)
+		data, stat, err := s.Get(ctx, e.path+"/"+name.Full)
 		switch {
 		case errors.Is(err, zk.ErrNoNode):
 			continue
 		case errors.Is(err, zk.ErrNoAuth):
-			all = append(all, Candidate{Node: path + "/" + name.Full, Hidden: true})
+			all = append(all, Candidate{Node: e.path + "/" + name.Full, Hidden: true})
 			continue
 		case err != nil:
 			return nil, err
 		}
 		id, rest := decode(data)
-		all = append(all, Candidate{ID: id, Data: rest, Node: path + "/" + name.Full, Token: stat.Czxid, Session: stat.EphemeralOwner})
+		all = append(all, Candidate{ID: id, Data: rest, Node: e.path + "/" + name.Full, Token: stat.Czxid, Session: stat.EphemeralOwner})
 	}
 	return all, nil
 }
-
-// Candidates returns the line of succession of this election; see the function of that
-// name.
-func (e *Election) Candidates(ctx context.Context) ([]Candidate, error) {
-	return Candidates(ctx, e.client, e.path)
-}
-
-// Observe follows who leads this election; see the function of that name.
-func (e *Election) Observe() (*Observer, error) { return Observe(e.client, e.path) }

@@ -30,8 +30,8 @@ func TestAHundredLossesAreFollowedByAHundredReturns(t *testing.T) {
 					t.Fatal(err)
 				}
 			case 2:
-				term.Resign(t.Context())
-				term.Resign(t.Context())
+				term.Resign()
+				term.Resign()
 			case 3:
 				a.host.Drop()
 				time.Sleep(2 * stageT) // until it has expired
@@ -56,9 +56,9 @@ func TestHundredsOfChangesOfLeadersLeaveNothingBehind(t *testing.T) {
 		}
 		change := func(n int) {
 			for i := range n {
-				term.Resign(t.Context())
+				term.Resign()
 				term = all[(i+1)%2].term()
-				all[i%2].events.wait(election.Joined, 2)
+				all[i%2].events.wait(election.EventJoined, 2)
 				s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
 			}
 		}
@@ -116,14 +116,14 @@ func TestWorkThatFailsAtOnceIsNotTriedInALoop(t *testing.T) {
 		sick := s.enterWith("sick", s.Host("sick").Dial, election.Config{}, fails)
 		sick.term()
 		time.Sleep(time.Minute)
-		if n := sick.events.count(election.Elected); n < 2 || n > 600 { // ten times a second while nobody else stands
+		if n := sick.events.count(election.EventElected); n < 2 || n > 600 { // ten times a second while nobody else stands
 			t.Errorf("%d terms in a minute alone", n)
 		}
 		well := s.enter("well")
 		term := well.term()
-		before := sick.events.count(election.Joined)
+		before := sick.events.count(election.EventJoined)
 		time.Sleep(time.Minute)
-		if n := sick.events.count(election.Joined) - before; !term.Valid() || n > 1 {
+		if n := sick.events.count(election.EventJoined) - before; !term.Valid() || n > 1 {
 			t.Errorf("the other leads: %v; joined %d times meanwhile", term.Valid(), n)
 		}
 	})
@@ -153,13 +153,13 @@ func TestASlowHandlerMissesNothing(t *testing.T) {
 		a.stop()
 		time.Sleep(time.Hour)
 		for kind, want := range map[election.EventKind]int{
-			election.Joined: 2, election.Elected: 2, election.Deposed: 2, election.Left: 2, election.Suspended: flaps,
+			election.EventJoined: 2, election.EventElected: 2, election.EventDeposed: 2, election.EventLeft: 2, election.EventSuspended: flaps,
 		} {
 			if n := events.count(kind); n < want {
 				t.Errorf("%d times %v, want %d", n, kind, want)
 			}
 		}
-		if ev := last(events, election.Deposed); ev == nil || ev.Reason != recipe.ReasonCancelled {
+		if ev := last(events, election.EventDeposed); ev == nil || ev.Reason != recipe.ReasonCancelled {
 			t.Errorf("the last end: %+v", ev)
 		}
 		if err := faultOf(events.list()); err != nil {

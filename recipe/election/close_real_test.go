@@ -44,13 +44,13 @@ func TestCloseAtEveryStep(t *testing.T) {
 			other := open(t, e.ConnectString(), session.Config{})
 			lineUp(t, path, other, other)
 			c := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "c", election.Config{})
-			c.events.wait(election.Joined, 1)
+			c.events.wait(election.EventJoined, 1)
 			return c, nil
 		},
 		"heir": func(t *testing.T, w *way, path string) (*candidate, func()) {
 			lineUp(t, path, open(t, e.ConnectString(), session.Config{}))
 			c := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "b", election.Config{})
-			c.events.wait(election.Heir, 1)
+			c.events.wait(election.EventHeir, 1)
 			return c, nil
 		},
 		"leading": func(t *testing.T, w *way, path string) (*candidate, func()) {
@@ -68,8 +68,8 @@ func TestCloseAtEveryStep(t *testing.T) {
 			finish := make(chan struct{})
 			c := runWith(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{},
 				func(ctx context.Context, term *election.Term) error { <-finish; return nil })
-			c.term().Resign(within(t))
-			c.events.wait(election.Deposed, 1)
+			c.term().Resign()
+			c.events.wait(election.EventDeposed, 1)
 			return c, func() { close(finish) }
 		},
 		"draining too long": func(t *testing.T, w *way, path string) (*candidate, func()) {
@@ -79,14 +79,14 @@ func TestCloseAtEveryStep(t *testing.T) {
 			c.term()
 			return c, func() {
 				defer close(finish)
-				c.events.wait(election.Left, 1) // the leadership is given away while the work goes on
+				c.events.wait(election.EventLeft, 1) // the leadership is given away while the work goes on
 			}
 		},
 		"backing off": func(t *testing.T, w *way, path string) (*candidate, func()) {
 			c := runWith(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{},
 				func(ctx context.Context, term *election.Term) error { return nil })
-			c.events.wait(election.Elected, 4)
-			c.events.wait(election.Left, 4)
+			c.events.wait(election.EventElected, 4)
+			c.events.wait(election.EventLeft, 4)
 			return c, nil
 		},
 		"staying out": func(t *testing.T, w *way, path string) (*candidate, func()) {
@@ -97,10 +97,8 @@ func TestCloseAtEveryStep(t *testing.T) {
 		"observing": func(t *testing.T, w *way, path string) (*candidate, func()) {
 			c := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{FollowLeader: true})
 			c.term()
-			c.events.wait(election.LeaderChanged, 1)
-			if _, err := election.Observe(c.client, path); err != nil { // and never closed
-				t.Fatal(err)
-			}
+			c.events.wait(election.EventLeaderChanged, 1)
+			observe(t, c.client, path) // and never closed
 			return c, nil
 		},
 	} {
@@ -125,7 +123,7 @@ func TestCloseAtEveryStep(t *testing.T) {
 			if !errors.Is(c.err, session.ErrClosed) {
 				t.Errorf("Run returned %v", c.err)
 			}
-			if st := c.Status(); st.State != election.Idle || st.Node != "" || st.Token != 0 {
+			if st := c.Status(); st.State != election.StateIdle || st.Node != "" || st.Token != 0 {
 				t.Errorf("status %+v", st)
 			}
 			w.silence()
@@ -134,7 +132,7 @@ func TestCloseAtEveryStep(t *testing.T) {
 			}
 			// What was suspended goes with its session.
 			eventually(t, "empty line", func() bool { return len(ownedBy(t, e, path, id)) == 0 })
-			if ev := last(c.events, election.Deposed); ev != nil && ev.Reason != recipe.ReasonClosed &&
+			if ev := last(c.events, election.EventDeposed); ev != nil && ev.Reason != recipe.ReasonClosed &&
 				ev.Reason != recipe.ReasonReleased && ev.Reason != recipe.ReasonReturned && ev.Reason != recipe.ReasonLeaseExpired {
 				t.Errorf("deposed: %v", ev.Reason)
 			}

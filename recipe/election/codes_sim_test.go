@@ -14,7 +14,7 @@ import (
 )
 
 // A candidate whose create is always answered with an error code says so: Run ends with it, or the
-// event Failed tells it in time.
+// EventFailed tells it in time.
 func TestAnErrorCodeThatComesAgainAndAgainIsSaid(t *testing.T) {
 	for code, says := range map[zktest.Code]string{
 		-1: "error -1", -2: "error -2", -3: "error -3", -4: "error -4", -5: "error -5", -7: "error -7", -122: "error -122",
@@ -29,7 +29,7 @@ func TestAnErrorCodeThatComesAgainAndAgainIsSaid(t *testing.T) {
 				s.On(zktest.Match{Op: zktest.OpCreate, Host: "x"}, zktest.Fail(code))
 				failed := make(chan error, 1000)
 				el, err := election.New(s.client("x"), stagePath, election.Config{OnEvent: func(e election.Event) {
-					if e.Kind == election.Failed {
+					if e.Kind == election.EventFailed {
 						failed <- e.Err
 					}
 				}})

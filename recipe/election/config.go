@@ -61,17 +61,14 @@ type Config struct {
 	DrainTimeout time.Duration
 
 	// Healthy, if set, is asked every HealthEvery: with an error the candidate resigns
-	// and stays out of the line until there is none. Its context ends after HealthEvery.
+	// and stays out of the line until there is none. Its context ends after HealthEvery. A panic
+	// in it ends the process.
 	Healthy func(context.Context) error
 
 	// HealthEvery is the time between two calls of Healthy. Default 1 s.
 	HealthEvery time.Duration
 
-	// OnEvent, if set, is told of every transition, in order and one at a time, from a
-	// goroutine that is not the candidate's: it may take its time and call anything of
-	// this library. The first 1000 events wait for it; more are dropped, and counted in
-	// [Status.EventsDropped]. Run returns after the last event has been delivered; a leader's
-	// departure and the client's Close do not wait for that.
+	// OnEvent, if set, is told of every event, as by [Election.Subscribe].
 	OnEvent func(Event)
 
 	// FollowLeader adds [LeaderChanged] to the events. It makes this candidate read the

@@ -67,16 +67,6 @@ func TestNewNamesTheBadValueAndWhatIsAllowed(t *testing.T) {
 		_, err := election.New(nil, "/election", election.Config{})
 		mustSay(t, err, "client is nil", "session.Open")
 	})
-	t.Run("observer", func(t *testing.T) {
-		_, err := election.Observe(client, "/a/")
-		mustSay(t, err, `"/a/"`)
-		_, err = election.Observe(nil, "/a")
-		mustSay(t, err, "client is nil")
-		_, err = election.Candidates(within(t), client, "x")
-		mustSay(t, err, `"x"`)
-		_, err = election.Candidates(within(t), nil, "/a")
-		mustSay(t, err, "client is nil")
-	})
 }
 
 func mustSay(t *testing.T, err error, parts ...string) {

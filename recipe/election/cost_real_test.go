@@ -72,7 +72,7 @@ func TestAWaitingCandidateSendsNothingButItsRecheck(t *testing.T) {
 	w := wayTo(t, e)
 	r := w.record()
 	waiter := run(t, open(t, w.connect(), session.Config{Lease: D}), path, "waiter", election.Config{})
-	if ev := waiter.events.wait(election.Joined, 1); ev.Position != 4 {
+	if ev := waiter.events.wait(election.EventJoined, 1); ev.Position != 4 {
 		t.Fatalf("joined with %d ahead", ev.Position)
 	}
 	eventually(t, "watch on the one ahead", func() bool { return countOp(r.asked(), faultproxy.OpGetData) == 3 }) // after the own and the record
@@ -87,7 +87,7 @@ func TestTheThirdInLineAsksForTheFirstMoreOftenThanForTheOthers(t *testing.T) {
 	w := wayTo(t, e)
 	r := w.record()
 	third := run(t, open(t, w.connect(), session.Config{Lease: D}), path, "third", election.Config{})
-	if ev := third.events.wait(election.Joined, 1); ev.Position != 2 {
+	if ev := third.events.wait(election.EventJoined, 1); ev.Position != 2 {
 		t.Fatalf("joined with %d ahead", ev.Position)
 	}
 	eventually(t, "watch on the one ahead", func() bool { return countOp(r.asked(), faultproxy.OpGetData) == 3 }) // after the own and the record
@@ -141,8 +141,8 @@ func TestTheHeirAsksOnceBetweenTheDeletionAndItsCallback(t *testing.T) {
 			<-ctx.Done()
 			return nil
 		})
-		b.events.wait(election.Heir, 1)
-		eventually(t, "lease", func() bool { return client.Status().Lease > 0 })
+		b.events.wait(election.EventHeir, 1)
+		eventually(t, "lease", func() bool { return client.Status().LeaseRemaining > 0 })
 		r.reset()
 		a.cancel()
 		until := <-elected
@@ -210,10 +210,10 @@ func TestADepartureWakesOneCandidateOfTwenty(t *testing.T) {
 		w := wayTo(t, e)
 		records = append(records, w.record())
 		all = append(all, run(t, open(t, w.connect(), patient), path, fmt.Sprint(i), election.Config{}))
-		nodes[i] = all[i].events.wait(election.Joined, 1).Node
+		nodes[i] = all[i].events.wait(election.EventJoined, 1).Node
 	}
 	all[0].term()
-	all[1].events.wait(election.Heir, 1)
+	all[1].events.wait(election.EventHeir, 1)
 
 	// Each watches its own znode and the one ahead, and nothing else.
 	want := func(i int) []string {

@@ -44,7 +44,7 @@ func TestALeaderThatIsCutOffHasStoppedWhenTheNextBegins(t *testing.T) {
 					if first.Valid() || first.Context().Err() == nil || s.leading() != 1 {
 						t.Errorf("seed %d: %d lead", seed, s.leading())
 					}
-					if n := all[0].events.count(election.Elected); n != 1 {
+					if n := all[0].events.count(election.EventElected); n != 1 {
 						t.Errorf("seed %d: elected %d times while cut off", seed, n)
 					}
 				})
@@ -170,7 +170,7 @@ func TestATermThatIsLostWhileItBeginsIsOver(t *testing.T) {
 // its goodbye. Whether zk needs that second depends on which of its goroutines runs first.
 func TestResigningAndClosingEndAlthoughNobodyAnswers(t *testing.T) {
 	for name, end := range map[string]func(a *actor, term *election.Term){
-		"Resign": func(a *actor, term *election.Term) { term.Resign(context.Background()) },
+		"Resign": func(a *actor, term *election.Term) { term.Resign() },
 		"stop":   func(a *actor, term *election.Term) { a.stop() },
 		"Close":  func(a *actor, term *election.Term) { a.client.Close() },
 	} {
@@ -205,7 +205,7 @@ func TestCutsForAQuarterOfTheLeaseCostNobodyTheTerm(t *testing.T) {
 			time.Sleep(stageD / 4)
 			all[0].host.Heal()
 		}
-		if !first.Valid() || all[1].events.count(election.Elected) != 0 {
+		if !first.Valid() || all[1].events.count(election.EventElected) != 0 {
 			t.Errorf("the leader is gone; events:\n%v", all[0].events)
 		}
 	})
@@ -255,11 +255,11 @@ func TestHealthIsHeededWhileSuspended(t *testing.T) {
 		a := s.enterWith("a", s.Host("a").Dial, election.Config{Healthy: healthy, HealthEvery: stageD / 40}, untilTheEnd)
 		term := a.term()
 		a.host.Drop()
-		a.events.wait(election.Suspended, 1)
+		a.events.wait(election.EventSuspended, 1)
 		time.Sleep(stageD / 40) // a step waits for the connection
 		ill.Store(true)
 		told := time.Now()
-		if ev := a.events.wait(election.Deposed, 1); ev.Reason != recipe.ReasonUnhealthy || !errors.Is(ev.Err, sick) {
+		if ev := a.events.wait(election.EventDeposed, 1); ev.Reason != recipe.ReasonUnhealthy || !errors.Is(ev.Err, sick) {
 			t.Errorf("deposed for %v, %v; want %v", ev.Reason, ev.Err, recipe.ReasonUnhealthy)
 		}
 		if took := time.Since(told); took > stageD/20 || term.Valid() {

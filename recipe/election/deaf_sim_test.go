@@ -36,7 +36,7 @@ func TestWhoLeavesTheLineTellsNothingAboutOthers(t *testing.T) {
 				}
 				all[c.leaver].stop()
 				all[c.next].term() // compared with the first
-				all[c.next].events.wait(election.Withheld, 1)
+				all[c.next].events.wait(election.EventWithheld, 1)
 			})
 		})
 	}
@@ -46,7 +46,7 @@ func TestWhoLeavesTheLineTellsNothingAboutOthers(t *testing.T) {
 func TestTheNextWaitsForALeaderWhoseHeartbeatIsDeleted(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		all, first := s.lineUp("a", "b")
-		admin, beat := s.admin(), mustSession(t, all[0].client).Heartbeat(all[0].client.Status().Session)
+		admin, beat := s.admin(), mustSession(t, all[0].client).HeartbeatPath(all[0].client.Status().Session)
 		time.Sleep(2 * stageD)
 		s.deafen(all[0], first)
 		if err := admin.Delete(t.Context(), beat, -1); err != nil {
@@ -66,7 +66,7 @@ func TestARevocationByHandThatIsTakenBackIsNotBelieved(t *testing.T) {
 	for step := range 16 {
 		onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 			all, first := s.lineUp("a", "b")
-			admin, beat := s.admin(), mustSession(t, all[0].client).Heartbeat(all[0].client.Status().Session)
+			admin, beat := s.admin(), mustSession(t, all[0].client).HeartbeatPath(all[0].client.Status().Session)
 			time.Sleep(2*stageD + time.Duration(step)*stageD/64)
 			all[1].host.Delay(stageD/16, zktest.ToServer)
 			s.deafen(all[0], first)
@@ -92,7 +92,7 @@ func TestALeaderWhoseLeaseHasLapsedStopsBeforeItAnnouncesThat(t *testing.T) {
 			a := s.enterWith("a", s.Host("a").Dial, election.Config{StopBefore: stageD / 4}, untilTheEnd)
 			a.term()
 			b := s.enter("b")
-			b.events.wait(election.Heir, 1)
+			b.events.wait(election.EventHeir, 1)
 			time.Sleep(2*stageD + time.Duration(step)*stageD/160)
 			// Nothing is answered, and what was asked arrives in time for the end of the term.
 			a.host.Hold(zktest.ToServer)

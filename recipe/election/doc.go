@@ -68,10 +68,10 @@
 //     reads the record and leads at once.
 //   - The departure was not announced: somebody deleted the znode, or its session has ended. The
 //     heir leads when the lease of that candidate is over, (17/16) D after the heir has heard of
-//     the deletion (event [Withheld]).
+//     the deletion (event [EventWithheld]).
 //   - The znode exists, and its session is silent. The heir reads the heartbeat of the leader's
 //     session every D/8. When it was not set for (17/16) D, the heir revokes it and deletes the
-//     znode, in one transaction, and leads (event [TookOver]).
+//     znode, in one transaction, and leads (event [EventTookOver]).
 //
 // A term ends for one [recipe.Reason]. When we end it ourselves (the callback returns, Resign,
 // the context, Close, bad health) the leadership is kept until the callback has returned, or
@@ -80,8 +80,8 @@
 //
 // What happens when:
 //
-//   - the connection is lost and comes back within the lease: nothing; a [Suspended] and a
-//     [Resumed] event tell;
+//   - the connection is lost and comes back within the lease: nothing; a [EventSuspended] and a
+//     [EventResumed] event tell;
 //   - the server freezes or loses the quorum: the session moves to another server after
 //     D/4, and the term goes on if that succeeds in time;
 //   - the lease cannot be extended in time: the term ends ([recipe.ReasonLeaseExpired]), the candidate
@@ -97,7 +97,7 @@
 //     [Term.Resign] it does not wait;
 //   - the callback panics: the candidate leaves the line, then Run panics;
 //   - heartbeats or the record may not be read or written: changes of leader take longer
-//     (event [Impaired]).
+//     (event [EventImpaired]).
 //
 // The first candidate sets the longest lease that the line allows. A candidate whose lease is
 // longer does not join: Run returns a [recipe.PermanentError] with a [recipe.LeaseError].
@@ -106,7 +106,7 @@
 //
 // Candidates named as Curator's LeaderLatch and LeaderSelector, zk.Lock and kazoo name them
 // are honoured in one line with ours, persistent ones included (those are reported with
-// [Blocked]). They have no heartbeat: when one of them has crashed, its session has to expire.
+// [EventBlocked]). They have no heartbeat: when one of them has crashed, its session has to expire.
 // Other children of the path are ignored and never deleted. They honour only
 // the names they know: set Config.Style to theirs. The page recipe/docs/mixing.md tells
 // what else must agree, and how to move a fleet from each of them.

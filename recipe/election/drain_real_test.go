@@ -40,13 +40,13 @@ func TestTheZnodeIsDeletedOnlyWhenTheCallbackHasReturned(t *testing.T) {
 	})
 	term := a.term()
 	b := run(t, open(t, e.ConnectString(), session.Config{}), path, "b", election.Config{})
-	b.events.wait(election.Heir, 1)
-	term.Resign(within(t))
-	if st := a.Status(); term.Valid() || st.State == election.Idle {
+	b.events.wait(election.EventHeir, 1)
+	term.Resign()
+	if st := a.Status(); term.Valid() || st.State == election.StateIdle {
 		t.Errorf("after Resign: valid %v, status %+v", term.Valid(), st)
 	}
-	a.events.wait(election.Deposed, 1)
-	if st := a.Status(); st.State != election.Draining {
+	a.events.wait(election.EventDeposed, 1)
+	if st := a.Status(); st.State != election.StateDraining {
 		t.Errorf("status while the callback stops: %v", st.State)
 	}
 	// Longer than the lease would be without renewals: they go on.
@@ -77,19 +77,19 @@ func TestDrainTimeoutGivesTheLeadershipAway(t *testing.T) {
 	})
 	term := a.term()
 	b := run(t, open(t, e.ConnectString(), session.Config{}), path, "b", election.Config{})
-	b.events.wait(election.Heir, 1)
+	b.events.wait(election.EventHeir, 1)
 	begun := time.Now()
-	term.Resign(within(t))
+	term.Resign()
 	b.term()
 	if waited := time.Since(begun); waited < drain {
 		t.Errorf("another leads %v after Resign; want DrainTimeout to pass", waited)
 	}
-	a.events.wait(election.Left, 1)
-	if st := a.Status(); st.State != election.Draining || st.Node != "" {
+	a.events.wait(election.EventLeft, 1)
+	if st := a.Status(); st.State != election.StateDraining || st.Node != "" {
 		t.Errorf("status while the callback is stuck: %+v", st)
 	}
 	// A callback that will not stop holds up Run, and nothing else.
-	if n := a.events.count(election.Joined); n != 1 {
+	if n := a.events.count(election.EventJoined); n != 1 {
 		t.Error("the candidate is back while its callback runs")
 	}
 	closed := make(chan struct{})
@@ -132,10 +132,10 @@ func TestCloseTakesTheLeadershipFromACampaignThatIsNotResigned(t *testing.T) {
 	if term.Valid() || !errors.Is(context.Cause(term.Context()), recipe.ReasonClosed) {
 		t.Errorf("valid %v, cause %v", term.Valid(), context.Cause(term.Context()))
 	}
-	if err := term.Resign(within(t)); err != nil {
+	if err := term.Release(within(t)); err != nil {
 		t.Errorf("Resign after Close: %v", err)
 	}
-	events.wait(election.Left, 1)
+	events.wait(election.EventLeft, 1)
 	if err := faultOf(events.list()); err != nil {
 		t.Error(err)
 	}

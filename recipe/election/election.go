@@ -23,21 +23,22 @@ const (
 	longestDelay = 10 * time.Second
 )
 
-// maxEvents bounds the events that wait for an OnEvent that takes its time.
+// maxEvents bounds the events that wait for a subscriber that takes its time.
 const maxEvents = 1000
 
 // maxPath bounds an election's path, so that our names have room below it.
 const maxPath = 4096
 
-// Election is one candidate of an election. Several may share a client, in one election
-// or in many. All methods may be called from any goroutine.
+// Election is a handle for the election at a path. [Election.Run] and [Election.Campaign] stand in it
+// as one candidate; [Election.Observe] and [Election.Candidates] only look. Several may share a
+// client, in one election or in many. All methods may be called from any goroutine.
 type Election struct {
 	client *session.Client
 	path   string
 	cfg    Config
 	clock  clock.Clock
 	log    *slog.Logger
-	often  *slog.Logger // for lines that many elections may have at the same time
+	often  *slog.Logger // for lines that repeat while something does not work
 	lines  *feed.Log
 
 	busy   atomic.Bool // Run or Campaign is at work; it owns what follows
@@ -49,12 +50,12 @@ type Election struct {
 	status status
 }
 
-// New returns a candidate for the election at path, an absolute znode path other than
+// New returns a handle for the election at path, an absolute znode path other than
 // "/". It checks its arguments and does no I/O. The path and its parents are created
 // when they are missing, and never deleted.
 func New(client *session.Client, path string, cfg Config) (*Election, error) {
 	if client == nil {
-		return nil, errNoClient
+		return nil, errors.New("election: the client is nil; want one from session.Open")
 	}
 	if err := checkPath(path); err != nil {
 		return nil, err
@@ -67,8 +68,8 @@ func New(client *session.Client, path string, cfg Config) (*Election, error) {
 	logger, lines := feed.NewLog(cfg.Logger)
 	e := &Election{
 		client: client, path: path, cfg: cfg, clock: c,
-		log:    logger.With("election", path, "id", cfg.ID),
-		often:  feed.Thinned(client.Context(), logger, lines).With("election", path, "id", cfg.ID),
+		log:    feed.Thinned(client.Context(), logger, lines, feed.Transitions).With("election", path, "id", cfg.ID),
+		often:  feed.Thinned(client.Context(), logger, lines, feed.Failures).With("election", path, "id", cfg.ID),
 		lines:  lines,
 		wake:   make(chan struct{}, 1),
 		pause:  retry.New(c, firstDelay, longestDelay),
@@ -77,8 +78,6 @@ func New(client *session.Client, path string, cfg Config) (*Election, error) {
 	e.status.set(c, func(s *Status) { s.Path, s.ID = path, cfg.ID })
 	return e, nil
 }
-
-var errNoClient = errors.New("election: the client is nil; want one from session.Open")
 
 func checkPath(path string) error {
 	if err := session.CheckPath(path); err != nil {
@@ -105,7 +104,7 @@ func checkPath(path string) error {
 // candidate has left the line and lead has returned. If lead panics, Run panics too once
 // the candidate has left the line, with a text that holds the value and lead's stack.
 //
-// An error that lead returns is reported in the [Deposed] event and the log.
+// An error that lead returns is reported in the [EventDeposed] event and the log.
 func (e *Election) Run(ctx context.Context, lead func(ctx context.Context, term *Term) error) error {
 	if lead == nil {
 		return errors.New("election: Run was given a nil callback")
@@ -153,7 +152,7 @@ func (e *Election) begin(ctx context.Context) (*working, error) {
 		l.Stop()
 		unwell()
 		unfollow()
-		e.status.set(e.clock, func(s *Status) { s.State = Idle })
+		e.status.set(e.clock, func(s *Status) { s.State = StateIdle })
 		e.busy.Store(false)
 		l.Left()
 	}}, nil
@@ -207,11 +206,11 @@ func (w *work) result() (err error, over bool) {
 	return nil, false
 }
 
-// Campaign stands for election until it is elected, and returns the term; ctx bounds the
-// wait only, and the term goes on when ctx ends. The caller works as long as the term's context
-// lasts and then calls [Term.Resign], which gives the leadership away. A term that ends otherwise
-// than by Resign waits for Resign up to DrainTimeout before the znode is deleted. The candidate
-// can campaign again when Resign has returned.
+// Campaign stands for election until it is elected, and returns the term; ctx bounds the wait only,
+// and the term goes on when ctx ends. The caller works as long as the term's context lasts and then
+// calls [Term.Release], which gives the leadership away. A term that ends in another way waits for
+// Release up to DrainTimeout before the znode is deleted. The candidate can campaign again when
+// Release has returned.
 //
 // The errors are those of Run; on an error nothing is left behind.
 func (e *Election) Campaign(ctx context.Context) (*Term, error) {
@@ -233,7 +232,7 @@ func (e *Election) Campaign(ctx context.Context) (*Term, error) {
 		return nil, err
 	}
 	go func() { // the client waits for it in Close
-		e.lead(l, st, term, term.resigned)
+		e.lead(l, st, term, term.stopped)
 		l.stop()
 		close(term.released)
 	}()

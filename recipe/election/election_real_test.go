@@ -15,7 +15,7 @@ func TestTheLeadershipPassesDownTheLine(t *testing.T) {
 	var all []*candidate
 	for _, id := range []string{"a", "b", "c"} {
 		c := run(t, open(t, e.ConnectString(), session.Config{}), path, id, election.Config{})
-		c.events.wait(election.Joined, 1)
+		c.events.wait(election.EventJoined, 1)
 		all = append(all, c)
 	}
 	last := int64(0)
@@ -29,7 +29,7 @@ func TestTheLeadershipPassesDownTheLine(t *testing.T) {
 		}
 		last = term.Token()
 		if i+1 < len(all) {
-			all[i+1].events.wait(election.Heir, 1)
+			all[i+1].events.wait(election.EventHeir, 1)
 		}
 		c.stop()
 		if term.Valid() || !errors.Is(context.Cause(term.Context()), recipe.ReasonCancelled) {

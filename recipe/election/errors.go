@@ -8,7 +8,7 @@ var (
 	ErrStop = errors.New("election: stop")
 	// ErrBusy: the Election is running or campaigning already. Each candidate is an Election of
 	// its own.
-	ErrBusy = errors.New("election: this candidate is running already, or its last term has not been resigned")
+	ErrBusy = errors.New("election: this candidate is running already, or its last term has not been released")
 	// ErrGoexit: the callback ended its goroutine with runtime.Goexit, as t.FailNow does.
 	ErrGoexit = errors.New("election: the callback called runtime.Goexit")
 )

@@ -11,53 +11,61 @@ import (
 type EventKind int
 
 const (
-	// Joined: the candidate stands in line. Session, Timeout, Node and Position are set.
-	Joined EventKind = iota + 1
-	// Heir: only the leader is ahead; a lease is being kept. Node is set.
-	Heir
-	// Elected: a term has begun. Node, Token, Deadline and Term are set. It is delivered
+	// EventJoined: the candidate stands in line. Session, Timeout, Node and Position are set.
+	EventJoined EventKind = iota + 1
+	// EventHeir: only the leader is ahead; a lease is being kept. Node is set.
+	EventHeir
+	// EventElected: a term has begun. Node, Token, Deadline and Term are set. It is delivered
 	// beside the call of Run's callback, not before it.
-	Elected
-	// Suspended: the session has lost its connection; a term goes on while its lease
+	EventElected
+	// EventSuspended: the session has lost its connection; a term goes on while its lease
 	// runs.
-	Suspended
-	// Resumed: the same session is connected again.
-	Resumed
-	// Deposed: a term is over. Token, Reason and perhaps Err are set. Nobody waits for its
-	// delivery, so elsewhere the successor's Elected may be delivered first.
-	Deposed
-	// Left: the candidate does not stand in line any more. Its znode is gone, unless Err
+	EventSuspended
+	// EventResumed: the same session is connected again.
+	EventResumed
+	// EventDeposed: a term is over. Token, Reason and perhaps Err are set. Nobody waits for its
+	// delivery, so elsewhere the successor's EventElected may be delivered first.
+	EventDeposed
+	// EventLeft: the candidate does not stand in line any more. Its znode is gone, unless Err
 	// tells why it was not deleted: the session is over, and its end takes the znode; or it
 	// goes on trying in the background.
-	Left
-	// Failed: there is no session yet, or an attempt to join or wait failed; it is
+	EventLeft
+	// EventFailed: there is no session yet, or an attempt to join or wait failed; it is
 	// repeated after Delay. Err is set.
-	Failed
-	// Blocked: the one ahead, named by Node, is a persistent znode: somebody has to delete it,
+	EventFailed
+	// EventBlocked: the one ahead, named by Node, is a persistent znode: somebody has to delete it,
 	// because it does not end with a session.
-	Blocked
-	// TookOver: the session of the one ahead was silent for longer than its lease, and its
+	EventBlocked
+	// EventTookOver: the session of the one ahead was silent for longer than its lease, and its
 	// znode, named by Node, was deleted.
-	TookOver
-	// Withheld: the candidate is first, but a departure was not announced, so that another may
+	EventTookOver
+	// EventWithheld: the candidate is first, but a departure was not announced, so that another may
 	// still count itself the leader. Delay is how long that can last.
-	Withheld
-	// Impaired: a change of leader may take longer than it has to, for the reason in Err, most
+	EventWithheld
+	// EventImpaired: a change of leader may take longer than it has to, for the reason in Err, most
 	// often a missing permission.
-	Impaired
-	// LeaderChanged: another leads, or nobody. Leader is set. Asked for with
+	EventImpaired
+	// EventLeaderChanged: another leads, or nobody. Leader is set. Asked for with
 	// [Config.FollowLeader].
-	LeaderChanged
+	EventLeaderChanged
 )
 
 var kinds = []string{
-	Joined: "joined", Heir: "heir", Elected: "elected", Suspended: "suspended", Resumed: "resumed",
-	Deposed: "deposed", Left: "left", Failed: "failed", Blocked: "blocked",
-	TookOver: "took over", Withheld: "withheld", Impaired: "impaired", LeaderChanged: "leader changed",
+	EventJoined: "joined", EventHeir: "heir", EventElected: "elected", EventSuspended: "suspended", EventResumed: "resumed",
+	EventDeposed: "deposed", EventLeft: "left", EventFailed: "failed", EventBlocked: "blocked",
+	EventTookOver: "took over", EventWithheld: "withheld", EventImpaired: "impaired", EventLeaderChanged: "leader changed",
 }
 
 // String returns the kind in words.
 func (k EventKind) String() string { return enum.Name(k, kinds) }
+
+// Subscribe calls f with every event from now on, until stop is called: in order and one at a time,
+// from a goroutine that is not the candidate's. f may take its time and call anything of this
+// library; a panic in it ends the process. The first 1000 events wait for it; more are dropped, and
+// counted in [Status.EventsDropped]. Run returns after the last event has been delivered; a leader's
+// departure and the client's Close do not wait for that. stop does not wait for a call of f that is
+// under way. There may be any number of subscribers, and none waits for another.
+func (e *Election) Subscribe(f func(Event)) (stop func()) { return e.events.Subscribe(f) }
 
 // Event is a transition of a candidate. Which fields are set depends on Kind.
 type Event struct {

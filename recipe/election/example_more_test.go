@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"log"
 
-	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 )
 
 // The line of succession, for a tool or a page.
-func ExampleCandidates() {
+func ExampleElection_Candidates() {
 	client, done := connect()
 	defer done()
 	el, err := election.New(client, "/primary", election.Config{ID: "host-1"})
@@ -22,14 +21,14 @@ func ExampleCandidates() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	line, err := election.Candidates(context.Background(), client, "/primary")
+	line, err := el.Candidates(context.Background())
 	if err != nil {
 		log.Fatal(err)
 	}
 	for i, c := range line {
 		fmt.Println(i, c.ID, c.Token == term.Token())
 	}
-	term.Resign(context.Background())
+	term.Release(context.Background())
 	// Output: 0 host-1 true
 }
 
@@ -41,10 +40,7 @@ func ExampleTerm_Proclaim() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	observer, err := el.Observe()
-	if err != nil {
-		log.Fatal(err)
-	}
+	observer := el.Observe()
 	defer observer.Close()
 	term, err := el.Campaign(context.Background())
 	if err != nil {
@@ -64,7 +60,7 @@ func ExampleTerm_Proclaim() {
 			stop(moved)
 		}
 	})
-	term.Resign(context.Background())
+	term.Release(context.Background())
 	// Output:
 	// old address
 	// new address
@@ -80,9 +76,9 @@ func ExampleElection_Status() {
 	}
 	describe := func() {
 		switch st := el.Status(); st.State {
-		case election.Leading:
+		case election.StateLeading:
 			fmt.Println("leads, token known:", st.Token > 0)
-		case election.Idle:
+		case election.StateIdle:
 			fmt.Println("does not run; last term:", st.LastReason.String())
 		default:
 			fmt.Println(st.State, "behind", st.Position, st.Err)
@@ -96,32 +92,4 @@ func ExampleElection_Status() {
 	// Output:
 	// leads, token known: true
 	// does not run; last term: stopped
-}
-
-// Why a term ended, and whether somebody else may lead already.
-func ExampleEnded() {
-	client, done := connect()
-	defer done()
-	el, err := election.New(client, "/primary", election.Config{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	term, err := el.Campaign(context.Background())
-	if err != nil {
-		log.Fatal(err)
-	}
-	s, err := client.Session(context.Background())
-	if err != nil {
-		log.Fatal(err)
-	}
-	if err := s.Delete(context.Background(), term.Node(), -1); err != nil { // somebody's clean-up job
-		log.Fatal(err)
-	}
-	<-term.Context().Done()
-	var ended *recipe.Ended
-	if errors.As(context.Cause(term.Context()), &ended) {
-		fmt.Println(ended.Reason.String(), "- by our own choice:", ended.Reason.Chosen())
-	}
-	term.Resign(context.Background())
-	// Output: node deleted - by our own choice: false
 }

@@ -26,7 +26,7 @@ func TestARecordThatIsOverwrittenPutsNobodyOutOfTheLine(t *testing.T) {
 				}
 				all[0].stop()
 				time.Sleep(time.Minute)
-				if s.leading() != 1 || all[1].events.count(election.Joined) != 1 {
+				if s.leading() != 1 || all[1].events.count(election.EventJoined) != 1 {
 					t.Errorf("%d lead; events of the heir:\n%v", s.leading(), all[1].events)
 				}
 			})

@@ -59,7 +59,7 @@ func (a *attached) settle() {
 	a.t.Helper()
 	eventually(a.t, "move", func() bool {
 		for i := range a.pilots {
-			if a.pilots[i].at() == a.victim.Addr() || a.clients[i].Status().State != session.Connected {
+			if a.pilots[i].at() == a.victim.Addr() || a.clients[i].Status().State != session.StateConnected {
 				return false
 			}
 		}
@@ -69,7 +69,7 @@ func (a *attached) settle() {
 		a.t.Errorf("sessions %x, were %x", got, a.sessions)
 	}
 	for _, c := range a.all {
-		if n := c.events.count(election.Left); n != 0 {
+		if n := c.events.count(election.EventLeft); n != 0 {
 			a.t.Errorf("%s has lost its place; events:\n%v", c.events.who, c.events)
 		}
 	}
@@ -81,8 +81,8 @@ func (a *attached) settle() {
 // handOver makes sure that the line still works.
 func (a *attached) handOver() {
 	a.t.Helper()
-	a.first.Resign(within(a.t))
-	a.all[1].term().Resign(within(a.t))
+	a.first.Resign()
+	a.all[1].term().Resign()
 	a.all[2].term()
 }
 

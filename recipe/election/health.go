@@ -124,7 +124,7 @@ func (e *Election) awaitHealthy(ctx context.Context) error {
 		if err == nil {
 			return context.Cause(ctx)
 		}
-		e.status.set(e.clock, func(s *Status) { s.State, s.Err = StayingOut, err })
+		e.status.set(e.clock, func(s *Status) { s.State, s.Err = StateUnhealthy, err })
 		select {
 		case <-e.wake:
 		case <-ctx.Done():

@@ -45,10 +45,7 @@ func TestAnObserverOutlivesALeaderThatItMustNotRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o, err := election.Observe(plain, "/e")
-		if err != nil {
-			t.Fatal(err)
-		}
+		o := observe(t, plain, "/e")
 		defer o.Close()
 		seen := make(chan election.Candidate, 10)
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -58,7 +55,7 @@ func TestAnObserverOutlivesALeaderThatItMustNotRead(t *testing.T) {
 		if c := <-seen; !c.Hidden || c.Node != term.Node() || c.ID != "" {
 			t.Errorf("%+v; want %s, hidden", c, term.Node())
 		}
-		if err := term.Resign(t.Context()); err != nil {
+		if err := term.Release(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		open, err := election.New(plain, "/e", election.Config{ID: "plain", FollowLeader: true})
@@ -82,7 +79,7 @@ func TestAnObserverOutlivesALeaderThatItMustNotRead(t *testing.T) {
 		if err := <-followed; err != done {
 			t.Errorf("Follow has ended with %v", err)
 		}
-		next.Resign(t.Context())
+		next.Release(t.Context())
 		time.Sleep(time.Second)
 	})
 }
@@ -98,14 +95,14 @@ func TestAHiddenPersistentZnodeAheadIsReported(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := s.enter("a")
-		if ev := a.events.wait(election.Blocked, 1); ev.Node != planted {
+		if ev := a.events.wait(election.EventBlocked, 1); ev.Node != planted {
 			t.Errorf("blocked by %q; want %q", ev.Node, planted)
 		}
 		time.Sleep(2 * stageT)
-		if n := a.events.count(election.Blocked); n != 1 {
+		if n := a.events.count(election.EventBlocked); n != 1 {
 			t.Errorf("told %d times", n)
 		}
-		if n := a.events.count(election.Elected); n != 0 {
+		if n := a.events.count(election.EventElected); n != 0 {
 			t.Error("leads past a znode ahead")
 		}
 		if err := admin.Delete(t.Context(), planted, -1); err != nil {

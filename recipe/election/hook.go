@@ -22,7 +22,7 @@ func (endless) Deadline() time.Time      { return time.Now().Add(time.Hour) }
 // newTestTerm makes a term for electiontest.
 func newTestTerm(ctx context.Context, id string, token int64) (any, func(recipe.Reason)) {
 	t := newTerm(ctx, id, held.Config{Clock: clock.From(ctx), Lease: endless{}, Token: token})
-	t.inRun = true
+	close(t.released)
 	end := func(reason recipe.Reason, err error) {
 		t.held.End(reason, err)
 		t.held.Finish()

@@ -28,7 +28,7 @@ func TestDataThatTheServersDoNotTakeAreSaidToBeTooLarge(t *testing.T) {
 		}
 		large := run(t, client, path, "large", election.Config{Data: bytes.Repeat([]byte{'x'}, 100_000)})
 		for n := range 5 {
-			ev := large.events.wait(election.Failed, n+1)
+			ev := large.events.wait(election.EventFailed, n+1)
 			if !strings.Contains(ev.Err.Error(), "jute.maxbuffer") || !strings.Contains(ev.Err.Error(), "100") {
 				t.Errorf("it fails with %v", ev.Err)
 			}
@@ -43,7 +43,7 @@ func TestDataThatTheServersDoNotTakeAreSaidToBeTooLarge(t *testing.T) {
 		fits := run(t, client, path, "fits", election.Config{Data: bytes.Repeat([]byte{'x'}, 60_000)})
 		term = fits.term()
 		_, err := term.Multi(within(t), &zk.SetDataRequest{Path: path, Data: make([]byte, 100_000), Version: -1})
-		if session.OutcomeOf(err) != session.Unknown || !strings.Contains(err.Error(), "jute.maxbuffer") || !term.Valid() {
+		if session.OutcomeOf(err) != session.OutcomeUnknown || !strings.Contains(err.Error(), "jute.maxbuffer") || !term.Valid() {
 			t.Errorf("a multi that is too large: %v", err)
 		}
 		client.Close()

@@ -43,14 +43,14 @@ func TestAVanishedLeaderIsReplacedLongBeforeItsSessionExpires(t *testing.T) {
 	defer w.reappear()
 	all[1].term() // the referee compares it with the first
 	// Had the session expired first, there would have been nothing to take over.
-	if ev := all[1].events.wait(election.TookOver, 1); ev.Node != first.Node() {
+	if ev := all[1].events.wait(election.EventTookOver, 1); ev.Node != first.Node() {
 		t.Errorf("it took over from %s", ev.Node)
 	}
 	// The one that comes back is behind the others, in a session that can lead.
 	w.reappear()
 	eventually(t, "return to the line", func() bool {
 		st := all[0].Status()
-		return st.Position == 2 && st.Session != all[0].events.wait(election.Joined, 1).Session
+		return st.Position == 2 && st.Session != all[0].events.wait(election.EventJoined, 1).Session
 	})
 	all[1].stop()
 	all[2].term()
@@ -69,7 +69,7 @@ func TestADeletedLeaderThatHearsNothingIsWaitedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	all[1].term() // the referee compares it with the first
-	all[1].events.wait(election.Withheld, 1)
+	all[1].events.wait(election.EventWithheld, 1)
 }
 
 // What a heir is not permitted to do is told by the answer to a whole multi.
@@ -95,14 +95,14 @@ func TestRefusalsOfATakeoverAreReported(t *testing.T) {
 			a := run(t, open(t, w.connect(), as("a")), path, "a", election.Config{ACL: zk.WorldACL(zk.PermAll)})
 			a.term()
 			b := run(t, open(t, e.ConnectString(), as("b")), path, "b", election.Config{ACL: zk.WorldACL(zk.PermAll)})
-			b.events.wait(election.Heir, 1)
+			b.events.wait(election.EventHeir, 1)
 			w.vanish()
 			defer w.reappear()
-			if err := b.events.wait(election.Impaired, 1).Err; err == nil {
+			if err := b.events.wait(election.EventImpaired, 1).Err; err == nil {
 				t.Error("impaired for no reason")
 			}
 			b.term()
-			if n := b.events.count(election.TookOver); n != 0 {
+			if n := b.events.count(election.EventTookOver); n != 0 {
 				t.Errorf("it took over without a permission")
 			}
 		})
@@ -125,15 +125,15 @@ func TestAllElectionsOfAVanishedSessionAreLedAgain(t *testing.T) {
 		after = append(after, run(t, other, fmt.Sprint(path, i), fmt.Sprint("b", i), election.Config{}))
 	}
 	for _, c := range after {
-		c.events.wait(election.Heir, 1)
+		c.events.wait(election.EventHeir, 1)
 	}
 	w.vanish()
 	defer w.reappear()
 	took := 0
 	for _, c := range after {
 		c.term()
-		c.events.wait(election.Elected, 1)
-		took += c.events.count(election.TookOver) // not each: the answer to a takeover may be lost
+		c.events.wait(election.EventElected, 1)
+		took += c.events.count(election.EventTookOver) // not each: the answer to a takeover may be lost
 	}
 	if took == 0 {
 		t.Error("nothing was taken over: the session had expired")

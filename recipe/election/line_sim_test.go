@@ -106,7 +106,7 @@ func TestAnHeirThatWasAwayLeadsOnItsReturn(t *testing.T) {
 		time.Sleep(stageT)
 		all[1].host.Hold()
 		all[1].host.Cut()
-		first.Resign(t.Context())
+		first.Resign()
 		time.Sleep(stageT / 4)
 		all[1].host.Heal()
 		back := time.Now()
@@ -114,7 +114,7 @@ func TestAnHeirThatWasAwayLeadsOnItsReturn(t *testing.T) {
 		if took := time.Since(back); took > stageT/4 {
 			t.Errorf("it leads %v after its return", took)
 		}
-		if n := all[1].events.count(election.Joined); n != 1 {
+		if n := all[1].events.count(election.EventJoined); n != 1 {
 			t.Errorf("joined %d times", n)
 		}
 	})
@@ -125,7 +125,7 @@ func TestTheOneAheadMayGoBeforeItIsWatched(t *testing.T) {
 	var first atomic.Pointer[election.Term]
 	cfg := zktest.Config{OnRequest: func(r zktest.Request) {
 		if r.Host == "b" && r.Op == zktest.OpGetChildren2 {
-			go first.Load().Resign(context.Background())
+			go first.Load().Resign()
 		}
 	}}
 	onStage(t, cfg, func(t *testing.T, s *stage) {
@@ -139,7 +139,7 @@ func TestTheOneAheadMayGoBeforeItIsWatched(t *testing.T) {
 		if n := s.Counts().Requests[zktest.OpCreate]; n != creates {
 			t.Errorf("%d creates afterwards", n-creates)
 		}
-		if n := b.events.count(election.Joined); n != 1 {
+		if n := b.events.count(election.EventJoined); n != 1 {
 			t.Errorf("joined %d times", n)
 		}
 	})
@@ -207,8 +207,8 @@ func TestAPathThatVanishesBeforeTheCreateIsMadeAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		term.Resign(t.Context())
-		if n := events.count(election.Failed); n != 0 || gone.Hits() != 1 {
+		term.Release(t.Context())
+		if n := events.count(election.EventFailed); n != 0 || gone.Hits() != 1 {
 			t.Errorf("failed %d times after %d refusals; events:\n%v", n, gone.Hits(), events)
 		}
 	})

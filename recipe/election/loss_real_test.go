@@ -23,12 +23,12 @@ func lineUp(t *testing.T, path string, clients ...*session.Client) (all []*candi
 	t.Helper()
 	for i, client := range clients {
 		c := run(t, client, path, string(rune('a'+i)), election.Config{})
-		c.events.wait(election.Joined, 1)
+		c.events.wait(election.EventJoined, 1)
 		switch i {
 		case 0:
 			first = c.term()
 		case 1:
-			c.events.wait(election.Heir, 1)
+			c.events.wait(election.EventHeir, 1)
 		}
 		all = append(all, c)
 	}
@@ -45,19 +45,19 @@ func TestACrashedLeaderIsReplaced(t *testing.T) {
 	if first.Valid() || first.Context().Err() == nil {
 		t.Error("the crashed leader leads on")
 	}
-	if ev := all[0].events.wait(election.Deposed, 1); ev.Reason != recipe.ReasonLeaseExpired {
+	if ev := all[0].events.wait(election.EventDeposed, 1); ev.Reason != recipe.ReasonLeaseExpired {
 		t.Errorf("deposed: %v, %v", ev.Reason, ev.Err)
 	}
 	if second.Token() <= first.Token() {
 		t.Errorf("token %d after %d", second.Token(), first.Token())
 	}
-	all[2].events.wait(election.Heir, 1)
+	all[2].events.wait(election.EventHeir, 1)
 	w.heal() // and returns, in a new session, behind the others
-	before, n := all[0].events.wait(election.Joined, 1), 2
-	back := all[0].events.wait(election.Joined, n)
+	before, n := all[0].events.wait(election.EventJoined, 1), 2
+	back := all[0].events.wait(election.EventJoined, n)
 	for back.Session == before.Session { // before it has heard that another took over from its session
 		n++
-		back = all[0].events.wait(election.Joined, n)
+		back = all[0].events.wait(election.EventJoined, n)
 	}
 	if back.Position != 2 {
 		t.Errorf("back with %d ahead in session %x", back.Position, back.Session)
@@ -76,7 +76,7 @@ func TestAShortDisconnectionDeposesNobody(t *testing.T) {
 		before := w.replies()[faultproxy.OpMulti]
 		eventually(t, "renewal", func() bool { return w.replies()[faultproxy.OpMulti] > before })
 	}
-	if !first.Valid() || first.Context().Err() != nil || all[1].events.count(election.Elected) != 0 {
+	if !first.Valid() || first.Context().Err() != nil || all[1].events.count(election.EventElected) != 0 {
 		t.Errorf("the leader is gone; events:\n%v%v", all[0].events, all[1].events)
 	}
 }
@@ -99,8 +99,8 @@ func TestALeaderKeepsItsTermWhenItsServerIsKilled(t *testing.T) {
 	if err := victim.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "move", func() bool { return p.at() != victim.Addr() && client.Status().State == session.Connected })
-	if !first.Valid() || all[0].events.count(election.Deposed) != 0 {
+	eventually(t, "move", func() bool { return p.at() != victim.Addr() && client.Status().State == session.StateConnected })
+	if !first.Valid() || all[0].events.count(election.EventDeposed) != 0 {
 		t.Errorf("the leader is gone; events:\n%v", all[0].events)
 	}
 	if err := victim.Start(within(t)); err != nil {
@@ -138,16 +138,16 @@ func TestAFullRestartOfTheEnsembleHandsOverOnceAtMost(t *testing.T) {
 			t.Skipf("SKIP: the restart took %v, longer than a session lasts", took)
 		}
 	}
-	if all[0].events.count(election.Suspended) > 0 {
-		all[0].events.wait(election.Resumed, 1)
+	if all[0].events.count(election.EventSuspended) > 0 {
+		all[0].events.wait(election.EventResumed, 1)
 	}
 	if !first.Valid() {
-		if ev := all[0].events.wait(election.Deposed, 1); ev.Reason != recipe.ReasonLeaseExpired {
+		if ev := all[0].events.wait(election.EventDeposed, 1); ev.Reason != recipe.ReasonLeaseExpired {
 			t.Errorf("deposed: %v, %v", ev.Reason, ev.Err)
 		}
 		all[1].term()
 	}
-	if n := all[0].events.count(election.Elected) + all[1].events.count(election.Elected); n > 2 {
+	if n := all[0].events.count(election.EventElected) + all[1].events.count(election.EventElected); n > 2 {
 		t.Errorf("%d terms; events:\n%v%v", n, all[0].events, all[1].events)
 	}
 }
@@ -162,14 +162,14 @@ func TestTheTimeoutGrantedCounts(t *testing.T) {
 	client := open(t, w.connect(), session.Config{Timeout: 40 * time.Second, Lease: 16 * time.Second})
 	a := run(t, client, path, "a", election.Config{StopBefore: 4 * time.Second})
 	term := a.term()
-	if ev := a.events.wait(election.Joined, 1); ev.Timeout != 2*time.Second {
+	if ev := a.events.wait(election.EventJoined, 1); ev.Timeout != 2*time.Second {
 		t.Errorf("joined with a timeout of %v", ev.Timeout)
 	}
 	if rest := term.Remaining(); rest > time.Second { // half of the timeout
 		t.Errorf("a lease of %v", rest)
 	}
 	b := run(t, open(t, e.ConnectString(), session.Config{Timeout: 40 * time.Second}), path, "b", election.Config{})
-	b.events.wait(election.Heir, 1)
+	b.events.wait(election.EventHeir, 1)
 	w.crash()
 	<-term.Context().Done()
 	if !errors.Is(context.Cause(term.Context()), recipe.ReasonLeaseExpired) {
@@ -193,7 +193,7 @@ func TestCandidatesWaitForAnEnsembleThatStartsLater(t *testing.T) {
 	b := run(t, open(t, e.ConnectString(), session.Config{}), path, "b", election.Config{})
 	closed := run(t, open(t, e.ConnectString(), session.Config{}), path, "c", election.Config{})
 	time.Sleep(3 * time.Second) // without any server
-	if st := a.Status(); st.State != election.Joining {
+	if st := a.Status(); st.State != election.StateJoining {
 		t.Errorf("status without a server: %v", st.State)
 	}
 	for _, s := range a.client.Status().Servers {
@@ -209,8 +209,8 @@ func TestCandidatesWaitForAnEnsembleThatStartsLater(t *testing.T) {
 	if err := e.Heal(within(t)); err != nil {
 		t.Fatal(err)
 	}
-	a.events.wait(election.Joined, 1)
-	b.events.wait(election.Joined, 1)
+	a.events.wait(election.EventJoined, 1)
+	b.events.wait(election.EventJoined, 1)
 	if all := children(t, a.client, path); len(all) != 2 {
 		t.Errorf("in line: %v", all)
 	}
@@ -223,7 +223,7 @@ func TestARestartedCandidateDoesNotTakeOverItsFormerZnode(t *testing.T) {
 	old := before.term()
 	w.crash()
 	after := run(t, open(t, e.ConnectString(), session.Config{Timeout: short}), path, "same", election.Config{})
-	if ev := after.events.wait(election.Joined, 1); ev.Position != 1 || ev.Node == old.Node() {
+	if ev := after.events.wait(election.EventJoined, 1); ev.Position != 1 || ev.Node == old.Node() {
 		t.Errorf("joined as %s with %d ahead; want behind the old znode", ev.Node, ev.Position)
 	}
 	if term := after.term(); term.Token() <= old.Token() || term.Node() == old.Node() {
@@ -239,14 +239,14 @@ func TestASessionSaidToHaveExpiredDeposesAtOnce(t *testing.T) {
 	f := w.on(faultproxy.Fail, is(faultproxy.OpConnect)) // says so, although the session lives
 	w.cut()
 	f.wait()
-	if ev := a.events.wait(election.Deposed, 1); ev.Reason != recipe.ReasonSessionLost || !errors.Is(ev.Err, session.ErrExpired) {
+	if ev := a.events.wait(election.EventDeposed, 1); ev.Reason != recipe.ReasonSessionLost || !errors.Is(ev.Err, session.ErrExpired) {
 		t.Errorf("deposed: %v, %v", ev.Reason, ev.Err)
 	}
 	if cause := context.Cause(first.Context()); first.Valid() || !errors.Is(cause, session.ErrExpired) {
 		t.Errorf("valid %v, cause %v", first.Valid(), cause)
 	}
 	// The old znode lives until the ensemble ends its session: it is waited for.
-	if ev := a.events.wait(election.Joined, 2); ev.Position != 1 {
+	if ev := a.events.wait(election.EventJoined, 2); ev.Position != 1 {
 		t.Errorf("joined with %d ahead", ev.Position)
 	}
 	if second := a.term(); second.Token() <= first.Token() {

@@ -32,7 +32,7 @@ func TestALeadersLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 			}
 			refereeOf(t, path).watch(term)
 			id := client.Status().Session
-			if err := term.Proclaim(within(t), []byte("data")); err != nil && session.OutcomeOf(err) != session.Unknown {
+			if err := term.Proclaim(within(t), []byte("data")); err != nil && session.OutcomeOf(err) != session.OutcomeUnknown {
 				t.Errorf("Proclaim: %v", err)
 			}
 			if !term.Valid() {
@@ -41,7 +41,7 @@ func TestALeadersLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 			if all := children(t, admins(t, e), path); len(all) != 1 {
 				t.Errorf("in line while leading: %v", all)
 			}
-			if err := term.Resign(within(t)); err != nil {
+			if err := term.Release(within(t)); err != nil {
 				t.Fatal(err)
 			}
 			if all := children(t, admins(t, e), path); len(all) != 0 {
@@ -83,9 +83,9 @@ func TestAnHeirsLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 				term, err := b.Campaign(within(t))
 				result <- won{term, err}
 			}()
-			events.wait(election.Heir, 1)
-			eventually(t, "lease", func() bool { return heir.Status().Lease > 0 })
-			if err := first.Resign(within(t)); err != nil {
+			events.wait(election.EventHeir, 1)
+			eventually(t, "lease", func() bool { return heir.Status().LeaseRemaining > 0 })
+			if err := first.Release(within(t)); err != nil {
 				t.Fatal(err)
 			}
 			second := <-result
@@ -93,10 +93,10 @@ func TestAnHeirsLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 				t.Fatal(second.err)
 			}
 			refereeOf(t, path).watch(second.term)
-			if n := events.count(election.Joined); n != 1 {
+			if n := events.count(election.EventJoined); n != 1 {
 				t.Errorf("joined %d times; events:\n%v", n, events)
 			}
-			if err := second.term.Resign(within(t)); err != nil {
+			if err := second.term.Release(within(t)); err != nil {
 				t.Fatal(err)
 			}
 			if all := children(t, client, path); len(all) != 0 {
@@ -165,7 +165,7 @@ func TestACampaignThatIsCancelledAtAnyStepIsTakenBack(t *testing.T) {
 			go func() {
 				term, err := el.Campaign(ctx)
 				if name == "the departure" { // in line until then
-					err = term.Resign(ctx)
+					err = term.Release(ctx)
 				}
 				result <- err
 			}()
@@ -181,7 +181,7 @@ func TestACampaignThatIsCancelledAtAnyStepIsTakenBack(t *testing.T) {
 			}
 			held.release()
 			eventually(t, "deletion", func() bool { return len(children(t, admins(t, e), path)) == 0 })
-			if client.Status().State != session.Connected {
+			if client.Status().State != session.StateConnected {
 				t.Errorf("the session is %v", client.Status().State)
 			}
 		})

@@ -38,7 +38,7 @@ func TestFiftyHandOversBetweenCandidatesOfOneClient(t *testing.T) {
 				t.Fatalf("token %d again", term.Token())
 			}
 			tokens[term.Token()] = true
-			term.Resign(within(t))
+			term.Resign()
 		case <-within(t).Done():
 			t.Fatal("nobody leads")
 		}
@@ -46,9 +46,9 @@ func TestFiftyHandOversBetweenCandidatesOfOneClient(t *testing.T) {
 	elected := 0
 	for _, c := range all {
 		c.stop()
-		elected += c.events.count(election.Elected)
-		if n := c.events.count(election.Deposed); n != c.events.count(election.Elected) {
-			t.Errorf("%d elected, %d deposed", c.events.count(election.Elected), n)
+		elected += c.events.count(election.EventElected)
+		if n := c.events.count(election.EventDeposed); n != c.events.count(election.EventElected) {
+			t.Errorf("%d elected, %d deposed", c.events.count(election.EventElected), n)
 		}
 	}
 	if elected < 50 {
@@ -70,12 +70,12 @@ func TestManyElectionsShareOneClient(t *testing.T) {
 		mine = append(mine, run(t, client, p, "mine", election.Config{}))
 	}
 	for i := range n {
-		mine[i].events.wait(election.Elected, 1)
+		mine[i].events.wait(election.EventElected, 1)
 		theirs = append(theirs, run(t, rival, fmt.Sprintf("%s/%d", path, i), "theirs", election.Config{}))
-		theirs[i].events.wait(election.Heir, 1)
+		theirs[i].events.wait(election.EventHeir, 1)
 	}
 	// One term's end is nobody else's.
-	mine[7].term().Resign(within(t))
+	mine[7].term().Resign()
 	theirs[7].term()
 	for i, c := range mine {
 		if i != 7 && !c.term().Valid() {
@@ -101,17 +101,17 @@ func TestOneLineWithLocksOfAnotherLibrary(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := run(t, client, path, "a", election.Config{Style: election.StyleLock})
-	if ev := a.events.wait(election.Joined, 1); ev.Position != 1 {
+	if ev := a.events.wait(election.EventJoined, 1); ev.Position != 1 {
 		t.Errorf("joined with %d ahead of the lock's holder", ev.Position)
 	}
-	a.events.wait(election.Heir, 1)
+	a.events.wait(election.EventHeir, 1)
 	after := zk.NewLock(rawConn(t, e), path, zk.WorldACL(zk.PermAll))
 	locked := make(chan error, 1)
 	go func() { locked <- after.Lock() }()
 	eventually(t, "line of three", func() bool { return len(children(t, client, path)) == 3 })
 	b := run(t, client, path, "b", election.Config{Style: election.StyleLock})
-	b.events.wait(election.Joined, 1)
-	if a.events.count(election.Elected) != 0 {
+	b.events.wait(election.EventJoined, 1)
+	if a.events.count(election.EventElected) != 0 {
 		t.Error("leads beside the lock's holder")
 	}
 	if err := before.Unlock(); err != nil {
@@ -128,10 +128,10 @@ func TestOneLineWithLocksOfAnotherLibrary(t *testing.T) {
 		t.Fatal(err)
 	}
 	latch := run(t, client, path, "latch", election.Config{Style: election.StyleLatch})
-	if ev := latch.events.wait(election.Joined, 1); ev.Position != 2 {
+	if ev := latch.events.wait(election.EventJoined, 1); ev.Position != 2 {
 		t.Errorf("joined with %d ahead", ev.Position)
 	}
-	if b.events.count(election.Elected) != 0 {
+	if b.events.count(election.EventElected) != 0 {
 		t.Error("leads beside the lock's holder")
 	}
 	if err := after.Unlock(); err != nil {

@@ -25,31 +25,31 @@ func TestACandidateWhoseZnodeIsDeletedRejoinsAtTheTail(t *testing.T) {
 		open(t, e.ConnectString(), session.Config{}))
 	expel := func(who int, joined int) {
 		t.Helper()
-		node := all[who].events.wait(election.Joined, joined).Node
+		node := all[who].events.wait(election.EventJoined, joined).Node
 		if err := admin.Delete(within(t), node, -1); err != nil {
 			t.Fatal(err)
 		}
-		if back := all[who].events.wait(election.Joined, joined+1); back.Position != 3 || back.Node == node {
+		if back := all[who].events.wait(election.EventJoined, joined+1); back.Position != 3 || back.Node == node {
 			t.Errorf("%d is back with %d ahead", who, back.Position)
 		}
 	}
 	expel(2, 1) // a waiter; the line is now a b d c
 	expel(1, 1) // the heir; a d c b
-	all[3].events.wait(election.Heir, 1)
+	all[3].events.wait(election.EventHeir, 1)
 	if !first.Valid() {
 		t.Error("the leader is gone")
 	}
 	refereeOf(t, path).expel()
 	expel(0, 1) // the leader; d c b a
-	if ev := all[0].events.wait(election.Deposed, 1); ev.Reason != recipe.ReasonNodeDeleted {
+	if ev := all[0].events.wait(election.EventDeposed, 1); ev.Reason != recipe.ReasonNodeDeleted {
 		t.Errorf("deposed: %v", ev.Reason)
 	}
 	if first.Valid() || !errors.Is(context.Cause(first.Context()), recipe.ReasonNodeDeleted) {
 		t.Errorf("after the deletion: valid %v, cause %v", first.Valid(), context.Cause(first.Context()))
 	}
-	all[3].term().Resign(within(t))
-	all[2].term().Resign(within(t))
-	all[1].term().Resign(within(t))
+	all[3].term().Resign()
+	all[2].term().Resign()
+	all[1].term().Resign()
 	all[0].term()
 }
 
@@ -78,7 +78,7 @@ func TestTheElectionGoesOnWhenItsPathIsDeleted(t *testing.T) {
 		return all[0].Status().Node != "" && all[1].Status().Node != "" && len(children(t, admins(t, e), path)) == 2
 	})
 	eventually(t, "leader", func() bool {
-		return all[0].Status().State == election.Leading || all[1].Status().State == election.Leading
+		return all[0].Status().State == election.StateLeading || all[1].Status().State == election.StateLeading
 	})
 	for _, c := range all {
 		c.stop()
@@ -104,9 +104,9 @@ func TestForeignChildrenAreIgnoredAndLeftAlone(t *testing.T) {
 		}
 	}
 	all, first := lineUp(t, path, client, open(t, e.ConnectString(), session.Config{}))
-	first.Resign(within(t))
+	first.Resign()
 	all[1].term()
-	observed, err := election.Candidates(within(t), client, path)
+	observed, err := handle(t, client, path).Candidates(within(t))
 	if err != nil || len(observed) == 0 || len(observed) > 2 {
 		t.Errorf("candidates %+v, %v", observed, err)
 	}
@@ -133,13 +133,13 @@ func TestAContenderAheadIsWaitedFor(t *testing.T) {
 				t.Fatal(err)
 			}
 			a := run(t, open(t, e.ConnectString(), session.Config{}), path, "a", election.Config{})
-			a.events.wait(election.Heir, 1)
+			a.events.wait(election.EventHeir, 1)
 			b := run(t, open(t, e.ConnectString(), session.Config{}), path, "b", election.Config{})
-			if ev := b.events.wait(election.Joined, 1); ev.Position != 2 {
+			if ev := b.events.wait(election.EventJoined, 1); ev.Position != 2 {
 				t.Errorf("joined with %d ahead", ev.Position)
 			}
 			if flags == zk.FlagPersistent {
-				if ev := a.events.wait(election.Blocked, 1); ev.Node != planted {
+				if ev := a.events.wait(election.EventBlocked, 1); ev.Node != planted {
 					t.Errorf("blocked by %q", ev.Node)
 				}
 			}
@@ -147,17 +147,17 @@ func TestAContenderAheadIsWaitedFor(t *testing.T) {
 			if err != nil || len(line) != 3 || line[0].ID != "planted" || (line[0].Session == 0) != (flags == zk.FlagPersistent) {
 				t.Errorf("candidates %+v, %v", line, err)
 			}
-			if st := a.Status(); st.Ahead != path+"/lock--000000001" || st.State != election.Inheriting {
+			if st := a.Status(); st.Ahead != path+"/lock--000000001" || st.State != election.StateHeir {
 				t.Errorf("status %+v", st)
 			}
-			if n := a.events.count(election.Elected); n != 0 {
+			if n := a.events.count(election.EventElected); n != 0 {
 				t.Error("leads past a contender ahead")
 			}
 			if err := admin.Delete(within(t), planted, -1); err != nil {
 				t.Fatal(err)
 			}
 			a.term()
-			if n := a.events.count(election.Blocked); (n == 1) != (flags == zk.FlagPersistent) {
+			if n := a.events.count(election.EventBlocked); (n == 1) != (flags == zk.FlagPersistent) {
 				t.Errorf("%d blocked events", n)
 			}
 		})
@@ -176,7 +176,7 @@ func TestAHiddenContenderAheadIsPolled(t *testing.T) {
 	openPath(t, e, path, session.Digest("other", "secret"))
 	a.term()
 	b := run(t, open(t, e.ConnectString(), session.Config{}), path, "b", election.Config{})
-	b.events.wait(election.Heir, 1)
+	b.events.wait(election.EventHeir, 1)
 	line, err := b.Candidates(within(t))
 	if err != nil || len(line) != 2 || line[0].ID != "" || line[0].Token != 0 {
 		t.Errorf("candidates %+v, %v", line, err)
@@ -214,7 +214,7 @@ func TestAWaiterWhoseZnodeWentWhileItWasAwayDoesNotLeadOnIt(t *testing.T) {
 	w := wayTo(t, e)
 	all, first := lineUp(t, path, open(t, e.ConnectString(), session.Config{}), open(t, w.connect(), session.Config{}),
 		open(t, e.ConnectString(), session.Config{}))
-	old := all[1].events.wait(election.Joined, 1)
+	old := all[1].events.wait(election.EventJoined, 1)
 	admin := mustSession(t, admins(t, e))
 	w.crash()
 	// Its own first, then the one ahead: what comes of it on the new connection is that
@@ -222,13 +222,13 @@ func TestAWaiterWhoseZnodeWentWhileItWasAwayDoesNotLeadOnIt(t *testing.T) {
 	if err := admin.Delete(within(t), old.Node, -1); err != nil {
 		t.Fatal(err)
 	}
-	first.Resign(within(t))
+	first.Resign()
 	second := all[2].term()
 	w.heal()
-	if ev := all[1].events.wait(election.Joined, 2); ev.Node == old.Node || ev.Session != old.Session || ev.Position == 0 {
+	if ev := all[1].events.wait(election.EventJoined, 2); ev.Node == old.Node || ev.Session != old.Session || ev.Position == 0 {
 		t.Errorf("back as %s, %d ahead, session %x", ev.Node, ev.Position, ev.Session)
 	}
-	if n := all[1].events.count(election.Elected); n != 0 || !second.Valid() {
+	if n := all[1].events.count(election.EventElected); n != 0 || !second.Valid() {
 		t.Errorf("it leads on a znode that is gone; events:\n%v", all[1].events)
 	}
 }
@@ -238,7 +238,7 @@ func TestAnHeirThatIsNotToldFindsOutByItself(t *testing.T) {
 	w := wayTo(t, e)
 	all, first := lineUp(t, path, open(t, e.ConnectString(), session.Config{}), open(t, w.connect(), session.Config{}))
 	lost := w.on(faultproxy.HoldReply, is(faultproxy.OpEvent)) // until the test ends
-	first.Resign(within(t))
+	first.Resign()
 	lost.wait()
 	all[1].term()
 	if lost.frame.Path != first.Node() {

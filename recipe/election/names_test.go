@@ -12,7 +12,7 @@ import (
 
 func TestStatesAndEventsHaveWordsOfTheirOwn(t *testing.T) {
 	seen := map[string]bool{}
-	for s := election.Idle; s <= election.StayingOut; s++ {
+	for s := election.StateIdle; s <= election.StateUnhealthy; s++ {
 		if w := s.String(); strings.Contains(w, "(") || seen[w] {
 			t.Errorf("state %d is called %q", int(s), w)
 		} else {
@@ -20,7 +20,7 @@ func TestStatesAndEventsHaveWordsOfTheirOwn(t *testing.T) {
 		}
 	}
 	clear(seen)
-	for k := election.Joined; k <= election.LeaderChanged; k++ {
+	for k := election.EventJoined; k <= election.EventLeaderChanged; k++ {
 		if w := k.String(); strings.Contains(w, "(") || seen[w] {
 			t.Errorf("event %d is called %q", int(k), w)
 		} else {

@@ -39,29 +39,23 @@ type Observer struct {
 	changed chan struct{} // closed and replaced at each change
 }
 
-// Observe begins to follow the election at path, across losses of session, until
+// Observe begins to follow who leads this election, across losses of session, until
 // Close is called or the client is closed. An observer costs the ensemble a list and two
 // reads per change of leader, and a small read per session timeout. Where the path is
 // missing, its creation is noticed within a quarter of that.
-func Observe(client *session.Client, path string) (*Observer, error) {
-	if client == nil {
-		return nil, errNoClient
-	}
-	if err := checkPath(path); err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithCancel(client.Context())
+func (e *Election) Observe() *Observer {
+	ctx, cancel := context.WithCancel(e.client.Context())
 	o := &Observer{
-		client: client, path: path, clock: clock.From(client.Context()), cancel: cancel,
+		client: e.client, path: e.path, clock: e.clock, cancel: cancel,
 		done: make(chan struct{}), changed: make(chan struct{}),
 	}
-	left := client.Use()
+	left := e.client.KeepOpen()
 	go func() {
 		defer left()
 		defer close(o.done)
 		o.run(ctx)
 	}()
-	return o, nil
+	return o
 }
 
 // Current returns who leads as far as is known, the zero Candidate if nobody does. ok is
@@ -251,23 +245,20 @@ func (o *Observer) stay(ctx context.Context, s *session.Session, name string, li
 	}
 }
 
-// follow sends LeaderChanged events until stop is called, which waits.
+// follow sends EventLeaderChanged until stop is called, which waits.
 func (e *Election) follow(ctx context.Context) (stop func()) {
 	if !e.cfg.FollowLeader {
 		return func() {}
 	}
-	o, err := Observe(e.client, e.path)
-	if err != nil {
-		panic("bug: " + err.Error()) // New has checked the arguments
-	}
+	o := e.Observe()
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		err := o.Follow(ctx, func(l Candidate) { e.send(Event{Kind: LeaderChanged, Leader: l, Token: l.Token}) })
+		err := o.Follow(ctx, func(l Candidate) { e.send(Event{Kind: EventLeaderChanged, Leader: l, Token: l.Token}) })
 		if ctx.Err() == nil && !errors.Is(err, session.ErrClosed) {
 			e.log.Error("the leader is not followed any more", "err", err)
-			e.send(Event{Kind: Failed, Err: fmt.Errorf("election: the leader is not followed any more: %w", err)})
+			e.send(Event{Kind: EventFailed, Err: fmt.Errorf("election: the leader is not followed any more: %w", err)})
 		}
 	}()
 	return func() { cancel(); <-done; o.Close() }

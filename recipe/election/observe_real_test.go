@@ -64,11 +64,17 @@ func current(t *testing.T, o *election.Observer, what string, ok func(election.C
 
 func observe(t *testing.T, client *session.Client, path string) *election.Observer {
 	t.Helper()
-	o, err := election.Observe(client, path)
+	return handle(t, client, path).Observe()
+}
+
+// handle is for an election that is looked at only.
+func handle(t *testing.T, client *session.Client, path string) *election.Election {
+	t.Helper()
+	el, err := election.New(client, path, election.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return o
+	return el
 }
 
 func nobody(l election.Candidate) bool { return l.Node == "" && l.ID == "" && l.Token == 0 }
@@ -83,9 +89,9 @@ func TestAnObserverFollowsTheLeader(t *testing.T) {
 
 	client := open(t, e.ConnectString(), session.Config{})
 	a := run(t, client, path, "a", election.Config{Data: []byte("first")})
-	a.events.wait(election.Joined, 1)
+	a.events.wait(election.EventJoined, 1)
 	b := run(t, client, path, "b", election.Config{Data: []byte("second")})
-	b.events.wait(election.Joined, 1)
+	b.events.wait(election.EventJoined, 1)
 	is := func(id, data string) func(election.Candidate) bool {
 		return func(l election.Candidate) bool {
 			return l.ID == id && string(l.Data) == data && l.Token != 0 && l.Node != ""
@@ -108,7 +114,7 @@ func TestAnObserverFollowsTheLeader(t *testing.T) {
 	// Through the loss of the session.
 	old := watcher.Status().Session
 	w.crash()
-	eventually(t, "end of the session", func() bool { return watcher.Status().State == session.Lost || watcher.Status().Session != old })
+	eventually(t, "end of the session", func() bool { return watcher.Status().State == session.StateLost || watcher.Status().Session != old })
 	b.stop()
 	w.heal()
 	current(t, o, "nobody", nobody)

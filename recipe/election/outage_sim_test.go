@@ -46,7 +46,7 @@ func TestAnEnsembleThatComesBackAfterALongOutageSoonHasALeader(t *testing.T) {
 					t.Errorf("seed %d: %d in line, want %d", seed, n, candidates)
 				}
 				for _, a := range all {
-					if n := a.events.count(election.Joined); n != 2 {
+					if n := a.events.count(election.EventJoined); n != 2 {
 						t.Errorf("seed %d: %s has joined %d times", seed, a.events.who, n)
 					}
 				}

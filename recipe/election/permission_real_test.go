@@ -53,10 +53,10 @@ func TestWhatIsRefusedForGoodEndsRun(t *testing.T) {
 			if !errors.As(err, &permanent) || permanent.Path != path+c.below || !errors.Is(err, c.want) {
 				t.Errorf("Run returned %v; want a PermanentError for %v", err, c.want)
 			}
-			if events.count(election.Failed) != 0 {
+			if events.count(election.EventFailed) != 0 {
 				t.Errorf("it was tried again; events:\n%v", events)
 			}
-			if st := el.Status(); st.Err == nil || st.State != election.Idle {
+			if st := el.Status(); st.Err == nil || st.State != election.StateIdle {
 				t.Errorf("status %+v", st)
 			}
 			if _, err := el.Campaign(within(t)); !errors.Is(err, c.want) {
@@ -100,7 +100,7 @@ func TestAnHeirWhoseZnodeBecomesUnreadableLeavesNoOrphan(t *testing.T) {
 	leader := run(t, client, path, "leader", election.Config{})
 	leader.term()
 	heir := run(t, client, path, "heir", election.Config{}) // the same session: renewals go on without it
-	heir.events.wait(election.Heir, 1)
+	heir.events.wait(election.EventHeir, 1)
 	setACL(t, e, heir.Status().Node, zk.WorldACL(zk.PermWrite))
 	select {
 	case <-heir.done:
@@ -121,7 +121,7 @@ func TestALeaderWhoseZnodeBecomesUnreadableIsNotToldItWasDeleted(t *testing.T) {
 	term := a.term()
 	setACL(t, e, term.Node(), zk.WorldACL(zk.PermWrite))
 	<-term.Context().Done()
-	if ev := a.events.wait(election.Deposed, 1); ev.Reason != recipe.ReasonLeaseExpired {
+	if ev := a.events.wait(election.EventDeposed, 1); ev.Reason != recipe.ReasonLeaseExpired {
 		t.Errorf("deposed: %v, %v", ev.Reason, ev.Err)
 	}
 	a.term() // with a znode that can be read
@@ -140,25 +140,25 @@ func TestAnUnhealthyCandidateStaysOut(t *testing.T) {
 	a := run(t, client, path, "a", election.Config{Healthy: verdict.ask, HealthEvery: 20 * time.Millisecond})
 	eventually(t, "staying out", func() bool {
 		st := a.Status()
-		return st.State == election.StayingOut && errors.Is(st.Err, sick)
+		return st.State == election.StateUnhealthy && errors.Is(st.Err, sick)
 	})
-	if n := a.events.count(election.Joined); n != 0 {
+	if n := a.events.count(election.EventJoined); n != 0 {
 		t.Error("joined although unhealthy")
 	}
 	verdict.set(nil)
 	first := a.term()
 	b := run(t, client, path, "b", election.Config{Healthy: verdict.ask, HealthEvery: 20 * time.Millisecond})
-	b.events.wait(election.Heir, 1)
+	b.events.wait(election.EventHeir, 1)
 	verdict.set(errors.Join(sick, zk.ErrNoAuth))
-	ev := a.events.wait(election.Deposed, 1)
+	ev := a.events.wait(election.EventDeposed, 1)
 	if ev.Reason != recipe.ReasonUnhealthy || !errors.Is(ev.Err, sick) || first.Valid() {
 		t.Errorf("deposed: %v, %v; valid: %v", ev.Reason, ev.Err, first.Valid())
 	}
-	b.events.wait(election.Left, 1)
-	a.events.wait(election.Left, 1)
+	b.events.wait(election.EventLeft, 1)
+	a.events.wait(election.EventLeft, 1)
 	verdict.set(nil)
 	eventually(t, "leader", func() bool {
-		return a.Status().State == election.Leading || b.Status().State == election.Leading
+		return a.Status().State == election.StateLeading || b.Status().State == election.StateLeading
 	})
 	a.stop()
 	b.stop()

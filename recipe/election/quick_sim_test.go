@@ -21,7 +21,7 @@ func TestAnUndisturbedTermLastsWhateverStopBeforeIs(t *testing.T) {
 		a := s.enterWith("a", s.Host("a").Dial, election.Config{StopBefore: D / 4}, untilTheEnd)
 		first := a.term()
 		b := s.enter("b")
-		b.events.wait(election.Heir, 1)
+		b.events.wait(election.EventHeir, 1)
 		time.Sleep(200 * D)
 		if !first.Valid() || first.Context().Err() != nil || len(s.begun()) != 1 {
 			t.Errorf("%d terms; the first is valid: %v", len(s.begun()), first.Valid())
@@ -93,7 +93,7 @@ func (g *gaps) lead(d time.Duration) func(context.Context, *election.Term) error
 		}
 		g.mu.Unlock()
 		time.Sleep(d)
-		term.Resign(ctx)
+		term.Resign()
 		g.mu.Lock()
 		g.ended = time.Now()
 		g.mu.Unlock()

@@ -1,7 +1,6 @@
 package election_test
 
 import (
-	"context"
 	"strings"
 	"sync"
 	"testing"
@@ -54,7 +53,7 @@ func TestAnAnnouncedHandOverTakesOneSmallReadBeforeTheCallback(t *testing.T) {
 		onStage(t, l.config(seed), func(t *testing.T, s *stage) {
 			all, first := s.lineUp("a", "b")
 			time.Sleep(time.Duration(seed+1) * stageT / 30) // the heir watches the leader's znode by then
-			first.Resign(t.Context())
+			first.Resign()
 			all[1].term()
 			reads := 0
 			for _, r := range l.by("b") {
@@ -67,7 +66,7 @@ func TestAnAnnouncedHandOverTakesOneSmallReadBeforeTheCallback(t *testing.T) {
 					t.Errorf("seed %d: asked for %v %s", seed, r.Op, r.Path)
 				}
 			}
-			if reads != 1 || all[1].events.count(election.Withheld) != 0 {
+			if reads != 1 || all[1].events.count(election.EventWithheld) != 0 {
 				t.Errorf("seed %d: %d reads of the record; events:\n%v", seed, reads, all[1].events)
 			}
 		})
@@ -90,7 +89,7 @@ func TestWhoJoinsInDoubtWaitsForALease(t *testing.T) {
 			t.Fatal(err)
 		}
 		b := s.enter("b")
-		if ev := b.events.wait(election.Joined, 1); ev.Position != 0 {
+		if ev := b.events.wait(election.EventJoined, 1); ev.Position != 0 {
 			t.Fatalf("joined with %d ahead", ev.Position)
 		}
 		joined := time.Now()
@@ -98,7 +97,7 @@ func TestWhoJoinsInDoubtWaitsForALease(t *testing.T) {
 		if took := time.Since(joined); took < stageD {
 			t.Errorf("it leads after %v", took)
 		}
-		b.events.wait(election.Withheld, 1)
+		b.events.wait(election.EventWithheld, 1)
 	})
 }
 
@@ -111,7 +110,7 @@ func TestWhoJoinsWhenAllBeforeAreOverLeadsAtOnce(t *testing.T) {
 			if took := time.Since(entered); took > stageD/8 {
 				t.Errorf("%s leads after %v", name, took)
 			}
-			if n := x.events.count(election.Withheld); n != 0 {
+			if n := x.events.count(election.EventWithheld); n != 0 {
 				t.Errorf("%s was withheld", name)
 			}
 			x.stop()
@@ -127,15 +126,15 @@ func TestWhoJoinsAfterWaitersHaveLeftDoesNotWaitForThem(t *testing.T) {
 			all[i].stop()
 		}
 		f := s.enter("f")
-		f.events.wait(election.Joined, 1)
-		first.Resign(t.Context())
-		all[3].term().Resign(t.Context())
+		f.events.wait(election.EventJoined, 1)
+		first.Resign()
+		all[3].term().Resign()
 		resigned := time.Now()
 		f.term()
 		if took := time.Since(resigned); took > stageD/8 {
 			t.Errorf("it leads after %v", took)
 		}
-		if n := f.events.count(election.Withheld); n != 0 {
+		if n := f.events.count(election.EventWithheld); n != 0 {
 			t.Errorf("withheld; events:\n%v", f.events)
 		}
 	})
@@ -149,10 +148,10 @@ func TestForeignDataInThePathMakeAHandOverSlowerAndNoCandidateWritesThem(t *test
 			t.Fatal(err)
 		}
 		all, first := s.lineUp("a", "b", "c")
-		if err := all[1].events.wait(election.Impaired, 1).Err; !strings.Contains(err.Error(), stagePath) || all[1].Status().Impaired == nil {
+		if err := all[1].events.wait(election.EventImpaired, 1).Err; !strings.Contains(err.Error(), stagePath) || all[1].Status().Impaired == nil {
 			t.Errorf("impaired: %v, status %v", err, all[1].Status().Impaired)
 		}
-		first.Resign(t.Context())
+		first.Resign()
 		resigned := time.Now()
 		all[1].term()
 		// Nobody knows how long the others' leases are: the default is the longest allowed.
@@ -181,7 +180,7 @@ func TestARecheckUnderWayDoesNotDelayALeadership(t *testing.T) {
 			time.Sleep(stageD) // the heir has a lease by then
 			held := s.On(zktest.Match{Op: op, Host: "b", Nth: 1}, zktest.DropReply)
 			<-held.Fired()
-			first.Resign(context.Background())
+			first.Resign()
 			resigned := time.Now()
 			all[1].term()
 			if took := time.Since(resigned); took > stageD/16 {

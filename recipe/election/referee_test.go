@@ -159,34 +159,34 @@ func faultOf(events []election.Event) error {
 			return bad("without a time")
 		}
 		switch ev.Kind {
-		case election.Joined:
+		case election.EventJoined:
 			if inLine {
 				return bad("in line already")
 			}
 			inLine = true
-		case election.Heir, election.Blocked, election.Suspended, election.Resumed:
+		case election.EventHeir, election.EventBlocked, election.EventSuspended, election.EventResumed:
 			if !inLine {
 				return bad("not in line")
 			}
-			if ev.Kind == election.Heir && leading {
+			if ev.Kind == election.EventHeir && leading {
 				return bad("leading")
 			}
-		case election.Elected:
+		case election.EventElected:
 			if !inLine || leading || ev.Token <= token {
 				return bad("not in line, leading already, or an old token")
 			}
 			leading, token = true, ev.Token
-		case election.Deposed:
+		case election.EventDeposed:
 			if !leading || ev.Token != token || ev.Reason == 0 {
 				return bad("not leading, another's token, or no reason")
 			}
 			leading = false
-		case election.Left:
+		case election.EventLeft:
 			if !inLine || leading {
 				return bad("not in line, or leading")
 			}
 			inLine = false
-		case election.Failed:
+		case election.EventFailed:
 			if inLine || ev.Err == nil {
 				return bad("in line, or no error")
 			}
@@ -203,7 +203,7 @@ func TestTheRefereeCatchesUnpairedEvents(t *testing.T) {
 	ev := func(k election.EventKind) election.Event {
 		return election.Event{Kind: k, Time: now, Token: 1, Reason: recipe.ReasonReleased}
 	}
-	j, e, d, l := ev(election.Joined), ev(election.Elected), ev(election.Deposed), ev(election.Left)
+	j, e, d, l := ev(election.EventJoined), ev(election.EventElected), ev(election.EventDeposed), ev(election.EventLeft)
 	for name, c := range map[string]struct {
 		events []election.Event
 		ok     bool

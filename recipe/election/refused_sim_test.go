@@ -57,7 +57,7 @@ func TestWithoutAPermissionAChangeOfLeaderIsSlowerAndReported(t *testing.T) {
 					a := s.enterAs("a", c.heartbeats)
 					first := a.term()
 					b := s.enterAs("b", c.heartbeats)
-					b.events.wait(election.Heir, 1)
+					b.events.wait(election.EventHeir, 1)
 					time.Sleep(2*stageD + time.Duration(rng.Int64N(int64(stageD))))
 					begun := time.Now()
 					atMost := session.DefaultLease*17/16 + stageD/8 // nobody knows of a shorter one
@@ -65,16 +65,16 @@ func TestWithoutAPermissionAChangeOfLeaderIsSlowerAndReported(t *testing.T) {
 						a.host.Drop()
 						atMost += stageT + 2*stageTick // the session has to expire
 					} else {
-						first.Resign(t.Context())
+						first.Resign()
 					}
 					b.term() // compared with the first
 					if took := time.Since(begun); took < stageD || took > atMost {
 						t.Errorf("seed %d: the next leads after %v; want %v to %v", seed, took, stageD, atMost)
 					}
-					if err := b.events.wait(election.Impaired, 1).Err; !strings.Contains(err.Error(), c.says) {
+					if err := b.events.wait(election.EventImpaired, 1).Err; !strings.Contains(err.Error(), c.says) {
 						t.Errorf("seed %d: impaired: %v; want %q", seed, err, c.says)
 					}
-					if n := b.events.count(election.TookOver); n != 0 {
+					if n := b.events.count(election.EventTookOver); n != 0 {
 						t.Errorf("seed %d: it took over without a permission", seed)
 					}
 				})
@@ -140,7 +140,7 @@ func TestACandidateWhoseLeaseWasCutLetsTheOthersIn(t *testing.T) {
 			t.Fatalf("asked for %v", D)
 		}
 		long := s.enter("b", s.Addrs()[1])
-		long.events.wait(election.Heir, 1)
+		long.events.wait(election.EventHeir, 1)
 		short.host.Drop()
 		long.term()
 	})
@@ -158,21 +158,21 @@ func TestNobodyWaitsForALeaseOfAnotherLibrarysCandidate(t *testing.T) {
 					t.Fatal(err)
 				}
 				a, b := s.enter("a"), (*actor)(nil)
-				a.events.wait(election.Heir, 1)
+				a.events.wait(election.EventHeir, 1)
 				b = s.enter("b")
-				b.events.wait(election.Joined, 1)
+				b.events.wait(election.EventJoined, 1)
 				time.Sleep(stageD)
 				if err := admin.Delete(t.Context(), node, -1); err != nil {
 					t.Fatal(err)
 				}
 				gone := time.Now()
 				first := a.term()
-				first.Resign(t.Context())
+				first.Resign()
 				b.term()
 				if took := time.Since(gone); took > stageD/8 {
 					t.Errorf("both have led after %v", took)
 				}
-				if n := a.events.count(election.Withheld) + b.events.count(election.Withheld); n != 0 {
+				if n := a.events.count(election.EventWithheld) + b.events.count(election.EventWithheld); n != 0 {
 					t.Errorf("withheld %d times", n)
 				}
 			})

@@ -20,23 +20,21 @@ func TestResigningInRunHandsOverAndRejoinsAtTheTail(t *testing.T) {
 	a := run(t, client, path, "a", election.Config{})
 	first := a.term()
 	b := run(t, client, path, "b", election.Config{})
-	b.events.wait(election.Heir, 1)
+	b.events.wait(election.EventHeir, 1)
 	for range 3 { // more than once does no harm
-		if err := first.Resign(within(t)); err != nil {
-			t.Fatal(err)
-		}
+		first.Resign()
 	}
 	second := b.term()
 	if first.Valid() || !errors.Is(context.Cause(first.Context()), recipe.ReasonReleased) {
 		t.Errorf("after Resign: valid %v, cause %v", first.Valid(), context.Cause(first.Context()))
 	}
-	if ev := a.events.wait(election.Deposed, 1); ev.Reason != recipe.ReasonReleased || ev.Token != first.Token() {
+	if ev := a.events.wait(election.EventDeposed, 1); ev.Reason != recipe.ReasonReleased || ev.Token != first.Token() {
 		t.Errorf("deposed: %+v", ev)
 	}
-	if ev := a.events.wait(election.Joined, 2); ev.Position != 1 {
+	if ev := a.events.wait(election.EventJoined, 2); ev.Position != 1 {
 		t.Errorf("rejoined with %d ahead", ev.Position)
 	}
-	second.Resign(within(t))
+	second.Resign()
 	if third := a.term(); third.Token() <= second.Token() {
 		t.Errorf("token %d after %d", third.Token(), second.Token())
 	}
@@ -64,7 +62,7 @@ func TestCampaignAndResignInSteps(t *testing.T) {
 			t.Fatalf("term %+v after token %d", term, last)
 		}
 		last = term.Token()
-		if st := el.Status(); st.State != election.Leading || st.Token != last || st.Lease <= 0 || st.Node != term.Node() {
+		if st := el.Status(); st.State != election.StateLeading || st.Token != last || st.LeaseRemaining <= 0 || st.Node != term.Node() {
 			t.Errorf("status while leading: %+v", st)
 		}
 		if _, err := el.Campaign(within(t)); !errors.Is(err, election.ErrBusy) {
@@ -83,16 +81,16 @@ func TestCampaignAndResignInSteps(t *testing.T) {
 		if all := children(t, client, path); len(all) != 1 {
 			t.Errorf("in line: %v", all)
 		}
-		if err := term.Resign(within(t)); err != nil {
+		if err := term.Release(within(t)); err != nil {
 			t.Fatal(err)
 		}
 		if term.Valid() || len(children(t, client, path)) != 0 {
 			t.Error("Resign has returned before the znode is gone")
 		}
-		if err := term.Resign(within(t)); err != nil {
+		if err := term.Release(within(t)); err != nil {
 			t.Errorf("again: %v", err)
 		}
-		if st := el.Status(); st.State != election.Idle || st.Node != "" || st.LastReason != recipe.ReasonReleased {
+		if st := el.Status(); st.State != election.StateIdle || st.Node != "" || st.LastReason != recipe.ReasonReleased {
 			t.Errorf("status after Resign: %+v", st)
 		}
 	}
@@ -106,7 +104,7 @@ func TestACallbacksEndIsATermsEnd(t *testing.T) {
 	for name, c := range map[string]struct {
 		lead   func(context.Context, *election.Term) error
 		reason recipe.Reason
-		says   error // Deposed's
+		says   error // EventDeposed's
 		run    error // Run's; nil means that it goes on
 	}{
 		"nil":          {func(context.Context, *election.Term) error { return nil }, recipe.ReasonReturned, nil, nil},
@@ -119,12 +117,12 @@ func TestACallbacksEndIsATermsEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cand := runWith(t, client, path, "a", election.Config{}, c.lead)
 			term := cand.term()
-			ev := cand.events.wait(election.Deposed, 1)
+			ev := cand.events.wait(election.EventDeposed, 1)
 			if ev.Reason != c.reason || !errors.Is(ev.Err, c.says) || (ev.Err == nil) != (c.says == nil) {
 				t.Errorf("deposed with %v, %v", ev.Reason, ev.Err)
 			}
 			if c.run == nil {
-				cand.events.wait(election.Elected, 2) // a term as short as this one delays the next only
+				cand.events.wait(election.EventElected, 2) // a term as short as this one delays the next only
 				cand.stop()
 			}
 			<-cand.done
@@ -161,7 +159,7 @@ func TestAPanicComesOutOfRunWhenTheZnodeIsGone(t *testing.T) {
 		err := el.Run(within(t), func(context.Context, *election.Term) error { panic("boom") })
 		t.Errorf("Run returned %v", err)
 	}()
-	if ev := events.wait(election.Deposed, 1); ev.Reason != recipe.ReasonPanicked {
+	if ev := events.wait(election.EventDeposed, 1); ev.Reason != recipe.ReasonPanicked {
 		t.Errorf("deposed: %+v", ev)
 	}
 	if err := faultOf(events.list()); err != nil {
@@ -186,13 +184,13 @@ func TestEverythingMayBeCalledFromAnEventHandler(t *testing.T) {
 		el.Status()
 		client.Status()
 		switch ev.Kind {
-		case election.Joined:
+		case election.EventJoined:
 			if _, err := el.Candidates(within(t)); err != nil {
 				t.Error(err)
 			}
-		case election.Elected:
-			(<-terms).Resign(within(t))
-		case election.Left:
+		case election.EventElected:
+			(<-terms).Resign()
+		case election.EventLeft:
 			client.Close()
 		}
 	}
@@ -222,7 +220,7 @@ func TestAContextThatEndsInTheInstantOfWinning(t *testing.T) {
 	for i := range 15 {
 		ctx, cancel := context.WithCancel(within(t))
 		el, err := election.New(client, path, election.Config{OnEvent: func(ev election.Event) {
-			if ev.Kind == election.Elected || ev.Kind == election.Joined && i%3 == 0 {
+			if ev.Kind == election.EventElected || ev.Kind == election.EventJoined && i%3 == 0 {
 				cancel()
 			}
 		}})
@@ -238,7 +236,7 @@ func TestAContextThatEndsInTheInstantOfWinning(t *testing.T) {
 			if !term.Valid() {
 				t.Error("a term that does not begin")
 			}
-			if err := term.Resign(within(t)); err != nil {
+			if err := term.Release(within(t)); err != nil {
 				t.Error(err)
 			}
 		}

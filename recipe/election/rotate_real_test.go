@@ -21,7 +21,7 @@ func TestCredentialsAreRotatedStepByStep(t *testing.T) {
 	enter := func(id string, auth ...session.Auth) {
 		client := open(t, e.ConnectString(), session.Config{Timeout: 10 * time.Second, Auth: auth, Beats: beats})
 		c := run(t, client, path, id, election.Config{})
-		c.events.wait(election.Joined, 1)
+		c.events.wait(election.EventJoined, 1)
 		line = append(line, c)
 	}
 	// change lets the first in line leave and one enter, as a rolling restart does.
@@ -49,7 +49,7 @@ func TestCredentialsAreRotatedStepByStep(t *testing.T) {
 	old, new := zk.DigestACL(zk.PermAll, "svc", "old"), zk.DigestACL(zk.PermAll, "svc", "new")
 
 	enter("old-2", older)
-	line[1].events.wait(election.Heir, 1)
+	line[1].events.wait(election.EventHeir, 1)
 	begun := line[:2:2]
 
 	change("both-1", older, newer)
@@ -61,7 +61,7 @@ func TestCredentialsAreRotatedStepByStep(t *testing.T) {
 	change("new-3", newer)
 
 	for _, c := range append(begun, line...) {
-		for _, kind := range []election.EventKind{election.Impaired, election.Withheld, election.TookOver, election.Failed} {
+		for _, kind := range []election.EventKind{election.EventImpaired, election.EventWithheld, election.EventTookOver, election.EventFailed} {
 			if n := c.events.count(kind); n != 0 {
 				t.Errorf("%v %d times; events:\n%v", kind, n, c.events)
 			}

@@ -196,12 +196,12 @@ func (s *stage) lineUp(names ...string) (all []*actor, first *election.Term) {
 	s.t.Helper()
 	for i, name := range names {
 		a := s.enter(name)
-		a.events.wait(election.Joined, 1)
+		a.events.wait(election.EventJoined, 1)
 		switch i {
 		case 0:
 			first = a.term()
 		case 1:
-			a.events.wait(election.Heir, 1)
+			a.events.wait(election.EventHeir, 1)
 		}
 		all = append(all, a)
 	}

@@ -13,22 +13,22 @@ import (
 type State int
 
 const (
-	// Idle: neither running nor campaigning.
-	Idle State = iota
-	// Joining: waiting for a session, or taking a place in the line.
-	Joining
-	// Waiting: in line.
-	Waiting
-	// Inheriting: next in line, with a lease of its own.
-	Inheriting
-	// Leading: in a term.
-	Leading
-	// Draining: the term is over, the work is still stopping.
-	Draining
-	// BackingOff: out of the line for a while.
-	BackingOff
-	// StayingOut: out of the line until Config.Healthy agrees.
-	StayingOut
+	// StateIdle: neither running nor campaigning.
+	StateIdle State = iota
+	// StateJoining: waiting for a session, or taking a place in the line.
+	StateJoining
+	// StateWaiting: in line.
+	StateWaiting
+	// StateHeir: next in line, with a lease of its own.
+	StateHeir
+	// StateLeading: in a term.
+	StateLeading
+	// StateDraining: the term is over, the work is still stopping.
+	StateDraining
+	// StateBackingOff: out of the line for a while.
+	StateBackingOff
+	// StateUnhealthy: out of the line until Config.Healthy agrees.
+	StateUnhealthy
 )
 
 // String returns the state in words.
@@ -55,11 +55,11 @@ type Status struct {
 	Position int
 	Ahead    string
 	// Token of the present term, 0 if it does not lead, and how long its lease runs.
-	Token int64
-	Lease time.Duration
+	Token          int64
+	LeaseRemaining time.Duration
 	// LastReason is why the last term ended, 0 before that.
 	LastReason recipe.Reason
-	// EventsDropped is how many events Config.OnEvent has not taken.
+	// EventsDropped is how many events subscribers have not taken, Config.OnEvent included.
 	EventsDropped uint64
 	// Impaired is why a change of leader may take longer than it has to, as far as this
 	// candidate has noticed; nil if it has noticed nothing.
@@ -83,7 +83,7 @@ func (st *status) set(c clock.Clock, change func(*Status)) {
 	if st.s.State != before || st.s.Since.IsZero() {
 		st.s.Since = c.Wall()
 	}
-	switch trying := st.s.State == Joining || st.s.State == BackingOff; {
+	switch trying := st.s.State == StateJoining || st.s.State == StateBackingOff; {
 	case !trying:
 		st.s.TryingSince = time.Time{}
 	case st.s.TryingSince.IsZero():
@@ -99,7 +99,7 @@ func (e *Election) Status() Status {
 	e.status.mu.Unlock()
 	s.EventsDropped = e.events.Dropped()
 	if s.term != nil {
-		s.Lease = max(s.term.Remaining(), 0)
+		s.LeaseRemaining = max(s.term.Remaining(), 0)
 		s.term = nil
 	}
 	return s

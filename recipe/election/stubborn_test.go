@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,20 +38,20 @@ func TestAHealthCheckThatDoesNotAnswerCountsAsUnhealthyAndHoldsUpNobody(t *testi
 	}})
 	c.term()
 	close(leads)
-	if ev := c.events.wait(election.Deposed, 1); ev.Reason != recipe.ReasonUnhealthy {
+	if ev := c.events.wait(election.EventDeposed, 1); ev.Reason != recipe.ReasonUnhealthy {
 		t.Errorf("deposed for %v", ev.Reason)
 	}
-	c.events.wait(election.Left, 1)
+	c.events.wait(election.EventLeft, 1)
 	c.stop() // returns although Healthy does not
 }
 
-func TestAHealthCheckMayResign(t *testing.T) {
+func TestAHealthCheckMayRelease(t *testing.T) {
 	_, client := embedded(t)
 	terms := make(chan *election.Term, 1)
 	el, err := election.New(client, "/e", election.Config{HealthEvery: 20 * time.Millisecond, Healthy: func(context.Context) error {
 		select {
 		case term := <-terms:
-			return term.Resign(context.Background())
+			return term.Release(context.Background())
 		default:
 			return nil
 		}
@@ -63,7 +64,7 @@ func TestAHealthCheckMayResign(t *testing.T) {
 		t.Fatal(err)
 	}
 	terms <- term
-	if err := term.Resign(within(t)); err != nil { // the same end for both
+	if err := term.Release(within(t)); err != nil { // the same end for both
 		t.Error(err)
 	}
 }
@@ -122,25 +123,26 @@ func TestAnErrorOfTheUsersDoesNotDecideAboutTheZnode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Delete(within(t), events.wait(election.Joined, 1).Node, -1); err != nil {
+	if err := s.Delete(within(t), events.wait(election.EventJoined, 1).Node, -1); err != nil {
 		t.Fatal(err)
 	}
-	gone = events.wait(election.Failed, 1).Err
-	events.wait(election.Joined, 2)
+	gone = events.wait(election.EventFailed, 1).Err
+	events.wait(election.EventJoined, 2)
 	a.stop()
-	events.wait(election.Elected, 2) // it does not queue up behind a znode of its own
+	events.wait(election.EventElected, 2) // it does not queue up behind a znode of its own
 	cancel()
 	<-done
 }
 
 func TestResigningFromTheElectedEventDoesNotWait(t *testing.T) {
 	_, client := embedded(t)
-	resigned := make(chan error, 100)
+	resigned := make(chan struct{}, 100)
 	c := newEvents(t, "a")
 	el, err := election.New(client, "/e", election.Config{OnEvent: func(ev election.Event) {
 		c.add(ev)
-		if ev.Kind == election.Elected {
-			resigned <- ev.Term.Resign(context.Background())
+		if ev.Kind == election.EventElected {
+			ev.Term.Resign()
+			resigned <- struct{}{}
 		}
 	}})
 	if err != nil {
@@ -153,12 +155,56 @@ func TestResigningFromTheElectedEventDoesNotWait(t *testing.T) {
 		el.Run(ctx, func(ctx context.Context, _ *election.Term) error { <-ctx.Done(); return nil })
 	}()
 	for range 3 {
-		if err := <-resigned; err != nil {
-			t.Error(err)
-		}
+		<-resigned
 	}
 	cancel()
 	<-done
+}
+
+func TestEverySubscriberHearsOfEveryEventInOrder(t *testing.T) {
+	_, client := embedded(t)
+	var heard [3][]election.EventKind
+	hear := func(i int) func(election.Event) {
+		return func(ev election.Event) { heard[i] = append(heard[i], ev.Kind) }
+	}
+	el, err := election.New(client, "/e", election.Config{OnEvent: hear(0)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	el.Subscribe(hear(1))
+	stop := el.Subscribe(hear(2))
+	run := func() {
+		if err := el.Run(within(t), func(context.Context, *election.Term) error { return election.ErrStop }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run()
+	stop()
+	run()
+	once := []election.EventKind{election.EventJoined, election.EventElected, election.EventDeposed, election.EventLeft}
+	twice := slices.Concat(once, once)
+	for i, want := range [][]election.EventKind{twice, twice, once} {
+		if !slices.Equal(heard[i], want) {
+			t.Errorf("subscriber %d has heard %v; want %v", i, heard[i], want)
+		}
+	}
+}
+
+func TestReleaseInTheCallbackOfRunIsRefusedAndEndsNothing(t *testing.T) {
+	_, client := embedded(t)
+	el, err := election.New(client, "/e", election.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = el.Run(within(t), func(ctx context.Context, term *election.Term) error {
+		if err := term.Release(ctx); err == nil || !term.Valid() {
+			t.Errorf("Release returned %v; valid: %v", err, term.Valid())
+		}
+		return election.ErrStop
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 func TestAnEndedContextCreatesNothing(t *testing.T) {
@@ -226,10 +272,7 @@ func TestAnObserverBelievesARestoredBackup(t *testing.T) {
 	run(t, x, "/e", "x", election.Config{})
 	at := &redirect{addr: old.Addrs()[0]}
 	client := open(t, "ensemble:2181", session.Config{Timeout: time.Second, Dial: at.dial})
-	o, err := election.Observe(client, "/e")
-	if err != nil {
-		t.Fatal(err)
-	}
+	o := observe(t, client, "/e")
 	defer o.Close()
 	ctx, cancel := context.WithCancel(within(t))
 	defer cancel()

@@ -51,10 +51,10 @@ func TestACrashedLeaderIsReplacedWithinTheLease(t *testing.T) {
 		if took := time.Since(crash); took > D*135/100 {
 			t.Errorf("the next leads after %v, %.2f D", took, float64(took)/float64(D))
 		}
-		if ev := all[1].events.wait(election.TookOver, 1); ev.Node != first.Node() {
+		if ev := all[1].events.wait(election.EventTookOver, 1); ev.Node != first.Node() {
 			t.Errorf("it took over from %s; want %s", ev.Node, first.Node())
 		}
-		if n := all[1].events.count(election.Withheld); n != 0 {
+		if n := all[1].events.count(election.EventWithheld); n != 0 {
 			t.Errorf("%d times withheld: the silence was waited for already", n)
 		}
 		time.Sleep(3 * D)
@@ -76,7 +76,7 @@ func TestALeaderAndItsHeirThatCrashTogetherAreReplacedWithinTwiceTheLease(t *tes
 		if took := time.Since(crash); took > D*27/10 {
 			t.Errorf("the third leads after %v, %.2f D", took, float64(took)/float64(D))
 		}
-		all[2].events.wait(election.TookOver, 2)
+		all[2].events.wait(election.EventTookOver, 2)
 	})
 }
 
@@ -101,7 +101,7 @@ func TestTheNextWaitsForALeaderWhoseZnodeIsDeleted(t *testing.T) {
 				if took := time.Since(gone); took < D || took > D*9/8 {
 					t.Errorf("the next leads %v after the deletion, %.2f D", took, float64(took)/float64(D))
 				}
-				if ev := all[1].events.wait(election.Withheld, 1); ev.Delay < D || ev.Delay > D*17/16 {
+				if ev := all[1].events.wait(election.EventWithheld, 1); ev.Delay < D || ev.Delay > D*17/16 {
 					t.Errorf("it says that it waits for %v", ev.Delay)
 				}
 			})
@@ -137,18 +137,18 @@ func TestAllElectionsOfADeadSessionAreLedAgain(t *testing.T) {
 		}
 		a := enter("a")
 		for _, ev := range a {
-			ev.wait(election.Elected, 1)
+			ev.wait(election.EventElected, 1)
 		}
 		b := enter("b")
 		for _, ev := range b {
-			ev.wait(election.Heir, 1)
+			ev.wait(election.EventHeir, 1)
 		}
 		time.Sleep(3 * time.Second)
 		s.Host("a").Drop()
 		crash := time.Now()
 		for i, ev := range b {
-			ev.wait(election.Elected, 1)
-			if d := a[i].wait(election.Deposed, 1); d.Time.After(ev.wait(election.Elected, 1).Time) {
+			ev.wait(election.EventElected, 1)
+			if d := a[i].wait(election.EventDeposed, 1); d.Time.After(ev.wait(election.EventElected, 1).Time) {
 				t.Errorf("%d: the first was deposed after the next was elected", i)
 			}
 		}
@@ -169,16 +169,16 @@ func TestALeaderWhoseHeartbeatIsRevokedByHandEndsItsTermAndReturns(t *testing.T)
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		all, first := s.lineUp("a", "b")
 		id := all[0].client.Status().Session
-		path := mustSession(t, all[0].client).Heartbeat(id)
+		path := mustSession(t, all[0].client).HeartbeatPath(id)
 		if _, err := s.admin().Set(t.Context(), path, []byte("revoked"), -1); err != nil {
 			t.Fatal(err)
 		}
 		all[1].term()
-		ev := all[0].events.wait(election.Deposed, 1)
+		ev := all[0].events.wait(election.EventDeposed, 1)
 		if ev.Reason != recipe.ReasonSessionLost || !errors.Is(ev.Err, session.ErrRevoked) || first.Valid() {
 			t.Errorf("deposed for %v (%v), valid: %v", ev.Reason, ev.Err, first.Valid())
 		}
-		if back := all[0].events.wait(election.Joined, 2); back.Session == id {
+		if back := all[0].events.wait(election.EventJoined, 2); back.Session == id {
 			t.Error("it is back in the session that it lost")
 		}
 		if slices.ContainsFunc(s.Sessions(), func(x zktest.Session) bool { return x.ID == id }) {
@@ -199,11 +199,11 @@ func TestALeaderThatWasTakenOverReturnsInANewSession(t *testing.T) {
 		time.Sleep(D / 4)
 		all[0].host.Heal()
 		time.Sleep(3 * D)
-		old := all[0].events.wait(election.Joined, 1).Session
+		old := all[0].events.wait(election.EventJoined, 1).Session
 		if now := all[0].Status(); now.Session == old || now.Position != 2 {
 			t.Errorf("in session %x, once %x, with %d ahead; events:\n%v", now.Session, old, now.Position, all[0].events)
 		}
-		second.Resign(t.Context())
+		second.Resign()
 		resigned := time.Now()
 		all[2].term()
 		if took := time.Since(resigned); took > D/4 {

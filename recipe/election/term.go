@@ -2,6 +2,7 @@ package election
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -19,16 +20,16 @@ type Term struct {
 	held  *held.Held
 	id    string
 	begun clock.Instant // when the candidacy began
-	inRun bool          // a callback stops when it returns, not when Resign is called
+	inRun bool          // the work has stopped when the callback returns, not when Release is called
 
-	resigned chan struct{} // closed by Resign
-	resign   sync.Once
+	stopped  chan struct{} // closed by Release
+	stop     sync.Once
 	released chan struct{} // closed when the znode is gone, or left to the session's end
 }
 
 // newTerm makes a term under ctx, of which only the values are used.
 func newTerm(ctx context.Context, id string, cfg held.Config) *Term {
-	return &Term{id: id, held: held.New(ctx, cfg), resigned: make(chan struct{}), released: make(chan struct{})}
+	return &Term{id: id, held: held.New(ctx, cfg), stopped: make(chan struct{}), released: make(chan struct{})}
 }
 
 // Context is cancelled when the term ends; context.Cause tells why, as an [*recipe.Ended].
@@ -84,17 +85,22 @@ func (t *Term) Proclaim(ctx context.Context, data []byte) error {
 	return err
 }
 
-// Resign ends the term. In the callback of [Election.Run] it only begins to: the
-// callback should return, and the znode is deleted then. After [Election.Campaign] it
-// says that the work has stopped: the znode is deleted, and Resign waits for that until
-// ctx ends; if it does, deleting goes on all the same. Resign may be called at any time
-// and more than once, also after the term has ended by itself.
-func (t *Term) Resign(ctx context.Context) error {
-	t.held.End(recipe.ReasonReleased, nil)
-	t.resign.Do(func() { close(t.resigned) })
+// Resign ends the term; it does not wait. In [Election.Run] the callback should return then, and
+// the znode is deleted after that. After [Election.Campaign] the work should stop and call
+// [Term.Release]. Resign may be called at any time and more than once, also after the term has
+// ended by itself.
+func (t *Term) Resign() { t.held.End(recipe.ReasonReleased, nil) }
+
+// Release says that the work of a term of [Election.Campaign] has stopped. It ends the term if that
+// lasts, and waits until the znode is deleted. When ctx ends first, deleting goes on all the same.
+// It may be called more than once, also after the term has ended by itself. In Run the callback
+// says by its return that the work has stopped, and Release only returns an error.
+func (t *Term) Release(ctx context.Context) error {
 	if t.inRun {
-		return nil
+		return errReleaseInRun
 	}
+	t.Resign()
+	t.stop.Do(func() { close(t.stopped) })
 	select {
 	case <-t.released:
 		return nil
@@ -102,3 +108,5 @@ func (t *Term) Resign(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 }
+
+var errReleaseInRun = errors.New("election: Release in the callback of Run; return from it instead")

@@ -14,7 +14,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// Joining and BackingOff alternate while nothing works, so Since alone would not tell for
+// StateJoining and StateBackingOff alternate while nothing works, so Since alone would not tell for
 // how long.
 func TestStatusTellsSinceWhenItTriesInVain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -56,7 +56,7 @@ func TestStatusTellsSinceWhenItTriesInVain(t *testing.T) {
 		}
 		refuse.Remove()
 		time.Sleep(time.Minute)
-		if st := el.Status(); st.State != election.Leading || !st.TryingSince.IsZero() {
+		if st := el.Status(); st.State != election.StateLeading || !st.TryingSince.IsZero() {
 			t.Errorf("in the end: %v, trying since %v", st.State, st.TryingSince)
 		}
 		cancel()

@@ -31,11 +31,11 @@ func TestAnHeirThatDoesNotKnowYetThatItIsOneIsNotTakenForDead(t *testing.T) {
 			all[0].stop()
 			all[8].term()
 			fresh := s.enter("fresh")
-			fresh.events.wait(election.Joined, 1)
+			fresh.events.wait(election.EventJoined, 1)
 			time.Sleep(time.Minute)
-			if n := all[9].events.count(election.Joined); n != 1 || fresh.events.count(election.TookOver) != 0 {
+			if n := all[9].events.count(election.EventJoined); n != 1 || fresh.events.count(election.EventTookOver) != 0 {
 				t.Errorf("seed %d: the heir joined %d times; the one behind it took over %d times; events of the heir:\n%v",
-					seed, n, fresh.events.count(election.TookOver), all[9].events)
+					seed, n, fresh.events.count(election.EventTookOver), all[9].events)
 			}
 		})
 	}

@@ -29,7 +29,7 @@ func BenchmarkValid(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer term.Resign(b.Context())
+	defer term.Release(b.Context())
 	b.ReportAllocs()
 	var floor, valid time.Duration
 	for b.Loop() {

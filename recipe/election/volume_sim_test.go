@@ -95,6 +95,53 @@ func TestAnOutageIsSaidAFewTimesHoweverManyElectionsWait(t *testing.T) {
 	}
 }
 
+// All terms of a process end at the same time, and its candidates come back. The events tell each.
+func TestCandidatesThatAreDeposedTogetherSayAFewLines(t *testing.T) {
+	const elections = 300
+	log, deposed := newVolume(), 0
+	synctest.Test(t, func(t *testing.T) {
+		e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Latency: time.Millisecond, Logf: func(string, ...any) {}})
+		client, err := session.Open(e.ConnectString(), session.Config{Dial: e.Host("a").Dial, Logger: slog.New(log)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var all sync.WaitGroup
+		var mu sync.Mutex // guards deposed
+		for i := range elections {
+			el, err := election.New(client, fmt.Sprintf("/e/%d", i), election.Config{Logger: slog.New(log), OnEvent: func(ev election.Event) {
+				mu.Lock()
+				defer mu.Unlock()
+				if ev.Kind == election.EventDeposed {
+					deposed++
+				}
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			all.Go(func() { el.Run(ctx, untilTheEnd) })
+		}
+		time.Sleep(time.Minute)
+		e.Host("a").Drop()
+		time.Sleep(time.Minute)
+		e.Host("a").Heal()
+		time.Sleep(time.Minute)
+		cancel()
+		all.Wait()
+		client.Close()
+	})
+	t.Logf("lines: %v; left out: %v", log.lines, log.left)
+	if deposed != 2*elections {
+		t.Fatalf("%d terms have ended", deposed)
+	}
+	for _, kind := range []string{"joined", "elected", "deposed", "left"} {
+		if n := log.lines[kind]; n > 3*50 || n+log.left[kind] < 2*elections {
+			t.Errorf("%s: %d lines, %d left out, of %d", kind, n, log.left[kind], 2*elections)
+		}
+	}
+}
+
 // late is a log handler that takes its time for what was left out.
 type late struct{ *volume }
 

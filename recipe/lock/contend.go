@@ -46,24 +46,32 @@ type contender struct {
 }
 
 // win joins the line and waits in it, as often as it takes. ctx bounds that.
-func (c *contender) win(ctx context.Context) (*holding, error) {
-	pause := retry.New(c.clock, firstDelay, longestDelay)
+func (c *contender) win(ctx context.Context) (at *holding, err error) {
 	asked := c.clock.Now()
+	err = c.again(ctx, func() (err error) {
+		at, err = c.attempt(ctx)
+		return err
+	})
+	if err == nil {
+		at.acquired(c.clock.Now().Sub(asked))
+	}
+	return at, err
+}
+
+// again makes attempts until one succeeds, or another would not help.
+func (c *contender) again(ctx context.Context, attempt func() error) error {
+	pause := retry.New(c.clock, firstDelay, longestDelay)
 	for {
 		begun := c.clock.Now()
-		at, err := c.attempt(ctx)
-		if err == nil {
-			at.acquired(c.clock.Now().Sub(asked))
-			return at, nil
-		}
+		err := attempt()
 		switch {
-		case err == ErrBusy:
-			return nil, err
+		case err == nil || err == ErrBusy:
+			return err
 		case c.life.Over(ctx):
-			return nil, c.life.Cut(ctx, err)
+			return c.life.Cut(ctx, err)
 		case life.Permanent(err):
 			c.log.Error("cannot join", "err", err)
-			return nil, &recipe.PermanentError{Path: c.path, Err: err}
+			return &recipe.PermanentError{Path: c.path, Err: err}
 		}
 		if c.clock.Now().Sub(begun) >= c.client.Status().Timeout {
 			pause.Reset()
@@ -72,7 +80,7 @@ func (c *contender) win(ctx context.Context) (*holding, error) {
 		c.often.Warn("not in line", "err", err, "retry", delay)
 		c.send(Event{Kind: EventFailed, Err: err, Delay: delay})
 		if clock.Sleep(ctx, c.clock, delay) != nil {
-			return nil, c.life.Cut(ctx, err)
+			return c.life.Cut(ctx, err)
 		}
 	}
 }
@@ -113,24 +121,34 @@ func (c *contender) free(ctx context.Context, s *session.Session) error {
 	if err != nil {
 		return err
 	}
-	for range names {
-		return ErrBusy
+	for _, name := range names {
+		if !c.shared || !name.Shared {
+			return ErrBusy
+		}
 	}
 	return nil
 }
 
 // join takes a place in the line.
 func (c *contender) join(ctx context.Context, s *session.Session) (*stay.Stay, error) {
-	st, err := stay.Enter(ctx, s, line.Config{
-		Dir: c.path, Style: c.cfg.Style.line(), Data: ident.Encode(c.cfg.ID, c.cfg.Data), ACL: c.cfg.ACL,
-		Clock: c.clock, Busy: true, Cleanup: c.cfg.Cleanup,
-	})
-	if err != nil {
-		return nil, err
+	st, err := stay.Enter(ctx, s, c.place())
+	if err == nil {
+		c.joined(st)
 	}
-	c.log.Debug("joined", "session", hex(s.ID()), "node", st.Path(), "ahead", st.Position())
-	c.send(Event{Kind: EventJoined, Session: s.ID(), Node: st.Path(), Position: st.Position()})
-	return st, nil
+	return st, err
+}
+
+// place says where and as what to stand.
+func (c *contender) place() line.Config {
+	return line.Config{
+		Dir: c.path, Style: c.style, Data: ident.Encode(c.cfg.ID, c.cfg.Data), ACL: c.cfg.ACL,
+		Clock: c.clock, Busy: true, Cleanup: c.cfg.Cleanup,
+	}
+}
+
+func (c *contender) joined(st *stay.Stay) {
+	c.log.Debug("joined", "session", hex(st.S.ID()), "node", st.Path(), "ahead", st.Position())
+	c.send(Event{Kind: EventJoined, Session: st.S.ID(), Node: st.Path(), Position: st.Position()})
 }
 
 // wait stands in line until the place is held.
@@ -188,18 +206,39 @@ func (c *contender) tell(st *stay.Stay, last, now line.Standing) {
 // hold keeps what is held until it has ended, has been released or has outlasted DrainTimeout, and
 // the znode is gone.
 func (c *contender) hold(at *holding) {
-	defer c.life.End()
-	defer close(at.left)
-	c.guard(at)
+	for at != nil {
+		c.guard(at)
+		next := c.end(at)
+		close(at.left)
+		at = next
+	}
+	c.life.End()
+}
+
+// end carries out the end of what is held. It returns what is held instead, if it was to be
+// downgraded.
+func (c *contender) end(at *holding) (next *holding) {
 	ended := at.Ended()
 	c.log.Debug("ended", withErr(ended.Err, "session", hex(at.st.S.ID()), "token", at.Token(), "reason", ended.Reason.String())...)
 	c.send(Event{Kind: EventEnded, Session: at.st.S.ID(), Node: at.Node(), Token: at.Token(), Reason: ended.Reason, Err: ended.Err})
+	if d := at.downgrade; d != nil { // set before it ended
+		var err error
+		if next, err = c.downgraded(at); err == nil {
+			d.held = next.first
+		} else {
+			d.err = err
+			c.leave(c.life.Context(), at.st, err == line.ErrGone)
+		}
+		close(d.done)
+		return next
+	}
 	if ended.Reason != recipe.ReasonNodeDeleted && !tenure.Drain(c.clock, at.st.S, at.letGo, c.cfg.DrainTimeout) {
 		at.late.Store(true)
 		c.log.Warn("the lock was not released in time; giving it away", "waited", c.cfg.DrainTimeout)
 	}
 	at.Finish()
 	c.leave(c.life.Context(), at.st, ended.Reason == recipe.ReasonNodeDeleted)
+	return nil
 }
 
 // guard returns when what is held has ended.

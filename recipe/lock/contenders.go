@@ -17,12 +17,14 @@ type Contender struct {
 	Data []byte
 	// Hidden: its ACL does not let us read it.
 	Hidden bool
+	// Reader: it is there for reading.
+	Reader bool
 	// Revoked: it was asked to let go.
 	Revoked bool
 	// Node is the path of its znode.
 	Node string
 	// Token is the fencing token that it holds the lock with when its time comes, 0 if it is
-	// hidden.
+	// hidden. (That of a writer that has become a reader is older.)
 	Token int64
 	// Session is the ZooKeeper session that it belongs to. 0 means a persistent znode, or that it
 	// is hidden.
@@ -42,7 +44,7 @@ func (l *Lock) Contenders(ctx context.Context) ([]Contender, error) {
 	}
 	var all []Contender
 	for _, name := range names {
-		c := Contender{Node: l.path + "/" + name.Full}
+		c := Contender{Node: l.path + "/" + name.Full, Reader: name.Shared}
 		data, stat, err := s.Get(ctx, c.Node)
 		switch {
 		case errors.Is(err, zk.ErrNoNode):
@@ -62,9 +64,9 @@ func (l *Lock) Contenders(ctx context.Context) ([]Contender, error) {
 	return all, nil
 }
 
-// Revoke asks the holder to let go, by the words that Curator's Revoker writes into the holder's
-// znode. What the holder does about it is its own decision: see [Config.OnRevoke]. Nothing happens
-// if nobody holds the lock. It takes WRITE on the holder's znode.
+// Revoke asks the holder to let go, or all readers that hold it, by the words that Curator's Revoker
+// writes into the holder's znode. What the holder does about it is its own decision: see
+// [Config.OnRevoke]. Nothing happens if nobody holds the lock. It takes WRITE on the holder's znode.
 //
 // Do not use it while a Curator LeaderLatch may stand in the line: it takes the change for the
 // departure of the one ahead, finds that one still there, and never wakes again.
@@ -74,12 +76,17 @@ func (l *Lock) Revoke(ctx context.Context) error {
 		return err
 	}
 	names, err := line.List(ctx, s, l.path)
-	if err != nil || len(names) == 0 {
+	if err != nil {
 		return err
 	}
-	_, err = s.Set(ctx, l.path+"/"+names[0].Full, []byte(line.Revocation), -1)
-	if errors.Is(err, zk.ErrNoNode) {
-		return nil
+	for i, name := range names {
+		if i > 0 && !(name.Shared && names[0].Shared) {
+			break
+		}
+		_, err := s.Set(ctx, l.path+"/"+name.Full, []byte(line.Revocation), -1)
+		if err != nil && !errors.Is(err, zk.ErrNoNode) {
+			return err
+		}
 	}
-	return err
+	return nil
 }

@@ -12,4 +12,6 @@ var (
 	// ErrUpgrade: the context that was given comes from a [Held] for reading, and the lock for
 	// writing was asked for. The writer would wait for the reader, which waits for the writer.
 	ErrUpgrade = errors.New("lock: a reader cannot become the writer; release it first")
+
+	errDowngrade = errors.New("lock: only what is held for writing of an RW can be downgraded")
 )

@@ -100,12 +100,13 @@ type holding struct {
 	st    *stay.Stay
 	first *Held
 
-	mu      sync.Mutex    // guards holders, and orders the last release
-	holders int           // who have not released it
-	letGo   chan struct{} // closed when nobody holds it
-	left    chan struct{} // closed when the znode is gone, or left to the session's end
-	late    atomic.Bool   // it was given away before it was released
-	revoked sync.Once
+	mu        sync.Mutex    // guards holders, and orders the last release
+	holders   int           // who have not released it
+	letGo     chan struct{} // closed when nobody holds it
+	left      chan struct{} // closed when the znode is gone, or left to the session's end
+	downgrade *downgrade    // set before the end
+	late      atomic.Bool   // it was given away before it was released
+	revoked   sync.Once
 }
 
 // newHolding begins to hold. Its context has the values of ctx.

@@ -11,6 +11,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/feed"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -25,8 +26,13 @@ type Lock struct {
 	path   string
 	cfg    Config
 	clock  clock.Clock
-	log    *slog.Logger
-	often  *slog.Logger // for lines that many contenders may have at the same time
+
+	style  line.Style
+	shared bool  // it is held beside other readers
+	reader *Lock // of an RW
+
+	log   *slog.Logger
+	often *slog.Logger // for lines that many contenders may have at the same time
 
 	events  *feed.Feed[Event]
 	revokes *feed.Feed[*Held]
@@ -48,9 +54,9 @@ func New(client *session.Client, path string, cfg Config) (*Lock, error) {
 	}
 	logger, lines := feed.NewLog(cfg.Logger)
 	return &Lock{
-		client: client, path: path, cfg: cfg, clock: clock.From(client.Context()),
-		log:    logger.With("lock", path, "id", cfg.ID),
-		often:  feed.Thinned(client.Context(), logger, lines).With("lock", path, "id", cfg.ID),
+		client: client, path: path, cfg: cfg, style: cfg.Style.line(), clock: clock.From(client.Context()),
+		log:    feed.Thinned(client.Context(), logger, lines, feed.Transitions).With("lock", path, "id", cfg.ID),
+		often:  feed.Thinned(client.Context(), logger, lines, feed.Failures).With("lock", path, "id", cfg.ID),
 		events: feed.New(cfg.OnEvent, maxEvents), revokes: feed.New(cfg.OnRevoke, maxEvents),
 	}, nil
 }

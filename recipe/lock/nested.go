@@ -28,6 +28,9 @@ func (l *Lock) nested(ctx context.Context) (*Held, error) {
 		if h.lock.client != l.client || h.lock.path != l.path || h.Ended() != nil {
 			continue
 		}
+		if h.lock.shared && !l.shared {
+			return nil, ErrUpgrade
+		}
 		if l.cfg.Reentrant && h.again() {
 			return &Held{at: h, nested: true}, nil
 		}

@@ -170,6 +170,13 @@ func (s *stage) check(who string, h *lock.Held, shared bool) {
 	s.helds = append(s.helds, owned{h, who, shared})
 }
 
+// held is check without a comparison.
+func (s *stage) held(who string, h *lock.Held, shared bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.helds = append(s.helds, owned{h, who, shared})
+}
+
 // inLine lists the znodes of the line.
 func (s *stage) inLine() (nodes []zktest.Node) {
 	for _, n := range s.Nodes() {

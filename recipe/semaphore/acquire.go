@@ -282,9 +282,9 @@ func (a *acquiring) createPlaces(ctx context.Context, s *session.Session) (paths
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { clock.Sleep(bound, a.clock, seeThrough); cancel() })()
 	for len(paths) < a.n && err == nil {
-		var path string
-		if path, err = s.CreatePlace(bound, a.leases, string(line.Permit), ident.Encode(a.cfg.ID, nil), a.cfg.ACL); err == nil {
-			paths = append(paths, path)
+		var one []string
+		if one, err = s.CreatePlaces(bound, session.Place{Dir: a.leases, Name: string(line.Permit), Data: ident.Encode(a.cfg.ID, nil), ACL: a.cfg.ACL}); err == nil {
+			paths = append(paths, one...)
 			err = context.Cause(ctx)
 		}
 	}

@@ -30,7 +30,7 @@ const (
 func (p *place) Leave(ctx context.Context) error {
 	if !p.announce(ctx) {
 		for _, path := range p.paths {
-			if err := p.s.Remove(ctx, path); err != nil {
+			if err := p.s.EnsureDeleted(ctx, path); err != nil {
 				return err
 			}
 		}
@@ -79,7 +79,7 @@ func (p *place) announce(ctx context.Context) (ok bool) {
 				return true
 			}
 			continue
-		case errors.Is(err, zk.ErrBadVersion), session.OutcomeOf(err) == session.Unknown:
+		case errors.Is(err, zk.ErrBadVersion), session.OutcomeOf(err) == session.OutcomeUnknown:
 		default:
 			return false
 		}
@@ -149,7 +149,7 @@ func (p *place) teach(ctx context.Context) {
 func (p *place) Abandon() {
 	left := make(chan struct{}, len(p.paths))
 	for _, path := range p.paths {
-		p.s.Abandon(path, func() {
+		p.s.DeleteInBackground(path, func() {
 			left <- struct{}{}
 			if len(left) == cap(left) {
 				p.Drop()

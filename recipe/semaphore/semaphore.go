@@ -67,8 +67,8 @@ func New(client *session.Client, path string, size int, cfg Config) (*Semaphore,
 	return &Semaphore{
 		client: client, path: path, locks: path + "/locks", leases: path + "/leases", slots: path + "/slots",
 		cfg: cfg, clock: clock.From(client.Context()), size: size, leaving: make(chan struct{}, 1),
-		log:    logger.With("semaphore", path, "id", cfg.ID),
-		often:  feed.Thinned(client.Context(), logger, lines).With("semaphore", path, "id", cfg.ID),
+		log:    feed.Thinned(client.Context(), logger, lines, feed.Transitions).With("semaphore", path, "id", cfg.ID),
+		often:  feed.Thinned(client.Context(), logger, lines, feed.Failures).With("semaphore", path, "id", cfg.ID),
 		events: feed.New(cfg.OnEvent, maxEvents),
 	}, nil
 }
@@ -145,7 +145,7 @@ func (s *Semaphore) writeFirst(ctx context.Context, at *session.Session, version
 		return err
 	}
 	_, err = at.Set(ctx, s.leases, first, version)
-	if errors.Is(err, zk.ErrBadVersion) || session.OutcomeOf(err) == session.Unknown && ctx.Err() == nil && at.Err() == nil {
+	if errors.Is(err, zk.ErrBadVersion) || session.OutcomeOf(err) == session.OutcomeUnknown && ctx.Err() == nil && at.Err() == nil {
 		return nil // it is read again anyway
 	}
 	return err
@@ -211,7 +211,7 @@ func (s *Semaphore) Resize(ctx context.Context, size int) error {
 			s.log.Info("resized", "size", size)
 			return nil
 		}
-		again := errors.Is(err, zk.ErrBadVersion) || session.OutcomeOf(err) == session.Unknown
+		again := errors.Is(err, zk.ErrBadVersion) || session.OutcomeOf(err) == session.OutcomeUnknown
 		if !again || ctx.Err() != nil || at.Err() != nil {
 			return err
 		}

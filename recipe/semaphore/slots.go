@@ -80,7 +80,7 @@ func (p *place) takeSlots(ctx context.Context) error {
 		return err
 	case errors.Is(err, zk.ErrNoNode) && failed(results) < last:
 		return line.ErrGone
-	case err == nil, errors.Is(err, zk.ErrNoNode), errors.Is(err, zk.ErrBadVersion), session.OutcomeOf(err) == session.Unknown:
+	case err == nil, errors.Is(err, zk.ErrNoNode), errors.Is(err, zk.ErrBadVersion), session.OutcomeOf(err) == session.OutcomeUnknown:
 		// Look again: another has taken some, or the answer is lost.
 	default:
 		return err

@@ -31,7 +31,7 @@ func (p *place) takeOver(ctx context.Context, act action, from heard) error {
 		return nil
 	case ctx.Err() != nil || p.s.Err() != nil:
 		return err
-	case session.OutcomeOf(err) == session.Unknown:
+	case session.OutcomeOf(err) == session.OutcomeUnknown:
 	case errors.Is(err, zk.ErrNoNode) && failed(results) < revoking:
 		return line.ErrGone
 	case errors.Is(err, zk.ErrNoAuth):

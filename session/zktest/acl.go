@@ -10,7 +10,7 @@ import (
 )
 
 // identity is one thing a connection has authenticated as. Every connection
-// has its address; digest identities are added by auth requests.
+// has its address; digest identities are added by auth requests, sasl ones by SASL exchanges.
 type identity struct{ scheme, id string }
 
 // digestID is the identity of a "user:password" credential: the user and the
@@ -45,7 +45,7 @@ func allowed(list []grant, perm int32, ids []identity) bool {
 
 func matches(id identity, expr string) bool {
 	switch id.scheme {
-	case "digest":
+	case "digest", "sasl":
 		return id.id == expr
 	case "ip":
 		return ipMatches(id.id, expr)
@@ -80,7 +80,7 @@ func parseIPExpr(expr string) (net.IP, int, bool) {
 }
 
 // fixACL checks the ACL of a create or setACL request and replaces the "auth"
-// scheme by the requester's digest identities. Duplicates are dropped.
+// scheme by the requester's digest and sasl identities. The scheme sasl is known to those who use it. Duplicates are dropped.
 func fixACL(list []grant, ids []identity) ([]grant, Code) {
 	var unique []grant
 	for _, a := range list {
@@ -112,13 +112,17 @@ func expandACL(a grant, ids []identity) []grant {
 	case "auth":
 		var list []grant
 		for _, id := range ids {
-			if id.scheme == "digest" {
+			if id.scheme == "digest" || id.scheme == "sasl" {
 				list = append(list, grant{a.Perms, id.scheme, id.id})
 			}
 		}
 		return list
 	case "digest":
 		if validDigest(a.ID) {
+			return []grant{a}
+		}
+	case "sasl":
+		if slices.ContainsFunc(ids, func(id identity) bool { return id.scheme == "sasl" }) {
 			return []grant{a}
 		}
 	case "ip":

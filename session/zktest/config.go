@@ -49,6 +49,11 @@ type Config struct {
 	// learn that it exists: [ExistsFree] by default.
 	Exists ExistsRule
 
+	// Users, if set, may authenticate by SASL with DIGEST-MD5: passwords by name. A znode can
+	// then be theirs, by the scheme "sasl" or "auth". Without it the servers let a client in that
+	// tries, as nobody, as they do without a JAAS configuration.
+	Users map[string]string
+
 	// SequenceWraps makes the sequence number after 2147483647 the lowest
 	// negative one, as servers before 3.6 did. Newer ones, 3.8 among them,
 	// never lower the count: there the number sticks at 2147483647 and names

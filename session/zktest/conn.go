@@ -31,6 +31,7 @@ type conn struct {
 	early   [][]byte // frames that came between the two
 	old     bool     // its connect request had no read-only flag
 	ids     []identity
+	nonce   string // of a SASL exchange under way
 	heard   time.Duration
 	idle    *event
 	verdict verdict // about the connect request

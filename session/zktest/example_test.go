@@ -93,7 +93,7 @@ func ExampleServer_Isolate() {
 	defer e.Close()
 
 	follower := e.Followers()[0]
-	conn := connect([]string{follower.Addr()}, 500*time.Millisecond)
+	conn := connect([]string{follower.Addr()}, 2*time.Second)
 	defer conn.Close()
 	if _, err := conn.Create("/leader", nil, zk.FlagEphemeral, zk.WorldACL(zk.PermAll)); err != nil {
 		log.Fatal(err)

@@ -28,6 +28,7 @@ const (
 	OpCreateTTL       Op = 21
 	OpAuth            Op = 100
 	OpSetWatches      Op = 101
+	OpSASL            Op = 102
 	OpError           Op = -1
 	OpCreateSession   Op = -10
 	OpCloseSession    Op = -11
@@ -40,7 +41,7 @@ var opNames = map[Op]string{
 	OpSync: "sync", OpPing: "ping", OpGetChildren2: "getChildren2", OpCheck: "check",
 	OpMulti: "multi", OpCreate2: "create2", OpReconfig: "reconfig",
 	OpCreateContainer: "createContainer", OpDeleteContainer: "deleteContainer",
-	OpCreateTTL: "createTTL", OpAuth: "auth", OpSetWatches: "setWatches", OpError: "error",
+	OpCreateTTL: "createTTL", OpAuth: "auth", OpSetWatches: "setWatches", OpSASL: "sasl", OpError: "error",
 	OpCreateSession: "createSession", OpCloseSession: "closeSession", OpConnect: "connect",
 }
 

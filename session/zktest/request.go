@@ -32,6 +32,10 @@ func (s *server) request(c *conn, f []byte) {
 		s.auth(r, &d, len(f))
 		return
 	}
+	if op == OpSASL {
+		s.sasl(r, &d, len(f))
+		return
+	}
 	r.args = decodeArgs(op, &d)
 	r.bad = d.bad
 	r.ids = append(r.ids, c.ids...)

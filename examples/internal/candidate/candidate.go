@@ -73,7 +73,7 @@ func newProgram(o *options, stdout, stderr io.Writer) (*program, error) {
 	}
 	log := o.logger(stderr)
 	var err error
-	p.client, err = session.Open(o.zk, session.Config{Timeout: o.timeout, Lease: o.lease, Auth: o.credentials, Logger: log})
+	p.client, err = session.Open(o.zk, session.Config{Timeout: o.timeout, Lease: o.lease, Auth: o.credentials, SASL: o.asUser, Logger: log})
 	if err != nil {
 		return nil, err
 	}
@@ -155,48 +155,45 @@ func (p *program) lead(ctx context.Context, term *election.Term) error {
 // tell turns the library's events into lines.
 func (p *program) tell(ev election.Event) {
 	switch ev.Kind {
-	case election.Joined:
+	case election.EventJoined:
 		p.announce(ev.Session, ev.Timeout)
 		p.out.Write("joined", "node", ev.Node, "position", ev.Position)
-	case election.Heir:
+	case election.EventHeir:
 		p.out.Write("heir")
-	case election.Elected:
+	case election.EventElected:
 		// The event comes from one goroutine and the term is given to another; meeting here
 		// keeps "elected" behind "heir" and ahead of the first beat.
 		term := <-p.begun
 		p.term.Store(term)
 		p.out.Write("elected", "token", term.Token(), "deadline", term.Remaining)
 		p.told <- struct{}{}
-	case election.Suspended:
+	case election.EventSuspended:
 		p.out.Write("suspended")
-	case election.Resumed:
+	case election.EventResumed:
 		p.tellSession(ev.Session, p.client.Status().Timeout)
-	case election.Deposed:
+	case election.EventDeposed:
 		p.term.Store(nil)
 		p.out.Write("deposed", "token", ev.Token, "reason", ev.Reason.String())
-	case election.Failed:
+	case election.EventFailed:
 		p.fail(ev.Err)
-	case election.Blocked:
+	case election.EventBlocked:
 		p.fail(fmt.Errorf("%s is a persistent znode: nobody behind it leads until it is deleted", ev.Node))
-	case election.Impaired:
+	case election.EventImpaired:
 		p.fail(ev.Err)
-	case election.TookOver:
+	case election.EventTookOver:
 		p.out.Write("takeover", "node", ev.Node)
-	case election.Withheld:
+	case election.EventWithheld:
 		p.out.Write("withheld", "node", ev.Node)
-	case election.LeaderChanged:
+	case election.EventLeaderChanged:
 		p.tellLeader(ev.Leader)
-	case election.Left:
+	case election.EventLeft:
 		p.out.Write("left")
 	}
 }
 
 // watch tells who leads.
 func (p *program) watch(ctx context.Context) error {
-	observer, err := election.Observe(p.client, p.path)
-	if err != nil {
-		return err
-	}
+	observer := p.election.Observe()
 	defer observer.Close()
 	return observer.Follow(ctx, p.tellLeader)
 }
@@ -273,5 +270,5 @@ func (p *program) resign() {
 		p.fail(errors.New("cannot resign: not leading"))
 		return
 	}
-	term.Resign(context.Background()) // does not wait: the callback's return ends the term
+	term.Resign() // does not wait: the callback's return ends the term
 }

@@ -13,11 +13,12 @@ import (
 
 // options are the flags.
 type options struct {
-	zk, path, id, data, style, auth string
-	timeout, lease, drain, beat     time.Duration
-	observe, follow, verbose        bool
+	zk, path, id, data, style, auth, sasl string
+	timeout, lease, drain, beat           time.Duration
+	observe, follow, verbose              bool
 
 	credentials []session.Auth // what auth says
+	asUser      session.SASL   // what sasl says
 }
 
 const usage = `candidate stands for election and tells what happens as JSON lines on stdout.
@@ -37,6 +38,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.StringVar(&o.data, "data", "", "`text` for observers to read")
 	f.StringVar(&o.style, "style", "latch", "how the znode is named: `latch|lock|kazoo`")
 	f.StringVar(&o.auth, "auth", "", "`digest:user:password`; znodes are then for that user alone")
+	f.StringVar(&o.sasl, "sasl", "", "`digest:user:password` of the servers' JAAS configuration; znodes are then for that user alone")
 	duration(f, &o.timeout, "timeout", "session timeout to ask for (default 15s)")
 	duration(f, &o.lease, "lease", "how long a lease lasts: about the time until a crashed leader is replaced\n(default 4s, or half of -timeout)")
 	duration(f, &o.drain, "drain", "how long the end of a term waits for the work to stop (default 30s)")
@@ -74,7 +76,10 @@ func (o *options) check() error {
 	}
 	o.id = flags.ID(o.id)
 	var err error
-	o.credentials, err = flags.Auth(o.auth)
+	if o.credentials, err = flags.Auth(o.auth); err != nil {
+		return err
+	}
+	o.asUser, err = flags.SASL(o.sasl)
 	return err
 }
 

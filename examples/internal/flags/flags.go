@@ -27,15 +27,33 @@ func ID(value string) string {
 // is not for flag.Func, which tells a value that is wrong: this one may hold a password, and
 // the error is without it.
 func Auth(value string) ([]session.Auth, error) {
-	if value == "" {
-		return nil, nil
-	}
-	scheme, rest, _ := strings.Cut(value, ":")
-	user, password, _ := strings.Cut(rest, ":")
-	if scheme != "digest" || user == "" || password == "" {
-		return nil, fmt.Errorf("-auth has scheme %q and user %q; want digest:user:password", scheme, user)
+	user, password, err := digest("auth", value)
+	if user == "" || err != nil {
+		return nil, err
 	}
 	return []session.Auth{session.Digest(user, password)}, nil
+}
+
+// SASL returns what -sasl says, digest:user:password, or nil where that is "". It keeps the
+// password out of errors as Auth does.
+func SASL(value string) (session.SASL, error) {
+	user, password, err := digest("sasl", value)
+	if user == "" || err != nil {
+		return nil, err
+	}
+	return session.SASLDigest(user, password), nil
+}
+
+func digest(name, value string) (user, password string, err error) {
+	if value == "" {
+		return "", "", nil
+	}
+	scheme, rest, _ := strings.Cut(value, ":")
+	user, password, _ = strings.Cut(rest, ":")
+	if scheme != "digest" || user == "" || password == "" {
+		return "", "", fmt.Errorf("-%s has scheme %q and user %q; want digest:user:password", name, scheme, user)
+	}
+	return user, password, nil
 }
 
 // Times are what the flags -timeout and -lease say.

@@ -27,6 +27,12 @@ func TestCredentialsAreReadAndMistakesToldWithoutThePassword(t *testing.T) {
 	if got, err := Auth(""); got != nil || err != nil {
 		t.Errorf("without a value: %v, %v; want nothing", got, err)
 	}
+	if got, err := SASL(""); got != nil || err != nil {
+		t.Errorf("-sasl without a value: %v; want nothing", err)
+	}
+	if got, err := SASL("digest:alice:se:cret"); got == nil || err != nil {
+		t.Errorf("-sasl: %v; want alice's", err)
+	}
 	want := []session.Auth{session.Digest("alice", "se:cret")}
 	if got, err := Auth("digest:alice:se:cret"); !reflect.DeepEqual(got, want) || err != nil {
 		t.Errorf("%v, %v; want alice's credentials", got, err)
@@ -37,6 +43,9 @@ func TestCredentialsAreReadAndMistakesToldWithoutThePassword(t *testing.T) {
 		"digest:alice:":         `"alice"`,
 		"digest::secret":        `user ""`,
 	} {
+		if sasl, err := SASL(value); sasl != nil || err == nil || !strings.Contains(err.Error(), part) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("-sasl %s: %v; want an error with %s and without the password", value, err, part)
+		}
 		got, err := Auth(value)
 		if got != nil || err == nil || !strings.Contains(err.Error(), part) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v, %v; want an error with %s and without the password", value, got, err, part)

@@ -39,16 +39,16 @@ func standAs(t *testing.T, e *zktest.Ensemble, id string, view *electionhttp.Vie
 	}
 	t.Cleanup(func() { client.Close() })
 	joined := make(chan struct{}, 100)
-	el, _ := stand(t, client, election.Config{ID: id, Data: []byte(evil), OnEvent: func(ev election.Event) {
-		view.Record(ev)
-		if ev.Kind == election.Joined {
+	var views []*electionhttp.View
+	if id != evil {
+		views = append(views, view)
+	}
+	stand(t, client, election.Config{ID: id, Data: []byte(evil), OnEvent: func(ev election.Event) {
+		if ev.Kind == election.EventJoined {
 			joined <- struct{}{}
 		}
-	}}, obedient)
+	}}, obedient, views...)
 	<-joined
-	if id != evil {
-		view.Add(el)
-	}
 	return client
 }
 

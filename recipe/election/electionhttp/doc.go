@@ -4,17 +4,16 @@
 //	page, err := electionhttp.New(electionhttp.Config{})
 //	...
 //	defer page.Close()
-//	billing, err := page.Follow(client, "/billing")
+//	billing, err := page.Observe(client, "/billing")
 //	...
-//	el, err := election.New(client, "/billing", election.Config{OnEvent: billing.Record})
+//	el, err := election.New(client, "/billing", election.Config{})
 //	...
 //	billing.Add(el)
 //	http.Handle("/status", page)
 //	http.Handle("/healthz", electionhttp.Health(electionhttp.HealthConfig{}, el))
 //
-// A process that only observes calls Follow and is done; Record and Add tell what
-// nobody but the process of a candidate knows: why its terms ended, and how long its lease
-// runs. Several elections, of one client or of several, can be on one page.
+// A process that only observes calls Observe and is done. Add tells the page of a candidate what
+// only its own process knows: why its terms ended, and how long its lease runs. Several elections, of one client or of several, can be on one page.
 //
 // # Health
 //

@@ -81,9 +81,9 @@ func (cfg HealthConfig) judge(st election.Status, now time.Time) (line string, o
 		return fmt.Sprintf("FAILING: the term ended %s ago (%v), its work still runs, and another may lead", in, st.LastReason), false
 	case !st.TryingSince.IsZero() && cfg.JoinWithin >= 0 && trying > cfg.JoinWithin:
 		return fmt.Sprintf("FAILING: has tried to stand in line for %s, in vain", short(trying)), false
-	case st.State == election.Leading:
-		return fmt.Sprintf("leading for %s, token %d, lease %s", in, st.Token, short(st.Lease)), true
-	case st.State == election.Draining:
+	case st.State == election.StateLeading:
+		return fmt.Sprintf("leading for %s, token %d, lease %s", in, st.Token, short(st.LeaseRemaining)), true
+	case st.State == election.StateDraining:
 		return fmt.Sprintf("draining for %s (%v)", in, st.LastReason), true
 	case !st.TryingSince.IsZero():
 		return fmt.Sprintf("%v, has tried to stand in line for %s", st.State, short(trying)), true
@@ -94,7 +94,7 @@ func (cfg HealthConfig) judge(st election.Status, now time.Time) (line string, o
 // overruns reports whether the work of a term goes on although another may lead. A term
 // that was ended by choice keeps its znode, and with it the leadership, for DrainTimeout.
 func overruns(st election.Status) bool {
-	return st.State == election.Draining && (st.Node == "" || !st.LastReason.Chosen())
+	return st.State == election.StateDraining && (st.Node == "" || !st.LastReason.Chosen())
 }
 
 // short rounds a duration for people.

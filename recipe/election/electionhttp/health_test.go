@@ -75,7 +75,7 @@ func TestDrainingIsHealthyWhileTheLeadershipIsOurs(t *testing.T) {
 			<-release
 			return election.ErrStop
 		})
-		(<-started).Resign(t.Context())
+		(<-started).Resign()
 		time.Sleep(4 * time.Minute)
 		probe(t, electionhttp.HealthConfig{}, 200, "draining", el)
 		time.Sleep(2 * time.Minute) // given away, and the work still runs

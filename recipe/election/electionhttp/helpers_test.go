@@ -39,12 +39,16 @@ func obedient(ctx context.Context, _ *election.Term) error {
 	return nil
 }
 
-// stand lets a candidate stand for election until stop is called, or the test ends.
-func stand(t *testing.T, client *session.Client, cfg election.Config, lead func(context.Context, *election.Term) error) (el *election.Election, stop func()) {
+// stand lets a candidate, of which the views are told, stand for election until stop is called, or the
+// test ends.
+func stand(t *testing.T, client *session.Client, cfg election.Config, lead func(context.Context, *election.Term) error, views ...*electionhttp.View) (el *election.Election, stop func()) {
 	t.Helper()
 	el, err := election.New(client, path, cfg)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, v := range views {
+		v.Add(el)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -62,7 +66,7 @@ func newPage(t *testing.T, client *session.Client, cfg electionhttp.Config) (*el
 		t.Fatal(err)
 	}
 	t.Cleanup(page.Close)
-	view, err := page.Follow(client, path)
+	view, err := page.Observe(client, path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,10 +35,10 @@ func (h *history) record(ev election.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch ev.Kind {
-	case election.Elected:
+	case election.EventElected:
 		t := h.term(ev.Token, ev.Time)
 		t.own, t.id, t.begin, t.before = true, clean(ev.Term.ID(), maxText), ev.Time, false
-	case election.Deposed:
+	case election.EventDeposed:
 		if t := h.find(ev.Token); t != nil {
 			t.end, t.reason = ev.Time, ev.Reason
 		}

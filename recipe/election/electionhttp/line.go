@@ -64,7 +64,7 @@ func (v *View) read(done chan struct{}) {
 	begin := time.Now()
 	ctx, cancel := context.WithTimeout(v.page.ctx, readFor)
 	defer cancel()
-	all, err := election.Candidates(ctx, v.client, v.path)
+	all, err := v.election.Candidates(ctx)
 	l := &v.line
 	l.mu.Lock()
 	defer l.mu.Unlock()

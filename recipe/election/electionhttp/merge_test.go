@@ -44,8 +44,8 @@ func TestLineAndLeaderAreMadeToAgree(t *testing.T) {
 
 func TestAnOwnLeaderIsKnownBeforeTheObserverSeesIt(t *testing.T) {
 	const T = 10 * time.Second
-	waits := election.Status{ID: "b", Node: "/e/2", State: election.Waiting}
-	leads := election.Status{ID: "c", Node: "/e/3", State: election.Leading, Token: 3, Lease: 4 * time.Second}
+	waits := election.Status{ID: "b", Node: "/e/2", State: election.StateWaiting}
+	leads := election.Status{ID: "c", Node: "/e/3", State: election.StateLeading, Token: 3, LeaseRemaining: 4 * time.Second}
 	if l, lease := ahead(who(1), []election.Status{waits, leads}, T); l.ID != "c" || l.Token != 3 || lease.RemainingMS != 4000 {
 		t.Errorf("leader %+v, lease %+v; want the own one", l, lease)
 	}
@@ -69,7 +69,7 @@ func TestTheHistoryHoldsEachTermOnceWhicheverSourceIsFirst(t *testing.T) {
 	lead(&h, 2, at(20))        // own, not seen yet
 	h.observed(election.Candidate{}, at(21))
 	h.observed(who(2), at(22))
-	h.record(election.Event{Kind: election.Deposed, Token: 2, Time: at(30), Reason: recipe.ReasonReleased})
+	h.record(election.Event{Kind: election.EventDeposed, Token: 2, Time: at(30), Reason: recipe.ReasonReleased})
 	lead(&h, 3, at(31))
 	h.observed(who(2), at(32)) // old news
 	h.observed(who(3), at(33))

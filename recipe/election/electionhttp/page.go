@@ -46,12 +46,13 @@ type Page struct {
 
 	mu     sync.Mutex // guards what follows
 	views  []*View
-	closed bool // no goroutine is started any more
+	closed bool     // no goroutine is started any more
+	stops  []func() // end the subscriptions
 }
 
 var _ http.Handler = (*Page)(nil)
 
-// New returns a page without any election; see [Page.Follow].
+// New returns a page without any election; see [Page.Observe].
 func New(cfg Config) (*Page, error) {
 	cfg.Title = clean(cmp.Or(cfg.Title, "Leader election"), maxText)
 	cfg.Terms = cmp.Or(cfg.Terms, 50)
@@ -67,19 +68,19 @@ func New(cfg Config) (*Page, error) {
 	return p, nil
 }
 
-// Follow adds the election at path to the page, below those added before, until the page
+// Observe adds the election at path to the page, below those added before, until the page
 // or the client is closed. It costs the ensemble what an [election.Observer] does;
 // while somebody looks at the page the line is read besides, znode by znode: at most
 // once per Refresh, and no more than 100 znodes a second on average.
-func (p *Page) Follow(client *session.Client, path string) (*View, error) {
-	observer, err := election.Observe(client, path)
+func (p *Page) Observe(client *session.Client, path string) (*View, error) {
+	el, err := election.New(client, path, election.Config{})
 	if err != nil {
 		return nil, err
 	}
-	v := &View{page: p, client: client, path: path, observer: observer}
+	v := &View{page: p, client: client, path: path, election: el, observer: el.Observe()}
 	v.history.size = p.cfg.Terms
 	if !p.start(v.follow) {
-		observer.Close()
+		v.observer.Close()
 		return nil, fmt.Errorf("electionhttp: the page is closed")
 	}
 	p.mu.Lock()
@@ -93,9 +94,24 @@ func (p *Page) Follow(client *session.Client, path string) (*View, error) {
 func (p *Page) Close() {
 	p.mu.Lock()
 	p.closed = true
+	for _, stop := range p.stops {
+		stop()
+	}
+	p.stops = nil
 	p.mu.Unlock()
 	p.cancel()
 	p.work.Wait()
+}
+
+// keep keeps what ends a subscription until the page is closed.
+func (p *Page) keep(stop func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		stop()
+		return
+	}
+	p.stops = append(p.stops, stop)
 }
 
 // start starts a goroutine of the page, unless that is closed.
@@ -114,6 +130,7 @@ type View struct {
 	page     *Page
 	client   *session.Client
 	path     string
+	election *election.Election // to look at
 	observer *election.Observer
 	history  history
 	line     line
@@ -123,18 +140,18 @@ type View struct {
 	ended error // why observing has ended
 }
 
-// Record takes the events of candidates of this process, of any number of them: give it
-// to [election.Config.OnEvent], or call it from there. From them the page knows why their
-// terms ended; the reasons of others' are known to their own processes alone. Events of
-// other elections must go to their own View.
-func (v *View) Record(ev election.Event) { v.history.record(ev) }
-
-// Add tells the page of a candidate of this process: it then shows how that stands, and
-// the lease when it leads. Nobody but the leader itself knows how long its lease runs.
+// Add tells the page of candidates of this process, of this election: it then shows how they stand,
+// the lease of the one that leads, and why their terms ended. Nobody but the process of a candidate
+// knows that. Call it before Run or Campaign, or the page misses what has happened earlier.
 func (v *View) Add(candidates ...*election.Election) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.own = append(v.own, candidates...)
+	for _, el := range candidates {
+		if !slices.Contains(v.own, el) {
+			v.own = append(v.own, el)
+			v.page.keep(el.Subscribe(v.history.record))
+		}
+	}
 }
 
 // follow keeps the history until the page or the client is closed.

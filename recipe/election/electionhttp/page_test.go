@@ -61,8 +61,8 @@ func TestACandidatesProcessShowsItsLeaseAndItsReasons(t *testing.T) {
 		client := open(t, e, "a")
 		page, view := newPage(t, client, electionhttp.Config{Data: true})
 		time.Sleep(time.Minute)
-		el, _ := stand(t, client, election.Config{ID: "a", Data: []byte("10.0.0.7:80"), OnEvent: view.Record}, obedient)
-		view.Add(el)
+		el, _ := stand(t, client, election.Config{ID: "a", Data: []byte("10.0.0.7:80")}, obedient, view)
+		view.Add(el) // once more does no harm
 		time.Sleep(time.Minute)
 		b, _ := stand(t, open(t, e, "b"), election.Config{ID: "b"}, obedient)
 		time.Sleep(time.Minute)
@@ -238,7 +238,7 @@ func TestAClosedPageShowsWhatWasKnown(t *testing.T) {
 		if s := look(t, page); s.Leader == nil || s.Leader.ID != "a" || s.Ended == "" {
 			t.Errorf("a closed page shows %+v", s)
 		}
-		if _, err := page.Follow(client, path); err == nil {
+		if _, err := page.Observe(client, path); err == nil {
 			t.Error("a closed page follows another election")
 		}
 		// The bubble fails the test if a goroutine is left.
@@ -264,17 +264,17 @@ func TestSeveralElectionsAreOnOnePage(t *testing.T) {
 		e := servers(t)
 		client := open(t, e, "observer")
 		page, _ := newPage(t, client, electionhttp.Config{Title: "Both"})
-		if _, err := page.Follow(client, "/other"); err != nil {
+		if _, err := page.Observe(client, "/other"); err != nil {
 			t.Fatal(err)
 		}
 		body := get(page, "GET", "/?format=json").Body.String()
 		if !strings.Contains(body, `"title":"Both"`) || strings.Index(body, `"/other"`) < strings.Index(body, `"/billing"`) {
 			t.Errorf("the JSON is %s", body)
 		}
-		if _, err := page.Follow(client, "bad"); err == nil {
+		if _, err := page.Observe(client, "bad"); err == nil {
 			t.Error("a bad path is followed")
 		}
-		if _, err := page.Follow(nil, path); err == nil {
+		if _, err := page.Observe(nil, path); err == nil {
 			t.Error("a nil client is followed")
 		}
 	})
@@ -294,7 +294,7 @@ func TestAnAnswerDoesNotWaitForEachElectionInTurn(t *testing.T) {
 		client := open(t, e, "a")
 		page, _ := newPage(t, client, electionhttp.Config{})
 		for i := range 20 {
-			if _, err := page.Follow(client, fmt.Sprintf("%s/%d", path, i)); err != nil {
+			if _, err := page.Observe(client, fmt.Sprintf("%s/%d", path, i)); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -153,13 +153,13 @@ func (v *View) snapshot(ctx context.Context) electionJSON {
 func ahead(leader election.Candidate, own []election.Status, length time.Duration) (election.Candidate, *leaseJSON) {
 	var lease *leaseJSON
 	for _, st := range own {
-		if st.State != election.Leading || st.Token < leader.Token {
+		if st.State != election.StateLeading || st.Token < leader.Token {
 			continue
 		}
 		if st.Token > leader.Token {
 			leader = election.Candidate{ID: st.ID, Token: st.Token, Node: st.Node, Session: st.Session}
 		}
-		lease = &leaseJSON{RemainingMS: st.Lease.Milliseconds(), LengthMS: length.Milliseconds()}
+		lease = &leaseJSON{RemainingMS: st.LeaseRemaining.Milliseconds(), LengthMS: length.Milliseconds()}
 	}
 	return leader, lease
 }

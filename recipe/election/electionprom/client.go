@@ -43,13 +43,13 @@ func (c clientCollector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v))
 	}
 	connected := 0.0
-	if st.State == session.Connected {
+	if st.State == session.StateConnected {
 		connected = 1
 	}
 	gauge(connectedDesc, connected)
 	gauge(timeoutDesc, st.Timeout.Seconds())
 	gauge(leaseTimeDesc, st.LeaseTime.Seconds())
-	gauge(sessionLeaseDesc, st.Lease.Seconds())
+	gauge(sessionLeaseDesc, st.LeaseRemaining.Seconds())
 	gauge(ephemeralsDesc, float64(st.EphemeralBytes))
 	counter(openedDesc, st.Counts.Sessions)
 	counter(lostDesc, st.Counts.Lost)

@@ -17,8 +17,8 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 // occur.
 var (
 	states = []election.State{
-		election.Idle, election.Joining, election.Waiting, election.Inheriting,
-		election.Leading, election.Draining, election.BackingOff, election.StayingOut,
+		election.StateIdle, election.StateJoining, election.StateWaiting, election.StateHeir,
+		election.StateLeading, election.StateDraining, election.StateBackingOff, election.StateUnhealthy,
 	}
 	reasons = []recipe.Reason{
 		recipe.ReasonReleased, recipe.ReasonReturned, recipe.ReasonStopped, recipe.ReasonPanicked, recipe.ReasonCancelled, recipe.ReasonClosed,
@@ -120,7 +120,7 @@ func (m *Metrics) sum(now time.Time) (s sum) {
 			s.blocked++
 		}
 		switch {
-		case st.State == election.Idle: // nobody has been looking since
+		case st.State == election.StateIdle: // nobody has been looking since
 			m.endGap(c, st.Since)
 		case !c.leaderless.IsZero():
 			s.leaderless += max(now.Sub(c.leaderless), 0)
@@ -136,21 +136,21 @@ func (m *Metrics) sum(now time.Time) (s sum) {
 // add adds one candidate.
 func (s *sum) add(st election.Status) {
 	s.states[st.State]++
-	if st.Impaired != nil && st.State != election.Idle {
+	if st.Impaired != nil && st.State != election.StateIdle {
 		s.impaired++
 	}
 	if st.Node != "" {
 		s.inLine = true
 		s.position = max(s.position, st.Position)
 	}
-	if st.Lease <= 0 {
+	if st.LeaseRemaining <= 0 {
 		return // no term, or one that is not valid any more
 	}
 	if s.leading == 0 || st.Since.Before(s.start) {
 		s.start = st.Since
 	}
-	if s.leading == 0 || st.Lease < s.lease {
-		s.lease = st.Lease
+	if s.leading == 0 || st.LeaseRemaining < s.lease {
+		s.lease = st.LeaseRemaining
 	}
 	s.leading++
 	s.token = max(s.token, st.Token)

@@ -1,12 +1,13 @@
 // Package electionprom gives Prometheus the figures of elections and of the sessions
-// they stand on. Each candidate is made by [Metrics.NewElection] in place of
-// election.New; nothing else changes, and nothing is registered globally.
+// they stand on. Nothing is registered globally.
 //
 //	registry.MustRegister(electionprom.ForClient(client)) // once per client
 //
 //	metrics := electionprom.New()
 //	prometheus.WrapRegistererWith(prometheus.Labels{"election": "billing"}, registry).MustRegister(metrics)
-//	el, err := metrics.NewElection(client, "/billing", election.Config{OnEvent: yours})
+//	el, err := election.New(client, "/billing", election.Config{})
+//	...
+//	metrics.Add(el)
 //
 // # Labels
 //
@@ -16,7 +17,7 @@
 // with each start, and Prometheus's instance tells processes apart.
 //
 // One Metrics may have any number of candidates, and adds up what they tell. A service with
-// a thousand shards, each an election of its own, makes all of them with one Metrics: that
+// a thousand shards, each an election of its own, adds all of them to one Metrics: that
 // is some 80 series in all, where a thousand labels would be 80,000. Where a sum says
 // nothing the extreme is given: the oldest term, the shortest lease, the place furthest
 // back, the largest token.

@@ -32,10 +32,11 @@ func Example() {
 	metrics := electionprom.New()
 	prometheus.WrapRegistererWith(prometheus.Labels{"election": "billing"}, registry).MustRegister(metrics)
 
-	el, err := metrics.NewElection(client, "/billing", election.Config{})
+	el, err := election.New(client, "/billing", election.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}
+	metrics.Add(el)
 	el.Run(context.Background(), func(context.Context, *election.Term) error {
 		families, err := registry.Gather()
 		if err != nil {
@@ -53,7 +54,7 @@ func Example() {
 }
 
 // A shard that is moved away is counted no longer.
-func ExampleMetrics_Forget() {
+func ExampleMetrics_Remove() {
 	ensemble, err := zktest.New(zktest.Config{})
 	if err != nil {
 		log.Fatal(err)
@@ -65,12 +66,13 @@ func ExampleMetrics_Forget() {
 	}
 	defer client.Close()
 	shards := electionprom.New() // one for all of them
-	el, err := shards.NewElection(client, "/shards/17", election.Config{})
+	el, err := election.New(client, "/shards/17", election.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}
+	shards.Add(el)
 	err = el.Run(context.Background(), func(context.Context, *election.Term) error { return election.ErrStop })
-	shards.Forget(el)
+	shards.Remove(el)
 	fmt.Println(err)
 	// Output: <nil>
 }

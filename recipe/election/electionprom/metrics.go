@@ -7,7 +7,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/zkrecipe/zkrecipe/recipe/election"
-	"github.com/zkrecipe/zkrecipe/session"
 )
 
 // Metrics is a prometheus.Collector of any number of candidates, whose figures it adds
@@ -29,6 +28,7 @@ type Metrics struct {
 
 // candidate is what the events of one candidate have told.
 type candidate struct {
+	unsubscribe           func()
 	joined, deposed, left time.Time // of the latest such event
 	blocked               bool      // by a persistent znode, until elected or out of the line
 	leader                string    // the znode of whoever led last, as far as is known
@@ -73,34 +73,32 @@ func counter(name, help string) prometheus.Counter {
 		Namespace: namespace, Subsystem: "election", Name: name, Help: help})
 }
 
-// NewElection is [election.New] for a candidate whose figures m collects. They come from
-// its Status at each scrape and from its events, which cfg.OnEvent gets as ever.
-func (m *Metrics) NewElection(client *session.Client, path string, cfg election.Config) (*election.Election, error) {
-	c, next := &candidate{}, cfg.OnEvent
-	cfg.OnEvent = func(ev election.Event) {
-		m.take(c, ev)
-		if next != nil {
-			next(ev)
+// Add collects the figures of candidates, from their Status at each scrape and from their events.
+// Call it before Run or Campaign: what has happened earlier is not counted. A candidate that has been
+// added before stays as it is.
+func (m *Metrics) Add(candidates ...*election.Election) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, el := range candidates {
+		if m.candidates[el] == nil {
+			c := &candidate{}
+			c.unsubscribe = el.Subscribe(func(ev election.Event) { m.take(c, ev) })
+			m.candidates[el] = c
 		}
 	}
-	el, err := election.New(client, path, cfg)
-	if err != nil {
-		return nil, err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.candidates[el] = c
-	return el, nil
 }
 
-// Forget lets go of a candidate that will not run again, as when a shard is moved away:
-// otherwise it stays with m, idle. What was counted stays.
-func (m *Metrics) Forget(el *election.Election) {
+// Remove ends what Add began, for a candidate that will not run again, as when a shard is moved away.
+// What was counted stays.
+func (m *Metrics) Remove(candidates ...*election.Election) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if c := m.candidates[el]; c != nil {
-		m.endGap(c, time.Now())
-		delete(m.candidates, el)
+	for _, el := range candidates {
+		if c := m.candidates[el]; c != nil {
+			c.unsubscribe()
+			m.endGap(c, time.Now())
+			delete(m.candidates, el)
+		}
 	}
 }
 
@@ -109,29 +107,29 @@ func (m *Metrics) take(c *candidate, ev election.Event) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch ev.Kind {
-	case election.Joined:
+	case election.EventJoined:
 		observeSince(m.reentry, c.left, ev.Time)
 		c.joined, c.left = ev.Time, time.Time{}
-	case election.Elected:
+	case election.EventElected:
 		observeSince(m.win, c.joined, ev.Time)
 		c.blocked = false
-	case election.Deposed:
+	case election.EventDeposed:
 		m.terms.WithLabelValues(ev.Reason.String()).Inc()
 		c.deposed = ev.Time
-	case election.Left:
+	case election.EventLeft:
 		observeSince(m.drain, c.deposed, ev.Time)
 		c.deposed, c.left, c.blocked = time.Time{}, ev.Time, false
-	case election.Failed:
+	case election.EventFailed:
 		m.failures.Inc()
-	case election.Blocked:
+	case election.EventBlocked:
 		c.blocked = true
-	case election.TookOver:
+	case election.EventTookOver:
 		m.tookOver.Inc()
-	case election.Withheld:
+	case election.EventWithheld:
 		m.withheld.Inc()
-	case election.Impaired:
+	case election.EventImpaired:
 		m.impairments.Inc()
-	case election.LeaderChanged:
+	case election.EventLeaderChanged:
 		m.follow(c, ev)
 	}
 }

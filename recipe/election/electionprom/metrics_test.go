@@ -49,10 +49,11 @@ func start(t *testing.T, e *zktest.Ensemble, name string) *process {
 func (p *process) run(path string, cfg election.Config) *election.Election {
 	p.t.Helper()
 	cfg.ID = p.name
-	el, err := p.metrics.NewElection(p.client, path, cfg)
+	el, err := election.New(p.client, path, cfg)
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	p.metrics.Add(el)
 	go el.Run(context.Background(), func(ctx context.Context, _ *election.Term) error {
 		<-ctx.Done()
 		return nil
@@ -204,11 +205,13 @@ func TestAServiceThatEndsItsTermsIsSeenToDoSo(t *testing.T) {
 	simulate(t, func(t *testing.T, e *zktest.Ensemble) {
 		p := start(t, e, "a")
 		var heard []election.EventKind
-		el, err := p.metrics.NewElection(p.client, "/service", election.Config{
+		el, err := election.New(p.client, "/service", election.Config{
 			OnEvent: func(ev election.Event) { heard = append(heard, ev.Kind) }})
 		if err != nil {
 			t.Fatal(err)
 		}
+		p.metrics.Add(el)
+		p.metrics.Add(el) // once more does no harm
 		terms := 0
 		el.Run(t.Context(), func(ctx context.Context, _ *election.Term) error {
 			if terms++; terms == 3 {
@@ -259,7 +262,7 @@ func TestAThousandShardsMakeNoMoreSeriesThanOne(t *testing.T) {
 		}
 		p.want(float64(newest), "election_token")
 		for _, el := range shards[1:] {
-			p.metrics.Forget(el)
+			p.metrics.Remove(el)
 		}
 		p.want(1, "election_leader")
 		p.want(1000, "election_win_seconds")
@@ -359,11 +362,5 @@ func TestTwoElectionsAreToldApartByTheUsersLabel(t *testing.T) {
 	n, err := testutil.GatherAndCount(registry, "zkrecipe_election_leader")
 	if n != 2 || err != nil {
 		t.Errorf("%d series, %v", n, err)
-	}
-}
-
-func TestAWrongConfigIsRefusedAsEver(t *testing.T) {
-	if _, err := electionprom.New().NewElection(nil, "/service", election.Config{}); err == nil {
-		t.Error("no error without a client")
 	}
 }

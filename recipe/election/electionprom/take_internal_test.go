@@ -22,7 +22,7 @@ func TestLeadersAreFollowedThroughTheirGaps(t *testing.T) {
 	start := time.Now()
 	at := func(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
 	see := func(seconds int, node string) {
-		m.take(c, election.Event{Kind: election.LeaderChanged, Time: at(seconds), Leader: election.Candidate{Node: node}})
+		m.take(c, election.Event{Kind: election.EventLeaderChanged, Time: at(seconds), Leader: election.Candidate{Node: node}})
 	}
 	see(0, "")
 	see(1, "") // the path has come, say
@@ -65,7 +65,7 @@ func TestTheTimeWithoutALeaderNeverRunsBackwards(t *testing.T) {
 		el.Run(ctx, func(context.Context, *election.Term) error { return nil })
 	}()
 	defer func() { cancel(); <-ended }()
-	for el.Status().State == election.Idle { // until it looks for a session
+	for el.Status().State == election.StateIdle { // until it looks for a session
 		runtime.Gosched()
 	}
 	start := time.Now()
@@ -80,7 +80,7 @@ func TestTheTimeWithoutALeaderNeverRunsBackwards(t *testing.T) {
 		{4, "/a", 11, 10 * time.Second}, // and counts from 4 s on
 		{20, "", 30, 14 * time.Second},
 	} {
-		m.take(c, election.Event{Kind: election.LeaderChanged, Time: at(step.seen), Leader: election.Candidate{Node: step.leader}})
+		m.take(c, election.Event{Kind: election.EventLeaderChanged, Time: at(step.seen), Leader: election.Candidate{Node: step.leader}})
 		if s := m.sum(at(step.scraped)); s.leaderless != step.want {
 			t.Errorf("%v after %d s, want %v", s.leaderless, step.scraped, step.want)
 		}
@@ -90,14 +90,14 @@ func TestTheTimeWithoutALeaderNeverRunsBackwards(t *testing.T) {
 // A process that was paused may not have noticed that its term is over: its lease tells.
 func TestALeaderWhoseLeaseIsOverIsNoneHoweverItStands(t *testing.T) {
 	s := newSum()
-	s.add(election.Status{State: election.Leading, Node: "/n", Token: 7})
-	if s.leading != 0 || s.token != 0 || s.states[election.Leading] != 1 {
+	s.add(election.Status{State: election.StateLeading, Node: "/n", Token: 7})
+	if s.leading != 0 || s.token != 0 || s.states[election.StateLeading] != 1 {
 		t.Errorf("%+v", s)
 	}
 	begun := time.Now()
-	s.add(election.Status{State: election.Leading, Since: begun, Token: 9, Lease: 3 * time.Second})
-	s.add(election.Status{State: election.Leading, Since: begun.Add(-time.Minute), Token: 8, Lease: 4 * time.Second})
-	s.add(election.Status{State: election.Waiting, Node: "/n", Position: 5})
+	s.add(election.Status{State: election.StateLeading, Since: begun, Token: 9, LeaseRemaining: 3 * time.Second})
+	s.add(election.Status{State: election.StateLeading, Since: begun.Add(-time.Minute), Token: 8, LeaseRemaining: 4 * time.Second})
+	s.add(election.Status{State: election.StateWaiting, Node: "/n", Position: 5})
 	if s.leading != 2 || s.token != 9 || s.lease != 3*time.Second || s.start != begun.Add(-time.Minute) || s.position != 5 {
 		t.Errorf("%+v", s)
 	}
@@ -107,7 +107,7 @@ func TestALeaderWhoseLeaseIsOverIsNoneHoweverItStands(t *testing.T) {
 // is known here.
 func TestEachStateAndReasonHasAFigure(t *testing.T) {
 	unnamed := func(s string) bool { return strings.Contains(s, "(") }
-	for state := election.Idle; !unnamed(state.String()); state++ {
+	for state := election.StateIdle; !unnamed(state.String()); state++ {
 		if !slices.Contains(states, state) {
 			t.Errorf("the state %v is not known", state)
 		}
@@ -118,7 +118,7 @@ func TestEachStateAndReasonHasAFigure(t *testing.T) {
 		}
 	}
 	s := newSum()
-	if n, ok := s.states[election.Waiting]; n != 0 || !ok {
+	if n, ok := s.states[election.StateWaiting]; n != 0 || !ok {
 		t.Errorf("without candidates %v wait, %v; want 0", n, ok)
 	}
 	s.add(election.Status{State: 99})

@@ -23,7 +23,7 @@ var tokens atomic.Int64
 // Run.
 //
 // Term.Multi and Term.Proclaim return recipe.ErrNotHeld, because there is no
-// ensemble; Term.Resign ends the term with recipe.ReasonReleased.
+// ensemble; Term.Resign and Term.Release end the term with recipe.ReasonReleased.
 func NewTerm(ctx context.Context) (term *election.Term, end func(recipe.Reason)) {
 	t, end := testhook.NewTerm(ctx, "electiontest", tokens.Add(1))
 	return t.(*election.Term), end

@@ -36,14 +36,15 @@ func TestATermLastsUntilItsEnd(t *testing.T) {
 
 func TestResignEndsATerm(t *testing.T) {
 	term, _ := electiontest.NewTerm(t.Context())
-	if err := term.Resign(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	term.Resign()
 	if cause := context.Cause(term.Context()); !errors.Is(cause, recipe.ReasonReleased) {
 		t.Errorf("cause = %v", cause)
 	}
 	if _, err := term.Multi(t.Context()); !errors.Is(err, recipe.ErrNotHeld) {
 		t.Errorf("Multi: %v", err)
+	}
+	if err := term.Release(t.Context()); err != nil { // as after Campaign
+		t.Error(err)
 	}
 }
 

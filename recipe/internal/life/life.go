@@ -26,7 +26,7 @@ type Life struct {
 
 // Begin begins the work. Its context ends with ctx, or when the client is closed.
 func Begin(ctx context.Context, client *session.Client) *Life {
-	l := &Life{client: client, clock: clock.From(client.Context()), left: client.Use()}
+	l := &Life{client: client, clock: clock.From(client.Context()), left: client.KeepOpen()}
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
 	closing := client.Context()
 	l.unbind = context.AfterFunc(closing, func() { l.cancel(context.Cause(closing)) })

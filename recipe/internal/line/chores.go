@@ -48,7 +48,7 @@ func (c *chores) every(p *Place) (watched, kept time.Duration) {
 	T := p.s.Timeout()
 	least := time.Duration(p.s.Places()) * askEach
 	watched = T / 4
-	if len(p.ahead) > listenTo && !p.hidden {
+	if depth(p.ahead) > listenTo && !p.hidden {
 		watched = T
 	}
 	kept = c.keeping(p)
@@ -62,10 +62,11 @@ func (c *chores) every(p *Place) (watched, kept time.Duration) {
 // come first, and all of them together ask little.
 func (c *chores) keeping(p *Place) time.Duration {
 	T, every := p.s.Timeout(), min(p.s.LeaseTime(), p.record.lease)/4
-	if len(p.ahead) < listenTo {
+	blocks := depth(p.ahead)
+	if blocks < listenTo {
 		return T
 	}
-	for range len(p.ahead) - listenTo - 1 {
+	for range blocks - listenTo - 1 {
 		if every *= 2; every > T {
 			return T
 		}
@@ -150,8 +151,9 @@ func (p *Place) askWatched(ctx context.Context) error {
 	return nil
 }
 
-// askKept asks about those in the kept list that have no watch: the one before the nearest, and
-// the first of the line. The holder reads the record, because it writes it when it leaves.
+// askKept asks about those in the kept list that have no watch: the one before the nearest, the
+// first of the line, and where readers are ahead the last writer. They tell how many blocks are ahead,
+// if these are few. The holder reads the record, because it writes it when it leaves.
 func (p *Place) askKept(ctx context.Context) error {
 	if len(p.ahead) == 0 {
 		return p.refresh(ctx)
@@ -160,6 +162,12 @@ func (p *Place) askKept(ctx context.Context) error {
 	err := p.askWhile(ctx, &asked, func() (i int, more bool) { return len(p.ahead) - 2, len(p.ahead) > 1 })
 	if err == nil {
 		err = p.askWhile(ctx, &asked, func() (i int, more bool) { return 0, len(p.ahead) > listenTo })
+	}
+	if err == nil {
+		err = p.askWhile(ctx, &asked, func() (i int, more bool) {
+			i = lastWriter(p.ahead)
+			return i, 0 < i && i < len(p.ahead)-listenTo
+		})
 	}
 	return err
 }

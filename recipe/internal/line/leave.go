@@ -22,7 +22,7 @@ func (p *Place) take(ctx context.Context, data []byte, version int32) error {
 			p.noRecord(fmt.Errorf("no permission to write %s: %w", p.dir, err))
 			return p.admit()
 		}
-		if err != nil && session.OutcomeOf(err) == session.NotDone && !errors.Is(err, zk.ErrBadVersion) {
+		if err != nil && session.OutcomeOf(err) == session.OutcomeNotDone && !errors.Is(err, zk.ErrBadVersion) {
 			return goneIfNoNode(err)
 		}
 		var stat zk.Stat
@@ -84,7 +84,7 @@ func (p *Place) askRecord(ctx context.Context) error {
 	}
 	var unannounced []departure
 	for _, d := range p.departures {
-		if !p.ours || !p.record.Over(d.number) {
+		if !p.ours || !p.record.over(d.number) {
 			d.asked = true
 			unannounced = append(unannounced, d)
 		}
@@ -104,7 +104,7 @@ func (p *Place) skip(ctx context.Context) error {
 		n--
 	}
 	watched := slices.Clone(p.ahead[n:])
-	left := slices.DeleteFunc(p.ahead[:n], func(n Name) bool { return Ours(n.Full) && p.record.Over(NumberOf(n)) })
+	left := slices.DeleteFunc(p.ahead[:n], func(n Name) bool { return Ours(n.Full) && p.record.over(number(n)) })
 	p.ahead = append(left, watched...)
 	return nil
 }
@@ -113,9 +113,7 @@ func (p *Place) skip(ctx context.Context) error {
 // it asks the record for them, once.
 func (p *Place) passed(ctx context.Context, i int, asked *bool) error {
 	name := p.ahead[i]
-	if Ours(name.Full) {
-		p.gone(name, p.record.lease)
-	}
+	p.gone(name, p.record.lease)
 	p.ahead = slices.Delete(p.ahead, i, i+1)
 	if *asked || !p.ours {
 		return nil
@@ -129,13 +127,17 @@ func (p *Place) passed(ctx context.Context, i int, asked *bool) error {
 // for a lease.
 const leaveAttempts = 3
 
+// readerAttempts is the same for a reader that has led: no writer settles its number for it, and
+// many readers may leave at the same time. One of them succeeds each time.
+const readerAttempts = 30
+
 // Leave deletes the own znode. It tries again until the znode is gone, ctx ends, or the session is
 // over. A holder must have stopped before, because Leave announces that it has. The place must not
 // be used any more.
 func (p *Place) Leave(ctx context.Context) error {
-	gone := p.led && p.cfg.Cleanup && p.removeLine(ctx) || (!p.led || p.cfg.Busy) && p.announce(ctx)
+	gone := p.led && !p.shared && p.cfg.Cleanup && p.removeLine(ctx) || (!p.led || p.cfg.Busy) && p.announce(ctx)
 	if !gone {
-		if err := p.s.Remove(ctx, p.path, p.announcement()...); err != nil {
+		if err := p.s.EnsureDeleted(ctx, p.path, p.announcement()...); err != nil {
 			return err
 		}
 	}
@@ -155,10 +157,14 @@ func (p *Place) removeLine(ctx context.Context) bool {
 // else writes there at the same time. Nothing is done if it is not ok.
 func (p *Place) announce(ctx context.Context) (ok bool) {
 	own := p.number()
-	if !p.ours || own == NoNumber {
+	if !p.ours || own == noNumber {
 		return false
 	}
-	for i := range leaveAttempts {
+	attempts := leaveAttempts
+	if p.led && p.shared {
+		attempts = readerAttempts
+	}
+	for i := range attempts {
 		if i > 0 || !p.led { // else what is known will do: mostly nobody has written since
 			if p.refresh(ctx) != nil || !p.ours {
 				return false
@@ -176,24 +182,32 @@ func (p *Place) announce(ctx context.Context) (ok bool) {
 
 // over is the record without the own number.
 func (p *Place) over(own int64) record {
-	if p.led {
-		return p.record.settle(own)
+	switch {
+	case !p.led:
+		return p.record.leave(own)
+	case p.shared:
+		return p.record.settleBut(own, p.beside)
 	}
-	return p.record.leave(own)
+	return p.record.settle(own)
 }
 
 // announcement is what a holder writes together with the deletion of its znode. It asks for no
-// version of the record, so that no change of holder needs a retry.
+// version of the record, so that no change of holder needs a retry. A reader does: it would lose what
+// other readers have written.
 func (p *Place) announcement() []any {
 	own := p.number()
-	if !p.led || !p.ours || own == NoNumber {
+	if !p.led || !p.ours || own == noNumber {
 		return nil
 	}
-	return []any{&zk.SetDataRequest{Path: p.dir, Data: []byte(p.over(own).String()), Version: -1}}
+	version := int32(-1)
+	if p.shared {
+		version = p.version
+	}
+	return []any{&zk.SetDataRequest{Path: p.dir, Data: []byte(p.over(own).String()), Version: version}}
 }
 
 // Abandon is Leave for a caller that does not wait: the znode is deleted in the background. Until
 // it is gone the session beats for it, so that nobody takes it for silent.
 func (p *Place) Abandon() {
-	p.s.Abandon(p.path, p.Drop, p.announcement()...)
+	p.s.DeleteInBackground(p.path, p.Drop, p.announcement()...)
 }

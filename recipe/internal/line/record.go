@@ -1,7 +1,10 @@
 package line
 
 import (
+	"cmp"
 	"fmt"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,19 +20,43 @@ import (
 type record struct {
 	// lease is the longest that is allowed in the line.
 	lease time.Duration
-	// Numbers are those that are over. Only a candidate that has led settles others than its own,
-	// when it leaves. Each candidate that has not led adds its own.
-	Numbers
+	// settled: no znode with a smaller number is held any more. Only a candidate that has led
+	// says so, when it leaves.
+	settled int64
+	// left are numbers from settled on whose candidates left without having led. Each candidate
+	// adds its own.
+	left []span
 }
 
-const recordHead = "zkrecipe line 1"
+// A span is the numbers from first to last.
+type span struct{ first, last int64 }
 
-// FirstRecord is what a path holds that is made for a line in which leases may be so long.
-func FirstRecord(lease time.Duration) []byte { return []byte(record{lease: lease}.String()) }
+const (
+	recordHead = "zkrecipe line 1"
+	// maxSpans bounds a record. What does not fit is forgotten, so that somebody may wait.
+	maxSpans = 100
+)
 
 // String returns the record as the path holds it.
 func (r record) String() string {
-	return fmt.Sprintf("%s\nlease %v\n%v", recordHead, r.lease, r.Numbers)
+	return fmt.Sprintf("%s\nlease %v\n%s", recordHead, r.lease, r.numbers())
+}
+
+// numbers returns the lines about those that are over.
+func (r record) numbers() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "settled %d\n", r.settled)
+	if len(r.left) > 0 {
+		b.WriteString("left")
+		for _, s := range r.left {
+			fmt.Fprintf(&b, " %d", s.first)
+			if s.last > s.first {
+				fmt.Fprintf(&b, "-%d", s.last)
+			}
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
 }
 
 // parseRecord reads a record. It is not ok if the data are somebody else's.
@@ -40,11 +67,14 @@ func parseRecord(data []byte) (r record, ok bool) {
 	}
 	for line := range strings.Lines(text) {
 		key, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
-		known, err := r.Read(key, value)
-		switch {
-		case known:
-		case key == "lease":
+		var err error
+		switch key {
+		case "lease":
 			r.lease, err = time.ParseDuration(value)
+		case "settled":
+			r.settled, err = parseNumber(value)
+		case "left":
+			r.left, err = parseSpans(value)
 		default:
 			err = strconv.ErrSyntax
 		}
@@ -55,19 +85,124 @@ func parseRecord(data []byte) (r record, ok bool) {
 	return r, r.lease > 0
 }
 
+func parseNumber(s string) (int64, error) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err == nil && (n < 0 || n > math.MaxInt32) {
+		err = strconv.ErrRange
+	}
+	return n, err
+}
+
+func parseSpans(s string) (spans []span, err error) {
+	for _, word := range strings.Fields(s) {
+		first, last, isRange := strings.Cut(word, "-")
+		var x span
+		if x.first, err = parseNumber(first); err != nil {
+			return nil, err
+		}
+		x.last = x.first
+		if isRange {
+			if x.last, err = parseNumber(last); err != nil {
+				return nil, err
+			}
+		}
+		if x.last < x.first || len(spans) > 0 && x.first <= spans[len(spans)-1].last {
+			return nil, strconv.ErrRange
+		}
+		spans = append(spans, x)
+	}
+	return spans, nil
+}
+
+// over reports whether a znode with this number is not held any more.
+func (r record) over(n int64) bool {
+	return n < r.settled || slices.ContainsFunc(r.left, func(s span) bool { return s.first <= n && n <= s.last })
+}
+
 // settle returns the record that the candidate with number n leaves behind: it has led, and so
 // have all before it, or they never will.
 func (r record) settle(n int64) record {
-	r.Numbers = r.Add(0, n)
+	r.settled = max(r.settled, n+1)
+	r.left = slices.DeleteFunc(slices.Clone(r.left), func(s span) bool { return s.last < r.settled })
 	return r
 }
 
 // leave returns the record with number n among those that left.
-func (r record) leave(n int64) record {
-	r.Numbers = r.Add(n, n).Bound(maxSpans)
+func (r record) leave(n int64) record { return r.add(span{n, n}) }
+
+// settleBut is settle for a reader: those of the readers before it that were there when it came may
+// hold still. All others before it are over.
+func (r record) settleBut(n int64, except []int64) record {
+	first := r.settled
+	for _, x := range append(slices.Clone(except), n+1) {
+		if first < x {
+			r = r.add(span{first, x - 1})
+		}
+		first = max(first, x+1)
+	}
+	if len(r.left) > 0 && r.left[0].first <= r.settled {
+		r.settled, r.left = r.left[0].last+1, r.left[1:]
+	}
 	return r
+}
+
+// add returns the record with these numbers among those that left.
+func (r record) add(s span) record {
+	s.first = max(s.first, r.settled)
+	if s.last < s.first {
+		return r
+	}
+	var left []span
+	for _, x := range r.left {
+		switch {
+		case x.last+1 < s.first || s.last+1 < x.first:
+			left = append(left, x)
+		default: // it touches the new one
+			s = span{min(x.first, s.first), max(x.last, s.last)}
+		}
+	}
+	i, _ := slices.BinarySearchFunc(left, s, func(a, b span) int { return cmp.Compare(a.first, b.first) })
+	r.left = slices.Insert(left, i, s)
+	if len(r.left) > maxSpans {
+		r.left = r.left[len(r.left)-maxSpans:]
+	}
+	return r
+}
+
+// missing returns the numbers below own that are neither over nor listed, if they are at most
+// maxSpans: ok is false if there are more. The holder of such a number may have vanished unseen just
+// before the list was made.
+func (r record) missing(own int64, listed []Name) (numbers []int64, ok bool) {
+	if r.complete(own, listed) {
+		return nil, true
+	}
+	seen := map[int64]bool{}
+	for _, n := range listed {
+		seen[int64(n.Seq)] = true
+	}
+	for n := r.settled; n < own; n++ {
+		if seen[n] || r.over(n) {
+			continue
+		}
+		if numbers = append(numbers, n); len(numbers) > maxSpans {
+			return nil, false
+		}
+	}
+	return numbers, true
 }
 
 // complete reports whether every number below own is over or listed: then no holder has
 // vanished unseen before the list was made.
-func (r record) complete(own int64, listed []Name) bool { return r.Missing(own, listed) == 0 }
+func (r record) complete(own int64, listed []Name) bool {
+	seen := map[int64]bool{}
+	for _, n := range listed {
+		if s := int64(n.Seq); s >= r.settled && s < own && !r.over(s) {
+			seen[s] = true
+		}
+	}
+	missing := max(own-r.settled, 0) - int64(len(seen))
+	for _, s := range r.left {
+		missing -= max(min(s.last, own-1)-max(s.first, r.settled)+1, 0)
+	}
+	return missing <= 0
+}

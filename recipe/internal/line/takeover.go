@@ -35,7 +35,7 @@ func (p *Place) takeOver(ctx context.Context, act action, heard session.Heartbea
 	switch {
 	case ctx.Err() != nil || p.s.Err() != nil:
 		return err
-	case session.OutcomeOf(err) == session.Unknown:
+	case session.OutcomeOf(err) == session.OutcomeUnknown:
 	case errors.Is(err, zk.ErrNoNode) && failed == 0:
 		return ErrGone
 	case errors.Is(err, zk.ErrNoAuth):

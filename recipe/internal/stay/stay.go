@@ -31,7 +31,26 @@ func Enter(ctx context.Context, s *session.Session, cfg line.Config) (*Stay, err
 	if err != nil {
 		return nil, err
 	}
-	return &Stay{Place: place, S: s, Begun: cfg.Clock.Now(), clock: cfg.Clock, unlisten: func() {}}, nil
+	return begin(place, s, cfg), nil
+}
+
+// EnterAll is Enter for several lines at once, all or none.
+func EnterAll(ctx context.Context, s *session.Session, cfgs []line.Config) ([]*Stay, error) {
+	bounded, cancel := life.Within(ctx, cfgs[0].Clock, 2*s.Timeout())
+	defer cancel()
+	places, err := line.JoinAll(bounded, s, cfgs)
+	if err != nil {
+		return nil, err
+	}
+	var all []*Stay
+	for i, place := range places {
+		all = append(all, begin(place, s, cfgs[i]))
+	}
+	return all, nil
+}
+
+func begin(place *line.Place, s *session.Session, cfg line.Config) *Stay {
+	return &Stay{Place: place, S: s, Begun: cfg.Clock.Now(), clock: cfg.Clock, unlisten: func() {}}
 }
 
 // Report calls f with every loss of the connection (false) and its return (true), until the
@@ -40,10 +59,10 @@ func (st *Stay) Report(f func(connected bool)) {
 	suspended := false
 	st.unlisten = st.S.OnState(func(state session.State) {
 		switch {
-		case state == session.Suspended:
+		case state == session.StateSuspended:
 			suspended = true
 			f(false)
-		case state == session.Connected && suspended:
+		case state == session.StateConnected && suspended:
 			f(true)
 		}
 	})

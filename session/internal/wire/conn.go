@@ -5,7 +5,8 @@
 //   - it bounds the whole handshake by one deadline;
 //   - it refuses frames that would crash zk or take its memory: a reply reaches zk only
 //     after its whole body has been found to be what its request asked for;
-//   - it sends credentials right after each handshake, before anything else;
+//   - it authenticates by SASL and sends credentials right after each handshake, before anything
+//     else;
 //   - it sets the watch flag of the reads that somebody waits on. zk itself then has
 //     no watch to restore after a reconnect, and with it go the data race, the silent
 //     failures and the leaks of that part of zk.
@@ -44,6 +45,12 @@ type Auth struct {
 	Credential []byte
 }
 
+// Credentials are presented after each handshake, before anything else.
+type Credentials struct {
+	SASL Exchange // nil if there is none
+	Auth []Auth
+}
+
 // Hooks are called while bytes pass. They run on zk's goroutines, one at a time
 // except WantsWatch, and must not block.
 type Hooks struct {
@@ -68,7 +75,7 @@ type Conn struct {
 	net   net.Conn
 	clock clock.Clock
 	hooks Hooks
-	auth  []Auth
+	creds Credentials
 
 	failOnce sync.Once
 
@@ -86,9 +93,9 @@ type Conn struct {
 }
 
 // New wraps conn. The handshake has to be over at deadline, whatever deadlines zk sets.
-func New(conn net.Conn, deadline time.Time, c clock.Clock, auth []Auth, hooks Hooks) *Conn {
+func New(conn net.Conn, deadline time.Time, c clock.Clock, creds Credentials, hooks Hooks) *Conn {
 	conn.SetDeadline(deadline)
-	return &Conn{net: conn, clock: c, auth: auth, hooks: hooks, in: bufio.NewReaderSize(conn, readAhead), spare: make([]byte, 0, spareSize)}
+	return &Conn{net: conn, clock: c, creds: creds, hooks: hooks, in: bufio.NewReaderSize(conn, readAhead), spare: make([]byte, 0, spareSize)}
 }
 
 // Write sends one frame. After the handshake it does not return errors: zk would
@@ -277,7 +284,12 @@ func (c *Conn) handshake(p []byte) error {
 		c.fail(errExpired) // zk forgets to close this connection; the response it still gets
 		return nil
 	}
-	for _, a := range c.auth {
+	if c.creds.SASL != nil {
+		if err := c.authenticate(); err != nil {
+			return err
+		}
+	}
+	for _, a := range c.creds.Auth {
 		if _, err := c.net.Write(authFrame(a)); err != nil {
 			return err
 		}

@@ -143,7 +143,7 @@ func TestTheHandshakesDeadlineIsNotZKs(t *testing.T) {
 			near, far := net.Pipe()
 			begin := time.Now()
 			var failed error
-			c := New(near, begin.Add(time.Second), clock.System, nil, Hooks{Failed: func(err error) { failed = err }})
+			c := New(near, begin.Add(time.Second), clock.System, Credentials{}, Hooks{Failed: func(err error) { failed = err }})
 			var server sync.WaitGroup
 			server.Go(func() {
 				readFrame(far)

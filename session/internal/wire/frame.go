@@ -26,9 +26,11 @@ const (
 	opCreateTTL       = 21
 	opClose           = -11
 	opAuth            = 100
+	opSASL            = 102
 
 	xidEvent = -1
 	xidAuth  = -4
+	xidSASL  = -opSASL // any that zk does not use
 )
 
 const (

@@ -34,7 +34,7 @@ func newPeer(t testing.TB) *peer {
 		case serve := <-p.dials:
 			near, far := net.Pipe()
 			servers.Go(func() { serve(far); far.Close() })
-			c := New(near, time.Now().Add(hang), clock.System, nil, Hooks{
+			c := New(near, time.Now().Add(hang), clock.System, Credentials{}, Hooks{
 				Handshaken: func(Handshake) error { return nil },
 				Answered:   func(clock.Instant) {},
 				WantsWatch: func(string) bool { return false },

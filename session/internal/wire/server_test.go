@@ -33,7 +33,7 @@ const hang = 30 * time.Second
 func pair(t *testing.T, auth ...Auth) *ends {
 	near, far := net.Pipe()
 	e := &ends{t: t, server: far, watching: map[string]bool{}}
-	e.conn = New(near, time.Now().Add(hang), clock.System, auth, e.hooks())
+	e.conn = New(near, time.Now().Add(hang), clock.System, Credentials{Auth: auth}, e.hooks())
 	t.Cleanup(func() { e.conn.Close(); far.Close() })
 	far.SetDeadline(time.Now().Add(hang))
 	return e

@@ -1,0 +1,76 @@
+package kerberos
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/jcmturner/gokrb5/v8/client"
+	"github.com/jcmturner/gokrb5/v8/gssapi"
+	"github.com/jcmturner/gokrb5/v8/iana/keyusage"
+	"github.com/jcmturner/gokrb5/v8/messages"
+	"github.com/jcmturner/gokrb5/v8/spnego"
+	"github.com/jcmturner/gokrb5/v8/types"
+)
+
+// exchange is the client's side of GSSAPI, RFC 4752 section 3.1: a ticket, the server's offer of
+// layers, our choice of none.
+type exchange struct {
+	krb    *client.Client
+	ticket messages.Ticket
+	key    types.EncryptionKey
+	step   int
+}
+
+// Next takes what the server has said and returns what to say.
+func (x *exchange) Next(challenge []byte) (token []byte, done bool, err error) {
+	x.step++
+	switch x.step {
+	case 1:
+		token, err = x.present()
+	case 2:
+		token, err = x.choose(challenge)
+	case 3:
+		if challenge != nil {
+			return nil, false, fmt.Errorf("GSSAPI: the server goes on with %d bytes when all is said", len(challenge))
+		}
+		return nil, true, nil
+	default:
+		err = errors.New("GSSAPI: the exchange is over")
+	}
+	return token, false, err
+}
+
+// present shows the ticket. Mutual authentication is not asked for: the server would answer with a
+// token that the library cannot check. The next one proves as much.
+func (x *exchange) present() ([]byte, error) {
+	t, err := spnego.NewKRB5TokenAPREQ(x.krb, x.ticket, x.key, []int{gssapi.ContextFlagInteg}, nil)
+	if err != nil {
+		return nil, fmt.Errorf("GSSAPI: %w", err)
+	}
+	return t.Marshal()
+}
+
+// noLayer is the security layer of RFC 4752 that is none.
+const noLayer = 1
+
+// choose checks the server's offer, which only the holder of its key can have made, and answers it.
+func (x *exchange) choose(challenge []byte) ([]byte, error) {
+	if challenge == nil {
+		return nil, errors.New("GSSAPI: the server has not proved who it is: it has no JAAS configuration, or lets clients in that it does not know")
+	}
+	var offer gssapi.WrapToken
+	if err := offer.Unmarshal(challenge, true); err != nil {
+		return nil, fmt.Errorf("GSSAPI: %w", err)
+	}
+	if ok, err := offer.Verify(x.key, keyusage.GSSAPI_ACCEPTOR_SEAL); !ok || err != nil {
+		return nil, fmt.Errorf("GSSAPI: the server does not have the key of its principal: %w", err)
+	}
+	if len(offer.Payload) != 4 || offer.Payload[0]&noLayer == 0 {
+		return nil, fmt.Errorf("GSSAPI: the server offers the layers %x; want one without a security layer", offer.Payload)
+	}
+	answer, err := gssapi.NewInitiatorWrapToken([]byte{noLayer, 0, 0, 0}, x.key)
+	if err != nil {
+		return nil, fmt.Errorf("GSSAPI: %w", err)
+	}
+	return answer.Marshal()
+}

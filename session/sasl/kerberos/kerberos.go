@@ -1,0 +1,227 @@
+// Package kerberos authenticates the sessions of a program to ZooKeeper servers by Kerberos, with the SASL
+// mechanism GSSAPI (RFC 4752):
+//
+//	login, err := kerberos.New(kerberos.Config{Principal: "billing@EXAMPLE.COM", Keytab: "/etc/billing.keytab"})
+//	...
+//	defer login.Close()
+//	client, err := session.Open("zk1:2181,zk2:2181", session.Config{SASL: login.SASL})
+//
+// It is a module of its own, so that only those who use it depend on github.com/jcmturner/gokrb5.
+//
+// Each connection is authenticated by a service ticket for zookeeper/HOST, HOST being the name in the
+// connect string. Tickets are kept and fetched anew before they end. The KDC is asked in the
+// background: a session does not wait for it longer than for a server. The server is authenticated,
+// too: one without the key of its principal cannot answer. The connection is neither encrypted nor
+// signed by it: speak TLS beside it.
+package kerberos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jcmturner/gokrb5/v8/client"
+	"github.com/jcmturner/gokrb5/v8/config"
+	"github.com/jcmturner/gokrb5/v8/credentials"
+	"github.com/jcmturner/gokrb5/v8/keytab"
+	"github.com/jcmturner/gokrb5/v8/messages"
+	"github.com/jcmturner/gokrb5/v8/types"
+
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// Config says who logs in, and how.
+type Config struct {
+	// Keytab is the file that holds the keys of Principal. Either it or Cache has to be set.
+	Keytab string
+	// Principal is user@REALM; the realm may be left out where Conf has a default one.
+	Principal string
+	// Cache is a file with tickets, as kinit writes it. It is read again when it has changed, so
+	// that something else may renew it. Then Principal is not needed.
+	Cache string
+	// Conf is Kerberos' configuration. Default: the environment's KRB5_CONFIG, or /etc/krb5.conf.
+	Conf string
+	// Service is the first part of the servers' principals. Default "zookeeper".
+	Service string
+	// Host returns the second part of a server's principal for its host in the connect string.
+	// Default: the host as it stands there. It must not block.
+	Host func(host string) string
+}
+
+// Login is one principal that is logged in. Its methods may be called from any goroutine.
+type Login struct {
+	cfg  Config
+	conf *config.Config
+
+	mu      sync.Mutex // guards what follows; held for moments only
+	krb     *client.Client
+	read    time.Time // of the ticket cache
+	pending map[string]*fetch
+	closed  bool
+	work    sync.WaitGroup
+}
+
+// A fetch is one question to the KDC.
+type fetch struct {
+	done   chan struct{} // closed when the rest is set
+	ticket messages.Ticket
+	key    types.EncryptionKey
+	krb    *client.Client
+	err    error
+}
+
+// New reads the files that cfg names. It does not ask the KDC.
+func New(cfg Config) (*Login, error) {
+	if (cfg.Keytab == "") == (cfg.Cache == "") {
+		return nil, fmt.Errorf("kerberos: Config.Keytab is %q and Config.Cache is %q; want one of them", cfg.Keytab, cfg.Cache)
+	}
+	if cfg.Keytab != "" && cfg.Principal == "" {
+		return nil, errors.New("kerberos: Config.Principal is empty; want one of those in the keytab, as user@REALM")
+	}
+	if cfg.Conf == "" {
+		cfg.Conf = os.Getenv("KRB5_CONFIG")
+	}
+	if cfg.Conf == "" {
+		cfg.Conf = "/etc/krb5.conf"
+	}
+	if cfg.Service == "" {
+		cfg.Service = "zookeeper"
+	}
+	if cfg.Host == nil {
+		cfg.Host = func(host string) string { return host }
+	}
+	conf, err := config.Load(cfg.Conf)
+	if err != nil {
+		return nil, fmt.Errorf("kerberos: %s: %w", cfg.Conf, err)
+	}
+	l := &Login{cfg: cfg, conf: conf, pending: map[string]*fetch{}}
+	if _, err := l.client(); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// client returns the library's client, made anew if the ticket cache has changed.
+func (l *Login) client() (*client.Client, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.closed:
+		return nil, errors.New("kerberos: closed")
+	case l.cfg.Keytab != "" && l.krb != nil:
+		return l.krb, nil
+	case l.cfg.Keytab != "":
+		return l.fromKeytab()
+	}
+	return l.fromCache()
+}
+
+// settings: servers of Active Directory do not take FAST, and others do without it.
+var settings = []func(*client.Settings){client.DisablePAFXFAST(true)}
+
+func (l *Login) fromKeytab() (*client.Client, error) {
+	keys, err := keytab.Load(l.cfg.Keytab)
+	if err != nil {
+		return nil, fmt.Errorf("kerberos: keytab %s: %w", l.cfg.Keytab, err)
+	}
+	user, realm, found := strings.Cut(l.cfg.Principal, "@")
+	if !found {
+		realm = l.conf.LibDefaults.DefaultRealm
+	}
+	if user == "" || realm == "" {
+		return nil, fmt.Errorf("kerberos: Config.Principal is %q; want user@REALM", l.cfg.Principal)
+	}
+	l.krb = client.NewWithKeytab(user, realm, keys, l.conf, settings...)
+	return l.krb, nil
+}
+
+func (l *Login) fromCache() (*client.Client, error) {
+	info, err := os.Stat(l.cfg.Cache)
+	if err != nil {
+		return nil, fmt.Errorf("kerberos: ticket cache: %w", err)
+	}
+	if l.krb != nil && info.ModTime().Equal(l.read) {
+		return l.krb, nil
+	}
+	tickets, err := credentials.LoadCCache(l.cfg.Cache)
+	if err == nil {
+		var krb *client.Client
+		if krb, err = client.NewFromCCache(tickets, l.conf, settings...); err == nil {
+			if l.krb != nil {
+				l.krb.Destroy()
+			}
+			l.krb, l.read = krb, info.ModTime()
+			return krb, nil
+		}
+	}
+	return nil, fmt.Errorf("kerberos: ticket cache %s: %w", l.cfg.Cache, err)
+}
+
+// SASL begins the authentication of one connection: it is a [session.SASL].
+func (l *Login) SASL(ctx context.Context, server string) (session.SASLExchange, error) {
+	host, _, err := net.SplitHostPort(server)
+	if err != nil {
+		return nil, fmt.Errorf("kerberos: server %q: %w", server, err)
+	}
+	name := l.cfg.Service + "/" + l.cfg.Host(host)
+	f, err := l.fetch(name)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("kerberos: no ticket for %s yet: %w", name, context.Cause(ctx))
+	}
+	if f.err != nil {
+		return nil, fmt.Errorf("kerberos: no ticket for %s: %w", name, f.err)
+	}
+	return &exchange{krb: f.krb, ticket: f.ticket, key: f.key}, nil
+}
+
+// fetch gets a service ticket, which the library keeps until it ends. Its questions to the KDC have
+// no end of their own, so they are asked once at a time, in the background.
+func (l *Login) fetch(name string) (*fetch, error) {
+	krb, err := l.client()
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil, errors.New("kerberos: closed")
+	}
+	if f := l.pending[name]; f != nil {
+		return f, nil
+	}
+	f := &fetch{done: make(chan struct{}), krb: krb}
+	l.pending[name] = f
+	l.work.Go(func() {
+		if f.err = krb.AffirmLogin(); f.err == nil {
+			f.ticket, f.key, f.err = krb.GetServiceTicket(name)
+		}
+		l.mu.Lock()
+		delete(l.pending, name)
+		l.mu.Unlock()
+		close(f.done)
+	})
+	return f, nil
+}
+
+// Close forgets the tickets, and ends the library's renewals. Connections that are authenticated stay
+// so. It waits for questions to the KDC that are under way.
+func (l *Login) Close() {
+	l.mu.Lock()
+	l.closed = true
+	krb := l.krb
+	l.mu.Unlock()
+	l.work.Wait()
+	if krb != nil {
+		krb.Destroy()
+	}
+}

@@ -1,0 +1,133 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// onSASL plays f with servers that know ann, or with some that know nobody.
+func onSASL(t *testing.T, users map[string]string, f func(t *testing.T, e *zktest.Ensemble)) {
+	synctest.Test(t, func(t *testing.T) {
+		f(t, zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Tick: simT / 2, Latency: time.Millisecond,
+			Users: users, Logf: func(string, ...any) {}}))
+	})
+}
+
+var ann = map[string]string{"ann": "ännchen"}
+
+func asAnn(e *zktest.Ensemble, host string) session.Config {
+	return session.Config{Timeout: simT, Dial: e.Host(host).Dial, SASL: session.SASLDigest("ann", ann["ann"])}
+}
+
+func TestAnExchangeWhoseAnswersAreLostIsBegunAgain(t *testing.T) {
+	for nth := 1; nth <= 4; nth++ {
+		for _, effect := range []zktest.Effect{zktest.LoseRequest, zktest.LoseReply, zktest.Fail(zktest.CodeAuthFailed)} {
+			onSASL(t, ann, func(t *testing.T, e *zktest.Ensemble) {
+				rule := e.On(zktest.Match{Op: zktest.OpSASL, Nth: nth}, effect)
+				client := open(t, e.ConnectString(), asAnn(e, "a"))
+				s := established(t, client)
+				must(t, s.EnsurePath(t.Context(), "/own", nil))
+				for range 5 {
+					e.Host("a").Cut()
+					time.Sleep(simT / 2)
+					if _, _, err := s.Get(t.Context(), "/own"); err != nil {
+						t.Fatalf("%v at %d: %v", effect, nth, err)
+					}
+				}
+				if rule.Hits() != 1 {
+					t.Errorf("%v at %d: %d hits", effect, nth, rule.Hits())
+				}
+				nobody := open(t, e.ConnectString(), session.Config{Timeout: simT, Dial: e.Host("b").Dial})
+				if _, _, err := established(t, nobody).Get(t.Context(), "/own"); !errors.Is(err, zk.ErrNoAuth) {
+					t.Errorf("everybody reads what is ann's: %v", err)
+				}
+			})
+		}
+	}
+}
+
+// Refusals now and then, as servers before 3.9.3 give, are no reason to give up.
+func TestOnlyRefusalsByAllServersEndAClient(t *testing.T) {
+	onSASL(t, ann, func(t *testing.T, e *zktest.Ensemble) {
+		for nth := 2; nth <= 12; nth += 2 { // each other exchange is refused
+			e.On(zktest.Match{Op: zktest.OpSASL, Nth: nth}, zktest.Fail(zktest.CodeAuthFailed))
+		}
+		refuses := e.On(zktest.Match{Op: zktest.OpSASL, Server: 1}, zktest.Fail(zktest.CodeAuthFailed))
+		client := open(t, e.ConnectString(), asAnn(e, "a"))
+		for range 10 {
+			established(t, client)
+			e.Host("a").Cut()
+			time.Sleep(simT / 2)
+		}
+		if refuses.Hits() < saslRounds {
+			t.Fatalf("the server that refuses was asked %d times", refuses.Hits())
+		}
+		e.On(zktest.Match{Op: zktest.OpSASL}, zktest.Fail(zktest.CodeAuthFailed))
+		e.Host("a").Cut()
+		select {
+		case <-client.Context().Done():
+		case <-time.After(time.Hour):
+			t.Fatal("it goes on")
+		}
+		err := context.Cause(client.Context())
+		if !errors.Is(err, session.ErrAuthFailed) || !session.Permanent(err) || !strings.Contains(err.Error(), "JAAS") {
+			t.Errorf("the client ends with %v", err)
+		}
+	})
+}
+
+const saslRounds = 3
+
+// A server that asks for no proof must not pass for one that has checked it.
+func TestNobodyIsAnonymousByAccident(t *testing.T) {
+	onSASL(t, nil, func(t *testing.T, e *zktest.Ensemble) {
+		client := open(t, e.ConnectString(), asAnn(e, "a"))
+		ctx, cancel := context.WithTimeout(t.Context(), 10*simT)
+		defer cancel()
+		if _, err := client.Session(ctx); err == nil || !strings.Contains(err.Error(), "no JAAS configuration") {
+			t.Errorf("err = %v", err)
+		}
+	})
+}
+
+// What cannot begin, because a KDC does not answer, say, is tried again.
+func TestAnExchangeThatCannotBeginIsTriedAgain(t *testing.T) {
+	onSASL(t, ann, func(t *testing.T, e *zktest.Ensemble) {
+		cfg := asAnn(e, "a")
+		digest := cfg.SASL
+		var calls atomic.Int32
+		cfg.SASL = func(ctx context.Context, server string) (session.SASLExchange, error) {
+			switch calls.Add(1) {
+			case 1:
+				return nil, errors.New("no ticket")
+			case 2:
+				<-ctx.Done() // it must end
+				return nil, context.Cause(ctx)
+			case 3:
+				return nil, nil // a mistake
+			}
+			return digest(ctx, server)
+		}
+		client := open(t, e.ConnectString(), cfg)
+		established(t, client)
+		said := ""
+		for _, s := range client.Status().Servers {
+			if s.Err != nil {
+				said += s.Err.Error() + "\n"
+			}
+		}
+		if calls.Load() != 4 || strings.Count(said, "SASL: ") < 2 { // the third server's error ended with the success
+			t.Errorf("%d calls; the servers' errors: %s", calls.Load(), said)
+		}
+	})
+}

@@ -64,7 +64,7 @@ func ExampleCounter_Add() {
 	case err == nil:
 		fmt.Println("now", sum)
 	case errors.As(err, &unknown):
-		fmt.Println("perhaps from", unknown.From, "to", unknown.To, "because of", unknown.Unwrap())
+		fmt.Println("perhaps from", unknown.From, "to", unknown.To, "because of", unknown.Err)
 	default:
 		fmt.Println("not added:", err)
 	}

@@ -109,12 +109,14 @@ var walls = map[string][]string{
 	"recipe/election":              {"recipe/.", "recipe/internal", "watch", "session", "internal/clock", "internal/enum", "internal/feed", "internal/retry", "github.com/go-zookeeper/zk"},
 	"recipe/internal/ident":        {"session"},
 	"recipe/lock":                  {"recipe/.", "recipe/internal", "session", "internal/clock", "internal/enum", "internal/feed", "internal/retry", "github.com/go-zookeeper/zk"},
+	"recipe/lock/locktest":         {"recipe/.", "recipe/lock", "recipe/internal/testhook"},
 	"recipe/election/electiontest": {"recipe/.", "recipe/election", "recipe/internal/testhook"},
 	"recipe/election/electionhttp": {"recipe/.", "recipe/election", "session"},
 	"recipe/election/electionprom": {"recipe/.", "recipe/election", "session", "github.com/prometheus/client_golang"},
 	"examples":                     {"examples", "recipe/.", "recipe/election", "recipe/lock", "session", "watch", "internal/clock", "internal/ensemble", "internal/feed", "internal/history", "internal/tether"},
 	"examples/service":             {"examples", "recipe/election", "session", "github.com/prometheus/client_golang", "golang.org/x/sync"},
 	"examples/billing":             {"examples", "recipe/election", "session", "go.etcd.io/bbolt"},
+	"examples/ledger":              {"examples", "recipe/.", "recipe/lock", "session", "go.etcd.io/bbolt"},
 }
 
 func TestPackagesImportOnlyWhatTheWallsAllow(t *testing.T) {

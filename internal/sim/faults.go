@@ -224,8 +224,11 @@ func (w *world) alive(rng *rand.Rand) *proc {
 	return all[rng.Intn(len(all))]
 }
 
-// leading returns a process that leads one of the elections, or nil.
+// leading returns a process that leads one of the elections, or holds a permit, or nil.
 func (w *world) leading(rng *rand.Rand) *proc {
+	if w.plan.Semaphores > 0 {
+		return w.holding(rng)
+	}
 	w.check.mu.Lock()
 	defer w.check.mu.Unlock()
 	r := w.check.record(electionPath(rng.Intn(w.plan.Elections)))
@@ -284,13 +287,17 @@ func (w *world) crash(p *proc, seed int64) (end func()) {
 // adminDeletes deletes as an administrator would: over a session of its own, which no
 // fault of a client's host concerns. It gives up after a while.
 func (w *world) adminDeletes(what string, rng *rand.Rand) {
-	path := electionPath(rng.Intn(w.plan.Elections))
 	ctx, cancel := context.WithTimeout(context.Background(), w.plan.Timeout)
 	defer cancel()
 	s, err := w.admin.Session(ctx)
 	if err != nil {
 		return
 	}
+	if w.plan.Semaphores > 0 {
+		w.adminDeletesPermits(ctx, s, what, rng)
+		return
+	}
+	path := electionPath(rng.Intn(w.plan.Elections))
 	names, _, err := s.Children(ctx, path)
 	if err != nil || len(names) == 0 {
 		return

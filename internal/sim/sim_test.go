@@ -12,14 +12,15 @@ import (
 )
 
 var (
-	seedFlag  = flag.Int64("seed", 0, "run this seed alone, with a trace")
-	firstFlag = flag.Int64("first", 1, "the first seed")
-	seedsFlag = flag.Int("seeds", seedsInTest, "how many seeds to run")
-	kindsFlag = flag.String("faults", strings.Join(faultKinds, ","), "the kinds of faults, separated by commas; empty for none")
-	ticksFlag = flag.Int("ticks", 0, "the session timeout in ticks; 0 lets the seed decide")
-	plainFlag = flag.Bool("plain", false, "report a violation as it is, without making its plan small")
-	locksFlag = flag.Bool("locks", false, "simulate locks beside the elections, for a quarter of the time")
-	hoursFlag = flag.Float64("hours", 0, "simulate so many cluster-hours in TestSoak")
+	seedFlag       = flag.Int64("seed", 0, "run this seed alone, with a trace")
+	firstFlag      = flag.Int64("first", 1, "the first seed")
+	seedsFlag      = flag.Int("seeds", seedsInTest, "how many seeds to run")
+	kindsFlag      = flag.String("faults", strings.Join(faultKinds, ","), "the kinds of faults, separated by commas; empty for none")
+	ticksFlag      = flag.Int("ticks", 0, "the session timeout in ticks; 0 lets the seed decide")
+	plainFlag      = flag.Bool("plain", false, "report a violation as it is, without making its plan small")
+	semaphoresFlag = flag.Int("semaphores", 0, "so many semaphores in place of elections")
+	locksFlag      = flag.Bool("locks", false, "simulate locks beside the elections, for a quarter of the time")
+	hoursFlag      = flag.Float64("hours", 0, "simulate so many cluster-hours in TestSoak")
 )
 
 // seedsInShort is how many seeds TestSeeds runs with -short.
@@ -53,12 +54,15 @@ func kinds() (all []string) {
 // planOf makes the plan of a seed as the flags ask for it.
 func planOf(seed int64) Plan {
 	plan := newPlan(seed, runLength, kinds())
+	if *ticksFlag > 0 {
+		plan.Timeout = time.Duration(*ticksFlag) * tick
+	}
 	if *locksFlag {
 		plan = newPlan(seed, runLength/4, append(kinds(), lockFaults()...))
 		plan.Locks = 1 + int(seed%3)
 	}
-	if *ticksFlag > 0 {
-		plan.Timeout = time.Duration(*ticksFlag) * tick
+	if *semaphoresFlag > 0 {
+		plan.Semaphores, plan.Elections = *semaphoresFlag, 0
 	}
 	return plan
 }
@@ -98,6 +102,23 @@ func fail(t *testing.T, plan Plan, v Violation) {
 	t.Errorf("seed %d: %v\nsmallest plan: %vtrace of the smallest plan: %s", plan.Seed, v, small, file)
 }
 
+// TestSeeds searches a few seeds, or one.
+func TestSeeds(t *testing.T) {
+	if *seedFlag != 0 {
+		plan := planOf(*seedFlag)
+		t.Log(plan)
+		result := simulate(t, plan, true)
+		for _, line := range result.Trace {
+			fmt.Println(line)
+		}
+		for _, v := range result.Violations {
+			t.Error(v)
+		}
+		return
+	}
+	search(t, *seedsFlag, planOf)
+}
+
 // lockFaults are those of locks alone, where there are faults at all.
 func lockFaults() []string {
 	if len(kinds()) == 0 {
@@ -113,23 +134,24 @@ func TestLocks(t *testing.T) {
 	TestSeeds(t)
 }
 
-// TestSeeds searches a few seeds, or one.
-func TestSeeds(t *testing.T) {
-	if *seedFlag != 0 {
-		plan := planOf(*seedFlag)
-		t.Log(plan)
-		result := simulate(t, plan, true)
-		for _, line := range result.Trace {
-			fmt.Println(line)
-		}
-		for _, v := range result.Violations {
-			t.Error(v)
-		}
-		return
+// TestSeedsOfSemaphores searches a few seeds with semaphores in place of elections.
+func TestSeedsOfSemaphores(t *testing.T) {
+	seeds := *seedsFlag
+	if seeds == seedsInTest {
+		seeds = (seeds + 3) / 4
 	}
+	search(t, seeds, func(seed int64) Plan {
+		plan := planOf(seed)
+		plan.Semaphores, plan.Elections = 1, 0
+		return plan
+	})
+}
+
+// search runs so many seeds.
+func search(t *testing.T, seeds int, planOf func(seed int64) Plan) {
 	begun := time.Now()
 	var total Result
-	for i := range *seedsFlag {
+	for i := range seeds {
 		plan := planOf(*firstFlag + int64(i))
 		result := simulate(t, plan, false)
 		total.Terms += result.Terms
@@ -148,7 +170,7 @@ func TestSeeds(t *testing.T) {
 		}
 	}
 	t.Logf("%.2f cluster-hours, %d faults, %d terms, %d acquisitions, no violation, in %v", total.Length.Hours(), total.Faults, total.Terms, total.Acquired, time.Since(begun).Round(time.Second))
-	if total.Terms == 0 || *locksFlag && total.Acquired == 0 {
-		t.Error("nobody was ever elected, or held a lock: nothing was tested")
+	if total.Terms == 0 && total.Acquired == 0 || *locksFlag && total.Acquired == 0 {
+		t.Error("nobody was ever elected, or held a lock or a permit: nothing was tested")
 	}
 }

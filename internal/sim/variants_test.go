@@ -36,10 +36,10 @@ func readVariant(t *testing.T, file string) (v broken) {
 			v.invariant = value
 		case "faults":
 			v.faults = value
-		case "test":
-			v.test = value
 		case "ticks":
 			v.ticks, err = strconv.Atoi(value)
+		case "test":
+			v.test = value
 		case "first":
 			v.first, err = strconv.Atoi(value)
 		case "seeds":

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"sort"
-	"strings"
 	"sync"
 	"time"
 
@@ -20,7 +19,7 @@ import (
 type Result struct {
 	Violations []Violation
 	Terms      int
-	Acquired   int // how often a lock was
+	Acquired   int // how often a lock was, or a permit
 	Faults     int
 	Length     time.Duration // simulated
 	Trace      []string      // if it was asked for
@@ -92,12 +91,13 @@ func run(plan Plan, tracing bool) Result {
 	w.awaitHolders()
 	time.Sleep(2*plan.Timeout + 2*tick + 2*drainTimeout) // for those who were slow to stop, and the sessions of the crashed
 	w.checkLines()
+	w.checkPermits()
 	w.checkQueues()
-	if len(plan.Faults) == 0 && plan.Locks == 0 {
+	if len(plan.Faults) == 0 && plan.Semaphores == 0 && plan.Locks == 0 {
 		w.checkEvents()
 	}
 	w.tearDown()
-	acquired := 0
+	acquired := w.acquisitions()
 	for n := range plan.Locks {
 		acquired += w.locks.acquisitions(lockPath(n))
 	}
@@ -128,6 +128,7 @@ func (w *world) setUp() {
 	if err != nil {
 		panic(err)
 	}
+	w.setUpSemaphores(ctx, s)
 	for n := range w.plan.Elections {
 		if err := s.EnsurePath(ctx, workPath(electionPath(n)), zk.WorldACL(zk.PermAll)); err != nil {
 			panic(err)
@@ -136,7 +137,7 @@ func (w *world) setUp() {
 			if err := s.EnsurePath(ctx, electionPath(n), zk.WorldACL(zk.PermAll)); err != nil {
 				panic(err)
 			}
-			w.ens.StartSequence(electionPath(n), math.MaxInt32-5)
+			w.startSequence(electionPath(n))
 		}
 	}
 	for n := range w.plan.Locks {
@@ -145,6 +146,9 @@ func (w *world) setUp() {
 		}
 	}
 }
+
+// startSequence lets the numbers of a line begin shortly before the last one.
+func (w *world) startSequence(path string) { w.ens.StartSequence(path, math.MaxInt32-5) }
 
 // carryOut lets the faults happen.
 func (w *world) carryOut() {
@@ -202,6 +206,7 @@ func (w *world) awaitLeaders() {
 	// A session's last moments; those of one that joined meanwhile; a slow callback; and
 	// the longest delays before a session is opened and an election entered again.
 	bound := 4*w.plan.Timeout + 2*drainTimeout + 7500*time.Millisecond + 15*time.Second
+	w.awaitPermits(bound)
 	for n := range w.plan.Elections {
 		end := time.Now().Add(bound)
 		for !w.check.leads(electionPath(n)) {
@@ -233,7 +238,7 @@ func (w *world) tearDown() {
 	time.Sleep(tick)
 	w.checkLocks()
 	for _, n := range w.ens.Nodes() {
-		if strings.Contains(n.Path, "latch-") {
+		if n.Stat.EphemeralOwner != 0 {
 			w.check.report("census", "znode %s of session 0x%x is left", n.Path, n.Stat.EphemeralOwner)
 		}
 	}

@@ -82,7 +82,7 @@ func (c *chores) next(p *Place, now clock.Instant) time.Duration {
 
 // do does what is due. A wake-up interrupts it: no chore may delay a place that is ours.
 func (c *chores) do(ctx context.Context, p *Place) error {
-	ctx, stop := p.untilWoken(ctx)
+	ctx, stop := UntilWoken(ctx, p.wake)
 	defer stop()
 	now, part := p.cfg.Clock.Now(), p.cfg.Clock.Random()*spread
 	watched, kept := c.every(p)
@@ -97,7 +97,7 @@ func (c *chores) do(ctx context.Context, p *Place) error {
 			c.kept = early(now, part, kept)
 		}
 	}
-	if err != nil && context.Cause(ctx) == errWoken {
+	if err != nil && Woken(ctx) {
 		return nil
 	}
 	return err
@@ -106,17 +106,17 @@ func (c *chores) do(ctx context.Context, p *Place) error {
 // errWoken is why a chore was put off.
 var errWoken = errors.New("woken")
 
-// untilWoken returns a context that ends with a signal, which it leaves in the channel.
-func (p *Place) untilWoken(ctx context.Context) (woken context.Context, stop func()) {
+// UntilWoken returns a context that ends with a signal, which it leaves in the channel.
+func UntilWoken(ctx context.Context, wake chan struct{}) (woken context.Context, stop func()) {
 	woken, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		select {
-		case <-p.wake:
+		case <-wake:
 			cancel(errWoken)
 			select {
-			case p.wake <- struct{}{}:
+			case wake <- struct{}{}:
 			default:
 			}
 		case <-woken.Done():
@@ -124,6 +124,9 @@ func (p *Place) untilWoken(ctx context.Context) (woken context.Context, stop fun
 	}()
 	return woken, func() { cancel(nil); <-done }
 }
+
+// Woken reports whether a context of UntilWoken has ended with a signal.
+func Woken(ctx context.Context) bool { return context.Cause(ctx) == errWoken }
 
 // askWatched asks about the znodes on which there should be watches: the own and the nearest
 // ahead.

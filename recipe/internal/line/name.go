@@ -20,6 +20,8 @@ const (
 	// Kazoo is the style of kazoo's Lock, WriteLock and Election, which look at the end of a name
 	// only.
 	Kazoo Style = "__lock__"
+	// Permit is the style of the leases of Curator's InterProcessSemaphoreV2.
+	Permit Style = "lease-"
 	// Write and Read are the styles of Curator's InterProcessReadWriteLock.
 	Write Style = "__WRIT__"
 	Read  Style = "__READ__"
@@ -52,6 +54,8 @@ type Name struct {
 //	_c_<GUID>-lock-<sequence>     Curator LeaderSelector and InterProcessMutex, zk.Lock, ours
 //	latch-<sequence>              the same without Curator's protection
 //	lock-<sequence>
+//	_c_<GUID>-lease-<sequence>    Curator InterProcessSemaphoreV2, ours
+//	lease-<sequence>
 //	<GUID>__lock__<sequence>      kazoo Lock and Election
 //	_c_<GUID>-__lock__<sequence>  ours in a line with kazoo's
 //	_c_<GUID>-__WRIT__<sequence>  a writer: Curator InterProcessReadWriteLock, ours
@@ -89,7 +93,7 @@ func styleOf(stem string) (style Style, ok bool) {
 			return style, isProtection(before) || len(before) == 32 && strings.Trim(before, "0123456789abcdef") == ""
 		}
 	}
-	for _, style := range []Style{Latch, Lock, Write, Read} {
+	for _, style := range []Style{Latch, Lock, Permit, Write, Read} {
 		if before, ok := strings.CutSuffix(stem, string(style)); ok {
 			return style, before == "" || isProtection(before)
 		}

@@ -39,8 +39,13 @@ const (
 
 // String returns the record as the path holds it.
 func (r record) String() string {
+	return fmt.Sprintf("%s\nlease %v\n%s", recordHead, r.lease, r.numbers())
+}
+
+// numbers returns the lines about those that are over.
+func (r record) numbers() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\nlease %v\nsettled %d\n", recordHead, r.lease, r.settled)
+	fmt.Fprintf(&b, "settled %d\n", r.settled)
 	if len(r.left) > 0 {
 		b.WriteString("left")
 		for _, s := range r.left {

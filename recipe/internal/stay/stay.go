@@ -4,6 +4,7 @@ package stay
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
@@ -54,11 +55,15 @@ func begin(place *line.Place, s *session.Session, cfg line.Config) *Stay {
 }
 
 // Report calls f with every loss of the connection (false) and its return (true), until the
-// stay ends. It must not block, nor call the session.
+// stay ends. It must not block.
 func (st *Stay) Report(f func(connected bool)) {
-	suspended := false
-	st.unlisten = st.S.OnState(func(state session.State) {
+	var mu sync.Mutex // no call of f after the stay
+	over, suspended := false, false
+	stop := st.S.Subscribe(func(state session.State) {
+		mu.Lock()
+		defer mu.Unlock()
 		switch {
+		case over:
 		case state == session.StateSuspended:
 			suspended = true
 			f(false)
@@ -66,6 +71,12 @@ func (st *Stay) Report(f func(connected bool)) {
 			f(true)
 		}
 	})
+	st.unlisten = func() {
+		stop()
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
+	}
 }
 
 // leaveFor bounds what a caller that is told to end spends on leaving.
@@ -76,25 +87,40 @@ const leaveFor = 3 * time.Second
 // is still there. gone says that the znode is gone already.
 func (st *Stay) Leave(ctx context.Context, gone bool) error {
 	defer st.unlisten()
+	return Leave(ctx, st.clock, st.S, st.Place, gone)
+}
+
+// A Place is what can be left: a line.Place, or what keeps its rules.
+type Place interface {
+	// Leave deletes its znodes. It tries again until they are gone, ctx ends, or the session is over.
+	Leave(ctx context.Context) error
+	// Abandon deletes them in the background.
+	Abandon()
+	// Drop forgets the place of a session that is over, or of znodes that are gone.
+	Drop()
+}
+
+// Leave is [Stay.Leave] for any place of a session.
+func Leave(ctx context.Context, c clock.Clock, s *session.Session, p Place, gone bool) error {
 	switch {
 	case gone:
-		st.Place.Drop()
+		p.Drop()
 		return nil
-	case st.S.Err() != nil:
-		st.Place.Drop()
-		return st.S.Err() // the ensemble may not have noticed yet
+	case s.Err() != nil:
+		p.Drop()
+		return s.Err() // the ensemble may not have noticed yet
 	}
 	bound, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	giveUp := func() { cancel(context.DeadlineExceeded) }
 	if ctx.Err() != nil {
-		defer st.clock.AfterFunc(leaveFor, giveUp)()
+		defer c.AfterFunc(leaveFor, giveUp)()
 	} else {
-		defer context.AfterFunc(ctx, func() { clock.Sleep(bound, st.clock, leaveFor); giveUp() })()
+		defer context.AfterFunc(ctx, func() { clock.Sleep(bound, c, leaveFor); giveUp() })()
 	}
-	err := st.Place.Leave(bound)
+	err := p.Leave(bound)
 	if err != nil {
-		st.Place.Abandon()
+		p.Abandon()
 	}
 	return err
 }

@@ -108,6 +108,9 @@ var walls = map[string][]string{
 	"recipe":                       {"recipe", "watch", "session", "internal/clock", "internal/enum", "internal/feed", "internal/retry", "github.com/go-zookeeper/zk"},
 	"recipe/internal/line":         {"recipe/.", "session", "internal/clock", "internal/enum", "github.com/go-zookeeper/zk"},
 	"recipe/election":              {"recipe/.", "recipe/internal", "watch", "session", "internal/clock", "internal/enum", "internal/feed", "internal/retry", "github.com/go-zookeeper/zk"},
+	"recipe/internal/ident":        {"session"},
+	"recipe/lock":                  {"recipe/.", "recipe/internal", "session", "internal/clock", "internal/enum", "internal/feed", "internal/retry", "github.com/go-zookeeper/zk"},
+	"recipe/lock/locktest":         {"recipe/.", "recipe/lock", "recipe/internal/testhook"},
 	"recipe/group":                 {"recipe/.", "recipe/internal/held", "recipe/internal/life", "recipe/internal/quorum", "recipe/internal/tenure", "session", "internal/clock", "internal/enum", "internal/feed", "internal/retry", "github.com/go-zookeeper/zk"},
 	"recipe/barrier":               {"recipe/.", "recipe/internal/held", "recipe/internal/life", "recipe/internal/quorum", "recipe/internal/tenure", "session", "internal/clock", "internal/enum", "internal/feed", "internal/retry", "github.com/go-zookeeper/zk"},
 	"recipe/internal/quorum":       {"session", "internal/clock", "github.com/go-zookeeper/zk"},
@@ -115,10 +118,9 @@ var walls = map[string][]string{
 	"recipe/election/electionhttp": {"recipe/.", "recipe/election", "session"},
 	"recipe/election/electionprom": {"recipe/.", "recipe/election", "session", "github.com/prometheus/client_golang"},
 	"examples":                     {"examples", "recipe/.", "recipe/election", "recipe/group", "recipe/lock", "session", "watch", "internal/clock", "internal/ensemble", "internal/feed", "internal/history", "internal/tether"},
-	"recipe/internal/ident":        {"session"},
-	"recipe/lock":                  {"recipe/.", "recipe/internal", "session", "internal/clock", "internal/enum", "internal/feed", "internal/retry", "github.com/go-zookeeper/zk"},
 	"examples/service":             {"examples", "recipe/election", "session", "github.com/prometheus/client_golang", "golang.org/x/sync"},
 	"examples/billing":             {"examples", "recipe/election", "session", "go.etcd.io/bbolt"},
+	"examples/ledger":              {"examples", "recipe/.", "recipe/lock", "session", "go.etcd.io/bbolt"},
 }
 
 func TestPackagesImportOnlyWhatTheWallsAllow(t *testing.T) {

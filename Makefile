@@ -10,8 +10,9 @@
 # make soak   simulate HOURS=... cluster-hours of faults on all cores (SEED=... is the first seed)
 # make campaign  ROUNDS=20 rounds of every fault on real ensembles, and a table; HOURS=... of everything at random instead
 #             (needs root, iproute2, iptables; RIGS=4 ensembles in parallel, FAULTS=regexp, SEED=..., LEASE=500ms)
-# make compare  ROUNDS=10 rounds of the faults under which other libraries have two leaders, with theirs and ours: a Markdown table
-#             (besides, needs libcurator-recipes-java, default-jdk-headless, python3-kazoo; KINDS=zkrecipe,LeaderLatch for some)
+# make compare  other libraries beside ours, as Markdown: how long nobody leads after crashes and at hand-overs, and ROUNDS=10 rounds
+#             of the faults under which others have two leaders (besides, needs libcurator-recipes-java, default-jdk-headless,
+#             maven, python3-kazoo, python3-pip; KINDS=zkrecipe,LeaderLatch@5.9.0 for some, of the latter alone)
 # make compose  run docker-compose.yml on a Docker engine, break its containers, take everything down: under 4 minutes (uses an
 #             engine that answers, with official images; else starts one as root, cut off from the machine, with stand-ins)
 # make record record again what real servers answer, which session/zktest is compared with
@@ -28,6 +29,7 @@ SEED ?= 1
 ROUNDS ?= 20
 RIGS ?= 4
 LEASE ?= 500ms
+REALTIME ?= 5
 
 # Each with so many inputs beyond the committed ones. With a time in place of a number, go test itself fails now and then
 # when that is over on a busy machine ("context deadline exceeded").
@@ -38,7 +40,7 @@ FUZZ = ./session/zktest:FuzzFrames ./session/internal/wire:FuzzReply ./session/i
 DEBIAN = zookeeper $(KDC) $(NAMESPACES) $(PEERS) $(CHECKERS) $(COMPILERS) $(ENGINE)
 NAMESPACES = iproute2 iptables  # the short campaign: networks of its own, and cuts in them
 KDC = krb5-kdc krb5-admin-server krb5-user  # Kerberos
-PEERS = libcurator-recipes-java default-jdk-headless python3-kazoo  # candidates of other libraries
+PEERS = libcurator-recipes-java default-jdk-headless maven python3-kazoo python3-pip  # candidates of other libraries
 CHECKERS = prometheus chromium docker-compose  # for the alert rules, the status page, docker-compose.yml
 ENGINE = docker.io curl maven  # docker-compose.yml at work
 COMPILERS = spin gcc libc6-dev  # search the model of the lease; the race detector
@@ -87,6 +89,7 @@ help:
 lint:
 	$(GO) run $(STATICCHECK) ./...
 	cd internal/peers && $(GO) run $(STATICCHECK) ./...
+	cd internal/peers/hosts/etcd && $(GO) run $(STATICCHECK) ./...
 	cd session/sasl/kerberos && $(GO) run $(STATICCHECK) ./...
 
 golangci:
@@ -112,6 +115,7 @@ campaign:
 		$(if $(filter-out file,$(origin HOURS)),-hours $(HOURS))
 
 compare:
+	$(if $(KINDS)$(FAULTS),,cd internal/peers && $(GO) run ./cmd/failover -realtime $(REALTIME))
 	cd internal/peers && $(GO) run ./cmd/compare -rigs $(RIGS) $(if $(filter-out file,$(origin ROUNDS)),-rounds $(ROUNDS)) \
 		$(if $(FAULTS),-faults '$(FAULTS)') $(if $(KINDS),-kinds '$(KINDS)')
 

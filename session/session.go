@@ -100,6 +100,8 @@ type Session struct {
 	heart      heartbeat
 	ears       map[int64]*ear // by the session that is listened to
 	watches    map[string]map[*Watch]struct{}
+	trees      []*TreeWatch
+	zxid       int64 // the latest that connections before conn have seen
 	holds      []*Hold
 	attempts   int // at servers since the last handshake
 	ephemerals ephemerals

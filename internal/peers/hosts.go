@@ -109,6 +109,9 @@ func (h *Hosts) Command(ctx context.Context, k Kind, cfg Config) ([]string, erro
 	case k == ZkLock:
 		exe := filepath.Join(h.dir, "zklock")
 		return append([]string{exe}, args...), h.build(ctx, "zklock", "go", "build", "-o", exe, "./hosts/zklock")
+	case k.OnEtcd():
+		exe, err := h.etcd(ctx)
+		return append([]string{exe}, args...), err
 	case ours:
 		exe := filepath.Join(h.dir, "candidate")
 		argv := []string{exe, "-zk", cfg.Connect, "-path", cfg.Path, "-id", cfg.ID, "-style", style,

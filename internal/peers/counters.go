@@ -57,10 +57,15 @@ func (h *Hosts) Count(ctx context.Context, k CounterKind, l Load) (Added, error)
 	args := []string{string(k), l.Connect, l.Path, strconv.Itoa(l.Clients), strconv.FormatInt(l.For.Milliseconds(), 10), strconv.Itoa(l.Most)}
 	argv := append([]string{python, filepath.Join(sources, "hosts", "count.py")}, args...)
 	if k.java() {
-		if err := h.build(ctx, "Count.class", "javac", "-cp", classpath(h.dir), "-d", h.dir, filepath.Join(sources, "hosts", "Count.java")); err != nil {
+		jars, err := LeaderLatch.jars(ctx) // Debian's Curator
+		if err != nil {
 			return Added{}, err
 		}
-		argv = append([]string{"java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-cp", classpath(h.dir), "Count"}, args...)
+		classpath, err := h.compile(ctx, "Count", "debian", jars)
+		if err != nil {
+			return Added{}, err
+		}
+		argv = append([]string{"java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-cp", classpath, "Count"}, args...)
 	}
 	out, err := exec.CommandContext(ctx, argv[0], argv[1:]...).Output()
 	var exit *exec.ExitError

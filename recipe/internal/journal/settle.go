@@ -143,7 +143,7 @@ func (z *Znode) send(ctx context.Context, s *session.Session, a *attempt) (fate,
 		at++
 	}
 	switch stale := isStale(err); {
-	case session.OutcomeOf(err) == session.Unknown:
+	case session.OutcomeOf(err) == session.OutcomeUnknown:
 		a.lost, a.cause = true, err
 		z.lost.Add(1)
 		return open, 0, err

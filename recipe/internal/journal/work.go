@@ -86,7 +86,7 @@ func (z *Znode) try(ctx context.Context, batch []*pending) error {
 		return err
 	}
 	// Without a connection a read waits for one, and callers may leave meanwhile with nothing done.
-	if z.knownAt == never || z.clock.Now().Sub(z.knownAt) > maxAge || z.known.version == -1 || s.State() != session.Connected {
+	if z.knownAt == never || z.clock.Now().Sub(z.knownAt) > maxAge || z.known.version == -1 || s.State() != session.StateConnected {
 		if err := z.read(ctx, s); err != nil {
 			return err
 		}

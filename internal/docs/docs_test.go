@@ -117,6 +117,7 @@ var walls = map[string][]string{
 	"examples":                     {"examples", "recipe/.", "recipe/election", "recipe/group", "recipe/lock", "session", "watch", "internal/clock", "internal/ensemble", "internal/feed", "internal/history", "internal/tether"},
 	"recipe/internal/ident":        {"session"},
 	"recipe/lock":                  {"recipe/.", "recipe/internal", "session", "internal/clock", "internal/enum", "internal/feed", "internal/retry", "github.com/go-zookeeper/zk"},
+	"examples/dispatcher":          {"examples", "recipe/election", "recipe/group", "recipe/lock", "session", "watch", "github.com/go-zookeeper/zk"},
 	"examples/service":             {"examples", "recipe/election", "session", "github.com/prometheus/client_golang", "golang.org/x/sync"},
 	"examples/billing":             {"examples", "recipe/election", "session", "go.etcd.io/bbolt"},
 }

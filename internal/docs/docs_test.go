@@ -118,6 +118,7 @@ var walls = map[string][]string{
 	"recipe/election/electionhttp": {"recipe/.", "recipe/election", "session"},
 	"recipe/election/electionprom": {"recipe/.", "recipe/election", "session", "github.com/prometheus/client_golang"},
 	"examples":                     {"examples", "recipe/.", "recipe/election", "recipe/group", "recipe/lock", "session", "watch", "internal/clock", "internal/ensemble", "internal/feed", "internal/history", "internal/tether"},
+	"examples/dispatcher":          {"examples", "recipe/election", "recipe/group", "recipe/lock", "session", "watch", "github.com/go-zookeeper/zk"},
 	"examples/service":             {"examples", "recipe/election", "session", "github.com/prometheus/client_golang", "golang.org/x/sync"},
 	"examples/billing":             {"examples", "recipe/election", "session", "go.etcd.io/bbolt"},
 	"examples/ledger":              {"examples", "recipe/.", "recipe/lock", "session", "go.etcd.io/bbolt"},

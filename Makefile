@@ -4,7 +4,7 @@
 # make deps   install what make test needs beside Go (Debian, as root); make deps test does both
 # make lint   staticcheck
 # make golangci  more linters, as .golangci.yml says; the first time it is compiled, which takes minutes
-# make model  search the model of the lease, the line's record and the takeover to its end (needs spin)
+# make model  search the models of the lease, the line's record, the takeover and the journal to their ends (needs spin)
 # make foreign  compile the code of other libraries that the documentation shows
 # make bench  failover, joining and cost beside what ZooKeeper itself takes, as Markdown: 25 minutes (ROWS=handover,join for some)
 # make soak   simulate HOURS=... cluster-hours of faults on all cores (SEED=... is the first seed)
@@ -103,7 +103,7 @@ foreign:
 
 bench:
 	$(GO) run ./internal/bench $(if $(ROWS),-rows $(ROWS))
-	$(if $(ROWS),,cd internal/peers && $(GO) run ./cmd/latency)
+	$(if $(ROWS),,cd internal/peers && $(GO) run ./cmd/latency && $(GO) run ./cmd/counters)
 
 soak:
 	$(GO) test ./internal/sim -run '^TestSoak$$' -v -timeout 0 -hours $(HOURS) -first $(SEED)

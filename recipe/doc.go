@@ -12,6 +12,10 @@
 //     quorum writes per lease for a session with members, or none if they do without a lease.
 //   - barrier: waits until a barrier is lowered, or until n members are there. Promises that nobody
 //     passes alone; does not promise that the others live on. Costs a few writes for each passage.
+//   - value: values and counters that many change. Promises that no change counts twice, however
+//     many answers are lost, and that none is called failed that was carried out; does not promise
+//     to know the outcome when a session is lost with an answer, but says so. Costs one quorum write
+//     for each change.
 //
 // They are built from the same parts: package session (one ZooKeeper session, its heartbeat and
 // its leases), package watch (waits on znodes) and a queue of ephemeral sequential znodes.

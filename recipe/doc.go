@@ -6,6 +6,12 @@
 //     leaders and for one with heirs, however many they are. An heir reads 8 times per lease,
 //     and the third in line 12 times. Everybody further back sends pings and, far enough back,
 //     about four small reads per session timeout.
+//   - group: members that stay listed, and who they are. Promises that a member is listed again
+//     whatever takes its znode away, that others see no gap where there need be none, one member of
+//     an ID, and a list whose age is proved; does not promise that a list is up to date. Costs 4
+//     quorum writes per lease for a session with members, or none if they do without a lease.
+//   - barrier: waits until a barrier is lowered, or until n members are there. Promises that nobody
+//     passes alone; does not promise that the others live on. Costs a few writes for each passage.
 //
 // They are built from the same parts: package session (one ZooKeeper session, its heartbeat and
 // its leases), package watch (waits on znodes) and a queue of ephemeral sequential znodes.

@@ -117,6 +117,9 @@ func (s *Session) notify(ev zk.Event) {
 		}
 		signal(w.wake)
 	}
+	for _, w := range s.trees {
+		w.tell(ev)
+	}
 }
 
 // wakeAll tells every Watch and Hold, and the session itself, to look again. The caller holds
@@ -127,6 +130,9 @@ func (s *Session) wakeAll() {
 		for w := range ws {
 			signal(w.wake)
 		}
+	}
+	for _, w := range s.trees {
+		signal(w.wake)
 	}
 	for _, h := range s.holds {
 		signal(h.wake)

@@ -120,7 +120,7 @@ func TestTheNumberOfAReleaseComesFromTheEnvironmentToo(t *testing.T) {
 }
 
 func TestConfigIsChecked(t *testing.T) {
-	for _, cfg := range []Config{{Servers: -1}, {Servers: 100}, {Tick: 1}, {SyncLimit: -1}} {
+	for _, cfg := range []Config{{Servers: -1}, {Servers: 100}, {Tick: 1}, {SyncLimit: -1}, {Servers: 3, Observers: 2}, {Observers: -1}} {
 		if e, err := Start(t.Context(), cfg); err == nil {
 			e.Close()
 			t.Errorf("%+v: no error", cfg)

@@ -107,11 +107,13 @@ var walls = map[string][]string{
 	"watch":                        {"session", "internal/clock", "internal/retry", "github.com/go-zookeeper/zk"},
 	"recipe":                       {"recipe", "watch", "session", "internal/clock", "internal/enum", "internal/feed", "internal/retry", "github.com/go-zookeeper/zk"},
 	"recipe/internal/line":         {"recipe/.", "session", "internal/clock", "internal/enum", "github.com/go-zookeeper/zk"},
+	"recipe/cache":                 {"session", "internal/clock", "internal/enum", "internal/retry", "github.com/go-zookeeper/zk"},
 	"recipe/election":              {"recipe/.", "recipe/internal", "watch", "session", "internal/clock", "internal/enum", "internal/feed", "internal/retry", "github.com/go-zookeeper/zk"},
 	"recipe/election/electiontest": {"recipe/.", "recipe/election", "recipe/internal/testhook"},
 	"recipe/election/electionhttp": {"recipe/.", "recipe/election", "session"},
 	"recipe/election/electionprom": {"recipe/.", "recipe/election", "session", "github.com/prometheus/client_golang"},
 	"examples":                     {"examples", "recipe/.", "recipe/election", "session", "watch", "internal/clock", "internal/ensemble", "internal/feed", "internal/history", "internal/tether"},
+	"examples/config":              {"examples", "recipe/cache", "session"},
 	"examples/service":             {"examples", "recipe/election", "session", "github.com/prometheus/client_golang", "golang.org/x/sync"},
 	"examples/billing":             {"examples", "recipe/election", "session", "go.etcd.io/bbolt"},
 }

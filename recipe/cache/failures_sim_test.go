@@ -102,6 +102,45 @@ func TestACacheIsToldAgain(t *testing.T) {
 	}
 }
 
+// The watches that a connection never got are owed to the next one.
+func TestARestoreThatIsCutOffIsMadeUpFor(t *testing.T) {
+	bubble(t, 3, func(b *bed) {
+		b.create("/a", "")
+		b.create("/a/b", "1")
+		c := b.cache("/a", cache.Config{Recheck: -1})
+		b.want(c, "/a")
+		lost := b.On(zktest.Match{Op: zktest.OpSetWatches, Nth: 1}, zktest.DropRequest)
+		b.offline(func() { b.set("/a/b", "2") })
+		<-lost.Fired()
+		if _, _, err := b.session(b.client).Exists(b.ctx, "/a"); err != nil { // somebody sees what has been written since
+			t.Fatal(err)
+		}
+		b.host.Cut()
+		time.Sleep(2 * T)
+		if n, _, err := c.Get(b.ctx, "/a/b"); string(n.Data) != "2" {
+			t.Errorf("%+v, %v", n, err)
+		}
+	})
+}
+
+// A read that is made on two connections leaves on the second what it left on the first.
+func TestAZnodeThatIsReadWhenTheConnectionIsLostKeepsBothItsWatches(t *testing.T) {
+	bubble(t, 1, func(b *bed) {
+		b.create("/a", "1")
+		c := b.cache("/a", cache.Config{Recheck: -1})
+		b.want(c, "/a")
+		cut := b.On(zktest.Match{Op: zktest.OpGetData, Path: "/a", Nth: 1}, zktest.LoseRequest)
+		b.set("/a", "2")
+		<-cut.Fired()
+		time.Sleep(T)
+		b.create("/a/x", "")
+		time.Sleep(T)
+		if _, ok, err := c.Get(b.ctx, "/a/x"); !ok || err != nil {
+			t.Errorf("it is not there: %v", err)
+		}
+	})
+}
+
 // deaf returns a Dial that loses all watch events.
 func deaf(dial func(ctx context.Context, network, addr string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {

@@ -16,6 +16,11 @@
 //     many answers are lost, and that none is called failed that was carried out; does not promise
 //     to know the outcome when a session is lost with an answer, but says so. Costs one quorum write
 //     for each change.
+//   - cache: a copy of a znode, of its children or of a tree that follows what happens there.
+//     Promises that it does not stay wrong, and, on request, that everything which was acknowledged
+//     before is in it; does not promise to be the present, nor every state in between. Costs two
+//     reads and two watches for each znode, one to three reads for each change, and no read of what
+//     has not changed when the connection is lost.
 //
 // They are built from the same parts: package session (one ZooKeeper session, its heartbeat and
 // its leases), package watch (waits on znodes) and a queue of ephemeral sequential znodes.

@@ -169,6 +169,12 @@ func (h *Hold) due(now clock.Instant) bool {
 // holdable reports whether the place may still exist. The caller holds s.mu.
 func (h *Hold) holdable() bool { return h.err == nil && !h.own.deleted && h.own.full != "" }
 
+// seen reports whether the znode that a beat has checked is the place's own. Between the read that
+// armed the watch and the answer of the beat no other can have taken its name. The caller holds s.mu.
+func (h *Hold) seen() bool {
+	return h.czxid == 0 || h.own.armed != 0 && h.own.armed == h.s.connection && h.own.czxid == h.czxid
+}
+
 // beaten extends the leases of the places that a beat begun at begun has checked: they existed
 // when it was committed. A watch that has told of no deletion proves nothing: newer servers send
 // no event to a session that may not read the znode any more. The caller holds s.mu.
@@ -179,7 +185,7 @@ func (s *Session) beaten(begun clock.Instant, places []*Hold) {
 		return
 	}
 	for _, h := range places {
-		if h.holdable() {
+		if h.holdable() && h.seen() {
 			h.checked = begun
 			h.extend(until, now)
 		}

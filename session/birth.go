@@ -48,6 +48,48 @@ func (s *Session) createFirst(places ...any) (paths []string, err error) {
 	return nil, err
 }
 
+// EnsureHeartbeat makes sure that the session has its heartbeat, for a place that is not created by
+// [Session.CreatePlace]. The directory of the heartbeats is created if it is missing.
+func (s *Session) EnsureHeartbeat(ctx context.Context) error {
+	fail := func(err error) error {
+		return &Error{Op: "create", Path: s.cfg.Beats, Outcome: OutcomeNotDone, Err: err}
+	}
+	if err := s.begin(ctx); err != nil {
+		return fail(err)
+	}
+	created := make(chan error, 1)
+	go func() { // a create is followed to its end, also when nobody waits for it any more
+		defer s.calls.Done()
+		_, err := again(ctx, s, func() (struct{}, error) { return struct{}{}, s.heartbeatOnce(ctx) })
+		created <- err
+	}()
+	select {
+	case err := <-created:
+		return err
+	case <-ctx.Done():
+		return fail(context.Cause(ctx))
+	case <-s.ctx.Done():
+		return fail(context.Cause(s.ctx))
+	}
+}
+
+// heartbeatOnce makes one attempt to create the heartbeat where there is none.
+func (s *Session) heartbeatOnce(ctx context.Context) error {
+	first, done, err := s.awaitBirth(ctx)
+	if err != nil {
+		return err
+	}
+	if !first {
+		if s.maybeRevoked() {
+			_ = s.readHeartbeat() // should it be revoked, the session is over
+		}
+		return nil
+	}
+	defer done()
+	_, err = s.createFirst()
+	return err
+}
+
 // awaitBirth waits while another goroutine creates the heartbeat. first is true if there is none
 // afterwards: then the caller creates it, and calls done when it has.
 func (s *Session) awaitBirth(ctx context.Context) (first bool, done func(), err error) {

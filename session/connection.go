@@ -58,6 +58,9 @@ func (s *Session) dial() (net.Conn, error) {
 	s.mu.Lock()
 	over := s.over
 	if !over {
+		if s.conn != nil {
+			s.zxid = max(s.zxid, s.conn.Zxid())
+		}
 		s.conn = w // from now on shutdown closes it
 	}
 	s.mu.Unlock()
@@ -135,7 +138,7 @@ func (s *Session) onAnswered(at clock.Instant) {
 func (s *Session) wantsWatch(path string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.watches[path]) > 0
+	return len(s.watches[path]) > 0 || s.treesRead(path)
 }
 
 // onFailed takes note of the end of a connection, or of a handshake.
@@ -164,6 +167,9 @@ func (s *Session) onEvent(ev zk.Event) {
 	switch {
 	case s.over:
 	case ev.State == zk.StateHasSession && s.state != StateConnected:
+		for _, w := range s.trees {
+			w.broken()
+		}
 		s.connection++
 		s.refusals.clear()
 		s.enter(StateConnected)
@@ -183,6 +189,6 @@ func (s *Session) onEvent(ev zk.Event) {
 func (s *Session) enter(state State) {
 	s.state, s.since = state, s.clock.Wall()
 	signal(s.wake)
-	s.tellState()
+	s.states.Send(s.state)
 	s.note(slog.LevelInfo, "session "+state.String(), "server", s.server, "timeout", s.timeout)
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // A service that shows how it stands with the ensemble.
-func ExampleSession_OnState() {
+func ExampleSession_Subscribe() {
 	e, err := zktest.New(zktest.Config{Servers: 3, Tick: time.Second})
 	if err != nil {
 		log.Fatal(err)
@@ -30,8 +30,8 @@ func ExampleSession_OnState() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	states := make(chan session.State, 10) // the callback must not block
-	stop := s.OnState(func(state session.State) { states <- state })
+	states := make(chan session.State, 10)
+	stop := s.Subscribe(func(state session.State) { states <- state })
 	defer stop()
 
 	host.Cut() // the cable is pulled and plugged in again

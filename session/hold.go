@@ -17,6 +17,7 @@ type Hold struct {
 
 	// Guarded by s.mu.
 	lease *Lease
+	czxid int64 // of the znode, where its name does not tell it from others; else 0
 	kept  bool  // the session beats for it
 	eager bool  // a signal is wanted at the next extension
 	err   error // why the place cannot be held
@@ -31,6 +32,20 @@ type Hold struct {
 // Release ends it.
 func (s *Session) Hold(own *Watch, wake chan<- struct{}) *Hold {
 	h := s.Reserve(own, wake)
+	h.Keep()
+	return h
+}
+
+// HoldNamed is [Session.Hold] for a znode whose name may come again, as one that is named after its
+// owner. The znode is the one with that czxid. A check by its path would find another one as well,
+// so a beat counts for it only while own is armed and has shown this znode: an event of its deletion
+// would have arrived before the beat's answer. Read own again after a reconnect. The heartbeat has
+// to exist: see [Session.EnsureHeartbeat].
+func (s *Session) HoldNamed(own *Watch, czxid int64, wake chan<- struct{}) *Hold {
+	h := s.Reserve(own, wake)
+	s.mu.Lock()
+	h.czxid = czxid
+	s.mu.Unlock()
 	h.Keep()
 	return h
 }

@@ -59,18 +59,15 @@ func TestAnExchangeWhoseAnswersAreLostIsBegunAgain(t *testing.T) {
 // Refusals now and then, as servers before 3.9.3 give, are no reason to give up.
 func TestOnlyRefusalsByAllServersEndAClient(t *testing.T) {
 	onSASL(t, ann, func(t *testing.T, e *zktest.Ensemble) {
-		for nth := 2; nth <= 12; nth += 2 { // each other exchange is refused
+		for nth := 2; nth <= 10; nth += 2 { // too few for two servers to refuse often enough
 			e.On(zktest.Match{Op: zktest.OpSASL, Nth: nth}, zktest.Fail(zktest.CodeAuthFailed))
 		}
 		refuses := e.On(zktest.Match{Op: zktest.OpSASL, Server: 1}, zktest.Fail(zktest.CodeAuthFailed))
 		client := open(t, e.ConnectString(), asAnn(e, "a"))
-		for range 10 {
+		for n := 0; n < 10 || refuses.Hits() < saslRounds; n++ {
 			established(t, client)
 			e.Host("a").Cut()
 			time.Sleep(simT / 2)
-		}
-		if refuses.Hits() < saslRounds {
-			t.Fatalf("the server that refuses was asked %d times", refuses.Hits())
 		}
 		e.On(zktest.Match{Op: zktest.OpSASL}, zktest.Fail(zktest.CodeAuthFailed))
 		e.Host("a").Cut()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/enum"
+	"github.com/zkrecipe/zkrecipe/internal/feed"
 	"github.com/zkrecipe/zkrecipe/session/internal/dial"
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
@@ -99,8 +100,9 @@ type Session struct {
 	heart      heartbeat
 	ears       map[int64]*ear // by the session that is listened to
 	watches    map[string]map[*Watch]struct{}
+	trees      []*TreeWatch
+	zxid       int64 // the latest that connections before conn have seen
 	holds      []*Hold
-	listeners  []*func(State)
 	attempts   int // at servers since the last handshake
 	ephemerals ephemerals
 	creations  queue
@@ -113,7 +115,8 @@ type Session struct {
 
 	boarding *boarding // creates that wait for the next beat
 
-	birth chan struct{} // held while the heartbeat is created
+	birth  chan struct{} // held while the heartbeat is created
+	states *feed.Feed[State]
 }
 
 // newSession begins to connect. It ends with parent.
@@ -130,6 +133,7 @@ func newSession(parent context.Context, cfg *Config, counts *counts, names *dial
 		watches: map[string]map[*Watch]struct{}{},
 		ears:    map[int64]*ear{},
 		birth:   make(chan struct{}, 1),
+		states:  feed.New[State](nil, maxStates),
 	}
 	s.ctx, s.end = context.WithCancelCause(parent)
 	s.dialer = dial.New(dial.Config{
@@ -163,10 +167,10 @@ func (s *Session) finish(reason error) {
 		s.counts.lost.Add(1)
 	}
 	s.state, s.since = StateLost, s.clock.Wall()
-	s.tellState()
 	s.unboard(errAgain) // which fails, because the session is over
 	s.note(slog.LevelInfo, "session over", "reason", reason)
 	s.end(reason) // first: a caller that finds the lease over can ask why
+	s.states.Send(StateLost)
 	for _, h := range s.holds {
 		if h.lease != nil {
 			h.lease.end()
@@ -230,6 +234,15 @@ func (s *Session) State() State {
 	defer s.mu.Unlock()
 	return s.state
 }
+
+// maxStates bounds the states that wait for a subscriber that takes its time.
+const maxStates = 100
+
+// Subscribe calls f with every change of state from now on, until stop is called: in order and one
+// at a time, from a goroutine of its own. f may take its time and call anything of this library; a
+// panic in it ends the process. StateLost is the last. The first 100 states wait for f, more are
+// dropped. Nothing waits for f: it may be at work when stop or Close has returned.
+func (s *Session) Subscribe(f func(State)) (stop func()) { return s.states.Subscribe(f) }
 
 // Done is closed when the session is over.
 func (s *Session) Done() <-chan struct{} { return s.ctx.Done() }

@@ -22,6 +22,7 @@ type Watch struct {
 
 	// Guarded by s.mu.
 	armed   uint64 // the connection on which a read has left a watch that has not fired; 0 if none
+	czxid   int64  // of the znode that the latest such read has shown
 	events  uint64 // how many events have arrived
 	deleted bool
 }
@@ -80,7 +81,7 @@ func armed[T any](w *Watch, read func() (T, zk.Stat, error)) (T, zk.Stat, error)
 	// An event or a reconnect in between may have used the watch up: then it
 	// counts as not left, and the signal that came with either says to look again.
 	if err == nil && w.s.connection == connection && w.events == events && connection != 0 {
-		w.armed = connection
+		w.armed, w.czxid = connection, stat.Czxid
 	}
 	return v, stat, err
 }
@@ -116,6 +117,9 @@ func (s *Session) notify(ev zk.Event) {
 		}
 		signal(w.wake)
 	}
+	for _, w := range s.trees {
+		w.tell(ev)
+	}
 }
 
 // wakeAll tells every Watch and Hold, and the session itself, to look again. The caller holds
@@ -126,6 +130,9 @@ func (s *Session) wakeAll() {
 		for w := range ws {
 			signal(w.wake)
 		}
+	}
+	for _, w := range s.trees {
+		signal(w.wake)
 	}
 	for _, h := range s.holds {
 		signal(h.wake)
@@ -144,26 +151,5 @@ func signal(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:
-	}
-}
-
-// OnState calls f with every change of state from now on, in order, until stop is called;
-// StateLost is the last. f runs on goroutines of the session: it must not block, nor call the
-// session.
-func (s *Session) OnState(f func(State)) (stop func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.listeners = append(s.listeners, &f)
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.listeners = without(s.listeners, &f)
-	}
-}
-
-// tellState tells of a new state. The caller holds s.mu.
-func (s *Session) tellState() {
-	for _, f := range s.listeners {
-		(*f)(s.state)
 	}
 }

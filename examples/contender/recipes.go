@@ -31,6 +31,8 @@ type means struct {
 // recipes make what the flag -recipe names. A further recipe needs a line here, and perhaps a flag.
 var recipes = map[string]func(*session.Client, *options, io.Writer) (means, error){
 	"lock":      exclusive,
+	"read":      ofRW((*lock.RW).Read),
+	"write":     ofRW((*lock.RW).Write),
 	"semaphore": permits,
 }
 
@@ -42,6 +44,17 @@ func exclusive(client *session.Client, o *options, stderr io.Writer) (means, err
 		return means{}, err
 	}
 	return ofLock(l), nil
+}
+
+// ofRW makes one side of a read-write lock.
+func ofRW(side func(*lock.RW) *lock.Lock) func(*session.Client, *options, io.Writer) (means, error) {
+	return func(client *session.Client, o *options, stderr io.Writer) (means, error) {
+		rw, err := lock.NewRW(client, o.path, o.config(stderr))
+		if err != nil {
+			return means{}, err
+		}
+		return ofLock(side(rw)), nil
+	}
 }
 
 func (o *options) config(stderr io.Writer) lock.Config {

@@ -18,6 +18,7 @@ import (
 var unshown = map[string]string{
 	"recipe.Ended.Unwrap":                           "called by package errors",
 	"recipe.PermanentError.Unwrap":                  "called by package errors",
+	"recipe/value.UnknownError.Unwrap":              "called by package errors",
 	"recipe/election/electionhttp.Page.ServeHTTP":   "called by net/http",
 	"recipe/election/electionprom.Metrics.Collect":  "called by Prometheus",
 	"recipe/election/electionprom.Metrics.Describe": "called by Prometheus",

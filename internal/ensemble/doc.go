@@ -9,10 +9,11 @@
 //
 //   - ZK_SERVERS, a connect string: an ensemble somebody else runs. It can be asked but not controlled: whatever
 //     would start, stop or freeze a server returns ErrExternal.
+//   - Config.Version or ZOOKEEPER_VERSION, the number of a release that package release has at hand, or lets Maven fetch.
 //   - ZOOKEEPER_HOME, an unpacked release of Apache ZooKeeper.
 //   - the Debian package "zookeeper".
 //
-// The last two need Java, from JAVA_HOME or PATH. Available says what is missing.
+// All but the first need Java, from JAVA_HOME or PATH. Available says what is missing.
 //
 // On Linux the kernel kills the servers when the process that started them ends in any way, os.Exit and SIGKILL
 // included. Elsewhere only Close does, and Freeze and Thaw are not supported.

@@ -32,6 +32,9 @@ func Start(ctx context.Context, cfg Config) (*Ensemble, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
+	if err := Has(cfg.Version); err != nil {
+		return nil, err
+	}
 	if servers := os.Getenv("ZK_SERVERS"); servers != "" {
 		e := external(servers)
 		if err := e.WaitReady(ctx); err != nil {
@@ -39,7 +42,7 @@ func Start(ctx context.Context, cfg Config) (*Ensemble, error) {
 		}
 		return e, nil
 	}
-	in, err := findInstall()
+	in, err := findInstall(cfg.Version)
 	if err != nil {
 		return nil, err
 	}

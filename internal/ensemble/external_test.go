@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/zkrecipe/zkrecipe/internal/ensemble/release"
 )
 
 // startWord serves one four-letter word, srvr, in a given mode.
@@ -73,11 +75,12 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 
 func TestZooKeeperHomeComesBeforeThePackage(t *testing.T) {
 	needsOwn(t)
-	jars, err := findJars()
+	jars, err := findJars("")
 	if err != nil {
 		t.Fatal(err)
 	}
 	home := t.TempDir()
+	t.Setenv("ZOOKEEPER_VERSION", "")
 	t.Setenv("ZOOKEEPER_HOME", home)
 	if err := Available(); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("an empty ZOOKEEPER_HOME is available: %v", err)
@@ -96,8 +99,28 @@ func TestZooKeeperHomeComesBeforeThePackage(t *testing.T) {
 	}
 }
 
+func TestAReleaseIsRunByItsNumber(t *testing.T) {
+	e := ForTest(t, Config{Servers: 1, Version: release.Newest})
+	answer, err := e.Servers()[0].Command(t.Context(), "srvr")
+	if err != nil || !strings.HasPrefix(answer, "Zookeeper version: "+release.Newest+"-") {
+		t.Errorf("%q, %v", answer, err)
+	}
+}
+
+func TestTheNumberOfAReleaseComesFromTheEnvironmentToo(t *testing.T) {
+	t.Setenv("ZK_SERVERS", "")
+	t.Setenv("ZOOKEEPER_VERSION", "3.0.99")
+	if err := Available(); !errors.Is(err, ErrUnavailable) || !errors.Is(err, release.ErrUnavailable) {
+		t.Errorf("Available: %v", err)
+	}
+	t.Setenv("ZK_SERVERS", "localhost:2181")
+	if err := Has(release.Newest); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("somebody else's servers are said to be of a release: %v", err)
+	}
+}
+
 func TestConfigIsChecked(t *testing.T) {
-	for _, cfg := range []Config{{Servers: -1}, {Servers: 100}, {Tick: 1}, {SyncLimit: -1}} {
+	for _, cfg := range []Config{{Servers: -1}, {Servers: 100}, {Tick: 1}, {SyncLimit: -1}, {Servers: 3, Observers: 2}, {Observers: -1}} {
 		if e, err := Start(t.Context(), cfg); err == nil {
 			e.Close()
 			t.Errorf("%+v: no error", cfg)

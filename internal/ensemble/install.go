@@ -1,12 +1,15 @@
 package ensemble
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/zkrecipe/zkrecipe/internal/ensemble/release"
 )
 
 // ErrUnavailable says that this machine has no ZooKeeper to run: no ZK_SERVERS, and no Java or no jars.
@@ -23,12 +26,18 @@ var debianJars = []string{
 const debianDir = "/usr/share/java"
 
 // Available reports whether Start can find a ZooKeeper: nil, or an error that wraps ErrUnavailable and says what
-// is missing. It starts nothing.
-func Available() error {
+// is missing. It starts nothing, but may fetch a release.
+func Available() error { return Has("") }
+
+// Has is Available for the servers of one release.
+func Has(version string) error {
 	if os.Getenv("ZK_SERVERS") != "" {
+		if version != "" {
+			return fmt.Errorf("%w that is of release %s for certain: ZK_SERVERS is set", ErrUnavailable, version)
+		}
 		return nil
 	}
-	_, err := findInstall()
+	_, err := findInstall(version)
 	return err
 }
 
@@ -38,12 +47,13 @@ type install struct {
 	classpath []string
 }
 
-func findInstall() (install, error) {
+// findInstall finds the release of a Config.
+func findInstall(version string) (install, error) {
 	java, err := findJava()
 	if err != nil {
 		return install{}, err
 	}
-	jars, err := findJars()
+	jars, err := findJars(cmp.Or(version, os.Getenv("ZOOKEEPER_VERSION")))
 	return install{java, jars}, err
 }
 
@@ -60,7 +70,14 @@ func findJava() (string, error) {
 	return java, nil
 }
 
-func findJars() ([]string, error) {
+func findJars(version string) ([]string, error) {
+	if version != "" {
+		jars, err := release.Jars(version)
+		if err != nil {
+			err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+		return jars, err
+	}
 	if home := os.Getenv("ZOOKEEPER_HOME"); home != "" {
 		jars, _ := filepath.Glob(filepath.Join(home, "lib", "*.jar"))
 		if len(jars) == 0 {

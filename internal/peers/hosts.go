@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -73,11 +74,19 @@ func (h *Hosts) Start(ctx context.Context, k Kind, cfg Config) (*Peer, error) {
 	return start(k, cfg, argv)
 }
 
+// compile makes the class of that name with these jars, below dir, and returns where java finds it.
+func (h *Hosts) compile(ctx context.Context, class, dir string, jars []string) (classpath string, err error) {
+	classpath = strings.Join(append(jars, filepath.Join(h.dir, dir)), string(os.PathListSeparator))
+	return classpath, h.build(ctx, filepath.Join(dir, class+".class"), "javac", "-cp", classpath, "-d", filepath.Join(h.dir, dir),
+		filepath.Join(sources, "hosts", class+".java"))
+}
+
 // Command returns the command line of a candidate, with a program that has been built. It needs all of cfg but what
 // is optional.
 func (h *Hosts) Command(ctx context.Context, k Kind, cfg Config) ([]string, error) {
+	recipe, fetched := k.recipe()
 	args := []string{
-		string(k), cfg.Connect, cfg.Path, cfg.ID,
+		string(recipe), cfg.Connect, cfg.Path, cfg.ID,
 		strconv.FormatInt(cfg.Timeout.Milliseconds(), 10), strconv.FormatInt(max(1, cfg.Beat.Milliseconds()), 10),
 	}
 	if cfg.Auth != "" {
@@ -86,15 +95,29 @@ func (h *Hosts) Command(ctx context.Context, k Kind, cfg Config) ([]string, erro
 	style, ours := k.style()
 	switch {
 	case k.java():
-		err := h.build(ctx, "Host.class", "javac", "-cp", classpath(h.dir), "-d", h.dir, filepath.Join(sources, "hosts", "Host.java"))
+		jars, err := k.jars(ctx)
+		if err != nil {
+			return nil, err
+		}
+		dir := "debian"
+		if fetched {
+			dir = "curator-" + curatorRelease
+		}
+		classpath, err := h.compile(ctx, "Host", dir, jars)
 		// The flags trade peak speed for a fast start.
 		return append([]string{"java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData",
-			"-cp", classpath(h.dir), "Host"}, args...), err
+			"-cp", classpath, "Host"}, args...), err
+	case k.python() && fetched:
+		path, err := kazooPath(ctx)
+		return append([]string{"env", "PYTHONPATH=" + path, python, filepath.Join(sources, "hosts", "host.py")}, args...), err
 	case k.python():
 		return append([]string{python, filepath.Join(sources, "hosts", "host.py")}, args...), nil
 	case k == ZkLock:
 		exe := filepath.Join(h.dir, "zklock")
 		return append([]string{exe}, args...), h.build(ctx, "zklock", "go", "build", "-o", exe, "./hosts/zklock")
+	case k.OnEtcd():
+		exe, err := h.etcd(ctx)
+		return append([]string{exe}, args...), err
 	case ours:
 		exe := filepath.Join(h.dir, "candidate")
 		argv := []string{exe, "-zk", cfg.Connect, "-path", cfg.Path, "-id", cfg.ID, "-style", style,

@@ -26,6 +26,22 @@ const (
 	// ZkLock is Lock of github.com/go-zookeeper/zk: who holds it leads.
 	ZkLock Kind = "zk.Lock"
 
+	// Those of the newest releases, which Maven and pip fetch; those above are Debian's.
+
+	// LeaderLatchNew is LeaderLatch of Curator 5.9.0.
+	LeaderLatchNew Kind = LeaderLatch + "@" + curatorRelease
+	// LeaderSelectorNew is LeaderSelector of Curator 5.9.0.
+	LeaderSelectorNew Kind = LeaderSelector + "@" + curatorRelease
+	// KazooNew is Election of kazoo 2.11.0.
+	KazooNew Kind = Kazoo + "@" + kazooRelease
+	// KazooPatternsNew is the same with the patterns.
+	KazooPatternsNew Kind = KazooPatterns + "@" + kazooRelease
+
+	// Etcd is Election of etcd's package concurrency, on servers of etcd: Hosts.StartEtcd.
+	Etcd Kind = "etcd"
+	// ClientGo is leaderelection of client-go, on etcd with no API server between.
+	ClientGo Kind = "client-go"
+
 	// OursLatch is a candidate of this library, examples/candidate, with StyleLatch.
 	OursLatch Kind = "ours latch"
 	// OursLock is one with StyleLock.
@@ -59,11 +75,27 @@ var sources = func() string {
 // Sources returns the directory of this package, in whose module programs are built.
 func Sources() string { return sources }
 
-func (k Kind) java() bool   { return k == LeaderLatch || k == LeaderSelector }
-func (k Kind) python() bool { return k == Kazoo || k == KazooPatterns }
+// recipe returns the kind without its release, as the hosts know it, and whether it is a release that is fetched.
+func (k Kind) recipe() (Kind, bool) {
+	recipe, _, fetched := strings.Cut(string(k), "@")
+	return Kind(recipe), fetched
+}
+
+func (k Kind) java() bool {
+	r, _ := k.recipe()
+	return r == LeaderLatch || r == LeaderSelector
+}
+
+func (k Kind) python() bool {
+	r, _ := k.recipe()
+	return r == Kazoo || r == KazooPatterns
+}
 
 // style returns the flag -style of examples/candidate; not ok for a peer.
 func (k Kind) style() (style string, ok bool) { return strings.CutPrefix(string(k), "ours ") }
+
+// OnEtcd reports whether its ensemble is one of etcd's servers.
+func (k Kind) OnEtcd() bool { return k == Etcd || k == ClientGo }
 
 // Ours reports whether it is a candidate of this library.
 func (k Kind) Ours() bool { _, ok := k.style(); return ok }
@@ -71,6 +103,7 @@ func (k Kind) Ours() bool { _, ok := k.style(); return ok }
 // Available returns nil if this machine can run a kind, or an error that wraps
 // ErrUnavailable and says what is missing.
 func Available(ctx context.Context, k Kind) error {
+	_, fetched := k.recipe()
 	switch {
 	case k.java():
 		for _, program := range []string{"java", "javac"} {
@@ -78,11 +111,11 @@ func Available(ctx context.Context, k Kind) error {
 				return fmt.Errorf("%w: no %s in PATH (Debian: default-jdk-headless)", ErrUnavailable, program)
 			}
 		}
-		for _, jar := range jars {
-			if _, err := os.Stat(filepath.Join(debianJars, jar+".jar")); err != nil {
-				return fmt.Errorf("%w: no %s.jar (Debian: libcurator-recipes-java)", ErrUnavailable, jar)
-			}
-		}
+		_, err := k.jars(ctx)
+		return err
+	case k.python() && fetched:
+		_, err := kazooPath(ctx)
+		return err
 	case k.python():
 		if err := exec.CommandContext(ctx, python, "-c", "import kazoo").Run(); err != nil {
 			return fmt.Errorf("%w: %s has no kazoo (Debian: python3-kazoo)", ErrUnavailable, python)
@@ -91,10 +124,17 @@ func Available(ctx context.Context, k Kind) error {
 	return nil
 }
 
-func classpath(dir string) string {
-	all := []string{dir}
-	for _, jar := range jars {
-		all = append(all, filepath.Join(debianJars, jar+".jar"))
+// jars returns the class path of a kind of Curator.
+func (k Kind) jars(ctx context.Context) (all []string, err error) {
+	if _, fetched := k.recipe(); fetched {
+		return curatorJars(ctx)
 	}
-	return strings.Join(all, string(os.PathListSeparator))
+	for _, jar := range jars {
+		name := filepath.Join(debianJars, jar+".jar")
+		if _, err := os.Stat(name); err != nil {
+			return nil, fmt.Errorf("%w: no %s.jar (Debian: libcurator-recipes-java)", ErrUnavailable, jar)
+		}
+		all = append(all, name)
+	}
+	return all, nil
 }

@@ -4,7 +4,8 @@ import "testing"
 
 // Every kind by itself: what the hosts tell is what happens.
 func TestEveryKindJoinsLeadsResignsAndLeaves(t *testing.T) {
-	for _, k := range []Kind{LeaderLatch, LeaderSelector, Kazoo, KazooPatterns, ZkLock, OursLatch, OursLock, OursKazoo} {
+	for _, k := range []Kind{LeaderLatch, LeaderSelector, Kazoo, KazooPatterns, ZkLock, OursLatch, OursLock, OursKazoo,
+		LeaderLatchNew, LeaderSelectorNew, KazooNew, KazooPatternsNew} {
 		t.Run(string(k), func(t *testing.T) {
 			t.Parallel()
 			f := newField(t, k)

@@ -15,8 +15,11 @@ const maxFrame = 0xfffff
 // It never fails half-way: the first malformed value sets bad, and from then
 // on every value reads as zero. Callers check bad once, at the end.
 type decoder struct {
-	b   []byte
-	bad bool
+	b    []byte
+	bad  bool
+	null bool // a string that must not be null was
+
+	kinds bool // see Release.multiKeepsKinds
 }
 
 func (d *decoder) take(n int) []byte {
@@ -76,11 +79,12 @@ func (d *decoder) string() string {
 	return strings.ToValidUTF8(string(d.take(int(n))), "\uFFFD")
 }
 
-// path reads a string that must not be null.
+// path reads a string that must not be null. A null can be read all the same: a
+// server stumbles over it later.
 func (d *decoder) path() string {
 	s := d.string()
 	if s == nullString {
-		d.bad = true
+		d.null = true
 	}
 	return s
 }

@@ -45,14 +45,19 @@ type Config struct {
 	// [Ensemble.SetLatency] changes them while the servers run.
 	Latency, Jitter time.Duration
 
-	// Exists says whether a client needs the permission to read a znode to
-	// learn that it exists: [ExistsFree] by default.
-	Exists ExistsRule
+	// Release is the release of ZooKeeper whose servers are imitated: [Release395],
+	// the newest, by default.
+	Release Release
 
 	// Users, if set, may authenticate by SASL with DIGEST-MD5: passwords by name. A znode can
 	// then be theirs, by the scheme "sasl" or "auth". Without it the servers let a client in that
 	// tries, as nobody, as they do without a JAAS configuration.
 	Users map[string]string
+
+	// Keeper makes the servers answer connect requests as those of ClickHouse Keeper do.
+	// A client that comes back gets a new session, while its old one lives on until it
+	// expires. A server without a leader says so, with protocol version 42.
+	Keeper bool
 
 	// SequenceWraps makes the sequence number after 2147483647 the lowest
 	// negative one, as servers before 3.6 did. Newer ones, 3.8 among them,
@@ -79,16 +84,6 @@ type Config struct {
 	OnCommit func(Commit)
 }
 
-// ExistsRule is what servers demand of a client that asks whether a znode exists.
-type ExistsRule int
-
-// Servers from 3.7.3, 3.8.4 and 3.9.2 on answer NoAuth, and leave no watch, where the znode is
-// there and the client has no READ permission on it (ZOOKEEPER-2590). Older ones never ask.
-const (
-	ExistsFree      ExistsRule = iota + 1 // anybody may ask, as 3.8.0 has it
-	ExistsNeedsRead                       // as for the znode's data
-)
-
 func (cfg Config) withDefaults() (Config, error) {
 	cfg.Servers = cmp.Or(cfg.Servers, 1)
 	cfg.Tick = cmp.Or(cfg.Tick, 100*time.Millisecond)
@@ -98,7 +93,7 @@ func (cfg Config) withDefaults() (Config, error) {
 	cfg.SyncLimit = cmp.Or(cfg.SyncLimit, 5)
 	cfg.ElectionTime = cmp.Or(cfg.ElectionTime, min(2*cfg.Tick, 200*time.Millisecond))
 	cfg.ContainerCheck = cmp.Or(cfg.ContainerCheck, time.Minute)
-	cfg.Exists = cmp.Or(cfg.Exists, ExistsFree)
+	cfg.Release = cmp.Or(cfg.Release, Release395)
 	return cfg, cfg.check()
 }
 
@@ -131,8 +126,8 @@ func (cfg Config) check() error {
 			return fmt.Errorf("zktest: %s = %d ticks, want at least 1", f.field, f.value)
 		}
 	}
-	if cfg.Exists < ExistsFree || cfg.Exists > ExistsNeedsRead {
-		return fmt.Errorf("zktest: Exists = %d, want ExistsFree or ExistsNeedsRead", cfg.Exists)
+	if cfg.Release != Release380 && cfg.Release != Release395 {
+		return fmt.Errorf("zktest: Release = %q, want %q or %q", cfg.Release, Release380, Release395)
 	}
 	return nil
 }

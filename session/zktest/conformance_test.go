@@ -2,7 +2,6 @@ package zktest_test
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -11,11 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
-
-var record = flag.Bool("record", false, "write the real servers' traces to testdata")
 
 // tick is the same everywhere: granted timeouts follow from it.
 const tick = 500 * time.Millisecond
@@ -38,16 +34,24 @@ func observe(t testing.TB, servers int, dial func(server int) (net.Conn, error))
 	return lines
 }
 
-func traceFile(servers int) string { return fmt.Sprintf("testdata/real-%d.trace", servers) }
+func traceFile(release zktest.Release, servers int) string {
+	return fmt.Sprintf("testdata/%s-%d.trace", release, servers)
+}
 
-// compare shows the first lines that differ from the real servers' trace.
-func compare(t *testing.T, servers int, got []string) {
+// recorded returns the trace of real servers.
+func recorded(t *testing.T, release zktest.Release, servers int) []string {
 	t.Helper()
-	b, err := os.ReadFile(traceFile(servers))
+	b, err := os.ReadFile(traceFile(release, servers))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := strings.Split(strings.TrimSuffix(string(b), "\n"), "\n")
+	return strings.Split(strings.TrimSuffix(string(b), "\n"), "\n")
+}
+
+// compare shows the first lines that differ from the real servers' trace.
+func compare(t *testing.T, cfg zktest.Config, got []string) {
+	t.Helper()
+	want := recorded(t, cfg.Release, cfg.Servers)
 	section, shown := "", 0
 	for i := 0; i < len(got) || i < len(want); i++ {
 		g, w := at(got, i), at(want, i)
@@ -81,64 +85,41 @@ func dialOurs(e *zktest.Ensemble) func(int) (net.Conn, error) {
 	}
 }
 
-func TestOneServerBehavesLikeARealOne(t *testing.T) {
-	e := zktest.Start(t, zktest.Config{Tick: tick})
-	compare(t, 1, observe(t, 1, dialOurs(e)))
+// releases are those that zktest imitates.
+var releases = []zktest.Release{zktest.Release380, zktest.Release395}
+
+// onReleases runs a test for each release and number of servers.
+func onReleases(t *testing.T, test func(t *testing.T, cfg zktest.Config)) {
+	for _, release := range releases {
+		for _, servers := range []int{1, 3} {
+			t.Run(fmt.Sprintf("%s/%d", release, servers), func(t *testing.T) {
+				test(t, zktest.Config{Release: release, Servers: servers, Tick: tick})
+			})
+		}
+	}
 }
 
-func TestAFollowerBehavesLikeARealOne(t *testing.T) {
-	e := zktest.Start(t, zktest.Config{Servers: 3, Tick: tick})
-	compare(t, 3, observe(t, 3, dialOurs(e)))
+func TestServersBehaveLikeRealOnes(t *testing.T) {
+	onReleases(t, func(t *testing.T, cfg zktest.Config) {
+		e := zktest.Start(t, cfg)
+		compare(t, cfg, observe(t, cfg.Servers, dialOurs(e)))
+	})
 }
 
 func TestServersInMemoryBehaveLikeRealOnes(t *testing.T) {
-	for _, servers := range []int{1, 3} {
+	onReleases(t, func(t *testing.T, cfg zktest.Config) {
 		synctest.Test(t, func(t *testing.T) {
-			e := zktest.Start(t, zktest.Config{Servers: servers, Tick: tick, InMemory: true})
-			compare(t, servers, observe(t, servers, dialOurs(e)))
+			cfg.InMemory = true
+			e := zktest.Start(t, cfg)
+			compare(t, cfg, observe(t, cfg.Servers, dialOurs(e)))
 		})
-	}
+	})
 }
 
 func TestLatencyChangesNothingThatIsPromised(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := zktest.Start(t, zktest.Config{Servers: 3, Tick: tick, InMemory: true, Latency: time.Millisecond})
-		compare(t, 3, observe(t, 3, dialOurs(e)))
+		cfg := zktest.Config{Release: zktest.Release395, Servers: 3, Tick: tick, InMemory: true, Latency: time.Millisecond}
+		e := zktest.Start(t, cfg)
+		compare(t, cfg, observe(t, 3, dialOurs(e)))
 	})
-}
-
-// TestRecordReal writes what real servers do, with -record; without, it runs
-// the program on them and compares, where there is a ZooKeeper to run.
-func TestRecordReal(t *testing.T) {
-	if !*record && os.Getenv("ZKRECIPE_REQUIRE_REAL") == "" {
-		t.Skip("needs -record, or ZKRECIPE_REQUIRE_REAL=1 to compare")
-	}
-	for _, servers := range []int{1, 3} {
-		e := ensemble.ForTest(t, ensemble.Config{Servers: servers, Tick: tick})
-		got := observe(t, servers, dialReal(t, e, servers))
-		if *record {
-			if err := os.WriteFile(traceFile(servers), []byte(strings.Join(got, "\n")+"\n"), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		compare(t, servers, got)
-	}
-}
-
-func dialReal(t *testing.T, e *ensemble.Ensemble, servers int) func(int) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	leader, err := e.Leader(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	addrs := []string{leader.Addr(), leader.Addr()}
-	if servers > 1 {
-		f, err := e.Follower(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		addrs[0] = f.Addr()
-	}
-	return func(server int) (net.Conn, error) { return net.Dial("tcp", addrs[server]) }
 }

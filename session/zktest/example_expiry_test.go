@@ -80,14 +80,14 @@ func TestATouchIsLost(t *testing.T) {
 // Newer servers tell only those who may read a znode that it exists.
 func TestAServerThatDoesNotTellWhatExists(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for rule, want := range map[zktest.ExistsRule]error{zktest.ExistsFree: nil, zktest.ExistsNeedsRead: zk.ErrNoAuth} {
-			e := zktest.Start(t, zktest.Config{InMemory: true, Exists: rule})
+		for release, want := range map[zktest.Release]error{zktest.Release380: nil, zktest.Release395: zk.ErrNoAuth} {
+			e := zktest.Start(t, zktest.Config{InMemory: true, Release: release})
 			s := client(t, e.Host("a"), e.ConnectString())
 			if _, err := s.Create(t.Context(), "/hidden", nil, 0, zk.WorldACL(zk.PermWrite)); err != nil {
 				t.Fatal(err)
 			}
 			if _, _, err := s.Exists(t.Context(), "/hidden"); !errors.Is(err, want) {
-				t.Errorf("rule %d: %v, want %v", rule, err, want)
+				t.Errorf("release %s: %v, want %v", release, err, want)
 			}
 		}
 	})

@@ -8,10 +8,10 @@ import (
 
 // As 3.9.5 has it in FinalRequestProcessor: the ACL is asked where there is a znode, before a
 // watch is left.
-func TestExistsNeedsReadWhereThatIsAskedFor(t *testing.T) {
+func TestExistsNeedsRead(t *testing.T) {
 	secret := acls{{31 &^ 1, "world", "anyone"}, {1, "digest", "joe:x"}}
 	for _, servers := range []int{1, 3} {
-		inBubble(t, zktest.Config{Servers: servers, Exists: zktest.ExistsNeedsRead}, func(t *testing.T, b *bench) {
+		inBubble(t, zktest.Config{Servers: servers}, func(t *testing.T, b *bench) {
 			a := b.on("a", 1)
 			a.createACL("/secret", secret)
 			a.createACL("/shown", open)
@@ -33,18 +33,16 @@ func TestExistsNeedsReadWhereThatIsAskedFor(t *testing.T) {
 	}
 }
 
-func TestExistsIsFreeByDefault(t *testing.T) {
-	for _, rule := range []zktest.ExistsRule{0, zktest.ExistsFree} {
-		inBubble(t, zktest.Config{Exists: rule}, func(t *testing.T, b *bench) {
-			a := b.on("a", 1)
-			a.createACL("/secret", acls{{30, "world", "anyone"}})
-			a.exists("/secret", true)
-			b.want("err=0")
-			a.get("/secret", false)
-			b.want("err=-102")
-			if w := b.e.Watches(); len(w) != 1 {
-				t.Errorf("watches %v, want one", w)
-			}
-		})
-	}
+func TestExistsIsFreeOnOldServers(t *testing.T) {
+	inBubble(t, zktest.Config{Release: zktest.Release380}, func(t *testing.T, b *bench) {
+		a := b.on("a", 1)
+		a.createACL("/secret", acls{{30, "world", "anyone"}})
+		a.exists("/secret", true)
+		b.want("err=0")
+		a.get("/secret", false)
+		b.want("err=-102")
+		if w := b.e.Watches(); len(w) != 1 {
+			t.Errorf("watches %v, want one", w)
+		}
+	})
 }

@@ -125,7 +125,9 @@ func (l *leadership) take(r *request) {
 // prepare makes the transaction. A refused request makes one, too, and
 // consumes a zxid like every other.
 func (l *leadership) prepare(r *request) *txn {
-	l.head.zxid++
+	if !r.unread || r.op == OpMulti || l.e.quorum() > 1 || l.e.cfg.Release.unreadTakesZxid() {
+		l.head.zxid++
+	}
 	x, code := l.decide(r)
 	l.head.undo = nil
 	if code != CodeOK {

@@ -4,14 +4,32 @@ package zktest_test
 
 import "fmt"
 
+// runUnread is for a server that is alone: an ensemble of 3.9.3 to 3.9.5 stumbles for
+// good over a write that it cannot read (two proposals get the same zxid).
+func runUnread(tr *trace) {
+	a := tr.open("a")
+	a.create("/un", nil, 0)
+	for _, op := range []int{1, 15, 19, 2, 5, 7} {
+		a.unread(op)
+	}
+	a.do(1, "create without flags", "/un/x", []byte{}, open)
+	a.do(5, "setData", "/un", []byte("fine"), 0)
+	a.settle()
+	a.close()
+}
+
+func (c *raw) unread(op int) {
+	c.do(op, fmt.Sprintf("op %d without parameters", op))
+	c.do(op, fmt.Sprintf("op %d with a length that lies", op), 1000, verbatim("/mal"))
+}
+
 // runMalformed leaves one thing out: a multi with a null path, over which real
-// ensembles stumble for good (two proposals get the same zxid).
+// ensembles of all releases stumble in that way.
 func runMalformed(tr *trace) {
 	a := tr.open("a")
 	a.create("/mal", nil, 0)
-	for _, op := range []int{1, 15, 19, 2, 3, 4, 5, 6, 7, 8, 9, 12, 14, 101} {
-		a.do(op, fmt.Sprintf("op %d without parameters", op))
-		a.do(op, fmt.Sprintf("op %d with a length that lies", op), 1000, verbatim("/mal"))
+	for _, op := range []int{3, 4, 6, 8, 9, 12, 14, 101} {
+		a.unread(op)
 	}
 	a.do(1, "create with a null path", []byte(nil), []byte{}, open, 0)
 	a.do(4, "getData of a null path", []byte(nil), false)
@@ -20,7 +38,6 @@ func runMalformed(tr *trace) {
 	a.do(5, "setData of a null path", []byte(nil), []byte{}, -1)
 	a.do(8, "getChildren of a null path", []byte(nil), false)
 	a.do(1, "create with a null ACL", "/mal/x", []byte{}, -1, 0)
-	a.do(1, "create without flags", "/mal/x", []byte{}, open)
 	a.do(4, "getData without the watch flag", "/mal")
 	a.do(4, "getData with bytes left over", "/mal", false, "more")
 	a.do(7, "setACL of a null path", []byte(nil), open, -1)

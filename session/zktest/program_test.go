@@ -33,6 +33,7 @@ var program = []section{
 	{"watches and multi", runMultiWatches, 0},
 	{"access", runAccess, 0},
 	{"access and watches", runAccessWatches, 0},
+	{"writes that cannot be read", runUnread, 1},
 	{"malformed requests", runMalformed, 0},
 	{"sessions", runSessions, 0},
 	{"expiry", runExpiry, 0},

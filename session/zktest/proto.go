@@ -218,8 +218,12 @@ func decodeMulti(d *decoder) []args {
 				d.bad = true // taken for a createTTL, whose record is longer
 			case a.flags == flagContainer:
 				a.op = OpCreateContainer // within a multi the flags decide
-			default:
+			case !d.kinds:
 				a.op = OpCreate
+			case a.flags < 0 || a.flags > flagTTLSeq:
+				d.bad = true
+			case op == OpCreateContainer:
+				a.op = OpCreate2 // both have a Stat in their result
 			}
 			ops = append(ops, a)
 		case OpDelete, OpSetData, OpCheck:

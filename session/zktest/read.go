@@ -55,7 +55,7 @@ func (s *server) exists(r *request, n *node) (Code, []byte) {
 	if strings.IndexByte(a.path, 0) >= 0 {
 		return CodeBadArguments, nil
 	}
-	if s.e.cfg.Exists == ExistsNeedsRead && n != nil && !allowed(n.acl, permRead, r.ids) {
+	if s.e.cfg.Release.existsNeedsRead() && n != nil && !allowed(n.acl, permRead, r.ids) {
 		return CodeNoAuth, nil
 	}
 	if a.watch {

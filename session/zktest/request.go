@@ -9,7 +9,8 @@ type request struct {
 	xid     int32
 	op      Op
 	args    args
-	bad     bool // the parameters could not be decoded
+	bad     bool // something is wrong with the parameters
+	unread  bool // they could not even be decoded
 	ids     []identity
 	owner   any           // see server.owner
 	timeout time.Duration // createSession
@@ -36,8 +37,9 @@ func (s *server) request(c *conn, f []byte) {
 		s.sasl(r, &d, len(f))
 		return
 	}
+	d.kinds = s.e.cfg.Release.multiKeepsKinds()
 	r.args = decodeArgs(op, &d)
-	r.bad = d.bad
+	r.bad, r.unread = d.bad || d.null, d.bad
 	r.ids = append(r.ids, c.ids...)
 	s.e.count(op)
 	info := Request{Server: s.id, Host: c.host.name(), Session: c.session, Op: op,

@@ -106,6 +106,7 @@ type txn struct {
 // change is one effect of a transaction that watches can see.
 type change struct {
 	event     eventType
+	zxid      int64
 	path      string
 	acl       []grant // of the znode
 	parent    string  // set when its children changed, too
@@ -140,7 +141,7 @@ func (t *tree) applyOne(x, head *txn, seen func(change)) result {
 	case OpSetData:
 		n := t.get(x.path)
 		n.data, n.version, n.mzxid, n.mtime = x.data, x.version, head.zxid, head.time
-		seen(change{event: nodeDataChanged, path: x.path, acl: n.acl})
+		seen(change{event: nodeDataChanged, zxid: head.zxid, path: x.path, acl: n.acl})
 		return result{path: x.path, stat: n.stat()}
 	case OpSetACL:
 		n := t.get(x.path)
@@ -212,7 +213,7 @@ func (t *tree) create(x, head *txn, seen func(change)) {
 		}
 		t.owned[x.owner][x.path] = true
 	}
-	seen(change{event: nodeCreated, path: x.path, acl: x.acl, parent: orRoot(dir), parentACL: parent.acl})
+	seen(change{event: nodeCreated, zxid: head.zxid, path: x.path, acl: x.acl, parent: orRoot(dir), parentACL: parent.acl})
 }
 
 func (t *tree) remove(path string, zxid int64, seen func(change)) {
@@ -227,7 +228,7 @@ func (t *tree) remove(path string, zxid int64, seen func(change)) {
 	}
 	delete(t.nodes, path)
 	delete(t.owned[n.owner], path)
-	seen(change{event: nodeDeleted, path: path, acl: n.acl, parent: orRoot(dir), parentACL: parent.acl})
+	seen(change{event: nodeDeleted, zxid: zxid, path: path, acl: n.acl, parent: orRoot(dir), parentACL: parent.acl})
 }
 
 func orRoot(path string) string {

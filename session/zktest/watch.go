@@ -43,22 +43,22 @@ func (w watches) drop(c *conn) {
 // a data watch does not hear of it again through a child watch on the same
 // znode; the parent's child watches come last.
 func (w watches) notify(ch change) {
-	told := w.fire(w.data, ch.path, ch.event, ch.acl, nil)
+	told := w.fire(w.data, ch, nil)
 	if ch.event == nodeDeleted {
-		w.fire(w.child, ch.path, ch.event, ch.acl, told)
+		w.fire(w.child, ch, told)
 	}
 	if ch.parent != "" {
-		w.fire(w.child, ch.parent, nodeChildrenChanged, ch.parentACL, nil)
+		w.fire(w.child, change{event: nodeChildrenChanged, path: ch.parent, acl: ch.parentACL, zxid: ch.zxid}, nil)
 	}
 }
 
-// fire notifies and forgets the watches on path. A watcher that may not read
+// fire notifies and forgets the watches on a change's path. A watcher that may not read
 // the znode loses its watch without a word (CVE-2024-23944 closed that leak).
-func (w watches) fire(t watchTable, path string, ev eventType, acl []grant, except []*conn) []*conn {
-	list := t.take(path)
+func (w watches) fire(t watchTable, ch change, except []*conn) []*conn {
+	list := t.take(ch.path)
 	for _, c := range list {
-		if !contains(except, c) && allowed(acl, permRead, c.ids) {
-			c.sendEvent(ev, path)
+		if !contains(except, c) && allowed(ch.acl, permRead, c.ids) {
+			c.sendEvent(ch.event, ch.path, ch.zxid)
 		}
 	}
 	return list
@@ -74,21 +74,22 @@ func contains(list []*conn, c *conn) bool {
 }
 
 // reset re-arms a reconnected client's watches. What it missed since zxid is
-// reported at once instead; ACLs are not asked then.
+// reported at once instead, without the zxid of a change; ACLs are not asked
+// then.
 func (w watches) reset(t *tree, a args, c *conn) {
 	for _, path := range a.dataPaths {
 		switch n := t.get(path); {
 		case n == nil:
-			c.sendEvent(nodeDeleted, path)
+			c.sendEvent(nodeDeleted, path, -1)
 		case n.mzxid > a.relZxid:
-			c.sendEvent(nodeDataChanged, path)
+			c.sendEvent(nodeDataChanged, path, -1)
 		default:
 			w.data.add(path, c)
 		}
 	}
 	for _, path := range a.existPaths {
 		if t.get(path) != nil {
-			c.sendEvent(nodeCreated, path)
+			c.sendEvent(nodeCreated, path, -1)
 		} else {
 			w.data.add(path, c)
 		}
@@ -96,9 +97,9 @@ func (w watches) reset(t *tree, a args, c *conn) {
 	for _, path := range a.chldPaths {
 		switch n := t.get(path); {
 		case n == nil:
-			c.sendEvent(nodeDeleted, path)
+			c.sendEvent(nodeDeleted, path, -1)
 		case n.pzxid > a.relZxid:
-			c.sendEvent(nodeChildrenChanged, path)
+			c.sendEvent(nodeChildrenChanged, path, -1)
 		default:
 			w.child.add(path, c)
 		}

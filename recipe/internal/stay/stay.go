@@ -4,6 +4,7 @@ package stay
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
@@ -54,11 +55,15 @@ func begin(place *line.Place, s *session.Session, cfg line.Config) *Stay {
 }
 
 // Report calls f with every loss of the connection (false) and its return (true), until the
-// stay ends. It must not block, nor call the session.
+// stay ends. It must not block.
 func (st *Stay) Report(f func(connected bool)) {
-	suspended := false
-	st.unlisten = st.S.OnState(func(state session.State) {
+	var mu sync.Mutex // no call of f after the stay
+	over, suspended := false, false
+	stop := st.S.Subscribe(func(state session.State) {
+		mu.Lock()
+		defer mu.Unlock()
 		switch {
+		case over:
 		case state == session.StateSuspended:
 			suspended = true
 			f(false)
@@ -66,6 +71,12 @@ func (st *Stay) Report(f func(connected bool)) {
 			f(true)
 		}
 	})
+	st.unlisten = func() {
+		stop()
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
+	}
 }
 
 // leaveFor bounds what a caller that is told to end spends on leaving.

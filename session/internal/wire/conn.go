@@ -84,6 +84,11 @@ type Conn struct {
 	sent     []request  // unanswered, oldest first; during the handshake the connect request
 	progress clock.Instant
 	silence  time.Duration // how much of it zk allows
+	zxid     int64         // the latest in a reply to zk
+	own      map[int32]chan int32
+	lastOwn  int32
+
+	gone chan struct{} // closed when the connection has ended
 
 	// Owned by the reader.
 	in        *bufio.Reader
@@ -95,7 +100,8 @@ type Conn struct {
 // New wraps conn. The handshake has to be over at deadline, whatever deadlines zk sets.
 func New(conn net.Conn, deadline time.Time, c clock.Clock, creds Credentials, hooks Hooks) *Conn {
 	conn.SetDeadline(deadline)
-	return &Conn{net: conn, clock: c, creds: creds, hooks: hooks, in: bufio.NewReaderSize(conn, readAhead), spare: make([]byte, 0, spareSize)}
+	return &Conn{net: conn, clock: c, creds: creds, hooks: hooks, gone: make(chan struct{}),
+		in: bufio.NewReaderSize(conn, readAhead), spare: make([]byte, 0, spareSize)}
 }
 
 // Write sends one frame. After the handshake it does not return errors: zk would
@@ -245,6 +251,13 @@ func (c *Conn) reply(p []byte) error {
 		}
 	}
 	c.hooks.Answered(now)
+	switch {
+	case xid <= firstOwn:
+		c.frame = nil // zk did not ask
+		c.deliver(xid, code)
+	case xid > 0:
+		c.saw(int64(binary.BigEndian.Uint64(p[4:])))
+	}
 	return nil
 }
 
@@ -333,6 +346,7 @@ func (c *Conn) CloseWith(reason error) {
 			secure.NetConn().Close()
 		}
 		c.net.Close()
+		close(c.gone)
 		c.hooks.Failed(reason)
 	})
 }

@@ -30,6 +30,9 @@ var replyShapes = map[int32]string{
 	opCreateContainer: "s",
 	opCreateTTL:       "s",
 	opClose:           "",
+	OpSetWatches:      "",
+	OpAddWatch:        "", // an int that repeats the error
+	OpRemoveWatches:   "",
 }
 
 // eventShape is that of a watch event: type, state, path.

@@ -1,0 +1,123 @@
+package barrier
+
+import (
+	"context"
+	"errors"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/retry"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/quorum"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// Barrier holds back all who wait while it is raised. All methods may be called from any goroutine.
+type Barrier struct {
+	client *session.Client
+	path   string
+	cfg    Config
+	clock  clock.Clock
+}
+
+// New returns the barrier at path, an absolute znode path other than "/". It checks its arguments and
+// does no I/O.
+func New(client *session.Client, path string, cfg Config) (*Barrier, error) {
+	if err := checkArguments(client, path); err != nil {
+		return nil, err
+	}
+	cfg, err := cfg.withDefaults(client.Status().LeaseTime)
+	if err != nil {
+		return nil, err
+	}
+	return &Barrier{client: client, path: path, cfg: cfg, clock: clock.From(client.Context())}, nil
+}
+
+// Raise raises the barrier; it creates the znode and its parents. It returns nil when the barrier is
+// up, also if it was already. Who calls Wait after that is held back. It stays until somebody lowers
+// it, whatever becomes of the process that has raised it. Should an answer be lost, Raise may raise it
+// again although somebody has lowered it meanwhile.
+func (b *Barrier) Raise(ctx context.Context) error {
+	return inEach(ctx, b.client, b.path, func(s *session.Session) error { return s.EnsurePath(ctx, b.path, b.cfg.ACL) })
+}
+
+// Lower lowers the barrier, whoever has raised it: it deletes the znode, and all who wait go on. It
+// returns nil when the barrier is down, also if it was already. One that is raised again meanwhile
+// stays. The error is zk.ErrNotEmpty if there is something below the path.
+func (b *Barrier) Lower(ctx context.Context) error {
+	var czxid int64 // of the one to be lowered
+	return inEach(ctx, b.client, b.path, func(s *session.Session) error {
+		pause := retry.New(b.clock, firstDelay, longestDelay)
+		for {
+			if there, err := quorum.Exists(ctx, s, b.clock, b.path); err != nil || !there {
+				return err
+			}
+			stat, ok, err := s.Exists(ctx, b.path)
+			if err != nil || !ok || czxid != 0 && stat.Czxid != czxid {
+				return err
+			}
+			czxid = stat.Czxid
+			err = s.Delete(ctx, b.path, stat.Version)
+			switch {
+			case err == nil || errors.Is(err, zk.ErrNoNode):
+				return nil
+			case !errors.Is(err, zk.ErrBadVersion) && session.OutcomeOf(err) == session.OutcomeNotDone, s.Err() != nil:
+				return err
+			}
+			if err := pause.Wait(ctx); err != nil {
+				return err
+			}
+		}
+	})
+}
+
+// Wait returns nil at once if the barrier is down, or when it is lowered. A barrier that was raised
+// before Wait was called, as its Raise has told, holds Wait back. Wait returns also if the barrier was
+// lowered and raised again at once. It goes on across losses of session. Otherwise it returns an error:
+// the cause of ctx, session.ErrClosed, or a [*recipe.PermanentError].
+//
+// It costs a quorum write that changes nothing and a read, and leaves one watch, on the barrier as long
+// as it exists.
+func (b *Barrier) Wait(ctx context.Context) error {
+	var czxid int64 // of the one that is waited for
+	return inEach(ctx, b.client, b.path, func(s *session.Session) error {
+		// A new session may begin at a server that lags, where the barrier is not raised yet.
+		if there, err := quorum.Exists(ctx, s, b.clock, b.path); err != nil || !there {
+			return err
+		}
+		wake := make(chan struct{}, 1)
+		up := s.Watch(b.path, wake)
+		defer up.Stop()
+		timer := clock.NewTimer(b.clock)
+		defer timer.Stop()
+		for {
+			_, stat, err := up.Get(ctx)
+			switch {
+			case errors.Is(err, zk.ErrNoNode):
+				return nil
+			case err != nil:
+				return err
+			case czxid != 0 && stat.Czxid != czxid:
+				return nil // it has been down
+			}
+			czxid = stat.Czxid
+			for up.Armed() {
+				timer.Reset(s.Timeout())
+				select {
+				case <-wake:
+				case <-timer.C: // an event may have got lost
+					if stat, ok, err := s.Exists(ctx, b.path); err != nil || !ok || stat.Czxid != czxid {
+						return err
+					}
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				case <-s.Done():
+					return s.Err()
+				}
+				if up.Deleted() {
+					return nil
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,167 @@
+package barrier_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/barrier"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+func (s *stage) barrier(host string, servers ...string) *barrier.Barrier {
+	s.t.Helper()
+	b, err := barrier.New(s.client(host, servers...), dir, barrier.Config{})
+	must(s.t, err)
+	return b
+}
+
+// wait waits on a host of its own; the result comes when it is over.
+func (s *stage) wait(host string, servers ...string) <-chan error {
+	b := s.barrier(host, servers...)
+	done := make(chan error, 1)
+	go func() { done <- b.Wait(s.t.Context()) }()
+	return done
+}
+
+func waiting(t *testing.T, done <-chan error) {
+	t.Helper()
+	select {
+	case err := <-done:
+		t.Fatalf("it does not wait: %v", err)
+	default:
+	}
+}
+
+func ends(t *testing.T, done <-chan error) {
+	t.Helper()
+	select {
+	case err := <-done:
+		must(t, err)
+	case <-time.After(patience):
+		t.Fatal("it waits on")
+	}
+}
+
+func TestARaisedBarrierHoldsBackUntilItIsLowered(t *testing.T) {
+	for name, play := range map[string]func(s *stage, b *barrier.Barrier){
+		"at rest":               func(s *stage, b *barrier.Barrier) {},
+		"after a reconnect":     func(s *stage, b *barrier.Barrier) { s.Host("w").Cut() },
+		"after its session":     func(s *stage, b *barrier.Barrier) { s.expire("w") },
+		"after a long cut":      func(s *stage, b *barrier.Barrier) { s.Host("w").Hold(); time.Sleep(5 * stageT); s.Host("w").Heal() },
+		"lowered while cut off": func(s *stage, b *barrier.Barrier) { s.Host("w").Hold(); time.AfterFunc(stageT, s.Host("w").Heal) },
+		"raised again at once": func(s *stage, b *barrier.Barrier) {
+			s.Host("w").Drop() // the event is lost, and then the connection
+			must(s.t, b.Lower(s.t.Context()))
+			must(s.t, b.Raise(s.t.Context()))
+			time.Sleep(100 * time.Millisecond) // its server has heard of both
+			s.Host("w").Heal()
+		},
+		"the reply of the deletion is lost": func(s *stage, b *barrier.Barrier) {
+			s.On(zktest.Match{Op: zktest.OpDelete, Nth: 1}, zktest.LoseReply)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, 1, func(t *testing.T, s *stage) {
+				b := s.barrier("admin-host")
+				must(t, b.Wait(t.Context())) // it is down
+				must(t, b.Raise(t.Context()))
+				must(t, b.Raise(t.Context()))
+				done := s.wait("w")
+				time.Sleep(5 * stageT / 2) // it looks again every T
+				waiting(t, done)
+				play(s, b)
+				if name != "raised again at once" {
+					time.Sleep(stageT / 4)
+					waiting(t, done)
+					must(t, b.Lower(t.Context()))
+				}
+				ends(t, done)
+				must(t, b.Lower(t.Context()))
+				time.Sleep(stageT)
+				if n := len(s.Watches()); n != 0 {
+					t.Errorf("%d watches left", n)
+				}
+			})
+		})
+	}
+}
+
+func (s *stage) expire(host string) {
+	for _, c := range s.Conns() {
+		if c.Host() == host {
+			s.ExpireSession(c.Session())
+		}
+	}
+}
+
+// Who waits at a server that lags is held back by a barrier that others know to be raised.
+func TestABarrierThatIsUpHoldsBackAtEveryServer(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		slow := s.Followers()[0]
+		s.Link(s.Leader(), slow).Delay(500 * time.Millisecond)
+		w := s.client("w", slow.Addr())
+		sessionOf(t, w)
+		b := s.barrier("admin-host", s.Leader().Addr())
+		for range 5 {
+			must(t, b.Raise(t.Context()))
+			bw, err := barrier.New(w, dir, barrier.Config{})
+			must(t, err)
+			done := make(chan error, 1)
+			go func() { done <- bw.Wait(t.Context()) }()
+			time.Sleep(2 * time.Second)
+			waiting(t, done)
+			must(t, b.Lower(t.Context()))
+			ends(t, done)
+		}
+	})
+}
+
+func TestWhatABarrierCannotDo(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		c := s.client("a")
+		b, err := barrier.New(c, dir, barrier.Config{})
+		must(t, err)
+		must(t, b.Raise(t.Context()))
+		must(t, s.admin().EnsurePath(t.Context(), dir+"/x", nil))
+		if err := b.Lower(t.Context()); !errors.Is(err, zk.ErrNotEmpty) {
+			t.Errorf("Lower: %v", err)
+		}
+		if err := b.Wait(s.within(time.Second)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Wait: %v", err)
+		}
+		s.On(zktest.Match{Op: zktest.OpMulti, Host: "a"}, zktest.Fail(zktest.CodeNoAuth))
+		var permanent *recipe.PermanentError
+		if err := b.Wait(t.Context()); !errors.As(err, &permanent) || permanent.Path != dir {
+			t.Errorf("Wait: %v", err)
+		}
+		c.Close()
+		if err := b.Wait(t.Context()); !errors.Is(err, session.ErrClosed) {
+			t.Errorf("closed: %v", err)
+		}
+	})
+}
+
+func TestAWaitCostsAWriteAndARead(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		b := s.barrier("admin-host")
+		must(t, b.Raise(t.Context()))
+		sessionOf(t, s.client("other"))
+		before := s.Counts()
+		done := s.wait("w")
+		time.Sleep(stageT / 2)
+		after := s.Counts()
+		ops := fmt.Sprint(after.Requests[zktest.OpMulti]-before.Requests[zktest.OpMulti], after.Requests[zktest.OpGetData]-before.Requests[zktest.OpGetData])
+		if ops != "1 1" || len(s.Watches()) != 1 {
+			t.Errorf("writes and reads: %s; %d watches", ops, len(s.Watches()))
+		}
+		must(t, b.Lower(t.Context()))
+		ends(t, done)
+	})
+}

@@ -1,0 +1,101 @@
+package barrier
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// Config configures a barrier. The zero value works.
+type Config struct {
+	// ID is what the znode of a member of a [Double] holds, for people to read. At most 256 bytes
+	// of UTF-8 without control characters. Default: host name and process id.
+	ID string
+
+	// ACL of the znodes, and of the path if it must be created. It has to grant READ to all who
+	// use the barrier. Default: the session's. A nil-length ACL means the default.
+	ACL []zk.ACL
+
+	// StopBefore is how long before the end of the lease the context of a [Round] ends. At most a
+	// quarter of the lease. Default a sixteenth.
+	StopBefore time.Duration
+}
+
+const (
+	maxID   = 256
+	maxPath = 4096 // so that our names have room below it
+)
+
+// withDefaults returns a checked copy; lease is how long one lasts.
+func (c Config) withDefaults(lease time.Duration) (Config, error) {
+	bad := func(field string, value any, want string) (Config, error) {
+		return c, fmt.Errorf("barrier: Config.%s is %v; want %s", field, value, want)
+	}
+	if c.ID == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			host = "unknown"
+		}
+		c.ID = fmt.Sprintf("%s-%d", host, os.Getpid())
+	}
+	if len(c.ACL) == 0 {
+		c.ACL = nil
+	}
+	switch {
+	case len(c.ID) > maxID:
+		return bad("ID", fmt.Sprintf("%d bytes long", len(c.ID)), fmt.Sprintf("at most %d", maxID))
+	case !utf8.ValidString(c.ID) || strings.ContainsFunc(c.ID, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return bad("ID", fmt.Sprintf("%q", c.ID), "UTF-8 without control characters")
+	case c.StopBefore < 0 || c.StopBefore > lease/4:
+		return bad("StopBefore", c.StopBefore, fmt.Sprintf("0 to a quarter of the client's Config.Lease, which is %v", lease/4))
+	}
+	return c, nil
+}
+
+// checkArguments returns what is wrong with what every barrier needs.
+func checkArguments(client *session.Client, path string) error {
+	if client == nil {
+		return errors.New("barrier: the client is nil; want one from session.Open")
+	}
+	if err := session.CheckPath(path); err != nil {
+		return fmt.Errorf("barrier: %w", err)
+	}
+	if path == "/" {
+		return errors.New(`barrier: path is "/"; want one below it, such as "/migration"`)
+	}
+	if len(path) > maxPath {
+		return fmt.Errorf("barrier: path of %d bytes; want at most %d", len(path), maxPath)
+	}
+	return nil
+}
+
+// inEach calls do with one session after another until one call does not end with its session.
+func inEach(ctx context.Context, client *session.Client, path string, do func(*session.Session) error) error {
+	for {
+		s, err := client.Session(ctx)
+		if err != nil {
+			return err
+		}
+		err = do(s)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return cmp.Or(context.Cause(ctx), err)
+		case session.Permanent(err):
+			return &recipe.PermanentError{Path: path, Err: err}
+		case s.Err() == nil:
+			return err
+		}
+	}
+}

@@ -1,0 +1,104 @@
+package barrier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// ErrFull: a round is under way without the one who wants to enter. It can enter the next one, when all
+// have left.
+var ErrFull = errors.New("barrier: all members are inside already")
+
+const (
+	firstDelay   = 20 * time.Millisecond
+	longestDelay = time.Second
+	// maxBytes bounds the transaction that counts all members. A server reads 1 MiB by default.
+	maxBytes = 800_000
+	// perMember are the bytes for one in that transaction, without the barrier's path: its check and
+	// its name in "ready".
+	perMember = 140
+)
+
+// Double lets n members in together, and out together. All methods may be called from any goroutine. A
+// Double may be used for one round after another, and by several members of one process.
+type Double struct {
+	client *session.Client
+	path   string
+	n      int
+	cfg    Config
+	clock  clock.Clock
+}
+
+// NewDouble returns the double barrier at path, an absolute znode path other than "/", for n members.
+// All must agree on n. It checks its arguments and does no I/O. The path and its parents are created
+// when they are missing, and never deleted. All members are counted in one transaction, which bounds
+// n, to some 5,000 with short paths.
+func NewDouble(client *session.Client, path string, n int, cfg Config) (*Double, error) {
+	if err := checkArguments(client, path); err != nil {
+		return nil, err
+	}
+	if most := maxBytes / (perMember + len(path)); n < 1 || n > most {
+		return nil, fmt.Errorf("barrier: %d members; want 1 to %d with this path", n, most)
+	}
+	cfg, err := cfg.withDefaults(client.Status().LeaseTime)
+	if err != nil {
+		return nil, err
+	}
+	return &Double{client: client, path: path, n: n, cfg: cfg, clock: clock.From(client.Context())}, nil
+}
+
+// Enter waits until n members are there, and returns this one's round. At one moment the znodes of all n
+// existed, and no other was counted in. ctx bounds the wait only.
+//
+// The error is [ErrFull] if a round without this member is under way; a [*recipe.Ended] if its session
+// or its znode was lost while it waited or entered; the cause of ctx; session.ErrClosed; or a
+// [*recipe.PermanentError]. Then its znode is deleted, in the background if need be, and the others
+// do not count it any more, unless it was lost in the moment in which all had entered.
+func (d *Double) Enter(ctx context.Context) (*Round, error) {
+	l := life.Begin(context.WithoutCancel(ctx), d.client)
+	waiting, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(l.Context(), func() { cancel(context.Cause(l.Context())) })()
+	for {
+		s, err := d.client.Session(waiting)
+		if err != nil {
+			l.End()
+			return nil, err
+		}
+		e := &entry{d: d, s: s, wake: make(chan struct{}, 1)}
+		r, err := e.enter(waiting)
+		switch {
+		case err == nil:
+			r.begin(ctx, l)
+			return r, nil
+		case e.path == "" && s.Err() != nil && waiting.Err() == nil:
+			continue // it was not there yet
+		}
+		defer l.End()
+		e.abandon()
+		return nil, d.refused(err, s, waiting)
+	}
+}
+
+// refused returns what Enter returns for err.
+func (d *Double) refused(err error, s *session.Session, waiting context.Context) error {
+	switch {
+	case errors.Is(err, ErrFull):
+	case waiting.Err() != nil:
+		return context.Cause(waiting)
+	case s.Err() != nil:
+		return &recipe.Ended{Reason: recipe.ReasonSessionLost, Err: s.Err()}
+	case errors.Is(err, errGone):
+		return &recipe.Ended{Reason: recipe.ReasonNodeDeleted}
+	case session.Permanent(err):
+		return &recipe.PermanentError{Path: d.path, Err: err}
+	}
+	return err
+}

@@ -1,0 +1,238 @@
+package cache
+
+import (
+	"container/list"
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// Node is one state of a znode.
+type Node struct {
+	// Path is the whole path.
+	Path string
+	// Data is shared with the cache and with others who have read it: do not change it.
+	Data []byte
+	// Stat is from the read of Data, but for Cversion, NumChildren and Pzxid: these are from
+	// the latest list of its children, if the cache has any.
+	Stat zk.Stat
+	// Denied: the znode may not be read. Data and what is below are missing.
+	Denied bool
+}
+
+// same reports whether two states of existing znodes are one: the same znode with the data of
+// the same write.
+func (n *Node) same(m *Node) bool {
+	return n.Stat.Czxid == m.Stat.Czxid && n.Stat.Mzxid == m.Stat.Mzxid && n.Denied == m.Denied
+}
+
+// Snapshot is what a cache holds at one moment.
+type Snapshot struct {
+	// Nodes are the znodes by their paths. Each is as it was at some time; they need not have
+	// been so all at one time.
+	Nodes map[string]Node
+	// AsOf is a moment for which it is proved that Nodes is no older: everything that was
+	// acknowledged to anybody before it is in Nodes, or has been followed by something newer.
+	AsOf time.Time
+	// Age is how long ago that was, by a clock that nobody sets.
+	Age time.Duration
+}
+
+// Cache is a copy of one znode, of its children too, or of a whole tree, that follows what
+// happens there. Its methods may be called from any goroutine.
+type Cache struct {
+	client *session.Client
+	path   string
+	cfg    Config
+	clock  clock.Clock
+	cancel context.CancelFunc
+	done   chan struct{} // closed when run has returned
+	wake   chan struct{} // to run: look again
+
+	mu      sync.Mutex // guards what follows; held for moments, never during I/O
+	root    *node
+	nodes   int
+	bytes   int64
+	changes changes
+
+	watch   *session.TreeWatch // of the present session, or nil
+	latest  uint64             // the connection that the watches are on, or are being left on
+	queue   []*node            // those with something to do, oldest first
+	readers int                // goroutines that read
+	failed  error              // why following has failed in this session
+
+	round   uint64         // of the work that arises now
+	open    map[uint64]int // how much of each round is not done
+	asked   uint64         // counts calls of Fresh
+	wanted  bool           // they wait for a proof that has not begun
+	proving bool           // one has begun
+	next    *proof         // answered, but without a round yet
+	proofs  []proof        // whose rounds are not done
+	proved  proof          // the latest that is
+
+	err     error         // why the cache ended
+	settled chan struct{} // closed and replaced when a proof is done or the cache ends
+	counts  Counts
+
+	// Owned by run.
+	since  int64         // up to which all changes had been told when the last session ended
+	pollAt clock.Instant // when to look for the path again while it is missing
+	checks []*node       // still to be checked in this round of checks
+	check  clock.Instant // when the next is due
+}
+
+// A proof says that all that was acknowledged before it began is known once all work up to its
+// round is done.
+type proof struct {
+	begun clock.Instant
+	wall  time.Time
+	asked uint64 // the last call of Fresh before
+	round uint64
+}
+
+// New begins to follow the znode at path, which need not exist, until Close is called or the
+// client is closed. It checks its arguments and does no I/O itself.
+func New(client *session.Client, path string, cfg Config) (*Cache, error) {
+	if client == nil {
+		return nil, errNoClient
+	}
+	if err := checkPath(path); err != nil {
+		return nil, err
+	}
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(client.Context())
+	c := &Cache{
+		client: client, path: path, cfg: cfg, clock: clock.From(client.Context()), cancel: cancel,
+		done: make(chan struct{}), wake: make(chan struct{}, 1),
+		root: &node{}, nodes: 1, bytes: int64(len(path)),
+		open: map[uint64]int{}, settled: make(chan struct{}),
+	}
+	c.changes = changes{pending: map[string]*list.Element{}, wake: make(chan struct{}, 1)}
+	c.need(c.root, c.all(c.root), 0)
+	left := client.KeepOpen()
+	go func() {
+		defer left()
+		defer close(c.done)
+		c.run(ctx)
+	}()
+	return c, nil
+}
+
+// Close ends the cache and waits until nothing of it is left running. It may be called more
+// than once.
+func (c *Cache) Close() {
+	c.cancel()
+	<-c.done
+}
+
+// Err returns why the cache has ended, or nil while it has not: [session.ErrClosed], a
+// [*TooLargeError], or context.Canceled after Close.
+func (c *Cache) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// await waits until holds, which is called under c.mu, is true.
+func (c *Cache) await(ctx context.Context, holds func() bool) error {
+	for {
+		c.mu.Lock()
+		err, ok, more := c.err, c.err == nil && holds(), c.settled
+		c.mu.Unlock()
+		switch {
+		case err != nil:
+			return err
+		case ok:
+			return nil
+		}
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return fmt.Errorf("cache: %s: %w", c.path, context.Cause(ctx))
+		}
+	}
+}
+
+// loaded reports whether there has been a first complete state.
+func (c *Cache) loaded() bool { return !c.proved.begun.IsZero() }
+
+// Wait waits for the first complete state.
+func (c *Cache) Wait(ctx context.Context) error { return c.await(ctx, c.loaded) }
+
+// Get returns the znode at path. ok is false if there is none. Get waits for the first complete
+// state; after that it returns at once. The error is the cause of ctx or [Cache.Err].
+func (c *Cache) Get(ctx context.Context, path string) (n Node, ok bool, err error) {
+	if _, inside := c.below(path); !inside {
+		return Node{}, false, fmt.Errorf("cache: path %q: want %s or a path below it", path, c.path)
+	}
+	if err := c.Wait(ctx); err != nil {
+		return Node{}, false, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if v := c.view(c.find(path), path); v != nil {
+		return *v, true, nil
+	}
+	return Node{}, false, nil
+}
+
+// Snapshot returns all that the cache holds. It waits for the first complete state; after that
+// it returns at once. It copies the nodes, but not their data.
+func (c *Cache) Snapshot(ctx context.Context) (Snapshot, error) {
+	if err := c.Wait(ctx); err != nil {
+		return Snapshot{}, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := Snapshot{Nodes: make(map[string]Node, c.nodes), AsOf: c.proved.wall, Age: c.clock.Now().Sub(c.proved.begun)}
+	c.each(c.root, c.path, func(n *node, path string) {
+		if v := c.view(n, path); v != nil {
+			s.Nodes[path] = *v
+		}
+	})
+	return s, nil
+}
+
+// each calls f with n and all nodes below it, parents first.
+func (c *Cache) each(n *node, path string, f func(n *node, path string)) {
+	f(n, path)
+	for name, child := range n.children {
+		c.each(child, join(path, name), f)
+	}
+}
+
+// Fresh waits until the cache holds everything that was acknowledged, to anybody, before Fresh
+// was called. It costs a transaction of the ensemble that checks the cache's own path and changes
+// nothing; calls at one time share it. It takes no permission.
+func (c *Cache) Fresh(ctx context.Context) error {
+	c.mu.Lock()
+	c.asked++
+	asked := c.asked
+	c.wanted = true
+	c.mu.Unlock()
+	c.poke()
+	return c.await(ctx, func() bool { return c.proved.asked >= asked })
+}
+
+// poke makes run look again.
+func (c *Cache) poke() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// broadcast wakes those in await. The caller holds c.mu.
+func (c *Cache) broadcast() {
+	close(c.settled)
+	c.settled = make(chan struct{})
+}

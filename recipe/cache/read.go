@@ -1,0 +1,192 @@
+package cache
+
+import (
+	"context"
+	"errors"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// need gives a node something to do. What arises during a read of it comes after that read. The
+// caller holds c.mu.
+func (c *Cache) need(n *node, w work, round uint64) {
+	switch {
+	case n.removed:
+	case n.reading && n.again == 0:
+		n.again, n.againRound = w, round
+		c.open[round]++
+	case n.reading:
+		n.again |= w
+		c.bringForward(&n.againRound, round)
+	case n.todo == 0:
+		n.todo, n.round = w, round
+		c.open[round]++
+		c.push(n)
+	default:
+		n.todo |= w
+		c.bringForward(&n.round, round)
+	}
+}
+
+// push puts a node into the queue.
+func (c *Cache) push(n *node) {
+	c.queue = append(c.queue, n)
+	if c.readers < c.most() {
+		c.poke()
+	}
+}
+
+// bringForward makes work part of an earlier round.
+func (c *Cache) bringForward(from *uint64, to uint64) {
+	if to < *from {
+		c.open[to]++
+		c.finish(*from)
+		*from = to
+	}
+}
+
+// finish takes something done off its round.
+func (c *Cache) finish(round uint64) {
+	if c.open[round]--; c.open[round] == 0 {
+		delete(c.open, round)
+		c.settle()
+	}
+}
+
+// forget drops what was to be done for a node that is removed. A read under way ends by itself.
+func (c *Cache) forget(n *node) {
+	if n.todo != 0 { // begin passes over it
+		n.todo = 0
+		c.finish(n.round)
+	}
+	if n.again != 0 {
+		n.again = 0
+		c.finish(n.againRound)
+	}
+}
+
+// settle finds the proofs whose rounds are done.
+func (c *Cache) settle() {
+	for len(c.proofs) > 0 && c.failed == nil {
+		for round := range c.open {
+			if round <= c.proofs[0].round {
+				return
+			}
+		}
+		c.proved, c.proofs = c.proofs[0], c.proofs[1:]
+		c.broadcast()
+	}
+}
+
+// hear takes the events that have arrived. The caller holds c.mu.
+func (c *Cache) hear() {
+	if c.watch == nil {
+		return
+	}
+	for _, ev := range c.watch.Events() {
+		c.counts.Events++
+		n := c.find(ev.Path)
+		switch {
+		case n == nil:
+		case ev.Type == zk.EventNodeDataChanged:
+			c.need(n, getData, c.round)
+		case ev.Type == zk.EventNodeChildrenChanged && c.lists(n):
+			c.need(n, getList, c.round)
+		case ev.Type == zk.EventNodeDeleted:
+			// If there is another one already, its parent's list tells. The path of the cache
+			// itself has to be looked for.
+			c.gone(n, ev.Path)
+			c.need(n, c.all(n), c.round)
+		}
+	}
+}
+
+// begin takes the next node out of the queue, nil if there is none: then the reader has to end.
+func (c *Cache) begin() (n *node, path string, todo work) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.queue) > 0 && c.failed == nil {
+		n, c.queue[0] = c.queue[0], nil
+		c.queue = c.queue[1:]
+		if n.todo != 0 {
+			todo, n.todo, n.reading = n.todo, 0, true
+			return n, n.path(c.path), todo
+		}
+	}
+	c.readers--
+	c.poke() // the path may have been found missing
+	return nil, "", 0
+}
+
+// reader reads what is in the queue until that is empty.
+func (c *Cache) reader(ctx context.Context, s *session.Session, w *session.TreeWatch) {
+	for n, path, todo := c.begin(); n != nil; n, path, todo = c.begin() {
+		ok := true
+		if todo&getStat != 0 {
+			stat, exists, err := s.Exists(ctx, path)
+			if err == nil && !exists {
+				err = zk.ErrNoNode
+			}
+			ok = c.answered(n, path, err, func() { c.gotStat(n, stat) })
+		}
+		if todo&getData != 0 && ok {
+			data, stat, connection, err := w.Get(ctx, path)
+			ok = c.answered(n, path, err, func() { c.gotData(n, data, stat, connection) })
+		}
+		if todo&getList != 0 && ok {
+			names, stat, connection, err := w.Children(ctx, path)
+			c.answered(n, path, err, func() { c.gotList(n, names, stat, connection) })
+		}
+		c.ended(n)
+	}
+}
+
+// answered takes the answer to one read, by take if there is one. It reports whether to go on
+// with the node.
+func (c *Cache) answered(n *node, path string, err error, take func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.counts.Reads++
+	c.hear() // what came before the answer counts before it
+	switch {
+	case n.removed:
+		return false
+	case err == nil:
+		take()
+		return c.failed == nil && !n.removed
+	case errors.Is(err, zk.ErrNoNode):
+		if n.again == 0 { // else something newer has named it
+			c.gone(n, path)
+		}
+	case errors.Is(err, zk.ErrNoAuth):
+		c.refused(n, path)
+	default:
+		c.need(n, c.all(n), n.round)
+		c.fail(err)
+	}
+	return false
+}
+
+// fail ends following in this session. The caller holds c.mu.
+func (c *Cache) fail(err error) {
+	if c.failed == nil {
+		c.failed = err
+		c.poke()
+	}
+}
+
+// ended notes the end of the read of a node.
+func (c *Cache) ended(n *node) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n.reading = false
+	if n.again != 0 {
+		n.todo, n.round, n.again, n.againRound = n.again, n.againRound, 0, n.round
+		c.push(n)
+		c.finish(n.againRound)
+		return
+	}
+	c.finish(n.round)
+}

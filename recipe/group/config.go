@@ -1,0 +1,115 @@
+package group
+
+import (
+	"cmp"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// Config configures a member, and what follows the group. The zero value works.
+type Config struct {
+	// ID names the member. With [StyleNamed] it is the name of its znode, so there is one member
+	// of an ID at a time: who joins later replaces who has joined before. At most 256 bytes of
+	// UTF-8 without control characters; a slash is possible with [StyleParty] only. Default:
+	// host name, process id and a random part. For a member that should be taken for the same
+	// after a restart, choose one yourself.
+	ID string
+
+	// Data is what the others read of the member, for instance the address under which it is
+	// reached. [Member.Set] changes it. At most 1,000,000 bytes. With [StyleParty] there is none.
+	Data []byte
+
+	// Style of the znode's name. Default [StyleNamed].
+	Style Style
+
+	// ACL of the member's znode, and of the group's path if it must be created. It has to grant
+	// us READ and WRITE. Default: the session's. A nil-length ACL means the default.
+	ACL []zk.ACL
+
+	// NoLease does without the lease: [Member.Valid] is always false, and nothing is promised
+	// about how long the member believes itself listed. The session then need not beat for it,
+	// which saves 4 quorum writes per lease. Use it where nobody hands on the work of a member
+	// that has gone, as for the registration of a service.
+	NoLease bool
+
+	// StopBefore is how long before the end of the lease the context of a [Listing] ends. At most
+	// a quarter of the lease. Default a sixteenth.
+	StopBefore time.Duration
+
+	// Prove is how often the list that [Group.Watch] gives is proved to be up to date, which moves
+	// [Snapshot.AsOf] on. A proof costs a quorum write that changes nothing, and a small read.
+	// Default: the client's Config.Lease; at least a sixteenth of it. Negative: only when
+	// [Members.Fresh] asks, and at the beginning of a session.
+	Prove time.Duration
+
+	// OnEvent, if set, is told of every transition of a member, in order and one at a time, from a
+	// goroutine that is not the member's. It may take its time and call anything of this library.
+	// The first 1000 events wait for it; more are dropped.
+	OnEvent func(Event)
+
+	// Logger gets one line per transition, from a goroutine of its own. Default: silence.
+	Logger *slog.Logger
+}
+
+const (
+	maxID     = 256
+	maxData   = 1_000_000 // a request may have 1 MiB
+	maxPath   = 4096      // of a group, so that our names have room below it
+	maxEvents = 1000
+	// Delays before a member that was listed for a short time, or not at all, tries again.
+	firstDelay   = 50 * time.Millisecond
+	longestDelay = 10 * time.Second
+)
+
+// withDefaults returns a checked copy; lease is how long one lasts.
+func (c Config) withDefaults(lease time.Duration) (Config, error) {
+	bad := func(field string, value any, want string) (Config, error) {
+		return c, fmt.Errorf("group: Config.%s is %v; want %s", field, value, want)
+	}
+	c.ID, c.Style = cmp.Or(c.ID, defaultID()), cmp.Or(c.Style, StyleNamed)
+	if len(c.ACL) == 0 {
+		c.ACL = nil
+	}
+	switch c.Style {
+	case StyleNamed, StyleParty, StyleShallow:
+	default:
+		return bad("Style", fmt.Sprintf("%q", c.Style), fmt.Sprintf("%q, %q or %q", StyleNamed, StyleParty, StyleShallow))
+	}
+	switch {
+	case len(c.ID) > maxID:
+		return bad("ID", fmt.Sprintf("%d bytes long", len(c.ID)), fmt.Sprintf("at most %d", maxID))
+	case !utf8.ValidString(c.ID) || strings.ContainsFunc(c.ID, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return bad("ID", fmt.Sprintf("%q", c.ID), "UTF-8 without control characters")
+	case c.Style != StyleParty && session.CheckPath("/"+c.ID) != nil, c.Style != StyleParty && strings.Contains(c.ID, "/"):
+		return bad("ID", fmt.Sprintf("%q", c.ID), "one that can be the name of a znode, without a slash")
+	case c.Style == StyleNamed && styleOf(c.ID) != StyleNamed:
+		return bad("ID", fmt.Sprintf("%q", c.ID), "one that is not taken for a name of another style")
+	case len(c.Data) > maxData:
+		return bad("Data", fmt.Sprintf("%d bytes long", len(c.Data)), fmt.Sprintf("at most %d", maxData))
+	case c.Style == StyleParty && len(c.Data) > 0:
+		return bad("Data", fmt.Sprintf("%d bytes long", len(c.Data)), "none with StyleParty, whose znodes hold the ID")
+	case c.StopBefore < 0 || c.StopBefore > lease/4:
+		return bad("StopBefore", c.StopBefore, fmt.Sprintf("0 to a quarter of the client's Config.Lease, which is %v", lease/4))
+	case c.Prove > 0 && c.Prove < lease/16:
+		return bad("Prove", c.Prove, fmt.Sprintf("a sixteenth of the client's Config.Lease, %v, at least, 0 for the Lease, or -1", lease/16))
+	}
+	c.Prove = cmp.Or(c.Prove, lease)
+	return c, nil
+}
+
+func defaultID() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), strings.ToLower(rand.Text()[:6]))
+}

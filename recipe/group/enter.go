@@ -1,0 +1,169 @@
+package group
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/retry"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// The member's znode has a name that may come again, so nobody can tell by the name whose it is.
+// Three rules take care of that:
+//
+//   - The own znode is the one whose create was answered: the answer tells its czxid. After a lost
+//     answer the member replaces whatever it finds of its own session.
+//   - Versions of data are not those of the znode before: who replaces one of version v begins at
+//     another than v. So what is meant for the one before, a late deletion or late data, misses.
+//   - A session's beat counts for the znode only while its watch stands, see session.HoldNamed.
+
+// enter makes the znode, in place of one that is there if that is ours to replace.
+func (st *stay) enter() error {
+	m, s := st.m, st.s
+	if !m.cfg.NoLease {
+		if err := s.EnsureHeartbeat(m.ctx); err != nil {
+			return fmt.Errorf("%w (Config.NoLease does without)", err)
+		}
+	}
+	pause := retry.New(m.clock, firstDelay/4, firstDelay*4)
+	for there := (zk.Stat{}); m.ctx.Err() == nil; {
+		stat, err := st.create(there)
+		switch {
+		case err == nil:
+			st.token, st.version = stat.Czxid, stat.Version
+			m.token = stat.Czxid
+			clear(m.unresolved)
+			return nil
+		case s.Err() != nil:
+			return s.Err()
+		case errors.Is(err, zk.ErrNoNode) && there.Czxid == 0:
+			if err := s.EnsurePath(m.ctx, m.dir, m.cfg.ACL); err != nil {
+				return err
+			}
+			continue
+		case errors.Is(err, zk.ErrNodeExists), errors.Is(err, zk.ErrNoNode), errors.Is(err, zk.ErrBadVersion):
+		case session.OutcomeOf(err) == session.OutcomeUnknown:
+			if len(st.data) >= largeData && errors.Is(err, zk.ErrConnectionClosed) {
+				if st.lost++; st.lost >= maxLost {
+					return &tooLarge{err}
+				}
+			}
+			if err := s.Sync(m.ctx, "/"); err != nil { // it has happened, or never will
+				return err
+			}
+		default:
+			return err
+		}
+		if there.Czxid != 0 {
+			if err := pause.Wait(m.ctx); err != nil {
+				return err
+			}
+		}
+		if there, err = st.find(); err != nil {
+			return err
+		}
+	}
+	return context.Cause(m.ctx)
+}
+
+// tooLarge is the error of data that cost one connection after another.
+type tooLarge struct{ err error }
+
+func (e *tooLarge) Error() string   { return e.err.Error() }
+func (e *tooLarge) Unwrap() []error { return []error{session.ErrTooLarge, e.err} }
+
+// create creates the znode in one transaction, and deletes the one that is there if there is one.
+// Setting the data as well makes the answer tell the znode's Stat, and its version at least 1.
+func (st *stay) create(there zk.Stat) (zk.Stat, error) {
+	m := st.m
+	m.mu.Lock()
+	st.data = m.data
+	m.mu.Unlock()
+	acl := m.cfg.ACL
+	if acl == nil {
+		acl = st.s.ACL()
+	}
+	var ops []any
+	if there.Czxid != 0 {
+		ops = append(ops, &zk.DeleteRequest{Path: m.node, Version: there.Version})
+	}
+	ops = append(ops, &zk.CreateRequest{Path: m.node, Acl: acl, Flags: zk.FlagEphemeral})
+	if there.Version == 1 {
+		ops = append(ops, &zk.SetDataRequest{Path: m.node, Version: 0})
+	}
+	ops = append(ops, &zk.SetDataRequest{Path: m.node, Data: st.data, Version: -1})
+	// An attempt is followed to its end, so that the member knows what it leaves behind.
+	results, err := st.s.Multi(m.last, ops...)
+	if err == nil && results[len(results)-1].Stat == nil {
+		err = fmt.Errorf("group: the answer does not tell the Stat of %s", m.node)
+	}
+	if err != nil {
+		if session.OutcomeOf(err) == session.OutcomeUnknown {
+			m.unresolved[st.s.ID()] = true
+		}
+		return zk.Stat{}, err
+	}
+	return *results[len(results)-1].Stat, nil
+}
+
+// find looks at the znode that is in the way. It returns a zero Stat if there is none, and an error
+// if the znode must not be replaced.
+func (st *stay) find() (zk.Stat, error) {
+	stat, ok, err := st.s.Exists(st.m.ctx, st.m.node)
+	switch {
+	case err != nil || !ok:
+		return zk.Stat{}, err
+	case stat.EphemeralOwner == 0:
+		return zk.Stat{}, fmt.Errorf("group: %s is a persistent znode: %w", st.m.node, zk.ErrBadArguments)
+	case !st.m.mayReplace(stat):
+		return zk.Stat{}, ErrReplaced
+	}
+	return stat, nil
+}
+
+// mayReplace reports whether the znode at the member's path is to be replaced. Who joins replaces
+// everybody. Who has joined before replaces its own former znodes only: any other is of somebody who
+// has joined later.
+func (m *Member) mayReplace(stat zk.Stat) bool {
+	return m.token == 0 || stat.Czxid == m.token || m.unresolved[stat.EphemeralOwner]
+}
+
+// clear deletes what the session may still have of the member.
+func (m *Member) clear(s *session.Session) error {
+	ctx := m.last
+	if m.unresolved[s.ID()] { // it may still happen
+		if err := s.Sync(ctx, "/"); err != nil {
+			return gone(s, err)
+		}
+	}
+	pause := retry.New(m.clock, firstDelay/4, longestDelay)
+	for {
+		stat, ok, err := s.Exists(ctx, m.node)
+		if err == nil {
+			if !ok || stat.Czxid != m.token && !(m.unresolved[s.ID()] && stat.EphemeralOwner == s.ID()) {
+				return nil
+			}
+			err = s.Delete(ctx, m.node, stat.Version)
+		}
+		switch {
+		case err == nil || errors.Is(err, zk.ErrNoNode):
+			return nil
+		case s.Err() != nil || session.Permanent(err):
+			return gone(s, err)
+		}
+		if err := pause.Wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// gone tells that the session's end takes the znode.
+func gone(s *session.Session, err error) error {
+	if s.Err() != nil {
+		return s.Err()
+	}
+	return err
+}

@@ -1,0 +1,69 @@
+package group
+
+import (
+	"errors"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/enum"
+	"github.com/zkrecipe/zkrecipe/recipe"
+)
+
+// ErrReplaced: another has joined with the same ID later than this member. A member that was
+// replaced does not come back.
+var ErrReplaced = errors.New("group: replaced by another member with the same ID")
+
+// EventKind tells events apart.
+type EventKind int
+
+const (
+	// EventListed: a listing has begun. Session, Node and Token are set.
+	EventListed EventKind = iota + 1
+	// EventUnlisted: a listing is over. Token, Reason and perhaps Err are set. The znode may still
+	// be there: another listing of the same Token may follow.
+	EventUnlisted
+	// EventFailed: an attempt to be listed failed. It is repeated after Delay. Err is set.
+	EventFailed
+	// EventOver: the membership is over. Err is the cause of the member's context.
+	EventOver
+)
+
+var kinds = []string{EventListed: "listed", EventUnlisted: "unlisted", EventFailed: "failed", EventOver: "over"}
+
+// String returns the kind in words.
+func (k EventKind) String() string { return enum.Name(k, kinds) }
+
+// Event is a transition of a member. Which fields are set depends on Kind.
+type Event struct {
+	Kind EventKind
+	// Time is when it happened, by the civil clock.
+	Time time.Time
+	// Session is the ZooKeeper session's id.
+	Session int64
+	// Node is the path of the member's znode.
+	Node string
+	// Token is the listing's.
+	Token int64
+	// Reason is why the listing ended.
+	Reason recipe.Reason
+	// Err is what went wrong, if anything did.
+	Err error
+	// Delay is the time until the next attempt.
+	Delay time.Duration
+}
+
+// tell passes an event on.
+func (m *Member) tell(e Event) {
+	e.Time = m.clock.Wall()
+	args := []any{}
+	if e.Token != 0 {
+		args = append(args, "token", e.Token)
+	}
+	if e.Reason != 0 {
+		args = append(args, "reason", e.Reason.String())
+	}
+	if e.Err != nil {
+		args = append(args, "err", e.Err)
+	}
+	m.log.Info(e.Kind.String(), args...)
+	m.events.Send(e)
+}

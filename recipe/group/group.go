@@ -1,0 +1,74 @@
+package group
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// Group is a handle of one group, to join it and to follow it. All methods may be called from any
+// goroutine.
+type Group struct {
+	client *session.Client
+	path   string
+	cfg    Config
+	clock  clock.Clock
+}
+
+// New returns a handle of the group at path, an absolute znode path other than "/". It checks its
+// arguments and does no I/O. The path and its parents are created by the first member, and never
+// deleted.
+func New(client *session.Client, path string, cfg Config) (*Group, error) {
+	if client == nil {
+		return nil, errors.New("group: the client is nil; want one from session.Open")
+	}
+	if err := session.CheckPath(path); err != nil {
+		return nil, fmt.Errorf("group: %w", err)
+	}
+	if path == "/" {
+		return nil, errors.New(`group: path is "/"; want one below it, such as "/workers"`)
+	}
+	if len(path) > maxPath {
+		return nil, fmt.Errorf("group: path of %d bytes; want at most %d", len(path), maxPath)
+	}
+	cfg, err := cfg.withDefaults(client.Status().LeaseTime)
+	if err != nil {
+		return nil, err
+	}
+	return &Group{client: client, path: path, cfg: cfg, clock: clock.From(client.Context())}, nil
+}
+
+// Join makes a member. It returns when the member is listed and, unless [Config.NoLease] is set, when
+// its lease runs. The membership lasts until [Member.Leave], until the client is closed, or until
+// another joins with the same ID; ctx bounds only the wait. Whatever else takes the znode away, the
+// loss of the session or somebody's deletion, the member lists itself again.
+//
+// A znode of the same ID that is there already is replaced, in one transaction, so that others
+// never see the ID missing: it is left over from a former process, or of a twin, which is told.
+//
+// Join tries until ctx ends. A [*recipe.PermanentError] says that trying again cannot help. On an
+// error nothing is left behind. Each call makes another member.
+func (g *Group) Join(ctx context.Context) (*Member, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	m := newMember(ctx, g)
+	go m.run()
+	_, err := m.Listing(ctx)
+	switch {
+	case err == nil:
+		return m, nil
+	case ctx.Err() != nil:
+		m.quit(&recipe.Ended{Reason: recipe.ReasonCancelled, Err: context.Cause(ctx)})
+		return nil, m.whyNot(ctx)
+	}
+	select {
+	case <-m.done:
+	case <-ctx.Done(): // the rest goes on in the background
+	}
+	return nil, err
+}

@@ -1,0 +1,225 @@
+package group
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/feed"
+	"github.com/zkrecipe/zkrecipe/internal/retry"
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// leaveFor bounds what the closing of a client waits for: the end of its session takes the znode, too.
+const leaveFor = 3 * time.Second
+
+// Member is one membership, from [Group.Join] to [Member.Leave], in as many sessions as it takes. All
+// methods may be called from any goroutine.
+type Member struct {
+	client *session.Client
+	dir    string
+	node   string // path of the znode, the same for the whole membership
+	cfg    Config
+	clock  clock.Clock
+	log    *slog.Logger
+	lines  *feed.Log
+	events *feed.Feed[Event]
+	life   *life.Life
+	wake   chan struct{} // from the session and from Set: look again
+	done   chan struct{} // closed when the znode is gone and nothing is left
+
+	ctx context.Context // ends with the membership
+	end context.CancelCauseFunc
+
+	last   context.Context // ends when the client must not be kept open any longer
+	forget func()
+
+	// Owned by run.
+	pause      *retry.Backoff
+	joined     bool           // it was listed
+	hasty      bool           // the latest znode did not last, and was made again at once
+	token      int64          // czxid of the latest znode that was surely ours
+	unresolved map[int64]bool // sessions in which a create may have happened without our knowledge
+
+	mu      sync.Mutex // guards what follows
+	listing *Listing   // nil while there is none
+	changed chan struct{}
+	data    []byte // what the znode has to hold
+	good    []byte // what it has held
+	asked   uint64 // counts the calls of Set
+	written uint64 // the latest of them that is done, or refused
+	refusal error  // why the latest was refused
+	failure error  // the latest one
+	left    error  // why the znode could not be deleted
+}
+
+func newMember(ctx context.Context, g *Group) *Member {
+	client, path, cfg, c := g.client, g.path, g.cfg, g.clock
+	logger, lines := feed.NewLog(cfg.Logger)
+	m := &Member{
+		client: client, dir: path, node: path + "/" + cfg.Style.name(cfg.ID), cfg: cfg, clock: c,
+		log: logger.With("group", path, "id", cfg.ID), lines: lines,
+		events: feed.New(cfg.OnEvent, maxEvents),
+		life:   life.Begin(context.WithoutCancel(ctx), client),
+		wake:   make(chan struct{}, 1), done: make(chan struct{}), changed: make(chan struct{}),
+		pause:      retry.New(c, firstDelay, longestDelay),
+		unresolved: map[int64]bool{},
+		data:       bytes.Clone(cfg.Style.encode(cfg.ID, cfg.Data)),
+	}
+	m.good = m.data
+	m.ctx, m.end = context.WithCancelCause(context.WithoutCancel(ctx))
+	last, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	unbind := context.AfterFunc(client.Context(), func() {
+		_ = clock.Sleep(last, c, leaveFor)
+		cancel(context.DeadlineExceeded)
+	})
+	m.last, m.forget = last, func() { unbind(); cancel(context.Canceled) }
+	return m
+}
+
+// whyNot says that ctx has ended, and what Join has failed of until then.
+func (m *Member) whyNot(ctx context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.failure == nil {
+		return fmt.Errorf("group: %s: not listed: %w", m.node, context.Cause(ctx))
+	}
+	return fmt.Errorf("group: %s: not listed: %w (%w)", m.node, context.Cause(ctx), m.failure)
+}
+
+// ID returns the member's ID.
+func (m *Member) ID() string { return m.cfg.ID }
+
+// Node returns the path of the member's znode.
+func (m *Member) Node() string { return m.node }
+
+// Context ends with the membership. The cause is a [*recipe.Ended], which wraps [ErrReplaced] when
+// another has joined with the same ID. It has the values of the context that was given to Join.
+// While a member that has lost its listing tries to get it back, the context goes on: for work that
+// others hand out, use [Listing.Context].
+func (m *Member) Context() context.Context { return m.ctx }
+
+// Valid reports whether the member is listed at this moment: its znode is there, and nobody who
+// keeps to [session.Outlast] has handed on what it is working at. Two clock reads, no request. A
+// member that may have been unlisted meanwhile has to compare tokens: see [Member.Listing].
+func (m *Member) Valid() bool {
+	m.mu.Lock()
+	l := m.listing
+	m.mu.Unlock()
+	return l != nil && l.Valid()
+}
+
+// Listing returns the present listing, or waits for the next one. The error is the cause of ctx, or
+// of [Member.Context] when the membership is over.
+func (m *Member) Listing(ctx context.Context) (*Listing, error) {
+	for {
+		m.mu.Lock()
+		l, changed := m.listing, m.changed
+		m.mu.Unlock()
+		if l != nil && l.Context().Err() == nil {
+			return l, nil
+		}
+		select {
+		case <-changed:
+		case <-m.ctx.Done():
+			return nil, context.Cause(m.ctx)
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// Set replaces the member's data. It returns nil when ZooKeeper has them, or later ones. If ctx ends
+// before, the data are written all the same as soon as that is possible, unless a later Set replaces
+// them, or they are refused; the data before stay then. Data that somebody else writes to the znode
+// are replaced by the member's.
+func (m *Member) Set(ctx context.Context, data []byte) error {
+	switch {
+	case m.cfg.Style == StyleParty:
+		return errors.New("group: a member of StyleParty has no data: its znode holds the ID")
+	case len(data) > maxData:
+		return fmt.Errorf("group: data are %d bytes long; want at most %d", len(data), maxData)
+	}
+	m.mu.Lock()
+	m.data = bytes.Clone(data)
+	m.asked++
+	asked := m.asked
+	m.mu.Unlock()
+	m.signal()
+	for {
+		m.mu.Lock()
+		written, refusal, changed := m.written, m.refusal, m.changed
+		m.mu.Unlock()
+		if written >= asked {
+			return refusal
+		}
+		select {
+		case <-changed:
+		case <-m.ctx.Done():
+			return context.Cause(m.ctx)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// Leave ends the membership: Valid is false from now on, then the znode is deleted. It returns nil
+// when the znode is gone. If ctx ends before, the deletion goes on in the background, and
+// [session.Client.Close] waits for it. Leave may be called more than once, also when the membership
+// is over already.
+func (m *Member) Leave(ctx context.Context) error {
+	m.quit(&recipe.Ended{Reason: recipe.ReasonReleased})
+	select {
+	case <-m.done:
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.left
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// quit ends the membership, the first time.
+func (m *Member) quit(cause error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ctx.Err() != nil {
+		return
+	}
+	if m.listing != nil { // before the znode goes
+		m.listing.end(reasonOf(cause))
+	}
+	m.end(cause)
+}
+
+// reasonOf returns what a cause tells.
+func reasonOf(cause error) (recipe.Reason, error) {
+	var ended *recipe.Ended
+	if errors.As(cause, &ended) {
+		return ended.Reason, ended.Err
+	}
+	return recipe.ReasonReleased, cause
+}
+
+func (m *Member) signal() {
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+// update changes what callers wait for, and wakes them.
+func (m *Member) update(change func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	change()
+	close(m.changed)
+	m.changed = make(chan struct{})
+}

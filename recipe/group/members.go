@@ -1,0 +1,188 @@
+package group
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/retry"
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// Members follows who is in a group. What it tells was true a moment ago. All methods may be called
+// from any goroutine.
+type Members struct {
+	path  string
+	prove time.Duration // negative: when asked
+	clock clock.Clock
+	life  *life.Life
+	done  chan struct{} // closed when nothing is left running
+	wake  chan struct{}
+
+	mu      sync.Mutex // guards what follows
+	now     Snapshot
+	known   bool
+	changes uint64        // of now, but for AsOf
+	told    uint64        // what Next has returned
+	asked   clock.Instant // a proof is wanted that began later
+	failure error         // the latest
+	err     error         // why it ended
+	changed chan struct{} // closed and replaced at each change
+}
+
+// Watch begins to follow the group, across losses of session, until [Members.Close] is called or the
+// client is closed. It needs READ on the path and on the members' znodes. The path need not exist: a
+// group without a path has no members, and a path that is created is noticed within a quarter of the
+// session timeout. One need not be a member.
+//
+// It costs one list for each change of the list, one read for each change of a member, after a change
+// of connection one list and one read of each member, and what [Config.Prove] says.
+func (g *Group) Watch() *Members {
+	m := &Members{
+		path: g.path, prove: g.cfg.Prove, clock: g.clock,
+		life: life.Begin(context.Background(), g.client),
+		done: make(chan struct{}), wake: make(chan struct{}, 1), changed: make(chan struct{}),
+	}
+	go m.run()
+	return m
+}
+
+// Current returns the latest snapshot. ok is false until there is one. It never blocks.
+func (m *Members) Current() (s Snapshot, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.now, m.known
+}
+
+// Next returns the present snapshot the first time it is called. Later it waits until the members or
+// their data are others than in the snapshot that it returned last. It may skip states in between.
+// Use one Members for each goroutine that calls Next.
+//
+// The error is the cause of ctx, session.ErrClosed, or a [*recipe.PermanentError] when the group cannot
+// be read from the beginning.
+func (m *Members) Next(ctx context.Context) (Snapshot, error) {
+	return m.await(ctx, func() bool {
+		if !m.known || m.told == m.changes {
+			return false
+		}
+		m.told = m.changes
+		return true
+	})
+}
+
+// Fresh returns a snapshot whose AsOf is not before the call: all that was acknowledged to anybody
+// before is in it. It costs a quorum write. The error is as that of [Members.Next].
+func (m *Members) Fresh(ctx context.Context) (Snapshot, error) {
+	m.mu.Lock()
+	asked := m.clock.Now()
+	m.asked = asked
+	m.mu.Unlock()
+	m.signal()
+	return m.await(ctx, func() bool { return m.known && asked.Reached(m.now.asOf) })
+}
+
+// await waits until ready, which is called with m.mu held.
+func (m *Members) await(ctx context.Context, ready func() bool) (Snapshot, error) {
+	for {
+		m.mu.Lock()
+		ok := m.err == nil && ready()
+		now, err, failure, changed := m.now, m.err, m.failure, m.changed
+		m.mu.Unlock()
+		switch {
+		case err != nil:
+			return Snapshot{}, err
+		case ok:
+			return now, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			if failure != nil {
+				return Snapshot{}, fmt.Errorf("group: %s: %w (%w)", m.path, context.Cause(ctx), failure)
+			}
+			return Snapshot{}, fmt.Errorf("group: %s: %w", m.path, context.Cause(ctx))
+		}
+	}
+}
+
+// Close ends it, and waits until nothing of it is left running.
+func (m *Members) Close() {
+	m.life.Stop()
+	<-m.done
+}
+
+func (m *Members) run() {
+	defer close(m.done)
+	defer m.life.End()
+	ctx := m.life.Context()
+	pause := retry.New(m.clock, firstDelay, longestDelay)
+	for {
+		s, err := m.life.Session(ctx, m.failed)
+		if err != nil {
+			m.update(func() { m.err = cmp.Or(m.life.Closed(), err) })
+			return
+		}
+		begun := m.clock.Now()
+		err = m.follow(ctx, s)
+		m.failed(err)
+		switch {
+		case ctx.Err() != nil:
+			m.update(func() { m.err = context.Cause(ctx) })
+			return
+		case m.hopeless(err):
+			m.update(func() { m.err = &recipe.PermanentError{Path: m.path, Err: err} })
+			return
+		case m.clock.Now().Sub(begun) > s.LeaseTime():
+			pause.Reset()
+		default:
+			_ = pause.Wait(ctx)
+		}
+	}
+}
+
+// hopeless reports whether the group cannot be read at all. What could be read once may be hidden
+// for a while only.
+func (m *Members) hopeless(err error) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !m.known && session.Permanent(err)
+}
+
+func (m *Members) failed(err error) { m.update(func() { m.failure = err }) }
+
+func (m *Members) signal() {
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+// update changes what callers wait for, and wakes them.
+func (m *Members) update(change func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	change()
+	close(m.changed)
+	m.changed = make(chan struct{})
+}
+
+// publish makes members the present ones. asOf is zero if nothing was proved.
+func (m *Members) publish(members []Entry, asOf clock.Instant) {
+	m.update(func() {
+		m.failure = nil
+		if !m.known || !sameMembers(members, m.now.Members) {
+			m.now.Members = members
+			m.changes++
+		}
+		m.known, m.now.clock = true, m.clock
+		if !asOf.IsZero() {
+			m.now.asOf = asOf
+			m.now.AsOf = m.clock.Wall().Add(-m.clock.Now().Sub(asOf))
+		}
+	})
+}

@@ -1,0 +1,248 @@
+package group_test
+
+import (
+	"cmp"
+	"context"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+	"github.com/zkrecipe/zkrecipe/recipe/group"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	ensemble.CloseShared()
+	os.Exit(code)
+}
+
+// A stage is three simulated servers in the time of a bubble, with one group.
+type stage struct {
+	*zktest.Ensemble
+	t   *testing.T
+	cfg session.Config // of all clients; Timeout is stageT if it is not set
+
+	mu      sync.Mutex // guards what follows
+	commits []zktest.Commit
+	trapped func(zktest.Request)
+}
+
+const (
+	dir       = "/workers"
+	stageTick = 2 * time.Second
+	stageT    = 2 * stageTick // the least that a server grants
+	stageD    = stageT / 2
+	patience  = time.Minute
+)
+
+func onStage(t *testing.T, seed int64, f func(t *testing.T, s *stage)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := &stage{t: t}
+		s.Ensemble = zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Tick: stageTick, Latency: time.Millisecond,
+			Seed: seed, Logf: func(string, ...any) {}, OnCommit: s.committed, OnRequest: s.requested})
+		f(t, s)
+	})
+}
+
+func (s *stage) committed(c zktest.Commit) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.commits = append(s.commits, c)
+}
+
+// trap calls do at the next request of that kind about path from that host.
+func (s *stage) trap(host string, op zktest.Op, path string, do func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trapped = func(r zktest.Request) {
+		if r.Host == host && r.Op == op && r.Path == path {
+			s.trapped = nil
+			go do()
+		}
+	}
+}
+
+func (s *stage) requested(r zktest.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.trapped != nil {
+		s.trapped(r)
+	}
+}
+
+// history lists what was committed about znodes of the group.
+func (s *stage) history() (all []zktest.Change) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.commits {
+		for _, ch := range c.Changes {
+			if strings.HasPrefix(ch.Path, dir+"/") && ch.Op != zktest.OpCheck {
+				all = append(all, ch)
+			}
+		}
+	}
+	return all
+}
+
+// least returns how few znodes the group had after any commit since it first had so many as it has
+// now.
+func (s *stage) least(full int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	there, least, reached := map[string]bool{}, full, false
+	for _, c := range s.commits {
+		for _, ch := range c.Changes {
+			switch {
+			case !strings.HasPrefix(ch.Path, dir+"/"):
+			case ch.Op == zktest.OpCreate:
+				there[ch.Path] = true
+			case ch.Op == zktest.OpDelete:
+				delete(there, ch.Path)
+			}
+		}
+		reached = reached || len(there) == full
+		if reached {
+			least = min(least, len(there))
+		}
+	}
+	return least
+}
+
+// client opens a client on a host of that name, closed at the end.
+func (s *stage) client(host string, servers ...string) *session.Client {
+	s.t.Helper()
+	cfg := s.cfg
+	cfg.Timeout, cfg.Dial = cmp.Or(cfg.Timeout, stageT), s.Host(host).Dial
+	connect := s.ConnectString()
+	if len(servers) > 0 {
+		connect = strings.Join(servers, ",")
+	}
+	c, err := session.Open(connect, cfg)
+	must(s.t, err)
+	s.t.Cleanup(func() {
+		s.Host(host).Heal()
+		c.Close()
+	})
+	return c
+}
+
+// join makes a member on a host of that name.
+func (s *stage) join(host string, cfg group.Config) *group.Member {
+	s.t.Helper()
+	m, err := join(s.within(patience), s.client(host), dir, cfg)
+	must(s.t, err)
+	return m
+}
+
+// join makes a member of the group at path.
+func join(ctx context.Context, c *session.Client, path string, cfg group.Config) (*group.Member, error) {
+	g, err := group.New(c, path, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return g.Join(ctx)
+}
+
+// watch follows the group at path.
+func watch(c *session.Client, path string, cfg group.Config) (*group.Members, error) {
+	g, err := group.New(c, path, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return g.Watch(), nil
+}
+
+func (s *stage) within(d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(s.t.Context(), d)
+	s.t.Cleanup(cancel)
+	return ctx
+}
+
+// watch follows the group from a host of that name.
+func (s *stage) watch(host string, servers ...string) *group.Members {
+	s.t.Helper()
+	m, err := watch(s.client(host, servers...), dir, group.Config{})
+	must(s.t, err)
+	s.t.Cleanup(m.Close)
+	return m
+}
+
+// listed lists the znodes of the group as the ensemble has them.
+func (s *stage) listed() (nodes []zktest.Node) {
+	for _, n := range s.Nodes() {
+		if strings.HasPrefix(n.Path, dir+"/") {
+			nodes = append(nodes, n)
+		}
+	}
+	return nodes
+}
+
+// admin is the session of one who looks after the ensemble.
+func (s *stage) admin() *session.Session {
+	s.t.Helper()
+	c, err := session.Open(s.Leader().Addr(), session.Config{Timeout: 20 * stageTick, Lease: stageD, Dial: s.Host("admin").Dial})
+	must(s.t, err)
+	s.t.Cleanup(func() { c.Close() })
+	return sessionOf(s.t, c)
+}
+
+func sessionOf(t *testing.T, c *session.Client) *session.Session {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	x, err := c.Session(ctx)
+	must(t, err)
+	return x
+}
+
+// eventually waits in steps of the bubble's time.
+func (s *stage) eventually(what string, ok func() bool) {
+	s.t.Helper()
+	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			s.t.Fatalf("no %s within a minute", what)
+		}
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ids lists the IDs of a snapshot, sorted.
+func ids(s group.Snapshot) string {
+	var all []string
+	for _, e := range s.Members {
+		all = append(all, e.ID)
+	}
+	slices.Sort(all)
+	return strings.Join(all, " ")
+}
+
+// await waits until a snapshot shows these IDs.
+func await(t *testing.T, m *group.Members, want string) group.Snapshot {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	last := "nothing"
+	for {
+		s, err := m.Next(ctx)
+		if err != nil {
+			t.Fatalf("last seen %q, want %q: %v", last, want, err)
+		}
+		if last = ids(s); last == want {
+			return s
+		}
+	}
+}

@@ -1,0 +1,248 @@
+package session
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/session/internal/wire"
+)
+
+// A TreeWatch is a standing interest in the znodes at and below one path, for whoever keeps a
+// copy of many of them. [Watch] is for single ones.
+//
+// Each [TreeWatch.Get] or [TreeWatch.Children] leaves a one-shot watch at the server. The events
+// of all of them are collected, and the wake channel gets a signal; [TreeWatch.Events] returns
+// them. A watch ends with its connection. Then [TreeWatch.Restore] leaves all watches again
+// without reading a znode: the server itself tells which have changed meanwhile.
+//
+// A TreeWatch belongs to one session and ends with it. Its methods may be called from any
+// goroutine.
+type TreeWatch struct {
+	s    *Session
+	full string // with the chroot; "" if the path is a bad one
+	wake chan<- struct{}
+
+	// Guarded by s.mu.
+	reading  map[string]int // paths, with the chroot, that are being read
+	events   []zk.Event     // not fetched yet
+	since    int64          // of all changes up to this zxid has been told, before standing
+	standing uint64         // the connection on which all watches stand; 0 if none
+}
+
+// WatchTree begins an interest in the znodes at and below path. Signals go to wake without
+// blocking, so it must have room for one: WatchTree panics if it has none. since is what
+// [TreeWatch.Since] of the session before has returned, or 0. Stop ends the interest.
+func (s *Session) WatchTree(path string, since int64, wake chan<- struct{}) *TreeWatch {
+	checkWake(wake)
+	w := &TreeWatch{s: s, wake: wake, since: since, reading: map[string]int{}}
+	full, err := s.full(path)
+	if err != nil {
+		return w // its reads return the error
+	}
+	w.full = full
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trees = append(s.trees, w)
+	return w
+}
+
+// Stop ends the interest. The watches stay at the server until they fire or the connection ends.
+func (w *TreeWatch) Stop() {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	w.s.trees = without(w.s.trees, w)
+}
+
+// Get reads the znode at path and leaves a watch on its data. connection is the number of the
+// connection on which the watch stands, 0 if it has been lost already. A missing znode
+// (zk.ErrNoNode) leaves no watch.
+func (w *TreeWatch) Get(ctx context.Context, path string) (data []byte, stat zk.Stat, connection uint64, err error) {
+	connection, err = w.read(path, func() error { data, stat, err = w.s.Get(ctx, path); return err })
+	return data, stat, connection, err
+}
+
+// Children lists the znode's children and leaves a watch on the list, as Get does on data.
+func (w *TreeWatch) Children(ctx context.Context, path string) (names []string, stat zk.Stat, connection uint64, err error) {
+	connection, err = w.read(path, func() error { names, stat, err = w.s.Children(ctx, path); return err })
+	return names, stat, connection, err
+}
+
+// read makes a read that leaves a watch.
+func (w *TreeWatch) read(path string, request func() error) (connection uint64, err error) {
+	full, err := w.s.full(path)
+	if err != nil {
+		return 0, err
+	}
+	connection = w.count(full, 1)
+	err = request()
+	if w.count(full, -1) != connection {
+		connection = 0
+	}
+	return connection, err
+}
+
+// count counts a read of the path in or out, and returns the number of the present connection.
+func (w *TreeWatch) count(full string, n int) uint64 {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	if w.reading[full] += n; w.reading[full] == 0 {
+		delete(w.reading, full)
+	}
+	return w.s.connection
+}
+
+// treesRead reports whether a read of the path is to leave a watch. The caller holds s.mu.
+func (s *Session) treesRead(full string) bool {
+	for _, w := range s.trees {
+		if w.reading[full] > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Events returns the events that have arrived since it was called last, in order, with paths as
+// the session sees them. An event that the server sent before a reply is here when the call that
+// got the reply returns.
+func (w *TreeWatch) Events() []zk.Event {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	events := w.events
+	w.events = nil
+	return events
+}
+
+// tell takes an event. The caller holds s.mu.
+func (w *TreeWatch) tell(ev zk.Event) {
+	if ev.Path != w.full && w.full != "/" && !strings.HasPrefix(ev.Path, w.full+"/") {
+		return
+	}
+	if ev.Path = strings.TrimPrefix(ev.Path, w.s.chroot); ev.Path == "" {
+		ev.Path = "/"
+	}
+	w.events = append(w.events, ev)
+	signal(w.wake)
+}
+
+// broken notes that the connection is another one. The caller holds s.mu.
+func (w *TreeWatch) broken() {
+	if w.standing != 0 && w.standing == w.s.connection {
+		w.since = w.s.zxid
+	}
+	w.standing = 0
+}
+
+// Standing reports whether all watches stand: Restore has succeeded on the present connection.
+func (w *TreeWatch) Standing() bool {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	return w.standing != 0 && w.standing == w.s.connection && w.s.state == StateConnected
+}
+
+// Connection returns the number of the present connection, the one that the watches of a read
+// that begins now are left on.
+func (w *TreeWatch) Connection() uint64 {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	return w.s.connection
+}
+
+// Since returns the transaction up to which all changes have been told, for the next session's
+// WatchTree.
+func (w *TreeWatch) Since() int64 {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	if w.standing != 0 && w.standing == w.s.connection {
+		return w.s.latestZxid()
+	}
+	return w.since
+}
+
+// latestZxid returns the latest transaction that any reply to zk has named. The caller holds s.mu.
+func (s *Session) latestZxid() int64 {
+	if s.conn == nil {
+		return s.zxid
+	}
+	return max(s.zxid, s.conn.Zxid())
+}
+
+// restoreBytes bounds one request of Restore, far below what a server takes.
+const restoreBytes = 128 << 10
+
+// Restore waits for a connection and leaves watches again: on the data and on the lists of
+// children of these znodes. For each that has changed, or is gone, since the time up to which all
+// changes have been told, there is an event instead. It sends one request for each 128 KiB of
+// paths. It does so only on the connection of that number; on another one it does nothing, and
+// Standing goes on returning false.
+//
+// If the servers have gone back to an older state, everything counts as changed. That can only
+// be told in a session whose reads see what went before, so let a write be answered first.
+func (w *TreeWatch) Restore(ctx context.Context, connection uint64, data, children []string) error {
+	if err := w.s.awaitUp(ctx); err != nil {
+		return err
+	}
+	w.s.mu.Lock()
+	conn, present, since := w.s.conn, w.s.connection, w.since
+	if since > w.s.latestZxid() {
+		since = 0
+	}
+	w.s.mu.Unlock()
+	if present != connection {
+		return nil // Standing tells that nothing was done
+	}
+	for len(data)+len(children) > 0 {
+		var body []byte
+		body, data, children = w.s.setWatches(since, data, children)
+		if err := w.s.request(ctx, conn, wire.OpSetWatches, "setWatches", body); err != nil {
+			return err
+		}
+	}
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	if w.s.connection == connection {
+		w.standing = connection
+	}
+	return nil
+}
+
+// setWatches encodes as many of the paths as fit into a request, and returns the rest.
+func (s *Session) setWatches(since int64, data, children []string) (body []byte, _, _ []string) {
+	body = binary.BigEndian.AppendUint64(make([]byte, 0, 4<<10), uint64(since))
+	body, data = s.appendPaths(body, data)
+	body = binary.BigEndian.AppendUint32(body, 0) // watches on the existence of what is missing
+	body, children = s.appendPaths(body, children)
+	return body, data, children
+}
+
+func (s *Session) appendPaths(body []byte, paths []string) (_ []byte, rest []string) {
+	at, n := len(body), 0
+	for body = append(body, 0, 0, 0, 0); n < len(paths) && len(body) < restoreBytes; n++ {
+		full := s.chroot + paths[n]
+		if paths[n] == "/" && s.chroot != "" {
+			full = s.chroot
+		}
+		body = binary.BigEndian.AppendUint32(body, uint32(len(full)))
+		body = append(body, full...)
+	}
+	binary.BigEndian.PutUint32(body[at:], uint32(n))
+	return body, paths[n:]
+}
+
+// request makes a request that zk cannot, on one connection.
+func (s *Session) request(ctx context.Context, conn *wire.Conn, op int32, name string, body []byte) error {
+	_, err := send(ctx, s, name, "", func() (struct{}, error) {
+		code, err := conn.Request(op, body)
+		switch {
+		case err != nil:
+			err = fmt.Errorf("%w (%v)", zk.ErrConnectionClosed, err)
+		case code != 0:
+			err = ServerError(code)
+		}
+		return struct{}{}, err
+	})
+	return err
+}

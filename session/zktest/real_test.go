@@ -1,0 +1,127 @@
+package zktest_test
+
+import (
+	"cmp"
+	"context"
+	"flag"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+var record = flag.Bool("record", false, "write the real servers' traces to testdata")
+
+// TestRealServersBehaveAsRecorded runs the program on real servers: those of the releases that zktest imitates, or of the
+// release that ZOOKEEPER_VERSION names. With -record it writes what they do. Of a release that is not imitated, that is
+// what differs from the one that is nearest.
+func TestRealServersBehaveAsRecorded(t *testing.T) {
+	if !*record && os.Getenv("ZKRECIPE_REQUIRE_REAL") == "" {
+		t.Skip("needs -record, or ZKRECIPE_REQUIRE_REAL=1 to compare")
+	}
+	list := []string{"", string(zktest.Release395)} // Debian's, unless something else is set up, is 3.8.0
+	if v := os.Getenv("ZOOKEEPER_VERSION"); v != "" {
+		list = []string{v}
+	}
+	for _, version := range list {
+		for _, servers := range []int{1, 3} {
+			e := ensemble.ForTest(t, ensemble.Config{Servers: servers, Tick: tick, Version: version})
+			got := observe(t, servers, dialReal(t, e, servers))
+			asRecorded(t, zktest.Release(cmp.Or(version, string(zktest.Release380))), servers, got)
+			if err := e.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// asRecorded writes or compares what the servers of a release did.
+func asRecorded(t *testing.T, release zktest.Release, servers int, got []string) {
+	path := traceFile(release, servers)
+	if !slices.Contains(releases, release) {
+		near := zktest.Release380
+		if strings.HasPrefix(string(release), "3.9.") {
+			near = zktest.Release395
+		}
+		got = differences(recorded(t, near, servers), got)
+		path = strings.TrimSuffix(path, ".trace") + ".diff"
+	}
+	if *record {
+		if err := os.WriteFile(path, []byte(strings.Join(append(got, ""), "\n")), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range differences(strings.Split(string(want), "\n"), append(got, "")) {
+		t.Errorf("%s with %d servers: %s", release, servers, line)
+		if i == 20 {
+			t.Fatal("and more")
+		}
+	}
+}
+
+// differences lists the lines that only one of two traces has: "-" before those of a, "+" before those of b.
+func differences(a, b []string) (list []string) {
+	// common[i][j] is the length of the longest common subsequence of a[i:] and b[j:].
+	common := make([][]int, len(a)+1)
+	for i := range common {
+		common[i] = make([]int, len(b)+1)
+	}
+	for i := len(a) - 1; i >= 0; i-- {
+		for j := len(b) - 1; j >= 0; j-- {
+			if a[i] == b[j] {
+				common[i][j] = common[i+1][j+1] + 1
+			} else {
+				common[i][j] = max(common[i+1][j], common[i][j+1])
+			}
+		}
+	}
+	i, j := 0, 0
+	for i < len(a) || j < len(b) {
+		switch {
+		case i < len(a) && j < len(b) && a[i] == b[j]:
+			i, j = i+1, j+1
+		case j == len(b) || i < len(a) && common[i+1][j] >= common[i][j+1]:
+			list = append(list, "-"+a[i])
+			i++
+		default:
+			list = append(list, "+"+b[j])
+			j++
+		}
+	}
+	return list
+}
+
+func TestDifferencesAreFound(t *testing.T) {
+	got := differences(strings.Split("a b c d", " "), strings.Split("a c x d y", " "))
+	if want := []string{"-b", "+x", "+y"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func dialReal(t *testing.T, e *ensemble.Ensemble, servers int) func(int) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	leader, err := e.Leader(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addrs := []string{leader.Addr(), leader.Addr()}
+	if servers > 1 {
+		f, err := e.Follower(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		addrs[0] = f.Addr()
+	}
+	return func(server int) (net.Conn, error) { return net.Dial("tcp", addrs[server]) }
+}

@@ -17,8 +17,10 @@ import (
 func main() {
 	servers := flag.Int("servers", 3, "how many")
 	tick := flag.Duration("tick", 500*time.Millisecond, "tickTime")
+	// Some tests count on threads that wake up sooner than a lock is handed over.
+	latency := flag.Duration("latency", 5*time.Millisecond, "what every frame and packet takes")
 	flag.Parse()
-	e, err := zktest.New(zktest.Config{Servers: *servers, Tick: *tick})
+	e, err := zktest.New(zktest.Config{Servers: *servers, Tick: *tick, Latency: *latency})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)

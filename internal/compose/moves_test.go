@@ -131,8 +131,8 @@ func (s *stage) full() (leader string) {
 	return leader
 }
 
-// machine is what an overloaded machine may add to a bound.
-const machine = time.Second
+// machine is what an overloaded machine may add to a bound. With it a crash is still over before a session of 4 s has expired.
+const machine = 1500 * time.Millisecond
 
 // move breaks the leader and demands that another one leads within a bound, and that the page says so.
 func (s *stage) move(how string, bound time.Duration, breaks func(leader string)) (former string) {

@@ -174,6 +174,27 @@ func TestAPausedHolderHasLostTheLock(t *testing.T) {
 	}
 }
 
+func TestReadersHoldTogetherAndWritersAlone(t *testing.T) {
+	e := servers(t)
+	one, two := start(t, e, "one", "-recipe", "read"), start(t, e, "two", "-recipe", "read")
+	one.wait("acquired")
+	two.wait("acquired")
+	writer := start(t, e, "writer", "-recipe", "write")
+	writer.wait("session")
+	one.Send("release")
+	last := one.wait("released")
+	two.Send("release")
+	if l := two.wait("released"); l.T > last.T {
+		last = l
+	}
+	if l := writer.wait("acquired"); l.T < last.T {
+		t.Errorf("the writer at %d, the last reader until %d", l.T, last.T)
+	}
+	busy := start(t, e, "busy", "-recipe", "read", "-try", "-times", "1")
+	busy.wait("busy")
+	busy.leaves()
+}
+
 func TestRoundsAreCounted(t *testing.T) {
 	e := servers(t)
 	c := start(t, e, "c", "-hold", "10ms", "-rest", "1ms", "-times", "5")

@@ -482,3 +482,32 @@ func TestAPlainLockIsAWriter(t *testing.T) {
 		}
 	})
 }
+
+// The create of the reader's znode uses up a number. Nobody takes that for a holder that vanished.
+func TestWhoComesAfterADowngradeDoesNotWait(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, r, w := s.both("a"), s.both("r"), s.both("w")
+		h, err := a.acquire(writing).Downgrade(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		soon(t, "a reader that comes then", func() { release(t, r.acquire(reading)) })
+		release(t, h)
+		soon(t, "a writer that comes then", func() { release(t, w.acquire(writing)) })
+	})
+}
+
+// A reader does not know whether another that has vanished unseen may hold still.
+func TestReadersDoNotDeleteThePath(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a := s.both("a", lock.Config{Cleanup: true})
+		release(t, a.acquire(reading))
+		if _, ok, err := s.admin().Exists(t.Context(), stagePath); err != nil || !ok {
+			t.Errorf("the path is there: %v, %v", ok, err)
+		}
+		release(t, a.acquire(writing))
+		if _, ok, err := s.admin().Exists(t.Context(), stagePath); err != nil || ok {
+			t.Errorf("the path is there: %v, %v", ok, err)
+		}
+	})
+}

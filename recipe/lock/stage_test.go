@@ -222,6 +222,9 @@ func sessionOf(t *testing.T, client *session.Client) *session.Session {
 // release releases and wants no error.
 func release(t *testing.T, h *lock.Held) {
 	t.Helper()
+	if h == nil {
+		t.Fatal("it was not acquired")
+	}
 	if err := h.Release(t.Context()); err != nil {
 		t.Errorf("Release: %v", err)
 	}

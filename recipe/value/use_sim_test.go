@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/value"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -283,6 +286,7 @@ func TestAJournalThatIsDeletedByHand(t *testing.T) {
 			go func() { _, err := n.Add(within(t), 1); done <- err }()
 			<-rule.Fired()
 			s.Host("a").Hold()
+			time.Sleep(stageT / 8) // it is carried out
 			remove()
 			s.Host("a").Heal()
 			if err := <-done; !isUnknown(err) {
@@ -359,3 +363,66 @@ func TestAWatcherFollowsFromSessionToSession(t *testing.T) {
 		}
 	})
 }
+
+// A server with a smaller jute.maxbuffer closes the connection on a large write, each time.
+func TestALargeWriteThatIsNeverAnsweredIsGivenUp(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		v := s.value("a", value.Config{})
+		now, err := v.CompareAndSet(within(t), value.Versioned{}, []byte("small"))
+		must(t, err)
+		s.On(zktest.Match{Op: zktest.OpMulti, Host: "a"}, zktest.LoseRequest)
+		_, err = v.CompareAndSet(within(t), now, make([]byte, 100_000))
+		if err == nil || isUnknown(err) || !strings.Contains(err.Error(), "100000 bytes") {
+			t.Errorf("CompareAndSet: %v; want an error that tells the size", err)
+		}
+		if s.data() != "small" {
+			t.Errorf("the znode holds %d bytes", len(s.data()))
+		}
+	})
+}
+
+// What is not permitted is said at once, and names what it is.
+func TestWhatIsNotPermittedIsPermanent(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		admin := s.session("admin")
+		_, err := admin.Create(within(t), "/secret", []byte("1"), zk.FlagPersistent, zk.WorldACL(zk.PermRead))
+		must(t, err)
+		v, err := value.New(s.client("a"), "/secret", value.Config{})
+		must(t, err)
+		now, err := v.Get(within(t))
+		must(t, err)
+		var permanent *recipe.PermanentError
+		if _, err := v.CompareAndSet(within(t), now, nil); !errors.As(err, &permanent) || !errors.Is(err, zk.ErrNoAuth) || permanent.Path != "/secret" {
+			t.Errorf("CompareAndSet: %v; want a PermanentError", err)
+		}
+		_, err = admin.Create(within(t), "/hidden", []byte("1"), zk.FlagPersistent, zk.WorldACL(zk.PermWrite))
+		must(t, err)
+		hidden, err := value.New(s.client("b"), "/hidden", value.Config{})
+		must(t, err)
+		w := hidden.Watch()
+		defer w.Stop()
+		if _, err := w.Next(within(t)); !errors.As(err, &permanent) {
+			t.Errorf("Next: %v; want a PermanentError", err)
+		}
+	})
+}
+
+func TestWhatIsWrongWithAConfigurationIsSaid(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		client := s.client("a")
+		for want, err := range map[string]error{
+			"path is \"/\"":             second(value.New(client, "/", value.Config{})),
+			"path:":                     second(value.New(client, "x", value.Config{})),
+			"Config.Journals":           second(value.New(client, "/x", value.Config{Journals: "x"})),
+			"Config.Durable is \"a/b\"": second(value.New(client, "/x", value.Config{Durable: "a/b"})),
+			"Encoding is 3":             second(value.NewCounter(client, "/x", value.CounterConfig{Encoding: 3})),
+			"Initial is 2147483648":     second(value.NewCounter(client, "/x", value.CounterConfig{Encoding: value.EncodingInt32, Initial: 1 << 31})),
+		} {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%v; want it to tell of %s", err, want)
+			}
+		}
+	})
+}
+
+func second[T any](_ T, err error) error { return err }

@@ -75,7 +75,7 @@ func (v *Value) CompareAndSet(ctx context.Context, old Versioned, data []byte) (
 
 // Update replaces the value by what f makes of it; nil stands for a znode that does not exist. f
 // is called again, with what the znode holds then, until nobody else was faster. An error of f
-// ends the Update, which returns it; nothing was written.
+// ends the Update, which returns it; nothing was written. f may append to old.
 func (v *Value) Update(ctx context.Context, f func(old []byte) ([]byte, error)) (Versioned, error) {
 	before, _, err := v.znode.Do(ctx, func(journal.State) ([]byte, error) { return nil, journal.ErrPeek })
 	if err != journal.ErrPeek {
@@ -83,7 +83,7 @@ func (v *Value) Update(ctx context.Context, f func(old []byte) ([]byte, error)) 
 	}
 	now := versioned(before)
 	for {
-		data, err := f(now.Data)
+		data, err := f(bytes.Clone(now.Data))
 		if err != nil {
 			return now, err
 		}

@@ -20,13 +20,16 @@ func (s *Session) beat(now clock.Instant, p *pace) time.Duration {
 	held, oldest := s.heldPlaces()
 	facts := beating{
 		connected: s.state == StateConnected && conn != s.dropped, connection: connection, // zk takes a moment to notice
-		wanted: s.heart.exists && (held || s.heart.unsure), soon: s.beatSoon, failed: s.beatFailed, oldest: oldest, ended: s.beatEnded,
+		wanted: s.heart.exists && (held || s.heart.unsure || s.boarding != nil), soon: s.beatSoon, failed: s.beatFailed, oldest: oldest, ended: s.beatEnded,
 		lease: s.leaseTime, T: s.timeout,
 	}
 	s.beatEnded = false
+	if !facts.connected {
+		s.unboard(errAgain)
+	}
 	do, wait := p.next(now, facts)
 	if do == stepBeat {
-		s.beatSoon, s.beatFailed = false, false
+		s.beatSoon, s.beatFailed, s.beating = false, false, true
 	}
 	s.mu.Unlock()
 	switch do {
@@ -73,7 +76,7 @@ func (s *Session) beatOnce() {
 	} else {
 		s.counts.failedBeats.Add(1)
 	}
-	s.beatEnded, s.beatFailed = true, err != nil && !s.beatAgain
+	s.beating, s.beatEnded, s.beatFailed = false, true, err != nil && !s.beatAgain
 	s.beatSoon, s.beatAgain = s.beatSoon || s.beatAgain, false
 	signal(s.wake)
 }
@@ -88,27 +91,51 @@ func (s *Session) setHeartbeat(begun clock.Instant) error {
 	for _, h := range places {
 		ops = append(ops, &zk.CheckVersionRequest{Path: h.own.full, Version: -1})
 	}
+	b := s.board()
 	s.mu.Unlock()
+	ops = append(ops, b.operations()...)
+	last := len(ops)
 	ops = append(ops, &zk.SetDataRequest{Path: s.chroot + path, Data: data, Version: version})
 	results, err := s.zk.Multi(ops...)
 	err = named(err)
+	if err == nil && len(results) != len(ops) {
+		err = errNoStat
+	}
+	if err == nil {
+		s.created(begun, ops, results)
+	}
+	s.landed(b, results, len(places), err)
 	s.observe(err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
-		s.beatRefused(places, results, err)
+		s.beatRefused(places, last, results, err)
 		return err
 	}
-	if len(results) != len(ops) || results[len(places)].Stat == nil {
+	if results[last].Stat == nil {
 		s.heart.unsure = true
-		return errors.New("session: a beat's answer does not tell the heartbeat's version")
+		return errNoStat
 	}
-	if !s.isHeartbeat(results[len(places)].Stat) {
+	if !s.isHeartbeat(results[last].Stat) {
 		return ErrNoHeartbeat
 	}
-	s.heart.version = results[len(places)].Stat.Version
+	s.heart.version = results[last].Stat.Version
 	s.beaten(begun, places)
 	return nil
+}
+
+var errNoStat = errors.New("session: a beat's answer does not tell the heartbeat's version")
+
+// created notes which places a beat has created.
+func (s *Session) created(begun clock.Instant, ops []any, results []zk.MultiResponse) {
+	s.carried(ops, results)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, op := range ops {
+		if _, ok := op.(*zk.CreateRequest); ok {
+			s.ephemerals.paths[results[i].String] = begun
+		}
+	}
 }
 
 // nextPlaces returns the places that a beat begun at begun checks: those that are kept and were not
@@ -166,8 +193,9 @@ func (s *Session) beaten(begun clock.Instant, places []*Hold) {
 	s.beatSoon = s.beatSoon || s.turn > 0 // some places have not had their turn
 }
 
-// beatRefused draws the conclusions from a beat that failed. The caller holds s.mu.
-func (s *Session) beatRefused(places []*Hold, results []zk.MultiResponse, err error) {
+// beatRefused draws the conclusions from a beat that failed. Its last operation was to set the
+// heartbeat. The caller holds s.mu.
+func (s *Session) beatRefused(places []*Hold, last int, results []zk.MultiResponse, err error) {
 	s.turn = 0
 	s.heart.unsure = true // also after BadVersion: a late beat of our own may have set that version
 	if OutcomeOf(err) != OutcomeNotDone || len(results) == 0 {
@@ -179,6 +207,8 @@ func (s *Session) beatRefused(places []*Hold, results []zk.MultiResponse, err er
 	}
 	refused := errors.Is(err, zk.ErrNoNode) || errors.Is(err, zk.ErrNoAuth)
 	switch {
+	case len(places) <= failed && failed < last: // a create is refused, the heartbeat goes on
+		s.heart.unsure, s.beatAgain = false, true
 	case !refused:
 	case failed < len(places): // this place has ended, the heartbeat goes on
 		s.heart.unsure, s.beatAgain = false, true

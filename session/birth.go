@@ -8,41 +8,44 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// createFirst creates the session's heartbeat, and the session's first place, if it is given, in
+// createFirst creates the session's heartbeat, and the session's first places, if any are given, in
 // the same multi. The heartbeat is created once in a session: if the session cannot find out
 // whether it was created, the session is over.
-func (s *Session) createFirst(place ...any) (string, error) {
+func (s *Session) createFirst(places ...any) (paths []string, err error) {
 	s.mu.Lock()
 	beat, lease := s.HeartbeatPath(s.id), s.leaseTime
 	s.mu.Unlock()
-	ops := append([]any{&zk.CreateRequest{Path: beat, Data: []byte(lease.String()), Flags: zk.FlagEphemeral}}, place...)
+	ops := append([]any{&zk.CreateRequest{Path: beat, Data: []byte(lease.String()), Flags: zk.FlagEphemeral}}, places...)
 	results, err := s.Multi(s.ctx, ops...)
 	if err == nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.heart = heartbeat{path: beat, exists: true}
 		signal(s.wake)
-		return results[len(results)-1].String, nil
+		for _, r := range results[1:] {
+			paths = append(paths, r.String)
+		}
+		return paths, nil
 	}
 	if OutcomeOf(err) == OutcomeUnknown {
-		return "", s.findHeartbeat(beat, err)
+		return nil, s.findHeartbeat(beat, err)
 	}
 	ofHeartbeat := len(results) > 0 && results[0].Error != nil && errors.Is(err, results[0].Error)
 	switch {
 	case !ofHeartbeat:
 	case errors.Is(err, zk.ErrNoNode):
 		if err := s.EnsurePath(s.ctx, s.cfg.Beats, nil); err != nil {
-			return "", fmt.Errorf("session: cannot create %s for heartbeats (see Config.Beats): %w", s.cfg.Beats, err)
+			return nil, fmt.Errorf("session: cannot create %s for heartbeats (see Config.Beats): %w", s.cfg.Beats, err)
 		}
-		return "", errAgain
+		return nil, errAgain
 	case errors.Is(err, zk.ErrNoAuth):
-		return "", s.noPermission("create (CREATE)", err)
+		return nil, s.noPermission("create (CREATE)", err)
 	case errors.Is(err, zk.ErrNodeExists):
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.finish(fmt.Errorf("%w: %s exists already", ErrNoHeartbeat, beat))
 	}
-	return "", err
+	return nil, err
 }
 
 // EnsureHeartbeat makes sure that the session has its heartbeat, for a place that is not created by

@@ -25,7 +25,7 @@ const protectedPrefix = "_c_"
 // If ctx ends first there is an error and no znode: if the create has happened, or still
 // happens, the znode is deleted in the background. If deleting is refused, the session is ended.
 func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
-	return s.createGuarded(ctx, &protected{dir: dir, name: name, data: data, acl: acl, version: 4})
+	return single(s.createGuarded(ctx, &protected{places: []Place{{dir, name, data, acl}}, version: 4}))
 }
 
 // CreatePlace is [Session.CreateProtected] for a znode that a [Hold] is to keep. The session's
@@ -33,17 +33,38 @@ func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []
 // name has a UUID of version 8, by which others know that it has a heartbeat. A missing dir is
 // an error, zk.ErrNoNode; the directory of the heartbeats is created.
 func (s *Session) CreatePlace(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
-	return s.createGuarded(ctx, &protected{dir: dir, name: name, data: data, acl: acl, version: 8})
+	return single(s.createGuarded(ctx, &protected{places: []Place{{dir, name, data, acl}}, version: 8}))
+}
+
+// Place is what [Session.CreatePlaces] creates: a znode whose name begins with Name, in Dir.
+type Place struct {
+	Dir, Name string
+	Data      []byte
+	ACL       []zk.ACL
+}
+
+// CreatePlaces is [Session.CreatePlace] for several places, each in a directory of its own: all are
+// created at one zxid, or none. They have a lease from the beginning where a beat can take their
+// creates along, which is so unless another beat is just under way: then they need no beat of
+// their own before they are held.
+func (s *Session) CreatePlaces(ctx context.Context, places ...Place) ([]string, error) {
+	return s.createGuarded(ctx, &protected{places: places, version: 8, beat: true})
 }
 
 // protected is what a protected create has to make.
 type protected struct {
-	dir, name string
-	data      []byte
-	acl       []zk.ACL
-	version   byte // of the UUID in its name
+	places  []Place
+	version byte // of the UUID in its names
+	beat    bool // a beat may take it along
 
 	failed atomic.Pointer[error] // why the latest attempt failed
+}
+
+func single(paths []string, err error) (string, error) {
+	if err != nil {
+		return "", err
+	}
+	return paths[0], nil
 }
 
 const (
@@ -56,32 +77,79 @@ const (
 // place reports whether it is a place, with a heartbeat.
 func (p *protected) place() bool { return p.version == 8 }
 
+// large reports whether a server may find it too large.
+func (p *protected) large() bool {
+	n := 0
+	for _, place := range p.places {
+		n += len(place.Data)
+	}
+	return n >= largeData
+}
+
+// creates are the operations that make it, with this GUID in the names.
+func (p *protected) creates(guid string) (ops []any) {
+	for _, place := range p.places {
+		ops = append(ops, &zk.CreateRequest{Path: place.prefix(guid), Data: place.Data, Flags: placeFlags, Acl: place.ACL})
+	}
+	return ops
+}
+
+const placeFlags = zk.FlagEphemeral | zk.FlagSequence
+
+// prefix is the path of a place without the number.
+func (p Place) prefix(guid string) string { return join(p.Dir, protectedPrefix+guid+"-"+p.Name) }
+
+// check refuses what the search after a lost answer would not find.
+func (p *protected) check() error {
+	if len(p.places) == 0 {
+		return errors.New("session: no places")
+	}
+	dirs := map[string]bool{}
+	for _, place := range p.places {
+		if err := CheckPath(place.Dir); err != nil {
+			return fmt.Errorf("%w: %w", zk.ErrInvalidPath, err)
+		}
+		if strings.Contains(place.Name, "/") { // whose parent would be created and missed for ever
+			return fmt.Errorf("%w: name %q has a slash", zk.ErrInvalidPath, place.Name)
+		}
+		if dirs[place.Dir] {
+			return fmt.Errorf("%w: two places in %s", zk.ErrInvalidPath, place.Dir)
+		}
+		dirs[place.Dir] = true
+	}
+	return nil
+}
+
 // fail is the error of a create that has not happened because of cause. It says what the attempts
 // failed of until then.
 func (p *protected) fail(cause error) error {
 	if failed := p.failed.Load(); failed != nil {
 		cause = fmt.Errorf("%w (%v)", cause, *failed)
 	}
-	return &Error{Op: "create", Path: p.dir, Outcome: OutcomeNotDone, Err: cause}
+	dir := ""
+	if len(p.places) > 0 {
+		dir = p.places[0].Dir
+	}
+	return &Error{Op: "create", Path: dir, Outcome: OutcomeNotDone, Err: cause}
 }
 
-func (s *Session) createGuarded(ctx context.Context, p *protected) (string, error) {
+func (s *Session) createGuarded(ctx context.Context, p *protected) ([]string, error) {
 	type result struct {
-		path string
-		err  error
+		paths []string
+		err   error
 	}
 	if err := s.begin(ctx); err != nil {
-		return "", p.fail(err)
+		return nil, p.fail(err)
 	}
-	// The receiver takes the result, or it has gone and the znode goes too; never both.
+	// The receiver takes the result, or it has gone and the znodes go too; never both.
 	handOver := make(chan result)
 	go func() {
 		defer s.calls.Done()
-		path, err := s.createProtected(ctx, p)
+		paths, err := s.createProtected(ctx, p)
 		select {
-		case handOver <- result{path, err}:
+		case handOver <- result{paths, err}:
 		case <-ctx.Done():
-			if err == nil {
+			for _, path := range paths {
 				s.removeOrEnd(path)
 			}
 		case <-s.ctx.Done():
@@ -89,42 +157,39 @@ func (s *Session) createGuarded(ctx context.Context, p *protected) (string, erro
 	}()
 	select {
 	case r := <-handOver:
-		return r.path, r.err
+		return r.paths, r.err
 	case <-ctx.Done():
-		return "", p.fail(context.Cause(ctx))
+		return nil, p.fail(context.Cause(ctx))
 	case <-s.ctx.Done():
-		return "", p.fail(context.Cause(s.ctx))
+		return nil, p.fail(context.Cause(s.ctx))
 	}
 }
 
 // createProtected tries until an attempt's outcome is known. It heeds ctx between
 // attempts only: an attempt once made is followed up to its end.
-func (s *Session) createProtected(ctx context.Context, p *protected) (string, error) {
-	if err := CheckPath(p.dir); err != nil { // or the search after a lost answer would fail
-		return "", p.fail(fmt.Errorf("%w: %w", zk.ErrInvalidPath, err))
-	}
-	if strings.Contains(p.name, "/") { // whose parent would be created and missed for ever
-		return "", p.fail(fmt.Errorf("%w: name %q has a slash", zk.ErrInvalidPath, p.name))
+func (s *Session) createProtected(ctx context.Context, p *protected) ([]string, error) {
+	if err := p.check(); err != nil {
+		return nil, p.fail(err)
 	}
 	pause := retry.New(s.clock, firstRetry, longestRetry)
 	together, lost := true, 0
 	for {
 		if err := s.awaitUp(ctx); err != nil {
-			return "", p.fail(err)
+			return nil, p.fail(err)
 		}
 		// A new GUID for every attempt: an old one that is still carried out cannot touch this.
-		prefix := protectedPrefix + newGUID(p.version) + "-" + p.name
-		path, err := s.attempt(ctx, p, join(p.dir, prefix), together)
+		guid := newGUID(p.version)
+		paths, err := s.attempt(ctx, p, guid, together)
 		if err == nil {
-			return path, nil
+			return paths, nil
 		}
 		again := retryable(err) || err == errAgain
-		if errors.Is(err, zk.ErrConnectionClosed) && len(p.data) >= largeData {
+		if errors.Is(err, zk.ErrConnectionClosed) && p.large() {
 			lost++
 		}
 		if OutcomeOf(err) == OutcomeUnknown && err != errAgain {
-			if path, lost := s.findOwn(p.dir, prefix); lost != nil || path != "" {
-				return path, lost
+			if paths, lost := s.findAll(p, guid); lost != nil || paths != nil {
+				return paths, lost
 			}
 			// A server that takes small requests only never answers a large one, and each
 			// attempt costs all who use this session the connection.
@@ -133,48 +198,70 @@ func (s *Session) createProtected(ctx context.Context, p *protected) (string, er
 		}
 		switch {
 		case errors.Is(err, zk.ErrNoNode) && !p.place():
-			if err := s.EnsurePath(ctx, p.dir, p.acl); err != nil {
-				return "", err
+			if err := s.EnsurePath(ctx, p.places[0].Dir, p.places[0].ACL); err != nil {
+				return nil, err
 			}
 		case !again:
-			return "", err
+			return nil, err
 		}
 		if err == errAgain {
 			continue
 		}
 		p.failed.Store(&err)
 		if cause := pause.Wait(ctx); cause != nil {
-			return "", p.fail(cause)
+			return nil, p.fail(cause)
 		}
 	}
 }
 
-// attempt is one create of a protected znode. The first place of a session is created together
-// with the session's heartbeat, others in a batch where there are many.
-func (s *Session) attempt(ctx context.Context, p *protected, path string, together bool) (string, error) {
-	const flags = zk.FlagEphemeral | zk.FlagSequence
+// attempt is one create of protected znodes. The first places of a session are created together
+// with the session's heartbeat, others by a beat, or in a batch where there are many.
+func (s *Session) attempt(ctx context.Context, p *protected, guid string, together bool) ([]string, error) {
 	if p.place() {
 		first, done, err := s.awaitBirth(ctx)
 		if err != nil {
-			return "", &Error{Op: "create", Path: p.dir, Outcome: OutcomeNotDone, Err: err}
+			return nil, p.fail(err)
 		}
 		if first {
 			defer done()
-			if len(p.data) < largeData {
-				return s.createFirst(&zk.CreateRequest{Path: path, Data: p.data, Flags: flags, Acl: p.acl})
+			if !p.large() {
+				return s.createFirst(p.creates(guid)...)
 			}
 			if _, err := s.createFirst(); err != nil {
-				return "", err
+				return nil, err
+			}
+		}
+		if p.beat && !p.large() {
+			if boarded, paths, err := s.createByBeat(p.creates(guid)); boarded {
+				return paths, err
 			}
 		}
 		if s.maybeRevoked() {
 			_ = s.readHeartbeat() // should it be revoked, the session is over, and the create fails
 		}
 	}
-	if together {
-		return s.createSoon(path, p.data, flags, p.acl)
+	if len(p.places) > 1 {
+		return s.createAll(p.creates(guid))
 	}
-	return s.createAlone(path, p.data, flags, p.acl)
+	place := p.places[0]
+	create := s.createAlone
+	if together {
+		create = s.createSoon
+	}
+	path, err := create(place.prefix(guid), place.Data, placeFlags, place.ACL)
+	return []string{path}, err
+}
+
+// createAll makes several znodes, all or none.
+func (s *Session) createAll(ops []any) (paths []string, err error) {
+	results, err := s.Multi(s.ctx, ops...)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range results {
+		paths = append(paths, r.String)
+	}
+	return paths, nil
 }
 
 // createSoon is Create, alone or in a batch. Its error tells the outcome of this create in both
@@ -200,6 +287,27 @@ func (s *Session) createSoon(path string, data []byte, flags int32, acl []zk.ACL
 
 func (s *Session) createAlone(path string, data []byte, flags int32, acl []zk.ACL) (string, error) {
 	return s.Create(s.ctx, path, data, flags, acl)
+}
+
+// findAll looks for the znodes of an attempt whose answer was lost: all are there, or none, unless
+// somebody has deleted some of them since. Then the others are deleted, too.
+func (s *Session) findAll(p *protected, guid string) (paths []string, err error) {
+	for _, place := range p.places {
+		path, err := s.findOwn(place.Dir, protectedPrefix+guid+"-"+place.Name)
+		if err != nil {
+			return nil, err
+		}
+		if path != "" {
+			paths = append(paths, path)
+		}
+	}
+	if len(paths) == len(p.places) {
+		return paths, nil
+	}
+	for _, path := range paths {
+		s.removeOrEnd(path)
+	}
+	return nil, nil
 }
 
 // findOwn looks for the znode of an attempt whose answer was lost. By the time that a

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 
 	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
 // A server that ends a session writes the paths of all its ephemeral znodes into one
@@ -23,7 +25,7 @@ const (
 // ephemerals are the paths of a session's ephemeral znodes, as far as this client has created
 // them and not seen them go. The session's mu guards it.
 type ephemerals struct {
-	paths map[string]struct{}
+	paths map[string]clock.Instant // when the beat began that has created it, if one has
 	bytes int
 	told  bool // that there are many
 }
@@ -33,9 +35,9 @@ func (e *ephemerals) add(path string) {
 		return
 	}
 	if e.paths == nil {
-		e.paths = map[string]struct{}{}
+		e.paths = map[string]clock.Instant{}
 	}
-	e.paths[path] = struct{}{}
+	e.paths[path] = clock.Instant{}
 	e.bytes += pathOverhead + len(path)
 }
 

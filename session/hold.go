@@ -52,13 +52,18 @@ func (s *Session) HoldNamed(own *Watch, czxid int64, wake chan<- struct{}) *Hold
 
 // Reserve is [Session.Hold] for a place that needs no lease yet: the session does not beat for
 // it, but a beat for other places may extend the lease of this one, too. [Hold.Keep] makes it a
-// Hold like others.
+// Hold like others. A place that a beat has created has that beat's lease, see
+// [Session.CreatePlaces].
 func (s *Session) Reserve(own *Watch, wake chan<- struct{}) *Hold {
 	checkWake(wake)
 	h := &Hold{s: s, own: own, wake: wake}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.holds = append(s.holds, h)
+	if born := s.ephemerals.paths[own.full]; !born.IsZero() && !own.deleted {
+		h.checked = born
+		h.extend(born.Add(s.leaseTime), s.clock.Now())
+	}
 	return h
 }
 

@@ -106,14 +106,19 @@ func size(op any) int {
 	return n
 }
 
-// checkSize refuses what no server would take: it closes the connection on a longer
-// request, and zk panics when the last flag of one just misses its buffer.
-func checkSize(ops ...any) error {
+// sizes is about how many bytes a request takes.
+func sizes(ops []any) int {
 	n := overhead
 	for _, op := range ops {
 		n += size(op)
 	}
-	if n > maxRequest {
+	return n
+}
+
+// checkSize refuses what no server would take: it closes the connection on a longer
+// request, and zk panics when the last flag of one just misses its buffer.
+func checkSize(ops ...any) error {
+	if n := sizes(ops); n > maxRequest {
 		return fmt.Errorf("%w: about %d bytes; want at most %d", ErrTooLarge, n, maxRequest)
 	}
 	return nil

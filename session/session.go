@@ -109,8 +109,11 @@ type Session struct {
 	removals   queue
 
 	beatEnded, beatFailed, beatSoon bool // to run
+	beating                         bool // a beat is under way
 	beatAgain                       bool // one has failed for the sake of one place
 	turn                            int  // in holds: the first that the next beat checks
+
+	boarding *boarding // creates that wait for the next beat
 
 	birth  chan struct{} // held while the heartbeat is created
 	states *feed.Feed[State]
@@ -164,6 +167,7 @@ func (s *Session) finish(reason error) {
 		s.counts.lost.Add(1)
 	}
 	s.state, s.since = StateLost, s.clock.Wall()
+	s.unboard(errAgain) // which fails, because the session is over
 	s.note(slog.LevelInfo, "session over", "reason", reason)
 	s.end(reason) // first: a caller that finds the lease over can ask why
 	s.states.Send(StateLost)

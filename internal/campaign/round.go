@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-zookeeper/zk"
+
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/internal/history"
 )
@@ -226,7 +228,11 @@ func (r *Round) childless(ctx context.Context, within time.Duration) (names []st
 	defer w.Stop()
 	late := time.After(within)
 	for {
-		if names, _, err = w.Children(ctx); err != nil || len(names) == 0 {
+		names, _, err = w.Children(ctx)
+		if errors.Is(err, zk.ErrNoNode) { // Curator makes a container of the path, and the ensemble deletes an empty one
+			return nil, nil
+		}
+		if err != nil || len(names) == 0 {
 			return nil, err
 		}
 		select {

@@ -21,15 +21,14 @@ import (
 // asked reports whether this run is about containers: it takes minutes, so it has a target of its own.
 func asked() bool { return os.Getenv("ZKRECIPE_COMPOSE") != "" }
 
+// hindrance is why there is no engine, if one of our own could not be prepared.
+var hindrance error
+
 func TestMain(m *testing.M) {
-	ctx := context.Background()
-	if asked() && !isolated() && !answers(ctx) && lacks() == nil {
-		err := obtain(ctx)
-		if err == nil {
-			err = isolate() // returns only if it fails
+	if ctx := context.Background(); asked() && !isolated() && !answers(ctx) {
+		if hindrance = errors.Join(lacks(), obtain(ctx)); hindrance == nil {
+			hindrance = isolate() // returns only if it fails
 		}
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }
@@ -42,11 +41,8 @@ func open(t *testing.T) *project {
 	ctx := t.Context()
 	e := &engine{}
 	need.That(t, func() (err error) {
-		switch {
-		case isolated():
+		if err = hindrance; isolated() {
 			e, err = start(ctx)
-		case !answers(ctx):
-			err = errors.Join(lacks(), errors.New("no Docker engine"))
 		}
 		return err
 	})

@@ -21,6 +21,8 @@ type Config struct {
 	Version string
 	// Servers is the number of servers, 1 (standalone) or more; default 3.
 	Servers int
+	// Observers is how many of the servers, the last ones, do not vote; default none.
+	Observers int
 	// Tick is tickTime; default 500 ms. The servers ping each other every half tick, and a session timeout should
 	// be at least two ticks.
 	Tick time.Duration
@@ -75,6 +77,9 @@ func (c Config) check() error {
 	if c.Servers < 1 || c.Servers*portsPerServer >= blockSize {
 		return fmt.Errorf("ensemble: %d servers: want 1 to %d", c.Servers, (blockSize-1)/portsPerServer)
 	}
+	if c.Observers < 0 || c.Observers > 0 && c.Observers > c.Servers-2 {
+		return fmt.Errorf("ensemble: %d observers of %d servers: two have to vote", c.Observers, c.Servers)
+	}
 	if c.Tick < time.Millisecond || c.InitLimit < 1 || c.SyncLimit < 1 {
 		return fmt.Errorf("ensemble: tick %v, initLimit %d, syncLimit %d: want 1 ms or more and 1 or more",
 			c.Tick, c.InitLimit, c.SyncLimit)
@@ -112,8 +117,11 @@ func (c Config) zooCfg(i int, dir string, ports []serverPorts) string {
 	}
 	if c.Servers > 1 {
 		for n, p := range ports {
-			lines[fmt.Sprintf("server.%d", n+1)] = net.JoinHostPort(c.QuorumHost(n), strconv.Itoa(p.quorum)) +
-				":" + strconv.Itoa(p.election)
+			line := net.JoinHostPort(c.QuorumHost(n), strconv.Itoa(p.quorum)) + ":" + strconv.Itoa(p.election)
+			if n >= c.Servers-c.Observers {
+				line += ":observer"
+			}
+			lines[fmt.Sprintf("server.%d", n+1)] = line
 		}
 	}
 	for k, v := range c.Properties {

@@ -114,13 +114,13 @@ func TestTheNumberOfAReleaseComesFromTheEnvironmentToo(t *testing.T) {
 		t.Errorf("Available: %v", err)
 	}
 	t.Setenv("ZK_SERVERS", "localhost:2181")
-	if err := available(release.Newest); !errors.Is(err, ErrUnavailable) {
+	if err := Has(release.Newest); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("somebody else's servers are said to be of a release: %v", err)
 	}
 }
 
 func TestConfigIsChecked(t *testing.T) {
-	for _, cfg := range []Config{{Servers: -1}, {Servers: 100}, {Tick: 1}, {SyncLimit: -1}} {
+	for _, cfg := range []Config{{Servers: -1}, {Servers: 100}, {Tick: 1}, {SyncLimit: -1}, {Servers: 3, Observers: 2}, {Observers: -1}} {
 		if e, err := Start(t.Context(), cfg); err == nil {
 			e.Close()
 			t.Errorf("%+v: no error", cfg)

@@ -27,13 +27,21 @@ var (
 	lines  = configuration{file: "takeover.pml", sizes: "-DLINES=2 -DDRIFT=0", large: true}
 	three  = configuration{file: "takeover.pml", sizes: "-DCANDIDATES=3 -DDRIFT=0", large: true}
 	record = configuration{file: "record.pml", sizes: "-DNUMBERS=3"}
+
+	once    = configuration{file: "journal.pml", sizes: "-DCLIENTS=2 -DOPERATIONS=1"}
+	twice   = configuration{file: "journal.pml", sizes: "-DCLIENTS=2 -DOPERATIONS=2", large: true}
+	durable = configuration{file: "journal.pml", sizes: "-DCLIENTS=2 -DOPERATIONS=1 -DDURABLE=1"}
+	again   = configuration{file: "journal.pml", sizes: "-DCLIENTS=2 -DOPERATIONS=2 -DRECREATE=1"}
 )
 
 var configurations = []configuration{
 	two, drift, record,
 	{file: "takeover.pml", sizes: "-DCANDIDATES=2 -DDRIFT=1 -DD=3"},
 	{file: "record.pml", sizes: "-DNUMBERS=4", large: true},
-	lines, three,
+	once, durable, again,
+	{file: "journal.pml", sizes: "-DCLIENTS=2 -DOPERATIONS=2 -DDURABLE=1", large: true},
+	{file: "journal.pml", sizes: "-DCLIENTS=3 -DOPERATIONS=1", large: true},
+	lines, three, twice,
 }
 
 // needs says in which configuration something shows that does not in the plain one of its file.
@@ -43,16 +51,22 @@ var needs = map[string]configuration{
 	"a_confirmed":       lines,
 	"an_unrevoked":      lines,
 	"a_second":          three,
+
+	"equal_is_done":      twice,
+	"an_exclusion":       twice,
+	"refused_is_done":    again,
+	"an_earlier_attempt": again,
+	"a_durable_entry":    durable,
 }
 
 func plain(file, name string) configuration {
 	if c, ok := needs[name]; ok {
 		return c
 	}
-	return map[string]configuration{"takeover.pml": two, "record.pml": record}[file]
+	return map[string]configuration{"takeover.pml": two, "record.pml": record, "journal.pml": once}[file]
 }
 
-func TestNoTwoHaveAValidTermAtOneInstant(t *testing.T) {
+func TestTheRulesHold(t *testing.T) {
 	for _, c := range configurations {
 		t.Run(c.String(), func(t *testing.T) {
 			if c.large && !*full {
@@ -87,7 +101,7 @@ func TestEachBrokenRuleIsCaught(t *testing.T) {
 // eachName runs a test for each name that a section of a model defines.
 func eachName(t *testing.T, section string, test func(t *testing.T, file, name, what string)) {
 	define := regexp.MustCompile(`^#define (\w+) +\d+ +/\* (.*) \*/$`)
-	for _, file := range []string{"takeover.pml", "record.pml"} {
+	for _, file := range []string{"takeover.pml", "record.pml", "journal.pml"} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

@@ -1,8 +1,10 @@
 // Package peers runs candidates of other libraries as processes, so that they and ours can
 // stand in one line on one real ensemble, in tests and in measurements: Apache Curator's
-// LeaderLatch and LeaderSelector (Debian's libcurator-recipes-java), kazoo's Election
-// (Debian's python3-kazoo) and Lock of github.com/go-zookeeper/zk. It is a module of its
-// own, so that none of this is in the way of who uses the library.
+// LeaderLatch and LeaderSelector (5.9.0 of Maven Central, and 5.4.0, Debian's
+// libcurator-recipes-java), kazoo's Election (2.11.0 of PyPI, and 2.8.0, Debian's
+// python3-kazoo) and Lock of github.com/go-zookeeper/zk. Candidates of etcd and of client-go
+// stand on servers of etcd, which it starts too. It is a module of its own, and hosts/etcd
+// is another, so that none of this is in the way of who uses the library.
 //
 // # Starting a candidate
 //
@@ -48,7 +50,10 @@
 // # More
 //
 // Command compare holds the campaign of internal/campaign with candidates of each kind and prints, side by side, how
-// often and how long two led at one time ("make compare").
+// often and how long two led at one time. Command failover measures in one run, for all kinds and for etcd and client-go, how
+// long nobody leads after a crash and at hand-overs ("make compare" does both).
+//
+// The tests run with Debian's releases, and with ZKRECIPE_PEERS=newest with the others.
 //
 // Config.OnLine streams the lines, into a channel if that is wanted. [Available] tells what a
 // machine lacks for a kind. The programs are built when first needed, javac within two

@@ -47,6 +47,16 @@ type field struct {
 	all  []*Peer
 }
 
+// newest are the kinds that stand in for Debian's with ZKRECIPE_PEERS=newest, so that all tests can be run with both.
+var newest = map[Kind]Kind{LeaderLatch: LeaderLatchNew, LeaderSelector: LeaderSelectorNew, Kazoo: KazooNew, KazooPatterns: KazooPatternsNew}
+
+func release(k Kind) Kind {
+	if os.Getenv("ZKRECIPE_PEERS") == "newest" {
+		return cmp.Or(newest[k], k)
+	}
+	return k
+}
+
 // newField makes an election of the test's own for kinds of candidates. The test ends where
 // one of them cannot run.
 func newField(t *testing.T, kinds ...Kind) *field {
@@ -54,7 +64,7 @@ func newField(t *testing.T, kinds ...Kind) *field {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	for _, k := range kinds {
-		need.That(t, func() error { return Available(ctx, k) })
+		need.That(t, func() error { return Available(ctx, release(k)) })
 	}
 	f := &field{t: t, ctx: ctx, e: ensemble.Shared(t, ensemble.Config{Servers: 3})}
 	f.path = "/" + strings.NewReplacer("/", "-", " ", "-").Replace(t.Name())
@@ -90,7 +100,7 @@ func (f *field) start(k Kind, cfg Config) *Peer {
 	cfg.Timeout = cmp.Or(cfg.Timeout, usual)
 	cfg.Connect = cmp.Or(cfg.Connect, f.e.ConnectString())
 	cfg.Path, cfg.ID = f.path, cmp.Or(cfg.ID, fmt.Sprintf("%s %d", k, len(f.all)))
-	p, err := hosts.Start(f.ctx, k, cfg)
+	p, err := hosts.Start(f.ctx, release(k), cfg)
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -74,6 +74,13 @@ func (h *Hosts) Start(ctx context.Context, k Kind, cfg Config) (*Peer, error) {
 	return start(k, cfg, argv)
 }
 
+// compile makes the class of that name with these jars, below dir, and returns where java finds it.
+func (h *Hosts) compile(ctx context.Context, class, dir string, jars []string) (classpath string, err error) {
+	classpath = strings.Join(append(jars, filepath.Join(h.dir, dir)), string(os.PathListSeparator))
+	return classpath, h.build(ctx, filepath.Join(dir, class+".class"), "javac", "-cp", classpath, "-d", filepath.Join(h.dir, dir),
+		filepath.Join(sources, "hosts", class+".java"))
+}
+
 // Command returns the command line of a candidate, with a program that has been built. It needs all of cfg but what
 // is optional.
 func (h *Hosts) Command(ctx context.Context, k Kind, cfg Config) ([]string, error) {
@@ -96,8 +103,7 @@ func (h *Hosts) Command(ctx context.Context, k Kind, cfg Config) ([]string, erro
 		if fetched {
 			dir = "curator-" + curatorRelease
 		}
-		classpath := strings.Join(append(jars, filepath.Join(h.dir, dir)), string(os.PathListSeparator))
-		err = h.build(ctx, filepath.Join(dir, "Host.class"), "javac", "-cp", classpath, "-d", filepath.Join(h.dir, dir), filepath.Join(sources, "hosts", "Host.java"))
+		classpath, err := h.compile(ctx, "Host", dir, jars)
 		// The flags trade peak speed for a fast start.
 		return append([]string{"java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData",
 			"-cp", classpath, "Host"}, args...), err
@@ -109,6 +115,9 @@ func (h *Hosts) Command(ctx context.Context, k Kind, cfg Config) ([]string, erro
 	case k == ZkLock:
 		exe := filepath.Join(h.dir, "zklock")
 		return append([]string{exe}, args...), h.build(ctx, "zklock", "go", "build", "-o", exe, "./hosts/zklock")
+	case k.OnEtcd():
+		exe, err := h.etcd(ctx)
+		return append([]string{exe}, args...), err
 	case ours:
 		exe := filepath.Join(h.dir, "candidate")
 		argv := []string{exe, "-zk", cfg.Connect, "-path", cfg.Path, "-id", cfg.ID, "-style", style,

@@ -37,6 +37,11 @@ const (
 	// KazooPatternsNew is the same with the patterns.
 	KazooPatternsNew Kind = KazooPatterns + "@" + kazooRelease
 
+	// Etcd is Election of etcd's package concurrency, on servers of etcd: Hosts.StartEtcd.
+	Etcd Kind = "etcd"
+	// ClientGo is leaderelection of client-go, on etcd with no API server between.
+	ClientGo Kind = "client-go"
+
 	// OursLatch is a candidate of this library, examples/candidate, with StyleLatch.
 	OursLatch Kind = "ours latch"
 	// OursLock is one with StyleLock.
@@ -88,6 +93,9 @@ func (k Kind) python() bool {
 
 // style returns the flag -style of examples/candidate; not ok for a peer.
 func (k Kind) style() (style string, ok bool) { return strings.CutPrefix(string(k), "ours ") }
+
+// OnEtcd reports whether its ensemble is one of etcd's servers.
+func (k Kind) OnEtcd() bool { return k == Etcd || k == ClientGo }
 
 // Ours reports whether it is a candidate of this library.
 func (k Kind) Ours() bool { _, ok := k.style(); return ok }

@@ -31,6 +31,7 @@ type checker struct {
 
 	mu         sync.Mutex // guards what follows
 	elections  map[string]*record
+	semaphores map[string]*permits
 	violations []Violation
 	terms      int
 	trace      []string
@@ -54,7 +55,7 @@ type termRecord struct {
 }
 
 func newChecker(timeout, lease time.Duration) *checker {
-	return &checker{begin: time.Now(), timeout: timeout, elections: map[string]*record{}, line: newLine(lease)}
+	return &checker{begin: time.Now(), timeout: timeout, elections: map[string]*record{}, semaphores: map[string]*permits{}, line: newLine(lease)}
 }
 
 func (c *checker) logf(format string, args ...any) {
@@ -192,6 +193,7 @@ func (c *checker) released(node string) {
 func (c *checker) resumed(p *proc) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.permitsResumed(p)
 	for path, r := range c.elections {
 		for _, t := range r.terms {
 			if t.proc != p {
@@ -228,6 +230,13 @@ func (c *checker) committed(commit zktest.Commit) {
 				c.released(ch.Path)
 			}
 			c.line.deleted(ch.Path)
+		case strings.HasPrefix(ch.Path, "/k/"):
+			c.log("zxid 0x%x: %v %s", commit.Zxid, ch.Op, ch.Path)
+			if ch.Op == zktest.OpDelete {
+				c.line.deleted(ch.Path)
+			}
+		case ch.Op == zktest.OpSetData && strings.HasPrefix(ch.Path, "/slotwork/"):
+			c.slotWritten(ch)
 		case ch.Op == zktest.OpSetData && strings.HasPrefix(ch.Path, "/work"):
 			token, _ := strconv.ParseInt(string(ch.Data), 10, 64)
 			if r := c.record("/e" + strings.TrimPrefix(ch.Path, "/work")); token < r.token {

@@ -42,6 +42,7 @@ func TestTheCheckerSeesAnObserverGoBack(t *testing.T) {
 func TestTheCensusSeesASessionAndAWatchThatAreLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{plan: Plan{Timeout: 2 * tick, Elections: 1}, check: newChecker(2*tick, tick)}
+		w.locks = &lockChecker{checker: w.check, locks: map[string]*lockRecord{}}
 		ens, err := zktest.New(zktest.Config{Servers: 3, InMemory: true, Tick: tick})
 		if err != nil {
 			t.Fatal(err)

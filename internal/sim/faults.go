@@ -196,6 +196,10 @@ func (w *world) applyToClient(f Fault, rng *rand.Rand) (end func()) {
 		if p := w.leading(rng); p != nil {
 			return w.crash(p, rng.Int63())
 		}
+	case "admin deletes contender":
+		if w.plan.Locks > 0 {
+			w.adminDeletesContender(rng)
+		}
 	case "admin deletes candidate", "admin deletes leader", "admin deletes path":
 		w.adminDeletes(f.Kind, rng)
 	default:
@@ -220,8 +224,11 @@ func (w *world) alive(rng *rand.Rand) *proc {
 	return all[rng.Intn(len(all))]
 }
 
-// leading returns a process that leads one of the elections, or nil.
+// leading returns a process that leads one of the elections, or holds a permit, or nil.
 func (w *world) leading(rng *rand.Rand) *proc {
+	if w.plan.Semaphores > 0 {
+		return w.holding(rng)
+	}
 	w.check.mu.Lock()
 	defer w.check.mu.Unlock()
 	r := w.check.record(electionPath(rng.Intn(w.plan.Elections)))
@@ -260,6 +267,7 @@ func (w *world) pause(p *proc, suspend bool) (end func()) {
 			return
 		}
 		w.check.resumed(p)
+		w.locks.resumed(p)
 		p.clock.resume()
 		p.host.Heal()
 	}
@@ -279,13 +287,17 @@ func (w *world) crash(p *proc, seed int64) (end func()) {
 // adminDeletes deletes as an administrator would: over a session of its own, which no
 // fault of a client's host concerns. It gives up after a while.
 func (w *world) adminDeletes(what string, rng *rand.Rand) {
-	path := electionPath(rng.Intn(w.plan.Elections))
 	ctx, cancel := context.WithTimeout(context.Background(), w.plan.Timeout)
 	defer cancel()
 	s, err := w.admin.Session(ctx)
 	if err != nil {
 		return
 	}
+	if w.plan.Semaphores > 0 {
+		w.adminDeletesPermits(ctx, s, what, rng)
+		return
+	}
+	path := electionPath(rng.Intn(w.plan.Elections))
 	names, _, err := s.Children(ctx, path)
 	if err != nil || len(names) == 0 {
 		return

@@ -55,7 +55,7 @@ func (w *world) applyToServers(f Fault, rng *rand.Rand) (end func()) {
 // session. The heir comes back, its session seems to live, and the leader's ends. Then the
 // heir's is closed, too.
 func (w *world) expireLate(rng *rand.Rand) {
-	line := w.lineUp(electionPath(rng.Intn(w.plan.Elections)))
+	line := w.lineUp(w.linePath(rng))
 	if len(line) < 2 || line[0].p == line[1].p {
 		return
 	}
@@ -80,7 +80,7 @@ func (w *world) expireLate(rng *rand.Rand) {
 // alone, when one of these pings is old enough to count as a proof and the ZooKeeper leader has
 // not heard of it. The process and its server are isolated before the server tells of a newer one.
 func (w *world) loseTouch(rng *rand.Rand) {
-	dir := electionPath(rng.Intn(w.plan.Elections))
+	dir := w.linePath(rng)
 	w.atFollower(w.waiting(dir), func(p *proc, _, follower *zktest.Server) {
 		w.whenTouchIsLost(p, 50, func() {
 			w.afterBeats(p, 2, func() { w.isolateBoth(p, follower) })
@@ -133,6 +133,14 @@ func (w *world) deleteAhead(p *proc, dir string) {
 type place struct {
 	p    *proc
 	path string
+}
+
+// linePath returns the path of a line: that of an election, or of a semaphore's permits.
+func (w *world) linePath(rng *rand.Rand) string {
+	if w.plan.Semaphores > 0 {
+		return semaphorePath(rng.Intn(w.plan.Semaphores)) + "/leases"
+	}
+	return electionPath(rng.Intn(w.plan.Elections))
 }
 
 // lineUp returns the line of an election, without those whose process has crashed.

@@ -9,16 +9,18 @@ import (
 
 // A Plan decides what happens in a run.
 type Plan struct {
-	Seed      int64
-	Length    time.Duration
-	Timeout   time.Duration // the session timeout, T
-	Lease     time.Duration // the lease, D
-	Latency   time.Duration // of every message; up to twice as much again is random
-	Procs     int
-	Elections int
-	Wraps     bool // sequence numbers begin shortly before 2147483647 and go on below zero, as before 3.6
-	Sticks    bool // they begin there and stay at 2147483647, as since 3.6
-	Faults    []Fault
+	Seed       int64
+	Length     time.Duration
+	Timeout    time.Duration // the session timeout, T
+	Lease      time.Duration // the lease, D
+	Latency    time.Duration // of every message; up to twice as much again is random
+	Procs      int
+	Elections  int
+	Locks      int  // 0 where only elections are simulated
+	Semaphores int  // if not 0, the processes use so many of these instead
+	Wraps      bool // sequence numbers begin shortly before 2147483647 and go on below zero, as before 3.6
+	Sticks     bool // they begin there and stay at 2147483647, as since 3.6
+	Faults     []Fault
 }
 
 // A Fault happens At a time and ends For a while later. Its Seed decides the rest.
@@ -33,7 +35,7 @@ func (f Fault) String() string { return fmt.Sprintf("%v for %v: %s (%d)", f.At, 
 // String lists the plan.
 func (p Plan) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d: T = %v, D = %v, %d processes, %d elections, %v, %d faults\n", p.Seed, p.Timeout, p.Lease, p.Procs, p.Elections, p.Length, len(p.Faults))
+	fmt.Fprintf(&b, "seed %d: T = %v, D = %v, %d processes, %d elections, %d semaphores, %v, %d faults\n", p.Seed, p.Timeout, p.Lease, p.Procs, p.Elections, p.Semaphores, p.Length, len(p.Faults))
 	for _, f := range p.Faults {
 		fmt.Fprintf(&b, "  %v\n", f)
 	}

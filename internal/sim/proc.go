@@ -61,6 +61,9 @@ func (w *world) startProc(name string, seed int64) *proc {
 	}
 	p.client = client
 	w.procs = append(w.procs, p)
+	if w.plan.Semaphores > 0 {
+		p.runSemaphores(ctx, cfg.Logger, rng)
+	}
 	for n := range w.plan.Elections {
 		for i := range 1 + rng.Intn(2) {
 			p.runCandidate(ctx, electionPath(n), fmt.Sprintf("%s.%d", name, i), cfg.Logger, rng.Int63())
@@ -68,6 +71,9 @@ func (w *world) startProc(name string, seed int64) *proc {
 		if rng.Intn(2) == 0 {
 			p.runObserver(ctx, electionPath(n))
 		}
+	}
+	if w.plan.Locks > 0 {
+		p.runContenders(ctx, cfg.Logger, rng.Int63())
 	}
 	return p
 }

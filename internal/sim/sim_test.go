@@ -12,13 +12,15 @@ import (
 )
 
 var (
-	seedFlag  = flag.Int64("seed", 0, "run this seed alone, with a trace")
-	firstFlag = flag.Int64("first", 1, "the first seed")
-	seedsFlag = flag.Int("seeds", seedsInTest, "how many seeds to run")
-	kindsFlag = flag.String("faults", strings.Join(faultKinds, ","), "the kinds of faults, separated by commas; empty for none")
-	ticksFlag = flag.Int("ticks", 0, "the session timeout in ticks; 0 lets the seed decide")
-	plainFlag = flag.Bool("plain", false, "report a violation as it is, without making its plan small")
-	hoursFlag = flag.Float64("hours", 0, "simulate so many cluster-hours in TestSoak")
+	seedFlag       = flag.Int64("seed", 0, "run this seed alone, with a trace")
+	firstFlag      = flag.Int64("first", 1, "the first seed")
+	seedsFlag      = flag.Int("seeds", seedsInTest, "how many seeds to run")
+	kindsFlag      = flag.String("faults", strings.Join(faultKinds, ","), "the kinds of faults, separated by commas; empty for none")
+	ticksFlag      = flag.Int("ticks", 0, "the session timeout in ticks; 0 lets the seed decide")
+	plainFlag      = flag.Bool("plain", false, "report a violation as it is, without making its plan small")
+	semaphoresFlag = flag.Int("semaphores", 0, "so many semaphores in place of elections")
+	locksFlag      = flag.Bool("locks", false, "simulate locks beside the elections, for a quarter of the time")
+	hoursFlag      = flag.Float64("hours", 0, "simulate so many cluster-hours in TestSoak")
 )
 
 // seedsInShort is how many seeds TestSeeds runs with -short.
@@ -54,6 +56,13 @@ func planOf(seed int64) Plan {
 	plan := newPlan(seed, runLength, kinds())
 	if *ticksFlag > 0 {
 		plan.Timeout = time.Duration(*ticksFlag) * tick
+	}
+	if *locksFlag {
+		plan = newPlan(seed, runLength/4, append(kinds(), lockFaults()...))
+		plan.Locks = 1 + int(seed%3)
+	}
+	if *semaphoresFlag > 0 {
+		plan.Semaphores, plan.Elections = *semaphoresFlag, 0
 	}
 	return plan
 }
@@ -107,12 +116,46 @@ func TestSeeds(t *testing.T) {
 		}
 		return
 	}
+	search(t, *seedsFlag, planOf)
+}
+
+// lockFaults are those of locks alone, where there are faults at all.
+func lockFaults() []string {
+	if len(kinds()) == 0 {
+		return nil
+	}
+	return []string{"admin deletes contender", "admin deletes contender"}
+}
+
+// TestLocks is TestSeeds with locks beside the elections.
+func TestLocks(t *testing.T) {
+	defer func(was bool) { *locksFlag = was }(*locksFlag)
+	*locksFlag = true
+	TestSeeds(t)
+}
+
+// TestSeedsOfSemaphores searches a few seeds with semaphores in place of elections.
+func TestSeedsOfSemaphores(t *testing.T) {
+	seeds := *seedsFlag
+	if seeds == seedsInTest {
+		seeds = (seeds + 3) / 4
+	}
+	search(t, seeds, func(seed int64) Plan {
+		plan := planOf(seed)
+		plan.Semaphores, plan.Elections = 1, 0
+		return plan
+	})
+}
+
+// search runs so many seeds.
+func search(t *testing.T, seeds int, planOf func(seed int64) Plan) {
 	begun := time.Now()
 	var total Result
-	for i := range *seedsFlag {
+	for i := range seeds {
 		plan := planOf(*firstFlag + int64(i))
 		result := simulate(t, plan, false)
 		total.Terms += result.Terms
+		total.Acquired += result.Acquired
 		total.Faults += result.Faults
 		total.Length += result.Length
 		if len(result.Violations) > 0 {
@@ -126,8 +169,8 @@ func TestSeeds(t *testing.T) {
 			return
 		}
 	}
-	t.Logf("%.2f cluster-hours, %d faults, %d terms, no violation, in %v", total.Length.Hours(), total.Faults, total.Terms, time.Since(begun).Round(time.Second))
-	if total.Terms == 0 {
-		t.Error("nobody was ever elected: nothing was tested")
+	t.Logf("%.2f cluster-hours, %d faults, %d terms, %d acquisitions, no violation, in %v", total.Length.Hours(), total.Faults, total.Terms, total.Acquired, time.Since(begun).Round(time.Second))
+	if total.Terms == 0 && total.Acquired == 0 || *locksFlag && total.Acquired == 0 {
+		t.Error("nobody was ever elected, or held a lock or a permit: nothing was tested")
 	}
 }

@@ -18,6 +18,7 @@ type broken struct {
 	variant.Variant
 	what, invariant, faults string
 	first, seeds, ticks     int
+	test                    string // that has to catch it
 }
 
 func readVariant(t *testing.T, file string) (v broken) {
@@ -26,7 +27,7 @@ func readVariant(t *testing.T, file string) (v broken) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v = broken{Variant: parsed, faults: strings.Join(faultKinds, ","), first: 1}
+	v = broken{Variant: parsed, faults: strings.Join(faultKinds, ","), first: 1, test: "TestSeeds"}
 	for key, value := range v.Head {
 		switch key {
 		case "what":
@@ -37,6 +38,8 @@ func readVariant(t *testing.T, file string) (v broken) {
 			v.faults = value
 		case "ticks":
 			v.ticks, err = strconv.Atoi(value)
+		case "test":
+			v.test = value
 		case "first":
 			v.first, err = strconv.Atoi(value)
 		case "seeds":
@@ -63,9 +66,9 @@ func (v broken) build(t *testing.T, dir string) (binary string) {
 }
 
 // search runs seeds in a binary and returns what it prints.
-func search(binary, faults string, first, seeds, ticks int) (out string, passed bool) {
-	text, err := exec.Command(binary, "-test.run", "^TestSeeds$", "-test.v", "-plain", "-faults", faults,
-		"-first", strconv.Itoa(first), "-seeds", strconv.Itoa(seeds), "-ticks", strconv.Itoa(ticks)).CombinedOutput()
+func (v broken) search(binary, faults string, seeds int) (out string, passed bool) {
+	text, err := exec.Command(binary, "-test.run", "^"+v.test+"$", "-test.v", "-plain", "-faults", faults,
+		"-first", strconv.Itoa(v.first), "-seeds", strconv.Itoa(seeds), "-ticks", strconv.Itoa(v.ticks)).CombinedOutput()
 	return string(text), err == nil
 }
 
@@ -90,10 +93,10 @@ func (v broken) isCaught(t *testing.T) {
 	binary := v.build(t, t.TempDir())
 	if v.faults == "none" { // it is to be caught without
 		v.faults = ""
-	} else if out, passed := search(binary, "", v.first, 1, v.ticks); !passed {
+	} else if out, passed := v.search(binary, "", 1); !passed {
 		t.Fatalf("it fails without any fault:\n%s", out)
 	}
-	out, passed := search(binary, v.faults, v.first, v.seeds, v.ticks)
+	out, passed := v.search(binary, v.faults, v.seeds)
 	if passed {
 		t.Fatalf("not caught within %d seeds: %s", v.seeds, v.what)
 	}

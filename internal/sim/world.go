@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"sort"
-	"strings"
 	"sync"
 	"time"
 
@@ -20,6 +19,7 @@ import (
 type Result struct {
 	Violations []Violation
 	Terms      int
+	Acquired   int // how often a lock was, or a permit
 	Faults     int
 	Length     time.Duration // simulated
 	Trace      []string      // if it was asked for
@@ -30,6 +30,7 @@ type world struct {
 	plan    Plan
 	ens     *zktest.Ensemble
 	check   *checker
+	locks   *lockChecker
 	procs   []*proc
 	started int
 	admin   *session.Client
@@ -69,10 +70,11 @@ func (w *world) requested(r zktest.Request) {
 func run(plan Plan, tracing bool) Result {
 	w := &world{plan: plan, check: newChecker(plan.Timeout, plan.Lease)}
 	w.check.tracing = tracing
+	w.locks = &lockChecker{checker: w.check, locks: map[string]*lockRecord{}}
 	ens, err := zktest.New(zktest.Config{
 		Servers: 3, InMemory: true, Tick: tick, SyncLimit: syncLimit, Seed: plan.Seed, Latency: plan.Latency, Jitter: 2 * plan.Latency, SequenceWraps: plan.Wraps,
 		Logf:     func(format string, args ...any) { w.check.logf("zktest: "+format, args...) },
-		OnCommit: w.check.committed, OnRequest: w.requested,
+		OnCommit: w.committed, OnRequest: w.requested,
 	})
 	if err != nil {
 		panic(err)
@@ -86,16 +88,29 @@ func run(plan Plan, tracing bool) Result {
 	w.carryOut()
 	w.healAll()
 	w.awaitLeaders()
+	w.awaitHolders()
 	time.Sleep(2*plan.Timeout + 2*tick + 2*drainTimeout) // for those who were slow to stop, and the sessions of the crashed
 	w.checkLines()
-	if len(plan.Faults) == 0 {
+	w.checkPermits()
+	w.checkQueues()
+	if len(plan.Faults) == 0 && plan.Semaphores == 0 && plan.Locks == 0 {
 		w.checkEvents()
 	}
 	w.tearDown()
+	acquired := w.acquisitions()
+	for n := range plan.Locks {
+		acquired += w.locks.acquisitions(lockPath(n))
+	}
 	return Result{
+		Acquired:   acquired,
 		Violations: w.check.violations, Terms: w.check.terms, Faults: len(plan.Faults),
 		Length: time.Since(w.check.begin), Trace: w.check.trace,
 	}
+}
+
+func (w *world) committed(c zktest.Commit) {
+	w.check.committed(c)
+	w.locks.committed(c)
 }
 
 // setUp makes the znodes that guarded writes go to.
@@ -113,6 +128,7 @@ func (w *world) setUp() {
 	if err != nil {
 		panic(err)
 	}
+	w.setUpSemaphores(ctx, s)
 	for n := range w.plan.Elections {
 		if err := s.EnsurePath(ctx, workPath(electionPath(n)), zk.WorldACL(zk.PermAll)); err != nil {
 			panic(err)
@@ -121,10 +137,18 @@ func (w *world) setUp() {
 			if err := s.EnsurePath(ctx, electionPath(n), zk.WorldACL(zk.PermAll)); err != nil {
 				panic(err)
 			}
-			w.ens.StartSequence(electionPath(n), math.MaxInt32-5)
+			w.startSequence(electionPath(n))
+		}
+	}
+	for n := range w.plan.Locks {
+		if err := s.EnsurePath(ctx, guarded(lockPath(n)), zk.WorldACL(zk.PermAll)); err != nil {
+			panic(err)
 		}
 	}
 }
+
+// startSequence lets the numbers of a line begin shortly before the last one.
+func (w *world) startSequence(path string) { w.ens.StartSequence(path, math.MaxInt32-5) }
 
 // carryOut lets the faults happen.
 func (w *world) carryOut() {
@@ -182,6 +206,7 @@ func (w *world) awaitLeaders() {
 	// A session's last moments; those of one that joined meanwhile; a slow callback; and
 	// the longest delays before a session is opened and an election entered again.
 	bound := 4*w.plan.Timeout + 2*drainTimeout + 7500*time.Millisecond + 15*time.Second
+	w.awaitPermits(bound)
 	for n := range w.plan.Elections {
 		end := time.Now().Add(bound)
 		for !w.check.leads(electionPath(n)) {
@@ -199,6 +224,7 @@ func (w *world) tearDown() {
 	for _, p := range w.procs {
 		if p.crashed.Load() { // what crashed is gone; only its goroutines have to be fetched in
 			w.check.resumed(p)
+			w.locks.resumed(p)
 			p.host.Cut()
 			p.host.Heal()
 			p.clock.resume()
@@ -210,8 +236,9 @@ func (w *world) tearDown() {
 	time.Sleep(2*w.plan.Timeout + 2*tick) // for the sessions of those who could not say goodbye
 	w.admin.Close()
 	time.Sleep(tick)
+	w.checkLocks()
 	for _, n := range w.ens.Nodes() {
-		if strings.Contains(n.Path, "latch-") {
+		if n.Stat.EphemeralOwner != 0 {
 			w.check.report("census", "znode %s of session 0x%x is left", n.Path, n.Stat.EphemeralOwner)
 		}
 	}

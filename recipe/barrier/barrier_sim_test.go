@@ -57,9 +57,10 @@ func TestARaisedBarrierHoldsBackUntilItIsLowered(t *testing.T) {
 		"after a long cut":      func(s *stage, b *barrier.Barrier) { s.Host("w").Hold(); time.Sleep(5 * stageT); s.Host("w").Heal() },
 		"lowered while cut off": func(s *stage, b *barrier.Barrier) { s.Host("w").Hold(); time.AfterFunc(stageT, s.Host("w").Heal) },
 		"raised again at once": func(s *stage, b *barrier.Barrier) {
-			s.Host("w").Hold()
+			s.Host("w").Drop() // the event is lost, and then the connection
 			must(s.t, b.Lower(s.t.Context()))
 			must(s.t, b.Raise(s.t.Context()))
+			time.Sleep(100 * time.Millisecond) // its server has heard of both
 			s.Host("w").Heal()
 		},
 		"the reply of the deletion is lost": func(s *stage, b *barrier.Barrier) {
@@ -73,7 +74,7 @@ func TestARaisedBarrierHoldsBackUntilItIsLowered(t *testing.T) {
 				must(t, b.Raise(t.Context()))
 				must(t, b.Raise(t.Context()))
 				done := s.wait("w")
-				time.Sleep(3 * stageT)
+				time.Sleep(5 * stageT / 2) // it looks again every T
 				waiting(t, done)
 				play(s, b)
 				if name != "raised again at once" {

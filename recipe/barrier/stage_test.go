@@ -29,6 +29,7 @@ type stage struct {
 
 	mu      sync.Mutex // guards what follows
 	commits []zktest.Commit
+	trapped func(zktest.Request)
 }
 
 const (
@@ -44,7 +45,7 @@ func onStage(t *testing.T, seed int64, f func(t *testing.T, s *stage)) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &stage{t: t}
 		s.Ensemble = zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Tick: stageTick, Latency: time.Millisecond,
-			Seed: seed, Logf: func(string, ...any) {}, OnCommit: s.committed})
+			Seed: seed, Logf: func(string, ...any) {}, OnCommit: s.committed, OnRequest: s.requested})
 		f(t, s)
 	})
 }

@@ -51,7 +51,7 @@ func TestTheAgeIsNotProvedByAServerThatIsCutOff(t *testing.T) {
 // Whatever a call was told to be done before Fresh began is in its list, and whatever was done before
 // AsOf is in any list, at servers that lag by different times, with connections that break.
 func TestAListHasAllThatWasAcknowledgedBeforeItsAge(t *testing.T) {
-	for seed := range int64(30) {
+	for seed := range int64(6) {
 		onStage(t, seed, func(t *testing.T, s *stage) {
 			rng := rand.New(rand.NewPCG(5, uint64(seed)))
 			for _, f := range s.Followers() {
@@ -247,5 +247,24 @@ func TestClosingEndsNext(t *testing.T) {
 			t.Error(err)
 		}
 		list.Close()
+	})
+}
+
+func TestAFreshListHasWhatWasDoneAMomentBefore(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		slow := s.Followers()[0]
+		list := s.watch("watcher", slow.Addr())
+		a, err := join(s.within(patience), s.client("a", s.Leader().Addr()), dir, group.Config{ID: "a", NoLease: true})
+		must(t, err)
+		await(t, list, "a")
+		s.Link(s.Leader(), slow).Delay(300 * time.Millisecond)
+		for i := range 10 {
+			must(t, a.Set(s.within(patience), fmt.Append(nil, i)))
+			now, err := list.Fresh(s.within(patience))
+			must(t, err)
+			if e, _ := now.ByID("a"); string(e.Data) != fmt.Sprint(i) {
+				t.Fatalf("%q after %d", e.Data, i)
+			}
+		}
 	})
 }

@@ -29,8 +29,9 @@ type stage struct {
 	t   *testing.T
 	cfg session.Config // of all clients; Timeout is stageT if it is not set
 
-	mu      sync.Mutex // guards commits
+	mu      sync.Mutex // guards what follows
 	commits []zktest.Commit
+	trapped func(zktest.Request)
 }
 
 const (
@@ -46,7 +47,7 @@ func onStage(t *testing.T, seed int64, f func(t *testing.T, s *stage)) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &stage{t: t}
 		s.Ensemble = zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Tick: stageTick, Latency: time.Millisecond,
-			Seed: seed, Logf: func(string, ...any) {}, OnCommit: s.committed})
+			Seed: seed, Logf: func(string, ...any) {}, OnCommit: s.committed, OnRequest: s.requested})
 		f(t, s)
 	})
 }
@@ -55,6 +56,26 @@ func (s *stage) committed(c zktest.Commit) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.commits = append(s.commits, c)
+}
+
+// trap calls do at the next request of that kind about path from that host.
+func (s *stage) trap(host string, op zktest.Op, path string, do func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trapped = func(r zktest.Request) {
+		if r.Host == host && r.Op == op && r.Path == path {
+			s.trapped = nil
+			go do()
+		}
+	}
+}
+
+func (s *stage) requested(r zktest.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.trapped != nil {
+		s.trapped(r)
+	}
 }
 
 // history lists what was committed about znodes of the group.

@@ -54,6 +54,11 @@ type Config struct {
 	// tries, as nobody, as they do without a JAAS configuration.
 	Users map[string]string
 
+	// Keeper makes the servers answer connect requests as those of ClickHouse Keeper do.
+	// A client that comes back gets a new session, while its old one lives on until it
+	// expires. A server without a leader says so, with protocol version 42.
+	Keeper bool
+
 	// SequenceWraps makes the sequence number after 2147483647 the lowest
 	// negative one, as servers before 3.6 did. Newer ones, 3.8 among them,
 	// never lower the count: there the number sticks at 2147483647 and names

@@ -98,6 +98,8 @@ func (c *conn) hangup() {
 func (c *conn) receive(f []byte) {
 	switch {
 	case c.closed:
+	case !c.srv.serving && c.e.cfg.Keeper && !c.begun:
+		c.withoutLeader()
 	case !c.srv.serving:
 		c.close() // "ZooKeeperServer not running"
 	case !c.begun:
@@ -111,6 +113,17 @@ func (c *conn) receive(f []byte) {
 	}
 }
 
+// withoutLeader answers a connect request as ClickHouse Keeper does when it has no leader.
+func (c *conn) withoutLeader() {
+	var w encoder
+	w.int32(42)
+	w.int32(int32(c.timeout.Milliseconds()))
+	w.int64(-1)
+	w.buffer(make([]byte, 16))
+	c.send(w.b)
+	c.close()
+}
+
 // confirm answers the connect request; requests that came early follow.
 func (c *conn) confirm(valid bool) {
 	if c.closed || c.verdict.loseReply(c) {
@@ -121,13 +134,17 @@ func (c *conn) confirm(valid bool) {
 	if valid {
 		w.int32(int32(c.timeout.Milliseconds()))
 		w.int64(c.session)
-		w.buffer(c.e.password(c.session))
+		if c.e.cfg.Keeper {
+			w.buffer(make([]byte, 16)) // it has no passwords
+		} else {
+			w.buffer(c.e.password(c.session))
+		}
 	} else {
 		w.int32(0)
 		w.int64(0)
 		w.buffer(make([]byte, 16))
 	}
-	if !c.old {
+	if !c.old && !c.e.cfg.Keeper {
 		w.bool(false) // not read-only
 	}
 	c.send(w.b)

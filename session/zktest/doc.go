@@ -93,7 +93,7 @@
 //     their replies: all of a kind, or the n-th.
 //   - [Ensemble.SetLatency] changes what every frame and packet takes.
 //   - [Ensemble.StartSequence] brings sequence numbers to the end of their
-//     range.
+//     range, [Ensemble.SetVersion] the versions of data.
 //
 // Four of them are what real servers do, or did, to sessions whose clients
 // have done nothing wrong:

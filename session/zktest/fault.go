@@ -242,3 +242,17 @@ func (e *Ensemble) StartSequence(path string, n int32) {
 		}
 	})
 }
+
+// SetVersion makes n the version of the data of path, which must exist. It changes all servers at
+// once; nothing should be under way. Numbers near 2147483647, and negative ones, show what happens
+// at the end of the range.
+func (e *Ensemble) SetVersion(path string, n int32) {
+	e.do(func() {
+		e.logf("fault: version of %s is %d", path, n)
+		for _, s := range e.servers {
+			if x := s.tree.get(path); x != nil {
+				x.version = n
+			}
+		}
+	})
+}

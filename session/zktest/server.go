@@ -224,7 +224,7 @@ func (s *server) handshake(c *conn, f []byte) {
 		}
 		c.verdict = v
 	}
-	if id == 0 {
+	if id == 0 || s.e.cfg.Keeper {
 		c.session = s.sessionID()
 		s.bySession[c.session] = c
 		s.submit(&request{conn: c, session: c.session, op: OpCreateSession, timeout: c.timeout})

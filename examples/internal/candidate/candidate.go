@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -53,8 +54,8 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 type program struct {
 	*options
 	client   *session.Client
-	election *election.Election // to observe, too
-	out      *output
+	election *election.Election // nil when only observing
+	out      *lines.Output
 
 	begun chan *election.Term           // from lead to tell: the term to tell about
 	told  chan struct{}                 // from tell to lead: that has been done
@@ -67,7 +68,7 @@ type program struct {
 // newProgram checks what the library can check without I/O.
 func newProgram(o *options, stdout, stderr io.Writer) (*program, error) {
 	p := &program{
-		options: o, out: &output{w: stdout, id: o.id},
+		options: o, out: lines.New(stdout, o.id),
 		begun: make(chan *election.Term), told: make(chan struct{}),
 	}
 	log := o.logger(stderr)
@@ -141,7 +142,7 @@ func (p *program) lead(ctx context.Context, term *election.Term) error {
 	ticker := time.NewTicker(p.beat)
 	defer ticker.Stop()
 	for {
-		p.out.writeIf(func() bool { return p.term.Load() == term && term.Valid() },
+		p.out.WriteIf(func() bool { return p.term.Load() == term && term.Valid() },
 			"beat", "token", term.Token(), "deadline", term.Remaining)
 		select {
 		case <-ticker.C:
@@ -156,23 +157,23 @@ func (p *program) tell(ev election.Event) {
 	switch ev.Kind {
 	case election.EventJoined:
 		p.announce(ev.Session, ev.Timeout)
-		p.out.write("joined", "node", ev.Node, "position", ev.Position)
+		p.out.Write("joined", "node", ev.Node, "position", ev.Position)
 	case election.EventHeir:
-		p.out.write("heir")
+		p.out.Write("heir")
 	case election.EventElected:
 		// The event comes from one goroutine and the term is given to another; meeting here
 		// keeps "elected" behind "heir" and ahead of the first beat.
 		term := <-p.begun
 		p.term.Store(term)
-		p.out.write("elected", "token", term.Token(), "deadline", term.Remaining)
+		p.out.Write("elected", "token", term.Token(), "deadline", term.Remaining)
 		p.told <- struct{}{}
 	case election.EventSuspended:
-		p.out.write("suspended")
+		p.out.Write("suspended")
 	case election.EventResumed:
 		p.tellSession(ev.Session, p.client.Status().Timeout)
 	case election.EventDeposed:
 		p.term.Store(nil)
-		p.out.write("deposed", "token", ev.Token, "reason", ev.Reason.String())
+		p.out.Write("deposed", "token", ev.Token, "reason", ev.Reason.String())
 	case election.EventFailed:
 		p.fail(ev.Err)
 	case election.EventBlocked:
@@ -180,13 +181,13 @@ func (p *program) tell(ev election.Event) {
 	case election.EventImpaired:
 		p.fail(ev.Err)
 	case election.EventTookOver:
-		p.out.write("takeover", "node", ev.Node)
+		p.out.Write("takeover", "node", ev.Node)
 	case election.EventWithheld:
-		p.out.write("withheld", "node", ev.Node)
+		p.out.Write("withheld", "node", ev.Node)
 	case election.EventLeaderChanged:
 		p.tellLeader(ev.Leader)
 	case election.EventLeft:
-		p.out.write("left")
+		p.out.Write("left")
 	}
 }
 
@@ -198,10 +199,10 @@ func (p *program) watch(ctx context.Context) error {
 }
 
 func (p *program) tellLeader(l election.Candidate) {
-	p.out.write("leader", "leader", l.ID, "leader_token", l.Token)
+	p.out.Write("leader", "leader", l.ID, "leader_token", l.Token)
 }
 
-func (p *program) fail(err error) { p.out.write("error", "error", err.Error()) }
+func (p *program) fail(err error) { p.out.Write("error", "error", err.Error()) }
 
 // followSessions tells each session as it begins, and what is wrong while there is none.
 func (p *program) followSessions(ctx context.Context) {
@@ -239,7 +240,7 @@ func (p *program) announce(id int64, timeout time.Duration) {
 }
 
 func (p *program) tellSession(id int64, timeout time.Duration) {
-	p.out.write("session", "session", hex(id), "timeout_ms", timeout.Milliseconds(), "lease_ms", p.client.Status().LeaseTime.Milliseconds())
+	p.out.Write("session", "session", hex(id), "timeout_ms", timeout.Milliseconds(), "lease_ms", p.client.Status().LeaseTime.Milliseconds())
 }
 
 // hex writes a session id as ZooKeeper's logs do; as a number it is too large for many
@@ -249,8 +250,8 @@ func hex(id int64) string { return fmt.Sprintf("0x%x", uint64(id)) }
 // obey carries out the commands on stdin. Its end is no command: a supervisor may run
 // the program without one.
 func (p *program) obey(stdin io.Reader, quit func()) {
-	for lines := bufio.NewScanner(stdin); lines.Scan(); {
-		switch command := strings.TrimSpace(lines.Text()); command {
+	for in := bufio.NewScanner(stdin); in.Scan(); {
+		switch command := strings.TrimSpace(in.Text()); command {
 		case "":
 		case "quit":
 			quit()

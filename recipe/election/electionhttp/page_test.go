@@ -229,13 +229,14 @@ func TestAClosedPageShowsWhatWasKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := servers(t)
 		client := open(t, e, "observer")
-		page, _ := newPage(t, client, electionhttp.Config{})
-		stand(t, open(t, e, "a"), election.Config{ID: "a"}, obedient)
+		page, view := newPage(t, client, electionhttp.Config{})
+		_, stop := stand(t, open(t, e, "a"), election.Config{ID: "a"}, obedient, view)
 		time.Sleep(time.Minute)
 		look(t, page)
 		page.Close()
 		page.Close()
-		if s := look(t, page); s.Leader == nil || s.Leader.ID != "a" || s.Ended == "" {
+		stop()
+		if s := look(t, page); s.Leader == nil || s.Leader.ID != "a" || s.Ended == "" || s.Terms[0].End != nil {
 			t.Errorf("a closed page shows %+v", s)
 		}
 		if _, err := page.Observe(client, path); err == nil {

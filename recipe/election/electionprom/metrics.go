@@ -130,13 +130,13 @@ func (m *Metrics) take(c *candidate, ev election.Event) {
 	case election.EventImpaired:
 		m.impairments.Inc()
 	case election.EventLeaderChanged:
-		m.follow(c, ev)
+		m.leaderChanged(c, ev)
 	}
 }
 
-// follow takes note of who leads now. Other data of the same leader are no change, nor
+// leaderChanged takes note of who leads now. Other data of the same leader are no change, nor
 // is the first news. The caller holds m.mu.
-func (m *Metrics) follow(c *candidate, ev election.Event) {
+func (m *Metrics) leaderChanged(c *candidate, ev election.Event) {
 	m.follows = true
 	if ev.Leader.Node == "" {
 		if c.leaderless.IsZero() {

@@ -48,7 +48,7 @@ func (c *chores) every(p *Place) (watched, kept time.Duration) {
 	T := p.s.Timeout()
 	least := time.Duration(p.s.Places()) * askEach
 	watched = T / 4
-	if len(p.ahead) > listenTo && !p.hidden {
+	if depth(p.ahead) > listenTo && !p.hidden {
 		watched = T
 	}
 	kept = c.keeping(p)
@@ -62,10 +62,11 @@ func (c *chores) every(p *Place) (watched, kept time.Duration) {
 // come first, and all of them together ask little.
 func (c *chores) keeping(p *Place) time.Duration {
 	T, every := p.s.Timeout(), min(p.s.LeaseTime(), p.record.lease)/4
-	if len(p.ahead) < listenTo {
+	blocks := depth(p.ahead)
+	if blocks < listenTo {
 		return T
 	}
-	for range len(p.ahead) - listenTo - 1 {
+	for range blocks - listenTo - 1 {
 		if every *= 2; every > T {
 			return T
 		}
@@ -81,7 +82,7 @@ func (c *chores) next(p *Place, now clock.Instant) time.Duration {
 
 // do does what is due. A wake-up interrupts it: no chore may delay a place that is ours.
 func (c *chores) do(ctx context.Context, p *Place) error {
-	ctx, stop := p.untilWoken(ctx)
+	ctx, stop := UntilWoken(ctx, p.wake)
 	defer stop()
 	now, part := p.cfg.Clock.Now(), p.cfg.Clock.Random()*spread
 	watched, kept := c.every(p)
@@ -96,7 +97,7 @@ func (c *chores) do(ctx context.Context, p *Place) error {
 			c.kept = early(now, part, kept)
 		}
 	}
-	if err != nil && context.Cause(ctx) == errWoken {
+	if err != nil && Woken(ctx) {
 		return nil
 	}
 	return err
@@ -105,17 +106,17 @@ func (c *chores) do(ctx context.Context, p *Place) error {
 // errWoken is why a chore was put off.
 var errWoken = errors.New("woken")
 
-// untilWoken returns a context that ends with a signal, which it leaves in the channel.
-func (p *Place) untilWoken(ctx context.Context) (woken context.Context, stop func()) {
+// UntilWoken returns a context that ends with a signal, which it leaves in the channel.
+func UntilWoken(ctx context.Context, wake chan struct{}) (woken context.Context, stop func()) {
 	woken, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		select {
-		case <-p.wake:
+		case <-wake:
 			cancel(errWoken)
 			select {
-			case p.wake <- struct{}{}:
+			case wake <- struct{}{}:
 			default:
 			}
 		case <-woken.Done():
@@ -123,6 +124,9 @@ func (p *Place) untilWoken(ctx context.Context) (woken context.Context, stop fun
 	}()
 	return woken, func() { cancel(nil); <-done }
 }
+
+// Woken reports whether a context of UntilWoken has ended with a signal.
+func Woken(ctx context.Context) bool { return context.Cause(ctx) == errWoken }
 
 // askWatched asks about the znodes on which there should be watches: the own and the nearest
 // ahead.
@@ -147,8 +151,9 @@ func (p *Place) askWatched(ctx context.Context) error {
 	return nil
 }
 
-// askKept asks about those in the kept list that have no watch: the one before the nearest, and
-// the first of the line. The holder reads the record, because it writes it when it leaves.
+// askKept asks about those in the kept list that have no watch: the one before the nearest, the
+// first of the line, and where readers are ahead the last writer. They tell how many blocks are ahead,
+// if these are few. The holder reads the record, because it writes it when it leaves.
 func (p *Place) askKept(ctx context.Context) error {
 	if len(p.ahead) == 0 {
 		return p.refresh(ctx)
@@ -157,6 +162,12 @@ func (p *Place) askKept(ctx context.Context) error {
 	err := p.askWhile(ctx, &asked, func() (i int, more bool) { return len(p.ahead) - 2, len(p.ahead) > 1 })
 	if err == nil {
 		err = p.askWhile(ctx, &asked, func() (i int, more bool) { return 0, len(p.ahead) > listenTo })
+	}
+	if err == nil {
+		err = p.askWhile(ctx, &asked, func() (i int, more bool) {
+			i = lastWriter(p.ahead)
+			return i, 0 < i && i < len(p.ahead)-listenTo
+		})
 	}
 	return err
 }

@@ -12,14 +12,17 @@ import (
 // A departure is a znode ahead that is gone. If its candidate has not announced the departure, it
 // may count itself the holder until its lease ends: at over, at the latest.
 type departure struct {
-	number int64
-	over   clock.Instant
-	asked  bool // the record was read after the departure was heard, and does not announce it
+	number  int64
+	over    clock.Instant
+	asked   bool // the record was read after the departure was heard, and does not announce it
+	foreign bool // of another library, which has no lease
+	list    bool // it was a writer, which may have become a reader with the same number
 }
 
 // standing is all that the decision about a place depends on.
 type standing struct {
-	ahead      int               // how many may still be ahead
+	ahead      int               // how many may still be ahead that we wait for
+	depth      int               // in how many blocks
 	led        bool              // the place has been taken already
 	armed      bool              // the server will tell of the own znode's deletion first
 	leased     bool              // a lease runs that is long enough
@@ -35,6 +38,7 @@ const (
 	actWait    action = iota // for an event, or for some time
 	actLead                  // the place is first, and nobody else can hold it
 	actAsk                   // read the line's record
+	actList                  // list the line again
 	actRenew                 // get a lease
 	actRevoke                // take over from a silent session
 	actInherit               // take over from a session whose heartbeat has been revoked
@@ -43,7 +47,7 @@ const (
 
 // String returns the action in words.
 func (a action) String() string {
-	return enum.Name(a, []string{"wait", "lead", "ask", "renew", "revoke", "inherit", "remove"})
+	return enum.Name(a, []string{"wait", "lead", "ask", "list", "renew", "revoke", "inherit", "remove"})
 }
 
 // never is a wait that only an event ends.
@@ -59,6 +63,9 @@ func decide(st standing, now clock.Instant) (action, time.Duration) {
 	}
 	if slices.ContainsFunc(st.departures, func(d departure) bool { return !d.asked }) {
 		return actAsk, 0
+	}
+	if slices.ContainsFunc(st.departures, func(d departure) bool { return d.list }) {
+		return actList, 0
 	}
 	wait := time.Duration(0)
 	for _, d := range st.departures {
@@ -77,12 +84,12 @@ func decide(st standing, now clock.Instant) (action, time.Duration) {
 
 // overtake is what to do about the one ahead.
 func (st standing) overtake() action {
-	if st.refused || st.ahead > listenTo {
+	if st.refused || st.depth > listenTo {
 		return actWait
 	}
 	switch st.nearest.State {
 	case session.HeartbeatSilent:
-		if st.ahead > 1 && st.nearest.Version == 0 {
+		if st.depth > 1 && st.nearest.Version == 0 {
 			return actWait // it has never beaten: it may not know yet that it is the heir
 		}
 		return actRevoke
@@ -94,6 +101,6 @@ func (st standing) overtake() action {
 	return actWait
 }
 
-// listenTo is for how many ahead a candidate listens to the nearest: the second in line, the heir,
-// listens to the first, and the third to the heir. Sessions of those further back need not beat.
+// listenTo is for how many blocks ahead a candidate listens to the nearest: the second in line, the
+// heir, listens to the first, and the third to the heir. Sessions of those further back need not beat.
 const listenTo = 2

@@ -19,7 +19,7 @@ func TestDecide(t *testing.T) {
 		return st
 	}
 	behind := func(n int, nearest session.HeartbeatState) standing {
-		return standing{ahead: n, armed: true, nearest: session.Heartbeat{State: nearest, Version: 1}}
+		return standing{ahead: n, depth: n, armed: true, nearest: session.Heartbeat{State: nearest, Version: 1}}
 	}
 	for name, c := range map[string]struct {
 		st   standing
@@ -30,27 +30,37 @@ func TestDecide(t *testing.T) {
 		"no lease":                              {with(func(st *standing) { st.leased = false }), actRenew, never},
 		"own watch not armed":                   {with(func(st *standing) { st.armed = false }), actWait, never},
 		"leads already":                         {with(func(st *standing) { st.led = true }), actWait, never},
-		"a departure of which nobody was asked": {with(func(st *standing) { st.departures = []departure{{7, at(s), false}} }), actAsk, 0},
-		"asked for even where it is over":       {with(func(st *standing) { st.departures = []departure{{7, at(-s), false}} }), actAsk, 0},
-		"asked for before a lease is":           {with(func(st *standing) { st.departures, st.leased = []departure{{7, at(-s), false}}, false }), actAsk, 0},
-		"not announced":                         {with(func(st *standing) { st.departures = []departure{{7, at(s), true}} }), actWait, s},
-		"two not announced":                     {with(func(st *standing) { st.departures = []departure{{8, at(2 * s), true}, {7, at(s), true}} }), actWait, 2 * s},
-		"one over, one not":                     {with(func(st *standing) { st.departures = []departure{{7, at(-s), true}, {8, at(s), true}} }), actWait, s},
-		"not announced, but over":               {with(func(st *standing) { st.departures = []departure{{7, at(0), true}} }), actLead, 0},
-		"over by one clock alone": {with(func(st *standing) {
-			st.departures = []departure{{7, clock.Instant{Mono: at(-s).Mono, Boot: at(s).Boot}, true}}
+		"a departure of which nobody was asked": {with(func(st *standing) { st.departures = []departure{{7, at(s), false, false, false}} }), actAsk, 0},
+		"asked for even where it is over":       {with(func(st *standing) { st.departures = []departure{{7, at(-s), false, false, false}} }), actAsk, 0},
+		"asked for before a lease is":           {with(func(st *standing) { st.departures, st.leased = []departure{{7, at(-s), false, false, false}}, false }), actAsk, 0},
+		"not announced":                         {with(func(st *standing) { st.departures = []departure{{7, at(s), true, false, false}} }), actWait, s},
+		"two not announced": {with(func(st *standing) {
+			st.departures = []departure{{8, at(2 * s), true, false, false}, {7, at(s), true, false, false}}
+		}), actWait, 2 * s},
+		"one over, one not": {with(func(st *standing) {
+			st.departures = []departure{{7, at(-s), true, false, false}, {8, at(s), true, false, false}}
 		}), actWait, s},
-		"a clock's grain":                           {with(func(st *standing) { st.departures = []departure{{7, at(1), true}} }), actWait, time.Millisecond},
-		"heir, leader beats":                        {behind(1, session.HeartbeatBeating), actWait, never},
-		"heir, leader not heard":                    {behind(1, session.HeartbeatUnseen), actWait, never},
-		"heir, leader silent":                       {behind(1, session.HeartbeatSilent), actRevoke, never},
-		"heir, leader revoked":                      {behind(1, session.HeartbeatRevoked), actInherit, never},
-		"heir, leader's heartbeat gone":             {behind(1, session.HeartbeatGone), actRemove, never},
-		"second in line, heir silent":               {behind(2, session.HeartbeatSilent), actRevoke, never},
-		"second in line, heir has never beaten":     {standing{ahead: 2, nearest: session.Heartbeat{State: session.HeartbeatSilent}}, actWait, never},
-		"heir, leader has never beaten":             {standing{ahead: 1, nearest: session.Heartbeat{State: session.HeartbeatSilent}}, actRevoke, never},
-		"third in line: nobody there has to beat":   {behind(3, session.HeartbeatSilent), actWait, never},
-		"silent, but we are not permitted to do it": {standing{ahead: 1, nearest: session.Heartbeat{State: session.HeartbeatSilent}, refused: true}, actWait, never},
+		"not announced, but over": {with(func(st *standing) { st.departures = []departure{{7, at(0), true, false, false}} }), actLead, 0},
+		"over by one clock alone": {with(func(st *standing) {
+			st.departures = []departure{{7, clock.Instant{Mono: at(-s).Mono, Boot: at(s).Boot}, true, false, false}}
+		}), actWait, s},
+		"a writer that may read now":                                     {with(func(st *standing) { st.departures = []departure{{7, at(s), true, false, true}} }), actList, 0},
+		"asked for before the line is listed":                            {with(func(st *standing) { st.departures = []departure{{7, at(s), false, false, true}} }), actAsk, 0},
+		"a foreign writer that may read now":                             {with(func(st *standing) { st.departures = []departure{{7, at(0), true, false, true}} }), actList, 0},
+		"behind many readers, the last silent":                           {standing{ahead: 9, depth: 1, nearest: session.Heartbeat{State: session.HeartbeatSilent}}, actRevoke, never},
+		"behind a writer that waits for readers, which has never beaten": {standing{ahead: 1, depth: 2, nearest: session.Heartbeat{State: session.HeartbeatSilent}}, actWait, never},
+		"behind a writer with readers and a writer ahead":                {standing{ahead: 1, depth: 3, nearest: session.Heartbeat{State: session.HeartbeatSilent, Version: 1}}, actWait, never},
+		"a clock's grain":                                                {with(func(st *standing) { st.departures = []departure{{7, at(1), true, false, false}} }), actWait, time.Millisecond},
+		"heir, leader beats":                                             {behind(1, session.HeartbeatBeating), actWait, never},
+		"heir, leader not heard":                                         {behind(1, session.HeartbeatUnseen), actWait, never},
+		"heir, leader silent":                                            {behind(1, session.HeartbeatSilent), actRevoke, never},
+		"heir, leader revoked":                                           {behind(1, session.HeartbeatRevoked), actInherit, never},
+		"heir, leader's heartbeat gone":                                  {behind(1, session.HeartbeatGone), actRemove, never},
+		"second in line, heir silent":                                    {behind(2, session.HeartbeatSilent), actRevoke, never},
+		"second in line, heir has never beaten":                          {standing{ahead: 2, depth: 2, nearest: session.Heartbeat{State: session.HeartbeatSilent}}, actWait, never},
+		"heir, leader has never beaten":                                  {standing{ahead: 1, depth: 1, nearest: session.Heartbeat{State: session.HeartbeatSilent}}, actRevoke, never},
+		"third in line: nobody there has to beat":                        {behind(3, session.HeartbeatSilent), actWait, never},
+		"silent, but we are not permitted to do it":                      {standing{ahead: 1, depth: 1, nearest: session.Heartbeat{State: session.HeartbeatSilent}, refused: true}, actWait, never},
 	} {
 		if got, wait := decide(c.st, at(0)); got != c.want || wait != c.wait {
 			t.Errorf("%s: %v, %v; want %v, %v", name, got, wait, c.want, c.wait)
@@ -66,16 +76,16 @@ func FuzzDecide(f *testing.F) {
 	f.Fuzz(func(t *testing.T, ahead, flags uint8, one, two, now int64) {
 		bit := func(i int) bool { return flags>>i&1 == 1 }
 		st := standing{
-			ahead: int(ahead % 4), armed: bit(0), leased: bit(1), led: bit(2), refused: bit(3), nearest: session.Heartbeat{State: session.HeartbeatState(ahead / 4 % 5)},
-			departures: []departure{{1, clock.Instant{Mono: one, Boot: two}, bit(4)}, {2, clock.Instant{Mono: two, Boot: one}, bit(5)}},
+			ahead: int(ahead % 4), depth: int(ahead%4) + int(flags>>6&1), armed: bit(0), leased: bit(1), led: bit(2), refused: bit(3), nearest: session.Heartbeat{State: session.HeartbeatState(ahead / 4 % 5)},
+			departures: []departure{{1, clock.Instant{Mono: one, Boot: two}, bit(4), false, bit(7)}, {2, clock.Instant{Mono: two, Boot: one}, bit(5), false, false}},
 		}
 		instant := clock.Instant{Mono: now, Boot: now}
 		act, wait := decide(st, instant)
-		clear := now >= one && now >= two && bit(4) && bit(5)
+		clear := now >= one && now >= two && bit(4) && bit(5) && !bit(7)
 		if lead := act == actLead; lead != (st.ahead == 0 && st.armed && st.leased && !st.led && clear) {
 			t.Errorf("%+v at %d: %v", st, now, act)
 		}
-		if over := act == actRevoke || act == actInherit || act == actRemove; over && (st.ahead == 0 || st.ahead > 2 || st.refused || st.nearest.State < session.HeartbeatSilent) {
+		if over := act == actRevoke || act == actInherit || act == actRemove; over && (st.ahead == 0 || st.depth > 2 || st.refused || st.nearest.State < session.HeartbeatSilent) {
 			t.Errorf("%+v: %v", st, act)
 		}
 		if act == actWait && wait <= 0 {

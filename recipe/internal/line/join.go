@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/go-zookeeper/zk"
 
@@ -18,8 +19,59 @@ func Join(ctx context.Context, s *session.Session, cfg Config) (*Place, error) {
 	if err != nil {
 		return nil, err
 	}
+	return stand(ctx, s, cfg, path)
+}
+
+// JoinAll is Join for several lines at once. All own znodes are created at one zxid, so that two who
+// do this are in the same order in all lines that they share. When it fails, no znode is left behind.
+func JoinAll(ctx context.Context, s *session.Session, cfgs []Config) ([]*Place, error) {
+	paths, err := createAll(ctx, s, cfgs)
+	if err != nil {
+		return nil, err
+	}
+	places, errs := make([]*Place, len(cfgs)), make([]error, len(cfgs))
+	var standing sync.WaitGroup
+	for i, cfg := range cfgs {
+		standing.Go(func() { places[i], errs[i] = stand(ctx, s, cfg, paths[i]) })
+	}
+	standing.Wait()
+	for _, err := range errs {
+		if err == nil {
+			continue
+		}
+		for _, p := range places {
+			if p != nil {
+				p.Abandon()
+			}
+		}
+		return nil, err
+	}
+	return places, nil
+}
+
+// createAll makes all own znodes, and the paths where they are missing.
+func createAll(ctx context.Context, s *session.Session, cfgs []Config) ([]string, error) {
+	var places []session.Place
+	for _, cfg := range cfgs {
+		places = append(places, session.Place{Dir: cfg.Dir, Name: string(cfg.Style), Data: cfg.Data, ACL: cfg.ACL})
+	}
+	for {
+		paths, err := s.CreatePlaces(ctx, places...)
+		if !errors.Is(err, zk.ErrNoNode) || ctx.Err() != nil {
+			return paths, err
+		}
+		for _, cfg := range cfgs {
+			if err := ensure(ctx, s, cfg); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// stand finds the place of an own znode that was created.
+func stand(ctx context.Context, s *session.Session, cfg Config, path string) (*Place, error) {
 	wake := make(chan struct{}, 1)
-	p := &Place{s: s, cfg: cfg, dir: cfg.Dir, path: path, wake: wake, own: s.Watch(path, wake)}
+	p := &Place{s: s, cfg: cfg, dir: cfg.Dir, path: path, shared: cfg.Style.shared(), wake: wake, own: s.Watch(path, wake)}
 	if err := p.find(ctx); err != nil {
 		p.Abandon()
 		return nil, err
@@ -29,35 +81,52 @@ func Join(ctx context.Context, s *session.Session, cfg Config) (*Place, error) {
 	return p, nil
 }
 
-// create makes the own znode, and the path with the line's record where it is missing. The record
-// allows the lease that was asked for: others may have been granted that, where this session's
-// was cut because of its server.
+// create makes the own znode, and the path where it is missing. A place that is held for a moment is
+// created by a beat, so that it needs no other.
 func create(ctx context.Context, s *session.Session, cfg Config) (string, error) {
+	if cfg.Busy {
+		paths, err := createAll(ctx, s, []Config{cfg})
+		if err != nil {
+			return "", err
+		}
+		return paths[0], nil
+	}
 	for {
 		path, err := s.CreatePlace(ctx, cfg.Dir, string(cfg.Style), cfg.Data, cfg.ACL)
 		if !errors.Is(err, zk.ErrNoNode) || ctx.Err() != nil {
 			return path, err
 		}
-		first := record{lease: s.LeaseAsked()}
-		if err := s.EnsureNode(ctx, cfg.Dir, []byte(first.String()), cfg.ACL); err != nil {
+		if err := ensure(ctx, s, cfg); err != nil {
 			return "", err
 		}
 	}
 }
 
-// find reads the own znode and lists the line.
+// ensure makes the path with the line's record. The record allows the lease that was asked for:
+// others may have been granted that, where this session's was cut because of its server.
+func ensure(ctx context.Context, s *session.Session, cfg Config) error {
+	first := record{lease: s.LeaseAsked()}
+	return s.EnsureNode(ctx, cfg.Dir, []byte(first.String()), cfg.ACL)
+}
+
+// find reads the own znode and lists the line, both at once.
 func (p *Place) find(ctx context.Context) error {
-	if err := p.checkOwn(ctx); err != nil {
-		return err
+	checked := make(chan error, 1)
+	go func() { checked <- p.checkOwn(ctx) }()
+	r, err := read(ctx, p.cfg.Clock, p.s, p.dir)
+	if failed := <-checked; failed != nil {
+		return failed
 	}
 	for {
-		r, err := read(ctx, p.cfg.Clock, p.s, p.dir)
 		if err != nil {
 			return err
 		}
 		ahead, ok := Ahead(p.Name(), r.names)
 		if ok {
-			p.ahead = ahead
+			p.ahead = conflicting(ahead, p.shared)
+			if p.shared {
+				p.beside = readers(ahead)
+			}
 			return p.enter(ctx, r)
 		}
 		// The own create came before this list, in one session: it can only be missing
@@ -72,6 +141,7 @@ func (p *Place) find(ctx context.Context) error {
 		if !ok {
 			return ErrGone
 		}
+		r, err = read(ctx, p.cfg.Clock, p.s, p.dir)
 	}
 }
 
@@ -82,8 +152,21 @@ func (p *Place) enter(ctx context.Context, r reading) error {
 		return err
 	}
 	own := p.number()
-	if own == noNumber || !p.ours && own > 0 || !p.record.complete(own, r.names) {
-		p.departures = append(p.departures, departure{noNumber, r.at.Add(session.Outlast(p.record.lease)), true})
+	if p.ours && own != noNumber && !p.record.complete(own, r.names) {
+		if err := p.refresh(ctx); err != nil { // it may be older than the list
+			return err
+		}
+	}
+	if own == 0 {
+		return nil
+	}
+	over := r.at.Add(session.Outlast(p.record.lease))
+	missing, few := p.record.missing(own, r.names)
+	if own == noNumber || !p.ours || !few {
+		missing = []int64{noNumber}
+	}
+	for _, n := range missing { // each by itself: what others write later may settle it
+		p.departures = append(p.departures, departure{number: n, over: over, asked: true})
 	}
 	return nil
 }
@@ -137,13 +220,14 @@ func goneIfNoNode(err error) error {
 // checkOwn reads the own znode, which leaves a watch, and makes sure that it is ours.
 // It needs READ on it: without, neither checks nor watches work.
 func (p *Place) checkOwn(ctx context.Context) error {
-	_, stat, err := p.own.Get(ctx)
+	data, stat, err := p.own.Get(ctx)
 	if errors.Is(err, zk.ErrNoAuth) {
 		return fmt.Errorf("the ACL of our own znode must allow us READ: %w", err)
 	}
 	if err != nil {
 		return goneIfNoNode(err)
 	}
+	p.revoked = string(data) == Revocation
 	return p.verify(stat)
 }
 
@@ -152,5 +236,8 @@ func (p *Place) verify(stat zk.Stat) error {
 		return ErrGone // another's znode under our name
 	}
 	p.stat = stat
+	if p.token == 0 {
+		p.token = stat.Czxid
+	}
 	return nil
 }

@@ -32,6 +32,7 @@ func (p *Place) take(ctx context.Context, data []byte, version int32) error {
 		version = stat.Version
 	}
 	p.learn(data)
+	p.version = version
 	return p.admit()
 }
 
@@ -62,12 +63,13 @@ func (p *Place) admit() error {
 
 // refresh reads the record.
 func (p *Place) refresh(ctx context.Context) error {
-	data, _, err := p.s.Get(ctx, p.dir)
+	data, stat, err := p.s.Get(ctx, p.dir)
 	if err != nil {
 		return goneIfNoNode(err)
 	}
 	if len(data) > 0 || p.ours {
 		p.learn(data)
+		p.version = stat.Version
 	}
 	return nil
 }
@@ -111,9 +113,7 @@ func (p *Place) skip(ctx context.Context) error {
 // it asks the record for them, once.
 func (p *Place) passed(ctx context.Context, i int, asked *bool) error {
 	name := p.ahead[i]
-	if Ours(name.Full) {
-		p.gone(name, p.record.lease)
-	}
+	p.gone(name, p.record.lease)
 	p.ahead = slices.Delete(p.ahead, i, i+1)
 	if *asked || !p.ours {
 		return nil
@@ -122,49 +122,88 @@ func (p *Place) passed(ctx context.Context, i int, asked *bool) error {
 	return p.skip(ctx)
 }
 
-// leaveAttempts bounds how often a candidate that has not led tries to announce its departure:
-// others may write the record at the same time. A candidate that reads no announcement waits for a
-// lease.
+// leaveAttempts bounds how often a candidate tries to announce its departure without the loss of
+// what others write into the record at the same time. A candidate that reads no announcement waits
+// for a lease.
 const leaveAttempts = 3
+
+// readerAttempts is the same for a reader that has led: no writer settles its number for it, and
+// many readers may leave at the same time. One of them succeeds each time.
+const readerAttempts = 30
 
 // Leave deletes the own znode. It tries again until the znode is gone, ctx ends, or the session is
 // over. A holder must have stopped before, because Leave announces that it has. The place must not
 // be used any more.
 func (p *Place) Leave(ctx context.Context) error {
-	if own := p.number(); !p.led && p.ours && own != noNumber {
-		for range leaveAttempts {
-			data, stat, err := p.s.Get(ctx, p.dir)
-			r, ok := parseRecord(data)
-			if err != nil || !ok {
-				break
-			}
-			_, err = p.s.Multi(ctx,
-				&zk.SetDataRequest{Path: p.dir, Data: []byte(r.leave(own).String()), Version: stat.Version},
-				&zk.DeleteRequest{Path: p.path, Version: -1})
-			if err == nil {
-				p.Drop()
-				return nil
-			}
-			if !errors.Is(err, zk.ErrBadVersion) {
-				break
-			}
+	gone := p.led && !p.shared && p.cfg.Cleanup && p.removeLine(ctx) || (!p.led || p.cfg.Busy) && p.announce(ctx)
+	if !gone {
+		if err := p.s.EnsureDeleted(ctx, p.path, p.announcement()...); err != nil {
+			return err
 		}
 	}
-	err := p.s.EnsureDeleted(ctx, p.path, p.announcement()...)
-	if err == nil {
-		p.Drop()
+	p.Drop()
+	return nil
+}
+
+// removeLine deletes the own znode and the path, if nobody else stands there. Who has led knows
+// that nobody else holds what is held here: those before it are over, and nobody behind it can have
+// led. So the record is not needed any more.
+func (p *Place) removeLine(ctx context.Context) bool {
+	_, err := p.s.Multi(ctx, &zk.DeleteRequest{Path: p.path, Version: -1}, &zk.DeleteRequest{Path: p.dir, Version: -1})
+	return err == nil
+}
+
+// announce deletes the own znode, and writes into the record that its number is over, if nobody
+// else writes there at the same time. Nothing is done if it is not ok.
+func (p *Place) announce(ctx context.Context) (ok bool) {
+	own := p.number()
+	if !p.ours || own == noNumber {
+		return false
 	}
-	return err
+	attempts := leaveAttempts
+	if p.led && p.shared {
+		attempts = readerAttempts
+	}
+	for i := range attempts {
+		if i > 0 || !p.led { // else what is known will do: mostly nobody has written since
+			if p.refresh(ctx) != nil || !p.ours {
+				return false
+			}
+		}
+		_, err := p.s.Multi(ctx,
+			&zk.SetDataRequest{Path: p.dir, Data: []byte(p.over(own).String()), Version: p.version},
+			&zk.DeleteRequest{Path: p.path, Version: -1})
+		if !errors.Is(err, zk.ErrBadVersion) {
+			return err == nil
+		}
+	}
+	return false
+}
+
+// over is the record without the own number.
+func (p *Place) over(own int64) record {
+	switch {
+	case !p.led:
+		return p.record.leave(own)
+	case p.shared:
+		return p.record.settleBut(own, p.beside)
+	}
+	return p.record.settle(own)
 }
 
 // announcement is what a holder writes together with the deletion of its znode. It asks for no
-// version of the record, so that no change of holder needs a retry.
+// version of the record, so that no change of holder needs a retry. A reader does: it would lose what
+// other readers have written.
 func (p *Place) announcement() []any {
 	own := p.number()
 	if !p.led || !p.ours || own == noNumber {
 		return nil
 	}
-	return []any{&zk.SetDataRequest{Path: p.dir, Data: []byte(p.record.settle(own).String()), Version: -1}}
+	version := int32(-1)
+	if p.shared {
+		version = p.version
+	}
+	return []any{&zk.SetDataRequest{Path: p.dir, Data: []byte(p.over(own).String()), Version: version}}
 }
 
 // Abandon is Leave for a caller that does not wait: the znode is deleted in the background. Until

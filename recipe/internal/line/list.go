@@ -1,7 +1,9 @@
 package line
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/go-zookeeper/zk"
@@ -27,7 +29,7 @@ type list struct {
 type reading struct {
 	names  []Name        // belongs to all who asked: not to be changed
 	at     clock.Instant // when the last answer about the names arrived
-	record []byte        // what the path held afterwards
+	record []byte        // what the path held, before or afterwards
 	stat   zk.Stat       // of that
 }
 
@@ -89,17 +91,29 @@ func (at where) list(c clock.Clock, l *list) {
 	}
 }
 
+// once reads the names and the record at once. Whichever is the older, nothing wrong follows: an
+// older record knows less.
 func (at where) once(ctx context.Context, c clock.Clock) (r reading, err error) {
+	record := make(chan error, 1)
+	go func() {
+		var err error
+		r.record, r.stat, err = at.s.Get(ctx, at.dir)
+		record <- err
+	}()
+	names, now, err := at.names(ctx, c)
+	failed := <-record
+	r.names, r.at = names, now
+	return r, goneIfNoNode(cmp.Or(err, failed))
+}
+
+// names lists the line, and tells when the last answer about the names arrived.
+func (at where) names(ctx context.Context, c clock.Clock) ([]Name, clock.Instant, error) {
 	children, _, err := at.s.Children(ctx, at.dir)
 	if err != nil {
-		return r, goneIfNoNode(err)
+		return nil, clock.Instant{}, err
 	}
-	if r.names, err = Order(ctx, at.s, at.dir, children); err != nil {
-		return r, err
-	}
-	r.at = c.Now() // not earlier: Order leaves out those who have gone since
-	r.record, r.stat, err = at.s.Get(ctx, at.dir)
-	return r, goneIfNoNode(err)
+	names, err := Order(ctx, at.s, at.dir, children)
+	return names, c.Now(), err // not earlier: Order leaves out those who have gone since
 }
 
 // abandon drops one waiter. The last one cancels the reads and waits for that.
@@ -117,4 +131,17 @@ func (at where) abandon(l *list) {
 			<-l.done
 		}
 	}
+}
+
+// List returns the names in a line, first to last, as one server sees them. A path that is missing
+// has none.
+func List(ctx context.Context, s *session.Session, dir string) ([]Name, error) {
+	children, _, err := s.Children(ctx, dir)
+	if errors.Is(err, zk.ErrNoNode) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return Order(ctx, s, dir, children)
 }

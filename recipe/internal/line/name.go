@@ -17,9 +17,20 @@ const (
 	Latch Style = "latch-"
 	// Lock is the style of Curator's LeaderSelector and InterProcessMutex, and of zk.Lock.
 	Lock Style = "lock-"
-	// Kazoo is the style of kazoo's Lock and Election, which look at the end of a name only.
+	// Kazoo is the style of kazoo's Lock, WriteLock and Election, which look at the end of a name
+	// only.
 	Kazoo Style = "__lock__"
+	// Permit is the style of the leases of Curator's InterProcessSemaphoreV2.
+	Permit Style = "lease-"
+	// Write and Read are the styles of Curator's InterProcessReadWriteLock.
+	Write Style = "__WRIT__"
+	Read  Style = "__READ__"
+	// KazooRead is the style of kazoo's ReadLock.
+	KazooRead Style = "__rlock__"
 )
+
+// shared reports whether the place may be held beside others of its kind: it is a reader's.
+func (s Style) shared() bool { return s == Read || s == KazooRead }
 
 // Name is the name of a znode that stands in the line.
 type Name struct {
@@ -27,8 +38,13 @@ type Name struct {
 	Full string
 	// Seq is the sequence number at its end.
 	Seq int32
+	// Shared: it is a reader's, which may hold beside other readers.
+	Shared bool
 	// Czxid is the zxid of the znode's creation, where it is known: see Order.
 	Czxid int64
+
+	downgrades bool // its holder may become a reader with the same number
+	crowd      bool // for a reader: other readers stand before this writer
 }
 
 // Parse reads the name of a child of the path. It is not ok for a child that does not
@@ -38,14 +54,23 @@ type Name struct {
 //	_c_<GUID>-lock-<sequence>     Curator LeaderSelector and InterProcessMutex, zk.Lock, ours
 //	latch-<sequence>              the same without Curator's protection
 //	lock-<sequence>
+//	_c_<GUID>-lease-<sequence>    Curator InterProcessSemaphoreV2, ours
+//	lease-<sequence>
 //	<GUID>__lock__<sequence>      kazoo Lock and Election
 //	_c_<GUID>-__lock__<sequence>  ours in a line with kazoo's
+//	_c_<GUID>-__WRIT__<sequence>  a writer: Curator InterProcessReadWriteLock, ours
+//	_c_<GUID>-__READ__<sequence>  a reader: the same
+//	<GUID>__rlock__<sequence>     a reader: kazoo ReadLock; ours with the prefix of Curator
 //
 // The server formats the sequence with %010d: ten digits, or a minus and nine or ten.
 func Parse(name string) (n Name, ok bool) {
 	for _, width := range []int{10, 11} {
 		at := len(name) - width
-		if at < 0 || !isStem(name[:at]) {
+		if at < 0 {
+			continue
+		}
+		style, ok := styleOf(name[:at])
+		if !ok {
 			continue
 		}
 		number := name[at:]
@@ -53,24 +78,27 @@ func Parse(name string) (n Name, ok bool) {
 			continue
 		}
 		if seq, err := strconv.ParseInt(number, 10, 32); err == nil { // else it is more than the server's counter can hold
-			return Name{Full: name, Seq: int32(seq)}, true
+			downgrades := style == Write || style == Kazoo && Ours(name)
+			return Name{Full: name, Seq: int32(seq), Shared: style.shared(), downgrades: downgrades}, true
 		}
 	}
 	return Name{}, false
 }
 
-// isStem reports whether a name of a known style goes like this before its sequence. By
-// hand: a regular expression takes most of the time of joining a long line.
-func isStem(stem string) bool {
-	if before, ok := strings.CutSuffix(stem, string(Kazoo)); ok {
-		return isProtection(before) || len(before) == 32 && strings.Trim(before, "0123456789abcdef") == ""
-	}
-	for _, style := range []Style{Latch, Lock} {
+// styleOf returns the style of a name that goes like this before its sequence. By hand: a
+// regular expression takes most of the time of joining a long line.
+func styleOf(stem string) (style Style, ok bool) {
+	for _, style := range []Style{Kazoo, KazooRead} {
 		if before, ok := strings.CutSuffix(stem, string(style)); ok {
-			return before == "" || isProtection(before)
+			return style, isProtection(before) || len(before) == 32 && strings.Trim(before, "0123456789abcdef") == ""
 		}
 	}
-	return false
+	for _, style := range []Style{Latch, Lock, Permit, Write, Read} {
+		if before, ok := strings.CutSuffix(stem, string(style)); ok {
+			return style, before == "" || isProtection(before)
+		}
+	}
+	return "", false
 }
 
 // isProtection reports whether s is what Curator's protection puts before a name.
@@ -90,13 +118,20 @@ func Ours(name string) bool {
 }
 
 // Compare orders two names by their places in the line: by age, or by sequence number
-// where the age of either is not known.
+// where the age of either is not known. A writer that becomes a reader has its number twice for a
+// moment: the reader comes after it, and before all others.
 func Compare(a, b Name) int {
 	if a.Czxid != 0 && b.Czxid != 0 {
 		return cmp.Compare(a.Czxid, b.Czxid)
 	}
 	if a.Seq != b.Seq {
 		return cmp.Compare(a.Seq, b.Seq)
+	}
+	if a.Shared != b.Shared {
+		if b.Shared {
+			return -1
+		}
+		return 1
 	}
 	return strings.Compare(a.Full, b.Full)
 }
@@ -120,7 +155,7 @@ func Sort(children []string) []Name {
 // several are created at once (seen on 3.8.0).
 func Ambiguous(sorted []Name) bool {
 	for i, n := range sorted {
-		if n.Seq < 0 || n.Seq == math.MaxInt32 || i > 0 && n.Seq == sorted[i-1].Seq {
+		if n.Seq < 0 || n.Seq == math.MaxInt32 || i > 0 && n.Seq == sorted[i-1].Seq && n.Shared == sorted[i-1].Shared {
 			return true
 		}
 	}

@@ -26,6 +26,10 @@ func TestParseKnowsEveryStyleThatStandsInTheLine(t *testing.T) {
 		"lock-2147483647":                                              math.MaxInt32,
 		strings.ReplaceAll(guid, "-", "") + "__lock__0000000012":       12,
 		"_c_" + guid + "-__lock__0000000013":                           13,
+		"_c_" + guid + "-__READ__0000000014":                           14,
+		"_c_" + guid + "-__WRIT__0000000015":                           15,
+		strings.ReplaceAll(guid, "-", "") + "__rlock__0000000016":      16,
+		"_c_" + guid + "-__rlock__0000000017":                          17,
 		"latch-" + seq(-1):                                             -1,
 		"latch-" + seq(-999999999):                                     -999999999,
 		"_c_" + guid + "-latch-" + seq(-1000000000):                    -1000000000,
@@ -152,12 +156,12 @@ func FuzzParse(f *testing.F) {
 	for _, name := range []string{
 		"", "foo", "latch-0000000001", "latch-" + seq(math.MinInt32), "lock-2147483647", "lock-9999999999",
 		"_c_" + guid + "-latch-0000000007", "_c_x", strings.ReplaceAll(guid, "-", "") + "__lock__0000000012",
-		"_c_" + guid + "-__lock__0000000003", strings.Repeat("x", 300), "latch-00000000०१",
+		"_c_" + guid + "-__lock__0000000003", "_c_" + guid + "-__READ__0000000003", "__rlock__0000000003", strings.Repeat("x", 300), "latch-00000000०१",
 	} {
 		f.Add(name)
 	}
 	// The same in another language.
-	contender := regexp.MustCompile(`^(?:(?:_c_[0-9a-fA-F-]{32,36}-)?(?:latch-|lock-)|(?:_c_[0-9a-fA-F-]{32,36}-|[0-9a-f]{32})__lock__)(\d{10}|-\d{9}|-[12]\d{9})$`)
+	contender := regexp.MustCompile(`^(?:(?:_c_[0-9a-fA-F-]{32,36}-)?(?:latch-|lock-|__READ__|__WRIT__)|(?:_c_[0-9a-fA-F-]{32,36}-|[0-9a-f]{32})__r?lock__)(\d{10}|-\d{9}|-[12]\d{9})$`)
 	f.Fuzz(func(t *testing.T, name string) {
 		n, ok := Parse(name)
 		want := false

@@ -16,6 +16,10 @@ import (
 // ErrGone: somebody else deleted the own znode, or it ended with the session.
 var ErrGone = errors.New("own znode is gone")
 
+// Revocation is what somebody writes into a holder's znode who asks it to let go, as Curator's
+// Revoker does.
+const Revocation = "__REVOKE__"
+
 // Config says where and as what to stand in line.
 type Config struct {
 	// Dir is the path under which the line stands.
@@ -28,6 +32,11 @@ type Config struct {
 	ACL []zk.ACL
 	// Clock tells the time.
 	Clock clock.Clock
+	// Busy: many come and go, and give up. A holder that leaves keeps what others have written
+	// into the record meanwhile, for which it may have to read it once more.
+	Busy bool
+	// Cleanup: a holder that leaves an empty line deletes the path with it.
+	Cleanup bool
 }
 
 // Place is a place in the line. It belongs to one goroutine, which calls Step whenever Woken has
@@ -38,15 +47,21 @@ type Place struct {
 	dir  string
 	path string // own znode
 	stat zk.Stat
-	wake chan struct{}
 
-	own    *session.Watch
-	hold   *session.Hold // kept in the first two places
-	led    bool
-	record record
-	ours   bool // the path holds a record
+	token  int64
+	shared bool    // a reader's
+	beside []int64 // for a reader: the numbers of those that were seen ahead
+	wake   chan struct{}
 
-	ahead []Name // who may still be ahead, first to last
+	own     *session.Watch
+	hold    *session.Hold // kept in the first two places
+	led     bool
+	record  record
+	version int32 // of the record when it was read
+	ours    bool  // the path holds a record
+	revoked bool  // somebody asks the holder to let go
+
+	ahead []Name // who may still be ahead that this place waits for, first to last
 	// What is known of the nearest, the last of ahead.
 	nearest    *session.Watch // nil when nobody is ahead
 	listener   *session.Listener
@@ -76,6 +91,8 @@ type Standing struct {
 	Lease *session.Lease
 	// Waits is how long a departure that was not announced keeps this place from being held.
 	Waits time.Duration
+	// Revoked: somebody has written [Revocation] into the own znode.
+	Revoked bool
 	// TookOver is the name of the znode that was deleted because its session was silent.
 	TookOver string
 	// Impaired is why a change of holder may take longer than it has to.
@@ -90,8 +107,9 @@ func (p *Place) Path() string { return p.path }
 // Name returns the own znode's name in the line.
 func (p *Place) Name() string { return p.path[len(p.dir)+1:] }
 
-// Token returns the own znode's czxid: larger than that of every znode created before.
-func (p *Place) Token() int64 { return p.stat.Czxid }
+// Token returns the own znode's czxid: larger than that of every znode created before. A writer
+// that has become a reader keeps its token: those who wait behind have larger ones.
+func (p *Place) Token() int64 { return p.token }
 
 // Position returns how many may still be ahead.
 func (p *Place) Position() int { return len(p.ahead) }
@@ -127,6 +145,8 @@ func (p *Place) Step(ctx context.Context, need time.Duration) (Standing, error) 
 			return p.report(p.hold.Lease(), 0, p.chores.next(p, now)), nil
 		case actAsk:
 			err = p.askRecord(ctx)
+		case actList:
+			err = p.listAgain(ctx)
 		case actRevoke, actInherit, actRemove:
 			err = p.takeOver(ctx, act, stands.nearest)
 		default:
@@ -147,7 +167,7 @@ func (p *Place) Step(ctx context.Context, need time.Duration) (Standing, error) 
 
 // standing returns what the decision depends on.
 func (p *Place) standing(need time.Duration) standing {
-	st := standing{ahead: len(p.ahead), led: p.led, armed: p.own.Armed() && !p.own.Deleted(), departures: p.departures, refused: p.refused}
+	st := standing{ahead: len(p.ahead), depth: depth(p.ahead), led: p.led, armed: p.own.Armed() && !p.own.Deleted(), departures: p.departures, refused: p.refused}
 	l := p.hold.Lease()
 	st.leased = l != nil && l.Remaining() > need
 	if p.listener != nil {
@@ -159,7 +179,7 @@ func (p *Place) standing(need time.Duration) standing {
 func (p *Place) report(lease *session.Lease, wait, next time.Duration) Standing {
 	st := Standing{
 		Position: len(p.ahead), Hidden: p.hidden, Persistent: p.persistent,
-		Lease: lease, TookOver: p.took, Impaired: p.impaired, Next: next,
+		Lease: lease, Revoked: p.revoked, TookOver: p.took, Impaired: p.impaired, Next: next,
 	}
 	if len(p.ahead) > 0 {
 		st.Ahead = p.ahead[len(p.ahead)-1].Full
@@ -175,10 +195,10 @@ func (p *Place) impair(err error) { p.impaired = err }
 // attend lets the session beat for a place that is first or second, and listens to the one
 // ahead of a place that is second or third.
 func (p *Place) attend() {
-	if len(p.ahead) <= 1 {
+	if mayBeHeard(p.ahead, p.shared) {
 		p.hold.Keep()
 	}
-	if p.listener == nil && len(p.ahead) > 0 && len(p.ahead) <= listenTo &&
+	if p.listener == nil && len(p.ahead) > 0 && depth(p.ahead) <= listenTo &&
 		p.owner != 0 && p.owner != p.s.ID() && Ours(p.ahead[len(p.ahead)-1].Full) {
 		p.listener = p.s.Listen(p.owner, p.wake)
 	}
@@ -253,24 +273,58 @@ func (p *Place) checkNearest(ctx context.Context) (there bool, err error) {
 // departure, it may count itself the holder for the rest of its lease. Candidates of other
 // libraries have no lease to wait for.
 func (p *Place) departed() {
-	name := p.ahead[len(p.ahead)-1]
-	if Ours(name.Full) {
-		lease := p.record.lease
-		if p.listener != nil {
-			if heard := p.listener.Heartbeat().LeaseTime; heard > 0 {
-				lease = heard
-			}
+	lease := p.record.lease
+	if p.listener != nil {
+		if heard := p.listener.Heartbeat().LeaseTime; heard > 0 {
+			lease = heard
 		}
-		p.gone(name, lease)
 	}
+	p.gone(p.ahead[len(p.ahead)-1], lease)
 	p.step()
 }
 
-// gone notes a departure, and forgets those that are over.
+// gone notes a departure, and forgets those that are over. A writer of another library has no lease
+// to wait for, but it may have become a reader.
 func (p *Place) gone(name Name, lease time.Duration) {
 	now := p.cfg.Clock.Now()
-	p.departures = slices.DeleteFunc(p.departures, func(d departure) bool { return d.over.Reached(now) })
-	p.departures = append(p.departures, departure{number: number(name), over: now.Add(session.Outlast(lease))})
+	p.departures = slices.DeleteFunc(p.departures, func(d departure) bool { return !d.list && d.over.Reached(now) })
+	switch {
+	case Ours(name.Full):
+		p.departures = append(p.departures, departure{number: number(name), over: now.Add(session.Outlast(lease)), list: name.downgrades})
+	case name.downgrades:
+		p.departures = append(p.departures, departure{number: number(name), over: now, foreign: true, asked: true, list: true})
+	}
+}
+
+// listAgain lists the line when nobody is known to be ahead, because a writer that was may be there
+// still, as a reader. Nobody else can have got ahead meanwhile. If the reader is not there, it may
+// have been there a moment ago, and its lease may run still.
+func (p *Place) listAgain(ctx context.Context) error {
+	names, err := List(ctx, p.s, p.dir)
+	if err != nil {
+		return err
+	}
+	ahead, ok := Ahead(p.Name(), names)
+	if !ok {
+		return ErrGone
+	}
+	over := p.cfg.Clock.Now().Add(session.Outlast(p.record.lease))
+	there := readers(ahead)
+	var left []departure
+	for _, d := range p.departures {
+		if _, reads := slices.BinarySearch(there, d.number); d.list && reads {
+			continue
+		}
+		if d.list && !d.foreign {
+			d.over = over
+		}
+		d.list = false
+		left = append(left, d)
+	}
+	p.departures, p.ahead = left, conflicting(ahead, p.shared)
+	p.beside = append(p.beside, there...)
+	slices.Sort(p.beside)
+	return nil
 }
 
 // step forgets the nearest one.

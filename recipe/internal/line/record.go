@@ -1,6 +1,7 @@
 package line
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -38,8 +39,13 @@ const (
 
 // String returns the record as the path holds it.
 func (r record) String() string {
+	return fmt.Sprintf("%s\nlease %v\n%s", recordHead, r.lease, r.numbers())
+}
+
+// numbers returns the lines about those that are over.
+func (r record) numbers() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\nlease %v\nsettled %d\n", recordHead, r.lease, r.settled)
+	fmt.Fprintf(&b, "settled %d\n", r.settled)
 	if len(r.left) > 0 {
 		b.WriteString("left")
 		for _, s := range r.left {
@@ -122,22 +128,67 @@ func (r record) settle(n int64) record {
 }
 
 // leave returns the record with number n among those that left.
-func (r record) leave(n int64) record {
-	if r.over(n) {
+func (r record) leave(n int64) record { return r.add(span{n, n}) }
+
+// settleBut is settle for a reader: those of the readers before it that were there when it came may
+// hold still. All others before it are over.
+func (r record) settleBut(n int64, except []int64) record {
+	first := r.settled
+	for _, x := range append(slices.Clone(except), n+1) {
+		if first < x {
+			r = r.add(span{first, x - 1})
+		}
+		first = max(first, x+1)
+	}
+	if len(r.left) > 0 && r.left[0].first <= r.settled {
+		r.settled, r.left = r.left[0].last+1, r.left[1:]
+	}
+	return r
+}
+
+// add returns the record with these numbers among those that left.
+func (r record) add(s span) record {
+	s.first = max(s.first, r.settled)
+	if s.last < s.first {
 		return r
 	}
-	i, _ := slices.BinarySearchFunc(r.left, n, func(s span, n int64) int { return int(s.first - n) })
-	r.left = slices.Insert(slices.Clone(r.left), i, span{n, n})
-	for _, j := range []int{i, i - 1} { // join it with what follows, then with what comes before
-		if j >= 0 && j+1 < len(r.left) && r.left[j].last+1 == r.left[j+1].first {
-			r.left[j].last = r.left[j+1].last
-			r.left = slices.Delete(r.left, j+1, j+2)
+	var left []span
+	for _, x := range r.left {
+		switch {
+		case x.last+1 < s.first || s.last+1 < x.first:
+			left = append(left, x)
+		default: // it touches the new one
+			s = span{min(x.first, s.first), max(x.last, s.last)}
 		}
 	}
+	i, _ := slices.BinarySearchFunc(left, s, func(a, b span) int { return cmp.Compare(a.first, b.first) })
+	r.left = slices.Insert(left, i, s)
 	if len(r.left) > maxSpans {
 		r.left = r.left[len(r.left)-maxSpans:]
 	}
 	return r
+}
+
+// missing returns the numbers below own that are neither over nor listed, if they are at most
+// maxSpans: ok is false if there are more. The holder of such a number may have vanished unseen just
+// before the list was made.
+func (r record) missing(own int64, listed []Name) (numbers []int64, ok bool) {
+	if r.complete(own, listed) {
+		return nil, true
+	}
+	seen := map[int64]bool{}
+	for _, n := range listed {
+		seen[int64(n.Seq)] = true
+	}
+	for n := r.settled; n < own; n++ {
+		if seen[n] || r.over(n) {
+			continue
+		}
+		if numbers = append(numbers, n); len(numbers) > maxSpans {
+			return nil, false
+		}
+	}
+	return numbers, true
 }
 
 // complete reports whether every number below own is over or listed: then no holder has

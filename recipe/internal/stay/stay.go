@@ -32,7 +32,26 @@ func Enter(ctx context.Context, s *session.Session, cfg line.Config) (*Stay, err
 	if err != nil {
 		return nil, err
 	}
-	return &Stay{Place: place, S: s, Begun: cfg.Clock.Now(), clock: cfg.Clock, unlisten: func() {}}, nil
+	return begin(place, s, cfg), nil
+}
+
+// EnterAll is Enter for several lines at once, all or none.
+func EnterAll(ctx context.Context, s *session.Session, cfgs []line.Config) ([]*Stay, error) {
+	bounded, cancel := life.Within(ctx, cfgs[0].Clock, 2*s.Timeout())
+	defer cancel()
+	places, err := line.JoinAll(bounded, s, cfgs)
+	if err != nil {
+		return nil, err
+	}
+	var all []*Stay
+	for i, place := range places {
+		all = append(all, begin(place, s, cfgs[i]))
+	}
+	return all, nil
+}
+
+func begin(place *line.Place, s *session.Session, cfg line.Config) *Stay {
+	return &Stay{Place: place, S: s, Begun: cfg.Clock.Now(), clock: cfg.Clock, unlisten: func() {}}
 }
 
 // Report calls f with every loss of the connection (false) and its return (true), until the
@@ -68,25 +87,40 @@ const leaveFor = 3 * time.Second
 // is still there. gone says that the znode is gone already.
 func (st *Stay) Leave(ctx context.Context, gone bool) error {
 	defer st.unlisten()
+	return Leave(ctx, st.clock, st.S, st.Place, gone)
+}
+
+// A Place is what can be left: a line.Place, or what keeps its rules.
+type Place interface {
+	// Leave deletes its znodes. It tries again until they are gone, ctx ends, or the session is over.
+	Leave(ctx context.Context) error
+	// Abandon deletes them in the background.
+	Abandon()
+	// Drop forgets the place of a session that is over, or of znodes that are gone.
+	Drop()
+}
+
+// Leave is [Stay.Leave] for any place of a session.
+func Leave(ctx context.Context, c clock.Clock, s *session.Session, p Place, gone bool) error {
 	switch {
 	case gone:
-		st.Place.Drop()
+		p.Drop()
 		return nil
-	case st.S.Err() != nil:
-		st.Place.Drop()
-		return st.S.Err() // the ensemble may not have noticed yet
+	case s.Err() != nil:
+		p.Drop()
+		return s.Err() // the ensemble may not have noticed yet
 	}
 	bound, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	giveUp := func() { cancel(context.DeadlineExceeded) }
 	if ctx.Err() != nil {
-		defer st.clock.AfterFunc(leaveFor, giveUp)()
+		defer c.AfterFunc(leaveFor, giveUp)()
 	} else {
-		defer context.AfterFunc(ctx, func() { clock.Sleep(bound, st.clock, leaveFor); giveUp() })()
+		defer context.AfterFunc(ctx, func() { clock.Sleep(bound, c, leaveFor); giveUp() })()
 	}
-	err := st.Place.Leave(bound)
+	err := p.Leave(bound)
 	if err != nil {
-		st.Place.Abandon()
+		p.Abandon()
 	}
 	return err
 }

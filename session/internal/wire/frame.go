@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -117,6 +118,12 @@ type Handshake struct {
 	Timeout time.Duration
 }
 
+// noLeaderVersion stands in the connect response of a server of ClickHouse Keeper that has no leader, with the session -1.
+// ZooKeeper's servers always say 0 there.
+const noLeaderVersion = 42
+
+var errNoLeader = errors.New("the server has no leader at present (it answers as ClickHouse Keeper does then)")
+
 // parseConnectResponse reads a connect response without its length.
 func parseConnectResponse(p []byte) (h Handshake, err error) {
 	if len(p) < minConnectResponse {
@@ -124,6 +131,12 @@ func parseConnectResponse(p []byte) (h Handshake, err error) {
 	}
 	if n := int(int32(binary.BigEndian.Uint32(p[16:]))); n < 0 || n > len(p)-minConnectResponse {
 		return h, fmt.Errorf("%w: password of %d bytes in a connect response of %d", ErrProtocol, n, len(p))
+	}
+	switch version := int32(binary.BigEndian.Uint32(p)); {
+	case version == noLeaderVersion:
+		return h, errNoLeader
+	case version != 0:
+		return h, fmt.Errorf("%w: protocol version %d in a connect response", ErrProtocol, version)
 	}
 	h.Timeout = time.Duration(int32(binary.BigEndian.Uint32(p[4:]))) * time.Millisecond
 	h.SessionID = int64(binary.BigEndian.Uint64(p[8:]))

@@ -22,6 +22,7 @@ func TestAStrangersFirstBytesAreRefusedAndNamed(t *testing.T) {
 		{"a short frame", "\x00\x00\x00\x04abcd", "began with"},
 		{"a timeout of 0", string(connected(7, 0)), "granted session timeout of 0s"},
 		{"a negative timeout", string(connected(7, -time.Second)), "granted session timeout of -1s"},
+		{"another version", string(framed(append([]byte("\x00\x00\x00\x0a\x00\x00\x75\x30\x00\x00\x00\x00\x00\x00\x00\x07\x00\x00\x00\x10"), make([]byte, 16)...))), "protocol version 10"},
 		{"an absurd password", string(framed(append(make([]byte, 8), "12345678\x7f\xff\xff\xff12345"...))), "password"},
 		{"a negative password", string(framed(append([]byte("\x00\x00\x00\x00\x00\x00\x01\x00"), "12345678\xff\xff\xff\xff"...))), "password"},
 	} {
@@ -155,5 +156,14 @@ func TestMemoryGrowsWithWhatArrives(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	if n := after.TotalAlloc - before.TotalAlloc; n > 1<<20 {
 		t.Errorf("%d bytes allocated for a frame of which 20 bytes came", n)
+	}
+}
+
+func TestAServerOfClickHouseKeeperThatHasNoLeaderIsTakenAtItsWord(t *testing.T) {
+	e := pair(t)
+	e.request(framed(make([]byte, 44)))
+	_, err := e.answer(framed(append([]byte("\x00\x00\x00\x2a\x00\x00\x75\x30\xff\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x10"), make([]byte, 16)...)))
+	if !errors.Is(err, errNoLeader) || errors.Is(err, ErrProtocol) {
+		t.Errorf("err = %v", err)
 	}
 }

@@ -50,7 +50,8 @@ type comparison struct {
 
 // compare does all that the arguments say, and writes the table to out; to stderr goes what the campaigns tell.
 func compare(ctx context.Context, args []string, out io.Writer) error {
-	kinds := strings.Join([]string{zkrecipe, string(peers.LeaderLatch), string(peers.LeaderSelector), string(peers.Kazoo), string(peers.ZkLock)}, ",")
+	kinds := strings.Join([]string{zkrecipe, string(peers.LeaderLatchNew), string(peers.LeaderLatch), string(peers.LeaderSelectorNew),
+		string(peers.LeaderSelector), string(peers.KazooNew), string(peers.Kazoo), string(peers.ZkLock)}, ",")
 	c := comparison{out: out}
 	flag := flag.NewFlagSet("compare", flag.ContinueOnError)
 	flag.StringVar(&c.faults, "faults", "^(1a|1b|4a) ", "those whose names match this regular `expression`")

@@ -1,0 +1,243 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
+	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// program is a contender at work.
+type program struct {
+	*options
+	ensemble *zookeeper.Ensemble
+	client   *session.Client
+	means    means
+	out      *lines.Output
+	commands chan string // from stdin: "acquire" and "release"
+}
+
+// newProgram checks what the library can check without I/O.
+func newProgram(o *options, stdout, stderr io.Writer) (*program, error) {
+	p := &program{options: o, out: lines.New(stdout, o.id), commands: make(chan string)}
+	var err error
+	if p.ensemble, err = zookeeper.Open(o.zk, o.session.Timeout); err != nil {
+		return nil, err
+	}
+	p.client, err = session.Open(p.ensemble.Connect, session.Config{
+		Timeout: o.session.Timeout, Lease: o.session.Lease, Logger: o.logger(stderr),
+	})
+	if err != nil {
+		p.ensemble.Close()
+		return nil, err
+	}
+	if p.means, err = recipes[o.recipe](p.client, o, stderr); err != nil {
+		p.client.Close()
+		p.ensemble.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// runAtMost runs the program until ctx ends, and then gives it exitWithin.
+func (p *program) runAtMost(ctx context.Context) int {
+	result := make(chan error, 1)
+	go func() { result <- p.run(ctx) }()
+	late := make(chan struct{})
+	context.AfterFunc(ctx, func() { time.AfterFunc(exitWithin, func() { close(late) }) })
+	select {
+	case err := <-result:
+		if err != nil {
+			p.fail(err)
+			return 1
+		}
+	case <-late:
+		told := make(chan struct{})
+		go func() { // not waited for long: perhaps it is stdout that nobody reads
+			p.fail(fmt.Errorf("the ensemble has not answered for %v; the session will expire", exitWithin))
+			close(told)
+		}()
+		select {
+		case <-told:
+		case <-time.After(exitWithin / 8):
+		}
+	}
+	return 0
+}
+
+// run contends until ctx ends, or as often as it was told. The error is why it could not.
+func (p *program) run(ctx context.Context) error {
+	followed := make(chan struct{})
+	following, stop := context.WithCancel(ctx)
+	go func() { defer close(followed); p.followSessions(following) }()
+	err := p.contend(ctx)
+	if ctx.Err() != nil {
+		err = nil // it was told to end
+	}
+	stop()
+	<-followed
+	err = errors.Join(err, p.client.Close())
+	p.out.Write("left")
+	p.ensemble.Close()
+	return err
+}
+
+// contend acquires the lock again and again.
+func (p *program) contend(ctx context.Context) error {
+	for i := 1; ; i++ {
+		h, err := p.get(ctx)
+		switch {
+		case err == nil:
+			p.keep(ctx, h)
+		case !isBusy(err):
+			return err
+		}
+		if ctx.Err() != nil || i == p.times || p.pause(ctx) != nil {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// get acquires the lock, or only tries to.
+func (p *program) get(ctx context.Context) (holding, error) {
+	acquire := p.means.acquire
+	if p.try {
+		acquire = p.means.try
+	}
+	p.out.Write("waiting")
+	done := make(chan struct{})
+	defer close(done)
+	go func() { // meanwhile there is nothing to release, and it is asked for already
+		for {
+			select {
+			case command := <-p.commands:
+				p.refuse(command)
+			case <-done:
+				return
+			}
+		}
+	}()
+	h, err := acquire(ctx)
+	if isBusy(err) {
+		p.out.Write("busy")
+	}
+	return h, err
+}
+
+// keep holds the lock until its time is over, it is lost, or ctx ends. It beats meanwhile.
+func (p *program) keep(ctx context.Context, h holding) {
+	p.out.Write("acquired", append([]any{"token", h.Token(), "deadline", h.Remaining}, slotOf(h)...)...)
+	var over <-chan time.Time
+	if p.hold > 0 {
+		over = time.After(p.hold)
+	}
+	ticker := time.NewTicker(p.beat)
+	defer ticker.Stop()
+	for work := true; work; {
+		p.out.WriteIf(h.Valid, "beat", "token", h.Token(), "deadline", h.Remaining)
+		select {
+		case <-ticker.C:
+		case <-over:
+			work = false
+		case command := <-p.commands:
+			if work = command != "release"; work {
+				p.refuse(command)
+			}
+		case <-h.Context().Done():
+			work = false
+		case <-ctx.Done():
+			work = false
+		}
+	}
+	p.release(h)
+}
+
+// release tells how it ended. The znode may be deleted after that, in the background.
+func (p *program) release(h holding) {
+	if reason := lossOf(h); reason != "" {
+		p.out.Write("lost", "token", h.Token(), "reason", reason)
+	} else {
+		p.out.Write("released", "token", h.Token())
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), exitWithin/2)
+	defer cancel()
+	_ = h.Release(ctx) // its loss was told; what is not deleted yet is deleted in the background
+}
+
+// pause waits between two acquisitions.
+func (p *program) pause(ctx context.Context) error {
+	var over <-chan time.Time
+	if p.rest >= 0 {
+		over = time.After(p.rest)
+	}
+	for {
+		select {
+		case <-over:
+			return nil
+		case command := <-p.commands:
+			if command == "acquire" {
+				return nil
+			}
+			p.refuse(command)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (p *program) fail(err error) { p.out.Write("error", "error", err.Error()) }
+
+// refuse tells that a command makes no sense now.
+func (p *program) refuse(command string) {
+	why := "it is not held"
+	if command == "acquire" {
+		why = "it is held or asked for already"
+	}
+	p.fail(fmt.Errorf("cannot %s: %s", command, why))
+}
+
+// obey carries out the commands on stdin. Its end is no command: a supervisor may run the program
+// without one.
+func (p *program) obey(stdin io.Reader, quit func()) {
+	for in := bufio.NewScanner(stdin); in.Scan(); {
+		switch command := strings.TrimSpace(in.Text()); command {
+		case "":
+		case "quit":
+			quit()
+		case "acquire", "release":
+			p.commands <- command
+		default:
+			p.fail(fmt.Errorf("command %q; want \"acquire\", \"release\" or \"quit\"", command))
+		}
+	}
+}
+
+// followSessions tells each session as it begins, and what is wrong while there is none.
+func (p *program) followSessions(ctx context.Context) {
+	patience := p.client.Status().Timeout
+	for ctx.Err() == nil {
+		waiting, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("none within %v", patience))
+		s, err := p.client.Session(waiting)
+		cancel()
+		switch {
+		case err == nil:
+			p.out.Write("session", "session", fmt.Sprintf("0x%x", uint64(s.ID())), "timeout_ms", s.Timeout().Milliseconds(), "lease_ms", s.LeaseTime().Milliseconds())
+		case ctx.Err() != nil || p.client.Context().Err() != nil:
+			return
+		default:
+			p.fail(err)
+			continue
+		}
+		select {
+		case <-s.Done():
+		case <-ctx.Done():
+		}
+	}
+}

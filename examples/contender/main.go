@@ -1,0 +1,68 @@
+// Contender is one process that wants a lock, for shells, supervisors and fault tests:
+//
+//	go run ./examples/contender                                        a lock in this process, until told otherwise
+//	go run ./examples/contender -zk 127.0.0.1:2181 -path /l -id alice
+//	go run ./examples/contender -zk 127.0.0.1:2181 -recipe read -hold 50ms -rest 10ms -times 100
+//
+// It prints one JSON object a line, unbuffered: {"t": ..., "id": "alice", "event": ...}. The clock
+// of t is CLOCK_MONOTONIC in nanoseconds, so the lines of several contenders on one machine can be
+// put in order. While it holds the lock it beats: each "beat" is stamped right after Valid said
+// yes, so beats of two holders never interleave (those of two readers may).
+//
+// The events are
+//
+//	session    session, timeout_ms, lease_ms: connected
+//	waiting    nothing: it asks for the lock
+//	acquired   token, deadline
+//	beat       token, deadline: it held the lock at t
+//	lost       token, reason: the lock is over, and this was not its own choice
+//	released   token: its work has stopped, and the lock is given away
+//	busy       nothing: with -try, another has the lock
+//	error      error
+//	left       nothing: it does not hold the lock, nor ask for it, and ends
+//
+// On stdin "release" ends what is held, "acquire" asks for the lock at once, "quit" leaves. SIGTERM
+// and SIGINT leave too: the contender releases the lock, closes its session and exits with 0 within
+// 5 seconds, whether or not the ensemble answers.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+// exitWithin is how long leaving may last after a signal or "quit". What is not deleted by then
+// goes when the session expires.
+const exitWithin = 4 * time.Second
+
+// run runs the program and returns its exit code: 0 after a signal, "quit", -times or -help, 1 if
+// the ensemble refuses the contender for good, 2 for flags that make no sense.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	o, err := parse(args, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	var p *program
+	if err == nil {
+		p, err = newProgram(o, stdout, stderr)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "contender:", err)
+		return 2
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal is not caught: it ends the process at once
+	ctx, quit := context.WithCancel(ctx)
+	defer quit()
+	go p.obey(stdin, quit) // not waited for: a read of stdin cannot be called back
+	return p.runAtMost(ctx)
+}

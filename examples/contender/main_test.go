@@ -1,0 +1,224 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
+	"github.com/zkrecipe/zkrecipe/internal/history"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+var exe string
+
+func TestMain(m *testing.M) {
+	var remove func()
+	exe, remove = proc.Build()
+	code := m.Run()
+	remove()
+	os.Exit(code)
+}
+
+// leaveWithin is what the program promises after a signal or "quit".
+const leaveWithin = 5 * time.Second
+
+// contender is a program whose lines are understood.
+type contender struct {
+	*proc.Program
+	t    *testing.T
+	next int // the first line that has not been waited for
+}
+
+// servers starts an ensemble for a test.
+func servers(t *testing.T) *zktest.Ensemble {
+	t.Helper()
+	return zktest.Start(t, zktest.Config{Servers: 3, Tick: time.Second})
+}
+
+// start runs a contender for the lock of the test.
+func start(t *testing.T, e *zktest.Ensemble, id string, args ...string) *contender {
+	t.Helper()
+	args = append([]string{"-zk", e.ConnectString(), "-path", "/" + t.Name(), "-id", id, "-timeout", "6s", "-lease", "3s"}, args...)
+	return &contender{Program: proc.Start(t, exe, args...), t: t}
+}
+
+func parseLine(t *testing.T, text string) history.Line {
+	t.Helper()
+	var l history.Line
+	d := json.NewDecoder(strings.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&l); err != nil {
+		t.Fatalf("line %s: %v", text, err)
+	}
+	return l
+}
+
+// wait returns the next line of an event. The lines up to it are passed over.
+func (c *contender) wait(event string) (found history.Line) {
+	c.t.Helper()
+	c.next = 1 + c.Until(c.next, "line "+event, func(text string) bool {
+		found = parseLine(c.t, text)
+		return found.Event == event
+	})
+	return found
+}
+
+// leaves checks that the program ends as it promises.
+func (c *contender) leaves() {
+	c.t.Helper()
+	if code, stderr := c.Exit(leaveWithin); code != 0 || stderr != "" {
+		c.t.Errorf("exit code %d, stderr %q; want 0 and none", code, stderr)
+	}
+}
+
+// span is what beats prove of one acquisition.
+type span struct{ first, last int64 }
+
+func (c *contender) spanOf(token int64) (s span) {
+	c.t.Helper()
+	stamp := int64(0)
+	for _, text := range c.Lines() {
+		l := parseLine(c.t, text)
+		if l.T < stamp {
+			c.t.Errorf("%s is stamped before the line ahead of it", text)
+		}
+		stamp = l.T
+		if l.Event == "beat" && l.Token == token {
+			if s.first == 0 {
+				s.first = l.T
+			}
+			s.last = l.T
+		}
+	}
+	if s.first == 0 {
+		c.t.Errorf("no beat with token %d", token)
+	}
+	return s
+}
+
+func TestItRunsWithoutFlags(t *testing.T) {
+	c := &contender{Program: proc.Start(t, exe), t: t}
+	c.wait("acquired")
+	c.wait("beat")
+	c.Send("quit")
+	c.wait("released")
+	c.wait("left")
+	c.leaves()
+}
+
+func TestLinesTellTheLifeOfTwoContenders(t *testing.T) {
+	e := servers(t)
+	alice := start(t, e, "alice")
+	if l := alice.wait("session"); !strings.HasPrefix(l.Session, "0x") || l.TimeoutMS != 6000 || l.LeaseMS != 3000 || l.ID != "alice" {
+		t.Errorf("session: %+v", l)
+	}
+	first := alice.wait("acquired")
+	if first.Token <= 0 || first.Deadline <= first.T {
+		t.Errorf("acquired: %+v", first)
+	}
+	bob, carol := start(t, e, "bob"), start(t, e, "carol", "-try", "-times", "1")
+	carol.wait("busy")
+	carol.wait("left")
+	carol.leaves()
+	bob.wait("waiting")
+	bob.Send("release")
+	bob.wait("error")
+	alice.Send("acquire")
+	alice.wait("error")
+	alice.wait("beat")
+	alice.Send("release")
+	if l := alice.wait("released"); l.Token != first.Token {
+		t.Errorf("released: %+v", l)
+	}
+	second := bob.wait("acquired")
+	bob.wait("beat")
+	alice.Send("acquire")
+	alice.wait("waiting")
+	bob.Send("quit")
+	bob.wait("left")
+	bob.leaves()
+	third := alice.wait("acquired")
+	alice.wait("beat")
+	alice.Cmd.Process.Signal(syscall.SIGTERM)
+	alice.wait("left")
+	alice.leaves()
+	if first.Token >= second.Token || second.Token >= third.Token {
+		t.Errorf("tokens %d, %d, %d", first.Token, second.Token, third.Token)
+	}
+	a, b, c := alice.spanOf(first.Token), bob.spanOf(second.Token), alice.spanOf(third.Token)
+	if a.last >= b.first || b.last >= c.first {
+		t.Errorf("two held it at once: %+v, %+v, %+v", a, b, c)
+	}
+}
+
+// A process that was stopped notices it before it does anything else.
+func TestAPausedHolderHasLostTheLock(t *testing.T) {
+	e := servers(t)
+	alice := start(t, e, "alice")
+	first := alice.wait("acquired")
+	bob := start(t, e, "bob")
+	bob.wait("waiting")
+	alice.Cmd.Process.Signal(syscall.SIGSTOP)
+	second := bob.wait("acquired")
+	bob.wait("beat")
+	alice.Cmd.Process.Signal(syscall.SIGCONT)
+	if l := alice.wait("lost"); l.Token != first.Token || l.Reason == "" {
+		t.Errorf("lost: %+v", l)
+	}
+	if a, b := alice.spanOf(first.Token), bob.spanOf(second.Token); a.last >= b.first {
+		t.Errorf("two held it at once: %+v, %+v", a, b)
+	}
+}
+
+func TestReadersHoldTogetherAndWritersAlone(t *testing.T) {
+	e := servers(t)
+	one, two := start(t, e, "one", "-recipe", "read"), start(t, e, "two", "-recipe", "read")
+	one.wait("acquired")
+	two.wait("acquired")
+	writer := start(t, e, "writer", "-recipe", "write")
+	writer.wait("session")
+	one.Send("release")
+	last := one.wait("released")
+	two.Send("release")
+	if l := two.wait("released"); l.T > last.T {
+		last = l
+	}
+	if l := writer.wait("acquired"); l.T < last.T {
+		t.Errorf("the writer at %d, the last reader until %d", l.T, last.T)
+	}
+	busy := start(t, e, "busy", "-recipe", "read", "-try", "-times", "1")
+	busy.wait("busy")
+	busy.leaves()
+}
+
+func TestRoundsAreCounted(t *testing.T) {
+	e := servers(t)
+	c := start(t, e, "c", "-hold", "10ms", "-rest", "1ms", "-times", "5")
+	c.wait("left")
+	c.leaves()
+	n := 0
+	for _, text := range c.Lines() {
+		if parseLine(t, text).Event == "released" {
+			n++
+		}
+	}
+	if n != 5 {
+		t.Errorf("released %d times", n)
+	}
+}
+
+func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
+	for _, args := range [][]string{
+		{"-recipe", "sword"}, {"-hold", "-1s"}, {"-rest", "x"}, {"-times", "-1"}, {"-beat", "0"}, {"-style", "zoo"},
+		{"-lease", "1h"}, {"-path", "l"}, {"-zk", "a:b:c"}, {"more"},
+	} {
+		p := proc.Start(t, exe, args...)
+		if code, stderr := p.Exit(time.Minute); code != 2 || !strings.HasPrefix(stderr, "contender: ") {
+			t.Errorf("%q: exit code %d, stderr %q", args, code, stderr)
+		}
+	}
+}

@@ -1,0 +1,346 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/lock"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// Locks stand beside the elections of a run if its plan has any. Each process has contenders for
+// each of them, that hold it for reading or for writing, one after another or all at once, that try,
+// and that give up.
+
+func lockPath(n int) string { return "/l/" + strconv.Itoa(n) }
+
+// guarded is what the holder of a lock writes to.
+func guarded(path string) string { return "/guarded" + path }
+
+// heldRecord is what is known of something that was acquired.
+type heldRecord struct {
+	*lock.Held
+	proc   *proc
+	id     string
+	shared bool
+	over   bool // it was seen not to be valid
+}
+
+// lockRecord is what is known of one lock.
+type lockRecord struct {
+	helds         []*heldRecord // those that may still matter
+	token, writer int64         // the largest of all, and of writers
+	acquired      int
+}
+
+// lockChecker knows everything about the locks.
+type lockChecker struct {
+	*checker
+	mu    sync.Mutex // guards locks
+	locks map[string]*lockRecord
+}
+
+func (c *lockChecker) record(path string) *lockRecord {
+	r := c.locks[path]
+	if r == nil {
+		r = &lockRecord{}
+		c.locks[path] = r
+	}
+	return r
+}
+
+// valid asks whether something is held. Once it was not, it must not be again.
+func (c *lockChecker) valid(h *heldRecord) bool {
+	v := h.Valid()
+	if v && h.over {
+		c.report("overlap", "what %s held with token %d is valid again", h.id, h.Token())
+	}
+	h.over = !v
+	return v
+}
+
+// began is called first thing when a lock is held. what is held before this, by the same place, is
+// not compared.
+func (c *lockChecker) began(p *proc, path, id string, held *lock.Held, shared, downgraded bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.logf("%s holds %s with token %d, shared %v, lease %v", id, path, held.Token(), shared, held.Remaining())
+	r := c.record(path)
+	r.acquired++
+	h := &heldRecord{Held: held, proc: p, id: id, shared: shared}
+	before := r.token
+	if shared {
+		before = r.writer
+	}
+	if held.Token() <= before && !downgraded {
+		c.report("token", "%s holds %s with token %d after %d", id, path, held.Token(), before)
+	}
+	r.token = max(r.token, held.Token())
+	if !shared {
+		r.writer = max(r.writer, held.Token())
+	}
+	keep := []*heldRecord{h}
+	for _, old := range r.helds {
+		cancelled, valid := closed(old.Context().Done()), c.valid(old)
+		switch {
+		case shared && old.shared:
+		case valid && c.valid(h):
+			c.report("overlap", "%s holds %s while %s still does, for %v more", id, path, old.id, old.Remaining())
+		case !cancelled && !old.proc.clock.paused():
+			c.report("context", "%s holds %s while the context of %s is not cancelled", id, path, old.id)
+		}
+		if valid || !cancelled {
+			keep = append(keep, old)
+		}
+	}
+	r.helds = keep
+}
+
+// resumed is called when a process was paused, before any of its timers fires.
+func (c *lockChecker) resumed(p *proc) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for path, r := range c.locks {
+		for _, h := range r.helds {
+			later := r.writer
+			if !h.shared {
+				later = r.token
+			}
+			over := h.Remaining() <= 0 || h.Token() < later
+			if h.proc == p && over && (c.valid(h) || h.Context().Err() == nil) {
+				c.report("pause", "%s finds that it holds %s after the pause", h.id, path)
+			}
+		}
+	}
+}
+
+// committed sees every transaction: the guarded writes among them.
+func (c *lockChecker) committed(commit zktest.Commit) {
+	if commit.Err != zktest.CodeOK {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, ch := range commit.Changes {
+		path, ok := strings.CutPrefix(ch.Path, guarded(""))
+		if !ok || ch.Op != zktest.OpSetData {
+			continue
+		}
+		token, _ := strconv.ParseInt(string(ch.Data), 10, 64)
+		if r := c.record(path); token < r.writer {
+			c.report("guard", "the holder with token %d wrote for %s after the one with %d began", token, path, r.writer)
+		}
+	}
+}
+
+func (c *lockChecker) acquisitions(path string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.record(path).acquired
+}
+
+// runContenders lets a process contend for all locks until ctx ends.
+func (p *proc) runContenders(ctx context.Context, log *slog.Logger, seed int64) {
+	rng := rand.New(rand.NewSource(seed))
+	var all []*contender
+	for n := range p.w.plan.Locks {
+		cfg := lock.Config{ID: p.name, DrainTimeout: drainTimeout, Logger: log, Cleanup: n%2 == 1}
+		rw, err := lock.NewRW(p.client, lockPath(n), cfg)
+		if err != nil {
+			panic(err)
+		}
+		all = append(all, &contender{p: p, rw: rw, rng: rand.New(rand.NewSource(rng.Int63()))})
+	}
+	for i, c := range all {
+		p.running.Go(func() {
+			for ctx.Err() == nil {
+				var others []*contender
+				if c.rng.Intn(8) == 0 {
+					others = all[:i]
+				}
+				c.once(ctx, others)
+				clock.Sleep(ctx, p.clock, time.Duration(c.rng.Int63n(int64(2*time.Second))))
+			}
+		})
+	}
+}
+
+// contender is one that asks for a lock again and again.
+type contender struct {
+	p   *proc
+	rw  *lock.RW
+	rng *rand.Rand
+}
+
+// once holds the lock once, in one of the ways that there are. With others it holds theirs, too.
+func (c *contender) once(ctx context.Context, others []*contender) {
+	read := c.rng.Intn(2) == 0
+	l := c.rw.Write()
+	if read {
+		l = c.rw.Read()
+	}
+	if c.rng.Intn(3) == 0 { // it gives up
+		var cancel context.CancelFunc
+		ctx, cancel = clock.WithTimeout(ctx, c.p.clock, time.Duration(c.rng.Int63n(int64(3*time.Second))))
+		defer cancel()
+	}
+	id := c.p.name + " of " + l.Path()
+	switch way := c.rng.Intn(4); {
+	case len(others) > 0:
+		c.all(ctx, l, read, others)
+	case way == 0:
+		err := l.Do(ctx, func(ctx context.Context, h *lock.Held) error {
+			c.p.w.locks.began(c.p, l.Path(), id, h, read, false)
+			c.work(ctx, l, h, read)
+			return nil
+		})
+		c.expected(err)
+	default:
+		acquire := l.Acquire
+		if way == 1 {
+			acquire = l.TryAcquire
+		}
+		h, err := acquire(ctx)
+		c.expected(err)
+		if err != nil {
+			return
+		}
+		c.p.w.locks.began(c.p, l.Path(), id, h, read, false)
+		c.work(h.Context(), l, h, read)
+		if !read && c.rng.Intn(2) == 0 {
+			if h, err = h.Downgrade(ctx); err != nil {
+				return
+			}
+			c.p.w.locks.began(c.p, l.Path(), id+", downgraded", h, true, true)
+			c.work(h.Context(), l, h, true)
+		}
+		h.Release(ctx)
+	}
+}
+
+// all holds the locks of several contenders at once, for writing besides one.
+func (c *contender) all(ctx context.Context, l *lock.Lock, read bool, others []*contender) {
+	ls := []*lock.Lock{l}
+	for _, o := range others {
+		ls = append(ls, o.rw.Write())
+	}
+	set, err := lock.All(ctx, ls...)
+	c.expected(err)
+	if err != nil {
+		return
+	}
+	for i, h := range set.Held() {
+		c.p.w.locks.began(c.p, ls[i].Path(), c.p.name+" of all", h, read && i == 0, false)
+	}
+	c.work(set.Context(), l, set.Held()[0], read)
+	set.Release(ctx)
+}
+
+// expected reports an error that no fault explains.
+func (c *contender) expected(err error) {
+	for _, known := range []error{
+		context.Canceled, context.DeadlineExceeded, session.ErrClosed, lock.ErrBusy,
+		recipe.ReasonLeaseExpired, recipe.ReasonSessionLost, recipe.ReasonNodeDeleted, recipe.ReasonCancelled,
+	} {
+		if err == nil || errors.Is(err, known) {
+			return
+		}
+	}
+	c.p.w.check.report("run", "%s: %v", c.p.name, err)
+}
+
+// work is a holder's: guarded writes now and then.
+func (c *contender) work(ctx context.Context, l *lock.Lock, h *lock.Held, read bool) {
+	for range c.rng.Intn(4) {
+		if !read && c.rng.Intn(2) == 0 {
+			token := h.Token()
+			_, err := h.Multi(ctx, &zk.SetDataRequest{Path: guarded(l.Path()), Data: []byte(strconv.FormatInt(token, 10)), Version: -1})
+			if err == nil && len(c.p.w.plan.Faults) == 0 && !h.Valid() {
+				c.p.w.check.report("run", "%s lost %s without a fault", c.p.name, l.Path())
+			}
+		}
+		if clock.Sleep(ctx, c.p.clock, time.Duration(c.rng.Int63n(int64(500*time.Millisecond)))) != nil {
+			break
+		}
+	}
+	if c.rng.Intn(10) == 0 { // it is slow to stop
+		clock.Sleep(context.Background(), c.p.clock, time.Duration(c.rng.Int63n(int64(time.Second))))
+	}
+}
+
+// adminDeletesContender deletes any znode of a lock's line.
+func (w *world) adminDeletesContender(rng *rand.Rand) {
+	path := lockPath(rng.Intn(w.plan.Locks))
+	ctx, cancel := context.WithTimeout(context.Background(), w.plan.Timeout)
+	defer cancel()
+	s, err := w.admin.Session(ctx)
+	if err != nil {
+		return
+	}
+	names, _, err := s.Children(ctx, path)
+	if err != nil || len(names) == 0 {
+		return
+	}
+	name := names[rng.Intn(len(names))]
+	w.check.logf("admin deletes %s of %s", name, path)
+	s.Delete(ctx, path+"/"+name, -1)
+}
+
+// awaitHolders demands that, with all faults over, each lock goes on to change hands.
+func (w *world) awaitHolders() {
+	for n := range w.plan.Locks {
+		before, bound := w.locks.acquisitions(lockPath(n)), 4*w.plan.Timeout+2*drainTimeout+30*time.Second
+		for end := time.Now().Add(bound); w.locks.acquisitions(lockPath(n)) < before+3; time.Sleep(100 * time.Millisecond) {
+			if time.Now().After(end) {
+				w.check.report("liveness", "nobody acquires %s, %v after the last fault", lockPath(n), bound)
+				break
+			}
+		}
+	}
+}
+
+// isContender reports whether a znode is one of a lock's line.
+func isContender(path string) bool {
+	return strings.HasPrefix(path, "/l/") && strings.Contains(path, "_c_")
+}
+
+// checkLocks looks at what the processes leave behind when they have ended.
+func (w *world) checkLocks() {
+	for _, n := range w.ens.Nodes() {
+		if isContender(n.Path) {
+			w.check.report("census", "znode %s of session 0x%x is left", n.Path, n.Stat.EphemeralOwner)
+		}
+	}
+}
+
+// checkQueues demands, when faults are long over, that nobody stands in a lock's line who is not
+// there any more, or more often than there are contenders.
+func (w *world) checkQueues() {
+	sessions, places := w.sessions(), map[string]int{}
+	for _, n := range w.ens.Nodes() {
+		if !isContender(n.Path) {
+			continue
+		}
+		p := sessions[n.Stat.EphemeralOwner]
+		if p == nil {
+			w.check.report("census", "znode %s belongs to nobody", n.Path)
+			continue
+		}
+		key := fmt.Sprintf("%s in %s", p.name, n.Path[:strings.LastIndexByte(n.Path, '/')])
+		if places[key]++; places[key] > w.plan.Locks+1 {
+			w.check.report("census", "%d znodes of %s", places[key], key)
+		}
+	}
+}

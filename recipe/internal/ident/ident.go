@@ -1,0 +1,73 @@
+// Package ident is how contenders of a recipe are told apart by people, and what their znodes hold.
+package ident
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+const (
+	maxID   = 256
+	maxData = 1_000_000 // a request may have 1 MiB
+	maxPath = 4096      // so that our names have room below it
+)
+
+// Default is an ID for a process that has none: host name, process id and a random part.
+func Default() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), strings.ToLower(rand.Text()[:6]))
+}
+
+// Check says what is wrong with an ID or with data.
+func Check(id string, data []byte) error {
+	switch {
+	case len(id) > maxID:
+		return fmt.Errorf("Config.ID is %d bytes long; want at most %d", len(id), maxID)
+	case !utf8.ValidString(id) || strings.ContainsFunc(id, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return fmt.Errorf("Config.ID is %q; want UTF-8 without control characters", id)
+	case len(data) > maxData:
+		return fmt.Errorf("Config.Data is %d bytes long; want at most %d", len(data), maxData)
+	}
+	return nil
+}
+
+// CheckPath says what is wrong with the path of a recipe.
+func CheckPath(path string) error {
+	if err := session.CheckPath(path); err != nil {
+		return err
+	}
+	if len(path) > maxPath {
+		return fmt.Errorf("path of %d bytes; want at most %d", len(path), maxPath)
+	}
+	if path == "/" {
+		return errors.New(`path is "/"; want one below it, such as "/billing"`)
+	}
+	return nil
+}
+
+// Encode puts ID and data into a znode: the ID alone, as Curator's Participant has it,
+// or ID, newline, data.
+func Encode(id string, data []byte) []byte {
+	if len(data) == 0 {
+		return []byte(id)
+	}
+	return append([]byte(id+"\n"), data...)
+}
+
+// Decode is the reverse.
+func Decode(znode []byte) (id string, data []byte) {
+	id, rest, found := strings.Cut(string(znode), "\n")
+	if !found {
+		return id, nil
+	}
+	return id, []byte(rest)
+}

@@ -1,0 +1,247 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/retry"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// An attempt is one multi, which may be sent more than once.
+type attempt struct {
+	batch  []*pending
+	before State
+	data   []byte
+	number uint64
+	ops    []any
+	entry  int // how many of ops write the journal; they come first
+
+	losses int   // of answers
+	lost   bool  // an answer was lost in the session of the journal: it may have been carried out
+	orphan bool  // one was lost in an earlier session
+	cause  error // why the answer was lost
+}
+
+const (
+	// largeData are data that a server may find too large, if somebody has set its limit.
+	largeData = 8 << 10
+	// maxLosses is how many answers to a write with so much may be lost.
+	maxLosses = 3
+)
+
+// fate is what is known of an attempt.
+type fate int
+
+const (
+	open    fate = iota // nothing: it is to be sent again
+	landed              // carried out
+	refused             // not carried out, and it never will be: a new one is to be made
+	failed              // not carried out, and no other will be
+	unknown             // nobody can tell
+)
+
+// nearWrap reports whether a version is to begin again. 2147483647 is followed by negative ones,
+// and -1 means any version to a server.
+func nearWrap(version int32) bool { return version > 1<<30 || version < 0 }
+
+// ErrVersion is the error of every change of a znode with version -1, which means any version to
+// a server: a write could not be tied to what was read.
+var ErrVersion = errors.New("the znode has version -1, which servers take for any version: set its data once more by hand")
+
+// compose writes an attempt's operations, with the next number.
+func (z *Znode) compose(a *attempt, b *book) {
+	z.number++
+	a.number = z.number
+	a.ops = b.entry(z.mark(a.number), z.cfg.ACL)
+	a.entry = len(a.ops)
+	path, version := z.cfg.Path, a.before.version
+	create := &zk.CreateRequest{Path: path, Data: a.data, Acl: z.cfg.ACL}
+	switch {
+	case !a.before.Exists:
+		a.ops = append(a.ops, create)
+	case z.renews(a):
+		a.ops = append(a.ops, &zk.DeleteRequest{Path: path, Version: version}, create)
+	default:
+		a.ops = append(a.ops, &zk.SetDataRequest{Path: path, Data: a.data, Version: version})
+	}
+}
+
+// renews reports whether the attempt deletes the znode and creates it again.
+func (z *Znode) renews(a *attempt) bool { return nearWrap(a.before.version) && !z.children }
+
+// settle sends an attempt until its fate is known. nil means that its batch is answered.
+func (z *Znode) settle(ctx context.Context, s *session.Session, a *attempt) error {
+	if a.before.version == -1 {
+		return ErrVersion
+	}
+	pause := retry.New(z.clock, firstRetry, longestRetry)
+	for {
+		f, zxid, err := z.send(ctx, s, a)
+		switch f {
+		case landed:
+			z.writes.Add(1)
+			z.conclude(a.batch, zxid)
+			return nil
+		case refused, failed:
+			z.withdraw(a.batch)
+			return err
+		case unknown:
+			z.knownAt = never
+			z.doubt(a.batch, err)
+			return nil
+		}
+		if cause := pause.Wait(ctx); cause != nil {
+			if a.lost || a.orphan {
+				z.doubt(a.batch, cause)
+				return nil
+			}
+			return cause
+		}
+		s = z.follow(ctx, s, a)
+	}
+}
+
+// follow returns the session in which an attempt is to be sent next. Where that is another one,
+// the attempt gets a place in its journal. If that cannot be had now, the session stays the same, in
+// which nothing is sent any more.
+func (z *Znode) follow(ctx context.Context, s *session.Session, a *attempt) *session.Session {
+	if s.Err() == nil {
+		return s
+	}
+	next, err := z.client.Session(ctx)
+	if err != nil {
+		return s
+	}
+	if z.cfg.Durable != "" {
+		return next // the very same attempt
+	}
+	b, err := z.open(ctx, next)
+	if err != nil {
+		return s
+	}
+	a.orphan, a.lost = a.orphan || a.lost, false
+	z.compose(a, b)
+	return next
+}
+
+// send sends an attempt once, and concludes from the answer. The error is that of the fate.
+func (z *Znode) send(ctx context.Context, s *session.Session, a *attempt) (fate, int64, error) {
+	began := z.clock.Now()
+	results, err := s.Multi(ctx, a.ops...)
+	z.knownAt = never
+	if err == nil {
+		zxid := results[a.entry-1].Stat.Mzxid
+		z.book.exists, z.book.version = true, results[a.entry-1].Stat.Version
+		z.known = State{Exists: true, Data: a.data, Zxid: zxid, czxid: zxid}
+		if stat := results[len(results)-1].Stat; stat != nil {
+			z.known = stateOf(a.data, *stat)
+		}
+		z.knownAt = began
+		z.crowd.wrote(z.clock.Now().Sub(began))
+		return landed, zxid, nil
+	}
+	at := 0
+	for at < len(results) && results[at].Error == nil {
+		at++
+	}
+	switch stale := isStale(err); {
+	case session.OutcomeOf(err) == session.OutcomeUnknown:
+		a.lost, a.cause = true, err
+		z.lost.Add(1)
+		if a.losses++; a.losses > maxLosses && len(a.data) >= largeData && s.Err() == nil {
+			return z.giveUp(ctx, s, a)
+		}
+		return open, 0, err
+	case at < a.entry && stale:
+		return z.consult(ctx, s, z.book, a)
+	case at < len(results) && stale:
+		f, err := z.overtaken(ctx, s, a, at, err)
+		return f, 0, err
+	case !session.Permanent(err):
+		return open, 0, err // the servers' fault, not the request's
+	case a.lost && at < a.entry, a.orphan:
+		return unknown, 0, err
+	}
+	return failed, 0, err
+}
+
+// A largeError is the error of a large write that was given up. It was not carried out.
+type largeError struct {
+	bytes int
+	err   error
+}
+
+func (e *largeError) Error() string {
+	return fmt.Sprintf("a write of %d bytes was not answered %d times: %v", e.bytes, maxLosses+1, e.err)
+}
+
+func (e *largeError) Unwrap() error { return e.err }
+
+// giveUp ends a large attempt whose answer was lost again and again, as happens where a server
+// takes small requests only: each time costs all who use the session the connection. By the time
+// that a sync is answered the attempt has happened or never will, because the requests of a
+// session keep their order.
+func (z *Znode) giveUp(ctx context.Context, s *session.Session, a *attempt) (fate, int64, error) {
+	b := z.book
+	if err := s.Sync(ctx, b.path); err != nil {
+		return open, 0, err
+	}
+	stat, ok, err := s.Exists(ctx, b.path)
+	switch {
+	case err != nil:
+		return open, 0, err
+	case a.orphan:
+		return unknown, 0, a.cause
+	case ok == b.exists && stat.Version == b.version:
+		return failed, 0, &largeError{len(a.data), a.cause}
+	}
+	return z.consult(ctx, s, b, a)
+}
+
+// isStale reports whether something was not as the attempt expected it.
+func isStale(err error) bool {
+	return errors.Is(err, zk.ErrBadVersion) || errors.Is(err, zk.ErrNoNode) ||
+		errors.Is(err, zk.ErrNodeExists) || errors.Is(err, zk.ErrNotEmpty)
+}
+
+// overtaken tells the fate of an attempt for which the znode was not as expected: err is about the
+// operation at. The journal was, so nothing has been carried out in this session.
+func (z *Znode) overtaken(ctx context.Context, s *session.Session, a *attempt, at int, err error) (fate, error) {
+	_, creates := a.ops[at].(*zk.CreateRequest)
+	switch {
+	case errors.Is(err, zk.ErrNotEmpty):
+		z.children = true
+		return refused, errAgain
+	case creates && errors.Is(err, zk.ErrNoNode):
+		if err := s.EnsurePath(ctx, parent(z.cfg.Path), z.cfg.ACL); err != nil && session.Permanent(err) {
+			return failed, err
+		}
+		return open, err // with the parent it may still be carried out
+	case !a.orphan:
+		z.conflicts.Add(1)
+		return refused, errConflict
+	}
+	data, stat, err := s.Get(ctx, z.cfg.Path)
+	switch {
+	case err != nil && !errors.Is(err, zk.ErrNoNode):
+		return open, err
+	case err == nil && a.before.Exists && stat.Czxid == a.before.czxid && stat.Version == a.before.version+1 && !bytes.Equal(data, a.data):
+		z.conflicts.Add(1)
+		return refused, errConflict // the next version is another's
+	}
+	return unknown, a.cause
+}
+
+// parent returns the path of a znode's parent.
+func parent(path string) string {
+	if i := strings.LastIndexByte(path, '/'); i > 0 {
+		return path[:i]
+	}
+	return "/"
+}

@@ -1,0 +1,236 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/retry"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+const (
+	// maxAge is how long what is known of the znode is used without reading it. A znode that was
+	// deleted and created again may have the same version: that is to be seen soon.
+	maxAge = time.Second
+	// maxBatch is how many changes one write carries.
+	maxBatch = 10000
+
+	firstRetry, longestRetry = 20 * time.Millisecond, time.Second
+)
+
+// Why a batch is tried again.
+var (
+	errConflict = errors.New("somebody else was faster")
+	errAgain    = errors.New("something was missing, and has been made")
+)
+
+// work carries out what is in the queue, and returns when nothing is.
+func (z *Znode) work(ctx context.Context) {
+	for batch := z.take(); batch != nil; batch = z.take() {
+		if err := z.carryOut(ctx, batch); err != nil {
+			z.fail(batch, err)
+		}
+	}
+}
+
+// take takes a batch out of the queue. It returns nil when the queue is empty: then nobody works
+// any more.
+func (z *Znode) take() []*pending {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	n := min(len(z.queue), 1)
+	if z.cfg.Batch {
+		n = min(len(z.queue), maxBatch)
+	}
+	if n == 0 {
+		z.queue, z.working = nil, false
+		return nil
+	}
+	batch := z.queue[:n:n]
+	z.queue = z.queue[n:]
+	return batch
+}
+
+// carryOut tries until all of the batch is answered, or returns an error for what is not.
+func (z *Znode) carryOut(ctx context.Context, batch []*pending) error {
+	failures := retry.New(z.clock, firstRetry, longestRetry)
+	for conflicts := 0; ; {
+		err := z.try(ctx, batch)
+		switch {
+		case err == nil:
+			return nil
+		case err == errConflict:
+			conflicts++
+			err = z.giveWay(ctx, conflicts)
+		case err == errAgain:
+			err = context.Cause(ctx)
+		case ctx.Err() == nil && !final(err):
+			err = failures.Wait(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// final reports whether another attempt would fail in the same way.
+func final(err error) bool {
+	var large *largeError
+	return session.Permanent(err) || errors.Is(err, ErrVersion) || errors.As(err, &large)
+}
+
+// try makes one attempt at a batch. nil means that all of it is answered.
+func (z *Znode) try(ctx context.Context, batch []*pending) error {
+	if err := z.rest(ctx); err != nil {
+		return err
+	}
+	s, err := z.client.Session(ctx)
+	if err != nil {
+		return err
+	}
+	// Without a connection a read waits for one, and callers may leave meanwhile with nothing done.
+	if z.knownAt == never || z.clock.Now().Sub(z.knownAt) > maxAge || z.known.version == -1 || s.State() != session.StateConnected {
+		if err := z.read(ctx, s); err != nil {
+			return err
+		}
+	}
+	_, writes, wanted := z.plan(batch, false)
+	if wanted && !writes {
+		same, err := z.confirm(ctx, s)
+		if err == nil && !same {
+			err = z.read(ctx, s)
+		}
+		if err != nil {
+			return err
+		}
+		// What was read after the quorum's answer is as new as this call.
+		_, writes, wanted = z.plan(batch, false)
+	}
+	if !wanted || !writes {
+		z.conclude(batch, 0)
+		return nil
+	}
+	b, err := z.open(ctx, s)
+	if err != nil {
+		return err
+	}
+	data, writes, _ := z.plan(batch, true)
+	if !writes { // those who wanted to have left
+		return errAgain
+	}
+	a := &attempt{batch: batch, before: z.known, data: data}
+	z.compose(a, b)
+	return z.settle(ctx, s, a)
+}
+
+// plan asks each change what is to follow, one after the other. It returns the data that are to
+// be written, if any, and whether anybody waits for more than a Peek. With final, who has changed
+// something cannot leave any more with nothing done.
+func (z *Znode) plan(batch []*pending, final bool) (data []byte, writes, wanted bool) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	now := z.known
+	for _, p := range batch {
+		if p.left {
+			continue
+		}
+		next, err := p.change(now)
+		p.before, p.after, p.err = now, now, err
+		wanted = wanted || err != ErrPeek
+		if err != nil {
+			continue
+		}
+		data, writes = next, true
+		now = State{Exists: true, Data: next}
+		p.after, p.open = now, final
+	}
+	return data, writes, wanted
+}
+
+// read finds out what the znode holds.
+func (z *Znode) read(ctx context.Context, s *session.Session) error {
+	began := z.clock.Now()
+	data, stat, err := s.Get(ctx, z.cfg.Path)
+	switch {
+	case errors.Is(err, zk.ErrNoNode):
+		z.known = State{}
+	case err != nil:
+		return err
+	default:
+		z.known = stateOf(data, stat)
+	}
+	z.knownAt = began
+	return nil
+}
+
+// confirm asks the quorum whether the znode is still as it is known. A sync would not do: a leader
+// that has been replaced answers it.
+func (z *Znode) confirm(ctx context.Context, s *session.Session) (same bool, err error) {
+	version := int32(-1)
+	if z.known.Exists {
+		version = z.known.version
+	}
+	_, err = s.Multi(ctx, &zk.CheckVersionRequest{Path: z.cfg.Path, Version: version})
+	switch {
+	case err == nil:
+		return z.known.Exists && version != -1, nil
+	case errors.Is(err, zk.ErrNoNode):
+		return !z.known.Exists, nil
+	case errors.Is(err, zk.ErrBadVersion):
+		return false, nil
+	}
+	return false, err
+}
+
+// conclude answers a batch that was carried out, by the transaction zxid.
+func (z *Znode) conclude(batch []*pending, zxid int64) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	for _, p := range batch {
+		if p.open {
+			p.after.Zxid = zxid
+			z.changes.Add(1)
+		}
+		close(p.done)
+	}
+}
+
+// fail answers a batch that was not carried out.
+func (z *Znode) fail(batch []*pending, err error) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	for _, p := range batch {
+		p.err = err
+		close(p.done)
+	}
+}
+
+// doubt answers what would have been written by an attempt whose fate nobody can tell. The rest
+// of its batch is tried again.
+func (z *Znode) doubt(batch []*pending, err error) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	for _, p := range batch {
+		if !p.open && !p.left {
+			z.queue = append(z.queue, p)
+			continue
+		}
+		if !p.left {
+			z.unknown.Add(1)
+		}
+		p.err = &UnknownError{p.before, p.after, err}
+		close(p.done)
+	}
+}
+
+// withdraw notes that nothing of an attempt has been carried out: its callers may leave.
+func (z *Znode) withdraw(batch []*pending) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	for _, p := range batch {
+		p.open = false
+	}
+}

@@ -1,0 +1,93 @@
+package line
+
+import (
+	"slices"
+	"time"
+)
+
+// FirstRecord is what a path holds that is made for a line in which leases may be so long.
+func FirstRecord(lease time.Duration) []byte { return []byte(record{lease: lease}.String()) }
+
+// NoNumber is the number of a name that tells nothing: the server has none left.
+const NoNumber = noNumber
+
+// NumberOf returns the number in a name, or NoNumber.
+func NumberOf(n Name) int64 { return number(n) }
+
+// Numbers are the numbers of a line that are over, as a record has them, for recipes that have a
+// record of their own. It is a value: Add and Bound change nothing and return another.
+type Numbers struct {
+	settled int64  // all smaller ones are over
+	left    []span // others that are, in order; they do not touch each other
+}
+
+// String returns the lines of a record.
+func (x Numbers) String() string { return x.record().numbers() }
+
+func (x Numbers) record() record { return record{settled: x.settled, left: x.left} }
+
+// Read takes in a line of a record. It is not known if it is about something else.
+func (x *Numbers) Read(key, value string) (known bool, err error) {
+	switch key {
+	case "settled":
+		x.settled, err = parseNumber(value)
+	case "left":
+		x.left, err = parseSpans(value)
+	default:
+		return false, nil
+	}
+	return true, err
+}
+
+// Over reports whether a znode with this number is not held any more.
+func (x Numbers) Over(n int64) bool { return x.record().over(n) }
+
+// Add returns the numbers with those from first to last among them.
+func (x Numbers) Add(first, last int64) Numbers {
+	if last < first {
+		return x
+	}
+	if first <= x.settled {
+		x.settled = max(x.settled, last+1)
+	}
+	add, left := span{first, last}, make([]span, 0, len(x.left)+1)
+	for _, s := range x.left {
+		switch {
+		case s.first <= x.settled: // settled by now, or all before it are
+			x.settled = max(x.settled, s.last+1)
+		case s.last+1 < add.first:
+			left = append(left, s)
+		case add.last+1 < s.first:
+			left, add = append(left, add), s
+		default: // they touch
+			add = span{min(s.first, add.first), max(s.last, add.last)}
+		}
+	}
+	if add.first > x.settled {
+		left = append(left, add)
+	}
+	x.left = left
+	return x
+}
+
+// Bound returns the numbers in so many spans at most. The oldest are forgotten.
+func (x Numbers) Bound(most int) Numbers {
+	x.left = slices.Clone(x.left[max(len(x.left)-most, 0):])
+	return x
+}
+
+// Missing returns how many numbers below own are neither over nor listed. Their holders may have
+// vanished unseen before the list was made.
+func (x Numbers) Missing(own int64, listed []Name) int64 {
+	seen := map[int64]bool{}
+	for _, n := range listed {
+		if s := int64(n.Seq); s >= x.settled && s < own && !x.Over(s) {
+			seen[s] = true
+		}
+	}
+	missing := max(own-x.settled, 0) - int64(len(seen))
+	for _, s := range x.left {
+		missing -= max(min(s.last, own-1)-max(s.first, x.settled)+1, 0)
+	}
+	return max(missing, 0)
+}

@@ -1,0 +1,220 @@
+package lock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/stay"
+)
+
+// Set is several locks that are held together, by [All]: all of them, or none.
+type Set struct {
+	helds  []*Held
+	ctx    setContext
+	cancel context.CancelCauseFunc
+}
+
+// All acquires several locks, each of another path and all on one client, which may be for reading
+// or for writing. It joins all lines in one transaction. So two that ask for the same locks never
+// wait for each other, whatever the order of the arguments. While it waits for one lock, it stands
+// in the lines of the others, and who comes there later waits as well.
+//
+// ctx and the errors are those of [Lock.Acquire]; on an error nothing is held. There is no nesting:
+// under the context of a Held of one of the locks it returns [ErrNested] or [ErrUpgrade]. Locks of
+// other libraries that are taken one by one can wait for ours and we for them.
+func All(ctx context.Context, locks ...*Lock) (*Set, error) {
+	if err := checkAll(ctx, locks); err != nil {
+		return nil, err
+	}
+	l := life.Begin(context.WithoutCancel(ctx), locks[0].client)
+	defer l.End()
+	waiting, cancel := context.WithCancelCause(l.Context())
+	defer cancel(nil)
+	defer context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })()
+	first := &contender{Lock: locks[0], values: ctx, life: l}
+	var set *Set
+	err := first.again(waiting, func() (err error) {
+		set, err = first.attemptAll(waiting, locks)
+		return err
+	})
+	return set, err
+}
+
+func checkAll(ctx context.Context, locks []*Lock) error {
+	if len(locks) == 0 {
+		return errors.New("lock: All was given no locks")
+	}
+	paths := map[string]bool{}
+	for _, l := range locks {
+		if l.client != locks[0].client {
+			return errors.New("lock: All was given locks of several clients; want one, because all or none are held")
+		}
+		if paths[l.path] {
+			return fmt.Errorf("lock: All was given two locks at %s", l.path)
+		}
+		paths[l.path] = true
+		h, err := l.nested(ctx)
+		if h != nil {
+			h.Release(ctx)
+			err = ErrNested
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// attemptAll is one place in each line, until all are held.
+func (c *contender) attemptAll(ctx context.Context, locks []*Lock) (*Set, error) {
+	s, err := c.life.Session(ctx, func(err error) {
+		c.often.Warn("no session", "err", err)
+		c.send(Event{Kind: EventFailed, Err: err})
+	})
+	if err != nil {
+		return nil, err
+	}
+	all := make([]*contender, len(locks))
+	cfgs := make([]line.Config, len(locks))
+	for i, l := range locks {
+		all[i] = &contender{Lock: l, values: c.values}
+		cfgs[i] = all[i].place()
+	}
+	stays, err := stay.EnterAll(ctx, s, cfgs)
+	if err != nil {
+		return nil, err
+	}
+	return c.waitAll(ctx, all, stays)
+}
+
+// waitAll waits until all places are held. If that fails, or one is lost meanwhile, all are left.
+func (c *contender) waitAll(ctx context.Context, all []*contender, stays []*stay.Stay) (*Set, error) {
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	helds, errs := make([]*Held, len(all)), make([]error, len(all))
+	begun := c.clock.Now()
+	var waiting sync.WaitGroup
+	for i, one := range all {
+		waiting.Go(func() {
+			one.life = life.Begin(context.WithoutCancel(ctx), c.client)
+			one.joined(stays[i])
+			at, err := one.wait(ctx, stays[i])
+			if err != nil {
+				giveUp(fmt.Errorf("%s: %w", one.path, err)) // not err itself: the others' znodes are there
+				one.leave(ctx, stays[i], err == line.ErrGone)
+				one.life.End()
+				errs[i] = err
+				return
+			}
+			at.acquired(c.clock.Now().Sub(begun))
+			helds[i] = at.first
+			context.AfterFunc(at.Context(), func() { giveUp(at.Ended()) })
+			go one.hold(at)
+		})
+	}
+	waiting.Wait()
+	if ctx.Err() == nil {
+		return newSet(c.values, helds), nil
+	}
+	for _, h := range helds {
+		if h != nil {
+			h.Release(ctx) // in the background
+		}
+	}
+	return nil, context.Cause(ctx)
+}
+
+// newSet joins what is held. Its context has the values of ctx.
+func newSet(ctx context.Context, helds []*Held) *Set {
+	s := &Set{helds: helds}
+	for _, h := range helds {
+		ctx = context.WithValue(ctx, under{}, h.at.chain(ctx))
+	}
+	inner, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	s.ctx, s.cancel = setContext{inner, s}, cancel
+	for _, h := range helds {
+		context.AfterFunc(h.at.Context(), s.check)
+	}
+	return s
+}
+
+// setContext looks at each of the locks: in a process that was paused, timers are late.
+type setContext struct {
+	context.Context
+	s *Set
+}
+
+func (c setContext) Err() error {
+	c.s.check()
+	return c.Context.Err()
+}
+
+// check ends the set if one of the locks is not held any more.
+func (s *Set) check() {
+	for _, h := range s.helds {
+		if h.Context().Err() != nil {
+			s.cancel(h.at.Ended())
+			return
+		}
+	}
+}
+
+// Held returns what is held, one for each of the locks in the order in which they were given. Each
+// has a [Held.Token] of its own path. If one is released, the Set is over.
+func (s *Set) Held() []*Held { return s.helds }
+
+// Context is cancelled when one of the locks is not held any more; context.Cause tells why, as a
+// [*recipe.Ended]. See [Held.Context]. A context made from it is told by a timer, which may be late
+// in a process that was paused.
+func (s *Set) Context() context.Context { return s.ctx }
+
+// Valid reports whether all locks are held at this moment. See [Held.Valid].
+func (s *Set) Valid() bool { return s.Remaining() > 0 }
+
+// Remaining returns how long all locks are held if nothing extends their leases; zero when one is
+// not.
+func (s *Set) Remaining() time.Duration {
+	least := s.helds[0].Remaining()
+	for _, h := range s.helds[1:] {
+		least = min(least, h.Remaining())
+	}
+	return least
+}
+
+// Multi is [Held.Multi], provided that the znodes of all holders still exist at that moment.
+func (s *Set) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
+	if !s.Valid() {
+		return nil, recipe.ErrNotHeld
+	}
+	var guarded []any
+	for _, h := range s.helds[1:] {
+		guarded = append(guarded, &zk.CheckVersionRequest{Path: h.Node(), Version: -1})
+	}
+	n := len(guarded)
+	results, err := s.helds[0].Multi(ctx, append(guarded, ops...)...)
+	for i, r := range results {
+		if i < n && errors.Is(r.Error, zk.ErrNoNode) {
+			return nil, recipe.ErrNotHeld
+		}
+	}
+	return results[min(n, len(results)):], err
+}
+
+// Release is [Held.Release] for all of them.
+func (s *Set) Release(ctx context.Context) error {
+	errs := make([]error, len(s.helds))
+	var leaving sync.WaitGroup
+	for i, h := range s.helds {
+		leaving.Go(func() { errs[i] = h.Release(ctx) })
+	}
+	leaving.Wait()
+	return errors.Join(errs...)
+}

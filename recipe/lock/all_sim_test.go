@@ -1,0 +1,249 @@
+package lock_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/lock"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// locks are a client's locks at these paths.
+func locks(t *testing.T, client *session.Client, paths ...string) (all []*lock.Lock) {
+	t.Helper()
+	for _, path := range paths {
+		l, err := lock.New(client, path, lock.Config{Logger: logger(path)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, l)
+	}
+	return all
+}
+
+// left counts the znodes of a session that are in a line.
+func (s *stage) left(path string) (n int) {
+	for _, node := range s.Nodes() {
+		if len(node.Path) > len(path) && node.Path[:len(path)+1] == path+"/" {
+			n++
+		}
+	}
+	return n
+}
+
+func TestSeveralLocksAreHeldTogether(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.client("a"), s.client("b")
+		set, err := lock.All(t.Context(), locks(t, a, "/x", "/y", "/z")...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !set.Valid() || set.Remaining() <= 0 || len(set.Held()) != 3 || set.Held()[1].Token() == 0 {
+			t.Errorf("valid %v", set.Valid())
+		}
+		for _, l := range locks(t, b, "/x", "/y", "/z") {
+			_, err := l.TryAcquire(t.Context())
+			want(t, err, lock.ErrBusy)
+		}
+		for _, l := range locks(t, a, "/x", "/y", "/z") {
+			_, err := l.Acquire(set.Context())
+			want(t, err, lock.ErrNested)
+		}
+		results, err := set.Multi(t.Context(), &zk.CreateRequest{Path: "/done", Acl: zk.WorldACL(zk.PermAll)})
+		if err != nil || len(results) != 1 || results[0].String != "/done" {
+			t.Errorf("%v, %v", results, err)
+		}
+		if err := set.Release(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if set.Valid() || set.Context().Err() == nil {
+			t.Error("it is held after its release")
+		}
+		want(t, context.Cause(set.Context()), recipe.ReasonReleased)
+		_, err = set.Multi(t.Context())
+		want(t, err, recipe.ErrNotHeld)
+		set, err = lock.All(t.Context(), locks(t, b, "/z", "/x")...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		set.Release(t.Context())
+	})
+}
+
+// If one of the locks is lost, the set is, and the guarded writes of all of them.
+func TestASetIsOverWithOneOfItsLocks(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a := s.client("a")
+		set, err := lock.All(t.Context(), locks(t, a, "/x", "/y")...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Host("a").Delay(100*time.Millisecond, zktest.ToClient)
+		admin := s.admin()
+		if err := admin.Delete(t.Context(), set.Held()[1].Node(), -1); err != nil {
+			t.Fatal(err)
+		}
+		_, err = set.Multi(t.Context(), &zk.CreateRequest{Path: "/done", Acl: zk.WorldACL(zk.PermAll)})
+		want(t, err, recipe.ErrNotHeld)
+		<-set.Context().Done()
+		want(t, context.Cause(set.Context()), recipe.ReasonNodeDeleted)
+		want(t, set.Release(t.Context()), recipe.ReasonNodeDeleted)
+		if _, ok, _ := admin.Exists(t.Context(), "/done"); ok {
+			t.Error("written without one of the locks")
+		}
+		time.Sleep(stageT)
+		if n := s.left("/x"); n != 0 {
+			t.Errorf("%d left", n)
+		}
+	})
+}
+
+// Opposite orders, and now and then a lost connection.
+func TestOppositeOrdersDoNotDeadlock(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		rng := rand.New(rand.NewPCG(1, 1))
+		done := make(chan struct{}, 3)
+		inside := map[string]int{}
+		for who, paths := range map[string][]string{"a": {"/x", "/y"}, "b": {"/y", "/x"}, "c": {"/y", "/z", "/x"}} {
+			client := s.client(who)
+			go func() {
+				for i := range 100 {
+					ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+					set, err := lock.All(ctx, locks(t, client, paths...)...)
+					cancel()
+					if err != nil {
+						t.Errorf("%s, round %d: %v", who, i, err)
+						break
+					}
+					for _, path := range paths {
+						if inside[path]++; inside[path] > 1 && set.Valid() {
+							t.Errorf("two hold %s", path)
+						}
+					}
+					time.Sleep(10 * time.Millisecond)
+					if rng.IntN(20) == 0 {
+						s.Host(who).Cut()
+					}
+					for _, path := range paths {
+						inside[path]--
+					}
+					set.Release(t.Context())
+				}
+				done <- struct{}{}
+			}()
+		}
+		for range 3 {
+			<-done
+		}
+	})
+}
+
+func TestTroubleWhileSeveralLocksAreAcquired(t *testing.T) {
+	for name, c := range map[string]struct {
+		do   func(s *stage)
+		fine bool
+	}{
+		"the answer is lost": {func(s *stage) {
+			s.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Path: "/x/*", Nth: 1}, zktest.LoseReply)
+		}, true},
+		"the request is lost": {func(s *stage) {
+			s.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Path: "/x/*", Nth: 1}, zktest.LoseRequest)
+		}, true},
+		"one is refused": {func(s *stage) {
+			if _, err := s.admin().Create(s.t.Context(), "/y", nil, 0, zk.WorldACL(zk.PermRead)); err != nil {
+				s.t.Fatal(err)
+			}
+		}, false},
+		"one is deleted while it waits": {func(s *stage) {
+			h, err := locks(s.t, s.client("other"), "/z")[0].Acquire(s.t.Context())
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			go func() {
+				s.eventually("place", func() bool { return s.left("/y") == 1 })
+				admin := s.admin()
+				names, _, _ := admin.Children(s.t.Context(), "/y")
+				admin.Delete(s.t.Context(), "/y/"+names[0], -1)
+				time.Sleep(stageD)
+				h.Release(s.t.Context())
+			}()
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+				a := s.client("a")
+				ls := locks(t, a, "/x", "/y", "/z")
+				c.do(s)
+				begun := time.Now()
+				set, err := lock.All(t.Context(), ls...)
+				if c.fine != (err == nil) {
+					t.Fatalf("error %v", err)
+				}
+				if err != nil {
+					var permanent *recipe.PermanentError
+					if !errors.As(err, &permanent) || time.Since(begun) > stageD {
+						t.Errorf("%v after %v", err, time.Since(begun))
+					}
+				} else if err := set.Release(t.Context()); err != nil {
+					t.Error(err)
+				}
+				time.Sleep(stageT)
+				for _, path := range []string{"/x", "/y", "/z"} {
+					if n := s.left(path); n != 0 {
+						t.Errorf("%d left in %s", n, path)
+					}
+				}
+			})
+		})
+	}
+}
+
+// While it waits for one of the locks, the context may end: nothing is left.
+func TestAllGivesUpByItsContext(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.client("a"), s.client("b")
+		h, err := locks(t, a, "/y")[0].Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		begun := time.Now()
+		_, err = lock.All(ctx, locks(t, b, "/x", "/y", "/z")...)
+		want(t, err, context.DeadlineExceeded)
+		if took := time.Since(begun); took > 1100*time.Millisecond {
+			t.Errorf("it took %v", took)
+		}
+		time.Sleep(time.Second)
+		if n := s.left("/x") + s.left("/z"); n != 0 || s.left("/y") != 1 {
+			t.Errorf("%d left", n)
+		}
+		begun = time.Now()
+		set, err := lock.All(t.Context(), locks(t, a, "/x", "/z")...)
+		if err != nil || time.Since(begun) > stageD/4 {
+			t.Errorf("%v after %v", err, time.Since(begun))
+		}
+		set.Release(t.Context())
+		release(t, h)
+	})
+}
+
+func TestWhatAllIsGivenIsChecked(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.client("a"), s.client("b")
+		x, y := locks(t, a, "/x")[0], locks(t, b, "/y")[0]
+		for i, ls := range [][]*lock.Lock{nil, {x, y}, {x, x}} {
+			if _, err := lock.All(t.Context(), ls...); err == nil {
+				t.Error(fmt.Sprint(i, " is taken"))
+			}
+		}
+	})
+}

@@ -1,0 +1,119 @@
+package lock
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
+)
+
+// Style is how a contender's znode is named. Contenders of all styles stand in one line. The style
+// matters to contenders of other libraries: each of them waits only behind the names that it
+// knows, so all of ours need the style of the others in the line.
+type Style string
+
+const (
+	// StyleCurator names znodes as the locks of Apache Curator do, and zk.Lock.
+	StyleCurator Style = "curator"
+	// StyleKazoo names znodes so that the locks of Python's kazoo, and zk.Lock, take them for
+	// contenders.
+	StyleKazoo Style = "kazoo"
+)
+
+// Config configures a lock. The zero value works.
+type Config struct {
+	// ID tells people who this is; nothing is decided by it, and two contenders may have the
+	// same. At most 256 bytes of UTF-8 without control characters. Default: host name, process id
+	// and a random part.
+	ID string
+
+	// Data goes into the contender's znode, for [Lock.Contenders] to read. At most 1,000,000
+	// bytes.
+	Data []byte
+
+	// Style of the znode's name. Default [StyleCurator].
+	Style Style
+
+	// ACL of the contender's znode and of the path if it must be created; it has to grant us
+	// READ. Default: the session's. A nil-length ACL means the default.
+	ACL []zk.ACL
+
+	// StopBefore is how long before the end of the lease a [Held]'s context is cancelled: the
+	// time for work in progress to stop before another may hold the lock. At most a quarter of
+	// the lease, D. Default D/16.
+	StopBefore time.Duration
+
+	// DrainTimeout is how long a lock whose context was cancelled by the end of Do's context, or
+	// because the client was closed, waits for its release before it is given away all the same.
+	// Default 30 s.
+	DrainTimeout time.Duration
+
+	// Reentrant lets Acquire succeed at once under the context of a [Held] of the same lock. The
+	// lock is released when each of these has been released. Without it that is [ErrNested].
+	Reentrant bool
+
+	// Cleanup deletes the path when a holder leaves nobody behind, in the transaction that
+	// deletes its znode. It is for locks that have a path for each of very many objects. Fencing
+	// tokens go on to grow. Readers do not delete a path.
+	Cleanup bool
+
+	// OnRevoke, if set, is told once for each Held that somebody asks it to let go: by
+	// [Lock.Revoke], or by Curator's Revoker. It may release the lock or not. It is called from a
+	// goroutine of its own, like OnEvent.
+	OnRevoke func(*Held)
+
+	// OnEvent, if set, is told of every transition, in order and one at a time, from a goroutine
+	// that no contender waits for: it may take its time and call anything of this library. The
+	// first 1000 events wait for it; more are dropped.
+	OnEvent func(Event)
+
+	// Logger gets one line per transition, from a goroutine of its own: nothing waits for it.
+	// Default: silence.
+	Logger *slog.Logger
+}
+
+const (
+	defaultDrainTimeout = 30 * time.Second
+	longest             = 24 * time.Hour
+)
+
+// withDefaults returns a checked copy; lease is how long one lasts.
+func (c Config) withDefaults(lease time.Duration) (Config, error) {
+	bad := func(field string, value any, want string) (Config, error) {
+		return c, fmt.Errorf("lock: Config.%s is %v; want %s", field, value, want)
+	}
+	if c.ID == "" {
+		c.ID = ident.Default()
+	}
+	if err := ident.Check(c.ID, c.Data); err != nil {
+		return c, fmt.Errorf("lock: %w", err)
+	}
+	switch c.Style = cmp.Or(c.Style, StyleCurator); c.Style {
+	case StyleCurator, StyleKazoo:
+	default:
+		return bad("Style", fmt.Sprintf("%q", c.Style), fmt.Sprintf("%q or %q", StyleCurator, StyleKazoo))
+	}
+	if c.StopBefore < 0 || c.StopBefore > lease/4 {
+		return bad("StopBefore", c.StopBefore, fmt.Sprintf("0 to a quarter of the client's Config.Lease, which is %v", lease/4))
+	}
+	if c.DrainTimeout < 0 || c.DrainTimeout > longest {
+		return bad("DrainTimeout", c.DrainTimeout, fmt.Sprintf("0 for %v, or up to %v", defaultDrainTimeout, longest))
+	}
+	c.DrainTimeout = cmp.Or(c.DrainTimeout, defaultDrainTimeout)
+	if len(c.ACL) == 0 {
+		c.ACL = nil
+	}
+	return c, nil
+}
+
+func (s Style) line() line.Style {
+	if s == StyleKazoo {
+		return line.Kazoo
+	}
+	return line.Lock
+}

@@ -1,0 +1,274 @@
+package lock
+
+import (
+	"context"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/retry"
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/stay"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/tenure"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// acquire makes a contender that waits until it holds the lock, or only tries to.
+func (l *Lock) acquire(ctx context.Context, try bool) (*Held, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if h, err := l.nested(ctx); h != nil || err != nil {
+		return h, err
+	}
+	c := &contender{Lock: l, values: ctx, life: life.Begin(context.WithoutCancel(ctx), l.client), try: try}
+	waiting, cancel := context.WithCancelCause(c.life.Context())
+	defer cancel(nil)
+	defer context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })()
+	at, err := c.win(waiting)
+	if err != nil {
+		c.life.End()
+		return nil, err
+	}
+	go c.hold(at) // the client waits for it in Close
+	return at.first, nil
+}
+
+// contender is one call of Acquire.
+type contender struct {
+	*Lock
+	values context.Context // of the caller; what is held has its values
+	life   *life.Life
+	try    bool
+}
+
+// win joins the line and waits in it, as often as it takes. ctx bounds that.
+func (c *contender) win(ctx context.Context) (at *holding, err error) {
+	asked := c.clock.Now()
+	err = c.again(ctx, func() (err error) {
+		at, err = c.attempt(ctx)
+		return err
+	})
+	if err == nil {
+		at.acquired(c.clock.Now().Sub(asked))
+	}
+	return at, err
+}
+
+// again makes attempts until one succeeds, or another would not help.
+func (c *contender) again(ctx context.Context, attempt func() error) error {
+	pause := retry.New(c.clock, firstDelay, longestDelay)
+	for {
+		begun := c.clock.Now()
+		err := attempt()
+		switch {
+		case err == nil || err == ErrBusy:
+			return err
+		case c.life.Over(ctx):
+			return c.life.Cut(ctx, err)
+		case life.Permanent(err):
+			c.log.Error("cannot join", "err", err)
+			return &recipe.PermanentError{Path: c.path, Err: err}
+		}
+		if c.clock.Now().Sub(begun) >= c.client.Status().Timeout {
+			pause.Reset()
+		}
+		delay := pause.Next()
+		c.often.Warn("not in line", "err", err, "retry", delay)
+		c.send(Event{Kind: EventFailed, Err: err, Delay: delay})
+		if clock.Sleep(ctx, c.clock, delay) != nil {
+			return c.life.Cut(ctx, err)
+		}
+	}
+}
+
+// attempt is one place in the line, until it is held.
+func (c *contender) attempt(ctx context.Context) (*holding, error) {
+	s, err := c.life.Session(ctx, func(err error) {
+		c.often.Warn("no session", "err", err)
+		c.send(Event{Kind: EventFailed, Err: err})
+	})
+	if err != nil {
+		return nil, err
+	}
+	if c.try {
+		if err := c.free(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	st, err := c.join(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	at, err := c.wait(ctx, st)
+	if err != nil {
+		c.leave(ctx, st, err == line.ErrGone) // not errors.Is: what a cause of the user's wraps decides nothing
+		return nil, err
+	}
+	return at, nil
+}
+
+// free returns ErrBusy if anybody stands in the line that would be ahead. The server may lag, so
+// it is asked to catch up first.
+func (c *contender) free(ctx context.Context, s *session.Session) error {
+	if err := s.Sync(ctx, c.path); err != nil {
+		return err
+	}
+	names, err := line.List(ctx, s, c.path)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if !c.shared || !name.Shared {
+			return ErrBusy
+		}
+	}
+	return nil
+}
+
+// join takes a place in the line.
+func (c *contender) join(ctx context.Context, s *session.Session) (*stay.Stay, error) {
+	st, err := stay.Enter(ctx, s, c.place())
+	if err == nil {
+		c.joined(st)
+	}
+	return st, err
+}
+
+// place says where and as what to stand.
+func (c *contender) place() line.Config {
+	return line.Config{
+		Dir: c.path, Style: c.style, Data: ident.Encode(c.cfg.ID, c.cfg.Data), ACL: c.cfg.ACL,
+		Clock: c.clock, Busy: true, Cleanup: c.cfg.Cleanup,
+	}
+}
+
+func (c *contender) joined(st *stay.Stay) {
+	c.log.Debug("joined", "session", hex(st.S.ID()), "node", st.Path(), "ahead", st.Position())
+	c.send(Event{Kind: EventJoined, Session: st.S.ID(), Node: st.Path(), Position: st.Position()})
+}
+
+// wait stands in line until the place is held.
+func (c *contender) wait(ctx context.Context, st *stay.Stay) (*holding, error) {
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	w := tenure.Wait{
+		Clock: c.clock, Need: tenure.StopBefore(c.cfg.StopBefore, st.S.LeaseTime()),
+		Tell: func(last, now line.Standing) {
+			c.tell(st, last, now)
+			if c.try && (now.Position > 0 || now.Waits > 0) {
+				giveUp(ErrBusy)
+			}
+		},
+	}
+	lease, err := w.Until(ctx, st.S, st)
+	if err != nil {
+		return nil, err
+	}
+	st.Lead()
+	return newHolding(c.values, c.Lock, st, held.Config{
+		Clock: c.clock, Lease: lease, StopBefore: w.Need, Session: st.S, Node: st.Path(), Token: st.Token(),
+	}), nil
+}
+
+// tell reports what has changed about the place in the line.
+func (c *contender) tell(st *stay.Stay, last, now line.Standing) {
+	ahead := now.Ahead
+	if ahead != "" {
+		ahead = c.path + "/" + ahead
+	}
+	if now.TookOver != "" {
+		node := c.path + "/" + now.TookOver
+		c.log.Warn("took over from a silent contender", "session", hex(st.S.ID()), "node", node)
+		c.send(Event{Kind: EventTookOver, Session: st.S.ID(), Node: node})
+	}
+	same := last.Ahead == now.Ahead
+	if now.Hidden && !(last.Hidden && same) {
+		c.log.Warn("the znode ahead must not be read by us: its end is noticed later", "node", ahead)
+	}
+	if now.Persistent && now.Position <= 1 && !(last.Persistent && same && last.Position <= 1) {
+		c.log.Warn("the znode ahead is persistent: only deleting it lets others have the lock", "node", ahead)
+		c.send(Event{Kind: EventBlocked, Node: ahead})
+	}
+	if now.Impaired != nil && last.Impaired == nil {
+		c.log.Warn("a change of holder may take longer than the lease", "err", now.Impaired)
+		c.send(Event{Kind: EventImpaired, Err: now.Impaired})
+	}
+	if now.Waits > 0 && last.Waits == 0 {
+		c.log.Info("next, but a lease may run still", "session", hex(st.S.ID()), "node", st.Path(), "wait", now.Waits)
+		c.send(Event{Kind: EventWithheld, Session: st.S.ID(), Node: st.Path(), Delay: now.Waits})
+	}
+}
+
+// hold keeps what is held until it has ended, has been released or has outlasted DrainTimeout, and
+// the znode is gone.
+func (c *contender) hold(at *holding) {
+	for at != nil {
+		c.guard(at)
+		next := c.end(at)
+		close(at.left)
+		at = next
+	}
+	c.life.End()
+}
+
+// end carries out the end of what is held. It returns what is held instead, if it was to be
+// downgraded.
+func (c *contender) end(at *holding) (next *holding) {
+	ended := at.Ended()
+	c.log.Debug("ended", withErr(ended.Err, "session", hex(at.st.S.ID()), "token", at.Token(), "reason", ended.Reason.String())...)
+	c.send(Event{Kind: EventEnded, Session: at.st.S.ID(), Node: at.Node(), Token: at.Token(), Reason: ended.Reason, Err: ended.Err})
+	if d := at.downgrade; d != nil { // set before it ended
+		var err error
+		if next, err = c.downgraded(at); err == nil {
+			d.held = next.first
+		} else {
+			d.err = err
+			c.leave(c.life.Context(), at.st, err == line.ErrGone)
+		}
+		close(d.done)
+		return next
+	}
+	if ended.Reason != recipe.ReasonNodeDeleted && !tenure.Drain(c.clock, at.st.S, at.letGo, c.cfg.DrainTimeout) {
+		at.late.Store(true)
+		c.log.Warn("the lock was not released in time; giving it away", "waited", c.cfg.DrainTimeout)
+	}
+	at.Finish()
+	c.leave(c.life.Context(), at.st, ended.Reason == recipe.ReasonNodeDeleted)
+	return nil
+}
+
+// guard returns when what is held has ended.
+func (c *contender) guard(at *holding) {
+	ctx := c.life.Context()
+	defer context.AfterFunc(ctx, func() { at.End(recipe.ReasonClosed, context.Cause(ctx)) })()
+	tenure.Guard{
+		Clock:  c.clock,
+		Gone:   func() { at.End(recipe.ReasonNodeDeleted, nil) },
+		Lost:   func(err error) { at.End(recipe.ReasonSessionLost, err) },
+		Failed: func(err error) { c.often.Warn("cannot check the own znode", "err", err) }, // the lease decides
+	}.Until(at.Context(), at.st.S, revocable{at})
+}
+
+// revocable notices that somebody asks the holder to let go.
+type revocable struct{ *holding }
+
+func (r revocable) Woken() <-chan struct{} { return r.st.Woken() }
+
+func (r revocable) Step(ctx context.Context, need time.Duration) (line.Standing, error) {
+	now, err := r.st.Step(ctx, need)
+	if err == nil && now.Revoked {
+		r.revoke()
+	}
+	return now, err
+}
+
+// leave ends a place: it deletes the znode, unless it is gone already.
+func (c *contender) leave(ctx context.Context, st *stay.Stay, gone bool) {
+	left := st.Leave(ctx, gone)
+	c.log.Debug("left", withErr(left, "session", hex(st.S.ID()), "node", st.Path())...)
+	c.send(Event{Kind: EventLeft, Session: st.S.ID(), Node: st.Path(), Err: left})
+}

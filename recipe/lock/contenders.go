@@ -1,0 +1,92 @@
+package lock
+
+import (
+	"context"
+	"errors"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
+)
+
+// Contender is one who holds a lock or waits for it, of this library or another.
+type Contender struct {
+	// ID and Data are its own words; empty when it is hidden or was asked to let go.
+	ID   string
+	Data []byte
+	// Hidden: its ACL does not let us read it.
+	Hidden bool
+	// Reader: it is there for reading.
+	Reader bool
+	// Revoked: it was asked to let go.
+	Revoked bool
+	// Node is the path of its znode.
+	Node string
+	// Token is the fencing token that it holds the lock with when its time comes, 0 if it is
+	// hidden. (That of a writer that has become a reader is older.)
+	Token int64
+	// Session is the ZooKeeper session that it belongs to. 0 means a persistent znode, or that it
+	// is hidden.
+	Session int64
+}
+
+// Contenders returns who holds the lock and who waits for it, in order, as one server sees it. It
+// reads every contender's znode: a tool for people, not for a loop.
+func (l *Lock) Contenders(ctx context.Context) ([]Contender, error) {
+	s, err := l.client.Session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names, err := line.List(ctx, s, l.path)
+	if err != nil {
+		return nil, err
+	}
+	var all []Contender
+	for _, name := range names {
+		c := Contender{Node: l.path + "/" + name.Full, Reader: name.Shared}
+		data, stat, err := s.Get(ctx, c.Node)
+		switch {
+		case errors.Is(err, zk.ErrNoNode):
+			continue
+		case errors.Is(err, zk.ErrNoAuth):
+			c.Hidden = true
+		case err != nil:
+			return nil, err
+		default:
+			c.Token, c.Session, c.Revoked = stat.Czxid, stat.EphemeralOwner, string(data) == line.Revocation
+			if !c.Revoked {
+				c.ID, c.Data = ident.Decode(data)
+			}
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+// Revoke asks the holder to let go, or all readers that hold it, by the words that Curator's Revoker
+// writes into the holder's znode. What the holder does about it is its own decision: see
+// [Config.OnRevoke]. Nothing happens if nobody holds the lock. It takes WRITE on the holder's znode.
+//
+// Do not use it while a Curator LeaderLatch may stand in the line: it takes the change for the
+// departure of the one ahead, finds that one still there, and never wakes again.
+func (l *Lock) Revoke(ctx context.Context) error {
+	s, err := l.client.Session(ctx)
+	if err != nil {
+		return err
+	}
+	names, err := line.List(ctx, s, l.path)
+	if err != nil {
+		return err
+	}
+	for i, name := range names {
+		if i > 0 && !(name.Shared && names[0].Shared) {
+			break
+		}
+		_, err := s.Set(ctx, l.path+"/"+name.Full, []byte(line.Revocation), -1)
+		if err != nil && !errors.Is(err, zk.ErrNoNode) {
+			return err
+		}
+	}
+	return nil
+}

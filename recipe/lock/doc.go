@@ -1,0 +1,83 @@
+// Package lock has locks for any number of contenders on any number of machines, with Apache
+// ZooKeeper: a lock, a read-write lock, and several locks at once.
+//
+//	client, err := session.Open("zk1:2181,zk2:2181,zk3:2181/app", session.Config{})
+//	...
+//	l, err := lock.New(client, "/accounts/7", lock.Config{})
+//	...
+//	err = l.Do(ctx, func(ctx context.Context, held *lock.Held) error {
+//		a, err := db.Read(ctx, 7)
+//		...
+//		if !held.Valid() {
+//			return context.Cause(ctx)
+//		}
+//		return db.Write(ctx, a.Add(1), held.Token()) // the database refuses an older token
+//	})
+//
+// # What is not promised
+//
+// Code that ignores its context is not stopped: after a lost lease, or after DrainTimeout, the next
+// holder does not wait for it. A contender of another library in the same line keeps only that
+// library's promises. When somebody deletes the lock's path with all that is in it, two may hold the
+// lock for one lease at the most. Against all of these there is the fencing token. A lease without a
+// token is not enough: a holder may stand still between its look at Valid and its write, and nothing
+// but the place that is written to can refuse that write.
+//
+// # What is promised
+//
+// D is the length of a lease, session.Config.Lease, 4 s by default.
+//
+//   - Safety. At no instant do two contenders of this library hold one lock ([Held.Valid]), other
+//     than as readers of an [RW]. The context of what is held is cancelled earlier still
+//     (StopBefore).
+//   - Fencing. [Held.Token] is larger than that of every earlier holder of the path, as long as the
+//     ensemble's data lives. Those of readers among each other say nothing. So a resource that
+//     readers and writers use refuses writes below the highest token that it has seen, and reads
+//     below the highest token of a write.
+//   - Liveness. While the ensemble answers writes within D/4, the next in line holds the lock at
+//     once after a release, also if others have given up; and within 19/16 D and a few round trips
+//     after a crash. If a writer crashes, the first of several readers behind it is as quick, and
+//     the others may take as long again.
+//   - Order. Contenders hold a lock in the order in which they came. A reader waits for the writers
+//     that came before it, a writer for all that came before it, so that neither starves.
+//   - Nothing is left behind. A contender that gives up, by its context or otherwise, leaves no
+//     znode, and whoever stands behind it does not wait for a lease.
+//   - Cost. To acquire a free lock is one write and one round of three reads, whatever the number of
+//     other locks; to release it is one write. A session whose first lock it is has to create its
+//     heartbeat besides, once. While locks are held, or are about to be, a session writes 4 times
+//     per D, however many they are; afterwards it does not. A release wakes one contender, or all
+//     readers whose turn it is. Waiting readers with one writer ahead write 4 times per D as well.
+//
+// What is assumed is assumed for elections, too: see the package election.
+//
+// # How it works
+//
+// Each call of Acquire creates an ephemeral sequential znode under the lock's path. Those who came
+// before have smaller numbers. Everybody waits for the nearest znode ahead that matters, and then for
+// the next in the list that was made when joining. The path holds a record as its data that tells
+// which numbers are over. So who comes next knows whether a znode that is gone was released, or
+// whether its holder may not have heard of that yet; then it waits until its lease is over.
+//
+// A writer that becomes a reader ([Held.Downgrade]) keeps its number and its token. There is no way
+// from a reader to a writer: two that wanted it would wait for each other.
+//
+// What happens when:
+//
+//   - the connection is lost and comes back within the lease: nothing;
+//   - the lease cannot be extended in time, the session expires, somebody deletes the holder's znode:
+//     the lock is lost. The context is cancelled with the reason as its cause, and [Held.Release] and
+//     [Lock.Do] return it. Another may hold the lock once the lease has ended;
+//   - a contender that waits loses its session or its znode: it enters the line again, behind the
+//     others;
+//   - the release cannot be sent: it is repeated in the background until the znode is gone, or the
+//     session is over. Close the client before the program ends: it waits for that;
+//   - a context that comes from a Held is given to Acquire of the same lock: that is an error, or,
+//     with Config.Reentrant, the same lock once more.
+//
+// # Other libraries in the line
+//
+// Contenders named as by Curator's InterProcessMutex and InterProcessReadWriteLock, zk.Lock and
+// kazoo's Lock, ReadLock and WriteLock are honoured in one line with ours, Curator's downgrade
+// included. They honour only the names they know: set Config.Style to theirs. They have no heartbeat:
+// when one of them has crashed, its session has to expire.
+package lock

@@ -1,0 +1,17 @@
+package lock
+
+import "errors"
+
+var (
+	// ErrBusy is the answer of TryAcquire when another holds the lock, or stands in line for it,
+	// or may still hold it because its departure was not announced.
+	ErrBusy = errors.New("lock: busy")
+	// ErrNested: the context that was given comes from a [Held] of the same lock, so that waiting
+	// would never end. See [Config.Reentrant].
+	ErrNested = errors.New("lock: held already by whose context this is")
+	// ErrUpgrade: the context that was given comes from a [Held] for reading, and the lock for
+	// writing was asked for. The writer would wait for the reader, which waits for the writer.
+	ErrUpgrade = errors.New("lock: a reader cannot become the writer; release it first")
+
+	errDowngrade = errors.New("lock: only what is held for writing of an RW can be downgraded")
+)

@@ -1,0 +1,77 @@
+package lock
+
+import (
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/enum"
+	"github.com/zkrecipe/zkrecipe/recipe"
+)
+
+// EventKind tells events apart.
+type EventKind int
+
+const (
+	// EventJoined: a contender stands in line. Session, Node and Position are set.
+	EventJoined EventKind = iota + 1
+	// EventAcquired: the lock is held. Node, Token, Held and Waited are set.
+	EventAcquired
+	// EventEnded: the lock is not held any more. Token, Reason and perhaps Err are set. The znode
+	// is there until EventLeft.
+	EventEnded
+	// EventLeft: the contender does not stand in line any more. Its znode is gone, unless Err
+	// tells why it was not deleted: the session is over, and its end takes the znode; or it goes
+	// on trying in the background.
+	EventLeft
+	// EventFailed: there is no session yet, or an attempt to join or wait failed; it is repeated
+	// after Delay. Err is set.
+	EventFailed
+	// EventBlocked: the one ahead, named by Node, is a persistent znode: somebody has to delete
+	// it, because it does not end with a session.
+	EventBlocked
+	// EventTookOver: the session of the one ahead was silent for longer than its lease, and its
+	// znode, named by Node, was deleted.
+	EventTookOver
+	// EventWithheld: the contender is next, but a departure was not announced, so that another
+	// may still count itself the holder. Delay is how long that can last.
+	EventWithheld
+	// EventImpaired: a change of holder may take longer than it has to, for the reason in Err,
+	// most often a missing permission.
+	EventImpaired
+	// EventRevoked: somebody asks the holder to let go. Token and Held are set.
+	EventRevoked
+)
+
+var kinds = []string{
+	EventJoined: "joined", EventAcquired: "acquired", EventEnded: "ended", EventLeft: "left",
+	EventFailed: "failed", EventBlocked: "blocked", EventTookOver: "took over",
+	EventWithheld: "withheld", EventImpaired: "impaired", EventRevoked: "revoked",
+}
+
+// String returns the kind in words.
+func (k EventKind) String() string { return enum.Name(k, kinds) }
+
+// Event is a transition of a contender. Each call of Acquire makes a contender of its own; Node
+// tells them apart. Which fields are set depends on Kind.
+type Event struct {
+	Kind EventKind
+	// Time is when it happened, by the civil clock.
+	Time time.Time
+	// Session is the ZooKeeper session's id.
+	Session int64
+	// Node is the path of the contender's znode, or of the one that Kind tells about.
+	Node string
+	// Position is how many stand ahead.
+	Position int
+	// Token is the fencing token of what is held.
+	Token int64
+	// Held is what is held.
+	Held *Held
+	// Waited is how long Acquire has taken.
+	Waited time.Duration
+	// Reason is why it ended.
+	Reason recipe.Reason
+	// Err is what went wrong, if anything did.
+	Err error
+	// Delay is the time until the next attempt, or until the lock can be held.
+	Delay time.Duration
+}

@@ -1,0 +1,109 @@
+package lock_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/lock"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// Whatever happens at whichever request of one who acquires and releases a lock: nothing is left
+// behind, the next in line comes in its time, and the lock can be acquired again.
+func TestNothingIsLeftWhateverHappensAtEveryRequest(t *testing.T) {
+	faults := map[string]func(s *stage, cancel func()){
+		"cancel":            func(s *stage, cancel func()) { cancel() },
+		"cut":               func(s *stage, cancel func()) { s.Host("a").Cut() },
+		"cut and cancel":    func(s *stage, cancel func()) { s.Host("a").Cut(); cancel() },
+		"silence":           func(s *stage, cancel func()) { s.Host("a").Hold() },
+		"silence and leave": func(s *stage, cancel func()) { s.Host("a").Hold(); cancel() },
+	}
+	ways := map[string]func(ctx context.Context, t *testing.T, b *both){
+		"write": func(ctx context.Context, t *testing.T, b *both) {
+			b.Write().Do(ctx, func(context.Context, *lock.Held) error { return nil })
+		},
+		"try to read": func(ctx context.Context, t *testing.T, b *both) {
+			if h, err := b.Read().TryAcquire(ctx); err == nil {
+				h.Release(ctx)
+			}
+		},
+		"downgrade": func(ctx context.Context, t *testing.T, b *both) {
+			if h, err := b.Write().Acquire(ctx); err == nil {
+				if h, err := h.Downgrade(ctx); err == nil {
+					h.Release(ctx)
+				}
+				h.Release(ctx)
+			}
+		},
+		"several": func(ctx context.Context, t *testing.T, b *both) {
+			other, err := lock.New(b.client, stagePath+"2", lock.Config{Cleanup: true})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if set, err := lock.All(ctx, other, b.Write()); err == nil {
+				set.Release(ctx)
+			}
+		},
+	}
+	for way, run := range ways {
+		for fault, do := range faults {
+			t.Run(way+", "+fault, func(t *testing.T) {
+				for nth := 1; ; nth++ {
+					if !at(t, nth, run, do) || t.Failed() {
+						t.Logf("%d requests", nth-1)
+						break
+					}
+				}
+			})
+		}
+	}
+}
+
+// at lets a fault happen at the n-th request from the beginning on. It reports whether there was one.
+func at(t *testing.T, nth int, run func(context.Context, *testing.T, *both), do func(*stage, func())) (happened bool) {
+	var count, armed atomic.Int64
+	var hit chan struct{} // of the bubble
+	cfg := zktest.Config{Seed: int64(nth), OnRequest: func(r zktest.Request) {
+		if r.Host == "a" && armed.Load() == 1 && r.Op != zktest.OpPing && count.Add(1) == int64(nth) {
+			close(hit)
+		}
+	}}
+	onStage(t, cfg, func(t *testing.T, s *stage) {
+		hit = make(chan struct{})
+		a, b := s.both("a"), s.both("b")
+		release(t, a.acquire(writing))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		armed.Store(1)
+		done := make(chan struct{})
+		go func() { run(ctx, t, a); close(done) }()
+		select {
+		case <-hit:
+			happened = true
+			do(s, cancel)
+		case <-done:
+		}
+		select {
+		case <-done:
+		case <-time.After(time.Second):
+			s.Host("a").Heal()
+			<-done
+		}
+		armed.Store(0)
+		s.Host("a").Heal()
+		begun := time.Now()
+		release(t, b.acquire(writing))
+		if took := time.Since(begun); took > 2*stageD+stageT {
+			t.Errorf("request %d: the next waits for %v", nth, took)
+		}
+		release(t, a.acquire(reading))
+		time.Sleep(2 * stageT)
+		if n := s.left(stagePath) + s.left(stagePath+"2"); n != 0 {
+			t.Errorf("request %d: %d are left", nth, n)
+		}
+	})
+	return happened
+}

@@ -1,0 +1,166 @@
+package lock
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/stay"
+)
+
+// Held is one stretch of time in which a lock is held, from its acquisition to its end for one
+// reason. Any number of goroutines may use it, and go on to have it after its end.
+type Held struct {
+	at       *holding
+	nested   bool // acquired under the context of another
+	released atomic.Bool
+}
+
+// Context is cancelled when the lock is not held any more; context.Cause tells why, as an
+// [*Ended]. It has the values of the context that Acquire was given, and does not end with that.
+// Where the lease runs out it is cancelled StopBefore earlier than that, which is the time for
+// work in progress to stop. In a process that was paused past the end, the first call of its Err
+// already tells. A context made from it (context.WithTimeout, errgroup.WithContext) is told by a timer,
+// which may be late in such a process: what works under one asks Valid before each unit of work.
+func (h *Held) Context() context.Context { return h.at.Context() }
+
+// Valid reports whether the lock is held at this moment, and no other contender of this library
+// holds it. Call it before every unit of work: it costs no more than two readings of a clock. A
+// unit that must not be done twice should besides carry the [Held.Token] to a place that refuses
+// older ones, because work already begun cannot be called back.
+func (h *Held) Valid() bool { return !h.released.Load() && h.at.Valid() }
+
+// Remaining returns how long the lock is held if nothing extends its lease; zero when it is not.
+func (h *Held) Remaining() time.Duration {
+	if h.released.Load() {
+		return 0
+	}
+	return h.at.Remaining()
+}
+
+// Deadline returns when the lease ends if nothing extends it, by the civil clock: for display and
+// for other processes. To decide whether to begin some work, see Remaining.
+func (h *Held) Deadline() time.Time { return h.at.Deadline() }
+
+// Token is the fencing token: larger than that of every earlier holder of this path, as long as
+// the ensemble's data lives, also where the path was deleted meanwhile. It is the czxid of the
+// holder's znode. Holders of two paths may have the same: what is shared by several locks keeps a
+// token for each.
+func (h *Held) Token() int64 { return h.at.Token() }
+
+// Node is the path of the holder's znode.
+func (h *Held) Node() string { return h.at.Node() }
+
+// Multi carries out ZooKeeper operations, all or none, provided that the holder's znode still
+// exists at that moment: it can never land when another holds the lock. The operations are zk's;
+// the results are theirs. The error is [recipe.ErrNotHeld] when the lock is not held any more, in which
+// case nothing was done; see [session.OutcomeOf] for others.
+func (h *Held) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
+	if h.released.Load() {
+		return nil, recipe.ErrNotHeld
+	}
+	return h.at.Multi(ctx, ops...)
+}
+
+// Release says that the work under the lock has stopped, and gives it away: the znode is deleted,
+// and Release waits for that until ctx ends. If it does, deleting goes on all the same, and the
+// error is the cause of ctx. Release may be called more than once.
+//
+// If the lock was lost before, the error is a [*recipe.Ended] that tells why, and Release does not wait.
+func (h *Held) Release(ctx context.Context) error {
+	if h.released.CompareAndSwap(false, true) && !h.at.release() {
+		return nil // another acquisition under its context goes on
+	}
+	if lost := h.at.lost(); lost != nil {
+		return lost
+	}
+	select {
+	case <-h.at.letGo:
+	default:
+		return nil
+	}
+	select {
+	case <-h.at.left:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// holding is a place that is held: by one Held, or by several that were acquired under the
+// context of the first.
+type holding struct {
+	*held.Held
+	lock  *Lock
+	st    *stay.Stay
+	first *Held
+
+	mu        sync.Mutex    // guards holders, and orders the last release
+	holders   int           // who have not released it
+	letGo     chan struct{} // closed when nobody holds it
+	left      chan struct{} // closed when the znode is gone, or left to the session's end
+	downgrade *downgrade    // set before the end
+	late      atomic.Bool   // it was given away before it was released
+	revoked   sync.Once
+}
+
+// newHolding begins to hold. Its context has the values of ctx.
+func newHolding(ctx context.Context, l *Lock, st *stay.Stay, cfg held.Config) *holding {
+	h := &holding{lock: l, st: st, holders: 1, letGo: make(chan struct{}), left: make(chan struct{})}
+	h.first = &Held{at: h}
+	h.Held = held.New(context.WithValue(ctx, under{}, h.chain(ctx)), cfg)
+	return h
+}
+
+// acquired tells of the beginning.
+func (h *holding) acquired(waited time.Duration) {
+	h.Watch()
+	h.lock.log.Debug("acquired", "session", hex(h.st.S.ID()), "node", h.Node(), "token", h.Token(), "waited", waited)
+	h.lock.send(Event{Kind: EventAcquired, Session: h.st.S.ID(), Node: h.Node(), Token: h.Token(), Held: h.first, Waited: waited})
+}
+
+// lost returns why it ended if another may have held the lock before it was released.
+func (h *holding) lost() *recipe.Ended {
+	if e := h.Ended(); e != nil && (!e.Reason.Chosen() || h.late.Load()) {
+		return e
+	}
+	return nil
+}
+
+// release is called once by each holder. It reports whether this was the last.
+func (h *holding) release() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.holders--
+	if h.holders > 0 {
+		return false
+	}
+	h.End(recipe.ReasonReleased, nil)
+	close(h.letGo)
+	return true
+}
+
+// again adds a holder, unless it is over.
+func (h *holding) again() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.holders == 0 || h.Ended() != nil {
+		return false
+	}
+	h.holders++
+	return true
+}
+
+// revoke tells that somebody asks to let go, the first time.
+func (h *holding) revoke() {
+	h.revoked.Do(func() {
+		h.lock.log.Info("somebody asks to let go", "session", hex(h.st.S.ID()), "node", h.Node())
+		h.lock.send(Event{Kind: EventRevoked, Session: h.st.S.ID(), Node: h.Node(), Token: h.Token(), Held: h.first})
+		h.lock.revokes.Send(h.first)
+	})
+}

@@ -1,0 +1,131 @@
+package lock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/feed"
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// maxEvents bounds the events that wait for an OnEvent or OnRevoke that takes its time.
+const maxEvents = 1000
+
+// Lock is a lock at a path, as one process sees it. Each call of Acquire is a contender of its
+// own, whichever Lock it is made on: goroutines exclude one another as processes do. All methods
+// may be called from any goroutine.
+type Lock struct {
+	client *session.Client
+	path   string
+	cfg    Config
+	clock  clock.Clock
+
+	style  line.Style
+	shared bool  // it is held beside other readers
+	reader *Lock // of an RW
+
+	log   *slog.Logger
+	often *slog.Logger // for lines that many contenders may have at the same time
+
+	events  *feed.Feed[Event]
+	revokes *feed.Feed[*Held]
+}
+
+// New returns the lock at path, an absolute znode path other than "/". It checks its arguments
+// and does no I/O. The path and its parents are created when they are missing, and not deleted
+// unless [Config.Cleanup] says so.
+func New(client *session.Client, path string, cfg Config) (*Lock, error) {
+	if client == nil {
+		return nil, errors.New("lock: the client is nil; want one from session.Open")
+	}
+	if err := ident.CheckPath(path); err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	cfg, err := cfg.withDefaults(client.Status().LeaseTime)
+	if err != nil {
+		return nil, err
+	}
+	logger, lines := feed.NewLog(cfg.Logger)
+	return &Lock{
+		client: client, path: path, cfg: cfg, style: cfg.Style.line(), clock: clock.From(client.Context()),
+		log:    feed.Thinned(client.Context(), logger, lines, feed.Transitions).With("lock", path, "id", cfg.ID),
+		often:  feed.Thinned(client.Context(), logger, lines, feed.Failures).With("lock", path, "id", cfg.ID),
+		events: feed.New(cfg.OnEvent, maxEvents), revokes: feed.New(cfg.OnRevoke, maxEvents),
+	}, nil
+}
+
+// Path returns the lock's path.
+func (l *Lock) Path() string { return l.path }
+
+// Acquire waits until the lock is held. ctx bounds the wait alone: what is held goes on when ctx
+// ends, and lasts until [Held.Release], or until it is lost. A contender whose session is lost
+// enters the line again, behind the others.
+//
+// Acquire gives up when ctx ends (with its cause), when the client is closed (session.ErrClosed),
+// and when joining is refused for good ([recipe.PermanentError]). Nothing is left behind then; who stands
+// behind does not wait longer for it. Under the context of a Held of this lock it returns
+// [ErrNested] or [ErrUpgrade] at once, unless [Config.Reentrant] is set.
+func (l *Lock) Acquire(ctx context.Context) (*Held, error) { return l.acquire(ctx, false) }
+
+// TryAcquire is Acquire that does not wait for others: the error is [ErrBusy] when the lock was
+// not free. It waits for a session, though, and for answers, as long as ctx lasts. When somebody
+// holds the lock or waits for it, nothing is written.
+func (l *Lock) TryAcquire(ctx context.Context) (*Held, error) { return l.acquire(ctx, true) }
+
+// Do acquires the lock, calls f, and releases the lock when f has returned. The context that f is
+// given ends with ctx, and when the lock is lost; f should then return. The lock is kept until f
+// has returned, but not longer than DrainTimeout after the end of ctx.
+//
+// The error is that of Acquire, or f's. If the lock was lost before f returned, it is a [*recipe.Ended]
+// that tells why, joined with f's: what f has done since may have been done beside another holder.
+func (l *Lock) Do(ctx context.Context, f func(context.Context, *Held) error) error {
+	if f == nil {
+		return errors.New("lock: Do was given a nil function")
+	}
+	h, err := l.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer h.Release(ctx) // also when f panics
+	inner := h.Context()
+	stop := func() { h.at.End(recipe.ReasonCancelled, context.Cause(ctx)) }
+	if h.nested { // what is held is another's
+		bounded, cancel := context.WithCancelCause(inner)
+		defer cancel(nil)
+		inner, stop = bounded, func() { cancel(context.Cause(ctx)) }
+	}
+	defer context.AfterFunc(ctx, stop)()
+	err = f(inner, h)
+	if lost := h.at.lost(); lost != nil && !errors.Is(err, lost.Reason) {
+		err = errors.Join(err, lost)
+	}
+	return err
+}
+
+func (l *Lock) send(ev Event) {
+	ev.Time = l.clock.Wall()
+	l.events.Send(ev)
+}
+
+// withErr adds an error to the attributes of a line for the log, if there is one.
+func withErr(err error, attrs ...any) []any {
+	if err == nil {
+		return attrs
+	}
+	return append(attrs, "err", err)
+}
+
+func hex(id int64) string { return fmt.Sprintf("0x%x", uint64(id)) }
+
+// Delays before a contender enters again after it has failed.
+const (
+	firstDelay   = 50 * time.Millisecond
+	longestDelay = 10 * time.Second
+)

@@ -1,0 +1,569 @@
+package lock_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/lock"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+func TestALockGoesFromOneToTheNext(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b, c := s.person("a"), s.person("b"), s.person("c")
+		first := a.acquire()
+		if !first.Valid() || first.Remaining() <= 0 || first.Token() == 0 {
+			t.Errorf("valid %v, remaining %v, token %d", first.Valid(), first.Remaining(), first.Token())
+		}
+		second := b.begin()
+		s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+		third := c.begin()
+		s.eventually("line of three", func() bool { return len(s.inLine()) == 3 })
+		select {
+		case <-second:
+			t.Fatal("b holds what a has")
+		case <-time.After(5 * stageT):
+		}
+		release(t, first)
+		if first.Valid() || first.Remaining() != 0 || first.Context().Err() == nil {
+			t.Error("what was released is held")
+		}
+		want(t, context.Cause(first.Context()), recipe.ReasonReleased)
+		release(t, <-second)
+		release(t, <-third)
+		release(t, first) // again
+		if n := len(s.inLine()); n != 0 {
+			t.Errorf("%d left in line", n)
+		}
+	})
+}
+
+// Goroutines of one process exclude each other, on one Lock or on two.
+func TestContendersOfOneProcessExcludeEachOther(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a := s.person("a")
+		const n = 20
+		inside, done := 0, make(chan error, n)
+		for range n {
+			go func() {
+				done <- a.Do(context.Background(), func(ctx context.Context, h *lock.Held) error {
+					if inside++; inside > 1 {
+						return errors.New("two inside")
+					}
+					time.Sleep(50 * time.Millisecond)
+					inside--
+					return ctx.Err()
+				})
+			}()
+		}
+		for range n {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+func TestTryOnABusyLockWritesNothing(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.person("a"), s.person("b")
+		if _, err := b.TryAcquire(t.Context()); err != nil { // nobody has it
+			t.Fatal(err)
+		}
+		writes := func() int {
+			n := s.Counts().Requests
+			return n[zktest.OpCreate] + n[zktest.OpMulti] + n[zktest.OpDelete] + n[zktest.OpSetData]
+		}
+		sessionOf(t, a.client)
+		time.Sleep(stageD)
+		before, begun := writes(), time.Now()
+		const tries = 1000
+		for range tries {
+			_, err := a.TryAcquire(t.Context())
+			want(t, err, lock.ErrBusy)
+		}
+		// The holder's beats go on.
+		if n, beats := writes()-before, int(time.Since(begun)/(stageD/4))+1; n > beats {
+			t.Errorf("%d writes during %d tries, at most %d of them beats", n, tries, beats)
+		}
+		if n := len(s.inLine()); n != 1 {
+			t.Errorf("%d in line", n)
+		}
+	})
+}
+
+// A lease may run although nobody stands in line.
+func TestTryDoesNotWaitForALeaseThatMayRun(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.person("a"), s.person("b")
+		h := a.acquire()
+		if err := s.admin().Delete(t.Context(), h.Node(), -1); err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		_, err := b.TryAcquire(t.Context())
+		want(t, err, lock.ErrBusy)
+		if took := time.Since(begun); took > stageD/4 {
+			t.Errorf("it took %v", took)
+		}
+		second := b.acquire()
+		if took := time.Since(begun); took < stageD {
+			t.Errorf("held again after %v, within the lease", took)
+		}
+		release(t, second)
+	})
+}
+
+func TestTryReturnsByItsContext(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a := s.person("a")
+		a.host.Hold()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		begun := time.Now()
+		_, err := a.TryAcquire(ctx)
+		want(t, err, context.DeadlineExceeded)
+		if took := time.Since(begun); took > 1100*time.Millisecond {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+// Who gives up tells so: neither the next in line nor who joins later waits for a lease.
+func TestWhoGivesUpDelaysNobody(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b, c, d := s.person("a"), s.person("b"), s.person("c"), s.person("d")
+		first := a.acquire()
+		giveUp := func(p *person) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := p.Acquire(ctx)
+			want(t, err, context.DeadlineExceeded)
+		}
+		giveUp(b)
+		next := c.begin()
+		s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+		giveUp(d)
+		giveUp(b)
+		quickly := func(what string, f func()) {
+			begun := time.Now()
+			f()
+			if took := time.Since(begun); took > stageD/4 {
+				t.Errorf("%s took %v", what, took)
+			}
+		}
+		quickly("the next in line", func() {
+			release(t, first)
+			first = <-next
+		})
+		giveUp(d)
+		release(t, first) // the record was written since it was read last
+		quickly("who joins then", func() { release(t, b.acquire()) })
+	})
+}
+
+func TestALostLockIsReported(t *testing.T) {
+	for name, c := range map[string]struct {
+		lose   func(s *stage, p *person, h *lock.Held)
+		reason recipe.Reason
+	}{
+		"cut off": {func(s *stage, p *person, h *lock.Held) { p.host.Hold() }, recipe.ReasonLeaseExpired},
+		"deleted": {func(s *stage, p *person, h *lock.Held) { s.admin().Delete(s.t.Context(), h.Node(), -1) }, recipe.ReasonNodeDeleted},
+		"session": {func(s *stage, p *person, h *lock.Held) { sessionOf(s.t, p.client).Close() }, recipe.ReasonSessionLost},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+				a, b := s.person("a"), s.person("b")
+				h := a.acquire()
+				next := b.begin()
+				s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+				time.Sleep(stageD)
+				c.lose(s, a, h)
+				<-h.Context().Done()
+				want(t, context.Cause(h.Context()), c.reason)
+				second := <-next // the stage compares
+				ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+				defer cancel()
+				var ended *recipe.Ended
+				if err := h.Release(ctx); !errors.As(err, &ended) || ended.Reason != c.reason {
+					t.Errorf("Release of what was lost: %v", err)
+				}
+				if _, err := h.Multi(t.Context()); !errors.Is(err, recipe.ErrNotHeld) {
+					t.Errorf("Multi: %v", err)
+				}
+				release(t, second)
+			})
+		})
+	}
+}
+
+func TestDoReportsALoss(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a := s.person("a")
+		mine := errors.New("mine")
+		err := a.Do(t.Context(), func(ctx context.Context, h *lock.Held) error {
+			if err := s.admin().Delete(t.Context(), h.Node(), -1); err != nil {
+				t.Error(err)
+			}
+			<-ctx.Done()
+			return mine
+		})
+		want(t, err, recipe.ReasonNodeDeleted)
+		want(t, err, mine)
+		err = a.Do(t.Context(), func(context.Context, *lock.Held) error { return mine })
+		if err != mine {
+			t.Errorf("Do returned %v", err)
+		}
+	})
+}
+
+// The lock is kept while f stops, whatever it was told by.
+func TestDoKeepsTheLockUntilTheWorkHasStopped(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.person("a"), s.person("b")
+		ctx, cancel := context.WithCancel(t.Context())
+		inside, done := make(chan *lock.Held), make(chan error)
+		stopped := false
+		go func() {
+			done <- a.Do(ctx, func(ctx context.Context, h *lock.Held) error {
+				inside <- h
+				<-ctx.Done()
+				time.Sleep(3 * stageT)
+				stopped = true
+				return nil
+			})
+		}()
+		h := <-inside
+		next := b.begin()
+		s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+		cancel()
+		<-h.Context().Done()
+		want(t, context.Cause(h.Context()), recipe.ReasonCancelled)
+		second := <-next
+		if !stopped {
+			t.Error("the next holds it while the work goes on")
+		}
+		if err := <-done; err != nil {
+			t.Errorf("Do: %v", err)
+		}
+		release(t, second)
+	})
+}
+
+// Work that does not stop loses the lock after DrainTimeout, and Do says so.
+func TestWorkThatDoesNotStopLosesTheLock(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.person("a", lock.Config{DrainTimeout: time.Second}), s.person("b")
+		ctx, cancel := context.WithCancel(t.Context())
+		inside, leave, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+		go func() {
+			done <- a.Do(ctx, func(context.Context, *lock.Held) error { close(inside); <-leave; return nil })
+		}()
+		<-inside
+		cancel()
+		release(t, b.acquire())
+		close(leave)
+		want(t, <-done, recipe.ReasonCancelled)
+	})
+}
+
+func TestAPanicReleasesTheLock(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.person("a"), s.person("b")
+		func() {
+			defer func() {
+				if v := recover(); v != "oops" {
+					t.Errorf("recovered %v", v)
+				}
+			}()
+			a.Do(t.Context(), func(context.Context, *lock.Held) error { panic("oops") })
+		}()
+		release(t, b.acquire())
+	})
+}
+
+func TestGuardedWritesEndWithTheLock(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a := s.person("a")
+		admin := s.admin()
+		if err := admin.EnsurePath(t.Context(), "/data", nil); err != nil {
+			t.Fatal(err)
+		}
+		h := a.acquire()
+		set := func(text string) error {
+			_, err := h.Multi(t.Context(), &zk.SetDataRequest{Path: "/data", Data: []byte(text), Version: -1})
+			return err
+		}
+		if err := set("one"); err != nil {
+			t.Fatal(err)
+		}
+		release(t, h)
+		want(t, set("two"), recipe.ErrNotHeld)
+		if data, _, _ := admin.Get(t.Context(), "/data"); string(data) != "one" {
+			t.Errorf("data %q", data)
+		}
+	})
+}
+
+func TestASecondAcquisitionUnderAHeldContext(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.person("a"), s.person("b", lock.Config{Reentrant: true})
+		h := a.acquire()
+		_, err := a.Acquire(h.Context())
+		want(t, err, lock.ErrNested)
+		_, err = a.TryAcquire(h.Context())
+		want(t, err, lock.ErrNested)
+		inner, cancel := context.WithTimeout(h.Context(), time.Hour)
+		want(t, a.Do(inner, func(context.Context, *lock.Held) error { return nil }), lock.ErrNested)
+		cancel()
+		// Another lock under it is no nesting.
+		other, err := lock.New(a.client, "/other", lock.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := other.Acquire(h.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = a.Acquire(o.Context())
+		want(t, err, lock.ErrNested)
+		release(t, o)
+		release(t, h)
+
+		h = b.acquire()
+		again, err := b.Acquire(h.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again.Token() != h.Token() || len(s.inLine()) != 1 {
+			t.Error("the second is a place of its own")
+		}
+		release(t, h)
+		if h.Valid() || !again.Valid() || len(s.inLine()) != 1 {
+			t.Error("the second ended with the first")
+		}
+		release(t, again)
+		release(t, again)
+		if n := len(s.inLine()); n != 0 {
+			t.Errorf("%d in line", n)
+		}
+	})
+}
+
+// The end of a nested Do's context is not the end of what is held.
+func TestANestedDoEndsByItself(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a := s.person("a", lock.Config{Reentrant: true})
+		err := a.Do(t.Context(), func(ctx context.Context, h *lock.Held) error {
+			inner, cancel := context.WithTimeout(ctx, time.Second)
+			defer cancel()
+			err := a.Do(inner, func(ctx context.Context, _ *lock.Held) error { <-ctx.Done(); return nil })
+			if err != nil || !h.Valid() {
+				t.Errorf("nested: %v; valid %v", err, h.Valid())
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestContendersAreListed(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.person("a", lock.Config{Data: []byte("10.0.0.7")}), s.person("b", lock.Config{Style: lock.StyleKazoo})
+		if all, err := a.Contenders(t.Context()); err != nil || len(all) != 0 {
+			t.Errorf("%v, %v", all, err)
+		}
+		h := a.acquire()
+		next := b.begin()
+		s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+		all, err := b.Contenders(t.Context())
+		if err != nil || len(all) != 2 {
+			t.Fatalf("%v, %v", all, err)
+		}
+		if c := all[0]; c.ID != "a" || string(c.Data) != "10.0.0.7" || c.Token != h.Token() || c.Node != h.Node() || c.Session == 0 {
+			t.Errorf("%+v", c)
+		}
+		if all[1].ID != "b" {
+			t.Errorf("%+v", all[1])
+		}
+		release(t, h)
+		release(t, <-next)
+	})
+}
+
+// Somebody asks the holder to let go, also while the holder is cut off.
+func TestARevocationIsHeardOnce(t *testing.T) {
+	for name, cut := range map[string]bool{"connected": false, "cut off meanwhile": true} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+				s.cfg.Timeout, s.cfg.Lease = 5*stageT, 2*stageT
+				told := make(chan *lock.Held, 10)
+				a, b, c := s.person("a", lock.Config{OnRevoke: func(h *lock.Held) { told <- h }}), s.person("b"), s.person("c")
+				h := a.acquire()
+				next, last := b.begin(), c.begin()
+				s.eventually("line of three", func() bool { return len(s.inLine()) == 3 })
+				if cut {
+					a.host.Cut()
+				}
+				for range 2 {
+					if err := b.Revoke(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				time.Sleep(stageD / 4)
+				a.host.Heal()
+				if got := <-told; got != h {
+					t.Error("told of another Held")
+				}
+				time.Sleep(3 * stageD)
+				if len(told) != 0 || a.count(lock.EventRevoked) != 1 || len(s.inLine()) != 3 {
+					t.Errorf("told %d times more, %d in line", len(told), len(s.inLine()))
+				}
+				if all, err := c.Contenders(t.Context()); err != nil || !all[0].Revoked || all[0].ID != "" || all[1].Revoked {
+					t.Errorf("%+v, %v", all, err)
+				}
+				release(t, h)
+				for range 2 {
+					select {
+					case h = <-next:
+					case h = <-last:
+					}
+					release(t, h)
+				}
+			})
+		})
+	}
+}
+
+// The path goes with the last, and tokens grow nevertheless.
+func TestCleanupDeletesTheEmptyPath(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.person("a", lock.Config{Cleanup: true}), s.person("b", lock.Config{Cleanup: true})
+		exists := func() bool {
+			for _, n := range s.Nodes() {
+				if n.Path == stagePath {
+					return true
+				}
+			}
+			return false
+		}
+		for i := range 10 {
+			h := a.acquire()
+			next := b.begin()
+			s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+			release(t, h)
+			h = <-next
+			if !exists() {
+				t.Fatal("the path is gone though somebody holds the lock")
+			}
+			release(t, h)
+			if exists() {
+				t.Fatalf("round %d: the path is there still", i)
+			}
+		}
+	})
+}
+
+// A contender of the same process does not wait for the former znode of its own for ever.
+func TestAReleaseWithALostReplyDoesNotBlockTheNext(t *testing.T) {
+	for name, effect := range map[string]zktest.Effect{"reply": zktest.LoseReply, "request": zktest.LoseRequest} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+				a := s.person("a")
+				h := a.acquire()
+				time.Sleep(stageD / 16) // no beat is under way
+				lost := s.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Path: stagePath + "*", Nth: 1}, effect)
+				go h.Release(t.Context())
+				second := a.acquire()
+				if lost.Hits() != 1 || second.Token() <= h.Token() {
+					t.Errorf("%d lost, tokens %d and %d", lost.Hits(), h.Token(), second.Token())
+				}
+				time.Sleep(3 * stageT)
+				if !second.Valid() || len(s.inLine()) != 1 {
+					t.Errorf("valid %v, %d in line", second.Valid(), len(s.inLine()))
+				}
+				release(t, second)
+			})
+		})
+	}
+}
+
+func TestCloseWaitsForTheRelease(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.person("a"), s.person("b")
+		h := a.acquire()
+		closed := make(chan struct{})
+		go func() { a.client.Close(); close(closed) }()
+		<-h.Context().Done()
+		want(t, context.Cause(h.Context()), recipe.ReasonClosed)
+		want(t, context.Cause(h.Context()), session.ErrClosed)
+		select {
+		case <-closed:
+			t.Error("the client is closed while the work goes on")
+		case <-time.After(stageT):
+		}
+		release(t, h)
+		<-closed
+		begun := time.Now()
+		release(t, b.acquire())
+		if took := time.Since(begun); took > stageD/4 {
+			t.Errorf("the next waited for %v", took)
+		}
+		_, err := a.Acquire(t.Context())
+		want(t, err, session.ErrClosed)
+	})
+}
+
+func TestALockThatCannotBeJoinedIsAPermanentError(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		admin := s.admin()
+		if _, err := admin.Create(t.Context(), stagePath, nil, 0, zk.WorldACL(zk.PermRead)); err != nil {
+			t.Fatal(err)
+		}
+		_, err := s.person("a").Acquire(t.Context())
+		var permanent *recipe.PermanentError
+		if !errors.As(err, &permanent) || !errors.Is(err, zk.ErrNoAuth) {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+func TestArgumentsAreChecked(t *testing.T) {
+	client, err := session.Open("127.0.0.1:1", session.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	for _, c := range []struct {
+		client *session.Client
+		path   string
+		cfg    lock.Config
+	}{
+		{nil, "/l", lock.Config{}}, {client, "/", lock.Config{}}, {client, "l", lock.Config{}},
+		{client, "/l", lock.Config{ID: "a\nb"}}, {client, "/l", lock.Config{Style: "zoo"}},
+		{client, "/l", lock.Config{StopBefore: time.Hour}}, {client, "/l", lock.Config{DrainTimeout: -1}},
+		{client, "/l", lock.Config{Data: make([]byte, 2_000_000)}},
+	} {
+		if _, err := lock.New(c.client, c.path, c.cfg); err == nil {
+			t.Error(fmt.Sprintf("%s with %+.40v is taken", c.path, c.cfg))
+		} else {
+			t.Log(err)
+		}
+	}
+	l, err := lock.New(client, "/l", lock.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Do(t.Context(), nil); err == nil {
+		t.Error("Do takes nil")
+	}
+}

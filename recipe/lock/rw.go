@@ -1,0 +1,118 @@
+package lock
+
+import (
+	"context"
+
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// RW is a read-write lock: one writer holds it, or any number of readers. It is fair: a reader waits
+// for the writers that came before it, a writer for all that came before it.
+type RW struct{ read, write *Lock }
+
+// NewRW returns the read-write lock at path. It checks its arguments as [New] does. A Lock of New at
+// the same path is one more writer.
+func NewRW(client *session.Client, path string, cfg Config) (*RW, error) {
+	write, err := New(client, path, cfg)
+	if err != nil {
+		return nil, err
+	}
+	read := *write // the same events
+	read.style, write.style = write.cfg.Style.reader(), write.cfg.Style.writer()
+	read.shared = true
+	write.reader, read.reader = &read, &read
+	return &RW{&read, write}, nil
+}
+
+// Read returns the lock for reading. [Lock.Do] and all else works as with a lock of its own.
+func (rw *RW) Read() *Lock { return rw.read }
+
+// Write returns the lock for writing. A writer can become a reader, see [Held.Downgrade].
+func (rw *RW) Write() *Lock { return rw.write }
+
+func (s Style) reader() line.Style {
+	if s == StyleKazoo {
+		return line.KazooRead
+	}
+	return line.Read
+}
+
+func (s Style) writer() line.Style {
+	if s == StyleKazoo {
+		return line.Kazoo
+	}
+	return line.Write
+}
+
+// downgrade is what Held.Downgrade asks for.
+type downgrade struct {
+	done chan struct{} // closed when the others are set
+	held *Held
+	err  error
+}
+
+// Downgrade makes a writer a reader, without a moment in which another writer could get in between.
+// What was held for writing is over at once, with recipe.ReasonReleased, so the work must have
+// stopped; what is returned is held for reading, with the same token. If that fails, nothing is held any more. ctx bounds
+// the wait; if it ends first, nothing is held either.
+//
+// The reverse does not exist: two readers that wait to become writers would wait for each other.
+func (h *Held) Downgrade(ctx context.Context) (*Held, error) {
+	if h.at.lock.reader == nil || h.at.lock.shared {
+		return nil, errDowngrade
+	}
+	d, err := h.askDowngrade()
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-d.done:
+		return d.held, d.err
+	case <-ctx.Done():
+		go func() { // who asked has gone
+			if <-d.done; d.held != nil {
+				d.held.Release(ctx)
+			}
+		}()
+		return nil, context.Cause(ctx)
+	}
+}
+
+// askDowngrade ends what is held, for the goroutine that keeps it to go on from there.
+func (h *Held) askDowngrade() (*downgrade, error) {
+	at := h.at
+	at.mu.Lock()
+	defer at.mu.Unlock()
+	switch {
+	case at.Ended() != nil || h.released.Load():
+		return nil, recipe.ErrNotHeld
+	case at.holders > 1:
+		return nil, ErrNested
+	}
+	d := &downgrade{done: make(chan struct{})}
+	at.downgrade, at.holders = d, 0
+	h.released.Store(true)
+	at.End(recipe.ReasonReleased, nil)
+	close(at.letGo)
+	return d, nil
+}
+
+// downgraded makes the place a reader's, and returns what is held then. On an error the place has
+// to be left.
+func (c *contender) downgraded(at *holding) (*holding, error) {
+	ctx, cancel := life.Within(c.life.Context(), c.clock, 2*at.st.S.Timeout())
+	defer cancel()
+	at.Finish()
+	if err := at.st.Downgrade(ctx, c.reader.style); err != nil {
+		return nil, err
+	}
+	reader := &contender{Lock: c.reader, values: c.values, life: c.life}
+	next, err := reader.wait(ctx, at.st)
+	if err == nil {
+		next.acquired(0)
+	}
+	return next, err
+}

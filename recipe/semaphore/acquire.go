@@ -1,0 +1,362 @@
+package semaphore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/retry"
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/stay"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/tenure"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// Delays before an Acquire that has failed tries again.
+const (
+	firstDelay   = 50 * time.Millisecond
+	longestDelay = 10 * time.Second
+)
+
+// Acquire waits for a permit. Those who wait are served in order. ctx bounds the wait alone: the
+// permit goes on when ctx ends, until [Permit.Release].
+//
+// Acquire tries again when a session is lost or a request fails, until ctx ends (its cause is the
+// error then) or the client is closed (session.ErrClosed). Other errors are a [*SizeError], a
+// [*DataError], and a [*recipe.PermanentError] where trying again cannot help. On an error nothing
+// is left behind: what is there yet is deleted in the background.
+func (s *Semaphore) Acquire(ctx context.Context) (*Permit, error) { return s.AcquireN(ctx, 1) }
+
+// AcquireN waits for n permits at once, which make one Permit. It never holds some of them while it
+// waits for the others, so that two AcquireN cannot wait for each other. It is a [*SizeError] if
+// there are fewer than n in all.
+func (s *Semaphore) AcquireN(ctx context.Context, n int) (*Permit, error) {
+	if n < 1 {
+		return nil, fmt.Errorf("semaphore: AcquireN was given %d; want at least 1", n)
+	}
+	return s.acquire(ctx, n, false)
+}
+
+// TryAcquire acquires a permit if one is free and nobody waits for it, and returns [ErrBusy]
+// otherwise. If none is free it writes nothing. What it finds is as new as the call.
+func (s *Semaphore) TryAcquire(ctx context.Context) (*Permit, error) { return s.acquire(ctx, 1, true) }
+
+// acquiring is one Acquire at work. It goes on until it has cleaned up, though its caller may have
+// left.
+type acquiring struct {
+	*Semaphore
+	life   *life.Life
+	values context.Context // of the caller, for the permit's context
+	begun  clock.Instant
+	n      int
+	try    bool
+}
+
+func (s *Semaphore) acquire(ctx context.Context, n int, try bool) (*Permit, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	a := &acquiring{s, life.Begin(context.WithoutCancel(ctx), s.client), ctx, s.clock.Now(), n, try}
+	waiting, cancel := context.WithCancelCause(a.life.Context())
+	defer cancel(context.Canceled)
+	defer context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })()
+	type result struct {
+		p   *Permit
+		err error
+	}
+	var last failure
+	handOver := make(chan result)
+	go func() {
+		p, err := a.win(waiting, &last)
+		if err != nil {
+			defer a.life.End() // not before: it ends what is waited for
+		}
+		select {
+		case handOver <- result{p, err}:
+		case <-waiting.Done():
+			if p != nil { // nobody will use it
+				p.held.End(recipe.ReasonCancelled, context.Cause(waiting))
+				p.release()
+			}
+		}
+	}()
+	select {
+	case r := <-handOver:
+		return r.p, r.err
+	case <-waiting.Done():
+		return nil, a.life.Cut(waiting, last.get())
+	}
+}
+
+// win tries until there is a permit.
+func (a *acquiring) win(ctx context.Context, last *failure) (*Permit, error) {
+	pause := retry.New(a.clock, firstDelay, longestDelay)
+	for {
+		begun := a.clock.Now()
+		s, err := a.life.Session(ctx, func(err error) {
+			last.set(err)
+			a.often.Warn("no session", "err", err)
+			a.send(Event{Kind: EventFailed, Err: err})
+		})
+		if err == nil {
+			var p *Permit
+			if p, err = a.attempt(ctx, s); err == nil {
+				return p, nil
+			}
+		}
+		switch {
+		case a.life.Over(ctx):
+			return nil, a.life.Cut(ctx, err)
+		case isAnswer(err):
+			return nil, err
+		case life.Permanent(err):
+			a.log.Error("cannot acquire", "err", err)
+			return nil, &recipe.PermanentError{Path: a.path, Err: err}
+		}
+		last.set(err)
+		if a.clock.Now().Sub(begun) >= a.client.Status().Timeout {
+			pause.Reset()
+		}
+		delay := pause.Next()
+		a.often.Warn("not acquired", "err", err, "retry", delay)
+		a.send(Event{Kind: EventFailed, Err: err, Delay: delay})
+		if clock.Sleep(ctx, a.clock, delay) != nil {
+			return nil, a.life.Cut(ctx, err)
+		}
+	}
+}
+
+// isAnswer reports whether an error is what the caller wanted to know.
+func isAnswer(err error) bool {
+	var size *SizeError
+	var data *DataError
+	return err == ErrBusy || errors.As(err, &size) || errors.As(err, &data)
+}
+
+// attempt tries in one session: directly where nobody waits and there is room, else in line.
+func (a *acquiring) attempt(ctx context.Context, s *session.Session) (*Permit, error) {
+	bounded, cancel := life.Within(ctx, a.clock, 2*s.Timeout()) // so that what is never answered is reported
+	err := a.room(bounded, s)
+	cancel()
+	if err == nil {
+		var p *Permit
+		if p, err = a.enter(ctx, s, false); err == nil {
+			return p, nil
+		}
+	}
+	if a.try || err != ErrBusy && err != errInterleaved {
+		return nil, err
+	}
+	return a.standInLine(ctx, s)
+}
+
+// room reports ErrBusy if somebody waits, or no permit is free. It writes nothing, unless the path
+// is new.
+func (a *acquiring) room(ctx context.Context, s *session.Session) error {
+	if a.try {
+		if err := s.Sync(ctx, a.path); err != nil {
+			return err
+		}
+	}
+	r, _, err := a.read(ctx, s)
+	if err != nil {
+		return err
+	}
+	if a.n > r.size {
+		return &SizeError{Path: a.path, Size: r.size, Want: a.n}
+	}
+	waiting, _, err := s.Exists(ctx, a.locks)
+	if err != nil {
+		return err
+	}
+	if waiting.NumChildren > 0 {
+		return ErrBusy
+	}
+	stat, _, err := s.Exists(ctx, a.leases)
+	if err != nil {
+		return err
+	}
+	if int(stat.NumChildren)+a.n > r.size {
+		return ErrBusy
+	}
+	return nil
+}
+
+// standInLine waits until all who came before have been served, and then for the permit. The line
+// is for the order, and for the servers: one alone waits for the permits. Who is admitted does not
+// depend on it.
+func (a *acquiring) standInLine(ctx context.Context, s *session.Session) (*Permit, error) {
+	st, err := stay.Enter(ctx, s, line.Config{
+		Dir: a.locks, Style: line.Lock, Data: ident.Encode(a.cfg.ID, nil), ACL: a.cfg.ACL, Clock: a.clock,
+	})
+	if errors.Is(err, zk.ErrNoNode) {
+		err = a.create(ctx, s)
+		if err == nil {
+			err = errNoPath
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	a.log.Debug("joined", "session", hex(s.ID()), "node", st.Path(), "ahead", st.Position())
+	a.send(Event{Kind: EventJoined, Session: s.ID(), Node: st.Path(), Position: st.Position()})
+	if err = a.reachFront(ctx, st); err != nil {
+		_ = st.Leave(ctx, err == line.ErrGone)
+		return nil, err
+	}
+	st.Lead()
+	p, err := a.enter(ctx, s, true)
+	if err != nil {
+		_ = st.Leave(ctx, false)
+		return nil, err
+	}
+	st.Abandon() // the permit need not wait for that
+	return p, nil
+}
+
+// errNoPath: the path was deleted, and is there again.
+var errNoPath = errors.New("semaphore: the path was deleted")
+
+// reachFront stands in line until nobody is ahead.
+func (a *acquiring) reachFront(ctx context.Context, st *stay.Stay) error {
+	timer := clock.NewTimer(a.clock)
+	defer timer.Stop()
+	var last line.Standing
+	for {
+		now, err := st.Step(ctx, 0)
+		if err != nil {
+			return err
+		}
+		a.tell(st.S, a.locks, last, now)
+		last = now
+		if now.Position == 0 {
+			return nil
+		}
+		timer.Reset(now.Next)
+		select {
+		case <-st.Woken():
+		case <-timer.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-st.S.Done():
+			return st.S.Err()
+		}
+	}
+}
+
+// enter creates the znodes of the permit and waits until it is admitted, where waits says that it
+// may. When it fails, the znodes are deleted.
+func (a *acquiring) enter(ctx context.Context, s *session.Session, waits bool) (*Permit, error) {
+	paths, err := a.createPlaces(ctx, s)
+	if len(paths) == 0 {
+		return nil, err
+	}
+	bounded, cancel := life.Within(ctx, a.clock, 2*s.Timeout())
+	p, found := a.newPlace(bounded, s, paths, waits)
+	cancel()
+	if err == nil {
+		err = found
+	}
+	var permit *Permit
+	if err == nil {
+		permit, err = a.hold(ctx, p, waits)
+	}
+	if err != nil {
+		a.leave(ctx, p)
+	}
+	return permit, err
+}
+
+// createPlaces creates the znodes. When ctx ends it sees the create through that is under way: a
+// znode whose create is known can be deleted with an announcement, so that nobody waits for it.
+func (a *acquiring) createPlaces(ctx context.Context, s *session.Session) (paths []string, err error) {
+	bound, cancel := life.Within(context.WithoutCancel(ctx), a.clock, 2*s.Timeout())
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { clock.Sleep(bound, a.clock, seeThrough); cancel() })()
+	for len(paths) < a.n && err == nil {
+		var one []string
+		if one, err = s.CreatePlaces(bound, session.Place{Dir: a.leases, Name: string(line.Permit), Data: ident.Encode(a.cfg.ID, nil), ACL: a.cfg.ACL}); err == nil {
+			paths = append(paths, one...)
+			err = context.Cause(ctx)
+		}
+	}
+	return paths, err
+}
+
+// seeThrough is how long a create may take whose caller has left.
+const seeThrough = 3 * time.Second
+
+// hold waits until a permit may be held, and begins to hold it.
+func (a *acquiring) hold(ctx context.Context, p *place, waits bool) (*Permit, error) {
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	w := tenure.Wait{
+		Clock: a.clock, Need: tenure.StopBefore(a.cfg.StopBefore, p.s.LeaseTime()),
+		Tell: func(last, now line.Standing) {
+			a.tell(p.s, a.leases, last, now)
+			if !waits && now.Position > 0 {
+				giveUp(ErrBusy)
+			}
+		},
+	}
+	if _, err := w.Until(ctx, p.s, p); err != nil {
+		return nil, err
+	}
+	return a.begin(p, w.Need), nil
+}
+
+// begin begins to hold a permit.
+func (a *acquiring) begin(p *place, stopBefore time.Duration) *Permit {
+	token := p.stats[len(p.stats)-1].Czxid
+	if a.cfg.Slots {
+		token = p.taking.token
+	}
+	p.admitted = true
+	p.settleDown()
+	permit := &Permit{
+		sem: a.Semaphore, life: a.life, place: p, letGo: make(chan struct{}), left: make(chan struct{}),
+		held: held.New(a.values, held.Config{
+			Clock: a.clock, Lease: p.leases, StopBefore: stopBefore, Session: p.s, Node: p.Path(), Token: token,
+		}),
+	}
+	permit.held.Watch()
+	waited := a.clock.Now().Sub(a.begun)
+	a.log.Debug("acquired", "session", hex(p.s.ID()), "node", p.Path(), "token", token, "waited", waited)
+	a.send(Event{Kind: EventAcquired, Session: p.s.ID(), Node: p.Path(), Token: token, Permit: permit, Waited: waited})
+	go permit.keep()
+	return permit
+}
+
+// leave deletes the znodes of a place.
+func (s *Semaphore) leave(ctx context.Context, p *place) {
+	left := stay.Leave(ctx, s.clock, p.s, p, false)
+	s.log.Debug("left", "session", hex(p.s.ID()), "node", p.Path(), "err", left)
+	s.send(Event{Kind: EventLeft, Session: p.s.ID(), Node: p.Path(), Err: left})
+}
+
+// tell reports what has changed while others are in the way.
+func (a *acquiring) tell(s *session.Session, dir string, last, now line.Standing) {
+	if now.TookOver != "" {
+		node := dir + "/" + now.TookOver
+		a.log.Warn("took over from a silent session", "session", hex(s.ID()), "node", node)
+		a.send(Event{Kind: EventTookOver, Session: s.ID(), Node: node})
+	}
+	if now.Impaired != nil && last.Impaired == nil {
+		a.log.Warn("a permit may change hands later than it has to", "err", now.Impaired)
+		a.send(Event{Kind: EventImpaired, Session: s.ID(), Err: now.Impaired})
+	}
+	if now.Waits > 0 && last.Waits == 0 && dir == a.leases {
+		a.log.Info("there is room, but a lease may run still", "session", hex(s.ID()), "wait", now.Waits)
+		a.send(Event{Kind: EventWithheld, Session: s.ID(), Delay: now.Waits})
+	}
+}
+
+func hex(id int64) string { return fmt.Sprintf("0x%x", uint64(id)) }

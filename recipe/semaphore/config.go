@@ -1,0 +1,89 @@
+package semaphore
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
+)
+
+// Config configures a semaphore. The zero value works.
+type Config struct {
+	// ID tells people who this is; nothing is decided by it, and two processes may have the same.
+	// At most 256 bytes of UTF-8 without control characters. Default: host name, process id and a
+	// random part.
+	ID string
+
+	// Slots numbers the permits: each has a slot of its own from 0 to size - 1, with a fencing
+	// token for each slot. It costs a read and a write more per permit. All who use the path should
+	// have it, or nobody: permits without slots count, and leave slots unused. At most 4,096
+	// permits can have slots.
+	Slots bool
+
+	// ACL of our znodes, and of the path if it must be created; it has to grant us READ, and
+	// WRITE on the record to all who use the path. Default: the session's. A nil-length ACL means
+	// the default.
+	ACL []zk.ACL
+
+	// StopBefore is how long before the end of the lease a permit's context is cancelled: the time
+	// for work in progress to stop before another may have the permit. At most a quarter of the
+	// lease, D. Default D/16.
+	StopBefore time.Duration
+
+	// DrainTimeout is how long a permit that has ended otherwise than by Release waits for Release
+	// before its znode is deleted all the same. It is also what Close of the client may take.
+	// Default 30 s.
+	DrainTimeout time.Duration
+
+	// OnEvent, if set, is told of every transition, in order and one at a time, from a goroutine
+	// that nobody waits for: it may take its time and call anything of this library. The first
+	// 1000 events wait for it; more are dropped.
+	OnEvent func(Event)
+
+	// Logger gets one line per transition, from a goroutine of its own: nothing waits for it.
+	// Default: silence.
+	Logger *slog.Logger
+}
+
+const (
+	maxSize             = 10_000
+	maxSlots            = 4096 // so that the table of them fits into a request
+	defaultDrainTimeout = 30 * time.Second
+	longest             = 24 * time.Hour
+)
+
+// withDefaults returns a checked copy; lease is how long one lasts.
+func (c Config) withDefaults(lease time.Duration) (Config, error) {
+	bad := func(field string, value any, want string) (Config, error) {
+		return c, fmt.Errorf("semaphore: Config.%s is %v; want %s", field, value, want)
+	}
+	if c.ID == "" {
+		c.ID = ident.Default()
+	}
+	if err := ident.Check(c.ID, nil); err != nil {
+		return c, fmt.Errorf("semaphore: %w", err)
+	}
+	if c.StopBefore < 0 || c.StopBefore > lease/4 {
+		return bad("StopBefore", c.StopBefore, fmt.Sprintf("0 to a quarter of the client's Config.Lease, which is %v", lease/4))
+	}
+	if c.DrainTimeout < 0 || c.DrainTimeout > longest {
+		return bad("DrainTimeout", c.DrainTimeout, fmt.Sprintf("0 for %v, or up to %v", defaultDrainTimeout, longest))
+	}
+	c.DrainTimeout = cmp.Or(c.DrainTimeout, defaultDrainTimeout)
+	if len(c.ACL) == 0 {
+		c.ACL = nil
+	}
+	return c, nil
+}
+
+// most returns how many permits there can be.
+func (c Config) most() int {
+	if c.Slots {
+		return maxSlots
+	}
+	return maxSize
+}

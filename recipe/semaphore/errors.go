@@ -1,0 +1,48 @@
+package semaphore
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrBusy is the error of TryAcquire when no permit is free, or somebody waits for one.
+var ErrBusy = errors.New("semaphore: no permit is free")
+
+// SizeError: the path holds another size than the one that was asked for, or has too few permits
+// for what was asked for.
+type SizeError struct {
+	// Path is the semaphore's.
+	Path string
+	// Size is how many permits it has: what its path holds; 0 if that holds none.
+	Size int
+	// Want is the size that New was given, or how many permits AcquireN was asked for.
+	Want int
+}
+
+// Error names both.
+func (e *SizeError) Error() string {
+	switch {
+	case e.Size == 0:
+		return fmt.Sprintf("semaphore: %s has no size yet: New needs one", e.Path)
+	case e.Want > e.Size:
+		return fmt.Sprintf("semaphore: %s has %d permits, and %d were asked for", e.Path, e.Size, e.Want)
+	}
+	return fmt.Sprintf("semaphore: %s has %d permits; New was given a size of %d", e.Path, e.Size, e.Want)
+}
+
+// DataError: a znode of the semaphore holds data that this library has not written. Nobody is
+// admitted until it is empty, or holds what it should. Permits that are held are not touched.
+type DataError struct {
+	// Path is the znode's.
+	Path string
+	// Err is what is wrong with its data.
+	Err error
+}
+
+// Error says what is wrong with which znode.
+func (e *DataError) Error() string {
+	return fmt.Sprintf("semaphore: the data of %s are not ours: %v", e.Path, e.Err)
+}
+
+// Unwrap returns what is wrong with the data.
+func (e *DataError) Unwrap() error { return e.Err }

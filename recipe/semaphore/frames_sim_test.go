@@ -1,0 +1,120 @@
+package semaphore_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// counter does something at the n-th request of the host "a" from start on.
+type counter struct {
+	n, seen int
+	on      bool
+	do      func()
+}
+
+func (c *counter) request(r zktest.Request) {
+	if !c.on || r.Host != "a" || r.Op == zktest.OpPing {
+		return
+	}
+	if c.seen++; c.seen == c.n {
+		c.do()
+	}
+}
+
+// usable demands that nothing is left and that all permits can be had again, by others, at once if
+// no lease need be waited for.
+func (s *stage) usable(within time.Duration) {
+	s.t.Helper()
+	s.none("leases")
+	s.none("locks")
+	begun := time.Now()
+	var all []*semaphore.Permit
+	for i := range s.size {
+		all = append(all, s.person(fmt.Sprint("after", i)).acquire())
+	}
+	if took := time.Since(begun); took > within {
+		s.t.Errorf("it took %v until all permits were held again", took)
+	}
+	for _, p := range all {
+		s.release(p)
+	}
+}
+
+// A ctx that ends at any request of an Acquire leaves nothing behind, and nobody has to wait for a
+// lease because of it.
+func TestACancelAtAnyRequestLeavesNothingBehind(t *testing.T) {
+	for _, full := range []bool{false, true} {
+		for n, more := 1, true; more; n++ {
+			c := &counter{n: n}
+			onStage(t, 2, zktest.Config{OnRequest: c.request}, func(t *testing.T, s *stage) {
+				a, b := s.person("a"), s.person("b")
+				s.session(a.client)
+				held := []*semaphore.Permit{b.acquire()}
+				if full {
+					held = append(held, b.acquire())
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				c.do, c.on = cancel, true
+				if full {
+					time.AfterFunc(stageD, func() { held[1].Release(context.Background()) })
+				}
+				p, err := a.Acquire(ctx)
+				c.on = false
+				if err == nil {
+					s.check("a", p)
+					s.release(p)
+				}
+				if more = c.seen >= n; more && err == nil && !full && n < 8 {
+					t.Errorf("acquired although cancelled at request %d", n)
+				}
+				for _, p := range held {
+					p.Release(t.Context())
+				}
+				s.usable(stageD / 2)
+			})
+			if n > 500 {
+				t.Fatal("no end")
+			}
+		}
+	}
+}
+
+// A lost answer or a lost request at any time of an Acquire and a Release makes it slower, no more.
+func TestALossAtAnyRequestIsSurvived(t *testing.T) {
+	for _, effect := range []zktest.Effect{zktest.LoseReply, zktest.LoseRequest} {
+		for _, slots := range []bool{false, true} {
+			for n, more := 1, true; more; n++ {
+				c := &counter{n: n, do: func() {}}
+				onStage(t, 2, zktest.Config{OnRequest: c.request}, func(t *testing.T, s *stage) {
+					cfg := semaphore.Config{Slots: slots}
+					a, b := s.person("a", cfg), s.person("b", cfg)
+					s.session(a.client)
+					first, second := b.acquire(), b.acquire()
+					c.on = true
+					rule := s.On(zktest.Match{Host: "a", Nth: n}, effect)
+					time.AfterFunc(time.Second, func() { second.Release(context.Background()) })
+					p := a.acquire()
+					if p == nil {
+						t.Fatalf("at request %d, with slots %v", n, slots)
+					}
+					p.Release(t.Context())
+					rule.Remove()
+					more = c.seen >= n
+					c.on = false
+					s.release(first)
+					s.none("leases")
+					s.none("locks")
+				})
+				if n > 500 {
+					t.Fatal("no end")
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,209 @@
+package semaphore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// hear finds out what has become of those in the way, as long as there are any. It watches the
+// record and the list. A permit that ends changes both at once, and mostly the record tells all.
+func (p *place) hear(ctx context.Context) error {
+	for !p.admitted && (p.blocked() || p.taking.waits()) {
+		if p.data.Armed() && p.list.Armed() {
+			return nil
+		}
+		p.taking.free = clock.Instant{} // perhaps a slot is
+		if err := p.ask(ctx, true); err != nil {
+			return err
+		}
+		if p.blocked() && !p.list.Armed() {
+			if err := p.relist(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// ask reads the record, and forgets those that have announced their end.
+func (p *place) ask(ctx context.Context, watched bool) error {
+	data, stat, err := p.read(ctx, watched)
+	for err == nil && len(data) == 0 {
+		if err = p.sem.writeFirst(ctx, p.s, stat.Version); err == nil {
+			data, stat, err = p.read(ctx, watched)
+		}
+	}
+	if err != nil {
+		return goneIfNoNode(err)
+	}
+	if p.record, err = p.sem.accept(data, p.s.LeaseTime()); err != nil {
+		return err
+	}
+	p.asked = p.clock.Now()
+	over := func(n line.Name) bool { return line.Ours(n.Full) && p.record.Over(line.NumberOf(n)) }
+	p.older = slices.DeleteFunc(p.older, over)
+	p.gone = slices.DeleteFunc(p.gone, func(d departure) bool { return p.record.Over(d.number) })
+	for i := range p.gone {
+		p.gone[i].asked = true
+	}
+	return nil
+}
+
+func (p *place) read(ctx context.Context, watched bool) ([]byte, zk.Stat, error) {
+	if watched {
+		return p.data.Get(ctx)
+	}
+	return p.s.Get(ctx, p.sem.leases)
+}
+
+// relist lists the permits again. A later list can only tell that somebody has gone.
+func (p *place) relist(ctx context.Context) error {
+	children, _, err := p.list.Children(ctx)
+	if err != nil {
+		return goneIfNoNode(err)
+	}
+	p.looked = p.clock.Now()
+	there := make(map[string]bool, len(children))
+	for _, name := range children {
+		there[name] = true
+	}
+	p.older = slices.DeleteFunc(p.older, func(n line.Name) bool {
+		if !there[n.Full] {
+			p.departed(n)
+		}
+		return !there[n.Full]
+	})
+	return nil
+}
+
+// departed notes that one of the older ones has gone. Until its lease is over it may count itself a
+// holder, unless the record tells that it has stopped. A permit of another library has no lease.
+func (p *place) departed(n line.Name) {
+	if line.Ours(n.Full) {
+		over := p.clock.Now().Add(session.Outlast(p.record.lease))
+		p.gone = append(p.gone, departure{number: line.NumberOf(n), count: 1, over: over})
+		p.taught = true
+	}
+}
+
+const (
+	// patience is the part of a lease for which a permit waits before it finds out whose sessions
+	// are in the way: mostly somebody leaves before that.
+	patience = 4
+	// listenTo bounds to how many sessions one permit listens at a time. If more are in the way,
+	// they take turns, of two leases each.
+	listenTo = 16
+)
+
+// hearing is what is known of the sessions of those in the way.
+type hearing struct {
+	owners  map[string]int64 // by name, as far as they are known
+	ears    map[int64]*session.Listener
+	heard   []heard
+	refused bool // we are not permitted to take over
+}
+
+// heard is what was heard of the one in the way with that name.
+type heard struct {
+	name      line.Name
+	heartbeat session.Heartbeat
+}
+
+func newHearing() hearing {
+	return hearing{owners: map[string]int64{}, ears: map[int64]*session.Listener{}}
+}
+
+func (h *hearing) stop() {
+	for owner, ear := range h.ears {
+		ear.Stop()
+		delete(h.ears, owner)
+	}
+	h.heard = nil
+}
+
+// attend does what is due while others are in the way. It looks again, because watches may fail;
+// and it finds out whose they are, and listens. It reports whether it has done something. A signal
+// interrupts it: nothing may delay a permit that is ours.
+func (p *place) attend(ctx context.Context, now clock.Instant) (busy bool, err error) {
+	if p.admitted || !p.blocked() || !p.at.Add(p.s.LeaseTime()/patience).Passed(now) {
+		return false, nil
+	}
+	ctx, stop := line.UntilWoken(ctx, p.wake)
+	defer stop()
+	defer func() {
+		if line.Woken(ctx) {
+			busy, err = true, nil
+		}
+	}()
+	if p.looked.Add(p.s.Timeout() / 4).Passed(now) {
+		if err := p.ask(ctx, true); err != nil {
+			return true, err
+		}
+		return true, p.relist(ctx)
+	}
+	for _, n := range p.older {
+		if _, known := p.hearing.owners[n.Full]; known || !line.Ours(n.Full) {
+			continue
+		}
+		stat, ok, err := p.s.Exists(ctx, p.sem.leases+"/"+n.Full)
+		if err != nil && !errors.Is(err, zk.ErrNoAuth) {
+			return true, err
+		}
+		if err == nil && !ok {
+			return true, p.relist(ctx)
+		}
+		p.hearing.owners[n.Full] = stat.EphemeralOwner
+	}
+	p.listen(now)
+	return false, nil
+}
+
+// listen listens to the sessions of those in the way, or to as many as are its turn.
+func (p *place) listen(now clock.Instant) {
+	var owners []int64
+	for _, n := range p.older {
+		if o := p.hearing.owners[n.Full]; o != 0 && o != p.s.ID() && !slices.Contains(owners, o) {
+			owners = append(owners, o)
+		}
+	}
+	if n := len(owners); n > listenTo {
+		turn := int(now.Sub(p.at)/(2*p.record.lease)) * listenTo % n
+		owners = append(owners[turn:], owners[:turn]...)[:listenTo]
+	}
+	for o, ear := range p.hearing.ears {
+		if !slices.Contains(owners, o) {
+			ear.Stop()
+			delete(p.hearing.ears, o)
+		}
+	}
+	for _, o := range owners {
+		if p.hearing.ears[o] == nil {
+			p.hearing.ears[o] = p.s.Listen(o, p.wake)
+		}
+	}
+}
+
+// heartbeats returns what has been heard of those in the way.
+func (p *place) heartbeats() (beats []session.Heartbeat) {
+	p.hearing.heard = nil
+	for _, n := range p.older {
+		ear := p.hearing.ears[p.hearing.owners[n.Full]]
+		if ear == nil || p.hearing.refused {
+			continue
+		}
+		beat := ear.Heartbeat()
+		if beat.Err != nil && p.impaired == nil {
+			p.impaired = fmt.Errorf("the heartbeat %s of a holder cannot be read, so that its session has to expire first: %w", beat.Path, beat.Err)
+		}
+		p.hearing.heard, beats = append(p.hearing.heard, heard{n, beat}), append(beats, beat)
+	}
+	return beats
+}

@@ -1,0 +1,182 @@
+package semaphore
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/stay"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/tenure"
+)
+
+// Permit is one permit, or several that were acquired at once, from the acquisition to the end for
+// one reason. Any number of goroutines may use it, and go on to have it after its end.
+type Permit struct {
+	sem   *Semaphore
+	life  *life.Life
+	place *place
+	held  *held.Held
+
+	released atomic.Bool
+	letGo    chan struct{} // closed when it is released
+	left     chan struct{} // closed when the znodes are gone, or left to the session's end
+	late     atomic.Bool   // it was given away before it was released
+}
+
+// Context is cancelled when the permit is over; context.Cause tells why, as a [*recipe.Ended]. It
+// has the values of the context that Acquire was given, and does not end with that. Where the
+// lease runs out it is cancelled StopBefore earlier than that, which is the time for work in
+// progress to stop. In a process that was paused past the end, the first call of its Err already
+// tells. A context made from it (context.WithTimeout, errgroup.WithContext) is told by a timer, which
+// may be late in such a process: what works under one asks Valid before each unit of work.
+func (p *Permit) Context() context.Context { return p.held.Context() }
+
+// Valid reports whether the permit is held at this moment: no more than the semaphore's size are,
+// of this library. Call it before every unit of work: it costs no more than a few readings of a
+// clock.
+func (p *Permit) Valid() bool { return !p.released.Load() && p.held.Valid() }
+
+// Remaining returns how long the permit is held if nothing extends its lease; zero when it is not.
+func (p *Permit) Remaining() time.Duration {
+	if p.released.Load() {
+		return 0
+	}
+	return p.held.Remaining()
+}
+
+// Deadline returns when the lease ends if nothing extends it, by the civil clock: for display and
+// for other processes. To decide whether to begin some work, see Remaining.
+func (p *Permit) Deadline() time.Time { return p.held.Deadline() }
+
+// Token is the fencing token. With [Config.Slots] it is that of the permit's slots: larger than
+// those of all who had them before, as long as the ensemble's data lives. Without slots it tells
+// permits apart, but cannot fence: more than one may be held, and the smaller token may be one of
+// them. Where there is one permit only, it is larger than that of every earlier holder.
+func (p *Permit) Token() int64 { return p.held.Token() }
+
+// Node is the path of the permit's znode, or of the first of several.
+func (p *Permit) Node() string { return p.held.Node() }
+
+// N is how many permits it counts for: what AcquireN was asked for.
+func (p *Permit) N() int { return len(p.place.paths) }
+
+// Multi carries out ZooKeeper operations, all or none, provided that the permit's znodes still
+// exist at that moment: it can never land when others may have the permit. The operations are
+// zk's; the results are theirs. The error is [recipe.ErrNotHeld] when the permit is over, in which
+// case nothing was done; see [session.OutcomeOf] for others.
+func (p *Permit) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
+	if p.released.Load() {
+		return nil, recipe.ErrNotHeld
+	}
+	checks := p.place.checks()[1:] // the first is there anyway
+	results, err := p.held.Multi(ctx, append(checks, ops...)...)
+	if len(results) < len(checks) {
+		return nil, err
+	}
+	if errors.Is(err, zk.ErrNoNode) && failed(results) < len(checks) {
+		return nil, recipe.ErrNotHeld
+	}
+	return results[len(checks):], err
+}
+
+// Slot returns the permit's slot, or the first of several. Without [Config.Slots] its number is -1.
+func (p *Permit) Slot() Slot {
+	if slots := p.Slots(); len(slots) > 0 {
+		return slots[0]
+	}
+	return Slot{p, -1}
+}
+
+// Slots returns the permit's slots, in order: as many as it counts for, or none without
+// [Config.Slots].
+func (p *Permit) Slots() (all []Slot) {
+	for _, i := range p.place.taking.slots {
+		all = append(all, Slot{p, i})
+	}
+	return all
+}
+
+// Slot is one of the numbers from 0 to the semaphore's size less 1. At no instant have two permits
+// the same slot and are valid.
+type Slot struct {
+	permit *Permit
+	number int
+}
+
+// Number is the slot's.
+func (s Slot) Number() int { return s.number }
+
+// Token is larger than that of every permit that had the slot before: what the slot stands for can
+// refuse smaller ones.
+func (s Slot) Token() int64 { return s.permit.Token() }
+
+// Valid reports whether the slot is the permit's at this moment. Ask it before every use.
+func (s Slot) Valid() bool { return s.number >= 0 && s.permit.Valid() }
+
+// Release says that the work has stopped, and gives the permit away: its znodes are deleted, and
+// Release waits for that until ctx ends. If it does, deleting goes on all the same, and the error
+// is the cause of ctx. Release may be called more than once.
+//
+// If the permit was lost before, the error is a [*recipe.Ended] that tells why, and Release does not
+// wait.
+func (p *Permit) Release(ctx context.Context) error {
+	p.release()
+	if ended := p.held.Ended(); !ended.Reason.Chosen() || p.late.Load() {
+		return ended
+	}
+	select {
+	case <-p.left:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (p *Permit) release() {
+	if p.released.CompareAndSwap(false, true) {
+		p.held.End(recipe.ReasonReleased, nil)
+		close(p.letGo)
+	}
+}
+
+// keep keeps the permit until it has ended, and has been released or has outlasted DrainTimeout,
+// and the znodes are gone.
+func (p *Permit) keep() {
+	defer p.life.End()
+	defer close(p.left)
+	s, sem := p.place.s, p.sem
+	p.guard()
+	ended := p.held.Ended()
+	sem.log.Debug("ended", "session", hex(s.ID()), "node", p.Node(), "reason", ended.Reason.String(), "err", ended.Err)
+	sem.send(Event{Kind: EventEnded, Session: s.ID(), Node: p.Node(), Token: p.Token(), Reason: ended.Reason, Err: ended.Err})
+	if !tenure.Drain(sem.clock, s, p.letGo, sem.cfg.DrainTimeout) {
+		p.late.Store(true)
+		sem.log.Warn("a permit was not released in time; giving it away", "node", p.Node(), "waited", sem.cfg.DrainTimeout)
+	}
+	p.held.Finish()
+	sem.leave(p.life.Context(), p.place)
+}
+
+// guard returns when the permit has ended.
+func (p *Permit) guard() {
+	ctx := p.life.Context()
+	defer context.AfterFunc(ctx, func() { p.held.End(recipe.ReasonClosed, context.Cause(ctx)) })()
+	soon, cancel := life.Within(p.held.Context(), p.sem.clock, p.place.s.LeaseTime()/patience)
+	p.place.teach(soon)
+	cancel()
+	tenure.Guard{
+		Clock:  p.sem.clock,
+		Gone:   func() { p.held.End(recipe.ReasonNodeDeleted, nil) },
+		Lost:   func(err error) { p.held.End(recipe.ReasonSessionLost, err) },
+		Failed: func(err error) { p.sem.often.Warn("cannot check the own znode", "err", err) }, // the lease decides
+	}.Until(p.held.Context(), p.place.s, p.place)
+}
+
+// stay.Leave leaves a place.
+var _ stay.Place = (*place)(nil)

@@ -1,0 +1,93 @@
+package semaphore
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
+)
+
+// record is what the parent of the permits holds as its data: how many permits there are, how long
+// a lease may be, and which numbers are over, so that nobody waits for their leases. As text:
+//
+//	zkrecipe semaphore 1
+//	size 10
+//	lease 4s
+//	settled 17
+//	left 19 22-30
+//
+// Curator ignores it.
+type record struct {
+	size  int
+	lease time.Duration
+	// Numbers are those that are over. Each permit adds its own when it ends, and those that it
+	// has found to be over.
+	line.Numbers
+}
+
+const recordHead = "zkrecipe semaphore 1"
+
+// spare is for how many more gaps than there are permits a record has room. What does not fit is
+// forgotten, so that somebody may wait.
+const spare = 100
+
+// String returns the record as the parent holds it.
+func (r record) String() string {
+	return fmt.Sprintf("%s\nsize %d\nlease %v\n%v", recordHead, r.size, r.lease, r.Numbers)
+}
+
+// parseRecord reads a record.
+func parseRecord(data []byte) (r record, err error) {
+	text, found := strings.CutPrefix(string(data), recordHead+"\n")
+	if !found {
+		return record{}, fmt.Errorf("it does not begin with the line %q", recordHead)
+	}
+	for l := range strings.Lines(text) {
+		key, value, _ := strings.Cut(strings.TrimSuffix(l, "\n"), " ")
+		known, err := r.Read(key, value)
+		switch {
+		case known:
+		case key == "size":
+			r.size, err = strconv.Atoi(value)
+		case key == "lease":
+			r.lease, err = time.ParseDuration(value)
+		default:
+			err = strconv.ErrSyntax
+		}
+		if err != nil {
+			return record{}, fmt.Errorf("line %q: %w", strings.TrimSuffix(l, "\n"), err)
+		}
+	}
+	switch {
+	case r.size < 1 || r.size > maxSize:
+		return record{}, fmt.Errorf("size %d; want 1 to %d", r.size, maxSize)
+	case r.lease <= 0:
+		return record{}, fmt.Errorf("lease %v; want a positive one", r.lease)
+	}
+	return r, nil
+}
+
+// add returns the record with a number among those that are over.
+func (r record) add(n int64) record {
+	r.Numbers = r.Add(n, n)
+	return r
+}
+
+// addBelow returns the record with all numbers below own among those that are over, except some.
+func (r record) addBelow(own int64, except []int64) record {
+	from := int64(0)
+	for _, n := range append(slices.Sorted(slices.Values(except)), own) {
+		r.Numbers = r.Add(from, min(n, own)-1)
+		from = n + 1
+	}
+	return r
+}
+
+// bound returns the record without what there is no room for.
+func (r record) bound() record {
+	r.Numbers = r.Bound(r.size + spare)
+	return r
+}

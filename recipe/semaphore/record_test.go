@@ -1,0 +1,117 @@
+package semaphore
+
+import (
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
+)
+
+func TestARecordIsReadAsItWasWritten(t *testing.T) {
+	for _, r := range []record{
+		{size: 1, lease: 4 * time.Second},
+		{size: maxSize, lease: 400 * time.Millisecond, Numbers: line.Numbers{}.Add(0, 16)},
+		{size: 3, lease: time.Minute, Numbers: line.Numbers{}.Add(0, 16).Add(19, 19).Add(22, 30)},
+	} {
+		got, err := parseRecord([]byte(r.String()))
+		if err != nil || got.String() != r.String() || got.size != r.size || got.lease != r.lease {
+			t.Errorf("%q is read as %+v, %v", r.String(), got, err)
+		}
+	}
+}
+
+func TestDataOfOthersAreNoRecord(t *testing.T) {
+	head := recordHead + "\n"
+	for _, data := range []string{
+		"", "10", "10.0.0.1", recordHead, "zkrecipe semaphore 2\nsize 1\nlease 4s\n", "zkrecipe line 1\nlease 4s\nsettled 0\n",
+		head, head + "size 1\n", head + "lease 4s\n", head + "size 0\nlease 4s\n", head + "size -1\nlease 4s\n", head + "size 10001\nlease 4s\n",
+		head + "size x\nlease 4s\n", head + "size 1\nlease -4s\n", head + "size 1\nlease 4s\nleft 3-2\n", head + "size 1\nlease 4s\nwhat 1\n",
+	} {
+		if r, err := parseRecord([]byte(data)); err == nil {
+			t.Errorf("%q is taken for %+v", data, r)
+		}
+	}
+}
+
+func TestAddBelowAddsAllButSome(t *testing.T) {
+	for seed := range uint64(300) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		r := record{size: 1, lease: time.Second}
+		over := map[int64]bool{}
+		for range rng.IntN(10) {
+			n := rng.Int64N(30)
+			r, over[n] = r.add(n), true
+		}
+		own, spared := rng.Int64N(30), map[int64]bool{}
+		var except []int64
+		for range rng.IntN(5) {
+			n := rng.Int64N(40)
+			except, spared[n] = append(except, n), true
+		}
+		r = r.addBelow(own, except)
+		for n := range int64(40) {
+			if want := over[n] || n < own && !spared[n]; r.Over(n) != want {
+				t.Fatalf("seed %d: %v below %d except %v: Over(%d) = %v", seed, r.Numbers, own, except, n, r.Over(n))
+			}
+		}
+	}
+}
+
+func FuzzRecord(f *testing.F) {
+	f.Add("zkrecipe semaphore 1\nsize 3\nlease 4s\nsettled 3\nleft 5 7-9\n", int64(4))
+	f.Fuzz(func(t *testing.T, data string, n int64) {
+		r, err := parseRecord([]byte(data))
+		if err != nil || n < 0 || n > 1<<31-1 {
+			return
+		}
+		if again, err := parseRecord([]byte(r.String())); err != nil || again.String() != r.String() {
+			t.Errorf("%q is written as %q, which is read as %q, %v", data, r, again, err)
+		}
+		if after := r.add(n); !after.Over(n) || after.size != r.size {
+			t.Errorf("%v without %d, which is over", after, n)
+		}
+	})
+}
+
+func TestATableIsReadAsItWasWritten(t *testing.T) {
+	for _, x := range []table{{}, {0: "a"}, {3: "b", 17: "a", maxSlots - 1: "c"}} {
+		got, err := parseTable([]byte(x.String()))
+		if err != nil || !reflect.DeepEqual(got, x) {
+			t.Errorf("%q is read as %v, %v", x.String(), got, err)
+		}
+	}
+	for _, data := range []string{"", "0 a\n", tableHead, tableHead + "\n0\n", tableHead + "\n0 \n", tableHead + "\n-1 a\n", tableHead + "\n4096 a\n", tableHead + "\n1 a\n1 b\n", tableHead + "\nx a\n"} {
+		if x, err := parseTable([]byte(data)); err == nil {
+			t.Errorf("%q is taken for %v", data, x)
+		}
+	}
+}
+
+func TestTakeTakesOwnSlotsAndFreeOnes(t *testing.T) {
+	free := func(name string) bool { return strings.HasPrefix(name, "over") }
+	x := table{0: "a", 1: "over-1", 3: "me", 4: "b"}
+	for _, c := range []struct {
+		want, size int
+		slots      []int
+		ok         bool
+	}{
+		{1, 5, []int{3}, true}, {2, 5, []int{1, 3}, true}, {3, 5, []int{1, 2, 3}, true}, {4, 5, []int{1, 2, 3}, false},
+		{2, 3, []int{1, 2}, true}, {1, 1, nil, false},
+	} {
+		after, slots, ok := x.take("me", c.want, c.size, free)
+		if ok != c.ok || !reflect.DeepEqual(slots, c.slots) {
+			t.Errorf("%d of %d: %v, %v", c.want, c.size, slots, ok)
+		}
+		for i, name := range x {
+			if mine := after[i] == "me"; !mine && after[i] != name {
+				t.Errorf("slot %d has gone from %s to %s", i, name, after[i])
+			}
+		}
+	}
+	if x[1] != "over-1" {
+		t.Error("the table itself was changed")
+	}
+}

@@ -1,0 +1,220 @@
+package semaphore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+func TestSoManyHoldAndTheOthersAreServedInOrder(t *testing.T) {
+	onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
+		var held []*semaphore.Permit
+		for i := range 3 {
+			held = append(held, s.person(fmt.Sprint("h", i)).acquire())
+		}
+		var waiting []<-chan *semaphore.Permit
+		for i := range 5 {
+			waiting = append(waiting, s.person(fmt.Sprint("w", i)).queue())
+		}
+		if !waits(waiting[0], 10*stageT) {
+			t.Fatal("a fourth holds one")
+		}
+		begun := time.Now()
+		for i := range 5 {
+			s.release(held[i])
+			held = append(held, <-waiting[i])
+		}
+		if took := time.Since(begun); took > stageD/4 {
+			t.Errorf("five hand-overs took %v", took)
+		}
+		if got, want := fmt.Sprint(s.order), "[h0 h1 h2 w0 w1 w2 w3 w4]"; got != want {
+			t.Errorf("order %v", got)
+		}
+		for _, p := range held[5:] {
+			s.release(p)
+		}
+		s.none("leases")
+		s.none("locks")
+	})
+}
+
+func TestAnyHolderThatLeavesMakesRoom(t *testing.T) {
+	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.person("a"), s.person("b")
+		first, second := a.acquire(), b.acquire()
+		c := s.person("c").queue()
+		time.Sleep(stageT)
+		begun := time.Now()
+		s.release(second) // not the one at any particular place
+		third := <-c
+		if took := time.Since(begun); took > 100*time.Millisecond {
+			t.Errorf("the third waited for %v", took)
+		}
+		s.release(first)
+		s.release(third)
+	})
+}
+
+func TestTryAcquireWritesNothingWhereAllIsTaken(t *testing.T) {
+	writes := 0
+	onStage(t, 1, zktest.Config{OnCommit: func(c zktest.Commit) {
+		for _, ch := range c.Changes {
+			if ch.Op == zktest.OpCreate && len(ch.Path) > len(stagePath) && ch.Path[:len(stagePath)] == stagePath {
+				writes++
+			}
+		}
+	}}, func(t *testing.T, s *stage) {
+		a, b := s.person("a"), s.person("b")
+		held := a.acquire()
+		before := writes
+		for range 100 {
+			if _, err := b.TryAcquire(t.Context()); err != semaphore.ErrBusy {
+				t.Fatalf("error %v", err)
+			}
+		}
+		if writes != before {
+			t.Errorf("%d znodes were created", writes-before)
+		}
+		s.release(held)
+		got, err := b.TryAcquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.check("b", got)
+		s.release(got)
+	})
+}
+
+func TestTryAcquireDoesNotPassThoseWhoWait(t *testing.T) {
+	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
+		held := s.person("a").acquire()
+		b := s.person("b").queue()
+		s.release(held)
+		c := s.person("c")
+		for len(b) == 0 {
+			if _, err := c.TryAcquire(t.Context()); err != semaphore.ErrBusy {
+				t.Fatalf("error %v", err)
+			}
+		}
+	})
+}
+
+func TestTryAcquireReturnsWithItsContextWhereNobodyAnswers(t *testing.T) {
+	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
+		a := s.person("a")
+		a.host.Hold()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		begun := time.Now()
+		if _, err := a.TryAcquire(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != time.Second {
+			t.Errorf("error %v after %v", err, time.Since(begun))
+		}
+	})
+}
+
+// A silent holder is taken over from, long before its session expires.
+func TestASilentHolderIsTakenOverFrom(t *testing.T) {
+	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
+		s.cfg.Timeout = 10 * stageT
+		s.cfg.Lease = stageD
+		a, b, c := s.person("a"), s.person("b"), s.person("c")
+		cut, other := a.acquire(), b.acquire()
+		waiting := c.queue()
+		time.Sleep(stageT)
+		begun := time.Now()
+		a.host.Drop()
+		got := <-waiting
+		if took := time.Since(begun); took > stageD*3/2 {
+			t.Errorf("it took %v", took)
+		}
+		if cut.Valid() || !got.Valid() || !other.Valid() {
+			t.Errorf("valid %v, %v, %v", cut.Valid(), got.Valid(), other.Valid())
+		}
+		s.eventually("takeover", func() bool { return c.count(semaphore.EventTookOver) == 1 })
+		a.host.Heal()
+		<-cut.Context().Done()
+		if err := cut.Release(t.Context()); !errors.Is(err, recipe.ReasonLeaseExpired) && !errors.Is(err, recipe.ReasonSessionLost) {
+			t.Errorf("released with %v", err)
+		}
+	})
+}
+
+func TestADeletedPermitEndsAndIsWaitedFor(t *testing.T) {
+	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.person("a"), s.person("b")
+		held := a.acquire()
+		waiting := b.queue()
+		time.Sleep(stageT)
+		if err := s.admin().Delete(t.Context(), held.Node(), -1); err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		<-held.Context().Done()
+		if !errors.Is(context.Cause(held.Context()), recipe.ReasonNodeDeleted) || held.Valid() {
+			t.Errorf("ended: %v", context.Cause(held.Context()))
+		}
+		next := <-waiting
+		if took := time.Since(begun); took < stageD || took > stageD*3/2 {
+			t.Errorf("the next waited for %v", took)
+		}
+		s.release(next)
+	})
+}
+
+// One that comes after a permit has vanished unseen does not know whether its holder has stopped.
+func TestAPermitThatVanishedUnseenIsWaitedFor(t *testing.T) {
+	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b, c := s.person("a"), s.person("b"), s.person("c")
+		gone, other := a.acquire(), b.acquire()
+		a.host.Drop()
+		s.ExpireSession(s.session(a.client).ID())
+		s.eventually("end of the permit", func() bool { return len(s.below("leases")) == 1 })
+		begun := time.Now()
+		got := c.acquire()
+		if took := time.Since(begun); took < stageD || took > stageD*3/2 {
+			t.Errorf("it waited for %v", took)
+		}
+		if gone.Valid() {
+			t.Error("three are valid")
+		}
+		// What it had to wait for, the next one need not.
+		time.Sleep(stageD / 4)
+		s.release(other)
+		begun = time.Now()
+		last := s.person("d").acquire()
+		if took := time.Since(begun); took > stageD/4 {
+			t.Errorf("the next one waited for %v", took)
+		}
+		s.release(got)
+		s.release(last)
+	})
+}
+
+func TestSeveralAtOnceDoNotWaitForEachOther(t *testing.T) {
+	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.person("a").begin(2), s.person("b").begin(2)
+		var first, second *semaphore.Permit
+		select {
+		case first = <-a:
+			second = nil
+			b, a = a, b
+		case first = <-b:
+		}
+		if first.N() != 2 || !waits(a, 5*stageT) {
+			t.Fatal("both hold two of two")
+		}
+		s.release(first)
+		second = <-a
+		s.release(second)
+		if _, err := s.person("c").AcquireN(t.Context(), 3); !isA[*semaphore.SizeError](err) {
+			t.Errorf("three of two: %v", err)
+		}
+		s.none("leases")
+	})
+}

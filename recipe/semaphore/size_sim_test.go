@@ -1,0 +1,210 @@
+package semaphore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+func TestWhoSaysAnotherSizeIsRefused(t *testing.T) {
+	for seed := range int64(20) {
+		onStage(t, 10, zktest.Config{Seed: seed, Jitter: 3 * time.Millisecond}, func(t *testing.T, s *stage) {
+			errs, held := make(chan error, 2), make(chan *semaphore.Permit, 2)
+			for i, size := range []int{10, 20} { // on a fresh path, at the same time
+				sem, err := semaphore.New(s.client(fmt.Sprint(i)), stagePath, size, semaphore.Config{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				go func() {
+					p, err := sem.Acquire(context.Background())
+					if err == nil {
+						held <- p
+					}
+					errs <- err
+				}()
+			}
+			var refused error
+			for range 2 {
+				if err := <-errs; err != nil {
+					if refused != nil {
+						t.Errorf("both are refused: %v, %v", refused, err)
+					}
+					refused = err
+				}
+			}
+			var size *semaphore.SizeError
+			if !errors.As(refused, &size) || size.Size+size.Want != 30 || !strings.Contains(refused.Error(), "10") || !strings.Contains(refused.Error(), "20") {
+				t.Errorf("refused: %v", refused)
+			}
+			s.release(<-held)
+		})
+	}
+}
+
+func TestASizeOfZeroIsThatOfThePath(t *testing.T) {
+	onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
+		any, err := semaphore.New(s.client("any"), stagePath, 0, semaphore.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var size *semaphore.SizeError
+		if _, err := any.Acquire(t.Context()); !errors.As(err, &size) || size.Size != 0 {
+			t.Errorf("without a path: %v", err)
+		}
+		s.release(s.person("a").acquire())
+		p, err := any.Acquire(t.Context())
+		if err != nil || any.Size() != 3 {
+			t.Fatalf("size %d, %v", any.Size(), err)
+		}
+		s.release(p)
+	})
+}
+
+func TestResizeWakesThoseWhoWaitInOrder(t *testing.T) {
+	onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
+		a := s.person("a")
+		held := []*semaphore.Permit{a.acquire(), a.acquire(), a.acquire()}
+		var waiting []<-chan *semaphore.Permit
+		for i := range 4 {
+			waiting = append(waiting, s.person(fmt.Sprint("w", i)).queue())
+		}
+		time.Sleep(stageD)
+		if err := a.Resize(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+		s.release(held[0])
+		s.release(held[1])
+		if !waits(waiting[0], 5*stageT) {
+			t.Fatal("admitted although one of one is held")
+		}
+		s.size = 5
+		if err := s.person("b").Resize(t.Context(), 5); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 4 {
+			held = append(held, <-waiting[i])
+		}
+		if got := fmt.Sprint(s.order[3:]); got != "[w0 w1 w2 w3]" {
+			t.Errorf("order %v", got)
+		}
+		if err := a.Resize(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+		last := s.person("last")
+		if _, err := last.AcquireN(t.Context(), 2); !isA[*semaphore.SizeError](err) {
+			t.Errorf("two of one: %v", err) // also for one that says another size than the path
+		}
+		for _, p := range held[2:] {
+			s.release(p)
+		}
+	})
+}
+
+// One who waits for two while the size becomes one would wait for ever, and all behind it.
+func TestWhoWaitsForMoreThanThereAreIsToldSo(t *testing.T) {
+	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b, c := s.person("a"), s.person("b"), s.person("c")
+		held := a.acquire()
+		got := make(chan error, 1)
+		go func() {
+			_, err := b.AcquireN(context.Background(), 2)
+			got <- err
+		}()
+		s.eventually("place in line", func() bool { return b.count(semaphore.EventJoined) == 1 })
+		waiting := c.queue()
+		if err := a.Resize(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+		var size *semaphore.SizeError
+		if err := <-got; !errors.As(err, &size) || size.Size != 1 || size.Want != 2 {
+			t.Errorf("error %v", err)
+		}
+		s.release(held)
+		s.release(<-waiting)
+	})
+}
+
+func TestNonsenseInPlaceOfTheSizeIsATypedErrorAndDoesNoHarm(t *testing.T) {
+	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.person("a"), s.person("b")
+		held := a.acquire()
+		other := a.acquire()
+		got := make(chan error, 1)
+		go func() {
+			_, err := b.Acquire(context.Background())
+			got <- err
+		}()
+		time.Sleep(stageD)
+		admin := s.admin()
+		good, _, err := admin.Get(t.Context(), stagePath+"/leases")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := admin.Set(t.Context(), stagePath+"/leases", []byte("10.0.0.1"), -1); err != nil {
+			t.Fatal(err)
+		}
+		var data *semaphore.DataError
+		if err := <-got; !errors.As(err, &data) || data.Path != stagePath+"/leases" {
+			t.Errorf("who waits: %v", err)
+		}
+		if _, err := a.TryAcquire(t.Context()); !isA[*semaphore.DataError](err) {
+			t.Errorf("try: %v", err)
+		}
+		if err := a.Resize(t.Context(), 7); !isA[*semaphore.DataError](err) {
+			t.Errorf("resize: %v", err)
+		}
+		if !held.Valid() || a.Size() != 2 {
+			t.Errorf("valid %v, size %d", held.Valid(), a.Size())
+		}
+		s.release(other) // cannot announce itself
+		if _, err := admin.Set(t.Context(), stagePath+"/leases", good, -1); err != nil {
+			t.Fatal(err)
+		}
+		s.release(b.acquire())
+		s.release(held)
+	})
+}
+
+// An empty path, as Curator makes it, gets a record; a lease that is longer than the record's is
+// refused.
+func TestAPathThatAnotherLibraryHasMade(t *testing.T) {
+	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
+		admin := s.admin()
+		for _, dir := range []string{"locks", "leases"} {
+			if err := admin.EnsurePath(t.Context(), stagePath+"/"+dir, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		theirs, err := admin.Create(t.Context(), stagePath+"/leases/_c_0f3b1c9e-7a52-4e1d-9a6b-2c8d4f5e6a7b-lease-", nil, zk.FlagEphemeral|zk.FlagSequence, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := s.person("a").queue()
+		if !waits(a, 3*stageT) {
+			t.Fatal("two of one")
+		}
+		begun := time.Now()
+		if err := admin.Delete(t.Context(), theirs, -1); err != nil {
+			t.Fatal(err)
+		}
+		s.release(<-a)
+		if took := time.Since(begun); took > stageD/4 {
+			t.Errorf("waited for %v for a permit that has no lease", took)
+		}
+		s.cfg.Timeout, s.cfg.Lease = 4*session.DefaultLease, 2*session.DefaultLease
+		var lease *recipe.LeaseError
+		if _, err := s.person("b").Acquire(t.Context()); !errors.As(err, &lease) {
+			t.Errorf("a lease that is too long: %v", err)
+		}
+	})
+}

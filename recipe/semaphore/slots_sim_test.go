@@ -1,0 +1,126 @@
+package semaphore_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+var slotted = semaphore.Config{Slots: true}
+
+func TestEachPermitHasASlotOfItsOwn(t *testing.T) {
+	onStage(t, 4, zktest.Config{}, func(t *testing.T, s *stage) {
+		var held []*semaphore.Permit
+		for i := range 4 {
+			p := s.person(fmt.Sprint("a", i), slotted).acquire()
+			if p.Slot().Number() != i || !p.Slot().Valid() {
+				t.Errorf("slot %d, %v", p.Slot().Number(), p.Slot().Valid())
+			}
+			held = append(held, p)
+		}
+		waiting := s.person("w", slotted).queue()
+		s.release(held[2])
+		p := <-waiting
+		if p.Slot().Number() != 2 || held[2].Slot().Valid() || p.Slot().Token() <= held[2].Slot().Token() {
+			t.Errorf("slot %d, token %d after %d", p.Slot().Number(), p.Slot().Token(), held[2].Slot().Token())
+		}
+		for _, p := range append(held[:2], held[3], p) {
+			s.release(p)
+		}
+		both := s.person("both", slotted)
+		two := <-both.begin(2)
+		if got := two.Slots(); len(got) != 2 || got[0].Number() != 0 || got[1].Number() != 1 {
+			t.Errorf("slots %v", got)
+		}
+		s.release(two)
+		if plain := s.person("plain").acquire(); plain.Slot().Number() != -1 || plain.Slot().Valid() {
+			t.Error("a slot that nobody asked for")
+		}
+	})
+}
+
+// The slot of a holder that is cut off, or whose session is ended, or whose znode is deleted, is not
+// used again before its lease is over, although there are permits enough.
+func TestASlotIsNotUsedAgainBeforeTheOldLeaseIsOver(t *testing.T) {
+	for name, end := range map[string]func(s *stage, a *person, p *semaphore.Permit){
+		"session expired": func(s *stage, a *person, p *semaphore.Permit) {
+			a.host.Drop()
+			s.ExpireSession(s.session(a.client).ID())
+		},
+		"znode deleted": func(s *stage, a *person, p *semaphore.Permit) {
+			a.host.Drop()
+			if err := s.admin().Delete(s.t.Context(), p.Node(), -1); err != nil {
+				s.t.Error(err)
+			}
+		},
+		"table deleted": func(s *stage, a *person, p *semaphore.Permit) {
+			a.host.Drop()
+			if err := s.admin().Delete(s.t.Context(), stagePath+"/slots", -1); err != nil {
+				s.t.Error(err)
+			}
+		},
+	} {
+		onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
+			a := s.person("a", slotted)
+			old := a.acquire()
+			begun := time.Now()
+			end(s, a, old)
+			for i := range 3 { // the old one counts for none of three, where it is gone
+				p := s.person(fmt.Sprint("b", i), slotted).acquire()
+				if p.Slot().Number() == 0 && time.Since(begun) < stageD {
+					t.Errorf("%s: slot 0 again after %v", name, time.Since(begun))
+				}
+			}
+			if took := time.Since(begun); took > 2*stageT {
+				t.Errorf("%s: it took %v", name, took)
+			}
+		})
+	}
+}
+
+func TestAPermitEndsWhenTheTableOfSlotsIsDeleted(t *testing.T) {
+	onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
+		p := s.person("a", slotted).acquire()
+		if err := s.admin().Delete(t.Context(), stagePath+"/slots", -1); err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		<-p.Context().Done()
+		if took := time.Since(begun); took > stageD || !errors.Is(p.Release(t.Context()), recipe.ReasonNodeDeleted) {
+			t.Errorf("ended after %v: %v", took, p.Release(t.Context()))
+		}
+		s.release(s.person("b", slotted).acquire())
+	})
+}
+
+// Slots that those have who came later, on a path whose size has changed.
+func TestSlotsStayBelowTheSize(t *testing.T) {
+	onStage(t, 4, zktest.Config{}, func(t *testing.T, s *stage) {
+		a := s.person("a", slotted)
+		var held []*semaphore.Permit
+		for range 4 {
+			held = append(held, a.acquire())
+		}
+		if err := a.Resize(t.Context(), 2); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range held[1:] {
+			s.release(p)
+		}
+		p := s.person("b", slotted)
+		other, err := semaphore.New(p.client, stagePath, 0, slotted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := other.Acquire(t.Context())
+		if err != nil || got.Slot().Number() != 1 {
+			t.Fatalf("slot %v, %v", got.Slot().Number(), err)
+		}
+		s.release(got)
+	})
+}

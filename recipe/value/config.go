@@ -1,0 +1,57 @@
+package value
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe/internal/journal"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// Config configures a [Value]. The zero value works.
+type Config struct {
+	// Journals is the path of the directory for the journals, below the chroot. It is created
+	// when it is missing, and needs CREATE. Default "/zkrecipe/journals".
+	Journals string
+
+	// Durable, if set, is the name of a journal that outlives the session: then the outcome of a
+	// change is found out in the next session. One Value or Counter uses it at a time, and it is
+	// never deleted: choose a name that this program has again after a restart. At most 128 bytes
+	// without a slash.
+	Durable string
+
+	// ACL of the znode, its parents and the journal if they must be created; it has to grant us
+	// READ and WRITE. Default: the session's.
+	ACL []zk.ACL
+}
+
+const (
+	defaultJournals = "/zkrecipe/journals"
+	maxName         = 128
+)
+
+// journal returns what package journal needs, checked.
+func (c Config) journal(path string) (journal.Config, error) {
+	out := journal.Config{Path: path, Dir: c.Journals, Durable: c.Durable, ACL: c.ACL}
+	if err := session.CheckPath(path); err != nil {
+		return out, fmt.Errorf("value: path: %w", err)
+	}
+	if path == "/" {
+		return out, fmt.Errorf("value: path is %q; want one below it", path)
+	}
+	if out.Dir == "" {
+		out.Dir = defaultJournals
+	}
+	if err := session.CheckPath(out.Dir); err != nil {
+		return out, fmt.Errorf("value: Config.Journals: %w", err)
+	}
+	if len(c.Durable) > maxName || strings.Contains(c.Durable, "/") || c.Durable != "" && session.CheckPath("/"+c.Durable) != nil {
+		return out, fmt.Errorf("value: Config.Durable is %q; want a znode's name of at most %d bytes", c.Durable, maxName)
+	}
+	if len(c.ACL) == 0 {
+		out.ACL = nil
+	}
+	return out, nil
+}

@@ -1,0 +1,102 @@
+package value
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/journal"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// ErrVersion is the error of every change of a znode whose version is -1: servers take that for any
+// version, so a change could overwrite another one unseen. It takes 2^31 changes by others to get
+// there. Setting the znode's data once by hand mends it.
+var ErrVersion = journal.ErrVersion
+
+// ConflictError is the error of a CompareAndSet that has found another value. Nothing was written.
+type ConflictError struct {
+	// Path is the znode's.
+	Path string
+	// Now is what the znode had at an instant during the call.
+	Now Versioned
+	// Count is the same as a number, of a Counter.
+	Count int64
+}
+
+// Error says what was found.
+func (e *ConflictError) Error() string {
+	if !e.Now.Exists() {
+		return fmt.Sprintf("value: %s has changed: it does not exist", e.Path)
+	}
+	return fmt.Sprintf("value: %s has changed: it is %.40q since transaction 0x%x", e.Path, e.Now.Data, e.Now.Zxid)
+}
+
+// UnknownError is the error of a change of which nobody can tell whether it was carried out: the
+// session was lost with the answer, or the caller's context has ended before it. If it was carried
+// out, it was once, and Before was followed by After.
+type UnknownError struct {
+	// Path is the znode's.
+	Path string
+	// Before and After are the data before and after the change, if it was carried out.
+	Before, After []byte
+	// From and To are the same as numbers, of a Counter.
+	From, To int64
+	// Err is why the answer was lost.
+	Err error
+}
+
+// Error says why.
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("value: %s: it is not known whether %.40q was followed by %.40q: %v", e.Path, e.Before, e.After, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *UnknownError) Unwrap() error { return e.Err }
+
+// FormatError is the error of a Counter whose znode holds no number in its encoding. The znode is
+// not written.
+type FormatError struct {
+	// Path is the znode's.
+	Path string
+	// Data are what it holds.
+	Data []byte
+	// Encoding is the one that was expected.
+	Encoding Encoding
+}
+
+// Error says what was found.
+func (e *FormatError) Error() string {
+	return fmt.Sprintf("value: %s holds %d bytes, %.40q; want %v", e.Path, len(e.Data), e.Data, e.Encoding)
+}
+
+// OverflowError is the error of an addition whose result does not fit the encoding. Nothing was
+// written.
+type OverflowError struct {
+	// Path is the znode's.
+	Path string
+	// Count is what it holds, and Delta what was to be added.
+	Count, Delta int64
+	// Encoding is the one whose range is exceeded.
+	Encoding Encoding
+}
+
+// Error says which addition it was.
+func (e *OverflowError) Error() string {
+	low, high := e.Encoding.limits()
+	return fmt.Sprintf("value: %s: %d%+d is not within %d and %d", e.Path, e.Count, e.Delta, low, high)
+}
+
+// explained makes the errors of package journal ours.
+func explained(path string, err error) error {
+	var u *journal.UnknownError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &u):
+		return &UnknownError{Path: path, Before: u.Before.Data, After: u.After.Data, Err: u.Err}
+	case session.Permanent(err):
+		return &recipe.PermanentError{Path: path, Err: err}
+	}
+	return fmt.Errorf("value: %s: %w", path, err)
+}

@@ -1,0 +1,428 @@
+package value_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/value"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+	"github.com/zkrecipe/zkrecipe/watch"
+)
+
+func TestAnUndisturbedAdditionIsOneWrite(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		n := s.counter("a", value.CounterConfig{})
+		_, err := n.Add(within(t), 1)
+		must(t, err)
+		before := s.Counts().Requests
+		for range 10 {
+			_, err := n.Add(within(t), 1)
+			must(t, err)
+		}
+		after := s.Counts().Requests
+		for op, count := range after {
+			want := 0
+			if op == zktest.OpMulti {
+				want = 10
+			}
+			if op != zktest.OpPing && count-before[op] != want {
+				t.Errorf("ten additions took %d requests %v; want %d", count-before[op], op, want)
+			}
+		}
+	})
+}
+
+func TestAdditionsOfManyGoroutinesGoTogether(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		n := s.counter("a", value.CounterConfig{})
+		_, err := n.Add(within(t), 1)
+		must(t, err)
+		var mu sync.Mutex
+		var got []int64
+		var group sync.WaitGroup
+		for range 100 {
+			group.Go(func() {
+				sum, err := n.Add(within(t), 1)
+				mu.Lock()
+				defer mu.Unlock()
+				if got = append(got, sum); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+		slices.Sort(got)
+		for i, sum := range got {
+			if sum != int64(i+2) {
+				t.Fatalf("sums are %v; want 2 to 101", got)
+			}
+		}
+		if c := n.Counts(); c.Changes != 101 || c.Writes > 4 {
+			t.Errorf("counts: %+v; want 101 changes in a few writes", c)
+		}
+	})
+}
+
+// What is refused in a batch does not hold up the rest, nor is it decided by what never was there.
+func TestWhatDoesNotFitIsRefusedAlone(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		n := s.counter("a", value.CounterConfig{Encoding: value.EncodingInt32, Initial: math.MaxInt32 - 5})
+		var group sync.WaitGroup
+		var mu sync.Mutex
+		refused := 0
+		for range 10 {
+			group.Go(func() {
+				_, err := n.Add(within(t), 1)
+				mu.Lock()
+				defer mu.Unlock()
+				var o *value.OverflowError
+				if errors.As(err, &o) {
+					if refused++; o.Count != math.MaxInt32 || o.Delta != 1 {
+						t.Errorf("%v", o)
+					}
+				} else if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+		if got, err := n.Get(within(t)); refused != 5 || got != math.MaxInt32 || err != nil {
+			t.Errorf("%d refused, the counter is %d, %v", refused, got, err)
+		}
+		_, err := n.Add(within(t), -math.MaxInt32)
+		must(t, err)
+	})
+}
+
+func TestOverflowsAreNoticedInEachEncoding(t *testing.T) {
+	for encoding, limits := range map[value.Encoding][2]int64{
+		value.EncodingDecimal: {math.MinInt64, math.MaxInt64}, value.EncodingInt64: {math.MinInt64, math.MaxInt64},
+		value.EncodingInt32: {math.MinInt32, math.MaxInt32},
+	} {
+		for i, delta := range []int64{-1, 1} {
+			onStage(t, 1, func(t *testing.T, s *stage) {
+				n := s.counter("a", value.CounterConfig{Encoding: encoding, Initial: limits[i]})
+				var o *value.OverflowError
+				if _, err := n.Add(within(t), delta); !errors.As(err, &o) || o.Count != limits[i] {
+					t.Errorf("%v: Add: %v; want an OverflowError", encoding, err)
+				}
+				if s.data() != "missing" {
+					t.Errorf("%v: written: %q", encoding, s.data())
+				}
+				if got, err := n.Add(within(t), 0); got != limits[i] || err != nil {
+					t.Errorf("%v: Add(0) = %d, %v", encoding, got, err)
+				}
+			})
+		}
+	}
+}
+
+func TestReservedNumbersAreNobodyElses(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		seen := map[int64]bool{}
+		a, b := s.counter("a", value.CounterConfig{}), s.counter("b", value.CounterConfig{})
+		for _, n := range []*value.Counter{a, b, a, a, b} {
+			first, err := n.Reserve(within(t), 10)
+			must(t, err)
+			for i := range int64(10) {
+				if seen[first+i] {
+					t.Errorf("%d was reserved twice", first+i)
+				}
+				seen[first+i] = true
+			}
+		}
+		if !seen[1] || !seen[50] {
+			t.Errorf("reserved: %v; want 1 to 50", seen)
+		}
+		if _, err := a.Reserve(within(t), 0); err == nil {
+			t.Error("Reserve of 0 numbers is no error")
+		}
+	})
+}
+
+// What others have written is not a number, or none of this encoding: it stays.
+func TestWhatIsNoNumberIsNotOverwritten(t *testing.T) {
+	for data, encoding := range map[string]value.Encoding{
+		"3.0": value.EncodingDecimal, "five": value.EncodingDecimal, "99999999999999999999": value.EncodingDecimal,
+		"1234": value.EncodingInt64, "12345678": value.EncodingInt32,
+	} {
+		onStage(t, 1, func(t *testing.T, s *stage) {
+			s.put(data)
+			n := s.counter("a", value.CounterConfig{Encoding: encoding})
+			var f *value.FormatError
+			if _, err := n.Add(within(t), 1); !errors.As(err, &f) || string(f.Data) != data {
+				t.Errorf("Add to %q as %v: %v; want a FormatError", data, encoding, err)
+			}
+			if err := n.CompareAndSet(within(t), 0, 1); !errors.As(err, &f) {
+				t.Errorf("CompareAndSet of %q as %v: %v; want a FormatError", data, encoding, err)
+			}
+			if s.data() != data {
+				t.Errorf("%q has become %q", data, s.data())
+			}
+		})
+	}
+}
+
+func TestTheBytesAreThoseOfCuratorAndKazoo(t *testing.T) {
+	for want, encoding := range map[string]value.Encoding{
+		"-2": value.EncodingDecimal, "\xff\xff\xff\xff\xff\xff\xff\xfe": value.EncodingInt64, "\xff\xff\xff\xfe": value.EncodingInt32,
+	} {
+		onStage(t, 1, func(t *testing.T, s *stage) {
+			s.put("") // as kazoo's Counter creates it
+			n := s.counter("a", value.CounterConfig{Encoding: encoding})
+			got, err := n.Add(within(t), -2)
+			if got != -2 || err != nil || s.data() != want {
+				t.Errorf("%v: Add = %d, %v; the znode holds %q, want %q", encoding, got, err, s.data(), want)
+			}
+		})
+	}
+}
+
+func TestCompareAndSetOfACounter(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		a, b := s.counter("a", value.CounterConfig{}), s.counter("b", value.CounterConfig{})
+		must(t, a.CompareAndSet(within(t), 0, 7))
+		must(t, b.CompareAndSet(within(t), 7, 8))
+		if c := conflict(a.CompareAndSet(within(t), 7, 9)); c == nil || c.Count != 8 || string(c.Now.Data) != "8" {
+			t.Errorf("a conflict with %v; want 8", c)
+		}
+	})
+}
+
+func TestUpdatesOfManyAreAllThere(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		var group sync.WaitGroup
+		for i := range 4 {
+			v := s.value(fmt.Sprint(i), value.Config{})
+			group.Go(func() {
+				for j := range 10 {
+					_, err := v.Update(within(t), func(old []byte) ([]byte, error) {
+						return append(old[:len(old):len(old)], fmt.Sprintf("%d.%d ", i, j)...), nil
+					})
+					if err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		group.Wait()
+		all := strings.Fields(s.data())
+		if slices.Sort(all); len(slices.Compact(all)) != 40 {
+			t.Errorf("%d updates are there: %v", len(all), all)
+		}
+	})
+}
+
+func TestAnUpdateThatIsNotWanted(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		s.put("5")
+		unwanted := errors.New("unwanted")
+		now, err := s.value("a", value.Config{}).Update(within(t), func([]byte) ([]byte, error) { return nil, unwanted })
+		if !errors.Is(err, unwanted) || string(now.Data) != "5" || s.data() != "5" {
+			t.Errorf("Update = %s, %v; the znode holds %s", now.Data, err, s.data())
+		}
+	})
+}
+
+// A reconnect and the end of a session are nothing to a counter that is used afterwards.
+func TestACounterOutlivesItsSession(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		n := s.counter("a", value.CounterConfig{})
+		for i, disturb := range []func(){
+			func() {},
+			s.Host("a").Cut,
+			func() { s.ExpireSession(s.owner("a")) },
+			func() { s.Host("a").Hold(); time.Sleep(3 * stageT); s.Host("a").Heal() },
+		} {
+			disturb()
+			if got, err := n.Add(within(t), 1); got != int64(i+1) || err != nil {
+				t.Errorf("%d: Add = %d, %v", i, got, err)
+			}
+		}
+		time.Sleep(3 * stageT)
+		left := 0
+		for _, z := range s.Nodes() {
+			if strings.HasPrefix(z.Path, "/zkrecipe/journals/") {
+				left++
+			}
+		}
+		if left != 1 {
+			t.Errorf("%d journals are left; want that of the living session", left)
+		}
+	})
+}
+
+// An administrator deletes the journal while an answer is lost.
+func TestAJournalThatIsDeletedByHand(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		onStage(t, 1, func(t *testing.T, s *stage) {
+			n := s.counter("a", value.CounterConfig{})
+			_, err := n.Add(within(t), 1)
+			must(t, err)
+			admin := s.session("admin")
+			names, _, err := admin.Children(within(t), "/zkrecipe/journals")
+			must(t, err)
+			remove := func() { must(t, admin.Delete(within(t), "/zkrecipe/journals/"+names[0], -1)) }
+			if !lost {
+				remove()
+				if got, err := n.Add(within(t), 1); got != 2 || err != nil {
+					t.Errorf("Add = %d, %v", got, err)
+				}
+				return
+			}
+			rule := s.On(zktest.Match{Op: zktest.OpMulti, Path: journals, Host: "a", Nth: 1}, zktest.LoseReply)
+			done := make(chan error, 1)
+			go func() { _, err := n.Add(within(t), 1); done <- err }()
+			<-rule.Fired()
+			s.Host("a").Hold()
+			time.Sleep(stageT / 8) // it is carried out
+			remove()
+			s.Host("a").Heal()
+			if err := <-done; !isUnknown(err) {
+				t.Errorf("Add: %v; want an UnknownError", err)
+			}
+			if got, err := n.Add(within(t), 1); got != 3 || err != nil {
+				t.Errorf("Add = %d, %v", got, err)
+			}
+		})
+	}
+}
+
+// A server that is cut off from the others goes on answering reads for a while; Get must not believe it.
+func TestGetIsNeverOld(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		s.put("5")
+		old := s.Followers()[0]
+		a, err := session.Open(old.Addr(), session.Config{Timeout: stageT, Dial: s.Host("a").Dial})
+		must(t, err)
+		defer a.Close()
+		mine, err := value.NewCounter(a, path, value.CounterConfig{})
+		must(t, err)
+		_, err = mine.Get(within(t))
+		must(t, err)
+		others := s.counter("b", value.CounterConfig{})
+		old.Isolate()
+		if got, err := others.Add(within(t), 1); got != 6 || err != nil {
+			t.Fatalf("Add = %d, %v", got, err)
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			if got, err := mine.Get(within(t)); got != 6 || err != nil {
+				t.Errorf("Get = %d, %v; want 6", got, err)
+			}
+		}()
+		time.Sleep(stageT / 4)
+		old.Rejoin()
+		<-done
+	})
+}
+
+func TestAWatcherFollowsFromSessionToSession(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		v := s.value("a", value.Config{})
+		w := v.Watch()
+		next := func(want string) {
+			t.Helper()
+			got, err := w.Next(within(t))
+			if string(got.Data) != want || got.Exists() != (want != "") || err != nil {
+				t.Fatalf("Next = %q, %v; want %q", got.Data, err, want)
+			}
+		}
+		next("")
+		s.put("1")
+		next("1")
+		s.ExpireSession(s.owner("a"))
+		time.Sleep(stageT) // the next session begins, with nothing new to tell
+		s.put("2")
+		next("2")
+		s.Host("a").Cut()
+		s.put("3")
+		next("3")
+		must(t, s.session("admin").Delete(within(t), path, -1))
+		next("")
+		ctx, cancel := context.WithTimeout(t.Context(), stageT)
+		defer cancel()
+		if _, err := w.Next(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Next: %v; want a deadline", err)
+		}
+		go func() { time.Sleep(stageT); w.Stop() }()
+		if _, err := w.Next(within(t)); !errors.Is(err, watch.ErrStopped) {
+			t.Errorf("Next after Stop: %v", err)
+		}
+	})
+}
+
+// A server with a smaller jute.maxbuffer closes the connection on a large write, each time.
+func TestALargeWriteThatIsNeverAnsweredIsGivenUp(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		v := s.value("a", value.Config{})
+		now, err := v.CompareAndSet(within(t), value.Versioned{}, []byte("small"))
+		must(t, err)
+		s.On(zktest.Match{Op: zktest.OpMulti, Host: "a"}, zktest.LoseRequest)
+		_, err = v.CompareAndSet(within(t), now, make([]byte, 100_000))
+		if err == nil || isUnknown(err) || !strings.Contains(err.Error(), "100000 bytes") {
+			t.Errorf("CompareAndSet: %v; want an error that tells the size", err)
+		}
+		if s.data() != "small" {
+			t.Errorf("the znode holds %d bytes", len(s.data()))
+		}
+	})
+}
+
+// What is not permitted is said at once, and names what it is.
+func TestWhatIsNotPermittedIsPermanent(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		admin := s.session("admin")
+		_, err := admin.Create(within(t), "/secret", []byte("1"), zk.FlagPersistent, zk.WorldACL(zk.PermRead))
+		must(t, err)
+		v, err := value.New(s.client("a"), "/secret", value.Config{})
+		must(t, err)
+		now, err := v.Get(within(t))
+		must(t, err)
+		var permanent *recipe.PermanentError
+		if _, err := v.CompareAndSet(within(t), now, nil); !errors.As(err, &permanent) || !errors.Is(err, zk.ErrNoAuth) || permanent.Path != "/secret" {
+			t.Errorf("CompareAndSet: %v; want a PermanentError", err)
+		}
+		_, err = admin.Create(within(t), "/hidden", []byte("1"), zk.FlagPersistent, zk.WorldACL(zk.PermWrite))
+		must(t, err)
+		hidden, err := value.New(s.client("b"), "/hidden", value.Config{})
+		must(t, err)
+		w := hidden.Watch()
+		defer w.Stop()
+		if _, err := w.Next(within(t)); !errors.As(err, &permanent) {
+			t.Errorf("Next: %v; want a PermanentError", err)
+		}
+	})
+}
+
+func TestWhatIsWrongWithAConfigurationIsSaid(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		client := s.client("a")
+		for want, err := range map[string]error{
+			"path is \"/\"":             second(value.New(client, "/", value.Config{})),
+			"path:":                     second(value.New(client, "x", value.Config{})),
+			"Config.Journals":           second(value.New(client, "/x", value.Config{Journals: "x"})),
+			"Config.Durable is \"a/b\"": second(value.New(client, "/x", value.Config{Durable: "a/b"})),
+			"Encoding is 3":             second(value.NewCounter(client, "/x", value.CounterConfig{Encoding: 3})),
+			"Initial is 2147483648":     second(value.NewCounter(client, "/x", value.CounterConfig{Encoding: value.EncodingInt32, Initial: 1 << 31})),
+		} {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%v; want it to tell of %s", err, want)
+			}
+		}
+	})
+}
+
+func second[T any](_ T, err error) error { return err }

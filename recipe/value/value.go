@@ -1,0 +1,112 @@
+package value
+
+import (
+	"bytes"
+	"context"
+	"errors"
+
+	"github.com/zkrecipe/zkrecipe/recipe/internal/journal"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// Versioned is what a znode holds, and since when.
+type Versioned struct {
+	// Data are the caller's to keep. Do not change them while another uses the same Versioned.
+	Data []byte
+	// Zxid is the transaction that has written the data: each write has its own, and a later one
+	// has a larger one, also after the znode was deleted and created again. 0: the znode does not
+	// exist.
+	Zxid int64
+}
+
+// Exists reports whether there is a znode.
+func (v Versioned) Exists() bool { return v.Zxid != 0 }
+
+// Value is a znode whose data many may change. Its methods may be called from any goroutine.
+type Value struct {
+	client *session.Client
+	path   string
+	znode  *journal.Znode
+}
+
+// New checks its arguments and does no I/O. The znode need not exist.
+func New(client *session.Client, path string, cfg Config) (*Value, error) {
+	c, err := cfg.journal(path)
+	if err != nil {
+		return nil, err
+	}
+	return &Value{client: client, path: path, znode: journal.New(client, c)}, nil
+}
+
+// errKept is a change that changes nothing.
+var errKept = errors.New("kept as it is")
+
+// Get returns what the znode holds. It sees every change that was acknowledged before it was
+// called, by whomever. It costs a quorum write, because a server alone cannot know that; a
+// [Watcher] costs less.
+func (v *Value) Get(ctx context.Context) (Versioned, error) {
+	before, _, err := v.znode.Do(ctx, func(journal.State) ([]byte, error) { return nil, errKept })
+	if err != nil && !errors.Is(err, errKept) {
+		return Versioned{}, explained(v.path, err)
+	}
+	return versioned(before), nil
+}
+
+// CompareAndSet replaces old, which Get, Watcher.Next or a change has returned, by data. The zero
+// Versioned stands for a znode that does not exist, which is then created, with its parents. If
+// the znode holds another value the error is a [ConflictError] that tells which, and nothing was
+// written.
+func (v *Value) CompareAndSet(ctx context.Context, old Versioned, data []byte) (Versioned, error) {
+	data = bytes.Clone(data) // the caller may go on before it has been sent for the last time
+	before, after, err := v.znode.Do(ctx, func(now journal.State) ([]byte, error) {
+		if now.Zxid != old.Zxid {
+			return nil, errKept
+		}
+		return data, nil
+	})
+	switch {
+	case errors.Is(err, errKept):
+		return Versioned{}, &ConflictError{Path: v.path, Now: versioned(before)}
+	case err != nil:
+		return Versioned{}, explained(v.path, err)
+	}
+	return versioned(after), nil
+}
+
+// Update replaces the value by what f makes of it; nil stands for a znode that does not exist. f
+// is called again, with what the znode holds then, until nobody else was faster. An error of f
+// ends the Update, which returns it; nothing was written. f may append to old.
+func (v *Value) Update(ctx context.Context, f func(old []byte) ([]byte, error)) (Versioned, error) {
+	before, _, err := v.znode.Do(ctx, func(journal.State) ([]byte, error) { return nil, journal.ErrPeek })
+	if err != journal.ErrPeek {
+		return Versioned{}, explained(v.path, err)
+	}
+	now := versioned(before)
+	for {
+		data, err := f(bytes.Clone(now.Data))
+		if err != nil {
+			return now, err
+		}
+		next, err := v.CompareAndSet(ctx, now, data)
+		var conflict *ConflictError
+		if !errors.As(err, &conflict) {
+			return next, err
+		}
+		now = conflict.Now
+	}
+}
+
+// Counts are totals of a Value or a Counter, for metrics.
+type Counts struct {
+	// Changes were carried out, by Writes transactions: one may carry several additions.
+	Changes, Writes uint64
+	// Conflicts are attempts that were too late, because somebody else had changed the znode.
+	Conflicts uint64
+	// Lost answers were found out about, but for those of the Unknown changes.
+	Lost, Unknown uint64
+}
+
+// Counts returns the totals. It never blocks.
+func (v *Value) Counts() Counts { return Counts(v.znode.Counts()) }
+
+func versioned(s journal.State) Versioned { return Versioned{s.Data, s.Zxid} }

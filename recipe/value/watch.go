@@ -1,0 +1,90 @@
+package value
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/retry"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/quorum"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/watch"
+)
+
+const firstRetry, longestRetry = 20 * time.Millisecond, time.Second
+
+// Watcher follows a Value, from one session to the next. It skips values when they change faster
+// than it reads, but never goes back to an earlier one. Next may be called by one goroutine at a
+// time, Stop by any.
+type Watcher struct {
+	client  *session.Client
+	path    string
+	stopped context.Context
+	stop    context.CancelCauseFunc
+
+	session *session.Session // of node
+	node    *watch.Node
+	last    *Versioned // returned by Next; without the data
+}
+
+// Watch begins to follow the value. It does no I/O. Call Stop when done.
+func (v *Value) Watch() *Watcher {
+	w := &Watcher{client: v.client, path: v.path}
+	w.stopped, w.stop = context.WithCancelCause(context.Background())
+	return w
+}
+
+// Next returns the value the first time it is called. Later it waits for another value than the
+// one that it has returned last. It sees at once what was acknowledged before Watch was called. The
+// error is the cause of ctx, watch.ErrStopped, the reason for which the client was closed, or
+// a refusal such as zk.ErrNoAuth.
+func (w *Watcher) Next(ctx context.Context) (Versioned, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(w.stopped, func() { cancel(watch.ErrStopped) })()
+	pause := retry.New(clock.From(w.client.Context()), firstRetry, longestRetry)
+	for {
+		v, err := w.next(ctx)
+		switch {
+		case err == nil && w.last != nil && v.Zxid == w.last.Zxid: // a new session shows the same
+		case err == nil:
+			w.last = &Versioned{Zxid: v.Zxid}
+			return v, nil
+		case ctx.Err() != nil:
+			return Versioned{}, fmt.Errorf("value: %s: %w", w.path, context.Cause(ctx))
+		case w.client.Context().Err() != nil || session.Permanent(err):
+			return Versioned{}, explained(w.path, err)
+		default:
+			_ = pause.Wait(ctx)
+		}
+	}
+}
+
+// next returns the next state of the present session's, or begins with the next session.
+func (w *Watcher) next(ctx context.Context) (Versioned, error) {
+	s, err := w.client.Session(ctx)
+	if err != nil {
+		return Versioned{}, err
+	}
+	if s != w.session {
+		// A new session's server may lag. After a quorum's answer it shows at least what was there
+		// before.
+		if _, err := quorum.Exists(ctx, s, clock.From(w.client.Context()), w.path); err != nil {
+			return Versioned{}, err
+		}
+		if w.node != nil {
+			w.node.Stop()
+		}
+		w.session, w.node = s, watch.NewNode(s, w.path)
+		context.AfterFunc(w.stopped, w.node.Stop)
+	}
+	st, err := w.node.Next(ctx)
+	if err != nil || !st.Exists {
+		return Versioned{}, err
+	}
+	return Versioned{st.Data, st.Stat.Mzxid}, nil
+}
+
+// Stop ends the interest, and a Next that waits. It may be called more than once.
+func (w *Watcher) Stop() { w.stop(watch.ErrStopped) }

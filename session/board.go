@@ -1,0 +1,94 @@
+package session
+
+import "github.com/go-zookeeper/zk"
+
+// A beat takes along the creates of places that wait for one. A place that a beat has created has
+// a lease by that beat: it existed when the beat was committed. So a lock that is held for a moment
+// costs one write to acquire, as it does elsewhere.
+
+// boarding are creates that wait for the next beat.
+type boarding struct {
+	ops  []any // with the chroot
+	done chan boarded
+}
+
+type boarded struct {
+	paths []string
+	err   error
+}
+
+// createByBeat lets the next beat make these znodes. It does not, and says so, if that would take
+// longer than to create them alone: another beat is under way, or one has just failed.
+func (s *Session) createByBeat(ops []any) (ok bool, paths []string, err error) {
+	ops, err = s.rooted(ops)
+	if err == nil {
+		err = s.room(ops...)
+	}
+	if err != nil {
+		return true, nil, &Error{Op: "create", Outcome: OutcomeNotDone, Err: err}
+	}
+	b := &boarding{ops, make(chan boarded, 1)}
+	s.mu.Lock()
+	if s.over || s.state != StateConnected || s.conn == s.dropped || s.boarding != nil || s.beating || s.beatFailed || s.heart.unsure || sizes(ops) > maxRequest-maxBytesTogether {
+		s.mu.Unlock()
+		return false, nil, nil
+	}
+	s.boarding, s.beatSoon = b, true
+	signal(s.wake)
+	s.mu.Unlock()
+	r := <-b.done // a beat that is never answered ends with its connection
+	return true, r.paths, r.err
+}
+
+// unboard answers creates that no beat will take along. The caller holds s.mu.
+func (s *Session) unboard(err error) {
+	if s.boarding != nil {
+		s.boarding.done <- boarded{err: err}
+		s.boarding = nil
+	}
+}
+
+// board takes the creates that wait. The caller holds s.mu.
+func (s *Session) board() *boarding {
+	b := s.boarding
+	s.boarding = nil
+	return b
+}
+
+// operations are what the beat takes along.
+func (b *boarding) operations() []any {
+	if b == nil {
+		return nil
+	}
+	return b.ops
+}
+
+// landed answers creates with what has become of them. first is the number of the first of them
+// among the beat's operations.
+func (s *Session) landed(b *boarding, results []zk.MultiResponse, first int, err error) {
+	if b == nil {
+		return
+	}
+	var r boarded
+	switch last := first + len(b.ops); {
+	case err == nil:
+		for _, res := range results[first:last] {
+			r.paths = append(r.paths, res.String[len(s.chroot):])
+		}
+	case OutcomeOf(err) == OutcomeNotDone && !failedAt(results, first, last):
+		r.err = errAgain // nothing is wrong with them
+	default:
+		r.err = &Error{Op: "create", Outcome: OutcomeOf(err), Err: s.refused(b.ops, results[min(first, len(results)):], err)}
+	}
+	b.done <- r
+}
+
+// failedAt reports whether the first operation that failed is one of these.
+func failedAt(results []zk.MultiResponse, first, last int) bool {
+	for i, r := range results {
+		if r.Error != nil {
+			return first <= i && i < last
+		}
+	}
+	return true // not even the session is known: as if they were alone
+}

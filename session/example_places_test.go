@@ -1,0 +1,57 @@
+package session_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"strings"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// Two places at once. Whoever does the same gets the same order in both directories.
+func ExampleSession_CreatePlaces() {
+	e, err := zktest.New(zktest.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer e.Close()
+	client, err := session.Open(e.ConnectString(), session.Config{Timeout: 10 * time.Second})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	s, err := client.Session(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	var places []session.Place
+	for _, dir := range []string{"/x", "/y"} {
+		if err := s.EnsurePath(ctx, dir, nil); err != nil {
+			log.Fatal(err)
+		}
+		places = append(places, session.Place{Dir: dir, Name: "lock-", Data: []byte("me")})
+	}
+	paths, err := s.CreatePlaces(ctx, places...)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, path := range paths {
+		wake := make(chan struct{}, 1)
+		own := s.Watch(path, wake)
+		hold := s.Hold(own, wake)
+		for hold.Lease() == nil {
+			<-wake
+		}
+		fmt.Println(path[:6], strings.HasSuffix(path, "lock-0000000000"), hold.Lease().Valid())
+		hold.Release()
+		own.Stop()
+	}
+	// Output:
+	// /x/_c_ true true
+	// /y/_c_ true true
+}

@@ -1,0 +1,176 @@
+package session_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// several are places in directories of their own, which are created.
+func several(b *bed, n int) (places []session.Place) {
+	b.t.Helper()
+	b.lines(n)
+	for i := range n {
+		places = append(places, session.Place{Dir: fmt.Sprintf("/e/%d", i), Name: "n-", Data: []byte("me")})
+	}
+	return places
+}
+
+// reserve returns the lease that a place has without a beat of its own.
+func reserve(b *bed, path string) *session.Lease {
+	wake := make(chan struct{}, 1)
+	return b.s.Reserve(b.s.Watch(path, wake), wake).Lease()
+}
+
+func TestPlacesThatABeatHasCreatedHaveALease(t *testing.T) {
+	inBed(t, func(t *testing.T, b *bed) {
+		_, first := held(t, b.s) // the heartbeat is there
+		time.Sleep(simT / 20)    // and no beat under way
+		places := several(b, 3)
+		b.forget()
+		begun := time.Now()
+		paths, err := b.s.CreatePlaces(t.Context(), places...)
+		must(t, err)
+		if beats, _ := b.beats(); beats != 1 || len(paths) != len(places) {
+			t.Errorf("%d beats for %v", beats, paths)
+		}
+		czxid := int64(0)
+		for i, path := range paths {
+			n, ok := b.node(path)
+			if !ok || string(n.Data) != "me" || czxid != 0 && n.Stat.Czxid != czxid || path[:4] != places[i].Dir {
+				t.Errorf("%s: %+v", path, n)
+			}
+			czxid = n.Stat.Czxid
+			l := reserve(b, path)
+			if l == nil {
+				t.Fatalf("%s has no lease", path)
+			}
+			// It counts from before the create, as with every beat.
+			if rest := l.Remaining(); rest > b.s.LeaseTime()-time.Since(begun) {
+				t.Errorf("%s has %v left", path, rest)
+			}
+		}
+		if !first.Valid() {
+			t.Error("the place that was there has lost its lease")
+		}
+	})
+}
+
+// What is not known to be created by a beat has no lease before one has checked it.
+func TestPlacesThatNoBeatHasCreatedHaveNoLease(t *testing.T) {
+	for name, fault := range map[string]func(b *bed){
+		"the session's first": func(*bed) {},
+		"lost answer": func(b *bed) {
+			held(b.t, b.s)
+			time.Sleep(simT / 20)
+			b.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Path: "/e/*", Nth: 1}, zktest.LoseReply)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBed(t, func(t *testing.T, b *bed) {
+				places := several(b, 3)
+				fault(b)
+				paths, err := b.s.CreatePlaces(t.Context(), places...)
+				must(t, err)
+				for _, path := range paths {
+					if l := reserve(b, path); l != nil {
+						t.Errorf("%s has a lease of %v", path, l.Remaining())
+					}
+				}
+			})
+		})
+	}
+}
+
+// Whatever is lost: all are created once, or nothing is left.
+func TestTroubleWithSeveralPlaces(t *testing.T) {
+	for name, c := range map[string]struct {
+		do   func(b *bed, places []session.Place)
+		want error
+	}{
+		"the answer is lost": {func(b *bed, _ []session.Place) {
+			b.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Path: "/e/*", Nth: 1}, zktest.LoseReply)
+		}, nil},
+		"the request is lost": {func(b *bed, _ []session.Place) {
+			b.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Path: "/e/*", Nth: 1}, zktest.LoseRequest)
+		}, nil},
+		"a beat is on its way": {func(b *bed, _ []session.Place) {
+			b.host.Delay(10*time.Millisecond, zktest.ToClient)
+			_, h, _ := byHand(b.t, b, "/other")
+			h.Renew()
+		}, nil},
+		"a place is gone that the beat checks": {func(b *bed, _ []session.Place) {
+			admin, done := b.admin()
+			defer done()
+			byHand(b.t, b, "/other") // unarmed: nothing tells of its end
+			path := pathOf(b.t, b, "/other")
+			must(b.t, admin.Delete(b.t.Context(), path, -1))
+			time.Sleep(simT / 10)
+		}, nil},
+		"a directory is missing": {func(b *bed, places []session.Place) { places[1].Dir = "/missing" }, zk.ErrNoNode},
+		"a directory is twice":   {func(b *bed, places []session.Place) { places[1].Dir = places[0].Dir }, zk.ErrInvalidPath},
+		"a directory is closed": {func(b *bed, places []session.Place) {
+			places[1].Dir = "/closed"
+			admin, done := b.admin()
+			defer done()
+			_, err := admin.Create(b.t.Context(), "/closed", nil, 0, zk.WorldACL(zk.PermRead))
+			must(b.t, err)
+			must(b.t, b.s.Sync(b.t.Context(), "/closed"))
+		}, zk.ErrNoAuth},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBed(t, func(t *testing.T, b *bed) {
+				_, lease := held(t, b.s)
+				time.Sleep(simT / 20)
+				places := several(b, 3)
+				c.do(b, places)
+				paths, err := b.s.CreatePlaces(t.Context(), places...)
+				if !errors.Is(err, c.want) || c.want == nil && (err != nil || len(paths) != 3) {
+					t.Errorf("%v, %v; want %v", paths, err, c.want)
+				}
+				b.host.Heal()
+				time.Sleep(2 * simT)
+				there := 0
+				for _, n := range b.Nodes() {
+					if n.Stat.EphemeralOwner == b.s.ID() && n.Path[:3] == "/e/" {
+						there++
+					}
+				}
+				if there != len(paths) {
+					t.Errorf("%d are there, want %d", there, len(paths))
+				}
+				if !lease.Valid() || b.s.Err() != nil {
+					t.Errorf("the other place: %v; the session: %v", lease.Valid(), b.s.Err())
+				}
+			})
+		})
+	}
+}
+
+// A session that was taken over creates no places.
+func TestARevokedSessionCreatesNoPlaces(t *testing.T) {
+	inBed(t, func(t *testing.T, b *bed) {
+		p, _ := held(t, b.s)
+		p.hold.Release()
+		time.Sleep(simT)
+		admin, done := b.admin()
+		defer done()
+		l := admin.Listen(b.s.ID(), make(chan struct{}, 1))
+		defer l.Stop()
+		time.Sleep(3 * simT)
+		_, err := admin.Multi(t.Context(), l.Heartbeat().Revoke())
+		must(t, err)
+		if _, err := b.s.CreatePlaces(t.Context(), several(b, 2)...); !errors.Is(err, session.ErrRevoked) {
+			t.Errorf("error %v", err)
+		}
+		if err := b.ended(); !errors.Is(err, session.ErrRevoked) {
+			t.Errorf("the session ended with %v", err)
+		}
+	})
+}

@@ -4,7 +4,7 @@
 # make deps   install what make test needs beside Go (Debian, as root); make deps test does both
 # make lint   staticcheck
 # make golangci  more linters, as .golangci.yml says; the first time it is compiled, which takes minutes
-# make model  search the model of the lease, the line's record and the takeover to its end (needs spin)
+# make model  search the models of the lease, the line's record, the takeover and the journal to their ends (needs spin)
 # make foreign  compile the code of other libraries that the documentation shows
 # make bench  failover, joining and cost beside what ZooKeeper itself takes, as Markdown: 25 minutes (ROWS=handover,join for some)
 # make soak   simulate HOURS=... cluster-hours of faults on all cores (SEED=... is the first seed)
@@ -15,6 +15,9 @@
 #             maven, python3-kazoo, python3-pip; KINDS=zkrecipe,LeaderLatch@5.9.0 for some, of the latter alone)
 # make compose  run docker-compose.yml on a Docker engine, break its containers, take everything down: under 4 minutes (uses an
 #             engine that answers, with official images; else starts one as root, cut off from the machine, with stand-ins)
+# make servers  VERSIONS="3.5.10 3.9.5" tries releases of ZooKeeper, which Maven fetches, and prints a table: an hour for all of them
+#             (besides, needs default-jdk-headless and maven; for the campaign, what make campaign needs)
+# make theirs  run the tests of other libraries on the servers of session/zktest
 # make record record again what real servers answer, which session/zktest is compared with
 
 GO ?= go
@@ -29,6 +32,8 @@ SEED ?= 1
 ROUNDS ?= 20
 RIGS ?= 4
 LEASE ?= 500ms
+VERSIONS ?= 3.5.10 3.6.4 3.7.2 3.8.6 3.9.3 $(NEWEST)
+NEWEST = 3.9.5
 REALTIME ?= 5
 
 # Each with so many inputs beyond the committed ones. With a time in place of a number, go test itself fails now and then
@@ -45,7 +50,7 @@ CHECKERS = prometheus chromium docker-compose  # for the alert rules, the status
 ENGINE = docker.io curl maven  # docker-compose.yml at work
 COMPILERS = spin gcc libc6-dev  # search the model of the lease; the race detector
 
-.PHONY: quick test check deps lint golangci model foreign bench soak campaign compare compose record fuzz help
+.PHONY: quick test check deps lint golangci model foreign bench soak campaign compare compose servers theirs record fuzz help
 .NOTPARALLEL: # "make deps test" is an order
 
 # Most of these tests wait for something rather than compute: hence more at one time than there are processors. The
@@ -68,6 +73,8 @@ test: check
 	cd session/sasl/kerberos && $(GO) vet ./... && $(GO) test $(RACE) -timeout 10m ./...
 	@# The simulation once more: without the race detector it goes through more seeds, and the broken variants.
 	[ -z "$(RACE)" ] || $(GO) test -timeout 10m ./internal/sim
+	@# What differs between releases, and a leader's life and death, on the newest.
+	$(GO) run ./internal/servers -short -versions $(NEWEST)
 	@# A module of its own: candidates of Curator, kazoo and go-zookeeper in one line with ours.
 	@[ -e /usr/share/java/curator-recipes.jar ] && command -v javac >/dev/null || \
 		echo "SKIP: no Curator here: make deps"
@@ -103,7 +110,7 @@ foreign:
 
 bench:
 	$(GO) run ./internal/bench $(if $(ROWS),-rows $(ROWS))
-	$(if $(ROWS),,cd internal/peers && $(GO) run ./cmd/latency)
+	$(if $(ROWS),,cd internal/peers && $(GO) run ./cmd/latency && $(GO) run ./cmd/counters)
 
 soak:
 	$(GO) test ./internal/sim -run '^TestSoak$$' -v -timeout 0 -hours $(HOURS) -first $(SEED)
@@ -122,8 +129,15 @@ compare:
 compose:
 	ZKRECIPE_COMPOSE=1 $(GO) test ./internal/compose -count=1 -v -timeout 10m
 
+servers:
+	$(GO) run ./internal/servers -versions "$(VERSIONS)"
+	$(GO) test -count=1 -timeout 10m ./internal/servers
+
+theirs:
+	ZKRECIPE_THEIRS=1 $(GO) test -count=1 -v -timeout 15m ./internal/theirs
+
 record:
-	$(GO) test ./session/zktest -run '^TestRecordReal$$' -record
+	$(GO) test ./session/zktest -run '^TestRealServersBehaveAsRecorded$$' -record
 
 # With this run level packages do not start the servers that they bring.
 deps:

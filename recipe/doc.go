@@ -6,12 +6,33 @@
 //     leaders and for one with heirs, however many they are. An heir reads 8 times per lease,
 //     and the third in line 12 times. Everybody further back sends pings and, far enough back,
 //     about four small reads per session timeout.
+//
 //   - group: members that stay listed, and who they are. Promises that a member is listed again
 //     whatever takes its znode away, that others see no gap where there need be none, one member of
 //     an ID, and a list whose age is proved; does not promise that a list is up to date. Costs 4
 //     quorum writes per lease for a session with members, or none if they do without a lease.
+//
 //   - barrier: waits until a barrier is lowered, or until n members are there. Promises that nobody
 //     passes alone; does not promise that the others live on. Costs a few writes for each passage.
+//
+//   - value: values and counters that many change. Promises that no change counts twice, however
+//     many answers are lost, and that none is called failed that was carried out; does not promise
+//     to know the outcome when a session is lost with an answer, but says so. Costs one quorum write
+//     for each change.
+//
+//   - cache: a copy of a znode, of its children or of a tree that follows what happens there.
+//     Promises that it does not stay wrong, and, on request, that everything which was acknowledged
+//     before is in it; does not promise to be the present, nor every state in between. Costs two
+//     reads and two watches for each znode, one to three reads for each change, and no read of what
+//     has not changed when the connection is lost.
+//
+//   - semaphore: so many permits, among any number of processes, and numbered slots, as worker ids.
+//     Promises that no more than so many permits are valid at one instant, that no two of them have
+//     the same slot, and a fencing token for each slot; does not promise a token that fences where
+//     there are no slots. Costs one write and a few reads to acquire a permit and one of each to
+//     release it where one is free, two writes more for one that waits, and the beats of a session
+//     that holds permits. The first of those who wait reads the heartbeats of up to 16 holders 8 times
+//     per lease.
 //
 // They are built from the same parts: package session (one ZooKeeper session, its heartbeat and
 // its leases), package watch (waits on znodes) and a queue of ephemeral sequential znodes.

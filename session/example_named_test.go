@@ -1,13 +1,31 @@
 package session_test
 
 import (
+	"context"
 	"fmt"
 	"log"
 
 	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// A znode with a name of its own, for which a lease is kept.
+// register creates a znode with a name of its own, for which a lease is kept.
+func register(ctx context.Context, s *session.Session, path string, wake chan struct{}) (*session.Hold, error) {
+	if err := s.EnsureHeartbeat(ctx); err != nil {
+		return nil, err
+	}
+	if _, err := s.Create(ctx, path, nil, zk.FlagEphemeral, nil); err != nil {
+		return nil, err
+	}
+	own := s.Watch(path, wake)
+	_, stat, err := own.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.HoldNamed(own, stat.Czxid, wake), nil
+}
+
 func ExampleSession_HoldNamed() {
 	ctx, client, done := connect()
 	defer done()
@@ -15,20 +33,11 @@ func ExampleSession_HoldNamed() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := s.EnsureHeartbeat(ctx); err != nil {
-		log.Fatal(err)
-	}
-	if _, err := s.Create(ctx, "/host-a", nil, zk.FlagEphemeral, nil); err != nil {
-		log.Fatal(err)
-	}
 	wake := make(chan struct{}, 1)
-	own := s.Watch("/host-a", wake)
-	defer own.Stop()
-	_, stat, err := own.Get(ctx)
+	hold, err := register(ctx, s, "/host-a", wake)
 	if err != nil {
 		log.Fatal(err)
 	}
-	hold := s.HoldNamed(own, stat.Czxid, wake)
 	defer hold.Release()
 	for hold.Lease() == nil {
 		<-wake

@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"sync"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/examples/internal/cable"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -17,14 +16,14 @@ import (
 type worker struct {
 	*group.Member
 	client *session.Client
-	cable  *cable
+	cable  *cable.Cable
 }
 
 // start starts a worker, which is listed when start returns.
 func start(ctx context.Context, o *options, connect, id string) (*worker, error) {
-	w := &worker{cable: &cable{}}
+	w := &worker{cable: &cable.Cable{}}
 	var err error
-	w.client, err = session.Open(connect, session.Config{Timeout: o.times.Timeout, Lease: o.times.Lease, Dial: w.cable.dial})
+	w.client, err = session.Open(connect, session.Config{Timeout: o.times.Timeout, Lease: o.times.Lease, Dial: w.cable.Dial})
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +83,7 @@ func restart(ctx context.Context, o *options, connect string, s *screen, workers
 	s.out.say("alice is killed and starts again")
 	old := workers["alice"]
 	workers["alice's former self"] = old
-	old.cable.cut()
+	old.cable.Cut()
 	before, _ := s.last.ByID("alice")
 	w, err := start(ctx, o, connect, "alice")
 	if err != nil {
@@ -111,7 +110,7 @@ func crash(ctx context.Context, s *screen, w *worker) error {
 	}
 	s.out.say("%s is cut off", w.ID())
 	begun := time.Now()
-	w.cable.cut()
+	w.cable.Cut()
 	select {
 	case <-listing.Context().Done():
 	case <-ctx.Done():
@@ -130,38 +129,4 @@ func crash(ctx context.Context, s *screen, w *worker) error {
 
 func shows(n int) func(group.Snapshot) bool {
 	return func(now group.Snapshot) bool { return len(now.Members) == n }
-}
-
-// cable is a network that can be cut.
-type cable struct {
-	mu    sync.Mutex // guards what follows
-	down  bool
-	conns []net.Conn
-}
-
-var errCut = errors.New("the cable is cut")
-
-func (c *cable) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case err != nil:
-		return nil, err
-	case c.down:
-		conn.Close()
-		return nil, errCut
-	}
-	c.conns = append(c.conns, conn)
-	return conn, nil
-}
-
-// cut breaks all connections, and lets no more be made.
-func (c *cable) cut() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.down = true
-	for _, conn := range c.conns {
-		conn.Close()
-	}
 }

@@ -32,7 +32,7 @@ func Start(ctx context.Context, cfg Config) (*Ensemble, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	if err := available(cfg.Version); err != nil {
+	if err := Has(cfg.Version); err != nil {
 		return nil, err
 	}
 	if servers := os.Getenv("ZK_SERVERS"); servers != "" {

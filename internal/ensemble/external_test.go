@@ -114,7 +114,7 @@ func TestTheNumberOfAReleaseComesFromTheEnvironmentToo(t *testing.T) {
 		t.Errorf("Available: %v", err)
 	}
 	t.Setenv("ZK_SERVERS", "localhost:2181")
-	if err := available(release.Newest); !errors.Is(err, ErrUnavailable) {
+	if err := Has(release.Newest); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("somebody else's servers are said to be of a release: %v", err)
 	}
 }

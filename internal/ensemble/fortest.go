@@ -28,7 +28,7 @@ const startFor = 90 * time.Second
 // servers' logs are logged. Package need says what becomes of the test without a ZooKeeper on this machine.
 func ForTest(tb TB, cfg Config) *Ensemble {
 	tb.Helper()
-	need.That(tb, func() error { return available(cfg.Version) })
+	need.That(tb, func() error { return Has(cfg.Version) })
 	ctx, cancel := context.WithTimeout(context.Background(), startFor)
 	defer cancel()
 	e, err := Start(ctx, cfg)
@@ -56,7 +56,7 @@ var shared struct {
 // hold no functions and no Log. Call CloseShared at the end of TestMain.
 func Shared(tb TB, cfg Config) *Ensemble {
 	tb.Helper()
-	need.That(tb, func() error { return available(cfg.Version) })
+	need.That(tb, func() error { return Has(cfg.Version) })
 	e, err := sharedFor(cfg)
 	if err != nil {
 		tb.Fatalf("%v", err)

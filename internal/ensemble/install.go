@@ -27,9 +27,10 @@ const debianDir = "/usr/share/java"
 
 // Available reports whether Start can find a ZooKeeper: nil, or an error that wraps ErrUnavailable and says what
 // is missing. It starts nothing, but may fetch a release.
-func Available() error { return available("") }
+func Available() error { return Has("") }
 
-func available(version string) error {
+// Has is Available for the servers of one release.
+func Has(version string) error {
 	if os.Getenv("ZK_SERVERS") != "" {
 		if version != "" {
 			return fmt.Errorf("%w that is of release %s for certain: ZK_SERVERS is set", ErrUnavailable, version)

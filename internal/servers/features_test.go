@@ -196,7 +196,3 @@ func certificate(t *testing.T) (key, trust string, pool *x509.CertPool) {
 	}
 	return key, trust, pool
 }
-
-func contextFor(t *testing.T, d time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(t.Context(), d)
-}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble/release"
 )
 
@@ -46,7 +47,7 @@ func table(versions []string, suites []suite) (ok bool) {
 
 // onRelease runs the suites on one release. A release that cannot be had is a failure only where nothing may be left out.
 func onRelease(version string, suites []suite) (row string, ok bool) {
-	if _, err := release.Jars(version); err != nil {
+	if err := ensemble.Has(version); err != nil {
 		fmt.Fprintf(os.Stderr, "SKIP: %s: %v\n", version, err)
 		return "| " + version + " | cannot be had |", os.Getenv("ZKRECIPE_REQUIRE_REAL") != "1"
 	}

@@ -117,6 +117,9 @@ func (e *entry) mayList() bool { return e.listed.Add(e.pause).Passed(e.d.clock.N
 // next returns after what time to look again.
 func (e *entry) next() time.Duration {
 	now := e.d.clock.Now()
+	if e.s.State() != session.StateConnected {
+		return e.s.Timeout() // the next connection wakes us
+	}
 	if e.round == nil && !e.list.Armed() && !e.mayList() {
 		return max(e.listed.Add(e.pause).Until(now), time.Millisecond)
 	}

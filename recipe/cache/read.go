@@ -69,7 +69,7 @@ func (c *Cache) forget(n *node) {
 
 // settle finds the proofs whose rounds are done.
 func (c *Cache) settle() {
-	for len(c.proofs) > 0 {
+	for len(c.proofs) > 0 && c.failed == nil {
 		for round := range c.open {
 			if round <= c.proofs[0].round {
 				return

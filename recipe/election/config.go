@@ -71,7 +71,7 @@ type Config struct {
 	// OnEvent, if set, is told of every event, as by [Election.Subscribe].
 	OnEvent func(Event)
 
-	// FollowLeader adds [LeaderChanged] to the events. It makes this candidate read the
+	// FollowLeader adds [EventLeaderChanged] to the events. It makes this candidate read the
 	// leader's znode at every change of leader.
 	FollowLeader bool
 

@@ -31,7 +31,7 @@ func (m *Member) run() {
 		}
 		begun, before := m.clock.Now(), m.token
 		err = m.stayIn(s)
-		if s.Err() != nil {
+		if s.Err() != nil && m.token != before {
 			m.update(func() { m.left = s.Err() }) // the ensemble may not have noticed yet
 		}
 		switch {

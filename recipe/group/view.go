@@ -105,6 +105,9 @@ func (v *view) mustProve() bool {
 func (v *view) next() time.Duration {
 	now := v.m.clock.Now()
 	wait := v.s.Timeout()
+	if v.s.State() != session.StateConnected {
+		return wait // the next connection wakes us
+	}
 	if v.missing || !v.list.Armed() {
 		wait /= 4
 	}

@@ -1,10 +1,13 @@
 package value
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/journal"
+	"github.com/zkrecipe/zkrecipe/session"
 )
 
 // ErrVersion is the error of every change of a znode whose version is -1: servers take that for any
@@ -92,7 +95,9 @@ func explained(path string, err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &u):
-		return &UnknownError{Path: path, Before: u.Before.Data, After: u.After.Data, Err: u.Err}
+		return &UnknownError{Path: path, Before: bytes.Clone(u.Before.Data), After: bytes.Clone(u.After.Data), Err: u.Err}
+	case session.Permanent(err):
+		return &recipe.PermanentError{Path: path, Err: err}
 	}
 	return fmt.Errorf("value: %s: %w", path, err)
 }

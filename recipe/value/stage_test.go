@@ -98,15 +98,6 @@ func (s *stage) session(host string) *session.Session {
 	return sess
 }
 
-// requests returns how many of the kind have arrived.
-func (s *stage) requests(ops ...zktest.Op) (n int) {
-	c := s.Counts()
-	for _, op := range ops {
-		n += c.Requests[op]
-	}
-	return n
-}
-
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

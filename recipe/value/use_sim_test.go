@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -71,60 +70,6 @@ func TestAdditionsOfManyGoroutinesGoTogether(t *testing.T) {
 	})
 }
 
-// What is refused in a batch does not hold up the rest, nor is it decided by what never was there.
-func TestWhatDoesNotFitIsRefusedAlone(t *testing.T) {
-	onStage(t, 1, func(t *testing.T, s *stage) {
-		n := s.counter("a", value.CounterConfig{Encoding: value.EncodingInt32, Initial: math.MaxInt32 - 5})
-		var group sync.WaitGroup
-		var mu sync.Mutex
-		refused := 0
-		for range 10 {
-			group.Go(func() {
-				_, err := n.Add(within(t), 1)
-				mu.Lock()
-				defer mu.Unlock()
-				var o *value.OverflowError
-				if errors.As(err, &o) {
-					if refused++; o.Count != math.MaxInt32 || o.Delta != 1 {
-						t.Errorf("%v", o)
-					}
-				} else if err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		group.Wait()
-		if got, err := n.Get(within(t)); refused != 5 || got != math.MaxInt32 || err != nil {
-			t.Errorf("%d refused, the counter is %d, %v", refused, got, err)
-		}
-		_, err := n.Add(within(t), -math.MaxInt32)
-		must(t, err)
-	})
-}
-
-func TestOverflowsAreNoticedInEachEncoding(t *testing.T) {
-	for encoding, limits := range map[value.Encoding][2]int64{
-		value.EncodingDecimal: {math.MinInt64, math.MaxInt64}, value.EncodingInt64: {math.MinInt64, math.MaxInt64},
-		value.EncodingInt32: {math.MinInt32, math.MaxInt32},
-	} {
-		for i, delta := range []int64{-1, 1} {
-			onStage(t, 1, func(t *testing.T, s *stage) {
-				n := s.counter("a", value.CounterConfig{Encoding: encoding, Initial: limits[i]})
-				var o *value.OverflowError
-				if _, err := n.Add(within(t), delta); !errors.As(err, &o) || o.Count != limits[i] {
-					t.Errorf("%v: Add: %v; want an OverflowError", encoding, err)
-				}
-				if s.data() != "missing" {
-					t.Errorf("%v: written: %q", encoding, s.data())
-				}
-				if got, err := n.Add(within(t), 0); got != limits[i] || err != nil {
-					t.Errorf("%v: Add(0) = %d, %v", encoding, got, err)
-				}
-			})
-		}
-	}
-}
-
 func TestReservedNumbersAreNobodyElses(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		seen := map[int64]bool{}
@@ -146,44 +91,6 @@ func TestReservedNumbersAreNobodyElses(t *testing.T) {
 			t.Error("Reserve of 0 numbers is no error")
 		}
 	})
-}
-
-// What others have written is not a number, or none of this encoding: it stays.
-func TestWhatIsNoNumberIsNotOverwritten(t *testing.T) {
-	for data, encoding := range map[string]value.Encoding{
-		"3.0": value.EncodingDecimal, "five": value.EncodingDecimal, "99999999999999999999": value.EncodingDecimal,
-		"1234": value.EncodingInt64, "12345678": value.EncodingInt32,
-	} {
-		onStage(t, 1, func(t *testing.T, s *stage) {
-			s.put(data)
-			n := s.counter("a", value.CounterConfig{Encoding: encoding})
-			var f *value.FormatError
-			if _, err := n.Add(within(t), 1); !errors.As(err, &f) || string(f.Data) != data {
-				t.Errorf("Add to %q as %v: %v; want a FormatError", data, encoding, err)
-			}
-			if err := n.CompareAndSet(within(t), 0, 1); !errors.As(err, &f) {
-				t.Errorf("CompareAndSet of %q as %v: %v; want a FormatError", data, encoding, err)
-			}
-			if s.data() != data {
-				t.Errorf("%q has become %q", data, s.data())
-			}
-		})
-	}
-}
-
-func TestTheBytesAreThoseOfCuratorAndKazoo(t *testing.T) {
-	for want, encoding := range map[string]value.Encoding{
-		"-2": value.EncodingDecimal, "\xff\xff\xff\xff\xff\xff\xff\xfe": value.EncodingInt64, "\xff\xff\xff\xfe": value.EncodingInt32,
-	} {
-		onStage(t, 1, func(t *testing.T, s *stage) {
-			s.put("") // as kazoo's Counter creates it
-			n := s.counter("a", value.CounterConfig{Encoding: encoding})
-			got, err := n.Add(within(t), -2)
-			if got != -2 || err != nil || s.data() != want {
-				t.Errorf("%v: Add = %d, %v; the znode holds %q, want %q", encoding, got, err, s.data(), want)
-			}
-		})
-	}
 }
 
 func TestCompareAndSetOfACounter(t *testing.T) {
@@ -283,6 +190,7 @@ func TestAJournalThatIsDeletedByHand(t *testing.T) {
 			go func() { _, err := n.Add(within(t), 1); done <- err }()
 			<-rule.Fired()
 			s.Host("a").Hold()
+			time.Sleep(stageT / 8) // it is carried out
 			remove()
 			s.Host("a").Heal()
 			if err := <-done; !isUnknown(err) {
@@ -356,6 +264,22 @@ func TestAWatcherFollowsFromSessionToSession(t *testing.T) {
 		go func() { time.Sleep(stageT); w.Stop() }()
 		if _, err := w.Next(within(t)); !errors.Is(err, watch.ErrStopped) {
 			t.Errorf("Next after Stop: %v", err)
+		}
+	})
+}
+
+func TestReturnedDataAreTheCallers(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		v := s.value("a", value.Config{})
+		data := []byte("x")
+		now, err := v.CompareAndSet(within(t), value.Versioned{}, data)
+		must(t, err)
+		data[0], now.Data[0] = 'y', 'z'
+		got, err := v.Get(within(t))
+		must(t, err)
+		got.Data[0] = 'z'
+		if got, err := v.Get(within(t)); string(got.Data) != "x" || err != nil {
+			t.Errorf("Get = %q, %v; want x", got.Data, err)
 		}
 	})
 }

@@ -11,7 +11,7 @@ import (
 
 // Versioned is what a znode holds, and since when.
 type Versioned struct {
-	// Data are the caller's to keep. Do not change them while another uses the same Versioned.
+	// Data are the caller's to keep and to change.
 	Data []byte
 	// Zxid is the transaction that has written the data: each write has its own, and a later one
 	// has a larger one, also after the znode was deleted and created again. 0: the znode does not
@@ -75,7 +75,7 @@ func (v *Value) CompareAndSet(ctx context.Context, old Versioned, data []byte) (
 
 // Update replaces the value by what f makes of it; nil stands for a znode that does not exist. f
 // is called again, with what the znode holds then, until nobody else was faster. An error of f
-// ends the Update, which returns it; nothing was written.
+// ends the Update, which returns it; nothing was written. f may append to old.
 func (v *Value) Update(ctx context.Context, f func(old []byte) ([]byte, error)) (Versioned, error) {
 	before, _, err := v.znode.Do(ctx, func(journal.State) ([]byte, error) { return nil, journal.ErrPeek })
 	if err != journal.ErrPeek {
@@ -83,7 +83,7 @@ func (v *Value) Update(ctx context.Context, f func(old []byte) ([]byte, error)) 
 	}
 	now := versioned(before)
 	for {
-		data, err := f(now.Data)
+		data, err := f(bytes.Clone(now.Data))
 		if err != nil {
 			return now, err
 		}
@@ -109,4 +109,5 @@ type Counts struct {
 // Counts returns the totals. It never blocks.
 func (v *Value) Counts() Counts { return Counts(v.znode.Counts()) }
 
-func versioned(s journal.State) Versioned { return Versioned{s.Data, s.Zxid} }
+// versioned returns a copy, because a Znode goes on using its own.
+func versioned(s journal.State) Versioned { return Versioned{bytes.Clone(s.Data), s.Zxid} }

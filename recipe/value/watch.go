@@ -2,14 +2,12 @@ package value
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
-	"github.com/go-zookeeper/zk"
-
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/quorum"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/watch"
 )
@@ -56,7 +54,7 @@ func (w *Watcher) Next(ctx context.Context) (Versioned, error) {
 		case ctx.Err() != nil:
 			return Versioned{}, fmt.Errorf("value: %s: %w", w.path, context.Cause(ctx))
 		case w.client.Context().Err() != nil || session.Permanent(err):
-			return Versioned{}, fmt.Errorf("value: %s: %w", w.path, err)
+			return Versioned{}, explained(w.path, err)
 		default:
 			_ = pause.Wait(ctx)
 		}
@@ -70,10 +68,9 @@ func (w *Watcher) next(ctx context.Context) (Versioned, error) {
 		return Versioned{}, err
 	}
 	if s != w.session {
-		// A new session's server may lag. After a quorum write it shows at least what was there
+		// A new session's server may lag. After a quorum's answer it shows at least what was there
 		// before.
-		_, err := s.Multi(ctx, &zk.CheckVersionRequest{Path: w.path, Version: -1})
-		if err != nil && !errors.Is(err, zk.ErrNoNode) {
+		if _, err := quorum.Exists(ctx, s, clock.From(w.client.Context()), w.path); err != nil {
 			return Versioned{}, err
 		}
 		if w.node != nil {

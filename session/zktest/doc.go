@@ -38,7 +38,8 @@
 //
 // # What is imitated
 //
-// The protocol and the data model of ZooKeeper 3.8.0, for the requests that
+// The protocol and the data model of ZooKeeper 3.9.5, or of 3.8.0
+// (Config.Release), for the requests that
 // Go clients send: create in its modes, containers among them, delete, exists,
 // getData, setData, getChildren, getACL, setACL, sync, multi with check,
 // setWatches, auth (digest), ping, close. Error codes and which of two errors
@@ -46,7 +47,10 @@
 // consume one), ACLs, the order of watch events and replies, what becomes of a
 // connection whose session moves, expires or is taken over: a program of some
 // 1,450 observations gives the same trace on this package, with one server
-// and at a follower of three, as on real servers.
+// and at a follower of three, as on real servers of both releases.
+//
+// Of ClickHouse Keeper its answers to connect requests (Config.Keeper), nothing
+// else.
 //
 // Sessions. Timeouts are clamped to the server's limits (by default 2 to 20
 // ticks). The ZooKeeper leader alone decides that a session is over, at the

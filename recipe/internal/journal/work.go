@@ -67,13 +67,19 @@ func (z *Znode) carryOut(ctx context.Context, batch []*pending) error {
 			err = z.giveWay(ctx, conflicts)
 		case err == errAgain:
 			err = context.Cause(ctx)
-		case ctx.Err() == nil && !session.Permanent(err) && err != ErrVersion:
+		case ctx.Err() == nil && !final(err):
 			err = failures.Wait(ctx)
 		}
 		if err != nil {
 			return err
 		}
 	}
+}
+
+// final reports whether another attempt would fail in the same way.
+func final(err error) bool {
+	var large *largeError
+	return session.Permanent(err) || errors.Is(err, ErrVersion) || errors.As(err, &large)
 }
 
 // try makes one attempt at a batch. nil means that all of it is answered.

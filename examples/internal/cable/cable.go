@@ -1,0 +1,44 @@
+// Package cable lets an example cut a client off for good, as if its process had been killed.
+package cable
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+)
+
+// Cable is a network that can be cut.
+type Cable struct {
+	mu    sync.Mutex // guards what follows
+	down  bool
+	conns []net.Conn
+}
+
+var errCut = errors.New("the cable is cut")
+
+// Dial makes a connection through the cable, for session.Config.
+func (c *Cable) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case err != nil:
+		return nil, err
+	case c.down:
+		conn.Close()
+		return nil, errCut
+	}
+	c.conns = append(c.conns, conn)
+	return conn, nil
+}
+
+// Cut breaks all connections, and lets no more be made.
+func (c *Cable) Cut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.down = true
+	for _, conn := range c.conns {
+		conn.Close()
+	}
+}

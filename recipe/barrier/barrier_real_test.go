@@ -1,0 +1,125 @@
+package barrier_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/internal/need"
+	"github.com/zkrecipe/zkrecipe/recipe/barrier"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+func onServers(t *testing.T) (*ensemble.Ensemble, context.Context) {
+	t.Helper()
+	e := ensemble.Shared(t, ensemble.Config{Servers: 3})
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // guards against hanging; nothing is measured by it
+	t.Cleanup(cancel)
+	return e, ctx
+}
+
+func openReal(t *testing.T, connect string) *session.Client {
+	t.Helper()
+	c, err := session.Open(connect, session.Config{Timeout: 10 * time.Second})
+	must(t, err)
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func TestOnServersABarrierHoldsBackAcrossALostConnection(t *testing.T) {
+	e, ctx := onServers(t)
+	b, err := barrier.New(openReal(t, e.ConnectString()), "/barrier", barrier.Config{})
+	must(t, err)
+	must(t, b.Raise(ctx))
+	p, err := faultproxy.New(e.Servers()[0].Addr())
+	must(t, err)
+	t.Cleanup(func() { p.Close() })
+	w, err := barrier.New(openReal(t, p.Addr()), "/barrier", barrier.Config{})
+	must(t, err)
+	watched := p.HoldReply(faultproxy.OpGetData, 1)
+	done := make(chan error, 1)
+	go func() { done <- w.Wait(ctx) }()
+	must(t, watched.Wait(ctx))
+	p.Cut(false) // with it goes the watch
+	watched.Release()
+	must(t, b.Lower(ctx))
+	must(t, <-done)
+	must(t, w.Wait(ctx))
+}
+
+func TestOnServersAllEnterAndLeaveThoughRepliesAreLost(t *testing.T) {
+	e, ctx := onServers(t)
+	for i, op := range []faultproxy.Op{faultproxy.OpMulti, faultproxy.OpGetChildren2, faultproxy.OpGetData, faultproxy.OpDelete} {
+		path := fmt.Sprintf("/double-%d", i)
+		p, err := faultproxy.New(e.Servers()[i%3].Addr())
+		must(t, err)
+		t.Cleanup(func() { p.Close() })
+		p.LoseReply(op, 2)
+		left := make(chan error)
+		for _, connect := range []string{e.ConnectString(), e.ConnectString(), p.Addr()} {
+			d, err := barrier.NewDouble(openReal(t, connect), path, 3, barrier.Config{})
+			must(t, err)
+			go func() {
+				r, err := d.Enter(ctx)
+				if err == nil && !r.Valid() {
+					err = errors.New("inside without being so")
+				}
+				if err == nil {
+					err = r.Leave(ctx)
+				}
+				left <- err
+			}()
+		}
+		for range 3 {
+			must(t, <-left)
+		}
+		s := sessionOf(t, openReal(t, e.ConnectString()))
+		must(t, s.Sync(ctx, path))
+		if names, _, err := s.Children(ctx, path); err != nil || len(names) != 0 {
+			t.Errorf("%v: left behind %v, %v", op, names, err)
+		}
+	}
+}
+
+// One of kazoo and one of ours enter and leave together.
+func TestOnServersKazooEntersTogetherWithOurs(t *testing.T) {
+	need.That(t, func() error {
+		if err := exec.Command("/usr/bin/python3", "-c", "import kazoo").Run(); err != nil {
+			return fmt.Errorf("no kazoo: %w (Debian's python3-kazoo)", err)
+		}
+		return nil
+	})
+	e, ctx := onServers(t)
+	const path = "/double-kazoo"
+	d, err := barrier.NewDouble(openReal(t, e.ConnectString()), path, 2, barrier.Config{})
+	must(t, err)
+	for round := range 4 {
+		program := exec.CommandContext(ctx, "/usr/bin/python3", "-c", fmt.Sprintf(`
+from kazoo.client import KazooClient
+c = KazooClient(hosts=%q); c.start()
+b = c.DoubleBarrier(%q, 2)
+b.enter(); b.leave()
+c.stop()`, e.ConnectString(), path))
+		ended := make(chan error, 1)
+		go func() {
+			if round%2 == 1 { // then ours comes first
+				s := sessionOf(t, openReal(t, e.ConnectString()))
+				for names := []string(nil); len(names) == 0 && ctx.Err() == nil; {
+					names, _, _ = s.Children(ctx, path)
+				}
+			}
+			ended <- program.Run()
+		}()
+		r, err := d.Enter(ctx)
+		must(t, err)
+		must(t, r.Leave(ctx))
+		if err := <-ended; err != nil {
+			t.Errorf("kazoo: %v", err)
+		}
+	}
+}

@@ -1,0 +1,38 @@
+package cache
+
+import (
+	"container/list"
+	"testing"
+
+	"github.com/go-zookeeper/zk"
+)
+
+// Answers to reads of different znodes may be taken in another order than they were given in.
+func TestAnOldAnswerThatThereIsNoZnodeDoesNotUndoANewerList(t *testing.T) {
+	cfg, err := Config{}.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Cache{path: "/a", cfg: cfg, root: &node{}, nodes: 1, open: map[uint64]int{}, settled: make(chan struct{}),
+		wake: make(chan struct{}, 1), changes: changes{pending: map[string]*list.Element{}}, latest: 1}
+	c.need(c.root, c.all(c.root), 0)
+	root, _, _ := c.begin()
+	stat := zk.Stat{Czxid: 1, Mzxid: 1, Pzxid: 2, NumChildren: 1}
+	c.answered(root, "/a", nil, func() { c.gotData(root, nil, stat, 1) })
+	c.answered(root, "/a", nil, func() { c.gotList(root, []string{"x"}, stat, 1) })
+	c.ended(root)
+	x, _, _ := c.begin()
+	// x is deleted and created again. The read of x has met the time in between, the list the one after.
+	c.need(root, getList, 0)
+	if n, _, _ := c.begin(); n != root {
+		t.Fatal("the list is not read")
+	}
+	stat.Pzxid = 4
+	c.answered(root, "/a", nil, func() { c.gotList(root, []string{"x"}, stat, 1) })
+	c.ended(root)
+	c.answered(x, "/a/x", zk.ErrNoNode, nil)
+	c.ended(x)
+	if n, path, todo := c.begin(); n != x || path != "/a/x" || todo&getData == 0 {
+		t.Errorf("%v, %s, %v: x is not read again", n, path, todo)
+	}
+}

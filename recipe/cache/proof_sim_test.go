@@ -1,0 +1,115 @@
+package cache_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe/cache"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// A leader that has been deposed, and does not know it, answers reads and syncs.
+func TestFreshIsNotAnsweredByADeposedLeader(t *testing.T) {
+	bubble(t, 3, func(b *bed) {
+		b.create("/a", "1")
+		old := b.Leader()
+		client, err := session.Open(old.Addr(), session.Config{Timeout: T, Dial: b.host.Dial})
+		b.must(err)
+		defer client.Close()
+		c, err := cache.New(client, "/a", cache.Config{})
+		b.must(err)
+		b.must(c.Fresh(b.ctx))
+		old.StopPings() // so it never finds out that it is alone
+		old.Isolate()
+		if at := b.ConnOf(b.admin.ID()); at != nil && at.Server() == old.ID() {
+			at.Cut()
+		}
+		for b.Leader() == nil || b.Leader().ID() == old.ID() {
+			time.Sleep(T / 10)
+		}
+		b.moveTo(old.ID())
+		b.set("/a", "2")
+		ctx, cancel := context.WithTimeout(b.ctx, T)
+		defer cancel()
+		if err := c.Fresh(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			n, _, _ := c.Get(b.ctx, "/a")
+			t.Errorf("Fresh: %v, with %q", err, n.Data)
+		}
+		old.ResumePings()
+		old.Rejoin()
+		b.must(c.Fresh(b.ctx))
+		if n, _, err := c.Get(b.ctx, "/a"); string(n.Data) != "2" {
+			t.Errorf("%+v, %v", n, err)
+		}
+	})
+}
+
+// moveTo makes the admin use another server than that one.
+func (b *bed) moveTo(not int) {
+	b.t.Helper()
+	b.admin = b.session(b.writer)
+	for b.ConnOf(b.admin.ID()) == nil || b.ConnOf(b.admin.ID()).Server() == not {
+		if at := b.ConnOf(b.admin.ID()); at != nil {
+			at.Cut()
+		}
+		time.Sleep(T / 10)
+		b.admin = b.session(b.writer)
+	}
+}
+
+func TestAHundredCallsOfFreshShareTwoTransactions(t *testing.T) {
+	bubble(t, 1, func(b *bed) {
+		b.create("/a", "1")
+		c := b.cache("/a", cache.Config{})
+		b.must(c.Wait(b.ctx))
+		b.SetLatency(10*time.Millisecond, 0)
+		before := c.Status().Counts.Proofs
+		done := make(chan error, 100)
+		for range 100 {
+			go func() { done <- c.Fresh(b.ctx) }()
+		}
+		for range 100 {
+			b.must(<-done)
+		}
+		if n := c.Status().Counts.Proofs - before; n > 2 {
+			t.Errorf("%d transactions", n)
+		}
+	})
+}
+
+// No watch is left on what is missing, or may not be read.
+func TestFreshSeesWhatNoWatchTells(t *testing.T) {
+	bubble(t, 3, func(b *bed) {
+		c := b.cache("/a", cache.Config{Recheck: -1})
+		for i := range 5 {
+			b.must(c.Fresh(b.ctx))
+			b.create("/a", fmt.Sprint(i))
+			b.create("/a/b", "")
+			b.must(c.Fresh(b.ctx))
+			s, err := c.Snapshot(b.ctx)
+			b.must(err)
+			if wrong := differ(s.Nodes, b.Nodes(), "/a", 9); wrong != "" {
+				t.Error(wrong)
+			}
+			b.remove("/a/b")
+			b.remove("/a")
+		}
+		_, err := b.admin.Create(b.ctx, "/a", []byte("secret"), 0, []zk.ACL{{Perms: zk.PermDelete, Scheme: "world", ID: "anyone"}})
+		b.must(err)
+		b.must(c.Fresh(b.ctx))
+		if n, ok, err := c.Get(b.ctx, "/a"); !ok || !n.Denied || len(n.Data) != 0 {
+			t.Errorf("%+v, %v, %v; want it denied", n, ok, err)
+		}
+		b.remove("/a")
+		b.create("/a", "open")
+		b.must(c.Fresh(b.ctx))
+		if n, ok, err := c.Get(b.ctx, "/a"); !ok || n.Denied || string(n.Data) != "open" {
+			t.Errorf("%+v, %v, %v", n, ok, err)
+		}
+	})
+}

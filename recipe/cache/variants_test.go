@@ -1,0 +1,11 @@
+package cache_test
+
+import (
+	"testing"
+
+	"github.com/zkrecipe/zkrecipe/internal/variant"
+)
+
+// The files in testdata/variants are broken versions of this package, or of what it stands on, each
+// with the test that has to find it.
+func TestEveryBrokenVariantIsCaught(t *testing.T) { variant.EachIsCaught(t, "../..") }

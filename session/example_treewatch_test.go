@@ -1,0 +1,54 @@
+package session_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// A program keeps a copy of two znodes. When one changes, the event says which.
+func ExampleSession_WatchTree() {
+	e, err := zktest.New(zktest.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer e.Close()
+	client, err := session.Open(e.ConnectString(), session.Config{Timeout: 2 * time.Second})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	s, err := client.Session(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := s.EnsurePath(ctx, "/app/a", nil); err != nil {
+		log.Fatal(err)
+	}
+	wake := make(chan struct{}, 1)
+	w := s.WatchTree("/app", 0, wake)
+	defer w.Stop()
+	// Whenever Standing is false, as on each new connection: leave again what has been left before.
+	if err := w.Restore(ctx, w.Connection(), nil, nil); err != nil {
+		log.Fatal(err)
+	}
+	for _, path := range []string{"/app", "/app/a"} {
+		if _, _, _, err := w.Get(ctx, path); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if _, err := s.Set(ctx, "/app/a", []byte("1"), -1); err != nil { // somebody else would
+		log.Fatal(err)
+	}
+	<-wake
+	for _, ev := range w.Events() {
+		fmt.Println(ev.Type, ev.Path, w.Standing())
+	}
+	// Output: EventNodeDataChanged /app/a true
+}

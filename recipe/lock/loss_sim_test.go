@@ -51,8 +51,8 @@ func TestASessionThatEndsWhileWaitingIsReplaced(t *testing.T) {
 		}
 		release(t, h)
 		release(t, <-next)
-		if n := b.count(lock.EventFailed); n == 0 || n != b.count(lock.EventJoined)-1 {
-			t.Errorf("failed %d times, joined %d times", n, b.count(lock.EventJoined))
+		if n := b.count(lock.EventJoined); n < 2 || b.count(lock.EventFailed) < n-1 {
+			t.Errorf("joined %d times, failed %d times", n, b.count(lock.EventFailed))
 		}
 	})
 }
@@ -93,7 +93,7 @@ func TestALateGuardedWriteDoesNotLand(t *testing.T) {
 // A path that goes with each holder, contenders that come in that moment, and no error of theirs.
 func TestContendersForAPathThatComesAndGoes(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		const n, rounds = 3, 100
+		const n, rounds = 3, 50
 		done := make(chan struct{}, n)
 		for i := range n {
 			p := s.person(string(rune('a'+i)), lock.Config{Cleanup: true})

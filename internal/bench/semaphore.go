@@ -128,7 +128,7 @@ type users struct {
 	l        *lab
 	path     string
 	clients  []*tapped
-	eye      *ours // looks on, uncounted
+	eye      *ours                  // looks on, uncounted
 	acquired chan *semaphore.Permit // has room for all
 	ctx      context.Context
 	cancel   context.CancelFunc

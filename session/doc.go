@@ -89,7 +89,8 @@
 //   - Holding rule. A beat extends the leases of the places that it has checked in the same
 //     transaction: they existed when it was committed. A watch that has told of no deletion
 //     proves nothing: newer servers send no event to a session that may not read the znode any
-//     more.
+//     more. Where the name of a place may come again the check proves nothing by itself either:
+//     see [Session.HoldNamed].
 //   - Version rule. A beat sets the heartbeat at the version that the session knows. After a
 //     lost answer the session reads the heartbeat first. The heartbeat is created once in a
 //     session. A session is over if it finds its heartbeat gone, revoked or created by another.

@@ -42,9 +42,10 @@ func (s *Session) Hold(own *Watch, wake chan<- struct{}) *Hold {
 // would have arrived before the beat's answer. Read own again after a reconnect. The heartbeat has
 // to exist: see [Session.EnsureHeartbeat].
 func (s *Session) HoldNamed(own *Watch, czxid int64, wake chan<- struct{}) *Hold {
-	h := s.Reserve(own, wake)
+	checkWake(wake)
+	h := &Hold{s: s, own: own, wake: wake, czxid: czxid}
 	s.mu.Lock()
-	h.czxid = czxid
+	s.holds = append(s.holds, h)
 	s.mu.Unlock()
 	h.Keep()
 	return h

@@ -66,7 +66,7 @@ func TestAWrongPasswordEndsTheClientWhenEveryServerHasRefusedIt(t *testing.T) {
 	c := proxied(t, withJAAS(t))
 	for name, sasl := range map[string]session.SASL{
 		"password": session.SASLDigest("ann", "wrong"),
-		"user":     session.SASLDigest("eve", "ann's secret"),
+		"user":     session.SASLDigest("eve", "nobody's"), // another's would do until 3.9.3 (ZOOKEEPER-4839)
 	} {
 		client := c.open(session.Config{Timeout: 4 * time.Second, SASL: sasl})
 		_, err := client.Session(within(t, hang))

@@ -133,7 +133,7 @@ func (p *program) get(ctx context.Context) (holding, error) {
 
 // keep holds the lock until its time is over, it is lost, or ctx ends. It beats meanwhile.
 func (p *program) keep(ctx context.Context, h holding) {
-	p.out.Write("acquired", "token", h.Token(), "deadline", h.Remaining)
+	p.out.Write("acquired", append([]any{"token", h.Token(), "deadline", h.Remaining}, slotOf(h)...)...)
 	var over <-chan time.Time
 	if p.hold > 0 {
 		over = time.After(p.hold)

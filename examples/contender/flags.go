@@ -16,13 +16,13 @@ import (
 // options are the flags.
 type options struct {
 	zk, path, id, style, recipe string
-	times                       int
+	times, size                 int
 	try, verbose                bool
 	hold, rest, beat            time.Duration
 	session                     flags.Times
 }
 
-const usage = `contender wants a lock and tells what happens as JSON lines on stdout.
+const usage = `contender wants a lock, or a permit of a semaphore, and tells what happens as JSON lines on stdout.
 Commands on stdin: "release" gives it away, "acquire" asks for it again, "quit" leaves.
 
 `
@@ -38,7 +38,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f := flag.NewFlagSet("contender", flag.ContinueOnError)
 	f.SetOutput(io.Discard) // the caller prints errors, once
 	zk := zookeeper.Flag(f)
-	f.StringVar(&o.path, "path", "/zkrecipe/contender", "the lock's `znode`, created when missing")
+	f.StringVar(&o.path, "path", "/zkrecipe/contender", "the `znode` of the lock or semaphore, created when missing")
 	f.StringVar(&o.id, "id", "", "this contender's `name` (default host name and process id)")
 	f.StringVar(&o.recipe, "recipe", "lock", "what to hold: `"+strings.Join(recipeNames(), "|")+"`")
 	f.StringVar(&o.style, "style", "curator", "how the znode is named: `curator|kazoo`")
@@ -47,6 +47,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		o.rest, err = time.ParseDuration(s)
 		return err
 	})
+	f.IntVar(&o.size, "size", 2, "how many permits a semaphore has")
 	f.IntVar(&o.times, "times", 0, "how often to acquire it before leaving; 0: for ever")
 	f.BoolVar(&o.try, "try", false, "do not wait for others")
 	f.DurationVar(&o.beat, "beat", 10*time.Millisecond, "time between two beats of a holder")
@@ -74,6 +75,8 @@ func (o *options) check(f *flag.FlagSet) error {
 		return fmt.Errorf("-hold is %v; want 0 to 24h", o.hold)
 	case o.rest < untilTold || o.rest > 24*time.Hour:
 		return fmt.Errorf("-rest is %v; want 0 to 24h", o.rest)
+	case o.size < 1 || o.size > 4096:
+		return fmt.Errorf("-size is %d; want 1 to 4096", o.size)
 	case o.times < 0:
 		return fmt.Errorf("-times is %d; want 0 or more", o.times)
 	case o.beat < 100*time.Microsecond || o.beat > time.Hour:

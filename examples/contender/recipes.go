@@ -10,6 +10,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
+	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -29,9 +30,10 @@ type means struct {
 
 // recipes make what the flag -recipe names. A further recipe needs a line here, and perhaps a flag.
 var recipes = map[string]func(*session.Client, *options, io.Writer) (means, error){
-	"lock":  exclusive,
-	"read":  ofRW((*lock.RW).Read),
-	"write": ofRW((*lock.RW).Write),
+	"lock":      exclusive,
+	"read":      ofRW((*lock.RW).Read),
+	"write":     ofRW((*lock.RW).Write),
+	"semaphore": permits,
 }
 
 func recipeNames() []string { return slices.Sorted(maps.Keys(recipes)) }
@@ -73,8 +75,35 @@ func ofLock(l *lock.Lock) means {
 	return means{with(l.Acquire), with(l.TryAcquire)}
 }
 
+// permits have slots, which the line "acquired" tells.
+func permits(client *session.Client, o *options, stderr io.Writer) (means, error) {
+	s, err := semaphore.New(client, o.path, o.size, semaphore.Config{ID: o.id, Slots: true, Logger: o.logger(stderr)})
+	if err != nil {
+		return means{}, err
+	}
+	with := func(acquire func(context.Context) (*semaphore.Permit, error)) func(context.Context) (holding, error) {
+		return func(ctx context.Context) (holding, error) {
+			p, err := acquire(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return p, nil
+		}
+	}
+	return means{with(s.Acquire), with(s.TryAcquire)}, nil
+}
+
+// slotOf returns the fields that tell the slot of what is held, if it has one.
+func slotOf(h holding) []any {
+	p, ok := h.(*semaphore.Permit)
+	if !ok {
+		return nil
+	}
+	return []any{"slot", p.Slot().Number()}
+}
+
 // isBusy reports whether another has what was tried.
-func isBusy(err error) bool { return errors.Is(err, lock.ErrBusy) }
+func isBusy(err error) bool { return errors.Is(err, lock.ErrBusy) || errors.Is(err, semaphore.ErrBusy) }
 
 // lossOf returns the reason if what is held was lost, and "" if its end was chosen.
 func lossOf(h holding) string {

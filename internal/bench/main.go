@@ -25,7 +25,9 @@ type row struct {
 var rows = []row{
 	{"handover", "graceful failover, heir ready", measureHandOvers},
 	{"quick", "hand-overs in quick succession", measureQuick},
+	{"lock", "locks, alone and contended", measureLocks},
 	{"counts", "frames of a failover and at rest", measureCounts},
+	{"semaphore", "permits that change hands", measureSemaphore},
 	{"crash", "crashed leaders", measureCrash},
 	{"margin", "leaders, or servers, that stand still", measureMargin},
 	{"undisturbed", "leaders that nobody disturbs", measureUndisturbed},

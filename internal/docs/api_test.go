@@ -22,6 +22,7 @@ var unshown = map[string]string{
 	"recipe/election/electionhttp.Page.ServeHTTP":   "called by net/http",
 	"recipe/election/electionprom.Metrics.Collect":  "called by Prometheus",
 	"recipe/election/electionprom.Metrics.Describe": "called by Prometheus",
+	"recipe/semaphore.DataError.Unwrap":             "called by package errors",
 	"session.Auth.GoString":                         "called by package fmt",
 	"session.Error.Unwrap":                          "called by package errors",
 	"session.ServerError":                           "no server in use answers with one that zk has no error for",

@@ -52,6 +52,7 @@ type Line struct {
 	Node        string `json:"node,omitempty"`
 	Position    int    `json:"position,omitempty"`
 	Token       int64  `json:"token,omitempty"`
+	Slot        *int   `json:"slot,omitempty"`     // of a permit, by examples/contender
 	Deadline    int64  `json:"deadline,omitempty"` // when the lease ends unless it is extended, in T's clock
 	Reason      string `json:"reason,omitempty"`
 	Leader      string `json:"leader,omitempty"`

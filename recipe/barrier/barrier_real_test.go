@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"testing"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
-	"github.com/zkrecipe/zkrecipe/internal/need"
 	"github.com/zkrecipe/zkrecipe/recipe/barrier"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -82,44 +80,6 @@ func TestOnServersAllEnterAndLeaveThoughRepliesAreLost(t *testing.T) {
 		must(t, s.Sync(ctx, path))
 		if names, _, err := s.Children(ctx, path); err != nil || len(names) != 0 {
 			t.Errorf("%v: left behind %v, %v", op, names, err)
-		}
-	}
-}
-
-// One of kazoo and one of ours enter and leave together.
-func TestOnServersKazooEntersTogetherWithOurs(t *testing.T) {
-	need.That(t, func() error {
-		if err := exec.Command("/usr/bin/python3", "-c", "import kazoo").Run(); err != nil {
-			return fmt.Errorf("no kazoo: %w (Debian's python3-kazoo)", err)
-		}
-		return nil
-	})
-	e, ctx := onServers(t)
-	const path = "/double-kazoo"
-	d, err := barrier.NewDouble(openReal(t, e.ConnectString()), path, 2, barrier.Config{})
-	must(t, err)
-	for round := range 4 {
-		program := exec.CommandContext(ctx, "/usr/bin/python3", "-c", fmt.Sprintf(`
-from kazoo.client import KazooClient
-c = KazooClient(hosts=%q); c.start()
-b = c.DoubleBarrier(%q, 2)
-b.enter(); b.leave()
-c.stop()`, e.ConnectString(), path))
-		ended := make(chan error, 1)
-		go func() {
-			if round%2 == 1 { // then ours comes first
-				s := sessionOf(t, openReal(t, e.ConnectString()))
-				for names := []string(nil); len(names) == 0 && ctx.Err() == nil; {
-					names, _, _ = s.Children(ctx, path)
-				}
-			}
-			ended <- program.Run()
-		}()
-		r, err := d.Enter(ctx)
-		must(t, err)
-		must(t, r.Leave(ctx))
-		if err := <-ended; err != nil {
-			t.Errorf("kazoo: %v", err)
 		}
 	}
 }

@@ -5,21 +5,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
 // Config configures a barrier. The zero value works.
 type Config struct {
 	// ID is what the znode of a member of a [Double] holds, for people to read. At most 256 bytes
-	// of UTF-8 without control characters. Default: host name and process id.
+	// of UTF-8 without control characters. Default: host name, process id and a random part.
 	ID string
 
 	// ACL of the znodes, and of the path if it must be created. It has to grant READ to all who
@@ -31,33 +29,17 @@ type Config struct {
 	StopBefore time.Duration
 }
 
-const (
-	maxID   = 256
-	maxPath = 4096 // so that our names have room below it
-)
-
 // withDefaults returns a checked copy; lease is how long one lasts.
 func (c Config) withDefaults(lease time.Duration) (Config, error) {
-	bad := func(field string, value any, want string) (Config, error) {
-		return c, fmt.Errorf("barrier: Config.%s is %v; want %s", field, value, want)
-	}
-	if c.ID == "" {
-		host, err := os.Hostname()
-		if err != nil {
-			host = "unknown"
-		}
-		c.ID = fmt.Sprintf("%s-%d", host, os.Getpid())
-	}
+	c.ID = cmp.Or(c.ID, ident.Default())
 	if len(c.ACL) == 0 {
 		c.ACL = nil
 	}
-	switch {
-	case len(c.ID) > maxID:
-		return bad("ID", fmt.Sprintf("%d bytes long", len(c.ID)), fmt.Sprintf("at most %d", maxID))
-	case !utf8.ValidString(c.ID) || strings.ContainsFunc(c.ID, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return bad("ID", fmt.Sprintf("%q", c.ID), "UTF-8 without control characters")
-	case c.StopBefore < 0 || c.StopBefore > lease/4:
-		return bad("StopBefore", c.StopBefore, fmt.Sprintf("0 to a quarter of the client's Config.Lease, which is %v", lease/4))
+	if err := ident.Check(c.ID, nil); err != nil {
+		return c, fmt.Errorf("barrier: %w", err)
+	}
+	if c.StopBefore < 0 || c.StopBefore > lease/4 {
+		return c, fmt.Errorf("barrier: Config.StopBefore is %v; want 0 to a quarter of the client's Config.Lease, which is %v", c.StopBefore, lease/4)
 	}
 	return c, nil
 }
@@ -67,14 +49,8 @@ func checkArguments(client *session.Client, path string) error {
 	if client == nil {
 		return errors.New("barrier: the client is nil; want one from session.Open")
 	}
-	if err := session.CheckPath(path); err != nil {
+	if err := ident.CheckPath(path); err != nil {
 		return fmt.Errorf("barrier: %w", err)
-	}
-	if path == "/" {
-		return errors.New(`barrier: path is "/"; want one below it, such as "/migration"`)
-	}
-	if len(path) > maxPath {
-		return fmt.Errorf("barrier: path of %d bytes; want at most %d", len(path), maxPath)
 	}
 	return nil
 }

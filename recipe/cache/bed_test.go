@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -184,8 +183,6 @@ func (b *bed) offline(f func()) {
 	f()
 	b.host.Heal()
 }
-
-var names atomic.Int64
 
 // fill creates n znodes below path, in directories of 100.
 func (b *bed) fill(path string, n int) {

@@ -60,6 +60,7 @@ type Cache struct {
 	nodes   int
 	bytes   int64
 	changes changes
+	denied  map[*node]struct{} // those that may not be read
 
 	watch   *session.TreeWatch // of the present session, or nil
 	latest  uint64             // the connection that the watches are on, or are being left on
@@ -114,7 +115,7 @@ func New(client *session.Client, path string, cfg Config) (*Cache, error) {
 		client: client, path: path, cfg: cfg, clock: clock.From(client.Context()), cancel: cancel,
 		done: make(chan struct{}), wake: make(chan struct{}, 1),
 		root: &node{}, nodes: 1, bytes: int64(len(path)),
-		open: map[uint64]int{}, settled: make(chan struct{}),
+		open: map[uint64]int{}, denied: map[*node]struct{}{}, settled: make(chan struct{}),
 	}
 	c.changes = changes{pending: map[string]*list.Element{}, wake: make(chan struct{}, 1)}
 	c.need(c.root, c.all(c.root), 0)

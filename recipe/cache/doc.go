@@ -62,7 +62,7 @@
 //
 // A cache that would hold more than Config.MaxNodes or Config.MaxBytes ends with a
 // [*TooLargeError], before it reads a list of children that is too long. 10,000 znodes with 100
-// bytes of data take about 4 MB: 300 bytes for each besides its name and its data. At the server
+// bytes of data take 3.3 MB: about 220 bytes for each besides its data. At the server
 // there are two watches for each znode. [Cache.Next] keeps the state that was told last for each
 // change that waits, so a consumer that does not keep up costs as much again, and no more.
 //

@@ -3,8 +3,11 @@ package cache_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
+
+	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -75,6 +78,38 @@ func TestAHundredCallsOfFreshShareTwoTransactions(t *testing.T) {
 		}
 		if n := c.Status().Counts.Proofs - before; n > 2 {
 			t.Errorf("%d transactions", n)
+		}
+	})
+}
+
+// No watch is left on what is missing, or may not be read.
+func TestFreshSeesWhatNoWatchTells(t *testing.T) {
+	bubble(t, 3, func(b *bed) {
+		c := b.cache("/a", cache.Config{Recheck: -1})
+		for i := range 5 {
+			b.must(c.Fresh(b.ctx))
+			b.create("/a", fmt.Sprint(i))
+			b.create("/a/b", "")
+			b.must(c.Fresh(b.ctx))
+			s, err := c.Snapshot(b.ctx)
+			b.must(err)
+			if wrong := differ(s.Nodes, b.Nodes(), "/a", 9); wrong != "" {
+				t.Error(wrong)
+			}
+			b.remove("/a/b")
+			b.remove("/a")
+		}
+		_, err := b.admin.Create(b.ctx, "/a", []byte("secret"), 0, []zk.ACL{{Perms: zk.PermDelete, Scheme: "world", ID: "anyone"}})
+		b.must(err)
+		b.must(c.Fresh(b.ctx))
+		if n, ok, err := c.Get(b.ctx, "/a"); !ok || !n.Denied || len(n.Data) != 0 {
+			t.Errorf("%+v, %v, %v; want it denied", n, ok, err)
+		}
+		b.remove("/a")
+		b.create("/a", "open")
+		b.must(c.Fresh(b.ctx))
+		if n, ok, err := c.Get(b.ctx, "/a"); !ok || n.Denied || string(n.Data) != "open" {
+			t.Errorf("%+v, %v, %v", n, ok, err)
 		}
 	})
 }

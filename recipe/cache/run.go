@@ -18,7 +18,7 @@ const (
 
 	// window is how many reads are under way at once until the first complete state; later is
 	// how many there are afterwards. A cache that has to read much again does not crowd out others.
-	window, later = 64, 16
+	window, later = 128, 16
 
 	// many is how many watches make a cache wait for a random part of T/4 before it leaves them on
 	// a new connection: those of many caches would come at once.
@@ -191,6 +191,7 @@ func (c *Cache) advance(ctx context.Context, s *session.Session, all *sync.WaitG
 	due := c.next != nil && c.watch.Standing()
 	c.hear() // afterwards: all events before the proof's answer are among them
 	if due {
+		c.lookAgain()
 		c.next.round = c.round
 		c.round++
 		c.proofs, c.next = append(c.proofs, *c.next), nil
@@ -217,6 +218,17 @@ func (c *Cache) most() int {
 		return later
 	}
 	return window
+}
+
+// lookAgain makes work of what no watch tells of: the path if it is missing, and the znodes that may
+// not be read.
+func (c *Cache) lookAgain() {
+	if !c.root.known {
+		c.need(c.root, c.all(c.root), c.round)
+	}
+	for n := range c.denied {
+		c.need(n, c.all(n), c.round)
+	}
 }
 
 // proveAgain makes a proof for those who wait in Fresh.

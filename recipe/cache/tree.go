@@ -131,6 +131,7 @@ func (c *Cache) gotData(n *node, data []byte, stat zk.Stat, connection uint64) {
 	path := n.path(c.path)
 	before := c.view(n, path)
 	c.bytes += int64(len(data) - len(n.data))
+	delete(c.denied, n)
 	another := n.known && n.stat.Czxid != stat.Czxid
 	n.data, n.stat, n.known, n.denied = data, stat, true, false
 	if before == nil || !before.same(c.view(n, path)) {
@@ -211,6 +212,7 @@ func (c *Cache) gone(n *node, path string) {
 	}
 	before := c.view(n, path)
 	c.bytes -= int64(len(n.data))
+	delete(c.denied, n)
 	n.data, n.stat, n.known, n.denied, n.listed = nil, zk.Stat{}, false, false, false
 	if before != nil {
 		c.changed(path, before)
@@ -224,6 +226,7 @@ func (c *Cache) remove(n *node, path string) {
 	}
 	before := c.view(n, path)
 	n.removed, n.known = true, false
+	delete(c.denied, n)
 	delete(n.parent.children, n.name)
 	c.nodes--
 	c.bytes -= int64(len(n.name) + len(n.data))
@@ -241,6 +244,7 @@ func (c *Cache) refused(n *node, path string) {
 	before := c.view(n, path)
 	c.bytes -= int64(len(n.data))
 	n.data, n.known, n.denied, n.listed = nil, true, true, false
+	c.denied[n] = struct{}{}
 	if before == nil || !before.Denied {
 		c.changed(path, before)
 	}

@@ -2,16 +2,14 @@ package group
 
 import (
 	"cmp"
-	"crypto/rand"
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -61,9 +59,6 @@ type Config struct {
 }
 
 const (
-	maxID     = 256
-	maxData   = 1_000_000 // a request may have 1 MiB
-	maxPath   = 4096      // of a group, so that our names have room below it
 	maxEvents = 1000
 	// Delays before a member that was listed for a short time, or not at all, tries again.
 	firstDelay   = 50 * time.Millisecond
@@ -75,7 +70,7 @@ func (c Config) withDefaults(lease time.Duration) (Config, error) {
 	bad := func(field string, value any, want string) (Config, error) {
 		return c, fmt.Errorf("group: Config.%s is %v; want %s", field, value, want)
 	}
-	c.ID, c.Style = cmp.Or(c.ID, defaultID()), cmp.Or(c.Style, StyleNamed)
+	c.ID, c.Style = cmp.Or(c.ID, ident.Default()), cmp.Or(c.Style, StyleNamed)
 	if len(c.ACL) == 0 {
 		c.ACL = nil
 	}
@@ -84,17 +79,14 @@ func (c Config) withDefaults(lease time.Duration) (Config, error) {
 	default:
 		return bad("Style", fmt.Sprintf("%q", c.Style), fmt.Sprintf("%q, %q or %q", StyleNamed, StyleParty, StyleShallow))
 	}
+	if err := ident.Check(c.ID, c.Data); err != nil {
+		return c, fmt.Errorf("group: %w", err)
+	}
 	switch {
-	case len(c.ID) > maxID:
-		return bad("ID", fmt.Sprintf("%d bytes long", len(c.ID)), fmt.Sprintf("at most %d", maxID))
-	case !utf8.ValidString(c.ID) || strings.ContainsFunc(c.ID, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return bad("ID", fmt.Sprintf("%q", c.ID), "UTF-8 without control characters")
 	case c.Style != StyleParty && session.CheckPath("/"+c.ID) != nil, c.Style != StyleParty && strings.Contains(c.ID, "/"):
 		return bad("ID", fmt.Sprintf("%q", c.ID), "one that can be the name of a znode, without a slash")
 	case c.Style == StyleNamed && styleOf(c.ID) != StyleNamed:
 		return bad("ID", fmt.Sprintf("%q", c.ID), "one that is not taken for a name of another style")
-	case len(c.Data) > maxData:
-		return bad("Data", fmt.Sprintf("%d bytes long", len(c.Data)), fmt.Sprintf("at most %d", maxData))
 	case c.Style == StyleParty && len(c.Data) > 0:
 		return bad("Data", fmt.Sprintf("%d bytes long", len(c.Data)), "none with StyleParty, whose znodes hold the ID")
 	case c.StopBefore < 0 || c.StopBefore > lease/4:
@@ -104,12 +96,4 @@ func (c Config) withDefaults(lease time.Duration) (Config, error) {
 	}
 	c.Prove = cmp.Or(c.Prove, lease)
 	return c, nil
-}
-
-func defaultID() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
-	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), strings.ToLower(rand.Text()[:6]))
 }

@@ -25,7 +25,8 @@
 //
 // # What is promised
 //
-// D is the length of a lease, session.Config.Lease, 4 s by default. It should be the same for all.
+// D is the length of a lease, session.Config.Lease, 4 s by default. It should be the same for all; where
+// it is not, the longest counts for who waits.
 //
 //   - Listed. When [Group.Join] has returned, the znode is there and belongs to a session that lives.
 //     When it goes, by the end of the session or by somebody's hand, the member makes it again, at

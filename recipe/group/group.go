@@ -7,6 +7,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -26,14 +27,8 @@ func New(client *session.Client, path string, cfg Config) (*Group, error) {
 	if client == nil {
 		return nil, errors.New("group: the client is nil; want one from session.Open")
 	}
-	if err := session.CheckPath(path); err != nil {
+	if err := ident.CheckPath(path); err != nil {
 		return nil, fmt.Errorf("group: %w", err)
-	}
-	if path == "/" {
-		return nil, errors.New(`group: path is "/"; want one below it, such as "/workers"`)
-	}
-	if len(path) > maxPath {
-		return nil, fmt.Errorf("group: path of %d bytes; want at most %d", len(path), maxPath)
 	}
 	cfg, err := cfg.withDefaults(client.Status().LeaseTime)
 	if err != nil {

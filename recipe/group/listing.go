@@ -20,7 +20,9 @@ type Listing struct {
 
 // Context ends with the listing: StopBefore before the lease ends, or when the znode is known to
 // be gone, the session or the membership is over. The cause is a [*recipe.Ended]. It has the values
-// of the context that was given to Join.
+// of the context that was given to Join. In a process that was paused, the first call of its Err already
+// tells. A context made from it (context.WithTimeout, errgroup.WithContext) is told by a timer, which
+// may be late in such a process: what works under one asks Valid before each unit of work.
 func (l *Listing) Context() context.Context { return l.held.Context() }
 
 // Valid reports whether the member is listed at this moment, in the sense of [Member.Valid].

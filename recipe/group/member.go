@@ -13,6 +13,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/feed"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
 	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -141,11 +142,11 @@ func (m *Member) Listing(ctx context.Context) (*Listing, error) {
 // them, or they are refused; the data before stay then. Data that somebody else writes to the znode
 // are replaced by the member's.
 func (m *Member) Set(ctx context.Context, data []byte) error {
-	switch {
-	case m.cfg.Style == StyleParty:
+	if m.cfg.Style == StyleParty {
 		return errors.New("group: a member of StyleParty has no data: its znode holds the ID")
-	case len(data) > maxData:
-		return fmt.Errorf("group: data are %d bytes long; want at most %d", len(data), maxData)
+	}
+	if err := ident.Check(m.cfg.ID, data); err != nil {
+		return fmt.Errorf("group: %w", err)
 	}
 	m.mu.Lock()
 	m.data = bytes.Clone(data)

@@ -1,10 +1,13 @@
 package lock_test
 
 import (
+	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
@@ -53,4 +56,41 @@ func TestAnUncontendedLockCostsTwoWrites(t *testing.T) {
 			t.Errorf("at rest: %v", rest)
 		}
 	})
+}
+
+// Many sessions contend for one lock: what an acquisition costs does not depend on how many wait.
+func TestWhatAContendedLockCosts(t *testing.T) {
+	for _, n := range []int{4, 32} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+				ctx, stop := context.WithCancel(t.Context())
+				var acquired atomic.Int64
+				done := make(chan struct{}, n)
+				for i := range n {
+					p := s.person(fmt.Sprint(i))
+					go func() {
+						for ctx.Err() == nil {
+							p.Do(ctx, func(context.Context, *lock.Held) error { acquired.Add(1); return nil })
+						}
+						done <- struct{}{}
+					}()
+				}
+				time.Sleep(stageT / 2)
+				before, begun, already := s.requests(), time.Now(), acquired.Load()
+				time.Sleep(stageT / 2)
+				each, took, times := since(s.requests(), before), time.Since(begun), acquired.Load()-already
+				stop()
+				for range n {
+					<-done
+				}
+				for op, count := range each {
+					t.Logf("%v: %.2f", op, float64(count)/float64(times))
+				}
+				t.Logf("%v each", took/time.Duration(times))
+				if writes := float64(each[zktest.OpMulti]+each[zktest.OpCreate]+each[zktest.OpDelete]+each[zktest.OpSetData]) / float64(times); writes > 3.5 {
+					t.Errorf("%.2f writes for an acquisition", writes)
+				}
+			})
+		})
+	}
 }

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
@@ -69,44 +68,97 @@ func TestRankAdmitsWhereTheInnerLineIsBroken(t *testing.T) {
 	})
 }
 
-// Two who want two of two at once, and are at the front at the same time, so that their permits
-// come to stand between each other's.
+// One that wants two at once gives way when another's permit comes between its own: two such would
+// wait for each other.
 func TestInterleavedPermitsDoNotWaitForEachOther(t *testing.T) {
 	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
-		held := <-s.person("a").begin(2)
-		b, c := s.person("b"), s.person("c")
-		// Their second creates wait, so that the order is b, c, b, c.
-		for _, name := range []string{"b", "c"} {
-			s.Host(name).Delay(20*time.Millisecond, zktest.ToServer)
-		}
-		stop := make(chan struct{})
-		go func() { // whoever stands in line is deleted from it: all are at the front
-			admin := s.admin()
-			for {
-				select {
-				case <-stop:
-					return
-				case <-time.After(5 * time.Millisecond):
-				}
-				for _, n := range s.below("locks") {
-					_ = admin.Delete(t.Context(), n.Path, -1)
+		held := s.person("a").acquire()
+		b := s.person("b")
+		admin := s.admin()
+		b.host.Delay(50*time.Millisecond, zktest.ToServer) // between its creates
+		got := b.begin(2)
+		of := func(who string) (all []int64) {
+			for _, n := range s.below("leases") {
+				if string(n.Data) == who {
+					all = append(all, n.Stat.Czxid)
 				}
 			}
-		}()
-		first, second := b.begin(2), c.begin(2)
-		time.Sleep(200 * time.Millisecond)
+			return all
+		}
+		for len(of("b")) == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		between, err := admin.CreatePlace(t.Context(), stagePath+"/leases", "lease-", []byte("x"), nil)
+		if err != nil || len(of("b")) != 1 {
+			t.Fatalf("%v, %d permits of b", err, len(of("b")))
+		}
+		s.eventually("younger permits of b", func() bool {
+			mine, x := of("b"), of("x")
+			return len(mine) == 2 && len(x) == 1 && mine[0] > x[0] && mine[1] > x[0]
+		})
 		s.release(held)
-		time.Sleep(200 * time.Millisecond)
-		close(stop)
-		var p *semaphore.Permit
+		if err := admin.Delete(t.Context(), between, -1); err != nil {
+			t.Fatal(err)
+		}
+		s.release(<-got)
+	})
+}
+
+// The permit of the one at the front of the line is deleted while it waits. It comes again, behind
+// the others.
+func TestAWaitingPermitThatIsDeletedDoesNotHoldUpTheLine(t *testing.T) {
+	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
+		held := s.person("a").acquire()
+		second := s.person("b")
+		b := second.queue()
+		before := s.sessionOf(second)
+		s.eventually("second permit", func() bool { return len(s.below("leases")) == 2 })
+		c := s.person("c").queue()
+		for _, n := range s.below("leases") {
+			if n.Path != held.Node() {
+				if err := s.admin().Delete(t.Context(), n.Path, -1); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		s.release(held)
 		for range 2 {
 			select {
-			case p = <-first:
-			case p = <-second:
+			case p := <-b:
+				s.release(p)
+			case p := <-c:
+				s.release(p)
 			case <-time.After(time.Minute):
-				t.Fatal("nobody holds anything")
+				t.Fatal("nobody is served")
 			}
-			s.release(p)
+		}
+		if s.sessionOf(second) != before {
+			t.Error("somebody had to take over from a session that was well")
+		}
+	})
+}
+
+// A path that was deleted and made again begins with number 0. A permit of the old one must not
+// announce its number there.
+func TestAPermitOfADeletedPathAnnouncesNothing(t *testing.T) {
+	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
+		s.expels = true
+		a, admin := s.person("a"), s.admin()
+		for range 5 {
+			s.release(a.acquire())
+		}
+		old := a.acquire()
+		for _, path := range []string{old.Node(), stagePath + "/leases"} {
+			if err := admin.Delete(t.Context(), path, -1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.release(s.person("b").acquire())
+		old.Release(t.Context())
+		time.Sleep(stageT)
+		data, _, err := admin.Get(t.Context(), stagePath+"/leases")
+		if err != nil || !strings.HasSuffix(string(data), "\nsettled 1\n") {
+			t.Errorf("%q, %v", data, err)
 		}
 	})
 }

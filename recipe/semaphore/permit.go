@@ -33,8 +33,8 @@ type Permit struct {
 // has the values of the context that Acquire was given, and does not end with that. Where the
 // lease runs out it is cancelled StopBefore earlier than that, which is the time for work in
 // progress to stop. In a process that was paused past the end, the first call of its Err already
-// tells. A context made from it is told by a timer, which may be late in such a process: what works
-// under one asks Valid before each unit of work.
+// tells. A context made from it (context.WithTimeout, errgroup.WithContext) is told by a timer, which
+// may be late in such a process: what works under one asks Valid before each unit of work.
 func (p *Permit) Context() context.Context { return p.held.Context() }
 
 // Valid reports whether the permit is held at this moment: no more than the semaphore's size are,

@@ -92,14 +92,33 @@ func TestTryAcquireWritesNothingWhereAllIsTaken(t *testing.T) {
 }
 
 func TestTryAcquireDoesNotPassThoseWhoWait(t *testing.T) {
-	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
-		held := s.person("a").acquire()
-		b := s.person("b").queue()
-		s.release(held)
-		c := s.person("c")
-		for len(b) == 0 {
-			if _, err := c.TryAcquire(t.Context()); err != semaphore.ErrBusy {
-				t.Fatalf("error %v", err)
+	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
+		a := s.person("a")
+		held := []*semaphore.Permit{a.acquire(), a.acquire()}
+		b, c := s.person("b").queue(), s.person("c").queue()
+		for _, p := range held { // there is room for c before it stands at the front
+			go p.Release(context.Background())
+		}
+		done := make(chan error, 5)
+		for i := range cap(done) {
+			d := s.person(fmt.Sprint("d", i))
+			go func() {
+				for len(b) == 0 || len(c) == 0 {
+					p, err := d.TryAcquire(t.Context())
+					if err == nil {
+						p.Release(context.Background())
+					}
+					if err != semaphore.ErrBusy && (len(b) == 0 || len(c) == 0) {
+						done <- fmt.Errorf("%s: error %v", d.name, err)
+						return
+					}
+				}
+				done <- nil
+			}()
+		}
+		for range cap(done) {
+			if err := <-done; err != nil {
+				t.Error(err)
 			}
 		}
 	})

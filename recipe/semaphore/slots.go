@@ -3,6 +3,7 @@ package semaphore
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/go-zookeeper/zk"
 
@@ -111,8 +112,12 @@ func (p *place) vacate(ctx context.Context, t table) error {
 		there[name] = true
 	}
 	for _, name := range t {
-		if _, known := p.taking.vacant[name]; !known && !there[name] {
-			p.taking.vacant[name] = end
+		if _, known := p.taking.vacant[name]; known || there[name] {
+			continue
+		}
+		p.taking.vacant[name] = end
+		if n, ok := line.Parse(name); ok && line.Compare(n, p.youngest) < 0 && !slices.ContainsFunc(p.listed, func(l line.Name) bool { return l.Full == name }) {
+			p.taking.vacant[name] = p.at.Add(session.Outlast(p.record.lease)) // it had vanished by then
 		}
 	}
 	return p.ask(ctx, true)

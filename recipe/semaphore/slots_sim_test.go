@@ -90,11 +90,38 @@ func TestAPermitEndsWhenTheTableOfSlotsIsDeleted(t *testing.T) {
 			t.Fatal(err)
 		}
 		begun := time.Now()
-		<-p.Context().Done()
+		select {
+		case <-p.Context().Done():
+		case <-time.After(10 * stageT):
+			t.Fatal("it goes on")
+		}
 		if took := time.Since(begun); took > stageD || !errors.Is(p.Release(t.Context()), recipe.ReasonNodeDeleted) {
 			t.Errorf("ended after %v: %v", took, p.Release(t.Context()))
 		}
 		s.release(s.person("b", slotted).acquire())
+	})
+}
+
+// One that waits for the lease of a permit that vanished before it came is admitted while another
+// permit, which has vanished since, may still be valid. It must not get the slot of that one.
+func TestTheSlotOfOneThatMayStillBeValidIsNotTaken(t *testing.T) {
+	onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b, c := s.person("a", slotted), s.person("b", slotted), s.person("c", slotted)
+		first, second, third := a.acquire(), b.acquire(), c.acquire()
+		vanish := func(p *person) {
+			id := s.session(p.client).ID()
+			p.host.Drop()
+			s.ExpireSession(id)
+		}
+		vanish(b)
+		s.eventually("end of a permit", func() bool { return len(s.below("leases")) == 2 })
+		d := s.person("d", slotted).begin(1)
+		time.Sleep(stageD / 2)
+		vanish(a)
+		got := <-d // which the check compares with the first
+		if got.Slot().Number() != 1 || !third.Valid() {
+			t.Errorf("slot %d; those of the others were %d, %d, %d", got.Slot().Number(), first.Slot().Number(), second.Slot().Number(), third.Slot().Number())
+		}
 	})
 }
 

@@ -1,6 +1,7 @@
 package value
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -140,7 +141,7 @@ func (n *Counter) decode(data []byte) (int64, error) {
 	}
 	count, ok := n.cfg.Encoding.decode(data)
 	if !ok {
-		return 0, &FormatError{n.path, data, n.cfg.Encoding}
+		return 0, &FormatError{n.path, bytes.Clone(data), n.cfg.Encoding}
 	}
 	return count, nil
 }

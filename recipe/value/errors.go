@@ -1,6 +1,7 @@
 package value
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -94,7 +95,7 @@ func explained(path string, err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &u):
-		return &UnknownError{Path: path, Before: u.Before.Data, After: u.After.Data, Err: u.Err}
+		return &UnknownError{Path: path, Before: bytes.Clone(u.Before.Data), After: bytes.Clone(u.After.Data), Err: u.Err}
 	case session.Permanent(err):
 		return &recipe.PermanentError{Path: path, Err: err}
 	}

@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/go-zookeeper/zk"
-
-	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/value"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -74,60 +70,6 @@ func TestAdditionsOfManyGoroutinesGoTogether(t *testing.T) {
 	})
 }
 
-// What is refused in a batch does not hold up the rest, nor is it decided by what never was there.
-func TestWhatDoesNotFitIsRefusedAlone(t *testing.T) {
-	onStage(t, 1, func(t *testing.T, s *stage) {
-		n := s.counter("a", value.CounterConfig{Encoding: value.EncodingInt32, Initial: math.MaxInt32 - 5})
-		var group sync.WaitGroup
-		var mu sync.Mutex
-		refused := 0
-		for range 10 {
-			group.Go(func() {
-				_, err := n.Add(within(t), 1)
-				mu.Lock()
-				defer mu.Unlock()
-				var o *value.OverflowError
-				if errors.As(err, &o) {
-					if refused++; o.Count != math.MaxInt32 || o.Delta != 1 {
-						t.Errorf("%v", o)
-					}
-				} else if err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		group.Wait()
-		if got, err := n.Get(within(t)); refused != 5 || got != math.MaxInt32 || err != nil {
-			t.Errorf("%d refused, the counter is %d, %v", refused, got, err)
-		}
-		_, err := n.Add(within(t), -math.MaxInt32)
-		must(t, err)
-	})
-}
-
-func TestOverflowsAreNoticedInEachEncoding(t *testing.T) {
-	for encoding, limits := range map[value.Encoding][2]int64{
-		value.EncodingDecimal: {math.MinInt64, math.MaxInt64}, value.EncodingInt64: {math.MinInt64, math.MaxInt64},
-		value.EncodingInt32: {math.MinInt32, math.MaxInt32},
-	} {
-		for i, delta := range []int64{-1, 1} {
-			onStage(t, 1, func(t *testing.T, s *stage) {
-				n := s.counter("a", value.CounterConfig{Encoding: encoding, Initial: limits[i]})
-				var o *value.OverflowError
-				if _, err := n.Add(within(t), delta); !errors.As(err, &o) || o.Count != limits[i] {
-					t.Errorf("%v: Add: %v; want an OverflowError", encoding, err)
-				}
-				if s.data() != "missing" {
-					t.Errorf("%v: written: %q", encoding, s.data())
-				}
-				if got, err := n.Add(within(t), 0); got != limits[i] || err != nil {
-					t.Errorf("%v: Add(0) = %d, %v", encoding, got, err)
-				}
-			})
-		}
-	}
-}
-
 func TestReservedNumbersAreNobodyElses(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		seen := map[int64]bool{}
@@ -149,44 +91,6 @@ func TestReservedNumbersAreNobodyElses(t *testing.T) {
 			t.Error("Reserve of 0 numbers is no error")
 		}
 	})
-}
-
-// What others have written is not a number, or none of this encoding: it stays.
-func TestWhatIsNoNumberIsNotOverwritten(t *testing.T) {
-	for data, encoding := range map[string]value.Encoding{
-		"3.0": value.EncodingDecimal, "five": value.EncodingDecimal, "99999999999999999999": value.EncodingDecimal,
-		"1234": value.EncodingInt64, "12345678": value.EncodingInt32,
-	} {
-		onStage(t, 1, func(t *testing.T, s *stage) {
-			s.put(data)
-			n := s.counter("a", value.CounterConfig{Encoding: encoding})
-			var f *value.FormatError
-			if _, err := n.Add(within(t), 1); !errors.As(err, &f) || string(f.Data) != data {
-				t.Errorf("Add to %q as %v: %v; want a FormatError", data, encoding, err)
-			}
-			if err := n.CompareAndSet(within(t), 0, 1); !errors.As(err, &f) {
-				t.Errorf("CompareAndSet of %q as %v: %v; want a FormatError", data, encoding, err)
-			}
-			if s.data() != data {
-				t.Errorf("%q has become %q", data, s.data())
-			}
-		})
-	}
-}
-
-func TestTheBytesAreThoseOfCuratorAndKazoo(t *testing.T) {
-	for want, encoding := range map[string]value.Encoding{
-		"-2": value.EncodingDecimal, "\xff\xff\xff\xff\xff\xff\xff\xfe": value.EncodingInt64, "\xff\xff\xff\xfe": value.EncodingInt32,
-	} {
-		onStage(t, 1, func(t *testing.T, s *stage) {
-			s.put("") // as kazoo's Counter creates it
-			n := s.counter("a", value.CounterConfig{Encoding: encoding})
-			got, err := n.Add(within(t), -2)
-			if got != -2 || err != nil || s.data() != want {
-				t.Errorf("%v: Add = %d, %v; the znode holds %q, want %q", encoding, got, err, s.data(), want)
-			}
-		})
-	}
 }
 
 func TestCompareAndSetOfACounter(t *testing.T) {
@@ -364,65 +268,18 @@ func TestAWatcherFollowsFromSessionToSession(t *testing.T) {
 	})
 }
 
-// A server with a smaller jute.maxbuffer closes the connection on a large write, each time.
-func TestALargeWriteThatIsNeverAnsweredIsGivenUp(t *testing.T) {
+func TestReturnedDataAreTheCallers(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		v := s.value("a", value.Config{})
-		now, err := v.CompareAndSet(within(t), value.Versioned{}, []byte("small"))
+		data := []byte("x")
+		now, err := v.CompareAndSet(within(t), value.Versioned{}, data)
 		must(t, err)
-		s.On(zktest.Match{Op: zktest.OpMulti, Host: "a"}, zktest.LoseRequest)
-		_, err = v.CompareAndSet(within(t), now, make([]byte, 100_000))
-		if err == nil || isUnknown(err) || !strings.Contains(err.Error(), "100000 bytes") {
-			t.Errorf("CompareAndSet: %v; want an error that tells the size", err)
-		}
-		if s.data() != "small" {
-			t.Errorf("the znode holds %d bytes", len(s.data()))
-		}
-	})
-}
-
-// What is not permitted is said at once, and names what it is.
-func TestWhatIsNotPermittedIsPermanent(t *testing.T) {
-	onStage(t, 1, func(t *testing.T, s *stage) {
-		admin := s.session("admin")
-		_, err := admin.Create(within(t), "/secret", []byte("1"), zk.FlagPersistent, zk.WorldACL(zk.PermRead))
+		data[0], now.Data[0] = 'y', 'z'
+		got, err := v.Get(within(t))
 		must(t, err)
-		v, err := value.New(s.client("a"), "/secret", value.Config{})
-		must(t, err)
-		now, err := v.Get(within(t))
-		must(t, err)
-		var permanent *recipe.PermanentError
-		if _, err := v.CompareAndSet(within(t), now, nil); !errors.As(err, &permanent) || !errors.Is(err, zk.ErrNoAuth) || permanent.Path != "/secret" {
-			t.Errorf("CompareAndSet: %v; want a PermanentError", err)
-		}
-		_, err = admin.Create(within(t), "/hidden", []byte("1"), zk.FlagPersistent, zk.WorldACL(zk.PermWrite))
-		must(t, err)
-		hidden, err := value.New(s.client("b"), "/hidden", value.Config{})
-		must(t, err)
-		w := hidden.Watch()
-		defer w.Stop()
-		if _, err := w.Next(within(t)); !errors.As(err, &permanent) {
-			t.Errorf("Next: %v; want a PermanentError", err)
+		got.Data[0] = 'z'
+		if got, err := v.Get(within(t)); string(got.Data) != "x" || err != nil {
+			t.Errorf("Get = %q, %v; want x", got.Data, err)
 		}
 	})
 }
-
-func TestWhatIsWrongWithAConfigurationIsSaid(t *testing.T) {
-	onStage(t, 1, func(t *testing.T, s *stage) {
-		client := s.client("a")
-		for want, err := range map[string]error{
-			"path is \"/\"":             second(value.New(client, "/", value.Config{})),
-			"path:":                     second(value.New(client, "x", value.Config{})),
-			"Config.Journals":           second(value.New(client, "/x", value.Config{Journals: "x"})),
-			"Config.Durable is \"a/b\"": second(value.New(client, "/x", value.Config{Durable: "a/b"})),
-			"Encoding is 3":             second(value.NewCounter(client, "/x", value.CounterConfig{Encoding: 3})),
-			"Initial is 2147483648":     second(value.NewCounter(client, "/x", value.CounterConfig{Encoding: value.EncodingInt32, Initial: 1 << 31})),
-		} {
-			if err == nil || !strings.Contains(err.Error(), want) {
-				t.Errorf("%v; want it to tell of %s", err, want)
-			}
-		}
-	})
-}
-
-func second[T any](_ T, err error) error { return err }

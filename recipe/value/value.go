@@ -11,7 +11,7 @@ import (
 
 // Versioned is what a znode holds, and since when.
 type Versioned struct {
-	// Data are the caller's to keep. Do not change them while another uses the same Versioned.
+	// Data are the caller's to keep and to change.
 	Data []byte
 	// Zxid is the transaction that has written the data: each write has its own, and a later one
 	// has a larger one, also after the znode was deleted and created again. 0: the znode does not
@@ -109,4 +109,5 @@ type Counts struct {
 // Counts returns the totals. It never blocks.
 func (v *Value) Counts() Counts { return Counts(v.znode.Counts()) }
 
-func versioned(s journal.State) Versioned { return Versioned{s.Data, s.Zxid} }
+// versioned returns a copy, because a Znode goes on using its own.
+func versioned(s journal.State) Versioned { return Versioned{bytes.Clone(s.Data), s.Zxid} }

@@ -83,10 +83,10 @@ type Conn struct {
 	ready    bool       // the handshake is over
 	sent     []request  // unanswered, oldest first; during the handshake the connect request
 	progress clock.Instant
-	silence  time.Duration // how much of it zk allows
-	zxid     int64         // the latest in a reply to zk
-	own      map[int32]chan int32
-	lastOwn  int32
+	silence  time.Duration        // how much of it zk allows
+	zxid     int64                // the latest in a reply to zk
+	own      map[int32]chan int32 // who waits for the replies to own requests
+	lastOwn  int32                // the number of the latest
 
 	gone chan struct{} // closed when the connection has ended
 

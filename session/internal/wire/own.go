@@ -6,12 +6,8 @@ import (
 	"net"
 )
 
-// Operations that zk v1.0.4 cannot ask for by itself, or not as it is needed here.
-const (
-	OpRemoveWatches = 18
-	OpSetWatches    = 101
-	OpAddWatch      = 106
-)
+// OpSetWatches leaves many watches at once. zk v1.0.4 asks for it only for watches of its own.
+const OpSetWatches = 101
 
 // Own requests have numbers of their own, from firstOwn down: zk counts upwards from 1, and
 // ZooKeeper keeps the numbers from -1 to -8 for itself.

@@ -31,8 +31,6 @@ var replyShapes = map[int32]string{
 	opCreateTTL:       "s",
 	opClose:           "",
 	OpSetWatches:      "",
-	OpAddWatch:        "", // an int that repeats the error
-	OpRemoveWatches:   "",
 }
 
 // eventShape is that of a watch event: type, state, path.

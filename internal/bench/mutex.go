@@ -1,0 +1,332 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe/lock"
+)
+
+// measureLocks measures locks of ours beside zk.Lock, on the same servers in turn.
+func measureLocks(l *lab) error {
+	if err := measureAlone(l); err != nil {
+		return fmt.Errorf("uncontended: %w", err)
+	}
+	if err := measureLockHandOvers(l); err != nil {
+		return fmt.Errorf("hand-overs: %w", err)
+	}
+	if err := measureThroughput(l); err != nil {
+		return fmt.Errorf("throughput: %w", err)
+	}
+	return nil
+}
+
+// An acquirer acquires one lock and returns what releases it.
+type acquirer func() (release func() error, err error)
+
+// ourLock is a lock of ours in a client's session.
+func ourLock(l *lab, o *ours, path string) (acquirer, error) {
+	one, err := lock.New(o.Client, path, lock.Config{ID: "contender"})
+	if err != nil {
+		return nil, err
+	}
+	return func() (func() error, error) {
+		h, err := one.Acquire(l.ctx)
+		if err != nil {
+			return nil, err
+		}
+		return func() error { return h.Release(l.ctx) }, nil
+	}, nil
+}
+
+// zkLock is a zk.Lock in a session.
+func zkLock(b *bare, path string) acquirer {
+	one := zk.NewLock(b.Conn, path, zk.WorldACL(zk.PermAll))
+	return func() (func() error, error) {
+		if err := one.Lock(); err != nil {
+			return nil, err
+		}
+		return one.Unlock, nil
+	}
+}
+
+// pairOf is a lock of each kind for each of n sessions of its own.
+type pairOf struct {
+	mine, base []acquirer
+	clients    []*ours
+	bares      []*bare
+	path       string // of ours
+	close      func()
+}
+
+func newPairOf(l *lab, n int) (p *pairOf, err error) {
+	p = &pairOf{path: l.path("ours")}
+	clients, closeClients, err := openAll(l, n, longTimeout)
+	if err != nil {
+		return nil, err
+	}
+	bares, closeBares, err := dialBares(l, n, longTimeout)
+	if err != nil {
+		closeClients()
+		return nil, err
+	}
+	p.clients, p.bares, p.close = clients, bares, func() { closeBares(); closeClients() }
+	other := l.path("zk")
+	for i := range n {
+		mine, err := ourLock(l, clients[i], p.path)
+		if err != nil {
+			p.close()
+			return nil, err
+		}
+		p.mine, p.base = append(p.mine, mine), append(p.base, zkLock(bares[i], other))
+	}
+	return p, nil
+}
+
+// measureAlone measures an acquisition and its release that nobody disturbs.
+func measureAlone(l *lab) error {
+	p, err := newPairOf(l, 3)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	var mine, base sample
+	for i := range l.failovers + 3 {
+		for _, x := range []struct {
+			acquire acquirer
+			to      *sample
+		}{{p.base[i%3], &base}, {p.mine[i%3], &mine}} {
+			begun := time.Now()
+			release, err := x.acquire()
+			if err == nil {
+				err = release()
+			}
+			if err != nil {
+				return err
+			}
+			if i >= 3 { // the sessions are warm
+				*x.to = append(*x.to, time.Since(begun))
+			}
+		}
+	}
+	t := table{title: fmt.Sprintf("Uncontended lock, acquired and released, %d each, ms and times zk.Lock:", len(mine)), head: []string{"who", "p50", "p95", "p50/zk.Lock", "p95/zk.Lock"}}
+	t.add(nameLock, millis(base.at(0.5)), millis(base.at(0.95)), "1.00", "1.00")
+	t.add(nameOurs, millis(mine.at(0.5)), millis(mine.at(0.95)), ratio(mine.at(0.5), base.at(0.5)), ratio(mine.at(0.95), base.at(0.95)))
+	t.print(l.out)
+	return nil
+}
+
+// throughputFor is how long each kind contends in one round.
+const throughputFor = 2 * time.Second
+
+// measureThroughput lets 16 sessions contend for one lock.
+func measureThroughput(l *lab) error {
+	const sessions, rounds = 16, 3
+	p, err := newPairOf(l, sessions)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	var mine, base int
+	for range rounds {
+		n, err := contend(p.base)
+		base += n
+		if err == nil {
+			n, err = contend(p.mine)
+			mine += n
+		}
+		if err != nil {
+			return err
+		}
+	}
+	t := table{title: fmt.Sprintf("%d sessions contend for one lock, acquisitions per second and times zk.Lock:", sessions), head: []string{"who", "per second", "times zk.Lock"}}
+	seconds := (rounds * throughputFor).Seconds()
+	t.add(nameLock, fmt.Sprintf("%.0f", float64(base)/seconds), "1.00")
+	t.add(nameOurs, fmt.Sprintf("%.0f", float64(mine)/seconds), fmt.Sprintf("%.2f", float64(mine)/float64(base)))
+	t.print(l.out)
+	return nil
+}
+
+// contend counts the acquisitions in throughputFor.
+func contend(all []acquirer) (n int, err error) {
+	end := time.Now().Add(throughputFor)
+	var mu sync.Mutex // guards n and err
+	var contending sync.WaitGroup
+	for _, acquire := range all {
+		contending.Go(func() {
+			for time.Now().Before(end) {
+				release, failed := acquire()
+				if failed == nil {
+					if time.Now().Before(end) {
+						mu.Lock()
+						n++
+						mu.Unlock()
+					}
+					failed = release()
+				}
+				if failed != nil {
+					mu.Lock()
+					err = failed
+					mu.Unlock()
+					return
+				}
+			}
+		})
+	}
+	contending.Wait()
+	return n, err
+}
+
+// lockLine is a line of our locks, as locks is of zk.Lock.
+type lockLine struct {
+	l       *lab
+	entered chan lockLineEntry
+	ctx     context.Context
+	stop    context.CancelFunc
+	running sync.WaitGroup
+	holder  lockLineEntry
+}
+
+type lockLineEntry struct {
+	of     *ours
+	unlock chan struct{}
+	at     time.Time
+}
+
+// formLockLine puts n contenders into a line, on the clients in turn.
+func formLockLine(l *lab, n int, clients []*ours, watch *bare) (*lockLine, error) {
+	ctx, stop := context.WithCancel(l.ctx)
+	q := &lockLine{l: l, entered: make(chan lockLineEntry, n), ctx: ctx, stop: stop}
+	path := l.path("queue")
+	for i := range n {
+		one, err := lock.New(clients[i%len(clients)].Client, path, lock.Config{ID: "contender"})
+		if err != nil {
+			return nil, err
+		}
+		q.running.Go(func() { q.compete(one, clients[i%len(clients)]) })
+		if i == 0 {
+			if q.holder, err = receive(l, q.entered); err != nil {
+				return nil, err
+			}
+		}
+		if err := (&locks{ctx: ctx}).await(watch, path, i+1); err != nil {
+			return nil, err
+		}
+	}
+	return q, nil
+}
+
+func (q *lockLine) compete(one *lock.Lock, of *ours) {
+	for q.ctx.Err() == nil {
+		h, err := one.Acquire(q.ctx)
+		if err != nil {
+			return
+		}
+		e := lockLineEntry{of, make(chan struct{}), time.Now()}
+		select {
+		case q.entered <- e:
+		case <-q.ctx.Done():
+		}
+		select {
+		case <-e.unlock:
+		case <-q.ctx.Done():
+		}
+		h.Release(context.WithoutCancel(q.ctx))
+	}
+}
+
+func (q *lockLine) close() {
+	q.stop()
+	q.running.Wait()
+}
+
+// handOver is from the delete request of the holder to the next one's return from Acquire.
+func (q *lockLine) handOver() (failover, error) {
+	former := q.holder
+	close(former.unlock)
+	var err error
+	if q.holder, err = receive(q.l, q.entered); err != nil {
+		return failover{}, err
+	}
+	return since(former.of.stamp, q.holder.of.stamp, q.holder.at), nil
+}
+
+// measureLockHandOvers measures hand-overs at different numbers of waiters.
+func measureLockHandOvers(l *lab) error {
+	t := table{
+		title: fmt.Sprintf("Hand-over of a lock, delete sent to acquired, %d each, ms and times the floor:", l.failovers),
+		head:  []string{"contenders", "who", "p50", "p95", "p50/floor", "p95/floor"},
+	}
+	for _, n := range []int{2, 10, 100, 1000} {
+		if l.only != 0 && l.only != n {
+			continue
+		}
+		if err := measureLockHandOver(l, n, &t); err != nil {
+			return fmt.Errorf("%d contenders: %w", n, err)
+		}
+	}
+	t.print(l.out)
+	return nil
+}
+
+func measureLockHandOver(l *lab, n int, t *table) error {
+	sessions := min(n, 12)
+	clients, closeClients, err := openAll(l, sessions, longTimeout)
+	if err != nil {
+		return err
+	}
+	defer closeClients()
+	bares, closeBares, err := dialBares(l, sessions, longTimeout)
+	if err != nil {
+		return err
+	}
+	defer closeBares()
+	f, err := newFloor(l, longTimeout)
+	if err != nil {
+		return err
+	}
+	defer f.stop()
+	q, err := formLockLine(l, n, clients, bares[0])
+	if err != nil {
+		return err
+	}
+	defer q.close()
+	ls, err := formLocks(l, n, bares)
+	if err != nil {
+		return err
+	}
+	defer ls.stop()
+	took := map[string]sample{}
+	for range l.failovers {
+		from := q.holder.of.server
+		mine, err := q.handOver()
+		if err != nil {
+			return err
+		}
+		base, err := ls.handOver()
+		if err != nil {
+			return err
+		}
+		p, err := f.prepare(from, q.holder.of.server, false)
+		if err != nil {
+			return err
+		}
+		least, err := p.fire()
+		if err != nil {
+			return err
+		}
+		for name, x := range map[string]failover{nameOurs: mine, nameLock: base, nameFloor: least} {
+			took[name] = append(took[name], x.all)
+		}
+	}
+	base := took[nameFloor]
+	for _, name := range []string{nameFloor, nameOurs, nameLock} {
+		s := took[name]
+		t.add(n, name, millis(s.at(0.5)), millis(s.at(0.95)), ratio(s.at(0.5), base.at(0.5)), ratio(s.at(0.95), base.at(0.95)))
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+package cache_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+	"github.com/zkrecipe/zkrecipe/recipe/cache"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	ensemble.CloseShared()
+	os.Exit(code)
+}
+
+// plant creates n znodes below path on real servers, in directories of 100, and returns all paths.
+func plant(ctx context.Context, s *session.Session, path string, n int) (all []string, err error) {
+	create := func(ops []any) {
+		if _, e := s.Multi(ctx, ops...); err == nil {
+			err = e
+		}
+	}
+	create([]any{&zk.CreateRequest{Path: path}})
+	all = append(all, path)
+	for dir := 0; len(all) < n; dir++ {
+		var ops []any
+		for i := range min(100, n-len(all)) {
+			name := fmt.Sprintf("%s/d%03d", path, dir)
+			if i > 0 {
+				name += fmt.Sprintf("/n%02d", i)
+			}
+			ops, all = append(ops, &zk.CreateRequest{Path: name, Data: make([]byte, 100)}), append(all, name)
+		}
+		create(ops)
+	}
+	return all, err
+}
+
+// rawReads lists and reads each of the paths with watches, on a connection of its own, all requests
+// sent without waiting for an answer. It returns how long that took.
+func rawReads(addr string, paths []string) (time.Duration, error) {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	hello := make([]byte, 4+4+8+4+8+4+16)
+	binary.BigEndian.PutUint32(hello, uint32(len(hello)-4))
+	binary.BigEndian.PutUint32(hello[16:], 10_000)
+	binary.BigEndian.PutUint32(hello[28:], 16)
+	if _, err := conn.Write(hello); err != nil {
+		return 0, err
+	}
+	in := bufio.NewReaderSize(conn, 64<<10)
+	if err := skipFrame(in); err != nil {
+		return 0, err
+	}
+	begun := time.Now()
+	go func() {
+		out := bufio.NewWriterSize(conn, 64<<10)
+		for i, path := range paths {
+			for _, op := range []int{4, 12} { // getData, getChildren2
+				p := binary.BigEndian.AppendUint32(nil, uint32(4+4+4+len(path)+1))
+				p = binary.BigEndian.AppendUint32(p, uint32(i+1))
+				p = binary.BigEndian.AppendUint32(p, uint32(op))
+				p = binary.BigEndian.AppendUint32(p, uint32(len(path)))
+				out.Write(append(append(p, path...), 1))
+			}
+		}
+		out.Flush()
+	}()
+	for range 2 * len(paths) {
+		if err := skipFrame(in); err != nil {
+			return 0, err
+		}
+	}
+	return time.Since(begun), nil
+}
+
+func skipFrame(in *bufio.Reader) error {
+	var size [4]byte
+	if _, err := io.ReadFull(in, size[:]); err != nil {
+		return err
+	}
+	_, err := in.Discard(int(binary.BigEndian.Uint32(size[:])))
+	return err
+}
+
+// BenchmarkLoad compares the load of 10,000 znodes with reading them raw, in turns on one server.
+func BenchmarkLoad(b *testing.B) {
+	const nodes = 10_000
+	e := ensemble.Shared(b, ensemble.Config{Servers: 1})
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	check := func(err error) {
+		b.Helper()
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	client, err := session.Open(e.ConnectString(), session.Config{})
+	check(err)
+	defer client.Close()
+	s, err := client.Session(ctx)
+	check(err)
+	paths, err := plant(ctx, s, fmt.Sprintf("/load%d", time.Now().UnixNano()), nodes)
+	check(err)
+	var raws, loads, ratios, bytes []float64
+	for b.Loop() {
+		took, err := rawReads(e.Servers()[0].Addr(), paths)
+		check(err)
+		before := heap()
+		begun := time.Now()
+		c, err := cache.New(client, paths[0], cache.Config{})
+		check(err)
+		check(c.Wait(ctx))
+		load := time.Since(begun)
+		raws, loads = append(raws, took.Seconds()*1000), append(loads, load.Seconds()*1000)
+		ratios, bytes = append(ratios, load.Seconds()/took.Seconds()), append(bytes, float64(heap()-before)/nodes)
+		if n := c.Status().Nodes; n != nodes {
+			b.Fatalf("%d nodes", n)
+		}
+		c.Close()
+	}
+	for unit, all := range map[string][]float64{"raw-ms": raws, "load-ms": loads, "load/raw": ratios, "B/znode": bytes} {
+		slices.Sort(all)
+		b.ReportMetric(all[len(all)/2], unit) // the median: the machine may have other things to do
+	}
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}

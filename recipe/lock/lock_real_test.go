@@ -1,0 +1,142 @@
+package lock_test
+
+import (
+	"context"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+	"github.com/zkrecipe/zkrecipe/recipe/lock"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	ensemble.CloseShared()
+	os.Exit(code)
+}
+
+// realClients returns n clients of real servers.
+func realClients(t *testing.T, n int) (clients []*session.Client) {
+	t.Helper()
+	e := ensemble.Shared(t, ensemble.Config{Servers: 3})
+	for range n {
+		c, err := session.Open(e.ConnectString(), session.Config{Timeout: 10 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		clients = append(clients, c)
+	}
+	return clients
+}
+
+func realContext(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// On real servers: turns, tokens that grow although the path comes and goes, and nothing left.
+func TestRealContendersTakeTurns(t *testing.T) {
+	ctx := realContext(t)
+	var mu sync.Mutex // guards the two that follow
+	inside, token := 0, int64(0)
+	var running sync.WaitGroup
+	for _, client := range realClients(t, 3) {
+		l, err := lock.New(client, "/real-turns", lock.Config{Cleanup: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		running.Go(func() {
+			for range 10 {
+				err := l.Do(ctx, func(_ context.Context, h *lock.Held) error {
+					mu.Lock()
+					defer mu.Unlock()
+					if inside++; inside > 1 || h.Token() <= token {
+						t.Errorf("%d inside, token %d after %d", inside, h.Token(), token)
+					}
+					token = h.Token()
+					inside--
+					return nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	running.Wait()
+	s := sessionOf(t, realClients(t, 1)[0])
+	if err := s.Sync(ctx, "/"); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := s.Exists(ctx, "/real-turns"); err != nil || ok {
+		t.Errorf("the path is there: %v, %v", ok, err)
+	}
+}
+
+// A real server counts the create of the reader's znode as ours does: who comes afterwards does not
+// take the number that it has used up for a holder that vanished.
+func TestARealDowngrade(t *testing.T) {
+	ctx, clients := realContext(t), realClients(t, 2)
+	var rws []*lock.RW
+	for _, c := range clients {
+		rw, err := lock.NewRW(c, "/real-rw", lock.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rws = append(rws, rw)
+	}
+	w, err := rws[0].Write().Acquire(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := w.Downgrade(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = rws[1].Write().TryAcquire(ctx)
+	want(t, err, lock.ErrBusy)
+	other, err := rws[1].Read().TryAcquire(ctx) // it would be busy if a lease might run
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.Valid() || !other.Valid() {
+		t.Errorf("valid: %v and %v", r.Valid(), other.Valid())
+	}
+	release(t, r)
+	release(t, other)
+	next, err := rws[1].Write().TryAcquire(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	release(t, next)
+}
+
+func TestSeveralRealLocks(t *testing.T) {
+	ctx, clients := realContext(t), realClients(t, 2)
+	var running sync.WaitGroup
+	for i, paths := range [][]string{{"/real-x", "/real-y"}, {"/real-y", "/real-x"}} {
+		ls := locks(t, clients[i], paths...)
+		running.Go(func() {
+			for range 10 {
+				set, err := lock.All(ctx, ls...)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if !set.Valid() {
+					t.Error("not all are held")
+				}
+				if err := set.Release(ctx); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	running.Wait()
+}

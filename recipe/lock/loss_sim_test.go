@@ -1,0 +1,128 @@
+package lock_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/lock"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// The znode of a session that is over is not taken for the own one, although the same process made
+// it: it is there still on a server that lags, or its lease runs still.
+func TestAFormerZnodeOfTheSameProcessIsAnothers(t *testing.T) {
+	for name, lag := range map[string]bool{"servers agree": false, "a server lags": true} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+				a := s.person("a")
+				h := a.acquire()
+				old := sessionOf(t, a.client)
+				if lag {
+					s.Link(s.Leader(), s.Followers()[0]).Delay(stageT / 20)
+				}
+				s.ExpireSession(old.ID())
+				<-h.Context().Done()
+				second := a.acquire() // the stage compares
+				if owner := sessionOf(t, a.client).ID(); owner == old.ID() {
+					t.Error("the session that has expired is used still")
+				} else if all, err := a.Contenders(t.Context()); err != nil || len(all) != 1 || all[0].Session != owner {
+					t.Errorf("%+v, %v", all, err)
+				}
+				release(t, second)
+			})
+		})
+	}
+}
+
+// A session that ends while somebody acquires: it enters the line again, in a new session.
+func TestASessionThatEndsWhileWaitingIsReplaced(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.person("a"), s.person("b")
+		h := a.acquire()
+		next := b.begin()
+		s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+		for range 3 {
+			s.ExpireSession(sessionOf(t, b.client).ID())
+			time.Sleep(stageT)
+		}
+		release(t, h)
+		release(t, <-next)
+		if n := b.count(lock.EventJoined); n < 2 || b.count(lock.EventFailed) < n-1 {
+			t.Errorf("joined %d times, failed %d times", n, b.count(lock.EventFailed))
+		}
+	})
+}
+
+// A guarded write that is on its way when the lock is lost never lands, whenever it arrives.
+func TestALateGuardedWriteDoesNotLand(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.person("a"), s.person("b")
+		admin := s.admin()
+		if err := admin.EnsurePath(t.Context(), "/data", nil); err != nil {
+			t.Fatal(err)
+		}
+		h := a.acquire()
+		time.Sleep(stageD)
+		a.host.Hold(zktest.ToServer)
+		written := make(chan error, 1)
+		go func() {
+			_, err := h.Multi(context.Background(), &zk.SetDataRequest{Path: "/data", Data: []byte("late"), Version: -1})
+			written <- err
+		}()
+		second := b.acquire()
+		if _, err := second.Multi(t.Context(), &zk.SetDataRequest{Path: "/data", Data: []byte("second"), Version: -1}); err != nil {
+			t.Fatal(err)
+		}
+		a.host.Heal()
+		if err := <-written; err == nil {
+			t.Error("the late write has landed")
+		}
+		time.Sleep(2 * stageT)
+		if data, _, _ := admin.Get(t.Context(), "/data"); string(data) != "second" {
+			t.Errorf("data %q", data)
+		}
+		want(t, h.Release(t.Context()), recipe.ReasonLeaseExpired)
+		release(t, second)
+	})
+}
+
+// A path that goes with each holder, contenders that come in that moment, and no error of theirs.
+func TestContendersForAPathThatComesAndGoes(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		const n, rounds = 3, 50
+		done := make(chan struct{}, n)
+		for i := range n {
+			p := s.person(string(rune('a'+i)), lock.Config{Cleanup: true})
+			go func() {
+				defer func() { done <- struct{}{} }()
+				for range rounds {
+					h, err := p.Acquire(context.Background())
+					if err != nil {
+						t.Errorf("%s: %v", p.name, err)
+						return
+					}
+					s.check(p.name, h, false)
+					time.Sleep(time.Duration(i) * 5 * time.Millisecond)
+					if err := h.Release(context.Background()); err != nil {
+						t.Errorf("%s: %v", p.name, err)
+					}
+					time.Sleep(time.Duration(10*i) * time.Millisecond)
+				}
+				if failed := p.count(lock.EventFailed); failed > 0 {
+					t.Errorf("%s failed %d times", p.name, failed)
+				}
+			}()
+		}
+		for range n {
+			<-done
+		}
+		time.Sleep(time.Second)
+		if _, ok, err := s.admin().Exists(t.Context(), stagePath); err != nil || ok {
+			t.Errorf("the path is there: %v, %v", ok, err)
+		}
+	})
+}

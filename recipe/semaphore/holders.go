@@ -1,0 +1,110 @@
+package semaphore
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// Holder is a permit as others see it. One that was acquired together with others makes as many
+// Holders.
+type Holder struct {
+	// ID is the holder's, [Config.ID].
+	ID string
+	// Node is the path of the permit's znode.
+	Node string
+	// Slots are those that were given to this permit, with [Config.Slots]. The first of several
+	// permits that were acquired at once has those of all.
+	Slots []int
+	// Session is the id of the holder's ZooKeeper session.
+	Session int64
+}
+
+// Holders lists who holds permits, oldest first. It is a past state: some may have ended, and some
+// may not know yet that they hold one. It costs a read for each holder, and two or three more.
+func (s *Semaphore) Holders(ctx context.Context) ([]Holder, error) {
+	at, err := s.client.Session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names, size, err := s.list(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	slots, err := s.taken(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	var all []Holder
+	for _, n := range names[:min(size, len(names))] {
+		data, stat, err := at.Get(ctx, s.leases+"/"+n.Full)
+		if errors.Is(err, zk.ErrNoNode) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		id, _ := ident.Decode(data)
+		all = append(all, Holder{ID: id, Node: s.leases + "/" + n.Full, Slots: slots[n.Full], Session: stat.EphemeralOwner})
+	}
+	return all, nil
+}
+
+// list returns the znodes of permits, oldest first, and the size.
+func (s *Semaphore) list(ctx context.Context, at *session.Session) ([]line.Name, int, error) {
+	children, _, err := at.Children(ctx, s.leases)
+	if errors.Is(err, zk.ErrNoNode) {
+		return nil, 0, nil
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	names, err := line.Order(ctx, at, s.leases, children)
+	if err != nil {
+		return nil, 0, err
+	}
+	data, _, err := at.Get(ctx, s.leases)
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(data) == 0 { // another library has made it: nobody of ours has used it
+		return names, len(names), nil
+	}
+	r, err := parseRecord(data)
+	if err != nil {
+		return nil, 0, &DataError{s.leases, err}
+	}
+	return names, r.size, nil
+}
+
+// taken returns the slots of each permit.
+func (s *Semaphore) taken(ctx context.Context, at *session.Session) (map[string][]int, error) {
+	if !s.cfg.Slots {
+		return nil, nil
+	}
+	data, _, err := at.Get(ctx, s.slots)
+	if errors.Is(err, zk.ErrNoNode) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	t, err := parseTable(data)
+	if err != nil {
+		return nil, &DataError{s.slots, err}
+	}
+	all := map[string][]int{}
+	for i, name := range t {
+		all[name] = append(all[name], i)
+	}
+	for _, slots := range all {
+		slices.Sort(slots)
+	}
+	return all, nil
+}

@@ -134,7 +134,7 @@ servers:
 	$(GO) test -count=1 -timeout 10m ./internal/servers
 
 theirs:
-	ZKRECIPE_THEIRS=1 $(GO) test -count=1 -v -timeout 15m ./internal/theirs
+	$(GO) test -count=1 -v -timeout 15m ./internal/theirs
 
 record:
 	$(GO) test ./session/zktest -run '^TestRealServersBehaveAsRecorded$$' -record

@@ -3,6 +3,7 @@ package semaphore_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -10,20 +11,38 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// counter does something at the n-th request of the host "a" from start on.
+// counter does something at the n-th request of the host "a" from the start on.
 type counter struct {
-	n, seen int
-	on      bool
-	do      func()
+	n  int
+	mu sync.Mutex // guards what follows
+	// seen is how many requests there were while do was not nil.
+	seen int
+	do   func()
 }
 
 func (c *counter) request(r zktest.Request) {
-	if !c.on || r.Host != "a" || r.Op == zktest.OpPing {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.do == nil || r.Host != "a" || r.Op == zktest.OpPing {
 		return
 	}
 	if c.seen++; c.seen == c.n {
 		c.do()
 	}
+}
+
+func (c *counter) start(do func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.do = do
+}
+
+// stop reports whether the n-th request has come.
+func (c *counter) stop() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.do = nil
+	return c.seen >= c.n
 }
 
 // usable demands that nothing is left and that all permits can be had again, by others, at once if
@@ -60,17 +79,17 @@ func TestACancelAtAnyRequestLeavesNothingBehind(t *testing.T) {
 				}
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				c.do, c.on = cancel, true
+				c.start(cancel)
 				if full {
 					time.AfterFunc(stageD, func() { held[1].Release(context.Background()) })
 				}
 				p, err := a.Acquire(ctx)
-				c.on = false
+				more = c.stop()
 				if err == nil {
 					s.check("a", p)
 					s.release(p)
 				}
-				if more = c.seen >= n; more && err == nil && !full && n < 8 {
+				if more && err == nil && !full && n < 8 {
 					t.Errorf("acquired although cancelled at request %d", n)
 				}
 				for _, p := range held {
@@ -90,13 +109,13 @@ func TestALossAtAnyRequestIsSurvived(t *testing.T) {
 	for _, effect := range []zktest.Effect{zktest.LoseReply, zktest.LoseRequest} {
 		for _, slots := range []bool{false, true} {
 			for n, more := 1, true; more; n++ {
-				c := &counter{n: n, do: func() {}}
+				c := &counter{n: n}
 				onStage(t, 2, zktest.Config{OnRequest: c.request}, func(t *testing.T, s *stage) {
 					cfg := semaphore.Config{Slots: slots}
 					a, b := s.person("a", cfg), s.person("b", cfg)
 					s.session(a.client)
 					first, second := b.acquire(), b.acquire()
-					c.on = true
+					c.start(func() {})
 					rule := s.On(zktest.Match{Host: "a", Nth: n}, effect)
 					time.AfterFunc(time.Second, func() { second.Release(context.Background()) })
 					p := a.acquire()
@@ -105,8 +124,7 @@ func TestALossAtAnyRequestIsSurvived(t *testing.T) {
 					}
 					p.Release(t.Context())
 					rule.Remove()
-					more = c.seen >= n
-					c.on = false
+					more = c.stop()
 					s.release(first)
 					s.none("leases")
 					s.none("locks")

@@ -66,10 +66,10 @@ func (p *Permit) Node() string { return p.held.Node() }
 // N is how many permits it counts for: what AcquireN was asked for.
 func (p *Permit) N() int { return len(p.place.paths) }
 
-// Multi carries out ZooKeeper operations, all or none, provided that the permit's znodes still
-// exist at that moment: it can never land when others may have the permit. The operations are
-// zk's; the results are theirs. The error is [recipe.ErrNotHeld] when the permit is over, in which
-// case nothing was done; see [session.OutcomeOf] for others.
+// Multi carries out ZooKeeper operations, all or none, if the permit's znodes still exist at that
+// moment: it can never land when others may have the permit. The operations are zk's; the results
+// are theirs. The error is [recipe.ErrNotHeld] when the permit is over, in which case nothing was
+// done; see [session.OutcomeOf] for others.
 func (p *Permit) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
 	if p.released.Load() {
 		return nil, recipe.ErrNotHeld

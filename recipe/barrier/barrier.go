@@ -77,8 +77,8 @@ func (b *Barrier) Lower(ctx context.Context) error {
 // again at once. It continues after a loss of the session. Otherwise it returns an error: the cause of
 // ctx, session.ErrClosed, or a [*recipe.PermanentError].
 //
-// It costs a quorum write that changes nothing, and a read. While the barrier is up, it has one watch
-// on it.
+// It costs a quorum write that changes nothing, and a read. It leaves one watch on the barrier, which
+// stays as long as the barrier is up.
 func (b *Barrier) Wait(ctx context.Context) error {
 	var czxid int64 // of the one that is waited for
 	return inEach(ctx, b.client, b.path, func(s *session.Session) error {

@@ -76,7 +76,7 @@ func TestAStoppedSupervisorsJobIsDeadBeforeTheLeaseIsOver(t *testing.T) {
 			// Nobody tells that the time of two leases has passed.
 			<-time.After(time.Duration(stopped + int64(2*D) - candidate.Monotonic()))
 			first.Signal(syscall.SIGCONT)
-			if stderr := e.succeeds(t, first, codeLost, second); !strings.Contains(stderr, "term over") {
+			if stderr := e.succeeds(t, first, codeLost, second); !strings.Contains(stderr, "not held any more") {
 				t.Errorf("stderr %q", stderr)
 			}
 			// No job may outlast the lease.

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -151,16 +152,35 @@ func (e *engine) run(ctx context.Context, argv ...string) (string, error) {
 func (e *engine) feed(ctx context.Context, stdin io.Reader, argv ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	var out, all bytes.Buffer
+	var out bytes.Buffer
+	var all output
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Env = append(os.Environ(), e.env...)
 	cmd.Dir = root
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, io.MultiWriter(&out, &all), &all
 	cmd.WaitDelay = 5 * time.Second // a child that is left may hold stdout
 	if err := cmd.Run(); err != nil {
-		return out.String(), fmt.Errorf("%s: %w\n%s", strings.Join(argv, " "), errors.Join(err, context.Cause(ctx)), tail(all.Bytes()))
+		return out.String(), fmt.Errorf("%s: %w\n%s", strings.Join(argv, " "), errors.Join(err, context.Cause(ctx)), tail(all.bytes()))
 	}
 	return out.String(), nil
+}
+
+// output takes what two goroutines write: one for stdout, one for stderr.
+type output struct {
+	mu  sync.Mutex // guards what follows
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) bytes() []byte {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Bytes()
 }
 
 // tail returns the end of what a program wrote.

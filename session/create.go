@@ -44,9 +44,8 @@ type Place struct {
 }
 
 // CreatePlaces is [Session.CreatePlace] for several places, each in a directory of its own: all are
-// created at one zxid, or none. They have a lease from the beginning where a beat can take their
-// creates along, which is so unless another beat is just under way: then they need no beat of
-// their own before they are held.
+// created at one zxid, or none. If no other beat is under way, a beat carries their creates. Then
+// they have a lease from the beginning, and need no other beat before they are held.
 func (s *Session) CreatePlaces(ctx context.Context, places ...Place) ([]string, error) {
 	return s.createGuarded(ctx, &protected{places: places, version: 8, beat: true})
 }

@@ -14,10 +14,10 @@ import (
 )
 
 // SASL authenticates connections by a mechanism of the Simple Authentication and Security Layer. It
-// is called for each connection after it has been made and before anything is sent on it, and may
-// be called from several goroutines. server is host:port as in the connect string. It must return by
-// the end of ctx, which comes early: what takes long, as asking a KDC, has to go on without it and be
-// there at the next call. An error is one failed attempt at that server, and others follow.
+// is called for each new connection, before anything is sent on it. Several goroutines may call it.
+// server is host:port as in the connect string. It must return by the end of ctx, which comes early.
+// Long work, such as a request to a KDC, has to continue in the background, and its result serves the
+// next call. An error is one failed attempt at that server, and others follow.
 //
 // [SASLDigest] is one; package session/sasl/kerberos, a module of its own, has another.
 type SASL func(ctx context.Context, server string) (SASLExchange, error)
@@ -32,8 +32,8 @@ type SASLExchange interface {
 }
 
 // SASLDigest authenticates a user of the servers' JAAS configuration by a password, with the
-// mechanism DIGEST-MD5 of RFC 2831. The password itself is not sent, but MD5 is weak and the
-// connection is not encrypted by it: speak TLS beside it.
+// mechanism DIGEST-MD5 of RFC 2831. The password itself is not sent, but MD5 is weak, and the
+// mechanism does not encrypt the connection. Use TLS, too.
 func SASLDigest(user, password string) SASL {
 	return func(context.Context, string) (SASLExchange, error) { return digest.New(user, password) }
 }

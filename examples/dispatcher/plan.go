@@ -12,7 +12,7 @@ import (
 type assignment map[string]int64
 
 // plan hands out the jobs. A job stays with its member as long as that is listed. The others go to
-// whoever has the fewest, and whoever has two more than somebody else gives one away.
+// the one that has the fewest, and one that has two more than another gives one away.
 func plan(jobs []string, now assignment, members []int64) assignment {
 	next, load := assignment{}, map[int64][]string{}
 	if len(members) == 0 {

@@ -160,8 +160,8 @@ func (w *worker) follow(ctx context.Context) {
 	}
 }
 
-// keep works at one job until it is taken away. The lock is what keeps two from working at it: whoever
-// has the job before gives it back, or its lease ends.
+// keep works at one job until it is taken away. The lock keeps two from working at it: the former
+// worker releases it, or its lease ends.
 func (w *worker) keep(ctx context.Context, job string) {
 	for ctx.Err() == nil {
 		l, err := lock.New(w.client, w.path+"/locks/"+job, lock.Config{ID: w.id})

@@ -15,7 +15,7 @@ const (
 )
 
 // differ is by how much the clocks of two workers may differ. Who gets a number issues nothing
-// before the clock of whoever had it before says the same.
+// before the clock of its former holder says the same.
 const differ = 10 * time.Millisecond
 
 // work issues ids as long as there is a number, again and again until ctx ends.

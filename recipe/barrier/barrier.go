@@ -34,16 +34,17 @@ func New(client *session.Client, path string, cfg Config) (*Barrier, error) {
 }
 
 // Raise raises the barrier; it creates the znode and its parents. It returns nil when the barrier is
-// up, also if it was already. Who calls Wait after that is held back. It stays until somebody lowers
-// it, whatever becomes of the process that has raised it. Should an answer be lost, Raise may raise it
-// again although somebody has lowered it meanwhile.
+// up, also if it was already. A later call of Wait is held back. The barrier stays up until somebody
+// lowers it, also after the end of the process that raised it. If an answer is lost, Raise may raise
+// the barrier again although somebody has lowered it meanwhile.
 func (b *Barrier) Raise(ctx context.Context) error {
 	return inEach(ctx, b.client, b.path, func(s *session.Session) error { return s.EnsurePath(ctx, b.path, b.cfg.ACL) })
 }
 
-// Lower lowers the barrier, whoever has raised it: it deletes the znode, and all who wait go on. It
-// returns nil when the barrier is down, also if it was already. One that is raised again meanwhile
-// stays. The error is zk.ErrNotEmpty if there is something below the path.
+// Lower lowers the barrier, which any process may have raised. It deletes the znode, and all who
+// wait go on. It returns nil when the barrier is down, also if it was already. A barrier that is
+// raised again meanwhile stays up. The error is zk.ErrNotEmpty if there is something below the
+// path.
 func (b *Barrier) Lower(ctx context.Context) error {
 	var czxid int64 // of the one to be lowered
 	return inEach(ctx, b.client, b.path, func(s *session.Session) error {
@@ -71,13 +72,13 @@ func (b *Barrier) Lower(ctx context.Context) error {
 	})
 }
 
-// Wait returns nil at once if the barrier is down, or when it is lowered. A barrier that was raised
-// before Wait was called, as its Raise has told, holds Wait back. Wait returns also if the barrier was
-// lowered and raised again at once. It goes on across losses of session. Otherwise it returns an error:
-// the cause of ctx, session.ErrClosed, or a [*recipe.PermanentError].
+// Wait returns nil at once if the barrier is down, or when it is lowered. If Raise has returned before
+// Wait is called, the barrier holds Wait back. Wait returns also if the barrier was lowered and raised
+// again at once. It continues after a loss of the session. Otherwise it returns an error: the cause of
+// ctx, session.ErrClosed, or a [*recipe.PermanentError].
 //
-// It costs a quorum write that changes nothing and a read, and leaves one watch, on the barrier as long
-// as it exists.
+// It costs a quorum write that changes nothing, and a read. It leaves one watch on the barrier, which
+// stays as long as the barrier is up.
 func (b *Barrier) Wait(ctx context.Context) error {
 	var czxid int64 // of the one that is waited for
 	return inEach(ctx, b.client, b.path, func(s *session.Session) error {

@@ -15,17 +15,17 @@
 //
 // # What is not promised
 //
-// That the other members of a round still live a moment later: a crash inside a round is not told to
-// the others, and counts as leaving. Members of other libraries keep only their own promises. What they
-// let in, is let in: Curator and kazoo write a "ready" that names nobody, and it is honoured.
+// A round does not promise that its other members still live a moment later. The others are not told of
+// a crash inside a round; it counts as leaving. Members of other libraries keep only their own
+// promises. Curator and kazoo write a "ready" that names nobody, and our members enter by it, too.
 //
 // # What is promised
 //
-//   - Barrier. One that was raised before [Barrier.Wait] was called, as Raise has told, holds it back,
-//     at whatever server it asks. When the barrier is lowered it returns, across changes of connection
+//   - Barrier. If [Barrier.Raise] has returned before [Barrier.Wait] is called, the barrier holds Wait
+//     back, at any server. When the barrier is lowered, Wait returns, also after changes of connection
 //     and losses of session, and also if the barrier is raised again at once.
 //   - Together. When [Double.Enter] has returned for one of n members, the znodes of n existed at one
-//     moment. Nobody else is in the same round: one more gets [ErrFull].
+//     moment. Nobody else is in the same round: another member gets [ErrFull].
 //   - Nobody passes alone. A "ready" that is left over from a round whose members were all killed lets
 //     nobody in.
 //   - Out together. [Round.Leave] returns nil when all others have left, or have lost their znodes. A
@@ -43,8 +43,8 @@
 // # Layout
 //
 // The path of a [Barrier] exists while it is raised, as in Curator and kazoo. A [Double] has the layout
-// of their double barriers: an ephemeral znode for each member, and "ready". In ours "ready" has the
-// names of the members that it lets in. It is created in one transaction that checks their znodes and
-// sets the path's data to what they are, so that the version of these data tells whether what was read
-// still holds. Other children of the path are ignored; Curator and kazoo count them.
+// of their double barriers: an ephemeral znode for each member, and "ready". Our "ready" has the names
+// of the members that it lets in. One transaction creates it, checks their znodes, and sets the path's
+// data to the value that they have. So the version of these data tells whether what was read still
+// holds. Other children of the path are ignored; Curator and kazoo count them.
 package barrier

@@ -12,8 +12,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// ErrFull: a round is under way without the one who wants to enter. It can enter the next one, when all
-// have left.
+// ErrFull: a round is under way, and the member that wants to enter is not in it. It can enter the next
+// round, when all have left.
 var ErrFull = errors.New("barrier: all members are inside already")
 
 const (
@@ -54,8 +54,8 @@ func NewDouble(client *session.Client, path string, n int, cfg Config) (*Double,
 	return &Double{client: client, path: path, n: n, cfg: cfg, clock: clock.From(client.Context())}, nil
 }
 
-// Enter waits until n members are there, and returns this one's round. At one moment the znodes of all n
-// existed, and no other was counted in. ctx bounds the wait only.
+// Enter waits until n members are there, and returns the round of this member. The znodes of all n
+// existed at one moment, and no other member is in the round. ctx bounds only the wait.
 //
 // The error is [ErrFull] if a round without this member is under way; a [*recipe.Ended] if its session
 // or its znode was lost while it waited or entered; the cause of ctx; session.ErrClosed; or a

@@ -57,8 +57,8 @@ func (r *Round) begin(ctx context.Context, l *life.Life) {
 // process: what works under one asks Valid.
 func (r *Round) Context() context.Context { return r.held.Context() }
 
-// Valid reports whether this member is inside at this moment: its znode is there, so nobody who leaves
-// has left without it. Two clock reads, no request.
+// Valid reports whether this member is inside at this moment. Its znode is there, so no other member's
+// Leave has returned nil. Two clock reads, no request.
 func (r *Round) Valid() bool { return r.held.Valid() }
 
 // guard ends the round when the znode or the session is lost, and leaves when the client is closed.
@@ -107,8 +107,8 @@ func (r *Round) gone() bool {
 
 // Leave leaves and waits until all members of the round have left, by Leave or by the end of their
 // sessions. The round is over at once; then the znode is deleted, in the background if ctx ends before.
-// It goes on waiting across losses of session. The error is the cause of ctx, session.ErrClosed, or a
-// [*recipe.PermanentError]; after an error Leave may be called again.
+// It continues to wait after a loss of the session. The error is the cause of ctx, session.ErrClosed,
+// or a [*recipe.PermanentError]; after an error Leave may be called again.
 func (r *Round) Leave(ctx context.Context) error {
 	select {
 	case r.leaving <- struct{}{}:
@@ -155,8 +155,8 @@ func (r *Round) awaitOthers(ctx context.Context, s *session.Session) error {
 			r.d.clear(ctx, s, v)
 			return nil
 		}
-		// Whoever finds the last one gone deletes "ready", which wakes those who have watched
-		// others.
+		// The member that finds the last one gone deletes "ready". That wakes those that watch
+		// other znodes.
 		watched := []string{following(r.e.name, rest)}
 		if v.there {
 			watched = append(watched, readyName)
@@ -197,8 +197,8 @@ func (r *Round) awaitAny(ctx context.Context, s *session.Session, wake chan stru
 	return nil
 }
 
-// clear deletes "ready" if its round is over. It need not succeed: those who come next see by its names
-// that it is over.
+// clear deletes "ready" if its round is over. It need not succeed: later members see by its names that
+// it is over.
 func (d *Double) clear(ctx context.Context, s *session.Session, v view) {
 	if !v.there || !v.round.over(v.members) {
 		return

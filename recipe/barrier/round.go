@@ -8,8 +8,8 @@ import (
 
 // Who is inside is what the znode "ready" says. The one who finds that all are there creates it, in one
 // transaction that checks the znodes of all it names. So they existed at one moment, and nobody else is
-// counted in. "ready" is deleted when none of them is left. Should they all be killed it stays, and
-// those who come next see by its names that it is over.
+// counted in. "ready" is deleted when none of them is left. If all of them are killed, it stays. Later
+// members see by its names that its round is over.
 //
 // What a transaction relies on, the list of names and what "ready" held, has to be as it was read. The
 // version of the path's data tells that: each transaction about "ready" sets them, to what they are.

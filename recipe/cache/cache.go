@@ -34,8 +34,8 @@ func (n *Node) same(m *Node) bool {
 
 // Snapshot is what a cache holds at one moment.
 type Snapshot struct {
-	// Nodes are the znodes by their paths. Each is as it was at some time; they need not have
-	// been so all at one time.
+	// Nodes are the znodes by their paths. Each is a state that the znode had; the states may
+	// belong to different times.
 	Nodes map[string]Node
 	// AsOf is a moment for which it is proved that Nodes is no older: everything that was
 	// acknowledged to anybody before it is in Nodes, or has been followed by something newer.

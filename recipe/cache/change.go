@@ -67,8 +67,8 @@ type difference struct {
 	before *Node
 }
 
-// changed notes that the state of path was before until now. What has become what it was is
-// not kept, so there are never more differences than znodes that were told or are there. The
+// changed notes that the state of path was before until now. A change that is undone before it is
+// told is dropped. So there are never more differences than znodes that were told or exist. The
 // caller holds c.mu.
 func (c *Cache) changed(path string, before *Node) {
 	d := &c.changes
@@ -95,10 +95,10 @@ func (c *Cache) changed(path string, before *Node) {
 func (c *Cache) has(path string) bool { return c.view(c.find(path), path) != nil }
 
 // Next returns the next change. The first ones are those from nothing to the first complete
-// state, as KindCreated, in order of their paths. Later ones come in order for each path, and
-// each path's begins where the one before has ended. States in between may be left out if they
-// come faster than Next is called, but the latest is always told. Next may be called by one
-// goroutine at a time. The error is the cause of ctx or [Cache.Err].
+// state, as KindCreated, in order of their paths. Later ones come in order for each path: each
+// begins with the state with which that path's last one ended. States in between may be left out
+// if they come faster than Next is called, but the latest is always told. Next may be called by
+// one goroutine at a time. The error is the cause of ctx or [Cache.Err].
 func (c *Cache) Next(ctx context.Context) (Change, error) {
 	if err := c.Wait(ctx); err != nil {
 		return Change{}, err

@@ -36,7 +36,7 @@ type Config struct {
 	// Depth is how far below its path the cache reaches: DepthTree by default.
 	Depth Depth
 	// Keep, when set, is asked about each znode below the path when it first appears, by its
-	// whole path. What it does not keep is not read, and neither is anything below. It must
+	// whole path. A znode that it rejects is not read, nor are the znodes below it. It must
 	// return at once: the cache stands still meanwhile.
 	Keep func(path string) bool
 	// MaxNodes is how many znodes the cache holds at most: 10,000 by default. When there are
@@ -45,10 +45,10 @@ type Config struct {
 	// MaxBytes is how many bytes of data it holds at most, those of the paths included:
 	// 64 MiB by default. When there are more, it ends with a [TooLargeError].
 	MaxBytes int64
-	// Recheck is how long a round of checks takes: 10 minutes by default. In a round each
-	// znode is asked once whether it is as the cache has it, with a small read. So what a server
-	// does not tell, such as a new permission to read, is found in that time. A negative value
-	// means never.
+	// Recheck is how long a round of checks takes: 10 minutes by default. In a round each znode
+	// is asked once whether it is as the cache has it, with a small read. So changes without an
+	// event, such as a new permission to read, are found in that time. A negative value means
+	// never.
 	Recheck time.Duration
 }
 

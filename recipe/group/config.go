@@ -15,15 +15,14 @@ import (
 
 // Config configures a member, and what follows the group. The zero value works.
 type Config struct {
-	// ID names the member. With [StyleNamed] it is the name of its znode, so there is one member
-	// of an ID at a time: who joins later replaces who has joined before. At most 256 bytes of
-	// UTF-8 without control characters; a slash is possible with [StyleParty] only. Default:
-	// host name, process id and a random part. For a member that should be taken for the same
-	// after a restart, choose one yourself.
+	// ID names the member. With [StyleNamed] it is the name of its znode, so each ID has one
+	// member at a time: a later member replaces an earlier one. At most 256 bytes of UTF-8
+	// without control characters; a slash is possible with [StyleParty] only. Default: host name,
+	// process id and a random part. Set it if the member is to have the same ID after a restart.
 	ID string
 
-	// Data is what the others read of the member, for instance the address under which it is
-	// reached. [Member.Set] changes it. At most 1,000,000 bytes. With [StyleParty] there is none.
+	// Data is what other processes read of the member, for instance its address. [Member.Set]
+	// changes it. At most 1,000,000 bytes. With [StyleParty] there is none.
 	Data []byte
 
 	// Style of the znode's name. Default [StyleNamed].
@@ -33,10 +32,10 @@ type Config struct {
 	// us READ and WRITE. Default: the session's. A nil-length ACL means the default.
 	ACL []zk.ACL
 
-	// NoLease does without the lease: [Member.Valid] is always false, and nothing is promised
-	// about how long the member believes itself listed. The session then need not beat for it,
-	// which saves 4 quorum writes per lease. Use it where nobody hands on the work of a member
-	// that has gone, as for the registration of a service.
+	// NoLease turns the lease off. Then [Member.Valid] is always false, and nothing is promised
+	// about how long the member believes itself listed. The session does not beat for it, which
+	// saves 4 quorum writes per lease. Use it if nobody gives a departed member's work to
+	// another, as for the registration of a service.
 	NoLease bool
 
 	// StopBefore is how long before the end of the lease the context of a [Listing] ends. At most

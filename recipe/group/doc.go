@@ -17,40 +17,41 @@
 //
 // # What is not promised
 //
-// A list shows a state of the past: [Snapshot.AsOf] says of which time at least. A member that has
-// crashed stays in it until the ensemble has expired its session, the session timeout T after it was
-// heard of last, or later. A member whose process has been told by nobody that it is gone may go on
-// working: it has to ask [Member.Valid], or heed the context of its [Listing]. Changes that follow
-// each other quickly may show as one.
+// A list shows a past state. It is at least as new as [Snapshot.AsOf]. A member that has crashed
+// stays in the list until the ensemble expires its session: T, the session timeout, after the
+// ensemble last heard from it, or later. A member may go on working when its znode is gone and its
+// process does not know that yet. So its work has to ask [Member.Valid], or stop with the context of
+// its [Listing]. Several quick changes may show as one.
 //
 // # What is promised
 //
-// D is the length of a lease, session.Config.Lease, 4 s by default. It should be the same for all; where
-// it is not, the longest counts for who waits.
+// D is the length of a lease, session.Config.Lease, 4 s by default. It should be the same for all
+// members. If it is not, wait for the longest.
 //
 //   - Listed. When [Group.Join] has returned, the znode is there and belongs to a session that lives.
-//     When it goes, by the end of the session or by somebody's hand, the member makes it again, at
-//     once, and never in a session that is over. After [Member.Leave] it does not come back.
-//   - No flap. A cut shorter than the session timeout changes nothing that others see. A process that
-//     starts again with the same ID takes its former znode over in one transaction: nobody sees the ID
-//     missing, and the znode does not vanish with the former session.
-//   - One of each ID, with [StyleNamed]. Who joins later replaces who has joined before, once. That one
-//     is told by [ErrReplaced] and does not come back.
-//   - Work. When anybody knows that a member's znode is gone, and has waited for session.Outlast of D
-//     since, that member's listing is not Valid any more, whatever its connection was like meanwhile.
-//     So who hands out work notes the [Entry.Token] that it gave it to, and gives it to another
-//     when that znode has been gone for so long. The member works as long as its listing of that
-//     token is Valid. A member that leaves in order has stopped before: its successor need not wait
-//     if it knows that by other means.
-//   - Age. All that anybody was told to be done before [Snapshot.AsOf] is in the snapshot. It is proved
-//     by a write that a quorum has accepted. A sync would not prove it: a server that only believes that
-//     it leads answers it.
+//     When the session ends, or somebody deletes the znode, the member creates it again at once,
+//     never in a session that is over. After [Member.Leave] it does not come back.
+//   - No flap. A lost connection that is back within the session timeout changes nothing for
+//     observers. A process that restarts with the same ID replaces its former znode in one
+//     transaction: no observer sees the ID missing, and the end of the former session does not delete
+//     the new znode.
+//   - One of each ID, with [StyleNamed]. A later member replaces an earlier one, once. The earlier one
+//     gets [ErrReplaced] and does not come back.
+//   - Work. When a process has known for session.Outlast of D that a member's znode is gone, that
+//     member's listing is not Valid any more, in any state of its connection. So a process that hands
+//     out work notes the [Entry.Token] of the member that gets it. It gives the work to another
+//     member when that znode has been gone for that time. The member works as long as its listing of
+//     that token is Valid. A member that calls Leave has stopped before. A successor that knows of
+//     the Leave by other means need not wait.
+//   - Age. Every change that was acknowledged, to any client, before [Snapshot.AsOf] is in the snapshot.
+//     A write that a quorum has accepted proves that. A sync would not prove it: a deposed leader that
+//     does not know it yet answers a sync, too.
 //   - Data. The znode holds what the latest [Member.Set] was given, also after a loss of the session.
 //     Older data never replace newer ones.
 //
-// Assumed: writes are linearizable, and a server sends the events of what was committed before a write
-// ahead of that write's answer, as ZooKeeper promises; clocks' rates differ by less than 6 %; nobody
-// changes the ACL of a member's znode.
+// Assumed: writes are linearizable, before a server answers a write, it sends the events of all
+// earlier commits, as ZooKeeper promises; clocks' rates differ by less than 6 %; nobody changes the
+// ACL of a member's znode.
 //
 // # What it costs
 //
@@ -68,7 +69,6 @@
 // # Other libraries
 //
 // [Style] has the layouts of Curator's GroupMember and PersistentNode, and of kazoo's Party and
-// ShallowParty. All are read, whatever the own style is. A member of another library with the same
-// ID keeps that library's promises: Curator's writes its data into the znode of ours, and takes it for
-// its own.
+// ShallowParty. All are read, in every style. A member of another library with the same ID keeps that
+// library's promises: Curator's writes its data into the znode of ours, and takes it for its own.
 package group

@@ -16,8 +16,8 @@ import (
 //
 //   - The own znode is the one whose create was answered: the answer tells its czxid. After a lost
 //     answer the member replaces whatever it finds of its own session.
-//   - Versions of data are not those of the znode before: who replaces one of version v begins at
-//     another than v. So what is meant for the one before, a late deletion or late data, misses.
+//   - The new znode's data begin at another version than the one that was replaced. So a late
+//     deletion, or late data, for the former znode fails.
 //   - A session's beat counts for the znode only while its watch stands, see session.HoldNamed.
 
 // enter makes the znode, in place of one that is there if that is ours to replace.
@@ -124,9 +124,9 @@ func (st *stay) find() (zk.Stat, error) {
 	return stat, nil
 }
 
-// mayReplace reports whether the znode at the member's path is to be replaced. Who joins replaces
-// everybody. Who has joined before replaces its own former znodes only: any other is of somebody who
-// has joined later.
+// mayReplace reports whether the znode at the member's path is to be replaced. A member that joins
+// replaces any znode. A member that has already joined replaces only its own former znodes, because
+// any other belongs to a later member.
 func (m *Member) mayReplace(stat zk.Stat) bool {
 	return m.token == 0 || stat.Czxid == m.token || m.unresolved[stat.EphemeralOwner]
 }

@@ -39,14 +39,15 @@ func New(client *session.Client, path string, cfg Config) (*Group, error) {
 
 // Join makes a member. It returns when the member is listed and, unless [Config.NoLease] is set, when
 // its lease runs. The membership lasts until [Member.Leave], until the client is closed, or until
-// another joins with the same ID; ctx bounds only the wait. Whatever else takes the znode away, the
-// loss of the session or somebody's deletion, the member lists itself again.
+// another joins with the same ID; ctx bounds only the wait. If the session is lost, or somebody
+// deletes the znode, the member lists itself again.
 //
-// A znode of the same ID that is there already is replaced, in one transaction, so that others
-// never see the ID missing: it is left over from a former process, or of a twin, which is told.
+// If a znode of the same ID is there already, one transaction replaces it. So observers never see
+// the ID missing. That znode is left over from a former process, or belongs to another member
+// with that ID, which gets [ErrReplaced].
 //
-// Join tries until ctx ends. A [*recipe.PermanentError] says that trying again cannot help. On an
-// error nothing is left behind. Each call makes another member.
+// Join tries until ctx ends. A [*recipe.PermanentError] says that trying again cannot help. After
+// an error nothing is left. Each call makes another member.
 func (g *Group) Join(ctx context.Context) (*Member, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)

@@ -9,10 +9,10 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// A Listing is one unbroken stretch of time in which a member knows that it is listed. Work that
+// A Listing is one period in which a member knows without a gap that it is listed. Work that
 // others hand out to the member belongs to the znode that they saw, and its [Listing.Token] names
-// that. When a listing has ended and the next one has the same token, nobody has seen the member
-// gone. All methods may be called from any goroutine.
+// that. If the next listing has the same token, the znode was there all the time. All methods may
+// be called from any goroutine.
 type Listing struct {
 	held  *held.Held
 	lease bool

@@ -107,9 +107,9 @@ func (m *Member) Node() string { return m.node }
 // others hand out, use [Listing.Context].
 func (m *Member) Context() context.Context { return m.ctx }
 
-// Valid reports whether the member is listed at this moment: its znode is there, and nobody who
-// keeps to [session.Outlast] has handed on what it is working at. Two clock reads, no request. A
-// member that may have been unlisted meanwhile has to compare tokens: see [Member.Listing].
+// Valid reports whether the member is listed at this moment: its znode is there, and no process
+// that waits for [session.Outlast] has given its work to another. Two clock reads, no request. If
+// the member may have been unlisted in between, compare tokens: see [Member.Listing].
 func (m *Member) Valid() bool {
 	m.mu.Lock()
 	l := m.listing

@@ -38,7 +38,7 @@ type Members struct {
 // Watch begins to follow the group, across losses of session, until [Members.Close] is called or the
 // client is closed. It needs READ on the path and on the members' znodes. The path need not exist: a
 // group without a path has no members, and a path that is created is noticed within a quarter of the
-// session timeout. One need not be a member.
+// session timeout. The caller need not be a member.
 //
 // It costs one list for each change of the list, one read for each change of a member, after a change
 // of connection one list and one read of each member, and what [Config.Prove] says.
@@ -60,8 +60,8 @@ func (m *Members) Current() (s Snapshot, ok bool) {
 }
 
 // Next returns the present snapshot the first time it is called. Later it waits until the members or
-// their data are others than in the snapshot that it returned last. It may skip states in between.
-// Use one Members for each goroutine that calls Next.
+// their data differ from the last snapshot that it returned. It may skip states in between. Use one
+// Members for each goroutine that calls Next.
 //
 // The error is the cause of ctx, session.ErrClosed, or a [*recipe.PermanentError] when the group cannot
 // be read from the beginning.
@@ -75,8 +75,8 @@ func (m *Members) Next(ctx context.Context) (Snapshot, error) {
 	})
 }
 
-// Fresh returns a snapshot whose AsOf is not before the call: all that was acknowledged to anybody
-// before is in it. It costs a quorum write. The error is as that of [Members.Next].
+// Fresh returns a snapshot whose AsOf is not before the call: all that was acknowledged before, to
+// any client, is in it. It costs a quorum write. The error is as that of [Members.Next].
 func (m *Members) Fresh(ctx context.Context) (Snapshot, error) {
 	m.mu.Lock()
 	asked := m.clock.Now()

@@ -39,10 +39,10 @@ type Snapshot struct {
 	// Members are the members in the order in which they joined. The slice is shared: do not
 	// change it.
 	Members []Entry
-	// AsOf is an instant, by this process's civil clock. All that anybody was told to be done
-	// before it, a Join, a Leave, a Set, is in the snapshot. Later things may be in it, too. An
-	// AsOf that does not move on means that nothing proves the list any more, as behind a server
-	// that is cut off from the others but still answers.
+	// AsOf is an instant, by this process's civil clock. Every Join, Leave and Set that was
+	// acknowledged before it is in the snapshot. Later ones may be in it, too. If AsOf does not
+	// advance, no proof succeeds any more, for instance because the server is cut off from the
+	// others and still answers.
 	AsOf time.Time
 
 	asOf  clock.Instant
@@ -67,8 +67,9 @@ func (s Snapshot) ByID(id string) (Entry, bool) {
 	return Entry{}, false
 }
 
-// Since tells what differs from an older snapshot: who has come, who has gone, and whose data have
-// changed. A member whose znode is another than before has gone and come.
+// Since returns the difference to an older snapshot: members that are new, members that are gone,
+// and members whose data have changed. A member with another znode than before counts as gone and
+// as new.
 func (s Snapshot) Since(old Snapshot) (come, gone, changed []Entry) {
 	before := map[int64]Entry{}
 	for _, e := range old.Members {

@@ -22,10 +22,10 @@ type Set struct {
 	cancel context.CancelCauseFunc
 }
 
-// All acquires several locks, each of another path and all on one client, which may be for reading
-// or for writing. It joins all lines in one transaction. So two that ask for the same locks never
-// wait for each other, whatever the order of the arguments. While it waits for one lock, it stands
-// in the lines of the others, and who comes there later waits as well.
+// All acquires several locks, for reading or for writing. Each has another path, and all use one
+// client. All joins all lines in one transaction. So two calls for the same locks never wait for
+// each other, in any order of the arguments. While it waits for one lock, it stands in the lines
+// of the others, and later contenders there wait, too.
 //
 // ctx and the errors are those of [Lock.Acquire]; on an error nothing is held. There is no nesting:
 // under the context of a Held of one of the locks it returns [ErrNested] or [ErrUpgrade]. Locks of
@@ -189,7 +189,7 @@ func (s *Set) Remaining() time.Duration {
 	return least
 }
 
-// Multi is [Held.Multi], provided that the znodes of all holders still exist at that moment.
+// Multi is [Held.Multi], if the znodes of all holders still exist at that moment.
 func (s *Set) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
 	if !s.Valid() {
 		return nil, recipe.ErrNotHeld

@@ -13,8 +13,8 @@ import (
 )
 
 // Style is how a contender's znode is named. Contenders of all styles stand in one line. The style
-// matters to contenders of other libraries: each of them waits only behind the names that it
-// knows, so all of ours need the style of the others in the line.
+// matters to contenders of other libraries: each of them waits only behind names that it knows. So
+// all of ours need the style of the others in the line.
 type Style string
 
 const (
@@ -27,7 +27,7 @@ const (
 
 // Config configures a lock. The zero value works.
 type Config struct {
-	// ID tells people who this is; nothing is decided by it, and two contenders may have the
+	// ID names the contender for people. It decides nothing, and two contenders may have the
 	// same. At most 256 bytes of UTF-8 without control characters. Default: host name, process id
 	// and a random part.
 	ID string
@@ -48,22 +48,22 @@ type Config struct {
 	// the lease, D. Default D/16.
 	StopBefore time.Duration
 
-	// DrainTimeout is how long a lock whose context was cancelled by the end of Do's context, or
-	// because the client was closed, waits for its release before it is given away all the same.
-	// Default 30 s.
+	// DrainTimeout applies when a Held's context was cancelled because Do's context ended or the
+	// client was closed. It is how long the lock then waits for its release, before it is
+	// released without it. Default 30 s.
 	DrainTimeout time.Duration
 
 	// Reentrant lets Acquire succeed at once under the context of a [Held] of the same lock. The
 	// lock is released when each of these has been released. Without it that is [ErrNested].
 	Reentrant bool
 
-	// Cleanup deletes the path when a holder leaves nobody behind, in the transaction that
-	// deletes its znode. It is for locks that have a path for each of very many objects. Fencing
-	// tokens go on to grow. Readers do not delete a path.
+	// Cleanup deletes the path when a holder leaves and nobody else stands in the line, in the
+	// transaction that deletes the holder's znode. It is for very many objects with one lock path
+	// each. Fencing tokens still grow. Readers do not delete a path.
 	Cleanup bool
 
-	// OnRevoke, if set, is told once for each Held that somebody asks it to let go: by
-	// [Lock.Revoke], or by Curator's Revoker. It may release the lock or not. It is called from a
+	// OnRevoke, if set, is called once for each Held whose release somebody requests, by
+	// [Lock.Revoke] or by Curator's Revoker. It may release the lock or not. It is called from a
 	// goroutine of its own, like OnEvent.
 	OnRevoke func(*Held)
 

@@ -23,8 +23,8 @@ type Contender struct {
 	Revoked bool
 	// Node is the path of its znode.
 	Node string
-	// Token is the fencing token that it holds the lock with when its time comes, 0 if it is
-	// hidden. (That of a writer that has become a reader is older.)
+	// Token is the fencing token that it has, or will have, as the holder; 0 if it is hidden. (A
+	// writer that has become a reader keeps its older token.)
 	Token int64
 	// Session is the ZooKeeper session that it belongs to. 0 means a persistent znode, or that it
 	// is hidden.
@@ -64,12 +64,12 @@ func (l *Lock) Contenders(ctx context.Context) ([]Contender, error) {
 	return all, nil
 }
 
-// Revoke asks the holder to let go, or all readers that hold it, by the words that Curator's Revoker
-// writes into the holder's znode. What the holder does about it is its own decision: see
+// Revoke asks the holder, or all readers that hold the lock, to release it. It writes what Curator's
+// Revoker writes into the holder's znode. What the holder does about it is its own decision: see
 // [Config.OnRevoke]. Nothing happens if nobody holds the lock. It takes WRITE on the holder's znode.
 //
-// Do not use it while a Curator LeaderLatch may stand in the line: it takes the change for the
-// departure of the one ahead, finds that one still there, and never wakes again.
+// Do not use it while a Curator LeaderLatch may stand in the line: the latch takes the change for
+// a deletion of the znode ahead, finds the znode still there, and is never woken again.
 func (l *Lock) Revoke(ctx context.Context) error {
 	s, err := l.client.Session(ctx)
 	if err != nil {

@@ -18,10 +18,10 @@
 //
 // Code that ignores its context is not stopped: after a lost lease, or after DrainTimeout, the next
 // holder does not wait for it. A contender of another library in the same line keeps only that
-// library's promises. When somebody deletes the lock's path with all that is in it, two may hold the
-// lock for one lease at the most. Against all of these there is the fencing token. A lease without a
-// token is not enough: a holder may stand still between its look at Valid and its write, and nothing
-// but the place that is written to can refuse that write.
+// library's promises. When somebody deletes the lock's path with its contents, two contenders may
+// hold the lock for at most one lease. The fencing token protects against all of these. A lease
+// without a token is not enough: a holder may stand still between its look at Valid and its write,
+// and nothing but the place that is written to can refuse that write.
 //
 // # What is promised
 //
@@ -31,9 +31,9 @@
 //     than as readers of an [RW]. The context of what is held is cancelled earlier still
 //     (StopBefore).
 //   - Fencing. [Held.Token] is larger than that of every earlier holder of the path, as long as the
-//     ensemble's data lives. Those of readers among each other say nothing. So a resource that
-//     readers and writers use refuses writes below the highest token that it has seen, and reads
-//     below the highest token of a write.
+//     ensemble's data lives. The tokens of two readers have no order that matters. So a resource
+//     that readers and writers use refuses a write with a token below the highest that it has seen,
+//     and a read with a token below the highest token of a write.
 //   - Liveness. While the ensemble answers writes within D/4, the next in line holds the lock at
 //     once after a release, also if others have given up; and within 19/16 D and a few round trips
 //     after a crash. If a writer crashes, the first of several readers behind it is as quick, and
@@ -41,22 +41,23 @@
 //   - Order. Contenders hold a lock in the order in which they came. A reader waits for the writers
 //     that came before it, a writer for all that came before it, so that neither starves.
 //   - Nothing is left behind. A contender that gives up, by its context or otherwise, leaves no
-//     znode, and whoever stands behind it does not wait for a lease.
-//   - Cost. To acquire a free lock is one write and one round of three reads, whatever the number of
-//     other locks; to release it is one write. A session whose first lock it is has to create its
-//     heartbeat besides, once. While locks are held, or are about to be, a session writes 4 times
-//     per D, however many they are; afterwards it does not. A release wakes one contender, or all
-//     readers whose turn it is. Waiting readers with one writer ahead write 4 times per D as well.
+//     znode, and the contender behind it does not wait for a lease.
+//   - Cost. To acquire a free lock takes one write and one round of three reads. To release it takes
+//     one write. The number of other locks does not matter. With its first lock, a session also
+//     creates its heartbeat, once. While a session holds locks, or is next for one, it writes 4
+//     times per D in all. Afterwards it does not write. A release wakes one contender, or all
+//     readers that are next. Waiting readers with one writer ahead write 4 times per D as well.
 //
-// What is assumed is assumed for elections, too: see the package election.
+// The assumptions are those of package election.
 //
 // # How it works
 //
 // Each call of Acquire creates an ephemeral sequential znode under the lock's path. Those who came
 // before have smaller numbers. Everybody waits for the nearest znode ahead that matters, and then for
 // the next in the list that was made when joining. The path holds a record as its data that tells
-// which numbers are over. So who comes next knows whether a znode that is gone was released, or
-// whether its holder may not have heard of that yet; then it waits until its lease is over.
+// which numbers are over. So the next contender knows whether a znode that is gone was released. If
+// it was not, its holder may not know yet that the znode is gone, and the next contender waits until
+// that lease is over.
 //
 // A writer that becomes a reader ([Held.Downgrade]) keeps its number and its token. There is no way
 // from a reader to a writer: two that wanted it would wait for each other.

@@ -19,8 +19,8 @@ const (
 	// is there until EventLeft.
 	EventEnded
 	// EventLeft: the contender does not stand in line any more. Its znode is gone, unless Err
-	// tells why it was not deleted: the session is over, and its end takes the znode; or it goes
-	// on trying in the background.
+	// tells why it was not deleted. Either the session is over, and its end deletes the znode; or
+	// the deletion is retried in the background.
 	EventLeft
 	// EventFailed: there is no session yet, or an attempt to join or wait failed; it is repeated
 	// after Delay. Err is set.
@@ -37,7 +37,7 @@ const (
 	// EventImpaired: a change of holder may take longer than it has to, for the reason in Err,
 	// most often a missing permission.
 	EventImpaired
-	// EventRevoked: somebody asks the holder to let go. Token and Held are set.
+	// EventRevoked: somebody asks the holder to release the lock. Token and Held are set.
 	EventRevoked
 )
 

@@ -56,10 +56,10 @@ func (h *Held) Token() int64 { return h.at.Token() }
 // Node is the path of the holder's znode.
 func (h *Held) Node() string { return h.at.Node() }
 
-// Multi carries out ZooKeeper operations, all or none, provided that the holder's znode still
-// exists at that moment: it can never land when another holds the lock. The operations are zk's;
-// the results are theirs. The error is [recipe.ErrNotHeld] when the lock is not held any more, in which
-// case nothing was done; see [session.OutcomeOf] for others.
+// Multi carries out ZooKeeper operations, all or none, if the holder's znode still exists at that
+// moment: it can never land when another holds the lock. The operations are zk's; the results are
+// theirs. The error is [recipe.ErrNotHeld] when the lock is not held any more, in which case nothing
+// was done; see [session.OutcomeOf] for others.
 func (h *Held) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
 	if h.released.Load() {
 		return nil, recipe.ErrNotHeld

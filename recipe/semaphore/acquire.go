@@ -26,18 +26,18 @@ const (
 	longestDelay = 10 * time.Second
 )
 
-// Acquire waits for a permit. Those who wait are served in order. ctx bounds the wait alone: the
-// permit goes on when ctx ends, until [Permit.Release].
+// Acquire waits for a permit. Waiters are served in order. ctx bounds only the wait: when ctx
+// ends later, the permit goes on until [Permit.Release].
 //
 // Acquire tries again when a session is lost or a request fails, until ctx ends (its cause is the
 // error then) or the client is closed (session.ErrClosed). Other errors are a [*SizeError], a
-// [*DataError], and a [*recipe.PermanentError] where trying again cannot help. On an error nothing
-// is left behind: what is there yet is deleted in the background.
+// [*DataError], and a [*recipe.PermanentError] where trying again cannot help. After an error
+// nothing is left: znodes that still exist are deleted in the background.
 func (s *Semaphore) Acquire(ctx context.Context) (*Permit, error) { return s.AcquireN(ctx, 1) }
 
 // AcquireN waits for n permits at once, which make one Permit. It never holds some of them while it
-// waits for the others, so that two AcquireN cannot wait for each other. It is a [*SizeError] if
-// there are fewer than n in all.
+// waits for the others, so that two AcquireN cannot wait for each other. The error is a
+// [*SizeError] if the semaphore has fewer than n permits.
 func (s *Semaphore) AcquireN(ctx context.Context, n int) (*Permit, error) {
 	if n < 1 {
 		return nil, fmt.Errorf("semaphore: AcquireN was given %d; want at least 1", n)
@@ -191,8 +191,8 @@ func (a *acquiring) room(ctx context.Context, s *session.Session) error {
 }
 
 // standInLine waits until all who came before have been served, and then for the permit. The line
-// is for the order, and for the servers: one alone waits for the permits. Who is admitted does not
-// depend on it.
+// keeps the order. It also saves the servers work, because only one waits for the permits.
+// Admission does not depend on the line.
 func (a *acquiring) standInLine(ctx context.Context, s *session.Session) (*Permit, error) {
 	st, err := stay.Enter(ctx, s, line.Config{
 		Dir: a.locks, Style: line.Lock, Data: ident.Encode(a.cfg.ID, nil), ACL: a.cfg.ACL, Clock: a.clock,

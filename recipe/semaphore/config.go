@@ -13,15 +13,15 @@ import (
 
 // Config configures a semaphore. The zero value works.
 type Config struct {
-	// ID tells people who this is; nothing is decided by it, and two processes may have the same.
+	// ID names the process for people. It decides nothing, and two processes may have the same.
 	// At most 256 bytes of UTF-8 without control characters. Default: host name, process id and a
 	// random part.
 	ID string
 
 	// Slots numbers the permits: each has a slot of its own from 0 to size - 1, with a fencing
-	// token for each slot. It costs a read and a write more per permit. All who use the path should
-	// have it, or nobody: permits without slots count, and leave slots unused. At most 4,096
-	// permits can have slots.
+	// token for each slot. It costs a read and a write more per permit. All users of the path
+	// should set it, or none: a permit without a slot counts, and leaves a slot unused. At most
+	// 4,096 permits can have slots.
 	Slots bool
 
 	// ACL of our znodes, and of the path if it must be created; it has to grant us READ, and
@@ -34,9 +34,9 @@ type Config struct {
 	// lease, D. Default D/16.
 	StopBefore time.Duration
 
-	// DrainTimeout is how long a permit that has ended otherwise than by Release waits for Release
-	// before its znode is deleted all the same. It is also what Close of the client may take.
-	// Default 30 s.
+	// DrainTimeout is for a permit that has ended, but not by Release. It is how long the permit
+	// waits for Release before its znode is deleted without it. Close of the client may take as
+	// long. Default 30 s.
 	DrainTimeout time.Duration
 
 	// OnEvent, if set, is told of every transition, in order and one at a time, from a goroutine

@@ -77,9 +77,8 @@ func (st standing) taken(now clock.Instant) (n int64, next time.Duration, unaske
 	return n, next, unasked
 }
 
-// decide returns what to do. A permit is admitted by its rank: when so few older ones can be held
-// that there is room. How many stand in the list does not matter, nor who is younger: whoever is
-// younger counts this one.
+// decide returns what to do. A permit is admitted by its rank: when fewer than size older ones
+// can be held. Younger permits do not matter, because they count this one.
 func decide(st standing, now clock.Instant) decision {
 	if st.admitted {
 		return decision{wait: never}

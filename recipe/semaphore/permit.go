@@ -15,8 +15,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/internal/tenure"
 )
 
-// Permit is one permit, or several that were acquired at once, from the acquisition to the end for
-// one reason. Any number of goroutines may use it, and go on to have it after its end.
+// Permit is one permit, or several that were acquired at once, from the acquisition to its end. It
+// ends once, for one reason. Any number of goroutines may use it, also after its end.
 type Permit struct {
 	sem   *Semaphore
 	life  *life.Life
@@ -37,9 +37,8 @@ type Permit struct {
 // may be late in such a process: what works under one asks Valid before each unit of work.
 func (p *Permit) Context() context.Context { return p.held.Context() }
 
-// Valid reports whether the permit is held at this moment: no more than the semaphore's size are,
-// of this library. Call it before every unit of work: it costs no more than a few readings of a
-// clock.
+// Valid reports whether the permit is held at this moment: at most size permits of this library
+// are. Call it before every unit of work: it costs no more than a few readings of a clock.
 func (p *Permit) Valid() bool { return !p.released.Load() && p.held.Valid() }
 
 // Remaining returns how long the permit is held if nothing extends its lease; zero when it is not.
@@ -56,8 +55,8 @@ func (p *Permit) Deadline() time.Time { return p.held.Deadline() }
 
 // Token is the fencing token. With [Config.Slots] it is that of the permit's slots: larger than
 // those of all who had them before, as long as the ensemble's data lives. Without slots it tells
-// permits apart, but cannot fence: more than one may be held, and the smaller token may be one of
-// them. Where there is one permit only, it is larger than that of every earlier holder.
+// permits apart, but cannot fence: several permits may be held, also that with the smaller token.
+// If the size is 1, it is larger than that of every earlier holder.
 func (p *Permit) Token() int64 { return p.held.Token() }
 
 // Node is the path of the permit's znode, or of the first of several.
@@ -66,10 +65,10 @@ func (p *Permit) Node() string { return p.held.Node() }
 // N is how many permits it counts for: what AcquireN was asked for.
 func (p *Permit) N() int { return len(p.place.paths) }
 
-// Multi carries out ZooKeeper operations, all or none, provided that the permit's znodes still
-// exist at that moment: it can never land when others may have the permit. The operations are
-// zk's; the results are theirs. The error is [recipe.ErrNotHeld] when the permit is over, in which
-// case nothing was done; see [session.OutcomeOf] for others.
+// Multi carries out ZooKeeper operations, all or none, if the permit's znodes still exist at that
+// moment: it can never land when others may have the permit. The operations are zk's; the results
+// are theirs. The error is [recipe.ErrNotHeld] when the permit is over, in which case nothing was
+// done; see [session.OutcomeOf] for others.
 func (p *Permit) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
 	if p.released.Load() {
 		return nil, recipe.ErrNotHeld

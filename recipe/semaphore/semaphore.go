@@ -22,7 +22,8 @@ import (
 const maxEvents = 1000
 
 // Semaphore is a semaphore at a path, as one process sees it. Each call of Acquire competes with
-// all others, whichever Semaphore it is made on. All methods may be called from any goroutine.
+// all others, also with those on other Semaphores of the path. All methods may be called from any
+// goroutine.
 type Semaphore struct {
 	client *session.Client
 	path   string
@@ -42,9 +43,9 @@ type Semaphore struct {
 	agreed bool       // the path has held that size
 }
 
-// New returns the semaphore at path, an absolute znode path other than "/". It has as many permits
-// as size says, from 1 to 10,000: whoever is first writes that to the path, and others must say the
-// same ([SizeError]). A Semaphore that has used the path follows its later changes, see
+// New returns the semaphore at path, an absolute znode path other than "/". It has size permits,
+// from 1 to 10,000. The first use writes the size to the path. A Semaphore with another size is
+// refused ([SizeError]). A Semaphore that has used the path follows its later changes, see
 // [Semaphore.Resize]. With a size of 0 it takes what the path holds, and creates no path.
 //
 // New checks its arguments and does no I/O. The path and its parents are created when they are
@@ -119,7 +120,8 @@ func (s *Semaphore) firstRecord(lease time.Duration) ([]byte, error) {
 	return []byte(record{size: size, lease: lease}.String()), nil
 }
 
-// create makes what is missing of the path. The record is made last: who finds it finds the rest.
+// create makes what is missing of the path. The record is created last. So if it is there, the
+// rest is there, too.
 func (s *Semaphore) create(ctx context.Context, at *session.Session) error {
 	lease := at.LeaseAsked()
 	first, err := s.firstRecord(lease)
@@ -171,9 +173,9 @@ func (s *Semaphore) read(ctx context.Context, at *session.Session) (r record, ve
 }
 
 // Resize changes how many permits there are, for all who use the path; permits that are held are
-// not touched. When there are more, those who wait get them in order. When there are less, nobody
-// gets one until fewer are held; an Acquire that was about to get one may still do so within the
-// length of a lease.
+// not touched. When there are more, those who wait get them in order. After a reduction nobody
+// gets a permit until fewer than the new size are held. An Acquire that was about to succeed may
+// still do so within the length of a lease.
 //
 // If the outcome is unknown, because the session was lost with the answer outstanding, the error
 // says so ([session.OutcomeOf]); it does no harm to call Resize again.

@@ -16,10 +16,10 @@ type Config struct {
 	// when it is missing, and needs CREATE. Default "/zkrecipe/journals".
 	Journals string
 
-	// Durable, if set, is the name of a journal that outlives the session: then the outcome of a
-	// change is found out in the next session. One Value or Counter uses it at a time, and it is
-	// never deleted: choose a name that this program has again after a restart. At most 128 bytes
-	// without a slash.
+	// Durable, if set, is the name of a journal that outlives the session. Then the next session
+	// finds out the outcome of a change. Only one Value or Counter may use it at a time, and it
+	// is never deleted. Choose a name that this program uses again after a restart. At most 128
+	// bytes without a slash.
 	Durable string
 
 	// ACL of the znode, its parents and the journal if they must be created; it has to grant us

@@ -22,8 +22,8 @@ type CounterConfig struct {
 }
 
 // Counter is a number in a znode, to which many may add. Its methods may be called from any
-// goroutine; use one Counter for all of a program's: what they add at the same time goes into one
-// write.
+// goroutine; use one Counter for all goroutines of a program: additions at the same time share
+// one write.
 type Counter struct {
 	path  string
 	cfg   CounterConfig
@@ -47,8 +47,8 @@ func NewCounter(client *session.Client, path string, cfg CounterConfig) (*Counte
 	return &Counter{path: path, cfg: cfg, znode: journal.New(client, c)}, nil
 }
 
-// Add adds delta, which may be negative, and returns the sum. What does not fit the encoding is
-// refused with an [OverflowError].
+// Add adds delta, which may be negative, and returns the sum. A sum that does not fit the
+// encoding is refused with an [OverflowError].
 func (n *Counter) Add(ctx context.Context, delta int64) (int64, error) {
 	return n.change(ctx, func(now int64) (int64, error) {
 		sum := now + delta
@@ -59,9 +59,9 @@ func (n *Counter) Add(ctx context.Context, delta int64) (int64, error) {
 	})
 }
 
-// Reserve takes the next count numbers, from first to first+count-1: nobody else gets them from
-// a Reserve. Where the outcome is unknown they are lost. They follow those that the counter has
-// counted, so with Initial 0 the first one ever is 1.
+// Reserve takes the next count numbers, from first to first+count-1: nobody else gets them from a
+// Reserve. Where the outcome is unknown they are lost. They follow the counter's number, so with
+// Initial 0 the first one is 1.
 func (n *Counter) Reserve(ctx context.Context, count int64) (first int64, err error) {
 	if count < 1 {
 		return 0, fmt.Errorf("value: %s: Reserve of %d numbers; want at least 1", n.path, count)
@@ -74,7 +74,7 @@ func (n *Counter) Reserve(ctx context.Context, count int64) (first int64, err er
 }
 
 // CompareAndSet sets the counter to the number to if it is from. Otherwise the error is a
-// [ConflictError] that tells the number, and nothing was written.
+// [ConflictError] with the number, and nothing was written.
 func (n *Counter) CompareAndSet(ctx context.Context, from, to int64) error {
 	if low, high := n.cfg.Encoding.limits(); !n.cfg.Encoding.fits(to) {
 		return fmt.Errorf("value: %s: CompareAndSet to %d; want %d to %d", n.path, to, low, high)

@@ -1,10 +1,10 @@
 // Package value keeps a value or a counter in a znode, which many programs change at the same
 // time.
 //
-// No change counts twice, and none is called failed that was carried out: an answer that is lost
-// is found out about. The outcome of a change is unknown only if its session is over meanwhile, or
-// its caller has not waited. Then the error is an [UnknownError], which has the value before and
-// the value after. Nothing is retried behind it.
+// No change counts twice, and no change that was carried out is reported as failed. If an answer
+// is lost, the library finds out the outcome. The outcome of a change stays unknown only if its
+// session ends meanwhile, or its caller does not wait. Then the error is an [UnknownError], which
+// has the value before and the value after. The change is not retried after that.
 //
 //	n, err := value.NewCounter(client, "/orders/next", value.CounterConfig{})
 //	if err != nil {
@@ -12,8 +12,8 @@
 //	}
 //	first, err := n.Reserve(ctx, 1000) // first to first+999 are ours alone
 //
-// All calls are linearizable, also failures: a [ConflictError] tells a value that the znode had
-// while the call was under way.
+// All calls are linearizable, also those that fail: a [ConflictError] has a value that the znode
+// had during the call.
 //
 // # What is not promised
 //
@@ -26,16 +26,16 @@
 //
 // # How it works
 //
-// Each change is one transaction of two writes: of the znode at the version that is known, and of
-// a journal, a znode that belongs to this [Value] or [Counter] alone. A transaction whose answer is
+// Each change is one transaction of two writes: of the znode at the version that is known, and of a
+// journal, a znode that belongs to this [Value] or [Counter] alone. A transaction whose answer is
 // lost is sent again as it is. It cannot be carried out twice, and the journal tells whether it was
-// carried out at all. Curator's and kazoo's counters have no such memory: they count again.
+// carried out. Curator's and kazoo's counters have no journal: they may add again.
 //
 // # On the wire
 //
-// The znode holds nothing but the value, so programs of other libraries may change it, too. Of
-// those no promise is made, but ours keep theirs. The journals are ephemeral znodes in the
-// directory [Config.Journals].
+// The znode holds nothing but the value, so programs of other libraries may change it, too. This
+// package promises nothing about their changes. Its promises about ours hold. The journals are
+// ephemeral znodes in the directory [Config.Journals].
 //
 //	EncodingDecimal   kazoo's Counter                                "42"
 //	EncodingInt64     Curator's DistributedAtomicLong                8 bytes, big-endian
@@ -43,13 +43,13 @@
 //	                  support_curator
 //
 // A znode's version wraps after 2^31 changes, and servers take -1 for any version. After 2^30 the
-// znode is deleted and created again in one transaction, with Config.ACL. One that has children
+// znode is deleted and created again in one transaction, with Config.ACL. A znode with children
 // is not.
 //
 // # Costs
 //
-// A change is one quorum write while nobody else changes the znode, and a read more after a second
-// without one. After a conflict it waits for a moment, reads and tries again. A Counter carries the
-// additions of many goroutines in one write. Get is a quorum write that changes nothing, so that
-// it is never old. A Watcher reads at each change that it sees.
+// A change is one quorum write while nobody else changes the znode. After a second without a change
+// it takes one read more. After a conflict it waits for a moment, reads and tries again. A Counter
+// carries the additions of many goroutines in one write. Get is a quorum write that changes
+// nothing, so that it is never old. A Watcher reads at each change that it sees.
 package value

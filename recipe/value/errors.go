@@ -11,8 +11,8 @@ import (
 )
 
 // ErrVersion is the error of every change of a znode whose version is -1: servers take that for any
-// version, so a change could overwrite another one unseen. It takes 2^31 changes by others to get
-// there. Setting the znode's data once by hand mends it.
+// version, so a change could overwrite another one unseen. Only about 2^31 changes by others lead
+// there. To repair it, set the znode's data once by hand.
 var ErrVersion = journal.ErrVersion
 
 // ConflictError is the error of a CompareAndSet that has found another value. Nothing was written.
@@ -33,9 +33,9 @@ func (e *ConflictError) Error() string {
 	return fmt.Sprintf("value: %s has changed: it is %.40q since transaction 0x%x", e.Path, e.Now.Data, e.Now.Zxid)
 }
 
-// UnknownError is the error of a change of which nobody can tell whether it was carried out: the
-// session was lost with the answer, or the caller's context has ended before it. If it was carried
-// out, it was once, and Before was followed by After.
+// UnknownError is the error of a change that may or may not have been carried out: the session was
+// lost with the answer, or the caller's context has ended before it. If it was carried out, then
+// once, from Before to After.
 type UnknownError struct {
 	// Path is the znode's.
 	Path string

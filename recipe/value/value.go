@@ -41,8 +41,8 @@ func New(client *session.Client, path string, cfg Config) (*Value, error) {
 // errKept is a change that changes nothing.
 var errKept = errors.New("kept as it is")
 
-// Get returns what the znode holds. It sees every change that was acknowledged before it was
-// called, by whomever. It costs a quorum write, because a server alone cannot know that; a
+// Get returns what the znode holds. It sees every change that was acknowledged, to any client,
+// before it was called. That costs a quorum write, because one server alone cannot know it. A
 // [Watcher] costs less.
 func (v *Value) Get(ctx context.Context) (Versioned, error) {
 	before, _, err := v.znode.Do(ctx, func(journal.State) ([]byte, error) { return nil, errKept })
@@ -54,7 +54,7 @@ func (v *Value) Get(ctx context.Context) (Versioned, error) {
 
 // CompareAndSet replaces old, which Get, Watcher.Next or a change has returned, by data. The zero
 // Versioned stands for a znode that does not exist, which is then created, with its parents. If
-// the znode holds another value the error is a [ConflictError] that tells which, and nothing was
+// the znode holds another value, the error is a [ConflictError] with that value, and nothing was
 // written.
 func (v *Value) CompareAndSet(ctx context.Context, old Versioned, data []byte) (Versioned, error) {
 	data = bytes.Clone(data) // the caller may go on before it has been sent for the last time
@@ -73,8 +73,8 @@ func (v *Value) CompareAndSet(ctx context.Context, old Versioned, data []byte) (
 	return versioned(after), nil
 }
 
-// Update replaces the value by what f makes of it; nil stands for a znode that does not exist. f
-// is called again, with what the znode holds then, until nobody else was faster. An error of f
+// Update replaces the value by the result of f. f gets nil if the znode does not exist. If
+// another change comes first, f is called again with what the znode then holds. An error of f
 // ends the Update, which returns it; nothing was written. f may append to old.
 func (v *Value) Update(ctx context.Context, f func(old []byte) ([]byte, error)) (Versioned, error) {
 	before, _, err := v.znode.Do(ctx, func(journal.State) ([]byte, error) { return nil, journal.ErrPeek })

@@ -8,9 +8,9 @@ import (
 )
 
 // Many who write one znode disturb each other: only one write per version succeeds, and the others
-// cost as much. Who has just written knows the version without a read, so it is best if it goes on
-// for a while and the others wait, but not for too long. All times here are multiples of what a
-// write takes.
+// cost as much. The one that has just written knows the version without a read. So it is best if
+// it goes on for a while and the others wait, but not for too long. All times here are multiples
+// of what a write takes.
 const (
 	// minTook is what a write takes at least.
 	minTook = time.Millisecond

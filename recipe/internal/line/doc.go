@@ -10,8 +10,8 @@
 //
 // # When the first may lead
 //
-// The candidate of a znode that is gone may not have heard of the deletion. Then it counts
-// itself the holder for the rest of its lease. The last beat that extended this lease was
+// The candidate of a znode that is gone may not have heard of the deletion. Then it still counts
+// itself as the holder for the rest of its lease. The last beat that extended this lease was
 // committed while the znode existed. So the lease is over once 17/16 of its length have passed
 // since anybody heard of the deletion. The first waits for that, unless
 //
@@ -25,10 +25,11 @@
 //
 // # Taking over
 //
-// The second listens to the heartbeat of the first one's session, and the third to that of the
-// second's. A heartbeat that was not set for 17/16 of its session's lease is silent. One multi then checks the own znode, sets the heartbeat to "revoked" at the version
-// that was heard last, and deletes the znode ahead. If it succeeds, no later beat was committed
-// and none will be, because a session sets its heartbeat at the version that it knows.
+// The second listens to the heartbeat of the first one's session, and the third to that of the second's.
+// A heartbeat that was not set for 17/16 of its session's lease is silent. Then one multi checks the own
+// znode, sets the heartbeat to "revoked" at the version that was heard last, and deletes the znode ahead.
+// If it succeeds, no later beat was committed and none will be, because a session sets its heartbeat at
+// the version that it knows.
 //
 // Those who stand behind other places of that session then see the heartbeat revoked. Each of them
 // checks it at that version and deletes the znode ahead, in one multi, and does not wait again. If

@@ -15,7 +15,7 @@ import (
 var ErrNumbers = errors.New("the numbers of the line have run out")
 
 // Downgrade makes a writer that has led a reader with the same number, in one multi: nobody gets
-// between, and whoever waits for the writer finds the reader. The holder must have stopped writing
+// between, and those who wait for the writer find the reader. The holder must have stopped writing
 // before. It holds nothing until Step has returned a lease. On an error the place is what it was, or
 // ctx or the session has ended: the caller leaves.
 func (p *Place) Downgrade(ctx context.Context, reader Style) error {
@@ -64,8 +64,8 @@ func (p *Place) nextNumber(ctx context.Context) int64 {
 }
 
 // unused writes into the record that nobody has this number: the create of a name that is not
-// sequential has used it up. Else whoever comes next takes it for a holder that has vanished. If
-// others join or write at the same time, it is left at that.
+// sequential has used it up. Otherwise the next contender takes it for a holder that has
+// vanished. If others join or write at the same time, it is left at that.
 func (p *Place) unused(ctx context.Context, n int64) {
 	if p.refresh(ctx) != nil || !p.ours {
 		return

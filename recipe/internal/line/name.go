@@ -47,8 +47,8 @@ type Name struct {
 	crowd      bool // for a reader: other readers stand before this writer
 }
 
-// Parse reads the name of a child of the path. It is not ok for a child that does not
-// stand in the line. These styles do, whoever wrote them:
+// Parse reads the name of a child of the path. It is not ok for a child that does not stand in
+// the line. The names of these styles do, from any library:
 //
 //	_c_<GUID>-latch-<sequence>    Curator LeaderLatch, ours
 //	_c_<GUID>-lock-<sequence>     Curator LeaderSelector and InterProcessMutex, zk.Lock, ours

@@ -1,0 +1,118 @@
+package peers
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// LockKind is an implementation of a lock or of a semaphore.
+type LockKind string
+
+// Those of Curator, then kazoo's, zk.Lock, and ours: contenders by recipe and style. The first two groups have newer
+// releases as well, see [LockKind.Newest].
+const (
+	CuratorMutex     LockKind = "InterProcessMutex"
+	CuratorRead      LockKind = "ReadWriteLock.read"
+	CuratorWrite     LockKind = "ReadWriteLock.write"
+	CuratorSemaphore LockKind = "SemaphoreV2"
+
+	// KazooLock has the extra_lock_patterns lock-, so that it waits behind zk.Lock.
+	KazooLock  LockKind = "Lock"
+	KazooRead  LockKind = "ReadLock"
+	KazooWrite LockKind = "WriteLock"
+
+	// GoLock is zk.Lock: the candidate of that kind. It holds the lock until it is told to resign.
+	GoLock LockKind = "zk.Lock"
+)
+
+// OurLock is a contender of this library.
+func OurLock(recipe, style string) LockKind { return LockKind("ours " + recipe + " " + style) }
+
+// library is the kind of candidate that runs on the same library.
+func (k LockKind) library() Kind {
+	recipe, release, fetched := strings.Cut(string(k), "@")
+	library := map[LockKind]Kind{
+		CuratorMutex: LeaderLatch, CuratorRead: LeaderLatch, CuratorWrite: LeaderLatch, CuratorSemaphore: LeaderLatch,
+		KazooLock: Kazoo, KazooRead: Kazoo, KazooWrite: Kazoo, GoLock: ZkLock,
+	}[LockKind(recipe)]
+	if fetched {
+		library += Kind("@" + release)
+	}
+	return library
+}
+
+// Newest returns the same kind of the newest release, if that is another.
+func (k LockKind) Newest() LockKind {
+	switch library := k.library(); {
+	case library.java():
+		return k + "@" + curatorRelease
+	case library.python():
+		return k + "@" + kazooRelease
+	}
+	return k
+}
+
+// LockAvailable is [Available] for locks.
+func LockAvailable(ctx context.Context, k LockKind) error { return Available(ctx, k.library()) }
+
+// Contention is how a contender goes about it.
+type Contention struct {
+	Hold, Rest time.Duration
+	Size       int // of a semaphore
+}
+
+// Contend starts a contender. It takes the lock again and again, and tells waiting, acquired, beat, released and lost
+// as examples/contender does.
+func (h *Hosts) Contend(ctx context.Context, k LockKind, cfg Config, c Contention) (*Peer, error) {
+	library := k.library()
+	if library == ZkLock {
+		return h.Start(ctx, ZkLock, cfg)
+	}
+	if recipe, ours := strings.CutPrefix(string(k), "ours "); ours {
+		recipe, style, _ := strings.Cut(recipe, " ")
+		exe := filepath.Join(h.dir, "contender")
+		argv := []string{exe, "-zk", cfg.Connect, "-path", cfg.Path, "-id", cfg.ID, "-recipe", recipe, "-style", style,
+			"-timeout", cfg.Timeout.String(), "-beat", cfg.Beat.String(), "-hold", c.Hold.String(), "-rest", c.Rest.String(),
+			"-size", strconv.Itoa(c.Size)}
+		if err := h.build(ctx, "contender", "go", "build", "-o", exe, "github.com/zkrecipe/zkrecipe/examples/contender"); err != nil {
+			return nil, err
+		}
+		return start(Kind(k), cfg, append(argv, cfg.Args...))
+	}
+	recipe, _, fetched := strings.Cut(string(k), "@")
+	var argv []string
+	switch {
+	case library.java():
+		jars, err := library.jars(ctx)
+		if err != nil {
+			return nil, err
+		}
+		dir := "debian"
+		if fetched {
+			dir = "curator-" + curatorRelease
+		}
+		classpath, err := h.compile(ctx, "Contender", dir, jars)
+		if err != nil {
+			return nil, err
+		}
+		argv = []string{"java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-cp", classpath, "Contender"}
+	case library.python():
+		argv = []string{python, filepath.Join(sources, "hosts", "contender.py")}
+		if fetched {
+			path, err := kazooPath(ctx)
+			if err != nil {
+				return nil, err
+			}
+			argv = append([]string{"env", "PYTHONPATH=" + path}, argv...)
+		}
+	default:
+		return nil, fmt.Errorf("peers: kind %q is unknown", k)
+	}
+	ms := func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+	return start(Kind(k), cfg, append(argv, recipe, cfg.Connect, cfg.Path, cfg.ID, ms(cfg.Timeout), ms(cfg.Beat),
+		ms(c.Hold), ms(c.Rest), strconv.Itoa(c.Size)))
+}

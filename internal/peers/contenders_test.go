@@ -1,0 +1,209 @@
+package peers
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/history"
+	"github.com/zkrecipe/zkrecipe/internal/need"
+)
+
+// stay is what beats prove of one acquisition.
+type stay struct {
+	who         string
+	read        bool
+	first, last int64
+}
+
+// pause is the time from SIGSTOP to the end, of a peer that keeps no promise then: what it believes after a pause
+// that was longer than its session is not judged.
+type pause struct {
+	who  string
+	from int64
+}
+
+func staysOf(p *Peer) (all []stay) {
+	open := false
+	for _, l := range p.Lines() {
+		switch l.Event {
+		case "acquired", "elected", "released", "deposed", "lost":
+			open = false
+		case "beat":
+			if !open {
+				all = append(all, stay{p.ID, strings.Contains(strings.ToLower(string(p.Kind)), "read") &&
+					!strings.Contains(string(p.Kind), "write"), l.T, l.T})
+			}
+			open = true
+			all[len(all)-1].last = l.T
+		}
+	}
+	return all
+}
+
+// crowds returns every moment at which more held than may: a writer beside anybody, or more than size.
+func crowds(all []stay, size int) (bad []string) {
+	for _, a := range all { // a crowd is complete when its last member comes
+		beside, writer := 0, !a.read
+		for _, b := range all {
+			if b.who != a.who && b.first <= a.first && a.first <= b.last {
+				beside++
+				writer = writer || !b.read
+			}
+		}
+		if writer && beside >= size {
+			bad = append(bad, fmt.Sprintf("%s holds beside %d others at %d", a.who, beside, a.first))
+		}
+	}
+	return bad
+}
+
+// excuse cuts off the stay of a paused peer at the pause.
+func excuse(all []stay, p pause) []stay {
+	for i, s := range all {
+		if s.who == p.who && s.first <= p.from && p.from < s.last {
+			all[i].last = p.from
+		}
+	}
+	return all
+}
+
+func TestCrowdsAreSeen(t *testing.T) {
+	r := func(who string, from, to int64) stay { return stay{who, true, from, to} }
+	w := func(who string, from, to int64) stay { return stay{who, false, from, to} }
+	for name, c := range map[string]struct {
+		all  []stay
+		size int
+		bad  bool
+	}{
+		"one after another":       {[]stay{w("a", 1, 2), w("b", 3, 4)}, 1, false},
+		"two writers":             {[]stay{w("a", 1, 3), w("b", 3, 4)}, 1, true},
+		"two readers":             {[]stay{r("a", 1, 3), r("b", 2, 4)}, 1, false},
+		"a writer beside readers": {[]stay{r("a", 1, 5), r("b", 2, 5), w("c", 4, 6)}, 1, true},
+		"a reader beside writer":  {[]stay{w("a", 1, 5), r("b", 2, 6)}, 1, true},
+		"two permits of two":      {[]stay{w("a", 1, 5), w("b", 2, 6)}, 2, false},
+		"three permits of two":    {[]stay{w("a", 1, 5), w("b", 2, 6), w("c", 4, 4)}, 2, true},
+	} {
+		if got := crowds(c.all, c.size); (len(got) > 0) != c.bad {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	if got := crowds(excuse([]stay{w("a", 1, 5), w("b", 4, 6)}, pause{"a", 2}), 1); len(got) > 0 {
+		t.Errorf("a paused peer is not excused: %v", got)
+	}
+}
+
+// Locks of all libraries that share a layout share a path. One process is killed and one stopped for longer than its
+// session while it holds the lock; no two of the others ever hold it together, and everybody alive comes again.
+func TestMixedLocksExclude(t *testing.T) {
+	our := OurLock
+	for name, c := range map[string]struct {
+		size  int
+		kinds []LockKind // the first is killed, the second stopped
+	}{
+		"mutex curator": {1, []LockKind{CuratorMutex, our("lock", "curator"), GoLock, CuratorMutex, our("lock", "curator"), GoLock}},
+		"mutex kazoo":   {1, []LockKind{our("lock", "kazoo"), KazooLock, GoLock, KazooLock, our("lock", "kazoo"), GoLock}},
+		"rw curator": {1, []LockKind{our("write", "curator"), CuratorWrite, CuratorRead, our("read", "curator"), CuratorWrite,
+			our("write", "curator"), CuratorRead}},
+		"rw kazoo": {1, []LockKind{KazooWrite, our("write", "kazoo"), KazooRead, our("read", "kazoo"), KazooWrite, our("write", "kazoo")}},
+		"semaphore": {2, []LockKind{our("semaphore", "curator"), CuratorSemaphore, our("semaphore", "curator"), CuratorSemaphore,
+			our("semaphore", "curator"), CuratorSemaphore}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newField(t)
+			for i, k := range c.kinds {
+				f.contend(k, i, c.size)
+			}
+			for _, p := range f.all {
+				f.holds(p)
+			}
+			killed, stopped, rest := f.all[0], f.all[1], f.all[2:]
+			f.beatsNext(killed)
+			killed.Kill()
+			for _, p := range f.all[1:] {
+				f.holds(p)
+			}
+			f.beatsNext(stopped)
+			f.signal(stopped, syscall.SIGSTOP)
+			since := pause{stopped.ID, history.Now()}
+			for _, p := range rest { // after its session has ended
+				f.beatsAfter(p, since.from+int64(usual))
+			}
+			f.signal(stopped, syscall.SIGCONT)
+			continued := history.Now()
+			for _, p := range f.all[1:] {
+				f.beatsAfter(p, continued+int64(usual)/2)
+			}
+			var all []stay
+			for _, p := range f.all {
+				all = append(all, staysOf(p)...)
+			}
+			if !strings.HasPrefix(string(stopped.Kind), "ours") {
+				all = excuse(all, since)
+			}
+			if bad := crowds(all, c.size); len(bad) > 0 {
+				t.Errorf("%d crowds: %s", len(bad), strings.Join(bad[:min(5, len(bad))], "\n"))
+			}
+			t.Logf("%d acquisitions", len(all))
+		})
+	}
+}
+
+// contend starts a contender with times of its own.
+func (f *field) contend(k LockKind, i, size int) {
+	f.t.Helper()
+	if os.Getenv("ZKRECIPE_PEERS") == "newest" {
+		k = k.Newest()
+	}
+	need.That(f.t, func() error { return LockAvailable(f.ctx, k) })
+	hold := time.Duration(20+rand.IntN(100)) * time.Millisecond
+	rest := time.Duration(rand.IntN(60)) * time.Millisecond
+	var p *Peer
+	ready := make(chan struct{})
+	cfg := Config{Connect: f.e.ConnectString(), Path: f.path, ID: fmt.Sprintf("%s %d", k, i), Timeout: usual, Beat: 2 * time.Millisecond}
+	if k == GoLock { // its host waits to be told
+		cfg.OnLine = func(l Line) {
+			if l.Event == "elected" {
+				<-ready
+				time.AfterFunc(hold, func() { p.Send("resign") })
+			}
+		}
+	}
+	p, err := hosts.Contend(f.ctx, k, cfg, Contention{Hold: hold, Rest: rest, Size: cmp.Or(size, 1)})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	close(ready)
+	f.all = append(f.all, p)
+	f.t.Cleanup(func() {
+		p.Kill()
+		if f.t.Failed() {
+			lines := p.Lines()
+			f.t.Logf("%s\n%s%s", p.ID, story(lines[max(0, len(lines)-60):]), p.Stderr())
+		}
+	})
+}
+
+// holds waits until a contender has proved that it holds the lock, once more.
+func (f *field) holds(p *Peer) {
+	f.t.Helper()
+	f.wait(p, "beat")
+}
+
+// beatsNext waits for a beat that comes after this call.
+func (f *field) beatsNext(p *Peer) {
+	f.t.Helper()
+	f.beatsAfter(p, history.Now())
+}
+
+func (f *field) beatsAfter(p *Peer, t int64) {
+	f.t.Helper()
+	for l := f.wait(p, "beat"); l.T <= t; {
+		l = f.wait(p, "beat")
+	}
+}

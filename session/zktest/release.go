@@ -23,6 +23,5 @@ func (r Release) eventsHaveZxid() bool { return r == Release395 }
 func (r Release) multiKeepsKinds() bool { return r == Release395 }
 
 // unreadTakesZxid: up to 3.8, a write whose parameters cannot be read is given a zxid before it is refused. In 3.9.3
-// to 3.9.5 it is not, and an ensemble stands still after it, because two of its proposals have one zxid then. That is
-// not imitated: only a server that is alone leaves the zxid out.
+// to 3.9.5 it is not. Only a server that is alone imitates that.
 func (r Release) unreadTakesZxid() bool { return r == Release380 }

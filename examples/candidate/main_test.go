@@ -145,7 +145,7 @@ func TestLinesTellTheLifeOfTwoCandidates(t *testing.T) {
 	bob.wait("heir")
 
 	alice.Send("resign")
-	if l := alice.wait("deposed"); l.Token != elected.Token || l.Reason != "released" {
+	if l := alice.wait("deposed"); l.Token != elected.Token || l.Reason != "resigned" {
 		t.Errorf("deposed: %+v", l)
 	}
 	second := bob.wait("elected")

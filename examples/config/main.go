@@ -1,9 +1,9 @@
 // Command config shows a service that follows its configuration, a tree of znodes.
 //
-// With no flags it starts three ZooKeeper servers in this process, and somebody who writes the
-// configuration: sets values, takes one away, adds a section. The service prints each change that
-// it hears of, is cut off from its servers in the middle, and finds out what it has missed. At the
-// end it demands, by Fresh, that it holds what the writer has written last.
+// With no flags it starts three ZooKeeper servers in this process, and a writer that changes the
+// configuration: it sets values, deletes one, and adds a section. The service prints each change
+// that it hears of. In the middle it is cut off from its servers, and then finds out what it has
+// missed. At the end it checks, by Fresh, that it holds what the writer wrote last.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Contender is one process that wants a lock, for shells, supervisors and fault tests:
+// Contender is one process that wants a lock or a permit, for shells, supervisors and fault tests:
 //
 //	go run ./examples/contender                                        a lock in this process, until told otherwise
 //	go run ./examples/contender -zk 127.0.0.1:2181 -path /l -id alice
@@ -13,7 +13,7 @@
 //
 //	session    session, timeout_ms, lease_ms: connected
 //	waiting    nothing: it asks for the lock
-//	acquired   token, deadline
+//	acquired   token, deadline; of a permit also its slot
 //	beat       token, deadline: it held the lock at t
 //	lost       token, reason: the lock is over, and this was not its own choice
 //	released   token: its work has stopped, and the lock is given away

@@ -3,16 +3,16 @@
 //	go run ./examples/counter                                                          on an ensemble of its own
 //	go run ./examples/counter -zk 127.0.0.1:2181 -path /orders -add 1 -times 1000
 //
-// It prints one JSON object a line, unbuffered, for each addition exactly one:
+// It prints exactly one JSON object for each addition, one a line, unbuffered:
 //
 //	{"t":1203948571203,"id":"host-4711","event":"added","add":1,"count":7}
 //	{"t":1203948577112,"id":"host-4711","event":"unknown","add":1,"from":7,"to":8,"error":"..."}
 //
 // The clock of t is CLOCK_MONOTONIC in nanoseconds, so the lines of several processes on one
-// machine can be put in order. "added" was done, once. Of "unknown" nobody can tell whether it
-// was: the session was lost with the answer, or the program was told to end. "error" was not done,
-// and ends the program with 1. The sum of all processes' "added" is what the counter has grown
-// by, but for as many "unknown" as differ. SIGTERM and SIGINT end the program.
+// machine can be put in order. "added" was done, once. "unknown" was done once or not at all: the
+// session was lost with the answer, or the program was told to end. "error" was not done, and ends
+// the program with 1. The counter has grown by the sum of all processes' "added", and of those
+// "unknown" that were done. SIGTERM and SIGINT end the program.
 package main
 
 import (

@@ -4,8 +4,9 @@
 //	go run ./examples/dispatcher                        a demonstration, with an ensemble of its own
 //	go run ./examples/dispatcher -zk 127.0.0.1:2181     the same on an ensemble of yours
 //
-// Three workers come, then a fourth. One that does not lead is cut off for good, then the leader is.
-// Each time all jobs are worked at again, and never two work at one. The exit code is 1 otherwise.
+// Three workers come, then a fourth. A worker that does not lead is cut off for good, then the
+// leader. Each time all jobs are worked at again, and two workers never work at one job. Otherwise
+// the exit code is 1.
 package main
 
 import (

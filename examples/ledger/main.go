@@ -1,14 +1,14 @@
 // Ledger moves money between accounts in a database, from three tellers that take turns by a lock.
-// The database (bbolt) refuses what a teller writes that has lost the lock without knowing it.
+// If a teller has lost the lock and does not know it, the database (bbolt) refuses its write.
 //
 //	go run ./examples/ledger                          one run, about 5 seconds
 //	go run ./examples/ledger -fence=false             what happens without the fence
 //	go run ./examples/ledger -zk zk1:2181,zk2:2181    on an ensemble of yours
 //
-// What to copy is in teller.go: how the lock is held around a look and a write, and how its token
-// goes with the write. In the middle of the run an administrator deletes the znode of a teller that
-// stands between its look and its write. The next teller has the lock a lease later, and moves money
-// on the same accounts; then the first one writes what it has computed from its old look. With the
+// Copy from teller.go how the lock is held around a read and a write, and how its token goes with
+// the write. In the middle of the run an administrator deletes the znode of a teller that is paused
+// between its read and its write. The next teller gets the lock a lease later, and moves money on
+// the same accounts. Then the first teller writes what it has computed from its old read. With the
 // fence the database refuses that. Without it, money appears or disappears.
 //
 // The exit code is 0 if at the end there is as much money as at the beginning.

@@ -1,4 +1,4 @@
-// Workerid gives the processes of a fleet numbers that no two of them have at a time, and lets them
+// Workerid gives each process of a fleet a number, never the same to two at a time. The processes
 // issue ids that contain these numbers.
 //
 //	go run ./examples/workerid                         one run, about 4 seconds

@@ -110,7 +110,7 @@ func (c *checker) judgeOverlap(a, b *Term) {
 
 // chosen are the reasons for which a candidate gives up its leadership of its own will, and lets the next one lead at
 // once.
-var chosen = []string{"released", "returned", "stopped", "panicked", "cancelled", "closed", "unhealthy"}
+var chosen = []string{"resigned", "released", "returned", "stopped", "panicked", "cancelled", "closed", "unhealthy"}
 
 // stopBefore is the part of D by which a term ends before its lease does. From then on a candidate may let the next one
 // lead.

@@ -42,7 +42,7 @@ func TestCandidatesOnEtcdChangePlaces(t *testing.T) {
 			b := join("b")
 			wait(b, "joined")
 			a.Send("resign")
-			if l := wait(a, "deposed"); l.Reason != "released" {
+			if l := wait(a, "deposed"); l.Reason != "resigned" {
 				t.Errorf("deposed: %+v", l)
 			}
 			second := wait(b, "elected")

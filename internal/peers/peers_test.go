@@ -22,7 +22,7 @@ func TestEveryKindJoinsLeadsResignsAndLeaves(t *testing.T) {
 			}
 			f.wait(p, "beat")
 			f.send(p, "resign")
-			if l := f.wait(p, "deposed"); l.Reason != "released" {
+			if l := f.wait(p, "deposed"); l.Reason != "resigned" {
 				t.Errorf("deposed: %+v", l)
 			}
 			if l := f.wait(p, "joined"); l.Node == node {

@@ -1,5 +1,5 @@
-// Command servers runs the tests that need real servers on one release of ZooKeeper after the other, and prints a
-// Markdown table of what came of it. Package ensemble/release has the releases.
+// Command servers runs the tests that need real servers on several releases of ZooKeeper, one after the
+// other, and prints a Markdown table of the results. Package ensemble/release has the releases.
 package main
 
 import (
@@ -45,7 +45,8 @@ func table(versions []string, suites []suite) (ok bool) {
 	return ok
 }
 
-// onRelease runs the suites on one release. A release that cannot be had is a failure only where nothing may be left out.
+// onRelease runs the suites on one release. A release that is not available is a failure only where
+// nothing may be left out.
 func onRelease(version string, suites []suite) (row string, ok bool) {
 	if err := ensemble.Has(version); err != nil {
 		fmt.Fprintf(os.Stderr, "SKIP: %s: %v\n", version, err)

@@ -29,7 +29,7 @@ var full = []suite{
 	{name: "campaign", dir: "internal/campaign", tests: "^TestEveryFaultOnRealEnsembles$"},
 }
 
-// selection meets what differs between releases, and a leader's life and death.
+// selection tests what differs between releases, and the life of a leader from its beginning to its end.
 var selection = []suite{
 	{name: "session", dir: "session", tests: "^(TestEveryErrorOfAServerIsClassified|TestPathsAreRefusedAsTheServersRefuseThem|" +
 		"TestTheChrootAppliesToEveryCallWatchAndMulti|TestALost.*LeaveExactlyOneZnode|TestEnsurePathNeedsNoPermissionOnWhatIsThere|" +
@@ -41,7 +41,7 @@ var selection = []suite{
 		"TestALeaderWhoseZnodeBecomesUnreadableIsNotToldItWasDeleted|TestTheElectionGoesOnWhenItsPathIsDeleted)$"},
 }
 
-// result is what came of a suite on a release.
+// result is the result of a suite on a release.
 type result struct {
 	passed, failed, skipped int
 	took                    time.Duration

@@ -66,7 +66,8 @@ func (m *Members) follow(ctx context.Context, s *session.Session) error {
 func (v *view) update(ctx context.Context) error {
 	var asOf clock.Instant
 	if v.mustProve() {
-		// All that is read or was watched when the answer has come is at least as new.
+		// Everything that is read after the answer, or was watched when it came, is at least as
+		// new.
 		asOf = v.m.clock.Now()
 		if _, err := quorum.Exists(ctx, v.s, v.m.clock, v.m.path); err != nil {
 			return err

@@ -13,8 +13,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/internal/stay"
 )
 
-// Held is one stretch of time in which a lock is held, from its acquisition to its end for one
-// reason. Any number of goroutines may use it, and go on to have it after its end.
+// Held is one period in which a lock is held, from its acquisition to its end. It ends once, for
+// one reason. Any number of goroutines may use it, also after its end.
 type Held struct {
 	at       *holding
 	nested   bool // acquired under the context of another
@@ -29,10 +29,10 @@ type Held struct {
 // which may be late in such a process: what works under one asks Valid before each unit of work.
 func (h *Held) Context() context.Context { return h.at.Context() }
 
-// Valid reports whether the lock is held at this moment, and no other contender of this library
-// holds it. Call it before every unit of work: it costs no more than two readings of a clock. A
-// unit that must not be done twice should besides carry the [Held.Token] to a place that refuses
-// older ones, because work already begun cannot be called back.
+// Valid reports whether the lock is held at this moment, so that no other contender of this
+// library holds it. Call it before every unit of work: it costs no more than two readings of a
+// clock. A unit that must not be done twice should also carry the [Held.Token] to a place that
+// refuses older ones, because work that has begun cannot be recalled.
 func (h *Held) Valid() bool { return !h.released.Load() && h.at.Valid() }
 
 // Remaining returns how long the lock is held if nothing extends its lease; zero when it is not.
@@ -49,8 +49,8 @@ func (h *Held) Deadline() time.Time { return h.at.Deadline() }
 
 // Token is the fencing token: larger than that of every earlier holder of this path, as long as
 // the ensemble's data lives, also where the path was deleted meanwhile. It is the czxid of the
-// holder's znode. Holders of two paths may have the same: what is shared by several locks keeps a
-// token for each.
+// holder's znode. Holders of two paths may have the same token. So a resource that several locks
+// share keeps a token for each.
 func (h *Held) Token() int64 { return h.at.Token() }
 
 // Node is the path of the holder's znode.
@@ -67,9 +67,9 @@ func (h *Held) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error
 	return h.at.Multi(ctx, ops...)
 }
 
-// Release says that the work under the lock has stopped, and gives it away: the znode is deleted,
-// and Release waits for that until ctx ends. If it does, deleting goes on all the same, and the
-// error is the cause of ctx. Release may be called more than once.
+// Release says that the work under the lock has stopped, and releases the lock. The znode is
+// deleted, and Release waits for that until ctx ends. If ctx ends first, the deletion goes on in
+// the background, and the error is the cause of ctx. Release may be called more than once.
 //
 // If the lock was lost before, the error is a [*recipe.Ended] that tells why, and Release does not wait.
 func (h *Held) Release(ctx context.Context) error {

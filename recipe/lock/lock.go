@@ -18,9 +18,9 @@ import (
 // maxEvents bounds the events that wait for an OnEvent or OnRevoke that takes its time.
 const maxEvents = 1000
 
-// Lock is a lock at a path, as one process sees it. Each call of Acquire is a contender of its
-// own, whichever Lock it is made on: goroutines exclude one another as processes do. All methods
-// may be called from any goroutine.
+// Lock is a lock at a path, as one process sees it. Each call of Acquire is a contender, also on
+// the same Lock. So goroutines exclude one another as processes do. All methods may be called
+// from any goroutine.
 type Lock struct {
 	client *session.Client
 	path   string
@@ -64,13 +64,13 @@ func New(client *session.Client, path string, cfg Config) (*Lock, error) {
 // Path returns the lock's path.
 func (l *Lock) Path() string { return l.path }
 
-// Acquire waits until the lock is held. ctx bounds the wait alone: what is held goes on when ctx
-// ends, and lasts until [Held.Release], or until it is lost. A contender whose session is lost
-// enters the line again, behind the others.
+// Acquire waits until the lock is held. ctx bounds only the wait. The Held does not end with ctx,
+// but with [Held.Release], or when the lock is lost. A contender whose session is lost enters the
+// line again, behind the others.
 //
-// Acquire gives up when ctx ends (with its cause), when the client is closed (session.ErrClosed),
-// and when joining is refused for good ([recipe.PermanentError]). Nothing is left behind then; who stands
-// behind does not wait longer for it. Under the context of a Held of this lock it returns
+// Acquire gives up when ctx ends (with its cause), when the client is closed (session.ErrClosed), and
+// when joining is refused for good ([recipe.PermanentError]). Then no znode is left, and the contenders
+// behind do not wait longer because of it. Under the context of a Held of this lock it returns
 // [ErrNested] or [ErrUpgrade] at once, unless [Config.Reentrant] is set.
 func (l *Lock) Acquire(ctx context.Context) (*Held, error) { return l.acquire(ctx, false) }
 
@@ -84,7 +84,7 @@ func (l *Lock) TryAcquire(ctx context.Context) (*Held, error) { return l.acquire
 // has returned, but not longer than DrainTimeout after the end of ctx.
 //
 // The error is that of Acquire, or f's. If the lock was lost before f returned, it is a [*recipe.Ended]
-// that tells why, joined with f's: what f has done since may have been done beside another holder.
+// that tells why, joined with f's. What f has done since then may overlap with the next holder.
 func (l *Lock) Do(ctx context.Context, f func(context.Context, *Held) error) error {
 	if f == nil {
 		return errors.New("lock: Do was given a nil function")

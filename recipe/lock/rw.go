@@ -27,7 +27,7 @@ func NewRW(client *session.Client, path string, cfg Config) (*RW, error) {
 	return &RW{&read, write}, nil
 }
 
-// Read returns the lock for reading. [Lock.Do] and all else works as with a lock of its own.
+// Read returns the lock for reading. [Lock.Do] and the other methods work as with any Lock.
 func (rw *RW) Read() *Lock { return rw.read }
 
 // Write returns the lock for writing. A writer can become a reader, see [Held.Downgrade].
@@ -54,10 +54,10 @@ type downgrade struct {
 	err  error
 }
 
-// Downgrade makes a writer a reader, without a moment in which another writer could get in between.
-// What was held for writing is over at once, with recipe.ReasonReleased, so the work must have
-// stopped; what is returned is held for reading, with the same token. If that fails, nothing is held any more. ctx bounds
-// the wait; if it ends first, nothing is held either.
+// Downgrade makes a writer a reader. No other writer can get the lock in between. The Held for writing
+// ends at once, with recipe.ReasonReleased, so the work must have stopped. The Held that is returned is
+// for reading, and has the same token. ctx bounds the wait. On an error, also when ctx ends first,
+// nothing is held any more.
 //
 // The reverse does not exist: two readers that wait to become writers would wait for each other.
 func (h *Held) Downgrade(ctx context.Context) (*Held, error) {

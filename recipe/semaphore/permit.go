@@ -101,8 +101,8 @@ func (p *Permit) Slots() (all []Slot) {
 	return all
 }
 
-// Slot is one of the numbers from 0 to the semaphore's size less 1. At no instant have two permits
-// the same slot and are valid.
+// Slot is one of the numbers from 0 to the semaphore's size less 1. At no instant do two valid
+// permits have the same slot.
 type Slot struct {
 	permit *Permit
 	number int

@@ -3,7 +3,7 @@ package zktest
 // Release is the number of a release of ZooKeeper.
 type Release string
 
-// The releases that are imitated. Where they differ, servers in use behave as one of the two.
+// The releases that are imitated. Where the two differ, other releases behave like one of them.
 const (
 	// Release380 is the oldest release that is imitated. Debian's package of it is.
 	Release380 Release = "3.8.0"
@@ -11,8 +11,8 @@ const (
 	Release395 Release = "3.9.5"
 )
 
-// existsNeedsRead: from 3.7.3, 3.8.4 and 3.9.2 on, who asks whether a znode exists is answered NoAuth, and no watch
-// is left, where the znode is there and the client has no READ permission on it (ZOOKEEPER-2590).
+// existsNeedsRead: from 3.7.3, 3.8.4 and 3.9.2 on, exists answers NoAuth and leaves no watch, if the
+// znode exists and the client has no READ permission on it (ZOOKEEPER-2590).
 func (r Release) existsNeedsRead() bool { return r == Release395 }
 
 // eventsHaveZxid: from 3.9.0 on, the header of a watch event has the zxid of the change (ZOOKEEPER-4655), -1 before.
@@ -23,6 +23,5 @@ func (r Release) eventsHaveZxid() bool { return r == Release395 }
 func (r Release) multiKeepsKinds() bool { return r == Release395 }
 
 // unreadTakesZxid: up to 3.8, a write whose parameters cannot be read is given a zxid before it is refused. In 3.9.3
-// to 3.9.5 it is not, and an ensemble stands still after it, because two of its proposals have one zxid then. That is
-// not imitated: only a server that is alone leaves the zxid out.
+// to 3.9.5 it is not. Only a server that is alone imitates that.
 func (r Release) unreadTakesZxid() bool { return r == Release380 }

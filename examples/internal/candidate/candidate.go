@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -152,6 +153,15 @@ func (p *program) lead(ctx context.Context, term *election.Term) error {
 	}
 }
 
+// word is what a line says for a reason. Scripts read it, and know the election's own word for a
+// leadership that was given away.
+func word(r recipe.Reason) string {
+	if r == recipe.ReasonReleased {
+		return "resigned"
+	}
+	return r.String()
+}
+
 // tell turns the library's events into lines.
 func (p *program) tell(ev election.Event) {
 	switch ev.Kind {
@@ -173,7 +183,7 @@ func (p *program) tell(ev election.Event) {
 		p.tellSession(ev.Session, p.client.Status().Timeout)
 	case election.EventDeposed:
 		p.term.Store(nil)
-		p.out.Write("deposed", "token", ev.Token, "reason", ev.Reason.String())
+		p.out.Write("deposed", "token", ev.Token, "reason", word(ev.Reason))
 	case election.EventFailed:
 		p.fail(ev.Err)
 	case election.EventBlocked:

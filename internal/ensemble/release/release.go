@@ -1,6 +1,6 @@
-// Package release has the servers of one release of Apache ZooKeeper at hand: Maven fetches them once, from wherever it is
-// set up to fetch from, and they are kept in the user's cache. What they have to consist of stands in releases.sum, in the
-// format of sha256sum, and is compared whenever a process first asks for a release.
+// Package release provides the servers of one release of Apache ZooKeeper. Maven fetches them once, from
+// its configured repository, and they are kept in the user's cache. The file releases.sum has their
+// checksums in the format of sha256sum. They are compared when a process first asks for a release.
 package release
 
 import (

@@ -203,7 +203,7 @@ final class Host {
     }
 
     public void notLeader() {
-      OUT.deposed(closing ? "released" : "notLeader");
+      OUT.deposed(closing ? "resigned" : "notLeader");
     }
   }
 
@@ -279,7 +279,7 @@ final class Host {
       OUT.elected(token);
       try {
         end.await();
-        OUT.deposed("released");
+        OUT.deposed("resigned");
       } catch (InterruptedException e) {
         OUT.deposed("interrupted");
       } finally {

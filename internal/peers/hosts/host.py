@@ -117,7 +117,7 @@ class Host:
                 self.commands.get(timeout=self.every)
             except queue.Empty:
                 continue
-            reason = "released"
+            reason = "resigned"
             break
         self.leading = False
         self.out.write("deposed", token=token, reason=reason)

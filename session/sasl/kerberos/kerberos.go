@@ -9,10 +9,10 @@
 // It is a module of its own, so that only those who use it depend on github.com/jcmturner/gokrb5.
 //
 // Each connection is authenticated by a service ticket for zookeeper/HOST, HOST being the name in the
-// connect string. Tickets are kept and fetched anew before they end. The KDC is asked in the
-// background: a session does not wait for it longer than for a server. The server is authenticated,
-// too: one without the key of its principal cannot answer. The connection is neither encrypted nor
-// signed by it: speak TLS beside it.
+// connect string. Tickets are kept, and renewed before they expire. The KDC is asked in the
+// background, so a session does not wait longer for it than for a server. The server is
+// authenticated, too, because only a server with the key of its principal can answer. The connection
+// is neither encrypted nor signed. Use TLS, too.
 package kerberos
 
 import (

@@ -75,7 +75,7 @@ func (h *host) lead(token int64, lost <-chan struct{}, leads func() bool) (done 
 		h.writeIf(leads, "beat", "token", token)
 		select {
 		case command := <-h.commands:
-			reason, done = "released", command == "quit"
+			reason, done = "resigned", command == "quit"
 		case <-lost:
 			reason = "lost"
 		case <-ticker.C:

@@ -142,7 +142,7 @@ func (h *host) lead(lock *zk.Lock, token, lost int64) (done bool, err error) {
 		h.writeIf(leads, "beat", "token", token)
 		select {
 		case command := <-h.commands:
-			reason, done = "released", command == "quit"
+			reason, done = "resigned", command == "quit"
 		case <-ticker.C:
 		}
 	}

@@ -66,53 +66,58 @@ type Contention struct {
 }
 
 // Contend starts a contender. It takes the lock again and again, and tells waiting, acquired, beat, released and lost
-// as examples/contender does.
+// as examples/contender does; that of [GoLock] tells what a candidate tells.
 func (h *Hosts) Contend(ctx context.Context, k LockKind, cfg Config, c Contention) (*Peer, error) {
-	library := k.library()
-	if library == ZkLock {
-		return h.Start(ctx, ZkLock, cfg)
+	argv, err := h.ContendCommand(ctx, k, cfg, c)
+	if err != nil {
+		return nil, err
 	}
+	return start(Kind(k), cfg, argv)
+}
+
+// ContendCommand returns the command line of a contender, with a program that has been built.
+func (h *Hosts) ContendCommand(ctx context.Context, k LockKind, cfg Config, c Contention) (argv []string, err error) {
 	if recipe, ours := strings.CutPrefix(string(k), "ours "); ours {
 		recipe, style, _ := strings.Cut(recipe, " ")
 		exe := filepath.Join(h.dir, "contender")
-		argv := []string{exe, "-zk", cfg.Connect, "-path", cfg.Path, "-id", cfg.ID, "-recipe", recipe, "-style", style,
+		argv = []string{exe, "-zk", cfg.Connect, "-path", cfg.Path, "-id", cfg.ID, "-recipe", recipe, "-style", style,
 			"-timeout", cfg.Timeout.String(), "-beat", cfg.Beat.String(), "-hold", c.Hold.String(), "-rest", c.Rest.String(),
 			"-size", strconv.Itoa(c.Size)}
-		if err := h.build(ctx, "contender", "go", "build", "-o", exe, "github.com/zkrecipe/zkrecipe/examples/contender"); err != nil {
-			return nil, err
-		}
-		return start(Kind(k), cfg, append(argv, cfg.Args...))
+		return append(argv, cfg.Args...),
+			h.build(ctx, "contender", "go", "build", "-o", exe, "github.com/zkrecipe/zkrecipe/examples/contender")
 	}
 	recipe, _, fetched := strings.Cut(string(k), "@")
-	var argv []string
-	switch {
+	switch library := k.library(); {
+	case library == ZkLock:
+		return h.Command(ctx, ZkLock, cfg)
 	case library.java():
-		jars, err := library.jars(ctx)
-		if err != nil {
-			return nil, err
-		}
-		dir := "debian"
-		if fetched {
-			dir = "curator-" + curatorRelease
-		}
-		classpath, err := h.compile(ctx, "Contender", dir, jars)
-		if err != nil {
-			return nil, err
-		}
-		argv = []string{"java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-cp", classpath, "Contender"}
+		argv, err = h.java(ctx, library)
 	case library.python():
 		argv = []string{python, filepath.Join(sources, "hosts", "contender.py")}
 		if fetched {
-			path, err := kazooPath(ctx)
-			if err != nil {
-				return nil, err
-			}
+			var path string
+			path, err = kazooPath(ctx)
 			argv = append([]string{"env", "PYTHONPATH=" + path}, argv...)
 		}
 	default:
-		return nil, fmt.Errorf("peers: kind %q is unknown", k)
+		err = fmt.Errorf("peers: kind %q is unknown", k)
 	}
 	ms := func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
-	return start(Kind(k), cfg, append(argv, recipe, cfg.Connect, cfg.Path, cfg.ID, ms(cfg.Timeout), ms(cfg.Beat),
-		ms(c.Hold), ms(c.Rest), strconv.Itoa(c.Size)))
+	return append(argv, recipe, cfg.Connect, cfg.Path, cfg.ID, ms(cfg.Timeout), ms(cfg.Beat), ms(c.Hold), ms(c.Rest),
+		strconv.Itoa(c.Size)), err
+}
+
+// java returns the beginning of the command line of a contender of Curator.
+func (h *Hosts) java(ctx context.Context, library Kind) ([]string, error) {
+	jars, err := library.jars(ctx)
+	if err != nil {
+		return nil, err
+	}
+	dir := "debian"
+	if _, fetched := library.recipe(); fetched {
+		dir = "curator-" + curatorRelease
+	}
+	classpath, err := h.compile(ctx, "Contender", dir, jars)
+	return []string{"java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData",
+		"-cp", classpath, "Contender"}, err
 }

@@ -114,35 +114,25 @@ func TestMixedLocksExclude(t *testing.T) {
 		"semaphore": {2, []LockKind{our("semaphore", "curator"), CuratorSemaphore, our("semaphore", "curator"), CuratorSemaphore,
 			our("semaphore", "curator"), CuratorSemaphore}},
 	} {
+		prepare(t, c.kinds...)
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f := newField(t)
 			for i, k := range c.kinds {
 				f.contend(k, i, c.size)
 			}
-			for _, p := range f.all {
-				f.holds(p)
-			}
+			f.acquire(f.all, 0)
 			killed, stopped, rest := f.all[0], f.all[1], f.all[2:]
-			f.beatsNext(killed)
+			f.beatsAfter(killed, history.Now())
 			killed.Kill()
-			for _, p := range f.all[1:] {
-				f.holds(p)
-			}
-			f.beatsNext(stopped)
-			f.signal(stopped, syscall.SIGSTOP)
+			f.acquire(f.all[1:], history.Now())
+			f.beatsAfter(stopped, history.Now())
 			since := pause{stopped.ID, history.Now()}
-			for _, p := range rest { // after its session has ended
-				f.beatsAfter(p, since.from+int64(usual))
-			}
+			f.signal(stopped, syscall.SIGSTOP)
+			f.acquire(rest, since.from+int64(2*usual)) // its session has ended by then
 			f.signal(stopped, syscall.SIGCONT)
-			continued := history.Now()
-			for _, p := range f.all[1:] {
-				f.beatsAfter(p, continued+int64(usual)/2)
-			}
-			var all []stay
-			for _, p := range f.all {
-				all = append(all, staysOf(p)...)
-			}
+			f.acquire(f.all[1:], history.Now())
+			all := f.stays()
 			if !strings.HasPrefix(string(stopped.Kind), "ours") {
 				all = excuse(all, since)
 			}
@@ -154,15 +144,52 @@ func TestMixedLocksExclude(t *testing.T) {
 	}
 }
 
+func lockRelease(k LockKind) LockKind {
+	switch {
+	case os.Getenv("ZKRECIPE_PEERS") == "newest":
+		return k.Newest()
+	case k == KazooRead:
+		return OurLock("read", "kazoo") // 2.8.0's waits for writers behind it, which wait for it
+	}
+	return k
+}
+
+// prepare builds the programs, so that the patience of no test is spent on that.
+func prepare(t *testing.T, kinds ...LockKind) {
+	t.Helper()
+	for _, k := range kinds {
+		k = lockRelease(k)
+		need.That(t, func() error { return LockAvailable(t.Context(), k) })
+		if _, err := hosts.ContendCommand(t.Context(), k, Config{}, Contention{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// stays returns those of all contenders.
+func (f *field) stays() (all []stay) {
+	for _, p := range f.all {
+		all = append(all, staysOf(p)...)
+	}
+	return all
+}
+
+// Curator does not see kazoo's znodes: the judge sees that, too.
+func TestLocksOfDifferentLayoutsDoNotExclude(t *testing.T) {
+	prepare(t, CuratorMutex, KazooLock)
+	t.Parallel()
+	f := newField(t)
+	f.contend(CuratorMutex, 0, 1)
+	f.contend(KazooLock, 1, 1)
+	for len(crowds(f.stays(), 1)) == 0 {
+		f.beatsAfter(f.all[0], history.Now())
+	}
+}
+
 // contend starts a contender with times of its own.
 func (f *field) contend(k LockKind, i, size int) {
 	f.t.Helper()
-	if os.Getenv("ZKRECIPE_PEERS") == "newest" {
-		k = k.Newest()
-	} else if k == KazooRead {
-		k = OurLock("read", "kazoo") // 2.8.0's waits for writers behind it, which wait for it
-	}
-	need.That(f.t, func() error { return LockAvailable(f.ctx, k) })
+	k = lockRelease(k)
 	hold := time.Duration(20+rand.IntN(100)) * time.Millisecond
 	rest := time.Duration(rand.IntN(60)) * time.Millisecond
 	var p *Peer
@@ -186,26 +213,30 @@ func (f *field) contend(k LockKind, i, size int) {
 		p.Kill()
 		if f.t.Failed() {
 			lines := p.Lines()
-			f.t.Logf("%s\n%s%s", p.ID, story(lines[max(0, len(lines)-60):]), p.Stderr())
+			f.t.Logf("%s\n%s%s", p.ID, story(lines[max(0, len(lines)-500):]), p.Stderr())
 		}
 	})
 }
 
-// holds waits until a contender has proved that it holds the lock, once more.
-func (f *field) holds(p *Peer) {
+// acquire waits until each of them has acquired the lock after t.
+func (f *field) acquire(all []*Peer, t int64) {
 	f.t.Helper()
-	f.wait(p, "beat")
-}
-
-// beatsNext waits for a beat that comes after this call.
-func (f *field) beatsNext(p *Peer) {
-	f.t.Helper()
-	f.beatsAfter(p, history.Now())
+	for _, p := range all {
+		event := "acquired"
+		if p.Kind == ZkLock {
+			event = "elected"
+		}
+		f.after(p, event, t)
+	}
 }
 
 func (f *field) beatsAfter(p *Peer, t int64) {
 	f.t.Helper()
-	for l := f.wait(p, "beat"); l.T <= t; {
-		l = f.wait(p, "beat")
+	f.after(p, "beat", t)
+}
+
+func (f *field) after(p *Peer, event string, t int64) {
+	f.t.Helper()
+	for f.wait(p, event).T <= t {
 	}
 }

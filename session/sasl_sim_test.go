@@ -61,10 +61,13 @@ func TestOnlyRefusalsByAllServersEndAClient(t *testing.T) {
 	onSASL(t, ann, func(t *testing.T, e *zktest.Ensemble) {
 		all := e.On(zktest.Match{Op: zktest.OpSASL}, zktest.Fail(zktest.CodeAuthFailed))
 		client := open(t, e.ConnectString(), asAnn(e, "a"))
-		for all.Hits() < 2*saslRounds { // two by each server
+		for all.Hits() < 2*saslRounds && client.Context().Err() == nil { // two by each server
 			time.Sleep(time.Millisecond)
 		}
 		all.Remove()
+		if err := context.Cause(client.Context()); err != nil {
+			t.Fatalf("after %d refusals: %v", all.Hits(), err)
+		}
 		established(t, client)
 		refuses := e.On(zktest.Match{Op: zktest.OpSASL, Server: 1}, zktest.Fail(zktest.CodeAuthFailed))
 		for refuses.Hits() < 2*saslRounds {

@@ -154,10 +154,10 @@ func (c *Client) Session(ctx context.Context) (*Session, error) {
 		var up chan struct{}
 		if s != nil && s.Err() == nil {
 			s.mu.Lock()
-			id := s.id
+			begun := s.state != StateConnecting // a session that was granted may yet have to authenticate
 			up = s.up
 			s.mu.Unlock()
-			if id != 0 {
+			if begun {
 				return s, nil
 			}
 		}

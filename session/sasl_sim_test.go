@@ -59,14 +59,20 @@ func TestAnExchangeWhoseAnswersAreLostIsBegunAgain(t *testing.T) {
 // Refusals now and then, as servers before 3.9.3 give, are no reason to give up.
 func TestOnlyRefusalsByAllServersEndAClient(t *testing.T) {
 	onSASL(t, ann, func(t *testing.T, e *zktest.Ensemble) {
-		all := e.On(zktest.Match{Op: zktest.OpSASL}, zktest.Fail(zktest.CodeAuthFailed))
-		client := open(t, e.ConnectString(), asAnn(e, "a"))
-		for all.Hits() < 2*saslRounds && client.Context().Err() == nil { // two by each server
-			time.Sleep(time.Millisecond)
+		var each []*zktest.Rule
+		for i := range 3 {
+			each = append(each, e.On(zktest.Match{Op: zktest.OpSASL, Server: i + 1}, zktest.Fail(zktest.CodeAuthFailed)))
 		}
-		all.Remove()
+		client := open(t, e.ConnectString(), asAnn(e, "a"))
+		for _, rule := range each {
+			<-rule.Fired()
+		}
+		time.Sleep(3 * time.Millisecond) // for the answer
 		if err := context.Cause(client.Context()); err != nil {
-			t.Fatalf("after %d refusals: %v", all.Hits(), err)
+			t.Fatalf("after a refusal by each, and no three by one: %v", err)
+		}
+		for _, rule := range each {
+			rule.Remove()
 		}
 		established(t, client)
 		refuses := e.On(zktest.Match{Op: zktest.OpSASL, Server: 1}, zktest.Fail(zktest.CodeAuthFailed))
@@ -97,6 +103,14 @@ func TestNobodyIsAnonymousByAccident(t *testing.T) {
 		client := open(t, e.ConnectString(), asAnn(e, "a"))
 		ctx, cancel := context.WithTimeout(t.Context(), 10*simT)
 		defer cancel()
+		for ctx.Err() == nil { // also while a server has granted a session, but not authenticated it
+			asked, cancel := context.WithTimeout(ctx, simT/10)
+			_, err := client.Session(asked)
+			cancel()
+			if err == nil {
+				t.Fatal("a session that is not authenticated")
+			}
+		}
 		if _, err := client.Session(ctx); err == nil || !strings.Contains(err.Error(), "no JAAS configuration") {
 			t.Errorf("err = %v", err)
 		}

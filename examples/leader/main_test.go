@@ -49,7 +49,7 @@ func showsAll(t *testing.T, args ...string) {
 	all := p.Lines()
 	for _, want := range [][]string{
 		{" LEADS with token "}, {" is heir"}, {" leads, token ", "lease", " ms"},
-		{"is asked to resign"}, {"is deposed: released"},
+		{"is asked to resign"}, {"is deposed: resigned"},
 		{"is killed (kill -9)"}, {"is started again"},
 		{"is paused (SIGSTOP)"}, {"goes on (SIGCONT)"},
 		{"  ", " resigned ", " then ", " led; nobody led for "},

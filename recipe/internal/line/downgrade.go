@@ -71,9 +71,12 @@ func (p *Place) unused(ctx context.Context, n int64) {
 		return
 	}
 	r := p.record.leave(n)
-	stat, err := p.s.Set(ctx, p.dir, []byte(r.String()), p.version)
-	if err == nil {
-		p.record, p.version = r, stat.Version
+	// With a check of the own znode: else the path may have been made again, with other numbers.
+	results, err := p.s.Multi(ctx,
+		&zk.CheckVersionRequest{Path: p.path, Version: -1},
+		&zk.SetDataRequest{Path: p.dir, Data: []byte(r.String()), Version: p.version})
+	if err == nil && results[1].Stat != nil {
+		p.record, p.version = r, results[1].Stat.Version
 	}
 }
 

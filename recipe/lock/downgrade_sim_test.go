@@ -1,0 +1,66 @@
+package lock_test
+
+import (
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/lock"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// A writer that becomes a reader announces the number that its znode has used up. Meanwhile an
+// administrator deletes the znode, and the path is deleted with the last place and made again.
+// There the number is another's, whose departure nobody has announced.
+func TestADowngradeAnnouncesNothingInAnotherPath(t *testing.T) {
+	var asked atomic.Int32
+	var second chan struct{}
+	cfg := zktest.Config{OnRequest: func(r zktest.Request) {
+		if r.Host == "w" && r.Op == zktest.OpExists && r.Path == stagePath && asked.Add(1) == 2 {
+			close(second)
+		}
+	}}
+	onStage(t, cfg, func(t *testing.T, s *stage) {
+		second = make(chan struct{})
+		s.cfg = session.Config{Timeout: 30 * time.Second, Lease: 2 * time.Second}
+		clean := lock.Config{Cleanup: true}
+		w := s.both("w", clean)
+		admin := s.admin()
+		q, p0, p1, p2 := s.both("q", clean), s.both("p0", clean), s.both("p1", clean), s.both("p2", clean)
+		held := <-w.start(false)
+		go held.Downgrade(t.Context())
+		<-second
+		w.host.Hold(zktest.ToServer)
+		time.Sleep(10 * time.Millisecond)
+		if line := s.inLine(); len(line) != 1 || !strings.Contains(line[0].Path, "READ") {
+			t.Fatalf("%+v", line)
+		}
+		if err := admin.Delete(t.Context(), s.inLine()[0].Path, -1); err != nil {
+			t.Fatal(err)
+		}
+		release(t, <-q.start(false)) // the path goes with it
+		for _, n := range s.Nodes() {
+			if n.Path == stagePath {
+				t.Fatalf("the path is there: %q", n.Data)
+			}
+		}
+		first := <-p0.start(false)
+		one := p1.begin(false)
+		two := p2.begin(false)
+		w.host.Heal()
+		time.Sleep(time.Second)
+		release(t, first)
+		got := <-one
+		p1.host.Hold()
+		for _, n := range s.inLine() {
+			if n.Path == got.Node() {
+				if err := admin.Delete(t.Context(), n.Path, -1); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		<-two // which looks at all others
+	})
+}

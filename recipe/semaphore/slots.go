@@ -20,6 +20,7 @@ type taking struct {
 	free   clock.Instant            // no slot is free before that, unless something happens; zero if it is not known
 	vacant map[string]clock.Instant // permits with slots that are gone: when their leases are over
 	absent clock.Instant            // when all leases are over that rested on a table that is gone; zero if it is there
+	parent int64                    // then: the latest change of the children of the table's parent
 }
 
 // waits reports whether no slot is free.
@@ -138,9 +139,14 @@ func (p *place) awaitSlot() {
 // somebody has deleted it: then holders of slots may go on until their leases are over. Those rest
 // on beats that have found the table.
 func (p *place) makeTable(ctx context.Context) error {
+	// As long as the parent shows the same latest change of its children, nobody has made a table.
+	parent, _, err := p.s.Exists(ctx, p.sem.path)
+	if err != nil {
+		return err
+	}
 	now := p.clock.Now()
-	if p.taking.absent.IsZero() {
-		p.taking.absent = now.Add(session.Outlast(p.record.lease))
+	if p.taking.absent.IsZero() || p.taking.parent != parent.Pzxid {
+		p.taking.absent, p.taking.parent = now.Add(session.Outlast(p.record.lease)), parent.Pzxid
 	}
 	if !p.taking.absent.Reached(now) {
 		p.taking.free = p.taking.absent

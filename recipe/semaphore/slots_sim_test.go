@@ -151,3 +151,36 @@ func TestSlotsStayBelowTheSize(t *testing.T) {
 		s.release(got)
 	})
 }
+
+// One that waits for the leases by a table that was deleted does not hear for a moment, and has lost
+// its place in line. Meanwhile another has made the table and has a slot, and the table is deleted once more.
+func TestATableThatIsDeletedTwiceIsWaitedForTwice(t *testing.T) {
+	onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
+		s.cfg.Timeout = 5 * stageT
+		s.cfg.Lease = stageD
+		a, b, c := s.person("a", slotted), s.person("b", slotted), s.person("c", slotted)
+		for _, p := range []*person{a, b, c} {
+			s.session(p.client)
+		}
+		admin := s.admin()
+		s.release(a.acquire())
+		if err := admin.Delete(t.Context(), stagePath+"/slots", -1); err != nil {
+			t.Fatal(err)
+		}
+		second := b.queue()
+		time.Sleep(100 * time.Millisecond)
+		if err := admin.Delete(t.Context(), s.below("locks")[0].Path, -1); err != nil {
+			t.Fatal(err)
+		}
+		third := c.begin(1)
+		time.Sleep(stageD)
+		b.host.Hold()
+		<-third
+		if err := admin.Delete(t.Context(), stagePath+"/slots", -1); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(50 * time.Millisecond) // all servers know
+		b.host.Heal()
+		<-second // which looks at all others
+	})
+}

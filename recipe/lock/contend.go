@@ -221,7 +221,7 @@ func (c *contender) end(at *holding) (next *holding) {
 	ended := at.Ended()
 	c.log.Debug("ended", withErr(ended.Err, "session", hex(at.st.S.ID()), "token", at.Token(), "reason", ended.Reason.String())...)
 	c.send(Event{Kind: EventEnded, Session: at.st.S.ID(), Node: at.Node(), Token: at.Token(), Reason: ended.Reason, Err: ended.Err})
-	if d := at.downgrade; d != nil { // set before it ended
+	if d := at.asked(); d != nil {
 		var err error
 		if next, err = c.downgraded(at); err == nil {
 			d.held = next.first

@@ -104,7 +104,7 @@ type holding struct {
 	holders   int           // who have not released it
 	letGo     chan struct{} // closed when nobody holds it
 	left      chan struct{} // closed when the znode is gone, or left to the session's end
-	downgrade *downgrade    // set before the end
+	downgrade *downgrade    // what is asked for
 	late      atomic.Bool   // it was given away before it was released
 	revoked   sync.Once
 }

@@ -100,6 +100,14 @@ func (h *Held) askDowngrade() (*downgrade, error) {
 	return d, nil
 }
 
+// asked returns what Held.Downgrade has asked for, or nil. The holding is over. It may have ended for
+// another reason while somebody was about to ask.
+func (h *holding) asked() *downgrade {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.downgrade
+}
+
 // downgraded makes the place a reader's, and returns what is held then. On an error the place has
 // to be left.
 func (c *contender) downgraded(at *holding) (*holding, error) {

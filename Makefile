@@ -67,7 +67,8 @@ test: check
 	@[ -n "$$ZK_SERVERS$$ZOOKEEPER_HOME" ] || [ -e /usr/share/java/zookeeper.jar ] || \
 		echo "SKIP: no ZooKeeper here, so tests on real servers are skipped: make deps, or set ZOOKEEPER_HOME or ZK_SERVERS"
 	@[ -n "$(RACE)" ] || echo "SKIP: no C compiler, so the race detector is off"
-	$(GO) test $(RACE) -p 1 -timeout 15m ./...  # one package at a time: most of them start servers
+	@# Most tests wait for servers rather than compute: hence several packages at a time, those that take longest first.
+	$(GO) test $(RACE) -p 3 -timeout 15m ./recipe/election ./session ./internal/... ./...
 	@# A module of its own: Kerberos, with a KDC and a server that trusts it.
 	@command -v krb5kdc >/dev/null || echo "SKIP: no KDC here: make deps"
 	cd session/sasl/kerberos && $(GO) vet ./... && $(GO) test $(RACE) -timeout 10m ./...

@@ -265,12 +265,12 @@ func (w *world) adminDeletesPermits(ctx context.Context, s *session.Session, wha
 	var chosen []string
 	switch what {
 	case "admin deletes path":
-		chosen = append(all, dir+"/leases", dir+"/locks", dir+"/slots")
+		chosen = append(all, dir+"/leases", dir+"/locks")
 		for _, node := range all {
 			w.check.doom(node)
 		}
 	case "admin deletes candidate":
-		if all = append(all, dir+"/slots"); rng.Intn(4) > 0 {
+		if len(all) > 0 {
 			chosen = all[rng.Intn(len(all)):][:1]
 		}
 	case "admin deletes leader":

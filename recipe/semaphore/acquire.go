@@ -166,7 +166,7 @@ func (a *acquiring) room(ctx context.Context, s *session.Session) error {
 			return err
 		}
 	}
-	r, _, err := a.read(ctx, s)
+	r, err := a.read(ctx, s)
 	if err != nil {
 		return err
 	}

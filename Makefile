@@ -44,7 +44,7 @@ FUZZ = ./session/zktest:FuzzFrames ./session/internal/wire:FuzzReply ./session/i
 # What make deps installs, and what for.
 DEBIAN = zookeeper $(KDC) $(NAMESPACES) $(PEERS) $(CHECKERS) $(COMPILERS) $(ENGINE)
 NAMESPACES = iproute2 iptables  # the short campaign: networks of its own, and cuts in them
-KDC = krb5-kdc krb5-admin-server krb5-user  # Kerberos
+KDC = krb5-kdc krb5-admin-server krb5-user faketime  # Kerberos, also with clocks that differ
 PEERS = libcurator-recipes-java default-jdk-headless maven python3-kazoo python3-pip  # candidates of other libraries
 CHECKERS = prometheus chromium docker-compose  # for the alert rules, the status page, docker-compose.yml
 ENGINE = docker.io curl maven  # docker-compose.yml at work

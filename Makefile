@@ -36,10 +36,9 @@ VERSIONS ?= 3.5.10 3.6.4 3.7.2 3.8.6 3.9.3 $(NEWEST)
 NEWEST = 3.9.5
 REALTIME ?= 5
 
-# Each with so many inputs beyond the committed ones. With a time in place of a number, go test itself fails now and then
-# when that is over on a busy machine ("context deadline exceeded").
-FUZZ = ./session/zktest:FuzzFrames ./session/internal/wire:FuzzReply ./session/internal/wire:FuzzStream ./session/internal/wire:FuzzSASL ./session/internal/digest:FuzzChallenge ./session:FuzzHearing \
-	./recipe/internal/line:FuzzParse ./recipe/internal/line:FuzzRecord ./recipe/internal/line:FuzzDecide
+# All of them, each with so many inputs beyond the committed ones. With a time in place of a number, go test itself fails
+# now and then when that is over on a busy machine ("context deadline exceeded").
+FUZZ = $(shell grep -r --include='*_test.go' -o '^func Fuzz[A-Za-z]*' recipe session internal watch | sed 's,/[^/]*:func ,:,')
 
 # What make deps installs, and what for.
 DEBIAN = zookeeper $(KDC) $(NAMESPACES) $(PEERS) $(CHECKERS) $(COMPILERS) $(ENGINE)
@@ -86,7 +85,7 @@ test: check
 
 fuzz:
 	@for f in $(FUZZ); do \
-		$(GO) test -run '^$$' -fuzz "^$${f#*:}$$" -fuzztime 20000x "$${f%:*}" || exit 1; \
+		(cd "$${f%:*}" && $(GO) test -run '^$$' -fuzz "^$${f#*:}$$" -fuzztime 20000x .) || exit 1; \
 	done
 
 # What is written at the top of this file.

@@ -3,6 +3,7 @@
 #             programs, the broken variants, each benchmark once, some fuzzing; what needs something that is not here is skipped
 # make deps   install what make test needs beside Go (Debian, as root); make deps test does both
 # make lint   staticcheck
+# make vuln   known vulnerabilities in what the modules use; skipped where the database, vuln.go.dev, does not answer
 # make golangci  more linters, as .golangci.yml says; the first time it is compiled, which takes minutes
 # make model  search the models of the lease, the line's record, the takeover and the journal to their ends (needs spin)
 # make foreign  compile the code of other libraries that the documentation shows
@@ -23,6 +24,11 @@
 GO ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOLANGCI = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+VULN = golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+# All but those that are there only to be compiled.
+MODULES = . session/sasl/kerberos internal/peers internal/peers/hosts/etcd
 
 # The race detector needs a C compiler.
 RACE = $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
@@ -49,7 +55,7 @@ CHECKERS = prometheus chromium docker-compose  # for the alert rules, the status
 ENGINE = docker.io curl maven  # docker-compose.yml at work
 COMPILERS = spin gcc libc6-dev  # search the model of the lease; the race detector
 
-.PHONY: quick test check deps lint golangci model foreign bench soak campaign compare compose servers theirs record fuzz help
+.PHONY: quick test check deps lint vuln golangci model foreign bench soak campaign compare compose servers theirs record fuzz help
 .NOTPARALLEL: # "make deps test" is an order
 
 # Most of these tests wait for something rather than compute: hence more at one time than there are processors. The
@@ -93,10 +99,20 @@ help:
 	@sed -n '/^#/!q; s/^# //p' $(firstword $(MAKEFILE_LIST))
 
 lint:
-	$(GO) run $(STATICCHECK) ./...
-	cd internal/peers && $(GO) run $(STATICCHECK) ./...
-	cd internal/peers/hosts/etcd && $(GO) run $(STATICCHECK) ./...
-	cd session/sasl/kerberos && $(GO) run $(STATICCHECK) ./...
+	for m in $(MODULES); do (cd $$m && $(GO) run $(STATICCHECK) ./...) || exit 1; done
+
+vuln:
+	@for m in $(MODULES); do \
+		echo "govulncheck $$m"; \
+		out=$$(cd $$m && $(GO) run $(VULN) $(if $(VULNDB),-db $(VULNDB)) ./... 2>&1) && continue; \
+		echo "$$out"; \
+		case "$$out" in \
+		*"fetching vulnerabilities"*) \
+			echo "SKIP: VULNERABILITIES WERE NOT LOOKED FOR: the database does not answer"; \
+			[ -z "$$ZKRECIPE_REQUIRE_REAL" ]; exit;; \
+		esac; \
+		exit 1; \
+	done
 
 golangci:
 	$(GO) run $(GOLANGCI) run ./...

@@ -1,0 +1,111 @@
+package recipe_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe/barrier"
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/recipe/group"
+	"github.com/zkrecipe/zkrecipe/recipe/lock"
+	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
+	"github.com/zkrecipe/zkrecipe/recipe/value"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// useAll lets a client use every recipe that creates znodes, until the test ends. It returns when
+// all is there.
+func useAll(t *testing.T, client *session.Client) {
+	t.Helper()
+	ctx := t.Context()
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	el, err := election.New(client, "/election", election.Config{})
+	check(err)
+	_, err = el.Campaign(ctx)
+	check(err)
+	l, err := lock.New(client, "/lock", lock.Config{})
+	check(err)
+	_, err = l.Acquire(ctx)
+	check(err)
+	sem, err := semaphore.New(client, "/semaphore", 2, semaphore.Config{})
+	check(err)
+	_, err = sem.Acquire(ctx)
+	check(err)
+	g, err := group.New(client, "/group", group.Config{ID: "me", Data: []byte("10.0.0.7")})
+	check(err)
+	_, err = g.Join(ctx)
+	check(err)
+	counter, err := value.NewCounter(client, "/counter", value.CounterConfig{})
+	check(err)
+	_, err = counter.Add(ctx, 1)
+	check(err)
+	double, err := barrier.NewDouble(client, "/double", 1, barrier.Config{})
+	check(err)
+	_, err = double.Enter(ctx)
+	check(err)
+	single, err := barrier.New(client, "/barrier", barrier.Config{})
+	check(err)
+	check(single.Raise(ctx))
+}
+
+// attempts are what somebody tries to do to a znode, and what comes of it.
+func attempts(t *testing.T, eve *session.Session, path string) map[string]error {
+	ctx := t.Context()
+	_, _, read := eve.Get(ctx, path)
+	_, _, list := eve.Children(ctx, path)
+	_, create := eve.Create(ctx, strings.TrimSuffix(path, "/")+"/x", nil, 0, nil)
+	_, write := eve.Set(ctx, path, nil, -1)
+	return map[string]error{"read": read, "list": list, "create below": create, "write": write, "delete": eve.Delete(ctx, path, -1)}
+}
+
+// With credentials, what the recipes create by default is for them alone. Without any, everybody may
+// do everything.
+func TestWhatRecipesCreateBelongsToTheirCredentials(t *testing.T) {
+	for name, auth := range map[string][]session.Auth{"with": {session.Digest("service", "secret")}, "without": nil} {
+		synctest.Test(t, func(t *testing.T) {
+			e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Latency: time.Millisecond, Logf: func(string, ...any) {}})
+			open := func(host string, auth []session.Auth) *session.Client {
+				client, err := session.Open(e.ConnectString()+"/app", session.Config{Auth: auth, Dial: e.Host(host).Dial})
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { client.Close() })
+				return client
+			}
+			service := open("service", auth)
+			useAll(t, service)
+			eve, err := open("eve", nil).Session(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := 0
+			for _, node := range e.Nodes() {
+				path, below := strings.CutPrefix(node.Path, "/app")
+				if !below || auth == nil && node.Stat.EphemeralOwner != 0 {
+					continue // with its end, others may go
+				}
+				n++
+				for what, err := range attempts(t, eve, "/"+strings.TrimPrefix(path, "/")) {
+					refused := errors.Is(err, zk.ErrNoAuth)
+					if may := auth == nil; may && refused || !may && !refused && !(path == "" && what == "delete") {
+						t.Errorf("%s credentials of the service, others try to %s %s: %v", name, what, node.Path, err)
+					}
+				}
+			}
+			if n < 12 {
+				t.Errorf("%s: only %d znodes were tried", name, n)
+			}
+		})
+	}
+}

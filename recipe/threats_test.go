@@ -10,6 +10,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/recipe/barrier"
+	"github.com/zkrecipe/zkrecipe/recipe/cache"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
@@ -59,6 +60,20 @@ func useAll(t *testing.T, client *session.Client) {
 	check(single.Raise(ctx))
 }
 
+var credentials = []session.Auth{session.Digest("service", "secret")}
+
+// open opens a client on a host of its own, below a chroot.
+func open(t *testing.T, e *zktest.Ensemble, host string, cfg session.Config) *session.Client {
+	t.Helper()
+	cfg.Dial = e.Host(host).Dial
+	client, err := session.Open(e.ConnectString()+"/app", cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	return client
+}
+
 // attempts are what somebody tries to do to a znode, and what comes of it.
 func attempts(t *testing.T, eve *session.Session, path string) map[string]error {
 	ctx := t.Context()
@@ -72,20 +87,11 @@ func attempts(t *testing.T, eve *session.Session, path string) map[string]error 
 // With credentials, what the recipes create by default is for them alone. Without any, everybody may
 // do everything.
 func TestWhatRecipesCreateBelongsToTheirCredentials(t *testing.T) {
-	for name, auth := range map[string][]session.Auth{"with": {session.Digest("service", "secret")}, "without": nil} {
+	for name, auth := range map[string][]session.Auth{"with": credentials, "without": nil} {
 		synctest.Test(t, func(t *testing.T) {
 			e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Latency: time.Millisecond, Logf: func(string, ...any) {}})
-			open := func(host string, auth []session.Auth) *session.Client {
-				client, err := session.Open(e.ConnectString()+"/app", session.Config{Auth: auth, Dial: e.Host(host).Dial})
-				if err != nil {
-					t.Fatal(err)
-				}
-				t.Cleanup(func() { client.Close() })
-				return client
-			}
-			service := open("service", auth)
-			useAll(t, service)
-			eve, err := open("eve", nil).Session(t.Context())
+			useAll(t, open(t, e, "service", session.Config{Auth: auth}))
+			eve, err := open(t, e, "eve", session.Config{}).Session(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -108,4 +114,74 @@ func TestWhatRecipesCreateBelongsToTheirCredentials(t *testing.T) {
 			}
 		})
 	}
+}
+
+// READ for everybody, beside all for the own credentials, lets others look at each recipe.
+func TestWhoMayReadMayLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Latency: time.Millisecond, Logf: func(string, ...any) {}})
+		acl := append(zk.AuthACL(zk.PermAll), zk.WorldACL(zk.PermRead)...)
+		useAll(t, open(t, e, "service", session.Config{Auth: credentials, ACL: acl}))
+		looker, ctx := open(t, e, "looker", session.Config{}), t.Context()
+		for what, look := range map[string]func() (int, error){
+			"election": func() (int, error) {
+				el, err := election.New(looker, "/election", election.Config{})
+				if err != nil {
+					return 0, err
+				}
+				all, err := el.Candidates(ctx)
+				return len(all), err
+			},
+			"lock": func() (int, error) {
+				l, err := lock.New(looker, "/lock", lock.Config{})
+				if err != nil {
+					return 0, err
+				}
+				all, err := l.Contenders(ctx)
+				return len(all), err
+			},
+			"semaphore": func() (int, error) {
+				sem, err := semaphore.New(looker, "/semaphore", 2, semaphore.Config{})
+				if err != nil {
+					return 0, err
+				}
+				all, err := sem.Holders(ctx)
+				return len(all), err
+			},
+			"group": func() (int, error) {
+				g, err := group.New(looker, "/group", group.Config{})
+				if err != nil {
+					return 0, err
+				}
+				list := g.Watch()
+				defer list.Close()
+				all, err := list.Next(ctx)
+				return len(all.Members), err
+			},
+			"counter": func() (int, error) {
+				counter, err := value.NewCounter(looker, "/counter", value.CounterConfig{})
+				if err != nil {
+					return 0, err
+				}
+				n, err := counter.Get(ctx)
+				return int(n), err
+			},
+			"cache": func() (int, error) {
+				c, err := cache.New(looker, "/group", cache.Config{})
+				if err != nil {
+					return 0, err
+				}
+				defer c.Close()
+				if err := c.Fresh(ctx); err != nil {
+					return 0, err
+				}
+				all, err := c.Snapshot(ctx)
+				return len(all.Nodes) - 1, err // without the path itself
+			},
+		} {
+			if n, err := look(); n != 1 || err != nil {
+				t.Errorf("%s: %d of one, %v", what, n, err)
+			}
+		}
+	})
 }

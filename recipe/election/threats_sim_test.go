@@ -123,3 +123,17 @@ func TestARecordWithTooShortALeaseKeepsCandidatesOut(t *testing.T) {
 		}
 	})
 }
+
+// With WRITE on the leader's znode, somebody changes what observers read, and no more.
+func TestDataThatSomebodyElseWritesEndNoTerm(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		_, first := s.lineUp("a", "b")
+		if _, err := s.admin().Set(t.Context(), first.Node(), []byte("a\n10.6.6.6"), -1); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * stageT)
+		if !first.Valid() || len(s.begun()) != 1 {
+			t.Error("the term has ended")
+		}
+	})
+}

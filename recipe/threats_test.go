@@ -31,7 +31,7 @@ func useAll(t *testing.T, client *session.Client) {
 			t.Fatal(err)
 		}
 	}
-	el, err := election.New(client, "/election", election.Config{})
+	el, err := election.New(client, "/election", election.Config{DrainTimeout: time.Second}) // nobody releases the term
 	check(err)
 	_, err = el.Campaign(ctx)
 	check(err)

@@ -41,7 +41,7 @@ func TestAServiceLivesInAChrootThatAnAdministratorHasMade(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	useAll(t, client)
+	defer useAll(t, client)()
 	if _, _, err := admin.Children("/billing"); !errors.Is(err, zk.ErrNoAuth) {
 		t.Errorf("others list the chroot: %v", err)
 	}

@@ -20,9 +20,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// useAll lets a client use every recipe that creates znodes, until the test ends. It returns when
-// all is there.
-func useAll(t *testing.T, client *session.Client) {
+// useAll lets a client use every recipe that creates znodes, and returns when all is there. A client
+// that is closed before release waits for those who hold something.
+func useAll(t *testing.T, client *session.Client) (release func()) {
 	t.Helper()
 	ctx := t.Context()
 	check := func(err error) {
@@ -31,17 +31,17 @@ func useAll(t *testing.T, client *session.Client) {
 			t.Fatal(err)
 		}
 	}
-	el, err := election.New(client, "/election", election.Config{DrainTimeout: time.Second}) // nobody releases the term
+	el, err := election.New(client, "/election", election.Config{})
 	check(err)
-	_, err = el.Campaign(ctx)
+	term, err := el.Campaign(ctx)
 	check(err)
 	l, err := lock.New(client, "/lock", lock.Config{})
 	check(err)
-	_, err = l.Acquire(ctx)
+	held, err := l.Acquire(ctx)
 	check(err)
 	sem, err := semaphore.New(client, "/semaphore", 2, semaphore.Config{})
 	check(err)
-	_, err = sem.Acquire(ctx)
+	permit, err := sem.Acquire(ctx)
 	check(err)
 	g, err := group.New(client, "/group", group.Config{ID: "me", Data: []byte("10.0.0.7")})
 	check(err)
@@ -58,6 +58,7 @@ func useAll(t *testing.T, client *session.Client) {
 	single, err := barrier.New(client, "/barrier", barrier.Config{})
 	check(err)
 	check(single.Raise(ctx))
+	return func() { check(errors.Join(term.Release(ctx), held.Release(ctx), permit.Release(ctx))) }
 }
 
 var credentials = []session.Auth{session.Digest("service", "secret")}
@@ -90,7 +91,7 @@ func TestWhatRecipesCreateBelongsToTheirCredentials(t *testing.T) {
 	for name, auth := range map[string][]session.Auth{"with": credentials, "without": nil} {
 		synctest.Test(t, func(t *testing.T) {
 			e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Latency: time.Millisecond, Logf: func(string, ...any) {}})
-			useAll(t, open(t, e, "service", session.Config{Auth: auth}))
+			defer useAll(t, open(t, e, "service", session.Config{Auth: auth}))()
 			eve, err := open(t, e, "eve", session.Config{}).Session(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -121,7 +122,7 @@ func TestWhoMayReadMayLook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Latency: time.Millisecond, Logf: func(string, ...any) {}})
 		acl := append(zk.AuthACL(zk.PermAll), zk.WorldACL(zk.PermRead)...)
-		useAll(t, open(t, e, "service", session.Config{Auth: credentials, ACL: acl}))
+		defer useAll(t, open(t, e, "service", session.Config{Auth: credentials, ACL: acl}))()
 		looker, ctx := open(t, e, "looker", session.Config{}), t.Context()
 		for what, look := range map[string]func() (int, error){
 			"election": func() (int, error) {

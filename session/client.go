@@ -21,6 +21,7 @@ type Client struct {
 	cfg     Config
 	servers []string
 	chroot  string
+	certs   *certs // nil without TLS
 	clock   clock.Clock
 	counts  counts
 	log     *feed.Log
@@ -45,7 +46,7 @@ const (
 )
 
 // Open checks its arguments and returns a Client that connects in the background; it
-// does no I/O itself. The connect string is ZooKeeper's: "host1:2181,host2:2181/chroot".
+// does no I/O itself, but to read Config.TLSFiles. The connect string is ZooKeeper's: "host1:2181,host2:2181/chroot".
 // A missing port means 2181; an IPv6 address stands in brackets. All servers must belong to one
 // ensemble: with two there are two leaders.
 func Open(connect string, cfg Config) (*Client, error) {
@@ -59,9 +60,13 @@ func Open(connect string, cfg Config) (*Client, error) {
 	}
 	logger, log := feed.NewLog(cfg.Logger)
 	cfg.Logger = logger
+	certs, err := newCerts(&cfg)
+	if err != nil {
+		return nil, err
+	}
 	c := &Client{
 		log: log,
-		cfg: cfg, servers: servers, chroot: chroot,
+		cfg: cfg, servers: servers, chroot: chroot, certs: certs,
 		clock:   clock.From(cfg.Context),
 		stopped: make(chan struct{}),
 		changed: make(chan struct{}),
@@ -91,7 +96,7 @@ func (c *Client) run() {
 	pause := retry.New(c.clock, firstReopen, longestReopen)
 	for {
 		begun := c.clock.Now()
-		s, err := newSession(sessions, &c.cfg, &c.counts, names, refused, c.servers, c.chroot)
+		s, err := newSession(sessions, &c.cfg, &c.counts, names, refused, c.certs, c.servers, c.chroot)
 		if err != nil {
 			c.fail(err)
 			return
@@ -267,6 +272,8 @@ type Status struct {
 	EphemeralBytes int
 	// LinesDropped is how many lines Config.Logger has not taken.
 	LinesDropped uint64
+	// TLSFiles is why Config.TLSFiles could not be read for the latest connection; nil if they could.
+	TLSFiles error
 }
 
 // ServerStatus is how a server was seen last.
@@ -286,14 +293,14 @@ func (c *Client) Status() Status {
 	s, err := c.latest, c.err
 	c.mu.Unlock()
 	if s == nil {
-		st := Status{LinesDropped: c.log.Dropped(), Timeout: c.cfg.Timeout, LeaseTime: c.cfg.Lease, Err: err}
+		st := Status{LinesDropped: c.log.Dropped(), TLSFiles: c.certs.broken(), Timeout: c.cfg.Timeout, LeaseTime: c.cfg.Lease, Err: err}
 		for _, addr := range c.servers {
 			st.Servers = append(st.Servers, ServerStatus{Addr: addr})
 		}
 		return st
 	}
 	st := s.status()
-	st.LinesDropped = c.log.Dropped()
+	st.LinesDropped, st.TLSFiles = c.log.Dropped(), c.certs.broken()
 	return st
 }
 

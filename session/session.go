@@ -120,7 +120,7 @@ type Session struct {
 }
 
 // newSession begins to connect. It ends with parent.
-func newSession(parent context.Context, cfg *Config, counts *counts, names *dial.Names, refusals *refusals, servers []string, chroot string) (*Session, error) {
+func newSession(parent context.Context, cfg *Config, counts *counts, names *dial.Names, refusals *refusals, certs *certs, servers []string, chroot string) (*Session, error) {
 	c := clock.From(cfg.Context)
 	s := &Session{
 		cfg: cfg, counts: counts, refusals: refusals, chroot: chroot, clock: c, log: cfg.Logger,
@@ -136,10 +136,11 @@ func newSession(parent context.Context, cfg *Config, counts *counts, names *dial
 		states:  feed.New[State](nil, maxStates),
 	}
 	s.ctx, s.end = context.WithCancelCause(parent)
-	s.dialer = dial.New(dial.Config{
-		Servers: servers, Dial: cfg.Dial, TLS: cfg.TLS, Clock: c,
-		Timeout: s.patience, Pause: s.pause, Names: names,
-	})
+	dials := dial.Config{Servers: servers, Dial: cfg.Dial, Clock: c, Timeout: s.patience, Pause: s.pause, Names: names}
+	if certs != nil {
+		dials.TLS = certs.current
+	}
+	s.dialer = dial.New(dials)
 	ready := make(chan struct{}) // zk's goroutine must not see s.zk unset
 	conn, events, err := zk.Connect([]string{"ensemble"}, cfg.Timeout,
 		zk.WithHostProvider(hosts{s.ctx}),

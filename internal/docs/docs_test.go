@@ -114,6 +114,7 @@ var walls = map[string][]string{
 	"recipe/lock/locktest":         {"recipe/.", "recipe/lock", "recipe/internal/testhook"},
 	"recipe/group":                 {"recipe/.", "recipe/internal/held", "recipe/internal/ident", "recipe/internal/life", "recipe/internal/quorum", "recipe/internal/tenure", "session", "internal/clock", "internal/enum", "internal/feed", "internal/retry", "github.com/go-zookeeper/zk"},
 	"recipe/barrier":               {"recipe/.", "recipe/internal/held", "recipe/internal/ident", "recipe/internal/life", "recipe/internal/quorum", "recipe/internal/tenure", "session", "internal/clock", "internal/enum", "internal/feed", "internal/retry", "github.com/go-zookeeper/zk"},
+	"recipe/latch":                 {"recipe/.", "recipe/internal/ident", "recipe/internal/life", "recipe/internal/quorum", "watch", "session", "internal/clock", "github.com/go-zookeeper/zk"},
 	"recipe/value":                 {"recipe/.", "recipe/internal/journal", "recipe/internal/quorum", "watch", "session", "internal/clock", "internal/enum", "internal/retry", "github.com/go-zookeeper/zk"},
 	"recipe/internal/journal":      {"session", "internal/clock", "internal/retry", "github.com/go-zookeeper/zk"},
 	"recipe/internal/quorum":       {"session", "internal/clock", "github.com/go-zookeeper/zk"},

@@ -4,6 +4,8 @@
 # make deps   install what make test needs beside Go (Debian, as root); make deps test does both
 # make lint   staticcheck
 # make golangci  more linters, as .golangci.yml says; the first time it is compiled, which takes minutes
+# make apidiff  what has changed in the exported API since the last tag (SINCE=... another one)
+# make benchstat BASE=ref  the benchmarks that need no servers, at a commit and here, compared by benchstat
 # make model  search the models of the lease, the line's record, the takeover and the journal to their ends (needs spin)
 # make foreign  compile the code of other libraries that the documentation shows
 # make bench  failover, joining and cost beside what ZooKeeper itself takes, as Markdown: 25 minutes (ROWS=handover,join for some)
@@ -51,7 +53,7 @@ CHECKERS = prometheus chromium docker-compose  # for the alert rules, the status
 ENGINE = docker.io curl maven  # docker-compose.yml at work
 COMPILERS = spin gcc libc6-dev  # search the model of the lease; the race detector
 
-.PHONY: quick test check deps lint golangci model foreign bench picture soak campaign compare compose servers theirs record fuzz help
+.PHONY: quick test check deps lint golangci apidiff benchstat model foreign bench picture soak campaign compare compose servers theirs record fuzz help
 .NOTPARALLEL: # "make deps test" is an order
 
 # Most of these tests wait for something rather than compute: hence more at one time than there are processors. The
@@ -102,6 +104,12 @@ lint:
 
 golangci:
 	$(GO) run $(GOLANGCI) run ./...
+
+apidiff:
+	@.ci/apidiff $(SINCE)
+
+benchstat:
+	@.ci/benchstat $(BASE)
 
 model:
 	$(GO) test ./internal/model -full -v -timeout 30m

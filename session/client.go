@@ -85,13 +85,13 @@ func (c *Client) run() {
 	// A session outlives the client's context for as long as recipes clean up.
 	sessions, end := context.WithCancelCause(context.WithoutCancel(c.ctx))
 	names := dial.NewNames(sessions)
-	refused := &refusals{}
+	refused, unknown := &refusals{}, &unknownOps{}
 	defer names.Wait()
 	defer end(ErrClosed)
 	pause := retry.New(c.clock, firstReopen, longestReopen)
 	for {
 		begun := c.clock.Now()
-		s, err := newSession(sessions, &c.cfg, &c.counts, names, refused, c.servers, c.chroot)
+		s, err := newSession(sessions, &c.cfg, &c.counts, names, refused, unknown, c.servers, c.chroot)
 		if err != nil {
 			c.fail(err)
 			return

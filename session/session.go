@@ -69,6 +69,7 @@ type Session struct {
 	cfg      *Config
 	counts   *counts
 	refusals *refusals
+	unknown  *unknownOps
 	chroot   string
 	clock    clock.Clock
 	log      *slog.Logger
@@ -82,6 +83,7 @@ type Session struct {
 	wake    chan struct{}           // to run: look again
 	slots   chan struct{}           // one for each outstanding call
 	calls   sync.WaitGroup          // goroutines of calls
+	settle  chan struct{}           // held by who leaves or removes watches beside zk
 
 	mu         sync.Mutex // guards what follows; held for moments, never during I/O or calls out
 	state      State
@@ -101,6 +103,9 @@ type Session struct {
 	ears       map[int64]*ear // by the session that is listened to
 	watches    map[string]map[*Watch]struct{}
 	trees      []*TreeWatch
+	leftovers  leftovers
+	roots      map[string]uint64 // where a watch on a whole tree was asked for: on which connection
+	age        age
 	zxid       int64 // the latest that connections before conn have seen
 	holds      []*Hold
 	attempts   int // at servers since the last handshake
@@ -120,17 +125,19 @@ type Session struct {
 }
 
 // newSession begins to connect. It ends with parent.
-func newSession(parent context.Context, cfg *Config, counts *counts, names *dial.Names, refusals *refusals, servers []string, chroot string) (*Session, error) {
+func newSession(parent context.Context, cfg *Config, counts *counts, names *dial.Names, refusals *refusals, unknown *unknownOps, servers []string, chroot string) (*Session, error) {
 	c := clock.From(cfg.Context)
 	s := &Session{
-		cfg: cfg, counts: counts, refusals: refusals, chroot: chroot, clock: c, log: cfg.Logger,
+		cfg: cfg, counts: counts, refusals: refusals, unknown: unknown, chroot: chroot, clock: c, log: cfg.Logger,
 		stopped: make(chan struct{}),
 		wake:    make(chan struct{}, 1),
 		slots:   make(chan struct{}, maxCalls),
 		since:   c.Wall(),
 		timeout: cfg.Timeout, leaseTime: cfg.Lease,
 		up:      make(chan struct{}),
+		settle:  make(chan struct{}, 1),
 		watches: map[string]map[*Watch]struct{}{},
+		roots:   map[string]uint64{},
 		ears:    map[int64]*ear{},
 		birth:   make(chan struct{}, 1),
 		states:  feed.New[State](nil, maxStates),

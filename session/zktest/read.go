@@ -27,6 +27,9 @@ func (s *server) answer(r *request) {
 		return
 	}
 	c.reply(r.xid, s.tree.zxid, code, body)
+	if code == CodeUnimplemented { // by a rule
+		c.close()
+	}
 }
 
 func (s *server) read(r *request) (Code, []byte) {

@@ -19,7 +19,7 @@ import (
 
 // A rig is real servers, with a proxy before that of the cache.
 type rig struct {
-	t       *testing.T
+	t       testing.TB
 	ctx     context.Context
 	servers *ensemble.Ensemble
 	proxy   *faultproxy.Proxy

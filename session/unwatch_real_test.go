@@ -84,3 +84,30 @@ func settles(t *testing.T, what string, want int, count func() int) {
 		time.Sleep(200 * time.Millisecond)
 	}
 }
+
+// Servers with the watch manager that is made for very many watches know no others than one-shot ones. They say so.
+func TestARealServerThatRefusesAWatchOnATreeIsAskedOnce(t *testing.T) {
+	x := proxied(t, ensemble.ForTest(t, ensemble.Config{Servers: 1,
+		JVM: []string{"-Dzookeeper.watchManagerName=org.apache.zookeeper.server.watch.WatchManagerOptimized"}}))
+	client := x.open(session.Config{Timeout: steady})
+	s := x.established(client)
+	ctx := within(t, hang)
+	must(t, s.EnsurePath(ctx, "/w", nil))
+	for range 3 {
+		w := s.WatchTree("/w", 0, true, make(chan struct{}, 1))
+		restore(t, s, w)
+		_, _, _, err := w.Get(ctx, "/w")
+		must(t, err)
+		_, err = s.Set(ctx, "/w", nil, -1)
+		must(t, err)
+		if evs := w.Events(); len(evs) != 1 {
+			t.Errorf("told %v", evs)
+		}
+		w.Stop()
+	}
+	abandon(t, s, "/w", false)
+	settles(t, "an abandoned wait", 0, func() int { return serverWatches(t, x) })
+	if n := client.Status().Counts.Reconnects; n != 1 {
+		t.Errorf("%d reconnects, want one", n)
+	}
+}

@@ -54,8 +54,9 @@ type Credentials struct {
 // Hooks are called while bytes pass. They run on zk's goroutines, one at a time
 // except WantsWatch, and must not block.
 type Hooks struct {
-	// Handshaken is called with every well-formed connect response. An error drops the
-	// connection.
+	// Handshaken is called with every well-formed connect response, after the credentials have been
+	// presented: a session of a connection that fails before is not known to zk, so it is nobody's.
+	// An error drops the connection.
 	Handshaken func(Handshake) error
 	// Answered is called when a request or ping has been answered.
 	Answered func(at clock.Instant)
@@ -290,6 +291,11 @@ func (c *Conn) handshake(p []byte) error {
 	if !asked {
 		return fmt.Errorf("%w: it spoke first", ErrProtocol)
 	}
+	if h.SessionID != 0 {
+		if err := c.present(); err != nil {
+			return err
+		}
+	}
 	if err := c.hooks.Handshaken(h); err != nil {
 		return err
 	}
@@ -297,6 +303,18 @@ func (c *Conn) handshake(p []byte) error {
 		c.fail(errExpired) // zk forgets to close this connection; the response it still gets
 		return nil
 	}
+	c.hooks.Limit(receiveBuffer)
+	if err := c.net.SetDeadline(time.Time{}); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ready = true
+	return nil
+}
+
+// present presents the credentials.
+func (c *Conn) present() error {
 	if c.creds.SASL != nil {
 		if err := c.authenticate(); err != nil {
 			return err
@@ -307,13 +325,6 @@ func (c *Conn) handshake(p []byte) error {
 			return err
 		}
 	}
-	c.hooks.Limit(receiveBuffer)
-	if err := c.net.SetDeadline(time.Time{}); err != nil {
-		return err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.ready = true
 	return nil
 }
 

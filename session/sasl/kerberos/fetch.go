@@ -72,6 +72,7 @@ var hints = []struct{ text, hint string }{
 	{"KDC_ERR_PREAUTH_FAILED", oldKeys},
 	{"client password/keytab incorrect", oldKeys},
 	{"matching key not found in keytab", oldKeys},
+	{"Networking_Error", "the KDC cannot be reached: see the realm's kdc in krb5.conf"},
 }
 
 const (

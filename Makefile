@@ -38,7 +38,7 @@ REALTIME ?= 5
 
 # Each with so many inputs beyond the committed ones. With a time in place of a number, go test itself fails now and then
 # when that is over on a busy machine ("context deadline exceeded").
-FUZZ = ./session/zktest:FuzzFrames ./session/internal/wire:FuzzReply ./session/internal/wire:FuzzStream ./session/internal/wire:FuzzSASL ./session/internal/digest:FuzzChallenge ./session:FuzzHearing \
+FUZZ = ./session/zktest:FuzzFrames ./session/internal/wire:FuzzReply ./session/internal/wire:FuzzStream ./session/internal/wire:FuzzOwn ./session/internal/wire:FuzzSASL ./session/internal/digest:FuzzChallenge ./session:FuzzHearing \
 	./recipe/internal/line:FuzzParse ./recipe/internal/line:FuzzRecord ./recipe/internal/line:FuzzDecide
 
 # What make deps installs, and what for.

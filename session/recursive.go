@@ -53,10 +53,12 @@ func (w *TreeWatch) cover(ctx context.Context, on link) error {
 	if s.unknown.has(on.server, wire.OpAddWatch) || !s.isRecent(ctx, on) {
 		return nil
 	}
-	s.mu.Lock()
-	s.roots[w.full] = on.number // first: see wire.Conn.Request
-	s.mu.Unlock()
-	err := s.request(ctx, on.conn, wire.OpAddWatch, "addWatch", binary.BigEndian.AppendUint32(appendString(nil, w.full), modeRecursive))
+	body := binary.BigEndian.AppendUint32(appendString(nil, w.full), modeRecursive)
+	err := s.request(ctx, on.conn, wire.OpAddWatch, "addWatch", body, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.roots[w.full] = on.number
+	})
 	var code ServerError
 	switch {
 	case err == nil:

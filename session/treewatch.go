@@ -192,8 +192,10 @@ const restoreBytes = 128 << 10
 // paths. It does so only on the connection of that number; on another one it does nothing, and
 // Standing goes on returning false.
 //
-// A single watch for all comes last. Until it stands, the others tell of what happens, and of what
-// is created since.
+// A single watch for all comes last, so that nothing is missed between. A server works off the
+// requests of a connection one after another. What happens before the one-shot watches are set is
+// told by that; what happens later uses up a watch and is told; and whoever then reads again leaves
+// another one, until the single one stands.
 //
 // If the servers have gone back to an older state, everything counts as changed. That can only
 // be told in a session whose reads see what went before, so let a write be answered first.
@@ -220,7 +222,7 @@ func (w *TreeWatch) Restore(ctx context.Context, connection uint64, data, childr
 	for len(data)+len(children) > 0 {
 		var body []byte
 		body, data, children = s.setWatches(since, data, children)
-		if err := s.request(ctx, on.conn, wire.OpSetWatches, "setWatches", body); err != nil {
+		if err := s.request(ctx, on.conn, wire.OpSetWatches, "setWatches", body, nil); err != nil {
 			return err
 		}
 	}
@@ -267,10 +269,11 @@ func appendString(p []byte, s string) []byte {
 	return append(binary.BigEndian.AppendUint32(p, uint32(len(s))), s...)
 }
 
-// request makes a request that zk cannot, on one connection.
-func (s *Session) request(ctx context.Context, conn *wire.Conn, op int32, name string, body []byte) error {
+// request makes a request that zk cannot, on one connection. sending is called right before it is
+// sent, see [wire.Conn.Request].
+func (s *Session) request(ctx context.Context, conn *wire.Conn, op int32, name string, body []byte, sending func()) error {
 	_, err := send(ctx, s, name, "", func() (struct{}, error) {
-		code, err := conn.Request(op, body)
+		code, err := conn.Request(op, body, sending)
 		switch {
 		case err != nil:
 			err = fmt.Errorf("%w (%v)", zk.ErrConnectionClosed, err)

@@ -201,7 +201,7 @@ func (s *Session) lookAgain(path string, kinds watchKinds, except *TreeWatch) {
 func (s *Session) removeWatches(ctx context.Context, on link, path string, kinds watchKinds) error {
 	// Types of org.apache.zookeeper.Watcher.WatcherType: Children, Data, Any.
 	kind := map[watchKinds]uint32{childWatch: 1, dataWatch: 2, dataWatch | childWatch: 3}[kinds]
-	err := s.request(ctx, on.conn, wire.OpRemoveWatches, "removeWatches", binary.BigEndian.AppendUint32(appendString(nil, path), kind))
+	err := s.request(ctx, on.conn, wire.OpRemoveWatches, "removeWatches", binary.BigEndian.AppendUint32(appendString(nil, path), kind), nil)
 	switch {
 	case errors.Is(err, codeNoWatcher): // it has fired
 		return nil

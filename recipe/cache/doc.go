@@ -31,12 +31,13 @@
 // that set them last (mzxid). Versions are not looked at: a znode that is deleted and created
 // again can have the same.
 //
-// After a reconnect the cache does not read all znodes to find out what has changed. It sets
-// one-shot watches on all of them, in requests of 128 KiB of paths, with the zxid of the last
-// transaction up to which it knows everything. The watch on the whole tree comes behind that. The server answers with what has changed since, and the cache reads
-// that: less than two reads for each znode that has changed. A cache of more than 500 znodes first
-// waits for a random part of T/4, because many caches lose one server at the same time. T is the
-// session timeout. A new session begins in the same way.
+// After a reconnect the cache does not read all znodes to find out what has changed. It sets one-
+// shot watches on all of them, in requests of 128 KiB of paths, with the zxid of the last
+// transaction up to which it knows everything. The watch on the whole tree comes behind that. The
+// server answers with what has changed since, and the cache reads that: less than two reads for each
+// znode that has changed. A cache of more than 500 znodes first waits for a random part of T/4,
+// because many caches lose one server at the same time. T is the session timeout. A new session
+// begins in the same way.
 //
 // A server can lag, and a new session may begin there. So the first request of a session is a
 // transaction, as in Fresh; what comes after it is no older than what the cache has seen before.
@@ -64,12 +65,12 @@
 //
 // # Bounds
 //
-// A cache that would hold more than Config.MaxNodes or Config.MaxBytes ends with a
-// [*TooLargeError], before it reads a list of children that is too long. 10,000 znodes with 100
-// bytes of data take 3.3 MB: about 220 bytes for each znode in addition to its data. At the
-// server one-shot watches on them take 3.1 MB, one watch on the whole tree next to nothing. After a
-// reconnect there are one-shot watches in any case, until they fire. For each change that waits, [Cache.Next] keeps the
-// state that it returned last. So a slow consumer at most doubles the memory.
+// A cache that would hold more than Config.MaxNodes or Config.MaxBytes ends with a [*TooLargeError],
+// before it reads a list of children that is too long. 10,000 znodes with 100 bytes of data take 3.3
+// MB: about 220 bytes for each znode in addition to its data. At the server one-shot watches on them
+// take 3.1 MB, one watch on the whole tree next to nothing. After a reconnect there are one-shot
+// watches in any case, until they fire. For each change that waits, [Cache.Next] keeps the state
+// that it returned last. So a slow consumer at most doubles the memory.
 //
 // A znode that the client may not read is in the cache as Denied, without data and children.
 //

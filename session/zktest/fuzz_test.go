@@ -22,6 +22,7 @@ func FuzzFrames(f *testing.F) {
 	f.Add(true, framed(pack(1, 101, int64(1), []string{"/", "/x"}, []string{"/y"}, []string{"/"}), pack(-4, 100, 0, "digest", []byte("a:b"))))
 	f.Add(true, framed(pack(1, 7, "/", acls{{31, "auth", ""}, {1, "ip", "1.2.3.4/8"}}, -1), pack(2, 6, "/"), pack(3, -11)))
 	f.Add(true, framed(pack(1, 1, 1<<30), pack(1, 8, -1), pack(1, 101, int64(0), 1<<30), verbatim{}, verbatim{1}))
+	f.Add(true, framed(pack(1, 106, "/", 1), pack(2, 18, "/", 3), pack(3, 106, "/x", 0), pack(4, 1, "/x", []byte("d"), open, 0), pack(5, 18, "/x", 9)))
 	f.Fuzz(func(t *testing.T, opened bool, data []byte) {
 		e, err := zktest.New(zktest.Config{InMemory: true})
 		if err != nil {

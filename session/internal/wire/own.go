@@ -19,9 +19,10 @@ const firstOwn = -1000
 
 // Request sends a request beside those of zk and returns the error code of the reply, 0 if it
 // succeeded. It returns when the reply is there, or with the connection's end. Events that the
-// server sent before the reply have been handed to zk by then. Of the reads that are sent later,
-// WantsWatch is asked later, too.
-func (c *Conn) Request(op int32, body []byte) (code int32, err error) {
+// server sent before the reply have been handed to zk by then. sending, unless it is nil, is called
+// right before the request is sent: WantsWatch is asked before for the reads that are sent before,
+// and afterwards for those that are sent afterwards.
+func (c *Conn) Request(op int32, body []byte, sending func()) (code int32, err error) {
 	size := lengthSize + 8 + len(body)
 	p := make([]byte, 0, size)
 	p = binary.BigEndian.AppendUint32(p, uint32(size-lengthSize))
@@ -42,7 +43,7 @@ func (c *Conn) Request(op int32, body []byte) (code int32, err error) {
 	p = binary.BigEndian.AppendUint32(p, uint32(xid))
 	p = binary.BigEndian.AppendUint32(p, uint32(op))
 	p = append(p, body...)
-	if err := c.write(p); err != nil {
+	if err := c.write(p, sending); err != nil {
 		return 0, c.fail(err)
 	}
 	select {
@@ -53,9 +54,12 @@ func (c *Conn) Request(op int32, body []byte) (code int32, err error) {
 	}
 }
 
-func (c *Conn) write(p []byte) error {
+func (c *Conn) write(p []byte, sending func()) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
+	if sending != nil {
+		sending()
+	}
 	_, err := c.net.Write(p)
 	return err
 }

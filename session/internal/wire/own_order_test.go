@@ -19,7 +19,7 @@ func TestNoOwnRequestOvertakesAReadThatLeavesAWatch(t *testing.T) {
 	}()
 	overtaken := make(chan bool, 1)
 	e.conn.hooks.WantsWatch = func(string, bool) bool {
-		go e.conn.Request(OpAddWatch, nil)
+		go e.conn.Request(OpAddWatch, nil, nil)
 		select {
 		case <-first:
 			overtaken <- true
@@ -33,4 +33,28 @@ func TestNoOwnRequestOvertakesAReadThatLeavesAWatch(t *testing.T) {
 		t.Error("the own request was sent before")
 	}
 	<-second // both have been sent
+}
+
+// Nor is a read asked about between what is done right before an own request and its frame: it
+// would be told of a watch that does not stand yet.
+func TestNoReadIsAskedAboutWhileAnOwnRequestIsBeingSent(t *testing.T) {
+	e := pair(t)
+	e.shake()
+	asked := make(chan bool, 1)
+	e.conn.hooks.WantsWatch = func(string, bool) bool { asked <- true; return false }
+	early := make(chan bool, 1)
+	go e.conn.Request(OpAddWatch, nil, func() {
+		go e.conn.Write(getData(1, "/a"))
+		select {
+		case <-asked:
+			early <- true
+		case <-time.After(50 * time.Millisecond): // it waits
+			early <- false
+		}
+	})
+	_, op, err := parseRequest(e.take())
+	if err != nil || op != OpAddWatch || <-early {
+		t.Errorf("sent first: %d, %v", op, err)
+	}
+	e.take()
 }

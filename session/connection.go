@@ -135,9 +135,12 @@ func (s *Session) onAnswered(at clock.Instant) {
 	s.alive = at
 }
 
-func (s *Session) wantsWatch(path string) bool {
+func (s *Session) wantsWatch(path string, exists bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if exists {
+		return len(s.notices[path]) > 0
+	}
 	return len(s.watches[path]) > 0 || s.treesRead(path)
 }
 

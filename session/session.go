@@ -100,6 +100,8 @@ type Session struct {
 	heart      heartbeat
 	ears       map[int64]*ear // by the session that is listened to
 	watches    map[string]map[*Watch]struct{}
+	notices    map[string]map[*Watch]struct{} // by the znode whose creation is the notice
+	silent     bool                           // giving notice was refused
 	trees      []*TreeWatch
 	zxid       int64 // the latest that connections before conn have seen
 	holds      []*Hold
@@ -131,6 +133,7 @@ func newSession(parent context.Context, cfg *Config, counts *counts, names *dial
 		timeout: cfg.Timeout, leaseTime: cfg.Lease,
 		up:      make(chan struct{}),
 		watches: map[string]map[*Watch]struct{}{},
+		notices: map[string]map[*Watch]struct{}{},
 		ears:    map[int64]*ear{},
 		birth:   make(chan struct{}, 1),
 		states:  feed.New[State](nil, maxStates),

@@ -170,14 +170,28 @@ func (p *Place) announce(ctx context.Context) (ok bool) {
 				return false
 			}
 		}
-		_, err := p.s.Multi(ctx,
-			&zk.SetDataRequest{Path: p.dir, Data: []byte(p.over(own).String()), Version: p.version},
-			&zk.DeleteRequest{Path: p.path, Version: -1})
+		ops := p.departure(p.version)
+		results, err := p.s.Multi(ctx, ops...)
+		if ops, refused := p.s.WithoutNotice(ops, results); refused {
+			_, err = p.s.Multi(ctx, ops...)
+		}
 		if !errors.Is(err, zk.ErrBadVersion) {
 			return err == nil
 		}
 	}
 	return false
+}
+
+// departure is what announces a departure and deletes the own znode. A holder that has settled all
+// before it gives notice first, so that who waits behind it is told in time. For others the notice
+// comes too late to be one.
+func (p *Place) departure(version int32) []any {
+	ops := []any{&zk.SetDataRequest{Path: p.dir, Data: []byte(p.over(p.number()).String()), Version: version}}
+	notice, deletion := p.s.Notice(p.path), &zk.DeleteRequest{Path: p.path, Version: -1}
+	if p.led && !p.shared {
+		return append(append(ops, notice...), deletion)
+	}
+	return append(append(ops, deletion), notice...)
 }
 
 // over is the record without the own number.
@@ -199,11 +213,12 @@ func (p *Place) announcement() []any {
 	if !p.led || !p.ours || own == noNumber {
 		return nil
 	}
-	version := int32(-1)
+	set := &zk.SetDataRequest{Path: p.dir, Data: []byte(p.over(own).String()), Version: -1}
 	if p.shared {
-		version = p.version
+		set.Version = p.version
+		return []any{set}
 	}
-	return []any{&zk.SetDataRequest{Path: p.dir, Data: []byte(p.over(own).String()), Version: version}}
+	return append([]any{set}, p.s.Notice(p.path)...)
 }
 
 // Abandon is Leave for a caller that does not wait: the znode is deleted in the background. Until

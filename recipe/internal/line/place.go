@@ -230,6 +230,9 @@ func (p *Place) check(ctx context.Context) error {
 		if err != nil || there {
 			return err
 		}
+		if p.noticed() {
+			return nil
+		}
 		p.departed()
 		if asked || len(p.ahead) == 0 || !p.ours {
 			continue
@@ -247,8 +250,9 @@ func (p *Place) checkNearest(ctx context.Context) (there bool, err error) {
 	if p.nearest == nil {
 		p.nearest = p.s.Watch(p.dir+"/"+p.ahead[len(p.ahead)-1].Full, p.wake)
 	}
+	p.awaitNotice()
 	switch {
-	case p.nearest.Deleted():
+	case p.nearest.Noticed() || p.nearest.Deleted():
 		return false, nil
 	case p.nearest.Armed():
 		return true, nil
@@ -281,6 +285,43 @@ func (p *Place) departed() {
 	}
 	p.gone(p.ahead[len(p.ahead)-1], lease)
 	p.step()
+}
+
+// awaitNotice lets the server tell whether the one ahead has led and announces its departure.
+func (p *Place) awaitNotice() {
+	if Ours(p.ahead[len(p.ahead)-1].Full) && (p.cfg.Busy || depth(p.ahead) <= listenTo) {
+		p.nearest.AwaitNotice()
+	}
+}
+
+// noticed reports whether the one ahead has led and announced its departure. Then it has settled all
+// before it, too, and nothing has to be read. Each of ours among them has written the record once, if
+// it left as it should: the version that follows from this is tried first by who writes it next.
+func (p *Place) noticed() bool {
+	n := number(p.ahead[len(p.ahead)-1])
+	if !p.nearest.Noticed() || n == noNumber {
+		return false
+	}
+	p.record = p.record.settle(n)
+	for _, name := range p.ahead {
+		if Ours(name.Full) {
+			p.version++
+		}
+	}
+	var doubtful []departure
+	for _, d := range p.departures {
+		if !p.record.over(d.number) {
+			d.asked = false // the record may tell by now
+			doubtful = append(doubtful, d)
+		}
+	}
+	p.departures, p.ahead = doubtful, nil
+	if !p.cfg.Busy {
+		p.chores.kept = clock.Instant{} // who leaves without a look at the record should have looked before
+	}
+	p.stopNearest()
+	p.attend()
+	return true
 }
 
 // gone notes a departure, and forgets those that are over. A writer of another library has no lease

@@ -59,8 +59,9 @@ type Hooks struct {
 	Handshaken func(Handshake) error
 	// Answered is called when a request or ping has been answered.
 	Answered func(at clock.Instant)
-	// WantsWatch is asked for each read whether it shall leave a watch.
-	WantsWatch func(path string) bool
+	// WantsWatch is asked for each read whether it shall leave a watch. exists: it asks only whether
+	// there is a znode.
+	WantsWatch func(path string, exists bool) bool
 	// Failed is called once, with the reason for which the connection ended; it may be
 	// called when the connection is closed from our side.
 	Failed func(error)
@@ -128,7 +129,7 @@ func (c *Conn) send(p []byte) error {
 	if err != nil {
 		return err
 	}
-	if path, ok := readPath(op, p); ok && c.hooks.WantsWatch(path) {
+	if path, ok := readPath(op, p); ok && c.hooks.WantsWatch(path, op == opExists) {
 		p = slices.Clone(p) // the caller's bytes are the caller's
 		p[len(p)-1] = 1
 	}

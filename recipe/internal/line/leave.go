@@ -170,10 +170,13 @@ func (p *Place) announce(ctx context.Context) (ok bool) {
 				return false
 			}
 		}
-		ops := p.departure(p.version)
+		stood, ops := p.cfg.Clock.Now(), p.departure(p.version)
 		results, err := p.s.Multi(ctx, ops...)
 		if ops, refused := p.s.WithoutNotice(ops, results); refused {
-			_, err = p.s.Multi(ctx, ops...)
+			results, err = p.s.Multi(ctx, ops...)
+		}
+		if err == nil && results[0].Stat != nil {
+			p.cfg.Memory.keep(p, p.over(own), results[0].Stat.Version, stood)
 		}
 		if !errors.Is(err, zk.ErrBadVersion) {
 			return err == nil

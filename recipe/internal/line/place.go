@@ -35,6 +35,8 @@ type Config struct {
 	// Busy: many come and go, and give up. A holder that leaves keeps what others have written
 	// into the record meanwhile, for which it may have to read it once more.
 	Busy bool
+	// Memory, if set, spares places that follow one another the reading of the record.
+	Memory *Memory
 	// Cleanup: a holder that leaves an empty line deletes the path with it.
 	Cleanup bool
 }
@@ -57,7 +59,8 @@ type Place struct {
 	hold    *session.Hold // kept in the first two places
 	led     bool
 	record  record
-	version int32 // of the record when it was read
+	version int32 // of the record, as far as is known
+	born    int64 // czxid of the path when it was listed
 	ours    bool  // the path holds a record
 	revoked bool  // somebody asks the holder to let go
 

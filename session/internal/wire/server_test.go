@@ -53,8 +53,8 @@ func (e *ends) hooks() Hooks {
 			locked(func() { ok = e.watching[path] && !exists || e.awaited[path] && exists })
 			return
 		},
-		Failed:     func(err error) { locked(func() { e.failures = append(e.failures, err) }) },
-		Limit:      func(n int) { locked(func() { e.limits = append(e.limits, n) }) },
+		Failed: func(err error) { locked(func() { e.failures = append(e.failures, err) }) },
+		Limit:  func(n int) { locked(func() { e.limits = append(e.limits, n) }) },
 	}
 }
 

@@ -174,6 +174,7 @@ func (s *Session) onEvent(ev zk.Event) {
 			w.broken()
 		}
 		s.connection++
+		s.strays = 0
 		s.refusals.clear()
 		s.enter(StateConnected)
 		close(s.up)

@@ -8,18 +8,24 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// An event of ZooKeeper tells that a znode is gone, but not why. Who has to know whether its owner
-// announced that would have to read something first, while nobody holds anything. So a transaction in
-// which an owner leaves also creates a znode of a name that nobody else uses, and deletes it again.
-// That znode is never there, but who waits for its creation has an event of that: the notice.
+// An event of ZooKeeper tells that a znode is gone, but not why. Who has to know whether its owner had
+// finished would have to read that somewhere first, while nobody holds anything. So the transaction
+// in which an owner that has finished deletes its place also creates a znode of a name that nobody else
+// uses, and deletes it again. That znode is never there, but who waits for its creation has an event of
+// that: the notice. It tells the truth whatever other events are late, or are kept from a session that
+// may not read the place any more.
+
+// maxStrays bounds the watches for notices at a server that wait for nothing any more: those of places
+// whose owners have not finished. zk v1.0.4 cannot remove a watch, and it ends with its connection.
+const maxStrays = 1000
 
 // noticePath returns the znode whose creation is the notice for a place.
 func (s *Session) noticePath(place string) string { return join(s.cfg.Beats, path.Base(place)) }
 
-// Notice returns the operations that give notice of the end of a place, for the transaction that
-// deletes it. If they stand before the deletion, a [Watch] of the place is [Watch.Noticed]. If they
-// stand behind it, the notice only frees the servers from watches that wait for it. There are none if
-// this session must not give notice.
+// Notice returns the operations that give notice that the owner of a place has finished, for the
+// transaction in which it deletes the place; see [Watch.AwaitNotice]. There are none if this session may
+// not give notice. The place must have a name of its own, as those of [Session.CreatePlace] have, and
+// only its owner may give notice.
 func (s *Session) Notice(place string) []any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -32,7 +38,7 @@ func (s *Session) Notice(place string) []any {
 
 // WithoutNotice returns the operations of a transaction without those of a notice, if it was refused
 // because of these: the session may create heartbeats, perhaps, but not delete a znode beside them.
-// It gives no notice any more.
+// Then it gives no notice any more.
 func (s *Session) WithoutNotice(ops []any, results []zk.MultiResponse) (rest []any, refused bool) {
 	ofNotice := func(op any) bool {
 		_, path := describeOp(op)
@@ -49,13 +55,14 @@ func (s *Session) WithoutNotice(ops []any, results []zk.MultiResponse) (rest []a
 }
 
 // AwaitNotice asks the server to tell of the notice for the place that w watches, on the present
-// connection, in the background. It may be called again: after a reconnect that is needed. Where
-// the session must not give notice itself it does nothing, because others may not either.
+// connection, in the background. It may be called again: after a reconnect that is needed. It does
+// nothing where the session may not give notice itself, because others may not either, and where
+// very many were awaited that have not come.
 func (w *Watch) AwaitNotice() {
 	s := w.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.over || s.silent || w.full == "" || s.state != StateConnected || w.asked == s.connection {
+	if s.over || s.silent || w.full == "" || s.state != StateConnected || w.asked == s.connection || s.strays >= maxStrays {
 		return
 	}
 	path := s.noticePath(w.path)
@@ -67,34 +74,41 @@ func (w *Watch) AwaitNotice() {
 	s.calls.Add(1)
 	go func() {
 		defer s.calls.Done()
-		_, _, _ = s.Exists(s.ctx, path) // without an answer there is no notice
+		_, _, _ = s.Exists(s.ctx, path) // without an answer there may be no notice
 	}()
 }
 
-// Noticed reports whether notice was given while w was armed. Then the place was there when w was
-// read, and its deletion has not been told, though the server tells of all changes in their order. So
-// one transaction has given notice and deleted the place, in this order. Whoever else should give
-// notice for a place that is gone, is not heard.
+// Noticed reports whether notice was given: the owner of the place had finished, and has deleted it. Its
+// deletion may be told a moment later.
 func (w *Watch) Noticed() bool {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
 	return w.noticed
 }
 
-// hearNotice notes a notice. The caller holds s.mu.
+// hearNotice passes on a notice. The caller holds s.mu.
 func (s *Session) hearNotice(path string) {
-	for w := range s.notices[path] {
-		if w.armed != 0 && w.armed == s.connection {
-			w.noticed = true
-			signal(w.wake)
-		}
+	waiting := s.notices[path]
+	if len(waiting) == 0 && s.strays > 0 && strings.HasPrefix(path, s.chroot+join(s.cfg.Beats, "")) {
+		s.strays--
+	}
+	for w := range waiting {
+		w.noticed = true
+		signal(w.wake)
 	}
 }
 
 // stopNotice ends the wait for notice. The caller holds s.mu.
 func (w *Watch) stopNotice() {
+	if w.notice == "" {
+		return
+	}
 	delete(w.s.notices[w.notice], w)
 	if len(w.s.notices[w.notice]) == 0 {
 		delete(w.s.notices, w.notice)
+		if !w.noticed && w.asked == w.s.connection {
+			w.s.strays++
+		}
 	}
+	w.notice = ""
 }

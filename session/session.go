@@ -101,6 +101,7 @@ type Session struct {
 	ears       map[int64]*ear // by the session that is listened to
 	watches    map[string]map[*Watch]struct{}
 	notices    map[string]map[*Watch]struct{} // by the znode whose creation is the notice
+	strays     int                            // notices awaited on the present connection that have not come
 	silent     bool                           // giving notice was refused
 	trees      []*TreeWatch
 	zxid       int64 // the latest that connections before conn have seen

@@ -185,16 +185,19 @@ func (p *Place) announce(ctx context.Context) (ok bool) {
 	return false
 }
 
-// departure is what announces a departure and deletes the own znode. A holder that has settled all
-// before it gives notice first, so that who waits behind it is told in time. For others the notice
-// comes too late to be one.
+// departure is what announces a departure and deletes the own znode.
 func (p *Place) departure(version int32) []any {
 	ops := []any{&zk.SetDataRequest{Path: p.dir, Data: []byte(p.over(p.number()).String()), Version: version}}
-	notice, deletion := p.s.Notice(p.path), &zk.DeleteRequest{Path: p.path, Version: -1}
-	if p.led && !p.shared {
-		return append(append(ops, notice...), deletion)
+	return append(append(ops, p.notice()...), &zk.DeleteRequest{Path: p.path, Version: -1})
+}
+
+// notice tells who waits behind the own znode that all up to its number are over. It is for a holder
+// that has settled all before it. A reader has not, and neither has who never led.
+func (p *Place) notice() []any {
+	if !p.led || p.shared {
+		return nil
 	}
-	return append(append(ops, deletion), notice...)
+	return p.s.Notice(p.path)
 }
 
 // over is the record without the own number.
@@ -216,12 +219,12 @@ func (p *Place) announcement() []any {
 	if !p.led || !p.ours || own == noNumber {
 		return nil
 	}
-	set := &zk.SetDataRequest{Path: p.dir, Data: []byte(p.over(own).String()), Version: -1}
+	version := int32(-1)
 	if p.shared {
-		set.Version = p.version
-		return []any{set}
+		version = p.version
 	}
-	return append([]any{set}, p.s.Notice(p.path)...)
+	set := &zk.SetDataRequest{Path: p.dir, Data: []byte(p.over(own).String()), Version: version}
+	return append([]any{set}, p.notice()...)
 }
 
 // Abandon is Leave for a caller that does not wait: the znode is deleted in the background. Until

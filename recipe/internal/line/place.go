@@ -290,9 +290,10 @@ func (p *Place) departed() {
 	p.step()
 }
 
-// awaitNotice lets the server tell whether the one ahead has led and announces its departure.
+// awaitNotice lets the server tell whether the one ahead has led and announces its departure. Where
+// holders seldom change, those far behind do without, and read the record if it comes to that.
 func (p *Place) awaitNotice() {
-	if Ours(p.ahead[len(p.ahead)-1].Full) && (p.cfg.Busy || depth(p.ahead) <= listenTo) {
+	if n := p.ahead[len(p.ahead)-1]; Ours(n.Full) && !n.Shared && (p.cfg.Busy || depth(p.ahead) <= listenTo) {
 		p.nearest.AwaitNotice()
 	}
 }
@@ -302,7 +303,7 @@ func (p *Place) awaitNotice() {
 // it left as it should: the version that follows from this is tried first by who writes it next.
 func (p *Place) noticed() bool {
 	n := number(p.ahead[len(p.ahead)-1])
-	if !p.nearest.Noticed() || n == noNumber {
+	if n == noNumber || !p.nearest.Noticed() {
 		return false
 	}
 	p.record = p.record.settle(n)

@@ -110,7 +110,7 @@ foreign:
 
 bench:
 	$(GO) run ./internal/bench $(if $(ROWS),-rows $(ROWS))
-	$(if $(ROWS),,cd internal/peers && $(GO) run ./cmd/latency && $(GO) run ./cmd/counters)
+	$(if $(ROWS),,cd internal/peers && $(GO) run ./cmd/latency && $(GO) run ./cmd/counters && $(GO) run ./cmd/locks)
 
 soak:
 	$(GO) test ./internal/sim -run '^TestSoak$$' -v -timeout 0 -hours $(HOURS) -first $(SEED)

@@ -178,12 +178,12 @@ func (c *cost) add(frames []faultproxy.Frame, leavers bool, gone string) {
 	}
 }
 
-// beating reports whether a request sets or reads a heartbeat.
+// beating reports whether a request sets or reads a heartbeat. Beside these are the znodes of notices.
 func beating(f faultproxy.Frame) bool {
 	if f.Dir != faultproxy.ToServer {
 		return false
 	}
-	return strings.HasPrefix(f.Path, beats) || f.Op == faultproxy.OpMulti && f.First == faultproxy.OpCheck
+	return strings.HasPrefix(f.Path, beats) && !strings.HasPrefix(f.Path, beats+"_c_") || f.Op == faultproxy.OpMulti && f.First == faultproxy.OpCheck
 }
 
 // beats is the default of session.Config.Beats.

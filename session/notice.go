@@ -55,15 +55,16 @@ func (s *Session) WithoutNotice(ops []any, results []zk.MultiResponse) (rest []a
 }
 
 // AwaitNotice asks the server to tell of the notice for the place that w watches, on the present
-// connection, in the background. It may be called again: after a reconnect that is needed. It does
-// nothing where the session may not give notice itself, because others may not either, and where
-// very many were awaited that have not come.
-func (w *Watch) AwaitNotice() {
-	s := w.s
+// connection, in the background. The channel is closed when the server has answered. AwaitNotice may be
+// called again: after a reconnect that is needed. It does nothing where the session may not give notice
+// itself, because others may not either, and where very many were awaited that have not come.
+func (w *Watch) AwaitNotice() (answered <-chan struct{}) {
+	s, done := w.s, make(chan struct{})
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over || s.silent || w.full == "" || s.state != StateConnected || w.asked == s.connection || s.strays >= maxStrays {
-		return
+		close(done)
+		return done
 	}
 	path := s.noticePath(w.path)
 	w.asked, w.notice = s.connection, s.chroot+path
@@ -74,8 +75,10 @@ func (w *Watch) AwaitNotice() {
 	s.calls.Add(1)
 	go func() {
 		defer s.calls.Done()
+		defer close(done)
 		_, _, _ = s.Exists(s.ctx, path) // without an answer there may be no notice
 	}()
+	return done
 }
 
 // Noticed reports whether notice was given: the owner of the place had finished, and has deleted it. Its

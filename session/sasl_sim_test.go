@@ -97,6 +97,22 @@ func TestOnlyRefusalsByAllServersEndAClient(t *testing.T) {
 
 const saslRounds = 3
 
+// A session that a server has granted to a client that it then refuses is not lost: it never was
+// the client's. The client asks the next server at once.
+func TestARefusedClientHasAskedEachServerNoMoreThanItMust(t *testing.T) {
+	onSASL(t, ann, func(t *testing.T, e *zktest.Ensemble) {
+		refuses := e.On(zktest.Match{Op: zktest.OpSASL}, zktest.Fail(zktest.CodeAuthFailed))
+		client := open(t, e.ConnectString(), asAnn(e, "a"))
+		<-client.Context().Done()
+		if n := refuses.Hits(); n != 3*saslRounds {
+			t.Errorf("%d refusals; want %d", n, 3*saslRounds)
+		}
+		if c := client.Status().Counts; c.Sessions != 0 || c.Lost != 0 {
+			t.Errorf("%d sessions, %d of them lost; want none", c.Sessions, c.Lost)
+		}
+	})
+}
+
 // A server that asks for no proof must not pass for one that has checked it.
 func TestNobodyIsAnonymousByAccident(t *testing.T) {
 	onSASL(t, nil, func(t *testing.T, e *zktest.Ensemble) {

@@ -54,8 +54,8 @@ type Credentials struct {
 // Hooks are called while bytes pass. They run on zk's goroutines, one at a time
 // except WantsWatch, and must not block.
 type Hooks struct {
-	// Handshaken is called with every well-formed connect response. An error drops the
-	// connection.
+	// Handshaken is called with every well-formed connect response, once the client has
+	// authenticated. An error drops the connection.
 	Handshaken func(Handshake) error
 	// Answered is called when a request or ping has been answered.
 	Answered func(at clock.Instant)
@@ -276,8 +276,8 @@ func (c *Conn) answered(xid int32, now clock.Instant) (request, bool) {
 	return r, true
 }
 
-// handshake acts on the connect response: it sends the credentials, then lets zk have
-// the response.
+// handshake acts on the connect response: it authenticates, sends the credentials, then lets zk
+// have the response.
 func (c *Conn) handshake(p []byte) error {
 	h, err := parseConnectResponse(p)
 	if err != nil {
@@ -291,17 +291,19 @@ func (c *Conn) handshake(p []byte) error {
 	if !asked {
 		return fmt.Errorf("%w: it spoke first", ErrProtocol)
 	}
+	// A session belongs to us once we have authenticated. Before that zk has not heard of it, and
+	// asks for another one if the server refuses.
+	if h.SessionID != 0 && c.creds.SASL != nil {
+		if err := c.authenticate(); err != nil {
+			return err
+		}
+	}
 	if err := c.hooks.Handshaken(h); err != nil {
 		return err
 	}
 	if h.SessionID == 0 {
 		c.fail(errExpired) // zk forgets to close this connection; the response it still gets
 		return nil
-	}
-	if c.creds.SASL != nil {
-		if err := c.authenticate(); err != nil {
-			return err
-		}
 	}
 	for _, a := range c.creds.Auth {
 		if _, err := c.net.Write(authFrame(a)); err != nil {

@@ -320,8 +320,8 @@ func (p *Place) noticed() bool {
 		}
 	}
 	p.departures, p.ahead = doubtful, nil
-	if !p.cfg.Busy {
-		p.chores.kept = clock.Instant{} // who leaves without a look at the record should have looked before
+	if !p.cfg.Busy { // it will not look at the record when it leaves
+		p.chores.keepSoon(p)
 	}
 	p.stopNearest()
 	p.attend()

@@ -135,7 +135,7 @@ foreign:
 
 bench:
 	$(GO) run ./internal/bench $(if $(ROWS),-rows $(ROWS))
-	$(if $(ROWS),,cd internal/peers && $(GO) run ./cmd/latency && $(GO) run ./cmd/counters)
+	$(if $(ROWS),,cd internal/peers && $(GO) run ./cmd/latency && $(GO) run ./cmd/counters && $(GO) run ./cmd/locks)
 
 picture:
 	$(GO) run ./internal/picture -svg recipe/docs/failover.svg -readme README.md

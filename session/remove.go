@@ -50,13 +50,14 @@ func (s *Session) removeSoon(ctx context.Context, path string, ops []any) error 
 // removeOnce makes one attempt. Where an operation that goes with the deletion is refused, the
 // deletion goes alone.
 func (s *Session) removeOnce(ctx context.Context, path string, ops []any) error {
-	last := len(ops) - 1
-	if last > 0 {
+	for refused := true; refused && len(ops) > 1; {
+		last := len(ops) - 1
 		results, err := s.Multi(ctx, ops...)
 		deleting := len(results) > last && results[last].Error != nil && errors.Is(err, results[last].Error)
 		if err == nil || OutcomeOf(err) == OutcomeUnknown || deleting || retryable(err) {
 			return err
 		}
+		ops, refused = s.WithoutNotice(ops, results)
 	}
 	return s.Delete(ctx, path, -1)
 }

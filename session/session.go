@@ -98,6 +98,8 @@ type Session struct {
 	heart      heartbeat
 	ears       map[int64]*ear // by the session that is listened to
 	watches    map[string]map[*Watch]struct{}
+	notices    map[string]map[*Watch]struct{} // by the znode whose creation is the notice
+	silent     bool                           // giving notice was refused
 	trees      []*TreeWatch
 	leftovers  leftovers
 	roots      map[string]uint64 // where a watch on a whole tree was asked for: on which connection
@@ -135,6 +137,7 @@ func newSession(parent context.Context, common *common) (*Session, error) {
 		settle:  make(chan struct{}, 1),
 		watches: map[string]map[*Watch]struct{}{},
 		roots:   map[string]uint64{},
+		notices: map[string]map[*Watch]struct{}{},
 		ears:    map[int64]*ear{},
 		birth:   make(chan struct{}, 1),
 		states:  feed.New[State](nil, maxStates),

@@ -43,7 +43,7 @@ type leftovers struct {
 // fired takes off what the server has used up.
 func (l *leftovers) fired(ev zk.Event) {
 	switch ev.Type {
-	case zk.EventNodeDataChanged:
+	case zk.EventNodeDataChanged, zk.EventNodeCreated:
 		l.take(ev.Path, dataWatch)
 	case zk.EventNodeChildrenChanged:
 		l.take(ev.Path, childWatch)
@@ -61,17 +61,21 @@ func (l *leftovers) take(path string, kinds watchKinds) {
 }
 
 // wantsWatch says whether a read that is being sent leaves a watch.
-func (s *Session) wantsWatch(path string, list bool) bool {
-	kind := dataWatch
-	if list {
+func (s *Session) wantsWatch(path string, op int32) bool {
+	kind := dataWatch // that of exists, too
+	if op == wire.OpGetChildren2 {
 		kind = childWatch
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !list && s.isRoot(path) {
+	switch {
+	case op == wire.OpExists:
+		if len(s.notices[path]) == 0 {
+			return false
+		}
+	case kind == dataWatch && s.isRoot(path):
 		return false
-	}
-	if len(s.watches[path]) == 0 {
+	case len(s.watches[path]) == 0:
 		return s.treesRead(path)
 	}
 	if s.leftovers.kinds == nil {
@@ -86,6 +90,9 @@ func (s *Session) unneeded(path string) watchKinds {
 	kinds := s.leftovers.kinds[path]
 	for w := range s.watches[path] {
 		kinds &^= w.kinds
+	}
+	if len(s.notices[path]) > 0 {
+		kinds &^= dataWatch
 	}
 	for _, w := range s.trees {
 		if w.contains(path) && (w.covered != s.connection || w.full == path) {
@@ -187,6 +194,12 @@ func (s *Session) lookAgain(path string, kinds watchKinds, except *TreeWatch) {
 	for w := range s.watches[path] {
 		if w.kinds&kinds != 0 {
 			w.lookAgain()
+		}
+	}
+	if kinds&dataWatch != 0 {
+		for w := range s.notices[path] {
+			w.asked = 0
+			signal(w.wake)
 		}
 	}
 	for _, w := range s.trees {

@@ -27,6 +27,9 @@ type Watch struct {
 	czxid   int64      // of the znode that the latest such read has shown
 	events  uint64     // how many events have arrived
 	deleted bool
+	notice  string // see AwaitNotice; with the chroot; "" if none is awaited
+	asked   uint64 // the connection on which that was asked for
+	noticed bool
 }
 
 // Watch begins an interest in the znode at path. Signals go to wake without blocking, so it
@@ -61,6 +64,7 @@ func (w *Watch) Stop() {
 		delete(w.s.watches, w.full)
 	}
 	w.s.unwatch(w.full)
+	w.stopNotice()
 }
 
 // Get reads the znode and leaves a watch on it. A missing znode (zk.ErrNoNode) leaves
@@ -119,6 +123,9 @@ func (s *Session) notify(ev zk.Event) {
 		s.ephemerals.remove(ev.Path)
 	}
 	s.leftovers.fired(ev)
+	if ev.Type == zk.EventNodeCreated {
+		s.hearNotice(ev.Path)
+	}
 	for w := range s.watches[ev.Path] {
 		w.lookAgain()
 		if ev.Type == zk.EventNodeDeleted {

@@ -160,12 +160,14 @@ func (c *cost) add(frames []faultproxy.Frame, leavers bool, gone string) {
 			c.events++
 			c.bytes += f.Bytes
 			asks = asks || f.Path == gone && !own
-			if own && f.Path == gone {
+			switch {
+			case own && f.Path == gone:
 				own = false
-			} else {
+			case noticed(f): // the one that is woken has the deletion as well
+			default:
 				c.woken++
 			}
-		case f.Op == faultproxy.OpPing, f.Op == faultproxy.OpExists, f.Op == faultproxy.OpConnect, beating(f),
+		case f.Op == faultproxy.OpPing, f.Op == faultproxy.OpExists && !noticed(f), f.Op == faultproxy.OpConnect, beating(f),
 			f.Dir == faultproxy.ToServer && f.Path == path.Dir(gone) && f.Op == faultproxy.OpGetData && !asks:
 		case f.Dir == faultproxy.ToServer:
 			c.requests++
@@ -178,12 +180,15 @@ func (c *cost) add(frames []faultproxy.Frame, leavers bool, gone string) {
 	}
 }
 
+// noticed reports whether a frame is about a notice.
+func noticed(f faultproxy.Frame) bool { return strings.HasPrefix(f.Path, beats+"_c_") }
+
 // beating reports whether a request sets or reads a heartbeat.
 func beating(f faultproxy.Frame) bool {
 	if f.Dir != faultproxy.ToServer {
 		return false
 	}
-	return strings.HasPrefix(f.Path, beats) || f.Op == faultproxy.OpMulti && f.First == faultproxy.OpCheck
+	return strings.HasPrefix(f.Path, beats) && !noticed(f) || f.Op == faultproxy.OpMulti && f.First == faultproxy.OpCheck
 }
 
 // beats is the default of session.Config.Beats.

@@ -23,12 +23,14 @@ var scales = []scale{
 	{1000, 4, 12, 4 * time.Second},
 }
 
+var handOverHead = []string{"candidates", "who", "p50", "p95", "p99", "p50/floor", "p95/floor", "in the heir's process, p50", "p95"}
+
 // measureHandOvers measures how long it takes from the leader's delete request to the
 // heir's callback, each time with the floor between the same two servers, and zk.Lock.
 func measureHandOvers(l *lab) error {
 	t := table{
 		title: fmt.Sprintf("Graceful failover, delete sent to callback entered, %d each, ms and times the floor:", l.failovers),
-		head:  []string{"candidates", "who", "p50", "p95", "p99", "p50/floor", "p95/floor", "in the heir's process, p50", "p95"},
+		head:  handOverHead,
 	}
 	for _, sc := range scales {
 		if l.only != 0 && l.only != sc.candidates {

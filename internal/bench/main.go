@@ -26,6 +26,7 @@ var rows = []row{
 	{"handover", "graceful failover, heir ready", measureHandOvers},
 	{"quick", "hand-overs in quick succession", measureQuick},
 	{"lock", "locks, alone and contended", measureLocks},
+	{"disk", "hand-overs on servers that wait for the disk", measureDisk},
 	{"counts", "frames of a failover and at rest", measureCounts},
 	{"semaphore", "permits that change hands", measureSemaphore},
 	{"crash", "crashed leaders", measureCrash},

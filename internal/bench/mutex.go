@@ -255,11 +255,13 @@ func (q *lockLine) handOver() (failover, error) {
 	return since(former.of.stamp, q.holder.of.stamp, q.holder.at), nil
 }
 
+var lockHead = []string{"contenders", "who", "p50", "p95", "p50/floor", "p95/floor"}
+
 // measureLockHandOvers measures hand-overs at different numbers of waiters.
 func measureLockHandOvers(l *lab) error {
 	t := table{
 		title: fmt.Sprintf("Hand-over of a lock, delete sent to acquired, %d each, ms and times the floor:", l.failovers),
-		head:  []string{"contenders", "who", "p50", "p95", "p50/floor", "p95/floor"},
+		head:  lockHead,
 	}
 	for _, n := range []int{2, 10, 100, 1000} {
 		if l.only != 0 && l.only != n {

@@ -32,6 +32,8 @@ type Config struct {
 	// MinSessionTimeout and MaxSessionTimeout bound what a client is granted; default: the server's own, 2 and 20
 	// ticks.
 	MinSessionTimeout, MaxSessionTimeout time.Duration
+	// Sync lets the servers wait for the disk with each transaction, as they do by default elsewhere.
+	Sync bool
 	// Secure gives every server a TLS port too (secureClientPort, Server.SecureAddr). The key store and the rest
 	// go into Properties: serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory and ssl.*.
 	Secure bool
@@ -104,6 +106,9 @@ func (c Config) zooCfg(i int, dir string, ports []serverPorts) string {
 		// new transaction log is a lot for a test.
 		"forceSync":    "no",
 		"preAllocSize": "1024",
+	}
+	if c.Sync {
+		lines["forceSync"] = "yes"
 	}
 	if c.MinSessionTimeout > 0 {
 		lines["minSessionTimeout"] = millis(c.MinSessionTimeout)

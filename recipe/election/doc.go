@@ -64,8 +64,8 @@
 // When the leader's znode is gone, the leader may not have stopped yet. There are three cases:
 //
 //   - The departure was announced. The path holds a record as its data, and a leader that
-//     leaves writes its number there, in the transaction that deletes its znode. The heir
-//     reads the record and leads at once.
+//     leaves writes its number there, in the transaction that deletes its znode. The same
+//     transaction gives the heir notice ([session.Watch.AwaitNotice]), so that it leads at once.
 //   - The departure was not announced: somebody deleted the znode, or its session has ended. The
 //     heir leads when the lease of that candidate is over, (17/16) D after the heir has heard of
 //     the deletion (event [EventWithheld]).

@@ -137,7 +137,7 @@ func (c *contender) join(ctx context.Context, s *session.Session) (*stay.Stay, e
 func (c *contender) place() line.Config {
 	return line.Config{
 		Dir: c.path, Style: c.style, Data: ident.Encode(c.cfg.ID, c.cfg.Data), ACL: c.cfg.ACL,
-		Clock: c.clock, Busy: true, Cleanup: c.cfg.Cleanup,
+		Clock: c.clock, Busy: true, Memory: c.memory, Cleanup: c.cfg.Cleanup,
 	}
 }
 

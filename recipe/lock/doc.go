@@ -42,8 +42,9 @@
 //     that came before it, a writer for all that came before it, so that neither starves.
 //   - Nothing is left behind. A contender that gives up, by its context or otherwise, leaves no
 //     znode, and the contender behind it does not wait for a lease.
-//   - Cost. To acquire a free lock takes one write and one round of three reads. To release it takes
-//     one write. The number of other locks does not matter. With its first lock, a session also
+//   - Cost. To acquire a free lock takes one write and one round of three reads, or of two within a lease
+//     of the last release. To release it takes one write. The next contender reads nothing before it
+//     holds the lock. The number of other locks does not matter. With its first lock, a session also
 //     creates its heartbeat, once. While a session holds locks, or is next for one, it writes 4
 //     times per D in all. Afterwards it does not write. A release wakes one contender, or all
 //     readers that are next. Waiting readers with one writer ahead write 4 times per D as well.

@@ -31,6 +31,8 @@ type Lock struct {
 	shared bool  // it is held beside other readers
 	reader *Lock // of an RW
 
+	memory *line.Memory // of the line's record
+
 	log   *slog.Logger
 	often *slog.Logger // for lines that many contenders may have at the same time
 
@@ -54,7 +56,7 @@ func New(client *session.Client, path string, cfg Config) (*Lock, error) {
 	}
 	logger, lines := feed.NewLog(cfg.Logger)
 	return &Lock{
-		client: client, path: path, cfg: cfg, style: cfg.Style.line(), clock: clock.From(client.Context()),
+		client: client, path: path, cfg: cfg, style: cfg.Style.line(), clock: clock.From(client.Context()), memory: &line.Memory{},
 		log:    feed.Thinned(client.Context(), logger, lines, feed.Transitions).With("lock", path, "id", cfg.ID),
 		often:  feed.Thinned(client.Context(), logger, lines, feed.Failures).With("lock", path, "id", cfg.ID),
 		events: feed.New(cfg.OnEvent, maxEvents), revokes: feed.New(cfg.OnRevoke, maxEvents),

@@ -237,3 +237,40 @@ func TestSeveralAtOnceDoNotWaitForEachOther(t *testing.T) {
 		s.none("leases")
 	})
 }
+
+// A hundred wait for ten permits. Only the one at the front waits for a permit, so each that is given away
+// wakes one.
+func TestAPermitWakesOneOfAHundred(t *testing.T) {
+	onStage(t, 10, zktest.Config{}, func(t *testing.T, s *stage) {
+		held, clients := []*semaphore.Permit{}, []*person{}
+		for i := range 10 {
+			clients = append(clients, s.person(fmt.Sprint("p", i)))
+			held = append(held, clients[i].acquire())
+		}
+		var waiting []<-chan *semaphore.Permit
+		for i := range 100 {
+			waiting = append(waiting, clients[i%10].queue())
+		}
+		for i := range 20 {
+			time.Sleep(stageT)
+			byPermit := 0
+			for _, w := range s.Watches() {
+				if w.Child && w.Path == stagePath+"/leases" {
+					byPermit++
+				}
+			}
+			if byPermit != 1 {
+				t.Fatalf("%d wait for permits", byPermit)
+			}
+			s.release(held[i])
+			held = append(held, <-waiting[i])
+		}
+		for i := range 80 {
+			s.release(held[20+i])
+			held = append(held, <-waiting[20+i])
+		}
+		for _, p := range held[100:] {
+			s.release(p)
+		}
+	})
+}

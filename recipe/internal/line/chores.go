@@ -29,6 +29,12 @@ func early(now clock.Instant, part float64, d time.Duration) clock.Instant {
 	return now.Add(-time.Duration(part * float64(d)))
 }
 
+// keepSoon lets the kept chores come soon, though not while the place is taken.
+func (c *chores) keepSoon(p *Place) {
+	_, kept := c.every(p)
+	c.kept = p.cfg.Clock.Now().Add(p.s.LeaseTime()/8 - kept)
+}
+
 // spread is the part of a distance by which the next chore may come early. Chores that a busy
 // moment has put off together would stay together otherwise.
 const spread = 0.25

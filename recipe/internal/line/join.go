@@ -113,7 +113,8 @@ func ensure(ctx context.Context, s *session.Session, cfg Config) error {
 func (p *Place) find(ctx context.Context) error {
 	checked := make(chan error, 1)
 	go func() { checked <- p.checkOwn(ctx) }()
-	r, err := read(ctx, p.cfg.Clock, p.s, p.dir)
+	wanted := !p.cfg.Memory.mayRecall(p.s, p.cfg.Clock.Now())
+	r, err := read(ctx, p.cfg.Clock, p.s, p.dir, wanted)
 	if failed := <-checked; failed != nil {
 		return failed
 	}
@@ -127,7 +128,7 @@ func (p *Place) find(ctx context.Context) error {
 			if p.shared {
 				p.beside = readers(ahead)
 			}
-			return p.enter(ctx, r)
+			return p.enter(ctx, r, wanted)
 		}
 		// The own create came before this list, in one session: it can only be missing
 		// because it has been deleted.
@@ -141,21 +142,33 @@ func (p *Place) find(ctx context.Context) error {
 		if !ok {
 			return ErrGone
 		}
-		r, err = read(ctx, p.cfg.Clock, p.s, p.dir)
+		r, err = read(ctx, p.cfg.Clock, p.s, p.dir, wanted)
 	}
 }
 
 // enter takes in the line's record. A number that is neither listed nor over may belong to a
 // holder that vanished just before: its lease may still run.
-func (p *Place) enter(ctx context.Context, r reading) error {
-	if err := p.take(ctx, r.record, r.stat.Version); err != nil {
-		return err
-	}
-	own := p.number()
-	if p.ours && own != noNumber && !p.record.complete(own, r.names) {
-		if err := p.refresh(ctx); err != nil { // it may be older than the list
+func (p *Place) enter(ctx context.Context, r reading, read bool) error {
+	own, asked := p.number(), true
+	p.born = r.stat.Czxid
+	if known, current, ok := p.cfg.Memory.recall(p.s, r.stat, p.cfg.Clock.Now()); ok && !read {
+		p.record, p.ours = known, true
+		if err := p.admit(); err != nil {
 			return err
 		}
+		// Who waits for one ahead anyway is mostly told by its departure.
+		missing, few := known.missing(own, r.names)
+		if asked = current || len(missing) == 0 && few; !asked && (!few || len(p.ahead) == 0) {
+			if err := p.refresh(ctx); err != nil {
+				return err
+			}
+			asked = true
+		}
+	} else if err := p.enterRecord(ctx, r, read); err != nil {
+		return err
+	}
+	if len(r.record) > 0 || !read {
+		p.version = r.stat.Version // those ahead write it once each from here on, as they leave
 	}
 	if own == 0 {
 		return nil
@@ -166,7 +179,25 @@ func (p *Place) enter(ctx context.Context, r reading) error {
 		missing = []int64{noNumber}
 	}
 	for _, n := range missing { // each by itself: what others write later may settle it
-		p.departures = append(p.departures, departure{number: n, over: over, asked: true})
+		p.departures = append(p.departures, departure{number: n, over: over, asked: asked})
+	}
+	return nil
+}
+
+// enterRecord takes in the record as it was read with the list, or reads it.
+func (p *Place) enterRecord(ctx context.Context, r reading, read bool) error {
+	if !read {
+		data, stat, err := p.s.Get(ctx, p.dir)
+		if err != nil {
+			return goneIfNoNode(err)
+		}
+		return p.take(ctx, data, stat.Version)
+	}
+	if err := p.take(ctx, r.record, r.held.Version); err != nil {
+		return err
+	}
+	if own := p.number(); p.ours && own != noNumber && !p.record.complete(own, r.names) {
+		return p.refresh(ctx) // it may be older than the list
 	}
 	return nil
 }

@@ -173,14 +173,34 @@ func (p *Place) announce(ctx context.Context) (ok bool) {
 				return false
 			}
 		}
-		_, err := p.s.Multi(ctx,
-			&zk.SetDataRequest{Path: p.dir, Data: []byte(p.over(own).String()), Version: p.version},
-			&zk.DeleteRequest{Path: p.path, Version: -1})
+		stood, ops := p.cfg.Clock.Now(), p.departure(p.version)
+		results, err := p.s.Multi(ctx, ops...)
+		if ops, refused := p.s.WithoutNotice(ops, results); refused {
+			results, err = p.s.Multi(ctx, ops...)
+		}
+		if err == nil && results[0].Stat != nil {
+			p.cfg.Memory.keep(p, p.over(own), results[0].Stat.Version, stood)
+		}
 		if !errors.Is(err, zk.ErrBadVersion) {
 			return err == nil
 		}
 	}
 	return false
+}
+
+// departure is what announces a departure and deletes the own znode.
+func (p *Place) departure(version int32) []any {
+	ops := []any{&zk.SetDataRequest{Path: p.dir, Data: []byte(p.over(p.number()).String()), Version: version}}
+	return append(append(ops, p.notice()...), &zk.DeleteRequest{Path: p.path, Version: -1})
+}
+
+// notice tells who waits behind the own znode that all up to its number are over. It is for a holder
+// that has settled all before it. A reader has not, and neither has who never led.
+func (p *Place) notice() []any {
+	if !p.led || p.shared {
+		return nil
+	}
+	return p.s.Notice(p.path)
 }
 
 // over is the record without the own number.
@@ -206,7 +226,8 @@ func (p *Place) announcement() []any {
 	if p.shared {
 		version = p.version
 	}
-	return []any{&zk.SetDataRequest{Path: p.dir, Data: []byte(p.over(own).String()), Version: version}}
+	set := &zk.SetDataRequest{Path: p.dir, Data: []byte(p.over(own).String()), Version: version}
+	return append([]any{set}, p.notice()...)
 }
 
 // Abandon is Leave for a caller that does not wait: the znode is deleted in the background. Until

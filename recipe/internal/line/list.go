@@ -29,14 +29,16 @@ type list struct {
 type reading struct {
 	names  []Name        // belongs to all who asked: not to be changed
 	at     clock.Instant // when the last answer about the names arrived
+	stat   zk.Stat       // of the path when it was listed
 	record []byte        // what the path held, before or afterwards
-	stat   zk.Stat       // of that
+	held   zk.Stat       // of the path then
 }
 
-// where is a line as one session sees it.
+// where is a line as one session sees it. Without the record only the names are read.
 type where struct {
-	s   *session.Session
-	dir string
+	s      *session.Session
+	dir    string
+	record bool
 }
 
 // lists has an entry for every line that is being listed at this moment. The entry is the
@@ -47,10 +49,10 @@ var lists = struct {
 }{next: map[where]*list{}}
 
 // read returns the names in the line, first to last, as they are at some moment after the
-// call, and then the record. A list under way may be older: callers that come then wait for
-// the next.
-func read(ctx context.Context, c clock.Clock, s *session.Session, dir string) (reading, error) {
-	at := where{s, dir}
+// call, and the record, if that is wanted. A list under way may be older: callers that come then
+// wait for the next.
+func read(ctx context.Context, c clock.Clock, s *session.Session, dir string, record bool) (reading, error) {
+	at := where{s, dir, record}
 	lists.mu.Lock()
 	l, busy := lists.next[at]
 	if l == nil {
@@ -95,25 +97,31 @@ func (at where) list(c clock.Clock, l *list) {
 // older record knows less.
 func (at where) once(ctx context.Context, c clock.Clock) (r reading, err error) {
 	record := make(chan error, 1)
-	go func() {
-		var err error
-		r.record, r.stat, err = at.s.Get(ctx, at.dir)
-		record <- err
-	}()
-	names, now, err := at.names(ctx, c)
+	var data []byte
+	var held zk.Stat
+	if at.record {
+		go func() {
+			var err error
+			data, held, err = at.s.Get(ctx, at.dir)
+			record <- err
+		}()
+	} else {
+		record <- nil
+	}
+	r, err = at.names(ctx, c)
 	failed := <-record
-	r.names, r.at = names, now
+	r.record, r.held = data, held
 	return r, goneIfNoNode(cmp.Or(err, failed))
 }
 
 // names lists the line, and tells when the last answer about the names arrived.
-func (at where) names(ctx context.Context, c clock.Clock) ([]Name, clock.Instant, error) {
-	children, _, err := at.s.Children(ctx, at.dir)
+func (at where) names(ctx context.Context, c clock.Clock) (r reading, err error) {
+	children, stat, err := at.s.Children(ctx, at.dir)
 	if err != nil {
-		return nil, clock.Instant{}, err
+		return reading{}, err
 	}
 	names, err := Order(ctx, at.s, at.dir, children)
-	return names, c.Now(), err // not earlier: Order leaves out those who have gone since
+	return reading{names: names, stat: stat, at: c.Now()}, err // not earlier: Order leaves out those who have gone since
 }
 
 // abandon drops one waiter. The last one cancels the reads and waits for that.

@@ -93,7 +93,7 @@ func TestAListUnderWayIsNotForThoseWhoComeLater(t *testing.T) {
 		ask := func(i int) {
 			asking.Go(func() {
 				var err error
-				if answers[i], err = read(t.Context(), clock.System, s, "/line"); err != nil {
+				if answers[i], err = read(t.Context(), clock.System, s, "/line", true); err != nil {
 					t.Error(err)
 				}
 			})
@@ -130,7 +130,7 @@ func TestGivingUpAList(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			cancels[i] = cancel
 			asking.Go(func() {
-				_, errs[i] = read(ctx, clock.System, s, "/line")
+				_, errs[i] = read(ctx, clock.System, s, "/line", true)
 				returned.Add(1)
 			})
 			synctest.Wait() // its request is on its way

@@ -35,6 +35,8 @@ type Config struct {
 	// Busy: many come and go, and give up. A holder that leaves keeps what others have written
 	// into the record meanwhile, for which it may have to read it once more.
 	Busy bool
+	// Memory, if set, spares places that follow one another the reading of the record.
+	Memory *Memory
 	// Cleanup: a holder that leaves an empty line deletes the path with it.
 	Cleanup bool
 }
@@ -57,7 +59,8 @@ type Place struct {
 	hold    *session.Hold // kept in the first two places
 	led     bool
 	record  record
-	version int32 // of the record when it was read
+	version int32 // of the record, as far as is known
+	born    int64 // czxid of the path when it was listed
 	ours    bool  // the path holds a record
 	revoked bool  // somebody asks the holder to let go
 
@@ -230,6 +233,9 @@ func (p *Place) check(ctx context.Context) error {
 		if err != nil || there {
 			return err
 		}
+		if p.noticed() {
+			return nil
+		}
 		p.departed()
 		if asked || len(p.ahead) == 0 || !p.ours {
 			continue
@@ -247,8 +253,9 @@ func (p *Place) checkNearest(ctx context.Context) (there bool, err error) {
 	if p.nearest == nil {
 		p.nearest = p.s.Watch(p.dir+"/"+p.ahead[len(p.ahead)-1].Full, p.wake)
 	}
+	p.awaitNotice()
 	switch {
-	case p.nearest.Deleted():
+	case p.nearest.Noticed() || p.nearest.Deleted():
 		return false, nil
 	case p.nearest.Armed():
 		return true, nil
@@ -281,6 +288,44 @@ func (p *Place) departed() {
 	}
 	p.gone(p.ahead[len(p.ahead)-1], lease)
 	p.step()
+}
+
+// awaitNotice lets the server tell whether the one ahead has led and announces its departure. Where
+// holders seldom change, those far behind do without, and read the record if it comes to that.
+func (p *Place) awaitNotice() {
+	if n := p.ahead[len(p.ahead)-1]; Ours(n.Full) && !n.Shared && (p.cfg.Busy || depth(p.ahead) <= listenTo) {
+		p.nearest.AwaitNotice()
+	}
+}
+
+// noticed reports whether the one ahead has led and announced its departure. Then it has settled all
+// before it, too, and nothing has to be read. Each of ours among them has written the record once, if
+// it left as it should: the version that follows from this is tried first by who writes it next.
+func (p *Place) noticed() bool {
+	n := number(p.ahead[len(p.ahead)-1])
+	if n == noNumber || !p.nearest.Noticed() {
+		return false
+	}
+	p.record = p.record.settle(n)
+	for _, name := range p.ahead {
+		if Ours(name.Full) {
+			p.version++
+		}
+	}
+	var doubtful []departure
+	for _, d := range p.departures {
+		if !p.record.Over(d.number) {
+			d.asked = false // the record may tell by now
+			doubtful = append(doubtful, d)
+		}
+	}
+	p.departures, p.ahead = doubtful, nil
+	if !p.cfg.Busy { // it will not look at the record when it leaves
+		p.chores.keepSoon(p)
+	}
+	p.stopNearest()
+	p.attend()
+	return true
 }
 
 // gone notes a departure, and forgets those that are over. A writer of another library has no lease

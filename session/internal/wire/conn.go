@@ -59,9 +59,8 @@ type Hooks struct {
 	Handshaken func(Handshake) error
 	// Answered is called when a request or ping has been answered.
 	Answered func(at clock.Instant)
-	// WantsWatch is asked for each read of data, or of the list of children, whether it shall leave
-	// a watch.
-	WantsWatch func(path string, list bool) bool
+	// WantsWatch is asked for each read whether it shall leave a watch. op tells reads apart.
+	WantsWatch func(path string, op int32) bool
 	// Failed is called once, with the reason for which the connection ended; it may be
 	// called when the connection is closed from our side.
 	Failed func(error)
@@ -133,7 +132,7 @@ func (c *Conn) send(p []byte) error {
 	}
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	if path, ok := readPath(op, p); ok && c.hooks.WantsWatch(path, op == opGetChildren2) {
+	if path, ok := readPath(op, p); ok && c.hooks.WantsWatch(path, op) {
 		p = slices.Clone(p) // the caller's bytes are the caller's
 		p[len(p)-1] = 1
 	}

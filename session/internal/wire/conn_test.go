@@ -61,13 +61,13 @@ func TestARejectedCredentialIsReported(t *testing.T) {
 func TestReadsThatSomebodyWaitsOnLeaveAWatch(t *testing.T) {
 	e := pair(t)
 	e.shake()
-	e.watching["/w"] = true
+	e.watching["/w"], e.awaited["/n"] = true, true
 	for i, c := range []struct {
 		op   int32
 		path string
 		want byte
 	}{
-		{opGetData, "/w", 1}, {opGetData, "/x", 0}, {opGetChildren2, "/w", 1}, {opExists, "/w", 0},
+		{opGetData, "/w", 1}, {opGetData, "/x", 0}, {OpGetChildren2, "/w", 1}, {OpExists, "/w", 0}, {OpExists, "/n", 1}, {opGetData, "/n", 0},
 	} {
 		frame := framed(append(str(header(int32(i), c.op), c.path), 0))
 		kept := bytes.Clone(frame)

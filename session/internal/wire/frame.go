@@ -13,14 +13,14 @@ import (
 const (
 	opCreate          = 1
 	opDelete          = 2
-	opExists          = 3
+	OpExists          = 3
 	opGetData         = 4
 	opSetData         = 5
 	opGetACL          = 6
 	opSetACL          = 7
 	opSync            = 9
 	opPing            = 11
-	opGetChildren2    = 12
+	OpGetChildren2    = 12
 	opCheck           = 13
 	opMulti           = 14
 	opCreateContainer = 19
@@ -81,11 +81,11 @@ func parseRequest(p []byte) (xid, op int32, err error) {
 	return int32(binary.BigEndian.Uint32(p[4:])), int32(binary.BigEndian.Uint32(p[8:])), nil
 }
 
-// readPath returns the path of a getData or getChildren2 frame; ok is false for other
+// readPath returns the path of a getData, getChildren2 or exists frame; ok is false for other
 // operations. Such a frame ends with one byte: whether to leave a watch.
 func readPath(op int32, p []byte) (path string, ok bool) {
 	const begin = lengthSize + 8 + 4
-	if op != opGetData && op != opGetChildren2 || len(p) <= begin {
+	if op != opGetData && op != OpGetChildren2 && op != OpExists || len(p) <= begin {
 		return "", false
 	}
 	n := int(int32(binary.BigEndian.Uint32(p[begin-4:])))

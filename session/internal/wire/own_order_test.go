@@ -18,7 +18,7 @@ func TestNoOwnRequestOvertakesAReadThatLeavesAWatch(t *testing.T) {
 		}
 	}()
 	overtaken := make(chan bool, 1)
-	e.conn.hooks.WantsWatch = func(string, bool) bool {
+	e.conn.hooks.WantsWatch = func(string, int32) bool {
 		go e.conn.Request(OpAddWatch, nil, nil)
 		select {
 		case <-first:
@@ -41,7 +41,7 @@ func TestNoReadIsAskedAboutWhileAnOwnRequestIsBeingSent(t *testing.T) {
 	e := pair(t)
 	e.shake()
 	asked := make(chan bool, 1)
-	e.conn.hooks.WantsWatch = func(string, bool) bool { asked <- true; return false }
+	e.conn.hooks.WantsWatch = func(string, int32) bool { asked <- true; return false }
 	early := make(chan bool, 1)
 	go e.conn.Request(OpAddWatch, nil, func() {
 		go e.conn.Write(getData(1, "/a"))

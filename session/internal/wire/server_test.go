@@ -24,7 +24,8 @@ type ends struct {
 	answered []clock.Instant
 	failures []error
 	limits   []int
-	watching map[string]bool
+	watching map[string]bool // by reads
+	awaited  map[string]bool // by exists
 }
 
 // hang is how long a test waits for what should happen at once.
@@ -32,7 +33,7 @@ const hang = 30 * time.Second
 
 func pair(t *testing.T, auth ...Auth) *ends {
 	near, far := net.Pipe()
-	e := &ends{t: t, server: far, watching: map[string]bool{}}
+	e := &ends{t: t, server: far, watching: map[string]bool{}, awaited: map[string]bool{}}
 	e.conn = New(near, time.Now().Add(hang), clock.System, Credentials{Auth: auth}, e.hooks())
 	t.Cleanup(func() { e.conn.Close(); far.Close() })
 	far.SetDeadline(time.Now().Add(hang))
@@ -48,9 +49,12 @@ func (e *ends) hooks() Hooks {
 	return Hooks{
 		Handshaken: func(h Handshake) error { locked(func() { e.shakes = append(e.shakes, h) }); return nil },
 		Answered:   func(at clock.Instant) { locked(func() { e.answered = append(e.answered, at) }) },
-		WantsWatch: func(path string, _ bool) (ok bool) { locked(func() { ok = e.watching[path] }); return },
-		Failed:     func(err error) { locked(func() { e.failures = append(e.failures, err) }) },
-		Limit:      func(n int) { locked(func() { e.limits = append(e.limits, n) }) },
+		WantsWatch: func(path string, op int32) (ok bool) {
+			locked(func() { ok = e.watching[path] && op != OpExists || e.awaited[path] && op == OpExists })
+			return
+		},
+		Failed: func(err error) { locked(func() { e.failures = append(e.failures, err) }) },
+		Limit:  func(n int) { locked(func() { e.limits = append(e.limits, n) }) },
 	}
 }
 

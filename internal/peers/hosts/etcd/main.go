@@ -1,6 +1,7 @@
 // Etcd is one candidate on etcd as a process, by Election of its package concurrency or by leaderelection of client-go,
-// or a server of etcd. A candidate prints JSON lines as examples/candidate does and obeys "resign" and "quit" on stdin.
-// Arguments: kind, endpoints, path, id, the time until a silent leader is replaced in ms, time between beats in ms.
+// clients of its Mutex, or a server of etcd. A candidate prints JSON lines as examples/candidate does and obeys "resign" and "quit" on stdin.
+// Arguments: kind, endpoints, path, id, the time until a silent leader is replaced in ms, time between beats in ms; for
+// clients of the Mutex: mutex, endpoints, path, how many, for how many ms, after how many ms.
 //
 // It is a module of its own: what it depends on is a hundred times what the other candidates do.
 package main
@@ -35,6 +36,16 @@ func main() {
 	beat, err := strconv.Atoi(os.Args[6])
 	if err != nil {
 		log.Fatal(err)
+	}
+	if os.Args[1] == "mutex" {
+		clients, err := strconv.Atoi(os.Args[4])
+		if err == nil {
+			err = takeInTurn(os.Args[2], os.Args[3], clients, time.Duration(timeout)*time.Millisecond, time.Duration(beat)*time.Millisecond)
+		}
+		if err != nil {
+			log.Fatal(err)
+		}
+		return
 	}
 	client, err := clientv3.New(clientv3.Config{Endpoints: strings.Split(os.Args[2], ","), DialTimeout: 5 * time.Second, Logger: zap.NewNop()})
 	if err != nil {

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/client/v3/concurrency"
+	"go.uber.org/zap"
+)
+
+// takeInTurn lets so many clients, each with a session of its own, take one Mutex of etcd's package concurrency in turn for a
+// while, after another while. It prints how often that was acquired, and the median time in ns from the call that releases it to the return of
+// the next call that acquires it, as JSON.
+func takeInTurn(endpoints, path string, clients int, length, warmUp time.Duration) error {
+	var all []*concurrency.Mutex
+	for range clients {
+		client, err := clientv3.New(clientv3.Config{Endpoints: strings.Split(endpoints, ","), DialTimeout: 5 * time.Second, Logger: zap.NewNop()})
+		if err != nil {
+			return err
+		}
+		defer client.Close()
+		session, err := concurrency.NewSession(client, concurrency.WithTTL(10))
+		if err != nil {
+			return err
+		}
+		all = append(all, concurrency.NewMutex(session, path))
+	}
+	var released atomic.Int64
+	var took []int64 // of whoever has the lock
+	var failed atomic.Int64
+	var locking sync.WaitGroup
+	begun := time.Now()
+	for _, m := range all {
+		locking.Go(func() {
+			ctx := context.Background()
+			for time.Since(begun) < warmUp+length {
+				if err := m.Lock(ctx); err != nil {
+					failed.Add(1)
+					continue
+				}
+				now := int64(time.Since(begun))
+				if before := released.Load(); before != 0 && now > int64(warmUp) && now < int64(warmUp+length) {
+					took = append(took, now-before)
+				}
+				released.Store(int64(time.Since(begun)))
+				if err := m.Unlock(ctx); err != nil {
+					failed.Add(1)
+				}
+			}
+		})
+	}
+	locking.Wait()
+	if len(took) == 0 {
+		return errors.New("the lock was never acquired twice")
+	}
+	slices.Sort(took)
+	return json.NewEncoder(os.Stdout).Encode(map[string]int64{"acquired": int64(len(took)), "failed": failed.Load(), "handover": took[len(took)/2]})
+}

@@ -1,0 +1,56 @@
+package line
+
+import (
+	"sync"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// Memory is what the places of one caller in one line have learned of the line's record, so that the
+// next one need not read it. What it says is over stays so. Who changes the lease in a record has to
+// wait for two leases in which nobody stands in the line, so for one lease after a place stood there
+// the lease in the record is what it was. The zero value knows nothing.
+type Memory struct {
+	mu      sync.Mutex // guards what follows
+	s       *session.Session
+	czxid   int64 // of the path: made again it is another one
+	version int32
+	record  record
+	stood   clock.Instant // when the latest place that knew the record stood in line
+}
+
+// recall returns the record as it is known. It is current if nobody has written it since.
+func (m *Memory) recall(s *session.Session, stat zk.Stat, now clock.Instant) (r record, current, ok bool) {
+	if m == nil {
+		return record{}, false, false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.s != s || m.czxid != stat.Czxid || m.stood.Add(m.record.lease).Passed(now) {
+		return record{}, false, false
+	}
+	return m.record, m.version == stat.Version, true
+}
+
+// mayRecall reports whether it is worth while to join without reading the record.
+func (m *Memory) mayRecall(s *session.Session, now clock.Instant) bool {
+	if m == nil {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.s == s && !m.stood.Add(m.record.lease).Passed(now)
+}
+
+// keep takes in the record, as it was at this version, from a place that stood in line at stood.
+func (m *Memory) keep(p *Place, r record, version int32, stood clock.Instant) {
+	if m == nil || !p.ours {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.s, m.czxid, m.version, m.record, m.stood = p.s, p.born, version, r, stood
+}

@@ -1,0 +1,61 @@
+package lock_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// Where nobody may delete beside the heartbeats there is no notice, but departures are announced all the same.
+func TestALockIsHandedOverWithoutNotice(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		admin := s.admin()
+		if err := admin.EnsurePath(t.Context(), "/zkrecipe", nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := admin.Create(t.Context(), "/zkrecipe/beats", nil, 0, zk.WorldACL(zk.PermAll&^zk.PermDelete)); err != nil {
+			t.Fatal(err)
+		}
+		held, waiting := s.person("a").acquire(), s.person("b")
+		for i := range 4 {
+			next := waiting.begin()
+			time.Sleep(stageT)
+			begun := time.Now()
+			release(t, held)
+			held = <-next
+			if took := time.Since(begun); took > 100*time.Millisecond {
+				t.Errorf("hand-over %d took %v", i, took)
+			}
+			waiting = s.person(fmt.Sprint("c", i))
+		}
+		release(t, held)
+	})
+}
+
+// What is remembered of the record is old after a lease: somebody may have changed it.
+func TestARecordThatWasChangedMeanwhileIsRead(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a := s.person("a")
+		release(t, a.acquire())
+		time.Sleep(2 * stageD)
+		record := []byte("zkrecipe line 1\nlease 200ms\nsettled 0\n")
+		if _, err := s.admin().Set(t.Context(), stagePath, record, -1); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		h, err := a.Acquire(t.Context())
+		if err == nil {
+			release(t, h)
+		}
+		var tooLong *recipe.LeaseError
+		if !errors.As(err, &tooLong) {
+			t.Errorf("acquired with %v; want a LeaseError", err)
+		}
+	})
+}

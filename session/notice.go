@@ -1,0 +1,107 @@
+package session
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/go-zookeeper/zk"
+)
+
+// An event of ZooKeeper tells that a znode is gone, but not why. Who has to know whether its owner had
+// finished would have to read that somewhere first, while nobody holds anything. So the transaction
+// in which an owner that has finished deletes its place also creates a znode of a name that nobody else
+// uses, and deletes it again. That znode is never there, but who waits for its creation has an event of
+// that: the notice. It tells the truth whatever other events are late, or are kept from a session that
+// may not read the place any more.
+
+// noticePath returns the znode whose creation is the notice for a place.
+func (s *Session) noticePath(place string) string { return join(s.cfg.Beats, path.Base(place)) }
+
+// Notice returns the operations that give notice that the owner of a place has finished, for the
+// transaction in which it deletes the place; see [Watch.AwaitNotice]. There are none if this session may
+// not give notice. The place must have a name of its own, as those of [Session.CreatePlace] have, and
+// only its owner may give notice.
+func (s *Session) Notice(place string) []any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.silent {
+		return nil
+	}
+	p := s.noticePath(place)
+	return []any{&zk.CreateRequest{Path: p}, &zk.DeleteRequest{Path: p, Version: -1}}
+}
+
+// WithoutNotice returns the operations of a transaction without those of a notice, if it was refused
+// because of these: the session may create heartbeats, perhaps, but not delete a znode beside them.
+// Then it gives no notice any more.
+func (s *Session) WithoutNotice(ops []any, results []zk.MultiResponse) (rest []any, refused bool) {
+	ofNotice := func(op any) bool {
+		_, path := describeOp(op)
+		return strings.HasPrefix(path, join(s.cfg.Beats, ""))
+	}
+	failed := slices.IndexFunc(results, func(r zk.MultiResponse) bool { return r.Error != nil })
+	if failed < 0 || failed >= len(ops) || !ofNotice(ops[failed]) {
+		return ops, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.silent = true
+	return slices.DeleteFunc(slices.Clone(ops), ofNotice), true
+}
+
+// AwaitNotice asks the server to tell of the notice for the place that w watches, on the present
+// connection, in the background. The channel is closed when the server has answered. AwaitNotice may be
+// called again: after a reconnect that is needed. It does nothing where the session may not give notice
+// itself, because others may not either.
+func (w *Watch) AwaitNotice() (answered <-chan struct{}) {
+	s, done := w.s, make(chan struct{})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over || s.silent || w.full == "" || s.state != StateConnected || w.asked == s.connection {
+		close(done)
+		return done
+	}
+	path := s.noticePath(w.path)
+	w.asked, w.notice = s.connection, s.chroot+path
+	if s.notices[w.notice] == nil {
+		s.notices[w.notice] = map[*Watch]struct{}{}
+	}
+	s.notices[w.notice][w] = struct{}{}
+	s.calls.Add(1)
+	go func() {
+		defer s.calls.Done()
+		defer close(done)
+		_, _, _ = s.Exists(s.ctx, path) // without an answer there may be no notice
+	}()
+	return done
+}
+
+// Noticed reports whether notice was given: the owner of the place had finished, and has deleted it. Its
+// deletion may be told a moment later.
+func (w *Watch) Noticed() bool {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	return w.noticed
+}
+
+// hearNotice passes on a notice. The caller holds s.mu.
+func (s *Session) hearNotice(path string) {
+	for w := range s.notices[path] {
+		w.noticed = true
+		signal(w.wake)
+	}
+}
+
+// stopNotice ends the wait for notice. The caller holds s.mu.
+func (w *Watch) stopNotice() {
+	if w.notice == "" {
+		return
+	}
+	delete(w.s.notices[w.notice], w)
+	if len(w.s.notices[w.notice]) == 0 {
+		delete(w.s.notices, w.notice)
+		w.s.unwatch(w.notice)
+	}
+	w.notice = ""
+}

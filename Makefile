@@ -5,9 +5,12 @@
 # make lint   staticcheck
 # make vuln   known vulnerabilities in what the modules use; skipped where the database, vuln.go.dev, does not answer
 # make golangci  more linters, as .golangci.yml says; the first time it is compiled, which takes minutes
+# make apidiff  what has changed in the exported API since the last tag (SINCE=... another one)
+# make benchstat BASE=ref  the benchmarks that need no servers, at a commit and here, compared by benchstat
 # make model  search the models of the lease, the line's record, the takeover and the journal to their ends (needs spin)
 # make foreign  compile the code of other libraries that the documentation shows
 # make bench  failover, joining and cost beside what ZooKeeper itself takes, as Markdown: 25 minutes (ROWS=handover,join for some)
+# make picture  run a failover and draw the README's picture of it, with the sentence below it
 # make soak   simulate HOURS=... cluster-hours of faults on all cores (SEED=... is the first seed)
 # make campaign  ROUNDS=20 rounds of every fault on real ensembles, and a table; HOURS=... of everything at random instead
 #             (needs root, iproute2, iptables; RIGS=4 ensembles in parallel, FAULTS=regexp, SEED=..., LEASE=500ms)
@@ -55,7 +58,7 @@ CHECKERS = prometheus chromium docker-compose  # for the alert rules, the status
 ENGINE = docker.io curl maven  # docker-compose.yml at work
 COMPILERS = spin gcc libc6-dev  # search the model of the lease; the race detector
 
-.PHONY: quick test check deps lint vuln golangci model foreign bench soak campaign compare compose servers theirs record fuzz help
+.PHONY: quick test check deps lint vuln golangci apidiff benchstat model foreign bench picture soak campaign compare compose servers theirs record fuzz help
 .NOTPARALLEL: # "make deps test" is an order
 
 # Most of these tests wait for something rather than compute: hence more at one time than there are processors. The
@@ -72,7 +75,8 @@ test: check
 	@[ -n "$$ZK_SERVERS$$ZOOKEEPER_HOME" ] || [ -e /usr/share/java/zookeeper.jar ] || \
 		echo "SKIP: no ZooKeeper here, so tests on real servers are skipped: make deps, or set ZOOKEEPER_HOME or ZK_SERVERS"
 	@[ -n "$(RACE)" ] || echo "SKIP: no C compiler, so the race detector is off"
-	$(GO) test $(RACE) -p 1 -timeout 15m ./...  # one package at a time: most of them start servers
+	@# Most tests wait for servers rather than compute: hence several packages at a time, those that take longest first.
+	$(GO) test $(RACE) -p 3 -timeout 15m ./recipe/election ./session ./internal/... ./...
 	@# A module of its own: Kerberos, with a KDC and a server that trusts it.
 	@command -v krb5kdc >/dev/null || echo "SKIP: no KDC here: make deps"
 	cd session/sasl/kerberos && $(GO) vet ./... && $(GO) test $(RACE) -timeout 10m ./...
@@ -117,6 +121,12 @@ vuln:
 golangci:
 	$(GO) run $(GOLANGCI) run ./...
 
+apidiff:
+	@.ci/apidiff $(SINCE)
+
+benchstat:
+	@.ci/benchstat $(BASE)
+
 model:
 	$(GO) test ./internal/model -full -v -timeout 30m
 
@@ -126,6 +136,9 @@ foreign:
 bench:
 	$(GO) run ./internal/bench $(if $(ROWS),-rows $(ROWS))
 	$(if $(ROWS),,cd internal/peers && $(GO) run ./cmd/latency && $(GO) run ./cmd/counters)
+
+picture:
+	$(GO) run ./internal/picture -svg recipe/docs/failover.svg -readme README.md
 
 soak:
 	$(GO) test ./internal/sim -run '^TestSoak$$' -v -timeout 0 -hours $(HOURS) -first $(SEED)

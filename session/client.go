@@ -18,14 +18,10 @@ import (
 // opened, with backoff and jitter, until the client is closed. A program needs one
 // Client however many recipes it runs. All methods may be called from any goroutine.
 type Client struct {
-	cfg     Config
-	servers []string
-	chroot  string
-	certs   *certs // nil without TLS
-	clock   clock.Clock
-	counts  counts
-	log     *feed.Log
-	thin    *feed.Thin
+	*common
+	clock clock.Clock
+	log   *feed.Log
+	thin  *feed.Thin
 
 	ctx     context.Context // ends when the client is closed
 	end     context.CancelCauseFunc
@@ -39,6 +35,18 @@ type Client struct {
 	err     error         // why the client closed itself
 }
 
+// common is what a client and all its sessions have in common.
+type common struct {
+	cfg      Config
+	servers  []string
+	chroot   string
+	certs    *certs      // nil without TLS
+	names    *dial.Names // set by run
+	counts   counts
+	refusals refusals
+	unknown  unknownOps
+}
+
 // Delays between the end of one session and the beginning of the next.
 const (
 	firstReopen   = 50 * time.Millisecond
@@ -46,8 +54,8 @@ const (
 )
 
 // Open checks its arguments and returns a Client that connects in the background; it
-// does no I/O itself, but to read Config.TLSFiles. The connect string is ZooKeeper's: "host1:2181,host2:2181/chroot".
-// A missing port means 2181; an IPv6 address stands in brackets. All servers must belong to one
+// does no I/O itself, but to read Config.TLSFiles. The connect string is ZooKeeper's:
+// "host1:2181,host2:2181/chroot". A missing port means 2181; an IPv6 address stands in brackets. All servers must belong to one
 // ensemble: with two there are two leaders.
 func Open(connect string, cfg Config) (*Client, error) {
 	servers, chroot, err := dial.ParseConnect(connect)
@@ -65,8 +73,8 @@ func Open(connect string, cfg Config) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{
-		log: log,
-		cfg: cfg, servers: servers, chroot: chroot, certs: certs,
+		common:  &common{cfg: cfg, servers: servers, chroot: chroot, certs: certs},
+		log:     log,
 		clock:   clock.From(cfg.Context),
 		stopped: make(chan struct{}),
 		changed: make(chan struct{}),
@@ -89,14 +97,13 @@ func (c *Client) run() {
 	defer former.Wait()
 	// A session outlives the client's context for as long as recipes clean up.
 	sessions, end := context.WithCancelCause(context.WithoutCancel(c.ctx))
-	names := dial.NewNames(sessions)
-	refused := &refusals{}
-	defer names.Wait()
+	c.names = dial.NewNames(sessions)
+	defer c.names.Wait()
 	defer end(ErrClosed)
 	pause := retry.New(c.clock, firstReopen, longestReopen)
 	for {
 		begun := c.clock.Now()
-		s, err := newSession(sessions, &c.cfg, &c.counts, names, refused, c.certs, c.servers, c.chroot)
+		s, err := newSession(sessions, c.common)
 		if err != nil {
 			c.fail(err)
 			return

@@ -37,7 +37,7 @@ func newPeer(t testing.TB) *peer {
 			c := New(near, time.Now().Add(hang), clock.System, Credentials{}, Hooks{
 				Handshaken: func(Handshake) error { return nil },
 				Answered:   func(clock.Instant) {},
-				WantsWatch: func(string) bool { return false },
+				WantsWatch: func(string, bool) bool { return false },
 				Failed:     func(err error) { p.ended <- err },
 				Limit:      func(n int) { zk.WithMaxBufferSize(n)(p.zk) },
 			})

@@ -170,6 +170,8 @@
 // write. A server that ends the exchange early, or lets anybody in, is not used. Refusals by every
 // server, three times each, close the client with [ErrAuthFailed].
 //
+// [Config.TLSFiles] are certificates and authorities that may be replaced while the client runs.
+//
 // # Not possible with zk v1.0.4
 //
 // Read-only mode, removing watches, persistent watches, and using a zk.Conn of yours: it

@@ -106,7 +106,7 @@ func TestCertificatesAreReadAgainForEachConnection(t *testing.T) {
 		both := a.write(filepath.Join(dir, name), cert, key)
 		text, err := os.ReadFile(both)
 		must(t, err)
-		i := strings.Index(string(text), "-----BEGIN CERT")
+		i := strings.Index(string(text), "-----BEGIN CERTIFICATE-----")
 		return func() { must(t, os.WriteFile(files.Certificate, text[i:], 0o600)) },
 			func() { must(t, os.WriteFile(files.Key, text[:i], 0o600)) }
 	}
@@ -142,7 +142,7 @@ func TestCertificatesAreReadAgainForEachConnection(t *testing.T) {
 	other.write(files.Authorities, other.cert, nil)
 	front.cut()
 	awaitError(t, client, "unknown authority")
-	must(t, os.WriteFile(files.Authorities, []byte("-----BEGIN CERT"), 0o600))
+	must(t, os.WriteFile(files.Authorities, []byte("-----BEGIN CERTIFICATE"), 0o600))
 	awaitError(t, client, "the TLS files cannot be read as they are now")
 	a.write(files.Authorities, a.cert, nil)
 	if _, _, err := established(t, client).Get(within(t, hang), "/"); err != nil {
@@ -178,7 +178,8 @@ func TestTLSFilesThatCannotBeReadAreRefusedAtOnce(t *testing.T) {
 	must(t, err)
 	cert, _ := a.issue("another", nil, false)
 	another := a.write(filepath.Join(dir, "another.pem"), cert, nil)
-	short := file("short.pem", string(text)+string(text[:len(text)-40]))
+	cutShort := string(text[:len(text)-40])
+	short := file("short.pem", string(text)+cutShort)
 	for name, c := range map[string]struct {
 		files session.TLSFiles
 		want  string
@@ -186,6 +187,7 @@ func TestTLSFilesThatCannotBeReadAreRefusedAtOnce(t *testing.T) {
 		"missing":             {session.TLSFiles{Authorities: filepath.Join(dir, "none")}, "no such file"},
 		"empty":               {session.TLSFiles{Authorities: file("empty.pem", "")}, "no certificate is in it"},
 		"the second cut":      {session.TLSFiles{Authorities: short}, "it is cut short"},
+		"the first cut":       {session.TLSFiles{Authorities: file("first.pem", cutShort+string(text))}, "it is cut short"},
 		"a chain cut":         {session.TLSFiles{Certificate: short, Key: whole}, "it is cut short"},
 		"no certificate":      {session.TLSFiles{Authorities: file("bad.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")}, "bad.pem: "},
 		"a key alone":         {session.TLSFiles{Key: whole}, "want both or none"},

@@ -84,11 +84,9 @@ func authorities(text []byte) (*x509.CertPool, error) {
 // certificates is stricter than what the standard library has for this, which passes over what it
 // cannot read: an authority would be missing without a word.
 func certificates(text []byte) (all []*x509.Certificate, err error) {
-	for {
-		var block *pem.Block
-		if block, text = pem.Decode(text); block == nil {
-			break
-		}
+	begun := bytes.Count(text, []byte("-----BEGIN "))
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		begun--
 		if block.Type != "CERTIFICATE" {
 			continue
 		}
@@ -99,7 +97,7 @@ func certificates(text []byte) (all []*x509.Certificate, err error) {
 		all = append(all, cert)
 	}
 	switch {
-	case bytes.Contains(text, []byte("-----BEGIN")):
+	case begun != 0:
 		return nil, errors.New("it is cut short, or broken")
 	case len(all) == 0:
 		return nil, errors.New("no certificate is in it")

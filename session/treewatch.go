@@ -38,9 +38,8 @@ type TreeWatch struct {
 
 // WatchTree begins an interest in the znodes at and below path. since is what [TreeWatch.Since] of
 // the session before has returned, or 0. whole says that all znodes below the path matter: then
-// Restore leaves a single watch for all of them, if the server can: from 3.6.0 on. Then the events
-// are those of znodes created, changed and deleted, and a list of children fires only once after
-// Restore, if at all. Signals go to wake without blocking, so it must have room for one: WatchTree
+// Restore leaves a single watch for all of them, if the server can: from 3.6.0 on. Then there are
+// events of znodes that are created, changed and deleted, and none of lists of children. Signals go to wake without blocking, so it must have room for one: WatchTree
 // panics if it has none. Stop ends the interest.
 func (s *Session) WatchTree(path string, since int64, whole bool, wake chan<- struct{}) *TreeWatch {
 	checkWake(wake)
@@ -133,6 +132,9 @@ func (w *TreeWatch) contains(full string) bool {
 func (w *TreeWatch) tell(ev zk.Event) {
 	if !w.contains(ev.Path) {
 		return
+	}
+	if w.covered == w.s.connection && ev.Type == zk.EventNodeChildrenChanged {
+		return // of a one-shot watch from before; there is an event of each child, too
 	}
 	if ev.Path = strings.TrimPrefix(ev.Path, w.s.chroot); ev.Path == "" {
 		ev.Path = "/"

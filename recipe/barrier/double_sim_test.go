@@ -369,7 +369,7 @@ func TestAnyLostReplyIsSurvived(t *testing.T) {
 	}
 }
 
-// Rounds among faults: whoever is inside is so with n - 1 others whose znodes existed with its own, at the
+// Rounds among faults: each member that is inside is so with n - 1 others whose znodes existed with its own, at the
 // commit that let it in. Nobody is let in otherwise.
 func TestNobodyIsLetInAlone(t *testing.T) {
 	const n = 3

@@ -92,7 +92,7 @@ func checkPath(path string) error {
 //
 // Run never gives up: it returns when ctx ends (with its cause), when the client is
 // closed (session.ErrClosed), when lead returns [ErrStop] (nil, or the error that wraps
-// it), when joining is refused for good ([recipe.PermanentError]), or [ErrGoexit]. By then the
+// it), when joining is refused and trying again cannot help ([recipe.PermanentError]), or [ErrGoexit]. By then the
 // candidate has left the line and lead has returned. If lead panics, Run panics too once
 // the candidate has left the line, with a text that holds the value and lead's stack.
 //

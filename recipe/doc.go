@@ -29,9 +29,9 @@
 //     Promises that no more than so many permits are valid at one instant, that no two of them have
 //     the same slot, and a fencing token for each slot; does not promise a token that fences where
 //     there are no slots. Costs one write and a few reads to acquire a permit and one of each to
-//     release it where one is free, two writes more for one that waits, and the beats of a session
-//     that holds permits. The first of those who wait reads the heartbeats of up to 16 holders 8 times
-//     per lease.
+//     release it where one is free, two writes more for one that waits, one more for a slot, and the
+//     beats of a session that holds permits. The first of those who wait reads the heartbeats of up to
+//     16 holders 8 times per lease.
 //
 // They are built from the same parts: package session (one ZooKeeper session, its heartbeat and
 // its leases), package watch (waits on znodes) and a queue of ephemeral sequential znodes.

@@ -19,7 +19,7 @@ type Config struct {
 	ID string
 
 	// ACL of the znodes, and of the path if it must be created. It has to grant READ to all who
-	// use the barrier. Default: the session's. A nil-length ACL means the default.
+	// use the barrier, and WRITE to those who lower it. Default: the session's. A nil-length ACL means the default.
 	ACL []zk.ACL
 
 	// StopBefore is how long before the end of the lease the context of a [Round] ends. At most a

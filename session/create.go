@@ -231,7 +231,7 @@ func (s *Session) attempt(ctx context.Context, p *protected, guid string, togeth
 			}
 		}
 		if p.beat && !p.large() {
-			if boarded, paths, err := s.createByBeat(p.creates(guid)); boarded {
+			if done, paths, err := s.createByBeat(p.creates(guid)); done {
 				return paths, err
 			}
 		}

@@ -20,12 +20,12 @@ func (s *Session) beat(now clock.Instant, p *pace) time.Duration {
 	held, oldest := s.heldPlaces()
 	facts := beating{
 		connected: s.state == StateConnected && conn != s.dropped, connection: connection, // zk takes a moment to notice
-		wanted: s.heart.exists && (held || s.heart.unsure || s.boarding != nil), soon: s.beatSoon, failed: s.beatFailed, oldest: oldest, ended: s.beatEnded,
+		wanted: s.heart.exists && (held || s.heart.unsure || s.creating != nil), soon: s.beatSoon, failed: s.beatFailed, oldest: oldest, ended: s.beatEnded,
 		lease: s.leaseTime, T: s.timeout,
 	}
 	s.beatEnded = false
 	if !facts.connected {
-		s.unboard(errAgain)
+		s.refuseCreates(errAgain)
 	}
 	do, wait := p.next(now, facts)
 	if do == stepBeat {
@@ -91,7 +91,7 @@ func (s *Session) setHeartbeat(begun clock.Instant) error {
 	for _, h := range places {
 		ops = append(ops, &zk.CheckVersionRequest{Path: h.own.full, Version: -1})
 	}
-	b := s.board()
+	b := s.takeCreates()
 	s.mu.Unlock()
 	ops = append(ops, b.operations()...)
 	last := len(ops)

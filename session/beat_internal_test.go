@@ -16,7 +16,7 @@ func TestTheLargestBeatIsNotTooLarge(t *testing.T) {
 			s.holds = append(s.holds, &Hold{s: s, kept: true, own: &Watch{full: strings.Repeat("p", length)}})
 		}
 		create := &zk.CreateRequest{Path: "/p"}
-		create.Data = make([]byte, s.boardable()-sizes([]any{create}))
+		create.Data = make([]byte, s.createsRoom()-sizes([]any{create}))
 		ops := []any{create, &zk.SetDataRequest{Path: s.heart.path, Data: []byte("4s")}}
 		for _, h := range s.nextPlaces(s.heart.until) {
 			ops = append(ops, &zk.CheckVersionRequest{Path: h.own.full})

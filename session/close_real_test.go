@@ -148,7 +148,7 @@ func TestTheEndOfTheContextClosesTheClient(t *testing.T) {
 	if err := context.Cause(client.Context()); !errors.Is(err, why) {
 		t.Errorf("cause = %v", err)
 	}
-	// A recipe still needs the session, to take its leave.
+	// A recipe still needs the session, to clean up.
 	path, err := s.CreateProtected(within(t, hang), "/e", "latch-", nil, nil)
 	must(t, err)
 	must(t, s.EnsureDeleted(within(t, hang), path))

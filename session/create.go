@@ -164,7 +164,7 @@ func (s *Session) createGuarded(ctx context.Context, p *protected) ([]string, er
 	}
 }
 
-// createProtected tries until an attempt's outcome is known. It heeds ctx between
+// createProtected tries until an attempt's outcome is known. It looks at ctx between
 // attempts only: an attempt once made is followed up to its end.
 func (s *Session) createProtected(ctx context.Context, p *protected) ([]string, error) {
 	if err := p.check(); err != nil {
@@ -231,7 +231,7 @@ func (s *Session) attempt(ctx context.Context, p *protected, guid string, togeth
 			}
 		}
 		if p.beat && !p.large() {
-			if boarded, paths, err := s.createByBeat(p.creates(guid)); boarded {
+			if done, paths, err := s.createByBeat(p.creates(guid)); done {
 				return paths, err
 			}
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// Two places at once. Whoever does the same gets the same order in both directories.
+// Two places at once. A process that does the same gets the same order in both directories.
 func ExampleSession_CreatePlaces() {
 	e, err := zktest.New(zktest.Config{})
 	if err != nil {

@@ -226,7 +226,7 @@ func connectWith(cfg session.Config) (ctx context.Context, client *session.Clien
 	return ctx, client, func() { cancel(); client.Close(); e.Close() }
 }
 
-// A recipe takes its leave when the client is closed, in the session that is closed then.
+// A recipe cleans up when the client is closed, in the session that is closed then.
 func ExampleClient_KeepOpen() {
 	ctx, client, done := connect()
 	defer done()

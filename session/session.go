@@ -116,7 +116,7 @@ type Session struct {
 	beatAgain                       bool // one has failed for the sake of one place
 	turn                            int  // in holds: the first that the next beat checks
 
-	boarding *boarding // creates that wait for the next beat
+	creating *beatCreates // creates that wait for the next beat
 
 	birth  chan struct{} // held while the heartbeat is created
 	states *feed.Feed[State]
@@ -175,7 +175,7 @@ func (s *Session) finish(reason error) {
 		s.counts.lost.Add(1)
 	}
 	s.state, s.since = StateLost, s.clock.Wall()
-	s.unboard(errAgain) // which fails, because the session is over
+	s.refuseCreates(errAgain) // which fails, because the session is over
 	s.note(slog.LevelInfo, "session over", "reason", reason)
 	s.end(reason) // first: a caller that finds the lease over can ask why
 	s.states.Send(StateLost)

@@ -171,7 +171,7 @@ func await[V any](b *bed, c <-chan V) (v V) {
 	select {
 	case v = <-c:
 	case <-b.ctx.Done():
-		b.t.Fatal("waited in vain")
+		b.t.Fatal("nothing came within the time")
 	}
 	return v
 }

@@ -21,7 +21,7 @@ const (
 	pause kind = "pause" // SIGSTOP after it looked at its term, before its charge leaves
 )
 
-// act is something done to whoever leads, once so many charges of a period are made.
+// act is something done to the leader, once so many charges of a period are made.
 type act struct {
 	period string
 	after  int
@@ -250,7 +250,7 @@ func (d *director) until(ctx context.Context, what string, condition func() bool
 		select {
 		case <-changed:
 		case <-guard.C:
-			return fmt.Errorf("waited %v in vain for %s", patience, what)
+			return fmt.Errorf("waited %v for %s, which did not come", patience, what)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

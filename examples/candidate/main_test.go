@@ -166,18 +166,18 @@ func TestLinesTellTheLifeOfTwoCandidates(t *testing.T) {
 	alice.wait("left")
 	alice.leaves()
 
-	reigns := []reign{reignOf(t, alice, elected.Token), reignOf(t, bob, second.Token), reignOf(t, alice, third.Token)}
-	for i := 1; i < len(reigns); i++ {
-		if reigns[i-1].last >= reigns[i].first {
-			t.Errorf("two led at once: %+v", reigns)
+	terms := []proven{provenOf(t, alice, elected.Token), provenOf(t, bob, second.Token), provenOf(t, alice, third.Token)}
+	for i := 1; i < len(terms); i++ {
+		if terms[i-1].last >= terms[i].first {
+			t.Errorf("two led at once: %+v", terms)
 		}
 	}
 }
 
-// reign is what beats prove of a term.
-type reign struct{ first, last int64 }
+// proven is what beats prove of a term.
+type proven struct{ first, last int64 }
 
-func reignOf(t *testing.T, p *program, token int64) (r reign) {
+func provenOf(t *testing.T, p *program, token int64) (r proven) {
 	stamp := int64(0)
 	for _, text := range p.Lines() {
 		l := parse(t, text)

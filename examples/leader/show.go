@@ -74,7 +74,7 @@ func (s *show) perform(ctx context.Context) {
 	if child.CanPause {
 		acts = append(acts, s.pause)
 	}
-	s.say("Three candidates join the line; whoever is first leads.")
+	s.say("Three candidates join the line; the first one leads.")
 	for i := 0; ; i = (i + 1) % len(acts) {
 		if s.until(ctx, (*history).settled) != nil || sleep(ctx, calm) != nil {
 			return
@@ -172,7 +172,7 @@ func (s *show) act(token int64, ending string, to state, text string) {
 	s.mu.Lock()
 	t := s.history.find(token)
 	t.ending = ending
-	if to != away { // whoever resigns says so itself
+	if to != away { // one that resigns says so itself
 		s.history.member(t.id).enter(now, to)
 	}
 	s.mu.Unlock()

@@ -117,7 +117,7 @@ func await(ctx context.Context, stopWithin time.Duration, done <-chan error) err
 	case err := <-done:
 		return err
 	case <-time.After(stopWithin):
-		return fmt.Errorf("not stopped within %v; something does not heed its context", stopWithin)
+		return fmt.Errorf("not stopped within %v; something does not stop when its context ends", stopWithin)
 	}
 }
 

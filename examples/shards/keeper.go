@@ -60,7 +60,7 @@ func (k *keeper) lead(ctx context.Context, term *election.Term) error {
 
 // watch looks at the line, at once and then now and again, and returns when one that suits
 // the shard better waits in it: it has come back after a crash, or joined late. If others
-// are ahead of it they lead first and give way in the same manner.
+// are ahead of it they lead first and resign in the same manner.
 //
 // That one may have died a moment ago. Then nobody leads until its session expires.
 func (k *keeper) watch(ctx context.Context) error {

@@ -123,7 +123,7 @@ func honest(p *process, ctx context.Context, shard string, term *election.Term) 
 		if !term.Valid() { // right before each piece of work
 			return context.Cause(ctx)
 		}
-		p.beat(shard, term) // the work, with term.Token() for whoever stores its result
+		p.beat(shard, term) // the work, with term.Token() for the place that stores its result
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():

@@ -78,7 +78,7 @@ func (s *show) perform(ctx context.Context, processes []string) error {
 	s.table(others)
 
 	at = candidate.Monotonic()
-	s.say("%s is started again; where it suits better the others give way", victim)
+	s.say("%s is started again; where it ranks better the others resign", victim)
 	s.start(victim)
 	if err := s.settle(ctx, processes); err != nil {
 		return err
@@ -203,7 +203,7 @@ func (s *show) until(ctx context.Context, what string, condition func() bool) er
 		select {
 		case <-changed:
 		case <-guard.C:
-			return fmt.Errorf("waited %v in vain for %s", patience, what)
+			return fmt.Errorf("waited %v for %s, which did not come", patience, what)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

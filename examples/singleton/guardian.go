@@ -172,7 +172,7 @@ func (g *guardian) note(pid int, status syscall.WaitStatus) {
 	}
 }
 
-// reap takes leave of all children that have ended, orphans of the job among them, and
+// reap collects all children that have ended, orphans of the job among them, and
 // reports whether no child is left.
 func reap(note func(pid int, status syscall.WaitStatus)) (childless bool) {
 	for {

@@ -180,7 +180,7 @@ func (p *program) clear() {
 	if !p.t.Failed() {
 		return
 	}
-	_ = p.Cmd.Process.Kill() // first, lest it starts another; fails when it is gone
+	_ = p.Cmd.Process.Kill() // first, so that it starts no other; fails when it is gone
 	for _, line := range p.Lines() {
 		var pid int
 		if n, _ := fmt.Sscanf(line, "pid %d", &pid); n == 1 && pid > 1 {

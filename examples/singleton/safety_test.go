@@ -39,7 +39,7 @@ func (e *ensemble) succeeds(t *testing.T, first *program, code int, second *prog
 	return stderr
 }
 
-// The words of the jobs: polite, deaf to SIGTERM, one that becomes a daemon.
+// The words of the jobs: one that ends at SIGTERM, one that ignores it, one that becomes a daemon.
 var jobs = []string{"", "ignore", "spawn ignore"}
 
 func TestAKilledSupervisorsJobIsDeadBeforeTheNextStarts(t *testing.T) {
@@ -147,7 +147,7 @@ func TestAKernelThatKillsBothKillsTheCommand(t *testing.T) {
 	e := three(t)
 	first, second := e.pair(t, "ignore")
 	guardian := guardianOf(t, first)
-	first.Signal(syscall.SIGSTOP) // lest it notices
+	first.Signal(syscall.SIGSTOP) // so that it does not notice
 	if err := syscall.Kill(guardian, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}

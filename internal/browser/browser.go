@@ -105,7 +105,7 @@ func (b *browser) read(in io.Reader) {
 			reply
 		}
 		if json.Unmarshal(text[:len(text)-1], &m) != nil {
-			continue // whoever waits for it says so
+			continue // the one that waits for it says so
 		}
 		if m.ID == 0 {
 			b.event(m.Method, m.Params)

@@ -25,7 +25,7 @@
 //
 // A round is one election with a path of its own. Candidates line up; one leads, one is heir. Then a fault of the
 // table (Faults) does its work, everything is mended, and within a bound all must stand in line again and one of
-// them lead. At last everybody takes leave, and nothing may be left at the path. A round waits for signals, never
+// them lead. At last all are told to leave, and nothing may be left at the path. A round waits for signals, never
 // for a time that is "long enough"; only faults last for a time.
 //
 // All that candidates tell, and all that was done to them, is one history, which package history judges. A history

@@ -154,7 +154,7 @@ func (r *Round) mend(ctx context.Context) error {
 	return err
 }
 
-// close lets all candidates take their leave, at once.
+// close tells all candidates to leave, at once.
 func (r *Round) close() {
 	r.mark(history.Line{Event: "closing"})
 	word := ""

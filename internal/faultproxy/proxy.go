@@ -169,7 +169,7 @@ func (p *Proxy) open() (int, <-chan struct{}) {
 	return n, p.changed
 }
 
-// announce wakes whoever waits for a change. The caller holds mu.
+// announce wakes all who wait for a change. The caller holds mu.
 func (p *Proxy) announce() {
 	close(p.changed)
 	p.changed = make(chan struct{})

@@ -62,7 +62,7 @@ type Line struct {
 	Text        string `json:"text,omitempty"`
 }
 
-// Nemesis is the ID of whoever breaks things. No candidate may be called so.
+// Nemesis is the ID of what breaks things. No candidate may be called so.
 const Nemesis = "nemesis"
 
 // Read reads a history, one JSON object a line.

@@ -17,9 +17,9 @@ import (
 )
 
 func (s *stage) barrier(host string, servers ...string) *barrier.Barrier {
-	s.t.Helper()
+	s.T.Helper()
 	b, err := barrier.New(s.client(host, servers...), dir, barrier.Config{})
-	must(s.t, err)
+	must(s.T, err)
 	return b
 }
 
@@ -27,7 +27,7 @@ func (s *stage) barrier(host string, servers ...string) *barrier.Barrier {
 func (s *stage) wait(host string, servers ...string) <-chan error {
 	b := s.barrier(host, servers...)
 	done := make(chan error, 1)
-	go func() { done <- b.Wait(s.t.Context()) }()
+	go func() { done <- b.Wait(s.T.Context()) }()
 	return done
 }
 
@@ -54,13 +54,13 @@ func TestARaisedBarrierHoldsBackUntilItIsLowered(t *testing.T) {
 	for name, play := range map[string]func(s *stage, b *barrier.Barrier){
 		"at rest":               func(s *stage, b *barrier.Barrier) {},
 		"after a reconnect":     func(s *stage, b *barrier.Barrier) { s.Host("w").Cut() },
-		"after its session":     func(s *stage, b *barrier.Barrier) { s.expire("w") },
+		"after its session":     func(s *stage, b *barrier.Barrier) { s.Expire("w") },
 		"after a long cut":      func(s *stage, b *barrier.Barrier) { s.Host("w").Hold(); time.Sleep(5 * stageT); s.Host("w").Heal() },
 		"lowered while cut off": func(s *stage, b *barrier.Barrier) { s.Host("w").Hold(); time.AfterFunc(stageT, s.Host("w").Heal) },
 		"raised again at once": func(s *stage, b *barrier.Barrier) {
 			s.Host("w").Drop() // the event is lost, and then the connection
-			must(s.t, b.Lower(s.t.Context()))
-			must(s.t, b.Raise(s.t.Context()))
+			must(s.T, b.Lower(s.T.Context()))
+			must(s.T, b.Raise(s.T.Context()))
 			time.Sleep(100 * time.Millisecond) // its server has heard of both
 			s.Host("w").Heal()
 		},
@@ -94,14 +94,6 @@ func TestARaisedBarrierHoldsBackUntilItIsLowered(t *testing.T) {
 	}
 }
 
-func (s *stage) expire(host string) {
-	for _, c := range s.Conns() {
-		if c.Host() == host {
-			s.ExpireSession(c.Session())
-		}
-	}
-}
-
 // Who waits at a server that lags is held back by a barrier that others know to be raised.
 func TestABarrierThatIsUpHoldsBackAtEveryServer(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
@@ -130,11 +122,11 @@ func TestWhatABarrierCannotDo(t *testing.T) {
 		b, err := barrier.New(c, dir, barrier.Config{})
 		must(t, err)
 		must(t, b.Raise(t.Context()))
-		must(t, s.admin().EnsurePath(t.Context(), dir+"/x", nil))
+		must(t, s.Admin().EnsurePath(t.Context(), dir+"/x", nil))
 		if err := b.Lower(t.Context()); !errors.Is(err, zk.ErrNotEmpty) {
 			t.Errorf("Lower: %v", err)
 		}
-		if err := b.Wait(s.within(time.Second)); !errors.Is(err, context.DeadlineExceeded) {
+		if err := b.Wait(s.Within(time.Second)); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Wait: %v", err)
 		}
 		s.On(zktest.Match{Op: zktest.OpMulti, Host: "a"}, zktest.Fail(zktest.CodeNoAuth))

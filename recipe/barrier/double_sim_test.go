@@ -25,15 +25,15 @@ type entering struct {
 }
 
 func (s *stage) double(host string, n int) *barrier.Double {
-	s.t.Helper()
+	s.T.Helper()
 	d, err := barrier.NewDouble(s.client(host), dir, n, barrier.Config{ID: host})
-	must(s.t, err)
+	must(s.T, err)
 	return d
 }
 
 func (s *stage) enter(host string, n int) *entering {
-	s.t.Helper()
-	return s.enterBy(s.t.Context(), host, s.double(host, n))
+	s.T.Helper()
+	return s.enterBy(s.T.Context(), host, s.double(host, n))
 }
 
 func (s *stage) enterBy(ctx context.Context, host string, d *barrier.Double) *entering {
@@ -172,7 +172,7 @@ func TestAReadyThatIsLeftOverLetsNobodyIn(t *testing.T) {
 		for _, h := range hosts(3) {
 			s.Host(h).Drop()
 		}
-		s.eventually("their end", func() bool { n := s.listed(); return len(n) == 1 && n[0].Path == dir+"/ready" })
+		s.Eventually("their end", func() bool { n := s.listed(); return len(n) == 1 && n[0].Path == dir+"/ready" })
 		a := s.enter("a", 3)
 		time.Sleep(2 * stageT)
 		a.outside(t)
@@ -212,7 +212,7 @@ func TestOneMoreIsAnError(t *testing.T) {
 			time.Sleep(time.Second)
 			var all []*entering
 			for i, d := range doubles {
-				all = append(all, s.enterBy(s.within(stageT), fmt.Sprint(i), d))
+				all = append(all, s.enterBy(s.Within(stageT), fmt.Sprint(i), d))
 			}
 			time.Sleep(2 * stageT)
 			in, full := 0, 0
@@ -236,7 +236,7 @@ func TestOneMoreIsAnError(t *testing.T) {
 	}
 }
 
-func (s *stage) makePath() { must(s.t, s.admin().EnsurePath(s.t.Context(), dir, nil)) }
+func (s *stage) makePath() { must(s.T, s.Admin().EnsurePath(s.T.Context(), dir, nil)) }
 
 // The one that the others wait for is killed.
 func TestTheCrashOfTheLastOneWakesTheOthers(t *testing.T) {
@@ -253,7 +253,7 @@ func TestTheCrashOfTheLastOneWakesTheOthers(t *testing.T) {
 		gone := make(chan time.Time, 1)
 		go func() {
 			time.Sleep(time.Second)
-			s.eventually("the end of the last one", func() bool { return len(s.listed()) <= 1 })
+			s.Eventually("the end of the last one", func() bool { return len(s.listed()) <= 1 })
 			gone <- time.Now()
 		}()
 		leave(t, rounds[0], rounds[1], rounds[3])
@@ -270,13 +270,13 @@ func TestALeaveThatIsCutShortCanBeRepeated(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		a, b := s.enter("a", 2).in, s.enter("b", 2).in
 		ra, rb := a(t), b(t)
-		if err := ra.Leave(s.within(time.Second)); !errors.Is(err, context.DeadlineExceeded) || ra.Valid() {
+		if err := ra.Leave(s.Within(time.Second)); !errors.Is(err, context.DeadlineExceeded) || ra.Valid() {
 			t.Errorf("%v, valid %v", err, ra.Valid())
 		}
 		if !rb.Valid() || len(s.listed()) != 2 {
 			t.Errorf("the other: %v; %d znodes", rb.Valid(), len(s.listed()))
 		}
-		s.expire("a") // it has no znode any more, and waits on
+		s.Expire("a") // it has no znode any more, and waits on
 		time.AfterFunc(stageT, func() { leave(t, rb) })
 		leave(t, ra)
 		if n := len(s.listed()); n != 0 {
@@ -290,7 +290,7 @@ func TestNoiseLetsNobodyIn(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		a, b := s.enter("a", 3), s.enter("b", 3)
 		time.Sleep(time.Second)
-		admin := s.admin()
+		admin := s.Admin()
 		must(t, admin.EnsurePath(t.Context(), dir+"/config", nil))
 		before := s.Counts().Requests[zktest.OpGetChildren2]
 		for i := range 20 {
@@ -316,9 +316,9 @@ func TestNoiseLetsNobodyIn(t *testing.T) {
 func TestAnEnterThatFailsLeavesNothingAndIsNotCounted(t *testing.T) {
 	for name, fail := range map[string]func(s *stage, cancel func()) (want error){
 		"its context ends": func(s *stage, cancel func()) error { cancel(); return context.Canceled },
-		"its session ends": func(s *stage, cancel func()) error { s.expire("a"); return recipe.ReasonSessionLost },
+		"its session ends": func(s *stage, cancel func()) error { s.Expire("a"); return recipe.ReasonSessionLost },
 		"its znode is taken": func(s *stage, cancel func()) error {
-			must(s.t, s.admin().Delete(s.t.Context(), s.listed()[0].Path, -1))
+			must(s.T, s.Admin().Delete(s.T.Context(), s.listed()[0].Path, -1))
 			return recipe.ReasonNodeDeleted
 		},
 	} {
@@ -327,7 +327,7 @@ func TestAnEnterThatFailsLeavesNothingAndIsNotCounted(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				a := s.enterBy(ctx, "a", s.double("a", 2))
-				s.eventually("its znode", func() bool { return len(s.listed()) == 1 })
+				s.Eventually("its znode", func() bool { return len(s.listed()) == 1 })
 				time.Sleep(time.Second)
 				want := fail(s, cancel)
 				err := a.refused(t)
@@ -337,7 +337,7 @@ func TestAnEnterThatFailsLeavesNothingAndIsNotCounted(t *testing.T) {
 				if !errors.Is(err, want) {
 					t.Errorf("%v; want %v", err, want)
 				}
-				s.eventually("its end", func() bool { return len(s.listed()) == 0 })
+				s.Eventually("its end", func() bool { return len(s.listed()) == 0 })
 				b := s.enter("b", 2)
 				time.Sleep(2 * stageT)
 				b.outside(t)
@@ -369,7 +369,7 @@ func TestAnyLostReplyIsSurvived(t *testing.T) {
 	}
 }
 
-// Rounds among faults: whoever is inside is so with n - 1 others whose znodes existed with its own, at the
+// Rounds among faults: each member that is inside is so with n - 1 others whose znodes existed with its own, at the
 // commit that let it in. Nobody is let in otherwise.
 func TestNobodyIsLetInAlone(t *testing.T) {
 	const n = 3
@@ -403,7 +403,7 @@ func TestNobodyIsLetInAlone(t *testing.T) {
 					s.Host(h).Hold()
 					time.AfterFunc(time.Duration(rng.Int64N(int64(2*stageT))), s.Host(h).Heal)
 				case 2:
-					s.expire(h)
+					s.Expire(h)
 				}
 				time.Sleep(time.Duration(rng.Int64N(int64(stageT / 2))))
 			}
@@ -434,17 +434,17 @@ func (s *stage) checkRounds(n int, seed int64) {
 				inside = strings.Fields(string(ch.Data))[3:]
 				rounds++
 				if len(inside) != n {
-					s.t.Errorf("seed %d: a round of %d", seed, len(inside))
+					s.T.Errorf("seed %d: a round of %d", seed, len(inside))
 				}
 				for _, m := range inside {
 					if !there[m] {
-						s.t.Errorf("seed %d: %s was let in without a znode", seed, m)
+						s.T.Errorf("seed %d: %s was let in without a znode", seed, m)
 					}
 				}
 			case name == "ready":
 				for _, m := range inside {
 					if there[m] {
-						s.t.Errorf("seed %d: %s is inside a round that was declared over", seed, m)
+						s.T.Errorf("seed %d: %s is inside a round that was declared over", seed, m)
 					}
 				}
 			case ch.Op == zktest.OpCreate:
@@ -455,7 +455,7 @@ func (s *stage) checkRounds(n int, seed int64) {
 		}
 	}
 	if rounds == 0 {
-		s.t.Errorf("seed %d: no round: nothing was tested", seed)
+		s.T.Errorf("seed %d: no round: nothing was tested", seed)
 	}
 }
 
@@ -539,10 +539,10 @@ func TestWhatIsRefusedAtOnce(t *testing.T) {
 func TestNobodyIsCountedThatHasGone(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		s.makePath()
-		admin := s.admin()
+		admin := s.Admin()
 		ctx, cancel := context.WithCancel(t.Context())
 		s.enterBy(ctx, "a", s.double("a", 2))
-		s.eventually("its znode", func() bool { return len(s.listed()) == 1 })
+		s.Eventually("its znode", func() bool { return len(s.listed()) == 1 })
 		node := s.listed()[0].Path
 		d := s.double("b", 2)
 		s.Host("a").Hold() // else that one may count

@@ -85,7 +85,7 @@ func (h *health) start(ctx context.Context, e *Election) (stop func()) {
 }
 
 // askHealthy asks in a goroutine of its own, which nobody waits for: one that does not
-// heed its context must hold up nobody, and counts as unhealthy.
+// obey its context must hold up nobody, and counts as unhealthy.
 func (e *Election) askHealthy(ctx context.Context) chan error {
 	answer := make(chan error, 1)
 	ctx, cancel := clock.WithTimeout(ctx, e.clock, e.cfg.HealthEvery)

@@ -11,7 +11,7 @@ type pilot struct {
 	mu       sync.Mutex // guards what follows
 	next     string     // takes the place of whatever is dialled next
 	only     string     // takes the place of all while set
-	from, to string     // whoever wants to go from there goes to here; after next
+	from, to string     // a client that dials from is connected to to; after next
 	last     net.Conn
 	addr     string // where that goes
 }

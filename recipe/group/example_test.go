@@ -84,7 +84,7 @@ func ExampleMember_Listing() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	handedTo := now.Members[0].Token // by whoever hands out work
+	handedTo := now.Members[0].Token // by the process that hands out work
 	listing, err := m.Listing(ctx)
 	if err != nil {
 		log.Fatal(err)

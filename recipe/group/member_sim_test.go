@@ -21,7 +21,7 @@ func TestMembersSeeEachOther(t *testing.T) {
 		t.Run(string(style), func(t *testing.T) {
 			onStage(t, 1, func(t *testing.T, s *stage) {
 				list := s.watch("watcher")
-				if first, err := list.Next(s.within(patience)); err != nil || len(first.Members) != 0 {
+				if first, err := list.Next(s.Within(patience)); err != nil || len(first.Members) != 0 {
 					t.Fatalf("%+v, %v", first, err)
 				}
 				cfg := group.Config{ID: "a", Style: style, Data: []byte("1")}
@@ -90,7 +90,7 @@ func TestAMemberIsListedAgainAfterEachOfAHundredExpiries(t *testing.T) {
 				}
 			}
 			time.Sleep(stageT)
-			s.eventually("listing", m.Valid)
+			s.Eventually("listing", m.Valid)
 			nodes := s.listed()
 			if len(nodes) != 1 || nodes[0].Stat.EphemeralOwner != m0(s) || !m.Valid() {
 				t.Fatalf("after %d expiries: %+v; valid: %v", i+1, nodes, m.Valid())
@@ -248,7 +248,7 @@ func TestNothingIsLeftOfAMemberThatLeaves(t *testing.T) {
 			onStage(t, 1, func(t *testing.T, s *stage) {
 				m := s.join("a", group.Config{ID: "a"})
 				disturb(s)
-				must(t, m.Leave(s.within(patience)))
+				must(t, m.Leave(s.Within(patience)))
 				if n := len(s.listed()); n != 0 {
 					t.Errorf("%d znodes", n)
 				}
@@ -279,7 +279,7 @@ func TestNothingIsLeftOfAJoinThatIsGivenUp(t *testing.T) {
 				}
 				cancel()
 				if m := <-joined; m != nil && !closing {
-					must(t, m.Leave(s.within(patience)))
+					must(t, m.Leave(s.Within(patience)))
 				}
 				time.Sleep(3 * stageT)
 				if n := len(s.listed()); n != 0 {
@@ -300,17 +300,17 @@ func TestAnyLostReplyLeavesOneZnodeWithTheLatestData(t *testing.T) {
 					s.On(zktest.Match{Op: op, Host: "a", Nth: n}, effect)
 					m := s.join("a", group.Config{ID: "a", Data: []byte("0")})
 					for i := range 5 {
-						must(t, m.Set(s.within(patience), []byte(fmt.Sprint(i))))
+						must(t, m.Set(s.Within(patience), []byte(fmt.Sprint(i))))
 						nodes := s.listed()
 						if len(nodes) != 1 || string(nodes[0].Data) != fmt.Sprint(i) || nodes[0].Stat.EphemeralOwner != owner(t, m, s) {
 							t.Fatalf("%v of %v %d: %+v", effect, op, n, nodes)
 						}
 					}
-					s.eventually("listing", m.Valid)
+					s.Eventually("listing", m.Valid)
 					if !errors.Is(context.Cause(predecessor.Context()), group.ErrReplaced) {
 						t.Errorf("%v of %v %d: the predecessor: %v", effect, op, n, context.Cause(predecessor.Context()))
 					}
-					err := m.Leave(s.within(patience))
+					err := m.Leave(s.Within(patience))
 					time.Sleep(3 * stageT)
 					if left := len(s.listed()); left != 0 {
 						t.Fatalf("%v of %v %d: %d znodes left (%v)", effect, op, n, left, err)
@@ -324,7 +324,7 @@ func TestAnyLostReplyLeavesOneZnodeWithTheLatestData(t *testing.T) {
 // owner returns the session of the host "a".
 func owner(t *testing.T, m *group.Member, s *stage) int64 {
 	t.Helper()
-	l, err := m.Listing(s.within(patience))
+	l, err := m.Listing(s.Within(patience))
 	must(t, err)
 	for _, n := range s.listed() {
 		if n.Stat.Czxid == l.Token() {
@@ -358,7 +358,7 @@ func TestTheLatestDataWinWhateverHappens(t *testing.T) {
 				m.Set(ctx, fmt.Appendf(nil, "%03d", i))
 				cancel()
 			}
-			must(t, m.Set(s.within(patience), []byte("999")))
+			must(t, m.Set(s.Within(patience), []byte("999")))
 			latest := ""
 			for _, ch := range s.history() {
 				if ch.Op == zktest.OpDelete || len(ch.Data) == 0 {
@@ -380,14 +380,14 @@ func TestTheLatestDataWinWhateverHappens(t *testing.T) {
 func TestWhatOthersWriteIntoAMembersZnodeIsReplaced(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		m := s.join("a", group.Config{ID: "a", Data: []byte("mine")})
-		admin := s.admin()
+		admin := s.Admin()
 		_, err := admin.Set(t.Context(), m.Node(), []byte("yours"), -1)
 		must(t, err)
-		s.eventually("own data", func() bool { n := s.listed(); return len(n) == 1 && string(n[0].Data) == "mine" })
+		s.Eventually("own data", func() bool { n := s.listed(); return len(n) == 1 && string(n[0].Data) == "mine" })
 		must(t, m.Set(t.Context(), []byte("next")))
 		must(t, admin.Delete(t.Context(), m.Node(), -1))
-		s.eventually("the znode again", func() bool { n := s.listed(); return len(n) == 1 && string(n[0].Data) == "next" })
-		s.eventually("listing", m.Valid)
+		s.Eventually("the znode again", func() bool { n := s.listed(); return len(n) == 1 && string(n[0].Data) == "next" })
+		s.Eventually("listing", m.Valid)
 	})
 }
 
@@ -488,12 +488,12 @@ func TestAMemberThatIsCutOffKnowsThatItMayBeGone(t *testing.T) {
 			t.Errorf("its own list: %q as of %v, cut at %v", ids(now), now.AsOf, cut)
 		}
 		s.Host("a").Heal()
-		s.eventually("its own list shows the new one", func() bool {
+		s.Eventually("its own list shows the new one", func() bool {
 			now, _ := own.Current()
 			e, ok := now.ByID("a")
 			return ok && e.Token > l.Token() && now.Age() < stageT
 		})
-		s.eventually("listing", m.Valid)
+		s.Eventually("listing", m.Valid)
 		await(t, list, "a")
 		if next, err := m.Listing(t.Context()); err != nil || next.Token() <= l.Token() {
 			t.Errorf("the next listing: %v, %v", next, err)
@@ -514,7 +514,7 @@ func TestALeaseThatLapsedBeginsAgainWithTheSameToken(t *testing.T) {
 			t.Error("it goes on without a lease")
 		}
 		s.Host("a").Heal()
-		next, err := m.Listing(s.within(patience))
+		next, err := m.Listing(s.Within(patience))
 		must(t, err)
 		if next.Token() != first.Token() || !next.Valid() || first.Valid() {
 			t.Errorf("tokens %d, %d", first.Token(), next.Token())
@@ -577,17 +577,17 @@ func TestWhatJoinCannotDo(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		var permanent *recipe.PermanentError
 		c := s.client("a")
-		must(t, s.admin().EnsurePath(t.Context(), dir+"/taken", nil))
-		if _, err := join(s.within(patience), c, dir, group.Config{ID: "taken"}); !errors.As(err, &permanent) || permanent.Path != dir {
+		must(t, s.Admin().EnsurePath(t.Context(), dir+"/taken", nil))
+		if _, err := join(s.Within(patience), c, dir, group.Config{ID: "taken"}); !errors.As(err, &permanent) || permanent.Path != dir {
 			t.Errorf("a persistent znode is in the way: %v", err)
 		}
 		s.On(zktest.Match{Op: zktest.OpMulti, Host: "n"}, zktest.Fail(zktest.CodeNoAuth))
-		if _, err := join(s.within(patience), s.client("n"), dir, group.Config{ID: "x"}); !errors.As(err, &permanent) || !strings.Contains(err.Error(), "NoLease") {
+		if _, err := join(s.Within(patience), s.client("n"), dir, group.Config{ID: "x"}); !errors.As(err, &permanent) || !strings.Contains(err.Error(), "NoLease") {
 			t.Errorf("no permission: %v", err)
 		}
 		s.Host("b").Drop()
 		begun := time.Now()
-		_, err := join(s.within(stageT), s.client("b"), dir, group.Config{ID: "b"})
+		_, err := join(s.Within(stageT), s.client("b"), dir, group.Config{ID: "b"})
 		if !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) > stageT+time.Second {
 			t.Errorf("no servers: %v after %v", err, time.Since(begun))
 		}
@@ -648,13 +648,13 @@ func TestWhoLeavesIsNotValid(t *testing.T) {
 		l, err := m.Listing(t.Context())
 		must(t, err)
 		s.Host("a").Hold()
-		if err := m.Leave(s.within(time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) {
+		if err := m.Leave(s.Within(time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
 		}
 		if l.Valid() || m.Valid() || l.Context().Err() == nil {
 			t.Error("it counts itself listed")
 		}
 		s.Host("a").Heal()
-		must(t, m.Leave(s.within(patience)))
+		must(t, m.Leave(s.Within(patience)))
 	})
 }

@@ -29,19 +29,19 @@ func TestTheAgeIsNotProvedByAServerThatIsCutOff(t *testing.T) {
 			await(t, list, "a")
 			srv.Isolate()
 			cut := time.Now()
-			s.eventually("another leader", func() bool { l := s.Leader(); return l != nil && l.ID() != srv.ID() })
-			a.Leave(s.within(patience)) // its session may have been lost
-			s.eventually("its end", func() bool { return len(s.listed()) == 0 })
+			s.Eventually("another leader", func() bool { l := s.Leader(); return l != nil && l.ID() != srv.ID() })
+			a.Leave(s.Within(patience)) // its session may have been lost
+			s.Eventually("its end", func() bool { return len(s.listed()) == 0 })
 			time.Sleep(stageT)
 			now, _ := list.Current()
 			if ids(now) == "a" && now.AsOf.After(cut) {
 				t.Errorf("leader %v: %q as of %v after the cut", leader, ids(now), now.AsOf.Sub(cut))
 			}
-			if _, err := list.Fresh(s.within(stageD)); !errors.Is(err, context.DeadlineExceeded) {
+			if _, err := list.Fresh(s.Within(stageD)); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("leader %v: a fresh list: %v", leader, err)
 			}
 			srv.Rejoin()
-			if now, err := list.Fresh(s.within(patience)); err != nil || ids(now) != "" {
+			if now, err := list.Fresh(s.Within(patience)); err != nil || ids(now) != "" {
 				t.Errorf("leader %v: %q, %v", leader, ids(now), err)
 			}
 		})
@@ -64,13 +64,13 @@ func TestAListHasAllThatWasAcknowledgedBeforeItsAge(t *testing.T) {
 				if rng.IntN(10) == 0 {
 					s.Host("watcher").Cut()
 				}
-				must(t, a.Set(s.within(patience), fmt.Append(nil, i)))
+				must(t, a.Set(s.Within(patience), fmt.Append(nil, i)))
 				done = append(done, time.Now())
 				time.Sleep(time.Duration(rng.Int64N(int64(stageD / 8))))
 				var now group.Snapshot
 				if rng.IntN(4) == 0 {
 					var err error
-					now, err = list.Fresh(s.within(patience))
+					now, err = list.Fresh(s.Within(patience))
 					must(t, err)
 					if e, _ := now.ByID("a"); string(e.Data) != fmt.Sprint(i) {
 						t.Fatalf("seed %d: fresh: %q after %d", seed, e.Data, i)
@@ -95,7 +95,7 @@ func TestAChangeCostsOneListAndAReadOfWhatHasChanged(t *testing.T) {
 		c := s.client("members")
 		var all []*group.Member
 		for i := range n {
-			m, err := join(s.within(patience), c, dir, group.Config{ID: fmt.Sprintf("m%02d", i), NoLease: true})
+			m, err := join(s.Within(patience), c, dir, group.Config{ID: fmt.Sprintf("m%02d", i), NoLease: true})
 			must(t, err)
 			all = append(all, m)
 		}
@@ -103,7 +103,7 @@ func TestAChangeCostsOneListAndAReadOfWhatHasChanged(t *testing.T) {
 		must(t, err)
 		defer w.Close()
 		next := func() group.Snapshot {
-			now, err := w.Next(s.within(patience))
+			now, err := w.Next(s.Within(patience))
 			must(t, err)
 			return now
 		}
@@ -137,7 +137,7 @@ func TestAChangeCostsOneListAndAReadOfWhatHasChanged(t *testing.T) {
 			last = now
 		})
 		cost("one comes", 1, 2, func() {
-			_, err := join(s.within(patience), c, dir, group.Config{ID: "new", NoLease: true})
+			_, err := join(s.Within(patience), c, dir, group.Config{ID: "new", NoLease: true})
 			must(t, err)
 			now := next()
 			if come, _, _ := now.Since(last); len(come) != 1 || come[0].ID != "new" {
@@ -162,10 +162,10 @@ func TestAGroupIsFollowedThroughLossesOfItsPathAndTheSession(t *testing.T) {
 			s.ExpireSession(x.ID)
 		}
 		time.Sleep(stageT) // Valid may be true until then
-		s.eventually("listing", func() bool { return a.Valid() && len(s.listed()) == 1 })
-		must(t, a.Leave(s.within(patience)))
+		s.Eventually("listing", func() bool { return a.Valid() && len(s.listed()) == 1 })
+		must(t, a.Leave(s.Within(patience)))
 		await(t, list, "")
-		must(t, s.admin().Delete(t.Context(), dir, -1))
+		must(t, s.Admin().Delete(t.Context(), dir, -1))
 		time.Sleep(2 * stageT)
 		s.join("b", group.Config{ID: "b"})
 		await(t, list, "b")
@@ -174,7 +174,7 @@ func TestAGroupIsFollowedThroughLossesOfItsPathAndTheSession(t *testing.T) {
 
 func TestWhoIsAMember(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
-		admin := s.admin()
+		admin := s.Admin()
 		must(t, admin.EnsurePath(t.Context(), dir+"/config", nil)) // no member: it ends with no session
 		for name, data := range map[string]string{
 			"0123456789abcdef0123456789abcdef__party__":       "party",
@@ -210,7 +210,7 @@ func TestAGroupThatMayNotBeReadIsAnErrorOnlyAtFirst(t *testing.T) {
 		await(t, list, "a")
 		rule := s.On(zktest.Match{Op: zktest.OpGetChildren2}, zktest.Fail(zktest.CodeNoAuth))
 		var permanent *recipe.PermanentError
-		if _, err := s.watch("second").Next(s.within(patience)); !errors.As(err, &permanent) {
+		if _, err := s.watch("second").Next(s.Within(patience)); !errors.As(err, &permanent) {
 			t.Errorf("at first: %v", err)
 		}
 		s.Host("watcher").Cut()
@@ -254,13 +254,13 @@ func TestAFreshListHasWhatWasDoneAMomentBefore(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		slow := s.Followers()[0]
 		list := s.watch("watcher", slow.Addr())
-		a, err := join(s.within(patience), s.client("a", s.Leader().Addr()), dir, group.Config{ID: "a", NoLease: true})
+		a, err := join(s.Within(patience), s.client("a", s.Leader().Addr()), dir, group.Config{ID: "a", NoLease: true})
 		must(t, err)
 		await(t, list, "a")
 		s.Link(s.Leader(), slow).Delay(300 * time.Millisecond)
 		for i := range 10 {
-			must(t, a.Set(s.within(patience), fmt.Append(nil, i)))
-			now, err := list.Fresh(s.within(patience))
+			must(t, a.Set(s.Within(patience), fmt.Append(nil, i)))
+			now, err := list.Fresh(s.Within(patience))
 			must(t, err)
 			if e, _ := now.ByID("a"); string(e.Data) != fmt.Sprint(i) {
 				t.Fatalf("%q after %d", e.Data, i)

@@ -265,7 +265,7 @@ func (p *peering) ack(zxid int64) {
 }
 
 // inSync counts a follower that has the leader's state. With a quorum the
-// leader's reign begins.
+// leader begins to serve.
 func (l *leadership) inSync(p *peering) {
 	p.synced = true
 	if l.established {
@@ -281,7 +281,7 @@ func (l *leadership) inSync(p *peering) {
 	if n < l.e.quorum() {
 		return
 	}
-	l.e.reign(l)
+	l.e.serve(l)
 	for _, q := range l.peers {
 		if q.synced {
 			q.upToDate()
@@ -289,8 +289,8 @@ func (l *leadership) inSync(p *peering) {
 	}
 }
 
-// reign lets a leader whose state a quorum has serve its clients.
-func (e *Ensemble) reign(l *leadership) {
+// serve lets a leader whose state a quorum has serve its clients.
+func (e *Ensemble) serve(l *leadership) {
 	for _, x := range l.srv.unreported {
 		e.committed(x)
 	}

@@ -373,7 +373,7 @@ func TestEmptyContainersAreDeleted(t *testing.T) {
 }
 
 // After an election the leader's zxid is that of the new epoch, while its
-// followers stay where they were until the first write: whoever has read at
+// followers stay where they were until the first write: a client that has read at
 // the leader is refused by them so long. Real 3.8.0 servers do the same.
 func TestFollowersLagBehindANewEpochUntilTheFirstWrite(t *testing.T) {
 	inBubble(t, three, func(t *testing.T, b *bench) {

@@ -152,7 +152,7 @@ func TestAPartitionedFollowerDoesNotKeepItsLeader(t *testing.T) {
 	})
 }
 
-// A slow callback: whoever resigns keeps the leadership until its work has stopped, so that
+// A slow callback: a leader that resigns keeps the leadership until its work has stopped, so that
 // the next leader does not begin meanwhile.
 func TestTheNextLeaderWaitsForASlowCallback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

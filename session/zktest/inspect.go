@@ -64,7 +64,7 @@ func (e *Ensemble) observe(r Request) {
 	}
 }
 
-// committed reports a transaction once, whoever leads.
+// committed reports a transaction once, whichever server leads.
 func (e *Ensemble) committed(x *txn) {
 	if x.zxid <= e.reported {
 		return

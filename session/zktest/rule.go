@@ -47,8 +47,8 @@ var (
 // heard of the request's session, as real ones from 3.5.0 on do when the thread that notes it is
 // stopped at the wrong moment: from before a ping of the leader until after the answer to it, so
 // that the note goes into a table that has been sent. The request, and all that come to the
-// server behind it, wait for that ping, half a tick at most. A server that leads pays no heed to
-// it, nor does a connect request. Use it to see what rests on "it was answered, so the ZooKeeper
+// server behind it, wait for that ping, half a tick at most. A server that leads ignores
+// it, and so does a connect request. Use it to see what rests on "it was answered, so the ZooKeeper
 // leader has heard of us".
 var LoseTouch = Effect{kind: loseTouch}
 

@@ -34,7 +34,7 @@ func (n *node) stat() Stat {
 }
 
 // tree is one server's applied state: the znodes, the sessions that exist,
-// and the zxid of the last transaction. It is data only; whoever holds it
+// and the zxid of the last transaction. It is data only; the one that holds it
 // guards it.
 type tree struct {
 	nodes    map[string]*node

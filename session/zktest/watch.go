@@ -146,7 +146,7 @@ func (w watches) remove(a args, c *conn) Code {
 	return CodeOK
 }
 
-// notify sends the events of one change. Whoever hears of a deletion through
+// notify sends the events of one change. A client that hears of a deletion through
 // a data watch does not hear of it again through a child watch on the same
 // znode; the parent's child watches come last.
 func (w watches) notify(ch change) {

@@ -24,7 +24,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// exitWithin is how long taking leave may last after a signal or "quit". A supervisor
+// exitWithin is how long leaving the line may last after a signal or "quit". A supervisor
 // waits, and an ensemble that does not answer must not make it wait longer: what is not
 // deleted by then goes when the session expires.
 const exitWithin = 4 * time.Second
@@ -237,7 +237,7 @@ func (p *program) followSessions(ctx context.Context) {
 	}
 }
 
-// announce tells a session unless that has been done: whoever sees it first comes here
+// announce tells a session unless that has been done: the one that sees it first comes here
 // first, so that its line precedes all that happens in it.
 func (p *program) announce(id int64, timeout time.Duration) {
 	p.mu.Lock()

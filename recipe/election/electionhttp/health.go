@@ -17,7 +17,7 @@ type HealthConfig struct {
 	// notice its context. Default 30 s; negative: this never fails.
 	Overrun time.Duration
 
-	// JoinWithin is how long a candidate may try in vain to get into the line. While the
+	// JoinWithin is how long a candidate may fail to get into the line. While the
 	// ensemble is down nobody can, so a restart of every process follows after that time:
 	// make it longer than the ensemble's outages, or negative (then this never fails)
 	// where the process has other work to do. Default 10 min.
@@ -36,7 +36,7 @@ type HealthConfig struct {
 //     [election.Election.Run] has not returned, more than Overrun has passed since the end
 //     of the term, and another may lead, because the lease has lapsed, the session or
 //     the znode is gone, or the znode was given away after DrainTimeout;
-//   - that has tried for more than JoinWithin to stand in line, in vain.
+//   - that has failed for more than JoinWithin to get into the line.
 //
 // Neither is failed by a candidate that waits, drains while the leadership is still its
 // own, stays out of the line because Config.Healthy says so, or does not run. After
@@ -80,7 +80,7 @@ func (cfg HealthConfig) judge(st election.Status, now time.Time) (line string, o
 	case overruns(st) && cfg.Overrun >= 0 && now.Sub(st.Since) > cfg.Overrun:
 		return fmt.Sprintf("FAILING: the term ended %s ago (%v), its work still runs, and another may lead", in, st.LastReason), false
 	case !st.TryingSince.IsZero() && cfg.JoinWithin >= 0 && trying > cfg.JoinWithin:
-		return fmt.Sprintf("FAILING: has tried to stand in line for %s, in vain", short(trying)), false
+		return fmt.Sprintf("FAILING: could not get into the line for %s", short(trying)), false
 	case st.State == election.StateLeading:
 		return fmt.Sprintf("leading for %s, token %d, lease %s", in, st.Token, short(st.LeaseRemaining)), true
 	case st.State == election.StateDraining:

@@ -35,7 +35,7 @@ type Config struct {
 // Page is a status page for elections, an [http.Handler]: who leads, who comes
 // next, and who led before. All methods may be called from any goroutine.
 //
-// It is read-only, asks for no credentials and shows none. Whoever reaches it sees the
+// It is read-only, asks for no credentials and shows none. Everybody who reaches it sees the
 // candidates' IDs, znodes, session ids and fencing tokens, so mount it where that
 // is wanted.
 type Page struct {

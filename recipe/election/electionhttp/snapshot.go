@@ -165,7 +165,7 @@ func ahead(leader election.Candidate, own []election.Status, length time.Duratio
 }
 
 // from returns the line as it is with that leader. The two are read apart, so one may be
-// older than the other: whoever is ahead of the leader has gone; a line without the leader
+// older than the other: who is ahead of the leader has gone; a line without the leader
 // is the newer one if all in it have come later.
 func from(leader election.Candidate, all []election.Candidate) []election.Candidate {
 	if leader.Node == "" {

@@ -62,7 +62,7 @@
 //
 // zkrecipe_election_drain_seconds (histogram): from the end of a term until its znode was
 // gone, or nobody waited for it any more. Until then nobody else leads where the end was
-// our own choice: if this nears DrainTimeout, the work is slow to heed its context.
+// our own choice: if this nears DrainTimeout, the work is slow to stop when its context ends.
 //
 // zkrecipe_election_reentry_seconds (histogram): from leaving the line to standing in it
 // again, the growing delays between attempts included, and the pause that a user of Campaign

@@ -1,4 +1,4 @@
-// Package ident is how contenders of a recipe are told apart by people, and what their znodes hold.
+// Package ident is how contenders of a recipe are named, and what their znodes hold.
 package ident
 
 import (

@@ -6,13 +6,13 @@ import "github.com/go-zookeeper/zk"
 // a lease by that beat: it existed when the beat was committed. So a lock that is held for a moment
 // costs one write to acquire, as it does elsewhere.
 
-// boarding are creates that wait for the next beat.
-type boarding struct {
+// beatCreates are creates that wait for the next beat.
+type beatCreates struct {
 	ops  []any // with the chroot
-	done chan boarded
+	done chan beatCreated
 }
 
-type boarded struct {
+type beatCreated struct {
 	paths []string
 	err   error
 }
@@ -27,42 +27,42 @@ func (s *Session) createByBeat(ops []any) (ok bool, paths []string, err error) {
 	if err != nil {
 		return true, nil, &Error{Op: "create", Outcome: OutcomeNotDone, Err: err}
 	}
-	b := &boarding{ops, make(chan boarded, 1)}
+	b := &beatCreates{ops, make(chan beatCreated, 1)}
 	s.mu.Lock()
-	if s.over || s.state != StateConnected || s.conn == s.dropped || s.boarding != nil || s.beating || s.beatFailed || s.heart.unsure || sizes(ops) > s.boardable() {
+	if s.over || s.state != StateConnected || s.conn == s.dropped || s.creating != nil || s.beating || s.beatFailed || s.heart.unsure || sizes(ops) > s.createsRoom() {
 		s.mu.Unlock()
 		return false, nil, nil
 	}
-	s.boarding, s.beatSoon = b, true
+	s.creating, s.beatSoon = b, true
 	signal(s.wake)
 	s.mu.Unlock()
 	r := <-b.done // a beat that is never answered ends with its connection
 	return true, r.paths, r.err
 }
 
-// boardable is how large creates may be that a beat takes along, beside its checks and its own data.
+// createsRoom is how large creates may be that a beat takes along, beside its checks and its own data.
 // The caller holds s.mu.
-func (s *Session) boardable() int {
+func (s *Session) createsRoom() int {
 	return maxRequest - maxBytesTogether - 2*overhead - len(s.chroot) - len(s.heart.path)
 }
 
-// unboard answers creates that no beat will take along. The caller holds s.mu.
-func (s *Session) unboard(err error) {
-	if s.boarding != nil {
-		s.boarding.done <- boarded{err: err}
-		s.boarding = nil
+// refuseCreates answers creates that no beat will take along. The caller holds s.mu.
+func (s *Session) refuseCreates(err error) {
+	if s.creating != nil {
+		s.creating.done <- beatCreated{err: err}
+		s.creating = nil
 	}
 }
 
-// board takes the creates that wait. The caller holds s.mu.
-func (s *Session) board() *boarding {
-	b := s.boarding
-	s.boarding = nil
+// takeCreates takes the creates that wait. The caller holds s.mu.
+func (s *Session) takeCreates() *beatCreates {
+	b := s.creating
+	s.creating = nil
 	return b
 }
 
 // operations are what the beat takes along.
-func (b *boarding) operations() []any {
+func (b *beatCreates) operations() []any {
 	if b == nil {
 		return nil
 	}
@@ -71,11 +71,11 @@ func (b *boarding) operations() []any {
 
 // landed answers creates with what has become of them. first is the number of the first of them
 // among the beat's operations.
-func (s *Session) landed(b *boarding, results []zk.MultiResponse, first int, err error) {
+func (s *Session) landed(b *beatCreates, results []zk.MultiResponse, first int, err error) {
 	if b == nil {
 		return
 	}
-	var r boarded
+	var r beatCreated
 	switch last := first + len(b.ops); {
 	case err == nil:
 		for _, res := range results[first:last] {

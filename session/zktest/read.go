@@ -38,6 +38,8 @@ func (s *server) read(r *request) (Code, []byte) {
 		w.string(a.path)
 	case OpSetWatches:
 		s.watches.reset(s.tree, a, r.conn)
+	case OpCheckWatches, OpRemoveWatches:
+		return s.watches.ask(a, r.conn), nil
 	case OpExists:
 		return s.exists(r, n)
 	default:

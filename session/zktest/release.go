@@ -22,6 +22,14 @@ func (r Release) eventsHaveZxid() bool { return r == Release395 }
 // that no create has cannot be read. Before, the flags alone decided what a create in a multi was.
 func (r Release) multiKeepsKinds() bool { return r == Release395 }
 
+// lastWatchType: from 3.9.0 on, removeWatches knows watches that last by types of their own.
+func (r Release) lastWatchType() int32 {
+	if r == Release395 {
+		return 5
+	}
+	return watchAny
+}
+
 // unreadTakesZxid: up to 3.8, a write whose parameters cannot be read is given a zxid before it is refused. In 3.9.3
 // to 3.9.5 it is not. Only a server that is alone imitates that.
 func (r Release) unreadTakesZxid() bool { return r == Release380 }

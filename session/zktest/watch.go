@@ -18,13 +18,18 @@ func (t watchTable) take(path string) []*conn {
 	return sortConns(set)
 }
 
+// remove forgets one watch.
+func (t watchTable) remove(path string, c *conn) {
+	delete(t[path], c)
+	if len(t[path]) == 0 {
+		delete(t, path)
+	}
+}
+
 // drop forgets a connection that is gone.
 func (t watchTable) drop(c *conn) {
-	for path, set := range t {
-		delete(set, c)
-		if len(set) == 0 {
-			delete(t, path)
-		}
+	for path := range t {
+		t.remove(path, c)
 	}
 }
 
@@ -37,6 +42,44 @@ func newWatches() watches { return watches{data: watchTable{}, child: watchTable
 func (w watches) drop(c *conn) {
 	w.data.drop(c)
 	w.child.drop(c)
+}
+
+// Types of watches in checkWatches and removeWatches.
+const (
+	watchChildren = 1
+	watchData     = 2
+	watchAny      = 3
+	// 4 and 5 are of watches that last, which are not imitated.
+)
+
+// of returns the tables of a type.
+func (w watches) of(kind int32) []watchTable {
+	switch kind {
+	case watchChildren:
+		return []watchTable{w.child}
+	case watchData:
+		return []watchTable{w.data}
+	case watchAny:
+		return []watchTable{w.child, w.data}
+	}
+	return nil
+}
+
+// ask answers checkWatches and removeWatches.
+func (w watches) ask(a args, c *conn) Code {
+	if a.flags < watchChildren || a.flags > c.srv.e.cfg.Release.lastWatchType() {
+		return CodeMarshallingError
+	}
+	code := CodeNoWatcher
+	for _, t := range w.of(a.flags) {
+		if t[a.path][c] {
+			code = CodeOK
+		}
+		if a.op == OpRemoveWatches {
+			t.remove(a.path, c)
+		}
+	}
+	return code
 }
 
 // notify sends the events of one change. Whoever hears of a deletion through

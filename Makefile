@@ -17,11 +17,12 @@
 # make compare  other libraries beside ours, as Markdown: how long nobody leads after crashes and at hand-overs, and ROUNDS=10 rounds
 #             of the faults under which others have two leaders (besides, needs libcurator-recipes-java, default-jdk-headless,
 #             maven, python3-kazoo, python3-pip; KINDS=zkrecipe,LeaderLatch@5.9.0 for some, of the latter alone)
-# make compose  run docker-compose.yml on a Docker engine, break its containers, take everything down: under 4 minutes (uses an
+# make compose  run docker-compose.yml on a Docker engine, break its containers, take everything down: under 5 minutes (uses an
 #             engine that answers, with official images; else starts one as root, cut off from the machine, with stand-ins)
 # make servers  VERSIONS="3.5.10 3.9.5" tries releases of ZooKeeper, which Maven fetches, and prints a table: an hour for all of them
 #             (besides, needs default-jdk-headless and maven; for the campaign, what make campaign needs)
-# make theirs  run the tests of other libraries on the servers of session/zktest
+# make theirs  run the tests of go-zookeeper, kazoo and Curator on the servers of session/zktest: 15 minutes (with "go test ./theirs
+#             -real" in internal/peers those of kazoo and Curator run on real ones; needs what make compare needs, and python3-pytest)
 # make record record again what real servers answer, which session/zktest is compared with
 
 GO ?= go
@@ -53,7 +54,7 @@ FUZZ = $(shell grep -r --include='*_test.go' -o '^func Fuzz[A-Za-z]*' recipe ses
 DEBIAN = zookeeper $(KDC) $(NAMESPACES) $(PEERS) $(CHECKERS) $(COMPILERS) $(ENGINE)
 NAMESPACES = iproute2 iptables  # the short campaign: networks of its own, and cuts in them
 KDC = krb5-kdc krb5-admin-server krb5-user faketime  # Kerberos, also with clocks that differ
-PEERS = libcurator-recipes-java default-jdk-headless maven python3-kazoo python3-pip  # candidates of other libraries
+PEERS = libcurator-recipes-java default-jdk-headless maven python3-kazoo python3-pip python3-pytest  # candidates of other libraries
 CHECKERS = prometheus chromium docker-compose  # for the alert rules, the status page, docker-compose.yml
 ENGINE = docker.io curl maven  # docker-compose.yml at work
 COMPILERS = spin gcc libc6-dev  # search the model of the lease; the race detector
@@ -162,7 +163,7 @@ servers:
 	$(GO) test -count=1 -timeout 10m ./internal/servers
 
 theirs:
-	$(GO) test -count=1 -v -timeout 15m ./internal/theirs
+	cd internal/peers && ZKRECIPE_THEIRS=1 $(GO) test -count=1 -v -parallel 4 -timeout 40m ./theirs
 
 record:
 	$(GO) test ./session/zktest -run '^TestRealServersBehaveAsRecorded$$' -record

@@ -76,11 +76,12 @@ func (r *Round) leadMany(ctx context.Context, working *sync.WaitGroup, dial dial
 	if err != nil {
 		return nil, err
 	}
-	l := &leaders{client: client, joined: make(chan struct{}, 2*many), entered: make(chan struct{}, 2*many)}
+	l := &leaders{client: client, joined: make(chan struct{}, many), entered: make(chan struct{}, many)}
 	for i := range many {
+		var joined sync.Once // on a busy machine it joins again and again
 		el, err := election.New(client, fmt.Sprintf("%s/%d", r.path, i), election.Config{ID: "many", OnEvent: func(ev election.Event) {
 			if ev.Kind == election.EventJoined {
-				l.joined <- struct{}{}
+				joined.Do(func() { l.joined <- struct{}{} })
 			}
 		}})
 		if err != nil {

@@ -183,7 +183,7 @@ func moves(t *testing.T, p *project) {
 	s.lease = time.Duration(session.LeaseMS) * time.Millisecond
 	s.done = append(s.done, history.Line{ID: history.Nemesis, Event: "round", LeaseMS: s.lease.Milliseconds()})
 	s.candidatesBroken()
-	s.serverBroken()
+	s.serversBroken()
 	s.note("closing", "")
 	all := append(s.lines(), s.done...)
 	slices.SortStableFunc(all, func(a, b history.Line) int { return int(min(1, max(-1, a.T-b.T))) })
@@ -223,27 +223,66 @@ func (s *stage) candidatesBroken() {
 	s.docker(cut, "network", "connect", name+"_default")
 }
 
-// serverBroken kills the server that leads the others.
-func (s *stage) serverBroken() {
-	s.full()
-	for i, address := range published {
-		if mode, err := tells(address, "Mode: "); err != nil || mode != "leader" {
-			continue
-		}
-		s.docker(servers[i], "kill")
-		killed := history.Now()
-		var beat history.Line
-		s.until("somebody leads with two servers", 30*time.Second, func() (ok bool) {
-			beat, ok = s.after(killed+int64(2*s.lease), "beat", candidates...)
-			return ok
-		})
-		s.t.Logf("docker kill of %s, which led the servers: the first beat of a leader after two leases is one of %s, after %v", servers[i], beat.ID, time.Duration(beat.T-killed).Round(time.Millisecond))
-		s.docker(servers[i], "start")
-		if err := s.healthy(s.t.Context(), time.Minute, servers...); err != nil {
-			s.t.Fatal(err)
-		}
-		s.full()
-		return
+// reelect is how long the servers may take until two of them have a leader again and all clients: syncLimit is 2 s.
+const reelect = 10 * time.Second
+
+// serversBroken breaks a server that follows, and the one that leads the others.
+func (s *stage) serversBroken() {
+	silent := s.lease * 19 / 16
+	pause := func(server string) { s.docker(server, "pause") }
+	unpause := func(server string) { s.docker(server, "unpause") }
+	cut := func(server string) { s.docker(server, "network", "disconnect", name+"_default") }
+	join := func(server string) { s.docker(server, "network", "connect", "--alias", server, name+"_default") }
+	for mode, bound := range map[string]time.Duration{"follower": silent, "leader": reelect + silent} {
+		s.endure("docker pause", mode, bound, pause, unpause)
+		s.endure("docker network disconnect", mode, bound, cut, join)
 	}
-	s.t.Fatal("no server leads")
+	s.endure("docker kill", "leader", reelect+silent, func(server string) { s.docker(server, "kill") },
+		func(server string) { s.docker(server, "start") })
+}
+
+// endure breaks a server, and demands that the leader goes on, or that another one leads within a bound.
+func (s *stage) endure(how, mode string, bound time.Duration, breaks, mends func(server string)) {
+	s.t.Helper()
+	leader := s.full()
+	server := s.inMode(mode)
+	s.note("fault", "")
+	began := history.Now()
+	breaks(server)
+	var next history.Line
+	var moved bool
+	s.until("a leader after "+how+" of "+server, bound+20*time.Second, func() bool {
+		if next, moved = s.after(began, "elected", candidates...); moved {
+			return true
+		}
+		_, lost := s.after(began, "deposed", candidates...)
+		return !lost && time.Duration(history.Now()-began) > bound+machine
+	})
+	what := leader + " leads on"
+	if moved {
+		took := time.Duration(next.T - began)
+		what = next.ID + " leads after " + took.Round(time.Millisecond).String()
+		if took > bound+machine {
+			s.t.Errorf("%s of %s, a %s: the next leader took %v; want %v at most", how, server, mode, took, bound)
+		}
+	}
+	s.t.Logf("%s of %s, a %s: %s", how, server, mode, what)
+	mends(server)
+	if err := s.healthy(s.t.Context(), time.Minute, servers...); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// inMode returns a server that follows, or the one that leads.
+func (s *stage) inMode(mode string) (server string) {
+	s.t.Helper()
+	s.until("a "+mode+" of the servers", 30*time.Second, func() bool {
+		for i, address := range published {
+			if is, err := tells(address, "Mode: "); err == nil && is == mode {
+				server = servers[i]
+			}
+		}
+		return server != ""
+	})
+	return server
 }

@@ -96,7 +96,7 @@ func (h *Hosts) ContendCommand(ctx context.Context, k LockKind, cfg Config, c Co
 		argv = []string{python, filepath.Join(sources, "hosts", "contender.py")}
 		if fetched {
 			var path string
-			path, err = kazooPath(ctx)
+			path, err = KazooPath(ctx)
 			argv = append([]string{"env", "PYTHONPATH=" + path}, argv...)
 		}
 	default:

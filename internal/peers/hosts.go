@@ -108,7 +108,7 @@ func (h *Hosts) Command(ctx context.Context, k Kind, cfg Config) ([]string, erro
 		return append([]string{"java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData",
 			"-cp", classpath, "Host"}, args...), err
 	case k.python() && fetched:
-		path, err := kazooPath(ctx)
+		path, err := KazooPath(ctx)
 		return append([]string{"env", "PYTHONPATH=" + path, python, filepath.Join(sources, "hosts", "host.py")}, args...), err
 	case k.python():
 		return append([]string{python, filepath.Join(sources, "hosts", "host.py")}, args...), nil

@@ -114,7 +114,7 @@ func Available(ctx context.Context, k Kind) error {
 		_, err := k.jars(ctx)
 		return err
 	case k.python() && fetched:
-		_, err := kazooPath(ctx)
+		_, err := KazooPath(ctx)
 		return err
 	case k.python():
 		if err := exec.CommandContext(ctx, python, "-c", "import kazoo").Run(); err != nil {
@@ -127,7 +127,7 @@ func Available(ctx context.Context, k Kind) error {
 // jars returns the class path of a kind of Curator.
 func (k Kind) jars(ctx context.Context) (all []string, err error) {
 	if _, fetched := k.recipe(); fetched {
-		return curatorJars(ctx)
+		return CuratorJars(ctx)
 	}
 	for _, jar := range jars {
 		name := filepath.Join(debianJars, jar+".jar")

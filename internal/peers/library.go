@@ -3,7 +3,7 @@ package peers
 import (
 	"context"
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"errors"
 	"fmt"
 	"maps"
@@ -23,8 +23,8 @@ const (
 	kazooRelease   = "2.11.0"
 )
 
-//go:embed libraries/curator.sum
-var curatorSums string
+//go:embed libraries/*.sum
+var checksums embed.FS
 
 // fetching is held while a release is fetched and looked at.
 var fetching sync.Mutex
@@ -32,16 +32,26 @@ var fetching sync.Mutex
 // fetchFor bounds it: Maven fetches itself a good part of the first time.
 const fetchFor = 5 * time.Minute
 
-// curatorJars returns the jars of the newer Curator. They are fetched once and kept in the user's cache, and compared
-// with libraries/curator.sum each time.
-func curatorJars(ctx context.Context) ([]string, error) {
+// CuratorJars returns the jars of the newer Curator.
+func CuratorJars(ctx context.Context) ([]string, error) { return listed(ctx, "curator") }
+
+// CuratorTests returns the jars of the tests of the newer Curator, and of all that they need.
+func CuratorTests(ctx context.Context) ([]string, error) { return listed(ctx, "curator-tests") }
+
+// listed returns the jars of a list. They are fetched once and kept in the user's cache, and compared with their checksums
+// each time.
+func listed(ctx context.Context, list string) ([]string, error) {
+	sums, err := checksums.ReadFile("libraries/" + list + ".sum")
+	if err != nil {
+		return nil, err
+	}
 	want := map[string]string{}
-	for line := range strings.Lines(curatorSums) {
+	for line := range strings.Lines(string(sums)) {
 		sum, name, _ := strings.Cut(strings.TrimSpace(line), "  ")
 		want[name] = sum
 	}
-	dir, err := cached(ctx, "curator-"+curatorRelease, func(dir string) []string {
-		return []string{"mvn", "-q", "-B", "-ntp", "-f", filepath.Join(sources, "libraries", "curator.xml"),
+	dir, err := cached(ctx, list+"-"+curatorRelease, func(dir string) []string {
+		return []string{"mvn", "-q", "-B", "-ntp", "-f", filepath.Join(sources, "libraries", list+".xml"),
 			"dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory=" + dir}
 	})
 	if err != nil {
@@ -59,8 +69,8 @@ func curatorJars(ctx context.Context) ([]string, error) {
 	return all, nil
 }
 
-// kazooPath returns the directory of the newer kazoo. pip compares what it fetches with libraries/kazoo.txt.
-func kazooPath(ctx context.Context) (string, error) {
+// KazooPath returns the directory of the newer kazoo. pip compares what it fetches with libraries/kazoo.txt.
+func KazooPath(ctx context.Context) (string, error) {
 	return cached(ctx, "kazoo-"+kazooRelease, func(dir string) []string {
 		return []string{python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes",
 			"--target", dir, "--requirement", filepath.Join(sources, "libraries", "kazoo.txt")}

@@ -11,7 +11,7 @@ import (
 
 func TestALibraryThatIsNotWhatItShouldBeIsRefused(t *testing.T) {
 	need.Program(t, "mvn", "maven")
-	jars, err := curatorJars(t.Context())
+	jars, err := CuratorJars(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,19 +20,19 @@ func TestALibraryThatIsNotWhatItShouldBeIsRefused(t *testing.T) {
 	if err := os.CopyFS(filepath.Join(cache, "zkrecipe", "curator-"+curatorRelease), os.DirFS(filepath.Dir(jars[0]))); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := curatorJars(t.Context()); err != nil {
+	if _, err := CuratorJars(t.Context()); err != nil {
 		t.Fatalf("a copy: %v", err)
 	}
 	changed := filepath.Join(cache, "zkrecipe", "curator-"+curatorRelease, filepath.Base(jars[0]))
 	if err := os.WriteFile(changed, []byte("another"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := curatorJars(t.Context()); !errors.Is(err, ErrUnavailable) {
+	if _, err := CuratorJars(t.Context()); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("with another %s: %v; want that it is unavailable", changed, err)
 	}
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	t.Setenv("PATH", "")
-	if _, err := curatorJars(t.Context()); !errors.Is(err, ErrUnavailable) {
+	if _, err := CuratorJars(t.Context()); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("without Maven: %v; want that it is unavailable", err)
 	}
 }

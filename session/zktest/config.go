@@ -37,8 +37,12 @@ type Config struct {
 	ElectionTime time.Duration
 
 	// ContainerCheck is the interval in which empty containers are deleted,
-	// a minute by default.
+	// and znodes whose time is over, a minute by default.
 	ContainerCheck time.Duration
+
+	// ExtendedTypes allows znodes with a time to live, as the servers' property
+	// extendedTypesEnabled does. By default it is refused, there and here.
+	ExtendedTypes bool
 
 	// Latency is added to every frame and packet, each way, and besides, for
 	// each of them, a random part of Jitter; order is kept. Default 0.

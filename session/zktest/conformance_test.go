@@ -34,6 +34,12 @@ func observe(t testing.TB, servers int, dial func(server int) (net.Conn, error))
 	return lines
 }
 
+// of runs one part of the program.
+func (tr *trace) of(run func(*trace)) []string {
+	run(tr)
+	return tr.lines
+}
+
 func traceFile(release zktest.Release, servers int) string {
 	return fmt.Sprintf("testdata/%s-%d.trace", release, servers)
 }

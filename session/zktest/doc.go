@@ -40,9 +40,10 @@
 //
 // The protocol and the data model of ZooKeeper 3.9.5, of 3.8.0 or of 3.5.10
 // (Config.Release), for the requests that
-// Go clients send: create in its modes, containers among them, delete, exists,
+// Go clients send: create in its modes, containers among them, and znodes with
+// a time to live (Config.ExtendedTypes), delete, exists,
 // getData, setData, getChildren, getACL, setACL, sync, multi with check,
-// setWatches, removeWatches, addWatch (from 3.6 on), auth (digest), ping, close. Error codes and which of two errors
+// setWatches, checkWatches and removeWatches (from 3.5 on), addWatch (from 3.6 on), auth (digest), ping, close. Error codes and which of two errors
 // comes first, every field of Stat, sequence numbers, zxids (failed writes
 // consume one), ACLs, the order of watch events and replies, what becomes of a
 // connection whose session moves, expires or is taken over: a program of some
@@ -77,8 +78,8 @@
 // Config.ElectionTime by a stand-in that sees who can reach whom; there is no
 // exchange of votes to disturb. A follower that joins gets the leader's whole
 // state, never a difference. Children are listed in order, where a real server
-// has none. Observers, reconfiguration, quotas, TTL, SASL, TLS, read-only mode,
-// checkWatches, setWatches2 and four-letter words are missing: operations of later
+// has none. Observers, reconfiguration, quotas, TLS, read-only mode,
+// setWatches2 and four-letter words are missing: operations of later
 // protocols are answered with "unimplemented", and the connection is closed.
 // The data of /zookeeper/config is empty.
 //

@@ -372,6 +372,30 @@ func TestEmptyContainersAreDeleted(t *testing.T) {
 	})
 }
 
+func TestZnodesWhoseTimeIsOverAreDeleted(t *testing.T) {
+	cfg := three
+	cfg.ExtendedTypes = true
+	inBubble(t, cfg, func(t *testing.T, b *bench) {
+		a := b.timed("a", b.leader(), 40000)
+		for _, p := range []string{"/short", "/set", "/parent", "/long"} {
+			ttl := int64(90_000)
+			if p == "/long" {
+				ttl = 180_000
+			}
+			a.do(21, "createTTL "+p, p, []byte{}, open, 5, ttl)
+		}
+		a.create("/parent/kid", nil, 0)
+		stop := a.keepAlive(10 * time.Second)
+		<-time.After(61 * time.Second)
+		a.set("/set", nil, -1)
+		<-time.After(60 * time.Second)
+		stop()
+		if got := paths(b.e.Nodes()); got != "/long /parent /parent/kid /set" {
+			t.Errorf("znodes %s", got)
+		}
+	})
+}
+
 // After an election the leader's zxid is that of the new epoch, while its
 // followers stay where they were until the first write: a client that has read at
 // the leader is refused by them so long. Real 3.8.0 servers do the same.

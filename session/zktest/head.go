@@ -15,6 +15,7 @@ type head struct {
 	recs  map[string]*record
 	undo  []undo // the records replaced since the running multi began
 	looks bool   // before it asks, see Release.looksBeforeItAsks
+	ttl   bool   // Config.ExtendedTypes
 }
 
 type undo struct {
@@ -94,13 +95,13 @@ func (h *head) prepare(a args, zxid, session int64, ids []identity) (*txn, Code)
 }
 
 func (h *head) prepareCreate(a args, zxid, session int64, ids []identity) (*txn, Code) {
-	switch {
+	switch timed := a.flags == flagTTL || a.flags == flagTTLSeq; {
 	case a.flags < 0 || a.flags > flagTTLSeq:
 		return nil, CodeBadArguments
-	case a.flags >= flagTTL:
-		return nil, CodeUnimplemented // TTL needs extendedTypesEnabled, off by default
-	case a.op == OpCreateTTL:
-		return nil, CodeBadArguments // a TTL with a mode that has none
+	case timed && !h.ttl:
+		return nil, CodeUnimplemented
+	case timed != (a.op == OpCreateTTL) || timed && (a.ttl < 1 || a.ttl > maxTTL):
+		return nil, CodeBadArguments
 	}
 	dir, _, ok := splitPath(a.path)
 	if !ok {
@@ -118,7 +119,7 @@ func (h *head) prepareCreate(a args, zxid, session int64, ids []identity) (*txn,
 		return nil, CodeNoAuth
 	}
 	path := a.path
-	if a.flags == flagSequential || a.flags == flagSequential|flagEphemeral {
+	if a.flags == flagSequential || a.flags == flagSequential|flagEphemeral || a.flags == flagTTLSeq {
 		path = fmt.Sprintf("%s%010d", path, parent.cversion)
 	}
 	if !validPath(path) {
@@ -127,7 +128,7 @@ func (h *head) prepareCreate(a args, zxid, session int64, ids []identity) (*txn,
 	if _, exists := h.lookup(path); exists {
 		return nil, CodeNodeExists
 	}
-	if parent.owner != 0 && parent.owner != containerOwner {
+	if isSession(parent.owner) {
 		return nil, CodeNoChildrenForEphemerals
 	}
 	return h.putCreate(a, dir, path, acl, parent, zxid, session), CodeOK
@@ -139,6 +140,8 @@ func (h *head) putCreate(a args, dir, path string, acl []grant, parent record, z
 	switch {
 	case a.op == OpCreateContainer:
 		x.owner = containerOwner
+	case a.op == OpCreateTTL:
+		x.owner = ttlOwner | a.ttl
 	case a.flags == flagEphemeral || a.flags == flagEphemeral|flagSequential:
 		x.owner = session
 	}
@@ -190,7 +193,7 @@ func (h *head) prepareDeleteContainer(a args, zxid int64) (*txn, Code) {
 	if n.children > 0 {
 		return nil, CodeNotEmpty
 	}
-	if n.owner != 0 && n.owner != containerOwner {
+	if isSession(n.owner) {
 		return nil, CodeBadVersion
 	}
 	parent, ok := h.lookup(dir)

@@ -88,7 +88,7 @@ func (e *Ensemble) committed(x *txn) {
 
 func changesOf(x *txn) []Change {
 	switch x.op {
-	case OpCreate, OpCreate2, OpCreateContainer, OpDelete, OpDeleteContainer, OpSetData, OpSetACL, OpCheck:
+	case OpCreate, OpCreate2, OpCreateContainer, OpCreateTTL, OpDelete, OpDeleteContainer, OpSetData, OpSetACL, OpCheck:
 		return []Change{{Op: x.op, Path: x.path, Owner: x.owner, Data: x.data}}
 	case OpCloseSession:
 		var list []Change

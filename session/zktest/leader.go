@@ -29,7 +29,7 @@ type proposal struct {
 
 func newLeadership(s *server) *leadership {
 	l := &leadership{e: s.e, srv: s, syncs: map[int64][]*peering{}}
-	l.head = head{tree: s.tree, zxid: s.tree.zxid, recs: map[string]*record{}, looks: s.release.looksBeforeItAsks()}
+	l.head = head{tree: s.tree, zxid: s.tree.zxid, recs: map[string]*record{}, looks: s.release.looksBeforeItAsks(), ttl: l.e.cfg.ExtendedTypes}
 	l.tracker = tracker{tick: s.e.cfg.Tick, phase: s.phase, sessions: map[int64]*session{}}
 	return l
 }
@@ -96,17 +96,25 @@ func (l *leadership) expire(id int64) {
 	l.take(&request{session: id, op: OpCloseSession, owner: l.srv})
 }
 
-// containerLoop deletes containers whose last child has gone.
+// containerLoop deletes containers whose last child has gone, and znodes whose time is over.
 func (l *leadership) containerLoop() {
 	l.srv.after(l.e.cfg.ContainerCheck, func() {
 		for _, path := range sortedKeys(l.srv.tree.nodes) {
 			n := l.srv.tree.nodes[path]
-			if n != nil && n.owner == containerOwner && len(n.children) == 0 && n.cversion > 0 {
+			if n != nil && len(n.children) == 0 && l.over(n) {
 				l.take(&request{op: OpDeleteContainer, args: args{op: OpDeleteContainer, path: path}, owner: l.srv})
 			}
 		}
 		l.containerLoop()
 	})
+}
+
+// over reports whether a znode without children is one that the servers delete.
+func (l *leadership) over(n *node) bool {
+	if ttl := timeToLive(n.owner); ttl > 0 {
+		return l.srv.wallMillis()-n.mtime > ttl.Milliseconds()
+	}
+	return n.owner == containerOwner && n.cversion > 0
 }
 
 // take decides a request: of the leader's own client, or forwarded by a

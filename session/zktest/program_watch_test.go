@@ -2,7 +2,10 @@ package zktest_test
 
 // The part of the conformance program about watches and access.
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 func runWatches(tr *trace) {
 	a, b := tr.open("a"), tr.open("b")
@@ -149,6 +152,70 @@ func runMultiWatches(tr *trace) {
 	b.settle()
 	a.close()
 	b.close()
+}
+
+func runRemovedWatches(tr *trace) {
+	a, b := tr.open("a"), tr.open("b")
+	a.create("/rw", nil, 0)
+	for kind := range 8 { // 1 children, 2 data, 3 any; the others are of watches that last, or unknown
+		b.get("/rw", true)
+		b.exists("/rw/none", true)
+		b.children("/rw", true)
+		for _, op := range []int{17, 18, 18, 17} {
+			b.do(op, fmt.Sprintf("op %d of kind %d", op, kind), "/rw", kind)
+		}
+		b.do(18, fmt.Sprintf("removes a watch of kind %d on a znode that is not there", kind), "/rw/none", kind)
+		a.set("/rw", nil, -1)
+		a.create("/rw/none", nil, 0)
+		a.delete("/rw/none", -1)
+		b.settle()
+	}
+	b.do(18, "removes watches where it has none", "/rw/other", 3)
+	b.do(18, "removes watches of a bad path", "rw", 3)
+	// Those of another client stay.
+	a.children("/rw", true)
+	b.do(18, "removes watches of another client", "/rw", 3)
+	b.create("/rw/kid", nil, 0)
+	a.settle()
+	a.close()
+	b.close()
+}
+
+// runTTL wants servers that allow znodes with a time to live.
+func runTTL(tr *trace) {
+	a := tr.open("a")
+	a.create("/t", nil, 0)
+	for _, ttl := range []int64{-1, 0, 1, 1 << 39, 1<<40 - 1, 1 << 40} {
+		a.do(21, fmt.Sprintf("createTTL %d", ttl), fmt.Sprintf("/t/ttl%d", ttl), []byte("t"), open, 5, ttl)
+		a.do(21, fmt.Sprintf("createTTL %d, a sequence", ttl), fmt.Sprintf("/t/seq%d-", ttl), []byte("t"), open, 6, ttl)
+	}
+	for _, flags := range []int{0, 1, 3, 4, 7} {
+		a.do(21, fmt.Sprintf("createTTL with flags %d", flags), fmt.Sprintf("/t/flags%d", flags), []byte("t"), open, flags, int64(60000))
+	}
+	for _, op := range []int{1, 15, 19} {
+		a.do(op, fmt.Sprintf("op %d with flags 5", op), fmt.Sprintf("/t/op%d", op), []byte("t"), open, 5)
+	}
+	a.do(21, "createTTL 60000", "/t/minute", []byte("t"), open, 5, int64(60000))
+	a.get("/t/minute", false)
+	a.create("/t/minute/kid", nil, 0)
+	a.create("/t/minute/e", nil, 1)
+	a.exists("/t/minute", false)
+	a.delete("/t/minute", -1)
+	a.transact(sub{21, "createTTL /t/multi", []any{"/t/multi", []byte{}, open, 5, int64(1000)}})
+	a.exists("/t/multi", false)
+	// What has children outlives its time, and so does what was changed a moment ago.
+	for _, p := range []string{"/t/alone", "/t/parent"} {
+		a.do(21, "createTTL of "+p, p, []byte("t"), open, 5, int64(1000))
+	}
+	a.create("/t/parent/kid", nil, 0)
+	<-time.After(2500 * time.Millisecond)
+	a.children("/t/parent", false)
+	a.exists("/t/alone", false)
+	a.exists("/t/multi", false)
+	a.delete("/t/parent/kid", -1)
+	<-time.After(1500 * time.Millisecond)
+	a.exists("/t/parent", false)
+	a.close()
 }
 
 func runAccess(tr *trace) {

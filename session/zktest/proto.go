@@ -1,6 +1,9 @@
 package zktest
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Op is a request's operation code on the wire.
 type Op int32
@@ -23,6 +26,7 @@ const (
 	OpMulti           Op = 14
 	OpCreate2         Op = 15
 	OpReconfig        Op = 16
+	OpCheckWatches    Op = 17
 	OpRemoveWatches   Op = 18
 	OpCreateContainer Op = 19
 	OpDeleteContainer Op = 20
@@ -42,6 +46,7 @@ var opNames = map[Op]string{
 	OpSetData: "setData", OpGetACL: "getACL", OpSetACL: "setACL", OpGetChildren: "getChildren",
 	OpSync: "sync", OpPing: "ping", OpGetChildren2: "getChildren2", OpCheck: "check",
 	OpMulti: "multi", OpCreate2: "create2", OpReconfig: "reconfig",
+	OpCheckWatches:    "checkWatches",
 	OpCreateContainer: "createContainer", OpDeleteContainer: "deleteContainer",
 	OpCreateTTL: "createTTL", OpAuth: "auth", OpSetWatches: "setWatches",
 	OpRemoveWatches: "removeWatches", OpAddWatch: "addWatch", OpSASL: "sasl", OpError: "error",
@@ -71,7 +76,8 @@ func (o Op) isWrite() bool {
 // operations it has never heard of.
 func (o Op) isKnown() bool {
 	switch o {
-	case OpExists, OpGetData, OpGetACL, OpGetChildren, OpGetChildren2, OpSync, OpPing, OpSetWatches, OpRemoveWatches, OpAddWatch:
+	case OpExists, OpGetData, OpGetACL, OpGetChildren, OpGetChildren2, OpSync, OpPing, OpSetWatches,
+		OpCheckWatches, OpRemoveWatches, OpAddWatch:
 		return true
 	}
 	return o.isWrite() && o != OpCreateSession && o != OpDeleteContainer
@@ -153,6 +159,25 @@ const (
 // containerOwner marks a container znode in its ephemeral owner field.
 const containerOwner = -1 << 63
 
+// ttlOwner marks a znode with a time to live there. The lower bits are the time.
+const (
+	ttlOwner = -1 << 56
+	maxTTL   = 1<<40 - 1
+)
+
+// timeToLive returns a znode's time to live, or 0.
+func timeToLive(owner int64) time.Duration {
+	if owner&ttlOwner != ttlOwner {
+		return 0
+	}
+	return time.Duration(owner&maxTTL) * time.Millisecond
+}
+
+// isSession tells whether it is a session's id.
+func isSession(owner int64) bool {
+	return owner != 0 && owner != containerOwner && timeToLive(owner) == 0
+}
+
 // args are a request's decoded parameters. One struct serves every operation;
 // which fields count follows from op.
 type args struct {
@@ -163,6 +188,7 @@ type args struct {
 	flags   int32 // of removeWatches the type, of addWatch the mode
 	version int32
 	watch   bool
+	ttl     int64 // createTTL, in milliseconds
 
 	relZxid                          int64 // setWatches
 	dataPaths, existPaths, chldPaths []string
@@ -178,7 +204,7 @@ func decodeArgs(op Op, d *decoder) args {
 	case OpCreate, OpCreate2, OpCreateContainer, OpCreateTTL:
 		a.path, a.data, a.acl, a.flags = d.path(), d.buffer(), d.acls(), d.int32()
 		if op == OpCreateTTL {
-			d.int64()
+			a.ttl = d.int64()
 		}
 	case OpDelete:
 		a.path, a.version = d.path(), d.int32()
@@ -197,7 +223,7 @@ func decodeArgs(op Op, d *decoder) args {
 	case OpSetWatches:
 		a.relZxid = d.int64()
 		a.dataPaths, a.existPaths, a.chldPaths = d.strings(), d.strings(), d.strings()
-	case OpRemoveWatches, OpAddWatch:
+	case OpCheckWatches, OpRemoveWatches, OpAddWatch:
 		a.path, a.flags = d.path(), d.int32()
 	case OpMulti:
 		a.ops = decodeMulti(d)

@@ -124,6 +124,9 @@ func (tr *trace) session(id int64) string {
 	if id == 0 {
 		return "none"
 	}
+	if id>>56 == -1 {
+		return fmt.Sprintf("ttl %d", id&(1<<56-1))
+	}
 	if tr.sessions[id] == "" {
 		tr.sessions[id] = fmt.Sprintf("s%d", len(tr.sessions)+1)
 	}
@@ -311,7 +314,7 @@ func (c *raw) body(op int, u *unpack, code int) (text string) {
 	switch op {
 	case 1, 9:
 		return fmt.Sprintf("path=%q", u.string())
-	case 15, 19:
+	case 15, 19, 21:
 		return "path=" + u.string() + " " + c.tr.stat(u)
 	case 3, 5, 7:
 		return c.tr.stat(u)

@@ -41,8 +41,8 @@ func (s *server) read(r *request) (Code, []byte) {
 		w.string(a.path)
 	case OpSetWatches:
 		s.watches.reset(s.tree, a, r.conn)
-	case OpRemoveWatches:
-		return s.watches.remove(a, r.conn), nil
+	case OpCheckWatches, OpRemoveWatches:
+		return s.watches.ask(a, r.conn), nil
 	case OpAddWatch:
 		code := s.watches.add(a, r.conn)
 		if code == CodeOK {

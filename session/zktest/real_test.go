@@ -44,6 +44,22 @@ func TestRealServersBehaveAsRecorded(t *testing.T) {
 	}
 }
 
+// TestZnodesWithATimeToLiveAreThoseOfRealServers compares at once: the servers need a setting for it.
+func TestZnodesWithATimeToLiveAreThoseOfRealServers(t *testing.T) {
+	for release, version := range map[zktest.Release]string{zktest.Release380: "", zktest.Release395: string(zktest.Release395)} {
+		t.Run(string(release), func(t *testing.T) {
+			e := ensemble.ForTest(t, ensemble.Config{Servers: 1, Tick: tick, Version: version,
+				JVM: []string{"-Dzookeeper.extendedTypesEnabled=true", "-Dznode.container.checkIntervalMs=500"}})
+			ours := zktest.Start(t, zktest.Config{Release: release, Tick: tick, ExtendedTypes: true, ContainerCheck: 500 * time.Millisecond})
+			want := (&trace{t: t, dial: dialReal(t, e, 1), sessions: map[int64]string{}}).of(runTTL)
+			got := (&trace{t: t, dial: dialOurs(ours), sessions: map[int64]string{}}).of(runTTL)
+			for _, line := range differences(want, got) {
+				t.Error(line)
+			}
+		})
+	}
+}
+
 // asRecorded writes or compares what the servers of a release did.
 func asRecorded(t *testing.T, release zktest.Release, servers int, got []string) {
 	path := traceFile(release, servers)

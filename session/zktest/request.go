@@ -244,7 +244,7 @@ func writeBody(op Op, x *txn, res result) []byte {
 	switch op {
 	case OpCreate:
 		w.string(res.path)
-	case OpCreate2, OpCreateContainer:
+	case OpCreate2, OpCreateContainer, OpCreateTTL:
 		w.string(res.path)
 		w.stat(res.stat)
 	case OpSetData, OpSetACL:
@@ -259,7 +259,7 @@ func writeBody(op Op, x *txn, res result) []byte {
 func multiBody(w *encoder, res result) {
 	for i, sub := range res.subs {
 		op := sub.op
-		if op == OpCreateContainer {
+		if op == OpCreateContainer || op == OpCreateTTL {
 			op = OpCreate2 // which also has a Stat in its result
 		}
 		w.int32(int32(op))

@@ -13,7 +13,7 @@ type node struct {
 	czxid, mzxid, ctime, mtime int64
 	version, cversion          int32
 	aversion                   int32
-	owner                      int64 // session, 0, or containerOwner
+	owner                      int64 // session, 0, containerOwner, or ttlOwner with a time
 	pzxid                      int64
 	children                   map[string]bool
 }
@@ -22,7 +22,7 @@ type node struct {
 // deletes: every create that is no longer there has been a delete, too.
 func (n *node) stat() Stat {
 	owner := n.owner
-	if owner == containerOwner {
+	if !isSession(owner) {
 		owner = 0
 	}
 	kids := int32(len(n.children))
@@ -133,7 +133,7 @@ func (t *tree) apply(x *txn, seen func(change)) result {
 
 func (t *tree) applyOne(x, head *txn, seen func(change)) result {
 	switch x.op {
-	case OpCreate, OpCreate2, OpCreateContainer:
+	case OpCreate, OpCreate2, OpCreateContainer, OpCreateTTL:
 		t.create(x, head, seen)
 		return result{path: x.path, stat: t.nodes[x.path].stat()}
 	case OpDelete, OpDeleteContainer:
@@ -207,7 +207,7 @@ func (t *tree) create(x, head *txn, seen func(change)) {
 	parent.children[name] = true
 	t.nodes[x.path] = &node{data: x.data, acl: x.acl, owner: x.owner,
 		czxid: head.zxid, mzxid: head.zxid, pzxid: head.zxid, ctime: head.time, mtime: head.time}
-	if x.owner != 0 && x.owner != containerOwner {
+	if isSession(x.owner) {
 		if t.owned[x.owner] == nil {
 			t.owned[x.owner] = map[string]bool{}
 		}

@@ -45,14 +45,11 @@ func (t *watchTable) set(path string, c *conn, m watchMode) {
 	}
 }
 
-// remove takes off what the connection has on the path of these modes, and reports whether there was any.
-func (t *watchTable) remove(path string, c *conn, modes watchMode) bool {
-	had := t.paths[path][c]
-	if had&modes == 0 {
-		return false
+// remove takes off what the connection has on the path of these modes.
+func (t *watchTable) remove(path string, c *conn, modes watchMode) {
+	if had := t.paths[path][c]; had&modes != 0 {
+		t.set(path, c, had&^modes)
 	}
-	t.set(path, c, had&^modes)
-	return true
 }
 
 // fired returns the connections that hear of an event, oldest first, and takes off the watches that it uses up.
@@ -113,9 +110,9 @@ func (w watches) add(a args, c *conn) Code {
 	return CodeOK
 }
 
-// remove carries out a removeWatches. Its types are 1, children; 2, data; 3, any; and 4, persistent; 5,
-// persistent and recursive, where those are told from the others.
-func (w watches) remove(a args, c *conn) Code {
+// ask answers a checkWatches, and carries out a removeWatches. Their types are 1, children; 2, data; 3, any; and 4,
+// persistent; 5, persistent and recursive, where those are told from the others.
+func (w watches) ask(a args, c *conn) Code {
 	all := oneShot | persistent | recursive
 	single := all
 	if c.srv.release.pathsHaveModes() {
@@ -139,9 +136,12 @@ func (w watches) remove(a args, c *conn) Code {
 	if a.flags > 3 && !c.srv.release.pathsHaveModes() {
 		return CodeMarshallingError
 	}
-	removed := w.child.remove(a.path, c, child)
-	if removed = w.data.remove(a.path, c, data) || removed; !removed {
+	if w.child.paths[a.path][c]&child == 0 && w.data.paths[a.path][c]&data == 0 {
 		return CodeNoWatcher
+	}
+	if a.op == OpRemoveWatches {
+		w.child.remove(a.path, c, child)
+		w.data.remove(a.path, c, data)
 	}
 	return CodeOK
 }

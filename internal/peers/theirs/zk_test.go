@@ -11,9 +11,7 @@ import (
 )
 
 // unlike are the tests of go-zookeeper/zk that fail on zktest, and why.
-var unlike = map[string]string{
-	"TestIntegration_CreateTTL": "no znodes with a time to live: they have to be allowed by a setting of the servers (extendedTypesEnabled)",
-}
+var unlike = map[string]string{}
 
 func TestThoseOfGoZookeeper(t *testing.T) {
 	if testing.Short() {
@@ -42,7 +40,7 @@ func zkModule(t *testing.T) (dir string) {
 	dir = t.TempDir()
 	from := output(t, exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/go-zookeeper/zk"))
 	copyFiles(t, filepath.Join(from, "*.go"), dir, func(name string) bool { return name != "server_help_test.go" })
-	copyFiles(t, filepath.Join("..", "..", "session", "zktest", "*.go"), filepath.Join(dir, "zktest"), func(name string) bool {
+	copyFiles(t, filepath.Join("..", "..", "..", "session", "zktest", "*.go"), filepath.Join(dir, "zktest"), func(name string) bool {
 		return !strings.HasSuffix(name, "_test.go")
 	})
 	copyFile(t, filepath.Join("testdata", "cluster.go.txt"), filepath.Join(dir, "cluster_help_test.go"))

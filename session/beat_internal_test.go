@@ -11,7 +11,7 @@ import (
 // server takes.
 func TestTheLargestBeatIsNotTooLarge(t *testing.T) {
 	for _, length := range []int{1, 50, 4096, maxPath} {
-		s := &Session{heart: heartbeat{path: "/" + strings.Repeat("b", maxPath-1), exists: true}}
+		s := &Session{common: &common{}, heart: heartbeat{path: "/" + strings.Repeat("b", maxPath-1), exists: true}}
 		for range maxBytesTogether/(overhead+length) + 1 {
 			s.holds = append(s.holds, &Hold{s: s, kept: true, own: &Watch{full: strings.Repeat("p", length)}})
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/quorum"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -38,7 +39,7 @@ func New(client *session.Client, path string, cfg Config) (*Barrier, error) {
 // lowers it, also after the end of the process that raised it. If an answer is lost, Raise may raise
 // the barrier again although somebody has lowered it meanwhile.
 func (b *Barrier) Raise(ctx context.Context) error {
-	return inEach(ctx, b.client, b.path, func(s *session.Session) error { return s.EnsurePath(ctx, b.path, b.cfg.ACL) })
+	return life.InEach(ctx, b.client, b.path, func(s *session.Session) error { return s.EnsurePath(ctx, b.path, b.cfg.ACL) })
 }
 
 // Lower lowers the barrier, which any process may have raised. It deletes the znode, and all who
@@ -47,7 +48,7 @@ func (b *Barrier) Raise(ctx context.Context) error {
 // path. It takes WRITE on the znode.
 func (b *Barrier) Lower(ctx context.Context) error {
 	var czxid int64 // of the one to be lowered
-	return inEach(ctx, b.client, b.path, func(s *session.Session) error {
+	return life.InEach(ctx, b.client, b.path, func(s *session.Session) error {
 		pause := retry.New(b.clock, firstDelay, longestDelay)
 		for {
 			if there, err := quorum.Exists(ctx, s, b.clock, b.path); err != nil || !there {
@@ -91,7 +92,7 @@ func (b *Barrier) Lower(ctx context.Context) error {
 // stays as long as the barrier is up.
 func (b *Barrier) Wait(ctx context.Context) error {
 	var czxid int64 // of the one that is waited for
-	return inEach(ctx, b.client, b.path, func(s *session.Session) error {
+	return life.InEach(ctx, b.client, b.path, func(s *session.Session) error {
 		// A new session may begin at a server that lags, where the barrier is not raised yet.
 		if there, err := quorum.Exists(ctx, s, b.clock, b.path); err != nil || !there {
 			return err

@@ -2,14 +2,12 @@ package barrier
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/go-zookeeper/zk"
 
-	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -53,25 +51,4 @@ func checkArguments(client *session.Client, path string) error {
 		return fmt.Errorf("barrier: %w", err)
 	}
 	return nil
-}
-
-// inEach calls do with one session after another until one call does not end with its session.
-func inEach(ctx context.Context, client *session.Client, path string, do func(*session.Session) error) error {
-	for {
-		s, err := client.Session(ctx)
-		if err != nil {
-			return err
-		}
-		err = do(s)
-		switch {
-		case err == nil:
-			return nil
-		case ctx.Err() != nil:
-			return cmp.Or(context.Cause(ctx), err)
-		case session.Permanent(err):
-			return &recipe.PermanentError{Path: path, Err: err}
-		case s.Err() == nil:
-			return err
-		}
-	}
 }

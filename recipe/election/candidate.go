@@ -9,6 +9,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/stay"
@@ -69,7 +70,7 @@ func (e *Election) join(l *working, ctx context.Context) (*stay.Stay, error) {
 		return nil, err
 	}
 	st, err := stay.Enter(ctx, s, line.Config{
-		Dir: e.path, Style: e.cfg.Style.line(), Data: encode(e.cfg.ID, e.cfg.Data), ACL: e.cfg.ACL, Clock: e.clock,
+		Dir: e.path, Style: e.cfg.Style.line(), Data: ident.Encode(e.cfg.ID, e.cfg.Data), ACL: e.cfg.ACL, Clock: e.clock,
 	})
 	if err != nil {
 		return nil, err

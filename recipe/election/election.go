@@ -13,6 +13,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/feed"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
 	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -25,9 +26,6 @@ const (
 
 // maxEvents bounds the events that wait for a subscriber that takes its time.
 const maxEvents = 1000
-
-// maxPath bounds an election's path, so that our names have room below it.
-const maxPath = 4096
 
 // Election is a handle for the election at a path. [Election.Run] and [Election.Campaign] stand in it
 // as one candidate; [Election.Observe] and [Election.Candidates] only look. Several may share a
@@ -83,14 +81,8 @@ func New(client *session.Client, path string, cfg Config) (*Election, error) {
 }
 
 func checkPath(path string) error {
-	if err := session.CheckPath(path); err != nil {
+	if err := ident.CheckPath(path); err != nil {
 		return fmt.Errorf("election: %w", err)
-	}
-	if len(path) > maxPath {
-		return fmt.Errorf("election: path of %d bytes; want at most %d", len(path), maxPath)
-	}
-	if path == "/" {
-		return errors.New(`election: path is "/"; want one below it, such as "/billing"`)
 	}
 	return nil
 }

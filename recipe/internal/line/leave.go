@@ -87,7 +87,7 @@ func (p *Place) askRecord(ctx context.Context) error {
 	}
 	var unannounced []departure
 	for _, d := range p.departures {
-		if !p.ours || !p.record.over(d.number) {
+		if !p.ours || !p.record.Over(d.number) {
 			d.asked = true
 			unannounced = append(unannounced, d)
 		}
@@ -107,7 +107,7 @@ func (p *Place) skip(ctx context.Context) error {
 		n--
 	}
 	watched := slices.Clone(p.ahead[n:])
-	left := slices.DeleteFunc(p.ahead[:n], func(n Name) bool { return Ours(n.Full) && p.record.over(number(n)) })
+	left := slices.DeleteFunc(p.ahead[:n], func(n Name) bool { return Ours(n.Full) && p.record.Over(number(n)) })
 	p.ahead = append(left, watched...)
 	return nil
 }

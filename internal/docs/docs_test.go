@@ -101,7 +101,7 @@ var mayImport = map[string][]string{
 	"internal/compose":             {"internal/ensemble/release", "internal/history"},
 	"internal/campaign":            {"internal", "recipe/election", "session", "github.com/go-zookeeper/zk"},
 	"internal/bench":               {"internal", "recipe/election", "recipe/semaphore", "session", "github.com/go-zookeeper/zk", "recipe/lock"},
-	"internal/sim":                 {"github.com/anishathalye/porcupine", "recipe/.", "recipe/election", "recipe/lock", "recipe/semaphore", "session", "internal/clock", "github.com/go-zookeeper/zk"},
+	"internal/sim":                 {"github.com/anishathalye/porcupine", "recipe/.", "recipe/election", "recipe/barrier", "recipe/cache", "recipe/group", "recipe/lock", "recipe/semaphore", "recipe/value", "session", "internal/clock", "github.com/go-zookeeper/zk"},
 	"session":                      {"session/internal", "internal/clock", "internal/enum", "internal/feed", "internal/retry", "github.com/go-zookeeper/zk"},
 	"session/zktest":               {"session/zktest"},
 	"watch":                        {"session", "internal/clock", "internal/retry", "github.com/go-zookeeper/zk"},

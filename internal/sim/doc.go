@@ -16,6 +16,17 @@
 //	census    at rest somebody stands in a line twice, or at the end a znode, a watch or a session is left
 //	run       Run returns although nobody told it to
 //
+// Locks, semaphores, and the other recipes are simulated beside elections or in their place (flags
+// -locks, -semaphores and -others). Overlap, context, pause, token, guard, liveness and census are the
+// same for them. In addition:
+//
+//	slot          two valid permits have one slot
+//	linearizable  what the holders of a lock read and write under it fits no plain number, as Porcupine judges
+//	counter       a counter is not the sum of what was added, but for the additions whose outcome is unknown
+//	flap          a member's znode goes, although its session lives and it does not leave
+//	barrier       fewer are let through a double barrier than it wants, or one that was not counted in
+//	cache, group  at rest a cache or a list does not show what there is
+//
 // A goroutine that is left at the end makes synctest panic. An administrator who deletes a whole
 // path, the line's record included, excuses the terms of its candidates for one lease from then
 // on. Nothing else is excused: neither a znode that is deleted by hand nor a session that is ended.

@@ -18,6 +18,7 @@ type Plan struct {
 	Elections  int
 	Locks      int  // 0 where only elections are simulated
 	Semaphores int  // if not 0, the processes use so many of these instead
+	Others     bool // a group, a counter, caches and a double barrier are simulated beside the elections
 	Wraps      bool // sequence numbers begin shortly before 2147483647 and go on below zero, as before 3.6
 	Sticks     bool // they begin there and stay at 2147483647, as since 3.6
 	Faults     []Fault

@@ -75,6 +75,9 @@ func (w *world) startProc(name string, seed int64) *proc {
 	if w.plan.Locks > 0 {
 		p.runContenders(ctx, cfg.Logger, rng.Int63())
 	}
+	if w.plan.Others {
+		p.runOthers(ctx, cfg.Logger, rng.Int63())
+	}
 	return p
 }
 

@@ -20,6 +20,7 @@ var (
 	plainFlag      = flag.Bool("plain", false, "report a violation as it is, without making its plan small")
 	semaphoresFlag = flag.Int("semaphores", 0, "so many semaphores in place of elections")
 	locksFlag      = flag.Bool("locks", false, "simulate locks beside the elections, for a quarter of the time")
+	othersFlag     = flag.Bool("others", false, "simulate groups, counters, caches and barriers beside the elections, for a quarter of the time")
 	hoursFlag      = flag.Float64("hours", 0, "simulate so many cluster-hours in TestSoak")
 )
 
@@ -60,6 +61,10 @@ func planOf(seed int64) Plan {
 	if *locksFlag {
 		plan = newPlan(seed, runLength/4, append(kinds(), lockFaults()...))
 		plan.Locks = 1 + int(seed%3)
+	}
+	if *othersFlag {
+		plan = newPlan(seed, runLength/4, kinds())
+		plan.Others = true
 	}
 	if *semaphoresFlag > 0 {
 		plan.Semaphores, plan.Elections = *semaphoresFlag, 0
@@ -131,6 +136,16 @@ func lockFaults() []string {
 func TestLocks(t *testing.T) {
 	defer func(was bool) { *locksFlag = was }(*locksFlag)
 	*locksFlag = true
+	TestSeeds(t)
+}
+
+// TestOthers is TestSeeds with members, a counter, caches and a double barrier beside the elections.
+func TestOthers(t *testing.T) {
+	defer func(others bool, seeds int) { *othersFlag, *seedsFlag = others, seeds }(*othersFlag, *seedsFlag)
+	*othersFlag = true
+	if *seedsFlag == seedsInTest {
+		*seedsFlag = (seedsInTest + 3) / 4
+	}
 	TestSeeds(t)
 }
 

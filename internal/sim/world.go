@@ -31,6 +31,7 @@ type world struct {
 	ens       *zktest.Ensemble
 	check     *checker
 	locks     *lockChecker
+	others    *others // nil without
 	registers registers
 	procs     []*proc
 	started   int
@@ -71,6 +72,9 @@ func (w *world) requested(r zktest.Request) {
 func run(plan Plan, tracing bool) Result {
 	w := &world{plan: plan, check: newChecker(plan.Timeout, plan.Lease)}
 	w.check.tracing = tracing
+	if plan.Others {
+		w.others = newOthers(w.check)
+	}
 	w.registers.byPath = map[string]*register{}
 	w.locks = &lockChecker{checker: w.check, locks: map[string]*lockRecord{}}
 	ens, err := zktest.New(zktest.Config{
@@ -95,7 +99,10 @@ func run(plan Plan, tracing bool) Result {
 	w.checkLines()
 	w.checkPermits()
 	w.checkQueues()
-	if len(plan.Faults) == 0 && plan.Semaphores == 0 && plan.Locks == 0 {
+	if plan.Others {
+		w.compare()
+	}
+	if len(plan.Faults) == 0 && !plan.Others && plan.Semaphores == 0 && plan.Locks == 0 {
 		w.checkEvents()
 	}
 	w.tearDown()
@@ -114,6 +121,9 @@ func run(plan Plan, tracing bool) Result {
 func (w *world) committed(c zktest.Commit) {
 	w.check.committed(c)
 	w.locks.committed(c)
+	if w.others != nil {
+		w.others.committed(c)
+	}
 }
 
 // setUp makes the znodes that guarded writes go to.
@@ -132,6 +142,11 @@ func (w *world) setUp() {
 		panic(err)
 	}
 	w.setUpSemaphores(ctx, s)
+	if w.plan.Others {
+		if err := s.EnsurePath(ctx, treePath, zk.WorldACL(zk.PermAll)); err != nil {
+			panic(err)
+		}
+	}
 	for n := range w.plan.Elections {
 		if err := s.EnsurePath(ctx, workPath(electionPath(n)), zk.WorldACL(zk.PermAll)); err != nil {
 			panic(err)
@@ -224,6 +239,9 @@ func (w *world) awaitLeaders() {
 
 // tearDown stops every process and looks at what they leave behind.
 func (w *world) tearDown() {
+	if w.others != nil {
+		w.others.end()
+	}
 	for _, p := range w.procs {
 		if p.crashed.Load() { // what crashed is gone; only its goroutines have to be fetched in
 			w.check.resumed(p)
@@ -240,6 +258,9 @@ func (w *world) tearDown() {
 	w.admin.Close()
 	time.Sleep(tick)
 	w.checkLocks()
+	if w.others != nil {
+		w.checkSum()
+	}
 	for _, n := range w.ens.Nodes() {
 		if n.Stat.EphemeralOwner != 0 {
 			w.check.report("census", "znode %s of session 0x%x is left", n.Path, n.Stat.EphemeralOwner)

@@ -15,10 +15,6 @@ import (
 // that: the notice. It tells the truth whatever other events are late, or are kept from a session that
 // may not read the place any more.
 
-// maxStrays bounds the watches for notices at a server that wait for nothing any more: those of places
-// whose owners have not finished. zk v1.0.4 cannot remove a watch, and it ends with its connection.
-const maxStrays = 1000
-
 // noticePath returns the znode whose creation is the notice for a place.
 func (s *Session) noticePath(place string) string { return join(s.cfg.Beats, path.Base(place)) }
 
@@ -57,12 +53,12 @@ func (s *Session) WithoutNotice(ops []any, results []zk.MultiResponse) (rest []a
 // AwaitNotice asks the server to tell of the notice for the place that w watches, on the present
 // connection, in the background. The channel is closed when the server has answered. AwaitNotice may be
 // called again: after a reconnect that is needed. It does nothing where the session may not give notice
-// itself, because others may not either, and where very many were awaited that have not come.
+// itself, because others may not either.
 func (w *Watch) AwaitNotice() (answered <-chan struct{}) {
 	s, done := w.s, make(chan struct{})
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.over || s.silent || w.full == "" || s.state != StateConnected || w.asked == s.connection || s.strays >= maxStrays {
+	if s.over || s.silent || w.full == "" || s.state != StateConnected || w.asked == s.connection {
 		close(done)
 		return done
 	}
@@ -91,11 +87,7 @@ func (w *Watch) Noticed() bool {
 
 // hearNotice passes on a notice. The caller holds s.mu.
 func (s *Session) hearNotice(path string) {
-	waiting := s.notices[path]
-	if len(waiting) == 0 && s.strays > 0 && strings.HasPrefix(path, s.chroot+join(s.cfg.Beats, "")) {
-		s.strays--
-	}
-	for w := range waiting {
+	for w := range s.notices[path] {
 		w.noticed = true
 		signal(w.wake)
 	}
@@ -109,9 +101,7 @@ func (w *Watch) stopNotice() {
 	delete(w.s.notices[w.notice], w)
 	if len(w.s.notices[w.notice]) == 0 {
 		delete(w.s.notices, w.notice)
-		if !w.noticed && w.asked == w.s.connection {
-			w.s.strays++
-		}
+		w.s.unwatch(w.notice)
 	}
 	w.notice = ""
 }

@@ -314,7 +314,7 @@ func (p *Place) noticed() bool {
 	}
 	var doubtful []departure
 	for _, d := range p.departures {
-		if !p.record.over(d.number) {
+		if !p.record.Over(d.number) {
 			d.asked = false // the record may tell by now
 			doubtful = append(doubtful, d)
 		}

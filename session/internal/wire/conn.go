@@ -59,9 +59,8 @@ type Hooks struct {
 	Handshaken func(Handshake) error
 	// Answered is called when a request or ping has been answered.
 	Answered func(at clock.Instant)
-	// WantsWatch is asked for each read whether it shall leave a watch. exists: it asks only whether
-	// there is a znode.
-	WantsWatch func(path string, exists bool) bool
+	// WantsWatch is asked for each read whether it shall leave a watch.
+	WantsWatch func(path string, kind ReadKind) bool
 	// Failed is called once, with the reason for which the connection ended; it may be
 	// called when the connection is closed from our side.
 	Failed func(error)
@@ -79,6 +78,8 @@ type Conn struct {
 	creds Credentials
 
 	failOnce sync.Once
+
+	writing sync.Mutex // held while a frame is sent, and from the question whether it leaves a watch
 
 	mu       sync.Mutex // guards what follows; held for moments only, never during I/O
 	ready    bool       // the handshake is over
@@ -129,7 +130,9 @@ func (c *Conn) send(p []byte) error {
 	if err != nil {
 		return err
 	}
-	if path, ok := readPath(op, p); ok && c.hooks.WantsWatch(path, op == opExists) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if path, kind, ok := readPath(op, p); ok && c.hooks.WantsWatch(path, kind) {
 		p = slices.Clone(p) // the caller's bytes are the caller's
 		p[len(p)-1] = 1
 	}

@@ -83,17 +83,36 @@ func parseRequest(p []byte) (xid, op int32, err error) {
 
 // readPath returns the path of a getData, getChildren2 or exists frame; ok is false for other
 // operations. Such a frame ends with one byte: whether to leave a watch.
-func readPath(op int32, p []byte) (path string, ok bool) {
+func readPath(op int32, p []byte) (path string, kind ReadKind, ok bool) {
 	const begin = lengthSize + 8 + 4
-	if op != opGetData && op != opGetChildren2 && op != opExists || len(p) <= begin {
-		return "", false
+	switch op {
+	case opGetData:
+		kind = ReadData
+	case opGetChildren2:
+		kind = ReadChildren
+	case opExists:
+		kind = ReadExists
+	default:
+		return "", 0, false
+	}
+	if len(p) <= begin {
+		return "", 0, false
 	}
 	n := int(int32(binary.BigEndian.Uint32(p[begin-4:])))
 	if n < 0 || begin+n+1 != len(p) {
-		return "", false
+		return "", 0, false
 	}
-	return string(p[begin : begin+n]), true
+	return string(p[begin : begin+n]), kind, true
 }
+
+// ReadKind is what a read asks for.
+type ReadKind int
+
+const (
+	ReadData     ReadKind = iota // what a znode holds
+	ReadChildren                 // the names of its children
+	ReadExists                   // whether there is one
+)
 
 // authFrame encodes one credential.
 func authFrame(a Auth) []byte {

@@ -49,8 +49,8 @@ func (e *ends) hooks() Hooks {
 	return Hooks{
 		Handshaken: func(h Handshake) error { locked(func() { e.shakes = append(e.shakes, h) }); return nil },
 		Answered:   func(at clock.Instant) { locked(func() { e.answered = append(e.answered, at) }) },
-		WantsWatch: func(path string, exists bool) (ok bool) {
-			locked(func() { ok = e.watching[path] && !exists || e.awaited[path] && exists })
+		WantsWatch: func(path string, kind ReadKind) (ok bool) {
+			locked(func() { ok = e.watching[path] && kind != ReadExists || e.awaited[path] && kind == ReadExists })
 			return
 		},
 		Failed: func(err error) { locked(func() { e.failures = append(e.failures, err) }) },

@@ -120,7 +120,7 @@ func (r *Round) openTrials(ctx context.Context, follower *ensemble.Server) (all 
 		}
 	})
 	for _, t := range all {
-		for t.claim() == 0 {
+		for t.claim() == 0 && !t.over() {
 			if err := r.last(ctx, time.Millisecond); err != nil {
 				return nil, stop, err
 			}
@@ -277,6 +277,17 @@ func (t *trial) claim() int64 {
 		}
 	}
 	return t.claimed
+}
+
+// over reports whether nothing can come of it any more. On a busy machine that may be before the holder has held anything.
+func (t *trial) over() bool {
+	select {
+	case <-t.taken:
+	case <-t.holder.Done():
+	default:
+		return false
+	}
+	return true
 }
 
 func (t *trial) result() (free, claimed int64) {

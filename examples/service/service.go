@@ -14,7 +14,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
-	"github.com/zkrecipe/zkrecipe/recipe/election/electionprom"
+	"github.com/zkrecipe/zkrecipe/recipe/recipeprom"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -46,8 +46,8 @@ func newService(cfg config) (*service, error) {
 		return nil, err
 	}
 	s := &service{config: cfg, client: client, registry: prometheus.NewRegistry()}
-	metrics := electionprom.New()
-	s.registry.MustRegister(electionprom.ForClient(client))
+	metrics := recipeprom.New()
+	s.registry.MustRegister(recipeprom.ForClient(client))
 	prometheus.WrapRegistererWith(prometheus.Labels{"election": "service"}, s.registry).MustRegister(metrics)
 	s.candidate, err = election.New(client, cfg.path, election.Config{
 		ID:   cfg.id,

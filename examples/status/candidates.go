@@ -9,7 +9,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
-	"github.com/zkrecipe/zkrecipe/recipe/election/electionhttp"
+	"github.com/zkrecipe/zkrecipe/recipe/recipehttp"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -24,7 +24,7 @@ type candidates struct {
 }
 
 // newCandidates makes candidates that the page is told of.
-func newCandidates(servers *zookeeper.Ensemble, o *options, view *electionhttp.View) (*candidates, error) {
+func newCandidates(servers *zookeeper.Ensemble, o *options, view *recipehttp.View) (*candidates, error) {
 	all := &candidates{servers: servers, term: o.term}
 	for i := range max(o.candidates, 0) {
 		client, err := session.Open(servers.Connect, session.Config{Timeout: o.times.Timeout, Lease: o.times.Lease})

@@ -25,7 +25,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
 	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
-	"github.com/zkrecipe/zkrecipe/recipe/election/electionhttp"
+	"github.com/zkrecipe/zkrecipe/recipe/recipehttp"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -105,7 +105,7 @@ func serve(ctx context.Context, o *options, stdout io.Writer) error {
 		return err
 	}
 	defer client.Close()
-	page, err := electionhttp.New(electionhttp.Config{Data: o.data})
+	page, err := recipehttp.New(recipehttp.Config{Data: o.data})
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func serve(ctx context.Context, o *options, stdout io.Writer) error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/{$}", page)
-	mux.Handle("/healthz", electionhttp.Health(electionhttp.HealthConfig{}, all.elections...))
+	mux.Handle("/healthz", recipehttp.Health(recipehttp.HealthConfig{}, all.elections...))
 	fmt.Fprintf(stdout, "The election %s on %s is shown at http://%s/\n", o.path, servers.Name, listener.Addr())
 	return work(ctx, listener, mux, all)
 }

@@ -90,10 +90,10 @@ func TestEachReasonIsExplained(t *testing.T) {
 	}
 }
 
-// TestTheMetricsNamedInTheDocumentsExist takes electionprom's documentation for what there
+// TestTheMetricsNamedInTheDocumentsExist takes recipeprom's documentation for what there
 // is; its own tests compare that with what it collects.
 func TestTheMetricsNamedInTheDocumentsExist(t *testing.T) {
-	doc, err := os.ReadFile(filepath.Join(root, "recipe/election/electionprom/doc.go"))
+	doc, err := os.ReadFile(filepath.Join(root, "recipe/recipeprom/doc.go"))
 	if err != nil {
 		t.Fatal(err)
 	}

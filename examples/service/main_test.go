@@ -119,8 +119,8 @@ func TestTheLeadershipMovesWhenTheLeaderIsTerminatedAndWhenItIsKilled(t *testing
 		p.shows("/readyz", "ready")
 		p.shows("/metrics", "zkrecipe_session_connected 1")
 	}
-	a.shows("/metrics", `zkrecipe_election_leader{election="service"} 1`)
-	b.shows("/metrics", `zkrecipe_election_leader{election="service"} 0`)
+	a.shows("/metrics", `zkrecipe_election_leader{name="service"} 1`)
+	b.shows("/metrics", `zkrecipe_election_leader{name="service"} 0`)
 	a.shows("/", "I am a, leading.")
 	b.shows("/", "I am b, heir. I have sent reminders 0 times")
 

@@ -47,8 +47,7 @@ func newService(cfg config) (*service, error) {
 	}
 	s := &service{config: cfg, client: client, registry: prometheus.NewRegistry()}
 	metrics := recipeprom.New()
-	s.registry.MustRegister(recipeprom.ForClient(client))
-	prometheus.WrapRegistererWith(prometheus.Labels{"election": "service"}, s.registry).MustRegister(metrics)
+	s.registry.MustRegister(metrics, recipeprom.ForClient(client))
 	s.candidate, err = election.New(client, cfg.path, election.Config{
 		ID:   cfg.id,
 		Data: []byte(cfg.url), // so that others know where the leader is
@@ -61,7 +60,7 @@ func newService(cfg config) (*service, error) {
 		client.Close()
 		return nil, err
 	}
-	metrics.Add(s.candidate)
+	metrics.Add("service", s.candidate)
 	s.observer = s.candidate.Observe()
 	return s, nil
 }

@@ -43,11 +43,11 @@ func TestEachAlertHasATest(t *testing.T) {
 	}
 }
 
-var metric = regexp.MustCompile(`\bzkrecipe_(election|session)_\w+`)
+var metric = regexp.MustCompile(`\bzkrecipe_(election|session|lock|semaphore|group|cache|value)_\w+`)
 
 // The documentation and the rules speak of metrics that exist, and of all of them.
 func TestTheDocumentationKnowsEachMetric(t *testing.T) {
-	descs := make(chan *prometheus.Desc, 100)
+	descs := make(chan *prometheus.Desc, 200)
 	recipeprom.New().Describe(descs)
 	recipeprom.ForClient(nil).Describe(descs)
 	close(descs)
@@ -61,7 +61,7 @@ func TestTheDocumentationKnowsEachMetric(t *testing.T) {
 		}
 	}
 	for _, file := range []string{"doc.go", "alerts.yml"} {
-		for _, name := range metric.FindAllString(strings.ReplaceAll(read(t, file), "job_election:zkrecipe_election_elections", ""), -1) {
+		for _, name := range metric.FindAllString(strings.ReplaceAll(read(t, file), "job_name:zkrecipe_election_elections", ""), -1) {
 			if !exists[strings.TrimSuffix(name, "_bucket")] {
 				t.Errorf("%s speaks of %s, which does not exist", file, name)
 			}

@@ -8,17 +8,19 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
+var perClient descs
+
 var (
-	connectedDesc    = describe("session_connected", "1 while a server answers, 0 otherwise.")
-	timeoutDesc      = describe("session_timeout_seconds", "The session timeout T: as granted, or as asked for before that, in seconds.")
-	leaseTimeDesc    = describe("session_lease_seconds", "The length of a lease, D: how long one lasts from the beginning of the beat that extends it, in seconds.")
-	sessionLeaseDesc = describe("session_lease_remaining_seconds", "How long the lease by the session's latest beat runs, in seconds; 0 without one.")
-	openedDesc       = describe("session_opened_total", "Sessions that were granted.")
-	lostDesc         = describe("session_lost_total", "Sessions that ended otherwise than by being closed.")
-	reconnectsDesc   = describe("session_reconnects_total", "Connections that continued a session.")
-	beatDesc         = describe("session_beat_seconds", "Time from sending a beat of the session's heartbeat to its answer, for those that succeeded, in seconds.")
-	ephemeralsDesc   = describe("session_ephemeral_bytes", "Bytes of the paths of the session's ephemeral znodes: see session.Config.EphemeralBytes.")
-	beatFailedDesc   = describe("session_beat_failures_total", "Beats that were not answered, or refused.")
+	connectedDesc    = perClient.add("session_connected", "1 while a server answers, 0 otherwise.")
+	timeoutDesc      = perClient.add("session_timeout_seconds", "The session timeout T: as granted, or as asked for before that, in seconds.")
+	leaseTimeDesc    = perClient.add("session_lease_seconds", "The length of a lease, D: how long one lasts from the beginning of the beat that extends it, in seconds.")
+	sessionLeaseDesc = perClient.add("session_lease_remaining_seconds", "How long the lease by the session's latest beat runs, in seconds; 0 without one.")
+	openedDesc       = perClient.add("session_opened_total", "Sessions that were granted.")
+	lostDesc         = perClient.add("session_lost_total", "Sessions that ended otherwise than by being closed.")
+	reconnectsDesc   = perClient.add("session_reconnects_total", "Connections that continued a session.")
+	beatDesc         = perClient.add("session_beat_seconds", "Time from sending a beat of the session's heartbeat to its answer, for those that succeeded, in seconds.")
+	ephemeralsDesc   = perClient.add("session_ephemeral_bytes", "Bytes of the paths of the session's ephemeral znodes: see session.Config.EphemeralBytes.")
+	beatFailedDesc   = perClient.add("session_beat_failures_total", "Beats that were not answered, or refused.")
 )
 
 // ForClient returns a collector of the figures of a client's sessions. Register one for
@@ -29,7 +31,7 @@ func ForClient(client *session.Client) prometheus.Collector { return clientColle
 type clientCollector struct{ client *session.Client }
 
 func (clientCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{connectedDesc, timeoutDesc, leaseTimeDesc, sessionLeaseDesc, openedDesc, lostDesc, reconnectsDesc, beatDesc, beatFailedDesc, ephemeralsDesc} {
+	for _, d := range perClient {
 		ch <- d
 	}
 }

@@ -1,28 +1,35 @@
-// Package recipeprom gives Prometheus the figures of elections and of the sessions
-// they stand on. Nothing is registered globally.
-//
-//	registry.MustRegister(recipeprom.ForClient(client)) // once per client
+// Package recipeprom gives Prometheus the figures of the recipes and of the sessions they stand
+// on. Nothing is registered globally.
 //
 //	metrics := recipeprom.New()
-//	prometheus.WrapRegistererWith(prometheus.Labels{"election": "billing"}, registry).MustRegister(metrics)
-//	el, err := election.New(client, "/billing", election.Config{})
-//	...
-//	metrics.Add(el)
+//	registry.MustRegister(metrics, recipeprom.ForClient(client))
+//
+//	metrics.Add("billing", el)          // an election
+//	metrics.Add("index", indexLock)     // a lock
+//	metrics.Add("workers", m, members)  // a member of a group, and who follows it
 //
 // # Labels
 //
-// The metrics have no labels of their own beside state and reason; those that tell one
-// [Metrics] from another are yours to choose when you register it, as above. The rules in
-// alerts.yml expect the label election. The candidate's ID belongs in no label: it is new
-// with each start, and Prometheus's instance tells processes apart.
+// Each metric of a recipe has the label name: what Add was given. It says what the recipe is for,
+// in your words, and is the same in all processes; the rules in alerts.yml compare those of one job
+// with the same name. An ID or a path is no good name: it is another for each process, or for each
+// object. Prometheus's instance tells processes apart.
 //
-// One Metrics may have any number of candidates, and adds up what they tell. A service with
-// a thousand shards, each an election of its own, adds all of them to one Metrics: that
-// is some 80 series in all, where a thousand labels would be 80,000. Where a sum says
-// nothing the extreme is given: the oldest term, the shortest lease, the place furthest
-// back, the largest token.
+// One name may have any number of recipes, whose figures are added up. A service with a thousand
+// shards, each an election of its own, or with a lock for each customer, adds all of them under one
+// name, and removes those that it does not use any more: that is some 80 series in all, where a
+// thousand names would be 80,000. Names beyond the hundredth count together, as "other". Where a sum
+// says nothing the extreme is given: the oldest term, the shortest lease, the place furthest back,
+// the largest token.
 //
-// # The election
+// The other labels are state and reason, whose values are words of this library. With several clients
+// in one process, register each ForClient with a label of yours (prometheus.WrapRegistererWith).
+//
+// No recipe waits for a scrape, however slow it is. Locks, semaphores, members, caches and values are
+// asked for their totals at each scrape; elections are followed by their events, of which up to 1000
+// wait (election.Status.EventsDropped).
+//
+// # Elections
 //
 // Times are seconds. A metric that would mean nothing at the moment is absent: the token of
 // who does not lead, the place of who is not in line.
@@ -96,6 +103,114 @@
 // its session expires, and a candidate that is cut off sees what it saw last: this counts
 // services that are down or stay out, not the gap of a failover. For that see the sum of
 // zkrecipe_election_leader, to the accuracy of a scrape.
+//
+// # Locks and semaphores
+//
+// Those of a lock begin with zkrecipe_lock, those of a semaphore with zkrecipe_semaphore. A read-write
+// lock counts both of its sides.
+//
+// zkrecipe_lock_held, zkrecipe_semaphore_held (gauge): locks, or permits, that are valid in this process
+// now.
+//
+// zkrecipe_lock_waiting, zkrecipe_semaphore_waiting (gauge): calls of Acquire that wait now.
+//
+// zkrecipe_lock_waiting_longest_seconds, zkrecipe_semaphore_waiting_longest_seconds (gauge),
+// zkrecipe_lock_held_longest_seconds, zkrecipe_semaphore_held_longest_seconds (gauge): for how long the
+// oldest has been waiting, or has been held; 0 if there is none.
+//
+// zkrecipe_lock_lease_remaining_seconds, zkrecipe_semaphore_lease_remaining_seconds (gauge): the shortest
+// time for which something that is held lasts if nothing extends it. While beats succeed it moves
+// between three quarters of the lease, D, and the whole.
+//
+// zkrecipe_lock_blocked, zkrecipe_semaphore_blocked (gauge): calls that wait behind a persistent znode.
+//
+// zkrecipe_lock_impaired, zkrecipe_semaphore_impaired (gauge): calls that may wait for longer than the
+// lease allows, most often because a permission is missing.
+//
+// zkrecipe_lock_acquire_seconds, zkrecipe_semaphore_acquire_seconds (histogram): how long those calls of
+// Acquire took that have succeeded. The count is the number of acquisitions.
+//
+// zkrecipe_lock_hold_seconds, zkrecipe_semaphore_hold_seconds (histogram): how long was held what is over.
+//
+// zkrecipe_lock_ended_total, zkrecipe_semaphore_ended_total (counter; reason): how often that was, in the
+// words of recipe.Reason. Lease expired, session lost and node deleted are losses: the work had to
+// stop, or it overlaps with the next holder's.
+//
+// zkrecipe_lock_busy_total, zkrecipe_semaphore_busy_total (counter): calls of TryAcquire that found it
+// taken.
+//
+// zkrecipe_lock_gave_up_total, zkrecipe_semaphore_gave_up_total (counter): calls of Acquire that failed
+// otherwise, most often because their context ended.
+//
+// zkrecipe_lock_failures_total, zkrecipe_semaphore_failures_total (counter): attempts to stand in line
+// that failed and were repeated, and times that there was no session for long.
+//
+// zkrecipe_lock_takeovers_total, zkrecipe_semaphore_takeovers_total (counter): silent sessions ahead, as
+// after a crash, whose znodes were deleted.
+//
+// zkrecipe_lock_withheld_total, zkrecipe_semaphore_withheld_total (counter): how often this process was
+// next and had to wait, because a departure was not announced.
+//
+// zkrecipe_semaphore_size (gauge): how many permits there are, as this process has read it last.
+//
+// # Groups
+//
+// Of own members:
+//
+// zkrecipe_group_listed, zkrecipe_group_unlisted (gauge): members that know that they are listed, and
+// those that are not, or do not know it, though their membership goes on.
+//
+// zkrecipe_group_listings_total (counter), zkrecipe_group_unlistings_total (counter; reason): how often a
+// listing began and ended.
+//
+// zkrecipe_group_rejoins_total (counter): how often a member had to make another znode.
+//
+// zkrecipe_group_failures_total (counter): attempts to be listed that failed.
+//
+// Of what group.Group.Watch returns:
+//
+// zkrecipe_group_lists, zkrecipe_group_lists_known (gauge): how many there are, and how many of them have a
+// list and go on.
+//
+// zkrecipe_group_members (gauge): members that are in the lists.
+//
+// zkrecipe_group_joined_total, zkrecipe_group_left_total (counter): members that were seen to come and to
+// go since the first list.
+//
+// zkrecipe_group_age_seconds (gauge): age of the oldest list. It stays below a few times
+// group.Config.Prove. Lists without regular proofs do not count.
+//
+// # Caches
+//
+// zkrecipe_cache_caches, zkrecipe_cache_following (gauge): how many caches there are, and how many of them
+// are complete and told of each change. The difference is those that may be old.
+//
+// zkrecipe_cache_znodes, zkrecipe_cache_bytes, zkrecipe_cache_unread (gauge): what they hold, and how many
+// znodes are being read or wait for it.
+//
+// zkrecipe_cache_age_seconds (gauge): time since it was proved last that nothing is missing, in the oldest
+// cache. A proof is made at the beginning of a session and by Fresh, so where nobody calls that, a
+// large age means nothing.
+//
+// zkrecipe_cache_reads_total, zkrecipe_cache_events_total (counter): requests, and events of the servers.
+//
+// zkrecipe_cache_changes_total (counter): changes of znodes.
+//
+// zkrecipe_cache_restores_total, zkrecipe_cache_proofs_total (counter): connections on which the watches
+// were left again, and proofs.
+//
+// # Values and counters
+//
+// zkrecipe_value_changes_total, zkrecipe_value_writes_total (counter): changes that were carried out, and
+// the transactions for them: one may carry several additions.
+//
+// zkrecipe_value_conflicts_total (counter): attempts that were too late. Many of them tell of a znode that
+// many change.
+//
+// zkrecipe_value_lost_answers_total (counter): answers that were lost and found out about.
+//
+// zkrecipe_value_unknown_total (counter): changes whose outcome is not known. The caller has got a
+// value.UnknownError.
 //
 // # The session
 //

@@ -28,15 +28,14 @@ func Example() {
 	defer client.Close()
 
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(recipeprom.ForClient(client))
-	metrics := recipeprom.New()
-	prometheus.WrapRegistererWith(prometheus.Labels{"election": "billing"}, registry).MustRegister(metrics)
+	metrics := recipeprom.New() // one for all recipes of the process
+	registry.MustRegister(metrics, recipeprom.ForClient(client))
 
 	el, err := election.New(client, "/billing", election.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	metrics.Add(el)
+	metrics.Add("billing", el)
 	el.Run(context.Background(), func(context.Context, *election.Term) error {
 		families, err := registry.Gather()
 		if err != nil {
@@ -65,14 +64,14 @@ func ExampleMetrics_Remove() {
 		log.Fatal(err)
 	}
 	defer client.Close()
-	shards := recipeprom.New() // one for all of them
+	metrics := recipeprom.New()
 	el, err := election.New(client, "/shards/17", election.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	shards.Add(el)
+	metrics.Add("shards", el) // the same name for all of them
 	err = el.Run(context.Background(), func(context.Context, *election.Term) error { return election.ErrStop })
-	shards.Remove(el)
+	metrics.Remove(el)
 	fmt.Println(err)
 	// Output: <nil>
 }

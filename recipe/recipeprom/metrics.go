@@ -1,167 +1,229 @@
 package recipeprom
 
 import (
+	"fmt"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/zkrecipe/zkrecipe/recipe/cache"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/recipe/group"
+	"github.com/zkrecipe/zkrecipe/recipe/lock"
+	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
+	"github.com/zkrecipe/zkrecipe/recipe/value"
 )
 
-// Metrics is a prometheus.Collector of any number of candidates, whose figures it adds
-// up. Use one per election, or one for all shards of a kind. What it has counted stays
-// until the process ends. All methods may be called from any goroutine.
+// Metrics is a prometheus.Collector of any number of recipes. Register it once. What it has counted
+// stays until the process ends. All methods may be called from any goroutine.
 type Metrics struct {
-	win, drain, reentry prometheus.Histogram
-	terms               *prometheus.CounterVec
-	failures, changes   prometheus.Counter
-	tookOver, withheld  prometheus.Counter
-	impairments         prometheus.Counter
+	vectors *vectors
 
-	mu         sync.Mutex // guards what follows, and the candidates' fields
-	candidates map[*election.Election]*candidate
-	follows    bool          // one of them has ever told who leads
-	leaderless time.Duration // in gaps that are over
-	told       time.Duration // the longest time without a leader that a scrape was told
+	mu    sync.Mutex // guards what follows, and all sets; never held while anybody is waited for
+	sets  map[string]*set
+	added map[any]*set
 }
 
-// candidate is what the events of one candidate have told.
-type candidate struct {
-	unsubscribe           func()
-	joined, deposed, left time.Time // of the latest such event
-	blocked               bool      // by a persistent znode, until elected or out of the line
-	leader                string    // the znode of whoever led last, as far as is known
-	leaderless            time.Time // since when nobody leads; zero while somebody does
-}
+const (
+	// maxNames bounds the values of the label name, and with it the number of series.
+	maxNames = 100
+	// other is the name for what further ones would have counted.
+	other = "other"
+)
 
-// spans are the bounds, in seconds, for whatever lasts from milliseconds to days.
-var spans = []float64{.01, .03, .1, .3, 1, 3, 10, 30, 100, 300, 1000, 3600, 6 * 3600, 24 * 3600}
-
-// New returns Metrics without candidates. Register it, with labels if there is more than
-// one in the process.
+// New returns Metrics that count nothing yet.
 func New() *Metrics {
-	m := &Metrics{
-		candidates: map[*election.Election]*candidate{},
-		win:        histogram("win_seconds", "Time from joining the line to being elected, in seconds."),
-		drain:      histogram("drain_seconds", "Time from the end of a term until its znode was gone or given up, in seconds."),
-		reentry:    histogram("reentry_seconds", "Time from leaving the line to standing in it again, in seconds."),
-		terms: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Subsystem: "election", Name: "terms_total", Help: "Terms that have ended, by reason."}, []string{"reason"}),
-		failures: counter("failures_total", "Attempts to join the line, or to stay in it, that failed."),
-		changes:  counter("leader_changes_total", "Times that another candidate came to lead, as seen from here."),
-		tookOver: counter("takeovers_total", "Times that a silent candidate's znode was deleted in order to take its place."),
-		withheld: counter("withheld_total", "Times that a candidate was first and had to wait for a lease that may have run still."),
-
-		impairments: counter("impairments_total", "Times that a candidate noticed that a change of leader may take longer than the lease allows."),
-	}
-	for _, r := range reasons {
-		m.terms.WithLabelValues(r.String()) // a rate is seen only if there was a zero before
-	}
-	return m
+	return &Metrics{vectors: newVectors(), sets: map[string]*set{}, added: map[any]*set{}}
 }
 
-const namespace = "zkrecipe"
-
-func histogram(name, help string) prometheus.Histogram {
-	return prometheus.NewHistogram(prometheus.HistogramOpts{
-		Namespace: namespace, Subsystem: "election", Name: name, Help: help, Buckets: spans})
-}
-
-func counter(name, help string) prometheus.Counter {
-	return prometheus.NewCounter(prometheus.CounterOpts{
-		Namespace: namespace, Subsystem: "election", Name: name, Help: help})
-}
-
-// Add collects the figures of candidates, from their Status at each scrape and from their events.
-// Call it before Run or Campaign: what has happened earlier is not counted. A candidate that has been
-// added before stays as it is.
-func (m *Metrics) Add(candidates ...*election.Election) {
+// Add collects the figures of recipes under a name, the value of the label name. It takes an
+// [election.Election], a [lock.Lock], a [lock.RW], a [semaphore.Semaphore], a [group.Member], a
+// [group.Members], a [cache.Cache], a [value.Value] or a [value.Counter], and panics on anything else.
+// Call it before an election runs: the events before are not counted. What has been added before stays
+// as it is.
+//
+// The name says what the recipe is for. It is the same in all processes, and the same for all of a
+// kind: a path, or an ID, would make a series of each. Figures of one name are added up. After 100
+// names further ones count as "other".
+func (m *Metrics) Add(name string, recipes ...any) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, el := range candidates {
-		if m.candidates[el] == nil {
-			c := &candidate{}
-			c.unsubscribe = el.Subscribe(func(ev election.Event) { m.take(c, ev) })
-			m.candidates[el] = c
+	for _, r := range parts(recipes) {
+		if m.added[r] == nil {
+			s := m.set(name)
+			s.add(m, r)
+			m.added[r] = s
 		}
 	}
 }
 
-// Remove ends what Add began, for a candidate that will not run again, as when a shard is moved away.
-// What was counted stays.
-func (m *Metrics) Remove(candidates ...*election.Election) {
+// Remove ends what Add began, for recipes that are not used any more, as the lock of one object among
+// many. What was counted stays. What still waits or is held then is not counted.
+func (m *Metrics) Remove(recipes ...any) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, el := range candidates {
-		if c := m.candidates[el]; c != nil {
-			c.unsubscribe()
-			m.endGap(c, time.Now())
-			delete(m.candidates, el)
+	for _, r := range parts(recipes) {
+		if s := m.added[r]; s != nil {
+			s.remove(r)
+			delete(m.added, r)
 		}
 	}
 }
 
-// take counts an event of a candidate.
-func (m *Metrics) take(c *candidate, ev election.Event) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	switch ev.Kind {
-	case election.EventJoined:
-		observeSince(m.reentry, c.left, ev.Time)
-		c.joined, c.left = ev.Time, time.Time{}
-	case election.EventElected:
-		observeSince(m.win, c.joined, ev.Time)
-		c.blocked = false
-	case election.EventDeposed:
-		m.terms.WithLabelValues(ev.Reason.String()).Inc()
-		c.deposed = ev.Time
-	case election.EventLeft:
-		observeSince(m.drain, c.deposed, ev.Time)
-		c.deposed, c.left, c.blocked = time.Time{}, ev.Time, false
-	case election.EventFailed:
-		m.failures.Inc()
-	case election.EventBlocked:
-		c.blocked = true
-	case election.EventTookOver:
-		m.tookOver.Inc()
-	case election.EventWithheld:
-		m.withheld.Inc()
-	case election.EventImpaired:
-		m.impairments.Inc()
-	case election.EventLeaderChanged:
-		m.leaderChanged(c, ev)
+// parts takes read-write locks apart.
+func parts(recipes []any) (all []any) {
+	for _, r := range recipes {
+		if rw, ok := r.(*lock.RW); ok {
+			all = append(all, rw.Read(), rw.Write())
+			continue
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// set returns what has a name. The caller holds m.mu, here and below.
+func (m *Metrics) set(name string) *set {
+	name = strings.ToValidUTF8(name, "\uFFFD") // Prometheus refuses anything else
+	if s := m.sets[name]; s != nil {
+		return s
+	}
+	if len(m.sets) >= maxNames && name != other {
+		return m.set(other)
+	}
+	m.sets[name] = newSet(name)
+	return m.sets[name]
+}
+
+// set is all that has one name. What is nil has nothing to tell.
+type set struct {
+	name       string
+	elections  *elections
+	locks      *polled[lineStatus]
+	semaphores *polled[lineStatus]
+	members    *polled[group.MemberStatus]
+	lists      *polled[group.MembersStatus]
+	caches     *polled[cache.Status]
+	values     *polled[value.Counts]
+}
+
+func newSet(name string) *set {
+	return &set{
+		name:  name,
+		locks: newPolled(addLine), semaphores: newPolled(addLine),
+		members: newPolled(addMember), lists: newPolled(addMembers), caches: newPolled(addCache), values: newPolled(addCounts),
 	}
 }
 
-// leaderChanged takes note of who leads now. Other data of the same leader are no change, nor
-// is the first news. The caller holds m.mu.
-func (m *Metrics) leaderChanged(c *candidate, ev election.Event) {
-	m.follows = true
-	if ev.Leader.Node == "" {
-		if c.leaderless.IsZero() {
-			c.leaderless = ev.Time
+func (s *set) add(m *Metrics, r any) {
+	switch r := r.(type) {
+	case *election.Election:
+		if s.elections == nil {
+			s.elections = newElections(m.vectors, s.name)
 		}
+		s.elections.add(&m.mu, r)
+	case *lock.Lock:
+		s.locks.open[r] = r.Status
+	case *semaphore.Semaphore:
+		s.semaphores.open[r] = r.Status
+	case *group.Member:
+		s.members.open[r] = r.Status
+	case *group.Members:
+		s.lists.open[r] = r.Status
+	case *cache.Cache:
+		s.caches.open[r] = r.Status
+	case *value.Value:
+		s.values.open[r] = r.Counts
+	case *value.Counter:
+		s.values.open[r] = r.Counts
+	default:
+		panic(fmt.Sprintf("recipeprom: Add was given a %T; want a pointer to an Election, Lock, RW, Semaphore, Member, Members, Cache, Value or Counter", r))
+	}
+}
+
+func (s *set) remove(r any) {
+	if el, ok := r.(*election.Election); ok {
+		s.elections.remove(el)
 		return
 	}
-	m.endGap(c, ev.Time)
-	if c.leader != "" && c.leader != ev.Leader.Node {
-		m.changes.Inc()
-	}
-	c.leader = ev.Leader.Node
+	s.locks.remove(r)
+	s.semaphores.remove(r)
+	s.members.remove(r)
+	s.lists.remove(r)
+	s.caches.remove(r)
+	s.values.remove(r)
 }
 
-// endGap ends a time without a leader, if there is one. The caller holds m.mu.
-func (m *Metrics) endGap(c *candidate, now time.Time) {
-	if !c.leaderless.IsZero() {
-		m.leaderless += max(now.Sub(c.leaderless), 0)
-		c.leaderless = time.Time{}
+// polled are recipes of one kind that are asked at each scrape. S is what they answer.
+type polled[S any] struct {
+	open map[any]func() S
+	past S                    // totals of those that were removed
+	plus func(total, one S) S // adds the totals of one
+	used bool
+}
+
+func newPolled[S any](plus func(total, one S) S) *polled[S] {
+	return &polled[S]{open: map[any]func() S{}, plus: plus}
+}
+
+func (p *polled[S]) remove(r any) {
+	if status := p.open[r]; status != nil {
+		p.used = true
+		p.past = p.plus(p.past, status())
+		delete(p.open, r)
 	}
 }
 
-// observeSince adds the time since begin, if there was a beginning.
-func observeSince(h prometheus.Histogram, begin, now time.Time) {
-	if !begin.IsZero() {
-		h.Observe(max(now.Sub(begin), 0).Seconds())
+// ask returns the totals of all, and the answers of those that are there. ok is false if there has
+// never been any.
+func (p *polled[S]) ask() (total S, now []S, ok bool) {
+	total = p.past
+	for _, status := range p.open {
+		st := status()
+		total = p.plus(total, st)
+		now = append(now, st)
 	}
+	return total, now, p.used || len(now) > 0
+}
+
+// Describe implements prometheus.Collector.
+func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range perName {
+		ch <- d
+	}
+	for _, v := range m.vectors.all() {
+		v.Describe(ch)
+	}
+}
+
+// Collect implements prometheus.Collector. It asks each recipe for its Status, which does not block.
+func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
+	for _, one := range m.collect(time.Now()) {
+		ch <- one
+	}
+	for _, v := range m.vectors.all() {
+		v.Collect(ch)
+	}
+}
+
+func (m *Metrics) collect(now time.Time) []prometheus.Metric {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all []prometheus.Metric
+	for _, s := range m.sets {
+		o := &out{name: s.name}
+		if s.elections != nil {
+			s.elections.collect(o, now)
+		}
+		collectLines(o, lockDescs, s.locks, now)
+		collectLines(o, semaphoreDescs, s.semaphores, now)
+		collectMembers(o, s.members)
+		collectLists(o, s.lists)
+		collectCaches(o, s.caches)
+		collectValues(o, s.values)
+		all = append(all, o.all...)
+	}
+	return all
 }

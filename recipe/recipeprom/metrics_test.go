@@ -41,7 +41,7 @@ func start(t *testing.T, e *zktest.Ensemble, name string) *process {
 	}
 	p := &process{t, name, client, recipeprom.New(), prometheus.NewPedanticRegistry()}
 	p.registry.MustRegister(recipeprom.ForClient(client))
-	prometheus.WrapRegistererWith(prometheus.Labels{"election": "service"}, p.registry).MustRegister(p.metrics)
+	p.registry.MustRegister(p.metrics)
 	return p
 }
 
@@ -53,7 +53,7 @@ func (p *process) run(path string, cfg election.Config) *election.Election {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.metrics.Add(el)
+	p.metrics.Add("service", el)
 	go el.Run(context.Background(), func(ctx context.Context, _ *election.Term) error {
 		<-ctx.Done()
 		return nil
@@ -210,8 +210,8 @@ func TestAServiceThatEndsItsTermsIsSeenToDoSo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.metrics.Add(el)
-		p.metrics.Add(el) // once more does no harm
+		p.metrics.Add("service", el)
+		p.metrics.Add("service", el) // once more does no harm
 		terms := 0
 		el.Run(t.Context(), func(ctx context.Context, _ *election.Term) error {
 			if terms++; terms == 3 {
@@ -354,13 +354,20 @@ func TestPrometheusFindsNothingToLint(t *testing.T) {
 	})
 }
 
-func TestTwoElectionsAreToldApartByTheUsersLabel(t *testing.T) {
-	registry := prometheus.NewPedanticRegistry()
-	for _, name := range []string{"a", "b"} {
-		prometheus.WrapRegistererWith(prometheus.Labels{"election": name}, registry).MustRegister(recipeprom.New())
-	}
-	n, err := testutil.GatherAndCount(registry, "zkrecipe_election_leader")
-	if n != 2 || err != nil {
-		t.Errorf("%d series, %v", n, err)
-	}
+func TestTwoElectionsAreToldApartByTheirNames(t *testing.T) {
+	simulate(t, func(t *testing.T, e *zktest.Ensemble) {
+		p := start(t, e, "a")
+		defer p.client.Close()
+		for _, name := range []string{"a", "b"} {
+			el, err := election.New(p.client, "/"+name, election.Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.metrics.Add(name, el)
+		}
+		n, err := testutil.GatherAndCount(p.registry, "zkrecipe_election_leader")
+		if n != 2 || err != nil {
+			t.Errorf("%d series, %v", n, err)
+		}
+	})
 }

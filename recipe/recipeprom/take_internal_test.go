@@ -18,7 +18,7 @@ import (
 // What is seen of leaders: the first is no change, other data of the same are none, and
 // the time without any counts, at each scrape anew.
 func TestLeadersAreFollowedThroughTheirGaps(t *testing.T) {
-	m, c := New(), &candidate{}
+	m, c := newElections(newVectors(), "service"), &candidate{}
 	start := time.Now()
 	at := func(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
 	see := func(seconds int, node string) {
@@ -47,7 +47,7 @@ func TestLeadersAreFollowedThroughTheirGaps(t *testing.T) {
 
 // A counter never falls: the end of a gap may be heard of after a scrape that took it to go on.
 func TestTheTimeWithoutALeaderNeverRunsBackwards(t *testing.T) {
-	m, c := New(), &candidate{}
+	m, c := newElections(newVectors(), "service"), &candidate{}
 	client, err := session.Open("127.0.0.1:1", session.Config{})
 	if err != nil {
 		t.Fatal(err)

@@ -3,15 +3,9 @@ package recipeprom
 import (
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 )
-
-func describe(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc(namespace+"_"+name, help, labels, nil)
-}
 
 // states and reasons are those that have a figure from the beginning, 0. Others get one when they
 // occur.
@@ -39,50 +33,26 @@ var (
 	leaderlessDesc = describe("election_leaderless_seconds_total", "Time in which nobody was first in line, as seen from here, in seconds.")
 )
 
-// Describe implements prometheus.Collector.
-func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{candidatesDesc, leaderDesc, tokenDesc, startDesc, leaseDesc, positionDesc, blockedDesc, impairedDesc, leaderlessDesc} {
-		ch <- d
-	}
-	for _, c := range m.counted() {
-		c.Describe(ch)
-	}
-}
-
-// Collect implements prometheus.Collector. It asks each candidate for its Status, which
-// does not block.
-func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
-	s := m.sum(time.Now())
-	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
-	}
+// collect asks each candidate for its Status.
+func (m *elections) collect(o *out, now time.Time) {
+	s := m.sum(now)
 	for state, n := range s.states {
-		gauge(candidatesDesc, n, state.String())
+		o.gauge(candidatesDesc, n, state.String())
 	}
-	gauge(leaderDesc, s.leading)
-	gauge(blockedDesc, s.blocked)
-	gauge(impairedDesc, s.impaired)
+	o.gauge(leaderDesc, s.leading)
+	o.gauge(blockedDesc, s.blocked)
+	o.gauge(impairedDesc, s.impaired)
 	if s.leading > 0 { // else there is nothing to tell, and 0 would tell something
-		gauge(tokenDesc, float64(s.token))
-		gauge(startDesc, float64(s.start.UnixNano())/1e9)
-		gauge(leaseDesc, s.lease.Seconds())
+		o.gauge(tokenDesc, float64(s.token))
+		o.gauge(startDesc, float64(s.start.UnixNano())/1e9)
+		o.gauge(leaseDesc, s.lease.Seconds())
 	}
 	if s.inLine {
-		gauge(positionDesc, float64(s.position))
+		o.gauge(positionDesc, float64(s.position))
 	}
 	if s.follows {
-		ch <- prometheus.MustNewConstMetric(leaderlessDesc, prometheus.CounterValue, s.leaderless.Seconds())
+		o.counter(leaderlessDesc, s.leaderless.Seconds())
 	}
-	for _, c := range m.counted() {
-		if c != m.changes || s.follows {
-			c.Collect(ch)
-		}
-	}
-}
-
-// counted is what the events have counted.
-func (m *Metrics) counted() []prometheus.Collector {
-	return []prometheus.Collector{m.win, m.drain, m.reentry, m.terms, m.failures, m.tookOver, m.withheld, m.impairments, m.changes}
 }
 
 // sum is what all candidates come to.
@@ -109,9 +79,7 @@ func newSum() sum {
 }
 
 // sum adds up the candidates as they stand now.
-func (m *Metrics) sum(now time.Time) (s sum) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+func (m *elections) sum(now time.Time) (s sum) {
 	s = newSum()
 	for el, c := range m.candidates {
 		st := el.Status()

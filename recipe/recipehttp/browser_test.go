@@ -3,6 +3,7 @@
 package recipehttp_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -15,7 +16,10 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/browser"
 	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/cache"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/recipe/group"
+	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/recipe/recipehttp"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -80,6 +84,27 @@ func TestABrowserSeesAFailoverWithoutReloading(t *testing.T) {
 	tab := browser.Open(t, url)
 	tab.Await(`document.querySelector(".leader").textContent === "nobody"`)
 	tab.Eval(`window.marker = "same document"`, nil)
+
+	tab.Await(`document.querySelector("#recipes").hidden`)
+	l := must(lock.New(observer, "/"+strings.ReplaceAll(evil, "/", "|"), lock.Config{ID: evil}))
+	workers := must(group.New(observer, "/workers", group.Config{ID: evil, Style: group.StyleParty}))
+	member, list := must(workers.Join(t.Context())), workers.Watch()
+	files := must(cache.New(observer, "/workers", cache.Config{}))
+	page.Add(l, member, list, files)
+	held := must(l.Acquire(t.Context()))
+	waited := make(chan *lock.Held, 1)
+	go func() { waited <- must(l.Acquire(context.Background())) }()
+	rows := `[...document.querySelectorAll("#recipes table.locks tbody tr")].map(r => r.cells[2].textContent).join()`
+	tab.Await(rows + ` === "held,waiting"`)
+	tab.Await(`document.querySelector("#recipes table.locks tbody td").textContent.startsWith("/<img src=x")`)
+	tab.Await(`document.querySelector("#recipes table.members tbody tr").cells[2].textContent === "listed"`)
+	tab.Await(`document.querySelector("#recipes table.groups tbody tr").cells[1].textContent.includes("<script>")`)
+	tab.Await(`document.querySelector("#recipes table.caches tbody tr").cells[1].textContent === "following"`)
+	held.Release(t.Context())
+	defer list.Close()
+	defer files.Close()
+	defer func() { (<-waited).Release(context.Background()) }()
+	tab.Await(rows + ` === "held"`)
 
 	alice := standAs(t, e, "alice", view)
 	standAs(t, e, "bob", view)

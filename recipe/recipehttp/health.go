@@ -6,31 +6,33 @@ import (
 	"net/http"
 	"strings"
 	"time"
-
-	"github.com/zkrecipe/zkrecipe/recipe/election"
 )
 
 // HealthConfig says when [Health] fails. The zero value works.
 type HealthConfig struct {
-	// Overrun is how long the work of a term may go on, counted from the term's end, when
-	// the leadership is not ours any more. It should be longer than the work needs to
+	// Overrun is how long the work of a term, or under a lock, may go on, counted from the end of
+	// the term or the lock, when it is not ours any more. It should be longer than the work needs to
 	// notice its context. Default 30 s; negative: this never fails.
 	Overrun time.Duration
 
-	// JoinWithin is how long a candidate may try in vain to get into the line. While the
+	// JoinWithin is how long a candidate, a call of Acquire or a member may try in vain to get into
+	// the line, or into the group. While the
 	// ensemble is down nobody can, so a restart of every process follows after that time:
 	// make it longer than the ensemble's outages, or negative (then this never fails)
 	// where the process has other work to do. Default 10 min.
 	JoinWithin time.Duration
 
-	// Errors adds the text of each candidate's last error to the answer: host names,
+	// Errors adds the text of each recipe's last error to the answer: host names,
 	// paths, and what [election.Config.Healthy] said. Default: it is not shown.
 	Errors bool
 }
 
 // Health returns a handler for liveness probes: it answers 503 Service Unavailable
-// when a restart of the process would do good, else 200 OK, whether the candidates lead or
-// not. A candidate fails
+// when a restart of the process would do good, else 200 OK. It takes an [election.Election], a
+// [lock.Lock], a [lock.RW], a [semaphore.Semaphore], a [group.Member], a [group.Members] or a
+// [cache.Cache], and panics on anything else.
+//
+// Whether candidates lead does not matter. A candidate fails
 //
 //   - that leads past what the lease allows: its term is over, the callback of
 //     [election.Election.Run] has not returned, more than Overrun has passed since the end
@@ -43,67 +45,42 @@ type HealthConfig struct {
 // [election.Election.Campaign] nobody knows whether work goes on once DrainTimeout has
 // passed, so only Run is watched for overruns.
 //
-// The answer is plain text, a verdict and then a line for each candidate with the reason.
+// Of a lock or a semaphore it fails that the function of [lock.Lock.Do] has not returned when more
+// than Overrun has passed since the lock was lost, and that a call of Acquire has tried for more than
+// JoinWithin to stand in line. A member fails that has tried for more than JoinWithin to be listed. A
+// list of members fails whose age is more than JoinWithin although it is proved all the time. A list of
+// members, and a cache, fails that has ended otherwise than by Close. Neither does a lock that is
+// waited for, however long, nor a member that was replaced.
+//
+// The answer is plain text, a verdict and then a line for each recipe with the reason.
 // Asking costs the ensemble nothing.
-func Health(cfg HealthConfig, candidates ...*election.Election) http.Handler {
+func Health(cfg HealthConfig, recipes ...any) http.Handler {
 	cfg.Overrun = cmp.Or(cfg.Overrun, 30*time.Second)
 	cfg.JoinWithin = cmp.Or(cfg.JoinWithin, 10*time.Minute)
+	all := parts(recipes)
+	for _, r := range all {
+		cfg.judge(r, time.Now()) // a panic, if any, comes now
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !readOnly(w, r) {
 			return
 		}
-		verdict, code := "ok", http.StatusOK
+		word, code := "ok", http.StatusOK
 		var lines strings.Builder
-		for _, c := range candidates {
-			st := c.Status()
-			line, ok := cfg.judge(st, time.Now())
-			if !ok {
-				verdict, code = "failing", http.StatusServiceUnavailable
+		for _, r := range all {
+			v := cfg.judge(r, time.Now())
+			if !v.ok {
+				word, code = "failing", http.StatusServiceUnavailable
 			}
-			fmt.Fprintf(&lines, "%s, %s: %s\n", st.Path, clean(st.ID, maxText), line)
-			if cfg.Errors && st.Err != nil {
-				fmt.Fprintf(&lines, "  last error: %s\n", clean(st.Err.Error(), maxError))
+			fmt.Fprintf(&lines, "%s, %s: %s\n", v.path, clean(v.id, maxText), v.line)
+			if cfg.Errors && v.err != nil {
+				fmt.Fprintf(&lines, "  last error: %s\n", clean(v.err.Error(), maxError))
 			}
 		}
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(code)
 		if r.Method != http.MethodHead {
-			fmt.Fprintf(w, "%s\n%s", verdict, lines.String())
+			fmt.Fprintf(w, "%s\n%s", word, lines.String())
 		}
 	})
-}
-
-// judge says in words how a candidate stands, and whether that is fine.
-func (cfg HealthConfig) judge(st election.Status, now time.Time) (line string, ok bool) {
-	in, trying := short(now.Sub(st.Since)), now.Sub(st.TryingSince)
-	switch {
-	case overruns(st) && cfg.Overrun >= 0 && now.Sub(st.Since) > cfg.Overrun:
-		return fmt.Sprintf("FAILING: the term ended %s ago (%v), its work still runs, and another may lead", in, st.LastReason), false
-	case !st.TryingSince.IsZero() && cfg.JoinWithin >= 0 && trying > cfg.JoinWithin:
-		return fmt.Sprintf("FAILING: has tried to stand in line for %s, in vain", short(trying)), false
-	case st.State == election.StateLeading:
-		return fmt.Sprintf("leading for %s, token %d, lease %s", in, st.Token, short(st.LeaseRemaining)), true
-	case st.State == election.StateDraining:
-		return fmt.Sprintf("draining for %s (%v)", in, st.LastReason), true
-	case !st.TryingSince.IsZero():
-		return fmt.Sprintf("%v, has tried to stand in line for %s", st.State, short(trying)), true
-	}
-	return fmt.Sprintf("%v for %s", st.State, in), true
-}
-
-// overruns reports whether the work of a term goes on although another may lead. A term
-// that was ended by choice keeps its znode, and with it the leadership, for DrainTimeout.
-func overruns(st election.Status) bool {
-	return st.State == election.StateDraining && (st.Node == "" || !st.LastReason.Chosen())
-}
-
-// short rounds a duration for people.
-func short(d time.Duration) time.Duration {
-	switch {
-	case d > time.Minute:
-		return d.Round(time.Second)
-	case d > time.Second:
-		return d.Round(100 * time.Millisecond)
-	}
-	return max(d, 0).Round(time.Millisecond)
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/recipehttp"
 )
 
-// probe asks for the health of candidates and checks the answer.
-func probe(t *testing.T, cfg recipehttp.HealthConfig, code int, word string, candidates ...*election.Election) {
+// probe asks for the health of recipes and checks the answer.
+func probe(t *testing.T, cfg recipehttp.HealthConfig, code int, word string, recipes ...any) {
 	t.Helper()
-	w := get(recipehttp.Health(cfg, candidates...), "GET", "/healthz")
+	w := get(recipehttp.Health(cfg, recipes...), "GET", "/healthz")
 	verdict := map[int]string{200: "ok\n", 503: "failing\n"}[code]
 	if body := w.Body.String(); w.Code != code || !strings.HasPrefix(body, verdict) || !strings.Contains(body, word) {
 		t.Errorf("the probe says %d, %q; want %d with %q", w.Code, body, code, word)

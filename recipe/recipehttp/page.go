@@ -15,11 +15,11 @@ import (
 
 // Config configures a [Page]. The zero value works.
 type Config struct {
-	// Title is the page's. Default "Leader election".
+	// Title is the page's. Default "ZooKeeper recipes".
 	Title string
 
-	// Data shows the beginning of what each candidate says of itself, its
-	// [election.Config.Data]. Default: it is not shown, and not in the JSON either; it may
+	// Data shows the beginning of what each candidate and member says of itself, its
+	// [election.Config.Data] or [group.Config.Data]. Default: it is not shown, and not in the JSON either; it may
 	// be an address that not everybody should know.
 	Data bool
 
@@ -32,17 +32,19 @@ type Config struct {
 	Refresh time.Duration
 }
 
-// Page is a status page for elections, an [http.Handler]: who leads, who comes
-// next, and who led before. All methods may be called from any goroutine.
+// Page is a status page, an [http.Handler]. It shows elections: who leads, who comes next, and who led
+// before. It shows what this process holds and waits for of locks and semaphores, its members of groups,
+// who else is in them, and its caches. All methods may be called from any goroutine.
 //
 // It is read-only, asks for no credentials and shows none. Whoever reaches it sees the
 // candidates' IDs, znodes, session ids and fencing tokens, so mount it where that
 // is wanted.
 type Page struct {
-	cfg    Config
-	ctx    context.Context // ends with the page
-	cancel context.CancelFunc
-	work   sync.WaitGroup // all goroutines of the page; Close waits for them
+	cfg     Config
+	ctx     context.Context // ends with the page
+	cancel  context.CancelFunc
+	work    sync.WaitGroup // all goroutines of the page; Close waits for them
+	recipes recipes
 
 	mu     sync.Mutex // guards what follows
 	views  []*View
@@ -52,9 +54,9 @@ type Page struct {
 
 var _ http.Handler = (*Page)(nil)
 
-// New returns a page without any election; see [Page.Observe].
+// New returns an empty page; see [Page.Observe] and [Page.Add].
 func New(cfg Config) (*Page, error) {
-	cfg.Title = clean(cmp.Or(cfg.Title, "Leader election"), maxText)
+	cfg.Title = clean(cmp.Or(cfg.Title, "ZooKeeper recipes"), maxText)
 	cfg.Terms = cmp.Or(cfg.Terms, 50)
 	cfg.Refresh = cmp.Or(cfg.Refresh, time.Second)
 	if cfg.Terms < 1 || cfg.Terms > 1000 {

@@ -160,6 +160,52 @@ function showTables(section, e, now) {
   })));
 }
 
+// lockRows tells each claim of a lock, or that there is none.
+function lockRows(l, now) {
+  const kind = l.kind + (l.size ? " of " + l.size : "");
+  const row = (state, since, c) => ({leads: state.startsWith("held"), cells: [
+    {text: l.path}, kind, state, since ? ago(now - Date.parse(since)) : "",
+    c.position === undefined ? "" : String(c.position), c.token || "", c.lease_ms ? ago(c.lease_ms) : "", String(l.acquired), String(l.lost),
+  ]});
+  if (l.claims.length === 0) return [row("idle", "", {})];
+  const rows = l.claims.map(c => {
+    let state = c.state;
+    if (c.slots && c.slots.length) state += ", slot " + c.slots.join(", ");
+    else if (c.permits > 1) state += ", " + c.permits + " permits";
+    if (c.reason) state += ": " + c.reason;
+    if (c.blocked) state += ", behind a persistent znode";
+    if (c.trying_since) state += ", not in line";
+    return row(state, c.since, c);
+  });
+  if (l.claims_total > l.claims.length) rows.push(row(l.claims_total - l.claims.length + " more", "", {}));
+  return rows;
+}
+
+// table fills one, and hides it if it is empty. It may show only a part of total.
+function table(selector, rows, shown, total) {
+  const t = get(document, "#recipes " + selector);
+  t.hidden = rows.length === 0;
+  text(get(t, ".part"), total > shown ? "(" + shown + " of " + total + ")" : "");
+  cells(t.tBodies[0], rows);
+}
+
+function showRecipes(data, now) {
+  table(".locks", data.locks.flatMap(l => lockRows(l, now)), data.locks.length, data.locks_total);
+  table(".members", data.members.map(m => ({leads: false, cells: [
+    {text: m.path}, person({id: m.id}), m.over ? "left" : m.listed ? "listed" : "not listed", ago(now - Date.parse(m.since)),
+    m.token || "", m.lease_ms ? ago(m.lease_ms) : "", m.last_reason || "",
+  ]})), data.members.length, data.members_total);
+  table(".groups", data.groups.map(g => ({leads: false, cells: [
+    {text: g.path}, {text: g.members.map(m => name(m.id) + (m.data ? " (" + m.data + ")" : "")).join(", ")},
+    g.known ? String(g.members_total) : "not known yet", g.ended ? "not followed any more" : g.known ? ago(g.age_ms) : "",
+  ]})), data.groups.length, data.groups_total);
+  table(".caches", data.caches.map(c => ({leads: false, cells: [
+    {text: c.path}, c.ended ? "ended" : !c.loaded ? "loading" : c.following ? "following" : "not following",
+    String(c.nodes), String(c.bytes), c.loaded ? ago(c.age_ms) + " ago" : "", String(c.reads),
+  ]})), data.caches.length, data.caches_total);
+  get(document, "#recipes").hidden = data.locks.length + data.members.length + data.groups.length + data.caches.length === 0;
+}
+
 function show(data) {
   const now = Date.parse(data.now), main = document.getElementById("elections");
   text(document.getElementById("title"), data.title);
@@ -175,6 +221,7 @@ function show(data) {
     showLanes(section, e, now);
     showTables(section, e, now);
   });
+  showRecipes(data, now);
 }
 
 // Asking. A page that nobody sees asks nothing, and one whose server does not answer asks

@@ -28,6 +28,7 @@ type snapshotJSON struct {
 	Now       time.Time      `json:"now"`
 	RefreshMS int64          `json:"refresh_ms"` // how often to ask
 	Elections []electionJSON `json:"elections"`
+	recipesJSON
 }
 
 type electionJSON struct {
@@ -97,7 +98,7 @@ func (p *Page) snapshot(ctx context.Context) snapshotJSON {
 	for _, v := range views {
 		v.reread() // all at once; each is waited for below
 	}
-	s := snapshotJSON{Title: p.cfg.Title, RefreshMS: p.cfg.Refresh.Milliseconds(), Elections: []electionJSON{}}
+	s := snapshotJSON{Title: p.cfg.Title, RefreshMS: p.cfg.Refresh.Milliseconds(), Elections: []electionJSON{}, recipesJSON: p.recipes.snapshot(p.cfg.Data)}
 	for _, v := range views {
 		s.Elections = append(s.Elections, v.snapshot(ctx))
 	}

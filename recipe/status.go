@@ -96,25 +96,3 @@ type Times struct {
 	// Within is how many took at most so long: 1 ms, 4 ms, and so on to the power of 4.
 	Within [14]uint64
 }
-
-// Add counts one.
-func (t *Times) Add(d time.Duration) {
-	d = max(d, 0)
-	t.Count++
-	t.Sum += d
-	for i := range t.Within {
-		if d <= time.Millisecond<<(2*i) {
-			t.Within[i]++
-		}
-	}
-}
-
-// Plus adds up two totals.
-func (t Times) Plus(o Times) Times {
-	t.Count += o.Count
-	t.Sum += o.Sum
-	for i := range t.Within {
-		t.Within[i] += o.Within[i]
-	}
-	return t
-}

@@ -60,11 +60,20 @@ type lineStatus = recipe.Status
 // addLine adds the totals.
 func addLine(total, one lineStatus) lineStatus {
 	t, c := &total.Counts, one.Counts
-	t.Waited, t.Held = t.Waited.Plus(c.Waited), t.Held.Plus(c.Held)
+	addTimes(&t.Waited, c.Waited)
+	addTimes(&t.Held, c.Held)
 	t.Busy, t.GaveUp, t.Failed = t.Busy+c.Busy, t.GaveUp+c.GaveUp, t.Failed+c.Failed
 	t.TookOver, t.Withheld = t.TookOver+c.TookOver, t.Withheld+c.Withheld
 	t.Ended = plus(t.Ended, c.Ended)
 	return total
+}
+
+func addTimes(total *recipe.Times, one recipe.Times) {
+	total.Count += one.Count
+	total.Sum += one.Sum
+	for i, n := range one.Within {
+		total.Within[i] += n
+	}
 }
 
 // plus adds up totals by reason.

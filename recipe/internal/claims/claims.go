@@ -124,7 +124,7 @@ func (c *Claim) GaveUp(busy bool) {
 // Held: it holds, after so long.
 func (c *Claim) Held(what recipe.Claim, lease Lease, waited time.Duration) {
 	c.change(func() {
-		c.book.counts.Waited.Add(waited)
+		add(&c.book.counts.Waited, waited)
 		c.begun, c.lease, c.now = c.book.clock.Now(), lease, what
 		c.now.State, c.now.Since = recipe.ClaimHeld, c.book.clock.Wall()
 	})
@@ -134,7 +134,7 @@ func (c *Claim) Held(what recipe.Claim, lease Lease, waited time.Duration) {
 func (c *Claim) Ended(reason recipe.Reason) {
 	c.change(func() {
 		c.book.counts.Ended[reason]++
-		c.book.counts.Held.Add(c.book.clock.Now().Sub(c.begun))
+		add(&c.book.counts.Held, c.book.clock.Now().Sub(c.begun))
 		c.lease = nil
 		c.now.State, c.now.Since, c.now.Reason = recipe.ClaimEnding, c.book.clock.Wall(), reason
 	})
@@ -164,5 +164,16 @@ func (c *Claim) Running() (done func()) {
 func (c *Claim) close() {
 	if c.over && c.running == 0 {
 		delete(c.book.open, c)
+	}
+}
+
+// add counts one more.
+func add(t *recipe.Times, d time.Duration) {
+	t.Count++
+	t.Sum += d
+	for i := range t.Within {
+		if d <= time.Millisecond<<(2*i) {
+			t.Within[i]++
+		}
 	}
 }

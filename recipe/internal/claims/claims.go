@@ -30,20 +30,28 @@ func New(c clock.Clock) *Book {
 
 // Status returns the claims and the totals.
 func (b *Book) Status() recipe.Status {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	st := recipe.Status{Counts: b.counts}
-	st.Counts.Ended = maps.Clone(b.counts.Ended)
-	open := slices.SortedFunc(maps.Keys(b.open), func(x, y *Claim) int { return cmp.Compare(x.number, y.number) })
+	st, open := b.copy()
+	slices.SortFunc(open, func(x, y Claim) int { return cmp.Compare(x.number, y.number) })
 	for _, c := range open {
-		now := c.now
-		now.Running = c.running > 0
+		c.now.Running = c.running > 0
 		if c.lease != nil {
-			now.LeaseRemaining = c.lease.Remaining()
+			c.now.LeaseRemaining = c.lease.Remaining()
 		}
-		st.Claims = append(st.Claims, now)
+		st.Claims = append(st.Claims, c.now)
 	}
 	return st
+}
+
+// copy returns the totals and copies of the claims, in any order.
+func (b *Book) copy() (st recipe.Status, open []Claim) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	st.Counts = b.counts
+	st.Counts.Ended = maps.Clone(b.counts.Ended)
+	for c := range b.open {
+		open = append(open, *c)
+	}
+	return st, open
 }
 
 // Lease is what is needed of what is held.

@@ -44,8 +44,12 @@ func (m *Member) Status() MemberStatus {
 	m.mu.Unlock()
 	st.Path, st.ID, st.Node, st.EventsDropped = m.dir, m.cfg.ID, m.node, m.events.Dropped()
 	st.Over = context.Cause(m.ctx)
-	if l != nil && st.Listed {
+	switch {
+	case !st.Listed:
+	case l != nil && l.Context().Err() == nil:
 		st.LeaseRemaining = l.Remaining()
+	default: // just now; its event follows
+		st.Listed, st.Since, st.Session, st.Token = false, m.clock.Wall(), 0, 0
 	}
 	return st
 }

@@ -166,11 +166,24 @@ func TestTheStatusOfLocksThatAreHeldTogether(t *testing.T) {
 				t.Errorf("%s: %+v", st.Path, st)
 			}
 		}
-		release(t, h)
-		set, err := lock.All(t.Context(), locks...)
-		if err != nil {
-			t.Fatal(err)
+		got := make(chan *lock.Set, 1)
+		go func() {
+			set, err := lock.All(context.Background(), locks...)
+			if err != nil {
+				t.Error(err)
+			}
+			got <- set
+		}()
+		s.eventually("lock of the two", func() bool { return locks[0].Status().Counts.Waited.Count == 2 })
+		s.ExpireSession(sessionOf(t, client).ID()) // it begins anew with both
+		time.Sleep(stageT)
+		for _, l := range locks {
+			if st := l.Status(); len(st.Claims) != 1 {
+				t.Errorf("after a lost session %s has the claims %+v", st.Path, st.Claims)
+			}
 		}
+		release(t, h)
+		set := <-got
 		for i, l := range locks {
 			if st := l.Status(); len(st.Claims) != 1 || st.Claims[0].State != recipe.ClaimHeld || st.Claims[0].Token != set.Held()[i].Token() {
 				t.Errorf("%s: %+v", st.Path, st)

@@ -29,7 +29,7 @@ type candidates struct {
 func newCandidates(servers *zookeeper.Ensemble, o *options, page *recipehttp.Page, view *recipehttp.View) (*candidates, error) {
 	all := &candidates{servers: servers, term: o.term}
 	for i := range max(o.candidates, 0) {
-		client, err := session.Open(servers.Connect, session.Config{Timeout: o.times.Timeout, Lease: o.times.Lease})
+		client, err := o.access.Open(servers.Connect, session.Config{Timeout: o.times.Timeout, Lease: o.times.Lease})
 		if err != nil {
 			all.close()
 			return nil, err

@@ -36,27 +36,30 @@ func All(ctx context.Context, locks ...*Lock) (*Set, error) {
 		return nil, err
 	}
 	l := life.Begin(context.WithoutCancel(ctx), locks[0].client)
-	defer l.End()
-	waiting, cancel := context.WithCancelCause(l.Context())
-	defer cancel(nil)
-	defer context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })()
 	open := make([]*claims.Claim, len(locks))
-	for i, l := range locks {
-		open[i] = l.book.Begin()
+	for i, one := range locks {
+		open[i] = one.book.Begin()
 	}
 	first := &contender{Lock: locks[0], claim: open[0], values: ctx, life: l}
-	var set *Set
-	err := first.again(waiting, func() (err error) {
-		set, err = first.attemptAll(waiting, locks, open)
-		first.claim = open[0]
-		return err
-	})
-	if err != nil {
-		for _, one := range open {
-			one.GaveUp(false)
+	win := func(ctx context.Context, last *life.Failure) (set *Set, err error) {
+		defer l.End() // each of what is held has its own
+		err = first.again(ctx, last, func() (err error) {
+			set, err = first.attemptAll(ctx, locks, open)
+			first.claim = open[0]
+			return err
+		})
+		if err != nil {
+			for _, one := range open {
+				one.GaveUp(false)
+			}
 		}
+		return set, err
 	}
-	return set, err
+	return life.Await(ctx, l, win, func(set *Set, cause error) {
+		for _, h := range set.helds {
+			h.at.giveAway(cause)
+		}
+	})
 }
 
 func checkAll(ctx context.Context, locks []*Lock) error {

@@ -10,10 +10,11 @@ import "fmt"
 // It is an overlay over the tree: one record per path that a proposal has
 // touched, dropped when that proposal has been applied.
 type head struct {
-	tree *tree
-	zxid int64
-	recs map[string]*record
-	undo []undo // the records replaced since the running multi began
+	tree  *tree
+	zxid  int64
+	recs  map[string]*record
+	undo  []undo // the records replaced since the running multi began
+	looks bool   // before it asks, see Release.looksBeforeItAsks
 }
 
 type undo struct {
@@ -157,10 +158,13 @@ func (h *head) prepareDelete(a args, zxid int64, ids []identity) (*txn, Code) {
 	if !ok {
 		return nil, CodeNoNode
 	}
+	n, ok := h.lookup(a.path)
+	if !ok && h.looks {
+		return nil, CodeNoNode
+	}
 	if !allowed(parent.acl, permDelete, ids) {
 		return nil, CodeNoAuth
 	}
-	n, ok := h.lookup(a.path)
 	if !ok {
 		return nil, CodeNoNode
 	}

@@ -23,12 +23,14 @@ const (
 	OpMulti           Op = 14
 	OpCreate2         Op = 15
 	OpReconfig        Op = 16
+	OpRemoveWatches   Op = 18
 	OpCreateContainer Op = 19
 	OpDeleteContainer Op = 20
 	OpCreateTTL       Op = 21
 	OpAuth            Op = 100
 	OpSetWatches      Op = 101
 	OpSASL            Op = 102
+	OpAddWatch        Op = 106
 	OpError           Op = -1
 	OpCreateSession   Op = -10
 	OpCloseSession    Op = -11
@@ -41,7 +43,8 @@ var opNames = map[Op]string{
 	OpSync: "sync", OpPing: "ping", OpGetChildren2: "getChildren2", OpCheck: "check",
 	OpMulti: "multi", OpCreate2: "create2", OpReconfig: "reconfig",
 	OpCreateContainer: "createContainer", OpDeleteContainer: "deleteContainer",
-	OpCreateTTL: "createTTL", OpAuth: "auth", OpSetWatches: "setWatches", OpSASL: "sasl", OpError: "error",
+	OpCreateTTL: "createTTL", OpAuth: "auth", OpSetWatches: "setWatches",
+	OpRemoveWatches: "removeWatches", OpAddWatch: "addWatch", OpSASL: "sasl", OpError: "error",
 	OpCreateSession: "createSession", OpCloseSession: "closeSession", OpConnect: "connect",
 }
 
@@ -68,7 +71,7 @@ func (o Op) isWrite() bool {
 // operations it has never heard of.
 func (o Op) isKnown() bool {
 	switch o {
-	case OpExists, OpGetData, OpGetACL, OpGetChildren, OpGetChildren2, OpSync, OpPing, OpSetWatches:
+	case OpExists, OpGetData, OpGetACL, OpGetChildren, OpGetChildren2, OpSync, OpPing, OpSetWatches, OpRemoveWatches, OpAddWatch:
 		return true
 	}
 	return o.isWrite() && o != OpCreateSession && o != OpDeleteContainer
@@ -94,6 +97,7 @@ const (
 	CodeInvalidACL              Code = -114
 	CodeAuthFailed              Code = -115
 	CodeSessionMoved            Code = -118
+	CodeNoWatcher               Code = -121
 	CodeReconfigDisabled        Code = -123
 )
 
@@ -156,7 +160,7 @@ type args struct {
 	path    string
 	data    []byte
 	acl     []grant
-	flags   int32
+	flags   int32 // of removeWatches the type, of addWatch the mode
 	version int32
 	watch   bool
 
@@ -193,6 +197,8 @@ func decodeArgs(op Op, d *decoder) args {
 	case OpSetWatches:
 		a.relZxid = d.int64()
 		a.dataPaths, a.existPaths, a.chldPaths = d.strings(), d.strings(), d.strings()
+	case OpRemoveWatches, OpAddWatch:
+		a.path, a.flags = d.path(), d.int32()
 	case OpMulti:
 		a.ops = decodeMulti(d)
 	}

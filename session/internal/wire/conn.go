@@ -59,8 +59,9 @@ type Hooks struct {
 	Handshaken func(Handshake) error
 	// Answered is called when a request or ping has been answered.
 	Answered func(at clock.Instant)
-	// WantsWatch is asked for each read whether it shall leave a watch.
-	WantsWatch func(path string) bool
+	// WantsWatch is asked for each read of data, or of the list of children, whether it shall leave
+	// a watch.
+	WantsWatch func(path string, list bool) bool
 	// Failed is called once, with the reason for which the connection ended; it may be
 	// called when the connection is closed from our side.
 	Failed func(error)
@@ -78,6 +79,8 @@ type Conn struct {
 	creds Credentials
 
 	failOnce sync.Once
+
+	writing sync.Mutex // held while a frame is sent, and from the question whether it leaves a watch
 
 	mu       sync.Mutex // guards what follows; held for moments only, never during I/O
 	ready    bool       // the handshake is over
@@ -128,7 +131,9 @@ func (c *Conn) send(p []byte) error {
 	if err != nil {
 		return err
 	}
-	if path, ok := readPath(op, p); ok && c.hooks.WantsWatch(path) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if path, ok := readPath(op, p); ok && c.hooks.WantsWatch(path, op == opGetChildren2) {
 		p = slices.Clone(p) // the caller's bytes are the caller's
 		p[len(p)-1] = 1
 	}

@@ -159,7 +159,10 @@ func (c *Claim) Over() {
 // Running: a function of the user's works on its account, until done is called. Until then the
 // claim is kept.
 func (c *Claim) Running() (done func()) {
-	c.change(func() { c.running++ })
+	c.change(func() {
+		c.running++
+		c.book.open[c] = struct{}{} // it may be over already
+	})
 	return func() {
 		c.change(func() {
 			c.running--

@@ -6,6 +6,10 @@
 //     leaders and for one with heirs, however many they are. An heir reads 8 times per lease,
 //     and the third in line 12 times. Everybody further back sends pings and, far enough back,
 //     about four small reads per session timeout.
+//   - lock: one holder at a time, or one writer or many readers, or several locks at once. Promises that
+//     no two holders are valid at one instant, and a fencing token that only grows; does not promise
+//     that code which does not ask stops. Costs two writes for each acquisition, and the beats of a
+//     session that holds a lock or is next.
 //   - group: members that stay listed, and who they are. Promises that a member is listed again
 //     whatever takes its znode away, that others see no gap where there need be none, one member of
 //     an ID, and a list whose age is proved; does not promise that a list is up to date. Costs 4
@@ -33,11 +37,16 @@
 //     beats of a session that holds permits. The first of those who wait reads the heartbeats of up to
 //     16 holders 8 times per lease.
 //
+// What a process holds, waits for and has lost, its operators see in package recipeprom (metrics for
+// Prometheus, with alerts) and package recipehttp (a status page, and a handler for liveness probes).
+// Elections, locks, semaphores, members and caches have a Status, which never blocks, and where there
+// are events, Subscribe, for which nothing waits. Package recipetest is for unit tests of users.
+//
 // They are built from the same parts: package session (one ZooKeeper session, its heartbeat and
 // its leases), package watch (waits on znodes) and a queue of ephemeral sequential znodes.
 //
 // What they have in common is here: the [Reason] for which something is not held any more, and
-// the errors.
+// the errors; and the [Status] of locks and semaphores.
 //
 // The path of a queue holds its record as data: the longest lease that is allowed in it, and
 // which of its numbers are over. A session with a longer lease is refused with a [LeaseError].

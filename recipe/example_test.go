@@ -9,6 +9,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -82,4 +83,49 @@ func ExampleEnded() {
 	}
 	term.Release(context.Background())
 	// Output: node deleted - by our own choice: false
+}
+
+// describe tells people how a lock or a semaphore stands.
+func describe(st recipe.Status) {
+	for _, c := range st.Claims {
+		switch c.State {
+		case recipe.ClaimWaiting:
+			fmt.Println(st.Path, "waits, ahead:", c.Position)
+		case recipe.ClaimHeld:
+			fmt.Println(st.Path, "is held, the lease runs:", c.LeaseRemaining > 0)
+		case recipe.ClaimEnding:
+			fmt.Println(st.Path, "is over:", c.Reason)
+		}
+	}
+}
+
+// What a process holds of a lock, and what has become of it.
+func ExampleStatus() {
+	e, err := zktest.New(zktest.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer e.Close()
+	client, err := session.Open(e.ConnectString(), session.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	l, err := lock.New(client, "/index", lock.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	stop := l.Subscribe(func(ev lock.Event) { /* for an audit log of yours */ })
+	defer stop()
+	held, err := l.Acquire(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	describe(l.Status())
+	held.Release(context.Background())
+	st := l.Status()
+	fmt.Println(len(st.Claims), st.Counts.Waited.Count, st.Counts.Ended[recipe.ReasonReleased])
+	// Output:
+	// /index is held, the lease runs: true
+	// 0 1 1
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
-	"github.com/zkrecipe/zkrecipe/recipe/election/electiontest"
+	"github.com/zkrecipe/zkrecipe/recipe/recipetest"
 )
 
 // fake is a database with two items due, at each look. after is called after each charge.
@@ -44,7 +44,7 @@ func billed(t *testing.T, term *election.Term, db books) error {
 }
 
 func TestBillingStopsWithTheTerm(t *testing.T) {
-	term, end := electiontest.NewTerm(t.Context())
+	term, end := recipetest.NewTerm(t.Context())
 	db := &fake{after: func() error { end(recipe.ReasonLeaseExpired); return nil }}
 	err := billed(t, term, db)
 	if !errors.Is(err, recipe.ReasonLeaseExpired) || !slices.Equal(db.charged, []item{one}) {
@@ -59,7 +59,7 @@ func TestBillingStopsWithTheTerm(t *testing.T) {
 
 // The outcome of a failed charge is unknown, so nothing more may happen in this term.
 func TestAnErrorEndsTheTerm(t *testing.T) {
-	term, end := electiontest.NewTerm(t.Context())
+	term, end := recipetest.NewTerm(t.Context())
 	defer end(recipe.ReasonReleased)
 	lost := errors.New("answer lost")
 	db := &fake{after: func() error { return lost }}
@@ -69,7 +69,7 @@ func TestAnErrorEndsTheTerm(t *testing.T) {
 }
 
 func TestBillingLooksAgainForWhatIsDue(t *testing.T) {
-	term, end := electiontest.NewTerm(t.Context())
+	term, end := recipetest.NewTerm(t.Context())
 	db := &fake{}
 	db.after = func() error {
 		if len(db.charged) == 3 {

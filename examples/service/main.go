@@ -7,7 +7,7 @@
 //
 //	GET /          what this instance is and has done
 //	GET /leader    who leads, in JSON
-//	GET /metrics   for Prometheus: package electionprom, with its alerts.yml
+//	GET /metrics   for Prometheus: package recipeprom, with its alerts.yml
 //	GET /healthz   for a liveness probe: 503 if a restart would do good
 //	GET /readyz    for a readiness probe: 503 once the instance is being stopped
 //

@@ -15,7 +15,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
 	"github.com/zkrecipe/zkrecipe/recipe"
-	"github.com/zkrecipe/zkrecipe/recipe/election/electiontest"
+	"github.com/zkrecipe/zkrecipe/recipe/recipetest"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
@@ -119,8 +119,8 @@ func TestTheLeadershipMovesWhenTheLeaderIsTerminatedAndWhenItIsKilled(t *testing
 		p.shows("/readyz", "ready")
 		p.shows("/metrics", "zkrecipe_session_connected 1")
 	}
-	a.shows("/metrics", `zkrecipe_election_leader{election="service"} 1`)
-	b.shows("/metrics", `zkrecipe_election_leader{election="service"} 0`)
+	a.shows("/metrics", `zkrecipe_election_leader{name="service"} 1`)
+	b.shows("/metrics", `zkrecipe_election_leader{name="service"} 0`)
 	a.shows("/", "I am a, leading.")
 	b.shows("/", "I am b, heir. I have sent reminders 0 times")
 
@@ -233,7 +233,7 @@ func TestWhatDoesNotStopIsNotWaitedForForEver(t *testing.T) {
 // The end of the term stops the work, and no unit is begun after it.
 func TestNoWorkIsBegunWhenTheTermIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		term, end := electiontest.NewTerm(t.Context())
+		term, end := recipetest.NewTerm(t.Context())
 		s := &service{}
 		ended := make(chan error)
 		go func() { ended <- s.lead(term.Context(), term) }()
@@ -255,7 +255,7 @@ func TestNoWorkIsBegunWhenTheTermIsOver(t *testing.T) {
 
 func TestAJobsErrorEndsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		term, _ := electiontest.NewTerm(t.Context())
+		term, _ := recipetest.NewTerm(t.Context())
 		boom := errors.New("boom")
 		ctx, stop := context.WithTimeout(t.Context(), virtualHang)
 		defer stop()

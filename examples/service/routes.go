@@ -7,7 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/zkrecipe/zkrecipe/recipe/election/electionhttp"
+	"github.com/zkrecipe/zkrecipe/recipe/recipehttp"
 )
 
 func (s *service) routes() http.Handler {
@@ -15,7 +15,7 @@ func (s *service) routes() http.Handler {
 	mux.HandleFunc("GET /{$}", s.root)
 	mux.HandleFunc("GET /leader", s.leader)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{Registry: s.registry}))
-	mux.Handle("GET /healthz", electionhttp.Health(electionhttp.HealthConfig{}, s.candidate))
+	mux.Handle("GET /healthz", recipehttp.Health(recipehttp.HealthConfig{}, s.candidate))
 	mux.HandleFunc("GET /readyz", s.ready)
 	return mux
 }

@@ -14,7 +14,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
-	"github.com/zkrecipe/zkrecipe/recipe/election/electionprom"
+	"github.com/zkrecipe/zkrecipe/recipe/recipeprom"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -47,9 +47,8 @@ func newService(cfg config) (*service, error) {
 		return nil, err
 	}
 	s := &service{config: cfg, client: client, registry: prometheus.NewRegistry()}
-	metrics := electionprom.New()
-	s.registry.MustRegister(electionprom.ForClient(client))
-	prometheus.WrapRegistererWith(prometheus.Labels{"election": "service"}, s.registry).MustRegister(metrics)
+	metrics := recipeprom.New()
+	s.registry.MustRegister(metrics, recipeprom.ForClient(client))
 	s.candidate, err = election.New(client, cfg.path, election.Config{
 		ID:   cfg.id,
 		Data: []byte(cfg.url), // so that others know where the leader is
@@ -62,7 +61,7 @@ func newService(cfg config) (*service, error) {
 		client.Close()
 		return nil, err
 	}
-	metrics.Add(s.candidate)
+	metrics.Add("service", s.candidate)
 	s.observer = s.candidate.Observe()
 	return s, nil
 }

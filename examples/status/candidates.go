@@ -9,7 +9,8 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
-	"github.com/zkrecipe/zkrecipe/recipe/election/electionhttp"
+	"github.com/zkrecipe/zkrecipe/recipe/lock"
+	"github.com/zkrecipe/zkrecipe/recipe/recipehttp"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -21,10 +22,11 @@ type candidates struct {
 	term      time.Duration
 	clients   []*session.Client
 	elections []*election.Election
+	locks     []*lock.Lock
 }
 
-// newCandidates makes candidates that the page is told of.
-func newCandidates(servers *zookeeper.Ensemble, o *options, view *electionhttp.View) (*candidates, error) {
+// newCandidates makes candidates that the page is told of, and a lock for each.
+func newCandidates(servers *zookeeper.Ensemble, o *options, page *recipehttp.Page, view *recipehttp.View) (*candidates, error) {
 	all := &candidates{servers: servers, term: o.term}
 	for i := range max(o.candidates, 0) {
 		client, err := o.access.Open(servers.Connect, session.Config{Timeout: o.times.Timeout, Lease: o.times.Lease})
@@ -44,13 +46,43 @@ func newCandidates(servers *zookeeper.Ensemble, o *options, view *electionhttp.V
 		}
 		all.elections = append(all.elections, el)
 		view.Add(el)
+		l, err := lock.New(client, o.path+"-lock", lock.Config{ID: cfg.ID})
+		if err != nil {
+			all.close()
+			return nil, err
+		}
+		all.locks = append(all.locks, l)
+		page.Add(l)
 	}
 	return all, nil
+}
+
+// recipes are what the liveness probe asks for.
+func (all *candidates) recipes() (recipes []any) {
+	for i, el := range all.elections {
+		recipes = append(recipes, el, all.locks[i])
+	}
+	return recipes
 }
 
 func (all *candidates) close() {
 	for _, client := range all.clients {
 		client.Close()
+	}
+}
+
+// share lets one after another hold the lock for a while.
+func (all *candidates) share(ctx context.Context, l *lock.Lock) {
+	for ctx.Err() == nil {
+		l.Do(ctx, func(ctx context.Context, _ *lock.Held) error { // a loss is on the page
+			timer := time.NewTimer(all.term / 4)
+			defer timer.Stop()
+			select {
+			case <-ctx.Done():
+			case <-timer.C:
+			}
+			return nil
+		})
 	}
 }
 
@@ -61,6 +93,7 @@ func (all *candidates) run(ctx context.Context) error {
 	defer cancel(nil)
 	var each sync.WaitGroup
 	for i, el := range all.elections {
+		each.Go(func() { all.share(standing, all.locks[i]) })
 		each.Go(func() {
 			if err := el.Run(standing, all.lead(all.clients[i])); ctx.Err() == nil {
 				cancel(err)

@@ -1,5 +1,6 @@
 // Status serves a page that shows an election live: leader, heir, the line of succession,
-// fencing tokens, the lease, who led when and why terms ended.
+// fencing tokens, the lease, who led when and why terms ended; and who of this process holds a lock,
+// and waits for it.
 //
 //	go run ./examples/status                                         with an ensemble and three candidates of its own
 //	go run ./examples/status -zk 127.0.0.1:2181 -path /billing       the page alone, of an election of yours
@@ -25,7 +26,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
 	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
-	"github.com/zkrecipe/zkrecipe/recipe/election/electionhttp"
+	"github.com/zkrecipe/zkrecipe/recipe/recipehttp"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -107,7 +108,7 @@ func serve(ctx context.Context, o *options, stdout io.Writer) error {
 		return err
 	}
 	defer client.Close()
-	page, err := electionhttp.New(electionhttp.Config{Data: o.data})
+	page, err := recipehttp.New(recipehttp.Config{Data: o.data})
 	if err != nil {
 		return err
 	}
@@ -116,7 +117,7 @@ func serve(ctx context.Context, o *options, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	all, err := newCandidates(servers, o, view)
+	all, err := newCandidates(servers, o, page, view)
 	if err != nil {
 		return err
 	}
@@ -127,7 +128,7 @@ func serve(ctx context.Context, o *options, stdout io.Writer) error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/{$}", page)
-	mux.Handle("/healthz", electionhttp.Health(electionhttp.HealthConfig{}, all.elections...))
+	mux.Handle("/healthz", recipehttp.Health(recipehttp.HealthConfig{}, all.recipes()...))
 	fmt.Fprintf(stdout, "The election %s on %s is shown at http://%s/\n", o.path, servers.Name, listener.Addr())
 	return work(ctx, listener, mux, all)
 }

@@ -59,6 +59,7 @@ type shown struct {
 	Line       []struct{ ID string }
 	Candidates []struct{ ID string }
 	Terms      []struct{ ID, Reason string }
+	Acquired   uint64 // how often the lock was
 }
 
 // until asks for the JSON until it is as it should be. Nothing tells when it changes.
@@ -68,9 +69,15 @@ func until(t *testing.T, url, what string, ok func(shown) bool) shown {
 	defer tick.Stop()
 	for {
 		body := fetch(t, url+"?format=json")
-		var all struct{ Elections []shown }
+		var all struct {
+			Elections []shown
+			Locks     []struct{ Acquired uint64 }
+		}
 		if err := json.Unmarshal([]byte(body), &all); err != nil || len(all.Elections) != 1 {
 			t.Fatalf("%v in %s", err, body)
+		}
+		for _, l := range all.Locks {
+			all.Elections[0].Acquired += l.Acquired
 		}
 		if ok(all.Elections[0]) {
 			return all.Elections[0]
@@ -96,11 +103,11 @@ func TestWithoutFlagsItShowsAnElectionThatGoesOn(t *testing.T) {
 	if html := fetch(t, url); !strings.Contains(html, "<!DOCTYPE html>") {
 		t.Errorf("the page is %q", html)
 	}
-	s := until(t, url, "three terms, with reasons", func(s shown) bool { return len(s.Terms) > 3 })
+	s := until(t, url, "three terms, with reasons, and a lock in use", func(s shown) bool { return len(s.Terms) > 3 && s.Acquired > 3 })
 	if s.Terms[3].Reason == "" || len(s.Candidates) != 3 {
 		t.Errorf("it shows %+v", s)
 	}
-	if health := fetch(t, url+"healthz"); !strings.HasPrefix(health, "ok\n") || strings.Count(health, "\n") != 4 {
+	if health := fetch(t, url+"healthz"); !strings.HasPrefix(health, "ok\n") || strings.Count(health, "\n") != 1+3*2 {
 		t.Errorf("health: %q", health)
 	}
 	leaves(t, p)

@@ -16,16 +16,16 @@ import (
 
 // unshown are exported names that no example uses, each with the reason.
 var unshown = map[string]string{
-	"recipe.Ended.Unwrap":                           "called by package errors",
-	"recipe.PermanentError.Unwrap":                  "called by package errors",
-	"recipe/value.UnknownError.Unwrap":              "called by package errors",
-	"recipe/election/electionhttp.Page.ServeHTTP":   "called by net/http",
-	"recipe/election/electionprom.Metrics.Collect":  "called by Prometheus",
-	"recipe/election/electionprom.Metrics.Describe": "called by Prometheus",
-	"recipe/semaphore.DataError.Unwrap":             "called by package errors",
-	"session.Auth.GoString":                         "called by package fmt",
-	"session.Error.Unwrap":                          "called by package errors",
-	"session.ServerError":                           "no server in use answers with one that zk has no error for",
+	"recipe.Ended.Unwrap":                "called by package errors",
+	"recipe.PermanentError.Unwrap":       "called by package errors",
+	"recipe/value.UnknownError.Unwrap":   "called by package errors",
+	"recipe/recipehttp.Page.ServeHTTP":   "called by net/http",
+	"recipe/recipeprom.Metrics.Collect":  "called by Prometheus",
+	"recipe/recipeprom.Metrics.Describe": "called by Prometheus",
+	"recipe/semaphore.DataError.Unwrap":  "called by package errors",
+	"session.Auth.GoString":              "called by package fmt",
+	"session.Error.Unwrap":               "called by package errors",
+	"session.ServerError":                "no server in use answers with one that zk has no error for",
 }
 
 // TestEverythingExportedHasADocComment looks at types, functions, methods, constants,

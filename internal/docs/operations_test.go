@@ -6,11 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/group"
 )
 
 // operations is the document for those who run services.
@@ -23,12 +25,13 @@ func operations(t *testing.T) string {
 	return string(text)
 }
 
-// TestEachLogLineIsExplained finds what the session and the election write to their logs,
+// TestEachLogLineIsExplained finds what the session and the recipes write to their logs,
 // above debug, in the table of operations.md, at least up to the first colon or semicolon.
 func TestEachLogLineIsExplained(t *testing.T) {
 	text, n := operations(t), 0
+	dirs := []string{"session", "recipe/election", "recipe/lock", "recipe/semaphore", "recipe/group"}
 	eachFile(t, ".go", func(file string, source []byte) {
-		if dir := filepath.ToSlash(filepath.Dir(file)); dir != "session" && dir != "recipe/election" || strings.HasSuffix(file, "_test.go") {
+		if !slices.Contains(dirs, filepath.ToSlash(filepath.Dir(file))) || strings.HasSuffix(file, "_test.go") {
 			return
 		}
 		ast.Inspect(parse(t, token.NewFileSet(), file, source), func(node ast.Node) bool {
@@ -48,7 +51,12 @@ func TestEachLogLineIsExplained(t *testing.T) {
 			return true
 		})
 	})
-	if n < 15 {
+	for k := group.EventListed; k <= group.EventOver; k++ { // a member logs its events
+		if !strings.Contains(text, "`"+k.String()+"`") {
+			t.Errorf("%q of a member is not explained in operations.md", k.String())
+		}
+	}
+	if n < 25 {
 		t.Errorf("only %d log lines were found", n)
 	}
 }
@@ -90,10 +98,10 @@ func TestEachReasonIsExplained(t *testing.T) {
 	}
 }
 
-// TestTheMetricsNamedInTheDocumentsExist takes electionprom's documentation for what there
+// TestTheMetricsNamedInTheDocumentsExist takes recipeprom's documentation for what there
 // is; its own tests compare that with what it collects.
 func TestTheMetricsNamedInTheDocumentsExist(t *testing.T) {
-	doc, err := os.ReadFile(filepath.Join(root, "recipe/election/electionprom/doc.go"))
+	doc, err := os.ReadFile(filepath.Join(root, "recipe/recipeprom/doc.go"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -134,3 +134,48 @@ func ExampleNew() {
 	// cache: too large at /config: 3 znodes, at most 2 are allowed
 	// true false
 }
+
+// A test of code that uses a cache takes milliseconds: an ensemble runs inside the test, somebody
+// writes, and the cache's session is lost.
+func Example_testing() {
+	e, err := zktest.New(zktest.Config{}) // in a test: zktest.Start(t)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer e.Close()
+	client, err := session.Open(e.ConnectString(), session.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	other, err := session.Open(e.ConnectString(), session.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer other.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	c, err := cache.New(client, "/config", cache.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	s, err := other.Session(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := c.Wait(ctx); err != nil {
+		log.Fatal(err)
+	}
+
+	e.ExpireSession(client.Status().Session)
+	if err := s.EnsureNode(ctx, "/config/color", []byte("blue"), nil); err != nil {
+		log.Fatal(err)
+	}
+	if err := c.Fresh(ctx); err != nil { // then it is there
+		log.Fatal(err)
+	}
+	n, ok, err := c.Get(ctx, "/config/color")
+	fmt.Println(string(n.Data), ok, err)
+	// Output: blue true <nil>
+}

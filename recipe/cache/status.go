@@ -4,6 +4,8 @@ import "time"
 
 // Status is how a cache stands.
 type Status struct {
+	// Path is the cache's.
+	Path string
 	// Nodes is how many znodes it holds, with those whose data have not been read yet; Bytes is
 	// how long their names and data are together.
 	Nodes int
@@ -45,7 +47,7 @@ func (c *Cache) Status() Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	st := Status{
-		Nodes: c.nodes, Bytes: c.bytes, Loaded: c.loaded(), Following: c.watch != nil && c.watch.Standing(),
+		Path: c.path, Nodes: c.nodes, Bytes: c.bytes, Loaded: c.loaded(), Following: c.watch != nil && c.watch.Standing(),
 		Untold: c.changes.order.Len(), AsOf: c.proved.wall, Counts: c.counts, Err: c.err,
 	}
 	for _, n := range c.open {

@@ -2,7 +2,6 @@ package election
 
 import (
 	"context"
-	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/recipe"
@@ -12,16 +11,9 @@ import (
 
 func init() { testhook.NewTerm = newTestTerm }
 
-// endless is the lease of a Term for unit tests.
-type endless struct{}
-
-func (endless) Valid() bool              { return true }
-func (endless) Remaining() time.Duration { return time.Hour }
-func (endless) Deadline() time.Time      { return time.Now().Add(time.Hour) }
-
-// newTestTerm makes a term for electiontest.
+// newTestTerm makes a term for recipetest.
 func newTestTerm(ctx context.Context, id string, token int64) (any, func(recipe.Reason)) {
-	t := newTerm(ctx, id, held.Config{Clock: clock.From(ctx), Lease: endless{}, Token: token})
+	t := newTerm(ctx, id, held.Config{Clock: clock.From(ctx), Lease: testhook.Endless{}, Token: token})
 	close(t.released)
 	end := func(reason recipe.Reason, err error) {
 		t.held.End(reason, err)

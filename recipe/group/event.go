@@ -32,6 +32,14 @@ var kinds = []string{EventListed: "listed", EventUnlisted: "unlisted", EventFail
 // String returns the kind in words.
 func (k EventKind) String() string { return enum.Name(k, kinds) }
 
+// Subscribe calls f with every event from now on, until stop is called: in order and one at a time,
+// from a goroutine that is not the member's. f may take its time and call anything of this library; a
+// panic in it ends the process. The first 1000 events wait for it; more are dropped, and counted in
+// [MemberStatus.EventsDropped]. No beat, no Leave and no Close waits for f. stop does not wait for a
+// call of f that is under way. There may be any number of subscribers, and none waits for another.
+// Who else is in the group, [Members.Next] tells: that skips states rather than to drop changes.
+func (m *Member) Subscribe(f func(Event)) (stop func()) { return m.events.Subscribe(f) }
+
 // Event is a transition of a member. Which fields are set depends on Kind.
 type Event struct {
 	Kind EventKind
@@ -65,5 +73,6 @@ func (m *Member) tell(e Event) {
 		args = append(args, "err", e.Err)
 	}
 	m.log.Info(e.Kind.String(), args...)
+	m.count(e)
 	m.events.Send(e)
 }

@@ -155,3 +155,59 @@ func ExampleStyle() {
 	// by party
 	// by shallow
 }
+
+// A test of a worker's code takes milliseconds: an ensemble runs inside the test, a session is expired
+// there, and another member leaves. The worker hears of both.
+func Example_testing() {
+	e, err := zktest.New(zktest.Config{}) // in a test: zktest.Start(t)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer e.Close()
+	client, err := session.Open(e.ConnectString(), session.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	other, err := session.Open(e.ConnectString(), session.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer other.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	join := func(c *session.Client, id string) (*group.Group, *group.Member) {
+		g, err := group.New(c, "/workers", group.Config{ID: id})
+		if err != nil {
+			log.Fatal(err)
+		}
+		m, err := g.Join(ctx)
+		if err != nil {
+			log.Fatal(err)
+		}
+		return g, m
+	}
+	g, worker := join(client, "worker")
+	_, second := join(other, "other")
+	list := g.Watch()
+	defer list.Close()
+
+	listing, _ := worker.Listing(ctx)
+	e.ExpireSession(client.Status().Session) // the loss of a membership
+	<-listing.Context().Done()
+	next, err := worker.Listing(ctx)
+	fmt.Println("listed again:", err == nil && next.Token() > listing.Token())
+
+	second.Leave(ctx) // the departure of another member
+	now, err := list.Fresh(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("members:", len(now.Members))
+	st := worker.Status()
+	fmt.Println("znodes:", st.Znodes)
+	// Output:
+	// listed again: true
+	// members: 1
+	// znodes: 2
+}

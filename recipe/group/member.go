@@ -52,13 +52,15 @@ type Member struct {
 	mu      sync.Mutex // guards what follows
 	listing *Listing   // nil while there is none
 	changed chan struct{}
-	data    []byte // what the znode has to hold
-	good    []byte // what it has held
-	asked   uint64 // counts the calls of Set
-	written uint64 // the latest of them that is done, or refused
-	refusal error  // why the latest was refused
-	failure error  // the latest one
-	left    error  // why the znode could not be deleted
+	data    []byte       // what the znode has to hold
+	good    []byte       // what it has held
+	asked   uint64       // counts the calls of Set
+	written uint64       // the latest of them that is done, or refused
+	refusal error        // why the latest was refused
+	failure error        // the latest one
+	left    error        // why the znode could not be deleted
+	status  MemberStatus // what events have told
+	counted int64        // token of the latest listing
 }
 
 func newMember(ctx context.Context, g *Group) *Member {
@@ -75,6 +77,7 @@ func newMember(ctx context.Context, g *Group) *Member {
 		data:       bytes.Clone(cfg.Style.encode(cfg.ID, cfg.Data)),
 	}
 	m.good = m.data
+	m.status = MemberStatus{Since: c.Wall(), Ended: map[recipe.Reason]uint64{}}
 	m.ctx, m.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	last, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	unbind := context.AfterFunc(client.Context(), func() {

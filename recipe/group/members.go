@@ -27,7 +27,9 @@ type Members struct {
 	mu      sync.Mutex // guards what follows
 	now     Snapshot
 	known   bool
-	changes uint64        // of now, but for AsOf
+	changes uint64 // of now, but for AsOf
+	joined  uint64 // members that have come since the first snapshot
+	left    uint64
 	told    uint64        // what Next has returned
 	asked   clock.Instant // a proof is wanted that began later
 	failure error         // the latest
@@ -176,6 +178,11 @@ func (m *Members) publish(members []Entry, asOf clock.Instant) {
 	m.update(func() {
 		m.failure = nil
 		if !m.known || !sameMembers(members, m.now.Members) {
+			if m.known {
+				come, gone, _ := Snapshot{Members: members}.Since(m.now)
+				m.joined += uint64(len(come))
+				m.left += uint64(len(gone))
+			}
 			m.now.Members = members
 			m.changes++
 		}

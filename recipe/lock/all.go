@@ -10,6 +10,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/claims"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/stay"
@@ -35,13 +36,23 @@ func All(ctx context.Context, locks ...*Lock) (*Set, error) {
 		return nil, err
 	}
 	l := life.Begin(context.WithoutCancel(ctx), locks[0].client)
-	first := &contender{Lock: locks[0], values: ctx, life: l}
+	open := make([]*claims.Claim, len(locks))
+	for i, one := range locks {
+		open[i] = one.book.Begin()
+	}
+	first := &contender{Lock: locks[0], claim: open[0], values: ctx, life: l}
 	win := func(ctx context.Context, last *life.Failure) (set *Set, err error) {
 		defer l.End() // each of what is held has its own
 		err = first.again(ctx, last, func() (err error) {
-			set, err = first.attemptAll(ctx, locks)
+			set, err = first.attemptAll(ctx, locks, open)
+			first.claim = open[0]
 			return err
 		})
+		if err != nil {
+			for _, one := range open {
+				one.GaveUp(false)
+			}
+		}
 		return set, err
 	}
 	return life.Await(ctx, l, win, func(set *Set, cause error) {
@@ -76,30 +87,34 @@ func checkAll(ctx context.Context, locks []*Lock) error {
 	return context.Cause(ctx)
 }
 
-// attemptAll is one place in each line, until all are held.
-func (c *contender) attemptAll(ctx context.Context, locks []*Lock) (*Set, error) {
-	s, err := c.life.Session(ctx, func(err error) {
-		c.often.Warn("no session", "err", err)
-		c.send(Event{Kind: EventFailed, Err: err})
-	})
+// attemptAll is one place in each line, until all are held. The claims are those of the locks.
+func (c *contender) attemptAll(ctx context.Context, locks []*Lock, open []*claims.Claim) (_ *Set, err error) {
+	defer func() {
+		for _, one := range open[1:] { // that of the first fails elsewhere
+			if err != nil {
+				one.Failed(err)
+			}
+		}
+	}()
+	s, err := c.life.Session(ctx, c.noSession)
 	if err != nil {
 		return nil, err
 	}
 	all := make([]*contender, len(locks))
 	cfgs := make([]line.Config, len(locks))
 	for i, l := range locks {
-		all[i] = &contender{Lock: l, values: c.values}
+		all[i] = &contender{Lock: l, claim: open[i], values: c.values}
 		cfgs[i] = all[i].place()
 	}
 	stays, err := stay.EnterAll(ctx, s, cfgs)
 	if err != nil {
 		return nil, err
 	}
-	return c.waitAll(ctx, all, stays)
+	return c.waitAll(ctx, all, stays, open)
 }
 
 // waitAll waits until all places are held. If that fails, or one is lost meanwhile, all are left.
-func (c *contender) waitAll(ctx context.Context, all []*contender, stays []*stay.Stay) (*Set, error) {
+func (c *contender) waitAll(ctx context.Context, all []*contender, stays []*stay.Stay, open []*claims.Claim) (*Set, error) {
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	helds, errs := make([]*Held, len(all)), make([]error, len(all))
@@ -127,9 +142,10 @@ func (c *contender) waitAll(ctx context.Context, all []*contender, stays []*stay
 	if ctx.Err() == nil {
 		return newSet(c.values, helds), nil
 	}
-	for _, h := range helds {
+	for i, h := range helds {
 		if h != nil {
 			h.Release(ctx) // in the background
+			open[i] = all[i].book.Begin()
 		}
 	}
 	return nil, context.Cause(ctx)

@@ -7,6 +7,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
 	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/claims"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
@@ -24,13 +25,14 @@ func (l *Lock) acquire(ctx context.Context, try bool) (*Held, error) {
 	if h, err := l.nested(ctx); h != nil || err != nil {
 		return h, err
 	}
-	c := &contender{Lock: l, values: ctx, life: life.Begin(context.WithoutCancel(ctx), l.client), try: try}
+	c := &contender{Lock: l, claim: l.book.Begin(), values: ctx, life: life.Begin(context.WithoutCancel(ctx), l.client), try: try}
 	return life.Await(ctx, c.life, c.win, func(h *Held, cause error) { h.at.giveAway(cause) })
 }
 
 // contender is one call of Acquire.
 type contender struct {
 	*Lock
+	claim  *claims.Claim
 	values context.Context // of the caller; what is held has its values
 	life   *life.Life
 	try    bool
@@ -45,6 +47,7 @@ func (c *contender) win(ctx context.Context, last *life.Failure) (*Held, error) 
 		return err
 	})
 	if err != nil {
+		c.claim.GaveUp(err == ErrBusy)
 		return nil, err
 	}
 	at.acquired(c.clock.Now().Sub(asked))
@@ -73,7 +76,7 @@ func (c *contender) again(ctx context.Context, last *life.Failure, attempt func(
 		}
 		delay := pause.Next()
 		c.often.Warn("not in line", "err", err, "retry", delay)
-		c.send(Event{Kind: EventFailed, Err: err, Delay: delay})
+		c.failed(err, delay)
 		if clock.Sleep(ctx, c.clock, delay) != nil {
 			return c.life.Cut(ctx, err)
 		}
@@ -82,10 +85,7 @@ func (c *contender) again(ctx context.Context, last *life.Failure, attempt func(
 
 // attempt is one place in the line, until it is held.
 func (c *contender) attempt(ctx context.Context) (*holding, error) {
-	s, err := c.life.Session(ctx, func(err error) {
-		c.often.Warn("no session", "err", err)
-		c.send(Event{Kind: EventFailed, Err: err})
-	})
+	s, err := c.life.Session(ctx, c.noSession)
 	if err != nil {
 		return nil, err
 	}
@@ -104,6 +104,16 @@ func (c *contender) attempt(ctx context.Context) (*holding, error) {
 		return nil, err
 	}
 	return at, nil
+}
+
+func (c *contender) noSession(err error) {
+	c.often.Warn("no session", "err", err)
+	c.failed(err, 0)
+}
+
+func (c *contender) failed(err error, delay time.Duration) {
+	c.claim.Failed(err)
+	c.send(Event{Kind: EventFailed, Err: err, Delay: delay})
 }
 
 // free returns ErrBusy if anybody stands in the line that would be ahead. The server may lag, so
@@ -142,6 +152,7 @@ func (c *contender) place() line.Config {
 }
 
 func (c *contender) joined(st *stay.Stay) {
+	c.claim.Joined(st.S.ID(), st.Path(), st.Position())
 	c.log.Debug("joined", "session", hex(st.S.ID()), "node", st.Path(), "ahead", st.Position())
 	c.send(Event{Kind: EventJoined, Session: st.S.ID(), Node: st.Path(), Position: st.Position()})
 }
@@ -164,19 +175,21 @@ func (c *contender) wait(ctx context.Context, st *stay.Stay) (*holding, error) {
 		return nil, err
 	}
 	st.Lead()
-	return newHolding(c.values, c.Lock, st, held.Config{
+	return newHolding(c.values, c.Lock, c.claim, st, held.Config{
 		Clock: c.clock, Lease: lease, StopBefore: w.Need, Session: st.S, Node: st.Path(), Token: st.Token(),
 	}), nil
 }
 
 // tell reports what has changed about the place in the line.
 func (c *contender) tell(st *stay.Stay, last, now line.Standing) {
+	c.claim.Stands(now.Position, now.Persistent && now.Position <= 1, now.Impaired)
 	ahead := now.Ahead
 	if ahead != "" {
 		ahead = c.path + "/" + ahead
 	}
 	if now.TookOver != "" {
 		node := c.path + "/" + now.TookOver
+		c.claim.TookOver()
 		c.log.Warn("took over from a silent contender", "session", hex(st.S.ID()), "node", node)
 		c.send(Event{Kind: EventTookOver, Session: st.S.ID(), Node: node})
 	}
@@ -193,6 +206,7 @@ func (c *contender) tell(st *stay.Stay, last, now line.Standing) {
 		c.send(Event{Kind: EventImpaired, Err: now.Impaired})
 	}
 	if now.Waits > 0 && last.Waits == 0 {
+		c.claim.Withheld()
 		c.log.Info("next, but a lease may run still", "session", hex(st.S.ID()), "node", st.Path(), "wait", now.Waits)
 		c.send(Event{Kind: EventWithheld, Session: st.S.ID(), Node: st.Path(), Delay: now.Waits})
 	}
@@ -204,6 +218,7 @@ func (c *contender) hold(at *holding) {
 	for at != nil {
 		c.guard(at)
 		next := c.end(at)
+		at.claim.Over()
 		close(at.left)
 		at = next
 	}
@@ -214,15 +229,16 @@ func (c *contender) hold(at *holding) {
 // downgraded.
 func (c *contender) end(at *holding) (next *holding) {
 	ended := at.Ended()
-	c.log.Debug("ended", withErr(ended.Err, "session", hex(at.st.S.ID()), "token", at.Token(), "reason", ended.Reason.String())...)
-	c.send(Event{Kind: EventEnded, Session: at.st.S.ID(), Node: at.Node(), Token: at.Token(), Reason: ended.Reason, Err: ended.Err})
+	at.claim.Ended(ended.Reason)
+	at.lock.log.Debug("ended", withErr(ended.Err, "session", hex(at.st.S.ID()), "token", at.Token(), "reason", ended.Reason.String())...)
+	at.lock.send(Event{Kind: EventEnded, Session: at.st.S.ID(), Node: at.Node(), Token: at.Token(), Reason: ended.Reason, Err: ended.Err})
 	if d := at.asked(); d != nil {
 		var err error
 		if next, err = c.downgraded(at); err == nil {
 			d.held = next.first
 		} else {
 			d.err = err
-			c.leave(c.life.Context(), at.st, err == line.ErrGone)
+			at.lock.leave(c.life.Context(), at.st, err == line.ErrGone)
 		}
 		close(d.done)
 		return next
@@ -232,7 +248,7 @@ func (c *contender) end(at *holding) (next *holding) {
 		c.log.Warn("the lock was not released in time; giving it away", "waited", c.cfg.DrainTimeout)
 	}
 	at.Finish()
-	c.leave(c.life.Context(), at.st, ended.Reason == recipe.ReasonNodeDeleted)
+	at.lock.leave(c.life.Context(), at.st, ended.Reason == recipe.ReasonNodeDeleted)
 	return nil
 }
 
@@ -262,8 +278,8 @@ func (r revocable) Step(ctx context.Context, need time.Duration) (line.Standing,
 }
 
 // leave ends a place: it deletes the znode, unless it is gone already.
-func (c *contender) leave(ctx context.Context, st *stay.Stay, gone bool) {
+func (l *Lock) leave(ctx context.Context, st *stay.Stay, gone bool) {
 	left := st.Leave(ctx, gone)
-	c.log.Debug("left", withErr(left, "session", hex(st.S.ID()), "node", st.Path())...)
-	c.send(Event{Kind: EventLeft, Session: st.S.ID(), Node: st.Path(), Err: left})
+	l.log.Debug("left", withErr(left, "session", hex(st.S.ID()), "node", st.Path())...)
+	l.send(Event{Kind: EventLeft, Session: st.S.ID(), Node: st.Path(), Err: left})
 }

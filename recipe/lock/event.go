@@ -50,12 +50,28 @@ var kinds = []string{
 // String returns the kind in words.
 func (k EventKind) String() string { return enum.Name(k, kinds) }
 
+// Subscribe calls f with every event from now on, until stop is called: in order and one at a time,
+// from a goroutine that is no contender's. f may take its time and call anything of this library; a
+// panic in it ends the process. The first 1000 events wait for it; more are dropped, and counted in
+// [recipe.Status.EventsDropped]. No contender, no release and no Close waits for f. stop does not
+// wait for a call of f that is under way. There may be any number of subscribers, and none waits for
+// another. Of a read-write lock, each side tells its own events.
+func (l *Lock) Subscribe(f func(Event)) (stop func()) {
+	return l.events.Subscribe(func(ev Event) {
+		if ev.Reader == l.shared {
+			f(ev)
+		}
+	})
+}
+
 // Event is a transition of a contender. Each call of Acquire makes a contender of its own; Node
 // tells them apart. Which fields are set depends on Kind.
 type Event struct {
 	Kind EventKind
 	// Time is when it happened, by the civil clock.
 	Time time.Time
+	// Reader: it is for reading.
+	Reader bool
 	// Session is the ZooKeeper session's id.
 	Session int64
 	// Node is the path of the contender's znode, or of the one that Kind tells about.

@@ -9,6 +9,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/claims"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/stay"
 )
@@ -97,6 +98,7 @@ func (h *Held) Release(ctx context.Context) error {
 type holding struct {
 	*held.Held
 	lock  *Lock
+	claim *claims.Claim
 	st    *stay.Stay
 	first *Held
 
@@ -110,8 +112,8 @@ type holding struct {
 }
 
 // newHolding begins to hold. Its context has the values of ctx.
-func newHolding(ctx context.Context, l *Lock, st *stay.Stay, cfg held.Config) *holding {
-	h := &holding{lock: l, st: st, holders: 1, letGo: make(chan struct{}), left: make(chan struct{})}
+func newHolding(ctx context.Context, l *Lock, claim *claims.Claim, st *stay.Stay, cfg held.Config) *holding {
+	h := &holding{lock: l, claim: claim, st: st, holders: 1, letGo: make(chan struct{}), left: make(chan struct{})}
 	h.first = &Held{at: h}
 	h.Held = held.New(context.WithValue(ctx, under{}, h.chain(ctx)), cfg)
 	return h
@@ -120,6 +122,7 @@ func newHolding(ctx context.Context, l *Lock, st *stay.Stay, cfg held.Config) *h
 // acquired tells of the beginning.
 func (h *holding) acquired(waited time.Duration) {
 	h.Watch()
+	h.claim.Held(recipe.Claim{Session: h.st.S.ID(), Node: h.Node(), Token: h.Token(), Permits: 1}, h, waited)
 	h.lock.log.Debug("acquired", "session", hex(h.st.S.ID()), "node", h.Node(), "token", h.Token(), "waited", waited)
 	h.lock.send(Event{Kind: EventAcquired, Session: h.st.S.ID(), Node: h.Node(), Token: h.Token(), Held: h.first, Waited: waited})
 }

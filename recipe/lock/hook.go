@@ -2,7 +2,6 @@ package lock
 
 import (
 	"context"
-	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/recipe"
@@ -12,16 +11,9 @@ import (
 
 func init() { testhook.NewHeld = newTestHeld }
 
-// endless is the lease of a Held for unit tests.
-type endless struct{}
-
-func (endless) Valid() bool              { return true }
-func (endless) Remaining() time.Duration { return time.Hour }
-func (endless) Deadline() time.Time      { return time.Now().Add(time.Hour) }
-
-// newTestHeld makes what is held for locktest.
+// newTestHeld makes what is held for recipetest.
 func newTestHeld(ctx context.Context, token int64) (any, func(recipe.Reason)) {
-	at := newHolding(ctx, &Lock{}, nil, held.Config{Clock: clock.From(ctx), Lease: endless{}, Token: token})
+	at := newHolding(ctx, &Lock{}, nil, nil, held.Config{Clock: clock.From(ctx), Lease: testhook.Endless{}, Token: token})
 	close(at.left)
 	end := func(reason recipe.Reason, err error) {
 		at.End(reason, err)

@@ -10,6 +10,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/feed"
 	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/claims"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -36,6 +37,7 @@ type Lock struct {
 	log   *slog.Logger
 	often *slog.Logger // for lines that many contenders may have at the same time
 
+	book    *claims.Book
 	events  *feed.Feed[Event]
 	revokes *feed.Feed[*Held]
 }
@@ -55,8 +57,9 @@ func New(client *session.Client, path string, cfg Config) (*Lock, error) {
 		return nil, err
 	}
 	logger, lines := feed.NewLog(cfg.Logger)
+	c := clock.From(client.Context())
 	return &Lock{
-		client: client, path: path, cfg: cfg, style: cfg.Style.line(), clock: clock.From(client.Context()), memory: &line.Memory{},
+		client: client, path: path, cfg: cfg, style: cfg.Style.line(), clock: c, memory: &line.Memory{}, book: claims.New(c),
 		log:    feed.Thinned(client.Context(), logger, lines, feed.Transitions).With("lock", path, "id", cfg.ID),
 		often:  feed.Thinned(client.Context(), logger, lines, feed.Failures).With("lock", path, "id", cfg.ID),
 		events: feed.New(cfg.OnEvent, maxEvents), revokes: feed.New(cfg.OnRevoke, maxEvents),
@@ -65,6 +68,14 @@ func New(client *session.Client, path string, cfg Config) (*Lock, error) {
 
 // Path returns the lock's path.
 func (l *Lock) Path() string { return l.path }
+
+// Status returns how the lock stands in this process: what is held, what waits, and totals. It never
+// blocks. Who else holds it or waits for it, [Lock.Contenders] tells.
+func (l *Lock) Status() recipe.Status {
+	st := l.book.Status()
+	st.Path, st.ID, st.Reader, st.EventsDropped = l.path, l.cfg.ID, l.shared, l.events.Dropped()
+	return st
+}
 
 // Acquire waits until the lock is held. ctx bounds only the wait. The Held does not end with ctx,
 // but with [Held.Release], or when the lock is lost. A contender whose session is lost enters the
@@ -96,6 +107,7 @@ func (l *Lock) Do(ctx context.Context, f func(context.Context, *Held) error) err
 	if err != nil {
 		return err
 	}
+	defer h.at.claim.Running()()
 	defer h.Release(ctx) // also when f panics
 	inner := h.Context()
 	stop := func() { h.at.End(recipe.ReasonCancelled, context.Cause(ctx)) }
@@ -113,7 +125,7 @@ func (l *Lock) Do(ctx context.Context, f func(context.Context, *Held) error) err
 }
 
 func (l *Lock) send(ev Event) {
-	ev.Time = l.clock.Wall()
+	ev.Time, ev.Reader = l.clock.Wall(), l.shared
 	l.events.Send(ev)
 }
 

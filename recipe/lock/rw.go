@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/claims"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -22,7 +23,7 @@ func NewRW(client *session.Client, path string, cfg Config) (*RW, error) {
 	}
 	read := *write // the same events
 	read.style, write.style = write.cfg.Style.reader(), write.cfg.Style.writer()
-	read.shared = true
+	read.shared, read.book = true, claims.New(read.clock)
 	write.reader, read.reader = &read, &read
 	return &RW{&read, write}, nil
 }
@@ -117,10 +118,12 @@ func (c *contender) downgraded(at *holding) (*holding, error) {
 	if err := at.st.Downgrade(ctx, c.reader.style); err != nil {
 		return nil, err
 	}
-	reader := &contender{Lock: c.reader, values: c.values, life: c.life}
+	reader := &contender{Lock: c.reader, claim: c.reader.book.Begin(), values: c.values, life: c.life}
 	next, err := reader.wait(ctx, at.st)
-	if err == nil {
-		next.acquired(0)
+	if err != nil {
+		reader.claim.GaveUp(false)
+		return nil, err
 	}
-	return next, err
+	next.acquired(0)
+	return next, nil
 }

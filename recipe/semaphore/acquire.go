@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -11,6 +12,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
 	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/claims"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
@@ -53,6 +55,7 @@ func (s *Semaphore) TryAcquire(ctx context.Context) (*Permit, error) { return s.
 // left.
 type acquiring struct {
 	*Semaphore
+	claim  *claims.Claim
 	life   *life.Life
 	values context.Context // of the caller, for the permit's context
 	begun  clock.Instant
@@ -64,8 +67,15 @@ func (s *Semaphore) acquire(ctx context.Context, n int, try bool) (*Permit, erro
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	a := &acquiring{s, life.Begin(context.WithoutCancel(ctx), s.client), ctx, s.clock.Now(), n, try}
-	return life.Await(ctx, a.life, a.win, func(p *Permit, cause error) { // nobody will use it
+	a := &acquiring{s, s.book.Begin(), life.Begin(context.WithoutCancel(ctx), s.client), ctx, s.clock.Now(), n, try}
+	win := func(ctx context.Context, last *life.Failure) (*Permit, error) {
+		p, err := a.win(ctx, last)
+		if err != nil {
+			a.claim.GaveUp(err == ErrBusy)
+		}
+		return p, err
+	}
+	return life.Await(ctx, a.life, win, func(p *Permit, cause error) { // nobody will use it
 		p.held.End(recipe.ReasonCancelled, cause)
 		p.release()
 	})
@@ -79,7 +89,7 @@ func (a *acquiring) win(ctx context.Context, last *life.Failure) (*Permit, error
 		s, err := a.life.Session(ctx, func(err error) {
 			last.Set(err)
 			a.often.Warn("no session", "err", err)
-			a.send(Event{Kind: EventFailed, Err: err})
+			a.failed(err, 0)
 		})
 		if err == nil {
 			var p *Permit
@@ -102,11 +112,16 @@ func (a *acquiring) win(ctx context.Context, last *life.Failure) (*Permit, error
 		}
 		delay := pause.Next()
 		a.often.Warn("not acquired", "err", err, "retry", delay)
-		a.send(Event{Kind: EventFailed, Err: err, Delay: delay})
+		a.failed(err, delay)
 		if clock.Sleep(ctx, a.clock, delay) != nil {
 			return nil, a.life.Cut(ctx, err)
 		}
 	}
+}
+
+func (a *acquiring) failed(err error, delay time.Duration) {
+	a.claim.Failed(err)
+	a.send(Event{Kind: EventFailed, Err: err, Delay: delay})
 }
 
 // isAnswer reports whether an error is what the caller wanted to know.
@@ -181,6 +196,7 @@ func (a *acquiring) standInLine(ctx context.Context, s *session.Session) (*Permi
 	if err != nil {
 		return nil, err
 	}
+	a.claim.Joined(s.ID(), st.Path(), st.Position())
 	a.log.Debug("joined", "session", hex(s.ID()), "node", st.Path(), "ahead", st.Position())
 	a.send(Event{Kind: EventJoined, Session: s.ID(), Node: st.Path(), Position: st.Position()})
 	if err = a.reachFront(ctx, st); err != nil {
@@ -271,6 +287,7 @@ const seeThrough = 3 * time.Second
 
 // hold waits until a permit may be held, and begins to hold it.
 func (a *acquiring) hold(ctx context.Context, p *place, waits bool) (*Permit, error) {
+	a.claim.Joined(p.s.ID(), p.Path(), 0)
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	w := tenure.Wait{
@@ -297,13 +314,16 @@ func (a *acquiring) begin(p *place, stopBefore time.Duration) *Permit {
 	p.admitted = true
 	p.settleDown()
 	permit := &Permit{
-		sem: a.Semaphore, life: a.life, place: p, letGo: make(chan struct{}), left: make(chan struct{}),
+		sem: a.Semaphore, life: a.life, place: p, claim: a.claim, letGo: make(chan struct{}), left: make(chan struct{}),
 		held: held.New(a.values, held.Config{
 			Clock: a.clock, Lease: p.leases, StopBefore: stopBefore, Session: p.s, Node: p.Path(), Token: token,
 		}),
 	}
 	permit.held.Watch()
 	waited := a.clock.Now().Sub(a.begun)
+	a.claim.Held(recipe.Claim{
+		Session: p.s.ID(), Node: p.Path(), Token: token, Permits: len(p.paths), Slots: slices.Clone(p.taking.slots),
+	}, permit.held, waited)
 	a.log.Debug("acquired", "session", hex(p.s.ID()), "node", p.Path(), "token", token, "waited", waited)
 	a.send(Event{Kind: EventAcquired, Session: p.s.ID(), Node: p.Path(), Token: token, Permit: permit, Waited: waited})
 	go permit.keep()
@@ -319,7 +339,9 @@ func (s *Semaphore) leave(ctx context.Context, p *place) {
 
 // tell reports what has changed while others are in the way.
 func (a *acquiring) tell(s *session.Session, dir string, last, now line.Standing) {
+	a.claim.Stands(now.Position, now.Persistent && now.Position <= 1, now.Impaired)
 	if now.TookOver != "" {
+		a.claim.TookOver()
 		node := dir + "/" + now.TookOver
 		a.log.Warn("took over from a silent session", "session", hex(s.ID()), "node", node)
 		a.send(Event{Kind: EventTookOver, Session: s.ID(), Node: node})
@@ -329,6 +351,7 @@ func (a *acquiring) tell(s *session.Session, dir string, last, now line.Standing
 		a.send(Event{Kind: EventImpaired, Session: s.ID(), Err: now.Impaired})
 	}
 	if now.Waits > 0 && last.Waits == 0 && dir == a.leases {
+		a.claim.Withheld()
 		a.log.Info("there is room, but a lease may run still", "session", hex(s.ID()), "wait", now.Waits)
 		a.send(Event{Kind: EventWithheld, Session: s.ID(), Delay: now.Waits})
 	}

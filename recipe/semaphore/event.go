@@ -45,6 +45,14 @@ var kinds = []string{
 // String returns the kind in words.
 func (k EventKind) String() string { return enum.Name(k, kinds) }
 
+// Subscribe calls f with every event from now on, until stop is called: in order and one at a time,
+// from a goroutine that is no permit's. f may take its time and call anything of this library; a
+// panic in it ends the process. The first 1000 events wait for it; more are dropped, and counted in
+// [recipe.Status.EventsDropped]. No Acquire, no Release and no Close waits for f. stop does not wait
+// for a call of f that is under way. There may be any number of subscribers, and none waits for
+// another.
+func (s *Semaphore) Subscribe(f func(Event)) (stop func()) { return s.events.Subscribe(f) }
+
 // Event is a transition of an Acquire or of a permit. Node tells them apart. Which fields are set
 // depends on Kind.
 type Event struct {

@@ -213,3 +213,36 @@ func ExampleEvent() {
 	// ended released
 	// left
 }
+
+// A test of code with a permit takes milliseconds: an ensemble runs inside the test, and the session is
+// expired there. Without an ensemble there is package recipetest.
+func Example_testing() {
+	e, err := zktest.New(zktest.Config{}) // in a test: zktest.Start(t)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer e.Close()
+	client, err := session.Open(e.ConnectString(), session.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	sem, err := semaphore.New(client, "/gpus", 4, semaphore.Config{Slots: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	stop := sem.Subscribe(func(semaphore.Event) { /* for an audit log of yours */ })
+	defer stop()
+	permit, err := sem.Acquire(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(permit.Slot().Number(), permit.Slot().Valid())
+	e.ExpireSession(client.Status().Session)
+	<-permit.Context().Done()
+	fmt.Println(permit.Slot().Number(), permit.Slot().Valid())
+	permit.Release(context.Background())
+	// Output:
+	// 0 true
+	// 0 false
+}

@@ -9,6 +9,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/claims"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/stay"
@@ -21,6 +22,7 @@ type Permit struct {
 	sem   *Semaphore
 	life  *life.Life
 	place *place
+	claim *claims.Claim
 	held  *held.Held
 
 	released atomic.Bool
@@ -149,9 +151,11 @@ func (p *Permit) release() {
 func (p *Permit) keep() {
 	defer p.life.End()
 	defer close(p.left)
+	defer p.claim.Over()
 	s, sem := p.place.s, p.sem
 	p.guard()
 	ended := p.held.Ended()
+	p.claim.Ended(ended.Reason)
 	sem.log.Debug("ended", "session", hex(s.ID()), "node", p.Node(), "reason", ended.Reason.String(), "err", ended.Err)
 	sem.send(Event{Kind: EventEnded, Session: s.ID(), Node: p.Node(), Token: p.Token(), Reason: ended.Reason, Err: ended.Err})
 	if !tenure.Drain(sem.clock, s, p.letGo, sem.cfg.DrainTimeout) {

@@ -13,6 +13,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/feed"
 	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/claims"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -33,6 +34,7 @@ type Semaphore struct {
 	clock  clock.Clock
 	log    *slog.Logger
 	often  *slog.Logger // for lines that many may have at the same time
+	book   *claims.Book
 	events *feed.Feed[Event]
 
 	leaving chan struct{} // held by the permit that announces its end
@@ -64,9 +66,10 @@ func New(client *session.Client, path string, size int, cfg Config) (*Semaphore,
 		return nil, fmt.Errorf("semaphore: size %d; want 1 to %d, or 0 for that of the path", size, cfg.most())
 	}
 	logger, lines := feed.NewLog(cfg.Logger)
+	c := clock.From(client.Context())
 	return &Semaphore{
 		client: client, path: path, locks: path + "/locks", leases: path + "/leases",
-		cfg: cfg, clock: clock.From(client.Context()), size: size, leaving: make(chan struct{}, 1),
+		cfg: cfg, clock: c, book: claims.New(c), size: size, leaving: make(chan struct{}, 1),
 		log:    feed.Thinned(client.Context(), logger, lines, feed.Transitions).With("semaphore", path, "id", cfg.ID),
 		often:  feed.Thinned(client.Context(), logger, lines, feed.Failures).With("semaphore", path, "id", cfg.ID),
 		events: feed.New(cfg.OnEvent, maxEvents),
@@ -85,6 +88,14 @@ func (s *Semaphore) Size() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.size
+}
+
+// Status returns how the semaphore stands in this process: what is held, what waits, and totals. It
+// never blocks. Who else holds permits, [Semaphore.Holders] tells.
+func (s *Semaphore) Status() recipe.Status {
+	st := s.book.Status()
+	st.Path, st.ID, st.Size, st.EventsDropped = s.path, s.cfg.ID, s.Size(), s.events.Dropped()
+	return st
 }
 
 // agree takes in the size that the path holds.

@@ -1,17 +1,31 @@
-// Package testhook lets electiontest make an election.Term without an ensemble, and locktest a
-// lock.Held, and keeps the means out of the recipes' public API.
+// Package testhook lets recipetest make what recipes hand out without an ensemble, and keeps the means
+// out of the recipes' public API. Each recipe sets its function when it is linked in.
 package testhook
 
 import (
 	"context"
+	"time"
 
 	"github.com/zkrecipe/zkrecipe/recipe"
 )
 
-// NewTerm makes a term that is valid until end is called. The election package sets it when it is
-// linked in: term is an *election.Term.
+// NewTerm makes a term that is valid until end is called: an *election.Term.
 var NewTerm func(ctx context.Context, id string, token int64) (term any, end func(recipe.Reason))
 
-// NewHeld makes what is held until end is called or it is released. The lock package sets it when it
-// is linked in: held is a *lock.Held.
+// NewHeld makes what is held until end is called or it is released: a *lock.Held.
 var NewHeld func(ctx context.Context, token int64) (held any, end func(recipe.Reason))
+
+// NewPermit makes a permit that is valid until end is called or it is released: a *semaphore.Permit.
+var NewPermit func(ctx context.Context, token int64, slots []int) (permit any, end func(recipe.Reason))
+
+// Endless is their lease.
+type Endless struct{}
+
+// Valid is always true.
+func (Endless) Valid() bool { return true }
+
+// Remaining is always the same.
+func (Endless) Remaining() time.Duration { return time.Hour }
+
+// Deadline is never reached.
+func (Endless) Deadline() time.Time { return time.Now().Add(time.Hour) }

@@ -1,0 +1,178 @@
+package recipehttp
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// Config configures a [Page]. The zero value works.
+type Config struct {
+	// Title is the page's. Default "ZooKeeper recipes".
+	Title string
+
+	// Data shows the beginning of what each candidate and member says of itself, its
+	// [election.Config.Data] or [group.Config.Data]. Default: it is not shown, and not in the JSON either; it may
+	// be an address that not everybody should know.
+	Data bool
+
+	// Terms is how many past terms each election remembers. Default 50, at most 1000.
+	Terms int
+
+	// Refresh is how often the page asks for news, and how much time at least is between
+	// two readings of an election's line, however many look at the page. Default 1 s;
+	// 100 ms to 1 min.
+	Refresh time.Duration
+}
+
+// Page is a status page, an [http.Handler]. It shows elections: who leads, who comes next, and who led
+// before. It shows what this process holds and waits for of locks and semaphores, its members of groups,
+// who else is in them, and its caches. All methods may be called from any goroutine.
+//
+// It is read-only, asks for no credentials and shows none. Everybody who reaches it sees the
+// candidates' IDs, znodes, session ids and fencing tokens, so mount it where that
+// is wanted.
+type Page struct {
+	cfg     Config
+	ctx     context.Context // ends with the page
+	cancel  context.CancelFunc
+	work    sync.WaitGroup // all goroutines of the page; Close waits for them
+	recipes recipes
+
+	mu     sync.Mutex // guards what follows
+	views  []*View
+	closed bool     // no goroutine is started any more
+	stops  []func() // end the subscriptions
+}
+
+var _ http.Handler = (*Page)(nil)
+
+// New returns an empty page; see [Page.Observe] and [Page.Add].
+func New(cfg Config) (*Page, error) {
+	cfg.Title = clean(cmp.Or(cfg.Title, "ZooKeeper recipes"), maxText)
+	cfg.Terms = cmp.Or(cfg.Terms, 50)
+	cfg.Refresh = cmp.Or(cfg.Refresh, time.Second)
+	if cfg.Terms < 1 || cfg.Terms > 1000 {
+		return nil, fmt.Errorf("recipehttp: Terms is %d; want 1 to 1000", cfg.Terms)
+	}
+	if cfg.Refresh < 100*time.Millisecond || cfg.Refresh > time.Minute {
+		return nil, fmt.Errorf("recipehttp: Refresh is %v; want 100ms to 1m", cfg.Refresh)
+	}
+	p := &Page{cfg: cfg}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	return p, nil
+}
+
+// Observe adds the election at path to the page, below those added before, until the page
+// or the client is closed. It costs the ensemble what an [election.Observer] does;
+// while somebody looks at the page the line is read besides, znode by znode: at most
+// once per Refresh, and no more than 100 znodes a second on average.
+func (p *Page) Observe(client *session.Client, path string) (*View, error) {
+	el, err := election.New(client, path, election.Config{})
+	if err != nil {
+		return nil, err
+	}
+	v := &View{page: p, client: client, path: path, election: el, observer: el.Observe()}
+	v.history.size = p.cfg.Terms
+	if !p.start(v.follow) {
+		v.observer.Close()
+		return nil, fmt.Errorf("recipehttp: the page is closed")
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.views = append(p.views, v)
+	return v, nil
+}
+
+// Close ends all that the page does, and waits for that. The page then shows what was
+// known last. Clients and candidates are left alone.
+func (p *Page) Close() {
+	p.mu.Lock()
+	p.closed = true
+	for _, stop := range p.stops {
+		stop()
+	}
+	p.stops = nil
+	p.mu.Unlock()
+	p.cancel()
+	p.work.Wait()
+}
+
+// keep keeps what ends a subscription until the page is closed.
+func (p *Page) keep(stop func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		stop()
+		return
+	}
+	p.stops = append(p.stops, stop)
+}
+
+// start starts a goroutine of the page, unless that is closed.
+func (p *Page) start(f func()) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return false
+	}
+	p.work.Go(f)
+	return true
+}
+
+// View is one election on a [Page]. All methods may be called from any goroutine.
+type View struct {
+	page     *Page
+	client   *session.Client
+	path     string
+	election *election.Election // to look at
+	observer *election.Observer
+	history  history
+	line     line
+
+	mu    sync.Mutex // guards what follows
+	own   []*election.Election
+	ended error // why observing has ended
+}
+
+// Add tells the page of candidates of this process, of this election: it then shows how they stand,
+// the lease of the one that leads, and why their terms ended. Nobody but the process of a candidate
+// knows that. Call it before Run or Campaign, or the page misses what has happened earlier.
+func (v *View) Add(candidates ...*election.Election) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, el := range candidates {
+		if !slices.Contains(v.own, el) {
+			v.own = append(v.own, el)
+			v.page.keep(el.Subscribe(v.history.record))
+		}
+	}
+}
+
+// follow keeps the history until the page or the client is closed.
+func (v *View) follow() {
+	defer v.observer.Close()
+	err := v.observer.Follow(v.page.ctx, func(l election.Candidate) { v.history.observed(l, time.Now()) })
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.ended = err
+}
+
+// state returns the candidates of this process, and why observing has ended if it has.
+func (v *View) state() (own []election.Status, ended error) {
+	v.mu.Lock()
+	elections := slices.Clone(v.own)
+	ended = v.ended
+	v.mu.Unlock()
+	for _, e := range elections {
+		own = append(own, e.Status())
+	}
+	return own, ended
+}

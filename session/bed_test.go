@@ -30,9 +30,15 @@ func inBed(t *testing.T, f func(t *testing.T, b *bed)) {
 
 func inBedWith(t *testing.T, cfg session.Config, f func(t *testing.T, b *bed)) {
 	t.Helper()
+	inBedOn(t, zktest.Release395, cfg, f)
+}
+
+// inBedOn is inBedWith on servers of another release.
+func inBedOn(t *testing.T, release zktest.Release, cfg session.Config, f func(t *testing.T, b *bed)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := &bed{t: t}
-		b.Ensemble = zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Tick: simT / 2, Latency: time.Millisecond,
+		b.Ensemble = zktest.Start(t, zktest.Config{Servers: 3, Release: release, InMemory: true, Tick: simT / 2, Latency: time.Millisecond,
 			Logf: func(string, ...any) {}, OnCommit: b.committed})
 		b.host = b.Host("a")
 		cfg.Dial = b.host.Dial

@@ -71,6 +71,16 @@ func (s *Session) dial() (net.Conn, error) {
 	return w, nil
 }
 
+// link is one connection, with what is known of it.
+type link struct {
+	conn   *wire.Conn
+	number uint64 // as in Session.connection
+	server string
+}
+
+// link returns the present connection. The caller holds s.mu.
+func (s *Session) link() link { return link{s.conn, s.connection, s.server} }
+
 // complain says what is wrong with each server when a whole round of them has failed,
 // and then after twice as many rounds each time.
 func (s *Session) complain() {
@@ -135,12 +145,6 @@ func (s *Session) onAnswered(at clock.Instant) {
 	s.alive = at
 }
 
-func (s *Session) wantsWatch(path string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.watches[path]) > 0 || s.treesRead(path)
-}
-
 // onFailed takes note of the end of a connection, or of a handshake.
 func (s *Session) onFailed(server string, err error) {
 	s.dialer.Failed(server, err)
@@ -171,6 +175,8 @@ func (s *Session) onEvent(ev zk.Event) {
 			w.broken()
 		}
 		s.connection++
+		s.leftovers = leftovers{removing: s.leftovers.removing}
+		clear(s.roots)
 		s.refusals.clear()
 		s.enter(StateConnected)
 		close(s.up)

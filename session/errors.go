@@ -117,6 +117,7 @@ const (
 	codeTimeout        ServerError = -7
 	codeReadOnly       ServerError = -119
 	codeLocalSession   ServerError = -120
+	codeNoWatcher      ServerError = -121
 	codeRequestTimeout ServerError = -122
 	codeSASLRequired   ServerError = -124
 	codeQuotaExceeded  ServerError = -125

@@ -32,7 +32,7 @@ func ExampleSession_WatchTree() {
 		log.Fatal(err)
 	}
 	wake := make(chan struct{}, 1)
-	w := s.WatchTree("/app", 0, wake)
+	w := s.WatchTree("/app", 0, false, wake)
 	defer w.Stop()
 	// Whenever Standing is false, as on each new connection: leave again what has been left before.
 	if err := w.Restore(ctx, w.Connection(), nil, nil); err != nil {

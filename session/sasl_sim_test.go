@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -97,6 +98,22 @@ func TestOnlyRefusalsByAllServersEndAClient(t *testing.T) {
 
 const saslRounds = 3
 
+// A session that a server has granted to a client that it then refuses is not lost: it never was
+// the client's. The client asks the next server at once.
+func TestARefusedClientHasAskedEachServerNoMoreThanItMust(t *testing.T) {
+	onSASL(t, ann, func(t *testing.T, e *zktest.Ensemble) {
+		refuses := e.On(zktest.Match{Op: zktest.OpSASL}, zktest.Fail(zktest.CodeAuthFailed))
+		client := open(t, e.ConnectString(), asAnn(e, "a"))
+		<-client.Context().Done()
+		if n := refuses.Hits(); n != 3*saslRounds {
+			t.Errorf("%d refusals; want %d", n, 3*saslRounds)
+		}
+		if c := client.Status().Counts; c.Sessions != 0 || c.Lost != 0 {
+			t.Errorf("%d sessions, %d of them lost; want none", c.Sessions, c.Lost)
+		}
+	})
+}
+
 // A server that asks for no proof must not pass for one that has checked it.
 func TestNobodyIsAnonymousByAccident(t *testing.T) {
 	onSASL(t, nil, func(t *testing.T, e *zktest.Ensemble) {
@@ -145,6 +162,26 @@ func TestAnExchangeThatCannotBeginIsTriedAgain(t *testing.T) {
 		}
 		if calls.Load() != 4 || strings.Count(said, "SASL: ") < 2 { // the third server's error ended with the success
 			t.Errorf("%d calls; the servers' errors: %s", calls.Load(), said)
+		}
+	})
+}
+
+// What is wrong with the servers is told, also when they have granted a session before. None of these
+// sessions is the client's yet, so the next one does not replace it.
+func TestASessionThatIsNotAuthenticatedIsNotTheClients(t *testing.T) {
+	onSASL(t, nil, func(t *testing.T, e *zktest.Ensemble) {
+		cfg, log := asAnn(e, "a"), newLogbook(t)
+		cfg.Logger = slog.New(log)
+		client := open(t, e.ConnectString(), cfg)
+		log.await(0, "no server can be used")
+		time.Sleep(10 * simT)
+		if text := log.String(); strings.Contains(text, "session over") || strings.Contains(text, "negotiated") {
+			t.Errorf("a session was taken for the client's:\n%s", text)
+		}
+		for _, s := range client.Status().Servers {
+			if s.Err == nil || !strings.Contains(s.Err.Error(), "no JAAS configuration") {
+				t.Errorf("%s: %v", s.Addr, s.Err)
+			}
 		}
 	})
 }

@@ -66,15 +66,12 @@ const (
 // context, and when the session ends. Reads are repeated until they are answered;
 // writes are sent once, and [OutcomeOf] tells what is known about a failed one.
 type Session struct {
-	cfg      *Config
-	counts   *counts
-	refusals *refusals
-	chroot   string
-	clock    clock.Clock
-	log      *slog.Logger
-	dialer   *dial.Dialer
-	zk       *zk.Conn
-	closed   <-chan zk.Event // closed by zk when its own goroutines have ended
+	*common
+	clock  clock.Clock
+	log    *slog.Logger
+	dialer *dial.Dialer
+	zk     *zk.Conn
+	closed <-chan zk.Event // closed by zk when its own goroutines have ended
 
 	ctx     context.Context         // ends when the session is over
 	end     context.CancelCauseFunc // with the reason
@@ -82,6 +79,7 @@ type Session struct {
 	wake    chan struct{}           // to run: look again
 	slots   chan struct{}           // one for each outstanding call
 	calls   sync.WaitGroup          // goroutines of calls
+	settle  chan struct{}           // held by who leaves or removes watches beside zk
 
 	mu         sync.Mutex // guards what follows; held for moments, never during I/O or calls out
 	state      State
@@ -101,6 +99,9 @@ type Session struct {
 	ears       map[int64]*ear // by the session that is listened to
 	watches    map[string]map[*Watch]struct{}
 	trees      []*TreeWatch
+	leftovers  leftovers
+	roots      map[string]uint64 // where a watch on a whole tree was asked for: on which connection
+	age        age
 	zxid       int64 // the latest that connections before conn have seen
 	holds      []*Hold
 	attempts   int // at servers since the last handshake
@@ -120,26 +121,30 @@ type Session struct {
 }
 
 // newSession begins to connect. It ends with parent.
-func newSession(parent context.Context, cfg *Config, counts *counts, names *dial.Names, refusals *refusals, servers []string, chroot string) (*Session, error) {
+func newSession(parent context.Context, common *common) (*Session, error) {
+	cfg := &common.cfg
 	c := clock.From(cfg.Context)
 	s := &Session{
-		cfg: cfg, counts: counts, refusals: refusals, chroot: chroot, clock: c, log: cfg.Logger,
+		common: common, clock: c, log: cfg.Logger,
 		stopped: make(chan struct{}),
 		wake:    make(chan struct{}, 1),
 		slots:   make(chan struct{}, maxCalls),
 		since:   c.Wall(),
 		timeout: cfg.Timeout, leaseTime: cfg.Lease,
 		up:      make(chan struct{}),
+		settle:  make(chan struct{}, 1),
 		watches: map[string]map[*Watch]struct{}{},
+		roots:   map[string]uint64{},
 		ears:    map[int64]*ear{},
 		birth:   make(chan struct{}, 1),
 		states:  feed.New[State](nil, maxStates),
 	}
 	s.ctx, s.end = context.WithCancelCause(parent)
-	s.dialer = dial.New(dial.Config{
-		Servers: servers, Dial: cfg.Dial, TLS: cfg.TLS, Clock: c,
-		Timeout: s.patience, Pause: s.pause, Names: names,
-	})
+	dials := dial.Config{Servers: common.servers, Dial: cfg.Dial, Clock: c, Timeout: s.patience, Pause: s.pause, Names: common.names}
+	if common.certs != nil {
+		dials.TLS = common.certs.current
+	}
+	s.dialer = dial.New(dials)
 	ready := make(chan struct{}) // zk's goroutine must not see s.zk unset
 	conn, events, err := zk.Connect([]string{"ensemble"}, cfg.Timeout,
 		zk.WithHostProvider(hosts{s.ctx}),

@@ -14,31 +14,37 @@ import (
 // A TreeWatch is a standing interest in the znodes at and below one path, for code that keeps a
 // copy of many of them. [Watch] is for single ones.
 //
-// Each [TreeWatch.Get] or [TreeWatch.Children] leaves a one-shot watch at the server. The events
-// of all of them are collected, and the wake channel gets a signal; [TreeWatch.Events] returns
-// them. A watch ends with its connection. Then [TreeWatch.Restore] leaves all watches again
-// without reading a znode: the server itself tells which have changed meanwhile.
+// Each [TreeWatch.Get] or [TreeWatch.Children] leaves a one-shot watch at the server, or one watch
+// that stays is there for all of them. The events of all are collected, and the wake channel gets a
+// signal; [TreeWatch.Events] returns them. A watch ends with its connection. Then
+// [TreeWatch.Restore] leaves all watches again without reading a znode: the server itself tells
+// which have changed meanwhile.
 //
 // A TreeWatch belongs to one session and ends with it. Its methods may be called from any
 // goroutine.
 type TreeWatch struct {
-	s    *Session
-	full string // with the chroot; "" if the path is a bad one
-	wake chan<- struct{}
+	s     *Session
+	full  string // with the chroot; "" if the path is a bad one
+	whole bool   // one watch for all, where the server has that
+	wake  chan<- struct{}
 
 	// Guarded by s.mu.
 	reading  map[string]int // paths, with the chroot, that are being read
 	events   []zk.Event     // not fetched yet
 	since    int64          // of all changes up to this zxid has been told, before standing
 	standing uint64         // the connection on which all watches stand; 0 if none
+	covered  uint64         // the connection on which one watch for all stands
 }
 
-// WatchTree begins an interest in the znodes at and below path. Signals go to wake without
-// blocking, so it must have room for one: WatchTree panics if it has none. since is what
-// [TreeWatch.Since] of the session before has returned, or 0. Stop ends the interest.
-func (s *Session) WatchTree(path string, since int64, wake chan<- struct{}) *TreeWatch {
+// WatchTree begins an interest in the znodes at and below path. since is what [TreeWatch.Since] of
+// the session before has returned, or 0. whole says that all znodes below the path matter: then
+// Restore leaves a single watch for all of them, if the server can: from 3.6.0 on. Then the events
+// are those of znodes created, changed and deleted, and a list of children fires only once after
+// Restore, if at all. Signals go to wake without blocking, so it must have room for one: WatchTree
+// panics if it has none. Stop ends the interest.
+func (s *Session) WatchTree(path string, since int64, whole bool, wake chan<- struct{}) *TreeWatch {
 	checkWake(wake)
-	w := &TreeWatch{s: s, wake: wake, since: since, reading: map[string]int{}}
+	w := &TreeWatch{s: s, whole: whole, wake: wake, since: since, reading: map[string]int{}}
 	full, err := s.full(path)
 	if err != nil {
 		return w // its reads return the error
@@ -50,11 +56,13 @@ func (s *Session) WatchTree(path string, since int64, wake chan<- struct{}) *Tre
 	return w
 }
 
-// Stop ends the interest. The watches stay at the server until they fire or the connection ends.
+// Stop ends the interest. A single watch for all is removed. One-shot watches stay at the server
+// until they fire or the connection ends.
 func (w *TreeWatch) Stop() {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
 	w.s.trees = without(w.s.trees, w)
+	w.s.uncover(w.full)
 }
 
 // Get reads the znode at path and leaves a watch on its data. connection is the number of the
@@ -98,7 +106,7 @@ func (w *TreeWatch) count(full string, n int) uint64 {
 // treesRead reports whether a read of the path is to leave a watch. The caller holds s.mu.
 func (s *Session) treesRead(full string) bool {
 	for _, w := range s.trees {
-		if w.reading[full] > 0 {
+		if w.reading[full] > 0 && w.covered != s.connection {
 			return true
 		}
 	}
@@ -116,9 +124,14 @@ func (w *TreeWatch) Events() []zk.Event {
 	return events
 }
 
+// contains reports whether a path, with the chroot, is in the tree.
+func (w *TreeWatch) contains(full string) bool {
+	return full == w.full || w.full == "/" || strings.HasPrefix(full, w.full+"/")
+}
+
 // tell takes an event. The caller holds s.mu.
 func (w *TreeWatch) tell(ev zk.Event) {
-	if ev.Path != w.full && w.full != "/" && !strings.HasPrefix(ev.Path, w.full+"/") {
+	if !w.contains(ev.Path) {
 		return
 	}
 	if ev.Path = strings.TrimPrefix(ev.Path, w.s.chroot); ev.Path == "" {
@@ -179,31 +192,46 @@ const restoreBytes = 128 << 10
 // paths. It does so only on the connection of that number; on another one it does nothing, and
 // Standing goes on returning false.
 //
+// A single watch for all comes last. Until it stands, the others tell of what happens, and of what
+// is created since.
+//
 // If the servers have gone back to an older state, everything counts as changed. That can only
 // be told in a session whose reads see what went before, so let a write be answered first.
 func (w *TreeWatch) Restore(ctx context.Context, connection uint64, data, children []string) error {
-	if err := w.s.awaitUp(ctx); err != nil {
+	s := w.s
+	if err := s.awaitUp(ctx); err != nil {
 		return err
 	}
-	w.s.mu.Lock()
-	conn, present, since := w.s.conn, w.s.connection, w.since
-	if since > w.s.latestZxid() {
+	done, err := s.settling(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	s.mu.Lock()
+	on, since := s.link(), w.since
+	if since > s.latestZxid() {
 		since = 0
 	}
-	w.s.mu.Unlock()
-	if present != connection {
+	data = w.outsideRoots(data)
+	s.mu.Unlock()
+	if on.number != connection {
 		return nil // Standing tells that nothing was done
 	}
 	for len(data)+len(children) > 0 {
 		var body []byte
-		body, data, children = w.s.setWatches(since, data, children)
-		if err := w.s.request(ctx, conn, wire.OpSetWatches, "setWatches", body); err != nil {
+		body, data, children = s.setWatches(since, data, children)
+		if err := s.request(ctx, on.conn, wire.OpSetWatches, "setWatches", body); err != nil {
 			return err
 		}
 	}
-	w.s.mu.Lock()
-	defer w.s.mu.Unlock()
-	if w.s.connection == connection {
+	if w.whole {
+		if err := w.cover(ctx, on); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.connection == connection {
 		w.standing = connection
 	}
 	return nil
@@ -221,15 +249,22 @@ func (s *Session) setWatches(since int64, data, children []string) (body []byte,
 func (s *Session) appendPaths(body []byte, paths []string) (_ []byte, rest []string) {
 	at, n := len(body), 0
 	for body = append(body, 0, 0, 0, 0); n < len(paths) && len(body) < restoreBytes; n++ {
-		full := s.chroot + paths[n]
-		if paths[n] == "/" && s.chroot != "" {
-			full = s.chroot
-		}
-		body = binary.BigEndian.AppendUint32(body, uint32(len(full)))
-		body = append(body, full...)
+		body = appendString(body, s.rootedPath(paths[n]))
 	}
 	binary.BigEndian.PutUint32(body[at:], uint32(n))
 	return body, paths[n:]
+}
+
+// rootedPath puts the chroot before a good path.
+func (s *Session) rootedPath(path string) string {
+	if path == "/" && s.chroot != "" {
+		return s.chroot
+	}
+	return s.chroot + path
+}
+
+func appendString(p []byte, s string) []byte {
+	return append(binary.BigEndian.AppendUint32(p, uint32(len(s))), s...)
 }
 
 // request makes a request that zk cannot, on one connection.

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 
 	"github.com/go-zookeeper/zk"
 )
@@ -21,9 +22,10 @@ type Watch struct {
 	wake chan<- struct{}
 
 	// Guarded by s.mu.
-	armed   uint64 // the connection on which a read has left a watch that has not fired; 0 if none
-	czxid   int64  // of the znode that the latest such read has shown
-	events  uint64 // how many events have arrived
+	kinds   watchKinds // that its reads leave
+	armed   uint64     // the connection on which a read has left a watch that has not fired; 0 if none
+	czxid   int64      // of the znode that the latest such read has shown
+	events  uint64     // how many events have arrived
 	deleted bool
 }
 
@@ -47,8 +49,9 @@ func (s *Session) Watch(path string, wake chan<- struct{}) *Watch {
 	return w
 }
 
-// Stop ends the interest. A watch that was left at the server stays there until it
-// fires or the connection ends; v1.0.4 of zk cannot remove it.
+// Stop ends the interest. If nobody else in the session has one, the watch that was left at the
+// server is removed about a second later, unless it has fired by then. Servers before 3.5.0 keep
+// it until it fires or the connection ends.
 func (w *Watch) Stop() {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
@@ -57,31 +60,37 @@ func (w *Watch) Stop() {
 	if len(w.s.watches[w.full]) == 0 {
 		delete(w.s.watches, w.full)
 	}
+	w.s.unwatch(w.full)
 }
 
 // Get reads the znode and leaves a watch on it. A missing znode (zk.ErrNoNode) leaves
 // none.
 func (w *Watch) Get(ctx context.Context) ([]byte, zk.Stat, error) {
-	return armed(w, func() ([]byte, zk.Stat, error) { return w.s.Get(ctx, w.path) })
+	return armed(w, dataWatch, func() ([]byte, zk.Stat, error) { return w.s.Get(ctx, w.path) })
 }
 
 // Children lists the znode's children and leaves a watch on the list. A missing znode
 // (zk.ErrNoNode) leaves none.
 func (w *Watch) Children(ctx context.Context) ([]string, zk.Stat, error) {
-	return armed(w, func() ([]string, zk.Stat, error) { return w.s.Children(ctx, w.path) })
+	return armed(w, childWatch, func() ([]string, zk.Stat, error) { return w.s.Children(ctx, w.path) })
 }
 
-func armed[T any](w *Watch, read func() (T, zk.Stat, error)) (T, zk.Stat, error) {
+func armed[T any](w *Watch, kind watchKinds, read func() (T, zk.Stat, error)) (T, zk.Stat, error) {
 	w.s.mu.Lock()
 	connection, events := w.s.connection, w.events
+	w.kinds |= kind
 	w.s.mu.Unlock()
 	v, stat, err := read()
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
 	// An event or a reconnect in between may have used the watch up: then it
 	// counts as not left, and the signal that came with either says to look again.
-	if err == nil && w.s.connection == connection && w.events == events && connection != 0 {
+	switch {
+	case w.s.connection != connection || connection == 0:
+	case err == nil && w.events == events:
 		w.armed, w.czxid = connection, stat.Czxid
+	case errors.Is(err, zk.ErrNoNode):
+		w.s.leftovers.take(w.full, kind)
 	}
 	return v, stat, err
 }
@@ -109,17 +118,23 @@ func (s *Session) notify(ev zk.Event) {
 	if ev.Type == zk.EventNodeDeleted {
 		s.ephemerals.remove(ev.Path)
 	}
+	s.leftovers.fired(ev)
 	for w := range s.watches[ev.Path] {
-		w.events++
-		w.armed = 0
+		w.lookAgain()
 		if ev.Type == zk.EventNodeDeleted {
 			w.deleted = true
 		}
-		signal(w.wake)
 	}
 	for _, w := range s.trees {
 		w.tell(ev)
 	}
+}
+
+// lookAgain notes that no watch is left, and tells the owner. The caller holds s.mu.
+func (w *Watch) lookAgain() {
+	w.events++
+	w.armed = 0
+	signal(w.wake)
 }
 
 // wakeAll tells every Watch and Hold, and the session itself, to look again. The caller holds

@@ -53,6 +53,7 @@
 //   - To hear of a creation at once: it is seen within T/4.
 //   - Changes of the ACL. They fire no watch.
 //   - Survival of the session. A wait belongs to one session and ends with it.
-//   - That a watch at the server goes when a wait does: it stays until it fires or its
-//     connection ends. A path has one at most per session.
+//   - That a watch at the server goes when a wait does. From 3.5.0 on it is removed about a
+//     second later, unless another wait needs it. Older servers keep it until it fires or its
+//     connection ends; a path has one at most per session.
 package watch

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
@@ -62,6 +64,37 @@ func (r *Round) reached(ctx context.Context, h *hold.Held) (thread string, err e
 	return h.Wait(ctx)
 }
 
+// alone waits until the servers know no session of a candidate of an earlier round. Such a session ends by itself,
+// and the tracker would be stopped for that one.
+func (r *Round) alone(ctx context.Context, zkLeader *ensemble.Server) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, 2*r.T+4*tick, errors.New("sessions of an earlier round do not end"))
+	defer cancel()
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		answer, err := zkLeader.Command(ctx, "dump")
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(strings.Split(answer, "\n"), r.stale) {
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// stale reports whether a line of the answer to "dump" tells of a session with the candidates' timeout that no
+// candidate of this round has.
+func (r *Round) stale(line string) bool {
+	session, timeout, _ := strings.Cut(line, "\t")
+	return timeout == fmt.Sprintf("%dms", r.T.Milliseconds()) &&
+		!slices.ContainsFunc(r.candidates, func(c *candidate) bool { return r.of(c.id).session == session })
+}
+
 // trackerHeld lets the heir's session expire while the ZooKeeper leader's session tracker is stopped between taking it
 // from its queue and marking it as closing. Until then the servers take the session for alive: the heir comes back in it, and
 // leads. Then it is cut off for good, the tracker closes the session, and another candidate leads.
@@ -72,6 +105,9 @@ func trackerHeld(ctx context.Context, r *Round) error {
 	}
 	zkLeader, err := r.rig.Leader(ctx)
 	if err != nil {
+		return err
+	}
+	if err := r.alone(ctx, zkLeader); err != nil {
 		return err
 	}
 	tracker, err := r.hold(ctx, zkLeader, hold.TrackerClosing)
@@ -166,6 +202,9 @@ func pingLoopHeld(ctx context.Context, r *Round) error {
 	}
 	l, err := r.lineUpAt(ctx, follower, zkLeader)
 	if err != nil {
+		return err
+	}
+	if err := r.alone(ctx, zkLeader); err != nil {
 		return err
 	}
 	a := l.leader

@@ -21,11 +21,13 @@ const (
 	OpCheck           Op = 13
 	OpMulti           Op = 14
 	OpCreate2         Op = 15
+	OpRemoveWatches   Op = 18
 	OpCreateContainer Op = 19
 	OpCreateTTL       Op = 21
 	OpCloseSession    Op = -11
 	OpAuth            Op = 100
 	OpSetWatches      Op = 101
+	OpAddWatch        Op = 106
 )
 
 // What has no operation code gets one here, outside of ZooKeeper's range.
@@ -41,7 +43,7 @@ var opNames = map[Op]string{
 	OpGetACL: "getACL", OpSetACL: "setACL", OpGetChildren: "getChildren", OpSync: "sync", OpPing: "ping",
 	OpGetChildren2: "getChildren2", OpCheck: "check", OpMulti: "multi", OpCreate2: "create2",
 	OpCreateContainer: "createContainer", OpCreateTTL: "createTTL", OpCloseSession: "closeSession",
-	OpAuth: "auth", OpSetWatches: "setWatches",
+	OpAuth: "auth", OpSetWatches: "setWatches", OpRemoveWatches: "removeWatches", OpAddWatch: "addWatch",
 	OpConnect: "connect", OpEvent: "event", OpRaw: "raw", OpAny: "any",
 }
 
@@ -57,7 +59,7 @@ func (o Op) String() string {
 func (o Op) hasPath() bool {
 	switch o {
 	case OpCreate, OpDelete, OpExists, OpGetData, OpSetData, OpGetACL, OpSetACL, OpGetChildren, OpSync,
-		OpGetChildren2, OpCheck, OpCreate2, OpCreateContainer, OpCreateTTL:
+		OpGetChildren2, OpCheck, OpCreate2, OpCreateContainer, OpCreateTTL, OpRemoveWatches, OpAddWatch:
 		return true
 	}
 	return false

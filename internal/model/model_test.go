@@ -36,7 +36,7 @@ var (
 
 var configurations = []configuration{
 	two, drift, record,
-	{file: "takeover.pml", sizes: "-DCANDIDATES=2 -DDRIFT=1 -DD=3"},
+	{file: "takeover.pml", sizes: "-DCANDIDATES=2 -DDRIFT=1 -DD=3", large: true},
 	{file: "record.pml", sizes: "-DNUMBERS=4", large: true},
 	once, durable, again,
 	{file: "journal.pml", sizes: "-DCLIENTS=2 -DOPERATIONS=2 -DDURABLE=1", large: true},

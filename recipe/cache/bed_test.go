@@ -31,12 +31,24 @@ type bed struct {
 	admin  *session.Session // of the writer
 }
 
-// bubble runs f on an ensemble of so many servers. The client of the caches knows all of them.
+// releases are those on which all tests are run: without watches on whole trees, with such that a
+// one-shot watch turns off, and with others.
+var releases = []zktest.Release{zktest.Release3510, zktest.Release380, zktest.Release395}
+
+// bubble runs f on ensembles of so many servers, one of each release.
 func bubble(t *testing.T, servers int, f func(b *bed)) {
+	t.Helper()
+	for _, release := range releases {
+		t.Run(string(release), func(t *testing.T) { bubbleOn(t, release, servers, f) })
+	}
+}
+
+// bubbleOn runs f on an ensemble of so many servers. The client of the caches knows all of them.
+func bubbleOn(t *testing.T, release zktest.Release, servers int, f func(b *bed)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := &bed{t: t}
-		b.Ensemble = zktest.Start(t, zktest.Config{Servers: servers, InMemory: true, Tick: T / 4, Logf: func(string, ...any) {}})
+		b.Ensemble = zktest.Start(t, zktest.Config{Servers: servers, Release: release, InMemory: true, Tick: T / 4, Logf: func(string, ...any) {}})
 		var cancel context.CancelFunc
 		b.ctx, cancel = context.WithTimeout(t.Context(), 100*time.Hour)
 		defer cancel()

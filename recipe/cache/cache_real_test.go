@@ -1,6 +1,7 @@
 package cache_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -18,7 +19,7 @@ import (
 
 // A rig is real servers, with a proxy before that of the cache.
 type rig struct {
-	t       *testing.T
+	t       testing.TB
 	ctx     context.Context
 	servers *ensemble.Ensemble
 	proxy   *faultproxy.Proxy
@@ -27,11 +28,25 @@ type rig struct {
 	path    string
 }
 
-func newRig(t *testing.T) *rig {
+// onReal runs f on the servers at hand, and on those of a release without watches on whole trees and of the newest.
+func onReal(t *testing.T, f func(r *rig)) {
+	for _, version := range []string{"", "3.5.10", "3.9.5"} {
+		t.Run(cmp.Or(version, "installed"), func(t *testing.T) {
+			cfg := ensemble.Config{Servers: 3, Version: version}
+			if version == "" {
+				f(newRig(t, ensemble.Shared(t, cfg)))
+				return
+			}
+			f(newRig(t, ensemble.ForTest(t, cfg)))
+		})
+	}
+}
+
+func newRig(t *testing.T, e *ensemble.Ensemble) *rig {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	r := &rig{t: t, ctx: ctx, servers: ensemble.Shared(t, ensemble.Config{Servers: 3})}
+	r := &rig{t: t, ctx: ctx, servers: e}
 	var err error
 	r.proxy, err = faultproxy.New(r.servers.Servers()[0].Addr())
 	r.must(err)
@@ -111,8 +126,10 @@ func (r *rig) change(rng *rand.Rand, i int) {
 	}
 }
 
-func TestACacheIsRightOnRealServers(t *testing.T) {
-	r := newRig(t)
+func TestACacheIsRightOnRealServers(t *testing.T) { onReal(t, (*rig).mayhem) }
+
+// mayhem changes a tree at random, breaks connections and sessions, and compares.
+func (r *rig) mayhem() {
 	rng := rand.New(rand.NewPCG(1, 2))
 	_, err := r.admin.Create(r.ctx, r.path+"/r", nil, 0, nil)
 	r.must(err)
@@ -146,7 +163,10 @@ func TestACacheIsRightOnRealServers(t *testing.T) {
 }
 
 func TestOnRealServersOnlyWhatHasChangedIsReadAfterAReconnect(t *testing.T) {
-	r := newRig(t)
+	onReal(t, (*rig).changeTen)
+}
+
+func (r *rig) changeTen() {
 	const nodes = 3000
 	paths, err := plant(r.ctx, r.admin, r.path+"/r", nodes)
 	r.must(err)
@@ -164,8 +184,9 @@ func TestOnRealServersOnlyWhatHasChangedIsReadAfterAReconnect(t *testing.T) {
 	r.proxy.Refuse(false)
 	r.must(c.Fresh(r.ctx))
 	after := c.Status().Counts
-	if n := r.reads() - reads; n != 10 || after.Reads-before.Reads != 10 || after.Restores == before.Restores {
-		t.Errorf("%d reads for 10 changed znodes; %+v, %+v", n, before, after)
+	// A new connection takes one more, which finds out about the server, and another one if that closes it.
+	if n := r.reads() - reads; n > 12 || after.Reads-before.Reads != 10 || after.Restores == before.Restores {
+		r.t.Errorf("%d reads for 10 changed znodes; %+v, %+v", n, before, after)
 	}
 	r.want(c)
 }

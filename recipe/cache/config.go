@@ -37,7 +37,8 @@ type Config struct {
 	Depth Depth
 	// Keep, when set, is asked about each znode below the path when it first appears, by its
 	// whole path. A znode that it rejects is not read, nor are the znodes below it. It must
-	// return at once: the cache stands still meanwhile.
+	// return at once: the cache stands still meanwhile. With it, each znode has watches of its own:
+	// events of others do not come.
 	Keep func(path string) bool
 	// MaxNodes is how many znodes the cache holds at most: 10,000 by default. When there are
 	// more, the cache ends with a [TooLargeError] before it reads them.

@@ -21,15 +21,19 @@
 //
 // # Following
 //
-// Each znode is read once, which leaves two one-shot watches at the server, one on its data and
-// one on its list of children. After an event the cache reads that znode again, and no other. A
+// Where the cache holds everything below its path, and the server can, from 3.6.0 on, one watch
+// tells of the whole tree: of each znode that is created, changed or deleted. Else each znode has
+// two one-shot watches, one on its data and one on its list of children. Both tell of the same, and
+// which it is depends on each connection's server. So during an upgrade of the servers a cache may
+// change from one to the other. After an event the cache reads that znode again, and no other. With
+// one-shot watches it reads the list of a directory, too, when a znode has been created there. A
 // znode is identified by the transaction that created it (czxid), and its data by the transaction
 // that set them last (mzxid). Versions are not looked at: a znode that is deleted and created
 // again can have the same.
 //
-// After a reconnect the cache does not read all znodes to find out what has changed. It sets all
-// its watches again, in requests of 128 KiB of paths, with the zxid of the last transaction up to
-// which it knows everything. The server answers with what has changed since, and the cache reads
+// After a reconnect the cache does not read all znodes to find out what has changed. It sets
+// one-shot watches on all of them, in requests of 128 KiB of paths, with the zxid of the last
+// transaction up to which it knows everything. The watch on the whole tree comes behind that. The server answers with what has changed since, and the cache reads
 // that: less than two reads for each znode that has changed. A cache of more than 500 znodes first
 // waits for a random part of T/4, because many caches lose one server at the same time. T is the
 // session timeout. A new session begins in the same way.
@@ -63,7 +67,8 @@
 // A cache that would hold more than Config.MaxNodes or Config.MaxBytes ends with a
 // [*TooLargeError], before it reads a list of children that is too long. 10,000 znodes with 100
 // bytes of data take 3.3 MB: about 220 bytes for each znode in addition to its data. At the
-// server there are two watches for each znode. For each change that waits, [Cache.Next] keeps the
+// server one-shot watches on them take 3.1 MB, one watch on the whole tree next to nothing. After a
+// reconnect there are one-shot watches in any case, until they fire. For each change that waits, [Cache.Next] keeps the
 // state that it returned last. So a slow consumer at most doubles the memory.
 //
 // A znode that the client may not read is in the cache as Denied, without data and children.
@@ -75,8 +80,11 @@
 //   - A state of one instant. Of two znodes that are set in one transaction, one may be seen
 //     first. Put what belongs together into one znode.
 //   - To hear of the creation of a missing path at once.
-//   - Persistent recursive watches (addWatch, from 3.6 on), which would save the list of a directory
-//     for each znode that is created in it, are not used. One-shot watches are the same on all servers.
-//   - That the watches at the server go with Close: they stay until they fire or the connection
-//     ends.
+//   - To hear of a znode that the client may not read. Servers from 3.7.3, 3.8.4 and 3.9.2 on send no
+//     event of it. One that was created is found when the list of its directory is read, at the latest
+//     by the checks.
+//   - What Stat says of a directory's children (Cversion, NumChildren, Pzxid) is as of the latest
+//     list. With one watch on the whole tree that is read once, and then by the checks if it differs.
+//   - That one-shot watches go with Close: they stay at the server until they fire or the connection
+//     ends. The watch on a whole tree is removed.
 package cache

@@ -133,12 +133,16 @@ func (x *chaos) fresh(c *cache.Cache) string {
 }
 
 func TestACacheIsRightAfterAnyFaults(t *testing.T) {
-	for seed := range uint64(24) {
-		bubble(t, 3, func(b *bed) {
+	for seed := range uint64(36) {
+		bubbleOn(t, releases[seed%3], 3, func(b *bed) {
 			x := &chaos{b, rand.New(rand.NewPCG(seed, 1))}
+			if seed >= 24 { // in the middle of an upgrade
+				b.Server(1).SetRelease(releases[(seed+1)%3])
+				b.Server(2).SetRelease(releases[(seed+2)%3])
+			}
 			b.create("/r", "")
 			b.create("/f", "")
-			depth := []cache.Depth{cache.DepthTree, cache.DepthTree, cache.DepthChildren, cache.DepthNode}[seed%4]
+			depth := []cache.Depth{cache.DepthTree, cache.DepthTree, cache.DepthChildren, cache.DepthNode}[seed/3%4]
 			c := b.cache("/r", cache.Config{Depth: depth, Recheck: -1}) // events and zxids alone
 			f, err := cache.New(b.client, "/f", cache.Config{Depth: cache.DepthNode, Recheck: -1})
 			b.must(err)

@@ -9,13 +9,7 @@ import (
 
 // Answers to reads of different znodes may be taken in another order than they were given in.
 func TestAnOldAnswerThatThereIsNoZnodeDoesNotUndoANewerList(t *testing.T) {
-	cfg, err := Config{}.withDefaults()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &Cache{path: "/a", cfg: cfg, root: &node{}, nodes: 1, open: map[uint64]int{}, settled: make(chan struct{}),
-		wake: make(chan struct{}, 1), changes: changes{pending: map[string]*list.Element{}}, latest: 1}
-	c.need(c.root, c.all(c.root), 0)
+	c := still(t)
 	root, _, _ := c.begin()
 	stat := zk.Stat{Czxid: 1, Mzxid: 1, Pzxid: 2, NumChildren: 1}
 	c.answered(root, "/a", nil, func() { c.gotData(root, nil, stat, 1) })
@@ -34,5 +28,39 @@ func TestAnOldAnswerThatThereIsNoZnodeDoesNotUndoANewerList(t *testing.T) {
 	c.ended(x)
 	if n, path, todo := c.begin(); n != x || path != "/a/x" || todo&getData == 0 {
 		t.Errorf("%v, %s, %v: x is not read again", n, path, todo)
+	}
+}
+
+// still returns a cache of /a that nothing is read for.
+func still(t *testing.T) *Cache {
+	t.Helper()
+	cfg, err := Config{}.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Cache{path: "/a", cfg: cfg, root: &node{}, nodes: 1, open: map[uint64]int{}, settled: make(chan struct{}),
+		wake: make(chan struct{}, 1), changes: changes{pending: map[string]*list.Element{}}, latest: 1}
+	c.need(c.root, c.all(c.root), 0)
+	return c
+}
+
+// A list may have been read before a znode was created that is told of before the list is there.
+func TestAnOldListDoesNotUndoACreation(t *testing.T) {
+	c := still(t)
+	root, _, _ := c.begin()
+	stat := zk.Stat{Czxid: 1, Mzxid: 1, Pzxid: 1}
+	c.answered(root, "/a", nil, func() { c.gotData(root, nil, stat, 1) })
+	c.answered(root, "/a", nil, func() { c.gotList(root, nil, stat, 1) })
+	c.ended(root)
+	c.need(root, getList, 0)
+	c.begin()
+	c.created(nil, "/a/x")
+	c.answered(root, "/a", nil, func() { c.gotList(root, nil, stat, 1) })
+	c.ended(root)
+	if n, _, todo := c.begin(); n != root || todo&getList == 0 {
+		t.Errorf("%v, %v: the list is not read again", n, todo)
+	}
+	if len(c.open) != 1 {
+		t.Errorf("open: %v", c.open)
 	}
 }

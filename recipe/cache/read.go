@@ -89,6 +89,8 @@ func (c *Cache) hear() {
 		c.counts.Events++
 		n := c.find(ev.Path)
 		switch {
+		case ev.Type == zk.EventNodeCreated:
+			c.created(n, ev.Path)
 		case n == nil:
 		case ev.Type == zk.EventNodeDataChanged:
 			c.need(n, getData, c.round)
@@ -100,6 +102,22 @@ func (c *Cache) hear() {
 			c.gone(n, ev.Path)
 			c.need(n, c.all(n), c.round)
 		}
+	}
+}
+
+// created takes word of a new znode, which a watch on the whole tree tells of. n is its node, or nil.
+func (c *Cache) created(n *node, path string) {
+	if n != nil { // it has been listed already, or is the path of the cache itself
+		c.need(n, c.all(n), c.round)
+		return
+	}
+	dir, name := split(path)
+	switch parent := c.find(dir); {
+	case parent == nil || parent.denied || !c.lists(parent):
+	case parent.listed && !parent.reading && parent.todo == 0:
+		c.add(parent, name, c.round)
+	default: // a list that is on its way may be older
+		c.need(parent, getList, c.round)
 	}
 }
 

@@ -72,7 +72,7 @@ func (c *Cache) follow(ctx context.Context, s *session.Session) error {
 		cancel(err)
 		return err
 	}
-	w := s.WatchTree(c.path, c.since, c.wake)
+	w := s.WatchTree(c.path, c.since, c.whole(), c.wake)
 	c.mu.Lock()
 	c.watch, c.latest, c.failed = w, 0, nil
 	c.mu.Unlock()
@@ -109,6 +109,9 @@ func (c *Cache) follow(ctx context.Context, s *session.Session) error {
 		}
 	}
 }
+
+// whole reports whether everything below the path matters. Then one watch can tell of it all.
+func (c *Cache) whole() bool { return c.cfg.Depth == DepthTree && c.cfg.Keep == nil }
 
 // prove makes a transaction that changes nothing. When it is answered, all reads of the session
 // that begin afterwards, and the events that come before their answers, tell everything that was

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/go-zookeeper/zk"
@@ -51,6 +52,12 @@ func (n *node) path(root string) string {
 		b.WriteString(names[i])
 	}
 	return b.String()
+}
+
+// split returns the path of the parent, and the name.
+func split(path string) (dir, name string) {
+	i := strings.LastIndexByte(path, '/')
+	return cmp.Or(path[:i], "/"), path[i+1:]
 }
 
 // join returns the path of a child.

@@ -18,6 +18,7 @@ type decoder struct {
 	b    []byte
 	bad  bool
 	null bool // a string that must not be null was
+	pure bool // a list of permissions must not be null either
 
 	kinds bool // see Release.multiKeepsKinds
 }
@@ -113,6 +114,9 @@ func (d *decoder) strings() []string {
 }
 
 func (d *decoder) acls() []grant {
+	if d.pure && len(d.b) >= 4 && int32(binary.BigEndian.Uint32(d.b)) == -1 {
+		d.null = true
+	}
 	n := d.count()
 	list := make([]grant, 0, n)
 	for range n {

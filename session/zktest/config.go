@@ -50,7 +50,7 @@ type Config struct {
 	Latency, Jitter time.Duration
 
 	// Release is the release of ZooKeeper whose servers are imitated: [Release395],
-	// the newest, by default.
+	// the newest, by default. [Server.SetRelease] sets one server's.
 	Release Release
 
 	// Users, if set, may authenticate by SASL with DIGEST-MD5: passwords by name. A znode can
@@ -64,7 +64,7 @@ type Config struct {
 	Keeper bool
 
 	// SequenceWraps makes the sequence number after 2147483647 the lowest
-	// negative one, as servers before 3.6 did. Newer ones, 3.8 among them,
+	// negative one, as servers before 3.6 did, and as those of [Release3510] do. Newer ones, 3.8 among them,
 	// never lower the count: there the number sticks at 2147483647 and names
 	// are unique only by what comes before it.
 	SequenceWraps bool
@@ -130,8 +130,8 @@ func (cfg Config) check() error {
 			return fmt.Errorf("zktest: %s = %d ticks, want at least 1", f.field, f.value)
 		}
 	}
-	if cfg.Release != Release380 && cfg.Release != Release395 {
-		return fmt.Errorf("zktest: Release = %q, want %q or %q", cfg.Release, Release380, Release395)
+	if !cfg.Release.known() {
+		return fmt.Errorf("zktest: Release = %q, want one of %q", cfg.Release, imitated)
 	}
 	return nil
 }

@@ -92,12 +92,22 @@ func dialOurs(e *zktest.Ensemble) func(int) (net.Conn, error) {
 }
 
 // releases are those that zktest imitates.
-var releases = []zktest.Release{zktest.Release380, zktest.Release395}
+var releases = []zktest.Release{zktest.Release3510, zktest.Release380, zktest.Release395}
+
+// recordable says whether real servers of that release always give the same trace. At a follower of
+// 3.5 and 3.6 a multi that has failed makes the next create of one of its paths fail now and then, if a
+// client is quick enough.
+func recordable(release zktest.Release, servers int) bool {
+	return servers == 1 || !strings.HasPrefix(string(release), "3.5.") && !strings.HasPrefix(string(release), "3.6.")
+}
 
 // onReleases runs a test for each release and number of servers.
 func onReleases(t *testing.T, test func(t *testing.T, cfg zktest.Config)) {
 	for _, release := range releases {
 		for _, servers := range []int{1, 3} {
+			if !recordable(release, servers) {
+				continue
+			}
 			t.Run(fmt.Sprintf("%s/%d", release, servers), func(t *testing.T) {
 				test(t, zktest.Config{Release: release, Servers: servers, Tick: tick})
 			})

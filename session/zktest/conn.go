@@ -173,7 +173,7 @@ func (c *conn) reply(xid int32, zxid int64, code Code, body []byte) {
 
 // sendEvent tells of a change at zxid, -1 where that is not known.
 func (c *conn) sendEvent(ev eventType, path string, zxid int64) {
-	if !c.e.cfg.Release.eventsHaveZxid() {
+	if !c.srv.release.eventsHaveZxid() {
 		zxid = -1
 	}
 	var w encoder
@@ -264,7 +264,7 @@ func (c *conn) watchIdle() {
 	})
 }
 
-func sortConns(set map[*conn]bool) []*conn {
+func sortConns[T any](set map[*conn]T) []*conn {
 	list := make([]*conn, 0, len(set))
 	for c := range set {
 		list = append(list, c)

@@ -214,6 +214,15 @@ func (x *Server) SetSessionLimits(shortest, longest time.Duration) {
 	})
 }
 
+// SetRelease makes the server one of that release: for an ensemble in the middle of an upgrade. It
+// panics when that is not imitated. An upgrade kills a server, sets its release and starts it.
+func (x *Server) SetRelease(r Release) {
+	if !r.known() {
+		panic(fmt.Sprintf("zktest: SetRelease(%q): want one of %q", r, imitated))
+	}
+	x.fault("release "+string(r), func(s *server) { s.release = r })
+}
+
 func (x *Server) fault(what string, fn func(*server)) {
 	x.s.e.do(func() {
 		if x.s.e.stopped {

@@ -38,17 +38,18 @@
 //
 // # What is imitated
 //
-// The protocol and the data model of ZooKeeper 3.9.5, or of 3.8.0
+// The protocol and the data model of ZooKeeper 3.9.5, of 3.8.0 or of 3.5.10
 // (Config.Release), for the requests that
 // Go clients send: create in its modes, containers among them, and znodes with
 // a time to live (Config.ExtendedTypes), delete, exists,
 // getData, setData, getChildren, getACL, setACL, sync, multi with check,
-// setWatches, checkWatches, removeWatches, auth (digest), ping, close. Error codes and which of two errors
+// setWatches, removeWatches, addWatch (from 3.6 on), auth (digest), ping, close. Error codes and which of two errors
 // comes first, every field of Stat, sequence numbers, zxids (failed writes
 // consume one), ACLs, the order of watch events and replies, what becomes of a
 // connection whose session moves, expires or is taken over: a program of some
 // 1,550 observations gives the same trace on this package, with one server
-// and at a follower of three, as on real servers of both releases.
+// and at a follower of three, as on real servers of these releases (of 3.5.10
+// with one server).
 //
 // Of ClickHouse Keeper its answers to connect requests (Config.Keeper), nothing
 // else.
@@ -78,7 +79,7 @@
 // exchange of votes to disturb. A follower that joins gets the leader's whole
 // state, never a difference. Children are listed in order, where a real server
 // has none. Observers, reconfiguration, quotas, TLS, read-only mode,
-// persistent watches and four-letter words are missing: operations of later
+// checkWatches, setWatches2 and four-letter words are missing: operations of later
 // protocols are answered with "unimplemented", and the connection is closed.
 // The data of /zookeeper/config is empty.
 //

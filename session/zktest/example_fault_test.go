@@ -211,3 +211,22 @@ func TestAServerConfiguredOtherwise(t *testing.T) {
 		}
 	})
 }
+
+// A rolling upgrade: one server after another. The session survives it, on servers of both releases.
+func TestAnUpgradeOfTheServers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Release: zktest.Release3510})
+		s := client(t, e.Host("a"), e.ConnectString())
+		for _, server := range e.Servers() {
+			server.Kill()
+			server.SetRelease(zktest.Release395)
+			if err := server.Start(); err != nil {
+				t.Fatal(err)
+			}
+			set(t, s, "1")
+		}
+		if s.Err() != nil {
+			t.Errorf("the session is over: %v", s.Err())
+		}
+	})
+}

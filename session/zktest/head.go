@@ -10,11 +10,12 @@ import "fmt"
 // It is an overlay over the tree: one record per path that a proposal has
 // touched, dropped when that proposal has been applied.
 type head struct {
-	tree *tree
-	zxid int64
-	recs map[string]*record
-	undo []undo // the records replaced since the running multi began
-	ttl  bool   // Config.ExtendedTypes
+	tree  *tree
+	zxid  int64
+	recs  map[string]*record
+	undo  []undo // the records replaced since the running multi began
+	looks bool   // before it asks, see Release.looksBeforeItAsks
+	ttl   bool   // Config.ExtendedTypes
 }
 
 type undo struct {
@@ -160,10 +161,13 @@ func (h *head) prepareDelete(a args, zxid int64, ids []identity) (*txn, Code) {
 	if !ok {
 		return nil, CodeNoNode
 	}
+	n, ok := h.lookup(a.path)
+	if !ok && h.looks {
+		return nil, CodeNoNode
+	}
 	if !allowed(parent.acl, permDelete, ids) {
 		return nil, CodeNoAuth
 	}
-	n, ok := h.lookup(a.path)
 	if !ok {
 		return nil, CodeNoNode
 	}

@@ -122,6 +122,8 @@ type Watch struct {
 	Session int64
 	Path    string
 	Child   bool // a child watch; else a data or exists watch
+	Stays   bool // when it fires: it was added by addWatch
+	Below   bool // it fires for everything below, too
 }
 
 // newest is the server whose state is furthest.
@@ -211,11 +213,15 @@ func (e *Ensemble) Watches() []Watch {
 	return list
 }
 
-func (s *server) listWatches(t watchTable, child bool) []Watch {
+func (s *server) listWatches(t *watchTable, child bool) []Watch {
 	var list []Watch
-	for _, path := range sortedKeys(t) {
-		for _, c := range sortConns(t[path]) {
-			list = append(list, Watch{s.id, c.session, path, child})
+	for _, path := range sortedKeys(t.paths) {
+		for _, c := range sortConns(t.paths[path]) {
+			for _, m := range []watchMode{oneShot, persistent, recursive} {
+				if t.paths[path][c]&m != 0 {
+					list = append(list, Watch{s.id, c.session, path, child, m != oneShot, m == recursive})
+				}
+			}
 		}
 	}
 	return list

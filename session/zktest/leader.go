@@ -29,7 +29,7 @@ type proposal struct {
 
 func newLeadership(s *server) *leadership {
 	l := &leadership{e: s.e, srv: s, syncs: map[int64][]*peering{}}
-	l.head = head{tree: s.tree, zxid: s.tree.zxid, recs: map[string]*record{}, ttl: l.e.cfg.ExtendedTypes}
+	l.head = head{tree: s.tree, zxid: s.tree.zxid, recs: map[string]*record{}, looks: s.release.looksBeforeItAsks(), ttl: l.e.cfg.ExtendedTypes}
 	l.tracker = tracker{tick: s.e.cfg.Tick, phase: s.phase, sessions: map[int64]*session{}}
 	return l
 }
@@ -133,7 +133,7 @@ func (l *leadership) take(r *request) {
 // prepare makes the transaction. A refused request makes one, too, and
 // consumes a zxid like every other.
 func (l *leadership) prepare(r *request) *txn {
-	if !r.unread || r.op == OpMulti || l.e.quorum() > 1 || l.e.cfg.Release.unreadTakesZxid() {
+	if !r.unread || r.op == OpMulti || l.e.quorum() > 1 || l.srv.release.unreadTakesZxid() {
 		l.head.zxid++
 	}
 	x, code := l.decide(r)

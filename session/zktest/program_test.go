@@ -31,6 +31,9 @@ var program = []section{
 	{"watches", runWatches, 0},
 	{"watches after a reconnect", runSetWatches, 0},
 	{"watches and multi", runMultiWatches, 0},
+	{"watches that are removed", runRemoveWatches, 0},
+	{"watches that stay", runAddWatch, 0},
+	{"watches that stay, and access", runAddWatchAccess, 0},
 	{"access", runAccess, 0},
 	{"access and watches", runAccessWatches, 0},
 	{"writes that cannot be read", runUnread, 1},
@@ -39,7 +42,6 @@ var program = []section{
 	{"expiry", runExpiry, 0},
 	{"a moved session", runMoved, 3},
 	{"followers", runFollowers, 3},
-	{"removed watches", runRemovedWatches, 0},
 }
 
 func runHandshake(tr *trace) {

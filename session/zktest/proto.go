@@ -26,7 +26,6 @@ const (
 	OpMulti           Op = 14
 	OpCreate2         Op = 15
 	OpReconfig        Op = 16
-	OpCheckWatches    Op = 17
 	OpRemoveWatches   Op = 18
 	OpCreateContainer Op = 19
 	OpDeleteContainer Op = 20
@@ -34,6 +33,7 @@ const (
 	OpAuth            Op = 100
 	OpSetWatches      Op = 101
 	OpSASL            Op = 102
+	OpAddWatch        Op = 106
 	OpError           Op = -1
 	OpCreateSession   Op = -10
 	OpCloseSession    Op = -11
@@ -45,9 +45,9 @@ var opNames = map[Op]string{
 	OpSetData: "setData", OpGetACL: "getACL", OpSetACL: "setACL", OpGetChildren: "getChildren",
 	OpSync: "sync", OpPing: "ping", OpGetChildren2: "getChildren2", OpCheck: "check",
 	OpMulti: "multi", OpCreate2: "create2", OpReconfig: "reconfig",
-	OpCheckWatches: "checkWatches", OpRemoveWatches: "removeWatches",
 	OpCreateContainer: "createContainer", OpDeleteContainer: "deleteContainer",
-	OpCreateTTL: "createTTL", OpAuth: "auth", OpSetWatches: "setWatches", OpSASL: "sasl", OpError: "error",
+	OpCreateTTL: "createTTL", OpAuth: "auth", OpSetWatches: "setWatches",
+	OpRemoveWatches: "removeWatches", OpAddWatch: "addWatch", OpSASL: "sasl", OpError: "error",
 	OpCreateSession: "createSession", OpCloseSession: "closeSession", OpConnect: "connect",
 }
 
@@ -74,8 +74,7 @@ func (o Op) isWrite() bool {
 // operations it has never heard of.
 func (o Op) isKnown() bool {
 	switch o {
-	case OpExists, OpGetData, OpGetACL, OpGetChildren, OpGetChildren2, OpSync, OpPing, OpSetWatches,
-		OpCheckWatches, OpRemoveWatches:
+	case OpExists, OpGetData, OpGetACL, OpGetChildren, OpGetChildren2, OpSync, OpPing, OpSetWatches, OpRemoveWatches, OpAddWatch:
 		return true
 	}
 	return o.isWrite() && o != OpCreateSession && o != OpDeleteContainer
@@ -172,7 +171,9 @@ func timeToLive(owner int64) time.Duration {
 }
 
 // isSession tells whether it is a session's id.
-func isSession(owner int64) bool { return owner != 0 && owner != containerOwner && timeToLive(owner) == 0 }
+func isSession(owner int64) bool {
+	return owner != 0 && owner != containerOwner && timeToLive(owner) == 0
+}
 
 // args are a request's decoded parameters. One struct serves every operation;
 // which fields count follows from op.
@@ -181,7 +182,7 @@ type args struct {
 	path    string
 	data    []byte
 	acl     []grant
-	flags   int32
+	flags   int32 // of removeWatches the type, of addWatch the mode
 	version int32
 	watch   bool
 	ttl     int64 // createTTL, in milliseconds
@@ -216,11 +217,11 @@ func decodeArgs(op Op, d *decoder) args {
 		a.path, a.watch = d.path(), d.bool()
 	case OpGetACL, OpSync:
 		a.path = d.path()
-	case OpCheckWatches, OpRemoveWatches:
-		a.path, a.flags = d.path(), d.int32()
 	case OpSetWatches:
 		a.relZxid = d.int64()
 		a.dataPaths, a.existPaths, a.chldPaths = d.strings(), d.strings(), d.strings()
+	case OpRemoveWatches, OpAddWatch:
+		a.path, a.flags = d.path(), d.int32()
 	case OpMulti:
 		a.ops = decodeMulti(d)
 	}

@@ -414,6 +414,16 @@ func (c *raw) auth(credential string) {
 	c.call(-4, 100, "authenticates as "+credential, 0, "digest", []byte(credential))
 }
 
+func (c *raw) removeWatches(path string, kind int) {
+	c.do(18, fmt.Sprintf("removeWatches %q type=%d", path, kind), path, kind)
+}
+
+// addWatch reports whether the server knows it. One that does not closes the connection.
+func (c *raw) addWatch(path string, mode int) bool {
+	c.do(106, fmt.Sprintf("addWatch %q mode=%d", path, mode), path, mode)
+	return !strings.Contains(c.tr.lines[len(c.tr.lines)-1], " err=-6")
+}
+
 // sub is one operation of a multi.
 type sub struct {
 	op   int

@@ -27,6 +27,9 @@ func (s *server) answer(r *request) {
 		return
 	}
 	c.reply(r.xid, s.tree.zxid, code, body)
+	if code == CodeUnimplemented { // by a rule
+		c.close()
+	}
 }
 
 func (s *server) read(r *request) (Code, []byte) {
@@ -38,8 +41,14 @@ func (s *server) read(r *request) (Code, []byte) {
 		w.string(a.path)
 	case OpSetWatches:
 		s.watches.reset(s.tree, a, r.conn)
-	case OpCheckWatches, OpRemoveWatches:
-		return s.watches.ask(a, r.conn), nil
+	case OpRemoveWatches:
+		return s.watches.remove(a, r.conn), nil
+	case OpAddWatch:
+		code := s.watches.add(a, r.conn)
+		if code == CodeOK {
+			w.int32(0) // once more, in the body
+		}
+		return code, w.b
 	case OpExists:
 		return s.exists(r, n)
 	default:
@@ -57,11 +66,11 @@ func (s *server) exists(r *request, n *node) (Code, []byte) {
 	if strings.IndexByte(a.path, 0) >= 0 {
 		return CodeBadArguments, nil
 	}
-	if s.e.cfg.Release.existsNeedsRead() && n != nil && !allowed(n.acl, permRead, r.ids) {
+	if s.release.existsNeedsRead() && n != nil && !allowed(n.acl, permRead, r.ids) {
 		return CodeNoAuth, nil
 	}
 	if a.watch {
-		s.watches.data.add(a.path, r.conn)
+		s.watches.data.add(a.path, r.conn, oneShot)
 	}
 	if n == nil {
 		return CodeNoNode, nil
@@ -84,13 +93,13 @@ func (s *server) readNode(r *request, n *node) (Code, []byte) {
 	switch r.op {
 	case OpGetData:
 		if r.args.watch {
-			s.watches.data.add(r.args.path, r.conn)
+			s.watches.data.add(r.args.path, r.conn, oneShot)
 		}
 		w.buffer(n.data)
 		w.stat(n.stat())
 	case OpGetChildren, OpGetChildren2:
 		if r.args.watch {
-			s.watches.child.add(r.args.path, r.conn)
+			s.watches.child.add(r.args.path, r.conn, oneShot)
 		}
 		w.strings(sortedKeys(n.children))
 		if r.op == OpGetChildren2 {

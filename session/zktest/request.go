@@ -37,7 +37,7 @@ func (s *server) request(c *conn, f []byte) {
 		s.sasl(r, &d, len(f))
 		return
 	}
-	d.kinds = s.e.cfg.Release.multiKeepsKinds()
+	d.kinds, d.pure = s.release.multiKeepsKinds(), s.release == Release3510
 	r.args = decodeArgs(op, &d)
 	r.bad, r.unread = d.bad || d.null, d.bad
 	r.ids = append(r.ids, c.ids...)
@@ -91,7 +91,7 @@ func (s *server) auth(r *request, d *decoder, size int) {
 // process carries on after the touch.
 func (s *server) process(r *request) {
 	r.owner = s.owner()
-	if r.op != OpCreateSession && !r.op.isKnown() {
+	if r.op != OpCreateSession && !(r.op.isKnown() && s.release.knows(r.op)) {
 		r.conn.reply(r.xid, -1, CodeUnimplemented, nil)
 		r.conn.close()
 		return

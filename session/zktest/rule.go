@@ -53,7 +53,8 @@ var (
 var LoseTouch = Effect{kind: loseTouch}
 
 // Fail makes a request fail with code. A write is refused by the leader and
-// consumes a zxid, as one that fails for a reason of its own does.
+// consumes a zxid, as one that fails for a reason of its own does. After [CodeUnimplemented], in
+// answer to a read, the server closes the connection.
 func Fail(code Code) Effect { return Effect{kind: fail, code: code} }
 
 // Rule is a fault that waits for requests.

@@ -44,6 +44,7 @@ type server struct {
 	acceptedEpoch int64
 	currentEpoch  int64
 	minT, maxT    time.Duration
+	release       Release
 
 	// In the process.
 	role    role
@@ -83,8 +84,8 @@ type task struct {
 }
 
 func newServer(e *Ensemble, id int) *server {
-	s := &server{e: e, id: id, tree: newTree(), minT: e.cfg.MinSessionTimeout, maxT: e.cfg.MaxSessionTimeout}
-	s.tree.wraps = e.cfg.SequenceWraps
+	s := &server{e: e, id: id, tree: newTree(), minT: e.cfg.MinSessionTimeout, maxT: e.cfg.MaxSessionTimeout, release: e.cfg.Release}
+	s.tree.wraps = e.cfg.SequenceWraps || e.cfg.Release.countsWrap()
 	s.conns, s.watches = map[*conn]bool{}, newWatches()
 	s.bySession = map[int64]*conn{}
 	return s

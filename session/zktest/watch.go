@@ -1,85 +1,149 @@
 package zktest
 
-// watchTable holds the one-shot watches of one kind at one server: which
-// connections want to hear about a path.
-type watchTable map[string]map[*conn]bool
+// watchMode is how a watch behaves when it fires.
+type watchMode uint8
 
-func (t watchTable) add(path string, c *conn) {
-	if t[path] == nil {
-		t[path] = map[*conn]bool{}
-	}
-	t[path][c] = true
+const (
+	oneShot    watchMode = 1 << iota // it is used up
+	persistent                       // it stays
+	recursive                        // it stays, and fires for everything below its path, too
+)
+
+// watchTable holds the watches of one kind at one server: which connections want to hear about a
+// path, and how. From 3.9.0 on, a connection can have several of them on one path (ZOOKEEPER-4466);
+// before, the latest replaces the others.
+type watchTable struct {
+	paths     map[string]map[*conn]watchMode
+	recursive int // how many have that mode
 }
 
-// take removes and returns the connections watching path, oldest first.
-func (t watchTable) take(path string) []*conn {
-	set := t[path]
-	delete(t, path)
-	return sortConns(set)
+func newWatchTable() *watchTable {
+	return &watchTable{paths: map[string]map[*conn]watchMode{}}
 }
 
-// remove forgets one watch.
-func (t watchTable) remove(path string, c *conn) {
-	delete(t[path], c)
-	if len(t[path]) == 0 {
-		delete(t, path)
+func (t *watchTable) add(path string, c *conn, m watchMode) {
+	if t.paths[path] == nil {
+		t.paths[path] = map[*conn]watchMode{}
 	}
+	if c.srv.release.pathsHaveModes() {
+		m |= t.paths[path][c]
+	}
+	t.set(path, c, m)
+}
+
+// set makes m all that the connection has on the path.
+func (t *watchTable) set(path string, c *conn, m watchMode) {
+	had := t.paths[path][c]
+	t.recursive += int(m&recursive/recursive) - int(had&recursive/recursive)
+	if m != 0 {
+		t.paths[path][c] = m
+		return
+	}
+	delete(t.paths[path], c)
+	if len(t.paths[path]) == 0 {
+		delete(t.paths, path)
+	}
+}
+
+// remove takes off what the connection has on the path of these modes, and reports whether there was any.
+func (t *watchTable) remove(path string, c *conn, modes watchMode) bool {
+	had := t.paths[path][c]
+	if had&modes == 0 {
+		return false
+	}
+	t.set(path, c, had&^modes)
+	return true
+}
+
+// fired returns the connections that hear of an event, oldest first, and takes off the watches that it uses up.
+func (t *watchTable) fired(path string, ev eventType) []*conn {
+	hear := map[*conn]bool{}
+	for c, m := range t.paths[path] {
+		// Of a list of children a recursive watch is not told.
+		hear[c] = m != recursive || ev != nodeChildrenChanged
+		t.set(path, c, m&^oneShot)
+	}
+	for dir := path; t.recursive > 0 && dir != "/" && ev != nodeChildrenChanged; {
+		dir, _, _ = splitPath(dir)
+		dir = orRoot(dir)
+		for c, m := range t.paths[dir] {
+			hear[c] = hear[c] || m&recursive != 0
+		}
+	}
+	for c, ok := range hear {
+		if !ok {
+			delete(hear, c)
+		}
+	}
+	return sortConns(hear)
 }
 
 // drop forgets a connection that is gone.
-func (t watchTable) drop(c *conn) {
-	for path := range t {
-		t.remove(path, c)
+func (t *watchTable) drop(c *conn) {
+	for path := range t.paths {
+		t.remove(path, c, oneShot|persistent|recursive)
 	}
 }
 
 // watches are a server's two tables, as ZooKeeper has them: data watches
 // (set by getData and exists) and child watches (set by getChildren).
-type watches struct{ data, child watchTable }
+type watches struct{ data, child *watchTable }
 
-func newWatches() watches { return watches{data: watchTable{}, child: watchTable{}} }
+func newWatches() watches { return watches{newWatchTable(), newWatchTable()} }
 
 func (w watches) drop(c *conn) {
 	w.data.drop(c)
 	w.child.drop(c)
 }
 
-// Types of watches in checkWatches and removeWatches.
-const (
-	watchChildren = 1
-	watchData     = 2
-	watchAny      = 3
-	// 4 and 5 are of watches that last, which are not imitated.
-)
-
-// of returns the tables of a type.
-func (w watches) of(kind int32) []watchTable {
-	switch kind {
-	case watchChildren:
-		return []watchTable{w.child}
-	case watchData:
-		return []watchTable{w.data}
-	case watchAny:
-		return []watchTable{w.child, w.data}
-	}
-	return nil
-}
-
-// ask answers checkWatches and removeWatches.
-func (w watches) ask(a args, c *conn) Code {
-	if a.flags < watchChildren || a.flags > c.srv.e.cfg.Release.lastWatchType() {
+// add carries out an addWatch. Its modes are 0, persistent, and 1, persistent and recursive.
+func (w watches) add(a args, c *conn) Code {
+	switch a.flags {
+	case 0:
+		w.data.add(a.path, c, persistent)
+		w.child.add(a.path, c, persistent)
+	case 1:
+		w.data.add(a.path, c, recursive)
+		if !c.srv.release.pathsHaveModes() {
+			w.child.add(a.path, c, recursive)
+		}
+	default:
 		return CodeMarshallingError
 	}
-	code := CodeNoWatcher
-	for _, t := range w.of(a.flags) {
-		if t[a.path][c] {
-			code = CodeOK
-		}
-		if a.op == OpRemoveWatches {
-			t.remove(a.path, c)
-		}
+	return CodeOK
+}
+
+// remove carries out a removeWatches. Its types are 1, children; 2, data; 3, any; and 4, persistent; 5,
+// persistent and recursive, where those are told from the others.
+func (w watches) remove(a args, c *conn) Code {
+	all := oneShot | persistent | recursive
+	single := all
+	if c.srv.release.pathsHaveModes() {
+		single = oneShot
 	}
-	return code
+	var child, data watchMode // what is to be removed
+	switch a.flags {
+	case 1:
+		child = single
+	case 2:
+		data = single
+	case 3:
+		child, data = all, all
+	case 4:
+		child, data = persistent, persistent
+	case 5:
+		data = recursive
+	default:
+		return CodeMarshallingError
+	}
+	if a.flags > 3 && !c.srv.release.pathsHaveModes() {
+		return CodeMarshallingError
+	}
+	removed := w.child.remove(a.path, c, child)
+	if removed = w.data.remove(a.path, c, data) || removed; !removed {
+		return CodeNoWatcher
+	}
+	return CodeOK
 }
 
 // notify sends the events of one change. Whoever hears of a deletion through
@@ -95,12 +159,12 @@ func (w watches) notify(ch change) {
 	}
 }
 
-// fire notifies and forgets the watches on a change's path. A watcher that may not read
+// fire notifies the watches that hear of a change. A watcher that may not read
 // the znode loses its watch without a word (CVE-2024-23944 closed that leak).
-func (w watches) fire(t watchTable, ch change, except []*conn) []*conn {
-	list := t.take(ch.path)
+func (w watches) fire(t *watchTable, ch change, except []*conn) []*conn {
+	list := t.fired(ch.path, ch.event)
 	for _, c := range list {
-		if !contains(except, c) && allowed(ch.acl, permRead, c.ids) {
+		if !contains(except, c) && (c.srv.release.eventsTellAnybody() || allowed(ch.acl, permRead, c.ids)) {
 			c.sendEvent(ch.event, ch.path, ch.zxid)
 		}
 	}
@@ -127,14 +191,14 @@ func (w watches) reset(t *tree, a args, c *conn) {
 		case n.mzxid > a.relZxid:
 			c.sendEvent(nodeDataChanged, path, -1)
 		default:
-			w.data.add(path, c)
+			w.data.add(path, c, oneShot)
 		}
 	}
 	for _, path := range a.existPaths {
 		if t.get(path) != nil {
 			c.sendEvent(nodeCreated, path, -1)
 		} else {
-			w.data.add(path, c)
+			w.data.add(path, c, oneShot)
 		}
 	}
 	for _, path := range a.chldPaths {
@@ -144,7 +208,7 @@ func (w watches) reset(t *tree, a args, c *conn) {
 		case n.pzxid > a.relZxid:
 			c.sendEvent(nodeChildrenChanged, path, -1)
 		default:
-			w.child.add(path, c)
+			w.child.add(path, c, oneShot)
 		}
 	}
 }

@@ -54,13 +54,14 @@ type Credentials struct {
 // Hooks are called while bytes pass. They run on zk's goroutines, one at a time
 // except WantsWatch, and must not block.
 type Hooks struct {
-	// Handshaken is called with every well-formed connect response. An error drops the
-	// connection.
+	// Handshaken is called with every well-formed connect response, once the client has
+	// authenticated. An error drops the connection.
 	Handshaken func(Handshake) error
 	// Answered is called when a request or ping has been answered.
 	Answered func(at clock.Instant)
-	// WantsWatch is asked for each read whether it shall leave a watch.
-	WantsWatch func(path string) bool
+	// WantsWatch is asked for each read of data, or of the list of children, whether it shall leave
+	// a watch.
+	WantsWatch func(path string, list bool) bool
 	// Failed is called once, with the reason for which the connection ended; it may be
 	// called when the connection is closed from our side.
 	Failed func(error)
@@ -78,6 +79,8 @@ type Conn struct {
 	creds Credentials
 
 	failOnce sync.Once
+
+	writing sync.Mutex // held while a frame is sent, and from the question whether it leaves a watch
 
 	mu       sync.Mutex // guards what follows; held for moments only, never during I/O
 	ready    bool       // the handshake is over
@@ -128,7 +131,9 @@ func (c *Conn) send(p []byte) error {
 	if err != nil {
 		return err
 	}
-	if path, ok := readPath(op, p); ok && c.hooks.WantsWatch(path) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if path, ok := readPath(op, p); ok && c.hooks.WantsWatch(path, op == opGetChildren2) {
 		p = slices.Clone(p) // the caller's bytes are the caller's
 		p[len(p)-1] = 1
 	}
@@ -275,8 +280,8 @@ func (c *Conn) answered(xid int32, now clock.Instant) (request, bool) {
 	return r, true
 }
 
-// handshake acts on the connect response: it sends the credentials, then lets zk have
-// the response.
+// handshake acts on the connect response: it authenticates, sends the credentials, then lets zk
+// have the response.
 func (c *Conn) handshake(p []byte) error {
 	h, err := parseConnectResponse(p)
 	if err != nil {
@@ -290,17 +295,19 @@ func (c *Conn) handshake(p []byte) error {
 	if !asked {
 		return fmt.Errorf("%w: it spoke first", ErrProtocol)
 	}
+	// A session belongs to us once we have authenticated. Before that zk has not heard of it, and
+	// asks for another one if the server refuses.
+	if h.SessionID != 0 && c.creds.SASL != nil {
+		if err := c.authenticate(); err != nil {
+			return err
+		}
+	}
 	if err := c.hooks.Handshaken(h); err != nil {
 		return err
 	}
 	if h.SessionID == 0 {
 		c.fail(errExpired) // zk forgets to close this connection; the response it still gets
 		return nil
-	}
-	if c.creds.SASL != nil {
-		if err := c.authenticate(); err != nil {
-			return err
-		}
 	}
 	for _, a := range c.creds.Auth {
 		if _, err := c.net.Write(authFrame(a)); err != nil {

@@ -6,8 +6,12 @@ import (
 	"net"
 )
 
-// OpSetWatches leaves many watches at once. zk v1.0.4 asks for it only for watches of its own.
-const OpSetWatches = 101
+// What zk v1.0.4 does not ask for, or only for watches of its own.
+const (
+	OpRemoveWatches = 18  // from 3.5.0 on
+	OpSetWatches    = 101 // many at once
+	OpAddWatch      = 106 // one that stays, from 3.6.0 on
+)
 
 // Own requests have numbers of their own, from firstOwn down: zk counts upwards from 1, and
 // ZooKeeper keeps the numbers from -1 to -8 for itself.
@@ -15,7 +19,8 @@ const firstOwn = -1000
 
 // Request sends a request beside those of zk and returns the error code of the reply, 0 if it
 // succeeded. It returns when the reply is there, or with the connection's end. Events that the
-// server sent before the reply have been handed to zk by then.
+// server sent before the reply have been handed to zk by then. Of the reads that are sent later,
+// WantsWatch is asked later, too.
 func (c *Conn) Request(op int32, body []byte) (code int32, err error) {
 	size := lengthSize + 8 + len(body)
 	p := make([]byte, 0, size)
@@ -37,7 +42,7 @@ func (c *Conn) Request(op int32, body []byte) (code int32, err error) {
 	p = binary.BigEndian.AppendUint32(p, uint32(xid))
 	p = binary.BigEndian.AppendUint32(p, uint32(op))
 	p = append(p, body...)
-	if _, err := c.net.Write(p); err != nil {
+	if err := c.write(p); err != nil {
 		return 0, c.fail(err)
 	}
 	select {
@@ -46,6 +51,13 @@ func (c *Conn) Request(op int32, body []byte) (code int32, err error) {
 	case <-c.gone:
 		return 0, net.ErrClosed
 	}
+}
+
+func (c *Conn) write(p []byte) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	_, err := c.net.Write(p)
+	return err
 }
 
 // deliver hands the reply to an own request to whoever waits for it.

@@ -48,7 +48,7 @@ func (e *ends) hooks() Hooks {
 	return Hooks{
 		Handshaken: func(h Handshake) error { locked(func() { e.shakes = append(e.shakes, h) }); return nil },
 		Answered:   func(at clock.Instant) { locked(func() { e.answered = append(e.answered, at) }) },
-		WantsWatch: func(path string) (ok bool) { locked(func() { ok = e.watching[path] }); return },
+		WantsWatch: func(path string, _ bool) (ok bool) { locked(func() { ok = e.watching[path] }); return },
 		Failed:     func(err error) { locked(func() { e.failures = append(e.failures, err) }) },
 		Limit:      func(n int) { locked(func() { e.limits = append(e.limits, n) }) },
 	}

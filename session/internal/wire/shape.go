@@ -30,7 +30,9 @@ var replyShapes = map[int32]string{
 	opCreateContainer: "s",
 	opCreateTTL:       "s",
 	opClose:           "",
+	OpRemoveWatches:   "",
 	OpSetWatches:      "",
+	OpAddWatch:        "i",
 }
 
 // eventShape is that of a watch event: type, state, path.

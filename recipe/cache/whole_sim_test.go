@@ -1,0 +1,64 @@
+package cache_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/cache"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// With one watch on the whole tree, a directory is not listed again for each znode that is created in it.
+func TestACreatedZnodeCostsNoListOfItsDirectoryWhereOneWatchTellsOfAll(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		release zktest.Release
+		cfg     cache.Config
+		one     bool // one watch for all
+	}{
+		{"3.5.10", zktest.Release3510, cache.Config{}, false},
+		{"3.8.0", zktest.Release380, cache.Config{}, true},
+		{"3.9.5", zktest.Release395, cache.Config{}, true},
+		{"children", zktest.Release395, cache.Config{Depth: cache.DepthChildren}, false},
+		{"some", zktest.Release395, cache.Config{Keep: func(string) bool { return true }}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubbleOn(t, c.release, 1, func(b *bed) {
+				b.fill("/a", 300)
+				held := b.cache("/a", c.cfg)
+				b.must(held.Fresh(b.ctx))
+				if one := b.toldOfAll(); one != c.one {
+					t.Errorf("one watch for all: %v; %d watches", one, len(b.watches()))
+				}
+				before := b.Counts().Requests
+				for _, path := range []string{"/a/new1", "/a/new2", "/a/new3"} {
+					b.create(path, "")
+					b.must(held.Fresh(b.ctx))
+				}
+				after := b.Counts().Requests
+				lists, want := after[zktest.OpGetChildren2]-before[zktest.OpGetChildren2], 6
+				if c.one || c.cfg.Depth == cache.DepthChildren {
+					want = 3 // of the new ones, or of the directory
+				}
+				if lists != want {
+					t.Errorf("%d lists are read after 3 creates, want %d", lists, want)
+				}
+				held.Close()
+				time.Sleep(time.Second)
+				if c.one && len(b.watches()) != 0 {
+					t.Errorf("after Close: %+v", b.watches())
+				}
+			})
+		})
+	}
+}
+
+// toldOfAll reports whether the caches' client has watches on whole trees, and no others.
+func (b *bed) toldOfAll() bool {
+	for _, w := range b.watches() {
+		if !w.Below {
+			return false
+		}
+	}
+	return true
+}

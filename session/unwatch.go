@@ -1,0 +1,287 @@
+package session
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/session/internal/wire"
+)
+
+// A client whose waits end before their watches fire, as with a lock that many try with a timeout,
+// leaves more and more watches at the server. From 3.5.0 on they can be removed.
+
+const (
+	// removeAfter is how long a watch that nobody wants any more stays. Most have fired by then, as
+	// when a lock is released, or are wanted again, as in the next attempt at a lock.
+	removeAfter = time.Second
+	// removeAtOnce is how many removals are under way at once.
+	removeAtOnce = 16
+)
+
+// watchKinds are kinds of one-shot watches at a server.
+type watchKinds uint8
+
+const (
+	dataWatch watchKinds = 1 << iota
+	childWatch
+)
+
+// leftovers are the one-shot watches that reads for a [Watch] may have left on the present
+// connection. The session's mu guards them.
+type leftovers struct {
+	kinds    map[string]watchKinds // by path, with the chroot
+	unwanted map[string]struct{}   // where an interest has ended
+	removing bool                  // removeUnwanted is at work
+}
+
+// fired takes off what the server has used up.
+func (l *leftovers) fired(ev zk.Event) {
+	switch ev.Type {
+	case zk.EventNodeDataChanged:
+		l.take(ev.Path, dataWatch)
+	case zk.EventNodeChildrenChanged:
+		l.take(ev.Path, childWatch)
+	case zk.EventNodeDeleted:
+		l.take(ev.Path, dataWatch|childWatch)
+	}
+}
+
+func (l *leftovers) take(path string, kinds watchKinds) {
+	if left := l.kinds[path] &^ kinds; left != 0 {
+		l.kinds[path] = left
+		return
+	}
+	delete(l.kinds, path)
+}
+
+// wantsWatch says whether a read that is being sent leaves a watch.
+func (s *Session) wantsWatch(path string, list bool) bool {
+	kind := dataWatch
+	if list {
+		kind = childWatch
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !list && s.isRoot(path) {
+		return false
+	}
+	if len(s.watches[path]) == 0 {
+		return s.treesRead(path)
+	}
+	if s.leftovers.kinds == nil {
+		s.leftovers.kinds = map[string]watchKinds{}
+	}
+	s.leftovers.kinds[path] |= kind
+	return true
+}
+
+// unneeded returns which watches on a path nobody wants any more. The caller holds s.mu.
+func (s *Session) unneeded(path string) watchKinds {
+	kinds := s.leftovers.kinds[path]
+	for w := range s.watches[path] {
+		kinds &^= w.kinds
+	}
+	for _, w := range s.trees {
+		if w.contains(path) && (w.covered != s.connection || w.full == path) {
+			return 0
+		}
+	}
+	return kinds
+}
+
+// unwatch notes that an interest in a path has ended. The caller holds s.mu.
+func (s *Session) unwatch(path string) {
+	l := &s.leftovers
+	if s.over || s.unneeded(path) == 0 {
+		return
+	}
+	if l.unwanted == nil {
+		l.unwanted = map[string]struct{}{}
+	}
+	l.unwanted[path] = struct{}{}
+	if !l.removing {
+		l.removing = true
+		s.calls.Add(1)
+		go s.removeUnwanted()
+	}
+}
+
+// removeUnwanted removes watches until there is none to remove.
+func (s *Session) removeUnwanted() {
+	defer s.calls.Done()
+	for {
+		if clock.Sleep(s.ctx, s.clock, removeAfter) != nil {
+			return
+		}
+		done, err := s.settling(s.ctx)
+		if err != nil {
+			return
+		}
+		s.mu.Lock()
+		paths, on := s.leftovers.unwanted, s.link()
+		s.leftovers.unwanted = nil
+		s.mu.Unlock()
+		s.removeAll(paths, on)
+		done()
+		s.mu.Lock()
+		s.leftovers.removing = len(s.leftovers.unwanted) > 0
+		more := s.leftovers.removing
+		s.mu.Unlock()
+		if !more {
+			return
+		}
+	}
+}
+
+// removeAll removes the watches on these paths that nobody wants, on one connection.
+func (s *Session) removeAll(paths map[string]struct{}, on link) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	places := make(chan struct{}, removeAtOnce)
+	for path := range paths {
+		s.mu.Lock()
+		unneeded := s.connection == on.number && s.unneeded(path) != 0
+		s.mu.Unlock()
+		if !unneeded {
+			continue
+		}
+		if !s.isRecent(s.ctx, on) {
+			return
+		}
+		places <- struct{}{}
+		all.Go(func() {
+			s.remove(path, on)
+			<-places
+		})
+	}
+}
+
+// remove removes the watches on a path that nobody wants.
+func (s *Session) remove(path string, on link) {
+	s.mu.Lock()
+	kinds := s.unneeded(path)
+	if s.connection != on.number || kinds == 0 {
+		s.mu.Unlock()
+		return
+	}
+	s.leftovers.take(path, kinds)
+	s.mu.Unlock()
+	err := s.removeWatches(s.ctx, on, path, kinds)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil && s.connection == on.number {
+		// Whoever has begun to wait meanwhile may have lost its watch, too.
+		s.lookAgain(path, kinds, nil)
+	}
+}
+
+// lookAgain tells those who watch a path, except one, that watches of these kinds may be gone. The
+// caller holds s.mu.
+func (s *Session) lookAgain(path string, kinds watchKinds, except *TreeWatch) {
+	for w := range s.watches[path] {
+		if w.kinds&kinds != 0 {
+			w.lookAgain()
+		}
+	}
+	for _, w := range s.trees {
+		if w != except {
+			w.tell(zk.Event{Type: zk.EventNodeDataChanged, Path: path})
+			w.tell(zk.Event{Type: zk.EventNodeChildrenChanged, Path: path})
+		}
+	}
+}
+
+// removeWatches asks the server to remove the watches of these kinds on a path.
+func (s *Session) removeWatches(ctx context.Context, on link, path string, kinds watchKinds) error {
+	// Types of org.apache.zookeeper.Watcher.WatcherType: Children, Data, Any.
+	kind := map[watchKinds]uint32{childWatch: 1, dataWatch: 2, dataWatch | childWatch: 3}[kinds]
+	err := s.request(ctx, on.conn, wire.OpRemoveWatches, "removeWatches", binary.BigEndian.AppendUint32(appendString(nil, path), kind))
+	switch {
+	case errors.Is(err, codeNoWatcher): // it has fired
+		return nil
+	case errors.Is(err, codeUnimplemented): // it has got its state from a newer one
+		s.unknown.add(on.server, wire.OpRemoveWatches)
+	}
+	return err
+}
+
+// settling waits until nobody else leaves or removes watches beside zk, so that the order of these
+// requests is that of their answers. The caller calls done when it has its answers.
+func (s *Session) settling(ctx context.Context) (done func(), err error) {
+	select {
+	case s.settle <- struct{}{}:
+		return func() { <-s.settle }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case <-s.ctx.Done():
+		return nil, context.Cause(s.ctx)
+	}
+}
+
+// configPath is a znode that servers have from 3.5.0 on.
+const configPath = "/zookeeper/config"
+
+// age is what is known of the server of one connection.
+type age struct {
+	connection uint64
+	recent     bool // it has 3.5.0 or newer
+}
+
+// isRecent reports whether the server of a connection is one of 3.5.0 or newer, which knows
+// removeWatches. Older ones would close the connection.
+func (s *Session) isRecent(ctx context.Context, on link) bool {
+	s.mu.Lock()
+	known := s.age
+	s.mu.Unlock()
+	switch {
+	case s.unknown.has(on.server, wire.OpRemoveWatches):
+		return false
+	case known.connection == on.number:
+		return known.recent
+	}
+	found, err := send(ctx, s, "exists", configPath, func() (bool, error) {
+		ok, _, err := s.zk.Exists(configPath)
+		return ok, err
+	})
+	found = found || errors.Is(err, zk.ErrNoAuth)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.connection != on.number {
+		return false
+	}
+	if found || err == nil {
+		s.age = age{on.number, found}
+	}
+	return found
+}
+
+// unknownOps are the operations that servers have turned out not to know, over all sessions of a
+// client. A server that is asked for one closes the connection, so it is asked once.
+type unknownOps struct {
+	mu  sync.Mutex
+	ops map[string]map[int32]bool // by server
+}
+
+func (u *unknownOps) add(server string, op int32) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.ops == nil {
+		u.ops = map[string]map[int32]bool{}
+	}
+	if u.ops[server] == nil {
+		u.ops[server] = map[int32]bool{}
+	}
+	u.ops[server][op] = true
+}
+
+func (u *unknownOps) has(server string, op int32) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.ops[server][op]
+}

@@ -42,7 +42,6 @@ var program = []section{
 	{"expiry", runExpiry, 0},
 	{"a moved session", runMoved, 3},
 	{"followers", runFollowers, 3},
-	{"removed watches", runRemovedWatches, 0},
 }
 
 func runHandshake(tr *trace) {

@@ -154,33 +154,6 @@ func runMultiWatches(tr *trace) {
 	b.close()
 }
 
-func runRemovedWatches(tr *trace) {
-	a, b := tr.open("a"), tr.open("b")
-	a.create("/rw", nil, 0)
-	for kind := range 8 { // 1 children, 2 data, 3 any; the others are of watches that last, or unknown
-		b.get("/rw", true)
-		b.exists("/rw/none", true)
-		b.children("/rw", true)
-		for _, op := range []int{17, 18, 18, 17} {
-			b.do(op, fmt.Sprintf("op %d of kind %d", op, kind), "/rw", kind)
-		}
-		b.do(18, fmt.Sprintf("removes a watch of kind %d on a znode that is not there", kind), "/rw/none", kind)
-		a.set("/rw", nil, -1)
-		a.create("/rw/none", nil, 0)
-		a.delete("/rw/none", -1)
-		b.settle()
-	}
-	b.do(18, "removes watches where it has none", "/rw/other", 3)
-	b.do(18, "removes watches of a bad path", "rw", 3)
-	// Those of another client stay.
-	a.children("/rw", true)
-	b.do(18, "removes watches of another client", "/rw", 3)
-	b.create("/rw/kid", nil, 0)
-	a.settle()
-	a.close()
-	b.close()
-}
-
 // runTTL wants servers that allow znodes with a time to live.
 func runTTL(tr *trace) {
 	a := tr.open("a")

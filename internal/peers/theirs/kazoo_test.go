@@ -47,7 +47,7 @@ func TestThoseOfKazoo(t *testing.T) {
 		return nil
 	})
 	url := controlled(t)
-	compare(t, runKazoo(t, path, url), notAsKazoo, 230)
+	compare(t, runKazoo(t, path, url), notAsKazoo, 220)
 }
 
 // python is Debian's, for which kazoo is fetched.

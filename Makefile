@@ -3,10 +3,14 @@
 #             programs, the broken variants, each benchmark once, some fuzzing; what needs something that is not here is skipped
 # make deps   install what make test needs beside Go (Debian, as root); make deps test does both
 # make lint   staticcheck
+# make vuln   known vulnerabilities in what the modules use; skipped where the database, vuln.go.dev, does not answer
 # make golangci  more linters, as .golangci.yml says; the first time it is compiled, which takes minutes
+# make apidiff  what has changed in the exported API since the last tag (SINCE=... another one)
+# make benchstat BASE=ref  the benchmarks that need no servers, at a commit and here, compared by benchstat
 # make model  search the models of the lease, the line's record, the takeover and the journal to their ends (needs spin)
 # make foreign  compile the code of other libraries that the documentation shows
 # make bench  failover, joining and cost beside what ZooKeeper itself takes, as Markdown: 25 minutes (ROWS=handover,join for some)
+# make picture  run a failover and draw the README's picture of it, with the sentence below it
 # make soak   simulate HOURS=... cluster-hours of faults on all cores (SEED=... is the first seed)
 # make campaign  ROUNDS=20 rounds of every fault on real ensembles, and a table; HOURS=... of everything at random instead
 #             (needs root, iproute2, iptables; RIGS=4 ensembles in parallel, FAULTS=regexp, SEED=..., LEASE=500ms)
@@ -24,6 +28,11 @@ GO ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOLANGCI = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
+VULN = golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+# All but those that are there only to be compiled.
+MODULES = . session/sasl/kerberos internal/peers internal/peers/hosts/etcd
+
 # The race detector needs a C compiler.
 RACE = $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
 
@@ -36,21 +45,20 @@ VERSIONS ?= 3.5.10 3.6.4 3.7.2 3.8.6 3.9.3 $(NEWEST)
 NEWEST = 3.9.5
 REALTIME ?= 5
 
-# Each with so many inputs beyond the committed ones. With a time in place of a number, go test itself fails now and then
-# when that is over on a busy machine ("context deadline exceeded").
-FUZZ = ./session/zktest:FuzzFrames ./session/internal/wire:FuzzReply ./session/internal/wire:FuzzStream ./session/internal/wire:FuzzOwn ./session/internal/wire:FuzzSASL ./session/internal/digest:FuzzChallenge ./session:FuzzHearing \
-	./recipe/internal/line:FuzzParse ./recipe/internal/line:FuzzRecord ./recipe/internal/line:FuzzDecide
+# All of them, each with so many inputs beyond the committed ones. With a time in place of a number, go test itself fails
+# now and then when that is over on a busy machine ("context deadline exceeded").
+FUZZ = $(shell grep -r --include='*_test.go' -o '^func Fuzz[A-Za-z]*' recipe session internal watch | sed 's,/[^/]*:func ,:,')
 
 # What make deps installs, and what for.
 DEBIAN = zookeeper $(KDC) $(NAMESPACES) $(PEERS) $(CHECKERS) $(COMPILERS) $(ENGINE)
 NAMESPACES = iproute2 iptables  # the short campaign: networks of its own, and cuts in them
-KDC = krb5-kdc krb5-admin-server krb5-user  # Kerberos
+KDC = krb5-kdc krb5-admin-server krb5-user faketime  # Kerberos, also with clocks that differ
 PEERS = libcurator-recipes-java default-jdk-headless maven python3-kazoo python3-pip  # candidates of other libraries
 CHECKERS = prometheus chromium docker-compose  # for the alert rules, the status page, docker-compose.yml
 ENGINE = docker.io curl maven  # docker-compose.yml at work
 COMPILERS = spin gcc libc6-dev  # search the model of the lease; the race detector
 
-.PHONY: quick test check deps lint golangci model foreign bench soak campaign compare compose servers theirs record fuzz help
+.PHONY: quick test check deps lint vuln golangci apidiff benchstat model foreign bench picture soak campaign compare compose servers theirs record fuzz help
 .NOTPARALLEL: # "make deps test" is an order
 
 # Most of these tests wait for something rather than compute: hence more at one time than there are processors. The
@@ -67,7 +75,8 @@ test: check
 	@[ -n "$$ZK_SERVERS$$ZOOKEEPER_HOME" ] || [ -e /usr/share/java/zookeeper.jar ] || \
 		echo "SKIP: no ZooKeeper here, so tests on real servers are skipped: make deps, or set ZOOKEEPER_HOME or ZK_SERVERS"
 	@[ -n "$(RACE)" ] || echo "SKIP: no C compiler, so the race detector is off"
-	$(GO) test $(RACE) -p 1 -timeout 15m ./...  # one package at a time: most of them start servers
+	@# Most tests wait for servers rather than compute: hence several packages at a time, those that take longest first.
+	$(GO) test $(RACE) -p 3 -timeout 15m ./recipe/election ./session ./internal/... ./...
 	@# A module of its own: Kerberos, with a KDC and a server that trusts it.
 	@command -v krb5kdc >/dev/null || echo "SKIP: no KDC here: make deps"
 	cd session/sasl/kerberos && $(GO) vet ./... && $(GO) test $(RACE) -timeout 10m ./...
@@ -86,7 +95,7 @@ test: check
 
 fuzz:
 	@for f in $(FUZZ); do \
-		$(GO) test -run '^$$' -fuzz "^$${f#*:}$$" -fuzztime 20000x "$${f%:*}" || exit 1; \
+		(cd "$${f%:*}" && $(GO) test -run '^$$' -fuzz "^$${f#*:}$$" -fuzztime 20000x .) || exit 1; \
 	done
 
 # What is written at the top of this file.
@@ -94,13 +103,29 @@ help:
 	@sed -n '/^#/!q; s/^# //p' $(firstword $(MAKEFILE_LIST))
 
 lint:
-	$(GO) run $(STATICCHECK) ./...
-	cd internal/peers && $(GO) run $(STATICCHECK) ./...
-	cd internal/peers/hosts/etcd && $(GO) run $(STATICCHECK) ./...
-	cd session/sasl/kerberos && $(GO) run $(STATICCHECK) ./...
+	for m in $(MODULES); do (cd $$m && $(GO) run $(STATICCHECK) ./...) || exit 1; done
+
+vuln:
+	@for m in $(MODULES); do \
+		echo "govulncheck $$m"; \
+		out=$$(cd $$m && $(GO) run $(VULN) $(if $(VULNDB),-db $(VULNDB)) ./... 2>&1) && continue; \
+		echo "$$out"; \
+		case "$$out" in \
+		*"fetching vulnerabilities"*) \
+			echo "SKIP: VULNERABILITIES WERE NOT LOOKED FOR: the database does not answer"; \
+			[ -z "$$ZKRECIPE_REQUIRE_REAL" ]; exit;; \
+		esac; \
+		exit 1; \
+	done
 
 golangci:
 	$(GO) run $(GOLANGCI) run ./...
+
+apidiff:
+	@.ci/apidiff $(SINCE)
+
+benchstat:
+	@.ci/benchstat $(BASE)
 
 model:
 	$(GO) test ./internal/model -full -v -timeout 30m
@@ -111,6 +136,9 @@ foreign:
 bench:
 	$(GO) run ./internal/bench $(if $(ROWS),-rows $(ROWS))
 	$(if $(ROWS),,cd internal/peers && $(GO) run ./cmd/latency && $(GO) run ./cmd/counters)
+
+picture:
+	$(GO) run ./internal/picture -svg recipe/docs/failover.svg -readme README.md
 
 soak:
 	$(GO) test ./internal/sim -run '^TestSoak$$' -v -timeout 0 -hours $(HOURS) -first $(SEED)

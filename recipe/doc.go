@@ -12,6 +12,10 @@
 //     quorum writes per lease for a session with members, or none if they do without a lease.
 //   - barrier: waits until a barrier is lowered, or until n members are there. Promises that nobody
 //     passes alone; does not promise that the others live on. Costs a few writes for each passage.
+//   - latch: waits until n parties have each counted once. Promises that a party counts at most once,
+//     whatever is lost or restarted, and that nobody goes on before all have counted; does not
+//     promise that they still live. Costs one quorum write to count, and one and a list for each
+//     change to wait.
 //   - value: values and counters that many change. Promises that no change counts twice, however
 //     many answers are lost, and that none is called failed that was carried out; does not promise
 //     to know the outcome when a session is lost with an answer, but says so. Costs one quorum write
@@ -25,9 +29,9 @@
 //     Promises that no more than so many permits are valid at one instant, that no two of them have
 //     the same slot, and a fencing token for each slot; does not promise a token that fences where
 //     there are no slots. Costs one write and a few reads to acquire a permit and one of each to
-//     release it where one is free, two writes more for one that waits, and the beats of a session
-//     that holds permits. The first of those who wait reads the heartbeats of up to 16 holders 8 times
-//     per lease.
+//     release it where one is free, two writes more for one that waits, one more for a slot, and the
+//     beats of a session that holds permits. The first of those who wait reads the heartbeats of up to
+//     16 holders 8 times per lease.
 //
 // They are built from the same parts: package session (one ZooKeeper session, its heartbeat and
 // its leases), package watch (waits on znodes) and a queue of ephemeral sequential znodes.

@@ -144,16 +144,18 @@ func (s *Session) created(begun clock.Instant, ops []any, results []zk.MultiResp
 func (s *Session) nextPlaces(begun clock.Instant) (places []*Hold) {
 	bytes, reserved := 0, 0
 	n, begin := len(s.holds), s.turn
-	for s.turn = begin; s.turn < n && bytes < maxBytesTogether; s.turn++ {
+	for s.turn = begin; s.turn < n; s.turn++ {
 		h := s.holds[s.turn]
 		if !h.holdable() || !h.due(begun) || !h.kept && reserved == maxReserved {
 			continue
+		}
+		if bytes += overhead + len(h.own.full); bytes > maxBytesTogether {
+			break
 		}
 		if !h.kept {
 			reserved++
 		}
 		places = append(places, h)
-		bytes += overhead + len(h.own.full)
 	}
 	if s.turn >= n {
 		s.turn = 0

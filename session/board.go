@@ -29,7 +29,7 @@ func (s *Session) createByBeat(ops []any) (ok bool, paths []string, err error) {
 	}
 	b := &boarding{ops, make(chan boarded, 1)}
 	s.mu.Lock()
-	if s.over || s.state != StateConnected || s.conn == s.dropped || s.boarding != nil || s.beating || s.beatFailed || s.heart.unsure || sizes(ops) > maxRequest-maxBytesTogether {
+	if s.over || s.state != StateConnected || s.conn == s.dropped || s.boarding != nil || s.beating || s.beatFailed || s.heart.unsure || sizes(ops) > s.boardable() {
 		s.mu.Unlock()
 		return false, nil, nil
 	}
@@ -38,6 +38,12 @@ func (s *Session) createByBeat(ops []any) (ok bool, paths []string, err error) {
 	s.mu.Unlock()
 	r := <-b.done // a beat that is never answered ends with its connection
 	return true, r.paths, r.err
+}
+
+// boardable is how large creates may be that a beat takes along, beside its checks and its own data.
+// The caller holds s.mu.
+func (s *Session) boardable() int {
+	return maxRequest - maxBytesTogether - 2*overhead - len(s.chroot) - len(s.heart.path)
 }
 
 // unboard answers creates that no beat will take along. The caller holds s.mu.

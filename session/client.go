@@ -18,13 +18,10 @@ import (
 // opened, with backoff and jitter, until the client is closed. A program needs one
 // Client however many recipes it runs. All methods may be called from any goroutine.
 type Client struct {
-	cfg     Config
-	servers []string
-	chroot  string
-	clock   clock.Clock
-	counts  counts
-	log     *feed.Log
-	thin    *feed.Thin
+	*common
+	clock clock.Clock
+	log   *feed.Log
+	thin  *feed.Thin
 
 	ctx     context.Context // ends when the client is closed
 	end     context.CancelCauseFunc
@@ -38,6 +35,18 @@ type Client struct {
 	err     error         // why the client closed itself
 }
 
+// common is what a client and all its sessions have in common.
+type common struct {
+	cfg      Config
+	servers  []string
+	chroot   string
+	certs    *certs      // nil without TLS
+	names    *dial.Names // set by run
+	counts   counts
+	refusals refusals
+	unknown  unknownOps
+}
+
 // Delays between the end of one session and the beginning of the next.
 const (
 	firstReopen   = 50 * time.Millisecond
@@ -45,8 +54,8 @@ const (
 )
 
 // Open checks its arguments and returns a Client that connects in the background; it
-// does no I/O itself. The connect string is ZooKeeper's: "host1:2181,host2:2181/chroot".
-// A missing port means 2181; an IPv6 address stands in brackets. All servers must belong to one
+// does no I/O itself, but to read Config.TLSFiles. The connect string is ZooKeeper's:
+// "host1:2181,host2:2181/chroot". A missing port means 2181; an IPv6 address stands in brackets. All servers must belong to one
 // ensemble: with two there are two leaders.
 func Open(connect string, cfg Config) (*Client, error) {
 	servers, chroot, err := dial.ParseConnect(connect)
@@ -59,9 +68,13 @@ func Open(connect string, cfg Config) (*Client, error) {
 	}
 	logger, log := feed.NewLog(cfg.Logger)
 	cfg.Logger = logger
+	certs, err := newCerts(&cfg)
+	if err != nil {
+		return nil, err
+	}
 	c := &Client{
-		log: log,
-		cfg: cfg, servers: servers, chroot: chroot,
+		common:  &common{cfg: cfg, servers: servers, chroot: chroot, certs: certs},
+		log:     log,
 		clock:   clock.From(cfg.Context),
 		stopped: make(chan struct{}),
 		changed: make(chan struct{}),
@@ -84,14 +97,13 @@ func (c *Client) run() {
 	defer former.Wait()
 	// A session outlives the client's context for as long as recipes clean up.
 	sessions, end := context.WithCancelCause(context.WithoutCancel(c.ctx))
-	names := dial.NewNames(sessions)
-	refused, unknown := &refusals{}, &unknownOps{}
-	defer names.Wait()
+	c.names = dial.NewNames(sessions)
+	defer c.names.Wait()
 	defer end(ErrClosed)
 	pause := retry.New(c.clock, firstReopen, longestReopen)
 	for {
 		begun := c.clock.Now()
-		s, err := newSession(sessions, &c.cfg, &c.counts, names, refused, unknown, c.servers, c.chroot)
+		s, err := newSession(sessions, c.common)
 		if err != nil {
 			c.fail(err)
 			return
@@ -267,6 +279,8 @@ type Status struct {
 	EphemeralBytes int
 	// LinesDropped is how many lines Config.Logger has not taken.
 	LinesDropped uint64
+	// TLSFiles is why Config.TLSFiles could not be read for the latest connection; nil if they could.
+	TLSFiles error
 }
 
 // ServerStatus is how a server was seen last.
@@ -286,14 +300,14 @@ func (c *Client) Status() Status {
 	s, err := c.latest, c.err
 	c.mu.Unlock()
 	if s == nil {
-		st := Status{LinesDropped: c.log.Dropped(), Timeout: c.cfg.Timeout, LeaseTime: c.cfg.Lease, Err: err}
+		st := Status{LinesDropped: c.log.Dropped(), TLSFiles: c.certs.broken(), Timeout: c.cfg.Timeout, LeaseTime: c.cfg.Lease, Err: err}
 		for _, addr := range c.servers {
 			st.Servers = append(st.Servers, ServerStatus{Addr: addr})
 		}
 		return st
 	}
 	st := s.status()
-	st.LinesDropped = c.log.Dropped()
+	st.LinesDropped, st.TLSFiles = c.log.Dropped(), c.certs.broken()
 	return st
 }
 

@@ -47,9 +47,12 @@ type Config struct {
 
 	// TLS, if set, is spoken with every server. The certificate is verified for the
 	// server's name in the connect string, unless ServerName is set. It is copied for each
-	// connection, so do not change it. To replace authorities or certificates without a restart,
-	// use its hooks, or speak TLS in Dial.
+	// connection, so do not change it.
 	TLS *tls.Config
+
+	// TLSFiles, if any is set, are where the authorities and the own certificate are read from, again
+	// for each connection. TLS is then spoken also if TLS is nil; what else it sets still counts.
+	TLSFiles TLSFiles
 
 	// Auth are credentials, presented after each handshake before anything else.
 	Auth []Auth

@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -161,6 +162,26 @@ func TestAnExchangeThatCannotBeginIsTriedAgain(t *testing.T) {
 		}
 		if calls.Load() != 4 || strings.Count(said, "SASL: ") < 2 { // the third server's error ended with the success
 			t.Errorf("%d calls; the servers' errors: %s", calls.Load(), said)
+		}
+	})
+}
+
+// What is wrong with the servers is told, also when they have granted a session before. None of these
+// sessions is the client's yet, so the next one does not replace it.
+func TestASessionThatIsNotAuthenticatedIsNotTheClients(t *testing.T) {
+	onSASL(t, nil, func(t *testing.T, e *zktest.Ensemble) {
+		cfg, log := asAnn(e, "a"), newLogbook(t)
+		cfg.Logger = slog.New(log)
+		client := open(t, e.ConnectString(), cfg)
+		log.await(0, "no server can be used")
+		time.Sleep(10 * simT)
+		if text := log.String(); strings.Contains(text, "session over") || strings.Contains(text, "negotiated") {
+			t.Errorf("a session was taken for the client's:\n%s", text)
+		}
+		for _, s := range client.Status().Servers {
+			if s.Err == nil || !strings.Contains(s.Err.Error(), "no JAAS configuration") {
+				t.Errorf("%s: %v", s.Addr, s.Err)
+			}
 		}
 	})
 }

@@ -66,16 +66,12 @@ const (
 // context, and when the session ends. Reads are repeated until they are answered;
 // writes are sent once, and [OutcomeOf] tells what is known about a failed one.
 type Session struct {
-	cfg      *Config
-	counts   *counts
-	refusals *refusals
-	unknown  *unknownOps
-	chroot   string
-	clock    clock.Clock
-	log      *slog.Logger
-	dialer   *dial.Dialer
-	zk       *zk.Conn
-	closed   <-chan zk.Event // closed by zk when its own goroutines have ended
+	*common
+	clock  clock.Clock
+	log    *slog.Logger
+	dialer *dial.Dialer
+	zk     *zk.Conn
+	closed <-chan zk.Event // closed by zk when its own goroutines have ended
 
 	ctx     context.Context         // ends when the session is over
 	end     context.CancelCauseFunc // with the reason
@@ -125,10 +121,11 @@ type Session struct {
 }
 
 // newSession begins to connect. It ends with parent.
-func newSession(parent context.Context, cfg *Config, counts *counts, names *dial.Names, refusals *refusals, unknown *unknownOps, servers []string, chroot string) (*Session, error) {
+func newSession(parent context.Context, common *common) (*Session, error) {
+	cfg := &common.cfg
 	c := clock.From(cfg.Context)
 	s := &Session{
-		cfg: cfg, counts: counts, refusals: refusals, unknown: unknown, chroot: chroot, clock: c, log: cfg.Logger,
+		common: common, clock: c, log: cfg.Logger,
 		stopped: make(chan struct{}),
 		wake:    make(chan struct{}, 1),
 		slots:   make(chan struct{}, maxCalls),
@@ -143,10 +140,11 @@ func newSession(parent context.Context, cfg *Config, counts *counts, names *dial
 		states:  feed.New[State](nil, maxStates),
 	}
 	s.ctx, s.end = context.WithCancelCause(parent)
-	s.dialer = dial.New(dial.Config{
-		Servers: servers, Dial: cfg.Dial, TLS: cfg.TLS, Clock: c,
-		Timeout: s.patience, Pause: s.pause, Names: names,
-	})
+	dials := dial.Config{Servers: common.servers, Dial: cfg.Dial, Clock: c, Timeout: s.patience, Pause: s.pause, Names: common.names}
+	if common.certs != nil {
+		dials.TLS = common.certs.current
+	}
+	s.dialer = dial.New(dials)
 	ready := make(chan struct{}) // zk's goroutine must not see s.zk unset
 	conn, events, err := zk.Connect([]string{"ensemble"}, cfg.Timeout,
 		zk.WithHostProvider(hosts{s.ctx}),

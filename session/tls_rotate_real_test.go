@@ -1,12 +1,9 @@
 package session_test
 
 import (
-	"context"
-	"crypto/tls"
 	"net"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,40 +11,40 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// The authority of the servers' certificates is replaced while a client runs. A Dial that speaks
-// TLS itself, with the authorities of now, needs no restart; until it knows the new one the client
-// says what is wrong.
+// The authority of all certificates is replaced while a client runs, first on the servers. Until the
+// client's files follow, it says what is wrong.
 func TestTheAuthorityOfTheCertificatesIsReplaced(t *testing.T) {
 	dir := t.TempDir()
 	keys, trust := filepath.Join(dir, "server.pem"), filepath.Join(dir, "ca.pem")
-	issue := func() *tls.Config {
+	files := session.TLSFiles{Authorities: filepath.Join(dir, "authorities.pem"), Certificate: filepath.Join(dir, "own.pem"), Key: filepath.Join(dir, "own.pem")}
+	servers := func() (clients func()) {
 		a := newAuthority(t)
 		cert, key := a.issue("server", []string{"localhost"}, false)
 		a.write(keys, cert, key)
 		a.write(trust, a.cert, nil)
-		return &tls.Config{RootCAs: a.pool()}
+		return func() {
+			a.write(files.Authorities, a.cert, nil)
+			cert, key := a.issue("client", nil, false)
+			a.write(files.Certificate, cert, key)
+		}
 	}
-	var current atomic.Pointer[tls.Config]
-	current.Store(issue())
+	servers()()
 	e := ensemble.ForTest(t, ensemble.Config{Servers: 1, Secure: true, Properties: map[string]string{
 		"serverCnxnFactory":     "org.apache.zookeeper.server.NettyServerCnxnFactory",
 		"ssl.keyStore.location": keys, "ssl.keyStore.type": "PEM",
 		"ssl.trustStore.location": trust, "ssl.trustStore.type": "PEM",
-		"ssl.clientAuth": "none",
+		"ssl.clientAuth": "need",
 	}})
 	if e.External() {
 		t.Skip("SKIP: the certificates of an external ensemble are not ours")
 	}
 	_, port, err := net.SplitHostPort(e.Servers()[0].SecureAddr())
 	must(t, err)
-	client := open(t, "localhost:"+port, session.Config{Timeout: 10 * time.Second,
-		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
-			return (&tls.Dialer{Config: current.Load()}).DialContext(ctx, network, address)
-		}})
+	client := open(t, "localhost:"+port, session.Config{Timeout: 10 * time.Second, TLSFiles: files})
 	before := established(t, client)
 	id := before.ID()
 
-	next := issue() // and the server restarts with it
+	clients := servers() // and the server restarts with it
 	must(t, e.Servers()[0].Restart(within(t, hang)))
 	for end := time.Now().Add(hang); ; time.Sleep(10 * time.Millisecond) {
 		if err := client.Status().Servers[0].Err; err != nil && strings.Contains(err.Error(), "unknown authority") {
@@ -57,7 +54,7 @@ func TestTheAuthorityOfTheCertificatesIsReplaced(t *testing.T) {
 			t.Fatalf("the client says %v", client.Status().Servers[0].Err)
 		}
 	}
-	current.Store(next)
+	clients()
 	if err := established(t, client).EnsurePath(within(t, hang), "/rotated", nil); err != nil {
 		// The former session may have been lost meanwhile, on a busy machine.
 		must(t, established(t, client).EnsurePath(within(t, hang), "/rotated", nil))

@@ -31,7 +31,7 @@ func newProgram(o *options, stdout, stderr io.Writer) (*program, error) {
 	if p.ensemble, err = zookeeper.Open(o.zk, o.session.Timeout); err != nil {
 		return nil, err
 	}
-	p.client, err = session.Open(p.ensemble.Connect, session.Config{
+	p.client, err = o.access.Open(p.ensemble.Connect, session.Config{
 		Timeout: o.session.Timeout, Lease: o.session.Lease, Logger: o.logger(stderr),
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ type options struct {
 	try, verbose                bool
 	hold, rest, beat            time.Duration
 	session                     flags.Times
+	access                      flags.Access
 }
 
 const usage = `contender wants a lock, or a permit of a semaphore, and tells what happens as JSON lines on stdout.
@@ -53,6 +55,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.DurationVar(&o.beat, "beat", 10*time.Millisecond, "time between two beats of a holder")
 	f.BoolVar(&o.verbose, "v", false, "log to stderr")
 	o.session.Define(f)
+	o.access.Define(f)
 	if err := f.Parse(args); err != nil {
 		if err == flag.ErrHelp {
 			fmt.Fprint(stderr, usage)
@@ -86,7 +89,7 @@ func (o *options) check(f *flag.FlagSet) error {
 		o.rest = 0
 	}
 	o.id = flags.ID(o.id)
-	return o.session.Check(f, maxTimeout)
+	return errors.Join(o.session.Check(f, maxTimeout), o.access.Check())
 }
 
 func (o *options) logger(stderr io.Writer) *slog.Logger {

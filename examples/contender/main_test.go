@@ -211,6 +211,19 @@ func TestRoundsAreCounted(t *testing.T) {
 	}
 }
 
+func TestAUserOfTheServersGetsTheLock(t *testing.T) {
+	e := zktest.Start(t, zktest.Config{Servers: 3, Users: map[string]string{"alice": "secret"}})
+	alice := start(t, e, "alice", "-sasl", "digest:alice:secret")
+	alice.wait("acquired")
+	stranger := start(t, e, "mallory")
+	stranger.wait("error") // the znodes are alice's
+	if code, _ := stranger.Exit(time.Minute); code != 1 {
+		t.Errorf("a contender that is refused exits with %d; want 1", code)
+	}
+	alice.Signal(syscall.SIGTERM)
+	alice.leaves()
+}
+
 func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
 	for _, args := range [][]string{
 		{"-recipe", "sword"}, {"-hold", "-1s"}, {"-rest", "x"}, {"-times", "-1"}, {"-beat", "0"}, {"-style", "zoo"},

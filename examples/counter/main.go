@@ -44,6 +44,7 @@ type options struct {
 	add          int64
 	times        int
 	timeout      time.Duration
+	access       flags.Access
 }
 
 func parse(args []string, stderr io.Writer) (*options, error) {
@@ -56,6 +57,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.Int64Var(&o.add, "add", 1, "what to add each time")
 	f.IntVar(&o.times, "times", 10, "how many times")
 	f.DurationVar(&o.timeout, "timeout", 15*time.Second, "session timeout to ask for")
+	o.access.Define(f)
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			f.SetOutput(stderr)
@@ -72,7 +74,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	case o.timeout < minTimeout || o.timeout > maxTimeout:
 		return nil, fmt.Errorf("-timeout is %v; want %v to %v", o.timeout, minTimeout, maxTimeout)
 	}
-	return o, nil
+	return o, o.access.Check()
 }
 
 // run is the program; it returns the exit code.
@@ -113,7 +115,7 @@ func count(ctx context.Context, o *options, stdout io.Writer) error {
 		return err
 	}
 	defer servers.Close()
-	client, err := session.Open(servers.Connect, session.Config{Timeout: o.timeout})
+	client, err := o.access.Open(servers.Connect, session.Config{Timeout: o.timeout})
 	if err != nil {
 		return err
 	}

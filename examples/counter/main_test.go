@@ -70,6 +70,16 @@ func TestEachAdditionIsToldOnce(t *testing.T) {
 	}
 }
 
+func TestAUserOfTheServersCounts(t *testing.T) {
+	e := zktest.Start(t, zktest.Config{Servers: 3, Users: map[string]string{"alice": "secret"}})
+	args := []string{"-zk", e.ConnectString(), "-times", "1", "-sasl"}
+	lines(t, append(args, "digest:alice:secret")...)
+	var stdout, stderr bytes.Buffer
+	if code := run(append(args, "digest:alice:guess"), &stdout, &stderr); code != 1 || !strings.Contains(stderr.String(), "credential rejected") || strings.Contains(stderr.String(), "guess") {
+		t.Errorf("with a wrong password: exit code %d: %s", code, &stderr)
+	}
+}
+
 func TestWhatIsWrongWithTheFlagsIsSaid(t *testing.T) {
 	for flags, want := range map[string]string{
 		"-times 0": "-times is 0", "x": `unexpected argument "x"`, "-path x": "path", "-timeout 1ms": "-timeout is 1ms", "-zk ,": "a server is empty",

@@ -23,7 +23,7 @@ type worker struct {
 func start(ctx context.Context, o *options, connect, id string) (*worker, error) {
 	w := &worker{cable: &cable.Cable{}}
 	var err error
-	w.client, err = session.Open(connect, session.Config{Timeout: o.times.Timeout, Lease: o.times.Lease, Dial: w.cable.Dial})
+	w.client, err = o.access.Open(connect, session.Config{Timeout: o.times.Timeout, Lease: o.times.Lease, Dial: w.cable.Dial})
 	if err != nil {
 		return nil, err
 	}

@@ -34,6 +34,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 type options struct {
 	zk, path, id string
 	times        flags.Times
+	access       flags.Access
 }
 
 func parse(args []string, stderr io.Writer) (*options, error) {
@@ -44,6 +45,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.StringVar(&o.path, "path", "/zkrecipe/members", "the group's `znode`")
 	f.StringVar(&o.id, "id", "", "join the group as `name` (with -zk)")
 	o.times.Define(f)
+	o.access.Define(f)
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			f.SetOutput(stderr)
@@ -58,7 +60,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	case o.id != "" && o.zk == "":
 		return nil, errors.New("-id is for an ensemble of yours; want -zk as well")
 	}
-	return o, o.times.Check(f, time.Minute)
+	return o, errors.Join(o.times.Check(f, time.Minute), o.access.Check())
 }
 
 // run is the program; it returns the exit code.
@@ -87,7 +89,7 @@ func play(ctx context.Context, o *options, stdout io.Writer) error {
 		return err
 	}
 	defer servers.Close()
-	client, err := session.Open(servers.Connect, session.Config{Timeout: o.times.Timeout, Lease: o.times.Lease})
+	client, err := o.access.Open(servers.Connect, session.Config{Timeout: o.times.Timeout, Lease: o.times.Lease})
 	if err != nil {
 		return err
 	}

@@ -45,6 +45,7 @@ func main() { os.Exit(run(os.Args[1:])) }
 type options struct {
 	zk, path, id, listen string
 	times                flags.Times // of the session
+	access               flags.Access
 	stopWithin, linger   time.Duration
 }
 
@@ -56,6 +57,7 @@ func parse(args []string) (o options, err error) {
 	f.StringVar(&o.id, "id", "", "this instance's `name` (default host, process id and a random part)")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`address` to serve HTTP on; port 0 means a free one")
 	o.times.Define(f)
+	o.access.Define(f)
 	f.DurationVar(&o.stopWithin, "stop-within", 10*time.Second, "how long stopping may take")
 	f.DurationVar(&o.linger, "linger", time.Second, "how long to go on answering requests after /readyz fails,\nfor load balancers to notice; longer than their probes' period")
 	err = f.Parse(args)
@@ -71,7 +73,7 @@ func parse(args []string) (o options, err error) {
 		err = fmt.Errorf("-linger is %v; want at most half of -stop-within, which is %v", o.linger, o.stopWithin)
 	}
 	if err == nil {
-		err = o.times.Check(f, time.Minute)
+		err = errors.Join(o.times.Check(f, time.Minute), o.access.Check())
 	}
 	if err != nil {
 		complain(err)
@@ -136,7 +138,7 @@ func serve(ctx context.Context, o options) error {
 		fmt.Printf("Another instance: go run ./examples/service -zk %s -listen 127.0.0.1:0\n", ensemble.Connect)
 	}
 	s, err := newService(config{
-		connect: ensemble.Connect, path: o.path, id: o.id, times: o.times, stopWithin: o.stopWithin, linger: o.linger,
+		connect: ensemble.Connect, path: o.path, id: o.id, times: o.times, access: o.access, stopWithin: o.stopWithin, linger: o.linger,
 		url: "http://" + listener.Addr().String(), log: slog.New(slog.NewTextHandler(os.Stdout, nil)),
 	})
 	if err != nil {

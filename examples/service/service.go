@@ -22,6 +22,7 @@ import (
 type config struct {
 	connect, path, id, url string
 	times                  flags.Times // of the session
+	access                 flags.Access
 	stopWithin, linger     time.Duration
 	log                    *slog.Logger
 }
@@ -41,7 +42,7 @@ type service struct {
 // newService puts an instance together. It does no I/O that could fail: connecting goes on
 // in the background, and the service answers requests meanwhile.
 func newService(cfg config) (*service, error) {
-	client, err := session.Open(cfg.connect, session.Config{Timeout: cfg.times.Timeout, Lease: cfg.times.Lease, Logger: cfg.log})
+	client, err := cfg.access.Open(cfg.connect, session.Config{Timeout: cfg.times.Timeout, Lease: cfg.times.Lease, Logger: cfg.log})
 	if err != nil {
 		return nil, err
 	}

@@ -15,13 +15,12 @@ import (
 
 // options are the flags.
 type options struct {
-	zk, path, id, auth, sasl string
-	timeout, lease, grace    time.Duration
-	once, restart, verbose   bool
+	zk, path, id           string
+	access                 flags.Access
+	timeout, lease, grace  time.Duration
+	once, restart, verbose bool
 
-	credentials []session.Auth // what auth says
-	asUser      session.SASL   // what sasl says
-	command     []string
+	command []string
 }
 
 // What the library takes. The shortest are lost whenever the machine is busy.
@@ -47,8 +46,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.StringVar(&o.zk, "zk", "", "the ensemble, as `host:port,.../chroot` (default servers in this process)")
 	f.StringVar(&o.path, "path", "/zkrecipe/singleton", "the election's `znode`, created when missing")
 	f.StringVar(&o.id, "id", "", "this candidate's `name` (default host name and process id)")
-	f.StringVar(&o.auth, "auth", "", "`digest:user:password`; znodes are then for that user alone")
-	f.StringVar(&o.sasl, "sasl", "", "`digest:user:password` of the servers' JAAS configuration; znodes are then for that user alone")
+	o.access.Define(f)
 	f.DurationVar(&o.timeout, "timeout", 15*time.Second, "session timeout to ask for")
 	f.DurationVar(&o.lease, "lease", 0, "how long a lease lasts: about the time until the job of a crashed machine runs elsewhere;\nthe same for all of a path (default 4s, or half of -timeout)")
 	f.DurationVar(&o.grace, "grace", 0, "from SIGTERM to SIGKILL when the leadership is lost (default an eighth of -lease)")
@@ -87,12 +85,7 @@ func (o *options) check() error {
 	}
 	o.grace = cmp.Or(o.grace, o.lease/8)
 	o.id = flags.ID(o.id)
-	var err error
-	if o.credentials, err = flags.Auth(o.auth); err != nil {
-		return err
-	}
-	o.asUser, err = flags.SASL(o.sasl)
-	return err
+	return o.access.Check()
 }
 
 // killRoom is how long before the lease's end SIGKILL is sent: the time for the kernel to

@@ -85,7 +85,7 @@ func run(args []string) int {
 func newSupervisor(o *options) (*supervisor, error) {
 	s := &supervisor{options: o, log: o.logger(stderr), finished: make(chan struct{})}
 	var err error
-	s.client, err = session.Open(o.zk, session.Config{Timeout: o.timeout, Lease: o.lease, Auth: o.credentials, SASL: o.asUser, Logger: s.log})
+	s.client, err = o.access.Open(o.zk, session.Config{Timeout: o.timeout, Lease: o.lease, Logger: s.log})
 	if err != nil {
 		return nil, err
 	}

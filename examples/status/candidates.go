@@ -27,7 +27,7 @@ type candidates struct {
 func newCandidates(servers *zookeeper.Ensemble, o *options, view *electionhttp.View) (*candidates, error) {
 	all := &candidates{servers: servers, term: o.term}
 	for i := range max(o.candidates, 0) {
-		client, err := session.Open(servers.Connect, session.Config{Timeout: o.times.Timeout, Lease: o.times.Lease})
+		client, err := o.access.Open(servers.Connect, session.Config{Timeout: o.times.Timeout, Lease: o.times.Lease})
 		if err != nil {
 			all.close()
 			return nil, err

@@ -36,6 +36,7 @@ type options struct {
 	zk, path, listen string
 	candidates       int
 	times            flags.Times
+	access           flags.Access
 	term             time.Duration
 	data             bool
 }
@@ -50,6 +51,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.IntVar(&o.candidates, "candidates", -1, "how many candidates to run in this process (default 3, with -zk none)")
 	f.Lookup("candidates").DefValue = "0" // the text says it
 	o.times.Define(f)
+	o.access.Define(f)
 	f.DurationVar(&o.term, "term", 12*time.Second, "how long candidates of this process lead before they lose the leadership")
 	f.BoolVar(&o.data, "data", false, "show what candidates say of themselves beside their IDs")
 	if err := f.Parse(args); err != nil {
@@ -71,7 +73,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	case o.term < 100*time.Millisecond:
 		return nil, fmt.Errorf("-term is %v; want 100ms or more", o.term)
 	}
-	return o, o.times.Check(f, time.Minute)
+	return o, errors.Join(o.times.Check(f, time.Minute), o.access.Check())
 }
 
 // run is the program; it returns the exit code.
@@ -100,7 +102,7 @@ func serve(ctx context.Context, o *options, stdout io.Writer) error {
 		return err
 	}
 	defer servers.Close()
-	client, err := session.Open(servers.Connect, session.Config{Timeout: o.times.Timeout, Lease: o.times.Lease})
+	client, err := o.access.Open(servers.Connect, session.Config{Timeout: o.times.Timeout, Lease: o.times.Lease})
 	if err != nil {
 		return err
 	}

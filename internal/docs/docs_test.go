@@ -89,10 +89,10 @@ func compile(t *testing.T, dir string, chosen func(block string) bool) {
 	}
 }
 
-// walls says, for the packages below a directory, which packages of this module and of
+// mayImport says, for the packages below a directory, which packages of this module and of
 // others they may import besides the standard library, "x/." for x without what is below
 // it. The longest matching directory counts.
-var walls = map[string][]string{
+var mayImport = map[string][]string{
 	"internal/clock":               {},
 	"internal/retry":               {"internal/clock", "github.com/cenkalti/backoff/v4"},
 	"internal/enum":                {},
@@ -101,7 +101,7 @@ var walls = map[string][]string{
 	"internal/compose":             {"internal/ensemble/release", "internal/history"},
 	"internal/campaign":            {"internal", "recipe/election", "session", "github.com/go-zookeeper/zk"},
 	"internal/bench":               {"internal", "recipe/election", "recipe/semaphore", "session", "github.com/go-zookeeper/zk", "recipe/lock"},
-	"internal/sim":                 {"recipe/.", "recipe/election", "recipe/lock", "recipe/semaphore", "session", "internal/clock", "github.com/go-zookeeper/zk"},
+	"internal/sim":                 {"github.com/anishathalye/porcupine", "recipe/.", "recipe/election", "recipe/lock", "recipe/semaphore", "session", "internal/clock", "github.com/go-zookeeper/zk"},
 	"session":                      {"session/internal", "internal/clock", "internal/enum", "internal/feed", "internal/retry", "github.com/go-zookeeper/zk"},
 	"session/zktest":               {"session/zktest"},
 	"watch":                        {"session", "internal/clock", "internal/retry", "github.com/go-zookeeper/zk"},
@@ -114,6 +114,7 @@ var walls = map[string][]string{
 	"recipe/lock/locktest":         {"recipe/.", "recipe/lock", "recipe/internal/testhook"},
 	"recipe/group":                 {"recipe/.", "recipe/internal/held", "recipe/internal/ident", "recipe/internal/life", "recipe/internal/quorum", "recipe/internal/tenure", "session", "internal/clock", "internal/enum", "internal/feed", "internal/retry", "github.com/go-zookeeper/zk"},
 	"recipe/barrier":               {"recipe/.", "recipe/internal/held", "recipe/internal/ident", "recipe/internal/life", "recipe/internal/quorum", "recipe/internal/tenure", "session", "internal/clock", "internal/enum", "internal/feed", "internal/retry", "github.com/go-zookeeper/zk"},
+	"recipe/latch":                 {"recipe/.", "recipe/internal/ident", "recipe/internal/life", "recipe/internal/quorum", "watch", "session", "internal/clock", "github.com/go-zookeeper/zk"},
 	"recipe/value":                 {"recipe/.", "recipe/internal/journal", "recipe/internal/quorum", "watch", "session", "internal/clock", "internal/enum", "internal/retry", "github.com/go-zookeeper/zk"},
 	"recipe/internal/journal":      {"session", "internal/clock", "internal/retry", "github.com/go-zookeeper/zk"},
 	"recipe/internal/quorum":       {"session", "internal/clock", "github.com/go-zookeeper/zk"},
@@ -130,16 +131,16 @@ var walls = map[string][]string{
 	"examples/ledger":              {"examples", "recipe/.", "recipe/lock", "session", "go.etcd.io/bbolt"},
 }
 
-func TestPackagesImportOnlyWhatTheWallsAllow(t *testing.T) {
+func TestPackagesImportOnlyWhatTheyMay(t *testing.T) {
 	checked := 0
 	eachFile(t, ".go", func(path string, text []byte) {
 		if strings.HasSuffix(path, "_test.go") || strings.Contains(path, "testdata/") {
 			return
 		}
 		dir := filepath.ToSlash(filepath.Dir(path))
-		allowed, ok := wallFor(dir)
+		allowed, ok := rulesFor(dir)
 		if !ok {
-			t.Errorf("%s: no wall is drawn round %s", path, dir)
+			t.Errorf("%s: mayImport has no row for %s", path, dir)
 			return
 		}
 		f, err := parser.ParseFile(token.NewFileSet(), path, text, parser.ImportsOnly)
@@ -164,9 +165,9 @@ func TestPackagesImportOnlyWhatTheWallsAllow(t *testing.T) {
 	}
 }
 
-func TestTheWallsAreNoticed(t *testing.T) {
+func TestAForbiddenImportIsNoticed(t *testing.T) {
 	for dir, name := range map[string]string{"session": "recipe/election", "watch": "recipe/internal/line", "recipe/internal/line": "recipe/election", "session/zktest": "github.com/go-zookeeper/zk"} {
-		allowed, _ := wallFor(dir)
+		allowed, _ := rulesFor(dir)
 		if within(name, allowed) {
 			t.Errorf("%s may import %s", dir, name)
 		}
@@ -183,9 +184,9 @@ func ours(name string) bool {
 	return false
 }
 
-func wallFor(dir string) (allowed []string, ok bool) {
+func rulesFor(dir string) (allowed []string, ok bool) {
 	for d := dir; d != "."; d = filepath.ToSlash(filepath.Dir(d)) {
-		if allowed, ok = walls[d]; ok {
+		if allowed, ok = mayImport[d]; ok {
 			return allowed, true
 		}
 	}

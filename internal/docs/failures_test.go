@@ -38,6 +38,27 @@ func TestEveryKnownFailureIsMetByATestThatExists(t *testing.T) {
 	}
 }
 
+// The page of threats, too, names the tests of its claims.
+func TestEveryTestNamedOnThePageOfThreatsExists(t *testing.T) {
+	text, err := os.ReadFile(root + "/recipe/docs/threats.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests, n := testsOf(t, root), 0
+	for _, name := range testName.FindAllStringSubmatch(string(text), -1) {
+		if !strings.Contains(name[1], ".Test") {
+			continue
+		}
+		n++
+		if why := unknown(name[1], tests); why != "" {
+			t.Error(why)
+		}
+	}
+	if n == 0 {
+		t.Error("no test is named")
+	}
+}
+
 var (
 	entryHead = regexp.MustCompile(`(?m)^### (B\d\d+) (\S.*)$`)
 	testName  = regexp.MustCompile("`([^`]+)`")

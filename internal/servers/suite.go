@@ -24,6 +24,7 @@ type suite struct {
 var full = []suite{
 	{name: "zktest", dir: "session/zktest", tests: "^TestRealServersBehaveAsRecorded$"},
 	{name: "session", dir: "session", files: "*_real_test.go"},
+	{name: "kerberos", dir: "session/sasl/kerberos", files: "*_test.go"}, // a module of its own
 	{name: "watch", dir: "watch", files: "*_test.go"},
 	{name: "election", dir: "recipe/election", files: "*_real_test.go"},
 	{name: "campaign", dir: "internal/campaign", tests: "^TestEveryFaultOnRealEnsembles$"},
@@ -35,6 +36,7 @@ var selection = []suite{
 		"TestTheChrootAppliesToEveryCallWatchAndMulti|TestALost.*LeaveExactlyOneZnode|TestEnsurePathNeedsNoPermissionOnWhatIsThere|" +
 		"TestWatchesAreRacelessAcrossAHundredReconnects|TestASilentSessionIsTakenOverFromOnRealServers|TestTLSOnARealSecurePort|" +
 		"TestCredentialsSurviveReconnectsAndLostReplies|TestASessionSurvivesTheDeathOfItsServer)$"},
+	{name: "kerberos", dir: "session/sasl/kerberos", tests: "^(TestAPrincipalGetsWhatIsItsOwn|TestAServerThat.*)$"},
 	{name: "watch", dir: "watch", files: "*_test.go"},
 	{name: "election", dir: "recipe/election", tests: "^(TestTheLeadershipPassesDownTheLine|TestAHiddenContenderAheadIsPolled|" +
 		"TestAVanishedLeaderIsReplacedLongBeforeItsSessionExpires|TestRefusalsOfATakeoverAreReported|TestWhatIsRefusedForGoodEndsRun|" +
@@ -68,7 +70,8 @@ func (s suite) run(version string) (r result, err error) {
 			return r, err
 		}
 	}
-	cmd := exec.Command("go", "test", "-json", "-count=1", "-timeout", "15m", "-run", pattern, "./"+s.dir)
+	cmd := exec.Command("go", "test", "-json", "-count=1", "-timeout", "15m", "-run", pattern)
+	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "ZOOKEEPER_VERSION="+version, "ZKRECIPE_REQUIRE_REAL=1")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()

@@ -271,7 +271,9 @@ func (c *contender) work(ctx context.Context, l *lock.Lock, h *lock.Held, read b
 				c.p.w.check.report("run", "%s lost %s without a fault", c.p.name, l.Path())
 			}
 		}
-		if clock.Sleep(ctx, c.p.clock, time.Duration(c.rng.Int63n(int64(500*time.Millisecond)))) != nil {
+		pause := time.Duration(c.rng.Int63n(int64(500 * time.Millisecond)))
+		c.p.w.registers.at(l.Path()).use(h.Valid, read, func() { clock.Sleep(ctx, c.p.clock, pause) })
+		if ctx.Err() != nil {
 			break
 		}
 	}

@@ -132,7 +132,12 @@ func (p *proc) work(permit *semaphore.Permit, dir string, rng *rand.Rand) {
 		for _, slot := range permit.Slots() {
 			permit.Multi(ctx, &zk.SetDataRequest{Path: slotPath(dir, slot.Number()), Data: []byte(strconv.FormatInt(slot.Token(), 10)), Version: -1})
 		}
-		clock.Sleep(ctx, p.clock, time.Duration(rng.Int63n(int64(3*time.Second))))
+		pause := func() { clock.Sleep(ctx, p.clock, time.Duration(rng.Int63n(int64(3*time.Second)))) }
+		if p.w.check.semaphores[dir].size > 1 {
+			pause()
+			continue
+		}
+		p.w.registers.at(dir).use(permit.Valid, false, pause)
 	}
 	if rng.Intn(4) == 0 && len(p.w.plan.Faults) > 0 { // stop slowly, whatever the context says
 		clock.Sleep(context.Background(), p.clock, time.Duration(rng.Int63n(int64(2*drainTimeout))))
@@ -265,12 +270,13 @@ func (w *world) adminDeletesPermits(ctx context.Context, s *session.Session, wha
 	var chosen []string
 	switch what {
 	case "admin deletes path":
-		chosen = append(all, dir+"/leases", dir+"/locks", dir+"/slots")
+		chosen = append(all, dir+"/leases", dir+"/locks")
+		w.registers.at(dir).expel()
 		for _, node := range all {
 			w.check.doom(node)
 		}
 	case "admin deletes candidate":
-		if all = append(all, dir+"/slots"); rng.Intn(4) > 0 {
+		if len(all) > 0 {
 			chosen = all[rng.Intn(len(all)):][:1]
 		}
 	case "admin deletes leader":

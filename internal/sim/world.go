@@ -27,13 +27,14 @@ type Result struct {
 
 // world is one run.
 type world struct {
-	plan    Plan
-	ens     *zktest.Ensemble
-	check   *checker
-	locks   *lockChecker
-	procs   []*proc
-	started int
-	admin   *session.Client
+	plan      Plan
+	ens       *zktest.Ensemble
+	check     *checker
+	locks     *lockChecker
+	registers registers
+	procs     []*proc
+	started   int
+	admin     *session.Client
 
 	mu       sync.Mutex // guards what follows
 	triggers []trigger
@@ -70,6 +71,7 @@ func (w *world) requested(r zktest.Request) {
 func run(plan Plan, tracing bool) Result {
 	w := &world{plan: plan, check: newChecker(plan.Timeout, plan.Lease)}
 	w.check.tracing = tracing
+	w.registers.byPath = map[string]*register{}
 	w.locks = &lockChecker{checker: w.check, locks: map[string]*lockRecord{}}
 	ens, err := zktest.New(zktest.Config{
 		Servers: 3, InMemory: true, Tick: tick, SyncLimit: syncLimit, Seed: plan.Seed, Latency: plan.Latency, Jitter: 2 * plan.Latency, SequenceWraps: plan.Wraps,
@@ -97,6 +99,7 @@ func run(plan Plan, tracing bool) Result {
 		w.checkEvents()
 	}
 	w.tearDown()
+	w.checkRegisters()
 	acquired := w.acquisitions()
 	for n := range plan.Locks {
 		acquired += w.locks.acquisitions(lockPath(n))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/quorum"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -38,27 +39,37 @@ func New(client *session.Client, path string, cfg Config) (*Barrier, error) {
 // lowers it, also after the end of the process that raised it. If an answer is lost, Raise may raise
 // the barrier again although somebody has lowered it meanwhile.
 func (b *Barrier) Raise(ctx context.Context) error {
-	return inEach(ctx, b.client, b.path, func(s *session.Session) error { return s.EnsurePath(ctx, b.path, b.cfg.ACL) })
+	return life.InEach(ctx, b.client, b.path, func(s *session.Session) error { return s.EnsurePath(ctx, b.path, b.cfg.ACL) })
 }
 
 // Lower lowers the barrier, which any process may have raised. It deletes the znode, and all who
 // wait go on. It returns nil when the barrier is down, also if it was already. A barrier that is
 // raised again meanwhile stays up. The error is zk.ErrNotEmpty if there is something below the
-// path.
+// path. It takes WRITE on the znode.
 func (b *Barrier) Lower(ctx context.Context) error {
 	var czxid int64 // of the one to be lowered
-	return inEach(ctx, b.client, b.path, func(s *session.Session) error {
+	return life.InEach(ctx, b.client, b.path, func(s *session.Session) error {
 		pause := retry.New(b.clock, firstDelay, longestDelay)
 		for {
 			if there, err := quorum.Exists(ctx, s, b.clock, b.path); err != nil || !there {
 				return err
 			}
-			stat, ok, err := s.Exists(ctx, b.path)
-			if err != nil || !ok || czxid != 0 && stat.Czxid != czxid {
+			data, stat, err := s.Get(ctx, b.path)
+			if errors.Is(err, zk.ErrNoNode) || err == nil && czxid != 0 && stat.Czxid != czxid {
+				return nil
+			}
+			if err != nil {
 				return err
 			}
 			czxid = stat.Czxid
-			err = s.Delete(ctx, b.path, stat.Version)
+			// One that is raised again begins at version 0, which this one leaves now. So a deletion that
+			// comes late reaches another barrier only if that one is being lowered, too.
+			if stat, err = s.Set(ctx, b.path, data, stat.Version); err == nil {
+				if stat.Czxid != czxid {
+					return nil
+				}
+				err = s.Delete(ctx, b.path, stat.Version)
+			}
 			switch {
 			case err == nil || errors.Is(err, zk.ErrNoNode):
 				return nil
@@ -81,7 +92,7 @@ func (b *Barrier) Lower(ctx context.Context) error {
 // stays as long as the barrier is up.
 func (b *Barrier) Wait(ctx context.Context) error {
 	var czxid int64 // of the one that is waited for
-	return inEach(ctx, b.client, b.path, func(s *session.Session) error {
+	return life.InEach(ctx, b.client, b.path, func(s *session.Session) error {
 		// A new session may begin at a server that lags, where the barrier is not raised yet.
 		if there, err := quorum.Exists(ctx, s, b.clock, b.path); err != nil || !there {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -164,4 +165,47 @@ func TestAWaitCostsAWriteAndARead(t *testing.T) {
 		must(t, b.Lower(t.Context()))
 		ends(t, done)
 	})
+}
+
+// One that lowers the barrier has found it, and is about to delete it. Meanwhile another has lowered it
+// and raised it again.
+func TestABarrierThatIsRaisedAgainStaysUp(t *testing.T) {
+	for nth := 1; nth <= 4; nth++ { // request at which it is held up
+		onStage(t, 1, func(t *testing.T, s *stage) {
+			first, other := s.barrier("first"), s.barrier("other")
+			must(t, other.Raise(t.Context()))
+			must(t, first.Raise(t.Context())) // it has a session
+			host, held, n := s.Host("first"), make(chan struct{}), 0
+			s.mu.Lock()
+			s.trapped = func(r zktest.Request) {
+				if r.Host != "first" || r.Op == zktest.OpPing {
+					return
+				}
+				if n++; n == nth {
+					go func() {
+						host.Hold(zktest.ToServer)
+						close(held)
+					}()
+				}
+			}
+			s.mu.Unlock()
+			done := make(chan error, 1)
+			go func() { done <- first.Lower(t.Context()) }()
+			select {
+			case <-held:
+			case <-time.After(time.Second):
+				ends(t, done)
+				return // there are not so many
+			}
+			time.Sleep(50 * time.Millisecond)
+			must(t, other.Lower(t.Context()))
+			must(t, other.Raise(t.Context()))
+			host.Heal()
+			must(t, <-done)
+			there := func(n zktest.Node) bool { return n.Path == dir }
+			if nth > 1 && !slices.ContainsFunc(s.Nodes(), there) { // the first request asks whether there is one
+				t.Errorf("held up at request %d, it lowers a barrier that was raised since", nth)
+			}
+		})
+	}
 }

@@ -2,14 +2,12 @@ package barrier
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/go-zookeeper/zk"
 
-	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -21,7 +19,7 @@ type Config struct {
 	ID string
 
 	// ACL of the znodes, and of the path if it must be created. It has to grant READ to all who
-	// use the barrier. Default: the session's. A nil-length ACL means the default.
+	// use the barrier, and WRITE to those who lower it. Default: the session's. A nil-length ACL means the default.
 	ACL []zk.ACL
 
 	// StopBefore is how long before the end of the lease the context of a [Round] ends. At most a
@@ -53,25 +51,4 @@ func checkArguments(client *session.Client, path string) error {
 		return fmt.Errorf("barrier: %w", err)
 	}
 	return nil
-}
-
-// inEach calls do with one session after another until one call does not end with its session.
-func inEach(ctx context.Context, client *session.Client, path string, do func(*session.Session) error) error {
-	for {
-		s, err := client.Session(ctx)
-		if err != nil {
-			return err
-		}
-		err = do(s)
-		switch {
-		case err == nil:
-			return nil
-		case ctx.Err() != nil:
-			return cmp.Or(context.Cause(ctx), err)
-		case session.Permanent(err):
-			return &recipe.PermanentError{Path: path, Err: err}
-		case s.Err() == nil:
-			return err
-		}
-	}
 }

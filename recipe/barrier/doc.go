@@ -34,7 +34,8 @@
 //
 // # What it costs
 //
-//	Wait      1 quorum write that changes nothing, 1 read, 1 watch
+//	Wait      1 quorum write that changes nothing, 1 or 2 reads, 1 watch
+//	Lower     3 quorum writes, 1 read
 //	Enter     1 quorum write, 1 more for the lease; the last one 1 more; lists: a few for each member,
 //	          and fewer than 1000 a second of all together while they wait
 //	inside    4 quorum writes per lease

@@ -127,7 +127,7 @@ func (r *Round) Leave(ctx context.Context) error {
 			r.e.s.DeleteInBackground(r.e.path, nil)
 		}
 	}
-	return inEach(ctx, r.d.client, r.d.path, func(s *session.Session) error { return r.awaitOthers(ctx, s) })
+	return life.InEach(ctx, r.d.client, r.d.path, func(s *session.Session) error { return r.awaitOthers(ctx, s) })
 }
 
 // awaitOthers waits until none of the others is left.

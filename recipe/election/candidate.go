@@ -9,6 +9,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/stay"
@@ -69,7 +70,7 @@ func (e *Election) join(l *working, ctx context.Context) (*stay.Stay, error) {
 		return nil, err
 	}
 	st, err := stay.Enter(ctx, s, line.Config{
-		Dir: e.path, Style: e.cfg.Style.line(), Data: encode(e.cfg.ID, e.cfg.Data), ACL: e.cfg.ACL, Clock: e.clock,
+		Dir: e.path, Style: e.cfg.Style.line(), Data: ident.Encode(e.cfg.ID, e.cfg.Data), ACL: e.cfg.ACL, Clock: e.clock,
 	})
 	if err != nil {
 		return nil, err
@@ -202,13 +203,32 @@ func (e *Election) guard(l *working, st *stay.Stay, term *Term) {
 	}.Until(leading, st.S, st)
 }
 
-// leave ends a candidacy: it deletes the znode, unless it is gone already.
+// leave ends a candidacy: it deletes the znode, unless it is gone already. When ctx has ended it waits
+// only as long as an ensemble that is well may take to answer. The rest is done in the background.
 func (e *Election) leave(ctx context.Context, st *stay.Stay, gone bool) {
-	left := st.Leave(ctx, gone)
-	e.log.Info("left", withErr(left, "session", hex(st.S.ID()), "node", st.Path())...)
+	left := make(chan struct{})
+	e.left = left
+	go func() {
+		defer close(left)
+		err := st.Leave(ctx, gone)
+		e.log.Info("left", withErr(err, "session", hex(st.S.ID()), "node", st.Path())...)
+		e.send(Event{Kind: EventLeft, Session: st.S.ID(), Node: st.Path(), Err: err})
+	}()
+	bounded, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		_ = clock.Sleep(bounded, e.clock, lingers)
+		cancel()
+	})()
+	select {
+	case <-left:
+	case <-bounded.Done():
+	}
 	e.status.set(e.clock, func(s *Status) { s.Node, s.Position, s.Ahead = "", 0, "" })
-	e.send(Event{Kind: EventLeft, Session: st.S.ID(), Node: st.Path(), Err: left})
 }
+
+// lingers is how long Run and Campaign wait for the departure after the end of their context.
+const lingers = 100 * time.Millisecond
 
 // retry reports a failure and waits before the next attempt.
 func (e *Election) retry(ctx context.Context, begun clock.Instant, err error) error {

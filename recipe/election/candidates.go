@@ -6,6 +6,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
 )
 
@@ -61,7 +62,7 @@ func (e *Election) Candidates(ctx context.Context) ([]Candidate, error) {
 		case err != nil:
 			return nil, err
 		}
-		id, rest := decode(data)
+		id, rest := ident.Decode(data)
 		all = append(all, Candidate{ID: id, Data: rest, Node: e.path + "/" + name.Full, Token: stat.Czxid, Session: stat.EphemeralOwner})
 	}
 	return all, nil

@@ -3,16 +3,13 @@ package election
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"fmt"
 	"log/slog"
-	"os"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
 )
 
@@ -81,8 +78,6 @@ type Config struct {
 }
 
 const (
-	maxID               = 256
-	maxData             = 1_000_000 // a request may have 1 MiB
 	defaultDrainTimeout = 30 * time.Second
 	defaultHealthEvery  = time.Second
 	longest             = 24 * time.Hour
@@ -94,15 +89,10 @@ func (c Config) withDefaults(lease time.Duration) (Config, error) {
 		return c, fmt.Errorf("election: Config.%s is %v; want %s", field, value, want)
 	}
 	if c.ID == "" {
-		c.ID = defaultID()
+		c.ID = ident.Default()
 	}
-	switch {
-	case len(c.ID) > maxID:
-		return bad("ID", fmt.Sprintf("%d bytes long", len(c.ID)), fmt.Sprintf("at most %d", maxID))
-	case !utf8.ValidString(c.ID) || strings.ContainsFunc(c.ID, isControl):
-		return bad("ID", fmt.Sprintf("%q", c.ID), "UTF-8 without control characters")
-	case len(c.Data) > maxData:
-		return bad("Data", fmt.Sprintf("%d bytes long", len(c.Data)), fmt.Sprintf("at most %d", maxData))
+	if err := ident.Check(c.ID, c.Data); err != nil {
+		return c, fmt.Errorf("election: %w", err)
 	}
 	switch c.Style = cmp.Or(c.Style, StyleLatch); c.Style {
 	case StyleLatch, StyleLock, StyleKazoo:
@@ -126,16 +116,6 @@ func (c Config) withDefaults(lease time.Duration) (Config, error) {
 	return c, nil
 }
 
-func isControl(r rune) bool { return r < ' ' || r == 0x7f }
-
-func defaultID() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
-	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), strings.ToLower(rand.Text()[:6]))
-}
-
 func (s Style) line() line.Style {
 	switch s {
 	case StyleLock:
@@ -144,21 +124,4 @@ func (s Style) line() line.Style {
 		return line.Kazoo
 	}
 	return line.Latch
-}
-
-// encode puts ID and data into a znode: the ID alone, as Curator's Participant has it,
-// or ID, newline, data.
-func encode(id string, data []byte) []byte {
-	if len(data) == 0 {
-		return []byte(id)
-	}
-	return append([]byte(id+"\n"), data...)
-}
-
-func decode(znode []byte) (id string, data []byte) {
-	id, rest, found := strings.Cut(string(znode), "\n")
-	if !found {
-		return id, nil
-	}
-	return id, []byte(rest)
 }

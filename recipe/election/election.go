@@ -13,6 +13,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/feed"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
 	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -25,9 +26,6 @@ const (
 
 // maxEvents bounds the events that wait for a subscriber that takes its time.
 const maxEvents = 1000
-
-// maxPath bounds an election's path, so that our names have room below it.
-const maxPath = 4096
 
 // Election is a handle for the election at a path. [Election.Run] and [Election.Campaign] stand in it
 // as one candidate; [Election.Observe] and [Election.Candidates] only look. Several may share a
@@ -45,6 +43,7 @@ type Election struct {
 	wake   chan struct{}
 	pause  *retry.Backoff
 	health health
+	left   chan struct{} // closed when the latest candidacy has left the line
 
 	events *feed.Feed[Event]
 	status status
@@ -74,20 +73,16 @@ func New(client *session.Client, path string, cfg Config) (*Election, error) {
 		wake:   make(chan struct{}, 1),
 		pause:  retry.New(c, firstDelay, longestDelay),
 		events: feed.New(cfg.OnEvent, maxEvents),
+		left:   make(chan struct{}),
 	}
+	close(e.left)
 	e.status.set(c, func(s *Status) { s.Path, s.ID = path, cfg.ID })
 	return e, nil
 }
 
 func checkPath(path string) error {
-	if err := session.CheckPath(path); err != nil {
+	if err := ident.CheckPath(path); err != nil {
 		return fmt.Errorf("election: %w", err)
-	}
-	if len(path) > maxPath {
-		return fmt.Errorf("election: path of %d bytes; want at most %d", len(path), maxPath)
-	}
-	if path == "/" {
-		return errors.New(`election: path is "/"; want one below it, such as "/billing"`)
 	}
 	return nil
 }
@@ -100,16 +95,18 @@ func checkPath(path string) error {
 //
 // Run never gives up: it returns when ctx ends (with its cause), when the client is
 // closed (session.ErrClosed), when lead returns [ErrStop] (nil, or the error that wraps
-// it), when joining is refused for good ([recipe.PermanentError]), or [ErrGoexit]. By then the
-// candidate has left the line and lead has returned. If lead panics, Run panics too once
-// the candidate has left the line, with a text that holds the value and lead's stack.
+// it), when joining is refused for good ([recipe.PermanentError]), or [ErrGoexit]. By then lead has
+// returned and the candidate has left the line. If ZooKeeper does not answer when ctx has ended,
+// Run does not wait for that: it goes on in the background, and [session.Client.Close] waits for it.
+// If lead panics, Run panics too once the candidate has left the line, with a text that holds the
+// value and lead's stack.
 //
 // An error that lead returns is reported in the [EventDeposed] event and the log.
 func (e *Election) Run(ctx context.Context, lead func(ctx context.Context, term *Term) error) error {
 	if lead == nil {
 		return errors.New("election: Run was given a nil callback")
 	}
-	l, err := e.begin(ctx)
+	l, err := e.begin(ctx, ctx)
 	if err != nil {
 		return err
 	}
@@ -141,11 +138,18 @@ type working struct {
 	stop func() // ends everything; waits
 }
 
-func (e *Election) begin(ctx context.Context) (*working, error) {
+// begin begins the work, of the context work, when the candidacy before has left the line.
+func (e *Election) begin(ctx, work context.Context) (*working, error) {
 	if !e.busy.CompareAndSwap(false, true) {
 		return nil, ErrBusy
 	}
-	l := life.Begin(ctx, e.client)
+	select {
+	case <-e.left:
+	case <-ctx.Done():
+		e.busy.Store(false)
+		return nil, context.Cause(ctx)
+	}
+	l := life.Begin(work, e.client)
 	unwell := e.health.start(l.Context(), e)
 	unfollow := e.follow(l.Context())
 	return &working{l, func() {
@@ -153,8 +157,17 @@ func (e *Election) begin(ctx context.Context) (*working, error) {
 		unwell()
 		unfollow()
 		e.status.set(e.clock, func(s *Status) { s.State = StateIdle })
+		left := e.left
 		e.busy.Store(false)
-		l.Left()
+		select {
+		case <-left:
+			l.Left()
+		default:
+			go func() {
+				<-left
+				l.Left()
+			}()
+		}
 	}}, nil
 }
 
@@ -212,13 +225,13 @@ func (w *work) result() (err error, over bool) {
 // Release up to DrainTimeout before the znode is deleted. The candidate can campaign again when
 // Release has returned.
 //
-// The errors are those of Run; on an error nothing is left behind.
+// The errors are those of Run. After an error nothing is left behind, as after Run.
 func (e *Election) Campaign(ctx context.Context) (*Term, error) {
 	// The term outlives ctx, which bounds the wait for it only.
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	l, err := e.begin(context.WithoutCancel(ctx))
+	l, err := e.begin(ctx, context.WithoutCancel(ctx))
 	if err != nil {
 		return nil, err
 	}

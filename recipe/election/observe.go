@@ -12,6 +12,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
 	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -239,7 +240,7 @@ func (o *Observer) stay(ctx context.Context, s *session.Session, name string, li
 		if err != nil || !now.Exists {
 			return err
 		}
-		id, data := decode(now.Data)
+		id, data := ident.Decode(now.Data)
 		leader := Candidate{ID: id, Data: data, Node: o.path + "/" + name, Token: now.Stat.Czxid, Session: now.Stat.EphemeralOwner}
 		o.tell(leader, listed, now.Stat.Mzxid)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 )
 
 // Term is one stretch of leadership, from the election to its end for one reason. Any
@@ -78,10 +79,10 @@ func (t *Term) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error
 // Curator LeaderLatch may stand behind us in line: it takes the change for our
 // departure, finds us still there, and never wakes again.
 func (t *Term) Proclaim(ctx context.Context, data []byte) error {
-	if len(data) > maxData {
-		return fmt.Errorf("election: Proclaim was given %d bytes; want at most %d", len(data), maxData)
+	if len(data) > ident.MaxData {
+		return fmt.Errorf("election: Proclaim was given %d bytes; want at most %d", len(data), ident.MaxData)
 	}
-	_, err := t.Multi(ctx, &zk.SetDataRequest{Path: t.Node(), Data: encode(t.id, data), Version: -1})
+	_, err := t.Multi(ctx, &zk.SetDataRequest{Path: t.Node(), Data: ident.Encode(t.id, data), Version: -1})
 	return err
 }
 

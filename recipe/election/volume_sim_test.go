@@ -97,7 +97,7 @@ func TestAnOutageIsSaidAFewTimesHoweverManyElectionsWait(t *testing.T) {
 
 // All terms of a process end at the same time, and its candidates come back. The events tell each.
 func TestCandidatesThatAreDeposedTogetherSayAFewLines(t *testing.T) {
-	const elections = 300
+	const elections = 150
 	log, deposed := newVolume(), 0
 	synctest.Test(t, func(t *testing.T) {
 		e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Latency: time.Millisecond, Logf: func(string, ...any) {}})
@@ -122,11 +122,11 @@ func TestCandidatesThatAreDeposedTogetherSayAFewLines(t *testing.T) {
 			}
 			all.Go(func() { el.Run(ctx, untilTheEnd) })
 		}
-		time.Sleep(time.Minute)
+		time.Sleep(15 * time.Second)
 		e.Host("a").Drop()
-		time.Sleep(time.Minute)
+		time.Sleep(15 * time.Second)
 		e.Host("a").Heal()
-		time.Sleep(time.Minute)
+		time.Sleep(30 * time.Second)
 		cancel()
 		all.Wait()
 		client.Close()

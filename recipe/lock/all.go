@@ -35,17 +35,20 @@ func All(ctx context.Context, locks ...*Lock) (*Set, error) {
 		return nil, err
 	}
 	l := life.Begin(context.WithoutCancel(ctx), locks[0].client)
-	defer l.End()
-	waiting, cancel := context.WithCancelCause(l.Context())
-	defer cancel(nil)
-	defer context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })()
 	first := &contender{Lock: locks[0], values: ctx, life: l}
-	var set *Set
-	err := first.again(waiting, func() (err error) {
-		set, err = first.attemptAll(waiting, locks)
-		return err
+	win := func(ctx context.Context, last *life.Failure) (set *Set, err error) {
+		defer l.End() // each of what is held has its own
+		err = first.again(ctx, last, func() (err error) {
+			set, err = first.attemptAll(ctx, locks)
+			return err
+		})
+		return set, err
+	}
+	return life.Await(ctx, l, win, func(set *Set, cause error) {
+		for _, h := range set.helds {
+			h.at.giveAway(cause)
+		}
 	})
-	return set, err
 }
 
 func checkAll(ctx context.Context, locks []*Lock) error {

@@ -25,16 +25,7 @@ func (l *Lock) acquire(ctx context.Context, try bool) (*Held, error) {
 		return h, err
 	}
 	c := &contender{Lock: l, values: ctx, life: life.Begin(context.WithoutCancel(ctx), l.client), try: try}
-	waiting, cancel := context.WithCancelCause(c.life.Context())
-	defer cancel(nil)
-	defer context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })()
-	at, err := c.win(waiting)
-	if err != nil {
-		c.life.End()
-		return nil, err
-	}
-	go c.hold(at) // the client waits for it in Close
-	return at.first, nil
+	return life.Await(ctx, c.life, c.win, func(h *Held, cause error) { h.at.giveAway(cause) })
 }
 
 // contender is one call of Acquire.
@@ -46,20 +37,23 @@ type contender struct {
 }
 
 // win joins the line and waits in it, as often as it takes. ctx bounds that.
-func (c *contender) win(ctx context.Context) (at *holding, err error) {
+func (c *contender) win(ctx context.Context, last *life.Failure) (*Held, error) {
 	asked := c.clock.Now()
-	err = c.again(ctx, func() (err error) {
+	var at *holding
+	err := c.again(ctx, last, func() (err error) {
 		at, err = c.attempt(ctx)
 		return err
 	})
-	if err == nil {
-		at.acquired(c.clock.Now().Sub(asked))
+	if err != nil {
+		return nil, err
 	}
-	return at, err
+	at.acquired(c.clock.Now().Sub(asked))
+	go c.hold(at) // the client waits for it in Close
+	return at.first, nil
 }
 
 // again makes attempts until one succeeds, or another would not help.
-func (c *contender) again(ctx context.Context, attempt func() error) error {
+func (c *contender) again(ctx context.Context, last *life.Failure, attempt func() error) error {
 	pause := retry.New(c.clock, firstDelay, longestDelay)
 	for {
 		begun := c.clock.Now()
@@ -73,6 +67,7 @@ func (c *contender) again(ctx context.Context, attempt func() error) error {
 			c.log.Error("cannot join", "err", err)
 			return &recipe.PermanentError{Path: c.path, Err: err}
 		}
+		last.Set(err)
 		if c.clock.Now().Sub(begun) >= c.client.Status().Timeout {
 			pause.Reset()
 		}

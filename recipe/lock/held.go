@@ -145,6 +145,12 @@ func (h *holding) release() bool {
 	return true
 }
 
+// giveAway ends it when nobody will use it.
+func (h *holding) giveAway(cause error) {
+	h.End(recipe.ReasonCancelled, cause)
+	h.release()
+}
+
 // again adds a holder, unless it is over.
 func (h *holding) again() bool {
 	h.mu.Lock()

@@ -69,9 +69,10 @@ func (l *Lock) Path() string { return l.path }
 // line again, behind the others.
 //
 // Acquire gives up when ctx ends (with its cause), when the client is closed (session.ErrClosed), and
-// when joining is refused for good ([recipe.PermanentError]). Then no znode is left, and the contenders
-// behind do not wait longer because of it. Under the context of a Held of this lock it returns
-// [ErrNested] or [ErrUpgrade] at once, unless [Config.Reentrant] is set.
+// when joining is refused for good ([recipe.PermanentError]). When ctx ends it returns at once. Its
+// znode is deleted in the background, with an announcement, so that the contenders behind do not wait
+// for a lease because of it. [session.Client.Close] waits for that. Under the context of a Held of this
+// lock Acquire returns [ErrNested] or [ErrUpgrade] at once, unless [Config.Reentrant] is set.
 func (l *Lock) Acquire(ctx context.Context) (*Held, error) { return l.acquire(ctx, false) }
 
 // TryAcquire is Acquire that does not wait for others: the error is [ErrBusy] when the lock was

@@ -65,44 +65,19 @@ func (s *Semaphore) acquire(ctx context.Context, n int, try bool) (*Permit, erro
 		return nil, context.Cause(ctx)
 	}
 	a := &acquiring{s, life.Begin(context.WithoutCancel(ctx), s.client), ctx, s.clock.Now(), n, try}
-	waiting, cancel := context.WithCancelCause(a.life.Context())
-	defer cancel(context.Canceled)
-	defer context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })()
-	type result struct {
-		p   *Permit
-		err error
-	}
-	var last failure
-	handOver := make(chan result)
-	go func() {
-		p, err := a.win(waiting, &last)
-		if err != nil {
-			defer a.life.End() // not before: it ends what is waited for
-		}
-		select {
-		case handOver <- result{p, err}:
-		case <-waiting.Done():
-			if p != nil { // nobody will use it
-				p.held.End(recipe.ReasonCancelled, context.Cause(waiting))
-				p.release()
-			}
-		}
-	}()
-	select {
-	case r := <-handOver:
-		return r.p, r.err
-	case <-waiting.Done():
-		return nil, a.life.Cut(waiting, last.get())
-	}
+	return life.Await(ctx, a.life, a.win, func(p *Permit, cause error) { // nobody will use it
+		p.held.End(recipe.ReasonCancelled, cause)
+		p.release()
+	})
 }
 
 // win tries until there is a permit.
-func (a *acquiring) win(ctx context.Context, last *failure) (*Permit, error) {
+func (a *acquiring) win(ctx context.Context, last *life.Failure) (*Permit, error) {
 	pause := retry.New(a.clock, firstDelay, longestDelay)
 	for {
 		begun := a.clock.Now()
 		s, err := a.life.Session(ctx, func(err error) {
-			last.set(err)
+			last.Set(err)
 			a.often.Warn("no session", "err", err)
 			a.send(Event{Kind: EventFailed, Err: err})
 		})
@@ -121,7 +96,7 @@ func (a *acquiring) win(ctx context.Context, last *failure) (*Permit, error) {
 			a.log.Error("cannot acquire", "err", err)
 			return nil, &recipe.PermanentError{Path: a.path, Err: err}
 		}
-		last.set(err)
+		last.Set(err)
 		if a.clock.Now().Sub(begun) >= a.client.Status().Timeout {
 			pause.Reset()
 		}
@@ -166,7 +141,7 @@ func (a *acquiring) room(ctx context.Context, s *session.Session) error {
 			return err
 		}
 	}
-	r, _, err := a.read(ctx, s)
+	r, err := a.read(ctx, s)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ type Config struct {
 	ID string
 
 	// Slots numbers the permits: each has a slot of its own from 0 to size - 1, with a fencing
-	// token for each slot. It costs a read and a write more per permit. All users of the path
+	// token for each slot. It costs a write more per permit. All users of the path
 	// should set it, or none: a permit without a slot counts, and leaves a slot unused. At most
 	// 4,096 permits can have slots.
 	Slots bool

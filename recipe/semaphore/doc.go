@@ -20,7 +20,7 @@
 // Code that ignores its permit's context is not stopped. After a lost lease, or after DrainTimeout,
 // the next permit does not wait for it. A permit of another library on the same path keeps only
 // that library's promises. When somebody deletes the path with its contents, more permits than size
-// may be held, for at most one lease. The token of a permit without a slot fences nothing, unless
+// may be held, and two with the same slot, for at most one lease. The token of a permit without a slot fences nothing, unless
 // the size is 1. With a larger size, the permit with the smaller token may still be held. When the
 // size is made smaller, an Acquire that was about to succeed may still do so within the length of a
 // lease.
@@ -75,9 +75,11 @@
 // The record holds the size, too. The first Acquire writes it. A Semaphore with another size is
 // refused ([SizeError]). A Semaphore that has used the path follows later changes.
 //
-// With [Config.Slots] an admitted permit writes its name into a table, the data of slots, at the
-// numbers that it takes. Nobody deletes it there. A slot can be taken when the permit that has it is
-// over: by the record, or 17/16 D after its znode was found to be gone.
+// With [Config.Slots] an admitted permit writes its number into the record, at the slots that it takes,
+// in a multi that checks its own znode. While that znode is there, leases cannot have been deleted and
+// made again, so the write changes exactly what was read. Nobody deletes the number there. A slot can
+// be taken when the permit that has it is over: by the record, or 17/16 D after its znode was found to
+// be gone.
 //
 // What happens when:
 //
@@ -85,8 +87,7 @@
 //   - the lease cannot be extended in time: the permit ends (recipe.ReasonLeaseExpired);
 //   - the session expires, or its heartbeat is revoked: the permit ends (recipe.ReasonSessionLost);
 //   - somebody deletes the permit's znode: the permit ends (recipe.ReasonNodeDeleted), and another
-//     takes its place when the lease is over. The table of slots that is deleted ends all permits
-//     that have slots;
+//     takes its place when the lease is over;
 //   - the process is paused for longer than the lease: the permit is over, as the first call of
 //     Valid tells;
 //   - the client is closed: the permit ends (recipe.ReasonClosed), and its znode is deleted when it
@@ -94,7 +95,8 @@
 //   - the context of an Acquire ends: it returns at once, and what it has created is deleted in the
 //     background, with an announcement, so that nobody waits for it;
 //   - somebody writes something else into the record: Acquire returns a [DataError]. Permits that
-//     are held go on.
+//     are held go on. When it is empty a new record is written. Nobody can get a slot by that one,
+//     because the holders of slots are lost with the old one.
 //
 // # Other libraries
 //

@@ -157,7 +157,7 @@ func TestAPermitOfADeletedPathAnnouncesNothing(t *testing.T) {
 		old.Release(t.Context())
 		time.Sleep(stageT)
 		data, _, err := admin.Get(t.Context(), stagePath+"/leases")
-		if err != nil || !strings.HasSuffix(string(data), "\nsettled 1\n") {
+		if err != nil || !strings.HasSuffix(string(data), "\nsettled 1\nslots\n") {
 			t.Errorf("%q, %v", data, err)
 		}
 	})

@@ -37,7 +37,7 @@ func (p *place) hear(ctx context.Context) error {
 func (p *place) ask(ctx context.Context, watched bool) error {
 	data, stat, err := p.read(ctx, watched)
 	for err == nil && len(data) == 0 {
-		if err = p.sem.writeFirst(ctx, p.s, stat.Version); err == nil {
+		if err = p.writeFirst(ctx, stat); err == nil {
 			data, stat, err = p.read(ctx, watched)
 		}
 	}
@@ -47,7 +47,7 @@ func (p *place) ask(ctx context.Context, watched bool) error {
 	if p.record, err = p.sem.accept(data, p.s.LeaseTime()); err != nil {
 		return err
 	}
-	p.asked = p.clock.Now()
+	p.version, p.asked = stat.Version, p.clock.Now()
 	over := func(n line.Name) bool { return line.Ours(n.Full) && p.record.Over(line.NumberOf(n)) }
 	p.older = slices.DeleteFunc(p.older, over)
 	p.gone = slices.DeleteFunc(p.gone, func(d departure) bool { return p.record.Over(d.number) })
@@ -55,6 +55,23 @@ func (p *place) ask(ctx context.Context, watched bool) error {
 		p.gone[i].asked = true
 	}
 	return nil
+}
+
+// writeFirst writes the record where another library has made the path. The own znodes must exist: the
+// path that was found empty might have been deleted, and made again with a record.
+func (p *place) writeFirst(ctx context.Context, stat zk.Stat) error {
+	first, err := p.sem.beside(p.s, stat)
+	if err != nil {
+		return err
+	}
+	results, err := p.s.Multi(ctx, append(p.checks(), &zk.SetDataRequest{Path: p.sem.leases, Data: []byte(first.String()), Version: stat.Version})...)
+	switch {
+	case errors.Is(err, zk.ErrNoNode) && failed(results) < len(p.paths):
+		return line.ErrGone
+	case errors.Is(err, zk.ErrBadVersion), session.OutcomeOf(err) == session.OutcomeUnknown && ctx.Err() == nil && p.s.Err() == nil:
+		return nil // it is read again anyway
+	}
+	return err
 }
 
 func (p *place) read(ctx context.Context, watched bool) ([]byte, zk.Stat, error) {

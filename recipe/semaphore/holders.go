@@ -3,7 +3,6 @@ package semaphore
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/go-zookeeper/zk"
 
@@ -33,16 +32,13 @@ func (s *Semaphore) Holders(ctx context.Context) ([]Holder, error) {
 	if err != nil {
 		return nil, err
 	}
-	names, size, err := s.list(ctx, at)
+	names, r, err := s.list(ctx, at)
 	if err != nil {
 		return nil, err
 	}
-	slots, err := s.taken(ctx, at)
-	if err != nil {
-		return nil, err
-	}
+	slots := r.slots.byHolder()
 	var all []Holder
-	for _, n := range names[:min(size, len(names))] {
+	for _, n := range names[:min(r.size, len(names))] {
 		data, stat, err := at.Get(ctx, s.leases+"/"+n.Full)
 		if errors.Is(err, zk.ErrNoNode) {
 			continue
@@ -51,60 +47,34 @@ func (s *Semaphore) Holders(ctx context.Context) ([]Holder, error) {
 			return nil, err
 		}
 		id, _ := ident.Decode(data)
-		all = append(all, Holder{ID: id, Node: s.leases + "/" + n.Full, Slots: slots[n.Full], Session: stat.EphemeralOwner})
+		all = append(all, Holder{ID: id, Node: s.leases + "/" + n.Full, Slots: slots[holderOf(n)], Session: stat.EphemeralOwner})
 	}
 	return all, nil
 }
 
-// list returns the znodes of permits, oldest first, and the size.
-func (s *Semaphore) list(ctx context.Context, at *session.Session) ([]line.Name, int, error) {
+// list returns the znodes of permits, oldest first, and the record.
+func (s *Semaphore) list(ctx context.Context, at *session.Session) ([]line.Name, record, error) {
 	children, _, err := at.Children(ctx, s.leases)
 	if errors.Is(err, zk.ErrNoNode) {
-		return nil, 0, nil
+		return nil, record{}, nil
 	}
 	if err != nil {
-		return nil, 0, err
+		return nil, record{}, err
 	}
 	names, err := line.Order(ctx, at, s.leases, children)
 	if err != nil {
-		return nil, 0, err
+		return nil, record{}, err
 	}
 	data, _, err := at.Get(ctx, s.leases)
 	if err != nil {
-		return nil, 0, err
+		return nil, record{}, err
 	}
 	if len(data) == 0 { // another library has made it: nobody of ours has used it
-		return names, len(names), nil
+		return names, record{size: len(names)}, nil
 	}
 	r, err := parseRecord(data)
 	if err != nil {
-		return nil, 0, &DataError{s.leases, err}
+		return nil, record{}, &DataError{s.leases, err}
 	}
-	return names, r.size, nil
-}
-
-// taken returns the slots of each permit.
-func (s *Semaphore) taken(ctx context.Context, at *session.Session) (map[string][]int, error) {
-	if !s.cfg.Slots {
-		return nil, nil
-	}
-	data, _, err := at.Get(ctx, s.slots)
-	if errors.Is(err, zk.ErrNoNode) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	t, err := parseTable(data)
-	if err != nil {
-		return nil, &DataError{s.slots, err}
-	}
-	all := map[string][]int{}
-	for i, name := range t {
-		all[name] = append(all[name], i)
-	}
-	for _, slots := range all {
-		slices.Sort(slots)
-	}
-	return all, nil
+	return names, r, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -147,11 +148,10 @@ func (p *place) teach(ctx context.Context) {
 // deleted in the background. Until they are gone the session beats for them, so that nobody takes
 // it for silent.
 func (p *place) Abandon() {
-	left := make(chan struct{}, len(p.paths))
+	var left atomic.Int32
 	for _, path := range p.paths {
 		p.s.DeleteInBackground(path, func() {
-			left <- struct{}{}
-			if len(left) == cap(left) {
+			if int(left.Add(1)) == len(p.paths) {
 				p.Drop()
 			}
 		})

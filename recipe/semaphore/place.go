@@ -26,8 +26,8 @@ type place struct {
 	wake  chan struct{}
 
 	own      []*session.Watch
-	holds    []*session.Hold // of the paths, then of the slots' znode
-	leases   leases          // by which the permit is held
+	holds    []*session.Hold
+	leases   leases // by which the permit is held
 	admitted bool
 	took     string // the znode that was taken over from last
 	impaired error
@@ -41,6 +41,7 @@ type place struct {
 	list     *session.Watch // on the list
 	data     *session.Watch // on the record
 	record   record         // as it was read last
+	version  int32          // of that
 	asked    clock.Instant  // when that was
 	looked   clock.Instant  // when the list was read last
 	taught   bool           // it knows of some that are over and are not in the record
@@ -126,13 +127,8 @@ func (p *place) interleaved() bool {
 
 // check finds out whether the own znodes are still there, and watches them.
 func (p *place) check(ctx context.Context) error {
-	for i, h := range p.holds {
-		switch err := h.Err(); {
-		case err == nil:
-		case i >= len(p.paths) && !p.admitted: // somebody has deleted the slots' znode
-			p.taking.forget(p)
-			return nil
-		default: // if the znode is there, it has to be deleted
+	for _, h := range p.holds {
+		if err := h.Err(); err != nil { // if the znode is there, it has to be deleted
 			return goneIfNoNode(err)
 		}
 	}
@@ -287,7 +283,6 @@ func (p *place) Drop() {
 	for _, h := range p.holds {
 		h.Release()
 	}
-	p.taking.stop()
 	p.settleDown()
 }
 

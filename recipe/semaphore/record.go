@@ -11,13 +11,15 @@ import (
 )
 
 // record is what the parent of the permits holds as its data: how many permits there are, how long
-// a lease may be, and which numbers are over, so that nobody waits for their leases. As text:
+// a lease may be, which numbers are over, so that nobody waits for their leases, and who has which
+// slot. As text:
 //
 //	zkrecipe semaphore 1
 //	size 10
 //	lease 4s
 //	settled 17
 //	left 19 22-30
+//	slots 0:17 3:31
 //
 // Curator ignores it.
 type record struct {
@@ -26,6 +28,8 @@ type record struct {
 	// Numbers are those that are over. Each permit adds its own when it ends, and those that it
 	// has found to be over.
 	line.Numbers
+	// slots are there from the first record on. A record without them was written by hand.
+	slots table
 }
 
 const recordHead = "zkrecipe semaphore 1"
@@ -36,7 +40,11 @@ const spare = 100
 
 // String returns the record as the parent holds it.
 func (r record) String() string {
-	return fmt.Sprintf("%s\nsize %d\nlease %v\n%v", recordHead, r.size, r.lease, r.Numbers)
+	text := fmt.Sprintf("%s\nsize %d\nlease %v\n%v", recordHead, r.size, r.lease, r.Numbers)
+	if r.slots != nil {
+		text += fmt.Sprintf("slots%v\n", r.slots)
+	}
+	return text
 }
 
 // parseRecord reads a record.
@@ -54,6 +62,8 @@ func parseRecord(data []byte) (r record, err error) {
 			r.size, err = strconv.Atoi(value)
 		case key == "lease":
 			r.lease, err = time.ParseDuration(value)
+		case key == "slots":
+			r.slots, err = parseTable(value)
 		default:
 			err = strconv.ErrSyntax
 		}

@@ -77,15 +77,23 @@ func FuzzRecord(f *testing.F) {
 }
 
 func TestATableIsReadAsItWasWritten(t *testing.T) {
-	for _, x := range []table{{}, {0: "a"}, {3: "b", 17: "a", maxSlots - 1: "c"}} {
-		got, err := parseTable([]byte(x.String()))
-		if err != nil || !reflect.DeepEqual(got, x) {
-			t.Errorf("%q is read as %v, %v", x.String(), got, err)
+	full := table{}
+	for i := range maxSlots {
+		full[i] = "_c_0f3b1c9e-7a52-8e1d-9a6b-2c8d4f5e6a7b-lease-2147483647"
+	}
+	for _, x := range []table{nil, {}, {0: "1"}, {3: "20", 17: "_c_x-lease-2147483647", maxSlots - 1: "4"}, full} {
+		r := record{size: maxSize, lease: time.Second, slots: x}
+		got, err := parseRecord([]byte(r.String()))
+		if err != nil || !reflect.DeepEqual(got.slots, x) {
+			t.Errorf("%.100q is read as %v, %v", r, got.slots, err)
+		}
+		if n := len(r.String()); n > 500_000 {
+			t.Errorf("a record of %d bytes", n)
 		}
 	}
-	for _, data := range []string{"", "0 a\n", tableHead, tableHead + "\n0\n", tableHead + "\n0 \n", tableHead + "\n-1 a\n", tableHead + "\n4096 a\n", tableHead + "\n1 a\n1 b\n", tableHead + "\nx a\n"} {
-		if x, err := parseTable([]byte(data)); err == nil {
-			t.Errorf("%q is taken for %v", data, x)
+	for _, text := range []string{"0", "0:", ":1", "-1:1", "4096:1", "1:1 1:2", "x:1"} {
+		if x, err := parseTable(text); err == nil {
+			t.Errorf("%q is taken for %v", text, x)
 		}
 	}
 }

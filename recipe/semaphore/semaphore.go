@@ -29,7 +29,6 @@ type Semaphore struct {
 	path   string
 	locks  string // the line of those who wait
 	leases string // the permits
-	slots  string // the table of slots
 	cfg    Config
 	clock  clock.Clock
 	log    *slog.Logger
@@ -66,7 +65,7 @@ func New(client *session.Client, path string, size int, cfg Config) (*Semaphore,
 	}
 	logger, lines := feed.NewLog(cfg.Logger)
 	return &Semaphore{
-		client: client, path: path, locks: path + "/locks", leases: path + "/leases", slots: path + "/slots",
+		client: client, path: path, locks: path + "/locks", leases: path + "/leases",
 		cfg: cfg, clock: clock.From(client.Context()), size: size, leaving: make(chan struct{}, 1),
 		log:    feed.Thinned(client.Context(), logger, lines, feed.Transitions).With("semaphore", path, "id", cfg.ID),
 		often:  feed.Thinned(client.Context(), logger, lines, feed.Failures).With("semaphore", path, "id", cfg.ID),
@@ -108,114 +107,66 @@ func (s *Semaphore) accept(data []byte, lease time.Duration) (record, error) {
 	case lease > r.lease:
 		return record{}, &recipe.LeaseError{Path: s.leases, Lease: lease, Allowed: r.lease}
 	}
+	if s.cfg.Slots && r.slots == nil {
+		return record{}, &DataError{s.leases, errNoSlots}
+	}
 	return r, s.agree(r.size)
 }
 
-// firstRecord is what the path holds at first.
-func (s *Semaphore) firstRecord(lease time.Duration) ([]byte, error) {
+// first is the record that a path holds at first.
+func (s *Semaphore) first(lease time.Duration) (record, error) {
 	size := s.Size()
 	if size == 0 {
-		return nil, &SizeError{Path: s.path}
+		return record{}, &SizeError{Path: s.path}
 	}
-	return []byte(record{size: size, lease: lease}.String()), nil
+	return record{size: size, lease: lease, slots: table{}}, nil
 }
 
 // create makes what is missing of the path. The record is created last. So if it is there, the
 // rest is there, too.
 func (s *Semaphore) create(ctx context.Context, at *session.Session) error {
 	lease := at.LeaseAsked()
-	first, err := s.firstRecord(lease)
+	first, err := s.first(lease)
 	if err != nil {
 		return err
 	}
 	if err := at.EnsureNode(ctx, s.locks, line.FirstRecord(lease), s.cfg.ACL); err != nil {
 		return err
 	}
-	if s.cfg.Slots {
-		if err := at.EnsureNode(ctx, s.slots, []byte(table{}.String()), s.cfg.ACL); err != nil {
-			return err
-		}
-	}
-	return at.EnsureNode(ctx, s.leases, first, s.cfg.ACL)
+	return at.EnsureNode(ctx, s.leases, []byte(first.String()), s.cfg.ACL)
 }
 
-// writeFirst writes the record where another library has made the path.
-func (s *Semaphore) writeFirst(ctx context.Context, at *session.Session, version int32) error {
+// beside is the record for a path that another library has made, and which is empty. If somebody has
+// emptied it, there may be holders of slots that nobody knows.
+func (s *Semaphore) beside(at *session.Session, stat zk.Stat) (record, error) {
 	// Somebody who must not write here may have come already, with a lease of that length.
-	first, err := s.firstRecord(max(at.LeaseAsked(), session.DefaultLease))
-	if err != nil {
-		return err
+	r, err := s.first(max(at.LeaseAsked(), session.DefaultLease))
+	if stat.Version != 0 {
+		r.slots = nil
 	}
-	_, err = at.Set(ctx, s.leases, first, version)
-	if errors.Is(err, zk.ErrBadVersion) || session.OutcomeOf(err) == session.OutcomeUnknown && ctx.Err() == nil && at.Err() == nil {
-		return nil // it is read again anyway
-	}
-	return err
+	return r, err
 }
 
-// read returns the record, and its version. A path that is missing or new is made.
-func (s *Semaphore) read(ctx context.Context, at *session.Session) (r record, version int32, err error) {
+// read returns the record. A path that is missing is made. The record of an empty one is written by
+// the first permit.
+func (s *Semaphore) read(ctx context.Context, at *session.Session) (record, error) {
 	for {
 		data, stat, err := at.Get(ctx, s.leases)
 		switch {
 		case errors.Is(err, zk.ErrNoNode):
-			err = s.create(ctx, at)
-		case err == nil && len(data) == 0:
-			err = s.writeFirst(ctx, at, stat.Version)
-		case err == nil:
-			r, err = s.accept(data, at.LeaseTime())
-			return r, stat.Version, err
-		}
-		if err != nil {
-			return record{}, 0, err
-		}
-	}
-}
-
-// Resize changes how many permits there are, for all who use the path; permits that are held are
-// not touched. When there are more, those who wait get them in order. After a reduction nobody
-// gets a permit until fewer than the new size are held. An Acquire that was about to succeed may
-// still do so within the length of a lease.
-//
-// If the outcome is unknown, because the session was lost with the answer outstanding, the error
-// says so ([session.OutcomeOf]); it does no harm to call Resize again.
-func (s *Semaphore) Resize(ctx context.Context, size int) error {
-	if size < 1 || size > s.cfg.most() {
-		return fmt.Errorf("semaphore: Resize was given %d; want 1 to %d", size, s.cfg.most())
-	}
-	at, err := s.client.Session(ctx)
-	if err != nil {
-		return err
-	}
-	for {
-		data, stat, err := at.Get(ctx, s.leases)
-		if errors.Is(err, zk.ErrNoNode) {
-			err = s.create(ctx, at)
-			if err == nil {
-				continue
+			if err := s.create(ctx, at); err != nil {
+				return record{}, err
 			}
-		}
-		if err != nil {
-			return err
-		}
-		r, err := parseRecord(data)
-		if err != nil {
-			return &DataError{s.leases, err}
-		}
-		if r.size != size {
-			r.size = size
-			_, err = at.Set(ctx, s.leases, []byte(r.String()), stat.Version)
-		}
-		if err == nil {
-			s.mu.Lock()
-			s.size, s.agreed = size, true
-			s.mu.Unlock()
-			s.log.Info("resized", "size", size)
-			return nil
-		}
-		again := errors.Is(err, zk.ErrBadVersion) || session.OutcomeOf(err) == session.OutcomeUnknown
-		if !again || ctx.Err() != nil || at.Err() != nil {
-			return err
+		case err != nil:
+			return record{}, err
+		case len(data) == 0:
+			r, err := s.beside(at, stat)
+			if err != nil {
+				return record{}, err
+			}
+			return s.accept([]byte(r.String()), at.LeaseTime())
+		default:
+			return s.accept(data, at.LeaseTime())
 		}
 	}
 }

@@ -1,12 +1,10 @@
 package semaphore_test
 
 import (
-	"errors"
 	"fmt"
 	"testing"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -58,12 +56,6 @@ func TestASlotIsNotUsedAgainBeforeTheOldLeaseIsOver(t *testing.T) {
 				s.t.Error(err)
 			}
 		},
-		"table deleted": func(s *stage, a *person, p *semaphore.Permit) {
-			a.host.Drop()
-			if err := s.admin().Delete(s.t.Context(), stagePath+"/slots", -1); err != nil {
-				s.t.Error(err)
-			}
-		},
 	} {
 		onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
 			a := s.person("a", slotted)
@@ -81,25 +73,6 @@ func TestASlotIsNotUsedAgainBeforeTheOldLeaseIsOver(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestAPermitEndsWhenTheTableOfSlotsIsDeleted(t *testing.T) {
-	onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
-		p := s.person("a", slotted).acquire()
-		if err := s.admin().Delete(t.Context(), stagePath+"/slots", -1); err != nil {
-			t.Fatal(err)
-		}
-		begun := time.Now()
-		select {
-		case <-p.Context().Done():
-		case <-time.After(10 * stageT):
-			t.Fatal("it goes on")
-		}
-		if took := time.Since(begun); took > stageD || !errors.Is(p.Release(t.Context()), recipe.ReasonNodeDeleted) {
-			t.Errorf("ended after %v: %v", took, p.Release(t.Context()))
-		}
-		s.release(s.person("b", slotted).acquire())
-	})
 }
 
 // One that waits for the lease of a permit that vanished before it came is admitted while another
@@ -149,38 +122,5 @@ func TestSlotsStayBelowTheSize(t *testing.T) {
 			t.Fatalf("slot %v, %v", got.Slot().Number(), err)
 		}
 		s.release(got)
-	})
-}
-
-// One that waits for the leases by a table that was deleted does not hear for a moment, and has lost
-// its place in line. Meanwhile another has made the table and has a slot, and the table is deleted once more.
-func TestATableThatIsDeletedTwiceIsWaitedForTwice(t *testing.T) {
-	onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
-		s.cfg.Timeout = 5 * stageT
-		s.cfg.Lease = stageD
-		a, b, c := s.person("a", slotted), s.person("b", slotted), s.person("c", slotted)
-		for _, p := range []*person{a, b, c} {
-			s.session(p.client)
-		}
-		admin := s.admin()
-		s.release(a.acquire())
-		if err := admin.Delete(t.Context(), stagePath+"/slots", -1); err != nil {
-			t.Fatal(err)
-		}
-		second := b.queue()
-		time.Sleep(100 * time.Millisecond)
-		if err := admin.Delete(t.Context(), s.below("locks")[0].Path, -1); err != nil {
-			t.Fatal(err)
-		}
-		third := c.begin(1)
-		time.Sleep(stageD)
-		b.host.Hold()
-		<-third
-		if err := admin.Delete(t.Context(), stagePath+"/slots", -1); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(50 * time.Millisecond) // all servers know
-		b.host.Heal()
-		<-second // which looks at all others
 	})
 }

@@ -21,9 +21,10 @@ import (
 // keeps all permits that were handed out, and looks at them whenever another is.
 type stage struct {
 	*zktest.Ensemble
-	t    *testing.T
-	cfg  session.Config // of those who enter; Timeout is stageT if it is not set
-	size int            // of the semaphore
+	t       *testing.T
+	cfg     session.Config // of those who enter; Timeout is stageT if it is not set
+	size    int            // of the semaphore
+	servers string         // to which clients connect; all if it is empty
 
 	mu      sync.Mutex // guards what follows
 	permits []owned
@@ -70,7 +71,7 @@ func (s *stage) client(host string) *session.Client {
 	s.t.Helper()
 	cfg := s.cfg
 	cfg.Timeout, cfg.Dial, cfg.Logger = cmp.Or(cfg.Timeout, stageT), s.Host(host).Dial, logger(host)
-	client, err := session.Open(s.ConnectString(), cfg)
+	client, err := session.Open(cmp.Or(s.servers, s.ConnectString()), cfg)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -2,64 +2,76 @@ package semaphore
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
 )
 
-// table is what P/slots holds as its data: the name of the permit's znode that has taken a slot
-// last. Nobody is deleted from it: a slot is free when that permit is over. As text:
-//
-//	zkrecipe slots 1
-//	0 _c_0f3b1c9e-7a52-8e1d-9a6b-2c8d4f5e6a7b-lease-0000000017
+// table tells which permit has taken a slot last. Nobody is deleted from it: a slot is free when that
+// permit is over. It stands in the record, as "0:17 3:22": slot 0 belongs to the permit with the number
+// 17. A nil table has been lost: nobody may take a slot by it.
 type table map[int]string
 
-const tableHead = "zkrecipe slots 1"
+// holderOf is how a table names a permit: by its number, or by all of its name where the server has no
+// numbers left.
+func holderOf(n line.Name) string {
+	if number := line.NumberOf(n); number != line.NoNumber {
+		return strconv.FormatInt(number, 10)
+	}
+	return n.Full
+}
 
-// String returns the table as the znode holds it.
+// String returns the table as the record holds it.
 func (t table) String() string {
 	var b strings.Builder
-	b.WriteString(tableHead + "\n")
 	for i := range maxSlots {
-		if name, ok := t[i]; ok {
-			fmt.Fprintf(&b, "%d %s\n", i, name)
+		if holder, ok := t[i]; ok {
+			fmt.Fprintf(&b, " %d:%s", i, holder)
 		}
 	}
 	return b.String()
 }
 
 // parseTable reads a table.
-func parseTable(data []byte) (table, error) {
-	text, found := strings.CutPrefix(string(data), tableHead+"\n")
-	if !found {
-		return nil, fmt.Errorf("they do not begin with the line %q", tableHead)
-	}
+func parseTable(text string) (table, error) {
 	t := table{}
-	for l := range strings.Lines(text) {
-		number, name, ok := strings.Cut(strings.TrimSuffix(l, "\n"), " ")
+	for _, word := range strings.Fields(text) {
+		number, holder, ok := strings.Cut(word, ":")
 		i, err := strconv.Atoi(number)
-		if err != nil || !ok || i < 0 || i >= maxSlots || name == "" || t[i] != "" {
-			return nil, fmt.Errorf("line %q: want another slot below %d and a name", strings.TrimSuffix(l, "\n"), maxSlots)
+		if err != nil || !ok || i < 0 || i >= maxSlots || holder == "" || t[i] != "" {
+			return nil, fmt.Errorf("%q: want another slot below %d and its holder", word, maxSlots)
 		}
-		t[i] = name
+		t[i] = holder
 	}
 	return t, nil
 }
 
 // take returns the table in which a permit has as many of the first size slots as it wants, and which
 // they are, in order: those that it has already, then those that are free. It is not ok if there are too few.
-func (t table) take(name string, want, size int, free func(name string) bool) (after table, slots []int, ok bool) {
+func (t table) take(holder string, want, size int, free func(holder string) bool) (after table, slots []int, ok bool) {
 	after = table{}
-	for i, n := range t {
-		after[i] = n
+	for i, h := range t {
+		after[i] = h
 	}
 	for _, mine := range []bool{true, false} {
 		for i := 0; i < size && len(slots) < want; i++ {
-			if mine && t[i] == name || !mine && t[i] != name && (t[i] == "" || free(t[i])) {
-				slots, after[i] = append(slots, i), name
+			if mine && t[i] == holder || !mine && t[i] != holder && (t[i] == "" || free(t[i])) {
+				slots, after[i] = append(slots, i), holder
 			}
 		}
 	}
 	slices.Sort(slots)
 	return after, slots, len(slots) == want
+}
+
+// byHolder returns the slots of each permit, in order.
+func (t table) byHolder() map[string][]int {
+	all := map[string][]int{}
+	for _, i := range slices.Sorted(maps.Keys(t)) {
+		all[t[i]] = append(all[t[i]], i)
+	}
+	return all
 }

@@ -74,7 +74,7 @@ func newProgram(o *options, stdout, stderr io.Writer) (*program, error) {
 	}
 	log := o.logger(stderr)
 	var err error
-	p.client, err = session.Open(o.zk, session.Config{Timeout: o.timeout, Lease: o.lease, Auth: o.credentials, SASL: o.asUser, Logger: log})
+	p.client, err = o.access.Open(o.zk, session.Config{Timeout: o.timeout, Lease: o.lease, Logger: log})
 	if err != nil {
 		return nil, err
 	}

@@ -8,17 +8,14 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
-	"github.com/zkrecipe/zkrecipe/session"
 )
 
 // options are the flags.
 type options struct {
-	zk, path, id, data, style, auth, sasl string
-	timeout, lease, drain, beat           time.Duration
-	observe, follow, verbose              bool
-
-	credentials []session.Auth // what auth says
-	asUser      session.SASL   // what sasl says
+	zk, path, id, data, style   string
+	timeout, lease, drain, beat time.Duration
+	observe, follow, verbose    bool
+	access                      flags.Access
 }
 
 const usage = `candidate stands for election and tells what happens as JSON lines on stdout.
@@ -37,8 +34,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.StringVar(&o.id, "id", "", "this candidate's `name` (default host name and process id)")
 	f.StringVar(&o.data, "data", "", "`text` for observers to read")
 	f.StringVar(&o.style, "style", "latch", "how the znode is named: `latch|lock|kazoo`")
-	f.StringVar(&o.auth, "auth", "", "`digest:user:password`; znodes are then for that user alone")
-	f.StringVar(&o.sasl, "sasl", "", "`digest:user:password` of the servers' JAAS configuration; znodes are then for that user alone")
+	o.access.Define(f)
 	duration(f, &o.timeout, "timeout", "session timeout to ask for (default 15s)")
 	duration(f, &o.lease, "lease", "how long a lease lasts: about the time until a crashed leader is replaced\n(default 4s, or half of -timeout)")
 	duration(f, &o.drain, "drain", "how long the end of a term waits for the work to stop (default 30s)")
@@ -75,12 +71,7 @@ func (o *options) check() error {
 		return fmt.Errorf("-beat is %v; want 100µs to 1h", o.beat)
 	}
 	o.id = flags.ID(o.id)
-	var err error
-	if o.credentials, err = flags.Auth(o.auth); err != nil {
-		return err
-	}
-	o.asUser, err = flags.SASL(o.sasl)
-	return err
+	return o.access.Check()
 }
 
 func (o *options) logger(stderr io.Writer) *slog.Logger {

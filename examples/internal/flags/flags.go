@@ -23,25 +23,50 @@ func ID(value string) string {
 	return fmt.Sprintf("%s-%d", host, os.Getpid())
 }
 
-// Auth returns what -auth says, digest:user:password, or no credentials where that is "". It
-// is not for flag.Func, which tells a value that is wrong: this one may hold a password, and
-// the error is without it.
-func Auth(value string) ([]session.Auth, error) {
-	user, password, err := digest("auth", value)
-	if user == "" || err != nil {
-		return nil, err
-	}
-	return []session.Auth{session.Digest(user, password)}, nil
+// Access is what the flags -auth, -sasl, -ca, -cert and -key say: who the program is to the
+// servers, and how it knows them.
+type Access struct {
+	auth, sasl string
+	files      session.TLSFiles
 }
 
-// SASL returns what -sasl says, digest:user:password, or nil where that is "". It keeps the
-// password out of errors as Auth does.
-func SASL(value string) (session.SASL, error) {
-	user, password, err := digest("sasl", value)
-	if user == "" || err != nil {
+// Define defines the flags.
+func (a *Access) Define(f *flag.FlagSet) {
+	// Not by flag.Func, which tells a value that is wrong: it may hold a password.
+	f.StringVar(&a.auth, "auth", "", "`digest:user:password`; znodes are then for that user alone")
+	f.StringVar(&a.sasl, "sasl", "", "`digest:user:password` of the servers' JAAS configuration; znodes are then for that user alone")
+	f.StringVar(&a.files.Authorities, "ca", "", "speak TLS with servers whose certificates come from the authorities in this PEM `file`")
+	f.StringVar(&a.files.Certificate, "cert", "", "the own certificate for TLS, a PEM `file`; with -key")
+	f.StringVar(&a.files.Key, "key", "", "the key of -cert, a PEM `file`")
+}
+
+// Check says what is wrong with the flags, without a password.
+func (a *Access) Check() error { return a.apply(&session.Config{}) }
+
+// Open opens a client with what the flags say.
+func (a *Access) Open(connect string, cfg session.Config) (*session.Client, error) {
+	if err := a.apply(&cfg); err != nil {
 		return nil, err
 	}
-	return session.SASLDigest(user, password), nil
+	return session.Open(connect, cfg)
+}
+
+func (a *Access) apply(cfg *session.Config) error {
+	user, password, err := digest("auth", a.auth)
+	if err != nil {
+		return err
+	}
+	if user != "" {
+		cfg.Auth = []session.Auth{session.Digest(user, password)}
+	}
+	if user, password, err = digest("sasl", a.sasl); err != nil {
+		return err
+	}
+	if user != "" {
+		cfg.SASL = session.SASLDigest(user, password)
+	}
+	cfg.TLSFiles = a.files
+	return nil
 }
 
 func digest(name, value string) (user, password string, err error) {

@@ -1,6 +1,7 @@
 package flags
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"reflect"
@@ -24,18 +25,22 @@ func TestTheIDIsTheHostsAndTheProcessUnlessOneIsGiven(t *testing.T) {
 }
 
 func TestCredentialsAreReadAndMistakesToldWithoutThePassword(t *testing.T) {
-	if got, err := Auth(""); got != nil || err != nil {
-		t.Errorf("without a value: %v, %v; want nothing", got, err)
+	read := func(args ...string) (cfg session.Config, err error) {
+		var a Access
+		f := flag.NewFlagSet("test", flag.ContinueOnError)
+		a.Define(f)
+		if err := f.Parse(args); err != nil {
+			t.Fatal(err)
+		}
+		return cfg, a.apply(&cfg)
 	}
-	if got, err := SASL(""); got != nil || err != nil {
-		t.Errorf("-sasl without a value: %v; want nothing", err)
+	if got, err := read(); got.Auth != nil || got.SASL != nil || got.TLSFiles != (session.TLSFiles{}) || err != nil {
+		t.Errorf("without flags: %+v, %v; want nothing", got, err)
 	}
-	if got, err := SASL("digest:alice:se:cret"); got == nil || err != nil {
-		t.Errorf("-sasl: %v; want alice's", err)
-	}
-	want := []session.Auth{session.Digest("alice", "se:cret")}
-	if got, err := Auth("digest:alice:se:cret"); !reflect.DeepEqual(got, want) || err != nil {
-		t.Errorf("%v, %v; want alice's credentials", got, err)
+	got, err := read("-sasl", "digest:alice:se:cret", "-auth", "digest:bob:se:cret", "-ca", "a", "-cert", "c", "-key", "k")
+	if err != nil || got.SASL == nil || !reflect.DeepEqual(got.Auth, []session.Auth{session.Digest("bob", "se:cret")}) ||
+		got.TLSFiles != (session.TLSFiles{Authorities: "a", Certificate: "c", Key: "k"}) {
+		t.Errorf("with all flags: %+v, %v", got, err)
 	}
 	for value, part := range map[string]string{
 		"kerberos:alice:secret": `"kerberos"`,
@@ -43,12 +48,11 @@ func TestCredentialsAreReadAndMistakesToldWithoutThePassword(t *testing.T) {
 		"digest:alice:":         `"alice"`,
 		"digest::secret":        `user ""`,
 	} {
-		if sasl, err := SASL(value); sasl != nil || err == nil || !strings.Contains(err.Error(), part) || strings.Contains(err.Error(), "secret") {
-			t.Errorf("-sasl %s: %v; want an error with %s and without the password", value, err, part)
-		}
-		got, err := Auth(value)
-		if got != nil || err == nil || !strings.Contains(err.Error(), part) || strings.Contains(err.Error(), "secret") {
-			t.Errorf("%s: %v, %v; want an error with %s and without the password", value, got, err, part)
+		for _, name := range []string{"-auth", "-sasl"} {
+			_, err := read(name, value)
+			if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), part) || strings.Contains(err.Error(), "secret") {
+				t.Errorf("%s %s: %v; want an error with %s and without the password", name, value, err, part)
+			}
 		}
 	}
 }

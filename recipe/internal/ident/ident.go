@@ -12,10 +12,12 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
+// MaxData is how long data may be: a request may have 1 MiB.
+const MaxData = 1_000_000
+
 const (
 	maxID   = 256
-	maxData = 1_000_000 // a request may have 1 MiB
-	maxPath = 4096      // so that our names have room below it
+	maxPath = 4096 // so that our names have room below it
 )
 
 // Default is an ID for a process that has none: host name, process id and a random part.
@@ -34,8 +36,8 @@ func Check(id string, data []byte) error {
 		return fmt.Errorf("Config.ID is %d bytes long; want at most %d", len(id), maxID)
 	case !utf8.ValidString(id) || strings.ContainsFunc(id, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return fmt.Errorf("Config.ID is %q; want UTF-8 without control characters", id)
-	case len(data) > maxData:
-		return fmt.Errorf("Config.Data is %d bytes long; want at most %d", len(data), maxData)
+	case len(data) > MaxData:
+		return fmt.Errorf("Config.Data is %d bytes long; want at most %d", len(data), MaxData)
 	}
 	return nil
 }

@@ -91,6 +91,29 @@ func Permanent(err error) bool {
 	return session.Permanent(err) || errors.As(err, &tooLong)
 }
 
+// InEach is for a recipe that keeps nothing in a session: it calls do with one session after another
+// until a call does not end with its session. An error that trying again cannot cure is returned as
+// a [*recipe.PermanentError], and the end of ctx as its cause.
+func InEach(ctx context.Context, client *session.Client, path string, do func(*session.Session) error) error {
+	for {
+		s, err := client.Session(ctx)
+		if err != nil {
+			return err
+		}
+		err = do(s)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return cmp.Or(context.Cause(ctx), err)
+		case session.Permanent(err):
+			return &recipe.PermanentError{Path: path, Err: err}
+		case s.Err() == nil:
+			return err
+		}
+	}
+}
+
 // Within bounds ctx by d; the cause says so.
 func Within(ctx context.Context, c clock.Clock, d time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -17,7 +17,10 @@ func (p *Place) take(ctx context.Context, data []byte, version int32) error {
 	for len(data) == 0 {
 		// Somebody who must not write here may have joined already, with a lease of that length.
 		first := record{lease: max(p.s.LeaseAsked(), session.DefaultLease)}
-		_, err := p.s.Set(ctx, p.dir, []byte(first.String()), version)
+		// With a check of the own znode: else the path may have been made again, with a record.
+		_, err := p.s.Multi(ctx,
+			&zk.CheckVersionRequest{Path: p.path, Version: -1},
+			&zk.SetDataRequest{Path: p.dir, Data: []byte(first.String()), Version: version})
 		if errors.Is(err, zk.ErrNoAuth) {
 			p.noRecord(fmt.Errorf("no permission to write %s: %w", p.dir, err))
 			return p.admit()
@@ -84,7 +87,7 @@ func (p *Place) askRecord(ctx context.Context) error {
 	}
 	var unannounced []departure
 	for _, d := range p.departures {
-		if !p.ours || !p.record.over(d.number) {
+		if !p.ours || !p.record.Over(d.number) {
 			d.asked = true
 			unannounced = append(unannounced, d)
 		}
@@ -104,7 +107,7 @@ func (p *Place) skip(ctx context.Context) error {
 		n--
 	}
 	watched := slices.Clone(p.ahead[n:])
-	left := slices.DeleteFunc(p.ahead[:n], func(n Name) bool { return Ours(n.Full) && p.record.over(number(n)) })
+	left := slices.DeleteFunc(p.ahead[:n], func(n Name) bool { return Ours(n.Full) && p.record.Over(number(n)) })
 	p.ahead = append(left, watched...)
 	return nil
 }

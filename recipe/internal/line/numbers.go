@@ -1,7 +1,9 @@
 package line
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -14,17 +16,33 @@ const NoNumber = noNumber
 // NumberOf returns the number in a name, or NoNumber.
 func NumberOf(n Name) int64 { return number(n) }
 
-// Numbers are the numbers of a line that are over, as a record has them, for recipes that have a
-// record of their own. It is a value: Add and Bound change nothing and return another.
+// Numbers are the numbers of a line that are over, for the record of a line and for recipes that have
+// a record of their own. It is a value: Add and Bound change nothing and return another.
 type Numbers struct {
-	settled int64  // all smaller ones are over
-	left    []span // others that are, in order; they do not touch each other
+	// settled: no znode with a smaller number is held any more. In a line, only a candidate that
+	// has led says so, when it leaves.
+	settled int64
+	// left are numbers from settled on that are over, in order. In a line, their candidates left
+	// without having led, and each has added its own.
+	left []span
 }
 
 // String returns the lines of a record.
-func (x Numbers) String() string { return x.record().numbers() }
-
-func (x Numbers) record() record { return record{settled: x.settled, left: x.left} }
+func (x Numbers) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "settled %d\n", x.settled)
+	if len(x.left) > 0 {
+		b.WriteString("left")
+		for _, s := range x.left {
+			fmt.Fprintf(&b, " %d", s.first)
+			if s.last > s.first {
+				fmt.Fprintf(&b, "-%d", s.last)
+			}
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
 
 // Read takes in a line of a record. It is not known if it is about something else.
 func (x *Numbers) Read(key, value string) (known bool, err error) {
@@ -40,7 +58,9 @@ func (x *Numbers) Read(key, value string) (known bool, err error) {
 }
 
 // Over reports whether a znode with this number is not held any more.
-func (x Numbers) Over(n int64) bool { return x.record().over(n) }
+func (x Numbers) Over(n int64) bool {
+	return n < x.settled || slices.ContainsFunc(x.left, func(s span) bool { return s.first <= n && n <= s.last })
+}
 
 // Add returns the numbers with those from first to last among them.
 func (x Numbers) Add(first, last int64) Numbers {

@@ -19,13 +19,8 @@ import (
 //	left 19 22-30
 type record struct {
 	// lease is the longest that is allowed in the line.
-	lease time.Duration
-	// settled: no znode with a smaller number is held any more. Only a candidate that has led
-	// says so, when it leaves.
-	settled int64
-	// left are numbers from settled on whose candidates left without having led. Each candidate
-	// adds its own.
-	left []span
+	lease   time.Duration
+	Numbers // with at most maxSpans
 }
 
 // A span is the numbers from first to last.
@@ -39,24 +34,7 @@ const (
 
 // String returns the record as the path holds it.
 func (r record) String() string {
-	return fmt.Sprintf("%s\nlease %v\n%s", recordHead, r.lease, r.numbers())
-}
-
-// numbers returns the lines about those that are over.
-func (r record) numbers() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "settled %d\n", r.settled)
-	if len(r.left) > 0 {
-		b.WriteString("left")
-		for _, s := range r.left {
-			fmt.Fprintf(&b, " %d", s.first)
-			if s.last > s.first {
-				fmt.Fprintf(&b, "-%d", s.last)
-			}
-		}
-		b.WriteByte('\n')
-	}
-	return b.String()
+	return fmt.Sprintf("%s\nlease %v\n%s", recordHead, r.lease, r.Numbers)
 }
 
 // parseRecord reads a record. It is not ok if the data are somebody else's.
@@ -68,15 +46,12 @@ func parseRecord(data []byte) (r record, ok bool) {
 	for line := range strings.Lines(text) {
 		key, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 		var err error
-		switch key {
-		case "lease":
+		if key == "lease" {
 			r.lease, err = time.ParseDuration(value)
-		case "settled":
-			r.settled, err = parseNumber(value)
-		case "left":
-			r.left, err = parseSpans(value)
-		default:
+		} else if known, e := r.Read(key, value); !known {
 			err = strconv.ErrSyntax
+		} else {
+			err = e
 		}
 		if err != nil {
 			return record{}, false
@@ -112,11 +87,6 @@ func parseSpans(s string) (spans []span, err error) {
 		spans = append(spans, x)
 	}
 	return spans, nil
-}
-
-// over reports whether a znode with this number is not held any more.
-func (r record) over(n int64) bool {
-	return n < r.settled || slices.ContainsFunc(r.left, func(s span) bool { return s.first <= n && n <= s.last })
 }
 
 // settle returns the record that the candidate with number n leaves behind: it has led, and so
@@ -181,7 +151,7 @@ func (r record) missing(own int64, listed []Name) (numbers []int64, ok bool) {
 		seen[int64(n.Seq)] = true
 	}
 	for n := r.settled; n < own; n++ {
-		if seen[n] || r.over(n) {
+		if seen[n] || r.Over(n) {
 			continue
 		}
 		if numbers = append(numbers, n); len(numbers) > maxSpans {
@@ -193,16 +163,4 @@ func (r record) missing(own int64, listed []Name) (numbers []int64, ok bool) {
 
 // complete reports whether every number below own is over or listed: then no holder has
 // vanished unseen before the list was made.
-func (r record) complete(own int64, listed []Name) bool {
-	seen := map[int64]bool{}
-	for _, n := range listed {
-		if s := int64(n.Seq); s >= r.settled && s < own && !r.over(s) {
-			seen[s] = true
-		}
-	}
-	missing := max(own-r.settled, 0) - int64(len(seen))
-	for _, s := range r.left {
-		missing -= max(min(s.last, own-1)-max(s.first, r.settled)+1, 0)
-	}
-	return missing <= 0
-}
+func (r record) complete(own int64, listed []Name) bool { return r.Missing(own, listed) == 0 }

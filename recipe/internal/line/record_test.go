@@ -10,8 +10,8 @@ import (
 func TestARecordIsReadAsItWasWritten(t *testing.T) {
 	for _, r := range []record{
 		{lease: 4 * time.Second},
-		{lease: 400 * time.Millisecond, settled: 17},
-		{lease: time.Minute, settled: 17, left: []span{{19, 19}, {22, 30}}},
+		{400 * time.Millisecond, Numbers{settled: 17}},
+		{time.Minute, Numbers{17, []span{{19, 19}, {22, 30}}}},
 	} {
 		got, ok := parseRecord([]byte(r.String()))
 		if !ok || !reflect.DeepEqual(got, r) {
@@ -53,8 +53,8 @@ func TestARecordIsASetOfNumbersThatAreOver(t *testing.T) {
 				m[n] = true
 			}
 			for i := range int64(most) {
-				if r.over(i) != m[i] {
-					t.Fatalf("seed %d: %v: over(%d) = %v", seed, r, i, r.over(i))
+				if r.Over(i) != m[i] {
+					t.Fatalf("seed %d: %v: over(%d) = %v", seed, r, i, r.Over(i))
 				}
 			}
 			if again, ok := parseRecord([]byte(r.String())); !ok || again.String() != r.String() {
@@ -90,13 +90,13 @@ func TestARecordIsBounded(t *testing.T) {
 	for n := range int64(10 * maxSpans) {
 		r = r.leave(2 * n)
 	}
-	if len(r.left) != maxSpans || !r.over(20*maxSpans-2) || r.over(0) {
+	if len(r.left) != maxSpans || !r.Over(20*maxSpans-2) || r.Over(0) {
 		t.Errorf("%d spans: %v", len(r.left), r)
 	}
 }
 
 func FuzzRecord(f *testing.F) {
-	f.Add(record{lease: time.Second, settled: 3, left: []span{{5, 5}, {7, 9}}}.String(), int64(6))
+	f.Add(record{time.Second, Numbers{3, []span{{5, 5}, {7, 9}}}}.String(), int64(6))
 	f.Add("zkrecipe line 1\nlease 4s\nsettled 0\nleft 2147483647\n", int64(2147483646))
 	f.Fuzz(func(t *testing.T, data string, n int64) {
 		r, ok := parseRecord([]byte(data))
@@ -109,10 +109,10 @@ func FuzzRecord(f *testing.F) {
 		if n > 1<<31-1 {
 			return
 		}
-		if left := r.leave(n); !left.over(n) && len(left.left) < maxSpans {
+		if left := r.leave(n); !left.Over(n) && len(left.left) < maxSpans {
 			t.Errorf("%v without %d, which has left", left, n)
 		}
-		if s := r.settle(n); !s.over(n) || s.settled < r.settled {
+		if s := r.settle(n); !s.Over(n) || s.settled < r.settled {
 			t.Errorf("%v settles %d of %v", s, n, r)
 		}
 	})

@@ -59,6 +59,9 @@ func (w Wait) Until(ctx context.Context, s *session.Session, p Place) (*session.
 		if now.Lease != nil {
 			return now.Lease, nil
 		}
+		if ctx.Err() != nil { // Tell has ended it, and the next step would fail of that
+			return nil, context.Cause(ctx)
+		}
 		timer.Reset(now.Next)
 		select {
 		case <-p.Woken():

@@ -35,8 +35,9 @@ type Config struct {
 	// Dial replaces the network; it is given the names as they are. Nil means TCP, with
 	// names resolved here.
 	Dial Func
-	// TLS, if not nil, is spoken on top; the server's name is verified, never its address.
-	TLS *tls.Config
+	// TLS, if not nil, is spoken on top; the server's name is verified, never its address. It is
+	// called for each connection. Its error is told if the handshake fails.
+	TLS func() (*tls.Config, error)
 	// Timeout bounds one attempt of a round of so many: connection, TLS and ZooKeeper's
 	// handshake.
 	Timeout func(attempts int) time.Duration
@@ -192,7 +193,8 @@ func (d *Dialer) dial(ctx context.Context, t target) (net.Conn, error) {
 	if err != nil || d.cfg.TLS == nil {
 		return conn, err
 	}
-	cfg := d.cfg.TLS.Clone()
+	current, warning := d.cfg.TLS()
+	cfg := current.Clone()
 	if cfg.ServerName == "" {
 		host, _, _ := net.SplitHostPort(t.server)
 		cfg.ServerName, _, _ = strings.Cut(host, "%") // no certificate names a zone
@@ -200,7 +202,10 @@ func (d *Dialer) dial(ctx context.Context, t target) (net.Conn, error) {
 	secure := tls.Client(conn, cfg)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		conn.Close()
-		return nil, explainTLS(err)
+		if err = explainTLS(err); warning != nil {
+			err = fmt.Errorf("%w; %w", err, warning)
+		}
+		return nil, err
 	}
 	return secure, nil
 }

@@ -70,7 +70,7 @@ func serve(t *testing.T, handle func(net.Conn)) (port string) {
 func dialName(t *testing.T, name, port string, cfg *tls.Config) error {
 	t.Helper()
 	d := New(Config{
-		Servers: []string{name + ":" + port}, TLS: cfg, Clock: clock.System,
+		Servers: []string{name + ":" + port}, TLS: func() (*tls.Config, error) { return cfg, nil }, Clock: clock.System,
 		Timeout: func(int) time.Duration { return 10 * time.Second },
 		Pause:   func() time.Duration { return time.Second },
 	})

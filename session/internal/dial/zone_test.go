@@ -44,7 +44,7 @@ func TestAnAddressWithAZoneIsDialled(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := dialer(&network{}, 10*time.Second, servers...)
-	d.cfg.Dial, d.cfg.TLS = nil, &tls.Config{RootCAs: trusted}
+	d.cfg.Dial, d.cfg.TLS = nil, func() (*tls.Config, error) { return &tls.Config{RootCAs: trusted}, nil }
 	d.cfg.Names = NewNames(t.Context())
 	conn, _, _, err := d.Next(t.Context())
 	if err != nil {

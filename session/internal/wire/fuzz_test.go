@@ -19,6 +19,7 @@ import (
 // what the fuzz targets below would see.
 type peer struct {
 	zk    *zk.Conn
+	last  atomic.Pointer[Conn]
 	dials chan func(net.Conn) // how to treat the next connection
 	ended chan error          // why a connection ended
 }
@@ -27,7 +28,6 @@ func newPeer(t testing.TB) *peer {
 	p := &peer{dials: make(chan func(net.Conn)), ended: make(chan error, 1)}
 	var servers sync.WaitGroup
 	ready, stop := make(chan struct{}), make(chan struct{})
-	var last atomic.Pointer[Conn]
 	dial := func(string, string, time.Duration) (net.Conn, error) {
 		<-ready
 		select {
@@ -41,7 +41,7 @@ func newPeer(t testing.TB) *peer {
 				Failed:     func(err error) { p.ended <- err },
 				Limit:      func(n int) { zk.WithMaxBufferSize(n)(p.zk) },
 			})
-			last.Store(c)
+			p.last.Store(c)
 			return c, nil
 		case <-stop:
 			return nil, net.ErrClosed
@@ -60,7 +60,7 @@ func newPeer(t testing.TB) *peer {
 			for range p.ended { // nobody else reads it now
 			}
 		}()
-		if c := last.Load(); c != nil {
+		if c := p.last.Load(); c != nil {
 			c.Close()
 		}
 		conn.Close()

@@ -106,10 +106,28 @@ func (k *kdc) add(principal string) (keytab string) {
 	return keytab
 }
 
-func (k *kdc) start() {
+// issued returns how many tickets for that server the KDC has given to that client. Both are
+// principals.
+func (k *kdc) issued(client, server string) int {
+	k.t.Helper()
+	log, err := os.ReadFile(k.file("kdc.log"))
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	n := 0
+	for line := range strings.Lines(string(log)) {
+		if strings.Contains(line, "ISSUE: ") && strings.Contains(line, " "+client+"@TEST for "+server+"@TEST") {
+			n++
+		}
+	}
+	return n
+}
+
+// start starts the KDC. env are further variables for it.
+func (k *kdc) start(env ...string) {
 	k.t.Helper()
 	k.cmd = exec.Command("krb5kdc", "-n", "-P", k.file("pid"))
-	k.cmd.Env = k.env
+	k.cmd.Env = append(k.env, env...)
 	var out bytes.Buffer
 	k.cmd.Stdout, k.cmd.Stderr = &out, &out
 	if err := k.cmd.Start(); err != nil {

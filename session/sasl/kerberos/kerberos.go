@@ -21,28 +21,25 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/jcmturner/gokrb5/v8/client"
 	"github.com/jcmturner/gokrb5/v8/config"
-	"github.com/jcmturner/gokrb5/v8/credentials"
-	"github.com/jcmturner/gokrb5/v8/keytab"
-	"github.com/jcmturner/gokrb5/v8/messages"
-	"github.com/jcmturner/gokrb5/v8/types"
 
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
 // Config says who logs in, and how.
 type Config struct {
-	// Keytab is the file that holds the keys of Principal. Either it or Cache has to be set.
+	// Keytab is the file that holds the keys of Principal. Either it or Cache has to be set. It is
+	// read again when it has changed, so that keys can be replaced without a restart.
 	Keytab string
 	// Principal is user@REALM; the realm may be left out where Conf has a default one.
 	Principal string
 	// Cache is a file with tickets, as kinit writes it. It is read again when it has changed, so
-	// that something else may renew it. Then Principal is not needed.
+	// that something else may renew it. Then Principal is not needed. While a changed file, or a
+	// changed Keytab, cannot be read, what was read before goes on to be used.
 	Cache string
 	// Conf is Kerberos' configuration. Default: the environment's KRB5_CONFIG, or /etc/krb5.conf.
 	Conf string
@@ -60,19 +57,11 @@ type Login struct {
 
 	mu      sync.Mutex // guards what follows; held for moments only
 	krb     *client.Client
-	read    time.Time // of the ticket cache
+	read    time.Time // when the file that krb was read from had been written
+	unread  error     // why the file that stands there now cannot be read
 	pending map[string]*fetch
 	closed  bool
 	work    sync.WaitGroup
-}
-
-// A fetch is one question to the KDC.
-type fetch struct {
-	done   chan struct{} // closed when the rest is set
-	ticket messages.Ticket
-	key    types.EncryptionKey
-	krb    *client.Client
-	err    error
 }
 
 // New reads the files that cfg names. It does not ask the KDC.
@@ -100,66 +89,10 @@ func New(cfg Config) (*Login, error) {
 		return nil, fmt.Errorf("kerberos: %s: %w", cfg.Conf, err)
 	}
 	l := &Login{cfg: cfg, conf: conf, pending: map[string]*fetch{}}
-	if _, err := l.client(); err != nil {
+	if err := l.load(); err != nil {
 		return nil, err
 	}
 	return l, nil
-}
-
-// client returns the library's client, made anew if the ticket cache has changed.
-func (l *Login) client() (*client.Client, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch {
-	case l.closed:
-		return nil, errors.New("kerberos: closed")
-	case l.cfg.Keytab != "" && l.krb != nil:
-		return l.krb, nil
-	case l.cfg.Keytab != "":
-		return l.fromKeytab()
-	}
-	return l.fromCache()
-}
-
-// settings: servers of Active Directory do not take FAST, and others do without it.
-var settings = []func(*client.Settings){client.DisablePAFXFAST(true)}
-
-func (l *Login) fromKeytab() (*client.Client, error) {
-	keys, err := keytab.Load(l.cfg.Keytab)
-	if err != nil {
-		return nil, fmt.Errorf("kerberos: keytab %s: %w", l.cfg.Keytab, err)
-	}
-	user, realm, found := strings.Cut(l.cfg.Principal, "@")
-	if !found {
-		realm = l.conf.LibDefaults.DefaultRealm
-	}
-	if user == "" || realm == "" {
-		return nil, fmt.Errorf("kerberos: Config.Principal is %q; want user@REALM", l.cfg.Principal)
-	}
-	l.krb = client.NewWithKeytab(user, realm, keys, l.conf, settings...)
-	return l.krb, nil
-}
-
-func (l *Login) fromCache() (*client.Client, error) {
-	info, err := os.Stat(l.cfg.Cache)
-	if err != nil {
-		return nil, fmt.Errorf("kerberos: ticket cache: %w", err)
-	}
-	if l.krb != nil && info.ModTime().Equal(l.read) {
-		return l.krb, nil
-	}
-	tickets, err := credentials.LoadCCache(l.cfg.Cache)
-	if err == nil {
-		var krb *client.Client
-		if krb, err = client.NewFromCCache(tickets, l.conf, settings...); err == nil {
-			if l.krb != nil {
-				l.krb.Destroy()
-			}
-			l.krb, l.read = krb, info.ModTime()
-			return krb, nil
-		}
-	}
-	return nil, fmt.Errorf("kerberos: ticket cache %s: %w", l.cfg.Cache, err)
 }
 
 // SASL begins the authentication of one connection: it is a [session.SASL].
@@ -181,47 +114,18 @@ func (l *Login) SASL(ctx context.Context, server string) (session.SASLExchange, 
 	if f.err != nil {
 		return nil, fmt.Errorf("kerberos: no ticket for %s: %w", name, f.err)
 	}
-	return &exchange{krb: f.krb, ticket: f.ticket, key: f.key}, nil
-}
-
-// fetch gets a service ticket, which the library keeps until it ends. Its questions to the KDC have
-// no end of their own, so they are asked once at a time, in the background.
-func (l *Login) fetch(name string) (*fetch, error) {
-	krb, err := l.client()
-	if err != nil {
-		return nil, err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		return nil, errors.New("kerberos: closed")
-	}
-	if f := l.pending[name]; f != nil {
-		return f, nil
-	}
-	f := &fetch{done: make(chan struct{}), krb: krb}
-	l.pending[name] = f
-	l.work.Go(func() {
-		if f.err = krb.AffirmLogin(); f.err == nil {
-			f.ticket, f.key, f.err = krb.GetServiceTicket(name)
-		}
-		l.mu.Lock()
-		delete(l.pending, name)
-		l.mu.Unlock()
-		close(f.done)
-	})
-	return f, nil
+	return &exchange{as: f.as, ticket: f.ticket, key: f.key}, nil
 }
 
 // Close forgets the tickets, and ends the library's renewals. Connections that are authenticated stay
 // so. It waits for questions to the KDC that are under way.
 func (l *Login) Close() {
 	l.mu.Lock()
+	closed, krb := l.closed, l.krb
 	l.closed = true
-	krb := l.krb
 	l.mu.Unlock()
 	l.work.Wait()
-	if krb != nil {
+	if !closed {
 		krb.Destroy()
 	}
 }

@@ -1,0 +1,122 @@
+// Package stage is what tests of recipes have in common: three simulated servers in the time of a
+// testing/synctest bubble, clients on hosts of their own, and an administrator.
+package stage
+
+import (
+	"cmp"
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+const (
+	// Tick is the servers' unit of time.
+	Tick = 2 * time.Second
+	// T is the session timeout, the least that a server grants.
+	T = 2 * Tick
+	// D is the lease.
+	D = T / 2
+	// Patience bounds every wait. In a bubble it costs nothing.
+	Patience = time.Minute
+)
+
+// Stage is three simulated servers.
+type Stage struct {
+	*zktest.Ensemble
+	T *testing.T
+}
+
+// On runs a test in a bubble. Of cfg it sets what is not set: three servers in memory, of one
+// millisecond's latency, without a log.
+func On(t *testing.T, cfg zktest.Config, test func(s *Stage)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		cfg.InMemory = true
+		cfg.Servers = cmp.Or(cfg.Servers, 3)
+		cfg.Tick = cmp.Or(cfg.Tick, Tick)
+		cfg.Latency = cmp.Or(cfg.Latency, time.Millisecond)
+		cfg.Seed = cmp.Or(cfg.Seed, 1)
+		if cfg.Logf == nil {
+			cfg.Logf = func(string, ...any) {}
+		}
+		test(&Stage{zktest.Start(t, cfg), t})
+	})
+}
+
+// Client opens a client on a host of that name, to all servers or to those that are named. Of cfg
+// it sets Dial, and Timeout if that is not set. The host is healed and the client closed when the
+// test ends.
+func (s *Stage) Client(host string, cfg session.Config, servers ...string) *session.Client {
+	s.T.Helper()
+	cfg.Timeout, cfg.Dial = cmp.Or(cfg.Timeout, T), s.Host(host).Dial
+	c, err := session.Open(cmp.Or(strings.Join(servers, ","), s.ConnectString()), cfg)
+	Must(s.T, err)
+	s.T.Cleanup(func() {
+		s.Host(host).Heal()
+		c.Close()
+	})
+	return c
+}
+
+// Admin is the session of an administrator at the leader. It outlives every outage of a test.
+func (s *Stage) Admin() *session.Session {
+	s.T.Helper()
+	return s.Session(s.Client("admin", session.Config{Timeout: 20 * Tick, Lease: D}, s.Leader().Addr()))
+}
+
+// Session waits for the client's session.
+func (s *Stage) Session(c *session.Client) *session.Session {
+	s.T.Helper()
+	x, err := c.Session(s.Within(Patience))
+	Must(s.T, err)
+	return x
+}
+
+// Expire ends the sessions of a host, as the ensemble does with those that it has not heard of.
+func (s *Stage) Expire(host string) {
+	for _, c := range s.Conns() {
+		if c.Host() == host {
+			s.ExpireSession(c.Session())
+		}
+	}
+}
+
+// Below lists the znodes below a path as the ensemble has them.
+func (s *Stage) Below(path string) (nodes []zktest.Node) {
+	for _, n := range s.Nodes() {
+		if strings.HasPrefix(n.Path, path+"/") {
+			nodes = append(nodes, n)
+		}
+	}
+	return nodes
+}
+
+// Within is a context that ends after d, or with the test.
+func (s *Stage) Within(d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(s.T.Context(), d)
+	s.T.Cleanup(cancel)
+	return ctx
+}
+
+// Eventually waits in steps of the bubble's time.
+func (s *Stage) Eventually(what string, ok func() bool) {
+	s.T.Helper()
+	for end := time.Now().Add(Patience); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			s.T.Fatalf("no %s within %v", what, Patience)
+		}
+	}
+}
+
+// Must ends the test at an error.
+func Must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

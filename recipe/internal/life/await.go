@@ -1,0 +1,62 @@
+package life
+
+import (
+	"context"
+	"sync"
+)
+
+// Failure is what an attempt failed of last.
+type Failure struct {
+	mu  sync.Mutex // guards err
+	err error
+}
+
+// Set replaces it.
+func (f *Failure) Set(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err = err
+}
+
+func (f *Failure) get() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+// Await lets win go on until it has won something or failed, and returns the result. When ctx ends
+// or the client is closed before, Await returns at once. Then win sees its context ended and cleans up in the background; what
+// it has won all the same is given to drop. If nothing is won, the work ends when win has returned.
+func Await[T any](ctx context.Context, l *Life, win func(context.Context, *Failure) (T, error), drop func(won T, cause error)) (T, error) {
+	waiting, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(context.Canceled)
+	for _, end := range []context.Context{ctx, l.client.Context()} {
+		defer context.AfterFunc(end, func() { cancel(context.Cause(end)) })()
+	}
+	type result struct {
+		won T
+		err error
+	}
+	var last Failure
+	handOver := make(chan result)
+	go func() {
+		won, err := win(waiting, &last)
+		if err != nil {
+			l.End()
+		}
+		select {
+		case handOver <- result{won, err}:
+		case <-waiting.Done():
+			if err == nil {
+				drop(won, context.Cause(waiting))
+			}
+		}
+	}()
+	select {
+	case r := <-handOver:
+		return r.won, r.err
+	case <-waiting.Done():
+		var none T
+		return none, l.Cut(waiting, last.get())
+	}
+}

@@ -1,0 +1,221 @@
+package semaphore_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// What somebody has read of a path that is deleted and made again must not be written there, though
+// the record may have the same version.
+
+// A brake holds all that a host sends, from its n-th read of the record on.
+type brake struct {
+	mu   sync.Mutex // guards what follows
+	host *zktest.Host
+	n    int
+	held chan struct{} // closed when it holds
+}
+
+func (b *brake) request(r zktest.Request) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.host == nil || r.Host != "b" || r.Op != zktest.OpGetData || r.Path != stagePath+"/leases" {
+		return
+	}
+	if b.n--; b.n == 0 {
+		host, held := b.host, b.held
+		go func() {
+			host.Hold(zktest.ToServer)
+			close(held)
+		}()
+	}
+}
+
+// on lets the brake hold a host from its n-th read on.
+func (b *brake) on(host *zktest.Host, n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.host, b.n, b.held = host, n, make(chan struct{})
+}
+
+// record returns what the path holds.
+func (s *stage) record(admin *session.Session) string {
+	s.t.Helper()
+	data, _, err := admin.Get(s.t.Context(), stagePath+"/leases")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(data)
+}
+
+// expel deletes the permits and the record.
+func (s *stage) expel(admin *session.Session) {
+	s.t.Helper()
+	for _, n := range s.below("leases") {
+		if err := admin.Delete(s.t.Context(), n.Path, -1); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	if err := admin.Delete(s.t.Context(), stagePath+"/leases", -1); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func TestASlotIsNotTakenInAPathThatWasMadeAgain(t *testing.T) {
+	var b brake
+	onStage(t, 3, zktest.Config{OnRequest: b.request}, func(t *testing.T, s *stage) {
+		s.cfg.Timeout, s.cfg.Lease = 5*stageT, stageD
+		admin, a := s.admin(), s.person("a", slotted)
+		late, other := s.person("b", slotted), s.person("c", slotted)
+		s.session(late.client)
+		s.release(a.acquire())
+		s.release(s.person("plain").acquire()) // version 3
+		b.on(late.host, 2)
+		second := late.begin(1)
+		<-b.held
+		time.Sleep(50 * time.Millisecond)
+		s.expel(admin)
+		s.release(other.acquire())
+		held := other.acquire() // version 3
+		late.host.Heal()
+		got := <-second // which the check compares with the other
+		if now := s.record(admin); held.Slot().Number() != 0 || !strings.Contains(now, "slots 0:1 1:") {
+			t.Errorf("slots %d and %d: %q", held.Slot().Number(), got.Slot().Number(), now)
+		}
+	})
+}
+
+func TestAResizeDoesNotReachAPathThatWasMadeAgain(t *testing.T) {
+	for _, nth := range []int{1, 2} { // its first read of the record, and its last
+		resizeMadeAgain(t, nth)
+	}
+}
+
+func resizeMadeAgain(t *testing.T, nth int) {
+	var b brake
+	onStage(t, 4, zktest.Config{OnRequest: b.request}, func(t *testing.T, s *stage) {
+		s.cfg.Timeout, s.cfg.Lease = 5*stageT, stageD
+		admin, a, late := s.admin(), s.person("a"), s.person("b")
+		s.session(late.client)
+		s.release(<-a.begin(3)) // version 1
+		b.on(late.host, nth)
+		resized := make(chan error, 1)
+		go func() { resized <- late.Resize(t.Context(), 3) }()
+		<-b.held
+		time.Sleep(50 * time.Millisecond)
+		s.expel(admin)
+		time.Sleep(2 * stageD)
+		var unknown []*person
+		for _, name := range []string{"c", "d", "e"} {
+			p := s.person(name)
+			p.acquire()
+			unknown = append(unknown, p)
+		}
+		s.release(a.acquire()) // version 1
+		late.host.Heal()
+		if err := <-resized; err != nil {
+			t.Fatal(err)
+		}
+		// Nobody has announced the ends of these. Their leases run still.
+		for _, p := range unknown {
+			p.host.Drop()
+		}
+		for _, n := range s.below("leases") {
+			if err := admin.Delete(t.Context(), n.Path, -1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.size = 0 // what the path holds
+		f, g := s.person("f"), s.person("g")
+		s.size = 4
+		first, second := f.begin(1), g.begin(1)
+		<-first // which look at all others
+		<-second
+	})
+}
+
+func TestTheFirstRecordDoesNotReachAPathThatWasMadeAgain(t *testing.T) {
+	var b brake
+	onStage(t, 3, zktest.Config{OnRequest: b.request}, func(t *testing.T, s *stage) {
+		s.cfg.Timeout, s.cfg.Lease = 5*stageT, stageD
+		admin, late := s.admin(), s.person("b")
+		s.session(late.client)
+		for _, dir := range []string{"locks", "leases"} { // as Curator makes them
+			if err := admin.EnsurePath(t.Context(), stagePath+"/"+dir, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.on(late.host, 2)
+		second := late.begin(1)
+		<-b.held
+		time.Sleep(50 * time.Millisecond)
+		s.expel(admin)
+		sem, err := semaphore.New(s.client("c"), stagePath, 1, semaphore.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := sem.Acquire(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		before := s.record(admin)
+		late.host.Heal()
+		if !waits(second, stageT) {
+			t.Error("two of one")
+		}
+		if now := s.record(admin); now != before || !strings.Contains(now, "size 1\n") {
+			t.Errorf("%q became %q", before, now)
+		}
+	})
+}
+
+// Those who come at the same time read the same record.
+func TestSlotsThatAreTakenAtTheSameTime(t *testing.T) {
+	for seed := range int64(5) {
+		onStage(t, 6, zktest.Config{Seed: seed}, func(t *testing.T, s *stage) {
+			var all []*person
+			for i := range 6 {
+				all = append(all, s.person(fmt.Sprint("a", i), slotted))
+				s.session(all[i].client)
+			}
+			s.release(all[0].acquire())
+			var got []<-chan *semaphore.Permit
+			for _, p := range all {
+				got = append(got, p.begin(1))
+			}
+			for _, p := range got {
+				<-p // which looks at all others
+			}
+		})
+	}
+}
+
+// Who holds a slot is in the record. When somebody has emptied it, nobody knows.
+func TestAnEmptiedRecordGivesNoSlots(t *testing.T) {
+	onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
+		admin, a, b := s.admin(), s.person("a", slotted), s.person("b", slotted)
+		held := a.acquire()
+		if _, err := admin.Set(t.Context(), stagePath+"/leases", nil, -1); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // the second finds a new record
+			if p, err := b.Acquire(t.Context()); !isA[*semaphore.DataError](err) {
+				t.Fatalf("%v, %v", p, err)
+			}
+			s.release(s.person("plain").acquire())
+		}
+		if !held.Valid() {
+			t.Error("the holder has lost its permit")
+		}
+		s.release(held)
+		s.none("leases")
+		s.expel(admin)
+		s.release(b.acquire())
+	})
+}

@@ -1,0 +1,93 @@
+package semaphore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// Resize changes how many permits there are, for all who use the path; permits that are held are
+// not touched. When there are more, those who wait get them in order. After a reduction nobody
+// gets a permit until fewer than the new size are held. An Acquire that was about to succeed may
+// still do so within the length of a lease.
+//
+// If the outcome is unknown, because the session was lost with the answer outstanding, the error
+// says so ([session.OutcomeOf]); it does no harm to call Resize again.
+func (s *Semaphore) Resize(ctx context.Context, size int) error {
+	if size < 1 || size > s.cfg.most() {
+		return fmt.Errorf("semaphore: Resize was given %d; want 1 to %d", size, s.cfg.most())
+	}
+	at, err := s.client.Session(ctx)
+	if err != nil {
+		return err
+	}
+	for {
+		r, err := s.stored(ctx, at)
+		if err != nil {
+			return err
+		}
+		if r.size == size {
+			s.mu.Lock()
+			s.size, s.agreed = size, true
+			s.mu.Unlock()
+			s.log.Info("resized", "size", size)
+			return nil
+		}
+		err = s.resize(ctx, at, size)
+		again := errors.Is(err, zk.ErrBadVersion) || errors.Is(err, zk.ErrNoNode) || session.OutcomeOf(err) == session.OutcomeUnknown
+		if err != nil && (!again || ctx.Err() != nil || at.Err() != nil) {
+			return err
+		}
+	}
+}
+
+// stored returns what the path holds. A path that is missing is made.
+func (s *Semaphore) stored(ctx context.Context, at *session.Session) (record, error) {
+	data, _, err := at.Get(ctx, s.leases)
+	if errors.Is(err, zk.ErrNoNode) {
+		if err = s.create(ctx, at); err == nil {
+			data, _, err = at.Get(ctx, s.leases)
+		}
+	}
+	if err != nil {
+		return record{}, err
+	}
+	r, err := parseRecord(data)
+	if err != nil {
+		return record{}, &DataError{s.leases, err}
+	}
+	return r, nil
+}
+
+// resize writes another size, in the multi that deletes a znode of its own among the permits. By its
+// version alone the record might be that of a path that was deleted and made again since it was
+// read, with other numbers and other holders of slots. Until then others count the znode as a permit.
+func (s *Semaphore) resize(ctx context.Context, at *session.Session, size int) error {
+	own, err := at.CreateProtected(ctx, s.leases, string(line.Permit), ident.Encode(s.cfg.ID, nil), s.cfg.ACL)
+	if err != nil {
+		return err
+	}
+	data, stat, err := at.Get(ctx, s.leases)
+	if err == nil {
+		var r record
+		if r, err = parseRecord(data); err == nil {
+			r.size = size
+			if n, ok := line.Parse(own[len(s.leases)+1:]); ok && line.NumberOf(n) != line.NoNumber {
+				r = r.add(line.NumberOf(n)).bound()
+			}
+			_, err = at.Multi(ctx,
+				&zk.SetDataRequest{Path: s.leases, Data: []byte(r.String()), Version: stat.Version},
+				&zk.DeleteRequest{Path: own, Version: -1})
+		}
+	}
+	if err != nil {
+		at.DeleteInBackground(own, nil)
+	}
+	return err
+}

@@ -1,0 +1,78 @@
+package semaphore_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// A holder is cut off for most of a lease, and beats again just before it is over. The one that waits
+// hears of that beat too late: its server lags a little. When it takes over, the heartbeat has
+// another version than the one that it has heard.
+func TestNobodyTakesOverAfterABeatThatWasNotHeard(t *testing.T) {
+	for seed := range int64(8) { // the beats of the two meet in another way each time
+		beats, taken := make(chan int64, 1000), make(chan struct{}, 10)
+		cfg := zktest.Config{Seed: seed, OnCommit: func(c zktest.Commit) {
+			for _, ch := range c.Changes {
+				switch {
+				case ch.Op == zktest.OpSetData && strings.HasPrefix(ch.Path, "/zkrecipe/beats/"):
+					beats <- c.Session
+				case ch.Op == zktest.OpDelete && strings.HasPrefix(ch.Path, stagePath+"/leases/"):
+					taken <- struct{}{}
+				}
+			}
+		}}
+		onStage(t, 1, cfg, func(t *testing.T, s *stage) {
+			beats, taken = make(chan int64, 1000), make(chan struct{}, 10)
+			s.cfg.Timeout, s.cfg.Lease = 10*stageT, stageD
+			everywhere := s.servers
+			s.servers = s.Leader().Addr()
+			a := s.person("a", semaphore.Config{StopBefore: time.Millisecond})
+			s.servers = everywhere
+			b := s.person("b")
+			held := a.acquire()
+			lagging := s.Followers()[0]
+			for s.session(b.client); s.serverOf(b) != lagging.ID(); {
+				b.host.Cut()
+				time.Sleep(stageD / 8)
+			}
+			time.Sleep(time.Duration(seed) * stageD / 160)
+			waiting := b.queue()
+			time.Sleep(2 * stageD)
+			for len(beats) > 0 {
+				<-beats
+			}
+			for <-beats != s.session(a.client).ID() {
+			}
+			a.host.Hold(zktest.ToServer)
+			time.Sleep(stageD / 8) // the other has heard it
+			s.Link(s.Leader(), lagging).Delay(stageD / 6)
+			time.Sleep(stageD*31/32 - stageD/8)
+			a.host.Heal()
+			select {
+			case <-taken:
+			case <-time.After(stageD):
+			}
+			s.Link(s.Leader(), lagging).Heal()
+			time.Sleep(stageD / 8)
+			if !held.Valid() {
+				t.Error("it was lost")
+			}
+			held.Release(t.Context())
+			<-waiting // which looks at the other
+		})
+	}
+}
+
+// serverOf returns the server that a person's session is at, or 0.
+func (s *stage) serverOf(p *person) int {
+	for _, at := range s.Sessions() {
+		if at.ID == s.sessionOf(p) {
+			return at.Server
+		}
+	}
+	return 0
+}

@@ -1,0 +1,49 @@
+package recipe_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/tenure"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// restless is a place that always has something to find out.
+type restless struct{ wake chan struct{} }
+
+func (r restless) Woken() <-chan struct{} { return r.wake }
+
+func (r restless) Step(ctx context.Context, _ time.Duration) (line.Standing, error) {
+	if ctx.Err() != nil {
+		return line.Standing{}, fmt.Errorf("a request: %w", context.Cause(ctx))
+	}
+	return line.Standing{Position: 1}, nil
+}
+
+// Who is told how the place stands may end the wait. Its reason is the result, and not what a further
+// step fails of.
+func TestAWaitThatIsGivenUpReturnsWhy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := zktest.Start(t, zktest.Config{InMemory: true, Logf: func(string, ...any) {}})
+		client := must(session.Open(e.ConnectString(), session.Config{Dial: e.Host("a").Dial}))
+		defer client.Close()
+		s := must(client.Session(t.Context()))
+		busy := errors.New("busy")
+		place := restless{make(chan struct{})}
+		close(place.wake)
+		for range 30 { // the wait chooses at random
+			ctx, giveUp := context.WithCancelCause(t.Context())
+			wait := tenure.Wait{Clock: clock.From(ctx), Tell: func(_, _ line.Standing) { giveUp(busy) }}
+			if _, err := wait.Until(ctx, s, place); err != busy {
+				t.Fatal(err)
+			}
+		}
+	})
+}

@@ -1,0 +1,58 @@
+package kerberos
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/jcmturner/gokrb5/v8/gssapi"
+	"github.com/jcmturner/gokrb5/v8/iana/etypeID"
+	"github.com/jcmturner/gokrb5/v8/iana/keyusage"
+	"github.com/jcmturner/gokrb5/v8/messages"
+	"github.com/jcmturner/gokrb5/v8/types"
+)
+
+// FuzzOffer lets a server say anything where it has to offer layers. Nothing is believed that the
+// holder of the key has not said.
+func FuzzOffer(f *testing.F) {
+	key := types.EncryptionKey{KeyType: etypeID.AES256_CTS_HMAC_SHA1_96, KeyValue: bytes.Repeat([]byte{7}, 32)}
+	payload := []byte{7, 0, 0x10, 0}
+	offer := gssapi.WrapToken{Flags: 1, EC: 12, Payload: payload}
+	if err := offer.SetCheckSum(key, keyusage.GSSAPI_ACCEPTOR_SEAL); err != nil {
+		f.Fatal(err)
+	}
+	good, err := offer.Marshal()
+	if err != nil {
+		f.Fatal(err)
+	}
+	if _, err := (&exchange{key: key}).choose(good); err != nil {
+		f.Fatalf("the offer of the holder of the key: %v", err)
+	}
+	f.Add(good)
+	f.Add(good[:16])
+	f.Add([]byte{5, 4, 1, 0xff, 0xff, 0xff, 0, 0})
+	f.Add([]byte(nil))
+	f.Fuzz(func(t *testing.T, challenge []byte) {
+		_, err := (&exchange{key: key}).choose(challenge)
+		if err == nil && !bytes.Contains(challenge, payload) {
+			t.Errorf("%x is taken for an offer of the server's", challenge)
+		}
+	})
+}
+
+// FuzzKDC lets a KDC, or a host on the way to it, answer anything. The library renews tickets on a
+// goroutine of its own, where a panic would end the process.
+func FuzzKDC(f *testing.F) {
+	f.Add([]byte{0x7e, 0x03, 1, 2, 3}) // KRB-ERROR
+	f.Add([]byte{0x6b, 0x80, 0, 0})    // AS-REP
+	f.Add([]byte{0x6d, 0x84, 0xff, 0xff, 0xff, 0xff})
+	f.Fuzz(func(t *testing.T, answer []byte) {
+		var refusal messages.KRBError
+		if refusal.Unmarshal(answer) == nil {
+			_ = explain(refusal)
+			var wants types.PADataSequence
+			_ = wants.Unmarshal(refusal.EData)
+		}
+		_ = new(messages.ASRep).Unmarshal(answer)
+		_ = new(messages.TGSRep).Unmarshal(answer)
+	})
+}

@@ -1,0 +1,159 @@
+package session
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+)
+
+// TLSFiles are files in PEM format with the certificates for TLS. They are read at [Open], and again
+// for each new connection, so that they can be replaced without a restart. Connections that exist go
+// on with the certificates that they began with. Where the files cannot be read any more, or do not
+// match, what was read last goes on to be used. [Status.TLSFiles] says so, and so does a line in the
+// log. Replace a file by a rename, so that nobody reads half of it.
+type TLSFiles struct {
+	// Authorities has the certificates of the authorities that vouch for the servers. Default:
+	// Config.TLS says, or the system does.
+	Authorities string
+	// Certificate and Key are the client's own, for servers that ask for one. The certificates of
+	// intermediate authorities follow the own one. Both may be one file. Default: Config.TLS says.
+	Certificate, Key string
+}
+
+// check also says whether there are any.
+func (f TLSFiles) check() (any bool, err error) {
+	if (f.Certificate == "") != (f.Key == "") {
+		return false, fmt.Errorf("session: Config.TLSFiles has the certificate %q and the key %q; want both or none", f.Certificate, f.Key)
+	}
+	return f != TLSFiles{}, nil
+}
+
+// read returns a copy of base with what is in the files now.
+func (f TLSFiles) read(base *tls.Config) (*tls.Config, error) {
+	cfg := cmp.Or(base, &tls.Config{}).Clone()
+	if f.Authorities != "" {
+		text, err := os.ReadFile(f.Authorities)
+		if err != nil {
+			return nil, err
+		}
+		if cfg.RootCAs, err = authorities(text); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.Authorities, err)
+		}
+	}
+	if f.Certificate == "" {
+		return cfg, nil
+	}
+	certificate, err := os.ReadFile(f.Certificate)
+	if err != nil {
+		return nil, err
+	}
+	key, err := os.ReadFile(f.Key)
+	if err != nil {
+		return nil, err
+	}
+	own, err := tls.X509KeyPair(certificate, key)
+	if err == nil {
+		_, err = certificates(certificate) // none of the others may be cut short
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s with %s: %w", f.Certificate, f.Key, err)
+	}
+	cfg.Certificates, cfg.GetClientCertificate = []tls.Certificate{own}, nil
+	return cfg, nil
+}
+
+func authorities(text []byte) (*x509.CertPool, error) {
+	all, err := certificates(text)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	for _, cert := range all {
+		pool.AddCert(cert)
+	}
+	return pool, nil
+}
+
+// certificates is stricter than what the standard library has for this, which passes over what it
+// cannot read: an authority would be missing without a word.
+func certificates(text []byte) (all []*x509.Certificate, err error) {
+	for {
+		var block *pem.Block
+		if block, text = pem.Decode(text); block == nil {
+			break
+		}
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, cert)
+	}
+	switch {
+	case bytes.Contains(text, []byte("-----BEGIN")):
+		return nil, errors.New("it is cut short, or broken")
+	case len(all) == 0:
+		return nil, errors.New("no certificate is in it")
+	}
+	return all, nil
+}
+
+// certs are the certificates of a client.
+type certs struct {
+	files TLSFiles
+	base  *tls.Config
+	log   *slog.Logger
+
+	mu   sync.Mutex // guards what follows, and one reading at a time
+	last *tls.Config
+	err  error // why the files cannot be read as they are now
+}
+
+// newCerts returns nil if the client does not speak TLS.
+func newCerts(cfg *Config) (*certs, error) {
+	any, err := cfg.TLSFiles.check()
+	if err != nil || !any && cfg.TLS == nil {
+		return nil, err
+	}
+	c := &certs{files: cfg.TLSFiles, base: cfg.TLS, log: cfg.Logger}
+	if c.last, err = c.files.read(c.base); err != nil {
+		return nil, fmt.Errorf("session: Config.TLSFiles: %w", err)
+	}
+	return c, nil
+}
+
+// current returns the configuration for a connection. With an error it is an older one.
+func (c *certs) current() (*tls.Config, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	cfg, err := c.files.read(c.base)
+	if err == nil {
+		c.last, c.err = cfg, nil
+		return cfg, nil
+	}
+	err = fmt.Errorf("the TLS files cannot be read as they are now: %w", err)
+	if c.err == nil || c.err.Error() != err.Error() { // not for each connection
+		c.log.Warn("the TLS files cannot be read, so the former ones are used", "err", err)
+	}
+	c.err = err
+	return c.last, err
+}
+
+// broken returns why the files could not be read when they were read last.
+func (c *certs) broken() error {
+	if c == nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}

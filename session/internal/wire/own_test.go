@@ -59,9 +59,9 @@ func TestOnlyRepliesToZkCountAsSeen(t *testing.T) {
 	}
 }
 
-// FuzzOwn answers an own request with anything. What the Conn accepts it takes, and nothing of it is
+// FuzzOwnBody answers an own request with anything. What the Conn accepts it takes, and nothing of it is
 // for zk.
-func FuzzOwn(f *testing.F) {
+func FuzzOwnBody(f *testing.F) {
 	f.Add(uint8(0), int32(0), []byte(nil))
 	f.Add(uint8(1), int32(-121), []byte(nil))
 	f.Add(uint8(2), int32(0), ints(nil, 0))

@@ -27,8 +27,8 @@ var curatorClasses = []string{
 	"nodes.TestPersistentNode", "nodes.TestPersistentTtlNode", "nodes.TestPersistentEphemeralNode", "nodes.TestPersistentEphemeralNodeListener", "nodes.TestGroupMember",
 }
 
-// TestThoseOfCurator tells which fail, and demands only that most pass. Many of them measure times of seconds, and which
-// of those that failed on a busy machine fail on real servers, too, has yet to be found out (-real).
+// TestThoseOfCurator tells which fail, and demands only that most pass: many of them measure times of seconds. Which of them
+// fail on real servers, too, -real tells.
 func TestThoseOfCurator(t *testing.T) {
 	asked(t)
 	javac := need.Program(t, "javac", "default-jdk-headless")

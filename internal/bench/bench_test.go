@@ -80,14 +80,15 @@ func BenchmarkJoin(b *testing.B) {
 	b.ReportMetric(float64(mine.at(0.5))/float64(base.at(0.5)), "x/floor")
 }
 
-func TestAFailoverCostsTwoRequestsAtMostHoweverManyStandInLine(t *testing.T) {
+func TestAFailoverCostsThreeRequestsAtMostHoweverManyStandInLine(t *testing.T) {
 	for _, n := range []int{3, 40} {
 		one, rest, err := countFailover(testLab(t), n, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if one.requests < 1 || one.requests > 2 || one.woken != 1 || one.bytes > 1280 {
-			t.Errorf("%d candidates: %+v; want the leave and at most one read, one candidate woken, at most 1.25 KB", n, one)
+		// The leave. Soon afterwards, while it leads, the next one reads the record, and its heir asks for a notice.
+		if one.requests < 1 || one.requests > 3 || one.woken != 1 || one.bytes > 1536 {
+			t.Errorf("%d candidates: %+v; want the leave and two reads at most, one candidate woken, 1.5 KB at most", n, one)
 		}
 		// Two sessions beat 4 times per lease each, now and then one more.
 		if rest.writes > 2*4+2 {

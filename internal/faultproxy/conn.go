@@ -115,7 +115,7 @@ func (c *conn) receive(dir Dir, data []byte, framed, first bool) {
 	}
 	c.proxy.observe(f)
 	if dir == ToServer {
-		c.up.push(item{frame: f, data: data})
+		c.push(item{frame: f, data: data})
 		return
 	}
 	c.answer(item{frame: f, data: data})
@@ -149,7 +149,7 @@ func (c *conn) answer(it item) {
 		c.pending = slices.Delete(c.pending, i, i+1)
 	}
 	c.lastZxid = max(c.lastZxid, it.frame.Zxid)
-	c.down.push(it)
+	c.push(it)
 	made := c.makeUp()
 	c.mu.Unlock()
 	c.observeAll(made)
@@ -174,7 +174,7 @@ func (c *conn) makeUp() (made []Frame) {
 			f.Session, f.Timeout, f.Err = 0, 0, 0
 		}
 		c.pending = slices.Delete(c.pending, i, i+1)
-		c.down.push(item{frame: f, data: data, fault: r.fault})
+		c.push(item{frame: f, data: data, fault: r.fault})
 		made = append(made, f)
 	}
 	return made
@@ -184,6 +184,14 @@ func (c *conn) observeAll(frames []Frame) {
 	for _, f := range frames {
 		c.proxy.observe(f)
 	}
+}
+
+// push queues an item. One that comes while its direction drops is dropped, however late its turn is.
+func (c *conn) push(it item) {
+	l, _ := c.proxy.link(it.frame.Dir)
+	it.dropped = l.drop
+	_, _, q := c.ends(it.frame.Dir)
+	q.push(it)
 }
 
 // write delivers a direction's items until the connection ends. When the receiver is gone it goes on without
@@ -236,7 +244,7 @@ func (c *conn) finish(dst net.Conn, reset bool) {
 func (c *conn) admit(dir Dir, it item, last time.Time) (deliver, ok bool) {
 	for {
 		l, changed := c.proxy.link(dir)
-		if l.drop && !it.eof {
+		if (l.drop || it.dropped) && !it.eof {
 			return false, true
 		}
 		var timer <-chan time.Time

@@ -63,11 +63,12 @@ func (p *Proxy) link(dir Dir) (link, <-chan struct{}) {
 
 // item is what a direction delivers: a frame, raw bytes, or the end of the stream.
 type item struct {
-	frame Frame
-	data  []byte
-	eof   bool
-	reset bool   // of an end: it was no orderly one
-	fault *Fault // to apply when a reply is delivered
+	frame   Frame
+	data    []byte
+	eof     bool
+	dropped bool   // the direction dropped when it came
+	reset   bool   // of an end: it was no orderly one
+	fault   *Fault // to apply when a reply is delivered
 }
 
 // queue carries items from a direction's reader to its writer, without a limit: a hold must not stop the reader,

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -12,11 +14,21 @@ import (
 // finished would have to read that somewhere first, while nobody holds anything. So the transaction
 // in which an owner that has finished deletes its place also creates a znode of a name that nobody else
 // uses, and deletes it again. That znode is never there, but who waits for its creation has an event of
-// that: the notice. It tells the truth whatever other events are late, or are kept from a session that
-// may not read the place any more.
+// that: the notice. It counts once the place is gone, because other sessions could forge it.
 
-// noticePath returns the znode whose creation is the notice for a place.
-func (s *Session) noticePath(place string) string { return join(s.cfg.Beats, path.Base(place)) }
+// noticePath returns the znode whose creation is the notice for a place. Places of several directories that
+// were created together have the same name, and must not have the same notice.
+func (s *Session) noticePath(place string) string {
+	dir := sha256.Sum256([]byte(path.Dir(s.chroot + place)))
+	return join(s.cfg.Beats, fmt.Sprintf("%s-%x", path.Base(place), dir[:8]))
+}
+
+// isNotice reports whether a znode, with the chroot, is one of a notice. Heartbeats are called by the session
+// alone, without a "-".
+func (s *Session) isNotice(full string) bool {
+	name, ok := strings.CutPrefix(full, s.chroot+join(s.cfg.Beats, ""))
+	return ok && strings.Contains(name, "-")
+}
 
 // Notice returns the operations that give notice that the owner of a place has finished, for the
 // transaction in which it deletes the place; see [Watch.AwaitNotice]. There are none if this session may
@@ -53,12 +65,13 @@ func (s *Session) WithoutNotice(ops []any, results []zk.MultiResponse) (rest []a
 // AwaitNotice asks the server to tell of the notice for the place that w watches, on the present
 // connection, in the background. The channel is closed when the server has answered. AwaitNotice may be
 // called again: after a reconnect that is needed. It does nothing where the session may not give notice
-// itself, because others may not either.
+// itself, because others may not either, and at a server that cannot remove a watch for a notice that does
+// not come.
 func (w *Watch) AwaitNotice() (answered <-chan struct{}) {
 	s, done := w.s, make(chan struct{})
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.over || s.silent || w.full == "" || s.state != StateConnected || w.asked == s.connection {
+	if s.over || s.silent || w.full == "" || s.state != StateConnected || w.asked == s.connection || s.keeps == s.connection {
 		close(done)
 		return done
 	}
@@ -77,8 +90,8 @@ func (w *Watch) AwaitNotice() (answered <-chan struct{}) {
 	return done
 }
 
-// Noticed reports whether notice was given: the owner of the place had finished, and has deleted it. Its
-// deletion may be told a moment later.
+// Noticed reports whether notice was given: the owner of the place had finished, and has deleted it. That
+// deletion is told a moment later. Wait for it: a session that may create heartbeats can forge a notice.
 func (w *Watch) Noticed() bool {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()

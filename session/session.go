@@ -100,6 +100,7 @@ type Session struct {
 	watches    map[string]map[*Watch]struct{}
 	notices    map[string]map[*Watch]struct{} // by the znode whose creation is the notice
 	silent     bool                           // giving notice was refused
+	keeps      uint64                         // the latest connection whose server does not remove watches
 	trees      []*TreeWatch
 	leftovers  leftovers
 	roots      map[string]uint64 // where a watch on a whole tree was asked for: on which connection

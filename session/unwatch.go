@@ -95,7 +95,7 @@ func (s *Session) unneeded(path string) watchKinds {
 		kinds &^= dataWatch
 	}
 	for _, w := range s.trees {
-		if w.contains(path) && (w.covered != s.connection || w.full == path) {
+		if w.contains(path) && !s.isNotice(path) && (w.covered != s.connection || w.full == path) {
 			return 0
 		}
 	}
@@ -159,6 +159,9 @@ func (s *Session) removeAll(paths map[string]struct{}, on link) {
 			continue
 		}
 		if !s.isRecent(s.ctx, on) {
+			s.mu.Lock()
+			s.keeps = on.number
+			s.mu.Unlock()
 			return
 		}
 		places <- struct{}{}

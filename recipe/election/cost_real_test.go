@@ -250,7 +250,7 @@ func TestADepartureWakesOneCandidateOfTwenty(t *testing.T) {
 		for i, r := range records {
 			for _, f := range r.list() {
 				if f.Op == faultproxy.OpEvent && i != gone {
-					notice := f.Path == "/zkrecipe/beats/"+nodes[gone][len(path)+1:]
+					notice := strings.HasPrefix(f.Path, "/zkrecipe/beats"+nodes[gone][len(path):])
 					if i != behind || f.Path != nodes[gone] && !notice {
 						t.Errorf("%d was told of %s", i, f.Path)
 					}

@@ -167,8 +167,11 @@ func (p *Place) enter(ctx context.Context, r reading, read bool) error {
 	} else if err := p.enterRecord(ctx, r, read); err != nil {
 		return err
 	}
-	if len(r.record) > 0 || !read {
-		p.version = r.stat.Version // those ahead write it once each from here on, as they leave
+	switch { // those ahead write it once each from here on, as they leave
+	case !read:
+		p.version = r.stat.Version
+	case len(r.record) > 0:
+		p.version = min(r.held.Version, r.stat.Version) // what has been read may be older than the list
 	}
 	if own == 0 {
 		return nil

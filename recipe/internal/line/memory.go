@@ -15,7 +15,7 @@ import (
 // the lease in the record is what it was. The zero value knows nothing.
 type Memory struct {
 	mu      sync.Mutex // guards what follows
-	s       *session.Session
+	session int64
 	czxid   int64 // of the path: made again it is another one
 	version int32
 	record  record
@@ -29,7 +29,7 @@ func (m *Memory) recall(s *session.Session, stat zk.Stat, now clock.Instant) (r 
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.s != s || m.czxid != stat.Czxid || m.stood.Add(m.record.lease).Passed(now) {
+	if m.session != s.ID() || m.czxid != stat.Czxid || m.stood.Add(m.record.lease).Passed(now) {
 		return record{}, false, false
 	}
 	return m.record, m.version == stat.Version, true
@@ -42,7 +42,7 @@ func (m *Memory) mayRecall(s *session.Session, now clock.Instant) bool {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.s == s && !m.stood.Add(m.record.lease).Passed(now)
+	return m.session == s.ID() && !m.stood.Add(m.record.lease).Passed(now)
 }
 
 // keep takes in the record, as it was at this version, from a place that stood in line at stood.
@@ -52,5 +52,5 @@ func (m *Memory) keep(p *Place, r record, version int32, stood clock.Instant) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.s, m.czxid, m.version, m.record, m.stood = p.s, p.born, version, r, stood
+	m.session, m.czxid, m.version, m.record, m.stood = p.s.ID(), p.born, version, r, stood
 }

@@ -255,7 +255,7 @@ func (p *Place) checkNearest(ctx context.Context) (there bool, err error) {
 	}
 	p.awaitNotice()
 	switch {
-	case p.nearest.Noticed() || p.nearest.Deleted():
+	case p.nearest.Deleted():
 		return false, nil
 	case p.nearest.Armed():
 		return true, nil

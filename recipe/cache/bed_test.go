@@ -50,7 +50,7 @@ func bubbleOn(t *testing.T, release zktest.Release, servers int, f func(b *bed))
 		b := &bed{t: t}
 		b.Ensemble = zktest.Start(t, zktest.Config{Servers: servers, Release: release, InMemory: true, Tick: T / 4, Logf: func(string, ...any) {}})
 		var cancel context.CancelFunc
-		b.ctx, cancel = context.WithTimeout(t.Context(), 100*time.Hour)
+		b.ctx, cancel = context.WithTimeout(t.Context(), 5*time.Hour)
 		defer cancel()
 		b.host = b.Host("cache")
 		b.client = b.open("cache")

@@ -68,6 +68,7 @@ func TestATreeThatIsTooLargeIsRefusedBeforeItIsRead(t *testing.T) {
 			_, err := b.admin.Multi(b.ctx, ops...)
 			b.must(err)
 		}
+		time.Sleep(time.Second) // all servers have it
 		before := b.Counts()
 		c := b.cache("/big", cache.Config{})
 		var large *cache.TooLargeError

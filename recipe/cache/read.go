@@ -92,6 +92,8 @@ func (c *Cache) hear() {
 		case ev.Type == zk.EventNodeCreated:
 			c.created(n, ev.Path)
 		case n == nil:
+		case ev.Type == zk.EventNodeDataChanged && !n.known: // it has come since it was looked for
+			c.need(n, c.all(n), c.round)
 		case ev.Type == zk.EventNodeDataChanged:
 			c.need(n, getData, c.round)
 		case ev.Type == zk.EventNodeChildrenChanged && c.lists(n):

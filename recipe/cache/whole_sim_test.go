@@ -62,3 +62,22 @@ func (b *bed) toldOfAll() bool {
 	}
 	return true
 }
+
+// The path is made while the client has no connection. An event tells of it afterwards as of changed data.
+func TestAPathThatWasMadeMeanwhileIsReadWithAllBelow(t *testing.T) {
+	bubble(t, 1, func(b *bed) {
+		held := b.cache("/a", cache.Config{Recheck: -1})
+		b.must(held.Fresh(b.ctx))
+		b.host.Hold()
+		time.Sleep(T / 2)
+		b.create("/a", "1")
+		b.create("/a/b", "2")
+		b.host.Cut()
+		b.host.Heal()
+		time.Sleep(T)
+		b.must(held.Fresh(b.ctx))
+		if s, err := held.Snapshot(b.ctx); err != nil || len(s.Nodes) != 2 {
+			t.Errorf("%d nodes, %v", len(s.Nodes), err)
+		}
+	})
+}

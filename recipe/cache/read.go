@@ -175,7 +175,7 @@ func (c *Cache) answered(n *node, path string, err error, take func()) bool {
 		return false
 	case err == nil:
 		take()
-		return c.failed == nil && !n.removed
+		return c.failed == nil && !n.removed && n.again != c.all(n) // else all is read again
 	case errors.Is(err, zk.ErrNoNode):
 		if n.again == 0 { // else something newer has named it
 			c.gone(n, path)

@@ -127,7 +127,7 @@ func TestCloseAtEveryStep(t *testing.T) {
 				t.Errorf("status %+v", st)
 			}
 			w.silence()
-			if err := faultOf(c.events.list()); err != nil {
+			if err := c.fault(); err != nil {
 				t.Errorf("%v; events:\n%v", err, c.events)
 			}
 			// What was suspended goes with its session.

@@ -247,15 +247,20 @@ func runWith(t *testing.T, client *session.Client, path, id string, cfg election
 	}()
 	t.Cleanup(func() {
 		c.stop()
-		err := faultOf(c.events.list())
-		for end := time.Now().Add(10 * time.Second); err != nil && time.Now().Before(end); err = faultOf(c.events.list()) {
-			time.Sleep(10 * time.Millisecond) // on a busy machine it leaves in the background
-		}
-		if err != nil {
+		if err := c.fault(); err != nil {
 			t.Errorf("%s: %v; events:\n%v", id, err, c.events)
 		}
 	})
 	return c
+}
+
+// fault is faultOf all events. On a busy machine the candidate leaves in the background.
+func (c *candidate) fault() error {
+	err := faultOf(c.events.list())
+	for end := time.Now().Add(10 * time.Second); err != nil && time.Now().Before(end); err = faultOf(c.events.list()) {
+		time.Sleep(10 * time.Millisecond)
+	}
+	return err
 }
 
 func (c *candidate) stop() {

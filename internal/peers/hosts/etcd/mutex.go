@@ -34,7 +34,7 @@ func takeInTurn(endpoints, path string, clients int, length, warmUp time.Duratio
 		all = append(all, concurrency.NewMutex(session, path))
 	}
 	var released atomic.Int64
-	var took []int64 // of whoever has the lock
+	var took []int64 // of the one that has the lock
 	var failed atomic.Int64
 	var locking sync.WaitGroup
 	begun := time.Now()

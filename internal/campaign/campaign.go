@@ -129,19 +129,16 @@ func (c *campaign) work(ctx context.Context, n int, jobs []job) error {
 			_ = r.close() // nothing is left of it anyway once we end
 		}
 	}()
-	for builds := 0; ctx.Err() == nil; {
-		if r == nil {
-			var err error
-			if r, err = c.build(ctx, n); err != nil {
-				if builds++; builds == 3 || ctx.Err() != nil {
-					return err
-				}
-				continue
-			}
-		}
+	for ctx.Err() == nil {
 		j, ok := c.take(jobs)
 		if !ok {
 			return nil
+		}
+		for builds := 1; r == nil; builds++ {
+			var err error
+			if r, err = c.build(ctx, n); err != nil && (builds == 3 || ctx.Err() != nil) {
+				return err
+			}
 		}
 		if !c.round(ctx, r, j) && ctx.Err() == nil {
 			_ = r.close()
@@ -160,10 +157,7 @@ func (c *campaign) build(ctx context.Context, n int) (*rig, error) {
 	if err := os.RemoveAll(filepath.Join(c.Dir, fmt.Sprint("rig", n))); err != nil {
 		return nil, err
 	}
-	// The interfaces of an earlier rig vanish with its namespaces, but the kernel takes its time.
-	for _, bridge := range []string{"clients", "quorum"} {
-		_ = run(ctx, "ip", "link", "del", fmt.Sprint(bridge, n)) // usually there is none
-	}
+	unwire(ctx, n)
 	return newRig(ctx, n, c.Dir, c.debug)
 }
 

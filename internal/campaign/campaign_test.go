@@ -67,17 +67,26 @@ func TestEveryFaultOnRealEnsembles(t *testing.T) {
 	cmd := program(t, "-short", "-rounds", "1", "-rigs", "3")
 	var out, log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &log
-	err := cmd.Run()
-	t.Logf("%s", out.String())
-	if err != nil {
-		t.Fatalf("%v\n%s", err, log.String())
+	if err := cmd.Run(); err != nil {
+		t.Errorf("%v\n%s", err, notable(log.String()))
 	}
+	t.Logf("%s", out.String())
 	for _, f := range Faults {
 		if has := strings.Contains(out.String(), f.Name); has == f.Slow {
 			t.Errorf("%s is in the table: %v", f.Name, has)
 		}
 	}
 	nothingLeft(t, cmd)
+}
+
+// notable leaves out the rounds in which all was well: where long output is cut, the others must not be lost.
+func notable(log string) (lines string) {
+	for line := range strings.Lines(log) {
+		if !strings.Contains(line, ", 0 violations") {
+			lines += line
+		}
+	}
+	return lines
 }
 
 // The campaign is worth something only if it fails when the library does what others do: lead on as long as the

@@ -79,10 +79,28 @@ func newRig(ctx context.Context, n int, dir string, debug bool) (_ *rig, err err
 func (r *rig) clientAddr(i int) string { return fmt.Sprintf("10.%d.0.%d", r.n, i+1) }
 func (r *rig) quorumAddr(i int) string { return fmt.Sprintf("10.%d.0.%d", 100+r.n, i+1) }
 
+// The names of what wire makes in the present namespace: a bridge for each network, and the other ends of the hosts' cables.
+func clientsBridge(n int) string     { return fmt.Sprint("clients", n) }
+func quorumBridge(n int) string      { return fmt.Sprint("quorum", n) }
+func clientsPort(n, host int) string { return fmt.Sprintf("c%d.%d", n, host) }
+func quorumPort(n, host int) string  { return fmt.Sprintf("q%d.%d", n, host) }
+
+// unwire removes what wire made for a rig n, which may be nothing. The kernel would do it with the rig's namespaces,
+// but takes its time.
+func unwire(ctx context.Context, n int) {
+	links := []string{clientsBridge(n), quorumBridge(n)}
+	for i := range servers + homes {
+		links = append(links, clientsPort(n, i), quorumPort(n, i))
+	}
+	for _, link := range links {
+		_ = run(ctx, "ip", "link", "del", link) // mostly there is none
+	}
+}
+
 // wire makes two networks, each a bridge, and the hosts on them. The network of the clients has an address of
 // ours as well.
 func (r *rig) wire(ctx context.Context) error {
-	clients, quorum := fmt.Sprint("clients", r.n), fmt.Sprint("quorum", r.n)
+	clients, quorum := clientsBridge(r.n), quorumBridge(r.n)
 	for _, bridge := range []string{clients, quorum} {
 		if err := run(ctx, "ip", "link", "add", bridge, "up", "type", "bridge"); err != nil {
 			return err
@@ -98,11 +116,11 @@ func (r *rig) wire(ctx context.Context) error {
 		}
 		if i >= servers {
 			r.homes = append(r.homes, ns)
-			err = ns.plug(ctx, clients, clientSide, fmt.Sprintf("c%d.%d", r.n, i), r.clientAddr(100+i))
+			err = ns.plug(ctx, clients, clientSide, clientsPort(r.n, i), r.clientAddr(100+i))
 		} else {
 			r.hosts = append(r.hosts, ns)
-			err = errors.Join(ns.plug(ctx, clients, clientSide, fmt.Sprintf("c%d.%d", r.n, i), r.clientAddr(i)),
-				ns.plug(ctx, quorum, quorumSide, fmt.Sprintf("q%d.%d", r.n, i), r.quorumAddr(i)))
+			err = errors.Join(ns.plug(ctx, clients, clientSide, clientsPort(r.n, i), r.clientAddr(i)),
+				ns.plug(ctx, quorum, quorumSide, quorumPort(r.n, i), r.quorumAddr(i)))
 		}
 		if err != nil {
 			return err

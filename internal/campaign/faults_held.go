@@ -64,35 +64,62 @@ func (r *Round) reached(ctx context.Context, h *hold.Held) (thread string, err e
 	return h.Wait(ctx)
 }
 
-// alone waits until the servers know no session of a candidate of an earlier round. Such a session ends by itself,
-// and the tracker would be stopped for that one.
+// staleWithin is longer than any fault's session timeout, and what the servers round it up by.
+const staleWithin = 40 * time.Second
+
+// alone waits until the servers know no session but those of this round's candidates and the rig's own. One that an
+// earlier round has left ends by itself, and the tracker would be stopped for that one.
 func (r *Round) alone(ctx context.Context, zkLeader *ensemble.Server) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, 2*r.T+4*tick, errors.New("sessions of an earlier round do not end"))
+	ctx, cancel := context.WithTimeout(ctx, staleWithin)
 	defer cancel()
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for {
-		answer, err := zkLeader.Command(ctx, "dump")
+		ours, err := r.sessions(ctx)
 		if err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(strings.Split(answer, "\n"), r.stale) {
+		dump, err := zkLeader.Command(ctx, "dump")
+		if err != nil {
+			return err
+		}
+		stale := stale(dump, ours)
+		if stale == nil {
 			return nil
 		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return fmt.Errorf("sessions of an earlier round do not end: %q; this one's are %q", stale, ours)
 		}
 	}
 }
 
-// stale reports whether a line of the answer to "dump" tells of a session with the candidates' timeout that no
-// candidate of this round has.
-func (r *Round) stale(line string) bool {
-	session, timeout, _ := strings.Cut(line, "\t")
-	return timeout == fmt.Sprintf("%dms", r.T.Milliseconds()) &&
-		!slices.ContainsFunc(r.candidates, func(c *candidate) bool { return r.of(c.id).session == session })
+// sessions returns the ids of the sessions of this round's candidates and of the rig, as the answer to "dump" has them.
+func (r *Round) sessions(ctx context.Context) (ids []string, err error) {
+	for _, c := range r.candidates {
+		ids = append(ids, r.of(c.id).session)
+	}
+	for _, c := range append(r.rig.eyes, r.rig.admin) {
+		s, err := c.Session(ctx)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, fmt.Sprintf("%#x", s.ID()))
+	}
+	return ids, nil
+}
+
+// stale picks other sessions out of the answer to "dump". It names those that the tracker knows first, each on a line of its own.
+func stale(dump string, ours []string) (ids []string) {
+	sessions, _, _ := strings.Cut(dump, "ephemeral nodes dump:")
+	for line := range strings.Lines(sessions) {
+		id, _, _ := strings.Cut(strings.TrimSpace(line), "\t") // some releases add the timeout
+		if strings.HasPrefix(id, "0x") && !slices.Contains(ours, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // trackerHeld lets the heir's session expire while the ZooKeeper leader's session tracker is stopped between taking it

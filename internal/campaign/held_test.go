@@ -5,6 +5,7 @@ package campaign
 import (
 	"bytes"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/zkrecipe/zkrecipe/internal/need"
@@ -24,5 +25,14 @@ func TestAnHeirThatDoesNotWaitForTheLeaseIsCaught(t *testing.T) {
 	out, _ := cmd.CombinedOutput()
 	if cmd.ProcessState.ExitCode() != 1 || !bytes.Contains(out, []byte("VIOLATION overlap")) {
 		t.Errorf("exit code %d:\n%s", cmd.ProcessState.ExitCode(), out)
+	}
+}
+
+func TestStaleSessionsAreToldByTheirIDs(t *testing.T) {
+	const dump = "SessionTracker dump:\nSession Sets (2)/(3):\n0 expire at Fri Nov 27 05:32:54 UTC 2026:\n" +
+		"3 expire at Fri Nov 27 05:32:55 UTC 2026:\n\t0x100\n\t0x200\n\t0x300\n" +
+		"ephemeral nodes dump:\nSessions with Ephemerals (1):\n0x400:\n\t/6/a\nConnections dump:\n\t0x500\n"
+	if got, want := stale(dump, []string{"0x100", "0x300"}), []string{"0x200"}; !slices.Equal(got, want) {
+		t.Errorf("stale: %q, want %q", got, want)
 	}
 }

@@ -132,7 +132,7 @@ func TestCertificatesAreReadAgainForEachConnection(t *testing.T) {
 	}
 	key()
 	if name := front.next(t); name != "second" {
-		t.Errorf("with both files the client is %s", name)
+		t.Fatalf("with both files the client is %s", name)
 	}
 	if err := client.Status().TLSFiles; err != nil {
 		t.Errorf("Status says %v of files that are well", err)

@@ -7,6 +7,9 @@ import (
 	"testing"
 )
 
+// quickly has this module compiled without optimization and debug information: the compiler takes most of the time here.
+const quickly = "-gcflags=github.com/zkrecipe/zkrecipe/...=-N -l -dwarf=false"
+
 // EachIsCaught demands of each variant in testdata/variants that a test of the package in the
 // current directory fails with it: the one that the line "test: " names. The module is at root.
 func EachIsCaught(t *testing.T, root string) {
@@ -26,7 +29,7 @@ func EachIsCaught(t *testing.T, root string) {
 				t.Fatal(err)
 			}
 			binary := filepath.Join(t.TempDir(), "broken.test")
-			v.Build(t, root, "test", "-c", "-vet=off", "-o", binary, ".")
+			v.Build(t, root, "test", "-c", "-vet=off", quickly, "-ldflags=-s -w", "-o", binary, ".")
 			pattern := "^" + strings.ReplaceAll(v.Head["test"], "/", "$/^") + "$"
 			out, err := exec.CommandContext(t.Context(), binary, "-test.timeout", "100s", "-test.run", pattern).CombinedOutput()
 			if err == nil || !strings.Contains(string(out), "--- FAIL") {

@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -70,6 +71,11 @@ func TestWhatIsHeardOfAHeartbeat(t *testing.T) {
 		"an older view is none": then(steadily(0, over-1, 5, HeartbeatBeating),
 			one(reading{at: over, data: "1.6s", version: 4, want: HeartbeatBeating}),
 			one(reading{at: over + 1, data: "1.6s", version: 5, want: HeartbeatSilent})),
+		"a beat ends the silence, too, when the versions run out": then(steadily(0, over-1, math.MaxInt32, HeartbeatBeating),
+			steadily(over-1, 2*over-2, math.MinInt32, HeartbeatBeating),
+			one(reading{at: 2*over - 1, data: "1.6s", version: math.MaxInt32, want: HeartbeatBeating}),
+			one(reading{at: 2 * over, data: "1.6s", version: math.MinInt32, want: HeartbeatSilent})),
+		"a takeover at version -1 would be one at any": steadily(0, 2*over, -1, HeartbeatBeating),
 		"nobody who was deaf finds it silent": then(steadily(0, theirs/2, 5, HeartbeatBeating),
 			steadily(theirs+1, 2*theirs, 5, HeartbeatBeating),
 			one(reading{at: theirs + over, data: "1.6s", version: 5, want: HeartbeatBeating}),

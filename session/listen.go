@@ -93,10 +93,11 @@ func (h *hearing) answer(now clock.Instant, data []byte, stat zk.Stat, err error
 		return
 	}
 	h.now.Err = nil
-	if !seen || stat.Version > h.now.Version {
+	newer := stat.Version - h.now.Version // after the largest version comes the smallest
+	if !seen || newer > 0 {
 		h.since = now
 	}
-	if seen && stat.Version < h.now.Version {
+	if seen && newer < 0 {
 		return // from a server that lags
 	}
 	h.now.Czxid, h.now.Version = stat.Czxid, stat.Version
@@ -108,7 +109,8 @@ func (h *hearing) answer(now clock.Instant, data []byte, stat zk.Stat, err error
 		h.now.LeaseTime = d // a session has the same one always: a shorter one was written by hand
 	}
 	h.now.State = HeartbeatBeating
-	if h.now.LeaseTime > 0 && h.since.Add(Outlast(h.now.LeaseTime)).Reached(now) {
+	// To set a znode at version -1 is to set it at any: a takeover would prove nothing.
+	if h.now.LeaseTime > 0 && stat.Version != -1 && h.since.Add(Outlast(h.now.LeaseTime)).Reached(now) {
 		h.now.State = HeartbeatSilent
 	}
 }

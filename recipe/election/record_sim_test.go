@@ -1,10 +1,13 @@
 package election_test
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -182,5 +185,47 @@ func TestARecheckUnderWayDoesNotDelayALeadership(t *testing.T) {
 				t.Errorf("with an %v unanswered it leads after %v", op, took)
 			}
 		})
+	}
+}
+
+// Somebody has copied the path from another ensemble, with its record. Here the numbers begin anew, and none of
+// those that the record tells of is over.
+func TestARecordThatWasCopiedTellsNothing(t *testing.T) {
+	for _, settled := range []int{2, 1234} {
+		onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+			s.copied(settled, zk.PermAll)
+			all, first := s.lineUp("a", "b", "c")
+			time.Sleep(stageD)
+			all[1].stop()
+			time.Sleep(5 * stageD)
+			if !first.Valid() || len(s.begun()) != 1 {
+				t.Errorf("%d settled: %d terms, the first valid: %v", settled, len(s.begun()), first.Valid())
+			}
+			first.Resign()
+			all[2].term()
+		})
+	}
+}
+
+// One that hears that the leader's znode is gone waits for the lease, whatever such a record says.
+func TestACopiedRecordThatMustNotBeWrittenTellsNothing(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		s.copied(1234, zk.PermAll&^zk.PermWrite)
+		all, first := s.lineUp("a", "b")
+		time.Sleep(stageD)
+		all[0].host.Hold(zktest.ToClient) // it does not hear of the deletion
+		if err := s.admin().Delete(t.Context(), first.Node(), -1); err != nil {
+			t.Fatal(err)
+		}
+		all[1].term() // which looks at the first
+	})
+}
+
+// copied makes the path with the record of another one.
+func (s *stage) copied(settled int, perms int32) {
+	s.t.Helper()
+	record := fmt.Appendf(nil, "zkrecipe line 1\nlease 4s\nsettled %d\nleft 1240-1250\n", settled)
+	if _, err := s.admin().Create(s.t.Context(), stagePath, record, 0, zk.WorldACL(perms)); err != nil {
+		s.t.Fatal(err)
 	}
 }

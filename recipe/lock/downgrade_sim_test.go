@@ -1,6 +1,7 @@
 package lock_test
 
 import (
+	"math"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -63,4 +64,32 @@ func TestADowngradeAnnouncesNothingInAnotherPath(t *testing.T) {
 		}
 		<-two // which looks at all others
 	})
+}
+
+// Where the numbers have run out the age of a znode tells its place. A reader that was a writer has a younger znode
+// than those who wait for the writer, and is before them all the same.
+func TestADowngradeKeepsItsPlaceWhenTheNumbersRunOut(t *testing.T) {
+	for name, wraps := range map[string]bool{"they wrap": true, "they stick": false} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, zktest.Config{SequenceWraps: wraps}, func(t *testing.T, s *stage) {
+				if err := s.admin().EnsurePath(t.Context(), stagePath, nil); err != nil {
+					t.Fatal(err)
+				}
+				s.StartSequence(stagePath, math.MaxInt32-1)
+				held := s.both("w").acquire(writing)
+				waiting := s.both("x").begin(writing)
+				reader, err := held.Downgrade(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.held("w", reader, reading)
+				time.Sleep(5 * stageD)
+				if !reader.Valid() {
+					t.Error("the reader has lost its place")
+				}
+				release(t, reader)
+				release(t, <-waiting)
+			})
+		})
+	}
 }

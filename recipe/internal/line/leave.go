@@ -12,17 +12,18 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// take takes in what the path holds, and makes it a record if it is empty.
+// take takes in what the path holds, and writes the first record of the line if there is none.
 func (p *Place) take(ctx context.Context, data []byte, version int32) error {
-	for len(data) == 0 {
-		// Somebody who must not write here may have joined already, with a lease of that length.
-		first := record{lease: max(p.s.LeaseAsked(), session.DefaultLease)}
+	for first, none := p.firstRecord(data); none; first, none = p.firstRecord(data) {
 		// With a check of the own znode: else the path may have been made again, with a record.
 		_, err := p.s.Multi(ctx,
 			&zk.CheckVersionRequest{Path: p.path, Version: -1},
 			&zk.SetDataRequest{Path: p.dir, Data: []byte(first.String()), Version: version})
 		if errors.Is(err, zk.ErrNoAuth) {
 			p.noRecord(fmt.Errorf("no permission to write %s: %w", p.dir, err))
+			if len(data) > 0 {
+				p.record.lease = first.lease // who joins beside us goes by it
+			}
 			return p.admit()
 		}
 		if err != nil && session.OutcomeOf(err) == session.OutcomeNotDone && !errors.Is(err, zk.ErrBadVersion) {
@@ -39,11 +40,23 @@ func (p *Place) take(ctx context.Context, data []byte, version int32) error {
 	return p.admit()
 }
 
+// firstRecord returns the record to write where the path holds none of this line: nothing, or the record of another
+// path, which somebody has copied. There the numbers are others: it tells that our own is over.
+func (p *Place) firstRecord(data []byte) (first record, none bool) {
+	if len(data) == 0 {
+		// Somebody who must not write here may have joined already, with a lease of that length.
+		return record{lease: max(p.s.LeaseAsked(), session.DefaultLease)}, true
+	}
+	r, ok := parseRecord(data)
+	return record{lease: r.lease}, ok && r.Over(p.number())
+}
+
 // learn takes in data of the path that are not empty.
 func (p *Place) learn(data []byte) {
 	r, ok := parseRecord(data)
-	if !ok {
-		p.noRecord(fmt.Errorf("%s holds somebody else's data, so that departures cannot be announced there", p.dir))
+	if !ok || r.Over(p.number()) {
+		p.record.lease = max(p.record.lease, r.lease)
+		p.noRecord(fmt.Errorf("%s holds somebody else's data, or another line's, so that departures cannot be announced there", p.dir))
 		return
 	}
 	p.record, p.ours = r, true

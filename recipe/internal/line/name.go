@@ -117,23 +117,23 @@ func Ours(name string) bool {
 		guid[8] == '-' && guid[13] == '-' && guid[14] == '8' && guid[18] == '-' && guid[23] == '-'
 }
 
-// Compare orders two names by their places in the line: by age, or by sequence number
-// where the age of either is not known. A writer that becomes a reader has its number twice for a
-// moment: the reader comes after it, and before all others.
+// Compare orders two names by their places in the line: by sequence number, and where the server has none left
+// by age, if that is known. A writer that becomes a reader has its number twice for a moment, and the reader is as
+// young as that moment: it comes after the writer, and before all others.
 func Compare(a, b Name) int {
-	if a.Czxid != 0 && b.Czxid != 0 {
-		return cmp.Compare(a.Czxid, b.Czxid)
-	}
-	if a.Seq != b.Seq {
-		return cmp.Compare(a.Seq, b.Seq)
-	}
-	if a.Shared != b.Shared {
+	x, y := number(a), number(b)
+	switch {
+	case x != y:
+		return cmp.Compare(x, y)
+	case x != noNumber && a.Shared != b.Shared:
 		if b.Shared {
 			return -1
 		}
 		return 1
+	case a.Czxid != 0 && b.Czxid != 0:
+		return cmp.Compare(a.Czxid, b.Czxid)
 	}
-	return strings.Compare(a.Full, b.Full)
+	return cmp.Or(cmp.Compare(a.Seq, b.Seq), strings.Compare(a.Full, b.Full))
 }
 
 // Sort picks the names that stand in the line out of a list of children and puts them

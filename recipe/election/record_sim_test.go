@@ -211,10 +211,11 @@ func TestARecordThatWasCopiedTellsNothing(t *testing.T) {
 func TestACopiedRecordThatMustNotBeWrittenTellsNothing(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.copied(1234, zk.PermAll&^zk.PermWrite)
+		admin := s.admin()
 		all, first := s.lineUp("a", "b")
-		time.Sleep(stageD)
+		time.Sleep(5 * stageD)
 		all[0].host.Hold(zktest.ToClient) // it does not hear of the deletion
-		if err := s.admin().Delete(t.Context(), first.Node(), -1); err != nil {
+		if err := admin.Delete(t.Context(), first.Node(), -1); err != nil {
 			t.Fatal(err)
 		}
 		all[1].term() // which looks at the first

@@ -36,8 +36,8 @@ func (p *place) hear(ctx context.Context) error {
 // ask reads the record, and forgets those that have announced their end.
 func (p *place) ask(ctx context.Context, watched bool) error {
 	data, stat, err := p.read(ctx, watched)
-	for err == nil && len(data) == 0 {
-		if err = p.writeFirst(ctx, stat); err == nil {
+	for err == nil && p.noRecord(data) {
+		if err = p.writeFirst(ctx, data, stat); err == nil {
 			data, stat, err = p.read(ctx, watched)
 		}
 	}
@@ -57,10 +57,20 @@ func (p *place) ask(ctx context.Context, watched bool) error {
 	return nil
 }
 
-// writeFirst writes the record where another library has made the path. The own znodes must exist: the
-// path that was found empty might have been deleted, and made again with a record.
-func (p *place) writeFirst(ctx context.Context, stat zk.Stat) error {
+// noRecord reports whether the path holds no record of its own: nothing, or the record of another path, which
+// somebody has copied. There the numbers are others: it tells that our own is over.
+func (p *place) noRecord(data []byte) bool {
+	r, err := parseRecord(data)
+	return len(data) == 0 || err == nil && r.Over(line.NumberOf(p.youngest))
+}
+
+// writeFirst writes the record where there is none. The own znodes must exist: the path that was found so might
+// have been deleted, and made again with a record.
+func (p *place) writeFirst(ctx context.Context, data []byte, stat zk.Stat) error {
 	first, err := p.sem.beside(p.s, stat)
+	if len(data) > 0 {
+		first, err = anew(data)
+	}
 	if err != nil {
 		return err
 	}

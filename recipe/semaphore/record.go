@@ -101,3 +101,13 @@ func (r record) bound() record {
 	r.Numbers = r.Bound(r.size + spare)
 	return r
 }
+
+// anew returns a record without what it tells of numbers.
+func anew(data []byte) (r record, err error) {
+	r, err = parseRecord(data)
+	r.Numbers = line.Numbers{}
+	if r.slots != nil {
+		r.slots = table{}
+	}
+	return r, err
+}

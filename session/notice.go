@@ -44,16 +44,21 @@ func (s *Session) Notice(place string) []any {
 	return []any{&zk.CreateRequest{Path: p}, &zk.DeleteRequest{Path: p, Version: -1}}
 }
 
-// WithoutNotice returns the operations of a transaction without those of a notice, if it was refused
-// because of these: the session may create heartbeats, perhaps, but not delete a znode beside them.
+// WithoutNotice returns the operations of a transaction, of which the last deletes the place, without those of the
+// notice, if it was refused because of these: the session may create heartbeats, perhaps, but not delete a znode beside them.
 // Then it gives no notice any more.
 func (s *Session) WithoutNotice(ops []any, results []zk.MultiResponse) (rest []any, refused bool) {
-	ofNotice := func(op any) bool {
-		_, path := describeOp(op)
-		return strings.HasPrefix(path, join(s.cfg.Beats, ""))
-	}
 	failed := slices.IndexFunc(results, func(r zk.MultiResponse) bool { return r.Error != nil })
-	if failed < 0 || failed >= len(ops) || !ofNotice(ops[failed]) {
+	if failed < 0 || failed >= len(ops) {
+		return ops, false
+	}
+	_, place := describeOp(ops[len(ops)-1])
+	notice := s.noticePath(place)
+	ofNotice := func(op any) bool { // other operations may be about the same directory
+		_, path := describeOp(op)
+		return path == notice
+	}
+	if !ofNotice(ops[failed]) {
 		return ops, false
 	}
 	s.mu.Lock()

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -132,6 +133,23 @@ func TestWhoMustNotGiveNoticeDoesWithout(t *testing.T) {
 		}
 		if ops, refused := b.s.WithoutNotice([]any{set}, nil); refused || len(ops) != 1 {
 			t.Errorf("%v, %v", ops, refused)
+		}
+	})
+}
+
+// What else is refused in the directory of the heartbeats is not the notice.
+func TestARefusalBesideTheHeartbeatsIsNotOneOfTheNotice(t *testing.T) {
+	inBed(t, func(t *testing.T, b *bed) {
+		must(t, b.s.EnsurePath(t.Context(), "/zkrecipe/beats/e", nil))
+		place, err := b.s.CreatePlace(t.Context(), "/zkrecipe/beats/e", "n-", nil, nil)
+		must(t, err)
+		ops := append(b.s.Notice(place), &zk.SetDataRequest{Path: "/zkrecipe/beats/e", Version: 7}, &zk.DeleteRequest{Path: place, Version: -1})
+		results, err := b.s.Multi(t.Context(), ops...)
+		if !errors.Is(err, zk.ErrBadVersion) {
+			t.Fatal(err)
+		}
+		if rest, refused := b.s.WithoutNotice(ops, results); refused || len(rest) != len(ops) || len(b.s.Notice(place)) == 0 {
+			t.Errorf("%v, %v", rest, refused)
 		}
 	})
 }

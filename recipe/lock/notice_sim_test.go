@@ -1,6 +1,7 @@
 package lock_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
@@ -57,5 +59,26 @@ func TestARecordThatWasChangedMeanwhileIsRead(t *testing.T) {
 		if !errors.As(err, &tooLong) {
 			t.Errorf("acquired with %v; want a LeaseError", err)
 		}
+	})
+}
+
+// A lock may stand in the directory of the heartbeats. What is refused there is not the notice for that alone.
+func TestALockBesideTheHeartbeatsIsHandedOver(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		s.cfg = session.Config{Beats: "/"}
+		held, b, c := s.person("a").acquire(), s.person("b"), s.person("c")
+		ctx, giveUp := context.WithTimeout(t.Context(), stageD/8)
+		defer giveUp()
+		_, err := b.Acquire(ctx) // which writes into the record when it gives up
+		want(t, err, context.DeadlineExceeded)
+		next := c.begin()
+		time.Sleep(stageD / 8)
+		begun := time.Now()
+		release(t, held)
+		held = <-next
+		if took := time.Since(begun); took > 100*time.Millisecond {
+			t.Errorf("the hand-over took %v", took)
+		}
+		release(t, held)
 	})
 }

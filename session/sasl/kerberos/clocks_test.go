@@ -60,7 +60,9 @@ func TestAServerWithAnotherTimeIsToldByTheText(t *testing.T) {
 	k := realm(t)
 	strict := strings.Replace(fmt.Sprintf(conf, k.addr), "[realms]", "\tclockskew = 2\n[realms]", 1)
 	k.write("strict.conf", strict)
-	e := servers(t, k, func(cfg *ensemble.Config) { cfg.JVM = append(cfg.JVM, "-Djava.security.krb5.conf="+k.file("strict.conf")) })
+	e := servers(t, k, func(cfg *ensemble.Config) {
+		cfg.JVM = append(cfg.JVM, "-Djava.security.krb5.conf="+k.file("strict.conf"))
+	})
 	proxy, err := faultproxy.New(e.Servers()[0].Addr())
 	if err != nil {
 		t.Fatal(err)

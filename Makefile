@@ -8,7 +8,6 @@
 # make apidiff  what has changed in the exported API since the last tag (SINCE=... another one)
 # make benchstat BASE=ref  the benchmarks that need no servers, at a commit and here, compared by benchstat
 # make model  search the models of the lease, the line's record, the takeover and the journal to their ends (needs spin)
-# make clocks  a KDC and a server with clocks that differ, told apart by what errors say (needs faketime)
 # make foreign  compile the code of other libraries that the documentation shows
 # make bench  failover, joining and cost beside what ZooKeeper itself takes, as Markdown: 25 minutes (ROWS=handover,join for some)
 # make picture  run a failover and draw the README's picture of it, with the sentence below it
@@ -60,7 +59,7 @@ CHECKERS = prometheus chromium docker-compose  # for the alert rules, the status
 ENGINE = docker.io curl maven  # docker-compose.yml at work
 COMPILERS = spin gcc libc6-dev  # search the model of the lease; the race detector
 
-.PHONY: quick test check deps lint vuln golangci apidiff benchstat model clocks foreign bench picture soak campaign compare compose servers theirs record fuzz help
+.PHONY: quick test check deps lint vuln golangci apidiff benchstat model foreign bench picture soak campaign compare compose servers theirs record fuzz help
 .NOTPARALLEL: # "make deps test" is an order
 
 # Most of these tests wait for something rather than compute: hence more at one time than there are processors. The
@@ -131,9 +130,6 @@ benchstat:
 
 model:
 	$(GO) test ./internal/model -full -v -timeout 30m
-
-clocks:
-	cd session/sasl/kerberos && ZKRECIPE_CLOCKS=1 $(GO) test -count=1 -v -run AnotherTime -timeout 10m .
 
 foreign:
 	ZKRECIPE_FOREIGN=1 $(GO) test ./internal/docs -run Foreign

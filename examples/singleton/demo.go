@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -30,13 +31,18 @@ type demo struct {
 	zk      string
 	begun   time.Time
 	players []*exec.Cmd
-	started chan string // who has started the job
+	latest  map[string]*exec.Cmd // of each name
+	started chan string          // who has started the job
+	ended   chan *exec.Cmd       // with its job, and all that holds its output
 	stop    chan os.Signal
 }
 
 // demonstrate makes singletons lose the leadership in each way; it returns the exit code.
 func demonstrate(o *options) int {
-	d := &demo{zk: o.zk, begun: time.Now(), started: make(chan string, 16), stop: make(chan os.Signal, 1)}
+	d := &demo{
+		zk: o.zk, begun: time.Now(), latest: map[string]*exec.Cmd{},
+		started: make(chan string, 16), ended: make(chan *exec.Cmd), stop: make(chan os.Signal, 1),
+	}
 	signal.Notify(d.stop, syscall.SIGINT, syscall.SIGTERM)
 	defer stdout.Finish()
 	defer d.end()
@@ -49,45 +55,46 @@ func demonstrate(o *options) int {
 
 func (d *demo) show() error {
 	d.say("Three servers in this process, and a singleton on each of two machines, alice and bob.")
-	alice, err := d.enter("alice")
-	if err == nil {
-		err = d.wait("alice")
-	}
-	if err != nil {
+	if err := d.enter("alice"); err != nil {
 		return err
 	}
-	bob, err := d.enter("bob")
-	if err != nil {
+	if err := d.wait("alice"); err != nil {
+		return err
+	}
+	if err := d.enter("bob"); err != nil {
 		return err
 	}
 	if err := d.pause(); err != nil {
 		return err
 	}
 	d.say("alice's supervisor is killed (kill -9): its guardian ends the job, and bob's starts when the lease is over.")
-	_ = alice.Process.Kill()
+	d.signal("alice", syscall.SIGKILL)
 	if err := d.wait("bob"); err != nil {
 		return err
 	}
 	d.say("alice is started again. Then bob's supervisor is stopped (SIGSTOP): its guardian ends the job in time.")
-	if alice, err = d.enter("alice"); err != nil {
+	if err := d.enter("alice"); err != nil {
 		return err
 	}
 	if err := d.pause(); err != nil {
 		return err
 	}
-	_ = bob.Process.Signal(syscall.SIGSTOP)
+	d.signal("bob", syscall.SIGSTOP)
 	if err := d.wait("alice"); err != nil {
 		return err
 	}
 	d.say("bob goes on (SIGCONT), finds that the leadership was lost, and exits with %d.", codeLost)
-	_ = bob.Process.Signal(syscall.SIGCONT)
+	d.signal("bob", syscall.SIGCONT)
 	if err := d.pause(); err != nil {
 		return err
 	}
 	d.say("alice gets SIGTERM: so does the job. Try your own: singleton -zk ... -path /job -- command")
-	_ = alice.Process.Signal(syscall.SIGTERM)
+	d.signal("alice", syscall.SIGTERM)
 	return d.pause()
 }
+
+// signal fails for one that is gone, which is as good.
+func (d *demo) signal(id string, s os.Signal) { _ = d.latest[id].Process.Signal(s) }
 
 func (d *demo) say(format string, args ...any) { d.line("> " + fmt.Sprintf(format, args...)) }
 
@@ -99,17 +106,17 @@ func (d *demo) line(text string) {
 var stdout = output.New(os.Stdout)
 
 // enter starts a singleton whose lines, and whose job's, are shown.
-func (d *demo) enter(id string) (*exec.Cmd, error) {
+func (d *demo) enter(id string) error {
 	exe, err := self()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	cmd := exec.Command(exe, "-zk", d.zk, "-path", "/demo", "-id", id, "-timeout", demoTimeout, "-lease", demoLease, "--", "sh", "-c", demoJob)
 	out, write := io.Pipe()
 	cmd.Stdout, cmd.Stderr = write, write
 	// Ctrl-C is for the demonstration, which then ends them all; its own end ends them, too.
 	if err := tether.Start(cmd); err != nil {
-		return nil, err
+		return err
 	}
 	go func() { // ends with the singleton, for which end waits
 		for lines := bufio.NewScanner(out); lines.Scan(); {
@@ -119,8 +126,12 @@ func (d *demo) enter(id string) (*exec.Cmd, error) {
 			}
 		}
 	}()
-	d.players = append(d.players, cmd)
-	return cmd, nil
+	go func() { // ends with the singleton, for which end waits
+		_ = cmd.Wait()
+		d.ended <- cmd
+	}()
+	d.players, d.latest[id] = append(d.players, cmd), cmd
+	return nil
 }
 
 // wait waits until the job has been started on id.
@@ -130,6 +141,15 @@ func (d *demo) wait(id string) error {
 		case who := <-d.started:
 			if who == id {
 				return nil
+			}
+		case cmd := <-d.ended:
+			d.forget(cmd)
+			if cmd != d.latest[id] {
+				continue
+			}
+			d.say("%s has ended: %v. It is started again, as a service manager does.", id, cmd.ProcessState)
+			if err := d.enter(id); err != nil {
+				return err
 			}
 		case <-late:
 			return fmt.Errorf("%s has not started the job for 30s", id)
@@ -141,12 +161,20 @@ func (d *demo) wait(id string) error {
 
 // pause is for the eye.
 func (d *demo) pause() error {
-	select {
-	case <-time.After(1500 * time.Millisecond):
-		return nil
-	case s := <-d.stop:
-		return fmt.Errorf("the demonstration has ended: %v", s)
+	for over := time.After(1500 * time.Millisecond); ; {
+		select {
+		case <-over:
+			return nil
+		case cmd := <-d.ended:
+			d.forget(cmd)
+		case s := <-d.stop:
+			return fmt.Errorf("the demonstration has ended: %v", s)
+		}
 	}
+}
+
+func (d *demo) forget(ended *exec.Cmd) {
+	d.players = slices.DeleteFunc(d.players, func(p *exec.Cmd) bool { return p == ended })
 }
 
 // end ends all singletons and waits until their jobs are gone, too.
@@ -155,7 +183,7 @@ func (d *demo) end() {
 		_ = p.Process.Signal(syscall.SIGCONT)
 		_ = p.Process.Signal(syscall.SIGTERM) // either fails for one that is gone
 	}
-	for _, p := range d.players {
-		_ = p.Wait() // returns when nobody holds its output any more
+	for len(d.players) > 0 {
+		d.forget(<-d.ended)
 	}
 }

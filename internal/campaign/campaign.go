@@ -34,6 +34,7 @@ type Config struct {
 	Lease  time.Duration  // D of the candidates, where a fault asks for no other; default usualLease
 
 	Candidate string    // the program, perhaps with first arguments: examples/candidate, or one that takes its flags
+	Contender string    // the same of examples/contender
 	Peers     bool      // the candidates are another library's: they tell of no heir, and leave when they read "quit"
 	Dir       string    // for the rigs; the caller removes it
 	Keep      string    // where the histories of failed rounds are kept
@@ -95,7 +96,7 @@ func Run(ctx context.Context, cfg Config) (*Table, error) {
 func (c *campaign) jobs() (all []job) {
 	for i := range max(1, c.Rounds) {
 		for _, f := range Faults {
-			if c.Faults != nil && !c.Faults.MatchString(f.Name) || c.Short && f.Slow {
+			if c.Faults != nil && !c.Faults.MatchString(f.Name) || c.Short && f.Slow || c.Peers && f.Contend {
 				continue
 			}
 			all = append(all, job{f, c.Seed + uint64(i)})
@@ -185,7 +186,7 @@ func (c *campaign) attempt(ctx context.Context, rg *rig, j job) (r *Round, err e
 	name := fnv.New64a()
 	io.WriteString(name, j.fault.Name)
 	r = &Round{
-		record: newRecord(), rig: rg, exe: c.Candidate, peers: c.Peers, rng: rand.New(rand.NewPCG(j.seed, name.Sum64())),
+		record: newRecord(), rig: rg, exe: c.Candidate, contender: c.Contender, peers: c.Peers, rng: rand.New(rand.NewPCG(j.seed, name.Sum64())),
 		path: fmt.Sprintf("/%s-%d-%d", j.fault.number(), j.seed, history.Now()),
 	}
 	r.T, r.lease = cmp.Or(c.T, j.fault.T, usualT), cmp.Or(j.fault.Lease, c.Lease)

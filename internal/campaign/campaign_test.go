@@ -26,7 +26,7 @@ const hang = 10 * time.Minute
 // built is the directory of the programs; "" until a test has needed them.
 var built string
 
-// programs builds the campaign and its candidate once for all tests.
+// programs builds the campaign, its candidate and its contender once for all tests.
 var programs = sync.OnceValues(func() (dir string, err error) {
 	if dir, err = os.MkdirTemp("", "campaign-test-"); err != nil {
 		return "", err
@@ -34,7 +34,7 @@ var programs = sync.OnceValues(func() (dir string, err error) {
 	built = dir
 	out, err := exec.Command("go", "build", "-o", dir+string(filepath.Separator),
 		"github.com/zkrecipe/zkrecipe/internal/campaign/cmd/campaign",
-		"github.com/zkrecipe/zkrecipe/examples/candidate").CombinedOutput()
+		"github.com/zkrecipe/zkrecipe/examples/candidate", "github.com/zkrecipe/zkrecipe/examples/contender").CombinedOutput()
 	if err != nil {
 		os.Stderr.Write(out)
 	}
@@ -57,7 +57,7 @@ func program(t *testing.T, args ...string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	args = append([]string{"-candidate", filepath.Join(dir, "candidate"), "-keep", filepath.Join(os.TempDir(), "campaign-failures")}, args...)
+	args = append([]string{"-candidate", filepath.Join(dir, "candidate"), "-contender", filepath.Join(dir, "contender"), "-keep", filepath.Join(os.TempDir(), "campaign-failures")}, args...)
 	cmd := exec.Command(filepath.Join(dir, "campaign"), args...)
 	cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
 	return cmd
@@ -97,17 +97,24 @@ func TestALibraryThatTrustsItsConnectionIsCaught(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	candidate := filepath.Join(t.TempDir(), "candidate")
-	v.Build(t, "../..", "build", "-o", candidate, "github.com/zkrecipe/zkrecipe/examples/candidate")
-	kept := t.TempDir()
-	cmd := program(t, "-rigs", "1", "-rounds", "2", "-faults", "^1a", "-candidate", candidate, "-keep", kept)
+	kept := isCaught(t, v, "candidate", "-rounds", "2", "-faults", "^1a")
+	if histories, _ := filepath.Glob(filepath.Join(kept, "*", "history.jsonl")); len(histories) == 0 {
+		t.Error("no history was kept")
+	}
+}
+
+// isCaught holds a campaign with a broken candidate or contender, and demands that it finds an overlap.
+func isCaught(t *testing.T, v variant.Variant, name string, args ...string) (kept string) {
+	t.Helper()
+	kept = t.TempDir()
+	exe := filepath.Join(t.TempDir(), name)
+	v.Build(t, "../..", "build", "-o", exe, "github.com/zkrecipe/zkrecipe/examples/"+name)
+	cmd := program(t, append([]string{"-rigs", "1", "-" + name, exe, "-keep", kept}, args...)...)
 	out, _ := cmd.CombinedOutput()
 	if cmd.ProcessState.ExitCode() != 1 || !bytes.Contains(out, []byte("VIOLATION overlap")) {
 		t.Errorf("exit code %d:\n%s", cmd.ProcessState.ExitCode(), out)
 	}
-	if histories, _ := filepath.Glob(filepath.Join(kept, "*", "history.jsonl")); len(histories) == 0 {
-		t.Error("no history was kept")
-	}
+	return kept
 }
 
 // started runs a campaign until its first round is over.

@@ -18,9 +18,10 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/tether"
 )
 
-// candidate is a process of examples/candidate.
+// candidate is a process of examples/candidate, or of examples/contender.
 type candidate struct {
 	id     string
+	recipe string     // of a contender; "": it is a candidate
 	home   *namespace // where it lives; nil: where we do
 	zk     string     // its connect string
 	cmd    *exec.Cmd

@@ -31,6 +31,10 @@
 // All that candidates tell, and all that was done to them, is one history, which package history judges. A history
 // that breaks a promise is kept in a directory whose name is printed, with the fault's name and the seed.
 //
+// In the rounds 8a and on the processes are contenders (examples/contender) for a lock, a read-write lock or a semaphore. Each
+// holds what it gets for two leases, again and again; after all has been mended each must be served once more. Those that
+// exclude each other are judged like leaders: two writers, a reader and a writer, two permits with one slot.
+//
 // # What it shows and what not
 //
 // It shows that on real servers, with real clocks, sockets and kernels, two leaders never were at one time, that

@@ -23,6 +23,8 @@ type Fault struct {
 	Start func(context.Context, *Round) error
 	// Do breaks what it is about and returns when the rest may be mended. It marks what it does.
 	Do func(context.Context, *Round) error
+	// Contend: Start brings contenders, which another library has none of.
+	Contend bool
 	// Alone: the round needs no candidates, Do is all of it.
 	Alone bool
 	// Held: it needs servers that listen for a debugger.
@@ -125,6 +127,19 @@ var Faults = []Fault{
 		What: "the ZooKeeper leader stands still with a packet of a follower that it has read; the same besides"},
 	{Name: "7i all, random", Held: true, Start: five, Do: atRandom(slices.Concat(hazards, holdEach(hold.Places...))), Slow: true,
 		What: "five candidates, everything at random, threads of the servers held as well"},
+
+	{Name: "8a lock", Contend: true, Start: contenders("lock", "lock", "lock"), Do: holderExpelled,
+		What: "locks: the holder cut off, and its znode deleted by an administrator"},
+	{Name: "8b read-write lock", Contend: true, Start: contenders("write", "read", "read", "write"), Do: holderExpelled,
+		What: "the same with two readers and two writers; it is a writer"},
+	{Name: "8c semaphore", Contend: true, Start: contenders("semaphore", "semaphore", "semaphore", "semaphore"), Do: holderExpelled,
+		What: "the same with four contenders for two permits"},
+	{Name: "8d lock, random", Held: true, Contend: true, Start: contenders("lock", "lock", "lock", "lock"), Do: atRandom(contendersHeld), Slow: true,
+		What: "four contenders for a lock, everything at random, threads of the servers held as well"},
+	{Name: "8e read-write, random", Held: true, Contend: true, Start: contenders("write", "read", "read", "read", "write"), Do: atRandom(contendersHeld), Slow: true,
+		What: "three readers and two writers, the same"},
+	{Name: "8f semaphore, random", Held: true, Contend: true, Start: contenders("semaphore", "semaphore", "semaphore", "semaphore", "semaphore"), Do: atRandom(contendersHeld), Slow: true,
+		What: "five contenders for two permits, the same"},
 }
 
 func nobody(context.Context, *Round) error { return nil }

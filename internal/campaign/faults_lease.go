@@ -70,7 +70,7 @@ func leaseTrials(ctx context.Context, r *Round) error {
 		r.mark(history.Line{T: free, Event: "trial", Node: path.Base(t.place), Deadline: claimed})
 	}
 	stop()
-	if _, err := r.childless(ctx, 3*r.T); err != nil {
+	if _, err := r.childless(ctx, r.path, 3*r.T); err != nil {
 		return err
 	}
 	return admin.EnsureDeleted(ctx, r.path)

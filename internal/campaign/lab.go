@@ -47,10 +47,10 @@ func Available() error {
 }
 
 // Outside holds a campaign: it runs this very program again, in a network namespace of its own, and returns its
-// exit code. It builds the candidate unless it is given one, and removes the directory of the campaign whatever
+// exit code. It builds the programs that it is not given, and removes the directory of the campaign whatever
 // happens to the inner process; when this process dies, the kernel kills that one.
-func Outside(ctx context.Context, exe string) (code int) {
-	code, err := outside(ctx, exe)
+func Outside(ctx context.Context, cfg Config) (code int) {
+	code, err := outside(ctx, cfg)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "campaign:", err)
 		return 2
@@ -58,7 +58,7 @@ func Outside(ctx context.Context, exe string) (code int) {
 	return code
 }
 
-func outside(ctx context.Context, exe string) (code int, err error) {
+func outside(ctx context.Context, cfg Config) (code int, err error) {
 	if err := Available(); err != nil {
 		return 2, err
 	}
@@ -69,12 +69,15 @@ func outside(ctx context.Context, exe string) (code int, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	args := os.Args[1:]
-	if exe == "" {
-		exe = filepath.Join(dir, "candidate")
-		if err := run(ctx, "go", "build", "-o", exe, "github.com/zkrecipe/zkrecipe/examples/candidate"); err != nil {
+	for name, given := range map[string]bool{"candidate": cfg.Candidate != "", "contender": cfg.Contender != "" || cfg.Peers} {
+		if given {
+			continue
+		}
+		exe := filepath.Join(dir, name)
+		if err := run(ctx, "go", "build", "-o", exe, "github.com/zkrecipe/zkrecipe/examples/"+name); err != nil {
 			return 2, err
 		}
-		args = append([]string{"-candidate", exe}, args...)
+		args = append([]string{"-" + name, exe}, args...)
 	}
 	self, err := os.Executable()
 	if err != nil {

@@ -33,8 +33,12 @@ func (r *Round) startIn(home *namespace, id, zk string) (*candidate, error) {
 }
 
 func (r *Round) launch(c *candidate) error {
-	r.mark(history.Line{Event: "started", Of: c.id})
-	return startCandidate(r.exe, c, r.path, r.T, r.lease, r.tell)
+	exe, size := r.exe, 0
+	if c.recipe != "" {
+		exe, size = r.contend(c.recipe), permits
+	}
+	r.mark(history.Line{Event: "started", Of: c.id, Recipe: c.recipe, Size: size})
+	return startCandidate(exe, c, r.path, r.T, r.lease, r.tell)
 }
 
 func (r *Round) named(id string) *candidate {
@@ -184,11 +188,15 @@ func (r *Round) kill(c *candidate) (since int64) {
 	return since
 }
 
-// resign tells a candidate to resign, and returns when.
+// resign tells a candidate to resign, or a contender to release what it holds, and returns when.
 func (r *Round) resign(c *candidate) (since int64) {
+	word := "resign"
+	if c.recipe != "" {
+		word = "release"
+	}
 	r.mark(history.Line{Event: "asked", Of: c.id})
-	since = r.fault("%s is to resign", c.id)
-	c.command("resign")
+	since = r.fault("%s is to %s", c.id, word)
+	c.command(word)
 	return since
 }
 

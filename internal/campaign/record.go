@@ -12,7 +12,7 @@ import (
 
 // standing is how a candidate stands, by its last lines.
 type standing struct {
-	inLine, leading, heir bool
+	inLine, leading, heir bool // a contender that holds leads
 	suspended             bool
 	token                 int64 // of its latest term
 	elected, beat         int64 // when that began, and was seen last
@@ -70,11 +70,11 @@ func (r *record) tell(l history.Line) {
 		s.inLine, s.heir, s.leading, s.node = true, false, false, l.Node
 	case "heir":
 		s.heir = true
-	case "elected":
+	case "elected", "acquired":
 		s.leading, s.heir, s.token, s.elected = true, false, l.Token, l.T
 	case "beat":
 		s.beat = l.T
-	case "deposed":
+	case "deposed", "lost", "released":
 		s.leading = false
 	case "left":
 		s.inLine, s.heir, s.leading = false, false, false

@@ -35,13 +35,14 @@ var errAgain = errors.New("again")
 // Round is one round of a fault: an election with a path, candidates, and a rig to break.
 type Round struct {
 	*record
-	rig   *rig
-	exe   string
-	peers bool // see Config
-	path  string
-	T     time.Duration // session timeout of the candidates
-	lease time.Duration // D of the candidates
-	rng   *rand.Rand    // decides whatever is left open, so that the seed repeats the plan
+	rig       *rig
+	exe       string // a candidate's
+	contender string // its
+	peers     bool   // see Config
+	path      string
+	T         time.Duration // session timeout of the candidates
+	lease     time.Duration // D of the candidates
+	rng       *rand.Rand    // decides what is left open, so that the seed repeats the plan
 
 	candidates []*candidate // in order of their start; each belongs to the goroutine that runs the round
 	proxies    []*faultproxy.Proxy
@@ -140,11 +141,14 @@ func (r *Round) mend(ctx context.Context) error {
 	begin := time.Now()
 	var l line
 	ok, err := r.patiently(ctx, bound, func(ctx context.Context) (err error) {
+		if r.contended() {
+			return r.served(ctx)
+		}
 		l, err = r.line(ctx)
 		return err
 	})
 	if !ok && err == nil {
-		r.broken(history.Liveness, "%v after all had been mended not everybody stands in line behind a leader", bound)
+		r.broken(history.Liveness, "%v after all had been mended not everybody stands in line behind a leader, or has been served", bound)
 		err = r.judgeServers(ctx)
 	}
 	if r.kept != 0 {
@@ -198,33 +202,38 @@ func (r *Round) clean(ctx context.Context) error {
 	if err := r.unplant(ctx); err != nil {
 		return err
 	}
-	// Who was killed leaves a znode until the session expires: T, and the ensemble's buckets of a tick.
-	left, err := r.childless(ctx, r.T+4*tick)
-	if err != nil {
-		return err
-	}
-	if len(left) > 0 {
-		if err := r.judgeServers(ctx); err != nil {
+	for _, dir := range r.dirs() {
+		// Who was killed leaves a znode until the session expires: T, and the ensemble's buckets of a tick.
+		left, err := r.childless(ctx, dir, r.T+4*tick)
+		if err != nil {
 			return err
 		}
-	}
-	for _, name := range left {
-		r.broken(history.Leftover, "%s is left", path.Join(r.path, name))
-		if err := s.EnsureDeleted(ctx, path.Join(r.path, name)); err != nil {
+		if len(left) > 0 {
+			if err := r.judgeServers(ctx); err != nil {
+				return err
+			}
+		}
+		for _, name := range left {
+			r.broken(history.Leftover, "%s is left", path.Join(dir, name))
+			if err := s.EnsureDeleted(ctx, path.Join(dir, name)); err != nil {
+				return err
+			}
+		}
+		if err := s.EnsureDeleted(ctx, dir); err != nil {
 			return err
 		}
 	}
 	return s.EnsureDeleted(ctx, r.path)
 }
 
-// childless waits until the path has no children, and returns those that it still has after so long.
-func (r *Round) childless(ctx context.Context, within time.Duration) (names []string, err error) {
+// childless waits until dir has no children, and returns those that it still has after so long.
+func (r *Round) childless(ctx context.Context, dir string, within time.Duration) (names []string, err error) {
 	s, err := r.rig.admin.Session(ctx)
 	if err != nil {
 		return nil, err
 	}
 	wake := make(chan struct{}, 1)
-	w := s.Watch(r.path, wake)
+	w := s.Watch(dir, wake)
 	defer w.Stop()
 	late := time.After(within)
 	for {

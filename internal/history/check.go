@@ -80,6 +80,8 @@ func Check(lines []Line) *Report {
 
 // process is a candidate's present process, as far as its lines have been read.
 type process struct {
+	recipe          string // of a contender
+	size            int
 	last            int64 // its latest stamp
 	node            string
 	term            *Term // since "elected", until "deposed"
@@ -108,7 +110,7 @@ func (c *checker) nemesis(l Line) {
 	case "round":
 		c.lease = l.LeaseMS * int64(time.Millisecond)
 	case "started":
-		*p = process{}
+		*p = process{recipe: l.Recipe, size: l.Size}
 	case "paused":
 		p.pausedAt, p.ranAt = l.T, 0
 	case "continued":
@@ -164,14 +166,17 @@ func (c *checker) candidate(l Line) {
 	switch l.Event {
 	case "joined":
 		p.node = l.Node
-	case "elected":
-		p.term = &Term{ID: l.ID, Token: l.Token, Node: p.node, From: l.T, Deadline: l.Deadline}
+	case "elected", "acquired":
+		p.term = &Term{ID: l.ID, Token: l.Token, Node: p.node, From: l.T, Deadline: l.Deadline, Reader: p.recipe == "read", Slot: l.Slot}
 		c.all = append(c.all, p.term)
+		if l.Slot != nil && (*l.Slot < 0 || *l.Slot >= p.size) {
+			c.violate(l.T, Outside, "%s holds slot %d of %d", l.ID, *l.Slot, p.size)
+		}
 	case "beat":
 		c.beat(p, l)
-	case "deposed":
+	case "deposed", "lost", "released":
 		if p.term != nil && p.term.Token == l.Token {
-			p.term.Reason = l.Reason
+			p.term.Reason = cmp.Or(l.Reason, l.Event) // "released" gives no other
 			p.term = nil
 		}
 	case "leader":

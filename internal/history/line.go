@@ -24,11 +24,14 @@ import (
 //	error      Error
 //	left       nothing: not in line any more
 //
+// A contender (examples/contender) writes "acquired", with its Slot if it is a permit, instead of "elected", and "lost" or
+// "released" instead of "deposed".
+//
 // Of the nemesis, whose ID is [Nemesis]:
 //
 //	round      TimeoutMS (the session timeout T), LeaseMS (the lease D), Text: a history begins
 //	fault      Text: something is broken, or mended
-//	started    Of: a new process of this candidate
+//	started    Of: a new process of this candidate; of a contender also Recipe, and Size of a semaphore
 //	paused     Of: every thread of it stands still (SIGSTOP)
 //	continued  Of: about to go on (SIGCONT)
 //	killed     Of: kill -9
@@ -59,6 +62,8 @@ type Line struct {
 	LeaderToken int64  `json:"leader_token,omitempty"`
 	Error       string `json:"error,omitempty"`
 	Of          string `json:"of,omitempty"`
+	Recipe      string `json:"recipe,omitempty"` // lock, read, write, semaphore
+	Size        int    `json:"size,omitempty"`   // how many permits there are
 	Text        string `json:"text,omitempty"`
 }
 

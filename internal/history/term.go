@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Term is what lines tell of one term.
+// Term is what lines tell of one term, or of one time that a contender held a lock or a permit.
 type Term struct {
 	ID       string
 	Token    int64
@@ -15,8 +15,18 @@ type Term struct {
 	Deadline int64  // the latest end of a lease that was claimed
 	Beats    int    // 0: nothing is proven
 	Reason   string // that the candidate gave for its end
+	Reader   bool   // another reader may hold at the same time
+	Slot     *int   // of a permit: another slot may be held at the same time
 
 	asked bool // it was told to resign: it may be killed before it says so
+}
+
+// excludes reports whether the two must not be valid at one time.
+func (t *Term) excludes(other *Term) bool {
+	if t.Slot != nil && other.Slot != nil {
+		return *t.Slot == *other.Slot
+	}
+	return !t.Reader || !other.Reader
 }
 
 // stretch is a part of a term's proven interval.
@@ -49,7 +59,7 @@ func (c *checker) beganErased(t *Term) bool {
 	return slices.ContainsFunc(c.excused(), func(e stretch) bool { return t.From >= e.from && t.From <= e.to })
 }
 
-// judgeTerms compares every two terms.
+// judgeTerms compares every two terms that exclude each other.
 func (c *checker) judgeTerms() {
 	for _, t := range c.all {
 		if t.Beats > 0 {
@@ -59,6 +69,9 @@ func (c *checker) judgeTerms() {
 	slices.SortStableFunc(c.Terms, func(a, b *Term) int { return cmp.Compare(a.From, b.From) })
 	for j, b := range c.Terms {
 		for _, a := range c.Terms[:j] {
+			if !a.excludes(b) {
+				continue
+			}
 			c.judgeTokens(a, b)
 			c.judgeOverlap(a, b)
 			c.judgeClaim(a, b)

@@ -27,6 +27,7 @@ func (v Violation) String() string {
 type checker struct {
 	begin   time.Time
 	timeout time.Duration // T
+	lease   time.Duration // D
 	line    line
 
 	mu         sync.Mutex // guards what follows
@@ -55,7 +56,7 @@ type termRecord struct {
 }
 
 func newChecker(timeout, lease time.Duration) *checker {
-	return &checker{begin: time.Now(), timeout: timeout, elections: map[string]*record{}, semaphores: map[string]*permits{}, line: newLine(lease)}
+	return &checker{begin: time.Now(), timeout: timeout, lease: lease, elections: map[string]*record{}, semaphores: map[string]*permits{}, line: newLine(lease)}
 }
 
 func (c *checker) logf(format string, args ...any) {
@@ -121,7 +122,7 @@ func (c *checker) began(p *proc, path, id string, term *election.Term) {
 		case excused || c.line.excused(old.term.Node()):
 		case valid && c.valid(t):
 			c.violate("overlap", "%s leads %s while %s still does, for %v more", id, path, old.id, old.term.Remaining())
-		case !cancelled && !old.proc.clock.paused():
+		case !cancelled && !old.proc.clock.excused(c.lease):
 			c.violate("context", "%s leads %s while the context of %s is not cancelled", id, path, old.id)
 		}
 		if valid || !cancelled || !old.stopped {

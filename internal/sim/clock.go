@@ -19,6 +19,7 @@ type procClock struct {
 	rng       *rand.Rand
 	stopped   bool          // paused or suspended
 	suspended time.Time     // since when the monotonic clock stands still; zero if it runs
+	woken     time.Time     // when it last ran on
 	lost      time.Duration // what it has missed, in real time
 	late      []func()      // timers that were due meanwhile
 }
@@ -127,7 +128,7 @@ func (c *procClock) resume() {
 	defer c.mu.Unlock()
 	if !c.suspended.IsZero() {
 		c.lost += time.Since(c.suspended)
-		c.suspended = time.Time{}
+		c.suspended, c.woken = time.Time{}, time.Now()
 	}
 	c.stopped = false
 	late := c.late
@@ -136,6 +137,14 @@ func (c *procClock) resume() {
 	for _, fire := range late {
 		go fire()
 	}
+}
+
+// excused reports whether the process cannot know yet that a lease of length D is over: it stands still, or its host
+// was suspended so short a time ago that its timers may be late. By contract it looks at the clocks 16 times in D.
+func (c *procClock) excused(D time.Duration) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stopped || !c.woken.IsZero() && time.Since(c.woken) < time.Duration(float64(max(D/16, 5*time.Millisecond))/c.rate)+time.Millisecond
 }
 
 func (c *procClock) paused() bool {

@@ -98,7 +98,7 @@ func (c *lockChecker) began(p *proc, path, id string, held *lock.Held, shared, d
 		case shared && old.shared:
 		case valid && c.valid(h):
 			c.report("overlap", "%s holds %s while %s still does, for %v more", id, path, old.id, old.Remaining())
-		case !cancelled && !old.proc.clock.paused():
+		case !cancelled && !old.proc.clock.excused(c.lease):
 			c.report("context", "%s holds %s while the context of %s is not cancelled", id, path, old.id)
 		}
 		if valid || !cancelled {

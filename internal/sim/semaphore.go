@@ -181,7 +181,7 @@ func (c *checker) countPermits(dir string) {
 		switch {
 		case v && r.over:
 			c.violate("overlap", "the permit %s of %s is valid again", r.permit.Node(), r.id)
-		case !v && !closed(r.permit.Context().Done()) && !r.proc.clock.paused():
+		case !v && !closed(r.permit.Context().Done()) && !r.proc.clock.excused(c.lease):
 			c.violate("context", "the permit %s of %s is over, and its context is not cancelled", r.permit.Node(), r.id)
 		}
 		r.over = !v

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -144,6 +145,11 @@ func TestTheHeirAsksNothingBetweenTheDeletionAndItsCallback(t *testing.T) {
 		})
 		b.events.wait(election.EventHeir, 1)
 		eventually(t, "lease", func() bool { return client.Status().LeaseRemaining > 0 })
+		eventually(t, "watch for the notice", func() bool {
+			return slices.ContainsFunc(r.list(), func(f faultproxy.Frame) bool {
+				return f.Dir == faultproxy.ToClient && f.Op == faultproxy.OpExists && strings.HasPrefix(f.Path, beats+filepath.Base(node))
+			})
+		})
 		r.reset()
 		a.cancel()
 		until := <-elected

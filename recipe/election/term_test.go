@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -209,6 +210,32 @@ func TestAfterAPauseTheFirstLookTells(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A timer counts on the monotonic clock alone, which stands still while the host is suspended.
+func TestAfterASuspensionATermIsCancelledInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &suspendable{Clock: clock.System, begun: time.Now()}
+		term := beginTerm(t, c, newFakeLease(c, 10*time.Second), 2*time.Second)
+		time.Sleep(time.Second)
+		c.suspended.Store(int64(5 * time.Second))
+		<-term.Context().Done()
+		if at := time.Since(c.begun); at != 3*time.Second {
+			t.Errorf("cancelled after %v, and 5s of suspension; want 3s", at)
+		}
+	})
+}
+
+// suspendable is the clock of a host that has been suspended for some time.
+type suspendable struct {
+	clock.Clock
+	begun     time.Time
+	suspended atomic.Int64
+}
+
+func (c *suspendable) Now() clock.Instant {
+	mono := int64(time.Hour + time.Since(c.begun))
+	return clock.Instant{Mono: mono, Boot: mono + c.suspended.Load()}
 }
 
 func TestErrTellsBetweenTheStepsToo(t *testing.T) {

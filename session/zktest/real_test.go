@@ -34,11 +34,22 @@ func TestRealServersBehaveAsRecorded(t *testing.T) {
 			if !recordable(release, servers) {
 				continue
 			}
-			e := ensemble.ForTest(t, ensemble.Config{Servers: servers, Tick: tick, Version: version})
-			got := observe(t, servers, dialReal(t, e, servers))
-			asRecorded(t, release, servers, got)
-			if err := e.Close(); err != nil {
-				t.Error(err)
+			// How far each server is when a request comes depends on the machine. What was recorded must be
+			// among the things that the servers do.
+			var differ []string
+			for range 3 {
+				e := ensemble.ForTest(t, ensemble.Config{Servers: servers, Tick: tick, Version: version})
+				differ = asRecorded(t, release, servers, observe(t, servers, dialReal(t, e, servers)))
+				if err := e.Close(); err != nil {
+					t.Error(err)
+				}
+				if len(differ) == 0 {
+					break
+				}
+				t.Logf("%s with %d servers differs this time:\n%s", release, servers, strings.Join(differ, "\n"))
+			}
+			if len(differ) > 0 {
+				t.Errorf("%s with %d servers has differed three times", release, servers)
 			}
 		}
 	}
@@ -60,8 +71,8 @@ func TestZnodesWithATimeToLiveAreThoseOfRealServers(t *testing.T) {
 	}
 }
 
-// asRecorded writes or compares what the servers of a release did.
-func asRecorded(t *testing.T, release zktest.Release, servers int, got []string) {
+// asRecorded writes what the servers of a release did, or returns how it differs from what they did before.
+func asRecorded(t *testing.T, release zktest.Release, servers int, got []string) []string {
 	path := traceFile(release, servers)
 	if !slices.Contains(releases, release) {
 		near := zktest.Release380
@@ -75,18 +86,13 @@ func asRecorded(t *testing.T, release zktest.Release, servers int, got []string)
 		if err := os.WriteFile(path, []byte(strings.Join(append(got, ""), "\n")), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		return
+		return nil
 	}
 	want, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, line := range differences(strings.Split(string(want), "\n"), append(got, "")) {
-		t.Errorf("%s with %d servers: %s", release, servers, line)
-		if i == 20 {
-			t.Fatal("and more")
-		}
-	}
+	return differences(strings.Split(string(want), "\n"), append(got, ""))
 }
 
 // differences lists the lines that only one of two traces has: "-" before those of a, "+" before those of b.

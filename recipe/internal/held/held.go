@@ -36,10 +36,19 @@ type Config struct {
 	Token   int64
 }
 
+// A timer counts on the clock that stands still while the host is suspended, so it may be late by
+// as long as that. Hence the clocks are looked at so many times in a lease, and so long apart at
+// least.
+const (
+	glances   = 16
+	minGlance = 5 * time.Millisecond
+)
+
 // Held is one stretch of time in which something is held. Any number of goroutines may use it,
 // and go on to have it after its end.
 type Held struct {
 	cfg    Config
+	glance time.Duration // between two looks at the clocks
 	ctx    heldContext
 	cancel context.CancelCauseFunc
 	ended  atomic.Bool // our own end: Valid is false whatever the lease says
@@ -51,13 +60,13 @@ type Held struct {
 // New begins to hold. Its context has the values of ctx, and does not end with it. It lasts until
 // End is called, or until its lease has lapsed if Watch is called.
 func New(ctx context.Context, cfg Config) *Held {
-	h := &Held{cfg: cfg}
+	h := &Held{cfg: cfg, glance: max(cfg.Lease.Remaining()/glances, minGlance)}
 	inner, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	h.ctx, h.cancel = heldContext{inner, h}, cancel
 	return h
 }
 
-// heldContext looks at the clock itself: in a process that was paused, timers are late.
+// heldContext looks at the clocks itself: in a process that was paused, timers are late.
 type heldContext struct {
 	context.Context
 	h *Held
@@ -76,15 +85,15 @@ func (h *Held) check() {
 	h.end(h.lapsed(), true)
 }
 
-// Watch sets the timer for the end of the lease as it is now. When the lease was extended
-// meanwhile, the timer finds that out when it fires.
+// Watch looks at the clocks until what is held ends: at the latest when the lease as it is now is
+// about to lapse. When it was extended meanwhile, that look finds out.
 func (h *Held) Watch() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.ctx.Context.Err() != nil {
 		return
 	}
-	h.setTimer(h.cfg.Lease.Remaining()-h.cfg.StopBefore, func() {
+	h.setTimer(min(h.glance, h.cfg.Lease.Remaining()-h.cfg.StopBefore), func() {
 		h.check()
 		h.Watch()
 	})

@@ -35,6 +35,7 @@ func Main() int {
 	flag.DurationVar(&cfg.T, "timeout", 0, "the candidates' session timeout, T (default the fault's, usually 2s)")
 	flag.DurationVar(&cfg.Lease, "lease", 500*time.Millisecond, "the candidates' lease, D, where a fault asks for no other; at most half of their session timeout")
 	flag.StringVar(&cfg.Candidate, "candidate", "", "`command` to use instead of building examples/candidate, whose flags it takes")
+	flag.StringVar(&cfg.Contender, "contender", "", "the same for examples/contender")
 	flag.BoolVar(&cfg.Peers, "peers", false, "the candidates are another library's, which tell less (see internal/peers)")
 	flag.StringVar(&cfg.Keep, "keep", "campaign-failures", "`directory` for the histories of failed rounds")
 	flag.BoolVar(&cfg.KeepAll, "keep-all", false, "keep the histories of all rounds")
@@ -61,7 +62,7 @@ func Main() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if cfg.Dir = campaign.Inside(); cfg.Dir == "" {
-		return campaign.Outside(ctx, cfg.Candidate)
+		return campaign.Outside(ctx, cfg)
 	}
 	table, err := campaign.Run(ctx, cfg)
 	if table != nil {

@@ -58,10 +58,10 @@ func (p *place) ask(ctx context.Context, watched bool) error {
 }
 
 // noRecord reports whether the path holds no record of its own: nothing, or the record of another path, which
-// somebody has copied. There the numbers are others: it tells that our own is over.
+// somebody has copied. There the numbers are others: it tells that some of our own are over.
 func (p *place) noRecord(data []byte) bool {
 	r, err := parseRecord(data)
-	return len(data) == 0 || err == nil && r.Over(line.NumberOf(p.youngest))
+	return len(data) == 0 || err == nil && slices.ContainsFunc(p.listed, func(n line.Name) bool { return p.isOwn(n) && r.Over(line.NumberOf(n)) })
 }
 
 // writeFirst writes the record where there is none. The own znodes must exist: the path that was found so might

@@ -212,20 +212,20 @@ func TestAPathThatAnotherLibraryHasMade(t *testing.T) {
 // Somebody has copied the path from another ensemble, with its record. Here the numbers begin anew, and none of
 // those that the record tells of is over.
 func TestARecordThatWasCopiedTellsNothing(t *testing.T) {
-	for _, settled := range []int{2, 1234} {
-		onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
+	for _, settled := range []int{1, 2, 1234} {
+		onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
 			admin := s.admin()
 			if err := admin.EnsurePath(t.Context(), stagePath+"/locks", nil); err != nil {
 				t.Fatal(err)
 			}
-			record := fmt.Appendf(nil, "zkrecipe semaphore 1\nsize 1\nlease 4s\nsettled %d\nslots 0:1\n", settled)
+			record := fmt.Appendf(nil, "zkrecipe semaphore 1\nsize 2\nlease 4s\nsettled %d\nslots 0:0\n", settled)
 			if err := admin.EnsureNode(t.Context(), stagePath+"/leases", record, nil); err != nil {
 				t.Fatal(err)
 			}
 			slots := semaphore.Config{Slots: true}
-			held := s.person("a", slots).acquire()
-			for _, name := range []string{"b", "c"} {
-				next := s.person(name, slots).begin(1)
+			held := <-s.person("a", slots).begin(2)
+			for _, n := range []int{1, 2} {
+				next := s.person(fmt.Sprint("for ", n), slots).begin(n)
 				time.Sleep(5 * stageD)
 				if !held.Valid() {
 					t.Errorf("%d settled: the permit is lost", settled)

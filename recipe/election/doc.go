@@ -75,7 +75,7 @@
 //
 // A term ends for one [recipe.Reason]. When we end it ourselves (the callback returns, Resign,
 // the context, Close, bad health) the leadership is kept until the callback has returned, or
-// DrainTimeout has passed; only then the znode is deleted. When the lease lapses or the
+// DrainTimeout has passed. The znode is deleted after that. When the lease lapses or the
 // session is lost, there is StopBefore to stop in.
 //
 // What happens when:

@@ -124,7 +124,7 @@ func TestReadersAndWritersTakeTurns(t *testing.T) {
 	}
 }
 
-// Whoever comes after readers that have left in any order knows that they have.
+// Readers leave in any order. The one that comes next knows that they have left.
 func TestReadersThatLeaveInAnyOrderDelayNobody(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		var helds []*lock.Held
@@ -423,7 +423,7 @@ func TestAWaitingReaderThatIsDeletedComesAgain(t *testing.T) {
 	})
 }
 
-// Readers that come and go for ever do not keep a writer waiting, nor the reverse.
+// Readers that come and go for ever do not keep a writer waiting. Writers do not keep a reader waiting either.
 func TestNobodyStarves(t *testing.T) {
 	for name, kind := range map[string]bool{"readers": reading, "writers": writing} {
 		t.Run(name, func(t *testing.T) {
@@ -461,7 +461,7 @@ func TestNobodyStarves(t *testing.T) {
 	}
 }
 
-// A plain lock, an election and whoever else stands in the line without a kind are writers.
+// Plain locks, elections and all others that stand in the line without a kind are writers.
 func TestAPlainLockIsAWriter(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		r, w, p := s.both("r"), s.both("w"), s.person("p")

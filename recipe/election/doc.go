@@ -29,8 +29,8 @@
 //
 // D is the length of a lease, session.Config.Lease, 4 s by default.
 //
-//   - Safety. At no instant do two candidates of this library have a term that is
-//     [Term.Valid]. The term's context is cancelled earlier still (StopBefore). A process
+//   - Safety. Two candidates of this library never have a term that is [Term.Valid] at the
+//     same instant. The term's context is cancelled earlier still (StopBefore). A process
 //     that was paused learns it from its first call of Valid, or of its context's Err. A
 //     context made from it (context.WithTimeout, errgroup.WithContext) is told by a timer,
 //     which may be late then.

@@ -1,8 +1,8 @@
 // Package session keeps a program in touch with a ZooKeeper ensemble and knows, at
 // every instant, for how long a place that it holds there is its own.
 //
-// It does not promise that a session survives: the ensemble decides that. Nor does it
-// promise that code which ignores a [Lease] stops. It promises that no [Session] is ever
+// It does not promise that a session survives: the ensemble decides that. It does
+// not promise that code which ignores a [Lease] stops. It promises that no [Session] is ever
 // revived, that no request made in one session is carried out in another, and that a call
 // returns when its context ends. And it promises that while [Lease.Valid] is true nobody else
 // who keeps the rules below takes the place.

@@ -113,7 +113,7 @@ func TestASessionThatIsReplacedWithoutAWordIsOver(t *testing.T) {
 	f.wg.Wait()
 }
 
-// Whoever made the request looks at the results by their numbers.
+// The caller looks at the results by their numbers.
 func TestAMultiWithoutAResultForEachOperationHasFailed(t *testing.T) {
 	f := newFake()
 	f.grants <- 7

@@ -18,8 +18,8 @@ import (
 // one-shot watch on the data of that path, by a read or by setWatches, turned it off without a word.
 // Removing a one-shot watch removed it, too. And it took the place of a one-shot watch on the path's
 // list of children. So, on all servers alike, while there is one on a path: reads of its data leave no
-// watch, setWatches leaves it out, removeWatches is not sent for single watches, and whoever watches
-// the path looks again when it has come or gone.
+// watch, setWatches leaves it out, and removeWatches is not sent for single watches. Those who watch
+// the path look again when the recursive watch has come or gone.
 
 // modeRecursive is the mode of addWatch, see org.apache.zookeeper.AddWatchMode.
 const modeRecursive = 1

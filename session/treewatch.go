@@ -196,8 +196,8 @@ const restoreBytes = 128 << 10
 //
 // A single watch for all comes last, so that nothing is missed between. A server works off the
 // requests of a connection one after another. What happens before the one-shot watches are set is
-// told by that; what happens later uses up a watch and is told; and whoever then reads again leaves
-// another one, until the single one stands.
+// told by that. What happens later uses up a watch and is told, and the next read leaves another
+// watch, until the single one stands.
 //
 // If the servers have gone back to an older state, everything counts as changed. That can only
 // be told in a session whose reads see what went before, so let a write be answered first.

@@ -186,7 +186,7 @@ func (s *Session) remove(path string, on link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil && s.connection == on.number {
-		// Whoever has begun to wait meanwhile may have lost its watch, too.
+		// One that has begun to wait meanwhile may have lost its watch, too.
 		s.lookAgain(path, kinds, nil)
 	}
 }

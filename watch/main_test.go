@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 // wake-up within a test's patience unless the test lets the time pass by hand.
 const T = 8 * time.Second
 
-// A bed is what a test lies in: a session under test that reaches one server through a proxy, and
+// A bed is what a test needs: a session under test that reaches one server through a proxy, and
 // an admin's session that reaches the ensemble straight.
 type bed struct {
 	t      *testing.T

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestAllJobsAreWorkedAtWhoeverDies(t *testing.T) {
+func TestAllJobsAreWorkedAtThoughProcessesDie(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	// Long times hold on a busy machine.
 	if code := run([]string{"-timeout", "6s", "-lease", "2s", "-jobs", "8"}, &stdout, &stderr); code != 0 {

@@ -19,7 +19,7 @@ const permitsOf = 10
 const semaphoreRounds = 30
 
 // measureSemaphore counts what one permit costs that changes hands, from its release until the next
-// one stands at the front and whoever has released it stands in line again.
+// one stands at the front and the one that has released it stands in line again.
 func measureSemaphore(l *lab) error {
 	t := table{
 		title: fmt.Sprintf("A semaphore of %d permits, one of which changes hands, %d times, all together:", permitsOf, semaphoreRounds),

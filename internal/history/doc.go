@@ -17,8 +17,8 @@
 //
 // An administrator may delete any znode by hand, at any time: that excuses nothing. When he deletes the election's path
 // and all in it, the line's record goes too, and the next candidate does not know that anybody was before. A term of
-// before may go on for one lease, D. So whatever lies between the deletion and D after it does not count as an
-// overlap, nor do tokens of terms that begin then.
+// before may go on for one lease, D. So nothing between the deletion and D after it counts as an overlap, and
+// tokens of terms that begin then do not count either.
 //
 // ZooKeeper 3.8 can lose committed transactions, when a server is killed right after it has noted a new epoch
 // and before it has written what it was sent (ZOOKEEPER-4643): it comes back as the one that knows best. The

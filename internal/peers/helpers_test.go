@@ -148,16 +148,16 @@ func (f *field) send(p *Peer, command string) {
 	}
 }
 
-// reign is what beats prove of a term: whose it is, and that it lasted at least so long.
-type reign struct {
+// term is what beats prove of a term: whose it is, and that it lasted at least so long.
+type term struct {
 	who         string
 	token       int64
 	first, last int64
 }
 
-// reigns returns all terms that had a beat, in the order of their first.
-func (f *field) reigns() []reign {
-	var all []reign
+// terms returns all terms that had a beat, in the order of their first.
+func (f *field) terms() []term {
+	var all []term
 	for _, p := range f.all {
 		open := -1
 		for _, l := range p.Lines() {
@@ -166,20 +166,20 @@ func (f *field) reigns() []reign {
 				open = -1
 			case l.Event == "beat" && open < 0:
 				open = len(all)
-				all = append(all, reign{who: p.ID, token: l.Token, first: l.T, last: l.T})
+				all = append(all, term{who: p.ID, token: l.Token, first: l.T, last: l.T})
 			case l.Event == "beat":
 				all[open].last = l.T
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b reign) int { return cmp.Compare(a.first, b.first) })
+	slices.SortFunc(all, func(a, b term) int { return cmp.Compare(a.first, b.first) })
 	return all
 }
 
 // overlap returns for how long two led at once, at the least and at most in one go.
 func (f *field) overlap() time.Duration {
 	longest := int64(0)
-	all := f.reigns()
+	all := f.terms()
 	for i, a := range all {
 		for _, b := range all[i+1:] {
 			if a.who != b.who {
@@ -195,10 +195,10 @@ func (f *field) overlap() time.Duration {
 func (f *field) oneLeaderAtATime() {
 	f.t.Helper()
 	if d := f.overlap(); d > 0 {
-		f.t.Errorf("two led at once for %v: %+v", d, f.reigns())
+		f.t.Errorf("two led at once for %v: %+v", d, f.terms())
 	}
 	token := int64(0)
-	for _, r := range f.reigns() {
+	for _, r := range f.terms() {
 		if r.token <= token {
 			f.t.Errorf("%s leads with token %d after one of %d", r.who, r.token, token)
 		}

@@ -59,10 +59,10 @@ func TestALineOfSixLeadsInTheOrderOfJoining(t *testing.T) {
 				f.send(again[number], "quit")
 			}
 			f.oneLeaderAtATime()
-			reigns := f.reigns()
+			terms := f.terms()
 			for i, p := range order {
-				if i >= len(reigns) || reigns[i].who != p.ID {
-					t.Fatalf("leader number %d should be %s: %+v", i, p.ID, reigns)
+				if i >= len(terms) || terms[i].who != p.ID {
+					t.Fatalf("leader number %d should be %s: %+v", i, p.ID, terms)
 				}
 			}
 		})

@@ -26,7 +26,7 @@ func TestAPeerLeadsBesideOursOfAnotherStyle(t *testing.T) {
 			f.leads(peer)
 			f.beatsOn(ours)
 			if f.overlap() == 0 {
-				t.Errorf("no two leaders at once: %+v", f.reigns())
+				t.Errorf("no two leaders at once: %+v", f.terms())
 			}
 			f.send(ours, "quit")
 			f.wait(ours, "left")
@@ -35,7 +35,7 @@ func TestAPeerLeadsBesideOursOfAnotherStyle(t *testing.T) {
 			f.beatsOn(peer)
 			f.send(peer, "quit")
 			f.leads(behind)
-			terms := f.reigns()
+			terms := f.terms()
 			if last := len(terms) - 1; terms[last-1].last >= terms[last].first {
 				t.Errorf("ours did not wait for the peer: %+v", terms)
 			}

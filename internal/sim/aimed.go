@@ -12,7 +12,8 @@ import (
 
 // turnRound cuts one direction of a link and, a while later, the other instead. What the
 // first has held back arrives at that moment, so pings and commits come through together,
-// and no answer to them does. Then both are cut: nor does what becomes of that.
+// and no answer to them does. Then both are cut, and what becomes of that does not come
+// through either.
 func (w *world) turnRound(leader, follower *zktest.Server, turn time.Duration) {
 	there, back := w.ens.Link(leader, follower), w.ens.Link(follower, leader)
 	there.Hold()

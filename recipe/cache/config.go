@@ -36,7 +36,7 @@ type Config struct {
 	// Depth is how far below its path the cache reaches: DepthTree by default.
 	Depth Depth
 	// Keep, when set, is asked about each znode below the path when it first appears, by its
-	// whole path. A znode that it rejects is not read, nor are the znodes below it. It must
+	// whole path. A znode that it rejects is not read, and those below it are not read either. It must
 	// return at once: the cache stands still meanwhile. With it, each znode has watches of its own:
 	// events of others do not come.
 	Keep func(path string) bool

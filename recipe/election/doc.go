@@ -29,8 +29,8 @@
 //
 // D is the length of a lease, session.Config.Lease, 4 s by default.
 //
-//   - Safety. At no instant do two candidates of this library have a term that is
-//     [Term.Valid]. The term's context is cancelled earlier still (StopBefore). A process
+//   - Safety. Two candidates of this library never have a term that is [Term.Valid] at the
+//     same instant. The term's context is cancelled earlier still (StopBefore). A process
 //     that was paused learns it from its first call of Valid, or of its context's Err. A
 //     context made from it (context.WithTimeout, errgroup.WithContext) is told by a timer,
 //     which may be late then.
@@ -75,7 +75,7 @@
 //
 // A term ends for one [recipe.Reason]. When we end it ourselves (the callback returns, Resign,
 // the context, Close, bad health) the leadership is kept until the callback has returned, or
-// DrainTimeout has passed; only then the znode is deleted. When the lease lapses or the
+// DrainTimeout has passed. The znode is deleted after that. When the lease lapses or the
 // session is lost, there is StopBefore to stop in.
 //
 // What happens when:

@@ -42,7 +42,7 @@ func TestAVanishedLeaderIsReplacedLongBeforeItsSessionExpires(t *testing.T) {
 	w.vanish()
 	defer w.reappear()
 	all[1].term() // the referee compares it with the first
-	// Had the session expired first, there would have been nothing to take over.
+	// There would have been nothing to take over if the session had expired first.
 	if ev := all[1].events.wait(election.EventTookOver, 1); ev.Node != first.Node() {
 		t.Errorf("it took over from %s", ev.Node)
 	}

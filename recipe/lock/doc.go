@@ -27,8 +27,8 @@
 //
 // D is the length of a lease, session.Config.Lease, 4 s by default.
 //
-//   - Safety. At no instant do two contenders of this library hold one lock ([Held.Valid]), other
-//     than as readers of an [RW]. The context of what is held is cancelled earlier still
+//   - Safety. Two contenders of this library never hold one lock ([Held.Valid]) at the same
+//     instant, other than as readers of an [RW]. The context of what is held is cancelled earlier still
 //     (StopBefore).
 //   - Fencing. [Held.Token] is larger than that of every earlier holder of the path, as long as the
 //     ensemble's data lives. The tokens of two readers have no order that matters. So a resource

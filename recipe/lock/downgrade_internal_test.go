@@ -11,8 +11,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/internal/testhook"
 )
 
-// A lock is lost at the moment at which a Downgrade asks. Whoever ends it waits until it is known
-// what was asked: else nobody would ever answer the Downgrade.
+// A lock is lost at the moment at which a Downgrade asks. The goroutine that ends it waits until it
+// knows what was asked: else nobody would ever answer the Downgrade.
 func TestADowngradeOfALockThatEndsIsAnswered(t *testing.T) {
 	at := newHolding(context.Background(), &Lock{}, nil, nil, held.Config{Clock: clock.From(t.Context()), Lease: testhook.Endless{}})
 	found := make(chan *downgrade, 1)

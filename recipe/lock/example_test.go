@@ -171,8 +171,8 @@ func ExampleRW() {
 	// true
 }
 
-// Money is moved between two accounts. Whoever moves it in the other direction does not wait for
-// ever, because both lines are joined at once.
+// Money is moved between two accounts. Somebody who moves it in the other direction does not wait
+// for ever, because both lines are joined at once.
 func ExampleAll() {
 	client, done := example()
 	defer done()

@@ -20,7 +20,7 @@
 //
 // [Health] answers 503 when a restart would do good: work runs on though another may lead or hold the
 // lock, or somebody cannot get into the line. Who leads does not matter to
-// it, nor does a short loss of connection. It is for liveness; a readiness probe that
+// it. A short loss of connection does not matter either. It is for liveness; a readiness probe that
 // failed on those who do not lead would take all but one out of service.
 //
 // # The page

@@ -65,7 +65,7 @@ type candidate struct {
 	unsubscribe           func()
 	joined, deposed, left time.Time // of the latest such event
 	blocked               bool      // by a persistent znode, until elected or out of the line
-	leader                string    // the znode of whoever led last, as far as is known
+	leader                string    // the znode of the latest leader, as far as is known
 	leaderless            time.Time // since when nobody leads; zero while somebody does
 }
 

@@ -3,6 +3,8 @@ package recipeprom
 import (
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
@@ -72,23 +74,16 @@ func collectLists(o *out, p *polled[group.MembersStatus]) {
 		return
 	}
 	var members, known float64
-	var age time.Duration
-	proved := false
 	for _, st := range now {
 		members += float64(st.Members)
 		if st.Known && st.Over == nil {
 			known++
 		}
-		if st.Known && st.Proved {
-			proved, age = true, max(age, st.Age)
-		}
 	}
 	o.gauge(listsDesc, float64(len(now)))
 	o.gauge(knownDesc, known)
 	o.gauge(membersDesc, members)
-	if proved {
-		o.gauge(listAgeDesc, age.Seconds())
-	}
+	gaugeOldest(o, listAgeDesc, now, func(st group.MembersStatus) (time.Duration, bool) { return st.Age, st.Known && st.Proved })
 	o.counter(joinedDesc, float64(total.Joined))
 	o.counter(leftDesc, float64(total.Left))
 }
@@ -121,14 +116,11 @@ func collectCaches(o *out, p *polled[cache.Status]) {
 		return
 	}
 	var sum cache.Status
-	following, loaded := 0.0, false
+	following := 0.0
 	for _, st := range now {
 		sum.Nodes += st.Nodes
 		sum.Bytes += st.Bytes
 		sum.Unread += st.Unread
-		if st.Loaded {
-			loaded, sum.Age = true, max(sum.Age, st.Age)
-		}
 		if st.Loaded && st.Following && st.Err == nil {
 			following++
 		}
@@ -138,15 +130,27 @@ func collectCaches(o *out, p *polled[cache.Status]) {
 	o.gauge(znodesDesc, float64(sum.Nodes))
 	o.gauge(bytesDesc, float64(sum.Bytes))
 	o.gauge(unreadDesc, float64(sum.Unread))
-	if loaded {
-		o.gauge(cacheAgeDesc, sum.Age.Seconds())
-	}
+	gaugeOldest(o, cacheAgeDesc, now, func(st cache.Status) (time.Duration, bool) { return st.Age, st.Loaded })
 	c := total.Counts
 	o.counter(readsDesc, float64(c.Reads))
 	o.counter(eventsDesc, float64(c.Events))
 	o.counter(changesDesc, float64(c.Changes))
 	o.counter(restoresDesc, float64(c.Restores))
 	o.counter(proofsDesc, float64(c.Proofs))
+}
+
+// gaugeOldest reports the largest age of those that have one. It reports nothing if none has.
+func gaugeOldest[S any](o *out, d *prometheus.Desc, now []S, age func(S) (time.Duration, bool)) {
+	var oldest time.Duration
+	known := false
+	for _, st := range now {
+		if a, ok := age(st); ok {
+			known, oldest = true, max(oldest, a)
+		}
+	}
+	if known {
+		o.gauge(d, oldest.Seconds())
+	}
 }
 
 // Values and counters.

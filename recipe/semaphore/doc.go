@@ -29,9 +29,9 @@
 //
 // D is the length of a lease, session.Config.Lease, 4 s by default.
 //
-//   - Safety. At no instant are more permits [Permit.Valid] than the size says, under all faults
-//     of servers and networks. A permit's context is cancelled earlier still (StopBefore).
-//   - Slots. At no instant do two valid permits have the same [Slot]. [Slot.Token] is larger than
+//   - Safety. The permits that are [Permit.Valid] at one instant are never more than the size says,
+//     under all faults of servers and networks. A permit's context is cancelled earlier still (StopBefore).
+//   - Slots. Two valid permits never have the same [Slot] at one instant. [Slot.Token] is larger than
 //     that of every permit that had the slot before.
 //   - Order. Those who wait are served in the order in which they came. A new Acquire does not
 //     overtake anybody that its server shows as waiting.

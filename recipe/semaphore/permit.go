@@ -103,8 +103,8 @@ func (p *Permit) Slots() (all []Slot) {
 	return all
 }
 
-// Slot is one of the numbers from 0 to the semaphore's size less 1. At no instant do two valid
-// permits have the same slot.
+// Slot is one of the numbers from 0 to the semaphore's size less 1. Two valid permits
+// never have the same slot at one instant.
 type Slot struct {
 	permit *Permit
 	number int

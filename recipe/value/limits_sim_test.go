@@ -14,7 +14,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// What is refused in a batch does not hold up the rest, nor is it decided by what never was there.
+// What is refused in a batch does not hold up the rest. What never was there does not decide it.
 func TestWhatDoesNotFitIsRefusedAlone(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		n := s.counter("a", value.CounterConfig{Encoding: value.EncodingInt32, Initial: math.MaxInt32 - 5})

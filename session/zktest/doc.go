@@ -73,8 +73,8 @@
 // # What is not
 //
 // Time is the main difference: nothing takes any, unless Config.Latency,
-// Config.Jitter or a fault says so. Nor do threads of a server stop at the wrong
-// moment, unless a fault does it, as below. The disk is perfect. An election is held after
+// Config.Jitter or a fault says so. Threads of a server do not stop at the wrong
+// moment, unless a fault stops them, as below. The disk is perfect. An election is held after
 // Config.ElectionTime by a stand-in that sees who can reach whom; there is no
 // exchange of votes to disturb. A follower that joins gets the leader's whole
 // state, never a difference. Children are listed in order, where a real server

@@ -10,7 +10,7 @@ const CanPause = true
 // Pause stops the process where it stands, like a machine that swaps or a virtual one that
 // is moved, until Resume (SIGSTOP).
 //
-// Neither can fail but for a child that is gone, which Done tells.
+// Both fail only when the child is gone. Done tells that.
 func (c *Child) Pause() { _ = c.cmd.Process.Signal(syscall.SIGSTOP) }
 
 // Resume lets a paused process go on (SIGCONT). It does nothing to others.

@@ -134,7 +134,7 @@ final class Contender {
     } catch (java.io.IOException e) {
       // as its end
     }
-    Runtime.getRuntime().halt(1); // whoever started us is gone
+    Runtime.getRuntime().halt(1); // the process that started us is gone
   }
 
   private static synchronized void print(long now, String event, String fields) {

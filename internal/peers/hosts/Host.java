@@ -114,7 +114,7 @@ final class Host {
     } catch (java.io.IOException e) {
       OUT.write("error", "error", e.toString());
     }
-    Runtime.getRuntime().halt(1); // whoever started us is gone
+    Runtime.getRuntime().halt(1); // the process that started us is gone
   }
 
   private void beat(Candidate candidate, int every) {

@@ -26,7 +26,7 @@ final class Locking {
     }
     AtomicLong failed = new AtomicLong();
     AtomicLong released = new AtomicLong();
-    List<Long> took = new ArrayList<>(); // of whoever has the lock
+    List<Long> took = new ArrayList<>(); // of the holder of the lock
     long begin = System.nanoTime() + Long.parseLong(args[5]) * 1_000_000;
     long end = begin + Long.parseLong(args[4]) * 1_000_000;
     for (InterProcessMutex lock : locks) {

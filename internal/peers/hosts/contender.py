@@ -37,7 +37,7 @@ def state_changed(state):
 
 def read():
     sys.stdin.read()
-    os._exit(1)  # whoever started us is gone
+    os._exit(1)  # the process that started us is gone
 
 
 def new_lock(client):

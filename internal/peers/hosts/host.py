@@ -83,7 +83,7 @@ class Host:
                 self.out.write("error", error="cannot resign: not leading")
                 continue
             self.commands.put(command)
-        os._exit(1)  # whoever started us is gone
+        os._exit(1)  # the process that started us is gone
 
     def follow(self):
         """kazoo does not tell of its znodes, but can be asked at no cost."""

@@ -158,7 +158,7 @@ func TestGivingUpAList(t *testing.T) {
 		ask(1)
 		cancels[1](enough) // alone with the next list, which is forgotten ...
 		synctest.Wait()
-		ask(2) // ... and is not for whoever comes now
+		ask(2) // ... and is not for one that comes now
 		cancels[0](enough)
 		synctest.Wait()
 		ask(3)

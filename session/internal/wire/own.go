@@ -64,7 +64,7 @@ func (c *Conn) write(p []byte, sending func()) error {
 	return err
 }
 
-// deliver hands the reply to an own request to whoever waits for it.
+// deliver hands the reply to an own request to the caller that waits for it.
 func (c *Conn) deliver(xid, code int32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -35,8 +35,8 @@ func TestNoOwnRequestOvertakesAReadThatLeavesAWatch(t *testing.T) {
 	<-second // both have been sent
 }
 
-// Nor is a read asked about between what is done right before an own request and its frame: it
-// would be told of a watch that does not stand yet.
+// No read is asked about between what is done right before an own request and its frame: it would be
+// told of a watch that does not stand yet.
 func TestNoReadIsAskedAboutWhileAnOwnRequestIsBeingSent(t *testing.T) {
 	e := pair(t)
 	e.shake()

@@ -38,7 +38,7 @@ func serve(name, client, cluster, dir string) error {
 	go func() {
 		for in := bufio.NewScanner(os.Stdin); in.Scan(); {
 		}
-		os.Exit(0) // whoever started us is gone
+		os.Exit(0) // the process that started us is gone
 	}()
 	<-e.Server.ReadyNotify()
 	fmt.Println("ready")

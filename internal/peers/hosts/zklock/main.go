@@ -172,7 +172,7 @@ func (h *host) read() {
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
 		h.commands <- strings.TrimSpace(in.Text())
 	}
-	os.Exit(1) // whoever started us is gone
+	os.Exit(1) // the process that started us is gone
 }
 
 func (h *host) write(event string, fields ...any) {

@@ -1,0 +1,116 @@
+package group_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/group"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// A process is killed and starts again within its session timeout. Its former znode, which is going to
+// vanish, must not be taken for the new one.
+func TestAMemberThatStartsAgainTakesOverWithoutAGap(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		for _, srv := range s.Servers() {
+			srv.DelayExpiry(30 * time.Second)
+		}
+		s.join("a", group.Config{ID: "a", Data: []byte("old")})
+		s.Host("a").Drop()
+		time.Sleep(stageT / 2)
+		again := s.join("a2", group.Config{ID: "a", Data: []byte("new")})
+		time.Sleep(time.Minute)
+		nodes := s.listed()
+		if len(nodes) != 1 || string(nodes[0].Data) != "new" || !again.Valid() || s.least(1) != 1 {
+			t.Errorf("%d znodes, valid %v, at times %d listed", len(nodes), again.Valid(), s.least(1))
+		}
+		if l, err := again.Listing(t.Context()); err != nil || l.Token() != nodes[0].Stat.Czxid {
+			t.Errorf("%v, %v", l, err)
+		}
+	})
+}
+
+func TestALaterTwinReplacesTheEarlierOneOnceAndItIsTold(t *testing.T) {
+	for name, play := range map[string]func(s *stage, old *group.Member){
+		"connected": func(s *stage, old *group.Member) {},
+		"cut for a while": func(s *stage, old *group.Member) {
+			s.Host("old").Hold()
+			time.AfterFunc(stageT/2, s.Host("old").Heal)
+		},
+		"its session is lost": func(s *stage, old *group.Member) {
+			s.Host("old").Hold()
+			time.AfterFunc(5*stageT, s.Host("old").Heal)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, 1, func(t *testing.T, s *stage) {
+				old := s.join("old", group.Config{ID: "a"})
+				play(s, old)
+				l, err := old.Listing(t.Context())
+				must(t, err)
+				twin := s.join("twin", group.Config{ID: "a"})
+				time.Sleep(20 * stageT)
+				cause := context.Cause(old.Context())
+				if !errors.Is(cause, group.ErrReplaced) || !errors.Is(cause, recipe.ReasonNodeDeleted) || old.Valid() || l.Valid() {
+					t.Errorf("the earlier: %v, valid %v", cause, old.Valid())
+				}
+				if twin.Context().Err() != nil || !twin.Valid() {
+					t.Errorf("the later: %v", context.Cause(twin.Context()))
+				}
+				creates := 0
+				for _, ch := range s.history() {
+					if ch.Op == zktest.OpCreate {
+						creates++
+					}
+				}
+				if creates != 2 || len(s.listed()) != 1 || s.least(1) != 1 {
+					t.Errorf("%d creates, %d znodes, at times %d", creates, len(s.listed()), s.least(1))
+				}
+				must(t, old.Leave(t.Context())) // which must not touch the twin's
+				if len(s.listed()) != 1 {
+					t.Error("the earlier one has deleted the znode of the later")
+				}
+			})
+		})
+	}
+}
+
+func TestTwinsOfOneClientAreTwins(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		c := s.client("a")
+		old, err := join(t.Context(), c, dir, group.Config{ID: "a"})
+		must(t, err)
+		twin, err := join(t.Context(), c, dir, group.Config{ID: "a"})
+		must(t, err)
+		time.Sleep(10 * stageT)
+		if !errors.Is(context.Cause(old.Context()), group.ErrReplaced) || !twin.Valid() || len(s.listed()) != 1 {
+			t.Errorf("%v; the later valid: %v", context.Cause(old.Context()), twin.Valid())
+		}
+	})
+}
+
+// An old process leaves while its successor of the same ID joins: its deletion comes late.
+func TestWhoLeavesDoesNotTakeItsSuccessorAway(t *testing.T) {
+	for generation := range 3 {
+		onStage(t, 1, func(t *testing.T, s *stage) {
+			for i := range generation {
+				s.join(fmt.Sprint("before", i), group.Config{ID: "a"})
+			}
+			old := s.join("old", group.Config{ID: "a", Data: []byte("old")})
+			s.trap("old", zktest.OpExists, old.Node(), func() { s.Host("old").Delay(time.Second, zktest.ToServer) })
+			go old.Leave(context.Background())
+			time.Sleep(100 * time.Millisecond)
+			next := s.join("next", group.Config{ID: "a", Data: []byte("new")})
+			l, err := next.Listing(t.Context())
+			must(t, err)
+			time.Sleep(stageT)
+			if nodes := s.listed(); len(nodes) != 1 || nodes[0].Stat.Czxid != l.Token() || !l.Valid() {
+				t.Errorf("%+v; the listing: %v", nodes, context.Cause(l.Context()))
+			}
+		})
+	}
+}

@@ -1,0 +1,161 @@
+package lock_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/lock"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+func TestDoReportsALoss(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a := s.person("a")
+		mine := errors.New("mine")
+		err := a.Do(t.Context(), func(ctx context.Context, h *lock.Held) error {
+			if err := s.admin().Delete(t.Context(), h.Node(), -1); err != nil {
+				t.Error(err)
+			}
+			<-ctx.Done()
+			return mine
+		})
+		want(t, err, recipe.ReasonNodeDeleted)
+		want(t, err, mine)
+		err = a.Do(t.Context(), func(context.Context, *lock.Held) error { return mine })
+		if err != mine {
+			t.Errorf("Do returned %v", err)
+		}
+	})
+}
+
+// The lock is kept while f stops, whatever it was told by.
+func TestDoKeepsTheLockUntilTheWorkHasStopped(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.person("a"), s.person("b")
+		ctx, cancel := context.WithCancel(t.Context())
+		inside, done := make(chan *lock.Held), make(chan error)
+		stopped := false
+		go func() {
+			done <- a.Do(ctx, func(ctx context.Context, h *lock.Held) error {
+				inside <- h
+				<-ctx.Done()
+				time.Sleep(3 * stageT)
+				stopped = true
+				return nil
+			})
+		}()
+		h := <-inside
+		next := b.begin()
+		s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+		cancel()
+		<-h.Context().Done()
+		want(t, context.Cause(h.Context()), recipe.ReasonCancelled)
+		second := <-next
+		if !stopped {
+			t.Error("the next holds it while the work goes on")
+		}
+		if err := <-done; err != nil {
+			t.Errorf("Do: %v", err)
+		}
+		release(t, second)
+	})
+}
+
+// Work that does not stop loses the lock after DrainTimeout, and Do says so.
+func TestWorkThatDoesNotStopLosesTheLock(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.person("a", lock.Config{DrainTimeout: time.Second}), s.person("b")
+		ctx, cancel := context.WithCancel(t.Context())
+		inside, leave, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+		go func() {
+			done <- a.Do(ctx, func(context.Context, *lock.Held) error { close(inside); <-leave; return nil })
+		}()
+		<-inside
+		cancel()
+		release(t, b.acquire())
+		close(leave)
+		want(t, <-done, recipe.ReasonCancelled)
+	})
+}
+
+func TestAPanicReleasesTheLock(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.person("a"), s.person("b")
+		func() {
+			defer func() {
+				if v := recover(); v != "oops" {
+					t.Errorf("recovered %v", v)
+				}
+			}()
+			a.Do(t.Context(), func(context.Context, *lock.Held) error { panic("oops") })
+		}()
+		release(t, b.acquire())
+	})
+}
+
+func TestASecondAcquisitionUnderAHeldContext(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.person("a"), s.person("b", lock.Config{Reentrant: true})
+		h := a.acquire()
+		_, err := a.Acquire(h.Context())
+		want(t, err, lock.ErrNested)
+		_, err = a.TryAcquire(h.Context())
+		want(t, err, lock.ErrNested)
+		inner, cancel := context.WithTimeout(h.Context(), time.Hour)
+		want(t, a.Do(inner, func(context.Context, *lock.Held) error { return nil }), lock.ErrNested)
+		cancel()
+		// Another lock under it is no nesting.
+		other, err := lock.New(a.client, "/other", lock.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := other.Acquire(h.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = a.Acquire(o.Context())
+		want(t, err, lock.ErrNested)
+		release(t, o)
+		release(t, h)
+
+		h = b.acquire()
+		again, err := b.Acquire(h.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again.Token() != h.Token() || len(s.inLine()) != 1 {
+			t.Error("the second is a place of its own")
+		}
+		release(t, h)
+		if h.Valid() || !again.Valid() || len(s.inLine()) != 1 {
+			t.Error("the second ended with the first")
+		}
+		release(t, again)
+		release(t, again)
+		if n := len(s.inLine()); n != 0 {
+			t.Errorf("%d in line", n)
+		}
+	})
+}
+
+// The end of a nested Do's context is not the end of what is held.
+func TestANestedDoEndsByItself(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a := s.person("a", lock.Config{Reentrant: true})
+		err := a.Do(t.Context(), func(ctx context.Context, h *lock.Held) error {
+			inner, cancel := context.WithTimeout(ctx, time.Second)
+			defer cancel()
+			err := a.Do(inner, func(ctx context.Context, _ *lock.Held) error { <-ctx.Done(); return nil })
+			if err != nil || !h.Valid() {
+				t.Errorf("nested: %v; valid %v", err, h.Valid())
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}

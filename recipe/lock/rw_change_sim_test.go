@@ -1,0 +1,156 @@
+package lock_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/lock"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+func TestAnUpgradeIsRefusedAtOnce(t *testing.T) {
+	for name, reentrant := range map[string]bool{"plain": false, "reentrant": true} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+				a := s.both("a", lock.Config{Reentrant: reentrant})
+				h := a.acquire(reading)
+				_, err := a.Write().Acquire(h.Context())
+				want(t, err, lock.ErrUpgrade)
+				_, err = h.Downgrade(t.Context())
+				if err == nil {
+					t.Error("a reader was downgraded")
+				}
+				again, err := a.Read().Acquire(h.Context())
+				if reentrant != (err == nil) {
+					t.Errorf("reading again: %v", err)
+				}
+				if again != nil {
+					release(t, again)
+				}
+				release(t, h)
+				h = a.acquire(writing)
+				inner, err := a.Read().Acquire(h.Context())
+				if reentrant != (err == nil) {
+					t.Errorf("reading while writing: %v", err)
+				}
+				if inner != nil {
+					if _, err := h.Downgrade(t.Context()); err == nil {
+						t.Error("downgraded while it is held twice")
+					}
+					release(t, inner)
+				}
+				release(t, h)
+			})
+		})
+	}
+}
+
+// A writer becomes a reader: readers behind it come at once, no writer gets in between.
+func TestADowngrade(t *testing.T) {
+	for _, style := range []lock.Style{lock.StyleCurator, lock.StyleKazoo} {
+		for lost, effect := range map[string]zktest.Effect{"": {}, "reply lost": zktest.LoseReply, "request lost": zktest.LoseRequest} {
+			t.Run(string(style)+" "+lost, func(t *testing.T) {
+				onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+					cfg := lock.Config{Style: style}
+					a, r, w := s.both("a", cfg), s.both("r", cfg), s.both("w", cfg)
+					h := a.acquire(writing)
+					readers, writer := r.begin(reading), w.begin(writing)
+					time.Sleep(stageD / 2)
+					if lost != "" {
+						s.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Path: stagePath + "/*", Nth: 1}, effect)
+					}
+					reader, err := h.Downgrade(t.Context())
+					if lost == "request lost" && err != nil {
+						release(t, <-readers) // nothing was done, and the place was left
+						release(t, <-writer)
+						return
+					}
+					if err != nil {
+						t.Fatal(err)
+					}
+					s.held("a", reader, reading)
+					if h.Valid() || !reader.Valid() || reader.Token() != h.Token() {
+						t.Errorf("valid %v and %v, tokens %d and %d", h.Valid(), reader.Valid(), h.Token(), reader.Token())
+					}
+					want(t, context.Cause(h.Context()), recipe.ReasonReleased)
+					soon(t, "the other reader", func() { release(t, <-readers) })
+					time.Sleep(stageD)
+					if len(writer) > 0 {
+						t.Error("a writer beside the reader")
+					}
+					release(t, h) // does nothing
+					soon(t, "the writer", func() { release(t, reader); release(t, <-writer) })
+					if n := len(s.inLine()); n != 0 {
+						t.Errorf("%d left in line", n)
+					}
+				})
+			})
+		}
+	}
+}
+
+// The downgrade of Curator: a reader with the writer's number is there before the writer goes.
+func TestADowngradeOfCuratorsIsSeen(t *testing.T) {
+	for name, between := range map[string]bool{"next in line": false, "another between": true} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+				admin := s.admin()
+				if err := admin.EnsurePath(t.Context(), stagePath, nil); err != nil {
+					t.Fatal(err)
+				}
+				const guid = "_c_0f3b1c9e-7a52-4e1d-9a6b-2c8d4f5e6a7b-"
+				writer, err := admin.Create(t.Context(), stagePath+"/"+guid+"__WRIT__", nil, zk.FlagEphemeralSequential, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				number := writer[strings.Index(writer, "__WRIT__")+8:]
+				var middle <-chan *lock.Held
+				m, w, r := s.both("m"), s.both("w"), s.both("r")
+				if between {
+					middle = m.begin(reading)
+				}
+				next := w.begin(writing)
+				time.Sleep(stageD)
+				reader, err := admin.Create(t.Context(), stagePath+"/"+guid+"__READ__"+number, nil, zk.FlagEphemeral, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				last := r.begin(reading)
+				if err := admin.Delete(t.Context(), writer, -1); err != nil {
+					t.Fatal(err)
+				}
+				if between {
+					soon(t, "the reader between", func() { release(t, <-middle) })
+				}
+				time.Sleep(2 * stageT)
+				if len(next) > 0 || len(last) > 0 {
+					t.Error("a writer beside the reader of another library, or a reader before its turn")
+				}
+				if err := admin.Delete(t.Context(), reader, -1); err != nil {
+					t.Fatal(err)
+				}
+				soon(t, "the writer", func() { release(t, <-next) })
+				release(t, <-last)
+			})
+		})
+	}
+}
+
+// The create of the reader's znode uses up a number. Nobody takes that for a holder that vanished.
+func TestWhoComesAfterADowngradeDoesNotWait(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, r, w := s.both("a"), s.both("r"), s.both("w")
+		h, err := a.acquire(writing).Downgrade(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		soon(t, "a reader that comes then", func() { release(t, r.acquire(reading)) })
+		release(t, h)
+		soon(t, "a writer that comes then", func() { release(t, w.acquire(writing)) })
+	})
+}

@@ -1,0 +1,153 @@
+package lock_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/lock"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// A writer waits for the lease of a reader that has vanished, wherever it was among others.
+func TestAWriterWaitsForReadersThatVanish(t *testing.T) {
+	for name, i := range map[string]int{"first": 0, "middle": 1, "last": 2} {
+		for how, waits := range map[string]bool{"writer waits": true, "writer comes later": false} {
+			t.Run(name+", "+how, func(t *testing.T) {
+				onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+					var helds []*lock.Held
+					for j := range 3 {
+						helds = append(helds, s.both(fmt.Sprint(j)).acquire(reading))
+					}
+					w := s.both("w")
+					var next <-chan *lock.Held
+					if waits {
+						next = w.begin(writing)
+					}
+					time.Sleep(stageD)
+					s.Host(fmt.Sprint(i)).Hold() // it does not hear of it
+					if err := s.admin().Delete(t.Context(), helds[i].Node(), -1); err != nil {
+						t.Fatal(err)
+					}
+					for j, h := range helds {
+						if j != i {
+							release(t, h)
+						}
+					}
+					if !waits {
+						next = w.begin(writing)
+					}
+					release(t, <-next) // the stage compares
+				})
+			})
+		}
+	}
+}
+
+// A reader that joins after one has vanished does not know that it was no writer.
+func TestAReaderDoesNotJoinAVanishedWriter(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, r := s.both("a"), s.both("r")
+		h := a.acquire(writing)
+		time.Sleep(stageD)
+		a.host.Hold()
+		if err := s.admin().Delete(t.Context(), h.Node(), -1); err != nil {
+			t.Fatal(err)
+		}
+		release(t, r.acquire(reading)) // the stage compares
+	})
+}
+
+// Who is silent is replaced after its lease: a reader by the writer behind, a writer by readers.
+func TestSilentHoldersOfARWAreReplaced(t *testing.T) {
+	for name, c := range map[string]struct{ silent, next bool }{
+		"a reader, by a writer": {reading, writing}, "a writer, by readers": {writing, reading}, "a writer, by a writer": {writing, writing},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+				s.cfg.Timeout, s.cfg.Lease = 4*stageT, stageD
+				a := s.both("a")
+				a.acquire(c.silent)
+				first, second := s.both("b").begin(c.next), s.both("c").begin(c.next)
+				time.Sleep(2 * stageD)
+				begun := time.Now()
+				a.host.Hold()
+				h := <-first
+				if took := time.Since(begun); took > 2*stageD {
+					t.Errorf("it took %v", took)
+				}
+				if c.next == writing {
+					release(t, h)
+				}
+				release(t, <-second)
+				if took := time.Since(begun); took > 3*stageD {
+					t.Errorf("both took %v", took)
+				}
+			})
+		})
+	}
+}
+
+// Waiting ones that nobody may listen to are not taken for dead, whatever else their sessions have
+// done.
+func TestNobodyWhoOnlyWaitsIsTakenForSilent(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		s.cfg.Timeout, s.cfg.Lease = 8*stageT, stageD
+		var all []*both
+		for i := range 8 {
+			b := s.both(fmt.Sprint(i))
+			release(t, b.acquire(writing)) // its heartbeat has a version
+			all = append(all, b)
+		}
+		kinds := []bool{reading, reading, writing, reading, writing, writing, reading, reading}
+		var waiting []<-chan *lock.Held
+		for i, b := range all {
+			waiting = append(waiting, b.begin(kinds[i]))
+		}
+		time.Sleep(20 * stageD)
+		for _, b := range all {
+			if err := sessionOf(t, b.client).Err(); err != nil || len(s.inLine()) != 8 {
+				t.Fatalf("%s: %v", b.name, err)
+			}
+		}
+		for _, w := range waiting {
+			h := <-w
+			time.Sleep(3 * stageD)
+			release(t, h)
+		}
+	})
+}
+
+// A waiting reader whose znode is deleted enters the line again.
+func TestAWaitingReaderThatIsDeletedComesAgain(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, r := s.both("a"), s.both("r")
+		h := a.acquire(writing)
+		next := r.begin(reading)
+		for _, n := range s.inLine() {
+			if n.Path != h.Node() {
+				if err := s.admin().Delete(t.Context(), n.Path, -1); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+		release(t, h)
+		release(t, <-next)
+	})
+}
+
+// A reader does not know whether another that has vanished unseen may hold still.
+func TestReadersDoNotDeleteThePath(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a := s.both("a", lock.Config{Cleanup: true})
+		release(t, a.acquire(reading))
+		if _, ok, err := s.admin().Exists(t.Context(), stagePath); err != nil || !ok {
+			t.Errorf("the path is there: %v, %v", ok, err)
+		}
+		release(t, a.acquire(writing))
+		if _, ok, err := s.admin().Exists(t.Context(), stagePath); err != nil || ok {
+			t.Errorf("the path is there: %v, %v", ok, err)
+		}
+	})
+}

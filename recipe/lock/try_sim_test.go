@@ -1,0 +1,75 @@
+package lock_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/lock"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+func TestTryOnABusyLockWritesNothing(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.person("a"), s.person("b")
+		if _, err := b.TryAcquire(t.Context()); err != nil { // nobody has it
+			t.Fatal(err)
+		}
+		writes := func() int {
+			n := s.Counts().Requests
+			return n[zktest.OpCreate] + n[zktest.OpMulti] + n[zktest.OpDelete] + n[zktest.OpSetData]
+		}
+		sessionOf(t, a.client)
+		time.Sleep(stageD)
+		before, begun := writes(), time.Now()
+		const tries = 300
+		for range tries {
+			_, err := a.TryAcquire(t.Context())
+			want(t, err, lock.ErrBusy)
+		}
+		// The holder's beats go on.
+		if n, beats := writes()-before, int(time.Since(begun)/(stageD/4))+1; n > beats {
+			t.Errorf("%d writes during %d tries, at most %d of them beats", n, tries, beats)
+		}
+		if n := len(s.inLine()); n != 1 {
+			t.Errorf("%d in line", n)
+		}
+	})
+}
+
+// A lease may run although nobody stands in line.
+func TestTryDoesNotWaitForALeaseThatMayRun(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.person("a"), s.person("b")
+		h := a.acquire()
+		if err := s.admin().Delete(t.Context(), h.Node(), -1); err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		_, err := b.TryAcquire(t.Context())
+		want(t, err, lock.ErrBusy)
+		if took := time.Since(begun); took > stageD/4 {
+			t.Errorf("it took %v", took)
+		}
+		second := b.acquire()
+		if took := time.Since(begun); took < stageD {
+			t.Errorf("held again after %v, within the lease", took)
+		}
+		release(t, second)
+	})
+}
+
+func TestTryReturnsByItsContext(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a := s.person("a")
+		a.host.Hold()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		begun := time.Now()
+		_, err := a.TryAcquire(ctx)
+		want(t, err, context.DeadlineExceeded)
+		if took := time.Since(begun); took > 1100*time.Millisecond {
+			t.Errorf("it took %v", took)
+		}
+	})
+}

@@ -3,6 +3,7 @@ package lock_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -565,5 +566,8 @@ func TestArgumentsAreChecked(t *testing.T) {
 	}
 	if err := l.Do(t.Context(), nil); err == nil {
 		t.Error("Do takes nil")
+	}
+	if _, err := lock.All(t.Context(), l, nil); err == nil || !strings.Contains(err.Error(), "number 2 of 2") {
+		t.Errorf("All with a nil lock: %v", err)
 	}
 }

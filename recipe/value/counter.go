@@ -39,7 +39,7 @@ func NewCounter(client *session.Client, path string, cfg CounterConfig) (*Counte
 	if low, high := cfg.Encoding.limits(); !cfg.Encoding.fits(cfg.Initial) {
 		return nil, fmt.Errorf("value: CounterConfig.Initial is %d; want %d to %d", cfg.Initial, low, high)
 	}
-	c, err := cfg.journal(path)
+	c, err := cfg.journal(client, path)
 	if err != nil {
 		return nil, err
 	}

@@ -152,9 +152,14 @@ func TestWhatIsNotPermittedIsPermanent(t *testing.T) {
 func TestWhatIsWrongWithAConfigurationIsSaid(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		client := s.client("a")
+		unset, err := value.New(client, "/x", value.Config{})
+		must(t, err)
 		for want, err := range map[string]error{
 			"path is \"/\"":             second(value.New(client, "/", value.Config{})),
-			"path:":                     second(value.New(client, "x", value.Config{})),
+			"value: path \"x\" does":    second(value.New(client, "x", value.Config{})),
+			"client is nil":             second(value.New(nil, "/x", value.Config{})),
+			"the client is nil":         second(value.NewCounter(nil, "/x", value.CounterConfig{})),
+			"Update was given a nil":    second(unset.Update(t.Context(), nil)),
 			"Config.Journals":           second(value.New(client, "/x", value.Config{Journals: "x"})),
 			"Config.Durable is \"a/b\"": second(value.New(client, "/x", value.Config{Durable: "a/b"})),
 			"Encoding is 3":             second(value.NewCounter(client, "/x", value.CounterConfig{Encoding: 3})),

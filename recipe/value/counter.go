@@ -120,7 +120,7 @@ func (n *Counter) change(ctx context.Context, f func(now int64) (int64, error)) 
 	switch {
 	case errors.Is(err, errKept):
 		count, _ := n.decode(from.Data)
-		return 0, &ConflictError{n.path, versioned(from), count}
+		return 0, &ConflictError{n.path, versioned(from), count, true}
 	case errors.As(err, &format), errors.As(err, &overflow):
 		return 0, err
 	case err != nil:

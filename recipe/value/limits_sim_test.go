@@ -172,4 +172,15 @@ func TestWhatIsWrongWithAConfigurationIsSaid(t *testing.T) {
 	})
 }
 
+func TestAConflictOfACounterTellsTheNumber(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		n, err := value.NewCounter(s.client("a"), "/n", value.CounterConfig{Encoding: value.EncodingInt32})
+		must(t, err)
+		must(t, second(n.Add(within(t), 7)))
+		if err := n.CompareAndSet(within(t), 6, 8); conflict(err) == nil || !strings.Contains(err.Error(), "it is 7 since") {
+			t.Errorf("%v; want it to tell of 7", err)
+		}
+	})
+}
+
 func second[T any](_ T, err error) error { return err }

@@ -13,6 +13,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
+	"github.com/zkrecipe/zkrecipe/recipe/latch"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
 	"github.com/zkrecipe/zkrecipe/recipe/value"
@@ -58,6 +59,9 @@ func useAll(t *testing.T, client *session.Client) (release func()) {
 	single, err := barrier.New(client, "/barrier", barrier.Config{})
 	check(err)
 	check(single.Raise(ctx))
+	ready, err := latch.New(client, "/latch", 2, latch.Config{})
+	check(err)
+	check(ready.CountDown(ctx, "me"))
 	return func() { check(errors.Join(term.Release(ctx), held.Release(ctx), permit.Release(ctx))) }
 }
 
@@ -166,6 +170,18 @@ func TestWhoMayReadMayLook(t *testing.T) {
 				}
 				n, err := counter.Get(ctx)
 				return int(n), err
+			},
+			"latch": func() (int, error) {
+				one, err := latch.New(looker, "/latch", 1, latch.Config{})
+				if err != nil {
+					return 0, err
+				}
+				two, err := latch.New(looker, "/latch", 2, latch.Config{})
+				if err != nil {
+					return 0, err
+				}
+				left, err := two.Count(ctx)
+				return left, errors.Join(err, one.Wait(ctx))
 			},
 			"cache": func() (int, error) {
 				c, err := cache.New(looker, "/group", cache.Config{})

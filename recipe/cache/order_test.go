@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
 // Answers to reads of different znodes may be taken in another order than they were given in.
@@ -62,5 +64,30 @@ func TestAnOldListDoesNotUndoACreation(t *testing.T) {
 	}
 	if len(c.open) != 1 {
 		t.Errorf("open: %v", c.open)
+	}
+}
+
+// What is left out of a read, because all is to be read again, is not proved before that has been done.
+func TestAReadThatIsCutShortProvesNothing(t *testing.T) {
+	c := still(t)
+	root, _, _ := c.begin()
+	c.proofs, c.round = []proof{{begun: clock.Instant{Mono: 1, Boot: 1}, round: root.round}}, root.round+1
+	c.need(root, c.all(root), c.round) // as on a new connection
+	stat := zk.Stat{Czxid: 1, Mzxid: 1, Pzxid: 2, NumChildren: 1}
+	if c.answered(root, "/a", nil, func() { c.gotData(root, nil, stat, 1) }) {
+		t.Fatal("the list is read twice")
+	}
+	c.ended(root)
+	if c.loaded() {
+		t.Error("the first state is complete without a list")
+	}
+	if n, _, todo := c.begin(); n != root || todo != c.all(root) {
+		t.Fatalf("%v, %v: the root is not read again", n, todo)
+	}
+	c.answered(root, "/a", nil, func() { c.gotData(root, nil, stat, 1) })
+	c.answered(root, "/a", nil, func() { c.gotList(root, nil, stat, 1) })
+	c.ended(root)
+	if !c.loaded() {
+		t.Error("the first state is not complete")
 	}
 }

@@ -175,7 +175,11 @@ func (c *Cache) answered(n *node, path string, err error, take func()) bool {
 		return false
 	case err == nil:
 		take()
-		return c.failed == nil && !n.removed && n.again != c.all(n) // else all is read again
+		if n.again != c.all(n) {
+			return c.failed == nil && !n.removed
+		}
+		// All is read again instead of the rest, so this round is not done before that is.
+		c.bringForward(&n.againRound, n.round)
 	case errors.Is(err, zk.ErrNoNode):
 		if n.again == 0 { // else something newer has named it
 			c.gone(n, path)

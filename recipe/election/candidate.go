@@ -208,9 +208,17 @@ func (e *Election) guard(l *working, st *stay.Stay, term *Term) {
 func (e *Election) leave(ctx context.Context, st *stay.Stay, gone bool) {
 	left := make(chan struct{})
 	e.left = left
+	notInLine := func() {
+		e.status.set(e.clock, func(s *Status) {
+			if s.Node == st.Path() { // else it is in line again
+				s.Node, s.Position, s.Ahead = "", 0, ""
+			}
+		})
+	}
 	go func() {
 		defer close(left)
 		err := st.Leave(ctx, gone)
+		notInLine()
 		e.log.Info("left", withErr(err, "session", hex(st.S.ID()), "node", st.Path())...)
 		e.send(Event{Kind: EventLeft, Session: st.S.ID(), Node: st.Path(), Err: err})
 	}()
@@ -224,7 +232,7 @@ func (e *Election) leave(ctx context.Context, st *stay.Stay, gone bool) {
 	case <-left:
 	case <-bounded.Done():
 	}
-	e.status.set(e.clock, func(s *Status) { s.Node, s.Position, s.Ahead = "", 0, "" })
+	notInLine()
 }
 
 // lingers is how long Run and Campaign wait for the departure after the end of their context.

@@ -119,10 +119,14 @@ func Ours(name string) bool {
 
 // Compare orders two names by their places in the line: by sequence number, and where the server has none left
 // by age, if that is known. A writer that becomes a reader has its number twice for a moment, and the reader is as
-// young as that moment: it comes after the writer, and before all others.
+// young as that moment: it comes after the writer, and before all others. So age says nothing of a reader that has a
+// number.
 func Compare(a, b Name) int {
 	x, y := number(a), number(b)
+	aged := a.Czxid != 0 && b.Czxid != 0
 	switch {
+	case aged && !a.Shared && !b.Shared && (a.Seq < 0) != (b.Seq < 0): // after -1 the server comes to 0 again
+		return cmp.Compare(a.Czxid, b.Czxid)
 	case x != y:
 		return cmp.Compare(x, y)
 	case x != noNumber && a.Shared != b.Shared:
@@ -130,7 +134,7 @@ func Compare(a, b Name) int {
 			return -1
 		}
 		return 1
-	case a.Czxid != 0 && b.Czxid != 0:
+	case aged:
 		return cmp.Compare(a.Czxid, b.Czxid)
 	}
 	return cmp.Or(cmp.Compare(a.Seq, b.Seq), strings.Compare(a.Full, b.Full))

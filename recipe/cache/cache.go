@@ -175,6 +175,9 @@ func (c *Cache) Get(ctx context.Context, path string) (n Node, ok bool, err erro
 	if _, inside := c.below(path); !inside {
 		return Node{}, false, fmt.Errorf("cache: path %q: want %s or a path below it", path, c.path)
 	}
+	if err := checkPath(path); err != nil {
+		return Node{}, false, err
+	}
 	if err := c.Wait(ctx); err != nil {
 		return Node{}, false, err
 	}

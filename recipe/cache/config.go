@@ -60,7 +60,7 @@ const (
 	defaultRecheck = 10 * time.Minute
 )
 
-var errNoClient = errors.New("cache: no client; want one from session.Open")
+var errNoClient = errors.New("cache: the client is nil; want one from session.Open")
 
 func (cfg Config) withDefaults() (Config, error) {
 	cfg.MaxNodes = cmp.Or(cfg.MaxNodes, defaultNodes)
@@ -68,20 +68,20 @@ func (cfg Config) withDefaults() (Config, error) {
 	cfg.Recheck = cmp.Or(cfg.Recheck, defaultRecheck)
 	switch {
 	case cfg.Depth < DepthTree || cfg.Depth > DepthChildren:
-		return cfg, fmt.Errorf("cache: Depth = %d; want DepthTree, DepthNode or DepthChildren", cfg.Depth)
+		return cfg, fmt.Errorf("cache: Config.Depth is %d; want DepthTree, DepthNode or DepthChildren", cfg.Depth)
 	case cfg.MaxNodes < 0:
-		return cfg, fmt.Errorf("cache: MaxNodes = %d; want at least 1", cfg.MaxNodes)
+		return cfg, fmt.Errorf("cache: Config.MaxNodes is %d; want at least 1, or 0 for %d", cfg.MaxNodes, defaultNodes)
 	case cfg.MaxBytes < 0:
-		return cfg, fmt.Errorf("cache: MaxBytes = %d; want at least 1", cfg.MaxBytes)
+		return cfg, fmt.Errorf("cache: Config.MaxBytes is %d; want at least 1, or 0 for %d", cfg.MaxBytes, defaultBytes)
 	case cfg.Recheck > 0 && cfg.Recheck < time.Second:
-		return cfg, fmt.Errorf("cache: Recheck = %v; want at least 1s, or a negative value", cfg.Recheck)
+		return cfg, fmt.Errorf("cache: Config.Recheck is %v; want at least 1s, 0 for %v, or a negative value for never", cfg.Recheck, defaultRecheck)
 	}
 	return cfg, nil
 }
 
 func checkPath(path string) error {
 	if err := session.CheckPath(path); err != nil {
-		return fmt.Errorf("cache: path %q: %w", path, err)
+		return fmt.Errorf("cache: %w", err)
 	}
 	return nil
 }

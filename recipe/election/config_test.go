@@ -63,6 +63,15 @@ func TestNewNamesTheBadValueAndWhatIsAllowed(t *testing.T) {
 		_, err := election.New(client, "", election.Config{})
 		mustSay(t, err, "path is empty", "begin with /")
 	})
+	t.Run("nil function", func(t *testing.T) {
+		el, err := election.New(client, "/election", election.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := el.Observe()
+		defer o.Close()
+		mustSay(t, o.Follow(t.Context(), nil), "Follow", "nil function")
+	})
 	t.Run("nil client", func(t *testing.T) {
 		_, err := election.New(nil, "/election", election.Config{})
 		mustSay(t, err, "client is nil", "session.Open")

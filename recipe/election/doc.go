@@ -80,7 +80,7 @@
 //
 // What happens when:
 //
-//   - the connection is lost and comes back within the lease: nothing; a [EventSuspended] and a
+//   - the connection is lost and comes back within the lease: nothing; an [EventSuspended] and an
 //     [EventResumed] event tell;
 //   - the server freezes or loses the quorum: the session moves to another server after
 //     D/4, and the term goes on if that succeeds in time;

@@ -71,6 +71,9 @@ func (o *Observer) Current() (leader Candidate, ok bool) {
 // when nobody leads, until ctx or the observer ends, whose cause it returns. It may skip leaders
 // that came and went, but never tells them in another order.
 func (o *Observer) Follow(ctx context.Context, f func(Candidate)) error {
+	if f == nil {
+		return errors.New("election: Follow was given a nil function")
+	}
 	var told *Candidate
 	for {
 		o.mu.Lock()

@@ -148,8 +148,8 @@ func (m *Member) Set(ctx context.Context, data []byte) error {
 	if m.cfg.Style == StyleParty {
 		return errors.New("group: a member of StyleParty has no data: its znode holds the ID")
 	}
-	if err := ident.Check(m.cfg.ID, data); err != nil {
-		return fmt.Errorf("group: %w", err)
+	if len(data) > ident.MaxData {
+		return fmt.Errorf("group: Set was given %d bytes; want at most %d", len(data), ident.MaxData)
 	}
 	m.mu.Lock()
 	m.data = bytes.Clone(data)

@@ -67,7 +67,10 @@ func checkAll(ctx context.Context, locks []*Lock) error {
 		return errors.New("lock: All was given no locks")
 	}
 	paths := map[string]bool{}
-	for _, l := range locks {
+	for i, l := range locks {
+		if l == nil {
+			return fmt.Errorf("lock: All was given a nil lock, number %d of %d", i+1, len(locks))
+		}
 		if l.client != locks[0].client {
 			return errors.New("lock: All was given locks of several clients; want one, because all or none are held")
 		}

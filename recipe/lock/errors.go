@@ -8,7 +8,7 @@ var (
 	ErrBusy = errors.New("lock: busy")
 	// ErrNested: the context that was given comes from a [Held] of the same lock, so that waiting
 	// would never end. See [Config.Reentrant].
-	ErrNested = errors.New("lock: held already by whose context this is")
+	ErrNested = errors.New("lock: the context is that of a holder of this lock, who would wait for himself; see Config.Reentrant")
 	// ErrUpgrade: the context that was given comes from a [Held] for reading, and the lock for
 	// writing was asked for. The writer would wait for the reader, which waits for the writer.
 	ErrUpgrade = errors.New("lock: a reader cannot become the writer; release it first")

@@ -3,6 +3,7 @@ package lock_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -283,5 +284,13 @@ func TestArgumentsAreChecked(t *testing.T) {
 	}
 	if err := l.Do(t.Context(), nil); err == nil {
 		t.Error("Do takes nil")
+	}
+	short, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer stop()
+	if _, err := l.Acquire(short); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "no session with 127.0.0.1:1") {
+		t.Errorf("Acquire without servers: %v; want it to tell of them", err)
+	}
+	if _, err := lock.All(t.Context(), l, nil); err == nil || !strings.Contains(err.Error(), "number 2 of 2") {
+		t.Errorf("All with a nil lock: %v", err)
 	}
 }

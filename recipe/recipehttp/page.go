@@ -60,10 +60,10 @@ func New(cfg Config) (*Page, error) {
 	cfg.Terms = cmp.Or(cfg.Terms, 50)
 	cfg.Refresh = cmp.Or(cfg.Refresh, time.Second)
 	if cfg.Terms < 1 || cfg.Terms > 1000 {
-		return nil, fmt.Errorf("recipehttp: Terms is %d; want 1 to 1000", cfg.Terms)
+		return nil, fmt.Errorf("recipehttp: Config.Terms is %d; want 1 to 1000, or 0 for 50", cfg.Terms)
 	}
 	if cfg.Refresh < 100*time.Millisecond || cfg.Refresh > time.Minute {
-		return nil, fmt.Errorf("recipehttp: Refresh is %v; want 100ms to 1m", cfg.Refresh)
+		return nil, fmt.Errorf("recipehttp: Config.Refresh is %v; want 100ms to 1m, or 0 for 1s", cfg.Refresh)
 	}
 	p := &Page{cfg: cfg}
 	p.ctx, p.cancel = context.WithCancel(context.Background())

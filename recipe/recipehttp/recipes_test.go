@@ -304,8 +304,10 @@ func TestACacheThatHasEndedFailsTheProbe(t *testing.T) {
 
 func TestWhatIsNoRecipeIsRefusedAtOnce(t *testing.T) {
 	for name, f := range map[string]func(){
-		"page":  func() { must(recipehttp.New(recipehttp.Config{})).Add((*session.Client)(nil)) },
-		"probe": func() { recipehttp.Health(recipehttp.HealthConfig{}, "/path") },
+		"page":                  func() { must(recipehttp.New(recipehttp.Config{})).Add((*session.Client)(nil)) },
+		"probe":                 func() { recipehttp.Health(recipehttp.HealthConfig{}, "/path") },
+		"page with a nil lock":  func() { must(recipehttp.New(recipehttp.Config{})).Add((*lock.Lock)(nil)) },
+		"probe with a nil lock": func() { recipehttp.Health(recipehttp.HealthConfig{}, (*lock.Lock)(nil)) },
 	} {
 		func() {
 			defer func() {

@@ -2,6 +2,7 @@ package recipeprom
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -72,9 +73,13 @@ func (m *Metrics) Remove(recipes ...any) {
 	}
 }
 
-// parts takes read-write locks apart.
+// parts takes read-write locks apart. It panics on a nil pointer, which would panic later otherwise,
+// far from the mistake.
 func parts(recipes []any) (all []any) {
 	for _, r := range recipes {
+		if v := reflect.ValueOf(r); v.Kind() == reflect.Pointer && v.IsNil() {
+			panic(fmt.Sprintf("recipeprom: a %T was given that is nil", r))
+		}
 		if rw, ok := r.(*lock.RW); ok {
 			all = append(all, rw.Read(), rw.Write())
 			continue

@@ -3,6 +3,7 @@ package recipeprom_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -264,10 +265,14 @@ func TestAScrapeThatBlocksHoldsUpNothing(t *testing.T) {
 }
 
 func TestAddPanicsOnWhatIsNoRecipe(t *testing.T) {
-	defer func() {
-		if recover() == nil {
-			t.Error("it takes a string")
-		}
-	}()
-	recipeprom.New().Add("name", "/path")
+	for _, what := range []any{"/path", nil, (*lock.Lock)(nil), (*election.Election)(nil)} {
+		func() {
+			defer func() {
+				if said, _ := recover().(string); !strings.HasPrefix(said, "recipeprom: ") {
+					t.Errorf("%T: %q; want it to be refused with what is wrong", what, said)
+				}
+			}()
+			recipeprom.New().Add("name", what)
+		}()
+	}
 }

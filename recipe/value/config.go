@@ -1,6 +1,7 @@
 package value
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -33,10 +34,13 @@ const (
 )
 
 // journal returns what package journal needs, checked.
-func (c Config) journal(path string) (journal.Config, error) {
+func (c Config) journal(client *session.Client, path string) (journal.Config, error) {
 	out := journal.Config{Path: path, Dir: c.Journals, Durable: c.Durable, ACL: c.ACL}
+	if client == nil {
+		return out, errors.New("value: the client is nil; want one from session.Open")
+	}
 	if err := session.CheckPath(path); err != nil {
-		return out, fmt.Errorf("value: path: %w", err)
+		return out, fmt.Errorf("value: %w", err)
 	}
 	if path == "/" {
 		return out, fmt.Errorf("value: path is %q; want one below it", path)

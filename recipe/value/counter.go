@@ -39,7 +39,7 @@ func NewCounter(client *session.Client, path string, cfg CounterConfig) (*Counte
 	if low, high := cfg.Encoding.limits(); !cfg.Encoding.fits(cfg.Initial) {
 		return nil, fmt.Errorf("value: CounterConfig.Initial is %d; want %d to %d", cfg.Initial, low, high)
 	}
-	c, err := cfg.journal(path)
+	c, err := cfg.journal(client, path)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func (n *Counter) change(ctx context.Context, f func(now int64) (int64, error)) 
 	switch {
 	case errors.Is(err, errKept):
 		count, _ := n.decode(from.Data)
-		return 0, &ConflictError{n.path, versioned(from), count}
+		return 0, &ConflictError{n.path, versioned(from), count, true}
 	case errors.As(err, &format), errors.As(err, &overflow):
 		return 0, err
 	case err != nil:

@@ -23,12 +23,17 @@ type ConflictError struct {
 	Now Versioned
 	// Count is the same as a number, of a Counter.
 	Count int64
+
+	counter bool
 }
 
 // Error says what was found.
 func (e *ConflictError) Error() string {
 	if !e.Now.Exists() {
 		return fmt.Sprintf("value: %s has changed: it does not exist", e.Path)
+	}
+	if e.counter {
+		return fmt.Sprintf("value: %s has changed: it is %d since transaction 0x%x", e.Path, e.Count, e.Now.Zxid)
 	}
 	return fmt.Sprintf("value: %s has changed: it is %.40q since transaction 0x%x", e.Path, e.Now.Data, e.Now.Zxid)
 }

@@ -152,9 +152,14 @@ func TestWhatIsNotPermittedIsPermanent(t *testing.T) {
 func TestWhatIsWrongWithAConfigurationIsSaid(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		client := s.client("a")
+		unset, err := value.New(client, "/x", value.Config{})
+		must(t, err)
 		for want, err := range map[string]error{
 			"path is \"/\"":             second(value.New(client, "/", value.Config{})),
-			"path:":                     second(value.New(client, "x", value.Config{})),
+			"value: path \"x\" does":    second(value.New(client, "x", value.Config{})),
+			"client is nil":             second(value.New(nil, "/x", value.Config{})),
+			"the client is nil":         second(value.NewCounter(nil, "/x", value.CounterConfig{})),
+			"Update was given a nil":    second(unset.Update(t.Context(), nil)),
 			"Config.Journals":           second(value.New(client, "/x", value.Config{Journals: "x"})),
 			"Config.Durable is \"a/b\"": second(value.New(client, "/x", value.Config{Durable: "a/b"})),
 			"Encoding is 3":             second(value.NewCounter(client, "/x", value.CounterConfig{Encoding: 3})),
@@ -163,6 +168,17 @@ func TestWhatIsWrongWithAConfigurationIsSaid(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%v; want it to tell of %s", err, want)
 			}
+		}
+	})
+}
+
+func TestAConflictOfACounterTellsTheNumber(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		n, err := value.NewCounter(s.client("a"), "/n", value.CounterConfig{Encoding: value.EncodingInt32})
+		must(t, err)
+		must(t, second(n.Add(within(t), 7)))
+		if err := n.CompareAndSet(within(t), 6, 8); conflict(err) == nil || !strings.Contains(err.Error(), "it is 7 since") {
+			t.Errorf("%v; want it to tell of 7", err)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/zkrecipe/zkrecipe/recipe/internal/journal"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -31,7 +32,7 @@ type Value struct {
 
 // New checks its arguments and does no I/O. The znode need not exist.
 func New(client *session.Client, path string, cfg Config) (*Value, error) {
-	c, err := cfg.journal(path)
+	c, err := cfg.journal(client, path)
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +78,9 @@ func (v *Value) CompareAndSet(ctx context.Context, old Versioned, data []byte) (
 // another change comes first, f is called again with what the znode then holds. An error of f
 // ends the Update, which returns it; nothing was written. f may append to old.
 func (v *Value) Update(ctx context.Context, f func(old []byte) ([]byte, error)) (Versioned, error) {
+	if f == nil {
+		return Versioned{}, fmt.Errorf("value: %s: Update was given a nil function", v.path)
+	}
 	before, _, err := v.znode.Do(ctx, func(journal.State) ([]byte, error) { return nil, journal.ErrPeek })
 	if err != journal.ErrPeek {
 		return Versioned{}, explained(v.path, err)

@@ -34,6 +34,10 @@
 //		...
 //	})
 //
+// A client of package session dials so with session.Config{Dial: host.Dial}, and e.ConnectString()
+// as its servers. Its session timeout is at most 20 ticks, here 2 s, and a lease is at most half of
+// it: with Config.Tick at 2 s, as real servers have it, both are what they are in production.
+//
 // Close the clients before the bubble ends, and give them the time to notice.
 //
 // # What is imitated

@@ -56,7 +56,11 @@ func Await[T any](ctx context.Context, l *Life, win func(context.Context, *Failu
 	case r := <-handOver:
 		return r.won, r.err
 	case <-waiting.Done():
+		err := last.get()
+		if err == nil {
+			_, err = l.client.Session(waiting) // without one the error tells what is wrong with each server
+		}
 		var none T
-		return none, l.Cut(waiting, last.get())
+		return none, l.Cut(waiting, err)
 	}
 }

@@ -139,7 +139,7 @@ func (c *Cache) gotData(n *node, data []byte, stat zk.Stat, connection uint64) {
 	before := c.view(n, path)
 	c.bytes += int64(len(data) - len(n.data))
 	delete(c.denied, n)
-	another := n.known && n.stat.Czxid != stat.Czxid
+	relist := n.known && (n.denied || n.stat.Czxid != stat.Czxid) // there is no list, or it is another one's
 	n.data, n.stat, n.known, n.denied = data, stat, true, false
 	if before == nil || !before.same(c.view(n, path)) {
 		c.changed(path, before)
@@ -151,7 +151,7 @@ func (c *Cache) gotData(n *node, data []byte, stat zk.Stat, connection uint64) {
 		if have := c.nodes - len(n.children) + int(stat.NumChildren); have > c.cfg.MaxNodes && c.cfg.Keep == nil {
 			c.tooLarge(path, "znodes", int64(have), int64(c.cfg.MaxNodes))
 		}
-		if another { // its list is another one's
+		if relist {
 			c.need(n, getList, n.round)
 		}
 	}

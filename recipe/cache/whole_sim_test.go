@@ -1,8 +1,12 @@
 package cache_test
 
 import (
+	"context"
+	"net"
 	"testing"
 	"time"
+
+	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -63,21 +67,59 @@ func (b *bed) toldOfAll() bool {
 	return true
 }
 
-// The path is made while the client has no connection. An event tells of it afterwards as of changed data.
+// The path is made while the client has no connection. The first event of it is that its data are changed, before
+// the cache has looked for the path again.
 func TestAPathThatWasMadeMeanwhileIsReadWithAllBelow(t *testing.T) {
 	bubble(t, 1, func(b *bed) {
 		held := b.cache("/a", cache.Config{Recheck: -1})
 		b.must(held.Fresh(b.ctx))
-		b.host.Hold()
-		time.Sleep(T / 2)
-		b.create("/a", "1")
-		b.create("/a/b", "2")
-		b.host.Cut()
-		b.host.Heal()
-		time.Sleep(T)
-		b.must(held.Fresh(b.ctx))
-		if s, err := held.Snapshot(b.ctx); err != nil || len(s.Nodes) != 2 {
-			t.Errorf("%d nodes, %v", len(s.Nodes), err)
+		b.offline(func() {
+			b.create("/a", "1")
+			b.create("/a/b", "2")
+		})
+		restores := held.Status().Counts.Restores
+		for st := held.Status(); st.Counts.Restores == restores || !st.Following; st = held.Status() {
+			time.Sleep(time.Millisecond)
 		}
+		b.set("/a", "3")
+		time.Sleep(T)
+		b.want(held, "/a")
 	})
+}
+
+// READ is refused for a time. That it is granted again is told by a change of the data, before the cache has looked
+// again.
+func TestAZnodeThatMayBeReadAgainIsReadWithAllBelow(t *testing.T) {
+	bubble(t, 1, func(b *bed) {
+		b.create("/a", "")
+		b.create("/a/b", "1")
+		b.create("/a/b/c", "2")
+		held := b.cache("/a", cache.Config{Recheck: -1})
+		b.must(held.Fresh(b.ctx))
+		b.offline(func() {
+			b.permit("/a/b", zk.PermAll&^zk.PermRead)
+			b.set("/a/b", "3")
+		})
+		time.Sleep(T)
+		if n, ok, err := held.Get(b.ctx, "/a/b"); !n.Denied {
+			t.Fatalf("%+v, %v, %v; want it denied", n, ok, err)
+		}
+		b.permit("/a/b", zk.PermAll)
+		b.set("/a/b", "4")
+		time.Sleep(T)
+		b.want(held, "/a")
+	})
+}
+
+// permit grants these permissions to everybody.
+func (b *bed) permit(path string, perms int32) {
+	b.t.Helper()
+	dial := func(network, address string, _ time.Duration) (net.Conn, error) {
+		return b.Host("admin").Dial(context.Background(), network, address)
+	}
+	conn, _, err := zk.Connect(b.Addrs(), T, zk.WithLogInfo(false), zk.WithDialer(dial))
+	b.must(err)
+	defer conn.Close()
+	_, err = conn.SetACL(path, zk.WorldACL(perms), -1)
+	b.must(err)
 }

@@ -268,3 +268,27 @@ func TestAFreshListHasWhatWasDoneAMomentBefore(t *testing.T) {
 		}
 	})
 }
+
+// A member that may not be read is followed by one that may be, of the same name. The watcher's server lags, so that
+// the list changes while the fresh one is proved.
+func TestAFreshListReadsWhatCouldNotBeRead(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		a := s.join("a", group.Config{ID: "a", NoLease: true})
+		admin := s.Admin()
+		_, err := admin.Create(t.Context(), dir+"/b", nil, zk.FlagEphemeral, []zk.ACL{{Perms: zk.PermAll, Scheme: "digest", ID: "somebody:else"}})
+		must(t, err)
+		server := s.Followers()[0]
+		list := s.watch("watcher", server.Addr())
+		await(t, list, "a b")
+		s.Link(s.Leader(), server).Delay(300 * time.Millisecond)
+		must(t, admin.Delete(t.Context(), dir+"/b", -1))
+		_, err = admin.Create(t.Context(), dir+"/b", nil, zk.FlagEphemeral, nil)
+		must(t, err)
+		now, err := list.Fresh(s.Within(patience))
+		must(t, err)
+		if b, ok := now.ByID("b"); !ok || b.Err != nil {
+			t.Errorf("a fresh list shows %+v, %v", b, ok)
+		}
+		a.Leave(s.Within(patience))
+	})
+}

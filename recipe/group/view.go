@@ -26,7 +26,7 @@ type view struct {
 	missing bool // there is no path
 	stat    zk.Stat
 	seen    map[string]*seen // by name
-	checked clock.Instant    // when the list was compared with the ensemble's
+	checked clock.Instant    // when it was asked last what no watch tells
 	proved  clock.Instant    // when the latest proof began
 }
 
@@ -122,20 +122,21 @@ func (v *view) next() time.Duration {
 // the watch has told.
 func (v *view) refresh(ctx context.Context, check bool) error {
 	now := v.m.clock.Now()
-	if v.listed && v.list.Armed() && (check || v.checked.Add(v.s.Timeout()).Passed(now)) {
-		stat, ok, err := v.s.Exists(ctx, v.m.path)
-		if err != nil {
-			return err
-		}
-		v.listed = ok && sameList(stat, v.stat)
+	if check || v.checked.Add(v.s.Timeout()).Passed(now) {
 		v.checked = now
 		v.recheckHidden()
+		if v.listed && v.list.Armed() {
+			stat, ok, err := v.s.Exists(ctx, v.m.path)
+			if err != nil {
+				return err
+			}
+			v.listed = ok && sameList(stat, v.stat)
+		}
 	}
 	if !v.listed || !v.list.Armed() {
 		if err := v.readList(ctx); err != nil {
 			return err
 		}
-		v.checked = now
 	}
 	return v.readMembers(ctx)
 }

@@ -69,7 +69,7 @@ func (p *place) noRecord(data []byte) bool {
 func (p *place) writeFirst(ctx context.Context, data []byte, stat zk.Stat) error {
 	first, err := p.sem.beside(p.s, stat)
 	if len(data) > 0 {
-		first, err = anew(data)
+		first, err = anew(data, stat.Version)
 	}
 	if err != nil {
 		return err

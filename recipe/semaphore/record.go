@@ -102,11 +102,12 @@ func (r record) bound() record {
 	return r
 }
 
-// anew returns a record without what it tells of numbers.
-func anew(data []byte) (r record, err error) {
+// anew returns a record of that version without what it tells of numbers. Who has taken slots here is in it, unless
+// it is as it was copied.
+func anew(data []byte, version int32) (r record, err error) {
 	r, err = parseRecord(data)
 	r.Numbers = line.Numbers{}
-	if r.slots != nil {
+	if r.slots != nil && version == 0 {
 		r.slots = table{}
 	}
 	return r, err

@@ -237,3 +237,21 @@ func TestARecordThatWasCopiedTellsNothing(t *testing.T) {
 		})
 	}
 }
+
+// The numbers of the first permits are not among those that are over in a record that somebody has copied. Who finds
+// it out later takes none of their slots.
+func TestARecordThatIsFoundToBeCopiedLateKeepsTheSlots(t *testing.T) {
+	onStage(t, 4, zktest.Config{}, func(t *testing.T, s *stage) {
+		admin := s.admin()
+		const record = "zkrecipe semaphore 1\nsize 4\nlease 2s\nsettled 0\nleft 2-5\nslots\n"
+		if err := admin.EnsureNode(t.Context(), stagePath+"/locks", nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := admin.EnsureNode(t.Context(), stagePath+"/leases", []byte(record), nil); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 4 {
+			s.person(fmt.Sprint("a", i), slotted).acquire() // which looks at all others
+		}
+	})
+}

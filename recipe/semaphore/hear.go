@@ -36,7 +36,11 @@ func (p *place) hear(ctx context.Context) error {
 // ask reads the record, and forgets those that have announced their end.
 func (p *place) ask(ctx context.Context, watched bool) error {
 	data, stat, err := p.read(ctx, watched)
-	for err == nil && p.noRecord(data) {
+	for err == nil {
+		var none bool
+		if none, err = p.noRecord(ctx, data); err != nil || !none {
+			break
+		}
 		if err = p.writeFirst(ctx, data, stat); err == nil {
 			data, stat, err = p.read(ctx, watched)
 		}
@@ -58,10 +62,24 @@ func (p *place) ask(ctx context.Context, watched bool) error {
 }
 
 // noRecord reports whether the path holds no record of its own: nothing, or the record of another path, which
-// somebody has copied. There the numbers are others: it tells that some of our own are over.
-func (p *place) noRecord(data []byte) bool {
+// somebody has copied. There the numbers are others: it tells that some are over that are there.
+func (p *place) noRecord(ctx context.Context, data []byte) (bool, error) {
 	r, err := parseRecord(data)
-	return len(data) == 0 || err == nil && slices.ContainsFunc(p.listed, func(n line.Name) bool { return p.isOwn(n) && r.Over(line.NumberOf(n)) })
+	if len(data) == 0 || err != nil {
+		return len(data) == 0, nil
+	}
+	for _, n := range p.listed {
+		switch {
+		case !line.Ours(n.Full) || !r.Over(line.NumberOf(n)):
+		case p.isOwn(n):
+			return true, nil
+		case p.asked.IsZero(): // it may have ended since the list was read
+			if _, ok, err := p.s.Exists(ctx, p.sem.leases+"/"+n.Full); ok || err != nil {
+				return ok, err
+			}
+		}
+	}
+	return false, nil
 }
 
 // writeFirst writes the record where there is none. The own znodes must exist: the path that was found so might

@@ -255,3 +255,34 @@ func TestARecordThatIsFoundToBeCopiedLateKeepsTheSlots(t *testing.T) {
 		}
 	})
 }
+
+// The number of a permit that has not looked yet is over in a record that somebody has copied.
+func TestARecordThatWasCopiedHidesNobody(t *testing.T) {
+	var host *zktest.Host
+	brake := func(r zktest.Request) { // "b" has created its znode, and reads it
+		if host != nil && r.Host == "b" && r.Op == zktest.OpGetData && strings.HasPrefix(r.Path, stagePath+"/leases/") {
+			go host.Hold(zktest.ToServer)
+			host = nil
+		}
+	}
+	onStage(t, 1, zktest.Config{OnRequest: brake}, func(t *testing.T, s *stage) {
+		s.cfg.Timeout, s.cfg.Lease = 5*stageT, stageD
+		admin, late := s.admin(), s.person("b")
+		if err := admin.EnsurePath(t.Context(), stagePath+"/locks", nil); err != nil {
+			t.Fatal(err)
+		}
+		record := []byte("zkrecipe semaphore 1\nsize 1\nlease 4s\nsettled 1\nslots\n")
+		if err := admin.EnsureNode(t.Context(), stagePath+"/leases", record, nil); err != nil {
+			t.Fatal(err)
+		}
+		s.session(late.client)
+		host = late.host
+		first := late.begin(1)
+		time.Sleep(50 * time.Millisecond)
+		second := s.person("c").begin(1)
+		time.Sleep(stageD)
+		late.host.Heal()
+		s.release(<-first) // which looks at all others
+		s.release(<-second)
+	})
+}

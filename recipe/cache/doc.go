@@ -82,8 +82,8 @@
 //     first. Put what belongs together into one znode.
 //   - To hear of the creation of a missing path at once.
 //   - To hear of a znode that the client may not read. Servers from 3.7.3, 3.8.4 and 3.9.2 on send no
-//     event of it. One that was created is found when the list of its directory is read, at the latest
-//     by the checks.
+//     event of it. One that was created is found when the list of its directory is read, or when its
+//     data are changed after READ was granted, at the latest by the checks.
 //   - What Stat says of a directory's children (Cversion, NumChildren, Pzxid) is as of the latest
 //     list. With one watch on the whole tree that is read once, and then by the checks if it differs.
 //   - That one-shot watches go with Close: they stay at the server until they fire or the connection

@@ -89,7 +89,8 @@ func (c *Cache) hear() {
 		c.counts.Events++
 		n := c.find(ev.Path)
 		switch {
-		case ev.Type == zk.EventNodeCreated:
+		case ev.Type == zk.EventNodeCreated,
+			n == nil && ev.Type == zk.EventNodeDataChanged: // no event has told of its creation: READ was refused
 			c.created(n, ev.Path)
 		case n == nil:
 		case ev.Type == zk.EventNodeDataChanged && !n.known: // it has come since it was looked for

@@ -111,6 +111,22 @@ func TestAZnodeThatMayBeReadAgainIsReadWithAllBelow(t *testing.T) {
 	})
 }
 
+// No event tells of the creation, because READ is refused. It is granted later, and an event tells of changed data.
+func TestAZnodeThatWasCreatedUnseenIsReadWhenItIsChanged(t *testing.T) {
+	bubble(t, 1, func(b *bed) {
+		b.create("/a", "")
+		held := b.cache("/a", cache.Config{Recheck: -1})
+		b.must(held.Fresh(b.ctx))
+		_, err := b.admin.Create(b.ctx, "/a/b", []byte("1"), 0, zk.WorldACL(zk.PermAll&^zk.PermRead))
+		b.must(err)
+		b.create("/a/b/c", "2")
+		b.permit("/a/b", zk.PermAll)
+		b.set("/a/b", "3")
+		b.must(held.Fresh(b.ctx))
+		b.want(held, "/a")
+	})
+}
+
 // permit grants these permissions to everybody.
 func (b *bed) permit(path string, perms int32) {
 	b.t.Helper()

@@ -30,8 +30,9 @@ type Config struct {
 // withDefaults returns a checked copy; lease is how long one lasts.
 func (c Config) withDefaults(lease time.Duration) (Config, error) {
 	c.ID = cmp.Or(c.ID, ident.Default())
-	if len(c.ACL) == 0 {
-		c.ACL = nil
+	var err error
+	if c.ACL, err = ident.ACL(c.ACL); err != nil {
+		return c, fmt.Errorf("barrier: %w", err)
 	}
 	if err := ident.Check(c.ID, nil); err != nil {
 		return c, fmt.Errorf("barrier: %w", err)

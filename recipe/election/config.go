@@ -110,8 +110,9 @@ func (c Config) withDefaults(lease time.Duration) (Config, error) {
 	}
 	c.DrainTimeout = cmp.Or(c.DrainTimeout, defaultDrainTimeout)
 	c.HealthEvery = cmp.Or(c.HealthEvery, defaultHealthEvery)
-	if len(c.ACL) == 0 {
-		c.ACL = nil
+	var err error
+	if c.ACL, err = ident.ACL(c.ACL); err != nil {
+		return c, fmt.Errorf("election: %w", err)
 	}
 	return c, nil
 }

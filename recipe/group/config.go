@@ -70,8 +70,9 @@ func (c Config) withDefaults(lease time.Duration) (Config, error) {
 		return c, fmt.Errorf("group: Config.%s is %v; want %s", field, value, want)
 	}
 	c.ID, c.Style = cmp.Or(c.ID, ident.Default()), cmp.Or(c.Style, StyleNamed)
-	if len(c.ACL) == 0 {
-		c.ACL = nil
+	var err error
+	if c.ACL, err = ident.ACL(c.ACL); err != nil {
+		return c, fmt.Errorf("group: %w", err)
 	}
 	switch c.Style {
 	case StyleNamed, StyleParty, StyleShallow:

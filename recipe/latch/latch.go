@@ -51,8 +51,9 @@ func New(client *session.Client, path string, n int, cfg Config) (*Latch, error)
 	if n < 1 || n > MaxParties {
 		return nil, fmt.Errorf("latch: %d parties; want 1 to %d", n, MaxParties)
 	}
-	if len(cfg.ACL) == 0 {
-		cfg.ACL = nil
+	var err error
+	if cfg.ACL, err = ident.ACL(cfg.ACL); err != nil {
+		return nil, fmt.Errorf("latch: %w", err)
 	}
 	return &Latch{client: client, path: path, n: n, cfg: cfg}, nil
 }

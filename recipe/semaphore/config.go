@@ -74,8 +74,9 @@ func (c Config) withDefaults(lease time.Duration) (Config, error) {
 		return bad("DrainTimeout", c.DrainTimeout, fmt.Sprintf("0 for %v, or up to %v", defaultDrainTimeout, longest))
 	}
 	c.DrainTimeout = cmp.Or(c.DrainTimeout, defaultDrainTimeout)
-	if len(c.ACL) == 0 {
-		c.ACL = nil
+	var err error
+	if c.ACL, err = ident.ACL(c.ACL); err != nil {
+		return c, fmt.Errorf("semaphore: %w", err)
 	}
 	return c, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/journal"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -54,8 +55,9 @@ func (c Config) journal(client *session.Client, path string) (journal.Config, er
 	if len(c.Durable) > maxName || strings.Contains(c.Durable, "/") || c.Durable != "" && session.CheckPath("/"+c.Durable) != nil {
 		return out, fmt.Errorf("value: Config.Durable is %q; want a znode's name of at most %d bytes", c.Durable, maxName)
 	}
-	if len(c.ACL) == 0 {
-		out.ACL = nil
+	var err error
+	if out.ACL, err = ident.ACL(c.ACL); err != nil {
+		return out, fmt.Errorf("value: %w", err)
 	}
 	return out, nil
 }

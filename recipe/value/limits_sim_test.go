@@ -1,16 +1,19 @@
 package value_test
 
 import (
+	"context"
 	"errors"
 	"math"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/value"
+	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
@@ -170,6 +173,29 @@ func TestWhatIsWrongWithAConfigurationIsSaid(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestADeadlineTellsWhatIsWrongWithEachServer(t *testing.T) {
+	client, err := session.Open("127.0.0.1:1", session.Config{})
+	must(t, err)
+	defer client.Close()
+	v, err := value.New(client, "/v", value.Config{})
+	must(t, err)
+	w := v.Watch()
+	defer w.Stop()
+	for name, call := range map[string]func(context.Context) (value.Versioned, error){
+		"Get": v.Get, "Next": w.Next,
+		"Update": func(ctx context.Context) (value.Versioned, error) {
+			return v.Update(ctx, func(b []byte) ([]byte, error) { return b, nil })
+		},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		_, err := call(ctx)
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "no session with 127.0.0.1:1") {
+			t.Errorf("%s: %v; want it to tell of the server", name, err)
+		}
+	}
 }
 
 func TestAConflictOfACounterTellsTheNumber(t *testing.T) {

@@ -2,6 +2,7 @@ package value
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -52,7 +53,10 @@ func (w *Watcher) Next(ctx context.Context) (Versioned, error) {
 			w.last = &Versioned{Zxid: v.Zxid}
 			return v, nil
 		case ctx.Err() != nil:
-			return Versioned{}, fmt.Errorf("value: %s: %w", w.path, context.Cause(ctx))
+			if cause := context.Cause(ctx); !errors.Is(err, cause) { // otherwise err tells more than its cause
+				err = cause
+			}
+			return Versioned{}, fmt.Errorf("value: %s: %w", w.path, err)
 		case w.client.Context().Err() != nil || session.Permanent(err):
 			return Versioned{}, explained(w.path, err)
 		default:

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/go-zookeeper/zk"
+
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -54,6 +56,19 @@ func CheckPath(path string) error {
 		return errors.New(`path is "/"; want one below it, such as "/billing"`)
 	}
 	return nil
+}
+
+// ACL returns the Config.ACL of a recipe, checked; one without entries is nil, which means the session's.
+func ACL(acl []zk.ACL) ([]zk.ACL, error) {
+	for i, a := range acl {
+		if a.Perms <= 0 || a.Perms > zk.PermAll || a.Scheme == "" {
+			return nil, fmt.Errorf("Config.ACL[%d] is %+v; want permissions 1 to %d and a scheme", i, a, zk.PermAll)
+		}
+	}
+	if len(acl) == 0 {
+		return nil, nil
+	}
+	return acl, nil
 }
 
 // Encode puts ID and data into a znode: the ID alone, as Curator's Participant has it,

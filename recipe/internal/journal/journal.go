@@ -167,6 +167,7 @@ func (z *Znode) Do(ctx context.Context, change Change) (before, after State, err
 		return p.before, p.after, p.err
 	case <-ctx.Done():
 	}
+	why := z.cut(ctx)
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	select {
@@ -181,7 +182,15 @@ func (z *Znode) Do(ctx context.Context, change Change) (before, after State, err
 	}
 	if p.open {
 		z.unknown.Add(1)
-		return State{}, State{}, &UnknownError{p.before, p.after, context.Cause(ctx)}
+		return State{}, State{}, &UnknownError{p.before, p.after, why}
 	}
-	return State{}, State{}, context.Cause(ctx)
+	return State{}, State{}, why
+}
+
+// cut returns the cause of ctx, which has ended. If there is no session, it tells what is wrong with each server.
+func (z *Znode) cut(ctx context.Context) error {
+	if _, err := z.client.Session(ctx); errors.Is(err, context.Cause(ctx)) {
+		return err
+	}
+	return context.Cause(ctx)
 }

@@ -174,7 +174,7 @@
 //
 // # Not possible with zk v1.0.4
 //
-// Read-only mode, removing watches, persistent watches, and using a zk.Conn of yours: it
-// revives itself and hides T. Both can run side by side.
+// Read-only mode. And a client cannot use a zk.Conn of yours: that opens new sessions by itself and
+// hides T. Both can run side by side.
 // UPSTREAM.md in this directory lists what should be mended there.
 package session

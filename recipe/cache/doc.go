@@ -1,8 +1,8 @@
 // Package cache keeps a copy of one znode, of its children too, or of a whole tree, and follows
 // what happens there: for configuration, routing tables, lists of services.
 //
-// It does not promise that what it holds is the present: the servers may have changed it a moment
-// ago. It does not tell every state in between. And the states of its znodes may belong to
+// It does not promise that what it holds is the present: somebody may have changed it at the servers
+// a moment ago. It does not tell every state in between. And the states of its znodes may belong to
 // different instants. It promises that it does not stay wrong, and [Cache.Fresh] makes it hold
 // everything that was acknowledged, to anybody, before Fresh was called.
 //
@@ -52,15 +52,15 @@
 //
 // Fresh sends a transaction with one check: that the cache's own path exists, in any version. It
 // changes no znode, needs no permission, and may fail. Only the arrival of its answer matters. A
-// quorum has agreed on the answer, so it comes after everything that was acknowledged before, and
-// the events of that come before it on the connection. When the cache has read what these events
+// quorum has agreed on the answer, so it comes after everything that was acknowledged before. The
+// events of all that come before the answer on the connection. When the cache has read what these events
 // call for, its state is at least as new as the call of Fresh.
 //
 // Sync cannot prove that. A deposed leader that does not know it yet answers a sync without asking
 // a quorum.
 //
 // [Snapshot].AsOf and Age tell for which moment that was proved last: by Fresh, or at the
-// beginning of the session. Between these the cache proves nothing by itself. Call Fresh as often
+// beginning of the session. At other times the cache proves nothing by itself. Call Fresh as often
 // as you need the proof.
 //
 // # Bounds

@@ -49,9 +49,9 @@
 //   - Data. The znode holds what the latest [Member.Set] was given, also after a loss of the session.
 //     Older data never replace newer ones.
 //
-// Assumed: writes are linearizable, before a server answers a write, it sends the events of all
-// earlier commits, as ZooKeeper promises; clocks' rates differ by less than 6 %; nobody changes the
-// ACL of a member's znode.
+// Assumed: writes are linearizable; before a server answers a write, it sends the events of all
+// earlier commits (ZooKeeper promises both); clocks' rates differ by less than 6 %; nobody changes
+// the ACL of a member's znode.
 //
 // # What it costs
 //

@@ -35,7 +35,7 @@
 //	           each change
 //	Count      1 quorum write that changes nothing, and 1 list
 //
-// So w who wait while n count read up to w*n lists. [MaxParties] bounds that.
+// So w processes that wait while n count read up to w*n lists. [MaxParties] bounds that.
 //
 // # Layout
 //

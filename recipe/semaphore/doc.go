@@ -59,7 +59,7 @@
 //   - the older ones that have left the list, and those whose numbers were never in it, until
 //     17/16 D after that was seen. Their processes may count them as held for that long.
 //
-// Neither counts once it has announced its end. The data of leases are a record of the numbers that
+// A permit of either kind does not count any more once it has announced its end. The data of leases are a record of the numbers that
 // are over. When a permit ends, it becomes invalid first. Then one transaction writes its number
 // there and deletes its znode.
 //

@@ -30,7 +30,9 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	loaded := make(chan struct{})
 	go func() {
+		defer close(loaded)
 		for _, shard := range []string{"0", "1", "1", "2"} { // each would be another process
 			if err := l.CountDown(ctx, "shard-"+shard); err != nil {
 				log.Fatal(err)
@@ -40,6 +42,7 @@ func Example() {
 	if err := l.Wait(ctx); err != nil {
 		log.Fatal(err)
 	}
+	<-loaded
 	left, err := l.Count(ctx)
 	fmt.Println("traffic begins,", left, "shards are missing,", latch.MaxParties, "are possible", err)
 	// Output: traffic begins, 0 shards are missing, 5000 are possible <nil>

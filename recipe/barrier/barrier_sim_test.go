@@ -168,19 +168,19 @@ func TestABarrierThatIsRaisedAgainStaysUp(t *testing.T) {
 			must(t, other.Raise(t.Context()))
 			must(t, first.Raise(t.Context())) // it has a session
 			host, held, n := s.Host("first"), make(chan struct{}), 0
-			s.mu.Lock()
-			s.trapped = func(r zktest.Request) {
+			s.trap.Set(func(r zktest.Request) bool {
 				if r.Host != "first" || r.Op == zktest.OpPing {
-					return
+					return false
 				}
-				if n++; n == nth {
-					go func() {
-						host.Hold(zktest.ToServer)
-						close(held)
-					}()
+				if n++; n < nth {
+					return false
 				}
-			}
-			s.mu.Unlock()
+				go func() {
+					host.Hold(zktest.ToServer)
+					close(held)
+				}()
+				return true
+			})
 			done := make(chan error, 1)
 			go func() { done <- first.Lower(t.Context()) }()
 			select {

@@ -174,7 +174,7 @@ func TestNobodyIsCountedThatHasGone(t *testing.T) {
 		s.Host("a").Hold() // else that one may count
 		// It reads the path's data last, before it counts.
 		deleted := make(chan error, 1)
-		s.trap("b", dir, func() {
+		s.trap.Next("b", zktest.OpGetData, dir, func() {
 			s.Host("b").Delay(stageD/10, zktest.ToServer)
 			deleted <- admin.Delete(t.Context(), node, -1)
 		})
@@ -219,7 +219,7 @@ func TestALateDeletionOfReadySparesTheNextRound(t *testing.T) {
 		a, b := s.enter("a", 2), s.enter("b", 2)
 		ra, rb := a.in(t), b.in(t)
 		// What one of them sends after it has read the path arrives late.
-		s.trap("a", dir, func() { s.Host("a").Delay(time.Second, zktest.ToServer) })
+		s.trap.Next("a", zktest.OpGetData, dir, func() { s.Host("a").Delay(time.Second, zktest.ToServer) })
 		go leave(t, ra)
 		leave(t, rb)
 		c, d := s.enter("c", 2), s.enter("d", 2)

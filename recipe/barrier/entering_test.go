@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/recipe/barrier"
-	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
 // entering is one who enters, on a host of its own.
@@ -106,23 +105,3 @@ func hosts(n int) (names []string) {
 }
 
 func (s *stage) makePath() { must(s.T, s.Admin().EnsurePath(s.T.Context(), dir, nil)) }
-
-// trap calls do at the next read of the data of path from that host.
-func (s *stage) trap(host, path string, do func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.trapped = func(r zktest.Request) {
-		if r.Host == host && r.Op == zktest.OpGetData && r.Path == path {
-			s.trapped = nil
-			go do()
-		}
-	}
-}
-
-func (s *stage) requested(r zktest.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.trapped != nil {
-		s.trapped(r)
-	}
-}

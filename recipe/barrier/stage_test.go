@@ -21,11 +21,11 @@ func TestMain(m *testing.M) {
 // A stage is three simulated servers in the time of a bubble, with one barrier.
 type stage struct {
 	*shared.Stage
-	cfg session.Config // of all clients
+	cfg  session.Config // of all clients
+	trap shared.Trap
 
 	mu      sync.Mutex // guards what follows
 	commits []zktest.Commit
-	trapped func(zktest.Request)
 }
 
 const (
@@ -39,7 +39,7 @@ const (
 func onStage(t *testing.T, seed int64, f func(t *testing.T, s *stage)) {
 	t.Helper()
 	s := &stage{}
-	shared.On(t, zktest.Config{Seed: seed, OnCommit: s.committed, OnRequest: s.requested}, func(x *shared.Stage) {
+	shared.On(t, zktest.Config{Seed: seed, OnCommit: s.committed, OnRequest: s.trap.Requested}, func(x *shared.Stage) {
 		s.Stage = x
 		f(x.T, s)
 	})

@@ -24,11 +24,11 @@ func TestMain(m *testing.M) {
 // A stage is three simulated servers in the time of a bubble, with one group.
 type stage struct {
 	*shared.Stage
-	cfg session.Config // of all clients
+	cfg  session.Config // of all clients
+	trap shared.Trap
 
 	mu      sync.Mutex // guards what follows
 	commits []zktest.Commit
-	trapped func(zktest.Request)
 }
 
 const (
@@ -42,7 +42,7 @@ const (
 func onStage(t *testing.T, seed int64, f func(t *testing.T, s *stage)) {
 	t.Helper()
 	s := &stage{}
-	shared.On(t, zktest.Config{Seed: seed, OnCommit: s.committed, OnRequest: s.requested}, func(x *shared.Stage) {
+	shared.On(t, zktest.Config{Seed: seed, OnCommit: s.committed, OnRequest: s.trap.Requested}, func(x *shared.Stage) {
 		s.Stage = x
 		f(x.T, s)
 	})
@@ -52,26 +52,6 @@ func (s *stage) committed(c zktest.Commit) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.commits = append(s.commits, c)
-}
-
-// trap calls do at the next request of that kind about path from that host.
-func (s *stage) trap(host string, op zktest.Op, path string, do func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.trapped = func(r zktest.Request) {
-		if r.Host == host && r.Op == op && r.Path == path {
-			s.trapped = nil
-			go do()
-		}
-	}
-}
-
-func (s *stage) requested(r zktest.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.trapped != nil {
-		s.trapped(r)
-	}
 }
 
 // history lists what was committed about znodes of the group.

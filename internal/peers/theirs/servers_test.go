@@ -1,6 +1,7 @@
 package theirs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -22,7 +23,7 @@ var onReal = flag.Bool("real", false, "run the tests of kazoo and Curator on rea
 
 // servers are ensembles that tests in another language make and break, by HTTP:
 //
-//	/new?servers=3&tick=2s     an id, a space, and the addresses
+//	/new?servers=3&tick=2s     an id, a space, and the addresses; latency=5ms if zktest is not to answer at once
 //	/stop?id=1&server=0        as if killed
 //	/start?id=1&server=0
 type servers struct {
@@ -61,10 +62,11 @@ func (s *servers) answer(r *http.Request) (string, error) {
 	if r.URL.Path == "/new" {
 		n, err := strconv.Atoi(r.FormValue("servers"))
 		tick, err2 := time.ParseDuration(r.FormValue("tick"))
-		if err := errors.Join(err, err2); err != nil {
+		latency, err3 := time.ParseDuration(cmp.Or(r.FormValue("latency"), "0s"))
+		if err := errors.Join(err, err2, err3); err != nil {
 			return "", err
 		}
-		e, err := s.make(n, tick)
+		e, err := s.make(n, tick, latency)
 		if err != nil {
 			return "", err
 		}
@@ -89,7 +91,7 @@ func (s *servers) answer(r *http.Request) (string, error) {
 // allow a time to live.
 const containerCheck = 100 * time.Millisecond
 
-func (s *servers) make(n int, tick time.Duration) (ensembles, error) {
+func (s *servers) make(n int, tick, latency time.Duration) (ensembles, error) {
 	if *onReal {
 		e, err := ensemble.Start(context.Background(), ensemble.Config{Servers: n, Tick: tick, JVM: []string{
 			"-Dzookeeper.extendedTypesEnabled=true", fmt.Sprint("-Dznode.container.checkIntervalMs=", containerCheck.Milliseconds())}})
@@ -108,7 +110,7 @@ func (s *servers) make(n int, tick time.Duration) (ensembles, error) {
 			stop: func(i int) error { return e.Servers()[i].Kill() },
 		}, nil
 	}
-	e, err := zktest.New(zktest.Config{Servers: n, Tick: tick, ExtendedTypes: true, ContainerCheck: containerCheck})
+	e, err := zktest.New(zktest.Config{Servers: n, Tick: tick, Latency: latency, ExtendedTypes: true, ContainerCheck: containerCheck})
 	if err != nil {
 		return ensembles{}, err
 	}

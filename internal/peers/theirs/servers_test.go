@@ -23,7 +23,7 @@ var onReal = flag.Bool("real", false, "run the tests of kazoo and Curator on rea
 
 // servers are ensembles that tests in another language make and break, by HTTP:
 //
-//	/new?servers=3&tick=2s     an id, a space, and the addresses; latency=5ms if zktest is not to answer at once
+//	/new?servers=3&tick=2s     an id, a space, and the addresses; latency=1ms if zktest is not to answer at once
 //	/stop?id=1&server=0        as if killed
 //	/start?id=1&server=0
 type servers struct {

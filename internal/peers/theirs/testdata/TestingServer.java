@@ -14,7 +14,7 @@ import java.util.concurrent.ConcurrentHashMap;
 public class TestingServer implements Closeable {
     private static final String CONTROL = System.getProperty("control");
     /** Real servers take time. Some tests need that: they begin a thread, and hope that it is faster than four messages. */
-    private static final String NEW = "/new?servers=1&tick=500ms&latency=5ms";
+    private static final String NEW = "/new?servers=1&tick=500ms&latency=1ms";
     private static final Map<Integer, String> BY_PORT = new ConcurrentHashMap<>();
 
     private final String id;

@@ -156,7 +156,7 @@ compare:
 		$(if $(FAULTS),-faults '$(FAULTS)') $(if $(KINDS),-kinds '$(KINDS)')
 
 compose:
-	ZKRECIPE_COMPOSE=1 $(GO) test ./internal/compose -count=1 -v -timeout 10m
+	ZKRECIPE_COMPOSE=1 $(GO) test ./internal/compose -count=1 -v -timeout 30m
 
 servers:
 	$(GO) run ./internal/servers -versions "$(VERSIONS)"

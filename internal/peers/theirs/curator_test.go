@@ -27,6 +27,7 @@ var curatorClasses = []string{
 	"nodes.TestPersistentNode", "nodes.TestPersistentTtlNode", "nodes.TestPersistentEphemeralNode", "nodes.TestPersistentEphemeralNodeListener", "nodes.TestGroupMember",
 	"cache.TestCuratorCache", "cache.TestCuratorCacheBridge", "cache.TestCuratorCacheWrappers", "cache.TestNodeCache", "cache.TestWrappedNodeCache",
 	"cache.TestPathChildrenCache", "cache.TestTreeCache", "cache.TestTreeCacheIteratorAndSize", "cache.TestTreeCacheRandomTree",
+	"cache.TestCuratorCacheEventOrdering", "cache.TestPathChildrenCacheEventOrdering", "cache.TestTreeCacheEventOrdering",
 	"queue.TestDistributedQueue", "queue.TestBoundedDistributedQueue", "queue.TestDistributedDelayQueue", "queue.TestDistributedIdQueue",
 	"queue.TestDistributedPriorityQueue", "queue.TestQueueSharder", "queue.TestSimpleDistributedQueue",
 	"watch.TestPersistentWatcher",

@@ -165,7 +165,12 @@ func TestConfigTLSIsCopiedAtOpen(t *testing.T) {
 	must(t, err)
 	client := open(t, "localhost:"+port, session.Config{Timeout: steady, TLS: own})
 	own.RootCAs, own.Certificates, own.ServerName = x509.NewCertPool(), nil, "elsewhere"
-	established(t, client)
+	for client.Status().State != session.StateConnected {
+		if err := client.Status().Servers[0].Err; err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Millisecond)
+	}
 	if name := front.next(t); name != "mine" {
 		t.Errorf("the client is %s", name)
 	}

@@ -196,3 +196,25 @@ func needsKinit(t *testing.T) {
 		t.Skip("SKIP: no kinit here (Debian: krb5-user)")
 	}
 }
+
+// The servers' key is changed, as an administrator does now and then. The tickets that the client has
+// are for the former one, and the servers refuse them.
+func TestServersWithANewKeyAreUsed(t *testing.T) {
+	t.Parallel()
+	k := realm(t)
+	e := servers(t, k)
+	l := login(t, kerberos.Config{Principal: "ann", Keytab: k.add("ann"), Conf: k.file("krb5.conf")})
+	var c cable
+	client := openWith(t, connect(e), session.Config{SASL: l.SASL, Dial: c.dial})
+	s := established(t, client)
+	for range 2 {
+		if err := os.Remove(k.file("zookeeper-localhost.keytab")); err != nil {
+			t.Fatal(err)
+		}
+		k.run("", "kadmin.local", "-q", "ktadd -k "+k.file("zookeeper-localhost.keytab")+" zookeeper/localhost")
+		c.cut()
+		if _, _, err := s.Get(within(t, time.Minute), "/"); err != nil {
+			t.Fatalf("after a change of the servers' key: %v", err)
+		}
+	}
+}

@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"testing"
 
-	"github.com/jcmturner/gokrb5/v8/gssapi"
-	"github.com/jcmturner/gokrb5/v8/iana/etypeID"
-	"github.com/jcmturner/gokrb5/v8/iana/keyusage"
 	"github.com/jcmturner/gokrb5/v8/messages"
 	"github.com/jcmturner/gokrb5/v8/types"
 )
@@ -14,17 +11,9 @@ import (
 // FuzzOffer lets a server say anything where it has to offer layers. Nothing is believed that the
 // holder of the key has not said.
 func FuzzOffer(f *testing.F) {
-	key := types.EncryptionKey{KeyType: etypeID.AES256_CTS_HMAC_SHA1_96, KeyValue: bytes.Repeat([]byte{7}, 32)}
 	payload := []byte{7, 0, 0x10, 0}
-	offer := gssapi.WrapToken{Flags: 1, EC: 12, Payload: payload}
-	if err := offer.SetCheckSum(key, keyusage.GSSAPI_ACCEPTOR_SEAL); err != nil {
-		f.Fatal(err)
-	}
-	good, err := offer.Marshal()
-	if err != nil {
-		f.Fatal(err)
-	}
-	x := &exchange{ticket: &ticket{key: key}}
+	good := offering(f, sessionKey, payload)
+	x := after(1)
 	if _, err := x.choose(good); err != nil {
 		f.Fatalf("the offer of the holder of the key: %v", err)
 	}

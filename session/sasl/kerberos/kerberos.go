@@ -112,7 +112,7 @@ func (l *Login) SASL(ctx context.Context, server string) (session.SASLExchange, 
 	select {
 	case <-f.done:
 	case <-ctx.Done():
-		return nil, fmt.Errorf("kerberos: no ticket for %s yet: %w", name, context.Cause(ctx))
+		return nil, fmt.Errorf("kerberos: no ticket for %s yet, the KDC has not answered: %w", name, context.Cause(ctx))
 	}
 	if f.err != nil {
 		return nil, fmt.Errorf("kerberos: no ticket for %s: %w", name, f.err)

@@ -18,7 +18,7 @@
 // # What is not promised
 //
 //   - To know the outcome when the session is lost with an answer. With [Config.Durable] that is
-//     known, too.
+//     known, too, unless somebody deletes the journal or takes away the permission to write it.
 //   - Anything where somebody deletes the znode and creates it again, or sets its data at any
 //     version: what others write in the same second may be lost or be based on the old value.
 //   - Fairness among many who change one znode. Each gets its turn in the end.
@@ -29,7 +29,8 @@
 // Each change is one transaction of two writes: of the znode at the version that is known, and of a
 // journal, a znode that belongs to this [Value] or [Counter] alone. A transaction whose answer is
 // lost is sent again as it is. It cannot be carried out twice, and the journal tells whether it was
-// carried out. Curator's and kazoo's counters have no journal: they may add again.
+// carried out. Another one for the same change is made only when the first cannot be carried out any
+// more. Curator's and kazoo's counters have no journal: they may add again.
 //
 // # On the wire
 //
@@ -48,8 +49,8 @@
 //
 // # Costs
 //
-// A change is one quorum write while nobody else changes the znode. After a second without a change
-// it takes one read more. After a conflict it waits for a moment, reads and tries again. A Counter
+// A change is one quorum write while nobody else changes the znode. The first one in a session takes
+// another, which creates the journal. After a second without a change it takes one read more. After a conflict it waits for a moment, reads and tries again. A Counter
 // carries the additions of many goroutines in one write. Get is a quorum write that changes
 // nothing, so that it is never old. A Watcher reads at each change that it sees.
 package value

@@ -3,8 +3,9 @@
 //
 // No change counts twice, and no change that was carried out is reported as failed. If an answer
 // is lost, the library finds out the outcome. The outcome of a change stays unknown only if its
-// session ends meanwhile, or its caller does not wait. Then the error is an [UnknownError], which
-// has the value before and the value after. The change is not retried after that.
+// session ends meanwhile, its caller does not wait, or somebody deletes the journal. Then the error
+// is an [UnknownError], which has the value before and the value after. The change is not retried
+// after that.
 //
 //	n, err := value.NewCounter(client, "/orders/next", value.CounterConfig{})
 //	if err != nil {

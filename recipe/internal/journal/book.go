@@ -31,34 +31,14 @@ func (z *Znode) open(ctx context.Context, s *session.Session) (*book, error) {
 	if z.book == nil || z.book.session != nil && z.book.session != s {
 		z.book = z.newBook(s)
 	}
-	b := z.book
-	if b.made {
-		return b, nil
+	if z.book.made {
+		return z.book, nil
 	}
-	flags := int32(zk.FlagEphemeral)
-	if b.session == nil {
-		flags = zk.FlagPersistent
-		_, stat, err := s.Get(ctx, b.path)
-		if err == nil {
-			b.made, b.version = true, stat.Version
-			return b, nil
-		}
-		if !errors.Is(err, zk.ErrNoNode) {
-			return nil, err
-		}
-	}
-	_, err := s.Create(ctx, b.path, nil, flags, z.cfg.ACL)
-	if errors.Is(err, zk.ErrNoNode) {
-		if err := s.EnsurePath(ctx, z.cfg.Dir, z.cfg.ACL); err != nil {
-			return nil, err
-		}
-		_, err = s.Create(ctx, b.path, nil, flags, z.cfg.ACL)
-	}
-	if err != nil && !(b.session != nil && errors.Is(err, zk.ErrNodeExists)) { // nobody else knows the name of an ephemeral one
+	if err := z.create(ctx, s, z.book); err != nil {
 		return nil, err
 	}
-	b.made = true
-	return b, nil
+	z.book.made = true
+	return z.book, nil
 }
 
 // newBook names a journal as none was before, but for a durable one, which an earlier run may have left.
@@ -70,6 +50,29 @@ func (z *Znode) newBook(s *session.Session) *book {
 		return &book{path: z.cfg.Dir + "/" + z.cfg.Durable + "-" + newName()}
 	}
 	return &book{path: z.cfg.Dir + "/" + z.cfg.Durable}
+}
+
+// create makes a journal, or finds a durable one.
+func (z *Znode) create(ctx context.Context, s *session.Session, b *book) error {
+	flags := int32(zk.FlagEphemeral)
+	if b.session == nil {
+		flags = zk.FlagPersistent
+		_, stat, err := s.Get(ctx, b.path)
+		if b.version = stat.Version; !errors.Is(err, zk.ErrNoNode) {
+			return err
+		}
+	}
+	_, err := s.Create(ctx, b.path, nil, flags, z.cfg.ACL)
+	if errors.Is(err, zk.ErrNoNode) {
+		if err := s.EnsurePath(ctx, z.cfg.Dir, z.cfg.ACL); err != nil {
+			return err
+		}
+		_, err = s.Create(ctx, b.path, nil, flags, z.cfg.ACL)
+	}
+	if b.session != nil && errors.Is(err, zk.ErrNodeExists) {
+		return nil // it was made, and the answer was lost: nobody else knows its name
+	}
+	return err
 }
 
 // entry returns the operations that write the journal. The last of them is a set, because its

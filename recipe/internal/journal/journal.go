@@ -13,8 +13,7 @@
 //	done                           it was carried out, now or before
 //	the znode was refused          the journal was at j: nothing was carried out, and v is over
 //	the journal was refused        one attempt was carried out; the journal tells which
-//
-//	refused for another reason     nothing was carried out
+//	another refusal                the journal was at j: nothing was carried out
 //
 // All attempts of one change are made at the same j. So one of them at most is ever carried out,
 // even if copies of them are still on their way. No attempt creates the journal, and no two
@@ -29,8 +28,8 @@
 // refused, the fate is unknown, unless the znode shows that another has written version v+1.
 //
 // A durable journal outlives the session. Then the next session first writes the journal alone, at
-// version j. If that is done, j is over, and the change is made anew. If it is refused, one attempt
-// was carried out.
+// version j. If that is done, j is over, and the change is made anew. If it is refused, the journal
+// tells what was carried out.
 //
 // internal/model/journal.pml is a model of this, with what breaks without each of the rules.
 package journal

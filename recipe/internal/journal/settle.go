@@ -42,7 +42,7 @@ const (
 	open    fate = iota // nothing: it is to be sent again
 	landed              // carried out
 	over                // no copy was carried out, and none will be: j or v is over
-	refused             // the same of the copies of this session
+	refused             // the same of the copies of this session alone
 	unknown             // nobody can tell
 )
 
@@ -105,16 +105,14 @@ func (z *Znode) settle(ctx context.Context, s *session.Session, a *attempt) erro
 			z.doubt(a.batch, err)
 			return nil
 		}
-		err = pause.Wait(ctx)
-		if err == nil {
+		if err = pause.Wait(ctx); err == nil {
 			s, err = z.follow(ctx, s, a)
 		}
-		switch {
-		case err == nil:
-		case a.lost || a.orphan:
+		if err != nil && (a.lost || a.orphan) {
 			z.doubt(a.batch, err)
 			return nil
-		default:
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -122,7 +120,7 @@ func (z *Znode) settle(ctx context.Context, s *session.Session, a *attempt) erro
 
 // follow returns the session in which an attempt is to be sent next. Where that is another one,
 // the attempt gets a place in its journal. If that cannot be had now, the session stays the same, in
-// which nothing is sent any more.
+// which nothing is sent any more. The error is that it can never be had.
 func (z *Znode) follow(ctx context.Context, s *session.Session, a *attempt) (*session.Session, error) {
 	if s.Err() == nil {
 		return s, nil
@@ -231,7 +229,7 @@ func (z *Znode) overtaken(ctx context.Context, s *session.Session, a *attempt, a
 	switch {
 	case errors.Is(err, zk.ErrNotEmpty):
 		z.children = true
-		return refused, errAgain
+		return refused, err
 	case creates && errors.Is(err, zk.ErrNoNode):
 		if err := s.EnsurePath(ctx, parent(z.cfg.Path), z.cfg.ACL); err != nil && session.Permanent(err) {
 			return refused, err

@@ -30,7 +30,7 @@
 // Each change is one transaction of two writes: of the znode at the version that is known, and of a
 // journal, a znode that belongs to this [Value] or [Counter] alone. A transaction whose answer is
 // lost is sent again as it is. It cannot be carried out twice, and the journal tells whether it was
-// carried out. Another one for the same change is made only when the first cannot be carried out any
+// carried out. A change is begun anew only when none of its transactions can be carried out any
 // more. Curator's and kazoo's counters have no journal: they may add again.
 //
 // # On the wire

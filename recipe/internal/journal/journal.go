@@ -16,8 +16,8 @@
 //	another refusal                the journal was at j: nothing was carried out
 //
 // All attempts of one change are made at the same j. So one of them at most is ever carried out,
-// even if copies of them are still on their way. No attempt creates the journal, and no two
-// journals have the same name: a copy never fits a later one.
+// even if copies of them are still on their way. No attempt creates the journal, and no journal
+// gets the name of an earlier one: a copy never fits a later journal.
 //
 // A session keeps the order of its requests: what it refuses, none of its earlier copies can do.
 // That is not so for copies of an earlier session, which may live on after its client has given it

@@ -106,7 +106,7 @@ func container(t *testing.T, script, connect string) (stdout *bufio.Scanner) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard := time.AfterFunc(2*time.Minute, func() { cmd.Process.Kill() })
+	guard := time.AfterFunc(10*time.Minute, func() { cmd.Process.Kill() }) // it compiles
 	t.Cleanup(func() {
 		defer guard.Stop()
 		cmd.Process.Signal(syscall.SIGTERM)
@@ -139,7 +139,7 @@ func TestTheProgramsOfTheComposeFileShowAnElection(t *testing.T) {
 	url := until(t, container(t, status, e.ConnectString()), `(http://127\S+)`)
 	tick := time.NewTicker(50 * time.Millisecond) // nothing tells when the page knows
 	defer tick.Stop()
-	for guard := time.After(time.Minute); ; {
+	for guard := time.After(5 * time.Minute); ; {
 		body := get(t, url+"?format=json")
 		if strings.Contains(body, fmt.Sprintf(`"leader":{"id":%q`, id)) {
 			return

@@ -58,7 +58,7 @@ func TestCountersOfAllLibrariesShareAZnode(t *testing.T) {
 				needCounter(t, k)
 				want += 2 * each
 				all.Go(func() {
-					a, err := hosts.Count(ctx, k, Load{Connect: connect, Path: path, Clients: 2, For: time.Minute, Most: each})
+					a, err := hosts.Count(ctx, k, Load{Connect: connect, Path: path, Clients: 2, For: patience / 2, Most: each})
 					if err != nil || a.Added != 2*each {
 						t.Errorf("%s: %+v, %v; want %d added", k, a, err, 2*each)
 					}
@@ -88,7 +88,7 @@ func TestAPeersCounterCountsTwiceWhenAnAnswerIsLost(t *testing.T) {
 				for n := 5; n < each; n += 10 {
 					proxy.LoseReply(faultproxy.OpSetData, n)
 				}
-				a, err := hosts.Count(ctx, k, Load{Connect: proxy.Addr(), Path: path, Clients: 1, For: time.Minute, Most: each})
+				a, err := hosts.Count(ctx, k, Load{Connect: proxy.Addr(), Path: path, Clients: 1, For: patience / 2, Most: each})
 				if err != nil {
 					t.Fatal(err)
 				}

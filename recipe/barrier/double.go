@@ -70,7 +70,7 @@ func (d *Double) Enter(ctx context.Context) (*Round, error) {
 		s, err := d.client.Session(waiting)
 		if err != nil {
 			l.End()
-			return nil, err
+			return nil, cut(ctx, d.path, "not entered", err)
 		}
 		e := &entry{d: d, s: s, wake: make(chan struct{}, 1)}
 		r, err := e.enter(waiting)
@@ -83,7 +83,7 @@ func (d *Double) Enter(ctx context.Context) (*Round, error) {
 		}
 		defer l.End()
 		e.abandon()
-		return nil, d.refused(err, s, waiting)
+		return nil, cut(ctx, d.path, e.lacking(), d.refused(err, s, waiting))
 	}
 }
 

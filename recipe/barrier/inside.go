@@ -3,6 +3,7 @@ package barrier
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -30,7 +31,8 @@ type Round struct {
 	quit    context.CancelFunc
 	guarded chan struct{} // closed by guard at its end
 	leaving chan struct{} // has room for the one Leave that is at work
-	left    bool          // owned by that one
+	left    bool          // owned by that one, as is rest
+	rest    int           // how many others were inside when that was read last
 }
 
 func newRound(e *entry, lease *session.Lease, stopBefore time.Duration) *Round {
@@ -113,7 +115,7 @@ func (r *Round) Leave(ctx context.Context) error {
 	select {
 	case r.leaving <- struct{}{}:
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return cut(ctx, r.d.path, "another Leave is at work", context.Cause(ctx))
 	}
 	defer func() { <-r.leaving }()
 	r.held.End(recipe.ReasonReleased, nil)
@@ -127,7 +129,11 @@ func (r *Round) Leave(ctx context.Context) error {
 			r.e.s.DeleteInBackground(r.e.path, nil)
 		}
 	}
-	return life.InEach(ctx, r.d.client, r.d.path, func(s *session.Session) error { return r.awaitOthers(ctx, s) })
+	err := life.InEach(ctx, r.d.client, r.d.path, func(s *session.Session) error { return r.awaitOthers(ctx, s) })
+	if r.rest == 0 {
+		return cut(ctx, r.d.path, "it is not known who is inside still", err)
+	}
+	return cut(ctx, r.d.path, fmt.Sprintf("others that are inside still: %d", r.rest), err)
 }
 
 // awaitOthers waits until none of the others is left.
@@ -151,6 +157,7 @@ func (r *Round) awaitOthers(ctx context.Context, s *session.Session) error {
 		rest := slices.DeleteFunc(slices.Clone(v.members), func(name string) bool {
 			return name == r.e.name || !slices.Contains(r.e.round, name)
 		})
+		r.rest = len(rest)
 		if len(rest) == 0 {
 			r.d.clear(ctx, s, v)
 			return nil

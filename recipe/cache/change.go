@@ -3,7 +3,6 @@ package cache
 import (
 	"container/list"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -111,7 +110,7 @@ func (c *Cache) Next(ctx context.Context) (Change, error) {
 		case <-c.changes.wake:
 		case <-c.done:
 		case <-ctx.Done():
-			return Change{}, fmt.Errorf("cache: %s: %w", c.path, context.Cause(ctx))
+			return Change{}, c.cut(ctx, "no change")
 		}
 	}
 }

@@ -56,13 +56,21 @@ func (w *Watcher) Next(ctx context.Context) (Versioned, error) {
 			if cause := context.Cause(ctx); !errors.Is(err, cause) { // otherwise err tells more than its cause
 				err = cause
 			}
-			return Versioned{}, fmt.Errorf("value: %s: %w", w.path, err)
+			return Versioned{}, fmt.Errorf("value: %s: %s: %w", w.path, w.lacking(), err)
 		case w.client.Context().Err() != nil || session.Permanent(err):
 			return Versioned{}, explained(w.path, err)
 		default:
 			_ = pause.Wait(ctx)
 		}
 	}
+}
+
+// lacking is what Next waits for.
+func (w *Watcher) lacking() string {
+	if w.last == nil {
+		return "not read yet"
+	}
+	return "no other value"
 }
 
 // next returns the next state of the present session's, or begins with the next session.

@@ -110,7 +110,7 @@ func (r *Round) gone() bool {
 
 // Leave leaves and waits until all members of the round have left, by Leave or by the end of their
 // sessions. The round is over at once; then the znode is deleted, in the background if ctx ends before.
-// It continues to wait after a loss of the session. The error is the cause of ctx, session.ErrClosed,
+// It continues to wait after a loss of the session. The error wraps the cause of ctx, or is session.ErrClosed
 // or a [*recipe.PermanentError]; after an error Leave may be called again.
 func (r *Round) Leave(ctx context.Context) error {
 	select {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -126,8 +127,8 @@ func TestWhatABarrierCannotDo(t *testing.T) {
 		if err := b.Lower(t.Context()); !errors.Is(err, zk.ErrNotEmpty) {
 			t.Errorf("Lower: %v", err)
 		}
-		if err := b.Wait(s.Within(time.Second)); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("Wait: %v", err)
+		if err := b.Wait(s.Within(time.Second)); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), dir+": not known to be down") {
+			t.Errorf("Wait: %v; want it to tell what it has waited for", err)
 		}
 		s.On(zktest.Match{Op: zktest.OpMulti, Host: "a"}, zktest.Fail(zktest.CodeNoAuth))
 		var permanent *recipe.PermanentError

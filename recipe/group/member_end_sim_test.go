@@ -3,6 +3,7 @@ package group_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -82,8 +83,8 @@ func TestTheClosingOfTheClientEndsTheMembership(t *testing.T) {
 		if err := m.Set(t.Context(), nil); !errors.Is(err, recipe.ReasonClosed) {
 			t.Errorf("Set: %v", err)
 		}
-		if _, err := join(t.Context(), c, dir, group.Config{}); !errors.Is(err, session.ErrClosed) {
-			t.Errorf("Join: %v", err)
+		if _, err := join(t.Context(), c, dir, group.Config{}); !errors.Is(err, session.ErrClosed) || strings.Contains(err.Error(), "held") {
+			t.Errorf("Join: %v; want it to tell that the client is closed", err)
 		}
 	})
 }

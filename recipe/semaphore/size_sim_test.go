@@ -43,8 +43,8 @@ func TestWhoSaysAnotherSizeIsRefused(t *testing.T) {
 				}
 			}
 			var size *semaphore.SizeError
-			if !errors.As(refused, &size) || size.Size+size.Want != 30 || !strings.Contains(refused.Error(), "10") || !strings.Contains(refused.Error(), "20") {
-				t.Errorf("refused: %v", refused)
+			if !errors.As(refused, &size) || size.Size+size.Want != 30 || !strings.Contains(refused.Error(), "10") || !strings.Contains(refused.Error(), "20") || !strings.Contains(refused.Error(), "New") {
+				t.Errorf("refused: %v; want it to tell of both sizes and of New", refused)
 			}
 			s.release(<-held)
 		})
@@ -101,8 +101,9 @@ func TestResizeWakesThoseWhoWaitInOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 		last := s.person("last")
-		if _, err := last.AcquireN(t.Context(), 2); !isA[*semaphore.SizeError](err) {
-			t.Errorf("two of one: %v", err) // also for one that says another size than the path
+		// It says another size than the path, which comes first.
+		if _, err := last.AcquireN(t.Context(), 2); !isA[*semaphore.SizeError](err) || !strings.Contains(err.Error(), "New was given") {
+			t.Errorf("two of one: %v", err)
 		}
 		for _, p := range held[2:] {
 			s.release(p)
@@ -126,7 +127,7 @@ func TestWhoWaitsForMoreThanThereAreIsToldSo(t *testing.T) {
 			t.Fatal(err)
 		}
 		var size *semaphore.SizeError
-		if err := <-got; !errors.As(err, &size) || size.Size != 1 || size.Want != 2 {
+		if err := <-got; !errors.As(err, &size) || size.Size != 1 || size.Want != 2 || !strings.Contains(err.Error(), "has 1 permits, and 2 were asked for") {
 			t.Errorf("error %v", err)
 		}
 		s.release(held)

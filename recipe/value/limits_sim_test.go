@@ -126,6 +126,22 @@ func TestALargeWriteThatIsNeverAnsweredIsGivenUp(t *testing.T) {
 	})
 }
 
+// It is the data that are refused: the same znode takes others.
+func TestAValueThatIsTooLargeIsNotBlamedOnThePath(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		v := s.value("a", value.Config{})
+		size := 2 << 20
+		update := func([]byte) ([]byte, error) { return make([]byte, size), nil }
+		_, err := v.Update(within(t), update)
+		var permanent *recipe.PermanentError
+		if !errors.Is(err, session.ErrTooLarge) || errors.As(err, &permanent) || !strings.Contains(err.Error(), "the new value of "+path+" is too large") {
+			t.Errorf("Update: %v; want it to tell of the size", err)
+		}
+		size = 1
+		must(t, second(v.Update(within(t), update)))
+	})
+}
+
 // What is not permitted is said at once, and names what it is.
 func TestWhatIsNotPermittedIsPermanent(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
@@ -194,6 +210,9 @@ func TestADeadlineTellsWhatIsWrongWithEachServer(t *testing.T) {
 		cancel()
 		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "no session with 127.0.0.1:1") {
 			t.Errorf("%s: %v; want it to tell of the server", name, err)
+		}
+		if name == "Next" && !strings.Contains(err.Error(), "/v: not read yet: ") {
+			t.Errorf("%v; want it to tell what it has waited for", err)
 		}
 	}
 }

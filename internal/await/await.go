@@ -1,0 +1,35 @@
+// Package await is how a test waits. Where there is a signal, it waits for that. Until is for what sends none.
+package await
+
+import (
+	"fmt"
+	"time"
+)
+
+const (
+	// Bound is how long a test waits for what comes much sooner: a machine that is busy with other things is no fault.
+	Bound = time.Minute
+	// Step is the time between two looks.
+	Step = 10 * time.Millisecond
+)
+
+// TB is the part of testing.TB that this package needs.
+type TB interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+// Until looks again and again until ok. After Bound it fails the test: the text says what was awaited, and what is seen then.
+func Until(tb TB, what string, ok func() bool, seen ...func() any) {
+	tb.Helper()
+	for end := time.Now().Add(Bound); !ok(); time.Sleep(Step) {
+		if time.Now().Before(end) {
+			continue
+		}
+		text := ""
+		for _, s := range seen {
+			text += fmt.Sprintf("; %v", s())
+		}
+		tb.Fatalf("no %s within %v%s", what, Bound, text)
+	}
+}

@@ -1,4 +1,5 @@
-// Package await is how a test waits. Where there is a signal, it waits for that. Until is for what sends none.
+// Package await is how a test waits. Where something is told, a List keeps it and waits for more. Until is for what sends
+// no signal.
 package await
 
 import (
@@ -23,13 +24,17 @@ type TB interface {
 func Until(tb TB, what string, ok func() bool, seen ...func() any) {
 	tb.Helper()
 	for end := time.Now().Add(Bound); !ok(); time.Sleep(Step) {
-		if time.Now().Before(end) {
-			continue
+		if time.Now().After(end) {
+			fail(tb, what, seen)
 		}
-		text := ""
-		for _, s := range seen {
-			text += fmt.Sprintf("; %v", s())
-		}
-		tb.Fatalf("no %s within %v%s", what, Bound, text)
 	}
+}
+
+func fail(tb TB, what string, seen []func() any) {
+	tb.Helper()
+	text := ""
+	for _, s := range seen {
+		text += fmt.Sprintf("; %v", s())
+	}
+	tb.Fatalf("no %s within %v%s", what, Bound, text)
 }

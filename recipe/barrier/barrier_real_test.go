@@ -76,7 +76,8 @@ func TestOnServersAllEnterAndLeaveThoughRepliesAreLost(t *testing.T) {
 		for range 3 {
 			must(t, <-left)
 		}
-		s := sessionOf(t, openReal(t, e.ConnectString()))
+		s, err := openReal(t, e.ConnectString()).Session(ctx)
+		must(t, err)
 		must(t, s.Sync(ctx, path))
 		if names, _, err := s.Children(ctx, path); err != nil || len(names) != 0 {
 			t.Errorf("%v: left behind %v, %v", op, names, err)

@@ -122,12 +122,10 @@ func TestNobodyIsLetInAlone(t *testing.T) {
 // checkRounds replays the commits: each "ready" is created when n members exist that it names, and
 // deleted when none of them does.
 func (s *stage) checkRounds(n int, seed int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	there := map[string]bool{}
 	var inside []string
 	rounds := 0
-	for _, c := range s.commits {
+	for _, c := range s.commits.All() {
 		for _, ch := range c.Changes {
 			name, ok := strings.CutPrefix(ch.Path, dir+"/")
 			switch {
@@ -189,10 +187,8 @@ func TestNobodyIsCountedThatHasGone(t *testing.T) {
 // checkMembers demands of each "ready" that the members that it names existed when it was created.
 func (s *stage) checkMembers(t *testing.T) {
 	t.Helper()
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	there := map[string]bool{}
-	for _, c := range s.commits {
+	for _, c := range s.commits.All() {
 		for _, ch := range c.Changes {
 			name, ok := strings.CutPrefix(ch.Path, dir+"/")
 			switch {

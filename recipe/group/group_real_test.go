@@ -113,7 +113,8 @@ func TestOnServersAMemberThatStartsAgainTakesOverWithoutAGap(t *testing.T) {
 
 func TestOnServersAnyLostReplyLeavesOneZnodeWithTheLatestData(t *testing.T) {
 	e, ctx := onServers(t)
-	admin := sessionOf(t, openReal(t, e.ConnectString(), session.Config{}))
+	admin, err := openReal(t, e.ConnectString(), session.Config{}).Session(ctx)
+	must(t, err)
 	for i, c := range []struct {
 		op  faultproxy.Op
 		nth int

@@ -81,7 +81,7 @@ func TestALaterTwinReplacesTheEarlierOneOnceAndItIsTold(t *testing.T) {
 
 func TestTwinsOfOneClientAreTwins(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
-		c := s.client("a")
+		c := s.Client("a")
 		old, err := join(t.Context(), c, dir, group.Config{ID: "a"})
 		must(t, err)
 		twin, err := join(t.Context(), c, dir, group.Config{ID: "a"})

@@ -22,7 +22,7 @@ const path = "/app/latch"
 
 func on(t *testing.T, s *stage.Stage, n int, host string, servers ...string) *latch.Latch {
 	t.Helper()
-	l, err := latch.New(s.Client(host, session.Config{}, servers...), path, n, latch.Config{})
+	l, err := latch.New(s.Client(host, servers...), path, n, latch.Config{})
 	stage.Must(t, err)
 	return l
 }
@@ -236,7 +236,7 @@ func TestWhatEndsACall(t *testing.T) {
 		if err := on(t, s, 1, "v").CountDown(ctx, "a"); !errors.Is(err, cause) {
 			t.Errorf("cancelled before: %v", err)
 		}
-		client := s.Client("c", session.Config{})
+		client := s.Client("c")
 		l, err := latch.New(client, path, 1, latch.Config{})
 		stage.Must(t, err)
 		time.AfterFunc(time.Second, func() { client.Close() })
@@ -245,7 +245,7 @@ func TestWhatEndsACall(t *testing.T) {
 		}
 		_, err = s.Admin().Create(t.Context(), "/theirs", nil, zk.FlagPersistent, zk.DigestACL(zk.PermAll, "x", "y"))
 		stage.Must(t, err)
-		l, err = latch.New(s.Client("d", session.Config{}), "/theirs/latch", 1, latch.Config{})
+		l, err = latch.New(s.Client("d"), "/theirs/latch", 1, latch.Config{})
 		stage.Must(t, err)
 		for what, err := range map[string]error{"CountDown": l.CountDown(t.Context(), "a"), "Wait": l.Wait(t.Context())} {
 			var permanent *recipe.PermanentError

@@ -1,10 +1,10 @@
 package lock_test
 
 import (
-	"context"
 	"testing"
 	"time"
 
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -20,23 +20,23 @@ type both struct {
 }
 
 func (s *stage) both(name string, cfg ...lock.Config) *both {
-	s.t.Helper()
-	b := &both{s: s, name: name, host: s.Host(name), client: s.client(name)}
+	s.T.Helper()
+	b := &both{s: s, name: name, host: s.Host(name), client: s.Client(name)}
 	c := append(cfg, lock.Config{})[0]
-	c.ID, c.Logger = name, logger(name)
+	c.ID, c.Logger = name, shared.Logger(name)
 	var err error
 	if b.RW, err = lock.NewRW(b.client, stagePath, c); err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return b
 }
 
 // begin acquires in the background, and returns when it stands in line.
 func (b *both) begin(read bool) <-chan *lock.Held {
-	b.s.t.Helper()
+	b.s.T.Helper()
 	n := len(b.s.inLine())
 	got := b.start(read)
-	b.s.eventually("place", func() bool { return len(b.s.inLine()) > n })
+	b.s.Eventually("place", func() bool { return len(b.s.inLine()) > n })
 	return got
 }
 
@@ -46,23 +46,10 @@ func (b *both) start(read bool) <-chan *lock.Held {
 	if read {
 		l = b.Read()
 	}
-	got := make(chan *lock.Held, 1)
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-		defer cancel()
-		h, err := l.Acquire(ctx)
-		if err != nil {
-			b.s.t.Errorf("%s: %v", b.name, err)
-			close(got)
-			return
-		}
-		b.s.check(b.name, h, read)
-		got <- h
-	}()
-	return got
+	return b.s.begin(b.name, l.Acquire, read)
 }
 
-func (b *both) acquire(read bool) *lock.Held { b.s.t.Helper(); return <-b.start(read) }
+func (b *both) acquire(read bool) *lock.Held { b.s.T.Helper(); return <-b.start(read) }
 
 const reading, writing = true, false
 

@@ -16,7 +16,7 @@ func TestDoReportsALoss(t *testing.T) {
 		a := s.person("a")
 		mine := errors.New("mine")
 		err := a.Do(t.Context(), func(ctx context.Context, h *lock.Held) error {
-			if err := s.admin().Delete(t.Context(), h.Node(), -1); err != nil {
+			if err := s.Admin().Delete(t.Context(), h.Node(), -1); err != nil {
 				t.Error(err)
 			}
 			<-ctx.Done()
@@ -49,7 +49,7 @@ func TestDoKeepsTheLockUntilTheWorkHasStopped(t *testing.T) {
 		}()
 		h := <-inside
 		next := b.begin()
-		s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+		s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
 		cancel()
 		<-h.Context().Done()
 		want(t, context.Cause(h.Context()), recipe.ReasonCancelled)

@@ -2,7 +2,6 @@ package lock_test
 
 import (
 	"context"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -13,9 +12,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	m.Run()
 	ensemble.CloseShared()
-	os.Exit(code)
 }
 
 // realClients returns n clients of real servers.
@@ -70,7 +68,10 @@ func TestRealContendersTakeTurns(t *testing.T) {
 		})
 	}
 	running.Wait()
-	s := sessionOf(t, realClients(t, 1)[0])
+	s, err := realClients(t, 1)[0].Session(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := s.Sync(ctx, "/"); err != nil {
 		t.Fatal(err)
 	}

@@ -23,9 +23,9 @@ func TestALockGoesFromOneToTheNext(t *testing.T) {
 			t.Errorf("valid %v, remaining %v, token %d", first.Valid(), first.Remaining(), first.Token())
 		}
 		second := b.begin()
-		s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+		s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
 		third := c.begin()
-		s.eventually("line of three", func() bool { return len(s.inLine()) == 3 })
+		s.Eventually("line of three", func() bool { return len(s.inLine()) == 3 })
 		select {
 		case <-second:
 			t.Fatal("b holds what a has")
@@ -84,7 +84,7 @@ func TestWhoGivesUpDelaysNobody(t *testing.T) {
 		}
 		giveUp(b)
 		next := c.begin()
-		s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+		s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
 		giveUp(d)
 		giveUp(b)
 		quickly := func(what string, f func()) {
@@ -99,7 +99,7 @@ func TestWhoGivesUpDelaysNobody(t *testing.T) {
 			first = <-next
 		})
 		giveUp(d)
-		s.eventually("line of one", func() bool { return len(s.inLine()) == 1 }) // who gives up leaves in the background
+		s.Eventually("line of one", func() bool { return len(s.inLine()) == 1 }) // who gives up leaves in the background
 		release(t, first)                                                        // the record was written since it was read last
 		quickly("who joins then", func() { release(t, b.acquire()) })
 	})
@@ -111,15 +111,15 @@ func TestALostLockIsReported(t *testing.T) {
 		reason recipe.Reason
 	}{
 		"cut off": {func(s *stage, p *person, h *lock.Held) { p.host.Hold() }, recipe.ReasonLeaseExpired},
-		"deleted": {func(s *stage, p *person, h *lock.Held) { s.admin().Delete(s.t.Context(), h.Node(), -1) }, recipe.ReasonNodeDeleted},
-		"session": {func(s *stage, p *person, h *lock.Held) { sessionOf(s.t, p.client).Close() }, recipe.ReasonSessionLost},
+		"deleted": {func(s *stage, p *person, h *lock.Held) { s.Admin().Delete(s.T.Context(), h.Node(), -1) }, recipe.ReasonNodeDeleted},
+		"session": {func(s *stage, p *person, h *lock.Held) { s.Session(p.client).Close() }, recipe.ReasonSessionLost},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 				a, b := s.person("a"), s.person("b")
 				h := a.acquire()
 				next := b.begin()
-				s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+				s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
 				time.Sleep(stageD)
 				c.lose(s, a, h)
 				<-h.Context().Done()
@@ -143,7 +143,7 @@ func TestALostLockIsReported(t *testing.T) {
 func TestGuardedWritesEndWithTheLock(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a := s.person("a")
-		admin := s.admin()
+		admin := s.Admin()
 		if err := admin.EnsurePath(t.Context(), "/data", nil); err != nil {
 			t.Fatal(err)
 		}
@@ -178,7 +178,7 @@ func TestCleanupDeletesTheEmptyPath(t *testing.T) {
 		for i := range 10 {
 			h := a.acquire()
 			next := b.begin()
-			s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+			s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
 			release(t, h)
 			h = <-next
 			if !exists() {
@@ -244,7 +244,7 @@ func TestCloseWaitsForTheRelease(t *testing.T) {
 
 func TestALockThatCannotBeJoinedIsAPermanentError(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		admin := s.admin()
+		admin := s.Admin()
 		if _, err := admin.Create(t.Context(), stagePath, nil, 0, zk.WorldACL(zk.PermRead)); err != nil {
 			t.Fatal(err)
 		}

@@ -20,14 +20,14 @@ func TestAFormerZnodeOfTheSameProcessIsAnothers(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 				a := s.person("a")
 				h := a.acquire()
-				old := sessionOf(t, a.client)
+				old := s.Session(a.client)
 				if lag {
 					s.Link(s.Leader(), s.Followers()[0]).Delay(stageT / 20)
 				}
 				s.ExpireSession(old.ID())
 				<-h.Context().Done()
 				second := a.acquire() // the stage compares
-				if owner := sessionOf(t, a.client).ID(); owner == old.ID() {
+				if owner := s.Session(a.client).ID(); owner == old.ID() {
 					t.Error("the session that has expired is used still")
 				} else if all, err := a.Contenders(t.Context()); err != nil || len(all) != 1 || all[0].Session != owner {
 					t.Errorf("%+v, %v", all, err)
@@ -44,9 +44,9 @@ func TestASessionThatEndsWhileWaitingIsReplaced(t *testing.T) {
 		a, b := s.person("a"), s.person("b")
 		h := a.acquire()
 		next := b.begin()
-		s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+		s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
 		for range 3 {
-			s.ExpireSession(sessionOf(t, b.client).ID())
+			s.ExpireSession(s.Session(b.client).ID())
 			time.Sleep(stageT)
 		}
 		release(t, h)
@@ -61,7 +61,7 @@ func TestASessionThatEndsWhileWaitingIsReplaced(t *testing.T) {
 func TestALateGuardedWriteDoesNotLand(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a, b := s.person("a"), s.person("b")
-		admin := s.admin()
+		admin := s.Admin()
 		if err := admin.EnsurePath(t.Context(), "/data", nil); err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +121,7 @@ func TestContendersForAPathThatComesAndGoes(t *testing.T) {
 			<-done
 		}
 		time.Sleep(time.Second)
-		if _, ok, err := s.admin().Exists(t.Context(), stagePath); err != nil || ok {
+		if _, ok, err := s.Admin().Exists(t.Context(), stagePath); err != nil || ok {
 			t.Errorf("the path is there: %v, %v", ok, err)
 		}
 	})

@@ -17,7 +17,7 @@ import (
 // Where nobody may delete beside the heartbeats there is no notice, but departures are announced all the same.
 func TestALockIsHandedOverWithoutNotice(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		admin := s.admin()
+		admin := s.Admin()
 		if err := admin.EnsurePath(t.Context(), "/zkrecipe", nil); err != nil {
 			t.Fatal(err)
 		}
@@ -47,7 +47,7 @@ func TestARecordThatWasChangedMeanwhileIsRead(t *testing.T) {
 		release(t, a.acquire())
 		time.Sleep(2 * stageD)
 		record := []byte("zkrecipe line 1\nlease 200ms\nsettled 0\n")
-		if _, err := s.admin().Set(t.Context(), stagePath, record, -1); err != nil {
+		if _, err := s.Admin().Set(t.Context(), stagePath, record, -1); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
@@ -65,7 +65,7 @@ func TestARecordThatWasChangedMeanwhileIsRead(t *testing.T) {
 // A lock may stand in the directory of the heartbeats. What is refused there is not the notice for that alone.
 func TestALockBesideTheHeartbeatsIsHandedOver(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		s.cfg = session.Config{Beats: "/"}
+		s.Config = session.Config{Beats: "/"}
 		held, b, c := s.person("a").acquire(), s.person("b"), s.person("c")
 		ctx, giveUp := context.WithTimeout(t.Context(), stageD/8)
 		defer giveUp()

@@ -99,7 +99,7 @@ func TestADowngradeOfCuratorsIsSeen(t *testing.T) {
 	for name, between := range map[string]bool{"next in line": false, "another between": true} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-				admin := s.admin()
+				admin := s.Admin()
 				if err := admin.EnsurePath(t.Context(), stagePath, nil); err != nil {
 					t.Fatal(err)
 				}

@@ -26,7 +26,7 @@ func TestAWriterWaitsForReadersThatVanish(t *testing.T) {
 					}
 					time.Sleep(stageD)
 					s.Host(fmt.Sprint(i)).Hold() // it does not hear of it
-					if err := s.admin().Delete(t.Context(), helds[i].Node(), -1); err != nil {
+					if err := s.Admin().Delete(t.Context(), helds[i].Node(), -1); err != nil {
 						t.Fatal(err)
 					}
 					for j, h := range helds {
@@ -51,7 +51,7 @@ func TestAReaderDoesNotJoinAVanishedWriter(t *testing.T) {
 		h := a.acquire(writing)
 		time.Sleep(stageD)
 		a.host.Hold()
-		if err := s.admin().Delete(t.Context(), h.Node(), -1); err != nil {
+		if err := s.Admin().Delete(t.Context(), h.Node(), -1); err != nil {
 			t.Fatal(err)
 		}
 		release(t, r.acquire(reading)) // the stage compares
@@ -65,7 +65,7 @@ func TestSilentHoldersOfARWAreReplaced(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-				s.cfg.Timeout, s.cfg.Lease = 4*stageT, stageD
+				s.Config.Timeout, s.Config.Lease = 4*stageT, stageD
 				a := s.both("a")
 				a.acquire(c.silent)
 				first, second := s.both("b").begin(c.next), s.both("c").begin(c.next)
@@ -92,7 +92,7 @@ func TestSilentHoldersOfARWAreReplaced(t *testing.T) {
 // done.
 func TestNobodyWhoOnlyWaitsIsTakenForSilent(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		s.cfg.Timeout, s.cfg.Lease = 8*stageT, stageD
+		s.Config.Timeout, s.Config.Lease = 8*stageT, stageD
 		var all []*both
 		for i := range 8 {
 			b := s.both(fmt.Sprint(i))
@@ -106,7 +106,7 @@ func TestNobodyWhoOnlyWaitsIsTakenForSilent(t *testing.T) {
 		}
 		time.Sleep(20 * stageD)
 		for _, b := range all {
-			if err := sessionOf(t, b.client).Err(); err != nil || len(s.inLine()) != 8 {
+			if err := s.Session(b.client).Err(); err != nil || len(s.inLine()) != 8 {
 				t.Fatalf("%s: %v", b.name, err)
 			}
 		}
@@ -126,12 +126,12 @@ func TestAWaitingReaderThatIsDeletedComesAgain(t *testing.T) {
 		next := r.begin(reading)
 		for _, n := range s.inLine() {
 			if n.Path != h.Node() {
-				if err := s.admin().Delete(t.Context(), n.Path, -1); err != nil {
+				if err := s.Admin().Delete(t.Context(), n.Path, -1); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}
-		s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+		s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
 		release(t, h)
 		release(t, <-next)
 	})
@@ -142,11 +142,11 @@ func TestReadersDoNotDeleteThePath(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a := s.both("a", lock.Config{Cleanup: true})
 		release(t, a.acquire(reading))
-		if _, ok, err := s.admin().Exists(t.Context(), stagePath); err != nil || !ok {
+		if _, ok, err := s.Admin().Exists(t.Context(), stagePath); err != nil || !ok {
 			t.Errorf("the path is there: %v, %v", ok, err)
 		}
 		release(t, a.acquire(writing))
-		if _, ok, err := s.admin().Exists(t.Context(), stagePath); err != nil || ok {
+		if _, ok, err := s.Admin().Exists(t.Context(), stagePath); err != nil || ok {
 			t.Errorf("the path is there: %v, %v", ok, err)
 		}
 	})

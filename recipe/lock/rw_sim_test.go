@@ -146,7 +146,7 @@ func TestAPlainLockIsAWriter(t *testing.T) {
 			t.Error("a writer beside a reader")
 		}
 		next := p.begin()
-		s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+		s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
 		if _, err := w.Read().TryAcquire(t.Context()); err == nil {
 			t.Error("a reader overtook a plain lock")
 		}

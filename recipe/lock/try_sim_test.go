@@ -19,7 +19,7 @@ func TestTryOnABusyLockWritesNothing(t *testing.T) {
 			n := s.Counts().Requests
 			return n[zktest.OpCreate] + n[zktest.OpMulti] + n[zktest.OpDelete] + n[zktest.OpSetData]
 		}
-		sessionOf(t, a.client)
+		s.Session(a.client)
 		time.Sleep(stageD)
 		before, begun := writes(), time.Now()
 		const tries = 300
@@ -42,7 +42,7 @@ func TestTryDoesNotWaitForALeaseThatMayRun(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a, b := s.person("a"), s.person("b")
 		h := a.acquire()
-		if err := s.admin().Delete(t.Context(), h.Node(), -1); err != nil {
+		if err := s.Admin().Delete(t.Context(), h.Node(), -1); err != nil {
 			t.Fatal(err)
 		}
 		begun := time.Now()

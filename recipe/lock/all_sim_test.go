@@ -30,15 +30,8 @@ func locks(t *testing.T, client *session.Client, paths ...string) (all []*lock.L
 	return all
 }
 
-// left counts the znodes of a session that are in a line.
-func (s *stage) left(path string) (n int) {
-	for _, node := range s.Nodes() {
-		if len(node.Path) > len(path) && node.Path[:len(path)+1] == path+"/" {
-			n++
-		}
-	}
-	return n
-}
+// left counts the znodes that are in a line.
+func (s *stage) left(path string) int { return len(s.Below(path)) }
 
 func TestSeveralLocksAreHeldTogether(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {

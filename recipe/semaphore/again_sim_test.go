@@ -47,34 +47,34 @@ func (b *brake) on(host *zktest.Host, n int) {
 
 // record returns what the path holds.
 func (s *stage) record(admin *session.Session) string {
-	s.t.Helper()
-	data, _, err := admin.Get(s.t.Context(), stagePath+"/leases")
+	s.T.Helper()
+	data, _, err := admin.Get(s.T.Context(), stagePath+"/leases")
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return string(data)
 }
 
 // expel deletes the permits and the record.
 func (s *stage) expel(admin *session.Session) {
-	s.t.Helper()
+	s.T.Helper()
 	for _, n := range s.below("leases") {
-		if err := admin.Delete(s.t.Context(), n.Path, -1); err != nil {
-			s.t.Fatal(err)
+		if err := admin.Delete(s.T.Context(), n.Path, -1); err != nil {
+			s.T.Fatal(err)
 		}
 	}
-	if err := admin.Delete(s.t.Context(), stagePath+"/leases", -1); err != nil {
-		s.t.Fatal(err)
+	if err := admin.Delete(s.T.Context(), stagePath+"/leases", -1); err != nil {
+		s.T.Fatal(err)
 	}
 }
 
 func TestASlotIsNotTakenInAPathThatWasMadeAgain(t *testing.T) {
 	var b brake
 	onStage(t, 3, zktest.Config{OnRequest: b.request}, func(t *testing.T, s *stage) {
-		s.cfg.Timeout, s.cfg.Lease = 5*stageT, stageD
-		admin, a := s.admin(), s.person("a", slotted)
+		s.Config.Timeout, s.Config.Lease = 5*stageT, stageD
+		admin, a := s.Admin(), s.person("a", slotted)
 		late, other := s.person("b", slotted), s.person("c", slotted)
-		s.session(late.client)
+		s.Session(late.client)
 		s.release(a.acquire())
 		s.release(s.person("plain").acquire()) // version 3
 		b.on(late.host, 2)
@@ -101,9 +101,9 @@ func TestAResizeDoesNotReachAPathThatWasMadeAgain(t *testing.T) {
 func resizeMadeAgain(t *testing.T, nth int) {
 	var b brake
 	onStage(t, 4, zktest.Config{OnRequest: b.request}, func(t *testing.T, s *stage) {
-		s.cfg.Timeout, s.cfg.Lease = 5*stageT, stageD
-		admin, a, late := s.admin(), s.person("a"), s.person("b")
-		s.session(late.client)
+		s.Config.Timeout, s.Config.Lease = 5*stageT, stageD
+		admin, a, late := s.Admin(), s.person("a"), s.person("b")
+		s.Session(late.client)
 		s.release(<-a.begin(3)) // version 1
 		b.on(late.host, nth)
 		resized := make(chan error, 1)
@@ -144,9 +144,9 @@ func resizeMadeAgain(t *testing.T, nth int) {
 func TestTheFirstRecordDoesNotReachAPathThatWasMadeAgain(t *testing.T) {
 	var b brake
 	onStage(t, 3, zktest.Config{OnRequest: b.request}, func(t *testing.T, s *stage) {
-		s.cfg.Timeout, s.cfg.Lease = 5*stageT, stageD
-		admin, late := s.admin(), s.person("b")
-		s.session(late.client)
+		s.Config.Timeout, s.Config.Lease = 5*stageT, stageD
+		admin, late := s.Admin(), s.person("b")
+		s.Session(late.client)
 		for _, dir := range []string{"locks", "leases"} { // as Curator makes them
 			if err := admin.EnsurePath(t.Context(), stagePath+"/"+dir, nil); err != nil {
 				t.Fatal(err)
@@ -157,7 +157,7 @@ func TestTheFirstRecordDoesNotReachAPathThatWasMadeAgain(t *testing.T) {
 		<-b.held
 		time.Sleep(50 * time.Millisecond)
 		s.expel(admin)
-		sem, err := semaphore.New(s.client("c"), stagePath, 1, semaphore.Config{})
+		sem, err := semaphore.New(s.Client("c"), stagePath, 1, semaphore.Config{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -182,7 +182,7 @@ func TestSlotsThatAreTakenAtTheSameTime(t *testing.T) {
 			var all []*person
 			for i := range 6 {
 				all = append(all, s.person(fmt.Sprint("a", i), slotted))
-				s.session(all[i].client)
+				s.Session(all[i].client)
 			}
 			s.release(all[0].acquire())
 			var got []<-chan *semaphore.Permit
@@ -199,7 +199,7 @@ func TestSlotsThatAreTakenAtTheSameTime(t *testing.T) {
 // Who holds a slot is in the record. When somebody has emptied it, nobody knows.
 func TestAnEmptiedRecordGivesNoSlots(t *testing.T) {
 	onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
-		admin, a, b := s.admin(), s.person("a", slotted), s.person("b", slotted)
+		admin, a, b := s.Admin(), s.person("a", slotted), s.person("b", slotted)
 		held := a.acquire()
 		if _, err := admin.Set(t.Context(), stagePath+"/leases", nil, -1); err != nil {
 			t.Fatal(err)

@@ -16,12 +16,12 @@ func TestThePermitOfAnOldSessionIsNotOurs(t *testing.T) {
 		for _, server := range s.Servers() {
 			server.DelayExpiry(time.Hour)
 		}
-		before := s.session(a.client).ID()
+		before := s.Session(a.client).ID()
 		a.host.Drop()
 		<-old.Context().Done()
-		s.eventually("end of the session", func() bool { return s.sessionOf(a) != before })
+		s.Eventually("end of the session", func() bool { return s.sessionOf(a) != before })
 		a.host.Heal()
-		s.eventually("new session", func() bool { return s.sessionOf(a) != 0 })
+		s.Eventually("new session", func() bool { return s.sessionOf(a) != 0 })
 		if len(s.below("leases")) != 1 {
 			t.Fatal("the old permit is gone already")
 		}
@@ -47,14 +47,14 @@ func TestRankAdmitsWhereTheInnerLineIsBroken(t *testing.T) {
 		held := s.person("a").acquire()
 		first, second := s.person("b"), s.person("c")
 		b := first.queue()
-		s.eventually("second permit", func() bool { return len(s.below("leases")) == 2 })
+		s.Eventually("second permit", func() bool { return len(s.below("leases")) == 2 })
 		for _, n := range s.below("locks") {
-			if err := s.admin().Delete(t.Context(), n.Path, -1); err != nil {
+			if err := s.Admin().Delete(t.Context(), n.Path, -1); err != nil {
 				t.Fatal(err)
 			}
 		}
 		c := second.queue()
-		s.eventually("third permit", func() bool { return len(s.below("leases")) == 3 })
+		s.Eventually("third permit", func() bool { return len(s.below("leases")) == 3 })
 		if !waits(b, stageT) || !waits(c, stageT) {
 			t.Fatal("two of one")
 		}
@@ -74,7 +74,7 @@ func TestInterleavedPermitsDoNotWaitForEachOther(t *testing.T) {
 	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
 		held := s.person("a").acquire()
 		b := s.person("b")
-		admin := s.admin()
+		admin := s.Admin()
 		b.host.Delay(50*time.Millisecond, zktest.ToServer) // between its creates
 		got := b.begin(2)
 		of := func(who string) (all []int64) {
@@ -92,7 +92,7 @@ func TestInterleavedPermitsDoNotWaitForEachOther(t *testing.T) {
 		if err != nil || len(of("b")) != 1 {
 			t.Fatalf("%v, %d permits of b", err, len(of("b")))
 		}
-		s.eventually("younger permits of b", func() bool {
+		s.Eventually("younger permits of b", func() bool {
 			mine, x := of("b"), of("x")
 			return len(mine) == 2 && len(x) == 1 && mine[0] > x[0] && mine[1] > x[0]
 		})
@@ -112,11 +112,11 @@ func TestAWaitingPermitThatIsDeletedDoesNotHoldUpTheLine(t *testing.T) {
 		second := s.person("b")
 		b := second.queue()
 		before := s.sessionOf(second)
-		s.eventually("second permit", func() bool { return len(s.below("leases")) == 2 })
+		s.Eventually("second permit", func() bool { return len(s.below("leases")) == 2 })
 		c := s.person("c").queue()
 		for _, n := range s.below("leases") {
 			if n.Path != held.Node() {
-				if err := s.admin().Delete(t.Context(), n.Path, -1); err != nil {
+				if err := s.Admin().Delete(t.Context(), n.Path, -1); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -143,7 +143,7 @@ func TestAWaitingPermitThatIsDeletedDoesNotHoldUpTheLine(t *testing.T) {
 func TestAPermitOfADeletedPathAnnouncesNothing(t *testing.T) {
 	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.expels = true
-		a, admin := s.person("a"), s.admin()
+		a, admin := s.person("a"), s.Admin()
 		for range 5 {
 			s.release(a.acquire())
 		}

@@ -48,7 +48,7 @@ func (c *counter) stop() bool {
 // usable demands that nothing is left and that all permits can be had again, by others, at once if
 // no lease need be waited for.
 func (s *stage) usable(within time.Duration) {
-	s.t.Helper()
+	s.T.Helper()
 	s.none("leases")
 	s.none("locks")
 	begun := time.Now()
@@ -57,7 +57,7 @@ func (s *stage) usable(within time.Duration) {
 		all = append(all, s.person(fmt.Sprint("after", i)).acquire())
 	}
 	if took := time.Since(begun); took > within {
-		s.t.Errorf("it took %v until all permits were held again", took)
+		s.T.Errorf("it took %v until all permits were held again", took)
 	}
 	for _, p := range all {
 		s.release(p)
@@ -72,7 +72,7 @@ func TestACancelAtAnyRequestLeavesNothingBehind(t *testing.T) {
 			c := &counter{n: n}
 			onStage(t, 2, zktest.Config{OnRequest: c.request}, func(t *testing.T, s *stage) {
 				a, b := s.person("a"), s.person("b")
-				s.session(a.client)
+				s.Session(a.client)
 				held := []*semaphore.Permit{b.acquire()}
 				if full {
 					held = append(held, b.acquire())
@@ -113,7 +113,7 @@ func TestALossAtAnyRequestIsSurvived(t *testing.T) {
 				onStage(t, 2, zktest.Config{OnRequest: c.request}, func(t *testing.T, s *stage) {
 					cfg := semaphore.Config{Slots: slots}
 					a, b := s.person("a", cfg), s.person("b", cfg)
-					s.session(a.client)
+					s.Session(a.client)
 					first, second := b.acquire(), b.acquire()
 					c.start(func() {})
 					rule := s.On(zktest.Match{Host: "a", Nth: n}, effect)

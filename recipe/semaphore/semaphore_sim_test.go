@@ -140,8 +140,8 @@ func TestTryAcquireReturnsWithItsContextWhereNobodyAnswers(t *testing.T) {
 // A silent holder is taken over from, long before its session expires.
 func TestASilentHolderIsTakenOverFrom(t *testing.T) {
 	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
-		s.cfg.Timeout = 10 * stageT
-		s.cfg.Lease = stageD
+		s.Config.Timeout = 10 * stageT
+		s.Config.Lease = stageD
 		a, b, c := s.person("a"), s.person("b"), s.person("c")
 		cut, other := a.acquire(), b.acquire()
 		waiting := c.queue()
@@ -155,7 +155,7 @@ func TestASilentHolderIsTakenOverFrom(t *testing.T) {
 		if cut.Valid() || !got.Valid() || !other.Valid() {
 			t.Errorf("valid %v, %v, %v", cut.Valid(), got.Valid(), other.Valid())
 		}
-		s.eventually("takeover", func() bool { return c.count(semaphore.EventTookOver) == 1 })
+		s.Eventually("takeover", func() bool { return c.count(semaphore.EventTookOver) == 1 })
 		a.host.Heal()
 		<-cut.Context().Done()
 		if err := cut.Release(t.Context()); !errors.Is(err, recipe.ReasonLeaseExpired) && !errors.Is(err, recipe.ReasonSessionLost) {
@@ -170,7 +170,7 @@ func TestADeletedPermitEndsAndIsWaitedFor(t *testing.T) {
 		held := a.acquire()
 		waiting := b.queue()
 		time.Sleep(stageT)
-		if err := s.admin().Delete(t.Context(), held.Node(), -1); err != nil {
+		if err := s.Admin().Delete(t.Context(), held.Node(), -1); err != nil {
 			t.Fatal(err)
 		}
 		begun := time.Now()
@@ -192,8 +192,8 @@ func TestAPermitThatVanishedUnseenIsWaitedFor(t *testing.T) {
 		a, b, c := s.person("a"), s.person("b"), s.person("c")
 		gone, other := a.acquire(), b.acquire()
 		a.host.Drop()
-		s.ExpireSession(s.session(a.client).ID())
-		s.eventually("end of the permit", func() bool { return len(s.below("leases")) == 1 })
+		s.ExpireSession(s.Session(a.client).ID())
+		s.Eventually("end of the permit", func() bool { return len(s.below("leases")) == 1 })
 		begun := time.Now()
 		got := c.acquire()
 		if took := time.Since(begun); took < stageD || took > stageD*3/2 {

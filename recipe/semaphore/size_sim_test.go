@@ -21,7 +21,7 @@ func TestWhoSaysAnotherSizeIsRefused(t *testing.T) {
 		onStage(t, 10, zktest.Config{Seed: seed, Jitter: 3 * time.Millisecond}, func(t *testing.T, s *stage) {
 			errs, held := make(chan error, 2), make(chan *semaphore.Permit, 2)
 			for i, size := range []int{10, 20} { // on a fresh path, at the same time
-				sem, err := semaphore.New(s.client(fmt.Sprint(i)), stagePath, size, semaphore.Config{})
+				sem, err := semaphore.New(s.Client(fmt.Sprint(i)), stagePath, size, semaphore.Config{})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -53,7 +53,7 @@ func TestWhoSaysAnotherSizeIsRefused(t *testing.T) {
 
 func TestASizeOfZeroIsThatOfThePath(t *testing.T) {
 	onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
-		any, err := semaphore.New(s.client("any"), stagePath, 0, semaphore.Config{})
+		any, err := semaphore.New(s.Client("any"), stagePath, 0, semaphore.Config{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,7 +120,7 @@ func TestWhoWaitsForMoreThanThereAreIsToldSo(t *testing.T) {
 			_, err := b.AcquireN(context.Background(), 2)
 			got <- err
 		}()
-		s.eventually("place in line", func() bool { return b.count(semaphore.EventJoined) == 1 })
+		s.Eventually("place in line", func() bool { return b.count(semaphore.EventJoined) == 1 })
 		waiting := c.queue()
 		if err := a.Resize(t.Context(), 1); err != nil {
 			t.Fatal(err)
@@ -145,7 +145,7 @@ func TestNonsenseInPlaceOfTheSizeIsATypedErrorAndDoesNoHarm(t *testing.T) {
 			got <- err
 		}()
 		time.Sleep(stageD)
-		admin := s.admin()
+		admin := s.Admin()
 		good, _, err := admin.Get(t.Context(), stagePath+"/leases")
 		if err != nil {
 			t.Fatal(err)
@@ -179,7 +179,7 @@ func TestNonsenseInPlaceOfTheSizeIsATypedErrorAndDoesNoHarm(t *testing.T) {
 // refused.
 func TestAPathThatAnotherLibraryHasMade(t *testing.T) {
 	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
-		admin := s.admin()
+		admin := s.Admin()
 		for _, dir := range []string{"locks", "leases"} {
 			if err := admin.EnsurePath(t.Context(), stagePath+"/"+dir, nil); err != nil {
 				t.Fatal(err)
@@ -201,7 +201,7 @@ func TestAPathThatAnotherLibraryHasMade(t *testing.T) {
 		if took := time.Since(begun); took > stageD/4 {
 			t.Errorf("waited for %v for a permit that has no lease", took)
 		}
-		s.cfg.Timeout, s.cfg.Lease = 4*session.DefaultLease, 2*session.DefaultLease
+		s.Config.Timeout, s.Config.Lease = 4*session.DefaultLease, 2*session.DefaultLease
 		var lease *recipe.LeaseError
 		if _, err := s.person("b").Acquire(t.Context()); !errors.As(err, &lease) {
 			t.Errorf("a lease that is too long: %v", err)
@@ -214,7 +214,7 @@ func TestAPathThatAnotherLibraryHasMade(t *testing.T) {
 func TestARecordThatWasCopiedTellsNothing(t *testing.T) {
 	for _, settled := range []int{1, 2, 1234} {
 		onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
-			admin := s.admin()
+			admin := s.Admin()
 			if err := admin.EnsurePath(t.Context(), stagePath+"/locks", nil); err != nil {
 				t.Fatal(err)
 			}
@@ -242,7 +242,7 @@ func TestARecordThatWasCopiedTellsNothing(t *testing.T) {
 // it out later takes none of their slots.
 func TestARecordThatIsFoundToBeCopiedLateKeepsTheSlots(t *testing.T) {
 	onStage(t, 4, zktest.Config{}, func(t *testing.T, s *stage) {
-		admin := s.admin()
+		admin := s.Admin()
 		const record = "zkrecipe semaphore 1\nsize 4\nlease 2s\nsettled 0\nleft 2-5\nslots\n"
 		if err := admin.EnsureNode(t.Context(), stagePath+"/locks", nil, nil); err != nil {
 			t.Fatal(err)
@@ -266,8 +266,8 @@ func TestARecordThatWasCopiedHidesNobody(t *testing.T) {
 		}
 	}
 	onStage(t, 1, zktest.Config{OnRequest: brake}, func(t *testing.T, s *stage) {
-		s.cfg.Timeout, s.cfg.Lease = 5*stageT, stageD
-		admin, late := s.admin(), s.person("b")
+		s.Config.Timeout, s.Config.Lease = 5*stageT, stageD
+		admin, late := s.Admin(), s.person("b")
 		if err := admin.EnsurePath(t.Context(), stagePath+"/locks", nil); err != nil {
 			t.Fatal(err)
 		}
@@ -275,7 +275,7 @@ func TestARecordThatWasCopiedHidesNobody(t *testing.T) {
 		if err := admin.EnsureNode(t.Context(), stagePath+"/leases", record, nil); err != nil {
 			t.Fatal(err)
 		}
-		s.session(late.client)
+		s.Session(late.client)
 		host = late.host
 		first := late.begin(1)
 		time.Sleep(50 * time.Millisecond)

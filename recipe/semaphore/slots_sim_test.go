@@ -48,12 +48,12 @@ func TestASlotIsNotUsedAgainBeforeTheOldLeaseIsOver(t *testing.T) {
 	for name, end := range map[string]func(s *stage, a *person, p *semaphore.Permit){
 		"session expired": func(s *stage, a *person, p *semaphore.Permit) {
 			a.host.Drop()
-			s.ExpireSession(s.session(a.client).ID())
+			s.ExpireSession(s.Session(a.client).ID())
 		},
 		"znode deleted": func(s *stage, a *person, p *semaphore.Permit) {
 			a.host.Drop()
-			if err := s.admin().Delete(s.t.Context(), p.Node(), -1); err != nil {
-				s.t.Error(err)
+			if err := s.Admin().Delete(s.T.Context(), p.Node(), -1); err != nil {
+				s.T.Error(err)
 			}
 		},
 	} {
@@ -82,12 +82,12 @@ func TestTheSlotOfOneThatMayStillBeValidIsNotTaken(t *testing.T) {
 		a, b, c := s.person("a", slotted), s.person("b", slotted), s.person("c", slotted)
 		first, second, third := a.acquire(), b.acquire(), c.acquire()
 		vanish := func(p *person) {
-			id := s.session(p.client).ID()
+			id := s.Session(p.client).ID()
 			p.host.Drop()
 			s.ExpireSession(id)
 		}
 		vanish(b)
-		s.eventually("end of a permit", func() bool { return len(s.below("leases")) == 2 })
+		s.Eventually("end of a permit", func() bool { return len(s.below("leases")) == 2 })
 		d := s.person("d", slotted).begin(1)
 		time.Sleep(stageD / 2)
 		vanish(a)

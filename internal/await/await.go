@@ -3,7 +3,9 @@
 package await
 
 import (
+	"context"
 	"fmt"
+	"testing"
 	"time"
 )
 
@@ -18,6 +20,13 @@ const (
 type TB interface {
 	Helper()
 	Fatalf(format string, args ...any)
+}
+
+// Context ends after Bound, or with the test.
+func Context(tb testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(tb.Context(), Bound)
+	tb.Cleanup(cancel)
+	return ctx
 }
 
 // Until looks again and again until ok. After Bound it fails the test: the text says what was awaited, and what is seen then.

@@ -174,7 +174,7 @@ func TestAJournalThatIsDeletedByHand(t *testing.T) {
 			n := s.counter("a", value.CounterConfig{})
 			_, err := n.Add(within(t), 1)
 			must(t, err)
-			admin := s.session("admin")
+			admin := s.Admin()
 			names, _, err := admin.Children(within(t), "/zkrecipe/journals")
 			must(t, err)
 			remove := func() { must(t, admin.Delete(within(t), "/zkrecipe/journals/"+names[0], -1)) }
@@ -254,7 +254,7 @@ func TestAWatcherFollowsFromSessionToSession(t *testing.T) {
 		s.Host("a").Cut()
 		s.put("3")
 		next("3")
-		must(t, s.session("admin").Delete(within(t), path, -1))
+		must(t, s.Admin().Delete(within(t), path, -1))
 		next("")
 		ctx, cancel := context.WithTimeout(t.Context(), stageT)
 		defer cancel()

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/recipe"
@@ -25,7 +26,7 @@ func TestCloseAtEveryStep(t *testing.T) {
 		"in a silent handshake": func(t *testing.T, w *way, path string) (*candidate, func()) {
 			w.each(func(p *faultproxy.Proxy) { p.Silent(true) })
 			c := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{})
-			eventually(t, "connection", func() bool { return w.requests()[faultproxy.OpConnect] > 0 })
+			await.Until(t, "connection", func() bool { return w.requests()[faultproxy.OpConnect] > 0 })
 			return c, nil
 		},
 		"creating": func(t *testing.T, w *way, path string) (*candidate, func()) {
@@ -127,11 +128,9 @@ func TestCloseAtEveryStep(t *testing.T) {
 				t.Errorf("status %+v", st)
 			}
 			w.silence()
-			if err := c.fault(); err != nil {
-				t.Errorf("%v; events:\n%v", err, c.events)
-			}
+			c.inOrder()
 			// What was suspended goes with its session.
-			eventually(t, "empty line", func() bool { return len(ownedBy(t, e, path, id)) == 0 })
+			await.Until(t, "empty line", func() bool { return len(ownedBy(t, e, path, id)) == 0 })
 			if ev := last(c.events, election.EventDeposed); ev != nil && ev.Reason != recipe.ReasonClosed &&
 				ev.Reason != recipe.ReasonReleased && ev.Reason != recipe.ReasonReturned && ev.Reason != recipe.ReasonLeaseExpired {
 				t.Errorf("deposed: %v", ev.Reason)
@@ -150,7 +149,7 @@ func held(t *testing.T, w *way, path string, op faultproxy.Op) (*candidate, func
 }
 
 func last(e *events, kind election.EventKind) (found *election.Event) {
-	for _, ev := range e.list() {
+	for _, ev := range e.All() {
 		if ev.Kind == kind {
 			found = &ev
 		}

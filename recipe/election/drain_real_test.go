@@ -116,7 +116,7 @@ func TestCloseTakesTheLeadershipFromACampaignThatIsNotResigned(t *testing.T) {
 	client := open(t, e.ConnectString(), session.Config{})
 	const drain = 300 * time.Millisecond
 	events := newEvents(t, "a")
-	el, err := election.New(client, path, election.Config{DrainTimeout: drain, OnEvent: events.add})
+	el, err := election.New(client, path, election.Config{DrainTimeout: drain, OnEvent: events.Add})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestCloseTakesTheLeadershipFromACampaignThatIsNotResigned(t *testing.T) {
 		t.Errorf("Resign after Close: %v", err)
 	}
 	events.wait(election.EventLeft, 1)
-	if err := faultOf(events.list()); err != nil {
+	if err := faultOf(events.All()); err != nil {
 		t.Error(err)
 	}
 	if all := children(t, admins(t, e), path); len(all) != 0 {

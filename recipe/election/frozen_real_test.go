@@ -3,6 +3,7 @@ package election_test
 import (
 	"testing"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -57,7 +58,7 @@ func (a *attached) ids() (ids [3]int64) {
 // lost anything by it.
 func (a *attached) settle() {
 	a.t.Helper()
-	eventually(a.t, "move", func() bool {
+	await.Until(a.t, "move", func() bool {
 		for i := range a.pilots {
 			if a.pilots[i].at() == a.victim.Addr() || a.clients[i].Status().State != session.StateConnected {
 				return false
@@ -113,12 +114,12 @@ func TestAFrozenFollowerTriedFirstCostsNobodyItsPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A beat is nearly due: the worst moment.
-	eventually(t, "short lease", func() bool { return a.first.Remaining() < a.clients[0].Status().LeaseTime*7/8 })
+	await.Until(t, "short lease", func() bool { return a.first.Remaining() < a.clients[0].Status().LeaseTime*7/8 })
 	for i := range a.pilots {
 		a.pilots[i].set(a.victim.Addr(), "")
 		a.pilots[i].drop()
 	}
-	eventually(t, "attempt at the frozen server", func() bool {
+	await.Until(t, "attempt at the frozen server", func() bool {
 		for i := range a.pilots {
 			if !a.pilots[i].tried() {
 				return false

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -48,7 +49,7 @@ func TestAVanishedLeaderIsReplacedLongBeforeItsSessionExpires(t *testing.T) {
 	}
 	// The one that comes back is behind the others, in a session that can lead.
 	w.reappear()
-	eventually(t, "return to the line", func() bool {
+	await.Until(t, "return to the line", func() bool {
 		st := all[0].Status()
 		return st.Position == 2 && st.Session != all[0].events.wait(election.EventJoined, 1).Session
 	})

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/recipe"
@@ -74,7 +75,7 @@ func TestAShortDisconnectionDeposesNobody(t *testing.T) {
 	for range 10 {
 		w.cut()
 		before := w.replies()[faultproxy.OpMulti]
-		eventually(t, "renewal", func() bool { return w.replies()[faultproxy.OpMulti] > before })
+		await.Until(t, "renewal", func() bool { return w.replies()[faultproxy.OpMulti] > before })
 	}
 	if !first.Valid() || first.Context().Err() != nil || all[1].events.count(election.EventElected) != 0 {
 		t.Errorf("the leader is gone; events:\n%v%v", all[0].events, all[1].events)
@@ -99,7 +100,7 @@ func TestALeaderKeepsItsTermWhenItsServerIsKilled(t *testing.T) {
 	if err := victim.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "move", func() bool { return p.at() != victim.Addr() && client.Status().State == session.StateConnected })
+	await.Until(t, "move", func() bool { return p.at() != victim.Addr() && client.Status().State == session.StateConnected })
 	if !first.Valid() || all[0].events.count(election.EventDeposed) != 0 {
 		t.Errorf("the leader is gone; events:\n%v", all[0].events)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -70,7 +71,7 @@ func TestAnHeirsLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 			refereeOf(t, path).watch(first)
 			heir := open(t, w.connect(), session.Config{})
 			events := newEvents(t, "b")
-			b, err := election.New(heir, path, election.Config{ID: "b", OnEvent: events.add})
+			b, err := election.New(heir, path, election.Config{ID: "b", OnEvent: events.Add})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -84,7 +85,7 @@ func TestAnHeirsLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 				result <- won{term, err}
 			}()
 			events.wait(election.EventHeir, 1)
-			eventually(t, "lease", func() bool { return heir.Status().LeaseRemaining > 0 })
+			await.Until(t, "lease", func() bool { return heir.Status().LeaseRemaining > 0 })
 			if err := first.Release(within(t)); err != nil {
 				t.Fatal(err)
 			}
@@ -180,19 +181,10 @@ func TestACampaignThatIsCancelledAtAnyStepIsTakenBack(t *testing.T) {
 				t.Fatal("it outlasts its context")
 			}
 			held.release()
-			eventually(t, "deletion", func() bool { return len(children(t, admins(t, e), path)) == 0 })
+			await.Until(t, "deletion", func() bool { return len(children(t, admins(t, e), path)) == 0 })
 			if client.Status().State != session.StateConnected {
 				t.Errorf("the session is %v", client.Status().State)
 			}
 		})
 	}
-}
-
-func mustSession(t *testing.T, c *session.Client) *session.Session {
-	t.Helper()
-	s, err := c.Session(within(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -55,7 +56,7 @@ func TestFiftyHandOversBetweenCandidatesOfOneClient(t *testing.T) {
 		t.Errorf("%d terms", elected)
 	}
 	// A create that was under way is taken back in the background.
-	eventually(t, "empty line", func() bool { return len(children(t, shared, path)) == 0 })
+	await.Until(t, "empty line", func() bool { return len(children(t, shared, path)) == 0 })
 }
 
 func TestManyElectionsShareOneClient(t *testing.T) {
@@ -108,7 +109,7 @@ func TestOneLineWithLocksOfAnotherLibrary(t *testing.T) {
 	after := zk.NewLock(rawConn(t, e), path, zk.WorldACL(zk.PermAll))
 	locked := make(chan error, 1)
 	go func() { locked <- after.Lock() }()
-	eventually(t, "line of three", func() bool { return len(children(t, client, path)) == 3 })
+	await.Until(t, "line of three", func() bool { return len(children(t, client, path)) == 3 })
 	b := run(t, client, path, "b", election.Config{Style: election.StyleLock})
 	b.events.wait(election.EventJoined, 1)
 	if a.events.count(election.EventElected) != 0 {

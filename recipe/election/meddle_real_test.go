@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
@@ -74,10 +75,10 @@ func TestTheElectionGoesOnWhenItsPathIsDeleted(t *testing.T) {
 	refereeOf(t, path).expel()
 	wipe()
 	<-first.Context().Done()
-	eventually(t, "line of two", func() bool {
+	await.Until(t, "line of two", func() bool {
 		return all[0].Status().Node != "" && all[1].Status().Node != "" && len(children(t, admins(t, e), path)) == 2
 	})
-	eventually(t, "leader", func() bool {
+	await.Until(t, "leader", func() bool {
 		return all[0].Status().State == election.StateLeading || all[1].Status().State == election.StateLeading
 	})
 	for _, c := range all {
@@ -114,7 +115,7 @@ func TestForeignChildrenAreIgnoredAndLeftAlone(t *testing.T) {
 		c.stop()
 	}
 	// A create that was under way is taken back in the background.
-	eventually(t, "line of strangers only", func() bool { return len(children(t, client, path)) == len(foreign) })
+	await.Until(t, "line of strangers only", func() bool { return len(children(t, client, path)) == len(foreign) })
 }
 
 func TestAContenderAheadIsWaitedFor(t *testing.T) {
@@ -192,7 +193,7 @@ func openPath(t *testing.T, e interface{ Addrs() []string }, path string, auth s
 	if err := conn.AddAuth(auth.Scheme, []byte(auth.Credential)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "path", func() bool { ok, _, err := conn.Exists(path); return ok && err == nil })
+	await.Until(t, "path", func() bool { ok, _, err := conn.Exists(path); return ok && err == nil })
 	if _, err := conn.SetACL(path, zk.WorldACL(zk.PermAll), -1); err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func TestTheHeirReadsNothingBetweenAnAnnouncedDepartureAndItsCallback(t *testing
 // that all before it are over.
 func TestWhoJoinsInDoubtWaitsForALease(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		admin := s.admin()
+		admin := s.Admin()
 		a := s.enter("a")
 		first := a.term()
 		time.Sleep(stageD)
@@ -141,7 +141,7 @@ func TestWhoJoinsAfterWaitersHaveLeftDoesNotWaitForThem(t *testing.T) {
 // The path holds data of somebody else: nothing is announced there, and nothing is unsafe.
 func TestForeignDataInThePathMakeAHandOverSlowerAndNoCandidateWritesThem(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		admin := s.admin()
+		admin := s.Admin()
 		if err := admin.EnsureNode(t.Context(), stagePath, []byte("somebody's"), nil); err != nil {
 			t.Fatal(err)
 		}
@@ -211,7 +211,7 @@ func TestARecordThatWasCopiedTellsNothing(t *testing.T) {
 func TestACopiedRecordThatMustNotBeWrittenTellsNothing(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.copied(1234, zk.PermAll&^zk.PermWrite)
-		admin := s.admin()
+		admin := s.Admin()
 		all, first := s.lineUp("a", "b")
 		time.Sleep(5 * stageD)
 		all[0].host.Hold(zktest.ToClient) // it does not hear of the deletion
@@ -224,9 +224,9 @@ func TestACopiedRecordThatMustNotBeWrittenTellsNothing(t *testing.T) {
 
 // copied makes the path with the record of another one.
 func (s *stage) copied(settled int, perms int32) {
-	s.t.Helper()
+	s.T.Helper()
 	record := fmt.Appendf(nil, "zkrecipe line 1\nlease 4s\nsettled %d\nleft 1240-1250\n", settled)
-	if _, err := s.admin().Create(s.t.Context(), stagePath, record, 0, zk.WorldACL(perms)); err != nil {
-		s.t.Fatal(err)
+	if _, err := s.Admin().Create(s.T.Context(), stagePath, record, 0, zk.WorldACL(perms)); err != nil {
+		s.T.Fatal(err)
 	}
 }

@@ -102,7 +102,7 @@ func TestAnErrorOfTheUsersDoesNotDecideAboutTheZnode(t *testing.T) {
 	a.term()
 	events := newEvents(t, "b")
 	var gone error // what the library tells when a znode was deleted
-	el, err := election.New(client, "/e", election.Config{ID: "b", OnEvent: events.add})
+	el, err := election.New(client, "/e", election.Config{ID: "b", OnEvent: events.Add})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestResigningFromTheElectedEventDoesNotWait(t *testing.T) {
 	resigned := make(chan struct{}, 100)
 	c := newEvents(t, "a")
 	el, err := election.New(client, "/e", election.Config{OnEvent: func(ev election.Event) {
-		c.add(ev)
+		c.Add(ev)
 		if ev.Kind == election.EventElected {
 			ev.Term.Resign()
 			resigned <- struct{}{}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -146,9 +147,7 @@ func TestAnOutageGathersNoCalls(t *testing.T) {
 	s := established(t, client)
 	p.Refuse(true)
 	p.Cut(false)
-	for s.State() == session.StateConnected {
-		runtime.Gosched()
-	}
+	await.Until(t, "end of the connection", func() bool { return s.State() != session.StateConnected })
 	before := measure(t)
 	for range 200 {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)

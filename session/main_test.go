@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -15,15 +14,15 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	m.Run()
 	ensemble.CloseShared()
-	os.Exit(code)
 }
 
 // steady is the longest session timeout that the shared ensemble grants. A lease lasts for 4 s then, so that no session
@@ -31,7 +30,7 @@ func TestMain(m *testing.M) {
 const steady = 10 * time.Second
 
 // hang is how long a test waits for what should happen much sooner.
-const hang = 60 * time.Second
+const hang = await.Bound
 
 func within(t testing.TB, d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), d)
@@ -185,11 +184,8 @@ func must(t testing.TB, err error) {
 
 // A logbook is a slog.Handler that a test can wait on: every transition is logged.
 type logbook struct {
+	await.List[line]
 	t testing.TB
-
-	mu      sync.Mutex // guards what follows
-	lines   []line
-	changed chan struct{} // closed and replaced with every line
 }
 
 type line struct {
@@ -197,7 +193,7 @@ type line struct {
 	text string
 }
 
-func newLogbook(t testing.TB) *logbook { return &logbook{t: t, changed: make(chan struct{})} }
+func newLogbook(t testing.TB) *logbook { return &logbook{t: t} }
 
 func (l *logbook) Enabled(context.Context, slog.Level) bool { return true }
 func (l *logbook) WithAttrs([]slog.Attr) slog.Handler       { return l }
@@ -206,50 +202,24 @@ func (l *logbook) WithGroup(string) slog.Handler            { return l }
 func (l *logbook) Handle(_ context.Context, r slog.Record) error {
 	text := r.Message
 	r.Attrs(func(a slog.Attr) bool { text += fmt.Sprintf(" %s=%v", a.Key, a.Value); return true })
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.lines = append(l.lines, line{r.Time, text})
-	close(l.changed)
-	l.changed = make(chan struct{})
+	l.Add(line{r.Time, text})
 	return nil
 }
 
 // mark returns the present end of the log.
-func (l *logbook) mark() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.lines)
-}
+func (l *logbook) mark() int { return l.Len() }
 
 // await waits for a line that begins with the text, at mark from or later.
 func (l *logbook) await(from int, text string) line {
 	l.t.Helper()
-	timeout := time.After(hang)
-	for {
-		l.mu.Lock()
-		for _, line := range l.lines[from:] {
-			if strings.HasPrefix(line.text, text) {
-				l.mu.Unlock()
-				return line
-			}
-		}
-		from = len(l.lines)
-		changed := l.changed
-		l.mu.Unlock()
-		select {
-		case <-changed:
-		case <-timeout:
-			l.t.Fatalf("no %q in the log:\n%s", text, l)
-		}
-	}
+	begins := func(line line) bool { return strings.HasPrefix(line.text, text) }
+	return l.Next(l.t, fmt.Sprintf("%q in the log", text), from, 1, begins, func() any { return l })
 }
 
 // String returns the whole log.
 func (l *logbook) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	var b strings.Builder
-	for _, line := range l.lines {
+	for _, line := range l.All() {
 		fmt.Fprintf(&b, "%s %s\n", line.at.Format("05.000"), line.text)
 	}
 	return b.String()

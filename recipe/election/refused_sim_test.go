@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -105,7 +106,7 @@ func TestWithoutCREATEForItsHeartbeatACandidateEndsForGood(t *testing.T) {
 		if !errors.As(err, &permanent) || !errors.Is(err, zk.ErrNoAuth) {
 			t.Fatalf("it ends with %v", err)
 		}
-		mustSay(t, err, stagePath, dir, "CREATE")
+		shared.Says(t, err, stagePath, dir, "CREATE")
 	})
 }
 
@@ -121,7 +122,7 @@ func TestALeaseThatIsLongerThanTheLinesEndsACandidateForGood(t *testing.T) {
 		if *long != (recipe.LeaseError{Path: stagePath, Lease: stageD, Allowed: 1500 * time.Millisecond}) {
 			t.Errorf("%+v", *long)
 		}
-		mustSay(t, err, stagePath, "2s", "1.5s")
+		shared.Says(t, err, stagePath, "2s", "1.5s")
 		s.Eventually("end of its znode", func() bool { return len(s.inLine()) == 0 })
 		s.Config.Lease = time.Second // one that is short enough
 		s.enter("a").term()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -41,7 +42,7 @@ func TestNewCredentialsUnderAnOldACLEndRunAndNameWhatIsMissing(t *testing.T) {
 				if !errors.As(err, &permanent) || !errors.Is(err, zk.ErrNoAuth) {
 					t.Fatalf("Run returned %v", err)
 				}
-				mustSay(t, err, c.says...)
+				shared.Says(t, err, c.says...)
 			})
 		})
 	}

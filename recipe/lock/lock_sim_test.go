@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -257,27 +258,20 @@ func TestALockThatCannotBeJoinedIsAPermanentError(t *testing.T) {
 }
 
 func TestArgumentsAreChecked(t *testing.T) {
-	client, err := session.Open("127.0.0.1:1", session.Config{})
-	if err != nil {
-		t.Fatal(err)
+	client := shared.Offline(t)
+	refuses := func(client *session.Client, path string, cfg lock.Config, says string) {
+		t.Helper()
+		_, err := lock.New(client, path, cfg)
+		shared.Says(t, err, says)
 	}
-	defer client.Close()
-	for _, c := range []struct {
-		client *session.Client
-		path   string
-		cfg    lock.Config
-	}{
-		{nil, "/l", lock.Config{}}, {client, "/", lock.Config{}}, {client, "l", lock.Config{}},
-		{client, "/l", lock.Config{ID: "a\nb"}}, {client, "/l", lock.Config{Style: "zoo"}},
-		{client, "/l", lock.Config{StopBefore: time.Hour}}, {client, "/l", lock.Config{DrainTimeout: -1}},
-		{client, "/l", lock.Config{Data: make([]byte, 2_000_000)}},
-	} {
-		if _, err := lock.New(c.client, c.path, c.cfg); err == nil {
-			t.Errorf("%s with %+.40v is taken", c.path, c.cfg)
-		} else {
-			t.Log(err)
-		}
-	}
+	refuses(nil, "/l", lock.Config{}, "the client is nil")
+	refuses(client, "/", lock.Config{}, `path is "/"; want one below it`)
+	refuses(client, "l", lock.Config{}, `path "l" does not begin with /`)
+	refuses(client, "/l", lock.Config{ID: "a\nb"}, `Config.ID is "a\nb"; want UTF-8`)
+	refuses(client, "/l", lock.Config{Style: "zoo"}, `Config.Style is "zoo"; want "curator"`)
+	refuses(client, "/l", lock.Config{StopBefore: time.Hour}, "Config.StopBefore is 1h0m0s; want 0 to a quarter")
+	refuses(client, "/l", lock.Config{DrainTimeout: -1}, "Config.DrainTimeout is -1ns; want 0 for")
+	refuses(client, "/l", lock.Config{Data: make([]byte, 2_000_000)}, "Config.Data is 2000000 bytes long; want at most")
 	l, err := lock.New(client, "/l", lock.Config{})
 	if err != nil {
 		t.Fatal(err)

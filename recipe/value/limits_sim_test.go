@@ -11,9 +11,9 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/value"
-	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
@@ -176,10 +176,7 @@ func TestWhatIsWrongWithAConfigurationIsSaid(t *testing.T) {
 }
 
 func TestADeadlineTellsWhatIsWrongWithEachServer(t *testing.T) {
-	client, err := session.Open("127.0.0.1:1", session.Config{})
-	must(t, err)
-	defer client.Close()
-	v, err := value.New(client, "/v", value.Config{})
+	v, err := value.New(shared.Offline(t), "/v", value.Config{})
 	must(t, err)
 	w := v.Watch()
 	defer w.Stop()

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"regexp"
 	"strings"
 	"syscall"
@@ -21,9 +20,8 @@ var exe string
 func TestMain(m *testing.M) {
 	var remove func()
 	exe, remove = proc.Build()
-	code := m.Run()
+	m.Run()
 	remove()
-	os.Exit(code)
 }
 
 // hang guards against a program that does not end.

@@ -42,11 +42,10 @@ var programs = sync.OnceValues(func() (dir string, err error) {
 })
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	m.Run()
 	if built != "" {
 		os.RemoveAll(built)
 	}
-	os.Exit(code)
 }
 
 // program prepares a campaign as a process, or skips the test where none can be held.

@@ -13,11 +13,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	m.Run()
 	if err := CloseShared(); err != nil {
 		code = max(code, 1)
 	}
-	os.Exit(code)
 }
 
 // within returns a context that ends long after a healthy ensemble has answered.

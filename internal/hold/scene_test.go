@@ -2,7 +2,6 @@ package hold
 
 import (
 	"context"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -16,11 +15,10 @@ import (
 const tick = 500 * time.Millisecond
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	m.Run()
 	if err := ensemble.CloseShared(); err != nil {
 		code = max(code, 1)
 	}
-	os.Exit(code)
 }
 
 // scene is a real ensemble, one server of it with a debugger, and a path of the test's own.

@@ -47,32 +47,17 @@ func three(t testing.TB) *ensemble.Ensemble {
 type cluster struct {
 	*ensemble.Ensemble
 	t       testing.TB
-	proxies []*faultproxy.Proxy
+	proxies faultproxy.Proxies
 	log     *logbook
 	chroot  string
 }
 
 func proxied(t testing.TB, e *ensemble.Ensemble) *cluster {
-	c := &cluster{Ensemble: e, t: t, log: newLogbook(t), chroot: "/" + strings.ReplaceAll(t.Name(), "/", "-")}
-	for _, addr := range e.Addrs() {
-		p, err := faultproxy.New(addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(p.Close)
-		c.proxies = append(c.proxies, p)
-	}
-	return c
+	return &cluster{Ensemble: e, t: t, proxies: faultproxy.AllForTest(t, e.Addrs()), log: newLogbook(t), chroot: "/" + strings.ReplaceAll(t.Name(), "/", "-")}
 }
 
 // connect is the connect string of the proxies, with a chroot of the test's own.
-func (c *cluster) connect() string {
-	var addrs []string
-	for _, p := range c.proxies {
-		addrs = append(addrs, p.Addr())
-	}
-	return strings.Join(addrs, ",") + c.chroot
-}
+func (c *cluster) connect() string { return c.proxies.ConnectString() + c.chroot }
 
 // open opens a client through the proxies.
 func (c *cluster) open(cfg session.Config) *session.Client {
@@ -81,11 +66,7 @@ func (c *cluster) open(cfg session.Config) *session.Client {
 	return open(c.t, c.connect(), cfg)
 }
 
-func (c *cluster) all(f func(*faultproxy.Proxy)) {
-	for _, p := range c.proxies {
-		f(p)
-	}
-}
+func (c *cluster) all(f func(*faultproxy.Proxy)) { c.proxies.Each(f) }
 
 // at returns the proxy that a client is connected through.
 func (c *cluster) at(client *session.Client) *faultproxy.Proxy {

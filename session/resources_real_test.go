@@ -59,9 +59,7 @@ func flat(t *testing.T, before usage, what string) {
 // quietly opens a client without a log, which would grow.
 func quietly(t *testing.T, e *ensemble.Ensemble, cfg session.Config) (*faultproxy.Proxy, *session.Client) {
 	t.Helper()
-	p, err := faultproxy.New(e.Addrs()[0])
-	must(t, err)
-	t.Cleanup(p.Close)
+	p := faultproxy.ForTest(t, e.Addrs()[0])
 	cfg.Context = hurried(t)
 	return p, open(t, p.Addr()+"/"+t.Name(), cfg)
 }

@@ -51,13 +51,10 @@ func newFixture(t *testing.T) *fixture {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)
 	x := &fixture{t: t, ctx: ctx, server: e.Servers()[0], lose: new(atomic.Int32)}
-	var err error
-	if x.proxy, err = faultproxy.New(x.server.Addr()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(x.proxy.Close)
+	x.proxy = faultproxy.ForTest(t, x.server.Addr())
 	x.proxy.OnFrame(x.frames.Add)
 	x.admin = x.open(e.ConnectString(), session.Config{})
+	var err error
 	x.path, err = x.admin.Create(ctx, "/watch-", nil, zk.FlagSequence, nil)
 	x.must(err)
 	// The session under test has a chroot, so that watches and events meet one.

@@ -13,10 +13,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	m.Run()
+	code := m.Run()
 	if err := CloseShared(); err != nil {
 		code = max(code, 1)
 	}
+	os.Exit(code)
 }
 
 // within returns a context that ends long after a healthy ensemble has answered.

@@ -2,6 +2,7 @@ package hold
 
 import (
 	"context"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -15,10 +16,11 @@ import (
 const tick = 500 * time.Millisecond
 
 func TestMain(m *testing.M) {
-	m.Run()
+	code := m.Run()
 	if err := ensemble.CloseShared(); err != nil {
 		code = max(code, 1)
 	}
+	os.Exit(code)
 }
 
 // scene is a real ensemble, one server of it with a debugger, and a path of the test's own.
@@ -205,11 +207,9 @@ var places = []struct {
 
 // expire lets a session with an ephemeral node expire.
 func (s *scene) expire() {
-	p, err := faultproxy.New(s.others[0].Server())
-	s.must(err)
-	s.Cleanup(p.Close)
+	p := faultproxy.ForTest(s, s.others[0].Server())
 	conn := s.connect(p.Addr(), 2*tick)
-	_, err = conn.Create(s.node, nil, zk.FlagEphemeral, zk.WorldACL(zk.PermAll))
+	_, err := conn.Create(s.node, nil, zk.FlagEphemeral, zk.WorldACL(zk.PermAll))
 	s.must(err)
 	p.Drop(faultproxy.Both, true)
 }

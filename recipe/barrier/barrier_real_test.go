@@ -34,9 +34,7 @@ func TestOnServersABarrierHoldsBackAcrossALostConnection(t *testing.T) {
 	b, err := barrier.New(openReal(t, e.ConnectString()), "/barrier", barrier.Config{})
 	must(t, err)
 	must(t, b.Raise(ctx))
-	p, err := faultproxy.New(e.Servers()[0].Addr())
-	must(t, err)
-	t.Cleanup(func() { p.Close() })
+	p := faultproxy.ForTest(t, e.Servers()[0].Addr())
 	w, err := barrier.New(openReal(t, p.Addr()), "/barrier", barrier.Config{})
 	must(t, err)
 	watched := p.HoldReply(faultproxy.OpGetData, 1)
@@ -54,9 +52,7 @@ func TestOnServersAllEnterAndLeaveThoughRepliesAreLost(t *testing.T) {
 	e, ctx := onServers(t)
 	for i, op := range []faultproxy.Op{faultproxy.OpMulti, faultproxy.OpGetChildren2, faultproxy.OpGetData, faultproxy.OpDelete} {
 		path := fmt.Sprintf("/double-%d", i)
-		p, err := faultproxy.New(e.Servers()[i%3].Addr())
-		must(t, err)
-		t.Cleanup(func() { p.Close() })
+		p := faultproxy.ForTest(t, e.Servers()[i%3].Addr())
 		p.LoseReply(op, 2)
 		left := make(chan error)
 		for _, connect := range []string{e.ConnectString(), e.ConnectString(), p.Addr()} {

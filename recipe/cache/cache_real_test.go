@@ -48,9 +48,7 @@ func newRig(t *testing.T, e *ensemble.Ensemble) *rig {
 	t.Cleanup(cancel)
 	r := &rig{t: t, ctx: ctx, servers: e}
 	var err error
-	r.proxy, err = faultproxy.New(r.servers.Servers()[0].Addr())
-	r.must(err)
-	t.Cleanup(r.proxy.Close)
+	r.proxy = faultproxy.ForTest(t, r.servers.Servers()[0].Addr())
 	admin := r.open(r.servers.ConnectString())
 	r.admin, err = admin.Session(ctx)
 	r.must(err)

@@ -16,12 +16,12 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// record keeps the frames that pass on a way, both directions in one order.
+// record keeps the frames that pass on a wire, both directions in one order.
 type record struct{ await.List[faultproxy.Frame] }
 
-func (w *way) record() *record {
+func (w *wire) record() *record {
 	r := &record{}
-	w.each(func(p *faultproxy.Proxy) { p.OnFrame(r.Add) })
+	w.Each(func(p *faultproxy.Proxy) { p.OnFrame(r.Add) })
 	return r
 }
 
@@ -50,9 +50,9 @@ func TestAWaitingCandidateSendsNothingButItsRecheck(t *testing.T) {
 	e, path := three(t), pathFor(t)
 	client := open(t, e.ConnectString(), session.Config{})
 	lineUp(t, path, client, client, client, client)
-	w := wayTo(t, e)
+	w := wireTo(t, e)
 	r := w.record()
-	waiter := run(t, open(t, w.connect(), session.Config{Lease: D}), path, "waiter", election.Config{})
+	waiter := run(t, open(t, w.ConnectString(), session.Config{Lease: D}), path, "waiter", election.Config{})
 	if ev := waiter.events.wait(election.EventJoined, 1); ev.Position != 4 {
 		t.Fatalf("joined with %d ahead", ev.Position)
 	}
@@ -65,9 +65,9 @@ func TestTheThirdInLineAsksForTheFirstMoreOftenThanForTheOthers(t *testing.T) {
 	e, path := three(t), pathFor(t)
 	client := open(t, e.ConnectString(), session.Config{})
 	lineUp(t, path, client, client)
-	w := wayTo(t, e)
+	w := wireTo(t, e)
 	r := w.record()
-	third := run(t, open(t, w.connect(), session.Config{Lease: D}), path, "third", election.Config{})
+	third := run(t, open(t, w.ConnectString(), session.Config{Lease: D}), path, "third", election.Config{})
 	if ev := third.events.wait(election.EventJoined, 1); ev.Position != 2 {
 		t.Fatalf("joined with %d ahead", ev.Position)
 	}
@@ -106,9 +106,9 @@ func countOp(frames []faultproxy.Frame, op faultproxy.Op) (n int) {
 func TestTheHeirAsksNothingBetweenTheDeletionAndItsCallback(t *testing.T) {
 	e, path := three(t), pathFor(t)
 	leading := open(t, e.ConnectString(), session.Config{})
-	w := wayTo(t, e)
+	w := wireTo(t, e)
 	r := w.record()
-	client := open(t, w.connect(), session.Config{})
+	client := open(t, w.ConnectString(), session.Config{})
 	// Many times, so that a re-check falls due in between now and then if it can.
 	for i := 0; i < 20; {
 		a := run(t, leading, path, "a", election.Config{})
@@ -187,9 +187,9 @@ func TestADepartureWakesOneCandidateOfTwenty(t *testing.T) {
 	var records []*record
 	nodes := make([]string, n)
 	for i := range n {
-		w := wayTo(t, e)
+		w := wireTo(t, e)
 		records = append(records, w.record())
-		all = append(all, run(t, open(t, w.connect(), patient), path, fmt.Sprint(i), election.Config{}))
+		all = append(all, run(t, open(t, w.ConnectString(), patient), path, fmt.Sprint(i), election.Config{}))
 		nodes[i] = all[i].events.wait(election.EventJoined, 1).Node
 	}
 	all[0].term()

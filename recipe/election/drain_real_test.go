@@ -15,9 +15,9 @@ import (
 
 func TestTheZnodeIsDeletedOnlyWhenTheCallbackHasReturned(t *testing.T) {
 	e, path := three(t), pathFor(t)
-	w := wayTo(t, e)
+	w := wireTo(t, e)
 	deleted := make(chan struct{}, 10)
-	w.each(func(p *faultproxy.Proxy) {
+	w.Each(func(p *faultproxy.Proxy) {
 		p.OnFrame(func(f faultproxy.Frame) {
 			if f.Dir == faultproxy.ToServer && departs(f, path) {
 				deleted <- struct{}{}
@@ -27,7 +27,7 @@ func TestTheZnodeIsDeletedOnlyWhenTheCallbackHasReturned(t *testing.T) {
 	finish := make(chan struct{})
 	stop := sync.OnceFunc(func() { close(finish) })
 	defer stop()
-	client := open(t, w.connect(), session.Config{})
+	client := open(t, w.ConnectString(), session.Config{})
 	a := runWith(t, client, path, "a", election.Config{}, func(ctx context.Context, term *election.Term) error {
 		<-ctx.Done()
 		<-finish

@@ -38,9 +38,9 @@ func lineUp(t *testing.T, path string, clients ...*session.Client) (all []*candi
 
 func TestACrashedLeaderIsReplaced(t *testing.T) {
 	e, path := three(t), pathFor(t)
-	w := wayTo(t, e)
+	w := wireTo(t, e)
 	all, first := lineUp(t, path,
-		open(t, w.connect(), session.Config{}), open(t, e.ConnectString(), session.Config{}), open(t, e.ConnectString(), session.Config{}))
+		open(t, w.ConnectString(), session.Config{}), open(t, e.ConnectString(), session.Config{}), open(t, e.ConnectString(), session.Config{}))
 	w.crash()
 	second := all[1].term()
 	if first.Valid() || first.Context().Err() == nil {
@@ -70,8 +70,8 @@ func TestACrashedLeaderIsReplaced(t *testing.T) {
 
 func TestAShortDisconnectionDeposesNobody(t *testing.T) {
 	e, path := three(t), pathFor(t)
-	w := wayTo(t, e)
-	all, first := lineUp(t, path, open(t, w.connect(), patient), open(t, e.ConnectString(), patient))
+	w := wireTo(t, e)
+	all, first := lineUp(t, path, open(t, w.ConnectString(), patient), open(t, e.ConnectString(), patient))
 	for range 10 {
 		w.cut()
 		before := w.replies()[faultproxy.OpMulti]
@@ -159,8 +159,8 @@ func TestTheTimeoutGrantedCounts(t *testing.T) {
 	if e.External() {
 		t.Skip("needs a server with a small maxSessionTimeout")
 	}
-	w := wayTo(t, e)
-	client := open(t, w.connect(), session.Config{Timeout: 40 * time.Second, Lease: 16 * time.Second})
+	w := wireTo(t, e)
+	client := open(t, w.ConnectString(), session.Config{Timeout: 40 * time.Second, Lease: 16 * time.Second})
 	a := run(t, client, path, "a", election.Config{StopBefore: 4 * time.Second})
 	term := a.term()
 	if ev := a.events.wait(election.EventJoined, 1); ev.Timeout != 2*time.Second {
@@ -219,8 +219,8 @@ func TestCandidatesWaitForAnEnsembleThatStartsLater(t *testing.T) {
 
 func TestARestartedCandidateDoesNotTakeOverItsFormerZnode(t *testing.T) {
 	e, path := three(t), pathFor(t)
-	w := wayTo(t, e)
-	before := run(t, open(t, w.connect(), session.Config{Timeout: short}), path, "same", election.Config{})
+	w := wireTo(t, e)
+	before := run(t, open(t, w.ConnectString(), session.Config{Timeout: short}), path, "same", election.Config{})
 	old := before.term()
 	w.crash()
 	after := run(t, open(t, e.ConnectString(), session.Config{Timeout: short}), path, "same", election.Config{})
@@ -234,8 +234,8 @@ func TestARestartedCandidateDoesNotTakeOverItsFormerZnode(t *testing.T) {
 
 func TestASessionSaidToHaveExpiredDeposesAtOnce(t *testing.T) {
 	e, path := three(t), pathFor(t)
-	w := wayTo(t, e)
-	a := run(t, open(t, w.connect(), session.Config{}), path, "a", election.Config{})
+	w := wireTo(t, e)
+	a := run(t, open(t, w.ConnectString(), session.Config{}), path, "a", election.Config{})
 	first := a.term()
 	f := w.on(faultproxy.Fail, is(faultproxy.OpConnect)) // says so, although the session lives
 	w.cut()

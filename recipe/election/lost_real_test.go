@@ -21,8 +21,8 @@ import (
 func TestALeadersLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 	e := three(t)
 	for _, action := range []faultproxy.Action{faultproxy.LoseRequest, faultproxy.LoseReply} {
-		sweep(t, action, func(t *testing.T, path string, w *way) {
-			client := open(t, w.connect(), session.Config{})
+		sweep(t, action, func(t *testing.T, path string, w *wire) {
+			client := open(t, w.ConnectString(), session.Config{})
 			el, err := election.New(client, path, election.Config{})
 			if err != nil {
 				t.Fatal(err)
@@ -58,7 +58,7 @@ func TestALeadersLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 func TestAnHeirsLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 	e := three(t)
 	for _, action := range []faultproxy.Action{faultproxy.LoseRequest, faultproxy.LoseReply} {
-		sweep(t, action, func(t *testing.T, path string, w *way) {
+		sweep(t, action, func(t *testing.T, path string, w *wire) {
 			client := open(t, e.ConnectString(), session.Config{})
 			a, err := election.New(client, path, election.Config{ID: "a"})
 			if err != nil {
@@ -69,7 +69,7 @@ func TestAnHeirsLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 				t.Fatal(err)
 			}
 			refereeOf(t, path).watch(first)
-			heir := open(t, w.connect(), session.Config{})
+			heir := open(t, w.ConnectString(), session.Config{})
 			events := newEvents(t, "b")
 			b, err := election.New(heir, path, election.Config{ID: "b", OnEvent: events.Add})
 			if err != nil {
@@ -109,13 +109,13 @@ func TestAnHeirsLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 
 // sweep runs a life again and again, and strikes its first request, its second, and so
 // on, until there is nothing left to strike.
-func sweep(t *testing.T, action faultproxy.Action, life func(t *testing.T, path string, w *way)) {
+func sweep(t *testing.T, action faultproxy.Action, life func(t *testing.T, path string, w *wire)) {
 	t.Helper()
 	name := map[faultproxy.Action]string{faultproxy.LoseRequest: "lost request", faultproxy.LoseReply: "lost reply"}[action]
 	for n := 1; ; n++ {
 		struck := false
 		t.Run(fmt.Sprintf("%s %d", name, n), func(t *testing.T) {
-			w := wayTo(t, three(t))
+			w := wireTo(t, three(t))
 			f := w.on(action, nth(n, func(f faultproxy.Frame) bool {
 				return request(f) && f.Op != faultproxy.OpCloseSession
 			}))
@@ -151,8 +151,8 @@ func TestACampaignThatIsCancelledAtAnyStepIsTakenBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := pathFor(t)
-			w := wayTo(t, e)
-			client := open(t, w.connect(), session.Config{})
+			w := wireTo(t, e)
+			client := open(t, w.ConnectString(), session.Config{})
 			if err := mustSession(t, client).EnsurePath(within(t), path, nil); err != nil {
 				t.Fatal(err)
 			}

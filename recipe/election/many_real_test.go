@@ -61,8 +61,8 @@ func TestFiftyHandOversBetweenCandidatesOfOneClient(t *testing.T) {
 
 func TestManyElectionsShareOneClient(t *testing.T) {
 	e, path := three(t), pathFor(t)
-	w := wayTo(t, e)
-	client := open(t, w.connect(), session.Config{})
+	w := wireTo(t, e)
+	client := open(t, w.ConnectString(), session.Config{})
 	rival := open(t, e.ConnectString(), session.Config{})
 	const n = 20
 	var mine, theirs []*candidate

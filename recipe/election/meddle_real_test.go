@@ -212,8 +212,8 @@ func rawConn(t *testing.T, e interface{ Addrs() []string }) *zk.Conn {
 
 func TestAWaiterWhoseZnodeWentWhileItWasAwayDoesNotLeadOnIt(t *testing.T) {
 	e, path := three(t), pathFor(t)
-	w := wayTo(t, e)
-	all, first := lineUp(t, path, open(t, e.ConnectString(), session.Config{}), open(t, w.connect(), session.Config{}),
+	w := wireTo(t, e)
+	all, first := lineUp(t, path, open(t, e.ConnectString(), session.Config{}), open(t, w.ConnectString(), session.Config{}),
 		open(t, e.ConnectString(), session.Config{}))
 	old := all[1].events.wait(election.EventJoined, 1)
 	admin := mustSession(t, admins(t, e))
@@ -236,8 +236,8 @@ func TestAWaiterWhoseZnodeWentWhileItWasAwayDoesNotLeadOnIt(t *testing.T) {
 
 func TestAnHeirThatIsNotToldFindsOutByItself(t *testing.T) {
 	e, path := three(t), pathFor(t)
-	w := wayTo(t, e)
-	all, first := lineUp(t, path, open(t, e.ConnectString(), session.Config{}), open(t, w.connect(), session.Config{}))
+	w := wireTo(t, e)
+	all, first := lineUp(t, path, open(t, e.ConnectString(), session.Config{}), open(t, w.ConnectString(), session.Config{}))
 	lost := w.on(faultproxy.HoldReply, is(faultproxy.OpEvent)) // until the test ends
 	first.Resign()
 	lost.wait()

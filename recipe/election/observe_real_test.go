@@ -63,8 +63,8 @@ func nobody(l election.Candidate) bool { return l.Node == "" && l.ID == "" && l.
 
 func TestAnObserverFollowsTheLeader(t *testing.T) {
 	e, path := three(t), pathFor(t)
-	w := wayTo(t, e)
-	watcher := open(t, w.connect(), session.Config{Timeout: time.Second})
+	w := wireTo(t, e)
+	watcher := open(t, w.ConnectString(), session.Config{Timeout: time.Second})
 	o := observe(t, watcher, path)
 	s := follow(t, o)
 	current(t, o, "nobody on a missing path", nobody)

@@ -23,9 +23,7 @@ func three(t *testing.T) *ensemble.Ensemble {
 // proxied returns a client that reaches a server through a proxy.
 func proxied(t *testing.T, server string) (*session.Client, *faultproxy.Proxy) {
 	t.Helper()
-	p, err := faultproxy.New(server)
-	must(t, err)
-	t.Cleanup(func() { p.Close() })
+	p := faultproxy.ForTest(t, server)
 	return open(t, p.Addr()), p
 }
 

@@ -1,14 +1,17 @@
 package election_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -207,12 +210,62 @@ func TestARecordThatWasCopiedTellsNothing(t *testing.T) {
 	}
 }
 
-// One that hears that the leader's znode is gone waits for the lease, whatever such a record says.
-func TestACopiedRecordThatMustNotBeWrittenTellsNothing(t *testing.T) {
+// The number of a candidate that has not looked yet is over in a record that somebody has copied.
+func TestARecordThatWasCopiedHidesNobody(t *testing.T) {
+	var brake atomic.Pointer[zktest.Host]
+	onRequest := func(r zktest.Request) { // "a" has created its znode, and reads it
+		if r.Host == "a" && r.Op == zktest.OpGetData && strings.HasPrefix(r.Path, stagePath+"/") {
+			if host := brake.Swap(nil); host != nil {
+				go host.Hold(zktest.ToServer)
+			}
+		}
+	}
+	onStage(t, zktest.Config{OnRequest: onRequest}, func(t *testing.T, s *stage) {
+		s.Config.Timeout, s.Config.Lease = 5*stageT, stageD
+		s.copied(1, zk.PermAll)
+		brake.Store(s.Host("a"))
+		a := s.enter("a")
+		s.Eventually("znode of a", func() bool { return len(s.inLine()) == 1 })
+		b := s.enter("b")
+		b.events.wait(election.EventJoined, 1)
+		c := s.enter("c")
+		c.events.wait(election.EventJoined, 1)
+		b.stop()
+		time.Sleep(50 * time.Millisecond)
+		a.host.Heal()
+		term := a.term() // which looks at all others
+		time.Sleep(stageD)
+		term.Resign()
+		c.term()
+	})
+}
+
+// The path holds the record of another one, which must not be written. Who joins next might believe it.
+func TestACopiedRecordThatMustNotBeWrittenLetsNobodyIn(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.copied(1234, zk.PermAll&^zk.PermWrite)
+		a := s.enter("a")
+		select {
+		case <-a.done:
+		case <-time.After(time.Minute):
+			t.Fatalf("it stands in line:\n%v", a.events)
+		}
+		var permanent *recipe.PermanentError
+		if !errors.As(a.err, &permanent) || !errors.Is(a.err, zk.ErrNoAuth) || !strings.Contains(a.err.Error(), stagePath) {
+			t.Errorf("it ended with %v", a.err)
+		}
+		s.Eventually("empty line", func() bool { return len(s.inLine()) == 0 })
+	})
+}
+
+// Somebody copies another path over this one. Who hears afterwards that the leader's znode is gone waits for the lease.
+func TestARecordThatIsCopiedLaterTellsNothing(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		admin := s.Admin()
 		all, first := s.lineUp("a", "b")
+		if _, err := admin.Set(t.Context(), stagePath, copiedRecord(1234), -1); err != nil {
+			t.Fatal(err)
+		}
 		time.Sleep(5 * stageD)
 		all[0].host.Hold(zktest.ToClient) // it does not hear of the deletion
 		if err := admin.Delete(t.Context(), first.Node(), -1); err != nil {
@@ -222,11 +275,15 @@ func TestACopiedRecordThatMustNotBeWrittenTellsNothing(t *testing.T) {
 	})
 }
 
+// copiedRecord is the record of another path.
+func copiedRecord(settled int) []byte {
+	return fmt.Appendf(nil, "zkrecipe line 1\nlease 4s\nsettled %d\nleft 1240-1250\n", settled)
+}
+
 // copied makes the path with the record of another one.
 func (s *stage) copied(settled int, perms int32) {
 	s.T.Helper()
-	record := fmt.Appendf(nil, "zkrecipe line 1\nlease 4s\nsettled %d\nleft 1240-1250\n", settled)
-	if _, err := s.Admin().Create(s.T.Context(), stagePath, record, 0, zk.WorldACL(perms)); err != nil {
+	if _, err := s.Admin().Create(s.T.Context(), stagePath, copiedRecord(settled), 0, zk.WorldACL(perms)); err != nil {
 		s.T.Fatal(err)
 	}
 }

@@ -128,7 +128,7 @@ func (p *Place) find(ctx context.Context) error {
 			if p.shared {
 				p.beside = readers(ahead)
 			}
-			return p.enter(ctx, r, wanted)
+			return p.enter(ctx, r, wanted, ahead)
 		}
 		// The own create came before this list, in one session: it can only be missing
 		// because it has been deleted.
@@ -148,7 +148,7 @@ func (p *Place) find(ctx context.Context) error {
 
 // enter takes in the line's record. A number that is neither listed nor over may belong to a
 // holder that vanished just before: its lease may still run.
-func (p *Place) enter(ctx context.Context, r reading, read bool) error {
+func (p *Place) enter(ctx context.Context, r reading, read bool, ahead []Name) error {
 	own, asked := p.number(), true
 	p.born = r.stat.Czxid
 	if known, current, ok := p.cfg.Memory.recall(p.s, r.stat, p.cfg.Clock.Now()); ok && !read {
@@ -164,14 +164,11 @@ func (p *Place) enter(ctx context.Context, r reading, read bool) error {
 			}
 			asked = true
 		}
-	} else if err := p.enterRecord(ctx, r, read); err != nil {
+	} else if err := p.enterRecord(ctx, r, read, ahead); err != nil {
 		return err
 	}
-	switch { // those ahead write it once each from here on, as they leave
-	case !read:
-		p.version = r.stat.Version
-	case len(r.record) > 0:
-		p.version = min(r.held.Version, r.stat.Version) // what has been read may be older than the list
+	if !read || len(r.record) > 0 { // else it has just been written
+		p.version = r.stat.Version // those ahead write it once each from here on, as they leave
 	}
 	if own == 0 {
 		return nil
@@ -187,22 +184,17 @@ func (p *Place) enter(ctx context.Context, r reading, read bool) error {
 	return nil
 }
 
-// enterRecord takes in the record as it was read with the list, or reads it.
-func (p *Place) enterRecord(ctx context.Context, r reading, read bool) error {
-	if !read {
-		data, stat, err := p.s.Get(ctx, p.dir)
-		if err != nil {
+// enterRecord takes in the record as it was read with the list, or reads it. It must not be older than the list: it
+// would not tell of who has left, and one that somebody copied would not be replaced yet by who was ahead.
+func (p *Place) enterRecord(ctx context.Context, r reading, read bool, ahead []Name) error {
+	data, stat := r.record, r.held
+	if !read || stat.Mzxid < r.stat.Mzxid {
+		var err error
+		if data, stat, err = p.s.Get(ctx, p.dir); err != nil {
 			return goneIfNoNode(err)
 		}
-		return p.take(ctx, data, stat.Version)
 	}
-	if err := p.take(ctx, r.record, r.held.Version); err != nil {
-		return err
-	}
-	if own := p.number(); p.ours && own != noNumber && !p.record.complete(own, r.names) {
-		return p.refresh(ctx) // it may be older than the list
-	}
-	return nil
+	return p.take(ctx, data, stat.Version, ahead)
 }
 
 // noNumber stands for a number that tells nothing: the server has none left.

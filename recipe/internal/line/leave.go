@@ -12,18 +12,26 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// take takes in what the path holds, and writes the first record of the line if there is none.
-func (p *Place) take(ctx context.Context, data []byte, version int32) error {
-	for first, none := p.firstRecord(data); none; first, none = p.firstRecord(data) {
+// take takes in what the path holds, and writes the first record of the line if there is none. The names are of
+// those who were ahead not later than that.
+func (p *Place) take(ctx context.Context, data []byte, version int32, ahead []Name) error {
+	for {
+		first, none, err := p.firstRecord(ctx, data, ahead)
+		if err != nil {
+			return err
+		}
+		if !none {
+			break
+		}
 		// With a check of the own znode: else the path may have been made again, with a record.
-		_, err := p.s.Multi(ctx,
+		_, err = p.s.Multi(ctx,
 			&zk.CheckVersionRequest{Path: p.path, Version: -1},
 			&zk.SetDataRequest{Path: p.dir, Data: []byte(first.String()), Version: version})
 		if errors.Is(err, zk.ErrNoAuth) {
-			p.noRecord(fmt.Errorf("no permission to write %s: %w", p.dir, err))
-			if len(data) > 0 {
-				p.record.lease = first.lease // who joins beside us goes by it
+			if len(data) > 0 { // who joins next may believe it
+				return fmt.Errorf("no permission to write %s, which holds another line's record: somebody has to delete its data: %w", p.dir, err)
 			}
+			p.noRecord(fmt.Errorf("no permission to write %s: %w", p.dir, err))
 			return p.admit()
 		}
 		if err != nil && session.OutcomeOf(err) == session.OutcomeNotDone && !errors.Is(err, zk.ErrBadVersion) {
@@ -41,14 +49,31 @@ func (p *Place) take(ctx context.Context, data []byte, version int32) error {
 }
 
 // firstRecord returns the record to write where the path holds none of this line: nothing, or the record of another
-// path, which somebody has copied. There the numbers are others: it tells that our own is over.
-func (p *Place) firstRecord(data []byte) (first record, none bool) {
+// path, which somebody has copied.
+func (p *Place) firstRecord(ctx context.Context, data []byte, ahead []Name) (first record, none bool, err error) {
 	if len(data) == 0 {
 		// Somebody who must not write here may have joined already, with a lease of that length.
-		return record{lease: max(p.s.LeaseAsked(), session.DefaultLease)}, true
+		return record{lease: max(p.s.LeaseAsked(), session.DefaultLease)}, true, nil
 	}
 	r, ok := parseRecord(data)
-	return record{lease: r.lease}, ok && r.Over(p.number())
+	if ok {
+		none, err = p.copied(ctx, r, ahead)
+	}
+	return record{lease: r.lease}, none, err
+}
+
+// copied reports whether a record is another path's, where the numbers are others: it tells that some are over that
+// are there.
+func (p *Place) copied(ctx context.Context, r record, ahead []Name) (bool, error) {
+	over := func(n Name) bool { return Ours(n.Full) && r.Over(number(n)) }
+	if r.Over(p.number()) {
+		return true, nil
+	}
+	if !slices.ContainsFunc(ahead, over) {
+		return false, nil
+	}
+	children, _, err := p.s.Children(ctx, p.dir) // they may have left since the list was made
+	return slices.ContainsFunc(ahead, func(n Name) bool { return over(n) && slices.Contains(children, n.Full) }), goneIfNoNode(err)
 }
 
 // learn takes in data of the path that are not empty.

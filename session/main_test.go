@@ -17,6 +17,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -127,15 +128,7 @@ type silence struct{}
 
 func (silence) Printf(string, ...any) {}
 
-func open(t testing.TB, connect string, cfg session.Config) *session.Client {
-	t.Helper()
-	c, err := session.Open(connect, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	return c
-}
+var open, must = stage.Open, stage.Must
 
 func established(t testing.TB, c *session.Client) *session.Session {
 	t.Helper()
@@ -154,13 +147,6 @@ func over(t testing.TB, s *session.Session) error {
 		t.Fatal("the session is not over")
 	}
 	return s.Err()
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // A logbook is a slog.Handler that a test can wait on: every transition is logged.

@@ -10,10 +10,7 @@ import (
 // Offline opens a client of a server that does not exist. It is closed when the test ends.
 func Offline(t testing.TB) *session.Client {
 	t.Helper()
-	c, err := session.Open("127.0.0.1:1", session.Config{})
-	Must(t, err)
-	t.Cleanup(func() { c.Close() })
-	return c
+	return Open(t, "127.0.0.1:1", session.Config{})
 }
 
 // Says demands that there is an error, and that its text has all the parts.

@@ -67,12 +67,17 @@ func (s *Stage) Open(host string, cfg session.Config, servers ...string) *sessio
 	if cfg.Dial == nil {
 		cfg.Dial = s.Host(host).Dial
 	}
-	c, err := session.Open(cmp.Or(strings.Join(servers, ","), s.ConnectString()), cfg)
-	Must(s.T, err)
-	s.T.Cleanup(func() {
-		s.Host(host).Heal()
-		c.Close()
-	})
+	c := Open(s.T, cmp.Or(strings.Join(servers, ","), s.ConnectString()), cfg)
+	s.T.Cleanup(s.Host(host).Heal) // before it is closed
+	return c
+}
+
+// Open opens a client of any servers. It is closed when the test ends.
+func Open(t testing.TB, connect string, cfg session.Config) *session.Client {
+	t.Helper()
+	c, err := session.Open(connect, cfg)
+	Must(t, err)
+	t.Cleanup(func() { c.Close() })
 	return c
 }
 

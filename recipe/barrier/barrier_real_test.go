@@ -9,6 +9,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/barrier"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -23,10 +24,7 @@ func onServers(t *testing.T) (*ensemble.Ensemble, context.Context) {
 
 func openReal(t *testing.T, connect string) *session.Client {
 	t.Helper()
-	c, err := session.Open(connect, session.Config{Timeout: 10 * time.Second})
-	must(t, err)
-	t.Cleanup(func() { c.Close() })
-	return c
+	return shared.Open(t, connect, session.Config{Timeout: 10 * time.Second})
 }
 
 func TestOnServersABarrierHoldsBackAcrossALostConnection(t *testing.T) {

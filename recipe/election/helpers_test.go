@@ -58,12 +58,7 @@ func open(t *testing.T, connect string, cfg session.Config) *session.Client {
 		cfg.Logger = shared.Logger(t.Name())
 	}
 	expectNoLeak(t)
-	c, err := session.Open(connect, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	return c
+	return shared.Open(t, connect, cfg)
 }
 
 // leakChecks holds the tests whose end is watched already.

@@ -14,6 +14,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/internal/need"
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -34,10 +35,7 @@ func openReal(t *testing.T, connect string, cfg session.Config) *session.Client 
 	if cfg.Timeout == 0 {
 		cfg.Timeout = 10 * time.Second
 	}
-	c, err := session.Open(connect, cfg)
-	must(t, err)
-	t.Cleanup(func() { c.Close() })
-	return c
+	return shared.Open(t, connect, cfg)
 }
 
 // awaitReal waits until a snapshot is what is wanted.

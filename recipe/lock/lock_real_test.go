@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -21,12 +22,7 @@ func realClients(t *testing.T, n int) (clients []*session.Client) {
 	t.Helper()
 	e := ensemble.Shared(t, ensemble.Config{Servers: 3})
 	for range n {
-		c, err := session.Open(e.ConnectString(), session.Config{Timeout: 10 * time.Second})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.Close() })
-		clients = append(clients, c)
+		clients = append(clients, shared.Open(t, e.ConnectString(), session.Config{Timeout: 10 * time.Second}))
 	}
 	return clients
 }

@@ -31,11 +31,7 @@ func TestRealPermitsChangeHands(t *testing.T) {
 	var held, acquired atomic.Int32
 	var taken [size]atomic.Bool
 	for range users {
-		client, err := session.Open(e.ConnectString(), session.Config{Timeout: 10 * time.Second, Logger: shared.Logger("real")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { client.Close() })
+		client := shared.Open(t, e.ConnectString(), session.Config{Timeout: 10 * time.Second, Logger: shared.Logger("real")})
 		sem, err := semaphore.New(client, "/"+t.Name(), size, semaphore.Config{Slots: true})
 		if err != nil {
 			t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/value"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -29,10 +30,7 @@ func proxied(t *testing.T, server string) (*session.Client, *faultproxy.Proxy) {
 
 func open(t *testing.T, connect string) *session.Client {
 	t.Helper()
-	c, err := session.Open(connect, session.Config{Timeout: realT})
-	must(t, err)
-	t.Cleanup(func() { c.Close() })
-	return c
+	return shared.Open(t, connect, session.Config{Timeout: realT})
 }
 
 func atReal(t *testing.T, client *session.Client, encoding value.Encoding) *value.Counter {

@@ -40,13 +40,13 @@ func TestManyPlacesCostOneBeatPerQuarterOfALease(t *testing.T) {
 		for _, p := range all {
 			p.lease(t)
 		}
-		b.commits.Reset()
+		b.Commits.Reset()
 		time.Sleep(10 * b.s.LeaseTime())
 		if beats, checks := b.beats(); beats < 38 || beats > 41 || checks != n*beats {
 			t.Errorf("%d beats and %d checks in ten leases; want 40, and all places checked in each", beats, checks)
 		}
 		// A reconnect, and all of them are checked at once.
-		b.commits.Reset()
+		b.Commits.Reset()
 		b.host.Cut()
 		time.Sleep(b.s.LeaseTime() / 4)
 		for _, p := range all {
@@ -62,7 +62,7 @@ func TestManyPlacesCostOneBeatPerQuarterOfALease(t *testing.T) {
 			p.release()
 		}
 		time.Sleep(b.s.LeaseTime())
-		b.commits.Reset()
+		b.Commits.Reset()
 		time.Sleep(10 * b.s.LeaseTime())
 		if beats, _ := b.beats(); beats != 0 {
 			t.Errorf("%d beats for nothing", beats)
@@ -85,7 +85,7 @@ func TestManyPlacesWithLongPathsAreHeld(t *testing.T) {
 		for i, p := range all {
 			leases[i] = p.lease(t)
 		}
-		b.commits.Reset()
+		b.Commits.Reset()
 		b.host.Cut()
 		time.Sleep(10 * b.s.LeaseTime())
 		for i, p := range all {
@@ -168,7 +168,7 @@ func TestTheLeaseIsCutToHalfOfTheTimeoutThatIsGranted(t *testing.T) {
 func TestManyThatJoinOneAfterAnotherCostOneAnotherNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		const n = 300
-		b.commits.Reset()
+		b.Commits.Reset()
 		begun := time.Now()
 		for i := range n {
 			hold(t, b.s, fmt.Sprintf("/%d", i)).lease(t)

@@ -19,7 +19,7 @@ import (
 // births returns how often the session's heartbeat was created, and how many multis it has
 // sent in all.
 func (b *bubble) births() (created, multis int) {
-	for _, c := range b.commits.All() {
+	for _, c := range b.Commits.All() {
 		if c.Session == b.s.ID() && c.Op == zktest.OpMulti {
 			multis++
 		}
@@ -55,7 +55,7 @@ func TestManyPlacesAtOnceHaveOneHeartbeat(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		const n = 300
 		b.lines(n)
-		b.commits.Reset()
+		b.Commits.Reset()
 		paths, errs := join(b, n)
 		must(t, errors.Join(errs...))
 		// Its version tells others that it is a place.
@@ -107,7 +107,7 @@ func TestTroubleWithTheFirstCreate(t *testing.T) {
 			inBubble(t, func(t *testing.T, b *bubble) {
 				b.lines(10)
 				must(t, b.s.EnsurePath(t.Context(), "/zkrecipe/beats", nil))
-				b.commits.Reset()
+				b.Commits.Reset()
 				c.do(b)
 				paths, errs := join(b, 10)
 				if err := errors.Join(errs...); (err == nil) != c.joins {

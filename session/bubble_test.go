@@ -3,19 +3,17 @@ package session_test
 import (
 	"testing"
 
-	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A bubble has three simulated servers and a session, and keeps what was committed.
+// A bubble has three simulated servers and a session.
 type bubble struct {
 	*stage.Stage
-	host    *zktest.Host
-	client  *session.Client
-	s       *session.Session
-	commits await.List[zktest.Commit]
+	host   *zktest.Host
+	client *session.Client
+	s      *session.Session
 }
 
 // inBubble plays f in a bubble with an ensemble and a session, of which D is half of T = simT.
@@ -32,9 +30,8 @@ func inBubbleWith(t *testing.T, cfg session.Config, f func(t *testing.T, b *bubb
 // inBubbleOn is inBubbleWith on servers of another release.
 func inBubbleOn(t *testing.T, release zktest.Release, cfg session.Config, f func(t *testing.T, b *bubble)) {
 	t.Helper()
-	b := &bubble{}
-	stage.On(t, zktest.Config{Release: release, OnCommit: b.commits.Add}, func(s *stage.Stage) {
-		b.Stage, b.host = s, s.Host("a")
+	stage.On(t, zktest.Config{Release: release}, func(s *stage.Stage) {
+		b := &bubble{Stage: s, host: s.Host("a")}
 		b.client = b.Open("a", cfg)
 		b.s = b.Session(b.client)
 		f(s.T, b)
@@ -45,7 +42,7 @@ func inBubbleOn(t *testing.T, release zktest.Release, cfg session.Config, f func
 // beats returns how often the session's heartbeat was set, and in all those writes how many
 // places were checked.
 func (b *bubble) beats() (beats, checks int) {
-	for _, c := range b.commits.All() {
+	for _, c := range b.Commits.All() {
 		if c.Session != b.s.ID() || c.Err != zktest.CodeOK {
 			continue
 		}

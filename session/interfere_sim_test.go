@@ -102,7 +102,7 @@ func TestALateBeatOfOnesOwnEndsNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		p, _ := held(t, b.s)
 		late := func() bool {
-			return b.commits.Count(func(c zktest.Commit) bool { return c.Err == zktest.CodeBadVersion }) > 0
+			return b.Commits.Count(func(c zktest.Commit) bool { return c.Err == zktest.CodeBadVersion }) > 0
 		}
 		for i := 0; i < 10 || i < 200 && !late(); i++ { // whether one comes late in a round is chance
 			at := b.Server(b.ConnOf(b.s.ID()).Server())

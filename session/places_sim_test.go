@@ -33,7 +33,7 @@ func TestPlacesThatABeatHasCreatedHaveALease(t *testing.T) {
 		_, first := held(t, b.s) // the heartbeat is there
 		time.Sleep(simT / 20)    // and no beat under way
 		places := several(b, 3)
-		b.commits.Reset()
+		b.Commits.Reset()
 		begun := time.Now()
 		paths, err := b.s.CreatePlaces(t.Context(), places...)
 		must(t, err)

@@ -115,7 +115,7 @@ func TestManyRemovalsTakeTheirOperationsAlongTogether(t *testing.T) {
 		}
 		all[50].said.Version = 9 // refused: all are tried alone then
 		for round := range 2 {
-			b.commits.Reset()
+			b.Commits.Reset()
 			b.host.Hold()
 			errs := make(chan error, n)
 			for i, p := range all {
@@ -138,7 +138,7 @@ func TestManyRemovalsTakeTheirOperationsAlongTogether(t *testing.T) {
 					t.Errorf("round %d: the record of %d says %q; %d places are left", round, i, record, places)
 				}
 			}
-			if multis := b.commits.Len(); round == 1 && multis != 2 {
+			if multis := b.Commits.Len(); round == 1 && multis != 2 {
 				t.Errorf("%d transactions, want the first one's and that of the others", multis)
 			}
 			for i := range all {

@@ -31,8 +31,10 @@ const (
 // Stage is three simulated servers.
 type Stage struct {
 	*zktest.Ensemble
-	T      *testing.T
-	Config session.Config // of the clients that Client opens
+	T       *testing.T
+	Config  session.Config            // of the clients that Client opens
+	Trap    Trap                      // sees each request, unless the test has an OnRequest of its own
+	Commits await.List[zktest.Commit] // all, unless the test has an OnCommit of its own
 }
 
 // On runs a test in a bubble. Of cfg it sets what is not set: three servers in memory, of one
@@ -48,7 +50,15 @@ func On(t *testing.T, cfg zktest.Config, test func(s *Stage)) {
 		if cfg.Logf == nil {
 			cfg.Logf = func(string, ...any) {}
 		}
-		test(&Stage{Ensemble: zktest.Start(t, cfg), T: t})
+		s := &Stage{T: t}
+		if cfg.OnRequest == nil {
+			cfg.OnRequest = s.Trap.Requested
+		}
+		if cfg.OnCommit == nil {
+			cfg.OnCommit = s.Commits.Add
+		}
+		s.Ensemble = zktest.Start(t, cfg)
+		test(s)
 	})
 }
 

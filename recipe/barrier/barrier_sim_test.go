@@ -168,7 +168,7 @@ func TestABarrierThatIsRaisedAgainStaysUp(t *testing.T) {
 			must(t, other.Raise(t.Context()))
 			must(t, first.Raise(t.Context())) // it has a session
 			host, held, n := s.Host("first"), make(chan struct{}), 0
-			s.trap.Set(func(r zktest.Request) bool {
+			s.Trap.Set(func(r zktest.Request) bool {
 				if r.Host != "first" || r.Op == zktest.OpPing {
 					return false
 				}

@@ -3,7 +3,6 @@ package barrier_test
 import (
 	"testing"
 
-	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -15,11 +14,7 @@ func TestMain(m *testing.M) {
 }
 
 // A stage is three simulated servers in the time of a bubble, with one barrier.
-type stage struct {
-	*shared.Stage
-	trap    shared.Trap
-	commits await.List[zktest.Commit]
-}
+type stage struct{ *shared.Stage }
 
 const (
 	dir       = "/b"
@@ -33,11 +28,7 @@ var must = shared.Must
 
 func onStage(t *testing.T, seed int64, f func(t *testing.T, s *stage)) {
 	t.Helper()
-	s := &stage{}
-	shared.On(t, zktest.Config{Seed: seed, OnCommit: s.commits.Add, OnRequest: s.trap.Requested}, func(x *shared.Stage) {
-		s.Stage = x
-		f(x.T, s)
-	})
+	shared.On(t, zktest.Config{Seed: seed}, func(x *shared.Stage) { f(x.T, &stage{x}) })
 }
 
 // listed lists the znodes of the barrier as the ensemble has them.

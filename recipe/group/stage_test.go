@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
@@ -20,11 +19,7 @@ func TestMain(m *testing.M) {
 }
 
 // A stage is three simulated servers in the time of a bubble, with one group.
-type stage struct {
-	*shared.Stage
-	trap    shared.Trap
-	commits await.List[zktest.Commit]
-}
+type stage struct{ *shared.Stage }
 
 const (
 	dir       = "/workers"
@@ -38,16 +33,12 @@ var must = shared.Must
 
 func onStage(t *testing.T, seed int64, f func(t *testing.T, s *stage)) {
 	t.Helper()
-	s := &stage{}
-	shared.On(t, zktest.Config{Seed: seed, OnCommit: s.commits.Add, OnRequest: s.trap.Requested}, func(x *shared.Stage) {
-		s.Stage = x
-		f(x.T, s)
-	})
+	shared.On(t, zktest.Config{Seed: seed}, func(x *shared.Stage) { f(x.T, &stage{x}) })
 }
 
 // history lists what was committed about znodes of the group.
 func (s *stage) history() (all []zktest.Change) {
-	for _, c := range s.commits.All() {
+	for _, c := range s.Commits.All() {
 		for _, ch := range c.Changes {
 			if strings.HasPrefix(ch.Path, dir+"/") && ch.Op != zktest.OpCheck {
 				all = append(all, ch)
@@ -61,7 +52,7 @@ func (s *stage) history() (all []zktest.Change) {
 // now.
 func (s *stage) least(full int) int {
 	there, least, reached := map[string]bool{}, full, false
-	for _, c := range s.commits.All() {
+	for _, c := range s.Commits.All() {
 		for _, ch := range c.Changes {
 			switch {
 			case !strings.HasPrefix(ch.Path, dir+"/"):

@@ -3,7 +3,6 @@ package semaphore_test
 import (
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,34 +14,23 @@ import (
 // What somebody has read of a path that is deleted and made again must not be written there, though
 // the record may have the same version.
 
-// A brake holds all that a host sends, from its n-th read of the record on.
-type brake struct {
-	mu   sync.Mutex // guards what follows
-	host *zktest.Host
-	n    int
-	held chan struct{} // closed when it holds
-}
-
-func (b *brake) request(r zktest.Request) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.host == nil || r.Host != "b" || r.Op != zktest.OpGetData || r.Path != stagePath+"/leases" {
-		return
-	}
-	if b.n--; b.n == 0 {
-		host, held := b.host, b.held
+// holdAtRead holds all that "b" sends, from its n-th read of the record on. The channel is closed when it does.
+func (s *stage) holdAtRead(n int) <-chan struct{} {
+	held := make(chan struct{})
+	s.Trap.Set(func(r zktest.Request) bool {
+		if r.Host != "b" || r.Op != zktest.OpGetData || r.Path != stagePath+"/leases" {
+			return false
+		}
+		if n--; n > 0 {
+			return false
+		}
 		go func() {
-			host.Hold(zktest.ToServer)
+			s.Host("b").Hold(zktest.ToServer)
 			close(held)
 		}()
-	}
-}
-
-// on lets the brake hold a host from its n-th read on.
-func (b *brake) on(host *zktest.Host, n int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.host, b.n, b.held = host, n, make(chan struct{})
+		return true
+	})
+	return held
 }
 
 // record returns what the path holds.
@@ -69,17 +57,16 @@ func (s *stage) expel(admin *session.Session) {
 }
 
 func TestASlotIsNotTakenInAPathThatWasMadeAgain(t *testing.T) {
-	var b brake
-	onStage(t, 3, zktest.Config{OnRequest: b.request}, func(t *testing.T, s *stage) {
+	onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.Config.Timeout, s.Config.Lease = 5*stageT, stageD
 		admin, a := s.Admin(), s.person("a", slotted)
 		late, other := s.person("b", slotted), s.person("c", slotted)
 		s.Session(late.client)
 		s.release(a.acquire())
 		s.release(s.person("plain").acquire()) // version 3
-		b.on(late.host, 2)
+		stopped := s.holdAtRead(2)
 		second := late.begin(1)
-		<-b.held
+		<-stopped
 		time.Sleep(50 * time.Millisecond)
 		s.expel(admin)
 		s.release(other.acquire())
@@ -99,16 +86,15 @@ func TestAResizeDoesNotReachAPathThatWasMadeAgain(t *testing.T) {
 }
 
 func resizeMadeAgain(t *testing.T, nth int) {
-	var b brake
-	onStage(t, 4, zktest.Config{OnRequest: b.request}, func(t *testing.T, s *stage) {
+	onStage(t, 4, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.Config.Timeout, s.Config.Lease = 5*stageT, stageD
 		admin, a, late := s.Admin(), s.person("a"), s.person("b")
 		s.Session(late.client)
 		s.release(<-a.begin(3)) // version 1
-		b.on(late.host, nth)
+		stopped := s.holdAtRead(nth)
 		resized := make(chan error, 1)
 		go func() { resized <- late.Resize(t.Context(), 3) }()
-		<-b.held
+		<-stopped
 		time.Sleep(50 * time.Millisecond)
 		s.expel(admin)
 		time.Sleep(2 * stageD)
@@ -142,8 +128,7 @@ func resizeMadeAgain(t *testing.T, nth int) {
 }
 
 func TestTheFirstRecordDoesNotReachAPathThatWasMadeAgain(t *testing.T) {
-	var b brake
-	onStage(t, 3, zktest.Config{OnRequest: b.request}, func(t *testing.T, s *stage) {
+	onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.Config.Timeout, s.Config.Lease = 5*stageT, stageD
 		admin, late := s.Admin(), s.person("b")
 		s.Session(late.client)
@@ -152,9 +137,9 @@ func TestTheFirstRecordDoesNotReachAPathThatWasMadeAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		b.on(late.host, 2)
+		stopped := s.holdAtRead(2)
 		second := late.begin(1)
-		<-b.held
+		<-stopped
 		time.Sleep(50 * time.Millisecond)
 		s.expel(admin)
 		sem, err := semaphore.New(s.Client("c"), stagePath, 1, semaphore.Config{})

@@ -258,14 +258,7 @@ func TestARecordThatIsFoundToBeCopiedLateKeepsTheSlots(t *testing.T) {
 
 // The number of a permit that has not looked yet is over in a record that somebody has copied.
 func TestARecordThatWasCopiedHidesNobody(t *testing.T) {
-	var host *zktest.Host
-	brake := func(r zktest.Request) { // "b" has created its znode, and reads it
-		if host != nil && r.Host == "b" && r.Op == zktest.OpGetData && strings.HasPrefix(r.Path, stagePath+"/leases/") {
-			go host.Hold(zktest.ToServer)
-			host = nil
-		}
-	}
-	onStage(t, 1, zktest.Config{OnRequest: brake}, func(t *testing.T, s *stage) {
+	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.Config.Timeout, s.Config.Lease = 5*stageT, stageD
 		admin, late := s.Admin(), s.person("b")
 		if err := admin.EnsurePath(t.Context(), stagePath+"/locks", nil); err != nil {
@@ -276,7 +269,14 @@ func TestARecordThatWasCopiedHidesNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.Session(late.client)
-		host = late.host
+		// It has created its znode, and reads it.
+		s.Trap.Set(func(r zktest.Request) bool {
+			if r.Host != "b" || r.Op != zktest.OpGetData || !strings.HasPrefix(r.Path, stagePath+"/leases/") {
+				return false
+			}
+			go late.host.Hold(zktest.ToServer)
+			return true
+		})
 		first := late.begin(1)
 		time.Sleep(50 * time.Millisecond)
 		second := s.person("c").begin(1)

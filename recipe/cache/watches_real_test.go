@@ -39,7 +39,7 @@ func measureWatches(b *testing.B, cfg cache.Config) {
 	e := ensemble.ForTest(b, ensemble.Config{Servers: 1, Version: "3.9.5", Log: &log})
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	r := &rig{t: b, ctx: ctx, servers: e}
+	r := &realServers{t: b, ctx: ctx, servers: e}
 	r.proxy = faultproxy.ForTest(b, e.Servers()[0].Addr())
 	var clients []*session.Client
 	for range caches {

@@ -20,7 +20,7 @@ import (
 func TestALeaderThatIsCutOffHasStoppedWhenTheNextBegins(t *testing.T) {
 	for name, cut := range map[string]func(s *stage, leader *candidate){
 		"silent in both directions": func(s *stage, leader *candidate) { leader.host.Drop() },
-		"not heard, but hearing":    func(s *stage, leader *candidate) { s.chatter(leader); leader.host.Drop(zktest.ToServer) },
+		"not heard, but hearing":    func(s *stage, leader *candidate) { s.sendEvents(leader); leader.host.Drop(zktest.ToServer) },
 		"not hearing, but heard":    func(s *stage, leader *candidate) { leader.host.Drop(zktest.ToClient) },
 		"late replies, then none": func(s *stage, leader *candidate) {
 			leader.host.Delay(stageT*9/10, zktest.ToClient)
@@ -53,11 +53,11 @@ func TestALeaderThatIsCutOffHasStoppedWhenTheNextBegins(t *testing.T) {
 	}
 }
 
-// chatter makes watch events come to a client all the time, every T/3.
-func (s *stage) chatter(to *candidate) {
+// sendEvents makes watch events come to a client all the time, every T/3.
+func (s *stage) sendEvents(to *candidate) {
 	admin, client := s.Admin(), s.Session(to.client)
 	for i := range 30 {
-		path := fmt.Sprintf("/chatter/%d", i)
+		path := fmt.Sprintf("/events/%d", i)
 		if err := admin.EnsurePath(s.T.Context(), path, nil); err != nil {
 			s.T.Fatal(err)
 		}

@@ -14,7 +14,7 @@ type attached struct {
 	t        *testing.T
 	victim   *ensemble.Server
 	healthy  string // the address of another server
-	pilots   [3]pilot
+	dialers   [3]dialer
 	clients  []*session.Client
 	all      []*candidate
 	first    *election.Term
@@ -37,9 +37,9 @@ func attach(t *testing.T) *attached {
 			a.healthy = addr
 		}
 	}
-	for i := range a.pilots {
-		a.pilots[i].set("", victim.Addr())
-		a.clients = append(a.clients, open(t, e.ConnectString(), session.Config{Dial: a.pilots[i].Dial}))
+	for i := range a.dialers {
+		a.dialers[i].set("", victim.Addr())
+		a.clients = append(a.clients, open(t, e.ConnectString(), session.Config{Dial: a.dialers[i].Dial}))
 	}
 	a.all, a.first = lineUp(t, pathFor(t), a.clients...)
 	a.sessions = a.ids()
@@ -59,8 +59,8 @@ func (a *attached) ids() (ids [3]int64) {
 func (a *attached) settle() {
 	a.t.Helper()
 	await.Until(a.t, "move", func() bool {
-		for i := range a.pilots {
-			if a.pilots[i].at() == a.victim.Addr() || a.clients[i].Status().State != session.StateConnected {
+		for i := range a.dialers {
+			if a.dialers[i].at() == a.victim.Addr() || a.clients[i].Status().State != session.StateConnected {
 				return false
 			}
 		}
@@ -92,9 +92,9 @@ func TestAFollowerThatFreezesCostsNobodyItsPlace(t *testing.T) {
 	if err := a.victim.Freeze(); err != nil {
 		t.Fatal(err)
 	}
-	for i := range a.pilots {
-		a.pilots[i].set("", "")
-		a.pilots[i].detour(a.victim.Addr(), a.healthy)
+	for i := range a.dialers {
+		a.dialers[i].set("", "")
+		a.dialers[i].detour(a.victim.Addr(), a.healthy)
 	}
 	a.settle()
 	a.handOver()
@@ -104,10 +104,10 @@ func TestAFollowerThatFreezesCostsNobodyItsPlace(t *testing.T) {
 // the loss of a connection must not cost the leadership.
 func TestAFrozenFollowerTriedFirstCostsNobodyItsPlace(t *testing.T) {
 	a := attach(t)
-	for i := range a.pilots { // to where nothing will freeze
-		a.pilots[i].set("", "")
-		a.pilots[i].detour(a.victim.Addr(), a.healthy)
-		a.pilots[i].drop()
+	for i := range a.dialers { // to where nothing will freeze
+		a.dialers[i].set("", "")
+		a.dialers[i].detour(a.victim.Addr(), a.healthy)
+		a.dialers[i].drop()
 	}
 	a.settle()
 	if err := a.victim.Freeze(); err != nil {
@@ -115,13 +115,13 @@ func TestAFrozenFollowerTriedFirstCostsNobodyItsPlace(t *testing.T) {
 	}
 	// A beat is nearly due: the worst moment.
 	await.Until(t, "short lease", func() bool { return a.first.Remaining() < a.clients[0].Status().LeaseTime*7/8 })
-	for i := range a.pilots {
-		a.pilots[i].set(a.victim.Addr(), "")
-		a.pilots[i].drop()
+	for i := range a.dialers {
+		a.dialers[i].set(a.victim.Addr(), "")
+		a.dialers[i].drop()
 	}
 	await.Until(t, "attempt at the frozen server", func() bool {
-		for i := range a.pilots {
-			if !a.pilots[i].tried() {
+		for i := range a.dialers {
+			if !a.dialers[i].tried() {
 				return false
 			}
 		}

@@ -164,7 +164,7 @@ func runWith(t *testing.T, client *session.Client, path, id string, cfg election
 	if cfg.Logger == nil {
 		cfg.Logger = shared.Logger(t.Name())
 	}
-	c := start(t, client, path, id, cfg, refereeOf(t, path).watch, lead)
+	c := start(t, client, path, id, cfg, checkerOf(t, path).watch, lead)
 	t.Cleanup(func() {
 		c.stop()
 		c.inOrder()

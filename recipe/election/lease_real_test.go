@@ -42,7 +42,7 @@ func TestAVanishedLeaderIsReplacedLongBeforeItsSessionExpires(t *testing.T) {
 		open(t, w.ConnectString(), shortLease), open(t, e.ConnectString(), shortLease), open(t, e.ConnectString(), shortLease))
 	w.vanish()
 	defer w.reappear()
-	all[1].term() // the referee compares it with the first
+	all[1].term() // the checker compares it with the first
 	// There would have been nothing to take over if the session had expired first.
 	if ev := all[1].events.wait(election.EventTookOver, 1); ev.Node != first.Node() {
 		t.Errorf("it took over from %s", ev.Node)
@@ -69,7 +69,7 @@ func TestADeletedLeaderThatHearsNothingIsWaitedFor(t *testing.T) {
 	if err := admin.Delete(within(t), first.Node(), -1); err != nil {
 		t.Fatal(err)
 	}
-	all[1].term() // the referee compares it with the first
+	all[1].term() // the checker compares it with the first
 	all[1].events.wait(election.EventWithheld, 1)
 }
 

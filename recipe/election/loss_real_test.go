@@ -92,7 +92,7 @@ func TestALeaderKeepsItsTermWhenItsServerIsKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var p pilot
+	var p dialer
 	p.set("", victim.Addr())
 	client := open(t, e.ConnectString(), session.Config{Dial: p.Dial})
 	all, first := lineUp(t, path, client, open(t, e.ConnectString(), session.Config{}))
@@ -176,7 +176,7 @@ func TestTheTimeoutGrantedCounts(t *testing.T) {
 	if !errors.Is(context.Cause(term.Context()), recipe.ReasonLeaseExpired) {
 		t.Errorf("cause %v", context.Cause(term.Context()))
 	}
-	b.term() // the referee sees whether that was too early
+	b.term() // the checker sees whether that was too early
 }
 
 func TestCandidatesWaitForAnEnsembleThatStartsLater(t *testing.T) {

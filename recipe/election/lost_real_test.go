@@ -31,7 +31,7 @@ func TestALeadersLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			refereeOf(t, path).watch(term)
+			checkerOf(t, path).watch(term)
 			id := client.Status().Session
 			if err := term.Proclaim(within(t), []byte("data")); err != nil && session.OutcomeOf(err) != session.OutcomeUnknown {
 				t.Errorf("Proclaim: %v", err)
@@ -68,7 +68,7 @@ func TestAnHeirsLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			refereeOf(t, path).watch(first)
+			checkerOf(t, path).watch(first)
 			heir := open(t, w.ConnectString(), session.Config{})
 			events := newEvents(t, "b")
 			b, err := election.New(heir, path, election.Config{ID: "b", OnEvent: events.Add})
@@ -93,7 +93,7 @@ func TestAnHeirsLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 			if second.err != nil {
 				t.Fatal(second.err)
 			}
-			refereeOf(t, path).watch(second.term)
+			checkerOf(t, path).watch(second.term)
 			if n := events.count(election.EventJoined); n != 1 {
 				t.Errorf("joined %d times; events:\n%v", n, events)
 			}

@@ -40,7 +40,7 @@ func TestACandidateWhoseZnodeIsDeletedRejoinsAtTheTail(t *testing.T) {
 	if !first.Valid() {
 		t.Error("the leader is gone")
 	}
-	refereeOf(t, path).expel()
+	checkerOf(t, path).expel()
 	expel(0, 1) // the leader; d c b a
 	if ev := all[0].events.wait(election.EventDeposed, 1); ev.Reason != recipe.ReasonNodeDeleted {
 		t.Errorf("deposed: %v", ev.Reason)
@@ -72,7 +72,7 @@ func TestTheElectionGoesOnWhenItsPathIsDeleted(t *testing.T) {
 			}
 		}
 	}
-	refereeOf(t, path).expel()
+	checkerOf(t, path).expel()
 	wipe()
 	<-first.Context().Done()
 	await.Until(t, "line of two", func() bool {

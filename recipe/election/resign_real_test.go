@@ -57,7 +57,7 @@ func TestCampaignAndResignInSteps(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		refereeOf(t, path).watch(term)
+		checkerOf(t, path).watch(term)
 		if !term.Valid() || term.Token() <= last || term.ID() != "steps" || term.Remaining() <= 0 || time.Until(term.Deadline()) <= 0 {
 			t.Fatalf("term %+v after token %d", term, last)
 		}

@@ -281,7 +281,7 @@ func TestAnObserverBelievesARestoredBackup(t *testing.T) {
 		case "x":
 			at.to(fresh.Addrs()[0])
 			old.Close()
-			// Not by run, whose referee would take it for a candidate of the old ensemble.
+			// Not by run, whose checker would take it for a candidate of the old ensemble.
 			y, err := election.New(open(t, fresh.ConnectString(), session.Config{Timeout: steady}), "/e", election.Config{ID: "y"})
 			if err != nil {
 				t.Error(err)

@@ -52,14 +52,14 @@ func awaitReal(t *testing.T, ctx context.Context, list *group.Members, what stri
 	}
 }
 
-// cable is a network that can be cut for good, as by kill -9.
-type cable struct {
+// network is one that can be cut for good, as by kill -9.
+type network struct {
 	mu    sync.Mutex // guards what follows
 	down  bool
 	conns []net.Conn
 }
 
-func (c *cable) dial(ctx context.Context, network, address string) (net.Conn, error) {
+func (c *network) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -71,7 +71,7 @@ func (c *cable) dial(ctx context.Context, network, address string) (net.Conn, er
 	return conn, err
 }
 
-func (c *cable) cut() {
+func (c *network) cut() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.down = true
@@ -83,7 +83,7 @@ func (c *cable) cut() {
 func TestOnServersAMemberThatStartsAgainTakesOverWithoutAGap(t *testing.T) {
 	e, ctx := onServers(t)
 	const path = "/group-restart"
-	var old cable
+	var old network
 	_, err := join(ctx, openReal(t, e.ConnectString(), session.Config{Dial: old.dial}), path, group.Config{ID: "a"})
 	must(t, err)
 	list, err := watch(openReal(t, e.ConnectString(), session.Config{}), path, group.Config{})

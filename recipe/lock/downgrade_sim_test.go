@@ -27,9 +27,9 @@ func TestADowngradeAnnouncesNothingInAnotherPath(t *testing.T) {
 		second = make(chan struct{})
 		s.Config = session.Config{Timeout: 30 * time.Second, Lease: 2 * time.Second}
 		clean := lock.Config{Cleanup: true}
-		w := s.both("w", clean)
+		w := s.rw("w", clean)
 		admin := s.Admin()
-		q, p0, p1, p2 := s.both("q", clean), s.both("p0", clean), s.both("p1", clean), s.both("p2", clean)
+		q, p0, p1, p2 := s.rw("q", clean), s.rw("p0", clean), s.rw("p1", clean), s.rw("p2", clean)
 		held := <-w.start(false)
 		go held.Downgrade(t.Context())
 		<-second
@@ -76,8 +76,8 @@ func TestADowngradeKeepsItsPlaceWhenTheNumbersRunOut(t *testing.T) {
 					t.Fatal(err)
 				}
 				s.StartSequence(stagePath, math.MaxInt32-1)
-				held := s.both("w").acquire(writing)
-				waiting := s.both("x").begin(writing)
+				held := s.rw("w").acquire(writing)
+				waiting := s.rw("x").begin(writing)
 				reader, err := held.Downgrade(t.Context())
 				if err != nil {
 					t.Fatal(err)

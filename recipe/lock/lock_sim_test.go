@@ -18,7 +18,7 @@ import (
 
 func TestALockGoesFromOneToTheNext(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b, c := s.person("a"), s.person("b"), s.person("c")
+		a, b, c := s.process("a"), s.process("b"), s.process("c")
 		first := a.acquire()
 		if !first.Valid() || first.Remaining() <= 0 || first.Token() == 0 {
 			t.Errorf("valid %v, remaining %v, token %d", first.Valid(), first.Remaining(), first.Token())
@@ -49,7 +49,7 @@ func TestALockGoesFromOneToTheNext(t *testing.T) {
 // Goroutines of one process exclude each other, on one Lock or on two.
 func TestContendersOfOneProcessExcludeEachOther(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.person("a")
+		a := s.process("a")
 		const n = 20
 		inside, done := 0, make(chan error, n)
 		for range n {
@@ -75,9 +75,9 @@ func TestContendersOfOneProcessExcludeEachOther(t *testing.T) {
 // Who gives up tells so: neither the next in line nor who joins later waits for a lease.
 func TestWhoGivesUpDelaysNobody(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b, c, d := s.person("a"), s.person("b"), s.person("c"), s.person("d")
+		a, b, c, d := s.process("a"), s.process("b"), s.process("c"), s.process("d")
 		first := a.acquire()
-		giveUp := func(p *person) {
+		giveUp := func(p *process) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			_, err := p.Acquire(ctx)
@@ -108,16 +108,16 @@ func TestWhoGivesUpDelaysNobody(t *testing.T) {
 
 func TestALostLockIsReported(t *testing.T) {
 	for name, c := range map[string]struct {
-		lose   func(s *stage, p *person, h *lock.Held)
+		lose   func(s *stage, p *process, h *lock.Held)
 		reason recipe.Reason
 	}{
-		"cut off": {func(s *stage, p *person, h *lock.Held) { p.host.Hold() }, recipe.ReasonLeaseExpired},
-		"deleted": {func(s *stage, p *person, h *lock.Held) { s.Admin().Delete(s.T.Context(), h.Node(), -1) }, recipe.ReasonNodeDeleted},
-		"session": {func(s *stage, p *person, h *lock.Held) { s.Session(p.client).Close() }, recipe.ReasonSessionLost},
+		"cut off": {func(s *stage, p *process, h *lock.Held) { p.host.Hold() }, recipe.ReasonLeaseExpired},
+		"deleted": {func(s *stage, p *process, h *lock.Held) { s.Admin().Delete(s.T.Context(), h.Node(), -1) }, recipe.ReasonNodeDeleted},
+		"session": {func(s *stage, p *process, h *lock.Held) { s.Session(p.client).Close() }, recipe.ReasonSessionLost},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-				a, b := s.person("a"), s.person("b")
+				a, b := s.process("a"), s.process("b")
 				h := a.acquire()
 				next := b.begin()
 				s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
@@ -143,7 +143,7 @@ func TestALostLockIsReported(t *testing.T) {
 
 func TestGuardedWritesEndWithTheLock(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.person("a")
+		a := s.process("a")
 		admin := s.Admin()
 		if err := admin.EnsurePath(t.Context(), "/data", nil); err != nil {
 			t.Fatal(err)
@@ -167,7 +167,7 @@ func TestGuardedWritesEndWithTheLock(t *testing.T) {
 // The path goes with the last, and tokens grow nevertheless.
 func TestCleanupDeletesTheEmptyPath(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.person("a", lock.Config{Cleanup: true}), s.person("b", lock.Config{Cleanup: true})
+		a, b := s.process("a", lock.Config{Cleanup: true}), s.process("b", lock.Config{Cleanup: true})
 		exists := func() bool {
 			for _, n := range s.Nodes() {
 				if n.Path == stagePath {
@@ -198,7 +198,7 @@ func TestAReleaseWithALostReplyDoesNotBlockTheNext(t *testing.T) {
 	for name, effect := range map[string]zktest.Effect{"reply": zktest.LoseReply, "request": zktest.LoseRequest} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-				a := s.person("a")
+				a := s.process("a")
 				h := a.acquire()
 				time.Sleep(stageD / 16) // no beat is under way
 				lost := s.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Path: stagePath + "*", Nth: 1}, effect)
@@ -219,7 +219,7 @@ func TestAReleaseWithALostReplyDoesNotBlockTheNext(t *testing.T) {
 
 func TestCloseWaitsForTheRelease(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.person("a"), s.person("b")
+		a, b := s.process("a"), s.process("b")
 		h := a.acquire()
 		closed := make(chan struct{})
 		go func() { a.client.Close(); close(closed) }()
@@ -249,7 +249,7 @@ func TestALockThatCannotBeJoinedIsAPermanentError(t *testing.T) {
 		if _, err := admin.Create(t.Context(), stagePath, nil, 0, zk.WorldACL(zk.PermRead)); err != nil {
 			t.Fatal(err)
 		}
-		_, err := s.person("a").Acquire(t.Context())
+		_, err := s.process("a").Acquire(t.Context())
 		var permanent *recipe.PermanentError
 		if !errors.As(err, &permanent) || !errors.Is(err, zk.ErrNoAuth) {
 			t.Errorf("error %v", err)

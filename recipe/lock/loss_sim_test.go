@@ -18,7 +18,7 @@ func TestAFormerZnodeOfTheSameProcessIsAnothers(t *testing.T) {
 	for name, lag := range map[string]bool{"servers agree": false, "a server lags": true} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-				a := s.person("a")
+				a := s.process("a")
 				h := a.acquire()
 				old := s.Session(a.client)
 				if lag {
@@ -41,7 +41,7 @@ func TestAFormerZnodeOfTheSameProcessIsAnothers(t *testing.T) {
 // A session that ends while somebody acquires: it enters the line again, in a new session.
 func TestASessionThatEndsWhileWaitingIsReplaced(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.person("a"), s.person("b")
+		a, b := s.process("a"), s.process("b")
 		h := a.acquire()
 		next := b.begin()
 		s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
@@ -60,7 +60,7 @@ func TestASessionThatEndsWhileWaitingIsReplaced(t *testing.T) {
 // A guarded write that is on its way when the lock is lost never lands, whenever it arrives.
 func TestALateGuardedWriteDoesNotLand(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.person("a"), s.person("b")
+		a, b := s.process("a"), s.process("b")
 		admin := s.Admin()
 		if err := admin.EnsurePath(t.Context(), "/data", nil); err != nil {
 			t.Fatal(err)
@@ -96,7 +96,7 @@ func TestContendersForAPathThatComesAndGoes(t *testing.T) {
 		const n, rounds = 3, 50
 		done := make(chan struct{}, n)
 		for i := range n {
-			p := s.person(string(rune('a'+i)), lock.Config{Cleanup: true})
+			p := s.process(string(rune('a'+i)), lock.Config{Cleanup: true})
 			go func() {
 				defer func() { done <- struct{}{} }()
 				for range rounds {

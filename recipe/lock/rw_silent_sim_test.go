@@ -17,9 +17,9 @@ func TestAWriterWaitsForReadersThatVanish(t *testing.T) {
 				onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 					var helds []*lock.Held
 					for j := range 3 {
-						helds = append(helds, s.both(fmt.Sprint(j)).acquire(reading))
+						helds = append(helds, s.rw(fmt.Sprint(j)).acquire(reading))
 					}
-					w := s.both("w")
+					w := s.rw("w")
 					var next <-chan *lock.Held
 					if waits {
 						next = w.begin(writing)
@@ -47,7 +47,7 @@ func TestAWriterWaitsForReadersThatVanish(t *testing.T) {
 // A reader that joins after one has vanished does not know that it was no writer.
 func TestAReaderDoesNotJoinAVanishedWriter(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, r := s.both("a"), s.both("r")
+		a, r := s.rw("a"), s.rw("r")
 		h := a.acquire(writing)
 		time.Sleep(stageD)
 		a.host.Hold()
@@ -66,9 +66,9 @@ func TestSilentHoldersOfARWAreReplaced(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 				s.Config.Timeout, s.Config.Lease = 4*stageT, stageD
-				a := s.both("a")
+				a := s.rw("a")
 				a.acquire(c.silent)
-				first, second := s.both("b").begin(c.next), s.both("c").begin(c.next)
+				first, second := s.rw("b").begin(c.next), s.rw("c").begin(c.next)
 				time.Sleep(2 * stageD)
 				begun := time.Now()
 				a.host.Hold()
@@ -93,9 +93,9 @@ func TestSilentHoldersOfARWAreReplaced(t *testing.T) {
 func TestNobodyWhoOnlyWaitsIsTakenForSilent(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.Config.Timeout, s.Config.Lease = 8*stageT, stageD
-		var all []*both
+		var all []*rwProcess
 		for i := range 8 {
-			b := s.both(fmt.Sprint(i))
+			b := s.rw(fmt.Sprint(i))
 			release(t, b.acquire(writing)) // its heartbeat has a version
 			all = append(all, b)
 		}
@@ -121,7 +121,7 @@ func TestNobodyWhoOnlyWaitsIsTakenForSilent(t *testing.T) {
 // A waiting reader whose znode is deleted enters the line again.
 func TestAWaitingReaderThatIsDeletedComesAgain(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, r := s.both("a"), s.both("r")
+		a, r := s.rw("a"), s.rw("r")
 		h := a.acquire(writing)
 		next := r.begin(reading)
 		for _, n := range s.inLine() {
@@ -140,7 +140,7 @@ func TestAWaitingReaderThatIsDeletedComesAgain(t *testing.T) {
 // A reader does not know whether another that has vanished unseen may hold still.
 func TestReadersDoNotDeleteThePath(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.both("a", lock.Config{Cleanup: true})
+		a := s.rw("a", lock.Config{Cleanup: true})
 		release(t, a.acquire(reading))
 		if _, ok, err := s.Admin().Exists(t.Context(), stagePath); err != nil || !ok {
 			t.Errorf("the path is there: %v, %v", ok, err)

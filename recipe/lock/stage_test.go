@@ -42,8 +42,8 @@ func onStage(t *testing.T, cfg zktest.Config, f func(t *testing.T, s *stage)) {
 	shared.On(t, cfg, func(x *shared.Stage) { f(x.T, &stage{Stage: x}) })
 }
 
-// A person is one process with a lock.
-type person struct {
+// A process is one process with a lock.
+type process struct {
 	*lock.Lock
 	s      *stage
 	name   string
@@ -52,10 +52,10 @@ type person struct {
 	events await.List[lock.Event]
 }
 
-// person makes a process with the lock of the stage.
-func (s *stage) person(name string, cfg ...lock.Config) *person {
+// process makes a process with the lock of the stage.
+func (s *stage) process(name string, cfg ...lock.Config) *process {
 	s.T.Helper()
-	p := &person{s: s, name: name, host: s.Host(name), client: s.Client(name)}
+	p := &process{s: s, name: name, host: s.Host(name), client: s.Client(name)}
 	c := append(cfg, lock.Config{})[0]
 	c.ID, c.Logger, c.OnEvent = name, shared.Logger(name), p.events.Add
 	var err error
@@ -65,18 +65,18 @@ func (s *stage) person(name string, cfg ...lock.Config) *person {
 	return p
 }
 
-func (p *person) count(kind lock.EventKind) int {
+func (p *process) count(kind lock.EventKind) int {
 	return p.events.Count(func(ev lock.Event) bool { return ev.Kind == kind })
 }
 
 // acquire waits for the lock, for ten minutes of the bubble at most.
-func (p *person) acquire() *lock.Held {
+func (p *process) acquire() *lock.Held {
 	p.s.T.Helper()
 	return <-p.begin()
 }
 
 // begin acquires in the background.
-func (p *person) begin() <-chan *lock.Held { return p.s.begin(p.name, p.Acquire, false) }
+func (p *process) begin() <-chan *lock.Held { return p.s.begin(p.name, p.Acquire, false) }
 
 // begin calls acquire in the background, and checks what it returns.
 func (s *stage) begin(who string, acquire func(context.Context) (*lock.Held, error), read bool) <-chan *lock.Held {

@@ -22,7 +22,7 @@ func claims(l *lock.Lock) (states []recipe.ClaimState) {
 
 func TestTheStatusTellsWhatIsHeldAndWhatWaits(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.person("a")
+		a := s.process("a")
 		h := a.acquire()
 		next := a.begin() // of the same process
 		s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
@@ -63,7 +63,7 @@ func TestTheStatusTellsWhatIsHeldAndWhatWaits(t *testing.T) {
 // liveness handler asks for.
 func TestTheStatusKeepsALossUntilTheWorkHasStopped(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.person("a")
+		a := s.process("a")
 		stop, done := make(chan struct{}), make(chan error, 1)
 		go func() {
 			done <- a.Do(t.Context(), func(context.Context, *lock.Held) error {
@@ -202,7 +202,7 @@ func TestTheStatusOfLocksThatAreHeldTogether(t *testing.T) {
 // and not the end. What does not reach it is counted.
 func TestASubscriberThatBlocksHoldsUpNothing(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.person("a")
+		a := s.process("a")
 		never := make(chan struct{})
 		defer close(never)
 		defer a.Subscribe(func(lock.Event) { <-never })()
@@ -226,7 +226,7 @@ func TestASubscriberThatBlocksHoldsUpNothing(t *testing.T) {
 func TestTheStatusTellsSinceWhenAClaimTries(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.Host("a").Hold()
-		a := s.person("a")
+		a := s.process("a")
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { _, err := a.Acquire(ctx); done <- err }()

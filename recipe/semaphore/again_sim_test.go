@@ -59,11 +59,11 @@ func (s *stage) expel(admin *session.Session) {
 func TestASlotIsNotTakenInAPathThatWasMadeAgain(t *testing.T) {
 	onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.Config.Timeout, s.Config.Lease = 5*stageT, stageD
-		admin, a := s.Admin(), s.person("a", slotted)
-		late, other := s.person("b", slotted), s.person("c", slotted)
+		admin, a := s.Admin(), s.process("a", slotted)
+		late, other := s.process("b", slotted), s.process("c", slotted)
 		s.Session(late.client)
 		s.release(a.acquire())
-		s.release(s.person("plain").acquire()) // version 3
+		s.release(s.process("plain").acquire()) // version 3
 		stopped := s.holdAtRead(2)
 		second := late.begin(1)
 		<-stopped
@@ -88,7 +88,7 @@ func TestAResizeDoesNotReachAPathThatWasMadeAgain(t *testing.T) {
 func resizeMadeAgain(t *testing.T, nth int) {
 	onStage(t, 4, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.Config.Timeout, s.Config.Lease = 5*stageT, stageD
-		admin, a, late := s.Admin(), s.person("a"), s.person("b")
+		admin, a, late := s.Admin(), s.process("a"), s.process("b")
 		s.Session(late.client)
 		s.release(<-a.begin(3)) // version 1
 		stopped := s.holdAtRead(nth)
@@ -98,9 +98,9 @@ func resizeMadeAgain(t *testing.T, nth int) {
 		time.Sleep(50 * time.Millisecond)
 		s.expel(admin)
 		time.Sleep(2 * stageD)
-		var unknown []*person
+		var unknown []*process
 		for _, name := range []string{"c", "d", "e"} {
-			p := s.person(name)
+			p := s.process(name)
 			p.acquire()
 			unknown = append(unknown, p)
 		}
@@ -119,7 +119,7 @@ func resizeMadeAgain(t *testing.T, nth int) {
 			}
 		}
 		s.size = 0 // what the path holds
-		f, g := s.person("f"), s.person("g")
+		f, g := s.process("f"), s.process("g")
 		s.size = 4
 		first, second := f.begin(1), g.begin(1)
 		<-first // which look at all others
@@ -130,7 +130,7 @@ func resizeMadeAgain(t *testing.T, nth int) {
 func TestTheFirstRecordDoesNotReachAPathThatWasMadeAgain(t *testing.T) {
 	onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.Config.Timeout, s.Config.Lease = 5*stageT, stageD
-		admin, late := s.Admin(), s.person("b")
+		admin, late := s.Admin(), s.process("b")
 		s.Session(late.client)
 		for _, dir := range []string{"locks", "leases"} { // as Curator makes them
 			if err := admin.EnsurePath(t.Context(), stagePath+"/"+dir, nil); err != nil {
@@ -164,9 +164,9 @@ func TestTheFirstRecordDoesNotReachAPathThatWasMadeAgain(t *testing.T) {
 func TestSlotsThatAreTakenAtTheSameTime(t *testing.T) {
 	for seed := range int64(5) {
 		onStage(t, 6, zktest.Config{Seed: seed}, func(t *testing.T, s *stage) {
-			var all []*person
+			var all []*process
 			for i := range 6 {
-				all = append(all, s.person(fmt.Sprint("a", i), slotted))
+				all = append(all, s.process(fmt.Sprint("a", i), slotted))
 				s.Session(all[i].client)
 			}
 			s.release(all[0].acquire())
@@ -184,7 +184,7 @@ func TestSlotsThatAreTakenAtTheSameTime(t *testing.T) {
 // Who holds a slot is in the record. When somebody has emptied it, nobody knows.
 func TestAnEmptiedRecordGivesNoSlots(t *testing.T) {
 	onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
-		admin, a, b := s.Admin(), s.person("a", slotted), s.person("b", slotted)
+		admin, a, b := s.Admin(), s.process("a", slotted), s.process("b", slotted)
 		held := a.acquire()
 		if _, err := admin.Set(t.Context(), stagePath+"/leases", nil, -1); err != nil {
 			t.Fatal(err)
@@ -193,7 +193,7 @@ func TestAnEmptiedRecordGivesNoSlots(t *testing.T) {
 			if p, err := b.Acquire(t.Context()); !isA[*semaphore.DataError](err) {
 				t.Fatalf("%v, %v", p, err)
 			}
-			s.release(s.person("plain").acquire())
+			s.release(s.process("plain").acquire())
 		}
 		if !held.Valid() {
 			t.Error("the holder has lost its permit")

@@ -54,7 +54,7 @@ func (s *stage) usable(within time.Duration) {
 	begun := time.Now()
 	var all []*semaphore.Permit
 	for i := range s.size {
-		all = append(all, s.person(fmt.Sprint("after", i)).acquire())
+		all = append(all, s.process(fmt.Sprint("after", i)).acquire())
 	}
 	if took := time.Since(begun); took > within {
 		s.T.Errorf("it took %v until all permits were held again", took)
@@ -71,7 +71,7 @@ func TestACancelAtAnyRequestLeavesNothingBehind(t *testing.T) {
 		for n, more := 1, true; more; n++ {
 			c := &counter{n: n}
 			onStage(t, 2, zktest.Config{OnRequest: c.request}, func(t *testing.T, s *stage) {
-				a, b := s.person("a"), s.person("b")
+				a, b := s.process("a"), s.process("b")
 				s.Session(a.client)
 				held := []*semaphore.Permit{b.acquire()}
 				if full {
@@ -112,7 +112,7 @@ func TestALossAtAnyRequestIsSurvived(t *testing.T) {
 				c := &counter{n: n}
 				onStage(t, 2, zktest.Config{OnRequest: c.request}, func(t *testing.T, s *stage) {
 					cfg := semaphore.Config{Slots: slots}
-					a, b := s.person("a", cfg), s.person("b", cfg)
+					a, b := s.process("a", cfg), s.process("b", cfg)
 					s.Session(a.client)
 					first, second := b.acquire(), b.acquire()
 					c.start(func() {})

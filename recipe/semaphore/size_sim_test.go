@@ -61,7 +61,7 @@ func TestASizeOfZeroIsThatOfThePath(t *testing.T) {
 		if _, err := any.Acquire(t.Context()); !errors.As(err, &size) || size.Size != 0 {
 			t.Errorf("without a path: %v", err)
 		}
-		s.release(s.person("a").acquire())
+		s.release(s.process("a").acquire())
 		p, err := any.Acquire(t.Context())
 		if err != nil || any.Size() != 3 {
 			t.Fatalf("size %d, %v", any.Size(), err)
@@ -72,11 +72,11 @@ func TestASizeOfZeroIsThatOfThePath(t *testing.T) {
 
 func TestResizeWakesThoseWhoWaitInOrder(t *testing.T) {
 	onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.person("a")
+		a := s.process("a")
 		held := []*semaphore.Permit{a.acquire(), a.acquire(), a.acquire()}
 		var waiting []<-chan *semaphore.Permit
 		for i := range 4 {
-			waiting = append(waiting, s.person(fmt.Sprint("w", i)).queue())
+			waiting = append(waiting, s.process(fmt.Sprint("w", i)).queue())
 		}
 		time.Sleep(stageD)
 		if err := a.Resize(t.Context(), 1); err != nil {
@@ -88,7 +88,7 @@ func TestResizeWakesThoseWhoWaitInOrder(t *testing.T) {
 			t.Fatal("admitted although one of one is held")
 		}
 		s.size = 5
-		if err := s.person("b").Resize(t.Context(), 5); err != nil {
+		if err := s.process("b").Resize(t.Context(), 5); err != nil {
 			t.Fatal(err)
 		}
 		for i := range 4 {
@@ -100,7 +100,7 @@ func TestResizeWakesThoseWhoWaitInOrder(t *testing.T) {
 		if err := a.Resize(t.Context(), 1); err != nil {
 			t.Fatal(err)
 		}
-		last := s.person("last")
+		last := s.process("last")
 		if _, err := last.AcquireN(t.Context(), 2); !isA[*semaphore.SizeError](err) {
 			t.Errorf("two of one: %v", err) // also for one that says another size than the path
 		}
@@ -113,7 +113,7 @@ func TestResizeWakesThoseWhoWaitInOrder(t *testing.T) {
 // One who waits for two while the size becomes one would wait for ever, and all behind it.
 func TestWhoWaitsForMoreThanThereAreIsToldSo(t *testing.T) {
 	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b, c := s.person("a"), s.person("b"), s.person("c")
+		a, b, c := s.process("a"), s.process("b"), s.process("c")
 		held := a.acquire()
 		got := make(chan error, 1)
 		go func() {
@@ -136,7 +136,7 @@ func TestWhoWaitsForMoreThanThereAreIsToldSo(t *testing.T) {
 
 func TestNonsenseInPlaceOfTheSizeIsATypedErrorAndDoesNoHarm(t *testing.T) {
 	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.person("a"), s.person("b")
+		a, b := s.process("a"), s.process("b")
 		held := a.acquire()
 		other := a.acquire()
 		got := make(chan error, 1)
@@ -189,7 +189,7 @@ func TestAPathThatAnotherLibraryHasMade(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := s.person("a").queue()
+		a := s.process("a").queue()
 		if !waits(a, 3*stageT) {
 			t.Fatal("two of one")
 		}
@@ -203,7 +203,7 @@ func TestAPathThatAnotherLibraryHasMade(t *testing.T) {
 		}
 		s.Config.Timeout, s.Config.Lease = 4*session.DefaultLease, 2*session.DefaultLease
 		var lease *recipe.LeaseError
-		if _, err := s.person("b").Acquire(t.Context()); !errors.As(err, &lease) {
+		if _, err := s.process("b").Acquire(t.Context()); !errors.As(err, &lease) {
 			t.Errorf("a lease that is too long: %v", err)
 		}
 	})
@@ -223,9 +223,9 @@ func TestARecordThatWasCopiedTellsNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			slots := semaphore.Config{Slots: true}
-			held := <-s.person("a", slots).begin(2)
+			held := <-s.process("a", slots).begin(2)
 			for _, n := range []int{1, 2} {
-				next := s.person(fmt.Sprint("for ", n), slots).begin(n)
+				next := s.process(fmt.Sprint("for ", n), slots).begin(n)
 				time.Sleep(5 * stageD)
 				if !held.Valid() {
 					t.Errorf("%d settled: the permit is lost", settled)
@@ -251,7 +251,7 @@ func TestARecordThatIsFoundToBeCopiedLateKeepsTheSlots(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range 4 {
-			s.person(fmt.Sprint("a", i), slotted).acquire() // which looks at all others
+			s.process(fmt.Sprint("a", i), slotted).acquire() // which looks at all others
 		}
 	})
 }
@@ -260,7 +260,7 @@ func TestARecordThatIsFoundToBeCopiedLateKeepsTheSlots(t *testing.T) {
 func TestARecordThatWasCopiedHidesNobody(t *testing.T) {
 	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.Config.Timeout, s.Config.Lease = 5*stageT, stageD
-		admin, late := s.Admin(), s.person("b")
+		admin, late := s.Admin(), s.process("b")
 		if err := admin.EnsurePath(t.Context(), stagePath+"/locks", nil); err != nil {
 			t.Fatal(err)
 		}
@@ -279,7 +279,7 @@ func TestARecordThatWasCopiedHidesNobody(t *testing.T) {
 		})
 		first := late.begin(1)
 		time.Sleep(50 * time.Millisecond)
-		second := s.person("c").begin(1)
+		second := s.process("c").begin(1)
 		time.Sleep(stageD)
 		late.host.Heal()
 		s.release(<-first) // which looks at all others

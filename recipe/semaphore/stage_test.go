@@ -46,8 +46,8 @@ func onStage(t *testing.T, size int, cfg zktest.Config, f func(t *testing.T, s *
 	shared.On(t, cfg, func(x *shared.Stage) { f(x.T, &stage{Stage: x, size: size, slots: map[int]int64{}}) })
 }
 
-// A person is one process with the semaphore.
-type person struct {
+// A process is one process with the semaphore.
+type process struct {
 	*semaphore.Semaphore
 	s      *stage
 	name   string
@@ -56,10 +56,10 @@ type person struct {
 	events await.List[semaphore.Event]
 }
 
-// person makes a process with the semaphore of the stage.
-func (s *stage) person(name string, cfg ...semaphore.Config) *person {
+// process makes a process with the semaphore of the stage.
+func (s *stage) process(name string, cfg ...semaphore.Config) *process {
 	s.T.Helper()
-	p := &person{s: s, name: name, host: s.Host(name), client: s.Client(name, s.servers...)}
+	p := &process{s: s, name: name, host: s.Host(name), client: s.Client(name, s.servers...)}
 	c := append(cfg, semaphore.Config{})[0]
 	c.ID, c.Logger, c.OnEvent = name, shared.Logger(name), p.events.Add
 	var err error
@@ -69,18 +69,18 @@ func (s *stage) person(name string, cfg ...semaphore.Config) *person {
 	return p
 }
 
-func (p *person) count(kind semaphore.EventKind) int {
+func (p *process) count(kind semaphore.EventKind) int {
 	return p.events.Count(func(ev semaphore.Event) bool { return ev.Kind == kind })
 }
 
 // acquire waits for a permit, for ten minutes of the bubble at most.
-func (p *person) acquire() *semaphore.Permit {
+func (p *process) acquire() *semaphore.Permit {
 	p.s.T.Helper()
 	return <-p.begin(1)
 }
 
 // begin acquires n permits in the background.
-func (p *person) begin(n int) <-chan *semaphore.Permit {
+func (p *process) begin(n int) <-chan *semaphore.Permit {
 	return shared.Begin(p.s.Stage, p.name, func(ctx context.Context) (*semaphore.Permit, error) {
 		permit, err := p.AcquireN(ctx, n)
 		if err == nil {
@@ -90,8 +90,8 @@ func (p *person) begin(n int) <-chan *semaphore.Permit {
 	})
 }
 
-// queue lets a person wait for a permit: it stands in line when queue returns.
-func (p *person) queue() <-chan *semaphore.Permit {
+// queue lets a process wait for a permit: it stands in line when queue returns.
+func (p *process) queue() <-chan *semaphore.Permit {
 	p.s.T.Helper()
 	joined := p.count(semaphore.EventJoined)
 	got := p.begin(1)

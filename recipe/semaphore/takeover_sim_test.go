@@ -29,9 +29,9 @@ func TestNobodyTakesOverAfterABeatThatWasNotHeard(t *testing.T) {
 			beats, taken = make(chan int64, 1000), make(chan struct{}, 10)
 			s.Config.Timeout, s.Config.Lease = 10*stageT, stageD
 			s.servers = []string{s.Leader().Addr()}
-			a := s.person("a", semaphore.Config{StopBefore: time.Millisecond})
+			a := s.process("a", semaphore.Config{StopBefore: time.Millisecond})
 			s.servers = nil
-			b := s.person("b")
+			b := s.process("b")
 			held := a.acquire()
 			lagging := s.Followers()[0]
 			for s.Session(b.client); s.serverOf(b) != lagging.ID(); {
@@ -66,8 +66,8 @@ func TestNobodyTakesOverAfterABeatThatWasNotHeard(t *testing.T) {
 	}
 }
 
-// serverOf returns the server that a person's session is at, or 0.
-func (s *stage) serverOf(p *person) int {
+// serverOf returns the server that a process's session is at, or 0.
+func (s *stage) serverOf(p *process) int {
 	for _, at := range s.Sessions() {
 		if at.ID == s.sessionOf(p) {
 			return at.Server

@@ -10,8 +10,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// both is a process with a read-write lock.
-type both struct {
+// rwProcess is a process with a read-write lock.
+type rwProcess struct {
 	*lock.RW
 	s      *stage
 	name   string
@@ -19,9 +19,9 @@ type both struct {
 	client *session.Client
 }
 
-func (s *stage) both(name string, cfg ...lock.Config) *both {
+func (s *stage) rw(name string, cfg ...lock.Config) *rwProcess {
 	s.T.Helper()
-	b := &both{s: s, name: name, host: s.Host(name), client: s.Client(name)}
+	b := &rwProcess{s: s, name: name, host: s.Host(name), client: s.Client(name)}
 	c := append(cfg, lock.Config{})[0]
 	c.ID, c.Logger = name, shared.Logger(name)
 	var err error
@@ -32,7 +32,7 @@ func (s *stage) both(name string, cfg ...lock.Config) *both {
 }
 
 // begin acquires in the background, and returns when it stands in line.
-func (b *both) begin(read bool) <-chan *lock.Held {
+func (b *rwProcess) begin(read bool) <-chan *lock.Held {
 	b.s.T.Helper()
 	n := len(b.s.inLine())
 	got := b.start(read)
@@ -41,7 +41,7 @@ func (b *both) begin(read bool) <-chan *lock.Held {
 }
 
 // start acquires in the background.
-func (b *both) start(read bool) <-chan *lock.Held {
+func (b *rwProcess) start(read bool) <-chan *lock.Held {
 	l := b.Write()
 	if read {
 		l = b.Read()
@@ -49,7 +49,7 @@ func (b *both) start(read bool) <-chan *lock.Held {
 	return b.s.begin(b.name, l.Acquire, read)
 }
 
-func (b *both) acquire(read bool) *lock.Held { b.s.T.Helper(); return <-b.start(read) }
+func (b *rwProcess) acquire(read bool) *lock.Held { b.s.T.Helper(); return <-b.start(read) }
 
 const reading, writing = true, false
 

@@ -58,7 +58,8 @@ func (r *Round) begin(ctx context.Context, l *life.Life) {
 func (r *Round) Context() context.Context { return r.held.Context() }
 
 // Valid reports whether this member is inside at this moment. Its znode is there, so no other member's
-// Leave has returned nil. Two clock reads, no request.
+// Leave has returned nil; but if somebody else has deleted the znode, Valid may tell that only when the
+// lease ends. Two clock reads, no request.
 func (r *Round) Valid() bool { return r.held.Valid() }
 
 // guard ends the round when the znode or the session is lost, and leaves when the client is closed.

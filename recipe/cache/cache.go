@@ -216,7 +216,9 @@ func (c *Cache) each(n *node, path string, f func(n *node, path string)) {
 
 // Fresh waits until the cache holds everything that was acknowledged, to anybody, before Fresh
 // was called. It costs a transaction of the ensemble that checks the cache's own path and changes
-// nothing; calls at one time share it. It takes no permission.
+// nothing; calls at one time share it. It takes no permission. It does not find what changed while the
+// cache was refused READ and has it again: newer servers send no event of that, and only the checks of
+// [Config].Recheck find it.
 func (c *Cache) Fresh(ctx context.Context) error {
 	c.mu.Lock()
 	c.asked++

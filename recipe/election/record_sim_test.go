@@ -1,7 +1,6 @@
 package election_test
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
-	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -240,50 +238,68 @@ func TestARecordThatWasCopiedHidesNobody(t *testing.T) {
 	})
 }
 
-// The path holds the record of another one, which must not be written. Who joins next might believe it.
-func TestACopiedRecordThatMustNotBeWrittenLetsNobodyIn(t *testing.T) {
+// The record of another path, which must not be written, tells nothing either. Once the numbers have come as far as it
+// tells, it says nothing of one's own.
+func TestACopiedRecordThatMustNotBeWrittenTellsNothing(t *testing.T) {
+	for _, settled := range []int{2, 1234} {
+		onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+			s.copied(settled, zk.PermAll&^zk.PermWrite)
+			all, first := s.lineUp("a", "b", "c")
+			first.Resign()
+			s.vanish(all[1], all[1].term())
+			all[2].term() // which looks at all others
+		})
+	}
+}
+
+// Who has read the record of another path does not write back what it tells of numbers that are yet to come.
+func TestWhatACopiedRecordTellsIsNotWrittenBack(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		s.copied(1234, zk.PermAll&^zk.PermWrite)
-		a := s.enter("a")
-		select {
-		case <-a.done:
-		case <-time.After(time.Minute):
-			t.Fatalf("it stands in line:\n%v", a.events)
-		}
-		var permanent *recipe.PermanentError
-		if !errors.As(a.err, &permanent) || !errors.Is(a.err, zk.ErrNoAuth) || !strings.Contains(a.err.Error(), stagePath) {
-			t.Errorf("it ended with %v", a.err)
-		}
-		s.Eventually("empty line", func() bool { return len(s.inLine()) == 0 })
+		s.copied(0, zk.PermAll, 2)
+		all, first := s.lineUp("a", "b", "c", "d")
+		all[1].stop()
+		first.Resign()
+		s.vanish(all[2], all[2].term())
+		all[3].term() // which looks at all others
 	})
 }
 
 // Somebody copies another path over this one. Who hears afterwards that the leader's znode is gone waits for the lease.
 func TestARecordThatIsCopiedLaterTellsNothing(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		admin := s.Admin()
 		all, first := s.lineUp("a", "b")
-		if _, err := admin.Set(t.Context(), stagePath, copiedRecord(1234), -1); err != nil {
+		if _, err := s.Admin().Set(t.Context(), stagePath, copiedRecord(1), -1); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(5 * stageD)
-		all[0].host.Hold(zktest.ToClient) // it does not hear of the deletion
-		if err := admin.Delete(t.Context(), first.Node(), -1); err != nil {
-			t.Fatal(err)
-		}
+		s.vanish(all[0], first)
 		all[1].term() // which looks at the first
 	})
 }
 
-// copiedRecord is the record of another path.
-func copiedRecord(settled int) []byte {
-	return fmt.Appendf(nil, "zkrecipe line 1\nlease 4s\nsettled %d\nleft 1240-1250\n", settled)
+// vanish deletes a leader's znode without its knowledge.
+func (s *stage) vanish(a *candidate, term *election.Term) {
+	s.T.Helper()
+	time.Sleep(stageD)
+	a.host.Hold(zktest.ToClient)
+	if err := s.Admin().Delete(s.T.Context(), term.Node(), -1); err != nil {
+		s.T.Fatal(err)
+	}
 }
 
-// copied makes the path with the record of another one.
-func (s *stage) copied(settled int, perms int32) {
+// copiedRecord is the record of another path, in which these numbers have left.
+func copiedRecord(settled int, left ...int) []byte {
+	record := fmt.Appendf(nil, "zkrecipe line 1\nlease 400ms\npath 500000012-18b3d2a4c10\nsettled %d\nleft", settled)
+	for _, n := range append(left, 1240) {
+		record = fmt.Appendf(record, " %d", n)
+	}
+	return append(record, '\n')
+}
+
+// copied makes the path with such a record.
+func (s *stage) copied(settled int, perms int32, left ...int) {
 	s.T.Helper()
-	if _, err := s.Admin().Create(s.T.Context(), stagePath, copiedRecord(settled), 0, zk.WorldACL(perms)); err != nil {
+	if _, err := s.Admin().Create(s.T.Context(), stagePath, copiedRecord(settled, left...), 0, zk.WorldACL(perms)); err != nil {
 		s.T.Fatal(err)
 	}
 }

@@ -123,12 +123,15 @@ func (p *Place) find(ctx context.Context) error {
 			return err
 		}
 		ahead, ok := Ahead(p.Name(), r.names)
+		if ok && Twin(p.Name(), r.names) {
+			return ErrTwin
+		}
 		if ok {
 			p.ahead = conflicting(ahead, p.shared)
 			if p.shared {
 				p.beside = readers(ahead)
 			}
-			return p.enter(ctx, r, wanted, ahead)
+			return p.enter(ctx, r, wanted)
 		}
 		// The own create came before this list, in one session: it can only be missing
 		// because it has been deleted.
@@ -148,7 +151,7 @@ func (p *Place) find(ctx context.Context) error {
 
 // enter takes in the line's record. A number that is neither listed nor over may belong to a
 // holder that vanished just before: its lease may still run.
-func (p *Place) enter(ctx context.Context, r reading, read bool, ahead []Name) error {
+func (p *Place) enter(ctx context.Context, r reading, read bool) error {
 	own, asked := p.number(), true
 	p.born = r.stat.Czxid
 	if known, current, ok := p.cfg.Memory.recall(p.s, r.stat, p.cfg.Clock.Now()); ok && !read {
@@ -164,7 +167,7 @@ func (p *Place) enter(ctx context.Context, r reading, read bool, ahead []Name) e
 			}
 			asked = true
 		}
-	} else if err := p.enterRecord(ctx, r, read, ahead); err != nil {
+	} else if err := p.enterRecord(ctx, r, read); err != nil {
 		return err
 	}
 	if !read || len(r.record) > 0 { // else it has just been written
@@ -184,9 +187,9 @@ func (p *Place) enter(ctx context.Context, r reading, read bool, ahead []Name) e
 	return nil
 }
 
-// enterRecord takes in the record as it was read with the list, or reads it. It must not be older than the list: it
-// would not tell of who has left, and one that somebody copied would not be replaced yet by who was ahead.
-func (p *Place) enterRecord(ctx context.Context, r reading, read bool, ahead []Name) error {
+// enterRecord takes in the record as it was read with the list, or reads it. One that is older than the list does not
+// tell of all who have left.
+func (p *Place) enterRecord(ctx context.Context, r reading, read bool) error {
 	data, stat := r.record, r.held
 	if !read || stat.Mzxid < r.stat.Mzxid {
 		var err error
@@ -194,7 +197,7 @@ func (p *Place) enterRecord(ctx context.Context, r reading, read bool, ahead []N
 			return goneIfNoNode(err)
 		}
 	}
-	return p.take(ctx, data, stat.Version, ahead)
+	return p.take(ctx, data, stat)
 }
 
 // noNumber stands for a number that tells nothing: the server has none left.

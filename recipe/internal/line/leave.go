@@ -12,76 +12,38 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// take takes in what the path holds, and writes the first record of the line if there is none. The names are of
-// those who were ahead not later than that.
-func (p *Place) take(ctx context.Context, data []byte, version int32, ahead []Name) error {
-	for {
-		first, none, err := p.firstRecord(ctx, data, ahead)
-		if err != nil {
-			return err
-		}
-		if !none {
-			break
-		}
+// take takes in what the path holds, and writes the first record of the line if there is none.
+func (p *Place) take(ctx context.Context, data []byte, stat zk.Stat) error {
+	for len(data) == 0 {
+		// Somebody who must not write here may have joined already, with a lease of that length.
+		first := record{lease: max(p.s.LeaseAsked(), session.DefaultLease)}
 		// With a check of the own znode: else the path may have been made again, with a record.
-		_, err = p.s.Multi(ctx,
+		_, err := p.s.Multi(ctx,
 			&zk.CheckVersionRequest{Path: p.path, Version: -1},
-			&zk.SetDataRequest{Path: p.dir, Data: []byte(first.String()), Version: version})
+			&zk.SetDataRequest{Path: p.dir, Data: []byte(first.String()), Version: stat.Version})
 		if errors.Is(err, zk.ErrNoAuth) {
-			if len(data) > 0 { // who joins next may believe it
-				return fmt.Errorf("no permission to write %s, which holds another line's record: somebody has to delete its data: %w", p.dir, err)
-			}
 			p.noRecord(fmt.Errorf("no permission to write %s: %w", p.dir, err))
 			return p.admit()
 		}
 		if err != nil && session.OutcomeOf(err) == session.OutcomeNotDone && !errors.Is(err, zk.ErrBadVersion) {
 			return goneIfNoNode(err)
 		}
-		var stat zk.Stat
 		if data, stat, err = p.s.Get(ctx, p.dir); err != nil {
 			return goneIfNoNode(err)
 		}
-		version = stat.Version
 	}
-	p.learn(data)
-	p.version = version
+	p.learn(data, stat)
 	return p.admit()
 }
 
-// firstRecord returns the record to write where the path holds none of this line: nothing, or the record of another
-// path, which somebody has copied.
-func (p *Place) firstRecord(ctx context.Context, data []byte, ahead []Name) (first record, none bool, err error) {
-	if len(data) == 0 {
-		// Somebody who must not write here may have joined already, with a lease of that length.
-		return record{lease: max(p.s.LeaseAsked(), session.DefaultLease)}, true, nil
-	}
-	r, ok := parseRecord(data)
-	if ok {
-		none, err = p.copied(ctx, r, ahead)
-	}
-	return record{lease: r.lease}, none, err
-}
-
-// copied reports whether a record is another path's, where the numbers are others: it tells that some are over that
-// are there.
-func (p *Place) copied(ctx context.Context, r record, ahead []Name) (bool, error) {
-	over := func(n Name) bool { return Ours(n.Full) && r.Over(number(n)) }
-	if r.Over(p.number()) {
-		return true, nil
-	}
-	if !slices.ContainsFunc(ahead, over) {
-		return false, nil
-	}
-	children, _, err := p.s.Children(ctx, p.dir) // they may have left since the list was made
-	return slices.ContainsFunc(ahead, func(n Name) bool { return over(n) && slices.Contains(children, n.Full) }), goneIfNoNode(err)
-}
-
 // learn takes in data of the path that are not empty.
-func (p *Place) learn(data []byte) {
+func (p *Place) learn(data []byte, stat zk.Stat) {
+	p.version = stat.Version
 	r, ok := parseRecord(data)
+	r = r.at(stat)
 	if !ok || r.Over(p.number()) {
 		p.record.lease = max(p.record.lease, r.lease)
-		p.noRecord(fmt.Errorf("%s holds somebody else's data, or another line's, so that departures cannot be announced there", p.dir))
+		p.noRecord(fmt.Errorf("%s holds somebody else's data, so that departures cannot be announced there", p.dir))
 		return
 	}
 	p.record, p.ours = r, true
@@ -109,8 +71,7 @@ func (p *Place) refresh(ctx context.Context) error {
 		return goneIfNoNode(err)
 	}
 	if len(data) > 0 || p.ours {
-		p.learn(data)
-		p.version = stat.Version
+		p.learn(data, stat)
 	}
 	return nil
 }

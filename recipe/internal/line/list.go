@@ -93,7 +93,8 @@ func (at where) list(c clock.Clock, l *list) {
 	}
 }
 
-// once reads the names and the record at once. Either may be the older.
+// once reads the names and the record at once. Whichever is the older, nothing wrong follows: an
+// older record knows less.
 func (at where) once(ctx context.Context, c clock.Clock) (r reading, err error) {
 	record := make(chan error, 1)
 	var data []byte

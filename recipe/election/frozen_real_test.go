@@ -14,7 +14,7 @@ type attached struct {
 	t        *testing.T
 	victim   *ensemble.Server
 	healthy  string // the address of another server
-	dialers   [3]dialer
+	dialers  [3]dialer
 	clients  []*session.Client
 	all      []*candidate
 	first    *election.Term

@@ -99,7 +99,7 @@ func Logger(name string) *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("who", name)
 }
 
-// Admin is the session of an administrator at the leader. It outlives every outage of a test.
+// Admin is the session of an administrator at the leader. Its timeout is longer than the outages of tests.
 func (s *Stage) Admin() *session.Session {
 	s.T.Helper()
 	return s.Session(s.Open("admin", session.Config{Timeout: 20 * Tick, Lease: D}, s.Leader().Addr()))

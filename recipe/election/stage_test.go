@@ -33,7 +33,7 @@ const (
 	beats     = "/zkrecipe/beats/" // where the heartbeats are
 )
 
-// onStage plays f in a bubble. The configuration's Seed matters, and what f asks for.
+// onStage runs f in a bubble. The configuration's Seed matters, and what f asks for.
 func onStage(t *testing.T, cfg zktest.Config, f func(t *testing.T, s *stage)) {
 	t.Helper()
 	shared.On(t, cfg, func(x *shared.Stage) { f(x.T, &stage{Stage: x}) })

@@ -36,7 +36,7 @@ const (
 	stageD    = shared.D
 )
 
-// onStage plays f in a bubble.
+// onStage runs f in a bubble.
 func onStage(t *testing.T, cfg zktest.Config, f func(t *testing.T, s *stage)) {
 	t.Helper()
 	shared.On(t, cfg, func(x *shared.Stage) { f(x.T, &stage{Stage: x}) })

@@ -40,7 +40,7 @@ const (
 	stageD    = shared.D
 )
 
-// onStage plays f in a bubble, with a semaphore of that size.
+// onStage runs f in a bubble, with a semaphore of that size.
 func onStage(t *testing.T, size int, cfg zktest.Config, f func(t *testing.T, s *stage)) {
 	t.Helper()
 	shared.On(t, cfg, func(x *shared.Stage) { f(x.T, &stage{Stage: x, size: size, slots: map[int]int64{}}) })

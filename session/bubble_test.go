@@ -16,7 +16,7 @@ type bubble struct {
 	s      *session.Session
 }
 
-// inBubble plays f in a bubble with an ensemble and a session, of which D is half of T = simT.
+// inBubble runs f in a bubble with an ensemble and a session, of which D is half of T = simT.
 func inBubble(t *testing.T, f func(t *testing.T, b *bubble)) {
 	t.Helper()
 	inBubbleWith(t, session.Config{Timeout: simT}, f)

@@ -11,7 +11,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// onWholeTrees plays f on the releases that have watches on whole trees: in 3.8.0 a one-shot watch on their path turns
+// onWholeTrees runs f on the releases that have watches on whole trees: in 3.8.0 a one-shot watch on their path turns
 // them off.
 func onWholeTrees(t *testing.T, f func(t *testing.T, b *bubble)) {
 	for _, release := range []zktest.Release{zktest.Release380, zktest.Release395} {

@@ -188,7 +188,7 @@ func (s *fixture) oneIsNotHeard() func() {
 
 var places = []struct {
 	Place
-	thread  string                // in its name
+	thread  string                  // in its name
 	provoke func(s *fixture)        // nil: somebody comes by all the time
 	during  func(s *fixture) func() // looks while it is held, and returns how to look afterwards
 }{

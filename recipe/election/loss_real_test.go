@@ -3,6 +3,7 @@ package election_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -193,14 +194,12 @@ func TestCandidatesWaitForAnEnsembleThatStartsLater(t *testing.T) {
 	a := run(t, open(t, e.ConnectString(), session.Config{}), path, "a", election.Config{})
 	b := run(t, open(t, e.ConnectString(), session.Config{}), path, "b", election.Config{})
 	closed := run(t, open(t, e.ConnectString(), session.Config{}), path, "c", election.Config{})
-	time.Sleep(3 * time.Second) // without any server
+	await.Until(t, "word of what is wrong with each server", func() bool {
+		servers := a.client.Status().Servers
+		return len(servers) == 3 && !slices.ContainsFunc(servers, func(s session.ServerStatus) bool { return s.Err == nil })
+	}, func() any { return a.client.Status().Servers })
 	if st := a.Status(); st.State != election.StateJoining {
 		t.Errorf("status without a server: %v", st.State)
-	}
-	for _, s := range a.client.Status().Servers {
-		if s.Err == nil {
-			t.Errorf("nothing is said about %s", s.Addr)
-		}
 	}
 	closed.client.Close()
 	<-closed.done

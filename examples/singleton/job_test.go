@@ -16,6 +16,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
 	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
 	"github.com/zkrecipe/zkrecipe/internal/await"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
 func TestTheExitCodeIsTheJobs(t *testing.T) {
@@ -229,4 +230,12 @@ func endDemo(t *testing.T, p *proc.Program, pids []int) {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 	p.Exit(hang)
+}
+
+func TestAUserOfTheServersHasTheJob(t *testing.T) {
+	e := &ensemble{Ensemble: zktest.Start(t, zktest.Config{Servers: 3, Tick: T / 20, Users: map[string]string{"alice": "secret"}})}
+	e.start(t, "-once -sasl digest:alice:secret", "beats=1 exit=7").exits(7)
+	if stderr := e.start(t, "-sasl digest:alice:guess", "beats=1").exits(codeFailed); !strings.Contains(stderr, "credential rejected") || strings.Contains(stderr, "guess") {
+		t.Errorf("with a wrong password: %s", stderr)
+	}
 }

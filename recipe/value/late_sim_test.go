@@ -49,10 +49,10 @@ func onTheWay(t *testing.T, cfg value.Config, prepare func(s *stage), f func(t *
 
 // atFollower returns a session of a client that is connected to the first follower.
 func (s *stage) atFollower(client *session.Client) *session.Session {
-	s.t.Helper()
+	s.T.Helper()
 	for {
-		sess, err := client.Session(within(s.t))
-		must(s.t, err)
+		sess, err := client.Session(within(s.T))
+		must(s.T, err)
 		if s.ConnOf(sess.ID()).Server() == s.Followers()[0].ID() {
 			return sess
 		}
@@ -72,14 +72,14 @@ func (l *late) arrives() {
 // isUnknown wants the addition to be unknown. If it is made anew instead, that is delayed until the first request has
 // arrived, after then: so it counts twice.
 func (l *late) isUnknown(then func()) {
-	l.t.Helper()
+	l.T.Helper()
 	again := l.On(zktest.Match{Op: zktest.OpMulti, Path: journals, Host: "a", Nth: 2}, zktest.DropRequest)
 	l.heal()
 	select {
 	case err := <-l.result:
 		var u *value.UnknownError
 		if !errors.As(err, &u) || u.From != 5 || u.To != 6 {
-			l.t.Errorf("Add: %v; want an unknown 5 to 6", err)
+			l.T.Errorf("Add: %v; want an unknown 5 to 6", err)
 		}
 		then()
 		l.arrives()
@@ -87,24 +87,24 @@ func (l *late) isUnknown(then func()) {
 		then()
 		l.arrives()
 		l.Host("a").Cut() // it is sent once more
-		l.t.Errorf("Add was made anew, and has returned %v", <-l.result)
+		l.T.Errorf("Add was made anew, and has returned %v", <-l.result)
 	}
 	if l.data() != "6" {
-		l.t.Errorf("the znode holds %s; want 6", l.data())
+		l.T.Errorf("the znode holds %s; want 6", l.data())
 	}
 }
 
 // permit grants these permissions on a znode to everybody.
 func (s *stage) permit(path string, perms int32) {
-	s.t.Helper()
+	s.T.Helper()
 	dial := func(network, address string, _ time.Duration) (net.Conn, error) {
 		return s.Host("permit").Dial(context.Background(), network, address)
 	}
 	conn, _, err := zk.Connect([]string{s.Leader().Addr()}, stageT, zk.WithLogInfo(false), zk.WithDialer(dial))
-	must(s.t, err)
+	must(s.T, err)
 	defer conn.Close()
 	_, err = conn.SetACL(path, zk.WorldACL(perms), -1)
-	must(s.t, err)
+	must(s.T, err)
 }
 
 // journals returns the paths of all of them.
@@ -119,11 +119,11 @@ func (s *stage) journals() (paths []string) {
 
 // deleteJournals deletes all but these.
 func (s *stage) deleteJournals(but ...string) {
-	s.t.Helper()
-	admin := s.session("admin")
+	s.T.Helper()
+	admin := s.Session(s.Client("admin"))
 	for _, path := range s.journals() {
 		if !slices.Contains(but, path) {
-			must(s.t, admin.Delete(within(s.t), path, -1))
+			must(s.T, admin.Delete(within(s.T), path, -1))
 		}
 	}
 }
@@ -131,10 +131,10 @@ func (s *stage) deleteJournals(but ...string) {
 // The znode's version is so large that it is deleted and created again, which a child forbids.
 func TestAnAdditionIsUnknownWhereTheNextSessionFindsAChild(t *testing.T) {
 	onTheWay(t, value.Config{}, func(s *stage) {
-		must(s.t, s.session("admin").EnsurePath(within(s.t), path+"/child", nil))
+		must(s.T, s.Session(s.Client("admin")).EnsurePath(within(s.T), path+"/child", nil))
 		s.setVersion(path, 1<<30+5)
 	}, func(t *testing.T, l *late) {
-		l.isUnknown(func() { must(t, l.session("admin").Delete(within(t), path+"/child", -1)) })
+		l.isUnknown(func() { must(t, l.Session(l.Client("admin")).Delete(within(t), path+"/child", -1)) })
 	})
 }
 
@@ -172,7 +172,7 @@ func TestADurableAdditionThatIsRefusedIsNotDoneLater(t *testing.T) {
 			}
 			if deleted {
 				l.deleteJournals()
-				must(t, l.session("admin").Delete(within(t), strings.TrimSuffix(journals, "/*"), -1))
+				must(t, l.Session(l.Client("admin")).Delete(within(t), strings.TrimSuffix(journals, "/*"), -1))
 				if _, err := l.Add(within(t), 1); isUnknown(err) || !errors.Is(err, zk.ErrNoAuth) {
 					t.Errorf("Add: %v; want ErrNoAuth", err)
 				}

@@ -253,7 +253,7 @@ func TestAWatcherFollowsFromSessionToSession(t *testing.T) {
 		s.Host("a").Cut()
 		s.put("3")
 		next("3")
-		must(t, s.session("admin").Delete(within(t), path, -1))
+		must(t, s.Admin().Delete(within(t), path, -1))
 		next("")
 		ctx, cancel := context.WithTimeout(t.Context(), stageT)
 		defer cancel()

@@ -15,6 +15,8 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
 	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
+	"github.com/zkrecipe/zkrecipe/internal/await"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
 func TestTheExitCodeIsTheJobs(t *testing.T) {
@@ -75,7 +77,7 @@ func TestASignalEndsTheWaitInLine(t *testing.T) {
 	leader.beating(0)
 	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		p := e.start(t, "-v", "")
-		waitFor(t, "two in line", func() bool { return len(e.inLine()) == 2 })
+		await.Until(t, "line of two", func() bool { return len(e.inLine()) == 2 })
 		p.Signal(s)
 		p.exits(128 + int(s))
 		if n := len(e.inLine()); n != 1 || len(p.beats()) != 0 {
@@ -230,16 +232,10 @@ func endDemo(t *testing.T, p *proc.Program, pids []int) {
 	p.Exit(hang)
 }
 
-// waitFor polls for what nobody tells.
-func waitFor(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	tick, guard := time.NewTicker(5*time.Millisecond), time.After(hang)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-guard:
-			t.Fatalf("no %s within %v", what, hang)
-		}
+func TestAUserOfTheServersHasTheJob(t *testing.T) {
+	e := &ensemble{Ensemble: zktest.Start(t, zktest.Config{Servers: 3, Tick: T / 20, Users: map[string]string{"alice": "secret"}})}
+	e.start(t, "-once -sasl digest:alice:secret", "beats=1 exit=7").exits(7)
+	if stderr := e.start(t, "-sasl digest:alice:guess", "beats=1").exits(codeFailed); !strings.Contains(stderr, "credential rejected") || strings.Contains(stderr, "guess") {
+		t.Errorf("with a wrong password: %s", stderr)
 	}
 }

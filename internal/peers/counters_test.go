@@ -80,11 +80,7 @@ func TestAPeersCounterCountsTwiceWhenAnAnswerIsLost(t *testing.T) {
 			t.Run(string(k), func(t *testing.T) {
 				needCounter(t, k)
 				ctx, path := bounded(t), "/lost-"+string(k)
-				proxy, err := faultproxy.New(shared(t).Addrs()[0])
-				if err != nil {
-					t.Fatal(err)
-				}
-				t.Cleanup(func() { proxy.Close() })
+				proxy := faultproxy.ForTest(t, shared(t).Addrs()[0])
 				for n := 5; n < each; n += 10 {
 					proxy.LoseReply(faultproxy.OpSetData, n)
 				}

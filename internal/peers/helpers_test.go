@@ -31,10 +31,9 @@ func TestMain(m *testing.M) {
 	if hosts, err = NewHosts(); err != nil {
 		panic(err)
 	}
-	code := m.Run()
+	m.Run()
 	ensemble.CloseShared()
 	hosts.Close()
-	os.Exit(code)
 }
 
 // field is an election on the shared ensemble and those who stand in it.

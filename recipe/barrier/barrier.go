@@ -3,6 +3,7 @@ package barrier
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/go-zookeeper/zk"
 
@@ -39,7 +40,8 @@ func New(client *session.Client, path string, cfg Config) (*Barrier, error) {
 // lowers it, also after the end of the process that raised it. If an answer is lost, Raise may raise
 // the barrier again although somebody has lowered it meanwhile.
 func (b *Barrier) Raise(ctx context.Context) error {
-	return life.InEach(ctx, b.client, b.path, func(s *session.Session) error { return s.EnsurePath(ctx, b.path, b.cfg.ACL) })
+	err := life.InEach(ctx, b.client, b.path, func(s *session.Session) error { return s.EnsurePath(ctx, b.path, b.cfg.ACL) })
+	return cut(ctx, b.path, "not known to be up", err)
 }
 
 // Lower lowers the barrier, which any process may have raised. It deletes the znode, and all who
@@ -48,7 +50,7 @@ func (b *Barrier) Raise(ctx context.Context) error {
 // path. It takes WRITE on the znode.
 func (b *Barrier) Lower(ctx context.Context) error {
 	var czxid int64 // of the one to be lowered
-	return life.InEach(ctx, b.client, b.path, func(s *session.Session) error {
+	err := life.InEach(ctx, b.client, b.path, func(s *session.Session) error {
 		pause := retry.New(b.clock, firstDelay, longestDelay)
 		for {
 			if there, err := quorum.Exists(ctx, s, b.clock, b.path); err != nil || !there {
@@ -81,18 +83,19 @@ func (b *Barrier) Lower(ctx context.Context) error {
 			}
 		}
 	})
+	return cut(ctx, b.path, "not known to be down", err)
 }
 
 // Wait returns nil at once if the barrier is down, or when it is lowered. If Raise has returned before
 // Wait is called, the barrier holds Wait back. Wait returns also if the barrier was lowered and raised
-// again at once. It continues after a loss of the session. Otherwise it returns an error: the cause of
-// ctx, session.ErrClosed, or a [*recipe.PermanentError].
+// again at once. It continues after a loss of the session. Otherwise it returns an error: one that
+// wraps the cause of ctx, session.ErrClosed, or a [*recipe.PermanentError].
 //
 // It costs a quorum write that changes nothing, and a read. It leaves one watch on the barrier, which
 // stays as long as the barrier is up.
 func (b *Barrier) Wait(ctx context.Context) error {
 	var czxid int64 // of the one that is waited for
-	return life.InEach(ctx, b.client, b.path, func(s *session.Session) error {
+	err := life.InEach(ctx, b.client, b.path, func(s *session.Session) error {
 		// A new session may begin at a server that lags, where the barrier is not raised yet.
 		if there, err := quorum.Exists(ctx, s, b.clock, b.path); err != nil || !there {
 			return err
@@ -132,4 +135,13 @@ func (b *Barrier) Wait(ctx context.Context) error {
 			}
 		}
 	})
+	return cut(ctx, b.path, "not known to be down", err)
+}
+
+// cut adds what was lacking to the error of a wait that ctx has ended.
+func cut(ctx context.Context, path, lacking string, err error) error {
+	if ctx.Err() == nil || !errors.Is(err, context.Cause(ctx)) {
+		return err
+	}
+	return fmt.Errorf("barrier: %s: %s: %w", path, lacking, err)
 }

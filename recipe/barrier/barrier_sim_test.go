@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 
 func (s *stage) barrier(host string, servers ...string) *barrier.Barrier {
 	s.T.Helper()
-	b, err := barrier.New(s.client(host, servers...), dir, barrier.Config{})
+	b, err := barrier.New(s.Client(host, servers...), dir, barrier.Config{})
 	must(s.T, err)
 	return b
 }
@@ -99,8 +100,8 @@ func TestABarrierThatIsUpHoldsBackAtEveryServer(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		slow := s.Followers()[0]
 		s.Link(s.Leader(), slow).Delay(500 * time.Millisecond)
-		w := s.client("w", slow.Addr())
-		sessionOf(t, w)
+		w := s.Client("w", slow.Addr())
+		s.Session(w)
 		b := s.barrier("admin-host", s.Leader().Addr())
 		for range 5 {
 			must(t, b.Raise(t.Context()))
@@ -118,7 +119,7 @@ func TestABarrierThatIsUpHoldsBackAtEveryServer(t *testing.T) {
 
 func TestWhatABarrierCannotDo(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
-		c := s.client("a")
+		c := s.Client("a")
 		b, err := barrier.New(c, dir, barrier.Config{})
 		must(t, err)
 		must(t, b.Raise(t.Context()))
@@ -126,8 +127,8 @@ func TestWhatABarrierCannotDo(t *testing.T) {
 		if err := b.Lower(t.Context()); !errors.Is(err, zk.ErrNotEmpty) {
 			t.Errorf("Lower: %v", err)
 		}
-		if err := b.Wait(s.Within(time.Second)); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("Wait: %v", err)
+		if err := b.Wait(s.Within(time.Second)); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), dir+": not known to be down") {
+			t.Errorf("Wait: %v; want it to tell what it has waited for", err)
 		}
 		s.On(zktest.Match{Op: zktest.OpMulti, Host: "a"}, zktest.Fail(zktest.CodeNoAuth))
 		var permanent *recipe.PermanentError
@@ -145,7 +146,7 @@ func TestAWaitCostsAWriteAndARead(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		b := s.barrier("admin-host")
 		must(t, b.Raise(t.Context()))
-		sessionOf(t, s.client("other"))
+		s.Session(s.Client("other"))
 		before := s.Counts()
 		done := s.wait("w")
 		time.Sleep(stageT / 2)
@@ -168,7 +169,7 @@ func TestABarrierThatIsRaisedAgainStaysUp(t *testing.T) {
 			must(t, other.Raise(t.Context()))
 			must(t, first.Raise(t.Context())) // it has a session
 			host, held, n := s.Host("first"), make(chan struct{}), 0
-			s.trap.Set(func(r zktest.Request) bool {
+			s.Trap.Set(func(r zktest.Request) bool {
 				if r.Host != "first" || r.Op == zktest.OpPing {
 					return false
 				}

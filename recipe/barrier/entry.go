@@ -3,6 +3,7 @@ package barrier
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -28,6 +29,7 @@ type entry struct {
 	list *session.Watch
 
 	round  []string      // who is inside
+	seen   int           // how many members were there when the list was read last
 	listed clock.Instant // when the list was read last
 	pause  time.Duration // until it may be read again
 }
@@ -64,6 +66,14 @@ func (e *entry) enter(ctx context.Context) (*Round, error) {
 			return nil, e.s.Err()
 		}
 	}
+}
+
+// lacking says how far it has come.
+func (e *entry) lacking() string {
+	if e.seen == 0 {
+		return "not entered"
+	}
+	return fmt.Sprintf("%d of %d members are there", e.seen, e.d.n)
 }
 
 // create creates the znode, and the path if that is missing.
@@ -146,7 +156,8 @@ func (e *entry) read(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		lacking := time.Duration(max(e.d.n-len(v.members)-1, 0))
+		e.seen = len(v.members)
+		lacking := time.Duration(max(e.d.n-e.seen-1, 0))
 		e.pause = min(lacking*time.Millisecond, e.s.Timeout()/8)
 		var ready *round
 		if v.there {

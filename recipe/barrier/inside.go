@@ -3,6 +3,7 @@ package barrier
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -30,7 +31,8 @@ type Round struct {
 	quit    context.CancelFunc
 	guarded chan struct{} // closed by guard at its end
 	leaving chan struct{} // has room for the one Leave that is at work
-	left    bool          // owned by that one
+	left    bool          // owned by that one, as is rest
+	rest    int           // how many others were inside when that was read last
 }
 
 func newRound(e *entry, lease *session.Lease, stopBefore time.Duration) *Round {
@@ -108,19 +110,22 @@ func (r *Round) gone() bool {
 
 // Leave leaves and waits until all members of the round have left, by Leave or by the end of their
 // sessions. The round is over at once; then the znode is deleted, in the background if ctx ends before.
-// It continues to wait after a loss of the session. The error is the cause of ctx, session.ErrClosed,
+// It continues to wait after a loss of the session. The error wraps the cause of ctx, or is session.ErrClosed
 // or a [*recipe.PermanentError]; after an error Leave may be called again.
 func (r *Round) Leave(ctx context.Context) error {
 	select {
 	case r.leaving <- struct{}{}:
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return cut(ctx, r.d.path, "another Leave is at work", context.Cause(ctx))
 	}
 	defer func() { <-r.leaving }()
 	r.held.End(recipe.ReasonReleased, nil)
 	r.held.Finish()
 	r.quit()
 	<-r.guarded
+	if r.life == nil { // in unit tests of users
+		return nil
+	}
 	if !r.left {
 		r.left = true
 		defer r.life.End()
@@ -128,7 +133,11 @@ func (r *Round) Leave(ctx context.Context) error {
 			r.e.s.DeleteInBackground(r.e.path, nil)
 		}
 	}
-	return life.InEach(ctx, r.d.client, r.d.path, func(s *session.Session) error { return r.awaitOthers(ctx, s) })
+	err := life.InEach(ctx, r.d.client, r.d.path, func(s *session.Session) error { return r.awaitOthers(ctx, s) })
+	if r.rest == 0 {
+		return cut(ctx, r.d.path, "it is not known who is inside still", err)
+	}
+	return cut(ctx, r.d.path, fmt.Sprintf("others that are inside still: %d", r.rest), err)
 }
 
 // awaitOthers waits until none of the others is left.
@@ -152,6 +161,7 @@ func (r *Round) awaitOthers(ctx context.Context, s *session.Session) error {
 		rest := slices.DeleteFunc(slices.Clone(v.members), func(name string) bool {
 			return name == r.e.name || !slices.Contains(r.e.round, name)
 		})
+		r.rest = len(rest)
 		if len(rest) == 0 {
 			r.d.clear(ctx, s, v)
 			return nil

@@ -3,6 +3,7 @@ package cache
 import (
 	"container/list"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -143,8 +144,9 @@ func (c *Cache) Err() error {
 	return c.err
 }
 
-// await waits until holds, which is called under c.mu, is true.
-func (c *Cache) await(ctx context.Context, holds func() bool) error {
+// await waits until holds, which is called under c.mu, is true. lacking is what the error says
+// while it is not.
+func (c *Cache) await(ctx context.Context, lacking string, holds func() bool) error {
 	for {
 		c.mu.Lock()
 		err, ok, more := c.err, c.err == nil && holds(), c.settled
@@ -158,19 +160,31 @@ func (c *Cache) await(ctx context.Context, holds func() bool) error {
 		select {
 		case <-more:
 		case <-ctx.Done():
-			return fmt.Errorf("cache: %s: %w", c.path, context.Cause(ctx))
+			return c.cut(ctx, lacking)
 		}
 	}
+}
+
+// cut returns the error for a wait that ctx has ended: what is lacking, and why, as far as that is
+// known.
+func (c *Cache) cut(ctx context.Context, lacking string) error {
+	why := context.Cause(ctx)
+	if _, err := c.client.Session(ctx); errors.Is(err, why) {
+		why = err // there is no session, and it tells what is wrong with each server
+	} else if n := c.Status().Unread; n > 0 {
+		lacking = fmt.Sprintf("%s, znodes to be read: %d", lacking, n)
+	}
+	return fmt.Errorf("cache: %s: %s: %w", c.path, lacking, why)
 }
 
 // loaded reports whether there has been a first complete state.
 func (c *Cache) loaded() bool { return !c.proved.begun.IsZero() }
 
 // Wait waits for the first complete state.
-func (c *Cache) Wait(ctx context.Context) error { return c.await(ctx, c.loaded) }
+func (c *Cache) Wait(ctx context.Context) error { return c.await(ctx, "not loaded yet", c.loaded) }
 
 // Get returns the znode at path. ok is false if there is none. Get waits for the first complete
-// state; after that it returns at once. The error is the cause of ctx or [Cache.Err].
+// state; after that it returns at once. The error wraps the cause of ctx, or is [Cache.Err].
 func (c *Cache) Get(ctx context.Context, path string) (n Node, ok bool, err error) {
 	if _, inside := c.below(path); !inside {
 		return Node{}, false, fmt.Errorf("cache: path %q: want %s or a path below it", path, c.path)
@@ -226,7 +240,7 @@ func (c *Cache) Fresh(ctx context.Context) error {
 	c.wanted = true
 	c.mu.Unlock()
 	c.poke()
-	return c.await(ctx, func() bool { return c.proved.asked >= asked })
+	return c.await(ctx, "not known to be fresh yet", func() bool { return c.proved.asked >= asked })
 }
 
 // poke makes run look again.

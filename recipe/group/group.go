@@ -46,11 +46,11 @@ func New(client *session.Client, path string, cfg Config) (*Group, error) {
 // the ID missing. That znode is left over from a former process, or belongs to another member
 // with that ID, which gets [ErrReplaced].
 //
-// Join tries until ctx ends. A [*recipe.PermanentError] says that trying again cannot help. After
-// an error nothing is left. Each call makes another member.
+// Join tries until ctx ends, or the client is closed: session.ErrClosed. A [*recipe.PermanentError]
+// says that trying again cannot help. After an error nothing is left. Each call makes another member.
 func (g *Group) Join(ctx context.Context) (*Member, error) {
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return nil, fmt.Errorf("group: %s: not listed: %w", g.path, context.Cause(ctx))
 	}
 	m := newMember(ctx, g)
 	go m.run()
@@ -60,11 +60,15 @@ func (g *Group) Join(ctx context.Context) (*Member, error) {
 		return m, nil
 	case ctx.Err() != nil:
 		m.quit(&recipe.Ended{Reason: recipe.ReasonCancelled, Err: context.Cause(ctx)})
-		return nil, m.whyNot(ctx)
+		return nil, m.whyNot(ctx, "not listed")
 	}
 	select {
 	case <-m.done:
 	case <-ctx.Done(): // the rest goes on in the background
+	}
+	var ended *recipe.Ended
+	if errors.As(err, &ended) && ended.Err != nil { // nothing was held
+		err = fmt.Errorf("group: %s: not listed: %w", m.node, ended.Err)
 	}
 	return nil, err
 }

@@ -88,14 +88,19 @@ func newMember(ctx context.Context, g *Group) *Member {
 	return m
 }
 
-// whyNot says that ctx has ended, and what Join has failed of until then.
-func (m *Member) whyNot(ctx context.Context) error {
+// whyNot says what was lacking when ctx ended, and what has failed until then.
+func (m *Member) whyNot(ctx context.Context, lacking string) error {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.failure == nil {
-		return fmt.Errorf("group: %s: not listed: %w", m.node, context.Cause(ctx))
+	failure := m.failure
+	m.mu.Unlock()
+	why := context.Cause(ctx)
+	if failure != nil {
+		return fmt.Errorf("group: %s: %s: %w (%w)", m.node, lacking, why, failure)
 	}
-	return fmt.Errorf("group: %s: not listed: %w (%w)", m.node, context.Cause(ctx), m.failure)
+	if _, err := m.client.Session(ctx); errors.Is(err, why) {
+		why = err // there is no session, and it tells what is wrong with each server
+	}
+	return fmt.Errorf("group: %s: %s: %w", m.node, lacking, why)
 }
 
 // ID returns the member's ID.
@@ -120,7 +125,7 @@ func (m *Member) Valid() bool {
 	return l != nil && l.Valid()
 }
 
-// Listing returns the present listing, or waits for the next one. The error is the cause of ctx, or
+// Listing returns the present listing, or waits for the next one. The error wraps the cause of ctx, or
 // of [Member.Context] when the membership is over.
 func (m *Member) Listing(ctx context.Context) (*Listing, error) {
 	for {
@@ -135,7 +140,7 @@ func (m *Member) Listing(ctx context.Context) (*Listing, error) {
 		case <-m.ctx.Done():
 			return nil, context.Cause(m.ctx)
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+			return nil, m.whyNot(ctx, "not listed")
 		}
 	}
 }
@@ -169,7 +174,7 @@ func (m *Member) Set(ctx context.Context, data []byte) error {
 		case <-m.ctx.Done():
 			return context.Cause(m.ctx)
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return m.whyNot(ctx, "the data are not written yet")
 		}
 	}
 }
@@ -186,7 +191,7 @@ func (m *Member) Leave(ctx context.Context) error {
 		defer m.mu.Unlock()
 		return m.left
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return m.whyNot(ctx, "not deleted yet")
 	}
 }
 

@@ -3,6 +3,7 @@ package group
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -65,10 +66,10 @@ func (m *Members) Current() (s Snapshot, ok bool) {
 // their data differ from the last snapshot that it returned. It may skip states in between. Use one
 // Members for each goroutine that calls Next.
 //
-// The error is the cause of ctx, session.ErrClosed, a [*recipe.PermanentError] when the group cannot
+// The error wraps the cause of ctx, or is session.ErrClosed, a [*recipe.PermanentError] when the group cannot
 // be read from the beginning, or context.Canceled after [Members.Close].
 func (m *Members) Next(ctx context.Context) (Snapshot, error) {
-	return m.await(ctx, func() bool {
+	return m.await(ctx, "no change", func() bool {
 		if !m.known || m.told == m.changes {
 			return false
 		}
@@ -85,15 +86,16 @@ func (m *Members) Fresh(ctx context.Context) (Snapshot, error) {
 	m.asked = asked
 	m.mu.Unlock()
 	m.signal()
-	return m.await(ctx, func() bool { return m.known && asked.Reached(m.now.asOf) })
+	return m.await(ctx, "no list that is new enough", func() bool { return m.known && asked.Reached(m.now.asOf) })
 }
 
-// await waits until ready, which is called with m.mu held.
-func (m *Members) await(ctx context.Context, ready func() bool) (Snapshot, error) {
+// await waits until ready, which is called with m.mu held. lacking is what the error says while it
+// is not.
+func (m *Members) await(ctx context.Context, lacking string, ready func() bool) (Snapshot, error) {
 	for {
 		m.mu.Lock()
 		ok := m.err == nil && ready()
-		now, err, failure, changed := m.now, m.err, m.failure, m.changed
+		now, err, changed := m.now, m.err, m.changed
 		m.mu.Unlock()
 		switch {
 		case err != nil:
@@ -104,12 +106,28 @@ func (m *Members) await(ctx context.Context, ready func() bool) (Snapshot, error
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			if failure != nil {
-				return Snapshot{}, fmt.Errorf("group: %s: %w (%w)", m.path, context.Cause(ctx), failure)
-			}
-			return Snapshot{}, fmt.Errorf("group: %s: %w", m.path, context.Cause(ctx))
+			return Snapshot{}, m.cut(ctx, lacking)
 		}
 	}
+}
+
+// cut returns the error for a wait that ctx has ended: what is lacking, and why, as far as that is
+// known.
+func (m *Members) cut(ctx context.Context, lacking string) error {
+	m.mu.Lock()
+	known, failure := m.known, m.failure
+	m.mu.Unlock()
+	if !known {
+		lacking = "the list is not read yet"
+	}
+	why := context.Cause(ctx)
+	if failure != nil {
+		return fmt.Errorf("group: %s: %s: %w (%w)", m.path, lacking, why, failure)
+	}
+	if _, err := m.life.Session(ctx, func(error) {}); errors.Is(err, why) {
+		why = err // there is no session, and it tells what is wrong with each server
+	}
+	return fmt.Errorf("group: %s: %s: %w", m.path, lacking, why)
 }
 
 // Close ends it, and waits until nothing of it is left running.

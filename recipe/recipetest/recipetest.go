@@ -1,21 +1,26 @@
 // Package recipetest makes what recipes hand to their users, for unit tests of code that runs while
-// leading, under a lock or with a permit, without ZooKeeper. What it makes lasts until the test ends
-// it, for the reason that the test wants.
+// leading, under a lock, with a permit, as a member of a group or in a round of a barrier, without
+// ZooKeeper. What it makes lasts until the test ends it, for the reason that the test wants.
 //
-// Members of a group and caches are best tested on an ensemble in the test's own process: see the
-// package session/zktest, and the examples of the packages group and cache. It is also for tests of
-// whole failovers, with sessions and faults.
+// Code that is given a value, a counter, a cache, a barrier or those who are in a group needs somebody
+// who answers: [NewClient] has an ensemble in the test's own process. The package session/zktest tells
+// how to test whole failovers with it, by faults and ends of sessions.
 package recipetest
 
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/barrier"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/recipe/group"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/testhook"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
 // tokens counts up, so that each token is larger than those before, as on an ensemble.
@@ -45,4 +50,40 @@ func NewHeld(ctx context.Context) (held *lock.Held, end func(recipe.Reason)) {
 func NewPermit(ctx context.Context, slots ...int) (permit *semaphore.Permit, end func(recipe.Reason)) {
 	p, end := testhook.NewPermit(ctx, tokens.Add(1), slots)
 	return p.(*semaphore.Permit), end
+}
+
+// NewListing is NewTerm for a listing of a member of a group, which work that others hand out to the
+// member belongs to.
+func NewListing(ctx context.Context) (listing *group.Listing, end func(recipe.Reason)) {
+	l, end := testhook.NewListing(ctx, tokens.Add(1))
+	return l.(*group.Listing), end
+}
+
+// NewRound is NewTerm for a round of a double barrier. It has no others, so its Leave ends it and
+// returns at once.
+func NewRound(ctx context.Context) (round *barrier.Round, end func(recipe.Reason)) {
+	r, end := testhook.NewRound(ctx)
+	return r.(*barrier.Round), end
+}
+
+// NewSnapshot returns a group as it was so long ago, with these members in the order in which they
+// joined. Its Age grows. A literal of a [group.Snapshot] would be infinitely old.
+func NewSnapshot(age time.Duration, members ...group.Entry) group.Snapshot {
+	return testhook.NewSnapshot(age, members).(group.Snapshot)
+}
+
+// NewClient returns a client of an ensemble of one server in this process, which has no znodes. Both
+// are closed when the test ends; inside a bubble of testing/synctest they keep its time. Make a value,
+// a counter, a cache, a barrier or a group with the client, as the program does. Let the ensemble go
+// wrong where the test wants that: it can lose an answer, or end the session. Another client is one
+// with the [zktest.Host.Dial] of another host in its Config.
+func NewClient(t zktest.TB) (*session.Client, *zktest.Ensemble) {
+	t.Helper()
+	e := zktest.Start(t, zktest.Config{InMemory: true, Tick: 2 * time.Second})
+	client, err := session.Open(e.ConnectString(), session.Config{Dial: e.Host("client").Dial})
+	if err != nil {
+		t.Fatalf("recipetest: %v", err)
+	}
+	t.Cleanup(func() { client.Close() })
+	return client, e
 }

@@ -161,7 +161,7 @@ func (a *acquiring) room(ctx context.Context, s *session.Session) error {
 		return err
 	}
 	if a.n > r.size {
-		return &SizeError{Path: a.path, Size: r.size, Want: a.n}
+		return &SizeError{Path: a.path, Size: r.size, Want: a.n, permits: true}
 	}
 	waiting, _, err := s.Exists(ctx, a.locks)
 	if err != nil {

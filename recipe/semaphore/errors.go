@@ -20,6 +20,8 @@ type SizeError struct {
 	Size int
 	// Want is the size that New was given, or how many permits AcquireN was asked for.
 	Want int
+
+	permits bool // Want is that of AcquireN
 }
 
 // Error names both.
@@ -27,10 +29,10 @@ func (e *SizeError) Error() string {
 	switch {
 	case e.Size == 0:
 		return fmt.Sprintf("semaphore: %s has no size yet: New needs one", e.Path)
-	case e.Want > e.Size:
+	case e.permits:
 		return fmt.Sprintf("semaphore: %s has %d permits, and %d were asked for", e.Path, e.Size, e.Want)
 	}
-	return fmt.Sprintf("semaphore: %s has %d permits; New was given a size of %d", e.Path, e.Size, e.Want)
+	return fmt.Sprintf("semaphore: %s has %d permits, but New was given a size of %d", e.Path, e.Size, e.Want)
 }
 
 // DataError: a znode of the semaphore holds data that this library has not written. Nobody is

@@ -188,7 +188,7 @@ func (p *place) Step(ctx context.Context, need time.Duration) (line.Standing, er
 				return p.report(st, do, now, p.leases[0]), nil
 			}
 		case actRefuse:
-			return line.Standing{}, &SizeError{Path: p.sem.path, Size: st.size, Want: st.want}
+			return line.Standing{}, &SizeError{Path: p.sem.path, Size: st.size, Want: st.want, permits: true}
 		case actAsk:
 			err = p.ask(ctx, true)
 		case actSlot:

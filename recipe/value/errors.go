@@ -101,6 +101,8 @@ func explained(path string, err error) error {
 		return nil
 	case errors.As(err, &u):
 		return &UnknownError{Path: path, Before: bytes.Clone(u.Before.Data), After: bytes.Clone(u.After.Data), Err: u.Err}
+	case errors.Is(err, session.ErrTooLarge): // another value would do
+		return fmt.Errorf("value: the new value of %s is too large: %w", path, err)
 	case session.Permanent(err):
 		return &recipe.PermanentError{Path: path, Err: err}
 	}

@@ -38,7 +38,7 @@ func (v *Value) Watch() *Watcher {
 
 // Next returns the value the first time it is called. Later it waits for a value other than the
 // last one that it returned. From the first call it sees what was acknowledged before Watch was
-// called. The error is the cause of ctx, watch.ErrStopped, the reason for which the client was
+// called. The error wraps the cause of ctx, watch.ErrStopped, the reason for which the client was
 // closed, or a refusal such as zk.ErrNoAuth.
 func (w *Watcher) Next(ctx context.Context) (Versioned, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -56,13 +56,21 @@ func (w *Watcher) Next(ctx context.Context) (Versioned, error) {
 			if cause := context.Cause(ctx); !errors.Is(err, cause) { // otherwise err tells more than its cause
 				err = cause
 			}
-			return Versioned{}, fmt.Errorf("value: %s: %w", w.path, err)
+			return Versioned{}, fmt.Errorf("value: %s: %s: %w", w.path, w.lacking(), err)
 		case w.client.Context().Err() != nil || session.Permanent(err):
 			return Versioned{}, explained(w.path, err)
 		default:
 			_ = pause.Wait(ctx)
 		}
 	}
+}
+
+// lacking is what Next waits for.
+func (w *Watcher) lacking() string {
+	if w.last == nil {
+		return "not read yet"
+	}
+	return "no other value"
 }
 
 // next returns the next state of the present session's, or begins with the next session.

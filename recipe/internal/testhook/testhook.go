@@ -18,6 +18,15 @@ var NewHeld func(ctx context.Context, token int64) (held any, end func(recipe.Re
 // NewPermit makes a permit that is valid until end is called or it is released: a *semaphore.Permit.
 var NewPermit func(ctx context.Context, token int64, slots []int) (permit any, end func(recipe.Reason))
 
+// NewListing makes a listing of a member that is valid until end is called: a *group.Listing.
+var NewListing func(ctx context.Context, token int64) (listing any, end func(recipe.Reason))
+
+// NewSnapshot makes a snapshot of a group, of that age. members are a []group.Entry; it is a group.Snapshot.
+var NewSnapshot func(age time.Duration, members any) (snapshot any)
+
+// NewRound makes a round without others, until end is called or its Leave: a *barrier.Round.
+var NewRound func(ctx context.Context) (round any, end func(recipe.Reason))
+
 // Endless is their lease.
 type Endless struct{}
 

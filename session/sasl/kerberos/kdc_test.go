@@ -9,7 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/await"
 )
 
 // A kdc is a Kerberos realm of the test's own, TEST, on a loopback address.
@@ -19,6 +20,8 @@ type kdc struct {
 	env  []string
 	addr string
 	cmd  *exec.Cmd
+
+	realms []string // arguments for krb5kdc; none for TEST alone
 }
 
 // conf is krb5.conf; only what Java and Go both have is left of the encryption types.
@@ -126,24 +129,20 @@ func (k *kdc) issued(client, server string) int {
 // start starts the KDC. env are further variables for it.
 func (k *kdc) start(env ...string) {
 	k.t.Helper()
-	k.cmd = exec.Command("krb5kdc", "-n", "-P", k.file("pid"))
+	k.cmd = exec.Command("krb5kdc", append([]string{"-n", "-P", k.file("pid")}, k.realms...)...)
 	k.cmd.Env = append(k.env, env...)
 	var out bytes.Buffer
 	k.cmd.Stdout, k.cmd.Stderr = &out, &out
 	if err := k.cmd.Start(); err != nil {
 		k.t.Fatal(err)
 	}
-	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+	await.Until(k.t, "KDC that listens", func() bool {
 		conn, err := net.Dial("tcp", k.addr)
 		if err == nil {
 			conn.Close()
-			return
 		}
-		if time.Now().After(end) {
-			k.stop()
-			k.t.Fatalf("the KDC does not listen: %v\n%s", err, out.String())
-		}
-	}
+		return err == nil
+	}, func() any { k.stop(); return out.String() })
 }
 
 func (k *kdc) stop() {

@@ -1,0 +1,64 @@
+package cache_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/cache"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// ends calls a method that cannot succeed, with a deadline, and demands that its error tells of all
+// that.
+func ends(t *testing.T, call func(context.Context) error, tells ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	err := call(ctx)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v; want that of the deadline", err)
+	}
+	for _, want := range tells {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v; want it to tell %q", err, want)
+		}
+	}
+}
+
+func TestADeadlineTellsWhatWasLacking(t *testing.T) {
+	inBubbleOn(t, zktest.Release395, 1, func(b *bubble) {
+		b.create("/a", "1")
+		b.create("/a/b", "2")
+		c := b.cache("/a", cache.Config{})
+		next := func(ctx context.Context) error { _, err := c.Next(ctx); return err }
+		unanswered := b.On(zktest.Match{Op: zktest.OpGetData, Path: "/a/b"}, zktest.DropReply)
+		ends(b.t, c.Wait, "/a: not loaded yet, znodes to be read: 1: ")
+		ends(b.t, next, "/a: not loaded yet")
+		unanswered.Remove()
+		b.host.Cut()
+		b.must(c.Wait(b.ctx))
+		b.must(next(b.ctx))
+		b.must(next(b.ctx))
+		ends(b.t, next, "/a: no change: ")
+		b.On(zktest.Match{Op: zktest.OpMulti, Host: "cache"}, zktest.DropReply)
+		ends(b.t, c.Fresh, "/a: not known to be fresh yet: ")
+	})
+}
+
+func TestADeadlineTellsWhatIsWrongWithEachServer(t *testing.T) {
+	client, err := session.Open("127.0.0.1:1", session.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	c, err := cache.New(client, "/c", cache.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ends(t, c.Wait, "/c: not loaded yet: session: no session with 127.0.0.1:1")
+}

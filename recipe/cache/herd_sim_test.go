@@ -1,0 +1,86 @@
+package cache_test
+
+import (
+	"flag"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/cache"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// fullSize makes tests of many and of large caches so large as those of which users of other libraries have reported.
+var fullSize = flag.Bool("full", false, "many caches, and large ones, in full size: minutes, and gigabytes")
+
+// All connections of many caches of one tree break, by a restart of the ZooKeeper leader or alone. Nothing is read but what
+// has changed, and the watches do not come at one moment.
+func TestManyCachesDoNotReadAgainWhenTheLeaderIsRestarted(t *testing.T) {
+	caches, nodes := 20, 600
+	if *fullSize {
+		caches, nodes = 200, 5000
+	}
+	inBubble(t, 3, func(b *bubble) {
+		b.fill("/a", nodes)
+		var all []*cache.Cache
+		for range caches {
+			client, err := session.Open(b.ConnectString(), session.Config{Timeout: T, Dial: b.host.Dial})
+			b.must(err)
+			defer client.Close()
+			c, err := cache.New(client, "/a", cache.Config{Recheck: -1})
+			b.must(err)
+			all = append(all, c)
+		}
+		for _, c := range all {
+			b.must(c.Wait(b.ctx))
+		}
+		time.Sleep(T)
+		for i, broken := range []func(){b.restartLeader, b.host.Cut} {
+			what := []string{"restart", "cut"}[i]
+			reads, sets, most := b.herd(func() {
+				broken()
+				b.set("/a/d000/n00", what)
+				b.create("/a/d001/"+what, "")
+				b.remove(fmt.Sprintf("/a/d002/n%02d", i))
+			})
+			t.Logf("%s, %d caches of %d znodes: %d reads, %d requests to leave watches, at most %d of them in %v", what, caches, nodes, reads, sets, most, T/40)
+			// Two znodes have changed and one has gone. One read more finds out that the new one has no children, and two are
+			// lists. Some connect to a server that is not there for long, and do part of it again.
+			if reads > caches*8 || sets < caches || sets > 2*caches*parts(nodes) || most > sets/2 {
+				t.Errorf("%s, %d caches: %d reads, %d requests to leave watches, %d of them at one moment", what, caches, reads, sets, most)
+			}
+			for _, c := range all {
+				b.want(c, "/a")
+			}
+		}
+	})
+}
+
+// restartLeader restarts the server that leads, and waits until one does.
+func (b *bubble) restartLeader() {
+	leader := b.Leader()
+	leader.Kill()
+	b.must(leader.Start())
+	for b.Leader() == nil {
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// herd returns how many reads and how many requests to leave watches follow what f does, and how many of the latter came
+// in a tenth of T/4 at most.
+func (b *bubble) herd(f func()) (reads, sets, most int) {
+	restores := func() int { return b.Counts().Requests[zktest.OpSetWatches] }
+	reads, sets = b.reads(), restores()
+	before := sets
+	f()
+	for range 3 * 40 {
+		time.Sleep(T / 40)
+		now := restores()
+		most, before = max(most, now-before), now
+	}
+	return b.reads() - reads, restores() - sets, most
+}
+
+// parts is how many requests leave the watches of so many znodes on a connection.
+func parts(nodes int) int { return nodes*2*(len("/a/d000/n00")+4)>>17 + 1 }

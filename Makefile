@@ -3,7 +3,8 @@
 #             programs, the broken variants, each benchmark once, some fuzzing; what needs something that is not here is skipped
 # make deps   install what make test needs beside Go (Debian, as root); make deps test does both
 # make lint   staticcheck
-# make vuln   known vulnerabilities in what the modules use; skipped where the database, vuln.go.dev, does not answer
+# make vuln   known vulnerabilities in what the modules use; skipped where the database, vuln.go.dev, does not answer (VULNDB=URL
+#             is another one, which may be file:///DIR)
 # make golangci  more linters, as .golangci.yml says; the first time it is compiled, which takes minutes
 # make apidiff  what has changed in the exported API since the last tag (SINCE=... another one)
 # make benchstat BASE=ref  the benchmarks that need no servers, at a commit and here, compared by benchstat

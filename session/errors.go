@@ -30,8 +30,8 @@ var (
 	// ErrNoHeartbeat: the session's heartbeat znode was deleted, or it is not known whether it
 	// was created.
 	ErrNoHeartbeat = errors.New("session: no heartbeat")
-	// ErrAuthFailed: the ensemble rejected a credential of [Config.Auth]. Trying again
-	// cannot help, so the client is closed.
+	// ErrAuthFailed: the ensemble rejected a credential of [Config.Auth], or all its servers
+	// refused what [Config.SASL] presented. Trying again cannot help, so the client is closed.
 	ErrAuthFailed = wire.ErrAuthFailed
 	// ErrStray: the server refuses to delete an own znode, or to tell whether one exists whose
 	// create was not answered. The session is ended so that the znode goes with it: it would
@@ -137,7 +137,7 @@ var serverErrors = map[ServerError]struct {
 	codeReadOnly:       {"the server is read-only: it has no quorum", OutcomeNotDone, true, false},
 	codeLocalSession:   {"no ephemeral znodes in a local session; set localSessionsUpgradingEnabled=true on the servers", OutcomeNotDone, false, true},
 	codeRequestTimeout: {"request timed out", OutcomeUnknown, true, false},
-	codeSASLRequired:   {"the server takes no requests of clients that have not authenticated: see its enforce.auth.schemes and sessionRequireClientSASLAuth, and Config.Auth", OutcomeNotDone, false, true},
+	codeSASLRequired:   {"the server takes no requests of clients that have not authenticated: see its enforce.auth.schemes and sessionRequireClientSASLAuth, and Config.SASL or Config.Auth", OutcomeNotDone, false, true},
 	codeQuotaExceeded:  {"the quota of the path or of one above it is exceeded", OutcomeNotDone, false, false},
 	codeThrottled:      {"throttled by the server", OutcomeNotDone, true, false},
 }

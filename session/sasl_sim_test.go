@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -184,4 +185,29 @@ func TestASessionThatIsNotAuthenticatedIsNotTheClients(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Neither a line of the log nor an error nor the status has a password in it, whether it is right or
+// wrong, or not asked for.
+func TestAPasswordIsInNoTextThatPeopleRead(t *testing.T) {
+	for _, users := range []map[string]string{{"ann": "guess-me"}, {"ann": "other"}, nil} {
+		onSASL(t, users, func(t *testing.T, e *zktest.Ensemble) {
+			cfg, log := asAnn(e, "a"), newLogbook(t)
+			cfg.SASL, cfg.Logger = session.SASLDigest("ann", "guess-me"), slog.New(log)
+			cfg.Auth = []session.Auth{session.Digest("ann", "guess-me")}
+			client := open(t, e.ConnectString(), cfg)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*simT)
+			defer cancel()
+			s, err := client.Session(ctx)
+			if err == nil {
+				_, err = s.Create(ctx, "/no/parent", nil, 0, nil)
+			}
+			e.Host("a").Cut()
+			time.Sleep(simT)
+			text := fmt.Sprintf("%v\n%+v\n%+v\n%#v\n%s", err, client.Status(), cfg, cfg, log)
+			if err == nil || strings.Contains(text, "guess-me") {
+				t.Errorf("a password is in\n%s", text)
+			}
+		})
+	}
 }

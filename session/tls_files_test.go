@@ -153,6 +153,29 @@ func TestCertificatesAreReadAgainForEachConnection(t *testing.T) {
 	}
 }
 
+// What is changed in Config.TLS after Open is for somebody else, and must not meet a connection that is
+// being made.
+func TestConfigTLSIsCopiedAtOpen(t *testing.T) {
+	e := zktest.Start(t, zktest.Config{Servers: 1, Logf: func(string, ...any) {}})
+	a := newAuthority(t)
+	front := newTLSFront(t, a, e.ConnectString())
+	cert, key := a.issue("mine", nil, false)
+	own := &tls.Config{RootCAs: a.pool(), Certificates: []tls.Certificate{{Certificate: [][]byte{cert.Raw}, PrivateKey: key}}}
+	_, port, err := net.SplitHostPort(front.Addr().String())
+	must(t, err)
+	client := open(t, "localhost:"+port, session.Config{Timeout: steady, TLS: own})
+	own.RootCAs, own.Certificates, own.ServerName = x509.NewCertPool(), nil, "elsewhere"
+	for client.Status().State != session.StateConnected {
+		if err := client.Status().Servers[0].Err; err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if name := front.next(t); name != "mine" {
+		t.Errorf("the client is %s", name)
+	}
+}
+
 // awaitError waits until the client says so of its first server.
 func awaitError(t *testing.T, client *session.Client, text string) {
 	t.Helper()

@@ -37,7 +37,7 @@ func (f TLSFiles) check() (any bool, err error) {
 
 // read returns a copy of base with what is in the files now.
 func (f TLSFiles) read(base *tls.Config) (*tls.Config, error) {
-	cfg := cmp.Or(base, &tls.Config{}).Clone()
+	cfg := base.Clone()
 	if f.Authorities != "" {
 		text, err := os.ReadFile(f.Authorities)
 		if err != nil {
@@ -108,7 +108,7 @@ func certificates(text []byte) (all []*x509.Certificate, err error) {
 // certs are the certificates of a client.
 type certs struct {
 	files TLSFiles
-	base  *tls.Config
+	base  *tls.Config // a copy of the client's own
 	log   *slog.Logger
 
 	mu   sync.Mutex // guards what follows, and one reading at a time
@@ -122,7 +122,7 @@ func newCerts(cfg *Config) (*certs, error) {
 	if err != nil || !any && cfg.TLS == nil {
 		return nil, err
 	}
-	c := &certs{files: cfg.TLSFiles, base: cfg.TLS, log: cfg.Logger}
+	c := &certs{files: cfg.TLSFiles, base: cmp.Or(cfg.TLS, &tls.Config{}).Clone(), log: cfg.Logger}
 	if c.last, err = c.files.read(c.base); err != nil {
 		return nil, fmt.Errorf("session: Config.TLSFiles: %w", err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
 	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
 func TestTheExitCodeIsTheJobs(t *testing.T) {
@@ -241,5 +242,13 @@ func waitFor(t *testing.T, what string, ok func() bool) {
 		case <-guard:
 			t.Fatalf("no %s within %v", what, hang)
 		}
+	}
+}
+
+func TestAUserOfTheServersHasTheJob(t *testing.T) {
+	e := &ensemble{Ensemble: zktest.Start(t, zktest.Config{Servers: 3, Tick: T / 20, Users: map[string]string{"alice": "secret"}})}
+	e.start(t, "-once -sasl digest:alice:secret", "beats=1 exit=7").exits(7)
+	if stderr := e.start(t, "-sasl digest:alice:guess", "beats=1").exits(codeFailed); !strings.Contains(stderr, "credential rejected") || strings.Contains(stderr, "guess") {
+		t.Errorf("with a wrong password: %s", stderr)
 	}
 }

@@ -128,6 +128,13 @@ func TestThePageAloneStandsInNoLine(t *testing.T) {
 	}
 }
 
+func TestAUserOfTheServersSeesTheLine(t *testing.T) {
+	e := zktest.Start(t, zktest.Config{Users: map[string]string{"alice": "secret"}})
+	p, url := serving(t, "-zk", e.ConnectString(), "-sasl", "digest:alice:secret", "-candidates", "1")
+	until(t, url, "a leader", func(s shown) bool { return s.Leader != nil })
+	leaves(t, p)
+}
+
 func TestWithoutAnEnsembleThePageStillAnswersAndTheProgramEnds(t *testing.T) {
 	p, url := serving(t, "-zk", "127.0.0.1:1", "-candidates", "1", "-timeout", "500ms")
 	until(t, url, "connecting", func(s shown) bool { return s.Connection.State == "connecting" && len(s.Candidates) == 1 })

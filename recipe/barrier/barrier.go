@@ -88,8 +88,8 @@ func (b *Barrier) Lower(ctx context.Context) error {
 
 // Wait returns nil at once if the barrier is down, or when it is lowered. If Raise has returned before
 // Wait is called, the barrier holds Wait back. Wait returns also if the barrier was lowered and raised
-// again at once. It continues after a loss of the session. Otherwise it returns an error: the cause of
-// ctx, session.ErrClosed, or a [*recipe.PermanentError].
+// again at once. It continues after a loss of the session. Otherwise it returns an error: one that
+// wraps the cause of ctx, session.ErrClosed, or a [*recipe.PermanentError].
 //
 // It costs a quorum write that changes nothing, and a read. It leaves one watch on the barrier, which
 // stays as long as the barrier is up.

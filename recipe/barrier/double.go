@@ -58,7 +58,7 @@ func NewDouble(client *session.Client, path string, n int, cfg Config) (*Double,
 // existed at one moment, and no other member is in the round. ctx bounds only the wait.
 //
 // The error is [ErrFull] if a round without this member is under way; a [*recipe.Ended] if its session
-// or its znode was lost while it waited or entered; the cause of ctx; session.ErrClosed; or a
+// or its znode was lost while it waited or entered; one that wraps the cause of ctx; session.ErrClosed; or a
 // [*recipe.PermanentError]. Then its znode is deleted, in the background if need be, and the others
 // do not count it any more, unless it was lost in the moment in which all had entered.
 func (d *Double) Enter(ctx context.Context) (*Round, error) {

@@ -60,7 +60,8 @@ func (r *Round) begin(ctx context.Context, l *life.Life) {
 func (r *Round) Context() context.Context { return r.held.Context() }
 
 // Valid reports whether this member is inside at this moment. Its znode is there, so no other member's
-// Leave has returned nil. Two clock reads, no request.
+// Leave has returned nil; but if somebody else has deleted the znode, Valid may tell that only when the
+// lease ends. Two clock reads, no request.
 func (r *Round) Valid() bool { return r.held.Valid() }
 
 // guard ends the round when the znode or the session is lost, and leaves when the client is closed.
@@ -109,7 +110,7 @@ func (r *Round) gone() bool {
 
 // Leave leaves and waits until all members of the round have left, by Leave or by the end of their
 // sessions. The round is over at once; then the znode is deleted, in the background if ctx ends before.
-// It continues to wait after a loss of the session. The error is the cause of ctx, session.ErrClosed,
+// It continues to wait after a loss of the session. The error wraps the cause of ctx, or is session.ErrClosed
 // or a [*recipe.PermanentError]; after an error Leave may be called again.
 func (r *Round) Leave(ctx context.Context) error {
 	select {

@@ -184,7 +184,7 @@ func (c *Cache) loaded() bool { return !c.proved.begun.IsZero() }
 func (c *Cache) Wait(ctx context.Context) error { return c.await(ctx, "not loaded yet", c.loaded) }
 
 // Get returns the znode at path. ok is false if there is none. Get waits for the first complete
-// state; after that it returns at once. The error is the cause of ctx or [Cache.Err].
+// state; after that it returns at once. The error wraps the cause of ctx, or is [Cache.Err].
 func (c *Cache) Get(ctx context.Context, path string) (n Node, ok bool, err error) {
 	if _, inside := c.below(path); !inside {
 		return Node{}, false, fmt.Errorf("cache: path %q: want %s or a path below it", path, c.path)
@@ -230,7 +230,9 @@ func (c *Cache) each(n *node, path string, f func(n *node, path string)) {
 
 // Fresh waits until the cache holds everything that was acknowledged, to anybody, before Fresh
 // was called. It costs a transaction of the ensemble that checks the cache's own path and changes
-// nothing; calls at one time share it. It takes no permission.
+// nothing; calls at one time share it. It takes no permission. It does not find what changed while the
+// cache was refused READ and has it again: newer servers send no event of that, and only the checks of
+// [Config].Recheck find it.
 func (c *Cache) Fresh(ctx context.Context) error {
 	c.mu.Lock()
 	c.asked++

@@ -97,7 +97,7 @@ func (c *Cache) has(path string) bool { return c.view(c.find(path), path) != nil
 // state, as KindCreated, in order of their paths. Later ones come in order for each path: each
 // begins with the state with which that path's last one ended. States in between may be left out
 // if they come faster than Next is called, but the latest is always told. Next may be called by
-// one goroutine at a time. The error is the cause of ctx or [Cache.Err].
+// one goroutine at a time. The error wraps the cause of ctx, or is [Cache.Err].
 func (c *Cache) Next(ctx context.Context) (Change, error) {
 	if err := c.Wait(ctx); err != nil {
 		return Change{}, err

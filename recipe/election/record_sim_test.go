@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -207,26 +208,98 @@ func TestARecordThatWasCopiedTellsNothing(t *testing.T) {
 	}
 }
 
-// One that hears that the leader's znode is gone waits for the lease, whatever such a record says.
+// The number of a candidate that has not looked yet is over in a record that somebody has copied.
+func TestARecordThatWasCopiedHidesNobody(t *testing.T) {
+	var brake atomic.Pointer[zktest.Host]
+	onRequest := func(r zktest.Request) { // "a" has created its znode, and reads it
+		if r.Host == "a" && r.Op == zktest.OpGetData && strings.HasPrefix(r.Path, stagePath+"/") {
+			if host := brake.Swap(nil); host != nil {
+				go host.Hold(zktest.ToServer)
+			}
+		}
+	}
+	onStage(t, zktest.Config{OnRequest: onRequest}, func(t *testing.T, s *stage) {
+		s.cfg.Timeout, s.cfg.Lease = 5*stageT, stageD
+		s.copied(1, zk.PermAll)
+		brake.Store(s.Host("a"))
+		a := s.enter("a")
+		s.eventually("znode of a", func() bool { return len(s.inLine()) == 1 })
+		b := s.enter("b")
+		b.events.wait(election.EventJoined, 1)
+		c := s.enter("c")
+		c.events.wait(election.EventJoined, 1)
+		b.stop()
+		time.Sleep(50 * time.Millisecond)
+		a.host.Heal()
+		term := a.term() // which looks at all others
+		time.Sleep(stageD)
+		term.Resign()
+		c.term()
+	})
+}
+
+// The record of another path, which must not be written, tells nothing either. Once the numbers have come as far as it
+// tells, it says nothing of one's own.
 func TestACopiedRecordThatMustNotBeWrittenTellsNothing(t *testing.T) {
+	for _, settled := range []int{2, 1234} {
+		onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+			s.copied(settled, zk.PermAll&^zk.PermWrite)
+			all, first := s.lineUp("a", "b", "c")
+			first.Resign()
+			s.vanish(all[1], all[1].term())
+			all[2].term() // which looks at all others
+		})
+	}
+}
+
+// Who has read the record of another path does not write back what it tells of numbers that are yet to come.
+func TestWhatACopiedRecordTellsIsNotWrittenBack(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		s.copied(1234, zk.PermAll&^zk.PermWrite)
-		admin := s.admin()
+		s.copied(0, zk.PermAll, 2)
+		all, first := s.lineUp("a", "b", "c", "d")
+		all[1].stop()
+		first.Resign()
+		s.vanish(all[2], all[2].term())
+		all[3].term() // which looks at all others
+	})
+}
+
+// Somebody copies another path over this one. Who hears afterwards that the leader's znode is gone waits for the lease.
+func TestARecordThatIsCopiedLaterTellsNothing(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		all, first := s.lineUp("a", "b")
-		time.Sleep(5 * stageD)
-		all[0].host.Hold(zktest.ToClient) // it does not hear of the deletion
-		if err := admin.Delete(t.Context(), first.Node(), -1); err != nil {
+		if _, err := s.admin().Set(t.Context(), stagePath, copiedRecord(1), -1); err != nil {
 			t.Fatal(err)
 		}
+		time.Sleep(5 * stageD)
+		s.vanish(all[0], first)
 		all[1].term() // which looks at the first
 	})
 }
 
-// copied makes the path with the record of another one.
-func (s *stage) copied(settled int, perms int32) {
+// vanish deletes a leader's znode without its knowledge.
+func (s *stage) vanish(a *actor, term *election.Term) {
 	s.t.Helper()
-	record := fmt.Appendf(nil, "zkrecipe line 1\nlease 4s\nsettled %d\nleft 1240-1250\n", settled)
-	if _, err := s.admin().Create(s.t.Context(), stagePath, record, 0, zk.WorldACL(perms)); err != nil {
+	time.Sleep(stageD)
+	a.host.Hold(zktest.ToClient)
+	if err := s.admin().Delete(s.t.Context(), term.Node(), -1); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// copiedRecord is the record of another path, in which these numbers have left.
+func copiedRecord(settled int, left ...int) []byte {
+	record := fmt.Appendf(nil, "zkrecipe line 1\nlease 400ms\npath 500000012-18b3d2a4c10\nsettled %d\nleft", settled)
+	for _, n := range append(left, 1240) {
+		record = fmt.Appendf(record, " %d", n)
+	}
+	return append(record, '\n')
+}
+
+// copied makes the path with such a record.
+func (s *stage) copied(settled int, perms int32, left ...int) {
+	s.t.Helper()
+	if _, err := s.admin().Create(s.t.Context(), stagePath, copiedRecord(settled, left...), 0, zk.WorldACL(perms)); err != nil {
 		s.t.Fatal(err)
 	}
 }

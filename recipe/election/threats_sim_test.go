@@ -2,6 +2,7 @@ package election_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -21,7 +22,12 @@ func TestAForgedAnnouncementMakesTwoLeadersWhomTheirTokensTellApart(t *testing.T
 		s.expels = true
 		eve := s.admin()
 		all[0].host.Hold() // so that it does not hear of it
-		if _, err := eve.Set(t.Context(), stagePath, []byte("zkrecipe line 1\nlease 2s\nsettled 1\n"), -1); err != nil {
+		_, stat, err := eve.Get(t.Context(), stagePath)
+		if err != nil {
+			t.Fatal(err)
+		}
+		record := fmt.Appendf(nil, "zkrecipe line 1\nlease 2s\npath %x-%x\nsettled 1\n", stat.Czxid, stat.Ctime)
+		if _, err := eve.Set(t.Context(), stagePath, record, -1); err != nil {
 			t.Fatal(err)
 		}
 		if err := eve.Delete(t.Context(), first.Node(), -1); err != nil {

@@ -125,7 +125,7 @@ func (m *Member) Valid() bool {
 	return l != nil && l.Valid()
 }
 
-// Listing returns the present listing, or waits for the next one. The error is the cause of ctx, or
+// Listing returns the present listing, or waits for the next one. The error wraps the cause of ctx, or
 // of [Member.Context] when the membership is over.
 func (m *Member) Listing(ctx context.Context) (*Listing, error) {
 	for {

@@ -66,7 +66,7 @@ func (m *Members) Current() (s Snapshot, ok bool) {
 // their data differ from the last snapshot that it returned. It may skip states in between. Use one
 // Members for each goroutine that calls Next.
 //
-// The error is the cause of ctx, session.ErrClosed, a [*recipe.PermanentError] when the group cannot
+// The error wraps the cause of ctx, or is session.ErrClosed, a [*recipe.PermanentError] when the group cannot
 // be read from the beginning, or context.Canceled after [Members.Close].
 func (m *Members) Next(ctx context.Context) (Snapshot, error) {
 	return m.await(ctx, "no change", func() bool {

@@ -3,8 +3,8 @@
 // ZooKeeper. What it makes lasts until the test ends it, for the reason that the test wants.
 //
 // Code that is given a value, a counter, a cache, a barrier or those who are in a group needs somebody
-// who answers: [NewClient] has an ensemble in the test's own process. It is also for tests of whole
-// failovers, with sessions and faults: see the package session/zktest.
+// who answers: [NewClient] has an ensemble in the test's own process. The package session/zktest tells
+// how to test whole failovers with it, by faults and ends of sessions.
 package recipetest
 
 import (

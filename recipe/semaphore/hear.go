@@ -36,19 +36,15 @@ func (p *place) hear(ctx context.Context) error {
 // ask reads the record, and forgets those that have announced their end.
 func (p *place) ask(ctx context.Context, watched bool) error {
 	data, stat, err := p.read(ctx, watched)
-	for err == nil {
-		var none bool
-		if none, err = p.noRecord(ctx, data); err != nil || !none {
-			break
-		}
-		if err = p.writeFirst(ctx, data, stat); err == nil {
+	for err == nil && len(data) == 0 {
+		if err = p.writeFirst(ctx, stat); err == nil {
 			data, stat, err = p.read(ctx, watched)
 		}
 	}
 	if err != nil {
 		return goneIfNoNode(err)
 	}
-	if p.record, err = p.sem.accept(data, p.s.LeaseTime()); err != nil {
+	if p.record, err = p.sem.accept(data, stat, p.s.LeaseTime()); err != nil {
 		return err
 	}
 	p.version, p.asked = stat.Version, p.clock.Now()
@@ -61,38 +57,14 @@ func (p *place) ask(ctx context.Context, watched bool) error {
 	return nil
 }
 
-// noRecord reports whether the path holds no record of its own: nothing, or the record of another path, which
-// somebody has copied. There the numbers are others: it tells that some are over that are there.
-func (p *place) noRecord(ctx context.Context, data []byte) (bool, error) {
-	r, err := parseRecord(data)
-	if len(data) == 0 || err != nil {
-		return len(data) == 0, nil
-	}
-	for _, n := range p.listed {
-		switch {
-		case !line.Ours(n.Full) || !r.Over(line.NumberOf(n)):
-		case p.isOwn(n):
-			return true, nil
-		case p.asked.IsZero(): // it may have ended since the list was read
-			if _, ok, err := p.s.Exists(ctx, p.sem.leases+"/"+n.Full); ok || err != nil {
-				return ok, err
-			}
-		}
-	}
-	return false, nil
-}
-
 // writeFirst writes the record where there is none. The own znodes must exist: the path that was found so might
 // have been deleted, and made again with a record.
-func (p *place) writeFirst(ctx context.Context, data []byte, stat zk.Stat) error {
+func (p *place) writeFirst(ctx context.Context, stat zk.Stat) error {
 	first, err := p.sem.beside(p.s, stat)
-	if len(data) > 0 {
-		first, err = anew(data, stat.Version)
-	}
 	if err != nil {
 		return err
 	}
-	results, err := p.s.Multi(ctx, append(p.checks(), &zk.SetDataRequest{Path: p.sem.leases, Data: []byte(first.String()), Version: stat.Version})...)
+	results, err := p.s.Multi(ctx, append(p.checks(), &zk.SetDataRequest{Path: p.sem.leases, Data: []byte(first.at(stat).String()), Version: stat.Version})...)
 	switch {
 	case errors.Is(err, zk.ErrNoNode) && failed(results) < len(p.paths):
 		return line.ErrGone
@@ -103,10 +75,11 @@ func (p *place) writeFirst(ctx context.Context, data []byte, stat zk.Stat) error
 }
 
 func (p *place) read(ctx context.Context, watched bool) ([]byte, zk.Stat, error) {
-	if watched {
-		return p.data.Get(ctx)
+	get := p.data.Get
+	if !watched {
+		get = func(ctx context.Context) ([]byte, zk.Stat, error) { return p.s.Get(ctx, p.sem.leases) }
 	}
-	return p.s.Get(ctx, p.sem.leases)
+	return tied(ctx, p.s, p.sem.leases, get)
 }
 
 // relist lists the permits again. A later list can only tell that somebody has gone.

@@ -65,14 +65,14 @@ func (s *Semaphore) list(ctx context.Context, at *session.Session) ([]line.Name,
 	if err != nil {
 		return nil, record{}, err
 	}
-	data, _, err := at.Get(ctx, s.leases)
+	data, stat, err := at.Get(ctx, s.leases)
 	if err != nil {
 		return nil, record{}, err
 	}
 	if len(data) == 0 { // another library has made it: nobody of ours has used it
 		return names, record{size: len(names)}, nil
 	}
-	r, err := parseRecord(data)
+	r, err := parseRecord(data, stat)
 	if err != nil {
 		return nil, record{}, &DataError{s.leases, err}
 	}

@@ -57,11 +57,11 @@ func (p *place) announce(ctx context.Context) (ok bool) {
 	there := slices.Clone(p.paths)
 	pause := retry.New(p.clock, firstLeave, longestLeave)
 	for range leaveAttempts {
-		data, stat, err := p.s.Get(ctx, p.sem.leases)
+		data, stat, err := p.read(ctx, false)
 		if err != nil {
 			return errors.Is(err, zk.ErrNoNode)
 		}
-		r, err := parseRecord(data)
+		r, err := parseRecord(data, stat)
 		if err != nil {
 			return false
 		}
@@ -129,11 +129,11 @@ func (p *place) known(r record, now clock.Instant) record {
 // need not wait for it again. If it does not succeed, they may have to.
 func (p *place) teach(ctx context.Context) {
 	for again := p.taught; again; {
-		data, stat, err := p.s.Get(ctx, p.sem.leases)
+		data, stat, err := p.read(ctx, false)
 		if err != nil {
 			return
 		}
-		r, err := parseRecord(data)
+		r, err := parseRecord(data, stat)
 		known := p.known(r, p.clock.Now()).bound()
 		if err != nil || known.String() == r.String() {
 			return

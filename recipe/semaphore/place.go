@@ -93,6 +93,9 @@ func (p *place) find(ctx context.Context, waits bool) error {
 	last := -1
 	for i, n := range names {
 		if p.isOwn(n) {
+			if line.Twin(n.Full, names) {
+				return line.ErrTwin
+			}
 			last = i
 		}
 	}

@@ -1,13 +1,18 @@
 package semaphore
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/go-zookeeper/zk"
+
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
+	"github.com/zkrecipe/zkrecipe/session"
 )
 
 // record is what the parent of the permits holds as its data: how many permits there are, how long
@@ -17,6 +22,7 @@ import (
 //	zkrecipe semaphore 1
 //	size 10
 //	lease 4s
+//	path 500000012-18b3d2a4c10
 //	settled 17
 //	left 19 22-30
 //	slots 0:17 3:31
@@ -47,8 +53,16 @@ func (r record) String() string {
 	return text
 }
 
-// parseRecord reads a record.
-func parseRecord(data []byte) (r record, err error) {
+// parseRecord reads the record of a path with that Stat.
+func parseRecord(data []byte, stat zk.Stat) (r record, err error) {
+	if stat.Version == anyVersion {
+		return record{}, errAnyVersion
+	}
+	r, err = parse(data)
+	return r.at(stat), err
+}
+
+func parse(data []byte) (r record, err error) {
 	text, found := strings.CutPrefix(string(data), recordHead+"\n")
 	if !found {
 		return record{}, fmt.Errorf("it does not begin with the line %q", recordHead)
@@ -102,13 +116,40 @@ func (r record) bound() record {
 	return r
 }
 
-// anew returns a record of that version without what it tells of numbers. Who has taken slots here is in it, unless
-// it is as it was copied.
-func anew(data []byte, version int32) (r record, err error) {
-	r, err = parseRecord(data)
-	r.Numbers = line.Numbers{}
-	if r.slots != nil && version == 0 {
-		r.slots = table{}
+// at returns the record as it is at the path with that Stat. In one that somebody has copied from another path, the
+// numbers tell nothing, and leases may be as long here as where there is no record. Nobody has taken slots by it if it is
+// as it was when the path was made.
+func (r record) at(stat zk.Stat) record {
+	at, same := r.At(stat)
+	if !same && (!r.IsZero() || len(r.slots) > 0) {
+		r.lease = max(r.lease, session.DefaultLease)
+		if r.slots = nil; stat.Version == 0 {
+			r.slots = table{}
+		}
 	}
-	return r, err
+	r.Numbers = at
+	return r
+}
+
+// anyVersion is what servers take for any version, though a version can come to it. A write at it is not tied to what
+// was read.
+const anyVersion = -1
+
+var errAnyVersion = errors.New("its version is -1, at which nobody can change it safely: write the same data once more by hand")
+
+// tied reads the data of a path, by get, at a version to which a write can be tied. The version before anyVersion is
+// left in one step of two writes.
+func tied(ctx context.Context, at *session.Session, path string, get func(context.Context) ([]byte, zk.Stat, error)) ([]byte, zk.Stat, error) {
+	for {
+		data, stat, err := get(ctx)
+		if err != nil || stat.Version != anyVersion-1 {
+			return data, stat, err
+		}
+		_, err = at.Multi(ctx,
+			&zk.SetDataRequest{Path: path, Data: data, Version: stat.Version},
+			&zk.SetDataRequest{Path: path, Data: data, Version: anyVersion})
+		if err != nil && !errors.Is(err, zk.ErrBadVersion) && (session.OutcomeOf(err) != session.OutcomeUnknown || ctx.Err() != nil || at.Err() != nil) {
+			return nil, zk.Stat{}, err
+		}
+	}
 }

@@ -16,7 +16,7 @@ func TestARecordIsReadAsItWasWritten(t *testing.T) {
 		{size: maxSize, lease: 400 * time.Millisecond, Numbers: line.Numbers{}.Add(0, 16)},
 		{size: 3, lease: time.Minute, Numbers: line.Numbers{}.Add(0, 16).Add(19, 19).Add(22, 30)},
 	} {
-		got, err := parseRecord([]byte(r.String()))
+		got, err := parse([]byte(r.String()))
 		if err != nil || got.String() != r.String() || got.size != r.size || got.lease != r.lease {
 			t.Errorf("%q is read as %+v, %v", r.String(), got, err)
 		}
@@ -30,7 +30,7 @@ func TestDataOfOthersAreNoRecord(t *testing.T) {
 		head, head + "size 1\n", head + "lease 4s\n", head + "size 0\nlease 4s\n", head + "size -1\nlease 4s\n", head + "size 10001\nlease 4s\n",
 		head + "size x\nlease 4s\n", head + "size 1\nlease -4s\n", head + "size 1\nlease 4s\nleft 3-2\n", head + "size 1\nlease 4s\nwhat 1\n",
 	} {
-		if r, err := parseRecord([]byte(data)); err == nil {
+		if r, err := parse([]byte(data)); err == nil {
 			t.Errorf("%q is taken for %+v", data, r)
 		}
 	}
@@ -63,11 +63,11 @@ func TestAddBelowAddsAllButSome(t *testing.T) {
 func FuzzRecord(f *testing.F) {
 	f.Add("zkrecipe semaphore 1\nsize 3\nlease 4s\nsettled 3\nleft 5 7-9\n", int64(4))
 	f.Fuzz(func(t *testing.T, data string, n int64) {
-		r, err := parseRecord([]byte(data))
+		r, err := parse([]byte(data))
 		if err != nil || n < 0 || n > 1<<31-1 {
 			return
 		}
-		if again, err := parseRecord([]byte(r.String())); err != nil || again.String() != r.String() {
+		if again, err := parse([]byte(r.String())); err != nil || again.String() != r.String() {
 			t.Errorf("%q is written as %q, which is read as %q, %v", data, r, again, err)
 		}
 		if after := r.add(n); !after.Over(n) || after.size != r.size {
@@ -83,7 +83,7 @@ func TestATableIsReadAsItWasWritten(t *testing.T) {
 	}
 	for _, x := range []table{nil, {}, {0: "1"}, {3: "20", 17: "_c_x-lease-2147483647", maxSlots - 1: "4"}, full} {
 		r := record{size: maxSize, lease: time.Second, slots: x}
-		got, err := parseRecord([]byte(r.String()))
+		got, err := parse([]byte(r.String()))
 		if err != nil || !reflect.DeepEqual(got.slots, x) {
 			t.Errorf("%.100q is read as %v, %v", r, got.slots, err)
 		}

@@ -49,16 +49,16 @@ func (s *Semaphore) Resize(ctx context.Context, size int) error {
 
 // stored returns what the path holds. A path that is missing is made.
 func (s *Semaphore) stored(ctx context.Context, at *session.Session) (record, error) {
-	data, _, err := at.Get(ctx, s.leases)
+	data, stat, err := at.Get(ctx, s.leases)
 	if errors.Is(err, zk.ErrNoNode) {
 		if err = s.create(ctx, at); err == nil {
-			data, _, err = at.Get(ctx, s.leases)
+			data, stat, err = at.Get(ctx, s.leases)
 		}
 	}
 	if err != nil {
 		return record{}, err
 	}
-	r, err := parseRecord(data)
+	r, err := parseRecord(data, stat)
 	if err != nil {
 		return record{}, &DataError{s.leases, err}
 	}
@@ -73,10 +73,10 @@ func (s *Semaphore) resize(ctx context.Context, at *session.Session, size int) e
 	if err != nil {
 		return err
 	}
-	data, stat, err := at.Get(ctx, s.leases)
+	data, stat, err := tied(ctx, at, s.leases, func(ctx context.Context) ([]byte, zk.Stat, error) { return at.Get(ctx, s.leases) })
 	if err == nil {
 		var r record
-		if r, err = parseRecord(data); err == nil {
+		if r, err = parseRecord(data, stat); err == nil {
 			r.size = size
 			if n, ok := line.Parse(own[len(s.leases)+1:]); ok && line.NumberOf(n) != line.NoNumber {
 				r = r.add(line.NumberOf(n)).bound()

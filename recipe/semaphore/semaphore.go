@@ -110,8 +110,8 @@ func (s *Semaphore) agree(size int) error {
 }
 
 // accept takes in what the path holds, for a session with leases of that length.
-func (s *Semaphore) accept(data []byte, lease time.Duration) (record, error) {
-	r, err := parseRecord(data)
+func (s *Semaphore) accept(data []byte, stat zk.Stat, lease time.Duration) (record, error) {
+	r, err := parseRecord(data, stat)
 	switch {
 	case err != nil:
 		return record{}, &DataError{s.leases, err}
@@ -175,9 +175,9 @@ func (s *Semaphore) read(ctx context.Context, at *session.Session) (record, erro
 			if err != nil {
 				return record{}, err
 			}
-			return s.accept([]byte(r.String()), at.LeaseTime())
+			return s.accept([]byte(r.String()), stat, at.LeaseTime())
 		default:
-			return s.accept(data, at.LeaseTime())
+			return s.accept(data, stat, at.LeaseTime())
 		}
 	}
 }

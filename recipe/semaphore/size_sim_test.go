@@ -219,7 +219,7 @@ func TestARecordThatWasCopiedTellsNothing(t *testing.T) {
 			if err := admin.EnsurePath(t.Context(), stagePath+"/locks", nil); err != nil {
 				t.Fatal(err)
 			}
-			record := fmt.Appendf(nil, "zkrecipe semaphore 1\nsize 2\nlease 4s\nsettled %d\nslots 0:0\n", settled)
+			record := fmt.Appendf(nil, "zkrecipe semaphore 1\nsize 2\nlease 4s\npath 500000012-18b3d2a4c10\nsettled %d\nslots 0:0\n", settled)
 			if err := admin.EnsureNode(t.Context(), stagePath+"/leases", record, nil); err != nil {
 				t.Fatal(err)
 			}
@@ -239,24 +239,6 @@ func TestARecordThatWasCopiedTellsNothing(t *testing.T) {
 	}
 }
 
-// The numbers of the first permits are not among those that are over in a record that somebody has copied. Who finds
-// it out later takes none of their slots.
-func TestARecordThatIsFoundToBeCopiedLateKeepsTheSlots(t *testing.T) {
-	onStage(t, 4, zktest.Config{}, func(t *testing.T, s *stage) {
-		admin := s.admin()
-		const record = "zkrecipe semaphore 1\nsize 4\nlease 2s\nsettled 0\nleft 2-5\nslots\n"
-		if err := admin.EnsureNode(t.Context(), stagePath+"/locks", nil, nil); err != nil {
-			t.Fatal(err)
-		}
-		if err := admin.EnsureNode(t.Context(), stagePath+"/leases", []byte(record), nil); err != nil {
-			t.Fatal(err)
-		}
-		for i := range 4 {
-			s.person(fmt.Sprint("a", i), slotted).acquire() // which looks at all others
-		}
-	})
-}
-
 // The number of a permit that has not looked yet is over in a record that somebody has copied.
 func TestARecordThatWasCopiedHidesNobody(t *testing.T) {
 	var host *zktest.Host
@@ -272,7 +254,7 @@ func TestARecordThatWasCopiedHidesNobody(t *testing.T) {
 		if err := admin.EnsurePath(t.Context(), stagePath+"/locks", nil); err != nil {
 			t.Fatal(err)
 		}
-		record := []byte("zkrecipe semaphore 1\nsize 1\nlease 4s\nsettled 1\nslots\n")
+		record := []byte("zkrecipe semaphore 1\nsize 1\nlease 4s\npath 500000012-18b3d2a4c10\nsettled 1\nslots\n")
 		if err := admin.EnsureNode(t.Context(), stagePath+"/leases", record, nil); err != nil {
 			t.Fatal(err)
 		}

@@ -38,7 +38,7 @@ func (v *Value) Watch() *Watcher {
 
 // Next returns the value the first time it is called. Later it waits for a value other than the
 // last one that it returned. From the first call it sees what was acknowledged before Watch was
-// called. The error is the cause of ctx, watch.ErrStopped, the reason for which the client was
+// called. The error wraps the cause of ctx, watch.ErrStopped, the reason for which the client was
 // closed, or a refusal such as zk.ErrNoAuth.
 func (w *Watcher) Next(ctx context.Context) (Versioned, error) {
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -123,6 +123,9 @@ func (p *Place) find(ctx context.Context) error {
 			return err
 		}
 		ahead, ok := Ahead(p.Name(), r.names)
+		if ok && Twin(p.Name(), r.names) {
+			return ErrTwin
+		}
 		if ok {
 			p.ahead = conflicting(ahead, p.shared)
 			if p.shared {
@@ -167,11 +170,8 @@ func (p *Place) enter(ctx context.Context, r reading, read bool) error {
 	} else if err := p.enterRecord(ctx, r, read); err != nil {
 		return err
 	}
-	switch { // those ahead write it once each from here on, as they leave
-	case !read:
-		p.version = r.stat.Version
-	case len(r.record) > 0:
-		p.version = min(r.held.Version, r.stat.Version) // what has been read may be older than the list
+	if !read || len(r.record) > 0 { // else it has just been written
+		p.version = r.stat.Version // those ahead write it once each from here on, as they leave
 	}
 	if own == 0 {
 		return nil
@@ -187,22 +187,17 @@ func (p *Place) enter(ctx context.Context, r reading, read bool) error {
 	return nil
 }
 
-// enterRecord takes in the record as it was read with the list, or reads it.
+// enterRecord takes in the record as it was read with the list, or reads it. One that is older than the list does not
+// tell of all who have left.
 func (p *Place) enterRecord(ctx context.Context, r reading, read bool) error {
-	if !read {
-		data, stat, err := p.s.Get(ctx, p.dir)
-		if err != nil {
+	data, stat := r.record, r.held
+	if !read || stat.Mzxid < r.stat.Mzxid {
+		var err error
+		if data, stat, err = p.s.Get(ctx, p.dir); err != nil {
 			return goneIfNoNode(err)
 		}
-		return p.take(ctx, data, stat.Version)
 	}
-	if err := p.take(ctx, r.record, r.held.Version); err != nil {
-		return err
-	}
-	if own := p.number(); p.ours && own != noNumber && !p.record.complete(own, r.names) {
-		return p.refresh(ctx) // it may be older than the list
-	}
-	return nil
+	return p.take(ctx, data, stat)
 }
 
 // noNumber stands for a number that tells nothing: the server has none left.

@@ -13,50 +13,37 @@ import (
 )
 
 // take takes in what the path holds, and writes the first record of the line if there is none.
-func (p *Place) take(ctx context.Context, data []byte, version int32) error {
-	for first, none := p.firstRecord(data); none; first, none = p.firstRecord(data) {
+func (p *Place) take(ctx context.Context, data []byte, stat zk.Stat) error {
+	for len(data) == 0 {
+		// Somebody who must not write here may have joined already, with a lease of that length.
+		first := record{lease: max(p.s.LeaseAsked(), session.DefaultLease)}
 		// With a check of the own znode: else the path may have been made again, with a record.
 		_, err := p.s.Multi(ctx,
 			&zk.CheckVersionRequest{Path: p.path, Version: -1},
-			&zk.SetDataRequest{Path: p.dir, Data: []byte(first.String()), Version: version})
+			&zk.SetDataRequest{Path: p.dir, Data: []byte(first.String()), Version: stat.Version})
 		if errors.Is(err, zk.ErrNoAuth) {
 			p.noRecord(fmt.Errorf("no permission to write %s: %w", p.dir, err))
-			if len(data) > 0 {
-				p.record.lease = first.lease // who joins beside us goes by it
-			}
 			return p.admit()
 		}
 		if err != nil && session.OutcomeOf(err) == session.OutcomeNotDone && !errors.Is(err, zk.ErrBadVersion) {
 			return goneIfNoNode(err)
 		}
-		var stat zk.Stat
 		if data, stat, err = p.s.Get(ctx, p.dir); err != nil {
 			return goneIfNoNode(err)
 		}
-		version = stat.Version
 	}
-	p.learn(data)
-	p.version = version
+	p.learn(data, stat)
 	return p.admit()
 }
 
-// firstRecord returns the record to write where the path holds none of this line: nothing, or the record of another
-// path, which somebody has copied. There the numbers are others: it tells that our own is over.
-func (p *Place) firstRecord(data []byte) (first record, none bool) {
-	if len(data) == 0 {
-		// Somebody who must not write here may have joined already, with a lease of that length.
-		return record{lease: max(p.s.LeaseAsked(), session.DefaultLease)}, true
-	}
-	r, ok := parseRecord(data)
-	return record{lease: r.lease}, ok && r.Over(p.number())
-}
-
 // learn takes in data of the path that are not empty.
-func (p *Place) learn(data []byte) {
+func (p *Place) learn(data []byte, stat zk.Stat) {
+	p.version = stat.Version
 	r, ok := parseRecord(data)
+	r = r.at(stat)
 	if !ok || r.Over(p.number()) {
 		p.record.lease = max(p.record.lease, r.lease)
-		p.noRecord(fmt.Errorf("%s holds somebody else's data, or another line's, so that departures cannot be announced there", p.dir))
+		p.noRecord(fmt.Errorf("%s holds somebody else's data, so that departures cannot be announced there", p.dir))
 		return
 	}
 	p.record, p.ours = r, true
@@ -84,8 +71,7 @@ func (p *Place) refresh(ctx context.Context) error {
 		return goneIfNoNode(err)
 	}
 	if len(data) > 0 || p.ours {
-		p.learn(data)
-		p.version = stat.Version
+		p.learn(data, stat)
 	}
 	return nil
 }

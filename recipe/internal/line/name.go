@@ -166,6 +166,14 @@ func Ambiguous(sorted []Name) bool {
 	return false
 }
 
+// Twin reports whether a list has another znode with the number of me, which somebody has copied from another path.
+// Nobody may hold by such a number: others would take the copy for the holder, when that is gone.
+func Twin(me string, names []Name) bool {
+	own, _ := Parse(me)
+	return number(own) != noNumber &&
+		slices.ContainsFunc(names, func(n Name) bool { return n.Full != me && number(n) == number(own) })
+}
+
 // Ahead returns who stands before the name me in a sorted list, first to last. It is not ok
 // when me is not in the list: then the list tells nothing about our place.
 func Ahead(me string, sorted []Name) (ahead []Name, ok bool) {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/go-zookeeper/zk"
 )
 
 // FirstRecord is what a path holds that is made for a line in which leases may be so long.
@@ -19,6 +21,9 @@ func NumberOf(n Name) int64 { return number(n) }
 // Numbers are the numbers of a line that are over, for the record of a line and for recipes that have
 // a record of their own. It is a value: Add and Bound change nothing and return another.
 type Numbers struct {
+	// path is the one that they belong to, as At writes it: "" before the first number is over. Numbers of another
+	// path, which somebody has copied with its record, tell nothing here.
+	path string
 	// settled: no znode with a smaller number is held any more. In a line, only a candidate that
 	// has led says so, when it leaves.
 	settled int64
@@ -30,6 +35,9 @@ type Numbers struct {
 // String returns the lines of a record.
 func (x Numbers) String() string {
 	var b strings.Builder
+	if x.path != "" {
+		fmt.Fprintf(&b, "path %s\n", x.path)
+	}
 	fmt.Fprintf(&b, "settled %d\n", x.settled)
 	if len(x.left) > 0 {
 		b.WriteString("left")
@@ -47,6 +55,8 @@ func (x Numbers) String() string {
 // Read takes in a line of a record. It is not known if it is about something else.
 func (x *Numbers) Read(key, value string) (known bool, err error) {
 	switch key {
+	case "path":
+		x.path = value
 	case "settled":
 		x.settled, err = parseNumber(value)
 	case "left":
@@ -56,6 +66,18 @@ func (x *Numbers) Read(key, value string) (known bool, err error) {
 	}
 	return true, err
 }
+
+// At returns the numbers as they are at the path with that Stat: none, if they are not those of the same path.
+func (x Numbers) At(stat zk.Stat) (at Numbers, same bool) {
+	id := fmt.Sprintf("%x-%x", stat.Czxid, stat.Ctime) // with the time it differs from those of other ensembles, too
+	if x.path == id {
+		return x, true
+	}
+	return Numbers{path: id}, false
+}
+
+// IsZero reports whether there are none, and no path that they belong to: this is so in a first record.
+func (x Numbers) IsZero() bool { return x.path == "" && x.settled == 0 && len(x.left) == 0 }
 
 // Over reports whether a znode with this number is not held any more.
 func (x Numbers) Over(n int64) bool {

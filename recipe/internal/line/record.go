@@ -8,13 +8,19 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/session"
 )
 
 // record is what the path of a line holds: how long a lease may be in it, and which numbers are
-// over, so that nobody waits for their leases. As text:
+// over, so that nobody waits for their leases. The path's czxid and ctime are with the numbers, because in another path
+// they are others' numbers. As text:
 //
 //	zkrecipe line 1
 //	lease 4s
+//	path 500000012-18b3d2a4c10
 //	settled 17
 //	left 19 22-30
 type record struct {
@@ -58,6 +64,17 @@ func parseRecord(data []byte) (r record, ok bool) {
 		}
 	}
 	return r, r.lease > 0
+}
+
+// at returns the record as it is at the path with that Stat. In one that somebody has copied from another path, the
+// numbers tell nothing, and leases may be as long here as where there is no record.
+func (r record) at(stat zk.Stat) record {
+	at, same := r.At(stat)
+	if !same && !r.IsZero() {
+		r.lease = max(r.lease, session.DefaultLease)
+	}
+	r.Numbers = at
+	return r
 }
 
 func parseNumber(s string) (int64, error) {

@@ -11,7 +11,7 @@ func TestARecordIsReadAsItWasWritten(t *testing.T) {
 	for _, r := range []record{
 		{lease: 4 * time.Second},
 		{400 * time.Millisecond, Numbers{settled: 17}},
-		{time.Minute, Numbers{17, []span{{19, 19}, {22, 30}}}},
+		{time.Minute, Numbers{"5-1a", 17, []span{{19, 19}, {22, 30}}}},
 	} {
 		got, ok := parseRecord([]byte(r.String()))
 		if !ok || !reflect.DeepEqual(got, r) {
@@ -96,7 +96,7 @@ func TestARecordIsBounded(t *testing.T) {
 }
 
 func FuzzRecord(f *testing.F) {
-	f.Add(record{time.Second, Numbers{3, []span{{5, 5}, {7, 9}}}}.String(), int64(6))
+	f.Add(record{time.Second, Numbers{"", 3, []span{{5, 5}, {7, 9}}}}.String(), int64(6))
 	f.Add("zkrecipe line 1\nlease 4s\nsettled 0\nleft 2147483647\n", int64(2147483646))
 	f.Fuzz(func(t *testing.T, data string, n int64) {
 		r, ok := parseRecord([]byte(data))

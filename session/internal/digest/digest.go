@@ -76,9 +76,9 @@ func (x *Exchange) respond(challenge []byte) ([]byte, error) {
 	case nonce == "":
 		return nil, errors.New("DIGEST-MD5: the challenge has no nonce")
 	case said["algorithm"] != "md5-sess":
-		return nil, fmt.Errorf("DIGEST-MD5: the challenge asks for the algorithm %q; want md5-sess", said["algorithm"])
+		return nil, fmt.Errorf("DIGEST-MD5: the challenge asks for the algorithm %.40q; want md5-sess", said["algorithm"])
 	case said["qop"] != "" && !offers(said["qop"], "auth"):
-		return nil, fmt.Errorf("DIGEST-MD5: the server offers qop %q; want auth", said["qop"])
+		return nil, fmt.Errorf("DIGEST-MD5: the server offers qop %.40q; want auth", said["qop"])
 	}
 	const nc = "00000001"
 	secret := sum(encode(x.user), ":", encode(realm), ":", encode(x.password))
@@ -150,7 +150,7 @@ func parse(text []byte) (map[string]string, error) {
 		}
 		key, after, ok := bytes.Cut(rest, []byte("="))
 		if !ok {
-			return nil, fmt.Errorf("DIGEST-MD5: %q is not key=value", rest)
+			return nil, fmt.Errorf("DIGEST-MD5: %.40q is not key=value", rest)
 		}
 		value, left, err := parseValue(bytes.TrimLeft(after, " \t"))
 		if err != nil {
@@ -158,7 +158,7 @@ func parse(text []byte) (map[string]string, error) {
 		}
 		name := strings.ToLower(string(bytes.TrimSpace(key)))
 		if _, twice := said[name]; twice && name != "realm" { // of several realms, the first
-			return nil, fmt.Errorf("DIGEST-MD5: %s is there twice", name)
+			return nil, fmt.Errorf("DIGEST-MD5: %.40q is there twice", name)
 		} else if !twice {
 			said[name] = value
 		}
@@ -184,5 +184,5 @@ func parseValue(text []byte) (value string, rest []byte, err error) {
 		}
 		b.WriteByte(text[i])
 	}
-	return "", nil, fmt.Errorf("DIGEST-MD5: %q does not end with a quote", text)
+	return "", nil, fmt.Errorf("DIGEST-MD5: %.40q does not end with a quote", text)
 }

@@ -55,6 +55,16 @@ func TestWhatAServerMustNotSay(t *testing.T) {
 	}
 }
 
+// What a server says goes into a line of the log, and into Status.
+func TestTheErrorIsShortHoweverLongTheChallenge(t *testing.T) {
+	long := strings.Repeat("x", 60_000)
+	for _, said := range []string{long, `nonce="` + long, `nonce="n",algorithm=` + long, `nonce="n",algorithm=md5-sess,qop=` + long, long + "=1," + long + "=2"} {
+		if _, _, err := start(t, "u", "p").Next([]byte(said)); err == nil || len(err.Error()) > 300 {
+			t.Errorf("%.20q...: an error of %d bytes", said, len(err.Error()))
+		}
+	}
+}
+
 // A server that does not know the password must not pass for one that does.
 func TestAServerHasToProveThatItKnowsThePassword(t *testing.T) {
 	for _, final := range []string{"", "rspauth=", "rspauth=0123456789abcdef0123456789abcdef", "x"} {

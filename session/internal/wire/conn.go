@@ -97,6 +97,7 @@ type Conn struct {
 	frame     []byte // what zk has not read yet of the present frame
 	spare     []byte // memory for it, unless it is long
 	receiving bool   // zk's receive loop has begun
+	presented int    // credentials that have not been answered
 }
 
 // New wraps conn. The handshake has to be over at deadline, whatever deadlines zk sets.
@@ -236,8 +237,12 @@ func (c *Conn) reply(p []byte) error {
 	body := p[headerSize:]
 	switch xid {
 	case xidEvent:
-		return checkBody(eventShape, body)
+		return checkEvent(body)
 	case xidAuth:
+		if c.presented == 0 {
+			return fmt.Errorf("%w: an answer to a credential that was not presented", ErrProtocol)
+		}
+		c.presented--
 		c.frame = nil // zk did not ask
 		if code != 0 {
 			return fmt.Errorf("%w (error %d)", ErrAuthFailed, code)
@@ -312,6 +317,7 @@ func (c *Conn) handshake(p []byte) error {
 		if _, err := c.net.Write(authFrame(a)); err != nil {
 			return err
 		}
+		c.presented++
 	}
 	c.hooks.Limit(receiveBuffer)
 	if err := c.net.SetDeadline(time.Time{}); err != nil {

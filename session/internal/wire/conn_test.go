@@ -50,8 +50,12 @@ func TestCredentialsFollowEachHandshakeBeforeAnythingElse(t *testing.T) {
 }
 
 func TestARejectedCredentialIsReported(t *testing.T) {
-	e := pair(t)
-	e.shake()
+	e := pair(t, Auth{"digest", []byte("u:p")})
+	e.request(framed(make([]byte, 44)))
+	go readFrame(e.server) // the credential
+	if _, err := e.answer(connected(7, time.Second)); err != nil {
+		t.Fatal(err)
+	}
 	_, err := e.answer(reply(xidAuth, -115, nil))
 	if !errors.Is(err, ErrAuthFailed) || len(e.failures) != 1 || !errors.Is(e.failures[0], ErrAuthFailed) {
 		t.Errorf("err = %v, failures = %v", err, e.failures)

@@ -89,12 +89,17 @@ func TestNothingBehindTheHandshakeCanHurt(t *testing.T) {
 		{"an event without a path", opGetData, reply(xidEvent, 0, ints(nil, 3, 3))},
 		{"an event with an absurd path", opGetData, reply(xidEvent, 0, ints(nil, 3, 3, 0x7fffffff))},
 		{"an event cut short", opGetData, reply(xidEvent, 0, ints(nil, 3)[:2])},
+		{"an event that tells zk of an expired session", opGetData, reply(xidEvent, 0, str(ints(nil, -1, -112), ""))},
+		{"an event that tells zk of a lost connection", opGetData, reply(xidEvent, 0, str(ints(nil, -1, 0), "/a"))},
+		{"a credential refused that was not presented", opGetData, reply(xidAuth, -115, nil)},
+		{"a credential accepted that was not presented", opGetData, reply(xidAuth, 0, nil)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := pair(t)
 			e.shake()
 			e.request(framed(append(header(1, c.op), make([]byte, 20)...)))
-			if f, err := e.answer(c.send); !errors.Is(err, ErrProtocol) {
+			go func() { e.server.Write(c.send); e.server.Close() }()
+			if f, err := readFrame(e.conn); !errors.Is(err, ErrProtocol) {
 				t.Errorf("zk got %q, %v; want a refusal", f, err)
 			}
 		})

@@ -31,7 +31,7 @@ func TestAnOwnRequestIsAnsweredPastZk(t *testing.T) {
 		e.request(getData(1, "/a"))
 		r, err := e.answer(append(reply(xid, code, nil), reply(1, 0, data("x"))...))
 		if err != nil || r[7] != 1 {
-			t.Errorf("zk read %q, %v", r, err)
+			t.Fatalf("zk read %q, %v", r, err)
 		}
 		if got := <-answers; got.code != code || got.err != nil {
 			t.Errorf("%+v, want %d", got, code)

@@ -39,6 +39,7 @@ func authenticated(t *testing.T, x Exchange, answers ...[]byte) (e *ends, got []
 	tokens := make(chan string, 100)
 	go func() {
 		defer close(tokens)
+		defer e.server.Close() // no more answers
 		if _, err := e.server.Write(connected(7, 6*time.Second)); err != nil {
 			return
 		}
@@ -49,7 +50,6 @@ func authenticated(t *testing.T, x Exchange, answers ...[]byte) (e *ends, got []
 			}
 			tokens <- string(frame[lengthSize+12:])
 			if answer == nil {
-				e.server.Close()
 				return
 			}
 			if _, err := e.server.Write(answer); err != nil {
@@ -58,9 +58,7 @@ func authenticated(t *testing.T, x Exchange, answers ...[]byte) (e *ends, got []
 		}
 	}()
 	_, err = readFrame(e.conn) // what zk does
-	if err != nil {
-		e.server.Close()
-	}
+	e.server.Close()
 	for token := range tokens {
 		got = append(got, token)
 	}

@@ -38,6 +38,18 @@ var replyShapes = map[int32]string{
 // eventShape is that of a watch event: type, state, path.
 const eventShape = "iis"
 
+// checkEvent checks the body of a watch event. One without a type would tell zk that the session has
+// expired, or that the connection is another one. Servers do not send that: a client finds it out.
+func checkEvent(body []byte) error {
+	if err := checkBody(eventShape, body); err != nil {
+		return err
+	}
+	if kind := int32(binary.BigEndian.Uint32(body)); kind <= 0 {
+		return fmt.Errorf("%w: an event of type %d", ErrProtocol, kind)
+	}
+	return nil
+}
+
 // resultShapes are those of a multi's results by their type.
 var resultShapes = map[int32]string{
 	opCreate:    "s",

@@ -7,17 +7,14 @@ import (
 	"github.com/jcmturner/gokrb5/v8/client"
 	"github.com/jcmturner/gokrb5/v8/gssapi"
 	"github.com/jcmturner/gokrb5/v8/iana/keyusage"
-	"github.com/jcmturner/gokrb5/v8/messages"
 	"github.com/jcmturner/gokrb5/v8/spnego"
-	"github.com/jcmturner/gokrb5/v8/types"
 )
 
 // exchange is the client's side of GSSAPI, RFC 4752 section 3.1: a ticket, the server's offer of
 // layers, our choice of none.
 type exchange struct {
-	as     *client.Client
-	ticket messages.Ticket
-	key    types.EncryptionKey
+	login  *Login
+	ticket *ticket
 	step   int
 }
 
@@ -26,9 +23,13 @@ func (x *exchange) Next(challenge []byte) (token []byte, done bool, err error) {
 	x.step++
 	switch x.step {
 	case 1:
-		token, err = x.present()
+		x.login.presented(x.ticket)
+		err = guard(func() error { token, err = x.present(); return err })
 	case 2:
 		err = guard(func() error { token, err = x.choose(challenge); return err })
+		if err == nil {
+			x.login.accepted(x.ticket)
+		}
 	case 3:
 		if challenge != nil {
 			return nil, false, fmt.Errorf("GSSAPI: the server goes on with %d bytes when all is said", len(challenge))
@@ -43,7 +44,8 @@ func (x *exchange) Next(challenge []byte) (token []byte, done bool, err error) {
 // present shows the ticket. Mutual authentication is not asked for: the server would answer with a
 // token that the library cannot check. The next one proves as much.
 func (x *exchange) present() ([]byte, error) {
-	t, err := spnego.NewKRB5TokenAPREQ(x.as, x.ticket, x.key, []int{gssapi.ContextFlagInteg}, nil)
+	as := &client.Client{Credentials: x.ticket.of.creds}
+	t, err := spnego.NewKRB5TokenAPREQ(as, x.ticket.ticket, x.ticket.key, []int{gssapi.ContextFlagInteg}, nil)
 	if err != nil {
 		return nil, fmt.Errorf("GSSAPI: %w", err)
 	}
@@ -62,13 +64,13 @@ func (x *exchange) choose(challenge []byte) ([]byte, error) {
 	if err := offer.Unmarshal(challenge, true); err != nil {
 		return nil, fmt.Errorf("GSSAPI: %w", err)
 	}
-	if ok, _ := offer.Verify(x.key, keyusage.GSSAPI_ACCEPTOR_SEAL); !ok { // the error has the checksum that would be right
+	if ok, _ := offer.Verify(x.ticket.key, keyusage.GSSAPI_ACCEPTOR_SEAL); !ok { // the error has the checksum that would be right
 		return nil, errors.New("GSSAPI: the server does not have the key of its principal")
 	}
 	if len(offer.Payload) != 4 || offer.Payload[0]&noLayer == 0 {
-		return nil, fmt.Errorf("GSSAPI: the server offers the layers %x; want one without a security layer", offer.Payload)
+		return nil, fmt.Errorf("GSSAPI: the server offers the layers %.8x; want one without a security layer", offer.Payload)
 	}
-	answer, err := gssapi.NewInitiatorWrapToken([]byte{noLayer, 0, 0, 0}, x.key)
+	answer, err := gssapi.NewInitiatorWrapToken([]byte{noLayer, 0, 0, 0}, x.ticket.key)
 	if err != nil {
 		return nil, fmt.Errorf("GSSAPI: %w", err)
 	}

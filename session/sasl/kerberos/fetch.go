@@ -1,53 +1,148 @@
 package kerberos
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jcmturner/gokrb5/v8/client"
+	"github.com/jcmturner/gokrb5/v8/config"
+	"github.com/jcmturner/gokrb5/v8/iana/nametype"
+	"github.com/jcmturner/gokrb5/v8/keytab"
 	"github.com/jcmturner/gokrb5/v8/messages"
 	"github.com/jcmturner/gokrb5/v8/types"
 )
 
-// A fetch is one question to the KDC.
-type fetch struct {
-	done   chan struct{} // closed when the rest is set
+// A ticket is one for a server.
+type ticket struct {
+	of     *identity
 	ticket messages.Ticket
 	key    types.EncryptionKey
-	as     *client.Client // whom the ticket names, and nothing else: the library may clear its own
+	end    time.Time
+
+	// Guarded by Login.mu.
+	proven   bool // a server has accepted it
+	doubtful bool // it was presented, and no server has accepted it since
+}
+
+// serves reports whether an identity can use the ticket. One that was accepted before, and was not the
+// last time, may be for a key that the servers do not have any more. The caller holds Login.mu.
+func (t *ticket) serves(who *identity) bool {
+	return t != nil && t.of == who && time.Now().Before(t.end) && !(t.proven && t.doubtful)
+}
+
+func (l *Login) presented(t *ticket) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t.doubtful = true
+}
+
+func (l *Login) accepted(t *ticket) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t.proven, t.doubtful = true, false
+}
+
+// A fetch is one question to the KDC.
+type fetch struct {
+	of     *identity
+	done   chan struct{} // closed when the rest is set
+	ticket *ticket
 	err    error
 }
 
-// fetch gets a service ticket, which the library keeps until it ends. Its questions to the KDC have
-// no end of their own, so they are asked once at a time, in the background.
+// fetch gets a ticket, which is kept until it ends. The library's questions to the KDC cannot be cut short,
+// and one takes up to five seconds. So they are asked in the background, and once at a time.
 func (l *Login) fetch(name string) (*fetch, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.load(); err != nil {
 		return nil, err
 	}
-	if f := l.pending[name]; f != nil {
+	if f := l.fetches[name]; f != nil && f.of == l.who && (!f.over() || f.err == nil && f.ticket.serves(l.who)) {
 		return f, nil
 	}
-	krb, unread := l.krb, l.unread
-	f := &fetch{done: make(chan struct{}), as: &client.Client{Credentials: krb.Credentials}}
-	l.pending[name] = f
+	who, unread := l.who, l.unread
+	f := &fetch{of: who, done: make(chan struct{})}
+	l.fetches[name] = f
 	l.work.Go(func() {
-		f.err = guard(func() (err error) {
-			if err = krb.AffirmLogin(); err == nil {
-				f.ticket, f.key, err = krb.GetServiceTicket(name)
-			}
-			return err
-		})
+		defer close(f.done)
+		f.err = guard(func() (err error) { f.ticket, err = l.ask(who, name); return err })
 		if f.err = explain(f.err); f.err != nil && unread != nil {
 			f.err = fmt.Errorf("%w; %w", f.err, unread)
 		}
-		l.mu.Lock()
-		delete(l.pending, name)
-		l.mu.Unlock()
-		close(f.done)
 	})
 	return f, nil
+}
+
+func (f *fetch) over() bool {
+	select {
+	case <-f.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// ask asks the KDC for a ticket. The library's client is made for this question alone: it would renew
+// tickets on a goroutine of its own, where a panic over an answer would end the process, and it
+// changes the configuration that it has.
+func (l *Login) ask(who *identity, name string) (*ticket, error) {
+	conf, err := readConf(l.cfg.Conf)
+	if err != nil {
+		return nil, err
+	}
+	krb := client.NewWithKeytab("", "", keytab.New(), conf, client.DisablePAFXFAST(true)) // servers of Active Directory do not take FAST
+	krb.Credentials = who.creds
+	defer krb.Destroy() // of tickets for other realms it keeps some
+	by, err := who.login(krb, conf)
+	if err != nil {
+		return nil, err
+	}
+	server, realm := types.NewPrincipalName(nametype.KRB_NT_PRINCIPAL, name), who.creds.Domain()
+	if its := conf.ResolveRealm(server.NameString[len(server.NameString)-1]); its != "" && its != realm {
+		if by, err = by.grant(krb, granter(its), realm); err != nil {
+			return nil, err
+		}
+		realm = its
+	}
+	its, err := by.grant(krb, server, realm)
+	if err != nil {
+		return nil, err
+	}
+	return &ticket{of: who, ticket: its.ticket, key: its.key, end: its.end}, nil
+}
+
+var errEnded = errors.New("the tickets in the cache have ended: run kinit")
+
+// login returns the ticket by which the KDC gives others.
+func (who *identity) login(krb *client.Client, conf *config.Config) (*granting, error) {
+	if who.first != nil {
+		if time.Now().After(who.first.end) {
+			return nil, errEnded
+		}
+		return who.first, nil
+	}
+	realm := who.creds.Domain()
+	req, err := messages.NewASReqForTGT(realm, conf, who.creds.CName())
+	if err != nil {
+		return nil, err
+	}
+	rep, err := krb.ASExchange(realm, req, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &granting{rep.Ticket, rep.DecryptedEncPart.Key, rep.DecryptedEncPart.EndTime}, nil
+}
+
+// grant asks the KDC of a realm for a ticket for a server of it.
+func (g *granting) grant(krb *client.Client, server types.PrincipalName, realm string) (*granting, error) {
+	_, rep, err := krb.TGSREQGenerateAndExchange(server, realm, g.ticket, g.key, false)
+	if err != nil {
+		return nil, err
+	}
+	return &granting{rep.Ticket, rep.DecryptedEncPart.Key, rep.DecryptedEncPart.EndTime}, nil
 }
 
 // explain adds what to look at. The library has no other sign of it than the text.
@@ -66,7 +161,6 @@ func explain(err error) error {
 var hints = []struct{ text, hint string }{
 	{"KRB_AP_ERR_SKEW", skew},
 	{"clock skew with KDC too large", skew},
-	{"no user credentials available", "the tickets in the cache have ended: run kinit"},
 	{"KDC_ERR_S_PRINCIPAL_UNKNOWN", "the KDC does not know this server by the name in the connect string: see Config.Host and Config.Service"},
 	{"KDC_ERR_C_PRINCIPAL_UNKNOWN", "the KDC does not know Config.Principal"},
 	{"KDC_ERR_PREAUTH_FAILED", oldKeys},

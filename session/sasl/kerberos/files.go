@@ -6,39 +6,60 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
-	"github.com/jcmturner/gokrb5/v8/client"
+	"github.com/jcmturner/gokrb5/v8/config"
 	"github.com/jcmturner/gokrb5/v8/credentials"
+	"github.com/jcmturner/gokrb5/v8/iana/nametype"
 	"github.com/jcmturner/gokrb5/v8/keytab"
+	"github.com/jcmturner/gokrb5/v8/messages"
+	"github.com/jcmturner/gokrb5/v8/types"
 )
 
-// load reads the keytab or the ticket cache if it has changed. The error is why there are no
-// credentials at all. Where only the new file cannot be read, l.unread is set. The caller holds l.mu,
-// or is the only one that knows l.
+// An identity is who logs in, as the keytab or the ticket cache says.
+type identity struct {
+	creds *credentials.Credentials
+	first *granting // from the cache; with a keytab the KDC gives one
+}
+
+// A granting is a ticket by which a KDC gives others.
+type granting struct {
+	ticket messages.Ticket
+	key    types.EncryptionKey
+	end    time.Time
+}
+
+// load reads the keytab or the ticket cache if it has changed. The error is why there is no identity
+// at all. Where only the new file cannot be read, l.unread is set. The caller holds l.mu, or is the
+// only one that knows l.
 func (l *Login) load() error {
 	if l.closed {
 		return errors.New("kerberos: closed")
 	}
 	file := cmp.Or(l.cfg.Keytab, l.cfg.Cache)
 	info, err := os.Stat(file)
-	if err == nil && l.krb != nil && info.ModTime().Equal(l.read) {
+	if err == nil && l.who != nil && sameFile(info, l.read) {
 		l.unread = nil
 		return nil
 	}
-	var krb *client.Client
+	var who *identity
 	if err == nil {
-		krb, err = l.fromFile(file)
+		who, err = l.readIdentity(file)
 	}
 	switch {
 	case err == nil:
-		l.retire(l.krb)
-		l.krb, l.read, l.unread = krb, info.ModTime(), nil
-	case l.krb == nil:
+		l.who, l.read, l.unread = who, info, nil
+	case l.who == nil:
 		return fmt.Errorf("kerberos: %s %s: %w", l.kind(), file, err)
 	default:
 		l.unread = fmt.Errorf("the %s %s cannot be read as it is now: %w", l.kind(), file, err)
 	}
 	return nil
+}
+
+// sameFile also tells a file that was replaced by one with the same time.
+func sameFile(a, b os.FileInfo) bool {
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }
 
 func (l *Login) kind() string {
@@ -48,61 +69,56 @@ func (l *Login) kind() string {
 	return "ticket cache"
 }
 
-// fromFile returns a client of the library. A file that is being written may be cut short.
-func (l *Login) fromFile(file string) (krb *client.Client, err error) {
+// readIdentity reads a file that may be cut short, because somebody is writing it.
+func (l *Login) readIdentity(file string) (who *identity, err error) {
 	err = guard(func() error {
 		if l.cfg.Keytab != "" {
-			krb, err = l.fromKeytab(file)
+			who, err = fromKeytab(file, l.cfg.Principal)
 		} else {
-			krb, err = l.fromCache(file)
+			who, err = fromCache(file)
 		}
 		return err
 	})
-	return krb, err
+	return who, err
 }
 
-// settings: servers of Active Directory do not take FAST, and others do without it.
-var settings = []func(*client.Settings){client.DisablePAFXFAST(true)}
-
-func (l *Login) fromKeytab(file string) (*client.Client, error) {
+func fromKeytab(file, principal string) (*identity, error) {
 	keys, err := keytab.Load(file)
 	if err != nil {
 		return nil, err
 	}
-	user, realm, found := strings.Cut(l.cfg.Principal, "@")
-	if !found {
-		realm = l.conf.LibDefaults.DefaultRealm
-	}
-	if user == "" || realm == "" {
-		return nil, fmt.Errorf("Config.Principal is %q; want user@REALM", l.cfg.Principal)
-	}
-	return client.NewWithKeytab(user, realm, keys, l.conf, settings...), nil
+	user, realm, _ := strings.Cut(principal, "@")
+	return &identity{creds: credentials.New(user, realm).WithKeytab(keys)}, nil
 }
 
-func (l *Login) fromCache(file string) (*client.Client, error) {
-	tickets, err := credentials.LoadCCache(file)
+func fromCache(file string) (*identity, error) {
+	cache, err := credentials.LoadCCache(file)
 	if err != nil {
 		return nil, err
 	}
-	return client.NewFromCCache(tickets, l.conf, settings...)
+	entry, ok := cache.GetEntry(granter(cache.GetClientRealm()))
+	if !ok {
+		return nil, errors.New("no ticket-granting ticket is in it")
+	}
+	first := &granting{key: entry.Key, end: entry.EndTime}
+	if err := first.ticket.Unmarshal(entry.Ticket); err != nil {
+		return nil, err
+	}
+	return &identity{creds: cache.GetClientCredentials(), first: first}, nil
 }
 
-// retire ends the renewals of a client that is not used any more, when its questions have been
-// answered. The caller holds l.mu.
-func (l *Login) retire(krb *client.Client) {
-	if krb == nil {
-		return
+// granter is the principal of a realm's KDC.
+func granter(realm string) types.PrincipalName {
+	return types.PrincipalName{NameType: nametype.KRB_NT_SRV_INST, NameString: []string{"krbtgt", realm}}
+}
+
+// readConf reads Kerberos' configuration. What it has for Kerberos 4 is of no interest.
+func readConf(file string) (*config.Config, error) {
+	conf, err := config.Load(file)
+	if _, old := err.(config.UnsupportedDirective); err != nil && !old {
+		return nil, fmt.Errorf("kerberos: %s: %w", file, err)
 	}
-	var asked []*fetch
-	for _, f := range l.pending {
-		asked = append(asked, f)
-	}
-	l.work.Go(func() {
-		for _, f := range asked {
-			<-f.done
-		}
-		krb.Destroy()
-	})
+	return conf, nil
 }
 
 // guard turns a panic of the library, over bytes that it does not expect, into an error.

@@ -152,3 +152,13 @@ func TestAServerThatChecksNoTicketIsNotUsed(t *testing.T) {
 		})
 	}
 }
+
+func TestTheServersMayHaveAnotherServiceName(t *testing.T) {
+	t.Parallel()
+	k := realm(t)
+	e := servers(t, k, func(*ensemble.Config) {
+		k.write("jaas.conf", fmt.Sprintf(jaas, k.add("zoo/localhost"), "zoo/localhost"))
+	})
+	l := login(t, kerberos.Config{Principal: "ann", Keytab: k.add("ann"), Conf: k.file("krb5.conf"), Service: "zoo"})
+	established(t, open(t, connect(e), l.SASL))
+}

@@ -19,6 +19,8 @@ type kdc struct {
 	env  []string
 	addr string
 	cmd  *exec.Cmd
+
+	realms []string // arguments for krb5kdc; none for TEST alone
 }
 
 // conf is krb5.conf; only what Java and Go both have is left of the encryption types.
@@ -126,7 +128,7 @@ func (k *kdc) issued(client, server string) int {
 // start starts the KDC. env are further variables for it.
 func (k *kdc) start(env ...string) {
 	k.t.Helper()
-	k.cmd = exec.Command("krb5kdc", "-n", "-P", k.file("pid"))
+	k.cmd = exec.Command("krb5kdc", append([]string{"-n", "-P", k.file("pid")}, k.realms...)...)
 	k.cmd.Env = append(k.env, env...)
 	var out bytes.Buffer
 	k.cmd.Stdout, k.cmd.Stderr = &out, &out

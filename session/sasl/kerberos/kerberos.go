@@ -9,10 +9,10 @@
 // It is a module of its own, so that only those who use it depend on github.com/jcmturner/gokrb5.
 //
 // Each connection is authenticated by a service ticket for zookeeper/HOST, HOST being the name in the
-// connect string. Tickets are kept, and renewed before they expire. The KDC is asked in the
-// background, so a session does not wait longer for it than for a server. The server is
-// authenticated, too, because only a server with the key of its principal can answer. The connection
-// is neither encrypted nor signed. Use TLS, too.
+// connect string. A ticket is kept until it ends. The KDC is asked in the background, so a session does
+// not wait longer for it than for a server. The server is authenticated, too, because only a server with
+// the key of its principal can answer. When servers have got another key, they refuse the ticket of
+// before, and another one is fetched. The connection is neither encrypted nor signed. Use TLS, too.
 package kerberos
 
 import (
@@ -21,11 +21,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"sync"
-	"time"
-
-	"github.com/jcmturner/gokrb5/v8/client"
-	"github.com/jcmturner/gokrb5/v8/config"
 
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -41,7 +38,8 @@ type Config struct {
 	// that something else may renew it. Then Principal is not needed. While a changed file, or a
 	// changed Keytab, cannot be read, what was read before goes on to be used.
 	Cache string
-	// Conf is Kerberos' configuration. Default: the environment's KRB5_CONFIG, or /etc/krb5.conf.
+	// Conf is Kerberos' configuration, one file: what it includes is not read. It is read again for
+	// each ticket. Default: the environment's KRB5_CONFIG, or /etc/krb5.conf.
 	Conf string
 	// Service is the first part of the servers' principals. Default "zookeeper".
 	Service string
@@ -52,14 +50,13 @@ type Config struct {
 
 // Login is one principal that is logged in. Its methods may be called from any goroutine.
 type Login struct {
-	cfg  Config
-	conf *config.Config
+	cfg Config
 
 	mu      sync.Mutex // guards what follows; held for moments only
-	krb     *client.Client
-	read    time.Time // when the file that krb was read from had been written
-	unread  error     // why the file that stands there now cannot be read
-	pending map[string]*fetch
+	who     *identity
+	read    os.FileInfo       // of the file that who was read from
+	unread  error             // why the file that stands there now cannot be read
+	fetches map[string]*fetch // the latest for each server's principal
 	closed  bool
 	work    sync.WaitGroup
 }
@@ -84,11 +81,17 @@ func New(cfg Config) (*Login, error) {
 	if cfg.Host == nil {
 		cfg.Host = func(host string) string { return host }
 	}
-	conf, err := config.Load(cfg.Conf)
+	conf, err := readConf(cfg.Conf)
 	if err != nil {
-		return nil, fmt.Errorf("kerberos: %s: %w", cfg.Conf, err)
+		return nil, err
 	}
-	l := &Login{cfg: cfg, conf: conf, pending: map[string]*fetch{}}
+	if cfg.Keytab != "" && !strings.Contains(cfg.Principal, "@") {
+		cfg.Principal += "@" + conf.LibDefaults.DefaultRealm
+	}
+	if user, realm, _ := strings.Cut(cfg.Principal, "@"); cfg.Keytab != "" && (user == "" || realm == "") {
+		return nil, fmt.Errorf("kerberos: Config.Principal is %q; want user@REALM", cfg.Principal)
+	}
+	l := &Login{cfg: cfg, fetches: map[string]*fetch{}}
 	if err := l.load(); err != nil {
 		return nil, err
 	}
@@ -109,23 +112,19 @@ func (l *Login) SASL(ctx context.Context, server string) (session.SASLExchange, 
 	select {
 	case <-f.done:
 	case <-ctx.Done():
-		return nil, fmt.Errorf("kerberos: no ticket for %s yet: %w", name, context.Cause(ctx))
+		return nil, fmt.Errorf("kerberos: no ticket for %s yet, the KDC has not answered: %w", name, context.Cause(ctx))
 	}
 	if f.err != nil {
 		return nil, fmt.Errorf("kerberos: no ticket for %s: %w", name, f.err)
 	}
-	return &exchange{as: f.as, ticket: f.ticket, key: f.key}, nil
+	return &exchange{login: l, ticket: f.ticket}, nil
 }
 
-// Close forgets the tickets, and ends the library's renewals. Connections that are authenticated stay
-// so. It waits for questions to the KDC that are under way.
+// Close forgets the tickets. Connections that are authenticated stay so. It waits for questions to the
+// KDC that are under way.
 func (l *Login) Close() {
 	l.mu.Lock()
-	closed, krb := l.closed, l.krb
-	l.closed = true
+	l.closed, l.who, l.fetches = true, nil, nil
 	l.mu.Unlock()
 	l.work.Wait()
-	if !closed {
-		krb.Destroy()
-	}
 }

@@ -6,6 +6,8 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -114,6 +116,23 @@ func TestATicketCacheThatHasEndedAsksForKinit(t *testing.T) {
 	}
 }
 
+// The library's clients renew tickets on a goroutine of their own, where a panic over what a KDC answers
+// would end the process.
+func TestTheLibraryIsLeftNothingToDo(t *testing.T) {
+	t.Parallel()
+	k := realm(t)
+	k.add("zookeeper/localhost")
+	l := login(t, kerberos.Config{Principal: "ann", Keytab: k.add("ann"), Conf: k.file("krb5.conf")})
+	if _, err := l.SASL(within(t, time.Minute), "localhost:2181"); err != nil {
+		t.Fatal(err)
+	}
+	stacks := make([]byte, 1<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	if strings.Contains(string(stacks), "enableAutoSessionRenewal") {
+		t.Errorf("tickets are being renewed:\n%s", stacks)
+	}
+}
+
 // A file is replaced while the client runs. It may be read in the middle of that, when it is shorter.
 func TestAFileThatIsCutShortKeepsWhatWasRead(t *testing.T) {
 	t.Parallel()
@@ -189,10 +208,45 @@ func TestAKeytabIsReadAgain(t *testing.T) {
 
 func needsKinit(t *testing.T) {
 	t.Helper()
-	if _, err := exec.LookPath("kinit"); err != nil {
-		if os.Getenv("ZKRECIPE_REQUIRE_REAL") != "" {
-			t.Fatal("no kinit: make deps")
-		}
+	if !hasKinit(t) {
 		t.Skip("SKIP: no kinit here (Debian: krb5-user)")
+	}
+}
+
+func hasKinit(t *testing.T) bool {
+	t.Helper()
+	_, err := exec.LookPath("kinit")
+	if err != nil && os.Getenv("ZKRECIPE_REQUIRE_REAL") != "" {
+		t.Fatal("no kinit: make deps")
+	}
+	return err == nil
+}
+
+// The servers' key is changed, as an administrator does now and then. Servers whose keytab has the
+// former key, too, accept the tickets that the client has. Others refuse them.
+func TestServersWithANewKeyAreUsed(t *testing.T) {
+	t.Parallel()
+	k := realm(t)
+	e := servers(t, k)
+	keytab := k.file("zookeeper-localhost.keytab")
+	l := login(t, kerberos.Config{Principal: "ann", Keytab: k.add("ann"), Conf: k.file("krb5.conf")})
+	var c cable
+	client := openWith(t, connect(e), session.Config{SASL: l.SASL, Dial: c.dial})
+	s := established(t, client)
+	for _, kept := range []bool{true, false, false} {
+		if !kept {
+			if err := os.Remove(keytab); err != nil {
+				t.Fatal(err)
+			}
+		}
+		k.run("", "kadmin.local", "-q", "ktadd -k "+keytab+" zookeeper/localhost")
+		before := k.issued("ann", "zookeeper/localhost")
+		c.cut()
+		if _, _, err := s.Get(within(t, time.Minute), "/"); err != nil {
+			t.Fatalf("after a change of the servers' key: %v", err)
+		}
+		if again := k.issued("ann", "zookeeper/localhost") > before; again == kept {
+			t.Errorf("the former key is kept: %v; another ticket was fetched: %v", kept, again)
+		}
 	}
 }

@@ -90,7 +90,7 @@ test: check
 	@[ -e /usr/share/java/curator-recipes.jar ] && command -v javac >/dev/null || \
 		echo "SKIP: no Curator here: make deps"
 	@/usr/bin/python3 -c 'import kazoo' 2>/dev/null || echo "SKIP: no kazoo here: make deps"
-	cd internal/peers && $(GO) vet ./... && $(GO) test $(RACE) -parallel 4 -timeout 10m ./...  # mostly waiting
+	cd internal/peers && $(GO) vet ./... && $(GO) test $(RACE) -parallel 4 -timeout 20m ./...  # mostly waiting
 	@# Each benchmark once, so that none rots.
 	$(GO) test -run '^$$' -bench . -benchtime 1x -p 1 ./...
 	@$(MAKE) --no-print-directory fuzz
@@ -158,7 +158,7 @@ compare:
 		$(if $(FAULTS),-faults '$(FAULTS)') $(if $(KINDS),-kinds '$(KINDS)')
 
 compose:
-	ZKRECIPE_COMPOSE=1 $(GO) test ./internal/compose -count=1 -v -timeout 10m
+	ZKRECIPE_COMPOSE=1 $(GO) test ./internal/compose -count=1 -v -timeout 30m
 
 servers:
 	$(GO) run ./internal/servers -versions "$(VERSIONS)"

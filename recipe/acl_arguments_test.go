@@ -6,6 +6,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/barrier"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
@@ -13,15 +14,10 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
 	"github.com/zkrecipe/zkrecipe/recipe/value"
-	"github.com/zkrecipe/zkrecipe/session"
 )
 
 func TestEveryRecipeRefusesAnACLThatNoServerTakes(t *testing.T) {
-	client, err := session.Open("127.0.0.1:1", session.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
+	client := stage.Offline(t)
 	makers := map[string]func(acl []zk.ACL) error{
 		"election": func(acl []zk.ACL) error { _, err := election.New(client, "/a", election.Config{ACL: acl}); return err },
 		"lock":     func(acl []zk.ACL) error { _, err := lock.New(client, "/a", lock.Config{ACL: acl}); return err },

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -45,10 +46,10 @@ func TestInterferenceWithTheHeartbeatOnRealServers(t *testing.T) {
 				}
 				return
 			}
-			for client.Status().Counts.Beats < beats+4 { // by then another lease would be needed
-				time.Sleep(time.Millisecond) // a poll; nothing tells
+			await.Until(t, "fourth beat", func() bool { // by then another lease would be needed
 				must(t, s.Err())
-			}
+				return client.Status().Counts.Beats >= beats+4
+			})
 			if p.hold.Lease() != l {
 				t.Errorf("the lease has lapsed\n%s", c.log)
 			}
@@ -102,13 +103,14 @@ func TestNoPlaceOutlivesItsZnodeByMoreThanALease(t *testing.T) {
 		l := p.lease(t)
 		must(t, admin.Delete(c.chroot+p.path, -1))
 		deleted := time.Now()
-		for over := false; !over; time.Sleep(time.Millisecond) {
+		await.Until(t, "end of the lease", func() bool {
 			since, rest := time.Since(deleted), l.Remaining() // in this order, so that no delay of ours counts
-			if over = rest <= 0; !over && since+rest > s.LeaseTime() {
+			if rest > 0 && since+rest > s.LeaseTime() {
 				t.Errorf("%v after its deletion it is held for %v more", since, rest)
-				break
+				return true
 			}
-		}
+			return rest <= 0
+		})
 		p.release()
 	}
 }

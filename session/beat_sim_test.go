@@ -10,7 +10,7 @@ import (
 )
 
 func TestALeaseCountsFromTheBeginningOfItsBeat(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		for _, slow := range []time.Duration{0, simT / 32} {
 			p := hold(t, b.s, "/e")
 			l := p.lease(t)
@@ -31,7 +31,7 @@ func TestALeaseCountsFromTheBeginningOfItsBeat(t *testing.T) {
 }
 
 func TestManyPlacesCostOneBeatPerQuarterOfALease(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		const n = 1000
 		var all []*place
 		for i := range n {
@@ -40,13 +40,13 @@ func TestManyPlacesCostOneBeatPerQuarterOfALease(t *testing.T) {
 		for _, p := range all {
 			p.lease(t)
 		}
-		b.forget()
+		b.Commits.Reset()
 		time.Sleep(10 * b.s.LeaseTime())
 		if beats, checks := b.beats(); beats < 38 || beats > 41 || checks != n*beats {
 			t.Errorf("%d beats and %d checks in ten leases; want 40, and all places checked in each", beats, checks)
 		}
 		// A reconnect, and all of them are checked at once.
-		b.forget()
+		b.Commits.Reset()
 		b.host.Cut()
 		time.Sleep(b.s.LeaseTime() / 4)
 		for _, p := range all {
@@ -62,7 +62,7 @@ func TestManyPlacesCostOneBeatPerQuarterOfALease(t *testing.T) {
 			p.release()
 		}
 		time.Sleep(b.s.LeaseTime())
-		b.forget()
+		b.Commits.Reset()
 		time.Sleep(10 * b.s.LeaseTime())
 		if beats, _ := b.beats(); beats != 0 {
 			t.Errorf("%d beats for nothing", beats)
@@ -72,7 +72,7 @@ func TestManyPlacesCostOneBeatPerQuarterOfALease(t *testing.T) {
 
 // A request has its limit, and the paths of many places are long.
 func TestManyPlacesWithLongPathsAreHeld(t *testing.T) {
-	inBedWith(t, session.Config{Timeout: simT, EphemeralBytes: 4 << 20}, func(t *testing.T, b *bed) {
+	inBubbleWith(t, session.Config{Timeout: simT, EphemeralBytes: 4 << 20}, func(t *testing.T, b *bubble) {
 		var all []*place
 		for i := range 400 {
 			dir := fmt.Sprintf("/%s%d", strings.Repeat("x", 4000), i)
@@ -85,7 +85,7 @@ func TestManyPlacesWithLongPathsAreHeld(t *testing.T) {
 		for i, p := range all {
 			leases[i] = p.lease(t)
 		}
-		b.forget()
+		b.Commits.Reset()
 		b.host.Cut()
 		time.Sleep(10 * b.s.LeaseTime())
 		for i, p := range all {
@@ -101,7 +101,7 @@ func TestManyPlacesWithLongPathsAreHeld(t *testing.T) {
 }
 
 func TestRenewGivesASignalAtOnce(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		p, l := held(t, b.s)
 		p.release() // the place's loop would take the signals
 		wake := make(chan struct{}, 1)
@@ -132,7 +132,7 @@ func TestRenewGivesASignalAtOnce(t *testing.T) {
 }
 
 func TestASilentServerIsLeftWithinAQuarterOfALease(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		_, l := held(t, b.s)
 		for range 20 {
 			before := b.client.Status().Counts.Reconnects
@@ -149,7 +149,7 @@ func TestASilentServerIsLeftWithinAQuarterOfALease(t *testing.T) {
 }
 
 func TestTheLeaseIsCutToHalfOfTheTimeoutThatIsGranted(t *testing.T) {
-	inBedWith(t, session.Config{Timeout: time.Hour, Lease: 20 * time.Minute}, func(t *testing.T, b *bed) {
+	inBubbleWith(t, session.Config{Timeout: time.Hour, Lease: 20 * time.Minute}, func(t *testing.T, b *bubble) {
 		granted := 20 * simT / 2
 		if b.s.Timeout() != granted || b.s.LeaseTime() != granted/2 || b.client.Status().LeaseTime != granted/2 {
 			t.Errorf("T = %v, D = %v", b.s.Timeout(), b.s.LeaseTime())
@@ -166,9 +166,9 @@ func TestTheLeaseIsCutToHalfOfTheTimeoutThatIsGranted(t *testing.T) {
 
 // A place that joins needs a beat at once. It must not check all the others each time.
 func TestManyThatJoinOneAfterAnotherCostOneAnotherNothing(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		const n = 300
-		b.forget()
+		b.Commits.Reset()
 		begun := time.Now()
 		for i := range n {
 			hold(t, b.s, fmt.Sprintf("/%d", i)).lease(t)

@@ -18,10 +18,8 @@ import (
 
 // births returns how often the session's heartbeat was created, and how many multis it has
 // sent in all.
-func (b *bed) births() (created, multis int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, c := range b.commits {
+func (b *bubble) births() (created, multis int) {
+	for _, c := range b.Commits.All() {
 		if c.Session == b.s.ID() && c.Op == zktest.OpMulti {
 			multis++
 		}
@@ -35,29 +33,29 @@ func (b *bed) births() (created, multis int) {
 }
 
 // join creates a place in each of n directories, all at once.
-func join(b *bed, n int) (paths []string, errs []error) {
+func join(b *bubble, n int) (paths []string, errs []error) {
 	paths, errs = make([]string, n), make([]error, n)
 	var joining sync.WaitGroup
 	for i := range n {
 		joining.Go(func() {
-			paths[i], errs[i] = b.s.CreatePlace(b.t.Context(), fmt.Sprintf("/e/%d", i), "n-", nil, nil)
+			paths[i], errs[i] = b.s.CreatePlace(b.T.Context(), fmt.Sprintf("/e/%d", i), "n-", nil, nil)
 		})
 	}
 	joining.Wait()
 	return paths, errs
 }
 
-func (b *bed) lines(n int) {
+func (b *bubble) lines(n int) {
 	for i := range n {
-		must(b.t, b.s.EnsurePath(b.t.Context(), fmt.Sprintf("/e/%d", i), nil))
+		must(b.T, b.s.EnsurePath(b.T.Context(), fmt.Sprintf("/e/%d", i), nil))
 	}
 }
 
 func TestManyPlacesAtOnceHaveOneHeartbeat(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		const n = 300
 		b.lines(n)
-		b.forget()
+		b.Commits.Reset()
 		paths, errs := join(b, n)
 		must(t, errors.Join(errs...))
 		// Its version tells others that it is a place.
@@ -88,28 +86,28 @@ func TestManyPlacesAtOnceHaveOneHeartbeat(t *testing.T) {
 func TestTroubleWithTheFirstCreate(t *testing.T) {
 	first := zktest.Match{Op: zktest.OpMulti, Host: "a", Nth: 1}
 	for name, c := range map[string]struct {
-		do    func(b *bed)
+		do    func(b *bubble)
 		joins bool  // all of them, in this session
 		ended error // of the session
 	}{
-		"nothing":                 {func(*bed) {}, true, nil},
-		"its answer is lost":      {func(b *bed) { b.On(first, zktest.LoseReply) }, true, nil},
-		"it never arrives":        {func(b *bed) { b.On(first, zktest.LoseRequest) }, false, session.ErrNoHeartbeat},
-		"the server is throttled": {func(b *bed) { b.On(first, zktest.Fail(-127)) }, true, nil},
-		"nobody knows whether it was made": {func(b *bed) {
+		"nothing":                 {func(*bubble) {}, true, nil},
+		"its answer is lost":      {func(b *bubble) { b.On(first, zktest.LoseReply) }, true, nil},
+		"it never arrives":        {func(b *bubble) { b.On(first, zktest.LoseRequest) }, false, session.ErrNoHeartbeat},
+		"the server is throttled": {func(b *bubble) { b.On(first, zktest.Fail(-127)) }, true, nil},
+		"nobody knows whether it was made": {func(b *bubble) {
 			b.On(first, zktest.LoseRequest)
 			b.On(zktest.Match{Op: zktest.OpSync, Host: "a"}, zktest.Fail(zktest.CodeNoAuth))
 		}, false, session.ErrNoHeartbeat},
-		"and the server does not tell": {func(b *bed) {
+		"and the server does not tell": {func(b *bubble) {
 			b.On(first, zktest.LoseReply)
 			b.On(zktest.Match{Op: zktest.OpExists, Host: "a"}, zktest.Fail(zktest.CodeNoAuth))
 		}, false, session.ErrNoHeartbeat},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBed(t, func(t *testing.T, b *bed) {
+			inBubble(t, func(t *testing.T, b *bubble) {
 				b.lines(10)
 				must(t, b.s.EnsurePath(t.Context(), "/zkrecipe/beats", nil))
-				b.forget()
+				b.Commits.Reset()
 				c.do(b)
 				paths, errs := join(b, 10)
 				if err := errors.Join(errs...); (err == nil) != c.joins {
@@ -135,11 +133,10 @@ func TestTroubleWithTheFirstCreate(t *testing.T) {
 
 // A heartbeat that another has put there is not the session's.
 func TestAHeartbeatThatIsThereAlreadyEndsTheSession(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		b.lines(1)
 		beat := b.s.HeartbeatPath(b.s.ID())
-		admin, done := b.admin()
-		defer done()
+		admin := b.Admin()
 		must(t, admin.EnsurePath(t.Context(), beat, nil))
 		_, err := b.s.CreatePlace(t.Context(), "/e/0", "n-", nil, nil)
 		if err == nil || !errors.Is(b.ended(), session.ErrNoHeartbeat) || !strings.Contains(b.s.Err().Error(), beat) {
@@ -150,7 +147,7 @@ func TestAHeartbeatThatIsThereAlreadyEndsTheSession(t *testing.T) {
 
 // A missing line is the caller's to create, since it has data of its own.
 func TestAPlaceInALineThatIsMissingIsAnError(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		for range 2 { // before there is a heartbeat, and afterwards
 			_, err := b.s.CreatePlace(t.Context(), "/missing", "n-", nil, nil)
 			if !errors.Is(err, zk.ErrNoNode) || session.OutcomeOf(err) != session.OutcomeNotDone || b.s.Err() != nil {
@@ -165,7 +162,7 @@ func TestAPlaceInALineThatIsMissingIsAnError(t *testing.T) {
 }
 
 func TestWhoWaitsForTheHeartbeatOfAnotherCreateMayGiveUp(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		b.lines(2)
 		b.host.Hold()
 		go b.s.CreatePlace(t.Context(), "/e/0", "n-", nil, nil)
@@ -203,9 +200,8 @@ func TestAMissingPermissionForHeartbeatsIsNamed(t *testing.T) {
 		"no WRITE on the own":        {without(), without(zk.PermWrite), []string{"set (WRITE)", dir}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBedWith(t, session.Config{Timeout: simT, ACL: c.own}, func(t *testing.T, b *bed) {
-				admin, done := b.admin()
-				defer done()
+			inBubbleWith(t, session.Config{Timeout: simT, ACL: c.own}, func(t *testing.T, b *bubble) {
+				admin := b.Admin()
 				must(t, admin.EnsurePath(t.Context(), "/e", nil))
 				must(t, admin.EnsurePath(t.Context(), "/zkrecipe", nil))
 				_, err := admin.Create(t.Context(), dir, nil, 0, c.beats)
@@ -235,9 +231,8 @@ func TestAMissingPermissionForHeartbeatsIsNamed(t *testing.T) {
 
 // Who may not create the directory is told which one, and that another can be configured.
 func TestADirectoryForHeartbeatsThatCannotBeCreatedIsNamed(t *testing.T) {
-	inBedWith(t, session.Config{Timeout: simT, Beats: "/closed/beats"}, func(t *testing.T, b *bed) {
-		admin, done := b.admin()
-		defer done()
+	inBubbleWith(t, session.Config{Timeout: simT, Beats: "/closed/beats"}, func(t *testing.T, b *bubble) {
+		admin := b.Admin()
 		must(t, admin.EnsurePath(t.Context(), "/e", nil))
 		_, err := admin.Create(t.Context(), "/closed", nil, 0, zk.WorldACL(zk.PermRead))
 		must(t, err)

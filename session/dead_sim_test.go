@@ -14,7 +14,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// amongTheDead plays f in a bubble, several times. Most of the connect string is out of date: those
+// amongTheDead runs f in a bubble, several times. Most of the connect string is out of date: those
 // addresses swallow what is sent to them.
 func amongTheDead(t *testing.T, servers int, f func(t *testing.T, e *zktest.Ensemble, client *session.Client)) {
 	for seed := range int64(20) {

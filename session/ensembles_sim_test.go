@@ -51,7 +51,7 @@ func TestTwoEnsemblesBehindOneConnectStringAreSaid(t *testing.T) {
 
 func TestAnOrdinaryExpiryIsNotTakenForAnotherEnsemble(t *testing.T) {
 	log := newLogbook(t)
-	inBedWith(t, session.Config{Timeout: simT, Logger: slog.New(log)}, func(t *testing.T, b *bed) {
+	inBubbleWith(t, session.Config{Timeout: simT, Logger: slog.New(log)}, func(t *testing.T, b *bubble) {
 		for range 5 {
 			s := established(t, b.client)
 			b.host.Drop()

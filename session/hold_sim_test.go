@@ -14,7 +14,7 @@ import (
 )
 
 // byHand is a place whose watch the test itself leaves, when it likes.
-func byHand(t *testing.T, b *bed, dir string) (own *session.Watch, h *session.Hold, wake chan struct{}) {
+func byHand(t *testing.T, b *bubble, dir string) (own *session.Watch, h *session.Hold, wake chan struct{}) {
 	t.Helper()
 	must(t, b.s.EnsurePath(t.Context(), dir, nil))
 	path, err := b.s.CreatePlace(t.Context(), dir, "n-", nil, nil)
@@ -25,7 +25,7 @@ func byHand(t *testing.T, b *bed, dir string) (own *session.Watch, h *session.Ho
 }
 
 // pathOf returns the one place of a directory.
-func pathOf(t *testing.T, b *bed, dir string) string {
+func pathOf(t *testing.T, b *bubble, dir string) string {
 	t.Helper()
 	names, _, err := b.s.Children(t.Context(), dir)
 	if err != nil || len(names) != 1 {
@@ -43,7 +43,7 @@ func arm(t *testing.T, own *session.Watch) {
 // An event need not come: the watch may be used up, or lost with its connection, or the server
 // keeps it from a session that must not read the znode any more.
 func TestAPlaceThatIsGoneIsNotHeldOnWhateverTheEventsTell(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		other, l := held(t, b.s)
 		own, h, wake := byHand(t, b, "/e")
 		<-wake
@@ -51,8 +51,7 @@ func TestAPlaceThatIsGoneIsNotHeldOnWhateverTheEventsTell(t *testing.T) {
 		if lease == nil {
 			t.Fatal("woken without a lease")
 		}
-		admin, done := b.admin()
-		defer done()
+		admin := b.Admin()
 		must(t, admin.Delete(t.Context(), pathOf(t, b, "/e"), -1))
 		deleted := time.Now()
 		for lease.Valid() && time.Since(deleted) < 2*simT {
@@ -73,10 +72,9 @@ func TestAPlaceThatIsGoneIsNotHeldOnWhateverTheEventsTell(t *testing.T) {
 
 // Many are deleted at the same time, and no beat that checks one of them succeeds.
 func TestThePlacesThatRemainAreHeldOnWhenManyAreGone(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		var holds []*session.Hold
-		admin, done := b.admin()
-		defer done()
+		admin := b.Admin()
 		for i := range 100 {
 			_, h, _ := byHand(t, b, fmt.Sprintf("/e%d", i))
 			holds = append(holds, h)
@@ -101,7 +99,7 @@ func TestThePlacesThatRemainAreHeldOnWhenManyAreGone(t *testing.T) {
 // The watches of a connection that is gone tell nothing, and a beat that was sent on it was not
 // preceded by their events.
 func TestAfterAReconnectNothingIsHeldAnewUntilItWasChecked(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		other, _ := held(t, b.s) // for which the session beats
 		own, h, wake := byHand(t, b, "/e")
 		arm(t, own)
@@ -113,8 +111,7 @@ func TestAfterAReconnectNothingIsHeldAnewUntilItWasChecked(t *testing.T) {
 		for b.s.State() == session.StateConnected {
 			time.Sleep(time.Millisecond)
 		}
-		admin, done := b.admin()
-		defer done()
+		admin := b.Admin()
 		must(t, admin.Delete(t.Context(), path, -1))
 		settle(t, b.client)
 		deleted := time.Now()
@@ -135,7 +132,7 @@ func TestAfterAReconnectNothingIsHeldAnewUntilItWasChecked(t *testing.T) {
 
 // A beat's check needs READ on the znode. The other places are held on.
 func TestAPlaceThatMustNotBeReadCannotBeHeld(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		other, l := held(t, b.s)
 		must(t, b.s.EnsurePath(t.Context(), "/e", nil))
 		path, err := b.s.CreatePlace(t.Context(), "/e", "n-", nil, zk.WorldACL(zk.PermAll&^zk.PermRead))
@@ -154,7 +151,7 @@ func TestAPlaceThatMustNotBeReadCannotBeHeld(t *testing.T) {
 // A multi that is refused as a whole says nothing about its operations.
 func TestABeatThatIsRefusedAsAWholeEndsNothing(t *testing.T) {
 	for _, code := range []zktest.Code{zktest.CodeNoNode, zktest.CodeNoAuth, zktest.CodeMarshallingError} {
-		inBed(t, func(t *testing.T, b *bed) {
+		inBubble(t, func(t *testing.T, b *bubble) {
 			p, l := held(t, b.s)
 			refuse := b.On(zktest.Match{Op: zktest.OpMulti, Path: "/election/*", Host: "a", Nth: 1}, zktest.Fail(code))
 			<-refuse.Fired()
@@ -168,7 +165,7 @@ func TestABeatThatIsRefusedAsAWholeEndsNothing(t *testing.T) {
 
 // A session that leads nothing and is no heir holds its places by the way.
 func TestAReservedPlaceCostsNothingAndHasALeaseWhereOthersDo(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		must(t, b.s.EnsurePath(t.Context(), "/e", nil))
 		path, err := b.s.CreatePlace(t.Context(), "/e", "n-", nil, nil)
 		must(t, err)
@@ -201,7 +198,7 @@ func TestAReservedPlaceCostsNothingAndHasALeaseWhereOthersDo(t *testing.T) {
 func TestASessionThatMustNotSetItsHeartbeatStopsTrying(t *testing.T) {
 	for name, perms := range map[string]int32{"WRITE": zk.PermAll &^ zk.PermWrite, "READ": zk.PermAll &^ zk.PermRead} {
 		t.Run(name, func(t *testing.T) {
-			inBedWith(t, session.Config{Timeout: simT, ACL: zk.WorldACL(perms)}, func(t *testing.T, b *bed) {
+			inBubbleWith(t, session.Config{Timeout: simT, ACL: zk.WorldACL(perms)}, func(t *testing.T, b *bubble) {
 				must(t, b.s.EnsurePath(t.Context(), "/e", zk.WorldACL(zk.PermAll)))
 				path, err := b.s.CreatePlace(t.Context(), "/e", "n-", nil, zk.WorldACL(zk.PermAll))
 				must(t, err)
@@ -230,7 +227,7 @@ func TestASessionThatMustNotSetItsHeartbeatStopsTrying(t *testing.T) {
 
 // On a channel without room every signal that comes while its owner is busy would be lost.
 func TestAWakeChannelWithoutRoomIsRefused(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		for _, wake := range []chan struct{}{nil, make(chan struct{})} {
 			for name, f := range map[string]func(){
 				"Watch":   func() { b.s.Watch("/x", wake) },

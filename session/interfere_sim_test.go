@@ -2,7 +2,6 @@ package session_test
 
 import (
 	"errors"
-	"slices"
 	"testing"
 	"time"
 
@@ -14,7 +13,7 @@ import (
 
 // What becomes of the session and its places when its heartbeat, or a beat, is interfered with.
 func TestInterferenceWithTheHeartbeat(t *testing.T) {
-	revoke := func(t *testing.T, b *bed, admin *session.Session, with ...any) {
+	revoke := func(t *testing.T, b *bubble, admin *session.Session, with ...any) {
 		l := admin.Listen(b.s.ID(), make(chan struct{}, 1))
 		defer l.Stop()
 		for {
@@ -28,13 +27,13 @@ func TestInterferenceWithTheHeartbeat(t *testing.T) {
 		}
 	}
 	for name, c := range map[string]struct {
-		do   func(t *testing.T, b *bed, admin *session.Session)
+		do   func(t *testing.T, b *bubble, admin *session.Session)
 		want error // of the session
 	}{
-		"deleted": {func(t *testing.T, b *bed, admin *session.Session) {
+		"deleted": {func(t *testing.T, b *bubble, admin *session.Session) {
 			must(t, admin.Delete(t.Context(), b.s.HeartbeatPath(b.s.ID()), -1))
 		}, session.ErrNoHeartbeat},
-		"deleted and created by another": {func(t *testing.T, b *bed, admin *session.Session) {
+		"deleted and created by another": {func(t *testing.T, b *bubble, admin *session.Session) {
 			beat := b.s.HeartbeatPath(b.s.ID())
 			n, _ := b.node(beat)
 			_, err := admin.Multi(t.Context(), &zk.DeleteRequest{Path: beat, Version: -1}, &zk.CreateRequest{Path: beat})
@@ -43,34 +42,33 @@ func TestInterferenceWithTheHeartbeat(t *testing.T) {
 				admin.Set(t.Context(), beat, n.Data, -1) // to the very version that is known
 			}
 		}, session.ErrNoHeartbeat},
-		"revoked": {func(t *testing.T, b *bed, admin *session.Session) { revoke(t, b, admin) }, session.ErrRevoked},
-		"set by hand": {func(t *testing.T, b *bed, admin *session.Session) {
+		"revoked": {func(t *testing.T, b *bubble, admin *session.Session) { revoke(t, b, admin) }, session.ErrRevoked},
+		"set by hand": {func(t *testing.T, b *bubble, admin *session.Session) {
 			_, err := admin.Set(t.Context(), b.s.HeartbeatPath(b.s.ID()), []byte("hello"), -1)
 			must(t, err)
 		}, nil},
-		"set by hand to a lease": {func(t *testing.T, b *bed, admin *session.Session) {
+		"set by hand to a lease": {func(t *testing.T, b *bubble, admin *session.Session) {
 			_, err := admin.Set(t.Context(), b.s.HeartbeatPath(b.s.ID()), []byte("1h"), -1)
 			must(t, err)
 		}, nil},
-		"a beat's answer is lost": {func(t *testing.T, b *bed, admin *session.Session) {
+		"a beat's answer is lost": {func(t *testing.T, b *bubble, admin *session.Session) {
 			<-b.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Nth: 1}, zktest.LoseReply).Fired()
 		}, nil},
-		"a beat is lost": {func(t *testing.T, b *bed, admin *session.Session) {
+		"a beat is lost": {func(t *testing.T, b *bubble, admin *session.Session) {
 			<-b.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Nth: 1}, zktest.LoseRequest).Fired()
 		}, nil},
-		"a beat is refused for no reason": {func(t *testing.T, b *bed, admin *session.Session) {
+		"a beat is refused for no reason": {func(t *testing.T, b *bubble, admin *session.Session) {
 			<-b.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Nth: 1}, zktest.Fail(zktest.CodeBadVersion)).Fired()
 		}, nil},
-		"the reading afterwards is lost, too": {func(t *testing.T, b *bed, admin *session.Session) {
+		"the reading afterwards is lost, too": {func(t *testing.T, b *bubble, admin *session.Session) {
 			read := b.On(zktest.Match{Op: zktest.OpGetData, Path: "/zkrecipe/*", Host: "a", Nth: 1}, zktest.LoseReply)
 			<-b.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Nth: 1}, zktest.LoseReply).Fired()
 			<-read.Fired()
 		}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBed(t, func(t *testing.T, b *bed) {
-				admin, done := b.admin()
-				defer done()
+			inBubble(t, func(t *testing.T, b *bubble) {
+				admin := b.Admin()
 				p, l := held(t, b.s)
 				time.Sleep(simT)
 				c.do(t, b, admin)
@@ -101,12 +99,10 @@ func TestInterferenceWithTheHeartbeat(t *testing.T) {
 // A beat that was on its way for long, and is committed when its session has moved on, is the
 // session's own.
 func TestALateBeatOfOnesOwnEndsNothing(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		p, _ := held(t, b.s)
 		late := func() bool {
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			return slices.ContainsFunc(b.commits, func(c zktest.Commit) bool { return c.Err == zktest.CodeBadVersion })
+			return b.Commits.Count(func(c zktest.Commit) bool { return c.Err == zktest.CodeBadVersion }) > 0
 		}
 		for i := 0; i < 10 || i < 200 && !late(); i++ { // whether one comes late in a round is chance
 			at := b.Server(b.ConnOf(b.s.ID()).Server())
@@ -128,9 +124,8 @@ func TestALateBeatOfOnesOwnEndsNothing(t *testing.T) {
 // A process that was stopped for longer than its lease may stand in another line before it beats
 // again. A session that has taken over from it meanwhile would take that place, too.
 func TestASessionWhoseLeaseHasLapsedFindsOutThatItIsRevokedBeforeItTakesAPlace(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
-		admin, done := b.admin()
-		defer done()
+	inBubble(t, func(t *testing.T, b *bubble) {
+		admin := b.Admin()
 		own, h, _ := byHand(t, b, "/f")
 		arm(t, own)
 		time.Sleep(simT / 64)

@@ -11,7 +11,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// onKeeper plays f with servers that answer as those of ClickHouse Keeper do.
+// onKeeper runs f with servers that answer as those of ClickHouse Keeper do.
 func onKeeper(t *testing.T, f func(t *testing.T, e *zktest.Ensemble, client *session.Client)) {
 	synctest.Test(t, func(t *testing.T) {
 		e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Tick: simT / 2, Latency: time.Millisecond, Keeper: true,

@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -25,9 +26,7 @@ func TestALeaseIsHadWithTheFirstBeatAndKept(t *testing.T) {
 		}
 	}
 	p.release()
-	for l.Valid() {
-		<-ticker.C
-	}
+	await.Until(t, "end of the lease", func() bool { return !l.Valid() })
 	must(t, s.EnsureDeleted(within(t, hang), p.path))
 	if _, _, err := s.Get(within(t, hang), p.path); !errors.Is(err, zk.ErrNoNode) {
 		t.Errorf("err = %v, want no node", err)
@@ -44,12 +43,13 @@ func TestAPlaceThatIsDeletedGetsNoMoreOfTheLeaseAndTheOthersGoOn(t *testing.T) {
 	l := p.lease(t)
 	must(t, c.admin().Delete(c.chroot+p.path, -1))
 	after := time.Now()
-	for lasted := time.Duration(0); l.Valid(); lasted = time.Since(after) { // in this order, so that no delay of ours counts
-		if lasted > s.LeaseTime() {
+	await.Until(t, "end of the lease", func() bool {
+		lasted := time.Since(after) // first, so that no delay of ours counts
+		if l.Valid() && lasted > s.LeaseTime() {
 			t.Fatalf("the lease has lasted %v after the deletion, D = %v", lasted, s.LeaseTime())
 		}
-		time.Sleep(time.Millisecond)
-	}
+		return !l.Valid()
+	})
 	if !p.own.Deleted() || p.hold.Lease() != nil {
 		t.Error("the place is held without its znode")
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// An heir listens to the session of a bed, and has one of its own.
+// An heir listens to the session of a bubble, and has one of its own.
 type heir struct {
 	client *session.Client
 	s      *session.Session
@@ -22,11 +22,11 @@ type heir struct {
 	wake   chan struct{}
 }
 
-func (b *bed) heir() *heir {
-	b.t.Helper()
+func (b *bubble) heir() *heir {
+	b.T.Helper()
 	h := &heir{host: b.Host("heir"), wake: make(chan struct{}, 1)}
-	h.client = open(b.t, b.ConnectString(), session.Config{Timeout: simT, Dial: h.host.Dial})
-	h.s = established(b.t, h.client)
+	h.client = open(b.T, b.ConnectString(), session.Config{Timeout: simT, Dial: h.host.Dial})
+	h.s = established(b.T, h.client)
 	h.l = h.s.Listen(b.s.ID(), h.wake)
 	return h
 }
@@ -51,7 +51,7 @@ func (h *heir) takeOver(t *testing.T, path string) error {
 }
 
 func TestAnHeirHearsEachEnd(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		h := b.heir()
 		defer h.client.Close()
 		if h.l.Heartbeat().State != session.HeartbeatUnseen {
@@ -93,7 +93,7 @@ func TestAnHeirHearsEachEnd(t *testing.T) {
 
 // A beat that was on its way when it was concluded that there are none keeps its session alive.
 func TestNobodyTakesOverAfterABeatThatWasNotHeard(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		h := b.heir()
 		defer h.client.Close()
 		p, _ := held(t, b.s)
@@ -111,7 +111,7 @@ func TestNobodyTakesOverAfterABeatThatWasNotHeard(t *testing.T) {
 
 // A session that listens anew does so for the whole of a lease.
 func TestWhoListensAfreshConcludesNothingAtOnce(t *testing.T) {
-	inBedWith(t, session.Config{Timeout: simT, Lease: simT / 16}, func(t *testing.T, b *bed) {
+	inBubbleWith(t, session.Config{Timeout: simT, Lease: simT / 16}, func(t *testing.T, b *bubble) {
 		h := b.heir()
 		defer h.client.Close()
 		held(t, b.s)
@@ -134,7 +134,7 @@ func TestWhoListensAfreshConcludesNothingAtOnce(t *testing.T) {
 
 // Two who listen to one session share the reads, eight in a lease; nobody reads for nobody.
 func TestWhatListeningCosts(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		h := b.heir()
 		defer h.client.Close()
 		held(t, b.s)
@@ -160,7 +160,7 @@ func TestWhatListeningCosts(t *testing.T) {
 }
 
 func TestAListenerEndsWithItsSession(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		h := b.heir()
 		held(t, b.s)
 		h.await(t, session.HeartbeatBeating, simT)
@@ -176,31 +176,31 @@ func TestAListenerEndsWithItsSession(t *testing.T) {
 
 // A fault stops the beats of a holder, or the heir from hearing them.
 type fault struct {
-	begin  func(b *bed, h *heir) (end func())
+	begin  func(b *bubble, h *heir) (end func())
 	silent bool // the holder can be taken over from
 }
 
 var faults = map[string]fault{
-	"held":      {func(b *bed, h *heir) func() { b.host.Hold(); return b.host.Heal }, true},
-	"to server": {func(b *bed, h *heir) func() { b.host.Hold(zktest.ToServer); return b.host.Heal }, true},
-	"to client": {func(b *bed, h *heir) func() { b.host.Hold(zktest.ToClient); return b.host.Heal }, true},
-	"isolated": {func(b *bed, h *heir) func() {
+	"held":      {func(b *bubble, h *heir) func() { b.host.Hold(); return b.host.Heal }, true},
+	"to server": {func(b *bubble, h *heir) func() { b.host.Hold(zktest.ToServer); return b.host.Heal }, true},
+	"to client": {func(b *bubble, h *heir) func() { b.host.Hold(zktest.ToClient); return b.host.Heal }, true},
+	"isolated": {func(b *bubble, h *heir) func() {
 		at := b.Server(b.ConnOf(b.s.ID()).Server())
 		at.Isolate()
 		b.host.Hold(zktest.ToServer)
 		return func() { at.Rejoin(); b.host.Heal() }
 	}, true},
-	"heir cut, too": {func(b *bed, h *heir) func() {
+	"heir cut, too": {func(b *bubble, h *heir) func() {
 		h.host.Hold()
 		b.host.Hold()
 		return func() { h.host.Heal(); b.host.Heal() }
 	}, false},
-	"both slow": {func(b *bed, h *heir) func() {
+	"both slow": {func(b *bubble, h *heir) func() {
 		h.host.Delay(simT / 8)
 		b.host.Delay(simT / 8)
 		return func() { h.host.Heal(); b.host.Heal() }
 	}, false},
-	"restarted": {func(b *bed, h *heir) func() {
+	"restarted": {func(b *bubble, h *heir) func() {
 		for _, s := range b.Servers() {
 			s.Kill()
 		}
@@ -210,7 +210,7 @@ var faults = map[string]fault{
 			}
 		}
 	}, false},
-	"lost answers": {func(b *bed, h *heir) func() {
+	"lost answers": {func(b *bubble, h *heir) func() {
 		return b.On(zktest.Match{Op: zktest.OpMulti, Host: "a"}, zktest.LoseReply).Remove
 	}, false},
 }
@@ -221,7 +221,7 @@ func TestNobodyHoldsWhatWasTakenOver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tookOver := 0
 			for seed := range uint64(20) {
-				inBed(t, func(t *testing.T, b *bed) {
+				inBubble(t, func(t *testing.T, b *bubble) {
 					if b.survives(fault, rand.New(rand.NewPCG(3, seed))) {
 						return
 					}
@@ -237,10 +237,10 @@ func TestNobodyHoldsWhatWasTakenOver(t *testing.T) {
 
 // survives reports whether a place is not taken over under a fault that lasts for a while. If it
 // is, nobody may hold it any more.
-func (b *bed) survives(f fault, rng *rand.Rand) bool {
+func (b *bubble) survives(f fault, rng *rand.Rand) bool {
 	h := b.heir()
 	defer h.client.Close()
-	p, l := held(b.t, b.s)
+	p, l := held(b.T, b.s)
 	time.Sleep(b.s.LeaseTime() + time.Duration(rng.Int64N(int64(simT))))
 	end := f.begin(b, h)
 	var ending sync.WaitGroup
@@ -256,12 +256,12 @@ func (b *bed) survives(f fault, rng *rand.Rand) bool {
 		if h.l.Heartbeat().State != session.HeartbeatSilent {
 			continue
 		}
-		if err := h.takeOver(b.t, p.path); err != nil {
+		if err := h.takeOver(b.T, p.path); err != nil {
 			h.l.Restart()
 			continue
 		}
 		if p.hold.Lease() != nil || l.Valid() {
-			b.t.Errorf("taken over while the lease runs for %v", l.Remaining())
+			b.T.Errorf("taken over while the lease runs for %v", l.Remaining())
 		}
 		return false
 	}

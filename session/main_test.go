@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -15,15 +14,16 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	m.Run()
 	ensemble.CloseShared()
-	os.Exit(code)
 }
 
 // steady is the longest session timeout that the shared ensemble grants. A lease lasts for 4 s then, so that no session
@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 const steady = 10 * time.Second
 
 // hang is how long a test waits for what should happen much sooner.
-const hang = 60 * time.Second
+const hang = await.Bound
 
 func within(t testing.TB, d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), d)
@@ -48,32 +48,17 @@ func three(t testing.TB) *ensemble.Ensemble {
 type cluster struct {
 	*ensemble.Ensemble
 	t       testing.TB
-	proxies []*faultproxy.Proxy
+	proxies faultproxy.Proxies
 	log     *logbook
 	chroot  string
 }
 
 func proxied(t testing.TB, e *ensemble.Ensemble) *cluster {
-	c := &cluster{Ensemble: e, t: t, log: newLogbook(t), chroot: "/" + strings.ReplaceAll(t.Name(), "/", "-")}
-	for _, addr := range e.Addrs() {
-		p, err := faultproxy.New(addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(p.Close)
-		c.proxies = append(c.proxies, p)
-	}
-	return c
+	return &cluster{Ensemble: e, t: t, proxies: faultproxy.AllForTest(t, e.Addrs()), log: newLogbook(t), chroot: "/" + strings.ReplaceAll(t.Name(), "/", "-")}
 }
 
 // connect is the connect string of the proxies, with a chroot of the test's own.
-func (c *cluster) connect() string {
-	var addrs []string
-	for _, p := range c.proxies {
-		addrs = append(addrs, p.Addr())
-	}
-	return strings.Join(addrs, ",") + c.chroot
-}
+func (c *cluster) connect() string { return c.proxies.ConnectString() + c.chroot }
 
 // open opens a client through the proxies.
 func (c *cluster) open(cfg session.Config) *session.Client {
@@ -82,11 +67,7 @@ func (c *cluster) open(cfg session.Config) *session.Client {
 	return open(c.t, c.connect(), cfg)
 }
 
-func (c *cluster) all(f func(*faultproxy.Proxy)) {
-	for _, p := range c.proxies {
-		f(p)
-	}
-}
+func (c *cluster) all(f func(*faultproxy.Proxy)) { c.proxies.Each(f) }
 
 // at returns the proxy that a client is connected through.
 func (c *cluster) at(client *session.Client) *faultproxy.Proxy {
@@ -147,15 +128,7 @@ type silence struct{}
 
 func (silence) Printf(string, ...any) {}
 
-func open(t testing.TB, connect string, cfg session.Config) *session.Client {
-	t.Helper()
-	c, err := session.Open(connect, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	return c
-}
+var open, must = stage.Open, stage.Must
 
 func established(t testing.TB, c *session.Client) *session.Session {
 	t.Helper()
@@ -176,20 +149,10 @@ func over(t testing.TB, s *session.Session) error {
 	return s.Err()
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // A logbook is a slog.Handler that a test can wait on: every transition is logged.
 type logbook struct {
+	await.List[line]
 	t testing.TB
-
-	mu      sync.Mutex // guards what follows
-	lines   []line
-	changed chan struct{} // closed and replaced with every line
 }
 
 type line struct {
@@ -197,7 +160,7 @@ type line struct {
 	text string
 }
 
-func newLogbook(t testing.TB) *logbook { return &logbook{t: t, changed: make(chan struct{})} }
+func newLogbook(t testing.TB) *logbook { return &logbook{t: t} }
 
 func (l *logbook) Enabled(context.Context, slog.Level) bool { return true }
 func (l *logbook) WithAttrs([]slog.Attr) slog.Handler       { return l }
@@ -206,50 +169,24 @@ func (l *logbook) WithGroup(string) slog.Handler            { return l }
 func (l *logbook) Handle(_ context.Context, r slog.Record) error {
 	text := r.Message
 	r.Attrs(func(a slog.Attr) bool { text += fmt.Sprintf(" %s=%v", a.Key, a.Value); return true })
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.lines = append(l.lines, line{r.Time, text})
-	close(l.changed)
-	l.changed = make(chan struct{})
+	l.Add(line{r.Time, text})
 	return nil
 }
 
 // mark returns the present end of the log.
-func (l *logbook) mark() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.lines)
-}
+func (l *logbook) mark() int { return l.Len() }
 
 // await waits for a line that begins with the text, at mark from or later.
 func (l *logbook) await(from int, text string) line {
 	l.t.Helper()
-	timeout := time.After(hang)
-	for {
-		l.mu.Lock()
-		for _, line := range l.lines[from:] {
-			if strings.HasPrefix(line.text, text) {
-				l.mu.Unlock()
-				return line
-			}
-		}
-		from = len(l.lines)
-		changed := l.changed
-		l.mu.Unlock()
-		select {
-		case <-changed:
-		case <-timeout:
-			l.t.Fatalf("no %q in the log:\n%s", text, l)
-		}
-	}
+	begins := func(line line) bool { return strings.HasPrefix(line.text, text) }
+	return l.Next(l.t, fmt.Sprintf("%q in the log", text), from, 1, begins, func() any { return l })
 }
 
 // String returns the whole log.
 func (l *logbook) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	var b strings.Builder
-	for _, line := range l.lines {
+	for _, line := range l.All() {
 		fmt.Fprintf(&b, "%s %s\n", line.at.Format("05.000"), line.text)
 	}
 	return b.String()

@@ -12,7 +12,7 @@ import (
 )
 
 // named is a place whose name may come again. Its watch the test itself leaves.
-func named(t *testing.T, b *bed, path string) (own *session.Watch, h *session.Hold, wake chan struct{}) {
+func named(t *testing.T, b *bubble, path string) (own *session.Watch, h *session.Hold, wake chan struct{}) {
 	t.Helper()
 	must(t, b.s.EnsureHeartbeat(t.Context()))
 	_, err := b.s.Create(t.Context(), path, nil, zk.FlagEphemeral, nil)
@@ -26,7 +26,7 @@ func named(t *testing.T, b *bed, path string) (own *session.Watch, h *session.Ho
 
 // The beat's check finds a znode of that name, but it is another's.
 func TestAZnodeOfTheSameNameIsNotHeld(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		other, l := held(t, b.s) // for which the session beats
 		own, h, wake := named(t, b, "/member")
 		for h.Lease() == nil {
@@ -36,8 +36,7 @@ func TestAZnodeOfTheSameNameIsNotHeld(t *testing.T) {
 		for b.s.State() == session.StateConnected {
 			time.Sleep(time.Millisecond)
 		}
-		admin, done := b.admin()
-		defer done()
+		admin := b.Admin()
 		_, err := admin.Multi(t.Context(), &zk.DeleteRequest{Path: "/member", Version: -1},
 			&zk.CreateRequest{Path: "/member", Flags: zk.FlagEphemeral, Acl: zk.WorldACL(zk.PermAll)})
 		must(t, err)
@@ -60,7 +59,7 @@ func TestAZnodeOfTheSameNameIsNotHeld(t *testing.T) {
 }
 
 func TestAPlaceWithANameIsHeldAgainWhenItWasReadAfterAReconnect(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		own, h, wake := named(t, b, "/member")
 		for h.Lease() == nil {
 			<-wake
@@ -80,7 +79,7 @@ func TestAPlaceWithANameIsHeldAgainWhenItWasReadAfterAReconnect(t *testing.T) {
 }
 
 func TestTheHeartbeatIsCreatedOnceForAll(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		errs := make(chan error)
 		for range 10 {
 			go func() { errs <- b.s.EnsureHeartbeat(t.Context()) }()
@@ -97,7 +96,7 @@ func TestTheHeartbeatIsCreatedOnceForAll(t *testing.T) {
 }
 
 func TestAHeartbeatWhoseCreateWasNotAnsweredIsFound(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		b.On(zktest.Match{Op: zktest.OpMulti, Nth: 2}, zktest.LoseReply) // the first finds no directory
 		must(t, b.s.EnsureHeartbeat(t.Context()))
 		if _, ok := b.node(b.s.HeartbeatPath(b.s.ID())); !ok || b.s.Err() != nil {
@@ -107,7 +106,7 @@ func TestAHeartbeatWhoseCreateWasNotAnsweredIsFound(t *testing.T) {
 }
 
 func TestAHeartbeatThatMayNotBeCreatedIsAnError(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		b.On(zktest.Match{Op: zktest.OpMulti}, zktest.Fail(zktest.CodeNoAuth))
 		if err := b.s.EnsureHeartbeat(t.Context()); !errors.Is(err, zk.ErrNoAuth) {
 			t.Errorf("err = %v", err)

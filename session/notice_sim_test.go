@@ -10,7 +10,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// awaited is a place of a bed's session, and another session's watch of it that awaits notice.
+// awaited is a place of a bubble's session, and another session's watch of it that awaits notice.
 type awaited struct {
 	place string
 	by    *session.Session
@@ -18,15 +18,15 @@ type awaited struct {
 	wake  chan struct{}
 }
 
-func (b *bed) awaited(by *session.Session) *awaited {
-	b.t.Helper()
-	must(b.t, b.s.EnsurePath(b.t.Context(), "/e", nil))
-	path, err := b.s.CreatePlace(b.t.Context(), "/e", "n-", nil, nil)
-	must(b.t, err)
+func (b *bubble) awaited(by *session.Session) *awaited {
+	b.T.Helper()
+	must(b.T, b.s.EnsurePath(b.T.Context(), "/e", nil))
+	path, err := b.s.CreatePlace(b.T.Context(), "/e", "n-", nil, nil)
+	must(b.T, err)
 	a := &awaited{place: path, by: by, wake: make(chan struct{}, 1)}
-	must(b.t, by.Sync(b.t.Context(), path))
+	must(b.T, by.Sync(b.T.Context(), path))
 	a.w = by.Watch(path, a.wake)
-	a.look(b.t)
+	a.look(b.T)
 	return a
 }
 
@@ -51,16 +51,15 @@ func (a *awaited) ends() (noticed bool) {
 	return a.w.Noticed()
 }
 
-func (b *bed) deleteWith(a *awaited, ops ...any) {
-	b.t.Helper()
-	_, err := b.s.Multi(b.t.Context(), append(ops, &zk.DeleteRequest{Path: a.place, Version: -1})...)
-	must(b.t, err)
+func (b *bubble) deleteWith(a *awaited, ops ...any) {
+	b.T.Helper()
+	_, err := b.s.Multi(b.T.Context(), append(ops, &zk.DeleteRequest{Path: a.place, Version: -1})...)
+	must(b.T, err)
 }
 
 func TestNoticeIsHeardByWhoAwaitsIt(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
-		other, done := b.admin()
-		defer done()
+	inBubble(t, func(t *testing.T, b *bubble) {
+		other := b.Admin()
 		for range 3 {
 			a := b.awaited(other)
 			b.deleteWith(a, b.s.Notice(a.place)...)
@@ -91,7 +90,7 @@ func TestNoticeIsHeardByWhoAwaitsIt(t *testing.T) {
 
 // A watch ends with its connection, and is asked for again.
 func TestNoticeIsAwaitedAgainAfterAReconnect(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		client := open(t, b.ConnectString(), session.Config{Timeout: simT, Dial: b.Host("other").Dial})
 		defer client.Close()
 		a := b.awaited(established(t, client))
@@ -110,9 +109,8 @@ func TestNoticeIsAwaitedAgainAfterAReconnect(t *testing.T) {
 
 // Who may create heartbeats, and not delete beside them, gives no notice, and awaits none.
 func TestWhoMustNotGiveNoticeDoesWithout(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
-		other, done := b.admin()
-		defer done()
+	inBubble(t, func(t *testing.T, b *bubble) {
+		other := b.Admin()
 		must(t, other.EnsurePath(t.Context(), "/zkrecipe", nil))
 		_, err := other.Create(t.Context(), "/zkrecipe/beats", nil, 0, zk.WorldACL(zk.PermAll&^zk.PermDelete))
 		must(t, err)
@@ -139,7 +137,7 @@ func TestWhoMustNotGiveNoticeDoesWithout(t *testing.T) {
 
 // What else is refused in the directory of the heartbeats is not the notice.
 func TestARefusalBesideTheHeartbeatsIsNotOneOfTheNotice(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		must(t, b.s.EnsurePath(t.Context(), "/zkrecipe/beats/e", nil))
 		place, err := b.s.CreatePlace(t.Context(), "/zkrecipe/beats/e", "n-", nil, nil)
 		must(t, err)
@@ -156,9 +154,8 @@ func TestARefusalBesideTheHeartbeatsIsNotOneOfTheNotice(t *testing.T) {
 
 // Notices that do not come leave no watches at the server.
 func TestNoticesThatDoNotComeLeaveNoWatches(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
-		other, done := b.admin()
-		defer done()
+	inBubble(t, func(t *testing.T, b *bubble) {
+		other := b.Admin()
 		must(t, b.s.EnsurePath(t.Context(), "/e", nil))
 		for range 20 {
 			path, err := b.s.CreatePlace(t.Context(), "/e", "n-", nil, nil)
@@ -179,7 +176,7 @@ func TestNoticesThatDoNotComeLeaveNoWatches(t *testing.T) {
 }
 
 // watches counts those that a session has left.
-func (b *bed) watches(of int64) (n int) {
+func (b *bubble) watches(of int64) (n int) {
 	for _, w := range b.Watches() {
 		if w.Session == of {
 			n++

@@ -13,8 +13,8 @@ import (
 )
 
 // several are places in directories of their own, which are created.
-func several(b *bed, n int) (places []session.Place) {
-	b.t.Helper()
+func several(b *bubble, n int) (places []session.Place) {
+	b.T.Helper()
 	b.lines(n)
 	for i := range n {
 		places = append(places, session.Place{Dir: fmt.Sprintf("/e/%d", i), Name: "n-", Data: []byte("me")})
@@ -23,17 +23,17 @@ func several(b *bed, n int) (places []session.Place) {
 }
 
 // reserve returns the lease that a place has without a beat of its own.
-func reserve(b *bed, path string) *session.Lease {
+func reserve(b *bubble, path string) *session.Lease {
 	wake := make(chan struct{}, 1)
 	return b.s.Reserve(b.s.Watch(path, wake), wake).Lease()
 }
 
 func TestPlacesThatABeatHasCreatedHaveALease(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		_, first := held(t, b.s) // the heartbeat is there
 		time.Sleep(simT / 20)    // and no beat under way
 		places := several(b, 3)
-		b.forget()
+		b.Commits.Reset()
 		begun := time.Now()
 		paths, err := b.s.CreatePlaces(t.Context(), places...)
 		must(t, err)
@@ -64,16 +64,16 @@ func TestPlacesThatABeatHasCreatedHaveALease(t *testing.T) {
 
 // What is not known to be created by a beat has no lease before one has checked it.
 func TestPlacesThatNoBeatHasCreatedHaveNoLease(t *testing.T) {
-	for name, fault := range map[string]func(b *bed){
-		"the session's first": func(*bed) {},
-		"lost answer": func(b *bed) {
-			held(b.t, b.s)
+	for name, fault := range map[string]func(b *bubble){
+		"the session's first": func(*bubble) {},
+		"lost answer": func(b *bubble) {
+			held(b.T, b.s)
 			time.Sleep(simT / 20)
 			b.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Path: "/e/*", Nth: 1}, zktest.LoseReply)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBed(t, func(t *testing.T, b *bed) {
+			inBubble(t, func(t *testing.T, b *bubble) {
 				places := several(b, 3)
 				fault(b)
 				paths, err := b.s.CreatePlaces(t.Context(), places...)
@@ -91,41 +91,39 @@ func TestPlacesThatNoBeatHasCreatedHaveNoLease(t *testing.T) {
 // Whatever is lost: all are created once, or nothing is left.
 func TestTroubleWithSeveralPlaces(t *testing.T) {
 	for name, c := range map[string]struct {
-		do   func(b *bed, places []session.Place)
+		do   func(b *bubble, places []session.Place)
 		want error
 	}{
-		"the answer is lost": {func(b *bed, _ []session.Place) {
+		"the answer is lost": {func(b *bubble, _ []session.Place) {
 			b.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Path: "/e/*", Nth: 1}, zktest.LoseReply)
 		}, nil},
-		"the request is lost": {func(b *bed, _ []session.Place) {
+		"the request is lost": {func(b *bubble, _ []session.Place) {
 			b.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Path: "/e/*", Nth: 1}, zktest.LoseRequest)
 		}, nil},
-		"a beat is on its way": {func(b *bed, _ []session.Place) {
+		"a beat is on its way": {func(b *bubble, _ []session.Place) {
 			b.host.Delay(10*time.Millisecond, zktest.ToClient)
-			_, h, _ := byHand(b.t, b, "/other")
+			_, h, _ := byHand(b.T, b, "/other")
 			h.Renew()
 		}, nil},
-		"a place is gone that the beat checks": {func(b *bed, _ []session.Place) {
-			admin, done := b.admin()
-			defer done()
-			byHand(b.t, b, "/other") // unarmed: nothing tells of its end
-			path := pathOf(b.t, b, "/other")
-			must(b.t, admin.Delete(b.t.Context(), path, -1))
+		"a place is gone that the beat checks": {func(b *bubble, _ []session.Place) {
+			admin := b.Admin()
+			byHand(b.T, b, "/other") // unarmed: nothing tells of its end
+			path := pathOf(b.T, b, "/other")
+			must(b.T, admin.Delete(b.T.Context(), path, -1))
 			time.Sleep(simT / 10)
 		}, nil},
-		"a directory is missing": {func(b *bed, places []session.Place) { places[1].Dir = "/missing" }, zk.ErrNoNode},
-		"a directory is twice":   {func(b *bed, places []session.Place) { places[1].Dir = places[0].Dir }, zk.ErrInvalidPath},
-		"a directory is closed": {func(b *bed, places []session.Place) {
+		"a directory is missing": {func(b *bubble, places []session.Place) { places[1].Dir = "/missing" }, zk.ErrNoNode},
+		"a directory is twice":   {func(b *bubble, places []session.Place) { places[1].Dir = places[0].Dir }, zk.ErrInvalidPath},
+		"a directory is closed": {func(b *bubble, places []session.Place) {
 			places[1].Dir = "/closed"
-			admin, done := b.admin()
-			defer done()
-			_, err := admin.Create(b.t.Context(), "/closed", nil, 0, zk.WorldACL(zk.PermRead))
-			must(b.t, err)
-			must(b.t, b.s.Sync(b.t.Context(), "/closed"))
+			admin := b.Admin()
+			_, err := admin.Create(b.T.Context(), "/closed", nil, 0, zk.WorldACL(zk.PermRead))
+			must(b.T, err)
+			must(b.T, b.s.Sync(b.T.Context(), "/closed"))
 		}, zk.ErrNoAuth},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBed(t, func(t *testing.T, b *bed) {
+			inBubble(t, func(t *testing.T, b *bubble) {
 				_, lease := held(t, b.s)
 				time.Sleep(simT / 20)
 				places := several(b, 3)
@@ -155,12 +153,11 @@ func TestTroubleWithSeveralPlaces(t *testing.T) {
 
 // A session that was taken over creates no places.
 func TestARevokedSessionCreatesNoPlaces(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		p, _ := held(t, b.s)
 		p.hold.Release()
 		time.Sleep(simT)
-		admin, done := b.admin()
-		defer done()
+		admin := b.Admin()
 		l := admin.Listen(b.s.ID(), make(chan struct{}, 1))
 		defer l.Stop()
 		time.Sleep(3 * simT)

@@ -11,11 +11,11 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// onWholeTrees plays f on the releases that have watches on whole trees: in 3.8.0 a one-shot watch on their path turns
+// onWholeTrees runs f on the releases that have watches on whole trees: in 3.8.0 a one-shot watch on their path turns
 // them off.
-func onWholeTrees(t *testing.T, f func(t *testing.T, b *bed)) {
+func onWholeTrees(t *testing.T, f func(t *testing.T, b *bubble)) {
 	for _, release := range []zktest.Release{zktest.Release380, zktest.Release395} {
-		t.Run(string(release), func(t *testing.T) { inBedOn(t, release, session.Config{Timeout: simT}, f) })
+		t.Run(string(release), func(t *testing.T) { inBubbleOn(t, release, session.Config{Timeout: simT}, f) })
 	}
 }
 
@@ -38,7 +38,7 @@ func restore(t *testing.T, s *session.Session, w *session.TreeWatch, paths ...st
 }
 
 // cut breaks the session's connection, and returns when it has noticed.
-func (b *bed) cut() {
+func (b *bubble) cut() {
 	b.ConnOf(b.s.ID()).Cut()
 	for b.s.State() == session.StateConnected {
 		time.Sleep(time.Millisecond)
@@ -46,7 +46,7 @@ func (b *bed) cut() {
 }
 
 // stays returns the paths of the watches at the servers that stay.
-func (b *bed) stays() (paths []string) {
+func (b *bubble) stays() (paths []string) {
 	for _, w := range b.Watches() {
 		if w.Stays && !w.Child {
 			paths = append(paths, w.Path)
@@ -56,21 +56,21 @@ func (b *bed) stays() (paths []string) {
 }
 
 // hears demands that the tree is told of a change of path.
-func (b *bed) hears(w *session.TreeWatch, path string) {
-	b.t.Helper()
+func (b *bubble) hears(w *session.TreeWatch, path string) {
+	b.T.Helper()
 	w.Events()
-	_, err := b.s.Set(b.t.Context(), path, nil, -1) // its event comes before its answer
-	must(b.t, err)
+	_, err := b.s.Set(b.T.Context(), path, nil, -1) // its event comes before its answer
+	must(b.T, err)
 	for _, ev := range w.Events() {
 		if ev.Type == zk.EventNodeDataChanged && ev.Path == path {
 			return
 		}
 	}
-	b.t.Errorf("not told of a change of %s; watches: %+v", path, b.Watches())
+	b.T.Errorf("not told of a change of %s; watches: %+v", path, b.Watches())
 }
 
 func TestOneWatchTellsOfAWholeTree(t *testing.T) {
-	onWholeTrees(t, func(t *testing.T, b *bed) {
+	onWholeTrees(t, func(t *testing.T, b *bubble) {
 		ctx := t.Context()
 		must(t, b.s.EnsurePath(ctx, "/a/b/c", nil))
 		w := whole(t, b.s, "/a")
@@ -104,7 +104,7 @@ func TestOneWatchTellsOfAWholeTree(t *testing.T) {
 
 // Everything else that is done to the path of a tree: reads, waits that end, trees at, above and below it.
 func TestNothingTurnsTheWatchOnATreeOff(t *testing.T) {
-	onWholeTrees(t, func(t *testing.T, b *bed) {
+	onWholeTrees(t, func(t *testing.T, b *bubble) {
 		ctx := t.Context()
 		must(t, b.s.EnsurePath(ctx, "/a/b/c/d", nil))
 		var w *session.TreeWatch
@@ -179,7 +179,7 @@ func TestNothingTurnsTheWatchOnATreeOff(t *testing.T) {
 
 // A reconnect leaves nothing untold: a change is told by the one-shot watches, or by the tree's.
 func TestNoEventIsLostWhileATreeIsRestored(t *testing.T) {
-	onWholeTrees(t, func(t *testing.T, b *bed) {
+	onWholeTrees(t, func(t *testing.T, b *bubble) {
 		ctx := t.Context()
 		var paths []string
 		for i := range 20 {
@@ -187,8 +187,7 @@ func TestNoEventIsLostWhileATreeIsRestored(t *testing.T) {
 			must(t, b.s.EnsurePath(ctx, paths[i], nil))
 		}
 		w := whole(t, b.s, "/a")
-		admin, done := b.admin()
-		defer done()
+		admin := b.Admin()
 		for i := range 40 {
 			b.host.Delay(10 * time.Millisecond)
 			b.cut()
@@ -219,7 +218,7 @@ func TestNoEventIsLostWhileATreeIsRestored(t *testing.T) {
 
 // A server of 3.5 closes the connection. Each is asked once by a client, and no lease ends with that.
 func TestATreeOnServersOfSeveralReleasesCostsNoLease(t *testing.T) {
-	inBedOn(t, zktest.Release3510, session.Config{Timeout: simT}, func(t *testing.T, b *bed) {
+	inBubbleOn(t, zktest.Release3510, session.Config{Timeout: simT}, func(t *testing.T, b *bubble) {
 		ctx := t.Context()
 		b.Server(3).SetRelease(zktest.Release395)
 		must(t, b.s.EnsurePath(ctx, "/a/b", nil))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -39,10 +40,7 @@ func removeMany(t *testing.T, n int, ctx context.Context) *removing {
 	for _, path := range r.paths[1:] {
 		go func() { r.done <- s.EnsureDeleted(ctx, path) }()
 	}
-	for s.QueuedRemovals() < n-1 {
-		time.Sleep(time.Millisecond) // a poll; nothing tells
-		must(t, ctx.Err())
-	}
+	await.Until(t, "queue of all others", func() bool { return s.QueuedRemovals() == n-1 }, func() any { return s.QueuedRemovals() })
 	return r
 }
 
@@ -101,10 +99,7 @@ func TestAQueuedRemovalReturnsWithItsContextAndIsMadeAllTheSame(t *testing.T) {
 	}
 	r.first.Release()
 	must(t, <-r.done)
-	for bound := within(t, hang); r.s.QueuedRemovals() > 0; {
-		time.Sleep(time.Millisecond) // a poll; nothing tells
-		must(t, bound.Err())
-	}
+	await.Until(t, "empty queue", func() bool { return r.s.QueuedRemovals() == 0 }, func() any { return r.s.QueuedRemovals() })
 	must(t, r.s.EnsureDeleted(within(t, hang), "/e/none")) // behind the others
 	r.nothingLeft(t)
 }

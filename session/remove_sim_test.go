@@ -14,7 +14,7 @@ import (
 )
 
 // leaving is a place with a record beside it, which is set when the place is given up.
-func leaving(t *testing.T, b *bed, dir string) (path string, said *zk.SetDataRequest) {
+func leaving(t *testing.T, b *bubble, dir string) (path string, said *zk.SetDataRequest) {
 	t.Helper()
 	must(t, b.s.EnsurePath(t.Context(), dir, nil))
 	path, err := b.s.CreateProtected(t.Context(), dir, "n-", nil, nil)
@@ -23,7 +23,7 @@ func leaving(t *testing.T, b *bed, dir string) (path string, said *zk.SetDataReq
 }
 
 // told returns what a directory's record says, and how many places are in it.
-func (b *bed) told(dir string) (record string, places int) {
+func (b *bubble) told(dir string) (record string, places int) {
 	for _, n := range b.Nodes() {
 		if n.Path == dir {
 			record = string(n.Data)
@@ -39,23 +39,23 @@ func (b *bed) told(dir string) (record string, places int) {
 func TestARemovalTakesItsOperationsAlong(t *testing.T) {
 	multi := zktest.Match{Op: zktest.OpMulti, Host: "a", Nth: 1}
 	for name, c := range map[string]struct {
-		fault func(b *bed, path string, said *zk.SetDataRequest)
+		fault func(b *bubble, path string, said *zk.SetDataRequest)
 		want  string // of the record
 	}{
-		"in one":               {func(*bed, string, *zk.SetDataRequest) {}, "left"},
-		"of a wrong version":   {func(b *bed, path string, said *zk.SetDataRequest) { said.Version = 9 }, ""},
-		"on a missing znode":   {func(b *bed, path string, said *zk.SetDataRequest) { said.Path = "/missing" }, ""},
-		"of a bad path":        {func(b *bed, path string, said *zk.SetDataRequest) { said.Path = "bad" }, ""},
-		"too large":            {func(b *bed, path string, said *zk.SetDataRequest) { said.Data = make([]byte, 2<<20) }, ""},
-		"after a lost answer":  {func(b *bed, path string, said *zk.SetDataRequest) { b.On(multi, zktest.LoseReply) }, "left"},
-		"after a lost request": {func(b *bed, path string, said *zk.SetDataRequest) { b.On(multi, zktest.LoseRequest) }, "left"},
-		"throttled":            {func(b *bed, path string, said *zk.SetDataRequest) { b.On(multi, zktest.Fail(-127)) }, "left"},
-		"of what is gone": {func(b *bed, path string, said *zk.SetDataRequest) {
-			must(b.t, b.s.Delete(b.t.Context(), path, -1))
+		"in one":               {func(*bubble, string, *zk.SetDataRequest) {}, "left"},
+		"of a wrong version":   {func(b *bubble, path string, said *zk.SetDataRequest) { said.Version = 9 }, ""},
+		"on a missing znode":   {func(b *bubble, path string, said *zk.SetDataRequest) { said.Path = "/missing" }, ""},
+		"of a bad path":        {func(b *bubble, path string, said *zk.SetDataRequest) { said.Path = "bad" }, ""},
+		"too large":            {func(b *bubble, path string, said *zk.SetDataRequest) { said.Data = make([]byte, 2<<20) }, ""},
+		"after a lost answer":  {func(b *bubble, path string, said *zk.SetDataRequest) { b.On(multi, zktest.LoseReply) }, "left"},
+		"after a lost request": {func(b *bubble, path string, said *zk.SetDataRequest) { b.On(multi, zktest.LoseRequest) }, "left"},
+		"throttled":            {func(b *bubble, path string, said *zk.SetDataRequest) { b.On(multi, zktest.Fail(-127)) }, "left"},
+		"of what is gone": {func(b *bubble, path string, said *zk.SetDataRequest) {
+			must(b.T, b.s.Delete(b.T.Context(), path, -1))
 		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBed(t, func(t *testing.T, b *bed) {
+			inBubble(t, func(t *testing.T, b *bubble) {
 				path, said := leaving(t, b, "/e")
 				c.fault(b, path, said)
 				if err := b.s.EnsureDeleted(t.Context(), path, said); err != nil {
@@ -79,9 +79,8 @@ func TestARemovalTakesItsOperationsAlong(t *testing.T) {
 
 // The operation is carried out with the deletion, or not at all.
 func TestNothingIsSaidOfAPlaceThatIsStillThere(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
-		admin, done := b.admin()
-		defer done()
+	inBubble(t, func(t *testing.T, b *bubble) {
+		admin := b.Admin()
 		_, err := admin.Create(t.Context(), "/e", nil, 0, zk.WorldACL(zk.PermAll&^zk.PermDelete))
 		must(t, err)
 		path, said := leaving(t, b, "/e")
@@ -103,7 +102,7 @@ func TestNothingIsSaidOfAPlaceThatIsStillThere(t *testing.T) {
 }
 
 func TestManyRemovalsTakeTheirOperationsAlongTogether(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		const n = 100
 		type place struct {
 			path string
@@ -116,7 +115,7 @@ func TestManyRemovalsTakeTheirOperationsAlongTogether(t *testing.T) {
 		}
 		all[50].said.Version = 9 // refused: all are tried alone then
 		for round := range 2 {
-			b.forget()
+			b.Commits.Reset()
 			b.host.Hold()
 			errs := make(chan error, n)
 			for i, p := range all {
@@ -139,7 +138,7 @@ func TestManyRemovalsTakeTheirOperationsAlongTogether(t *testing.T) {
 					t.Errorf("round %d: the record of %d says %q; %d places are left", round, i, record, places)
 				}
 			}
-			if multis := len(b.commits); round == 1 && multis != 2 {
+			if multis := b.Commits.Len(); round == 1 && multis != 2 {
 				t.Errorf("%d transactions, want the first one's and that of the others", multis)
 			}
 			for i := range all {

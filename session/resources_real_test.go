@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -58,9 +59,7 @@ func flat(t *testing.T, before usage, what string) {
 // quietly opens a client without a log, which would grow.
 func quietly(t *testing.T, e *ensemble.Ensemble, cfg session.Config) (*faultproxy.Proxy, *session.Client) {
 	t.Helper()
-	p, err := faultproxy.New(e.Addrs()[0])
-	must(t, err)
-	t.Cleanup(p.Close)
+	p := faultproxy.ForTest(t, e.Addrs()[0])
 	cfg.Context = hurried(t)
 	return p, open(t, p.Addr()+"/"+t.Name(), cfg)
 }
@@ -146,9 +145,7 @@ func TestAnOutageGathersNoCalls(t *testing.T) {
 	s := established(t, client)
 	p.Refuse(true)
 	p.Cut(false)
-	for s.State() == session.StateConnected {
-		runtime.Gosched()
-	}
+	await.Until(t, "end of the connection", func() bool { return s.State() != session.StateConnected })
 	before := measure(t)
 	for range 200 {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)

@@ -17,7 +17,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// onSASL plays f with servers that know ann, or with some that know nobody.
+// onSASL runs f with servers that know ann, or with some that know nobody.
 func onSASL(t *testing.T, users map[string]string, f func(t *testing.T, e *zktest.Ensemble)) {
 	synctest.Test(t, func(t *testing.T) {
 		f(t, zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Tick: simT / 2, Latency: time.Millisecond,

@@ -3,6 +3,7 @@ package session_test
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -11,8 +12,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -84,16 +85,14 @@ func (f *tlsFront) next(t *testing.T) string {
 	before := len(f.clients)
 	f.mu.Unlock()
 	f.cut()
-	for end := time.Now().Add(hang); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	var all []string
+	await.Until(t, "next client", func() bool {
 		f.mu.Lock()
-		all := f.clients
-		f.mu.Unlock()
-		if len(all) > before {
-			return all[before]
-		}
-	}
-	t.Fatal("nobody comes")
-	return ""
+		defer f.mu.Unlock()
+		all = f.clients
+		return len(all) > before
+	})
+	return all[before]
 }
 
 func TestCertificatesAreReadAgainForEachConnection(t *testing.T) {
@@ -165,12 +164,10 @@ func TestConfigTLSIsCopiedAtOpen(t *testing.T) {
 	must(t, err)
 	client := open(t, "localhost:"+port, session.Config{Timeout: steady, TLS: own})
 	own.RootCAs, own.Certificates, own.ServerName = x509.NewCertPool(), nil, "elsewhere"
-	for client.Status().State != session.StateConnected {
-		if err := client.Status().Servers[0].Err; err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Millisecond)
-	}
+	await.Until(t, "connection", func() bool {
+		must(t, client.Status().Servers[0].Err)
+		return client.Status().State == session.StateConnected
+	})
 	if name := front.next(t); name != "mine" {
 		t.Errorf("the client is %s", name)
 	}
@@ -179,15 +176,11 @@ func TestConfigTLSIsCopiedAtOpen(t *testing.T) {
 // awaitError waits until the client says so of its first server.
 func awaitError(t *testing.T, client *session.Client, text string) {
 	t.Helper()
-	for end := time.Now().Add(hang); ; time.Sleep(time.Millisecond) {
-		err := client.Status().Servers[0].Err
-		if err != nil && strings.Contains(err.Error(), text) {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("the client says %v; want %q in it", err, text)
-		}
-	}
+	var err error
+	await.Until(t, fmt.Sprintf("error with %q", text), func() bool {
+		err = client.Status().Servers[0].Err
+		return err != nil && strings.Contains(err.Error(), text)
+	}, func() any { return err })
 }
 
 func TestTLSFilesThatCannotBeReadAreRefusedAtOnce(t *testing.T) {

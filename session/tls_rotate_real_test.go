@@ -3,7 +3,6 @@ package session_test
 import (
 	"net"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -46,14 +45,7 @@ func TestTheAuthorityOfTheCertificatesIsReplaced(t *testing.T) {
 
 	clients := servers() // and the server restarts with it
 	must(t, e.Servers()[0].Restart(within(t, hang)))
-	for end := time.Now().Add(hang); ; time.Sleep(10 * time.Millisecond) {
-		if err := client.Status().Servers[0].Err; err != nil && strings.Contains(err.Error(), "unknown authority") {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatalf("the client says %v", client.Status().Servers[0].Err)
-		}
-	}
+	awaitError(t, client, "unknown authority")
 	clients()
 	if err := established(t, client).EnsurePath(within(t, hang), "/rotated", nil); err != nil {
 		// The former session may have been lost meanwhile, on a busy machine.

@@ -32,7 +32,7 @@ type creating struct {
 	errs    []error
 }
 
-// createMany plays f in a bubble with a session and a znode /0, /1, ... for each of n creates.
+// createMany runs f in a bubble with a session and a znode /0, /1, ... for each of n creates.
 func createMany(t *testing.T, n int, f func(t *testing.T, c *creating)) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &creating{ctx: t.Context(), requests: map[zktest.Op]int{}, paths: make([]string, n), errs: make([]error, n)}

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"os"
 	"testing"
-	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -76,13 +76,8 @@ func TestRealServersOfEachReleaseKeepNoWatchesThatNobodyWants(t *testing.T) {
 // settles waits until count is want.
 func settles(t *testing.T, what string, want int, count func() int) {
 	t.Helper()
-	n := count()
-	for end := time.Now().Add(hang); n != want; n = count() {
-		if time.Now().After(end) {
-			t.Fatalf("%s: %d watches, want %d", what, n, want)
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
+	n := 0
+	await.Until(t, fmt.Sprintf("count of %d, %s,", want, what), func() bool { n = count(); return n == want }, func() any { return n })
 }
 
 // Servers with the watch manager that is made for very many watches know no others than one-shot ones. They say so.

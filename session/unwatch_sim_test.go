@@ -14,7 +14,7 @@ import (
 )
 
 // watching counts the watches that the session has at the servers.
-func (b *bed) watching() (n int) {
+func (b *bubble) watching() (n int) {
 	for _, w := range b.Watches() {
 		if w.Session == b.s.ID() {
 			n++
@@ -40,7 +40,7 @@ func abandon(t *testing.T, s *session.Session, path string, list bool) {
 func TestAThousandAbandonedWaitsLeaveNoWatches(t *testing.T) {
 	for _, release := range []zktest.Release{zktest.Release3510, zktest.Release380, zktest.Release395} {
 		t.Run(string(release), func(t *testing.T) {
-			inBedOn(t, release, session.Config{Timeout: simT}, func(t *testing.T, b *bed) {
+			inBubbleOn(t, release, session.Config{Timeout: simT}, func(t *testing.T, b *bubble) {
 				for i := range 1000 {
 					path := fmt.Sprintf("/w/%d", i)
 					must(t, b.s.EnsurePath(t.Context(), path, nil))
@@ -63,7 +63,7 @@ func TestAThousandAbandonedWaitsLeaveNoWatches(t *testing.T) {
 
 // What is wanted by others, or again, stays; and what has fired costs no request.
 func TestOnlyWhatNobodyWantsIsRemoved(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		ctx := t.Context()
 		for _, path := range []string{"/others", "/again", "/fired", "/deleted", "/kinds"} {
 			must(t, b.s.EnsurePath(ctx, path, nil))
@@ -127,7 +127,7 @@ func (c *lateRemoval) Write(p []byte) (int, error) {
 
 // The read of a new interest may overtake the removal, which takes its watch then.
 func TestAWatchThatBeginsWhileTheFormerIsRemovedIsNotDeaf(t *testing.T) {
-	inBed(t, func(t *testing.T, b *bed) {
+	inBubble(t, func(t *testing.T, b *bubble) {
 		must(t, b.s.EnsurePath(t.Context(), "/w", nil))
 		held := make(chan struct{})
 		client := open(t, b.ConnectString(), session.Config{Timeout: simT, Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -170,7 +170,7 @@ func TestServersThatCannotRemoveWatchesCostNoLease(t *testing.T) {
 		{"known by an answer", zktest.Match{Op: zktest.OpRemoveWatches}, zktest.Fail(zktest.CodeUnimplemented), 3, 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			inBed(t, func(t *testing.T, b *bed) {
+			inBubble(t, func(t *testing.T, b *bubble) {
 				b.On(c.rule, c.effect)
 				_, l := held(t, b.s)
 				begun := time.Now()

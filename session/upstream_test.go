@@ -15,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -26,47 +27,51 @@ type crude struct {
 	addr   string
 	dialed atomic.Int32
 	asked  chan int64 // session ids that were asked for
+	hello  func(n int) []byte
+	reply  func(xid, op int32) []byte
 }
 
 func startCrude(t testing.TB, hello func(n int) []byte, reply func(xid, op int32) []byte) *crude {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	t.Cleanup(func() { l.Close() })
-	s := &crude{addr: l.Addr().String(), asked: make(chan int64, 1000)}
+	s := &crude{addr: l.Addr().String(), asked: make(chan int64, 1000), hello: hello, reply: reply}
 	go func() {
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			n := int(s.dialed.Add(1))
-			go func() {
-				defer c.Close()
-				frame, err := frameOf(c)
-				if err != nil {
-					return
-				}
-				s.asked <- int64(binary.BigEndian.Uint64(frame[16:]))
-				answer := hello(n)
-				if answer == nil {
-					return
-				}
-				c.Write(answer)
-				for {
-					frame, err := frameOf(c)
-					if err != nil {
-						return
-					}
-					answer := reply(int32(binary.BigEndian.Uint32(frame)), int32(binary.BigEndian.Uint32(frame[4:])))
-					if answer != nil && len(answer) == 0 {
-						return
-					}
-					c.Write(answer)
-				}
-			}()
+			go s.serve(c)
 		}
 	}()
 	return s
+}
+
+func (s *crude) serve(c net.Conn) {
+	defer c.Close()
+	n := int(s.dialed.Add(1))
+	frame, err := frameOf(c)
+	if err != nil {
+		return
+	}
+	s.asked <- int64(binary.BigEndian.Uint64(frame[16:]))
+	answer := s.hello(n)
+	if answer == nil {
+		return
+	}
+	c.Write(answer)
+	for {
+		frame, err := frameOf(c)
+		if err != nil {
+			return
+		}
+		answer := s.reply(int32(binary.BigEndian.Uint32(frame)), int32(binary.BigEndian.Uint32(frame[4:])))
+		if answer != nil && len(answer) == 0 {
+			return
+		}
+		c.Write(answer)
+	}
 }
 
 func framed(p []byte) []byte {
@@ -161,37 +166,45 @@ func TestUpstreamUnansweredPingsAreNotSilence(t *testing.T) {
 }
 
 func TestUpstreamAQueuedRequestCrossesSessions(t *testing.T) {
-	up := make(chan struct{})
-	s := startCrude(t, func(n int) []byte {
-		switch n {
-		case 1:
-			return grant(7, 4000)
-		case 2:
-			<-up
-			return grant(0, 0) // expired
+	synctest.Test(t, func(t *testing.T) {
+		up := make(chan struct{})
+		s := &crude{asked: make(chan int64, 1000), hello: func(n int) []byte {
+			switch n {
+			case 1:
+				return grant(7, 4000)
+			case 2:
+				<-up
+				return grant(0, 0) // expired
+			}
+			return grant(8, 4000)
+		}, reply: func(xid, op int32) []byte {
+			if op == 3 {
+				return []byte{} // close
+			}
+			return replyOf(xid, 0, 0, 0, 0, 2, '/', 'a')
+		}}
+		conn, _, err := zk.Connect([]string{"a:1", "b:1"}, 4*time.Second, zk.WithLogger(silence{}),
+			zk.WithHostProvider(&twoHosts{hosts: []string{"a:1", "b:1"}}),
+			zk.WithDialer(func(string, string, time.Duration) (net.Conn, error) {
+				ours, theirs := net.Pipe()
+				t.Cleanup(func() { theirs.Close() }) // zk leaves that of an expired session open
+				go s.serve(theirs)
+				return ours, nil
+			}))
+		must(t, err)
+		defer conn.Close()
+		conn.Exists("/") // and the connection is gone
+		created := make(chan error, 1)
+		go func() {
+			_, err := conn.Create("/a", nil, zk.FlagEphemeral, zk.WorldACL(zk.PermAll))
+			created <- err
+		}()
+		synctest.Wait() // until it is queued
+		close(up)
+		if err := <-created; err == nil {
+			t.Error("a create that was asked of session 7 was carried out in session 8")
 		}
-		return grant(8, 4000)
-	}, func(xid, op int32) []byte {
-		if op == 3 {
-			return []byte{} // close
-		}
-		return replyOf(xid, 0, 0, 0, 0, 2, '/', 'a')
 	})
-	conn, _, err := zk.Connect([]string{s.addr}, 4*time.Second, zk.WithLogger(silence{}),
-		zk.WithHostProvider(&twoHosts{hosts: []string{s.addr, s.addr}}))
-	must(t, err)
-	defer func() { go conn.Close() }()
-	conn.Exists("/") // and the connection is gone
-	created := make(chan error, 1)
-	go func() {
-		_, err := conn.Create("/a", nil, zk.FlagEphemeral, zk.WorldACL(zk.PermAll))
-		created <- err
-	}()
-	time.Sleep(100 * time.Millisecond)
-	close(up)
-	if err := <-created; err == nil {
-		t.Error("a create that was asked of session 7 was carried out in session 8")
-	}
 }
 
 func TestUpstreamAServerThatClosesIsDialledInAHotLoop(t *testing.T) {

@@ -5,9 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,123 +14,118 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	m.Run()
 	ensemble.CloseShared()
-	os.Exit(code)
 }
 
 // T is the session timeout of the sessions under test: too long for any re-check to hide a lost
 // wake-up within a test's patience unless the test lets the time pass by hand.
 const T = 8 * time.Second
 
-// A bed is what a test needs: a session under test that reaches one server through a proxy, and
+// A fixture is what a test needs: a session under test that reaches one server through a proxy, and
 // an admin's session that reaches the ensemble straight.
-type bed struct {
+type fixture struct {
 	t      *testing.T
 	ctx    context.Context // a hang guard
 	server *ensemble.Server
 	proxy  *faultproxy.Proxy
-	frames *frames
+	frames await.List[faultproxy.Frame] // that the proxy has read
 	s      *session.Session
 	admin  *session.Session
-	path   string // a persistent parent of the test's own
-	deaf   *atomic.Int32
+	path   string        // a persistent parent of the test's own
+	lose   *atomic.Int32 // how many watch events get lost from now on
 }
 
-func newBed(t *testing.T) *bed {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	e := ensemble.Shared(t, ensemble.Config{Servers: 3})
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)
-	b := &bed{t: t, ctx: ctx, server: e.Servers()[0], deaf: new(atomic.Int32)}
+	x := &fixture{t: t, ctx: ctx, server: e.Servers()[0], lose: new(atomic.Int32)}
+	x.proxy = faultproxy.ForTest(t, x.server.Addr())
+	x.proxy.OnFrame(x.frames.Add)
+	x.admin = x.open(e.ConnectString(), session.Config{})
 	var err error
-	if b.proxy, err = faultproxy.New(b.server.Addr()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.proxy.Close)
-	b.frames = &frames{changed: make(chan struct{})}
-	b.proxy.OnFrame(b.frames.add)
-	b.admin = b.open(e.ConnectString(), session.Config{})
-	b.path, err = b.admin.Create(ctx, "/watch-", nil, zk.FlagSequence, nil)
-	b.must(err)
+	x.path, err = x.admin.Create(ctx, "/watch-", nil, zk.FlagSequence, nil)
+	x.must(err)
 	// The session under test has a chroot, so that watches and events meet one.
-	b.s = b.open(b.proxy.Addr()+b.path, session.Config{Timeout: T, Dial: b.dial})
-	b.must(b.s.Sync(ctx, "/"))
-	return b
+	x.s = x.open(x.proxy.Addr()+x.path, session.Config{Timeout: T, Dial: x.dial})
+	x.must(x.s.Sync(ctx, "/"))
+	return x
 }
 
-func (b *bed) open(connect string, cfg session.Config) *session.Session {
-	b.t.Helper()
-	if os.Getenv("WATCH_DEBUG") != "" {
-		cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	}
+func (x *fixture) open(connect string, cfg session.Config) *session.Session {
+	x.t.Helper()
+	cfg.Logger = stage.Logger(x.t.Name())
 	c, err := session.Open(connect, cfg)
-	b.must(err)
-	b.t.Cleanup(func() { c.Close() })
-	s, err := c.Session(b.ctx)
-	b.must(err)
+	x.must(err)
+	x.t.Cleanup(func() { c.Close() })
+	s, err := c.Session(x.ctx)
+	x.must(err)
 	return s
 }
 
-func (b *bed) must(err error) {
-	b.t.Helper()
+func (x *fixture) must(err error) {
+	x.t.Helper()
 	if err != nil {
-		b.t.Fatal(err)
+		x.t.Fatal(err)
 	}
 }
 
 // create, set and remove are what the admin does, at a path as the session under test sees it.
-func (b *bed) create(path string) {
-	b.t.Helper()
-	_, err := b.admin.Create(b.ctx, b.path+path, []byte("0"), 0, nil)
-	b.must(err)
+func (x *fixture) create(path string) {
+	x.t.Helper()
+	_, err := x.admin.Create(x.ctx, x.path+path, []byte("0"), 0, nil)
+	x.must(err)
 }
 
-func (b *bed) set(path, data string) {
-	b.t.Helper()
-	_, err := b.admin.Set(b.ctx, b.path+path, []byte(data), -1)
-	b.must(err)
+func (x *fixture) set(path, data string) {
+	x.t.Helper()
+	_, err := x.admin.Set(x.ctx, x.path+path, []byte(data), -1)
+	x.must(err)
 }
 
-func (b *bed) remove(path string) {
-	b.t.Helper()
-	b.must(b.admin.Delete(b.ctx, b.path+path, -1))
+func (x *fixture) remove(path string) {
+	x.t.Helper()
+	x.must(x.admin.Delete(x.ctx, x.path+path, -1))
 }
 
 // caughtUp lets the server of the session under test catch up with the ensemble.
-func (b *bed) caughtUp() {
-	b.t.Helper()
-	b.must(b.s.Sync(b.ctx, "/"))
+func (x *fixture) caughtUp() {
+	x.t.Helper()
+	x.must(x.s.Sync(x.ctx, "/"))
 }
 
 // offline runs f while the session under test is cut off, and lets it come back.
-func (b *bed) offline(f func()) {
-	b.t.Helper()
-	b.proxy.Refuse(true)
-	b.proxy.Cut(false)
-	b.must(b.proxy.WaitConnections(b.ctx, 0))
+func (x *fixture) offline(f func()) {
+	x.t.Helper()
+	x.proxy.Refuse(true)
+	x.proxy.Cut(false)
+	x.must(x.proxy.WaitConnections(x.ctx, 0))
 	f()
-	b.proxy.Refuse(false)
+	x.proxy.Refuse(false)
 }
 
 // watchers returns how many sessions have left a watch on path at the server of the session
 // under test; -1 if one of them has several.
-func (b *bed) watchers(path string) int {
-	b.t.Helper()
-	out, err := b.server.Command(b.ctx, "wchp") // each path, then a line for each session
-	b.must(err)
+func (x *fixture) watchers(path string) int {
+	x.t.Helper()
+	out, err := x.server.Command(x.ctx, "wchp") // each path, then a line for each session
+	x.must(err)
 	seen, n, here := map[string]bool{}, 0, false
 	for line := range strings.Lines(out) {
 		switch line = strings.TrimSpace(line); {
 		case strings.HasPrefix(line, "/"):
-			here = line == b.path+path
+			here = line == x.path+path
 		case here && seen[line]:
 			return -1
 		case here && line != "":
@@ -144,13 +137,13 @@ func (b *bed) watchers(path string) int {
 }
 
 // total returns how many watches there are at the server of the session under test.
-func (b *bed) total() (n int) {
-	b.t.Helper()
-	out, err := b.server.Command(b.ctx, "wchs")
-	b.must(err)
+func (x *fixture) total() (n int) {
+	x.t.Helper()
+	out, err := x.server.Command(x.ctx, "wchs")
+	x.must(err)
 	_, last, _ := strings.Cut(out, "Total watches:")
 	_, err = fmt.Sscan(last, &n)
-	b.must(err)
+	x.must(err)
 	return n
 }
 
@@ -166,79 +159,52 @@ type answer[V any] struct {
 	err error
 }
 
-func await[V any](b *bed, c <-chan V) (v V) {
-	b.t.Helper()
+func receive[V any](x *fixture, c <-chan V) (v V) {
+	x.t.Helper()
 	select {
 	case v = <-c:
-	case <-b.ctx.Done():
-		b.t.Fatal("nothing came within the time")
+	case <-x.ctx.Done():
+		x.t.Fatal("nothing came within the time")
 	}
 	return v
 }
 
-// frames are what a proxy has read.
-type frames struct {
-	mu      sync.Mutex // guards the rest
-	all     []faultproxy.Frame
-	changed chan struct{} // closed and replaced with every frame
-}
-
-func (f *frames) add(frame faultproxy.Frame) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.all = append(f.all, frame)
-	close(f.changed)
-	f.changed = make(chan struct{})
-}
-
-// count returns how many frames of op there have been in a direction, and a channel that is closed
-// when there is another frame.
-func (f *frames) count(dir faultproxy.Dir, op faultproxy.Op) (n int, more <-chan struct{}) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, frame := range f.all {
-		if frame.Dir == dir && frame.Op == op {
-			n++
-		}
-	}
-	return n, f.changed
+// frame holds for frames of op in a direction.
+func frame(dir faultproxy.Dir, op faultproxy.Op) func(faultproxy.Frame) bool {
+	return func(f faultproxy.Frame) bool { return f.Dir == dir && f.Op == op }
 }
 
 // passed waits until n frames of op have passed in a direction.
-func (b *bed) passed(dir faultproxy.Dir, op faultproxy.Op, n int) {
-	b.t.Helper()
-	for {
-		have, more := b.frames.count(dir, op)
-		if have >= n {
-			return
-		}
-		await(b, more)
+func (x *fixture) passed(dir faultproxy.Dir, op faultproxy.Op, n int) {
+	x.t.Helper()
+	if n > 0 {
+		x.frames.Next(x.t, fmt.Sprintf("frame %d of %v %v", n, op, dir), 0, n, frame(dir, op))
 	}
 }
 
-func (b *bed) requests(op faultproxy.Op) int {
-	n, _ := b.frames.count(faultproxy.ToServer, op)
-	return n
+func (x *fixture) requests(op faultproxy.Op) int {
+	return x.frames.Count(frame(faultproxy.ToServer, op))
 }
 
-// dial connects to the proxy with ears that deaf can close: while it is positive that many watch
-// events get lost, and nothing else.
-func (b *bed) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+func (x *fixture) events() int { return x.frames.Count(frame(faultproxy.ToClient, faultproxy.OpEvent)) }
+
+// dial connects to the proxy. As many watch events as lose says get lost, and nothing else.
+func (x *fixture) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}
-	return &ears{Conn: conn, deaf: b.deaf}, nil
+	return &lossy{Conn: conn, lose: x.lose}, nil
 }
 
-type ears struct {
+type lossy struct {
 	net.Conn
-	deaf *atomic.Int32
+	lose *atomic.Int32
 	rest []byte
 }
 
-func (e *ears) Read(p []byte) (int, error) {
+func (e *lossy) Read(p []byte) (int, error) {
 	for len(e.rest) == 0 {
 		var length [4]byte
 		if _, err := io.ReadFull(e.Conn, length[:]); err != nil {
@@ -250,8 +216,8 @@ func (e *ears) Read(p []byte) (int, error) {
 			return 0, err
 		}
 		event := int32(binary.BigEndian.Uint32(frame[4:])) == -1
-		if event && e.deaf.Load() > 0 {
-			e.deaf.Add(-1)
+		if event && e.lose.Load() > 0 {
+			e.lose.Add(-1)
 			continue
 		}
 		e.rest = frame

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 )
 
@@ -17,10 +18,9 @@ var exe string
 func TestMain(m *testing.M) {
 	var remove func()
 	exe, remove = proc.Build()
-	code := m.Run()
+	m.Run()
 	ensemble.CloseShared()
 	remove()
-	os.Exit(code)
 }
 
 // hang guards against a program that does not end.
@@ -132,15 +132,7 @@ func TestCandidatesDoNotOutliveTheShow(t *testing.T) {
 	p.Exit(hang)
 	for _, pid := range pids {
 		// Not our children: there is nothing to wait on, hence the polling.
-		tick, guard := time.NewTicker(10*time.Millisecond), time.After(hang)
-		for alive(pid) {
-			select {
-			case <-tick.C:
-			case <-guard:
-				t.Fatalf("candidate %d runs on", pid)
-			}
-		}
-		tick.Stop()
+		await.Until(t, fmt.Sprintf("end of candidate %d", pid), func() bool { return !alive(pid) })
 	}
 }
 

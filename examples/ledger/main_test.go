@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -14,9 +13,8 @@ var exe string
 func TestMain(m *testing.M) {
 	var remove func()
 	exe, remove = proc.Build()
-	code := m.Run()
+	m.Run()
 	remove()
-	os.Exit(code)
 }
 
 func ledger(t *testing.T, args ...string) (code int, out string) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
 	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
@@ -76,7 +77,7 @@ func TestASignalEndsTheWaitInLine(t *testing.T) {
 	leader.beating(0)
 	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		p := e.start(t, "-v", "")
-		waitFor(t, "two in line", func() bool { return len(e.inLine()) == 2 })
+		await.Until(t, "line of two", func() bool { return len(e.inLine()) == 2 })
 		p.Signal(s)
 		p.exits(128 + int(s))
 		if n := len(e.inLine()); n != 1 || len(p.beats()) != 0 {
@@ -229,20 +230,6 @@ func endDemo(t *testing.T, p *proc.Program, pids []int) {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 	p.Exit(hang)
-}
-
-// waitFor polls for what nobody tells.
-func waitFor(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	tick, guard := time.NewTicker(5*time.Millisecond), time.After(hang)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-guard:
-			t.Fatalf("no %s within %v", what, hang)
-		}
-	}
 }
 
 func TestAUserOfTheServersHasTheJob(t *testing.T) {

@@ -33,9 +33,8 @@ func TestMain(m *testing.M) {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	var remove func()
 	exe, remove = proc.Build()
-	code := m.Run()
+	m.Run()
 	remove()
-	os.Exit(code)
 }
 
 // T and D are the session timeout and the lease of all singletons. A busy machine loses shorter

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
@@ -20,7 +21,7 @@ func (e *ensemble) pair(t *testing.T, words string) (first, second *program) {
 	first = e.start(t, "", words)
 	first.beating(0)
 	second = e.start(t, "-restart", "")
-	waitFor(t, "second znode", func() bool { return len(e.inLine()) == 2 })
+	await.Until(t, "second znode", func() bool { return len(e.inLine()) == 2 })
 	return first, second
 }
 

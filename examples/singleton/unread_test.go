@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
+	"github.com/zkrecipe/zkrecipe/internal/await"
 )
 
 // unread returns the end of a full pipe that nobody reads.
@@ -57,7 +58,7 @@ func TestAGuardianThatNobodyListensToKillsInTime(t *testing.T) {
 			first := e.startTo(t, pipe(t), "", "spawn ignore")
 			first.beating(0)
 			second := e.start(t, "-restart", "")
-			waitFor(t, "second znode", func() bool { return len(e.inLine()) == 2 })
+			await.Until(t, "second znode", func() bool { return len(e.inLine()) == 2 })
 			stopped := candidate.Monotonic()
 			first.Signal(syscall.SIGSTOP)
 			second.beating(0)
@@ -106,7 +107,7 @@ func TestADemonstrationThatNobodyReadsLeavesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			var players []int
-			waitFor(t, "second singleton", func() bool {
+			await.Until(t, "second singleton", func() bool {
 				players = childrenOf(cmd.Process.Pid)
 				return len(players) == 2
 			})
@@ -123,7 +124,7 @@ func TestADemonstrationThatNobodyReadsLeavesNothing(t *testing.T) {
 			}
 			for _, pid := range players {
 				t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) }) // if the test fails
-				waitFor(t, "end of a singleton", func() bool {
+				await.Until(t, "end of a singleton", func() bool {
 					line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)) // nothing once it is dead
 					return len(line) == 0
 				})

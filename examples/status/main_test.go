@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"regexp"
 	"strings"
 	"syscall"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
@@ -21,9 +21,8 @@ var exe string
 func TestMain(m *testing.M) {
 	var remove func()
 	exe, remove = proc.Build()
-	code := m.Run()
+	m.Run()
 	remove()
-	os.Exit(code)
 }
 
 // hang guards against a program that does not end.
@@ -65,10 +64,10 @@ type shown struct {
 // until asks for the JSON until it is as it should be. Nothing tells when it changes.
 func until(t *testing.T, url, what string, ok func(shown) bool) shown {
 	t.Helper()
-	tick, guard := time.NewTicker(50*time.Millisecond), time.After(hang)
-	defer tick.Stop()
-	for {
-		body := fetch(t, url+"?format=json")
+	var body string
+	var seen shown
+	await.Until(t, "page with "+what, func() bool {
+		body = fetch(t, url+"?format=json")
 		var all struct {
 			Elections []shown
 			Locks     []struct{ Acquired uint64 }
@@ -76,18 +75,13 @@ func until(t *testing.T, url, what string, ok func(shown) bool) shown {
 		if err := json.Unmarshal([]byte(body), &all); err != nil || len(all.Elections) != 1 {
 			t.Fatalf("%v in %s", err, body)
 		}
+		seen = all.Elections[0]
 		for _, l := range all.Locks {
-			all.Elections[0].Acquired += l.Acquired
+			seen.Acquired += l.Acquired
 		}
-		if ok(all.Elections[0]) {
-			return all.Elections[0]
-		}
-		select {
-		case <-tick.C:
-		case <-guard:
-			t.Fatalf("not %s within %v: %s", what, hang, body)
-		}
-	}
+		return ok(seen)
+	}, func() any { return body })
+	return seen
 }
 
 func leaves(t *testing.T, p *proc.Program) {
@@ -116,7 +110,7 @@ func TestWithoutFlagsItShowsAnElectionThatGoesOn(t *testing.T) {
 func TestThePageAloneStandsInNoLine(t *testing.T) {
 	e := zktest.Start(t)
 	p, url := serving(t, "-zk", e.ConnectString(), "-path", "/alone", "-timeout", "1s")
-	s := until(t, url, "connected", func(s shown) bool { return s.Connection.State == "connected" })
+	s := until(t, url, "a connection", func(s shown) bool { return s.Connection.State == "connected" })
 	if s.Leader != nil || len(s.Candidates) != 0 {
 		t.Errorf("it shows %+v", s)
 	}
@@ -137,7 +131,7 @@ func TestAUserOfTheServersSeesTheLine(t *testing.T) {
 
 func TestWithoutAnEnsembleThePageStillAnswersAndTheProgramEnds(t *testing.T) {
 	p, url := serving(t, "-zk", "127.0.0.1:1", "-candidates", "1", "-timeout", "500ms")
-	until(t, url, "connecting", func(s shown) bool { return s.Connection.State == "connecting" && len(s.Candidates) == 1 })
+	until(t, url, "no connection and one candidate", func(s shown) bool { return s.Connection.State == "connecting" && len(s.Candidates) == 1 })
 	leaves(t, p)
 }
 

@@ -12,11 +12,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	m.Run()
 	if err := ensemble.CloseShared(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
-	os.Exit(code)
 }
 
 // testLab is a lab on an ensemble that all tests share.

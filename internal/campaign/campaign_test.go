@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/history"
 	"github.com/zkrecipe/zkrecipe/internal/need"
 	"github.com/zkrecipe/zkrecipe/internal/variant"
@@ -42,11 +43,10 @@ var programs = sync.OnceValues(func() (dir string, err error) {
 })
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	m.Run()
 	if built != "" {
 		os.RemoveAll(built)
 	}
-	os.Exit(code)
 }
 
 // program prepares a campaign as a process, or skips the test where none can be held.
@@ -193,10 +193,9 @@ func nothingLeft(t *testing.T, cmd *exec.Cmd) {
 // Namespaces and interfaces have gone with the last of them.
 func noProcesses(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
-	ticker := time.NewTicker(10 * time.Millisecond)
-	defer ticker.Stop()
-	for end := time.Now().Add(hang); ; <-ticker.C {
-		found := ""
+	found := ""
+	await.Until(t, "end of all processes", func() bool {
+		found = ""
 		procs, _ := filepath.Glob("/proc/[0-9]*")
 		for _, p := range procs {
 			args, _ := os.ReadFile(filepath.Join(p, "cmdline"))
@@ -205,13 +204,8 @@ func noProcesses(t *testing.T, cmd *exec.Cmd) {
 				found = p + " " + string(args)
 			}
 		}
-		if found == "" {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("a process is left: %q", found)
-		}
-	}
+		return found == ""
+	}, func() any { return found })
 }
 
 func TestTheTableShowsWhatTheRoundsHaveShown(t *testing.T) {

@@ -75,12 +75,15 @@ var (
 	published = []string{"127.0.0.1:2181", "127.0.0.1:2182", "127.0.0.1:2183"}
 )
 
+// startFor is how long services may take until they are healthy: generous, because a busy machine is no bug.
+const startFor = 3 * time.Minute
+
 // up is "up --detach --wait", the latter by hand: the older docker-compose has no such flag.
 func (p *project) up(t *testing.T) {
 	t.Helper()
 	_, err := p.compose(t.Context(), "up", "--detach")
 	if err == nil {
-		err = p.healthy(t.Context(), time.Minute, servers...)
+		err = p.healthy(t.Context(), startFor, servers...)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -141,7 +141,7 @@ func (e *engine) close() error {
 }
 
 // patience bounds every command; the longest compiles.
-const patience = 6 * time.Minute
+const patience = 12 * time.Minute
 
 // run runs a command to its end and returns what it wrote to stdout. The error holds what it wrote at all.
 func (e *engine) run(ctx context.Context, argv ...string) (string, error) {

@@ -8,7 +8,7 @@ import (
 func TestEachPlaceIsReachedHeldAndLetGo(t *testing.T) {
 	for _, p := range places {
 		t.Run(p.Name, func(t *testing.T) {
-			s := newScene(t, p.Mode)
+			s := newFixture(t, p.Mode)
 			held, err := s.vm.Hold(s.ctx, p.Place)
 			s.must(err)
 			if p.provoke != nil {
@@ -33,7 +33,7 @@ func TestEachPlaceIsReachedHeldAndLetGo(t *testing.T) {
 }
 
 // serves demands that every server carries out a write.
-func (s *scene) serves() {
+func (s *fixture) serves() {
 	s.Helper()
 	for _, conn := range append(s.others, s.here) {
 		_, err := conn.Set("/", nil, -1)
@@ -42,7 +42,7 @@ func (s *scene) serves() {
 }
 
 func TestThreadsAreHeldAtSeveralPlacesAtOnce(t *testing.T) {
-	s := newScene(t, "leader")
+	s := newFixture(t, "leader")
 	var all []*Held
 	for _, p := range []Place{Prepare, PingLoop, LearnerPacket} {
 		held, err := s.vm.Hold(s.ctx, p)
@@ -62,7 +62,7 @@ func TestThreadsAreHeldAtSeveralPlacesAtOnce(t *testing.T) {
 }
 
 func TestWhatIsReleasedBeforeAnybodyComesHoldsNobody(t *testing.T) {
-	s := newScene(t, "follower")
+	s := newFixture(t, "follower")
 	for range 20 {
 		held, err := s.vm.Hold(s.ctx, Commit)
 		s.must(err)
@@ -73,7 +73,7 @@ func TestWhatIsReleasedBeforeAnybodyComesHoldsNobody(t *testing.T) {
 }
 
 func TestClosingLetsGo(t *testing.T) {
-	s := newScene(t, "follower")
+	s := newFixture(t, "follower")
 	held, err := s.vm.Hold(s.ctx, PingReply)
 	s.must(err)
 	_, err = held.Wait(s.ctx)
@@ -89,7 +89,7 @@ func TestClosingLetsGo(t *testing.T) {
 }
 
 func TestAPlaceThatIsNotThereIsAnError(t *testing.T) {
-	s := newScene(t, "follower")
+	s := newFixture(t, "follower")
 	for want, p := range map[string]Place{
 		"loaded 0 times": {"x", server + "NoSuchClass", "run", "x", ""},
 		"0 methods":      {"x", server + "quorum.CommitProcessor", "noSuchMethod", "x", ""},

@@ -35,7 +35,7 @@ func init() {
 }
 
 func TestTheThreadGoesOnWhenTheProcessIsKilled(t *testing.T) {
-	s := newScene(t, "follower")
+	s := newFixture(t, "follower")
 	s.must(s.vm.Close())
 	child := exec.CommandContext(s.ctx, os.Args[0])
 	child.Env = append(os.Environ(), childVar+"="+s.server.DebugAddr())

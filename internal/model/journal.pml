@@ -2,14 +2,17 @@
  * A change that counts once: the journal.
  *
  * Clients add to one counter C. An attempt is one multi: write the client's journal J at the version j that it
- * knows (or create it), with the number of the attempt as data; then set C at version v to x. All attempts of
- * one operation are made at the same j, so one of them is carried out at most, and J tells which.
+ * knows, with the number of the attempt as data; then set C at version v to x. All attempts of one operation are
+ * made at the same j, so one of them is carried out at most, and J tells which. J is made before the first attempt.
+ * Where J is durable, the next session begins with a void: it writes J alone, at j.
  *
  * At any instant:
  *
  *   - an attempt is carried out at once, late, many times over (it was sent again), or never
  *   - so is an earlier attempt of the same session, after its connection was given up or answered otherwise
  *   - an answer is lost
+ *   - an attempt is refused for another reason than a version. Then no earlier copy of its session is carried out
+ *     any more, because a session keeps the order of its requests
  *   - a session expires, and its journal goes; or its client takes it for lost while it lives, and its requests
  *     may still be carried out
  *   - a client reads what its server had some time ago (known)
@@ -53,6 +56,8 @@
 #define caller_left          9   /* who does not wait for the answer is told that nothing was done */
 #define refused_is_done     10   /* J at another version means that the latest attempt was done, without reading J */
 #define newer_in_next       11   /* the next session repeats the attempt at the version that C has now */
+#define refused_in_next     12   /* the next session's attempt is refused for another reason: nothing was done */
+#define no_void             13   /* with a durable journal the next session repeats the attempt as it is, and the same */
 
 /* What has to be reached. */
 #define a_late_copy          1   /* an attempt is carried out without an answer */
@@ -64,19 +69,24 @@
 #define a_living_dead        7   /* a session that its client has taken for lost carries out an attempt */
 #define a_durable_entry      8   /* in the next session J tells that an attempt of the last one was done */
 #define an_earlier_attempt   9   /* J tells of an earlier attempt than the latest */
+#define a_refusal           10   /* an attempt is refused for another reason, and is not done */
+#define a_refusal_in_next   11   /* so is one in the next session, and nobody can tell */
+#define a_void              12   /* a void makes the attempts of the last session impossible */
+#define a_late_void         13   /* J tells that a void has done so */
 
 #define reached(goal) assert(GOAL != goal)
 
 #define SESSIONS (2 - RECREATE)
 #define NUMBERS (2 + RECREATE)
 #define VERSIONS (CLIENTS * OPERATIONS + 1)
+#define VOID NUMBERS                    /* the number in J after a void */
 #define delta(c) (C[c].op + 1)          /* equal ones and others */
 
 mtype = { idle, sent, refused, changed };
 mtype = { pending, done, undone, unknown };
 
-typedef Attempt { bool made; byte op; byte n; bool create; byte j; byte v; byte x };
-typedef Journal { bool exists; byte version; byte n };
+typedef Attempt { bool made; bool alone; byte op; byte n; byte j; byte v; byte x };
+typedef Journal { bool exists = true; byte version; byte n };
 typedef Session { bool alive = true; Journal J; Attempt A[2] };  /* the latest attempt, and the one before */
 typedef Client {
 	Session S[SESSIONS];
@@ -84,8 +94,7 @@ typedef Client {
 	mtype phase = idle;
 	byte op;                        /* the operation under way; OPERATIONS: no more */
 	byte n;                         /* of the latest attempt; modulo NUMBERS, enough to tell it from those that may still be carried out */
-	bool create = true;             /* the session has no journal yet; else it is at version j */
-	byte j;
+	byte j;                         /* the version of its journal */
 	bool orphan;                    /* the attempt was first made in a session that is over */
 	byte landed[OPERATIONS];        /* how often it was carried out, and what was written */
 	byte wrote[OPERATIONS];
@@ -108,24 +117,24 @@ mtype = { ok, bad_journal, bad_counter };
 #define over(c) (C[c].op == OPERATIONS)
 
 #define journalMatches(c, s, k) (BROKEN == no_journal || BROKEN == any_version || \
-	(ATTEMPT(c, s, k).create -> !BOOK(c, s).exists : BOOK(c, s).exists && BOOK(c, s).version == ATTEMPT(c, s, k).j))
+	BOOK(c, s).exists && BOOK(c, s).version == ATTEMPT(c, s, k).j)
 
 inline forget(c, in, k) {
 	ATTEMPT(c, in, k).made = false;
+	ATTEMPT(c, in, k).alone = false;
 	ATTEMPT(c, in, k).op = 0;
 	ATTEMPT(c, in, k).n = 0;
-	ATTEMPT(c, in, k).create = false;
 	ATTEMPT(c, in, k).j = 0;
 	ATTEMPT(c, in, k).v = 0;
 	ATTEMPT(c, in, k).x = 0
 }
 
-/* An attempt at a version that C has left can never be carried out. Forgetting it saves states. */
+/* An attempt at a version that C has left can never be carried out, but for a void. Forgetting it saves states. */
 inline prune() {
 	for (p : 0 .. CLIENTS - 1) {
 		for (q : 0 .. SESSIONS - 1) {
 			if
-			:: !RECREATE && ATTEMPT(p, q, 1).v != version -> forget(p, q, 1)
+			:: !RECREATE && !ATTEMPT(p, q, 1).alone && ATTEMPT(p, q, 1).v != version -> forget(p, q, 1)
 			:: else
 			fi;
 			if
@@ -144,13 +153,16 @@ inline evaluate(c, in, k) {
 	:: BROKEN == counter_first && version != ATTEMPT(c, in, k).v -> answer = bad_counter
 	:: BROKEN == counter_first && version == ATTEMPT(c, in, k).v && !journalMatches(c, in, k) -> answer = bad_journal
 	:: BROKEN != counter_first && !journalMatches(c, in, k) -> answer = bad_journal
-	:: BROKEN != counter_first && journalMatches(c, in, k) && version != ATTEMPT(c, in, k).v -> answer = bad_counter
+	:: BROKEN != counter_first && journalMatches(c, in, k) && ATTEMPT(c, in, k).alone ->
+		answer = ok;
+		BOOK(c, in).version++;
+		BOOK(c, in).n = VOID
+	:: BROKEN != counter_first && journalMatches(c, in, k) && !ATTEMPT(c, in, k).alone && version != ATTEMPT(c, in, k).v -> answer = bad_counter
 	:: else ->
 		answer = ok;
 		version++;
 		value[version] = ATTEMPT(c, in, k).x;
-		BOOK(c, in).version = (BOOK(c, in).exists -> BOOK(c, in).version + 1 : 0);
-		BOOK(c, in).exists = true;
+		BOOK(c, in).version++;
 		BOOK(c, in).n = ATTEMPT(c, in, k).n;
 		C[c].landed[ATTEMPT(c, in, k).op]++;
 		C[c].wrote[ATTEMPT(c, in, k).op] = ATTEMPT(c, in, k).x;
@@ -164,9 +176,9 @@ inline evaluate(c, in, k) {
 inline make(c, at, to) {
 	C[c].n = (C[c].n + 1) % NUMBERS;
 	NOW(c).made = true;
+	NOW(c).alone = false;
 	NOW(c).op = C[c].op;
 	NOW(c).n = C[c].n;
-	NOW(c).create = C[c].create;
 	NOW(c).j = C[c].j;
 	NOW(c).v = at;
 	NOW(c).x = to;
@@ -175,16 +187,16 @@ inline make(c, at, to) {
 
 inline keep(c) {
 	if
-	:: NOW(c).v == version || RECREATE -> copy(c)
+	:: NOW(c).v == version || NOW(c).alone || RECREATE -> copy(c)
 	:: else -> forget(c, C[c].s, 1)
 	fi
 }
 
 inline copy(c) {
 	BEFORE(c).made = NOW(c).made;
+	BEFORE(c).alone = NOW(c).alone;
 	BEFORE(c).op = NOW(c).op;
 	BEFORE(c).n = NOW(c).n;
-	BEFORE(c).create = NOW(c).create;
 	BEFORE(c).j = NOW(c).j;
 	BEFORE(c).v = NOW(c).v;
 	BEFORE(c).x = NOW(c).x
@@ -203,14 +215,35 @@ inline say(c, what) {
 }
 
 /* J stands at the version that follows: one of the attempts was done. */
-inline entered(c) {
-	C[c].j = (C[c].create -> 0 : C[c].j + 1);
-	C[c].create = false
+inline entered(c) { C[c].j++ }
+
+/* j is over, and nothing was done. */
+inline voided(c) {
+	entered(c);
+	C[c].phase = idle;
+	C[c].orphan = false
+}
+
+/* It is refused for another reason than a version, and so is what the session has sent before. */
+inline refuse(c) {
+	forget(c, C[c].s, 1);
+	if
+	:: C[c].orphan && BROKEN != refused_in_next && BROKEN != no_void ->
+		reached(a_refusal_in_next);
+		forget(c, C[c].s, 0);
+		say(c, unknown)
+	:: else ->
+		reached(a_refusal);
+		forget(c, C[c].s, 0);
+		C[c].phase = idle;
+		C[c].orphan = false
+	fi
 }
 
 inline hear(c) {
 	if
-	:: answer == ok ->
+	:: answer == ok && NOW(c).alone -> reached(a_void); voided(c)
+	:: answer == ok && !NOW(c).alone ->
 		if
 		:: C[c].orphan && !DURABLE -> reached(a_repeat_in_next)
 		:: else
@@ -240,6 +273,7 @@ inline readJournal(c) {
 		fi;
 		entered(c);
 		say(c, done)
+	:: NOW(c).alone && BOOK(c, C[c].s).n == VOID -> reached(a_late_void); voided(c)
 	:: else -> reached(an_earlier_attempt); entered(c); say(c, unknown)
 	fi
 }
@@ -257,13 +291,16 @@ inline readChanged(c, at) {
 	fi
 }
 
-/* The client uses the next session. The attempt whose fate it does not know it makes again, at the same version. */
+/*
+ * The client uses the next session. The attempt whose fate it does not know it makes again, at the same version; or,
+ * where J is durable, impossible.
+ */
 inline next(c) {
 	i = NOW(c).v;
 	j = NOW(c).x;
 	C[c].s++;
 	if
-	:: !DURABLE -> C[c].create = true; C[c].j = 0
+	:: !DURABLE -> C[c].j = 0
 	:: else
 	fi;
 	if
@@ -276,7 +313,8 @@ inline next(c) {
 		:: DURABLE -> C[c].n = (C[c].n + NUMBERS - 1) % NUMBERS        /* the very same */
 		:: else
 		fi;
-		make(c, i, j)
+		make(c, i, j);
+		NOW(c).alone = DURABLE && BROKEN != no_void
 	fi;
 	i = 0;
 	j = 0
@@ -285,6 +323,7 @@ inline next(c) {
 proctype Works(byte c) {
 end:	do
 	:: d_step { C[c].phase == sent && AT(c, C[c].s).alive -> evaluate(c, C[c].s, 0); hear(c) }
+	:: d_step { C[c].phase == sent && AT(c, C[c].s).alive && !NOW(c).alone && journalMatches(c, C[c].s, 0) -> refuse(c) }
 	:: d_step { C[c].phase == refused && AT(c, C[c].s).alive && BOOK(c, C[c].s).exists -> readJournal(c) }
 	:: d_step { C[c].s + 1 < SESSIONS && (!over(c) || C[c].phase != idle) -> next(c) }
 	/* The caller wants no more: nothing of the operation is under way. */

@@ -57,6 +57,9 @@ var needs = map[string]configuration{
 	"refused_is_done":    again,
 	"an_earlier_attempt": again,
 	"a_durable_entry":    durable,
+	"no_void":            durable,
+	"a_void":             durable,
+	"a_late_void":        durable,
 }
 
 func plain(file, name string) configuration {

@@ -58,7 +58,7 @@ func TestCountersOfAllLibrariesShareAZnode(t *testing.T) {
 				needCounter(t, k)
 				want += 2 * each
 				all.Go(func() {
-					a, err := hosts.Count(ctx, k, Load{Connect: connect, Path: path, Clients: 2, For: time.Minute, Most: each})
+					a, err := hosts.Count(ctx, k, Load{Connect: connect, Path: path, Clients: 2, For: patience / 2, Most: each})
 					if err != nil || a.Added != 2*each {
 						t.Errorf("%s: %+v, %v; want %d added", k, a, err, 2*each)
 					}
@@ -80,15 +80,11 @@ func TestAPeersCounterCountsTwiceWhenAnAnswerIsLost(t *testing.T) {
 			t.Run(string(k), func(t *testing.T) {
 				needCounter(t, k)
 				ctx, path := bounded(t), "/lost-"+string(k)
-				proxy, err := faultproxy.New(shared(t).Addrs()[0])
-				if err != nil {
-					t.Fatal(err)
-				}
-				t.Cleanup(func() { proxy.Close() })
+				proxy := faultproxy.ForTest(t, shared(t).Addrs()[0])
 				for n := 5; n < each; n += 10 {
 					proxy.LoseReply(faultproxy.OpSetData, n)
 				}
-				a, err := hosts.Count(ctx, k, Load{Connect: proxy.Addr(), Path: path, Clients: 1, For: time.Minute, Most: each})
+				a, err := hosts.Count(ctx, k, Load{Connect: proxy.Addr(), Path: path, Clients: 1, For: patience / 2, Most: each})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -135,11 +135,7 @@ func TestAPeerBehindOursWakesThroughEveryTransition(t *testing.T) {
 // server too late. All else is as in transitions.
 func (f *field) lapse(k Kind, peer *Peer, behind func(*Peer)) {
 	f.t.Helper()
-	proxy, err := faultproxy.New(f.e.Addrs()[0])
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	f.t.Cleanup(proxy.Close)
+	proxy := faultproxy.ForTest(f.t, f.e.Addrs()[0])
 	ours := f.start(k, Config{Connect: proxy.Addr()})
 	f.wait(ours, "joined")
 	behind(ours)

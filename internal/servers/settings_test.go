@@ -69,15 +69,12 @@ func TestEnforcedAuthentication(t *testing.T) {
 
 	nobody := open(t, e.ConnectString(), patient)
 	s, err := nobody.Session(within(t))
-	if err != nil {
-		t.Logf("without a credential there is no session: %v", err)
-		return
-	}
-	_, _, err = s.Get(within(t), "/auth")
 	if err == nil {
-		t.Error("without a credential the election's path can be read")
+		_, _, err = s.Get(within(t), "/auth")
 	}
-	t.Logf("without a credential: %v", err)
+	if err == nil || !strings.Contains(err.Error(), "error -124") {
+		t.Errorf("without a credential: %v; want that the client has not authenticated", err)
+	}
 }
 
 // A candidate that a quota has no room for is told so, and those before it are not disturbed.
@@ -101,7 +98,7 @@ func TestAQuotaIsKept(t *testing.T) {
 	}
 	told := make(chan error, 1)
 	stop := second.Subscribe(func(ev election.Event) {
-		if ev.Err != nil {
+		if beyondQuota(ev.Err) { // on a busy machine there may be other errors before
 			select {
 			case told <- ev.Err:
 			default:
@@ -118,9 +115,8 @@ func TestAQuotaIsKept(t *testing.T) {
 	case err = <-ended:
 	case err = <-told:
 	}
-	t.Logf("beyond the quota: %v", err)
-	if err == nil {
-		t.Error("a candidate stands beyond the quota")
+	if !beyondQuota(err) {
+		t.Errorf("beyond the quota: %v; want that the quota is exceeded", err)
 	}
 	if !term.Valid() {
 		t.Error("the leader's term has ended")
@@ -129,6 +125,8 @@ func TestAQuotaIsKept(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func beyondQuota(err error) bool { return err != nil && strings.Contains(err.Error(), "error -125") }
 
 func TestLocalSessions(t *testing.T) {
 	e := newest(t, ensemble.Config{Servers: 3, Properties: map[string]string{
@@ -157,15 +155,17 @@ func TestReadOnlyMode(t *testing.T) {
 	if term.Valid() {
 		t.Error("the term is valid without a quorum")
 	}
-	for mode := ""; mode != "read-only"; mode, _ = rest.Mode(within(t)) {
-		if err := within(t).Err(); err != nil {
+	ctx := within(t)
+	for mode := ""; mode != "read-only"; mode, _ = rest.Mode(ctx) {
+		if ctx.Err() != nil {
 			t.Fatal("the server does not become read-only")
 		}
+		<-time.After(50 * time.Millisecond) // nothing tells when it is
 	}
 	other := open(t, rest.Addr(), patient)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	short, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	if s, err := other.Session(ctx); err == nil {
+	if s, err := other.Session(short); err == nil {
 		t.Errorf("a session 0x%x at a server that is read-only", s.ID())
 	} else {
 		t.Logf("read-only: %v", err)

@@ -13,9 +13,10 @@ import (
 	"time"
 )
 
-// suite is a set of tests of one package that meet real servers.
+// suite is a set of tests that meet real servers: of one package, or of all below a directory.
 type suite struct {
 	name, dir string
+	below     bool   // dir is not the package itself
 	files     string // the tests in these files, or
 	tests     string // those whose names match this
 }
@@ -26,7 +27,7 @@ var full = []suite{
 	{name: "session", dir: "session", files: "*_real_test.go"},
 	{name: "kerberos", dir: "session/sasl/kerberos", files: "*_test.go"}, // a module of its own
 	{name: "watch", dir: "watch", files: "*_test.go"},
-	{name: "election", dir: "recipe/election", files: "*_real_test.go"},
+	{name: "recipes", dir: "recipe", below: true, files: "*/*real_test.go"},
 	{name: "campaign", dir: "internal/campaign", tests: "^TestEveryFaultOnRealEnsembles$"},
 }
 
@@ -70,7 +71,11 @@ func (s suite) run(version string) (r result, err error) {
 			return r, err
 		}
 	}
-	cmd := exec.Command("go", "test", "-json", "-count=1", "-timeout", "15m", "-run", pattern)
+	packages := "."
+	if s.below {
+		packages = "./..."
+	}
+	cmd := exec.Command("go", "test", "-json", "-count=1", "-timeout", "15m", "-run", pattern, packages)
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "ZOOKEEPER_VERSION="+version, "ZKRECIPE_REQUIRE_REAL=1")
 	cmd.Stderr = os.Stderr

@@ -12,9 +12,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	m.Run()
 	ensemble.CloseShared()
-	os.Exit(code)
 }
 
 func TestResultsAreCountedAndFailuresShown(t *testing.T) {

@@ -47,13 +47,14 @@ type others struct {
 	leaving       map[string]bool
 	caches        map[*proc]*cache.Cache
 	lists         map[*proc]*group.Members
+	tree          tree
 	done          int // what has succeeded
 }
 
 func newOthers(c *checker) *others {
 	return &others{
 		checker: c, sums: map[int64]bool{}, leaving: map[string]bool{}, caches: map[*proc]*cache.Cache{}, lists: map[*proc]*group.Members{},
-		members: map[string]string{}, counted: map[string]time.Time{},
+		members: map[string]string{}, counted: map[string]time.Time{}, tree: tree{znodes: map[string]stamp{}},
 	}
 }
 
@@ -109,9 +110,12 @@ func (p *proc) add(ctx context.Context, _ *slog.Logger, rng *rand.Rand) {
 }
 
 // follow keeps a copy of the tree.
-func (p *proc) follow(ctx context.Context, _ *slog.Logger, _ *rand.Rand) {
+func (p *proc) follow(ctx context.Context, _ *slog.Logger, rng *rand.Rand) {
 	c := must(cache.New(p.client, treePath, cache.Config{}))
 	defer c.Close()
+	var freshening sync.WaitGroup
+	freshening.Go(func() { p.freshen(ctx, c, rng) })
+	defer freshening.Wait()
 	p.w.others.mu.Lock()
 	p.w.others.caches[p] = c
 	p.w.others.mu.Unlock()
@@ -266,6 +270,7 @@ func (o *others) committed(c zktest.Commit) {
 	defer o.mu.Unlock()
 	for _, ch := range c.Changes {
 		o.barred(ch)
+		o.tree.change(ch, c.Zxid)
 	}
 	if c.Op == zktest.OpCloseSession {
 		return

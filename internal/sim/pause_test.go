@@ -15,58 +15,63 @@ import (
 // D is the lease of these tests.
 const D = 2 * time.Second
 
-// couple is a leader and its heir.
-type couple struct {
+// leaderAndHeir is a leader and its heir.
+type leaderAndHeir struct {
 	ens    *zktest.Ensemble
 	leader *procClock
-	begun  chan context.Context // of each term
+	terms  chan *election.Term // that have begun
 }
 
-func newCouple(t *testing.T) *couple {
+func newLeaderAndHeir(t *testing.T) *leaderAndHeir {
 	ens := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Tick: tick, Latency: time.Millisecond, Logf: func(string, ...any) {}})
-	c := &couple{ens: ens, begun: make(chan context.Context, 100)}
-	open := func(name string, seed int64) *procClock {
+	p := &leaderAndHeir{ens: ens, terms: make(chan *election.Term, 100)}
+	enter := func(name string, seed int64) *procClock {
 		clk := newProcClock(1, seed)
-		client, err := session.Open(ens.ConnectString(), session.Config{
-			Timeout: 4 * tick, Lease: D, Dial: ens.Host(name).Dial, Context: clock.With(context.Background(), clk),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { client.Close() })
-		el, err := election.New(client, "/e", election.Config{ID: name})
-		if err != nil {
-			t.Fatal(err)
-		}
-		go el.Run(context.Background(), func(ctx context.Context, _ *election.Term) error {
-			c.begun <- ctx
-			<-ctx.Done()
-			return nil
-		})
+		leads(t, ens, name, session.Config{Timeout: 4 * tick, Lease: D, Context: clock.With(context.Background(), clk)}, p.terms)
 		return clk
 	}
-	c.leader = open("a", 1)
-	c.begun <- <-c.begun // it leads
-	open("b", 2)
-	return c
+	p.leader = enter("a", 1)
+	p.terms <- <-p.terms // it leads
+	enter("b", 2)
+	return p
+}
+
+// leads lets a candidate lead as long as it may, until the test ends, and tell of each term.
+func leads(t *testing.T, ens *zktest.Ensemble, name string, cfg session.Config, terms chan<- *election.Term) {
+	t.Helper()
+	cfg.Dial = ens.Host(name).Dial
+	client, err := session.Open(ens.ConnectString(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	el, err := election.New(client, "/e", election.Config{ID: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go el.Run(context.Background(), func(ctx context.Context, term *election.Term) error {
+		terms <- term
+		<-ctx.Done()
+		return nil
+	})
 }
 
 // paused pauses the leader's process again and again for some part of a lease, at different phases of
 // its beats. It counts the terms.
 func paused(t *testing.T, pause time.Duration, suspend bool) (terms int) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCouple(t)
-		host := c.ens.Host("a")
+		p := newLeaderAndHeir(t)
+		host := p.ens.Host("a")
 		for round := range 16 {
 			time.Sleep(2*D + time.Duration(round)*D/64)
-			c.leader.pause(suspend)
+			p.leader.pause(suspend)
 			host.Hold()
 			time.Sleep(pause)
-			c.leader.resume()
+			p.leader.resume()
 			host.Heal()
 		}
 		time.Sleep(2 * D)
-		terms = len(c.begun)
+		terms = len(p.terms)
 	})
 	return terms
 }
@@ -76,18 +81,18 @@ func paused(t *testing.T, pause time.Duration, suspend bool) (terms int) {
 func TestAfterASuspensionTheContextEndsBeforeTheNextTermBegins(t *testing.T) {
 	for round := range 40 {
 		synctest.Test(t, func(t *testing.T) {
-			c := newCouple(t)
-			leads := <-c.begun
+			p := newLeaderAndHeir(t)
+			first := <-p.terms
 			time.Sleep(2*D + time.Duration(round)*D/13)
-			c.ens.Host("a").Hold()
-			c.leader.pause(true)
+			p.ens.Host("a").Hold()
+			p.leader.pause(true)
 			time.Sleep(D / 2)
-			c.leader.resume()
-			<-c.begun
-			if !closed(leads.Done()) {
+			p.leader.resume()
+			<-p.terms
+			if !closed(first.Context().Done()) {
 				t.Errorf("phase %d: the next term has begun, and the context of the one before is not cancelled", round)
 			}
-			c.ens.Host("a").Heal()
+			p.ens.Host("a").Heal()
 		})
 	}
 }

@@ -24,20 +24,7 @@ func TestAnUndisturbedLeaderKeepsItsTermForAnHour(t *testing.T) {
 			})
 			terms := make(chan *election.Term, 100)
 			for _, name := range []string{"leader", "heir", "third"} {
-				client, err := session.Open(ens.ConnectString(), session.Config{Timeout: 10 * tick, Lease: D, Dial: ens.Host(name).Dial})
-				if err != nil {
-					t.Fatal(err)
-				}
-				t.Cleanup(func() { client.Close() })
-				el, err := election.New(client, "/e", election.Config{ID: name})
-				if err != nil {
-					t.Fatal(err)
-				}
-				go el.Run(context.Background(), func(ctx context.Context, term *election.Term) error {
-					terms <- term
-					<-ctx.Done()
-					return nil
-				})
+				leads(t, ens, name, session.Config{Timeout: 10 * tick, Lease: D}, terms)
 			}
 			first := <-terms
 			time.Sleep(time.Hour)

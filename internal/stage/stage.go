@@ -5,11 +5,14 @@ package stage
 import (
 	"cmp"
 	"context"
+	"log/slog"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -22,13 +25,16 @@ const (
 	// D is the lease.
 	D = T / 2
 	// Patience bounds every wait. In a bubble it costs nothing.
-	Patience = time.Minute
+	Patience = await.Bound
 )
 
 // Stage is three simulated servers.
 type Stage struct {
 	*zktest.Ensemble
-	T *testing.T
+	T       *testing.T
+	Config  session.Config            // of the clients that Client opens
+	Trap    Trap                      // sees each request, unless the test has an OnRequest of its own
+	Commits await.List[zktest.Commit] // all, unless the test has an OnCommit of its own
 }
 
 // On runs a test in a bubble. Of cfg it sets what is not set: three servers in memory, of one
@@ -44,29 +50,59 @@ func On(t *testing.T, cfg zktest.Config, test func(s *Stage)) {
 		if cfg.Logf == nil {
 			cfg.Logf = func(string, ...any) {}
 		}
-		test(&Stage{zktest.Start(t, cfg), t})
+		s := &Stage{T: t}
+		if cfg.OnRequest == nil {
+			cfg.OnRequest = s.Trap.Requested
+		}
+		if cfg.OnCommit == nil {
+			cfg.OnCommit = s.Commits.Add
+		}
+		s.Ensemble = zktest.Start(t, cfg)
+		test(s)
 	})
 }
 
-// Client opens a client on a host of that name, to all servers or to those that are named. Of cfg
-// it sets Dial, and Timeout if that is not set. The host is healed and the client closed when the
-// test ends.
-func (s *Stage) Client(host string, cfg session.Config, servers ...string) *session.Client {
+// Client opens a client on a host of that name, to all servers or to those that are named.
+func (s *Stage) Client(host string, servers ...string) *session.Client {
 	s.T.Helper()
-	cfg.Timeout, cfg.Dial = cmp.Or(cfg.Timeout, T), s.Host(host).Dial
-	c, err := session.Open(cmp.Or(strings.Join(servers, ","), s.ConnectString()), cfg)
-	Must(s.T, err)
-	s.T.Cleanup(func() {
-		s.Host(host).Heal()
-		c.Close()
-	})
+	return s.Open(host, s.Config, servers...)
+}
+
+// Open is Client with another configuration. Of cfg it sets what is not set: Timeout, Dial and Logger. The host is healed
+// and the client closed when the test ends.
+func (s *Stage) Open(host string, cfg session.Config, servers ...string) *session.Client {
+	s.T.Helper()
+	cfg.Timeout = cmp.Or(cfg.Timeout, T)
+	cfg.Logger = cmp.Or(cfg.Logger, Logger(host))
+	if cfg.Dial == nil {
+		cfg.Dial = s.Host(host).Dial
+	}
+	c := Open(s.T, cmp.Or(strings.Join(servers, ","), s.ConnectString()), cfg)
+	s.T.Cleanup(s.Host(host).Heal) // before it is closed
 	return c
 }
 
-// Admin is the session of an administrator at the leader. It outlives every outage of a test.
+// Open opens a client of any servers. It is closed when the test ends.
+func Open(t testing.TB, connect string, cfg session.Config) *session.Client {
+	t.Helper()
+	c, err := session.Open(connect, cfg)
+	Must(t, err)
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// Logger writes to stderr when tests are run with ZKRECIPE_LOG set.
+func Logger(name string) *slog.Logger {
+	if os.Getenv("ZKRECIPE_LOG") == "" {
+		return nil
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("who", name)
+}
+
+// Admin is the session of an administrator at the leader. Its timeout is longer than the outages of tests.
 func (s *Stage) Admin() *session.Session {
 	s.T.Helper()
-	return s.Session(s.Client("admin", session.Config{Timeout: 20 * Tick, Lease: D}, s.Leader().Addr()))
+	return s.Session(s.Open("admin", session.Config{Timeout: 20 * Tick, Lease: D}, s.Leader().Addr()))
 }
 
 // Session waits for the client's session.
@@ -103,14 +139,28 @@ func (s *Stage) Within(d time.Duration) context.Context {
 	return ctx
 }
 
-// Eventually waits in steps of the bubble's time.
+// Eventually waits for what sends no signal.
 func (s *Stage) Eventually(what string, ok func() bool) {
 	s.T.Helper()
-	for end := time.Now().Add(Patience); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			s.T.Fatalf("no %s within %v", what, Patience)
+	await.Until(s.T, what, ok)
+}
+
+// Begin calls f in the background, for ten minutes of the bubble at most, and hands on what it returns. After an error
+// the test has failed, and the channel is closed.
+func Begin[V any](s *Stage, who string, f func(context.Context) (V, error)) <-chan V {
+	got := make(chan V, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+		defer cancel()
+		v, err := f(ctx)
+		if err != nil {
+			s.T.Errorf("%s: %v", who, err)
+			close(got)
+			return
 		}
-	}
+		got <- v
+	}()
+	return got
 }
 
 // Must ends the test at an error.

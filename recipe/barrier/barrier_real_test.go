@@ -9,6 +9,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/barrier"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -23,10 +24,7 @@ func onServers(t *testing.T) (*ensemble.Ensemble, context.Context) {
 
 func openReal(t *testing.T, connect string) *session.Client {
 	t.Helper()
-	c, err := session.Open(connect, session.Config{Timeout: 10 * time.Second})
-	must(t, err)
-	t.Cleanup(func() { c.Close() })
-	return c
+	return shared.Open(t, connect, session.Config{Timeout: 10 * time.Second})
 }
 
 func TestOnServersABarrierHoldsBackAcrossALostConnection(t *testing.T) {
@@ -34,9 +32,7 @@ func TestOnServersABarrierHoldsBackAcrossALostConnection(t *testing.T) {
 	b, err := barrier.New(openReal(t, e.ConnectString()), "/barrier", barrier.Config{})
 	must(t, err)
 	must(t, b.Raise(ctx))
-	p, err := faultproxy.New(e.Servers()[0].Addr())
-	must(t, err)
-	t.Cleanup(func() { p.Close() })
+	p := faultproxy.ForTest(t, e.Servers()[0].Addr())
 	w, err := barrier.New(openReal(t, p.Addr()), "/barrier", barrier.Config{})
 	must(t, err)
 	watched := p.HoldReply(faultproxy.OpGetData, 1)
@@ -54,9 +50,7 @@ func TestOnServersAllEnterAndLeaveThoughRepliesAreLost(t *testing.T) {
 	e, ctx := onServers(t)
 	for i, op := range []faultproxy.Op{faultproxy.OpMulti, faultproxy.OpGetChildren2, faultproxy.OpGetData, faultproxy.OpDelete} {
 		path := fmt.Sprintf("/double-%d", i)
-		p, err := faultproxy.New(e.Servers()[i%3].Addr())
-		must(t, err)
-		t.Cleanup(func() { p.Close() })
+		p := faultproxy.ForTest(t, e.Servers()[i%3].Addr())
 		p.LoseReply(op, 2)
 		left := make(chan error)
 		for _, connect := range []string{e.ConnectString(), e.ConnectString(), p.Addr()} {
@@ -76,7 +70,8 @@ func TestOnServersAllEnterAndLeaveThoughRepliesAreLost(t *testing.T) {
 		for range 3 {
 			must(t, <-left)
 		}
-		s := sessionOf(t, openReal(t, e.ConnectString()))
+		s, err := openReal(t, e.ConnectString()).Session(ctx)
+		must(t, err)
 		must(t, s.Sync(ctx, path))
 		if names, _, err := s.Children(ctx, path); err != nil || len(names) != 0 {
 			t.Errorf("%v: left behind %v, %v", op, names, err)

@@ -19,7 +19,7 @@ import (
 
 func (s *stage) barrier(host string, servers ...string) *barrier.Barrier {
 	s.T.Helper()
-	b, err := barrier.New(s.client(host, servers...), dir, barrier.Config{})
+	b, err := barrier.New(s.Client(host, servers...), dir, barrier.Config{})
 	must(s.T, err)
 	return b
 }
@@ -100,8 +100,8 @@ func TestABarrierThatIsUpHoldsBackAtEveryServer(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		slow := s.Followers()[0]
 		s.Link(s.Leader(), slow).Delay(500 * time.Millisecond)
-		w := s.client("w", slow.Addr())
-		sessionOf(t, w)
+		w := s.Client("w", slow.Addr())
+		s.Session(w)
 		b := s.barrier("admin-host", s.Leader().Addr())
 		for range 5 {
 			must(t, b.Raise(t.Context()))
@@ -119,7 +119,7 @@ func TestABarrierThatIsUpHoldsBackAtEveryServer(t *testing.T) {
 
 func TestWhatABarrierCannotDo(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
-		c := s.client("a")
+		c := s.Client("a")
 		b, err := barrier.New(c, dir, barrier.Config{})
 		must(t, err)
 		must(t, b.Raise(t.Context()))
@@ -146,7 +146,7 @@ func TestAWaitCostsAWriteAndARead(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		b := s.barrier("admin-host")
 		must(t, b.Raise(t.Context()))
-		sessionOf(t, s.client("other"))
+		s.Session(s.Client("other"))
 		before := s.Counts()
 		done := s.wait("w")
 		time.Sleep(stageT / 2)
@@ -169,7 +169,7 @@ func TestABarrierThatIsRaisedAgainStaysUp(t *testing.T) {
 			must(t, other.Raise(t.Context()))
 			must(t, first.Raise(t.Context())) // it has a session
 			host, held, n := s.Host("first"), make(chan struct{}), 0
-			s.trap.Set(func(r zktest.Request) bool {
+			s.Trap.Set(func(r zktest.Request) bool {
 				if r.Host != "first" || r.Op == zktest.OpPing {
 					return false
 				}

@@ -122,12 +122,10 @@ func TestNobodyIsLetInAlone(t *testing.T) {
 // checkRounds replays the commits: each "ready" is created when n members exist that it names, and
 // deleted when none of them does.
 func (s *stage) checkRounds(n int, seed int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	there := map[string]bool{}
 	var inside []string
 	rounds := 0
-	for _, c := range s.commits {
+	for _, c := range s.Commits.All() {
 		for _, ch := range c.Changes {
 			name, ok := strings.CutPrefix(ch.Path, dir+"/")
 			switch {
@@ -174,7 +172,7 @@ func TestNobodyIsCountedThatHasGone(t *testing.T) {
 		s.Host("a").Hold() // else that one may count
 		// It reads the path's data last, before it counts.
 		deleted := make(chan error, 1)
-		s.trap.Next("b", zktest.OpGetData, dir, func() {
+		s.Trap.Next("b", zktest.OpGetData, dir, func() {
 			s.Host("b").Delay(stageD/10, zktest.ToServer)
 			deleted <- admin.Delete(t.Context(), node, -1)
 		})
@@ -189,10 +187,8 @@ func TestNobodyIsCountedThatHasGone(t *testing.T) {
 // checkMembers demands of each "ready" that the members that it names existed when it was created.
 func (s *stage) checkMembers(t *testing.T) {
 	t.Helper()
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	there := map[string]bool{}
-	for _, c := range s.commits {
+	for _, c := range s.Commits.All() {
 		for _, ch := range c.Changes {
 			name, ok := strings.CutPrefix(ch.Path, dir+"/")
 			switch {
@@ -219,7 +215,7 @@ func TestALateDeletionOfReadySparesTheNextRound(t *testing.T) {
 		a, b := s.enter("a", 2), s.enter("b", 2)
 		ra, rb := a.in(t), b.in(t)
 		// What one of them sends after it has read the path arrives late.
-		s.trap.Next("a", zktest.OpGetData, dir, func() { s.Host("a").Delay(time.Second, zktest.ToServer) })
+		s.Trap.Next("a", zktest.OpGetData, dir, func() { s.Host("a").Delay(time.Second, zktest.ToServer) })
 		go leave(t, ra)
 		leave(t, rb)
 		c, d := s.enter("c", 2), s.enter("d", 2)

@@ -224,7 +224,7 @@ func TestARoundEndsWithItsLeaseAndWithItsClient(t *testing.T) {
 			t.Errorf("%v, %v", ra.Valid(), context.Cause(ra.Context()))
 		}
 		s.Host("a").Heal()
-		c := s.client("c")
+		c := s.Client("c")
 		d, err := barrier.NewDouble(c, dir, 1, barrier.Config{})
 		must(t, err)
 		leave(t, ra, rb)
@@ -246,7 +246,7 @@ func TestManyEnterWithFewLists(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		const n = 60
 		var all []*entering
-		c := s.client("many")
+		c := s.Client("many")
 		d, err := barrier.NewDouble(c, dir, n, barrier.Config{})
 		must(t, err)
 		s.makePath()
@@ -268,7 +268,7 @@ func TestManyEnterWithFewLists(t *testing.T) {
 
 func TestWhatIsRefusedAtOnce(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
-		c := s.client("a")
+		c := s.Client("a")
 		for _, n := range []int{-1, 0, 100_000} {
 			if _, err := barrier.NewDouble(c, dir, n, barrier.Config{}); err == nil {
 				t.Errorf("%d members", n)

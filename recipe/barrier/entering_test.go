@@ -19,7 +19,7 @@ type entering struct {
 
 func (s *stage) double(host string, n int) *barrier.Double {
 	s.T.Helper()
-	d, err := barrier.NewDouble(s.client(host), dir, n, barrier.Config{ID: host})
+	d, err := barrier.NewDouble(s.Client(host), dir, n, barrier.Config{ID: host})
 	must(s.T, err)
 	return d
 }

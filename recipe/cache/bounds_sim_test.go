@@ -14,7 +14,7 @@ import (
 )
 
 func TestWatchesAndMemoryDoNotGrow(t *testing.T) {
-	bubble(t, 1, func(b *bed) {
+	inBubble(t, 1, func(b *bubble) {
 		b.create("/a", "")
 		c := b.cache("/a", cache.Config{Recheck: -1})
 		b.told(c, "created /a ") // from now on changes are kept
@@ -58,7 +58,7 @@ func TestWatchesAndMemoryDoNotGrow(t *testing.T) {
 }
 
 func TestATreeThatIsTooLargeIsRefusedBeforeItIsRead(t *testing.T) {
-	bubble(t, 1, func(b *bed) {
+	inBubble(t, 1, func(b *bubble) {
 		b.create("/big", "")
 		for i := 0; i < 20_000; i += 1000 {
 			var ops []any
@@ -90,7 +90,7 @@ func TestATreeThatIsTooLargeIsRefusedBeforeItIsRead(t *testing.T) {
 
 func TestManyWatchesAreLeftAgainInParts(t *testing.T) {
 	const nodes = 8_000
-	bubble(t, 1, func(b *bed) {
+	inBubble(t, 1, func(b *bubble) {
 		b.fill("/a", nodes)
 		largest := 0
 		c := b.cache("/a", cache.Config{MaxNodes: 2 * nodes, Recheck: -1})
@@ -117,7 +117,7 @@ func TestManyWatchesAreLeftAgainInParts(t *testing.T) {
 }
 
 func TestACacheNeverWrites(t *testing.T) {
-	bubble(t, 3, func(b *bed) {
+	inBubble(t, 3, func(b *bubble) {
 		b.create("/a", "")
 		b.create("/a/b", "")
 		c := b.cache("/a/b", cache.Config{})

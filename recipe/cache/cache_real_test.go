@@ -17,8 +17,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// A rig is real servers, with a proxy before that of the cache.
-type rig struct {
+// realServers are real servers, with a proxy before that of the cache.
+type realServers struct {
 	t       testing.TB
 	ctx     context.Context
 	servers *ensemble.Ensemble
@@ -29,28 +29,26 @@ type rig struct {
 }
 
 // onReal runs f on the servers at hand, and on those of a release without watches on whole trees and of the newest.
-func onReal(t *testing.T, f func(r *rig)) {
+func onReal(t *testing.T, f func(r *realServers)) {
 	for _, version := range []string{"", "3.5.10", "3.9.5"} {
 		t.Run(cmp.Or(version, "installed"), func(t *testing.T) {
 			cfg := ensemble.Config{Servers: 3, Version: version}
 			if version == "" {
-				f(newRig(t, ensemble.Shared(t, cfg)))
+				f(newRealServers(t, ensemble.Shared(t, cfg)))
 				return
 			}
-			f(newRig(t, ensemble.ForTest(t, cfg)))
+			f(newRealServers(t, ensemble.ForTest(t, cfg)))
 		})
 	}
 }
 
-func newRig(t *testing.T, e *ensemble.Ensemble) *rig {
+func newRealServers(t *testing.T, e *ensemble.Ensemble) *realServers {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	r := &rig{t: t, ctx: ctx, servers: e}
+	r := &realServers{t: t, ctx: ctx, servers: e}
 	var err error
-	r.proxy, err = faultproxy.New(r.servers.Servers()[0].Addr())
-	r.must(err)
-	t.Cleanup(r.proxy.Close)
+	r.proxy = faultproxy.ForTest(t, r.servers.Servers()[0].Addr())
 	admin := r.open(r.servers.ConnectString())
 	r.admin, err = admin.Session(ctx)
 	r.must(err)
@@ -60,7 +58,7 @@ func newRig(t *testing.T, e *ensemble.Ensemble) *rig {
 	return r
 }
 
-func (r *rig) open(connect string) *session.Client {
+func (r *realServers) open(connect string) *session.Client {
 	r.t.Helper()
 	c, err := session.Open(connect, session.Config{Timeout: 10 * time.Second})
 	r.must(err)
@@ -68,7 +66,7 @@ func (r *rig) open(connect string) *session.Client {
 	return c
 }
 
-func (r *rig) must(err error) {
+func (r *realServers) must(err error) {
 	r.t.Helper()
 	if err != nil {
 		r.t.Fatal(err)
@@ -76,7 +74,7 @@ func (r *rig) must(err error) {
 }
 
 // walk reads the tree at path as the servers have it.
-func (r *rig) walk(path string, have map[string]cache.Node) {
+func (r *realServers) walk(path string, have map[string]cache.Node) {
 	r.t.Helper()
 	data, stat, err := r.admin.Get(r.ctx, r.path+path)
 	r.must(err)
@@ -89,7 +87,7 @@ func (r *rig) walk(path string, have map[string]cache.Node) {
 }
 
 // want demands that the cache holds what the servers have.
-func (r *rig) want(c *cache.Cache) {
+func (r *realServers) want(c *cache.Cache) {
 	r.t.Helper()
 	r.must(c.Fresh(r.ctx))
 	s, err := c.Snapshot(r.ctx)
@@ -108,7 +106,7 @@ func (r *rig) want(c *cache.Cache) {
 }
 
 // change makes a random change, which may be refused.
-func (r *rig) change(rng *rand.Rand, i int) {
+func (r *realServers) change(rng *rand.Rand, i int) {
 	path := "/r"
 	for rng.IntN(3) > 0 && strings.Count(path, "/") < 4 {
 		path += "/" + string(rune('a'+rng.IntN(3)))
@@ -126,10 +124,10 @@ func (r *rig) change(rng *rand.Rand, i int) {
 	}
 }
 
-func TestACacheIsRightOnRealServers(t *testing.T) { onReal(t, (*rig).mayhem) }
+func TestACacheIsRightOnRealServers(t *testing.T) { onReal(t, (*realServers).changesAndFaults) }
 
-// mayhem changes a tree at random, breaks connections and sessions, and compares.
-func (r *rig) mayhem() {
+// changesAndFaults changes a tree at random, breaks connections and sessions, and compares.
+func (r *realServers) changesAndFaults() {
 	rng := rand.New(rand.NewPCG(1, 2))
 	_, err := r.admin.Create(r.ctx, r.path+"/r", nil, 0, nil)
 	r.must(err)
@@ -163,10 +161,10 @@ func (r *rig) mayhem() {
 }
 
 func TestOnRealServersOnlyWhatHasChangedIsReadAfterAReconnect(t *testing.T) {
-	onReal(t, (*rig).changeTen)
+	onReal(t, (*realServers).changeTen)
 }
 
-func (r *rig) changeTen() {
+func (r *realServers) changeTen() {
 	const nodes = 3000
 	paths, err := plant(r.ctx, r.admin, r.path+"/r", nodes)
 	r.must(err)
@@ -192,7 +190,7 @@ func (r *rig) changeTen() {
 }
 
 // reads returns how many requests for data, lists and Stats have passed the proxy.
-func (r *rig) reads() (n int) {
+func (r *realServers) reads() (n int) {
 	all := r.proxy.Counts().Requests
 	for _, op := range []faultproxy.Op{faultproxy.OpGetData, faultproxy.OpGetChildren2, faultproxy.OpExists} {
 		n += int(all[op].Frames)

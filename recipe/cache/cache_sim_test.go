@@ -9,7 +9,7 @@ import (
 )
 
 func TestACacheLoadsATreeAndFollowsIt(t *testing.T) {
-	bubble(t, 3, func(b *bed) {
+	inBubble(t, 3, func(b *bubble) {
 		b.create("/a", "1")
 		b.create("/a/b", "2")
 		b.create("/a/b/c", "3")

@@ -30,7 +30,7 @@ func ends(t *testing.T, call func(context.Context) error, tells ...string) {
 }
 
 func TestADeadlineTellsWhatWasLacking(t *testing.T) {
-	bubbleOn(t, zktest.Release395, 1, func(b *bed) {
+	inBubbleOn(t, zktest.Release395, 1, func(b *bubble) {
 		b.create("/a", "1")
 		b.create("/a/b", "2")
 		c := b.cache("/a", cache.Config{})

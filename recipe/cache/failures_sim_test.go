@@ -16,7 +16,7 @@ import (
 // With equal versions and counts of changes, only the transactions tell.
 func TestAnotherZnodeOfEqualVersionsIsNoticed(t *testing.T) {
 	for _, sessionLost := range []bool{false, true} {
-		bubble(t, 3, func(b *bed) {
+		inBubble(t, 3, func(b *bubble) {
 			b.create("/a", "1")
 			b.create("/a/x", "old")
 			c := b.cache("/a", cache.Config{Recheck: -1})
@@ -45,17 +45,17 @@ func TestAnotherZnodeOfEqualVersionsIsNoticed(t *testing.T) {
 func TestACacheIsToldAgain(t *testing.T) {
 	for _, fault := range []struct {
 		name string
-		do   func(b *bed)
+		do   func(b *bubble)
 	}{
-		{"the watches are refused", func(b *bed) {
+		{"the watches are refused", func(b *bubble) {
 			b.On(zktest.Match{Op: zktest.OpSetWatches, Nth: 1}, zktest.Fail(zktest.CodeMarshallingError))
 			b.offline(func() { b.set("/a/b", "2") })
 		}},
-		{"the answer to the watches is lost", func(b *bed) {
+		{"the answer to the watches is lost", func(b *bubble) {
 			b.On(zktest.Match{Op: zktest.OpSetWatches, Nth: 1}, zktest.LoseReply)
 			b.offline(func() { b.set("/a/b", "2") })
 		}},
-		{"the parent is another one", func(b *bed) {
+		{"the parent is another one", func(b *bubble) {
 			b.offline(func() {
 				b.remove("/a/b")
 				b.remove("/a")
@@ -63,10 +63,10 @@ func TestACacheIsToldAgain(t *testing.T) {
 				b.create("/a/b", "2")
 			})
 		}},
-		{"12 minutes without servers", func(b *bed) {
+		{"12 minutes without servers", func(b *bubble) {
 			b.offline(func() { time.Sleep(12 * time.Minute); b.set("/a/b", "2") })
 		}},
-		{"the path is missing for an hour", func(b *bed) {
+		{"the path is missing for an hour", func(b *bubble) {
 			b.remove("/a/b")
 			b.remove("/a")
 			time.Sleep(time.Hour)
@@ -80,7 +80,7 @@ func TestACacheIsToldAgain(t *testing.T) {
 		}},
 	} {
 		t.Run(fault.name, func(t *testing.T) {
-			bubble(t, 3, func(b *bed) {
+			inBubble(t, 3, func(b *bubble) {
 				b.create("/a", "")
 				b.create("/a/b", "1")
 				c := b.cache("/a", cache.Config{Recheck: -1})
@@ -102,7 +102,7 @@ func TestACacheIsToldAgain(t *testing.T) {
 
 // The watches that a connection never got are owed to the next one.
 func TestARestoreThatIsCutOffIsMadeUpFor(t *testing.T) {
-	bubble(t, 3, func(b *bed) {
+	inBubble(t, 3, func(b *bubble) {
 		b.create("/a", "")
 		b.create("/a/b", "1")
 		c := b.cache("/a", cache.Config{Recheck: -1})
@@ -123,7 +123,7 @@ func TestARestoreThatIsCutOffIsMadeUpFor(t *testing.T) {
 
 // A read that is made on two connections leaves on the second what it left on the first.
 func TestAZnodeThatIsReadWhenTheConnectionIsLostKeepsBothItsWatches(t *testing.T) {
-	bubble(t, 1, func(b *bed) {
+	inBubble(t, 1, func(b *bubble) {
 		b.create("/a", "1")
 		c := b.cache("/a", cache.Config{Recheck: -1})
 		b.want(c, "/a")
@@ -183,7 +183,7 @@ func full(c net.Conn, p []byte) error {
 }
 
 func TestWhatNoEventTellsIsFoundByChecks(t *testing.T) {
-	bubble(t, 1, func(b *bed) {
+	inBubble(t, 1, func(b *bubble) {
 		b.fill("/a", 50)
 		client, err := session.Open(b.ConnectString(), session.Config{Timeout: T, Dial: deaf(b.host.Dial)})
 		b.must(err)
@@ -204,7 +204,7 @@ func TestWhatNoEventTellsIsFoundByChecks(t *testing.T) {
 }
 
 // watches are those of the caches' client.
-func (b *bed) watches() (all []zktest.Watch) {
+func (b *bubble) watches() (all []zktest.Watch) {
 	id := b.client.Status().Session
 	for _, w := range b.Watches() {
 		if w.Session == id {
@@ -217,7 +217,7 @@ func (b *bed) watches() (all []zktest.Watch) {
 // A server that has been restarted is not asked for what it has told before.
 func TestManyCachesDoNotReadAgainWhenAServerIsRestarted(t *testing.T) {
 	const caches, nodes = 20, 300
-	bubble(t, 1, func(b *bed) {
+	inBubble(t, 1, func(b *bubble) {
 		b.fill("/a", nodes)
 		var all []*cache.Cache
 		for range caches {
@@ -254,7 +254,7 @@ func TestManyCachesDoNotReadAgainWhenAServerIsRestarted(t *testing.T) {
 }
 
 func TestReadsAfterAReconnectAreFewerThanTwoForAChangedZnode(t *testing.T) {
-	bubble(t, 3, func(b *bed) {
+	inBubble(t, 3, func(b *bubble) {
 		b.fill("/a", 1000)
 		c := b.cache("/a", cache.Config{Recheck: -1})
 		b.want(c, "/a")
@@ -281,7 +281,7 @@ func TestReadsAfterAReconnectAreFewerThanTwoForAChangedZnode(t *testing.T) {
 }
 
 func TestReadsWaitForTheFirstCompleteStateAndFreshSeesOwnWrites(t *testing.T) {
-	bubble(t, 3, func(b *bed) {
+	inBubble(t, 3, func(b *bubble) {
 		b.fill("/a", 300)
 		c := b.cache("/a", cache.Config{})
 		if n, ok, err := c.Get(b.ctx, "/a/d002/n97"); !ok || err != nil { // the last

@@ -17,7 +17,7 @@ import (
 // A chaos changes a small tree at random while it breaks connections, servers and sessions. A
 // small tree, so that znodes are deleted and created again all the time.
 type chaos struct {
-	*bed
+	*bubble
 	rng *rand.Rand
 }
 
@@ -134,7 +134,7 @@ func (x *chaos) fresh(c *cache.Cache) string {
 
 func TestACacheIsRightAfterAnyFaults(t *testing.T) {
 	for seed := range uint64(36) {
-		bubbleOn(t, releases[seed%3], 3, func(b *bed) {
+		inBubbleOn(t, releases[seed%3], 3, func(b *bubble) {
 			x := &chaos{b, rand.New(rand.NewPCG(seed, 1))}
 			if seed >= 24 { // in the middle of an upgrade
 				b.Server(1).SetRelease(releases[(seed+1)%3])

@@ -21,7 +21,7 @@ func TestManyCachesDoNotReadAgainWhenTheLeaderIsRestarted(t *testing.T) {
 	if *fullSize {
 		caches, nodes = 200, 5000
 	}
-	bubble(t, 3, func(b *bed) {
+	inBubble(t, 3, func(b *bubble) {
 		b.fill("/a", nodes)
 		var all []*cache.Cache
 		for range caches {
@@ -58,7 +58,7 @@ func TestManyCachesDoNotReadAgainWhenTheLeaderIsRestarted(t *testing.T) {
 }
 
 // restartLeader restarts the server that leads, and waits until one does.
-func (b *bed) restartLeader() {
+func (b *bubble) restartLeader() {
 	leader := b.Leader()
 	leader.Kill()
 	b.must(leader.Start())
@@ -69,7 +69,7 @@ func (b *bed) restartLeader() {
 
 // herd returns how many reads and how many requests to leave watches follow what f does, and how many of the latter came
 // in a tenth of T/4 at most.
-func (b *bed) herd(f func()) (reads, sets, most int) {
+func (b *bubble) herd(f func()) (reads, sets, most int) {
 	restores := func() int { return b.Counts().Requests[zktest.OpSetWatches] }
 	reads, sets = b.reads(), restores()
 	before := sets

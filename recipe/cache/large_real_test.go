@@ -23,7 +23,7 @@ func TestOnRealServersALargeDirectoryIsFollowedInParts(t *testing.T) {
 	e := ensemble.ForTest(t, ensemble.Config{Servers: 1, JVM: []string{"-Xmx512m"}})
 	for mode, keep := range map[string]func(string) bool{"whole tree": nil, "one-shot": func(string) bool { return true }} {
 		t.Run(mode, func(t *testing.T) {
-			r := newRig(t, e)
+			r := newRealServers(t, e)
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 			defer cancel()
 			r.ctx = ctx
@@ -61,7 +61,7 @@ func TestOnRealServersALargeDirectoryIsFollowedInParts(t *testing.T) {
 }
 
 // plantFlat creates a directory of so many znodes.
-func (r *rig) plantFlat(nodes int) {
+func (r *realServers) plantFlat(nodes int) {
 	r.t.Helper()
 	_, err := r.admin.Create(r.ctx, r.path+"/r", nil, 0, nil)
 	r.must(err)
@@ -76,7 +76,7 @@ func (r *rig) plantFlat(nodes int) {
 }
 
 // tooLarge demands that a cache that may hold half of it ends, and reads one znode.
-func (r *rig) tooLarge(nodes int) {
+func (r *realServers) tooLarge(nodes int) {
 	r.t.Helper()
 	c, err := cache.New(r.client, "/r", cache.Config{MaxNodes: nodes / 2})
 	r.must(err)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -22,9 +21,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	m.Run()
 	ensemble.CloseShared()
-	os.Exit(code)
 }
 
 // plant creates n znodes below path on real servers, in directories of 100, and returns all paths.

@@ -15,7 +15,7 @@ import (
 
 // A leader that has been deposed, and does not know it, answers reads and syncs.
 func TestFreshIsNotAnsweredByADeposedLeader(t *testing.T) {
-	bubble(t, 3, func(b *bed) {
+	inBubble(t, 3, func(b *bubble) {
 		b.create("/a", "1")
 		old := b.Leader()
 		client, err := session.Open(old.Addr(), session.Config{Timeout: T, Dial: b.host.Dial})
@@ -50,7 +50,7 @@ func TestFreshIsNotAnsweredByADeposedLeader(t *testing.T) {
 }
 
 // moveTo makes the admin use another server than that one.
-func (b *bed) moveTo(not int) {
+func (b *bubble) moveTo(not int) {
 	b.t.Helper()
 	b.admin = b.session(b.writer)
 	for b.ConnOf(b.admin.ID()) == nil || b.ConnOf(b.admin.ID()).Server() == not {
@@ -63,7 +63,7 @@ func (b *bed) moveTo(not int) {
 }
 
 func TestAHundredCallsOfFreshShareTwoTransactions(t *testing.T) {
-	bubble(t, 1, func(b *bed) {
+	inBubble(t, 1, func(b *bubble) {
 		b.create("/a", "1")
 		c := b.cache("/a", cache.Config{})
 		b.must(c.Wait(b.ctx))
@@ -84,7 +84,7 @@ func TestAHundredCallsOfFreshShareTwoTransactions(t *testing.T) {
 
 // No watch is left on what is missing, or may not be read.
 func TestFreshSeesWhatNoWatchTells(t *testing.T) {
-	bubble(t, 3, func(b *bed) {
+	inBubble(t, 3, func(b *bubble) {
 		c := b.cache("/a", cache.Config{Recheck: -1})
 		for i := range 5 {
 			b.must(c.Fresh(b.ctx))

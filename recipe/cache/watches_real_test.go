@@ -39,15 +39,13 @@ func measureWatches(b *testing.B, cfg cache.Config) {
 	e := ensemble.ForTest(b, ensemble.Config{Servers: 1, Version: "3.9.5", Log: &log})
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	r := &rig{t: b, ctx: ctx, servers: e}
-	var err error
-	r.proxy, err = faultproxy.New(e.Servers()[0].Addr())
-	r.must(err)
-	defer r.proxy.Close()
+	r := &realServers{t: b, ctx: ctx, servers: e}
+	r.proxy = faultproxy.ForTest(b, e.Servers()[0].Addr())
 	var clients []*session.Client
 	for range caches {
 		clients = append(clients, r.open(r.proxy.Addr()))
 	}
+	var err error
 	r.admin, err = r.open(e.ConnectString()).Session(ctx)
 	r.must(err)
 	paths, err := plant(ctx, r.admin, "/r", nodes)

@@ -29,7 +29,7 @@ func TestACreatedZnodeCostsNoListOfItsDirectoryWhereOneWatchTellsOfAll(t *testin
 		{"some", zktest.Release395, cache.Config{Keep: func(string) bool { return true }}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			bubbleOn(t, c.release, 1, func(b *bed) {
+			inBubbleOn(t, c.release, 1, func(b *bubble) {
 				b.fill("/a", 300)
 				held := b.cache("/a", c.cfg)
 				b.must(held.Fresh(b.ctx))
@@ -99,7 +99,7 @@ func TestAChildThatComesWithTheAnswerIsSeen(t *testing.T) {
 }
 
 // toldOfAll reports whether the caches' client has watches on whole trees, and no others.
-func (b *bed) toldOfAll() bool {
+func (b *bubble) toldOfAll() bool {
 	for _, w := range b.watches() {
 		if !w.Below {
 			return false
@@ -111,7 +111,7 @@ func (b *bed) toldOfAll() bool {
 // The path is made while the client has no connection. The first event of it is that its data are changed, before
 // the cache has looked for the path again.
 func TestAPathThatWasMadeMeanwhileIsReadWithAllBelow(t *testing.T) {
-	bubble(t, 1, func(b *bed) {
+	inBubble(t, 1, func(b *bubble) {
 		held := b.cache("/a", cache.Config{Recheck: -1})
 		b.must(held.Fresh(b.ctx))
 		b.offline(func() {
@@ -131,7 +131,7 @@ func TestAPathThatWasMadeMeanwhileIsReadWithAllBelow(t *testing.T) {
 // READ is refused for a time. That it is granted again is told by a change of the data, before the cache has looked
 // again.
 func TestAZnodeThatMayBeReadAgainIsReadWithAllBelow(t *testing.T) {
-	bubble(t, 1, func(b *bed) {
+	inBubble(t, 1, func(b *bubble) {
 		b.create("/a", "")
 		b.create("/a/b", "1")
 		b.create("/a/b/c", "2")
@@ -154,7 +154,7 @@ func TestAZnodeThatMayBeReadAgainIsReadWithAllBelow(t *testing.T) {
 
 // No event tells of the creation, because READ is refused. It is granted later, and an event tells of changed data.
 func TestAZnodeThatWasCreatedUnseenIsReadWhenItIsChanged(t *testing.T) {
-	bubble(t, 1, func(b *bed) {
+	inBubble(t, 1, func(b *bubble) {
 		b.create("/a", "")
 		held := b.cache("/a", cache.Config{Recheck: -1})
 		b.must(held.Fresh(b.ctx))
@@ -169,7 +169,7 @@ func TestAZnodeThatWasCreatedUnseenIsReadWhenItIsChanged(t *testing.T) {
 }
 
 // permit grants these permissions to everybody.
-func (b *bed) permit(path string, perms int32) {
+func (b *bubble) permit(path string, perms int32) {
 	b.t.Helper()
 	dial := func(network, address string, _ time.Duration) (net.Conn, error) {
 		return b.Host("admin").Dial(context.Background(), network, address)

@@ -95,7 +95,7 @@ func TestALogHandlerAndAnOnEventThatBlockCostNothingButTheirLines(t *testing.T) 
 func TestEventsThatAreNotTakenAreDroppedAndCounted(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		until, told := make(chan struct{}), new(atomic.Int64)
-		el, err := election.New(s.client("a"), stagePath, election.Config{OnEvent: func(election.Event) {
+		el, err := election.New(s.Client("a"), stagePath, election.Config{OnEvent: func(election.Event) {
 			<-until
 			told.Add(1)
 		}})

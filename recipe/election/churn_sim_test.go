@@ -18,7 +18,7 @@ import (
 func TestAHundredLossesAreFollowedByAHundredReturns(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.expels = true
-		admin := s.admin()
+		admin := s.Admin()
 		a := s.enter("a")
 		for i := range 100 {
 			term := a.term()
@@ -59,7 +59,7 @@ func TestHundredsOfChangesOfLeadersLeaveNothingBehind(t *testing.T) {
 				term.Resign()
 				term = all[(i+1)%2].term()
 				all[i%2].events.wait(election.EventJoined, 2)
-				s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+				s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
 			}
 		}
 		change(50)
@@ -85,7 +85,7 @@ func TestAnHeirAnswersEachIdleWakeUpWithOneRead(t *testing.T) {
 	}}
 	onStage(t, cfg, func(t *testing.T, s *stage) {
 		_, first := s.lineUp("a", "b")
-		admin := s.admin()
+		admin := s.Admin()
 		mu.Lock()
 		clear(requests)
 		mu.Unlock()
@@ -113,7 +113,7 @@ func TestAnHeirAnswersEachIdleWakeUpWithOneRead(t *testing.T) {
 func TestWorkThatFailsAtOnceIsNotTriedInALoop(t *testing.T) {
 	fails := func(context.Context, *election.Term) error { return errors.New("it does not work here") }
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		sick := s.enterWith("sick", s.Host("sick").Dial, election.Config{}, fails)
+		sick := s.enterWith("sick", election.Config{}, fails)
 		sick.term()
 		time.Sleep(time.Minute)
 		if n := sick.events.count(election.EventElected); n < 2 || n > 600 { // ten times a second while nobody else stands
@@ -133,9 +133,9 @@ func TestWorkThatFailsAtOnceIsNotTriedInALoop(t *testing.T) {
 func TestASlowHandlerMissesNothing(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		events := newEvents(t, "a")
-		a := s.enterWith("a", s.Host("a").Dial, election.Config{OnEvent: func(ev election.Event) {
+		a := s.enterWith("a", election.Config{OnEvent: func(ev election.Event) {
 			time.Sleep(time.Minute)
-			events.add(ev)
+			events.Add(ev)
 		}}, untilTheEnd)
 		first := a.term()
 		const flaps = 15
@@ -162,7 +162,7 @@ func TestASlowHandlerMissesNothing(t *testing.T) {
 		if ev := last(events, election.EventDeposed); ev == nil || ev.Reason != recipe.ReasonCancelled {
 			t.Errorf("the last end: %+v", ev)
 		}
-		if err := faultOf(events.list()); err != nil {
+		if err := faultOf(events.All()); err != nil {
 			t.Error(err)
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/recipe"
@@ -17,64 +18,64 @@ import (
 // it was doing, and Run has told why it returned.
 func TestCloseAtEveryStep(t *testing.T) {
 	e := three(t)
-	for name, reach := range map[string]func(t *testing.T, w *way, path string) (*candidate, func()){
-		"before a session": func(t *testing.T, w *way, path string) (*candidate, func()) {
+	for name, reach := range map[string]func(t *testing.T, w *wire, path string) (*candidate, func()){
+		"before a session": func(t *testing.T, w *wire, path string) (*candidate, func()) {
 			w.crash()
-			return run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{}), nil
+			return run(t, open(t, w.ConnectString(), session.Config{Timeout: T}), path, "a", election.Config{}), nil
 		},
-		"in a silent handshake": func(t *testing.T, w *way, path string) (*candidate, func()) {
-			w.each(func(p *faultproxy.Proxy) { p.Silent(true) })
-			c := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{})
-			eventually(t, "connection", func() bool { return w.requests()[faultproxy.OpConnect] > 0 })
+		"in a silent handshake": func(t *testing.T, w *wire, path string) (*candidate, func()) {
+			w.Each(func(p *faultproxy.Proxy) { p.Silent(true) })
+			c := run(t, open(t, w.ConnectString(), session.Config{Timeout: T}), path, "a", election.Config{})
+			await.Until(t, "connection", func() bool { return w.requests()[faultproxy.OpConnect] > 0 })
 			return c, nil
 		},
-		"creating": func(t *testing.T, w *way, path string) (*candidate, func()) {
+		"creating": func(t *testing.T, w *wire, path string) (*candidate, func()) {
 			return held(t, w, path, faultproxy.OpCreate)
 		},
-		"reading its own znode": func(t *testing.T, w *way, path string) (*candidate, func()) {
+		"reading its own znode": func(t *testing.T, w *wire, path string) (*candidate, func()) {
 			return held(t, w, path, faultproxy.OpGetData)
 		},
-		"listing": func(t *testing.T, w *way, path string) (*candidate, func()) {
+		"listing": func(t *testing.T, w *wire, path string) (*candidate, func()) {
 			return held(t, w, path, faultproxy.OpGetChildren2)
 		},
-		"renewing": func(t *testing.T, w *way, path string) (*candidate, func()) {
+		"renewing": func(t *testing.T, w *wire, path string) (*candidate, func()) {
 			return held(t, w, path, faultproxy.OpMulti)
 		},
-		"waiting": func(t *testing.T, w *way, path string) (*candidate, func()) {
+		"waiting": func(t *testing.T, w *wire, path string) (*candidate, func()) {
 			other := open(t, e.ConnectString(), session.Config{})
 			lineUp(t, path, other, other)
-			c := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "c", election.Config{})
+			c := run(t, open(t, w.ConnectString(), session.Config{Timeout: T}), path, "c", election.Config{})
 			c.events.wait(election.EventJoined, 1)
 			return c, nil
 		},
-		"heir": func(t *testing.T, w *way, path string) (*candidate, func()) {
+		"heir": func(t *testing.T, w *wire, path string) (*candidate, func()) {
 			lineUp(t, path, open(t, e.ConnectString(), session.Config{}))
-			c := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "b", election.Config{})
+			c := run(t, open(t, w.ConnectString(), session.Config{Timeout: T}), path, "b", election.Config{})
 			c.events.wait(election.EventHeir, 1)
 			return c, nil
 		},
-		"leading": func(t *testing.T, w *way, path string) (*candidate, func()) {
-			c := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{})
+		"leading": func(t *testing.T, w *wire, path string) (*candidate, func()) {
+			c := run(t, open(t, w.ConnectString(), session.Config{Timeout: T}), path, "a", election.Config{})
 			c.term()
 			return c, nil
 		},
-		"leading, suspended": func(t *testing.T, w *way, path string) (*candidate, func()) {
-			c := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{})
+		"leading, suspended": func(t *testing.T, w *wire, path string) (*candidate, func()) {
+			c := run(t, open(t, w.ConnectString(), session.Config{Timeout: T}), path, "a", election.Config{})
 			c.term()
 			w.crash()
 			return c, nil
 		},
-		"draining": func(t *testing.T, w *way, path string) (*candidate, func()) {
+		"draining": func(t *testing.T, w *wire, path string) (*candidate, func()) {
 			finish := make(chan struct{})
-			c := runWith(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{},
+			c := runWith(t, open(t, w.ConnectString(), session.Config{Timeout: T}), path, "a", election.Config{},
 				func(ctx context.Context, term *election.Term) error { <-finish; return nil })
 			c.term().Resign()
 			c.events.wait(election.EventDeposed, 1)
 			return c, func() { close(finish) }
 		},
-		"draining too long": func(t *testing.T, w *way, path string) (*candidate, func()) {
+		"draining too long": func(t *testing.T, w *wire, path string) (*candidate, func()) {
 			finish := make(chan struct{})
-			c := runWith(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{DrainTimeout: 100 * time.Millisecond},
+			c := runWith(t, open(t, w.ConnectString(), session.Config{Timeout: T}), path, "a", election.Config{DrainTimeout: 100 * time.Millisecond},
 				func(ctx context.Context, term *election.Term) error { <-finish; return nil })
 			c.term()
 			return c, func() {
@@ -82,20 +83,20 @@ func TestCloseAtEveryStep(t *testing.T) {
 				c.events.wait(election.EventLeft, 1) // the leadership is given away while the work goes on
 			}
 		},
-		"backing off": func(t *testing.T, w *way, path string) (*candidate, func()) {
-			c := runWith(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{},
+		"backing off": func(t *testing.T, w *wire, path string) (*candidate, func()) {
+			c := runWith(t, open(t, w.ConnectString(), session.Config{Timeout: T}), path, "a", election.Config{},
 				func(ctx context.Context, term *election.Term) error { return nil })
 			c.events.wait(election.EventElected, 4)
 			c.events.wait(election.EventLeft, 4)
 			return c, nil
 		},
-		"staying out": func(t *testing.T, w *way, path string) (*candidate, func()) {
-			c := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{
+		"staying out": func(t *testing.T, w *wire, path string) (*candidate, func()) {
+			c := run(t, open(t, w.ConnectString(), session.Config{Timeout: T}), path, "a", election.Config{
 				Healthy: func(context.Context) error { return errors.New("no") }})
 			return c, nil
 		},
-		"observing": func(t *testing.T, w *way, path string) (*candidate, func()) {
-			c := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{FollowLeader: true})
+		"observing": func(t *testing.T, w *wire, path string) (*candidate, func()) {
+			c := run(t, open(t, w.ConnectString(), session.Config{Timeout: T}), path, "a", election.Config{FollowLeader: true})
 			c.term()
 			c.events.wait(election.EventLeaderChanged, 1)
 			observe(t, c.client, path) // and never closed
@@ -104,7 +105,7 @@ func TestCloseAtEveryStep(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := pathFor(t)
-			w := wayTo(t, e)
+			w := wireTo(t, e)
 			c, then := reach(t, w, path)
 			before := time.Now()
 			id := c.client.Status().Session
@@ -127,11 +128,9 @@ func TestCloseAtEveryStep(t *testing.T) {
 				t.Errorf("status %+v", st)
 			}
 			w.silence()
-			if err := c.fault(); err != nil {
-				t.Errorf("%v; events:\n%v", err, c.events)
-			}
+			c.inOrder()
 			// What was suspended goes with its session.
-			eventually(t, "empty line", func() bool { return len(ownedBy(t, e, path, id)) == 0 })
+			await.Until(t, "empty line", func() bool { return len(ownedBy(t, e, path, id)) == 0 })
 			if ev := last(c.events, election.EventDeposed); ev != nil && ev.Reason != recipe.ReasonClosed &&
 				ev.Reason != recipe.ReasonReleased && ev.Reason != recipe.ReasonReturned && ev.Reason != recipe.ReasonLeaseExpired {
 				t.Errorf("deposed: %v", ev.Reason)
@@ -142,15 +141,15 @@ func TestCloseAtEveryStep(t *testing.T) {
 }
 
 // held starts a candidate and holds the reply to its first request of a kind.
-func held(t *testing.T, w *way, path string, op faultproxy.Op) (*candidate, func()) {
+func held(t *testing.T, w *wire, path string, op faultproxy.Op) (*candidate, func()) {
 	f := w.on(faultproxy.HoldReply, is(op))
-	c := run(t, open(t, w.connect(), session.Config{Timeout: T}), path, "a", election.Config{})
+	c := run(t, open(t, w.ConnectString(), session.Config{Timeout: T}), path, "a", election.Config{})
 	f.wait()
 	return c, f.release
 }
 
 func last(e *events, kind election.EventKind) (found *election.Event) {
-	for _, ev := range e.list() {
+	for _, ev := range e.All() {
 		if ev.Kind == kind {
 			found = &ev
 		}

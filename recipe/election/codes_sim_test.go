@@ -28,7 +28,7 @@ func TestAnErrorCodeThatComesAgainAndAgainIsSaid(t *testing.T) {
 				s.On(zktest.Match{Op: zktest.OpMulti, Host: "x"}, zktest.Fail(code))
 				s.On(zktest.Match{Op: zktest.OpCreate, Host: "x"}, zktest.Fail(code))
 				failed := make(chan error, 1000)
-				el, err := election.New(s.client("x"), stagePath, election.Config{OnEvent: func(e election.Event) {
+				el, err := election.New(s.Client("x"), stagePath, election.Config{OnEvent: func(e election.Event) {
 					if e.Kind == election.EventFailed {
 						failed <- e.Err
 					}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -53,7 +54,7 @@ func TestNewNamesTheBadValueAndWhatIsAllowed(t *testing.T) {
 				path = "/election"
 			}
 			el, err := election.New(client, path, c.cfg)
-			mustSay(t, err, c.says...)
+			shared.Says(t, err, c.says...)
 			if el != nil {
 				t.Error("an Election comes with the error")
 			}
@@ -61,7 +62,7 @@ func TestNewNamesTheBadValueAndWhatIsAllowed(t *testing.T) {
 	}
 	t.Run("empty path", func(t *testing.T) {
 		_, err := election.New(client, "", election.Config{})
-		mustSay(t, err, "path is empty", "begin with /")
+		shared.Says(t, err, "path is empty", "begin with /")
 	})
 	t.Run("nil function", func(t *testing.T) {
 		el, err := election.New(client, "/election", election.Config{})
@@ -70,24 +71,12 @@ func TestNewNamesTheBadValueAndWhatIsAllowed(t *testing.T) {
 		}
 		o := el.Observe()
 		defer o.Close()
-		mustSay(t, o.Follow(t.Context(), nil), "Follow", "nil function")
+		shared.Says(t, o.Follow(t.Context(), nil), "Follow", "nil function")
 	})
 	t.Run("nil client", func(t *testing.T) {
 		_, err := election.New(nil, "/election", election.Config{})
-		mustSay(t, err, "client is nil", "session.Open")
+		shared.Says(t, err, "client is nil", "session.Open")
 	})
-}
-
-func mustSay(t *testing.T, err error, parts ...string) {
-	t.Helper()
-	if err == nil {
-		t.Fatal("no error")
-	}
-	for _, part := range parts {
-		if !strings.Contains(err.Error(), part) {
-			t.Errorf("%q does not say %q", err, part)
-		}
-	}
 }
 
 func TestTheLargestValuesAreAccepted(t *testing.T) {
@@ -106,7 +95,7 @@ func TestRunWithoutACallbackIsAnError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustSay(t, el.Run(context.Background(), nil), "nil callback")
+	shared.Says(t, el.Run(context.Background(), nil), "nil callback")
 	// The candidate is not busy after that.
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

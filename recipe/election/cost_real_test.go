@@ -6,49 +6,28 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// record keeps the frames that pass on a way, both directions in one order.
-type record struct {
-	mu  sync.Mutex // guards all
-	all []faultproxy.Frame
-}
+// record keeps the frames that pass on a wire, both directions in one order.
+type record struct{ await.List[faultproxy.Frame] }
 
-func (w *way) record() *record {
+func (w *wire) record() *record {
 	r := &record{}
-	w.each(func(p *faultproxy.Proxy) {
-		p.OnFrame(func(f faultproxy.Frame) {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			r.all = append(r.all, f)
-		})
-	})
+	w.Each(func(p *faultproxy.Proxy) { p.OnFrame(r.Add) })
 	return r
-}
-
-func (r *record) reset() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.all = nil
-}
-
-func (r *record) list() []faultproxy.Frame {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append([]faultproxy.Frame(nil), r.all...)
 }
 
 // asked lists the requests, without pings and reads of heartbeats.
 func (r *record) asked() (requests []faultproxy.Frame) {
-	for _, f := range r.list() {
+	for _, f := range r.All() {
 		if f.Dir == faultproxy.ToServer && request(f) && !strings.HasPrefix(f.Path, beats) {
 			requests = append(requests, f)
 		}
@@ -71,13 +50,13 @@ func TestAWaitingCandidateSendsNothingButItsRecheck(t *testing.T) {
 	e, path := three(t), pathFor(t)
 	client := open(t, e.ConnectString(), session.Config{})
 	lineUp(t, path, client, client, client, client)
-	w := wayTo(t, e)
+	w := wireTo(t, e)
 	r := w.record()
-	waiter := run(t, open(t, w.connect(), session.Config{Lease: D}), path, "waiter", election.Config{})
+	waiter := run(t, open(t, w.ConnectString(), session.Config{Lease: D}), path, "waiter", election.Config{})
 	if ev := waiter.events.wait(election.EventJoined, 1); ev.Position != 4 {
 		t.Fatalf("joined with %d ahead", ev.Position)
 	}
-	eventually(t, "watch on the one ahead", func() bool { return countOp(r.asked(), faultproxy.OpGetData) == 3 }) // after the own and the record
+	await.Until(t, "watch on the one ahead", func() bool { return countOp(r.asked(), faultproxy.OpGetData) == 3 }) // after the own and the record
 	// It looks at the first and the one before the nearest once in D/2, and at the own znode and the nearest once in T.
 	r.expectLooks(t, 20, D/2, D/2, steady, steady)
 }
@@ -86,13 +65,13 @@ func TestTheThirdInLineAsksForTheFirstMoreOftenThanForTheOthers(t *testing.T) {
 	e, path := three(t), pathFor(t)
 	client := open(t, e.ConnectString(), session.Config{})
 	lineUp(t, path, client, client)
-	w := wayTo(t, e)
+	w := wireTo(t, e)
 	r := w.record()
-	third := run(t, open(t, w.connect(), session.Config{Lease: D}), path, "third", election.Config{})
+	third := run(t, open(t, w.ConnectString(), session.Config{Lease: D}), path, "third", election.Config{})
 	if ev := third.events.wait(election.EventJoined, 1); ev.Position != 2 {
 		t.Fatalf("joined with %d ahead", ev.Position)
 	}
-	eventually(t, "watch on the one ahead", func() bool { return countOp(r.asked(), faultproxy.OpGetData) == 3 }) // after the own and the record
+	await.Until(t, "watch on the one ahead", func() bool { return countOp(r.asked(), faultproxy.OpGetData) == 3 }) // after the own and the record
 	// It looks at the first once in D/4, and at the own znode and the one ahead once in T/4.
 	r.expectLooks(t, 20, D/4, steady/4, steady/4)
 }
@@ -102,8 +81,8 @@ func TestTheThirdInLineAsksForTheFirstMoreOftenThanForTheOthers(t *testing.T) {
 func (r *record) expectLooks(t *testing.T, n int, every ...time.Duration) {
 	t.Helper()
 	begun := time.Now()
-	r.reset()
-	eventually(t, "looks", func() bool { return len(r.asked()) >= n })
+	r.Reset()
+	await.Until(t, "looks", func() bool { return len(r.asked()) >= n })
 	asked := r.asked()
 	passed, most := time.Since(begun), 0
 	for _, d := range every {
@@ -127,9 +106,9 @@ func countOp(frames []faultproxy.Frame, op faultproxy.Op) (n int) {
 func TestTheHeirAsksNothingBetweenTheDeletionAndItsCallback(t *testing.T) {
 	e, path := three(t), pathFor(t)
 	leading := open(t, e.ConnectString(), session.Config{})
-	w := wayTo(t, e)
+	w := wireTo(t, e)
 	r := w.record()
-	client := open(t, w.connect(), session.Config{})
+	client := open(t, w.ConnectString(), session.Config{})
 	// Many times, so that a re-check falls due in between now and then if it can.
 	for i := 0; i < 20; {
 		a := run(t, leading, path, "a", election.Config{})
@@ -137,23 +116,23 @@ func TestTheHeirAsksNothingBetweenTheDeletionAndItsCallback(t *testing.T) {
 		elected := make(chan int, 1)
 		b := runWith(t, client, path, "b", election.Config{}, func(ctx context.Context, term *election.Term) error {
 			select {
-			case elected <- len(r.list()):
+			case elected <- len(r.All()):
 			default:
 			}
 			<-ctx.Done()
 			return nil
 		})
 		b.events.wait(election.EventHeir, 1)
-		eventually(t, "lease", func() bool { return client.Status().LeaseRemaining > 0 })
-		eventually(t, "watch for the notice", func() bool {
-			return slices.ContainsFunc(r.list(), func(f faultproxy.Frame) bool {
+		await.Until(t, "lease", func() bool { return client.Status().LeaseRemaining > 0 })
+		await.Until(t, "watch for the notice", func() bool {
+			return slices.ContainsFunc(r.All(), func(f faultproxy.Frame) bool {
 				return f.Dir == faultproxy.ToClient && f.Op == faultproxy.OpExists && strings.HasPrefix(f.Path, beats+filepath.Base(node))
 			})
 		})
-		r.reset()
+		r.Reset()
 		a.cancel()
 		until := <-elected
-		frames := r.list()[:until]
+		frames := r.All()[:until]
 		b.stop()
 		a.stop()
 		if countOp(frames, faultproxy.OpConnect) > 0 {
@@ -208,9 +187,9 @@ func TestADepartureWakesOneCandidateOfTwenty(t *testing.T) {
 	var records []*record
 	nodes := make([]string, n)
 	for i := range n {
-		w := wayTo(t, e)
+		w := wireTo(t, e)
 		records = append(records, w.record())
-		all = append(all, run(t, open(t, w.connect(), patient), path, fmt.Sprint(i), election.Config{}))
+		all = append(all, run(t, open(t, w.ConnectString(), patient), path, fmt.Sprint(i), election.Config{}))
 		nodes[i] = all[i].events.wait(election.EventJoined, 1).Node
 	}
 	all[0].term()
@@ -223,7 +202,7 @@ func TestADepartureWakesOneCandidateOfTwenty(t *testing.T) {
 		}
 		return []string{nodes[i-1], nodes[i]}
 	}
-	eventually(t, "two watches each", func() bool {
+	await.Until(t, "two watches each", func() bool {
 		by := watchesBy(t, e, path)
 		for i, c := range all {
 			got := by[fmt.Sprintf("0x%x", c.client.Status().Session)]
@@ -243,18 +222,18 @@ func TestADepartureWakesOneCandidateOfTwenty(t *testing.T) {
 	for _, gone := range []int{10, 0} {
 		behind := gone + 1
 		for _, r := range records {
-			r.reset()
+			r.Reset()
 		}
 		// Waiting is cut short for nobody: the others' next re-check is T away.
 		all[gone].stop()
 		if gone == 0 {
 			all[behind].term()
 		} else {
-			eventually(t, "step up", func() bool { return all[behind].Status().Position == behind-1 })
+			await.Until(t, "step up", func() bool { return all[behind].Status().Position == behind-1 })
 		}
 		told := 0
 		for i, r := range records {
-			for _, f := range r.list() {
+			for _, f := range r.All() {
 				if f.Op == faultproxy.OpEvent && i != gone {
 					notice := strings.HasPrefix(f.Path, "/zkrecipe/beats"+nodes[gone][len(path):])
 					if i != behind || f.Path != nodes[gone] && !notice {

@@ -18,16 +18,16 @@ import (
 // A leader that nobody hears any more, or that hears nobody, has stopped before the next one
 // begins; and it stays so, however long it is away.
 func TestALeaderThatIsCutOffHasStoppedWhenTheNextBegins(t *testing.T) {
-	for name, cut := range map[string]func(s *stage, leader *actor){
-		"silent in both directions": func(s *stage, leader *actor) { leader.host.Drop() },
-		"not heard, but hearing":    func(s *stage, leader *actor) { s.chatter(leader); leader.host.Drop(zktest.ToServer) },
-		"not hearing, but heard":    func(s *stage, leader *actor) { leader.host.Drop(zktest.ToClient) },
-		"late replies, then none": func(s *stage, leader *actor) {
+	for name, cut := range map[string]func(s *stage, leader *candidate){
+		"silent in both directions": func(s *stage, leader *candidate) { leader.host.Drop() },
+		"not heard, but hearing":    func(s *stage, leader *candidate) { s.sendEvents(leader); leader.host.Drop(zktest.ToServer) },
+		"not hearing, but heard":    func(s *stage, leader *candidate) { leader.host.Drop(zktest.ToClient) },
+		"late replies, then none": func(s *stage, leader *candidate) {
 			leader.host.Delay(stageT*9/10, zktest.ToClient)
 			time.Sleep(stageT / 16)
 			leader.host.Hold()
 		},
-		"its server": func(s *stage, leader *actor) {
+		"its server": func(s *stage, leader *candidate) {
 			s.Server(s.ConnOf(leader.client.Status().Session).Server()).Isolate()
 			leader.host.Hold()
 		},
@@ -53,18 +53,18 @@ func TestALeaderThatIsCutOffHasStoppedWhenTheNextBegins(t *testing.T) {
 	}
 }
 
-// chatter makes watch events come to a client all the time, every T/3.
-func (s *stage) chatter(to *actor) {
-	admin, client := s.admin(), mustSession(s.t, to.client)
+// sendEvents makes watch events come to a client all the time, every T/3.
+func (s *stage) sendEvents(to *candidate) {
+	admin, client := s.Admin(), s.Session(to.client)
 	for i := range 30 {
-		path := fmt.Sprintf("/chatter/%d", i)
-		if err := admin.EnsurePath(s.t.Context(), path, nil); err != nil {
-			s.t.Fatal(err)
+		path := fmt.Sprintf("/events/%d", i)
+		if err := admin.EnsurePath(s.T.Context(), path, nil); err != nil {
+			s.T.Fatal(err)
 		}
 		w := client.Watch(path, make(chan struct{}, 1))
-		s.t.Cleanup(w.Stop)
-		if _, _, err := w.Get(s.t.Context()); err != nil {
-			s.t.Fatal(err)
+		s.T.Cleanup(w.Stop)
+		if _, _, err := w.Get(s.T.Context()); err != nil {
+			s.T.Fatal(err)
 		}
 		time.AfterFunc(time.Duration(i)*stageT/3, func() { admin.Set(context.Background(), path, nil, -1) })
 	}
@@ -101,7 +101,7 @@ func TestASessionThatOutlivesItsTimeoutIsNotWaitedFor(t *testing.T) {
 		leader := s.Leader()
 		leader.Kill()
 		cut := time.Now()
-		s.eventually("new ZooKeeper leader", func() bool { return s.Leader() != nil })
+		s.Eventually("new ZooKeeper leader", func() bool { return s.Leader() != nil })
 		all[1].term()
 		if took := time.Since(cut); took > stageD*135/100+stageTick || first.Valid() {
 			t.Errorf("the next leads after %v; the first still: %v", took, first.Valid())
@@ -169,10 +169,10 @@ func TestATermThatIsLostWhileItBeginsIsOver(t *testing.T) {
 // Close takes the longest: 3 s for the znode, T/3 for a connection, and the second that zk gives
 // its goodbye. Whether zk needs that second depends on which of its goroutines runs first.
 func TestResigningAndClosingEndAlthoughNobodyAnswers(t *testing.T) {
-	for name, end := range map[string]func(a *actor, term *election.Term){
-		"Resign": func(a *actor, term *election.Term) { term.Resign() },
-		"stop":   func(a *actor, term *election.Term) { a.stop() },
-		"Close":  func(a *actor, term *election.Term) { a.client.Close() },
+	for name, end := range map[string]func(a *candidate, term *election.Term){
+		"Resign": func(a *candidate, term *election.Term) { term.Resign() },
+		"stop":   func(a *candidate, term *election.Term) { a.stop() },
+		"Close":  func(a *candidate, term *election.Term) { a.client.Close() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
@@ -252,7 +252,7 @@ func TestHealthIsHeededWhileSuspended(t *testing.T) {
 			}
 			return nil
 		}
-		a := s.enterWith("a", s.Host("a").Dial, election.Config{Healthy: healthy, HealthEvery: stageD / 40}, untilTheEnd)
+		a := s.enterWith("a", election.Config{Healthy: healthy, HealthEvery: stageD / 40}, untilTheEnd)
 		term := a.term()
 		a.host.Drop()
 		a.events.wait(election.EventSuspended, 1)

@@ -14,11 +14,11 @@ import (
 
 // deafen lets a leader hear nothing from now on. It counts itself the leader until its lease is
 // over, whatever is done to its znode and its heartbeat; the stage sees whether the next waits.
-func (s *stage) deafen(a *actor, term *election.Term) {
-	s.t.Helper()
+func (s *stage) deafen(a *candidate, term *election.Term) {
+	s.T.Helper()
 	a.host.Hold(zktest.ToClient)
 	if !term.Valid() {
-		s.t.Fatal("it does not lead: nothing is tested")
+		s.T.Fatal("it does not lead: nothing is tested")
 	}
 }
 
@@ -28,7 +28,7 @@ func TestWhoLeavesTheLineTellsNothingAboutOthers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 				all, first := s.lineUp("a", "b", "c", "d")
-				admin := s.admin()
+				admin := s.Admin()
 				time.Sleep(2 * stageD)
 				s.deafen(all[0], first)
 				if err := admin.Delete(t.Context(), first.Node(), -1); err != nil {
@@ -46,7 +46,7 @@ func TestWhoLeavesTheLineTellsNothingAboutOthers(t *testing.T) {
 func TestTheNextWaitsForALeaderWhoseHeartbeatIsDeleted(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		all, first := s.lineUp("a", "b")
-		admin, beat := s.admin(), mustSession(t, all[0].client).HeartbeatPath(all[0].client.Status().Session)
+		admin, beat := s.Admin(), s.Session(all[0].client).HeartbeatPath(all[0].client.Status().Session)
 		time.Sleep(2 * stageD)
 		s.deafen(all[0], first)
 		if err := admin.Delete(t.Context(), beat, -1); err != nil {
@@ -66,7 +66,7 @@ func TestARevocationByHandThatIsTakenBackIsNotBelieved(t *testing.T) {
 	for step := range 16 {
 		onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 			all, first := s.lineUp("a", "b")
-			admin, beat := s.admin(), mustSession(t, all[0].client).HeartbeatPath(all[0].client.Status().Session)
+			admin, beat := s.Admin(), s.Session(all[0].client).HeartbeatPath(all[0].client.Status().Session)
 			time.Sleep(2*stageD + time.Duration(step)*stageD/64)
 			all[1].host.Delay(stageD/16, zktest.ToServer)
 			s.deafen(all[0], first)
@@ -89,7 +89,7 @@ func TestARevocationByHandThatIsTakenBackIsNotBelieved(t *testing.T) {
 func TestALeaderWhoseLeaseHasLapsedStopsBeforeItAnnouncesThat(t *testing.T) {
 	for step := range 40 {
 		onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-			a := s.enterWith("a", s.Host("a").Dial, election.Config{StopBefore: stageD / 4}, untilTheEnd)
+			a := s.enterWith("a", election.Config{StopBefore: stageD / 4}, untilTheEnd)
 			a.term()
 			b := s.enter("b")
 			b.events.wait(election.EventHeir, 1)

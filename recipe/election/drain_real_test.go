@@ -15,9 +15,9 @@ import (
 
 func TestTheZnodeIsDeletedOnlyWhenTheCallbackHasReturned(t *testing.T) {
 	e, path := three(t), pathFor(t)
-	w := wayTo(t, e)
+	w := wireTo(t, e)
 	deleted := make(chan struct{}, 10)
-	w.each(func(p *faultproxy.Proxy) {
+	w.Each(func(p *faultproxy.Proxy) {
 		p.OnFrame(func(f faultproxy.Frame) {
 			if f.Dir == faultproxy.ToServer && departs(f, path) {
 				deleted <- struct{}{}
@@ -27,7 +27,7 @@ func TestTheZnodeIsDeletedOnlyWhenTheCallbackHasReturned(t *testing.T) {
 	finish := make(chan struct{})
 	stop := sync.OnceFunc(func() { close(finish) })
 	defer stop()
-	client := open(t, w.connect(), session.Config{})
+	client := open(t, w.ConnectString(), session.Config{})
 	a := runWith(t, client, path, "a", election.Config{}, func(ctx context.Context, term *election.Term) error {
 		<-ctx.Done()
 		<-finish
@@ -116,7 +116,7 @@ func TestCloseTakesTheLeadershipFromACampaignThatIsNotResigned(t *testing.T) {
 	client := open(t, e.ConnectString(), session.Config{})
 	const drain = 300 * time.Millisecond
 	events := newEvents(t, "a")
-	el, err := election.New(client, path, election.Config{DrainTimeout: drain, OnEvent: events.add})
+	el, err := election.New(client, path, election.Config{DrainTimeout: drain, OnEvent: events.Add})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestCloseTakesTheLeadershipFromACampaignThatIsNotResigned(t *testing.T) {
 		t.Errorf("Resign after Close: %v", err)
 	}
 	events.wait(election.EventLeft, 1)
-	if err := faultOf(events.list()); err != nil {
+	if err := faultOf(events.All()); err != nil {
 		t.Error(err)
 	}
 	if all := children(t, admins(t, e), path); len(all) != 0 {

@@ -32,9 +32,9 @@ func (c drifting) AfterFunc(d time.Duration, f func()) func() bool {
 }
 
 // enterAt starts a candidate whose clock drifts, and which leads until the last moment.
-func (s *stage) enterAt(name string, rate float64) *actor {
-	s.cfg.Context = clock.With(context.Background(), drifting{rate, time.Now()})
-	return s.enterWith(name, s.Host(name).Dial, election.Config{}, func(_ context.Context, term *election.Term) error {
+func (s *stage) enterAt(name string, rate float64) *candidate {
+	s.Config.Context = clock.With(context.Background(), drifting{rate, time.Now()})
+	return s.enterWith(name, election.Config{}, func(_ context.Context, term *election.Term) error {
 		for term.Valid() {
 			time.Sleep(time.Millisecond)
 		}
@@ -49,11 +49,11 @@ func TestAWaitForALeaseAllowsForClocksThatDrift(t *testing.T) {
 	for step := range 32 {
 		for _, deleted := range []bool{true, false} {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-				s.cfg = session.Config{Lease: D, Timeout: 10 * time.Second}
+				s.Config = session.Config{Lease: D, Timeout: 10 * time.Second}
 				a := s.enterAt("a", 0.97)
 				first := a.term()
 				b := s.enterAt("b", 1.03)
-				admin := s.admin()
+				admin := s.Admin()
 				time.Sleep(2*D + time.Duration(step)*D/128)
 				s.deafen(a, first)
 				if deleted {

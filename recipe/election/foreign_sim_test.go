@@ -15,9 +15,9 @@ func TestARecordThatIsOverwrittenPutsNobodyOutOfTheLine(t *testing.T) {
 	for name, data := range map[string]string{"by something else": "hello", "by nothing": ""} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-				s.cfg = session.Config{Lease: 10 * time.Second, Timeout: 20 * time.Second}
+				s.Config = session.Config{Lease: 10 * time.Second, Timeout: 20 * time.Second}
 				all, first := s.lineUp("a", "b")
-				if _, err := s.admin().Set(t.Context(), stagePath, []byte(data), -1); err != nil {
+				if _, err := s.Admin().Set(t.Context(), stagePath, []byte(data), -1); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(time.Minute)

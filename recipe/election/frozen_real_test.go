@@ -3,6 +3,7 @@ package election_test
 import (
 	"testing"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -13,7 +14,7 @@ type attached struct {
 	t        *testing.T
 	victim   *ensemble.Server
 	healthy  string // the address of another server
-	pilots   [3]pilot
+	dialers  [3]dialer
 	clients  []*session.Client
 	all      []*candidate
 	first    *election.Term
@@ -36,9 +37,9 @@ func attach(t *testing.T) *attached {
 			a.healthy = addr
 		}
 	}
-	for i := range a.pilots {
-		a.pilots[i].set("", victim.Addr())
-		a.clients = append(a.clients, open(t, e.ConnectString(), session.Config{Dial: a.pilots[i].Dial}))
+	for i := range a.dialers {
+		a.dialers[i].set("", victim.Addr())
+		a.clients = append(a.clients, open(t, e.ConnectString(), session.Config{Dial: a.dialers[i].Dial}))
 	}
 	a.all, a.first = lineUp(t, pathFor(t), a.clients...)
 	a.sessions = a.ids()
@@ -57,9 +58,9 @@ func (a *attached) ids() (ids [3]int64) {
 // lost anything by it.
 func (a *attached) settle() {
 	a.t.Helper()
-	eventually(a.t, "move", func() bool {
-		for i := range a.pilots {
-			if a.pilots[i].at() == a.victim.Addr() || a.clients[i].Status().State != session.StateConnected {
+	await.Until(a.t, "move", func() bool {
+		for i := range a.dialers {
+			if a.dialers[i].at() == a.victim.Addr() || a.clients[i].Status().State != session.StateConnected {
 				return false
 			}
 		}
@@ -91,9 +92,9 @@ func TestAFollowerThatFreezesCostsNobodyItsPlace(t *testing.T) {
 	if err := a.victim.Freeze(); err != nil {
 		t.Fatal(err)
 	}
-	for i := range a.pilots {
-		a.pilots[i].set("", "")
-		a.pilots[i].detour(a.victim.Addr(), a.healthy)
+	for i := range a.dialers {
+		a.dialers[i].set("", "")
+		a.dialers[i].detour(a.victim.Addr(), a.healthy)
 	}
 	a.settle()
 	a.handOver()
@@ -103,24 +104,24 @@ func TestAFollowerThatFreezesCostsNobodyItsPlace(t *testing.T) {
 // the loss of a connection must not cost the leadership.
 func TestAFrozenFollowerTriedFirstCostsNobodyItsPlace(t *testing.T) {
 	a := attach(t)
-	for i := range a.pilots { // to where nothing will freeze
-		a.pilots[i].set("", "")
-		a.pilots[i].detour(a.victim.Addr(), a.healthy)
-		a.pilots[i].drop()
+	for i := range a.dialers { // to where nothing will freeze
+		a.dialers[i].set("", "")
+		a.dialers[i].detour(a.victim.Addr(), a.healthy)
+		a.dialers[i].drop()
 	}
 	a.settle()
 	if err := a.victim.Freeze(); err != nil {
 		t.Fatal(err)
 	}
 	// A beat is nearly due: the worst moment.
-	eventually(t, "short lease", func() bool { return a.first.Remaining() < a.clients[0].Status().LeaseTime*7/8 })
-	for i := range a.pilots {
-		a.pilots[i].set(a.victim.Addr(), "")
-		a.pilots[i].drop()
+	await.Until(t, "short lease", func() bool { return a.first.Remaining() < a.clients[0].Status().LeaseTime*7/8 })
+	for i := range a.dialers {
+		a.dialers[i].set(a.victim.Addr(), "")
+		a.dialers[i].drop()
 	}
-	eventually(t, "attempt at the frozen server", func() bool {
-		for i := range a.pilots {
-			if !a.pilots[i].tried() {
+	await.Until(t, "attempt at the frozen server", func() bool {
+		for i := range a.dialers {
+			if !a.dialers[i].tried() {
 				return false
 			}
 		}

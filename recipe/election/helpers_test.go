@@ -3,9 +3,7 @@ package election_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net"
-	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -15,15 +13,17 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	m.Run()
 	ensemble.CloseShared()
-	os.Exit(code)
 }
 
 // steady is the session timeout that most tests ask for, the longest that the shared ensemble grants. A lease lasts
@@ -44,22 +44,9 @@ func three(t *testing.T) *ensemble.Ensemble {
 var patient = session.Config{Timeout: time.Minute, Lease: 30 * time.Second}
 
 // patience guards against hanging; nothing is measured by it.
-const patience = 60 * time.Second
+const patience = await.Bound
 
-func within(t *testing.T) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// logger writes to stderr when tests are run with ZKRECIPE_LOG set.
-func logger(name string) *slog.Logger {
-	if os.Getenv("ZKRECIPE_LOG") == "" {
-		return nil
-	}
-	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("test", name)
-}
+var within = await.Context
 
 // open returns a client that is closed when the test ends.
 func open(t *testing.T, connect string, cfg session.Config) *session.Client {
@@ -68,15 +55,10 @@ func open(t *testing.T, connect string, cfg session.Config) *session.Client {
 		cfg.Timeout = steady
 	}
 	if cfg.Logger == nil {
-		cfg.Logger = logger(t.Name())
+		cfg.Logger = shared.Logger(t.Name())
 	}
 	expectNoLeak(t)
-	c, err := session.Open(connect, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	return c
+	return shared.Open(t, connect, cfg)
 }
 
 // leakChecks holds the tests whose end is watched already.
@@ -90,13 +72,7 @@ func expectNoLeak(t *testing.T) {
 	}
 	t.Cleanup(func() {
 		leakChecks.Delete(t)
-		left := ""
-		for end := time.Now().Add(patience); time.Now().Before(end); runtime.Gosched() {
-			if left = ours(); left == "" {
-				return
-			}
-		}
-		t.Errorf("goroutines left behind:\n%s", left)
+		await.Until(t, "end of all goroutines", func() bool { return ours() == "" }, func() any { return ours() })
 	})
 }
 
@@ -128,34 +104,16 @@ func pathFor(t *testing.T) string {
 
 // events collects what a candidate tells and lets tests wait for it.
 type events struct {
+	await.List[election.Event]
 	t   *testing.T
 	who string
-	mu  sync.Mutex
-	all []election.Event
-	new chan struct{}
 }
 
-func newEvents(t *testing.T, who string) *events {
-	return &events{t: t, who: who, new: make(chan struct{})}
-}
-
-func (e *events) add(ev election.Event) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.all = append(e.all, ev)
-	close(e.new)
-	e.new = make(chan struct{})
-}
-
-func (e *events) list() []election.Event {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return append([]election.Event(nil), e.all...)
-}
+func newEvents(t *testing.T, who string) *events { return &events{t: t, who: who} }
 
 func (e *events) String() string {
 	var b strings.Builder
-	for _, ev := range e.list() {
+	for _, ev := range e.All() {
 		fmt.Fprintf(&b, "%s %s: %s", ev.Time.Format("05.000"), e.who, ev.Kind)
 		if ev.Reason != 0 {
 			fmt.Fprintf(&b, " (%v)", ev.Reason)
@@ -171,41 +129,20 @@ func (e *events) String() string {
 // wait returns the n-th event of a kind, counted from 1.
 func (e *events) wait(kind election.EventKind, n int) election.Event {
 	e.t.Helper()
-	guard := time.After(patience)
-	for {
-		e.mu.Lock()
-		seen := 0
-		for _, ev := range e.all {
-			if ev.Kind == kind {
-				if seen++; seen == n {
-					e.mu.Unlock()
-					return ev
-				}
-			}
-		}
-		more := e.new
-		e.mu.Unlock()
-		select {
-		case <-more:
-		case <-guard:
-			e.t.Fatalf("%s: no %v number %d; events:\n%v", e.who, kind, n, e)
-		}
-	}
+	return e.Next(e.t, fmt.Sprintf("%v number %d of %s", kind, n, e.who), 0, n, isKind(kind), func() any { return "events:\n" + e.String() })
 }
 
-func (e *events) count(kind election.EventKind) (n int) {
-	for _, ev := range e.list() {
-		if ev.Kind == kind {
-			n++
-		}
-	}
-	return n
+func (e *events) count(kind election.EventKind) int { return e.Count(isKind(kind)) }
+
+func isKind(kind election.EventKind) func(election.Event) bool {
+	return func(ev election.Event) bool { return ev.Kind == kind }
 }
 
-// candidate is one that runs until it is stopped, and reports to the test's referee.
+// candidate is one that runs until it is stopped.
 type candidate struct {
 	*election.Election
 	client *session.Client
+	host   *zktest.Host // nil on real servers
 	events *events
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -224,43 +161,49 @@ func run(t *testing.T, client *session.Client, path, id string, cfg election.Con
 
 func runWith(t *testing.T, client *session.Client, path, id string, cfg election.Config, lead func(context.Context, *election.Term) error) *candidate {
 	t.Helper()
-	c := &candidate{client: client, events: newEvents(t, id), done: make(chan struct{}), terms: make(chan *election.Term, 100)}
-	cfg.ID, cfg.OnEvent = id, c.events.add
 	if cfg.Logger == nil {
-		cfg.Logger = logger(t.Name())
+		cfg.Logger = shared.Logger(t.Name())
 	}
-	el, err := election.New(client, path, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.Election = el
-	referee := refereeOf(t, path)
-	ctx, cancel := context.WithCancel(context.Background())
-	c.cancel = cancel
-	go func() {
-		defer close(c.done)
-		c.err = el.Run(ctx, func(ctx context.Context, term *election.Term) error {
-			referee.watch(term)
-			c.terms <- term
-			return lead(ctx, term)
-		})
-	}()
+	c := start(t, client, path, id, cfg, checkerOf(t, path).watch, lead)
 	t.Cleanup(func() {
 		c.stop()
-		if err := c.fault(); err != nil {
-			t.Errorf("%s: %v; events:\n%v", id, err, c.events)
-		}
+		c.inOrder()
 	})
 	return c
 }
 
-// fault is faultOf all events. On a busy machine the candidate leaves in the background.
-func (c *candidate) fault() error {
-	err := faultOf(c.events.list())
-	for end := time.Now().Add(10 * time.Second); err != nil && time.Now().Before(end); err = faultOf(c.events.list()) {
-		time.Sleep(10 * time.Millisecond)
+// start lets a candidate run. began is told of each term before it is led.
+func start(t *testing.T, client *session.Client, path, id string, cfg election.Config, began func(*election.Term),
+	lead func(context.Context, *election.Term) error) *candidate {
+	t.Helper()
+	c := &candidate{client: client, events: newEvents(t, id), done: make(chan struct{}), terms: make(chan *election.Term, 10_000)}
+	cfg.ID = id
+	if cfg.OnEvent == nil {
+		cfg.OnEvent = c.events.Add
 	}
-	return err
+	var err error
+	if c.Election, err = election.New(client, path, cfg); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	c.cancel = cancel
+	go func() {
+		defer close(c.done)
+		c.err = c.Run(ctx, func(ctx context.Context, term *election.Term) error {
+			began(term)
+			c.terms <- term
+			return lead(ctx, term)
+		})
+	}()
+	return c
+}
+
+// inOrder demands that the events have the order that is promised. On a busy machine the candidate leaves in the background.
+func (c *candidate) inOrder() {
+	c.events.t.Helper()
+	fault := func() error { return faultOf(c.events.All()) }
+	await.Until(c.events.t, "end in good order of "+c.events.who, func() bool { return fault() == nil },
+		func() any { return fault() }, func() any { return "events:\n" + c.events.String() })
 }
 
 func (c *candidate) stop() {
@@ -280,13 +223,19 @@ func (c *candidate) term() *election.Term {
 	}
 }
 
-// children lists an election path as it is now.
-func children(t *testing.T, client *session.Client, path string) []string {
+func mustSession(t *testing.T, c *session.Client) *session.Session {
 	t.Helper()
-	s, err := client.Session(within(t))
+	s, err := c.Session(within(t))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s
+}
+
+// children lists an election path as it is now.
+func children(t *testing.T, client *session.Client, path string) []string {
+	t.Helper()
+	s := mustSession(t, client)
 	if err := s.Sync(within(t), "/"); err != nil {
 		t.Fatal(err)
 	}

@@ -88,7 +88,7 @@ func TestAnObserverOutlivesALeaderThatItMustNotRead(t *testing.T) {
 func TestAHiddenPersistentZnodeAheadIsReported(t *testing.T) {
 	onStage(t, zktest.Config{Release: zktest.Release380}, func(t *testing.T, s *stage) {
 		s.makePath()
-		admin := s.admin()
+		admin := s.Admin()
 		name := stagePath + "/_c_6d9c7c1e-1cb2-4f6e-8f0a-b1fd3b2d0d2b-latch-"
 		planted, err := admin.Create(t.Context(), name, nil, zk.FlagSequence, zk.DigestACL(zk.PermAll, "other", "secret"))
 		if err != nil {

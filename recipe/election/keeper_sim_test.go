@@ -24,7 +24,7 @@ func TestALeaderWhoseSessionIsReplacedIsSucceededAndJoinsAgain(t *testing.T) {
 				t.Errorf("the old term is valid: %v; the new one: %v", term.Valid(), heir.Valid())
 			}
 			term = heir
-			s.eventually("line of three", func() bool { return len(s.inLine()) == 3 })
+			s.Eventually("line of three", func() bool { return len(s.inLine()) == 3 })
 		}
 	})
 }

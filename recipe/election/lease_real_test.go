@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -20,15 +21,15 @@ import (
 var shortLease = session.Config{Timeout: steady, Lease: 2 * time.Second}
 
 // vanish lets nothing pass any more, in either direction, and nobody sees a connection end.
-func (w *way) vanish() {
-	w.each(func(p *faultproxy.Proxy) {
+func (w *wire) vanish() {
+	w.Each(func(p *faultproxy.Proxy) {
 		p.Hold(faultproxy.ToServer)
 		p.Hold(faultproxy.ToClient)
 	})
 }
 
-func (w *way) reappear() {
-	w.each(func(p *faultproxy.Proxy) {
+func (w *wire) reappear() {
+	w.Each(func(p *faultproxy.Proxy) {
 		p.Release(faultproxy.ToServer)
 		p.Release(faultproxy.ToClient)
 	})
@@ -36,19 +37,19 @@ func (w *way) reappear() {
 
 func TestAVanishedLeaderIsReplacedLongBeforeItsSessionExpires(t *testing.T) {
 	e, path := three(t), pathFor(t)
-	w := wayTo(t, e)
+	w := wireTo(t, e)
 	all, first := lineUp(t, path,
-		open(t, w.connect(), shortLease), open(t, e.ConnectString(), shortLease), open(t, e.ConnectString(), shortLease))
+		open(t, w.ConnectString(), shortLease), open(t, e.ConnectString(), shortLease), open(t, e.ConnectString(), shortLease))
 	w.vanish()
 	defer w.reappear()
-	all[1].term() // the referee compares it with the first
+	all[1].term() // the checker compares it with the first
 	// There would have been nothing to take over if the session had expired first.
 	if ev := all[1].events.wait(election.EventTookOver, 1); ev.Node != first.Node() {
 		t.Errorf("it took over from %s", ev.Node)
 	}
 	// The one that comes back is behind the others, in a session that can lead.
 	w.reappear()
-	eventually(t, "return to the line", func() bool {
+	await.Until(t, "return to the line", func() bool {
 		st := all[0].Status()
 		return st.Position == 2 && st.Session != all[0].events.wait(election.EventJoined, 1).Session
 	})
@@ -60,15 +61,15 @@ func TestAVanishedLeaderIsReplacedLongBeforeItsSessionExpires(t *testing.T) {
 
 func TestADeletedLeaderThatHearsNothingIsWaitedFor(t *testing.T) {
 	e, path := three(t), pathFor(t)
-	w := wayTo(t, e)
-	all, first := lineUp(t, path, open(t, w.connect(), shortLease), open(t, e.ConnectString(), shortLease))
+	w := wireTo(t, e)
+	all, first := lineUp(t, path, open(t, w.ConnectString(), shortLease), open(t, e.ConnectString(), shortLease))
 	admin := mustSession(t, admins(t, e))
-	w.each(func(p *faultproxy.Proxy) { p.Hold(faultproxy.ToClient) })
+	w.Each(func(p *faultproxy.Proxy) { p.Hold(faultproxy.ToClient) })
 	defer w.reappear()
 	if err := admin.Delete(within(t), first.Node(), -1); err != nil {
 		t.Fatal(err)
 	}
-	all[1].term() // the referee compares it with the first
+	all[1].term() // the checker compares it with the first
 	all[1].events.wait(election.EventWithheld, 1)
 }
 
@@ -91,8 +92,8 @@ func TestRefusalsOfATakeoverAreReported(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			w := wayTo(t, e)
-			a := run(t, open(t, w.connect(), as("a")), path, "a", election.Config{ACL: zk.WorldACL(zk.PermAll)})
+			w := wireTo(t, e)
+			a := run(t, open(t, w.ConnectString(), as("a")), path, "a", election.Config{ACL: zk.WorldACL(zk.PermAll)})
 			a.term()
 			b := run(t, open(t, e.ConnectString(), as("b")), path, "b", election.Config{ACL: zk.WorldACL(zk.PermAll)})
 			b.events.wait(election.EventHeir, 1)
@@ -112,8 +113,8 @@ func TestRefusalsOfATakeoverAreReported(t *testing.T) {
 func TestAllElectionsOfAVanishedSessionAreLedAgain(t *testing.T) {
 	e, path := three(t), pathFor(t)
 	const elections = 20
-	w := wayTo(t, e)
-	one, other := open(t, w.connect(), shortLease), open(t, e.ConnectString(), shortLease)
+	w := wireTo(t, e)
+	one, other := open(t, w.ConnectString(), shortLease), open(t, e.ConnectString(), shortLease)
 	var before, after []*candidate
 	for i := range elections {
 		before = append(before, run(t, one, fmt.Sprint(path, i), fmt.Sprint("a", i), election.Config{}))

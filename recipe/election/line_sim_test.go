@@ -47,8 +47,8 @@ func TestACandidateAtALaggingFollowerSeesWhoIsAhead(t *testing.T) {
 		for range 20 {
 			begun := len(s.begun())
 			a, b := s.enter("a", s.Leader().Addr()), s.enter("b", slow.Addr())
-			s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
-			s.eventually("leader", func() bool { return len(s.begun()) > begun })
+			s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+			s.Eventually("leader", func() bool { return len(s.begun()) > begun })
 			time.Sleep(stageT / 2) // for the other, if it took itself for the first
 			ahead := s.inLine()[0].Path
 			if s.inLine()[0].Stat.Czxid > s.inLine()[1].Stat.Czxid {
@@ -88,7 +88,8 @@ func TestAfterALostReplyALaggingServerIsNotBelieved(t *testing.T) {
 					from, to := s.Followers()[0], s.Followers()[1]
 					lost := s.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Path: beats + "*", Nth: 1}, at)
 					lag(s, from, to)
-					a := s.enterWith("a", moving(s.Host("a").Dial, from.Addr(), to.Addr()), election.Config{}, untilTheEnd, from.Addr())
+					s.Config.Dial = moving(s.Host("a").Dial, from.Addr(), to.Addr())
+					a := s.enter("a", from.Addr())
 					a.term()
 					time.Sleep(stageT)
 					if n := s.inLine(); len(n) != 1 || lost.Hits() != 1 {
@@ -173,7 +174,7 @@ func TestManyHandOversInQuickSuccessionCostAFewReadsEach(t *testing.T) {
 func TestLeadersThatCrashOneAfterAnotherAreEachReplacedInALease(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		const D = stageT / 16
-		s.cfg.Lease = D
+		s.Config.Lease = D
 		all, _ := s.lineUp("a", "b", "c", "d", "e", "f")
 		time.Sleep(D)
 		for i, a := range all[:len(all)-1] {
@@ -193,13 +194,13 @@ func TestAPathThatVanishesBeforeTheCreateIsMadeAgain(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a := s.enter("a")
 		a.term()
-		if err := s.admin().EnsurePath(t.Context(), "/other", nil); err != nil {
+		if err := s.Admin().EnsurePath(t.Context(), "/other", nil); err != nil {
 			t.Fatal(err)
 		}
 		// A session's first place is created together with its heartbeat, this one alone.
 		gone := s.On(zktest.Match{Op: zktest.OpCreate, Path: "/other/*", Nth: 1}, zktest.Fail(zktest.CodeNoNode))
 		events := newEvents(t, "b")
-		other, err := election.New(a.client, "/other", election.Config{OnEvent: events.add})
+		other, err := election.New(a.client, "/other", election.Config{OnEvent: events.Add})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -233,7 +234,7 @@ func TestAContainerMayBeTheElectionsPath(t *testing.T) {
 			a.term()
 			a.client.Close()
 			a.stop()
-			s.eventually("end of the container", func() bool {
+			s.Eventually("end of the container", func() bool {
 				ok, _, err := conn.Exists(stagePath)
 				return err == nil && !ok
 			})

@@ -3,9 +3,11 @@ package election_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/recipe"
@@ -37,9 +39,9 @@ func lineUp(t *testing.T, path string, clients ...*session.Client) (all []*candi
 
 func TestACrashedLeaderIsReplaced(t *testing.T) {
 	e, path := three(t), pathFor(t)
-	w := wayTo(t, e)
+	w := wireTo(t, e)
 	all, first := lineUp(t, path,
-		open(t, w.connect(), session.Config{}), open(t, e.ConnectString(), session.Config{}), open(t, e.ConnectString(), session.Config{}))
+		open(t, w.ConnectString(), session.Config{}), open(t, e.ConnectString(), session.Config{}), open(t, e.ConnectString(), session.Config{}))
 	w.crash()
 	second := all[1].term()
 	if first.Valid() || first.Context().Err() == nil {
@@ -69,12 +71,12 @@ func TestACrashedLeaderIsReplaced(t *testing.T) {
 
 func TestAShortDisconnectionDeposesNobody(t *testing.T) {
 	e, path := three(t), pathFor(t)
-	w := wayTo(t, e)
-	all, first := lineUp(t, path, open(t, w.connect(), patient), open(t, e.ConnectString(), patient))
+	w := wireTo(t, e)
+	all, first := lineUp(t, path, open(t, w.ConnectString(), patient), open(t, e.ConnectString(), patient))
 	for range 10 {
 		w.cut()
 		before := w.replies()[faultproxy.OpMulti]
-		eventually(t, "renewal", func() bool { return w.replies()[faultproxy.OpMulti] > before })
+		await.Until(t, "renewal", func() bool { return w.replies()[faultproxy.OpMulti] > before })
 	}
 	if !first.Valid() || first.Context().Err() != nil || all[1].events.count(election.EventElected) != 0 {
 		t.Errorf("the leader is gone; events:\n%v%v", all[0].events, all[1].events)
@@ -91,7 +93,7 @@ func TestALeaderKeepsItsTermWhenItsServerIsKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var p pilot
+	var p dialer
 	p.set("", victim.Addr())
 	client := open(t, e.ConnectString(), session.Config{Dial: p.Dial})
 	all, first := lineUp(t, path, client, open(t, e.ConnectString(), session.Config{}))
@@ -99,7 +101,7 @@ func TestALeaderKeepsItsTermWhenItsServerIsKilled(t *testing.T) {
 	if err := victim.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "move", func() bool { return p.at() != victim.Addr() && client.Status().State == session.StateConnected })
+	await.Until(t, "move", func() bool { return p.at() != victim.Addr() && client.Status().State == session.StateConnected })
 	if !first.Valid() || all[0].events.count(election.EventDeposed) != 0 {
 		t.Errorf("the leader is gone; events:\n%v", all[0].events)
 	}
@@ -158,8 +160,8 @@ func TestTheTimeoutGrantedCounts(t *testing.T) {
 	if e.External() {
 		t.Skip("needs a server with a small maxSessionTimeout")
 	}
-	w := wayTo(t, e)
-	client := open(t, w.connect(), session.Config{Timeout: 40 * time.Second, Lease: 16 * time.Second})
+	w := wireTo(t, e)
+	client := open(t, w.ConnectString(), session.Config{Timeout: 40 * time.Second, Lease: 16 * time.Second})
 	a := run(t, client, path, "a", election.Config{StopBefore: 4 * time.Second})
 	term := a.term()
 	if ev := a.events.wait(election.EventJoined, 1); ev.Timeout != 2*time.Second {
@@ -175,7 +177,7 @@ func TestTheTimeoutGrantedCounts(t *testing.T) {
 	if !errors.Is(context.Cause(term.Context()), recipe.ReasonLeaseExpired) {
 		t.Errorf("cause %v", context.Cause(term.Context()))
 	}
-	b.term() // the referee sees whether that was too early
+	b.term() // the checker sees whether that was too early
 }
 
 func TestCandidatesWaitForAnEnsembleThatStartsLater(t *testing.T) {
@@ -192,14 +194,12 @@ func TestCandidatesWaitForAnEnsembleThatStartsLater(t *testing.T) {
 	a := run(t, open(t, e.ConnectString(), session.Config{}), path, "a", election.Config{})
 	b := run(t, open(t, e.ConnectString(), session.Config{}), path, "b", election.Config{})
 	closed := run(t, open(t, e.ConnectString(), session.Config{}), path, "c", election.Config{})
-	time.Sleep(3 * time.Second) // without any server
+	await.Until(t, "word of what is wrong with each server", func() bool {
+		servers := a.client.Status().Servers
+		return len(servers) == 3 && !slices.ContainsFunc(servers, func(s session.ServerStatus) bool { return s.Err == nil })
+	}, func() any { return a.client.Status().Servers })
 	if st := a.Status(); st.State != election.StateJoining {
 		t.Errorf("status without a server: %v", st.State)
-	}
-	for _, s := range a.client.Status().Servers {
-		if s.Err == nil {
-			t.Errorf("nothing is said about %s", s.Addr)
-		}
 	}
 	closed.client.Close()
 	<-closed.done
@@ -218,8 +218,8 @@ func TestCandidatesWaitForAnEnsembleThatStartsLater(t *testing.T) {
 
 func TestARestartedCandidateDoesNotTakeOverItsFormerZnode(t *testing.T) {
 	e, path := three(t), pathFor(t)
-	w := wayTo(t, e)
-	before := run(t, open(t, w.connect(), session.Config{Timeout: short}), path, "same", election.Config{})
+	w := wireTo(t, e)
+	before := run(t, open(t, w.ConnectString(), session.Config{Timeout: short}), path, "same", election.Config{})
 	old := before.term()
 	w.crash()
 	after := run(t, open(t, e.ConnectString(), session.Config{Timeout: short}), path, "same", election.Config{})
@@ -233,8 +233,8 @@ func TestARestartedCandidateDoesNotTakeOverItsFormerZnode(t *testing.T) {
 
 func TestASessionSaidToHaveExpiredDeposesAtOnce(t *testing.T) {
 	e, path := three(t), pathFor(t)
-	w := wayTo(t, e)
-	a := run(t, open(t, w.connect(), session.Config{}), path, "a", election.Config{})
+	w := wireTo(t, e)
+	a := run(t, open(t, w.ConnectString(), session.Config{}), path, "a", election.Config{})
 	first := a.term()
 	f := w.on(faultproxy.Fail, is(faultproxy.OpConnect)) // says so, although the session lives
 	w.cut()

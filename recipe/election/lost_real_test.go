@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -20,8 +21,8 @@ import (
 func TestALeadersLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 	e := three(t)
 	for _, action := range []faultproxy.Action{faultproxy.LoseRequest, faultproxy.LoseReply} {
-		sweep(t, action, func(t *testing.T, path string, w *way) {
-			client := open(t, w.connect(), session.Config{})
+		sweep(t, action, func(t *testing.T, path string, w *wire) {
+			client := open(t, w.ConnectString(), session.Config{})
 			el, err := election.New(client, path, election.Config{})
 			if err != nil {
 				t.Fatal(err)
@@ -30,7 +31,7 @@ func TestALeadersLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			refereeOf(t, path).watch(term)
+			checkerOf(t, path).watch(term)
 			id := client.Status().Session
 			if err := term.Proclaim(within(t), []byte("data")); err != nil && session.OutcomeOf(err) != session.OutcomeUnknown {
 				t.Errorf("Proclaim: %v", err)
@@ -57,7 +58,7 @@ func TestALeadersLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 func TestAnHeirsLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 	e := three(t)
 	for _, action := range []faultproxy.Action{faultproxy.LoseRequest, faultproxy.LoseReply} {
-		sweep(t, action, func(t *testing.T, path string, w *way) {
+		sweep(t, action, func(t *testing.T, path string, w *wire) {
 			client := open(t, e.ConnectString(), session.Config{})
 			a, err := election.New(client, path, election.Config{ID: "a"})
 			if err != nil {
@@ -67,10 +68,10 @@ func TestAnHeirsLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			refereeOf(t, path).watch(first)
-			heir := open(t, w.connect(), session.Config{})
+			checkerOf(t, path).watch(first)
+			heir := open(t, w.ConnectString(), session.Config{})
 			events := newEvents(t, "b")
-			b, err := election.New(heir, path, election.Config{ID: "b", OnEvent: events.add})
+			b, err := election.New(heir, path, election.Config{ID: "b", OnEvent: events.Add})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -84,7 +85,7 @@ func TestAnHeirsLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 				result <- won{term, err}
 			}()
 			events.wait(election.EventHeir, 1)
-			eventually(t, "lease", func() bool { return heir.Status().LeaseRemaining > 0 })
+			await.Until(t, "lease", func() bool { return heir.Status().LeaseRemaining > 0 })
 			if err := first.Release(within(t)); err != nil {
 				t.Fatal(err)
 			}
@@ -92,7 +93,7 @@ func TestAnHeirsLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 			if second.err != nil {
 				t.Fatal(second.err)
 			}
-			refereeOf(t, path).watch(second.term)
+			checkerOf(t, path).watch(second.term)
 			if n := events.count(election.EventJoined); n != 1 {
 				t.Errorf("joined %d times; events:\n%v", n, events)
 			}
@@ -108,13 +109,13 @@ func TestAnHeirsLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 
 // sweep runs a life again and again, and strikes its first request, its second, and so
 // on, until there is nothing left to strike.
-func sweep(t *testing.T, action faultproxy.Action, life func(t *testing.T, path string, w *way)) {
+func sweep(t *testing.T, action faultproxy.Action, life func(t *testing.T, path string, w *wire)) {
 	t.Helper()
 	name := map[faultproxy.Action]string{faultproxy.LoseRequest: "lost request", faultproxy.LoseReply: "lost reply"}[action]
 	for n := 1; ; n++ {
 		struck := false
 		t.Run(fmt.Sprintf("%s %d", name, n), func(t *testing.T) {
-			w := wayTo(t, three(t))
+			w := wireTo(t, three(t))
 			f := w.on(action, nth(n, func(f faultproxy.Frame) bool {
 				return request(f) && f.Op != faultproxy.OpCloseSession
 			}))
@@ -150,8 +151,8 @@ func TestACampaignThatIsCancelledAtAnyStepIsTakenBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := pathFor(t)
-			w := wayTo(t, e)
-			client := open(t, w.connect(), session.Config{})
+			w := wireTo(t, e)
+			client := open(t, w.ConnectString(), session.Config{})
 			if err := mustSession(t, client).EnsurePath(within(t), path, nil); err != nil {
 				t.Fatal(err)
 			}
@@ -180,19 +181,10 @@ func TestACampaignThatIsCancelledAtAnyStepIsTakenBack(t *testing.T) {
 				t.Fatal("it outlasts its context")
 			}
 			held.release()
-			eventually(t, "deletion", func() bool { return len(children(t, admins(t, e), path)) == 0 })
+			await.Until(t, "deletion", func() bool { return len(children(t, admins(t, e), path)) == 0 })
 			if client.Status().State != session.StateConnected {
 				t.Errorf("the session is %v", client.Status().State)
 			}
 		})
 	}
-}
-
-func mustSession(t *testing.T, c *session.Client) *session.Session {
-	t.Helper()
-	s, err := c.Session(within(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
 }

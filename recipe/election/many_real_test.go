@@ -6,6 +6,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -55,13 +56,13 @@ func TestFiftyHandOversBetweenCandidatesOfOneClient(t *testing.T) {
 		t.Errorf("%d terms", elected)
 	}
 	// A create that was under way is taken back in the background.
-	eventually(t, "empty line", func() bool { return len(children(t, shared, path)) == 0 })
+	await.Until(t, "empty line", func() bool { return len(children(t, shared, path)) == 0 })
 }
 
 func TestManyElectionsShareOneClient(t *testing.T) {
 	e, path := three(t), pathFor(t)
-	w := wayTo(t, e)
-	client := open(t, w.connect(), session.Config{})
+	w := wireTo(t, e)
+	client := open(t, w.ConnectString(), session.Config{})
 	rival := open(t, e.ConnectString(), session.Config{})
 	const n = 20
 	var mine, theirs []*candidate
@@ -108,7 +109,7 @@ func TestOneLineWithLocksOfAnotherLibrary(t *testing.T) {
 	after := zk.NewLock(rawConn(t, e), path, zk.WorldACL(zk.PermAll))
 	locked := make(chan error, 1)
 	go func() { locked <- after.Lock() }()
-	eventually(t, "line of three", func() bool { return len(children(t, client, path)) == 3 })
+	await.Until(t, "line of three", func() bool { return len(children(t, client, path)) == 3 })
 	b := run(t, client, path, "b", election.Config{Style: election.StyleLock})
 	b.events.wait(election.EventJoined, 1)
 	if a.events.count(election.EventElected) != 0 {

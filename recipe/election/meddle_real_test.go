@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
@@ -39,7 +40,7 @@ func TestACandidateWhoseZnodeIsDeletedRejoinsAtTheTail(t *testing.T) {
 	if !first.Valid() {
 		t.Error("the leader is gone")
 	}
-	refereeOf(t, path).expel()
+	checkerOf(t, path).expel()
 	expel(0, 1) // the leader; d c b a
 	if ev := all[0].events.wait(election.EventDeposed, 1); ev.Reason != recipe.ReasonNodeDeleted {
 		t.Errorf("deposed: %v", ev.Reason)
@@ -71,13 +72,13 @@ func TestTheElectionGoesOnWhenItsPathIsDeleted(t *testing.T) {
 			}
 		}
 	}
-	refereeOf(t, path).expel()
+	checkerOf(t, path).expel()
 	wipe()
 	<-first.Context().Done()
-	eventually(t, "line of two", func() bool {
+	await.Until(t, "line of two", func() bool {
 		return all[0].Status().Node != "" && all[1].Status().Node != "" && len(children(t, admins(t, e), path)) == 2
 	})
-	eventually(t, "leader", func() bool {
+	await.Until(t, "leader", func() bool {
 		return all[0].Status().State == election.StateLeading || all[1].Status().State == election.StateLeading
 	})
 	for _, c := range all {
@@ -114,7 +115,7 @@ func TestForeignChildrenAreIgnoredAndLeftAlone(t *testing.T) {
 		c.stop()
 	}
 	// A create that was under way is taken back in the background.
-	eventually(t, "line of strangers only", func() bool { return len(children(t, client, path)) == len(foreign) })
+	await.Until(t, "line of strangers only", func() bool { return len(children(t, client, path)) == len(foreign) })
 }
 
 func TestAContenderAheadIsWaitedFor(t *testing.T) {
@@ -192,7 +193,7 @@ func openPath(t *testing.T, e interface{ Addrs() []string }, path string, auth s
 	if err := conn.AddAuth(auth.Scheme, []byte(auth.Credential)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "path", func() bool { ok, _, err := conn.Exists(path); return ok && err == nil })
+	await.Until(t, "path", func() bool { ok, _, err := conn.Exists(path); return ok && err == nil })
 	if _, err := conn.SetACL(path, zk.WorldACL(zk.PermAll), -1); err != nil {
 		t.Fatal(err)
 	}
@@ -211,8 +212,8 @@ func rawConn(t *testing.T, e interface{ Addrs() []string }) *zk.Conn {
 
 func TestAWaiterWhoseZnodeWentWhileItWasAwayDoesNotLeadOnIt(t *testing.T) {
 	e, path := three(t), pathFor(t)
-	w := wayTo(t, e)
-	all, first := lineUp(t, path, open(t, e.ConnectString(), session.Config{}), open(t, w.connect(), session.Config{}),
+	w := wireTo(t, e)
+	all, first := lineUp(t, path, open(t, e.ConnectString(), session.Config{}), open(t, w.ConnectString(), session.Config{}),
 		open(t, e.ConnectString(), session.Config{}))
 	old := all[1].events.wait(election.EventJoined, 1)
 	admin := mustSession(t, admins(t, e))
@@ -235,8 +236,8 @@ func TestAWaiterWhoseZnodeWentWhileItWasAwayDoesNotLeadOnIt(t *testing.T) {
 
 func TestAnHeirThatIsNotToldFindsOutByItself(t *testing.T) {
 	e, path := three(t), pathFor(t)
-	w := wayTo(t, e)
-	all, first := lineUp(t, path, open(t, e.ConnectString(), session.Config{}), open(t, w.connect(), session.Config{}))
+	w := wireTo(t, e)
+	all, first := lineUp(t, path, open(t, e.ConnectString(), session.Config{}), open(t, w.ConnectString(), session.Config{}))
 	lost := w.on(faultproxy.HoldReply, is(faultproxy.OpEvent)) // until the test ends
 	first.Resign()
 	lost.wait()

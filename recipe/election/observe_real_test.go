@@ -4,39 +4,21 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// told collects what an observer tells.
-type told struct {
-	mu  sync.Mutex // guards all
-	all []election.Candidate
-}
-
-func (s *told) add(l election.Candidate) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.all = append(s.all, l)
-}
-
-func (s *told) list() []election.Candidate {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]election.Candidate(nil), s.all...)
-}
-
 // follow follows an observer until the test ends.
-func follow(t *testing.T, o *election.Observer) *told {
+func follow(t *testing.T, o *election.Observer) *await.List[election.Candidate] {
 	t.Helper()
-	var s told
+	var s await.List[election.Candidate]
 	done := make(chan error, 1)
-	go func() { done <- o.Follow(context.Background(), s.add) }()
+	go func() { done <- o.Follow(context.Background(), s.Add) }()
 	t.Cleanup(func() {
 		o.Close()
 		if err := <-done; !errors.Is(err, context.Canceled) && !errors.Is(err, session.ErrClosed) {
@@ -44,11 +26,11 @@ func follow(t *testing.T, o *election.Observer) *told {
 		}
 		// It may skip leaders, but not tell one twice, nor in another order.
 		last := int64(0)
-		for i, l := range s.list() {
+		for i, l := range s.All() {
 			if l.Token != 0 && l.Token < last {
 				t.Errorf("token %d after %d", l.Token, last)
 			}
-			if i > 0 && l.Token == s.list()[i-1].Token && bytes.Equal(l.Data, s.list()[i-1].Data) {
+			if i > 0 && l.Token == s.All()[i-1].Token && bytes.Equal(l.Data, s.All()[i-1].Data) {
 				t.Errorf("told twice: %+v", l)
 			}
 			last = max(last, l.Token)
@@ -59,7 +41,7 @@ func follow(t *testing.T, o *election.Observer) *told {
 
 func current(t *testing.T, o *election.Observer, what string, ok func(election.Candidate) bool) {
 	t.Helper()
-	eventually(t, what, func() bool { l, known := o.Current(); return known && ok(l) })
+	await.Until(t, what, func() bool { l, known := o.Current(); return known && ok(l) })
 }
 
 func observe(t *testing.T, client *session.Client, path string) *election.Observer {
@@ -81,8 +63,8 @@ func nobody(l election.Candidate) bool { return l.Node == "" && l.ID == "" && l.
 
 func TestAnObserverFollowsTheLeader(t *testing.T) {
 	e, path := three(t), pathFor(t)
-	w := wayTo(t, e)
-	watcher := open(t, w.connect(), session.Config{Timeout: time.Second})
+	w := wireTo(t, e)
+	watcher := open(t, w.ConnectString(), session.Config{Timeout: time.Second})
 	o := observe(t, watcher, path)
 	s := follow(t, o)
 	current(t, o, "nobody on a missing path", nobody)
@@ -114,7 +96,7 @@ func TestAnObserverFollowsTheLeader(t *testing.T) {
 	// Through the loss of the session.
 	old := watcher.Status().Session
 	w.crash()
-	eventually(t, "end of the session", func() bool { return watcher.Status().State == session.StateLost || watcher.Status().Session != old })
+	await.Until(t, "end of the session", func() bool { return watcher.Status().State == session.StateLost || watcher.Status().Session != old })
 	b.stop()
 	w.heal()
 	current(t, o, "nobody", nobody)
@@ -127,8 +109,8 @@ func TestAnObserverFollowsTheLeader(t *testing.T) {
 	current(t, o, "leader of a new path", is("c", ""))
 	c.stop()
 	current(t, o, "nobody", nobody)
-	if n := len(s.list()); n < 5 {
-		t.Errorf("only %d leaders told: %+v", n, s.list())
+	if n := len(s.All()); n < 5 {
+		t.Errorf("only %d leaders told: %+v", n, s.All())
 	}
 	// A second observer begins with the present state, and ends by itself.
 	second := observe(t, client, path)

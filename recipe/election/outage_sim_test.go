@@ -37,7 +37,7 @@ func TestAnEnsembleThatComesBackAfterALongOutageSoonHasALeader(t *testing.T) {
 					server.Start()
 				}
 				back, terms, before := time.Now(), len(s.begun()), requests(s)
-				s.eventually("leader", func() bool { return len(s.begun()) > terms })
+				s.Eventually("leader", func() bool { return len(s.begun()) > terms })
 				took = append(took, time.Since(back))
 				most = max(most, (requests(s)-before)/candidates)
 				// The former znodes are gone when their sessions have expired.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -44,7 +45,7 @@ func TestWhatIsRefusedForGoodEndsRun(t *testing.T) {
 				t.Fatal(err)
 			}
 			events := newEvents(t, "a")
-			el, err := election.New(client, path+c.below, election.Config{ACL: c.mine, OnEvent: events.add})
+			el, err := election.New(client, path+c.below, election.Config{ACL: c.mine, OnEvent: events.Add})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -64,7 +65,7 @@ func TestWhatIsRefusedForGoodEndsRun(t *testing.T) {
 			}
 			if c.below == "" && c.acl == nil {
 				// Deleted in the background when the own znode could not be read.
-				eventually(t, "empty path", func() bool { return len(children(t, client, path)) == 0 })
+				await.Until(t, "empty path", func() bool { return len(children(t, client, path)) == 0 })
 			}
 			if id := client.Status().Session; id != admin.ID() {
 				t.Error("the session was ended for it")
@@ -111,7 +112,7 @@ func TestAnHeirWhoseZnodeBecomesUnreadableLeavesNoOrphan(t *testing.T) {
 	if !errors.As(heir.err, &permanent) || !errors.Is(heir.err, zk.ErrNoAuth) {
 		t.Errorf("Run returned %v", heir.err)
 	}
-	eventually(t, "line of one", func() bool { return len(children(t, client, path)) == 1 })
+	await.Until(t, "line of one", func() bool { return len(children(t, client, path)) == 1 })
 }
 
 func TestALeaderWhoseZnodeBecomesUnreadableIsNotToldItWasDeleted(t *testing.T) {
@@ -138,7 +139,7 @@ func TestAnUnhealthyCandidateStaysOut(t *testing.T) {
 	var verdict healthVerdict
 	verdict.set(errors.Join(sick, zk.ErrNoAuth))
 	a := run(t, client, path, "a", election.Config{Healthy: verdict.ask, HealthEvery: 20 * time.Millisecond})
-	eventually(t, "staying out", func() bool {
+	await.Until(t, "staying out", func() bool {
 		st := a.Status()
 		return st.State == election.StateUnhealthy && errors.Is(st.Err, sick)
 	})
@@ -157,7 +158,7 @@ func TestAnUnhealthyCandidateStaysOut(t *testing.T) {
 	b.events.wait(election.EventLeft, 1)
 	a.events.wait(election.EventLeft, 1)
 	verdict.set(nil)
-	eventually(t, "leader", func() bool {
+	await.Until(t, "leader", func() bool {
 		return a.Status().State == election.StateLeading || b.Status().State == election.StateLeading
 	})
 	a.stop()

@@ -17,8 +17,8 @@ import (
 // StopBefore as long as New allows does not eat up the lease.
 func TestAnUndisturbedTermLastsWhateverStopBeforeIs(t *testing.T) {
 	atEachLease(t, 1, func(t *testing.T, s *stage, _ *rand.Rand) {
-		D := s.cfg.Lease
-		a := s.enterWith("a", s.Host("a").Dial, election.Config{StopBefore: D / 4}, untilTheEnd)
+		D := s.Config.Lease
+		a := s.enterWith("a", election.Config{StopBefore: D / 4}, untilTheEnd)
 		first := a.term()
 		b := s.enter("b")
 		b.events.wait(election.EventHeir, 1)
@@ -51,7 +51,7 @@ func TestPausesOfUpToTwoThirdsOfTheLeaseCostNoTerm(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for percent := 10; percent <= 65; percent += 5 {
 				onStage(t, zktest.Config{Seed: int64(percent)}, func(t *testing.T, s *stage) {
-					s.cfg = session.Config{Lease: D, Timeout: 10 * time.Second}
+					s.Config = session.Config{Lease: D, Timeout: 10 * time.Second}
 					all, first := s.lineUp("a", "b")
 					for round := range 20 {
 						time.Sleep(2*D + time.Duration(round)*D/80) // at each phase of the beats
@@ -64,7 +64,7 @@ func TestPausesOfUpToTwoThirdsOfTheLeaseCostNoTerm(t *testing.T) {
 				})
 			}
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-				s.cfg = session.Config{Lease: D, Timeout: 10 * time.Second}
+				s.Config = session.Config{Lease: D, Timeout: 10 * time.Second}
 				all, first := s.lineUp("a", "b")
 				time.Sleep(2 * D)
 				pause(s, D*5/4)
@@ -112,10 +112,10 @@ func (g *gaps) list() []time.Duration {
 // A hundred candidates over ten sessions hand the leadership round every 20 ms.
 func TestHandOversInQuickSuccessionDoNotStall(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		s.cfg = session.Config{Lease: 4 * time.Second, Timeout: 15 * time.Second}
+		s.Config = session.Config{Lease: 4 * time.Second, Timeout: 15 * time.Second}
 		var g gaps
 		for i := range 10 {
-			client := s.client(fmt.Sprint("h", i))
+			client := s.Client(fmt.Sprint("h", i))
 			for range 10 {
 				s.stand(client, stagePath, election.Config{}, g.lead(20*time.Millisecond))
 			}
@@ -134,9 +134,9 @@ func TestLeadersThatResignAgainAndAgainLeaveNoGap(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		var g gaps
 		for i := range 5 {
-			s.stand(s.client(fmt.Sprint("h", i)), stagePath, election.Config{}, g.lead(60*time.Millisecond))
+			s.stand(s.Client(fmt.Sprint("h", i)), stagePath, election.Config{}, g.lead(60*time.Millisecond))
 		}
-		s.eventually("hundred resignations", func() bool { return len(g.list()) >= 100 })
+		s.Eventually("hundred resignations", func() bool { return len(g.list()) >= 100 })
 		all := g.list()
 		t.Logf("p50 %v, p99 %v, max %v", all[len(all)/2], all[len(all)*99/100], all[len(all)-1])
 		if longest := all[len(all)-1]; longest > 60*time.Millisecond {

@@ -79,7 +79,7 @@ func TestTheHeirReadsNothingBetweenAnAnnouncedDepartureAndItsCallback(t *testing
 // that all before it are over.
 func TestWhoJoinsInDoubtWaitsForALease(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		admin := s.admin()
+		admin := s.Admin()
 		a := s.enter("a")
 		first := a.term()
 		time.Sleep(stageD)
@@ -142,7 +142,7 @@ func TestWhoJoinsAfterWaitersHaveLeftDoesNotWaitForThem(t *testing.T) {
 // The path holds data of somebody else: nothing is announced there, and nothing is unsafe.
 func TestForeignDataInThePathMakeAHandOverSlowerAndNoCandidateWritesThem(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		admin := s.admin()
+		admin := s.Admin()
 		if err := admin.EnsureNode(t.Context(), stagePath, []byte("somebody's"), nil); err != nil {
 			t.Fatal(err)
 		}
@@ -219,11 +219,11 @@ func TestARecordThatWasCopiedHidesNobody(t *testing.T) {
 		}
 	}
 	onStage(t, zktest.Config{OnRequest: onRequest}, func(t *testing.T, s *stage) {
-		s.cfg.Timeout, s.cfg.Lease = 5*stageT, stageD
+		s.Config.Timeout, s.Config.Lease = 5*stageT, stageD
 		s.copied(1, zk.PermAll)
 		brake.Store(s.Host("a"))
 		a := s.enter("a")
-		s.eventually("znode of a", func() bool { return len(s.inLine()) == 1 })
+		s.Eventually("znode of a", func() bool { return len(s.inLine()) == 1 })
 		b := s.enter("b")
 		b.events.wait(election.EventJoined, 1)
 		c := s.enter("c")
@@ -268,7 +268,7 @@ func TestWhatACopiedRecordTellsIsNotWrittenBack(t *testing.T) {
 func TestARecordThatIsCopiedLaterTellsNothing(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		all, first := s.lineUp("a", "b")
-		if _, err := s.admin().Set(t.Context(), stagePath, copiedRecord(1), -1); err != nil {
+		if _, err := s.Admin().Set(t.Context(), stagePath, copiedRecord(1), -1); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(5 * stageD)
@@ -278,12 +278,12 @@ func TestARecordThatIsCopiedLaterTellsNothing(t *testing.T) {
 }
 
 // vanish deletes a leader's znode without its knowledge.
-func (s *stage) vanish(a *actor, term *election.Term) {
-	s.t.Helper()
+func (s *stage) vanish(a *candidate, term *election.Term) {
+	s.T.Helper()
 	time.Sleep(stageD)
 	a.host.Hold(zktest.ToClient)
-	if err := s.admin().Delete(s.t.Context(), term.Node(), -1); err != nil {
-		s.t.Fatal(err)
+	if err := s.Admin().Delete(s.T.Context(), term.Node(), -1); err != nil {
+		s.T.Fatal(err)
 	}
 }
 
@@ -298,8 +298,8 @@ func copiedRecord(settled int, left ...int) []byte {
 
 // copied makes the path with such a record.
 func (s *stage) copied(settled int, perms int32, left ...int) {
-	s.t.Helper()
-	if _, err := s.admin().Create(s.t.Context(), stagePath, copiedRecord(settled, left...), 0, zk.WorldACL(perms)); err != nil {
-		s.t.Fatal(err)
+	s.T.Helper()
+	if _, err := s.Admin().Create(s.T.Context(), stagePath, copiedRecord(settled, left...), 0, zk.WorldACL(perms)); err != nil {
+		s.T.Fatal(err)
 	}
 }

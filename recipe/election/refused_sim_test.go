@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -18,21 +19,21 @@ import (
 
 // makeNode makes a znode with the permissions that everybody has on it.
 func (s *stage) makeNode(path, data string, perms int32) {
-	s.t.Helper()
-	if err := s.admin().EnsureNode(s.t.Context(), path, []byte(data), zk.WorldACL(perms)); err != nil {
-		s.t.Fatal(err)
+	s.T.Helper()
+	if err := s.Admin().EnsureNode(s.T.Context(), path, []byte(data), zk.WorldACL(perms)); err != nil {
+		s.T.Fatal(err)
 	}
 }
 
 // enterAs starts a candidate with credentials of its own. All others may do with its heartbeat
 // what perms say; its place in the line is everybody's.
-func (s *stage) enterAs(name string, perms int32) *actor {
-	s.cfg.Auth = []session.Auth{session.Digest(name, "secret")}
-	s.cfg.ACL = zk.DigestACL(zk.PermAll, name, "secret")
+func (s *stage) enterAs(name string, perms int32) *candidate {
+	s.Config.Auth = []session.Auth{session.Digest(name, "secret")}
+	s.Config.ACL = zk.DigestACL(zk.PermAll, name, "secret")
 	if perms != 0 {
-		s.cfg.ACL = append(s.cfg.ACL, zk.WorldACL(perms)...)
+		s.Config.ACL = append(s.Config.ACL, zk.WorldACL(perms)...)
 	}
-	return s.enterWith(name, s.Host(name).Dial, election.Config{ACL: zk.WorldACL(zk.PermAll)}, untilTheEnd)
+	return s.enterWith(name, election.Config{ACL: zk.WorldACL(zk.PermAll)}, untilTheEnd)
 }
 
 // What is not permitted makes a change of leader slower, is reported, and is never unsafe.
@@ -85,12 +86,12 @@ func TestWithoutAPermissionAChangeOfLeaderIsSlowerAndReported(t *testing.T) {
 
 // runOnce returns what Run returns of its own accord.
 func (s *stage) runOnce(path string) error {
-	s.t.Helper()
-	el, err := election.New(s.client("x"), path, election.Config{})
+	s.T.Helper()
+	el, err := election.New(s.Client("x"), path, election.Config{})
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(s.T.Context(), time.Minute)
 	defer cancel()
 	return el.Run(ctx, untilTheEnd)
 }
@@ -105,7 +106,7 @@ func TestWithoutCREATEForItsHeartbeatACandidateEndsForGood(t *testing.T) {
 		if !errors.As(err, &permanent) || !errors.Is(err, zk.ErrNoAuth) {
 			t.Fatalf("it ends with %v", err)
 		}
-		mustSay(t, err, stagePath, dir, "CREATE")
+		shared.Says(t, err, stagePath, dir, "CREATE")
 	})
 }
 
@@ -121,9 +122,9 @@ func TestALeaseThatIsLongerThanTheLinesEndsACandidateForGood(t *testing.T) {
 		if *long != (recipe.LeaseError{Path: stagePath, Lease: stageD, Allowed: 1500 * time.Millisecond}) {
 			t.Errorf("%+v", *long)
 		}
-		mustSay(t, err, stagePath, "2s", "1.5s")
-		s.eventually("end of its znode", func() bool { return len(s.inLine()) == 0 })
-		s.cfg.Lease = time.Second // one that is short enough
+		shared.Says(t, err, stagePath, "2s", "1.5s")
+		s.Eventually("end of its znode", func() bool { return len(s.inLine()) == 0 })
+		s.Config.Lease = time.Second // one that is short enough
 		s.enter("a").term()
 	})
 }
@@ -133,10 +134,10 @@ func TestALeaseThatIsLongerThanTheLinesEndsACandidateForGood(t *testing.T) {
 func TestACandidateWhoseLeaseWasCutLetsTheOthersIn(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.Servers()[0].SetSessionLimits(stageT/2, stageT/2)
-		s.cfg.Lease = stageD
+		s.Config.Lease = stageD
 		short := s.enter("a", s.Addrs()[0])
 		short.term()
-		if D := s.client("b").Status().LeaseTime; D != stageD {
+		if D := s.Client("b").Status().LeaseTime; D != stageD {
 			t.Fatalf("asked for %v", D)
 		}
 		long := s.enter("b", s.Addrs()[1])
@@ -151,13 +152,13 @@ func TestNobodyWaitsForALeaseOfAnotherLibrarysCandidate(t *testing.T) {
 	for name, style := range map[string]string{"LeaderLatch": "_c_6d9c7c1e-1cb2-4f6e-8f0a-b1fd3b2d0d2b-latch-", "kazoo": "6d9c7c1e1cb24f6e8f0ab1fd3b2d0d2b__lock__"} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-				admin := s.admin()
+				admin := s.Admin()
 				s.makePath()
 				node, err := admin.Create(t.Context(), stagePath+"/"+style, []byte("other"), zk.FlagEphemeral|zk.FlagSequence, zk.WorldACL(zk.PermAll))
 				if err != nil {
 					t.Fatal(err)
 				}
-				a, b := s.enter("a"), (*actor)(nil)
+				a, b := s.enter("a"), (*candidate)(nil)
 				a.events.wait(election.EventHeir, 1)
 				b = s.enter("b")
 				b.events.wait(election.EventJoined, 1)

@@ -57,7 +57,7 @@ func TestCampaignAndResignInSteps(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		refereeOf(t, path).watch(term)
+		checkerOf(t, path).watch(term)
 		if !term.Valid() || term.Token() <= last || term.ID() != "steps" || term.Remaining() <= 0 || time.Until(term.Deadline()) <= 0 {
 			t.Fatalf("term %+v after token %d", term, last)
 		}
@@ -146,7 +146,7 @@ func TestAPanicComesOutOfRunWhenTheZnodeIsGone(t *testing.T) {
 	e, path := three(t), pathFor(t)
 	client := open(t, e.ConnectString(), session.Config{})
 	events := newEvents(t, "a")
-	el, err := election.New(client, path, election.Config{OnEvent: events.add})
+	el, err := election.New(client, path, election.Config{OnEvent: events.Add})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestAPanicComesOutOfRunWhenTheZnodeIsGone(t *testing.T) {
 	if ev := events.wait(election.EventDeposed, 1); ev.Reason != recipe.ReasonPanicked {
 		t.Errorf("deposed: %+v", ev)
 	}
-	if err := faultOf(events.list()); err != nil {
+	if err := faultOf(events.All()); err != nil {
 		t.Error(err)
 	}
 	if all := children(t, client, path); len(all) != 0 {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -28,20 +29,20 @@ func TestNewCredentialsUnderAnOldACLEndRunAndNameWhatIsMissing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 				s.makeNode("/zkrecipe", "", zk.PermAll)
-				admin := s.admin()
+				admin := s.Admin()
 				for path, acl := range map[string][]zk.ACL{stagePath: c.path, strings.TrimSuffix(beats, "/"): c.beats} {
 					if err := admin.EnsurePath(t.Context(), path, acl); err != nil {
 						t.Fatal(err)
 					}
 				}
-				s.cfg.Auth = []session.Auth{session.Digest("new", "secret")}
+				s.Config.Auth = []session.Auth{session.Digest("new", "secret")}
 				err := s.runOnce(stagePath)
 				t.Log(err)
 				var permanent *recipe.PermanentError
 				if !errors.As(err, &permanent) || !errors.Is(err, zk.ErrNoAuth) {
 					t.Fatalf("Run returned %v", err)
 				}
-				mustSay(t, err, c.says...)
+				shared.Says(t, err, c.says...)
 			})
 		})
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -102,7 +103,7 @@ func TestAnErrorOfTheUsersDoesNotDecideAboutTheZnode(t *testing.T) {
 	a.term()
 	events := newEvents(t, "b")
 	var gone error // what the library tells when a znode was deleted
-	el, err := election.New(client, "/e", election.Config{ID: "b", OnEvent: events.add})
+	el, err := election.New(client, "/e", election.Config{ID: "b", OnEvent: events.Add})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +140,7 @@ func TestResigningFromTheElectedEventDoesNotWait(t *testing.T) {
 	resigned := make(chan struct{}, 100)
 	c := newEvents(t, "a")
 	el, err := election.New(client, "/e", election.Config{OnEvent: func(ev election.Event) {
-		c.add(ev)
+		c.Add(ev)
 		if ev.Kind == election.EventElected {
 			ev.Term.Resign()
 			resigned <- struct{}{}
@@ -227,7 +228,9 @@ func TestAnEndedContextCreatesNothing(t *testing.T) {
 }
 
 func TestAZnodeThatMustNotBeDeletedEndsTheSessionRatherThanStay(t *testing.T) {
-	e, client := embedded(t)
+	var trap shared.Trap
+	e := zktest.Start(t, zktest.Config{MaxSessionTimeout: steady, OnRequest: trap.Requested})
+	client := open(t, e.ConnectString(), session.Config{Timeout: steady})
 	s, err := client.Session(within(t))
 	if err != nil {
 		t.Fatal(err)
@@ -238,19 +241,18 @@ func TestAZnodeThatMustNotBeDeletedEndsTheSessionRatherThanStay(t *testing.T) {
 	if err := s.EnsurePath(within(t), strings.TrimSuffix(beats, "/"), nil); err != nil { // or the first attempt fails
 		t.Fatal(err)
 	}
-	multis := e.Counts().Requests[zktest.OpMulti]
 	e.Server(1).Slow(100 * time.Millisecond) // the create is under way for that long
 	el, err := election.New(client, "/e", election.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	go func() {
-		for e.Counts().Requests[zktest.OpMulti] == multis { // the first place comes with the heartbeat
-			runtime.Gosched()
+	trap.Set(func(r zktest.Request) bool {
+		if r.Op == zktest.OpMulti { // the first place comes with the heartbeat
+			cancel()
 		}
-		cancel()
-	}()
+		return r.Op == zktest.OpMulti
+	})
 	if _, err := el.Campaign(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("err = %v", err)
 	}
@@ -281,7 +283,7 @@ func TestAnObserverBelievesARestoredBackup(t *testing.T) {
 		case "x":
 			at.to(fresh.Addrs()[0])
 			old.Close()
-			// Not by run, whose referee would take it for a candidate of the old ensemble.
+			// Not by run, whose checker would take it for a candidate of the old ensemble.
 			y, err := election.New(open(t, fresh.ConnectString(), session.Config{Timeout: steady}), "/e", election.Config{ID: "y"})
 			if err != nil {
 				t.Error(err)

@@ -25,13 +25,13 @@ var leases = []session.Config{
 	{Lease: 4 * time.Second, Timeout: 30 * time.Second},
 }
 
-// atEachLease plays f with each of leases, and for a few seeds, from which come the moments.
+// atEachLease runs f with each of leases, and for a few seeds, from which come the moments.
 func atEachLease(t *testing.T, seeds int64, f func(t *testing.T, s *stage, rng *rand.Rand)) {
 	for _, cfg := range leases {
 		t.Run(fmt.Sprintf("D %v, T %v", cfg.Lease, cfg.Timeout), func(t *testing.T) {
 			for seed := range seeds {
 				onStage(t, zktest.Config{Seed: seed}, func(t *testing.T, s *stage) {
-					s.cfg = cfg
+					s.Config = cfg
 					f(t, s, rand.New(rand.NewPCG(7, uint64(seed))))
 				})
 			}
@@ -43,7 +43,7 @@ func atEachLease(t *testing.T, seeds int64, f func(t *testing.T, s *stage, rng *
 func TestACrashedLeaderIsReplacedWithinTheLease(t *testing.T) {
 	atEachLease(t, 10, func(t *testing.T, s *stage, rng *rand.Rand) {
 		all, first := s.lineUp("a", "b", "c")
-		D := s.cfg.Lease
+		D := s.Config.Lease
 		time.Sleep(D + time.Duration(rng.Int64N(int64(D))))
 		all[0].host.Drop()
 		crash := time.Now()
@@ -67,7 +67,7 @@ func TestACrashedLeaderIsReplacedWithinTheLease(t *testing.T) {
 func TestALeaderAndItsHeirThatCrashTogetherAreReplacedWithinTwiceTheLease(t *testing.T) {
 	atEachLease(t, 10, func(t *testing.T, s *stage, rng *rand.Rand) {
 		all, _ := s.lineUp("a", "b", "c", "d")
-		D := s.cfg.Lease
+		D := s.Config.Lease
 		time.Sleep(5*D + time.Duration(rng.Int64N(int64(D))))
 		all[0].host.Drop()
 		all[1].host.Drop()
@@ -82,15 +82,15 @@ func TestALeaderAndItsHeirThatCrashTogetherAreReplacedWithinTwiceTheLease(t *tes
 
 // An administrator deletes the leader's znode, and the leader does not hear of it.
 func TestTheNextWaitsForALeaderWhoseZnodeIsDeleted(t *testing.T) {
-	for name, deaf := range map[string]func(*actor){
-		"that hears of it":     func(*actor) {},
-		"that hears nothing":   func(a *actor) { a.host.Hold(zktest.ToClient) },
-		"whose host is silent": func(a *actor) { a.host.Hold() },
+	for name, deaf := range map[string]func(*candidate){
+		"that hears of it":     func(*candidate) {},
+		"that hears nothing":   func(a *candidate) { a.host.Hold(zktest.ToClient) },
+		"whose host is silent": func(a *candidate) { a.host.Hold() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			atEachLease(t, 5, func(t *testing.T, s *stage, rng *rand.Rand) {
 				all, first := s.lineUp("a", "b", "c")
-				admin, D := s.admin(), s.cfg.Lease
+				admin, D := s.Admin(), s.Config.Lease
 				time.Sleep(2*D + time.Duration(rng.Int64N(int64(D))))
 				deaf(all[0])
 				if err := admin.Delete(t.Context(), first.Node(), -1); err != nil {
@@ -125,13 +125,13 @@ func TestAllElectionsOfADeadSessionAreLedAgain(t *testing.T) {
 	}}
 	onStage(t, cfg, func(t *testing.T, s *stage) {
 		const elections = 50
-		s.cfg = session.Config{Lease: time.Second, Timeout: 15 * time.Second}
+		s.Config = session.Config{Lease: time.Second, Timeout: 15 * time.Second}
 		enter := func(host string) (events []*events) {
-			client := s.client(host)
+			client := s.Client(host)
 			for i := range elections {
 				ev := newEvents(t, fmt.Sprint(host, i))
 				events = append(events, ev)
-				s.stand(client, fmt.Sprintf("/many/%d", i), election.Config{OnEvent: ev.add})
+				s.stand(client, fmt.Sprintf("/many/%d", i), election.Config{OnEvent: ev.Add})
 			}
 			return events
 		}
@@ -169,8 +169,8 @@ func TestALeaderWhoseHeartbeatIsRevokedByHandEndsItsTermAndReturns(t *testing.T)
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		all, first := s.lineUp("a", "b")
 		id := all[0].client.Status().Session
-		path := mustSession(t, all[0].client).HeartbeatPath(id)
-		if _, err := s.admin().Set(t.Context(), path, []byte("revoked"), -1); err != nil {
+		path := s.Session(all[0].client).HeartbeatPath(id)
+		if _, err := s.Admin().Set(t.Context(), path, []byte("revoked"), -1); err != nil {
 			t.Fatal(err)
 		}
 		all[1].term()
@@ -192,7 +192,7 @@ func TestALeaderWhoseHeartbeatIsRevokedByHandEndsItsTermAndReturns(t *testing.T)
 func TestALeaderThatWasTakenOverReturnsInANewSession(t *testing.T) {
 	atEachLease(t, 5, func(t *testing.T, s *stage, rng *rand.Rand) {
 		all, _ := s.lineUp("a", "b", "c")
-		D := s.cfg.Lease
+		D := s.Config.Lease
 		time.Sleep(D + time.Duration(rng.Int64N(int64(D))))
 		all[0].host.Hold()
 		second := all[1].term()

@@ -20,7 +20,7 @@ func TestAForgedAnnouncementMakesTwoLeadersWhomTheirTokensTellApart(t *testing.T
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		all, first := s.lineUp("a", "b")
 		s.expels = true
-		eve := s.admin()
+		eve := s.Admin()
 		all[0].host.Hold() // so that it does not hear of it
 		_, stat, err := eve.Get(t.Context(), stagePath)
 		if err != nil {
@@ -55,7 +55,7 @@ func TestAForgedHeartbeatMakesTwoLeadersWhomTheirTokensTellApart(t *testing.T) {
 				time.Sleep(2 * stageD)
 			}
 			s.expels = true
-			eve, beat := s.admin(), mustSession(t, all[0].client).HeartbeatPath(all[0].client.Status().Session)
+			eve, beat := s.Admin(), s.Session(all[0].client).HeartbeatPath(all[0].client.Status().Session)
 			all[0].host.Hold() // so that its next beat does not set it right
 			if _, err := eve.Set(t.Context(), beat, []byte("200ms"), -1); err != nil {
 				t.Fatal(err)
@@ -83,7 +83,7 @@ func TestWhoMayCreateInTheLineStandsInFront(t *testing.T) {
 		early.stop()
 		all, first := s.lineUp("a", "b")
 		const front = stagePath + "/_c_0f3b1c9e-7a52-4e1d-9a6b-2c8d4f5e6a7b-latch-0000000000"
-		eve := s.admin()
+		eve := s.Admin()
 		if _, err := eve.Create(t.Context(), front, []byte("eve"), 0, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +115,7 @@ func TestWhoMayCreateInTheLineStandsInFront(t *testing.T) {
 func TestARecordWithTooShortALeaseKeepsCandidatesOut(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		_, first := s.lineUp("a")
-		if _, err := s.admin().Set(t.Context(), stagePath, []byte("zkrecipe line 1\nlease 1ms\nsettled 0\n"), -1); err != nil {
+		if _, err := s.Admin().Set(t.Context(), stagePath, []byte("zkrecipe line 1\nlease 1ms\nsettled 0\n"), -1); err != nil {
 			t.Fatal(err)
 		}
 		err := s.runOnce(stagePath)
@@ -134,7 +134,7 @@ func TestARecordWithTooShortALeaseKeepsCandidatesOut(t *testing.T) {
 func TestDataThatSomebodyElseWritesEndNoTerm(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		_, first := s.lineUp("a", "b")
-		if _, err := s.admin().Set(t.Context(), first.Node(), []byte("a\n10.6.6.6"), -1); err != nil {
+		if _, err := s.Admin().Set(t.Context(), first.Node(), []byte("a\n10.6.6.6"), -1); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * stageT)

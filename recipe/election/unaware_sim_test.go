@@ -16,7 +16,7 @@ import (
 func TestAnHeirThatDoesNotKnowYetThatItIsOneIsNotTakenForDead(t *testing.T) {
 	for seed := range int64(10) {
 		onStage(t, zktest.Config{Seed: seed}, func(t *testing.T, s *stage) {
-			s.cfg = session.Config{Lease: 4 * time.Second, Timeout: 15 * time.Second}
+			s.Config = session.Config{Lease: 4 * time.Second, Timeout: 15 * time.Second}
 			var names []string
 			for i := range 10 {
 				names = append(names, fmt.Sprint("old", i))

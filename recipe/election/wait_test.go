@@ -3,23 +3,7 @@ package election_test
 import (
 	"context"
 	"sync"
-	"testing"
-	"time"
 )
-
-// eventually waits for what sends no signal.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for guard := time.After(patience); !ok(); {
-		select {
-		case <-tick.C:
-		case <-guard:
-			t.Fatalf("no %s", what)
-		}
-	}
-}
 
 // healthVerdict is a Config.Healthy whose answer the test sets.
 type healthVerdict struct {

@@ -53,7 +53,7 @@ func TestADeadlineTellsWhatWasLacking(t *testing.T) {
 		ends(t, func(ctx context.Context) error { _, err := other.Next(ctx); return err }, dir+": the list is not read yet: ", "no session with")
 		over, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := join(over, s.client("b"), dir, group.Config{}); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), dir+": not listed") {
+		if _, err := join(over, s.Client("b"), dir, group.Config{}); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), dir+": not listed") {
 			t.Errorf("Join: %v", err)
 		}
 	})

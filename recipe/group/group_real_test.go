@@ -14,6 +14,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/internal/need"
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -34,10 +35,7 @@ func openReal(t *testing.T, connect string, cfg session.Config) *session.Client 
 	if cfg.Timeout == 0 {
 		cfg.Timeout = 10 * time.Second
 	}
-	c, err := session.Open(connect, cfg)
-	must(t, err)
-	t.Cleanup(func() { c.Close() })
-	return c
+	return shared.Open(t, connect, cfg)
 }
 
 // awaitReal waits until a snapshot is what is wanted.
@@ -54,14 +52,14 @@ func awaitReal(t *testing.T, ctx context.Context, list *group.Members, what stri
 	}
 }
 
-// cable is a network that can be cut for good, as by kill -9.
-type cable struct {
+// network is one that can be cut for good, as by kill -9.
+type network struct {
 	mu    sync.Mutex // guards what follows
 	down  bool
 	conns []net.Conn
 }
 
-func (c *cable) dial(ctx context.Context, network, address string) (net.Conn, error) {
+func (c *network) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -73,7 +71,7 @@ func (c *cable) dial(ctx context.Context, network, address string) (net.Conn, er
 	return conn, err
 }
 
-func (c *cable) cut() {
+func (c *network) cut() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.down = true
@@ -85,7 +83,7 @@ func (c *cable) cut() {
 func TestOnServersAMemberThatStartsAgainTakesOverWithoutAGap(t *testing.T) {
 	e, ctx := onServers(t)
 	const path = "/group-restart"
-	var old cable
+	var old network
 	_, err := join(ctx, openReal(t, e.ConnectString(), session.Config{Dial: old.dial}), path, group.Config{ID: "a"})
 	must(t, err)
 	list, err := watch(openReal(t, e.ConnectString(), session.Config{}), path, group.Config{})
@@ -113,7 +111,8 @@ func TestOnServersAMemberThatStartsAgainTakesOverWithoutAGap(t *testing.T) {
 
 func TestOnServersAnyLostReplyLeavesOneZnodeWithTheLatestData(t *testing.T) {
 	e, ctx := onServers(t)
-	admin := sessionOf(t, openReal(t, e.ConnectString(), session.Config{}))
+	admin, err := openReal(t, e.ConnectString(), session.Config{}).Session(ctx)
+	must(t, err)
 	for i, c := range []struct {
 		op  faultproxy.Op
 		nth int
@@ -122,9 +121,7 @@ func TestOnServersAnyLostReplyLeavesOneZnodeWithTheLatestData(t *testing.T) {
 		must(t, admin.EnsurePath(ctx, path, nil))
 		before, err := join(ctx, openReal(t, e.ConnectString(), session.Config{}), path, group.Config{ID: "a"})
 		must(t, err)
-		p, err := faultproxy.New(e.Servers()[i%3].Addr())
-		must(t, err)
-		t.Cleanup(func() { p.Close() })
+		p := faultproxy.ForTest(t, e.Servers()[i%3].Addr())
 		p.LoseReply(c.op, c.nth)
 		m, err := join(ctx, openReal(t, p.Addr(), session.Config{}), path, group.Config{ID: "a"})
 		must(t, err)

@@ -91,12 +91,12 @@ func TestAListingIsOverWhenItsWorkIsHandedOn(t *testing.T) {
 func TestAMemberThatIsCutOffKnowsThatItMayBeGone(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		m := s.join("a", group.Config{ID: "a"})
-		own, err := watch(s.client("a"), dir, group.Config{})
+		own, err := watch(s.Client("a"), dir, group.Config{})
 		must(t, err)
 		defer own.Close()
 		list := s.watch("watcher")
-		await(t, own, "a")
-		await(t, list, "a")
+		awaitIDs(t, own, "a")
+		awaitIDs(t, list, "a")
 		l, err := m.Listing(t.Context())
 		must(t, err)
 		s.Host("a").Drop()
@@ -105,7 +105,7 @@ func TestAMemberThatIsCutOffKnowsThatItMayBeGone(t *testing.T) {
 		if m.Valid() || !errors.Is(context.Cause(l.Context()), recipe.ReasonLeaseExpired) {
 			t.Errorf("valid: %v; %v", m.Valid(), context.Cause(l.Context()))
 		}
-		await(t, list, "")
+		awaitIDs(t, list, "")
 		now, _ := own.Current()
 		if ids(now) != "a" || !now.AsOf.Before(cut.Add(time.Millisecond)) {
 			t.Errorf("its own list: %q as of %v, cut at %v", ids(now), now.AsOf, cut)
@@ -117,7 +117,7 @@ func TestAMemberThatIsCutOffKnowsThatItMayBeGone(t *testing.T) {
 			return ok && e.Token > l.Token() && now.Age() < stageT
 		})
 		s.Eventually("listing", m.Valid)
-		await(t, list, "a")
+		awaitIDs(t, list, "a")
 		if next, err := m.Listing(t.Context()); err != nil || next.Token() <= l.Token() {
 			t.Errorf("the next listing: %v, %v", next, err)
 		}

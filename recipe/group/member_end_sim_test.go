@@ -47,7 +47,7 @@ func TestNothingIsLeftOfAJoinThatIsGivenUp(t *testing.T) {
 	for after := time.Duration(0); after < 40*time.Millisecond; after += time.Millisecond {
 		for _, closing := range []bool{false, true} {
 			onStage(t, 1, func(t *testing.T, s *stage) {
-				c := s.client("a")
+				c := s.Client("a")
 				ctx, cancel := context.WithCancel(t.Context())
 				joined := make(chan *group.Member, 1)
 				go func() {
@@ -73,7 +73,7 @@ func TestNothingIsLeftOfAJoinThatIsGivenUp(t *testing.T) {
 
 func TestTheClosingOfTheClientEndsTheMembership(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
-		c := s.client("a")
+		c := s.Client("a")
 		m, err := join(t.Context(), c, dir, group.Config{ID: "a"})
 		must(t, err)
 		must(t, c.Close())
@@ -91,8 +91,8 @@ func TestTheClosingOfTheClientEndsTheMembership(t *testing.T) {
 
 func TestAClosingClientDoesNotWaitForServersThatDoNotAnswer(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
-		s.cfg.Timeout = 20 * stageTick
-		c := s.client("a")
+		s.Config.Timeout = 20 * stageTick
+		c := s.Client("a")
 		_, err := join(t.Context(), c, dir, group.Config{ID: "a"})
 		must(t, err)
 		s.Host("a").Hold()

@@ -29,7 +29,7 @@ func TestMembersSeeEachOther(t *testing.T) {
 				}
 				a := s.join("a", cfg)
 				b := s.join("b", group.Config{ID: "b", Style: style})
-				now := await(t, list, "a b")
+				now := awaitIDs(t, list, "a b")
 				e, ok := now.ByID("a")
 				l, err := a.Listing(t.Context())
 				must(t, err)
@@ -43,7 +43,7 @@ func TestMembersSeeEachOther(t *testing.T) {
 				if a.Valid() || !errors.Is(context.Cause(a.Context()), recipe.ReasonReleased) {
 					t.Errorf("after Leave: valid %v, %v", a.Valid(), context.Cause(a.Context()))
 				}
-				await(t, list, "b")
+				awaitIDs(t, list, "b")
 				must(t, a.Leave(t.Context())) // again
 			})
 		})
@@ -92,7 +92,7 @@ func TestFiftyCutsOfAThirdOfTheTimeoutAreNotSeenByAnybody(t *testing.T) {
 			s.join(fmt.Sprint("m", i), group.Config{ID: fmt.Sprint("m", i)})
 		}
 		list := s.watch("watcher")
-		await(t, list, "m0 m1 m2 m3 m4")
+		awaitIDs(t, list, "m0 m1 m2 m3 m4")
 		var fewest = n
 		done := make(chan struct{})
 		ctx, cancel := context.WithCancel(t.Context())
@@ -232,18 +232,18 @@ func TestWhatOthersWriteIntoAMembersZnodeIsReplaced(t *testing.T) {
 func TestWhatJoinCannotDo(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		var permanent *recipe.PermanentError
-		c := s.client("a")
+		c := s.Client("a")
 		must(t, s.Admin().EnsurePath(t.Context(), dir+"/taken", nil))
 		if _, err := join(s.Within(patience), c, dir, group.Config{ID: "taken"}); !errors.As(err, &permanent) || permanent.Path != dir {
 			t.Errorf("a persistent znode is in the way: %v", err)
 		}
 		s.On(zktest.Match{Op: zktest.OpMulti, Host: "n"}, zktest.Fail(zktest.CodeNoAuth))
-		if _, err := join(s.Within(patience), s.client("n"), dir, group.Config{ID: "x"}); !errors.As(err, &permanent) || !strings.Contains(err.Error(), "NoLease") {
+		if _, err := join(s.Within(patience), s.Client("n"), dir, group.Config{ID: "x"}); !errors.As(err, &permanent) || !strings.Contains(err.Error(), "NoLease") {
 			t.Errorf("no permission: %v", err)
 		}
 		s.Host("b").Drop()
 		begun := time.Now()
-		_, err := join(s.Within(stageT), s.client("b"), dir, group.Config{ID: "b"})
+		_, err := join(s.Within(stageT), s.Client("b"), dir, group.Config{ID: "b"})
 		if !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) > stageT+time.Second {
 			t.Errorf("no servers: %v after %v", err, time.Since(begun))
 		}

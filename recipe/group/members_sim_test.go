@@ -26,7 +26,7 @@ func TestTheAgeIsNotProvedByAServerThatIsCutOff(t *testing.T) {
 			}
 			list := s.watch("watcher", srv.Addr())
 			a := s.join("a", group.Config{ID: "a", NoLease: true})
-			await(t, list, "a")
+			awaitIDs(t, list, "a")
 			srv.Isolate()
 			cut := time.Now()
 			s.Eventually("another leader", func() bool { l := s.Leader(); return l != nil && l.ID() != srv.ID() })
@@ -92,14 +92,14 @@ func TestAListHasAllThatWasAcknowledgedBeforeItsAge(t *testing.T) {
 func TestAChangeCostsOneListAndAReadOfWhatHasChanged(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		const n = 20
-		c := s.client("members")
+		c := s.Client("members")
 		var all []*group.Member
 		for i := range n {
 			m, err := join(s.Within(patience), c, dir, group.Config{ID: fmt.Sprintf("m%02d", i), NoLease: true})
 			must(t, err)
 			all = append(all, m)
 		}
-		w, err := watch(s.client("watcher"), dir, group.Config{Prove: -1})
+		w, err := watch(s.Client("watcher"), dir, group.Config{Prove: -1})
 		must(t, err)
 		defer w.Close()
 		next := func() group.Snapshot {
@@ -152,23 +152,23 @@ func TestAChangeCostsOneListAndAReadOfWhatHasChanged(t *testing.T) {
 func TestAGroupIsFollowedThroughLossesOfItsPathAndTheSession(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		list := s.watch("watcher")
-		await(t, list, "")
+		awaitIDs(t, list, "")
 		if n := len(s.Watches()); n != 0 {
 			t.Errorf("%d watches on a missing path", n)
 		}
 		a := s.join("a", group.Config{ID: "a"})
-		await(t, list, "a")
+		awaitIDs(t, list, "a")
 		for _, x := range s.Sessions() {
 			s.ExpireSession(x.ID)
 		}
 		time.Sleep(stageT) // Valid may be true until then
 		s.Eventually("listing", func() bool { return a.Valid() && len(s.listed()) == 1 })
 		must(t, a.Leave(s.Within(patience)))
-		await(t, list, "")
+		awaitIDs(t, list, "")
 		must(t, s.Admin().Delete(t.Context(), dir, -1))
 		time.Sleep(2 * stageT)
 		s.join("b", group.Config{ID: "b"})
-		await(t, list, "b")
+		awaitIDs(t, list, "b")
 	})
 }
 
@@ -188,7 +188,7 @@ func TestWhoIsAMember(t *testing.T) {
 		hidden := []zk.ACL{{Perms: zk.PermAll, Scheme: "digest", ID: "somebody:else"}}
 		_, err := admin.Create(t.Context(), dir+"/hidden", nil, zk.FlagEphemeral, hidden)
 		must(t, err)
-		now := await(t, s.watch("watcher"), "curator hidden party plain shallow-1")
+		now := awaitIDs(t, s.watch("watcher"), "curator hidden party plain shallow-1")
 		for id, data := range map[string]string{"party": "", "shallow-1": "", "curator": "x", "plain": "y"} {
 			if e, ok := now.ByID(id); !ok || string(e.Data) != data || e.Err != nil {
 				t.Errorf("%s: %+v", id, e)
@@ -207,7 +207,7 @@ func TestAGroupThatMayNotBeReadIsAnErrorOnlyAtFirst(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		s.join("a", group.Config{ID: "a"})
 		list := s.watch("watcher")
-		await(t, list, "a")
+		awaitIDs(t, list, "a")
 		rule := s.On(zktest.Match{Op: zktest.OpGetChildren2}, zktest.Fail(zktest.CodeNoAuth))
 		var permanent *recipe.PermanentError
 		if _, err := s.watch("second").Next(s.Within(patience)); !errors.As(err, &permanent) {
@@ -217,7 +217,7 @@ func TestAGroupThatMayNotBeReadIsAnErrorOnlyAtFirst(t *testing.T) {
 		time.Sleep(stageT)
 		rule.Remove()
 		s.join("b", group.Config{ID: "b"})
-		await(t, list, "a b")
+		awaitIDs(t, list, "a b")
 	})
 }
 
@@ -225,12 +225,12 @@ func TestALostEventCostsTimeOnly(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		list := s.watch("watcher")
 		a := s.join("a", group.Config{ID: "a"})
-		await(t, list, "a")
+		awaitIDs(t, list, "a")
 		s.Host("watcher").Drop(zktest.ToClient)
 		b := s.join("b", group.Config{ID: "b"})
 		must(t, a.Leave(t.Context()))
 		s.Host("watcher").Heal()
-		await(t, list, "b")
+		awaitIDs(t, list, "b")
 		must(t, b.Set(t.Context(), []byte("x")))
 	})
 }
@@ -238,7 +238,7 @@ func TestALostEventCostsTimeOnly(t *testing.T) {
 func TestClosingEndsNext(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		list := s.watch("watcher")
-		await(t, list, "")
+		awaitIDs(t, list, "")
 		time.AfterFunc(time.Second, list.Close)
 		if _, err := list.Next(t.Context()); !errors.Is(err, context.Canceled) {
 			t.Error(err)
@@ -254,9 +254,9 @@ func TestAFreshListHasWhatWasDoneAMomentBefore(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		slow := s.Followers()[0]
 		list := s.watch("watcher", slow.Addr())
-		a, err := join(s.Within(patience), s.client("a", s.Leader().Addr()), dir, group.Config{ID: "a", NoLease: true})
+		a, err := join(s.Within(patience), s.Client("a", s.Leader().Addr()), dir, group.Config{ID: "a", NoLease: true})
 		must(t, err)
-		await(t, list, "a")
+		awaitIDs(t, list, "a")
 		s.Link(s.Leader(), slow).Delay(300 * time.Millisecond)
 		for i := range 10 {
 			must(t, a.Set(s.Within(patience), fmt.Append(nil, i)))
@@ -279,7 +279,7 @@ func TestAFreshListReadsWhatCouldNotBeRead(t *testing.T) {
 		must(t, err)
 		server := s.Followers()[0]
 		list := s.watch("watcher", server.Addr())
-		await(t, list, "a b")
+		awaitIDs(t, list, "a b")
 		s.Link(s.Leader(), server).Delay(300 * time.Millisecond)
 		must(t, admin.Delete(t.Context(), dir+"/b", -1))
 		_, err = admin.Create(t.Context(), dir+"/b", nil, zk.FlagEphemeral, nil)

@@ -2,10 +2,8 @@ package group_test
 
 import (
 	"context"
-	"os"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
@@ -16,20 +14,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	m.Run()
 	ensemble.CloseShared()
-	os.Exit(code)
 }
 
 // A stage is three simulated servers in the time of a bubble, with one group.
-type stage struct {
-	*shared.Stage
-	cfg  session.Config // of all clients
-	trap shared.Trap
-
-	mu      sync.Mutex // guards what follows
-	commits []zktest.Commit
-}
+type stage struct{ *shared.Stage }
 
 const (
 	dir       = "/workers"
@@ -39,26 +29,16 @@ const (
 	patience  = shared.Patience
 )
 
+var must = shared.Must
+
 func onStage(t *testing.T, seed int64, f func(t *testing.T, s *stage)) {
 	t.Helper()
-	s := &stage{}
-	shared.On(t, zktest.Config{Seed: seed, OnCommit: s.committed, OnRequest: s.trap.Requested}, func(x *shared.Stage) {
-		s.Stage = x
-		f(x.T, s)
-	})
-}
-
-func (s *stage) committed(c zktest.Commit) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.commits = append(s.commits, c)
+	shared.On(t, zktest.Config{Seed: seed}, func(x *shared.Stage) { f(x.T, &stage{x}) })
 }
 
 // history lists what was committed about znodes of the group.
 func (s *stage) history() (all []zktest.Change) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, c := range s.commits {
+	for _, c := range s.Commits.All() {
 		for _, ch := range c.Changes {
 			if strings.HasPrefix(ch.Path, dir+"/") && ch.Op != zktest.OpCheck {
 				all = append(all, ch)
@@ -71,10 +51,8 @@ func (s *stage) history() (all []zktest.Change) {
 // least returns how few znodes the group had after any commit since it first had so many as it has
 // now.
 func (s *stage) least(full int) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	there, least, reached := map[string]bool{}, full, false
-	for _, c := range s.commits {
+	for _, c := range s.Commits.All() {
 		for _, ch := range c.Changes {
 			switch {
 			case !strings.HasPrefix(ch.Path, dir+"/"):
@@ -92,15 +70,10 @@ func (s *stage) least(full int) int {
 	return least
 }
 
-func (s *stage) client(host string, servers ...string) *session.Client {
-	s.T.Helper()
-	return s.Client(host, s.cfg, servers...)
-}
-
 // join makes a member on a host of that name.
 func (s *stage) join(host string, cfg group.Config) *group.Member {
 	s.T.Helper()
-	m, err := join(s.Within(patience), s.client(host), dir, cfg)
+	m, err := join(s.Within(patience), s.Client(host), dir, cfg)
 	must(s.T, err)
 	return m
 }
@@ -126,7 +99,7 @@ func watch(c *session.Client, path string, cfg group.Config) (*group.Members, er
 // watch follows the group from a host of that name.
 func (s *stage) watch(host string, servers ...string) *group.Members {
 	s.T.Helper()
-	m, err := watch(s.client(host, servers...), dir, group.Config{})
+	m, err := watch(s.Client(host, servers...), dir, group.Config{})
 	must(s.T, err)
 	s.T.Cleanup(m.Close)
 	return m
@@ -134,22 +107,6 @@ func (s *stage) watch(host string, servers ...string) *group.Members {
 
 // listed lists the znodes of the group as the ensemble has them.
 func (s *stage) listed() []zktest.Node { return s.Below(dir) }
-
-func sessionOf(t *testing.T, c *session.Client) *session.Session {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	x, err := c.Session(ctx)
-	must(t, err)
-	return x
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
 
 // ids lists the IDs of a snapshot, sorted.
 func ids(s group.Snapshot) string {
@@ -161,8 +118,8 @@ func ids(s group.Snapshot) string {
 	return strings.Join(all, " ")
 }
 
-// await waits until a snapshot shows these IDs.
-func await(t *testing.T, m *group.Members, want string) group.Snapshot {
+// awaitIDs waits until a snapshot shows these IDs.
+func awaitIDs(t *testing.T, m *group.Members, want string) group.Snapshot {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

@@ -42,11 +42,11 @@ func TestTheStatusOfMembersCountsThoseWhoComeAndGo(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		list := s.watch("watcher")
 		a := s.join("a", group.Config{ID: "a"})
-		await(t, list, "a")
+		awaitIDs(t, list, "a")
 		b := s.join("b", group.Config{ID: "b"})
-		await(t, list, "a b")
+		awaitIDs(t, list, "a b")
 		must(t, a.Leave(t.Context()))
-		await(t, list, "b")
+		awaitIDs(t, list, "b")
 		st := list.Status()
 		if !st.Known || !st.Proved || st.Members != 1 || st.Left != 1 || st.Joined < 1 || st.Over != nil || st.Path != dir {
 			t.Errorf("%+v", st)
@@ -71,7 +71,7 @@ func TestTheStatusOfMembersCountsThoseWhoComeAndGo(t *testing.T) {
 
 func TestASubscriberThatBlocksHoldsUpNeitherBeatsNorTheDeparture(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
-		client := s.client("a")
+		client := s.Client("a")
 		m, err := join(s.Within(patience), client, dir, group.Config{ID: "a"})
 		must(t, err)
 		never := make(chan struct{})

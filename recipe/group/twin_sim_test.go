@@ -81,7 +81,7 @@ func TestALaterTwinReplacesTheEarlierOneOnceAndItIsTold(t *testing.T) {
 
 func TestTwinsOfOneClientAreTwins(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
-		c := s.client("a")
+		c := s.Client("a")
 		old, err := join(t.Context(), c, dir, group.Config{ID: "a"})
 		must(t, err)
 		twin, err := join(t.Context(), c, dir, group.Config{ID: "a"})
@@ -101,7 +101,7 @@ func TestWhoLeavesDoesNotTakeItsSuccessorAway(t *testing.T) {
 				s.join(fmt.Sprint("before", i), group.Config{ID: "a"})
 			}
 			old := s.join("old", group.Config{ID: "a", Data: []byte("old")})
-			s.trap.Next("old", zktest.OpExists, old.Node(), func() { s.Host("old").Delay(time.Second, zktest.ToServer) })
+			s.Trap.Next("old", zktest.OpExists, old.Node(), func() { s.Host("old").Delay(time.Second, zktest.ToServer) })
 			go old.Leave(context.Background())
 			time.Sleep(100 * time.Millisecond)
 			next := s.join("next", group.Config{ID: "a", Data: []byte("new")})

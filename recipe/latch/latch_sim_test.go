@@ -22,7 +22,7 @@ const path = "/app/latch"
 
 func on(t *testing.T, s *stage.Stage, n int, host string, servers ...string) *latch.Latch {
 	t.Helper()
-	l, err := latch.New(s.Client(host, session.Config{}, servers...), path, n, latch.Config{})
+	l, err := latch.New(s.Client(host, servers...), path, n, latch.Config{})
 	stage.Must(t, err)
 	return l
 }
@@ -236,7 +236,7 @@ func TestWhatEndsACall(t *testing.T) {
 		if err := on(t, s, 1, "v").CountDown(ctx, "a"); !errors.Is(err, cause) {
 			t.Errorf("cancelled before: %v", err)
 		}
-		client := s.Client("c", session.Config{})
+		client := s.Client("c")
 		l, err := latch.New(client, path, 1, latch.Config{})
 		stage.Must(t, err)
 		time.AfterFunc(time.Second, func() { client.Close() })
@@ -245,7 +245,7 @@ func TestWhatEndsACall(t *testing.T) {
 		}
 		_, err = s.Admin().Create(t.Context(), "/theirs", nil, zk.FlagPersistent, zk.DigestACL(zk.PermAll, "x", "y"))
 		stage.Must(t, err)
-		l, err = latch.New(s.Client("d", session.Config{}), "/theirs/latch", 1, latch.Config{})
+		l, err = latch.New(s.Client("d"), "/theirs/latch", 1, latch.Config{})
 		stage.Must(t, err)
 		for what, err := range map[string]error{"CountDown": l.CountDown(t.Context(), "a"), "Wait": l.Wait(t.Context())} {
 			var permanent *recipe.PermanentError
@@ -257,18 +257,17 @@ func TestWhatEndsACall(t *testing.T) {
 }
 
 func TestArgumentsAreChecked(t *testing.T) {
-	client, err := session.Open("127.0.0.1:1", session.Config{})
-	stage.Must(t, err)
-	defer client.Close()
-	for _, c := range []struct {
-		client *session.Client
-		path   string
-		n      int
-	}{{nil, path, 1}, {client, "/", 1}, {client, "a", 1}, {client, path, 0}, {client, path, latch.MaxParties + 1}} {
-		if _, err := latch.New(c.client, c.path, c.n, latch.Config{}); err == nil {
-			t.Errorf("accepted: %+v", c)
-		}
+	client := stage.Offline(t)
+	refuses := func(client *session.Client, path string, n int, says string) {
+		t.Helper()
+		_, err := latch.New(client, path, n, latch.Config{})
+		stage.Says(t, err, says)
 	}
+	refuses(nil, path, 1, "the client is nil")
+	refuses(client, "/", 1, `path is "/"; want one below it`)
+	refuses(client, "a", 1, `path "a" does not begin with /`)
+	refuses(client, path, 0, "0 parties; want 1 to")
+	refuses(client, path, latch.MaxParties+1, "5001 parties; want 1 to 5000")
 	l, err := latch.New(client, path, 1, latch.Config{})
 	stage.Must(t, err)
 	for _, party := range []string{"", "a/b", "\x00", strings.Repeat("a", 129)} {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -20,7 +21,7 @@ import (
 func locks(t *testing.T, client *session.Client, paths ...string) (all []*lock.Lock) {
 	t.Helper()
 	for _, path := range paths {
-		l, err := lock.New(client, path, lock.Config{Logger: logger(path)})
+		l, err := lock.New(client, path, lock.Config{Logger: shared.Logger(path)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -29,19 +30,12 @@ func locks(t *testing.T, client *session.Client, paths ...string) (all []*lock.L
 	return all
 }
 
-// left counts the znodes of a session that are in a line.
-func (s *stage) left(path string) (n int) {
-	for _, node := range s.Nodes() {
-		if len(node.Path) > len(path) && node.Path[:len(path)+1] == path+"/" {
-			n++
-		}
-	}
-	return n
-}
+// left counts the znodes that are in a line.
+func (s *stage) left(path string) int { return len(s.Below(path)) }
 
 func TestSeveralLocksAreHeldTogether(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.client("a"), s.client("b")
+		a, b := s.Client("a"), s.Client("b")
 		set, err := lock.All(t.Context(), locks(t, a, "/x", "/y", "/z")...)
 		if err != nil {
 			t.Fatal(err)
@@ -81,13 +75,13 @@ func TestSeveralLocksAreHeldTogether(t *testing.T) {
 // If one of the locks is lost, the set is, and the guarded writes of all of them.
 func TestASetIsOverWithOneOfItsLocks(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.client("a")
+		a := s.Client("a")
 		set, err := lock.All(t.Context(), locks(t, a, "/x", "/y")...)
 		if err != nil {
 			t.Fatal(err)
 		}
 		s.Host("a").Delay(100*time.Millisecond, zktest.ToClient)
-		admin := s.admin()
+		admin := s.Admin()
 		if err := admin.Delete(t.Context(), set.Held()[1].Node(), -1); err != nil {
 			t.Fatal(err)
 		}
@@ -113,7 +107,7 @@ func TestOppositeOrdersDoNotDeadlock(t *testing.T) {
 		done := make(chan struct{}, 3)
 		inside := map[string]int{}
 		for who, paths := range map[string][]string{"a": {"/x", "/y"}, "b": {"/y", "/x"}, "c": {"/y", "/z", "/x"}} {
-			client := s.client(who)
+			client := s.Client(who)
 			go func() {
 				for i := range 100 {
 					ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
@@ -158,28 +152,28 @@ func TestTroubleWhileSeveralLocksAreAcquired(t *testing.T) {
 			s.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Path: "/x/*", Nth: 1}, zktest.LoseRequest)
 		}, true},
 		"one is refused": {func(s *stage) {
-			if _, err := s.admin().Create(s.t.Context(), "/y", nil, 0, zk.WorldACL(zk.PermRead)); err != nil {
-				s.t.Fatal(err)
+			if _, err := s.Admin().Create(s.T.Context(), "/y", nil, 0, zk.WorldACL(zk.PermRead)); err != nil {
+				s.T.Fatal(err)
 			}
 		}, false},
 		"one is deleted while it waits": {func(s *stage) {
-			h, err := locks(s.t, s.client("other"), "/z")[0].Acquire(s.t.Context())
+			h, err := locks(s.T, s.Client("other"), "/z")[0].Acquire(s.T.Context())
 			if err != nil {
-				s.t.Fatal(err)
+				s.T.Fatal(err)
 			}
 			go func() {
-				s.eventually("place", func() bool { return s.left("/y") == 1 })
-				admin := s.admin()
-				names, _, _ := admin.Children(s.t.Context(), "/y")
-				admin.Delete(s.t.Context(), "/y/"+names[0], -1)
+				s.Eventually("place", func() bool { return s.left("/y") == 1 })
+				admin := s.Admin()
+				names, _, _ := admin.Children(s.T.Context(), "/y")
+				admin.Delete(s.T.Context(), "/y/"+names[0], -1)
 				time.Sleep(stageD)
-				h.Release(s.t.Context())
+				h.Release(s.T.Context())
 			}()
 		}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-				a := s.client("a")
+				a := s.Client("a")
 				ls := locks(t, a, "/x", "/y", "/z")
 				c.do(s)
 				begun := time.Now()
@@ -209,7 +203,7 @@ func TestTroubleWhileSeveralLocksAreAcquired(t *testing.T) {
 // While it waits for one of the locks, the context may end: nothing is left.
 func TestAllGivesUpByItsContext(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.client("a"), s.client("b")
+		a, b := s.Client("a"), s.Client("b")
 		h, err := locks(t, a, "/y")[0].Acquire(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -238,7 +232,7 @@ func TestAllGivesUpByItsContext(t *testing.T) {
 
 func TestWhatAllIsGivenIsChecked(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.client("a"), s.client("b")
+		a, b := s.Client("a"), s.Client("b")
 		x, y := locks(t, a, "/x")[0], locks(t, b, "/y")[0]
 		for i, ls := range [][]*lock.Lock{nil, {x, y}, {x, x}} {
 			if _, err := lock.All(t.Context(), ls...); err == nil {

@@ -10,13 +10,13 @@ import (
 
 func TestContendersAreListed(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.person("a", lock.Config{Data: []byte("10.0.0.7")}), s.person("b", lock.Config{Style: lock.StyleKazoo})
+		a, b := s.process("a", lock.Config{Data: []byte("10.0.0.7")}), s.process("b", lock.Config{Style: lock.StyleKazoo})
 		if all, err := a.Contenders(t.Context()); err != nil || len(all) != 0 {
 			t.Errorf("%v, %v", all, err)
 		}
 		h := a.acquire()
 		next := b.begin()
-		s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+		s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
 		all, err := b.Contenders(t.Context())
 		if err != nil || len(all) != 2 {
 			t.Fatalf("%v, %v", all, err)
@@ -37,12 +37,12 @@ func TestARevocationIsHeardOnce(t *testing.T) {
 	for name, cut := range map[string]bool{"connected": false, "cut off meanwhile": true} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-				s.cfg.Timeout, s.cfg.Lease = 5*stageT, 2*stageT
+				s.Config.Timeout, s.Config.Lease = 5*stageT, 2*stageT
 				told := make(chan *lock.Held, 10)
-				a, b, c := s.person("a", lock.Config{OnRevoke: func(h *lock.Held) { told <- h }}), s.person("b"), s.person("c")
+				a, b, c := s.process("a", lock.Config{OnRevoke: func(h *lock.Held) { told <- h }}), s.process("b"), s.process("c")
 				h := a.acquire()
 				next, last := b.begin(), c.begin()
-				s.eventually("line of three", func() bool { return len(s.inLine()) == 3 })
+				s.Eventually("line of three", func() bool { return len(s.inLine()) == 3 })
 				if cut {
 					a.host.Cut()
 				}

@@ -11,7 +11,7 @@ import (
 // writer, which has become a reader.
 func TestNobodyHoldsByTheNumberOfAZnodeThatWasCopied(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		admin := s.admin()
+		admin := s.Admin()
 		if err := admin.EnsureNode(t.Context(), stagePath, nil, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -20,7 +20,7 @@ func TestNobodyHoldsByTheNumberOfAZnodeThatWasCopied(t *testing.T) {
 		if err := admin.EnsurePath(t.Context(), stagePath+copied, nil); err != nil {
 			t.Fatal(err)
 		}
-		held := s.both("a").begin(writing)
+		held := s.rw("a").begin(writing)
 		select {
 		case <-held:
 			t.Fatal("a writer holds by the number of the copy")

@@ -36,7 +36,7 @@ func since(now, before map[zktest.Op]int) map[zktest.Op]int {
 // a moment needs no beat besides, and neither does a session that has held one.
 func TestAnUncontendedLockCostsTwoWrites(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.person("a")
+		a := s.process("a")
 		release(t, a.acquire()) // the session's heartbeat and the lock's path are there
 		time.Sleep(10 * stageT) // and no beats go on; the next reads the record once more
 		before, begun := s.requests(), time.Now()
@@ -67,7 +67,7 @@ func TestWhatAContendedLockCosts(t *testing.T) {
 				var acquired atomic.Int64
 				done := make(chan struct{}, n)
 				for i := range n {
-					p := s.person(fmt.Sprint(i))
+					p := s.process(fmt.Sprint(i))
 					go func() {
 						for ctx.Err() == nil {
 							p.Do(ctx, func(context.Context, *lock.Held) error { acquired.Add(1); return nil })

@@ -13,10 +13,10 @@ import (
 
 func TestDoReportsALoss(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.person("a")
+		a := s.process("a")
 		mine := errors.New("mine")
 		err := a.Do(t.Context(), func(ctx context.Context, h *lock.Held) error {
-			if err := s.admin().Delete(t.Context(), h.Node(), -1); err != nil {
+			if err := s.Admin().Delete(t.Context(), h.Node(), -1); err != nil {
 				t.Error(err)
 			}
 			<-ctx.Done()
@@ -34,7 +34,7 @@ func TestDoReportsALoss(t *testing.T) {
 // The lock is kept while f stops, whatever it was told by.
 func TestDoKeepsTheLockUntilTheWorkHasStopped(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.person("a"), s.person("b")
+		a, b := s.process("a"), s.process("b")
 		ctx, cancel := context.WithCancel(t.Context())
 		inside, done := make(chan *lock.Held), make(chan error)
 		stopped := false
@@ -49,7 +49,7 @@ func TestDoKeepsTheLockUntilTheWorkHasStopped(t *testing.T) {
 		}()
 		h := <-inside
 		next := b.begin()
-		s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+		s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
 		cancel()
 		<-h.Context().Done()
 		want(t, context.Cause(h.Context()), recipe.ReasonCancelled)
@@ -67,7 +67,7 @@ func TestDoKeepsTheLockUntilTheWorkHasStopped(t *testing.T) {
 // Work that does not stop loses the lock after DrainTimeout, and Do says so.
 func TestWorkThatDoesNotStopLosesTheLock(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.person("a", lock.Config{DrainTimeout: time.Second}), s.person("b")
+		a, b := s.process("a", lock.Config{DrainTimeout: time.Second}), s.process("b")
 		ctx, cancel := context.WithCancel(t.Context())
 		inside, leave, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 		go func() {
@@ -83,7 +83,7 @@ func TestWorkThatDoesNotStopLosesTheLock(t *testing.T) {
 
 func TestAPanicReleasesTheLock(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.person("a"), s.person("b")
+		a, b := s.process("a"), s.process("b")
 		func() {
 			defer func() {
 				if v := recover(); v != "oops" {
@@ -98,7 +98,7 @@ func TestAPanicReleasesTheLock(t *testing.T) {
 
 func TestASecondAcquisitionUnderAHeldContext(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.person("a"), s.person("b", lock.Config{Reentrant: true})
+		a, b := s.process("a"), s.process("b", lock.Config{Reentrant: true})
 		h := a.acquire()
 		_, err := a.Acquire(h.Context())
 		want(t, err, lock.ErrNested)
@@ -144,7 +144,7 @@ func TestASecondAcquisitionUnderAHeldContext(t *testing.T) {
 // The end of a nested Do's context is not the end of what is held.
 func TestANestedDoEndsByItself(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.person("a", lock.Config{Reentrant: true})
+		a := s.process("a", lock.Config{Reentrant: true})
 		err := a.Do(t.Context(), func(ctx context.Context, h *lock.Held) error {
 			inner, cancel := context.WithTimeout(ctx, time.Second)
 			defer cancel()

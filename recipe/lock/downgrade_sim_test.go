@@ -25,11 +25,11 @@ func TestADowngradeAnnouncesNothingInAnotherPath(t *testing.T) {
 	}}
 	onStage(t, cfg, func(t *testing.T, s *stage) {
 		second = make(chan struct{})
-		s.cfg = session.Config{Timeout: 30 * time.Second, Lease: 2 * time.Second}
+		s.Config = session.Config{Timeout: 30 * time.Second, Lease: 2 * time.Second}
 		clean := lock.Config{Cleanup: true}
-		w := s.both("w", clean)
-		admin := s.admin()
-		q, p0, p1, p2 := s.both("q", clean), s.both("p0", clean), s.both("p1", clean), s.both("p2", clean)
+		w := s.rw("w", clean)
+		admin := s.Admin()
+		q, p0, p1, p2 := s.rw("q", clean), s.rw("p0", clean), s.rw("p1", clean), s.rw("p2", clean)
 		held := <-w.start(false)
 		go held.Downgrade(t.Context())
 		<-second
@@ -72,12 +72,12 @@ func TestADowngradeKeepsItsPlaceWhenTheNumbersRunOut(t *testing.T) {
 	for name, wraps := range map[string]bool{"they wrap": true, "they stick": false} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, zktest.Config{SequenceWraps: wraps}, func(t *testing.T, s *stage) {
-				if err := s.admin().EnsurePath(t.Context(), stagePath, nil); err != nil {
+				if err := s.Admin().EnsurePath(t.Context(), stagePath, nil); err != nil {
 					t.Fatal(err)
 				}
 				s.StartSequence(stagePath, math.MaxInt32-1)
-				held := s.both("w").acquire(writing)
-				waiting := s.both("x").begin(writing)
+				held := s.rw("w").acquire(writing)
+				waiting := s.rw("x").begin(writing)
 				reader, err := held.Downgrade(t.Context())
 				if err != nil {
 					t.Fatal(err)

@@ -20,16 +20,16 @@ func TestNothingIsLeftWhateverHappensAtEveryRequest(t *testing.T) {
 		"silence":           func(s *stage, cancel func()) { s.Host("a").Hold() },
 		"silence and leave": func(s *stage, cancel func()) { s.Host("a").Hold(); cancel() },
 	}
-	ways := map[string]func(ctx context.Context, t *testing.T, b *both){
-		"write": func(ctx context.Context, t *testing.T, b *both) {
+	ways := map[string]func(ctx context.Context, t *testing.T, b *rwProcess){
+		"write": func(ctx context.Context, t *testing.T, b *rwProcess) {
 			b.Write().Do(ctx, func(context.Context, *lock.Held) error { return nil })
 		},
-		"try to read": func(ctx context.Context, t *testing.T, b *both) {
+		"try to read": func(ctx context.Context, t *testing.T, b *rwProcess) {
 			if h, err := b.Read().TryAcquire(ctx); err == nil {
 				h.Release(ctx)
 			}
 		},
-		"downgrade": func(ctx context.Context, t *testing.T, b *both) {
+		"downgrade": func(ctx context.Context, t *testing.T, b *rwProcess) {
 			if h, err := b.Write().Acquire(ctx); err == nil {
 				if h, err := h.Downgrade(ctx); err == nil {
 					h.Release(ctx)
@@ -37,7 +37,7 @@ func TestNothingIsLeftWhateverHappensAtEveryRequest(t *testing.T) {
 				h.Release(ctx)
 			}
 		},
-		"several": func(ctx context.Context, t *testing.T, b *both) {
+		"several": func(ctx context.Context, t *testing.T, b *rwProcess) {
 			other, err := lock.New(b.client, stagePath+"2", lock.Config{Cleanup: true})
 			if err != nil {
 				t.Error(err)
@@ -66,7 +66,7 @@ func TestNothingIsLeftWhateverHappensAtEveryRequest(t *testing.T) {
 }
 
 // at lets a fault happen at the n-th request from the beginning on. It reports whether there was one.
-func at(t *testing.T, nth int, run func(context.Context, *testing.T, *both), do func(*stage, func())) (happened bool) {
+func at(t *testing.T, nth int, run func(context.Context, *testing.T, *rwProcess), do func(*stage, func())) (happened bool) {
 	var count, armed atomic.Int64
 	var hit chan struct{} // of the bubble
 	cfg := zktest.Config{Seed: int64(nth), OnRequest: func(r zktest.Request) {
@@ -76,7 +76,7 @@ func at(t *testing.T, nth int, run func(context.Context, *testing.T, *both), do 
 	}}
 	onStage(t, cfg, func(t *testing.T, s *stage) {
 		hit = make(chan struct{})
-		a, b := s.both("a"), s.both("b")
+		a, b := s.rw("a"), s.rw("b")
 		release(t, a.acquire(writing))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()

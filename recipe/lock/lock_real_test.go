@@ -2,20 +2,19 @@ package lock_test
 
 import (
 	"context"
-	"os"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	m.Run()
 	ensemble.CloseShared()
-	os.Exit(code)
 }
 
 // realClients returns n clients of real servers.
@@ -23,12 +22,7 @@ func realClients(t *testing.T, n int) (clients []*session.Client) {
 	t.Helper()
 	e := ensemble.Shared(t, ensemble.Config{Servers: 3})
 	for range n {
-		c, err := session.Open(e.ConnectString(), session.Config{Timeout: 10 * time.Second})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.Close() })
-		clients = append(clients, c)
+		clients = append(clients, shared.Open(t, e.ConnectString(), session.Config{Timeout: 10 * time.Second}))
 	}
 	return clients
 }
@@ -70,7 +64,10 @@ func TestRealContendersTakeTurns(t *testing.T) {
 		})
 	}
 	running.Wait()
-	s := sessionOf(t, realClients(t, 1)[0])
+	s, err := realClients(t, 1)[0].Session(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := s.Sync(ctx, "/"); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -17,15 +18,15 @@ import (
 
 func TestALockGoesFromOneToTheNext(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b, c := s.person("a"), s.person("b"), s.person("c")
+		a, b, c := s.process("a"), s.process("b"), s.process("c")
 		first := a.acquire()
 		if !first.Valid() || first.Remaining() <= 0 || first.Token() == 0 {
 			t.Errorf("valid %v, remaining %v, token %d", first.Valid(), first.Remaining(), first.Token())
 		}
 		second := b.begin()
-		s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+		s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
 		third := c.begin()
-		s.eventually("line of three", func() bool { return len(s.inLine()) == 3 })
+		s.Eventually("line of three", func() bool { return len(s.inLine()) == 3 })
 		select {
 		case <-second:
 			t.Fatal("b holds what a has")
@@ -48,7 +49,7 @@ func TestALockGoesFromOneToTheNext(t *testing.T) {
 // Goroutines of one process exclude each other, on one Lock or on two.
 func TestContendersOfOneProcessExcludeEachOther(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.person("a")
+		a := s.process("a")
 		const n = 20
 		inside, done := 0, make(chan error, n)
 		for range n {
@@ -74,9 +75,9 @@ func TestContendersOfOneProcessExcludeEachOther(t *testing.T) {
 // Who gives up tells so: neither the next in line nor who joins later waits for a lease.
 func TestWhoGivesUpDelaysNobody(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b, c, d := s.person("a"), s.person("b"), s.person("c"), s.person("d")
+		a, b, c, d := s.process("a"), s.process("b"), s.process("c"), s.process("d")
 		first := a.acquire()
-		giveUp := func(p *person) {
+		giveUp := func(p *process) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			_, err := p.Acquire(ctx)
@@ -84,7 +85,7 @@ func TestWhoGivesUpDelaysNobody(t *testing.T) {
 		}
 		giveUp(b)
 		next := c.begin()
-		s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+		s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
 		giveUp(d)
 		giveUp(b)
 		quickly := func(what string, f func()) {
@@ -99,7 +100,7 @@ func TestWhoGivesUpDelaysNobody(t *testing.T) {
 			first = <-next
 		})
 		giveUp(d)
-		s.eventually("line of one", func() bool { return len(s.inLine()) == 1 }) // who gives up leaves in the background
+		s.Eventually("line of one", func() bool { return len(s.inLine()) == 1 }) // who gives up leaves in the background
 		release(t, first)                                                        // the record was written since it was read last
 		quickly("who joins then", func() { release(t, b.acquire()) })
 	})
@@ -107,19 +108,19 @@ func TestWhoGivesUpDelaysNobody(t *testing.T) {
 
 func TestALostLockIsReported(t *testing.T) {
 	for name, c := range map[string]struct {
-		lose   func(s *stage, p *person, h *lock.Held)
+		lose   func(s *stage, p *process, h *lock.Held)
 		reason recipe.Reason
 	}{
-		"cut off": {func(s *stage, p *person, h *lock.Held) { p.host.Hold() }, recipe.ReasonLeaseExpired},
-		"deleted": {func(s *stage, p *person, h *lock.Held) { s.admin().Delete(s.t.Context(), h.Node(), -1) }, recipe.ReasonNodeDeleted},
-		"session": {func(s *stage, p *person, h *lock.Held) { sessionOf(s.t, p.client).Close() }, recipe.ReasonSessionLost},
+		"cut off": {func(s *stage, p *process, h *lock.Held) { p.host.Hold() }, recipe.ReasonLeaseExpired},
+		"deleted": {func(s *stage, p *process, h *lock.Held) { s.Admin().Delete(s.T.Context(), h.Node(), -1) }, recipe.ReasonNodeDeleted},
+		"session": {func(s *stage, p *process, h *lock.Held) { s.Session(p.client).Close() }, recipe.ReasonSessionLost},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-				a, b := s.person("a"), s.person("b")
+				a, b := s.process("a"), s.process("b")
 				h := a.acquire()
 				next := b.begin()
-				s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+				s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
 				time.Sleep(stageD)
 				c.lose(s, a, h)
 				<-h.Context().Done()
@@ -142,8 +143,8 @@ func TestALostLockIsReported(t *testing.T) {
 
 func TestGuardedWritesEndWithTheLock(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.person("a")
-		admin := s.admin()
+		a := s.process("a")
+		admin := s.Admin()
 		if err := admin.EnsurePath(t.Context(), "/data", nil); err != nil {
 			t.Fatal(err)
 		}
@@ -166,7 +167,7 @@ func TestGuardedWritesEndWithTheLock(t *testing.T) {
 // The path goes with the last, and tokens grow nevertheless.
 func TestCleanupDeletesTheEmptyPath(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.person("a", lock.Config{Cleanup: true}), s.person("b", lock.Config{Cleanup: true})
+		a, b := s.process("a", lock.Config{Cleanup: true}), s.process("b", lock.Config{Cleanup: true})
 		exists := func() bool {
 			for _, n := range s.Nodes() {
 				if n.Path == stagePath {
@@ -178,7 +179,7 @@ func TestCleanupDeletesTheEmptyPath(t *testing.T) {
 		for i := range 10 {
 			h := a.acquire()
 			next := b.begin()
-			s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+			s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
 			release(t, h)
 			h = <-next
 			if !exists() {
@@ -197,7 +198,7 @@ func TestAReleaseWithALostReplyDoesNotBlockTheNext(t *testing.T) {
 	for name, effect := range map[string]zktest.Effect{"reply": zktest.LoseReply, "request": zktest.LoseRequest} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-				a := s.person("a")
+				a := s.process("a")
 				h := a.acquire()
 				time.Sleep(stageD / 16) // no beat is under way
 				lost := s.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Path: stagePath + "*", Nth: 1}, effect)
@@ -218,7 +219,7 @@ func TestAReleaseWithALostReplyDoesNotBlockTheNext(t *testing.T) {
 
 func TestCloseWaitsForTheRelease(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.person("a"), s.person("b")
+		a, b := s.process("a"), s.process("b")
 		h := a.acquire()
 		closed := make(chan struct{})
 		go func() { a.client.Close(); close(closed) }()
@@ -244,11 +245,11 @@ func TestCloseWaitsForTheRelease(t *testing.T) {
 
 func TestALockThatCannotBeJoinedIsAPermanentError(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		admin := s.admin()
+		admin := s.Admin()
 		if _, err := admin.Create(t.Context(), stagePath, nil, 0, zk.WorldACL(zk.PermRead)); err != nil {
 			t.Fatal(err)
 		}
-		_, err := s.person("a").Acquire(t.Context())
+		_, err := s.process("a").Acquire(t.Context())
 		var permanent *recipe.PermanentError
 		if !errors.As(err, &permanent) || !errors.Is(err, zk.ErrNoAuth) {
 			t.Errorf("error %v", err)
@@ -257,27 +258,20 @@ func TestALockThatCannotBeJoinedIsAPermanentError(t *testing.T) {
 }
 
 func TestArgumentsAreChecked(t *testing.T) {
-	client, err := session.Open("127.0.0.1:1", session.Config{})
-	if err != nil {
-		t.Fatal(err)
+	client := shared.Offline(t)
+	refuses := func(client *session.Client, path string, cfg lock.Config, says string) {
+		t.Helper()
+		_, err := lock.New(client, path, cfg)
+		shared.Says(t, err, says)
 	}
-	defer client.Close()
-	for _, c := range []struct {
-		client *session.Client
-		path   string
-		cfg    lock.Config
-	}{
-		{nil, "/l", lock.Config{}}, {client, "/", lock.Config{}}, {client, "l", lock.Config{}},
-		{client, "/l", lock.Config{ID: "a\nb"}}, {client, "/l", lock.Config{Style: "zoo"}},
-		{client, "/l", lock.Config{StopBefore: time.Hour}}, {client, "/l", lock.Config{DrainTimeout: -1}},
-		{client, "/l", lock.Config{Data: make([]byte, 2_000_000)}},
-	} {
-		if _, err := lock.New(c.client, c.path, c.cfg); err == nil {
-			t.Errorf("%s with %+.40v is taken", c.path, c.cfg)
-		} else {
-			t.Log(err)
-		}
-	}
+	refuses(nil, "/l", lock.Config{}, "the client is nil")
+	refuses(client, "/", lock.Config{}, `path is "/"; want one below it`)
+	refuses(client, "l", lock.Config{}, `path "l" does not begin with /`)
+	refuses(client, "/l", lock.Config{ID: "a\nb"}, `Config.ID is "a\nb"; want UTF-8`)
+	refuses(client, "/l", lock.Config{Style: "zoo"}, `Config.Style is "zoo"; want "curator"`)
+	refuses(client, "/l", lock.Config{StopBefore: time.Hour}, "Config.StopBefore is 1h0m0s; want 0 to a quarter")
+	refuses(client, "/l", lock.Config{DrainTimeout: -1}, "Config.DrainTimeout is -1ns; want 0 for")
+	refuses(client, "/l", lock.Config{Data: make([]byte, 2_000_000)}, "Config.Data is 2000000 bytes long; want at most")
 	l, err := lock.New(client, "/l", lock.Config{})
 	if err != nil {
 		t.Fatal(err)

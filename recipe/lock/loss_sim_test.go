@@ -18,16 +18,16 @@ func TestAFormerZnodeOfTheSameProcessIsAnothers(t *testing.T) {
 	for name, lag := range map[string]bool{"servers agree": false, "a server lags": true} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-				a := s.person("a")
+				a := s.process("a")
 				h := a.acquire()
-				old := sessionOf(t, a.client)
+				old := s.Session(a.client)
 				if lag {
 					s.Link(s.Leader(), s.Followers()[0]).Delay(stageT / 20)
 				}
 				s.ExpireSession(old.ID())
 				<-h.Context().Done()
 				second := a.acquire() // the stage compares
-				if owner := sessionOf(t, a.client).ID(); owner == old.ID() {
+				if owner := s.Session(a.client).ID(); owner == old.ID() {
 					t.Error("the session that has expired is used still")
 				} else if all, err := a.Contenders(t.Context()); err != nil || len(all) != 1 || all[0].Session != owner {
 					t.Errorf("%+v, %v", all, err)
@@ -41,12 +41,12 @@ func TestAFormerZnodeOfTheSameProcessIsAnothers(t *testing.T) {
 // A session that ends while somebody acquires: it enters the line again, in a new session.
 func TestASessionThatEndsWhileWaitingIsReplaced(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.person("a"), s.person("b")
+		a, b := s.process("a"), s.process("b")
 		h := a.acquire()
 		next := b.begin()
-		s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+		s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
 		for range 3 {
-			s.ExpireSession(sessionOf(t, b.client).ID())
+			s.ExpireSession(s.Session(b.client).ID())
 			time.Sleep(stageT)
 		}
 		release(t, h)
@@ -60,8 +60,8 @@ func TestASessionThatEndsWhileWaitingIsReplaced(t *testing.T) {
 // A guarded write that is on its way when the lock is lost never lands, whenever it arrives.
 func TestALateGuardedWriteDoesNotLand(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.person("a"), s.person("b")
-		admin := s.admin()
+		a, b := s.process("a"), s.process("b")
+		admin := s.Admin()
 		if err := admin.EnsurePath(t.Context(), "/data", nil); err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +96,7 @@ func TestContendersForAPathThatComesAndGoes(t *testing.T) {
 		const n, rounds = 3, 50
 		done := make(chan struct{}, n)
 		for i := range n {
-			p := s.person(string(rune('a'+i)), lock.Config{Cleanup: true})
+			p := s.process(string(rune('a'+i)), lock.Config{Cleanup: true})
 			go func() {
 				defer func() { done <- struct{}{} }()
 				for range rounds {
@@ -121,7 +121,7 @@ func TestContendersForAPathThatComesAndGoes(t *testing.T) {
 			<-done
 		}
 		time.Sleep(time.Second)
-		if _, ok, err := s.admin().Exists(t.Context(), stagePath); err != nil || ok {
+		if _, ok, err := s.Admin().Exists(t.Context(), stagePath); err != nil || ok {
 			t.Errorf("the path is there: %v, %v", ok, err)
 		}
 	})

@@ -11,7 +11,7 @@ import (
 // The places of a set have the same name in all lines. The end of one of them is none of the others.
 func TestTheNoticeOfOneLockOfASetIsNotThatOfAnother(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, w := s.client("a"), s.client("w")
+		a, w := s.Client("a"), s.Client("w")
 		set, err := lock.All(t.Context(), locks(t, a, "/x", "/y")...)
 		if err != nil {
 			t.Fatal(err)
@@ -34,7 +34,7 @@ func TestTheNoticeOfOneLockOfASetIsNotThatOfAnother(t *testing.T) {
 		// Now somebody else deletes the other place, which its owner does not hear.
 		other := set.Held()[1]
 		s.Host("a").Hold()
-		if err := s.admin().Delete(t.Context(), other.Node(), -1); err != nil {
+		if err := s.Admin().Delete(t.Context(), other.Node(), -1); err != nil {
 			t.Fatal(err)
 		}
 		h := <-next
@@ -50,7 +50,7 @@ func TestTheNoticeOfOneLockOfASetIsNotThatOfAnother(t *testing.T) {
 // A session that may create heartbeats can give notice of any place. That is worth nothing while the place stands.
 func TestAForgedNoticeDoesNotEndALock(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, w := s.client("a"), s.client("w")
+		a, w := s.Client("a"), s.Client("w")
 		held, err := locks(t, a, "/x")[0].Acquire(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -64,7 +64,7 @@ func TestAForgedNoticeDoesNotEndALock(t *testing.T) {
 			next <- h
 		}()
 		time.Sleep(stageT)
-		admin := s.admin()
+		admin := s.Admin()
 		if _, err := admin.Multi(t.Context(), admin.Notice(held.Node())...); err != nil {
 			t.Fatal(err)
 		}

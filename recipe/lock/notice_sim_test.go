@@ -17,14 +17,14 @@ import (
 // Where nobody may delete beside the heartbeats there is no notice, but departures are announced all the same.
 func TestALockIsHandedOverWithoutNotice(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		admin := s.admin()
+		admin := s.Admin()
 		if err := admin.EnsurePath(t.Context(), "/zkrecipe", nil); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := admin.Create(t.Context(), "/zkrecipe/beats", nil, 0, zk.WorldACL(zk.PermAll&^zk.PermDelete)); err != nil {
 			t.Fatal(err)
 		}
-		held, waiting := s.person("a").acquire(), s.person("b")
+		held, waiting := s.process("a").acquire(), s.process("b")
 		for i := range 4 {
 			next := waiting.begin()
 			time.Sleep(stageT)
@@ -34,7 +34,7 @@ func TestALockIsHandedOverWithoutNotice(t *testing.T) {
 			if took := time.Since(begun); took > 100*time.Millisecond {
 				t.Errorf("hand-over %d took %v", i, took)
 			}
-			waiting = s.person(fmt.Sprint("c", i))
+			waiting = s.process(fmt.Sprint("c", i))
 		}
 		release(t, held)
 	})
@@ -43,11 +43,11 @@ func TestALockIsHandedOverWithoutNotice(t *testing.T) {
 // What is remembered of the record is old after a lease: somebody may have changed it.
 func TestARecordThatWasChangedMeanwhileIsRead(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.person("a")
+		a := s.process("a")
 		release(t, a.acquire())
 		time.Sleep(2 * stageD)
 		record := []byte("zkrecipe line 1\nlease 200ms\nsettled 0\n")
-		if _, err := s.admin().Set(t.Context(), stagePath, record, -1); err != nil {
+		if _, err := s.Admin().Set(t.Context(), stagePath, record, -1); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
@@ -65,8 +65,8 @@ func TestARecordThatWasChangedMeanwhileIsRead(t *testing.T) {
 // A lock may stand in the directory of the heartbeats. What is refused there is not the notice for that alone.
 func TestALockBesideTheHeartbeatsIsHandedOver(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		s.cfg = session.Config{Beats: "/"}
-		held, b, c := s.person("a").acquire(), s.person("b"), s.person("c")
+		s.Config = session.Config{Beats: "/"}
+		held, b, c := s.process("a").acquire(), s.process("b"), s.process("c")
 		ctx, giveUp := context.WithTimeout(t.Context(), stageD/8)
 		defer giveUp()
 		_, err := b.Acquire(ctx) // which writes into the record when it gives up

@@ -17,7 +17,7 @@ func TestAnUpgradeIsRefusedAtOnce(t *testing.T) {
 	for name, reentrant := range map[string]bool{"plain": false, "reentrant": true} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-				a := s.both("a", lock.Config{Reentrant: reentrant})
+				a := s.rw("a", lock.Config{Reentrant: reentrant})
 				h := a.acquire(reading)
 				_, err := a.Write().Acquire(h.Context())
 				want(t, err, lock.ErrUpgrade)
@@ -57,7 +57,7 @@ func TestADowngrade(t *testing.T) {
 			t.Run(string(style)+" "+lost, func(t *testing.T) {
 				onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 					cfg := lock.Config{Style: style}
-					a, r, w := s.both("a", cfg), s.both("r", cfg), s.both("w", cfg)
+					a, r, w := s.rw("a", cfg), s.rw("r", cfg), s.rw("w", cfg)
 					h := a.acquire(writing)
 					readers, writer := r.begin(reading), w.begin(writing)
 					time.Sleep(stageD / 2)
@@ -99,7 +99,7 @@ func TestADowngradeOfCuratorsIsSeen(t *testing.T) {
 	for name, between := range map[string]bool{"next in line": false, "another between": true} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-				admin := s.admin()
+				admin := s.Admin()
 				if err := admin.EnsurePath(t.Context(), stagePath, nil); err != nil {
 					t.Fatal(err)
 				}
@@ -110,7 +110,7 @@ func TestADowngradeOfCuratorsIsSeen(t *testing.T) {
 				}
 				number := writer[strings.Index(writer, "__WRIT__")+8:]
 				var middle <-chan *lock.Held
-				m, w, r := s.both("m"), s.both("w"), s.both("r")
+				m, w, r := s.rw("m"), s.rw("w"), s.rw("r")
 				if between {
 					middle = m.begin(reading)
 				}
@@ -144,7 +144,7 @@ func TestADowngradeOfCuratorsIsSeen(t *testing.T) {
 // The create of the reader's znode uses up a number. Nobody takes that for a holder that vanished.
 func TestWhoComesAfterADowngradeDoesNotWait(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, r, w := s.both("a"), s.both("r"), s.both("w")
+		a, r, w := s.rw("a"), s.rw("r"), s.rw("w")
 		h, err := a.acquire(writing).Downgrade(t.Context())
 		if err != nil {
 			t.Fatal(err)

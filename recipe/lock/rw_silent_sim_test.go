@@ -17,16 +17,16 @@ func TestAWriterWaitsForReadersThatVanish(t *testing.T) {
 				onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 					var helds []*lock.Held
 					for j := range 3 {
-						helds = append(helds, s.both(fmt.Sprint(j)).acquire(reading))
+						helds = append(helds, s.rw(fmt.Sprint(j)).acquire(reading))
 					}
-					w := s.both("w")
+					w := s.rw("w")
 					var next <-chan *lock.Held
 					if waits {
 						next = w.begin(writing)
 					}
 					time.Sleep(stageD)
 					s.Host(fmt.Sprint(i)).Hold() // it does not hear of it
-					if err := s.admin().Delete(t.Context(), helds[i].Node(), -1); err != nil {
+					if err := s.Admin().Delete(t.Context(), helds[i].Node(), -1); err != nil {
 						t.Fatal(err)
 					}
 					for j, h := range helds {
@@ -47,11 +47,11 @@ func TestAWriterWaitsForReadersThatVanish(t *testing.T) {
 // A reader that joins after one has vanished does not know that it was no writer.
 func TestAReaderDoesNotJoinAVanishedWriter(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, r := s.both("a"), s.both("r")
+		a, r := s.rw("a"), s.rw("r")
 		h := a.acquire(writing)
 		time.Sleep(stageD)
 		a.host.Hold()
-		if err := s.admin().Delete(t.Context(), h.Node(), -1); err != nil {
+		if err := s.Admin().Delete(t.Context(), h.Node(), -1); err != nil {
 			t.Fatal(err)
 		}
 		release(t, r.acquire(reading)) // the stage compares
@@ -65,10 +65,10 @@ func TestSilentHoldersOfARWAreReplaced(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-				s.cfg.Timeout, s.cfg.Lease = 4*stageT, stageD
-				a := s.both("a")
+				s.Config.Timeout, s.Config.Lease = 4*stageT, stageD
+				a := s.rw("a")
 				a.acquire(c.silent)
-				first, second := s.both("b").begin(c.next), s.both("c").begin(c.next)
+				first, second := s.rw("b").begin(c.next), s.rw("c").begin(c.next)
 				time.Sleep(2 * stageD)
 				begun := time.Now()
 				a.host.Hold()
@@ -92,10 +92,10 @@ func TestSilentHoldersOfARWAreReplaced(t *testing.T) {
 // done.
 func TestNobodyWhoOnlyWaitsIsTakenForSilent(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		s.cfg.Timeout, s.cfg.Lease = 8*stageT, stageD
-		var all []*both
+		s.Config.Timeout, s.Config.Lease = 8*stageT, stageD
+		var all []*rwProcess
 		for i := range 8 {
-			b := s.both(fmt.Sprint(i))
+			b := s.rw(fmt.Sprint(i))
 			release(t, b.acquire(writing)) // its heartbeat has a version
 			all = append(all, b)
 		}
@@ -106,7 +106,7 @@ func TestNobodyWhoOnlyWaitsIsTakenForSilent(t *testing.T) {
 		}
 		time.Sleep(20 * stageD)
 		for _, b := range all {
-			if err := sessionOf(t, b.client).Err(); err != nil || len(s.inLine()) != 8 {
+			if err := s.Session(b.client).Err(); err != nil || len(s.inLine()) != 8 {
 				t.Fatalf("%s: %v", b.name, err)
 			}
 		}
@@ -121,17 +121,17 @@ func TestNobodyWhoOnlyWaitsIsTakenForSilent(t *testing.T) {
 // A waiting reader whose znode is deleted enters the line again.
 func TestAWaitingReaderThatIsDeletedComesAgain(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, r := s.both("a"), s.both("r")
+		a, r := s.rw("a"), s.rw("r")
 		h := a.acquire(writing)
 		next := r.begin(reading)
 		for _, n := range s.inLine() {
 			if n.Path != h.Node() {
-				if err := s.admin().Delete(t.Context(), n.Path, -1); err != nil {
+				if err := s.Admin().Delete(t.Context(), n.Path, -1); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}
-		s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+		s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
 		release(t, h)
 		release(t, <-next)
 	})
@@ -140,13 +140,13 @@ func TestAWaitingReaderThatIsDeletedComesAgain(t *testing.T) {
 // A reader does not know whether another that has vanished unseen may hold still.
 func TestReadersDoNotDeleteThePath(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.both("a", lock.Config{Cleanup: true})
+		a := s.rw("a", lock.Config{Cleanup: true})
 		release(t, a.acquire(reading))
-		if _, ok, err := s.admin().Exists(t.Context(), stagePath); err != nil || !ok {
+		if _, ok, err := s.Admin().Exists(t.Context(), stagePath); err != nil || !ok {
 			t.Errorf("the path is there: %v, %v", ok, err)
 		}
 		release(t, a.acquire(writing))
-		if _, ok, err := s.admin().Exists(t.Context(), stagePath); err != nil || ok {
+		if _, ok, err := s.Admin().Exists(t.Context(), stagePath); err != nil || ok {
 			t.Errorf("the path is there: %v, %v", ok, err)
 		}
 	})

@@ -19,13 +19,13 @@ func TestReadersAndWritersTakeTurns(t *testing.T) {
 		}
 		t.Run(fmt.Sprintf("%06b", order), func(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-				holder := s.both("holder")
+				holder := s.rw("holder")
 				first := holder.acquire(writing)
 				var waiting []<-chan *lock.Held
 				var kinds []bool
 				for i := range 6 {
 					read := order>>i&1 == 1
-					b := s.both(fmt.Sprint(i))
+					b := s.rw(fmt.Sprint(i))
 					waiting, kinds = append(waiting, b.begin(read)), append(kinds, read)
 				}
 				time.Sleep(stageD / 4)
@@ -58,14 +58,14 @@ func TestReadersThatLeaveInAnyOrderDelayNobody(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		var helds []*lock.Held
 		for i := range 8 {
-			helds = append(helds, s.both(fmt.Sprint(i)).acquire(reading))
+			helds = append(helds, s.rw(fmt.Sprint(i)).acquire(reading))
 		}
-		w := s.both("w")
+		w := s.rw("w")
 		for _, i := range []int{3, 0, 7, 5, 1} {
 			release(t, helds[i])
 		}
 		var late *lock.Held
-		soon(t, "a reader that comes then", func() { late = s.both("late").acquire(reading) })
+		soon(t, "a reader that comes then", func() { late = s.rw("late").acquire(reading) })
 		next := w.begin(writing)
 		for _, i := range []int{6, 2, 4} {
 			release(t, helds[i])
@@ -82,7 +82,7 @@ func TestReadersThatLeaveInAnyOrderDelayNobody(t *testing.T) {
 // Many readers of one process leave at the same time, and write the same record.
 func TestReadersThatLeaveTogetherDelayNobody(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, w := s.both("a"), s.both("w")
+		a, w := s.rw("a"), s.rw("w")
 		var helds []*lock.Held
 		for range 20 {
 			helds = append(helds, a.acquire(reading))
@@ -104,7 +104,7 @@ func TestNobodyStarves(t *testing.T) {
 				ctx, stop := context.WithCancel(t.Context())
 				done := make(chan struct{}, 4)
 				for i := range 4 {
-					b := s.both(fmt.Sprint(i))
+					b := s.rw(fmt.Sprint(i))
 					l := b.Write()
 					if kind == reading {
 						l = b.Read()
@@ -117,7 +117,7 @@ func TestNobodyStarves(t *testing.T) {
 					}()
 				}
 				time.Sleep(time.Second)
-				other := s.both("other")
+				other := s.rw("other")
 				for range 5 {
 					begun := time.Now()
 					release(t, other.acquire(!kind))
@@ -137,7 +137,7 @@ func TestNobodyStarves(t *testing.T) {
 // Plain locks, elections and all others that stand in the line without a kind are writers.
 func TestAPlainLockIsAWriter(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		r, w, p := s.both("r"), s.both("w"), s.person("p")
+		r, w, p := s.rw("r"), s.rw("w"), s.process("p")
 		h := r.acquire(reading)
 		if _, err := p.TryAcquire(t.Context()); err == nil {
 			t.Error("a plain lock beside a reader")
@@ -146,7 +146,7 @@ func TestAPlainLockIsAWriter(t *testing.T) {
 			t.Error("a writer beside a reader")
 		}
 		next := p.begin()
-		s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+		s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
 		if _, err := w.Read().TryAcquire(t.Context()); err == nil {
 			t.Error("a reader overtook a plain lock")
 		}

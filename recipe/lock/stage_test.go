@@ -1,17 +1,13 @@
 package lock_test
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"log/slog"
-	"os"
-	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
-	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -20,9 +16,7 @@ import (
 // A stage is three simulated servers in the time of a bubble, and contenders of one lock. It keeps
 // what was held, and looks at all of it whenever somebody acquires the lock.
 type stage struct {
-	*zktest.Ensemble
-	t   *testing.T
-	cfg session.Config // of those who enter; Timeout is stageT if it is not set
+	*shared.Stage
 
 	mu     sync.Mutex // guards what follows
 	helds  []owned
@@ -35,113 +29,64 @@ type owned struct {
 	shared bool
 }
 
-// stagePath is the path of a stage's lock.
-const stagePath = "/l"
-
-// stageT is the least session timeout that a stage grants, stageD how long a lease lasts then.
 const (
-	stageTick = 2 * time.Second
-	stageT    = 2 * stageTick
-	stageD    = stageT / 2
+	stagePath = "/l" // of a stage's lock
+	stageTick = shared.Tick
+	stageT    = shared.T
+	stageD    = shared.D
 )
 
-// onStage plays f in a bubble.
+// onStage runs f in a bubble.
 func onStage(t *testing.T, cfg zktest.Config, f func(t *testing.T, s *stage)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		cfg.Servers, cfg.InMemory, cfg.Tick, cfg.Latency = 3, true, stageTick, time.Millisecond
-		cfg.Logf = func(string, ...any) {}
-		f(t, &stage{Ensemble: zktest.Start(t, cfg), t: t})
-	})
+	shared.On(t, cfg, func(x *shared.Stage) { f(x.T, &stage{Stage: x}) })
 }
 
-// logger writes to stderr when tests are run with ZKRECIPE_LOG set.
-func logger(name string) *slog.Logger {
-	if os.Getenv("ZKRECIPE_LOG") == "" {
-		return nil
-	}
-	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("who", name)
-}
-
-// client opens a client on a host of that name, closed at the end.
-func (s *stage) client(host string) *session.Client {
-	s.t.Helper()
-	cfg := s.cfg
-	cfg.Timeout, cfg.Dial, cfg.Logger = cmp.Or(cfg.Timeout, stageT), s.Host(host).Dial, logger(host)
-	client, err := session.Open(s.ConnectString(), cfg)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.t.Cleanup(func() {
-		s.Host(host).Heal()
-		client.Close()
-	})
-	return client
-}
-
-// A person is one process with a lock.
-type person struct {
+// A process is one process with a lock.
+type process struct {
 	*lock.Lock
 	s      *stage
 	name   string
 	host   *zktest.Host
 	client *session.Client
-	mu     sync.Mutex // guards events
-	events []lock.Event
+	events await.List[lock.Event]
 }
 
-// person makes a process with the lock of the stage.
-func (s *stage) person(name string, cfg ...lock.Config) *person {
-	s.t.Helper()
-	p := &person{s: s, name: name, host: s.Host(name), client: s.client(name)}
+// process makes a process with the lock of the stage.
+func (s *stage) process(name string, cfg ...lock.Config) *process {
+	s.T.Helper()
+	p := &process{s: s, name: name, host: s.Host(name), client: s.Client(name)}
 	c := append(cfg, lock.Config{})[0]
-	c.ID, c.Logger, c.OnEvent = name, logger(name), p.add
+	c.ID, c.Logger, c.OnEvent = name, shared.Logger(name), p.events.Add
 	var err error
 	if p.Lock, err = lock.New(p.client, stagePath, c); err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return p
 }
 
-func (p *person) add(ev lock.Event) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.events = append(p.events, ev)
-}
-
-func (p *person) count(kind lock.EventKind) (n int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, ev := range p.events {
-		if ev.Kind == kind {
-			n++
-		}
-	}
-	return n
+func (p *process) count(kind lock.EventKind) int {
+	return p.events.Count(func(ev lock.Event) bool { return ev.Kind == kind })
 }
 
 // acquire waits for the lock, for ten minutes of the bubble at most.
-func (p *person) acquire() *lock.Held {
-	p.s.t.Helper()
+func (p *process) acquire() *lock.Held {
+	p.s.T.Helper()
 	return <-p.begin()
 }
 
 // begin acquires in the background.
-func (p *person) begin() <-chan *lock.Held {
-	got := make(chan *lock.Held, 1)
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-		defer cancel()
-		h, err := p.Acquire(ctx)
-		if err != nil {
-			p.s.t.Errorf("%s: %v", p.name, err)
-			close(got)
-			return
+func (p *process) begin() <-chan *lock.Held { return p.s.begin(p.name, p.Acquire, false) }
+
+// begin calls acquire in the background, and checks what it returns.
+func (s *stage) begin(who string, acquire func(context.Context) (*lock.Held, error), read bool) <-chan *lock.Held {
+	return shared.Begin(s.Stage, who, func(ctx context.Context) (*lock.Held, error) {
+		h, err := acquire(ctx)
+		if err == nil {
+			s.check(who, h, read)
 		}
-		p.s.check(p.name, h, false)
-		got <- h
-	}()
-	return got
+		return h, err
+	})
 }
 
 // check compares what somebody holds with all that was held before.
@@ -153,18 +98,18 @@ func (s *stage) check(who string, h *lock.Held, shared bool) {
 			continue
 		}
 		if old.Token() >= h.Token() {
-			s.t.Errorf("%s has token %d after %s with %d", who, h.Token(), old.who, old.Token())
+			s.T.Errorf("%s has token %d after %s with %d", who, h.Token(), old.who, old.Token())
 		}
 		if s.expels {
 			continue
 		}
 		if old.Valid() && h.Valid() {
-			s.t.Errorf("%s holds the lock beside %s, for %v more", who, old.who, old.Remaining())
+			s.T.Errorf("%s holds the lock beside %s, for %v more", who, old.who, old.Remaining())
 		}
 		select {
 		case <-old.Context().Done(): // not Err, which looks at the clock by itself
 		default:
-			s.t.Errorf("%s holds the lock while the context of %s goes on", who, old.who)
+			s.T.Errorf("%s holds the lock while the context of %s goes on", who, old.who)
 		}
 	}
 	s.helds = append(s.helds, owned{h, who, shared})
@@ -178,46 +123,7 @@ func (s *stage) held(who string, h *lock.Held, shared bool) {
 }
 
 // inLine lists the znodes of the line.
-func (s *stage) inLine() (nodes []zktest.Node) {
-	for _, n := range s.Nodes() {
-		if strings.HasPrefix(n.Path, stagePath+"/") {
-			nodes = append(nodes, n)
-		}
-	}
-	return nodes
-}
-
-// eventually waits in steps of the bubble's time.
-func (s *stage) eventually(what string, ok func() bool) {
-	s.t.Helper()
-	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			s.t.Fatalf("no %s within a minute", what)
-		}
-	}
-}
-
-// admin is the session of one who looks after the ensemble.
-func (s *stage) admin() *session.Session {
-	s.t.Helper()
-	client, err := session.Open(s.ConnectString(), session.Config{Timeout: 20 * stageTick, Dial: s.Host("admin").Dial})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.t.Cleanup(func() { client.Close() })
-	return sessionOf(s.t, client)
-}
-
-func sessionOf(t *testing.T, client *session.Client) *session.Session {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	s, err := client.Session(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
+func (s *stage) inLine() []zktest.Node { return s.Below(stagePath) }
 
 // release releases and wants no error.
 func release(t *testing.T, h *lock.Held) {

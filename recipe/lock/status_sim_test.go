@@ -22,10 +22,10 @@ func claims(l *lock.Lock) (states []recipe.ClaimState) {
 
 func TestTheStatusTellsWhatIsHeldAndWhatWaits(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.person("a")
+		a := s.process("a")
 		h := a.acquire()
 		next := a.begin() // of the same process
-		s.eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+		s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
 		synctest.Wait()
 		st := a.Status()
 		if st.Path != stagePath || st.ID != "a" || st.Reader || len(st.Claims) != 2 {
@@ -63,7 +63,7 @@ func TestTheStatusTellsWhatIsHeldAndWhatWaits(t *testing.T) {
 // liveness handler asks for.
 func TestTheStatusKeepsALossUntilTheWorkHasStopped(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.person("a")
+		a := s.process("a")
 		stop, done := make(chan struct{}), make(chan error, 1)
 		go func() {
 			done <- a.Do(t.Context(), func(context.Context, *lock.Held) error {
@@ -71,8 +71,8 @@ func TestTheStatusKeepsALossUntilTheWorkHasStopped(t *testing.T) {
 				return nil
 			})
 		}()
-		s.eventually("lock that is held", func() bool { return len(claims(a.Lock)) == 1 && claims(a.Lock)[0] == recipe.ClaimHeld })
-		s.ExpireSession(sessionOf(t, a.client).ID())
+		s.Eventually("lock that is held", func() bool { return len(claims(a.Lock)) == 1 && claims(a.Lock)[0] == recipe.ClaimHeld })
+		s.ExpireSession(s.Session(a.client).ID())
 		time.Sleep(10 * time.Minute)
 		st := a.Status()
 		if len(st.Claims) != 1 {
@@ -94,7 +94,7 @@ func TestTheStatusKeepsALossUntilTheWorkHasStopped(t *testing.T) {
 
 func TestEachSideOfAReadWriteLockTellsItsOwn(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		rw, err := lock.NewRW(s.client("a"), stagePath, lock.Config{})
+		rw, err := lock.NewRW(s.Client("a"), stagePath, lock.Config{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +138,7 @@ func TestEachSideOfAReadWriteLockTellsItsOwn(t *testing.T) {
 // All tells of each of its locks. What it held only for a moment counts, too.
 func TestTheStatusOfLocksThatAreHeldTogether(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		client := s.client("a")
+		client := s.Client("a")
 		var locks []*lock.Lock
 		for _, path := range []string{"/one", "/two"} {
 			l, err := lock.New(client, path, lock.Config{})
@@ -147,7 +147,7 @@ func TestTheStatusOfLocksThatAreHeldTogether(t *testing.T) {
 			}
 			locks = append(locks, l)
 		}
-		second, err := lock.New(s.client("b"), "/two", lock.Config{})
+		second, err := lock.New(s.Client("b"), "/two", lock.Config{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -174,8 +174,8 @@ func TestTheStatusOfLocksThatAreHeldTogether(t *testing.T) {
 			}
 			got <- set
 		}()
-		s.eventually("lock of the two", func() bool { return locks[0].Status().Counts.Waited.Count == 2 })
-		s.ExpireSession(sessionOf(t, client).ID()) // it begins anew with both
+		s.Eventually("lock of the two", func() bool { return locks[0].Status().Counts.Waited.Count == 2 })
+		s.ExpireSession(s.Session(client).ID()) // it begins anew with both
 		time.Sleep(stageT)
 		for _, l := range locks {
 			if st := l.Status(); len(st.Claims) != 1 {
@@ -202,7 +202,7 @@ func TestTheStatusOfLocksThatAreHeldTogether(t *testing.T) {
 // and not the end. What does not reach it is counted.
 func TestASubscriberThatBlocksHoldsUpNothing(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.person("a")
+		a := s.process("a")
 		never := make(chan struct{})
 		defer close(never)
 		defer a.Subscribe(func(lock.Event) { <-never })()
@@ -226,7 +226,7 @@ func TestASubscriberThatBlocksHoldsUpNothing(t *testing.T) {
 func TestTheStatusTellsSinceWhenAClaimTries(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.Host("a").Hold()
-		a := s.person("a")
+		a := s.process("a")
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { _, err := a.Acquire(ctx); done <- err }()

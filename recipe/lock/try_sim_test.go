@@ -11,7 +11,7 @@ import (
 
 func TestTryOnABusyLockWritesNothing(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.person("a"), s.person("b")
+		a, b := s.process("a"), s.process("b")
 		if _, err := b.TryAcquire(t.Context()); err != nil { // nobody has it
 			t.Fatal(err)
 		}
@@ -19,7 +19,7 @@ func TestTryOnABusyLockWritesNothing(t *testing.T) {
 			n := s.Counts().Requests
 			return n[zktest.OpCreate] + n[zktest.OpMulti] + n[zktest.OpDelete] + n[zktest.OpSetData]
 		}
-		sessionOf(t, a.client)
+		s.Session(a.client)
 		time.Sleep(stageD)
 		before, begun := writes(), time.Now()
 		const tries = 300
@@ -40,9 +40,9 @@ func TestTryOnABusyLockWritesNothing(t *testing.T) {
 // A lease may run although nobody stands in line.
 func TestTryDoesNotWaitForALeaseThatMayRun(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.person("a"), s.person("b")
+		a, b := s.process("a"), s.process("b")
 		h := a.acquire()
-		if err := s.admin().Delete(t.Context(), h.Node(), -1); err != nil {
+		if err := s.Admin().Delete(t.Context(), h.Node(), -1); err != nil {
 			t.Fatal(err)
 		}
 		begun := time.Now()
@@ -61,7 +61,7 @@ func TestTryDoesNotWaitForALeaseThatMayRun(t *testing.T) {
 
 func TestTryReturnsByItsContext(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.person("a")
+		a := s.process("a")
 		a.host.Hold()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()

@@ -2,7 +2,6 @@ package recipeprom
 
 import (
 	"context"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -10,9 +9,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
+	"github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
-	"github.com/zkrecipe/zkrecipe/session"
 )
 
 // What is seen of leaders: the first is no change, other data of the same are none, and
@@ -48,12 +48,7 @@ func TestLeadersAreFollowedThroughTheirGaps(t *testing.T) {
 // A counter never falls: the end of a gap may be heard of after a scrape that took it to go on.
 func TestTheTimeWithoutALeaderNeverRunsBackwards(t *testing.T) {
 	m, c := newElections(newVectors(), "service"), &candidate{}
-	client, err := session.Open("127.0.0.1:1", session.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	el, err := election.New(client, "/e", election.Config{})
+	el, err := election.New(stage.Offline(t), "/e", election.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,9 +60,7 @@ func TestTheTimeWithoutALeaderNeverRunsBackwards(t *testing.T) {
 		el.Run(ctx, func(context.Context, *election.Term) error { return nil })
 	}()
 	defer func() { cancel(); <-ended }()
-	for el.Status().State == election.StateIdle { // until it looks for a session
-		runtime.Gosched()
-	}
+	await.Until(t, "search for a session", func() bool { return el.Status().State != election.StateIdle })
 	start := time.Now()
 	at := func(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
 	for _, step := range []struct {

@@ -3,7 +3,6 @@ package semaphore_test
 import (
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,71 +14,59 @@ import (
 // What somebody has read of a path that is deleted and made again must not be written there, though
 // the record may have the same version.
 
-// A brake holds all that a host sends, from its n-th read of the record on.
-type brake struct {
-	mu   sync.Mutex // guards what follows
-	host *zktest.Host
-	n    int
-	held chan struct{} // closed when it holds
-}
-
-func (b *brake) request(r zktest.Request) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.host == nil || r.Host != "b" || r.Op != zktest.OpGetData || r.Path != stagePath+"/leases" {
-		return
-	}
-	if b.n--; b.n == 0 {
-		host, held := b.host, b.held
+// holdAtRead holds all that "b" sends, from its n-th read of the record on. The channel is closed when it does.
+func (s *stage) holdAtRead(n int) <-chan struct{} {
+	held := make(chan struct{})
+	s.Trap.Set(func(r zktest.Request) bool {
+		if r.Host != "b" || r.Op != zktest.OpGetData || r.Path != stagePath+"/leases" {
+			return false
+		}
+		if n--; n > 0 {
+			return false
+		}
 		go func() {
-			host.Hold(zktest.ToServer)
+			s.Host("b").Hold(zktest.ToServer)
 			close(held)
 		}()
-	}
-}
-
-// on lets the brake hold a host from its n-th read on.
-func (b *brake) on(host *zktest.Host, n int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.host, b.n, b.held = host, n, make(chan struct{})
+		return true
+	})
+	return held
 }
 
 // record returns what the path holds.
 func (s *stage) record(admin *session.Session) string {
-	s.t.Helper()
-	data, _, err := admin.Get(s.t.Context(), stagePath+"/leases")
+	s.T.Helper()
+	data, _, err := admin.Get(s.T.Context(), stagePath+"/leases")
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return string(data)
 }
 
 // expel deletes the permits and the record.
 func (s *stage) expel(admin *session.Session) {
-	s.t.Helper()
+	s.T.Helper()
 	for _, n := range s.below("leases") {
-		if err := admin.Delete(s.t.Context(), n.Path, -1); err != nil {
-			s.t.Fatal(err)
+		if err := admin.Delete(s.T.Context(), n.Path, -1); err != nil {
+			s.T.Fatal(err)
 		}
 	}
-	if err := admin.Delete(s.t.Context(), stagePath+"/leases", -1); err != nil {
-		s.t.Fatal(err)
+	if err := admin.Delete(s.T.Context(), stagePath+"/leases", -1); err != nil {
+		s.T.Fatal(err)
 	}
 }
 
 func TestASlotIsNotTakenInAPathThatWasMadeAgain(t *testing.T) {
-	var b brake
-	onStage(t, 3, zktest.Config{OnRequest: b.request}, func(t *testing.T, s *stage) {
-		s.cfg.Timeout, s.cfg.Lease = 5*stageT, stageD
-		admin, a := s.admin(), s.person("a", slotted)
-		late, other := s.person("b", slotted), s.person("c", slotted)
-		s.session(late.client)
+	onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
+		s.Config.Timeout, s.Config.Lease = 5*stageT, stageD
+		admin, a := s.Admin(), s.process("a", slotted)
+		late, other := s.process("b", slotted), s.process("c", slotted)
+		s.Session(late.client)
 		s.release(a.acquire())
-		s.release(s.person("plain").acquire()) // version 3
-		b.on(late.host, 2)
+		s.release(s.process("plain").acquire()) // version 3
+		stopped := s.holdAtRead(2)
 		second := late.begin(1)
-		<-b.held
+		<-stopped
 		time.Sleep(50 * time.Millisecond)
 		s.expel(admin)
 		s.release(other.acquire())
@@ -99,22 +86,21 @@ func TestAResizeDoesNotReachAPathThatWasMadeAgain(t *testing.T) {
 }
 
 func resizeMadeAgain(t *testing.T, nth int) {
-	var b brake
-	onStage(t, 4, zktest.Config{OnRequest: b.request}, func(t *testing.T, s *stage) {
-		s.cfg.Timeout, s.cfg.Lease = 5*stageT, stageD
-		admin, a, late := s.admin(), s.person("a"), s.person("b")
-		s.session(late.client)
+	onStage(t, 4, zktest.Config{}, func(t *testing.T, s *stage) {
+		s.Config.Timeout, s.Config.Lease = 5*stageT, stageD
+		admin, a, late := s.Admin(), s.process("a"), s.process("b")
+		s.Session(late.client)
 		s.release(<-a.begin(3)) // version 1
-		b.on(late.host, nth)
+		stopped := s.holdAtRead(nth)
 		resized := make(chan error, 1)
 		go func() { resized <- late.Resize(t.Context(), 3) }()
-		<-b.held
+		<-stopped
 		time.Sleep(50 * time.Millisecond)
 		s.expel(admin)
 		time.Sleep(2 * stageD)
-		var unknown []*person
+		var unknown []*process
 		for _, name := range []string{"c", "d", "e"} {
-			p := s.person(name)
+			p := s.process(name)
 			p.acquire()
 			unknown = append(unknown, p)
 		}
@@ -133,7 +119,7 @@ func resizeMadeAgain(t *testing.T, nth int) {
 			}
 		}
 		s.size = 0 // what the path holds
-		f, g := s.person("f"), s.person("g")
+		f, g := s.process("f"), s.process("g")
 		s.size = 4
 		first, second := f.begin(1), g.begin(1)
 		<-first // which look at all others
@@ -142,22 +128,21 @@ func resizeMadeAgain(t *testing.T, nth int) {
 }
 
 func TestTheFirstRecordDoesNotReachAPathThatWasMadeAgain(t *testing.T) {
-	var b brake
-	onStage(t, 3, zktest.Config{OnRequest: b.request}, func(t *testing.T, s *stage) {
-		s.cfg.Timeout, s.cfg.Lease = 5*stageT, stageD
-		admin, late := s.admin(), s.person("b")
-		s.session(late.client)
+	onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
+		s.Config.Timeout, s.Config.Lease = 5*stageT, stageD
+		admin, late := s.Admin(), s.process("b")
+		s.Session(late.client)
 		for _, dir := range []string{"locks", "leases"} { // as Curator makes them
 			if err := admin.EnsurePath(t.Context(), stagePath+"/"+dir, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
-		b.on(late.host, 2)
+		stopped := s.holdAtRead(2)
 		second := late.begin(1)
-		<-b.held
+		<-stopped
 		time.Sleep(50 * time.Millisecond)
 		s.expel(admin)
-		sem, err := semaphore.New(s.client("c"), stagePath, 1, semaphore.Config{})
+		sem, err := semaphore.New(s.Client("c"), stagePath, 1, semaphore.Config{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -179,10 +164,10 @@ func TestTheFirstRecordDoesNotReachAPathThatWasMadeAgain(t *testing.T) {
 func TestSlotsThatAreTakenAtTheSameTime(t *testing.T) {
 	for seed := range int64(5) {
 		onStage(t, 6, zktest.Config{Seed: seed}, func(t *testing.T, s *stage) {
-			var all []*person
+			var all []*process
 			for i := range 6 {
-				all = append(all, s.person(fmt.Sprint("a", i), slotted))
-				s.session(all[i].client)
+				all = append(all, s.process(fmt.Sprint("a", i), slotted))
+				s.Session(all[i].client)
 			}
 			s.release(all[0].acquire())
 			var got []<-chan *semaphore.Permit
@@ -199,7 +184,7 @@ func TestSlotsThatAreTakenAtTheSameTime(t *testing.T) {
 // Who holds a slot is in the record. When somebody has emptied it, nobody knows.
 func TestAnEmptiedRecordGivesNoSlots(t *testing.T) {
 	onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
-		admin, a, b := s.admin(), s.person("a", slotted), s.person("b", slotted)
+		admin, a, b := s.Admin(), s.process("a", slotted), s.process("b", slotted)
 		held := a.acquire()
 		if _, err := admin.Set(t.Context(), stagePath+"/leases", nil, -1); err != nil {
 			t.Fatal(err)
@@ -208,7 +193,7 @@ func TestAnEmptiedRecordGivesNoSlots(t *testing.T) {
 			if p, err := b.Acquire(t.Context()); !isA[*semaphore.DataError](err) {
 				t.Fatalf("%v, %v", p, err)
 			}
-			s.release(s.person("plain").acquire())
+			s.release(s.process("plain").acquire())
 		}
 		if !held.Valid() {
 			t.Error("the holder has lost its permit")

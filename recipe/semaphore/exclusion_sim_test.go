@@ -11,17 +11,17 @@ import (
 // The permit of a session that is over is another's, though the process is the same.
 func TestThePermitOfAnOldSessionIsNotOurs(t *testing.T) {
 	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.person("a")
+		a := s.process("a")
 		old := a.acquire()
 		for _, server := range s.Servers() {
 			server.DelayExpiry(time.Hour)
 		}
-		before := s.session(a.client).ID()
+		before := s.Session(a.client).ID()
 		a.host.Drop()
 		<-old.Context().Done()
-		s.eventually("end of the session", func() bool { return s.sessionOf(a) != before })
+		s.Eventually("end of the session", func() bool { return s.sessionOf(a) != before })
 		a.host.Heal()
-		s.eventually("new session", func() bool { return s.sessionOf(a) != 0 })
+		s.Eventually("new session", func() bool { return s.sessionOf(a) != 0 })
 		if len(s.below("leases")) != 1 {
 			t.Fatal("the old permit is gone already")
 		}
@@ -38,23 +38,23 @@ func TestThePermitOfAnOldSessionIsNotOurs(t *testing.T) {
 }
 
 // sessionOf returns the id of a process's session, or 0.
-func (s *stage) sessionOf(p *person) int64 { return p.client.Status().Session }
+func (s *stage) sessionOf(p *process) int64 { return p.client.Status().Session }
 
 // Two stand at the front of the line at once, because somebody has deleted the znode of the first.
 // Only the older permit is admitted.
 func TestRankAdmitsWhereTheInnerLineIsBroken(t *testing.T) {
 	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
-		held := s.person("a").acquire()
-		first, second := s.person("b"), s.person("c")
+		held := s.process("a").acquire()
+		first, second := s.process("b"), s.process("c")
 		b := first.queue()
-		s.eventually("second permit", func() bool { return len(s.below("leases")) == 2 })
+		s.Eventually("second permit", func() bool { return len(s.below("leases")) == 2 })
 		for _, n := range s.below("locks") {
-			if err := s.admin().Delete(t.Context(), n.Path, -1); err != nil {
+			if err := s.Admin().Delete(t.Context(), n.Path, -1); err != nil {
 				t.Fatal(err)
 			}
 		}
 		c := second.queue()
-		s.eventually("third permit", func() bool { return len(s.below("leases")) == 3 })
+		s.Eventually("third permit", func() bool { return len(s.below("leases")) == 3 })
 		if !waits(b, stageT) || !waits(c, stageT) {
 			t.Fatal("two of one")
 		}
@@ -72,9 +72,9 @@ func TestRankAdmitsWhereTheInnerLineIsBroken(t *testing.T) {
 // wait for each other.
 func TestInterleavedPermitsDoNotWaitForEachOther(t *testing.T) {
 	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
-		held := s.person("a").acquire()
-		b := s.person("b")
-		admin := s.admin()
+		held := s.process("a").acquire()
+		b := s.process("b")
+		admin := s.Admin()
 		b.host.Delay(50*time.Millisecond, zktest.ToServer) // between its creates
 		got := b.begin(2)
 		of := func(who string) (all []int64) {
@@ -92,7 +92,7 @@ func TestInterleavedPermitsDoNotWaitForEachOther(t *testing.T) {
 		if err != nil || len(of("b")) != 1 {
 			t.Fatalf("%v, %d permits of b", err, len(of("b")))
 		}
-		s.eventually("younger permits of b", func() bool {
+		s.Eventually("younger permits of b", func() bool {
 			mine, x := of("b"), of("x")
 			return len(mine) == 2 && len(x) == 1 && mine[0] > x[0] && mine[1] > x[0]
 		})
@@ -108,15 +108,15 @@ func TestInterleavedPermitsDoNotWaitForEachOther(t *testing.T) {
 // the others.
 func TestAWaitingPermitThatIsDeletedDoesNotHoldUpTheLine(t *testing.T) {
 	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
-		held := s.person("a").acquire()
-		second := s.person("b")
+		held := s.process("a").acquire()
+		second := s.process("b")
 		b := second.queue()
 		before := s.sessionOf(second)
-		s.eventually("second permit", func() bool { return len(s.below("leases")) == 2 })
-		c := s.person("c").queue()
+		s.Eventually("second permit", func() bool { return len(s.below("leases")) == 2 })
+		c := s.process("c").queue()
 		for _, n := range s.below("leases") {
 			if n.Path != held.Node() {
-				if err := s.admin().Delete(t.Context(), n.Path, -1); err != nil {
+				if err := s.Admin().Delete(t.Context(), n.Path, -1); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -143,7 +143,7 @@ func TestAWaitingPermitThatIsDeletedDoesNotHoldUpTheLine(t *testing.T) {
 func TestAPermitOfADeletedPathAnnouncesNothing(t *testing.T) {
 	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.expels = true
-		a, admin := s.person("a"), s.admin()
+		a, admin := s.process("a"), s.Admin()
 		for range 5 {
 			s.release(a.acquire())
 		}
@@ -153,7 +153,7 @@ func TestAPermitOfADeletedPathAnnouncesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		s.release(s.person("b").acquire())
+		s.release(s.process("b").acquire())
 		old.Release(t.Context())
 		time.Sleep(stageT)
 		data, _, err := admin.Get(t.Context(), stagePath+"/leases")

@@ -48,16 +48,16 @@ func (c *counter) stop() bool {
 // usable demands that nothing is left and that all permits can be had again, by others, at once if
 // no lease need be waited for.
 func (s *stage) usable(within time.Duration) {
-	s.t.Helper()
+	s.T.Helper()
 	s.none("leases")
 	s.none("locks")
 	begun := time.Now()
 	var all []*semaphore.Permit
 	for i := range s.size {
-		all = append(all, s.person(fmt.Sprint("after", i)).acquire())
+		all = append(all, s.process(fmt.Sprint("after", i)).acquire())
 	}
 	if took := time.Since(begun); took > within {
-		s.t.Errorf("it took %v until all permits were held again", took)
+		s.T.Errorf("it took %v until all permits were held again", took)
 	}
 	for _, p := range all {
 		s.release(p)
@@ -71,8 +71,8 @@ func TestACancelAtAnyRequestLeavesNothingBehind(t *testing.T) {
 		for n, more := 1, true; more; n++ {
 			c := &counter{n: n}
 			onStage(t, 2, zktest.Config{OnRequest: c.request}, func(t *testing.T, s *stage) {
-				a, b := s.person("a"), s.person("b")
-				s.session(a.client)
+				a, b := s.process("a"), s.process("b")
+				s.Session(a.client)
 				held := []*semaphore.Permit{b.acquire()}
 				if full {
 					held = append(held, b.acquire())
@@ -112,8 +112,8 @@ func TestALossAtAnyRequestIsSurvived(t *testing.T) {
 				c := &counter{n: n}
 				onStage(t, 2, zktest.Config{OnRequest: c.request}, func(t *testing.T, s *stage) {
 					cfg := semaphore.Config{Slots: slots}
-					a, b := s.person("a", cfg), s.person("b", cfg)
-					s.session(a.client)
+					a, b := s.process("a", cfg), s.process("b", cfg)
+					s.Session(a.client)
 					first, second := b.acquire(), b.acquire()
 					c.start(func() {})
 					rule := s.On(zktest.Match{Host: "a", Nth: n}, effect)

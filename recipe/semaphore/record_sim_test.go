@@ -19,15 +19,15 @@ func TestSlotsInARecordThatWasCopiedBelongToNobody(t *testing.T) {
 		}
 	}
 	onStage(t, 0, zktest.Config{OnRequest: brake}, func(t *testing.T, s *stage) {
-		s.cfg.Timeout, s.cfg.Lease = 5*stageT, stageD
+		s.Config.Timeout, s.Config.Lease = 5*stageT, stageD
 		s.copied("zkrecipe semaphore 1\nsize 2\nlease 4s\npath 500000012-18b3d2a4c10\nsettled 0\nslots 0:2 1:3\n")
 		s.size = 2
-		b := s.person("b", slotted)
-		s.session(b.client)
+		b := s.process("b", slotted)
+		s.Session(b.client)
 		host = b.host
 		two := b.begin(1)
 		time.Sleep(stageD / 4)
-		first := s.person("a", slotted).begin(1)
+		first := s.process("a", slotted).begin(1)
 		time.Sleep(stageD / 2)
 		b.host.Heal()
 		x, y := <-two, <-first // which looks at all others
@@ -41,10 +41,10 @@ func TestWhoHasWhichSlotIsNotGuessedFromARecordThatWasCopied(t *testing.T) {
 	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
 		const copied = "zkrecipe semaphore 1\nsize 2\nlease 4s\npath 500000012-18b3d2a4c10\nsettled 1\nslots 0:2 1:3\n"
 		s.copied(copied)
-		if _, err := s.admin().Set(t.Context(), stagePath+"/leases", []byte(copied), -1); err != nil {
+		if _, err := s.Admin().Set(t.Context(), stagePath+"/leases", []byte(copied), -1); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.person("a", slotted).Acquire(t.Context()); !isA[*semaphore.DataError](err) {
+		if _, err := s.process("a", slotted).Acquire(t.Context()); !isA[*semaphore.DataError](err) {
 			t.Errorf("%v; want a DataError", err)
 		}
 	})
@@ -53,12 +53,12 @@ func TestWhoHasWhichSlotIsNotGuessedFromARecordThatWasCopied(t *testing.T) {
 // A write at version -1 is not tied to what was read.
 func TestTheVersionThatFitsAllIsSkipped(t *testing.T) {
 	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
-		p := s.person("a", slotted)
+		p := s.process("a", slotted)
 		p.acquire()
 		s.SetVersion(stagePath+"/leases", -3)
 		for range 3 { // each time the record is written
 			before := s.version()
-			p := s.person("b", slotted).acquire()
+			p := s.process("b", slotted).acquire()
 			if after := s.version(); p == nil || after == -1 || after == before {
 				t.Fatalf("version %d after %d", after, before)
 			}
@@ -73,22 +73,22 @@ func TestTheVersionThatFitsAllIsSkipped(t *testing.T) {
 
 // copied makes the paths of the semaphore, with that record.
 func (s *stage) copied(text string) {
-	s.t.Helper()
-	admin := s.admin()
-	if err := admin.EnsurePath(s.t.Context(), stagePath+"/locks", nil); err != nil {
-		s.t.Fatal(err)
+	s.T.Helper()
+	admin := s.Admin()
+	if err := admin.EnsurePath(s.T.Context(), stagePath+"/locks", nil); err != nil {
+		s.T.Fatal(err)
 	}
-	if err := admin.EnsureNode(s.t.Context(), stagePath+"/leases", []byte(text), nil); err != nil {
-		s.t.Fatal(err)
+	if err := admin.EnsureNode(s.T.Context(), stagePath+"/leases", []byte(text), nil); err != nil {
+		s.T.Fatal(err)
 	}
 }
 
 // version returns the version of the record.
 func (s *stage) version() int32 {
-	s.t.Helper()
-	_, stat, err := s.admin().Get(s.t.Context(), stagePath+"/leases")
+	s.T.Helper()
+	_, stat, err := s.Admin().Get(s.T.Context(), stagePath+"/leases")
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return stat.Version
 }

@@ -2,21 +2,20 @@ package semaphore_test
 
 import (
 	"context"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	m.Run()
 	ensemble.CloseShared()
-	os.Exit(code)
 }
 
 // On real servers: many users, few permits, slots; nothing is left in the end.
@@ -32,11 +31,7 @@ func TestRealPermitsChangeHands(t *testing.T) {
 	var held, acquired atomic.Int32
 	var taken [size]atomic.Bool
 	for range users {
-		client, err := session.Open(e.ConnectString(), session.Config{Timeout: 10 * time.Second, Logger: logger("real")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { client.Close() })
+		client := shared.Open(t, e.ConnectString(), session.Config{Timeout: 10 * time.Second, Logger: shared.Logger("real")})
 		sem, err := semaphore.New(client, "/"+t.Name(), size, semaphore.Config{Slots: true})
 		if err != nil {
 			t.Fatal(err)

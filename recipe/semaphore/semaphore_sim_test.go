@@ -16,11 +16,11 @@ func TestSoManyHoldAndTheOthersAreServedInOrder(t *testing.T) {
 	onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
 		var held []*semaphore.Permit
 		for i := range 3 {
-			held = append(held, s.person(fmt.Sprint("h", i)).acquire())
+			held = append(held, s.process(fmt.Sprint("h", i)).acquire())
 		}
 		var waiting []<-chan *semaphore.Permit
 		for i := range 5 {
-			waiting = append(waiting, s.person(fmt.Sprint("w", i)).queue())
+			waiting = append(waiting, s.process(fmt.Sprint("w", i)).queue())
 		}
 		if !waits(waiting[0], 10*stageT) {
 			t.Fatal("a fourth holds one")
@@ -46,9 +46,9 @@ func TestSoManyHoldAndTheOthersAreServedInOrder(t *testing.T) {
 
 func TestAnyHolderThatLeavesMakesRoom(t *testing.T) {
 	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.person("a"), s.person("b")
+		a, b := s.process("a"), s.process("b")
 		first, second := a.acquire(), b.acquire()
-		c := s.person("c").queue()
+		c := s.process("c").queue()
 		time.Sleep(stageT)
 		begun := time.Now()
 		s.release(second) // not the one at any particular place
@@ -70,7 +70,7 @@ func TestTryAcquireWritesNothingWhereAllIsTaken(t *testing.T) {
 			}
 		}
 	}}, func(t *testing.T, s *stage) {
-		a, b := s.person("a"), s.person("b")
+		a, b := s.process("a"), s.process("b")
 		held := a.acquire()
 		before := writes
 		for range 100 {
@@ -93,15 +93,15 @@ func TestTryAcquireWritesNothingWhereAllIsTaken(t *testing.T) {
 
 func TestTryAcquireDoesNotPassThoseWhoWait(t *testing.T) {
 	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.person("a")
+		a := s.process("a")
 		held := []*semaphore.Permit{a.acquire(), a.acquire()}
-		b, c := s.person("b").queue(), s.person("c").queue()
+		b, c := s.process("b").queue(), s.process("c").queue()
 		for _, p := range held { // there is room for c before it stands at the front
 			go p.Release(context.Background())
 		}
 		done := make(chan error, 5)
 		for i := range cap(done) {
-			d := s.person(fmt.Sprint("d", i))
+			d := s.process(fmt.Sprint("d", i))
 			go func() {
 				for len(b) == 0 || len(c) == 0 {
 					p, err := d.TryAcquire(t.Context())
@@ -126,7 +126,7 @@ func TestTryAcquireDoesNotPassThoseWhoWait(t *testing.T) {
 
 func TestTryAcquireReturnsWithItsContextWhereNobodyAnswers(t *testing.T) {
 	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.person("a")
+		a := s.process("a")
 		a.host.Hold()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -140,9 +140,9 @@ func TestTryAcquireReturnsWithItsContextWhereNobodyAnswers(t *testing.T) {
 // A silent holder is taken over from, long before its session expires.
 func TestASilentHolderIsTakenOverFrom(t *testing.T) {
 	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
-		s.cfg.Timeout = 10 * stageT
-		s.cfg.Lease = stageD
-		a, b, c := s.person("a"), s.person("b"), s.person("c")
+		s.Config.Timeout = 10 * stageT
+		s.Config.Lease = stageD
+		a, b, c := s.process("a"), s.process("b"), s.process("c")
 		cut, other := a.acquire(), b.acquire()
 		waiting := c.queue()
 		time.Sleep(stageT)
@@ -155,7 +155,7 @@ func TestASilentHolderIsTakenOverFrom(t *testing.T) {
 		if cut.Valid() || !got.Valid() || !other.Valid() {
 			t.Errorf("valid %v, %v, %v", cut.Valid(), got.Valid(), other.Valid())
 		}
-		s.eventually("takeover", func() bool { return c.count(semaphore.EventTookOver) == 1 })
+		s.Eventually("takeover", func() bool { return c.count(semaphore.EventTookOver) == 1 })
 		a.host.Heal()
 		<-cut.Context().Done()
 		if err := cut.Release(t.Context()); !errors.Is(err, recipe.ReasonLeaseExpired) && !errors.Is(err, recipe.ReasonSessionLost) {
@@ -166,11 +166,11 @@ func TestASilentHolderIsTakenOverFrom(t *testing.T) {
 
 func TestADeletedPermitEndsAndIsWaitedFor(t *testing.T) {
 	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.person("a"), s.person("b")
+		a, b := s.process("a"), s.process("b")
 		held := a.acquire()
 		waiting := b.queue()
 		time.Sleep(stageT)
-		if err := s.admin().Delete(t.Context(), held.Node(), -1); err != nil {
+		if err := s.Admin().Delete(t.Context(), held.Node(), -1); err != nil {
 			t.Fatal(err)
 		}
 		begun := time.Now()
@@ -189,11 +189,11 @@ func TestADeletedPermitEndsAndIsWaitedFor(t *testing.T) {
 // One that comes after a permit has vanished unseen does not know whether its holder has stopped.
 func TestAPermitThatVanishedUnseenIsWaitedFor(t *testing.T) {
 	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b, c := s.person("a"), s.person("b"), s.person("c")
+		a, b, c := s.process("a"), s.process("b"), s.process("c")
 		gone, other := a.acquire(), b.acquire()
 		a.host.Drop()
-		s.ExpireSession(s.session(a.client).ID())
-		s.eventually("end of the permit", func() bool { return len(s.below("leases")) == 1 })
+		s.ExpireSession(s.Session(a.client).ID())
+		s.Eventually("end of the permit", func() bool { return len(s.below("leases")) == 1 })
 		begun := time.Now()
 		got := c.acquire()
 		if took := time.Since(begun); took < stageD || took > stageD*3/2 {
@@ -206,7 +206,7 @@ func TestAPermitThatVanishedUnseenIsWaitedFor(t *testing.T) {
 		time.Sleep(stageD / 4)
 		s.release(other)
 		begun = time.Now()
-		last := s.person("d").acquire()
+		last := s.process("d").acquire()
 		if took := time.Since(begun); took > stageD/4 {
 			t.Errorf("the next one waited for %v", took)
 		}
@@ -217,7 +217,7 @@ func TestAPermitThatVanishedUnseenIsWaitedFor(t *testing.T) {
 
 func TestSeveralAtOnceDoNotWaitForEachOther(t *testing.T) {
 	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.person("a").begin(2), s.person("b").begin(2)
+		a, b := s.process("a").begin(2), s.process("b").begin(2)
 		var first, second *semaphore.Permit
 		select {
 		case first = <-a:
@@ -231,7 +231,7 @@ func TestSeveralAtOnceDoNotWaitForEachOther(t *testing.T) {
 		s.release(first)
 		second = <-a
 		s.release(second)
-		if _, err := s.person("c").AcquireN(t.Context(), 3); !isA[*semaphore.SizeError](err) {
+		if _, err := s.process("c").AcquireN(t.Context(), 3); !isA[*semaphore.SizeError](err) {
 			t.Errorf("three of two: %v", err)
 		}
 		s.none("leases")
@@ -242,9 +242,9 @@ func TestSeveralAtOnceDoNotWaitForEachOther(t *testing.T) {
 // wakes one.
 func TestAPermitWakesOneOfAHundred(t *testing.T) {
 	onStage(t, 10, zktest.Config{}, func(t *testing.T, s *stage) {
-		held, clients := []*semaphore.Permit{}, []*person{}
+		held, clients := []*semaphore.Permit{}, []*process{}
 		for i := range 10 {
-			clients = append(clients, s.person(fmt.Sprint("p", i)))
+			clients = append(clients, s.process(fmt.Sprint("p", i)))
 			held = append(held, clients[i].acquire())
 		}
 		var waiting []<-chan *semaphore.Permit

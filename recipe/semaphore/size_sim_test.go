@@ -21,7 +21,7 @@ func TestWhoSaysAnotherSizeIsRefused(t *testing.T) {
 		onStage(t, 10, zktest.Config{Seed: seed, Jitter: 3 * time.Millisecond}, func(t *testing.T, s *stage) {
 			errs, held := make(chan error, 2), make(chan *semaphore.Permit, 2)
 			for i, size := range []int{10, 20} { // on a fresh path, at the same time
-				sem, err := semaphore.New(s.client(fmt.Sprint(i)), stagePath, size, semaphore.Config{})
+				sem, err := semaphore.New(s.Client(fmt.Sprint(i)), stagePath, size, semaphore.Config{})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -53,7 +53,7 @@ func TestWhoSaysAnotherSizeIsRefused(t *testing.T) {
 
 func TestASizeOfZeroIsThatOfThePath(t *testing.T) {
 	onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
-		any, err := semaphore.New(s.client("any"), stagePath, 0, semaphore.Config{})
+		any, err := semaphore.New(s.Client("any"), stagePath, 0, semaphore.Config{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,7 +61,7 @@ func TestASizeOfZeroIsThatOfThePath(t *testing.T) {
 		if _, err := any.Acquire(t.Context()); !errors.As(err, &size) || size.Size != 0 {
 			t.Errorf("without a path: %v", err)
 		}
-		s.release(s.person("a").acquire())
+		s.release(s.process("a").acquire())
 		p, err := any.Acquire(t.Context())
 		if err != nil || any.Size() != 3 {
 			t.Fatalf("size %d, %v", any.Size(), err)
@@ -72,11 +72,11 @@ func TestASizeOfZeroIsThatOfThePath(t *testing.T) {
 
 func TestResizeWakesThoseWhoWaitInOrder(t *testing.T) {
 	onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.person("a")
+		a := s.process("a")
 		held := []*semaphore.Permit{a.acquire(), a.acquire(), a.acquire()}
 		var waiting []<-chan *semaphore.Permit
 		for i := range 4 {
-			waiting = append(waiting, s.person(fmt.Sprint("w", i)).queue())
+			waiting = append(waiting, s.process(fmt.Sprint("w", i)).queue())
 		}
 		time.Sleep(stageD)
 		if err := a.Resize(t.Context(), 1); err != nil {
@@ -88,7 +88,7 @@ func TestResizeWakesThoseWhoWaitInOrder(t *testing.T) {
 			t.Fatal("admitted although one of one is held")
 		}
 		s.size = 5
-		if err := s.person("b").Resize(t.Context(), 5); err != nil {
+		if err := s.process("b").Resize(t.Context(), 5); err != nil {
 			t.Fatal(err)
 		}
 		for i := range 4 {
@@ -100,7 +100,7 @@ func TestResizeWakesThoseWhoWaitInOrder(t *testing.T) {
 		if err := a.Resize(t.Context(), 1); err != nil {
 			t.Fatal(err)
 		}
-		last := s.person("last")
+		last := s.process("last")
 		// It says another size than the path, which comes first.
 		if _, err := last.AcquireN(t.Context(), 2); !isA[*semaphore.SizeError](err) || !strings.Contains(err.Error(), "New was given") {
 			t.Errorf("two of one: %v", err)
@@ -114,14 +114,14 @@ func TestResizeWakesThoseWhoWaitInOrder(t *testing.T) {
 // One who waits for two while the size becomes one would wait for ever, and all behind it.
 func TestWhoWaitsForMoreThanThereAreIsToldSo(t *testing.T) {
 	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b, c := s.person("a"), s.person("b"), s.person("c")
+		a, b, c := s.process("a"), s.process("b"), s.process("c")
 		held := a.acquire()
 		got := make(chan error, 1)
 		go func() {
 			_, err := b.AcquireN(context.Background(), 2)
 			got <- err
 		}()
-		s.eventually("place in line", func() bool { return b.count(semaphore.EventJoined) == 1 })
+		s.Eventually("place in line", func() bool { return b.count(semaphore.EventJoined) == 1 })
 		waiting := c.queue()
 		if err := a.Resize(t.Context(), 1); err != nil {
 			t.Fatal(err)
@@ -137,7 +137,7 @@ func TestWhoWaitsForMoreThanThereAreIsToldSo(t *testing.T) {
 
 func TestNonsenseInPlaceOfTheSizeIsATypedErrorAndDoesNoHarm(t *testing.T) {
 	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.person("a"), s.person("b")
+		a, b := s.process("a"), s.process("b")
 		held := a.acquire()
 		other := a.acquire()
 		got := make(chan error, 1)
@@ -146,7 +146,7 @@ func TestNonsenseInPlaceOfTheSizeIsATypedErrorAndDoesNoHarm(t *testing.T) {
 			got <- err
 		}()
 		time.Sleep(stageD)
-		admin := s.admin()
+		admin := s.Admin()
 		good, _, err := admin.Get(t.Context(), stagePath+"/leases")
 		if err != nil {
 			t.Fatal(err)
@@ -180,7 +180,7 @@ func TestNonsenseInPlaceOfTheSizeIsATypedErrorAndDoesNoHarm(t *testing.T) {
 // refused.
 func TestAPathThatAnotherLibraryHasMade(t *testing.T) {
 	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
-		admin := s.admin()
+		admin := s.Admin()
 		for _, dir := range []string{"locks", "leases"} {
 			if err := admin.EnsurePath(t.Context(), stagePath+"/"+dir, nil); err != nil {
 				t.Fatal(err)
@@ -190,7 +190,7 @@ func TestAPathThatAnotherLibraryHasMade(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := s.person("a").queue()
+		a := s.process("a").queue()
 		if !waits(a, 3*stageT) {
 			t.Fatal("two of one")
 		}
@@ -202,9 +202,9 @@ func TestAPathThatAnotherLibraryHasMade(t *testing.T) {
 		if took := time.Since(begun); took > stageD/4 {
 			t.Errorf("waited for %v for a permit that has no lease", took)
 		}
-		s.cfg.Timeout, s.cfg.Lease = 4*session.DefaultLease, 2*session.DefaultLease
+		s.Config.Timeout, s.Config.Lease = 4*session.DefaultLease, 2*session.DefaultLease
 		var lease *recipe.LeaseError
-		if _, err := s.person("b").Acquire(t.Context()); !errors.As(err, &lease) {
+		if _, err := s.process("b").Acquire(t.Context()); !errors.As(err, &lease) {
 			t.Errorf("a lease that is too long: %v", err)
 		}
 	})
@@ -215,7 +215,7 @@ func TestAPathThatAnotherLibraryHasMade(t *testing.T) {
 func TestARecordThatWasCopiedTellsNothing(t *testing.T) {
 	for _, settled := range []int{1, 2, 1234} {
 		onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
-			admin := s.admin()
+			admin := s.Admin()
 			if err := admin.EnsurePath(t.Context(), stagePath+"/locks", nil); err != nil {
 				t.Fatal(err)
 			}
@@ -224,9 +224,9 @@ func TestARecordThatWasCopiedTellsNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			slots := semaphore.Config{Slots: true}
-			held := <-s.person("a", slots).begin(2)
+			held := <-s.process("a", slots).begin(2)
 			for _, n := range []int{1, 2} {
-				next := s.person(fmt.Sprint("for ", n), slots).begin(n)
+				next := s.process(fmt.Sprint("for ", n), slots).begin(n)
 				time.Sleep(5 * stageD)
 				if !held.Valid() {
 					t.Errorf("%d settled: the permit is lost", settled)
@@ -241,16 +241,9 @@ func TestARecordThatWasCopiedTellsNothing(t *testing.T) {
 
 // The number of a permit that has not looked yet is over in a record that somebody has copied.
 func TestARecordThatWasCopiedHidesNobody(t *testing.T) {
-	var host *zktest.Host
-	brake := func(r zktest.Request) { // "b" has created its znode, and reads it
-		if host != nil && r.Host == "b" && r.Op == zktest.OpGetData && strings.HasPrefix(r.Path, stagePath+"/leases/") {
-			go host.Hold(zktest.ToServer)
-			host = nil
-		}
-	}
-	onStage(t, 1, zktest.Config{OnRequest: brake}, func(t *testing.T, s *stage) {
-		s.cfg.Timeout, s.cfg.Lease = 5*stageT, stageD
-		admin, late := s.admin(), s.person("b")
+	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
+		s.Config.Timeout, s.Config.Lease = 5*stageT, stageD
+		admin, late := s.Admin(), s.process("b")
 		if err := admin.EnsurePath(t.Context(), stagePath+"/locks", nil); err != nil {
 			t.Fatal(err)
 		}
@@ -258,11 +251,18 @@ func TestARecordThatWasCopiedHidesNobody(t *testing.T) {
 		if err := admin.EnsureNode(t.Context(), stagePath+"/leases", record, nil); err != nil {
 			t.Fatal(err)
 		}
-		s.session(late.client)
-		host = late.host
+		s.Session(late.client)
+		// It has created its znode, and reads it.
+		s.Trap.Set(func(r zktest.Request) bool {
+			if r.Host != "b" || r.Op != zktest.OpGetData || !strings.HasPrefix(r.Path, stagePath+"/leases/") {
+				return false
+			}
+			go late.host.Hold(zktest.ToServer)
+			return true
+		})
 		first := late.begin(1)
 		time.Sleep(50 * time.Millisecond)
-		second := s.person("c").begin(1)
+		second := s.process("c").begin(1)
 		time.Sleep(stageD)
 		late.host.Heal()
 		s.release(<-first) // which looks at all others

@@ -15,13 +15,13 @@ func TestEachPermitHasASlotOfItsOwn(t *testing.T) {
 	onStage(t, 4, zktest.Config{}, func(t *testing.T, s *stage) {
 		var held []*semaphore.Permit
 		for i := range 4 {
-			p := s.person(fmt.Sprint("a", i), slotted).acquire()
+			p := s.process(fmt.Sprint("a", i), slotted).acquire()
 			if p.Slot().Number() != i || !p.Slot().Valid() {
 				t.Errorf("slot %d, %v", p.Slot().Number(), p.Slot().Valid())
 			}
 			held = append(held, p)
 		}
-		waiting := s.person("w", slotted).queue()
+		waiting := s.process("w", slotted).queue()
 		s.release(held[2])
 		p := <-waiting
 		if p.Slot().Number() != 2 || held[2].Slot().Valid() || p.Slot().Token() <= held[2].Slot().Token() {
@@ -30,13 +30,13 @@ func TestEachPermitHasASlotOfItsOwn(t *testing.T) {
 		for _, p := range append(held[:2], held[3], p) {
 			s.release(p)
 		}
-		both := s.person("both", slotted)
+		both := s.process("both", slotted)
 		two := <-both.begin(2)
 		if got := two.Slots(); len(got) != 2 || got[0].Number() != 0 || got[1].Number() != 1 {
 			t.Errorf("slots %v", got)
 		}
 		s.release(two)
-		if plain := s.person("plain").acquire(); plain.Slot().Number() != -1 || plain.Slot().Valid() {
+		if plain := s.process("plain").acquire(); plain.Slot().Number() != -1 || plain.Slot().Valid() {
 			t.Error("a slot that nobody asked for")
 		}
 	})
@@ -45,25 +45,25 @@ func TestEachPermitHasASlotOfItsOwn(t *testing.T) {
 // The slot of a holder that is cut off, or whose session is ended, or whose znode is deleted, is not
 // used again before its lease is over, although there are permits enough.
 func TestASlotIsNotUsedAgainBeforeTheOldLeaseIsOver(t *testing.T) {
-	for name, end := range map[string]func(s *stage, a *person, p *semaphore.Permit){
-		"session expired": func(s *stage, a *person, p *semaphore.Permit) {
+	for name, end := range map[string]func(s *stage, a *process, p *semaphore.Permit){
+		"session expired": func(s *stage, a *process, p *semaphore.Permit) {
 			a.host.Drop()
-			s.ExpireSession(s.session(a.client).ID())
+			s.ExpireSession(s.Session(a.client).ID())
 		},
-		"znode deleted": func(s *stage, a *person, p *semaphore.Permit) {
+		"znode deleted": func(s *stage, a *process, p *semaphore.Permit) {
 			a.host.Drop()
-			if err := s.admin().Delete(s.t.Context(), p.Node(), -1); err != nil {
-				s.t.Error(err)
+			if err := s.Admin().Delete(s.T.Context(), p.Node(), -1); err != nil {
+				s.T.Error(err)
 			}
 		},
 	} {
 		onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
-			a := s.person("a", slotted)
+			a := s.process("a", slotted)
 			old := a.acquire()
 			begun := time.Now()
 			end(s, a, old)
 			for i := range 3 { // the old one counts for none of three, where it is gone
-				p := s.person(fmt.Sprint("b", i), slotted).acquire()
+				p := s.process(fmt.Sprint("b", i), slotted).acquire()
 				if p.Slot().Number() == 0 && time.Since(begun) < stageD {
 					t.Errorf("%s: slot 0 again after %v", name, time.Since(begun))
 				}
@@ -79,16 +79,16 @@ func TestASlotIsNotUsedAgainBeforeTheOldLeaseIsOver(t *testing.T) {
 // permit, which has vanished since, may still be valid. It must not get the slot of that one.
 func TestTheSlotOfOneThatMayStillBeValidIsNotTaken(t *testing.T) {
 	onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b, c := s.person("a", slotted), s.person("b", slotted), s.person("c", slotted)
+		a, b, c := s.process("a", slotted), s.process("b", slotted), s.process("c", slotted)
 		first, second, third := a.acquire(), b.acquire(), c.acquire()
-		vanish := func(p *person) {
-			id := s.session(p.client).ID()
+		vanish := func(p *process) {
+			id := s.Session(p.client).ID()
 			p.host.Drop()
 			s.ExpireSession(id)
 		}
 		vanish(b)
-		s.eventually("end of a permit", func() bool { return len(s.below("leases")) == 2 })
-		d := s.person("d", slotted).begin(1)
+		s.Eventually("end of a permit", func() bool { return len(s.below("leases")) == 2 })
+		d := s.process("d", slotted).begin(1)
 		time.Sleep(stageD / 2)
 		vanish(a)
 		got := <-d // which the check compares with the first
@@ -101,7 +101,7 @@ func TestTheSlotOfOneThatMayStillBeValidIsNotTaken(t *testing.T) {
 // Slots that those have who came later, on a path whose size has changed.
 func TestSlotsStayBelowTheSize(t *testing.T) {
 	onStage(t, 4, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.person("a", slotted)
+		a := s.process("a", slotted)
 		var held []*semaphore.Permit
 		for range 4 {
 			held = append(held, a.acquire())
@@ -112,7 +112,7 @@ func TestSlotsStayBelowTheSize(t *testing.T) {
 		for _, p := range held[1:] {
 			s.release(p)
 		}
-		p := s.person("b", slotted)
+		p := s.process("b", slotted)
 		other, err := semaphore.New(p.client, stagePath, 0, slotted)
 		if err != nil {
 			t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 
 func TestTheStatusTellsWhatIsHeldAndWhatWaits(t *testing.T) {
 	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.person("a", semaphore.Config{Slots: true})
+		a := s.process("a", semaphore.Config{Slots: true})
 		var kinds []semaphore.EventKind
 		defer a.Subscribe(func(ev semaphore.Event) { kinds = append(kinds, ev.Kind) })()
 		p := a.acquire()
@@ -49,7 +49,7 @@ func TestTheStatusTellsWhatIsHeldAndWhatWaits(t *testing.T) {
 
 func TestASubscriberThatBlocksHoldsUpNothing(t *testing.T) {
 	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.person("a")
+		a := s.process("a")
 		never := make(chan struct{})
 		defer close(never)
 		defer a.Subscribe(func(semaphore.Event) { <-never })()

@@ -27,15 +27,14 @@ func TestNobodyTakesOverAfterABeatThatWasNotHeard(t *testing.T) {
 		}}
 		onStage(t, 1, cfg, func(t *testing.T, s *stage) {
 			beats, taken = make(chan int64, 1000), make(chan struct{}, 10)
-			s.cfg.Timeout, s.cfg.Lease = 10*stageT, stageD
-			everywhere := s.servers
-			s.servers = s.Leader().Addr()
-			a := s.person("a", semaphore.Config{StopBefore: time.Millisecond})
-			s.servers = everywhere
-			b := s.person("b")
+			s.Config.Timeout, s.Config.Lease = 10*stageT, stageD
+			s.servers = []string{s.Leader().Addr()}
+			a := s.process("a", semaphore.Config{StopBefore: time.Millisecond})
+			s.servers = nil
+			b := s.process("b")
 			held := a.acquire()
 			lagging := s.Followers()[0]
-			for s.session(b.client); s.serverOf(b) != lagging.ID(); {
+			for s.Session(b.client); s.serverOf(b) != lagging.ID(); {
 				b.host.Cut()
 				time.Sleep(stageD / 8)
 			}
@@ -45,7 +44,7 @@ func TestNobodyTakesOverAfterABeatThatWasNotHeard(t *testing.T) {
 			for len(beats) > 0 {
 				<-beats
 			}
-			for <-beats != s.session(a.client).ID() {
+			for <-beats != s.Session(a.client).ID() {
 			}
 			a.host.Hold(zktest.ToServer)
 			time.Sleep(stageD / 8) // the other has heard it
@@ -67,8 +66,8 @@ func TestNobodyTakesOverAfterABeatThatWasNotHeard(t *testing.T) {
 	}
 }
 
-// serverOf returns the server that a person's session is at, or 0.
-func (s *stage) serverOf(p *person) int {
+// serverOf returns the server that a process's session is at, or 0.
+func (s *stage) serverOf(p *process) int {
 	for _, at := range s.Sessions() {
 		if at.ID == s.sessionOf(p) {
 			return at.Server

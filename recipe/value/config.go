@@ -20,8 +20,9 @@ type Config struct {
 
 	// Durable, if set, is the name of a journal that outlives the session. Then the next session
 	// finds out the outcome of a change. Only one Value or Counter may use it at a time, and it
-	// is never deleted. Choose a name that this program uses again after a restart. At most 128
-	// bytes without a slash.
+	// stays when the program ends. Choose a name that this program uses again after a restart. If
+	// somebody deletes the journal, the name of the next one has an addition. At most 128 bytes
+	// without a slash.
 	Durable string
 
 	// ACL of the znode, its parents and the journal if they must be created; it has to grant us

@@ -3,8 +3,9 @@
 //
 // No change counts twice, and no change that was carried out is reported as failed. If an answer
 // is lost, the library finds out the outcome. The outcome of a change stays unknown only if its
-// session ends meanwhile, or its caller does not wait. Then the error is an [UnknownError], which
-// has the value before and the value after. The change is not retried after that.
+// session ends meanwhile, its caller does not wait, or somebody deletes the journal. Then the error
+// is an [UnknownError], which has the value before and the value after. The change is not retried
+// after that.
 //
 //	n, err := value.NewCounter(client, "/orders/next", value.CounterConfig{})
 //	if err != nil {
@@ -18,7 +19,7 @@
 // # What is not promised
 //
 //   - To know the outcome when the session is lost with an answer. With [Config.Durable] that is
-//     known, too.
+//     known, too, unless somebody deletes the journal or takes away the permission to write it.
 //   - Anything where somebody deletes the znode and creates it again, or sets its data at any
 //     version: what others write in the same second may be lost or be based on the old value.
 //   - Fairness among many who change one znode. Each gets its turn in the end.
@@ -29,7 +30,8 @@
 // Each change is one transaction of two writes: of the znode at the version that is known, and of a
 // journal, a znode that belongs to this [Value] or [Counter] alone. A transaction whose answer is
 // lost is sent again as it is. It cannot be carried out twice, and the journal tells whether it was
-// carried out. Curator's and kazoo's counters have no journal: they may add again.
+// carried out. A change is begun anew only when none of its transactions can be carried out any
+// more. Curator's and kazoo's counters have no journal: they may add again.
 //
 // # On the wire
 //
@@ -48,8 +50,8 @@
 //
 // # Costs
 //
-// A change is one quorum write while nobody else changes the znode. After a second without a change
-// it takes one read more. After a conflict it waits for a moment, reads and tries again. A Counter
+// A change is one quorum write while nobody else changes the znode. The first one in a session takes
+// another, which creates the journal. After a second without a change it takes one read more. After a conflict it waits for a moment, reads and tries again. A Counter
 // carries the additions of many goroutines in one write. Get is a quorum write that changes
 // nothing, so that it is never old. A Watcher reads at each change that it sees.
 package value

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/value"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -145,10 +146,10 @@ func TestAValueThatIsTooLargeIsNotBlamedOnThePath(t *testing.T) {
 // What is not permitted is said at once, and names what it is.
 func TestWhatIsNotPermittedIsPermanent(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
-		admin := s.session("admin")
+		admin := s.Admin()
 		_, err := admin.Create(within(t), "/secret", []byte("1"), zk.FlagPersistent, zk.WorldACL(zk.PermRead))
 		must(t, err)
-		v, err := value.New(s.client("a"), "/secret", value.Config{})
+		v, err := value.New(s.Client("a"), "/secret", value.Config{})
 		must(t, err)
 		now, err := v.Get(within(t))
 		must(t, err)
@@ -158,7 +159,7 @@ func TestWhatIsNotPermittedIsPermanent(t *testing.T) {
 		}
 		_, err = admin.Create(within(t), "/hidden", []byte("1"), zk.FlagPersistent, zk.WorldACL(zk.PermWrite))
 		must(t, err)
-		hidden, err := value.New(s.client("b"), "/hidden", value.Config{})
+		hidden, err := value.New(s.Client("b"), "/hidden", value.Config{})
 		must(t, err)
 		w := hidden.Watch()
 		defer w.Stop()
@@ -170,7 +171,7 @@ func TestWhatIsNotPermittedIsPermanent(t *testing.T) {
 
 func TestWhatIsWrongWithAConfigurationIsSaid(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
-		client := s.client("a")
+		client := s.Client("a")
 		unset, err := value.New(client, "/x", value.Config{})
 		must(t, err)
 		for want, err := range map[string]error{
@@ -192,10 +193,7 @@ func TestWhatIsWrongWithAConfigurationIsSaid(t *testing.T) {
 }
 
 func TestADeadlineTellsWhatIsWrongWithEachServer(t *testing.T) {
-	client, err := session.Open("127.0.0.1:1", session.Config{})
-	must(t, err)
-	defer client.Close()
-	v, err := value.New(client, "/v", value.Config{})
+	v, err := value.New(shared.Offline(t), "/v", value.Config{})
 	must(t, err)
 	w := v.Watch()
 	defer w.Stop()
@@ -219,7 +217,7 @@ func TestADeadlineTellsWhatIsWrongWithEachServer(t *testing.T) {
 
 func TestAConflictOfACounterTellsTheNumber(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
-		n, err := value.NewCounter(s.client("a"), "/n", value.CounterConfig{Encoding: value.EncodingInt32})
+		n, err := value.NewCounter(s.Client("a"), "/n", value.CounterConfig{Encoding: value.EncodingInt32})
 		must(t, err)
 		must(t, second(n.Add(within(t), 7)))
 		if err := n.CompareAndSet(within(t), 6, 8); conflict(err) == nil || !strings.Contains(err.Error(), "it is 7 since") {

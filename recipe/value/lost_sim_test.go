@@ -60,10 +60,10 @@ func TestACompareAndSetThatWasDoneIsNotCalledAConflict(t *testing.T) {
 	sweep(t, func(t *testing.T, s *stage) {
 		v := s.value("a", value.Config{})
 		now, err := v.Get(within(t))
-		must(s.t, err)
+		must(s.T, err)
 		for i := range 3 {
 			now, err = v.CompareAndSet(within(t), now, fmt.Append(nil, "x", i))
-			must(s.t, err)
+			must(s.T, err)
 		}
 		if got, err := v.Get(within(t)); got.Zxid != now.Zxid || string(got.Data) != "x2" || err != nil {
 			t.Errorf("Get = %v, %v; want %v", got, err, now)
@@ -86,7 +86,7 @@ func TestADurableAdditionCountsOnceWhicheverRequestIsLost(t *testing.T) {
 func losesSession(t *testing.T, effect zktest.Effect, cfg value.Config, meanwhile func(s *stage), after func(t *testing.T, s *stage, n *value.Counter, got int64, err error)) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		s.put("5")
-		n, err := value.NewCounter(s.client("a"), path, value.CounterConfig{Config: cfg})
+		n, err := value.NewCounter(s.Client("a"), path, value.CounterConfig{Config: cfg})
 		must(t, err)
 		if _, err := n.Add(within(t), 1); err != nil {
 			t.Fatal(err)
@@ -178,7 +178,7 @@ func TestWithADurableJournalTheNextSessionKnows(t *testing.T) {
 func TestTheClientIsClosedWhileTheOutcomeIsOpen(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		s.put("5")
-		client := s.client("a")
+		client := s.Client("a")
 		n, err := value.NewCounter(client, path, value.CounterConfig{})
 		must(t, err)
 		rule := s.On(zktest.Match{Op: zktest.OpMulti, Host: "a"}, zktest.DropReply)

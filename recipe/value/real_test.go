@@ -8,6 +8,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/value"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -23,18 +24,13 @@ func three(t *testing.T) *ensemble.Ensemble {
 // proxied returns a client that reaches a server through a proxy.
 func proxied(t *testing.T, server string) (*session.Client, *faultproxy.Proxy) {
 	t.Helper()
-	p, err := faultproxy.New(server)
-	must(t, err)
-	t.Cleanup(func() { p.Close() })
+	p := faultproxy.ForTest(t, server)
 	return open(t, p.Addr()), p
 }
 
 func open(t *testing.T, connect string) *session.Client {
 	t.Helper()
-	c, err := session.Open(connect, session.Config{Timeout: realT})
-	must(t, err)
-	t.Cleanup(func() { c.Close() })
-	return c
+	return shared.Open(t, connect, session.Config{Timeout: realT})
 }
 
 func atReal(t *testing.T, client *session.Client, encoding value.Encoding) *value.Counter {

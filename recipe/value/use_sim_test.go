@@ -155,35 +155,34 @@ func TestACounterOutlivesItsSession(t *testing.T) {
 			}
 		}
 		time.Sleep(3 * stageT)
-		left := 0
-		for _, z := range s.Nodes() {
-			if strings.HasPrefix(z.Path, "/zkrecipe/journals/") {
-				left++
-			}
-		}
-		if left != 1 {
-			t.Errorf("%d journals are left; want that of the living session", left)
+		if left := s.journals(); len(left) != 1 {
+			t.Errorf("%v are left; want the journal of the living session", left)
 		}
 	})
 }
 
-// An administrator deletes the journal while an answer is lost.
+// An administrator deletes the journal.
 func TestAJournalThatIsDeletedByHand(t *testing.T) {
-	for _, lost := range []bool{false, true} {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		n := s.counter("a", value.CounterConfig{})
+		for want := int64(1); want <= 3; want++ {
+			if got, err := n.Add(within(t), 1); got != want || err != nil {
+				t.Errorf("Add = %d, %v; want %d", got, err, want)
+			}
+			s.deleteJournals()
+		}
+	})
+}
+
+// He does it while an answer is lost: of the first addition in a session, or of a later one.
+func TestAnAdditionIsUnknownWhereItsJournalIsDeleted(t *testing.T) {
+	for before := range int64(2) {
 		onStage(t, 1, func(t *testing.T, s *stage) {
+			s.put("0")
 			n := s.counter("a", value.CounterConfig{})
-			_, err := n.Add(within(t), 1)
-			must(t, err)
-			admin := s.session("admin")
-			names, _, err := admin.Children(within(t), "/zkrecipe/journals")
-			must(t, err)
-			remove := func() { must(t, admin.Delete(within(t), "/zkrecipe/journals/"+names[0], -1)) }
-			if !lost {
-				remove()
-				if got, err := n.Add(within(t), 1); got != 2 || err != nil {
-					t.Errorf("Add = %d, %v", got, err)
-				}
-				return
+			for range before {
+				_, err := n.Add(within(t), 1)
+				must(t, err)
 			}
 			rule := s.On(zktest.Match{Op: zktest.OpMulti, Path: journals, Host: "a", Nth: 1}, zktest.LoseReply)
 			done := make(chan error, 1)
@@ -191,13 +190,13 @@ func TestAJournalThatIsDeletedByHand(t *testing.T) {
 			<-rule.Fired()
 			s.Host("a").Hold()
 			time.Sleep(stageT / 8) // it is carried out
-			remove()
+			s.deleteJournals()
 			s.Host("a").Heal()
 			if err := <-done; !isUnknown(err) {
 				t.Errorf("Add: %v; want an UnknownError", err)
 			}
-			if got, err := n.Add(within(t), 1); got != 3 || err != nil {
-				t.Errorf("Add = %d, %v", got, err)
+			if got, err := n.Add(within(t), 1); got != before+2 || err != nil {
+				t.Errorf("Add = %d, %v; want %d", got, err, before+2)
 			}
 		})
 	}
@@ -254,7 +253,7 @@ func TestAWatcherFollowsFromSessionToSession(t *testing.T) {
 		s.Host("a").Cut()
 		s.put("3")
 		next("3")
-		must(t, s.session("admin").Delete(within(t), path, -1))
+		must(t, s.Admin().Delete(within(t), path, -1))
 		next("")
 		ctx, cancel := context.WithTimeout(t.Context(), stageT)
 		defer cancel()

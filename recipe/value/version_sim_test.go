@@ -35,7 +35,7 @@ func TestNoWriteIsUnconditionalWhereTheVersionWraps(t *testing.T) {
 func TestAZnodeWithChildrenKeepsItsVersion(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		s.put("5")
-		must(t, s.session("admin").EnsurePath(within(t), path+"/child", nil))
+		must(t, s.Admin().EnsurePath(within(t), path+"/child", nil))
 		n := s.counter("a", value.CounterConfig{})
 		s.setVersion(path, -4)
 		for want := int64(6); want <= 8; want++ { // -4, -3, -2
@@ -62,7 +62,7 @@ func TestAValueThatWasMadeAgainIsAnother(t *testing.T) {
 		v := s.value("a", value.Config{})
 		first, err := v.CompareAndSet(within(t), value.Versioned{}, []byte("x"))
 		must(t, err)
-		admin := s.session("admin")
+		admin := s.Admin()
 		must(t, admin.Delete(within(t), path, -1))
 		must(t, admin.EnsureNode(within(t), path, []byte("x"), nil))
 		time.Sleep(2 * time.Second) // so long it may be taken for the same

@@ -59,14 +59,19 @@ func TestRealServersBehaveAsRecorded(t *testing.T) {
 func TestZnodesWithATimeToLiveAreThoseOfRealServers(t *testing.T) {
 	for release, version := range map[zktest.Release]string{zktest.Release380: "", zktest.Release395: string(zktest.Release395)} {
 		t.Run(string(release), func(t *testing.T) {
-			e := ensemble.ForTest(t, ensemble.Config{Servers: 1, Tick: tick, Version: version,
-				JVM: []string{"-Dzookeeper.extendedTypesEnabled=true", "-Dznode.container.checkIntervalMs=500"}})
-			ours := zktest.Start(t, zktest.Config{Release: release, Tick: tick, ExtendedTypes: true, ContainerCheck: 500 * time.Millisecond})
-			want := (&trace{t: t, dial: dialReal(t, e, 1), sessions: map[int64]string{}}).of(runTTL)
-			got := (&trace{t: t, dial: dialOurs(ours), sessions: map[int64]string{}}).of(runTTL)
-			for _, line := range differences(want, got) {
-				t.Error(line)
+			for range 3 { // a busy machine may find a znode too late, or look for it too late
+				e := ensemble.ForTest(t, ensemble.Config{Servers: 1, Tick: tick, Version: version,
+					JVM: []string{"-Dzookeeper.extendedTypesEnabled=true", "-Dznode.container.checkIntervalMs=500"}})
+				ours := zktest.Start(t, zktest.Config{Release: release, Tick: tick, ExtendedTypes: true, ContainerCheck: 500 * time.Millisecond})
+				want := (&trace{t: t, dial: dialReal(t, e, 1), sessions: map[int64]string{}}).of(runTTL)
+				got := (&trace{t: t, dial: dialOurs(ours), sessions: map[int64]string{}}).of(runTTL)
+				differ := differences(want, got)
+				if len(differ) == 0 {
+					return
+				}
+				t.Logf("this time they differ:\n%s", strings.Join(differ, "\n"))
 			}
+			t.Error("they have differed three times")
 		})
 	}
 }

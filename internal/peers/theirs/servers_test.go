@@ -1,6 +1,7 @@
 package theirs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -22,7 +23,8 @@ var onReal = flag.Bool("real", false, "run the tests of kazoo and Curator on rea
 
 // servers are ensembles that tests in another language make and break, by HTTP:
 //
-//	/new?servers=3&tick=2s     an id, a space, and the addresses
+//	/new?servers=3&tick=2s     an id, a space, and the addresses; latency=1ms if zktest is not to answer at once,
+//	                           containers=1s if containers are looked at more often than once a minute
 //	/stop?id=1&server=0        as if killed
 //	/start?id=1&server=0
 type servers struct {
@@ -59,12 +61,7 @@ func (s *servers) answer(r *http.Request) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r.URL.Path == "/new" {
-		n, err := strconv.Atoi(r.FormValue("servers"))
-		tick, err2 := time.ParseDuration(r.FormValue("tick"))
-		if err := errors.Join(err, err2); err != nil {
-			return "", err
-		}
-		e, err := s.make(n, tick)
+		e, err := s.make(r)
 		if err != nil {
 			return "", err
 		}
@@ -85,14 +82,18 @@ func (s *servers) answer(r *http.Request) (string, error) {
 	return "", fmt.Errorf("unknown: %s", r.URL)
 }
 
-// containerCheck is short: tests of Curator wait for the deletion of containers. They set the same in their own servers, and
-// allow a time to live.
-const containerCheck = 100 * time.Millisecond
-
-func (s *servers) make(n int, tick time.Duration) (ensembles, error) {
+// make starts an ensemble. All allow a time to live.
+func (s *servers) make(r *http.Request) (ensembles, error) {
+	n, err := strconv.Atoi(r.FormValue("servers"))
+	tick, err2 := time.ParseDuration(r.FormValue("tick"))
+	latency, err3 := time.ParseDuration(cmp.Or(r.FormValue("latency"), "0s"))
+	containers, err4 := time.ParseDuration(cmp.Or(r.FormValue("containers"), "1m"))
+	if err := errors.Join(err, err2, err3, err4); err != nil {
+		return ensembles{}, err
+	}
 	if *onReal {
 		e, err := ensemble.Start(context.Background(), ensemble.Config{Servers: n, Tick: tick, JVM: []string{
-			"-Dzookeeper.extendedTypesEnabled=true", fmt.Sprint("-Dznode.container.checkIntervalMs=", containerCheck.Milliseconds())}})
+			"-Dzookeeper.extendedTypesEnabled=true", fmt.Sprint("-Dznode.container.checkIntervalMs=", containers.Milliseconds())}})
 		if err != nil {
 			return ensembles{}, err
 		}
@@ -108,7 +109,7 @@ func (s *servers) make(n int, tick time.Duration) (ensembles, error) {
 			stop: func(i int) error { return e.Servers()[i].Kill() },
 		}, nil
 	}
-	e, err := zktest.New(zktest.Config{Servers: n, Tick: tick, ExtendedTypes: true, ContainerCheck: containerCheck})
+	e, err := zktest.New(zktest.Config{Servers: n, Tick: tick, Latency: latency, ExtendedTypes: true, ContainerCheck: containers})
 	if err != nil {
 		return ensembles{}, err
 	}

@@ -17,7 +17,11 @@ func TestThoseOfGoZookeeper(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIP: half a minute, and -short is set")
 	}
-	failed, passed := results(t, zkModule(t))
+	dir := zkModule(t)
+	failed, passed := results(t, dir, ".")
+	if len(failed) > 0 { // alone they have the machine for themselves: some of them measure times
+		failed, _ = results(t, dir, "^("+strings.Join(failed, "|")+")$")
+	}
 	for _, name := range failed {
 		if unlike[name] == "" {
 			t.Errorf("%s fails on zktest", name)
@@ -48,10 +52,10 @@ func zkModule(t *testing.T) (dir string) {
 	return dir
 }
 
-// results runs the tests of a module and lists those that failed.
-func results(t *testing.T, dir string) (failed []string, passed int) {
+// results runs those tests of a module that match a pattern, and lists those that failed.
+func results(t *testing.T, dir, pattern string) (failed []string, passed int) {
 	t.Helper()
-	cmd := exec.Command("go", "test", "-json", "-count=1", "-vet=off", "-timeout=5m", ".")
+	cmd := exec.Command("go", "test", "-json", "-count=1", "-vet=off", "-timeout=5m", "-run", pattern, ".")
 	cmd.Dir = dir
 	out, err := cmd.Output()
 	said := make(map[string]string)

@@ -16,44 +16,70 @@ import (
 type book struct {
 	session *session.Session // that it belongs to; nil: it outlives sessions
 	path    string
-	exists  bool
+	made    bool // it exists, or somebody has deleted it
 	version int32
 }
 
+// void is the number in a journal that was written alone.
+const void = 0
+
 func newName() string { return rand.Text() }
 
-// open returns the journal to be used in a session.
+// open returns the journal to be used in a session. It is made before the first attempt: one that
+// made it could be carried out a second time after somebody has deleted it.
 func (z *Znode) open(ctx context.Context, s *session.Session) (*book, error) {
-	if z.book != nil && (z.book.session == s || z.book.session == nil) {
+	if z.book == nil || z.book.session != nil && z.book.session != s {
+		z.book = z.newBook(s)
+	}
+	if z.book.made {
 		return z.book, nil
 	}
-	// A read, as long as it is there. Were it found missing by an attempt, after a lost answer
-	// nobody could tell whether it has always been.
-	if _, ok, err := s.Exists(ctx, z.cfg.Dir); err != nil || !ok {
-		if err := s.EnsurePath(ctx, z.cfg.Dir, z.cfg.ACL); err != nil {
-			return nil, err
-		}
-	}
-	if z.cfg.Durable == "" {
-		name := z.cfg.Path[strings.LastIndexByte(z.cfg.Path, '/')+1:] + "-" + newName()
-		z.book = &book{session: s, path: z.cfg.Dir + "/" + name}
-		return z.book, nil
-	}
-	b := &book{path: z.cfg.Dir + "/" + z.cfg.Durable}
-	_, stat, err := s.Get(ctx, b.path)
-	if err != nil && !errors.Is(err, zk.ErrNoNode) {
+	if err := z.create(ctx, s, z.book); err != nil {
 		return nil, err
 	}
-	b.exists, b.version = err == nil, stat.Version
-	z.book = b
-	return b, nil
+	z.book.made = true
+	return z.book, nil
+}
+
+// newBook names a journal as none was before, but for a durable one, which an earlier run may have left.
+func (z *Znode) newBook(s *session.Session) *book {
+	switch {
+	case z.cfg.Durable == "":
+		return &book{session: s, path: z.cfg.Dir + "/" + z.cfg.Path[strings.LastIndexByte(z.cfg.Path, '/')+1:] + "-" + newName()}
+	case z.deleted:
+		return &book{path: z.cfg.Dir + "/" + z.cfg.Durable + "-" + newName()}
+	}
+	return &book{path: z.cfg.Dir + "/" + z.cfg.Durable}
+}
+
+// create makes a journal, or finds a durable one.
+func (z *Znode) create(ctx context.Context, s *session.Session, b *book) error {
+	flags := int32(zk.FlagEphemeral)
+	if b.session == nil {
+		flags = zk.FlagPersistent
+		_, stat, err := s.Get(ctx, b.path)
+		if b.version = stat.Version; !errors.Is(err, zk.ErrNoNode) {
+			return err
+		}
+	}
+	_, err := s.Create(ctx, b.path, nil, flags, z.cfg.ACL)
+	if errors.Is(err, zk.ErrNoNode) {
+		if err := s.EnsurePath(ctx, z.cfg.Dir, z.cfg.ACL); err != nil {
+			return err
+		}
+		_, err = s.Create(ctx, b.path, nil, flags, z.cfg.ACL)
+	}
+	if b.session != nil && errors.Is(err, zk.ErrNodeExists) {
+		return nil // it was made, and the answer was lost: nobody else knows its name
+	}
+	return err
 }
 
 // entry returns the operations that write the journal. The last of them is a set, because its
 // answer tells the transaction's zxid.
 func (b *book) entry(mark string, acl []zk.ACL) []any {
 	set := &zk.SetDataRequest{Path: b.path, Data: []byte(mark), Version: b.version}
-	if !b.renewed() {
+	if !nearWrap(b.version) {
 		return []any{set}
 	}
 	create := &zk.CreateRequest{Path: b.path, Acl: acl, Flags: zk.FlagEphemeral}
@@ -61,18 +87,12 @@ func (b *book) entry(mark string, acl []zk.ACL) []any {
 		create.Flags = zk.FlagPersistent
 	}
 	set.Version = 0
-	if b.exists {
-		return []any{&zk.DeleteRequest{Path: b.path, Version: b.version}, create, set}
-	}
-	return []any{create, set}
+	return []any{&zk.DeleteRequest{Path: b.path, Version: b.version}, create, set}
 }
-
-// renewed reports whether the next entry creates the journal.
-func (b *book) renewed() bool { return !b.exists || nearWrap(b.version) }
 
 // next is the version of the journal when an attempt has been carried out.
 func (b *book) next() int32 {
-	if b.renewed() {
+	if nearWrap(b.version) {
 		return 1
 	}
 	return b.version + 1
@@ -86,26 +106,28 @@ func (z *Znode) consult(ctx context.Context, s *session.Session, b *book, a *att
 	data, stat, err := s.Get(ctx, b.path)
 	switch {
 	case errors.Is(err, zk.ErrNoNode): // deleted by hand
-		z.book = nil
-		return z.refuted(a), 0, errGone
+		z.book, z.deleted = nil, true
+		return a.absent(), 0, errGone
 	case err != nil:
 		return open, 0, err
 	}
 	next := b.next()
-	b.exists, b.version = true, stat.Version
-	switch ours := strings.HasPrefix(string(data), z.writer+" "); {
+	b.version = stat.Version
+	switch entry := string(data); {
 	case stat.Version != next:
-		return z.refuted(a), 0, errOther
-	case string(data) == z.mark(a.number):
+		return a.absent(), 0, errOther
+	case entry == z.mark(a.number):
 		return landed, stat.Mzxid, nil
-	case ours:
+	case a.voids() && entry == z.mark(void):
+		return over, 0, errAgain
+	case strings.HasPrefix(entry, z.writer+" "):
 		return unknown, 0, errEarlier
 	}
-	return refused, 0, errAgain // a durable journal that somebody else uses, too
+	return over, 0, errAgain // a durable journal that somebody else uses, too
 }
 
-// refuted is the fate of an attempt that the journal does not show.
-func (z *Znode) refuted(a *attempt) fate {
+// absent is the fate of an attempt that the journal does not show.
+func (a *attempt) absent() fate {
 	if a.lost {
 		return unknown
 	}

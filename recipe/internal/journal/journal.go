@@ -5,7 +5,7 @@
 // transaction a second znode, the journal, which belongs to this Znode alone. The journal comes
 // first. It is written at the version that the writer knows, and holds the number of the attempt:
 //
-//	set journal at version j to "writer number"      or create it, for the first change
+//	set journal at version j to "writer number"
 //	set znode at version v to the new data           or create it; or delete and create it
 //
 // An attempt whose answer is lost is sent again as it is. The answer then tells its fate:
@@ -13,14 +13,23 @@
 //	done                           it was carried out, now or before
 //	the znode was refused          the journal was at j: nothing was carried out, and v is over
 //	the journal was refused        one attempt was carried out; the journal tells which
+//	another refusal                the journal was at j: nothing was carried out
 //
 // All attempts of one change are made at the same j. So one of them at most is ever carried out,
-// even if copies of them are still on their way.
+// even if copies of them are still on their way. No attempt creates the journal, and no journal
+// gets the name of an earlier one: a copy never fits a later journal.
+//
+// A session keeps the order of its requests: what it refuses, none of its earlier copies can do.
+// That is not so for copies of an earlier session, which may live on after its client has given it
+// up. For these a refusal counts only if j or v is over.
 //
 // The journal is ephemeral. When the session is over before the fate is known, the next session
-// makes the same change at the same version v: only one of the two can be carried out. If the
-// znode has been changed meanwhile, the fate is unknown, unless it shows that another has written
-// version v+1. With a durable journal, which outlives the session, the fate is always found out.
+// makes the same change at the same version v: only one of the two can be carried out. If that is
+// refused, the fate is unknown, unless the znode shows that another has written version v+1.
+//
+// A durable journal outlives the session. Then the next session first writes the journal alone, at
+// version j. If that is done, j is over, and the change is made anew. If it is refused, the journal
+// tells what was carried out.
 //
 // internal/model/journal.pml is a model of this, with what breaks without each of the rules.
 package journal
@@ -111,6 +120,7 @@ type Znode struct {
 	knownAt  clock.Instant // before the request that showed it was sent; never: nothing is known
 	number   uint64        // of the latest attempt
 	book     *book
+	deleted  bool // somebody has deleted a journal
 	crowd    crowd
 	children bool // it has some, so it cannot be deleted and created again
 }

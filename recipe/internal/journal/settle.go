@@ -24,7 +24,7 @@ type attempt struct {
 
 	losses int   // of answers
 	lost   bool  // an answer was lost in the session of the journal: it may have been carried out
-	orphan bool  // one was lost in an earlier session
+	orphan bool  // one was lost in an earlier session: a copy may still be on its way
 	cause  error // why the answer was lost
 }
 
@@ -41,8 +41,8 @@ type fate int
 const (
 	open    fate = iota // nothing: it is to be sent again
 	landed              // carried out
-	refused             // not carried out, and it never will be: a new one is to be made
-	failed              // not carried out, and no other will be
+	over                // no copy was carried out, and none will be: j or v is over
+	refused             // the same of the copies of this session alone
 	unknown             // nobody can tell
 )
 
@@ -54,8 +54,14 @@ func nearWrap(version int32) bool { return version > 1<<30 || version < 0 }
 // a server: a write could not be tied to what was read.
 var ErrVersion = errors.New("the znode has version -1, which servers take for any version: set its data once more by hand")
 
-// compose writes an attempt's operations, with the next number.
+// compose writes an attempt's operations, with the next number. In a durable journal, those of an
+// orphan write the journal alone: they make its earlier copies impossible.
 func (z *Znode) compose(a *attempt, b *book) {
+	if a.orphan && b.session == nil {
+		a.ops = b.entry(z.mark(void), z.cfg.ACL)
+		a.entry = len(a.ops)
+		return
+	}
 	z.number++
 	a.number = z.number
 	a.ops = b.entry(z.mark(a.number), z.cfg.ACL)
@@ -72,6 +78,9 @@ func (z *Znode) compose(a *attempt, b *book) {
 	}
 }
 
+// voids reports whether the operations write the journal alone.
+func (a *attempt) voids() bool { return len(a.ops) == a.entry }
+
 // renews reports whether the attempt deletes the znode and creates it again.
 func (z *Znode) renews(a *attempt) bool { return nearWrap(a.before.version) && !z.children }
 
@@ -83,51 +92,53 @@ func (z *Znode) settle(ctx context.Context, s *session.Session, a *attempt) erro
 	pause := retry.New(z.clock, firstRetry, longestRetry)
 	for {
 		f, zxid, err := z.send(ctx, s, a)
-		switch f {
-		case landed:
+		switch {
+		case f == landed:
 			z.writes.Add(1)
 			z.conclude(a.batch, zxid)
 			return nil
-		case refused, failed:
+		case f == over, f == refused && !a.orphan:
 			z.withdraw(a.batch)
 			return err
-		case unknown:
+		case f != open:
 			z.knownAt = never
 			z.doubt(a.batch, err)
 			return nil
 		}
-		if cause := pause.Wait(ctx); cause != nil {
-			if a.lost || a.orphan {
-				z.doubt(a.batch, cause)
-				return nil
-			}
-			return cause
+		if err = pause.Wait(ctx); err == nil {
+			s, err = z.follow(ctx, s, a)
 		}
-		s = z.follow(ctx, s, a)
+		if err != nil && (a.lost || a.orphan) {
+			z.doubt(a.batch, err)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 	}
 }
 
 // follow returns the session in which an attempt is to be sent next. Where that is another one,
 // the attempt gets a place in its journal. If that cannot be had now, the session stays the same, in
-// which nothing is sent any more.
-func (z *Znode) follow(ctx context.Context, s *session.Session, a *attempt) *session.Session {
+// which nothing is sent any more. The error is that it can never be had.
+func (z *Znode) follow(ctx context.Context, s *session.Session, a *attempt) (*session.Session, error) {
 	if s.Err() == nil {
-		return s
+		return s, nil
 	}
 	next, err := z.client.Session(ctx)
 	if err != nil {
-		return s
-	}
-	if z.cfg.Durable != "" {
-		return next // the very same attempt
+		return s, nil
 	}
 	b, err := z.open(ctx, next)
-	if err != nil {
-		return s
+	switch {
+	case session.Permanent(err):
+		return nil, err
+	case err != nil:
+		return s, nil
 	}
 	a.orphan, a.lost = a.orphan || a.lost, false
 	z.compose(a, b)
-	return next
+	return next, nil
 }
 
 // send sends an attempt once, and concludes from the answer. The error is that of the fate.
@@ -137,7 +148,10 @@ func (z *Znode) send(ctx context.Context, s *session.Session, a *attempt) (fate,
 	z.knownAt = never
 	if err == nil {
 		zxid := results[a.entry-1].Stat.Mzxid
-		z.book.exists, z.book.version = true, results[a.entry-1].Stat.Version
+		z.book.version = results[a.entry-1].Stat.Version
+		if a.voids() {
+			return over, 0, errAgain
+		}
 		z.known = State{Exists: true, Data: a.data, Zxid: zxid, czxid: zxid}
 		if stat := results[len(results)-1].Stat; stat != nil {
 			z.known = stateOf(a.data, *stat)
@@ -154,7 +168,7 @@ func (z *Znode) send(ctx context.Context, s *session.Session, a *attempt) (fate,
 	case session.OutcomeOf(err) == session.OutcomeUnknown:
 		a.lost, a.cause = true, err
 		z.lost.Add(1)
-		if a.losses++; a.losses > maxLosses && len(a.data) >= largeData && s.Err() == nil {
+		if a.losses++; a.losses > maxLosses && len(a.data) >= largeData && !a.voids() && s.Err() == nil {
 			return z.giveUp(ctx, s, a)
 		}
 		return open, 0, err
@@ -165,10 +179,10 @@ func (z *Znode) send(ctx context.Context, s *session.Session, a *attempt) (fate,
 		return f, 0, err
 	case !session.Permanent(err):
 		return open, 0, err // the servers' fault, not the request's
-	case a.lost && at < a.entry, a.orphan:
+	case a.lost && at < a.entry: // for the same reason it would have been refused after it was carried out
 		return unknown, 0, err
 	}
-	return failed, 0, err
+	return refused, 0, err
 }
 
 // A largeError is the error of a large write that was given up. It was not carried out.
@@ -196,10 +210,8 @@ func (z *Znode) giveUp(ctx context.Context, s *session.Session, a *attempt) (fat
 	switch {
 	case err != nil:
 		return open, 0, err
-	case a.orphan:
-		return unknown, 0, a.cause
-	case ok == b.exists && stat.Version == b.version:
-		return failed, 0, &largeError{len(a.data), a.cause}
+	case ok && stat.Version == b.version:
+		return refused, 0, &largeError{len(a.data), a.cause}
 	}
 	return z.consult(ctx, s, b, a)
 }
@@ -217,15 +229,15 @@ func (z *Znode) overtaken(ctx context.Context, s *session.Session, a *attempt, a
 	switch {
 	case errors.Is(err, zk.ErrNotEmpty):
 		z.children = true
-		return refused, errAgain
+		return refused, err
 	case creates && errors.Is(err, zk.ErrNoNode):
 		if err := s.EnsurePath(ctx, parent(z.cfg.Path), z.cfg.ACL); err != nil && session.Permanent(err) {
-			return failed, err
+			return refused, err
 		}
 		return open, err // with the parent it may still be carried out
 	case !a.orphan:
 		z.conflicts.Add(1)
-		return refused, errConflict
+		return over, errConflict
 	}
 	data, stat, err := s.Get(ctx, z.cfg.Path)
 	switch {
@@ -233,7 +245,7 @@ func (z *Znode) overtaken(ctx context.Context, s *session.Session, a *attempt, a
 		return open, err
 	case err == nil && a.before.Exists && stat.Czxid == a.before.czxid && stat.Version == a.before.version+1 && !bytes.Equal(data, a.data):
 		z.conflicts.Add(1)
-		return refused, errConflict // the next version is another's
+		return over, errConflict // the next version is another's
 	}
 	return unknown, a.cause
 }

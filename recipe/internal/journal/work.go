@@ -24,7 +24,7 @@ const (
 // Why a batch is tried again.
 var (
 	errConflict = errors.New("somebody else was faster")
-	errAgain    = errors.New("something was missing, and has been made")
+	errAgain    = errors.New("it is to be tried again")
 )
 
 // work carries out what is in the queue, and returns when nothing is.

@@ -2,12 +2,12 @@ package line
 
 import (
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -16,32 +16,15 @@ import (
 // record. Meanwhile the path is deleted and made again by one with a longer lease.
 func TestTheFirstRecordDoesNotReachAPathThatWasMadeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var brake atomic.Pointer[zktest.Host]
-		e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Latency: time.Millisecond, Logf: func(string, ...any) {}, OnRequest: func(r zktest.Request) {
-			if r.Host == "a" && r.Op == zktest.OpGetData && r.Path == "/e" {
-				if host := brake.Swap(nil); host != nil {
-					go host.Hold(zktest.ToServer)
-				}
-			}
-		}})
-		open := func(host string, cfg session.Config) *session.Session {
-			cfg.Timeout, cfg.Dial = 30*time.Second, e.Host(host).Dial
-			client, err := session.Open(e.ConnectString(), cfg)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { client.Close() })
-			s, err := client.Session(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			return s
-		}
-		a, b, admin := open("a", session.Config{}), open("b", session.Config{Lease: 10 * time.Second}), open("admin", session.Config{})
+		var trap stage.Trap
+		e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Latency: time.Millisecond, Logf: func(string, ...any) {}, OnRequest: trap.Requested})
+		const timeout = 30 * time.Second
+		a, admin := openWith(t, e, "a", session.Config{Timeout: timeout}), openWith(t, e, "admin", session.Config{Timeout: timeout})
+		b := openWith(t, e, "b", session.Config{Timeout: timeout, Lease: 10 * time.Second})
 		if err := admin.EnsurePath(t.Context(), "/e", nil); err != nil {
 			t.Fatal(err)
 		}
-		brake.Store(e.Host("a"))
+		trap.Next("a", zktest.OpGetData, "/e", func() { e.Host("a").Hold(zktest.ToServer) })
 		joined := make(chan error, 1)
 		go func() {
 			_, err := Join(t.Context(), a, Config{Dir: "/e", Style: Lock, Clock: clock.System})

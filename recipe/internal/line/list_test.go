@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -35,15 +36,15 @@ func inSession(t *testing.T, f func(t *testing.T, e *zktest.Ensemble, s *session
 }
 
 func open(t *testing.T, e *zktest.Ensemble, host string) *session.Session {
-	client, err := session.Open(e.ConnectString(), session.Config{Dial: e.Host(host).Dial})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { client.Close() })
-	s, err := client.Session(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	t.Helper()
+	return openWith(t, e, host, session.Config{})
+}
+
+func openWith(t *testing.T, e *zktest.Ensemble, host string, cfg session.Config) *session.Session {
+	t.Helper()
+	cfg.Dial = e.Host(host).Dial
+	s, err := stage.Open(t, e.ConnectString(), cfg).Session(t.Context())
+	stage.Must(t, err)
 	return s
 }
 

@@ -23,17 +23,8 @@ func enterLine(t *testing.T, e *zktest.Ensemble, host string) *Place {
 // enterWith is enterLine with credentials and an ACL.
 func enterWith(t *testing.T, e *zktest.Ensemble, host string, cfg session.Config, acl []zk.ACL) *Place {
 	t.Helper()
-	cfg.Timeout, cfg.Dial = 10*time.Second, e.Host(host).Dial
-	client, err := session.Open(e.ConnectString(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { client.Close() })
-	s, err := client.Session(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := Join(t.Context(), s, Config{Dir: "/e", Style: Latch, Clock: clock.System, ACL: acl})
+	cfg.Timeout = 10 * time.Second
+	p, err := Join(t.Context(), openWith(t, e, host, cfg), Config{Dir: "/e", Style: Latch, Clock: clock.System, ACL: acl})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/await"
 )
 
 // A kdc is a Kerberos realm of the test's own, TEST, on a loopback address.
@@ -135,17 +136,13 @@ func (k *kdc) start(env ...string) {
 	if err := k.cmd.Start(); err != nil {
 		k.t.Fatal(err)
 	}
-	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+	await.Until(k.t, "KDC that listens", func() bool {
 		conn, err := net.Dial("tcp", k.addr)
 		if err == nil {
 			conn.Close()
-			return
 		}
-		if time.Now().After(end) {
-			k.stop()
-			k.t.Fatalf("the KDC does not listen: %v\n%s", err, out.String())
-		}
-	}
+		return err == nil
+	}, func() any { k.stop(); return out.String() })
 }
 
 func (k *kdc) stop() {

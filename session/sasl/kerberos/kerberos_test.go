@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/sasl/kerberos"
@@ -78,26 +79,14 @@ func openWith(t *testing.T, servers string, cfg session.Config) *session.Client 
 	return client
 }
 
-// until waits for what cannot be waited for otherwise.
-func until(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within a minute: %s", what)
-		}
-	}
-}
-
 // says waits until the client says so of its first server.
 func says(t *testing.T, client *session.Client, text string) {
 	t.Helper()
 	var err error
-	for end := time.Now().Add(20 * time.Second); err == nil || !strings.Contains(err.Error(), text); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("the server's error is %v; want %q in it", err, text)
-		}
+	await.Until(t, fmt.Sprintf("server's error with %q", text), func() bool {
 		err = client.Status().Servers[0].Err
-	}
+		return err != nil && strings.Contains(err.Error(), text)
+	}, func() any { return err })
 	t.Log(err)
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/sasl/kerberos"
@@ -76,7 +77,7 @@ func TestATermOutlivesTheTicketsOfItsSession(t *testing.T) {
 		time.Sleep(life) // what the KDC has given so far has ended
 		before := k.issued("ann", "zookeeper/localhost")
 		c.cut()
-		until(t, "a ticket for a reconnect", func() bool { return k.issued("ann", "zookeeper/localhost") > before })
+		await.Until(t, "ticket for a reconnect", func() bool { return k.issued("ann", "zookeeper/localhost") > before })
 		if _, _, err := s.Get(within(t, time.Minute), "/billing"); err != nil {
 			t.Fatalf("after a reconnect: %v", err)
 		}

@@ -13,6 +13,8 @@ import java.util.concurrent.ConcurrentHashMap;
 /** In place of Curator's class of this name: a server that another process runs for the tests. */
 public class TestingServer implements Closeable {
     private static final String CONTROL = System.getProperty("control");
+    /** Real servers take time. Some tests need that: they begin a thread, and hope that it is faster than four messages. */
+    private static final String NEW = "/new?servers=1&tick=500ms&latency=1ms&containers=";
     private static final Map<Integer, String> BY_PORT = new ConcurrentHashMap<>();
 
     private final String id;
@@ -46,7 +48,7 @@ public class TestingServer implements Closeable {
     /** A port that had a server before gets the same one, with its data. Others are not chosen by the tests. */
     public TestingServer(int port, boolean start) throws Exception {
         String known = BY_PORT.get(port);
-        String[] made = (known != null ? known : ask("/new?servers=1&tick=500ms")).split(" ");
+        String[] made = (known != null ? known : ask(NEW + Integer.getInteger("znode.container.checkIntervalMs", 60000) + "ms")).split(" ");
         id = made[0];
         address = made[1];
         BY_PORT.put(getPort(), id + " " + address);

@@ -1,17 +1,17 @@
 package lock_test
 
 import (
-	"context"
 	"testing"
 	"time"
 
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// both is a process with a read-write lock.
-type both struct {
+// rwProcess is a process with a read-write lock.
+type rwProcess struct {
 	*lock.RW
 	s      *stage
 	name   string
@@ -19,50 +19,37 @@ type both struct {
 	client *session.Client
 }
 
-func (s *stage) both(name string, cfg ...lock.Config) *both {
-	s.t.Helper()
-	b := &both{s: s, name: name, host: s.Host(name), client: s.client(name)}
+func (s *stage) rw(name string, cfg ...lock.Config) *rwProcess {
+	s.T.Helper()
+	b := &rwProcess{s: s, name: name, host: s.Host(name), client: s.Client(name)}
 	c := append(cfg, lock.Config{})[0]
-	c.ID, c.Logger = name, logger(name)
+	c.ID, c.Logger = name, shared.Logger(name)
 	var err error
 	if b.RW, err = lock.NewRW(b.client, stagePath, c); err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return b
 }
 
 // begin acquires in the background, and returns when it stands in line.
-func (b *both) begin(read bool) <-chan *lock.Held {
-	b.s.t.Helper()
+func (b *rwProcess) begin(read bool) <-chan *lock.Held {
+	b.s.T.Helper()
 	n := len(b.s.inLine())
 	got := b.start(read)
-	b.s.eventually("place", func() bool { return len(b.s.inLine()) > n })
+	b.s.Eventually("place", func() bool { return len(b.s.inLine()) > n })
 	return got
 }
 
 // start acquires in the background.
-func (b *both) start(read bool) <-chan *lock.Held {
+func (b *rwProcess) start(read bool) <-chan *lock.Held {
 	l := b.Write()
 	if read {
 		l = b.Read()
 	}
-	got := make(chan *lock.Held, 1)
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-		defer cancel()
-		h, err := l.Acquire(ctx)
-		if err != nil {
-			b.s.t.Errorf("%s: %v", b.name, err)
-			close(got)
-			return
-		}
-		b.s.check(b.name, h, read)
-		got <- h
-	}()
-	return got
+	return b.s.begin(b.name, l.Acquire, read)
 }
 
-func (b *both) acquire(read bool) *lock.Held { b.s.t.Helper(); return <-b.start(read) }
+func (b *rwProcess) acquire(read bool) *lock.Held { b.s.T.Helper(); return <-b.start(read) }
 
 const reading, writing = true, false
 

@@ -38,31 +38,31 @@ func faults(history []stretch) (wrong []string) {
 	return wrong
 }
 
-// A referee watches the terms of one election.
-type referee struct {
+// A checker watches the terms of one election.
+type checker struct {
 	mu      sync.Mutex // guards history and expels
 	history []*stretch
 	expels  bool // somebody deletes a leader's znode by hand: then no more than tokens are promised
 	running sync.WaitGroup
 }
 
-var referees struct {
+var checkers struct {
 	sync.Mutex
-	of map[string]*referee
+	of map[string]*checker
 }
 
-// refereeOf returns the referee of the election at path, who speaks when the test ends.
-func refereeOf(t *testing.T, path string) *referee {
-	referees.Lock()
-	defer referees.Unlock()
-	if r := referees.of[path]; r != nil {
+// checkerOf returns the checker of the election at path, which reports when the test ends.
+func checkerOf(t *testing.T, path string) *checker {
+	checkers.Lock()
+	defer checkers.Unlock()
+	if r := checkers.of[path]; r != nil {
 		return r
 	}
-	r := &referee{}
-	if referees.of == nil {
-		referees.of = map[string]*referee{}
+	r := &checker{}
+	if checkers.of == nil {
+		checkers.of = map[string]*checker{}
 	}
-	referees.of[path] = r
+	checkers.of[path] = r
 	t.Cleanup(func() { // after those of the candidates
 		r.running.Wait()
 		for _, wrong := range faults(r.list()) {
@@ -70,21 +70,21 @@ func refereeOf(t *testing.T, path string) *referee {
 				t.Error(wrong)
 			}
 		}
-		referees.Lock()
-		defer referees.Unlock()
-		delete(referees.of, path)
+		checkers.Lock()
+		defer checkers.Unlock()
+		delete(checkers.of, path)
 	})
 	return r
 }
 
-// expel tells the referee that a leader's znode is about to be deleted by hand.
-func (r *referee) expel() {
+// expel tells the checker that a leader's znode is about to be deleted by hand.
+func (r *checker) expel() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.expels = true
 }
 
-func (r *referee) list() (all []stretch) {
+func (r *checker) list() (all []stretch) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, s := range r.history {
@@ -94,7 +94,7 @@ func (r *referee) list() (all []stretch) {
 }
 
 // watch samples a term from two goroutines until it is over.
-func (r *referee) watch(term *election.Term) {
+func (r *checker) watch(term *election.Term) {
 	s := &stretch{token: term.Token()}
 	sample := func() bool {
 		before := time.Now()
@@ -128,7 +128,7 @@ func (r *referee) watch(term *election.Term) {
 	}
 }
 
-func TestTheRefereeCatchesABrokenHistory(t *testing.T) {
+func TestTheCheckerCatchesABrokenHistory(t *testing.T) {
 	at := func(ms int) time.Time { return time.Unix(0, 0).Add(time.Duration(ms) * time.Millisecond) }
 	for name, c := range map[string]struct {
 		history []stretch
@@ -198,7 +198,7 @@ func faultOf(events []election.Event) error {
 	return nil
 }
 
-func TestTheRefereeCatchesUnpairedEvents(t *testing.T) {
+func TestTheCheckerCatchesUnpairedEvents(t *testing.T) {
 	now := time.Now()
 	ev := func(k election.EventKind) election.Event {
 		return election.Event{Kind: k, Time: now, Token: 1, Reason: recipe.ReasonReleased}

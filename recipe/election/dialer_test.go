@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// A pilot decides to which server a client goes.
-type pilot struct {
+// A dialer decides to which server a client goes.
+type dialer struct {
 	mu       sync.Mutex // guards what follows
 	next     string     // takes the place of whatever is dialled next
 	only     string     // takes the place of all while set
@@ -16,21 +16,21 @@ type pilot struct {
 	addr     string // where that goes
 }
 
-func (p *pilot) set(next, only string) {
+func (p *dialer) set(next, only string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.next, p.only = next, only
 }
 
 // detour makes the client avoid a server.
-func (p *pilot) detour(from, to string) {
+func (p *dialer) detour(from, to string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.from, p.to = from, to
 }
 
 // Dial is for session.Config.
-func (p *pilot) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+func (p *dialer) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	p.mu.Lock()
 	if p.only != "" {
 		address = p.only
@@ -51,21 +51,21 @@ func (p *pilot) Dial(ctx context.Context, network, address string) (net.Conn, er
 }
 
 // at returns where the latest connection goes.
-func (p *pilot) at() string {
+func (p *dialer) at() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.addr
 }
 
 // tried reports whether the next that was set has been dialled.
-func (p *pilot) tried() bool {
+func (p *dialer) tried() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.next == ""
 }
 
 // drop breaks the latest connection.
-func (p *pilot) drop() {
+func (p *dialer) drop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.last.Close()

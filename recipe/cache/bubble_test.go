@@ -20,8 +20,8 @@ import (
 // T is the session timeout in the bubbles.
 const T = 4 * time.Second
 
-// A bed is an ensemble in a bubble, with somebody who writes and a client for caches.
-type bed struct {
+// A bubble has an ensemble, somebody who writes, and a client for caches.
+type bubble struct {
 	*zktest.Ensemble
 	t      *testing.T
 	ctx    context.Context
@@ -35,19 +35,19 @@ type bed struct {
 // one-shot watch turns off, and with others.
 var releases = []zktest.Release{zktest.Release3510, zktest.Release380, zktest.Release395}
 
-// bubble runs f on ensembles of so many servers, one of each release.
-func bubble(t *testing.T, servers int, f func(b *bed)) {
+// inBubble runs f on ensembles of so many servers, one of each release.
+func inBubble(t *testing.T, servers int, f func(b *bubble)) {
 	t.Helper()
 	for _, release := range releases {
-		t.Run(string(release), func(t *testing.T) { bubbleOn(t, release, servers, f) })
+		t.Run(string(release), func(t *testing.T) { inBubbleOn(t, release, servers, f) })
 	}
 }
 
-// bubbleOn runs f on an ensemble of so many servers. The client of the caches knows all of them.
-func bubbleOn(t *testing.T, release zktest.Release, servers int, f func(b *bed)) {
+// inBubbleOn runs f on an ensemble of so many servers. The client of the caches knows all of them.
+func inBubbleOn(t *testing.T, release zktest.Release, servers int, f func(b *bubble)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		b := &bed{t: t}
+		b := &bubble{t: t}
 		b.Ensemble = zktest.Start(t, zktest.Config{Servers: servers, Release: release, InMemory: true, Tick: T / 4, Logf: func(string, ...any) {}})
 		var cancel context.CancelFunc
 		b.ctx, cancel = context.WithTimeout(t.Context(), 5*time.Hour)
@@ -61,7 +61,7 @@ func bubbleOn(t *testing.T, release zktest.Release, servers int, f func(b *bed))
 }
 
 // open returns a client on that host, which is closed at the end of the bubble.
-func (b *bed) open(host string) *session.Client {
+func (b *bubble) open(host string) *session.Client {
 	b.t.Helper()
 	c, err := session.Open(b.ConnectString(), session.Config{Timeout: T, Dial: b.Host(host).Dial})
 	b.must(err)
@@ -69,14 +69,14 @@ func (b *bed) open(host string) *session.Client {
 	return c
 }
 
-func (b *bed) session(c *session.Client) *session.Session {
+func (b *bubble) session(c *session.Client) *session.Session {
 	b.t.Helper()
 	s, err := c.Session(b.ctx)
 	b.must(err)
 	return s
 }
 
-func (b *bed) must(err error) {
+func (b *bubble) must(err error) {
 	b.t.Helper()
 	if err != nil {
 		b.t.Fatal(err)
@@ -84,7 +84,7 @@ func (b *bed) must(err error) {
 }
 
 // cache returns a cache of the client that is closed at the end of the bubble.
-func (b *bed) cache(path string, cfg cache.Config) *cache.Cache {
+func (b *bubble) cache(path string, cfg cache.Config) *cache.Cache {
 	b.t.Helper()
 	c, err := cache.New(b.client, path, cfg)
 	b.must(err)
@@ -92,25 +92,25 @@ func (b *bed) cache(path string, cfg cache.Config) *cache.Cache {
 	return c
 }
 
-func (b *bed) create(path, data string) {
+func (b *bubble) create(path, data string) {
 	b.t.Helper()
 	_, err := b.admin.Create(b.ctx, path, []byte(data), 0, nil)
 	b.must(err)
 }
 
-func (b *bed) set(path, data string) {
+func (b *bubble) set(path, data string) {
 	b.t.Helper()
 	_, err := b.admin.Set(b.ctx, path, []byte(data), -1)
 	b.must(err)
 }
 
-func (b *bed) remove(path string) {
+func (b *bubble) remove(path string) {
 	b.t.Helper()
 	b.must(b.admin.Delete(b.ctx, path, -1))
 }
 
 // want demands that the cache holds what the servers have below path, after Fresh.
-func (b *bed) want(c *cache.Cache, path string) {
+func (b *bubble) want(c *cache.Cache, path string) {
 	b.t.Helper()
 	b.must(c.Fresh(b.ctx))
 	s, err := c.Snapshot(b.ctx)
@@ -145,7 +145,7 @@ func differ(have map[string]cache.Node, all []zktest.Node, path string, levels i
 }
 
 // next returns the next change as a line: "created /a 1".
-func (b *bed) next(c *cache.Cache) string {
+func (b *bubble) next(c *cache.Cache) string {
 	b.t.Helper()
 	ch, err := c.Next(b.ctx)
 	b.must(err)
@@ -157,7 +157,7 @@ func (b *bed) next(c *cache.Cache) string {
 }
 
 // told demands that these are the next changes, and that there are no more.
-func (b *bed) told(c *cache.Cache, lines ...string) {
+func (b *bubble) told(c *cache.Cache, lines ...string) {
 	b.t.Helper()
 	for _, want := range lines {
 		if got := b.next(c); got != want {
@@ -168,7 +168,7 @@ func (b *bed) told(c *cache.Cache, lines ...string) {
 }
 
 // quiet demands that there is no change to be told.
-func (b *bed) quiet(c *cache.Cache) {
+func (b *bubble) quiet(c *cache.Cache) {
 	b.t.Helper()
 	ctx, cancel := context.WithCancel(b.ctx)
 	got := make(chan error, 1)
@@ -182,13 +182,13 @@ func (b *bed) quiet(c *cache.Cache) {
 }
 
 // reads returns how many requests for data, lists and Stats have reached the servers.
-func (b *bed) reads() int {
+func (b *bubble) reads() int {
 	r := b.Counts().Requests
 	return r[zktest.OpGetData] + r[zktest.OpGetChildren2] + r[zktest.OpExists]
 }
 
 // offline runs f while the client of the caches is cut off.
-func (b *bed) offline(f func()) {
+func (b *bubble) offline(f func()) {
 	b.t.Helper()
 	b.host.Cut()
 	b.host.Hold()
@@ -197,7 +197,7 @@ func (b *bed) offline(f func()) {
 }
 
 // fill creates n znodes below path, in directories of 100.
-func (b *bed) fill(path string, n int) {
+func (b *bubble) fill(path string, n int) {
 	b.t.Helper()
 	b.create(path, "")
 	for dir := 0; n > 0; dir++ {

@@ -11,59 +11,36 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// A way is one client's own way to the ensemble: a proxy in front of each server.
-type way struct {
-	t       *testing.T
-	proxies []*faultproxy.Proxy
+// A wire is what connects one client with the ensemble: a proxy in front of each server.
+type wire struct {
+	faultproxy.Proxies
+	t *testing.T
 }
 
-func wayTo(t *testing.T, e *ensemble.Ensemble) *way {
+func wireTo(t *testing.T, e *ensemble.Ensemble) *wire {
 	t.Helper()
-	w := &way{t: t}
-	for _, addr := range e.Addrs() {
-		p, err := faultproxy.New(addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(p.Close)
-		w.proxies = append(w.proxies, p)
-	}
-	return w
-}
-
-func (w *way) connect() string {
-	var addrs []string
-	for _, p := range w.proxies {
-		addrs = append(addrs, p.Addr())
-	}
-	return strings.Join(addrs, ",")
-}
-
-func (w *way) each(f func(*faultproxy.Proxy)) {
-	for _, p := range w.proxies {
-		f(p)
-	}
+	return &wire{faultproxy.AllForTest(t, e.Addrs()), t}
 }
 
 // cut breaks the connection; the client makes another.
-func (w *way) cut() { w.each(func(p *faultproxy.Proxy) { p.Cut(false) }) }
+func (w *wire) cut() { w.Each(func(p *faultproxy.Proxy) { p.Cut(false) }) }
 
 // crash is the end of the client's process as the ensemble sees it.
-func (w *way) crash() {
-	w.each(func(p *faultproxy.Proxy) { p.Refuse(true) })
+func (w *wire) crash() {
+	w.Each(func(p *faultproxy.Proxy) { p.Refuse(true) })
 	w.cut()
 }
 
 // heal undoes crash.
-func (w *way) heal() { w.each(func(p *faultproxy.Proxy) { p.Refuse(false) }) }
+func (w *wire) heal() { w.Each(func(p *faultproxy.Proxy) { p.Refuse(false) }) }
 
 // on arms one fault that strikes the first request for which match holds, whichever
 // server it goes to. match is called for one frame at a time.
-func (w *way) on(action faultproxy.Action, match func(faultproxy.Frame) bool) *oneFault {
+func (w *wire) on(action faultproxy.Action, match func(faultproxy.Frame) bool) *oneFault {
 	f := &oneFault{t: w.t, struck: make(chan struct{})}
 	var mu sync.Mutex
 	var done atomic.Bool
-	for _, p := range w.proxies {
+	for _, p := range w.Proxies {
 		f.faults = append(f.faults, p.On(func(frame faultproxy.Frame) bool {
 			mu.Lock()
 			defer mu.Unlock()
@@ -139,17 +116,17 @@ func request(f faultproxy.Frame) bool {
 }
 
 // requests and replies return how many there were of each kind, at all servers together.
-func (w *way) requests() map[faultproxy.Op]int {
+func (w *wire) requests() map[faultproxy.Op]int {
 	return w.sum(func(c faultproxy.Counts) map[faultproxy.Op]faultproxy.Count { return c.Requests })
 }
 
-func (w *way) replies() map[faultproxy.Op]int {
+func (w *wire) replies() map[faultproxy.Op]int {
 	return w.sum(func(c faultproxy.Counts) map[faultproxy.Op]faultproxy.Count { return c.Replies })
 }
 
-func (w *way) sum(of func(faultproxy.Counts) map[faultproxy.Op]faultproxy.Count) map[faultproxy.Op]int {
+func (w *wire) sum(of func(faultproxy.Counts) map[faultproxy.Op]faultproxy.Count) map[faultproxy.Op]int {
 	n := map[faultproxy.Op]int{}
-	w.each(func(p *faultproxy.Proxy) {
+	w.Each(func(p *faultproxy.Proxy) {
 		for op, c := range of(p.Counts()) {
 			n[op] += c.Frames
 		}
@@ -158,9 +135,9 @@ func (w *way) sum(of func(faultproxy.Counts) map[faultproxy.Op]faultproxy.Count)
 }
 
 // silence waits until the client has no connection open.
-func (w *way) silence() {
+func (w *wire) silence() {
 	w.t.Helper()
-	w.each(func(p *faultproxy.Proxy) {
+	w.Each(func(p *faultproxy.Proxy) {
 		if err := p.WaitConnections(within(w.t), 0); err != nil {
 			w.t.Error(err)
 		}

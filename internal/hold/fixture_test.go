@@ -23,8 +23,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// scene is a real ensemble, one server of it with a debugger, and a path of the test's own.
-type scene struct {
+// fixture is a real ensemble, one server of it with a debugger, and a path of the test's own.
+type fixture struct {
 	*testing.T
 	ctx    context.Context
 	all    *ensemble.Ensemble
@@ -36,11 +36,11 @@ type scene struct {
 	asked  chan error // a request at that server
 }
 
-// newScene finds a server in a mode and attaches to it.
-func newScene(t *testing.T, mode string) *scene {
+// newFixture finds a server in a mode and attaches to it.
+func newFixture(t *testing.T, mode string) *fixture {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	s := &scene{T: t, ctx: ctx, all: ensemble.Shared(t, ensemble.Config{Debug: true, Tick: tick}),
+	s := &fixture{T: t, ctx: ctx, all: ensemble.Shared(t, ensemble.Config{Debug: true, Tick: tick}),
 		node: "/" + strings.NewReplacer("/", "-", "_", "").Replace(t.Name())}
 	if s.all.External() {
 		t.Skip("SKIP: the servers are somebody else's")
@@ -66,7 +66,7 @@ func newScene(t *testing.T, mode string) *scene {
 	return s
 }
 
-func (s *scene) must(err error) {
+func (s *fixture) must(err error) {
 	s.Helper()
 	if err != nil {
 		s.Fatal(err)
@@ -74,7 +74,7 @@ func (s *scene) must(err error) {
 }
 
 // connect returns a connection that has a session.
-func (s *scene) connect(addr string, timeout time.Duration) *zk.Conn {
+func (s *fixture) connect(addr string, timeout time.Duration) *zk.Conn {
 	s.Helper()
 	conn, events, err := zk.Connect([]string{addr}, timeout, zk.WithLogger(silent{}))
 	s.must(err)
@@ -96,14 +96,14 @@ type silent struct{}
 func (silent) Printf(string, ...any) {}
 
 // write creates the node through another server, which must succeed.
-func (s *scene) write() {
+func (s *fixture) write() {
 	s.Helper()
 	_, err := s.others[0].Create(s.node, nil, 0, zk.WorldACL(zk.PermAll))
 	s.must(err)
 }
 
 // shows asks a server whether the node is there, and sets a watch.
-func (s *scene) shows(conn *zk.Conn, want bool) <-chan zk.Event {
+func (s *fixture) shows(conn *zk.Conn, want bool) <-chan zk.Event {
 	s.Helper()
 	there, _, events, err := conn.ExistsW(s.node)
 	s.must(err)
@@ -114,7 +114,7 @@ func (s *scene) shows(conn *zk.Conn, want bool) <-chan zk.Event {
 }
 
 // nothing demands that nothing comes for some ticks.
-func nothing[E any](s *scene, from <-chan E) {
+func nothing[E any](s *fixture, from <-chan E) {
 	s.Helper()
 	select {
 	case e := <-from:
@@ -123,7 +123,7 @@ func nothing[E any](s *scene, from <-chan E) {
 	}
 }
 
-func something[E any](s *scene, from <-chan E) {
+func something[E any](s *fixture, from <-chan E) {
 	s.Helper()
 	select {
 	case <-from:
@@ -133,7 +133,7 @@ func something[E any](s *scene, from <-chan E) {
 }
 
 // staysBehind shows that writes reach the others and not this server, and returns what happens here later.
-func (s *scene) staysBehind() func() {
+func (s *fixture) staysBehind() func() {
 	events := s.shows(s.here, false)
 	s.write()
 	nothing(s, events)
@@ -141,21 +141,21 @@ func (s *scene) staysBehind() func() {
 }
 
 // answersNobody shows that writes reach the others, and that here even a read is not answered.
-func (s *scene) answersNobody() func() {
+func (s *fixture) answersNobody() func() {
 	s.write()
 	nothing(s, s.asked)
 	return func() { something(s, s.asked) }
 }
 
 // goesOn shows that the leader carries out writes meanwhile.
-func (s *scene) goesOn() {
+func (s *fixture) goesOn() {
 	s.Helper()
 	_, err := s.here.Set("/", nil, -1)
 	s.must(err)
 }
 
 // pingsNobody shows that no ping reaches a learner.
-func (s *scene) pingsNobody() func() {
+func (s *fixture) pingsNobody() func() {
 	s.goesOn()
 	learner, err := s.all.Follower(s.ctx)
 	s.must(err)
@@ -172,7 +172,7 @@ func (s *scene) pingsNobody() func() {
 }
 
 // oneIsNotHeard shows that the writes of one of the others are carried out, and those of the other one are not.
-func (s *scene) oneIsNotHeard() func() {
+func (s *fixture) oneIsNotHeard() func() {
 	s.goesOn()
 	s.asked = make(chan error, len(s.others))
 	for _, conn := range s.others {
@@ -188,36 +188,34 @@ func (s *scene) oneIsNotHeard() func() {
 
 var places = []struct {
 	Place
-	thread  string                // in its name
-	provoke func(s *scene)        // nil: somebody comes by all the time
-	during  func(s *scene) func() // looks while it is held, and returns how to look afterwards
+	thread  string                  // in its name
+	provoke func(s *fixture)        // nil: somebody comes by all the time
+	during  func(s *fixture) func() // looks while it is held, and returns how to look afterwards
 }{
-	{TrackerClosing, "SessionTracker", (*scene).expire, func(s *scene) func() {
+	{TrackerClosing, "SessionTracker", (*fixture).expire, func(s *fixture) func() {
 		events := s.shows(s.others[0], true)
 		nothing(s, events)
 		return func() { something(s, events) }
 	}},
-	{LearnerTouch, "RequestThrottler", (*scene).ask, (*scene).answersNobody},
-	{PingReply, "QuorumPeer", nil, (*scene).staysBehind},
-	{PingLoop, "QuorumPeer", nil, (*scene).pingsNobody},
-	{Prepare, "ProcessThread", (*scene).askToWrite, (*scene).readsOnly},
-	{Commit, "CommitProcessor", (*scene).writeAndAsk, (*scene).answersNobody},
-	{LearnerPacket, "LearnerHandler", nil, (*scene).oneIsNotHeard},
+	{LearnerTouch, "RequestThrottler", (*fixture).ask, (*fixture).answersNobody},
+	{PingReply, "QuorumPeer", nil, (*fixture).staysBehind},
+	{PingLoop, "QuorumPeer", nil, (*fixture).pingsNobody},
+	{Prepare, "ProcessThread", (*fixture).askToWrite, (*fixture).readsOnly},
+	{Commit, "CommitProcessor", (*fixture).writeAndAsk, (*fixture).answersNobody},
+	{LearnerPacket, "LearnerHandler", nil, (*fixture).oneIsNotHeard},
 }
 
 // expire lets a session with an ephemeral node expire.
-func (s *scene) expire() {
-	p, err := faultproxy.New(s.others[0].Server())
-	s.must(err)
-	s.Cleanup(p.Close)
+func (s *fixture) expire() {
+	p := faultproxy.ForTest(s, s.others[0].Server())
 	conn := s.connect(p.Addr(), 2*tick)
-	_, err = conn.Create(s.node, nil, zk.FlagEphemeral, zk.WorldACL(zk.PermAll))
+	_, err := conn.Create(s.node, nil, zk.FlagEphemeral, zk.WorldACL(zk.PermAll))
 	s.must(err)
 	p.Drop(faultproxy.Both, true)
 }
 
 // askToWrite sends a write to another server.
-func (s *scene) askToWrite() {
+func (s *fixture) askToWrite() {
 	s.asked = make(chan error, 1)
 	go func() { // ends with the connection
 		_, err := s.others[0].Set("/", nil, -1)
@@ -226,14 +224,14 @@ func (s *scene) askToWrite() {
 }
 
 // readsOnly shows that the others answer reads, and carry out no write.
-func (s *scene) readsOnly() func() {
+func (s *fixture) readsOnly() func() {
 	nothing(s, s.asked)
 	s.shows(s.others[1], false)
 	return func() { something(s, s.asked) }
 }
 
 // ask sends a request to this server.
-func (s *scene) ask() {
+func (s *fixture) ask() {
 	s.asked = make(chan error, 1)
 	go func() { // ends with the connection
 		_, _, err := s.here.Exists("/")
@@ -242,13 +240,13 @@ func (s *scene) ask() {
 }
 
 // touchNothing has a write carried out that nobody looks at.
-func (s *scene) touchNothing() {
+func (s *fixture) touchNothing() {
 	_, err := s.others[0].Set("/", nil, -1)
 	s.must(err)
 }
 
 // writeAndAsk sends a request to this server behind a write through another one.
-func (s *scene) writeAndAsk() {
+func (s *fixture) writeAndAsk() {
 	s.touchNothing()
 	s.ask()
 }

@@ -1,0 +1,49 @@
+package faultproxy
+
+import "strings"
+
+// TB is the part of testing.TB that ForTest and AllForTest need.
+type TB interface {
+	Helper()
+	Fatalf(format string, args ...any)
+	Cleanup(func())
+}
+
+// Proxies are one in front of each server.
+type Proxies []*Proxy
+
+// ForTest starts a proxy in front of a server. It is closed when the test ends.
+func ForTest(tb TB, server string) *Proxy {
+	tb.Helper()
+	p, err := New(server)
+	if err != nil {
+		tb.Fatalf("a proxy in front of %s: %v", server, err)
+	}
+	tb.Cleanup(p.Close)
+	return p
+}
+
+// AllForTest starts a proxy in front of each of the servers. They are closed when the test ends.
+func AllForTest(tb TB, servers []string) (all Proxies) {
+	tb.Helper()
+	for _, server := range servers {
+		all = append(all, ForTest(tb, server))
+	}
+	return all
+}
+
+// ConnectString lists the addresses of all.
+func (all Proxies) ConnectString() string {
+	var addrs []string
+	for _, p := range all {
+		addrs = append(addrs, p.Addr())
+	}
+	return strings.Join(addrs, ",")
+}
+
+// Each calls f with each of them.
+func (all Proxies) Each(f func(*Proxy)) {
+	for _, p := range all {
+		f(p)
+	}
+}

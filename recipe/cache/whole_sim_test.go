@@ -67,7 +67,7 @@ func TestACreatedZnodeCostsNoListOfItsDirectoryWhereOneWatchTellsOfAll(t *testin
 
 // A znode has no children when it is read, and gets some: at once, and while the client has no connection.
 func TestChildrenOfAZnodeThatHadNoneAreSeen(t *testing.T) {
-	bubble(t, 1, func(b *bed) {
+	inBubble(t, 1, func(b *bubble) {
 		b.create("/a", "")
 		b.create("/a/b", "1")
 		held := b.cache("/a", cache.Config{Recheck: -1})
@@ -82,7 +82,7 @@ func TestChildrenOfAZnodeThatHadNoneAreSeen(t *testing.T) {
 
 // A child is created between the answer to the read of its directory, which has none yet, and the arrival of that answer.
 func TestAChildThatComesWithTheAnswerIsSeen(t *testing.T) {
-	bubble(t, 1, func(b *bed) {
+	inBubble(t, 1, func(b *bubble) {
 		b.create("/a", "")
 		for i := range 20 {
 			held := b.cache("/a", cache.Config{Recheck: -1})

@@ -137,7 +137,7 @@ foreign:
 
 bench:
 	$(GO) run ./internal/bench $(if $(ROWS),-rows $(ROWS))
-	$(if $(ROWS),,$(GO) test ./recipe/cache -run '^$$' -bench 'Load$$' -benchtime 10x)
+	$(if $(ROWS),,$(GO) test ./recipe/cache -run '^$$' -bench Load -benchtime 10x)
 	$(if $(ROWS),,cd internal/peers && $(GO) run ./cmd/latency && $(GO) run ./cmd/counters && $(GO) run ./cmd/locks)
 
 picture:

@@ -32,7 +32,7 @@ func ExampleSession_WatchTree() {
 		log.Fatal(err)
 	}
 	wake := make(chan struct{}, 1)
-	w := s.WatchTree("/app", 0, false, wake)
+	w := s.WatchTree("/app", 0, true, wake)
 	defer w.Stop()
 	// Whenever Standing is false, as on each new connection: leave again what has been left before.
 	if err := w.Restore(ctx, w.Connection(), nil, nil); err != nil {
@@ -50,5 +50,8 @@ func ExampleSession_WatchTree() {
 	for _, ev := range w.Events() {
 		fmt.Println(ev.Type, ev.Path, w.Standing())
 	}
-	// Output: EventNodeDataChanged /app/a true
+	fmt.Println("one watch for all:", w.Covered() == w.Connection()) // the servers can do that
+	// Output:
+	// EventNodeDataChanged /app/a true
+	// one watch for all: true
 }

@@ -158,6 +158,17 @@ func (w *TreeWatch) Standing() bool {
 	return w.standing != 0 && w.standing == w.s.connection && w.s.state == StateConnected
 }
 
+// Covered returns the number of the connection on which one watch for all stands, 0 if none does. A
+// read on it that begins afterwards need not leave a watch: there is an event of each later change.
+func (w *TreeWatch) Covered() uint64 {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	if w.covered != w.s.connection {
+		return 0
+	}
+	return w.covered
+}
+
 // Connection returns the number of the present connection, the one that the watches of a read
 // that begins now are left on.
 func (w *TreeWatch) Connection() uint64 {

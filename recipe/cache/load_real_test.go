@@ -101,6 +101,11 @@ func skipFrame(in *bufio.Reader) error {
 // BenchmarkLoad compares the load of 10,000 znodes with reading them raw, in turns on one server, and counts the reads after a
 // reconnect in which one in a hundred has changed.
 func BenchmarkLoad(b *testing.B) {
+	b.Run("whole-tree", func(b *testing.B) { measureLoad(b, nil) })
+	b.Run("one-shot", func(b *testing.B) { measureLoad(b, func(string) bool { return true }) })
+}
+
+func measureLoad(b *testing.B, keep func(string) bool) {
 	const nodes = 10_000
 	e := ensemble.Shared(b, ensemble.Config{Servers: 1})
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
@@ -131,7 +136,7 @@ func BenchmarkLoad(b *testing.B) {
 		check(err)
 		before := heap()
 		begun := time.Now()
-		c, err := cache.New(client, paths[0], cache.Config{Recheck: -1, MaxNodes: nodes + 1000})
+		c, err := cache.New(client, paths[0], cache.Config{Keep: keep, Recheck: -1, MaxNodes: nodes + 1000})
 		check(err)
 		check(c.Wait(ctx))
 		load := time.Since(begun)

@@ -153,8 +153,16 @@ func (c *Cache) reader(ctx context.Context, s *session.Session, w *session.TreeW
 			ok = c.answered(n, path, err, func() { c.gotStat(n, stat) })
 		}
 		if todo&getData != 0 && ok {
+			covered := w.Covered()
 			data, stat, connection, err := w.Get(ctx, path)
-			ok = c.answered(n, path, err, func() { c.gotData(n, data, stat, connection) })
+			empty := todo&getList != 0 && stat.NumChildren == 0 && covered != 0 && covered == connection
+			ok = c.answered(n, path, err, func() {
+				c.gotData(n, data, stat, connection)
+				if empty { // the answer is the list, too: one watch tells of each child that comes later
+					c.gotList(n, nil, stat, connection)
+				}
+			})
+			ok = ok && !empty
 		}
 		if todo&getList != 0 && ok {
 			names, stat, connection, err := w.Children(ctx, path)

@@ -2,6 +2,7 @@ package cache_test
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"testing"
 	"time"
@@ -12,7 +13,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// With one watch on the whole tree, a directory is not listed again for each znode that is created in it.
+// With one watch on the whole tree, a directory is not listed again for each znode that is created in it, and a znode without
+// children is not listed at all.
 func TestACreatedZnodeCostsNoListOfItsDirectoryWhereOneWatchTellsOfAll(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -38,11 +40,17 @@ func TestACreatedZnodeCostsNoListOfItsDirectoryWhereOneWatchTellsOfAll(t *testin
 				for _, path := range []string{"/a/new1", "/a/new2", "/a/new3"} {
 					b.create(path, "")
 					b.must(held.Fresh(b.ctx))
+					if _, ok, err := held.Get(b.ctx, path); !ok || err != nil {
+						t.Errorf("%s: %v, %v", path, ok, err)
+					}
 				}
 				after := b.Counts().Requests
 				lists, want := after[zktest.OpGetChildren2]-before[zktest.OpGetChildren2], 6
-				if c.one || c.cfg.Depth == cache.DepthChildren {
-					want = 3 // of the new ones, or of the directory
+				switch {
+				case c.one:
+					want = 0
+				case c.cfg.Depth == cache.DepthChildren:
+					want = 3 // of the directory
 				}
 				if lists != want {
 					t.Errorf("%d lists are read after 3 creates, want %d", lists, want)
@@ -55,6 +63,39 @@ func TestACreatedZnodeCostsNoListOfItsDirectoryWhereOneWatchTellsOfAll(t *testin
 			})
 		})
 	}
+}
+
+// A znode has no children when it is read, and gets some: at once, and while the client has no connection.
+func TestChildrenOfAZnodeThatHadNoneAreSeen(t *testing.T) {
+	inBubble(t, 1, func(b *bubble) {
+		b.create("/a", "")
+		b.create("/a/b", "1")
+		held := b.cache("/a", cache.Config{Recheck: -1})
+		b.want(held, "/a")
+		b.create("/a/b/c", "2")
+		b.create("/a/b/c/d", "3")
+		b.want(held, "/a")
+		b.offline(func() { b.create("/a/b/c/d/e", "4") })
+		b.want(held, "/a")
+	})
+}
+
+// A child is created between the answer to the read of its directory, which has none yet, and the arrival of that answer.
+func TestAChildThatComesWithTheAnswerIsSeen(t *testing.T) {
+	inBubble(t, 1, func(b *bubble) {
+		b.create("/a", "")
+		for i := range 20 {
+			held := b.cache("/a", cache.Config{Recheck: -1})
+			b.host.Delay(time.Duration(1+i%5)*time.Millisecond, zktest.ToClient)
+			b.must(held.Wait(b.ctx))
+			dir := fmt.Sprintf("/a/%d", i)
+			b.create(dir, "")
+			time.Sleep(time.Duration(i) * time.Millisecond / 2)
+			b.create(dir+"/x", "")
+			b.want(held, "/a")
+			held.Close()
+		}
+	})
 }
 
 // toldOfAll reports whether the caches' client has watches on whole trees, and no others.

@@ -21,9 +21,6 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/variant"
 )
 
-// hang guards against hanging; nothing is measured by it.
-const hang = 10 * time.Minute
-
 // built is the directory of the programs; "" until a test has needed them.
 var built string
 

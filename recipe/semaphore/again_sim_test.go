@@ -73,6 +73,9 @@ func TestASlotIsNotTakenInAPathThatWasMadeAgain(t *testing.T) {
 		held := other.acquire() // version 3
 		late.host.Heal()
 		got := <-second // which the check compares with the other
+		if got == nil {
+			t.Fatalf("no permit: %q", s.record(admin))
+		}
 		if now := s.record(admin); held.Slot().Number() != 0 || !strings.Contains(now, "slots 0:1 1:") {
 			t.Errorf("slots %d and %d: %q", held.Slot().Number(), got.Slot().Number(), now)
 		}
@@ -105,9 +108,13 @@ func resizeMadeAgain(t *testing.T, nth int) {
 			unknown = append(unknown, p)
 		}
 		s.release(a.acquire()) // version 1
+		before := s.record(admin)
 		late.host.Heal()
 		if err := <-resized; err != nil {
 			t.Fatal(err)
+		}
+		if now := s.record(admin); pathOf(now) != pathOf(before) {
+			t.Errorf("the record was %q, and is that of the other path: %q", before, now)
 		}
 		// Nobody has announced the ends of these. Their leases run still.
 		for _, p := range unknown {
@@ -125,6 +132,13 @@ func resizeMadeAgain(t *testing.T, nth int) {
 		<-first // which look at all others
 		<-second
 	})
+}
+
+// pathOf returns what a record says of its path.
+func pathOf(record string) string {
+	_, rest, _ := strings.Cut(record, "\npath ")
+	path, _, _ := strings.Cut(rest, "\n")
+	return path
 }
 
 func TestTheFirstRecordDoesNotReachAPathThatWasMadeAgain(t *testing.T) {

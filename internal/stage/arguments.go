@@ -1,8 +1,11 @@
 package stage
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -11,6 +14,18 @@ import (
 func Offline(t testing.TB) *session.Client {
 	t.Helper()
 	return Open(t, "127.0.0.1:1", session.Config{})
+}
+
+// DeadlineSays makes a call that cannot succeed, with a deadline, and demands that its error has all the parts.
+func DeadlineSays(t testing.TB, call func(context.Context) error, parts ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	err := call(ctx)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v; want that of the deadline", err)
+	}
+	Says(t, err, parts...)
 }
 
 // Says demands that there is an error, and that its text has all the parts.

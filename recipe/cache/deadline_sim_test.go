@@ -2,32 +2,13 @@ package cache_test
 
 import (
 	"context"
-	"errors"
-	"strings"
 	"testing"
-	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
-
-// ends calls a method that cannot succeed, with a deadline, and demands that its error tells of all
-// that.
-func ends(t *testing.T, call func(context.Context) error, tells ...string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	err := call(ctx)
-	if !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("%v; want that of the deadline", err)
-	}
-	for _, want := range tells {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v; want it to tell %q", err, want)
-		}
-	}
-}
 
 func TestADeadlineTellsWhatWasLacking(t *testing.T) {
 	inBubbleOn(t, zktest.Release395, 1, func(b *bubble) {
@@ -36,16 +17,16 @@ func TestADeadlineTellsWhatWasLacking(t *testing.T) {
 		c := b.cache("/a", cache.Config{})
 		next := func(ctx context.Context) error { _, err := c.Next(ctx); return err }
 		unanswered := b.On(zktest.Match{Op: zktest.OpGetData, Path: "/a/b"}, zktest.DropReply)
-		ends(b.t, c.Wait, "/a: not loaded yet, znodes to be read: 1: ")
-		ends(b.t, next, "/a: not loaded yet")
+		stage.DeadlineSays(b.t, c.Wait, "/a: not loaded yet, znodes to be read: 1: ")
+		stage.DeadlineSays(b.t, next, "/a: not loaded yet")
 		unanswered.Remove()
 		b.host.Cut()
 		b.must(c.Wait(b.ctx))
 		b.must(next(b.ctx))
 		b.must(next(b.ctx))
-		ends(b.t, next, "/a: no change: ")
+		stage.DeadlineSays(b.t, next, "/a: no change: ")
 		b.On(zktest.Match{Op: zktest.OpMulti, Host: "cache"}, zktest.DropReply)
-		ends(b.t, c.Fresh, "/a: not known to be fresh yet: ")
+		stage.DeadlineSays(b.t, c.Fresh, "/a: not known to be fresh yet: ")
 	})
 }
 
@@ -60,5 +41,5 @@ func TestADeadlineTellsWhatIsWrongWithEachServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	ends(t, c.Wait, "/c: not loaded yet: session: no session with 127.0.0.1:1")
+	stage.DeadlineSays(t, c.Wait, "/c: not loaded yet: session: no session with 127.0.0.1:1")
 }

@@ -89,7 +89,7 @@ func TestASignalEndsTheWaitInLine(t *testing.T) {
 }
 
 func TestWithoutAnEnsembleItStillLeaves(t *testing.T) {
-	p := proc.Start(t, exe, "-zk", "127.0.0.1:1", "-timeout", "400ms", "--", "true")
+	p := proc.Start(t, exe, "-zk", "127.0.0.1:1", "-timeout", "500ms", "--", "true")
 	p.Signal(syscall.SIGTERM)
 	// The signal itself ends it, without a code, if it comes before it is caught.
 	if code, stderr := p.Exit(hang); code != 128+15 && code != -1 {

@@ -1,15 +1,13 @@
-//go:build linux || darwin || freebsd || netbsd || openbsd || dragonfly
+//go:build unix && !aix
 
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"os/signal"
-	"strconv"
-	"sync"
 	"syscall"
 	"time"
 
@@ -17,78 +15,139 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// supervisor stands for election and has a guardian run the job in its terms.
+// supervisor stands for election and has a guardian run the job in its terms. All but lead runs in
+// one goroutine.
 type supervisor struct {
 	*options
 	client   *session.Client
 	election *election.Election
 	log      *slog.Logger
-	leave    context.CancelFunc // ends the wait in line
-	finished chan struct{}      // closed when code is set
-
-	mu       sync.Mutex // guards what follows; held while an order is written
-	job      *job       // nil while none runs
-	stopping bool       // no other job is to be started
-	code     int        // the program's exit code, once finished is closed
+	signals  <-chan os.Signal
+	terms    chan *election.Term // from lead to run: this candidate is elected
+	ended    chan error          // from run to lead: what lead returns for the term
+	last     bool                // the present job, or the next one, is the last
 }
 
-// lead runs the job during one term. Nothing of the job is left when it returns.
-func (s *supervisor) lead(ctx context.Context, term *election.Term) error {
-	j, err := s.start(term)
+// newSupervisor checks what the library can check without I/O.
+func newSupervisor(o *options, connect string) (*supervisor, error) {
+	log := o.logger()
+	client, err := o.access.Open(connect, session.Config{Timeout: o.Timeout, Lease: o.Lease, Logger: log})
+	if err != nil {
+		return nil, err
+	}
+	el, err := election.New(client, o.path, election.Config{ID: o.id, StopBefore: o.stopBefore(), Logger: log})
+	if err != nil {
+		client.Close()
+		return nil, err
+	}
+	return &supervisor{
+		options: o, client: client, election: el, log: log, signals: catch(),
+		terms: make(chan *election.Term), ended: make(chan error), last: !o.restart,
+	}, nil
+}
+
+// leaveWithin is how long leaving the line may take when no job is left to wait for: what
+// is not deleted by then goes when the session expires.
+const leaveWithin = 4 * time.Second
+
+// run stands for election until there is an exit code.
+func (s *supervisor) run() (code int) {
+	becomeSubreaper()
+	ctx, leave := context.WithCancel(context.Background())
+	defer leave()
+	result := make(chan error, 1)
+	go func() {
+		err := s.election.Run(ctx, s.lead)
+		result <- errors.Join(err, s.client.Close())
+	}()
+	var late <-chan time.Time // not nil once there is a code, and the line is being left
+	for {
+		select {
+		case term := <-s.terms:
+			if late != nil {
+				s.ended <- election.ErrStop
+				continue
+			}
+			code = s.supervise(term)
+			err := fmt.Errorf("the job has ended with exit code %d", code)
+			s.log.Info(err.Error())
+			if s.last {
+				err, late = election.ErrStop, time.After(leaveWithin)
+			}
+			s.ended <- err
+		case sig := <-s.signals:
+			if !ends(sig) && sig != syscall.SIGHUP {
+				continue
+			}
+			if late != nil { // it has been sent again, or the job has ended
+				return code
+			}
+			code, late = codeSignal+int(sig.(syscall.Signal)), time.After(leaveWithin)
+			leave()
+		case err := <-result:
+			if late == nil { // the ensemble has refused this candidate
+				complain(err)
+				return codeFailed
+			}
+			return code
+		case <-late:
+			complain(fmt.Errorf("the ensemble has not answered for %v; the session will expire", leaveWithin))
+			return code
+		}
+	}
+}
+
+// ends reports whether a signal asks for the end of a program.
+func ends(sig os.Signal) bool {
+	return sig == syscall.SIGINT || sig == syscall.SIGTERM || sig == syscall.SIGQUIT
+}
+
+// lead is the election's callback.
+func (s *supervisor) lead(_ context.Context, term *election.Term) error {
+	s.terms <- term
+	return <-s.ended
+}
+
+// supervise runs the job during one term and returns the exit code. Nothing of the job is left then.
+func (s *supervisor) supervise(term *election.Term) int {
+	j, err := startJob(s.command, s.environment(term), s.limits(term))
 	if err != nil {
 		complain(fmt.Errorf("cannot supervise the job: %w", err))
-		return s.over(codeFailed)
-	}
-	if j == nil {
-		return election.ErrStop // a signal came first
+		return codeFailed
 	}
 	s.log.Info("the job has been started", "token", term.Token(), "guardian", j.cmd.Process.Pid)
-	s.follow(ctx, term, j)
-	s.mu.Lock()
-	s.job = nil
-	s.mu.Unlock()
-	code, told := j.code()
+	s.follow(term, j)
+	j.bury()
+	guardian, over := j.cmd.ProcessState, term.Context().Err() != nil
 	switch {
-	case ctx.Err() != nil && (!told || code == codeLost):
-		code = codeLost
-		complain(fmt.Errorf("%w: the job was ended", context.Cause(ctx)))
-	case !told:
-		code = codeFailed
-		complain(fmt.Errorf("the guardian has ended (%v): the job was killed", j.cmd.ProcessState))
+	case over && (!guardian.Exited() || guardian.ExitCode() == codeLost):
+		complain(fmt.Errorf("%w: the job was ended", context.Cause(term.Context())))
+		return codeLost
+	case !guardian.Exited():
+		complain(fmt.Errorf("the guardian has ended (%v): the job was killed", guardian))
+		return codeFailed
 	}
-	return s.over(code)
+	return guardian.ExitCode()
 }
 
-// start starts the job unless the program is to end; then the job is nil.
-func (s *supervisor) start(term *election.Term) (*job, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stopping {
-		return nil, nil
-	}
-	var err error
-	s.job, err = startJob(s.command, s.environment(term), s.limits(term))
-	return s.job, err
-}
-
-// follow hands each extension of the lease on until the job or the term has ended, and
-// returns when nothing of the job is left.
-func (s *supervisor) follow(ctx context.Context, term *election.Term, j *job) {
-	// The lease is extended every D/4.
-	ticker := time.NewTicker(s.lease / 32)
+// follow hands signals and each extension of the lease on until the job or the term has ended.
+func (s *supervisor) follow(term *election.Term, j *job) {
+	ticker := time.NewTicker(s.Lease / 32) // the lease is extended every D/4
 	defer ticker.Stop()
 	for {
 		select {
 		case <-j.done:
-			j.bury()
 			return
+		case sig := <-s.signals:
+			s.last = s.last || ends(sig)
+			j.order(s.limits(term), sig.(syscall.Signal))
 		case <-ticker.C:
-			j.limit(s.limits(term))
-		case <-ctx.Done():
+			j.order(s.limits(term), 0)
+		case <-term.Context().Done():
 			l := s.limits(term) // passed if another may lead already: nothing remains then
-			l.Term = instant{}  // even if the lease is extended once more
-			j.limit(l)
-			j.end(killRoom(s.lease) / 2)
+			l.Term = 0          // even if the lease is extended once more
+			j.order(l, 0)
+			j.end(killRoom(s.Lease) / 2)
 			return
 		}
 	}
@@ -98,105 +157,23 @@ func (s *supervisor) follow(ctx context.Context, term *election.Term, j *job) {
 // session timeout than asked for, which makes the lease shorter.
 func (s *supervisor) limits(term *election.Term) limits {
 	begun := now() // read first: should we be paused here, the limits come out too early
-	end := begun.add(term.Remaining())
-	granted := min(s.lease, s.client.Status().LeaseTime)
+	end := begun + term.Remaining()
+	granted := min(s.Lease, s.client.Status().LeaseTime)
 	return limits{
-		Term: end.add(-min(s.stopBefore(), granted/4)),
-		Kill: end.add(-killRoom(granted)),
+		Term: end - min(s.stopBefore(), granted/4),
+		Kill: end - killRoom(granted),
 	}
 }
 
 // environment is what the job learns about the term.
 func (s *supervisor) environment(term *election.Term) []string {
-	begun, left := now(), term.Remaining()
 	env := append(os.Environ(),
-		"ZKRECIPE_TOKEN="+strconv.FormatInt(term.Token(), 10),
+		fmt.Sprintf("ZKRECIPE_TOKEN=%d", term.Token()),
 		"ZKRECIPE_DEADLINE="+term.Deadline().UTC().Format("2006-01-02T15:04:05.000Z07:00"),
 		"ZKRECIPE_PATH="+s.path, "ZKRECIPE_ID="+s.id)
-	if haveClocks {
-		end := begun.add(left)
-		env = append(env,
-			"ZKRECIPE_DEADLINE_MONOTONIC="+strconv.FormatInt(end.Mono, 10),
-			"ZKRECIPE_DEADLINE_BOOTTIME="+strconv.FormatInt(end.Boot, 10))
+	for name, clock := range clocks {
+		begun := clock()
+		env = append(env, fmt.Sprintf("ZKRECIPE_DEADLINE_%s=%d", name, begun+term.Remaining()))
 	}
 	return env
-}
-
-// over decides what comes after a job.
-func (s *supervisor) over(code int) error {
-	s.mu.Lock()
-	again := s.restart && !s.stopping
-	s.mu.Unlock()
-	err := fmt.Errorf("the job has ended with exit code %d", code)
-	s.log.Info(err.Error())
-	if again {
-		return err
-	}
-	s.finish(code)
-	return election.ErrStop
-}
-
-// finish sets the exit code, the first time.
-func (s *supervisor) finish(code int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.finishLocked(code)
-}
-
-func (s *supervisor) finishLocked(code int) {
-	select {
-	case <-s.finished:
-	default:
-		s.code = code
-		s.stopping = true
-		close(s.finished)
-	}
-}
-
-// caught are the signals that are not left to themselves. What the program was told to
-// ignore when it was started, as by nohup, stays ignored, for the job too.
-func caught() (signals []os.Signal) {
-	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2} {
-		if !signal.Ignored(s) {
-			signals = append(signals, s)
-		}
-	}
-	return signals
-}
-
-// listen obeys signals until stop is called.
-func (s *supervisor) listen() (stop func()) {
-	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, caught()...)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for sig := range signals {
-			s.obey(sig.(syscall.Signal))
-		}
-	}()
-	return func() {
-		signal.Stop(signals)
-		close(signals)
-		<-done
-	}
-}
-
-// obey passes a signal on to the job, or leaves the line.
-func (s *supervisor) obey(sig syscall.Signal) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	ends := sig == syscall.SIGINT || sig == syscall.SIGTERM || sig == syscall.SIGQUIT
-	switch {
-	case s.job != nil:
-		s.job.signal(sig)
-		s.stopping = s.stopping || ends
-	case !ends && sig != syscall.SIGHUP:
-	case s.stopping:
-		s.finishLocked(codeSignal + int(sig)) // if it was on its way to
-		os.Exit(s.code)
-	default:
-		s.finishLocked(codeSignal + int(sig))
-		s.leave()
-	}
 }

@@ -1,4 +1,4 @@
-//go:build darwin || freebsd || netbsd || openbsd || dragonfly
+//go:build unix && !linux && !aix
 
 package main
 
@@ -8,18 +8,21 @@ import (
 	"time"
 )
 
-// haveClocks: package syscall does not reach a monotonic clock that processes share.
-const haveClocks = false
+// now reads the civil clock: package syscall reaches no other that processes share.
+func now() time.Duration { return time.Duration(time.Now().UnixNano()) }
 
-// now reads the civil clock.
-func now() instant {
-	t := time.Now().UnixNano()
-	return instant{t, t}
-}
+// clocks are those that the job can read, too, besides that one.
+var clocks map[string]func() time.Duration
 
 // Here a job is its process group, and outlives a guardian that is killed.
 func becomeSubreaper()                   {}
 func dieWithParent(*syscall.SysProcAttr) {}
 func childrenOf(int) []int               { return nil }
 
-func self() (string, error) { return os.Executable() }
+// self is this program's file.
+func self() string {
+	if exe, err := os.Executable(); err == nil {
+		return exe
+	}
+	return os.Args[0]
+}

@@ -1,0 +1,58 @@
+//go:build unix && !aix
+
+package main
+
+import (
+	"errors"
+	"os"
+	"syscall"
+	"time"
+)
+
+// sweep kills a process group (unless it is 0) and all descendants of this process but the
+// spared children, and returns when they are gone: orphans become children of ours (see
+// becomeSubreaper), so that nobody is missed in the end. The group's number is in use until
+// its last member was reaped, and given to another group only much later, after all other numbers.
+func sweep(group int, spared map[int]bool) {
+	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+		left := group != 0 && !errors.Is(syscall.Kill(-group, syscall.SIGKILL), syscall.ESRCH)
+		left = killChildren(os.Getpid(), spared) || left
+		// A list of children may miss one that is being orphaned at this moment.
+		childless := reap(func(int, syscall.WaitStatus) {})
+		if !left && (childless || len(spared) > 0) {
+			return
+		}
+		time.Sleep(pause) // nobody tells when a group has become empty
+	}
+}
+
+// killChildren kills the children of a process but the spared ones, and theirs. It reports whether
+// there were any.
+func killChildren(parent int, spared map[int]bool) (any bool) {
+	for _, pid := range childrenOf(parent) {
+		if !spared[pid] {
+			any = true
+			_ = syscall.Kill(pid, syscall.SIGKILL) // fails for one who is gone or not ours to kill
+			killChildren(pid, spared)
+		}
+	}
+	return any
+}
+
+// reap collects all children that have ended, orphans of the job among them, and
+// reports whether no child is left.
+func reap(note func(pid int, status syscall.WaitStatus)) (childless bool) {
+	for {
+		var status syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG, nil)
+		switch {
+		case err == syscall.EINTR:
+		case err != nil:
+			return true // ECHILD
+		case pid <= 0:
+			return false
+		default:
+			note(pid, status)
+		}
+	}
+}

@@ -99,7 +99,8 @@ func readOrders(from *os.File) <-chan order {
 // watch returns when the command has ended, or has to be killed.
 func (g *guardian) watch(orders <-chan order, children <-chan os.Signal) {
 	for {
-		reap(g.note)
+		ended, _ := reap()
+		g.status, g.ended = ended[g.pid]
 		now := now()
 		if g.ended || now >= g.Kill {
 			return
@@ -148,12 +149,5 @@ func (g *guardian) code() int {
 		return codeSignal + int(g.status.Signal())
 	default:
 		return g.status.ExitStatus()
-	}
-}
-
-// note takes note of the command's end.
-func (g *guardian) note(pid int, status syscall.WaitStatus) {
-	if pid == g.pid {
-		g.ended, g.status = true, status
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
@@ -25,21 +24,13 @@ type options struct {
 	command                []string
 }
 
-const usage = `singleton runs a command while this machine leads an election, and nowhere else meanwhile:
-
-  singleton -zk host:port,... -path /znode [flags] -- command [arguments]
-
-Without -zk it runs on servers in this process, without anything it shows what it does.
-
-`
-
 // parse reads the flags and checks those that the library does not know. It ends the program after
 // -help, and when a value cannot be read.
 func parse(args []string) (*options, error) {
 	o := &options{Times: flags.Times{Timeout: 15 * time.Second, Lease: session.DefaultLease}}
 	f := flag.NewFlagSet("singleton", flag.ExitOnError)
 	f.Usage = func() {
-		fmt.Fprint(f.Output(), usage)
+		fmt.Fprintln(f.Output(), "usage: singleton -zk host:port,... -path /znode [flags] -- command [arguments]")
 		f.PrintDefaults()
 	}
 	zk := zookeeper.Flag(f)
@@ -81,12 +72,3 @@ func killRoom(lease time.Duration) time.Duration { return lease / 16 }
 // stopBefore is how long before the lease's end SIGTERM is sent. The library wants at
 // most a quarter of the lease; -grace is checked to fit in.
 func (o *options) stopBefore() time.Duration { return o.grace + killRoom(o.Lease) }
-
-// logger tells warnings, or everything if asked to.
-func (o *options) logger() *slog.Logger {
-	level := slog.LevelWarn
-	if o.verbose {
-		level = slog.LevelInfo
-	}
-	return slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
-}

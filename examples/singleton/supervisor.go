@@ -21,7 +21,6 @@ type supervisor struct {
 	*options
 	client   *session.Client
 	election *election.Election
-	log      *slog.Logger
 	signals  <-chan os.Signal
 	terms    chan *election.Term // from lead to run: this candidate is elected
 	ended    chan error          // from run to lead: what lead returns for the term
@@ -30,7 +29,11 @@ type supervisor struct {
 
 // newSupervisor checks what the library can check without I/O.
 func newSupervisor(o *options, connect string) (*supervisor, error) {
-	log := o.logger()
+	level := slog.LevelWarn
+	if o.verbose {
+		level = slog.LevelInfo
+	}
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
 	client, err := o.access.Open(connect, session.Config{Timeout: o.Timeout, Lease: o.Lease, Logger: log})
 	if err != nil {
 		return nil, err
@@ -41,7 +44,7 @@ func newSupervisor(o *options, connect string) (*supervisor, error) {
 		return nil, err
 	}
 	return &supervisor{
-		options: o, client: client, election: el, log: log, signals: catch(),
+		options: o, client: client, election: el, signals: catch(),
 		terms: make(chan *election.Term), ended: make(chan error), last: !o.restart,
 	}, nil
 }
@@ -64,26 +67,24 @@ func (s *supervisor) run() (code int) {
 	for {
 		select {
 		case term := <-s.terms:
-			if late != nil {
-				s.ended <- election.ErrStop
-				continue
+			if late == nil {
+				code = s.supervise(term)
 			}
-			code = s.supervise(term)
-			err := fmt.Errorf("the job has ended with exit code %d", code)
-			s.log.Info(err.Error())
 			if s.last {
-				err, late = election.ErrStop, time.After(leaveWithin)
+				late = time.After(leaveWithin)
+				s.ended <- election.ErrStop
+			} else {
+				s.ended <- fmt.Errorf("the job has ended with exit code %d", code)
 			}
-			s.ended <- err
 		case sig := <-s.signals:
-			if !ends(sig) && sig != syscall.SIGHUP {
-				continue
-			}
-			if late != nil { // it has been sent again, or the job has ended
+			switch {
+			case !ends(sig) && sig != syscall.SIGHUP: // there is no job to tell
+			case late != nil: // it has been sent again, or the job has ended
 				return code
+			default:
+				code, late, s.last = codeSignal+int(sig.(syscall.Signal)), time.After(leaveWithin), true
+				leave()
 			}
-			code, late = codeSignal+int(sig.(syscall.Signal)), time.After(leaveWithin)
-			leave()
 		case err := <-result:
 			if late == nil { // the ensemble has refused this candidate
 				complain(err)
@@ -115,7 +116,6 @@ func (s *supervisor) supervise(term *election.Term) int {
 		complain(fmt.Errorf("cannot supervise the job: %w", err))
 		return codeFailed
 	}
-	s.log.Info("the job has been started", "token", term.Token(), "guardian", j.cmd.Process.Pid)
 	s.follow(term, j)
 	j.bury()
 	guardian, over := j.cmd.ProcessState, term.Context().Err() != nil

@@ -18,7 +18,7 @@ func sweep(group int, spared map[int]bool) {
 		left := group != 0 && !errors.Is(syscall.Kill(-group, syscall.SIGKILL), syscall.ESRCH)
 		left = killChildren(os.Getpid(), spared) || left
 		// A list of children may miss one that is being orphaned at this moment.
-		childless := reap(func(int, syscall.WaitStatus) {})
+		_, childless := reap()
 		if !left && (childless || len(spared) > 0) {
 			return
 		}
@@ -41,18 +41,19 @@ func killChildren(parent int, spared map[int]bool) (any bool) {
 
 // reap collects all children that have ended, orphans of the job among them, and
 // reports whether no child is left.
-func reap(note func(pid int, status syscall.WaitStatus)) (childless bool) {
+func reap() (ended map[int]syscall.WaitStatus, childless bool) {
+	ended = map[int]syscall.WaitStatus{}
 	for {
 		var status syscall.WaitStatus
 		pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG, nil)
 		switch {
 		case err == syscall.EINTR:
 		case err != nil:
-			return true // ECHILD
+			return ended, true // ECHILD
 		case pid <= 0:
-			return false
+			return ended, false
 		default:
-			note(pid, status)
+			ended[pid] = status
 		}
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -16,13 +15,6 @@ import (
 // asBiller is the role of this program's children.
 const asBiller = "biller"
 
-// line is what a biller tells its parent: a transition.
-type line struct {
-	Event  string // "joined", "elected" or "deposed"
-	Token  int64
-	Reason string
-}
-
 // biller is the program of a child: it stands for election, and bills when elected, until
 // stdin ends. wrap puts faults between it and the database.
 func biller(args []string, wrap func(*remote) books) error {
@@ -30,9 +22,9 @@ func biller(args []string, wrap func(*remote) books) error {
 	zk := f.String("zk", "", "")
 	path := f.String("path", "", "")
 	id := f.String("id", "", "")
+	url := f.String("db", "", "")
 	var times flags.Times
 	times.Define(f)
-	url := f.String("db", "", "")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
@@ -61,22 +53,12 @@ func biller(args []string, wrap func(*remote) books) error {
 	return err
 }
 
-// tell writes the transitions that the parent is interested in.
+// tell writes what the parent shows.
 func tell(ev election.Event) {
-	l := line{Token: ev.Token}
 	switch ev.Kind {
-	case election.EventJoined:
-		l.Event = "joined"
 	case election.EventElected:
-		l.Event = "elected"
+		fmt.Printf("leads, with token %d\n", ev.Token)
 	case election.EventDeposed:
-		l.Event, l.Reason = "deposed", ev.Reason.String()
-	default:
-		return
+		fmt.Printf("leads no more: %v\n", ev.Reason)
 	}
-	text, err := json.Marshal(l)
-	if err != nil {
-		panic("bug: " + err.Error()) // strings and numbers only
-	}
-	fmt.Println(string(text))
 }

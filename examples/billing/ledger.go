@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -32,7 +32,6 @@ var errStale = errors.New("refused: a newer leader has been here")
 // never changed: a second charge of an item does not hide the first.
 var (
 	fenceBucket   = []byte("fence")    // newestKey: the highest token seen
-	periodBucket  = []byte("periods")  // those opened, by name
 	chargeBucket  = []byte("charges")  // attempts that were carried out, by number
 	refusalBucket = []byte("refusals") // attempts that were refused, by number
 )
@@ -42,20 +41,19 @@ var newestKey = []byte("newest")
 // ledger is the database: what was charged, by whom, and the fence. Its methods may be
 // called from any goroutine; bbolt carries out one change at a time.
 type ledger struct {
-	db            *bbolt.DB
-	subscriptions []string
-	// fence says that stale tokens are refused. Without it one can see what happens.
-	fence bool
+	db    *bbolt.DB
+	items []item // all that is to be charged
+	fence bool   // stale tokens are refused; without it one can see what happens
 }
 
-func createLedger(path string, subscriptions []string, fence bool) (*ledger, error) {
+func createLedger(path string, items []item, fence bool) (*ledger, error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second})
 	if err != nil {
 		return nil, err
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{fenceBucket, periodBucket, chargeBucket, refusalBucket} {
-			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+		for _, name := range [][]byte{fenceBucket, chargeBucket, refusalBucket} {
+			if _, err := tx.CreateBucket(name); err != nil {
 				return err
 			}
 		}
@@ -64,38 +62,24 @@ func createLedger(path string, subscriptions []string, fence bool) (*ledger, err
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &ledger{db: db, subscriptions: subscriptions, fence: fence}, nil
-}
-
-// open begins a period: from now on every subscription is due for it.
-func (l *ledger) open(period string) error {
-	return l.db.Update(func(tx *bbolt.Tx) error {
-		return tx.Bucket(periodBucket).Put([]byte(period), []byte{1})
-	})
+	return &ledger{db: db, items: items, fence: fence}, nil
 }
 
 // due returns what is not charged yet, for the leader with that token.
 func (l *ledger) due(token int64) (due []item, err error) {
 	err = l.db.Update(func(tx *bbolt.Tx) error {
-		if _, stale, err := l.admit(tx, token); err != nil || stale {
-			return errors.Join(err, staleness(stale))
+		if _, stale, err := l.admit(tx, token); err != nil {
+			return err
+		} else if stale {
+			return errStale
 		}
 		charges, err := list(tx, chargeBucket)
-		if err != nil {
-			return err
-		}
-		charged := map[item]bool{}
-		for _, c := range charges {
-			charged[c.item] = true
-		}
-		return tx.Bucket(periodBucket).ForEach(func(period, _ []byte) error {
-			for _, s := range l.subscriptions {
-				if it := (item{string(period), s}); !charged[it] {
-					due = append(due, it)
-				}
+		for _, it := range l.items {
+			if !slices.ContainsFunc(charges, func(c attempt) bool { return c.item == it }) {
+				due = append(due, it)
 			}
-			return nil
-		})
+		}
+		return err
 	})
 	return due, err
 }
@@ -114,7 +98,10 @@ func (l *ledger) charge(a attempt) error {
 		}
 		return record(tx, chargeBucket, a)
 	})
-	return errors.Join(err, staleness(stale))
+	if err == nil && stale {
+		return errStale
+	}
+	return err
 }
 
 // admit is the fence: it compares a token with the highest one seen, which it may raise.
@@ -127,13 +114,6 @@ func (l *ledger) admit(tx *bbolt.Tx, token int64) (newest int64, stale bool, err
 		return newest, l.fence, nil
 	}
 	return token, false, fence.Put(newestKey, binary.BigEndian.AppendUint64(nil, uint64(token)))
-}
-
-func staleness(stale bool) error {
-	if stale {
-		return errStale
-	}
-	return nil
 }
 
 func record(tx *bbolt.Tx, bucket []byte, a attempt) error {
@@ -151,30 +131,24 @@ func record(tx *bbolt.Tx, bucket []byte, a attempt) error {
 
 // list returns a bucket's attempts in the order in which they were made.
 func list(tx *bbolt.Tx, bucket []byte) (all []attempt, err error) {
-	err = tx.Bucket(bucket).ForEach(func(number, text []byte) error {
+	err = tx.Bucket(bucket).ForEach(func(_, text []byte) error {
 		var a attempt
-		if err := json.Unmarshal(text, &a); err != nil {
-			return fmt.Errorf("%s %x: %w", bucket, number, err)
-		}
+		err := json.Unmarshal(text, &a)
 		all = append(all, a)
-		return nil
+		return err
 	})
 	return all, err
 }
 
-func (l *ledger) close() error { return l.db.Close() }
-
-// readLedger reads what a ledger's file holds, once it is closed.
-func readLedger(path string) (charges, refusals []attempt, err error) {
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, Timeout: time.Second})
-	if err != nil {
-		return nil, nil, err
-	}
-	err = db.View(func(tx *bbolt.Tx) (err error) {
+// attempts returns the charges that were carried out, and those that were refused.
+func (l *ledger) attempts() (charges, refusals []attempt, err error) {
+	err = l.db.View(func(tx *bbolt.Tx) (err error) {
 		if charges, err = list(tx, chargeBucket); err == nil {
 			refusals, err = list(tx, refusalBucket)
 		}
 		return err
 	})
-	return charges, refusals, errors.Join(err, db.Close())
+	return charges, refusals, err
 }
+
+func (l *ledger) close() error { return l.db.Close() }

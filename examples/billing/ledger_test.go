@@ -17,20 +17,14 @@ var (
 func newLedger(t *testing.T, fence bool) (l *ledger, read func() (charges, refusals []attempt)) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "ledger.db")
-	l, err := createLedger(file, []string{"sub-1", "sub-2"}, fence)
-	if err == nil {
-		err = l.open("May")
-	}
+	l, err := createLedger(file, []item{one, two}, fence)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return l, func() (charges, refusals []attempt) {
 		t.Helper()
-		err := l.close()
-		if err == nil {
-			charges, refusals, err = readLedger(file)
-		}
-		if err != nil {
+		charges, refusals, err := l.attempts()
+		if err := errors.Join(err, l.close()); err != nil {
 			t.Fatal(err)
 		}
 		return charges, refusals

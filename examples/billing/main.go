@@ -11,8 +11,8 @@
 //
 // Leaders are killed (kill -9) after the database has carried out their charge and before
 // they hear of it, and paused (SIGSTOP) between their look at Valid and their charge until
-// another has made it: when they go on, they make it too. In the end the ledger is read
-// again. The exit code is 0 if it proves that every subscription was charged exactly once
+// another has made it: when they go on, they make it too. In the end the ledger is read.
+// The exit code is 0 if it proves that every subscription was charged exactly once
 // for every period, and that each of those late charges was attempted and refused.
 package main
 
@@ -37,11 +37,11 @@ import (
 var (
 	names   = []string{"alice", "bob", "carol"}
 	periods = []string{"January", "February", "March"}
-	plan    = []act{
-		{"January", 8, crash},
-		{"February", 8, pause},
-		{"March", 6, crash},
-		{"March", 14, pause},
+	plan    = map[item]act{
+		{"January", "sub-09"}:  crash,
+		{"February", "sub-09"}: pause,
+		{"March", "sub-07"}:    crash,
+		{"March", "sub-15"}:    pause,
 	}
 )
 
@@ -52,23 +52,22 @@ const subscriptions = 24
 const patience = time.Minute
 
 func main() {
-	var err error
 	if child.Role() == asBiller {
-		err = biller(os.Args[1:], func(db *remote) books { return worst{db} })
-	} else {
-		var o options
-		if o, err = parse(os.Args[1:]); errors.Is(err, flag.ErrHelp) {
-			return
-		} else if err != nil {
-			os.Exit(2)
-		}
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-		err = run(ctx, o)
+		exitIf(1, biller(os.Args[1:], func(db *remote) books { return worst{db} }))
+		return
 	}
+	o, err := parse(os.Args[1:])
+	exitIf(2, err)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	exitIf(1, run(ctx, o))
+}
+
+// exitIf ends the program if there is an error.
+func exitIf(code int, err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "billing:", err)
-		os.Exit(1)
+		os.Exit(code)
 	}
 }
 
@@ -79,27 +78,20 @@ type options struct {
 	fence    bool
 }
 
+// parse reads the flags. It ends the program after -help, and when a value cannot be read.
 func parse(args []string) (o options, err error) {
 	o.times = flags.Times{Timeout: 10 * time.Second, Lease: 400 * time.Millisecond}
-	f := flag.NewFlagSet("billing", flag.ContinueOnError)
-	connect := zookeeper.Flag(f)
+	f := flag.NewFlagSet("billing", flag.ExitOnError)
+	zk := zookeeper.Flag(f)
 	f.StringVar(&o.path, "path", "/zkrecipe/billing", "the election's `znode`, created when missing; nobody else's")
 	o.times.Define(f)
 	f.BoolVar(&o.fence, "fence", true, "let the database refuse stale tokens")
-	err = f.Parse(args)
-	o.zk = *connect
-	switch {
-	case err != nil:
-		return o, err // which Parse has told
-	case f.NArg() > 0:
-		err = fmt.Errorf("unexpected argument %q; want flags only", f.Arg(0))
-	default:
-		err = o.times.Check(f, patience/4)
+	_ = f.Parse(args)
+	o.zk = *zk
+	if f.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q; want flags only", f.Arg(0))
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "billing:", err)
-	}
-	return o, err
+	return o, o.times.Check(f, patience/4)
 }
 
 // run is the program: it lets them bill, then reads from the ledger what came of it.
@@ -120,37 +112,38 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	file := filepath.Join(dir, "ledger.db")
-	var subs []string
-	for i := range subscriptions {
-		subs = append(subs, fmt.Sprintf("sub-%02d", i+1))
-	}
-	fmt.Printf("ZooKeeper: %s. Database: bbolt, fence %s.\n", ensemble.Name, map[bool]string{true: "on", false: "OFF"}[o.fence])
-	d, err := stage(ctx, o, ensemble.Connect, file, subs)
+	l, err := createLedger(filepath.Join(dir, "ledger.db"), allItems(), o.fence)
 	if err != nil {
 		return err
 	}
-	return conclude(d, file, subs)
+	defer l.close()
+	fmt.Printf("ZooKeeper: %s. Database: bbolt, fence %s.\n", ensemble.Name, map[bool]string{true: "on", false: "OFF"}[o.fence])
+	d := newDirector(l, append(o.times.Args(), "-zk", ensemble.Connect, "-path", o.path))
+	if err := serve(ctx, d); err != nil {
+		return err
+	}
+	return conclude(d)
 }
 
-// stage performs the plan with a database in file.
-func stage(ctx context.Context, o options, connect, file string, subs []string) (*director, error) {
-	l, err := createLedger(file, subs, o.fence)
-	if err != nil {
-		return nil, err
+// allItems are each subscription for each period.
+func allItems() (items []item) {
+	for _, p := range periods {
+		for i := range subscriptions {
+			items = append(items, item{p, fmt.Sprintf("sub-%02d", i+1)})
+		}
 	}
+	return items
+}
+
+// serve serves the database to the billers while the director directs them.
+func serve(ctx context.Context, d *director) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, errors.Join(err, l.close())
+		return err
 	}
-	d := newDirector(l, plan, append(o.times.Args(), "-zk", connect, "-path", o.path, "-db", "http://"+listener.Addr().String()))
 	server := &http.Server{Handler: d.handler(), BaseContext: func(net.Listener) context.Context { return ctx }}
-	served := make(chan struct{})
-	go func() { defer close(served); server.Serve(listener) }()
-	err = d.run(ctx, names, periods)
-	err = errors.Join(err, d.stop())
+	go server.Serve(listener) // ends with Shutdown
+	err = d.run(ctx, "http://"+listener.Addr().String())
 	// The billers are gone, so Shutdown has nobody to wait for.
-	err = errors.Join(err, server.Shutdown(context.WithoutCancel(ctx)))
-	<-served
-	return d, errors.Join(err, l.close())
+	return errors.Join(err, server.Shutdown(context.WithoutCancel(ctx)))
 }

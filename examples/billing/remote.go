@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 )
 
@@ -17,6 +16,8 @@ type request struct {
 	Item  item // empty for Due
 }
 
+func (q request) attempt() attempt { return attempt{item: q.Item, By: q.By, Token: q.Token} }
+
 // remote is the database as a biller sees it: bbolt lives in one process, so the others
 // reach it over HTTP. Nothing is repeated: see bill.
 type remote struct {
@@ -24,15 +25,14 @@ type remote struct {
 }
 
 // Due returns what has not been charged yet.
-func (r *remote) Due(ctx context.Context, token int64) ([]item, error) {
-	var due []item
-	err := r.ask(ctx, "/due", request{By: r.by, Token: token}, &due)
+func (r *remote) Due(ctx context.Context, token int64) (due []item, err error) {
+	err = r.ask(ctx, "/due", request{By: r.by, Token: token}, &due)
 	return due, err
 }
 
 // Charge charges an item.
 func (r *remote) Charge(ctx context.Context, token int64, it item) error {
-	return r.ask(ctx, "/charge", request{By: r.by, Token: token, Item: it}, nil)
+	return r.ask(ctx, "/charge", request{By: r.by, Token: token, Item: it}, &struct{}{})
 }
 
 // ask sends a request and takes in the answer.
@@ -50,29 +50,25 @@ func (r *remote) ask(ctx context.Context, path string, question request, answer 
 		return err
 	}
 	defer res.Body.Close()
-	text, err = io.ReadAll(res.Body)
-	switch {
-	case err != nil:
-		return err
-	case res.StatusCode == http.StatusConflict:
+	switch res.StatusCode {
+	case http.StatusOK:
+		return json.NewDecoder(res.Body).Decode(answer)
+	case http.StatusConflict:
 		return errStale
-	case res.StatusCode != http.StatusOK:
-		return fmt.Errorf("%s: %s: %s", path, res.Status, bytes.TrimSpace(text))
-	case answer == nil:
-		return nil
+	default:
+		return fmt.Errorf("%s: %s", path, res.Status)
 	}
-	return json.Unmarshal(text, answer)
 }
 
 // answer makes a handler of a function.
 func answer[A any](f func(ctx context.Context, q request) (A, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		var q request
-		if err := json.NewDecoder(req.Body).Decode(&q); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
+		err := json.NewDecoder(req.Body).Decode(&q)
+		var a A
+		if err == nil {
+			a, err = f(req.Context(), q)
 		}
-		a, err := f(req.Context(), q)
 		switch {
 		case errors.Is(err, errStale):
 			http.Error(w, err.Error(), http.StatusConflict)
@@ -82,4 +78,25 @@ func answer[A any](f func(ctx context.Context, q request) (A, error)) http.Handl
 			_ = json.NewEncoder(w).Encode(a) // fails when the one who asked is gone
 		}
 	})
+}
+
+// worst lets a pause strike at the worst moment: after the leader has looked at its term,
+// before its charge has left the process. It asks the parent each time, which answers at
+// once, or pauses this process and answers when that is over.
+type worst struct{ *remote }
+
+// Charge charges an item, perhaps after a pause.
+func (w worst) Charge(ctx context.Context, token int64, it item) error {
+	// The answer counts even if the term ends while it is waited for.
+	late := context.WithoutCancel(ctx)
+	var paused bool
+	if err := w.ask(late, "/moment", request{By: w.by, Token: token, Item: it}, &paused); err != nil {
+		return err
+	}
+	if paused {
+		// What has passed its last check goes out, like bytes that the kernel has got already,
+		// or a driver's request that takes no context.
+		ctx = late
+	}
+	return w.remote.Charge(ctx, token, it)
 }

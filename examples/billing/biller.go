@@ -59,6 +59,6 @@ func tell(ev election.Event) {
 	case election.EventElected:
 		fmt.Printf("leads, with token %d\n", ev.Token)
 	case election.EventDeposed:
-		fmt.Printf("leads no more: %v\n", ev.Reason)
+		fmt.Println("leads no more:", ev.Reason.String())
 	}
 }

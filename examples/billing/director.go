@@ -23,6 +23,8 @@ const (
 // director runs the billers, and does to them what the plan says. It sees each charge
 // before and after it is made, because the database is in its process.
 type director struct {
+	ctx    context.Context         // of the run
+	fail   context.CancelCauseFunc // ends the run
 	ledger *ledger
 	flags  []string // of each biller
 	begin  time.Time
@@ -35,7 +37,6 @@ type director struct {
 	stale   []attempt // what paused leaders were about to charge
 	crashes int
 	billers map[string]*child.Child
-	err     error // the first failure
 }
 
 func newDirector(l *ledger, flags []string) *director {
@@ -45,13 +46,15 @@ func newDirector(l *ledger, flags []string) *director {
 	}
 }
 
-// run has all items charged in the database at url.
-func (d *director) run(ctx context.Context, url string) error {
-	d.flags = append(d.flags, "-db", url)
+// run has all items charged.
+func (d *director) run(ctx context.Context) error {
+	ctx, stop := context.WithTimeoutCause(ctx, patience, fmt.Errorf("not all is charged after %v", patience))
+	defer stop()
+	d.ctx, d.fail = context.WithCancelCause(ctx)
 	for _, id := range names {
 		d.start(id)
 	}
-	err := d.until(ctx, "the last charge", func() bool {
+	err := d.until(func() bool {
 		return len(d.charged) == len(d.ledger.items) && len(d.plan) == 0 && d.busy == 0
 	})
 	return errors.Join(err, d.stop())
@@ -96,7 +99,7 @@ func (d *director) stop() (err error) {
 // handler serves the database to the billers.
 func (d *director) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/due", answer(func(_ context.Context, q request) ([]item, error) { return d.ledger.due(q.Token) }))
+	mux.Handle("/due", answer(func(q request) ([]item, error) { return d.ledger.due(q.Token) }))
 	mux.Handle("/charge", answer(d.charge))
 	mux.Handle("/moment", answer(d.moment))
 	return mux
@@ -118,16 +121,14 @@ func (d *director) take(a act, q request) *child.Child {
 
 // moment is asked by a leader that is about to charge: paused tells that it has been
 // paused meanwhile, until another leader had made the charge.
-func (d *director) moment(ctx context.Context, q request) (paused bool, err error) {
+func (d *director) moment(q request) (paused bool, err error) {
 	c := d.take(pause, q)
 	if c == nil {
 		return false, nil
 	}
 	c.Pause()
 	d.say("%s is paused (SIGSTOP) as it is about to charge %v", q.By, q.Item)
-	err = d.until(ctx, "another leader's charge of "+q.Item.String(), func() bool { return d.charged[q.Item] })
-	if err != nil {
-		d.fail(err)
+	if err := d.until(func() bool { return d.charged[q.Item] }); err != nil {
 		return false, err
 	}
 	d.say("%s goes on (SIGCONT), not knowing that it was paused", q.By)
@@ -140,7 +141,7 @@ func (d *director) moment(ctx context.Context, q request) (paused bool, err erro
 }
 
 // charge carries out a charge, after which the plan may let the leader crash.
-func (d *director) charge(_ context.Context, q request) (done struct{}, err error) {
+func (d *director) charge(q request) (done struct{}, err error) {
 	err = d.ledger.charge(q.attempt())
 	switch {
 	case errors.Is(err, errStale):
@@ -181,31 +182,18 @@ func (d *director) change(f func()) {
 }
 
 // until waits for a condition, which is called with mu held.
-func (d *director) until(ctx context.Context, what string, condition func() bool) error {
-	guard := time.NewTimer(patience)
-	defer guard.Stop()
+func (d *director) until(condition func() bool) error {
 	for {
 		d.mu.Lock()
-		ok, changed, err := condition(), d.changed, d.err
+		ok, changed := condition(), d.changed
 		d.mu.Unlock()
-		if ok || err != nil {
-			return err
+		if ok {
+			return nil
 		}
 		select {
 		case <-changed:
-		case <-guard.C:
-			return fmt.Errorf("waited %v for %s, which did not come", patience, what)
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		case <-d.ctx.Done():
+			return context.Cause(d.ctx)
 		}
 	}
-}
-
-// fail notes the first failure, which ends the run.
-func (d *director) fail(err error) {
-	d.change(func() {
-		if d.err == nil {
-			d.err = err
-		}
-	})
 }

@@ -141,9 +141,10 @@ func serve(ctx context.Context, d *director) error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: d.handler(), BaseContext: func(net.Listener) context.Context { return ctx }}
+	d.flags = append(d.flags, "-db", "http://"+listener.Addr().String())
+	server := &http.Server{Handler: d.handler()}
 	go server.Serve(listener) // ends with Shutdown
-	err = d.run(ctx, "http://"+listener.Addr().String())
+	err = d.run(ctx)
 	// The billers are gone, so Shutdown has nobody to wait for.
 	return errors.Join(err, server.Shutdown(context.WithoutCancel(ctx)))
 }

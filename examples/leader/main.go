@@ -10,8 +10,9 @@
 //	go run ./examples/leader -zk zk1:2181,zk2:2181    on an ensemble of yours
 //
 // Without -zk the ensemble is three servers of package session/zktest in this process. On
-// a terminal it draws a picture (in no colors if NO_COLOR is set), elsewhere it writes
-// plain lines. It exits with 1 if two candidates ever led at one time, or one failed.
+// a terminal it draws a picture of 80 columns and 24 lines (in no colors if NO_COLOR is set),
+// elsewhere it writes plain lines. It exits with 1 if two candidates ever led at one time, or
+// one failed.
 package main
 
 import (

@@ -102,8 +102,8 @@ func honest(ctx context.Context, p *process, term *election.Term, led *stretch) 
 	}
 }
 
-// note notes that a term was valid at an instant: the clock was read first, and the term asked then,
-// so that a process which is stopped between the two does not lie.
+// note notes that a term was valid at an instant. The caller has read the clock first and asked
+// the term then: a process that was stopped between the two tells nothing wrong.
 func (p *process) note(led *stretch, at int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -22,7 +22,7 @@ type show struct {
 	begin             time.Time
 }
 
-func newShow(shards, processes []string, args []string) *show {
+func newShow(shards, processes, args []string) *show {
 	s := &show{history: history{}, shards: shards, processes: processes, begin: time.Now()}
 	s.Group = child.NewGroup(asProcess, args, s.tell)
 	return s

@@ -1,58 +1,53 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
 )
 
-// state is what the picture shows of a candidate.
-type state int
+// state says in a word what a candidate does.
+type state string
 
 const (
-	away    state = iota // not in line
-	inLine               // waiting, or heir
-	leading              // between "elected" and "deposed"
-	paused               // stopped by SIGSTOP
-	killed               // no process
+	away    state = "joins" // not in line yet, or not any more
+	waiting state = "waits"
+	heir    state = "is heir"
+	leading state = "leads"  // between "elected" and "deposed"
+	paused  state = "paused" // by SIGSTOP, while it led
+	killed  state = "killed" // while it led
 )
-
-// mark says that a candidate has been in a state since T.
-type mark struct {
-	t     int64
-	state state
-}
 
 // member is one of the candidates.
 type member struct {
 	id        string
-	past      []mark // in order of time; the last one is the present
-	heir      bool
+	state     state
 	suspended bool
+	term      *term // the latest, or nil
 }
 
-func (m *member) state() state { return m.past[len(m.past)-1].state }
+func (m *member) enter(s state) { m.state, m.suspended = s, false }
 
-// enter notes a new state. A line that comes late, from a process that has been killed
-// meanwhile, changes nothing.
-func (m *member) enter(t int64, s state) {
-	if t < m.past[len(m.past)-1].t {
-		return
-	}
-	m.heir, m.suspended = false, false
-	m.past = append(m.past, mark{t, s})
-}
-
-// at returns the state at an instant.
-func (m *member) at(t int64) state {
-	for _, k := range slices.Backward(m.past) {
-		if k.t <= t {
-			return k.state
+// standing says in words how a candidate stands.
+func (m *member) standing(now int64) string {
+	text := string(m.state)
+	switch m.state {
+	case leading, paused, killed:
+		lease := "over"
+		if left := m.term.deadline - now; left > 0 {
+			lease = short(left)
 		}
+		text += fmt.Sprintf(", token %d, lease %s", m.term.token, lease)
 	}
-	return away
+	if m.suspended {
+		text += ", connection lost"
+	}
+	return text
 }
 
 // term is one stretch of leadership, as far as beats prove it.
@@ -64,47 +59,32 @@ type term struct {
 	deposed  int64  // 0 until the candidate itself has said so
 	reason   string // that it gave
 	ending   string // what the show did to end it, "" if nothing
-	beats    int
-}
-
-// endBefore returns when the term's leader stopped leading for certain: by its own word,
-// if that came in time, or by its last beat. After a pause the word comes late; and it may
-// come a little late because the leadership need not wait for the line to be written.
-func (t *term) endBefore(next int64) int64 {
-	if t.deposed != 0 && t.deposed < next {
-		return t.deposed
-	}
-	return t.to
 }
 
 // history is what the lines of all candidates amount to. It is not safe for concurrent
 // use.
 type history struct {
 	begin   int64
+	about   string // the ensemble
 	members []*member
-	terms   []*term       // in order of their tokens
-	timeout time.Duration // of the sessions
-	lease   time.Duration // how long one lasts
-	now     string        // what the show is doing
-	trouble string        // what a candidate that is not in line complains of
-	strange []string      // what terms cannot express
+	terms   []*term // in order of their tokens
+	beats   int
+	strange []string // what terms cannot express
+	latest  string   // what the show has said
+	trouble string   // what a candidate without a session complains of
+	log     func(at int64, text string)
 }
 
-func newHistory(now int64, ids ...string) *history {
-	h := &history{begin: now}
-	for _, id := range ids {
-		h.members = append(h.members, &member{id: id, past: []mark{{now, away}}})
+func newHistory(begin int64) *history {
+	h := &history{begin: begin, log: func(int64, string) {}}
+	for _, id := range names {
+		h.members = append(h.members, &member{id: id, state: away})
 	}
 	return h
 }
 
 func (h *history) member(id string) *member {
-	for _, m := range h.members {
-		if m.id == id {
-			return m
-		}
-	}
-	panic("bug: no candidate " + id)
+	return h.members[slices.IndexFunc(h.members, func(m *member) bool { return m.id == id })]
 }
 
 // leader returns the present leader's term, and nil when nobody leads as far as is known.
@@ -113,168 +93,135 @@ func (h *history) leader() *term {
 		return nil
 	}
 	t := h.terms[len(h.terms)-1]
-	if h.member(t.id).state() != leading {
+	if h.member(t.id).state != leading {
 		return nil
 	}
 	return t
 }
 
-// termOf returns the latest term of a candidate, or nil.
-func (h *history) termOf(id string) *term {
-	for _, t := range slices.Backward(h.terms) {
-		if t.id == id {
-			return t
-		}
-	}
-	return nil
-}
-
-// newest returns the highest token seen.
-func (h *history) newest() int64 {
-	if len(h.terms) == 0 {
-		return 0
-	}
-	return h.terms[len(h.terms)-1].token
-}
-
-// settled reports whether one leads, one is heir and everybody else is in line.
+// settled reports whether one leads, one is heir and everybody else waits.
 func (h *history) settled() bool {
-	heirs, standing := 0, 0
+	count := map[state]int{}
 	for _, m := range h.members {
-		if m.heir {
-			heirs++
-		}
-		if s := m.state(); s == inLine || s == leading {
-			standing++
-		}
+		count[m.state]++
 	}
-	return h.leader() != nil && heirs == 1 && standing == len(h.members)
+	return count[leading] == 1 && count[heir] == 1 && count[waiting] == len(h.members)-2
 }
 
-// add takes in a line and returns it in words, "" if it is not worth any.
-func (h *history) add(l candidate.Line) string {
+// add takes in a line, and logs it in words.
+func (h *history) add(l candidate.Line) {
 	m := h.member(l.ID)
+	log := func(format string, args ...any) { h.log(l.T, l.ID+" "+fmt.Sprintf(format, args...)) }
 	switch l.Event {
 	case "session":
 		m.suspended, h.trouble = false, ""
-		h.timeout, h.lease = time.Duration(l.TimeoutMS)*time.Millisecond, time.Duration(l.LeaseMS)*time.Millisecond
-		return fmt.Sprintf("%s has session %s", l.ID, l.Session)
+		log("has session %s", l.Session)
 	case "joined":
-		m.enter(l.T, inLine)
-		return fmt.Sprintf("%s is in line, %d ahead", l.ID, l.Position)
+		m.enter(waiting)
+		log("is in line, %d ahead", l.Position)
 	case "heir":
-		m.heir = true
-		return fmt.Sprintf("%s is heir", l.ID)
+		m.enter(heir)
+		log("is heir")
 	case "takeover":
-		return fmt.Sprintf("%s has taken over: the one ahead was silent", l.ID)
-	case "elected", "beat":
-		return h.leads(m, l)
+		log("has taken over: the one ahead was silent")
+	case "elected":
+		h.leads(m, l)
+		m.enter(leading)
+		log("LEADS with token %d", l.Token)
+	case "beat":
+		h.leads(m, l)
+		h.beats++
 	case "suspended":
 		m.suspended = true
-		return fmt.Sprintf("%s has lost its connection", l.ID)
+		log("has lost its connection")
 	case "deposed":
-		if t := h.find(l.Token); t != nil {
-			t.deposed, t.reason = l.T, l.Reason
-		}
-		m.enter(l.T, away)
-		return fmt.Sprintf("%s is deposed: %s", l.ID, l.Reason)
+		m.term.deposed, m.term.reason = l.T, l.Reason
+		m.enter(away)
+		log("is deposed: %s", l.Reason)
 	case "left":
-		m.enter(l.T, away)
+		m.enter(away)
 	case "error":
-		h.trouble = fmt.Sprintf("%s: %s", l.ID, l.Error)
-		return h.trouble
+		h.trouble = l.ID + ": " + l.Error
+		h.log(l.T, h.trouble)
 	}
-	return ""
 }
-
-func (h *history) find(token int64) *term {
-	i, ok := slices.BinarySearchFunc(h.terms, token, byToken)
-	if !ok {
-		return nil
-	}
-	return h.terms[i]
-}
-
-func byToken(t *term, token int64) int { return int(min(1, max(-1, t.token-token))) }
 
 // leads takes in a proof that m led at l.T.
-func (h *history) leads(m *member, l candidate.Line) string {
-	i, ok := slices.BinarySearchFunc(h.terms, l.Token, byToken)
-	if !ok {
+func (h *history) leads(m *member, l candidate.Line) {
+	i, found := slices.BinarySearchFunc(h.terms, l.Token, func(t *term, token int64) int { return cmp.Compare(t.token, token) })
+	if !found {
 		h.terms = slices.Insert(h.terms, i, &term{id: l.ID, token: l.Token, from: l.T})
 	}
-	t := h.terms[i]
-	if t.id != l.ID {
-		h.strange = append(h.strange, fmt.Sprintf("%s and %s have the same token %d", t.id, l.ID, l.Token))
+	m.term = h.terms[i]
+	if m.term.id != l.ID {
+		h.strange = append(h.strange, fmt.Sprintf("%s and %s have the same token %d", m.term.id, l.ID, l.Token))
 	}
-	t.to, t.deadline = l.T, l.Deadline
-	if l.Event == "beat" {
-		t.beats++
-		return ""
-	}
-	m.enter(l.T, leading)
-	return fmt.Sprintf("%s LEADS with token %d", l.ID, l.Token)
+	m.term.to, m.term.deadline = l.T, l.Deadline
 }
 
 // problems returns what must never be: two leaders at one time. With terms in order of
 // tokens it is enough to look at neighbours.
 func (h *history) problems() []string {
 	found := slices.Clone(h.strange)
-	for i := 1; i < len(h.terms); i++ {
-		a, b := h.terms[i-1], h.terms[i]
-		if a.to >= b.from {
+	for _, c := range h.changes() {
+		if c.from.to >= c.to.from {
 			found = append(found, fmt.Sprintf("%s (token %d) still led %s after %s (token %d) began",
-				a.id, a.token, short(a.to-b.from), b.id, b.token))
+				c.from.id, c.from.token, short(c.from.to-c.to.from), c.to.id, c.to.token))
 		}
 	}
 	return found
 }
 
-// ledBy returns who led at an instant, "" if nobody.
-func (h *history) ledBy(at int64) string {
-	for _, t := range slices.Backward(h.terms) {
-		if t.from <= at {
-			// Between two beats a leader leads as well.
-			if at <= t.to+int64(2*beat) {
-				return t.id
-			}
-			return ""
-		}
+// verdict says whether there were ever two leaders; sound means that there were not.
+func (h *history) verdict() (text string, sound bool) {
+	if problems := h.problems(); len(problems) > 0 {
+		return "TWO LEADERS AT ONCE: " + strings.Join(problems, "; "), false
 	}
-	return ""
+	return fmt.Sprintf("Two leaders at once: never (terms: %d, beats: %d).", len(h.terms), h.beats), true
 }
 
-// change is a leadership that went from one to another.
+// change is a leadership that went from one term to the next.
 type change struct {
 	from, to *term
 	gap      int64 // how long nobody led
 }
 
-func (h *history) changes() []change {
-	var all []change
+func (h *history) changes() (all []change) {
 	for i := 1; i < len(h.terms); i++ {
 		a, b := h.terms[i-1], h.terms[i]
-		all = append(all, change{a, b, max(0, b.from-a.endBefore(b.from))})
+		// A leader that has said in time that it was deposed led until then, any other until its
+		// last beat. After a pause the word comes late; and it may come a little late because the
+		// leadership need not wait for the line to be written.
+		end := a.to
+		if a.deposed != 0 && a.deposed < b.from {
+			end = a.deposed
+		}
+		all = append(all, change{a, b, max(0, b.from-end)})
 	}
 	return all
 }
 
-// how says in a few words how the leadership came to an end.
-func (c change) how() string {
-	if c.from.ending != "" {
-		return c.from.ending
-	}
-	if c.from.reason != "" {
-		return c.from.reason
-	}
-	return "unknown"
+// String says how the leadership ended, and who led then.
+func (c change) String() string {
+	how := cmp.Or(c.from.ending, c.from.reason, "unknown")
+	return fmt.Sprintf("%-6s %-14s then %-6s led; nobody led for %s", c.from.id, how, c.to.id, short(c.gap))
 }
 
-func (h *history) beats() (n int) {
-	for _, t := range h.terms {
-		n += t.beats
+// conclude writes what is left to say at the end. The error says that the show has failed.
+func (h *history) conclude() error {
+	if len(h.terms) == 0 {
+		return errors.New("nobody was elected")
 	}
-	return n
+	fmt.Printf("\nHow the leadership changed (%d times):\n", len(h.changes()))
+	for _, c := range h.changes() {
+		fmt.Println(" ", c)
+	}
+	text, sound := h.verdict()
+	fmt.Println(text)
+	if !sound {
+		return errors.New("two candidates led at one time")
+	}
+	return nil
 }
 
 // short writes a time for reading.

@@ -13,8 +13,7 @@ const ms = int64(time.Millisecond)
 
 // told returns the history of lines written as id, event, time in ms, token.
 func told(lines ...candidate.Line) *history {
-	h := newHistory(0, names...)
-	h.timeout, h.lease = time.Second, 500*time.Millisecond
+	h := newHistory(0)
 	for _, l := range lines {
 		h.add(l)
 	}
@@ -69,64 +68,49 @@ func TestTheGapEndsAtTheNextLeaderAndBeginsAtTheLastProof(t *testing.T) {
 	}
 }
 
-func TestLinesOfAKilledProcessDoNotReviveIt(t *testing.T) {
-	h := told(at(10, "alice", "elected", 7))
-	h.member("alice").enter(30*ms, killed)
-	h.add(at(20, "alice", "joined", 0))
-	if s := h.member("alice").state(); s != killed {
-		t.Errorf("state is %v; want %v", s, killed)
-	}
-}
-
 // story is a history with everything in it.
 func story() *history {
 	h := told(at(0, "alice", "joined", 0), at(1, "alice", "elected", 7), at(2, "bob", "joined", 0), at(3, "bob", "heir", 0), at(4, "carol", "joined", 0))
 	for i := int64(10); i < 2000; i += 10 {
 		h.add(at(i, "alice", "beat", 7))
 	}
-	h.member("alice").enter(2000*ms, killed)
-	h.find(7).ending = "crashed"
+	h.member("alice").enter(killed)
+	h.terms[0].ending = "crashed"
 	h.add(at(3000, "bob", "elected", 8))
 	h.add(at(3000, "carol", "heir", 0))
 	for i := int64(3010); i < 4000; i += 10 {
 		h.add(at(i, "bob", "beat", 8))
 	}
-	h.now = "alice is killed (kill -9): its znode goes when ZooKeeper ends its session."
+	h.about = "ZooKeeper: here"
+	h.latest = "> alice is killed (kill -9): its heir takes over when its lease is over."
 	h.trouble = "alice: session: no session with 127.0.0.1:2181 (connection refused)"
 	return h
 }
 
-func TestThePictureFitsAnyTerminal(t *testing.T) {
+func TestThePictureShowsHowAllStand(t *testing.T) {
 	h := story()
-	for width := 1; width < 150; width++ {
-		for height := 1; height < 40; height++ {
-			p := picture{glyphs: unicode, h: h, now: 4000 * ms, width: width, height: height, ensemble: "here"}
-			lines := p.lines()
-			if len(lines) > height {
-				t.Fatalf("%d lines for a height of %d", len(lines), height)
-			}
-			for _, l := range lines {
-				if text := l.render(width, false); utf8.RuneCountInString(text) > width {
-					t.Fatalf("line %q for a width of %d", text, width)
-				}
-			}
+	for token := int64(9); token < 20; token++ { // more changes than it lists
+		h.add(at(4000+token, "bob", "elected", token))
+	}
+	p := &picture{h: h, lease: 400 * time.Millisecond}
+	for range 2 * columns {
+		p.lines(4020 * ms)
+	}
+	lines := p.lines(4020 * ms)
+	if len(lines) > 24 {
+		t.Errorf("%d lines; want at most 24", len(lines))
+	}
+	for _, line := range lines {
+		if utf8.RuneCountInString(line) > 80 {
+			t.Errorf("more than 80 columns: %s", line)
 		}
 	}
-}
-
-func TestThePictureSaysWhoLeads(t *testing.T) {
-	p := picture{glyphs: ascii, h: story(), now: 4000 * ms, width: 100, height: 40, ensemble: "here"}
-	var text []string
-	for _, l := range p.lines() {
-		text = append(text, l.render(100, false))
-	}
-	all := strings.Join(text, "\n")
+	all := strings.Join(lines, "\n")
 	for _, want := range []string{
-		" x alice  KILLED  token 7           lease over for 1.61 s",
-		" * bob    LEADS   token 8           lease #",
-		"   carol  heir ",
-		"alice crashed       -> bob   nobody led for  1.01 s",
-		"Two leaders at once: never (terms: 2, beats: 298)",
+		" ✕ alice   killed, token 7, lease over               ░░░",
+		" █ bob     leads, token 19, lease 399 ms             ██████",
+		" ─ carol   is heir",
+		"Two leaders at once: never (terms: 13, beats: 298).",
 	} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no %q in\n%s", want, all)
@@ -137,27 +121,25 @@ func TestThePictureSaysWhoLeads(t *testing.T) {
 	}
 }
 
-func TestNoColumnOfTheTimelineHasTwoLeaders(t *testing.T) {
-	p := picture{glyphs: unicode, h: story(), now: 4000 * ms, width: 80, height: 40}
-	var tracks [][]rune
-	for _, l := range p.timeline()[1:] {
-		tracks = append(tracks, []rune(l.render(80, false))[10:])
-	}
-	led := 0
-	for column := range tracks[0] {
-		n := 0
-		for _, track := range tracks[:len(names)] {
-			if string(track[column]) == unicode.led {
-				n++
-			}
-		}
-		nobody := string(tracks[len(names)][column]) == unicode.nobody
-		led += n
-		if n > 1 || nobody && n > 0 {
-			t.Errorf("column %d has %d leaders; nobody: %v", column, n, nobody)
-		}
-	}
-	if led == 0 {
-		t.Error("no column has a leader")
+func TestTheTimelineShowsWhoLedAndWhenNobodyDid(t *testing.T) {
+	h := newHistory(0)
+	p := &picture{h: h, lease: 400 * time.Millisecond}
+	p.timeline()
+	h.add(at(1, "alice", "joined", 0))
+	p.timeline()
+	h.add(at(2, "alice", "elected", 7))
+	p.timeline()
+	h.member("alice").enter(killed)
+	p.timeline()
+	h.add(at(500, "bob", "elected", 8))
+	got := strings.Join(p.timeline()[1:], "\n")
+	want := strings.Join([]string{
+		"   alice   ─█✕✕",
+		"   bob        █",
+		"   carol       ",
+		"   nobody ▪▪ ▪ ",
+	}, "\n")
+	if got != want {
+		t.Errorf("the timeline is\n%s\nwant\n%s", got, want)
 	}
 }

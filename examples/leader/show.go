@@ -2,14 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
-	"sync"
+	"strings"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
-	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
+	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
 )
 
 const (
@@ -26,268 +26,162 @@ var names = []string{"alice", "bob", "carol"}
 
 // show runs the candidates and makes them lose the leadership in turn.
 type show struct {
-	flags []string // of each candidate
-	log   func(at int64, text string)
-
-	mu       sync.Mutex // guards what follows; held for moments
-	history  *history
-	changed  chan struct{} // closed and replaced whenever history changes
-	children map[string]process
-	err      error // the first child's failure
-	failed   chan struct{}
+	*child.Group // its lock guards history
+	history      *history
 }
 
-func newShow(connect, path string, times flags.Times, log func(int64, string)) *show {
-	return &show{
-		flags: append(times.Args(), "-zk", connect, "-path", path, "-beat", beat.String()),
-		log:   log, history: newHistory(candidate.Monotonic(), names...),
-		changed: make(chan struct{}), children: map[string]process{}, failed: make(chan struct{}),
+func newShow(h *history, args []string) *show {
+	s := &show{history: h}
+	s.Group = child.NewGroup(asCandidate, append(args, "-beat", beat.String()), s.tell)
+	return s
+}
+
+// tell takes in a line of a candidate.
+func (s *show) tell(_ string, line []byte) error {
+	var l candidate.Line
+	err := json.Unmarshal(line, &l)
+	if err == nil {
+		s.history.add(l)
 	}
+	return err
 }
 
-// run performs until ctx ends, then ends all children. The error is a child's failure.
+// run performs until ctx ends or a candidate fails, then ends all of them, the leader last.
 func (s *show) run(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() { // ends with ctx
-		select {
-		case <-s.failed:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
+	s.say("Three candidates join the line; the first one leads.")
 	for _, id := range names {
-		if err := s.start(id); err != nil {
-			s.fail(err)
-		}
+		s.Start(id)
 	}
-	s.perform(ctx)
-	s.stop()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.err
+	_ = s.perform(ctx) // a failure of a candidate is what Stop returns
+	s.say("The end: all candidates leave.")
+	leader := ""
+	s.Do(func() {
+		if t := s.history.leader(); t != nil {
+			leader = t.id
+		}
+	})
+	return s.Stop("quit", leader)
 }
 
-// perform goes through the acts again and again until ctx ends.
-func (s *show) perform(ctx context.Context) {
-	acts := []func(context.Context, process, int64) error{s.resignation, s.crash}
+// perform goes through the acts again and again.
+func (s *show) perform(ctx context.Context) error {
+	acts := []func(context.Context, *term) error{s.resignation, s.crash}
 	if child.CanPause {
 		acts = append(acts, s.pause)
 	}
-	s.say("Three candidates join the line; the first one leads.")
-	for i := 0; ; i = (i + 1) % len(acts) {
-		if s.until(ctx, (*history).settled) != nil || sleep(ctx, calm) != nil {
-			return
+	for i := 0; ; i++ {
+		if err := s.Until(ctx, "leader with an heir", s.history.settled); err != nil {
+			return err
 		}
-		s.mu.Lock()
-		leader := s.history.leader()
-		s.mu.Unlock()
+		if err := demo.Sleep(ctx, calm); err != nil {
+			return err
+		}
+		var leader *term
+		s.Do(func() { leader = s.history.leader() })
 		if leader == nil {
 			continue // it has lost the leadership by itself
 		}
-		if acts[i](ctx, s.child(leader.id), leader.token) != nil {
-			return
+		if err := acts[i%len(acts)](ctx, leader); err != nil {
+			return err
 		}
 	}
 }
 
 // resignation asks the leader to step down.
-func (s *show) resignation(ctx context.Context, c process, token int64) error {
-	s.act(token, "resigned", away, c.id+" is asked to resign.")
-	c.Send("resign")
-	next, gap, err := s.successor(ctx, token)
+func (s *show) resignation(ctx context.Context, t *term) error {
+	s.say("%s is asked to resign.", t.id)
+	s.Do(func() { t.ending = "resigned" })
+	s.Child(t.id).Send("resign")
+	next, err := s.successor(ctx, t)
 	if err == nil {
-		s.say("%s resigned and deleted its znode; %s, its heir, led %s later.", c.id, next, gap)
+		s.say("%s resigned and deleted its znode; %s, its heir, led %s later.", t.id, next.to.id, short(next.gap))
 	}
 	return err
 }
 
 // crash kills the leader, and starts it again when another leads.
-func (s *show) crash(ctx context.Context, c process, token int64) error {
-	s.act(token, "crashed", killed, c.id+" is killed (kill -9): its heir hears no heartbeat any more, and takes over when its lease is over.")
-	s.drop(c)
-	c.Kill()
-	next, gap, err := s.successor(ctx, token)
-	if err != nil {
+func (s *show) crash(ctx context.Context, t *term) error {
+	s.say("%s is killed (kill -9): its heir takes over when its lease is over.", t.id)
+	s.Kill(t.id)
+	if err := s.takeover(ctx, t, "crashed", killed); err != nil {
 		return err
 	}
-	s.say("%s's lease is over: %s leads. Nobody did for %s; its session would go on.", c.id, next, gap)
-	if err := sleep(ctx, aftermath); err != nil {
-		return err
-	}
-	s.say("%s is started again: it joins at the end of the line.", c.id)
-	if err := s.start(c.id); err != nil {
-		s.fail(err)
-	}
+	s.say("%s is started again: it joins at the end of the line.", t.id)
+	s.Do(func() { s.history.member(t.id).enter(away) })
+	s.Start(t.id)
 	return nil
 }
 
 // pause stops the leader's process for longer than its lease runs. It must not take
 // itself for the leader when it goes on.
-func (s *show) pause(ctx context.Context, c process, token int64) error {
-	s.act(token, "paused", paused, c.id+" is paused (SIGSTOP): its lease runs out before another can lead.")
-	c.Pause()
-	next, gap, err := s.successor(ctx, token)
+func (s *show) pause(ctx context.Context, t *term) error {
+	s.say("%s is paused (SIGSTOP): its lease runs out before another can lead.", t.id)
+	s.Child(t.id).Pause()
+	if err := s.takeover(ctx, t, "paused", paused); err != nil {
+		return err
+	}
+	s.say("%s goes on (SIGCONT), not knowing that it was paused.", t.id)
+	s.Child(t.id).Resume()
+	sound := false
+	err := s.Until(ctx, "end of the paused term", func() bool {
+		_, sound = s.history.verdict()
+		return t.deposed != 0
+	})
 	if err != nil {
 		return err
 	}
-	s.say("%s's lease is over: %s leads. Nobody did for %s.", c.id, next, gap)
-	if err := sleep(ctx, aftermath); err != nil {
-		return err
-	}
-	s.say("%s goes on (SIGCONT), not knowing that it was paused.", c.id)
-	c.Resume()
-	if err := s.until(ctx, func(h *history) bool { return h.find(token).deposed != 0 }); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	sound := len(s.history.problems()) == 0
-	s.mu.Unlock()
 	if sound {
-		s.say("%s woke up: its first Valid() was false, no beat with the old token.", c.id)
+		s.say("%s woke up: its first Valid() was false, no beat with the old token.", t.id)
 	}
-	return sleep(ctx, calm)
+	return demo.Sleep(ctx, calm)
 }
 
-// successor waits for a later term than that of token, and returns who leads and after
-// what time without a leader.
-func (s *show) successor(ctx context.Context, token int64) (id, gap string, err error) {
-	err = s.until(ctx, func(h *history) bool {
-		if h.newest() <= token {
-			return false
-		}
-		for _, c := range h.changes() {
-			if c.from.token == token {
-				id, gap = c.to.id, short(c.gap)
+// takeover notes what has been done to the leader of a term, and waits until another leads
+// because the lease is over.
+func (s *show) takeover(ctx context.Context, t *term, ending string, to state) error {
+	s.Do(func() {
+		t.ending = ending
+		s.history.member(t.id).enter(to)
+	})
+	next, err := s.successor(ctx, t)
+	if err != nil {
+		return err
+	}
+	s.say("%s's lease is over: %s leads. Nobody did for %s; its session would go on.", t.id, next.to.id, short(next.gap))
+	return demo.Sleep(ctx, aftermath)
+}
+
+// successor waits until the leadership has gone from a term to the next.
+func (s *show) successor(ctx context.Context, t *term) (next change, err error) {
+	err = s.Until(ctx, "successor", func() bool {
+		for _, c := range s.history.changes() {
+			if c.from == t {
+				next = c
 			}
 		}
-		return true
+		return next.from != nil
 	})
-	return id, gap, err
-}
-
-// act notes what is about to be done to a leader.
-func (s *show) act(token int64, ending string, to state, text string) {
-	now := candidate.Monotonic()
-	s.mu.Lock()
-	t := s.history.find(token)
-	t.ending = ending
-	if to != away { // one that resigns says so itself
-		s.history.member(t.id).enter(now, to)
-	}
-	s.mu.Unlock()
-	s.say("%s", text)
+	return next, err
 }
 
 // say tells what happens.
 func (s *show) say(format string, args ...any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if text := fmt.Sprintf(format, args...); text != s.history.now {
-		s.history.now = text
-		s.log(candidate.Monotonic(), "> "+text)
-	}
+	s.Do(func() {
+		s.history.latest = "> " + fmt.Sprintf(format, args...)
+		s.history.log(candidate.Monotonic(), s.history.latest)
+	})
 }
 
-// until waits for a condition.
-func (s *show) until(ctx context.Context, condition func(*history) bool) error {
-	for {
-		s.mu.Lock()
-		ok, changed := condition(s.history), s.changed
-		s.mu.Unlock()
-		if ok {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// tell takes in a line of a candidate.
-func (s *show) tell(l candidate.Line) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	text := s.history.add(l)
-	if text != "" {
-		s.log(l.T, text)
-	}
-	close(s.changed)
-	s.changed = make(chan struct{})
-}
-
-// start starts a candidate and watches over it: it must not end by itself.
-func (s *show) start(id string) error {
-	c, err := startCandidate(id, s.flags, s.tell)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	s.children[id] = c
-	s.history.member(id).enter(candidate.Monotonic(), away)
-	s.mu.Unlock()
-	go func() { // ends with the child, for which stop waits
-		<-c.Done()
-		if s.child(id) == c {
-			s.fail(errors.Join(fmt.Errorf("candidate %s has ended by itself", id), c.failure()))
-		}
-	}()
-	return nil
-}
-
-func (s *show) child(id string) process {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.children[id]
-}
-
-// drop says that the child will be ended on purpose.
-func (s *show) drop(c process) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.children, c.id)
-}
-
-// fail notes the first failure, which ends the show.
-func (s *show) fail(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err == nil {
-		s.err = err
-		close(s.failed)
-	}
-}
-
-// stop ends the children, the leader last: nobody else is elected for a moment.
-func (s *show) stop() {
-	s.say("The end: all candidates leave.")
-	s.mu.Lock()
-	leader := ""
-	if t := s.history.leader(); t != nil {
-		leader = t.id
-	}
-	s.mu.Unlock()
-	for _, last := range []bool{false, true} {
-		for _, id := range names {
-			c := s.child(id)
-			if c.Child == nil || (id == leader) != last {
-				continue
+// logStandings writes a line now and then that says how all stand.
+func (s *show) logStandings(ctx context.Context) {
+	for demo.Sleep(ctx, 500*time.Millisecond) == nil {
+		s.Do(func() {
+			now := candidate.Monotonic()
+			var all []string
+			for _, m := range s.history.members {
+				all = append(all, m.id+" "+m.standing(now))
 			}
-			s.drop(c)
-			if err := c.Stop("quit"); err != nil {
-				s.fail(err)
-			}
-		}
+			s.history.log(now, "  ["+strings.Join(all, "; ")+"]")
+		})
 	}
 }

@@ -7,32 +7,31 @@ import (
 )
 
 // told returns a history of one shard from terms that were told.
-func told(terms ...term) *history {
-	h := newHistory([]string{"s01"})
+func told(terms ...stretch) history {
+	h := history{}
 	for _, t := range terms {
-		t.Shard = "s01"
-		h.add(t.by, t.stretch)
+		h.add(t)
 	}
 	return h
 }
 
-func led(by string, token, from, to int64) term {
-	return term{stretch{Token: token, From: from, To: to}, by}
+func led(by string, token, from, to int64) stretch {
+	return stretch{Shard: "s01", By: by, Token: token, From: from, To: to}
 }
 
 func TestTermsThatOverlapAreFound(t *testing.T) {
 	for _, test := range []struct {
 		name  string
-		terms []term
+		terms []stretch
 		want  string // "" if nothing is wrong
 	}{
-		{"one after the other", []term{led("alice", 5, 10, 20), led("bob", 9, 21, 30)}, ""},
-		{"told in another order", []term{led("bob", 9, 21, 30), led("alice", 5, 10, 20)}, ""},
-		{"told in parts", []term{led("alice", 5, 10, 15), led("bob", 9, 21, 30), led("alice", 5, 10, 20)}, ""},
-		{"an overlap", []term{led("alice", 5, 10, 21), led("bob", 9, 21, 30)}, "alice with token 5 and bob with token 9 overlap"},
-		{"an overlap that shows later", []term{led("alice", 5, 10, 15), led("bob", 9, 21, 30), led("alice", 5, 10, 25)}, "alice with token 5 and bob with token 9 overlap"},
-		{"a later term with a lower token", []term{led("alice", 9, 10, 20), led("bob", 5, 21, 30)}, "bob with token 5 and alice with token 9 overlap"},
-		{"one token twice", []term{led("alice", 5, 10, 20), led("bob", 5, 21, 30)}, "token 5"},
+		{"one after the other", []stretch{led("alice", 5, 10, 20), led("bob", 9, 21, 30)}, ""},
+		{"told in another order", []stretch{led("bob", 9, 21, 30), led("alice", 5, 10, 20)}, ""},
+		{"told in parts", []stretch{led("alice", 5, 10, 15), led("bob", 9, 21, 30), led("alice", 5, 10, 20)}, ""},
+		{"an overlap", []stretch{led("alice", 5, 10, 21), led("bob", 9, 21, 30)}, "alice with token 5 and bob with token 9 overlap"},
+		{"an overlap that shows later", []stretch{led("alice", 5, 10, 15), led("bob", 9, 21, 30), led("alice", 5, 10, 25)}, "alice with token 5 and bob with token 9 overlap"},
+		{"a later term with a lower token", []stretch{led("alice", 9, 10, 20), led("bob", 5, 21, 30)}, "bob with token 5 and alice with token 9 overlap"},
+		{"one token twice", []stretch{led("alice", 5, 10, 20), led("bob", 5, 21, 30)}, "token 5"},
 	} {
 		problems := told(test.terms...).problems()
 		switch {
@@ -49,12 +48,13 @@ func TestAKilledProcessLeadsNothing(t *testing.T) {
 	if got := h.leaders()["s01"]; got != "alice" {
 		t.Errorf("%q leads; want alice", got)
 	}
-	if !h.settled([]string{"alice"}) {
-		t.Error("not settled, though the only process leads")
+	shards, processes := []string{"s01"}, []string{"alice"}
+	if !h.leaders().isBest(shards, processes) {
+		t.Error("the only process leads, and that is not the best")
 	}
 	h.gone("alice")
-	if got := h.leaders(); len(got) != 0 || h.settled([]string{"alice"}) {
-		t.Errorf("leaders are %v, settled: %v; want none, and not", got, h.settled([]string{"alice"}))
+	if got := h.leaders(); len(got) != 0 || got.isBest(shards, processes) {
+		t.Errorf("leaders are %v, the best: %v; want none, and not", got, got.isBest(shards, processes))
 	}
 }
 

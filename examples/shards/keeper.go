@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 )
 
@@ -17,9 +17,6 @@ const (
 	// costs a read for each candidate in line: in a service let it be many session timeouts.
 	look = 400 * time.Millisecond
 )
-
-// errBetter ends a term: one that suits the shard better stands in line.
-var errBetter = errors.New("a process that suits the shard better waits")
 
 // keeper is a process's part in one shard.
 type keeper struct {
@@ -33,55 +30,39 @@ type keeper struct {
 // earlier it joins the line, so that processes which start together line up by rank: the
 // best leads, the second best is its heir.
 func (k *keeper) run(ctx context.Context) error {
-	for {
-		if err := sleep(ctx, time.Duration(rank(k.shard, k.me, k.processes))*step); err != nil {
-			return err
-		}
-		if err := k.el.Run(ctx, k.lead); !errors.Is(err, errBetter) {
-			return err
-		}
+	turn := time.Duration(rank(k.shard, k.me, k.processes)) * step
+	if err := demo.Sleep(ctx, turn); err != nil {
+		return err
 	}
+	return k.el.Run(ctx, k.lead)
 }
 
-// lead works until the term ends, or gives it up to a process that suits the shard better.
+// lead works until the term ends, for which it resigns if a process that suits the shard
+// better waits.
 func (k *keeper) lead(ctx context.Context, term *election.Term) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+	ctx, stop := context.WithCancel(ctx)
 	var watching sync.WaitGroup
-	watching.Go(func() { cancel(k.watch(ctx)) })
+	watching.Go(func() { k.watch(ctx, term) })
 	err := k.work(ctx, k.shard, term)
-	cancel(nil)
+	stop()
 	watching.Wait()
-	if errors.Is(context.Cause(ctx), errBetter) {
-		// Run ends, so that run joins the line anew, in its turn.
-		return fmt.Errorf("%w: %w", errBetter, election.ErrStop)
-	}
 	return err
 }
 
-// watch looks at the line, at once and then now and again, and returns when one that suits
-// the shard better waits in it: it has come back after a crash, or joined late. If others
-// are ahead of it they lead first and resign in the same manner.
+// watch looks at the line, at once and then now and again. It ends the term when one that
+// suits the shard better waits in it: that one has come back after a crash, or joined late.
+// If others are ahead of it they lead first and resign in the same manner.
 //
-// That one may have died a moment ago. Then nobody leads until its session expires.
-func (k *keeper) watch(ctx context.Context) error {
+// That one may have died a moment ago. Then nobody leads until its lease is over.
+func (k *keeper) watch(ctx context.Context, term *election.Term) {
 	for {
 		line, _ := k.el.Candidates(ctx) // if it fails there will be another look
-		for _, c := range line {
-			if better(k.shard, c.ID, k.me) {
-				return errBetter
-			}
+		if slices.ContainsFunc(line, func(c election.Candidate) bool { return better(k.shard, c.ID, k.me) }) {
+			term.Resign()
+			return
 		}
-		if err := sleep(ctx, look); err != nil {
-			return err
+		if demo.Sleep(ctx, look) != nil {
+			return
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }

@@ -24,89 +24,51 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
-	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
+	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
 	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
 )
 
 func main() {
-	var err error
 	if child.Role() == asProcess {
-		err = runProcess(os.Args[1:], honest)
-	} else {
-		var o options
-		if o, err = parse(os.Args[1:]); errors.Is(err, flag.ErrHelp) {
-			return
-		} else if err != nil {
-			os.Exit(2)
-		}
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-		err = run(ctx, o)
+		runProcess(honest)
+		return
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "shards:", err)
-		os.Exit(1)
-	}
+	p := newProgram()
+	p.Main(p.check, p.run)
 }
 
-// options are the flags.
-type options struct {
-	zk, path          string
+// program is the demonstration with its own flags. The processes have the same.
+type program struct {
+	*demo.Demo
 	shards, processes int
-	times             flags.Times
 }
 
-func parse(args []string) (o options, err error) {
-	o.times = flags.Times{Timeout: 10 * time.Second, Lease: 400 * time.Millisecond}
-	f := flag.NewFlagSet("shards", flag.ContinueOnError)
-	connect := zookeeper.Flag(f)
-	f.StringVar(&o.path, "path", "/zkrecipe/shards", "the `znode` of the elections, created when missing; nobody else's")
-	f.IntVar(&o.shards, "shards", 24, "how many shards there are")
-	f.IntVar(&o.processes, "processes", 4, "how many processes lead them")
-	o.times.Define(f)
-	err = f.Parse(args)
-	o.zk = *connect
+func newProgram() *program {
+	p := &program{Demo: demo.New("shards", "/zkrecipe/shards")}
+	p.Flags.IntVar(&p.shards, "shards", 24, "how many shards there are")
+	p.Flags.IntVar(&p.processes, "processes", 4, "how many processes lead them")
+	return p
+}
+
+func (p *program) check() error {
 	switch {
-	case err != nil:
-		return o, err // which Parse has told
-	case f.NArg() > 0:
-		err = fmt.Errorf("unexpected argument %q; want flags only", f.Arg(0))
-	case o.shards < 1 || o.shards > 999:
-		err = fmt.Errorf("-shards is %d; want 1 to 999", o.shards)
-	case o.processes < 2 || o.processes > len(people):
-		err = fmt.Errorf("-processes is %d; want 2 to %d", o.processes, len(people))
-	default:
-		err = o.times.Check(f, patience/4)
+	case p.shards < 1 || p.shards > 999:
+		return fmt.Errorf("-shards is %d; want 1 to 999", p.shards)
+	case p.processes < 2 || p.processes > len(people):
+		return fmt.Errorf("-processes is %d; want 2 to %d", p.processes, len(people))
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "shards:", err)
-	}
-	return o, err
+	return nil
 }
 
-// run is the program.
-func run(ctx context.Context, o options) error {
-	ensemble, err := zookeeper.Open(o.zk, o.times.Timeout)
-	if err != nil {
-		return err
-	}
-	defer ensemble.Close()
-	if err := ensemble.Reach(ctx); err != nil {
-		return err
-	}
+func (p *program) run(ctx context.Context, ensemble *zookeeper.Ensemble) error {
 	fmt.Printf("ZooKeeper: %s\n", ensemble.Name)
-	s := newShow(shardNames(o.shards), append(o.times.Args(),
-		"-zk", ensemble.Connect, "-path", o.path, "-shards", fmt.Sprint(o.shards), "-processes", fmt.Sprint(o.processes)))
-	err = s.run(ctx, processNames(o.processes))
+	args := append(p.Args(ensemble), "-shards", fmt.Sprint(p.shards), "-processes", fmt.Sprint(p.processes))
+	s := newShow(shardNames(p.shards), processNames(p.processes), args)
+	err := s.run(ctx)
 	if problems := s.history.problems(); len(problems) > 0 {
 		return errors.Join(err, fmt.Errorf("two leaders of one shard at once:\n  %s", strings.Join(problems, "\n  ")))
 	}

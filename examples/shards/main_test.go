@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
-	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
 	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
@@ -21,10 +20,7 @@ var exe string
 // here has called run.
 func TestMain(m *testing.M) {
 	if child.Role() == asProcess {
-		if err := runProcess(os.Args[1:], boasting); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
+		runProcess(boasting)
 		return
 	}
 	var remove func()
@@ -35,12 +31,12 @@ func TestMain(m *testing.M) {
 }
 
 // boasting claims to have led for longer than the term.
-func boasting(p *process, ctx context.Context, shard string, term *election.Term) error {
-	err := honest(p, ctx, shard, term)
+func boasting(ctx context.Context, p *process, term *election.Term, led *stretch) error {
+	err := honest(ctx, p, term, led)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if t := p.terms[shard]; t != nil {
-		t.To += int64(time.Minute)
+	if led.To != 0 {
+		led.To += int64(time.Minute)
 	}
 	return err
 }
@@ -82,7 +78,9 @@ func TestShardsAreSpreadOnARealEnsemble(t *testing.T) {
 
 func TestTwoLeadersOfOneShardFailTheRun(t *testing.T) {
 	t.Parallel()
-	err := run(t.Context(), options{path: "/shards", shards: 6, processes: 2, times: flags.Times{Timeout: 2 * time.Second, Lease: 400 * time.Millisecond}})
+	p := newProgram()
+	p.shards, p.processes = 6, 2
+	err := p.Run(t.Context(), p.run)
 	if err == nil || !strings.Contains(err.Error(), "two leaders of one shard at once") {
 		t.Errorf("the run ends with %v; want that there were two leaders", err)
 	}

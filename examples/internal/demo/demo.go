@@ -1,0 +1,86 @@
+// Package demo is what the examples that demonstrate something have in common: some flags, an
+// ensemble, the end by Ctrl-C, and exit codes.
+package demo
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
+	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// Demo is a demonstration.
+type Demo struct {
+	Flags *flag.FlagSet // a program may define more of them before Main
+	Path  string
+	Times flags.Times
+	zk    *string
+}
+
+// New returns a demonstration with the flags -zk, -path, -timeout and -lease.
+func New(name, path string) *Demo {
+	f := flag.NewFlagSet(name, flag.ExitOnError)
+	d := &Demo{Flags: f, zk: zookeeper.Flag(f), Times: flags.Times{Timeout: 10 * time.Second, Lease: 400 * time.Millisecond}}
+	f.StringVar(&d.Path, "path", path, "the `znode` of the demonstration, created when missing; nobody else's")
+	d.Times.Define(f)
+	return d
+}
+
+// Main runs the program. It exits with 2 if a flag is wrong, for which check looks at those that
+// the program has defined, and with 1 if run fails.
+func (d *Demo) Main(check func() error, run func(context.Context, *zookeeper.Ensemble) error) {
+	_ = d.Flags.Parse(os.Args[1:]) // exits by itself if it fails, and for -help
+	err := d.Times.Check(d.Flags, time.Minute)
+	if d.Flags.NArg() > 0 {
+		err = fmt.Errorf("unexpected argument %q; want flags only", d.Flags.Arg(0))
+	}
+	if err == nil {
+		err = check()
+	}
+	d.exit(2, err)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	d.exit(1, d.Run(ctx, run))
+}
+
+// exit ends the program if there is an error.
+func (d *Demo) exit(code int, err error) {
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", d.Flags.Name(), err)
+		os.Exit(code)
+	}
+}
+
+// Run calls run with the ensemble that -zk names, or with one in this process.
+func (d *Demo) Run(ctx context.Context, run func(context.Context, *zookeeper.Ensemble) error) error {
+	ensemble, err := zookeeper.Open(*d.zk, d.Times.Timeout)
+	if err != nil {
+		return err
+	}
+	defer ensemble.Close()
+	if err := ensemble.Reach(ctx); err != nil {
+		return err
+	}
+	return run(ctx, ensemble)
+}
+
+// Args returns flags for a child process, which may parse them by a Demo, too.
+func (d *Demo) Args(ensemble *zookeeper.Ensemble) []string {
+	return append(d.Times.Args(), "-zk", ensemble.Connect, "-path", d.Path)
+}
+
+// Client opens a client with what the flags say.
+func (d *Demo) Client() (*session.Client, error) {
+	return session.Open(*d.zk, session.Config{Timeout: d.Times.Timeout, Lease: d.Times.Lease})
+}
+
+// Sleep waits for d. It returns the cause when ctx ends before.
+func Sleep(ctx context.Context, d time.Duration) error { return clock.Sleep(ctx, clock.System, d) }

@@ -19,18 +19,14 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
-	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
-	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
+	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
 	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
 )
 
@@ -48,78 +44,57 @@ var (
 // subscriptions is how many there are.
 const subscriptions = 24
 
-// patience guards against hanging.
-const patience = time.Minute
-
 func main() {
 	if child.Role() == asBiller {
-		exitIf(1, biller(os.Args[1:], func(db *remote) books { return worst{db} }))
+		runBiller(func(db *remote) books { return worst{db} })
 		return
 	}
-	o, err := parse(os.Args[1:])
-	exitIf(2, err)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	exitIf(1, run(ctx, o))
+	p := newProgram()
+	p.Main(p.check, p.run)
 }
 
-// exitIf ends the program if there is an error.
-func exitIf(code int, err error) {
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "billing:", err)
-		os.Exit(code)
-	}
+// program is the demonstration with its own flag.
+type program struct {
+	*demo.Demo
+	fence bool
 }
 
-// options are the flags.
-type options struct {
-	zk, path string
-	times    flags.Times
-	fence    bool
+func newProgram() *program {
+	p := &program{Demo: demo.New("billing", "/zkrecipe/billing")}
+	p.Flags.BoolVar(&p.fence, "fence", true, "let the database refuse stale tokens")
+	return p
 }
 
-// parse reads the flags. It ends the program after -help, and when a value cannot be read.
-func parse(args []string) (o options, err error) {
-	o.times = flags.Times{Timeout: 10 * time.Second, Lease: 400 * time.Millisecond}
-	f := flag.NewFlagSet("billing", flag.ExitOnError)
-	zk := zookeeper.Flag(f)
-	f.StringVar(&o.path, "path", "/zkrecipe/billing", "the election's `znode`, created when missing; nobody else's")
-	o.times.Define(f)
-	f.BoolVar(&o.fence, "fence", true, "let the database refuse stale tokens")
-	_ = f.Parse(args)
-	o.zk = *zk
-	if f.NArg() > 0 {
-		return o, fmt.Errorf("unexpected argument %q; want flags only", f.Arg(0))
-	}
-	return o, o.times.Check(f, patience/4)
-}
-
-// run is the program: it lets them bill, then reads from the ledger what came of it.
-func run(ctx context.Context, o options) error {
+func (p *program) check() error {
 	if !child.CanPause {
 		return errors.New("this system cannot pause processes")
 	}
-	ensemble, err := zookeeper.Open(o.zk, o.times.Timeout)
-	if err != nil {
-		return err
-	}
-	defer ensemble.Close()
-	if err := ensemble.Reach(ctx); err != nil {
-		return err
-	}
+	return nil
+}
+
+// run lets them bill, then reads from the ledger what came of it.
+func (p *program) run(ctx context.Context, ensemble *zookeeper.Ensemble) error {
+	fmt.Printf("ZooKeeper: %s. Database: bbolt, fence %s.\n", ensemble.Name, map[bool]string{true: "on", false: "OFF"}[p.fence])
 	dir, err := os.MkdirTemp("", "billing")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	l, err := createLedger(filepath.Join(dir, "ledger.db"), allItems(), o.fence)
+	l, err := createLedger(filepath.Join(dir, "ledger.db"), allItems(), p.fence)
 	if err != nil {
 		return err
 	}
 	defer l.close()
-	fmt.Printf("ZooKeeper: %s. Database: bbolt, fence %s.\n", ensemble.Name, map[bool]string{true: "on", false: "OFF"}[o.fence])
-	d := newDirector(l, append(o.times.Args(), "-zk", ensemble.Connect, "-path", o.path))
-	if err := serve(ctx, d); err != nil {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	d := newDirector(l, append(p.Args(ensemble), "-db", "http://"+listener.Addr().String()))
+	server := &http.Server{Handler: d.handler(), BaseContext: func(net.Listener) context.Context { return ctx }}
+	go server.Serve(listener) // ends with Shutdown
+	err = d.run(ctx)
+	// The billers are gone, so Shutdown has nobody to wait for.
+	if err := errors.Join(err, server.Shutdown(context.WithoutCancel(ctx))); err != nil {
 		return err
 	}
 	return conclude(d)
@@ -133,18 +108,4 @@ func allItems() (items []item) {
 		}
 	}
 	return items
-}
-
-// serve serves the database to the billers while the director directs them.
-func serve(ctx context.Context, d *director) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	d.flags = append(d.flags, "-db", "http://"+listener.Addr().String())
-	server := &http.Server{Handler: d.handler()}
-	go server.Serve(listener) // ends with Shutdown
-	err = d.run(ctx)
-	// The billers are gone, so Shutdown has nobody to wait for.
-	return errors.Join(err, server.Shutdown(context.WithoutCancel(ctx)))
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
-	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
 	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 )
@@ -19,10 +18,7 @@ var exe string
 // The test program is a biller, too, a timid one, when a test here has called run.
 func TestMain(m *testing.M) {
 	if child.Role() == asBiller {
-		if err := biller(os.Args[1:], func(db *remote) books { return timid{db} }); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
+		runBiller(func(db *remote) books { return timid{db} })
 		return
 	}
 	var remove func()
@@ -88,7 +84,8 @@ func TestWithoutTheFenceTheLedgerShowsDoubleCharges(t *testing.T) {
 
 func TestARunWithoutItsStaleChargesFails(t *testing.T) {
 	t.Parallel()
-	err := run(t.Context(), options{path: "/billing", times: flags.Times{Timeout: 2 * time.Second, Lease: 400 * time.Millisecond}, fence: true})
+	p := newProgram()
+	err := p.Run(t.Context(), p.run)
 	if err == nil || strings.Count(err.Error(), "was not attempted and refused") != 2 || strings.Contains(err.Error(), "charged 2 times") {
 		t.Errorf("the run ends with %v; want that two stale charges were not attempted, and no more", err)
 	}

@@ -61,13 +61,13 @@ func (r *remote) ask(ctx context.Context, path string, question request, answer 
 }
 
 // answer makes a handler of a function.
-func answer[A any](f func(q request) (A, error)) http.Handler {
+func answer[A any](f func(ctx context.Context, q request) (A, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		var q request
 		err := json.NewDecoder(req.Body).Decode(&q)
 		var a A
 		if err == nil {
-			a, err = f(q)
+			a, err = f(req.Context(), q)
 		}
 		switch {
 		case errors.Is(err, errStale):

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/zkrecipe/zkrecipe/examples/internal/child"
 	"github.com/zkrecipe/zkrecipe/examples/internal/output"
 	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
 )
@@ -25,8 +26,11 @@ const (
 
 func main() {
 	program := run
-	if os.Args[0] == guardianName {
+	switch {
+	case os.Args[0] == guardianName:
 		program = guard
+	case child.Role() == asPlayer:
+		program = play
 	}
 	code := program(os.Args[1:])
 	stderr.Finish()

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -86,7 +87,8 @@ func (s *supervisor) run() (code int) {
 				leave()
 			}
 		case err := <-result:
-			if late == nil { // the ensemble has refused this candidate
+			var refused *recipe.PermanentError
+			if errors.As(err, &refused) {
 				complain(err)
 				return codeFailed
 			}

@@ -26,6 +26,9 @@ type supervisor struct {
 	terms    chan *election.Term // from lead to run: this candidate is elected
 	ended    chan error          // from run to lead: what lead returns for the term
 	last     bool                // the present job, or the next one, is the last
+
+	code int              // the program's exit code
+	late <-chan time.Time // until when to leave the line; nil as long as there is no code
 }
 
 // newSupervisor checks what the library can check without I/O.
@@ -55,7 +58,7 @@ func newSupervisor(o *options, connect string) (*supervisor, error) {
 const leaveWithin = 4 * time.Second
 
 // run stands for election until there is an exit code.
-func (s *supervisor) run() (code int) {
+func (s *supervisor) run() int {
 	becomeSubreaper()
 	ctx, leave := context.WithCancel(context.Background())
 	defer leave()
@@ -64,26 +67,18 @@ func (s *supervisor) run() (code int) {
 		err := s.election.Run(ctx, s.lead)
 		result <- errors.Join(err, s.client.Close())
 	}()
-	var late <-chan time.Time // not nil once there is a code, and the line is being left
-	for {
+	for told := false; ; {
 		select {
 		case term := <-s.terms:
-			if late == nil {
-				code = s.supervise(term)
-			}
-			if s.last {
-				late = time.After(leaveWithin)
-				s.ended <- election.ErrStop
-			} else {
-				s.ended <- fmt.Errorf("the job has ended with exit code %d", code)
-			}
+			s.ended <- s.serve(term)
 		case sig := <-s.signals:
 			switch {
 			case !ends(sig) && sig != syscall.SIGHUP: // there is no job to tell
-			case late != nil: // it has been sent again, or the job has ended
-				return code
+			case told: // it has been sent again
+				return s.code
 			default:
-				code, late, s.last = codeSignal+int(sig.(syscall.Signal)), time.After(leaveWithin), true
+				told = true
+				s.finish(codeSignal + int(sig.(syscall.Signal)))
 				leave()
 			}
 		case err := <-result:
@@ -92,10 +87,10 @@ func (s *supervisor) run() (code int) {
 				complain(err)
 				return codeFailed
 			}
-			return code
-		case <-late:
+			return s.code
+		case <-s.late:
 			complain(fmt.Errorf("the ensemble has not answered for %v; the session will expire", leaveWithin))
-			return code
+			return s.code
 		}
 	}
 }
@@ -105,10 +100,30 @@ func ends(sig os.Signal) bool {
 	return sig == syscall.SIGINT || sig == syscall.SIGTERM || sig == syscall.SIGQUIT
 }
 
+// finish sets the exit code, the first time.
+func (s *supervisor) finish(code int) {
+	if s.late == nil {
+		s.code, s.late = code, time.After(leaveWithin)
+	}
+}
+
 // lead is the election's callback.
 func (s *supervisor) lead(_ context.Context, term *election.Term) error {
 	s.terms <- term
 	return <-s.ended
+}
+
+// serve serves one term. It returns what lead returns.
+func (s *supervisor) serve(term *election.Term) error {
+	if s.late != nil {
+		return election.ErrStop // a signal came first
+	}
+	code := s.supervise(term)
+	if !s.last {
+		return fmt.Errorf("the job has ended with exit code %d", code)
+	}
+	s.finish(code)
+	return election.ErrStop
 }
 
 // supervise runs the job during one term and returns the exit code. Nothing of the job is left then.

@@ -59,7 +59,7 @@ type picture struct {
 	h       *history
 	lease   time.Duration
 	colored bool
-	past    [][]string // of the timeline: each column from the top to the bottom
+	past    [][]string // the columns of the timeline, each from top to bottom
 }
 
 func (p *picture) lines(now int64) []string {

@@ -13,8 +13,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
 )
 
-// A directory of 100,000 znodes, with 200,000 one-shot watches, is followed across a reconnect: in one request they would be
-// longer than a server takes. A cache that may not be so large ends before it reads the list.
+// A cache follows a directory of 100,000 znodes, with 200,000 one-shot watches, across a reconnect. All watches in one
+// request would be larger than a server accepts. A cache with a smaller MaxNodes ends before it reads the list.
 func TestOnRealServersALargeDirectoryIsFollowedInParts(t *testing.T) {
 	nodes := 5000
 	if *fullSize {
@@ -75,7 +75,7 @@ func (r *realServers) plantFlat(nodes int) {
 	}
 }
 
-// tooLarge demands that a cache that may hold half of it ends, and reads one znode.
+// tooLarge demands that a cache whose MaxNodes is half of nodes ends, and that it reads one znode only.
 func (r *realServers) tooLarge(nodes int) {
 	r.t.Helper()
 	c, err := cache.New(r.client, "/r", cache.Config{MaxNodes: nodes / 2})

@@ -75,14 +75,15 @@ func (r *realServers) plantFlat(nodes int) {
 	}
 }
 
-// tooLarge demands that a cache whose MaxNodes is half of nodes ends, and that it reads one znode only.
+// tooLarge demands that a cache whose MaxNodes is half of nodes ends, and that it reads one znode only. It reads that
+// znode twice where a server breaks the connection, because it does not know recursive watches.
 func (r *realServers) tooLarge(nodes int) {
 	r.t.Helper()
 	c, err := cache.New(r.client, "/r", cache.Config{MaxNodes: nodes / 2})
 	r.must(err)
 	defer c.Close()
 	var large *cache.TooLargeError
-	if err := c.Wait(r.ctx); !errors.As(err, &large) || large.Have != int64(nodes+1) || c.Status().Counts.Reads != 1 {
-		r.t.Errorf("%v after %d reads; want a TooLargeError after the first", err, c.Status().Counts.Reads)
+	if err := c.Wait(r.ctx); !errors.As(err, &large) || large.Have != int64(nodes+1) || c.Status().Counts.Reads > 2 {
+		r.t.Errorf("%v after %d reads; want a TooLargeError after the first znode", err, c.Status().Counts.Reads)
 	}
 }

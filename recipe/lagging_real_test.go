@@ -15,8 +15,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// A follower goes on to answer reads and hears nothing new: the thread that handles what the ZooKeeper leader sends stands
-// still. Those who ask a recipe for what is true now, at that follower, get no old answer.
+// A follower still answers reads but receives nothing new: the thread that handles the messages of the ZooKeeper leader
+// is stopped. A client of that follower that asks a recipe for what is true now gets no old answer.
 func TestOnServersAFollowerThatLagsDeceivesNobody(t *testing.T) {
 	e := ensemble.ForTest(t, ensemble.Config{Debug: true})
 	if e.External() {
@@ -67,7 +67,7 @@ func TestOnServersAFollowerThatLagsDeceivesNobody(t *testing.T) {
 	select {
 	case what := <-answers:
 		t.Errorf("%s is answered while the follower lags", what)
-	case <-time.After(time.Second): // it is not to happen; the servers part after 5 s
+	case <-time.After(time.Second): // no answer is expected; after 5 s the servers end their connection
 	}
 	ok(t, held.Release(ctx))
 	for range 3 {

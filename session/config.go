@@ -46,8 +46,8 @@ type Config struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// TLS, if set, is spoken with every server. The certificate is verified for the
-	// server's name in the connect string, unless ServerName is set. It is copied by [Open]: what
-	// is changed in it later has no effect.
+	// server's name in the connect string, unless ServerName is set. [Open] copies TLS:
+	// later changes have no effect.
 	TLS *tls.Config
 
 	// TLSFiles, if any is set, are where the authorities and the own certificate are read from, again

@@ -187,8 +187,8 @@ func TestASessionThatIsNotAuthenticatedIsNotTheClients(t *testing.T) {
 	})
 }
 
-// Neither a line of the log nor an error nor the status has a password in it, whether it is right or
-// wrong, or not asked for.
+// No line of the log, no error and no status has a password in it, whether the password is right,
+// wrong or not asked for.
 func TestAPasswordIsInNoTextThatPeopleRead(t *testing.T) {
 	for _, users := range []map[string]string{{"ann": "guess-me"}, {"ann": "other"}, nil} {
 		onSASL(t, users, func(t *testing.T, e *zktest.Ensemble) {

@@ -152,8 +152,8 @@ func TestCertificatesAreReadAgainForEachConnection(t *testing.T) {
 	}
 }
 
-// What is changed in Config.TLS after Open is for somebody else, and must not meet a connection that is
-// being made.
+// The caller may change Config.TLS after Open, for another use. The client's connections must not be
+// affected.
 func TestConfigTLSIsCopiedAtOpen(t *testing.T) {
 	e := zktest.Start(t, zktest.Config{Servers: 1, Logf: func(string, ...any) {}})
 	a := newAuthority(t)

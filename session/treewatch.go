@@ -158,8 +158,9 @@ func (w *TreeWatch) Standing() bool {
 	return w.standing != 0 && w.standing == w.s.connection && w.s.state == StateConnected
 }
 
-// Covered returns the number of the connection on which one watch for all stands, 0 if none does. A
-// read on it that begins afterwards need not leave a watch: there is an event of each later change.
+// Covered returns the number of the connection on which one recursive watch covers the whole tree,
+// or 0 if there is none. A read on that connection that begins after Covered has returned need not
+// set a watch: each later change sends an event.
 func (w *TreeWatch) Covered() uint64 {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()

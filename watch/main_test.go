@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 const T = 8 * time.Second
 
 // A fixture is what a test needs: a session under test that reaches one server through a proxy, and
-// an admin's session that reaches the ensemble straight.
+// an admin's session that reaches the ensemble directly.
 type fixture struct {
 	t      *testing.T
 	ctx    context.Context // a hang guard

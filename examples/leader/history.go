@@ -69,9 +69,9 @@ type history struct {
 	members []*member
 	terms   []*term // in order of their tokens
 	beats   int
-	strange []string // what terms cannot express
+	strange []string // errors that terms cannot hold
 	latest  string   // what the show has said
-	trouble string   // what a candidate without a session complains of
+	trouble string   // the error of a candidate without a session
 	log     func(at int64, text string)
 }
 
@@ -189,9 +189,9 @@ type change struct {
 func (h *history) changes() (all []change) {
 	for i := 1; i < len(h.terms); i++ {
 		a, b := h.terms[i-1], h.terms[i]
-		// A leader that has said in time that it was deposed led until then, any other until its
-		// last beat. After a pause the word comes late; and it may come a little late because the
-		// leadership need not wait for the line to be written.
+		// A leader that has told in time that it was deposed led until then. Any other led until its last
+		// beat. After a pause its line comes too late. Its line may also come a little late because the
+		// next leader does not wait until the line is written.
 		end := a.to
 		if a.deposed != 0 && a.deposed < b.from {
 			end = a.deposed
@@ -207,7 +207,7 @@ func (c change) String() string {
 	return fmt.Sprintf("%-6s %-14s then %-6s led; nobody led for %s", c.from.id, how, c.to.id, short(c.gap))
 }
 
-// conclude writes what is left to say at the end. The error says that the show has failed.
+// conclude writes the summary at the end. It returns an error if the show has failed.
 func (h *history) conclude() error {
 	if len(h.terms) == 0 {
 		return errors.New("nobody was elected")

@@ -11,7 +11,7 @@
 //
 // Without -zk the ensemble is three servers of package session/zktest in this process. On
 // a terminal it draws a picture of 80 columns and 24 lines (in no colors if NO_COLOR is set),
-// elsewhere it writes plain lines. It exits with 1 if two candidates ever led at one time, or
+// elsewhere it writes plain lines. It exits with 1 if two candidates ever led at the same time, or
 // one failed.
 package main
 
@@ -54,7 +54,7 @@ func (p *program) check() error {
 	return nil
 }
 
-// run runs the show while it is drawn, and sums up.
+// run runs the show and draws it, and then prints a summary.
 func (p *program) run(ctx context.Context, ensemble *zookeeper.Ensemble) error {
 	if p.length > 0 {
 		var cancel context.CancelFunc

@@ -41,7 +41,7 @@ func (s *show) draw(ctx context.Context, lease time.Duration) {
 		enter = "\x1b[?1049h\x1b[?25l\x1b[?7l" // the alternate screen, without cursor and line breaks
 		leave = "\x1b[?7h\x1b[?25h\x1b[?1049l" // back
 		home  = "\x1b[H"
-		next  = "\x1b[K\x1b[E" // erases what was right of the line; does not scroll
+		next  = "\x1b[K\x1b[E" // erases the rest of the line; does not scroll
 		end   = "\x1b[K\x1b[J"
 	)
 	p := &picture{h: s.history, lease: lease, colored: os.Getenv("NO_COLOR") == ""}
@@ -59,7 +59,7 @@ type picture struct {
 	h       *history
 	lease   time.Duration
 	colored bool
-	past    [][]string // of the timeline: each column from the top to the bottom
+	past    [][]string // the columns of the timeline, each from top to bottom
 }
 
 func (p *picture) lines(now int64) []string {

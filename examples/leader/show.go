@@ -46,7 +46,8 @@ func (s *show) tell(_ string, line []byte) error {
 	return err
 }
 
-// run performs until ctx ends or a candidate fails, then ends all of them, the leader last.
+// run runs the show until ctx ends or a candidate fails. Then it stops all candidates, the leader
+// last.
 func (s *show) run(ctx context.Context) error {
 	s.say("Three candidates join the line; the first one leads.")
 	for _, id := range names {
@@ -63,7 +64,7 @@ func (s *show) run(ctx context.Context) error {
 	return s.Stop("quit", leader)
 }
 
-// perform goes through the acts again and again.
+// perform does one thing after another to the leader, again and again.
 func (s *show) perform(ctx context.Context) error {
 	acts := []func(context.Context, *term) error{s.resignation, s.crash}
 	if child.CanPause {
@@ -137,7 +138,7 @@ func (s *show) pause(ctx context.Context, t *term) error {
 }
 
 // takeover notes what has been done to the leader of a term, and waits until another leads
-// because the lease is over.
+// when the lease is over.
 func (s *show) takeover(ctx context.Context, t *term, ending string, to state) error {
 	s.Do(func() {
 		t.ending = ending

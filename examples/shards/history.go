@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// stretch is a process's leadership of a shard, as far as it has proved that it led: it was
-// valid at From, at To and at each beat between.
+// stretch is the time for which a process has proved that it led a shard: its term was valid at
+// From, at To and at each beat between.
 type stretch struct {
 	Shard, By string
 	Token     int64

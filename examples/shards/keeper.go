@@ -37,8 +37,7 @@ func (k *keeper) run(ctx context.Context) error {
 	return k.el.Run(ctx, k.lead)
 }
 
-// lead works until the term ends, for which it resigns if a process that suits the shard
-// better waits.
+// lead works until the term ends. It ends the term if a process waits that suits the shard better.
 func (k *keeper) lead(ctx context.Context, term *election.Term) error {
 	ctx, stop := context.WithCancel(ctx)
 	var watching sync.WaitGroup
@@ -49,11 +48,10 @@ func (k *keeper) lead(ctx context.Context, term *election.Term) error {
 	return err
 }
 
-// watch looks at the line, at once and then now and again. It ends the term when one that
-// suits the shard better waits in it: that one has come back after a crash, or joined late.
-// If others are ahead of it they lead first and resign in the same manner.
-//
-// That one may have died a moment ago. Then nobody leads until its lease is over.
+// watch looks at the line, at once and then now and again. It ends the term when a process waits in
+// the line that suits the shard better: one that has come back after a crash, or has joined late.
+// Others that are ahead of that process lead first, and resign in the same way. That process may
+// have crashed a moment ago. Then nobody leads until its lease is over.
 func (k *keeper) watch(ctx context.Context, term *election.Term) {
 	for {
 		line, _ := k.el.Candidates(ctx) // if it fails there will be another look

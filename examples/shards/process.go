@@ -26,7 +26,7 @@ const (
 	telling = 50 * time.Millisecond
 )
 
-// work is what the leader of a shard does until its term ends. It notes in led when it led.
+// work is what the leader of a shard does until its term ends. It records in led when it led.
 type work func(ctx context.Context, p *process, term *election.Term, led *stretch) error
 
 // process leads its share of the shards, all with one client: one session, one lease.
@@ -102,8 +102,8 @@ func honest(ctx context.Context, p *process, term *election.Term, led *stretch) 
 	}
 }
 
-// note notes that a term was valid at an instant. The caller has read the clock first and asked
-// the term then: a process that was stopped between the two tells nothing wrong.
+// note records that a term was valid at an instant. The caller reads the clock first, and then asks
+// the term. So the record is right even if the process was stopped between the two.
 func (p *process) note(led *stretch, at int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

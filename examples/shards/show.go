@@ -11,7 +11,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
 )
 
-// patience guards against hanging: a run takes some seconds.
+// patience ends a run that hangs. A run takes some seconds.
 const patience = 2 * time.Minute
 
 // show runs the processes, kills one and starts it again, and tells what moves.
@@ -75,8 +75,8 @@ func (s *show) perform(ctx context.Context) error {
 	return err
 }
 
-// settle waits until each shard is led by that of the processes which suits it best. Then it
-// tells who leads what, and what has moved unless before is nil.
+// settle waits until each shard is led by the process that suits it best. Then it tells who leads
+// what. If before is not nil, it also tells what has moved.
 func (s *show) settle(ctx context.Context, processes []string, before spread) (now spread, err error) {
 	since := candidate.Monotonic()
 	var gap time.Duration

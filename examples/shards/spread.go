@@ -45,7 +45,7 @@ func (s spread) moved(before spread) (shards int, to string) {
 	return shards, strings.Join(parts, ", ")
 }
 
-// table shows who leads what, not all of it if that is much, and how even the spread is.
+// table shows who leads what, cut short if it is long, and how even the spread is.
 func (s spread) table(shards, processes []string) string {
 	const room = 16
 	var b strings.Builder

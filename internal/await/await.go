@@ -1,4 +1,4 @@
-// Package await is how a test waits. Where something is told, a List keeps it and waits for more. Until is for what sends
+// Package await is how a test waits. A List keeps what a callback is told, and waits for more. Until is for what sends
 // no signal.
 package await
 
@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// Bound is how long a test waits for what comes much sooner: a machine that is busy with other things is no fault.
+	// Bound is how long a test waits. What it waits for comes much sooner, unless the machine is busy with other things.
 	Bound = time.Minute
 	// Step is the time between two looks.
 	Step = 10 * time.Millisecond
@@ -29,7 +29,8 @@ func Context(tb testing.TB) context.Context {
 	return ctx
 }
 
-// Until looks again and again until ok. After Bound it fails the test: the text says what was awaited, and what is seen then.
+// Until calls ok again and again until it returns true. After Bound it fails the test. The text of the failure has
+// what, which was awaited, and what seen returns.
 func Until(tb TB, what string, ok func() bool, seen ...func() any) {
 	tb.Helper()
 	for end := time.Now().Add(Bound); !ok(); time.Sleep(Step) {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// fake notes how it was failed.
+// fake records how it was failed.
 type fake struct{ text string }
 
 func (f *fake) Helper() {}

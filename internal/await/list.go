@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// A List keeps what a library, a proxy or a server tells, in order. Its method Add is the callback. The zero value is
+// A List keeps what a library, a proxy or a server tells, in order. The callback is its method Add. The zero value is
 // empty. It must not be copied.
 type List[E any] struct {
 	mu   sync.Mutex // guards what follows
 	all  []E
-	more chan struct{} // if not nil, closed with the next
+	more chan struct{} // if not nil, closed by the next Add
 }
 
 // Add appends what is told.
@@ -39,7 +39,7 @@ func (l *List[E]) Len() int {
 	return len(l.all)
 }
 
-// Count counts those for which is holds.
+// Count returns for how many of them is returns true.
 func (l *List[E]) Count(is func(E) bool) (n int) {
 	for _, e := range l.All() {
 		if is(e) {
@@ -56,8 +56,8 @@ func (l *List[E]) Reset() {
 	l.all = nil
 }
 
-// Next waits for the n-th from the index from on for which is holds, n at least 1, and returns it. The test fails as with
-// Until.
+// Next waits for the n-th, from the index from on, for which is returns true, and returns it. n is at least 1. The test
+// fails as with Until.
 func (l *List[E]) Next(tb TB, what string, from, n int, is func(E) bool, seen ...func() any) (found E) {
 	tb.Helper()
 	for guard := time.After(Bound); ; {

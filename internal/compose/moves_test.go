@@ -10,11 +10,12 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/history"
 )
 
-// machine is what the machine may add to a bound. With it a crash is still over before a session of 4 s has expired.
+// machine is the delay that a busy machine may add to a bound. Even with it, a crash is over before a session of 4 s
+// has expired.
 const machine = 1500 * time.Millisecond
 
-// inTime demands of something, which returns how long nobody led, that it keeps a bound one time of three: the machine
-// may be busy with something else.
+// inTime calls do, which returns how long nobody led, up to three times, and demands that one of these times is within
+// the bound: the machine may be busy with something else.
 func (s *stage) inTime(what string, bound time.Duration, do func() time.Duration) {
 	s.t.Helper()
 	var took []time.Duration

@@ -9,7 +9,7 @@ type TB interface {
 	Cleanup(func())
 }
 
-// Proxies are one in front of each server.
+// Proxies has one proxy in front of each server.
 type Proxies []*Proxy
 
 // ForTest starts a proxy in front of a server. It is closed when the test ends.

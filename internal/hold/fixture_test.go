@@ -188,9 +188,9 @@ func (s *fixture) oneIsNotHeard() func() {
 
 var places = []struct {
 	Place
-	thread  string                  // in its name
-	provoke func(s *fixture)        // nil: somebody comes by all the time
-	during  func(s *fixture) func() // looks while it is held, and returns how to look afterwards
+	thread  string                  // a part of the thread's name
+	provoke func(s *fixture)        // nil: a thread gets there all the time
+	during  func(s *fixture) func() // checks while it is held, and returns a check for afterwards
 }{
 	{TrackerClosing, "SessionTracker", (*fixture).expire, func(s *fixture) func() {
 		events := s.shows(s.others[0], true)

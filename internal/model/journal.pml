@@ -4,7 +4,7 @@
  * Clients add to one counter C. An attempt is one multi: write the client's journal J at the version j that it
  * knows, with the number of the attempt as data; then set C at version v to x. All attempts of one operation are
  * made at the same j, so one of them is carried out at most, and J tells which. J is made before the first attempt.
- * Where J is durable, the next session begins with a void: it writes J alone, at j.
+ * Where J is durable, the next session first sends a void, which writes J alone, at j.
  *
  * At any instant:
  *
@@ -57,7 +57,7 @@
 #define refused_is_done     10   /* J at another version means that the latest attempt was done, without reading J */
 #define newer_in_next       11   /* the next session repeats the attempt at the version that C has now */
 #define refused_in_next     12   /* the next session's attempt is refused for another reason: nothing was done */
-#define no_void             13   /* with a durable journal the next session repeats the attempt as it is, and the same */
+#define no_void             13   /* with a durable journal the next session repeats the attempt instead of a void; refused means not done */
 
 /* What has to be reached. */
 #define a_late_copy          1   /* an attempt is carried out without an answer */
@@ -72,7 +72,7 @@
 #define a_refusal           10   /* an attempt is refused for another reason, and is not done */
 #define a_refusal_in_next   11   /* so is one in the next session, and nobody can tell */
 #define a_void              12   /* a void makes the attempts of the last session impossible */
-#define a_late_void         13   /* J tells that a void has done so */
+#define a_late_void         13   /* J tells that a void was carried out */
 
 #define reached(goal) assert(GOAL != goal)
 
@@ -129,7 +129,7 @@ inline forget(c, in, k) {
 	ATTEMPT(c, in, k).x = 0
 }
 
-/* An attempt at a version that C has left can never be carried out, but for a void. Forgetting it saves states. */
+/* An attempt at a version that C has left can never be carried out, unless it is a void. Forgetting it saves states. */
 inline prune() {
 	for (p : 0 .. CLIENTS - 1) {
 		for (q : 0 .. SESSIONS - 1) {
@@ -292,8 +292,8 @@ inline readChanged(c, at) {
 }
 
 /*
- * The client uses the next session. The attempt whose fate it does not know it makes again, at the same version; or,
- * where J is durable, impossible.
+ * The client uses the next session. If it does not know the fate of its attempt, it makes the attempt again, at the
+ * same version. Where J is durable, it sends a void instead, which makes the attempt impossible.
  */
 inline next(c) {
 	i = NOW(c).v;

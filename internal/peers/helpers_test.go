@@ -60,7 +60,7 @@ func release(k Kind) Kind {
 // one of them cannot run.
 func newField(t *testing.T, kinds ...Kind) *field {
 	t.Helper()
-	// Fetching libraries, building programs and starting servers take as long as they take: no patience is spent on that.
+	// Fetching libraries, building programs and starting servers may take long. So that is done before f.ctx begins.
 	for _, k := range kinds {
 		need.That(t, func() error { return Available(t.Context(), release(k)) })
 		if _, err := hosts.Command(t.Context(), release(k), Config{}); err != nil {

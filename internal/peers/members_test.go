@@ -18,7 +18,7 @@ import (
 
 // curatorMember is a member by Curator's GroupMember, in a process of its own.
 type curatorMember struct {
-	in    io.Closer // it leaves at the end of it
+	in    io.Closer // the member leaves when it is closed
 	lines chan string
 	done  <-chan error
 }
@@ -72,7 +72,7 @@ func (m *curatorMember) sees(ctx context.Context, t *testing.T, want string) {
 	}
 }
 
-// Members of both libraries in one group see each other, with their data, come and go.
+// Members of both libraries in one group see each other join and leave, with their data.
 func TestMembersOfCuratorAndOursSeeEachOther(t *testing.T) {
 	for _, k := range []Kind{LeaderLatch, LeaderLatchNew} {
 		t.Run(string(k), func(t *testing.T) {

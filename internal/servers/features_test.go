@@ -41,7 +41,7 @@ func newest(t *testing.T, cfg ensemble.Config) *ensemble.Ensemble {
 	return ensemble.ForTest(t, cfg)
 }
 
-// patient is the session of a candidate. Its lease outlives what a busy machine does to it, and elections of servers.
+// patient is the session of a candidate. Its lease outlasts elections of servers, and what a busy machine delays.
 var patient = session.Config{Timeout: 40 * time.Second, Lease: 12 * time.Second}
 
 func open(t *testing.T, connect string, cfg session.Config) *session.Client {

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// suite is a set of tests that meet real servers: of one package, or of all below a directory.
+// suite is a set of tests that need real servers: of one package, or of all below a directory.
 type suite struct {
 	name, dir string
 	below     bool   // dir is not the package itself

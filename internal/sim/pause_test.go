@@ -36,7 +36,7 @@ func newLeaderAndHeir(t *testing.T) *leaderAndHeir {
 	return p
 }
 
-// leads lets a candidate lead as long as it may, until the test ends, and tell of each term.
+// leads runs a candidate until the test ends. It leads as long as it may, and sends each term to terms.
 func leads(t *testing.T, ens *zktest.Ensemble, name string, cfg session.Config, terms chan<- *election.Term) {
 	t.Helper()
 	cfg.Dial = ens.Host(name).Dial

@@ -68,8 +68,8 @@ func (s *Stage) Client(host string, servers ...string) *session.Client {
 	return s.Open(host, s.Config, servers...)
 }
 
-// Open is Client with another configuration. Of cfg it sets what is not set: Timeout, Dial and Logger. The host is healed
-// and the client closed when the test ends.
+// Open is Client with another configuration. It sets Timeout, Dial and Logger where cfg does not. When the test ends,
+// the host is healed and the client closed.
 func (s *Stage) Open(host string, cfg session.Config, servers ...string) *session.Client {
 	s.T.Helper()
 	cfg.Timeout = cmp.Or(cfg.Timeout, T)
@@ -145,8 +145,8 @@ func (s *Stage) Eventually(what string, ok func() bool) {
 	await.Until(s.T, what, ok)
 }
 
-// Begin calls f in the background, for ten minutes of the bubble at most, and hands on what it returns. After an error
-// the test has failed, and the channel is closed.
+// Begin calls f in the background, for ten minutes of the bubble at most, and sends what it returns. If f returns an
+// error, the test fails and the channel is closed.
 func Begin[V any](s *Stage, who string, f func(context.Context) (V, error)) <-chan V {
 	got := make(chan V, 1)
 	go func() {

@@ -138,7 +138,7 @@ func (b *Barrier) Wait(ctx context.Context) error {
 	return cut(ctx, b.path, "not known to be down", err)
 }
 
-// cut adds what was lacking to the error of a wait that ctx has ended.
+// cut adds what was missing to the error of a wait that ctx has ended.
 func cut(ctx context.Context, path, lacking string, err error) error {
 	if ctx.Err() == nil || !errors.Is(err, context.Cause(ctx)) {
 		return err

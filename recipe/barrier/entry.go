@@ -29,7 +29,7 @@ type entry struct {
 	list *session.Watch
 
 	round  []string      // who is inside
-	seen   int           // how many members were there when the list was read last
+	seen   int           // how many members the list had at the last read
 	listed clock.Instant // when the list was read last
 	pause  time.Duration // until it may be read again
 }
@@ -68,7 +68,7 @@ func (e *entry) enter(ctx context.Context) (*Round, error) {
 	}
 }
 
-// lacking says how far it has come.
+// lacking says how many members have come, for an error.
 func (e *entry) lacking() string {
 	if e.seen == 0 {
 		return "not entered"

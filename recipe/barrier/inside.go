@@ -31,8 +31,8 @@ type Round struct {
 	quit    context.CancelFunc
 	guarded chan struct{} // closed by guard at its end
 	leaving chan struct{} // has room for the one Leave that is at work
-	left    bool          // owned by that one, as is rest
-	rest    int           // how many others were inside when that was read last
+	left    bool          // belongs to the Leave that is at work, as rest does
+	rest    int           // how many others were inside at the last read
 }
 
 func newRound(e *entry, lease *session.Lease, stopBefore time.Duration) *Round {
@@ -59,9 +59,9 @@ func (r *Round) begin(ctx context.Context, l *life.Life) {
 // process: what works under one asks Valid.
 func (r *Round) Context() context.Context { return r.held.Context() }
 
-// Valid reports whether this member is inside at this moment. Its znode is there, so no other member's
-// Leave has returned nil; but if somebody else has deleted the znode, Valid may tell that only when the
-// lease ends. Two clock reads, no request.
+// Valid reports whether this member is inside at this moment. As long as its znode is there, no other
+// member's Leave returns nil. If somebody else has deleted the znode, Valid may tell that only when
+// the lease ends. It costs two clock reads and no request.
 func (r *Round) Valid() bool { return r.held.Valid() }
 
 // guard ends the round when the znode or the session is lost, and leaves when the client is closed.
@@ -123,7 +123,7 @@ func (r *Round) Leave(ctx context.Context) error {
 	r.held.Finish()
 	r.quit()
 	<-r.guarded
-	if r.life == nil { // in unit tests of users
+	if r.life == nil { // made by recipetest
 		return nil
 	}
 	if !r.left {

@@ -144,8 +144,8 @@ func (c *Cache) Err() error {
 	return c.err
 }
 
-// await waits until holds, which is called under c.mu, is true. lacking is what the error says
-// while it is not.
+// await waits until holds, which is called under c.mu, returns true. If ctx ends before, the error
+// says that lacking is missing.
 func (c *Cache) await(ctx context.Context, lacking string, holds func() bool) error {
 	for {
 		c.mu.Lock()
@@ -165,12 +165,12 @@ func (c *Cache) await(ctx context.Context, lacking string, holds func() bool) er
 	}
 }
 
-// cut returns the error for a wait that ctx has ended: what is lacking, and why, as far as that is
-// known.
+// cut returns the error for a wait that ctx has ended. It says what is missing, and the reason if
+// that is known.
 func (c *Cache) cut(ctx context.Context, lacking string) error {
 	why := context.Cause(ctx)
 	if _, err := c.client.Session(ctx); errors.Is(err, why) {
-		why = err // there is no session, and it tells what is wrong with each server
+		why = err // there is no session, and the error tells what is wrong with each server
 	} else if n := c.Status().Unread; n > 0 {
 		lacking = fmt.Sprintf("%s, znodes to be read: %d", lacking, n)
 	}
@@ -228,11 +228,11 @@ func (c *Cache) each(n *node, path string, f func(n *node, path string)) {
 	}
 }
 
-// Fresh waits until the cache holds everything that was acknowledged, to anybody, before Fresh
-// was called. It costs a transaction of the ensemble that checks the cache's own path and changes
-// nothing; calls at one time share it. It takes no permission. It does not find what changed while the
-// cache was refused READ and has it again: newer servers send no event of that, and only the checks of
-// [Config].Recheck find it.
+// Fresh waits until the cache holds everything that was acknowledged, to anybody, before Fresh was
+// called. It costs a transaction of the ensemble that checks the cache's own path and changes nothing.
+// Calls at the same time share it. It needs no permission. If READ was refused to the cache for some
+// time, Fresh does not find what changed meanwhile: newer servers send no event of that, and only the
+// checks of [Config].Recheck find it.
 func (c *Cache) Fresh(ctx context.Context) error {
 	c.mu.Lock()
 	c.asked++

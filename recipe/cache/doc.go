@@ -26,8 +26,8 @@
 // two one-shot watches, one on its data and one on its list of children. Both tell of the same, and
 // which it is depends on each connection's server. So during an upgrade of the servers a cache may
 // change from one to the other. After an event the cache reads that znode again, and no other. With
-// one-shot watches it reads the list of a directory, too, when a znode has been created there. With one
-// watch it reads no list of a znode that has no children, which halves the reads of a load. A
+// one-shot watches it reads the list of a directory, too, when a znode has been created there. With a
+// watch on the whole tree it does not list a znode without children, which halves the reads of a load. A
 // znode is identified by the transaction that created it (czxid), and its data by the transaction
 // that set them last (mzxid). Versions are not looked at: a znode that is deleted and created
 // again can have the same.

@@ -161,8 +161,8 @@ func measureLoad(b *testing.B, keep func(string) bool) {
 	}
 }
 
-// changeSome sets 80 znodes below path, as plant has made them, creates 10 and deletes 10 that were created before, and returns how
-// many have changed: 10 directories have, too.
+// changeSome sets 80 znodes below path, as plant has made them, creates 10, and deletes 10 that were created before. It returns
+// how many have changed, with the 10 directories, whose lists have changed.
 func changeSome(ctx context.Context, s *session.Session, path string) (changed int, err error) {
 	for dir := range 10 {
 		var ops []any
@@ -175,7 +175,7 @@ func changeSome(ctx context.Context, s *session.Session, path string) (changed i
 			return 0, err
 		}
 		slices.Sort(names)
-		last := names[len(names)-1] // the one of the time before; at first one of plant's
+		last := names[len(names)-1] // the one that the call before has created; at first one of plant's
 		ops = append(ops, &zk.DeleteRequest{Path: fmt.Sprintf("%s/d%03d/%s", path, dir, last), Version: -1})
 		if _, err := s.Multi(ctx, ops...); err != nil {
 			return 0, err
@@ -185,9 +185,9 @@ func changeSome(ctx context.Context, s *session.Session, path string) (changed i
 	return changed, nil
 }
 
-// breakable is how a client reaches its server. A connection can be broken, and no other is made meanwhile.
+// breakable dials the server for a client. Its connection can be broken, and no other one is made meanwhile.
 type breakable struct {
-	mu   sync.Mutex // held while there is no way; guards conn
+	mu   sync.Mutex // held while no connection can be made; guards conn
 	conn net.Conn
 }
 

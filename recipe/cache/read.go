@@ -158,7 +158,7 @@ func (c *Cache) reader(ctx context.Context, s *session.Session, w *session.TreeW
 			empty := todo&getList != 0 && stat.NumChildren == 0 && covered != 0 && covered == connection
 			ok = c.answered(n, path, err, func() {
 				c.gotData(n, data, stat, connection)
-				if empty { // the answer is the list, too: one watch tells of each child that comes later
+				if empty { // so the list is known, too: the watch on the whole tree tells of each child that is created later
 					c.gotList(n, nil, stat, connection)
 				}
 			})

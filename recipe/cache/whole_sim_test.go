@@ -80,7 +80,7 @@ func TestChildrenOfAZnodeThatHadNoneAreSeen(t *testing.T) {
 	})
 }
 
-// A child is created between the answer to the read of its directory, which has none yet, and the arrival of that answer.
+// The answer to the read of a directory says that it has no children. While that answer is on its way, a child is created.
 func TestAChildThatComesWithTheAnswerIsSeen(t *testing.T) {
 	inBubble(t, 1, func(b *bubble) {
 		b.create("/a", "")

@@ -104,7 +104,7 @@ func TestAFollowerThatFreezesCostsNobodyItsPlace(t *testing.T) {
 // the loss of a connection must not cost the leadership.
 func TestAFrozenFollowerTriedFirstCostsNobodyItsPlace(t *testing.T) {
 	a := attach(t)
-	for i := range a.dialers { // to where nothing will freeze
+	for i := range a.dialers { // to a server that will not freeze
 		a.dialers[i].set("", "")
 		a.dialers[i].detour(a.victim.Addr(), a.healthy)
 		a.dialers[i].drop()

@@ -208,7 +208,8 @@ func TestARecordThatWasCopiedTellsNothing(t *testing.T) {
 	}
 }
 
-// The number of a candidate that has not looked yet is over in a record that somebody has copied.
+// Somebody has copied a record to this path. In that record, the number of a candidate that has not read the list yet
+// is over.
 func TestARecordThatWasCopiedHidesNobody(t *testing.T) {
 	var brake atomic.Pointer[zktest.Host]
 	onRequest := func(r zktest.Request) { // "a" has created its znode, and reads it
@@ -231,15 +232,15 @@ func TestARecordThatWasCopiedHidesNobody(t *testing.T) {
 		b.stop()
 		time.Sleep(50 * time.Millisecond)
 		a.host.Heal()
-		term := a.term() // which looks at all others
+		term := a.term() // the checker compares it with all others
 		time.Sleep(stageD)
 		term.Resign()
 		c.term()
 	})
 }
 
-// The record of another path, which must not be written, tells nothing either. Once the numbers have come as far as it
-// tells, it says nothing of one's own.
+// The record of another path tells nothing even if candidates may not write it. That is so, too, when the numbers here
+// have reached those of the record.
 func TestACopiedRecordThatMustNotBeWrittenTellsNothing(t *testing.T) {
 	for _, settled := range []int{2, 1234} {
 		onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
@@ -247,12 +248,12 @@ func TestACopiedRecordThatMustNotBeWrittenTellsNothing(t *testing.T) {
 			all, first := s.lineUp("a", "b", "c")
 			first.Resign()
 			s.vanish(all[1], all[1].term())
-			all[2].term() // which looks at all others
+			all[2].term() // the checker compares it with all others
 		})
 	}
 }
 
-// Who has read the record of another path does not write back what it tells of numbers that are yet to come.
+// A candidate that has read the record of another path does not write back its numbers, which do not exist here yet.
 func TestWhatACopiedRecordTellsIsNotWrittenBack(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.copied(0, zk.PermAll, 2)
@@ -260,11 +261,12 @@ func TestWhatACopiedRecordTellsIsNotWrittenBack(t *testing.T) {
 		all[1].stop()
 		first.Resign()
 		s.vanish(all[2], all[2].term())
-		all[3].term() // which looks at all others
+		all[3].term() // the checker compares it with all others
 	})
 }
 
-// Somebody copies another path over this one. Who hears afterwards that the leader's znode is gone waits for the lease.
+// Somebody overwrites the record with that of another path. Then the leader's znode is deleted. The next candidate
+// still waits for the lease.
 func TestARecordThatIsCopiedLaterTellsNothing(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		all, first := s.lineUp("a", "b")
@@ -273,11 +275,11 @@ func TestARecordThatIsCopiedLaterTellsNothing(t *testing.T) {
 		}
 		time.Sleep(5 * stageD)
 		s.vanish(all[0], first)
-		all[1].term() // which looks at the first
+		all[1].term() // the checker compares it with the first
 	})
 }
 
-// vanish deletes a leader's znode without its knowledge.
+// vanish deletes a leader's znode. The leader does not hear of it.
 func (s *stage) vanish(a *candidate, term *election.Term) {
 	s.T.Helper()
 	time.Sleep(stageD)

@@ -25,7 +25,7 @@ var leases = []session.Config{
 	{Lease: 4 * time.Second, Timeout: 30 * time.Second},
 }
 
-// atEachLease runs f with each of leases, and for a few seeds, from which come the moments.
+// atEachLease runs f with each of leases, and with a few seeds, which decide the moments.
 func atEachLease(t *testing.T, seeds int64, f func(t *testing.T, s *stage, rng *rand.Rand)) {
 	for _, cfg := range leases {
 		t.Run(fmt.Sprintf("D %v, T %v", cfg.Lease, cfg.Timeout), func(t *testing.T) {

@@ -46,8 +46,9 @@ func New(client *session.Client, path string, cfg Config) (*Group, error) {
 // the ID missing. That znode is left over from a former process, or belongs to another member
 // with that ID, which gets [ErrReplaced].
 //
-// Join tries until ctx ends, or the client is closed: session.ErrClosed. A [*recipe.PermanentError]
-// says that trying again cannot help. After an error nothing is left. Each call makes another member.
+// Join tries until ctx ends, or until the client is closed. The error wraps the cause of ctx, or is
+// session.ErrClosed. A [*recipe.PermanentError] says that trying again cannot help. After an error
+// nothing is left. Each call makes another member.
 func (g *Group) Join(ctx context.Context) (*Member, error) {
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("group: %s: not listed: %w", g.path, context.Cause(ctx))

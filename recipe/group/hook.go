@@ -22,7 +22,7 @@ func newTestListing(ctx context.Context, token int64) (any, func(recipe.Reason))
 	return l, func(reason recipe.Reason) { l.end(reason, nil) }
 }
 
-// newTestSnapshot makes a snapshot for recipetest. members are a []Entry.
+// newTestSnapshot makes a snapshot for recipetest. members is a []Entry.
 func newTestSnapshot(age time.Duration, members any) any {
 	c := clock.System
 	return Snapshot{Members: members.([]Entry), AsOf: c.Wall().Add(-age), asOf: c.Now().Add(-age), clock: c}

@@ -88,7 +88,8 @@ func newMember(ctx context.Context, g *Group) *Member {
 	return m
 }
 
-// whyNot says what was lacking when ctx ended, and what has failed until then.
+// whyNot returns the error for a wait that ctx has ended. It says what was missing, and what has
+// failed until then.
 func (m *Member) whyNot(ctx context.Context, lacking string) error {
 	m.mu.Lock()
 	failure := m.failure
@@ -98,7 +99,7 @@ func (m *Member) whyNot(ctx context.Context, lacking string) error {
 		return fmt.Errorf("group: %s: %s: %w (%w)", m.node, lacking, why, failure)
 	}
 	if _, err := m.client.Session(ctx); errors.Is(err, why) {
-		why = err // there is no session, and it tells what is wrong with each server
+		why = err // there is no session, and the error tells what is wrong with each server
 	}
 	return fmt.Errorf("group: %s: %s: %w", m.node, lacking, why)
 }

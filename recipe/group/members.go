@@ -89,8 +89,8 @@ func (m *Members) Fresh(ctx context.Context) (Snapshot, error) {
 	return m.await(ctx, "no list that is new enough", func() bool { return m.known && asked.Reached(m.now.asOf) })
 }
 
-// await waits until ready, which is called with m.mu held. lacking is what the error says while it
-// is not.
+// await waits until ready, which is called with m.mu held, returns true. If ctx ends before, the error
+// says that lacking is missing.
 func (m *Members) await(ctx context.Context, lacking string, ready func() bool) (Snapshot, error) {
 	for {
 		m.mu.Lock()
@@ -111,8 +111,8 @@ func (m *Members) await(ctx context.Context, lacking string, ready func() bool) 
 	}
 }
 
-// cut returns the error for a wait that ctx has ended: what is lacking, and why, as far as that is
-// known.
+// cut returns the error for a wait that ctx has ended. It says what is missing, and the reason if that
+// is known.
 func (m *Members) cut(ctx context.Context, lacking string) error {
 	m.mu.Lock()
 	known, failure := m.known, m.failure
@@ -125,7 +125,7 @@ func (m *Members) cut(ctx context.Context, lacking string) error {
 		return fmt.Errorf("group: %s: %s: %w (%w)", m.path, lacking, why, failure)
 	}
 	if _, err := m.life.Session(ctx, func(error) {}); errors.Is(err, why) {
-		why = err // there is no session, and it tells what is wrong with each server
+		why = err // there is no session, and the error tells what is wrong with each server
 	}
 	return fmt.Errorf("group: %s: %s: %w", m.path, lacking, why)
 }

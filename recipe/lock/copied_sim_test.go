@@ -7,8 +7,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// Somebody has copied a reader's znode. A writer would get the same number, and readers would take the copy for the
-// writer, which has become a reader.
+// Somebody has copied a reader's znode. A writer gets the same number. If it held the lock by that number, readers would
+// take the copy for this writer, after a downgrade.
 func TestNobodyHoldsByTheNumberOfAZnodeThatWasCopied(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		admin := s.Admin()

@@ -100,7 +100,7 @@ func TestWhoGivesUpDelaysNobody(t *testing.T) {
 			first = <-next
 		})
 		giveUp(d)
-		s.Eventually("line of one", func() bool { return len(s.inLine()) == 1 }) // who gives up leaves in the background
+		s.Eventually("line of one", func() bool { return len(s.inLine()) == 1 }) // a process that gives up leaves in the background
 		release(t, first)                                                        // the record was written since it was read last
 		quickly("who joins then", func() { release(t, b.acquire()) })
 	})

@@ -175,7 +175,7 @@ func TestTheStatusOfLocksThatAreHeldTogether(t *testing.T) {
 			got <- set
 		}()
 		s.Eventually("lock of the two", func() bool { return locks[0].Status().Counts.Waited.Count == 2 })
-		s.ExpireSession(s.Session(client).ID()) // it begins anew with both
+		s.ExpireSession(s.Session(client).ID()) // both begin anew in the next session
 		time.Sleep(stageT)
 		for _, l := range locks {
 			if st := l.Status(); len(st.Claims) != 1 {

@@ -96,7 +96,7 @@ func ExampleNewClient() {
 	// perhaps 2
 }
 
-// inExample stands for the *testing.T, which an example has not.
+// inExample stands for the *testing.T, which an example does not have.
 type inExample struct{ cleanups []func() }
 
 func (*inExample) Helper()                      {}

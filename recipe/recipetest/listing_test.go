@@ -59,7 +59,7 @@ func TestARoundLastsUntilItsEnd(t *testing.T) {
 	<-round.Context().Done()
 }
 
-// serve is the kind of function that one wants to test: work that others hand out.
+// serve is the kind of function that one wants to test: it does work that others hand out.
 func serve(listing *group.Listing, jobs []string) (done []string) {
 	for _, job := range jobs {
 		if !listing.Valid() {

@@ -2,9 +2,9 @@
 // leading, under a lock, with a permit, as a member of a group or in a round of a barrier, without
 // ZooKeeper. What it makes lasts until the test ends it, for the reason that the test wants.
 //
-// Code that is given a value, a counter, a cache, a barrier or those who are in a group needs somebody
-// who answers: [NewClient] has an ensemble in the test's own process. The package session/zktest tells
-// how to test whole failovers with it, by faults and ends of sessions.
+// Code that uses a value, a counter, a cache, a barrier or the members of a group needs an ensemble:
+// [NewClient] makes one in the test's own process. With it, whole failovers can be tested, too: the
+// package session/zktest tells how to cause faults and ends of sessions.
 package recipetest
 
 import (
@@ -52,8 +52,8 @@ func NewPermit(ctx context.Context, slots ...int) (permit *semaphore.Permit, end
 	return p.(*semaphore.Permit), end
 }
 
-// NewListing is NewTerm for a listing of a member of a group, which work that others hand out to the
-// member belongs to.
+// NewListing is NewTerm for the listing of a member of a group. Work that others hand out to that
+// member belongs to the listing.
 func NewListing(ctx context.Context) (listing *group.Listing, end func(recipe.Reason)) {
 	l, end := testhook.NewListing(ctx, tokens.Add(1))
 	return l.(*group.Listing), end
@@ -72,10 +72,10 @@ func NewSnapshot(age time.Duration, members ...group.Entry) group.Snapshot {
 	return testhook.NewSnapshot(age, members).(group.Snapshot)
 }
 
-// NewClient returns a client of an ensemble of one server in this process, which has no znodes. Both
-// are closed when the test ends; inside a bubble of testing/synctest they keep its time. Make a value,
-// a counter, a cache, a barrier or a group with the client, as the program does. Let the ensemble go
-// wrong where the test wants that: it can lose an answer, or end the session. Another client is one
+// NewClient returns a client of an ensemble in this process, and the ensemble. It has one server and
+// no znodes. Both are closed when the test ends. Inside a bubble of testing/synctest they use its
+// time. Make a value, a counter, a cache, a barrier or a group with the client, as the program does.
+// The test can make the ensemble lose an answer, or end the session. For another client, open one
 // with the [zktest.Host.Dial] of another host in its Config.
 func NewClient(t zktest.TB) (*session.Client, *zktest.Ensemble) {
 	t.Helper()

@@ -116,9 +116,9 @@ func (r record) bound() record {
 	return r
 }
 
-// at returns the record as it is at the path with that Stat. In one that somebody has copied from another path, the
-// numbers tell nothing, and leases may be as long here as where there is no record. Nobody has taken slots by it if it is
-// as it was when the path was made.
+// at returns the record for the path with that Stat. If somebody has copied it from another path, its numbers are
+// dropped, and leases may be as long as without a record. If the path still has the data that it was created with,
+// nobody has taken slots yet.
 func (r record) at(stat zk.Stat) record {
 	at, same := r.At(stat)
 	if !same && (!r.IsZero() || len(r.slots) > 0) {
@@ -131,14 +131,14 @@ func (r record) at(stat zk.Stat) record {
 	return r
 }
 
-// anyVersion is what servers take for any version, though a version can come to it. A write at it is not tied to what
-// was read.
+// anyVersion is the version that servers take for any version. A znode can reach it. Then a write cannot be tied to
+// what was read.
 const anyVersion = -1
 
 var errAnyVersion = errors.New("its version is -1, at which nobody can change it safely: write the same data once more by hand")
 
-// tied reads the data of a path, by get, at a version to which a write can be tied. The version before anyVersion is
-// left in one step of two writes.
+// tied reads the data of a path, by get, at a version to which a write can be tied. If the version is the one before
+// anyVersion, it first skips anyVersion, by two writes in one transaction.
 func tied(ctx context.Context, at *session.Session, path string, get func(context.Context) ([]byte, zk.Stat, error)) ([]byte, zk.Stat, error) {
 	for {
 		data, stat, err := get(ctx)

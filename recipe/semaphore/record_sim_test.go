@@ -8,8 +8,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// In a record that somebody has copied, permits have slots that are yet to come here. "a" does not find them in the list.
-// Meanwhile "b" gets one of their numbers, and a slot.
+// Somebody has copied a record to this path, with slots of permits whose numbers do not exist here yet. "a" does not
+// find these permits in the list. Meanwhile "b" gets one of their numbers, and a slot.
 func TestSlotsInARecordThatWasCopiedBelongToNobody(t *testing.T) {
 	var host *zktest.Host
 	brake := func(r zktest.Request) { // "b" has found room, and is about to create its znode
@@ -30,7 +30,7 @@ func TestSlotsInARecordThatWasCopiedBelongToNobody(t *testing.T) {
 		first := s.process("a", slotted).begin(1)
 		time.Sleep(stageD / 2)
 		b.host.Heal()
-		x, y := <-two, <-first // which looks at all others
+		x, y := <-two, <-first // each is checked against all others
 		s.release(x)
 		s.release(y)
 	})

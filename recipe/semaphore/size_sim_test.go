@@ -101,7 +101,7 @@ func TestResizeWakesThoseWhoWaitInOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 		last := s.process("last")
-		// It says another size than the path, which comes first.
+		// The error is about the size that New was given, not about the 2 permits.
 		if _, err := last.AcquireN(t.Context(), 2); !isA[*semaphore.SizeError](err) || !strings.Contains(err.Error(), "New was given") {
 			t.Errorf("two of one: %v", err)
 		}

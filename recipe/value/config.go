@@ -21,8 +21,8 @@ type Config struct {
 	// Durable, if set, is the name of a journal that outlives the session. Then the next session
 	// finds out the outcome of a change. Only one Value or Counter may use it at a time, and it
 	// stays when the program ends. Choose a name that this program uses again after a restart. If
-	// somebody deletes the journal, the name of the next one has an addition. At most 128 bytes
-	// without a slash.
+	// somebody deletes the journal, a random part is added to the name of the next one. At most 128
+	// bytes without a slash.
 	Durable string
 
 	// ACL of the znode, its parents and the journal if they must be created; it has to grant us

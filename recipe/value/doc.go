@@ -3,9 +3,9 @@
 //
 // No change counts twice, and no change that was carried out is reported as failed. If an answer
 // is lost, the library finds out the outcome. The outcome of a change stays unknown only if its
-// session ends meanwhile, its caller does not wait, or somebody deletes the journal. Then the error
-// is an [UnknownError], which has the value before and the value after. The change is not retried
-// after that.
+// session ends meanwhile, its caller does not wait, or somebody deletes the journal or takes away
+// the permission to write it. Then the error is an [UnknownError], which has the value before and
+// the value after. The change is not retried after that.
 //
 //	n, err := value.NewCounter(client, "/orders/next", value.CounterConfig{})
 //	if err != nil {
@@ -50,8 +50,10 @@
 //
 // # Costs
 //
-// A change is one quorum write while nobody else changes the znode. The first one in a session takes
-// another, which creates the journal. After a second without a change it takes one read more. After a conflict it waits for a moment, reads and tries again. A Counter
-// carries the additions of many goroutines in one write. Get is a quorum write that changes
-// nothing, so that it is never old. A Watcher reads at each change that it sees.
+// A change is one quorum write while nobody else changes the znode. The first one in a session
+// needs another write before it, which creates the journal; with [Config.Durable] only the first
+// of all does. After a second without a change, a change needs one read more. After a conflict it
+// waits for a moment, reads and tries again. A Counter carries the additions of many goroutines
+// in one write. Get is a quorum write that changes nothing, so that it is never old. A Watcher
+// reads at each change that it sees.
 package value

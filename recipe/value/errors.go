@@ -38,9 +38,10 @@ func (e *ConflictError) Error() string {
 	return fmt.Sprintf("value: %s has changed: it is %.40q since transaction 0x%x", e.Path, e.Now.Data, e.Now.Zxid)
 }
 
-// UnknownError is the error of a change that may or may not have been carried out: the session was
-// lost with the answer, or the caller's context has ended before it. If it was carried out, then
-// once, from Before to After.
+// UnknownError is the error of a change that may or may not have been carried out. The session
+// was lost with the answer, the caller's context has ended before the answer, or an answer was
+// lost and the journal cannot tell. If the change was carried out, then once, from Before to
+// After.
 type UnknownError struct {
 	// Path is the znode's.
 	Path string

@@ -16,8 +16,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A late one is a counter that adds 1 to 5. Its request is on its way from one server to another when its session ends
-// for the client. The next session begins when heal is called.
+// A late is a counter that adds 1 to 5. When its session ends for the client, its request is still on its way from one
+// server to another. The next session begins when heal is called.
 type late struct {
 	*stage
 	*value.Counter
@@ -69,8 +69,8 @@ func (l *late) arrives() {
 	time.Sleep(stageT)
 }
 
-// isUnknown wants the addition to be unknown. If it is made anew instead, that is delayed until the first request has
-// arrived, after then: so it counts twice.
+// isUnknown demands that the outcome of the addition is unknown. Then it calls then, and lets the first request arrive.
+// If the addition is made anew, isUnknown first does the same, so that the addition counts twice.
 func (l *late) isUnknown(then func()) {
 	l.T.Helper()
 	again := l.On(zktest.Match{Op: zktest.OpMulti, Path: journals, Host: "a", Nth: 2}, zktest.DropRequest)

@@ -127,7 +127,7 @@ func TestALargeWriteThatIsNeverAnsweredIsGivenUp(t *testing.T) {
 	})
 }
 
-// It is the data that are refused: the same znode takes others.
+// Only these data are refused: the same znode accepts smaller ones.
 func TestAValueThatIsTooLargeIsNotBlamedOnThePath(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		v := s.value("a", value.Config{})

@@ -59,7 +59,7 @@ func TestRealServersBehaveAsRecorded(t *testing.T) {
 func TestZnodesWithATimeToLiveAreThoseOfRealServers(t *testing.T) {
 	for release, version := range map[zktest.Release]string{zktest.Release380: "", zktest.Release395: string(zktest.Release395)} {
 		t.Run(string(release), func(t *testing.T) {
-			for range 3 { // a busy machine may find a znode too late, or look for it too late
+			for range 3 { // on a busy machine a znode may be deleted, or looked for, too late
 				e := ensemble.ForTest(t, ensemble.Config{Servers: 1, Tick: tick, Version: version,
 					JVM: []string{"-Dzookeeper.extendedTypesEnabled=true", "-Dznode.container.checkIntervalMs=500"}})
 				ours := zktest.Start(t, zktest.Config{Release: release, Tick: tick, ExtendedTypes: true, ContainerCheck: 500 * time.Millisecond})

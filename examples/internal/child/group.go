@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// Group is the children of a demonstration and the lock of what they have told. A child must not
-// end by itself: that is a failure, and the first failure ends the demonstration.
+// A Group holds the children of a demonstration, and the lock that guards what they have told. A
+// child must not end by itself: that is a failure, and the first failure ends the demonstration.
 type Group struct {
 	role string
 	args []string
@@ -63,7 +63,7 @@ func (g *Group) Fail(err error) {
 	})
 }
 
-// Start starts a child and watches over it.
+// Start starts a child. If the child ends by itself, that is a failure.
 func (g *Group) Start(id string) {
 	c, err := Start(g.role, append(slices.Clone(g.args), "-id", id), func(line []byte) (err error) {
 		g.Do(func() { err = g.tell(id, line) })
@@ -96,9 +96,9 @@ func (g *Group) Kill(id string) {
 	c.Kill()
 }
 
-// Stop asks all children to end, as [Child.Stop] does, and waits for them. Where one is named as
-// the last, it is asked when the others have ended: if that is the leader, nobody else is elected
-// for a moment. Stop returns the first failure.
+// Stop asks all children to end, as [Child.Stop] does, and waits for them. If last names a child,
+// Stop asks it when the others have ended: where the leader is the last, nobody else is elected for
+// a moment. Stop returns the first failure.
 func (g *Group) Stop(line, last string) error {
 	var children map[string]*Child
 	g.Do(func() { children, g.children = g.children, map[string]*Child{} }) // from now on they may end

@@ -12,7 +12,7 @@ import (
 // gone. If f returns an error before that, the child exits with 1.
 func Main(f func(context.Context) error) {
 	ctx, stop := context.WithCancel(context.Background())
-	go func() { // not waited for: a read of stdin cannot be called back
+	go func() { // not waited for: a read of stdin cannot be cancelled
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		stop()
 	}()

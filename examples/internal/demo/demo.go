@@ -1,5 +1,5 @@
-// Package demo is what the examples that demonstrate something have in common: some flags, an
-// ensemble, the end by Ctrl-C, and exit codes.
+// Package demo has what the demonstrations among the examples share: flags, an ensemble, the end by
+// Ctrl-C, and exit codes.
 package demo
 
 import (
@@ -34,8 +34,8 @@ func New(name, path string) *Demo {
 	return d
 }
 
-// Main runs the program. It exits with 2 if a flag is wrong, for which check looks at those that
-// the program has defined, and with 1 if run fails.
+// Main runs the program. It exits with 1 if run fails, and with 2 if a flag is wrong. check looks
+// at the flags that the program has defined.
 func (d *Demo) Main(check func() error, run func(context.Context, *zookeeper.Ensemble) error) {
 	_ = d.Flags.Parse(os.Args[1:]) // exits by itself if it fails, and for -help
 	err := d.Times.Check(d.Flags, time.Minute)
@@ -72,7 +72,7 @@ func (d *Demo) Run(ctx context.Context, run func(context.Context, *zookeeper.Ens
 	return run(ctx, ensemble)
 }
 
-// Args returns flags for a child process, which may parse them by a Demo, too.
+// Args returns flags for a child process. The child may parse them by a Demo, too.
 func (d *Demo) Args(ensemble *zookeeper.Ensemble) []string {
 	return append(d.Times.Args(), "-zk", ensemble.Connect, "-path", d.Path)
 }

@@ -38,8 +38,8 @@ var notAsCurator = map[string]string{
 	"TestLeaderLatch.testGetChildrenHitsNoNode": "a server at a port that had one before has its data still",
 }
 
-// TestThoseOfCurator tells which others fail, and demands only that most pass: many of them measure times of seconds. Which of
-// them fail on real servers, too, -real tells.
+// TestThoseOfCurator tells which others fail, and demands only that most pass: many of them measure times of seconds. With
+// -real it runs them on real servers, which shows whether they fail there, too.
 func TestThoseOfCurator(t *testing.T) {
 	asked(t)
 	javac := need.Program(t, "javac", "default-jdk-headless")

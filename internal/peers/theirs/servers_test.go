@@ -82,7 +82,7 @@ func (s *servers) answer(r *http.Request) (string, error) {
 	return "", fmt.Errorf("unknown: %s", r.URL)
 }
 
-// make starts an ensemble. All allow a time to live.
+// make starts an ensemble. Its servers allow znodes with a time to live (TTL).
 func (s *servers) make(r *http.Request) (ensembles, error) {
 	n, err := strconv.Atoi(r.FormValue("servers"))
 	tick, err2 := time.ParseDuration(r.FormValue("tick"))

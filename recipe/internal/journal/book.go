@@ -16,7 +16,7 @@ import (
 type book struct {
 	session *session.Session // that it belongs to; nil: it outlives sessions
 	path    string
-	made    bool // it exists, or somebody has deleted it
+	made    bool // it was created, but somebody may have deleted it
 	version int32
 }
 
@@ -25,8 +25,9 @@ const void = 0
 
 func newName() string { return rand.Text() }
 
-// open returns the journal to be used in a session. It is made before the first attempt: one that
-// made it could be carried out a second time after somebody has deleted it.
+// open returns the journal to be used in a session. The journal is created before the first
+// attempt. If an attempt created it, a copy of that attempt could be carried out after somebody has
+// deleted the journal.
 func (z *Znode) open(ctx context.Context, s *session.Session) (*book, error) {
 	if z.book == nil || z.book.session != nil && z.book.session != s {
 		z.book = z.newBook(s)
@@ -41,7 +42,8 @@ func (z *Znode) open(ctx context.Context, s *session.Session) (*book, error) {
 	return z.book, nil
 }
 
-// newBook names a journal as none was before, but for a durable one, which an earlier run may have left.
+// newBook chooses a name that no journal has had before, except for a durable journal, which an
+// earlier run may have left.
 func (z *Znode) newBook(s *session.Session) *book {
 	switch {
 	case z.cfg.Durable == "":
@@ -70,7 +72,7 @@ func (z *Znode) create(ctx context.Context, s *session.Session, b *book) error {
 		_, err = s.Create(ctx, b.path, nil, flags, z.cfg.ACL)
 	}
 	if b.session != nil && errors.Is(err, zk.ErrNodeExists) {
-		return nil // it was made, and the answer was lost: nobody else knows its name
+		return nil // we have created it, and the answer was lost: nobody else knows its name
 	}
 	return err
 }

@@ -10,18 +10,18 @@
 //
 // An attempt whose answer is lost is sent again as it is. The answer then tells its fate:
 //
-//	done                           it was carried out, now or before
-//	the znode was refused          the journal was at j: nothing was carried out, and v is over
-//	the journal was refused        one attempt was carried out; the journal tells which
-//	another refusal                the journal was at j: nothing was carried out
+//	done                              it was carried out, now or before
+//	the znode's version is refused    the journal was at j: nothing was carried out, and v is over
+//	the journal's version is refused  one attempt was carried out; the journal tells which
+//	the znode is refused otherwise    the journal was at j: nothing was carried out
 //
 // All attempts of one change are made at the same j. So one of them at most is ever carried out,
-// even if copies of them are still on their way. No attempt creates the journal, and no journal
-// gets the name of an earlier one: a copy never fits a later journal.
+// even if copies of them are still on their way. No attempt creates a journal that is missing,
+// and no later journal gets its name: so a copy never fits a later journal.
 //
-// A session keeps the order of its requests: what it refuses, none of its earlier copies can do.
-// That is not so for copies of an earlier session, which may live on after its client has given it
-// up. For these a refusal counts only if j or v is over.
+// A session keeps the order of its requests: after a refusal, none of its earlier copies is
+// carried out. That is not so for copies of an earlier session, which may live on after its
+// client has given it up. For these a refusal counts only if j or v is over.
 //
 // The journal is ephemeral. When the session is over before the fate is known, the next session
 // makes the same change at the same version v: only one of the two can be carried out. If that is

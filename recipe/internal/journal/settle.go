@@ -24,7 +24,7 @@ type attempt struct {
 
 	losses int   // of answers
 	lost   bool  // an answer was lost in the session of the journal: it may have been carried out
-	orphan bool  // one was lost in an earlier session: a copy may still be on its way
+	orphan bool  // an answer was lost in an earlier session: a copy may still be on its way
 	cause  error // why the answer was lost
 }
 
@@ -42,7 +42,7 @@ const (
 	open    fate = iota // nothing: it is to be sent again
 	landed              // carried out
 	over                // no copy was carried out, and none will be: j or v is over
-	refused             // the same of the copies of this session alone
+	refused             // the same, but only for the copies of this session
 	unknown             // nobody can tell
 )
 
@@ -54,8 +54,8 @@ func nearWrap(version int32) bool { return version > 1<<30 || version < 0 }
 // a server: a write could not be tied to what was read.
 var ErrVersion = errors.New("the znode has version -1, which servers take for any version: set its data once more by hand")
 
-// compose writes an attempt's operations, with the next number. In a durable journal, those of an
-// orphan write the journal alone: they make its earlier copies impossible.
+// compose writes an attempt's operations, with the next number. If the attempt is an orphan and
+// the journal is durable, they write the journal alone. That makes the earlier copies impossible.
 func (z *Znode) compose(a *attempt, b *book) {
 	if a.orphan && b.session == nil {
 		a.ops = b.entry(z.mark(void), z.cfg.ACL)
@@ -118,9 +118,10 @@ func (z *Znode) settle(ctx context.Context, s *session.Session, a *attempt) erro
 	}
 }
 
-// follow returns the session in which an attempt is to be sent next. Where that is another one,
-// the attempt gets a place in its journal. If that cannot be had now, the session stays the same, in
-// which nothing is sent any more. The error is that it can never be had.
+// follow returns the session in which an attempt is to be sent next. If that is another session,
+// the attempt gets operations for its journal. If there is no session or no journal now, follow
+// returns the present session, in which nothing is sent any more. It returns an error if there
+// can never be a journal.
 func (z *Znode) follow(ctx context.Context, s *session.Session, a *attempt) (*session.Session, error) {
 	if s.Err() == nil {
 		return s, nil
@@ -179,7 +180,7 @@ func (z *Znode) send(ctx context.Context, s *session.Session, a *attempt) (fate,
 		return f, 0, err
 	case !session.Permanent(err):
 		return open, 0, err // the servers' fault, not the request's
-	case a.lost && at < a.entry: // for the same reason it would have been refused after it was carried out
+	case a.lost && at < a.entry: // it would be refused like this after it was carried out, too
 		return unknown, 0, err
 	}
 	return refused, 0, err

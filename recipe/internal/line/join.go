@@ -171,7 +171,7 @@ func (p *Place) enter(ctx context.Context, r reading, read bool) error {
 		return err
 	}
 	if !read || len(r.record) > 0 { // else it has just been written
-		p.version = r.stat.Version // those ahead write it once each from here on, as they leave
+		p.version = r.stat.Version // from here on, each one ahead writes it once, when it leaves
 	}
 	if own == 0 {
 		return nil
@@ -187,7 +187,7 @@ func (p *Place) enter(ctx context.Context, r reading, read bool) error {
 	return nil
 }
 
-// enterRecord takes in the record as it was read with the list, or reads it. One that is older than the list does not
+// enterRecord takes the record that was read with the list, or reads it. A record that is older than the list may not
 // tell of all who have left.
 func (p *Place) enterRecord(ctx context.Context, r reading, read bool) error {
 	data, stat := r.record, r.held

@@ -15,7 +15,7 @@ import (
 // take takes in what the path holds, and writes the first record of the line if there is none.
 func (p *Place) take(ctx context.Context, data []byte, stat zk.Stat) error {
 	for len(data) == 0 {
-		// Somebody who must not write here may have joined already, with a lease of that length.
+		// A candidate that may not write here may have joined already, with a lease of up to DefaultLease.
 		first := record{lease: max(p.s.LeaseAsked(), session.DefaultLease)}
 		// With a check of the own znode: else the path may have been made again, with a record.
 		_, err := p.s.Multi(ctx,

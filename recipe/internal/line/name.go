@@ -167,7 +167,7 @@ func Ambiguous(sorted []Name) bool {
 }
 
 // Twin reports whether a list has another znode with the number of me, which somebody has copied from another path.
-// Nobody may hold by such a number: others would take the copy for the holder, when that is gone.
+// Nobody may hold by such a number: when the holder's znode is gone, others would take the copy for it.
 func Twin(me string, names []Name) bool {
 	own, _ := Parse(me)
 	return number(own) != noNumber &&

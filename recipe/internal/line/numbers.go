@@ -21,8 +21,8 @@ func NumberOf(n Name) int64 { return number(n) }
 // Numbers are the numbers of a line that are over, for the record of a line and for recipes that have
 // a record of their own. It is a value: Add and Bound change nothing and return another.
 type Numbers struct {
-	// path is the one that they belong to, as At writes it: "" before the first number is over. Numbers of another
-	// path, which somebody has copied with its record, tell nothing here.
+	// path identifies the path to which the numbers belong, as At writes it. It is "" before the first number is over. If
+	// somebody has copied the record from another path, its numbers tell nothing here.
 	path string
 	// settled: no znode with a smaller number is held any more. In a line, only a candidate that
 	// has led says so, when it leaves.
@@ -67,16 +67,16 @@ func (x *Numbers) Read(key, value string) (known bool, err error) {
 	return true, err
 }
 
-// At returns the numbers as they are at the path with that Stat: none, if they are not those of the same path.
+// At returns the numbers for the path with that Stat. If they belong to another path, it returns none.
 func (x Numbers) At(stat zk.Stat) (at Numbers, same bool) {
-	id := fmt.Sprintf("%x-%x", stat.Czxid, stat.Ctime) // with the time it differs from those of other ensembles, too
+	id := fmt.Sprintf("%x-%x", stat.Czxid, stat.Ctime) // two ensembles may have the same czxid, but hardly with the same time
 	if x.path == id {
 		return x, true
 	}
 	return Numbers{path: id}, false
 }
 
-// IsZero reports whether there are none, and no path that they belong to: this is so in a first record.
+// IsZero reports whether there are no numbers, and no path to which they belong. That is so in a first record.
 func (x Numbers) IsZero() bool { return x.path == "" && x.settled == 0 && len(x.left) == 0 }
 
 // Over reports whether a znode with this number is not held any more.

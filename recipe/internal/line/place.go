@@ -16,8 +16,8 @@ import (
 // ErrGone: somebody else deleted the own znode, or it ended with the session.
 var ErrGone = errors.New("own znode is gone")
 
-// ErrTwin: another znode has the number of the own one, so that somebody must have copied it here. The next number may
-// be free.
+// ErrTwin says that another znode has the same number as our own, so somebody must have copied it here. The next number
+// may be free.
 var ErrTwin = errors.New("another znode in the line has our number: it was not created here, and has to be deleted")
 
 // Revocation is what somebody writes into a holder's znode who asks it to let go, as Curator's

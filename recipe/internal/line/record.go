@@ -15,8 +15,8 @@ import (
 )
 
 // record is what the path of a line holds: how long a lease may be in it, and which numbers are
-// over, so that nobody waits for their leases. The path's czxid and ctime are with the numbers, because in another path
-// they are others' numbers. As text:
+// over, so that nobody waits for their leases. It also has the path's czxid and ctime, because in
+// another path the same numbers belong to others. As text:
 //
 //	zkrecipe line 1
 //	lease 4s
@@ -66,8 +66,8 @@ func parseRecord(data []byte) (r record, ok bool) {
 	return r, r.lease > 0
 }
 
-// at returns the record as it is at the path with that Stat. In one that somebody has copied from another path, the
-// numbers tell nothing, and leases may be as long here as where there is no record.
+// at returns the record for the path with that Stat. If somebody has copied it from another path, its numbers are
+// dropped, and leases may be as long as without a record.
 func (r record) at(stat zk.Stat) record {
 	at, same := r.At(stat)
 	if !same && !r.IsZero() {

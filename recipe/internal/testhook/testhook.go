@@ -21,10 +21,10 @@ var NewPermit func(ctx context.Context, token int64, slots []int) (permit any, e
 // NewListing makes a listing of a member that is valid until end is called: a *group.Listing.
 var NewListing func(ctx context.Context, token int64) (listing any, end func(recipe.Reason))
 
-// NewSnapshot makes a snapshot of a group, of that age. members are a []group.Entry; it is a group.Snapshot.
+// NewSnapshot makes a group.Snapshot of that age. members is a []group.Entry.
 var NewSnapshot func(age time.Duration, members any) (snapshot any)
 
-// NewRound makes a round without others, until end is called or its Leave: a *barrier.Round.
+// NewRound makes a round without others, which is valid until end or its Leave is called: a *barrier.Round.
 var NewRound func(ctx context.Context) (round any, end func(recipe.Reason))
 
 // Endless is their lease.

@@ -38,8 +38,9 @@ var replyShapes = map[int32]string{
 // eventShape is that of a watch event: type, state, path.
 const eventShape = "iis"
 
-// checkEvent checks the body of a watch event. One without a type would tell zk that the session has
-// expired, or that the connection is another one. Servers do not send that: a client finds it out.
+// checkEvent checks the body of a watch event. An event whose type is not positive would tell zk that
+// the session has expired, or that the connection is another one. Servers do not send such events: zk
+// makes them itself.
 func checkEvent(body []byte) error {
 	if err := checkBody(eventShape, body); err != nil {
 		return err

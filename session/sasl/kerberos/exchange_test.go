@@ -13,7 +13,7 @@ import (
 
 var sessionKey = types.EncryptionKey{KeyType: etypeID.AES256_CTS_HMAC_SHA1_96, KeyValue: bytes.Repeat([]byte{7}, 32)}
 
-// offering is what the holder of a key says when it has seen the ticket.
+// offering is what a server with that key sends when it has seen the ticket.
 func offering(t testing.TB, key types.EncryptionKey, payload []byte) []byte {
 	t.Helper()
 	offer := gssapi.WrapToken{Flags: 1, EC: 12, Payload: payload}

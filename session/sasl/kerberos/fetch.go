@@ -14,7 +14,7 @@ import (
 	"github.com/jcmturner/gokrb5/v8/types"
 )
 
-// A ticket is one for a server.
+// A ticket is a service ticket: it is for one server.
 type ticket struct {
 	of     *identity
 	ticket messages.Ticket
@@ -26,8 +26,8 @@ type ticket struct {
 	doubtful bool // it was presented, and no server has accepted it since
 }
 
-// serves reports whether an identity can use the ticket. One that was accepted before, and was not the
-// last time, may be for a key that the servers do not have any more. The caller holds Login.mu.
+// serves reports whether an identity can use the ticket. If servers accepted it before, but did not when
+// it was presented last, their key may have changed. The caller holds Login.mu.
 func (t *ticket) serves(who *identity) bool {
 	return t != nil && t.of == who && time.Now().Before(t.end) && !(t.proven && t.doubtful)
 }
@@ -44,7 +44,7 @@ func (l *Login) accepted(t *ticket) {
 	t.proven, t.doubtful = true, false
 }
 
-// A fetch is one question to the KDC.
+// A fetch is one request for a ticket.
 type fetch struct {
 	of     *identity
 	done   chan struct{} // closed when the rest is set
@@ -52,8 +52,9 @@ type fetch struct {
 	err    error
 }
 
-// fetch gets a ticket, which is kept until it ends. The library's questions to the KDC cannot be cut short,
-// and one takes up to five seconds. So they are asked in the background, and once at a time.
+// fetch gets a ticket, which is kept until it ends. The library's requests to a KDC cannot be cancelled,
+// and one takes seconds if the KDC does not answer. So they are made in the background, one at a time
+// for each server.
 func (l *Login) fetch(name string) (*fetch, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -85,9 +86,9 @@ func (f *fetch) over() bool {
 	}
 }
 
-// ask asks the KDC for a ticket. The library's client is made for this question alone: it would renew
-// tickets on a goroutine of its own, where a panic over an answer would end the process, and it
-// changes the configuration that it has.
+// ask asks the KDC for a ticket. It makes a new client of the library each time. A client that is kept
+// would renew tickets on a goroutine of its own, where a panic over an answer would end the process. A
+// client also changes the configuration that it is given.
 func (l *Login) ask(who *identity, name string) (*ticket, error) {
 	conf, err := readConf(l.cfg.Conf)
 	if err != nil {
@@ -95,7 +96,7 @@ func (l *Login) ask(who *identity, name string) (*ticket, error) {
 	}
 	krb := client.NewWithKeytab("", "", keytab.New(), conf, client.DisablePAFXFAST(true)) // servers of Active Directory do not take FAST
 	krb.Credentials = who.creds
-	defer krb.Destroy() // of tickets for other realms it keeps some
+	defer krb.Destroy() // it may keep tickets for other realms
 	by, err := who.login(krb, conf)
 	if err != nil {
 		return nil, err
@@ -116,7 +117,7 @@ func (l *Login) ask(who *identity, name string) (*ticket, error) {
 
 var errEnded = errors.New("the tickets in the cache have ended: run kinit")
 
-// login returns the ticket by which the KDC gives others.
+// login returns the ticket-granting ticket.
 func (who *identity) login(krb *client.Client, conf *config.Config) (*granting, error) {
 	if who.first != nil {
 		if time.Now().After(who.first.end) {
@@ -136,7 +137,7 @@ func (who *identity) login(krb *client.Client, conf *config.Config) (*granting, 
 	return &granting{rep.Ticket, rep.DecryptedEncPart.Key, rep.DecryptedEncPart.EndTime}, nil
 }
 
-// grant asks the KDC of a realm for a ticket for a server of it.
+// grant asks the KDC of a realm for a ticket for a server of that realm.
 func (g *granting) grant(krb *client.Client, server types.PrincipalName, realm string) (*granting, error) {
 	_, rep, err := krb.TGSREQGenerateAndExchange(server, realm, g.ticket, g.key, false)
 	if err != nil {

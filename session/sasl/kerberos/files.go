@@ -19,19 +19,19 @@ import (
 // An identity is who logs in, as the keytab or the ticket cache says.
 type identity struct {
 	creds *credentials.Credentials
-	first *granting // from the cache; with a keytab the KDC gives one
+	first *granting // from the ticket cache; nil with a keytab, by which the KDC issues one
 }
 
-// A granting is a ticket by which a KDC gives others.
+// A granting is a ticket-granting ticket, or a ticket that was got with one.
 type granting struct {
 	ticket messages.Ticket
 	key    types.EncryptionKey
 	end    time.Time
 }
 
-// load reads the keytab or the ticket cache if it has changed. The error is why there is no identity
-// at all. Where only the new file cannot be read, l.unread is set. The caller holds l.mu, or is the
-// only one that knows l.
+// load reads the keytab or the ticket cache if it has changed. It returns an error if there is no
+// identity at all. If there is one, and the changed file cannot be read, it sets l.unread. The caller
+// holds l.mu, or is the only one that knows l.
 func (l *Login) load() error {
 	if l.closed {
 		return errors.New("kerberos: closed")
@@ -57,7 +57,7 @@ func (l *Login) load() error {
 	return nil
 }
 
-// sameFile also tells a file that was replaced by one with the same time.
+// sameFile also notices if a file was replaced by another one with the same time.
 func sameFile(a, b os.FileInfo) bool {
 	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }
@@ -107,12 +107,12 @@ func fromCache(file string) (*identity, error) {
 	return &identity{creds: cache.GetClientCredentials(), first: first}, nil
 }
 
-// granter is the principal of a realm's KDC.
+// granter is the principal of a realm's ticket-granting service.
 func granter(realm string) types.PrincipalName {
 	return types.PrincipalName{NameType: nametype.KRB_NT_SRV_INST, NameString: []string{"krbtgt", realm}}
 }
 
-// readConf reads Kerberos' configuration. What it has for Kerberos 4 is of no interest.
+// readConf reads Kerberos' configuration. It ignores what is there for Kerberos 4.
 func readConf(file string) (*config.Config, error) {
 	conf, err := config.Load(file)
 	if _, old := err.(config.UnsupportedDirective); err != nil && !old {

@@ -29,8 +29,8 @@ func FuzzOffer(f *testing.F) {
 	})
 }
 
-// FuzzKDC lets a KDC, or a host on the way to it, answer anything. A panic would be an error of the
-// question, but the library may have more to say.
+// FuzzKDC parses any bytes as answers of a KDC, or of a host on the way to it. In a program, a panic
+// would become an error of the request. A parser that hangs would not.
 func FuzzKDC(f *testing.F) {
 	f.Add([]byte{0x7e, 0x03, 1, 2, 3}) // KRB-ERROR
 	f.Add([]byte{0x6b, 0x80, 0, 0})    // AS-REP

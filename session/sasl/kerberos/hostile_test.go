@@ -89,7 +89,7 @@ func preauth(t *testing.T) string {
 	return string(text)
 }
 
-// Whatever a KDC answers, there is an error of that question, and another question may follow.
+// Whatever a KDC answers, that request ends with an error, and another request may follow.
 func TestAKDCCannotHarmTheProcess(t *testing.T) {
 	for name, c := range map[string]struct{ answer, want string }{
 		"closes":                {"", "the KDC cannot be reached"},
@@ -120,8 +120,8 @@ func TestAKDCCannotHarmTheProcess(t *testing.T) {
 	}
 }
 
-// A KDC that says nothing is not waited for longer than for a server. The question goes on, and others
-// wait for the same.
+// A session does not wait longer for a silent KDC than for a server. The request goes on, and others
+// wait for the same request.
 func TestASilentKDCHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	asked := make(chan struct{}, 100)

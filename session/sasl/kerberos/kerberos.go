@@ -11,8 +11,8 @@
 // Each connection is authenticated by a service ticket for zookeeper/HOST, HOST being the name in the
 // connect string. A ticket is kept until it ends. The KDC is asked in the background, so a session does
 // not wait longer for it than for a server. The server is authenticated, too, because only a server with
-// the key of its principal can answer. When servers have got another key, they refuse the ticket of
-// before, and another one is fetched. The connection is neither encrypted nor signed. Use TLS, too.
+// the key of its principal can answer. A server whose key was changed refuses a ticket for the former
+// key. Then another ticket is fetched. The connection is neither encrypted nor signed. Use TLS, too.
 package kerberos
 
 import (
@@ -38,8 +38,8 @@ type Config struct {
 	// that something else may renew it. Then Principal is not needed. While a changed file, or a
 	// changed Keytab, cannot be read, what was read before goes on to be used.
 	Cache string
-	// Conf is Kerberos' configuration, one file: what it includes is not read. It is read again for
-	// each ticket. Default: the environment's KRB5_CONFIG, or /etc/krb5.conf.
+	// Conf is the file with Kerberos' configuration. Files that it includes are not read. It is read
+	// again for each ticket. Default: the environment's KRB5_CONFIG, or /etc/krb5.conf.
 	Conf string
 	// Service is the first part of the servers' principals. Default "zookeeper".
 	Service string
@@ -54,7 +54,7 @@ type Login struct {
 
 	mu      sync.Mutex // guards what follows; held for moments only
 	who     *identity
-	read    os.FileInfo       // of the file that who was read from
+	read    os.FileInfo       // of the file from which who was read
 	unread  error             // why the file that stands there now cannot be read
 	fetches map[string]*fetch // the latest for each server's principal
 	closed  bool
@@ -120,7 +120,7 @@ func (l *Login) SASL(ctx context.Context, server string) (session.SASLExchange, 
 	return &exchange{login: l, ticket: f.ticket}, nil
 }
 
-// Close forgets the tickets. Connections that are authenticated stay so. It waits for questions to the
+// Close forgets the tickets. Connections that are authenticated stay so. It waits for requests to the
 // KDC that are under way.
 func (l *Login) Close() {
 	l.mu.Lock()

@@ -12,7 +12,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/sasl/kerberos"
 )
 
-// trusting adds a realm OTHER to the KDC, which takes those of TEST at their word.
+// trusting adds a realm OTHER to the KDC, which trusts the realm TEST.
 func (k *kdc) trusting() {
 	k.t.Helper()
 	more := fmt.Sprintf("\tOTHER = {\n\t\tdatabase_name = %[1]s/other\n\t\tkey_stash_file = %[1]s/other-stash\n"+

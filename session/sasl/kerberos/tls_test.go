@@ -19,7 +19,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/sasl/kerberos"
 )
 
-// certified writes a certificate for localhost, which is its own authority, and its key.
+// certified writes a self-signed certificate for localhost, and its key.
 func certified(t *testing.T, file string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -47,7 +47,7 @@ func certified(t *testing.T, file string) {
 	}
 }
 
-// Kerberos says who the client is, and TLS keeps what it says from others.
+// Kerberos authenticates the client, and TLS encrypts the connection.
 func TestKerberosGoesThroughTLS(t *testing.T) {
 	t.Parallel()
 	k := realm(t)

@@ -47,7 +47,7 @@ func (b *Barrier) Raise(ctx context.Context) error {
 // Lower lowers the barrier, which any process may have raised. It deletes the znode, and all who
 // wait go on. It returns nil when the barrier is down, also if it was already. A barrier that is
 // raised again meanwhile stays up. The error is zk.ErrNotEmpty if there is something below the
-// path. It takes WRITE on the znode.
+// path. It takes READ and WRITE on the znode, and DELETE on its parent.
 func (b *Barrier) Lower(ctx context.Context) error {
 	var czxid int64 // of the one to be lowered
 	err := life.InEach(ctx, b.client, b.path, func(s *session.Session) error {

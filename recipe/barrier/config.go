@@ -18,8 +18,9 @@ type Config struct {
 	// of UTF-8 without control characters. Default: host name, process id and a random part.
 	ID string
 
-	// ACL of the znodes, and of the path if it must be created. It has to grant READ to all who
-	// use the barrier, and WRITE to those who lower it. Default: the session's. A nil-length ACL means the default.
+	// ACL of the znodes, and of the path and its parents if they must be created. It has to grant
+	// READ, WRITE, CREATE and DELETE to all who use the barrier; those who only wait at a [Barrier]
+	// need READ. Default: the session's. An empty ACL means the default.
 	ACL []zk.ACL
 
 	// StopBefore is how long before the end of the lease the context of a [Round] ends. At most a

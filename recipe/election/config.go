@@ -42,8 +42,9 @@ type Config struct {
 	// Style of the znode's name. Default [StyleLatch].
 	Style Style
 
-	// ACL of the candidate's znode and of the election path if it must be created; it has
-	// to grant us READ. Default: the session's. A nil-length ACL means the default.
+	// ACL of the candidate's znode and of the election path if it must be created. It has to
+	// grant us READ. Where the path is created with it, it has to grant READ, WRITE, CREATE and
+	// DELETE to all candidates. Default: the session's. An empty ACL means the default.
 	ACL []zk.ACL
 
 	// StopBefore is how long before the end of the lease a term's context is

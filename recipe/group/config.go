@@ -28,8 +28,9 @@ type Config struct {
 	// Style of the znode's name. Default [StyleNamed].
 	Style Style
 
-	// ACL of the member's znode, and of the group's path if it must be created. It has to grant
-	// us READ and WRITE. Default: the session's. A nil-length ACL means the default.
+	// ACL of the member's znode, and of the group's path and its parents if they must be created. It
+	// has to grant us READ and WRITE, and CREATE and DELETE too where the path is created with it.
+	// Default: the session's. An empty ACL means the default.
 	ACL []zk.ACL
 
 	// NoLease turns the lease off. Then [Member.Valid] is always false, and nothing is promised

@@ -27,7 +27,7 @@ const (
 // Config configures a latch. The zero value works.
 type Config struct {
 	// ACL of the path, its parents and the parties' znodes when they are created. It has to grant
-	// READ and CREATE to all who use the latch. Default: the session's. A nil-length ACL means the default.
+	// READ and CREATE to all who use the latch. Default: the session's. An empty ACL means the default.
 	ACL []zk.ACL
 }
 

@@ -67,7 +67,8 @@ func NewRound(ctx context.Context) (round *barrier.Round, end func(recipe.Reason
 }
 
 // NewSnapshot returns a group as it was so long ago, with these members in the order in which they
-// joined. Its Age grows. A literal of a [group.Snapshot] would be infinitely old.
+// joined. Its Age grows. A literal of a [group.Snapshot] would be infinitely old. Give the entries
+// tokens that differ: by them [group.Snapshot.Since] tells one member from another.
 func NewSnapshot(age time.Duration, members ...group.Entry) group.Snapshot {
 	return testhook.NewSnapshot(age, members).(group.Snapshot)
 }

@@ -24,9 +24,9 @@ type Config struct {
 	// 4,096 permits can have slots.
 	Slots bool
 
-	// ACL of our znodes, and of the path if it must be created; it has to grant us READ, and
-	// WRITE on the record to all who use the path. Default: the session's. A nil-length ACL means
-	// the default.
+	// ACL of our znodes, and of the path if it must be created. It has to grant us READ. Where the
+	// path is created with it, it has to grant READ, WRITE, CREATE and DELETE to all who use the
+	// path. Default: the session's. An empty ACL means the default.
 	ACL []zk.ACL
 
 	// StopBefore is how long before the end of the lease a permit's context is cancelled: the time

@@ -25,8 +25,9 @@ type Config struct {
 	// bytes without a slash.
 	Durable string
 
-	// ACL of the znode, its parents and the journal if they must be created; it has to grant us
-	// READ and WRITE. Default: the session's.
+	// ACL of the znode, its parents, the journal and the directory of the journals if they must be
+	// created. It has to grant us READ, WRITE, CREATE and DELETE, and also to all others who have
+	// journals in the same directory. Default: the session's. An empty ACL means the default.
 	ACL []zk.ACL
 }
 

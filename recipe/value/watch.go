@@ -29,7 +29,8 @@ type Watcher struct {
 	last    *Versioned // returned by Next; without the data
 }
 
-// Watch begins to follow the value. It does no I/O. Call Stop when done.
+// Watch begins to follow the value. It does no I/O. Call Stop when done. While there is no znode, the
+// watcher looks for it every T/4, so it may see the creation that late. T is the session timeout.
 func (v *Value) Watch() *Watcher {
 	w := &Watcher{client: v.client, path: v.path}
 	w.stopped, w.stop = context.WithCancelCause(context.Background())

@@ -5,7 +5,7 @@ import "strings"
 // Match selects requests. Fields that are zero match everything.
 type Match struct {
 	Op      Op
-	Path    string // the path, or a prefix of it that ends in '*'
+	Path    string // the path, or a prefix of it that ends in '*'; of a multi the first operation's
 	Host    string
 	Session int64
 	Server  int
@@ -35,7 +35,8 @@ const (
 
 // The effects besides [Fail]. Those that lose something break the connection,
 // since a TCP connection that goes on loses nothing; those that drop something
-// leave the client waiting.
+// leave the client waiting, until the connection ends: servers answer in order, so the library
+// takes what is not answered for slow.
 var (
 	LoseRequest = Effect{kind: loseRequest} // not carried out; connection cut
 	LoseReply   = Effect{kind: loseReply}   // carried out; connection cut instead of a reply

@@ -32,6 +32,7 @@ type Round struct {
 	guarded chan struct{} // closed by guard at its end
 	leaving chan struct{} // has room for the one Leave that is at work
 	left    bool          // belongs to the Leave that is at work, as rest does
+	refused error         // why the own znode must stay; owned by that one
 	rest    int           // how many others were inside at the last read
 }
 
@@ -129,9 +130,16 @@ func (r *Round) Leave(ctx context.Context) error {
 	if !r.left {
 		r.left = true
 		defer r.life.End()
-		if err := r.e.s.EnsureDeleted(ctx, r.e.path); err != nil {
+		err := r.e.s.EnsureDeleted(ctx, r.e.path)
+		if err != nil {
 			r.e.s.DeleteInBackground(r.e.path, nil)
 		}
+		if errors.Is(err, zk.ErrNoAuth) {
+			r.refused = &recipe.PermanentError{Path: r.d.path, Err: err}
+		}
+	}
+	if r.refused != nil {
+		return r.refused
 	}
 	err := life.InEach(ctx, r.d.client, r.d.path, func(s *session.Session) error { return r.awaitOthers(ctx, s) })
 	if r.rest == 0 {

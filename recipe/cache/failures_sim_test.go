@@ -218,19 +218,7 @@ func (b *bubble) watches() (all []zktest.Watch) {
 func TestManyCachesDoNotReadAgainWhenAServerIsRestarted(t *testing.T) {
 	const caches, nodes = 20, 300
 	inBubble(t, 1, func(b *bubble) {
-		b.fill("/a", nodes)
-		var all []*cache.Cache
-		for range caches {
-			client, err := session.Open(b.ConnectString(), session.Config{Timeout: T, Dial: b.host.Dial})
-			b.must(err)
-			defer client.Close()
-			c, err := cache.New(client, "/a", cache.Config{Recheck: -1})
-			b.must(err)
-			all = append(all, c)
-		}
-		for _, c := range all {
-			b.must(c.Wait(b.ctx))
-		}
+		all := b.many(caches, nodes)
 		before, restores := b.reads(), b.Counts().Requests[zktest.OpSetWatches]
 		b.Server(1).Kill()
 		b.must(b.Server(1).Start())

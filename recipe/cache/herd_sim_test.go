@@ -22,19 +22,7 @@ func TestManyCachesDoNotReadAgainWhenTheLeaderIsRestarted(t *testing.T) {
 		caches, nodes = 200, 5000
 	}
 	inBubble(t, 3, func(b *bubble) {
-		b.fill("/a", nodes)
-		var all []*cache.Cache
-		for range caches {
-			client, err := session.Open(b.ConnectString(), session.Config{Timeout: T, Dial: b.host.Dial})
-			b.must(err)
-			defer client.Close()
-			c, err := cache.New(client, "/a", cache.Config{Recheck: -1})
-			b.must(err)
-			all = append(all, c)
-		}
-		for _, c := range all {
-			b.must(c.Wait(b.ctx))
-		}
+		all := b.many(caches, nodes)
 		time.Sleep(T)
 		for i, broken := range []func(){b.restartLeader, b.host.Cut} {
 			what := []string{"restart", "cut"}[i]
@@ -84,3 +72,21 @@ func (b *bubble) herd(f func()) (reads, sets, most int) {
 
 // parts is how many setWatches requests set the watches of so many znodes on a connection.
 func parts(nodes int) int { return nodes*2*(len("/a/d000/n00")+4)>>17 + 1 }
+
+// many lets so many caches, with clients of their own, load a tree of so many znodes.
+func (b *bubble) many(caches, nodes int) (all []*cache.Cache) {
+	b.t.Helper()
+	b.fill("/a", nodes)
+	for range caches {
+		client, err := session.Open(b.ConnectString(), session.Config{Timeout: T, Dial: b.host.Dial})
+		b.must(err)
+		b.t.Cleanup(func() { client.Close() })
+		c, err := cache.New(client, "/a", cache.Config{Recheck: -1})
+		b.must(err)
+		all = append(all, c)
+	}
+	for _, c := range all {
+		b.must(c.Wait(b.ctx))
+	}
+	return all
+}

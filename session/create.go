@@ -309,9 +309,10 @@ func (s *Session) findAll(p *protected, guid string) (paths []string, err error)
 	return nil, nil
 }
 
-// findOwn looks for the znode of an attempt whose answer was lost. By the time that a
-// sync is answered on a new connection the attempt has happened or never will: the
-// ensemble refuses requests that reach it through a server which the session has left.
+// findOwn looks for the znode of an attempt whose answer was lost. By the time that a quorum has
+// answered on a new connection the attempt has happened or never will: the ensemble refuses requests
+// that reach it through a server which the session has left. A sync would not do: the server that
+// answers it may be the only one that does not know of the znode yet.
 func (s *Session) findOwn(dir, prefix string) (path string, err error) {
 	defer func() {
 		if err != nil && s.ctx.Err() == nil { // refused: not even the session's end would be noticed
@@ -320,7 +321,7 @@ func (s *Session) findOwn(dir, prefix string) (path string, err error) {
 			s.mu.Unlock()
 		}
 	}()
-	if err := s.Sync(s.ctx, dir); err != nil {
+	if there, err := s.QuorumSync(s.ctx, dir); err != nil || !there {
 		return "", err
 	}
 	names, _, err := s.Children(s.ctx, dir)

@@ -9,9 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"runtime"
 	"syscall"
 	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/tether"
 )
 
 // guardianName is the guardian's argv[0]; the job's command follows.
@@ -36,9 +37,7 @@ type guardian struct {
 
 // guard is the guardian process; it returns its exit code.
 func guard(command []string) int {
-	runtime.LockOSThread() // the command is killed when the thread that started it ends
 	becomeSubreaper()
-	outliveReaders()
 	catch()                             // a signal to the guardian is not for the job: the supervisor decides
 	children := make(chan os.Signal, 1) // one is enough: all are reaped at once
 	signal.Notify(children, syscall.SIGCHLD)
@@ -50,8 +49,7 @@ func guard(command []string) int {
 	}
 	g := &guardian{limits: first.limits}
 	if err := g.start(command); err != nil {
-		complain(fmt.Errorf("cannot start the job: %w", err))
-		return startCode(err)
+		return complain(startCode(err), fmt.Errorf("cannot start the job: %w", err))
 	}
 	g.watch(orders, children)
 	code := g.code()
@@ -71,12 +69,11 @@ func (g *guardian) start(command []string) error {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	dieWithParent(cmd.SysProcAttr)
-	if err := cmd.Start(); err != nil {
+	if err := tether.Start(cmd); err != nil {
 		return err
 	}
-	g.pid = cmd.Process.Pid
-	return nil // it is waited for by reap
+	g.pid = cmd.Process.Pid // reap waits for it
+	return nil
 }
 
 // readOrders delivers orders, and closes the channel when the supervisor is dead. Its
@@ -108,7 +105,7 @@ func (g *guardian) watch(orders <-chan order, children <-chan os.Signal) {
 		if now >= g.Term && !g.told {
 			g.told = true
 			g.send(syscall.SIGTERM)
-			complain(errors.New("the job's time is over: it is asked to stop"))
+			complain(codeLost, errors.New("the job's time is over: it is asked to stop"))
 		}
 		next := g.Kill
 		if !g.told {

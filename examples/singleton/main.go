@@ -31,8 +31,8 @@
 //
 //	ZKRECIPE_TOKEN               fencing token: larger than that of all jobs before
 //	ZKRECIPE_DEADLINE            when the lease ends at first, as 2006-01-02T15:04:05.000Z
-//	ZKRECIPE_DEADLINE_MONOTONIC  the same in ns of CLOCK_MONOTONIC (Linux)
-//	ZKRECIPE_DEADLINE_BOOTTIME   the same in ns of CLOCK_BOOTTIME (Linux)
+//	ZKRECIPE_DEADLINE_MONOTONIC  the same in ns of CLOCK_MONOTONIC (Linux, else the civil clock)
+//	ZKRECIPE_DEADLINE_BOOTTIME   the same in ns of CLOCK_BOOTTIME (Linux, else the civil clock)
 //	ZKRECIPE_PATH, ZKRECIPE_ID   the election's znode, this candidate's name
 //
 // The job's stdin is this program's, or /dev/null where that is a terminal.
@@ -111,55 +111,47 @@ func main() {
 // stderr takes all that is told while a job runs: a kill must not wait for the reader of a pipe.
 var stderr = output.New(os.Stderr)
 
-func complain(err error) { fmt.Fprintln(stderr, "singleton:", err) }
+// complain tells of an error. It returns the exit code for it.
+func complain(code int, err error) int {
+	fmt.Fprintln(stderr, "singleton:", err)
+	return code
+}
 
 // run is the program that the user starts; it returns the exit code.
 func run(args []string) int {
 	o, err := parse(args)
 	if err != nil {
-		complain(err)
-		return codeUsage
+		return complain(codeUsage, err)
 	}
-	if len(o.command) > 0 {
-		if _, err := exec.LookPath(o.command[0]); err != nil {
-			complain(err)
-			return startCode(err)
-		}
-	}
-	servers, err := zookeeper.Open(o.zk, o.Timeout)
+	servers, err := zookeeper.Open(*o.zk, o.Timeout)
 	if err != nil {
-		complain(err)
-		return codeFailed
+		return complain(codeFailed, err)
 	}
 	defer servers.Close()
 	if len(o.command) == 0 {
 		return demonstrate(servers.Connect)
 	}
-	outliveReaders()
+	if _, err := exec.LookPath(o.command[0]); err != nil {
+		return complain(startCode(err), err)
+	}
 	s, err := newSupervisor(o, servers.Connect)
 	if err != nil {
-		complain(err)
-		return codeUsage
+		return complain(codeUsage, err)
 	}
 	return s.run()
 }
 
-// outliveReaders makes a write to a pipe that nobody holds an error. Without it that kills this
-// process. A job is started with the signal as this process got it.
-func outliveReaders() {
-	if !signal.Ignored(syscall.SIGPIPE) {
-		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	}
-}
-
 // catch delivers the signals that are not left to themselves. What the program was told to
 // ignore when it was started, as by nohup, stays ignored, for the job too.
-func catch() <-chan os.Signal {
+func catch() chan os.Signal {
 	caught := make(chan os.Signal, 16)
 	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2} {
 		if !signal.Ignored(s) {
 			signal.Notify(caught, s)
 		}
+	}
+	if !signal.Ignored(syscall.SIGPIPE) { // a write to a pipe that nobody holds must not kill us
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	}
 	return caught
 }

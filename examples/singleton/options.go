@@ -16,7 +16,8 @@ import (
 
 // options are the flags.
 type options struct {
-	zk, path, id           string
+	zk                     *string
+	path, id               string
 	access                 flags.Access
 	flags.Times            // -timeout and -lease
 	grace                  time.Duration
@@ -33,7 +34,7 @@ func parse(args []string) (*options, error) {
 		fmt.Fprintln(f.Output(), "usage: singleton -zk host:port,... -path /znode [flags] -- command [arguments]")
 		f.PrintDefaults()
 	}
-	zk := zookeeper.Flag(f)
+	o.zk = zookeeper.Flag(f)
 	f.StringVar(&o.path, "path", "/zkrecipe/singleton", "the election's `znode`, created when missing")
 	f.StringVar(&o.id, "id", "", "this candidate's `name` (default host name and process id)")
 	o.access.Define(f)
@@ -43,7 +44,7 @@ func parse(args []string) (*options, error) {
 	f.BoolVar(&o.restart, "restart", false, "enter the line again when the command has ended")
 	f.BoolVar(&o.verbose, "v", false, "log to stderr")
 	_ = f.Parse(args)
-	o.zk, o.id, o.command = *zk, flags.ID(o.id), f.Args()
+	o.id, o.command = flags.ID(o.id), f.Args()
 	return o, o.check(f)
 }
 
@@ -51,7 +52,7 @@ func (o *options) check(f *flag.FlagSet) error {
 	if o.once && o.restart {
 		return errors.New("both -once and -restart; want one of them")
 	}
-	if len(o.command) == 0 && o.zk != "" {
+	if len(o.command) == 0 && *o.zk != "" {
 		return errors.New("no command; want -- and a command after the flags")
 	}
 	if err := o.Times.Check(f, time.Hour); err != nil {

@@ -6,28 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
-	"time"
-	"unsafe"
-
-	"github.com/zkrecipe/zkrecipe/internal/history"
 )
-
-// now reads CLOCK_BOOTTIME (clock_gettime(2)). Nobody sets it, and it goes on while the machine is
-// suspended.
-func now() time.Duration {
-	const clockBoottime = 7
-	var ts syscall.Timespec
-	if _, _, errno := syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, clockBoottime, uintptr(unsafe.Pointer(&ts)), 0); errno != 0 {
-		panic("clock_gettime: " + errno.Error()) // without a clock no lease
-	}
-	return time.Duration(ts.Nano())
-}
-
-// clocks are those that the job can read, too.
-var clocks = map[string]func() time.Duration{
-	"MONOTONIC": func() time.Duration { return time.Duration(history.Now()) },
-	"BOOTTIME":  now,
-}
 
 // becomeSubreaper makes orphans among our descendants our children: a job cannot get
 // away by becoming a daemon. Without it (Linux before 3.4) there is the process group.
@@ -36,11 +15,8 @@ func becomeSubreaper() {
 	_, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, prSetChildSubreaper, 1, 0)
 }
 
-// dieWithParent makes the kernel kill a child when its parent dies.
-func dieWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGKILL }
-
 // self is this program's file, even if it was replaced by a newer one meanwhile.
-func self() string { return "/proc/self/exe" }
+const self = "/proc/self/exe"
 
 // childrenOf lists a process's children. It must be quick when there is no CPU time to spare, so it
 // looks at all processes only where a kernel built without CONFIG_PROC_CHILDREN leaves no choice, and

@@ -1,11 +1,12 @@
 // Package demo has what the demonstrations among the examples share: flags, an ensemble, the end by
-// Ctrl-C, and exit codes.
+// Ctrl-C, exit codes, and lines that tell what happens when.
 package demo
 
 import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -84,3 +85,11 @@ func (d *Demo) Client() (*session.Client, error) {
 
 // Sleep waits for d. It returns the cause when ctx ends before.
 func Sleep(ctx context.Context, d time.Duration) error { return clock.Sleep(ctx, clock.System, d) }
+
+// begun is when the program began.
+var begun = time.Now()
+
+// Say tells what happens, in a line with the time since the program began.
+func Say(to io.Writer, format string, args ...any) {
+	fmt.Fprintf(to, "%7.3f s  %s\n", time.Since(begun).Seconds(), fmt.Sprintf(format, args...))
+}

@@ -29,15 +29,13 @@ const glance = 50 * time.Millisecond
 // or the supervisor is dead. It has one goroutine, and one that reads its orders.
 type guardian struct {
 	limits
-	pid    int // of the command, and of its process group
-	status syscall.WaitStatus
-	ended  bool // the command has, with status
-	told   bool // SIGTERM was sent because the time is over
+	pid  int  // of the command, and of its process group
+	told bool // SIGTERM was sent because the time is over
 }
 
-// guard is the guardian process; it returns its exit code.
+// guard is the guardian process. It returns the exit code.
 func guard(command []string) int {
-	becomeSubreaper()
+	tether.Adopt()
 	catch()                             // a signal to the guardian is not for the job: the supervisor decides
 	children := make(chan os.Signal, 1) // one is enough: all are reaped at once
 	signal.Notify(children, syscall.SIGCHLD)
@@ -51,8 +49,7 @@ func guard(command []string) int {
 	if err := g.start(command); err != nil {
 		return complain(startCode(err), fmt.Errorf("cannot start the job: %w", err))
 	}
-	g.watch(orders, children)
-	code := g.code()
+	code := g.watch(orders, children)
 	sweep(g.pid, nil)
 	return code
 }
@@ -93,23 +90,27 @@ func readOrders(from *os.File) <-chan order {
 	return orders
 }
 
-// watch returns when the command has ended, or has to be killed.
-func (g *guardian) watch(orders <-chan order, children <-chan os.Signal) {
+// watch returns the exit code when the command has ended, or has to be killed.
+func (g *guardian) watch(orders <-chan order, children <-chan os.Signal) (code int) {
 	for {
 		ended, _ := reap()
-		g.status, g.ended = ended[g.pid]
+		status, over := ended[g.pid]
 		now := now()
-		if g.ended || now >= g.Kill {
-			return
-		}
-		if now >= g.Term && !g.told {
+		switch {
+		case over && !g.told && status.Signaled():
+			return codeSignal + int(status.Signal())
+		case over && !g.told:
+			return status.ExitStatus()
+		case over || now >= g.Kill:
+			return codeLost
+		case now >= g.Term && !g.told:
 			g.told = true
 			g.send(syscall.SIGTERM)
 			complain(codeLost, errors.New("the job's time is over: it is asked to stop"))
 		}
-		next := g.Kill
-		if !g.told {
-			next = g.Term
+		next := g.Term
+		if g.told {
+			next = g.Kill
 		}
 		select {
 		case o, ok := <-orders:
@@ -136,15 +137,3 @@ func (g *guardian) obey(o order) {
 
 // send signals the job's process group. It fails when nobody is in it any more.
 func (g *guardian) send(s syscall.Signal) { _ = syscall.Kill(-g.pid, s) }
-
-// code is the guardian's exit code.
-func (g *guardian) code() int {
-	switch {
-	case g.told || !g.ended:
-		return codeLost
-	case g.status.Signaled():
-		return codeSignal + int(g.status.Signal())
-	default:
-		return g.status.ExitStatus()
-	}
-}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/tether"
 )
 
 // limits are until when a job may run: at Term it is sent SIGTERM, at Kill SIGKILL. Both are
@@ -43,11 +44,11 @@ func startJob(command, env []string, l limits) (*job, error) {
 	}
 	defer read.Close()
 	j := &job{orders: write, spared: map[int]bool{}, done: make(chan struct{})}
-	for _, pid := range childrenOf(os.Getpid()) {
+	for _, pid := range tether.Children(os.Getpid()) {
 		j.spared[pid] = true // a shell had started them before it became this program
 	}
 	j.cmd = &exec.Cmd{
-		Path: self, Args: append([]string{guardianName}, command...), Env: env,
+		Path: tether.Self, Args: append([]string{guardianName}, command...), Env: env,
 		Stdout: os.Stdout, Stderr: os.Stderr, ExtraFiles: []*os.File{read},
 		// Ctrl-C and Ctrl-Z at the terminal are for the supervisor alone.
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
@@ -88,13 +89,16 @@ func (j *job) end(l limits, room time.Duration) {
 	}
 }
 
-// bury waits for the guardian and kills what it may have left behind.
-func (j *job) bury() *os.ProcessState {
+// killed is the exit code of a guardian that was killed.
+const killed = -1
+
+// bury waits for the guardian, kills what it may have left behind, and returns its exit code.
+func (j *job) bury() (code int) {
 	<-j.done
 	j.orders.Close()
-	guardian := j.cmd.ProcessState
-	if !guardian.Exited() {
+	code = j.cmd.ProcessState.ExitCode()
+	if code == killed {
 		sweep(0, j.spared)
 	}
-	return guardian
+	return code
 }

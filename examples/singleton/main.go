@@ -31,8 +31,8 @@
 //
 //	ZKRECIPE_TOKEN               fencing token: larger than that of all jobs before
 //	ZKRECIPE_DEADLINE            when the lease ends at first, as 2006-01-02T15:04:05.000Z
-//	ZKRECIPE_DEADLINE_MONOTONIC  the same in ns of CLOCK_MONOTONIC (Linux, else the civil clock)
-//	ZKRECIPE_DEADLINE_BOOTTIME   the same in ns of CLOCK_BOOTTIME (Linux, else the civil clock)
+//	ZKRECIPE_DEADLINE_MONOTONIC  the same in ns of CLOCK_MONOTONIC (Linux)
+//	ZKRECIPE_DEADLINE_BOOTTIME   the same in ns of CLOCK_BOOTTIME (Linux)
 //	ZKRECIPE_PATH, ZKRECIPE_ID   the election's znode, this candidate's name
 //
 // The job's stdin is this program's, or /dev/null where that is a terminal.
@@ -40,19 +40,17 @@
 // # Signals
 //
 // While the job runs, SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1 and SIGUSR2 are passed on to its
-// process group, and the leadership is kept until it has ended; after one of the first three there
-// is no restart. In line, the first four make the program leave within 5 seconds, at once when sent
-// again.
+// process group. The leadership is kept until the job has ended. After one of the first three there
+// is no restart. In line, the first four make the program leave within 5 s, at once when sent again.
 //
 // # Exit code
 //
-//	the job's, or 128+n if signal n killed it
-//	1      refused by the ensemble, or the job cannot be supervised
-//	2      flags that make no sense
-//	75     the leadership was lost, so the job was ended (EX_TEMPFAIL: try again)
-//	126    the command cannot be run
-//	127    there is no such command
-//	128+n  signal n came while waiting in line
+//	the job's, or 128+n if signal n killed it, or n came while waiting in line
+//	1    refused by the ensemble, or the job cannot be supervised
+//	2    flags that make no sense
+//	75   the leadership was lost, so the job was ended (EX_TEMPFAIL: try again)
+//	126  the command cannot be run
+//	127  there is no such command
 //
 // # What is not covered
 //
@@ -74,15 +72,19 @@
 package main
 
 import (
+	"cmp"
+	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
-	"syscall"
+	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
+	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
 	"github.com/zkrecipe/zkrecipe/examples/internal/output"
 	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
+	"github.com/zkrecipe/zkrecipe/session"
 )
 
 // The program's own exit codes; the guardian's is the job's, and the supervisor's the guardian's.
@@ -141,17 +143,54 @@ func run(args []string) int {
 	return s.run()
 }
 
-// catch delivers the signals that are not left to themselves. What the program was told to
-// ignore when it was started, as by nohup, stays ignored, for the job too.
-func catch() chan os.Signal {
-	caught := make(chan os.Signal, 16)
-	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2} {
-		if !signal.Ignored(s) {
-			signal.Notify(caught, s)
-		}
+// options are the flags.
+type options struct {
+	zk                     *string
+	path, id               string
+	access                 flags.Access
+	flags.Times            // -timeout and -lease
+	grace                  time.Duration
+	once, restart, verbose bool
+	command                []string
+}
+
+// parse reads the flags and checks those that the library does not know. It ends the program after
+// -help, and when a value cannot be read.
+func parse(args []string) (*options, error) {
+	o := &options{Times: flags.Times{Timeout: 15 * time.Second, Lease: session.DefaultLease}}
+	f := flag.NewFlagSet("singleton", flag.ExitOnError)
+	f.Usage = func() {
+		fmt.Fprintln(f.Output(), "usage: singleton -zk host:port,... -path /znode [flags] -- command [arguments]")
+		f.PrintDefaults()
 	}
-	if !signal.Ignored(syscall.SIGPIPE) { // a write to a pipe that nobody holds must not kill us
-		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	o.zk = zookeeper.Flag(f)
+	f.StringVar(&o.path, "path", "/zkrecipe/singleton", "the election's `znode`, created when missing")
+	f.StringVar(&o.id, "id", "", "this candidate's `name` (default host name and process id)")
+	o.access.Define(f)
+	o.Times.Define(f)
+	f.DurationVar(&o.grace, "grace", 0, "from SIGTERM to SIGKILL when the leadership is lost (default an eighth of -lease)")
+	f.BoolVar(&o.once, "once", false, "run the command once, which is the default")
+	f.BoolVar(&o.restart, "restart", false, "enter the line again when the command has ended")
+	f.BoolVar(&o.verbose, "v", false, "log to stderr")
+	_ = f.Parse(args)
+	o.id, o.command = flags.ID(o.id), f.Args()
+	return o, o.check(f)
+}
+
+func (o *options) check(f *flag.FlagSet) error {
+	if o.once && o.restart {
+		return errors.New("both -once and -restart; want one of them")
 	}
-	return caught
+	if len(o.command) == 0 && *o.zk != "" {
+		return errors.New("no command; want -- and a command after the flags")
+	}
+	if err := o.Times.Check(f, time.Hour); err != nil {
+		return err
+	}
+	if longest := 3 * o.Lease / 16; o.grace < 0 || o.grace > longest {
+		return fmt.Errorf("-grace is %v; want 0 to three sixteenths of -lease, which are %v of %v: "+
+			"SIGTERM and SIGKILL have to fit into the lease", o.grace, longest, o.Lease)
+	}
+	o.grace = cmp.Or(o.grace, o.Lease/8)
+	return o.access.Check()
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/history"
+	"github.com/zkrecipe/zkrecipe/internal/tether"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -50,9 +51,24 @@ func newSupervisor(o *options, connect string) (*supervisor, error) {
 	return s, nil
 }
 
+// catch delivers the signals that are not left to themselves. What the program was told to
+// ignore when it was started, as by nohup, stays ignored, for the job too.
+func catch() chan os.Signal {
+	caught := make(chan os.Signal, 16)
+	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2} {
+		if !signal.Ignored(s) {
+			signal.Notify(caught, s)
+		}
+	}
+	if !signal.Ignored(syscall.SIGPIPE) { // a write to a pipe that nobody holds must not kill us
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	}
+	return caught
+}
+
 // run stands for election and runs the job in its terms, and returns the exit code.
 func (s *supervisor) run() int {
-	becomeSubreaper()
+	tether.Adopt()
 	ctx, leave := context.WithCancel(context.Background())
 	defer leave()
 	left := make(chan error, 1)
@@ -114,14 +130,14 @@ func (s *supervisor) supervise(term *election.Term) int {
 		return complain(codeFailed, fmt.Errorf("cannot supervise the job: %w", err))
 	}
 	s.follow(term, j)
-	guardian, over := j.bury(), term.Context().Err() != nil
+	code, over := j.bury(), term.Context().Err() != nil
 	switch {
-	case over && (!guardian.Exited() || guardian.ExitCode() == codeLost):
+	case over && (code == codeLost || code == killed):
 		return complain(codeLost, fmt.Errorf("%w: the job was ended", context.Cause(term.Context())))
-	case !guardian.Exited():
-		return complain(codeFailed, fmt.Errorf("the guardian has ended (%v): the job was killed", guardian))
+	case code == killed:
+		return complain(codeFailed, errors.New("the guardian was killed, and the job with it"))
 	}
-	return guardian.ExitCode()
+	return code
 }
 
 // follow hands signals and each extension of the lease on until the job or the term has ended.
@@ -145,6 +161,14 @@ func (s *supervisor) follow(term *election.Term, j *job) {
 		}
 	}
 }
+
+// killRoom is how long before the lease's end SIGKILL is sent: the time for the kernel to
+// carry it out, and for the guardian to be late.
+func killRoom(lease time.Duration) time.Duration { return lease / 16 }
+
+// stopBefore is how long before the lease's end SIGTERM is sent. The library wants at
+// most a quarter of the lease; -grace is checked to fit in.
+func (o *options) stopBefore() time.Duration { return o.grace + killRoom(o.Lease) }
 
 // limits are those of the job as the lease is now. A server may have granted a shorter session
 // timeout than asked for, which makes the lease shorter.

@@ -1,4 +1,4 @@
-package main
+package tether
 
 import (
 	"bytes"
@@ -8,20 +8,21 @@ import (
 	"syscall"
 )
 
-// becomeSubreaper makes orphans among our descendants our children: a job cannot get
-// away by becoming a daemon. Without it (Linux before 3.4) there is the process group.
-func becomeSubreaper() {
+// Self is this program's file, for [exec.Command]. It is the same program even if the file was
+// replaced by a newer one meanwhile.
+const Self = "/proc/self/exe"
+
+// Adopt makes orphans among this process's descendants its children, so that none can get away by
+// becoming a daemon. Linux before 3.4 cannot.
+func Adopt() {
 	const prSetChildSubreaper = 36 // prctl(2)
 	_, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, prSetChildSubreaper, 1, 0)
 }
 
-// self is this program's file, even if it was replaced by a newer one meanwhile.
-const self = "/proc/self/exe"
-
-// childrenOf lists a process's children. It must be quick when there is no CPU time to spare, so it
+// Children lists a process's children. It must be quick when there is no CPU time to spare, so it
 // looks at all processes only where a kernel built without CONFIG_PROC_CHILDREN leaves no choice, and
 // only for our own children.
-func childrenOf(parent int) (pids []int) {
+func Children(parent int) (pids []int) {
 	lists, _ := filepath.Glob("/proc/" + strconv.Itoa(parent) + "/task/*/children") // the error is about the pattern
 	for _, list := range lists {
 		text, _ := os.ReadFile(list) // a thread that is gone has no children

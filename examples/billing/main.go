@@ -24,6 +24,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
 	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
@@ -60,7 +61,7 @@ type program struct {
 }
 
 func newProgram() *program {
-	p := &program{Demo: demo.New("billing", "/zkrecipe/billing")}
+	p := &program{Demo: demo.New("billing", "/zkrecipe/billing", 10*time.Second, 400*time.Millisecond)}
 	p.Flags.BoolVar(&p.fence, "fence", true, "let the database refuse stale tokens")
 	return p
 }

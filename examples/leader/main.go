@@ -36,7 +36,7 @@ func main() {
 	if child.Role() == asCandidate {
 		os.Exit(candidate.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
-	p := &program{Demo: demo.New("leader", "/zkrecipe/leader")}
+	p := &program{Demo: demo.New("leader", "/zkrecipe/leader", 10*time.Second, 400*time.Millisecond)}
 	p.Flags.DurationVar(&p.length, "for", 0, "how long to go on (default until Ctrl-C)")
 	p.Main(p.check, p.run)
 }

@@ -76,13 +76,13 @@ func (s *show) perform(ctx context.Context) error {
 		{"bob's supervisor is stopped (SIGSTOP): its guardian ends the job in time.", func() { s.Child("bob").Pause() }, "alice"},
 		{"bob goes on (SIGCONT), finds that the leadership was lost, and enters the line again.", func() { s.Child("bob").Resume() }, ""},
 	} {
-		demo.Say(stdout, "> %s", step.say)
+		demo.SayTo(stdout, "> %s", step.say)
 		step.do()
 		if err := s.await(ctx, step.on); err != nil {
 			return err
 		}
 	}
-	demo.Say(stdout, "> alice gets SIGTERM: so does the job. Try your own: singleton -zk ... -path /job -- command")
+	demo.SayTo(stdout, "> alice gets SIGTERM: so does the job. Try your own: singleton -zk ... -path /job -- command")
 	return nil
 }
 
@@ -101,6 +101,6 @@ func (s *show) tell(id string, line []byte) error {
 	if strings.HasPrefix(string(line), "JOB STARTS") {
 		s.on = id
 	}
-	demo.Say(stdout, "%s", line)
+	demo.SayTo(stdout, "%s", line)
 	return nil
 }

@@ -27,9 +27,9 @@ type Demo struct {
 }
 
 // New returns a demonstration with the flags -zk, -path, -timeout and -lease.
-func New(name, path string) *Demo {
+func New(name, path string, timeout, lease time.Duration) *Demo {
 	f := flag.NewFlagSet(name, flag.ExitOnError)
-	d := &Demo{Flags: f, zk: zookeeper.Flag(f), Times: flags.Times{Timeout: 10 * time.Second, Lease: 400 * time.Millisecond}}
+	d := &Demo{Flags: f, zk: zookeeper.Flag(f), Times: flags.Times{Timeout: timeout, Lease: lease}}
 	f.StringVar(&d.Path, "path", path, "the `znode` of the demonstration, created when missing; nobody else's")
 	d.Times.Define(f)
 	return d
@@ -90,6 +90,9 @@ func Sleep(ctx context.Context, d time.Duration) error { return clock.Sleep(ctx,
 var begun = time.Now()
 
 // Say tells what happens, in a line with the time since the program began.
-func Say(to io.Writer, format string, args ...any) {
+func Say(format string, args ...any) { SayTo(os.Stdout, format, args...) }
+
+// SayTo is Say for other places than stdout.
+func SayTo(to io.Writer, format string, args ...any) {
 	fmt.Fprintf(to, "%7.3f s  %s\n", time.Since(begun).Seconds(), fmt.Sprintf(format, args...))
 }

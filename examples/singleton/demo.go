@@ -68,8 +68,8 @@ func (s *show) perform(ctx context.Context) error {
 		do  func()
 		on  string // "" if the job stays where it is
 	}{
-		{"Three servers in this process. alice, a singleton, starts the job.", func() { s.Start("alice") }, "alice"},
-		{"bob, as if on another machine, stands in line for it.", func() { s.Start("bob") }, ""},
+		{"Three servers in this process, and two singletons, as if on two machines. alice is the first, and starts the job.", func() { s.Start("alice") }, "alice"},
+		{"bob stands in line for it.", func() { s.Start("bob") }, ""},
 		{"alice's supervisor is killed (kill -9): its guardian ends the job, and bob's starts when the lease is over.",
 			func() { s.Kill("alice") }, "bob"},
 		{"alice is started again, and stands in line.", func() { s.Start("alice") }, ""},

@@ -15,11 +15,10 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/tether"
 )
 
-// guardianName is the guardian's argv[0]; the job's command follows.
-const guardianName = "singleton-guardian"
-
-// ordersFD is where the guardian reads its orders.
-const ordersFD = 3
+const (
+	guardianName = "singleton-guardian" // the guardian's argv[0]; the job's command follows
+	ordersFD     = 3                    // where the guardian reads its orders
+)
 
 // glance is how often the guardian looks at the clock at least: its timers stand still while
 // the machine is suspended.

@@ -99,17 +99,15 @@ func ends(sig os.Signal) bool {
 	return sig == syscall.SIGINT || sig == syscall.SIGTERM || sig == syscall.SIGQUIT
 }
 
-// leaveWithin is how long leaving the line may take when no job is left to wait for: what
-// is not deleted by then goes when the session expires.
-const leaveWithin = 4 * time.Second
-
-// awaitLeft waits until the line has been left. It returns the exit code.
+// awaitLeft waits until the candidate has left the line, but not for long: what is not deleted by
+// then goes when the session expires. It returns the exit code.
 func awaitLeft(left <-chan error, code int) int {
+	const within = 4 * time.Second
 	select {
 	case <-left:
 		return code
-	case <-time.After(leaveWithin):
-		return complain(code, fmt.Errorf("the ensemble has not answered for %v; the session will expire", leaveWithin))
+	case <-time.After(within):
+		return complain(code, fmt.Errorf("the ensemble has not answered for %v; the session will expire", within))
 	}
 }
 

@@ -12,9 +12,6 @@ import (
 	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
 )
 
-// patience ends a run that hangs. A run takes some seconds.
-const patience = 2 * time.Minute
-
 // show runs the processes, kills one and starts it again, and tells what moves.
 type show struct {
 	*child.Group      // its lock guards history
@@ -40,7 +37,7 @@ func (s *show) tell(_ string, line []byte) error {
 
 // run performs, then ends all processes.
 func (s *show) run(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute) // against hanging: it takes some seconds
 	defer cancel()
 	s.Fail(s.perform(ctx))
 	return s.Stop("", "")

@@ -90,7 +90,7 @@ func (p *program) run(ctx context.Context, ensemble *zookeeper.Ensemble) error {
 	if err != nil {
 		return err
 	}
-	d := newDirector(l, append(p.Args(ensemble), "-db", "http://"+listener.Addr().String()))
+	d := newDirector(l, append(p.Args(), "-db", "http://"+listener.Addr().String()))
 	server := &http.Server{Handler: d.handler(), BaseContext: func(net.Listener) context.Context { return ctx }}
 	go server.Serve(listener) // ends with Shutdown
 	err = d.run(ctx)

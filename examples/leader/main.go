@@ -63,7 +63,7 @@ func (p *program) run(ctx context.Context, ensemble *zookeeper.Ensemble) error {
 	}
 	h := newHistory(candidate.Monotonic())
 	h.about = fmt.Sprintf("ZooKeeper: %s; session timeout %v, lease %v", ensemble.Name, p.Times.Timeout, p.Times.Lease)
-	s := newShow(h, p.Args(ensemble))
+	s := newShow(h, p.Args())
 	drawing, stopDrawing := context.WithCancel(context.Background())
 	var drawn sync.WaitGroup
 	if canDraw(os.Stdout) {

@@ -68,7 +68,7 @@ func (p *program) check() error {
 func (p *program) run(ctx context.Context, ensemble *zookeeper.Ensemble) error {
 	fmt.Printf("ZooKeeper: %s\n", ensemble.Name)
 	s := newShow(shardNames(p.shards), processNames(p.processes),
-		append(p.Args(ensemble), "-shards", fmt.Sprint(p.shards), "-processes", fmt.Sprint(p.processes)))
+		append(p.Args(), "-shards", fmt.Sprint(p.shards), "-processes", fmt.Sprint(p.processes)))
 	err := s.run(ctx)
 	if problems := s.history.problems(); len(problems) > 0 {
 		return errors.Join(err, fmt.Errorf("two leaders of one shard at once:\n  %s", strings.Join(problems, "\n  ")))

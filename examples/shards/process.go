@@ -44,7 +44,7 @@ func runProcess(note func(led *stretch, at int64)) {
 
 // stand stands for election in every shard until ctx ends, or one of the elections fails.
 func (p *process) stand(ctx context.Context) error {
-	client, err := p.Client()
+	client, err := p.Client(nil)
 	if err != nil {
 		return err
 	}

@@ -14,10 +14,10 @@ func TestAChildProcessUnderstandsTheFlags(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := parent.Run(t.Context(), func(ctx context.Context, ensemble *zookeeper.Ensemble) error {
-		if err := child.Flags.Parse(parent.Args(ensemble)); err != nil {
+		if err := child.Flags.Parse(parent.Args()); err != nil {
 			return err
 		}
-		client, err := child.Client()
+		client, err := child.Client(nil)
 		if err != nil {
 			return err
 		}

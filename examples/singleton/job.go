@@ -89,15 +89,12 @@ func (j *job) end(l limits, room time.Duration) {
 	}
 }
 
-// killed is the exit code of a guardian that was killed.
-const killed = -1
-
 // bury waits for the guardian, kills what it may have left behind, and returns its exit code.
 func (j *job) bury() (code int) {
 	<-j.done
 	j.orders.Close()
 	code = j.cmd.ProcessState.ExitCode()
-	if code == killed {
+	if code == codeKilled {
 		sweep(0, j.spared)
 	}
 	return code

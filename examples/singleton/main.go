@@ -95,6 +95,7 @@ const (
 	codeCannot  = 126
 	codeMissing = 127
 	codeSignal  = 128 // plus the signal's number, as shells do
+	codeKilled  = -1  // of a guardian that was killed
 )
 
 func main() {

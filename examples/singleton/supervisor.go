@@ -18,21 +18,18 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// supervisor stands for election and has a guardian run the job in its terms. All but lead runs in
-// one goroutine.
+// supervisor stands for election and has a guardian run the job in its terms.
 type supervisor struct {
 	*options
 	client   *session.Client
 	election *election.Election
 	signals  chan os.Signal
-	terms    chan *election.Term // from lead to run: this candidate is elected
-	ended    chan error          // from run to lead: what lead returns for the term
-	last     bool                // the present job, or the next one, is the last
+	last     bool // the present job, or the next one, is the last
 }
 
 // newSupervisor checks what the library can check without I/O.
 func newSupervisor(o *options, connect string) (*supervisor, error) {
-	s := &supervisor{options: o, signals: catch(), terms: make(chan *election.Term), ended: make(chan error), last: !o.restart}
+	s := &supervisor{options: o, signals: catch(), last: !o.restart}
 	level := slog.LevelWarn
 	if o.verbose {
 		level = slog.LevelInfo
@@ -66,22 +63,31 @@ func catch() chan os.Signal {
 	return caught
 }
 
-// run stands for election and runs the job in its terms, and returns the exit code.
+// run stands for election and runs the job in its terms, all in this goroutine, to which lead gives
+// each term. It returns the exit code.
 func (s *supervisor) run() int {
 	tether.Adopt()
 	ctx, leave := context.WithCancel(context.Background())
 	defer leave()
-	left := make(chan error, 1)
-	go func() { left <- errors.Join(s.election.Run(ctx, s.lead), s.client.Close()) }()
+	terms, ended, left := make(chan *election.Term), make(chan error), make(chan error, 1)
+	lead := func(ctx context.Context, term *election.Term) error {
+		select {
+		case terms <- term:
+			return <-ended
+		case <-ctx.Done(): // a signal came first
+			return context.Cause(ctx)
+		}
+	}
+	go func() { left <- errors.Join(s.election.Run(ctx, lead), s.client.Close()) }()
 	for {
 		select {
-		case term := <-s.terms:
+		case term := <-terms:
 			code := s.supervise(term)
 			if s.last {
-				s.ended <- election.ErrStop
+				ended <- election.ErrStop
 				return awaitLeft(left, code)
 			}
-			s.ended <- fmt.Errorf("the job has ended with exit code %d", code)
+			ended <- fmt.Errorf("the job has ended with exit code %d", code)
 		case sig := <-s.signals: // there is no job to pass it on to
 			if ends(sig) || sig == syscall.SIGHUP {
 				signal.Stop(s.signals) // another one ends the program at once
@@ -111,16 +117,6 @@ func awaitLeft(left <-chan error, code int) int {
 	}
 }
 
-// lead is the election's callback.
-func (s *supervisor) lead(ctx context.Context, term *election.Term) error {
-	select {
-	case s.terms <- term:
-		return <-s.ended
-	case <-ctx.Done(): // a signal came first
-		return context.Cause(ctx)
-	}
-}
-
 // supervise runs the job during one term and returns the exit code. Nothing of the job is left then.
 func (s *supervisor) supervise(term *election.Term) int {
 	j, err := startJob(s.command, s.environment(term), s.limits(term))
@@ -130,9 +126,9 @@ func (s *supervisor) supervise(term *election.Term) int {
 	s.follow(term, j)
 	code, over := j.bury(), term.Context().Err() != nil
 	switch {
-	case over && (code == codeLost || code == killed):
+	case over && (code == codeLost || code == codeKilled):
 		return complain(codeLost, fmt.Errorf("%w: the job was ended", context.Cause(term.Context())))
-	case code == killed:
+	case code == codeKilled:
 		return complain(codeFailed, errors.New("the guardian was killed, and the job with it"))
 	}
 	return code

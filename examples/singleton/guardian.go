@@ -18,11 +18,10 @@ import (
 const (
 	guardianName = "singleton-guardian" // the guardian's argv[0]; the job's command follows
 	ordersFD     = 3                    // where the guardian reads its orders
+	// glance is how often the guardian looks at the clock at least: its timers stand still while
+	// the machine is suspended.
+	glance = 50 * time.Millisecond
 )
-
-// glance is how often the guardian looks at the clock at least: its timers stand still while
-// the machine is suspended.
-const glance = 50 * time.Millisecond
 
 // guardian is the parent of a job and lives as long: it ends the job when its time is over
 // or the supervisor is dead. It has one goroutine, and one that reads its orders.
@@ -104,7 +103,7 @@ func (g *guardian) watch(orders <-chan order, children <-chan os.Signal) (code i
 			return codeLost
 		case now >= g.Term && !g.told:
 			g.told = true
-			g.send(syscall.SIGTERM)
+			_ = syscall.Kill(-g.pid, syscall.SIGTERM) // fails when nobody is left in the group
 			complain(codeLost, errors.New("the job's time is over: it is asked to stop"))
 		}
 		next := g.Term
@@ -126,13 +125,10 @@ func (g *guardian) watch(orders <-chan order, children <-chan os.Signal) (code i
 
 func (g *guardian) obey(o order) {
 	if o.Signal != 0 {
-		g.send(o.Signal)
+		_ = syscall.Kill(-g.pid, o.Signal) // fails when nobody is left in the group
 	}
 	if g.told { // a lease that has lapsed is not revived
 		o.Kill = min(o.Kill, g.Kill)
 	}
 	g.limits = o.limits
 }
-
-// send signals the job's process group. It fails when nobody is in it any more.
-func (g *guardian) send(s syscall.Signal) { _ = syscall.Kill(-g.pid, s) }

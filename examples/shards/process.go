@@ -102,6 +102,7 @@ func (p *process) tell(ctx context.Context) {
 	}
 }
 
+// do calls f with the lock held.
 func (p *process) do(f func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

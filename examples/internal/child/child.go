@@ -43,10 +43,13 @@ type Child struct {
 // Start runs this very program in a role, with these arguments. Each line of its output
 // goes to tell, in order; the first error that tell returns becomes the child's.
 func Start(role string, args []string, tell func(line []byte) error) (*Child, error) {
-	c := &Child{cmd: exec.Command(tether.Self, args...), done: make(chan struct{})}
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	c := &Child{cmd: exec.Command(exe, args...), done: make(chan struct{})}
 	c.cmd.Env = append(os.Environ(), roleVariable+"="+role)
 	c.cmd.Stderr = &c.stderr
-	var err error
 	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
 		return nil, err
 	}

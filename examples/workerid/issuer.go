@@ -25,7 +25,7 @@ func (w *worker) work(ctx context.Context, sem *semaphore.Semaphore) {
 		permit, err := sem.Acquire(ctx)
 		if err != nil {
 			if ctx.Err() == nil {
-				w.out.Write("error", "error", err.Error())
+				w.out.Fail(err)
 			}
 			return
 		}

@@ -84,8 +84,6 @@ test: check
 	@# A module of its own: Kerberos, with a KDC and a server that trusts it.
 	@command -v krb5kdc >/dev/null || echo "SKIP: no KDC here: make deps"
 	cd session/sasl/kerberos && $(GO) vet ./... && $(GO) test $(RACE) -timeout 10m ./...
-	@# The simulation once more: without the race detector it goes through more seeds, and the broken variants.
-	[ -z "$(RACE)" ] || $(GO) test -timeout 15m ./internal/sim
 	@# What differs between releases, and a leader's life and death, on the newest.
 	$(GO) run ./internal/servers -short -versions $(NEWEST)
 	@# A module of its own: candidates of Curator, kazoo and go-zookeeper in one line with ours.

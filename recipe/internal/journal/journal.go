@@ -146,6 +146,7 @@ type pending struct {
 	// Guarded by mu until done is closed.
 	before, after State
 	err           error
+	again         bool // it is refused by others in its batch, not by what the znode holds
 	open          bool // an attempt may be carried out
 	left          bool // the caller does not wait any more
 }

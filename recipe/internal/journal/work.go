@@ -129,6 +129,9 @@ func (z *Znode) try(ctx context.Context, batch []*pending) error {
 // plan asks each change what is to follow, one after the other. It returns the data that are to
 // be written, if any, and whether anybody waits for more than a Peek. With final, who has changed
 // something cannot leave any more with nothing done.
+//
+// Who is refused is told what the znode holds. Changes before it in the batch may be what refuses
+// it. The znode never holds what is between them and the rest, so it is asked again after the write.
 func (z *Znode) plan(batch []*pending, final bool) (data []byte, writes, wanted bool) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
@@ -137,15 +140,19 @@ func (z *Znode) plan(batch []*pending, final bool) (data []byte, writes, wanted 
 		if p.left {
 			continue
 		}
-		next, err := p.change(now)
-		p.before, p.after, p.err = now, now, err
-		wanted = wanted || err != ErrPeek
-		if err != nil {
+		p.before, p.after, p.again = z.known, z.known, false
+		var next []byte
+		if next, p.err = p.change(z.known); p.err == nil && writes {
+			next, p.err = p.change(now)
+			p.again = p.err != nil
+		}
+		wanted = wanted || p.err != ErrPeek
+		if p.err != nil {
 			continue
 		}
 		data, writes = next, true
-		now = State{Exists: true, Data: next}
-		p.after, p.open = now, final
+		p.before, p.after, p.open = now, State{Exists: true, Data: next}, final
+		now = p.after
 	}
 	return data, writes, wanted
 }
@@ -185,17 +192,24 @@ func (z *Znode) confirm(ctx context.Context, s *session.Session) (same bool, err
 	return false, err
 }
 
-// conclude answers a batch that was carried out, by the transaction zxid.
+// conclude answers a batch that was carried out, by the transaction zxid. Those that are to be asked
+// again are the first of the next batch.
 func (z *Znode) conclude(batch []*pending, zxid int64) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
+	var again []*pending
 	for _, p := range batch {
-		if p.open {
+		switch {
+		case p.again && !p.left:
+			again = append(again, p)
+			continue
+		case p.open:
 			p.after.Zxid = zxid
 			z.changes.Add(1)
 		}
 		close(p.done)
 	}
+	z.queue = append(again, z.queue...)
 }
 
 // fail answers a batch that was not carried out.

@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -36,14 +37,17 @@ func (z *Znode) work(ctx context.Context) {
 	}
 }
 
-// take takes a batch out of the queue. It returns nil when the queue is empty: then nobody works
-// any more.
+// take takes a batch out of the queue. One that drops the journal is a batch of its own. take
+// returns nil when the queue is empty: then nobody works any more.
 func (z *Znode) take() []*pending {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	n := min(len(z.queue), 1)
 	if z.cfg.Batch {
 		n = min(len(z.queue), maxBatch)
+		if i := slices.IndexFunc(z.queue[:n], func(p *pending) bool { return p.change == nil }); i >= 0 {
+			n = max(i, 1)
+		}
 	}
 	if n == 0 {
 		z.queue, z.working = nil, false
@@ -56,6 +60,13 @@ func (z *Znode) take() []*pending {
 
 // carryOut tries until all of the batch is answered, or returns an error for what is not.
 func (z *Znode) carryOut(ctx context.Context, batch []*pending) error {
+	if batch[0].change == nil {
+		err := z.drop(ctx)
+		if err == nil {
+			z.conclude(batch, 0)
+		}
+		return err
+	}
 	failures := retry.New(z.clock, firstRetry, longestRetry)
 	for conflicts := 0; ; {
 		err := z.try(ctx, batch)

@@ -141,8 +141,8 @@ func (z *Znode) try(ctx context.Context, batch []*pending) error {
 // be written, if any, and whether anybody waits for more than a Peek. With final, who has changed
 // something cannot leave any more with nothing done.
 //
-// Who is refused is told what the znode holds. Changes before it in the batch may be what refuses
-// it. The znode never holds what is between them and the rest, so it is asked again after the write.
+// A change that is refused gets what the znode holds. If only the changes before it in the batch refuse
+// it, it is asked again after the write: the znode never holds what lies between them.
 func (z *Znode) plan(batch []*pending, final bool) (data []byte, writes, wanted bool) {
 	z.mu.Lock()
 	defer z.mu.Unlock()

@@ -12,12 +12,14 @@ import (
 // server may have another key by now:
 //
 //   - A server has refused the ticket.
-//   - A server has accepted it before, and none has answered since it was presented again. So do servers
-//     of ZooKeeper 3.4 refuse. But perhaps the connection was cut.
+//   - A server has accepted it before, and none has answered since it was presented again. Servers of
+//     ZooKeeper 3.4 refuse without an answer. But the connection may also have been cut.
 //
 // If the KDC gives no other ticket soon, the former one is presented again, because it may be good:
-// servers before 3.9.3 refuse a good one now and then (ZOOKEEPER-4839). After two refusals in a row it is
-// not presented any more. A third one would end the client for good, though only the KDC is away.
+// servers before 3.9.3 refuse a good one now and then (ZOOKEEPER-4839).
+
+// maxRefusals is after how many refusals in a row a ticket is not presented any more. The session ends
+// the client for good at the third one, and a KDC that is away is no reason for that.
 const maxRefusals = 2
 
 // A ticket is a service ticket: it is for one server.

@@ -64,7 +64,7 @@ func (n *Counter) Add(ctx context.Context, delta int64) (int64, error) {
 // Initial 0 the first one is 1.
 func (n *Counter) Reserve(ctx context.Context, count int64) (first int64, err error) {
 	if count < 1 {
-		return 0, fmt.Errorf("value: %s: Reserve of %d numbers; want at least 1", n.path, count)
+		return 0, failed("%s: Reserve of %d numbers; want at least 1", n.path, count)
 	}
 	sum, err := n.Add(ctx, count)
 	if err != nil {
@@ -77,7 +77,7 @@ func (n *Counter) Reserve(ctx context.Context, count int64) (first int64, err er
 // [ConflictError] with the number, and nothing was written.
 func (n *Counter) CompareAndSet(ctx context.Context, from, to int64) error {
 	if low, high := n.cfg.Encoding.limits(); !n.cfg.Encoding.fits(to) {
-		return fmt.Errorf("value: %s: CompareAndSet to %d; want %d to %d", n.path, to, low, high)
+		return failed("%s: CompareAndSet to %d; want %d to %d", n.path, to, low, high)
 	}
 	_, err := n.change(ctx, func(now int64) (int64, error) {
 		if now != from {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/zkrecipe/zkrecipe/recipe/internal/journal"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -58,6 +57,9 @@ func (v *Value) Get(ctx context.Context) (Versioned, error) {
 // the znode holds another value, the error is a [ConflictError] with that value, and nothing was
 // written.
 func (v *Value) CompareAndSet(ctx context.Context, old Versioned, data []byte) (Versioned, error) {
+	if old.Zxid == 0 && len(old.Data) > 0 {
+		return Versioned{}, failed("%s: CompareAndSet was given data without their Zxid; want what Get or a change has returned, or the zero Versioned for no znode", v.path)
+	}
 	data = bytes.Clone(data) // the caller may go on before it has been sent for the last time
 	before, after, err := v.znode.Do(ctx, func(now journal.State) ([]byte, error) {
 		if now.Zxid != old.Zxid {
@@ -79,7 +81,7 @@ func (v *Value) CompareAndSet(ctx context.Context, old Versioned, data []byte) (
 // ends the Update, which returns it; nothing was written. f may append to old.
 func (v *Value) Update(ctx context.Context, f func(old []byte) ([]byte, error)) (Versioned, error) {
 	if f == nil {
-		return Versioned{}, fmt.Errorf("value: %s: Update was given a nil function", v.path)
+		return Versioned{}, failed("%s: Update was given a nil function", v.path)
 	}
 	before, _, err := v.znode.Do(ctx, func(journal.State) ([]byte, error) { return nil, journal.ErrPeek })
 	if err != journal.ErrPeek {

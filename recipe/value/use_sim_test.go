@@ -261,7 +261,7 @@ func TestAWatcherFollowsFromSessionToSession(t *testing.T) {
 			t.Errorf("Next: %v; want a deadline", err)
 		}
 		go func() { time.Sleep(stageT); w.Stop() }()
-		if _, err := w.Next(within(t)); !errors.Is(err, watch.ErrStopped) {
+		if _, err := w.Next(within(t)); !errors.Is(err, watch.ErrStopped) || !errors.Is(err, session.ErrClosed) {
 			t.Errorf("Next after Stop: %v", err)
 		}
 	})

@@ -82,7 +82,7 @@ func newMember(ctx context.Context, g *Group) *Member {
 	last, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	unbind := context.AfterFunc(client.Context(), func() {
 		_ = clock.Sleep(last, c, leaveFor)
-		cancel(context.DeadlineExceeded)
+		cancel(fmt.Errorf("group: %s: not deleted within %v of the closing: %w", m.node, leaveFor, context.Cause(client.Context())))
 	})
 	m.last, m.forget = last, func() { unbind(); cancel(context.Canceled) }
 	return m
@@ -183,7 +183,8 @@ func (m *Member) Set(ctx context.Context, data []byte) error {
 // Leave ends the membership: Valid is false from now on, then the znode is deleted. It returns nil
 // when the znode is gone. If ctx ends before, the deletion goes on in the background, and
 // [session.Client.Close] waits for it. Leave may be called more than once, also when the membership
-// is over already.
+// is over already. The error wraps the cause of ctx, or why the znode was left to the end of its session,
+// as [session.ErrClosed] when the client was closed while no server answered.
 func (m *Member) Leave(ctx context.Context) error {
 	m.quit(&recipe.Ended{Reason: recipe.ReasonReleased})
 	select {

@@ -232,6 +232,35 @@ func TestGetIsNeverOld(t *testing.T) {
 	})
 }
 
+// What its own client creates, a watcher hears of at once, by whichever Value.
+func TestAWatcherHearsOfItsOwnClientsCreateAtOnce(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		client := s.Client("a")
+		v, err := value.New(client, path, value.Config{})
+		must(t, err)
+		other, err := value.New(client, path, value.Config{})
+		must(t, err)
+		w := v.Watch()
+		defer w.Stop()
+		_, err = w.Next(within(t))
+		must(t, err)
+		got := make(chan time.Time, 1)
+		go func() {
+			_, err := w.Next(within(t))
+			if err != nil {
+				t.Error(err)
+			}
+			got <- time.Now()
+		}()
+		_, err = other.CompareAndSet(within(t), value.Versioned{}, []byte("x"))
+		must(t, err)
+		created := time.Now()
+		if late := (<-got).Sub(created); late > stageT/40 {
+			t.Errorf("heard of after %v", late)
+		}
+	})
+}
+
 func TestAWatcherFollowsFromSessionToSession(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		v := s.value("a", value.Config{})

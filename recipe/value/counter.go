@@ -30,8 +30,9 @@ type Counter struct {
 	znode *journal.Znode
 }
 
-// NewCounter checks its arguments and does no I/O. The znode need not exist: the first change
-// creates it, with its parents.
+// NewCounter returns the counter in the znode at path, an absolute znode path other than "/". It
+// checks its arguments and does no I/O. The znode need not exist: the first change creates it, with its
+// parents.
 func NewCounter(client *session.Client, path string, cfg CounterConfig) (*Counter, error) {
 	if cfg.Encoding < EncodingDecimal || cfg.Encoding > EncodingInt32 {
 		return nil, fmt.Errorf("value: CounterConfig.Encoding is %d; want EncodingDecimal, EncodingInt64 or EncodingInt32", cfg.Encoding)

@@ -29,7 +29,8 @@ type Value struct {
 	znode  *journal.Znode
 }
 
-// New checks its arguments and does no I/O. The znode need not exist.
+// New returns the value of the znode at path, an absolute znode path other than "/". It checks its
+// arguments and does no I/O. The znode need not exist.
 func New(client *session.Client, path string, cfg Config) (*Value, error) {
 	c, err := cfg.journal(client, path)
 	if err != nil {

@@ -232,6 +232,26 @@ func TestGetIsNeverOld(t *testing.T) {
 	})
 }
 
+// A write that changes nothing is one that others hear of. An error writes nothing.
+func TestAnUpdateWritesUnlessItsFunctionFails(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		v := s.value("a", value.Config{})
+		first, err := v.CompareAndSet(within(t), value.Versioned{}, []byte("x"))
+		must(t, err)
+		second, err := v.Update(within(t), func(old []byte) ([]byte, error) { return old, nil })
+		if err != nil || second.Zxid <= first.Zxid || string(second.Data) != "x" {
+			t.Errorf("%+v after %+v, %v", second, first, err)
+		}
+		why := errors.New("nothing to change")
+		if now, err := v.Update(within(t), func([]byte) ([]byte, error) { return nil, why }); err != why || now.Zxid != second.Zxid {
+			t.Errorf("%+v, %v; want the value as it was", now, err)
+		}
+		if now, err := v.Get(within(t)); err != nil || now.Zxid != second.Zxid {
+			t.Errorf("%+v, %v; want %+v", now, err, second)
+		}
+	})
+}
+
 // What its own client creates, a watcher hears of at once, by whichever Value.
 func TestAWatcherHearsOfItsOwnClientsCreateAtOnce(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {

@@ -78,8 +78,11 @@ func (v *Value) CompareAndSet(ctx context.Context, old Versioned, data []byte) (
 }
 
 // Update replaces the value by the result of f. f gets nil if the znode does not exist. If
-// another change comes first, f is called again with what the znode then holds. An error of f
-// ends the Update, which returns it; nothing was written. f may append to old.
+// another change comes first, f is called again with what the znode then holds. f may append to old.
+//
+// What f returns is written also if it is what the znode holds already: it gets another Zxid, and
+// watchers hear of it. An error of f ends the Update, which returns it with the value that f was given;
+// nothing was written. So return an error of your own where nothing is to change.
 func (v *Value) Update(ctx context.Context, f func(old []byte) ([]byte, error)) (Versioned, error) {
 	if f == nil {
 		return Versioned{}, failed("%s: Update was given a nil function", v.path)

@@ -76,6 +76,17 @@ func TestEveryRecipeRefusesAnACLThatNoServerTakes(t *testing.T) {
 	}
 }
 
+// Only session.Open makes a client.
+func TestEveryRecipeRefusesAClientThatIsNone(t *testing.T) {
+	for name, with := range makers {
+		for _, client := range []*session.Client{nil, new(session.Client)} {
+			if err := with(client, "/a", nil); err == nil || !strings.HasPrefix(err.Error(), name+": the client is nil or zero; want one from session.Open") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
 // No server takes it, or there is no room for the names below it.
 func TestEveryRecipeRefusesABadPath(t *testing.T) {
 	client := stage.Offline(t)

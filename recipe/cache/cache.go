@@ -101,7 +101,7 @@ type proof struct {
 // New begins to follow the znode at path, which need not exist, until Close is called or the
 // client is closed. It checks its arguments and does no I/O itself.
 func New(client *session.Client, path string, cfg Config) (*Cache, error) {
-	if client == nil {
+	if client == nil || client.Context() == nil {
 		return nil, errNoClient
 	}
 	if err := checkPath(path); err != nil {

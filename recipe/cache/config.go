@@ -60,7 +60,7 @@ const (
 	defaultRecheck = 10 * time.Minute
 )
 
-var errNoClient = errors.New("cache: the client is nil; want one from session.Open")
+var errNoClient = errors.New("cache: the client is nil or zero; want one from session.Open")
 
 func (cfg Config) withDefaults() (Config, error) {
 	cfg.MaxNodes = cmp.Or(cfg.MaxNodes, defaultNodes)

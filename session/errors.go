@@ -13,7 +13,8 @@ import (
 
 // Why a session is over, or cannot begin. Test with errors.Is.
 var (
-	// ErrClosed: the client, or this session, was closed by its user.
+	// ErrClosed: the client, this session, or something on them that has a Close or a Stop was closed by
+	// its user.
 	ErrClosed = errors.New("session: closed")
 	// ErrExpired: a server said that the session has expired. Its ephemeral znodes are
 	// gone or will be soon.

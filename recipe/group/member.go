@@ -149,7 +149,8 @@ func (m *Member) Listing(ctx context.Context) (*Listing, error) {
 // Set replaces the member's data. It returns nil when ZooKeeper has them, or later ones. If ctx ends
 // before, the data are written all the same as soon as that is possible, unless a later Set replaces
 // them, or they are refused; the data before stay then. Data that somebody else writes to the znode
-// are replaced by the member's.
+// are replaced by the member's. The error wraps the cause of ctx; the cause of [Member.Context] when the
+// membership is over; or why the data were refused, as zk.ErrNoAuth.
 func (m *Member) Set(ctx context.Context, data []byte) error {
 	if m.cfg.Style == StyleParty {
 		return errors.New("group: a member of StyleParty has no data: its znode holds the ID")

@@ -9,7 +9,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// Versioned is what a znode holds, and since when.
+// Versioned is what a znode holds, and since when. [Value.CompareAndSet] takes one that was returned by
+// this package, or the zero one, which says that there is no znode.
 type Versioned struct {
 	// Data are the caller's to keep and to change.
 	Data []byte
@@ -56,7 +57,7 @@ func (v *Value) Get(ctx context.Context) (Versioned, error) {
 // CompareAndSet replaces old, which Get, Watcher.Next or a change has returned, by data. The zero
 // Versioned stands for a znode that does not exist, which is then created, with its parents. If
 // the znode holds another value, the error is a [ConflictError] with that value, and nothing was
-// written.
+// written. An old value that has data and no Zxid is refused: nobody has read it.
 func (v *Value) CompareAndSet(ctx context.Context, old Versioned, data []byte) (Versioned, error) {
 	if old.Zxid == 0 && len(old.Data) > 0 {
 		return Versioned{}, failed("%s: CompareAndSet was given data without their Zxid; want what Get or a change has returned, or the zero Versioned for no znode", v.path)

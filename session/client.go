@@ -17,7 +17,7 @@ import (
 // Client is a succession of sessions with one ensemble: when one is over the next is
 // opened, with backoff and jitter, until the client is closed. A program needs one
 // Client however many recipes it runs. All methods may be called from any goroutine. [Open] makes
-// one. The zero Client is of no use: recipes refuse it, and its methods panic.
+// one. The zero Client is of no use: recipes refuse it.
 type Client struct {
 	*common
 	clock clock.Clock

@@ -41,9 +41,9 @@ type Double struct {
 }
 
 // NewDouble returns the double barrier at path, an absolute znode path other than "/", for n members.
-// All must agree on n, see [ErrDisagree]. It checks its arguments and does no I/O. The path and its parents are created
-// when they are missing, and never deleted. All members are counted in one transaction, which bounds
-// n, to some 5,000 with short paths.
+// All must agree on n, see [ErrDisagree]. It checks its arguments and does no I/O. The path and its
+// parents are created when they are missing, and never deleted. All members are counted in one
+// transaction, which bounds n, to some 5,000 with short paths.
 func NewDouble(client *session.Client, path string, n int, cfg Config) (*Double, error) {
 	if err := checkArguments(client, path); err != nil {
 		return nil, err
@@ -62,8 +62,8 @@ func NewDouble(client *session.Client, path string, n int, cfg Config) (*Double,
 // existed at one moment, and no other member is in the round. ctx bounds only the wait.
 //
 // The error is [ErrFull] if a round without this member is under way; one that wraps [ErrDisagree] if
-// the round has another number of members; a [*recipe.Ended] if its session
-// or its znode was lost while it waited or entered; one that wraps the cause of ctx; session.ErrClosed; or a
+// the round has another number of members; a [*recipe.Ended] if its session or its znode was lost while
+// it waited or entered; one that wraps the cause of ctx; session.ErrClosed; or a
 // [*recipe.PermanentError]. Then its znode is deleted, in the background if need be, and the others
 // do not count it any more, unless it was lost in the moment in which all had entered.
 func (d *Double) Enter(ctx context.Context) (*Round, error) {

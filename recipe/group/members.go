@@ -66,8 +66,8 @@ func (m *Members) Current() (s Snapshot, ok bool) {
 // their data differ from the last snapshot that it returned. It may skip states in between. Use one
 // Members for each goroutine that calls Next.
 //
-// The error wraps the cause of ctx, or session.ErrClosed after [Members.Close] and when the client was closed.
-// It is a [*recipe.PermanentError] when the group cannot be read from the beginning.
+// The error wraps the cause of ctx, or session.ErrClosed after [Members.Close] and when the client was
+// closed. It is a [*recipe.PermanentError] when the group cannot be read from the beginning.
 func (m *Members) Next(ctx context.Context) (Snapshot, error) {
 	return m.await(ctx, "no change", func() bool {
 		if !m.known || m.told == m.changes {

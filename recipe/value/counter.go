@@ -101,7 +101,7 @@ func (n *Counter) Get(ctx context.Context) (int64, error) {
 }
 
 // Close deletes the journal from the session, as [Value.Close] does.
-func (n *Counter) Close(ctx context.Context) error { return explained(n.path, n.znode.Drop(ctx)) }
+func (n *Counter) Close(ctx context.Context) error { return undeleted(n.path, n.znode.Drop(ctx)) }
 
 // Counts returns the totals. It never blocks.
 func (n *Counter) Counts() Counts { return Counts(n.znode.Counts()) }

@@ -14,7 +14,8 @@
 //	}
 //	first, err := n.Reserve(ctx, 1000) // first to first+999 are ours alone
 //
-// A Value and a Counter need no Close. What they do in the background ends with the client.
+// A Value and a Counter that are kept need no Close, see Costs. What they do in the background ends with
+// the client.
 //
 // All calls are linearizable, also those that fail: a [ConflictError] has a value that the znode
 // had during the call.

@@ -130,6 +130,14 @@ func (e *OverflowError) Error() string {
 // Outcome is for [session.OutcomeOf].
 func (e *OverflowError) Outcome() session.Outcome { return session.OutcomeNotDone }
 
+// undeleted returns the error of a Close. It is of the journal's deletion, whose outcome may be unknown.
+func undeleted(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("value: %s: the journal is not known to be deleted: %w", path, err)
+}
+
 // explained makes the errors of package journal ours.
 func explained(path string, err error) error {
 	var u *journal.UnknownError

@@ -111,7 +111,7 @@ func (v *Value) Update(ctx context.Context, f func(old []byte) ([]byte, error)) 
 // Close deletes the journal from the session, unless it is durable, when the changes that are under
 // way are done. It is for a program that makes more and more Values on one client: see
 // [session.ErrTooManyEphemerals]. A change after that makes another journal.
-func (v *Value) Close(ctx context.Context) error { return explained(v.path, v.znode.Drop(ctx)) }
+func (v *Value) Close(ctx context.Context) error { return undeleted(v.path, v.znode.Drop(ctx)) }
 
 // Counts are totals of a Value or a Counter, for metrics.
 type Counts struct {

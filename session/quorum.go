@@ -11,10 +11,11 @@ import (
 // upon the answer. The question is repeated until it is answered. It needs no permission on the znode.
 // After the answer three things are known:
 //
-//   - Every request that this session made before the call has happened, or never will.
+//   - A request of this session whose answer was lost before the call has happened, or never will. The one
+//     exception is a request whose caller did not wait for it (its context ended): it may be sent later.
 //   - What was acknowledged to anybody before the call is in what the session reads from now on,
 //     whichever server it reads from.
-//   - The events of all that were sent before the answer.
+//   - The server has sent the events of all that before the answer.
 //
 // [Session.Sync] is cheaper, and tells none of this: a server that was the ensemble's leader, and
 // does not know yet that it is not, answers a sync from what it has. It cannot commit a write.

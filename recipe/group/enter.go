@@ -45,7 +45,7 @@ func (st *stay) enter() error {
 			}
 			continue
 		case errors.Is(err, zk.ErrNodeExists), errors.Is(err, zk.ErrNoNode), errors.Is(err, zk.ErrBadVersion):
-		case session.OutcomeOf(err) == session.OutcomeUnknown:
+		case session.OutcomeOf(err) == session.OutcomeUnknown: // decided when the next attempt is answered
 			if len(st.data) >= largeData && errors.Is(err, zk.ErrConnectionClosed) {
 				if st.lost++; st.lost >= maxLost {
 					return &tooLarge{err}

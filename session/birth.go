@@ -10,8 +10,8 @@ import (
 
 // createFirst creates the session's heartbeat, and the session's first places, if any are given, in
 // the same multi. The heartbeat is created once in a session: if the session cannot find out
-// whether it was created, the session is over.
-func (s *Session) createFirst(places ...any) (paths []string, err error) {
+// whether it was created, the session is over. Before it looks for that, lost is told why.
+func (s *Session) createFirst(lost func(error), places ...any) (paths []string, err error) {
 	s.mu.Lock()
 	beat, lease := s.HeartbeatPath(s.id), s.leaseTime
 	s.mu.Unlock()
@@ -28,6 +28,7 @@ func (s *Session) createFirst(places ...any) (paths []string, err error) {
 		return paths, nil
 	}
 	if OutcomeOf(err) == OutcomeUnknown {
+		lost(err)
 		return nil, s.findHeartbeat(beat, err)
 	}
 	ofHeartbeat := len(results) > 0 && results[0].Error != nil && errors.Is(err, results[0].Error)
@@ -86,7 +87,7 @@ func (s *Session) heartbeatOnce(ctx context.Context) error {
 		return nil
 	}
 	defer done()
-	_, err = s.createFirst()
+	_, err = s.createFirst(func(error) {})
 	return err
 }
 

@@ -183,6 +183,9 @@ func (s *Session) createProtected(ctx context.Context, p *protected) ([]string, 
 			return paths, nil
 		}
 		again := retryable(err) || err == errAgain
+		if err != errAgain {
+			p.failed.Store(&err)
+		}
 		if errors.Is(err, zk.ErrConnectionClosed) && p.large() {
 			lost++
 		}
@@ -206,7 +209,6 @@ func (s *Session) createProtected(ctx context.Context, p *protected) ([]string, 
 		if err == errAgain {
 			continue
 		}
-		p.failed.Store(&err)
 		if cause := pause.Wait(ctx); cause != nil {
 			return nil, p.fail(cause)
 		}
@@ -223,10 +225,11 @@ func (s *Session) attempt(ctx context.Context, p *protected, guid string, togeth
 		}
 		if first {
 			defer done()
+			lost := func(err error) { p.failed.Store(&err) }
 			if !p.large() {
-				return s.createFirst(p.creates(guid)...)
+				return s.createFirst(lost, p.creates(guid)...)
 			}
-			if _, err := s.createFirst(); err != nil {
+			if _, err := s.createFirst(lost); err != nil {
 				return nil, err
 			}
 		}

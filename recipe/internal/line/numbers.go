@@ -84,6 +84,13 @@ func (x Numbers) Over(n int64) bool {
 	return n < x.settled || slices.ContainsFunc(x.left, func(s span) bool { return s.first <= n && n <= s.last })
 }
 
+// Tell reports whether the numbers tell anything to the holder of own. They do not if it has no number,
+// or its number is over: then the server counts through the same numbers for the second time.
+func (x Numbers) Tell(own int64) bool { return own != noNumber && !x.Over(own) }
+
+// Fit reports whether the numbers are in so many spans at most.
+func (x Numbers) Fit(most int) bool { return len(x.left) <= most }
+
 // Add returns the numbers with those from first to last among them.
 func (x Numbers) Add(first, last int64) Numbers {
 	if last < first {

@@ -55,7 +55,7 @@ func TestTheNumberThatComesAfterAllNumbersIsNotTheFirst(t *testing.T) {
 				lead(t, before)
 				e.StartSequence("/e", -1)
 				leader := join(t, a, Config{Busy: true})
-				time.Sleep(2 * session.DefaultLease) // no holder can have vanished before that join
+				time.Sleep(2 * session.DefaultLease)                                     // no holder can have vanished before that join
 				stepUntil(t, leader, func(st Standing) bool { return st.Position == 1 }) // it hears of what follows
 				if err := before.Leave(t.Context()); err != nil {
 					t.Fatal(err)

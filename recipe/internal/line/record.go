@@ -24,10 +24,10 @@ import (
 //	settled 17
 //	left 19 22-30
 //
-// A later release may add lines, or count the 1 up. This one then takes in the lease alone, does not
-// join with a longer one, waits for it at each departure, and writes nothing. So a later release must
-// keep the line with the lease, and its meaning. It must not rely on what it adds to stay: a holder of
-// this release that has not read that yet replaces the record when it leaves.
+// A later release may add lines, or raise the number in the first one. This release then uses the lease
+// alone: it refuses a longer one, and waits for it at each departure. It writes nothing. So a later
+// release must keep the line "lease" and its meaning. It must not expect that what it adds stays: a
+// holder of this release that had read the record before replaces it when it leaves.
 type record struct {
 	// lease is the longest that is allowed in the line.
 	lease   time.Duration

@@ -223,15 +223,10 @@ func (s *Session) Set(ctx context.Context, path string, data []byte, version int
 // a sequential one. If its outcome can be unknown to you, see [Session.CreateProtected].
 func (s *Session) Create(ctx context.Context, path string, data []byte, flags int32, acl []zk.ACL) (string, error) {
 	created, err := call(ctx, s, "create", path, func(full string) (string, error) {
-		op := &zk.CreateRequest{Path: full, Flags: flags}
-		if err := s.room(op); err != nil {
+		if err := s.room(&zk.CreateRequest{Path: full, Flags: flags}); err != nil {
 			return "", err
 		}
-		created, err := s.create(full, data, flags, acl)
-		if err == nil {
-			s.carried([]any{op}, []zk.MultiResponse{{String: created}})
-		}
-		return created, err
+		return s.create(full, data, flags, acl)
 	})
 	return strings.TrimPrefix(created, s.chroot), err
 }
@@ -243,10 +238,15 @@ func (s *Session) create(full string, data []byte, flags int32, acl []zk.ACL) (s
 	if flags < zk.FlagPersistent || flags > zk.FlagEphemeralSequential {
 		return "", fmt.Errorf("%w: %d; want zk.FlagPersistent, zk.FlagEphemeral, zk.FlagSequence or zk.FlagEphemeralSequential", zk.ErrInvalidFlags, flags)
 	}
-	if err := checkSize(&zk.CreateRequest{Path: full, Data: data, Acl: acl}); err != nil {
+	op := &zk.CreateRequest{Path: full, Data: data, Acl: acl, Flags: flags}
+	if err := checkSize(op); err != nil {
 		return "", err
 	}
-	return s.zk.Create(full, data, flags, acl)
+	created, err := s.zk.Create(full, data, flags, acl)
+	if err == nil {
+		s.carried([]any{op}, []zk.MultiResponse{{String: created}})
+	}
+	return created, err
 }
 
 // Delete deletes a znode if its version is the one given, or -1.

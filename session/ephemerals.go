@@ -75,13 +75,16 @@ func (s *Session) room(ops ...any) error {
 }
 
 // carried notes what has become of the session's ephemeral znodes by operations that were
-// carried out.
+// carried out, and tells those who miss a znode that it was created: no watch at a server does.
 func (s *Session) carried(ops []any, results []zk.MultiResponse) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, op := range ops {
 		switch op := op.(type) {
 		case *zk.CreateRequest:
+			for w := range s.watches[results[i].String] {
+				signal(w.wake)
+			}
 			if op.Flags&zk.FlagEphemeral != 0 {
 				s.ephemerals.add(results[i].String)
 			}

@@ -154,7 +154,7 @@ func (p *Place) find(ctx context.Context) error {
 func (p *Place) enter(ctx context.Context, r reading, read bool) error {
 	own, asked := p.number(), true
 	p.born = r.stat.Czxid
-	if known, current, ok := p.cfg.Memory.recall(p.s, r.stat, p.cfg.Clock.Now()); ok && !read {
+	if known, current, ok := p.cfg.Memory.recall(p.s, r.stat, p.cfg.Clock.Now()); ok && !read && known.Tell(own) {
 		p.record, p.ours = known, true
 		if err := p.admit(); err != nil {
 			return err
@@ -173,12 +173,9 @@ func (p *Place) enter(ctx context.Context, r reading, read bool) error {
 	if !read || len(r.record) > 0 { // else it has just been written
 		p.version = r.stat.Version // from here on, each one ahead writes it once, when it leaves
 	}
-	if own == 0 {
-		return nil
-	}
 	over := r.at.Add(session.Outlast(p.record.lease))
 	missing, few := p.record.missing(own, r.names)
-	if own == noNumber || !p.ours || !few {
+	if !p.ours || !few {
 		missing = []int64{noNumber}
 	}
 	for _, n := range missing { // each by itself: what others write later may settle it

@@ -10,7 +10,6 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/retry"
-	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
 // call makes one request about the znode at path, which it hands over with the chroot
@@ -223,15 +222,10 @@ func (s *Session) Set(ctx context.Context, path string, data []byte, version int
 // a sequential one. If its outcome can be unknown to you, see [Session.CreateProtected].
 func (s *Session) Create(ctx context.Context, path string, data []byte, flags int32, acl []zk.ACL) (string, error) {
 	created, err := call(ctx, s, "create", path, func(full string) (string, error) {
-		op := &zk.CreateRequest{Path: full, Flags: flags}
-		if err := s.room(op); err != nil {
+		if err := s.room(&zk.CreateRequest{Path: full, Flags: flags}); err != nil {
 			return "", err
 		}
-		created, err := s.create(full, data, flags, acl)
-		if err == nil {
-			s.carried([]any{op}, []zk.MultiResponse{{String: created}})
-		}
-		return created, err
+		return s.create(full, data, flags, acl)
 	})
 	return strings.TrimPrefix(created, s.chroot), err
 }
@@ -252,11 +246,7 @@ func (s *Session) create(full string, data []byte, flags int32, acl []zk.ACL) (s
 // Delete deletes a znode if its version is the one given, or -1.
 func (s *Session) Delete(ctx context.Context, path string, version int32) error {
 	_, err := call(ctx, s, "delete", path, func(full string) (struct{}, error) {
-		err := s.zk.Delete(full, version)
-		if err == nil {
-			s.carried([]any{&zk.DeleteRequest{Path: full}}, nil)
-		}
-		return struct{}{}, err
+		return struct{}{}, s.zk.Delete(full, version)
 	})
 	return err
 }
@@ -278,22 +268,13 @@ func (s *Session) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, er
 	if err != nil {
 		return nil, &Error{Op: "multi", Outcome: OutcomeNotDone, Err: err}
 	}
-	results, err := send(ctx, s, "multi", "", func() ([]zk.MultiResponse, error) {
-		results, err := s.zk.Multi(ops...)
-		if err == nil && len(results) == len(ops) {
-			s.carried(ops, results)
-		}
-		return results, err
-	})
+	results, err := send(ctx, s, "multi", "", func() ([]zk.MultiResponse, error) { return s.zk.Multi(ops...) })
 	var e *Error
 	if errors.As(err, &e) {
 		e.Err = s.refused(ops, results, e.Err)
 	}
 	for i := range results {
 		results[i].String = strings.TrimPrefix(results[i].String, s.chroot)
-	}
-	if err == nil && len(results) != len(ops) {
-		err = &Error{Op: "multi", Outcome: OutcomeUnknown, Err: fmt.Errorf("%w: %d results for %d operations", wire.ErrProtocol, len(results), len(ops))}
 	}
 	return results, err
 }

@@ -23,7 +23,7 @@ const (
 )
 
 // ephemerals are the paths of a session's ephemeral znodes, as far as this client has created
-// them and not seen them go. The session's mu guards it.
+// them and no later answer or event says that they are gone. The session's mu guards it.
 type ephemerals struct {
 	paths map[string]clock.Instant // when the beat began that has created it, if one has
 	bytes int
@@ -74,19 +74,17 @@ func (s *Session) room(ops ...any) error {
 	return nil
 }
 
-// carried notes what has become of the session's ephemeral znodes by operations that were
-// carried out.
-func (s *Session) carried(ops []any, results []zk.MultiResponse) {
+// onCreated and onMissing note what answers say, in their order: this session has created an
+// ephemeral znode, or there is no znode at the path, which has the chroot before it. That may be the
+// answer to a second deletion, after the one to the first was lost.
+func (s *Session) onCreated(path string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i, op := range ops {
-		switch op := op.(type) {
-		case *zk.CreateRequest:
-			if op.Flags&zk.FlagEphemeral != 0 {
-				s.ephemerals.add(results[i].String)
-			}
-		case *zk.DeleteRequest:
-			s.ephemerals.remove(op.Path)
-		}
-	}
+	s.ephemerals.add(path)
+}
+
+func (s *Session) onMissing(path string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ephemerals.remove(path)
 }

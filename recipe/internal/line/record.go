@@ -53,7 +53,7 @@ func parseRecord(data []byte) (r record, ok bool) {
 		key, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 		var err error
 		if key == "lease" {
-			r.lease, err = time.ParseDuration(value)
+			r.lease, err = session.ParseLease(value)
 		} else if known, e := r.Read(key, value); !known {
 			err = strconv.ErrSyntax
 		} else {

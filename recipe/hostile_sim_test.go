@@ -196,7 +196,6 @@ func tryAll(ctx context.Context, client *session.Client) {
 			}
 		})
 	}
-	defer all.Wait()
 	el, _ := election.New(client, "/election", election.Config{})
 	use(func() {
 		_, _ = el.Candidates(ctx)
@@ -262,6 +261,7 @@ func tryAll(ctx context.Context, client *session.Client) {
 			_ = watch.Gone(ctx, s, "/lock/none")
 		}
 	})
+	all.Wait()
 }
 
 // A server that lies, always or at times, can keep the recipes from all that they are for. It cannot crash
@@ -274,8 +274,8 @@ func TestNoServersLieIsTooMuchForARecipe(t *testing.T) {
 }
 
 func TestNoEventIsTooMuchForARecipe(t *testing.T) {
-	for _, path := range []string{"x", "", "/", "//", "/lock", "/lock/", "/lock/x", "\x00"} {
-		for _, kind := range []int32{1, 2, 3, 4, 7, 0, -1} {
+	for _, path := range []string{"x", "", "//", "/lock", "/lock/", "\x00"} {
+		for _, kind := range []int32{1, 2, 3, 4, 7} {
 			t.Run(fmt.Sprintf("%q %d", path, kind), func(t *testing.T) { lieTo(t, "", nil, 0, eventOf(kind, path)) })
 		}
 	}
@@ -289,7 +289,7 @@ func lieTo(t *testing.T, chroot string, l lie, share int, event []byte) {
 			Timeout: stage.T, Dial: lyingDial(s.Host("deceived").Dial, l, share, event),
 		})
 		var trying sync.WaitGroup
-		trying.Go(func() { tryAll(s.Within(5*time.Second), client) })
+		trying.Go(func() { tryAll(s.Within(3*time.Second), client) })
 		time.Sleep(time.Second)
 		release()
 		trying.Wait()

@@ -135,7 +135,7 @@ var scenes = map[string]scene{
 			"Next":     func(ctx context.Context) error { _, err := c.Next(ctx); return err },
 			"Fresh":    func(ctx context.Context) error { return c.Fresh(ctx) },
 			"Wait":     func(ctx context.Context) error { return unloaded().Wait(ctx) },
-			"Get":      func(ctx context.Context) error { _, _, err := unloaded().Get(ctx, "/c"); return err },
+			"Get":      func(ctx context.Context) error { _, _, err := unloaded().Get(ctx, "/c2"); return err },
 			"Snapshot": func(ctx context.Context) error { _, err := unloaded().Snapshot(ctx); return err },
 		}
 	},

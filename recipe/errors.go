@@ -1,13 +1,21 @@
 package recipe
 
 import (
-	"errors"
 	"fmt"
 	"time"
+
+	"github.com/zkrecipe/zkrecipe/session"
 )
 
 // ErrNotHeld: the term is over, the lock is released or lost, so nothing was done.
-var ErrNotHeld = errors.New("recipe: not held any more")
+var ErrNotHeld error = notHeld{}
+
+type notHeld struct{}
+
+func (notHeld) Error() string { return "recipe: not held any more" }
+
+// Outcome is for session.OutcomeOf.
+func (notHeld) Outcome() session.Outcome { return session.OutcomeNotDone }
 
 // PermanentError is what a recipe returns when trying again cannot help: the credentials or the ACL
 // do not suffice, or the path cannot be used for it.

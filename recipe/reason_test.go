@@ -3,6 +3,7 @@ package recipe_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -80,5 +81,11 @@ func TestAPermanentErrorTellsThePathAndWhatWasRefused(t *testing.T) {
 	}
 	if text := err.Error(); !strings.Contains(text, "/billing") || !strings.Contains(text, zk.ErrNoAuth.Error()) {
 		t.Errorf("%q", text)
+	}
+}
+
+func TestWhatWasNotHeldWasNotDone(t *testing.T) {
+	if got := session.OutcomeOf(fmt.Errorf("wrapped: %w", recipe.ErrNotHeld)); got != session.OutcomeNotDone {
+		t.Errorf("the outcome of ErrNotHeld is %v", got)
 	}
 }

@@ -16,7 +16,8 @@ import (
 
 // Client is a succession of sessions with one ensemble: when one is over the next is
 // opened, with backoff and jitter, until the client is closed. A program needs one
-// Client however many recipes it runs. All methods may be called from any goroutine.
+// Client however many recipes it runs. All methods may be called from any goroutine. [Open] makes
+// one. The zero Client is of no use: recipes refuse it.
 type Client struct {
 	*common
 	clock clock.Clock
@@ -52,6 +53,9 @@ const (
 	firstReopen   = 50 * time.Millisecond
 	longestReopen = 5 * time.Second
 )
+
+// sayAfter is how long Close waits for recipes before it logs that.
+const sayAfter = 2 * time.Second
 
 // Open checks its arguments and returns a Client that connects in the background; it
 // does no I/O itself, but to read Config.TLSFiles. The connect string is ZooKeeper's:
@@ -228,6 +232,9 @@ func (c *Client) KeepOpen() (done func()) {
 
 // awaitIdle waits until no recipe uses the client, or its session is over anyway.
 func (c *Client) awaitIdle(s *Session) {
+	timer := clock.NewTimer(c.clock)
+	defer timer.Stop()
+	timer.Reset(sayAfter)
 	for {
 		c.mu.Lock()
 		users, idle := c.users, c.idle
@@ -237,14 +244,19 @@ func (c *Client) awaitIdle(s *Session) {
 		}
 		select {
 		case <-idle:
+		case <-timer.C:
+			c.cfg.Logger.Warn("closing waits until all is released and all work has stopped", "recipes", users)
 		case <-s.Done():
 			return
 		}
 	}
 }
 
-// Close takes down the client: recipes on it clean up first (a leader is given its
-// DrainTimeout), then the session is closed, which deletes its ephemeral znodes.
+// Close takes down the client: recipes on it clean up first, then the session is closed, which
+// deletes its ephemeral znodes. What was not released, a term, a lock or a permit, and a callback that has
+// not returned are waited for as long as their recipe's DrainTimeout, 30 s by default: a Release that was
+// forgotten makes Close take so long. After 2 s Config.Logger gets a line with the number of those that
+// are awaited. Once the time has passed, the recipe's own Logger tells which path it was.
 // It returns when nothing of the client is left running. It may be called more than
 // once and from several goroutines, but not from a recipe's callback, for which it
 // would wait. The error is always nil; it is there for io.Closer.
@@ -252,75 +264,4 @@ func (c *Client) Close() error {
 	c.end(ErrClosed)
 	<-c.stopped
 	return nil
-}
-
-// Status is how a client stands.
-type Status struct {
-	// State of the latest session.
-	State State
-	// Since is when that state began.
-	Since time.Time
-	// Err is why the session is over, if it is.
-	Err error
-	// Session is its id, 0 if none has been granted.
-	Session int64
-	// Timeout is the session timeout: as asked for, then as granted.
-	Timeout time.Duration
-	// Server is the one connected last.
-	Server string
-	// LeaseTime is how long a lease lasts. LeaseRemaining is how long the lease of the latest beat still
-	// runs; 0 without one.
-	LeaseTime, LeaseRemaining time.Duration
-	// Servers tells how each server of the connect string was seen last.
-	Servers []ServerStatus
-	// Counts are totals over all sessions.
-	Counts Counts
-	// EphemeralBytes is how much of Config.EphemeralBytes the latest session uses.
-	EphemeralBytes int
-	// LinesDropped is how many lines Config.Logger has not taken.
-	LinesDropped uint64
-	// TLSFiles is why Config.TLSFiles could not be read for the latest connection; nil if they could.
-	TLSFiles error
-}
-
-// ServerStatus is how a server was seen last.
-type ServerStatus struct {
-	// Addr is host:port as in the connect string.
-	Addr string
-	// Err is why the last attempt, or the last connection, ended; nil when there was
-	// none, and while a connection lasts.
-	Err error
-	// At is when that was.
-	At time.Time
-}
-
-// Status returns how the client stands. It never blocks.
-func (c *Client) Status() Status {
-	c.mu.Lock()
-	s, err := c.latest, c.err
-	c.mu.Unlock()
-	if s == nil {
-		st := Status{LinesDropped: c.log.Dropped(), TLSFiles: c.certs.broken(), Timeout: c.cfg.Timeout, LeaseTime: c.cfg.Lease, Err: err}
-		for _, addr := range c.servers {
-			st.Servers = append(st.Servers, ServerStatus{Addr: addr})
-		}
-		return st
-	}
-	st := s.status()
-	st.LinesDropped, st.TLSFiles = c.log.Dropped(), c.certs.broken()
-	return st
-}
-
-func (s *Session) status() Status {
-	s.mu.Lock()
-	st := Status{State: s.state, Since: s.since, Session: s.id, Timeout: s.timeout, LeaseTime: s.leaseTime, Server: s.server, EphemeralBytes: s.ephemerals.bytes}
-	if !s.over {
-		st.LeaseRemaining = max(s.heart.until.Until(s.clock.Now()), 0)
-	}
-	s.mu.Unlock()
-	st.Err, st.Counts = s.Err(), s.counts.read()
-	for _, d := range s.dialer.Servers() {
-		st.Servers = append(st.Servers, ServerStatus(d))
-	}
-	return st
 }

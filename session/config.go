@@ -163,6 +163,19 @@ func (c *Config) wireAuth() []wire.Auth {
 }
 
 // CheckPath reports what is wrong with a znode path: it must be absolute, without
-// empty or relative parts, without a slash at its end and without characters that
-// ZooKeeper forbids.
-func CheckPath(path string) error { return dial.CheckPath(path) }
+// empty or relative parts, without a slash at its end, without characters that
+// ZooKeeper forbids, and at most 64 KiB long. The error is a zk.ErrInvalidPath.
+func CheckPath(path string) error {
+	if len(path) > maxPath {
+		return badPath{fmt.Errorf("path of %d bytes; want at most %d", len(path), maxPath)}
+	}
+	if err := dial.CheckPath(path); err != nil {
+		return badPath{err}
+	}
+	return nil
+}
+
+// badPath says what is wrong with a path.
+type badPath struct{ error }
+
+func (badPath) Unwrap() error { return zk.ErrInvalidPath }

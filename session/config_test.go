@@ -68,6 +68,17 @@ func TestWithoutAServerTheErrorTellsWhatIsWrongWithEach(t *testing.T) {
 	}
 }
 
+// refusal and doubt are errors of a recipe.
+type (
+	refusal struct{}
+	doubt   struct{ error }
+)
+
+func (refusal) Error() string            { return "refused" }
+func (refusal) Outcome() session.Outcome { return session.OutcomeNotDone }
+func (doubt) Outcome() session.Outcome   { return session.OutcomeUnknown }
+func (d doubt) Unwrap() error            { return d.error }
+
 func TestOutcomes(t *testing.T) {
 	for _, c := range []struct {
 		err  error
@@ -82,6 +93,10 @@ func TestOutcomes(t *testing.T) {
 		{zk.ErrNoServer, session.OutcomeNotDone},
 		{errors.New("write tcp: broken pipe"), session.OutcomeUnknown},
 		{session.Named(errors.New("unknown error: -125")), session.OutcomeNotDone},
+		{fmt.Errorf("wrapped: %w", refusal{}), session.OutcomeNotDone},
+		{errors.Join(errors.New("more"), refusal{}), session.OutcomeNotDone},
+		{&session.Error{Outcome: session.OutcomeUnknown, Err: refusal{}}, session.OutcomeUnknown}, // the cause of a context
+		{fmt.Errorf("%w: %w", doubt{zk.ErrNoNode}, refusal{}), session.OutcomeUnknown},
 	} {
 		if got := session.OutcomeOf(c.err); got != c.want {
 			t.Errorf("%v: %v, want %v", c.err, got, c.want)

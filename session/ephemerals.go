@@ -74,13 +74,19 @@ func (s *Session) room(ops ...any) error {
 	return nil
 }
 
-// onCreated and onMissing note what answers say, in their order: this session has created an
-// ephemeral znode, or there is no znode at the path, which has the chroot before it. That may be the
-// answer to a second deletion, after the one to the first was lost.
-func (s *Session) onCreated(path string) {
+// onCreated and onMissing note what answers say, in their order: this session has created a znode,
+// or there is none at the path, which has the chroot before it. The latter may be the answer to a second
+// deletion, after the one to the first was lost. Those who miss a znode are told that it was created: no
+// watch at a server does.
+func (s *Session) onCreated(path string, ephemeral bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ephemerals.add(path)
+	for w := range s.watches[path] {
+		signal(w.wake)
+	}
+	if ephemeral {
+		s.ephemerals.add(path)
+	}
 }
 
 func (s *Session) onMissing(path string) {

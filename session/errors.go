@@ -13,7 +13,8 @@ import (
 
 // Why a session is over, or cannot begin. Test with errors.Is.
 var (
-	// ErrClosed: the client, or this session, was closed by its user.
+	// ErrClosed: the client, this session, or something on them that has a Close or a Stop was closed by
+	// its user.
 	ErrClosed = errors.New("session: closed")
 	// ErrExpired: a server said that the session has expired. Its ephemeral znodes are
 	// gone or will be soon.
@@ -187,13 +188,14 @@ func named(err error) error {
 //	context or session over before sending                   not done
 //	connection lost, context or session over after sending   unknown
 //	any other answer (internal errors, timeouts)             unknown
+//
+// A recipe's error that knows its outcome has a method Outcome, which counts.
 func OutcomeOf(err error) Outcome {
 	if err == nil {
 		return OutcomeDone
 	}
-	var e *Error
-	if errors.As(err, &e) {
-		return e.Outcome
+	if o, ok := told(err); ok {
+		return o
 	}
 	var code ServerError
 	if errors.As(err, &code) {
@@ -205,6 +207,26 @@ func OutcomeOf(err error) Outcome {
 		}
 	}
 	return OutcomeUnknown
+}
+
+// told returns what the outermost error says that knows an outcome. What is inside may be about
+// something else, as the cause of a context is.
+func told(err error) (Outcome, bool) {
+	switch e := err.(type) {
+	case *Error:
+		return e.Outcome, true
+	case interface{ Outcome() Outcome }:
+		return e.Outcome(), true
+	case interface{ Unwrap() error }:
+		return told(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			if o, ok := told(inner); ok {
+				return o, true
+			}
+		}
+	}
+	return OutcomeUnknown, false
 }
 
 var notDone = []error{

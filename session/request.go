@@ -48,9 +48,6 @@ func (s *Session) full(path string) (string, error) {
 	if err := CheckPath(path); err != nil {
 		return "", fmt.Errorf("%w: %w", zk.ErrInvalidPath, err)
 	}
-	if len(path) > maxPath {
-		return "", fmt.Errorf("%w: it has %d bytes; want at most %d", zk.ErrInvalidPath, len(path), maxPath)
-	}
 	if path == "/" && s.chroot != "" {
 		return s.chroot, nil
 	}

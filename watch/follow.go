@@ -12,8 +12,14 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// ErrStopped ends a Next when Stop has been called.
-var ErrStopped = errors.New("watch: stopped")
+// ErrStopped ends a Next when Stop has been called. It matches session.ErrClosed, too.
+var ErrStopped error = stopped{}
+
+type stopped struct{}
+
+func (stopped) Error() string { return "watch: stopped" }
+
+func (stopped) Is(target error) bool { return target == session.ErrClosed }
 
 // unarmedParts is how many times per session timeout a znode is looked at while no
 // watch stands ready. With a watch it is once: the look is only for lost events.

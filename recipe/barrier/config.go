@@ -46,8 +46,8 @@ func (c Config) withDefaults(lease time.Duration) (Config, error) {
 
 // checkArguments returns what is wrong with what every barrier needs.
 func checkArguments(client *session.Client, path string) error {
-	if client == nil {
-		return errors.New("barrier: the client is nil; want one from session.Open")
+	if client == nil || client.Context() == nil {
+		return errors.New("barrier: the client is nil or zero; want one from session.Open")
 	}
 	if err := ident.CheckPath(path); err != nil {
 		return fmt.Errorf("barrier: %w", err)

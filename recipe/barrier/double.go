@@ -16,6 +16,10 @@ import (
 // round, when all have left.
 var ErrFull = errors.New("barrier: all members are inside already")
 
+// ErrDisagree: the member was counted into a round of another number of members than [NewDouble] was
+// given. It does not enter. Those that were given the round's number do.
+var ErrDisagree = errors.New("barrier: the members do not agree on how many they are")
+
 const (
 	firstDelay   = 20 * time.Millisecond
 	longestDelay = time.Second
@@ -37,9 +41,9 @@ type Double struct {
 }
 
 // NewDouble returns the double barrier at path, an absolute znode path other than "/", for n members.
-// All must agree on n. It checks its arguments and does no I/O. The path and its parents are created
-// when they are missing, and never deleted. All members are counted in one transaction, which bounds
-// n, to some 5,000 with short paths.
+// All must agree on n, see [ErrDisagree]. It checks its arguments and does no I/O. The path and its
+// parents are created when they are missing, and never deleted. All members are counted in one
+// transaction, which bounds n, to some 5,000 with short paths.
 func NewDouble(client *session.Client, path string, n int, cfg Config) (*Double, error) {
 	if err := checkArguments(client, path); err != nil {
 		return nil, err
@@ -57,8 +61,9 @@ func NewDouble(client *session.Client, path string, n int, cfg Config) (*Double,
 // Enter waits until n members are there, and returns the round of this member. The znodes of all n
 // existed at one moment, and no other member is in the round. ctx bounds only the wait.
 //
-// The error is [ErrFull] if a round without this member is under way; a [*recipe.Ended] if its session
-// or its znode was lost while it waited or entered; one that wraps the cause of ctx; session.ErrClosed; or a
+// The error is [ErrFull] if a round without this member is under way; one that wraps [ErrDisagree] if
+// the round has another number of members; a [*recipe.Ended] if its session or its znode was lost while
+// it waited or entered; one that wraps the cause of ctx; session.ErrClosed; or a
 // [*recipe.PermanentError]. Then its znode is deleted, in the background if need be, and the others
 // do not count it any more, unless it was lost in the moment in which all had entered.
 func (d *Double) Enter(ctx context.Context) (*Round, error) {
@@ -90,7 +95,7 @@ func (d *Double) Enter(ctx context.Context) (*Round, error) {
 // refused returns what Enter returns for err.
 func (d *Double) refused(err error, s *session.Session, waiting context.Context) error {
 	switch {
-	case errors.Is(err, ErrFull):
+	case errors.Is(err, ErrFull), errors.Is(err, ErrDisagree):
 	case waiting.Err() != nil:
 		return context.Cause(waiting)
 	case s.Err() != nil:

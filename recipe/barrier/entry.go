@@ -171,6 +171,8 @@ func (e *entry) read(ctx context.Context) error {
 			return nil
 		case actFull:
 			return ErrFull
+		case actDisagree:
+			return fmt.Errorf("%w: the round at %s has %d members, and NewDouble was given %d", ErrDisagree, e.d.path, len(ready.names), e.d.n)
 		case actWait:
 			return nil
 		}

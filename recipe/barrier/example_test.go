@@ -68,10 +68,12 @@ func ExampleDouble() {
 	for range 3 { // each would be another process
 		all.Go(func() {
 			round, err := d.Enter(ctx)
-			if errors.Is(err, barrier.ErrFull) {
+			switch {
+			case errors.Is(err, barrier.ErrFull):
 				log.Fatal("there is a fourth")
-			}
-			if err != nil {
+			case errors.Is(err, barrier.ErrDisagree):
+				log.Fatal("somebody was started for another number than three")
+			case err != nil:
 				log.Fatal(err)
 			}
 			test(round.Context())

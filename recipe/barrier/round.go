@@ -53,16 +53,19 @@ func (r round) over(members []string) bool {
 type action int
 
 const (
-	actWait  action = iota // too few are there
-	actCount               // all are there: create "ready"
-	actIn                  // it is counted in
-	actFull                // a round without it is under way
+	actWait     action = iota // too few are there
+	actCount                  // all are there: create "ready"
+	actIn                     // it is counted in
+	actFull                   // a round without it is under way
+	actDisagree               // it is counted into a round of another number
 )
 
 // decide tells what to do: own is our name, which is among the members, ready the round that is there,
 // or nil.
 func decide(own string, members []string, ready *round, n int) action {
 	switch {
+	case ready != nil && slices.Contains(ready.names, own) && len(ready.names) != n:
+		return actDisagree
 	case ready != nil && (ready.foreign || slices.Contains(ready.names, own)):
 		return actIn
 	case ready != nil && !ready.over(members):

@@ -39,6 +39,8 @@ func TestWhatOneWhoWantsToEnterDoes(t *testing.T) {
 		{[]string{"me", "a", "b", "c"}, nil, actCount},
 		{[]string{"me", "a", "b"}, of("a", "b", "me"), actIn},
 		{[]string{"me"}, of("a", "b", "me"), actIn}, // the others have left already
+		{[]string{"me", "a"}, of("a", "me"), actDisagree},
+		{[]string{"me", "a", "b", "c"}, of("a", "b", "c", "me"), actDisagree},
 		{[]string{"me", "a", "b"}, of("a", "b", "c"), actFull},
 		{[]string{"me", "c"}, of("a", "b", "c"), actFull},
 		{[]string{"me"}, of("a", "b", "c"), actWait}, // over: all were killed

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -82,7 +83,7 @@ func TestATreeThatIsTooLargeIsRefusedBeforeItIsRead(t *testing.T) {
 			t.Errorf("%d bytes were read", after.BytesOut-before.BytesOut)
 		}
 		d := b.cache("/big", cache.Config{MaxBytes: 1000, MaxNodes: 1 << 20})
-		if err := d.Wait(b.ctx); !errors.As(err, &large) || large.What != "bytes" {
+		if err := d.Wait(b.ctx); !errors.As(err, &large) || large.What != "bytes" || !strings.HasSuffix(err.Error(), " bytes; Config.MaxBytes is 1000") {
 			t.Errorf("%v", err)
 		}
 	})

@@ -52,7 +52,7 @@ type Cache struct {
 	path   string
 	cfg    Config
 	clock  clock.Clock
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 	done   chan struct{} // closed when run has returned
 	wake   chan struct{} // to run: look again
 
@@ -101,7 +101,7 @@ type proof struct {
 // New begins to follow the znode at path, which need not exist, until Close is called or the
 // client is closed. It checks its arguments and does no I/O itself.
 func New(client *session.Client, path string, cfg Config) (*Cache, error) {
-	if client == nil {
+	if client == nil || client.Context() == nil {
 		return nil, errNoClient
 	}
 	if err := checkPath(path); err != nil {
@@ -111,7 +111,7 @@ func New(client *session.Client, path string, cfg Config) (*Cache, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(client.Context())
+	ctx, cancel := context.WithCancelCause(client.Context())
 	c := &Cache{
 		client: client, path: path, cfg: cfg, clock: clock.From(client.Context()), cancel: cancel,
 		done: make(chan struct{}), wake: make(chan struct{}, 1),
@@ -132,12 +132,12 @@ func New(client *session.Client, path string, cfg Config) (*Cache, error) {
 // Close ends the cache and waits until nothing of it is left running. It may be called more
 // than once.
 func (c *Cache) Close() {
-	c.cancel()
+	c.cancel(fmt.Errorf("cache: %s: the cache was closed: %w", c.path, session.ErrClosed))
 	<-c.done
 }
 
-// Err returns why the cache has ended, or nil while it has not: [session.ErrClosed], a
-// [*TooLargeError], or context.Canceled after Close.
+// Err returns why the cache has ended, or nil while it has not: a [*TooLargeError], the reason for which
+// the client was closed, or an error that wraps [session.ErrClosed] after Close.
 func (c *Cache) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -60,7 +60,7 @@ const (
 	defaultRecheck = 10 * time.Minute
 )
 
-var errNoClient = errors.New("cache: the client is nil; want one from session.Open")
+var errNoClient = errors.New("cache: the client is nil or zero; want one from session.Open")
 
 func (cfg Config) withDefaults() (Config, error) {
 	cfg.MaxNodes = cmp.Or(cfg.MaxNodes, defaultNodes)
@@ -92,11 +92,16 @@ type TooLargeError struct {
 	Path string
 	// What is "znodes" or "bytes".
 	What string
-	// Have is how many there would be, as far as is known; Max is how many are allowed.
+	// Have is how many there would be, as far as is known; Max is how many Config.MaxNodes or
+	// Config.MaxBytes allows.
 	Have, Max int64
 }
 
-// Error names all of it.
+// Error names all of it, and the setting.
 func (e *TooLargeError) Error() string {
-	return fmt.Sprintf("cache: too large at %s: %d %s, at most %d are allowed", e.Path, e.Have, e.What, e.Max)
+	setting := "MaxNodes"
+	if e.What == "bytes" {
+		setting = "MaxBytes"
+	}
+	return fmt.Sprintf("cache: too large at %s: %d %s; Config.%s is %d", e.Path, e.Have, e.What, setting, e.Max)
 }

@@ -131,7 +131,7 @@ func ExampleNew() {
 	}
 	fmt.Println(c.Err() != nil, c.Status().Loaded)
 	// Output:
-	// cache: too large at /config: 3 znodes, at most 2 are allowed
+	// cache: too large at /config: 3 znodes; Config.MaxNodes is 2
 	// true false
 }
 

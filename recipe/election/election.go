@@ -53,8 +53,8 @@ type Election struct {
 // "/". It checks its arguments and does no I/O. The path and its parents are created
 // when they are missing, and never deleted.
 func New(client *session.Client, path string, cfg Config) (*Election, error) {
-	if client == nil {
-		return nil, errors.New("election: the client is nil; want one from session.Open")
+	if client == nil || client.Context() == nil {
+		return nil, errors.New("election: the client is nil or zero; want one from session.Open")
 	}
 	if err := checkPath(path); err != nil {
 		return nil, err

@@ -13,12 +13,8 @@ func init() { testhook.NewTerm = newTestTerm }
 
 // newTestTerm makes a term for recipetest.
 func newTestTerm(ctx context.Context, id string, token int64) (any, func(recipe.Reason)) {
-	t := newTerm(ctx, id, held.Config{Clock: clock.From(ctx), Lease: testhook.Endless{}, Token: token})
+	lease := testhook.NewLease(ctx)
+	t := newTerm(ctx, id, held.Config{Clock: clock.From(ctx), Lease: lease, Token: token})
 	close(t.released)
-	end := func(reason recipe.Reason, err error) {
-		t.held.End(reason, err)
-		t.held.Finish()
-	}
-	context.AfterFunc(ctx, func() { end(recipe.ReasonCancelled, context.Cause(ctx)) })
-	return t, func(reason recipe.Reason) { end(reason, nil) }
+	return t, lease.Bind(t.held)
 }

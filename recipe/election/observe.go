@@ -27,7 +27,7 @@ type Observer struct {
 	client *session.Client
 	path   string
 	clock  clock.Clock
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 	done   chan struct{} // closed when run has returned
 
 	mu      sync.Mutex // guards what follows
@@ -45,7 +45,7 @@ type Observer struct {
 // reads per change of leader, and a small read per session timeout. Where the path is
 // missing, its creation is noticed within a quarter of that.
 func (e *Election) Observe() *Observer {
-	ctx, cancel := context.WithCancel(e.client.Context())
+	ctx, cancel := context.WithCancelCause(e.client.Context())
 	o := &Observer{
 		client: e.client, path: e.path, clock: e.clock, cancel: cancel,
 		done: make(chan struct{}), changed: make(chan struct{}),
@@ -68,8 +68,8 @@ func (o *Observer) Current() (leader Candidate, ok bool) {
 }
 
 // Follow calls f with the present leader and then at every change, with the zero Candidate
-// when nobody leads, until ctx or the observer ends, whose cause it returns. It may skip leaders
-// that came and went, but never tells them in another order.
+// when nobody leads, until ctx or the observer ends, whose cause it returns: after Close one that wraps
+// session.ErrClosed. It may skip leaders that came and went, but never tells them in another order.
 func (o *Observer) Follow(ctx context.Context, f func(Candidate)) error {
 	if f == nil {
 		return errors.New("election: Follow was given a nil function")
@@ -97,7 +97,7 @@ func (o *Observer) Follow(ctx context.Context, f func(Candidate)) error {
 
 // Close ends the observer and waits until nothing of it is left running.
 func (o *Observer) Close() {
-	o.cancel()
+	o.cancel(fmt.Errorf("election: %s: the observer was closed: %w", o.path, session.ErrClosed))
 	<-o.done
 }
 

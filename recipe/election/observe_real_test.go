@@ -21,7 +21,7 @@ func follow(t *testing.T, o *election.Observer) *await.List[election.Candidate] 
 	go func() { done <- o.Follow(context.Background(), s.Add) }()
 	t.Cleanup(func() {
 		o.Close()
-		if err := <-done; !errors.Is(err, context.Canceled) && !errors.Is(err, session.ErrClosed) {
+		if err := <-done; !errors.Is(err, session.ErrClosed) {
 			t.Errorf("Follow returned %v", err)
 		}
 		// It may skip leaders, but not tell one twice, nor in another order.

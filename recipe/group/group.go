@@ -24,8 +24,8 @@ type Group struct {
 // arguments and does no I/O. The path and its parents are created by the first member, and never
 // deleted.
 func New(client *session.Client, path string, cfg Config) (*Group, error) {
-	if client == nil {
-		return nil, errors.New("group: the client is nil; want one from session.Open")
+	if client == nil || client.Context() == nil {
+		return nil, errors.New("group: the client is nil or zero; want one from session.Open")
 	}
 	if err := ident.CheckPath(path); err != nil {
 		return nil, fmt.Errorf("group: %w", err)

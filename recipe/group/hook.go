@@ -17,9 +17,9 @@ func init() {
 
 // newTestListing makes a listing for recipetest.
 func newTestListing(ctx context.Context, token int64) (any, func(recipe.Reason)) {
-	l := &Listing{lease: true, held: held.New(ctx, held.Config{Clock: clock.From(ctx), Lease: testhook.Endless{}, Token: token})}
-	context.AfterFunc(ctx, func() { l.end(recipe.ReasonCancelled, context.Cause(ctx)) })
-	return l, func(reason recipe.Reason) { l.end(reason, nil) }
+	lease := testhook.NewLease(ctx)
+	l := &Listing{lease: true, held: held.New(ctx, held.Config{Clock: clock.From(ctx), Lease: lease, Token: token})}
+	return l, lease.Bind(l.held)
 }
 
 // newTestSnapshot makes a snapshot for recipetest. members is a []Entry.

@@ -82,7 +82,7 @@ func newMember(ctx context.Context, g *Group) *Member {
 	last, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	unbind := context.AfterFunc(client.Context(), func() {
 		_ = clock.Sleep(last, c, leaveFor)
-		cancel(context.DeadlineExceeded)
+		cancel(fmt.Errorf("group: %s: not deleted within %v of the closing: %w", m.node, leaveFor, context.Cause(client.Context())))
 	})
 	m.last, m.forget = last, func() { unbind(); cancel(context.Canceled) }
 	return m
@@ -149,7 +149,8 @@ func (m *Member) Listing(ctx context.Context) (*Listing, error) {
 // Set replaces the member's data. It returns nil when ZooKeeper has them, or later ones. If ctx ends
 // before, the data are written all the same as soon as that is possible, unless a later Set replaces
 // them, or they are refused; the data before stay then. Data that somebody else writes to the znode
-// are replaced by the member's.
+// are replaced by the member's. The error wraps the cause of ctx; the cause of [Member.Context] when the
+// membership is over; or why the data were refused, as zk.ErrNoAuth.
 func (m *Member) Set(ctx context.Context, data []byte) error {
 	if m.cfg.Style == StyleParty {
 		return errors.New("group: a member of StyleParty has no data: its znode holds the ID")
@@ -183,7 +184,8 @@ func (m *Member) Set(ctx context.Context, data []byte) error {
 // Leave ends the membership: Valid is false from now on, then the znode is deleted. It returns nil
 // when the znode is gone. If ctx ends before, the deletion goes on in the background, and
 // [session.Client.Close] waits for it. Leave may be called more than once, also when the membership
-// is over already.
+// is over already. The error wraps the cause of ctx, or why the znode was left to the end of its session,
+// as [session.ErrClosed] when the client was closed while no server answered.
 func (m *Member) Leave(ctx context.Context) error {
 	m.quit(&recipe.Ended{Reason: recipe.ReasonReleased})
 	select {

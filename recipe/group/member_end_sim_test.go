@@ -104,3 +104,20 @@ func TestAClosingClientDoesNotWaitForServersThatDoNotAnswer(t *testing.T) {
 		}
 	})
 }
+
+// The closing of the client does not wait for a network that is gone. Nobody has given Leave a deadline.
+func TestLeaveAfterTheClientWasClosedCutOffSaysThatItWasClosed(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		c := s.Client("a")
+		m, err := join(t.Context(), c, dir, group.Config{ID: "a"})
+		must(t, err)
+		s.Host("a").Hold()
+		c.Close()
+		for range 2 {
+			err := m.Leave(t.Context())
+			if !errors.Is(err, session.ErrClosed) || errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("Leave: %v; want ErrClosed", err)
+			}
+		}
+	})
+}

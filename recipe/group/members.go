@@ -66,8 +66,8 @@ func (m *Members) Current() (s Snapshot, ok bool) {
 // their data differ from the last snapshot that it returned. It may skip states in between. Use one
 // Members for each goroutine that calls Next.
 //
-// The error wraps the cause of ctx, or is session.ErrClosed, a [*recipe.PermanentError] when the group cannot
-// be read from the beginning, or context.Canceled after [Members.Close].
+// The error wraps the cause of ctx, or session.ErrClosed after [Members.Close] and when the client was
+// closed. It is a [*recipe.PermanentError] when the group cannot be read from the beginning.
 func (m *Members) Next(ctx context.Context) (Snapshot, error) {
 	return m.await(ctx, "no change", func() bool {
 		if !m.known || m.told == m.changes {
@@ -144,16 +144,17 @@ func (m *Members) run() {
 	for {
 		s, err := m.life.Session(ctx, m.failed)
 		if err != nil {
-			m.update(func() { m.err = cmp.Or(m.life.Closed(), err) })
+			m.ended()
 			return
 		}
 		begun := m.clock.Now()
 		err = m.follow(ctx, s)
+		if ctx.Err() != nil {
+			m.ended()
+			return
+		}
 		m.failed(err)
 		switch {
-		case ctx.Err() != nil:
-			m.update(func() { m.err = context.Cause(ctx) })
-			return
 		case m.hopeless(err):
 			m.update(func() { m.err = &recipe.PermanentError{Path: m.path, Err: err} })
 			return
@@ -163,6 +164,12 @@ func (m *Members) run() {
 			_ = pause.Wait(ctx)
 		}
 	}
+}
+
+// ended tells that the client or this was closed.
+func (m *Members) ended() {
+	err := cmp.Or(m.life.Closed(), fmt.Errorf("group: %s: it was closed: %w", m.path, session.ErrClosed))
+	m.update(func() { m.err = err })
 }
 
 // hopeless reports whether the group cannot be read at all. What could be read once may be hidden

@@ -12,6 +12,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
+	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
@@ -240,10 +241,10 @@ func TestClosingEndsNext(t *testing.T) {
 		list := s.watch("watcher")
 		awaitIDs(t, list, "")
 		time.AfterFunc(time.Second, list.Close)
-		if _, err := list.Next(t.Context()); !errors.Is(err, context.Canceled) {
+		if _, err := list.Next(t.Context()); !errors.Is(err, session.ErrClosed) {
 			t.Error(err)
 		}
-		if _, err := list.Fresh(t.Context()); !errors.Is(err, context.Canceled) {
+		if _, err := list.Fresh(t.Context()); !errors.Is(err, session.ErrClosed) {
 			t.Error(err)
 		}
 		list.Close()

@@ -1,7 +1,6 @@
 package group_test
 
 import (
-	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
+	"github.com/zkrecipe/zkrecipe/session"
 )
 
 func TestTheStatusOfAMemberTellsOfItsListings(t *testing.T) {
@@ -63,7 +63,7 @@ func TestTheStatusOfMembersCountsThoseWhoComeAndGo(t *testing.T) {
 		s.Host("watcher").Heal()
 		must(t, b.Leave(t.Context()))
 		list.Close()
-		if st := list.Status(); !errors.Is(st.Over, context.Canceled) {
+		if st := list.Status(); !errors.Is(st.Over, session.ErrClosed) {
 			t.Errorf("after Close: %v", st.Over)
 		}
 	})

@@ -46,8 +46,8 @@ type Lock struct {
 // and does no I/O. The path and its parents are created when they are missing, and not deleted
 // unless [Config.Cleanup] says so.
 func New(client *session.Client, path string, cfg Config) (*Lock, error) {
-	if client == nil {
-		return nil, errors.New("lock: the client is nil; want one from session.Open")
+	if client == nil || client.Context() == nil {
+		return nil, errors.New("lock: the client is nil or zero; want one from session.Open")
 	}
 	if err := ident.CheckPath(path); err != nil {
 		return nil, fmt.Errorf("lock: %w", err)

@@ -30,7 +30,7 @@ var tokens atomic.Int64
 // that of everything made before. end ends it as the election would: the context is
 // cancelled with an *recipe.Ended that has the reason as its cause, and Valid is false.
 // Only the first end counts. When ctx ends, the term ends with recipe.ReasonCancelled, as in
-// Run.
+// Run. Valid and Err of the term's context tell that at once.
 //
 // Term.Multi and Term.Proclaim return recipe.ErrNotHeld, because there is no
 // ensemble; Term.Resign and Term.Release end the term with recipe.ReasonReleased.
@@ -75,8 +75,10 @@ func NewSnapshot(age time.Duration, members ...group.Entry) group.Snapshot {
 
 // NewClient returns a client of an ensemble in this process, and the ensemble. It has one server and
 // no znodes. Both are closed when the test ends. Inside a bubble of testing/synctest they use its
-// time. Make a value, a counter, a cache, a barrier or a group with the client, as the program does.
-// The test can make the ensemble lose an answer, or end the session. For another client, open one
+// time. The client's host is "client": by that name [zktest.Match] knows its requests, and
+// [zktest.Ensemble.Host] its network. Its Config has the defaults. The server's tick is 2 s, so it grants
+// session timeouts of 4 s to 40 s. Make a value, a counter, a cache, a barrier or a group with the
+// client, as the program does. The test can make the ensemble lose an answer, or end the session. For another client, open one
 // with the [zktest.Host.Dial] of another host in its Config.
 func NewClient(t zktest.TB) (*session.Client, *zktest.Ensemble) {
 	t.Helper()

@@ -16,15 +16,11 @@ func init() { testhook.NewPermit = newTestPermit }
 func newTestPermit(ctx context.Context, token int64, slots []int) (any, func(recipe.Reason)) {
 	at := &place{paths: make([]string, max(len(slots), 1))}
 	at.taking.slots = slices.Clone(slots)
+	lease := testhook.NewLease(ctx)
 	p := &Permit{
 		place: at, letGo: make(chan struct{}), left: make(chan struct{}),
-		held: held.New(ctx, held.Config{Clock: clock.From(ctx), Lease: testhook.Endless{}, Token: token}),
+		held: held.New(ctx, held.Config{Clock: clock.From(ctx), Lease: lease, Token: token}),
 	}
 	close(p.left)
-	end := func(reason recipe.Reason, err error) {
-		p.held.End(reason, err)
-		p.held.Finish()
-	}
-	context.AfterFunc(ctx, func() { end(recipe.ReasonCancelled, context.Cause(ctx)) })
-	return p, func(reason recipe.Reason) { end(reason, nil) }
+	return p, lease.Bind(p.held)
 }

@@ -52,8 +52,8 @@ type Semaphore struct {
 // New checks its arguments and does no I/O. The path and its parents are created when they are
 // missing, and never deleted.
 func New(client *session.Client, path string, size int, cfg Config) (*Semaphore, error) {
-	if client == nil {
-		return nil, errors.New("semaphore: the client is nil; want one from session.Open")
+	if client == nil || client.Context() == nil {
+		return nil, errors.New("semaphore: the client is nil or zero; want one from session.Open")
 	}
 	if err := ident.CheckPath(path); err != nil {
 		return nil, fmt.Errorf("semaphore: %w", err)

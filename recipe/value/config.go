@@ -39,19 +39,16 @@ const (
 // journal returns what package journal needs, checked.
 func (c Config) journal(client *session.Client, path string) (journal.Config, error) {
 	out := journal.Config{Path: path, Dir: c.Journals, Durable: c.Durable, ACL: c.ACL}
-	if client == nil {
-		return out, errors.New("value: the client is nil; want one from session.Open")
+	if client == nil || client.Context() == nil {
+		return out, errors.New("value: the client is nil or zero; want one from session.Open")
 	}
-	if err := session.CheckPath(path); err != nil {
+	if err := ident.CheckPath(path); err != nil {
 		return out, fmt.Errorf("value: %w", err)
-	}
-	if path == "/" {
-		return out, fmt.Errorf("value: path is %q; want one below it", path)
 	}
 	if out.Dir == "" {
 		out.Dir = defaultJournals
 	}
-	if err := session.CheckPath(out.Dir); err != nil {
+	if err := ident.CheckPath(out.Dir); err != nil {
 		return out, fmt.Errorf("value: Config.Journals: %w", err)
 	}
 	if len(c.Durable) > maxName || strings.Contains(c.Durable, "/") || c.Durable != "" && session.CheckPath("/"+c.Durable) != nil {

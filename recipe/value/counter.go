@@ -30,8 +30,9 @@ type Counter struct {
 	znode *journal.Znode
 }
 
-// NewCounter checks its arguments and does no I/O. The znode need not exist: the first change
-// creates it, with its parents.
+// NewCounter returns the counter in the znode at path, an absolute znode path other than "/". It
+// checks its arguments and does no I/O. The znode need not exist: the first change creates it, with its
+// parents.
 func NewCounter(client *session.Client, path string, cfg CounterConfig) (*Counter, error) {
 	if cfg.Encoding < EncodingDecimal || cfg.Encoding > EncodingInt32 {
 		return nil, fmt.Errorf("value: CounterConfig.Encoding is %d; want EncodingDecimal, EncodingInt64 or EncodingInt32", cfg.Encoding)
@@ -64,7 +65,7 @@ func (n *Counter) Add(ctx context.Context, delta int64) (int64, error) {
 // Initial 0 the first one is 1.
 func (n *Counter) Reserve(ctx context.Context, count int64) (first int64, err error) {
 	if count < 1 {
-		return 0, fmt.Errorf("value: %s: Reserve of %d numbers; want at least 1", n.path, count)
+		return 0, failed("%s: Reserve of %d numbers; want at least 1", n.path, count)
 	}
 	sum, err := n.Add(ctx, count)
 	if err != nil {
@@ -77,7 +78,7 @@ func (n *Counter) Reserve(ctx context.Context, count int64) (first int64, err er
 // [ConflictError] with the number, and nothing was written.
 func (n *Counter) CompareAndSet(ctx context.Context, from, to int64) error {
 	if low, high := n.cfg.Encoding.limits(); !n.cfg.Encoding.fits(to) {
-		return fmt.Errorf("value: %s: CompareAndSet to %d; want %d to %d", n.path, to, low, high)
+		return failed("%s: CompareAndSet to %d; want %d to %d", n.path, to, low, high)
 	}
 	_, err := n.change(ctx, func(now int64) (int64, error) {
 		if now != from {
@@ -100,7 +101,7 @@ func (n *Counter) Get(ctx context.Context) (int64, error) {
 }
 
 // Close deletes the journal from the session, as [Value.Close] does.
-func (n *Counter) Close(ctx context.Context) error { return explained(n.path, n.znode.Drop(ctx)) }
+func (n *Counter) Close(ctx context.Context) error { return undeleted(n.path, n.znode.Drop(ctx)) }
 
 // Counts returns the totals. It never blocks.
 func (n *Counter) Counts() Counts { return Counts(n.znode.Counts()) }

@@ -5,13 +5,17 @@
 // is lost, the library finds out the outcome. The outcome of a change stays unknown only if its
 // session ends meanwhile, its caller does not wait, or somebody deletes the journal or takes away
 // the permission to write it. Then the error is an [UnknownError], which has the value before and
-// the value after. The change is not retried after that.
+// the value after. The change is not retried after that. With every other error of a change nothing was
+// written and nothing will be. [session.OutcomeOf] tells the two apart.
 //
 //	n, err := value.NewCounter(client, "/orders/next", value.CounterConfig{})
 //	if err != nil {
 //		return err // a mistake in the arguments: NewCounter does no I/O
 //	}
 //	first, err := n.Reserve(ctx, 1000) // first to first+999 are ours alone
+//
+// A Value and a Counter that are kept need no Close, see Costs. What they do in the background ends with
+// the client.
 //
 // All calls are linearizable, also those that fail: a [ConflictError] has a value that the znode
 // had during the call.

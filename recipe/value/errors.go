@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/journal"
@@ -14,6 +15,29 @@ import (
 // version, so a change could overwrite another one unseen. Only about 2^31 changes by others lead
 // there. To repair it, set the znode's data once by hand.
 var ErrVersion = journal.ErrVersion
+
+// A failure is the error of a change that was not carried out. Its cause may be a request whose outcome
+// is unknown, as a read.
+type failure struct{ error }
+
+// Unwrap returns the same with its causes.
+func (f failure) Unwrap() error { return f.error }
+
+// Outcome is for [session.OutcomeOf].
+func (failure) Outcome() session.Outcome { return session.OutcomeNotDone }
+
+// failed returns a failure.
+func failed(format string, args ...any) error { return failure{fmt.Errorf("value: "+format, args...)} }
+
+// quote returns the first 40 characters of data, and marks where more are left out.
+func quote(data []byte) string {
+	const most = 40
+	text := fmt.Sprintf("%.*q", most, data)
+	if utf8.RuneCount(data) > most {
+		text += "..."
+	}
+	return text
+}
 
 // ConflictError is the error of a CompareAndSet that has found another value. Nothing was written.
 type ConflictError struct {
@@ -35,8 +59,11 @@ func (e *ConflictError) Error() string {
 	if e.counter {
 		return fmt.Sprintf("value: %s has changed: it is %d since transaction 0x%x", e.Path, e.Count, e.Now.Zxid)
 	}
-	return fmt.Sprintf("value: %s has changed: it is %.40q since transaction 0x%x", e.Path, e.Now.Data, e.Now.Zxid)
+	return fmt.Sprintf("value: %s has changed: it is %s since transaction 0x%x", e.Path, quote(e.Now.Data), e.Now.Zxid)
 }
+
+// Outcome is for [session.OutcomeOf].
+func (e *ConflictError) Outcome() session.Outcome { return session.OutcomeNotDone }
 
 // UnknownError is the error of a change that may or may not have been carried out. The session
 // was lost with the answer, the caller's context has ended before the answer, or an answer was
@@ -55,11 +82,14 @@ type UnknownError struct {
 
 // Error says why.
 func (e *UnknownError) Error() string {
-	return fmt.Sprintf("value: %s: it is not known whether %.40q was followed by %.40q: %v", e.Path, e.Before, e.After, e.Err)
+	return fmt.Sprintf("value: %s: it is not known whether %s was followed by %s: %v", e.Path, quote(e.Before), quote(e.After), e.Err)
 }
 
 // Unwrap returns the cause.
 func (e *UnknownError) Unwrap() error { return e.Err }
+
+// Outcome is for [session.OutcomeOf].
+func (e *UnknownError) Outcome() session.Outcome { return session.OutcomeUnknown }
 
 // FormatError is the error of a Counter whose znode holds no number in its encoding. The znode is
 // not written.
@@ -74,8 +104,11 @@ type FormatError struct {
 
 // Error says what was found.
 func (e *FormatError) Error() string {
-	return fmt.Sprintf("value: %s holds %d bytes, %.40q; want %v", e.Path, len(e.Data), e.Data, e.Encoding)
+	return fmt.Sprintf("value: %s holds %d bytes, %s; want %v", e.Path, len(e.Data), quote(e.Data), e.Encoding)
 }
+
+// Outcome is for [session.OutcomeOf].
+func (e *FormatError) Outcome() session.Outcome { return session.OutcomeNotDone }
 
 // OverflowError is the error of an addition whose result does not fit the encoding. Nothing was
 // written.
@@ -94,6 +127,17 @@ func (e *OverflowError) Error() string {
 	return fmt.Sprintf("value: %s: %d%+d is not within %d and %d", e.Path, e.Count, e.Delta, low, high)
 }
 
+// Outcome is for [session.OutcomeOf].
+func (e *OverflowError) Outcome() session.Outcome { return session.OutcomeNotDone }
+
+// undeleted returns the error of a Close. It is of the journal's deletion, whose outcome may be unknown.
+func undeleted(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("value: %s: the journal is not known to be deleted: %w", path, err)
+}
+
 // explained makes the errors of package journal ours.
 func explained(path string, err error) error {
 	var u *journal.UnknownError
@@ -103,9 +147,9 @@ func explained(path string, err error) error {
 	case errors.As(err, &u):
 		return &UnknownError{Path: path, Before: bytes.Clone(u.Before.Data), After: bytes.Clone(u.After.Data), Err: u.Err}
 	case errors.Is(err, session.ErrTooLarge): // another value would do
-		return fmt.Errorf("value: the new value of %s is too large: %w", path, err)
+		return failed("the new value of %s is too large: %w", path, err)
 	case session.Permanent(err):
-		return &recipe.PermanentError{Path: path, Err: err}
+		return &recipe.PermanentError{Path: path, Err: failure{err}}
 	}
-	return fmt.Errorf("value: %s: %w", path, err)
+	return failed("%s: %w", path, err)
 }

@@ -232,6 +232,55 @@ func TestGetIsNeverOld(t *testing.T) {
 	})
 }
 
+// A write that changes nothing is one that others hear of. An error writes nothing.
+func TestAnUpdateWritesUnlessItsFunctionFails(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		v := s.value("a", value.Config{})
+		first, err := v.CompareAndSet(within(t), value.Versioned{}, []byte("x"))
+		must(t, err)
+		second, err := v.Update(within(t), func(old []byte) ([]byte, error) { return old, nil })
+		if err != nil || second.Zxid <= first.Zxid || string(second.Data) != "x" {
+			t.Errorf("%+v after %+v, %v", second, first, err)
+		}
+		why := errors.New("nothing to change")
+		if now, err := v.Update(within(t), func([]byte) ([]byte, error) { return nil, why }); err != why || now.Zxid != second.Zxid {
+			t.Errorf("%+v, %v; want the value as it was", now, err)
+		}
+		if now, err := v.Get(within(t)); err != nil || now.Zxid != second.Zxid {
+			t.Errorf("%+v, %v; want %+v", now, err, second)
+		}
+	})
+}
+
+// What its own client creates, a watcher hears of at once, by whichever Value.
+func TestAWatcherHearsOfItsOwnClientsCreateAtOnce(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		client := s.Client("a")
+		v, err := value.New(client, path, value.Config{})
+		must(t, err)
+		other, err := value.New(client, path, value.Config{})
+		must(t, err)
+		w := v.Watch()
+		defer w.Stop()
+		_, err = w.Next(within(t))
+		must(t, err)
+		got := make(chan time.Time, 1)
+		go func() {
+			_, err := w.Next(within(t))
+			if err != nil {
+				t.Error(err)
+			}
+			got <- time.Now()
+		}()
+		_, err = other.CompareAndSet(within(t), value.Versioned{}, []byte("x"))
+		must(t, err)
+		created := time.Now()
+		if late := (<-got).Sub(created); late > stageT/40 {
+			t.Errorf("heard of after %v", late)
+		}
+	})
+}
+
 func TestAWatcherFollowsFromSessionToSession(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		v := s.value("a", value.Config{})
@@ -261,7 +310,7 @@ func TestAWatcherFollowsFromSessionToSession(t *testing.T) {
 			t.Errorf("Next: %v; want a deadline", err)
 		}
 		go func() { time.Sleep(stageT); w.Stop() }()
-		if _, err := w.Next(within(t)); !errors.Is(err, watch.ErrStopped) {
+		if _, err := w.Next(within(t)); !errors.Is(err, watch.ErrStopped) || !errors.Is(err, session.ErrClosed) {
 			t.Errorf("Next after Stop: %v", err)
 		}
 	})

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/zkrecipe/zkrecipe/recipe/internal/journal"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// Versioned is what a znode holds, and since when.
+// Versioned is what a znode holds, and since when. [Value.CompareAndSet] takes one that was returned by
+// this package, or the zero one, which says that there is no znode.
 type Versioned struct {
 	// Data are the caller's to keep and to change.
 	Data []byte
@@ -31,7 +31,8 @@ type Value struct {
 	znode  *journal.Znode
 }
 
-// New checks its arguments and does no I/O. The znode need not exist.
+// New returns the value of the znode at path, an absolute znode path other than "/". It checks its
+// arguments and does no I/O. The znode need not exist.
 func New(client *session.Client, path string, cfg Config) (*Value, error) {
 	c, err := cfg.journal(client, path)
 	if err != nil {
@@ -57,8 +58,11 @@ func (v *Value) Get(ctx context.Context) (Versioned, error) {
 // CompareAndSet replaces old, which Get, Watcher.Next or a change has returned, by data. The zero
 // Versioned stands for a znode that does not exist, which is then created, with its parents. If
 // the znode holds another value, the error is a [ConflictError] with that value, and nothing was
-// written.
+// written. An old value that has data and no Zxid is refused: nobody has read it.
 func (v *Value) CompareAndSet(ctx context.Context, old Versioned, data []byte) (Versioned, error) {
+	if old.Zxid == 0 && len(old.Data) > 0 {
+		return Versioned{}, failed("%s: CompareAndSet was given data without their Zxid; want what Get or a change has returned, or the zero Versioned for no znode", v.path)
+	}
 	data = bytes.Clone(data) // the caller may go on before it has been sent for the last time
 	before, after, err := v.znode.Do(ctx, func(now journal.State) ([]byte, error) {
 		if now.Zxid != old.Zxid {
@@ -76,11 +80,14 @@ func (v *Value) CompareAndSet(ctx context.Context, old Versioned, data []byte) (
 }
 
 // Update replaces the value by the result of f. f gets nil if the znode does not exist. If
-// another change comes first, f is called again with what the znode then holds. An error of f
-// ends the Update, which returns it; nothing was written. f may append to old.
+// another change comes first, f is called again with what the znode then holds. f may append to old.
+//
+// What f returns is written also if it is what the znode holds already: it gets another Zxid, and
+// watchers hear of it. An error of f ends the Update, which returns it with the value that f was given;
+// nothing was written. So return an error of your own where nothing is to change.
 func (v *Value) Update(ctx context.Context, f func(old []byte) ([]byte, error)) (Versioned, error) {
 	if f == nil {
-		return Versioned{}, fmt.Errorf("value: %s: Update was given a nil function", v.path)
+		return Versioned{}, failed("%s: Update was given a nil function", v.path)
 	}
 	before, _, err := v.znode.Do(ctx, func(journal.State) ([]byte, error) { return nil, journal.ErrPeek })
 	if err != journal.ErrPeek {
@@ -104,7 +111,7 @@ func (v *Value) Update(ctx context.Context, f func(old []byte) ([]byte, error)) 
 // Close deletes the journal from the session, unless it is durable, when the changes that are under
 // way are done. It is for a program that makes more and more Values on one client: see
 // [session.ErrTooManyEphemerals]. A change after that makes another journal.
-func (v *Value) Close(ctx context.Context) error { return explained(v.path, v.znode.Drop(ctx)) }
+func (v *Value) Close(ctx context.Context) error { return undeleted(v.path, v.znode.Drop(ctx)) }
 
 // Counts are totals of a Value or a Counter, for metrics.
 type Counts struct {

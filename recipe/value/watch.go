@@ -31,7 +31,8 @@ type Watcher struct {
 }
 
 // Watch begins to follow the value. It does no I/O. Call Stop when done. While there is no znode, the
-// watcher looks for it every T/4, so it may see the creation that late. T is the session timeout.
+// watcher looks for it every T/4, so it may see the creation that late, unless its own client has
+// created the znode. T is the session timeout.
 func (v *Value) Watch() *Watcher {
 	w := &Watcher{client: v.client, path: v.path}
 	w.stopped, w.stop = context.WithCancelCause(context.Background())

@@ -75,13 +75,15 @@ func TestAnInjectedFailureIsRefusedByTheLeader(t *testing.T) {
 			b.want("zxid=z+1 err=-7")
 			a.transact(mkCheck("/", -1))
 			b.want("zxid=z+2 err=0")
+			a.transact(mkCheck("/", -1), mkCheck("/x", -1)) // any of its operations counts
+			b.want("zxid=z+3 err=-7")
 			a.exists("/x", false)
 			b.want("err=-102")
 			a.exists("/x", false)
 			b.want("err=0")
 			r.Remove()
 			a.transact(mkCheck("/x", -1))
-			b.want("zxid=z+3 err=0")
+			b.want("zxid=z+4 err=0")
 		})
 	}
 }

@@ -44,8 +44,11 @@ func (s *server) request(c *conn, f []byte) {
 	s.e.count(op)
 	info := Request{Server: s.id, Host: c.host.name(), Session: c.session, Op: op,
 		Path: r.args.path, Xid: xid, Bytes: len(f)}
-	if len(r.args.ops) > 0 {
-		info.Path = r.args.ops[0].path
+	for _, op := range r.args.ops {
+		info.Paths = append(info.Paths, op.path)
+	}
+	if len(info.Paths) > 0 {
+		info.Path = info.Paths[0]
 	}
 	s.e.observe(info)
 	r.verdict = s.e.judge(info)

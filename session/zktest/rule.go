@@ -1,11 +1,14 @@
 package zktest
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Match selects requests. Fields that are zero match everything.
 type Match struct {
 	Op      Op
-	Path    string // the path, or a prefix of it that ends in '*'; of a multi the first operation's
+	Path    string // the path, or a prefix of it that ends in '*'; of a multi that of any operation
 	Host    string
 	Session int64
 	Server  int
@@ -104,15 +107,17 @@ func (r *Rule) Remove() {
 }
 
 func (m Match) matches(r Request) bool {
-	path := m.Path == "" || m.Path == r.Path
-	if prefix, star := strings.CutSuffix(m.Path, "*"); star {
-		path = strings.HasPrefix(r.Path, prefix)
-	}
-	return path &&
+	return (m.Path == "" || m.about(r.Path) || slices.ContainsFunc(r.Paths, m.about)) &&
 		(m.Op == 0 || m.Op == r.Op) &&
 		(m.Host == "" || m.Host == r.Host) &&
 		(m.Session == 0 || m.Session == r.Session) &&
 		(m.Server == 0 || m.Server == r.Server)
+}
+
+// about reports whether a path is the one that is meant.
+func (m Match) about(path string) bool {
+	prefix, star := strings.CutSuffix(m.Path, "*")
+	return path == m.Path || star && strings.HasPrefix(path, prefix)
 }
 
 // verdict is what the rules say about one request.

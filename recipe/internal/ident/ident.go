@@ -3,7 +3,6 @@ package ident
 
 import (
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -46,16 +45,13 @@ func Check(id string, data []byte) error {
 
 // CheckPath says what is wrong with the path of a recipe.
 func CheckPath(path string) error {
-	if err := session.CheckPath(path); err != nil {
-		return err
+	switch {
+	case len(path) > maxPath:
+		return fmt.Errorf("%w: it has %d bytes; want at most %d", zk.ErrInvalidPath, len(path), maxPath)
+	case path == "/":
+		return fmt.Errorf(`%w: path is "/"; want one below it, such as "/billing"`, zk.ErrInvalidPath)
 	}
-	if len(path) > maxPath {
-		return fmt.Errorf("path of %d bytes; want at most %d", len(path), maxPath)
-	}
-	if path == "/" {
-		return errors.New(`path is "/"; want one below it, such as "/billing"`)
-	}
-	return nil
+	return session.CheckPath(path)
 }
 
 // ACL returns the Config.ACL of a recipe, checked; one without entries is nil, which means the session's.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
 )
 
 // NewTerm makes a term that is valid until end is called: an *election.Term.
@@ -27,7 +28,47 @@ var NewSnapshot func(age time.Duration, members any) (snapshot any)
 // NewRound makes a round without others, which is valid until end or its Leave is called: a *barrier.Round.
 var NewRound func(ctx context.Context) (round any, end func(recipe.Reason))
 
-// Endless is their lease.
+// Lease is their lease, which lasts until a context ends. The first look at it notices that, so that a
+// test need not wait.
+type Lease struct {
+	Endless
+	ctx  context.Context
+	held *held.Held
+}
+
+// NewLease returns one for [Lease.Bind].
+func NewLease(ctx context.Context) *Lease { return &Lease{ctx: ctx} }
+
+// Bind ends what has the lease when the context ends, or by end.
+func (l *Lease) Bind(h *held.Held) (end func(recipe.Reason)) {
+	l.held = h
+	context.AfterFunc(l.ctx, func() { l.Valid() })
+	return func(reason recipe.Reason) { l.end(reason, nil) }
+}
+
+func (l *Lease) end(reason recipe.Reason, err error) {
+	l.held.End(reason, err)
+	l.held.Finish()
+}
+
+// Valid reports whether the context lasts.
+func (l *Lease) Valid() bool {
+	if l.held == nil || l.ctx.Err() == nil {
+		return true
+	}
+	l.end(recipe.ReasonCancelled, context.Cause(l.ctx))
+	return false
+}
+
+// Remaining is the same until the context ends.
+func (l *Lease) Remaining() time.Duration {
+	if !l.Valid() {
+		return 0
+	}
+	return l.Endless.Remaining()
+}
+
+// Endless is a lease without an end.
 type Endless struct{}
 
 // Valid is always true.

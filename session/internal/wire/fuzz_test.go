@@ -39,7 +39,7 @@ func newPeer(t testing.TB) *peer {
 			c := New(near, time.Now().Add(hang), clock.System, Credentials{}, Hooks{
 				Handshaken: func(Handshake) error { return nil },
 				Answered:   func(clock.Instant) {},
-				Created:    func(string) {},
+				Created:    func(string, bool) {},
 				Missing:    func(string) {},
 				WantsWatch: func(string, int32) bool { return false },
 				Failed:     func(err error) { p.ended <- err },

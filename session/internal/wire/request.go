@@ -115,8 +115,8 @@ func isNumber(s string) bool {
 func (c *Conn) tell(op operation, code int32) {
 	switch {
 	case op.creates():
-		if code == 0 && op.kind == opCreate && op.flags&flagEphemeral != 0 {
-			c.hooks.Created(op.path)
+		if code == 0 {
+			c.hooks.Created(op.path, op.kind == opCreate && op.flags&flagEphemeral != 0)
 		}
 	case code == codeNoNode, code == 0 && op.kind == opDelete:
 		c.hooks.Missing(op.path)

@@ -34,9 +34,9 @@ func TestACreateIsAnsweredWithItsPath(t *testing.T) {
 	}
 }
 
-// What an answer says about the session's own znodes is told before zk has the answer, and not where
+// What an answer says about znodes is told before zk has the answer, and not where
 // it says nothing for certain.
-func TestAnswersTellOfEphemeralsThatComeAndGo(t *testing.T) {
+func TestAnswersTellWhatComesAndGoes(t *testing.T) {
 	const noNode, other = codeNoNode, -110
 	about := func(path string) []byte { return ints(str(nil, path), -1) }
 	remove, check := part{opDelete, about("/a")}, part{opCheck, about("/a")}
@@ -51,7 +51,9 @@ func TestAnswersTellOfEphemeralsThatComeAndGo(t *testing.T) {
 	}{
 		{"an ephemeral", opCreate, create(flagEphemeral), 0, str(nil, "/a"), []string{"+/a"}},
 		{"an ephemeral with a number", opCreate, create(flagEphemeral | flagSequence), 0, str(nil, "/a0000000003"), []string{"+/a0000000003"}},
-		{"another znode", opCreate, create(flagSequence), 0, str(nil, "/a0000000003"), nil},
+		{"another znode", opCreate, create(flagSequence), 0, str(nil, "/a0000000003"), []string{"=/a0000000003"}},
+		{"a container", opCreateContainer, create(4), 0, str(nil, "/a"), []string{"=/a"}},
+		{"one that ends by itself", opCreateTTL, create(5), 0, str(nil, "/a"), []string{"=/a"}},
 		{"a create without a parent", opCreate, create(flagEphemeral), noNode, nil, nil},
 		{"a create that is refused", opCreate, create(flagEphemeral), other, nil, nil},
 		{"a deletion", opDelete, about("/a"), 0, nil, []string{"-/a"}},

@@ -1,0 +1,43 @@
+package session_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/go-zookeeper/zk"
+)
+
+// No watch at a server waits for a znode that is missing. What the session itself creates, it need not be told.
+func TestAWatchOfAMissingZnodeHearsOfACreateInItsSession(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		ctx := within(t, hang)
+		create := map[string]func(path string) error{
+			"create":     func(path string) error { _, err := b.s.Create(ctx, path, nil, zk.FlagPersistent, nil); return err },
+			"ensurePath": func(path string) error { return b.s.EnsurePath(ctx, path, nil) },
+			"multi": func(path string) error {
+				_, err := b.s.Multi(ctx, &zk.CheckVersionRequest{Path: "/", Version: -1}, &zk.CreateRequest{Path: path})
+				return err
+			},
+		}
+		for name, f := range create {
+			wake := make(chan struct{}, 1)
+			w := b.s.Watch("/"+name, wake)
+			if _, _, err := w.Get(ctx); !errors.Is(err, zk.ErrNoNode) {
+				t.Fatal(err)
+			}
+			must(t, f("/other-"+name))
+			select {
+			case <-wake:
+				t.Errorf("%s: a signal for another path", name)
+			default:
+			}
+			must(t, f("/"+name))
+			select {
+			case <-wake:
+			default:
+				t.Errorf("%s: no signal", name)
+			}
+			w.Stop()
+		}
+	})
+}

@@ -76,7 +76,7 @@ func parse(data []byte) (r record, err error) {
 		case key == "size":
 			r.size, err = strconv.Atoi(value)
 		case key == "lease":
-			r.lease, err = time.ParseDuration(value)
+			r.lease, err = session.ParseLease(value)
 		case key == "slots":
 			r.slots, err = parseTable(value)
 		default:

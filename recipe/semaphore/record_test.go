@@ -30,7 +30,7 @@ func TestDataOfOthersAreNoRecord(t *testing.T) {
 	for _, data := range []string{
 		"", "10", "10.0.0.1", recordHead, "zkrecipe semaphore 2\nsize 1\nlease 4s\n", "zkrecipe line 1\nlease 4s\nsettled 0\n",
 		head, head + "size 1\n", head + "lease 4s\n", head + "size 0\nlease 4s\n", head + "size -1\nlease 4s\n", head + "size 10001\nlease 4s\n",
-		head + "size x\nlease 4s\n", head + "size 1\nlease -4s\n", head + "size 1\nlease 4s\nleft 3-2\n", head + "size 1\nlease 4s\nwhat 1\n",
+		head + "size x\nlease 4s\n", head + "size 1\nlease -4s\n", head + "size 1\nlease 2562047h47m16.854775807s\n", head + "size 1\nlease 4s\nleft 3-2\n", head + "size 1\nlease 4s\nwhat 1\n",
 		record{size: 1, lease: time.Second, Numbers: spread(maxSize + spare + 1)}.String(),
 	} {
 		if r, err := parse([]byte(data)); err == nil {

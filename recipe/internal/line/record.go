@@ -62,11 +62,10 @@ func parseRecord(data []byte) (r record, ok bool) {
 		known, err := r.Read(key, value)
 		if key == "lease" {
 			known = true
-			r.lease, err = time.ParseDuration(value)
+			r.lease, err = session.ParseLease(value)
 		}
 		ok = ok && known && err == nil
 	}
-	r.lease = max(r.lease, 0)
 	if !ok || r.lease == 0 || !r.Fit(maxSpans) {
 		return record{r.lease, Numbers{path: r.path}}, false
 	}

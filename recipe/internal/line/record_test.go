@@ -26,7 +26,7 @@ func TestARecordIsReadAsItWasWritten(t *testing.T) {
 func TestDataOfOthersAreNoRecord(t *testing.T) {
 	head := recordHead + "\n"
 	for _, data := range []string{
-		"", "x", "zkrecipe line 1", "zkrecipe line 2\nlease 4s\n", head, head + "lease 4\n", head + "lease -4s\nsettled 0\n", head + "lease 0s\n",
+		"", "x", "zkrecipe line 1", "zkrecipe line 2\nlease 4s\n", head, head + "lease 4\n", head + "lease -4s\nsettled 0\n", head + "lease 0s\n", head + "lease 2562047h47m16.854775807s\n",
 		head + "lease 4s\nsettled -1\n", head + "lease 4s\nsettled 2147483648\n", head + "lease 4s\nsettled x\n", head + "lease 4s\nwhat 1\n",
 		head + "lease 4s\nleft 3-2\n", head + "lease 4s\nleft 3 3\n", head + "lease 4s\nleft 5 3\n", head + "lease 4s\nleft 1-\n", "\n" + head + "lease 4s\n",
 	} {

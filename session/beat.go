@@ -131,9 +131,13 @@ func (s *Session) created(begun clock.Instant, ops []any, results []zk.MultiResp
 	s.carried(ops, results)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	b := birth{begun: begun}
+	if stat := results[len(results)-1].Stat; stat != nil {
+		b.zxid = stat.Mzxid // one multi, one zxid
+	}
 	for i, op := range ops {
 		if _, ok := op.(*zk.CreateRequest); ok {
-			s.ephemerals.paths[results[i].String] = begun
+			s.ephemerals.paths[results[i].String] = b
 		}
 	}
 }

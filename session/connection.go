@@ -52,6 +52,7 @@ func (s *Session) dial() (net.Conn, error) {
 		Handshaken: func(h wire.Handshake) error { return s.onHandshake(server, h) },
 		Answered:   s.onAnswered,
 		WantsWatch: s.wantsWatch,
+		Sent:       s.onSent,
 		Failed:     func(err error) { s.onFailed(server, err) },
 		Limit:      func(bytes int) { zk.WithMaxBufferSize(bytes)(s.zk) },
 	})

@@ -38,6 +38,7 @@ func newPeer(t testing.TB) *peer {
 				Handshaken: func(Handshake) error { return nil },
 				Answered:   func(clock.Instant) {},
 				WantsWatch: func(string, int32) bool { return false },
+				Sent:       func([]byte) {},
 				Failed:     func(err error) { p.ended <- err },
 				Limit:      func(n int) { zk.WithMaxBufferSize(n)(p.zk) },
 			})

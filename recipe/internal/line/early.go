@@ -14,6 +14,7 @@ type earlyList struct {
 	answered chan struct{} // closed when it has been answered
 	done     chan struct{} // closed when reading and err are there
 	cancel   context.CancelFunc
+	follows  bool // another place of the caller stood in the line just before
 	record   bool // it is read, too
 	reading  reading
 	err      error
@@ -22,9 +23,10 @@ type earlyList struct {
 // askEarly waits until the create is sent, in the background, and lists the line.
 func askEarly(ctx context.Context, s *session.Session, cfg Config) *earlyList {
 	ctx, cancel := context.WithCancel(ctx)
+	follows, behind := cfg.Memory.follows(s, cfg.Clock.Now())
 	l := &earlyList{
 		sent: make(chan struct{}, 1), answered: make(chan struct{}), done: make(chan struct{}), cancel: cancel,
-		record: !cfg.Memory.mayRecall(s, cfg.Clock.Now()),
+		follows: follows, record: !follows || behind,
 	}
 	go func() {
 		defer close(l.done)

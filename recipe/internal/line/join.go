@@ -82,7 +82,7 @@ func stand(ctx context.Context, s *session.Session, cfg Config, path string, l *
 	wake := make(chan struct{}, 1)
 	p := &Place{s: s, cfg: cfg, dir: cfg.Dir, path: path, shared: cfg.Style.shared(), wake: wake, own: s.Watch(path, wake)}
 	p.hold = s.Reserve(p.own, wake)
-	if born := p.hold.Born(); born != 0 && !l.record {
+	if born := p.hold.Born(); born != 0 && l.follows {
 		p.token, p.stat.Czxid = born, born
 		p.chores.own = cfg.Clock.Now().Add(s.LeaseTime() / readWithin)
 	}
@@ -178,7 +178,9 @@ func (p *Place) find(ctx context.Context, l *earlyList) error {
 func (p *Place) enter(ctx context.Context, r reading, read bool) error {
 	own, asked := p.number(), true
 	p.born = r.stat.Czxid
-	if known, current, ok := p.cfg.Memory.recall(p.s, r.stat, p.cfg.Clock.Now()); ok && !read {
+	known, current, ok := p.cfg.Memory.recall(p.s, r.stat, p.cfg.Clock.Now())
+	p.cfg.Memory.fellBehind(ok && !current && len(p.ahead) == 0)
+	if ok && !read {
 		p.record, p.ours = known, true
 		if err := p.admit(); err != nil {
 			return err

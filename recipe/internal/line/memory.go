@@ -20,6 +20,7 @@ type Memory struct {
 	version int32
 	record  record
 	stood   clock.Instant // when the latest place that knew the record stood in line
+	behind  bool          // the latest place needed what others had written since
 }
 
 // recall returns the record as it is known. It is current if nobody has written it since.
@@ -35,14 +36,25 @@ func (m *Memory) recall(s *session.Session, stat zk.Stat, now clock.Instant) (r 
 	return m.record, m.version == stat.Version, true
 }
 
-// mayRecall reports whether it is worth while to join without reading the record.
-func (m *Memory) mayRecall(s *session.Session, now clock.Instant) bool {
+// follows reports whether a place that joins now is one that follows another, and whether it is likely to be first and to
+// need what others have written into the record since: then it is read together with the list.
+func (m *Memory) follows(s *session.Session, now clock.Instant) (follows, behind bool) {
 	if m == nil {
-		return false
+		return false, false
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.session == s.ID() && !m.stood.Add(m.record.lease).Passed(now)
+	return m.session == s.ID() && !m.stood.Add(m.record.lease).Passed(now), m.behind
+}
+
+// fellBehind notes whether a place has needed what others had written.
+func (m *Memory) fellBehind(behind bool) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.behind = behind
 }
 
 // keep takes in the record, as it was at this version, from a place that stood in line at stood.

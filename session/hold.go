@@ -24,7 +24,7 @@ type Hold struct {
 
 	checked clock.Instant // when the latest beat began that has checked it
 
-	born int64 // never changes
+	born int64 // see Born; never changes
 }
 
 // Hold begins to keep a lease for the place that own watches. The caller should read own with

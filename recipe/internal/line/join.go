@@ -16,9 +16,9 @@ import (
 
 // Join creates the own znode and finds its place. When it fails, no znode is left behind.
 func Join(ctx context.Context, s *session.Session, cfg Config) (*Place, error) {
-	l := askEarly(ctx, s, cfg)
+	l := askFirst(ctx, s, cfg)
 	defer l.cancel()
-	path, err := create(ctx, s, cfg, l.sent)
+	path, err := create(ctx, s, cfg, l)
 	if err != nil {
 		return nil, err
 	}
@@ -28,13 +28,12 @@ func Join(ctx context.Context, s *session.Session, cfg Config) (*Place, error) {
 // JoinAll is Join for several lines at once. All own znodes are created at one zxid, so that two who
 // do this are in the same order in all lines that they share. When it fails, no znode is left behind.
 func JoinAll(ctx context.Context, s *session.Session, cfgs []Config) ([]*Place, error) {
-	lists, sent := make([]*earlyList, len(cfgs)), make([]chan<- struct{}, len(cfgs))
+	lists := make([]*firstList, len(cfgs))
 	for i, cfg := range cfgs {
-		lists[i] = askEarly(ctx, s, cfg)
+		lists[i] = askFirst(ctx, s, cfg)
 		defer lists[i].cancel()
-		sent[i] = lists[i].sent
 	}
-	paths, err := createAll(ctx, s, cfgs, sent)
+	paths, err := createAll(ctx, s, cfgs, lists)
 	if err != nil {
 		return nil, err
 	}
@@ -58,11 +57,11 @@ func JoinAll(ctx context.Context, s *session.Session, cfgs []Config) ([]*Place, 
 	return places, nil
 }
 
-// createAll makes all own znodes, and the paths where they are missing. Each of sent has a signal when its create has been sent.
-func createAll(ctx context.Context, s *session.Session, cfgs []Config, sent []chan<- struct{}) ([]string, error) {
+// createAll makes all own znodes, and the paths where they are missing.
+func createAll(ctx context.Context, s *session.Session, cfgs []Config, lists []*firstList) ([]string, error) {
 	var places []session.Place
 	for i, cfg := range cfgs {
-		places = append(places, session.Place{Dir: cfg.Dir, Name: string(cfg.Style), Data: cfg.Data, ACL: cfg.ACL, Sent: sent[i]})
+		places = append(places, session.Place{Dir: cfg.Dir, Name: string(cfg.Style), Data: cfg.Data, ACL: cfg.ACL, Sent: lists[i].sent})
 	}
 	for {
 		paths, err := s.CreatePlaces(ctx, places...)
@@ -78,7 +77,7 @@ func createAll(ctx context.Context, s *session.Session, cfgs []Config, sent []ch
 }
 
 // stand finds the place of an own znode that was created.
-func stand(ctx context.Context, s *session.Session, cfg Config, path string, l *earlyList) (*Place, error) {
+func stand(ctx context.Context, s *session.Session, cfg Config, path string, l *firstList) (*Place, error) {
 	wake := make(chan struct{}, 1)
 	p := &Place{s: s, cfg: cfg, dir: cfg.Dir, path: path, shared: cfg.Style.shared(), wake: wake, own: s.Watch(path, wake)}
 	p.hold = s.Reserve(p.own, wake)
@@ -94,16 +93,17 @@ func stand(ctx context.Context, s *session.Session, cfg Config, path string, l *
 	return p, nil
 }
 
-// readWithin is the part of a lease within which a place reads its own znode and leaves a watch there, if it has a lease and
-// knows its czxid without that, and another place of its caller has just stood in the line. A place that is gone by
-// then does without. Until then it does not hear of it if somebody deletes its znode. Nothing rests on that: others wait for its lease.
+// readWithin is the part of a lease after which a place reads its own znode and leaves a watch there, where it need
+// not do that at once: a beat has created the znode, so that its czxid is known, and the caller has read one in this line
+// just before, so that it may. A place that is left by then does without the read. Until then it does not hear of it
+// if somebody deletes its znode. No promise rests on that, because others wait for its lease.
 const readWithin = 16
 
 // create makes the own znode, and the path where it is missing. A place that is held for a moment is
 // created by a beat, so that it needs no other.
-func create(ctx context.Context, s *session.Session, cfg Config, sent chan<- struct{}) (string, error) {
+func create(ctx context.Context, s *session.Session, cfg Config, l *firstList) (string, error) {
 	if cfg.Busy {
-		paths, err := createAll(ctx, s, []Config{cfg}, []chan<- struct{}{sent})
+		paths, err := createAll(ctx, s, []Config{cfg}, []*firstList{l})
 		if err != nil {
 			return "", err
 		}
@@ -128,7 +128,7 @@ func ensure(ctx context.Context, s *session.Session, cfg Config) error {
 }
 
 // find reads the own znode and lists the line, both at once.
-func (p *Place) find(ctx context.Context, l *earlyList) error {
+func (p *Place) find(ctx context.Context, l *firstList) error {
 	checked := make(chan error, 1)
 	if p.unread() {
 		checked <- nil

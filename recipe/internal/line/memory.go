@@ -20,7 +20,7 @@ type Memory struct {
 	version int32
 	record  record
 	stood   clock.Instant // when the latest place that knew the record stood in line
-	behind  bool          // the latest place needed what others had written since
+	behind  bool          // the latest place had nobody ahead, and others had written the record since
 }
 
 // recall returns the record as it is known. It is current if nobody has written it since.
@@ -36,8 +36,9 @@ func (m *Memory) recall(s *session.Session, stat zk.Stat, now clock.Instant) (r 
 	return m.record, m.version == stat.Version, true
 }
 
-// follows reports whether a place that joins now is one that follows another, and whether it is likely to be first and to
-// need what others have written into the record since: then it is read together with the list.
+// follows reports whether a place that joins now follows another closely, so that it may do without the record.
+// behind: that one had nobody ahead and needed what others had written since. Then the next is likely to need it, too,
+// and reads the record together with the list.
 func (m *Memory) follows(s *session.Session, now clock.Instant) (follows, behind bool) {
 	if m == nil {
 		return false, false
@@ -47,7 +48,7 @@ func (m *Memory) follows(s *session.Session, now clock.Instant) (follows, behind
 	return m.session == s.ID() && !m.stood.Add(m.record.lease).Passed(now), m.behind
 }
 
-// fellBehind notes whether a place has needed what others had written.
+// fellBehind notes that for the next place.
 func (m *Memory) fellBehind(behind bool) {
 	if m == nil {
 		return

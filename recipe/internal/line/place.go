@@ -174,7 +174,10 @@ func (p *Place) Step(ctx context.Context, need time.Duration) (Standing, error) 
 
 // standing returns what the decision depends on.
 func (p *Place) standing(need time.Duration) standing {
-	st := standing{ahead: len(p.ahead), depth: depth(p.ahead), led: p.led, armed: (p.own.Armed() || p.unread()) && !p.own.Deleted(), departures: p.departures, refused: p.refused}
+	st := standing{
+		ahead: len(p.ahead), depth: depth(p.ahead), led: p.led, departures: p.departures, refused: p.refused,
+		armed: (p.own.Armed() || p.unread()) && !p.own.Deleted(),
+	}
 	l := p.hold.Lease()
 	st.leased = l != nil && l.Remaining() > need
 	if p.listener != nil {

@@ -48,9 +48,9 @@ func TestAListComesRightBehindTheCreate(t *testing.T) {
 		stage.Must(t, err)
 		lists.Store(0)
 		begun := time.Now()
-		l := askEarly(t.Context(), s, busy)
+		l := askFirst(t.Context(), s, busy)
 		defer l.cancel()
-		path, err := create(t.Context(), s, busy, l.sent)
+		path, err := create(t.Context(), s, busy, l)
 		stage.Must(t, err)
 		<-l.done // nothing has asked for it since
 		p, err := stand(t.Context(), s, busy, path, l)
@@ -66,14 +66,14 @@ func TestAListComesRightBehindTheCreate(t *testing.T) {
 // A list that was answered before the own znode was created does not tell of those who came between.
 func TestAListWithoutTheOwnZnodeIsNotBelieved(t *testing.T) {
 	inBusyLine(t, func(t *testing.T, e *zktest.Ensemble, s *session.Session, lists *atomic.Int64) {
-		l := askEarly(t.Context(), s, busy)
+		l := askFirst(t.Context(), s, busy)
 		defer l.cancel()
 		l.sent <- struct{}{}
 		<-l.done
 		_, err := Join(t.Context(), open(t, e, "b"), busy)
 		stage.Must(t, err)
 		lists.Store(0)
-		path, err := create(t.Context(), s, busy, make(chan struct{}, 1))
+		path, err := create(t.Context(), s, busy, l)
 		stage.Must(t, err)
 		p, err := stand(t.Context(), s, busy, path, l)
 		stage.Must(t, err)

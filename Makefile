@@ -51,6 +51,8 @@ REALTIME ?= 5
 # now and then when that is over on a busy machine ("context deadline exceeded").
 FUZZ = $(shell grep -r --include='*_test.go' -o '^func Fuzz[A-Za-z]*' recipe session internal watch | sed 's,/[^/]*:func ,:,')
 
+BENCHMARKS = $(shell grep -rl --include='*_test.go' '^func Benchmark' recipe session internal | xargs -n 1 dirname | sort -u | sed 's,^,./,')
+
 # What make deps installs, and what for.
 DEBIAN = zookeeper $(KDC) $(NAMESPACES) $(PEERS) $(CHECKERS) $(COMPILERS) $(ENGINE)
 NAMESPACES = iproute2 iptables  # the short campaign: networks of its own, and cuts in them
@@ -92,7 +94,7 @@ test: check
 	@/usr/bin/python3 -c 'import kazoo' 2>/dev/null || echo "SKIP: no kazoo here: make deps"
 	cd internal/peers && $(GO) vet ./... && $(GO) test $(RACE) -parallel 4 -timeout 20m ./...  # mostly waiting
 	@# Each benchmark once, so that none rots.
-	$(GO) test -run '^$$' -bench . -benchtime 1x -p 1 ./...
+	$(GO) test $(RACE) -run '^$$' -bench . -benchtime 1x -p 1 $(BENCHMARKS)
 	@$(MAKE) --no-print-directory fuzz
 
 fuzz:
@@ -137,7 +139,7 @@ foreign:
 
 bench:
 	$(GO) run ./internal/bench $(if $(ROWS),-rows $(ROWS))
-	$(if $(ROWS),,$(GO) test ./recipe/cache -run '^$$' -bench Load -benchtime 10x)
+	$(if $(ROWS),,$(GO) test ./recipe/cache -run '^$$' -bench Load -benchtime 10x -znodes 10000)
 	$(if $(ROWS),,cd internal/peers && $(GO) run ./cmd/latency && $(GO) run ./cmd/counters && $(GO) run ./cmd/locks)
 
 picture:

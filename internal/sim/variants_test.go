@@ -2,7 +2,6 @@ package sim
 
 import (
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -15,20 +14,17 @@ import (
 // broken is a variant of the library. The files in testdata/variants say what is broken, on which
 // invariant it has to be caught, within how many seeds, and under which faults.
 type broken struct {
-	variant.Variant
+	command                 func(args ...string) *exec.Cmd // runs the tests with it
 	what, invariant, faults string
 	first, seeds, ticks     int
 	test                    string // that has to catch it
 }
 
-func readVariant(t *testing.T, file string) (v broken) {
+func newBroken(t *testing.T, variant variant.Variant, command func(args ...string) *exec.Cmd) (v broken) {
 	t.Helper()
-	parsed, err := variant.Read(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v = broken{Variant: parsed, faults: strings.Join(faultKinds, ","), first: 1, test: "TestSeeds"}
-	for key, value := range v.Head {
+	var err error
+	v = broken{command: command, faults: strings.Join(faultKinds, ","), first: 1, test: "TestSeeds"}
+	for key, value := range variant.Head {
 		switch key {
 		case "what":
 			v.what = value
@@ -45,58 +41,43 @@ func readVariant(t *testing.T, file string) (v broken) {
 		case "seeds":
 			v.seeds, err = strconv.Atoi(value)
 		default:
-			t.Fatalf("%s: what is %q?", file, key)
+			t.Fatalf("what is %q?", key)
 		}
 		if err != nil {
-			t.Fatalf("%s: %s: %v", file, key, err)
+			t.Fatalf("%s: %v", key, err)
 		}
 	}
 	if v.what == "" || v.invariant == "" || v.seeds == 0 {
-		t.Fatalf("%s: incomplete: %+v", file, v)
+		t.Fatalf("incomplete: %+v", v)
 	}
 	return v
 }
 
-// build compiles this package's tests with the variant in place of the library.
-func (v broken) build(t *testing.T, dir string) (binary string) {
-	t.Helper()
-	binary = filepath.Join(dir, "sim.test")
-	v.Build(t, "../..", "test", "-c", "-vet=off", "-o", binary, ".")
-	return binary
-}
-
-// search runs seeds in a binary and returns what it prints.
-func (v broken) search(binary, faults string, seeds int) (out string, passed bool) {
-	text, err := exec.Command(binary, "-test.run", "^"+v.test+"$", "-test.v", "-plain", "-faults", faults,
+// search runs seeds and returns what is printed.
+func (v broken) search(faults string, seeds int) (out string, passed bool) {
+	text, err := v.command("-test.run", "^"+v.test+"$", "-test.v", "-plain", "-faults", faults,
 		"-first", strconv.Itoa(v.first), "-seeds", strconv.Itoa(seeds), "-ticks", strconv.Itoa(v.ticks)).CombinedOutput()
 	return string(text), err == nil
 }
 
 func TestEveryVariantIsCaught(t *testing.T) {
 	if raceEnabled || testing.Short() {
-		t.Skip("SKIP: each variant is compiled by itself, and without the race detector")
+		t.Skip("SKIP: the variants are compiled, and without the race detector")
 	}
-	files, err := filepath.Glob("testdata/variants/*.txt")
-	if err != nil || len(files) < 10 {
-		t.Fatalf("%d variants found (%v)", len(files), err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			t.Parallel() // each has a process of its own
-			readVariant(t, file).isCaught(t)
-		})
-	}
+	set := variant.ReadSet(t, "../..")
+	set.EachInParallel(t, func(t *testing.T, v variant.Variant, command func(args ...string) *exec.Cmd) {
+		newBroken(t, v, command).isCaught(t)
+	})
 }
 
 func (v broken) isCaught(t *testing.T) {
 	begun := time.Now()
-	binary := v.build(t, t.TempDir())
 	if v.faults == "none" { // it is to be caught without
 		v.faults = ""
-	} else if out, passed := v.search(binary, "", 1); !passed {
+	} else if out, passed := v.search("", 1); !passed {
 		t.Fatalf("it fails without any fault:\n%s", out)
 	}
-	out, passed := v.search(binary, v.faults, v.seeds)
+	out, passed := v.search(v.faults, v.seeds)
 	if passed {
 		t.Fatalf("not caught within %d seeds: %s", v.seeds, v.what)
 	}

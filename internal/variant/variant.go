@@ -16,8 +16,10 @@ package variant
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -58,25 +60,43 @@ func Read(file string) (Variant, error) {
 // Overlay writes the broken files into dir and returns the file for the go command's flag -overlay. The module is at
 // root. It is an error if the module has changed so that an edit does not apply.
 func (v Variant) Overlay(root, dir string) (file string, err error) {
+	texts, err := v.apply(root)
+	if err != nil {
+		return "", err
+	}
+	return writeOverlay(dir, texts)
+}
+
+// apply returns the texts of the broken files.
+func (v Variant) apply(root string) (map[string]string, error) {
+	texts := map[string]string{}
+	for _, e := range v.edits {
+		file, err := filepath.Abs(filepath.Join(root, e.file))
+		if err != nil {
+			return nil, err
+		}
+		if _, again := texts[file]; !again {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				return nil, err
+			}
+			texts[file] = string(text)
+		}
+		if n := strings.Count(texts[file], e.before); n != 1 {
+			return nil, fmt.Errorf("the variant no longer applies: %s has this %d times, want once:\n%s", e.file, n, e.before)
+		}
+		texts[file] = strings.Replace(texts[file], e.before, e.after, 1)
+	}
+	return texts, nil
+}
+
+// writeOverlay writes these texts into dir, and the file for the go command's flag -overlay that puts them in place of
+// files of the module, or beside them.
+func writeOverlay(dir string, texts map[string]string) (file string, err error) {
 	replaced := map[string]string{}
-	for i, e := range v.edits {
-		source, err := filepath.Abs(filepath.Join(root, e.file))
-		if err != nil {
-			return "", err
-		}
-		from, again := replaced[source]
-		if !again {
-			from, replaced[source] = source, filepath.Join(dir, fmt.Sprintf("%d.go", i))
-		}
-		text, err := os.ReadFile(from)
-		if err != nil {
-			return "", err
-		}
-		if n := strings.Count(string(text), e.before); n != 1 {
-			return "", fmt.Errorf("the variant no longer applies: %s has this %d times, want once:\n%s", e.file, n, e.before)
-		}
-		broken := strings.Replace(string(text), e.before, e.after, 1)
-		if err := os.WriteFile(replaced[source], []byte(broken), 0o644); err != nil {
+	for i, source := range slices.Sorted(maps.Keys(texts)) {
+		replaced[source] = filepath.Join(dir, fmt.Sprintf("%d.go", i))
+		if err := os.WriteFile(replaced[source], []byte(texts[source]), 0o644); err != nil {
 			return "", err
 		}
 	}

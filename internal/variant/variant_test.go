@@ -2,7 +2,9 @@ package variant
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -54,5 +56,87 @@ func TestAVariantThatNoLongerAppliesIsAnError(t *testing.T) {
 		if _, err := Read(write(t, dir, "v.txt", text)); err == nil {
 			t.Errorf("%q: no error", text)
 		}
+	}
+}
+
+// Each variant of this program changes one line of what it prints.
+const program = `package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+const greeting = "hello"
+
+type box[T any] struct{ all []T }
+
+func (b *box[T]) put(_ string, all ...T) (n int, err error) {
+	defer func() { n++ }()
+	b.all = append(b.all, all...)
+	n, err = len(b.all), nil
+	return
+}
+
+func say(w *strings.Builder, s string) {
+	if s == "" {
+		return
+	}
+	fmt.Fprintln(w, greeting, s)
+}
+
+func main() {
+	var w strings.Builder
+	var b box[string]
+	fmt.Fprintln(&w, "put")
+	n, _ := b.put("", "a", "b")
+	fmt.Fprintln(&w, n)
+	say(&w, strings.Join(b.all, " "))
+	fmt.Fprint(os.Stdout, w.String())
+}
+`
+
+func TestManyVariantsAreCompiledTogether(t *testing.T) {
+	root, dir := t.TempDir(), t.TempDir()
+	write(t, root, "go.mod", "module example.org/program\n\ngo 1.25\n")
+	file := write(t, root, "main.go", program)
+	all := map[string]Variant{}
+	for name, change := range map[string][2]string{
+		"named results": {"	n, err = len(b.all), nil\n	return", "	six, err := 6, error(nil)\n	return six, err"},
+		"variadic":      {"all...)", "all[1:]...)"},
+		"no result":     {"greeting, s)", "s)"},
+		"fewer imports": {`strings.Join(b.all, " ")`, `"c"`},
+		"a constant":    {`"hello"`, `"goodbye"`},
+		"more imports":  {`	"os"`, "	\"os\"\n	_ \"time\""},
+	} {
+		all[name] = Variant{edits: []edit{{"main.go", change[0], change[1]}}}
+	}
+	overlay, alone, err := Together(root, dir, all)
+	if err != nil || !slices.Equal(alone, []string{"a constant", "more imports"}) {
+		t.Fatalf("alone: %q, %v", alone, err)
+	}
+	binary := filepath.Join(dir, "program")
+	build := exec.Command("go", "build", "-overlay", overlay, "-o", binary, ".")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for name, want := range map[string]string{
+		"":              "put 3 hello a b",
+		"named results": "put 7 hello a b",
+		"variadic":      "put 2 hello b",
+		"no result":     "put 3 a b",
+		"fewer imports": "put 3 hello c",
+	} {
+		run := exec.Command(binary)
+		run.Env = append(os.Environ(), Chosen+"="+name)
+		out, err := run.Output()
+		if got := strings.Join(strings.Fields(string(out)), " "); err != nil || got != want {
+			t.Errorf("%q prints %q, want %q (%v)", name, got, want, err)
+		}
+	}
+	if text, _ := os.ReadFile(file); string(text) != program {
+		t.Error("the program itself was changed")
 	}
 }

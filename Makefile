@@ -1,6 +1,7 @@
 # make quick  the inner loop, under a minute on two cores: vet, gofmt, the tests that need nothing but Go, a few seeds of the simulation
-# make test   everything that a change has to pass: all of that with the race detector, tests on real ZooKeeper ensembles and with other
-#             programs, the broken variants, each benchmark once, some fuzzing; what needs something that is not here is skipped
+# make test   what a change has to pass: all of that with the race detector, tests on real ZooKeeper ensembles and with other programs,
+#             the broken variants, each benchmark once: ten minutes; what needs something that is not here is skipped
+# make fuzz   each fuzzer for a moment: a minute
 # make deps   install what make test needs beside Go (Debian, as root); make deps test does both
 # make lint   staticcheck
 # make vuln   known vulnerabilities in what the modules use; skipped where the database, vuln.go.dev, does not answer (VULNDB=URL
@@ -62,8 +63,8 @@ CHECKERS = prometheus chromium docker-compose  # for the alert rules, the status
 ENGINE = docker.io curl maven  # docker-compose.yml at work
 COMPILERS = spin gcc libc6-dev  # search the model of the lease; the race detector
 
-.PHONY: quick test check deps lint vuln golangci apidiff benchstat model foreign bench picture soak campaign compare compose servers theirs record fuzz help
-.NOTPARALLEL: # "make deps test" is an order
+.PHONY: quick test test-core test-others check deps lint vuln golangci apidiff benchstat model foreign bench picture soak campaign compare compose servers theirs record fuzz help
+check lint foreign: | $(filter deps,$(MAKECMDGOALS)) # "make deps test" is an order
 
 # Most of these tests wait for something rather than compute: hence more at one time than there are processors. The
 # packages that take longest come first.
@@ -75,27 +76,30 @@ check:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go' 2>/dev/null || find . -name '*.go')); \
 		if [ -n "$$unformatted" ]; then echo "gofmt would change: $$unformatted"; exit 1; fi
 
+# Most of these tests wait for servers rather than compute: hence two halves, and several packages, at a time, those that take
+# longest first.
 test: check
 	@[ -n "$$ZK_SERVERS$$ZOOKEEPER_HOME" ] || [ -e /usr/share/java/zookeeper.jar ] || \
 		echo "SKIP: no ZooKeeper here, so tests on real servers are skipped: make deps, or set ZOOKEEPER_HOME or ZK_SERVERS"
 	@[ -n "$(RACE)" ] || echo "SKIP: no C compiler, so the race detector is off"
-	@# Most tests wait for servers rather than compute: hence several packages at a time, those that take longest first.
-	$(GO) test $(RACE) -p 3 -timeout 15m ./recipe/election ./session ./internal/... ./...
-	@# A module of its own: Kerberos, with a KDC and a server that trusts it.
-	@command -v krb5kdc >/dev/null || echo "SKIP: no KDC here: make deps"
-	cd session/sasl/kerberos && $(GO) vet ./... && $(GO) test $(RACE) -timeout 10m ./...
-	@# The simulation once more: without the race detector it goes through more seeds, and the broken variants.
-	[ -z "$(RACE)" ] || $(GO) test -timeout 15m ./internal/sim
-	@# What differs between releases, and a leader's life and death, on the newest.
-	$(GO) run ./internal/servers -short -versions $(NEWEST)
+	@$(MAKE) --no-print-directory -j 2 test-core test-others
+
+test-core:
+	$(GO) test $(RACE) -p 4 -timeout 15m ./recipe/election ./session ./internal/... ./...
+	@# Each benchmark once, so that none rots.
+	$(GO) test $(RACE) -run '^$$' -bench . -benchtime 1x -p 1 $(BENCHMARKS)
+
+test-others:
 	@# A module of its own: candidates of Curator, kazoo and go-zookeeper in one line with ours.
 	@[ -e /usr/share/java/curator-recipes.jar ] && command -v javac >/dev/null || \
 		echo "SKIP: no Curator here: make deps"
 	@/usr/bin/python3 -c 'import kazoo' 2>/dev/null || echo "SKIP: no kazoo here: make deps"
-	cd internal/peers && $(GO) vet ./... && $(GO) test $(RACE) -parallel 4 -timeout 20m ./...  # mostly waiting
-	@# Each benchmark once, so that none rots.
-	$(GO) test $(RACE) -run '^$$' -bench . -benchtime 1x -p 1 $(BENCHMARKS)
-	@$(MAKE) --no-print-directory fuzz
+	cd internal/peers && $(GO) vet ./... && $(GO) test $(RACE) -parallel 4 -timeout 20m ./...
+	@# A module of its own: Kerberos, with a KDC and a server that trusts it.
+	@command -v krb5kdc >/dev/null || echo "SKIP: no KDC here: make deps"
+	cd session/sasl/kerberos && $(GO) vet ./... && $(GO) test $(RACE) -timeout 10m ./...
+	@# What differs between releases, and a leader's life and death, on the newest.
+	$(GO) run ./internal/servers -short -versions $(NEWEST)
 
 fuzz:
 	@for f in $(FUZZ); do \

@@ -7,6 +7,8 @@ import (
 	"log"
 	"time"
 
+	"github.com/go-zookeeper/zk"
+
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
@@ -47,6 +49,38 @@ func ExampleLeaseError() {
 		fmt.Println(tooLong.Path, tooLong.Lease, "is more than", tooLong.Allowed)
 	}
 	// Output: /billing 4s is more than 1s
+}
+
+// A path that belongs to another user. To try again would not help, so Campaign does not.
+func ExamplePermanentError() {
+	e, err := zktest.New(zktest.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer e.Close()
+	client, err := session.Open(e.ConnectString(), session.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	s, err := client.Session(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := s.EnsureNode(context.Background(), "/payroll", nil, zk.DigestACL(zk.PermAll, "payroll", "secret")); err != nil {
+		log.Fatal(err)
+	}
+
+	el, err := election.New(client, "/payroll", election.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = el.Campaign(context.Background())
+	var refused *recipe.PermanentError
+	if errors.As(err, &refused) {
+		fmt.Println(refused.Path, "is not for us:", errors.Is(err, zk.ErrNoAuth))
+	}
+	// Output: /payroll is not for us: true
 }
 
 // Why a term ended, and whether somebody else may lead already.

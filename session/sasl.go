@@ -22,7 +22,9 @@ import (
 // [SASLDigest] is one; package session/sasl/kerberos, a module of its own, has another.
 type SASL func(ctx context.Context, server string) (SASLExchange, error)
 
-// A SASLExchange is the client's side of one authentication. It is used by one goroutine.
+// A SASLExchange is the client's side of one authentication. It is used by one goroutine. If it also
+// has the method Refused(), that is called when the server answers that it refuses the client, so that
+// the next exchange can present something else. One that wraps another has to hand that on.
 type SASLExchange interface {
 	// Next takes what the server has answered, and returns what to send to it. At first, and when
 	// the server has answered without a token, challenge is nil. done says that the server is

@@ -20,7 +20,7 @@ func runBiller(wrap func(*remote) books) {
 	p.Flags.StringVar(&db.url, "db", "", "the `URL` of the database")
 	_ = p.Flags.Parse(os.Args[1:]) // exits by itself if it fails
 	child.Main(func(ctx context.Context) error {
-		client, err := p.Client()
+		client, err := p.Client(nil)
 		if err != nil {
 			return err
 		}

@@ -3,12 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"net/http"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
+	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
 )
 
 // act is what is done to a leader that charges an item.
@@ -25,9 +25,8 @@ const patience = time.Minute
 // director runs the billers, and does to them what the plan says. It sees each charge
 // before and after it is made, because the database is in its process.
 type director struct {
-	*child.Group // its lock guards what follows begin
+	*child.Group // its lock guards what follows ledger
 	ledger       *ledger
-	begin        time.Time
 
 	plan    map[item]act // what is still to be done
 	busy    int          // how many acts are being performed
@@ -38,9 +37,9 @@ type director struct {
 }
 
 func newDirector(l *ledger, flags []string) *director {
-	d := &director{ledger: l, begin: time.Now(), plan: maps.Clone(plan), charged: map[item]bool{}}
+	d := &director{ledger: l, plan: maps.Clone(plan), charged: map[item]bool{}}
 	d.Group = child.NewGroup(asBiller, flags, func(id string, line []byte) error {
-		d.say("%s %s", id, line)
+		demo.Say("%s %s", id, line)
 		return nil
 	})
 	return d
@@ -58,11 +57,8 @@ func (d *director) run(ctx context.Context) error {
 		leader = d.leader
 		return len(d.charged) == len(d.ledger.items) && len(d.plan) == 0 && d.busy == 0
 	})
-	// A leader that was paused makes its charge before it ends.
-	if failure := d.Stop("", leader); failure != nil {
-		return failure
-	}
-	return err
+	d.Fail(err)
+	return d.Stop("", leader) // a leader that was paused makes its charge before it ends
 }
 
 // handler serves the database to the billers.
@@ -94,12 +90,12 @@ func (d *director) moment(ctx context.Context, q request) (paused bool, err erro
 		return false, nil
 	}
 	c.Pause()
-	d.say("%s is paused (SIGSTOP) as it is about to charge %v", q.By, q.Item)
+	demo.Say("%s is paused (SIGSTOP) as it is about to charge %v", q.By, q.Item)
 	err = d.Until(ctx, "charge by another leader", func() bool { return d.charged[q.Item] })
 	if err != nil {
 		return false, err
 	}
-	d.say("%s goes on (SIGCONT), not knowing that it was paused", q.By)
+	demo.Say("%s goes on (SIGCONT), not knowing that it was paused", q.By)
 	c.Resume()
 	d.Do(func() {
 		d.stale = append(d.stale, q.attempt())
@@ -113,7 +109,7 @@ func (d *director) charge(_ context.Context, q request) (done struct{}, err erro
 	err = d.ledger.charge(q.attempt())
 	switch {
 	case errors.Is(err, errStale):
-		d.say("%s's charge of %v is REFUSED: token %d is stale", q.By, q.Item, q.Token)
+		demo.Say("%s's charge of %v is REFUSED: token %d is stale", q.By, q.Item, q.Token)
 	case err == nil:
 		d.Do(func() { d.charged[q.Item], d.leader = true, q.By })
 		if d.Child(q.By) != nil && d.take(crash, q.Item) {
@@ -125,16 +121,11 @@ func (d *director) charge(_ context.Context, q request) (done struct{}, err erro
 
 // crash kills a leader before it gets the answer, and starts it again, as a supervisor does.
 func (d *director) crash(q request) {
-	d.say("%s is killed (kill -9) before it hears that %v is charged", q.By, q.Item)
+	demo.Say("%s is killed (kill -9) before it hears that %v is charged", q.By, q.Item)
 	d.Kill(q.By)
 	d.Start(q.By)
 	d.Do(func() {
 		d.crashes++
 		d.busy--
 	})
-}
-
-// say tells what happens.
-func (d *director) say(format string, args ...any) {
-	fmt.Printf("%7.3f s  %s\n", time.Since(d.begin).Seconds(), fmt.Sprintf(format, args...))
 }

@@ -24,6 +24,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
 	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
@@ -60,7 +61,7 @@ type program struct {
 }
 
 func newProgram() *program {
-	p := &program{Demo: demo.New("billing", "/zkrecipe/billing")}
+	p := &program{Demo: demo.New("billing", "/zkrecipe/billing", 10*time.Second, 400*time.Millisecond)}
 	p.Flags.BoolVar(&p.fence, "fence", true, "let the database refuse stale tokens")
 	return p
 }
@@ -89,7 +90,7 @@ func (p *program) run(ctx context.Context, ensemble *zookeeper.Ensemble) error {
 	if err != nil {
 		return err
 	}
-	d := newDirector(l, append(p.Args(ensemble), "-db", "http://"+listener.Addr().String()))
+	d := newDirector(l, append(p.Args(), "-db", "http://"+listener.Addr().String()))
 	server := &http.Server{Handler: d.handler(), BaseContext: func(net.Listener) context.Context { return ctx }}
 	go server.Serve(listener) // ends with Shutdown
 	err = d.run(ctx)

@@ -46,37 +46,14 @@ func newProgram(o *options, stdout, stderr io.Writer) (*program, error) {
 	return p, nil
 }
 
-// runAtMost runs the program until ctx ends, and then gives it exitWithin.
-func (p *program) runAtMost(ctx context.Context) int {
-	result := make(chan error, 1)
-	go func() { result <- p.run(ctx) }()
-	late := make(chan struct{})
-	context.AfterFunc(ctx, func() { time.AfterFunc(exitWithin, func() { close(late) }) })
-	select {
-	case err := <-result:
-		if err != nil {
-			p.fail(err)
-			return 1
-		}
-	case <-late:
-		told := make(chan struct{})
-		go func() { // not waited for long: perhaps it is stdout that nobody reads
-			p.fail(fmt.Errorf("the ensemble has not answered for %v; the session will expire", exitWithin))
-			close(told)
-		}()
-		select {
-		case <-told:
-		case <-time.After(exitWithin / 8):
-		}
-	}
-	return 0
-}
-
 // run contends until ctx ends, or as often as it was told. The error is why it could not.
 func (p *program) run(ctx context.Context) error {
 	followed := make(chan struct{})
 	following, stop := context.WithCancel(ctx)
-	go func() { defer close(followed); p.followSessions(following) }()
+	go func() {
+		defer close(followed)
+		p.out.FollowSessions(following, p.client, p.tellSession)
+	}()
 	err := p.contend(ctx)
 	if ctx.Err() != nil {
 		err = nil // it was told to end
@@ -166,7 +143,7 @@ func (p *program) release(h holding) {
 	} else {
 		p.out.Write("released", "token", h.Token())
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), exitWithin/2)
+	ctx, cancel := context.WithTimeout(context.Background(), lines.ExitWithin/2)
 	defer cancel()
 	_ = h.Release(ctx) // its loss was told; what is not deleted yet is deleted in the background
 }
@@ -192,15 +169,13 @@ func (p *program) pause(ctx context.Context) error {
 	}
 }
 
-func (p *program) fail(err error) { p.out.Write("error", "error", err.Error()) }
-
 // refuse tells that a command makes no sense now.
 func (p *program) refuse(command string) {
 	why := "it is not held"
 	if command == "acquire" {
 		why = "it is held or asked for already"
 	}
-	p.fail(fmt.Errorf("cannot %s: %s", command, why))
+	p.out.Fail(fmt.Errorf("cannot %s: %s", command, why))
 }
 
 // obey carries out the commands on stdin. Its end is no command: a supervisor may run the program
@@ -214,30 +189,11 @@ func (p *program) obey(stdin io.Reader, quit func()) {
 		case "acquire", "release":
 			p.commands <- command
 		default:
-			p.fail(fmt.Errorf("command %q; want \"acquire\", \"release\" or \"quit\"", command))
+			p.out.Fail(fmt.Errorf("command %q; want \"acquire\", \"release\" or \"quit\"", command))
 		}
 	}
 }
 
-// followSessions tells each session as it begins, and what is wrong while there is none.
-func (p *program) followSessions(ctx context.Context) {
-	patience := p.client.Status().Timeout
-	for ctx.Err() == nil {
-		waiting, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("none within %v", patience))
-		s, err := p.client.Session(waiting)
-		cancel()
-		switch {
-		case err == nil:
-			p.out.Write("session", "session", fmt.Sprintf("0x%x", uint64(s.ID())), "timeout_ms", s.Timeout().Milliseconds(), "lease_ms", s.LeaseTime().Milliseconds())
-		case ctx.Err() != nil || p.client.Context().Err() != nil:
-			return
-		default:
-			p.fail(err)
-			continue
-		}
-		select {
-		case <-s.Done():
-		case <-ctx.Done():
-		}
-	}
+func (p *program) tellSession(s *session.Session) {
+	p.out.Write("session", "session", fmt.Sprintf("0x%x", uint64(s.ID())), "timeout_ms", s.Timeout().Milliseconds(), "lease_ms", s.LeaseTime().Milliseconds())
 }

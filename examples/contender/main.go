@@ -35,14 +35,9 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
-
-// exitWithin is how long leaving may last after a signal or "quit". What is not deleted by then
-// goes when the session expires.
-const exitWithin = 4 * time.Second
 
 // run runs the program and returns its exit code: 0 after a signal, "quit", -times or -help, 1 if
 // the ensemble refuses the contender for good, 2 for flags that make no sense.
@@ -64,5 +59,5 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
 	go p.obey(stdin, quit) // not waited for: a read of stdin cannot be called back
-	return p.runAtMost(ctx)
+	return p.out.Run(ctx, p.run)
 }

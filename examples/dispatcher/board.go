@@ -3,19 +3,15 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 	"sync"
-	"time"
 
+	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 )
 
 // board sees who works at what, and whether two ever did at one time.
 type board struct {
-	to    io.Writer
-	begun time.Time
-
 	mu      sync.Mutex // guards what follows
 	work    map[string]piece
 	both    []string // jobs at which two worked
@@ -27,15 +23,7 @@ type piece struct {
 	held *lock.Held
 }
 
-func newBoard(to io.Writer) *board {
-	return &board{to: to, begun: time.Now(), work: map[string]piece{}, changed: make(chan struct{})}
-}
-
-func (b *board) say(format string, args ...any) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	fmt.Fprintf(b.to, "%7.3f  %s\n", time.Since(b.begun).Seconds(), fmt.Sprintf(format, args...))
-}
+func newBoard() *board { return &board{work: map[string]piece{}, changed: make(chan struct{})} }
 
 // begin notes that somebody works at a job.
 func (b *board) begin(job, id string, held *lock.Held) {
@@ -83,7 +71,7 @@ func (b *board) await(ctx context.Context, jobs []string, members int, gone stri
 			return fmt.Errorf("two workers at one time: %s", strings.Join(both, ", "))
 		}
 		if held == len(jobs) && len(by) == members {
-			b.say("all %d jobs are worked at, by %d workers", held, members)
+			demo.Say("all %d jobs are worked at, by %d workers", held, members)
 			return nil
 		}
 		select {

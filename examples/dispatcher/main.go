@@ -12,89 +12,45 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"io"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
+	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
 	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
-
-// options are the flags.
-type options struct {
-	zk, path string
-	n        int
-	times    flags.Times
+func main() {
+	p := &program{Demo: demo.New("dispatcher", "/zkrecipe/dispatcher", 3*time.Second, time.Second)}
+	p.Flags.IntVar(&p.n, "jobs", 12, "how many jobs there are")
+	p.Main(p.check, p.run)
 }
 
-func (o *options) jobs() (names []string) {
-	for i := range o.n {
+// program is the demonstration with its own flag.
+type program struct {
+	*demo.Demo
+	n int
+}
+
+func (p *program) check() error {
+	if p.n < 4 || p.n > 1000 {
+		return fmt.Errorf("-jobs is %d; want 4 to 1000", p.n)
+	}
+	return nil
+}
+
+func (p *program) jobs() (names []string) {
+	for i := range p.n {
 		names = append(names, fmt.Sprintf("job-%02d", i))
 	}
 	return names
 }
 
-func parse(args []string, stderr io.Writer) (*options, error) {
-	o := &options{times: flags.Times{Timeout: 3 * time.Second, Lease: time.Second}}
-	f := flag.NewFlagSet("dispatcher", flag.ContinueOnError)
-	f.SetOutput(io.Discard) // run prints errors, once
-	zk := zookeeper.Flag(f)
-	f.StringVar(&o.path, "path", "/zkrecipe/dispatcher", "the service's `znode`")
-	f.IntVar(&o.n, "jobs", 12, "how many jobs there are")
-	o.times.Define(f)
-	if err := f.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			f.SetOutput(stderr)
-			f.Usage()
-		}
-		return nil, err
-	}
-	o.zk = *zk
-	switch {
-	case f.NArg() > 0:
-		return nil, fmt.Errorf("unexpected argument %q; want flags only", f.Arg(0))
-	case o.n < 4 || o.n > 1000:
-		return nil, fmt.Errorf("-jobs is %d; want 4 to 1000", o.n)
-	}
-	return o, o.times.Check(f, time.Minute)
-}
-
-// run is the program; it returns the exit code.
-func run(args []string, stdout, stderr io.Writer) int {
-	o, err := parse(args, stderr)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, "dispatcher:", err)
-		return 2
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	if err := demonstrate(ctx, o, stdout); err != nil {
-		fmt.Fprintln(stderr, "dispatcher:", err)
-		return 1
-	}
-	return 0
-}
-
-// demonstrate lets workers come and die, one after the other.
-func demonstrate(ctx context.Context, o *options, stdout io.Writer) error {
-	servers, err := zookeeper.Open(o.zk, o.times.Timeout)
-	if err != nil {
-		return err
-	}
-	defer servers.Close()
+// run lets workers come and die, one after the other.
+func (p *program) run(ctx context.Context, ensemble *zookeeper.Ensemble) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute) // against hanging
 	defer cancel()
-	b := newBoard(stdout)
-	b.say("%s; T = %v, D = %v", servers.Name, o.times.Timeout, o.times.Lease)
+	demo.Say("%s; T = %v, D = %v", ensemble.Name, p.Times.Timeout, p.Times.Lease)
+	b := newBoard()
 	workers := map[string]*worker{}
 	defer func() {
 		for _, w := range workers {
@@ -103,36 +59,30 @@ func demonstrate(ctx context.Context, o *options, stdout io.Writer) error {
 	}()
 	hire := func(ids ...string) error {
 		for _, id := range ids {
-			w, err := start(ctx, o, servers.Connect, id, b)
+			w, err := start(ctx, p, id, b)
 			if err != nil {
 				return err
 			}
 			workers[id] = w
 		}
-		return nil
+		return b.await(ctx, p.jobs(), len(workers), "")
 	}
 	if err := hire("alice", "bob", "carol"); err != nil {
 		return err
 	}
-	if err := b.await(ctx, o.jobs(), 3, ""); err != nil {
-		return err
-	}
-	b.say("dave comes")
+	demo.Say("dave comes")
 	if err := hire("dave"); err != nil {
 		return err
 	}
-	if err := b.await(ctx, o.jobs(), 4, ""); err != nil {
-		return err
-	}
-	for i, leads := range []bool{false, true} {
+	for _, leads := range []bool{false, true} {
 		w := pick(workers, leads)
 		if w == nil {
 			return errors.New("nobody to cut off: there is no leader")
 		}
-		b.say("%s is cut off%s", w.id, map[bool]string{true: ", which hands out the jobs"}[leads])
+		demo.Say("%s is cut off%s", w.id, map[bool]string{true: ", which hands out the jobs"}[leads])
 		delete(workers, w.id)
 		w.cable.Cut()
-		err := b.await(ctx, o.jobs(), 3-i, w.id)
+		err := b.await(ctx, p.jobs(), len(workers), w.id)
 		w.close()
 		if err != nil {
 			return err

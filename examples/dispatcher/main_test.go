@@ -1,29 +1,44 @@
 package main
 
 import (
-	"bytes"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
 )
 
+var exe string
+
+func TestMain(m *testing.M) {
+	var remove func()
+	exe, remove = proc.Build()
+	m.Run()
+	remove()
+}
+
+// hang guards against a program that does not end.
+const hang = 4 * time.Minute
+
 func TestAllJobsAreWorkedAtThoughProcessesDie(t *testing.T) {
-	var stdout, stderr bytes.Buffer
 	// Long times hold on a busy machine.
-	if code := run([]string{"-timeout", "6s", "-lease", "2s", "-jobs", "8"}, &stdout, &stderr); code != 0 {
-		t.Fatalf("exit code %d: %s\n%s", code, &stderr, &stdout)
+	p := proc.Start(t, exe, "-timeout", "6s", "-lease", "2s", "-jobs", "8")
+	if code, stderr := p.Exit(hang); code != 0 || stderr != "" {
+		t.Fatalf("exit code %d, stderr %q; want 0 and none", code, stderr)
 	}
+	told := strings.Join(p.Lines(), "\n")
 	for _, want := range []string{"by 3 workers", "by 4 workers", "is cut off", "which hands out the jobs", "by 2 workers"} {
-		if !strings.Contains(stdout.String(), want) {
-			t.Errorf("no %q in\n%s", want, &stdout)
+		if !strings.Contains(told, want) {
+			t.Errorf("no %q in\n%s", want, told)
 		}
 	}
 }
 
 func TestWrongFlagsAreRefused(t *testing.T) {
-	for _, args := range [][]string{{"x"}, {"-jobs", "1"}, {"-timeout", "1ms"}, {"-nonsense"}} {
-		var stdout, stderr bytes.Buffer
-		if code := run(args, &stdout, &stderr); code != 2 || !strings.HasPrefix(stderr.String(), "dispatcher: ") {
-			t.Errorf("%v: exit code %d, %s", args, code, &stderr)
+	for _, args := range []string{"x", "-jobs 1", "-timeout 1ms", "-nonsense"} {
+		p := proc.Start(t, exe, strings.Fields(args)...)
+		if code, stderr := p.Exit(hang); code != 2 || stderr == "" {
+			t.Errorf("%s: exit code %d, stderr %q; want 2 and what is wrong", args, code, stderr)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/cable"
+	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
@@ -35,11 +36,10 @@ type worker struct {
 }
 
 // start starts a worker; it is listed when start returns.
-func start(ctx context.Context, o *options, connect, id string, b *board) (*worker, error) {
-	w := &worker{id: id, path: o.path, jobs: o.jobs(), cable: &cable.Cable{}, board: b}
+func start(ctx context.Context, p *program, id string, b *board) (*worker, error) {
+	w := &worker{id: id, path: p.Path, jobs: p.jobs(), cable: &cable.Cable{}, board: b}
 	var err error
-	w.client, err = session.Open(connect, session.Config{Timeout: o.times.Timeout, Lease: o.times.Lease, Dial: w.cable.Dial})
-	if err != nil {
+	if w.client, err = p.Client(w.cable.Dial); err != nil {
 		return nil, err
 	}
 	if err := w.begin(ctx); err != nil {
@@ -88,7 +88,7 @@ func (w *worker) close() {
 func (w *worker) dispatch(ctx context.Context, term *election.Term) error {
 	w.leading.Store(true)
 	defer w.leading.Store(false)
-	w.board.say("%s hands out the jobs", w.id)
+	demo.Say("%s hands out the jobs", w.id)
 	s, err := w.client.Session(ctx)
 	if err != nil {
 		return err

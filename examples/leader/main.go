@@ -36,7 +36,7 @@ func main() {
 	if child.Role() == asCandidate {
 		os.Exit(candidate.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
-	p := &program{Demo: demo.New("leader", "/zkrecipe/leader")}
+	p := &program{Demo: demo.New("leader", "/zkrecipe/leader", 10*time.Second, 400*time.Millisecond)}
 	p.Flags.DurationVar(&p.length, "for", 0, "how long to go on (default until Ctrl-C)")
 	p.Main(p.check, p.run)
 }
@@ -63,7 +63,7 @@ func (p *program) run(ctx context.Context, ensemble *zookeeper.Ensemble) error {
 	}
 	h := newHistory(candidate.Monotonic())
 	h.about = fmt.Sprintf("ZooKeeper: %s; session timeout %v, lease %v", ensemble.Name, p.Times.Timeout, p.Times.Lease)
-	s := newShow(h, p.Args(ensemble))
+	s := newShow(h, p.Args())
 	drawing, stopDrawing := context.WithCancel(context.Background())
 	var drawn sync.WaitGroup
 	if canDraw(os.Stdout) {

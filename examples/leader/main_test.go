@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
 	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+	"github.com/zkrecipe/zkrecipe/internal/tether"
 )
 
 var exe string
@@ -85,25 +85,10 @@ func TestWithoutAnEnsembleItFailsAndSaysWhy(t *testing.T) {
 	}
 }
 
-// children finds the processes that p has started.
-func children(t *testing.T, p *proc.Program) (pids []int) {
-	t.Helper()
-	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", p.Cmd.Process.Pid))
-	for _, list := range lists {
-		text, _ := os.ReadFile(list)
-		for _, word := range strings.Fields(string(text)) {
-			var pid int
-			fmt.Sscan(word, &pid)
-			pids = append(pids, pid)
-		}
-	}
-	return pids
-}
-
 func TestAChildThatFailsEndsTheShow(t *testing.T) {
 	p := proc.Start(t, exe)
 	p.Until(0, "a leader", func(line string) bool { return strings.Contains(line, "LEADS") })
-	pids := children(t, p)
+	pids := tether.Children(p.Cmd.Process.Pid)
 	if len(pids) != len(names) {
 		t.Skipf("found the children %v; want %d of them: no /proc?", pids, len(names))
 	}
@@ -122,7 +107,7 @@ func TestAChildThatFailsEndsTheShow(t *testing.T) {
 func TestCandidatesDoNotOutliveTheShow(t *testing.T) {
 	p := proc.Start(t, exe)
 	p.Until(0, "a paused candidate", func(line string) bool { return strings.Contains(line, "is paused (SIGSTOP)") })
-	pids := children(t, p)
+	pids := tether.Children(p.Cmd.Process.Pid)
 	if len(pids) != len(names) {
 		t.Skipf("found the children %v; want %d of them: no /proc?", pids, len(names))
 	}

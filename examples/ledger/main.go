@@ -17,66 +17,14 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
+	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
 	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
-	"github.com/zkrecipe/zkrecipe/session"
 )
-
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	err := run(ctx, os.Args[1:])
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-	case errors.As(err, new(usageError)):
-		fmt.Fprintln(os.Stderr, "ledger:", err)
-		os.Exit(2)
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "ledger:", err)
-		os.Exit(1)
-	}
-}
-
-type usageError struct{ error }
-
-// options are the flags.
-type options struct {
-	zk    string
-	path  string
-	fence bool
-	times flags.Times
-}
-
-func parse(args []string) (o options, err error) {
-	o.times = flags.Times{Timeout: 4 * time.Second, Lease: time.Second}
-	f := flag.NewFlagSet("ledger", flag.ContinueOnError)
-	zk := zookeeper.Flag(f)
-	f.StringVar(&o.path, "path", "/zkrecipe/ledger", "the lock's `znode`, created when missing")
-	f.BoolVar(&o.fence, "fence", true, "let the database refuse old tokens")
-	o.times.Define(f)
-	if err := f.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return o, err
-		}
-		return o, usageError{err}
-	}
-	if f.NArg() > 0 {
-		return o, usageError{fmt.Errorf("unexpected argument %q; want flags only", f.Arg(0))}
-	}
-	if err := o.times.Check(f, time.Minute); err != nil {
-		return o, usageError{err}
-	}
-	o.zk = *zk
-	return o, nil
-}
 
 // What is moved, and how often.
 const (
@@ -87,49 +35,49 @@ const (
 	stalledFor = 2                    // leases, after the znode is deleted
 )
 
-func run(ctx context.Context, args []string) error {
-	o, err := parse(args)
-	if err != nil {
-		return err
-	}
-	ensemble, err := zookeeper.Open(o.zk, o.times.Timeout)
-	if err != nil {
-		return err
-	}
-	defer ensemble.Close()
-	if err := ensemble.Reach(ctx); err != nil {
-		return err
-	}
+func main() {
+	p := &program{Demo: demo.New("ledger", "/zkrecipe/ledger", 4*time.Second, time.Second)}
+	p.Flags.BoolVar(&p.fence, "fence", true, "let the database refuse old tokens")
+	p.Main(nil, p.run)
+}
+
+// program is the demonstration with its own flag.
+type program struct {
+	*demo.Demo
+	fence bool
+}
+
+func (p *program) run(ctx context.Context, ensemble *zookeeper.Ensemble) error {
 	dir, err := os.MkdirTemp("", "ledger")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	bank, err := openBank(filepath.Join(dir, "bank.db"), o.fence)
+	bank, err := openBank(filepath.Join(dir, "bank.db"), p.fence)
 	if err != nil {
 		return err
 	}
 	defer bank.close()
-	fmt.Printf("%s, lock %s; %d accounts with %d each\n", ensemble.Name, o.path, accounts, beginning)
-	if err := letTellersWork(ctx, ensemble.Connect, o, bank); err != nil {
+	fmt.Printf("%s, lock %s; %d accounts with %d each\n", ensemble.Name, p.Path, accounts, beginning)
+	if err := p.letTellersWork(ctx, bank); err != nil {
 		return err
 	}
 	return report(bank)
 }
 
 // letTellersWork runs three tellers, each a client of its own as a process would be.
-func letTellersWork(ctx context.Context, connect string, o options, bank *bank) error {
+func (p *program) letTellersWork(ctx context.Context, bank *bank) error {
 	names := []string{"alice", "bob", "carol"}
 	done := make(chan error, len(names))
 	for i, name := range names {
-		client, err := session.Open(connect, session.Config{Timeout: o.times.Timeout, Lease: o.times.Lease})
+		client, err := p.Client(nil)
 		if err != nil {
-			return usageError{err}
+			return err
 		}
 		defer client.Close()
-		t := &teller{name: name, client: client, bank: bank, path: o.path}
+		t := &teller{name: name, client: client, bank: bank, path: p.Path}
 		if i == 0 {
-			t.stall = stalledFor * o.times.Lease
+			t.stall = stalledFor * p.Times.Lease
 		}
 		go func() { done <- t.work(ctx, perTeller) }()
 	}

@@ -23,7 +23,7 @@ type teller struct {
 func (t *teller) work(ctx context.Context, moves int) error {
 	l, err := lock.New(t.client, t.path, lock.Config{ID: t.name})
 	if err != nil {
-		return usageError{err}
+		return err
 	}
 	for i := range moves {
 		stall := t.stall > 0 && i == moves/10

@@ -26,6 +26,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
 	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
@@ -48,7 +49,7 @@ type program struct {
 }
 
 func newProgram() *program {
-	p := &program{Demo: demo.New("shards", "/zkrecipe/shards")}
+	p := &program{Demo: demo.New("shards", "/zkrecipe/shards", 10*time.Second, 400*time.Millisecond)}
 	p.Flags.IntVar(&p.shards, "shards", 24, "how many shards there are")
 	p.Flags.IntVar(&p.processes, "processes", 4, "how many processes lead them")
 	return p
@@ -66,8 +67,8 @@ func (p *program) check() error {
 
 func (p *program) run(ctx context.Context, ensemble *zookeeper.Ensemble) error {
 	fmt.Printf("ZooKeeper: %s\n", ensemble.Name)
-	args := append(p.Args(ensemble), "-shards", fmt.Sprint(p.shards), "-processes", fmt.Sprint(p.processes))
-	s := newShow(shardNames(p.shards), processNames(p.processes), args)
+	s := newShow(shardNames(p.shards), processNames(p.processes),
+		append(p.Args(), "-shards", fmt.Sprint(p.shards), "-processes", fmt.Sprint(p.processes)))
 	err := s.run(ctx)
 	if problems := s.history.problems(); len(problems) > 0 {
 		return errors.Join(err, fmt.Errorf("two leaders of one shard at once:\n  %s", strings.Join(problems, "\n  ")))
@@ -77,3 +78,18 @@ func (p *program) run(ctx context.Context, ensemble *zookeeper.Ensemble) error {
 	}
 	return err
 }
+
+// shardNames returns the names of n shards.
+func shardNames(n int) (names []string) {
+	for i := range n {
+		names = append(names, fmt.Sprintf("s%02d", i+1))
+	}
+	return names
+}
+
+// people name the processes.
+var people = strings.Fields("alice bob carol dave erin frank grace heidi ivan judy " +
+	"kim leo mary nick olga paul quinn rosa sam tina")
+
+// processNames returns the names of n processes, of at most len(people).
+func processNames(n int) []string { return people[:n] }

@@ -3,10 +3,8 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -26,22 +24,19 @@ const (
 	telling = 50 * time.Millisecond
 )
 
-// work is what the leader of a shard does until its term ends. It records in led when it led.
-type work func(ctx context.Context, p *process, term *election.Term, led *stretch) error
-
 // process leads its share of the shards, all with one client: one session, one lease.
 type process struct {
 	*program
 	id   string
-	work work
+	note func(led *stretch, at int64) // that a term was valid at an instant
 
 	mu    sync.Mutex // guards what follows
 	terms []*stretch // but not those that are over and have been told
 }
 
 // runProcess is the program of a child.
-func runProcess(w work) {
-	p := &process{program: newProgram(), work: w}
+func runProcess(note func(led *stretch, at int64)) {
+	p := &process{program: newProgram(), note: note}
 	p.Flags.StringVar(&p.id, "id", "", "the `name` of the process")
 	_ = p.Flags.Parse(os.Args[1:]) // exits by itself if it fails
 	child.Main(p.stand)
@@ -49,7 +44,7 @@ func runProcess(w work) {
 
 // stand stands for election in every shard until ctx ends, or one of the elections fails.
 func (p *process) stand(ctx context.Context) error {
-	client, err := p.Client()
+	client, err := p.Client(nil)
 	if err != nil {
 		return err
 	}
@@ -71,72 +66,45 @@ func (p *process) stand(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// lead works for one term of a shard.
+// lead works for one term of a shard. The work of this example is to note that it leads.
 func (p *process) lead(ctx context.Context, shard string, term *election.Term) error {
 	led := &stretch{Shard: shard, By: p.id, Token: term.Token()}
-	p.mu.Lock()
-	p.terms = append(p.terms, led)
-	p.mu.Unlock()
-	err := p.work(ctx, p, term, led)
-	p.mu.Lock()
-	led.Over = true
-	p.mu.Unlock()
-	return err
-}
-
-// honest is the work of this example: to note that it leads.
-func honest(ctx context.Context, p *process, term *election.Term, led *stretch) error {
-	ticker := time.NewTicker(beat)
-	defer ticker.Stop()
-	for {
+	p.do(func() { p.terms = append(p.terms, led) })
+	defer p.do(func() { led.Over = true })
+	for ctx.Err() == nil {
+		// The clock is read first. So the note is right even if the process is stopped between the two.
 		now := candidate.Monotonic()
 		if !term.Valid() { // right before each piece of work
-			return context.Cause(ctx)
+			break
 		}
-		p.note(led, now) // the work, with term.Token() for the place that stores its result
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+		p.do(func() { p.note(led, now) }) // the work, with term.Token() for the place that stores its result
+		_ = demo.Sleep(ctx, beat)
 	}
+	return context.Cause(ctx)
 }
 
-// note records that a term was valid at an instant. The caller reads the clock first, and then asks
-// the term. So the record is right even if the process was stopped between the two.
-func (p *process) note(led *stretch, at int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	led.From, led.To = cmp.Or(led.From, at), at
-}
+// honest notes that a term was valid at an instant.
+func honest(led *stretch, at int64) { led.From, led.To = cmp.Or(led.From, at), at }
 
 // tell writes what this process leads, one line each time, until ctx ends.
 func (p *process) tell(ctx context.Context) {
 	for demo.Sleep(ctx, telling) == nil {
 		var all []stretch
-		p.mu.Lock()
-		for _, t := range p.terms {
-			if t.To != 0 {
-				all = append(all, *t)
+		p.do(func() {
+			for _, t := range p.terms {
+				if t.To != 0 {
+					all = append(all, *t)
+				}
 			}
-		}
-		p.terms = slices.DeleteFunc(p.terms, func(t *stretch) bool { return t.Over })
-		p.mu.Unlock()
+			p.terms = slices.DeleteFunc(p.terms, func(t *stretch) bool { return t.Over })
+		})
 		child.Tell(all)
 	}
 }
 
-// shardNames returns the names of n shards.
-func shardNames(n int) (names []string) {
-	for i := range n {
-		names = append(names, fmt.Sprintf("s%02d", i+1))
-	}
-	return names
+// do calls f with the lock held.
+func (p *process) do(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f()
 }
-
-// people name the processes.
-var people = strings.Fields("alice bob carol dave erin frank grace heidi ivan judy " +
-	"kim leo mary nick olga paul quinn rosa sam tina")
-
-// processNames returns the names of n processes, of at most len(people).
-func processNames(n int) []string { return people[:n] }

@@ -28,13 +28,3 @@ func rank(shard, process string, processes []string) (n int) {
 	}
 	return n
 }
-
-// best returns the process that should lead a shard, "" if there is none.
-func best(shard string, processes []string) (name string) {
-	for _, p := range processes {
-		if name == "" || better(shard, p, name) {
-			name = p
-		}
-	}
-	return name
-}

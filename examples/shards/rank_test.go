@@ -5,6 +5,11 @@ import (
 	"testing"
 )
 
+// best returns the process that should lead a shard.
+func best(shard string, processes []string) string {
+	return processes[slices.IndexFunc(processes, func(p string) bool { return rank(shard, p, processes) == 0 })]
+}
+
 // owners returns who should lead each of many shards.
 func owners(processes []string) map[string]string {
 	all := map[string]string{}

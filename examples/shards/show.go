@@ -9,21 +9,18 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
+	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
 )
-
-// patience ends a run that hangs. A run takes some seconds.
-const patience = 2 * time.Minute
 
 // show runs the processes, kills one and starts it again, and tells what moves.
 type show struct {
 	*child.Group      // its lock guards history
 	history           history
 	shards, processes []string
-	begin             time.Time
 }
 
 func newShow(shards, processes, args []string) *show {
-	s := &show{history: history{}, shards: shards, processes: processes, begin: time.Now()}
+	s := &show{history: history{}, shards: shards, processes: processes}
 	s.Group = child.NewGroup(asProcess, args, s.tell)
 	return s
 }
@@ -40,17 +37,14 @@ func (s *show) tell(_ string, line []byte) error {
 
 // run performs, then ends all processes.
 func (s *show) run(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute) // against hanging: it takes some seconds
 	defer cancel()
-	err := s.perform(ctx)
-	if failure := s.Stop("", ""); failure != nil {
-		return failure
-	}
-	return err
+	s.Fail(s.perform(ctx))
+	return s.Stop("", "")
 }
 
 func (s *show) perform(ctx context.Context) error {
-	s.say("%d processes start, each with a candidate for each of %d shards", len(s.processes), len(s.shards))
+	demo.Say("%d processes start, each with a candidate for each of %d shards", len(s.processes), len(s.shards))
 	for _, id := range s.processes {
 		s.Start(id)
 	}
@@ -61,7 +55,7 @@ func (s *show) perform(ctx context.Context) error {
 
 	victim := before.busiest(s.processes)
 	others := slices.DeleteFunc(slices.Clone(s.processes), func(p string) bool { return p == victim })
-	s.say("%s is killed (kill -9)", victim)
+	demo.Say("%s is killed (kill -9)", victim)
 	s.Kill(victim)
 	s.Do(func() { s.history.gone(victim) })
 	before, err = s.settle(ctx, others, before)
@@ -69,7 +63,7 @@ func (s *show) perform(ctx context.Context) error {
 		return err
 	}
 
-	s.say("%s is started again; where it ranks better the others resign", victim)
+	demo.Say("%s is started again; where it ranks better the others resign", victim)
 	s.Start(victim)
 	_, err = s.settle(ctx, s.processes, before)
 	return err
@@ -88,17 +82,12 @@ func (s *show) settle(ctx context.Context, processes []string, before spread) (n
 		return nil, err
 	}
 	if before == nil {
-		s.say("each shard is led by the process that suits it best")
+		demo.Say("each shard is led by the process that suits it best")
 	} else {
 		n, to := now.moved(before)
-		s.say("%d shards have moved (%s), %d have not; without a leader for %v at the longest",
+		demo.Say("%d shards have moved (%s), %d have not; without a leader for %v at the longest",
 			n, to, len(s.shards)-n, gap.Round(time.Millisecond))
 	}
 	fmt.Print(now.table(s.shards, processes))
 	return now, nil
-}
-
-// say tells what happens.
-func (s *show) say(format string, args ...any) {
-	fmt.Printf("%7.3f s  %s\n", time.Since(s.begin).Seconds(), fmt.Sprintf(format, args...))
 }

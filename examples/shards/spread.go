@@ -12,12 +12,10 @@ type spread map[string]string
 
 // isBest reports whether each shard is led by the process that suits it best.
 func (s spread) isBest(shards, processes []string) bool {
-	for _, shard := range shards {
-		if s[shard] != best(shard, processes) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(shards, func(shard string) bool {
+		leader, ok := s[shard]
+		return !ok || rank(shard, leader, processes) > 0
+	})
 }
 
 // busiest returns the process that leads most.

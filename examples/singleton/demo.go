@@ -35,15 +35,14 @@ func play(args []string) (code int) {
 	return code
 }
 
-// show shows two singletons on one ensemble.
-type show struct {
-	*child.Group // its lock guards on
-	begin        time.Time
-	on           string // where the job was started last
-}
-
 // stdout takes what is shown: the end of the singletons must not wait for the reader of a pipe.
 var stdout = output.New(os.Stdout)
+
+// show shows two singletons on one ensemble.
+type show struct {
+	*child.Group        // its lock guards on
+	on           string // where the job was started last
+}
 
 // demonstrate makes singletons lose the leadership in each way; it returns the exit code.
 func demonstrate(connect string) int {
@@ -52,70 +51,56 @@ func demonstrate(connect string) int {
 	defer stdout.Finish()
 	// The session outlasts the lease by far: what it takes until the job runs elsewhere is the lease.
 	args := []string{"-zk", connect, "-path", "/demo", "-timeout", "10s", "-lease", "2s", "-restart"}
-	s := &show{begin: time.Now()}
+	s := &show{}
 	s.Group = child.NewGroup(asPlayer, args, s.tell)
 	err := s.perform(ctx)
 	_ = s.Stop("", "alice") // one that is in line when it gets SIGTERM does not exit with 0
 	if err != nil {
-		complain(fmt.Errorf("the demonstration has ended: %w", err))
-		return codeFailed
+		return complain(codeFailed, fmt.Errorf("the demonstration has ended: %w", err))
 	}
 	return 0
 }
 
+// perform says what it does, does it, and waits until the job is started on one of the two.
 func (s *show) perform(ctx context.Context) error {
-	s.say("> Three servers in this process, and a singleton on each of two machines, alice and bob.")
-	s.Start("alice")
-	if err := s.starts(ctx, "alice"); err != nil {
-		return err
+	for _, step := range []struct {
+		say string
+		do  func()
+		on  string // "" if the job stays where it is
+	}{
+		{"Three servers in this process, and two singletons, as if on two machines. alice is the first, and starts the job.", func() { s.Start("alice") }, "alice"},
+		{"bob stands in line for it.", func() { s.Start("bob") }, ""},
+		{"alice's supervisor is killed (kill -9): its guardian ends the job, and bob's starts when the lease is over.",
+			func() { s.Kill("alice") }, "bob"},
+		{"alice is started again, and stands in line.", func() { s.Start("alice") }, ""},
+		{"bob's supervisor is stopped (SIGSTOP): its guardian ends the job in time.", func() { s.Child("bob").Pause() }, "alice"},
+		{"bob goes on (SIGCONT), finds that the leadership was lost, and enters the line again.", func() { s.Child("bob").Resume() }, ""},
+	} {
+		demo.SayTo(stdout, "> %s", step.say)
+		step.do()
+		if err := s.await(ctx, step.on); err != nil {
+			return err
+		}
 	}
-	s.Start("bob")
-	if err := s.pause(ctx); err != nil {
-		return err
-	}
-	s.say("> alice's supervisor is killed (kill -9): its guardian ends the job, and bob's starts when the lease is over.")
-	s.Kill("alice")
-	if err := s.starts(ctx, "bob"); err != nil {
-		return err
-	}
-	s.say("> alice is started again. Then bob's supervisor is stopped (SIGSTOP): its guardian ends the job in time.")
-	s.Start("alice")
-	if err := s.pause(ctx); err != nil {
-		return err
-	}
-	bob := s.Child("bob")
-	bob.Pause()
-	if err := s.starts(ctx, "alice"); err != nil {
-		return err
-	}
-	s.say("> bob goes on (SIGCONT), finds that the leadership was lost, and enters the line again.")
-	bob.Resume()
-	if err := s.pause(ctx); err != nil {
-		return err
-	}
-	s.say("> alice gets SIGTERM: so does the job. Try your own: singleton -zk ... -path /job -- command")
+	demo.SayTo(stdout, "> alice gets SIGTERM: so does the job. Try your own: singleton -zk ... -path /job -- command")
 	return nil
 }
 
-// starts waits until the job has been started on id.
-func (s *show) starts(ctx context.Context, id string) error {
+// await waits until the job has been started on id, or for the eye if that is "".
+func (s *show) await(ctx context.Context, id string) error {
+	if id == "" {
+		return demo.Sleep(ctx, 1500*time.Millisecond)
+	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	return s.Until(ctx, "job on "+id, func() bool { return s.on == id })
 }
-
-// pause is for the eye.
-func (s *show) pause(ctx context.Context) error { return demo.Sleep(ctx, 1500*time.Millisecond) }
 
 // tell takes in a line of a singleton or of its job.
 func (s *show) tell(id string, line []byte) error {
 	if strings.HasPrefix(string(line), "JOB STARTS") {
 		s.on = id
 	}
-	s.say(string(line))
+	demo.SayTo(stdout, "%s", line)
 	return nil
-}
-
-func (s *show) say(text string) {
-	fmt.Fprintf(stdout, "%6.3f s  %s\n", time.Since(s.begin).Seconds(), text)
 }

@@ -9,36 +9,31 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"runtime"
 	"syscall"
 	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/tether"
 )
 
-// guardianName is the guardian's argv[0]; the job's command follows.
-const guardianName = "singleton-guardian"
-
-// ordersFD is where the guardian reads its orders.
-const ordersFD = 3
-
-// glance is how often the guardian looks at the clock at least: its timers stand still while
-// the machine is suspended.
-const glance = 50 * time.Millisecond
+const (
+	guardianName = "singleton-guardian" // the guardian's argv[0]; the job's command follows
+	ordersFD     = 3                    // where the guardian reads its orders
+	// glance is how often the guardian looks at the clock at least: its timers stand still while
+	// the machine is suspended.
+	glance = 50 * time.Millisecond
+)
 
 // guardian is the parent of a job and lives as long: it ends the job when its time is over
 // or the supervisor is dead. It has one goroutine, and one that reads its orders.
 type guardian struct {
 	limits
-	pid    int // of the command, and of its process group
-	status syscall.WaitStatus
-	ended  bool // the command has, with status
-	told   bool // SIGTERM was sent because the time is over
+	pid  int  // of the command, and of its process group
+	told bool // SIGTERM was sent because the time is over
 }
 
-// guard is the guardian process; it returns its exit code.
+// guard is the guardian process. It returns the exit code.
 func guard(command []string) int {
-	runtime.LockOSThread() // the command is killed when the thread that started it ends
-	becomeSubreaper()
-	outliveReaders()
+	tether.Adopt()
 	catch()                             // a signal to the guardian is not for the job: the supervisor decides
 	children := make(chan os.Signal, 1) // one is enough: all are reaped at once
 	signal.Notify(children, syscall.SIGCHLD)
@@ -50,11 +45,9 @@ func guard(command []string) int {
 	}
 	g := &guardian{limits: first.limits}
 	if err := g.start(command); err != nil {
-		complain(fmt.Errorf("cannot start the job: %w", err))
-		return startCode(err)
+		return complain(startCode(err), fmt.Errorf("cannot start the job: %w", err))
 	}
-	g.watch(orders, children)
-	code := g.code()
+	code := g.watch(orders, children)
 	sweep(g.pid, nil)
 	return code
 }
@@ -71,12 +64,11 @@ func (g *guardian) start(command []string) error {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	dieWithParent(cmd.SysProcAttr)
-	if err := cmd.Start(); err != nil {
+	if err := tether.Start(cmd); err != nil {
 		return err
 	}
-	g.pid = cmd.Process.Pid
-	return nil // it is waited for by reap
+	g.pid = cmd.Process.Pid // reap waits for it
+	return nil
 }
 
 // readOrders delivers orders, and closes the channel when the supervisor is dead. Its
@@ -96,23 +88,27 @@ func readOrders(from *os.File) <-chan order {
 	return orders
 }
 
-// watch returns when the command has ended, or has to be killed.
-func (g *guardian) watch(orders <-chan order, children <-chan os.Signal) {
+// watch returns the exit code when the command has ended, or has to be killed.
+func (g *guardian) watch(orders <-chan order, children <-chan os.Signal) (code int) {
 	for {
 		ended, _ := reap()
-		g.status, g.ended = ended[g.pid]
+		status, over := ended[g.pid]
 		now := now()
-		if g.ended || now >= g.Kill {
-			return
-		}
-		if now >= g.Term && !g.told {
+		switch {
+		case over && !g.told && status.Signaled():
+			return codeSignal + int(status.Signal())
+		case over && !g.told:
+			return status.ExitStatus()
+		case over || now >= g.Kill:
+			return codeLost
+		case now >= g.Term && !g.told:
 			g.told = true
-			g.send(syscall.SIGTERM)
-			complain(errors.New("the job's time is over: it is asked to stop"))
+			_ = syscall.Kill(-g.pid, syscall.SIGTERM) // fails when nobody is left in the group
+			complain(codeLost, errors.New("the job's time is over: it is asked to stop"))
 		}
-		next := g.Kill
-		if !g.told {
-			next = g.Term
+		next := g.Term
+		if g.told {
+			next = g.Kill
 		}
 		select {
 		case o, ok := <-orders:
@@ -129,25 +125,10 @@ func (g *guardian) watch(orders <-chan order, children <-chan os.Signal) {
 
 func (g *guardian) obey(o order) {
 	if o.Signal != 0 {
-		g.send(o.Signal)
+		_ = syscall.Kill(-g.pid, o.Signal) // fails when nobody is left in the group
 	}
 	if g.told { // a lease that has lapsed is not revived
 		o.Kill = min(o.Kill, g.Kill)
 	}
 	g.limits = o.limits
-}
-
-// send signals the job's process group. It fails when nobody is in it any more.
-func (g *guardian) send(s syscall.Signal) { _ = syscall.Kill(-g.pid, s) }
-
-// code is the guardian's exit code.
-func (g *guardian) code() int {
-	switch {
-	case g.told || !g.ended:
-		return codeLost
-	case g.status.Signaled():
-		return codeSignal + int(g.status.Signal())
-	default:
-		return g.status.ExitStatus()
-	}
 }

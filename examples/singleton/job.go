@@ -8,11 +8,18 @@ import (
 	"os/exec"
 	"syscall"
 	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/tether"
 )
 
 // limits are until when a job may run: at Term it is sent SIGTERM, at Kill SIGKILL. Both are
-// readings of now, a clock that all processes of the machine share.
+// readings of now.
 type limits struct{ Term, Kill time.Duration }
+
+// now reads a clock that all processes of the machine share: CLOCK_BOOTTIME, which nobody sets and
+// which goes on while the machine is suspended. Where it is not Linux it is the civil clock.
+func now() time.Duration { return time.Duration(clock.System.Now().Boot) }
 
 // An order goes from the supervisor to its guardian, as JSON over a pipe. The end of the
 // pipe means that the supervisor is dead.
@@ -25,7 +32,6 @@ type order struct {
 type job struct {
 	cmd    *exec.Cmd // the guardian's
 	orders *os.File
-	kill   time.Duration // when the guardian kills the job unless told otherwise
 	spared map[int]bool  // children of this process that are none of the job's
 	done   chan struct{} // closed when the guardian is gone
 }
@@ -38,11 +44,11 @@ func startJob(command, env []string, l limits) (*job, error) {
 	}
 	defer read.Close()
 	j := &job{orders: write, spared: map[int]bool{}, done: make(chan struct{})}
-	for _, pid := range childrenOf(os.Getpid()) {
+	for _, pid := range tether.Children(os.Getpid()) {
 		j.spared[pid] = true // a shell had started them before it became this program
 	}
 	j.cmd = &exec.Cmd{
-		Path: self(), Args: append([]string{guardianName}, command...), Env: env,
+		Path: tether.Self, Args: append([]string{guardianName}, command...), Env: env,
 		Stdout: os.Stdout, Stderr: os.Stderr, ExtraFiles: []*os.File{read},
 		// Ctrl-C and Ctrl-Z at the terminal are for the supervisor alone.
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
@@ -66,32 +72,30 @@ func startJob(command, env []string, l limits) (*job, error) {
 // order sets new limits, and passes a signal on unless it is 0. A guardian that is gone has done
 // what could be ordered; one that has been stopped for so long that the pipe is full is killed.
 func (j *job) order(l limits, s syscall.Signal) {
-	line, err := json.Marshal(order{l, s})
-	if err != nil {
-		panic("bug: " + err.Error())
-	}
-	j.kill = l.Kill
-	_ = j.orders.SetWriteDeadline(time.Now().Add(max(j.kill-now(), time.Millisecond)))
-	if _, err := j.orders.Write(append(line, '\n')); os.IsTimeout(err) {
+	_ = j.orders.SetWriteDeadline(time.Now().Add(max(l.Kill-now(), time.Millisecond)))
+	if err := json.NewEncoder(j.orders).Encode(order{l, s}); os.IsTimeout(err) {
 		_ = j.cmd.Process.Kill()
 	}
 }
 
-// end waits until the guardian has ended the job by the limits set last. If it has not within
-// room after that, it is stopped itself, say, and we kill it.
-func (j *job) end(room time.Duration) {
+// end lets the guardian end the job within these limits. If it has not done so within room after
+// that, it is stopped itself, say, and we kill it.
+func (j *job) end(l limits, room time.Duration) {
+	j.order(l, 0)
 	select {
 	case <-j.done:
-	case <-time.After(j.kill + room - now()):
+	case <-time.After(l.Kill + room - now()):
 		_ = j.cmd.Process.Kill() // fails when it is gone
 	}
 }
 
-// bury waits for the guardian and kills what it may have left behind.
-func (j *job) bury() {
+// bury waits for the guardian, kills what it may have left behind, and returns its exit code.
+func (j *job) bury() (code int) {
 	<-j.done
 	j.orders.Close()
-	if !j.cmd.ProcessState.Exited() {
+	code = j.cmd.ProcessState.ExitCode()
+	if code == codeKilled {
 		sweep(0, j.spared)
 	}
+	return code
 }

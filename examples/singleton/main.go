@@ -40,19 +40,17 @@
 // # Signals
 //
 // While the job runs, SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1 and SIGUSR2 are passed on to its
-// process group, and the leadership is kept until it has ended; after one of the first three there
-// is no restart. In line, the first four make the program leave within 5 seconds, at once when sent
-// again.
+// process group. The leadership is kept until the job has ended. After one of the first three there
+// is no restart. In line, the first four make the program leave within 5 s, at once when sent again.
 //
 // # Exit code
 //
-//	the job's, or 128+n if signal n killed it
-//	1      refused by the ensemble, or the job cannot be supervised
-//	2      flags that make no sense
-//	75     the leadership was lost, so the job was ended (EX_TEMPFAIL: try again)
-//	126    the command cannot be run
-//	127    there is no such command
-//	128+n  signal n came while waiting in line
+//	the job's, or 128+n if signal n killed it, or n came while waiting in line
+//	1    refused by the ensemble, or the job cannot be supervised
+//	2    flags that make no sense
+//	75   the leadership was lost, so the job was ended (EX_TEMPFAIL: try again)
+//	126  the command cannot be run
+//	127  there is no such command
 //
 // # What is not covered
 //
@@ -74,15 +72,19 @@
 package main
 
 import (
+	"cmp"
+	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
-	"syscall"
+	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
+	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
 	"github.com/zkrecipe/zkrecipe/examples/internal/output"
 	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
+	"github.com/zkrecipe/zkrecipe/session"
 )
 
 // The program's own exit codes; the guardian's is the job's, and the supervisor's the guardian's.
@@ -93,6 +95,7 @@ const (
 	codeCannot  = 126
 	codeMissing = 127
 	codeSignal  = 128 // plus the signal's number, as shells do
+	codeKilled  = -1  // of a guardian that was killed
 )
 
 func main() {
@@ -111,55 +114,84 @@ func main() {
 // stderr takes all that is told while a job runs: a kill must not wait for the reader of a pipe.
 var stderr = output.New(os.Stderr)
 
-func complain(err error) { fmt.Fprintln(stderr, "singleton:", err) }
+// complain tells of an error. It returns the exit code for it.
+func complain(code int, err error) int {
+	fmt.Fprintln(stderr, "singleton:", err)
+	return code
+}
 
 // run is the program that the user starts; it returns the exit code.
 func run(args []string) int {
 	o, err := parse(args)
 	if err != nil {
-		complain(err)
-		return codeUsage
+		return complain(codeUsage, err)
 	}
-	if len(o.command) > 0 {
-		if _, err := exec.LookPath(o.command[0]); err != nil {
-			complain(err)
-			return startCode(err)
-		}
-	}
-	servers, err := zookeeper.Open(o.zk, o.Timeout)
+	servers, err := zookeeper.Open(*o.zk, o.Timeout)
 	if err != nil {
-		complain(err)
-		return codeFailed
+		return complain(codeFailed, err)
 	}
 	defer servers.Close()
 	if len(o.command) == 0 {
 		return demonstrate(servers.Connect)
 	}
-	outliveReaders()
+	if _, err := exec.LookPath(o.command[0]); err != nil {
+		return complain(startCode(err), err)
+	}
 	s, err := newSupervisor(o, servers.Connect)
 	if err != nil {
-		complain(err)
-		return codeUsage
+		return complain(codeUsage, err)
 	}
 	return s.run()
 }
 
-// outliveReaders makes a write to a pipe that nobody holds an error. Without it that kills this
-// process. A job is started with the signal as this process got it.
-func outliveReaders() {
-	if !signal.Ignored(syscall.SIGPIPE) {
-		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	}
+// options are the flags.
+type options struct {
+	zk                     *string
+	path, id               string
+	access                 flags.Access
+	flags.Times            // -timeout and -lease
+	grace                  time.Duration
+	once, restart, verbose bool
+	command                []string
 }
 
-// catch delivers the signals that are not left to themselves. What the program was told to
-// ignore when it was started, as by nohup, stays ignored, for the job too.
-func catch() <-chan os.Signal {
-	caught := make(chan os.Signal, 16)
-	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2} {
-		if !signal.Ignored(s) {
-			signal.Notify(caught, s)
-		}
+// parse reads the flags and checks those that the library does not know. It ends the program after
+// -help, and when a value cannot be read.
+func parse(args []string) (*options, error) {
+	o := &options{Times: flags.Times{Timeout: 15 * time.Second, Lease: session.DefaultLease}}
+	f := flag.NewFlagSet("singleton", flag.ExitOnError)
+	f.Usage = func() {
+		fmt.Fprintln(f.Output(), "usage: singleton -zk host:port,... -path /znode [flags] -- command [arguments]")
+		f.PrintDefaults()
 	}
-	return caught
+	o.zk = zookeeper.Flag(f)
+	f.StringVar(&o.path, "path", "/zkrecipe/singleton", "the election's `znode`, created when missing")
+	f.StringVar(&o.id, "id", "", "this candidate's `name` (default host name and process id)")
+	o.access.Define(f)
+	o.Times.Define(f)
+	f.DurationVar(&o.grace, "grace", 0, "from SIGTERM to SIGKILL when the leadership is lost (default an eighth of -lease)")
+	f.BoolVar(&o.once, "once", false, "run the command once, which is the default")
+	f.BoolVar(&o.restart, "restart", false, "enter the line again when the command has ended")
+	f.BoolVar(&o.verbose, "v", false, "log to stderr")
+	_ = f.Parse(args)
+	o.id, o.command = flags.ID(o.id), f.Args()
+	return o, o.check(f)
+}
+
+func (o *options) check(f *flag.FlagSet) error {
+	if o.once && o.restart {
+		return errors.New("both -once and -restart; want one of them")
+	}
+	if len(o.command) == 0 && *o.zk != "" {
+		return errors.New("no command; want -- and a command after the flags")
+	}
+	if err := o.Times.Check(f, time.Hour); err != nil {
+		return err
+	}
+	if longest := 3 * o.Lease / 16; o.grace < 0 || o.grace > longest {
+		return fmt.Errorf("-grace is %v; want 0 to three sixteenths of -lease, which are %v of %v: "+
+			"SIGTERM and SIGKILL have to fit into the lease", o.grace, longest, o.Lease)
+	}
+	o.grace = cmp.Or(o.grace, o.Lease/8)
+	return o.access.Check()
 }

@@ -28,9 +28,13 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == asJob {
 		os.Exit(testJob(os.Args[2:]))
 	}
-	// Under nohup SIGHUP is ignored, and would be in all that is started from here. A signal that
-	// is caught is not passed on as ignored.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	// Under nohup SIGHUP is ignored, in the background of a script SIGINT is, and they would be in all that is
+	// started from here. A signal that is caught is not passed on as ignored.
+	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
 	var remove func()
 	exe, remove = proc.Build()
 	m.Run()

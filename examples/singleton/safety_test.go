@@ -12,6 +12,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
 	"github.com/zkrecipe/zkrecipe/internal/await"
+	"github.com/zkrecipe/zkrecipe/internal/tether"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
@@ -177,7 +178,7 @@ func TestAStoppedGuardianDoesNotSaveTheJob(t *testing.T) {
 // guardianOf returns the process id of a singleton's guardian.
 func guardianOf(t *testing.T, p *program) int {
 	t.Helper()
-	pids := childrenOf(p.Cmd.Process.Pid)
+	pids := tether.Children(p.Cmd.Process.Pid)
 	if len(pids) != 1 {
 		t.Fatalf("children %v; want one", pids)
 	}

@@ -8,89 +8,94 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"syscall"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/internal/history"
+	"github.com/zkrecipe/zkrecipe/internal/tether"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// supervisor stands for election and has a guardian run the job in its terms. All but lead runs in
-// one goroutine.
+// supervisor stands for election and has a guardian run the job in its terms.
 type supervisor struct {
 	*options
 	client   *session.Client
 	election *election.Election
-	signals  <-chan os.Signal
-	terms    chan *election.Term // from lead to run: this candidate is elected
-	ended    chan error          // from run to lead: what lead returns for the term
-	last     bool                // the present job, or the next one, is the last
-
-	code int              // the program's exit code
-	late <-chan time.Time // until when to leave the line; nil as long as there is no code
+	signals  chan os.Signal
+	last     bool // the present job, or the next one, is the last
 }
 
 // newSupervisor checks what the library can check without I/O.
 func newSupervisor(o *options, connect string) (*supervisor, error) {
+	s := &supervisor{options: o, signals: catch(), last: !o.restart}
 	level := slog.LevelWarn
 	if o.verbose {
 		level = slog.LevelInfo
 	}
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
-	client, err := o.access.Open(connect, session.Config{Timeout: o.Timeout, Lease: o.Lease, Logger: log})
+	var err error
+	s.client, err = o.access.Open(connect, session.Config{Timeout: o.Timeout, Lease: o.Lease, Logger: log})
 	if err != nil {
 		return nil, err
 	}
-	el, err := election.New(client, o.path, election.Config{ID: o.id, StopBefore: o.stopBefore(), Logger: log})
+	s.election, err = election.New(s.client, o.path, election.Config{ID: o.id, StopBefore: o.stopBefore(), Logger: log})
 	if err != nil {
-		client.Close()
+		s.client.Close()
 		return nil, err
 	}
-	return &supervisor{
-		options: o, client: client, election: el, signals: catch(),
-		terms: make(chan *election.Term), ended: make(chan error), last: !o.restart,
-	}, nil
+	return s, nil
 }
 
-// leaveWithin is how long leaving the line may take when no job is left to wait for: what
-// is not deleted by then goes when the session expires.
-const leaveWithin = 4 * time.Second
+// catch delivers the signals that are not left to themselves. What the program was told to
+// ignore when it was started, as by nohup, stays ignored, for the job too.
+func catch() chan os.Signal {
+	caught := make(chan os.Signal, 16)
+	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2} {
+		if !signal.Ignored(s) {
+			signal.Notify(caught, s)
+		}
+	}
+	if !signal.Ignored(syscall.SIGPIPE) { // a write to a pipe that nobody holds must not kill us
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	}
+	return caught
+}
 
-// run stands for election until there is an exit code.
+// run stands for election and runs the job in its terms, all in this goroutine, to which lead gives
+// each term. It returns the exit code.
 func (s *supervisor) run() int {
-	becomeSubreaper()
+	tether.Adopt()
 	ctx, leave := context.WithCancel(context.Background())
 	defer leave()
-	result := make(chan error, 1)
-	go func() {
-		err := s.election.Run(ctx, s.lead)
-		result <- errors.Join(err, s.client.Close())
-	}()
-	for told := false; ; {
+	terms, ended, left := make(chan *election.Term), make(chan error), make(chan error, 1)
+	lead := func(ctx context.Context, term *election.Term) error {
 		select {
-		case term := <-s.terms:
-			s.ended <- s.serve(term)
-		case sig := <-s.signals:
-			switch {
-			case !ends(sig) && sig != syscall.SIGHUP: // there is no job to tell
-			case told: // it has been sent again
-				return s.code
-			default:
-				told = true
-				s.finish(codeSignal + int(sig.(syscall.Signal)))
+		case terms <- term:
+			return <-ended
+		case <-ctx.Done(): // a signal came first
+			return context.Cause(ctx)
+		}
+	}
+	go func() { left <- errors.Join(s.election.Run(ctx, lead), s.client.Close()) }()
+	for {
+		select {
+		case term := <-terms:
+			code := s.supervise(term)
+			if s.last {
+				ended <- election.ErrStop
+				return awaitLeft(left, code)
+			}
+			ended <- fmt.Errorf("the job has ended with exit code %d", code)
+		case sig := <-s.signals: // there is no job to pass it on to
+			if ends(sig) || sig == syscall.SIGHUP {
+				signal.Stop(s.signals) // another one ends the program at once
 				leave()
+				return awaitLeft(left, codeSignal+int(sig.(syscall.Signal)))
 			}
-		case err := <-result:
-			var refused *recipe.PermanentError
-			if errors.As(err, &refused) {
-				complain(err)
-				return codeFailed
-			}
-			return s.code
-		case <-s.late:
-			complain(fmt.Errorf("the ensemble has not answered for %v; the session will expire", leaveWithin))
-			return s.code
+		case err := <-left: // refused: nothing else ends it
+			return complain(codeFailed, err)
 		}
 	}
 }
@@ -100,51 +105,33 @@ func ends(sig os.Signal) bool {
 	return sig == syscall.SIGINT || sig == syscall.SIGTERM || sig == syscall.SIGQUIT
 }
 
-// finish sets the exit code, the first time.
-func (s *supervisor) finish(code int) {
-	if s.late == nil {
-		s.code, s.late = code, time.After(leaveWithin)
+// awaitLeft waits until the candidate has left the line, but not for long: what is not deleted by
+// then goes when the session expires. It returns the exit code.
+func awaitLeft(left <-chan error, code int) int {
+	const within = 4 * time.Second
+	select {
+	case <-left:
+		return code
+	case <-time.After(within):
+		return complain(code, fmt.Errorf("the ensemble has not answered for %v; the session will expire", within))
 	}
-}
-
-// lead is the election's callback.
-func (s *supervisor) lead(_ context.Context, term *election.Term) error {
-	s.terms <- term
-	return <-s.ended
-}
-
-// serve serves one term. It returns what lead returns.
-func (s *supervisor) serve(term *election.Term) error {
-	if s.late != nil {
-		return election.ErrStop // a signal came first
-	}
-	code := s.supervise(term)
-	if !s.last {
-		return fmt.Errorf("the job has ended with exit code %d", code)
-	}
-	s.finish(code)
-	return election.ErrStop
 }
 
 // supervise runs the job during one term and returns the exit code. Nothing of the job is left then.
 func (s *supervisor) supervise(term *election.Term) int {
 	j, err := startJob(s.command, s.environment(term), s.limits(term))
 	if err != nil {
-		complain(fmt.Errorf("cannot supervise the job: %w", err))
-		return codeFailed
+		return complain(codeFailed, fmt.Errorf("cannot supervise the job: %w", err))
 	}
 	s.follow(term, j)
-	j.bury()
-	guardian, over := j.cmd.ProcessState, term.Context().Err() != nil
+	code, over := j.bury(), term.Context().Err() != nil
 	switch {
-	case over && (!guardian.Exited() || guardian.ExitCode() == codeLost):
-		complain(fmt.Errorf("%w: the job was ended", context.Cause(term.Context())))
-		return codeLost
-	case !guardian.Exited():
-		complain(fmt.Errorf("the guardian has ended (%v): the job was killed", guardian))
-		return codeFailed
+	case over && (code == codeLost || code == codeKilled):
+		return complain(codeLost, fmt.Errorf("%w: the job was ended", context.Cause(term.Context())))
+	case code == codeKilled:
+		return complain(codeFailed, errors.New("the guardian was killed, and the job with it"))
 	}
-	return guardian.ExitCode()
+	return code
 }
 
 // follow hands signals and each extension of the lease on until the job or the term has ended.
@@ -163,34 +150,36 @@ func (s *supervisor) follow(term *election.Term, j *job) {
 		case <-term.Context().Done():
 			l := s.limits(term) // passed if another may lead already: nothing remains then
 			l.Term = 0          // even if the lease is extended once more
-			j.order(l, 0)
-			j.end(killRoom(s.Lease) / 2)
+			j.end(l, killRoom(s.Lease)/2)
 			return
 		}
 	}
 }
 
-// limits are those of the job as the lease is now. A server may have granted a shorter
-// session timeout than asked for, which makes the lease shorter.
+// killRoom is how long before the lease's end SIGKILL is sent: the time for the kernel to
+// carry it out, and for the guardian to be late.
+func killRoom(lease time.Duration) time.Duration { return lease / 16 }
+
+// stopBefore is how long before the lease's end SIGTERM is sent. The library wants at
+// most a quarter of the lease; -grace is checked to fit in.
+func (o *options) stopBefore() time.Duration { return o.grace + killRoom(o.Lease) }
+
+// limits are those of the job as the lease is now. A server may have granted a shorter session
+// timeout than asked for, which makes the lease shorter.
 func (s *supervisor) limits(term *election.Term) limits {
 	begun := now() // read first: should we be paused here, the limits come out too early
-	end := begun + term.Remaining()
-	granted := min(s.Lease, s.client.Status().LeaseTime)
-	return limits{
-		Term: end - min(s.stopBefore(), granted/4),
-		Kill: end - killRoom(granted),
-	}
+	end, lease := begun+term.Remaining(), s.client.Status().LeaseTime
+	return limits{Term: end - min(s.stopBefore(), lease/4), Kill: end - killRoom(lease)}
 }
 
 // environment is what the job learns about the term.
 func (s *supervisor) environment(term *election.Term) []string {
-	env := append(os.Environ(),
+	monotonic, boottime := time.Duration(history.Now()), now() // read before what remains of the lease
+	remaining := term.Remaining()
+	return append(os.Environ(),
 		fmt.Sprintf("ZKRECIPE_TOKEN=%d", term.Token()),
 		"ZKRECIPE_DEADLINE="+term.Deadline().UTC().Format("2006-01-02T15:04:05.000Z07:00"),
+		fmt.Sprintf("ZKRECIPE_DEADLINE_MONOTONIC=%d", monotonic+remaining),
+		fmt.Sprintf("ZKRECIPE_DEADLINE_BOOTTIME=%d", boottime+remaining),
 		"ZKRECIPE_PATH="+s.path, "ZKRECIPE_ID="+s.id)
-	for name, clock := range clocks {
-		begun := clock()
-		env = append(env, fmt.Sprintf("ZKRECIPE_DEADLINE_%s=%d", name, begun+term.Remaining()))
-	}
-	return env
 }

@@ -7,11 +7,13 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/tether"
 )
 
 // sweep kills a process group (unless it is 0) and all descendants of this process but the
 // spared children, and returns when they are gone: orphans become children of ours (see
-// becomeSubreaper), so that nobody is missed in the end. The group's number is in use until
+// tether.Adopt), so that nobody is missed in the end. The group's number is in use until
 // its last member was reaped, and given to another group only much later, after all other numbers.
 func sweep(group int, spared map[int]bool) {
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
@@ -29,7 +31,7 @@ func sweep(group int, spared map[int]bool) {
 // killChildren kills the children of a process but the spared ones, and theirs. It reports whether
 // there were any.
 func killChildren(parent int, spared map[int]bool) (any bool) {
-	for _, pid := range childrenOf(parent) {
+	for _, pid := range tether.Children(parent) {
 		if !spared[pid] {
 			any = true
 			_ = syscall.Kill(pid, syscall.SIGKILL) // fails for one who is gone or not ours to kill

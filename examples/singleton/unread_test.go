@@ -12,6 +12,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
 	"github.com/zkrecipe/zkrecipe/internal/await"
+	"github.com/zkrecipe/zkrecipe/internal/tether"
 )
 
 // unread returns the end of a full pipe that nobody reads.
@@ -108,7 +109,7 @@ func TestADemonstrationThatNobodyReadsLeavesNothing(t *testing.T) {
 			}
 			var players []int
 			await.Until(t, "second singleton", func() bool {
-				players = childrenOf(cmd.Process.Pid)
+				players = tether.Children(cmd.Process.Pid)
 				return len(players) == 2
 			})
 			if err := cmd.Process.Signal(end); err != nil {

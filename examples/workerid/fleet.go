@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
+	"os"
 	"sync"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/examples/internal/cable"
+	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
 	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -16,22 +17,14 @@ import (
 
 // fleet is all workers, and the book of the ids that they have issued.
 type fleet struct {
-	options
-	connect  string
+	*program
 	out      *lines.Output
-	stdout   io.Writer
-	workers  []*worker
-	acquired chan event // has room for all
+	all      []*worker
+	acquired chan struct{} // somebody has got a number; has room for all
 
 	mu     sync.Mutex // guards what follows
 	issued map[int64]string
 	twice  int
-}
-
-// event is a number that a worker has got.
-type event struct {
-	w      *worker
-	number int
 }
 
 // worker is one process of the fleet, with a client and a network of its own.
@@ -39,7 +32,7 @@ type worker struct {
 	f      *fleet
 	name   string
 	out    *lines.Output
-	net    network
+	cable  cable.Cable
 	client *session.Client
 	cancel context.CancelFunc
 	done   chan struct{} // closed when it has stopped
@@ -50,76 +43,67 @@ const stepWithin = 30 * time.Second
 
 // play lets workers come, be cut off, come back and leave.
 func (f *fleet) play(ctx context.Context) error {
-	for i := range f.options.workers {
+	for i := range f.workers {
 		w, err := f.start(ctx, fmt.Sprintf("w%d", i+1))
 		if err != nil {
 			return err
 		}
 		if i < f.size {
-			if _, err := f.next(ctx); err != nil { // one after the other, so that the last have to wait
+			if err := f.next(ctx); err != nil { // one after the other, so that the last have to wait
 				return err
 			}
 		} else {
 			f.out.Write("waits", "worker", w.name)
 		}
 	}
-	work := func() error { return sleep(ctx, f.times.Lease) }
+	work := func() error { return demo.Sleep(ctx, f.Times.Lease) }
 	if err := work(); err != nil {
 		return err
 	}
-	cut := f.workers[0]
+	cut := f.all[0]
 	f.out.Write("cut", "worker", cut.name)
-	cut.net.cut(true)
-	if _, err := f.next(ctx); err != nil {
+	cut.cable.Cut()
+	if err := f.next(ctx); err != nil {
 		return err
 	}
 	if err := work(); err != nil {
 		return err
 	}
 	f.out.Write("healed", "worker", cut.name)
-	cut.net.cut(false)
-	f.workers[1].stop()
-	if _, err := f.next(ctx); err != nil {
+	cut.cable.Mend()
+	f.all[1].stop()
+	if err := f.next(ctx); err != nil {
 		return err
 	}
 	return work()
 }
 
 // next waits until somebody has got a number.
-func (f *fleet) next(ctx context.Context) (event, error) {
+func (f *fleet) next(ctx context.Context) error {
 	select {
-	case e := <-f.acquired:
-		return e, nil
-	case <-ctx.Done():
-		return event{}, context.Cause(ctx)
-	case <-time.After(stepWithin):
-		return event{}, errors.New("nobody has got a number in time")
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
+	case <-f.acquired:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	case <-time.After(stepWithin):
+		return errors.New("nobody has got a number in time")
 	}
 }
 
 // start starts a worker.
 func (f *fleet) start(ctx context.Context, name string) (*worker, error) {
-	w := &worker{f: f, name: name, out: lines.New(f.stdout, name), done: make(chan struct{})}
-	client, err := session.Open(f.connect, session.Config{Timeout: f.times.Timeout, Lease: f.times.Lease, Dial: w.net.dial})
+	w := &worker{f: f, name: name, out: lines.New(os.Stdout, name), done: make(chan struct{})}
+	client, err := f.Client(w.cable.Dial)
 	if err != nil {
 		return nil, err
 	}
 	w.client = client
-	sem, err := semaphore.New(client, f.path, f.size, semaphore.Config{ID: name, Slots: true})
+	sem, err := semaphore.New(client, f.Path, f.size, semaphore.Config{ID: name, Slots: true})
 	if err != nil {
 		return nil, err
 	}
 	ctx, w.cancel = context.WithCancel(ctx)
-	f.workers = append(f.workers, w)
+	f.all = append(f.all, w)
 	go func() {
 		defer close(w.done)
 		w.work(ctx, sem)
@@ -135,8 +119,8 @@ func (w *worker) stop() {
 }
 
 func (f *fleet) stop() {
-	for _, w := range f.workers {
-		w.net.cut(false)
+	for _, w := range f.all {
+		w.cable.Mend()
 		w.stop()
 	}
 }
@@ -156,37 +140,4 @@ func (f *fleet) totals() (issued, twice int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return len(f.issued), f.twice
-}
-
-// network is a worker's, which can be cut: nothing arrives any more, and nothing tells.
-type network struct {
-	mu    sync.Mutex // guards what follows
-	down  bool
-	conns []net.Conn
-}
-
-func (n *network) dial(ctx context.Context, kind, address string) (net.Conn, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.down {
-		return nil, errors.New("the network is down")
-	}
-	var d net.Dialer
-	c, err := d.DialContext(ctx, kind, address)
-	if err == nil {
-		n.conns = append(n.conns, c)
-	}
-	return c, err
-}
-
-func (n *network) cut(down bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.down = down
-	for _, c := range n.conns {
-		if down {
-			_ = c.Close()
-		}
-	}
-	n.conns = nil
 }

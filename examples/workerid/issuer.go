@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
 )
 
@@ -24,13 +25,13 @@ func (w *worker) work(ctx context.Context, sem *semaphore.Semaphore) {
 		permit, err := sem.Acquire(ctx)
 		if err != nil {
 			if ctx.Err() == nil {
-				w.out.Write("error", "error", err.Error())
+				w.out.Fail(err)
 			}
 			return
 		}
 		slot := permit.Slot()
 		w.out.Write("acquired", "slot", slot.Number(), "token", slot.Token(), "deadline", permit.Remaining)
-		w.f.acquired <- event{w, slot.Number()}
+		w.f.acquired <- struct{}{}
 		n := w.issue(ctx, permit, slot)
 		lost := context.Cause(permit.Context()) // nil if it was not
 		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
@@ -47,7 +48,7 @@ func (w *worker) work(ctx context.Context, sem *semaphore.Semaphore) {
 // issue issues ids until the slot is not ours any more. It is the part to copy: it asks Valid
 // before each id.
 func (w *worker) issue(ctx context.Context, permit *semaphore.Permit, slot semaphore.Slot) (n int) {
-	_ = sleep(ctx, differ)
+	_ = demo.Sleep(ctx, differ)
 	last, counter := int64(0), int64(0)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()

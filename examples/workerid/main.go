@@ -14,81 +14,40 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
+	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
 	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
 	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
 )
 
 func main() {
-	o, err := parse(os.Args[1:])
-	if errors.Is(err, flag.ErrHelp) {
-		return
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "workerid:", err)
-		os.Exit(2)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	if err := run(ctx, o, os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "workerid:", err)
-		os.Exit(1)
-	}
+	p := &program{Demo: demo.New("workerid", "/zkrecipe/workerid", 10*time.Second, 400*time.Millisecond)}
+	p.Flags.IntVar(&p.size, "size", 4, "how many numbers there are")
+	p.Flags.IntVar(&p.workers, "workers", 5, "how many workers want one")
+	p.Main(p.check, p.run)
 }
 
-// options are the flags.
-type options struct {
-	zk, path      string
+// program is the demonstration with its own flags.
+type program struct {
+	*demo.Demo
 	size, workers int
-	times         flags.Times
 }
 
-// maxTimeout is the longest session timeout that makes sense here.
-const maxTimeout = time.Minute
-
-func parse(args []string) (o options, err error) {
-	o.times = flags.Times{Timeout: 10 * time.Second, Lease: 400 * time.Millisecond}
-	f := flag.NewFlagSet("workerid", flag.ContinueOnError)
-	zk := zookeeper.Flag(f)
-	f.StringVar(&o.path, "path", "/zkrecipe/workerid", "the semaphore's `znode`, created when missing")
-	f.IntVar(&o.size, "size", 4, "how many numbers there are")
-	f.IntVar(&o.workers, "workers", 5, "how many workers want one")
-	o.times.Define(f)
-	if err := f.Parse(args); err != nil {
-		return o, err
-	}
-	o.zk = *zk
+func (p *program) check() error {
 	switch {
-	case f.NArg() > 0:
-		return o, fmt.Errorf("unexpected argument %q; want flags only", f.Arg(0))
-	case o.size < 2 || o.size > maxNumber:
-		return o, fmt.Errorf("-size is %d; want 2 to %d", o.size, maxNumber)
-	case o.workers <= o.size || o.workers > 2*maxNumber:
-		return o, fmt.Errorf("-workers is %d; want more than -size, and at most %d", o.workers, 2*maxNumber)
+	case p.size < 2 || p.size > maxNumber:
+		return fmt.Errorf("-size is %d; want 2 to %d", p.size, maxNumber)
+	case p.workers <= p.size || p.workers > 2*maxNumber:
+		return fmt.Errorf("-workers is %d; want more than -size, and at most %d", p.workers, 2*maxNumber)
 	}
-	return o, o.times.Check(f, maxTimeout)
+	return nil
 }
 
-// run is the program.
-func run(ctx context.Context, o options, stdout io.Writer) error {
-	ensemble, err := zookeeper.Open(o.zk, o.times.Timeout)
-	if err != nil {
-		return err
-	}
-	defer ensemble.Close()
-	if err := ensemble.Reach(ctx); err != nil {
-		return err
-	}
-	f := &fleet{options: o, connect: ensemble.Connect, out: lines.New(stdout, "fleet"), stdout: stdout, acquired: make(chan event, 100), issued: map[int64]string{}}
+func (p *program) run(ctx context.Context, _ *zookeeper.Ensemble) error {
+	f := &fleet{program: p, out: lines.New(os.Stdout, "fleet"), acquired: make(chan struct{}, 100), issued: map[int64]string{}}
 	defer f.stop()
 	if err := f.play(ctx); err != nil {
 		return err

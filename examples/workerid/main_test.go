@@ -1,13 +1,28 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
-	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
 )
+
+var exe string
+
+func TestMain(m *testing.M) {
+	var remove func()
+	exe, remove = proc.Build()
+	m.Run()
+	remove()
+}
+
+// hang guards against a program that does not end.
+const hang = 2 * time.Minute
+
+// size is the default of -size.
+const size = 4
 
 // line is what the program tells.
 type line struct {
@@ -18,33 +33,27 @@ type line struct {
 }
 
 func TestNoIDIsIssuedTwice(t *testing.T) {
-	o, err := parse(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	var out bytes.Buffer
-	if err := run(ctx, o, &out); err != nil {
-		t.Fatalf("%v\n%s", err, out.String())
+	p := proc.Start(t, exe)
+	if code, stderr := p.Exit(hang); code != 0 || stderr != "" {
+		t.Fatalf("exit code %d, stderr %q; want 0 and none", code, stderr)
 	}
 	slots, tokens, last := map[string]int{}, map[int]int64{}, line{}
 	counts := map[string]int{}
-	for s := bufio.NewScanner(&out); s.Scan(); {
+	for _, text := range p.Lines() {
 		var l line
-		if err := json.Unmarshal(s.Bytes(), &l); err != nil {
-			t.Fatalf("line %s: %v", s.Text(), err)
+		if err := json.Unmarshal([]byte(text), &l); err != nil {
+			t.Fatalf("line %s: %v", text, err)
 		}
 		counts[l.Event]++
 		if l.Event == "acquired" {
-			if l.Token <= tokens[*l.Slot] || *l.Slot < 0 || *l.Slot >= o.size {
+			if l.Token <= tokens[*l.Slot] || *l.Slot < 0 || *l.Slot >= size {
 				t.Errorf("%s has slot %d with token %d after %d", l.ID, *l.Slot, l.Token, tokens[*l.Slot])
 			}
 			tokens[*l.Slot], slots[l.ID] = l.Token, *l.Slot
 		}
 		last = l
 	}
-	if counts["acquired"] < o.size+2 || counts["lost"] == 0 || counts["released"] == 0 {
+	if counts["acquired"] < size+2 || counts["lost"] == 0 || counts["released"] == 0 {
 		t.Errorf("events %v", counts)
 	}
 	if last.Event != "done" || last.Twice != 0 || last.Issued < 1000 {
@@ -53,9 +62,10 @@ func TestNoIDIsIssuedTwice(t *testing.T) {
 }
 
 func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
-	for _, args := range [][]string{{"-size", "1"}, {"-workers", "4"}, {"x"}, {"-lease", "1ms"}, {"-size", "2000", "-workers", "2001"}} {
-		if _, err := parse(args); err == nil {
-			t.Errorf("%v is accepted", args)
+	for _, args := range []string{"-size 1", "-workers 4", "x", "-lease 1ms", "-size 2000 -workers 2001"} {
+		p := proc.Start(t, exe, strings.Fields(args)...)
+		if code, stderr := p.Exit(hang); code != 2 || !strings.Contains(stderr, "; want ") {
+			t.Errorf("%s: exit code %d, stderr %q; want 2 and what is wrong", args, code, stderr)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"os/exec"
 	"regexp"
 	"strconv"
@@ -61,13 +62,29 @@ func (v broken) search(faults string, seeds int) (out string, passed bool) {
 }
 
 func TestEveryVariantIsCaught(t *testing.T) {
-	if raceEnabled || testing.Short() {
-		t.Skip("SKIP: the variants are compiled, and without the race detector")
+	if testing.Short() {
+		t.Skip("SKIP: the variants are compiled")
 	}
 	set := variant.ReadSet(t, "../..")
+	if raceEnabled {
+		moreSeeds(t, set)
+	}
 	set.EachInParallel(t, func(t *testing.T, v variant.Variant, command func(args ...string) *exec.Cmd) {
 		newBroken(t, v, command).isCaught(t)
 	})
+}
+
+// moreSeeds runs many seeds without the race detector, with which a seed takes many times as long. They also show that
+// only what is broken is caught.
+func moreSeeds(t *testing.T, set *variant.Set) {
+	for _, test := range []string{"TestSeeds", "TestLocks", "TestOthers", "TestSeedsOfSemaphores", "TestAnUndisturbedLeaderKeepsItsTermForAnHour"} {
+		t.Run("none/"+test, func(t *testing.T) {
+			t.Parallel()
+			if out, err := set.Unbroken(t, "-test.run", "^"+test+"$", "-test.v").CombinedOutput(); err != nil || !bytes.Contains(out, []byte("--- PASS: "+test)) {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
 }
 
 func (v broken) isCaught(t *testing.T) {

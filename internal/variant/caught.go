@@ -22,7 +22,7 @@ func EachIsCaught(t *testing.T, root string) {
 		tests[test] = true
 	}
 	all := "^(" + strings.Join(slices.Sorted(maps.Keys(tests)), "|") + ")$"
-	if out, err := exec.CommandContext(t.Context(), set.together, "-test.run", all).CombinedOutput(); err != nil {
+	if out, err := set.Unbroken(t, "-test.run", all).CombinedOutput(); err != nil {
 		t.Fatalf("the tests fail with no variant chosen: %v\n%s", err, out)
 	}
 	set.EachInParallel(t, func(t *testing.T, v Variant, broken func(args ...string) *exec.Cmd) {

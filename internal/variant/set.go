@@ -59,6 +59,11 @@ func (s *Set) EachInParallel(t *testing.T, test func(t *testing.T, v Variant, br
 	}
 }
 
+// Unbroken returns the command that runs the package's tests with no variant chosen.
+func (s *Set) Unbroken(t *testing.T, args ...string) *exec.Cmd {
+	return exec.CommandContext(t.Context(), s.together, args...)
+}
+
 // Build runs the go command, "build" or "test", with the variant in place of the module at root.
 func (v Variant) Build(t *testing.T, root, command string, args ...string) {
 	t.Helper()

@@ -32,7 +32,6 @@ type Round struct {
 	guarded chan struct{} // closed by guard at its end
 	leaving chan struct{} // has room for the one Leave that is at work
 	left    bool          // belongs to the Leave that is at work, as rest does
-	refused error         // why the own znode must stay; owned by that one
 	rest    int           // how many others were inside at the last read
 }
 
@@ -112,7 +111,9 @@ func (r *Round) gone() bool {
 // Leave leaves and waits until all members of the round have left, by Leave or by the end of their
 // sessions. The round is over at once; then the znode is deleted, in the background if ctx ends before.
 // It continues to wait after a loss of the session. The error wraps the cause of ctx, or is session.ErrClosed
-// or a [*recipe.PermanentError]; after an error Leave may be called again.
+// or a [*recipe.PermanentError]; after an error Leave may be called again. If this member must not delete
+// its znode, the first Leave returns a PermanentError, and the client's session is ended. That takes the
+// znode, so that the others do not wait for ever, and all else that the session has.
 func (r *Round) Leave(ctx context.Context) error {
 	select {
 	case r.leaving <- struct{}{}:
@@ -132,14 +133,11 @@ func (r *Round) Leave(ctx context.Context) error {
 		defer r.life.End()
 		err := r.e.s.EnsureDeleted(ctx, r.e.path)
 		if err != nil {
-			r.e.s.DeleteInBackground(r.e.path, nil)
+			r.e.s.DeleteInBackground(r.e.path, nil) // it ends the session if deleting is refused
 		}
 		if errors.Is(err, zk.ErrNoAuth) {
-			r.refused = &recipe.PermanentError{Path: r.d.path, Err: err}
+			return &recipe.PermanentError{Path: r.d.path, Err: err}
 		}
-	}
-	if r.refused != nil {
-		return r.refused
 	}
 	err := life.InEach(ctx, r.d.client, r.d.path, func(s *session.Session) error { return r.awaitOthers(ctx, s) })
 	if r.rest == 0 {

@@ -17,7 +17,7 @@ import (
 // Whatever ends a term, a hundred times in turn, the candidate comes back.
 func TestAHundredLossesAreFollowedByAHundredReturns(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		s.expels = true
+		s.turns.Expels = true
 		admin := s.Admin()
 		a := s.enter("a")
 		for i := range 100 {

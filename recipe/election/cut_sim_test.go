@@ -146,7 +146,7 @@ func TestATermThatIsLostWhileItBeginsIsOver(t *testing.T) {
 		}}
 		onStage(t, cfg, func(t *testing.T, s *stage) {
 			begin = make(chan struct{}, 100) // the bubble's own
-			s.expels = true
+			s.turns.Expels = true
 			a := s.enter("a")
 			<-begin
 			time.Sleep(delay)

@@ -2,8 +2,6 @@ package election_test
 
 import (
 	"context"
-	"slices"
-	"sync"
 	"testing"
 
 	"github.com/go-zookeeper/zk"
@@ -15,14 +13,10 @@ import (
 )
 
 // A stage is three simulated servers in the time of a bubble, and the candidates of one
-// election. It compares the terms: once over, a term stays over, so to look at all earlier
-// ones whenever one begins finds every overlap.
+// election. It compares the terms.
 type stage struct {
 	*shared.Stage
-
-	mu     sync.Mutex // guards what follows
-	terms  []*election.Term
-	expels bool // an administrator takes znodes or sessions away: no more than tokens are promised
+	turns shared.Turns[*election.Term]
 }
 
 const (
@@ -64,7 +58,7 @@ func untilTheEnd(ctx context.Context, _ *election.Term) error {
 
 func (s *stage) enterWith(name string, cfg election.Config, lead func(context.Context, *election.Term) error, servers ...string) *candidate {
 	s.T.Helper()
-	c := start(s.T, s.Client(name, servers...), stagePath, name, cfg, func(term *election.Term) { s.began(name, term) }, lead)
+	c := start(s.T, s.Client(name, servers...), stagePath, name, cfg, func(term *election.Term) { s.turns.Begin(s.T, name, term, false) }, lead)
 	c.host = s.Host(name)
 	s.T.Cleanup(func() { // before the ensemble's own end
 		c.host.Heal()
@@ -77,35 +71,8 @@ func (s *stage) enterWith(name string, cfg election.Config, lead func(context.Co
 	return c
 }
 
-// began looks at all earlier terms at the beginning of one.
-func (s *stage) began(name string, term *election.Term) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, old := range s.terms {
-		if old.Token() >= term.Token() {
-			s.T.Errorf("%s leads with token %d after %d", name, term.Token(), old.Token())
-		}
-		if s.expels {
-			continue
-		}
-		if old.Valid() && term.Valid() {
-			s.T.Errorf("%s leads while %s does, for %v more", name, old.ID(), old.Remaining())
-		}
-		select {
-		case <-old.Context().Done(): // not Err, which looks at the clock by itself
-		default:
-			s.T.Errorf("%s leads while the context of %s goes on", name, old.ID())
-		}
-	}
-	s.terms = append(s.terms, term)
-}
-
 // begun lists the terms that have begun, oldest first.
-func (s *stage) begun() []*election.Term {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.terms)
-}
+func (s *stage) begun() []*election.Term { return s.turns.All() }
 
 // leading counts the terms that are valid now.
 func (s *stage) leading() (n int) {

@@ -19,7 +19,7 @@ import (
 func TestAForgedAnnouncementMakesTwoLeadersWhomTheirTokensTellApart(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		all, first := s.lineUp("a", "b")
-		s.expels = true
+		s.turns.Expels = true
 		eve := s.Admin()
 		all[0].host.Hold() // so that it does not hear of it
 		_, stat, err := eve.Get(t.Context(), stagePath)
@@ -54,7 +54,7 @@ func TestAForgedHeartbeatMakesTwoLeadersWhomTheirTokensTellApart(t *testing.T) {
 				all[1].events.wait(election.EventHeir, 1)
 				time.Sleep(2 * stageD)
 			}
-			s.expels = true
+			s.turns.Expels = true
 			eve, beat := s.Admin(), s.Session(all[0].client).HeartbeatPath(all[0].client.Status().Session)
 			all[0].host.Hold() // so that its next beat does not set it right
 			if _, err := eve.Set(t.Context(), beat, []byte("200ms"), -1); err != nil {

@@ -82,7 +82,7 @@ func TestADowngradeKeepsItsPlaceWhenTheNumbersRunOut(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				s.held("w", reader, reading)
+				s.turns.Add("w", reader, reading)
 				time.Sleep(5 * stageD)
 				if !reader.Valid() {
 					t.Error("the reader has lost its place")

@@ -105,7 +105,7 @@ func TestContendersForAPathThatComesAndGoes(t *testing.T) {
 						t.Errorf("%s: %v", p.name, err)
 						return
 					}
-					s.check(p.name, h, false)
+					s.turns.Begin(t, p.name, h, false)
 					time.Sleep(time.Duration(i) * 5 * time.Millisecond)
 					if err := h.Release(context.Background()); err != nil {
 						t.Errorf("%s: %v", p.name, err)

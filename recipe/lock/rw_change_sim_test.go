@@ -73,7 +73,7 @@ func TestADowngrade(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					s.held("a", reader, reading)
+					s.turns.Add("a", reader, reading)
 					if h.Valid() || !reader.Valid() || reader.Token() != h.Token() {
 						t.Errorf("valid %v and %v, tokens %d and %d", h.Valid(), reader.Valid(), h.Token(), reader.Token())
 					}

@@ -3,7 +3,6 @@ package lock_test
 import (
 	"context"
 	"errors"
-	"sync"
 	"testing"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
@@ -13,20 +12,11 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A stage is three simulated servers in the time of a bubble, and contenders of one lock. It keeps
-// what was held, and looks at all of it whenever somebody acquires the lock.
+// A stage is three simulated servers in the time of a bubble, and contenders of one lock. It compares
+// what is held.
 type stage struct {
 	*shared.Stage
-
-	mu     sync.Mutex // guards what follows
-	helds  []owned
-	expels bool // an administrator takes the whole path away: no more than tokens are promised
-}
-
-type owned struct {
-	*lock.Held
-	who    string
-	shared bool
+	turns shared.Turns[*lock.Held]
 }
 
 const (
@@ -83,43 +73,10 @@ func (s *stage) begin(who string, acquire func(context.Context) (*lock.Held, err
 	return shared.Begin(s.Stage, who, func(ctx context.Context) (*lock.Held, error) {
 		h, err := acquire(ctx)
 		if err == nil {
-			s.check(who, h, read)
+			s.turns.Begin(s.T, who, h, read)
 		}
 		return h, err
 	})
-}
-
-// check compares what somebody holds with all that was held before.
-func (s *stage) check(who string, h *lock.Held, shared bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, old := range s.helds {
-		if old.shared && shared {
-			continue
-		}
-		if old.Token() >= h.Token() {
-			s.T.Errorf("%s has token %d after %s with %d", who, h.Token(), old.who, old.Token())
-		}
-		if s.expels {
-			continue
-		}
-		if old.Valid() && h.Valid() {
-			s.T.Errorf("%s holds the lock beside %s, for %v more", who, old.who, old.Remaining())
-		}
-		select {
-		case <-old.Context().Done(): // not Err, which looks at the clock by itself
-		default:
-			s.T.Errorf("%s holds the lock while the context of %s goes on", who, old.who)
-		}
-	}
-	s.helds = append(s.helds, owned{h, who, shared})
-}
-
-// held is check without a comparison.
-func (s *stage) held(who string, h *lock.Held, shared bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.helds = append(s.helds, owned{h, who, shared})
 }
 
 // inLine lists the znodes of the line.

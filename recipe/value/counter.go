@@ -23,7 +23,7 @@ type CounterConfig struct {
 
 // Counter is a number in a znode, to which many may add. Its methods may be called from any
 // goroutine; use one Counter for all goroutines of a program: additions at the same time share
-// one write.
+// one write. Its journal stays in the session until Close is called.
 type Counter struct {
 	path  string
 	cfg   CounterConfig
@@ -98,6 +98,9 @@ func (n *Counter) Get(ctx context.Context) (int64, error) {
 	}
 	return 0, err
 }
+
+// Close deletes the journal from the session, as [Value.Close] does.
+func (n *Counter) Close(ctx context.Context) error { return explained(n.path, n.znode.Drop(ctx)) }
 
 // Counts returns the totals. It never blocks.
 func (n *Counter) Counts() Counts { return Counts(n.znode.Counts()) }

@@ -56,4 +56,8 @@
 // waits for a moment, reads and tries again. A Counter carries the additions of many goroutines
 // in one write. Get is a quorum write that changes nothing, so that it is never old. A Watcher
 // reads at each change that it sees.
+//
+// A journal is an ephemeral znode, and stays as long as its session. A session has room for some 15,000
+// (session.Config.EphemeralBytes), for what else it has, too. So keep a Value or Counter rather than make
+// one for each change, or call Close.
 package value

@@ -23,7 +23,8 @@ type Versioned struct {
 // Exists reports whether there is a znode.
 func (v Versioned) Exists() bool { return v.Zxid != 0 }
 
-// Value is a znode whose data many may change. Its methods may be called from any goroutine.
+// Value is a znode whose data many may change. Its methods may be called from any goroutine. Use one
+// for as long as its znode is changed. Its journal stays in the session until Close is called.
 type Value struct {
 	client *session.Client
 	path   string
@@ -99,6 +100,11 @@ func (v *Value) Update(ctx context.Context, f func(old []byte) ([]byte, error)) 
 		now = conflict.Now
 	}
 }
+
+// Close deletes the journal from the session, unless it is durable, when the changes that are under
+// way are done. It is for a program that makes more and more Values on one client: see
+// [session.ErrTooManyEphemerals]. A change after that makes another journal.
+func (v *Value) Close(ctx context.Context) error { return explained(v.path, v.znode.Drop(ctx)) }
 
 // Counts are totals of a Value or a Counter, for metrics.
 type Counts struct {

@@ -26,6 +26,7 @@ type Watcher struct {
 
 	session *session.Session // of node
 	node    *watch.Node
+	leave   func()     // gives up node
 	last    *Versioned // returned by Next; without the data
 }
 
@@ -86,17 +87,24 @@ func (w *Watcher) next(ctx context.Context) (Versioned, error) {
 		if _, err := quorum.Exists(ctx, s, clock.From(w.client.Context()), w.path); err != nil {
 			return Versioned{}, err
 		}
-		if w.node != nil {
-			w.node.Stop()
-		}
-		w.session, w.node = s, watch.NewNode(s, w.path)
-		context.AfterFunc(w.stopped, w.node.Stop)
+		w.turnTo(s)
 	}
 	st, err := w.node.Next(ctx)
 	if err != nil || !st.Exists {
 		return Versioned{}, err
 	}
 	return Versioned{st.Data, st.Stat.Mzxid}, nil
+}
+
+// turnTo gives up the former session and follows the value in s.
+func (w *Watcher) turnTo(s *session.Session) {
+	if w.leave != nil {
+		w.leave()
+	}
+	node := watch.NewNode(s, w.path)
+	unbind := context.AfterFunc(w.stopped, node.Stop)
+	w.session, w.node = s, node
+	w.leave = func() { unbind(); node.Stop() } // else w.stopped would keep each session that was lost
 }
 
 // Stop ends the interest, and a Next that waits. It may be called more than once.

@@ -1,4 +1,4 @@
-// Package cable lets an example cut a client off for good, as if its process had been killed.
+// Package cable lets an example cut a client off, as if its process had been killed.
 package cable
 
 import (
@@ -31,6 +31,13 @@ func (c *Cable) Dial(ctx context.Context, network, address string) (net.Conn, er
 	}
 	c.conns = append(c.conns, conn)
 	return conn, nil
+}
+
+// Mend lets connections be made again.
+func (c *Cable) Mend() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.down = false
 }
 
 // Cut breaks all connections, and lets no more be made.

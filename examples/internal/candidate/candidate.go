@@ -24,11 +24,6 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// exitWithin is how long leaving the line may last after a signal or "quit". A supervisor
-// waits, and an ensemble that does not answer must not make it wait longer: what is not
-// deleted by then goes when the session expires.
-const exitWithin = 4 * time.Second
-
 // Main runs the program and returns its exit code: 0 after a signal, "quit" or -help, 1 if
 // the ensemble refuses the candidate for good, 2 for flags that make no sense.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -48,7 +43,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	context.AfterFunc(ctx, stop) // a second signal is not caught: it ends the process at once
 	ctx, quit := context.WithCancel(ctx)
 	go p.obey(stdin, quit) // not waited for: a read of stdin cannot be called back
-	return p.runAtMost(ctx)
+	return p.out.Run(ctx, p.run)
 }
 
 // program is a candidate, or an observer, at work.
@@ -90,32 +85,6 @@ func newProgram(o *options, stdout, stderr io.Writer) (*program, error) {
 	return p, nil
 }
 
-// runAtMost runs the program until ctx ends, and then gives it exitWithin.
-func (p *program) runAtMost(ctx context.Context) int {
-	result := make(chan error, 1)
-	go func() { result <- p.run(ctx) }()
-	late := make(chan struct{})
-	context.AfterFunc(ctx, func() { time.AfterFunc(exitWithin, func() { close(late) }) })
-	select {
-	case err := <-result:
-		if err != nil {
-			p.fail(err)
-			return 1
-		}
-	case <-late:
-		told := make(chan struct{})
-		go func() { // not waited for long: perhaps it is stdout that nobody reads
-			p.fail(fmt.Errorf("the ensemble has not answered for %v; the session will expire", exitWithin))
-			close(told)
-		}()
-		select {
-		case <-told:
-		case <-time.After(exitWithin / 8):
-		}
-	}
-	return 0
-}
-
 // run stands for election, or observes, until ctx ends. The error is why it could not.
 func (p *program) run(ctx context.Context) error {
 	work := p.stand
@@ -124,7 +93,10 @@ func (p *program) run(ctx context.Context) error {
 	}
 	sessions := make(chan struct{})
 	ctx, cancel := context.WithCancel(ctx)
-	go func() { defer close(sessions); p.followSessions(ctx) }()
+	go func() {
+		defer close(sessions)
+		p.out.FollowSessions(ctx, p.client, func(s *session.Session) { p.announce(s.ID(), s.Timeout()) })
+	}()
 	err := work(ctx)
 	if ctx.Err() != nil {
 		err = nil // it was told to end
@@ -185,11 +157,11 @@ func (p *program) tell(ev election.Event) {
 		p.term.Store(nil)
 		p.out.Write("deposed", "token", ev.Token, "reason", word(ev.Reason))
 	case election.EventFailed:
-		p.fail(ev.Err)
+		p.out.Fail(ev.Err)
 	case election.EventBlocked:
-		p.fail(fmt.Errorf("%s is a persistent znode: nobody behind it leads until it is deleted", ev.Node))
+		p.out.Fail(fmt.Errorf("%s is a persistent znode: nobody behind it leads until it is deleted", ev.Node))
 	case election.EventImpaired:
-		p.fail(ev.Err)
+		p.out.Fail(ev.Err)
 	case election.EventTookOver:
 		p.out.Write("takeover", "node", ev.Node)
 	case election.EventWithheld:
@@ -210,31 +182,6 @@ func (p *program) watch(ctx context.Context) error {
 
 func (p *program) tellLeader(l election.Candidate) {
 	p.out.Write("leader", "leader", l.ID, "leader_token", l.Token)
-}
-
-func (p *program) fail(err error) { p.out.Write("error", "error", err.Error()) }
-
-// followSessions tells each session as it begins, and what is wrong while there is none.
-func (p *program) followSessions(ctx context.Context) {
-	patience := p.client.Status().Timeout
-	for ctx.Err() == nil {
-		waiting, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("none within %v", patience))
-		s, err := p.client.Session(waiting)
-		cancel()
-		switch {
-		case err == nil:
-			p.announce(s.ID(), s.Timeout())
-		case ctx.Err() != nil || p.client.Context().Err() != nil:
-			return
-		default:
-			p.fail(err)
-			continue
-		}
-		select {
-		case <-s.Done():
-		case <-ctx.Done():
-		}
-	}
 }
 
 // announce tells a session unless that has been done: the one that sees it first comes here
@@ -268,7 +215,7 @@ func (p *program) obey(stdin io.Reader, quit func()) {
 		case "resign":
 			p.resign()
 		default:
-			p.fail(fmt.Errorf("command %q; want \"resign\" or \"quit\"", command))
+			p.out.Fail(fmt.Errorf("command %q; want \"resign\" or \"quit\"", command))
 		}
 	}
 }
@@ -277,7 +224,7 @@ func (p *program) obey(stdin io.Reader, quit func()) {
 func (p *program) resign() {
 	term := p.term.Load()
 	if term == nil {
-		p.fail(errors.New("cannot resign: not leading"))
+		p.out.Fail(errors.New("cannot resign: not leading"))
 		return
 	}
 	term.Resign() // does not wait: the callback's return ends the term

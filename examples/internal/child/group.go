@@ -54,7 +54,7 @@ func (g *Group) Until(ctx context.Context, what string, condition func() bool) e
 	}
 }
 
-// Fail notes a failure if it is the first.
+// Fail notes a failure if it is the first. It does nothing if err is nil.
 func (g *Group) Fail(err error) {
 	g.Do(func() {
 		if g.err == nil {

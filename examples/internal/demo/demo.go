@@ -1,11 +1,14 @@
 // Package demo has what the demonstrations among the examples share: flags, an ensemble, the end by
-// Ctrl-C, and exit codes.
+// Ctrl-C, exit codes, and lines that tell what happens when.
 package demo
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -22,27 +25,29 @@ type Demo struct {
 	Flags *flag.FlagSet // a program may define more of them before Main
 	Path  string
 	Times flags.Times
-	zk    *string
+
+	zk      *string
+	connect string // where Run has found the ensemble
 }
 
 // New returns a demonstration with the flags -zk, -path, -timeout and -lease.
-func New(name, path string) *Demo {
+func New(name, path string, timeout, lease time.Duration) *Demo {
 	f := flag.NewFlagSet(name, flag.ExitOnError)
-	d := &Demo{Flags: f, zk: zookeeper.Flag(f), Times: flags.Times{Timeout: 10 * time.Second, Lease: 400 * time.Millisecond}}
+	d := &Demo{Flags: f, zk: zookeeper.Flag(f), Times: flags.Times{Timeout: timeout, Lease: lease}}
 	f.StringVar(&d.Path, "path", path, "the `znode` of the demonstration, created when missing; nobody else's")
 	d.Times.Define(f)
 	return d
 }
 
 // Main runs the program. It exits with 1 if run fails, and with 2 if a flag is wrong. check looks
-// at the flags that the program has defined.
+// at the flags that the program has defined; it may be nil.
 func (d *Demo) Main(check func() error, run func(context.Context, *zookeeper.Ensemble) error) {
 	_ = d.Flags.Parse(os.Args[1:]) // exits by itself if it fails, and for -help
 	err := d.Times.Check(d.Flags, time.Minute)
 	if d.Flags.NArg() > 0 {
 		err = fmt.Errorf("unexpected argument %q; want flags only", d.Flags.Arg(0))
 	}
-	if err == nil {
+	if err == nil && check != nil {
 		err = check()
 	}
 	d.exit(2, err)
@@ -69,18 +74,29 @@ func (d *Demo) Run(ctx context.Context, run func(context.Context, *zookeeper.Ens
 	if err := ensemble.Reach(ctx); err != nil {
 		return err
 	}
+	d.connect = ensemble.Connect
 	return run(ctx, ensemble)
 }
 
-// Args returns flags for a child process. The child may parse them by a Demo, too.
-func (d *Demo) Args(ensemble *zookeeper.Ensemble) []string {
-	return append(d.Times.Args(), "-zk", ensemble.Connect, "-path", d.Path)
-}
+// Args returns flags for a child process of run. The child may parse them by a Demo, too.
+func (d *Demo) Args() []string { return append(d.Times.Args(), "-zk", d.connect, "-path", d.Path) }
 
-// Client opens a client with what the flags say.
-func (d *Demo) Client() (*session.Client, error) {
-	return session.Open(*d.zk, session.Config{Timeout: d.Times.Timeout, Lease: d.Times.Lease})
+// Client opens a client with what the flags say, in run or in such a child. dial makes its
+// connections, if it is not nil.
+func (d *Demo) Client(dial func(ctx context.Context, network, address string) (net.Conn, error)) (*session.Client, error) {
+	return session.Open(cmp.Or(d.connect, *d.zk), session.Config{Timeout: d.Times.Timeout, Lease: d.Times.Lease, Dial: dial})
 }
 
 // Sleep waits for d. It returns the cause when ctx ends before.
 func Sleep(ctx context.Context, d time.Duration) error { return clock.Sleep(ctx, clock.System, d) }
+
+// begun is when the program began.
+var begun = time.Now()
+
+// Say tells what happens, in a line with the time since the program began.
+func Say(format string, args ...any) { SayTo(os.Stdout, format, args...) }
+
+// SayTo is Say for other places than stdout.
+func SayTo(to io.Writer, format string, args ...any) {
+	fmt.Fprintf(to, "%7.3f s  %s\n", time.Since(begun).Seconds(), fmt.Sprintf(format, args...))
+}

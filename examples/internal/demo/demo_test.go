@@ -9,15 +9,15 @@ import (
 )
 
 func TestAChildProcessUnderstandsTheFlags(t *testing.T) {
-	parent, child := New("demo", "/demo"), New("demo", "/other")
+	parent, child := New("demo", "/demo", time.Second, time.Second/2), New("demo", "/other", time.Second, time.Second/2)
 	if err := parent.Flags.Parse([]string{"-timeout", "2s", "-lease", "300ms"}); err != nil {
 		t.Fatal(err)
 	}
 	err := parent.Run(t.Context(), func(ctx context.Context, ensemble *zookeeper.Ensemble) error {
-		if err := child.Flags.Parse(parent.Args(ensemble)); err != nil {
+		if err := child.Flags.Parse(parent.Args()); err != nil {
 			return err
 		}
-		client, err := child.Client()
+		client, err := child.Client(nil)
 		if err != nil {
 			return err
 		}
@@ -34,7 +34,7 @@ func TestAChildProcessUnderstandsTheFlags(t *testing.T) {
 }
 
 func TestWithoutAnEnsembleItDoesNotRun(t *testing.T) {
-	d := New("demo", "/demo")
+	d := New("demo", "/demo", time.Second, time.Second/2)
 	if err := d.Flags.Parse([]string{"-zk", "127.0.0.1:1"}); err != nil {
 		t.Fatal(err)
 	}

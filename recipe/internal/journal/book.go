@@ -77,6 +77,20 @@ func (z *Znode) create(ctx context.Context, s *session.Session, b *book) error {
 	return err
 }
 
+// drop deletes the journal, unless it outlives the session. Copies of attempts come before that in
+// the session, and no other journal gets its name.
+func (z *Znode) drop(ctx context.Context) error {
+	b := z.book
+	if b == nil || b.session == nil {
+		return nil
+	}
+	if err := b.session.EnsureDeleted(ctx, b.path); err != nil && b.session.Err() == nil {
+		return err
+	}
+	z.book = nil
+	return nil
+}
+
 // entry returns the operations that write the journal. The last of them is a set, because its
 // answer tells the transaction's zxid.
 func (b *book) entry(mark string, acl []zk.ACL) []any {

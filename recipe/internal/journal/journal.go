@@ -140,12 +140,13 @@ func (z *Znode) Counts() Counts {
 
 // pending is the change of one caller.
 type pending struct {
-	change Change
+	change Change        // nil: drop the journal
 	done   chan struct{} // closed when the rest is final
 
 	// Guarded by mu until done is closed.
 	before, after State
 	err           error
+	again         bool // it is refused by others in its batch, not by what the znode holds
 	open          bool // an attempt may be carried out
 	left          bool // the caller does not wait any more
 }
@@ -195,6 +196,13 @@ func (z *Znode) Do(ctx context.Context, change Change) (before, after State, err
 		return State{}, State{}, &UnknownError{p.before, p.after, why}
 	}
 	return State{}, State{}, why
+}
+
+// Drop deletes an ephemeral journal when the changes before it are done, so that the session has one
+// znode less. A later change makes another journal.
+func (z *Znode) Drop(ctx context.Context) error {
+	_, _, err := z.Do(ctx, nil)
+	return err
 }
 
 // cut returns the cause of ctx, which has ended. If there is no session, it tells what is wrong with each server.

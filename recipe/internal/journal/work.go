@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -36,14 +37,17 @@ func (z *Znode) work(ctx context.Context) {
 	}
 }
 
-// take takes a batch out of the queue. It returns nil when the queue is empty: then nobody works
-// any more.
+// take takes a batch out of the queue. One that drops the journal is a batch of its own. take
+// returns nil when the queue is empty: then nobody works any more.
 func (z *Znode) take() []*pending {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	n := min(len(z.queue), 1)
 	if z.cfg.Batch {
 		n = min(len(z.queue), maxBatch)
+		if i := slices.IndexFunc(z.queue[:n], func(p *pending) bool { return p.change == nil }); i >= 0 {
+			n = max(i, 1)
+		}
 	}
 	if n == 0 {
 		z.queue, z.working = nil, false
@@ -56,6 +60,13 @@ func (z *Znode) take() []*pending {
 
 // carryOut tries until all of the batch is answered, or returns an error for what is not.
 func (z *Znode) carryOut(ctx context.Context, batch []*pending) error {
+	if batch[0].change == nil {
+		err := z.drop(ctx)
+		if err == nil {
+			z.conclude(batch, 0)
+		}
+		return err
+	}
 	failures := retry.New(z.clock, firstRetry, longestRetry)
 	for conflicts := 0; ; {
 		err := z.try(ctx, batch)
@@ -129,6 +140,9 @@ func (z *Znode) try(ctx context.Context, batch []*pending) error {
 // plan asks each change what is to follow, one after the other. It returns the data that are to
 // be written, if any, and whether anybody waits for more than a Peek. With final, who has changed
 // something cannot leave any more with nothing done.
+//
+// A change that is refused gets what the znode holds. If only the changes before it in the batch refuse
+// it, it is asked again after the write: the znode never holds what lies between them.
 func (z *Znode) plan(batch []*pending, final bool) (data []byte, writes, wanted bool) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
@@ -137,15 +151,19 @@ func (z *Znode) plan(batch []*pending, final bool) (data []byte, writes, wanted 
 		if p.left {
 			continue
 		}
-		next, err := p.change(now)
-		p.before, p.after, p.err = now, now, err
-		wanted = wanted || err != ErrPeek
-		if err != nil {
+		p.before, p.after, p.again = z.known, z.known, false
+		var next []byte
+		if next, p.err = p.change(z.known); p.err == nil && writes {
+			next, p.err = p.change(now)
+			p.again = p.err != nil
+		}
+		wanted = wanted || p.err != ErrPeek
+		if p.err != nil {
 			continue
 		}
 		data, writes = next, true
-		now = State{Exists: true, Data: next}
-		p.after, p.open = now, final
+		p.before, p.after, p.open = now, State{Exists: true, Data: next}, final
+		now = p.after
 	}
 	return data, writes, wanted
 }
@@ -185,17 +203,24 @@ func (z *Znode) confirm(ctx context.Context, s *session.Session) (same bool, err
 	return false, err
 }
 
-// conclude answers a batch that was carried out, by the transaction zxid.
+// conclude answers a batch that was carried out, by the transaction zxid. Those that are to be asked
+// again are the first of the next batch.
 func (z *Znode) conclude(batch []*pending, zxid int64) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
+	var again []*pending
 	for _, p := range batch {
-		if p.open {
+		switch {
+		case p.again && !p.left:
+			again = append(again, p)
+			continue
+		case p.open:
 			p.after.Zxid = zxid
 			z.changes.Add(1)
 		}
 		close(p.done)
 	}
+	z.queue = append(again, z.queue...)
 }
 
 // fail answers a batch that was not carried out.

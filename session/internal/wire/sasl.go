@@ -43,6 +43,9 @@ func (c *Conn) authenticate() error {
 			return err
 		}
 		if challenge, err = c.readSASL(); err != nil {
+			if x, ok := c.creds.SASL.(interface{ Refused() }); ok && errors.Is(err, ErrRefused) {
+				x.Refused()
+			}
 			return err
 		}
 	}

@@ -12,9 +12,12 @@ import (
 
 // script says what to send after each answer; it is complete when it has been said.
 type script struct {
-	tokens []string
-	heard  []string
+	tokens  []string
+	heard   []string
+	refused int // how often it was told so
 }
+
+func (s *script) Refused() { s.refused++ }
 
 func (s *script) Next(challenge []byte) ([]byte, bool, error) {
 	if challenge == nil && len(s.heard) > 0 {
@@ -104,9 +107,13 @@ func TestWhatEndsAnExchange(t *testing.T) {
 		"too short":         {framed(make([]byte, headerSize-1)), "frame of", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, _, err := authenticated(t, &script{tokens: []string{"", "response"}}, c.answer)
+			x := &script{tokens: []string{"", "response"}}
+			_, _, err := authenticated(t, x, c.answer)
 			if err == nil || !strings.Contains(err.Error(), c.says) || errors.Is(err, ErrRefused) != c.refused {
 				t.Errorf("err = %v; want %q", err, c.says)
+			}
+			if told := x.refused == 1; told != c.refused || x.refused > 1 {
+				t.Errorf("the exchange was told of %d refusals", x.refused)
 			}
 		})
 	}

@@ -41,6 +41,9 @@ func (x *exchange) Next(challenge []byte) (token []byte, done bool, err error) {
 	return token, false, err
 }
 
+// Refused notes that the server does not accept the ticket. Sessions call it.
+func (x *exchange) Refused() { x.login.refused(x.ticket) }
+
 // present shows the ticket. Mutual authentication is not asked for: the server would answer with a
 // token that the library cannot check. The next one proves as much.
 func (x *exchange) present() ([]byte, error) {

@@ -38,7 +38,7 @@ func TestAnExchangeEndsWhenTheServerHasNoMoreToSay(t *testing.T) {
 	if token, done, err := x.Next(offering(t, sessionKey, []byte{7, 0, 0x10, 0})); len(token) == 0 || done || err != nil {
 		t.Fatalf("%x, %v, %v", token, done, err)
 	}
-	if !x.ticket.proven || x.ticket.doubtful {
+	if !x.ticket.proven || x.ticket.doubtful() {
 		t.Error("the ticket counts as refused")
 	}
 	if token, done, err := x.Next(nil); len(token) != 0 || !done || err != nil {

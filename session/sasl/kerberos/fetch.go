@@ -14,67 +14,33 @@ import (
 	"github.com/jcmturner/gokrb5/v8/types"
 )
 
-// A ticket is a service ticket: it is for one server.
-type ticket struct {
-	of     *identity
-	ticket messages.Ticket
-	key    types.EncryptionKey
-	end    time.Time
-
-	// Guarded by Login.mu.
-	proven   bool // a server has accepted it
-	doubtful bool // it was presented, and no server has accepted it since
-}
-
-// serves reports whether an identity can use the ticket. If servers accepted it before, but did not when
-// it was presented last, their key may have changed. The caller holds Login.mu.
-func (t *ticket) serves(who *identity) bool {
-	return t != nil && t.of == who && time.Now().Before(t.end) && !(t.proven && t.doubtful)
-}
-
-func (l *Login) presented(t *ticket) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	t.doubtful = true
-}
-
-func (l *Login) accepted(t *ticket) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	t.proven, t.doubtful = true, false
-}
-
 // A fetch is one request for a ticket.
 type fetch struct {
 	of     *identity
-	done   chan struct{} // closed when the rest is set
+	done   chan struct{} // closed when the rest is set, after the supply has the ticket
 	ticket *ticket
 	err    error
 }
 
-// fetch gets a ticket, which is kept until it ends. The library's requests to a KDC cannot be cancelled,
+// begin begins a request for a ticket for a server. The library's requests to a KDC cannot be cancelled,
 // and one takes seconds if the KDC does not answer. So they are made in the background, one at a time
-// for each server.
-func (l *Login) fetch(name string) (*fetch, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err := l.load(); err != nil {
-		return nil, err
-	}
-	if f := l.fetches[name]; f != nil && f.of == l.who && (!f.over() || f.err == nil && f.ticket.serves(l.who)) {
-		return f, nil
-	}
+// for each server. The caller holds l.mu.
+func (l *Login) begin(name string, s *supply) {
 	who, unread := l.who, l.unread
 	f := &fetch{of: who, done: make(chan struct{})}
-	l.fetches[name] = f
+	s.fetch = f
 	l.work.Go(func() {
 		defer close(f.done)
 		f.err = guard(func() (err error) { f.ticket, err = l.ask(who, name); return err })
 		if f.err = explain(f.err); f.err != nil && unread != nil {
 			f.err = fmt.Errorf("%w; %w", f.err, unread)
 		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if f.err == nil && s.fetch == f {
+			s.ticket = f.ticket
+		}
 	})
-	return f, nil
 }
 
 func (f *fetch) over() bool {

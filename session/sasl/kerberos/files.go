@@ -22,6 +22,12 @@ type identity struct {
 	first *granting // from the ticket cache; nil with a keytab, by which the KDC issues one
 }
 
+// is reports whether two identities are of one principal. One of the former file has tickets that go on.
+func (who *identity) is(other *identity) bool {
+	a, b := who.creds, other.creds
+	return a.Domain() == b.Domain() && a.CName().Equal(b.CName())
+}
+
 // A granting is a ticket-granting ticket, or a ticket that was got with one.
 type granting struct {
 	ticket messages.Ticket

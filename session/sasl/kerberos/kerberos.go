@@ -9,10 +9,12 @@
 // It is a module of its own, so that only those who use it depend on github.com/jcmturner/gokrb5.
 //
 // Each connection is authenticated by a service ticket for zookeeper/HOST, HOST being the name in the
-// connect string. A ticket is kept until it ends. The KDC is asked in the background, so a session does
-// not wait longer for it than for a server. The server is authenticated, too, because only a server with
-// the key of its principal can answer. A server whose key was changed refuses a ticket for the former
-// key. Then another ticket is fetched. The connection is neither encrypted nor signed. Use TLS, too.
+// connect string. A ticket is kept until it ends, also while the KDC is away. The KDC is asked in the
+// background, so a session does not wait longer for it than for a server. The server is authenticated,
+// too, because only a server with the key of its principal can answer. A server whose key was changed
+// refuses a ticket for the former key. Then another ticket is fetched. While the KDC gives none, the
+// former one is presented once more, because servers before 3.9.3 refuse a good one now and then. The
+// connection is neither encrypted nor signed. Use TLS, too.
 package kerberos
 
 import (
@@ -52,13 +54,13 @@ type Config struct {
 type Login struct {
 	cfg Config
 
-	mu      sync.Mutex // guards what follows; held for moments only
-	who     *identity
-	read    os.FileInfo       // of the file from which who was read
-	unread  error             // why the file that stands there now cannot be read
-	fetches map[string]*fetch // the latest for each server's principal
-	closed  bool
-	work    sync.WaitGroup
+	mu       sync.Mutex // guards what follows; held for moments only
+	who      *identity
+	read     os.FileInfo        // of the file from which who was read
+	unread   error              // why the file that stands there now cannot be read
+	supplies map[string]*supply // by the servers' principals
+	closed   bool
+	work     sync.WaitGroup
 }
 
 // New reads the files that cfg names. It does not ask the KDC.
@@ -91,7 +93,7 @@ func New(cfg Config) (*Login, error) {
 	if user, realm, _ := strings.Cut(cfg.Principal, "@"); cfg.Keytab != "" && (user == "" || realm == "") {
 		return nil, fmt.Errorf("kerberos: Config.Principal is %q; want user@REALM", cfg.Principal)
 	}
-	l := &Login{cfg: cfg, fetches: map[string]*fetch{}}
+	l := &Login{cfg: cfg, supplies: map[string]*supply{}}
 	if err := l.load(); err != nil {
 		return nil, err
 	}
@@ -105,26 +107,30 @@ func (l *Login) SASL(ctx context.Context, server string) (session.SASLExchange, 
 		return nil, fmt.Errorf("kerberos: server %q: %w", server, err)
 	}
 	name := l.cfg.Service + "/" + l.cfg.Host(host)
-	f, err := l.fetch(name)
+	t, f, err := l.look(name)
 	if err != nil {
 		return nil, err
 	}
-	select {
-	case <-f.done:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("kerberos: no ticket for %s yet, the KDC has not answered: %w", name, context.Cause(ctx))
+	if f != nil {
+		f.await(ctx, t)
+		switch over := f.over(); {
+		case over && f.err == nil:
+			t = f.ticket
+		case t != nil: // the former one
+		case over:
+			return nil, fmt.Errorf("kerberos: no ticket for %s: %w", name, f.err)
+		default:
+			return nil, fmt.Errorf("kerberos: no ticket for %s yet, the KDC has not answered: %w", name, context.Cause(ctx))
+		}
 	}
-	if f.err != nil {
-		return nil, fmt.Errorf("kerberos: no ticket for %s: %w", name, f.err)
-	}
-	return &exchange{login: l, ticket: f.ticket}, nil
+	return &exchange{login: l, ticket: t}, nil
 }
 
 // Close forgets the tickets. Connections that are authenticated stay so. It waits for requests to the
 // KDC that are under way.
 func (l *Login) Close() {
 	l.mu.Lock()
-	l.closed, l.who, l.fetches = true, nil, nil
+	l.closed, l.who, l.supplies = true, nil, nil
 	l.mu.Unlock()
 	l.work.Wait()
 }

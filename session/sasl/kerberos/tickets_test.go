@@ -251,3 +251,21 @@ func TestServersWithANewKeyAreUsed(t *testing.T) {
 		}
 	}
 }
+
+// A ticket may be refused at its first use: the servers' key was changed after it was issued, or by a KDC
+// that had not heard of the change.
+func TestATicketThatNoServerHasAcceptedIsReplaced(t *testing.T) {
+	t.Parallel()
+	k := realm(t)
+	e := servers(t, k)
+	keytab := k.file("zookeeper-localhost.keytab")
+	l := login(t, kerberos.Config{Principal: "ann", Keytab: k.add("ann"), Conf: k.file("krb5.conf")})
+	if _, err := l.SASL(within(t, time.Minute), "localhost:2181"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(keytab); err != nil {
+		t.Fatal(err)
+	}
+	k.run("", "kadmin.local", "-q", "ktadd -k "+keytab+" zookeeper/localhost")
+	established(t, open(t, connect(e), l.SASL))
+}

@@ -1,0 +1,76 @@
+package stage
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+)
+
+// A Turn is what one process has at a time: a term, or a lock.
+type Turn interface {
+	Token() int64
+	Valid() bool
+	Remaining() time.Duration
+	Context() context.Context
+}
+
+// Turns are all turns that have begun. A turn that is over stays over. So to look at all earlier ones
+// whenever one begins finds every overlap.
+type Turns[V Turn] struct {
+	Expels bool // an administrator takes znodes or sessions away: no more than tokens are promised
+
+	mu  sync.Mutex // guards all
+	all []turn[V]
+}
+
+type turn[V Turn] struct {
+	of     V
+	who    string
+	shared bool
+}
+
+// Begin compares a turn that begins with all that have begun before. Those that are shared may go on beside one another.
+func (ts *Turns[V]) Begin(t testing.TB, who string, now V, shared bool) {
+	t.Helper()
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	for _, before := range ts.all {
+		old := before.of
+		if before.shared && shared {
+			continue
+		}
+		if old.Token() >= now.Token() {
+			t.Errorf("%s has token %d after %s with %d", who, now.Token(), before.who, old.Token())
+		}
+		if ts.Expels {
+			continue
+		}
+		if old.Valid() && now.Valid() {
+			t.Errorf("%s has its turn beside %s, for %v more", who, before.who, old.Remaining())
+		}
+		select {
+		case <-old.Context().Done(): // not Err, which looks at the clock by itself
+		default:
+			t.Errorf("%s has its turn while the context of %s goes on", who, before.who)
+		}
+	}
+	ts.all = append(ts.all, turn[V]{now, who, shared})
+}
+
+// Add is Begin without a comparison.
+func (ts *Turns[V]) Add(who string, now V, shared bool) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	ts.all = append(ts.all, turn[V]{now, who, shared})
+}
+
+// All lists the turns that have begun, oldest first.
+func (ts *Turns[V]) All() (all []V) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	for _, t := range ts.all {
+		all = append(all, t.of)
+	}
+	return all
+}

@@ -1,0 +1,60 @@
+package value_test
+
+import (
+	"errors"
+	"runtime"
+	"testing"
+	"time"
+	"weak"
+
+	"github.com/zkrecipe/zkrecipe/recipe/value"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/watch"
+)
+
+// A session has a large buffer. A Watcher that follows a value for weeks sees many sessions.
+func TestAWatcherDoesNotKeepTheSessionsThatWereLost(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		s.put("1")
+		client := s.Client("a")
+		v, err := value.New(client, path, value.Config{})
+		must(t, err)
+		w := v.Watch()
+		defer w.Stop()
+		_, err = w.Next(within(t))
+		must(t, err)
+		ended := make(chan error, 1)
+		go func() {
+			_, err := w.Next(t.Context())
+			ended <- err
+		}()
+		var lost []weak.Pointer[session.Session]
+		for range 6 {
+			time.Sleep(stageT) // the watcher has turned to the session
+			lost = append(lost, expire(s, client))
+		}
+		time.Sleep(3 * stageT) // what the sessions had to do is done
+		runtime.GC()
+		kept := 0
+		for _, p := range lost {
+			if p.Value() != nil {
+				kept++
+			}
+		}
+		if kept > 1 { // a goroutine that has ended may show one still
+			t.Errorf("%d of %d sessions are kept", kept, len(lost))
+		}
+		w.Stop()
+		if err := <-ended; !errors.Is(err, watch.ErrStopped) {
+			t.Errorf("Next: %v", err)
+		}
+	})
+}
+
+// expire ends the client's session, and returns a pointer that does not keep it.
+func expire(s *stage, client *session.Client) weak.Pointer[session.Session] {
+	old := s.Session(client)
+	s.ExpireSession(old.ID())
+	<-old.Done()
+	return weak.Make(old)
+}

@@ -1,0 +1,108 @@
+package kerberos
+
+import (
+	"context"
+	"time"
+
+	"github.com/jcmturner/gokrb5/v8/messages"
+	"github.com/jcmturner/gokrb5/v8/types"
+)
+
+// A ticket for a server is used until it ends. Another one is fetched earlier in two cases, because the
+// server may have another key by now:
+//
+//   - A server has refused the ticket.
+//   - A server has accepted it before, and none has answered since it was presented again. Servers of
+//     ZooKeeper 3.4 refuse without an answer. But the connection may also have been cut.
+//
+// If the KDC gives no other ticket soon, the former one is presented again, because it may be good:
+// servers before 3.9.3 refuse a good one now and then (ZOOKEEPER-4839).
+
+// maxRefusals is after how many refusals in a row a ticket is not presented any more. The session ends
+// the client for good at the third one, and a KDC that is away is no reason for that.
+const maxRefusals = 2
+
+// A ticket is a service ticket: it is for one server.
+type ticket struct {
+	of     *identity
+	ticket messages.Ticket
+	key    types.EncryptionKey
+	end    time.Time
+
+	// Guarded by Login.mu.
+	proven     bool // a server has accepted it
+	unanswered bool // it was presented, and no server has accepted it since
+	refusals   int  // since a server has accepted it
+}
+
+// usable reports whether the ticket may be presented for an identity. The caller holds Login.mu.
+func (t *ticket) usable(who *identity) bool {
+	return t != nil && t.of.is(who) && time.Now().Before(t.end) && t.refusals < maxRefusals
+}
+
+// doubtful reports whether another ticket is to be fetched. The caller holds Login.mu.
+func (t *ticket) doubtful() bool { return t.refusals > 0 || t.proven && t.unanswered }
+
+func (l *Login) presented(t *ticket) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t.unanswered = true
+}
+
+func (l *Login) accepted(t *ticket) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t.proven, t.unanswered, t.refusals = true, false, 0
+}
+
+func (l *Login) refused(t *ticket) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t.refusals++
+}
+
+// A supply is what there is for one server's principal. Login.mu guards it.
+type supply struct {
+	ticket *ticket // the latest; it need not be usable
+	fetch  *fetch  // the latest
+}
+
+// look returns the ticket that can be presented to a server, or nil, and the request for another one if
+// there is none or it is doubtful.
+func (l *Login) look(name string) (*ticket, *fetch, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.load(); err != nil {
+		return nil, nil, err
+	}
+	s := l.supplies[name]
+	if s == nil {
+		s = &supply{}
+		l.supplies[name] = s
+	}
+	t := s.ticket
+	if !t.usable(l.who) {
+		t = nil
+	}
+	if t != nil && !t.doubtful() {
+		return t, nil, nil
+	}
+	if s.fetch == nil || s.fetch.over() || s.fetch.of != l.who {
+		l.begin(name, s)
+	}
+	return t, s.fetch, nil
+}
+
+// await waits for the ticket of a request. If there is a former ticket that can be presented instead, it
+// waits half the time, so that the other half is left for the server.
+func (f *fetch) await(ctx context.Context, former *ticket) {
+	if end, ok := ctx.Deadline(); ok && former != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(end)/2)
+		defer cancel()
+	}
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+	}
+}

@@ -25,7 +25,7 @@ const protectedPrefix = "_c_"
 // If ctx ends first there is an error and no znode: if the create has happened, or still
 // happens, the znode is deleted in the background. If deleting is refused, the session is ended.
 func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
-	return single(s.createGuarded(ctx, &protected{places: []Place{{dir, name, data, acl}}, version: 4}))
+	return single(s.createGuarded(ctx, &protected{places: []Place{{Dir: dir, Name: name, Data: data, ACL: acl}}, version: 4}))
 }
 
 // CreatePlace is [Session.CreateProtected] for a znode that a [Hold] is to keep. The session's
@@ -33,7 +33,7 @@ func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []
 // name has a UUID of version 8, by which others know that it has a heartbeat. A missing dir is
 // an error, zk.ErrNoNode; the directory of the heartbeats is created.
 func (s *Session) CreatePlace(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
-	return single(s.createGuarded(ctx, &protected{places: []Place{{dir, name, data, acl}}, version: 8}))
+	return single(s.createGuarded(ctx, &protected{places: []Place{{Dir: dir, Name: name, Data: data, ACL: acl}}, version: 8}))
 }
 
 // Place is what [Session.CreatePlaces] creates: a znode whose name begins with Name, in Dir.
@@ -41,6 +41,11 @@ type Place struct {
 	Dir, Name string
 	Data      []byte
 	ACL       []zk.ACL
+	// Sent, if set, has room for a signal, and gets one when a beat that carries the create has been sent. A server
+	// answers the requests of a session in order. So a read that is asked for then is mostly answered right behind the
+	// create, and shows the znode. If it does not show it, it tells nothing: the connection was lost between the two, or the
+	// create has failed and is tried again.
+	Sent chan<- struct{}
 }
 
 // CreatePlaces is [Session.CreatePlace] for several places, each in a directory of its own: all are
@@ -231,7 +236,7 @@ func (s *Session) attempt(ctx context.Context, p *protected, guid string, togeth
 			}
 		}
 		if p.beat && !p.large() {
-			if done, paths, err := s.createByBeat(p.creates(guid)); done {
+			if done, paths, err := s.createByBeat(p, guid); done {
 				return paths, err
 			}
 		}

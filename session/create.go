@@ -187,6 +187,9 @@ func (s *Session) createProtected(ctx context.Context, p *protected) ([]string, 
 		if err == nil {
 			return paths, nil
 		}
+		if err != errAgain {
+			p.failed.Store(&err)
+		}
 		again := retryable(err) || err == errAgain
 		if errors.Is(err, zk.ErrConnectionClosed) && p.large() {
 			lost++
@@ -211,7 +214,6 @@ func (s *Session) createProtected(ctx context.Context, p *protected) ([]string, 
 		if err == errAgain {
 			continue
 		}
-		p.failed.Store(&err)
 		if cause := pause.Wait(ctx); cause != nil {
 			return nil, p.fail(cause)
 		}

@@ -124,6 +124,9 @@ func (p *protected) check() error {
 	return nil
 }
 
+// lost notes why an attempt failed.
+func (p *protected) lost(err error) { p.failed.Store(&err) }
+
 // fail is the error of a create that has not happened because of cause. It says what the attempts
 // failed of until then.
 func (p *protected) fail(cause error) error {
@@ -188,7 +191,7 @@ func (s *Session) createProtected(ctx context.Context, p *protected) ([]string, 
 			return paths, nil
 		}
 		if err != errAgain {
-			p.failed.Store(&err)
+			p.lost(err)
 		}
 		again := retryable(err) || err == errAgain
 		if errors.Is(err, zk.ErrConnectionClosed) && p.large() {
@@ -231,9 +234,9 @@ func (s *Session) attempt(ctx context.Context, p *protected, guid string, togeth
 		if first {
 			defer done()
 			if !p.large() {
-				return s.createFirst(p.creates(guid)...)
+				return s.createFirst(p.lost, p.creates(guid)...)
 			}
-			if _, err := s.createFirst(); err != nil {
+			if _, err := s.createFirst(p.lost); err != nil {
 				return nil, err
 			}
 		}

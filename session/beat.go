@@ -98,11 +98,8 @@ func (s *Session) setHeartbeat(begun clock.Instant) error {
 	ops = append(ops, &zk.SetDataRequest{Path: s.chroot + path, Data: data, Version: version})
 	results, err := s.zk.Multi(ops...)
 	err = named(err)
-	if err == nil && len(results) != len(ops) {
-		err = errNoStat
-	}
 	if err == nil {
-		s.created(begun, ops, results)
+		s.born(birth{begun, results[last].Stat.Mzxid}, results[len(places):last]) // one multi, one zxid
 	}
 	s.landed(b, results, len(places), err)
 	s.observe(err)
@@ -112,10 +109,6 @@ func (s *Session) setHeartbeat(begun clock.Instant) error {
 		s.beatRefused(places, last, results, err)
 		return err
 	}
-	if results[last].Stat == nil {
-		s.heart.unsure = true
-		return errNoStat
-	}
 	if !s.isHeartbeat(results[last].Stat) {
 		return ErrNoHeartbeat
 	}
@@ -124,16 +117,13 @@ func (s *Session) setHeartbeat(begun clock.Instant) error {
 	return nil
 }
 
-var errNoStat = errors.New("session: a beat's answer does not tell the heartbeat's version")
-
-// created notes which places a beat has created.
-func (s *Session) created(begun clock.Instant, ops []any, results []zk.MultiResponse) {
-	s.carried(ops, results)
+// born notes the birth of these places, which a beat has created.
+func (s *Session) born(b birth, created []zk.MultiResponse) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i, op := range ops {
-		if _, ok := op.(*zk.CreateRequest); ok {
-			s.ephemerals.paths[results[i].String] = begun
+	for _, r := range created {
+		if _, ok := s.ephemerals.paths[r.String]; ok { // else it is gone already
+			s.ephemerals.paths[r.String] = b
 		}
 	}
 }

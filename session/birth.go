@@ -10,7 +10,8 @@ import (
 
 // createFirst creates the session's heartbeat, and the session's first places, if any are given, in
 // the same multi. The heartbeat is created once in a session: if the session cannot find out
-// whether it was created, the session is over. Before it looks for that, lost is told why.
+// whether it was created, the session is over. That may take long: before, lost is called with the error of the
+// create.
 func (s *Session) createFirst(lost func(error), places ...any) (paths []string, err error) {
 	s.mu.Lock()
 	beat, lease := s.HeartbeatPath(s.id), s.leaseTime
@@ -52,30 +53,28 @@ func (s *Session) createFirst(lost func(error), places ...any) (paths []string, 
 // EnsureHeartbeat makes sure that the session has its heartbeat, for a place that is not created by
 // [Session.CreatePlace]. The directory of the heartbeats is created if it is missing.
 func (s *Session) EnsureHeartbeat(ctx context.Context) error {
-	fail := func(err error) error {
-		return &Error{Op: "create", Path: s.cfg.Beats, Outcome: OutcomeNotDone, Err: err}
-	}
+	p := protected{places: []Place{{Dir: s.cfg.Beats}}} // for the words of its errors
 	if err := s.begin(ctx); err != nil {
-		return fail(err)
+		return p.fail(err)
 	}
 	created := make(chan error, 1)
 	go func() { // a create is followed to its end, also when nobody waits for it any more
 		defer s.calls.Done()
-		_, err := again(ctx, s, func() (struct{}, error) { return struct{}{}, s.heartbeatOnce(ctx) })
+		_, err := again(ctx, s, func() (struct{}, error) { return struct{}{}, s.heartbeatOnce(ctx, p.lost) })
 		created <- err
 	}()
 	select {
 	case err := <-created:
 		return err
 	case <-ctx.Done():
-		return fail(context.Cause(ctx))
+		return p.fail(context.Cause(ctx))
 	case <-s.ctx.Done():
-		return fail(context.Cause(s.ctx))
+		return p.fail(context.Cause(s.ctx))
 	}
 }
 
 // heartbeatOnce makes one attempt to create the heartbeat where there is none.
-func (s *Session) heartbeatOnce(ctx context.Context) error {
+func (s *Session) heartbeatOnce(ctx context.Context, lost func(error)) error {
 	first, done, err := s.awaitBirth(ctx)
 	if err != nil {
 		return err
@@ -87,7 +86,7 @@ func (s *Session) heartbeatOnce(ctx context.Context) error {
 		return nil
 	}
 	defer done()
-	_, err = s.createFirst(func(error) {})
+	_, err = s.createFirst(lost)
 	return err
 }
 
@@ -126,6 +125,7 @@ func (s *Session) findHeartbeat(beat string, lost error) error {
 	defer s.mu.Unlock()
 	if err == nil && stat.EphemeralOwner == s.id {
 		s.heart = heartbeat{path: beat, exists: true, unsure: true}
+		s.ephemerals.add(s.chroot + beat)
 		signal(s.wake)
 		return lost // for the place, which came with it
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/retry"
-	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
 // call makes one request about the znode at path, which it hands over with the chroot
@@ -240,25 +239,16 @@ func (s *Session) create(full string, data []byte, flags int32, acl []zk.ACL) (s
 	if flags < zk.FlagPersistent || flags > zk.FlagEphemeralSequential {
 		return "", fmt.Errorf("%w: %d; want zk.FlagPersistent, zk.FlagEphemeral, zk.FlagSequence or zk.FlagEphemeralSequential", zk.ErrInvalidFlags, flags)
 	}
-	op := &zk.CreateRequest{Path: full, Data: data, Acl: acl, Flags: flags}
-	if err := checkSize(op); err != nil {
+	if err := checkSize(&zk.CreateRequest{Path: full, Data: data, Acl: acl}); err != nil {
 		return "", err
 	}
-	created, err := s.zk.Create(full, data, flags, acl)
-	if err == nil {
-		s.carried([]any{op}, []zk.MultiResponse{{String: created}})
-	}
-	return created, err
+	return s.zk.Create(full, data, flags, acl)
 }
 
 // Delete deletes a znode if its version is the one given, or -1.
 func (s *Session) Delete(ctx context.Context, path string, version int32) error {
 	_, err := call(ctx, s, "delete", path, func(full string) (struct{}, error) {
-		err := s.zk.Delete(full, version)
-		if err == nil {
-			s.carried([]any{&zk.DeleteRequest{Path: full}}, nil)
-		}
-		return struct{}{}, err
+		return struct{}{}, s.zk.Delete(full, version)
 	})
 	return err
 }
@@ -280,22 +270,13 @@ func (s *Session) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, er
 	if err != nil {
 		return nil, &Error{Op: "multi", Outcome: OutcomeNotDone, Err: err}
 	}
-	results, err := send(ctx, s, "multi", "", func() ([]zk.MultiResponse, error) {
-		results, err := s.zk.Multi(ops...)
-		if err == nil && len(results) == len(ops) {
-			s.carried(ops, results)
-		}
-		return results, err
-	})
+	results, err := send(ctx, s, "multi", "", func() ([]zk.MultiResponse, error) { return s.zk.Multi(ops...) })
 	var e *Error
 	if errors.As(err, &e) {
 		e.Err = s.refused(ops, results, e.Err)
 	}
 	for i := range results {
 		results[i].String = strings.TrimPrefix(results[i].String, s.chroot)
-	}
-	if err == nil && len(results) != len(ops) {
-		err = &Error{Op: "multi", Outcome: OutcomeUnknown, Err: fmt.Errorf("%w: %d results for %d operations", wire.ErrProtocol, len(results), len(ops))}
 	}
 	return results, err
 }

@@ -51,7 +51,10 @@ func (s *Session) dial() (net.Conn, error) {
 	w := wire.New(conn, deadline, s.clock, wire.Credentials{SASL: exchange, Auth: s.cfg.wireAuth()}, wire.Hooks{
 		Handshaken: func(h wire.Handshake) error { return s.onHandshake(server, h) },
 		Answered:   s.onAnswered,
+		Created:    s.onCreated,
+		Missing:    s.onMissing,
 		WantsWatch: s.wantsWatch,
+		Sent:       s.onSent,
 		Failed:     func(err error) { s.onFailed(server, err) },
 		Limit:      func(bytes int) { zk.WithMaxBufferSize(bytes)(s.zk) },
 	})

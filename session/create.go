@@ -25,7 +25,7 @@ const protectedPrefix = "_c_"
 // If ctx ends first there is an error and no znode: if the create has happened, or still
 // happens, the znode is deleted in the background. If deleting is refused, the session is ended.
 func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
-	return single(s.createGuarded(ctx, &protected{places: []Place{{dir, name, data, acl}}, version: 4}))
+	return single(s.createGuarded(ctx, &protected{places: []Place{{Dir: dir, Name: name, Data: data, ACL: acl}}, version: 4}))
 }
 
 // CreatePlace is [Session.CreateProtected] for a znode that a [Hold] is to keep. The session's
@@ -33,7 +33,7 @@ func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []
 // name has a UUID of version 8, by which others know that it has a heartbeat. A missing dir is
 // an error, zk.ErrNoNode; the directory of the heartbeats is created.
 func (s *Session) CreatePlace(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
-	return single(s.createGuarded(ctx, &protected{places: []Place{{dir, name, data, acl}}, version: 8}))
+	return single(s.createGuarded(ctx, &protected{places: []Place{{Dir: dir, Name: name, Data: data, ACL: acl}}, version: 8}))
 }
 
 // Place is what [Session.CreatePlaces] creates: a znode whose name begins with Name, in Dir.
@@ -41,6 +41,11 @@ type Place struct {
 	Dir, Name string
 	Data      []byte
 	ACL       []zk.ACL
+	// Sent, if set, has room for a signal, and gets one when a beat that carries the create has been sent. A server
+	// answers the requests of a session in order. So a read that is asked for then is mostly answered right behind the
+	// create, and shows the znode. If it does not show it, it tells nothing: the connection was lost between the two, or the
+	// create has failed and is tried again.
+	Sent chan<- struct{}
 }
 
 // CreatePlaces is [Session.CreatePlace] for several places, each in a directory of its own: all are
@@ -119,6 +124,9 @@ func (p *protected) check() error {
 	return nil
 }
 
+// lost notes why an attempt failed.
+func (p *protected) lost(err error) { p.failed.Store(&err) }
+
 // fail is the error of a create that has not happened because of cause. It says what the attempts
 // failed of until then.
 func (p *protected) fail(cause error) error {
@@ -182,10 +190,10 @@ func (s *Session) createProtected(ctx context.Context, p *protected) ([]string, 
 		if err == nil {
 			return paths, nil
 		}
-		again := retryable(err) || err == errAgain
 		if err != errAgain {
-			p.failed.Store(&err)
+			p.lost(err)
 		}
+		again := retryable(err) || err == errAgain
 		if errors.Is(err, zk.ErrConnectionClosed) && p.large() {
 			lost++
 		}
@@ -225,16 +233,15 @@ func (s *Session) attempt(ctx context.Context, p *protected, guid string, togeth
 		}
 		if first {
 			defer done()
-			lost := func(err error) { p.failed.Store(&err) }
 			if !p.large() {
-				return s.createFirst(lost, p.creates(guid)...)
+				return s.createFirst(p.lost, p.creates(guid)...)
 			}
-			if _, err := s.createFirst(lost); err != nil {
+			if _, err := s.createFirst(p.lost); err != nil {
 				return nil, err
 			}
 		}
 		if p.beat && !p.large() {
-			if done, paths, err := s.createByBeat(p.creates(guid)); done {
+			if done, paths, err := s.createByBeat(p, guid); done {
 				return paths, err
 			}
 		}

@@ -23,11 +23,17 @@ const (
 )
 
 // ephemerals are the paths of a session's ephemeral znodes, as far as this client has created
-// them and not seen them go. The session's mu guards it.
+// them and no later answer or event says that they are gone. The session's mu guards it.
 type ephemerals struct {
-	paths map[string]clock.Instant // when the beat began that has created it, if one has
+	paths map[string]birth
 	bytes int
 	told  bool // that there are many
+}
+
+// birth is that of a znode that a beat has created; else it is zero.
+type birth struct {
+	begun clock.Instant // when the beat began
+	zxid  int64         // at which it was committed
 }
 
 func (e *ephemerals) add(path string) {
@@ -35,9 +41,9 @@ func (e *ephemerals) add(path string) {
 		return
 	}
 	if e.paths == nil {
-		e.paths = map[string]clock.Instant{}
+		e.paths = map[string]birth{}
 	}
-	e.paths[path] = clock.Instant{}
+	e.paths[path] = birth{}
 	e.bytes += pathOverhead + len(path)
 }
 
@@ -74,22 +80,23 @@ func (s *Session) room(ops ...any) error {
 	return nil
 }
 
-// carried notes what has become of the session's ephemeral znodes by operations that were
-// carried out, and tells those who miss a znode that it was created: no watch at a server does.
-func (s *Session) carried(ops []any, results []zk.MultiResponse) {
+// onCreated and onMissing note what answers say, in their order: this session has created a znode,
+// or there is none at the path, which has the chroot before it. The latter may be the answer to a second
+// deletion, after the one to the first was lost. Those who miss a znode are told that it was created: no
+// watch at a server does.
+func (s *Session) onCreated(path string, ephemeral bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i, op := range ops {
-		switch op := op.(type) {
-		case *zk.CreateRequest:
-			for w := range s.watches[results[i].String] {
-				signal(w.wake)
-			}
-			if op.Flags&zk.FlagEphemeral != 0 {
-				s.ephemerals.add(results[i].String)
-			}
-		case *zk.DeleteRequest:
-			s.ephemerals.remove(op.Path)
-		}
+	for w := range s.watches[path] {
+		signal(w.wake)
 	}
+	if ephemeral {
+		s.ephemerals.add(path)
+	}
+}
+
+func (s *Session) onMissing(path string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ephemerals.remove(path)
 }

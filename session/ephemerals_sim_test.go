@@ -32,7 +32,7 @@ func TestASessionRefusesMoreEphemeralsThanServersReadBack(t *testing.T) {
 		for {
 			path, err := s.CreatePlace(ctx, dir, "lock-", nil, nil)
 			if errors.Is(err, session.ErrTooManyEphemerals) {
-				if !session.Permanent(err) || session.OutcomeOf(err) != session.OutcomeNotDone || !strings.Contains(err.Error(), "2000") {
+				if session.Permanent(err) || session.OutcomeOf(err) != session.OutcomeNotDone || !strings.Contains(err.Error(), "2000") {
 					t.Errorf("%v: permanent %v, outcome %v", err, session.Permanent(err), session.OutcomeOf(err))
 				}
 				break
@@ -67,4 +67,31 @@ func TestASessionRefusesMoreEphemeralsThanServersReadBack(t *testing.T) {
 			t.Errorf("%d bytes after as many went as came, %d before", got, used)
 		}
 	})
+}
+
+// A deletion whose answer is lost is made again, and then the znode is not there: it uses up no room
+// any more, however often that happens.
+func TestADeletionWhoseAnswerIsLostMakesRoom(t *testing.T) {
+	for name, op := range map[string]zktest.Op{"delete": zktest.OpDelete, "multi": zktest.OpMulti} {
+		t.Run(name, func(t *testing.T) {
+			inBubbleWith(t, session.Config{Timeout: simT, EphemeralBytes: 500}, func(t *testing.T, b *bubble) {
+				s := b.s
+				must(t, s.EnsurePath(t.Context(), "/dir", nil))
+				for range 10 {
+					path, err := s.CreatePlace(t.Context(), "/dir", "lock-", nil, nil)
+					must(t, err)
+					var with []any
+					if op == zktest.OpMulti {
+						with = s.Notice(path)
+					}
+					lost := b.On(zktest.Match{Op: op, Session: s.ID(), Nth: 1}, zktest.LoseReply)
+					must(t, s.EnsureDeleted(t.Context(), path, with...))
+					lost.Remove()
+				}
+				if got := b.client.Status().EphemeralBytes; got > 100 {
+					t.Errorf("%d bytes with nothing but a heartbeat", got)
+				}
+			})
+		})
+	}
 }

@@ -46,7 +46,8 @@ var (
 var ErrTooLarge = errors.New("session: request too large")
 
 // ErrTooManyEphemerals is the error of a create that would give one session more ephemeral
-// znodes than [Config.EphemeralBytes] allows. It was not sent.
+// znodes than [Config.EphemeralBytes] allows. It was not sent. There is room again when some of them
+// have gone.
 var ErrTooManyEphemerals = errors.New("session: too many ephemeral znodes in one session")
 
 // Outcome tells what became of a request.
@@ -256,7 +257,7 @@ func Permanent(err error) bool {
 var permanent = []error{
 	zk.ErrNoAuth, zk.ErrInvalidACL, zk.ErrAuthFailed, ErrAuthFailed, // credentials, ACL
 	zk.ErrInvalidPath, zk.ErrBadArguments, zk.ErrNoChildrenForEphemerals, // path
-	zk.ErrShortBuffer, ErrTooLarge, ErrTooManyEphemerals, zk.ErrInvalidFlags, // what is asked for is too large, or a bug
+	zk.ErrShortBuffer, ErrTooLarge, zk.ErrInvalidFlags, // what is asked for is too large, or a bug
 }
 
 // retryable reports whether the same request may succeed later in the same session:

@@ -173,6 +173,18 @@ func ExampleConfig_ephemeralBytes() {
 	// Output: true after 130 bytes
 }
 
+// A recipe of your own may keep in a znode how long others have to wait for it.
+func ExampleParseLease() {
+	for _, text := range []string{"4s", "-1s", "2000000h"} {
+		lease, err := session.ParseLease(text)
+		fmt.Println(lease, err)
+	}
+	// Output:
+	// 4s <nil>
+	// 0s session: a lease of "-1s"; want a positive one of at most 30m0s
+	// 0s session: a lease of "2000000h"; want a positive one of at most 30m0s
+}
+
 func ExampleCheckPath() {
 	for _, path := range []string{"/app/leader", "/app/", "app"} {
 		fmt.Println(path, session.CheckPath(path) == nil)

@@ -122,6 +122,7 @@ func TestAMultiWithoutAResultForEachOperationHasFailed(t *testing.T) {
 	if err == nil || session.OutcomeOf(err) != session.OutcomeUnknown {
 		t.Errorf("%v; want an error that says that the outcome is unknown", err)
 	}
+	close(f.grants) // for the next connection
 	client.Close()
 	f.wg.Wait()
 }

@@ -115,6 +115,8 @@ func TestWhatIsHeardOfAHeartbeat(t *testing.T) {
 			{at: 1, data: "160ms", version: 1, want: HeartbeatBeating}, {at: theirs / 32, data: "160ms", version: 1, want: HeartbeatBeating},
 			{at: theirs / 16, data: "160ms", version: 1, want: HeartbeatBeating}, {at: theirs * 3 / 32, data: "160ms", version: 1, want: HeartbeatBeating},
 			{at: theirs / 8, data: "160ms", version: 1, want: HeartbeatBeating}},
+		"a lease by hand that is too long to count with": {{data: "1.6s", want: HeartbeatBeating},
+			{at: 1, data: "2562047h47m16.854775807s", version: 1, want: HeartbeatBeating}, {at: theirs / 32, data: "2500000h", version: 2, want: HeartbeatBeating}},
 	} {
 		h := hearing{owner: theirID}
 		for i, a := range answers {

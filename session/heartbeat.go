@@ -49,6 +49,16 @@ func (s *Session) LeaseTime() time.Duration {
 // of this client's candidates, and how long the first one lets those of all be, goes by this.
 func (s *Session) LeaseAsked() time.Duration { return s.cfg.Lease }
 
+// ParseLease reads a lease time as heartbeats hold it, and records of recipes. What is written there by
+// hand or by a faulty server may be too long to count with.
+func ParseLease(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 || d > maxTimeout/2 {
+		return 0, fmt.Errorf("session: a lease of %q; want a positive one of at most %v", text, maxTimeout/2)
+	}
+	return d, nil
+}
+
 // isHeartbeat reports whether stat is that of the znode that this session has created; if it
 // is not, the session is over. The caller holds s.mu.
 func (s *Session) isHeartbeat(stat *zk.Stat) bool {

@@ -105,7 +105,7 @@ func (h *hearing) answer(now clock.Instant, data []byte, stat zk.Stat, err error
 		h.now.State = HeartbeatRevoked
 		return
 	}
-	if d, err := time.ParseDuration(string(data)); err == nil && d > h.now.LeaseTime {
+	if d, err := ParseLease(string(data)); err == nil && d > h.now.LeaseTime {
 		h.now.LeaseTime = d // a session has the same one always: a shorter one was written by hand
 	}
 	h.now.State = HeartbeatBeating

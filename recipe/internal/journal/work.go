@@ -87,10 +87,11 @@ func (z *Znode) carryOut(ctx context.Context, batch []*pending) error {
 	}
 }
 
-// final reports whether another attempt would fail in the same way.
+// final reports whether another attempt would fail in the same way, or is for the caller to decide on,
+// because somebody has to make room for a journal.
 func final(err error) bool {
 	var large *largeError
-	return session.Permanent(err) || errors.Is(err, ErrVersion) || errors.As(err, &large)
+	return session.Permanent(err) || errors.Is(err, session.ErrTooManyEphemerals) || errors.Is(err, ErrVersion) || errors.As(err, &large)
 }
 
 // try makes one attempt at a batch. nil means that all of it is answered.

@@ -5,6 +5,7 @@
 //   - it bounds the whole handshake by one deadline;
 //   - it refuses frames that would crash zk or take its memory: a reply reaches zk only
 //     after its whole body has been found to be what its request asked for;
+//   - it tells which znodes the session has created, and which are not there: the answers pass here in their order;
 //   - it authenticates by SASL and sends credentials right after each handshake, before anything
 //     else;
 //   - it sets the watch flag of the reads that somebody waits on. zk itself then has
@@ -52,15 +53,21 @@ type Credentials struct {
 }
 
 // Hooks are called while bytes pass. They run on zk's goroutines, one at a time
-// except WantsWatch, and must not block.
+// except WantsWatch and Sent, and must not block.
 type Hooks struct {
 	// Handshaken is called with every well-formed connect response, once the client has
 	// authenticated. An error drops the connection.
 	Handshaken func(Handshake) error
 	// Answered is called when a request or ping has been answered.
 	Answered func(at clock.Instant)
+	// Created and Missing are called with what answers say, in their order, before zk has them: the
+	// session has created a znode, or there is none at the path.
+	Created func(path string, ephemeral bool)
+	Missing func(path string)
 	// WantsWatch is asked for each read whether it shall leave a watch. op tells reads apart.
 	WantsWatch func(path string, op int32) bool
+	// Sent is called when a multi has been sent, with its frame, which is zk's.
+	Sent func(frame []byte)
 	// Failed is called once, with the reason for which the connection ended; it may be
 	// called when the connection is closed from our side.
 	Failed func(error)
@@ -133,12 +140,15 @@ func (c *Conn) send(p []byte) error {
 	}
 	c.writing.Lock()
 	defer c.writing.Unlock()
+	p = slices.Clone(p) // the caller's bytes are the caller's
 	if path, ok := readPath(op, p); ok && c.hooks.WantsWatch(path, op) {
-		p = slices.Clone(p) // the caller's bytes are the caller's
 		p[len(p)-1] = 1
 	}
-	c.note(request{xid, op, len(p)})
+	c.note(request{xid, op, len(p), p[lengthSize+8:]})
 	_, err = c.net.Write(p)
+	if err == nil && op == opMulti {
+		c.hooks.Sent(p)
+	}
 	return err
 }
 
@@ -254,10 +264,8 @@ func (c *Conn) reply(p []byte) error {
 	if !ok {
 		return fmt.Errorf("%w: reply to request %d, which was not sent", ErrProtocol, xid)
 	}
-	if code == 0 { // else nobody looks at the body
-		if err := checkReply(r, body); err != nil {
-			return err
-		}
+	if err := c.checkAnswer(r, code, body); err != nil {
+		return err
 	}
 	c.hooks.Answered(now)
 	switch {

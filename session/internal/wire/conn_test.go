@@ -62,6 +62,17 @@ func TestARejectedCredentialIsReported(t *testing.T) {
 	}
 }
 
+func TestWhoWaitsIsToldOfMultisThatAreSent(t *testing.T) {
+	e := pair(t)
+	e.shake()
+	for i, op := range []int32{opMulti, opGetData, opCreate, opMulti} {
+		e.request(framed(append(str(header(int32(i), op), "/a"), byte(i))))
+	}
+	if n := len(e.sent); n != 2 || e.sent[0][len(e.sent[0])-1] != 0 || e.sent[1][len(e.sent[1])-1] != 3 {
+		t.Errorf("told of %q", e.sent)
+	}
+}
+
 func TestReadsThatSomebodyWaitsOnLeaveAWatch(t *testing.T) {
 	e := pair(t)
 	e.shake()
@@ -87,13 +98,12 @@ func TestReadsThatSomebodyWaitsOnLeaveAWatch(t *testing.T) {
 func TestEveryAnswerIsReportedWithItsInstant(t *testing.T) {
 	e := pair(t)
 	e.shake()
-	end := append(ints(nil, -1), 1, 0xff, 0xff, 0xff, 0xff)
-	check := framed(append(header(1, opMulti), make([]byte, 40)...))
+	check := framed(append(header(1, opMulti), multi(part{opCheck, anyBody(opCheck)})...))
 	before := clock.System.Now()
 	for i, answer := range []struct {
 		request, reply []byte
 	}{
-		{check, reply(1, 0, end)},
+		{check, reply(1, 0, multi(part{opCheck, nil}))},
 		{check, reply(1, -112, nil)}, // a refusal is an answer
 		{getData(1, "/a"), reply(1, 0, data("x"))},
 	} {

@@ -41,6 +41,9 @@ const (
 	// errorResult is the type of every result in the reply to a multi that failed.
 	errorResult = -1
 
+	// codeNoNode is the error of org.apache.zookeeper.KeeperException.Code for a znode that is not there.
+	codeNoNode = -101
+
 	// MaxFrame is the largest frame accepted from a server. A server's own limit for
 	// requests is 1 MiB (jute.maxbuffer), but its answers may be larger: a list of 20,000
 	// children with long names takes 5 MiB.
@@ -65,12 +68,6 @@ const (
 	// password.
 	minConnectResponse, maxConnectResponse = 20, 256
 )
-
-// A request is a frame that was written and not yet answered.
-type request struct {
-	xid, op int32
-	size    int // of the frame
-}
 
 // parseRequest reads the header of the frame p, its length included. zk writes
 // every frame with a single Write; anything else is a bug worth stopping for.

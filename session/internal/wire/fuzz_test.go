@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"net"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -37,7 +39,10 @@ func newPeer(t testing.TB) *peer {
 			c := New(near, time.Now().Add(hang), clock.System, Credentials{}, Hooks{
 				Handshaken: func(Handshake) error { return nil },
 				Answered:   func(clock.Instant) {},
+				Created:    func(string, bool) {},
+				Missing:    func(string) {},
 				WantsWatch: func(string, int32) bool { return false },
+				Sent:       func([]byte) {},
 				Failed:     func(err error) { p.ended <- err },
 				Limit:      func(n int) { zk.WithMaxBufferSize(n)(p.zk) },
 			})
@@ -90,36 +95,58 @@ type quiet struct{}
 
 func (quiet) Printf(string, ...any) {}
 
+// errUnusable is the error of a call whose answer would surprise its caller.
+var errUnusable = errors.New("the caller cannot use that")
+
+func usable(err error, good bool) error {
+	if err == nil && !good {
+		return errUnusable
+	}
+	return err
+}
+
 // requests are calls whose replies zk decodes.
 var requests = []func(*zk.Conn) error{
-	func(c *zk.Conn) error { _, _, err := c.Get("/a"); return err },
-	func(c *zk.Conn) error { _, _, err := c.Children("/a"); return err },
-	func(c *zk.Conn) error { _, _, err := c.Exists("/a"); return err },
+	func(c *zk.Conn) error { _, stat, err := c.Get("/a"); return usable(err, stat != nil) },
+	func(c *zk.Conn) error {
+		names, stat, err := c.Children("/a")
+		bad := slices.ContainsFunc(names, func(name string) bool { return name == "" || strings.Contains(name, "/") })
+		return usable(err, stat != nil && !bad)
+	},
+	func(c *zk.Conn) error { _, stat, err := c.Exists("/a"); return usable(err, stat != nil) },
 	func(c *zk.Conn) error { _, _, err := c.GetACL("/a"); return err },
-	func(c *zk.Conn) error { _, err := c.Create("/a", nil, 0, zk.WorldACL(zk.PermAll)); return err },
-	func(c *zk.Conn) error { _, err := c.Set("/a", nil, -1); return err },
+	func(c *zk.Conn) error {
+		path, err := c.Create("/a", nil, 0, zk.WorldACL(zk.PermAll))
+		return usable(err, path == "/a")
+	},
+	func(c *zk.Conn) error { stat, err := c.Set("/a", nil, -1); return usable(err, stat != nil) },
 	func(c *zk.Conn) error { _, err := c.Sync("/a"); return err },
 	func(c *zk.Conn) error { return c.Delete("/a", -1) },
 	func(c *zk.Conn) error {
-		_, err := c.Multi(&zk.CheckVersionRequest{Path: "/a", Version: -1}, &zk.CreateRequest{Path: "/b", Acl: zk.WorldACL(zk.PermAll)})
-		return err
+		results, err := c.Multi(&zk.CheckVersionRequest{Path: "/a", Version: -1},
+			&zk.CreateRequest{Path: "/b-", Flags: zk.FlagEphemeralSequential, Acl: zk.WorldACL(zk.PermAll)}, &zk.SetDataRequest{Path: "/a", Version: -1})
+		return usable(err, len(results) == 3 && len(results[1].String) > len("/b-") && results[2].Stat != nil)
 	},
 }
 
 // FuzzReply answers one request of each kind with any body. What the Conn accepts zk
-// must be able to decode, without a panic and without an error.
+// must be able to decode, without a panic and without an error, and its caller to use.
 func FuzzReply(f *testing.F) {
-	head := func(kind int32, end byte) []byte { return append(ints(nil, kind), end, 0, 0, 0, 0) }
 	for i, body := range [][]byte{
 		data("x"), append(str(str(ints(nil, 2), "a"), "b"), stat()...), stat(),
 		append(str(str(ints(nil, 1, 31), "world"), "anyone"), stat()...),
 		str(nil, "/a"), stat(), str(nil, "/a"), nil,
-		append(append(append(head(opCheck, 0), head(opCreate, 0)...), str(nil, "/b")...), head(-1, 1)...),
+		multi(part{opCheck, nil}, part{opCreate, str(nil, "/b-0000000001")}, part{opSetData, stat()}),
 	} {
 		f.Add(byte(i), body)
 	}
 	f.Add(byte(1), ints(nil, 0x7fffffff))
-	f.Add(byte(8), head(errorResult, 0))
+	f.Add(byte(1), append(str(ints(nil, 1), "a/b"), stat()...))
+	f.Add(byte(4), str(nil, "/x"))
+	f.Add(byte(8), multi(refusal(0))[:9])
+	f.Add(byte(8), multi(refusal(0), refusal(-101), refusal(-2)))
+	f.Add(byte(8), multi(part{opCheck, nil}, part{opCreate, str(nil, "/b-0000000001")}, part{opCheck, nil}))
+	f.Add(byte(8), multi(part{opCheck, nil}, part{opCreate, str(nil, "/x")}, part{opSetData, stat()}))
 	p := newPeer(f)
 	bodies := make(chan []byte, 1)
 	serve := func(far net.Conn) {
@@ -150,8 +177,8 @@ func FuzzReply(f *testing.F) {
 		if err == nil {
 			return
 		}
-		if errors.Is(err, zk.ErrShortBuffer) || errors.Is(err, zk.ErrUnhandledFieldType) {
-			t.Fatalf("zk could not decode what was let through: %v", err)
+		if errors.Is(err, zk.ErrShortBuffer) || errors.Is(err, zk.ErrUnhandledFieldType) || err == errUnusable {
+			t.Fatalf("what was let through is of no use: %v", err)
 		}
 		select {
 		case why := <-p.ended: // refused by the Conn

@@ -57,8 +57,7 @@ func TestAServerThatSpeaksFirstIsRefused(t *testing.T) {
 }
 
 func TestNothingBehindTheHandshakeCanHurt(t *testing.T) {
-	multi := func(p ...[]byte) []byte { return bytes.Join(p, nil) }
-	head := func(kind int32, end byte) []byte { return append(ints(nil, kind), end, 0, 0, 0, 0) }
+	made, set, check := part{opCreate, str(nil, "/a")}, part{opSetData, stat()}, part{opCheck, nil}
 	for _, c := range []struct {
 		name string
 		op   int32
@@ -81,14 +80,28 @@ func TestNothingBehindTheHandshakeCanHurt(t *testing.T) {
 		{"a truncated ACL", opGetACL, reply(1, 0, str(ints(nil, 1, 31), "world"))},
 		{"a path longer than the frame", opCreate, reply(1, 0, ints(nil, 9))},
 		{"a truncated stat alone", OpExists, reply(1, 0, make([]byte, statSize-1))},
-		{"a multi without end", opMulti, reply(1, 0, head(opCheck, 0))},
+		{"a name without a letter", OpGetChildren2, reply(1, 0, append(str(ints(nil, 1), ""), stat()...))},
+		{"a name with a slash", OpGetChildren2, reply(1, 0, append(str(ints(nil, 1), "a/b"), stat()...))},
+		{"the path of another create", opCreate, reply(1, 0, str(nil, "/x"))},
+		{"a multi without end", opMulti, reply(1, 0, multi(made, set)[:2*multiHeaderSize+6+statSize])},
 		{"a multi cut in its header", opMulti, reply(1, 0, ints(nil, opCheck))},
-		{"a multi with an unknown result", opMulti, reply(1, 0, multi(head(99, 0), head(-1, 1)))},
-		{"a multi with a truncated result", opMulti, reply(1, 0, multi(head(opSetData, 0), head(-1, 1)))},
-		{"a multi with more results than asked for", opMulti, reply(1, 0, multi(bytes.Repeat(head(opCheck, 0), 10), head(-1, 1)))},
+		{"a multi with an unknown result", opMulti, reply(1, 0, multi(made, part{99, nil}))},
+		{"a multi with a truncated result", opMulti, reply(1, 0, multi(made, part{opSetData, stat()[1:]})[:90])},
+		{"a multi with more results than asked for", opMulti, reply(1, 0, multi(made, set, check))},
+		{"a multi with less results than asked for", opMulti, reply(1, 0, multi(made))},
+		{"a multi with no results", opMulti, reply(1, 0, multi())},
+		{"a multi with the results of another", opMulti, reply(1, 0, multi(made, check))},
+		{"a multi with results in another order", opMulti, reply(1, 0, multi(set, made))},
+		{"a multi with the path of another create", opMulti, reply(1, 0, multi(part{opCreate, str(nil, "/x")}, set))},
+		{"a multi that was refused for nothing", opMulti, reply(1, 0, multi(refusal(0), refusal(0)))},
+		{"a multi of which a part was refused for nothing", opMulti, reply(1, 0, multi(made, refusal(0)))},
 		{"an event without a path", opGetData, reply(xidEvent, 0, ints(nil, 3, 3))},
 		{"an event with an absurd path", opGetData, reply(xidEvent, 0, ints(nil, 3, 3, 0x7fffffff))},
 		{"an event cut short", opGetData, reply(xidEvent, 0, ints(nil, 3)[:2])},
+		{"an event at no path", opGetData, reply(xidEvent, 0, str(ints(nil, 1, 3), ""))},
+		{"an event at a path that is none", opGetData, reply(xidEvent, 0, str(ints(nil, 1, 3), "x"))},
+		{"an event at a path that ends with a slash", opGetData, reply(xidEvent, 0, str(ints(nil, 1, 3), "/x/"))},
+		{"an event at a path with an empty name", opGetData, reply(xidEvent, 0, str(ints(nil, 1, 3), "/a//x"))},
 		{"an event that tells zk of an expired session", opGetData, reply(xidEvent, 0, str(ints(nil, -1, -112), ""))},
 		{"an event that tells zk of a lost connection", opGetData, reply(xidEvent, 0, str(ints(nil, -1, 0), "/a"))},
 		{"a credential refused that was not presented", opGetData, reply(xidAuth, -115, nil)},
@@ -97,7 +110,7 @@ func TestNothingBehindTheHandshakeCanHurt(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			e := pair(t)
 			e.shake()
-			e.request(framed(append(header(1, c.op), make([]byte, 20)...)))
+			e.request(framed(append(header(1, c.op), anyBody(c.op)...)))
 			go func() { e.server.Write(c.send); e.server.Close() }()
 			if f, err := readFrame(e.conn); !errors.Is(err, ErrProtocol) {
 				t.Errorf("zk got %q, %v; want a refusal", f, err)
@@ -109,7 +122,6 @@ func TestNothingBehindTheHandshakeCanHurt(t *testing.T) {
 func TestWhatServersSendPasses(t *testing.T) {
 	list := str(str(ints(nil, 2), "a"), "bc")
 	acl := str(str(ints(nil, 1, 31), "world"), "anyone")
-	head := func(kind int32, end byte) []byte { return append(ints(nil, kind), end, 0, 0, 0, 0) }
 	for _, c := range []struct {
 		name string
 		op   int32
@@ -123,12 +135,13 @@ func TestWhatServersSendPasses(t *testing.T) {
 		{"a deletion", opDelete, nil},
 		{"a sync", opSync, str(nil, "/a")},
 		{"bytes of a newer server", opCreate, append(str(nil, "/a"), stat()...)},
-		{"a multi", opMulti, bytes.Join([][]byte{head(opCreate, 0), str(nil, "/a"), head(opSetData, 0), stat(), head(-1, 1)}, nil)},
+		{"a multi", opMulti, multi(part{opCreate, str(nil, "/a")}, part{opSetData, stat()})},
+		{"a multi that was refused", opMulti, multi(refusal(0), refusal(-103))},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := pair(t)
 			e.shake()
-			e.request(framed(append(header(1, c.op), make([]byte, 20)...)))
+			e.request(framed(append(header(1, c.op), anyBody(c.op)...)))
 			want := reply(1, 0, c.body)
 			if got, err := e.answer(want); err != nil || !bytes.Equal(got, want) {
 				t.Errorf("zk got %q, %v", got, err)

@@ -38,7 +38,7 @@ func (c *Conn) Request(op int32, body []byte, sending func()) (code int32, err e
 	c.lastOwn--
 	xid := c.lastOwn
 	c.own[xid] = answer
-	c.sent = append(c.sent, request{xid, op, size})
+	c.sent = append(c.sent, request{xid: xid, op: op, size: size})
 	c.mu.Unlock()
 	p = binary.BigEndian.AppendUint32(p, uint32(xid))
 	p = binary.BigEndian.AppendUint32(p, uint32(op))

@@ -22,8 +22,10 @@ type ends struct {
 	mu       sync.Mutex // guards what follows
 	shakes   []Handshake
 	answered []clock.Instant
+	sent     [][]byte
 	failures []error
 	limits   []int
+	told     []string        // by Created, with + for an ephemeral one and else =, and by Missing, with -
 	watching map[string]bool // by reads
 	awaited  map[string]bool // by exists
 }
@@ -49,10 +51,16 @@ func (e *ends) hooks() Hooks {
 	return Hooks{
 		Handshaken: func(h Handshake) error { locked(func() { e.shakes = append(e.shakes, h) }); return nil },
 		Answered:   func(at clock.Instant) { locked(func() { e.answered = append(e.answered, at) }) },
+		Created: func(path string, ephemeral bool) {
+			sign := map[bool]string{true: "+", false: "="}[ephemeral]
+			locked(func() { e.told = append(e.told, sign+path) })
+		},
+		Missing: func(path string) { locked(func() { e.told = append(e.told, "-"+path) }) },
 		WantsWatch: func(path string, op int32) (ok bool) {
 			locked(func() { ok = e.watching[path] && op != OpExists || e.awaited[path] && op == OpExists })
 			return
 		},
+		Sent:   func(frame []byte) { locked(func() { e.sent = append(e.sent, slices.Clone(frame)) }) },
 		Failed: func(err error) { locked(func() { e.failures = append(e.failures, err) }) },
 		Limit:  func(n int) { locked(func() { e.limits = append(e.limits, n) }) },
 	}
@@ -139,3 +147,40 @@ func stat() []byte { return make([]byte, statSize) }
 
 // data is the body of a getData reply.
 func data(s string) []byte { return append(str(nil, s), stat()...) }
+
+// create is the body of a create of /a.
+func create(flags int32) []byte { return ints(str(nil, "/a"), -1, 0, flags) }
+
+// anyBody is the body of a request of that kind, about /a.
+func anyBody(op int32) []byte {
+	switch op {
+	case opCreate:
+		return create(0)
+	case opDelete, opCheck:
+		return ints(str(nil, "/a"), -1)
+	case opSetData:
+		return ints(str(nil, "/a"), -1, -1)
+	case opMulti:
+		return multi(part{opCreate, create(0)}, part{opSetData, anyBody(opSetData)})
+	}
+	return append(str(nil, "/a"), 0)
+}
+
+// part is an operation of a multi, or a result.
+type part struct {
+	kind int32
+	body []byte
+}
+
+func multi(parts ...part) (p []byte) {
+	for _, one := range append(parts, part{kind: -1}) {
+		p = ints(p, one.kind)
+		p = append(p, 0, 0xff, 0xff, 0xff, 0xff)
+		p = append(p, one.body...)
+	}
+	p[len(p)-5] = 1 // the end
+	return p
+}
+
+// refusal is the result of an operation of a multi that was refused.
+func refusal(code int32) part { return part{errorResult, ints(nil, code)} }

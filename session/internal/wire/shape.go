@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 )
@@ -11,10 +12,13 @@ import (
 //
 //	i    an int
 //	s    a string: its length and its bytes
+//	n    a string that is a znode's name
+//	p    a string that is a path
 //	b    a buffer: likewise, or the length -1 for none
 //	S    a Stat
 //	[x]  a vector: its length and as many x
-//	m    the results of a multi
+//
+// The results of a multi have shapes of their own.
 var replyShapes = map[int32]string{
 	opCreate:          "s",
 	opDelete:          "",
@@ -25,8 +29,7 @@ var replyShapes = map[int32]string{
 	opSetACL:          "S",
 	opSync:            "s",
 	opPing:            "",
-	OpGetChildren2:    "[s]S",
-	opMulti:           "m",
+	OpGetChildren2:    "[n]S",
 	opCreateContainer: "s",
 	opCreateTTL:       "s",
 	opClose:           "",
@@ -36,13 +39,13 @@ var replyShapes = map[int32]string{
 }
 
 // eventShape is that of a watch event: type, state, path.
-const eventShape = "iis"
+const eventShape = "iip"
 
 // checkEvent checks the body of a watch event. An event whose type is not positive would tell zk that
 // the session has expired, or that the connection is another one. Servers do not send such events: zk
 // makes them itself.
 func checkEvent(body []byte) error {
-	if err := checkBody(eventShape, body); err != nil {
+	if _, err := skipFields(eventShape, body); err != nil {
 		return err
 	}
 	if kind := int32(binary.BigEndian.Uint32(body)); kind <= 0 {
@@ -53,11 +56,10 @@ func checkEvent(body []byte) error {
 
 // resultShapes are those of a multi's results by their type.
 var resultShapes = map[int32]string{
-	opCreate:    "s",
-	opDelete:    "",
-	opSetData:   "S",
-	opCheck:     "",
-	errorResult: "i",
+	opCreate:  "s",
+	opDelete:  "",
+	opSetData: "S",
+	opCheck:   "",
 }
 
 const (
@@ -65,44 +67,12 @@ const (
 	multiHeaderSize = 4 + 1 + 4 // type, whether it is the end, error
 )
 
-// checkReply checks the body of the reply to r. Bytes behind it are allowed: newer
-// servers may have more to say.
-func checkReply(r request, body []byte) error {
-	shape, ok := replyShapes[r.op]
-	if !ok {
-		return fmt.Errorf("wire: bug: no shape for the reply to operation %d", r.op)
+// multiHeader reads what stands before each operation of a multi and before each of its results.
+func multiHeader(p []byte) (kind int32, end bool, rest []byte, err error) {
+	if rest, err = skip(p, multiHeaderSize); err != nil {
+		return 0, false, nil, err
 	}
-	if shape == "m" {
-		// Each operation asked for took a header, so there cannot be more results.
-		return checkMulti(body, r.size/multiHeaderSize)
-	}
-	return checkBody(shape, body)
-}
-
-// checkBody checks that p begins with fields of that shape.
-func checkBody(shape string, p []byte) error {
-	_, err := skipFields(shape, p)
-	return err
-}
-
-func checkMulti(p []byte, limit int) error {
-	for n := 0; ; n++ {
-		if len(p) < multiHeaderSize {
-			return fmt.Errorf("%w: the results of a multi end early", ErrProtocol)
-		}
-		kind, end := int32(binary.BigEndian.Uint32(p)), p[4] != 0
-		if p = p[multiHeaderSize:]; end {
-			return nil
-		}
-		shape, ok := resultShapes[kind]
-		if !ok || n == limit {
-			return fmt.Errorf("%w: result %d of a multi has the type %d", ErrProtocol, n, kind)
-		}
-		var err error
-		if p, err = skipFields(shape, p); err != nil {
-			return err
-		}
-	}
+	return int32(binary.BigEndian.Uint32(p)), p[4] != 0, rest, nil
 }
 
 // skipFields returns what follows fields of that shape in p.
@@ -113,8 +83,8 @@ func skipFields(shape string, p []byte) (rest []byte, err error) {
 			p, err = skip(p, 4)
 		case 'S':
 			p, err = skip(p, statSize)
-		case 's', 'b':
-			p, err = skipCounted(p, shape[i] == 'b')
+		case 's', 'b', 'n', 'p':
+			p, err = skipCounted(p, shape[i])
 		case '[':
 			end := i + 1
 			for shape[end] != ']' {
@@ -137,16 +107,31 @@ func skip(p []byte, n int) ([]byte, error) {
 	return p[n:], nil
 }
 
-func skipCounted(p []byte, optional bool) ([]byte, error) {
+func skipCounted(p []byte, letter byte) ([]byte, error) {
 	rest, err := skip(p, 4)
 	if err != nil {
 		return nil, err
 	}
 	n := int(int32(binary.BigEndian.Uint32(p)))
-	if optional && n == -1 {
+	if letter == 'b' && n == -1 {
 		return rest, nil
 	}
-	return skip(rest, n)
+	p = rest
+	if rest, err = skip(p, n); err != nil {
+		return nil, err
+	}
+	if s := p[:n]; letter == 'n' && !isName(s) || letter == 'p' && !isPath(s) {
+		return nil, fmt.Errorf("%w: %q is not what a znode can be called", ErrProtocol, s)
+	}
+	return rest, nil
+}
+
+// isName reports whether s may be a child's name, as far as anything is built on it.
+func isName(s []byte) bool { return len(s) > 0 && bytes.IndexByte(s, '/') < 0 }
+
+// isPath reports whether s consists of names.
+func isPath(s []byte) bool {
+	return len(s) > 0 && s[0] == '/' && (len(s) == 1 || s[len(s)-1] != '/' && !bytes.Contains(s, []byte("//")))
 }
 
 func skipVector(element string, p []byte) ([]byte, error) {

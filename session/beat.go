@@ -99,7 +99,7 @@ func (s *Session) setHeartbeat(begun clock.Instant) error {
 	results, err := s.zk.Multi(ops...)
 	err = named(err)
 	if err == nil {
-		s.born(begun, results[len(places):last])
+		s.born(birth{begun, results[last].Stat.Mzxid}, results[len(places):last]) // one multi, one zxid
 	}
 	s.landed(b, results, len(places), err)
 	s.observe(err)
@@ -117,13 +117,13 @@ func (s *Session) setHeartbeat(begun clock.Instant) error {
 	return nil
 }
 
-// born notes when the beat began that has created these places.
-func (s *Session) born(begun clock.Instant, created []zk.MultiResponse) {
+// born notes the birth of these places, which a beat has created.
+func (s *Session) born(b birth, created []zk.MultiResponse) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range created {
 		if _, ok := s.ephemerals.paths[r.String]; ok { // else it is gone already
-			s.ephemerals.paths[r.String] = begun
+			s.ephemerals.paths[r.String] = b
 		}
 	}
 }

@@ -113,11 +113,11 @@ func (s *Session) awaitBirth(ctx context.Context) (first bool, done func(), err 
 var errAgain = errors.New("session: to be tried again")
 
 // findHeartbeat looks whether a create whose answer was lost has happened. If the heartbeat is
-// there, it has. If not, the create may still happen. A second create would be unsafe, so the
-// session is over.
+// there, it has. If not, it may have happened all the same, and somebody has deleted the heartbeat
+// since. A second create would be unsafe, so the session is over.
 func (s *Session) findHeartbeat(beat string, lost error) error {
 	var stat zk.Stat
-	err := s.Sync(s.ctx, "/")
+	_, err := s.QuorumSync(s.ctx, beat)
 	if err == nil {
 		stat, _, err = s.Exists(s.ctx, beat)
 	}

@@ -84,6 +84,7 @@ func TestManyPlacesAtOnceHaveOneHeartbeat(t *testing.T) {
 
 // What becomes of a session whose first create meets trouble.
 func TestTroubleWithTheFirstCreate(t *testing.T) {
+	const saslRequired = -124
 	first := zktest.Match{Op: zktest.OpMulti, Host: "a", Nth: 1}
 	for name, c := range map[string]struct {
 		do    func(b *bubble)
@@ -96,7 +97,7 @@ func TestTroubleWithTheFirstCreate(t *testing.T) {
 		"the server is throttled": {func(b *bubble) { b.On(first, zktest.Fail(-127)) }, true, nil},
 		"nobody knows whether it was made": {func(b *bubble) {
 			b.On(first, zktest.LoseRequest)
-			b.On(zktest.Match{Op: zktest.OpSync, Host: "a"}, zktest.Fail(zktest.CodeNoAuth))
+			b.On(zktest.Match{Op: zktest.OpMulti, Host: "a"}, zktest.Fail(saslRequired))
 		}, false, session.ErrNoHeartbeat},
 		"and the server does not tell": {func(b *bubble) {
 			b.On(first, zktest.LoseReply)

@@ -196,7 +196,9 @@ func (s *Session) Exists(ctx context.Context, path string) (stat zk.Stat, ok boo
 	return a.stat, a.v, err
 }
 
-// Sync waits until the server has caught up with the ensemble's leader as of now.
+// Sync waits until the server has caught up with the ensemble's leader as of now. It proves nothing about
+// requests whose answers were lost, and if the leader has been deposed without knowing it, its state is
+// old: see [Session.QuorumSync].
 func (s *Session) Sync(ctx context.Context, path string) error {
 	_, err := repeat(ctx, s, "sync", path, s.zk.Sync)
 	return err

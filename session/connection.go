@@ -54,6 +54,7 @@ func (s *Session) dial() (net.Conn, error) {
 		Created:    s.onCreated,
 		Missing:    s.onMissing,
 		WantsWatch: s.wantsWatch,
+		Sent:       s.onSent,
 		Failed:     func(err error) { s.onFailed(server, err) },
 		Limit:      func(bytes int) { zk.WithMaxBufferSize(bytes)(s.zk) },
 	})

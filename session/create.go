@@ -25,7 +25,7 @@ const protectedPrefix = "_c_"
 // If ctx ends first there is an error and no znode: if the create has happened, or still
 // happens, the znode is deleted in the background. If deleting is refused, the session is ended.
 func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
-	return single(s.createGuarded(ctx, &protected{places: []Place{{dir, name, data, acl}}, version: 4}))
+	return single(s.createGuarded(ctx, &protected{places: []Place{{Dir: dir, Name: name, Data: data, ACL: acl}}, version: 4}))
 }
 
 // CreatePlace is [Session.CreateProtected] for a znode that a [Hold] is to keep. The session's
@@ -33,7 +33,7 @@ func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []
 // name has a UUID of version 8, by which others know that it has a heartbeat. A missing dir is
 // an error, zk.ErrNoNode; the directory of the heartbeats is created.
 func (s *Session) CreatePlace(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
-	return single(s.createGuarded(ctx, &protected{places: []Place{{dir, name, data, acl}}, version: 8}))
+	return single(s.createGuarded(ctx, &protected{places: []Place{{Dir: dir, Name: name, Data: data, ACL: acl}}, version: 8}))
 }
 
 // Place is what [Session.CreatePlaces] creates: a znode whose name begins with Name, in Dir.
@@ -41,6 +41,11 @@ type Place struct {
 	Dir, Name string
 	Data      []byte
 	ACL       []zk.ACL
+	// Sent, if set, has room for a signal, and gets one when a beat that carries the create has been sent. A server
+	// answers the requests of a session in order. So a read that is asked for then is mostly answered right behind the
+	// create, and shows the znode. If it does not show it, it tells nothing: the connection was lost between the two, or the
+	// create has failed and is tried again.
+	Sent chan<- struct{}
 }
 
 // CreatePlaces is [Session.CreatePlace] for several places, each in a directory of its own: all are
@@ -231,7 +236,7 @@ func (s *Session) attempt(ctx context.Context, p *protected, guid string, togeth
 			}
 		}
 		if p.beat && !p.large() {
-			if done, paths, err := s.createByBeat(p.creates(guid)); done {
+			if done, paths, err := s.createByBeat(p, guid); done {
 				return paths, err
 			}
 		}
@@ -309,9 +314,10 @@ func (s *Session) findAll(p *protected, guid string) (paths []string, err error)
 	return nil, nil
 }
 
-// findOwn looks for the znode of an attempt whose answer was lost. By the time that a
-// sync is answered on a new connection the attempt has happened or never will: the
-// ensemble refuses requests that reach it through a server which the session has left.
+// findOwn looks for the znode of an attempt whose answer was lost. By the time that a quorum has
+// answered on a new connection the attempt has happened or never will: the ensemble refuses requests
+// that reach it through a server which the session has left. A sync would not do: the server that
+// answers it may be the only one that does not know of the znode yet.
 func (s *Session) findOwn(dir, prefix string) (path string, err error) {
 	defer func() {
 		if err != nil && s.ctx.Err() == nil { // refused: not even the session's end would be noticed
@@ -320,7 +326,7 @@ func (s *Session) findOwn(dir, prefix string) (path string, err error) {
 			s.mu.Unlock()
 		}
 	}()
-	if err := s.Sync(s.ctx, dir); err != nil {
+	if there, err := s.QuorumSync(s.ctx, dir); err != nil || !there {
 		return "", err
 	}
 	names, _, err := s.Children(s.ctx, dir)

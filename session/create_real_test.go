@@ -155,7 +155,7 @@ func TestACancelledCreateLeavesNothing(t *testing.T) {
 	}{
 		{"before it reaches the server", false, func(p *faultproxy.Proxy) *faultproxy.Fault { return p.HoldRequest(faultproxy.OpCreate, 1) }},
 		{"before its reply", false, func(p *faultproxy.Proxy) *faultproxy.Fault { return p.HoldReply(faultproxy.OpCreate, 1) }},
-		{"at the sync", true, func(p *faultproxy.Proxy) *faultproxy.Fault { return p.HoldReply(faultproxy.OpSync, 1) }},
+		{"at the quorum's answer", true, func(p *faultproxy.Proxy) *faultproxy.Fault { return p.HoldReply(faultproxy.OpMulti, 1) }},
 		{"at the list", true, func(p *faultproxy.Proxy) *faultproxy.Fault { return p.HoldReply(faultproxy.OpGetChildren2, 1) }},
 		{"at the owner", true, func(p *faultproxy.Proxy) *faultproxy.Fault { return p.HoldReply(faultproxy.OpExists, 1) }},
 	} {

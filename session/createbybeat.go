@@ -1,6 +1,10 @@
 package session
 
-import "github.com/go-zookeeper/zk"
+import (
+	"bytes"
+
+	"github.com/go-zookeeper/zk"
+)
 
 // A beat takes along the creates of places that wait for one. A place that a beat has created has
 // a lease by that beat: it existed when the beat was committed. So a lock that is held for a moment
@@ -8,8 +12,10 @@ import "github.com/go-zookeeper/zk"
 
 // beatCreates are creates that wait for the next beat.
 type beatCreates struct {
-	ops  []any // with the chroot
-	done chan beatCreated
+	ops    []any // with the chroot
+	places []Place
+	guid   []byte // in the names
+	done   chan beatCreated
 }
 
 type beatCreated struct {
@@ -19,15 +25,15 @@ type beatCreated struct {
 
 // createByBeat lets the next beat make these znodes. It does not, and says so, if that would take
 // longer than to create them alone: another beat is under way, or one has just failed.
-func (s *Session) createByBeat(ops []any) (ok bool, paths []string, err error) {
-	ops, err = s.rooted(ops)
+func (s *Session) createByBeat(p *protected, guid string) (ok bool, paths []string, err error) {
+	ops, err := s.rooted(p.creates(guid))
 	if err == nil {
 		err = s.room(ops...)
 	}
 	if err != nil {
 		return true, nil, &Error{Op: "create", Outcome: OutcomeNotDone, Err: err}
 	}
-	b := &beatCreates{ops, make(chan beatCreated, 1)}
+	b := &beatCreates{ops, p.places, []byte(guid), make(chan beatCreated, 1)}
 	s.mu.Lock()
 	if s.over || s.state != StateConnected || s.conn == s.dropped || s.creating != nil || s.beating || s.beatFailed || s.heart.unsure || sizes(ops) > s.createsRoom() {
 		s.mu.Unlock()
@@ -57,8 +63,22 @@ func (s *Session) refuseCreates(err error) {
 // takeCreates takes the creates that wait. The caller holds s.mu.
 func (s *Session) takeCreates() *beatCreates {
 	b := s.creating
-	s.creating = nil
+	s.creating, s.sending = nil, b
 	return b
+}
+
+// onSent tells whose creates have just been sent.
+func (s *Session) onSent(frame []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if b := s.sending; b != nil && bytes.Contains(frame, b.guid) {
+		s.sending = nil
+		for _, p := range b.places {
+			if p.Sent != nil {
+				signal(p.Sent)
+			}
+		}
+	}
 }
 
 // operations are what the beat takes along.

@@ -25,9 +25,15 @@ const (
 // ephemerals are the paths of a session's ephemeral znodes, as far as this client has created
 // them and no later answer or event says that they are gone. The session's mu guards it.
 type ephemerals struct {
-	paths map[string]clock.Instant // when the beat began that has created it, if one has
+	paths map[string]birth
 	bytes int
 	told  bool // that there are many
+}
+
+// birth is that of a znode that a beat has created; else it is zero.
+type birth struct {
+	begun clock.Instant // when the beat began
+	zxid  int64         // at which it was committed
 }
 
 func (e *ephemerals) add(path string) {
@@ -35,9 +41,9 @@ func (e *ephemerals) add(path string) {
 		return
 	}
 	if e.paths == nil {
-		e.paths = map[string]clock.Instant{}
+		e.paths = map[string]birth{}
 	}
-	e.paths[path] = clock.Instant{}
+	e.paths[path] = birth{}
 	e.bytes += pathOverhead + len(path)
 }
 

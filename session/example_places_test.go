@@ -47,11 +47,19 @@ func ExampleSession_CreatePlaces() {
 		for hold.Lease() == nil {
 			<-wake
 		}
-		fmt.Println(path[:6], strings.HasSuffix(path, "lock-0000000000"), hold.Lease().Valid())
+		token := hold.Born()
+		if token == 0 { // no beat has created it: here it came with the session's heartbeat
+			_, stat, err := own.Get(ctx)
+			if err != nil {
+				log.Fatal(err)
+			}
+			token = stat.Czxid
+		}
+		fmt.Println(path[:6], strings.HasSuffix(path, "lock-0000000000"), hold.Lease().Valid(), token > 0)
 		hold.Release()
 		own.Stop()
 	}
 	// Output:
-	// /x/_c_ true true
-	// /y/_c_ true true
+	// /x/_c_ true true true
+	// /y/_c_ true true true
 }

@@ -23,6 +23,8 @@ type Hold struct {
 	err   error // why the place cannot be held
 
 	checked clock.Instant // when the latest beat began that has checked it
+
+	born int64 // see Born; never changes
 }
 
 // Hold begins to keep a lease for the place that own watches. The caller should read own with
@@ -61,12 +63,16 @@ func (s *Session) Reserve(own *Watch, wake chan<- struct{}) *Hold {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.holds = append(s.holds, h)
-	if born := s.ephemerals.paths[own.full]; !born.IsZero() && !own.deleted {
-		h.checked = born
-		h.extend(born.Add(s.leaseTime), s.clock.Now())
+	if b := s.ephemerals.paths[own.full]; !b.begun.IsZero() && !own.deleted {
+		h.checked, h.born = b.begun, b.zxid
+		h.extend(b.begun.Add(s.leaseTime), s.clock.Now())
 	}
 	return h
 }
+
+// Born returns the czxid of a place that a beat has created, see [Session.CreatePlaces]. It is 0 for
+// others: only a read tells theirs.
+func (h *Hold) Born() int64 { return h.born }
 
 // Places returns how many places the session holds or has reserved.
 func (s *Session) Places() int {

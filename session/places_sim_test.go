@@ -47,9 +47,11 @@ func TestPlacesThatABeatHasCreatedHaveALease(t *testing.T) {
 				t.Errorf("%s: %+v", path, n)
 			}
 			czxid = n.Stat.Czxid
-			l := reserve(b, path)
-			if l == nil {
-				t.Fatalf("%s has no lease", path)
+			wake := make(chan struct{}, 1)
+			h := b.s.Reserve(b.s.Watch(path, wake), wake)
+			l := h.Lease()
+			if l == nil || h.Born() != czxid {
+				t.Fatalf("%s has the lease %v, and was created at %d; want %d", path, l, h.Born(), czxid)
 			}
 			// It counts from before the create, as with every beat.
 			if rest := l.Remaining(); rest > b.s.LeaseTime()-time.Since(begun) {
@@ -86,6 +88,31 @@ func TestPlacesThatNoBeatHasCreatedHaveNoLease(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A read that is asked for when the creates have been sent is answered right behind them.
+func TestWhoCreatesPlacesIsToldWhenThatIsSent(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		held(t, b.s)
+		time.Sleep(simT / 20)
+		places, sent := several(b, 2), make(chan struct{}, 1)
+		places[1].Sent = sent
+		created := make(chan []string, 1)
+		go func() {
+			paths, err := b.s.CreatePlaces(t.Context(), places...)
+			must(t, err)
+			created <- paths
+		}()
+		<-sent
+		if len(created) != 0 {
+			t.Error("it is told when they are there")
+		}
+		names, _, err := b.s.Children(t.Context(), places[1].Dir)
+		must(t, err)
+		if paths := <-created; len(names) != 1 || places[1].Dir+"/"+names[0] != paths[1] {
+			t.Errorf("%v are there; created %v", names, paths)
+		}
+	})
 }
 
 // Whatever is lost: all are created once, or nothing is left.

@@ -118,6 +118,7 @@ type Session struct {
 	turn                            int  // in holds: the first that the next beat checks
 
 	creating *beatCreates // creates that wait for the next beat
+	sending  *beatCreates // creates of a beat that has not been sent yet
 
 	birth  chan struct{} // held while the heartbeat is created
 	states *feed.Feed[State]

@@ -164,12 +164,14 @@ func TestCreatesGoTogetherOnce(t *testing.T) {
 				for _, server := range c.Servers() {
 					server.Slow(50 * time.Millisecond) // so that the later attempts meet each other
 				}
-				together := c.On(zktest.Match{Op: zktest.OpMulti}, effect)
+				c.On(zktest.Match{Op: zktest.OpMulti, Nth: 1}, effect)
 				c.queue()
 				c.flow()
 				c.eachHasOne(t)
-				if n := together.Hits(); n != 1 {
-					t.Errorf("they went together %d times", n)
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				if n := c.requests[zktest.OpCreate]; n != 50 {
+					t.Errorf("%d creates went alone, after all had gone together once; want 50", n)
 				}
 			})
 		})

@@ -13,30 +13,34 @@ import (
 
 // Backoff yields growing delays. It belongs to one goroutine.
 type Backoff struct {
-	clock clock.Clock
-	exp   *backoff.ExponentialBackOff
+	clock            clock.Clock
+	initial, longest time.Duration
+	exp              *backoff.ExponentialBackOff // nil before the first delay: most requests need none
 }
 
 // New returns a Backoff whose delays grow from initial by half each time up to
 // longest, each spread over ±50 % so that many who fail together do not come
 // back together. It never gives up.
 func New(c clock.Clock, initial, longest time.Duration) *Backoff {
-	return &Backoff{c, backoff.NewExponentialBackOff(
-		backoff.WithInitialInterval(initial),
-		backoff.WithMaxInterval(longest),
-		backoff.WithMaxElapsedTime(0), // the package's default is to stop after 15 minutes
-		backoff.WithRandomizationFactor(0),
-	)}
+	return &Backoff{clock: c, initial: initial, longest: longest}
 }
 
 // Next returns the delay before the next attempt.
 func (b *Backoff) Next() time.Duration {
+	if b.exp == nil {
+		b.exp = backoff.NewExponentialBackOff(
+			backoff.WithInitialInterval(b.initial),
+			backoff.WithMaxInterval(b.longest),
+			backoff.WithMaxElapsedTime(0), // the package's default is to stop after 15 minutes
+			backoff.WithRandomizationFactor(0),
+		)
+	}
 	// The jitter comes from the clock, so that a simulation can repeat it.
 	return time.Duration(float64(b.exp.NextBackOff()) * (0.5 + b.clock.Random()))
 }
 
 // Reset starts again from the initial delay.
-func (b *Backoff) Reset() { b.exp.Reset() }
+func (b *Backoff) Reset() { b.exp = nil }
 
 // Wait waits for Next, or returns the cause of ctx.
 func (b *Backoff) Wait(ctx context.Context) error { return clock.Sleep(ctx, b.clock, b.Next()) }

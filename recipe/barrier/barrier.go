@@ -10,7 +10,6 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
-	"github.com/zkrecipe/zkrecipe/recipe/internal/quorum"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -53,7 +52,7 @@ func (b *Barrier) Lower(ctx context.Context) error {
 	err := life.InEach(ctx, b.client, b.path, func(s *session.Session) error {
 		pause := retry.New(b.clock, firstDelay, longestDelay)
 		for {
-			if there, err := quorum.Exists(ctx, s, b.clock, b.path); err != nil || !there {
+			if there, err := s.QuorumSync(ctx, b.path); err != nil || !there {
 				return err
 			}
 			data, stat, err := s.Get(ctx, b.path)
@@ -97,7 +96,7 @@ func (b *Barrier) Wait(ctx context.Context) error {
 	var czxid int64 // of the one that is waited for
 	err := life.InEach(ctx, b.client, b.path, func(s *session.Session) error {
 		// A new session may begin at a server that lags, where the barrier is not raised yet.
-		if there, err := quorum.Exists(ctx, s, b.clock, b.path); err != nil || !there {
+		if there, err := s.QuorumSync(ctx, b.path); err != nil || !there {
 			return err
 		}
 		wake := make(chan struct{}, 1)

@@ -130,7 +130,7 @@ func TestWhatABarrierCannotDo(t *testing.T) {
 		if err := b.Wait(s.Within(time.Second)); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), dir+": not known to be down") {
 			t.Errorf("Wait: %v; want it to tell what it has waited for", err)
 		}
-		s.On(zktest.Match{Op: zktest.OpMulti, Host: "a"}, zktest.Fail(zktest.CodeNoAuth))
+		s.On(zktest.Match{Op: zktest.OpGetData, Host: "a"}, zktest.Fail(zktest.CodeNoAuth))
 		var permanent *recipe.PermanentError
 		if err := b.Wait(t.Context()); !errors.As(err, &permanent) || permanent.Path != dir {
 			t.Errorf("Wait: %v", err)

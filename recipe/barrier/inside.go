@@ -13,7 +13,6 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
-	"github.com/zkrecipe/zkrecipe/recipe/internal/quorum"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -150,7 +149,7 @@ func (r *Round) Leave(ctx context.Context) error {
 func (r *Round) awaitOthers(ctx context.Context, s *session.Session) error {
 	if s != r.e.s {
 		// A new session may begin at a server that lags, where the others are not there yet.
-		if there, err := quorum.Exists(ctx, s, r.d.clock, r.d.path); err != nil || !there {
+		if there, err := s.QuorumSync(ctx, r.d.path); err != nil || !there {
 			return err
 		}
 	}

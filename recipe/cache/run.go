@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/go-zookeeper/zk"
-
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -121,10 +119,7 @@ func (c *Cache) prove(ctx context.Context, s *session.Session) error {
 	p := proof{begun: c.clock.Now(), wall: c.clock.Wall(), asked: c.asked}
 	c.wanted, c.proving = false, true
 	c.mu.Unlock()
-	_, err := s.Multi(ctx, &zk.CheckVersionRequest{Path: c.path, Version: -1})
-	if errors.Is(err, zk.ErrNoNode) || errors.Is(err, zk.ErrNoAuth) {
-		err = nil // such an answer has a transaction, too
-	}
+	_, err := s.QuorumSync(ctx, c.path)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.proving = false

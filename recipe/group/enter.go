@@ -51,9 +51,6 @@ func (st *stay) enter() error {
 					return &tooLarge{err}
 				}
 			}
-			if err := s.Sync(m.ctx, "/"); err != nil { // it has happened, or never will
-				return err
-			}
 		default:
 			return err
 		}
@@ -131,11 +128,12 @@ func (m *Member) mayReplace(stat zk.Stat) bool {
 	return m.token == 0 || stat.Czxid == m.token || m.unresolved[stat.EphemeralOwner]
 }
 
-// clear deletes what the session may still have of the member.
+// clear deletes what the session may still have of the member. A create whose answer was lost may
+// have happened where the session's server does not know of it, or may still happen.
 func (m *Member) clear(s *session.Session) error {
 	ctx := m.last
-	if m.unresolved[s.ID()] { // it may still happen
-		if err := s.Sync(ctx, "/"); err != nil {
+	if m.unresolved[s.ID()] {
+		if _, err := s.QuorumSync(ctx, m.node); err != nil {
 			return gone(s, err)
 		}
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
-	"github.com/zkrecipe/zkrecipe/recipe/internal/quorum"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -69,7 +68,7 @@ func (v *view) update(ctx context.Context) error {
 		// Everything that is read after the answer, or was watched when it came, is at least as
 		// new.
 		asOf = v.m.clock.Now()
-		if _, err := quorum.Exists(ctx, v.s, v.m.clock, v.m.path); err != nil {
+		if _, err := v.s.QuorumSync(ctx, v.m.path); err != nil {
 			return err
 		}
 	}

@@ -8,10 +8,8 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
-	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
-	"github.com/zkrecipe/zkrecipe/recipe/internal/quorum"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/watch"
 )
@@ -100,7 +98,7 @@ func (l *Latch) Wait(ctx context.Context) error {
 func (l *Latch) Count(ctx context.Context) (left int, err error) {
 	err = life.InEach(ctx, l.client, l.path, func(s *session.Session) error {
 		// Without it, a server that lags would show who had counted some time ago.
-		there, err := quorum.Exists(ctx, s, clock.From(l.client.Context()), l.path)
+		there, err := s.QuorumSync(ctx, l.path)
 		if err != nil || !there {
 			left = l.n
 			return err

@@ -48,7 +48,9 @@ func (s *Semaphore) AcquireN(ctx context.Context, n int) (*Permit, error) {
 }
 
 // TryAcquire acquires a permit if one is free and nobody waits for it, and returns [ErrBusy]
-// otherwise. If none is free it writes nothing. What it finds is as new as the call.
+// otherwise. If none is free it writes nothing. What it finds is as new as the call, with one
+// exception: a server that has just ceased to lead the ensemble does not know that for up to syncLimit
+// ticks. Until then it may answer ErrBusy although a permit has been released.
 func (s *Semaphore) TryAcquire(ctx context.Context) (*Permit, error) { return s.acquire(ctx, 1, true) }
 
 // acquiring is one Acquire at work. It goes on until it has cleaned up, though its caller may have
@@ -151,7 +153,7 @@ func (a *acquiring) attempt(ctx context.Context, s *session.Session) (*Permit, e
 // room reports ErrBusy if somebody waits, or no permit is free. It writes nothing, unless the path
 // is new.
 func (a *acquiring) room(ctx context.Context, s *session.Session) error {
-	if a.try {
+	if a.try { // a write would burden the servers with each attempt at a busy semaphore
 		if err := s.Sync(ctx, a.path); err != nil {
 			return err
 		}

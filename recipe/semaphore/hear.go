@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/go-zookeeper/zk"
 
@@ -48,9 +49,11 @@ func (p *place) ask(ctx context.Context, watched bool) error {
 		return err
 	}
 	p.version, p.asked = stat.Version, p.clock.Now()
-	over := func(n line.Name) bool { return line.Ours(n.Full) && p.record.Over(line.NumberOf(n)) }
-	p.older = slices.DeleteFunc(p.older, over)
-	p.gone = slices.DeleteFunc(p.gone, func(d departure) bool { return p.record.Over(d.number) })
+	if p.record.Tell(p.number()) {
+		over := func(n line.Name) bool { return line.Ours(n.Full) && p.record.Over(line.NumberOf(n)) }
+		p.older = slices.DeleteFunc(p.older, over)
+		p.gone = slices.DeleteFunc(p.gone, func(d departure) bool { return p.record.Over(d.number) })
+	}
 	for i := range p.gone {
 		p.gone[i].asked = true
 	}
@@ -127,6 +130,9 @@ type hearing struct {
 	ears    map[int64]*session.Listener
 	heard   []heard
 	refused bool // we are not permitted to take over
+	// If there are too many sessions to listen to all, the turn is of those from first on, until then.
+	first int
+	until clock.Instant
 }
 
 // heard is what was heard of the one in the way with that name.
@@ -192,10 +198,7 @@ func (p *place) listen(now clock.Instant) {
 			owners = append(owners, o)
 		}
 	}
-	if n := len(owners); n > listenTo {
-		turn := int(now.Sub(p.at)/(2*p.record.lease)) * listenTo % n
-		owners = append(owners[turn:], owners[:turn]...)[:listenTo]
-	}
+	owners = p.hearing.turn(owners, now, 2*p.record.lease)
 	for o, ear := range p.hearing.ears {
 		if !slices.Contains(owners, o) {
 			ear.Stop()
@@ -207,6 +210,22 @@ func (p *place) listen(now clock.Instant) {
 			p.hearing.ears[o] = p.s.Listen(o, p.wake)
 		}
 	}
+}
+
+// turn returns those of the owners whose turn it is. If there are too many for one, a turn takes d.
+func (h *hearing) turn(owners []int64, now clock.Instant, d time.Duration) []int64 {
+	n := len(owners)
+	switch {
+	case n <= listenTo:
+		h.first, h.until = 0, clock.Instant{}
+		return owners
+	case h.until.IsZero():
+		h.until = now.Add(d)
+	case h.until.Reached(now):
+		h.first, h.until = h.first+listenTo, now.Add(d)
+	}
+	h.first %= n
+	return append(owners[h.first:], owners[:h.first]...)[:listenTo]
 }
 
 // heartbeats returns what has been heard of those in the way.

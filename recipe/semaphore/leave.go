@@ -51,8 +51,8 @@ func (p *place) announce(ctx context.Context) (ok bool) {
 	case <-p.s.Done():
 		return false
 	}
-	if line.NumberOf(p.youngest) == line.NoNumber {
-		return false // also when its place was never found
+	if p.number() == line.NoNumber {
+		return false
 	}
 	there := slices.Clone(p.paths)
 	pause := retry.New(p.clock, firstLeave, longestLeave)
@@ -93,19 +93,20 @@ func (p *place) announce(ctx context.Context) (ok bool) {
 
 // ended returns the record with what is over when this permit has ended.
 func (p *place) ended(r record) record {
+	r = p.known(r, p.clock.Now()) // before our own are over
 	for _, path := range p.paths {
 		if n, ok := line.Parse(path[len(p.sem.leases)+1:]); ok && line.NumberOf(n) != line.NoNumber {
 			r = r.add(line.NumberOf(n))
 		}
 	}
-	return p.known(r, p.clock.Now()).bound()
+	return r.bound()
 }
 
 // known returns the record with those older permits that are over by now as far as this one knows:
 // all but those that were there when it looked last, and those whose leases may run.
 func (p *place) known(r record, now clock.Instant) record {
-	own := line.NumberOf(p.youngest)
-	if own == line.NoNumber || !p.at.Add(session.Outlast(r.lease)).Reached(now) {
+	own := p.number() // 0 if its place was never found: then it knows of nobody
+	if !r.Tell(own) || !p.at.Add(session.Outlast(r.lease)).Reached(now) {
 		return r
 	}
 	var except []int64

@@ -237,12 +237,15 @@ func (p *place) standing(need time.Duration, now clock.Instant) standing {
 // missing returns how many older permits may have vanished before the list was made. Their numbers
 // are neither listed nor over.
 func (p *place) missing() int64 {
-	own := line.NumberOf(p.youngest)
-	if own == line.NoNumber {
-		return math.MaxInt32 // the numbers do not tell
+	own := p.number()
+	if !p.record.Tell(own) {
+		return math.MaxInt32
 	}
 	return p.record.Missing(own, p.listed)
 }
+
+// number is that of the youngest of our own znodes.
+func (p *place) number() int64 { return line.NumberOf(p.youngest) }
 
 // blocked reports whether older ones are in the way.
 func (p *place) blocked() bool {
@@ -266,6 +269,9 @@ func (p *place) report(st standing, do decision, now clock.Instant, lease *sessi
 	r := line.Standing{Lease: lease, TookOver: p.took, Impaired: p.impaired, Next: min(do.wait, p.s.Timeout()/4)}
 	if begin := p.at.Add(p.s.LeaseTime() / patience); !p.admitted && !begin.Passed(now) {
 		r.Next = min(r.Next, begin.Until(now)) // it begins to listen
+	}
+	if turn := p.hearing.until; !p.admitted && !turn.Reached(now) {
+		r.Next = min(r.Next, max(turn.Until(now), time.Millisecond)) // it listens to others
 	}
 	if over := taken + int64(st.want) - int64(st.size); !p.admitted && over > 0 {
 		r.Position = int(min(over, int64(st.size)))

@@ -27,7 +27,8 @@ import (
 //	left 19 22-30
 //	slots 0:17 3:31
 //
-// Curator ignores it.
+// Curator ignores it. This release refuses a record with a line that it does not know: it acquires
+// nothing then, and writes nothing. So a later release must not add one before all others have gone.
 type record struct {
 	size  int
 	lease time.Duration
@@ -90,6 +91,8 @@ func parse(data []byte) (r record, err error) {
 		return record{}, fmt.Errorf("size %d; want 1 to %d", r.size, maxSize)
 	case r.lease <= 0:
 		return record{}, fmt.Errorf("lease %v; want a positive one", r.lease)
+	case !r.Fit(maxSize + spare): // also where the size was larger
+		return record{}, fmt.Errorf("more than %d gaps in the line %q", maxSize+spare, "left")
 	}
 	return r, nil
 }
@@ -103,10 +106,13 @@ func (r record) add(n int64) record {
 // addBelow returns the record with all numbers below own among those that are over, except some.
 func (r record) addBelow(own int64, except []int64) record {
 	from := int64(0)
-	for _, n := range append(slices.Sorted(slices.Values(except)), own) {
-		r.Numbers = r.Add(from, min(n, own)-1)
-		from = n + 1
+	for _, n := range slices.Sorted(slices.Values(except)) {
+		if n < own { // also not [line.NoNumber]
+			r.Numbers = r.Add(from, n-1)
+			from = n + 1
+		}
 	}
+	r.Numbers = r.Add(from, own-1)
 	return r
 }
 

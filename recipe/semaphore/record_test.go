@@ -1,6 +1,7 @@
 package semaphore
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"strings"
@@ -14,6 +15,7 @@ func TestARecordIsReadAsItWasWritten(t *testing.T) {
 	for _, r := range []record{
 		{size: 1, lease: 4 * time.Second},
 		{size: maxSize, lease: 400 * time.Millisecond, Numbers: line.Numbers{}.Add(0, 16)},
+		{size: 1, lease: time.Minute, Numbers: spread(maxSize + spare)}, // the size was larger
 		{size: 3, lease: time.Minute, Numbers: line.Numbers{}.Add(0, 16).Add(19, 19).Add(22, 30)},
 	} {
 		got, err := parse([]byte(r.String()))
@@ -29,11 +31,24 @@ func TestDataOfOthersAreNoRecord(t *testing.T) {
 		"", "10", "10.0.0.1", recordHead, "zkrecipe semaphore 2\nsize 1\nlease 4s\n", "zkrecipe line 1\nlease 4s\nsettled 0\n",
 		head, head + "size 1\n", head + "lease 4s\n", head + "size 0\nlease 4s\n", head + "size -1\nlease 4s\n", head + "size 10001\nlease 4s\n",
 		head + "size x\nlease 4s\n", head + "size 1\nlease -4s\n", head + "size 1\nlease 2562047h47m16.854775807s\n", head + "size 1\nlease 4s\nleft 3-2\n", head + "size 1\nlease 4s\nwhat 1\n",
+		record{size: 1, lease: time.Second, Numbers: spread(maxSize + spare + 1)}.String(),
 	} {
 		if r, err := parse([]byte(data)); err == nil {
 			t.Errorf("%q is taken for %+v", data, r)
 		}
 	}
+}
+
+// spread is so many numbers, none next to another.
+func spread(n int) (x line.Numbers) {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, " %d", 2*i+1)
+	}
+	if _, err := x.Read("left", b.String()); err != nil {
+		panic(err)
+	}
+	return x
 }
 
 func TestAddBelowAddsAllButSome(t *testing.T) {
@@ -50,6 +65,9 @@ func TestAddBelowAddsAllButSome(t *testing.T) {
 		for range rng.IntN(5) {
 			n := rng.Int64N(40)
 			except, spared[n] = append(except, n), true
+		}
+		if rng.IntN(2) == 0 { // one whose number does not tell
+			except = append(except, line.NoNumber)
 		}
 		r = r.addBelow(own, except)
 		for n := range int64(40) {

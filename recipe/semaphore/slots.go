@@ -64,7 +64,7 @@ func (p *place) takeSlots(ctx context.Context) error {
 
 // over reports whether a permit that has taken a slot is over for certain.
 func (p *place) over(holder string) bool {
-	if n, err := strconv.ParseInt(holder, 10, 64); err == nil && p.record.Over(n) {
+	if n, err := strconv.ParseInt(holder, 10, 64); err == nil && p.record.Tell(p.number()) && p.record.Over(n) {
 		return true
 	}
 	end, gone := p.taking.vacant[holder]
@@ -92,7 +92,7 @@ func (p *place) vacate(ctx context.Context) error {
 		p.taking.vacant[holder] = end
 		n, err := strconv.ParseInt(holder, 10, 64)
 		listed := slices.ContainsFunc(p.listed, func(l line.Name) bool { return holderOf(l) == holder })
-		if err == nil && n < line.NumberOf(p.youngest) && !listed {
+		if own := p.number(); err == nil && own != line.NoNumber && n < own && !listed {
 			p.taking.vacant[holder] = p.at.Add(session.Outlast(p.record.lease)) // it had vanished by then
 		}
 	}

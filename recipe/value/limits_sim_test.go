@@ -116,9 +116,15 @@ func TestALargeWriteThatIsNeverAnsweredIsGivenUp(t *testing.T) {
 		v := s.value("a", value.Config{})
 		now, err := v.CompareAndSet(within(t), value.Versioned{}, []byte("small"))
 		must(t, err)
-		s.On(zktest.Match{Op: zktest.OpMulti, Host: "a"}, zktest.LoseRequest)
-		_, err = v.CompareAndSet(within(t), now, make([]byte, 100_000))
-		if err == nil || isUnknown(err) || !strings.Contains(err.Error(), "100000 bytes") {
+		large := s.On(zktest.Match{Op: zktest.OpMulti, Host: "a"}, zktest.LoseRequest)
+		failed := make(chan error, 1)
+		go func() {
+			_, err := v.CompareAndSet(within(t), now, make([]byte, 100_000))
+			failed <- err
+		}()
+		s.Eventually("losses", func() bool { return large.Hits() >= 4 })
+		large.Remove() // what follows is small
+		if err := <-failed; err == nil || isUnknown(err) || !strings.Contains(err.Error(), "100000 bytes") {
 			t.Errorf("CompareAndSet: %v; want an error that tells the size", err)
 		}
 		if s.data() != "small" {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
-	"github.com/zkrecipe/zkrecipe/recipe/internal/quorum"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/watch"
 )
@@ -85,7 +84,7 @@ func (w *Watcher) next(ctx context.Context) (Versioned, error) {
 	if s != w.session {
 		// A new session's server may lag. After a quorum's answer it shows at least what was there
 		// before.
-		if _, err := quorum.Exists(ctx, s, clock.From(w.client.Context()), w.path); err != nil {
+		if _, err := s.QuorumSync(ctx, w.path); err != nil {
 			return Versioned{}, err
 		}
 		w.turnTo(s)

@@ -13,6 +13,7 @@ import (
 
 // chores are small reads, now and then, for what watches should have told or cannot tell.
 type chores struct {
+	own     clock.Instant // when the own znode is to be read, which has not been read yet; else zero
 	watched clock.Instant // when the own znode and the nearest ahead were asked about last
 	kept    clock.Instant // when those further ahead were, and the record by the holder
 }
@@ -83,7 +84,11 @@ func (c *chores) keeping(p *Place) time.Duration {
 // next returns how long it is until a chore is due.
 func (c *chores) next(p *Place, now clock.Instant) time.Duration {
 	watched, kept := c.every(p)
-	return min(c.watched.Add(watched).Until(now), c.kept.Add(kept).Until(now))
+	next := min(c.watched.Add(watched).Until(now), c.kept.Add(kept).Until(now))
+	if p.unread() {
+		next = min(next, c.own.Until(now))
+	}
+	return next
 }
 
 // do does what is due. A wake-up interrupts it: no chore may delay a place that is ours.
@@ -93,7 +98,10 @@ func (c *chores) do(ctx context.Context, p *Place) error {
 	now, part := p.cfg.Clock.Now(), p.cfg.Clock.Random()*spread
 	watched, kept := c.every(p)
 	var err error
-	if c.watched.Add(watched).Passed(now) {
+	if p.unread() && c.own.Passed(now) {
+		err = p.checkOwn(ctx)
+	}
+	if err == nil && c.watched.Add(watched).Passed(now) {
 		if err = p.askWatched(ctx); err == nil {
 			c.watched = early(now, part, watched)
 		}

@@ -24,7 +24,7 @@ type standing struct {
 	ahead      int               // how many may still be ahead that we wait for
 	depth      int               // in how many blocks
 	led        bool              // the place has been taken already
-	armed      bool              // the server will tell of the own znode's deletion first
+	armed      bool              // the server will tell of the own znode's deletion first, or the znode is too young to be watched
 	leased     bool              // a lease runs that is long enough
 	departures []departure       // not announced, as far as is known
 	nearest    session.Heartbeat // of the session of the one ahead

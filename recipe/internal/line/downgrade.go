@@ -82,7 +82,7 @@ func (p *Place) unused(ctx context.Context, n int64) {
 
 // downgraded finds out what a multi has done whose answer was lost.
 func (p *Place) downgraded(ctx context.Context, path string, lost error) error {
-	if err := p.s.Sync(ctx, path); err != nil {
+	if _, err := p.s.QuorumSync(ctx, path); err != nil {
 		return lost
 	}
 	stat, ok, err := p.s.Exists(ctx, path)

@@ -10,29 +10,37 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
 // Join creates the own znode and finds its place. When it fails, no znode is left behind.
 func Join(ctx context.Context, s *session.Session, cfg Config) (*Place, error) {
-	path, err := create(ctx, s, cfg)
+	l := askFirst(ctx, s, cfg)
+	defer l.cancel()
+	path, err := create(ctx, s, cfg, l)
 	if err != nil {
 		return nil, err
 	}
-	return stand(ctx, s, cfg, path)
+	return stand(ctx, s, cfg, path, l)
 }
 
 // JoinAll is Join for several lines at once. All own znodes are created at one zxid, so that two who
 // do this are in the same order in all lines that they share. When it fails, no znode is left behind.
 func JoinAll(ctx context.Context, s *session.Session, cfgs []Config) ([]*Place, error) {
-	paths, err := createAll(ctx, s, cfgs)
+	lists := make([]*firstList, len(cfgs))
+	for i, cfg := range cfgs {
+		lists[i] = askFirst(ctx, s, cfg)
+		defer lists[i].cancel()
+	}
+	paths, err := createAll(ctx, s, cfgs, lists)
 	if err != nil {
 		return nil, err
 	}
 	places, errs := make([]*Place, len(cfgs)), make([]error, len(cfgs))
 	var standing sync.WaitGroup
 	for i, cfg := range cfgs {
-		standing.Go(func() { places[i], errs[i] = stand(ctx, s, cfg, paths[i]) })
+		standing.Go(func() { places[i], errs[i] = stand(ctx, s, cfg, paths[i], lists[i]) })
 	}
 	standing.Wait()
 	for _, err := range errs {
@@ -50,10 +58,10 @@ func JoinAll(ctx context.Context, s *session.Session, cfgs []Config) ([]*Place, 
 }
 
 // createAll makes all own znodes, and the paths where they are missing.
-func createAll(ctx context.Context, s *session.Session, cfgs []Config) ([]string, error) {
+func createAll(ctx context.Context, s *session.Session, cfgs []Config, lists []*firstList) ([]string, error) {
 	var places []session.Place
-	for _, cfg := range cfgs {
-		places = append(places, session.Place{Dir: cfg.Dir, Name: string(cfg.Style), Data: cfg.Data, ACL: cfg.ACL})
+	for i, cfg := range cfgs {
+		places = append(places, session.Place{Dir: cfg.Dir, Name: string(cfg.Style), Data: cfg.Data, ACL: cfg.ACL, Sent: lists[i].sent})
 	}
 	for {
 		paths, err := s.CreatePlaces(ctx, places...)
@@ -69,23 +77,33 @@ func createAll(ctx context.Context, s *session.Session, cfgs []Config) ([]string
 }
 
 // stand finds the place of an own znode that was created.
-func stand(ctx context.Context, s *session.Session, cfg Config, path string) (*Place, error) {
+func stand(ctx context.Context, s *session.Session, cfg Config, path string, l *firstList) (*Place, error) {
 	wake := make(chan struct{}, 1)
 	p := &Place{s: s, cfg: cfg, dir: cfg.Dir, path: path, shared: cfg.Style.shared(), wake: wake, own: s.Watch(path, wake)}
-	if err := p.find(ctx); err != nil {
+	p.hold = s.Reserve(p.own, wake)
+	if born := p.hold.Born(); born != 0 && l.follows {
+		p.token, p.stat.Czxid = born, born
+		p.chores.own = cfg.Clock.Now().Add(s.LeaseTime() / readWithin)
+	}
+	if err := p.find(ctx, l); err != nil {
 		p.Abandon()
 		return nil, err
 	}
-	p.hold = s.Reserve(p.own, wake)
 	p.chores.begin(p, cfg.Clock)
 	return p, nil
 }
 
+// readWithin is the part of a lease after which a place reads its own znode and leaves a watch there, where it need
+// not do that at once: a beat has created the znode, so that its czxid is known, and the caller has read one in this line
+// just before, so that it may. A place that is left by then does without the read. Until then it does not hear of it
+// if somebody deletes its znode. No promise rests on that, because others wait for its lease.
+const readWithin = 16
+
 // create makes the own znode, and the path where it is missing. A place that is held for a moment is
 // created by a beat, so that it needs no other.
-func create(ctx context.Context, s *session.Session, cfg Config) (string, error) {
+func create(ctx context.Context, s *session.Session, cfg Config, l *firstList) (string, error) {
 	if cfg.Busy {
-		paths, err := createAll(ctx, s, []Config{cfg})
+		paths, err := createAll(ctx, s, []Config{cfg}, []*firstList{l})
 		if err != nil {
 			return "", err
 		}
@@ -110,13 +128,19 @@ func ensure(ctx context.Context, s *session.Session, cfg Config) error {
 }
 
 // find reads the own znode and lists the line, both at once.
-func (p *Place) find(ctx context.Context) error {
+func (p *Place) find(ctx context.Context, l *firstList) error {
 	checked := make(chan error, 1)
-	go func() { checked <- p.checkOwn(ctx) }()
-	wanted := !p.cfg.Memory.mayRecall(p.s, p.cfg.Clock.Now())
-	r, err := read(ctx, p.cfg.Clock, p.s, p.dir, wanted)
+	if p.unread() {
+		checked <- nil
+	} else {
+		go func() { checked <- p.checkOwn(ctx) }()
+	}
+	r, err := l.created()
 	if failed := <-checked; failed != nil {
 		return failed
+	}
+	if _, ok := Ahead(p.Name(), r.names); err != nil || !ok { // it was asked for too early
+		r, err = read(ctx, p.cfg.Clock, p.s, p.dir, l.record)
 	}
 	for {
 		if err != nil {
@@ -131,7 +155,7 @@ func (p *Place) find(ctx context.Context) error {
 			if p.shared {
 				p.beside = readers(ahead)
 			}
-			return p.enter(ctx, r, wanted)
+			return p.enter(ctx, r, l.record)
 		}
 		// The own create came before this list, in one session: it can only be missing
 		// because it has been deleted.
@@ -145,7 +169,7 @@ func (p *Place) find(ctx context.Context) error {
 		if !ok {
 			return ErrGone
 		}
-		r, err = read(ctx, p.cfg.Clock, p.s, p.dir, wanted)
+		r, err = read(ctx, p.cfg.Clock, p.s, p.dir, l.record)
 	}
 }
 
@@ -154,7 +178,10 @@ func (p *Place) find(ctx context.Context) error {
 func (p *Place) enter(ctx context.Context, r reading, read bool) error {
 	own, asked := p.number(), true
 	p.born = r.stat.Czxid
-	if known, current, ok := p.cfg.Memory.recall(p.s, r.stat, p.cfg.Clock.Now()); ok && !read {
+	known, current, ok := p.cfg.Memory.recall(p.s, r.stat, p.cfg.Clock.Now())
+	ok = ok && known.Tell(own)
+	p.cfg.Memory.fellBehind(ok && !current && len(p.ahead) == 0)
+	if ok && !read {
 		p.record, p.ours = known, true
 		if err := p.admit(); err != nil {
 			return err
@@ -173,12 +200,9 @@ func (p *Place) enter(ctx context.Context, r reading, read bool) error {
 	if !read || len(r.record) > 0 { // else it has just been written
 		p.version = r.stat.Version // from here on, each one ahead writes it once, when it leaves
 	}
-	if own == 0 {
-		return nil
-	}
 	over := r.at.Add(session.Outlast(p.record.lease))
 	missing, few := p.record.missing(own, r.names)
-	if own == noNumber || !p.ours || !few {
+	if !p.ours || !few {
 		missing = []int64{noNumber}
 	}
 	for _, n := range missing { // each by itself: what others write later may settle it
@@ -256,9 +280,12 @@ func (p *Place) checkOwn(ctx context.Context) error {
 	if err != nil {
 		return goneIfNoNode(err)
 	}
-	p.revoked = string(data) == Revocation
+	p.revoked, p.chores.own = string(data) == Revocation, clock.Instant{}
 	return p.verify(stat)
 }
+
+// unread reports whether the own znode has not been read yet, because it need not be: a chore does it.
+func (p *Place) unread() bool { return !p.chores.own.IsZero() }
 
 func (p *Place) verify(stat zk.Stat) error {
 	if stat.EphemeralOwner != p.s.ID() || p.stat.Czxid != 0 && stat.Czxid != p.stat.Czxid {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/go-zookeeper/zk"
 
@@ -22,7 +23,7 @@ func (p *Place) take(ctx context.Context, data []byte, stat zk.Stat) error {
 			&zk.CheckVersionRequest{Path: p.path, Version: -1},
 			&zk.SetDataRequest{Path: p.dir, Data: []byte(first.String()), Version: stat.Version})
 		if errors.Is(err, zk.ErrNoAuth) {
-			p.noRecord(fmt.Errorf("no permission to write %s: %w", p.dir, err))
+			p.noRecord(session.DefaultLease, fmt.Errorf("no permission to write %s: %w", p.dir, err))
 			return p.admit()
 		}
 		if err != nil && session.OutcomeOf(err) == session.OutcomeNotDone && !errors.Is(err, zk.ErrBadVersion) {
@@ -41,18 +42,22 @@ func (p *Place) learn(data []byte, stat zk.Stat) {
 	p.version = stat.Version
 	r, ok := parseRecord(data)
 	r = r.at(stat)
-	if !ok || r.Over(p.number()) {
-		p.record.lease = max(p.record.lease, r.lease)
-		p.noRecord(fmt.Errorf("%s holds somebody else's data, so that departures cannot be announced there", p.dir))
-		return
+	switch {
+	case ok && r.Tell(p.number()):
+		p.record, p.ours = r, true
+	case ok:
+		p.noRecord(r.lease, fmt.Errorf("the numbers of %s have run out, so that departures cannot be announced there", p.dir))
+	case r.lease > 0:
+		p.noRecord(r.lease, fmt.Errorf("%s holds a record that this release cannot read, so that departures cannot be announced there", p.dir))
+	default:
+		p.noRecord(session.DefaultLease, fmt.Errorf("%s holds somebody else's data, so that departures cannot be announced there", p.dir))
 	}
-	p.record, p.ours = r, true
 }
 
 // noRecord goes on without a record: every departure counts as unannounced, and no lease may be
-// longer than the default, or than a record has allowed before.
-func (p *Place) noRecord(err error) {
-	p.record, p.ours = record{lease: max(p.record.lease, session.DefaultLease)}, false
+// longer than this one, or than a record has allowed before.
+func (p *Place) noRecord(lease time.Duration, err error) {
+	p.record, p.ours = record{lease: max(p.record.lease, lease)}, false
 	p.impair(err)
 }
 
@@ -156,7 +161,9 @@ func (p *Place) removeLine(ctx context.Context) bool {
 }
 
 // announce deletes the own znode, and writes into the record that its number is over, if nobody
-// else writes there at the same time. Nothing is done if it is not ok.
+// else writes there at the same time. Nothing is done if it is not ok. A holder that was told by a
+// notice writes at the version that follows from that, with what it knew. By chance this is the version
+// of another write. Then a number is lost that left behind it, and somebody may wait for a lease.
 func (p *Place) announce(ctx context.Context) (ok bool) {
 	own := p.number()
 	if !p.ours || own == noNumber {

@@ -20,6 +20,7 @@ type Memory struct {
 	version int32
 	record  record
 	stood   clock.Instant // when the latest place that knew the record stood in line
+	behind  bool          // the latest place had nobody ahead, and others had written the record since
 }
 
 // recall returns the record as it is known. It is current if nobody has written it since.
@@ -35,14 +36,26 @@ func (m *Memory) recall(s *session.Session, stat zk.Stat, now clock.Instant) (r 
 	return m.record, m.version == stat.Version, true
 }
 
-// mayRecall reports whether it is worth while to join without reading the record.
-func (m *Memory) mayRecall(s *session.Session, now clock.Instant) bool {
+// follows reports whether a place that joins now follows another closely, so that it may do without the record.
+// behind: that one had nobody ahead and needed what others had written since. Then the next is likely to need it, too,
+// and reads the record together with the list.
+func (m *Memory) follows(s *session.Session, now clock.Instant) (follows, behind bool) {
 	if m == nil {
-		return false
+		return false, false
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.session == s.ID() && !m.stood.Add(m.record.lease).Passed(now)
+	return m.session == s.ID() && !m.stood.Add(m.record.lease).Passed(now), m.behind
+}
+
+// fellBehind notes that for the next place.
+func (m *Memory) fellBehind(behind bool) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.behind = behind
 }
 
 // keep takes in the record, as it was at this version, from a place that stood in line at stood.

@@ -84,6 +84,23 @@ func (x Numbers) Over(n int64) bool {
 	return n < x.settled || slices.ContainsFunc(x.left, func(s span) bool { return s.first <= n && n <= s.last })
 }
 
+// far is farther than numbers of one round can be apart: so many do not come while one waits.
+const far = 1 << 30
+
+// Tell reports whether the numbers tell anything to the holder of own. They do not if it has no number.
+// They do not either if the server counts through the same numbers once more. Then own is over already,
+// or others are that lie far behind it.
+func (x Numbers) Tell(own int64) bool {
+	last := x.settled - 1
+	if n := len(x.left); n > 0 {
+		last = x.left[n-1].last
+	}
+	return own != noNumber && !x.Over(own) && last-own < far
+}
+
+// Fit reports whether the numbers are in so many spans at most.
+func (x Numbers) Fit(most int) bool { return len(x.left) <= most }
+
 // Add returns the numbers with those from first to last among them.
 func (x Numbers) Add(first, last int64) Numbers {
 	if last < first {

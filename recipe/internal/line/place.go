@@ -174,7 +174,10 @@ func (p *Place) Step(ctx context.Context, need time.Duration) (Standing, error) 
 
 // standing returns what the decision depends on.
 func (p *Place) standing(need time.Duration) standing {
-	st := standing{ahead: len(p.ahead), depth: depth(p.ahead), led: p.led, armed: p.own.Armed() && !p.own.Deleted(), departures: p.departures, refused: p.refused}
+	st := standing{
+		ahead: len(p.ahead), depth: depth(p.ahead), led: p.led, departures: p.departures, refused: p.refused,
+		armed: (p.own.Armed() || p.unread()) && !p.own.Deleted(),
+	}
 	l := p.hold.Lease()
 	st.leased = l != nil && l.Remaining() > need
 	if p.listener != nil {
@@ -227,7 +230,7 @@ func (p *Place) check(ctx context.Context) error {
 	case err != nil: // it is there, and has to be deleted
 		return err
 	}
-	if !p.own.Armed() {
+	if !p.own.Armed() && !p.unread() {
 		if err := p.checkOwn(ctx); err != nil {
 			return err
 		}

@@ -23,6 +23,11 @@ import (
 //	path 500000012-18b3d2a4c10
 //	settled 17
 //	left 19 22-30
+//
+// A later release may add lines, or raise the number in the first one. This release then uses the lease
+// alone: it refuses a longer one, and waits for it at each departure. It writes nothing. So a later
+// release must keep the line "lease" and its meaning. It must not expect that what it adds stays: a
+// holder of this release that had read the record before replaces it when it leaves.
 type record struct {
 	// lease is the longest that is allowed in the line.
 	lease   time.Duration
@@ -33,7 +38,8 @@ type record struct {
 type span struct{ first, last int64 }
 
 const (
-	recordHead = "zkrecipe line 1"
+	recordFamily = "zkrecipe line "
+	recordHead   = recordFamily + "1"
 	// maxSpans bounds a record. What does not fit is forgotten, so that somebody may wait.
 	maxSpans = 100
 )
@@ -43,27 +49,27 @@ func (r record) String() string {
 	return fmt.Sprintf("%s\nlease %v\n%s", recordHead, r.lease, r.Numbers)
 }
 
-// parseRecord reads a record. It is not ok if the data are somebody else's.
+// parseRecord reads a record. It is not ok if the data are somebody else's, or a later release's: of
+// those only the lease is returned.
 func parseRecord(data []byte) (r record, ok bool) {
-	text, found := strings.CutPrefix(string(data), recordHead+"\n")
-	if !found {
+	head, text, found := strings.Cut(string(data), "\n")
+	if !found || !strings.HasPrefix(head, recordFamily) {
 		return record{}, false
 	}
+	ok = head == recordHead
 	for line := range strings.Lines(text) {
 		key, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
-		var err error
+		known, err := r.Read(key, value)
 		if key == "lease" {
+			known = true
 			r.lease, err = session.ParseLease(value)
-		} else if known, e := r.Read(key, value); !known {
-			err = strconv.ErrSyntax
-		} else {
-			err = e
 		}
-		if err != nil {
-			return record{}, false
-		}
+		ok = ok && known && err == nil
 	}
-	return r, r.lease > 0
+	if !ok || r.lease == 0 || !r.Fit(maxSpans) {
+		return record{r.lease, Numbers{path: r.path}}, false
+	}
+	return r, true
 }
 
 // at returns the record for the path with that Stat. If somebody has copied it from another path, its numbers are
@@ -167,13 +173,17 @@ func (r record) missing(own int64, listed []Name) (numbers []int64, ok bool) {
 	for _, n := range listed {
 		seen[int64(n.Seq)] = true
 	}
-	for n := r.settled; n < own; n++ {
-		if seen[n] || r.Over(n) {
-			continue
+	first := r.settled
+	for _, over := range append(slices.Clone(r.left), span{own, own}) {
+		for n := first; n < min(over.first, own); n++ { // a record may leap over billions
+			if seen[n] {
+				continue
+			}
+			if numbers = append(numbers, n); len(numbers) > maxSpans {
+				return nil, false
+			}
 		}
-		if numbers = append(numbers, n); len(numbers) > maxSpans {
-			return nil, false
-		}
+		first = over.last + 1
 	}
 	return numbers, true
 }

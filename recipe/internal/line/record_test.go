@@ -3,8 +3,11 @@ package line
 import (
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/await"
 )
 
 func TestARecordIsReadAsItWasWritten(t *testing.T) {
@@ -116,4 +119,68 @@ func FuzzRecord(f *testing.F) {
 			t.Errorf("%v settles %d of %v", s, n, r)
 		}
 	})
+}
+
+// Whoever may write to the path could else keep one that joins busy for hours.
+func TestARecordThatLeapsOverBillionsIsReadAtOnce(t *testing.T) {
+	const own = 2_000_000_000
+	r := record{lease: time.Second}
+	r.left = append(r.left, span{1, own - 1000})
+	for n := int64(own - 998); len(r.left) < maxSpans; n += 2 {
+		r.left = append(r.left, span{n, n})
+	}
+	r, ok := parseRecord([]byte(r.String()))
+	if !ok {
+		t.Fatal("it is not read")
+	}
+	var listed []Name
+	for n := r.left[len(r.left)-1].last + 1; n < own; n++ {
+		listed = append(listed, Name{Seq: int32(n)})
+	}
+	var missing []int64
+	done := make(chan bool)
+	go func() {
+		missing, ok = r.missing(own, listed)
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(await.Bound):
+		t.Fatal("it is looked at number by number")
+	}
+	if !ok || len(missing) != maxSpans || missing[0] != 0 || missing[1] != own-999 {
+		t.Errorf("%d are missing: %v", len(missing), missing)
+	}
+	r.left = append(r.left, span{own, own})
+	if _, ok := parseRecord([]byte(r.String())); ok {
+		t.Errorf("a record with %d spans is read", len(r.left))
+	}
+}
+
+// What is missing is what a plain search finds.
+func TestMissingAreThoseThatAreNeitherListedNorOver(t *testing.T) {
+	for seed := range uint64(300) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		const most = 60
+		r := record{lease: time.Second}.settle(rng.Int64N(20) - 1)
+		for range rng.IntN(10) {
+			r = r.leave(rng.Int64N(most))
+		}
+		var listed []Name
+		there := map[int64]bool{}
+		for range rng.IntN(most) {
+			n := rng.Int64N(most)
+			listed, there[n] = append(listed, Name{Seq: int32(n)}), true
+		}
+		own := rng.Int64N(most)
+		var want []int64
+		for n := range own {
+			if !there[n] && !r.Over(n) {
+				want = append(want, n)
+			}
+		}
+		if got, ok := r.missing(own, listed); !ok || !slices.Equal(got, want) {
+			t.Fatalf("seed %d: %v: below %d with %v: %v, want %v", seed, r, own, listed, got, want)
+		}
+	}
 }

@@ -54,7 +54,7 @@ type Credentials struct {
 }
 
 // Hooks are called while bytes pass. They run on zk's goroutines, one at a time
-// except WantsWatch, and must not block.
+// except WantsWatch and Sent, and must not block.
 type Hooks struct {
 	// Handshaken is called with every well-formed connect response, once the client has
 	// authenticated. An error drops the connection.
@@ -67,6 +67,8 @@ type Hooks struct {
 	Missing func(path string)
 	// WantsWatch is asked for each read whether it shall leave a watch. op tells reads apart.
 	WantsWatch func(path string, op int32) bool
+	// Sent is called when a multi has been sent, with its frame, which is zk's.
+	Sent func(frame []byte)
 	// Failed is called once, with the reason for which the connection ended; it may be
 	// called when the connection is closed from our side.
 	Failed func(error)
@@ -145,6 +147,9 @@ func (c *Conn) send(p []byte) error {
 	}
 	c.note(request{xid, op, len(p), p[lengthSize+8:]})
 	_, err = c.net.Write(p)
+	if err == nil && op == opMulti {
+		c.hooks.Sent(p)
+	}
 	return err
 }
 

@@ -62,6 +62,17 @@ func TestARejectedCredentialIsReported(t *testing.T) {
 	}
 }
 
+func TestWhoWaitsIsToldOfMultisThatAreSent(t *testing.T) {
+	e := pair(t)
+	e.shake()
+	for i, op := range []int32{opMulti, opGetData, opCreate, opMulti} {
+		e.request(framed(append(str(header(int32(i), op), "/a"), byte(i))))
+	}
+	if n := len(e.sent); n != 2 || e.sent[0][len(e.sent[0])-1] != 0 || e.sent[1][len(e.sent[1])-1] != 3 {
+		t.Errorf("told of %q", e.sent)
+	}
+}
+
 func TestReadsThatSomebodyWaitsOnLeaveAWatch(t *testing.T) {
 	e := pair(t)
 	e.shake()

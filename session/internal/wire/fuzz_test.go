@@ -42,6 +42,7 @@ func newPeer(t testing.TB) *peer {
 				Created:    func(string, bool) {},
 				Missing:    func(string) {},
 				WantsWatch: func(string, int32) bool { return false },
+				Sent:       func([]byte) {},
 				Failed:     func(err error) { p.ended <- err },
 				Limit:      func(n int) { zk.WithMaxBufferSize(n)(p.zk) },
 			})

@@ -22,6 +22,7 @@ type ends struct {
 	mu       sync.Mutex // guards what follows
 	shakes   []Handshake
 	answered []clock.Instant
+	sent     [][]byte
 	failures []error
 	limits   []int
 	told     []string        // by Created, with + for an ephemeral one and else =, and by Missing, with -
@@ -59,6 +60,7 @@ func (e *ends) hooks() Hooks {
 			locked(func() { ok = e.watching[path] && op != OpExists || e.awaited[path] && op == OpExists })
 			return
 		},
+		Sent:   func(frame []byte) { locked(func() { e.sent = append(e.sent, slices.Clone(frame)) }) },
 		Failed: func(err error) { locked(func() { e.failures = append(e.failures, err) }) },
 		Limit:  func(n int) { locked(func() { e.limits = append(e.limits, n) }) },
 	}

@@ -1,0 +1,53 @@
+package line
+
+import (
+	"context"
+
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// A firstList is the list that a place asks for when its create has been sent, at the latest when that
+// has been answered. A server answers the requests of a session in order. So the list comes right
+// behind the answer to the create, and joining takes one round trip less. If the connection is lost
+// between the two, or the create has to be tried again, the list may lack the own znode. Then it
+// tells nothing.
+type firstList struct {
+	sent     chan struct{} // has a signal when the create has been sent, if a beat carries it
+	answered chan struct{} // closed when it has been answered
+	done     chan struct{} // closed when reading and err are there
+	cancel   context.CancelFunc
+	follows  bool // see Memory.follows
+	record   bool // it is read, too
+	reading  reading
+	err      error
+}
+
+// askFirst asks for the list as soon as the create is sent, in the background, unless ctx ends or cancel is
+// called before.
+func askFirst(ctx context.Context, s *session.Session, cfg Config) *firstList {
+	ctx, cancel := context.WithCancel(ctx)
+	follows, behind := cfg.Memory.follows(s, cfg.Clock.Now())
+	l := &firstList{
+		sent: make(chan struct{}, 1), answered: make(chan struct{}), done: make(chan struct{}), cancel: cancel,
+		follows: follows, record: !follows || behind,
+	}
+	go func() {
+		defer close(l.done)
+		select {
+		case <-l.sent:
+		case <-l.answered:
+		case <-ctx.Done():
+			l.err = context.Cause(ctx)
+			return
+		}
+		l.reading, l.err = read(ctx, cfg.Clock, s, cfg.Dir, l.record)
+	}()
+	return l
+}
+
+// created returns the list. The create has been answered.
+func (l *firstList) created() (reading, error) {
+	close(l.answered)
+	<-l.done
+	return l.reading, l.err
+}

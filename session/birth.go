@@ -10,8 +10,9 @@ import (
 
 // createFirst creates the session's heartbeat, and the session's first places, if any are given, in
 // the same multi. The heartbeat is created once in a session: if the session cannot find out
-// whether it was created, the session is over.
-func (s *Session) createFirst(places ...any) (paths []string, err error) {
+// whether it was created, the session is over. That may take long: before, lost is called with the error of the
+// create.
+func (s *Session) createFirst(lost func(error), places ...any) (paths []string, err error) {
 	s.mu.Lock()
 	beat, lease := s.HeartbeatPath(s.id), s.leaseTime
 	s.mu.Unlock()
@@ -28,6 +29,7 @@ func (s *Session) createFirst(places ...any) (paths []string, err error) {
 		return paths, nil
 	}
 	if OutcomeOf(err) == OutcomeUnknown {
+		lost(err)
 		return nil, s.findHeartbeat(beat, err)
 	}
 	ofHeartbeat := len(results) > 0 && results[0].Error != nil && errors.Is(err, results[0].Error)
@@ -51,30 +53,28 @@ func (s *Session) createFirst(places ...any) (paths []string, err error) {
 // EnsureHeartbeat makes sure that the session has its heartbeat, for a place that is not created by
 // [Session.CreatePlace]. The directory of the heartbeats is created if it is missing.
 func (s *Session) EnsureHeartbeat(ctx context.Context) error {
-	fail := func(err error) error {
-		return &Error{Op: "create", Path: s.cfg.Beats, Outcome: OutcomeNotDone, Err: err}
-	}
+	p := protected{places: []Place{{Dir: s.cfg.Beats}}} // for the words of its errors
 	if err := s.begin(ctx); err != nil {
-		return fail(err)
+		return p.fail(err)
 	}
 	created := make(chan error, 1)
 	go func() { // a create is followed to its end, also when nobody waits for it any more
 		defer s.calls.Done()
-		_, err := again(ctx, s, func() (struct{}, error) { return struct{}{}, s.heartbeatOnce(ctx) })
+		_, err := again(ctx, s, func() (struct{}, error) { return struct{}{}, s.heartbeatOnce(ctx, p.lost) })
 		created <- err
 	}()
 	select {
 	case err := <-created:
 		return err
 	case <-ctx.Done():
-		return fail(context.Cause(ctx))
+		return p.fail(context.Cause(ctx))
 	case <-s.ctx.Done():
-		return fail(context.Cause(s.ctx))
+		return p.fail(context.Cause(s.ctx))
 	}
 }
 
 // heartbeatOnce makes one attempt to create the heartbeat where there is none.
-func (s *Session) heartbeatOnce(ctx context.Context) error {
+func (s *Session) heartbeatOnce(ctx context.Context, lost func(error)) error {
 	first, done, err := s.awaitBirth(ctx)
 	if err != nil {
 		return err
@@ -86,7 +86,7 @@ func (s *Session) heartbeatOnce(ctx context.Context) error {
 		return nil
 	}
 	defer done()
-	_, err = s.createFirst()
+	_, err = s.createFirst(lost)
 	return err
 }
 

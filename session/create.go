@@ -124,6 +124,9 @@ func (p *protected) check() error {
 	return nil
 }
 
+// lost notes why an attempt failed.
+func (p *protected) lost(err error) { p.failed.Store(&err) }
+
 // fail is the error of a create that has not happened because of cause. It says what the attempts
 // failed of until then.
 func (p *protected) fail(cause error) error {
@@ -187,6 +190,9 @@ func (s *Session) createProtected(ctx context.Context, p *protected) ([]string, 
 		if err == nil {
 			return paths, nil
 		}
+		if err != errAgain {
+			p.lost(err)
+		}
 		again := retryable(err) || err == errAgain
 		if errors.Is(err, zk.ErrConnectionClosed) && p.large() {
 			lost++
@@ -211,7 +217,6 @@ func (s *Session) createProtected(ctx context.Context, p *protected) ([]string, 
 		if err == errAgain {
 			continue
 		}
-		p.failed.Store(&err)
 		if cause := pause.Wait(ctx); cause != nil {
 			return nil, p.fail(cause)
 		}
@@ -229,9 +234,9 @@ func (s *Session) attempt(ctx context.Context, p *protected, guid string, togeth
 		if first {
 			defer done()
 			if !p.large() {
-				return s.createFirst(p.creates(guid)...)
+				return s.createFirst(p.lost, p.creates(guid)...)
 			}
-			if _, err := s.createFirst(); err != nil {
+			if _, err := s.createFirst(p.lost); err != nil {
 				return nil, err
 			}
 		}

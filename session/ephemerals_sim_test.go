@@ -95,3 +95,24 @@ func TestADeletionWhoseAnswerIsLostMakesRoom(t *testing.T) {
 		})
 	}
 }
+
+// What is found after a lost answer counts as well: here the session's first place, and its heartbeat.
+func TestWhatIsFoundAfterALostAnswerUsesRoom(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		must(t, b.s.EnsurePath(t.Context(), "/zkrecipe/beats", nil))
+		must(t, b.s.EnsurePath(t.Context(), "/dir", nil))
+		lost := b.On(zktest.Match{Op: zktest.OpMulti, Session: b.s.ID(), Nth: 1}, zktest.LoseReply)
+		_, err := b.s.CreatePlace(t.Context(), "/dir", "lock-", nil, nil)
+		must(t, err)
+		lost.Remove()
+		there, n := 0, 0
+		for _, node := range b.Nodes() {
+			if node.Stat.EphemeralOwner == b.s.ID() {
+				there, n = there+4+len(node.Path), n+1
+			}
+		}
+		if got := b.client.Status().EphemeralBytes; n != 2 || got != there {
+			t.Errorf("%d bytes counted, %d there in %d znodes", got, there, n)
+		}
+	})
+}

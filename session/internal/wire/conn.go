@@ -5,7 +5,8 @@
 //   - it bounds the whole handshake by one deadline;
 //   - it refuses frames that would crash zk or take its memory: a reply reaches zk only
 //     after its whole body has been found to be what its request asked for;
-//   - it tells which znodes the session has created, and which are not there: the answers pass here in their order;
+//   - it tells which znodes the session has created, and which are not there: the answers pass
+//     here in their order;
 //   - it authenticates by SASL and sends credentials right after each handshake, before anything
 //     else;
 //   - it sets the watch flag of the reads that somebody waits on. zk itself then has

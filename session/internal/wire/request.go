@@ -128,7 +128,7 @@ func (c *Conn) checkAnswer(r request, code int32, body []byte) error {
 	ops, err := r.operations()
 	switch {
 	case err != nil:
-		return fmt.Errorf("wire: bug: a request of operation %d: %w", r.op, err)
+		return fmt.Errorf("wire: bug: a request of operation %d: %v", r.op, err)
 	case r.op == opMulti && code == 0:
 		return c.checkMulti(ops, body)
 	case r.op == opMulti:

@@ -117,7 +117,7 @@ func (s *Session) setHeartbeat(begun clock.Instant) error {
 	return nil
 }
 
-// born notes the birth of these places, which a beat has created.
+// born notes the birth of places that a beat has created.
 func (s *Session) born(b birth, created []zk.MultiResponse) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,8 +10,8 @@ import (
 
 // createFirst creates the session's heartbeat, and the session's first places, if any are given, in
 // the same multi. The heartbeat is created once in a session: if the session cannot find out
-// whether it was created, the session is over. That may take long: before, lost is called with the error of the
-// create.
+// whether it was created, the session is over. To find out may take long. So lost is called first, with
+// the error of the create.
 func (s *Session) createFirst(lost func(error), places ...any) (paths []string, err error) {
 	s.mu.Lock()
 	beat, lease := s.HeartbeatPath(s.id), s.leaseTime
@@ -53,7 +53,7 @@ func (s *Session) createFirst(lost func(error), places ...any) (paths []string, 
 // EnsureHeartbeat makes sure that the session has its heartbeat, for a place that is not created by
 // [Session.CreatePlace]. The directory of the heartbeats is created if it is missing.
 func (s *Session) EnsureHeartbeat(ctx context.Context) error {
-	p := protected{places: []Place{{Dir: s.cfg.Beats}}} // for the words of its errors
+	p := protected{places: []Place{{Dir: s.cfg.Beats}}} // for its errors' text
 	if err := s.begin(ctx); err != nil {
 		return p.fail(err)
 	}
@@ -113,8 +113,8 @@ func (s *Session) awaitBirth(ctx context.Context) (first bool, done func(), err 
 var errAgain = errors.New("session: to be tried again")
 
 // findHeartbeat looks whether a create whose answer was lost has happened. If the heartbeat is
-// there, it has. If not, it may have happened all the same, and somebody has deleted the heartbeat
-// since. A second create would be unsafe, so the session is over.
+// there, it has. If not, it may have happened all the same, and somebody may have deleted the
+// heartbeat since. A second create would be unsafe, so the session is over.
 func (s *Session) findHeartbeat(beat string, lost error) error {
 	var stat zk.Stat
 	_, err := s.QuorumSync(s.ctx, beat)

@@ -197,8 +197,8 @@ func (s *Session) Exists(ctx context.Context, path string) (stat zk.Stat, ok boo
 }
 
 // Sync waits until the server has caught up with the ensemble's leader as of now. It proves nothing about
-// requests whose answers were lost, and if the leader has been deposed without knowing it, its state is
-// old: see [Session.QuorumSync].
+// requests whose answers were lost. If the leader has been deposed and does not know that yet, its state
+// is old. See [Session.QuorumSync].
 func (s *Session) Sync(ctx context.Context, path string) error {
 	_, err := repeat(ctx, s, "sync", path, s.zk.Sync)
 	return err

@@ -54,7 +54,7 @@ const (
 	longestReopen = 5 * time.Second
 )
 
-// sayAfter is how long Close waits for recipes before it logs that.
+// sayAfter is how long Close waits for recipes before it logs that it waits.
 const sayAfter = 2 * time.Second
 
 // Open checks its arguments and returns a Client that connects in the background; it
@@ -253,10 +253,10 @@ func (c *Client) awaitIdle(s *Session) {
 }
 
 // Close takes down the client: recipes on it clean up first, then the session is closed, which
-// deletes its ephemeral znodes. What was not released, a term, a lock or a permit, and a callback that has
-// not returned are waited for as long as their recipe's DrainTimeout, 30 s by default: a Release that was
-// forgotten makes Close take so long. After 2 s Config.Logger gets a line with the number of those that
-// are awaited. Once the time has passed, the recipe's own Logger tells which path it was.
+// deletes its ephemeral znodes. It waits for each term, lock or permit that was not released, and for each
+// callback that has not returned, at most for the recipe's DrainTimeout, 30 s by default. So a Release that
+// was forgotten makes Close take that long. After 2 s Config.Logger gets a line with the number of recipes
+// that Close waits for. When a DrainTimeout has passed, the recipe's own Logger names the path.
 // It returns when nothing of the client is left running. It may be called more than
 // once and from several goroutines, but not from a recipe's callback, for which it
 // would wait. The error is always nil; it is there for io.Closer.

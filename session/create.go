@@ -41,10 +41,10 @@ type Place struct {
 	Dir, Name string
 	Data      []byte
 	ACL       []zk.ACL
-	// Sent, if set, has room for a signal, and gets one when a beat that carries the create has been sent. A server
-	// answers the requests of a session in order. So a read that is asked for then is mostly answered right behind the
-	// create, and shows the znode. If it does not show it, it tells nothing: the connection was lost between the two, or the
-	// create has failed and is tried again.
+	// Sent, if set, has room for a signal, and gets one when a beat that carries the create has been
+	// sent. A server answers the requests of a session in order. So a read that is sent then is usually
+	// answered right after the create, and shows the znode. If it does not show the znode, it tells
+	// nothing: the connection was lost between the two, or the create has failed and is tried again.
 	Sent chan<- struct{}
 }
 
@@ -321,8 +321,8 @@ func (s *Session) findAll(p *protected, guid string) (paths []string, err error)
 
 // findOwn looks for the znode of an attempt whose answer was lost. By the time that a quorum has
 // answered on a new connection the attempt has happened or never will: the ensemble refuses requests
-// that reach it through a server which the session has left. A sync would not do: the server that
-// answers it may be the only one that does not know of the znode yet.
+// that reach it through a server which the session has left. A sync is not enough: the leader that
+// answers it may have been deposed, and may not know of the znode.
 func (s *Session) findOwn(dir, prefix string) (path string, err error) {
 	defer func() {
 		if err != nil && s.ctx.Err() == nil { // refused: not even the session's end would be noticed

@@ -67,7 +67,7 @@ func (s *Session) takeCreates() *beatCreates {
 	return b
 }
 
-// onSent tells whose creates have just been sent.
+// onSent signals [Place.Sent] of the places whose creates are in the frame, which has just been sent.
 func (s *Session) onSent(frame []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

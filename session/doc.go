@@ -119,9 +119,9 @@
 // Every call takes a context and returns by its end, and when the session is over. While
 // the session is suspended calls wait instead of being queued. A request that was handed to
 // the connection when its caller gave up may be carried out all the same. Reads,
-// [Session.Sync], [Session.QuorumSync], [Session.EnsurePath], [Session.EnsureNode] and [Session.EnsureDeleted] are repeated
-// until they are answered. Other writes are sent once. An [Error] carries the [Outcome], by the
-// table at [OutcomeOf]:
+// [Session.Sync], [Session.QuorumSync], [Session.EnsurePath], [Session.EnsureNode] and
+// [Session.EnsureDeleted] are repeated until they are answered. Other writes are sent once. An [Error]
+// carries the [Outcome], by the table at [OutcomeOf]:
 //
 //	refused before sending; nobody to send it to             not done
 //	the server's answer says no                              not done
@@ -129,8 +129,8 @@
 //
 // [Session.CreateProtected] and [Session.CreatePlace] resolve unknown outcomes themselves: the
 // znode's name is unique, and after a lost answer they look for a znode of that name and of
-// this session. To resolve others, call [Session.QuorumSync] before you read: only then it is sure that the
-// request has happened, or never will.
+// this session. To resolve others, call [Session.QuorumSync] before you read. Only after that is it
+// certain that the request has happened, or never will.
 //
 // # Watches
 //

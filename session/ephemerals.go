@@ -30,7 +30,7 @@ type ephemerals struct {
 	told  bool // that there are many
 }
 
-// birth is that of a znode that a beat has created; else it is zero.
+// birth tells when a beat created a znode. It is zero if no beat did.
 type birth struct {
 	begun clock.Instant // when the beat began
 	zxid  int64         // at which it was committed
@@ -80,10 +80,10 @@ func (s *Session) room(ops ...any) error {
 	return nil
 }
 
-// onCreated and onMissing note what answers say, in their order: this session has created a znode,
-// or there is none at the path, which has the chroot before it. The latter may be the answer to a second
-// deletion, after the one to the first was lost. Those who miss a znode are told that it was created: no
-// watch at a server does.
+// onCreated and onMissing note what answers say, in their order: this session has created a znode, or
+// there is no znode at the path. The path has the chroot before it. A missing znode may be the answer to a
+// second deletion, after the answer to the first was lost. A watch of this session that waits for the
+// created znode gets a signal, because no watch at a server waits for it.
 func (s *Session) onCreated(path string, ephemeral bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -13,8 +13,8 @@ import (
 
 // Why a session is over, or cannot begin. Test with errors.Is.
 var (
-	// ErrClosed: the client, this session, or something on them that has a Close or a Stop was closed by
-	// its user.
+	// ErrClosed: the user has closed the client or this session, or has called the Close or the Stop of
+	// something that works on them.
 	ErrClosed = errors.New("session: closed")
 	// ErrExpired: a server said that the session has expired. Its ephemeral znodes are
 	// gone or will be soon.
@@ -189,7 +189,8 @@ func named(err error) error {
 //	connection lost, context or session over after sending   unknown
 //	any other answer (internal errors, timeouts)             unknown
 //
-// A recipe's error that knows its outcome has a method Outcome, which counts.
+// An error of a recipe may have a method Outcome. Of an error and those that it wraps, the outermost one
+// that knows the outcome counts.
 func OutcomeOf(err error) Outcome {
 	if err == nil {
 		return OutcomeDone
@@ -209,8 +210,8 @@ func OutcomeOf(err error) Outcome {
 	return OutcomeUnknown
 }
 
-// told returns what the outermost error says that knows an outcome. What is inside may be about
-// something else, as the cause of a context is.
+// told returns the outcome by the outermost error that knows one. An error inside it may be about
+// something else, such as the cause of a context.
 func told(err error) (Outcome, bool) {
 	switch e := err.(type) {
 	case *Error:

@@ -49,8 +49,9 @@ func (s *Session) LeaseTime() time.Duration {
 // of this client's candidates, and how long the first one lets those of all be, goes by this.
 func (s *Session) LeaseAsked() time.Duration { return s.cfg.Lease }
 
-// ParseLease reads a lease time as heartbeats hold it, and records of recipes. What is written there by
-// hand or by a faulty server may be too long to count with.
+// ParseLease reads a lease time as it is written in heartbeats and in records of recipes. It refuses one
+// of more than 30 minutes. A longer one was written by hand or by a faulty server, and may be too long to
+// calculate with.
 func ParseLease(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 || d > maxTimeout/2 {

@@ -71,7 +71,7 @@ func (s *Session) Reserve(own *Watch, wake chan<- struct{}) *Hold {
 }
 
 // Born returns the czxid of a place that a beat has created, see [Session.CreatePlaces]. It is 0 for
-// others: only a read tells theirs.
+// other places: only a read tells their czxid.
 func (h *Hold) Born() int64 { return h.born }
 
 // Places returns how many places the session holds or has reserved.

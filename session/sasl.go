@@ -23,8 +23,8 @@ import (
 type SASL func(ctx context.Context, server string) (SASLExchange, error)
 
 // A SASLExchange is the client's side of one authentication. It is used by one goroutine. If it also
-// has the method Refused(), that is called when the server answers that it refuses the client, so that
-// the next exchange can present something else. One that wraps another has to hand that on.
+// has the method Refused(), the session calls that when the server answers that it refuses the client. So
+// the next exchange can present something else. An exchange that wraps another one has to pass the call on.
 type SASLExchange interface {
 	// Next takes what the server has answered, and returns what to send to it. At first, and when
 	// the server has answered without a token, challenge is nil. done says that the server is

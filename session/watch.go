@@ -68,7 +68,7 @@ func (w *Watch) Stop() {
 }
 
 // Get reads the znode and leaves a watch on it. A missing znode (zk.ErrNoNode) leaves
-// none: then a signal comes only when this session creates it.
+// none: then a signal comes only when this session creates the znode.
 func (w *Watch) Get(ctx context.Context) ([]byte, zk.Stat, error) {
 	return armed(w, dataWatch, func() ([]byte, zk.Stat, error) { return w.s.Get(ctx, w.path) })
 }

@@ -12,7 +12,7 @@ type Request struct {
 	Host    string
 	Session int64
 	Op      Op
-	Path    string   // of a multi the first operation's; "" for requests without one
+	Path    string   // in a multi, that of the first operation; "" for requests without one
 	Paths   []string // of all operations of a multi
 	Xid     int32
 	Bytes   int // of the frame, without its length

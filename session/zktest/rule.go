@@ -8,7 +8,7 @@ import (
 // Match selects requests. Fields that are zero match everything.
 type Match struct {
 	Op      Op
-	Path    string // the path, or a prefix of it that ends in '*'; of a multi that of any operation
+	Path    string // the path, or a prefix of it that ends in '*'; in a multi, of any of its operations
 	Host    string
 	Session int64
 	Server  int

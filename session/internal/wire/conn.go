@@ -5,7 +5,7 @@
 //   - it bounds the whole handshake by one deadline;
 //   - it refuses frames that would crash zk or take its memory: a reply reaches zk only
 //     after its whole body has been found to be what its request asked for;
-//   - it tells which znodes the session has created, and which are not there: the answers pass
+//   - it tells which znodes the session has created, and which do not exist: the answers pass
 //     here in their order;
 //   - it authenticates by SASL and sends credentials right after each handshake, before anything
 //     else;
@@ -61,13 +61,13 @@ type Hooks struct {
 	Handshaken func(Handshake) error
 	// Answered is called when a request or ping has been answered.
 	Answered func(at clock.Instant)
-	// Created and Missing are called with what answers say, in their order, before zk has them: the
-	// session has created a znode, or there is none at the path.
+	// Created and Missing are called with what answers say, in the order of the answers and before zk
+	// gets them: the session has created a znode, or there is no znode at the path.
 	Created func(path string, ephemeral bool)
 	Missing func(path string)
 	// WantsWatch is asked for each read whether it shall leave a watch. op tells reads apart.
 	WantsWatch func(path string, op int32) bool
-	// Sent is called when a multi has been sent, with its frame, which is zk's.
+	// Sent is called when a multi has been sent, with its frame. It must not change the frame.
 	Sent func(frame []byte)
 	// Failed is called once, with the reason for which the connection ended; it may be
 	// called when the connection is closed from our side.

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// A request is a frame that was written and not yet answered.
+// A request is a frame that was written and that has not been answered.
 type request struct {
 	xid, op int32
 	size    int    // of the frame
@@ -28,8 +28,8 @@ const (
 	flagSequence  = 2
 )
 
-// requestShapes are the bodies of requests as far as they are read, in the letters of replyShapes. A
-// create has its flags behind that.
+// requestShapes are the bodies of requests as far as they are read, in the letters of replyShapes. In a
+// create the flags come after that.
 var requestShapes = map[int32]string{
 	opCreate:          "sb[iss]",
 	opCreateContainer: "sb[iss]",
@@ -93,8 +93,8 @@ func (op operation) creates() bool {
 	return op.kind == opCreate || op.kind == opCreateContainer || op.kind == opCreateTTL
 }
 
-// created takes in the path that a create was answered with: the one that was asked for, with a
-// number behind it if the znode is a sequential one.
+// created checks and keeps the path that a create was answered with. It is the path that was asked for.
+// For a sequential znode a number follows it.
 func (op *operation) created(path string) error {
 	number, ok := strings.CutPrefix(path, op.path)
 	if !ok || op.flags&flagSequence == 0 && number != "" || op.flags&flagSequence != 0 && !isNumber(number) {
@@ -104,8 +104,8 @@ func (op *operation) created(path string) error {
 	return nil
 }
 
-// isNumber reports whether s is a number as servers put it behind a name: an int with ten digits,
-// or, after the largest, a negative one.
+// isNumber reports whether s is a number as servers append it to a name: an int with ten digits, or a
+// negative one, which comes after the largest.
 func isNumber(s string) bool {
 	n, err := strconv.ParseInt(s, 10, 32)
 	return err == nil && fmt.Sprintf("%010d", n) == s
@@ -133,7 +133,7 @@ func (c *Conn) checkAnswer(r request, code int32, body []byte) error {
 		return c.checkMulti(ops, body)
 	case r.op == opMulti:
 		return nil
-	case code == 0: // else nobody looks at the body
+	case code == 0: // zk does not read the body of an error
 		if _, err := ops[0].result(replyShapes, body); err != nil {
 			return err
 		}
@@ -142,8 +142,8 @@ func (c *Conn) checkAnswer(r request, code int32, body []byte) error {
 	return nil
 }
 
-// result checks the result of op, with which p begins, and returns what follows. Behind the last
-// one more bytes are allowed: newer servers may have more to say.
+// result checks the result of op, with which p begins, and returns what follows. More bytes may follow
+// the last result: newer servers may add fields.
 func (op *operation) result(shapes map[int32]string, p []byte) (rest []byte, err error) {
 	shape, ok := shapes[op.kind]
 	if !ok {
@@ -167,7 +167,7 @@ func (c *Conn) checkMulti(ops []operation, p []byte) error {
 		case end && n == len(ops):
 			return c.tellMulti(ops, codes, refused)
 		case end, n == len(ops):
-			return fmt.Errorf("%w: %d operations of a multi, and not as many results", ErrProtocol, len(ops))
+			return fmt.Errorf("%w: a multi of %d operations is answered with another number of results", ErrProtocol, len(ops))
 		case kind == errorResult:
 			if p, err = skip(rest, 4); err == nil {
 				refused, codes[n] = true, int32(binary.BigEndian.Uint32(rest))
@@ -195,7 +195,7 @@ func (c *Conn) tellMulti(ops []operation, codes []int32, refused bool) error {
 	if failed < 0 {
 		return fmt.Errorf("%w: a multi was refused without an error", ErrProtocol)
 	}
-	// That an operation before it had deleted the znode is no more true than the rest.
+	// If an operation before it deletes the znode, the error tells nothing: that was not carried out either.
 	if !slices.ContainsFunc(ops[:failed], func(op operation) bool { return op.kind == opDelete && op.path == ops[failed].path }) {
 		c.tell(ops[failed], codes[failed])
 	}

@@ -121,12 +121,12 @@ func skipCounted(p []byte, letter byte) ([]byte, error) {
 		return nil, err
 	}
 	if s := p[:n]; letter == 'n' && !isName(s) || letter == 'p' && !isPath(s) {
-		return nil, fmt.Errorf("%w: %q is not what a znode can be called", ErrProtocol, s)
+		return nil, fmt.Errorf("%w: %q cannot be the name or the path of a znode", ErrProtocol, s)
 	}
 	return rest, nil
 }
 
-// isName reports whether s may be a child's name, as far as anything is built on it.
+// isName reports whether s may be a child's name. It checks only what the library relies on.
 func isName(s []byte) bool { return len(s) > 0 && bytes.IndexByte(s, '/') < 0 }
 
 // isPath reports whether s consists of names.

@@ -41,7 +41,7 @@ func (x *exchange) Next(challenge []byte) (token []byte, done bool, err error) {
 	return token, false, err
 }
 
-// Refused notes that the server does not accept the ticket. Sessions call it.
+// Refused notes that the server does not accept the ticket. A session calls it.
 func (x *exchange) Refused() { x.login.refused(x.ticket) }
 
 // present shows the ticket. Mutual authentication is not asked for: the server would answer with a

@@ -22,7 +22,7 @@ type fetch struct {
 	err    error
 }
 
-// begin begins a request for a ticket for a server. The library's requests to a KDC cannot be cancelled,
+// begin starts a request for a ticket for a server. The library's requests to a KDC cannot be cancelled,
 // and one takes seconds if the KDC does not answer. So they are made in the background, one at a time
 // for each server. The caller holds l.mu.
 func (l *Login) begin(name string, s *supply) {

@@ -22,7 +22,8 @@ type identity struct {
 	first *granting // from the ticket cache; nil with a keytab, by which the KDC issues one
 }
 
-// is reports whether two identities are of one principal. One of the former file has tickets that go on.
+// is reports whether two identities are of one principal. Then tickets for the identity of the former file
+// are good for that of the new file, too.
 func (who *identity) is(other *identity) bool {
 	a, b := who.creds, other.creds
 	return a.Domain() == b.Domain() && a.CName().Equal(b.CName())

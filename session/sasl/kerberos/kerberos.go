@@ -13,7 +13,7 @@
 // background, so a session does not wait longer for it than for a server. The server is authenticated,
 // too, because only a server with the key of its principal can answer. A server whose key was changed
 // refuses a ticket for the former key. Then another ticket is fetched. While the KDC gives none, the
-// former one is presented once more, because servers before 3.9.3 refuse a good one now and then. The
+// refused ticket is presented once more, because servers before 3.9.3 sometimes refuse a good one. The
 // connection is neither encrypted nor signed. Use TLS, too.
 package kerberos
 

@@ -12,14 +12,15 @@ import (
 // server may have another key by now:
 //
 //   - A server has refused the ticket.
-//   - A server has accepted it before, and none has answered since it was presented again. Servers of
-//     ZooKeeper 3.4 refuse without an answer. But the connection may also have been cut.
+//   - A server has accepted the ticket before. Then it was presented again, and no server has accepted it
+//     since. Servers of ZooKeeper 3.4 refuse without an answer. But the connection may also have been cut.
 //
 // If the KDC gives no other ticket soon, the former one is presented again, because it may be good:
-// servers before 3.9.3 refuse a good one now and then (ZOOKEEPER-4839).
+// servers before 3.9.3 sometimes refuse a good one (ZOOKEEPER-4839).
 
-// maxRefusals is after how many refusals in a row a ticket is not presented any more. The session ends
-// the client for good at the third one, and a KDC that is away is no reason for that.
+// maxRefusals is the number of refusals in a row after which a ticket is not presented any more. The
+// session ends the client for good when every server has refused it three times. A KDC that cannot be
+// reached is no reason for that.
 const maxRefusals = 2
 
 // A ticket is a service ticket: it is for one server.
@@ -61,7 +62,7 @@ func (l *Login) refused(t *ticket) {
 	t.refusals++
 }
 
-// A supply is what there is for one server's principal. Login.mu guards it.
+// A supply is the ticket and the request for one server's principal. Login.mu guards it.
 type supply struct {
 	ticket *ticket // the latest; it need not be usable
 	fetch  *fetch  // the latest

@@ -50,7 +50,8 @@
 //     two changes of data may show as one.
 //   - Being up to date. A server may lag behind the ensemble's leader; session.Sync
 //     before a wait bounds that from below.
-//   - To hear of a creation at once: it is seen within T/4, and at once only if the same session creates.
+//   - Hearing of a creation at once. It is seen within T/4, and at once only if the same session creates
+//     the znode.
 //   - Changes of the ACL. They fire no watch.
 //   - Survival of the session. A wait belongs to one session and ends with it.
 //   - That a watch at the server goes when a wait does. From 3.5.0 on it is removed about a

@@ -17,8 +17,8 @@
 //
 // A round does not promise that its other members still live a moment later. The others are not told of
 // a crash inside a round; it counts as leaving. Members of other libraries keep only their own
-// promises. Curator and kazoo write a "ready" that names nobody. Our members enter by it, too, and cannot
-// tell whether all were given the same n.
+// promises. Curator and kazoo write a "ready" that names nobody. Our members enter by it, too. Then they
+// cannot tell whether all were given the same n.
 //
 // # What is promised
 //
@@ -26,8 +26,8 @@
 //     back, at any server. When the barrier is lowered, Wait returns, also after changes of connection
 //     and losses of session, and also if the barrier is raised again at once.
 //   - Together. When [Double.Enter] has returned for one of n members, the znodes of n existed at one
-//     moment. Nobody else is in the same round: another member gets [ErrFull], and one that was
-//     given another n [ErrDisagree].
+//     moment. Nobody else is in the same round: another member gets [ErrFull]. A member that was given
+//     another n gets [ErrDisagree].
 //   - Nobody passes alone. A "ready" that is left over from a round whose members were all killed lets
 //     nobody in.
 //   - Out together. [Round.Leave] returns nil when all others have left, or have lost their znodes. A

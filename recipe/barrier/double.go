@@ -16,8 +16,8 @@ import (
 // round, when all have left.
 var ErrFull = errors.New("barrier: all members are inside already")
 
-// ErrDisagree: the member was counted into a round of another number of members than [NewDouble] was
-// given. It does not enter. Those that were given the round's number do.
+// ErrDisagree: the member was counted into a round, but the round has another number of members than
+// [NewDouble] was given. The member does not enter. Members that were given the round's number do.
 var ErrDisagree = errors.New("barrier: the members do not agree on how many they are")
 
 const (
@@ -43,7 +43,7 @@ type Double struct {
 // NewDouble returns the double barrier at path, an absolute znode path other than "/", for n members.
 // All must agree on n, see [ErrDisagree]. It checks its arguments and does no I/O. The path and its
 // parents are created when they are missing, and never deleted. All members are counted in one
-// transaction, which bounds n, to some 5,000 with short paths.
+// transaction. That bounds n to some 5,000 with short paths.
 func NewDouble(client *session.Client, path string, n int, cfg Config) (*Double, error) {
 	if err := checkArguments(client, path); err != nil {
 		return nil, err

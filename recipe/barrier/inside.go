@@ -110,9 +110,9 @@ func (r *Round) gone() bool {
 // Leave leaves and waits until all members of the round have left, by Leave or by the end of their
 // sessions. The round is over at once; then the znode is deleted, in the background if ctx ends before.
 // It continues to wait after a loss of the session. The error wraps the cause of ctx, or is session.ErrClosed
-// or a [*recipe.PermanentError]; after an error Leave may be called again. If this member must not delete
-// its znode, the first Leave returns a PermanentError, and the client's session is ended. That takes the
-// znode, so that the others do not wait for ever, and all else that the session has.
+// or a [*recipe.PermanentError]; after an error Leave may be called again. If this member has no permission
+// to delete its znode, the first Leave returns a PermanentError, and the client's session is ended. That
+// deletes the znode, so that the others do not wait for ever, and all other ephemeral znodes of the session.
 func (r *Round) Leave(ctx context.Context) error {
 	select {
 	case r.leaving <- struct{}{}:
@@ -132,7 +132,7 @@ func (r *Round) Leave(ctx context.Context) error {
 		defer r.life.End()
 		err := r.e.s.EnsureDeleted(ctx, r.e.path)
 		if err != nil {
-			r.e.s.DeleteInBackground(r.e.path, nil) // it ends the session if deleting is refused
+			r.e.s.DeleteInBackground(r.e.path, nil) // this ends the session if deleting is refused
 		}
 		if errors.Is(err, zk.ErrNoAuth) {
 			return &recipe.PermanentError{Path: r.d.path, Err: err}

@@ -57,7 +57,7 @@ const (
 	actCount                  // all are there: create "ready"
 	actIn                     // it is counted in
 	actFull                   // a round without it is under way
-	actDisagree               // it is counted into a round of another number
+	actDisagree               // it is counted into a round with another number of members
 )
 
 // decide tells what to do: own is our name, which is among the members, ready the round that is there,

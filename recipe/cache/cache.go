@@ -136,8 +136,8 @@ func (c *Cache) Close() {
 	<-c.done
 }
 
-// Err returns why the cache has ended, or nil while it has not: a [*TooLargeError], the reason for which
-// the client was closed, or an error that wraps [session.ErrClosed] after Close.
+// Err returns why the cache has ended, or nil while it has not. It is a [*TooLargeError]; the reason for
+// which the client was closed; or, after Close, an error that wraps [session.ErrClosed].
 func (c *Cache) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

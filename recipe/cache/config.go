@@ -92,12 +92,12 @@ type TooLargeError struct {
 	Path string
 	// What is "znodes" or "bytes".
 	What string
-	// Have is how many there would be, as far as is known; Max is how many Config.MaxNodes or
+	// Have is how many there would be, as far as is known. Max is how many Config.MaxNodes or
 	// Config.MaxBytes allows.
 	Have, Max int64
 }
 
-// Error names all of it, and the setting.
+// Error tells all of this, and names the setting.
 func (e *TooLargeError) Error() string {
 	setting := "MaxNodes"
 	if e.What == "bytes" {

@@ -68,8 +68,9 @@ func (o *Observer) Current() (leader Candidate, ok bool) {
 }
 
 // Follow calls f with the present leader and then at every change, with the zero Candidate
-// when nobody leads, until ctx or the observer ends, whose cause it returns: after Close one that wraps
-// session.ErrClosed. It may skip leaders that came and went, but never tells them in another order.
+// when nobody leads, until ctx or the observer ends. It returns the cause of that end: after Close, an
+// error that wraps session.ErrClosed. It may skip leaders that came and went, but never tells them in
+// another order.
 func (o *Observer) Follow(ctx context.Context, f func(Candidate)) error {
 	if f == nil {
 		return errors.New("election: Follow was given a nil function")

@@ -45,7 +45,7 @@ func (st *stay) enter() error {
 			}
 			continue
 		case errors.Is(err, zk.ErrNodeExists), errors.Is(err, zk.ErrNoNode), errors.Is(err, zk.ErrBadVersion):
-		case session.OutcomeOf(err) == session.OutcomeUnknown: // decided when the next attempt is answered
+		case session.OutcomeOf(err) == session.OutcomeUnknown: // it is known when the next attempt is answered
 			if len(st.data) >= largeData && errors.Is(err, zk.ErrConnectionClosed) {
 				if st.lost++; st.lost >= maxLost {
 					return &tooLarge{err}
@@ -128,8 +128,8 @@ func (m *Member) mayReplace(stat zk.Stat) bool {
 	return m.token == 0 || stat.Czxid == m.token || m.unresolved[stat.EphemeralOwner]
 }
 
-// clear deletes what the session may still have of the member. A create whose answer was lost may
-// have happened where the session's server does not know of it, or may still happen.
+// clear deletes what the session may still have of the member. A create whose answer was lost may have
+// happened although the session's server does not know of it, or may still happen.
 func (m *Member) clear(s *session.Session) error {
 	ctx := m.last
 	if m.unresolved[s.ID()] {

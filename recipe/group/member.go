@@ -150,7 +150,7 @@ func (m *Member) Listing(ctx context.Context) (*Listing, error) {
 // before, the data are written all the same as soon as that is possible, unless a later Set replaces
 // them, or they are refused; the data before stay then. Data that somebody else writes to the znode
 // are replaced by the member's. The error wraps the cause of ctx; the cause of [Member.Context] when the
-// membership is over; or why the data were refused, as zk.ErrNoAuth.
+// membership is over; or why the data were refused, such as zk.ErrNoAuth.
 func (m *Member) Set(ctx context.Context, data []byte) error {
 	if m.cfg.Style == StyleParty {
 		return errors.New("group: a member of StyleParty has no data: its znode holds the ID")
@@ -184,8 +184,8 @@ func (m *Member) Set(ctx context.Context, data []byte) error {
 // Leave ends the membership: Valid is false from now on, then the znode is deleted. It returns nil
 // when the znode is gone. If ctx ends before, the deletion goes on in the background, and
 // [session.Client.Close] waits for it. Leave may be called more than once, also when the membership
-// is over already. The error wraps the cause of ctx, or why the znode was left to the end of its session,
-// as [session.ErrClosed] when the client was closed while no server answered.
+// is over already. The error wraps the cause of ctx, or the reason why the znode stays until its session
+// ends, such as [session.ErrClosed] when the client was closed while no server answered.
 func (m *Member) Leave(ctx context.Context) error {
 	m.quit(&recipe.Ended{Reason: recipe.ReasonReleased})
 	select {

@@ -166,9 +166,9 @@ func (m *Members) run() {
 	}
 }
 
-// ended tells that the client or this was closed.
+// ended tells Next that the client or the Members was closed.
 func (m *Members) ended() {
-	err := cmp.Or(m.life.Closed(), fmt.Errorf("group: %s: it was closed: %w", m.path, session.ErrClosed))
+	err := cmp.Or(m.life.Closed(), fmt.Errorf("group: %s: the Members was closed: %w", m.path, session.ErrClosed))
 	m.update(func() { m.err = err })
 }
 

@@ -117,8 +117,8 @@ func (c *contender) failed(err error, delay time.Duration) {
 }
 
 // free returns ErrBusy if anybody stands in the line that would be ahead. The server may lag, so
-// it is asked to catch up first. A sync is enough, because ErrBusy may be wrong for a moment: a
-// write would burden the servers with each attempt at a busy lock.
+// it is asked to catch up first. A sync is enough, because ErrBusy may be wrong for a moment. A
+// QuorumSync would cost the servers a write for each attempt at a busy lock.
 func (c *contender) free(ctx context.Context, s *session.Session) error {
 	if err := s.Sync(ctx, c.path); err != nil {
 		return err

@@ -78,8 +78,8 @@ func NewSnapshot(age time.Duration, members ...group.Entry) group.Snapshot {
 // time. The client's host is "client": by that name [zktest.Match] knows its requests, and
 // [zktest.Ensemble.Host] its network. Its Config has the defaults. The server's tick is 2 s, so it grants
 // session timeouts of 4 s to 40 s. Make a value, a counter, a cache, a barrier or a group with the
-// client, as the program does. The test can make the ensemble lose an answer, or end the session. For another client, open one
-// with the [zktest.Host.Dial] of another host in its Config.
+// client, as the program does. The test can make the ensemble lose an answer, or end the session. For
+// another client, open one with the [zktest.Host.Dial] of another host in its Config.
 func NewClient(t zktest.TB) (*session.Client, *zktest.Ensemble) {
 	t.Helper()
 	e := zktest.Start(t, zktest.Config{InMemory: true, Tick: 2 * time.Second})

@@ -153,7 +153,7 @@ func (a *acquiring) attempt(ctx context.Context, s *session.Session) (*Permit, e
 // room reports ErrBusy if somebody waits, or no permit is free. It writes nothing, unless the path
 // is new.
 func (a *acquiring) room(ctx context.Context, s *session.Session) error {
-	if a.try { // a write would burden the servers with each attempt at a busy semaphore
+	if a.try { // a QuorumSync would cost a write for each attempt at a busy semaphore
 		if err := s.Sync(ctx, a.path); err != nil {
 			return err
 		}

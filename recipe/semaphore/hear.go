@@ -130,7 +130,7 @@ type hearing struct {
 	ears    map[int64]*session.Listener
 	heard   []heard
 	refused bool // we are not permitted to take over
-	// If there are too many sessions to listen to all, the turn is of those from first on, until then.
+	// If there are too many sessions to listen to all, it listens to those from first on until this instant.
 	first int
 	until clock.Instant
 }
@@ -212,7 +212,7 @@ func (p *place) listen(now clock.Instant) {
 	}
 }
 
-// turn returns those of the owners whose turn it is. If there are too many for one, a turn takes d.
+// turn returns the owners whose turn it is. If there are too many for one turn, each turn lasts for d.
 func (h *hearing) turn(owners []int64, now clock.Instant, d time.Duration) []int64 {
 	n := len(owners)
 	switch {

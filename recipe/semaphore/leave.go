@@ -93,7 +93,7 @@ func (p *place) announce(ctx context.Context) (ok bool) {
 
 // ended returns the record with what is over when this permit has ended.
 func (p *place) ended(r record) record {
-	r = p.known(r, p.clock.Now()) // before our own are over
+	r = p.known(r, p.clock.Now()) // while our own are not over
 	for _, path := range p.paths {
 		if n, ok := line.Parse(path[len(p.sem.leases)+1:]); ok && line.NumberOf(n) != line.NoNumber {
 			r = r.add(line.NumberOf(n))
@@ -105,7 +105,7 @@ func (p *place) ended(r record) record {
 // known returns the record with those older permits that are over by now as far as this one knows:
 // all but those that were there when it looked last, and those whose leases may run.
 func (p *place) known(r record, now clock.Instant) record {
-	own := p.number() // 0 if its place was never found: then it knows of nobody
+	own := p.number() // 0 if its place was never found: then nobody is known to be over
 	if !r.Tell(own) || !p.at.Add(session.Outlast(r.lease)).Reached(now) {
 		return r
 	}

@@ -27,8 +27,8 @@ import (
 //	left 19 22-30
 //	slots 0:17 3:31
 //
-// Curator ignores it. This release refuses a record with a line that it does not know: it acquires
-// nothing then, and writes nothing. So a later release must not add one before all others have gone.
+// Curator ignores it. This release refuses a record with a line that it does not know: then it acquires
+// nothing and writes nothing. So a later release must not add a line while this release is in use.
 type record struct {
 	size  int
 	lease time.Duration
@@ -107,7 +107,7 @@ func (r record) add(n int64) record {
 func (r record) addBelow(own int64, except []int64) record {
 	from := int64(0)
 	for _, n := range slices.Sorted(slices.Values(except)) {
-		if n < own { // also not [line.NoNumber]
+		if n < own { // so it is not [line.NoNumber] either
 			r.Numbers = r.Add(from, n-1)
 			from = n + 1
 		}

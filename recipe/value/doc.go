@@ -5,8 +5,8 @@
 // is lost, the library finds out the outcome. The outcome of a change stays unknown only if its
 // session ends meanwhile, its caller does not wait, or somebody deletes the journal or takes away
 // the permission to write it. Then the error is an [UnknownError], which has the value before and
-// the value after. The change is not retried after that. With every other error of a change nothing was
-// written and nothing will be. [session.OutcomeOf] tells the two apart.
+// the value after. The change is not retried after that. With every other error of a change, nothing was
+// written and nothing will be. [session.OutcomeOf] tells which of the two it is.
 //
 //	n, err := value.NewCounter(client, "/orders/next", value.CounterConfig{})
 //	if err != nil {
@@ -14,8 +14,8 @@
 //	}
 //	first, err := n.Reserve(ctx, 1000) // first to first+999 are ours alone
 //
-// A Value and a Counter that are kept need no Close, see Costs. What they do in the background ends with
-// the client.
+// A Value or a Counter that the program keeps needs no Close, see Costs. What it does in the background
+// ends with the client.
 //
 // All calls are linearizable, also those that fail: a [ConflictError] has a value that the znode
 // had during the call.
@@ -62,6 +62,6 @@
 // reads at each change that it sees.
 //
 // A journal is an ephemeral znode, and stays as long as its session. A session has room for some 15,000
-// (session.Config.EphemeralBytes), for what else it has, too. So keep a Value or Counter rather than make
+// ephemeral znodes of all kinds (session.Config.EphemeralBytes). So keep a Value or Counter and do not make
 // one for each change, or call Close.
 package value

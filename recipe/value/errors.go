@@ -17,10 +17,10 @@ import (
 var ErrVersion = journal.ErrVersion
 
 // A failure is the error of a change that was not carried out. Its cause may be a request whose outcome
-// is unknown, as a read.
+// is unknown, such as a read.
 type failure struct{ error }
 
-// Unwrap returns the same with its causes.
+// Unwrap returns the same error without the outcome.
 func (f failure) Unwrap() error { return f.error }
 
 // Outcome is for [session.OutcomeOf].
@@ -130,12 +130,13 @@ func (e *OverflowError) Error() string {
 // Outcome is for [session.OutcomeOf].
 func (e *OverflowError) Outcome() session.Outcome { return session.OutcomeNotDone }
 
-// undeleted returns the error of a Close. It is of the journal's deletion, whose outcome may be unknown.
+// undeleted returns the error of a Close. It wraps the error of the journal's deletion, whose outcome may
+// be unknown.
 func undeleted(path string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("value: %s: the journal is not known to be deleted: %w", path, err)
+	return fmt.Errorf("value: %s: the journal may not be deleted: %w", path, err)
 }
 
 // explained makes the errors of package journal ours.

@@ -23,8 +23,8 @@ type Versioned struct {
 // Exists reports whether there is a znode.
 func (v Versioned) Exists() bool { return v.Zxid != 0 }
 
-// Value is a znode whose data many may change. Its methods may be called from any goroutine. Use one
-// for as long as its znode is changed. Its journal stays in the session until Close is called.
+// Value is a znode whose data many may change. Its methods may be called from any goroutine. Keep one
+// Value as long as the program changes the znode. Its journal stays in the session until Close is called.
 type Value struct {
 	client *session.Client
 	path   string
@@ -58,7 +58,7 @@ func (v *Value) Get(ctx context.Context) (Versioned, error) {
 // CompareAndSet replaces old, which Get, Watcher.Next or a change has returned, by data. The zero
 // Versioned stands for a znode that does not exist, which is then created, with its parents. If
 // the znode holds another value, the error is a [ConflictError] with that value, and nothing was
-// written. An old value that has data and no Zxid is refused: nobody has read it.
+// written. An old value that has data and no Zxid is refused, because it was not read from a znode.
 func (v *Value) CompareAndSet(ctx context.Context, old Versioned, data []byte) (Versioned, error) {
 	if old.Zxid == 0 && len(old.Data) > 0 {
 		return Versioned{}, failed("%s: CompareAndSet was given data without their Zxid; want what Get or a change has returned, or the zero Versioned for no znode", v.path)
@@ -82,9 +82,9 @@ func (v *Value) CompareAndSet(ctx context.Context, old Versioned, data []byte) (
 // Update replaces the value by the result of f. f gets nil if the znode does not exist. If
 // another change comes first, f is called again with what the znode then holds. f may append to old.
 //
-// What f returns is written also if it is what the znode holds already: it gets another Zxid, and
-// watchers hear of it. An error of f ends the Update, which returns it with the value that f was given;
-// nothing was written. So return an error of your own where nothing is to change.
+// What f returns is written even if the znode holds it already: the value gets another Zxid, and watchers
+// hear of it. If f returns an error, nothing is written, and Update returns that error with the value that
+// f was given. So return an error of your own if nothing is to change.
 func (v *Value) Update(ctx context.Context, f func(old []byte) ([]byte, error)) (Versioned, error) {
 	if f == nil {
 		return Versioned{}, failed("%s: Update was given a nil function", v.path)
@@ -108,9 +108,9 @@ func (v *Value) Update(ctx context.Context, f func(old []byte) ([]byte, error)) 
 	}
 }
 
-// Close deletes the journal from the session, unless it is durable, when the changes that are under
-// way are done. It is for a program that makes more and more Values on one client: see
-// [session.ErrTooManyEphemerals]. A change after that makes another journal.
+// Close waits for the changes that are under way, and deletes the journal from the session, unless it is
+// durable. It is for a program that makes more and more Values on one client: see
+// [session.ErrTooManyEphemerals]. A change after Close makes another journal.
 func (v *Value) Close(ctx context.Context) error { return undeleted(v.path, v.znode.Drop(ctx)) }
 
 // Counts are totals of a Value or a Counter, for metrics.

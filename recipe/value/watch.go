@@ -25,13 +25,13 @@ type Watcher struct {
 
 	session *session.Session // of node
 	node    *watch.Node
-	leave   func()     // gives up node
+	leave   func()     // stops node
 	last    *Versioned // returned by Next; without the data
 }
 
 // Watch begins to follow the value. It does no I/O. Call Stop when done. While there is no znode, the
-// watcher looks for it every T/4, so it may see the creation that late, unless its own client has
-// created the znode. T is the session timeout.
+// watcher looks for it every T/4, so it may see the creation that late. It sees a creation by its own
+// client at once. T is the session timeout.
 func (v *Value) Watch() *Watcher {
 	w := &Watcher{client: v.client, path: v.path}
 	w.stopped, w.stop = context.WithCancelCause(context.Background())
@@ -104,7 +104,7 @@ func (w *Watcher) turnTo(s *session.Session) {
 	node := watch.NewNode(s, w.path)
 	unbind := context.AfterFunc(w.stopped, node.Stop)
 	w.session, w.node = s, node
-	w.leave = func() { unbind(); node.Stop() } // else w.stopped would keep each session that was lost
+	w.leave = func() { unbind(); node.Stop() } // without unbind, w.stopped would keep each session that was lost
 }
 
 // Stop ends the interest, and a Next that waits. It may be called more than once.

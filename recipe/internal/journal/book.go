@@ -77,8 +77,8 @@ func (z *Znode) create(ctx context.Context, s *session.Session, b *book) error {
 	return err
 }
 
-// drop deletes the journal, unless it outlives the session. Copies of attempts come before that in
-// the session, and no other journal gets its name.
+// drop deletes the journal, unless it outlives the session. The session has sent all copies of attempts
+// before, and no other journal gets its name. So no copy is carried out afterwards.
 func (z *Znode) drop(ctx context.Context) error {
 	b := z.book
 	if b == nil || b.session == nil {

@@ -146,7 +146,7 @@ type pending struct {
 	// Guarded by mu until done is closed.
 	before, after State
 	err           error
-	again         bool // it is refused by others in its batch, not by what the znode holds
+	again         bool // only changes before it in its batch refuse it, not what the znode holds
 	open          bool // an attempt may be carried out
 	left          bool // the caller does not wait any more
 }
@@ -198,8 +198,8 @@ func (z *Znode) Do(ctx context.Context, change Change) (before, after State, err
 	return State{}, State{}, why
 }
 
-// Drop deletes an ephemeral journal when the changes before it are done, so that the session has one
-// znode less. A later change makes another journal.
+// Drop deletes an ephemeral journal when the earlier changes are done. So the session has one znode less.
+// A later change makes another journal.
 func (z *Znode) Drop(ctx context.Context) error {
 	_, _, err := z.Do(ctx, nil)
 	return err

@@ -199,9 +199,9 @@ func (e *largeError) Error() string {
 func (e *largeError) Unwrap() error { return e.err }
 
 // giveUp ends a large attempt whose answer was lost again and again, as happens where a server
-// takes small requests only: each time costs all who use the session the connection. By the time
-// that a quorum has answered the attempt has happened or never will, because the requests of a
-// session keep their order.
+// takes small requests only: each time, all who use the session lose the connection. Once a quorum
+// has answered, the attempt has happened or never will, because the requests of a session keep
+// their order.
 func (z *Znode) giveUp(ctx context.Context, s *session.Session, a *attempt) (fate, int64, error) {
 	b := z.book
 	if _, err := s.QuorumSync(ctx, b.path); err != nil {

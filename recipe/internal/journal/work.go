@@ -37,7 +37,7 @@ func (z *Znode) work(ctx context.Context) {
 	}
 }
 
-// take takes a batch out of the queue. One that drops the journal is a batch of its own. take
+// take takes a batch out of the queue. A request to drop the journal is a batch of its own. take
 // returns nil when the queue is empty: then nobody works any more.
 func (z *Znode) take() []*pending {
 	z.mu.Lock()
@@ -87,8 +87,8 @@ func (z *Znode) carryOut(ctx context.Context, batch []*pending) error {
 	}
 }
 
-// final reports whether another attempt would fail in the same way, or is for the caller to decide on,
-// because somebody has to make room for a journal.
+// final reports whether the caller gets the error now: another attempt would fail in the same way, or
+// somebody has to make room for a journal first.
 func final(err error) bool {
 	var large *largeError
 	return session.Permanent(err) || errors.Is(err, session.ErrTooManyEphemerals) || errors.Is(err, ErrVersion) || errors.As(err, &large)
@@ -142,8 +142,8 @@ func (z *Znode) try(ctx context.Context, batch []*pending) error {
 // be written, if any, and whether anybody waits for more than a Peek. With final, who has changed
 // something cannot leave any more with nothing done.
 //
-// A change that is refused gets what the znode holds. If only the changes before it in the batch refuse
-// it, it is asked again after the write: the znode never holds what lies between them.
+// A change that is refused is told what the znode holds. If only changes before it in the batch refuse it,
+// it is asked again after the write, because the znode never holds a value from within a batch.
 func (z *Znode) plan(batch []*pending, final bool) (data []byte, writes, wanted bool) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
@@ -204,7 +204,7 @@ func (z *Znode) confirm(ctx context.Context, s *session.Session) (same bool, err
 	return false, err
 }
 
-// conclude answers a batch that was carried out, by the transaction zxid. Those that are to be asked
+// conclude answers a batch that was carried out, by the transaction zxid. Changes that are to be asked
 // again are the first of the next batch.
 func (z *Znode) conclude(batch []*pending, zxid int64) {
 	z.mu.Lock()

@@ -13,7 +13,7 @@ import (
 
 // chores are small reads, now and then, for what watches should have told or cannot tell.
 type chores struct {
-	own     clock.Instant // when the own znode is to be read, which has not been read yet; else zero
+	own     clock.Instant // when to read the own znode for the first time; zero if that has been done
 	watched clock.Instant // when the own znode and the nearest ahead were asked about last
 	kept    clock.Instant // when those further ahead were, and the record by the holder
 }

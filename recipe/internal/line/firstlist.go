@@ -6,18 +6,17 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// A firstList is the list that a place asks for when its create has been sent, at the latest when that
-// has been answered. A server answers the requests of a session in order. So the list comes right
-// behind the answer to the create, and joining takes one round trip less. If the connection is lost
-// between the two, or the create has to be tried again, the list may lack the own znode. Then it
-// tells nothing.
+// A firstList is the list that a place asks for when its create has been sent, or at the latest when the
+// create has been answered. A server answers the requests of a session in order. So the list comes right
+// after the answer to the create, and joining takes one round trip less. If the connection is lost between
+// the two, or the create has to be tried again, the list may lack the own znode. Then it tells nothing.
 type firstList struct {
-	sent     chan struct{} // has a signal when the create has been sent, if a beat carries it
+	sent     chan struct{} // gets a signal when the create has been sent, if a beat carries it
 	answered chan struct{} // closed when it has been answered
 	done     chan struct{} // closed when reading and err are there
 	cancel   context.CancelFunc
 	follows  bool // see Memory.follows
-	record   bool // it is read, too
+	record   bool // whether the record is read, too
 	reading  reading
 	err      error
 }
@@ -45,7 +44,7 @@ func askFirst(ctx context.Context, s *session.Session, cfg Config) *firstList {
 	return l
 }
 
-// created returns the list. The create has been answered.
+// created returns the list. It is called when the create has been answered.
 func (l *firstList) created() (reading, error) {
 	close(l.answered)
 	<-l.done

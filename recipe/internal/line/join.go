@@ -93,10 +93,11 @@ func stand(ctx context.Context, s *session.Session, cfg Config, path string, l *
 	return p, nil
 }
 
-// readWithin is the part of a lease after which a place reads its own znode and leaves a watch there, where it need
-// not do that at once: a beat has created the znode, so that its czxid is known, and the caller has read one in this line
-// just before, so that it may. A place that is left by then does without the read. Until then it does not hear of it
-// if somebody deletes its znode. No promise rests on that, because others wait for its lease.
+// readWithin is the part of a lease after which a place reads its own znode and leaves a watch there. It
+// need not do that at once under two conditions. A beat has created the znode, which tells the czxid. And
+// the caller has stood in this line within the last lease: the first of its places there has read its
+// znode, so the permission is there. A place that leaves earlier needs no read. Until the read, it is not
+// told if somebody deletes its znode. No promise rests on that, because others wait for its lease.
 const readWithin = 16
 
 // create makes the own znode, and the path where it is missing. A place that is held for a moment is
@@ -284,7 +285,7 @@ func (p *Place) checkOwn(ctx context.Context) error {
 	return p.verify(stat)
 }
 
-// unread reports whether the own znode has not been read yet, because it need not be: a chore does it.
+// unread reports whether the own znode has not been read yet. Then a chore reads it later.
 func (p *Place) unread() bool { return !p.chores.own.IsZero() }
 
 func (p *Place) verify(stat zk.Stat) error {

@@ -162,8 +162,9 @@ func (p *Place) removeLine(ctx context.Context) bool {
 
 // announce deletes the own znode, and writes into the record that its number is over, if nobody
 // else writes there at the same time. Nothing is done if it is not ok. A holder that was told by a
-// notice writes at the version that follows from that, with what it knew. By chance this is the version
-// of another write. Then a number is lost that left behind it, and somebody may wait for a lease.
+// notice does not read the record: it writes what it knows, at the version that follows from the notice.
+// By chance somebody else may have written that version. Then the record loses the number of somebody
+// who has left, and somebody may wait for a lease.
 func (p *Place) announce(ctx context.Context) (ok bool) {
 	own := p.number()
 	if !p.ours || own == noNumber {

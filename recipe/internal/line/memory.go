@@ -36,9 +36,9 @@ func (m *Memory) recall(s *session.Session, stat zk.Stat, now clock.Instant) (r 
 	return m.record, m.version == stat.Version, true
 }
 
-// follows reports whether a place that joins now follows another closely, so that it may do without the record.
-// behind: that one had nobody ahead and needed what others had written since. Then the next is likely to need it, too,
-// and reads the record together with the list.
+// follows reports whether a place that joins now follows another one within a lease. Then it may not need
+// to read the record. behind reports whether that other place had nobody ahead, and others had written the
+// record since. Then the next place is likely to need the record, too, and reads it together with the list.
 func (m *Memory) follows(s *session.Session, now clock.Instant) (follows, behind bool) {
 	if m == nil {
 		return false, false
@@ -48,7 +48,7 @@ func (m *Memory) follows(s *session.Session, now clock.Instant) (follows, behind
 	return m.session == s.ID() && !m.stood.Add(m.record.lease).Passed(now), m.behind
 }
 
-// fellBehind notes that for the next place.
+// fellBehind notes for the next place whether this one was behind.
 func (m *Memory) fellBehind(behind bool) {
 	if m == nil {
 		return

@@ -84,12 +84,12 @@ func (x Numbers) Over(n int64) bool {
 	return n < x.settled || slices.ContainsFunc(x.left, func(s span) bool { return s.first <= n && n <= s.last })
 }
 
-// far is farther than numbers of one round can be apart: so many do not come while one waits.
+// far is more than numbers can be apart before they run out: so many do not come while one waits.
 const far = 1 << 30
 
-// Tell reports whether the numbers tell anything to the holder of own. They do not if it has no number.
-// They do not either if the server counts through the same numbers once more. Then own is over already,
-// or others are that lie far behind it.
+// Tell reports whether the numbers that are over tell anything to the one that has the number own. They
+// tell nothing if own is noNumber. They tell nothing either if the server counts through the same numbers
+// once more. Then own is over already, or a number is over that is far larger.
 func (x Numbers) Tell(own int64) bool {
 	last := x.settled - 1
 	if n := len(x.left); n > 0 {

@@ -24,10 +24,10 @@ import (
 //	settled 17
 //	left 19 22-30
 //
-// A later release may add lines, or raise the number in the first one. This release then uses the lease
-// alone: it refuses a longer one, and waits for it at each departure. It writes nothing. So a later
-// release must keep the line "lease" and its meaning. It must not expect that what it adds stays: a
-// holder of this release that had read the record before replaces it when it leaves.
+// A later release may add lines, or raise the number in the first line. Then this release uses the lease
+// alone: it refuses a longer one, and waits for it at each departure. It does not write the record. So a
+// later release must keep the line "lease" and its meaning. It must not rely on the lines that it adds: a
+// holder of this release that has read an earlier record replaces the record when it leaves.
 type record struct {
 	// lease is the longest that is allowed in the line.
 	lease   time.Duration
@@ -49,8 +49,8 @@ func (r record) String() string {
 	return fmt.Sprintf("%s\nlease %v\n%s", recordHead, r.lease, r.Numbers)
 }
 
-// parseRecord reads a record. It is not ok if the data are somebody else's, or a later release's: of
-// those only the lease is returned.
+// parseRecord reads a record. It is not ok if the data are somebody else's, or those of a later release. Of
+// the latter it returns only the lease.
 func parseRecord(data []byte) (r record, ok bool) {
 	head, text, found := strings.Cut(string(data), "\n")
 	if !found || !strings.HasPrefix(head, recordFamily) {
@@ -175,7 +175,7 @@ func (r record) missing(own int64, listed []Name) (numbers []int64, ok bool) {
 	}
 	first := r.settled
 	for _, over := range append(slices.Clone(r.left), span{own, own}) {
-		for n := first; n < min(over.first, own); n++ { // a record may leap over billions
+		for n := first; n < min(over.first, own); n++ { // billions may be over in between
 			if seen[n] {
 				continue
 			}

@@ -28,18 +28,18 @@ var NewSnapshot func(age time.Duration, members any) (snapshot any)
 // NewRound makes a round without others, which is valid until end or its Leave is called: a *barrier.Round.
 var NewRound func(ctx context.Context) (round any, end func(recipe.Reason))
 
-// Lease is their lease, which lasts until a context ends. The first look at it notices that, so that a
-// test need not wait.
+// Lease is the lease of what these make. It lasts until a context ends. The first look at it notices that
+// end, so a test need not wait.
 type Lease struct {
 	Endless
 	ctx  context.Context
 	held *held.Held
 }
 
-// NewLease returns one for [Lease.Bind].
+// NewLease returns a lease that lasts until ctx ends. Call [Lease.Bind] next.
 func NewLease(ctx context.Context) *Lease { return &Lease{ctx: ctx} }
 
-// Bind ends what has the lease when the context ends, or by end.
+// Bind ends h, which has the lease, when the context ends or when end is called.
 func (l *Lease) Bind(h *held.Held) (end func(recipe.Reason)) {
 	l.held = h
 	context.AfterFunc(l.ctx, func() { l.Valid() })
@@ -60,7 +60,7 @@ func (l *Lease) Valid() bool {
 	return false
 }
 
-// Remaining is the same until the context ends.
+// Remaining is that of Endless until the context ends, and then 0.
 func (l *Lease) Remaining() time.Duration {
 	if !l.Valid() {
 		return 0

@@ -1,7 +1,7 @@
-# make quick  the inner loop, under a minute on two cores: vet, gofmt, the tests that need nothing but Go, a few seeds of the simulation
-# make test   what a change has to pass: all of that with the race detector, tests on real ZooKeeper ensembles and with other programs,
-#             the broken variants, each benchmark once: ten minutes; what needs something that is not here is skipped
-# make fuzz   each fuzzer for a moment: a minute
+# make quick  after each change, about a minute: vet, gofmt, the tests that need nothing but Go, a few seeds of the simulation
+# make test   before a change is proposed, about ten minutes: all of that with the race detector, tests on real ZooKeeper ensembles
+#             and with other programs, the broken variants, each benchmark once; what needs something that is not here is skipped
+# make fuzz   20,000 inputs for each fuzz target, about a minute
 # make deps   install what make test needs beside Go (Debian, as root); make deps test does both
 # make lint   staticcheck
 # make vuln   known vulnerabilities in what the modules use; skipped where the database, vuln.go.dev, does not answer (VULNDB=URL
@@ -48,10 +48,11 @@ VERSIONS ?= 3.5.10 3.6.4 3.7.2 3.8.6 3.9.3 $(NEWEST)
 NEWEST = 3.9.5
 REALTIME ?= 5
 
-# All of them, each with so many inputs beyond the committed ones. With a time in place of a number, go test itself fails
-# now and then when that is over on a busy machine ("context deadline exceeded").
+# All fuzz targets. make fuzz gives each a number of inputs beyond the committed ones. With a time in place of the number, go
+# test itself sometimes fails on a busy machine when the time is over ("context deadline exceeded").
 FUZZ = $(shell grep -r --include='*_test.go' -o '^func Fuzz[A-Za-z]*' recipe session internal watch | sed 's,/[^/]*:func ,:,')
 
+# The packages that have benchmarks.
 BENCHMARKS = $(shell grep -rl --include='*_test.go' '^func Benchmark' recipe session internal | xargs -n 1 dirname | sort -u | sed 's,^,./,')
 
 # What make deps installs, and what for.
@@ -64,7 +65,7 @@ ENGINE = docker.io curl maven  # docker-compose.yml at work
 COMPILERS = spin gcc libc6-dev  # search the model of the lease; the race detector
 
 .PHONY: quick test test-core test-others check deps lint vuln golangci apidiff benchstat model foreign bench picture soak campaign compare compose servers theirs record fuzz help
-check lint foreign: | $(filter deps,$(MAKECMDGOALS)) # "make deps test" is an order
+check lint foreign: | $(filter deps,$(MAKECMDGOALS)) # make deps test: deps comes first
 
 # Most of these tests wait for something rather than compute: hence more at one time than there are processors. The
 # packages that take longest come first.
@@ -76,8 +77,8 @@ check:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go' 2>/dev/null || find . -name '*.go')); \
 		if [ -n "$$unformatted" ]; then echo "gofmt would change: $$unformatted"; exit 1; fi
 
-# Most of these tests wait for servers rather than compute: hence two halves, and several packages, at a time, those that take
-# longest first.
+# Most of these tests wait for servers. So two halves run at the same time, and in test-core several packages. Those that take
+# longest come first.
 test: check
 	@[ -n "$$ZK_SERVERS$$ZOOKEEPER_HOME" ] || [ -e /usr/share/java/zookeeper.jar ] || \
 		echo "SKIP: no ZooKeeper here, so tests on real servers are skipped: make deps, or set ZOOKEEPER_HOME or ZK_SERVERS"

@@ -87,7 +87,7 @@ func TestEveryRecipeRefusesAClientThatIsNone(t *testing.T) {
 	}
 }
 
-// No server takes it, or there is no room for the names below it.
+// No server takes such a path, or there is no room for the names below it.
 func TestEveryRecipeRefusesABadPath(t *testing.T) {
 	client := stage.Offline(t)
 	for name, with := range makers {

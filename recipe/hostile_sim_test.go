@@ -264,8 +264,8 @@ func tryAll(ctx context.Context, client *session.Client) {
 	all.Wait()
 }
 
-// A server that lies, always or at times, can keep the recipes from all that they are for. It cannot crash
-// them, nor keep their calls and the client from returning.
+// A server that gives wrong answers, always or sometimes, can keep the recipes from their work. It cannot
+// crash them. It cannot keep their calls, or the client's Close, from returning.
 func TestNoServersLieIsTooMuchForARecipe(t *testing.T) {
 	for _, l := range lies() {
 		t.Run("always "+l.name, func(t *testing.T) { lieTo(t, "", l.lie, 100, nil) })

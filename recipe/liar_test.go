@@ -12,8 +12,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A lie changes the answer to a request, whose header is behind and whose error is *code. It returns nil
-// for an answer that it leaves as it is.
+// A lie changes the answer to a request. It gets what follows the answer's header, and the error as *code. It
+// returns nil for an answer that it leaves as it is.
 type lie func(op zktest.Op, request, body []byte, code *int32) []byte
 
 // A liar is a client's connection to a server that lies about share percent of what it is asked. With

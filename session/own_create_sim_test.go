@@ -7,7 +7,7 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// No watch at a server waits for a znode that is missing. What the session itself creates, it need not be told.
+// No watch at a server waits for a missing znode. The session itself tells of the znodes that it creates.
 func TestAWatchOfAMissingZnodeHearsOfACreateInItsSession(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		ctx := within(t, hang)

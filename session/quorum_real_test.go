@@ -12,7 +12,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// A leader whose followers are silent answers a sync. So does one that has been deposed and does not know it.
+// A leader whose followers are silent answers a sync. So does a leader that was deposed and does not know it.
 func TestOnServersALeaderThatIsAloneAnswersNoQuorumSync(t *testing.T) {
 	e := ensemble.ForTest(t, ensemble.Config{Servers: 3, SyncLimit: 60}) // the leader takes long to find out
 	leader, err := e.Leader(within(t, hang))

@@ -41,7 +41,7 @@
 //
 // While the job runs, SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1 and SIGUSR2 are passed on to its
 // process group. The leadership is kept until the job has ended. After one of the first three there
-// is no restart. In line, the first four make the program leave within 5 s, at once when sent again.
+// is no restart. In line, the first four make the program leave within 5 s. A second one ends it at once.
 //
 // # Exit code
 //
@@ -95,7 +95,7 @@ const (
 	codeCannot  = 126
 	codeMissing = 127
 	codeSignal  = 128 // plus the signal's number, as shells do
-	codeKilled  = -1  // of a guardian that was killed
+	codeKilled  = -1  // of a guardian that a signal has killed
 )
 
 func main() {

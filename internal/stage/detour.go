@@ -12,7 +12,7 @@ import (
 )
 
 // A Detour leads a client to a server that was the ensemble's leader, and does not know that another has been chosen.
-// Such a server answers reads and syncs from what it has.
+// Such a server answers reads and syncs from its old state.
 type Detour struct {
 	Deposed *zktest.Server // leads until Begin
 

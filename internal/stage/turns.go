@@ -15,8 +15,8 @@ type Turn interface {
 	Context() context.Context
 }
 
-// Turns are all turns that have begun. A turn that is over stays over. So to look at all earlier ones
-// whenever one begins finds every overlap.
+// Turns are all turns that have begun. A turn that is over stays over. So every overlap is found if each
+// turn that begins is compared with all earlier ones.
 type Turns[V Turn] struct {
 	Expels bool // an administrator takes znodes or sessions away: no more than tokens are promised
 
@@ -30,7 +30,7 @@ type turn[V Turn] struct {
 	shared bool
 }
 
-// Begin compares a turn that begins with all that have begun before. Those that are shared may go on beside one another.
+// Begin compares a turn that begins with all that have begun before. Shared turns may overlap.
 func (ts *Turns[V]) Begin(t testing.TB, who string, now V, shared bool) {
 	t.Helper()
 	ts.mu.Lock()

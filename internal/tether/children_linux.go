@@ -8,20 +8,19 @@ import (
 	"syscall"
 )
 
-// Self is this program's file, for [exec.Command]. It is the same program even if the file was
-// replaced by a newer one meanwhile.
+// Self is this program's file, for [exec.Command]. It is the same program even if a newer file has
+// replaced it meanwhile.
 const Self = "/proc/self/exe"
 
-// Adopt makes orphans among this process's descendants its children, so that none can get away by
-// becoming a daemon. Linux before 3.4 cannot.
+// Adopt makes orphans among this process's descendants its children. So none can escape by becoming a
+// daemon. Linux before 3.4 cannot do that.
 func Adopt() {
 	const prSetChildSubreaper = 36 // prctl(2)
 	_, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, prSetChildSubreaper, 1, 0)
 }
 
-// Children lists a process's children. It must be quick when there is no CPU time to spare, so it
-// looks at all processes only where a kernel built without CONFIG_PROC_CHILDREN leaves no choice, and
-// only for our own children.
+// Children lists a process's children. It must be quick when the CPU is busy. So it looks at all
+// processes only for our own children, and only on a kernel that was built without CONFIG_PROC_CHILDREN.
 func Children(parent int) (pids []int) {
 	lists, _ := filepath.Glob("/proc/" + strconv.Itoa(parent) + "/task/*/children") // the error is about the pattern
 	for _, list := range lists {

@@ -1,5 +1,5 @@
 // Package tether starts processes that do not outlive the one that started them, and finds what
-// they have started. Where it is not Linux they merely are started: there they have to notice that
+// they have started. On systems other than Linux it only starts them: there they have to notice that
 // their stdin has ended.
 package tether
 

@@ -16,10 +16,10 @@ import (
 // Without it the program is not broken.
 const Chosen = "ZKRECIPE_VARIANT"
 
-// Together writes one version of the module that has many variants in it, because compiling takes most of the time:
-// each function that a variant changes asks first whether that variant is chosen. It returns the file for the go
-// command's flag -overlay, and the names of the variants that change more than bodies of functions: those have to be
-// compiled by themselves.
+// Together writes one version of the module that has many variants in it, because compiling takes most of the time.
+// Each function that a variant changes first asks whether that variant is chosen. Together returns the file for the go
+// command's flag -overlay, and the names of the variants that change more than bodies of functions. Each of those has
+// to be compiled by itself.
 func Together(root, dir string, all map[string]Variant) (overlay string, alone []string, err error) {
 	choices := map[string][]choice{} // by file
 	for _, name := range slices.Sorted(maps.Keys(all)) {
@@ -54,7 +54,8 @@ type choice struct {
 	bodies  map[int]string
 }
 
-// bodies returns, for each file, the bodies of functions that the variant changes. It returns nil if it changes more.
+// bodies returns, for each file, the bodies of functions that the variant changes. It returns nil if the variant
+// changes anything else.
 func (v Variant) bodies(root string) (map[string]map[int]string, error) {
 	texts, err := v.apply(root)
 	if err != nil {
@@ -69,8 +70,8 @@ func (v Variant) bodies(root string) (map[string]map[int]string, error) {
 	return bodies, nil
 }
 
-// changedBodies returns what functions of the file do in text, where they do something else: by the place of the
-// declaration. It returns nil if anything else is different.
+// changedBodies returns the bodies of the file's functions that text changes, by the place of the declaration. It
+// returns nil if text changes anything else.
 func changedBodies(file, text string) (map[int]string, error) {
 	was, err := parse(file, nil)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/barrier"
 )
 
-// One who was given another number of members than the round has is not in it. Its error tells both.
+// A member that was given another number of members than the round has does not enter. Its error tells both numbers.
 func TestNobodyIsInARoundOfAnotherNumberThanItsOwn(t *testing.T) {
 	for _, c := range []struct {
 		agreed, other int

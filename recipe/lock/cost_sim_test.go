@@ -32,8 +32,8 @@ func since(now, before map[zktest.Op]int) map[zktest.Op]int {
 	return n
 }
 
-// An acquisition is one write and a list that is asked for right behind it, a release one write. A lock that is
-// held for a moment needs no beat besides and no read of its znode, and neither does a session that has held one.
+// An acquisition is one write and a list that is asked for right after it. A release is one write. A lock that is
+// held for a moment needs no other beat and no read of its znode, and neither does a session that has held one.
 func TestAnUncontendedLockCostsTwoWrites(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a := s.process("a")

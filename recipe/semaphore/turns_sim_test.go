@@ -8,8 +8,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// Twice as many sessions hold permits as one that waits listens to at a time. The session timeout is so long that
-// rounds of turns fit between two re-checks. A holder crashes whose turn is the second.
+// The sessions that hold permits are twice as many as a waiting one listens to at a time. The session timeout is so
+// long that rounds of turns fit between two re-checks. A holder that is in the second turn crashes.
 func TestEachOfManySessionsHasItsTurnToBeListenedTo(t *testing.T) {
 	const turns, turn = 2, 2 * stageD
 	const size = turns * 16

@@ -22,7 +22,7 @@ func (s *stage) held() map[int64]string {
 	return held
 }
 
-// Additions that share a write go from one number to the next but one. Nobody is told the number between.
+// Two additions that share a write change the number by two. Nobody is told the number between.
 func TestARefusalInABatchTellsWhatTheZnodeHeld(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		n := s.counter("a", value.CounterConfig{})

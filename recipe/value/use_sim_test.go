@@ -232,7 +232,7 @@ func TestGetIsNeverOld(t *testing.T) {
 	})
 }
 
-// A write that changes nothing is one that others hear of. An error writes nothing.
+// Others hear of a write also if it changes nothing. An Update whose function fails writes nothing.
 func TestAnUpdateWritesUnlessItsFunctionFails(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		v := s.value("a", value.Config{})
@@ -252,7 +252,7 @@ func TestAnUpdateWritesUnlessItsFunctionFails(t *testing.T) {
 	})
 }
 
-// What its own client creates, a watcher hears of at once, by whichever Value.
+// A watcher hears at once of a creation by its own client, also if another Value has made it.
 func TestAWatcherHearsOfItsOwnClientsCreateAtOnce(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		client := s.Client("a")

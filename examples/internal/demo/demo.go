@@ -1,5 +1,5 @@
 // Package demo has what the demonstrations among the examples share: flags, an ensemble, the end by
-// Ctrl-C, exit codes, and lines that tell what happens when.
+// Ctrl-C, exit codes, and lines with times that tell what happens.
 package demo
 
 import (
@@ -78,11 +78,11 @@ func (d *Demo) Run(ctx context.Context, run func(context.Context, *zookeeper.Ens
 	return run(ctx, ensemble)
 }
 
-// Args returns flags for a child process of run. The child may parse them by a Demo, too.
+// Args returns flags for a child process of run. The child may parse them with a Demo, too.
 func (d *Demo) Args() []string { return append(d.Times.Args(), "-zk", d.connect, "-path", d.Path) }
 
-// Client opens a client with what the flags say, in run or in such a child. dial makes its
-// connections, if it is not nil.
+// Client opens a client by the flags, in run or in such a child. dial makes its connections, if it is
+// not nil.
 func (d *Demo) Client(dial func(ctx context.Context, network, address string) (net.Conn, error)) (*session.Client, error) {
 	return session.Open(cmp.Or(d.connect, *d.zk), session.Config{Timeout: d.Times.Timeout, Lease: d.Times.Lease, Dial: dial})
 }
@@ -96,7 +96,7 @@ var begun = time.Now()
 // Say tells what happens, in a line with the time since the program began.
 func Say(format string, args ...any) { SayTo(os.Stdout, format, args...) }
 
-// SayTo is Say for other places than stdout.
+// SayTo is Say for another writer than stdout.
 func SayTo(to io.Writer, format string, args ...any) {
 	fmt.Fprintf(to, "%7.3f s  %s\n", time.Since(begun).Seconds(), fmt.Sprintf(format, args...))
 }

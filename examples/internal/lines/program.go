@@ -8,13 +8,13 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// ExitWithin is how long leaving may last after a signal or "quit". A supervisor waits, and an
-// ensemble that does not answer must not make it wait longer: what is not deleted by then goes when
-// the session expires.
+// ExitWithin is how long leaving may last after a signal or "quit". A supervisor waits for it, and an
+// ensemble that does not answer must not make it wait longer. Znodes that are not deleted by then are
+// deleted when the session expires.
 const ExitWithin = 4 * time.Second
 
 // Run calls run, and returns when run has returned, or ExitWithin after the end of ctx. It returns the
-// exit code: 1 if run has failed, which it tells.
+// exit code. If run fails, Run writes the error and returns 1.
 func (o *Output) Run(ctx context.Context, run func(context.Context) error) (code int) {
 	result := make(chan error, 1)
 	go func() { result <- run(ctx) }()
@@ -28,7 +28,7 @@ func (o *Output) Run(ctx context.Context, run func(context.Context) error) (code
 		}
 	case <-late:
 		told := make(chan struct{})
-		go func() { // not waited for long: perhaps it is stdout that nobody reads
+		go func() { // in the background, because perhaps nobody reads stdout
 			o.Fail(fmt.Errorf("the ensemble has not answered for %v; the session will expire", ExitWithin))
 			close(told)
 		}()
@@ -43,8 +43,8 @@ func (o *Output) Run(ctx context.Context, run func(context.Context) error) (code
 // Fail writes an error.
 func (o *Output) Fail(err error) { o.Write("error", "error", err.Error()) }
 
-// FollowSessions calls tell with each session as it begins, and writes what is wrong while there is
-// none, until ctx ends.
+// FollowSessions calls tell with each session when it begins. While there is no session it writes what is
+// wrong. It returns when ctx ends.
 func (o *Output) FollowSessions(ctx context.Context, client *session.Client, tell func(*session.Session)) {
 	patience := client.Status().Timeout
 	for ctx.Err() == nil {

@@ -56,7 +56,7 @@ func TestTheLeaseInARecordOfALaterReleaseIsWaitedFor(t *testing.T) {
 	}
 }
 
-// Those of the later release do not wait for longer than the record says.
+// Candidates of the later release do not wait for longer than the record says.
 func TestALongerLeaseThanInARecordOfALaterReleaseIsRefused(t *testing.T) {
 	for name, write := range later {
 		synctest.Test(t, func(t *testing.T) {

@@ -121,7 +121,7 @@ func FuzzRecord(f *testing.F) {
 	})
 }
 
-// Whoever may write to the path could else keep one that joins busy for hours.
+// Without a bound, a record that somebody has written by hand keeps a place that joins busy for hours.
 func TestARecordThatLeapsOverBillionsIsReadAtOnce(t *testing.T) {
 	const own = 2_000_000_000
 	r := record{lease: time.Second}

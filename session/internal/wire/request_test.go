@@ -34,8 +34,8 @@ func TestACreateIsAnsweredWithItsPath(t *testing.T) {
 	}
 }
 
-// What an answer says about znodes is told before zk has the answer, and not where
-// it says nothing for certain.
+// The hooks are told what an answer says about znodes before zk has the answer. They are told nothing if
+// it is not certain.
 func TestAnswersTellWhatComesAndGoes(t *testing.T) {
 	const noNode, other = codeNoNode, -110
 	about := func(path string) []byte { return ints(str(nil, path), -1) }

@@ -78,7 +78,7 @@ func success(t *testing.T, x *exchange) {
 	}
 }
 
-// A ticket goes on for hours. While the KDC is away nobody has another one.
+// A ticket lasts for hours. While the KDC cannot be reached, there is no other one.
 func TestWhatATicketSurvivesWhileTheKDCIsAway(t *testing.T) {
 	for name, c := range map[string]struct {
 		steps []step
@@ -160,7 +160,7 @@ func TestASilentKDCLeavesTimeForTheTicketThatIsThere(t *testing.T) {
 	}
 }
 
-// The file is replaced, as something that renews tickets does every hour.
+// The file is replaced, as by a program that renews tickets every hour.
 func TestATicketOutlivesTheFileOfItsPrincipal(t *testing.T) {
 	l, kept := withTicket(t, nowhere)
 	for i, user := range []string{"ann", "bob"} {

@@ -86,7 +86,7 @@ test: check
 	@$(MAKE) --no-print-directory -j 2 test-core test-others
 
 test-core:
-	$(GO) test $(RACE) -p 4 -timeout 15m ./recipe/election ./session ./internal/... ./...
+	$(GO) test $(RACE) -p 4 -timeout 15m ./internal/sim ./recipe/election ./session ./internal/... ./...
 	@# Each benchmark once, so that none rots.
 	$(GO) test $(RACE) -run '^$$' -bench . -benchtime 1x -p 1 $(BENCHMARKS)
 

@@ -143,6 +143,15 @@ func (f *field) wait(p *Peer, event string) Line {
 	return l
 }
 
+// caughtUp makes our server catch up with what a candidate has told.
+func (f *field) caughtUp() *session.Session {
+	f.t.Helper()
+	if err := f.s.Sync(f.ctx, f.path); err != nil {
+		f.t.Fatal(err)
+	}
+	return f.s
+}
+
 func (f *field) send(p *Peer, command string) {
 	f.t.Helper()
 	if err := p.Send(command); err != nil {

@@ -57,7 +57,7 @@ func TestZkLockBreaksALineOfLatches(t *testing.T) {
 	second := f.join(OursLatch)
 	f.send(first, "quit")
 	f.wait(first, "left")
-	children, _, err := f.s.Children(f.ctx, f.path)
+	children, _, err := f.caughtUp().Children(f.ctx, f.path)
 	if err != nil {
 		t.Fatal(err)
 	}

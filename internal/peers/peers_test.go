@@ -12,7 +12,7 @@ func TestEveryKindJoinsLeadsResignsAndLeaves(t *testing.T) {
 			p := f.start(k, Config{ID: `a "quoted" name`})
 			f.wait(p, "session")
 			node := f.wait(p, "joined").Node
-			data, stat, err := f.s.Get(f.ctx, node)
+			data, stat, err := f.caughtUp().Get(f.ctx, node)
 			if err != nil || stat.EphemeralOwner == 0 || string(data) != p.ID {
 				t.Fatalf("%s: %q, %v, %+v; want the id alone", node, data, err, stat)
 			}
@@ -35,7 +35,7 @@ func TestEveryKindJoinsLeadsResignsAndLeaves(t *testing.T) {
 			f.send(p, "quit")
 			f.wait(p, "left")
 			<-p.Done()
-			if left, _, err := f.s.Children(f.ctx, f.path); err != nil || len(left) > 0 {
+			if left, _, err := f.caughtUp().Children(f.ctx, f.path); err != nil || len(left) > 0 {
 				t.Errorf("left behind: %v, %v", left, err)
 			}
 			f.oneLeaderAtATime()

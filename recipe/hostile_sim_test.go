@@ -22,7 +22,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/watch"
 )
 
-// created lets creates be answered with other paths.
+// created answers creates with other paths.
 func created(other func(path string) string) lie {
 	change := func(body []byte) []byte { return appendText(nil, other(string(body[4:]))) }
 	return func(op zktest.Op, _, body []byte, code *int32) []byte {
@@ -43,7 +43,7 @@ func created(other func(path string) string) lie {
 	}
 }
 
-// results lets multis be answered with other results.
+// results answers multis with other results.
 func results(other func([]result) []result) lie {
 	return func(op zktest.Op, _, body []byte, code *int32) []byte {
 		if op != zktest.OpMulti || *code != 0 {
@@ -53,7 +53,7 @@ func results(other func([]result) []result) lie {
 	}
 }
 
-// allOf lets all results of a multi be that one.
+// allOf answers a multi with this one result for each operation.
 func allOf(one result) lie {
 	return results(func(all []result) []result {
 		for i := range all {
@@ -63,7 +63,7 @@ func allOf(one result) lie {
 	})
 }
 
-// listed lets lists of children be others.
+// listed answers lists of children with these names.
 func listed(names ...string) lie {
 	return func(op zktest.Op, _, body []byte, code *int32) []byte {
 		if op != zktest.OpGetChildren2 || *code != 0 {
@@ -77,7 +77,7 @@ func listed(names ...string) lie {
 	}
 }
 
-// holds lets all znodes hold these data.
+// holds answers each read with these data.
 func holds(data string) lie {
 	return func(op zktest.Op, _, body []byte, code *int32) []byte {
 		if op != zktest.OpGetData || *code != 0 {
@@ -87,7 +87,7 @@ func holds(data string) lie {
 	}
 }
 
-// stats lets each Stat consist of one byte, where it is alone, or at the end of an answer.
+// stats fills each Stat with the byte b, where the Stat is alone or at the end of an answer.
 func stats(b byte) lie {
 	lying := bytes.Repeat([]byte{b}, statSize)
 	return func(op zktest.Op, _, body []byte, code *int32) []byte {
@@ -108,12 +108,12 @@ func stats(b byte) lie {
 	}
 }
 
-// refuses lets requests be refused that were carried out.
+// refuses answers with an error, also if the request was carried out.
 func refuses(with int32) lie {
 	return func(_ zktest.Op, _, _ []byte, code *int32) []byte { *code = with; return []byte{} }
 }
 
-// succeeds lets requests succeed that were refused. There is no body, or one full of zeros.
+// succeeds answers without an error if the request was refused. The body is empty, or full of zeros.
 func succeeds(size int) lie {
 	return func(_ zktest.Op, _, _ []byte, code *int32) []byte {
 		if *code == 0 {

@@ -16,8 +16,8 @@ import (
 // returns nil for an answer that it leaves as it is.
 type lie func(op zktest.Op, request, body []byte, code *int32) []byte
 
-// A liar is a client's connection to a server that lies about share percent of what it is asked. With
-// each answer it sends an event, if there is one.
+// A liar is a client's connection to a server that gives wrong answers to share percent of the requests.
+// With each answer it sends an event, if there is one.
 type liar struct {
 	net.Conn
 	lie   lie

@@ -136,7 +136,7 @@ func undeleted(path string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("value: %s: the journal may not be deleted: %w", path, err)
+	return fmt.Errorf("value: %s: it is not known whether the journal was deleted: %w", path, err)
 }
 
 // explained makes the errors of package journal ours.

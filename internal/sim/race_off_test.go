@@ -4,5 +4,5 @@ package sim
 
 const (
 	raceEnabled = false
-	seedsInTest = 60
+	seedsInTest = 30
 )

@@ -4,5 +4,5 @@ package sim
 
 const (
 	raceEnabled = true
-	seedsInTest = 3 // with all processors
+	seedsInTest = 2 // with all processors
 )

@@ -16,6 +16,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
 	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
@@ -108,23 +109,42 @@ func testJob(words []string) int {
 // ensemble is three servers that remember when znodes went.
 type ensemble struct {
 	*zktest.Ensemble
-	mu      sync.Mutex // guards deleted
+	mu      sync.Mutex // guards what follows
 	deleted []int64    // CLOCK_MONOTONIC of each deletion, in order
+	sets    int        // of data, as beats are
 }
 
-func three(t *testing.T) *ensemble {
+func three(t *testing.T) *ensemble { return granting(t, T) }
+
+// granting are three servers that grant session timeouts up to this one.
+func granting(t *testing.T, longest time.Duration) *ensemble {
 	t.Helper()
 	e := &ensemble{}
-	e.Ensemble = zktest.Start(t, zktest.Config{Servers: 3, Tick: T / 20, OnCommit: func(c zktest.Commit) {
+	e.Ensemble = zktest.Start(t, zktest.Config{Servers: 3, Tick: T / 20, MaxSessionTimeout: longest, OnCommit: func(c zktest.Commit) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
 		for _, change := range c.Changes {
-			if change.Op == zktest.OpDelete {
-				e.mu.Lock()
+			switch change.Op {
+			case zktest.OpDelete:
 				e.deleted = append(e.deleted, candidate.Monotonic())
-				e.mu.Unlock()
+			case zktest.OpSetData:
+				e.sets++
 			}
 		}
 	}})
 	return e
+}
+
+// beat waits for the next beat.
+func (e *ensemble) beat(t *testing.T) {
+	t.Helper()
+	sets := func() int {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		return e.sets
+	}
+	before := sets()
+	await.Until(t, "beat", func() bool { return sets() > before })
 }
 
 // inLine returns the znodes of those who stand in line.

@@ -157,21 +157,30 @@ func TestAKernelThatKillsBothKillsTheCommand(t *testing.T) {
 	e.succeeds(t, first, -1, second)
 }
 
+// The lease is D in both cases: as asked for, and because servers do not grant the session timeout that was asked for.
 func TestAStoppedGuardianDoesNotSaveTheJob(t *testing.T) {
 	needsTime(t)
-	e := three(t)
-	first := e.start(t, "", "spawn ignore")
-	first.beating(0)
-	if err := syscall.Kill(guardianOf(t, first), syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range e.Servers() {
-		s.Freeze()
-	}
-	frozen := candidate.Monotonic()
-	first.exits(codeLost)
-	if over := time.Duration(last(first.beats(), 1<<62) - frozen); over >= D {
-		t.Errorf("the job beat until %v after the ensemble froze", over)
+	for _, c := range []struct {
+		name, flags string
+		granted     time.Duration
+	}{{"as asked", "", T}, {"shorter", "-lease 8s", 2 * D}} {
+		t.Run(c.name, func(t *testing.T) {
+			e := granting(t, c.granted)
+			first := e.start(t, c.flags, "spawn ignore")
+			first.beating(0)
+			if err := syscall.Kill(guardianOf(t, first), syscall.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+			e.beat(t)
+			for _, s := range e.Servers() {
+				s.Freeze()
+			}
+			frozen := candidate.Monotonic()
+			first.exits(codeLost)
+			if over := time.Duration(last(first.beats(), 1<<62) - frozen); over >= D {
+				t.Errorf("the job beat until %v after the ensemble froze", over)
+			}
+		})
 	}
 }
 

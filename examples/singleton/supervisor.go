@@ -150,7 +150,7 @@ func (s *supervisor) follow(term *election.Term, j *job) {
 		case <-term.Context().Done():
 			l := s.limits(term) // passed if another may lead already: nothing remains then
 			l.Term = 0          // even if the lease is extended once more
-			j.end(l, killRoom(s.Lease)/2)
+			j.end(l, killRoom(s.lease())/2)
 			return
 		}
 	}
@@ -164,13 +164,15 @@ func killRoom(lease time.Duration) time.Duration { return lease / 16 }
 // most a quarter of the lease; -grace is checked to fit in.
 func (o *options) stopBefore() time.Duration { return o.grace + killRoom(o.Lease) }
 
-// limits are those of the job as the lease is now. A server may have granted a shorter session
-// timeout than asked for, which makes the lease shorter.
+// limits are those of the job as the lease is now.
 func (s *supervisor) limits(term *election.Term) limits {
 	begun := now() // read first: should we be paused here, the limits come out too early
-	end, lease := begun+term.Remaining(), s.client.Status().LeaseTime
-	return limits{Term: end - min(s.stopBefore(), lease/4), Kill: end - killRoom(lease)}
+	end := begun + term.Remaining()
+	return limits{Term: end - min(s.stopBefore(), s.lease()/4), Kill: end - killRoom(s.lease())}
 }
+
+// lease is shorter than asked for where a server has granted a shorter session timeout.
+func (s *supervisor) lease() time.Duration { return s.client.Status().LeaseTime }
 
 // environment is what the job learns about the term.
 func (s *supervisor) environment(term *election.Term) []string {

@@ -232,7 +232,7 @@ func (e *entry) count(ctx context.Context, v view) (again bool, err error) {
 	case errors.Is(err, zk.ErrNoNode), errors.Is(err, zk.ErrBadVersion), errors.Is(err, zk.ErrNodeExists):
 		return true, nil
 	case session.OutcomeOf(err) == session.OutcomeUnknown && e.s.Err() == nil && ctx.Err() == nil:
-		return true, nil // if it has happened, or still happens, the next one fails
+		return true, clock.Sleep(ctx, e.d.clock, firstDelay) // if it has happened, or still happens, the next one fails
 	}
 	return false, err
 }

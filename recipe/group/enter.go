@@ -54,7 +54,7 @@ func (st *stay) enter() error {
 		default:
 			return err
 		}
-		if there.Czxid != 0 {
+		if there.Czxid != 0 || session.OutcomeOf(err) == session.OutcomeUnknown {
 			if err := pause.Wait(m.ctx); err != nil {
 				return err
 			}

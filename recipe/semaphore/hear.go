@@ -130,9 +130,10 @@ type hearing struct {
 	ears    map[int64]*session.Listener
 	heard   []heard
 	refused bool // we are not permitted to take over
-	// If there are too many sessions to listen to all, it listens to those from first on until this instant.
-	first int
-	until clock.Instant
+	// If there are too many sessions to listen to all, it listens to these until then. Those that have had
+	// their turn wait until all have had one.
+	turn, had []int64
+	until     clock.Instant
 }
 
 // heard is what was heard of the one in the way with that name.
@@ -198,7 +199,7 @@ func (p *place) listen(now clock.Instant) {
 			owners = append(owners, o)
 		}
 	}
-	owners = p.hearing.turn(owners, now, 2*p.record.lease)
+	owners = p.hearing.whose(owners, now, 2*p.record.lease)
 	for o, ear := range p.hearing.ears {
 		if !slices.Contains(owners, o) {
 			ear.Stop()
@@ -212,20 +213,24 @@ func (p *place) listen(now clock.Instant) {
 	}
 }
 
-// turn returns the owners whose turn it is. If there are too many for one turn, each turn lasts for d.
-func (h *hearing) turn(owners []int64, now clock.Instant, d time.Duration) []int64 {
-	n := len(owners)
-	switch {
-	case n <= listenTo:
-		h.first, h.until = 0, clock.Instant{}
+// whose returns the owners whose turn it is. If there are too many for one turn, each turn lasts for d.
+func (h *hearing) whose(owners []int64, now clock.Instant, d time.Duration) []int64 {
+	if len(owners) <= listenTo {
+		h.turn, h.had, h.until = nil, nil, clock.Instant{}
 		return owners
-	case h.until.IsZero():
-		h.until = now.Add(d)
-	case h.until.Reached(now):
-		h.first, h.until = h.first+listenTo, now.Add(d)
 	}
-	h.first %= n
-	return append(owners[h.first:], owners[:h.first]...)[:listenTo]
+	without := func(some []int64) []int64 {
+		return slices.DeleteFunc(slices.Clone(owners), func(o int64) bool { return slices.Contains(some, o) })
+	}
+	if h.until.Reached(now) {
+		next := without(h.had)
+		if len(next) == 0 {
+			next, h.had = owners, nil
+		}
+		h.turn = next[:min(len(next), listenTo)]
+		h.had, h.until = append(h.had, h.turn...), now.Add(d)
+	}
+	return without(without(h.turn)) // some may have gone
 }
 
 // heartbeats returns what has been heard of those in the way.

@@ -235,13 +235,14 @@ func (z *Znode) fail(batch []*pending, err error) {
 }
 
 // doubt answers what would have been written by an attempt whose fate nobody can tell. The rest
-// of its batch is tried again.
+// of its batch are the first of the next one.
 func (z *Znode) doubt(batch []*pending, err error) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
+	var rest []*pending
 	for _, p := range batch {
 		if !p.open && !p.left {
-			z.queue = append(z.queue, p)
+			rest = append(rest, p)
 			continue
 		}
 		if !p.left {
@@ -250,6 +251,7 @@ func (z *Znode) doubt(batch []*pending, err error) {
 		p.err = &UnknownError{p.before, p.after, err}
 		close(p.done)
 	}
+	z.queue = append(rest, z.queue...)
 }
 
 // withdraw notes that nothing of an attempt has been carried out: its callers may leave.

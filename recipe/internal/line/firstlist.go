@@ -21,7 +21,7 @@ type firstList struct {
 	err      error
 }
 
-// askFirst asks for the list as soon as the create is sent, in the background, unless ctx ends or cancel is
+// askFirst asks for the list as soon as the create is sent, in the background, unless ctx ends or stop is
 // called before.
 func askFirst(ctx context.Context, s *session.Session, cfg Config) *firstList {
 	ctx, cancel := context.WithCancel(ctx)
@@ -42,6 +42,12 @@ func askFirst(ctx context.Context, s *session.Session, cfg Config) *firstList {
 		l.reading, l.err = read(ctx, cfg.Clock, s, cfg.Dir, l.record)
 	}()
 	return l
+}
+
+// stop gives the list up if it is not there, and waits until nothing of it is left running.
+func (l *firstList) stop() {
+	l.cancel()
+	<-l.done
 }
 
 // created returns the list. It is called when the create has been answered.

@@ -17,7 +17,7 @@ import (
 // Join creates the own znode and finds its place. When it fails, no znode is left behind.
 func Join(ctx context.Context, s *session.Session, cfg Config) (*Place, error) {
 	l := askFirst(ctx, s, cfg)
-	defer l.cancel()
+	defer l.stop()
 	path, err := create(ctx, s, cfg, l)
 	if err != nil {
 		return nil, err
@@ -31,7 +31,7 @@ func JoinAll(ctx context.Context, s *session.Session, cfgs []Config) ([]*Place, 
 	lists := make([]*firstList, len(cfgs))
 	for i, cfg := range cfgs {
 		lists[i] = askFirst(ctx, s, cfg)
-		defer lists[i].cancel()
+		defer lists[i].stop()
 	}
 	paths, err := createAll(ctx, s, cfgs, lists)
 	if err != nil {

@@ -26,8 +26,9 @@ import (
 //
 // A later release may add lines, or raise the number in the first line. Then this release uses the lease
 // alone: it refuses a longer one, and waits for it at each departure. It does not write the record. So a
-// later release must keep the line "lease" and its meaning. It must not rely on the lines that it adds: a
-// holder of this release that has read an earlier record replaces the record when it leaves.
+// later release must keep the line "lease", its meaning, and the bounds of [session.ParseLease]. It must not
+// rely on the lines that it adds: a holder of this release that has read an earlier record replaces the
+// record when it leaves.
 type record struct {
 	// lease is the longest that is allowed in the line.
 	lease   time.Duration

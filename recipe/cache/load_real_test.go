@@ -99,7 +99,7 @@ func skipFrame(in *bufio.Reader) error {
 	return err
 }
 
-var znodes = flag.Int("znodes", 1000, "how many znodes BenchmarkLoad loads")
+var znodes = flag.Int("znodes", 1000, "how many znodes the benchmarks load")
 
 // BenchmarkLoad compares the load of a tree with reading its znodes raw, in turns on one server, and counts the reads after a
 // reconnect in which one in a hundred has changed.

@@ -16,7 +16,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// BenchmarkWatches compares a watch on the whole tree with one-shot ones, for 10 caches of 10,000 znodes on one server of
+// BenchmarkWatches compares a watch on the whole tree with one-shot ones, for 10 caches of -znodes znodes on one server of
 // the newest release: how long a load takes, what the watches take of the server's heap, before a reconnect and after it,
 // and what passes on the connection when a znode is created in a directory of 100, and for a reconnect in which 10 have
 // changed.
@@ -34,7 +34,8 @@ func BenchmarkWatches(b *testing.B) {
 }
 
 func measureWatches(b *testing.B, cfg cache.Config) {
-	const nodes, caches = 10_000, 10
+	const caches = 10
+	nodes := *znodes
 	var log bytes.Buffer
 	e := ensemble.ForTest(b, ensemble.Config{Servers: 1, Version: "3.9.5", Log: &log})
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)

@@ -80,6 +80,7 @@ func TestAddBelowAddsAllButSome(t *testing.T) {
 
 func FuzzRecord(f *testing.F) {
 	f.Add("zkrecipe semaphore 1\nsize 3\nlease 4s\nsettled 3\nleft 5 7-9\n", int64(4))
+	f.Add("zkrecipe semaphore 1\nsize 1\nlease 1s\nleft 0\n", int64(1)) // as nobody but a human writes it
 	f.Fuzz(func(t *testing.T, data string, n int64) {
 		r, err := parse([]byte(data))
 		if err != nil || n < 0 || n > 1<<31-1 {

@@ -1,6 +1,7 @@
 package line
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -106,26 +107,19 @@ func (x Numbers) Add(first, last int64) Numbers {
 	if last < first {
 		return x
 	}
-	if first <= x.settled {
-		x.settled = max(x.settled, last+1)
-	}
-	add, left := span{first, last}, make([]span, 0, len(x.left)+1)
-	for _, s := range x.left {
-		switch {
-		case s.first <= x.settled: // settled by now, or all before it are
+	i, _ := slices.BinarySearchFunc(x.left, first, func(s span, n int64) int { return cmp.Compare(s.first, n) })
+	spans := slices.Insert(slices.Clone(x.left), i, span{first, last})
+	x.left = make([]span, 0, len(spans))
+	for _, s := range spans {
+		switch n := len(x.left); {
+		case s.first <= x.settled:
 			x.settled = max(x.settled, s.last+1)
-		case s.last+1 < add.first:
-			left = append(left, s)
-		case add.last+1 < s.first:
-			left, add = append(left, add), s
-		default: // they touch
-			add = span{min(s.first, add.first), max(s.last, add.last)}
+		case n > 0 && s.first <= x.left[n-1].last+1: // they touch
+			x.left[n-1].last = max(x.left[n-1].last, s.last)
+		default:
+			x.left = append(x.left, s)
 		}
 	}
-	if add.first > x.settled {
-		left = append(left, add)
-	}
-	x.left = left
 	return x
 }
 

@@ -35,7 +35,7 @@ func stopped(pid int) bool {
 	for _, file := range threads {
 		stat, err := os.ReadFile(file)
 		_, state, _ := bytes.Cut(stat[bytes.LastIndexByte(stat, ')')+1:], []byte(" ")) // the name before it may hold anything
-		if err == nil && bytes.IndexAny(state, "TZX") != 0 { // stopped, or ended
+		if err == nil && bytes.IndexAny(state, "TZX") != 0 {                           // stopped, or ended
 			return false
 		}
 	}

@@ -331,3 +331,38 @@ func TestReturnedDataAreTheCallers(t *testing.T) {
 		}
 	})
 }
+
+func TestOneSlowWriteDoesNotSlowDownWhatFollows(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		slow := func(d time.Duration) {
+			for i := range 3 {
+				s.Server(1 + i).Slow(d)
+			}
+		}
+		add := func(n *value.Counter) {
+			_, err := n.Add(within(t), 1)
+			must(t, err)
+		}
+		a, b := s.counter("a", value.CounterConfig{}), s.counter("b", value.CounterConfig{})
+		add(a)
+		add(b)
+		var took time.Duration
+		for range 8 {
+			add(a) // it knows the data now
+			slow(100 * time.Millisecond)
+			add(a)
+			slow(0)
+			add(b)
+			before := a.Counts().Conflicts
+			began := time.Now()
+			add(a)
+			took += time.Since(began)
+			if a.Counts().Conflicts == before {
+				t.Error("no conflict: nothing is shown")
+			}
+		}
+		if took > 500*time.Millisecond {
+			t.Errorf("eight additions took %v, each after a slow one and a conflict", took)
+		}
+	})
+}

@@ -26,15 +26,17 @@ const (
 
 // crowd is what a Znode knows of others who write it.
 type crowd struct {
-	took   time.Duration // by the latest write
+	took   time.Duration // by a write, as far as is known
 	streak int           // how many writes have succeeded since the latest conflict or recess
 	first  clock.Instant // the first conflict of the present change
 	met    clock.Instant // the latest conflict
 }
 
-// wrote notes a write that has succeeded.
+// wrote notes a write that has succeeded. A server that stood still makes one write a thousand times as
+// long as all others, and pauses by its measure would last for minutes. So one write at most doubles
+// or halves what is taken for usual.
 func (c *crowd) wrote(took time.Duration) {
-	c.took = max(took, minTook)
+	c.took = max(minTook, min(max(took, c.took/2), 2*c.took))
 	c.streak++
 }
 

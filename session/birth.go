@@ -67,9 +67,9 @@ func (s *Session) EnsureHeartbeat(ctx context.Context) error {
 	case err := <-created:
 		return err
 	case <-ctx.Done():
-		return p.fail(context.Cause(ctx))
+		return p.fail(endOf(ctx))
 	case <-s.ctx.Done():
-		return p.fail(context.Cause(s.ctx))
+		return p.fail(endOf(s.ctx))
 	}
 }
 
@@ -96,9 +96,9 @@ func (s *Session) awaitBirth(ctx context.Context) (first bool, done func(), err 
 	select {
 	case s.birth <- struct{}{}:
 	case <-ctx.Done():
-		return false, nil, context.Cause(ctx)
+		return false, nil, endOf(ctx)
 	case <-s.ctx.Done():
-		return false, nil, context.Cause(s.ctx)
+		return false, nil, endOf(s.ctx)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -130,5 +130,5 @@ func (s *Session) findHeartbeat(beat string, lost error) error {
 		return lost // for the place, which came with it
 	}
 	s.finish(fmt.Errorf("%w: whether %s was created is not known (%v)", ErrNoHeartbeat, beat, lost))
-	return context.Cause(s.ctx)
+	return endOf(s.ctx)
 }

@@ -53,9 +53,9 @@ func send[T any](ctx context.Context, s *Session, op, path string, request func(
 		}
 		return r.v, nil
 	case <-ctx.Done():
-		return zero, fail(OutcomeUnknown, context.Cause(ctx))
+		return zero, fail(OutcomeUnknown, endOf(ctx))
 	case <-s.ctx.Done():
-		return zero, fail(OutcomeUnknown, context.Cause(s.ctx))
+		return zero, fail(OutcomeUnknown, endOf(s.ctx))
 	}
 }
 
@@ -85,9 +85,9 @@ func (s *Session) awaitUp(ctx context.Context) error {
 		select {
 		case <-up:
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return endOf(ctx)
 		case <-s.ctx.Done():
-			return context.Cause(s.ctx)
+			return endOf(s.ctx)
 		}
 	}
 }
@@ -100,9 +100,9 @@ func (s *Session) admit(ctx context.Context) error {
 	select {
 	case s.slots <- struct{}{}:
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return endOf(ctx)
 	case <-s.ctx.Done():
-		return context.Cause(s.ctx)
+		return endOf(s.ctx)
 	}
 	if err := s.begin(ctx); err != nil {
 		<-s.slots
@@ -115,12 +115,12 @@ func (s *Session) admit(ctx context.Context) error {
 // s.calls.Done.
 func (s *Session) begin(ctx context.Context) error {
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return endOf(ctx)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over { // shutdown may be waiting already
-		return context.Cause(s.ctx)
+		return endOf(s.ctx)
 	}
 	s.calls.Add(1)
 	return nil

@@ -166,9 +166,9 @@ func (s *Session) createGuarded(ctx context.Context, p *protected) ([]string, er
 	case r := <-handOver:
 		return r.paths, r.err
 	case <-ctx.Done():
-		return nil, p.fail(context.Cause(ctx))
+		return nil, p.fail(endOf(ctx))
 	case <-s.ctx.Done():
-		return nil, p.fail(context.Cause(s.ctx))
+		return nil, p.fail(endOf(s.ctx))
 	}
 }
 
@@ -217,8 +217,8 @@ func (s *Session) createProtected(ctx context.Context, p *protected) ([]string, 
 		if err == errAgain {
 			continue
 		}
-		if cause := pause.Wait(ctx); cause != nil {
-			return nil, p.fail(cause)
+		if pause.Wait(ctx) != nil {
+			return nil, p.fail(endOf(ctx))
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/go-zookeeper/zk"
 
@@ -68,7 +69,8 @@ func (o Outcome) String() string { return enum.Name(o, []string{"done", "not don
 
 // Error is the error of every request. Unwrap gives the cause: an error of zk
 // (errors.Is(err, zk.ErrNoNode) works), a [ServerError], a cause of the context, or the
-// reason for which the session is over.
+// reason for which the session is over. A cause of the context may wrap the error of another request. If
+// that is an error of zk or a ServerError, errors.Is and errors.As do not find it: this request had no answer.
 type Error struct {
 	// Op is what was asked, in ZooKeeper's words: "create", "getData".
 	Op string
@@ -106,6 +108,27 @@ func missing(op string, err error) string {
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// An end is the cause of a context that ended a request, or its session. What it wraps is found in it, but for
+// answers: they are those to other requests. An errgroup gives such a cause to its context.
+type end struct{ cause error }
+
+func endOf(ctx context.Context) error { return end{context.Cause(ctx)} }
+
+// Error returns the cause's text.
+func (e end) Error() string { return e.cause.Error() }
+
+// Is is for errors.Is.
+func (e end) Is(target error) bool {
+	_, answer := target.(ServerError)
+	return !answer && !slices.Contains(answers, target) && errors.Is(e.cause, target)
+}
+
+// As is for errors.As.
+func (e end) As(target any) bool {
+	_, answer := target.(*ServerError)
+	return !answer && errors.As(e.cause, target)
+}
 
 // ServerError is an error code that a server answered with and zk v1.0.4 has no
 // error for.
@@ -243,6 +266,9 @@ var notDone = []error{
 // session, too: credentials or permissions do not suffice, the path cannot hold what is asked
 // for, or the servers' configuration forbids it. Other errors may go away by themselves.
 func Permanent(err error) bool {
+	if errors.Is(err, ErrStray) { // the next session has no such znode
+		return false
+	}
 	var code ServerError
 	if errors.As(err, &code) {
 		return serverErrors[code].forever
@@ -260,6 +286,9 @@ var permanent = []error{
 	zk.ErrInvalidPath, zk.ErrBadArguments, zk.ErrNoChildrenForEphemerals, // path
 	zk.ErrShortBuffer, ErrTooLarge, zk.ErrInvalidFlags, // what is asked for is too large, or a bug
 }
+
+// answers are the errors that tell something about a request, or its connection.
+var answers = append([]error{zk.ErrConnectionClosed, zk.ErrAPIError}, notDone...)
 
 // retryable reports whether the same request may succeed later in the same session:
 // its connection failed, not the request.

@@ -24,6 +24,7 @@ func TestWhatNoRetryCanCureIsPermanent(t *testing.T) {
 	for _, err := range []error{
 		nil, io.EOF, context.DeadlineExceeded, errors.New("unknown"), zk.ErrNoNode, zk.ErrConnectionClosed, zk.ErrSessionExpired, zk.ErrSessionMoved,
 		session.ErrExpired, session.ErrRevoked, session.ErrNoHeartbeat, session.ErrClosed,
+		fmt.Errorf("%w: %w", session.ErrStray, zk.ErrNoAuth), // about a znode of a session that is over
 		session.ServerError(-1), session.ServerError(-4), session.ServerError(-7), session.ServerError(-122), session.ServerError(-125), session.ServerError(-127), session.ServerError(-9999),
 	} {
 		if session.Permanent(err) {

@@ -43,7 +43,7 @@ func (s *Session) removeSoon(ctx context.Context, path string, ops []any) error 
 		}
 		return nil
 	case <-ctx.Done():
-		return &Error{Op: "delete", Path: path, Outcome: OutcomeUnknown, Err: context.Cause(ctx)}
+		return &Error{Op: "delete", Path: path, Outcome: OutcomeUnknown, Err: endOf(ctx)}
 	}
 }
 

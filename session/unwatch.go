@@ -234,9 +234,9 @@ func (s *Session) settling(ctx context.Context) (done func(), err error) {
 	case s.settle <- struct{}{}:
 		return func() { <-s.settle }, nil
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return nil, endOf(ctx)
 	case <-s.ctx.Done():
-		return nil, context.Cause(s.ctx)
+		return nil, endOf(s.ctx)
 	}
 }
 

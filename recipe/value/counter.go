@@ -128,7 +128,7 @@ func (n *Counter) change(ctx context.Context, f func(now int64) (int64, error)) 
 	case errors.As(err, &format), errors.As(err, &overflow):
 		return 0, err
 	case err != nil:
-		err = explained(n.path, err)
+		err = explained(ctx, n.path, err)
 		var u *UnknownError
 		if errors.As(err, &u) {
 			u.From, _ = n.decode(u.Before)

@@ -2,6 +2,7 @@ package value
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"unicode/utf8"
@@ -139,14 +140,15 @@ func undeleted(path string, err error) error {
 	return fmt.Errorf("value: %s: it is not known whether the journal was deleted: %w", path, err)
 }
 
-// explained makes the errors of package journal ours.
-func explained(path string, err error) error {
+// explained makes the errors of package journal ours. ctx is the caller's.
+func explained(ctx context.Context, path string, err error) error {
 	var u *journal.UnknownError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &u):
 		return &UnknownError{Path: path, Before: bytes.Clone(u.Before.Data), After: bytes.Clone(u.After.Data), Err: u.Err}
+	case ctx.Err() != nil: // what its cause wraps is no answer to this change
 	case errors.Is(err, session.ErrTooLarge): // another value would do
 		return failed("the new value of %s is too large: %w", path, err)
 	case session.Permanent(err):

@@ -50,7 +50,7 @@ var errKept = errors.New("kept as it is")
 func (v *Value) Get(ctx context.Context) (Versioned, error) {
 	before, _, err := v.znode.Do(ctx, func(journal.State) ([]byte, error) { return nil, errKept })
 	if err != nil && !errors.Is(err, errKept) {
-		return Versioned{}, explained(v.path, err)
+		return Versioned{}, explained(ctx, v.path, err)
 	}
 	return versioned(before), nil
 }
@@ -74,7 +74,7 @@ func (v *Value) CompareAndSet(ctx context.Context, old Versioned, data []byte) (
 	case errors.Is(err, errKept):
 		return Versioned{}, &ConflictError{Path: v.path, Now: versioned(before)}
 	case err != nil:
-		return Versioned{}, explained(v.path, err)
+		return Versioned{}, explained(ctx, v.path, err)
 	}
 	return versioned(after), nil
 }
@@ -91,7 +91,7 @@ func (v *Value) Update(ctx context.Context, f func(old []byte) ([]byte, error)) 
 	}
 	before, _, err := v.znode.Do(ctx, func(journal.State) ([]byte, error) { return nil, journal.ErrPeek })
 	if err != journal.ErrPeek {
-		return Versioned{}, explained(v.path, err)
+		return Versioned{}, explained(ctx, v.path, err)
 	}
 	now := versioned(before)
 	for {

@@ -60,7 +60,7 @@ func (w *Watcher) Next(ctx context.Context) (Versioned, error) {
 			}
 			return Versioned{}, fmt.Errorf("value: %s: %s: %w", w.path, w.lacking(), err)
 		case w.client.Context().Err() != nil || session.Permanent(err):
-			return Versioned{}, explained(w.path, err)
+			return Versioned{}, explained(ctx, w.path, err)
 		default:
 			_ = pause.Wait(ctx)
 		}

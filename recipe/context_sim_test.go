@@ -185,7 +185,7 @@ var slack = map[string]time.Duration{"Run": 100 * time.Millisecond, "Campaign": 
 
 // errEnough wraps answers to other requests, as the cause of an errgroup's context may. They are no answers to what a
 // call has asked.
-var errEnough = errors.Join(errors.New("enough"), zk.ErrNoNode, zk.ErrNodeExists, zk.ErrNoAuth, session.ErrTooLarge)
+var errEnough = errors.Join(errors.New("enough"), zk.ErrNoNode, zk.ErrNodeExists, zk.ErrNoAuth)
 
 func inSilence(t *testing.T, play scene, waiting bool) {
 	e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Latency: time.Millisecond, Logf: func(string, ...any) {}})

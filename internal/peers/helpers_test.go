@@ -16,7 +16,7 @@ import (
 )
 
 // patience guards against hanging; nothing is measured by it.
-const patience = 3 * time.Minute
+const patience = 5 * time.Minute
 
 // The session timeouts: on a busy machine a short one ends terms by itself.
 const (

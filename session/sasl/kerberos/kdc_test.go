@@ -3,6 +3,7 @@ package kerberos_test
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -67,12 +68,7 @@ func realm(t *testing.T) *kdc {
 			t.Skipf("SKIP: no %s here (Debian: krb5-kdc, krb5-admin-server)", program)
 		}
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	k := &kdc{t: t, dir: t.TempDir(), addr: l.Addr().String()}
-	l.Close()
+	k := &kdc{t: t, dir: t.TempDir(), addr: unused(t)}
 	k.env = append(os.Environ(), "KRB5_CONFIG="+k.file("krb5.conf"), "KRB5_KDC_PROFILE="+k.file("kdc.conf"))
 	k.write("krb5.conf", fmt.Sprintf(conf, k.addr))
 	k.write("kdc.conf", fmt.Sprintf(kdcConf, k.addr, k.dir))
@@ -80,6 +76,18 @@ func realm(t *testing.T) *kdc {
 	k.start()
 	t.Cleanup(k.stop)
 	return k
+}
+
+// unused returns an address that nobody listens on, and that nobody will be given while the KDC does not run: others take
+// their ports on 127.0.0.1.
+func unused(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", fmt.Sprintf("127.%d.%d.%d:0", 1+rand.IntN(250), rand.IntN(250), 1+rand.IntN(250)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }
 
 func (k *kdc) file(name string) string { return filepath.Join(k.dir, name) }

@@ -3,7 +3,6 @@ package kerberos_test
 import (
 	"bytes"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -12,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
+	"github.com/zkrecipe/zkrecipe/internal/loopback"
 )
 
 // A kdc is a Kerberos realm of the test's own, TEST, on a loopback address.
@@ -78,11 +78,10 @@ func realm(t *testing.T) *kdc {
 	return k
 }
 
-// unused returns an address that nobody listens on, and that nobody will be given while the KDC does not run: others take
-// their ports on 127.0.0.1.
+// unused returns an address that nobody listens on, and that nobody is given while the KDC does not run.
 func unused(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", fmt.Sprintf("127.%d.%d.%d:0", 1+rand.IntN(250), rand.IntN(250), 1+rand.IntN(250)))
+	l, err := net.Listen("tcp", net.JoinHostPort(loopback.Host(), "0"))
 	if err != nil {
 		t.Fatal(err)
 	}

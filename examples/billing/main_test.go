@@ -44,7 +44,7 @@ func (t timid) Charge(ctx context.Context, token int64, it item) error {
 }
 
 // hang guards against a program that does not end.
-const hang = 2 * time.Minute
+const hang = 4 * time.Minute
 
 // proves runs the program, and checks what it says that it has proved.
 func proves(t *testing.T, args ...string) {

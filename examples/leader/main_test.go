@@ -50,7 +50,7 @@ func showsAll(t *testing.T, args ...string) {
 	}
 	all := p.Lines()
 	for _, want := range [][]string{
-		{" LEADS with token "}, {" is heir"}, {" leads, token ", "lease", " ms"},
+		{" LEADS with token "}, {" is heir"}, {" leads, token ", "lease "},
 		{"is asked to resign"}, {"is deposed: resigned"},
 		{"is killed (kill -9)"}, {"is started again"},
 		{"is paused (SIGSTOP)"}, {"goes on (SIGCONT)"},

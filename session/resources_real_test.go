@@ -70,7 +70,7 @@ func TestAThousandReconnectsLeaveNothingBehind(t *testing.T) {
 	must(t, s.EnsurePath(within(t, hang), "/w", nil))
 	w := s.Watch("/w", make(chan struct{}, 1))
 	defer w.Stop()
-	ctx := within(t, 6*hang)
+	ctx := within(t, 2*hang)
 	reconnect := func() {
 		p.Cut(true)
 		_, _, err := w.Get(ctx)

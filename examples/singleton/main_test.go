@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 // T and D are the session timeout and the lease of all singletons. A busy machine loses shorter
 // leases, which ends the job as it should and the test as it should not. And a sixteenth of D is
 // what a guardian, or a supervisor, may be late.
-const T, D = 20 * time.Second, 8 * time.Second
+const T, D = 20 * time.Second, 6 * time.Second
 
 // hang guards against a program that does not end.
 const hang = 90 * time.Second

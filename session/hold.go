@@ -63,7 +63,7 @@ func (s *Session) Reserve(own *Watch, wake chan<- struct{}) *Hold {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.holds = append(s.holds, h)
-	if b := s.ephemerals.paths[own.full]; !b.begun.IsZero() && !own.deleted {
+	if b := s.ephemerals.paths[own.full]; !b.begun.IsZero() && !own.deleted && !s.over {
 		h.checked, h.born = b.begun, b.zxid
 		h.extend(b.begun.Add(s.leaseTime), s.clock.Now())
 	}

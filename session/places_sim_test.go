@@ -3,6 +3,7 @@ package session_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -195,6 +196,36 @@ func TestARevokedSessionCreatesNoPlaces(t *testing.T) {
 		}
 		if err := b.ended(); !errors.Is(err, session.ErrRevoked) {
 			t.Errorf("the session ended with %v", err)
+		}
+	})
+}
+
+// The beat that has created a place may be the one by which the session ends, because the heartbeat that it has set was
+// made by somebody else. The end ends all leases, also that of a place that is reserved a moment later.
+func TestThereIsNoLeaseAfterTheEnd(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		admin := b.Admin()
+		must(t, b.s.EnsurePath(t.Context(), "/l", nil))
+		must(t, b.s.EnsureHeartbeat(t.Context()))
+		beat := b.s.HeartbeatPath(b.s.ID())
+		must(t, admin.Delete(t.Context(), beat, -1))
+		_, err := admin.Create(t.Context(), beat, nil, zk.FlagPersistent, nil)
+		must(t, err)
+		_, _ = b.s.CreatePlaces(t.Context(), session.Place{Dir: "/l", Name: "lock-"})
+		if err := b.ended(); !errors.Is(err, session.ErrNoHeartbeat) {
+			t.Errorf("the session ended with %v", err)
+		}
+		path := "" // the znode goes with the session
+		for _, c := range b.Commits.All() {
+			for _, ch := range c.Changes {
+				if strings.HasPrefix(ch.Path, "/l/") {
+					path = ch.Path
+				}
+			}
+		}
+		wake := make(chan struct{}, 1)
+		if h := b.s.Reserve(b.s.Watch(path, wake), wake); path == "" || h.Lease() != nil {
+			t.Errorf("%q: a lease runs: %v", path, h.Lease())
 		}
 	})
 }

@@ -217,7 +217,7 @@ func (s *Session) createProtected(ctx context.Context, p *protected) ([]string, 
 		if err == errAgain {
 			continue
 		}
-		if cause := pause.Wait(ctx); cause != nil {
+		if cause := s.rest(ctx, pause); cause != nil {
 			return nil, p.fail(cause)
 		}
 	}

@@ -86,7 +86,7 @@ test: check
 	@$(MAKE) --no-print-directory -j 2 test-core test-others
 
 test-core:
-	$(GO) test $(RACE) -p 4 -timeout 15m ./internal/sim ./recipe/election ./session ./internal/... ./...
+	$(GO) test $(RACE) -p 4 -timeout 30m ./internal/sim ./recipe/election ./session ./internal/... ./...
 	@# Each benchmark once, so that none rots.
 	$(GO) test $(RACE) -run '^$$' -bench . -benchtime 1x -p 1 $(BENCHMARKS)
 
@@ -95,10 +95,10 @@ test-others:
 	@[ -e /usr/share/java/curator-recipes.jar ] && command -v javac >/dev/null || \
 		echo "SKIP: no Curator here: make deps"
 	@/usr/bin/python3 -c 'import kazoo' 2>/dev/null || echo "SKIP: no kazoo here: make deps"
-	cd internal/peers && $(GO) vet ./... && $(GO) test $(RACE) -parallel 4 -timeout 20m ./...
+	cd internal/peers && $(GO) vet ./... && $(GO) test $(RACE) -parallel 4 -timeout 30m ./...
 	@# A module of its own: Kerberos, with a KDC and a server that trusts it.
 	@command -v krb5kdc >/dev/null || echo "SKIP: no KDC here: make deps"
-	cd session/sasl/kerberos && $(GO) vet ./... && $(GO) test $(RACE) -timeout 10m ./...
+	cd session/sasl/kerberos && $(GO) vet ./... && $(GO) test $(RACE) -timeout 30m ./...
 	@# What differs between releases, and a leader's life and death, on the newest.
 	$(GO) run ./internal/servers -short -versions $(NEWEST)
 

@@ -165,7 +165,7 @@ func TestOnRealServersOnlyWhatHasChangedIsReadAfterAReconnect(t *testing.T) {
 }
 
 func (r *realServers) changeTen() {
-	const nodes = 3000
+	const nodes = 1000
 	paths, err := plant(r.ctx, r.admin, r.path+"/r", nodes)
 	r.must(err)
 	c, err := cache.New(r.client, "/r", cache.Config{Recheck: -1})

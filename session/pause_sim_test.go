@@ -15,23 +15,26 @@ func TestCallsBetweenTwoAttemptsEndWithTheSession(t *testing.T) {
 		for _, op := range []zktest.Op{zktest.OpGetData, zktest.OpMulti} {
 			b.On(zktest.Match{Op: op, Host: "a"}, zktest.Fail(-127)) // throttled
 		}
-		read, created := make(chan error, 1), make(chan error, 1)
-		go func() {
-			_, _, err := b.s.Get(t.Context(), "/")
-			read <- err
-		}()
-		go func() {
-			_, err := b.s.CreatePlace(t.Context(), "/line", "x-", nil, nil)
-			created <- err
-		}()
+		const each = 20 // some of them have much of their pause before them
+		results := make(chan error, 2*each)
+		for range each {
+			go func() {
+				_, _, err := b.s.Get(t.Context(), "/")
+				results <- err
+			}()
+			go func() {
+				_, err := b.s.CreatePlace(t.Context(), "/line", "x-", nil, nil)
+				results <- err
+			}()
+		}
 		time.Sleep(10 * simT) // the pauses are long by now
 		begun := time.Now()
 		b.s.Close()
 		if took := time.Since(begun); took > simT/16 {
 			t.Errorf("closing took %v", took)
 		}
-		for _, result := range []<-chan error{read, created} {
-			if err := <-result; !errors.Is(err, session.ErrClosed) {
+		for range cap(results) {
+			if err := <-results; !errors.Is(err, session.ErrClosed) {
 				t.Error(err)
 			}
 		}

@@ -53,7 +53,7 @@ func ExampleLeaseError() {
 
 // A path that belongs to another user. To try again would not help, so Campaign does not.
 func ExamplePermanentError() {
-	e, err := zktest.New(zktest.Config{})
+	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func ExamplePermanentError() {
 
 // Why a term ended, and whether somebody else may lead already.
 func ExampleEnded() {
-	e, err := zktest.New(zktest.Config{})
+	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func describe(st recipe.Status) {
 
 // What a process holds of a lock, and what has become of it.
 func ExampleStatus() {
-	e, err := zktest.New(zktest.Config{})
+	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -18,11 +18,11 @@ import (
 // A follower still answers reads but receives nothing new: the thread that handles the messages of the ZooKeeper leader
 // is stopped. A client of that follower that asks a recipe for what is true now gets no old answer.
 func TestOnServersAFollowerThatLagsDeceivesNobody(t *testing.T) {
-	e := ensemble.ForTest(t, ensemble.Config{Debug: true})
+	e := ensemble.ForTest(t, ensemble.Config{Debug: true, SyncLimit: 80, MaxSessionTimeout: time.Minute}) // on a busy machine all takes long
 	if e.External() {
 		t.Skip("SKIP: a server of an external ensemble cannot be stopped in the middle")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	leader, err := e.Leader(ctx)
 	ok(t, err)
@@ -67,7 +67,7 @@ func TestOnServersAFollowerThatLagsDeceivesNobody(t *testing.T) {
 	select {
 	case what := <-answers:
 		t.Errorf("%s is answered while the follower lags", what)
-	case <-time.After(time.Second): // no answer is expected; after 5 s the servers end their connection
+	case <-time.After(time.Second): // no answer is expected
 	}
 	ok(t, held.Release(ctx))
 	for range 3 {
@@ -90,7 +90,7 @@ type user struct {
 
 func newUser(ctx context.Context, t *testing.T, addr string) *user {
 	t.Helper()
-	client, err := session.Open(addr, session.Config{Timeout: 10 * time.Second})
+	client, err := session.Open(addr, session.Config{Timeout: time.Minute})
 	ok(t, err)
 	t.Cleanup(func() { client.Close() })
 	u := &user{client: client}
@@ -124,10 +124,14 @@ func (u *user) sees(ctx context.Context, t *testing.T, number int64, member stri
 	if n, _, err := u.cache.Get(ctx, "/app/n"); string(n.Data) != string('0'+byte(number)) || err != nil {
 		t.Errorf("the cache has %q, %v; want %d", n.Data, err, number)
 	}
+	if !up {
+		ok(t, u.barrier.Wait(ctx))
+		return
+	}
 	soon, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
 	defer cancel()
-	if err := u.barrier.Wait(soon); errors.Is(err, context.DeadlineExceeded) != up {
-		t.Errorf("Wait: %v; the barrier is up: %v", err, up)
+	if err := u.barrier.Wait(soon); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Wait: %v; the barrier is up", err)
 	}
 }
 

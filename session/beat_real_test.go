@@ -35,7 +35,7 @@ func TestInterferenceWithTheHeartbeatOnRealServers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := proxied(t, three(t))
-			client := c.open(session.Config{Timeout: steady})
+			client := c.open(session.Config{Timeout: steady, Lease: leased})
 			s := established(t, client)
 			p, l := held(t, s)
 			beats := client.Status().Counts.Beats
@@ -60,7 +60,7 @@ func TestInterferenceWithTheHeartbeatOnRealServers(t *testing.T) {
 // A session that has fallen silent is taken over from when its lease is over, and ends.
 func TestASilentSessionIsTakenOverFromOnRealServers(t *testing.T) {
 	c := proxied(t, three(t))
-	cfg := session.Config{Timeout: 8 * time.Second, Lease: time.Second}
+	cfg := session.Config{Timeout: steady, Lease: 2 * time.Second}
 	s := established(t, c.open(cfg))
 	heir := established(t, open(t, c.Ensemble.ConnectString()+c.chroot, cfg))
 	p, l := held(t, s)
@@ -96,7 +96,7 @@ func TestASilentSessionIsTakenOverFromOnRealServers(t *testing.T) {
 // so no place is held for longer than a lease after its deletion.
 func TestNoPlaceOutlivesItsZnodeByMoreThanALease(t *testing.T) {
 	c := proxied(t, three(t))
-	_, s := c.openVia(c.follower(), session.Config{Timeout: 2 * time.Second, Lease: 200 * time.Millisecond})
+	_, s := c.openVia(c.follower(), session.Config{Timeout: steady, Lease: time.Second / 2})
 	admin := c.admin()
 	for i := range 20 {
 		p := hold(t, s, fmt.Sprintf("/%d", i))

@@ -178,7 +178,7 @@ func TestTwentyThousandChildrenWithLongNamesAreListed(t *testing.T) {
 		t.Errorf("from %q to %q", names[0], names[number-1])
 	}
 	// The same on a link where it takes longer than the silence that zk allows.
-	slow := established(t, c.open(session.Config{Timeout: 2 * time.Second, Dial: throttled}))
+	slow := established(t, c.open(session.Config{Timeout: 4 * time.Second, Dial: throttled}))
 	if names, _, err := slow.Children(ctx, "/many"); err != nil || len(names) != number {
 		t.Errorf("on a slow link: %d names, %v\n%s", len(names), err, c.log)
 	}
@@ -189,7 +189,7 @@ func TestTwentyThousandChildrenWithLongNamesAreListed(t *testing.T) {
 	})
 }
 
-// throttled dials a link that carries 2 MiB/s.
+// throttled dials a link that carries 1 MiB/s.
 func throttled(ctx context.Context, network, address string) (net.Conn, error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
 	return slowLink{conn}, err
@@ -200,7 +200,7 @@ type slowLink struct{ net.Conn }
 func (l slowLink) Read(p []byte) (int, error) {
 	n, err := l.Conn.Read(p[:min(len(p), 32<<10)])
 	if n > 1<<10 {
-		time.Sleep(time.Duration(n) * time.Second / (2 << 20)) // what a slow link is
+		time.Sleep(time.Duration(n) * time.Second / (1 << 20)) // what a slow link is
 	}
 	return n, err
 }
@@ -261,7 +261,7 @@ func TestEveryErrorOfAServerIsClassified(t *testing.T) {
 
 func TestCallsReturnWithTheirContext(t *testing.T) {
 	c := proxied(t, three(t))
-	client := c.open(session.Config{Timeout: 8 * time.Second})
+	client := c.open(session.Config{Timeout: steady})
 	s := established(t, client)
 	hold := c.at(client).HoldReply(faultproxy.OpSync, 1)
 	ctx, cancel := context.WithCancelCause(within(t, hang))
@@ -283,7 +283,7 @@ func TestCallsReturnWithTheirContext(t *testing.T) {
 // bounded.
 func TestAbandonedCallsDoNotPileUp(t *testing.T) {
 	c := proxied(t, three(t))
-	client := c.open(session.Config{Timeout: 8 * time.Second})
+	client := c.open(session.Config{Timeout: steady})
 	s := established(t, client)
 	hold := c.at(client).HoldReply(faultproxy.OpSync, 1)
 	ctx, cancel := context.WithCancel(within(t, hang))

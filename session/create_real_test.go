@@ -38,7 +38,7 @@ func onlyChild(t *testing.T, s *session.Session, path string) {
 }
 
 func TestALostCreateReplyLeavesExactlyOneZnode(t *testing.T) {
-	c, client, s := protected(t, 4*time.Second)
+	c, client, s := protected(t, steady)
 	lost := c.at(client).LoseReply(faultproxy.OpCreate, 1)
 	path, err := s.CreateProtected(within(t, hang), "/e", "latch-", []byte("me"), nil)
 	must(t, err)
@@ -47,7 +47,7 @@ func TestALostCreateReplyLeavesExactlyOneZnode(t *testing.T) {
 }
 
 func TestALostCreateRequestIsMadeAgain(t *testing.T) {
-	c, client, s := protected(t, 4*time.Second)
+	c, client, s := protected(t, steady)
 	lost := c.at(client).LoseRequest(faultproxy.OpCreate, 1)
 	path, err := s.CreateProtected(within(t, hang), "/e", "latch-", nil, nil)
 	must(t, err)
@@ -56,7 +56,7 @@ func TestALostCreateRequestIsMadeAgain(t *testing.T) {
 }
 
 func TestALostCreateReplyAndThenALostListLeaveExactlyOneZnode(t *testing.T) {
-	c, client, s := protected(t, 4*time.Second)
+	c, client, s := protected(t, steady)
 	lost := c.at(client).LoseReply(faultproxy.OpCreate, 1)
 	var lists []*faultproxy.Fault
 	c.all(func(p *faultproxy.Proxy) { lists = append(lists, p.LoseReply(faultproxy.OpGetChildren2, 1)) })
@@ -70,7 +70,7 @@ func TestALostCreateReplyAndThenALostListLeaveExactlyOneZnode(t *testing.T) {
 }
 
 func TestAZnodeOfALostSessionIsNotAdopted(t *testing.T) {
-	c, client, s := protected(t, time.Second)
+	c, client, s := protected(t, 4*time.Second)
 	c.all(func(p *faultproxy.Proxy) { p.Refuse(true) })
 	lost := c.at(client).LoseReply(faultproxy.OpCreate, 1)
 	type result struct {
@@ -109,7 +109,7 @@ func TestAZnodeOfALostSessionIsNotAdopted(t *testing.T) {
 }
 
 func TestOnlyAZnodeOfThisSessionIsFoundAgain(t *testing.T) {
-	c, _, s := protected(t, 4*time.Second)
+	c, _, s := protected(t, steady)
 	const prefix = "_c_00000000-0000-4000-8000-000000000000-latch-"
 	admin := c.admin()
 	_, err := admin.Create(c.chroot+"/e/"+prefix+"0000000007", nil, zk.FlagEphemeral, zk.WorldACL(zk.PermAll))
@@ -127,7 +127,7 @@ func TestOnlyAZnodeOfThisSessionIsFoundAgain(t *testing.T) {
 // Who may not list the directory cannot find out what became of its create. The
 // session goes, and with it the znode.
 func TestAnUnfindableZnodeEndsTheSession(t *testing.T) {
-	c, client, s := protected(t, 4*time.Second)
+	c, client, s := protected(t, steady)
 	acl := []zk.ACL{{Perms: zk.PermAll &^ zk.PermRead, Scheme: "world", ID: "anyone"}}
 	must(t, s.EnsurePath(within(t, hang), "/blind", acl))
 	lost := c.at(client).LoseReply(faultproxy.OpCreate, 1)
@@ -164,7 +164,7 @@ func TestACancelledCreateLeavesNothing(t *testing.T) {
 			c := proxied(t, e)
 			c.proxies = c.proxies[:1]
 			p := c.proxies[0]
-			s := established(t, c.open(session.Config{Timeout: 4 * time.Second}))
+			s := established(t, c.open(session.Config{Timeout: steady}))
 			must(t, s.EnsurePath(within(t, hang), "/e", nil))
 			deleted := make(chan struct{}, 1)
 			p.OnFrame(func(f faultproxy.Frame) {
@@ -203,7 +203,7 @@ func TestACancelledCreateLeavesNothing(t *testing.T) {
 }
 
 func TestACreateThatCannotBeginEndsWithItsContext(t *testing.T) {
-	c, _, s := protected(t, 4*time.Second)
+	c, _, s := protected(t, steady)
 	c.all(func(p *faultproxy.Proxy) { p.Refuse(true) })
 	mark := c.log.mark()
 	c.all(func(p *faultproxy.Proxy) { p.Cut(false) })
@@ -224,7 +224,7 @@ func TestACreateThatCannotBeginEndsWithItsContext(t *testing.T) {
 }
 
 func TestALostDeleteReplyIsNoFailure(t *testing.T) {
-	c, client, s := protected(t, 4*time.Second)
+	c, client, s := protected(t, steady)
 	path, err := s.CreateProtected(within(t, hang), "/e", "latch-", nil, nil)
 	must(t, err)
 	lost := c.at(client).LoseReply(faultproxy.OpDelete, 1)
@@ -237,7 +237,7 @@ func TestALostDeleteReplyIsNoFailure(t *testing.T) {
 }
 
 func TestALostReplyToAWriteIsAnUnknownOutcome(t *testing.T) {
-	c, client, s := protected(t, 4*time.Second)
+	c, client, s := protected(t, steady)
 	lost := c.at(client).LoseReply(faultproxy.OpSetData, 1)
 	_, err := s.Set(within(t, hang), "/e", []byte("x"), -1)
 	if session.OutcomeOf(err) != session.OutcomeUnknown {
@@ -250,7 +250,7 @@ func TestALostReplyToAWriteIsAnUnknownOutcome(t *testing.T) {
 }
 
 func TestEnsurePathNeedsNoPermissionOnWhatIsThere(t *testing.T) {
-	c, _, s := protected(t, 4*time.Second)
+	c, _, s := protected(t, steady)
 	ctx := within(t, hang)
 	must(t, s.EnsurePath(ctx, "/a/b/c", nil))
 	_, err := c.admin().SetACL(c.chroot+"/a/b", []zk.ACL{{Perms: zk.PermAdmin, Scheme: "world", ID: "anyone"}}, -1)
@@ -265,7 +265,7 @@ func TestEnsurePathNeedsNoPermissionOnWhatIsThere(t *testing.T) {
 }
 
 func TestProtectedZnodesMayStandBelowTheRoot(t *testing.T) {
-	_, _, s := protected(t, 4*time.Second)
+	_, _, s := protected(t, steady)
 	path, err := s.CreateProtected(within(t, hang), "/", "latch-", nil, nil)
 	if err != nil || strings.Count(path, "/") != 1 {
 		t.Fatalf("created %q, %v", path, err)

@@ -55,12 +55,12 @@ func ExampleSession_Subscribe() {
 
 // A lost answer: Create cannot know what became of the znode, CreateProtected finds it.
 func ExampleSession_CreateProtected() {
-	e, err := zktest.New(zktest.Config{})
+	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer e.Close()
-	client, err := session.Open(e.ConnectString(), session.Config{Timeout: time.Second})
+	client, err := session.Open(e.ConnectString(), session.Config{Timeout: 10 * time.Second})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func ExampleSession_ACL() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	connect := func(auth ...session.Auth) (*session.Session, *session.Client) {
-		client, err := session.Open(servers, session.Config{Timeout: time.Second, Auth: auth})
+		client, err := session.Open(servers, session.Config{Timeout: 10 * time.Second, Auth: auth})
 		if err != nil {
 			log.Fatal(err)
 		}

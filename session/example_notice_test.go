@@ -14,7 +14,7 @@ import (
 // One session finishes with a place and says so in the transaction that deletes it. Another one that waits
 // for the place is told by an event, and need not read anything.
 func ExampleWatch_AwaitNotice() {
-	e, err := zktest.New(zktest.Config{})
+	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 
 // Two places at once. A process that does the same gets the same order in both directories.
 func ExampleSession_CreatePlaces() {
-	e, err := zktest.New(zktest.Config{})
+	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -13,12 +13,12 @@ import (
 // The answer to a write is lost. Without QuorumSync the read could come from a server that does not know of the
 // write, or from before it is carried out.
 func ExampleSession_QuorumSync() {
-	e, err := zktest.New(zktest.Config{})
+	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer e.Close()
-	client, err := session.Open(e.ConnectString(), session.Config{Timeout: time.Second})
+	client, err := session.Open(e.ConnectString(), session.Config{Timeout: 10 * time.Second})
 	if err != nil {
 		log.Fatal(err)
 	}

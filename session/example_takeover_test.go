@@ -16,7 +16,7 @@ import (
 // One session holds two places and is cut off. Another hears no heartbeat of it, and takes over,
 // long before the ensemble would end the session.
 func ExampleSession_Listen() {
-	e, err := zktest.New(zktest.Config{Servers: 3})
+	e, err := zktest.New(zktest.Config{Servers: 3, MaxSessionTimeout: time.Minute})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func ExampleSession_Listen() {
 // A place that waits needs no lease. While the session beats for another place it has one all the
 // same, so that it need not be waited for when its time comes.
 func ExampleSession_Reserve() {
-	e, err := zktest.New(zktest.Config{Servers: 3})
+	e, err := zktest.New(zktest.Config{Servers: 3, MaxSessionTimeout: time.Minute})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func ExampleSession_Reserve() {
 
 // member returns a session of a client on a host.
 func member(ctx context.Context, e *zktest.Ensemble, host *zktest.Host) (s *session.Session, close func()) {
-	client, err := session.Open(e.ConnectString(), session.Config{Timeout: 4 * time.Second, Lease: time.Second, Dial: host.Dial})
+	client, err := session.Open(e.ConnectString(), session.Config{Timeout: 10 * time.Second, Lease: time.Second, Dial: host.Dial})
 	if err != nil {
 		log.Fatal(err)
 	}

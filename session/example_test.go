@@ -15,7 +15,7 @@ import (
 
 // testServers starts an ensemble inside this process, in place of a real one.
 func testServers() (connect string, stop func()) {
-	e, err := zktest.New(zktest.Config{Servers: 3})
+	e, err := zktest.New(zktest.Config{Servers: 3, MaxSessionTimeout: time.Minute})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func Example() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 
-	client, err := session.Open(servers, session.Config{Timeout: time.Second})
+	client, err := session.Open(servers, session.Config{Timeout: 10 * time.Second})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func ExampleSession_Hold() {
 	defer stop()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	client, err := session.Open(servers, session.Config{Timeout: time.Second})
+	client, err := session.Open(servers, session.Config{Timeout: 10 * time.Second})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func ExampleSession_Watch() {
 	defer stop()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	client, err := session.Open(servers, session.Config{Timeout: time.Second})
+	client, err := session.Open(servers, session.Config{Timeout: 10 * time.Second})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func ExampleOutcomeOf() {
 	defer stop()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	client, err := session.Open(servers, session.Config{Timeout: time.Second})
+	client, err := session.Open(servers, session.Config{Timeout: 10 * time.Second})
 	if err != nil {
 		log.Fatal(err)
 	}

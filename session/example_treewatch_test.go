@@ -12,12 +12,12 @@ import (
 
 // A program keeps a copy of two znodes. When one changes, the event says which.
 func ExampleSession_WatchTree() {
-	e, err := zktest.New(zktest.Config{})
+	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer e.Close()
-	client, err := session.Open(e.ConnectString(), session.Config{Timeout: 2 * time.Second})
+	client, err := session.Open(e.ConnectString(), session.Config{Timeout: 10 * time.Second})
 	if err != nil {
 		log.Fatal(err)
 	}

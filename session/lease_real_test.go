@@ -13,7 +13,7 @@ import (
 
 func TestALeaseIsHadWithTheFirstBeatAndKept(t *testing.T) {
 	c := proxied(t, three(t))
-	s := established(t, c.open(session.Config{Timeout: steady}))
+	s := established(t, c.open(session.Config{Timeout: steady, Lease: leased}))
 	p, l := held(t, s)
 	ticker := time.NewTicker(5 * time.Millisecond)
 	defer ticker.Stop()
@@ -37,7 +37,7 @@ func TestALeaseIsHadWithTheFirstBeatAndKept(t *testing.T) {
 // for a sign that the znode was still there.
 func TestAPlaceThatIsDeletedGetsNoMoreOfTheLeaseAndTheOthersGoOn(t *testing.T) {
 	c := proxied(t, three(t))
-	s := established(t, c.open(session.Config{Timeout: steady}))
+	s := established(t, c.open(session.Config{Timeout: steady, Lease: leased}))
 	_, other := held(t, s)
 	p := hold(t, s, "/other")
 	l := p.lease(t)

@@ -26,9 +26,9 @@ func TestMain(m *testing.M) {
 	ensemble.CloseShared()
 }
 
-// steady is the longest session timeout that the shared ensemble grants. A lease lasts for 4 s then, so that no session
-// loses it because the machine has other things to do for three.
-const steady = 10 * time.Second
+// steady is a session timeout, and leased a lease, that no session loses because the machine has other things to do for
+// some seconds.
+const steady, leased = 20 * time.Second, 8 * time.Second
 
 // hang is how long a test waits for what should happen much sooner.
 const hang = await.Bound
@@ -39,9 +39,9 @@ func within(t testing.TB, d time.Duration) context.Context {
 	return ctx
 }
 
-// three returns the ensemble that the tests of this package share. T may be 1 s to 10 s.
+// three returns the ensemble that the tests of this package share. T may be 1 s to 1 min.
 func three(t testing.TB) *ensemble.Ensemble {
-	return ensemble.Shared(t, ensemble.Config{Servers: 3})
+	return ensemble.Shared(t, ensemble.Config{Servers: 3, MaxSessionTimeout: time.Minute})
 }
 
 // A cluster is the shared ensemble with a proxy before each server, and a log.
@@ -233,7 +233,7 @@ func (s *socket) Close() error {
 // those that stay.
 func leftovers() string {
 	var found []string
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); runtime.Gosched() {
+	for end := time.Now().Add(hang); time.Now().Before(end); runtime.Gosched() {
 		found = nil
 		buf := make([]byte, 1<<20)
 		for _, stack := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {

@@ -14,14 +14,19 @@ import (
 
 // A leader whose followers are silent answers a sync. So does a leader that was deposed and does not know it.
 func TestOnServersALeaderThatIsAloneAnswersNoQuorumSync(t *testing.T) {
-	e := ensemble.ForTest(t, ensemble.Config{Servers: 3, SyncLimit: 60}) // the leader takes long to find out
+	e := ensemble.ForTest(t, ensemble.Config{Servers: 3, SyncLimit: 60, MaxSessionTimeout: time.Minute}) // the leader takes long to find out
 	leader, err := e.Leader(within(t, hang))
 	must(t, err)
-	s := established(t, open(t, leader.Addr(), session.Config{Timeout: 10 * time.Second}))
+	s := established(t, open(t, leader.Addr(), session.Config{Timeout: time.Minute}))
 	if there, err := s.QuorumSync(within(t, hang), "/"); !there || err != nil {
 		t.Fatalf("QuorumSync: %v, %v", there, err)
 	}
-	followers := e.Followers(within(t, hang))
+	var followers []*ensemble.Server
+	for _, f := range e.Servers() {
+		if f != leader {
+			followers = append(followers, f)
+		}
+	}
 	for _, f := range followers {
 		must(t, f.Freeze())
 		defer f.Thaw()
@@ -52,7 +57,7 @@ func TestOnServersALeaderThatIsAloneAnswersNoQuorumSync(t *testing.T) {
 // A refused check is a transaction, too: it takes a zxid.
 func TestOnServersAQuorumSyncNeedsNoPermission(t *testing.T) {
 	e := three(t)
-	s := established(t, open(t, e.ConnectString(), session.Config{Timeout: 4 * time.Second}))
+	s := established(t, open(t, e.ConnectString(), session.Config{Timeout: steady}))
 	hidden := zk.DigestACL(zk.PermAll, "somebody", "else")
 	_, err := s.Create(within(t, hang), "/quorum-hidden", nil, zk.FlagEphemeral, hidden)
 	must(t, err)

@@ -43,7 +43,7 @@ func TestASessionSurvivesTheDeathOfItsServer(t *testing.T) {
 func TestAWaitingSessionLeavesAFrozenFollowerInTime(t *testing.T) {
 	e := three(t)
 	c := proxied(t, e)
-	const T = 6 * time.Second
+	const T = steady
 	f := c.follower()
 	_, s := c.openVia(f, session.Config{Timeout: T})
 	mark := c.log.mark()
@@ -62,7 +62,7 @@ func TestALeaseOutlivesAFrozenFollower(t *testing.T) {
 	c := proxied(t, e)
 	const T = steady
 	f := c.follower()
-	_, s := c.openVia(f, session.Config{Timeout: T})
+	_, s := c.openVia(f, session.Config{Timeout: T, Lease: leased})
 	_, l := held(t, s)
 	mark := c.log.mark()
 	begin := time.Now()
@@ -90,7 +90,7 @@ func keepsValid(t *testing.T, c *cluster, s *session.Session, l *session.Lease) 
 // well.
 func TestASilentServerIsPassedByWhileReconnecting(t *testing.T) {
 	c := proxied(t, three(t))
-	const T = 6 * time.Second
+	const T = steady
 	client, s := c.openVia(0, session.Config{Timeout: T})
 	c.all(func(p *faultproxy.Proxy) { p.Refuse(true) })
 	silent := c.proxies[1]
@@ -110,7 +110,7 @@ func TestASilentServerIsPassedByWhileReconnecting(t *testing.T) {
 
 func TestASessionSurvivesASilenceOfAllServers(t *testing.T) {
 	c := proxied(t, three(t))
-	s := c.established(c.open(session.Config{Timeout: 6 * time.Second}))
+	s := c.established(c.open(session.Config{Timeout: steady}))
 	mark := c.log.mark()
 	c.all(func(p *faultproxy.Proxy) { p.Drop(faultproxy.Both, true) })
 	c.log.await(mark, "session suspended")
@@ -137,7 +137,7 @@ func TestASessionThatNobodyAnswersForIsReplaced(t *testing.T) {
 // sign of life.
 func TestAPartitionToTheServerCountsAsSilence(t *testing.T) {
 	c := proxied(t, three(t))
-	const T = 6 * time.Second
+	const T = steady
 	client, s := c.openVia(0, session.Config{Timeout: T})
 	ctx := within(t, hang)
 	admin := c.admin()
@@ -183,7 +183,7 @@ func TestALeaseOutlivesAPartitionInEitherDirection(t *testing.T) {
 	for _, dir := range []faultproxy.Dir{faultproxy.ToServer, faultproxy.ToClient} {
 		t.Run(dir.String(), func(t *testing.T) {
 			c := proxied(t, three(t))
-			client, s := c.openVia(0, session.Config{Timeout: steady})
+			client, s := c.openVia(0, session.Config{Timeout: steady, Lease: leased})
 			_, l := held(t, s)
 			mark := c.log.mark()
 			c.at(client).Drop(dir, true)
@@ -196,7 +196,7 @@ func TestALeaseOutlivesAPartitionInEitherDirection(t *testing.T) {
 func TestTheEnsembleMayStartAfterTheClient(t *testing.T) {
 	c := proxied(t, three(t))
 	c.all((*faultproxy.Proxy).Unlisten)
-	client := c.open(session.Config{Timeout: 2 * time.Second})
+	client := c.open(session.Config{Timeout: steady})
 	for range 3 {
 		c.log.await(c.log.mark(), "cannot connect")
 	}
@@ -219,7 +219,7 @@ func TestAClientAheadOfARestoredEnsembleGetsANewSession(t *testing.T) {
 		t.Skip("SKIP: the data of an external ensemble cannot be restored")
 	}
 	c := proxied(t, e)
-	client := c.open(session.Config{Timeout: time.Second})
+	client := c.open(session.Config{Timeout: 4 * time.Second})
 	s := established(t, client)
 	must(t, s.EnsurePath(within(t, hang), "/a/b/c", nil))
 	must(t, e.Servers()[0].Kill())

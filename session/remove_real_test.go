@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/go-zookeeper/zk"
 
@@ -26,7 +25,7 @@ type removing struct {
 }
 
 func removeMany(t *testing.T, n int, ctx context.Context) *removing {
-	c, client, s := protected(t, 4*time.Second)
+	c, client, s := protected(t, steady)
 	r := &removing{c: c, s: s, at: c.at(client), done: make(chan error, n)}
 	for i := range n {
 		path, err := s.Create(within(t, hang), fmt.Sprintf("/e/%d", i), nil, zk.FlagEphemeral, nil)

@@ -36,7 +36,7 @@ func measure(t *testing.T) usage {
 // settled measures until nothing is above the bound any more, or gives up.
 func settled(t *testing.T, bound usage) usage {
 	t.Helper()
-	for end := time.Now().Add(5 * time.Second); ; runtime.Gosched() {
+	for end := time.Now().Add(hang); ; runtime.Gosched() {
 		u := measure(t)
 		if u.goroutines <= bound.goroutines && u.files <= bound.files && u.heap <= bound.heap || time.Now().After(end) {
 			return u
@@ -65,7 +65,7 @@ func quietly(t *testing.T, e *ensemble.Ensemble, cfg session.Config) (*faultprox
 }
 
 func TestAThousandReconnectsLeaveNothingBehind(t *testing.T) {
-	p, client := quietly(t, three(t), session.Config{Timeout: 10 * time.Second})
+	p, client := quietly(t, three(t), session.Config{Timeout: steady})
 	s := established(t, client)
 	must(t, s.EnsurePath(within(t, hang), "/w", nil))
 	w := s.Watch("/w", make(chan struct{}, 1))
@@ -102,7 +102,7 @@ func TestAThousandReconnectsLeaveNothingBehind(t *testing.T) {
 func TestAHundredSessionsLeaveNothingBehind(t *testing.T) {
 	e := three(t)
 	one := func() {
-		client, err := session.Open(e.ConnectString()+"/"+t.Name(), session.Config{Timeout: 2 * time.Second})
+		client, err := session.Open(e.ConnectString()+"/"+t.Name(), session.Config{Timeout: steady})
 		must(t, err)
 		s := established(t, client)
 		p, _ := held(t, s)
@@ -141,7 +141,7 @@ func TestAHundredExpiriesLeaveNothingBehind(t *testing.T) {
 
 // Callers that give up during an outage leave nothing to be carried out later.
 func TestAnOutageGathersNoCalls(t *testing.T) {
-	p, client := quietly(t, three(t), session.Config{Timeout: 10 * time.Second})
+	p, client := quietly(t, three(t), session.Config{Timeout: steady})
 	s := established(t, client)
 	p.Refuse(true)
 	p.Cut(false)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
@@ -30,8 +31,8 @@ func TestRealServersOfEachReleaseKeepNoWatchesThatNobodyWants(t *testing.T) {
 			if c.release == "" && (os.Getenv("ZOOKEEPER_VERSION") != "" || os.Getenv("ZK_SERVERS") != "") {
 				t.Skip("the servers are of another release than expected")
 			}
-			x := proxied(t, ensemble.ForTest(t, ensemble.Config{Servers: 1, Version: c.release}))
-			client := x.open(session.Config{Timeout: steady})
+			x := proxied(t, ensemble.ForTest(t, ensemble.Config{Servers: 1, Version: c.release, MaxSessionTimeout: time.Minute}))
+			client := x.open(patient)
 			s := x.established(client)
 			ctx := within(t, hang)
 			_, l := held(t, s)
@@ -73,6 +74,9 @@ func TestRealServersOfEachReleaseKeepNoWatchesThatNobodyWants(t *testing.T) {
 	}
 }
 
+// patient is for a session that is not to reconnect by itself, because the machine has other things to do.
+var patient = session.Config{Timeout: time.Minute, Lease: 30 * time.Second}
+
 // settles waits until count is want.
 func settles(t *testing.T, what string, want int, count func() int) {
 	t.Helper()
@@ -82,9 +86,9 @@ func settles(t *testing.T, what string, want int, count func() int) {
 
 // Servers with the watch manager that is made for very many watches know no others than one-shot ones. They say so.
 func TestARealServerThatRefusesAWatchOnATreeIsAskedOnce(t *testing.T) {
-	x := proxied(t, ensemble.ForTest(t, ensemble.Config{Servers: 1,
+	x := proxied(t, ensemble.ForTest(t, ensemble.Config{Servers: 1, MaxSessionTimeout: time.Minute,
 		JVM: []string{"-Dzookeeper.watchManagerName=org.apache.zookeeper.server.watch.WatchManagerOptimized"}}))
-	client := x.open(session.Config{Timeout: steady})
+	client := x.open(patient)
 	s := x.established(client)
 	ctx := within(t, hang)
 	must(t, s.EnsurePath(ctx, "/w", nil))

@@ -16,11 +16,11 @@ import (
 // client once, with the connect string of its own ensemble, and takes the client's next
 // session when a wait ends because this one is over.
 func connect() (ctx context.Context, s *session.Session, done func()) {
-	e, err := zktest.New(zktest.Config{})
+	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {
 		log.Fatal(err)
 	}
-	client, err := session.Open(e.ConnectString(), session.Config{Timeout: 2 * time.Second})
+	client, err := session.Open(e.ConnectString(), session.Config{Timeout: 10 * time.Second})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -48,7 +48,7 @@ type fixture struct {
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	e := ensemble.Shared(t, ensemble.Config{Servers: 3})
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	t.Cleanup(cancel)
 	x := &fixture{t: t, ctx: ctx, server: e.Servers()[0], lose: new(atomic.Int32)}
 	x.proxy = faultproxy.ForTest(t, x.server.Addr())

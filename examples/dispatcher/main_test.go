@@ -22,7 +22,7 @@ const hang = 4 * time.Minute
 
 func TestAllJobsAreWorkedAtThoughProcessesDie(t *testing.T) {
 	// Long times hold on a busy machine.
-	p := proc.Start(t, exe, "-timeout", "6s", "-lease", "2s", "-jobs", "8")
+	p := proc.Start(t, exe, "-timeout", "10s", "-lease", "4s", "-jobs", "8")
 	if code, stderr := p.Exit(hang); code != 0 || stderr != "" {
 		t.Fatalf("exit code %d, stderr %q; want 0 and none", code, stderr)
 	}

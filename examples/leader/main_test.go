@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 }
 
 // hang guards against a program that does not end.
-const hang = time.Minute
+const hang = 3 * time.Minute
 
 func hasAll(line string, words ...string) bool {
 	for _, word := range words {
@@ -39,8 +39,10 @@ func hasAll(line string, words ...string) bool {
 // checks what it says of that.
 func showsAll(t *testing.T, args ...string) {
 	t.Helper()
-	p := proc.Start(t, exe, args...)
-	p.Until(0, "the end of a pause", func(line string) bool { return strings.Contains(line, "woke up: its first Valid() was false") })
+	p := proc.Start(t, exe, append([]string{"-lease", "2s"}, args...)...) // a busy machine loses shorter leases
+	for _, want := range []string{"is deposed: resigned", "is started again", "woke up: its first Valid() was false"} {
+		p.Until(0, want, func(line string) bool { return strings.Contains(line, want) })
+	}
 	p.Signal(os.Interrupt)
 	code, stderr := p.Exit(hang)
 	if code != 0 || stderr != "" {
@@ -48,7 +50,7 @@ func showsAll(t *testing.T, args ...string) {
 	}
 	all := p.Lines()
 	for _, want := range [][]string{
-		{" LEADS with token "}, {" is heir"}, {" leads, token ", "lease", " ms"},
+		{" LEADS with token "}, {" is heir"}, {" leads, token ", "lease "},
 		{"is asked to resign"}, {"is deposed: resigned"},
 		{"is killed (kill -9)"}, {"is started again"},
 		{"is paused (SIGSTOP)"}, {"goes on (SIGCONT)"},
@@ -67,11 +69,11 @@ func TestItShowsEachEndOfALeadership(t *testing.T) { showsAll(t) }
 
 func TestItRunsOnARealEnsemble(t *testing.T) {
 	e := ensemble.Shared(t, ensemble.Config{Servers: 3})
-	showsAll(t, "-zk", e.ConnectString(), "-path", "/show", "-timeout", "2s")
+	showsAll(t, "-zk", e.ConnectString(), "-path", "/show")
 }
 
 func TestForEndsItWithSuccess(t *testing.T) {
-	p := proc.Start(t, exe, "-for", "1s")
+	p := proc.Start(t, exe, "-for", "10s") // long enough that somebody leads, also on a busy machine
 	if code, stderr := p.Exit(hang); code != 0 || stderr != "" {
 		t.Errorf("exit code %d, stderr %q; want 0 and none", code, stderr)
 	}

@@ -70,7 +70,7 @@ func (s *show) perform(ctx context.Context) error {
 	if child.CanPause {
 		acts = append(acts, s.pause)
 	}
-	for i := 0; ; i++ {
+	for i := 0; ; {
 		if err := s.Until(ctx, "leader with an heir", s.history.settled); err != nil {
 			return err
 		}
@@ -85,6 +85,7 @@ func (s *show) perform(ctx context.Context) error {
 		if err := acts[i%len(acts)](ctx, leader); err != nil {
 			return err
 		}
+		i++
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 func TestTheDemonstrationShowsWhoIsThere(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	// Long times hold on a busy machine.
-	if code := run([]string{"-timeout", "6s", "-lease", "2s"}, &stdout, &stderr); code != 0 {
+	if code := run([]string{"-timeout", "10s", "-lease", "4s"}, &stdout, &stderr); code != 0 {
 		t.Fatalf("exit code %d: %s\n%s", code, &stderr, &stdout)
 	}
 	out := stdout.String()

@@ -20,10 +20,10 @@ import (
 )
 
 // T is the session timeout in the tests with processes.
-const T = 4 * time.Second
+const T = 8 * time.Second
 
 // hang guards against hanging; nothing is measured by it.
-const hang = 30 * time.Second
+const hang = 2 * time.Minute
 
 // virtualHang is the same in a bubble, where work that is not stopped would go on for ever
 // without any time passing outside.

@@ -43,11 +43,12 @@ func TestMain(m *testing.M) {
 }
 
 // T and D are the session timeout and the lease of all singletons. A busy machine loses shorter
-// leases, which ends the job as it should and the test as it should not.
-const T, D = 20 * time.Second, 2 * time.Second
+// leases, which ends the job as it should and the test as it should not. And a sixteenth of D is
+// what a guardian, or a supervisor, may be late.
+const T, D = 20 * time.Second, 6 * time.Second
 
 // hang guards against a program that does not end.
-const hang = 20 * time.Second
+const hang = 90 * time.Second
 
 // testJob is a job that beats on stdout, each beat one write: "beat <name> <token> <CLOCK_MONOTONIC>".
 // Its words: beats=N to end with exit=N after so many, ignore to ignore SIGTERM, spawn to start

@@ -163,7 +163,7 @@ func TestAStoppedGuardianDoesNotSaveTheJob(t *testing.T) {
 	for _, c := range []struct {
 		name, flags string
 		granted     time.Duration
-	}{{"as asked", "", T}, {"shorter", "-lease 8s", 2 * D}} {
+	}{{"as asked", "", T}, {"shorter", "-lease 10s", 2 * D}} {
 		t.Run(c.name, func(t *testing.T) {
 			e := granting(t, c.granted)
 			first := e.start(t, c.flags, "spawn ignore")

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 }
 
 // hang guards against a program that does not end.
-const hang = time.Minute
+const hang = 3 * time.Minute
 
 var address = regexp.MustCompile(`http://127\.0\.0\.1:\d+/`)
 

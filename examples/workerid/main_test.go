@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 }
 
 // hang guards against a program that does not end.
-const hang = 2 * time.Minute
+const hang = 4 * time.Minute
 
 // size is the default of -size.
 const size = 4

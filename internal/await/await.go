@@ -11,7 +11,7 @@ import (
 
 const (
 	// Bound is how long a test waits. What it waits for comes much sooner, unless the machine is busy with other things.
-	Bound = time.Minute
+	Bound = 3 * time.Minute
 	// Step is the time between two looks.
 	Step = 10 * time.Millisecond
 )

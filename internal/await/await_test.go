@@ -27,7 +27,7 @@ func TestUntilReturnsAsSoonAsItIsSo(t *testing.T) {
 }
 
 func TestUntilSaysWhatItHasWaitedFor(t *testing.T) {
-	failsWith(t, "no leader within 1m0s; 2 in line; two errors", func(tb TB) {
+	failsWith(t, "no leader within 3m0s; 2 in line; two errors", func(tb TB) {
 		Until(tb, "leader", func() bool { return false }, func() any { return "2 in line" }, func() any { return "two errors" })
 	})
 }
@@ -59,7 +59,7 @@ func TestAListWaitsForWhatIsTold(t *testing.T) {
 
 func TestAListSaysWhatItHasWaitedFor(t *testing.T) {
 	var l List[int]
-	failsWith(t, "no seven within 1m0s; [6 5]", func(tb TB) {
+	failsWith(t, "no seven within 3m0s; [6 5]", func(tb TB) {
 		l.Add(6)
 		l.Add(5)
 		l.Next(tb, "seven", 0, 1, func(i int) bool { return i == 7 }, func() any { return l.All() })

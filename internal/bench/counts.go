@@ -87,7 +87,7 @@ var errMoved = errors.New("a session has changed its connection meanwhile")
 
 // countFailover counts one failover in which no connection is lost.
 func countFailover(l *lab, candidates, sessions int) (one cost, rest atRest, err error) {
-	for range 5 {
+	for range 15 {
 		one, rest, err = tryFailover(l, candidates, sessions)
 		if !errors.Is(err, errMoved) {
 			break

@@ -50,7 +50,7 @@ type permitCost struct {
 // countPermits tries again where a session has changed its connection, which costs requests of its
 // own.
 func countPermits(l *lab, waiting, sessions int) (c permitCost, err error) {
-	for range 5 {
+	for range 15 {
 		if c, err = tryPermits(l, waiting, sessions); !errors.Is(err, errMoved) {
 			break
 		}

@@ -166,7 +166,7 @@ func (c *campaign) build(ctx context.Context, n int) (*rig, error) {
 func (c *campaign) round(ctx context.Context, rg *rig, j job) (fit bool) {
 	for attempt := 1; ; attempt++ {
 		begin := time.Now()
-		r, err := c.attempt(ctx, rg, j)
+		r, err := c.attempt(ctx, rg, j, attempt)
 		switch {
 		case ctx.Err() != nil:
 			return false // broken off: that shows nothing
@@ -182,11 +182,11 @@ func (c *campaign) round(ctx context.Context, rg *rig, j job) (fit bool) {
 }
 
 // attempt goes through a round. A bug in a fault must not cost the other rigs' work: a panic is an error.
-func (c *campaign) attempt(ctx context.Context, rg *rig, j job) (r *Round, err error) {
+func (c *campaign) attempt(ctx context.Context, rg *rig, j job, n int) (r *Round, err error) {
 	name := fnv.New64a()
 	io.WriteString(name, j.fault.Name)
 	r = &Round{
-		record: newRecord(), rig: rg, exe: c.Candidate, contender: c.Contender, peers: c.Peers, rng: rand.New(rand.NewPCG(j.seed, name.Sum64())),
+		record: newRecord(), rig: rg, attempt: n, exe: c.Candidate, contender: c.Contender, peers: c.Peers, rng: rand.New(rand.NewPCG(j.seed, name.Sum64())),
 		path: fmt.Sprintf("/%s-%d-%d", j.fault.number(), j.seed, history.Now()),
 	}
 	r.T, r.lease = cmp.Or(c.T, j.fault.T, usualT), cmp.Or(j.fault.Lease, c.Lease)

@@ -5,6 +5,7 @@ package campaign
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -100,17 +101,22 @@ func TestALibraryThatTrustsItsConnectionIsCaught(t *testing.T) {
 	}
 }
 
-// isCaught holds a campaign with a broken candidate or contender, and demands that it finds an overlap.
+// isCaught holds campaigns with a broken candidate or contender, and demands that one of them finds an overlap. One alone
+// may find none: on a busy machine a successor is as late as if it had waited.
 func isCaught(t *testing.T, v variant.Variant, name string, args ...string) (kept string) {
 	t.Helper()
 	kept = t.TempDir()
 	exe := filepath.Join(t.TempDir(), name)
 	v.Build(t, "../..", "build", "-o", exe, "github.com/zkrecipe/zkrecipe/examples/"+name)
-	cmd := program(t, append([]string{"-rigs", "1", "-" + name, exe, "-keep", kept}, args...)...)
-	out, _ := cmd.CombinedOutput()
-	if cmd.ProcessState.ExitCode() != 1 || !bytes.Contains(out, []byte("VIOLATION overlap")) {
-		t.Errorf("exit code %d:\n%s", cmd.ProcessState.ExitCode(), out)
+	for seed := range 5 {
+		cmd := program(t, append([]string{"-rigs", "1", "-" + name, exe, "-keep", kept, "-seed", fmt.Sprint(1 + 100*seed)}, args...)...)
+		out, _ := cmd.CombinedOutput()
+		if cmd.ProcessState.ExitCode() == 1 && bytes.Contains(out, []byte("VIOLATION overlap")) {
+			return kept
+		}
+		t.Logf("exit code %d:\n%s", cmd.ProcessState.ExitCode(), out)
 	}
+	t.Error("no campaign has found an overlap")
 	return kept
 }
 

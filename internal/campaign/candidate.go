@@ -99,8 +99,8 @@ func (c *candidate) resume() {
 	_ = c.cmd.Process.Signal(syscall.SIGCONT) // fails when it is gone
 }
 
-// leaveWithin is what a candidate promises for its leave, and a bit for a busy machine.
-const leaveWithin = 8 * time.Second
+// leaveWithin is what a candidate promises for its leave, 5 s, and as much as a busy machine may take from it.
+const leaveWithin = 20 * time.Second
 
 // leave asks the process to end, by a signal or by a word, and tells how it did if not as it should.
 func (c *candidate) leave(word string) error {

@@ -4,7 +4,6 @@ package campaign
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -59,7 +58,7 @@ func (r *Round) hold(ctx context.Context, s *ensemble.Server, p hold.Place) (*ho
 
 // reached waits until a thread stands at its place: that of the session tracker comes there when a session has expired.
 func (r *Round) reached(ctx context.Context, h *hold.Held) (thread string, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, 2*r.T+4*tick, errors.New("no session has expired"))
+	ctx, cancel := context.WithTimeoutCause(ctx, 4*r.T+4*tick, fmt.Errorf("%w: no session has expired", errAgain))
 	defer cancel()
 	return h.Wait(ctx)
 }

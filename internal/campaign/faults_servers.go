@@ -49,6 +49,9 @@ func followerCutAlone(ctx context.Context, r *Round) error {
 	late := time.Duration(elected - gone)
 	r.notes.measure("led after deletion", late)
 	if bound := session.Outlast(r.lease) + successorWithin + 2*r.stall.max(); late > bound {
+		if r.attempt < 3 { // servers and candidates may stand still while this process does not
+			return fmt.Errorf("%w: the successor led %v after the deletion", errAgain, late)
+		}
 		r.broken(history.Late, "the successor led %v after the deletion, the machine stood still for up to %v", late, r.stall.max())
 	}
 	// Ours has given up before. Who has not learns it when the follower drops its clients, for want of a leader.

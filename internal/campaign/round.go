@@ -22,7 +22,7 @@ const (
 
 	// settleWithin, in session timeouts, bounds how long after all is mended somebody must lead and everybody
 	// stand in line: sessions have to expire, delays between attempts have grown, and the machine is busy.
-	settleWithin = 15
+	settleWithin = 30
 
 	// hangs is when a round is given up.
 	hangs = 4 * time.Minute
@@ -36,6 +36,7 @@ var errAgain = errors.New("again")
 type Round struct {
 	*record
 	rig       *rig
+	attempt   int    // 1, 2, ... at the same round
 	exe       string // a candidate's
 	contender string // its
 	peers     bool   // see Config
@@ -203,8 +204,9 @@ func (r *Round) clean(ctx context.Context) error {
 		return err
 	}
 	for _, dir := range r.dirs() {
-		// Who was killed leaves a znode until the session expires: T, and the ensemble's buckets of a tick.
-		left, err := r.childless(ctx, dir, r.T+4*tick)
+		// Who was killed leaves a znode until the session expires: T, and the ensemble's buckets of a tick. A busy machine
+		// may be late by more than that.
+		left, err := r.childless(ctx, dir, r.T+leaveWithin)
 		if err != nil {
 			return err
 		}

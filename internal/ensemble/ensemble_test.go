@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/need"
 )
 
@@ -30,17 +31,15 @@ func within(t *testing.T) context.Context {
 func TestThreeServersFormAQuorumWithOneLeader(t *testing.T) {
 	e := Shared(t, Config{})
 	ctx := within(t)
-	modes := map[string]int{}
-	for _, s := range e.Servers() {
-		mode, err := s.Mode(ctx)
-		if err != nil {
-			t.Fatal(err)
+	var modes map[string]int
+	await.Until(t, "one leader and two followers", func() bool { // on a busy machine they may choose another leader meanwhile
+		modes = map[string]int{}
+		for _, s := range e.Servers() {
+			mode, _ := s.Mode(ctx)
+			modes[mode]++
 		}
-		modes[mode]++
-	}
-	if len(e.Servers()) != 3 || modes["leader"] != 1 || modes["follower"] != 2 {
-		t.Fatalf("modes %v, want one leader and two followers", modes)
-	}
+		return len(modes) == 2 && modes["leader"] == 1 && modes["follower"] == 2
+	}, func() any { return modes })
 	if got := strings.Join(e.Addrs(), ","); got != e.ConnectString() {
 		t.Errorf("ConnectString %q, want %q", e.ConnectString(), got)
 	}
@@ -83,9 +82,9 @@ func TestKilledFollowerIsGoneUntilRestarted(t *testing.T) {
 	if err := follower.Start(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if mode, err := follower.Mode(ctx); mode != "follower" {
-		t.Errorf("restarted server: mode %q, %v; want follower", mode, err)
-	}
+	var mode string
+	await.Until(t, "follower again", func() bool { mode, err = follower.Mode(ctx); return mode == "follower" },
+		func() any { return mode }, func() any { return err })
 }
 
 func TestFrozenServerAnswersOnlyAfterThaw(t *testing.T) {
@@ -143,8 +142,8 @@ func TestSharedHealsWhatTheLastTestBroke(t *testing.T) {
 		t.Fatal("the same Config gave another ensemble")
 	}
 	for _, s := range servers {
-		if _, err := s.Mode(within(t)); err != nil {
-			t.Errorf("server %d: %v", s.ID(), err)
+		if err := s.WaitServing(within(t)); err != nil { // it may look for another leader once more
+			t.Error(err)
 		}
 	}
 }

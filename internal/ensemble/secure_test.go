@@ -1,6 +1,7 @@
 package ensemble
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -10,6 +11,7 @@ import (
 	"encoding/pem"
 	"io"
 	"math/big"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -62,7 +64,11 @@ func TestSecurePortSpeaksTLS(t *testing.T) {
 	roots := x509.NewCertPool()
 	roots.AddCert(cert)
 	d := tls.Dialer{Config: &tls.Config{RootCAs: roots, ServerName: "zk.test"}}
-	conn, err := d.DialContext(within(t), "tcp", e.Servers()[0].SecureAddr())
+	var conn net.Conn
+	err := poll(within(t), func(ctx context.Context) (err error) { // the port opens after the other one
+		conn, err = d.DialContext(ctx, "tcp", e.Servers()[0].SecureAddr())
+		return err
+	}, func(err error) error { return err })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -119,7 +119,7 @@ func dial(t *testing.T, p *Proxy) *client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.SetDeadline(time.Now().Add(30 * time.Second)) // only so that a broken test ends
+	c.SetDeadline(time.Now().Add(2 * time.Minute)) // only so that a broken test ends
 	t.Cleanup(func() { c.Close() })
 	return &client{t, c}
 }
@@ -174,7 +174,7 @@ func (s *fakeServer) want(ops ...string) {
 			if got != op {
 				s.t.Fatalf("server got %q, want %q", got, op)
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(2 * time.Minute):
 			s.t.Fatalf("server did not get %q", op)
 		}
 	}
@@ -191,7 +191,7 @@ func setup(t *testing.T) (*fakeServer, *Proxy) {
 }
 
 func within(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -219,7 +219,7 @@ func await(t *testing.T, frames <-chan Frame, dir Dir, op Op) Frame {
 			if f.Dir == dir && f.Op == op {
 				return f
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(2 * time.Minute):
 			t.Fatalf("no %v %v", op, dir)
 		}
 	}

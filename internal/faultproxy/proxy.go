@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"sync"
+
+	"github.com/zkrecipe/zkrecipe/internal/loopback"
 )
 
 // Proxy listens on loopback and forwards to one server. Its methods may be called from any goroutine.
@@ -45,7 +47,7 @@ func New(target string) (*Proxy, error) {
 func newProxy(target string) *Proxy {
 	ctx, stop := context.WithCancel(context.Background())
 	return &Proxy{
-		ctx: ctx, stop: stop, addr: "127.0.0.1:0", target: target,
+		ctx: ctx, stop: stop, addr: net.JoinHostPort(loopback.Host(), "0"), target: target,
 		conns:   make(map[*conn]bool),
 		links:   map[Dir]*link{ToServer: {}, ToClient: {}},
 		changed: make(chan struct{}),

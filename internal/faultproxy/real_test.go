@@ -22,12 +22,12 @@ func TestRealClientAndServerAreUnderstood(t *testing.T) {
 	}
 	defer p.Close()
 	frames := record(p)
-	c, _, err := zk.Connect([]string{p.Addr()}, 4*time.Second, zk.WithLogger(silence{}))
+	c, _, err := zk.Connect([]string{p.Addr()}, 10*time.Second, zk.WithLogger(silence{}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if f := await(t, frames, ToClient, OpConnect); f.Session == 0 || f.Timeout != 4*time.Second {
+	if f := await(t, frames, ToClient, OpConnect); f.Session == 0 || f.Timeout != 10*time.Second {
 		t.Errorf("connect response %+v", f)
 	}
 

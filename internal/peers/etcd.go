@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/zkrecipe/zkrecipe/internal/loopback"
 	"github.com/zkrecipe/zkrecipe/internal/tether"
 )
 
@@ -87,10 +88,10 @@ func (c *EtcdCluster) Close() error {
 	return os.RemoveAll(c.dir)
 }
 
-// freeAddresses returns addresses on loopback at which nobody listens now.
+// freeAddresses returns addresses on loopback at which nobody listens.
 func freeAddresses(n int) (all []string, err error) {
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := net.Listen("tcp", net.JoinHostPort(loopback.Host(), "0"))
 		if err != nil {
 			return nil, err
 		}

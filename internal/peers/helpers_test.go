@@ -16,11 +16,11 @@ import (
 )
 
 // patience guards against hanging; nothing is measured by it.
-const patience = 3 * time.Minute
+const patience = 5 * time.Minute
 
 // The session timeouts: on a busy machine a short one ends terms by itself.
 const (
-	usual     = 4 * time.Second
+	usual     = 6 * time.Second
 	unhurried = 10 * time.Second // where the order of leaders must not change, and nobody crashes
 )
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/internal/history"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -167,8 +168,7 @@ func (f *field) middle(k Kind, peer *Peer, behind func(*Peer)) {
 // beatsOn waits for some beats of a leader that come after this call.
 func (f *field) beatsOn(p *Peer) {
 	f.t.Helper()
-	told := p.Lines()
-	for n, last := 0, told[len(told)-1].T; n < 20; {
+	for n, last := 0, history.Now(); n < 20; {
 		if l := f.wait(p, "beat"); l.T > last {
 			n++
 		}

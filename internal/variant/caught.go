@@ -27,7 +27,7 @@ func EachIsCaught(t *testing.T, root string) {
 	}
 	set.EachInParallel(t, func(t *testing.T, v Variant, broken func(args ...string) *exec.Cmd) {
 		pattern := "^" + strings.ReplaceAll(v.Head["test"], "/", "$/^") + "$"
-		out, err := broken("-test.timeout", "100s", "-test.run", pattern).CombinedOutput()
+		out, err := broken("-test.timeout", "5m", "-test.run", pattern).CombinedOutput()
 		if err == nil || !strings.Contains(string(out), "--- FAIL") && !strings.Contains(string(out), "panic: runtime error") {
 			t.Errorf("not caught by %s: %s\n%s", v.Head["test"], v.Head["what"], out)
 		}

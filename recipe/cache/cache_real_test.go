@@ -44,7 +44,7 @@ func onReal(t *testing.T, f func(r *realServers)) {
 
 func newRealServers(t *testing.T, e *ensemble.Ensemble) *realServers {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute) // guards against hanging; nothing is measured by it
 	t.Cleanup(cancel)
 	r := &realServers{t: t, ctx: ctx, servers: e}
 	var err error

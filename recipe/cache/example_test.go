@@ -18,11 +18,11 @@ import (
 // start returns a client of an ensemble inside this process, which holds /config, and somebody
 // else's session there.
 func start() (ctx context.Context, client *session.Client, other *session.Session, stop func()) {
-	e, err := zktest.New(zktest.Config{})
+	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {
 		log.Fatal(err)
 	}
-	client, err = session.Open(e.ConnectString(), session.Config{Timeout: 2 * time.Second})
+	client, err = session.Open(e.ConnectString(), session.Config{Timeout: 10 * time.Second})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func ExampleNew() {
 // A test of code that uses a cache takes milliseconds: an ensemble runs inside the test, somebody
 // writes, and the cache's session is lost.
 func Example_testing() {
-	e, err := zktest.New(zktest.Config{}) // in a test: zktest.Start(t)
+	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute}) // in a test: zktest.Start(t)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -39,7 +39,5 @@ func TestTheLeadershipPassesDownTheLine(t *testing.T) {
 			t.Errorf("Run returned %v", c.err)
 		}
 	}
-	if left := children(t, all[0].client, path); len(left) != 0 {
-		t.Errorf("left behind: %v", left)
-	}
+	empty(t, all[0].client, path)
 }

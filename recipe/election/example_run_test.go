@@ -22,7 +22,7 @@ func connect() (client *session.Client, done func()) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client, err = session.Open(ensemble.ConnectString(), session.Config{Timeout: 4 * time.Second})
+	client, err = session.Open(ensemble.ConnectString(), session.Config{Timeout: 10 * time.Second})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package election_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -26,9 +27,9 @@ func TestMain(m *testing.M) {
 	ensemble.CloseShared()
 }
 
-// steady is the session timeout that most tests ask for, the longest that the shared ensemble grants. A lease lasts
-// for 4 s then, so that no candidate loses it because the machine has other things to do for three.
-const steady = 10 * time.Second
+// steady is the session timeout that most tests ask for, and leased the lease beside it: no candidate loses it because the
+// machine has other things to do for some seconds.
+const steady, leased = 20 * time.Second, 6 * time.Second
 
 // T is a session timeout for tests that wait for what happens once in so long.
 const T = 2 * time.Second
@@ -53,6 +54,9 @@ func open(t *testing.T, connect string, cfg session.Config) *session.Client {
 	t.Helper()
 	if cfg.Timeout == 0 {
 		cfg.Timeout = steady
+	}
+	if cfg.Timeout == steady {
+		cfg.Lease = cmp.Or(cfg.Lease, leased)
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = shared.Logger(t.Name())
@@ -244,6 +248,13 @@ func children(t *testing.T, client *session.Client, path string) []string {
 		t.Fatal(err)
 	}
 	return names
+}
+
+// empty waits until nobody is left in line: what was under way when a context ended may be taken back in the background.
+func empty(t *testing.T, client *session.Client, path string) {
+	t.Helper()
+	var left []string
+	await.Until(t, "empty line", func() bool { left = children(t, client, path); return len(left) == 0 }, func() any { return left })
 }
 
 // noDelete lets everybody do everything but delete children.

@@ -18,7 +18,7 @@ import (
 // a multi tells about a refusal.
 
 // shortLease is a lease that has nothing to do with the session timeout beside it.
-var shortLease = session.Config{Timeout: steady, Lease: 2 * time.Second}
+var shortLease = session.Config{Timeout: steady, Lease: 4 * time.Second}
 
 // vanish lets nothing pass any more, in either direction, and nobody sees a connection end.
 func (w *wire) vanish() {

@@ -217,10 +217,10 @@ func TestCandidatesWaitForAnEnsembleThatStartsLater(t *testing.T) {
 func TestARestartedCandidateDoesNotTakeOverItsFormerZnode(t *testing.T) {
 	e, path := three(t), pathFor(t)
 	w := wireTo(t, e)
-	before := run(t, open(t, w.ConnectString(), session.Config{Timeout: short}), path, "same", election.Config{})
+	before := run(t, open(t, w.ConnectString(), session.Config{}), path, "same", election.Config{})
 	old := before.term()
 	w.crash()
-	after := run(t, open(t, e.ConnectString(), session.Config{Timeout: short}), path, "same", election.Config{})
+	after := run(t, open(t, e.ConnectString(), session.Config{}), path, "same", election.Config{})
 	if ev := after.events.wait(election.EventJoined, 1); ev.Position != 1 || ev.Node == old.Node() {
 		t.Errorf("joined as %s with %d ahead; want behind the old znode", ev.Node, ev.Position)
 	}

@@ -55,8 +55,7 @@ func TestFiftyHandOversBetweenCandidatesOfOneClient(t *testing.T) {
 	if elected < 50 {
 		t.Errorf("%d terms", elected)
 	}
-	// A create that was under way is taken back in the background.
-	await.Until(t, "empty line", func() bool { return len(children(t, shared, path)) == 0 })
+	empty(t, shared, path)
 }
 
 func TestManyElectionsShareOneClient(t *testing.T) {

@@ -260,8 +260,8 @@ func TestAZnodeThatMustNotBeDeletedEndsTheSessionRatherThanStay(t *testing.T) {
 }
 
 func TestAnObserverBelievesARestoredBackup(t *testing.T) {
-	old, fresh := zktest.Start(t), zktest.Start(t, zktest.Config{MaxSessionTimeout: steady})
-	x := open(t, old.ConnectString(), session.Config{Timeout: time.Second})
+	old, fresh := zktest.Start(t, zktest.Config{MaxSessionTimeout: 4 * time.Second}), zktest.Start(t, zktest.Config{MaxSessionTimeout: steady})
+	x := open(t, old.ConnectString(), session.Config{Timeout: 4 * time.Second})
 	s, err := x.Session(within(t))
 	if err != nil {
 		t.Fatal(err)
@@ -273,7 +273,7 @@ func TestAnObserverBelievesARestoredBackup(t *testing.T) {
 	}
 	run(t, x, "/e", "x", election.Config{})
 	at := &redirect{addr: old.Addrs()[0]}
-	client := open(t, "ensemble:2181", session.Config{Timeout: time.Second, Dial: at.dial})
+	client := open(t, "ensemble:2181", session.Config{Timeout: 4 * time.Second, Dial: at.dial})
 	o := observe(t, client, "/e")
 	defer o.Close()
 	ctx, cancel := context.WithCancel(within(t))

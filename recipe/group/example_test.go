@@ -15,7 +15,7 @@ import (
 // connect returns a client of an ensemble inside this process. A service opens its client once, with
 // the connect string of its own ensemble.
 func connect() (ctx context.Context, client *session.Client, done func()) {
-	e, err := zktest.New(zktest.Config{})
+	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -159,7 +159,7 @@ func ExampleStyle() {
 // A test of a worker's code takes milliseconds: an ensemble runs inside the test, a session is expired
 // there, and another member leaves. The worker hears of both.
 func Example_testing() {
-	e, err := zktest.New(zktest.Config{}) // in a test: zktest.Start(t)
+	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute}) // in a test: zktest.Start(t)
 	if err != nil {
 		log.Fatal(err)
 	}

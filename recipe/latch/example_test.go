@@ -14,7 +14,7 @@ import (
 // Traffic begins when each of three shards is loaded. A shard that is loaded twice, because its
 // process was restarted, counts once.
 func Example() {
-	e, err := zktest.New(zktest.Config{}) // a service has an ensemble of its own
+	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute}) // a service has an ensemble of its own
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -16,12 +16,12 @@ import (
 
 // An election with metrics. The registry is served as ever, by promhttp for instance.
 func Example() {
-	ensemble, err := zktest.New(zktest.Config{}) // a service has an ensemble of its own
+	ensemble, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute}) // a service has an ensemble of its own
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer ensemble.Close()
-	client, err := session.Open(ensemble.ConnectString(), session.Config{Timeout: 2 * time.Second})
+	client, err := session.Open(ensemble.ConnectString(), session.Config{Timeout: 10 * time.Second})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -54,12 +54,12 @@ func Example() {
 
 // A shard that is moved away is counted no longer.
 func ExampleMetrics_Remove() {
-	ensemble, err := zktest.New(zktest.Config{})
+	ensemble, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer ensemble.Close()
-	client, err := session.Open(ensemble.ConnectString(), session.Config{Timeout: 2 * time.Second})
+	client, err := session.Open(ensemble.ConnectString(), session.Config{Timeout: 10 * time.Second})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -19,7 +19,7 @@ func connect() (client *session.Client, done func()) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client, err = session.Open(ensemble.ConnectString(), session.Config{Timeout: 4 * time.Second})
+	client, err = session.Open(ensemble.ConnectString(), session.Config{Timeout: 10 * time.Second})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -217,7 +217,7 @@ func ExampleEvent() {
 // A test of code with a permit takes milliseconds: an ensemble runs inside the test, and the session is
 // expired there. Without an ensemble there is package recipetest.
 func Example_testing() {
-	e, err := zktest.New(zktest.Config{}) // in a test: zktest.Start(t)
+	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute}) // in a test: zktest.Start(t)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -24,7 +24,7 @@ func TestRealPermitsChangeHands(t *testing.T) {
 		t.Skip("SKIP: starts servers")
 	}
 	e := ensemble.Shared(t, ensemble.Config{Servers: 3})
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	const size, users, rounds = 3, 8, 5
 	var working sync.WaitGroup

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"time"
 
 	"github.com/go-zookeeper/zk"
 
@@ -15,7 +16,7 @@ import (
 
 // demo returns a client of servers in this process.
 func demo() (client *session.Client, stop func()) {
-	e, err := zktest.New(zktest.Config{})
+	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -21,13 +21,13 @@ func connect(servers []string, timeout time.Duration) *zk.Conn {
 // In a test, zktest.Start(t) does the same in one line and closes the servers
 // when the test ends.
 func Example() {
-	e, err := zktest.New(zktest.Config{})
+	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer e.Close()
 
-	conn := connect(e.Addrs(), time.Second)
+	conn := connect(e.Addrs(), 10*time.Second)
 	defer conn.Close()
 	path, err := conn.Create("/job-", []byte("data"), zk.FlagEphemeral|zk.FlagSequence, zk.WorldACL(zk.PermAll))
 	fmt.Println(path, err)
@@ -42,13 +42,13 @@ func Example() {
 // A session ends while its client is connected: the client's ephemeral znodes
 // go, and others are told.
 func ExampleEnsemble_ExpireSession() {
-	e, err := zktest.New(zktest.Config{Servers: 3})
+	e, err := zktest.New(zktest.Config{Servers: 3, MaxSessionTimeout: time.Minute})
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer e.Close()
 
-	worker, watcher := connect(e.Addrs()[:1], time.Second), connect(e.Addrs()[:1], time.Second)
+	worker, watcher := connect(e.Addrs()[:1], 10*time.Second), connect(e.Addrs()[:1], 10*time.Second)
 	defer worker.Close()
 	defer watcher.Close()
 	if _, err := worker.Create("/worker", nil, zk.FlagEphemeral, zk.WorldACL(zk.PermAll)); err != nil {
@@ -65,13 +65,13 @@ func ExampleEnsemble_ExpireSession() {
 
 // A write is carried out, but its reply is lost: the client can not know.
 func ExampleEnsemble_On() {
-	e, err := zktest.New(zktest.Config{})
+	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer e.Close()
 
-	conn := connect(e.Addrs(), time.Second)
+	conn := connect(e.Addrs(), 10*time.Second)
 	defer conn.Close()
 	e.On(zktest.Match{Op: zktest.OpCreate, Nth: 1}, zktest.LoseReply)
 	_, err = conn.Create("/x", nil, 0, zk.WorldACL(zk.PermAll))
@@ -86,7 +86,7 @@ func ExampleEnsemble_On() {
 // been gone: the leader has expired the session, and its client is told that
 // all is well.
 func ExampleServer_Isolate() {
-	e, err := zktest.New(zktest.Config{Servers: 3, SyncLimit: 100})
+	e, err := zktest.New(zktest.Config{Servers: 3, SyncLimit: 1000})
 	if err != nil {
 		log.Fatal(err)
 	}

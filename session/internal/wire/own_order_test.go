@@ -23,7 +23,7 @@ func TestNoOwnRequestOvertakesAReadThatLeavesAWatch(t *testing.T) {
 		select {
 		case <-first:
 			overtaken <- true
-		case <-time.After(50 * time.Millisecond): // it waits
+		case <-time.After(time.Second / 2): // it waits
 			overtaken <- false
 		}
 		return true
@@ -48,7 +48,7 @@ func TestNoReadIsAskedAboutWhileAnOwnRequestIsBeingSent(t *testing.T) {
 		select {
 		case <-asked:
 			early <- true
-		case <-time.After(50 * time.Millisecond): // it waits
+		case <-time.After(time.Second / 2): // it waits
 			early <- false
 		}
 	})

@@ -65,12 +65,12 @@ func TestAServerWithAnotherTimeIsToldByTheText(t *testing.T) {
 		cfg.JVM = append(cfg.JVM, "-Djava.security.krb5.conf="+k.file("strict.conf"))
 	})
 	proxy := faultproxy.ForTest(t, e.Servers()[0].Addr())
-	l := login(t, kerberos.Config{Principal: "ann", Keytab: k.add("ann"), Conf: k.file("krb5.conf")})
-	client := open(t, strings.Replace(proxy.Addr(), "127.0.0.1", "localhost", 1), l.SASL)
+	l := login(t, kerberos.Config{Principal: "ann", Keytab: k.add("ann"), Conf: k.file("krb5.conf"), Host: func(string) string { return "localhost" }})
+	client := open(t, proxy.Addr(), l.SASL)
 	established(t, client)
 
 	proxy.Delay(faultproxy.ToServer, 2600*time.Millisecond)
-	late := open(t, strings.Replace(proxy.Addr(), "127.0.0.1", "localhost", 1), l.SASL)
+	late := open(t, proxy.Addr(), l.SASL)
 	_, err := late.Session(t.Context())
 	if !errors.Is(err, session.ErrAuthFailed) || !strings.Contains(err.Error(), "clocks") {
 		t.Errorf("err = %v; want %v, and a word of the clocks", err, session.ErrAuthFailed)

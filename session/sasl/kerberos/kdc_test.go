@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
+	"github.com/zkrecipe/zkrecipe/internal/loopback"
 )
 
 // A kdc is a Kerberos realm of the test's own, TEST, on a loopback address.
@@ -67,12 +68,7 @@ func realm(t *testing.T) *kdc {
 			t.Skipf("SKIP: no %s here (Debian: krb5-kdc, krb5-admin-server)", program)
 		}
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	k := &kdc{t: t, dir: t.TempDir(), addr: l.Addr().String()}
-	l.Close()
+	k := &kdc{t: t, dir: t.TempDir(), addr: unused(t)}
 	k.env = append(os.Environ(), "KRB5_CONFIG="+k.file("krb5.conf"), "KRB5_KDC_PROFILE="+k.file("kdc.conf"))
 	k.write("krb5.conf", fmt.Sprintf(conf, k.addr))
 	k.write("kdc.conf", fmt.Sprintf(kdcConf, k.addr, k.dir))
@@ -80,6 +76,17 @@ func realm(t *testing.T) *kdc {
 	k.start()
 	t.Cleanup(k.stop)
 	return k
+}
+
+// unused returns an address that nobody listens on, and that nobody is given while the KDC does not run.
+func unused(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", net.JoinHostPort(loopback.Host(), "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }
 
 func (k *kdc) file(name string) string { return filepath.Join(k.dir, name) }

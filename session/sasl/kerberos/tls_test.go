@@ -67,11 +67,11 @@ func TestKerberosGoesThroughTLS(t *testing.T) {
 	var c cable
 	client := openWith(t, secure, session.Config{SASL: l.SASL, Dial: c.dial, TLSFiles: session.TLSFiles{Authorities: pair}})
 	s := established(t, client)
-	if err := s.EnsurePath(within(t, time.Minute), "/own", nil); err != nil {
+	if err := s.EnsurePath(within(t, 3*time.Minute), "/own", nil); err != nil {
 		t.Fatal(err)
 	}
 	c.cut()
-	if _, _, err := s.Get(within(t, time.Minute), "/own"); err != nil {
+	if _, _, err := s.Get(within(t, 3*time.Minute), "/own"); err != nil {
 		t.Errorf("after a reconnect: %v", err)
 	}
 }

@@ -159,10 +159,20 @@ func again[T any](ctx context.Context, s *Session, attempt func() (T, error)) (T
 		if !retryable(err) || ctx.Err() != nil || s.ctx.Err() != nil {
 			return v, err
 		}
-		if cause := pause.Wait(ctx); cause != nil {
+		if cause := s.rest(ctx, pause); cause != nil {
 			return v, err
 		}
 	}
+}
+
+// rest waits before the next attempt. If the session ends meanwhile, it returns at once, and the attempt
+// tells why.
+func (s *Session) rest(ctx context.Context, pause *retry.Backoff) error {
+	waiting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.ctx, cancel)()
+	_ = pause.Wait(waiting)
+	return context.Cause(ctx)
 }
 
 type answer[T any] struct {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"time"
 
 	"github.com/go-zookeeper/zk"
 
@@ -40,12 +41,15 @@ func (s *Session) dial() (net.Conn, error) {
 		if s.ctx.Err() == nil {
 			s.log.Debug("cannot connect", "server", server, "err", err)
 		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.countLate(deadline)
 		return nil, err
 	}
 	exchange, err := s.beginExchange(server, deadline)
 	if err != nil {
 		conn.Close()
-		s.onFailed(server, err)
+		s.onFailed(server, deadline, err)
 		return nil, err
 	}
 	w := wire.New(conn, deadline, s.clock, wire.Credentials{SASL: exchange, Auth: s.cfg.wireAuth()}, wire.Hooks{
@@ -55,7 +59,7 @@ func (s *Session) dial() (net.Conn, error) {
 		Missing:    s.onMissing,
 		WantsWatch: s.wantsWatch,
 		Sent:       s.onSent,
-		Failed:     func(err error) { s.onFailed(server, err) },
+		Failed:     func(err error) { s.onFailed(server, deadline, err) },
 		Limit:      func(bytes int) { zk.WithMaxBufferSize(bytes)(s.zk) },
 	})
 	s.mu.Lock()
@@ -137,7 +141,7 @@ func (s *Session) onHandshake(server string, h wire.Handshake) error {
 			s.timeout = min(s.timeout, h.Timeout)
 		}
 	}
-	s.server, s.alive, s.attempts = server, s.clock.Now(), 0
+	s.server, s.alive, s.attempts, s.late = server, s.clock.Now(), 0, 0
 	return nil
 }
 
@@ -148,11 +152,22 @@ func (s *Session) onAnswered(at clock.Instant) {
 	s.alive = at
 }
 
+// countLate counts an attempt that has failed, if its time was up. One that is refused at once tells
+// nothing about how long a handshake takes. The caller holds s.mu.
+func (s *Session) countLate(deadline time.Time) {
+	if !time.Now().Before(deadline) {
+		s.late++
+	}
+}
+
 // onFailed takes note of the end of a connection, or of a handshake.
-func (s *Session) onFailed(server string, err error) {
+func (s *Session) onFailed(server string, deadline time.Time, err error) {
 	s.dialer.Failed(server, err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.attempts > 0 { // else the handshake is over, and the deadline with it
+		s.countLate(deadline)
+	}
 	s.lostBy = err
 	switch {
 	case errors.Is(err, ErrAuthFailed):

@@ -217,7 +217,7 @@ func (s *Session) createProtected(ctx context.Context, p *protected) ([]string, 
 		if err == errAgain {
 			continue
 		}
-		if pause.Wait(ctx) != nil {
+		if s.rest(ctx, pause) != nil {
 			return nil, p.fail(endOf(ctx))
 		}
 	}

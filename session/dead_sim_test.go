@@ -1,11 +1,14 @@
 package session_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,4 +67,76 @@ func TestManyDeadAddressesCostNoLease(t *testing.T) {
 			t.Error("the lease was lost")
 		}
 	})
+}
+
+// A server that refuses at once tells nothing about how long a handshake takes.
+func TestRefusalsDoNotMakeLaterAttemptsLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &doors{dead: "none", e: zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Tick: time.Second, Latency: time.Millisecond, Logf: func(string, ...any) {}})}
+		client := open(t, d.e.ConnectString(), session.Config{Dial: d.dial})
+		s := established(t, client)
+		_, lease := held(t, s)
+		d.set("none", true)
+		d.e.Host("a").Cut()
+		time.Sleep(s.LeaseTime() / 4)
+		d.set("", false)
+		time.Sleep(s.LeaseTime() * 3 / 4)
+		if !lease.Valid() {
+			t.Errorf("the lease was lost; session %v", s.State())
+		}
+		client.Close()
+	})
+}
+
+// The host of the ensemble's leader is dead, and the other servers refuse until they have elected another.
+func TestADeadServerAmongThoseThatRefuseDoesNotTakeLongerEachTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &doors{dead: "none", e: zktest.Start(t, zktest.Config{Servers: 5, InMemory: true, Tick: time.Second, Latency: time.Millisecond, Logf: func(string, ...any) {}})}
+		client := open(t, d.e.ConnectString(), session.Config{Dial: d.dial})
+		s := established(t, client)
+		held(t, s)
+		D, begun := s.LeaseTime(), time.Now()
+		d.set("", true)
+		d.e.Host("a").Cut()
+		time.Sleep(D * 3 / 8)
+		d.mu.Lock()
+		d.refuse = false
+		d.mu.Unlock()
+		_, _, err := s.Get(t.Context(), "/")
+		must(t, err)
+		if took := time.Since(begun); took > D*11/16 {
+			t.Errorf("connected after %v, with a lease of %v", took, D)
+		}
+		client.Close()
+	})
+}
+
+// doors are the ways to an ensemble.
+type doors struct {
+	e *zktest.Ensemble
+
+	mu     sync.Mutex // guards what follows
+	dead   string     // the address that swallows what is sent to it; "": the one that is tried first
+	refuse bool       // all others
+}
+
+func (d *doors) set(dead string, refuse bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.dead, d.refuse = dead, refuse
+}
+
+func (d *doors) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	d.mu.Lock()
+	d.dead = cmp.Or(d.dead, address)
+	dead, refused := d.dead == address, d.refuse
+	d.mu.Unlock()
+	switch {
+	case dead:
+		<-ctx.Done()
+		return nil, context.Cause(ctx)
+	case refused:
+		return nil, syscall.ECONNREFUSED
+	}
+	return d.e.Host("a").Dial(ctx, network, address)
 }

@@ -55,7 +55,8 @@
 //   - A server does not answer, whether it accepts connections or not: it is given T/4 for
 //     everything, TCP, TLS and ZooKeeper's handshake, or D/8 while a lease runs. With more
 //     than four addresses it is less, so that a round of all of them takes T, or D/2, at
-//     most. That doubles with each round that has failed, up to T for each.
+//     most. That doubles whenever as many attempts as a round has have run out of time, up to T
+//     for each. An attempt that is refused at once does not count.
 //   - All servers are bad: rounds of attempts are spaced by up to 2 s, less with a short
 //     T, and by up to D/4 with a [Hold]. [Client.Status] tells each one's last failure.
 //   - The session expires: it is over, its leases too, all calls return, and the client

@@ -108,6 +108,7 @@ type Session struct {
 	zxid       int64 // the latest that connections before conn have seen
 	holds      []*Hold
 	attempts   int // at servers since the last handshake
+	late       int // those of them whose time was up
 	ephemerals ephemerals
 	creations  queue
 	removals   queue
@@ -191,8 +192,8 @@ func (s *Session) finish(reason error) {
 
 // patience bounds an attempt at a server, in a round of n. The round may take T, or a part of
 // the lease while one runs, so that servers that swallow what is sent to them do not cost it; an
-// attempt takes a quarter of that at most. The bound doubles with every round that has failed, up
-// to T: a handshake may really take so long.
+// attempt takes a quarter of that at most. The bound doubles whenever as many attempts as a round has
+// have run out of time, up to T: a handshake may really take so long.
 func (s *Session) patience(n int) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -201,7 +202,7 @@ func (s *Session) patience(n int) time.Duration {
 		d = min(s.leaseTime/dialRound, d)
 	}
 	d /= time.Duration(max(n, 4))
-	for range min(max(s.attempts-1, 0)/max(n, 1), 10) {
+	for range min(s.late/max(n, 1), 10) {
 		d *= 2
 	}
 	return min(d, s.timeout)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
 	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
 // A leader that has been deposed, and does not know it, answers reads and syncs.
@@ -113,3 +114,35 @@ func TestFreshSeesWhatNoWatchTells(t *testing.T) {
 		}
 	})
 }
+
+// A server that is configured anew refuses everything. However many give up waiting meanwhile, one proof is tried.
+func TestCallsOfFreshThatGiveUpDoNotAddUp(t *testing.T) {
+	inBubble(t, 1, func(b *bubble) {
+		b.create("/a", "1")
+		c, err := cache.New(b.client, "/a", cache.Config{})
+		b.must(err)
+		defer c.Close()
+		b.must(c.Fresh(b.ctx))
+		refused := b.On(zktest.Match{Op: zktest.OpMulti, Host: "cache"}, zktest.Fail(saslRequired))
+		tries := func() int {
+			before := refused.Hits()
+			for range 10 {
+				ctx, cancel := context.WithTimeout(b.ctx, T)
+				if err := c.Fresh(ctx); !errors.Is(err, context.DeadlineExceeded) {
+					b.t.Errorf("Fresh: %v", err)
+				}
+				cancel()
+			}
+			return refused.Hits() - before
+		}
+		first := tries()
+		tries()
+		if last := tries(); last > 2*first {
+			b.t.Errorf("%d proofs were tried while the first ten waited, %d while the last ten did", first, last)
+		}
+		refused.Remove()
+		b.must(c.Fresh(b.ctx))
+	})
+}
+
+const saslRequired zktest.Code = -124

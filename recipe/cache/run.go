@@ -122,11 +122,11 @@ func (c *Cache) prove(ctx context.Context, s *session.Session) error {
 	_, err := s.QuorumSync(ctx, c.path)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.proving = false
-	if err != nil {
+	if err != nil { // it is tried again
 		c.wanted = true
 		return err
 	}
+	c.proving = false
 	c.counts.Proofs++
 	c.next = &p
 	return nil

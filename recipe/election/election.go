@@ -149,6 +149,7 @@ func (e *Election) begin(ctx, work context.Context) (*working, error) {
 		e.busy.Store(false)
 		return nil, context.Cause(ctx)
 	}
+	e.pause.Reset()
 	l := life.Begin(work, e.client)
 	unwell := e.health.start(l.Context(), e)
 	unfollow := e.follow(l.Context())

@@ -33,7 +33,7 @@ func (st *stay) enter() error {
 		stat, err := st.create(there)
 		switch {
 		case err == nil:
-			st.token, st.version = stat.Czxid, stat.Version
+			st.token, st.version, st.lost = stat.Czxid, stat.Version, 0
 			m.token = stat.Czxid
 			clear(m.unresolved)
 			return nil

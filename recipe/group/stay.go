@@ -84,6 +84,8 @@ type stay struct {
 	s          *session.Session
 	own        *session.Watch
 	hold       *session.Hold // nil without a lease
+	held       clock.Instant // when hold began
+	holdAgain  clock.Instant // when to make another one, because this one was refused; zero if it was not
 	token      int64         // the znode's czxid
 	stopBefore time.Duration
 
@@ -110,7 +112,7 @@ func (m *Member) stayIn(s *session.Session) (err error) {
 	st.own = s.Watch(m.node, m.wake)
 	defer st.own.Stop()
 	if !m.cfg.NoLease {
-		st.hold = s.HoldNamed(st.own, st.token, m.wake)
+		st.begin()
 		defer func() { st.hold.Release() }()
 	}
 	defer func() { st.unlist(err) }()
@@ -130,6 +132,9 @@ func (st *stay) keep() error {
 			}
 			if err != nil {
 				return err
+			}
+			if !st.holdAgain.IsZero() {
+				again = min(again, st.holdAgain.Until(st.m.clock.Now()))
 			}
 		}
 		st.list()
@@ -159,7 +164,9 @@ func (st *stay) look(ctx context.Context) error {
 		return errGone
 	}
 	if st.hold != nil && st.hold.Err() != nil {
-		return st.unheld(ctx, st.hold.Err())
+		if err := st.unheld(st.hold.Err()); err != nil {
+			return err
+		}
 	}
 	if st.known && st.own.Armed() {
 		return nil
@@ -190,21 +197,34 @@ func (st *stay) recheck(ctx context.Context) error {
 	return err
 }
 
+// begin begins to hold the place.
+func (st *stay) begin() {
+	st.hold, st.held, st.holdAgain = st.s.HoldNamed(st.own, st.token, st.m.wake), st.m.clock.Now(), clock.Instant{}
+}
+
 // unheld draws the conclusion from a place that cannot be held. If only the permission is lacking,
 // the member stays listed without being sure of it, and tries again.
-func (st *stay) unheld(ctx context.Context, err error) error {
+func (st *stay) unheld(err error) error {
 	if errors.Is(err, zk.ErrNoNode) {
 		return errGone
 	}
 	if !st.m.joined {
 		return err
 	}
-	st.unlist(err)
-	st.hold.Release()
-	delay := st.m.pause.Next()
-	st.m.tell(Event{Kind: EventFailed, Err: err, Delay: delay})
-	_ = clock.Sleep(ctx, st.m.clock, delay)
-	st.hold = st.s.HoldNamed(st.own, st.token, st.m.wake)
+	now := st.m.clock.Now()
+	switch {
+	case st.holdAgain.IsZero():
+		if now.Sub(st.held) >= st.s.LeaseTime() {
+			st.m.pause.Reset()
+		}
+		st.unlist(err)
+		st.hold.Release()
+		delay := st.m.pause.Next()
+		st.m.tell(Event{Kind: EventFailed, Err: err, Delay: delay})
+		st.holdAgain = now.Add(delay)
+	case st.holdAgain.Passed(now):
+		st.begin()
+	}
 	return nil
 }
 
@@ -221,7 +241,7 @@ func (st *stay) list() {
 	}
 	var lease *session.Lease
 	if st.hold != nil {
-		if lease = st.hold.Lease(); lease == nil || lease.Remaining() <= st.stopBefore {
+		if lease = st.hold.Lease(); !st.holdAgain.IsZero() || lease == nil || lease.Remaining() <= st.stopBefore {
 			return // a signal comes with the next one
 		}
 	}

@@ -46,8 +46,10 @@ func (w *Watcher) Next(ctx context.Context) (Versioned, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(w.stopped, func() { cancel(watch.ErrStopped) })()
-	pause := retry.New(clock.From(w.client.Context()), firstRetry, longestRetry)
+	c := clock.From(w.client.Context())
+	pause := retry.New(c, firstRetry, longestRetry)
 	for {
+		begun := c.Now()
 		v, err := w.next(ctx)
 		switch {
 		case err == nil && w.last != nil && v.Zxid == w.last.Zxid: // a new session shows the same
@@ -62,6 +64,9 @@ func (w *Watcher) Next(ctx context.Context) (Versioned, error) {
 		case w.client.Context().Err() != nil || session.Permanent(err):
 			return Versioned{}, explained(ctx, w.path, err)
 		default:
+			if c.Now().Sub(begun) >= w.client.Status().Timeout {
+				pause.Reset()
+			}
 			_ = pause.Wait(ctx)
 		}
 	}

@@ -61,3 +61,33 @@ func expire(s *stage, client *session.Client) weak.Pointer[session.Session] {
 	<-old.Done()
 	return weak.Make(old)
 }
+
+// Losses of the session that are far apart do not add up, though no other value is told in between.
+func TestAWatcherIsQuickAfterEachLossOfTheSession(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		s.put("1")
+		client := s.Client("a")
+		v, err := value.New(client, path, value.Config{})
+		must(t, err)
+		w := v.Watch()
+		defer w.Stop()
+		_, err = w.Next(within(t))
+		must(t, err)
+		heard := make(chan error, 1)
+		go func() {
+			_, err := w.Next(t.Context())
+			heard <- err
+		}()
+		for range 20 {
+			time.Sleep(10 * stageT)
+			expire(s, client)
+		}
+		s.Session(client)
+		begun := time.Now()
+		s.put("2")
+		must(t, <-heard)
+		if took := time.Since(begun); took > stageT/16 {
+			t.Errorf("heard after %v", took)
+		}
+	})
+}

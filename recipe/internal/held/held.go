@@ -37,8 +37,8 @@ type Config struct {
 }
 
 // A timer counts on the clock that stands still while the host is suspended, so it may be late by
-// as long as that. Hence the clocks are looked at so many times in a lease, and so long apart at
-// least.
+// as long as that. Hence the clocks are looked at so many times in what is left of a lease, and so long
+// apart at least.
 const (
 	glances   = 16
 	minGlance = 5 * time.Millisecond
@@ -48,7 +48,6 @@ const (
 // and go on to have it after its end.
 type Held struct {
 	cfg    Config
-	glance time.Duration // between two looks at the clocks
 	ctx    heldContext
 	cancel context.CancelCauseFunc
 	ended  atomic.Bool // our own end: Valid is false whatever the lease says
@@ -60,7 +59,7 @@ type Held struct {
 // New begins to hold. Its context has the values of ctx, and does not end with it. It lasts until
 // End is called, or until its lease has lapsed if Watch is called.
 func New(ctx context.Context, cfg Config) *Held {
-	h := &Held{cfg: cfg, glance: max(cfg.Lease.Remaining()/glances, minGlance)}
+	h := &Held{cfg: cfg}
 	inner, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	h.ctx, h.cancel = heldContext{inner, h}, cancel
 	return h
@@ -93,7 +92,8 @@ func (h *Held) Watch() {
 	if h.ctx.Context.Err() != nil {
 		return
 	}
-	h.setTimer(min(h.glance, h.cfg.Lease.Remaining()-h.cfg.StopBefore), func() {
+	rest := h.cfg.Lease.Remaining()
+	h.setTimer(min(max(rest/glances, minGlance), rest-h.cfg.StopBefore), func() {
 		h.check()
 		h.Watch()
 	})

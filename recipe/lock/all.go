@@ -120,7 +120,7 @@ func (c *contender) attemptAll(ctx context.Context, locks []*Lock, open []*claim
 func (c *contender) waitAll(ctx context.Context, all []*contender, stays []*stay.Stay, open []*claims.Claim) (*Set, error) {
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
-	helds, errs := make([]*Held, len(all)), make([]error, len(all))
+	helds := make([]*Held, len(all))
 	begun := c.clock.Now()
 	var waiting sync.WaitGroup
 	for i, one := range all {
@@ -132,7 +132,6 @@ func (c *contender) waitAll(ctx context.Context, all []*contender, stays []*stay
 				giveUp(fmt.Errorf("%s: %w", one.path, err)) // not err itself: the others' znodes are there
 				one.leave(ctx, stays[i], err == line.ErrGone)
 				one.life.End()
-				errs[i] = err
 				return
 			}
 			at.acquired(c.clock.Now().Sub(begun))

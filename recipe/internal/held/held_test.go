@@ -1,6 +1,7 @@
 package held
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,21 +21,23 @@ func (c *timers) AfterFunc(d time.Duration, f func()) func() bool {
 }
 
 // until is a lease.
-type until struct{ time.Time }
+type until struct{ atomic.Pointer[time.Time] }
 
+func (u *until) extend(d time.Duration)   { end := time.Now().Add(d); u.Store(&end) }
 func (u *until) Valid() bool              { return u.Remaining() > 0 }
-func (u *until) Remaining() time.Duration { return time.Until(u.Time) }
-func (u *until) Deadline() time.Time      { return u.Time }
+func (u *until) Remaining() time.Duration { return time.Until(u.Deadline()) }
+func (u *until) Deadline() time.Time      { return *u.Load() }
 
 // What began at the end of a lease is not looked at more often for all time.
 func TestAShortBeginningDoesNotMultiplyTheLooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const lease, beats = 4 * time.Second, 100
-		c, l := &timers{Clock: clock.System}, &until{time.Now().Add(lease / 10)}
+		c, l := &timers{Clock: clock.System}, &until{}
+		l.extend(lease / 10)
 		h := New(t.Context(), Config{Clock: c, Lease: l, StopBefore: lease / 16})
 		h.Watch()
 		for range beats {
-			l.Time = time.Now().Add(lease)
+			l.extend(lease)
 			time.Sleep(lease / 4)
 			synctest.Wait()
 		}

@@ -87,8 +87,6 @@ test: check
 
 test-core:
 	$(GO) test $(RACE) -p 4 -timeout 30m ./internal/sim ./recipe/election ./session ./internal/... ./...
-	@# Each benchmark once, so that none rots.
-	$(GO) test $(RACE) -run '^$$' -bench . -benchtime 1x -p 1 $(BENCHMARKS)
 
 test-others:
 	@# A module of its own: candidates of Curator, kazoo and go-zookeeper in one line with ours.
@@ -101,6 +99,8 @@ test-others:
 	cd session/sasl/kerberos && $(GO) vet ./... && $(GO) test $(RACE) -timeout 30m ./...
 	@# What differs between releases, and a leader's life and death, on the newest.
 	$(GO) run ./internal/servers -short -versions $(NEWEST)
+	@# Each benchmark once, so that none rots.
+	$(GO) test $(RACE) -run '^$$' -bench . -benchtime 1x -p 1 $(BENCHMARKS)
 
 fuzz:
 	@for f in $(FUZZ); do \

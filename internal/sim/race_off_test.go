@@ -4,5 +4,5 @@ package sim
 
 const (
 	raceEnabled = false
-	seedsInTest = 30
+	seedsInTest = 20
 )

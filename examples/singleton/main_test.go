@@ -148,6 +148,19 @@ func (e *ensemble) beat(t *testing.T) {
 	await.Until(t, "beat", func() bool { return sets() > before })
 }
 
+// freeze stops all servers, and demands that the job ends before its lease.
+func (e *ensemble) freeze(t *testing.T, p *program) {
+	t.Helper()
+	for _, s := range e.Servers() {
+		s.Freeze()
+	}
+	frozen := candidate.Monotonic()
+	p.exits(codeLost)
+	if over := time.Duration(last(p.beats(), 1<<62) - frozen); over >= D {
+		t.Errorf("the job beat until %v after the ensemble froze", over)
+	}
+}
+
 // inLine returns the znodes of those who stand in line.
 func (e *ensemble) inLine() (nodes []zktest.Node) {
 	for _, n := range e.Nodes() {

@@ -97,14 +97,7 @@ func TestALostLeaseEndsTheJobInTime(t *testing.T) {
 			e := three(t)
 			first := e.start(t, "", words)
 			first.beating(0)
-			for _, s := range e.Servers() {
-				s.Freeze()
-			}
-			frozen := candidate.Monotonic()
-			first.exits(codeLost)
-			if over := time.Duration(last(first.beats(), 1<<62) - frozen); over >= D {
-				t.Errorf("the job beat until %v after the ensemble froze", over)
-			}
+			e.freeze(t, first)
 			asked := strings.Contains(strings.Join(first.Lines(), "\n"), "signal 15")
 			if want := words == ""; asked != want {
 				t.Errorf("the job was asked to stop: %v; want %v", asked, want)
@@ -172,14 +165,7 @@ func TestAStoppedGuardianDoesNotSaveTheJob(t *testing.T) {
 				t.Fatal(err)
 			}
 			e.beat(t)
-			for _, s := range e.Servers() {
-				s.Freeze()
-			}
-			frozen := candidate.Monotonic()
-			first.exits(codeLost)
-			if over := time.Duration(last(first.beats(), 1<<62) - frozen); over >= D {
-				t.Errorf("the job beat until %v after the ensemble froze", over)
-			}
+			e.freeze(t, first)
 		})
 	}
 }

@@ -85,14 +85,7 @@ func TestASupervisorThatNobodyListensToKeepsAndEndsItsJob(t *testing.T) {
 				b, ok := parseBeat(line)
 				return ok && b.at > begun+int64(2*D)
 			})
-			for _, s := range e.Servers() {
-				s.Freeze()
-			}
-			frozen := candidate.Monotonic()
-			first.exits(codeLost)
-			if over := time.Duration(last(first.beats(), 1<<62) - frozen); over >= D {
-				t.Errorf("the job beat until %v after the ensemble froze", over)
-			}
+			e.freeze(t, first)
 		})
 	}
 }

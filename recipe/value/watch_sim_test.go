@@ -15,19 +15,7 @@ import (
 // A session has a large buffer. A Watcher that follows a value for weeks sees many sessions.
 func TestAWatcherDoesNotKeepTheSessionsThatWereLost(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
-		s.put("1")
-		client := s.Client("a")
-		v, err := value.New(client, path, value.Config{})
-		must(t, err)
-		w := v.Watch()
-		defer w.Stop()
-		_, err = w.Next(within(t))
-		must(t, err)
-		ended := make(chan error, 1)
-		go func() {
-			_, err := w.Next(t.Context())
-			ended <- err
-		}()
+		client, w, ended := s.follow()
 		var lost []weak.Pointer[session.Session]
 		for range 6 {
 			time.Sleep(stageT) // the watcher has turned to the session
@@ -54,6 +42,25 @@ func TestAWatcherDoesNotKeepTheSessionsThatWereLost(t *testing.T) {
 	})
 }
 
+// follow returns a client, its Watcher, which has told a value, and what the next call of Next returns.
+func (s *stage) follow() (*session.Client, *value.Watcher, <-chan error) {
+	s.T.Helper()
+	s.put("1")
+	client := s.Client("a")
+	v, err := value.New(client, path, value.Config{})
+	must(s.T, err)
+	w := v.Watch()
+	s.T.Cleanup(w.Stop)
+	_, err = w.Next(within(s.T))
+	must(s.T, err)
+	next := make(chan error, 1)
+	go func() {
+		_, err := w.Next(s.T.Context())
+		next <- err
+	}()
+	return client, w, next
+}
+
 // expire ends the client's session, and returns a pointer that does not keep it.
 func expire(s *stage, client *session.Client) weak.Pointer[session.Session] {
 	old := s.Session(client)
@@ -65,19 +72,7 @@ func expire(s *stage, client *session.Client) weak.Pointer[session.Session] {
 // Losses of the session that are far apart do not add up, though no other value is told in between.
 func TestAWatcherIsQuickAfterEachLossOfTheSession(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
-		s.put("1")
-		client := s.Client("a")
-		v, err := value.New(client, path, value.Config{})
-		must(t, err)
-		w := v.Watch()
-		defer w.Stop()
-		_, err = w.Next(within(t))
-		must(t, err)
-		heard := make(chan error, 1)
-		go func() {
-			_, err := w.Next(t.Context())
-			heard <- err
-		}()
+		client, _, heard := s.follow()
 		for range 20 {
 			time.Sleep(10 * stageT)
 			expire(s, client)

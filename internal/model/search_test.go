@@ -37,15 +37,14 @@ func search(t *testing.T, c configuration, define string) result {
 	}
 	defines := strings.Fields(c.sizes + " " + define)
 	command(t, dir, "spin", append(defines, "-a", c.file)...)
-	// Every step writes variables that others read, so there is no partial order to reduce.
-	how := []string{"-O2"}
+	how := []string{"-O0"} // to compile better takes seconds, and most searches take less
 	switch {
-	case define == "":
-	case c.large:
-		how = []string{"-O1"}
-	default:
-		how = []string{"-O0", "-DBFS"} // breadth first it is near, and compiling takes longer than searching
+	case define == "" && (c.large || c == again):
+		how = []string{"-O2"}
+	case define != "" && c != lines:
+		how = append(how, "-DBFS") // it is near, save where two lines have to get there
 	}
+	// Every step writes variables that others read, so there is no partial order to reduce.
 	command(t, dir, compiler, append(how, "-w", "-DSAFETY", "-DNOREDUCE", "-o", "pan", "pan.c")...)
 	out, spent := timed(t, dir, "./pan", "-m1000000")
 	r := result{spent: spent}

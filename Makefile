@@ -39,7 +39,7 @@ MODULES = . session/sasl/kerberos internal/peers internal/peers/hosts/etcd
 # The race detector needs a C compiler.
 RACE = $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
 
-# go vet has run by then, and nobody debugs these programs: without DWARF they are linked in two thirds of the time.
+# go vet has run by then. Nobody debugs these programs, and without DWARF they are linked in three quarters of the time.
 LEAN = -vet=off -ldflags=-w
 
 HOURS ?= 100

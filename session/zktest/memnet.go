@@ -19,9 +19,11 @@ type memNetwork struct{ e *Ensemble }
 
 // listen gives servers addresses from the block reserved for documentation:
 // literal, so that clients resolve them without a look-up, and going nowhere
-// if they are dialed for real by mistake.
+// if they are dialed for real by mistake. A restarted server keeps its own.
 func (n *memNetwork) listen(s *server) error {
-	s.addr = fmt.Sprintf("192.0.2.%d:2181", s.id)
+	if s.addr == "" { // else somebody may be reading it
+		s.addr = fmt.Sprintf("192.0.2.%d:2181", s.id)
+	}
 	return nil
 }
 

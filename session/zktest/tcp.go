@@ -34,7 +34,9 @@ func (n *tcpNetwork) listen(s *server) error {
 	if err != nil {
 		return err
 	}
-	s.addr = l.Addr().String()
+	if s.addr == "" { // else somebody may be reading it
+		s.addr = l.Addr().String()
+	}
 	n.mu.Lock()
 	n.listeners[s] = l
 	n.mu.Unlock()

@@ -25,7 +25,8 @@ type loop struct {
 	seq     uint64
 	taken   map[time.Duration]bool // instants that an event already has
 	timer   *time.Timer
-	armed   time.Duration // what timer is set to
+	armed   time.Duration  // what timer is set to
+	waiting sync.WaitGroup // the goroutine that waits for timer
 	stopped bool
 }
 
@@ -78,7 +79,8 @@ func (l *loop) arm() {
 	at := l.later[0].at
 	switch {
 	case l.timer == nil:
-		l.timer = time.AfterFunc(at-time.Since(l.start), func() { l.do(nil) })
+		l.timer = time.NewTimer(at - time.Since(l.start))
+		l.waiting.Go(func() { l.wait(l.timer) })
 	case at < l.armed || l.armed <= l.now: // else it rings early, and is set again
 		l.timer.Reset(at - time.Since(l.start))
 	default:
@@ -87,12 +89,21 @@ func (l *loop) arm() {
 	l.armed = at
 }
 
-// stop ends the loop; events that are left never run.
+// wait runs what is due whenever the timer fires, until the loop is stopped. It is one goroutine for all
+// events: the stack of a new one would have to grow each time.
+func (l *loop) wait(timer *time.Timer) {
+	for stopped := false; !stopped; {
+		<-timer.C
+		l.do(func() { stopped = l.stopped })
+	}
+}
+
+// stop ends the loop; events that are left never run. The goroutine that waits ends soon after.
 func (l *loop) stop() {
 	l.stopped = true
 	l.ready, l.later = nil, nil
 	if l.timer != nil {
-		l.timer.Stop()
+		l.timer.Reset(0)
 	}
 }
 

@@ -2,6 +2,7 @@ package zktest
 
 import (
 	"encoding/binary"
+	"slices"
 	"strings"
 )
 
@@ -145,6 +146,7 @@ func (w *encoder) buffer(v []byte) {
 		w.int32(-1)
 		return
 	}
+	w.b = slices.Grow(w.b, 4+len(v))
 	w.int32(int32(len(v)))
 	w.b = append(w.b, v...)
 }
@@ -166,6 +168,7 @@ func (w *encoder) acls(list []grant) {
 }
 
 func (w *encoder) stat(s Stat) {
+	w.b = slices.Grow(w.b, 68)
 	w.int64(s.Czxid)
 	w.int64(s.Mzxid)
 	w.int64(s.Ctime)

@@ -163,7 +163,7 @@ func (c *conn) confirm(valid bool) {
 // reply answers one request. A nil body is for errors and for operations that
 // answer with the header alone.
 func (c *conn) reply(xid int32, zxid int64, code Code, body []byte) {
-	var w encoder
+	w := encoder{make([]byte, 0, 16+len(body))}
 	w.int32(xid)
 	w.int64(zxid)
 	w.int32(int32(code))
@@ -176,7 +176,7 @@ func (c *conn) sendEvent(ev eventType, path string, zxid int64) {
 	if !c.srv.release.eventsHaveZxid() {
 		zxid = -1
 	}
-	var w encoder
+	w := encoder{make([]byte, 0, 28+len(path))}
 	w.int32(-1)
 	w.int64(zxid)
 	w.int32(0)
@@ -269,6 +269,8 @@ func sortConns[T any](set map[*conn]T) []*conn {
 	for c := range set {
 		list = append(list, c)
 	}
-	slices.SortFunc(list, func(a, b *conn) int { return a.num - b.num })
+	slices.SortFunc(list, byArrival)
 	return list
 }
+
+func byArrival(a, b *conn) int { return a.num - b.num }

@@ -85,7 +85,7 @@ func (x *Server) Kill() {
 		s.lead, s.peer = nil, nil
 		s.serving = false
 		s.life++
-		s.inbox = nil
+		s.inbox = queue[task]{}
 		for _, c := range sortConns(s.e.live) {
 			if c.srv == s {
 				c.reset()

@@ -36,7 +36,7 @@ func (a impair) plus(b impair) impair {
 type flow struct {
 	e     *Ensemble
 	state func() impair // asked whenever it matters
-	queue []arrival
+	queue queue[arrival]
 	last  time.Duration // arrival of the newest item
 	wake  *event
 	lost  bool // something has been dropped
@@ -60,7 +60,7 @@ func (f *flow) send(fn func()) {
 	}
 	at := max(f.e.now+st.delay+f.e.random(st.jitter), f.last)
 	f.last = at
-	f.queue = append(f.queue, arrival{at, fn})
+	f.queue.push(arrival{at, fn})
 	f.pump()
 }
 
@@ -69,14 +69,12 @@ func (f *flow) torn() bool { return f.lost && !f.state().drop }
 
 // pump lets everything arrive that may.
 func (f *flow) pump() {
-	for len(f.queue) > 0 && !f.dead && !f.state().hold {
-		head := f.queue[0]
-		if head.at > f.e.now {
-			f.wakeAt(head.at)
+	for f.queue.len() > 0 && !f.dead && !f.state().hold {
+		if at := f.queue.oldest().at; at > f.e.now {
+			f.wakeAt(at)
 			return
 		}
-		f.queue = f.queue[1:]
-		f.e.soon(head.fn)
+		f.e.soon(f.queue.pop().fn)
 	}
 }
 
@@ -93,6 +91,6 @@ func (f *flow) wakeAt(at time.Duration) {
 // stop forgets what has not arrived.
 func (f *flow) stop() {
 	f.dead = true
-	f.queue = nil
+	f.queue = queue[arrival]{}
 	f.wake.cancel()
 }

@@ -1,6 +1,7 @@
 package zktest
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -71,13 +72,13 @@ type memConn struct {
 	readable      chan struct{} // carries "look again", at most one
 	reading       chan struct{} // holds a token while a Read waits for it
 
-	partial []byte // the start of a frame; guarded by the ensemble's loop
+	partial bytes.Buffer // the start of a frame; guarded by the ensemble's loop
 
-	mu      sync.Mutex // guards the rest
-	buf     []byte     // what has arrived and not been read
-	readErr error      // what Read returns once buf is empty
-	closed  bool       // by the client
-	broken  bool       // by a reset
+	mu      sync.Mutex   // guards the rest
+	buf     bytes.Buffer // what has arrived and not been read
+	readErr error        // what Read returns once buf is empty
+	closed  bool         // by the client
+	broken  bool         // by a reset
 	readBy  deadline
 	writeBy time.Time
 }
@@ -91,7 +92,7 @@ type deadline struct {
 // write and close are what the server's end does, in the ensemble's loop.
 func (w *memConn) write(f []byte) {
 	w.mu.Lock()
-	w.buf = append(w.buf, f...)
+	w.buf.Write(f)
 	w.mu.Unlock()
 	w.wake()
 }
@@ -100,7 +101,7 @@ func (w *memConn) close(reset bool) {
 	w.mu.Lock()
 	if reset {
 		w.broken = true
-		w.buf = nil
+		w.buf.Reset()
 		w.readErr = opError("read", os.NewSyscallError("read", syscall.ECONNRESET))
 	} else if w.readErr == nil {
 		w.readErr = io.EOF
@@ -139,9 +140,8 @@ func (w *memConn) tryRead(p []byte) (n int, err error, ok bool) {
 		return 0, nil, true
 	case expired(w.readBy.at):
 		return 0, opError("read", os.ErrDeadlineExceeded), true
-	case len(w.buf) > 0:
-		n = copy(p, w.buf)
-		w.buf = w.buf[n:]
+	case w.buf.Len() > 0:
+		n, _ = w.buf.Read(p)
 		return n, nil, true
 	case w.readErr != nil:
 		return 0, w.readErr, true
@@ -173,23 +173,18 @@ func (w *memConn) Write(p []byte) (int, error) {
 
 // deliver cuts the stream into frames.
 func (w *memConn) deliver(p []byte) {
-	w.partial = append(w.partial, p...)
-	for len(w.partial) >= 4 {
-		size := binary.BigEndian.Uint32(w.partial)
+	w.partial.Write(p)
+	for w.partial.Len() >= 4 {
+		size := binary.BigEndian.Uint32(w.partial.Bytes())
 		if size > maxFrame {
-			w.partial = nil
+			w.partial.Reset()
 			w.c.srv.post(w.c.close)
 			return
 		}
-		if uint32(len(w.partial)-4) < size {
+		if uint32(w.partial.Len()-4) < size {
 			return
 		}
-		f := append([]byte(nil), w.partial[4:4+size]...)
-		w.partial = w.partial[4+size:]
-		w.c.arrive(f)
-	}
-	if len(w.partial) == 0 {
-		w.partial = nil
+		w.c.arrive(bytes.Clone(w.partial.Next(int(4 + size))[4:]))
 	}
 }
 
@@ -201,7 +196,7 @@ func (w *memConn) Close() error {
 		return opError("close", net.ErrClosed)
 	}
 	w.closed = true
-	w.buf = nil
+	w.buf.Reset()
 	if w.readBy.timer != nil {
 		w.readBy.timer.Stop()
 	}
@@ -229,12 +224,16 @@ func (w *memConn) SetReadDeadline(t time.Time) error {
 	if w.closed {
 		return opError("set", net.ErrClosed)
 	}
-	if w.readBy.timer != nil {
-		w.readBy.timer.Stop()
-	}
-	w.readBy = deadline{at: t}
-	if !t.IsZero() {
+	w.readBy.at = t
+	switch timer := w.readBy.timer; {
+	case t.IsZero():
+		if timer != nil {
+			timer.Stop()
+		}
+	case timer == nil:
 		w.readBy.timer = time.AfterFunc(time.Until(t), w.wake)
+	default:
+		timer.Reset(time.Until(t))
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ func validPath(path string) bool {
 	if !strings.HasPrefix(path, "/") || strings.HasSuffix(path, "/") {
 		return false
 	}
-	for _, name := range strings.Split(path[1:], "/") {
+	for name := range strings.SplitSeq(path[1:], "/") {
 		if name == "" || name == "." || name == ".." {
 			return false
 		}

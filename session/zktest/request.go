@@ -40,7 +40,7 @@ func (s *server) request(c *conn, f []byte) {
 	d.kinds, d.pure = s.release.multiKeepsKinds(), s.release == Release3510
 	r.args = decodeArgs(op, &d)
 	r.bad, r.unread = d.bad || d.null, d.bad
-	r.ids = append(r.ids, c.ids...)
+	r.ids = c.ids // the list only grows, at its end
 	s.e.count(op)
 	info := Request{Server: s.id, Host: c.host.name(), Session: c.session, Op: op,
 		Path: r.args.path, Xid: xid, Bytes: len(f)}
@@ -223,7 +223,9 @@ func (s *server) finish(r *request, res result) {
 	if r.verdict.loseReply(c) {
 		return
 	}
-	c.reply(r.xid, s.tree.zxid, x.err, writeBody(r.op, x, res))
+	var w encoder
+	writeBody(&w, r.op, x, res)
+	c.reply(r.xid, s.tree.zxid, x.err, w.b)
 	if r.op == OpCloseSession {
 		c.close()
 	}
@@ -238,12 +240,11 @@ func movedInMulti(res result) bool {
 	return false
 }
 
-// writeBody is what follows the header of a successful write's reply.
-func writeBody(op Op, x *txn, res result) []byte {
+// writeBody writes what follows the header of a successful write's reply.
+func writeBody(w *encoder, op Op, x *txn, res result) {
 	if x.err != CodeOK {
-		return nil
+		return
 	}
-	var w encoder
 	switch op {
 	case OpCreate:
 		w.string(res.path)
@@ -253,9 +254,8 @@ func writeBody(op Op, x *txn, res result) []byte {
 	case OpSetData, OpSetACL:
 		w.stat(res.stat)
 	case OpMulti:
-		multiBody(&w, res)
+		multiBody(w, res)
 	}
-	return w.b
 }
 
 // multiBody writes one result per operation, then the header that says done.
@@ -273,7 +273,7 @@ func multiBody(w *encoder, res result) {
 			continue
 		}
 		w.int32(0)
-		w.b = append(w.b, writeBody(op, sub, res.res[i])...)
+		writeBody(w, op, sub, res.res[i])
 	}
 	w.int32(-1)
 	w.bool(true)

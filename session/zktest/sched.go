@@ -2,7 +2,6 @@ package zktest
 
 import (
 	"cmp"
-	"container/heap"
 	"maps"
 	"slices"
 	"sync"
@@ -10,7 +9,7 @@ import (
 )
 
 // loop owns the simulated ensemble: one lock, one queue of work that is ready
-// and one heap of events that are due later. Everything that happens in an
+// and one list of events that are due later. Everything that happens in an
 // ensemble happens inside do, one event after the other, so the rest of the
 // package needs no other synchronisation.
 //
@@ -20,51 +19,42 @@ type loop struct {
 	mu      sync.Mutex // guards everything in the ensemble, this struct included
 	start   time.Time
 	now     time.Duration // since start, fixed while one event runs
-	ready   []func()
-	later   events
-	seq     uint64
-	taken   map[time.Duration]bool // instants that an event already has
+	ready   queue[func()]
+	later   []*event // latest first
 	timer   *time.Timer
-	armed   time.Duration // what timer is set to
+	armed   time.Duration  // what timer is set to
+	waiting sync.WaitGroup // the goroutine that waits for timer
 	stopped bool
 }
 
-func (l *loop) init() {
-	l.start = time.Now()
-	l.taken = map[time.Duration]bool{}
-}
+func (l *loop) init() { l.start = time.Now() }
 
 // do runs fn and everything that becomes ready through it.
 func (l *loop) do(fn func()) {
 	l.mu.Lock()
 	l.now = max(l.now, time.Since(l.start))
-	if fn != nil {
-		fn()
-	}
+	fn()
 	l.drain()
 	l.arm()
 	l.mu.Unlock()
 }
 
 // soon queues fn behind the work that is already ready, at this instant.
-func (l *loop) soon(fn func()) { l.ready = append(l.ready, fn) }
+func (l *loop) soon(fn func()) { l.ready.push(fn) }
 
 func (l *loop) drain() {
 	for !l.stopped {
 		switch {
-		case len(l.ready) > 0:
-			fn := l.ready[0]
-			l.ready[0] = nil
-			l.ready = l.ready[1:]
-			fn()
-		case len(l.later) > 0 && l.later[0].at <= l.now:
-			ev := heap.Pop(&l.later).(*event)
-			delete(l.taken, ev.at)
+		case l.ready.len() > 0:
+			l.ready.pop()()
+		case len(l.later) > 0 && l.first().at <= l.now:
+			ev := l.first()
+			l.later[len(l.later)-1] = nil
+			l.later = l.later[:len(l.later)-1]
 			if ev.fn != nil {
 				ev.fn()
 			}
 		default:
-			l.ready = nil
 			return
 		}
 	}
@@ -75,10 +65,11 @@ func (l *loop) arm() {
 	if l.stopped || len(l.later) == 0 {
 		return
 	}
-	at := l.later[0].at
+	at := l.first().at
 	switch {
 	case l.timer == nil:
-		l.timer = time.AfterFunc(at-time.Since(l.start), func() { l.do(nil) })
+		l.timer = time.NewTimer(at - time.Since(l.start))
+		l.waiting.Go(l.wait)
 	case at < l.armed || l.armed <= l.now: // else it rings early, and is set again
 		l.timer.Reset(at - time.Since(l.start))
 	default:
@@ -87,21 +78,29 @@ func (l *loop) arm() {
 	l.armed = at
 }
 
-// stop ends the loop; events that are left never run.
+// wait runs what is due whenever the timer fires, until the loop is stopped. It is one goroutine for all
+// events: the stack of a new one would have to grow each time.
+func (l *loop) wait() {
+	for stopped := false; !stopped; {
+		<-l.timer.C
+		l.do(func() { stopped = l.stopped })
+	}
+}
+
+// stop ends the loop; events that are left never run. The goroutine that waits ends soon after.
 func (l *loop) stop() {
 	l.stopped = true
-	l.ready, l.later = nil, nil
+	l.ready, l.later = queue[func()]{}, nil
 	if l.timer != nil {
-		l.timer.Stop()
+		l.timer.Reset(0)
 	}
 }
 
 // event is something that will happen. cancel is its only method, so that a
-// cancelled event can stay in the heap until its time has come.
+// cancelled event can stay in the list until its time has come.
 type event struct {
-	at  time.Duration
-	seq uint64
-	fn  func()
+	at time.Duration
+	fn func()
 }
 
 func (ev *event) cancel() {
@@ -115,35 +114,27 @@ func (ev *event) cancel() {
 // clock breaks ties.
 func (l *loop) at(t time.Duration, fn func()) *event {
 	t = max(t, l.now)
-	for l.taken[t] {
+	i, taken := l.place(t)
+	for taken {
 		t++
+		i, taken = l.place(t)
 	}
-	l.taken[t] = true
-	l.seq++
-	ev := &event{at: t, seq: l.seq, fn: fn}
-	heap.Push(&l.later, ev)
+	ev := &event{at: t, fn: fn}
+	l.later = slices.Insert(l.later, i, ev)
 	return ev
 }
+
+// place finds where in the list an event at t belongs, and whether there is one already.
+func (l *loop) place(t time.Duration) (int, bool) {
+	return slices.BinarySearchFunc(l.later, t, func(ev *event, t time.Duration) int { return cmp.Compare(t, ev.at) })
+}
+
+func (l *loop) first() *event { return l.later[len(l.later)-1] }
 
 func (l *loop) after(d time.Duration, fn func()) *event { return l.at(l.now+d, fn) }
 
 // wallMillis is the time that transactions carry.
 func (l *loop) wallMillis() int64 { return l.start.Add(l.now).UnixMilli() }
-
-// events is a heap by instant.
-type events []*event
-
-func (h events) Len() int           { return len(h) }
-func (h events) Less(i, j int) bool { return h[i].at < h[j].at }
-func (h events) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *events) Push(x any)        { *h = append(*h, x.(*event)) }
-func (h *events) Pop() any {
-	old := *h
-	ev := old[len(old)-1]
-	old[len(old)-1] = nil
-	*h = old[:len(old)-1]
-	return ev
-}
 
 // sortedKeys makes every walk over a map repeatable.
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {

@@ -50,7 +50,7 @@ type server struct {
 	role    role
 	frozen  bool
 	slow    time.Duration
-	inbox   []task
+	inbox   queue[task]
 	pumping bool
 	life    int // changes when the process ends; its tasks die with it
 	term    int // changes with the role; timers of the old one do nothing
@@ -95,32 +95,30 @@ func newServer(e *Ensemble, id int) *server {
 // when the server is slow, and not before it thaws when it is frozen.
 func (s *server) post(fn func()) {
 	at := s.e.now + s.slow
-	if n := len(s.inbox); n > 0 {
-		at = max(at, s.inbox[n-1].at)
+	if s.inbox.len() > 0 {
+		at = max(at, s.inbox.newest().at)
 	}
-	s.inbox = append(s.inbox, task{at, s.life, fn})
+	s.inbox.push(task{at, s.life, fn})
 	s.pump()
 }
 
 // pump hands out the tasks that are due, one per turn of the loop.
 func (s *server) pump() {
-	if s.pumping || s.frozen || len(s.inbox) == 0 {
+	if s.pumping || s.frozen || s.inbox.len() == 0 {
 		return
 	}
 	s.pumping = true
 	run := func() {
 		s.pumping = false
-		if s.frozen || len(s.inbox) == 0 {
+		if s.frozen || s.inbox.len() == 0 {
 			return
 		}
-		t := s.inbox[0]
-		s.inbox = s.inbox[1:]
-		if t.life == s.life {
+		if t := s.inbox.pop(); t.life == s.life {
 			t.fn()
 		}
 		s.pump()
 	}
-	if at := s.inbox[0].at; at > s.e.now {
+	if at := s.inbox.oldest().at; at > s.e.now {
 		s.e.at(at, run)
 	} else {
 		s.e.soon(run)

@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// tcpNetwork serves clients on loopback sockets. It owns the only goroutines
-// of this package: one per listener, two per connection.
+// tcpNetwork serves clients on loopback sockets. It owns goroutines: one per
+// listener, two per connection.
 type tcpNetwork struct {
 	e    *Ensemble
 	work sync.WaitGroup

@@ -171,6 +171,7 @@ func (t *tree) applyMulti(x *txn, seen func(change)) result {
 			return r
 		}
 	}
+	r.res = make([]result, 0, len(x.sub))
 	for _, sub := range x.sub {
 		r.res = append(r.res, t.applyOne(sub, x, seen))
 	}

@@ -1,5 +1,7 @@
 package zktest
 
+import "slices"
+
 // watchMode is how a watch behaves when it fires.
 type watchMode uint8
 
@@ -54,25 +56,24 @@ func (t *watchTable) remove(path string, c *conn, modes watchMode) {
 
 // fired returns the connections that hear of an event, oldest first, and takes off the watches that it uses up.
 func (t *watchTable) fired(path string, ev eventType) []*conn {
-	hear := map[*conn]bool{}
+	var hear []*conn
 	for c, m := range t.paths[path] {
-		// Of a list of children a recursive watch is not told.
-		hear[c] = m != recursive || ev != nodeChildrenChanged
+		if m != recursive || ev != nodeChildrenChanged { // of a list of children a recursive watch is not told
+			hear = append(hear, c)
+		}
 		t.set(path, c, m&^oneShot)
 	}
 	for dir := path; t.recursive > 0 && dir != "/" && ev != nodeChildrenChanged; {
 		dir, _, _ = splitPath(dir)
 		dir = orRoot(dir)
 		for c, m := range t.paths[dir] {
-			hear[c] = hear[c] || m&recursive != 0
+			if m&recursive != 0 && !slices.Contains(hear, c) {
+				hear = append(hear, c)
+			}
 		}
 	}
-	for c, ok := range hear {
-		if !ok {
-			delete(hear, c)
-		}
-	}
-	return sortConns(hear)
+	slices.SortFunc(hear, byArrival)
+	return hear
 }
 
 // drop forgets a connection that is gone.
@@ -164,20 +165,11 @@ func (w watches) notify(ch change) {
 func (w watches) fire(t *watchTable, ch change, except []*conn) []*conn {
 	list := t.fired(ch.path, ch.event)
 	for _, c := range list {
-		if !contains(except, c) && (c.srv.release.eventsTellAnybody() || allowed(ch.acl, permRead, c.ids)) {
+		if !slices.Contains(except, c) && (c.srv.release.eventsTellAnybody() || allowed(ch.acl, permRead, c.ids)) {
 			c.sendEvent(ch.event, ch.path, ch.zxid)
 		}
 	}
 	return list
-}
-
-func contains(list []*conn, c *conn) bool {
-	for _, x := range list {
-		if x == c {
-			return true
-		}
-	}
-	return false
 }
 
 // reset re-arms a reconnected client's watches. What it missed since zxid is

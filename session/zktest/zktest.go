@@ -130,7 +130,7 @@ func (s *server) begin() {
 func (e *Ensemble) quorum() int { return len(e.servers)/2 + 1 }
 
 // Close stops the servers and breaks all connections. It waits for the
-// goroutines that served them. Calling it again does nothing.
+// goroutines of the ensemble. Calling it again does nothing.
 func (e *Ensemble) Close() {
 	e.do(func() {
 		for _, c := range sortConns(e.live) {
@@ -139,6 +139,7 @@ func (e *Ensemble) Close() {
 		e.stop()
 	})
 	e.network.close()
+	e.waiting.Wait()
 }
 
 // ConnectString lists the servers' addresses, separated by commas, as clients

@@ -101,7 +101,7 @@ func TestAfterASuspensionTheContextEndsBeforeTheNextTermBegins(t *testing.T) {
 // instance, keeps its term; for longer than a lease it does not.
 func TestPausesOfUpToTwoThirdsOfALeaseCostNoTerm(t *testing.T) {
 	if raceEnabled {
-		t.Skip("SKIP: simulates 2,000 leases, without the race detector")
+		t.Skip("SKIP: simulates a thousand leases, without the race detector")
 	}
 	for name, suspend := range map[string]bool{"paused": false, "suspended": true} {
 		t.Run(name, func(t *testing.T) {

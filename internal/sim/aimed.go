@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"math/rand"
 	"time"
 
@@ -20,6 +21,18 @@ func (w *world) turnRound(leader, follower *zktest.Server, turn time.Duration) {
 	time.AfterFunc(turn, func() { back.Hold(); there.Heal() })
 	time.AfterFunc(turn+settle, there.Hold)
 	time.AfterFunc(turn+2*w.plan.Timeout, func() { there.Heal(); back.Heal() })
+}
+
+// holdWhileItLeads cuts off a leader until its term has ended. What was held back then reaches it in
+// the last moments of its lease.
+func (w *world) holdWhileItLeads(rng *rand.Rand) office {
+	p, term := w.holder(rng)
+	if p == nil {
+		return nil
+	}
+	p.host.Hold()
+	context.AfterFunc(term.Context(), p.heal)
+	return term
 }
 
 // isolateBoth isolates a server from the others, and a process from all servers, so that

@@ -77,6 +77,12 @@ func (c *checker) violate(invariant, format string, args ...any) {
 	c.log("VIOLATION %v", v)
 }
 
+func (c *checker) violated() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.violations) > 0
+}
+
 func (c *checker) record(path string) *record {
 	r := c.elections[path]
 	if r == nil {

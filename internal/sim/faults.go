@@ -14,12 +14,12 @@ import (
 var faultKinds = []string{
 	"kill server", "freeze server", "slow server", "isolate server", "isolate zookeeper leader",
 	"isolate the leader's server", "isolate a new leader's server", "cut link one way", "turn a cut round",
-	"pause and turn a cut round", "isolate near expiry", "isolate after a pause", "slow handshake",
+	"pause and turn a cut round", "isolate near expiry", "isolate after a pause", "isolate after a read", "slow handshake",
 	"cling to a deposed server", "delay link", "late pings", "restart all servers",
-	"hold host", "hold host to server", "hold host to client", "cut host", "delay host", "black hole",
-	"expire session", "lose reply", "lose request", "fail request",
+	"hold host", "hold the leader's host", "hold host to server", "hold host to client", "cut host", "delay host", "black hole",
+	"expire session", "expire session unanswered", "lose reply", "lose request", "fail request",
 	"pause process", "pause the leader", "suspend host", "crash process", "crash the leader",
-	"admin deletes candidate", "admin deletes leader", "admin deletes path",
+	"admin deletes candidate", "admin deletes leader", "admin deletes a leader that is cut off", "admin deletes path",
 	"late expiry", "lost touches", "pings stop", "server clock steps", "server grants less",
 }
 
@@ -107,6 +107,14 @@ func (w *world) apply(f Fault) (end func()) {
 				})
 			})
 		})
+	case "isolate after a read":
+		// The server answers by itself, which is no proof.
+		if p := w.leading(rng); p != nil {
+			reads := []zktest.Op{zktest.OpGetData, zktest.OpExists, zktest.OpGetChildren2}
+			w.onRequest(p, reads[rng.Intn(len(reads))], func(r zktest.Request) {
+				time.AfterFunc(3*w.plan.Latency, func() { w.isolateBoth(p, w.ens.Server(r.Server)) })
+			})
+		}
 	case "cling to a deposed server":
 		w.cling(w.leading(rng))
 	case "slow handshake":
@@ -155,6 +163,8 @@ func (w *world) applyToClient(f Fault, rng *rand.Rand) (end func()) {
 	case "hold host":
 		p.host.Hold()
 		return p.heal
+	case "hold the leader's host":
+		w.holdWhileItLeads(rng)
 	case "hold host to server":
 		p.host.Hold(zktest.ToServer)
 		return p.heal
@@ -175,6 +185,16 @@ func (w *world) applyToClient(f Fault, rng *rand.Rand) (end func()) {
 		if id := sessionID(p); id != 0 {
 			w.ens.ExpireSession(id)
 		}
+	case "expire session unanswered":
+		// It never learns what became of its last requests.
+		p.host.Drop(zktest.ToClient)
+		time.AfterFunc(w.plan.Timeout/8, func() {
+			if id := sessionID(p); id != 0 {
+				w.ens.ExpireSession(id)
+			}
+			p.host.Cut()
+			p.heal()
+		})
 	case "lose reply", "lose request", "fail request":
 		effect := map[string]zktest.Effect{
 			"lose reply": zktest.LoseReply, "lose request": zktest.LoseRequest, "fail request": zktest.Fail(zktest.CodeSessionMoved),
@@ -199,6 +219,10 @@ func (w *world) applyToClient(f Fault, rng *rand.Rand) (end func()) {
 	case "admin deletes contender":
 		if w.plan.Locks > 0 {
 			w.adminDeletesContender(rng)
+		}
+	case "admin deletes a leader that is cut off":
+		if leader := w.holdWhileItLeads(rng); leader != nil {
+			w.adminDeletesNode(leader.Node())
 		}
 	case "admin deletes candidate", "admin deletes leader", "admin deletes path":
 		w.adminDeletes(f.Kind, rng)
@@ -226,6 +250,18 @@ func (w *world) alive(rng *rand.Rand) *proc {
 
 // leading returns a process that leads one of the elections, or holds a permit, or nil.
 func (w *world) leading(rng *rand.Rand) *proc {
+	p, _ := w.holder(rng)
+	return p
+}
+
+// office is a term or a permit.
+type office interface {
+	Context() context.Context
+	Node() string
+}
+
+// holder is leading with the term or the permit.
+func (w *world) holder(rng *rand.Rand) (*proc, office) {
 	if w.plan.Semaphores > 0 {
 		return w.holding(rng)
 	}
@@ -234,10 +270,10 @@ func (w *world) leading(rng *rand.Rand) *proc {
 	r := w.check.record(electionPath(rng.Intn(w.plan.Elections)))
 	for _, t := range r.terms {
 		if t.term.Valid() && !t.proc.crashed.Load() && !t.proc.clock.paused() {
-			return t.proc
+			return t.proc, t.term
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // link returns one direction between two servers, every other time from the ZooKeeper
@@ -281,6 +317,16 @@ func (w *world) crash(p *proc, seed int64) (end func()) {
 	return func() {
 		w.started++
 		w.startProc(fmt.Sprintf("p%d", w.started), seed)
+	}
+}
+
+// adminDeletesNode deletes a znode as an administrator would.
+func (w *world) adminDeletesNode(node string) {
+	ctx, cancel := context.WithTimeout(context.Background(), w.plan.Timeout)
+	defer cancel()
+	if s, err := w.admin.Session(ctx); err == nil {
+		w.check.logf("admin deletes %s", node)
+		s.Delete(ctx, node, -1)
 	}
 }
 

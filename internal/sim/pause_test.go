@@ -100,6 +100,9 @@ func TestAfterASuspensionTheContextEndsBeforeTheNextTermBegins(t *testing.T) {
 // A process that is paused for up to 0.65 of a lease, garbage collection or a throttled CPU for
 // instance, keeps its term; for longer than a lease it does not.
 func TestPausesOfUpToTwoThirdsOfALeaseCostNoTerm(t *testing.T) {
+	if raceEnabled {
+		t.Skip("SKIP: simulates a thousand leases, without the race detector")
+	}
 	for name, suspend := range map[string]bool{"paused": false, "suspended": true} {
 		t.Run(name, func(t *testing.T) {
 			for percent := 10; percent <= 65; percent += 5 {

@@ -2,7 +2,11 @@
 
 package sim
 
+import "time"
+
 const (
 	raceEnabled = false
 	seedsInTest = 20
+
+	lengthInTest = 10 * time.Minute
 )

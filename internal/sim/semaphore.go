@@ -246,16 +246,16 @@ func (c *checker) slotWritten(ch zktest.Change) {
 	}
 }
 
-// holding returns a process that holds a permit, or nil.
-func (w *world) holding(rng *rand.Rand) *proc {
+// holding returns a process that holds a permit, and that permit, or nil.
+func (w *world) holding(rng *rand.Rand) (*proc, office) {
 	w.check.mu.Lock()
 	defer w.check.mu.Unlock()
 	for _, r := range w.check.semaphores[semaphorePath(rng.Intn(w.plan.Semaphores))].held {
 		if r.permit.Valid() && !r.proc.crashed.Load() && !r.proc.clock.paused() {
-			return r.proc
+			return r.proc, r.permit
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // adminDeletesPermits deletes what stands below a semaphore's path, as an administrator would.

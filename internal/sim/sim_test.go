@@ -18,6 +18,9 @@ var (
 	seedsFlag      = flag.Int("seeds", seedsInTest, "how many seeds to run")
 	kindsFlag      = flag.String("faults", strings.Join(faultKinds, ","), "the kinds of faults, separated by commas; empty for none")
 	ticksFlag      = flag.Int("ticks", 0, "the session timeout in ticks; 0 lets the seed decide")
+	lengthFlag     = flag.Duration("length", lengthInTest, "how long a seed is simulated")
+	leaseFlag      = flag.Int("lease", 0, "the session timeout is so many leases; 0 lets the seed decide")
+	numbersFlag    = flag.String("numbers", "", "what becomes of sequence numbers after the last one, wrap or stick; empty lets the seed decide")
 	plainFlag      = flag.Bool("plain", false, "report a violation as it is, without making its plan small")
 	semaphoresFlag = flag.Int("semaphores", 0, "so many semaphores in place of elections")
 	locksFlag      = flag.Bool("locks", false, "simulate locks beside the elections, for a quarter of the time")
@@ -27,9 +30,6 @@ var (
 
 // seedsInShort is how many seeds TestSeeds runs with -short.
 const seedsInShort = 5
-
-// runLength is how long a seed is simulated.
-const runLength = 10 * time.Minute
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -57,20 +57,26 @@ func kinds() (all []string) {
 
 // planOf makes the plan of a seed as the flags ask for it.
 func planOf(seed int64) Plan {
-	plan := newPlan(seed, runLength, kinds())
+	plan := newPlan(seed, *lengthFlag, kinds())
 	if *ticksFlag > 0 {
 		plan.Timeout = time.Duration(*ticksFlag) * tick
 	}
 	if *locksFlag {
-		plan = newPlan(seed, runLength/4, append(kinds(), lockFaults()...))
+		plan = newPlan(seed, *lengthFlag/4, append(kinds(), lockFaults()...))
 		plan.Locks = 1 + int(seed%3)
 	}
 	if *othersFlag {
-		plan = newPlan(seed, runLength/4, kinds())
+		plan = newPlan(seed, *lengthFlag/4, kinds())
 		plan.Others = true
 	}
 	if *semaphoresFlag > 0 {
 		plan.Semaphores, plan.Elections = *semaphoresFlag, 0
+	}
+	if *leaseFlag > 0 {
+		plan.Lease = plan.Timeout / time.Duration(*leaseFlag)
+	}
+	if *numbersFlag != "" && len(kinds()) > 0 {
+		plan.Wraps, plan.Sticks = *numbersFlag == "wrap", *numbersFlag == "stick"
 	}
 	return plan
 }

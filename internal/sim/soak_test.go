@@ -32,7 +32,8 @@ func TestSoak(t *testing.T) {
 		workers.Go(func() {
 			for first, ok := s.take(); ok; first, ok = s.take() {
 				out, err := exec.Command(binary, "-test.run", "^TestSeeds$", "-test.v", "-test.timeout", "0",
-					"-first", fmt.Sprint(first), "-seeds", fmt.Sprint(soakChunk), "-faults", *kindsFlag, "-ticks", fmt.Sprint(*ticksFlag),
+					"-first", fmt.Sprint(first), "-seeds", fmt.Sprint(soakChunk), "-faults", *kindsFlag,
+					"-length", lengthFlag.String(), "-ticks", fmt.Sprint(*ticksFlag), "-lease", fmt.Sprint(*leaseFlag), "-numbers", *numbersFlag,
 					fmt.Sprintf("-locks=%v", *locksFlag), fmt.Sprintf("-others=%v", *othersFlag), "-semaphores", fmt.Sprint(*semaphoresFlag)).CombinedOutput()
 				s.add(string(out), err)
 			}

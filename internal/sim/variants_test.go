@@ -13,18 +13,20 @@ import (
 )
 
 // broken is a variant of the library. The files in testdata/variants say what is broken, on which
-// invariant it has to be caught, within how many seeds, and under which faults.
+// invariant it has to be caught, within how many seeds, under which faults, and with which flags it is
+// caught soon.
 type broken struct {
 	command                 func(args ...string) *exec.Cmd // runs the tests with it
 	what, invariant, faults string
-	first, seeds, ticks     int
-	test                    string // that has to catch it
+	seeds                   int
+	flags                   []string // for the test, to catch it soon
+	test                    string   // that has to catch it
 }
 
 func newBroken(t *testing.T, variant variant.Variant, command func(args ...string) *exec.Cmd) (v broken) {
 	t.Helper()
 	var err error
-	v = broken{command: command, faults: strings.Join(faultKinds, ","), first: 1, test: "TestSeeds"}
+	v = broken{command: command, faults: strings.Join(faultKinds, ","), test: "TestSeeds"}
 	for key, value := range variant.Head {
 		switch key {
 		case "what":
@@ -33,12 +35,10 @@ func newBroken(t *testing.T, variant variant.Variant, command func(args ...strin
 			v.invariant = value
 		case "faults":
 			v.faults = value
-		case "ticks":
-			v.ticks, err = strconv.Atoi(value)
+		case "flags":
+			v.flags = strings.Fields(value)
 		case "test":
 			v.test = value
-		case "first":
-			v.first, err = strconv.Atoi(value)
 		case "seeds":
 			v.seeds, err = strconv.Atoi(value)
 		default:
@@ -55,9 +55,9 @@ func newBroken(t *testing.T, variant variant.Variant, command func(args ...strin
 }
 
 // search runs seeds and returns what is printed.
-func (v broken) search(faults string, seeds int) (out string, passed bool) {
-	text, err := v.command("-test.run", "^"+v.test+"$", "-test.v", "-plain", "-faults", faults,
-		"-first", strconv.Itoa(v.first), "-seeds", strconv.Itoa(seeds), "-ticks", strconv.Itoa(v.ticks)).CombinedOutput()
+func (v broken) search(faults string, seeds int, flags ...string) (out string, passed bool) {
+	args := []string{"-test.run", "^" + v.test + "$", "-test.v", "-plain", "-faults", faults, "-seeds", strconv.Itoa(seeds)}
+	text, err := v.command(append(args, flags...)...).CombinedOutput()
 	return string(text), err == nil
 }
 
@@ -77,7 +77,10 @@ func TestEveryVariantIsCaught(t *testing.T) {
 // moreSeeds runs many seeds without the race detector, with which a seed takes many times as long. They also show that
 // only what is broken is caught.
 func moreSeeds(t *testing.T, set *variant.Set) {
-	for _, test := range []string{"TestSeeds", "TestLocks", "TestOthers", "TestSeedsOfSemaphores", "TestAnUndisturbedLeaderKeepsItsTermForAnHour"} {
+	for _, test := range []string{
+		"TestSeeds", "TestLocks", "TestOthers", "TestSeedsOfSemaphores",
+		"TestAnUndisturbedLeaderKeepsItsTermForAnHour", "TestPausesOfUpToTwoThirdsOfALeaseCostNoTerm",
+	} {
 		t.Run("none/"+test, func(t *testing.T) {
 			t.Parallel()
 			if out, err := set.Unbroken(t, "-test.run", "^"+test+"$", "-test.v").CombinedOutput(); err != nil || !bytes.Contains(out, []byte("--- PASS: "+test)) {
@@ -91,10 +94,10 @@ func (v broken) isCaught(t *testing.T) {
 	begun := time.Now()
 	if v.faults == "none" { // it is to be caught without
 		v.faults = ""
-	} else if out, passed := v.search("", 1); !passed {
+	} else if out, passed := v.search("", 1, "-length", "2m"); !passed {
 		t.Fatalf("it fails without any fault:\n%s", out)
 	}
-	out, passed := v.search(v.faults, v.seeds)
+	out, passed := v.search(v.faults, v.seeds, v.flags...)
 	if passed {
 		t.Fatalf("not caught within %d seeds: %s", v.seeds, v.what)
 	}

@@ -168,11 +168,12 @@ func (w *world) setUp() {
 // startSequence lets the numbers of a line begin shortly before the last one.
 func (w *world) startSequence(path string) { w.ens.StartSequence(path, math.MaxInt32-5) }
 
-// carryOut lets the faults happen.
+// carryOut lets the faults happen. A violation ends the run: nothing begins after it.
 func (w *world) carryOut() {
 	type step struct {
-		at time.Duration
-		do func()
+		at     time.Duration
+		do     func()
+		always bool // after a violation, too
 	}
 	var steps []step
 	next := func(s step) {
@@ -181,21 +182,24 @@ func (w *world) carryOut() {
 	}
 	begin := time.Now()
 	for _, f := range w.plan.Faults {
-		next(step{f.At, func() {
+		next(step{at: f.At, do: func() {
 			if end := w.apply(f); end != nil {
-				next(step{f.At + f.For, func() { w.check.logf("ENDS %v", f); end() }})
+				next(step{f.At + f.For, func() { w.check.logf("ENDS %v", f); end() }, true})
 			}
 		}})
 	}
 	if len(w.plan.Faults) == 0 {
 		for at := time.Second; at < w.plan.Length; at += time.Second {
-			next(step{at, w.checkWatches})
+			next(step{at: at, do: w.checkWatches})
 		}
 	}
-	next(step{w.plan.Length, func() {}})
+	next(step{at: w.plan.Length, do: func() {}})
 	for len(steps) > 0 {
 		s := steps[0]
 		steps = steps[1:]
+		if !s.always && w.check.violated() {
+			continue
+		}
 		time.Sleep(s.at - time.Since(begin))
 		s.do()
 	}

@@ -76,7 +76,7 @@ func (v Variant) Build(t *testing.T, root, command string, args ...string) {
 
 func compile(t *testing.T, overlay, command string, args ...string) {
 	t.Helper()
-	args = append([]string{command, "-overlay", overlay}, args...)
+	args = append([]string{command, "-overlay", overlay, "-ldflags", "-s -w"}, args...) // no debugger needs these programs
 	if out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput(); err != nil {
 		t.Fatalf("what is broken does not compile: %v\n%s", err, out)
 	}

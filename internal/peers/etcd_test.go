@@ -3,7 +3,6 @@ package peers
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/need"
 )
@@ -11,7 +10,11 @@ import (
 // Candidates on etcd do what the others do: one leads, and the next one when it has resigned or was killed.
 func TestCandidatesOnEtcdChangePlaces(t *testing.T) {
 	need.That(t, func() error { return nil }) // not with -short: it compiles for minutes
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	// No bound but that of all tests: on a busy machine it takes many minutes.
+	if _, err := hosts.etcd(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	cluster, err := hosts.StartEtcd(ctx)
 	if err != nil {

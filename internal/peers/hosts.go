@@ -17,8 +17,8 @@ import (
 type Hosts struct {
 	dir string
 
-	mu    sync.Mutex       // guards built, and is held while a program is built
-	built map[string]error // by program; a failed build is not tried again
+	mu     sync.Mutex // guards builds
+	builds map[string]*build
 }
 
 // NewHosts returns Hosts that keep their programs in a temporary directory until Close.
@@ -32,7 +32,7 @@ func NewHosts() (*Hosts, error) {
 
 // HostsIn returns Hosts that keep their programs in a directory of the caller's, and use those that are there: so
 // processes can share them.
-func HostsIn(dir string) *Hosts { return &Hosts{dir: dir, built: map[string]error{}} }
+func HostsIn(dir string) *Hosts { return &Hosts{dir: dir, builds: map[string]*build{}} }
 
 // Close removes the programs. Stop the candidates first.
 func (h *Hosts) Close() error { return os.RemoveAll(h.dir) }
@@ -131,23 +131,30 @@ func (h *Hosts) Command(ctx context.Context, k Kind, cfg Config) ([]string, erro
 	return nil, fmt.Errorf("peers: kind %q is unknown", k)
 }
 
-// build builds a program once.
+// build is that of one program. One that has failed is not tried again.
+type build struct {
+	once sync.Once
+	err  error
+}
+
+// build builds a program once. Others are built meanwhile.
 func (h *Hosts) build(ctx context.Context, program string, argv ...string) error {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	if err, done := h.built[program]; done {
-		return err
+	b := h.builds[program]
+	if b == nil {
+		b = &build{}
+		h.builds[program] = b
 	}
-	if _, err := os.Stat(filepath.Join(h.dir, program)); err == nil {
-		h.built[program] = nil
-		return nil
-	}
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Dir = sources
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		err = fmt.Errorf("%v: %w\n%s", cmd, err, out)
-	}
-	h.built[program] = err
-	return err
+	h.mu.Unlock()
+	b.once.Do(func() {
+		if _, err := os.Stat(filepath.Join(h.dir, program)); err == nil {
+			return
+		}
+		cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+		cmd.Dir = sources
+		if out, err := cmd.CombinedOutput(); err != nil {
+			b.err = fmt.Errorf("%v: %w\n%s", cmd, err, out)
+		}
+	})
+	return b.err
 }

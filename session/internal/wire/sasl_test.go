@@ -32,8 +32,8 @@ func (s *script) Next(challenge []byte) ([]byte, bool, error) {
 	return []byte(token), false, nil
 }
 
-// authenticated lets a server answer a handshake, and each token by one of the frames. It returns
-// what the client's side has met.
+// authenticated lets a server answer a handshake, and each token by one of the frames, or by a close
+// where that is nil. It returns what the client's side has met.
 func authenticated(t *testing.T, x Exchange, answers ...[]byte) (e *ends, got []string, err error) {
 	t.Helper()
 	e = pair(t)
@@ -42,7 +42,6 @@ func authenticated(t *testing.T, x Exchange, answers ...[]byte) (e *ends, got []
 	tokens := make(chan string, 100)
 	go func() {
 		defer close(tokens)
-		defer e.server.Close() // no more answers
 		if _, err := e.server.Write(connected(7, 6*time.Second)); err != nil {
 			return
 		}
@@ -53,6 +52,7 @@ func authenticated(t *testing.T, x Exchange, answers ...[]byte) (e *ends, got []
 			}
 			tokens <- string(frame[lengthSize+12:])
 			if answer == nil {
+				e.server.Close()
 				return
 			}
 			if _, err := e.server.Write(answer); err != nil {

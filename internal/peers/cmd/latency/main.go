@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +27,7 @@ import (
 const (
 	timeout      = 4 * time.Second
 	floorTimeout = 10 * time.Second // nothing depends on it but that the session lives
+	paths        = "/latency-"      // what the elections' paths begin with
 )
 
 type silence struct{}
@@ -50,10 +52,11 @@ func now() int64 {
 	return t.Nano()
 }
 
-// way is a proxy that remembers when it was last given a delete request.
+// way is a proxy that remembers when it was last given a request by which a candidate leaves: a delete request, or
+// ours, a multi that begins with the record on the election's path.
 type way struct {
 	*faultproxy.Proxy
-	deleted atomic.Int64
+	left atomic.Int64
 }
 
 func newWay(server string) (*way, error) {
@@ -63,8 +66,10 @@ func newWay(server string) (*way, error) {
 	}
 	w := &way{Proxy: p}
 	p.OnFrame(func(f faultproxy.Frame) {
-		if f.Op == faultproxy.OpDelete && f.Dir == faultproxy.ToServer {
-			w.deleted.Store(now())
+		leaves := f.Op == faultproxy.OpDelete ||
+			f.Op == faultproxy.OpMulti && f.First == faultproxy.OpSetData && strings.HasPrefix(f.Path, paths)
+		if leaves && f.Dir == faultproxy.ToServer {
+			w.left.Store(now())
 		}
 	})
 	return w, nil
@@ -155,7 +160,7 @@ func form(ctx context.Context, hosts *peers.Hosts, e *ensemble.Ensemble, k peers
 			return l, err
 		}
 		l.all[id], err = hosts.Start(ctx, k, peers.Config{
-			Connect: l.ways[id].Addr(), Path: "/latency-" + fmt.Sprintf("%x", string(k)), ID: id, Timeout: timeout, Beat: time.Second,
+			Connect: l.ways[id].Addr(), Path: paths + fmt.Sprintf("%x", string(k)), ID: id, Timeout: timeout, Beat: time.Second,
 			OnLine: func(line peers.Line) {
 				switch line.Event {
 				case "elected":
@@ -208,8 +213,11 @@ func (l *line) handOver(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if next.ID != former {
-		l.took = append(l.took, next.T-l.ways[former].deleted.Load())
+	if left := l.ways[former].left.Swap(0); next.ID != former {
+		if left == 0 {
+			return fmt.Errorf("%s has left by a request that is not known", former)
+		}
+		l.took = append(l.took, next.T-left)
 	}
 	l.leader = next.ID
 	_, err = await(ctx, l.joined)
@@ -283,6 +291,6 @@ func (f *floor) once(turn int) error {
 	if err := f.conns[from].Delete(node, -1); err != nil {
 		return err
 	}
-	f.took = append(f.took, <-heard-f.ways[from].deleted.Load())
+	f.took = append(f.took, <-heard-f.ways[from].left.Load())
 	return nil
 }

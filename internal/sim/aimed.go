@@ -25,7 +25,7 @@ func (w *world) turnRound(leader, follower *zktest.Server, turn time.Duration) {
 
 // holdWhileItLeads cuts off a leader until its term has ended. What was held back then reaches it in
 // the last moments of its lease.
-func (w *world) holdWhileItLeads(rng *rand.Rand) office {
+func (w *world) holdWhileItLeads(rng *rand.Rand) tenure {
 	p, term := w.holder(rng)
 	if p == nil {
 		return nil

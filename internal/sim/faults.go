@@ -254,14 +254,14 @@ func (w *world) leading(rng *rand.Rand) *proc {
 	return p
 }
 
-// office is a term or a permit.
-type office interface {
+// tenure is a term or a permit.
+type tenure interface {
 	Context() context.Context
 	Node() string
 }
 
 // holder is leading with the term or the permit.
-func (w *world) holder(rng *rand.Rand) (*proc, office) {
+func (w *world) holder(rng *rand.Rand) (*proc, tenure) {
 	if w.plan.Semaphores > 0 {
 		return w.holding(rng)
 	}

@@ -247,7 +247,7 @@ func (c *checker) slotWritten(ch zktest.Change) {
 }
 
 // holding returns a process that holds a permit, and that permit, or nil.
-func (w *world) holding(rng *rand.Rand) (*proc, office) {
+func (w *world) holding(rng *rand.Rand) (*proc, tenure) {
 	w.check.mu.Lock()
 	defer w.check.mu.Unlock()
 	for _, r := range w.check.semaphores[semaphorePath(rng.Intn(w.plan.Semaphores))].held {

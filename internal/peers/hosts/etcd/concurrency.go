@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/client/v3/concurrency"
 )
 
@@ -32,13 +33,23 @@ func (h *host) concurrency() (done bool, err error) {
 func (h *host) term(election *concurrency.Election, session *concurrency.Session) (again bool, err error) {
 	ctx, cancel := context.WithCancel(h.client.Ctx())
 	defer cancel()
+	key := fmt.Sprintf("%s/%x", h.path, session.Lease()) // the one that Campaign makes
+	before, err := h.client.Get(ctx, key)
+	if err != nil {
+		return false, err
+	}
 	campaign := make(chan error, 1)
 	over, end := context.WithCancel(context.Background())
 	go func() {
 		campaign <- election.Campaign(ctx, h.id)
 		end()
 	}()
-	h.write("joined", "node", fmt.Sprintf("%s/%x", h.path, session.Lease()))
+	// It stands in line when there is the key.
+	select {
+	case <-h.client.Watch(ctx, key, clientv3.WithRev(before.Header.Revision+1)):
+	case <-over.Done():
+	}
+	h.write("joined", "node", key)
 	if h.idle(over) {
 		cancel()
 		<-campaign

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -36,8 +35,6 @@ func TestMain(m *testing.M) {
 	if testing.Short() {
 		*seedsFlag = min(*seedsFlag, seedsInShort)
 	}
-	// A client takes 3 MB of buffers for each connection, and keeps little: the default collects for almost every one.
-	debug.SetGCPercent(400)
 	if !raceEnabled {
 		// Goroutines then take turns in an order that does not depend on the machine.
 		runtime.GOMAXPROCS(1)

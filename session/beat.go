@@ -13,24 +13,12 @@ import (
 // maxReserved bounds the places that a beat checks although they need no lease yet.
 const maxReserved = 100
 
-// beat makes the beat that is due, and gives up the connection if one is overdue.
-func (s *Session) beat(now clock.Instant, p *pace) time.Duration {
+// beat makes the beat that is due, and gives up the connection if one is overdue. It returns after what
+// time to look again.
+func (s *Session) beat(now clock.Instant) time.Duration {
 	s.mu.Lock()
-	connection, conn := s.connection, s.conn
-	held, oldest := s.heldPlaces()
-	facts := beating{
-		connected: s.state == StateConnected && conn != s.dropped, connection: connection, // zk takes a moment to notice
-		wanted: s.heart.exists && (held || s.heart.unsure || s.creating != nil), soon: s.beatSoon, failed: s.beatFailed, oldest: oldest, ended: s.beatEnded,
-		lease: s.leaseTime, T: s.timeout,
-	}
-	s.beatEnded = false
-	if !facts.connected {
-		s.refuseCreates(errAgain)
-	}
-	do, wait := p.next(now, facts)
-	if do == stepBeat {
-		s.beatSoon, s.beatFailed, s.beating = false, false, true
-	}
+	conn := s.conn
+	do, wait := s.nextBeat(now)
 	s.mu.Unlock()
 	switch do {
 	case stepBeat:
@@ -39,6 +27,26 @@ func (s *Session) beat(now clock.Instant, p *pace) time.Duration {
 		s.drop(conn, errSlowBeat)
 	}
 	return wait
+}
+
+// nextBeat returns what is due, and after what time to ask again. If a beat is due, the caller makes it.
+// The caller holds s.mu.
+func (s *Session) nextBeat(now clock.Instant) (step, time.Duration) {
+	held, oldest := s.heldPlaces()
+	facts := beating{
+		connected: s.state == StateConnected && s.conn != s.dropped, connection: s.connection, // zk takes a moment to notice
+		wanted: s.heart.exists && (held || s.heart.unsure || s.creating != nil), soon: s.beatSoon, failed: s.beatFailed, oldest: oldest, ended: s.beatEnded,
+		lease: s.leaseTime, T: s.timeout,
+	}
+	s.beatEnded = false
+	if !facts.connected {
+		s.refuseCreates(errAgain)
+	}
+	do, wait := s.pace.next(now, facts)
+	if do == stepBeat {
+		s.beatSoon, s.beatFailed, s.beating = false, false, true
+	}
+	return do, wait
 }
 
 // errSlowBeat is why a connection was given up.

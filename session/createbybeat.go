@@ -40,8 +40,12 @@ func (s *Session) createByBeat(p *protected, guid string) (ok bool, paths []stri
 		return false, nil, nil
 	}
 	s.creating, s.beatSoon = b, true
-	signal(s.wake)
+	do, _ := s.nextBeat(s.clock.Now())
+	signal(s.wake) // to run: it gives up the connection if the beat is overdue
 	s.mu.Unlock()
+	if do == stepBeat {
+		s.beatOnce() // another goroutine would have to be woken first
+	}
 	r := <-b.done // a beat that is never answered ends with its connection
 	return true, r.paths, r.err
 }

@@ -113,7 +113,8 @@ type Session struct {
 	creations  queue
 	removals   queue
 
-	beatEnded, beatFailed, beatSoon bool // to run
+	pace                            pace
+	beatEnded, beatFailed, beatSoon bool // to pace
 	beating                         bool // a beat is under way
 	beatAgain                       bool // one has failed for the sake of one place
 	turn                            int  // in holds: the first that the next beat checks

@@ -2,9 +2,8 @@ package line
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -35,22 +34,22 @@ type Numbers struct {
 
 // String returns the lines of a record.
 func (x Numbers) String() string {
-	var b strings.Builder
+	var b []byte
 	if x.path != "" {
-		fmt.Fprintf(&b, "path %s\n", x.path)
+		b = append(append(append(b, "path "...), x.path...), '\n')
 	}
-	fmt.Fprintf(&b, "settled %d\n", x.settled)
+	b = append(strconv.AppendInt(append(b, "settled "...), x.settled, 10), '\n')
 	if len(x.left) > 0 {
-		b.WriteString("left")
+		b = append(b, "left"...)
 		for _, s := range x.left {
-			fmt.Fprintf(&b, " %d", s.first)
+			b = strconv.AppendInt(append(b, ' '), s.first, 10)
 			if s.last > s.first {
-				fmt.Fprintf(&b, "-%d", s.last)
+				b = strconv.AppendInt(append(b, '-'), s.last, 10)
 			}
 		}
-		b.WriteByte('\n')
+		b = append(b, '\n')
 	}
-	return b.String()
+	return string(b)
 }
 
 // Read takes in a line of a record. It is not known if it is about something else.
@@ -70,7 +69,7 @@ func (x *Numbers) Read(key, value string) (known bool, err error) {
 
 // At returns the numbers for the path with that Stat. If they belong to another path, it returns none.
 func (x Numbers) At(stat zk.Stat) (at Numbers, same bool) {
-	id := fmt.Sprintf("%x-%x", stat.Czxid, stat.Ctime) // two ensembles may have the same czxid, but hardly with the same time
+	id := strconv.FormatInt(stat.Czxid, 16) + "-" + strconv.FormatInt(stat.Ctime, 16) // two ensembles may have the same czxid, but hardly with the same time
 	if x.path == id {
 		return x, true
 	}

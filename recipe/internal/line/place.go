@@ -124,8 +124,9 @@ func (p *Place) Position() int { return len(p.ahead) }
 // Woken has a signal when there is something to find out.
 func (p *Place) Woken() <-chan struct{} { return p.wake }
 
-// Lead says that the caller uses the place, by the lease that Step has returned.
-func (p *Place) Lead() { p.led = true }
+// Lead says that the caller uses the place, by the lease that Step has returned. The beat of that lease
+// has checked the own znode, so there is no need to ask about it soon: many hold it for a moment only.
+func (p *Place) Lead() { p.led, p.chores.watched = true, p.cfg.Clock.Now() }
 
 // Step finds out what has happened, and does what is due: it moves up in the line as those
 // ahead go, takes over from the one ahead when its lease is over, and asks again for what

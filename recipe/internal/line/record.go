@@ -2,7 +2,6 @@ package line
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -47,7 +46,7 @@ const (
 
 // String returns the record as the path holds it.
 func (r record) String() string {
-	return fmt.Sprintf("%s\nlease %v\n%s", recordHead, r.lease, r.Numbers)
+	return recordHead + "\nlease " + r.lease.String() + "\n" + r.Numbers.String()
 }
 
 // parseRecord reads a record. It is not ok if the data are somebody else's, or those of a later release. Of

@@ -65,7 +65,7 @@ KDC = krb5-kdc krb5-admin-server krb5-user faketime  # Kerberos, also with clock
 PEERS = libcurator-recipes-java default-jdk-headless maven python3-kazoo python3-pip python3-pytest  # candidates of other libraries
 CHECKERS = prometheus chromium docker-compose  # for the alert rules, the status page, docker-compose.yml
 ENGINE = docker.io curl maven  # docker-compose.yml at work
-COMPILERS = spin gcc libc6-dev  # search the model of the lease; the race detector
+COMPILERS = spin gcc tcc libc6-dev  # search the model of the lease; the race detector
 
 .PHONY: quick test test-core test-others check deps lint vuln golangci apidiff benchstat model foreign bench picture soak campaign compare compose servers theirs record fuzz help
 check lint foreign: | $(filter deps,$(MAKECMDGOALS)) # make deps test: deps comes first

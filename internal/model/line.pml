@@ -79,9 +79,10 @@ inline written() {
 	skip
 }
 
-/* Announced departure: who leads has stopped; one multi sets settled, whatever E's version, and deletes n. */
+/* Announced departure: who leads has stopped; one multi sets settled, whatever E's version, gives notice, and deletes n. */
 inline departs(c) {
 	C[c].n = false;
+	notice[c] = true;
 	if
 	:: BROKEN == leader_guesses ->
 		for (i : 0 .. NUMBERS - 1) {
@@ -96,6 +97,7 @@ inline departs(c) {
 /* Who has not led adds its own number to left, by version. It has stopped being a candidate. */
 inline leaves(c) {
 	C[c].n = false;
+	notice[c] = BROKEN == waiter_notices;
 	left[c] = settled <= c;
 	if
 	:: BROKEN == guessed_left ->
@@ -124,6 +126,20 @@ inline hear(c, q) {
 	fi
 }
 
+/* c has had the events of q's notice and of its deletion: all up to q are over. */
+inline hearNotice(c, q) {
+	for (i : 0 .. NUMBERS - 1) {
+		if
+		:: i < c && (i <= q || BROKEN == notice_of_all) && C[c].knows[i] != over ->
+			C[c].knows[i] = over;
+			C[c].since[i] = 0
+		:: else
+		fi
+	};
+	i = 0;
+	how(c, a_notice)
+}
+
 inline leads(c) {
 #if GOAL
 	reached(way[c]);
@@ -145,6 +161,10 @@ proctype Stands(byte c) {
 			BROKEN != leave_taken_back && BROKEN != announced_first -> retire(c, leaving) }
 	:: d_step { !last(c) && C[c].n && C[c].led && (C[c].role == leaving || C[c].role == leading && BROKEN == announced_first) -> departs(c) }
 	:: d_step { !last(c) && C[c].n && !C[c].led && (C[c].role == leaving || C[c].role == waiting && BROKEN == leave_taken_back) -> leaves(c) }
+#if BROKEN == notice_at_once
+	/* Who may create heartbeats can give the notice of another. */
+	:: d_step { !last(c) && C[c].n -> notice[c] = true }
+#endif
 	/* Its session expires, or its znode is deleted by hand. */
 	:: d_step { !last(c) && C[c].n -> C[c].n = false }
 	/* It hears of that. */
@@ -158,6 +178,8 @@ proctype Hears(byte c; byte q) {
 	/* The server that answers the list need not have seen a deletion after the own create. */
 	:: d_step { C[c].role == joining && C[c].knows[q] == present && !C[q].n -> missing(c, q) }
 	:: d_step { C[c].role == waiting && C[c].knows[q] == present && !C[q].n -> how(c, a_wait); hear(c, q) }
+	/* The notice may be missed, then the step above is all. */
+	:: d_step { C[c].role == waiting && directlyAhead(q, c) && notice[q] && (!C[q].n || BROKEN == notice_at_once) -> hearNotice(c, q) }
 	/* Taking over from a silent one: it has been silent for so long that its lease has ended. */
 	:: d_step { C[c].role == waiting && C[c].n && directlyAhead(q, c) && C[q].n && C[q].lease == 0 ->
 		C[q].n = false; C[c].knows[q] = over; how(c, a_takeover) }

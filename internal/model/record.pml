@@ -41,6 +41,9 @@
 #define announced_first    10   /* who leads announces its departure before it has stopped */
 #define settled_inclusive  11   /* settled is read as "all numbers up to this one" */
 #define length_written_back 12  /* an operator lets in longer leases; who departs writes back the length that it read */
+#define waiter_notices     13   /* who leaves without having led gives notice */
+#define notice_of_all      14   /* a notice is heard as "all before me", also of those between */
+#define notice_at_once     15   /* a notice counts before the deletion is told, and somebody else gives one */
 
 /* What has to be reached: somebody leads, and of the last that was ahead of it, */
 #define an_announcement     1   /* it has heard the departure, and settled says that it is over */
@@ -49,6 +52,7 @@
 #define a_doubt             4   /* it was not in the list, and the joiner has waited */
 #define a_settled_doubt     5   /* it was not in the list, but settled or left says that it is over */
 #define a_takeover          6   /* it was silent, and was taken over from */
+#define a_notice            7   /* it was directly ahead, and its notice says that it is over */
 
 #define reached(goal) assert(GOAL != goal)
 #if GOAL
@@ -73,6 +77,7 @@ Candidate C[NUMBERS];
 byte born;                              /* the next number */
 byte settled;                           /* E: all numbers below are over */
 bool left[NUMBERS];                     /* E: so are these */
+bool notice[NUMBERS];                   /* given by the owner of this number, for who watches it */
 byte i, j;                              /* for loops, which leave them at 0, so that they make no states */
 #if BROKEN == changed_then_gone
 bool changed[NUMBERS];                  /* E has changed while the candidate stood */

@@ -1,6 +1,7 @@
 # make quick  after each change, about a minute: vet, gofmt, the tests that need nothing but Go, a few seeds of the simulation
-# make test   before a change is proposed, about ten minutes: all of that with the race detector, tests on real ZooKeeper ensembles
-#             and with other programs, the broken variants, each benchmark once; what needs something that is not here is skipped
+# make test   before a change is proposed, about ten minutes: all of that with the race detector, though fewer rounds of what takes
+#             long with it, tests on real ZooKeeper ensembles and with other programs, the broken variants, each benchmark once; what
+#             needs something that is not here is skipped
 # make fuzz   20,000 inputs for each fuzz target, about a minute
 # make deps   install what make test needs beside Go (Debian, as root); make deps test does both
 # make lint   staticcheck

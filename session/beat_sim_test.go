@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/race"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -32,7 +33,7 @@ func TestALeaseCountsFromTheBeginningOfItsBeat(t *testing.T) {
 
 func TestManyPlacesCostOneBeatPerQuarterOfALease(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
-		const n = 1000
+		n := 1000 / race.Stride(4)
 		var all []*place
 		for i := range n {
 			all = append(all, hold(t, b.s, fmt.Sprintf("/%d", i)))

@@ -5,7 +5,6 @@ package sim
 import "time"
 
 const (
-	raceEnabled = true
 	seedsInTest = 2 // with all processors
 
 	lengthInTest = 3 * time.Minute // races show in any minute

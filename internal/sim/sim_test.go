@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/race"
 )
 
 var (
@@ -27,15 +29,18 @@ var (
 	hoursFlag      = flag.Float64("hours", 0, "simulate so many cluster-hours in TestSoak")
 )
 
-// seedsInShort is how many seeds TestSeeds runs with -short.
-const seedsInShort = 5
+// How many seeds TestSeeds runs with -short, and for how long.
+const (
+	seedsInShort  = 5
+	lengthInShort = 3 * time.Minute
+)
 
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if testing.Short() {
-		*seedsFlag = min(*seedsFlag, seedsInShort)
+		*seedsFlag, *lengthFlag = min(*seedsFlag, seedsInShort), min(*lengthFlag, lengthInShort)
 	}
-	if !raceEnabled {
+	if !race.Enabled {
 		// Goroutines then take turns in an order that does not depend on the machine.
 		runtime.GOMAXPROCS(1)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/race"
 	"github.com/zkrecipe/zkrecipe/internal/variant"
 )
 
@@ -66,7 +67,7 @@ func TestEveryVariantIsCaught(t *testing.T) {
 		t.Skip("SKIP: the variants are compiled")
 	}
 	set := variant.ReadSet(t, "../..")
-	if raceEnabled {
+	if race.Enabled {
 		moreSeeds(t, set)
 	}
 	set.EachInParallel(t, func(t *testing.T, v variant.Variant, command func(args ...string) *exec.Cmd) {

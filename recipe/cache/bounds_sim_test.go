@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/race"
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -19,7 +20,7 @@ func TestWatchesAndMemoryDoNotGrow(t *testing.T) {
 		b.create("/a", "")
 		c := b.cache("/a", cache.Config{Recheck: -1})
 		b.told(c, "created /a ") // from now on changes are kept
-		for i := range 2000 {
+		for i := range 2000 / race.Stride(4) {
 			path := fmt.Sprintf("/a/n%d", i)
 			b.create(path, "")
 			time.Sleep(10 * time.Millisecond)
@@ -40,7 +41,7 @@ func TestWatchesAndMemoryDoNotGrow(t *testing.T) {
 		}
 		b.create("/b", "")
 		var before uint64
-		for i := range 1000 {
+		for i := range 1000 / race.Stride(4) {
 			d, err := cache.New(b.client, "/b", cache.Config{})
 			b.must(err)
 			b.must(d.Wait(b.ctx))

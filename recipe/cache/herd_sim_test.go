@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/race"
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -17,6 +18,7 @@ var fullSize = flag.Bool("full", false, "many caches, and large ones, in full si
 // The connections of many caches of one tree break, all together, with or without a restart of the ZooKeeper leader.
 // The caches read only what has changed, and do not set their watches all at one moment.
 func TestManyCachesDoNotReadAgainWhenTheLeaderIsRestarted(t *testing.T) {
+	race.Skip(t)
 	caches, nodes := 20, 600
 	if *fullSize {
 		caches, nodes = 200, 5000

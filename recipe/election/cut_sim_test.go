@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/race"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -33,8 +34,8 @@ func TestALeaderThatIsCutOffHasStoppedWhenTheNextBegins(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for seed := range int64(20) {
-				onStage(t, zktest.Config{Seed: seed}, func(t *testing.T, s *stage) {
+			for seed := 0; seed < 20; seed += race.Stride(4) {
+				onStage(t, zktest.Config{Seed: int64(seed)}, func(t *testing.T, s *stage) {
 					rng := rand.New(rand.NewPCG(3, uint64(seed)))
 					all, first := s.lineUp("a", "b")
 					time.Sleep(time.Duration(rng.Int64N(int64(2 * stageT))))
@@ -198,7 +199,7 @@ func TestCutsForAQuarterOfTheLeaseCostNobodyTheTerm(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		rng := rand.New(rand.NewPCG(5, 0))
 		all, first := s.lineUp("a", "b")
-		for range 200 {
+		for range 200 / race.Stride(4) {
 			time.Sleep(stageT + time.Duration(rng.Int64N(int64(stageT))))
 			all[0].host.Hold()
 			all[0].host.Cut()
@@ -214,7 +215,7 @@ func TestCutsForAQuarterOfTheLeaseCostNobodyTheTerm(t *testing.T) {
 func TestRestartsOfAllServersCostOneHandOverEachAtMost(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.lineUp("a", "b", "c")
-		for round := range 20 {
+		for round := range 20 / race.Stride(2) {
 			before := len(s.begun())
 			rolling := round%2 == 0
 			for _, server := range s.Servers() {

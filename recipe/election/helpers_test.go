@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net"
 	"runtime"
 	"strings"
 	"sync"
@@ -259,22 +258,3 @@ func empty(t *testing.T, client *session.Client, path string) {
 
 // noDelete lets everybody do everything but delete children.
 var noDelete = zk.WorldACL(zk.PermRead | zk.PermWrite | zk.PermCreate)
-
-// redirect dials one address whatever is asked for.
-type redirect struct {
-	mu   sync.Mutex // guards addr
-	addr string
-}
-
-func (r *redirect) to(addr string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.addr = addr
-}
-
-func (r *redirect) dial(ctx context.Context, network, _ string) (net.Conn, error) {
-	r.mu.Lock()
-	addr := r.addr
-	r.mu.Unlock()
-	return (&net.Dialer{}).DialContext(ctx, network, addr)
-}

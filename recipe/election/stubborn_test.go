@@ -3,7 +3,6 @@ package election_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"slices"
 	"strings"
@@ -95,44 +94,6 @@ func TestCallbacksThatEndTheirGoroutineHangNobody(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestAnErrorOfTheUsersDoesNotDecideAboutTheZnode(t *testing.T) {
-	_, client := embedded(t)
-	a := run(t, client, "/e", "a", election.Config{})
-	a.term()
-	events := newEvents(t, "b")
-	var gone error // what the library tells when a znode was deleted
-	el, err := election.New(client, "/e", election.Config{ID: "b", OnEvent: events.Add})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	terms := 0
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		el.Run(ctx, func(ctx context.Context, _ *election.Term) error {
-			if terms++; terms == 1 {
-				return fmt.Errorf("wrapped: %w", gone)
-			}
-			<-ctx.Done()
-			return nil
-		})
-	}()
-	s, err := client.Session(within(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Delete(within(t), events.wait(election.EventJoined, 1).Node, -1); err != nil {
-		t.Fatal(err)
-	}
-	gone = events.wait(election.EventFailed, 1).Err
-	events.wait(election.EventJoined, 2)
-	a.stop()
-	events.wait(election.EventElected, 2) // it does not queue up behind a znode of its own
-	cancel()
-	<-done
 }
 
 func TestResigningFromTheElectedEventDoesNotWait(t *testing.T) {
@@ -257,45 +218,4 @@ func TestAZnodeThatMustNotBeDeletedEndsTheSessionRatherThanStay(t *testing.T) {
 		t.Errorf("err = %v", err)
 	}
 	<-s.Done() // nothing else would free the election
-}
-
-func TestAnObserverBelievesARestoredBackup(t *testing.T) {
-	old, fresh := zktest.Start(t, zktest.Config{MaxSessionTimeout: 4 * time.Second}), zktest.Start(t, zktest.Config{MaxSessionTimeout: steady})
-	x := open(t, old.ConnectString(), session.Config{Timeout: 4 * time.Second})
-	s, err := x.Session(within(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range 20 { // the old one's zxids are far ahead
-		if err := s.EnsurePath(within(t), fmt.Sprintf("/%d", i), nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-	run(t, x, "/e", "x", election.Config{})
-	at := &redirect{addr: old.Addrs()[0]}
-	client := open(t, "ensemble:2181", session.Config{Timeout: 4 * time.Second, Dial: at.dial})
-	o := observe(t, client, "/e")
-	defer o.Close()
-	ctx, cancel := context.WithCancel(within(t))
-	defer cancel()
-	o.Follow(ctx, func(l election.Candidate) {
-		switch l.ID {
-		case "x":
-			at.to(fresh.Addrs()[0])
-			old.Close()
-			// Not by run, whose checker would take it for a candidate of the old ensemble.
-			y, err := election.New(open(t, fresh.ConnectString(), session.Config{Timeout: steady}), "/e", election.Config{ID: "y"})
-			if err != nil {
-				t.Error(err)
-				cancel()
-				return
-			}
-			go y.Run(ctx, untilTheEnd) // which stands again, should a busy machine cost it the term
-		case "y":
-			cancel()
-		}
-	})
-	if l, _ := o.Current(); l.ID != "y" {
-		t.Errorf("it sees %+v", l)
-	}
 }

@@ -1,9 +1,10 @@
 # make quick  after each change, about a minute: vet, gofmt, the tests that need nothing but Go, a few seeds of the simulation
 # make test   before a change is proposed, about ten minutes: all of that with the race detector, though fewer rounds of what takes
-#             long with it, tests on real ZooKeeper ensembles and with other programs, the broken variants, each benchmark once; what
-#             needs something that is not here is skipped
+#             long with it, tests on real ZooKeeper ensembles, the broken variants, each benchmark once; what needs something that is
+#             not here is skipped
+# make peers  with other programs, some minutes: candidates of Curator, kazoo, go-zookeeper and etcd beside ours, and Kerberos
 # make fuzz   20,000 inputs for each fuzz target, about a minute
-# make deps   install what make test needs beside Go (Debian, as root); make deps test does both
+# make deps   install what make test and make peers need beside Go (Debian, as root); make deps test does both
 # make lint   staticcheck
 # make vuln   known vulnerabilities in what the modules use; skipped where the database, vuln.go.dev, does not answer (VULNDB=URL
 #             is another one, which may be file:///DIR)
@@ -68,7 +69,7 @@ CHECKERS = prometheus chromium docker-compose  # for the alert rules, the status
 ENGINE = docker.io curl maven  # docker-compose.yml at work
 COMPILERS = spin gcc tcc libc6-dev  # search the model of the lease; the race detector
 
-.PHONY: quick test test-core test-others check deps lint vuln golangci apidiff benchstat model foreign bench picture soak campaign compare compose servers theirs record fuzz help
+.PHONY: quick test test-core test-servers peers check deps lint vuln golangci apidiff benchstat model foreign bench picture soak campaign compare compose servers theirs record fuzz help
 check lint foreign: | $(filter deps,$(MAKECMDGOALS)) # make deps test: deps comes first
 
 # Most of these tests wait for something rather than compute: hence more at one time than there are processors. The
@@ -87,12 +88,18 @@ test: check
 	@[ -n "$$ZK_SERVERS$$ZOOKEEPER_HOME" ] || [ -e /usr/share/java/zookeeper.jar ] || \
 		echo "SKIP: no ZooKeeper here, so tests on real servers are skipped: make deps, or set ZOOKEEPER_HOME or ZK_SERVERS"
 	@[ -n "$(RACE)" ] || echo "SKIP: no C compiler, so the race detector is off"
-	@$(MAKE) --no-print-directory -j 2 test-core test-others
+	@$(MAKE) --no-print-directory -j 2 test-core test-servers
 
 test-core:
 	$(GO) test $(RACE) $(LEAN) -p 4 -timeout 30m ./internal/sim ./recipe/election ./session ./internal/... ./...
 
-test-others:
+test-servers:
+	@# What differs between releases, and a leader's life and death, on the newest.
+	$(GO) run ./internal/servers -short -versions $(NEWEST)
+	@# Each benchmark once, so that none rots. The tests look for races.
+	$(GO) test $(LEAN) -run '^$$' -bench . -benchtime 1x -p 1 $(BENCHMARKS)
+
+peers:
 	@# A module of its own: candidates of Curator, kazoo and go-zookeeper in one line with ours.
 	@[ -e /usr/share/java/curator-recipes.jar ] && command -v javac >/dev/null || \
 		echo "SKIP: no Curator here: make deps"
@@ -101,10 +108,6 @@ test-others:
 	@# A module of its own: Kerberos, with a KDC and a server that trusts it.
 	@command -v krb5kdc >/dev/null || echo "SKIP: no KDC here: make deps"
 	cd session/sasl/kerberos && $(GO) vet ./... && $(GO) test $(RACE) $(LEAN) -timeout 30m ./...
-	@# What differs between releases, and a leader's life and death, on the newest.
-	$(GO) run ./internal/servers -short -versions $(NEWEST)
-	@# Each benchmark once, so that none rots. The tests look for races.
-	$(GO) test $(LEAN) -run '^$$' -bench . -benchtime 1x -p 1 $(BENCHMARKS)
 
 fuzz:
 	@for f in $(FUZZ); do \

@@ -35,7 +35,7 @@ func (s *Session) nextBeat(now clock.Instant) (step, time.Duration) {
 	held, oldest := s.heldPlaces()
 	facts := beating{
 		connected: s.state == StateConnected && s.conn != s.dropped, connection: s.connection, // zk takes a moment to notice
-		wanted: s.heart.exists && (held || s.heart.unsure || s.creating != nil), soon: s.beatSoon, failed: s.beatFailed, oldest: oldest, ended: s.beatEnded,
+		wanted: s.heart.exists && (held || s.heart.unsure || s.creating != nil), soon: s.beatSoon || s.beatAgain, failed: s.beatFailed, oldest: oldest, ended: s.beatEnded,
 		lease: s.leaseTime, T: s.timeout,
 	}
 	s.beatEnded = false
@@ -44,7 +44,7 @@ func (s *Session) nextBeat(now clock.Instant) (step, time.Duration) {
 	}
 	do, wait := s.pace.next(now, facts)
 	if do == stepBeat {
-		s.beatSoon, s.beatFailed, s.beating = false, false, true
+		s.beatSoon, s.beatAgain, s.beatFailed, s.beating = false, false, false, true
 	}
 	return do, wait
 }
@@ -85,7 +85,6 @@ func (s *Session) beatOnce() {
 		s.counts.failedBeats.Add(1)
 	}
 	s.beating, s.beatEnded, s.beatFailed = false, true, err != nil && !s.beatAgain
-	s.beatSoon, s.beatAgain = s.beatSoon || s.beatAgain, false
 	signal(s.wake)
 }
 

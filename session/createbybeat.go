@@ -24,7 +24,9 @@ type beatCreated struct {
 }
 
 // createByBeat lets the next beat make these znodes. It does not, and says so, if that would take
-// longer than to create them alone: another beat is under way, or one has just failed.
+// longer than to create them alone: another beat is under way, or one has just failed. It does not either
+// right after a beat that was refused because of a create: else creates that are refused one after another
+// would keep the session from beating for its places.
 func (s *Session) createByBeat(p *protected, guid string) (ok bool, paths []string, err error) {
 	ops, err := s.rooted(p.creates(guid))
 	if err == nil {
@@ -35,7 +37,7 @@ func (s *Session) createByBeat(p *protected, guid string) (ok bool, paths []stri
 	}
 	b := &beatCreates{ops, p.places, []byte(guid), make(chan beatCreated, 1)}
 	s.mu.Lock()
-	if s.over || s.state != StateConnected || s.conn == s.dropped || s.creating != nil || s.beating || s.beatFailed || s.heart.unsure || sizes(ops) > s.createsRoom() {
+	if s.over || s.state != StateConnected || s.conn == s.dropped || s.creating != nil || s.beating || s.beatFailed || s.beatAgain || s.heart.unsure || sizes(ops) > s.createsRoom() {
 		s.mu.Unlock()
 		return false, nil, nil
 	}

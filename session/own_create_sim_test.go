@@ -1,10 +1,16 @@
 package session_test
 
 import (
+	"context"
 	"errors"
+	"runtime"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/session"
 )
 
 // No watch at a server waits for a missing znode. The session itself tells of the znodes that it creates.
@@ -39,5 +45,33 @@ func TestAWatchOfAMissingZnodeHearsOfACreateInItsSession(t *testing.T) {
 			}
 			w.Stop()
 		}
+	})
+}
+
+// A beat that brings a create is refused with it.
+func TestCreatesThatAreRefusedCostNoLease(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // the session's goroutine has to wait for the others
+	inBubble(t, func(t *testing.T, b *bubble) {
+		_, l := held(t, b.s)
+		ctx, cancel := context.WithCancel(t.Context())
+		var asking sync.WaitGroup
+		for range 4 {
+			asking.Go(func() {
+				for ctx.Err() == nil {
+					if _, err := b.s.CreatePlaces(ctx, session.Place{Dir: "/missing", Name: "n-"}); !errors.Is(err, zk.ErrNoNode) && ctx.Err() == nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		for range 300 {
+			time.Sleep(b.s.LeaseTime() / 100)
+			if l.Remaining() < b.s.LeaseTime()/2 {
+				t.Errorf("%v are left of a lease of %v", l.Remaining(), b.s.LeaseTime())
+				break
+			}
+		}
+		cancel()
+		asking.Wait()
 	})
 }

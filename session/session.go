@@ -116,7 +116,7 @@ type Session struct {
 	pace                            pace
 	beatEnded, beatFailed, beatSoon bool // to pace
 	beating                         bool // a beat is under way
-	beatAgain                       bool // one has failed for the sake of one place
+	beatAgain                       bool // the latest was refused because of one place or create: the next brings no creates
 	turn                            int  // in holds: the first that the next beat checks
 
 	creating *beatCreates // creates that wait for the next beat

@@ -126,7 +126,10 @@ func (p *Place) Woken() <-chan struct{} { return p.wake }
 
 // Lead says that the caller uses the place, by the lease that Step has returned. The beat of that lease
 // has checked the own znode, so there is no need to ask about it soon: many hold it for a moment only.
-func (p *Place) Lead() { p.led, p.chores.watched = true, p.cfg.Clock.Now() }
+func (p *Place) Lead() {
+	watched, _ := p.chores.every(p)
+	p.led, p.chores.watched = true, early(p.cfg.Clock.Now(), p.cfg.Clock.Random(), watched)
+}
 
 // Step finds out what has happened, and does what is due: it moves up in the line as those
 // ahead go, takes over from the one ahead when its lease is over, and asks again for what

@@ -196,3 +196,24 @@ func TestAnHeirWithVeryManyPlacesFindsOutInTime(t *testing.T) {
 		})
 	}
 }
+
+// The elections of one process may all be won at one moment. They do not all ask at one moment later.
+func TestPlacesThatAreWonTogetherAskOneAfterAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := zktest.Start(t, zktest.Config{InMemory: true, Logf: func(string, ...any) {}})
+		p := enterLine(t, e, "first")
+		watched, _ := p.chores.every(p)
+		const wins = 1000
+		var quarters [4]int // of the time until the next question
+		for range wins {
+			p.Lead()
+			left := p.chores.watched.Add(watched).Until(p.cfg.Clock.Now())
+			quarters[min(int(4*left/watched), 3)]++
+		}
+		for _, n := range quarters {
+			if n < wins/8 || n > wins/2 {
+				t.Fatalf("of %d they ask in each quarter of the time: %v", wins, quarters)
+			}
+		}
+	})
+}

@@ -15,38 +15,31 @@ const maxReserved = 100
 
 // beat makes the beat that is due, and gives up the connection if one is overdue. It returns after what
 // time to look again.
-func (s *Session) beat(now clock.Instant) time.Duration {
+func (s *Session) beat(now clock.Instant, p *pace) time.Duration {
 	s.mu.Lock()
 	conn := s.conn
-	do, wait := s.nextBeat(now)
+	held, oldest := s.heldPlaces()
+	facts := beating{
+		connected: s.state == StateConnected && conn != s.dropped, connection: s.connection, // zk takes a moment to notice
+		wanted:  s.heart.exists && (held || s.heart.unsure || s.creating != nil),
+		pending: s.beating, soon: s.beatSoon, failed: s.beatFailed, oldest: oldest,
+		lease: s.leaseTime, T: s.timeout,
+	}
+	if !facts.connected {
+		s.refuseCreates(errAgain)
+	}
+	do, wait := p.next(now, facts)
+	if do == stepBeat {
+		s.beatSoon, s.beatFailed, s.beating = false, false, true
+	}
 	s.mu.Unlock()
 	switch do {
 	case stepBeat:
-		s.calls.Go(func() { s.beatOnce() })
+		s.calls.Go(s.beatOnce)
 	case stepMove:
 		s.drop(conn, errSlowBeat)
 	}
 	return wait
-}
-
-// nextBeat returns what is due, and after what time to ask again. If a beat is due, the caller makes it.
-// The caller holds s.mu.
-func (s *Session) nextBeat(now clock.Instant) (step, time.Duration) {
-	held, oldest := s.heldPlaces()
-	facts := beating{
-		connected: s.state == StateConnected && s.conn != s.dropped, connection: s.connection, // zk takes a moment to notice
-		wanted: s.heart.exists && (held || s.heart.unsure || s.creating != nil), soon: s.beatSoon || s.beatAgain, failed: s.beatFailed, oldest: oldest, ended: s.beatEnded,
-		lease: s.leaseTime, T: s.timeout,
-	}
-	s.beatEnded = false
-	if !facts.connected {
-		s.refuseCreates(errAgain)
-	}
-	do, wait := s.pace.next(now, facts)
-	if do == stepBeat {
-		s.beatSoon, s.beatAgain, s.beatFailed, s.beating = false, false, false, true
-	}
-	return do, wait
 }
 
 // errSlowBeat is why a connection was given up.
@@ -69,13 +62,14 @@ func (s *Session) beatOnce() {
 	s.mu.Lock()
 	unsure := s.heart.unsure
 	s.mu.Unlock()
+	var again bool
 	var err error
 	if unsure {
 		err = s.readHeartbeat()
 		begun = s.clock.Now()
 	}
 	if err == nil {
-		err = s.setHeartbeat(begun)
+		again, err = s.setHeartbeat(begun)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,13 +78,14 @@ func (s *Session) beatOnce() {
 	} else {
 		s.counts.failedBeats.Add(1)
 	}
-	s.beating, s.beatEnded, s.beatFailed = false, true, err != nil && !s.beatAgain
+	s.beating, s.beatSoon, s.beatFailed = false, s.beatSoon || again, err != nil && !again
 	signal(s.wake)
 }
 
 // setHeartbeat sets the heartbeat at the version that is known. In the same multi it checks the
-// places whose leases this beat is to extend.
-func (s *Session) setHeartbeat(begun clock.Instant) error {
+// places whose leases this beat is to extend. If one place or create was refused, the beat is to be made
+// again without it.
+func (s *Session) setHeartbeat(begun clock.Instant) (again bool, err error) {
 	s.mu.Lock()
 	path, version, data := s.heart.path, s.heart.version, []byte(s.leaseTime.String())
 	places := s.nextPlaces(begun)
@@ -113,15 +108,14 @@ func (s *Session) setHeartbeat(begun clock.Instant) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
-		s.beatRefused(places, last, results, err)
-		return err
+		return s.beatRefused(places, last, results, err), err
 	}
 	if !s.isHeartbeat(results[last].Stat) {
-		return ErrNoHeartbeat
+		return false, ErrNoHeartbeat
 	}
 	s.heart.version = results[last].Stat.Version
 	s.beaten(begun, places)
-	return nil
+	return false, nil
 }
 
 // born notes the birth of places that a beat has created.
@@ -193,12 +187,13 @@ func (s *Session) beaten(begun clock.Instant, places []*Hold) {
 }
 
 // beatRefused draws the conclusions from a beat that failed. Its last operation was to set the
-// heartbeat. The caller holds s.mu.
-func (s *Session) beatRefused(places []*Hold, last int, results []zk.MultiResponse, err error) {
+// heartbeat. If one place or create was refused, the beat is to be made again without it. The caller
+// holds s.mu.
+func (s *Session) beatRefused(places []*Hold, last int, results []zk.MultiResponse, err error) (again bool) {
 	s.turn = 0
 	s.heart.unsure = true // also after BadVersion: a late beat of our own may have set that version
 	if OutcomeOf(err) != OutcomeNotDone || len(results) == 0 {
-		return
+		return false
 	}
 	failed := 0
 	for failed < len(results) && results[failed].Error == nil {
@@ -207,14 +202,15 @@ func (s *Session) beatRefused(places []*Hold, last int, results []zk.MultiRespon
 	refused := errors.Is(err, zk.ErrNoNode) || errors.Is(err, zk.ErrNoAuth)
 	switch {
 	case len(places) <= failed && failed < last: // a create is refused, the heartbeat goes on
-		s.heart.unsure, s.beatAgain = false, true
+		s.heart.unsure, again = false, true
 	case !refused:
 	case failed < len(places): // this place has ended, the heartbeat goes on
-		s.heart.unsure, s.beatAgain = false, true
+		s.heart.unsure, again = false, true
 		places[failed].fail(err)
 	case errors.Is(err, zk.ErrNoNode):
 		s.finish(fmt.Errorf("%w: %s", ErrNoHeartbeat, s.heart.path))
 	default:
 		s.barred("set (WRITE)", err)
 	}
+	return again
 }

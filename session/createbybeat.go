@@ -24,9 +24,9 @@ type beatCreated struct {
 }
 
 // createByBeat lets the next beat make these znodes. It does not, and says so, if that would take
-// longer than to create them alone: another beat is under way, or one has just failed. It does not either
-// right after a beat that was refused because of a create: else creates that are refused one after another
-// would keep the session from beating for its places.
+// longer than to create them alone: another beat is under way, or one has just failed. Nor may a create wait
+// for the beat after the one that is under way: creates that are refused one after another would have
+// every beat refused.
 func (s *Session) createByBeat(p *protected, guid string) (ok bool, paths []string, err error) {
 	ops, err := s.rooted(p.creates(guid))
 	if err == nil {
@@ -37,17 +37,13 @@ func (s *Session) createByBeat(p *protected, guid string) (ok bool, paths []stri
 	}
 	b := &beatCreates{ops, p.places, []byte(guid), make(chan beatCreated, 1)}
 	s.mu.Lock()
-	if s.over || s.state != StateConnected || s.conn == s.dropped || s.creating != nil || s.beating || s.beatFailed || s.beatAgain || s.heart.unsure || sizes(ops) > s.createsRoom() {
+	if s.over || s.state != StateConnected || s.conn == s.dropped || s.creating != nil || s.beating || s.beatFailed || s.heart.unsure || sizes(ops) > s.createsRoom() {
 		s.mu.Unlock()
 		return false, nil, nil
 	}
 	s.creating, s.beatSoon = b, true
-	do, _ := s.nextBeat(s.clock.Now())
-	signal(s.wake) // to run: it gives up the connection if the beat is overdue
+	signal(s.wake)
 	s.mu.Unlock()
-	if do == stepBeat {
-		s.beatOnce() // another goroutine would have to be woken first
-	}
 	r := <-b.done // a beat that is never answered ends with its connection
 	return true, r.paths, r.err
 }

@@ -16,9 +16,9 @@ const (
 	dialPause = 4  // between two rounds of attempts, for a session that holds places
 )
 
-// pace tells when to beat and when to give up a connection. The session's mu guards it.
+// pace tells when to beat and when to give up a connection. It belongs to Session.run.
 type pace struct {
-	pending    bool          // one is outstanding
+	pending    bool          // one was outstanding at the last look
 	connection uint64        // the connection that it belongs to
 	begun      clock.Instant // when the latest began
 	patience   time.Duration // how long a beat may take after moves to other servers; 0: D/4
@@ -28,12 +28,12 @@ type pace struct {
 type beating struct {
 	connected  bool
 	connection uint64
+	pending    bool          // one is outstanding
 	wanted     bool          // there is a place to beat for, or it is not known whether the session goes on
 	soon       bool          // somebody waits for a beat
 	failed     bool          // the latest one failed
 	oldest     clock.Instant // when the beat began that has checked the place whose turn is next
 	lease, T   time.Duration
-	ended      bool // the outstanding one has ended
 }
 
 // A step is what pace says to do.
@@ -47,7 +47,7 @@ const (
 
 // next returns what to do now, and after what time to ask again; a wake-up may come earlier.
 func (p *pace) next(now clock.Instant, b beating) (step, time.Duration) {
-	if b.ended {
+	if p.pending && !b.pending { // it has ended
 		p.pending = false
 		if !b.failed {
 			p.patience = min(p.patience, 2*now.Sub(p.begun)) // the ensemble is no slower than that

@@ -46,21 +46,21 @@ func TestWhenToBeatAndWhenToMove(t *testing.T) {
 		{"again soon after a failure", idle, every / 16, calm(func(b *beating) { b.failed = true }), stepWait, paceD/32 - every/16},
 		{"then again", idle, paceD / 32, calm(func(b *beating) { b.failed = true }), stepBeat, every},
 		{"nobody's hurry repeats a failure at once", idle, 0, calm(func(b *beating) { b.failed, b.soon = true, true }), stepWait, paceD / 32},
-		{"one at a time", waiting, every / 2, calm(func(b *beating) { b.soon = true }), stepWait, every / 2},
-		{"unanswered for too long", waiting, every, calm(nil), stepMove, forever},
-		{"answered in time", waiting, every, calm(func(b *beating) { b.ended = true }), stepBeat, every},
-		{"failed in time", waiting, every, calm(func(b *beating) { b.ended, b.failed = true, true }), stepBeat, every},
-		{"answered", waiting, every / 2, calm(func(b *beating) { b.ended = true }), stepWait, every / 2},
-		{"queued for another connection", waiting, 2 * every, calm(func(b *beating) { b.connection = 2 }), stepWait, every},
-		{"nothing to give up", waiting, 2 * every, calm(func(b *beating) { b.connected = false }), stepWait, forever},
-		{"unanswered though nothing is held any more", waiting, every, calm(func(b *beating) { b.wanted = false }), stepMove, forever},
+		{"one at a time", waiting, every / 2, calm(func(b *beating) { b.pending, b.soon = true, true }), stepWait, every / 2},
+		{"unanswered for too long", waiting, every, calm(func(b *beating) { b.pending = true }), stepMove, forever},
+		{"answered in time", waiting, every, calm(nil), stepBeat, every},
+		{"failed in time", waiting, every, calm(func(b *beating) { b.failed = true }), stepBeat, every},
+		{"answered", waiting, every / 2, calm(nil), stepWait, every / 2},
+		{"queued for another connection", waiting, 2 * every, calm(func(b *beating) { b.pending, b.connection = true, 2 }), stepWait, every},
+		{"nothing to give up", waiting, 2 * every, calm(func(b *beating) { b.pending, b.connected = true, false }), stepWait, forever},
+		{"unanswered though nothing is held any more", waiting, every, calm(func(b *beating) { b.pending, b.wanted = true, false }), stepMove, forever},
 	} {
 		p := c.p
 		do, wait := p.next(at(c.now), c.b)
 		if do != c.do || wait != c.wait {
 			t.Errorf("%s: %d after %v, want %d after %v", c.name, do, wait, c.do, c.wait)
 		}
-		if p.pending != (do == stepBeat || do == stepMove || c.p.pending && !c.b.ended) {
+		if p.pending != (do == stepBeat || do == stepMove || c.p.pending && c.b.pending) {
 			t.Errorf("%s: pending is %v", c.name, p.pending)
 		}
 	}
@@ -79,7 +79,7 @@ func TestABeatIsDueByEitherClock(t *testing.T) {
 // moves returns how long after the begin of a beat that nobody ever answers, on any
 // connection, each of the first connections is given up.
 func moves(p *pace, b beating, n int) (times []time.Duration) {
-	b.connection = p.connection
+	b.pending, b.connection = true, p.connection
 	for now := time.Duration(0); len(times) < n; {
 		do, wait := p.next(at(now), b)
 		if do != stepMove {
@@ -88,13 +88,12 @@ func moves(p *pace, b beating, n int) (times []time.Duration) {
 		}
 		times = append(times, now)
 		b.connection++ // another one at once; the request that was lost has failed
-		b.ended, b.failed = true, true
+		b.pending, b.failed = false, true
 		for p.next(at(now), b); !p.pending; {
 			now += paceD / 32
-			b.ended = false
 			p.next(at(now), b)
 		}
-		b.ended = false
+		b.pending = true
 	}
 	return times
 }
@@ -128,11 +127,11 @@ func TestTwoSilentServersAreGivenUpSoonAndThenMovesBecomeRarer(t *testing.T) {
 	}{{every/2 + 1, stepWait, 2}, {every / 2, stepMove, forever}, {every, stepWait, every}, {paceT / 8, stepWait, paceT/4 - every}} {
 		q := p
 		q.begun = at(last)
-		done := calm(func(b *beating) { b.ended, b.soon = true, true })
+		done := calm(func(b *beating) { b.soon = true })
 		if do, _ := q.next(at(last+c.took), done); do != stepBeat {
 			t.Fatal("no beat after an answer")
 		}
-		done.ended, done.connection = false, q.connection
+		done.pending, done.connection = true, q.connection
 		if do, wait := q.next(at(last+c.took+every), done); do != c.do || wait != c.wait {
 			t.Errorf("a beat was answered after %v, the next was not: %d after %v, want %d after %v", c.took, do, wait, c.do, c.wait)
 		}

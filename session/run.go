@@ -30,9 +30,10 @@ func (s *Session) run() {
 	defer close(s.stopped)
 	timer := clock.NewTimer(s.clock)
 	defer timer.Stop()
+	var p pace
 	for {
 		now := s.clock.Now()
-		timer.Reset(min(s.watchdog(now), s.beat(now)))
+		timer.Reset(min(s.watchdog(now), s.beat(now, &p)))
 		select {
 		case <-s.wake:
 		case <-timer.C:

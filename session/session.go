@@ -113,11 +113,10 @@ type Session struct {
 	creations  queue
 	removals   queue
 
-	pace                            pace
-	beatEnded, beatFailed, beatSoon bool // to pace
-	beating                         bool // a beat is under way
-	beatAgain                       bool // the latest was refused because of one place or create: the next brings no creates
-	turn                            int  // in holds: the first that the next beat checks
+	beating    bool // a beat is under way
+	beatSoon   bool // somebody waits for the next
+	beatFailed bool // the latest failed, and not because of one place or create
+	turn       int  // in holds: the first that the next beat checks
 
 	creating *beatCreates // creates that wait for the next beat
 	sending  *beatCreates // creates of a beat that has not been sent yet

@@ -59,7 +59,7 @@ func All(ctx context.Context, locks ...*Lock) (*Set, error) {
 		for _, h := range set.helds {
 			h.at.giveAway(cause)
 		}
-	}, func(*Set) {}) // each of what is held has a goroutine of its own
+	})
 }
 
 func checkAll(ctx context.Context, locks []*Lock) error {

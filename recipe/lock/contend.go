@@ -26,7 +26,7 @@ func (l *Lock) acquire(ctx context.Context, try bool) (*Held, error) {
 		return h, err
 	}
 	c := &contender{Lock: l, claim: l.book.Begin(), values: ctx, life: life.Begin(context.WithoutCancel(ctx), l.client), try: try}
-	return life.Await(ctx, c.life, c.win, func(h *Held, cause error) { h.at.giveAway(cause) }, func(h *Held) { c.hold(h.at) })
+	return life.Await(ctx, c.life, c.win, func(h *Held, cause error) { h.at.giveAway(cause) })
 }
 
 // contender is one call of Acquire.
@@ -51,6 +51,7 @@ func (c *contender) win(ctx context.Context, last *life.Failure) (*Held, error) 
 		return nil, err
 	}
 	at.acquired(c.clock.Now().Sub(asked))
+	go c.hold(at) // the client waits for it in Close
 	return at.first, nil
 }
 

@@ -80,7 +80,7 @@ func (s *Semaphore) acquire(ctx context.Context, n int, try bool) (*Permit, erro
 	return life.Await(ctx, a.life, win, func(p *Permit, cause error) { // nobody will use it
 		p.held.End(recipe.ReasonCancelled, cause)
 		p.release()
-	}, (*Permit).keep)
+	})
 }
 
 // win tries until there is a permit.
@@ -328,6 +328,7 @@ func (a *acquiring) begin(p *place, stopBefore time.Duration) *Permit {
 	}, permit.held, waited)
 	a.log.Debug("acquired", "session", hex(p.s.ID()), "node", p.Path(), "token", token, "waited", waited)
 	a.send(Event{Kind: EventAcquired, Session: p.s.ID(), Node: p.Path(), Token: token, Permit: permit, Waited: waited})
+	go permit.keep()
 	return permit
 }
 

@@ -26,9 +26,8 @@ func (f *Failure) get() error {
 
 // Await lets win go on until it has won something or failed, and returns the result. When ctx ends
 // or the client is closed before, Await returns at once. Then win sees its context ended and cleans up in the background; what
-// it has won all the same is given to drop. In both cases keep then has what was won, in the background. If
-// nothing is won, the work ends when win has returned.
-func Await[T any](ctx context.Context, l *Life, win func(context.Context, *Failure) (T, error), drop func(won T, cause error), keep func(T)) (T, error) {
+// it has won all the same is given to drop. If nothing is won, the work ends when win has returned.
+func Await[T any](ctx context.Context, l *Life, win func(context.Context, *Failure) (T, error), drop func(won T, cause error)) (T, error) {
 	waiting, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(context.Canceled)
 	for _, end := range []context.Context{ctx, l.client.Context()} {
@@ -51,9 +50,6 @@ func Await[T any](ctx context.Context, l *Life, win func(context.Context, *Failu
 			if err == nil {
 				drop(won, context.Cause(waiting))
 			}
-		}
-		if err == nil {
-			keep(won)
 		}
 	}()
 	select {

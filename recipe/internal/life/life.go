@@ -53,9 +53,6 @@ func (l *Life) End() {
 
 // Session waits for a session. Now and then it reports that there is none, and why.
 func (l *Life) Session(ctx context.Context, report func(error)) (*session.Session, error) {
-	if s, err := l.client.Session(noWait); err == nil {
-		return s, nil
-	}
 	patience := l.client.Status().Timeout
 	for wait := patience / 3; ; wait = patience {
 		bounded, cancel := Within(ctx, l.clock, wait)
@@ -68,13 +65,6 @@ func (l *Life) Session(ctx context.Context, report func(error)) (*session.Sessio
 		report(err)
 	}
 }
-
-// noWait has ended, so that who waits under it returns at once.
-var noWait = func() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return ctx
-}()
 
 // Over reports whether the work is to end: ctx or the client's context has ended.
 func (l *Life) Over(ctx context.Context) bool { return ctx.Err() != nil || l.Closed() != nil }

@@ -23,10 +23,10 @@ type beatCreated struct {
 	err   error
 }
 
-// createByBeat lets the next beat make these znodes. It does not, and says so, if that would take
-// longer than to create them alone: another beat is under way, or one has just failed. Nor may a create wait
-// for the beat after the one that is under way: creates that are refused one after another would have
-// every beat refused.
+// createByBeat lets the next beat make these znodes. ok is false if the caller has to create them alone,
+// because a beat cannot take them, or because that is faster: another beat is under way, or one has just
+// failed. There is another reason why a create does not wait for the beat after the one that is under way:
+// if creates were refused one after another, every beat would be refused with them.
 func (s *Session) createByBeat(p *protected, guid string) (ok bool, paths []string, err error) {
 	ops, err := s.rooted(p.creates(guid))
 	if err == nil {
@@ -48,8 +48,8 @@ func (s *Session) createByBeat(p *protected, guid string) (ok bool, paths []stri
 	return true, r.paths, r.err
 }
 
-// createsRoom is how large creates may be that a beat takes along, beside its checks and its own data.
-// The caller holds s.mu.
+// createsRoom is how many bytes the creates in a beat may have, beside its checks and its own data. The
+// caller holds s.mu.
 func (s *Session) createsRoom() int {
 	return maxRequest - maxBytesTogether - 2*overhead - len(s.chroot) - len(s.heart.path)
 }
@@ -118,5 +118,5 @@ func failedAt(results []zk.MultiResponse, first, last int) bool {
 			return first <= i && i < last
 		}
 	}
-	return true // not even the session is known: as if they were alone
+	return true // the whole request was refused, for a reason that is also theirs
 }

@@ -28,9 +28,10 @@ type Set struct {
 // each other, in any order of the arguments. While it waits for one lock, it stands in the lines
 // of the others, and later contenders there wait, too.
 //
-// ctx and the errors are those of [Lock.Acquire]; on an error nothing is held. There is no nesting:
-// under the context of a Held of one of the locks it returns [ErrNested] or [ErrUpgrade]. Locks of
-// other libraries that are taken one by one can wait for ours and we for them.
+// ctx and the errors are those of [Lock.Acquire]; on an error nothing is held. There is no nesting: under
+// the context of a Held of one of the locks it returns [ErrNested] or [ErrUpgrade]. Locks of other
+// libraries that are taken one by one can cause a deadlock: one of them waits for ours, and ours for
+// another.
 func All(ctx context.Context, locks ...*Lock) (*Set, error) {
 	if err := checkAll(ctx, locks); err != nil {
 		return nil, err
@@ -193,8 +194,8 @@ func (s *Set) check() {
 func (s *Set) Held() []*Held { return s.helds }
 
 // Context is cancelled when one of the locks is not held any more; context.Cause tells why, as a
-// [*recipe.Ended]. See [Held.Context]. A context made from it is told by a timer, which may be late
-// in a process that was paused.
+// [*recipe.Ended]. See [Held.Context]. A context derived from it ends by a timer, which may be late in a
+// process that was paused.
 func (s *Set) Context() context.Context { return s.ctx }
 
 // Valid reports whether all locks are held at this moment. See [Held.Valid].

@@ -38,7 +38,7 @@ type contender struct {
 	try    bool
 }
 
-// win joins the line and waits in it, as often as it takes. ctx bounds that.
+// win joins the line and waits in it, again and again until it holds the lock. ctx bounds that.
 func (c *contender) win(ctx context.Context, last *life.Failure) (*Held, error) {
 	asked := c.clock.Now()
 	var at *holding
@@ -100,7 +100,7 @@ func (c *contender) attempt(ctx context.Context) (*holding, error) {
 	}
 	at, err := c.wait(ctx, st)
 	if err != nil {
-		c.leave(ctx, st, err == line.ErrGone) // not errors.Is: what a cause of the user's wraps decides nothing
+		c.leave(ctx, st, err == line.ErrGone) // not errors.Is: a cause of the user's may wrap anything
 		return nil, err
 	}
 	return at, nil

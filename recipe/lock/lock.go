@@ -70,7 +70,7 @@ func New(client *session.Client, path string, cfg Config) (*Lock, error) {
 func (l *Lock) Path() string { return l.path }
 
 // Status returns how the lock stands in this process: what is held, what waits, and totals. It never
-// blocks. Who else holds it or waits for it, [Lock.Contenders] tells.
+// blocks. [Lock.Contenders] tells who else holds it or waits for it.
 func (l *Lock) Status() recipe.Status {
 	st := l.book.Status()
 	st.Path, st.ID, st.Reader, st.EventsDropped = l.path, l.cfg.ID, l.shared, l.events.Dropped()
@@ -88,11 +88,11 @@ func (l *Lock) Status() recipe.Status {
 // lock Acquire returns [ErrNested] or [ErrUpgrade] at once, unless [Config.Reentrant] is set.
 func (l *Lock) Acquire(ctx context.Context) (*Held, error) { return l.acquire(ctx, false) }
 
-// TryAcquire is Acquire that does not wait for others: the error is [ErrBusy] when the lock was
-// not free. It waits for a session, though, and for answers, as long as ctx lasts. When somebody
-// holds the lock or waits for it, nothing is written. What it finds is as new as the call, with one
-// exception: a server that has just ceased to lead the ensemble does not know that for up to syncLimit
-// ticks. Until then it may answer ErrBusy although the lock has been released.
+// TryAcquire is Acquire that does not wait for others: the error is [ErrBusy] when the lock was not free.
+// It still waits for a session and for answers, as long as ctx lasts. When somebody holds the lock or waits
+// for it, nothing is written. What it finds is as new as the call, with one exception: a server that has
+// just ceased to lead the ensemble does not know that for up to syncLimit ticks. Until then it may answer
+// ErrBusy although the lock has been released.
 func (l *Lock) TryAcquire(ctx context.Context) (*Held, error) { return l.acquire(ctx, true) }
 
 // Do acquires the lock, calls f, and releases the lock when f has returned. The context that f is

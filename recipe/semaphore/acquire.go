@@ -53,8 +53,7 @@ func (s *Semaphore) AcquireN(ctx context.Context, n int) (*Permit, error) {
 // ticks. Until then it may answer ErrBusy although a permit has been released.
 func (s *Semaphore) TryAcquire(ctx context.Context) (*Permit, error) { return s.acquire(ctx, 1, true) }
 
-// acquiring is one Acquire at work. It goes on until it has cleaned up, though its caller may have
-// left.
+// acquiring is one Acquire at work. It goes on until it has cleaned up, also if its caller has left.
 type acquiring struct {
 	*Semaphore
 	claim  *claims.Claim
@@ -245,8 +244,8 @@ func (a *acquiring) reachFront(ctx context.Context, st *stay.Stay) error {
 	}
 }
 
-// enter creates the znodes of the permit and waits until it is admitted, where waits says that it
-// may. When it fails, the znodes are deleted.
+// enter creates the znodes of the permit, and waits until it is admitted, if waits is true. When it fails,
+// the znodes are deleted.
 func (a *acquiring) enter(ctx context.Context, s *session.Session, waits bool) (*Permit, error) {
 	paths, err := a.createPlaces(ctx, s)
 	if len(paths) == 0 {
@@ -268,8 +267,8 @@ func (a *acquiring) enter(ctx context.Context, s *session.Session, waits bool) (
 	return permit, err
 }
 
-// createPlaces creates the znodes. When ctx ends it sees the create through that is under way: a
-// znode whose create is known can be deleted with an announcement, so that nobody waits for it.
+// createPlaces creates the znodes. When ctx ends, it waits for the create that is under way: a znode whose
+// create is known can be deleted with an announcement, so that nobody waits for it.
 func (a *acquiring) createPlaces(ctx context.Context, s *session.Session) (paths []string, err error) {
 	bound, cancel := life.Within(context.WithoutCancel(ctx), a.clock, 2*s.Timeout())
 	defer cancel()
@@ -284,7 +283,7 @@ func (a *acquiring) createPlaces(ctx context.Context, s *session.Session) (paths
 	return paths, err
 }
 
-// seeThrough is how long a create may take whose caller has left.
+// seeThrough is how long it waits for a create whose caller has left.
 const seeThrough = 3 * time.Second
 
 // hold waits until a permit may be held, and begins to hold it.

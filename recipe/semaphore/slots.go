@@ -18,7 +18,7 @@ import (
 // that was read after the own create, together with a check of the own znode, changes exactly what
 // was read. In a znode of its own the table could be deleted while permits are held.
 
-// taking is how a permit comes to its slots.
+// taking is what a permit knows about its slots.
 type taking struct {
 	slots  []int                    // that it has; nil before
 	token  int64                    // the zxid by which it took them
@@ -29,8 +29,8 @@ type taking struct {
 // waits reports whether no slot is free.
 func (t *taking) waits() bool { return !t.free.IsZero() }
 
-// takeSlots writes the permit into the table of slots, at those that are free. It is there once the
-// permit is admitted by its rank, so that there is a free one most often.
+// takeSlots writes the permit into the table of slots, at those that are free. It is called once the permit
+// is admitted by its rank, so mostly there is a free one.
 func (p *place) takeSlots(ctx context.Context) error {
 	first, _ := line.Parse(p.paths[0][len(p.sem.leases)+1:])
 	own := holderOf(first)

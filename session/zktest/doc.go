@@ -39,8 +39,8 @@
 // it: with Config.Tick at 2 s, as real servers have it, both are what they are in production.
 //
 // Close the clients before the bubble ends, and give them the time to notice.
-// The ensemble has a goroutine, too: [Start] ends it when the test ends, after [New] the caller
-// has to call [Ensemble.Close].
+// The ensemble has a goroutine, too. [Start] ends it when the test ends. After [New] the caller has to
+// call [Ensemble.Close].
 //
 // # What is imitated
 //

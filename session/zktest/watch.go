@@ -58,7 +58,7 @@ func (t *watchTable) remove(path string, c *conn, modes watchMode) {
 func (t *watchTable) fired(path string, ev eventType) []*conn {
 	var hear []*conn
 	for c, m := range t.paths[path] {
-		if m != recursive || ev != nodeChildrenChanged { // of a list of children a recursive watch is not told
+		if m != recursive || ev != nodeChildrenChanged { // a recursive watch gets no events of lists of children
 			hear = append(hear, c)
 		}
 		t.set(path, c, m&^oneShot)

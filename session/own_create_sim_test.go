@@ -48,7 +48,8 @@ func TestAWatchOfAMissingZnodeHearsOfACreateInItsSession(t *testing.T) {
 	})
 }
 
-// A beat that brings a create is refused with it.
+// If a create in a beat is refused, the whole beat is refused. So creates that are refused must not go with
+// every beat.
 func TestCreatesThatAreRefusedCostNoLease(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // the session's goroutine has to wait for the others
 	inBubble(t, func(t *testing.T, b *bubble) {

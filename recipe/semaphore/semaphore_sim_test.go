@@ -203,7 +203,7 @@ func TestAPermitThatVanishedUnseenIsWaitedFor(t *testing.T) {
 		if gone.Valid() {
 			t.Error("three are valid")
 		}
-		// What it had to wait for, the next one need not.
+		// The next one need not wait for that again.
 		time.Sleep(stageD / 4)
 		s.release(other)
 		begun = time.Now()

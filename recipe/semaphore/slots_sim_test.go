@@ -98,7 +98,7 @@ func TestTheSlotOfOneThatMayStillBeValidIsNotTaken(t *testing.T) {
 	})
 }
 
-// Slots that those have who came later, on a path whose size has changed.
+// The size of a path was reduced. A later permit gets a slot below the new size.
 func TestSlotsStayBelowTheSize(t *testing.T) {
 	onStage(t, 4, zktest.Config{}, func(t *testing.T, s *stage) {
 		a := s.process("a", slotted)

@@ -10,7 +10,8 @@ import (
 
 // createFirst creates the session's heartbeat, and the session's first places, if any are given, in the
 // same multi. The heartbeat is created once in a session: if the session cannot find out whether it was
-// created, the session is over. That may take long, so lost is called first, with the error of the create.
+// created, the session is over. Finding out may take long, so lost is called first, with the error of the
+// create.
 func (s *Session) createFirst(lost func(error), places ...any) (paths []string, err error) {
 	s.mu.Lock()
 	beat, lease := s.HeartbeatPath(s.id), s.leaseTime

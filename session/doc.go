@@ -49,9 +49,10 @@
 //     order, and that one last. Names are resolved again. The session goes on.
 //   - A server falls silent: with a [Hold], a beat without an answer for D/4 moves the
 //     session to the next server. If the next beat is not answered either, each further move doubles
-//     the time that a beat is given, up to T/4. An answered beat ends that: the next one is given twice
-//     the time of the answered one, but at least D/4. Without a Hold, 2T/3 without an answer move the
-//     session. Watch events are no answers: they can arrive when nothing reaches the server any more.
+//     the time that a beat is given, up to T/4. An answered beat ends that: the next one is given
+//     no more than twice the time of the answered one, and at least D/4. Without a Hold, 2T/3 without an
+//     answer move the session. Watch events are no answers: they can arrive when nothing reaches the
+//     server any more.
 //   - A server does not answer, whether it accepts connections or not: it is given T/4 for
 //     everything, TCP, TLS and ZooKeeper's handshake, or D/8 while a lease runs. With more
 //     than four addresses it is less, so that a round of all of them takes T, or D/2, at

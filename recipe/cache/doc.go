@@ -21,16 +21,16 @@
 //
 // # Following
 //
-// If the cache holds everything below its path, and the server has 3.6.0 or newer, one watch
-// tells of the whole tree: of each znode that is created, changed or deleted. Otherwise each znode has
+// If the cache holds everything below its path, and the server has 3.6.0 or newer, one watch tells
+// of the whole tree: of each znode that is created, changed or deleted. Otherwise each znode has
 // two one-shot watches, one on its data and one on its list of children. Both ways tell of the same
 // changes. Which one is used depends on the server of each connection. So during an upgrade of the
-// servers a cache may change from one to the other. After an event the cache reads that znode again, and no other. With
-// one-shot watches it reads the list of a directory, too, when a znode has been created there. With a
-// watch on the whole tree it does not list a znode without children, which halves the reads of a load. A
-// znode is identified by the transaction that created it (czxid), and its data by the transaction
-// that set them last (mzxid). Versions are not looked at: a znode that is deleted and created
-// again can have the same.
+// servers a cache may change from one to the other. After an event the cache reads that znode
+// again, and no other. With one-shot watches it reads the list of a directory, too, when a znode
+// has been created there. With a watch on the whole tree it does not list a znode without children,
+// which halves the reads of a load. A znode is identified by the transaction that created it
+// (czxid), and its data by the transaction that set them last (mzxid). Versions are not looked at:
+// a znode that is deleted and created again can have the same.
 //
 // After a reconnect the cache does not read all znodes to find out what has changed. It sets one-
 // shot watches on all of them, in requests of 128 KiB of paths, with the zxid of the last

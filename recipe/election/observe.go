@@ -20,7 +20,7 @@ import (
 )
 
 // Observer follows who leads an election, without standing in it. What it tells was true
-// a moment ago: only a [Term] allows to act as the leader. It needs READ on the path. A leader whose
+// a moment ago: only a [Term] lets a process act as the leader. It needs READ on the path. A leader whose
 // znode it may not read is reported as hidden, and its end is noticed within a quarter of the
 // session timeout. All methods may be called from any goroutine.
 type Observer struct {

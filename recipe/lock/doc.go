@@ -46,8 +46,8 @@
 //     the last release by the same Lock. It takes one read more if others have written the record since,
 //     and one if the lock is held for longer than D/16. To release it takes one write. The next contender
 //     reads nothing before it holds the lock. The number of other locks does not matter. With its first
-//     lock, a session also creates its heartbeat, once. While a session holds locks, or is next for one, it writes 4
-//     times per D in all. Afterwards it does not write. A release wakes one contender, or all
+//     lock, a session also creates its heartbeat, once. While a session holds locks, or is next for one,
+//     it writes 4 times per D in all. Afterwards it does not write. A release wakes one contender, or all
 //     readers that are next. Waiting readers with one writer ahead write 4 times per D as well.
 //
 // The assumptions are those of package election.

@@ -17,10 +17,10 @@ const (
 	// The longest pause after the n-th conflict in a row is 2^(n+1) writes, up to maxPause. A change
 	// that has taken longer than patience writes makes pauses of at most minPause.
 	minPause, maxPause, patience = 8, 256, 800
-	// maxStreak is how many writes one makes in a row if others want to write, too. Then it
+	// maxStreak is how many writes a Znode makes in a row if others want to write, too. Then it
 	// leaves them time for recess writes.
 	maxStreak, recess = 32, 3
-	// crowded is for how long after a conflict one assumes that others still want to write.
+	// crowded is for how long after a conflict a Znode assumes that others still want to write.
 	crowded = time.Second
 )
 

@@ -65,7 +65,7 @@
 // end of a tick. It learns that a follower's client is alive by the follower's
 // answers to its pings, of which it sends two per tick, and by connect requests;
 // a write is no sign of life to it. What clients may conclude from an answer
-// rests on that, and on the order of packets between two servers, which is
+// depends on that, and on the order of packets between two servers, which is
 // kept: each direction is one queue.
 //
 // Ensembles. Writes go through the leader, which checks them against a state

@@ -167,8 +167,8 @@ func TestATermThatIsLostWhileItBeginsIsOver(t *testing.T) {
 	}
 }
 
-// Close takes the longest: 3 s for the znode, T/3 for a connection, and the second that zk gives
-// its goodbye. Whether zk needs that second depends on which of its goroutines runs first.
+// Close takes the longest: 3 s for the znode, T/3 for a connection, and the second that zk gives its
+// request to close the session. Whether zk needs that second depends on which of its goroutines runs first.
 func TestResigningAndClosingEndAlthoughNobodyAnswers(t *testing.T) {
 	for name, end := range map[string]func(a *candidate, term *election.Term){
 		"Resign": func(a *candidate, term *election.Term) { term.Resign() },

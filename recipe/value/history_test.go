@@ -35,7 +35,7 @@ func (o outcome) String() string {
 	return fmt.Sprintf("%d unknown=%v refused=%v", o.count, o.unknown, o.refused)
 }
 
-// record makes a call and notes what comes of it. A call that was not carried out at all is none.
+// record makes a call and notes its result. A call that was not carried out at all is left out.
 func (h *history) record(client int, in call, f func() (int64, error)) error {
 	h.mu.Lock()
 	h.now++

@@ -97,7 +97,7 @@ func stand(ctx context.Context, s *session.Session, cfg Config, path string, l *
 // need not do that at once under two conditions. A beat has created the znode, which tells the czxid. And
 // the caller has stood in this line within the last lease: the first of its places there has read its
 // znode, so the permission is there. A place that leaves earlier needs no read. Until the read, it is not
-// told if somebody deletes its znode. No promise rests on that, because others wait for its lease.
+// told if somebody deletes its znode. No promise depends on that, because others wait for its lease.
 const readWithin = 16
 
 // create makes the own znode, and the path where it is missing. A place that is held for a moment is

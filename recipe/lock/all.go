@@ -44,7 +44,8 @@ func All(ctx context.Context, locks ...*Lock) (*Set, error) {
 	first := &contender{Lock: locks[0], claim: open[0], values: ctx, life: l}
 	win := func(ctx context.Context, last *life.Failure) (set *Set, err error) {
 		defer l.End() // each of what is held has its own
-		err = first.again(ctx, last, func() (err error) {
+		first.last = last
+		err = first.again(ctx, func() (err error) {
 			set, err = first.attemptAll(ctx, locks, open)
 			first.claim = open[0]
 			return err
@@ -107,7 +108,7 @@ func (c *contender) attemptAll(ctx context.Context, locks []*Lock, open []*claim
 	all := make([]*contender, len(locks))
 	cfgs := make([]line.Config, len(locks))
 	for i, l := range locks {
-		all[i] = &contender{Lock: l, claim: open[i], values: c.values}
+		all[i] = &contender{Lock: l, claim: open[i], values: c.values, last: c.last}
 		cfgs[i] = all[i].place()
 	}
 	stays, err := stay.EnterAll(ctx, s, cfgs)

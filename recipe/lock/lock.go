@@ -88,11 +88,18 @@ func (l *Lock) Status() recipe.Status {
 // lock Acquire returns [ErrNested] or [ErrUpgrade] at once, unless [Config.Reentrant] is set.
 func (l *Lock) Acquire(ctx context.Context) (*Held, error) { return l.acquire(ctx, false) }
 
-// TryAcquire is Acquire that does not wait for others: the error is [ErrBusy] when the lock was not free.
-// It still waits for a session and for answers, as long as ctx lasts. When somebody holds the lock or waits
-// for it, nothing is written. What it finds is as new as the call, with one exception: a server that has
-// just ceased to lead the ensemble does not know that for up to syncLimit ticks. Until then it may answer
-// ErrBusy although the lock has been released.
+// TryAcquire is Acquire that does not wait for others: the error is [ErrBusy] when somebody holds the lock
+// or waits for it. Then nothing is written. It still waits for a session and for answers, as long as ctx
+// lasts.
+//
+// It also waits for a lease. When the last holder has crashed, and its session has expired, nobody is in
+// the line, but that holder may still count the lock as held for the rest of its lease. Then TryAcquire
+// waits for 4.25 s at the default lease (17/16 of it). A shorter ctx ends that wait, and the next call
+// begins it again. So calls in a loop need a ctx that lasts longer.
+//
+// What it finds is as new as the call, with one exception: a server that has just ceased to lead the
+// ensemble does not know that for up to syncLimit ticks. Until then it may answer ErrBusy although the
+// lock has been released.
 func (l *Lock) TryAcquire(ctx context.Context) (*Held, error) { return l.acquire(ctx, true) }
 
 // Do acquires the lock, calls f, and releases the lock when f has returned. The context that f is

@@ -279,7 +279,7 @@ func (p *place) report(st standing, do decision, now clock.Instant, lease *sessi
 			r.Waits = next
 		}
 	} else if !p.admitted && p.taking.waits() {
-		r.Position = 1 // only the holder of the slot
+		r.Position, r.Waits = 1, p.taking.lease(now) // only the holder of the slot
 	}
 	return r
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/go-zookeeper/zk"
 
@@ -28,6 +29,17 @@ type taking struct {
 
 // waits reports whether no slot is free.
 func (t *taking) waits() bool { return !t.free.IsZero() }
+
+// lease returns how long it takes until the first lease is over, of the leases of permits that had slots and
+// are gone. It returns 0 if no such lease may run.
+func (t *taking) lease(now clock.Instant) (rest time.Duration) {
+	for _, end := range t.vacant {
+		if left := end.Until(now); !end.Reached(now) && (rest == 0 || left < rest) {
+			rest = max(left, time.Millisecond)
+		}
+	}
+	return rest
+}
 
 // takeSlots writes the permit into the table of slots, at those that are free. It is called once the permit
 // is admitted by its rank, so mostly there is a free one.

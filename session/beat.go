@@ -22,7 +22,7 @@ func (s *Session) beat(now clock.Instant, p *pace) time.Duration {
 	facts := beating{
 		connected: s.state == StateConnected && conn != s.dropped, connection: s.connection, // zk takes a moment to notice
 		wanted:  s.heart.exists && (held || s.heart.unsure || s.creating != nil),
-		pending: s.beating, soon: s.beatSoon, failed: s.beatFailed, oldest: oldest,
+		pending: s.beating, soon: s.beatSoon || s.beatAgain, failed: s.beatFailed, oldest: oldest,
 		lease: s.leaseTime, T: s.timeout,
 	}
 	if !facts.connected {
@@ -30,7 +30,7 @@ func (s *Session) beat(now clock.Instant, p *pace) time.Duration {
 	}
 	do, wait := p.next(now, facts)
 	if do == stepBeat {
-		s.beatSoon, s.beatFailed, s.beating = false, false, true
+		s.beatSoon, s.beatAgain, s.beatFailed, s.beating = false, false, false, true
 	}
 	s.mu.Unlock()
 	switch do {
@@ -78,7 +78,7 @@ func (s *Session) beatOnce() {
 	} else {
 		s.counts.failedBeats.Add(1)
 	}
-	s.beating, s.beatSoon, s.beatFailed = false, s.beatSoon || again, err != nil && !again
+	s.beating, s.beatAgain, s.beatFailed = false, again, err != nil && !again
 	signal(s.wake)
 }
 

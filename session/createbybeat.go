@@ -23,10 +23,8 @@ type beatCreated struct {
 	err   error
 }
 
-// createByBeat lets the next beat make these znodes. ok is false if the caller has to create them alone,
-// because a beat cannot take them, or because that is faster: another beat is under way, or one has just
-// failed. There is another reason why a create does not wait for the beat after the one that is under way:
-// if creates were refused one after another, every beat would be refused with them.
+// createByBeat lets the next beat make these znodes. If that would take longer than to create them alone, ok
+// is false, and nothing is done.
 func (s *Session) createByBeat(p *protected, guid string) (ok bool, paths []string, err error) {
 	ops, err := s.rooted(p.creates(guid))
 	if err == nil {
@@ -37,7 +35,7 @@ func (s *Session) createByBeat(p *protected, guid string) (ok bool, paths []stri
 	}
 	b := &beatCreates{ops, p.places, []byte(guid), make(chan beatCreated, 1)}
 	s.mu.Lock()
-	if s.over || s.state != StateConnected || s.conn == s.dropped || s.creating != nil || s.beating || s.beatFailed || s.heart.unsure || sizes(ops) > s.createsRoom() {
+	if !s.takesCreates() || sizes(ops) > s.createsRoom() {
 		s.mu.Unlock()
 		return false, nil, nil
 	}
@@ -46,6 +44,15 @@ func (s *Session) createByBeat(p *protected, guid string) (ok bool, paths []stri
 	s.mu.Unlock()
 	r := <-b.done // a beat that is never answered ends with its connection
 	return true, r.paths, r.err
+}
+
+// takesCreates reports whether a beat that begins now would take creates along. After a beat that was refused
+// because of a create, the next brings none: otherwise creates that are refused one after another would keep
+// the session from beating for its places. For the same reason no create waits for the beat after the one
+// that is under way. The caller holds s.mu.
+func (s *Session) takesCreates() bool {
+	connected := !s.over && s.state == StateConnected && s.conn != s.dropped
+	return connected && s.creating == nil && !s.beating && !s.beatAgain && !s.beatFailed && !s.heart.unsure
 }
 
 // createsRoom is how many bytes the creates in a beat may have, beside its checks and its own data. The

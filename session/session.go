@@ -114,7 +114,8 @@ type Session struct {
 	removals   queue
 
 	beating    bool // a beat is under way
-	beatSoon   bool // somebody waits for the next
+	beatSoon   bool // the next is due at once
+	beatAgain  bool // the latest was refused because of one place or create: the next is due at once, without creates
 	beatFailed bool // the latest failed, and not because of one place or create
 	turn       int  // in holds: the first that the next beat checks
 

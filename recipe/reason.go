@@ -50,8 +50,9 @@ func (r Reason) String() string { return enum.Name(r, reasons) }
 // Error makes a Reason an error.
 func (r Reason) Error() string { return "recipe: not held any more: " + r.String() }
 
-// Chosen reports whether the end was our own choice. Then the znode is kept until the work has
-// stopped or DrainTimeout has passed, and nobody else holds what it stands for.
+// Chosen reports whether the end was our own choice. Then the znode is kept until the work has stopped or
+// DrainTimeout has passed, and nobody else holds what it stands for as long as the lease is extended. The
+// DrainContext of what was held tells how long that is.
 func (r Reason) Chosen() bool { return r >= ReasonReleased && r <= ReasonUnhealthy }
 
 // Ended is the cause of the context of something that was held. It matches its Reason and what

@@ -122,14 +122,14 @@ func (c *checker) began(p *proc, path, id string, term *election.Term) {
 	r.token = max(r.token, term.Token())
 	keep := []*termRecord{t}
 	for _, old := range r.terms {
-		cancelled := closed(old.term.Context().Done())
+		cancelled := closed(old.term.Context().Done()) && closed(old.term.DrainContext().Done())
 		valid := c.valid(old)
 		switch {
 		case excused || c.line.excused(old.term.Node()):
 		case valid && c.valid(t):
 			c.violate("overlap", "%s leads %s while %s still does, for %v more", id, path, old.id, old.term.Remaining())
 		case !cancelled && !old.proc.clock.excused(c.lease):
-			c.violate("context", "%s leads %s while the context of %s is not cancelled", id, path, old.id)
+			c.violate("context", "%s leads %s while the context or the drain of %s goes on", id, path, old.id)
 		}
 		if valid || !cancelled || !old.stopped {
 			keep = append(keep, old)
@@ -207,12 +207,16 @@ func (c *checker) resumed(p *proc) {
 				continue
 			}
 			remaining := t.term.Remaining()
-			over := remaining <= 0 || t.term.Token() < r.token && !c.line.excused(t.term.Node())
+			replaced := t.term.Token() < r.token && !c.line.excused(t.term.Node())
+			over := remaining <= 0 || replaced
 			if over && c.valid(t) {
 				c.violate("pause", "%s finds its term of %s valid after the pause", t.id, path)
 			}
 			if over && t.term.Context().Err() == nil {
 				c.violate("pause", "%s finds its context of %s alive after the pause", t.id, path)
+			}
+			if replaced && t.term.DrainContext().Err() == nil {
+				c.violate("pause", "%s finds its drain of %s alive after the pause, and another leads", t.id, path)
 			}
 		}
 	}

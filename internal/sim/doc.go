@@ -5,7 +5,7 @@
 // omniscient checker watches:
 //
 //	overlap   two terms of one election are valid at one instant, or one is valid again
-//	context   a term begins while an older one's context is not cancelled in a process that runs
+//	context   a term begins while an older one's context or drain goes on in a process that runs
 //	pause     after a pause the first Valid or Err does not tell what happened meanwhile
 //	token     a term's token is not larger than all before
 //	drain     a znode is deleted although the work of its term has not stopped, nor DrainTimeout passed

@@ -93,13 +93,13 @@ func (c *lockChecker) began(p *proc, path, id string, held *lock.Held, shared, d
 	}
 	keep := []*heldRecord{h}
 	for _, old := range r.helds {
-		cancelled, valid := closed(old.Context().Done()), c.valid(old)
+		cancelled, valid := closed(old.Context().Done()) && closed(old.DrainContext().Done()), c.valid(old)
 		switch {
 		case shared && old.shared:
 		case valid && c.valid(h):
 			c.report("overlap", "%s holds %s while %s still does, for %v more", id, path, old.id, old.Remaining())
 		case !cancelled && !old.proc.clock.excused(c.lease):
-			c.report("context", "%s holds %s while the context of %s is not cancelled", id, path, old.id)
+			c.report("context", "%s holds %s while the context or the drain of %s goes on", id, path, old.id)
 		}
 		if valid || !cancelled {
 			keep = append(keep, old)
@@ -118,9 +118,13 @@ func (c *lockChecker) resumed(p *proc) {
 			if !h.shared {
 				later = r.token
 			}
-			over := h.Remaining() <= 0 || h.Token() < later
+			replaced := h.Token() < later
+			over := h.Remaining() <= 0 || replaced
 			if h.proc == p && over && (c.valid(h) || h.Context().Err() == nil) {
 				c.report("pause", "%s finds that it holds %s after the pause", h.id, path)
+			}
+			if h.proc == p && replaced && h.DrainContext().Err() == nil {
+				c.report("pause", "%s finds its drain of %s alive after the pause, and another holds it", h.id, path)
 			}
 		}
 	}

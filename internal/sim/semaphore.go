@@ -185,8 +185,8 @@ func (c *checker) countPermits(dir string) {
 			c.violate("context", "the permit %s of %s is over, and its context is not cancelled", r.permit.Node(), r.id)
 		}
 		r.over = !v
-		if !v || c.line.excused(r.permit.Node()) {
-			continue
+		if !v && r.permit.DrainContext().Err() != nil || c.line.excused(r.permit.Node()) {
+			continue // nobody counts it any more
 		}
 		valid, who = valid+r.permit.N(), append(who, r.id)
 		for _, n := range numbers(r.permit) {
@@ -197,7 +197,7 @@ func (c *checker) countPermits(dir string) {
 		}
 	}
 	if valid > s.size {
-		c.violate("overlap", "%d permits of %s are valid, of %d: those of %v", valid, dir, s.size, who)
+		c.violate("overlap", "%d permits of %s are valid or drained, of %d: those of %v", valid, dir, s.size, who)
 	}
 }
 

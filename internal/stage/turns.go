@@ -13,6 +13,7 @@ type Turn interface {
 	Valid() bool
 	Remaining() time.Duration
 	Context() context.Context
+	DrainContext() context.Context
 }
 
 // Turns are all turns that have begun. A turn that is over stays over. So every overlap is found if each
@@ -49,10 +50,12 @@ func (ts *Turns[V]) Begin(t testing.TB, who string, now V, shared bool) {
 		if old.Valid() && now.Valid() {
 			t.Errorf("%s has its turn beside %s, for %v more", who, before.who, old.Remaining())
 		}
-		select {
-		case <-old.Context().Done(): // not Err, which looks at the clock by itself
-		default:
-			t.Errorf("%s has its turn while the context of %s goes on", who, before.who)
+		for name, ctx := range map[string]context.Context{"context": old.Context(), "drain": old.DrainContext()} {
+			select {
+			case <-ctx.Done(): // not Err, which looks at the clock by itself
+			default:
+				t.Errorf("%s has its turn while the %s of %s goes on", who, name, before.who)
+			}
 		}
 	}
 	ts.all = append(ts.all, turn[V]{now, who, shared})

@@ -41,6 +41,15 @@ func newTerm(ctx context.Context, id string, cfg held.Config) *Term {
 // derived context has to ask Valid before each unit of work.
 func (t *Term) Context() context.Context { return t.held.Context() }
 
+// DrainContext is for a unit of work that is in progress when Context ends and should be finished. If the
+// term has ended by our own choice ([recipe.Reason.Chosen]: a resignation, a cancelled Run, Close), the
+// znode is kept while the work stops. DrainContext goes on for that long: until the callback has returned or
+// [Term.Release] is called, DrainTimeout has passed, or the lease is about to run out. Nobody else leads
+// before it ends. If the term has ended for another reason, DrainContext ends with Context.
+//
+// Begin no new work under it: Valid is false, and another is waiting. Its cause is an [*recipe.Ended], too.
+func (t *Term) DrainContext() context.Context { return t.held.DrainContext() }
+
 // Valid reports whether this candidate leads at this moment, and no other of this library does.
 // Call it before every unit of work: it costs no more than two readings of a clock. A unit that
 // must not be done twice should also carry the [Term.Token] to a place that refuses older ones,

@@ -30,6 +30,15 @@ type Held struct {
 // under a derived context has to ask Valid before each unit of work.
 func (h *Held) Context() context.Context { return h.at.Context() }
 
+// DrainContext is for a unit of work that is in progress when Context ends and should be finished. If the end
+// was our own choice ([recipe.Reason.Chosen]: the context of Do has ended, or the client was closed), the
+// lock is kept while the work stops. DrainContext goes on for that long: until the lock is released,
+// DrainTimeout has passed, or the lease is about to run out. Nobody else has the lock before it ends. If the
+// lock was lost, DrainContext ends with Context.
+//
+// Begin no new work under it: Valid is false, and another may be waiting. Its cause is an [*recipe.Ended], too.
+func (h *Held) DrainContext() context.Context { return h.at.DrainContext() }
+
 // Valid reports whether the lock is held at this moment, so that no other contender of this
 // library holds it. Call it before every unit of work: it costs no more than two readings of a
 // clock. A unit that must not be done twice should also carry the [Held.Token] to a place that

@@ -39,6 +39,15 @@ type Permit struct {
 // under a derived context has to ask Valid before each unit of work.
 func (p *Permit) Context() context.Context { return p.held.Context() }
 
+// DrainContext is for a unit of work that is in progress when Context ends and should be finished. If the end
+// was our own choice ([recipe.Reason.Chosen]: the client was closed), the permit is kept while the work
+// stops. DrainContext goes on for that long: until the permit is released, DrainTimeout has passed, or the
+// lease is about to run out. Nobody else has the permit or its slots before it ends. If the permit was lost,
+// DrainContext ends with Context.
+//
+// Begin no new work under it: Valid is false, and another may be waiting. Its cause is an [*recipe.Ended], too.
+func (p *Permit) DrainContext() context.Context { return p.held.DrainContext() }
+
 // Valid reports whether the permit is held at this moment: at most size permits of this library
 // are. Call it before every unit of work: it costs no more than a few readings of a clock.
 func (p *Permit) Valid() bool { return !p.released.Load() && p.held.Valid() }

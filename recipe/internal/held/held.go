@@ -45,10 +45,11 @@ const (
 
 // Held is one period in which something is held. Any number of goroutines may use it, also after its end.
 type Held struct {
-	cfg    Config
-	ctx    heldContext
-	cancel context.CancelCauseFunc
-	ended  atomic.Bool // our own end: Valid is false whatever the lease says
+	cfg         Config
+	ctx, drain  heldContext
+	cancel      context.CancelCauseFunc
+	cancelDrain context.CancelCauseFunc
+	ended       atomic.Bool // our own end: Valid is false whatever the lease says
 
 	mu   sync.Mutex // guards stop, and orders the causes of the end
 	stop func() bool
@@ -58,9 +59,14 @@ type Held struct {
 // End is called, or until its lease has lapsed if Watch is called.
 func New(ctx context.Context, cfg Config) *Held {
 	h := &Held{cfg: cfg}
-	inner, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	h.ctx, h.cancel = heldContext{inner, h}, cancel
+	h.ctx, h.cancel = h.context(ctx)
+	h.drain, h.cancelDrain = h.context(ctx)
 	return h
+}
+
+func (h *Held) context(values context.Context) (heldContext, context.CancelCauseFunc) {
+	inner, cancel := context.WithCancelCause(context.WithoutCancel(values))
+	return heldContext{inner, h}, cancel
 }
 
 // heldContext looks at the clocks itself: in a process that was paused, timers are late.
@@ -82,12 +88,12 @@ func (h *Held) check() {
 	h.end(h.lapsed(), true)
 }
 
-// Watch looks at the clocks until what is held ends. The latest moment for the next look is when the lease
+// Watch looks at the clocks until the drain of what is held ends. The latest moment for the next look is when the lease
 // as it is now is about to lapse. If the lease was extended meanwhile, that look notices it.
 func (h *Held) Watch() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.ctx.Context.Err() != nil {
+	if h.drain.Context.Err() != nil {
 		return
 	}
 	rest := h.cfg.Lease.Remaining()
@@ -121,20 +127,25 @@ func (h *Held) End(reason recipe.Reason, err error) {
 func (h *Held) end(cause *recipe.Ended, lapsing bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.ctx.Context.Err() != nil {
+	if h.drain.Context.Err() != nil {
 		return
 	}
-	if lapsing {
-		// Work in progress has until the end of the lease as it is now. A later extension
-		// does not count.
-		h.setTimer(h.cfg.Lease.Remaining(), func() { h.ended.Store(true) })
-	} else {
-		h.ended.Store(true)
+	if h.ctx.Context.Err() == nil {
+		if lapsing {
+			// Work in progress has until the end of the lease as it is now. A later extension
+			// does not count.
+			h.setTimer(h.cfg.Lease.Remaining(), func() { h.ended.Store(true) })
+		} else {
+			h.ended.Store(true)
+		}
+		h.cancel(cause)
 	}
-	h.cancel(cause)
+	if lapsing || !cause.Reason.Chosen() {
+		h.cancelDrain(cause)
+	}
 }
 
-// Finish makes sure that nothing is held any more: Valid is false for good.
+// Finish makes sure that nothing is held any more: Valid is false for good, and the drain is over.
 func (h *Held) Finish() {
 	h.ended.Store(true)
 	h.mu.Lock()
@@ -142,6 +153,7 @@ func (h *Held) Finish() {
 	if h.stop != nil {
 		h.stop()
 	}
+	h.cancelDrain(context.Cause(h.ctx.Context))
 }
 
 // Ended returns why it ended, or nil while it lasts.
@@ -152,6 +164,10 @@ func (h *Held) Ended() *recipe.Ended {
 
 // Context returns a context that ends when what is held ends, with a *recipe.Ended as its cause.
 func (h *Held) Context() context.Context { return h.ctx }
+
+// DrainContext returns a context that ends with Context, but later if that has ended by our own choice: when
+// the lease is about to lapse, or by Finish. Until then the place is kept, so nobody else holds it.
+func (h *Held) DrainContext() context.Context { return h.drain }
 
 // Valid reports whether it is held at this moment.
 func (h *Held) Valid() bool { return !h.ended.Load() && h.cfg.Lease.Valid() }
@@ -173,9 +189,10 @@ func (h *Held) Token() int64 { return h.cfg.Token }
 // Node returns the path of the place's znode.
 func (h *Held) Node() string { return h.cfg.Node }
 
-// Multi carries out operations, all or none, provided that the place's znode still exists.
+// Multi carries out operations, all or none, provided that the place's znode still exists. It works until the
+// drain has ended.
 func (h *Held) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
-	if h.cfg.Session == nil || !h.Valid() {
+	if h.cfg.Session == nil || !h.Valid() && h.drain.Err() != nil {
 		return nil, recipe.ErrNotHeld
 	}
 	guarded := append([]any{&zk.CheckVersionRequest{Path: h.cfg.Node, Version: -1}}, ops...)

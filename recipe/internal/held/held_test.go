@@ -1,12 +1,15 @@
 package held
 
 import (
+	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe"
 )
 
 // timers counts the timers that are set.
@@ -46,4 +49,67 @@ func TestAShortBeginningDoesNotMultiplyTheLooks(t *testing.T) {
 		}
 		h.Finish()
 	})
+}
+
+// What has ended by our own choice is drained for as long as its lease runs.
+func TestTheDrainLastsUntilItIsOverOrTheLeaseRunsOut(t *testing.T) {
+	const lease, margin = 4 * time.Second, 250 * time.Millisecond
+	for name, c := range map[string]struct {
+		end   func(h *Held, l *until)
+		lasts time.Duration // how long the drain lasts after that
+		cause recipe.Reason // why it ends
+	}{
+		"finished": {func(h *Held, l *until) {
+			h.End(recipe.ReasonReleased, nil)
+			time.AfterFunc(time.Second, h.Finish)
+		}, time.Second, recipe.ReasonReleased},
+		"the lease runs out": {func(h *Held, l *until) { h.End(recipe.ReasonCancelled, nil) }, lease - margin, recipe.ReasonLeaseExpired},
+		"the lease was extended": {func(h *Held, l *until) {
+			h.End(recipe.ReasonCancelled, nil)
+			time.Sleep(lease / 2)
+			l.extend(lease)
+		}, lease/2 + lease - margin, recipe.ReasonLeaseExpired},
+		"lost":   {func(h *Held, l *until) { h.End(recipe.ReasonNodeDeleted, nil) }, 0, recipe.ReasonNodeDeleted},
+		"lapsed": {func(h *Held, l *until) { time.Sleep(lease - margin) }, lease - margin, recipe.ReasonLeaseExpired},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := &until{}
+				l.extend(lease)
+				h := New(t.Context(), Config{Clock: clock.System, Lease: l, StopBefore: margin})
+				h.Watch()
+				begun := time.Now()
+				c.end(h, l)
+				<-h.DrainContext().Done() // by a timer: nobody asks
+				if took := time.Since(begun); took != c.lasts {
+					t.Errorf("it lasted %v; want %v", took, c.lasts)
+				}
+				if cause := context.Cause(h.DrainContext()); !errors.Is(cause, c.cause) {
+					t.Errorf("the cause is %v; want %v", cause, c.cause)
+				}
+				if h.Context().Err() == nil {
+					t.Error("the drain has ended before the context")
+				}
+				h.Finish()
+			})
+		})
+	}
+}
+
+// A process that was paused finds its drain over before a timer fires.
+func TestADrainThatIsAskedAfterAPauseIsOver(t *testing.T) {
+	l := &until{}
+	l.extend(time.Hour)
+	h := New(t.Context(), Config{Clock: clock.System, Lease: l})
+	h.End(recipe.ReasonReleased, nil)
+	if h.DrainContext().Err() != nil || h.Valid() {
+		t.Error("it is not drained")
+	}
+	l.extend(-time.Second)
+	if h.DrainContext().Err() == nil {
+		t.Error("the drain goes on without a lease")
+	}
+	if _, err := h.Multi(t.Context()); !errors.Is(err, recipe.ErrNotHeld) {
+		t.Errorf("a guarded write: %v", err)
+	}
 }

@@ -35,7 +35,9 @@ func (l zkLogger) Printf(format string, args ...any) {
 // dial makes the next connection for zk. It never dials once the session is over, so
 // zk cannot open a second session in this Conn.
 func (s *Session) dial() (net.Conn, error) {
-	s.complain()
+	s.mu.Lock()
+	s.attempts++
+	s.mu.Unlock()
 	conn, server, deadline, err := s.dialer.Next(s.ctx)
 	if err != nil {
 		if s.ctx.Err() == nil {
@@ -89,15 +91,14 @@ type link struct {
 func (s *Session) link() link { return link{s.conn, s.connection, s.server} }
 
 // complain logs what is wrong with each server, when 1, 2, 4, 8, ... whole rounds of them have failed.
-func (s *Session) complain() {
+func (s *Session) complain(rounds int) {
+	if rounds&(rounds-1) != 0 {
+		return
+	}
 	servers := s.dialer.Servers()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	rounds := s.attempts / len(servers)
-	if s.attempts%len(servers) == 0 && rounds > 0 && rounds&(rounds-1) == 0 {
-		s.note(slog.LevelWarn, "no server can be used", "servers", describe(servers))
-	}
-	s.attempts++
+	s.note(slog.LevelWarn, "no server can be used", "servers", describe(servers))
 }
 
 // onHandshake takes note of a connect response.

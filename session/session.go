@@ -147,7 +147,7 @@ func newSession(parent context.Context, common *common) (*Session, error) {
 		states:  feed.New[State](nil, maxStates),
 	}
 	s.ctx, s.end = context.WithCancelCause(parent)
-	dials := dial.Config{Servers: common.servers, Dial: cfg.Dial, Clock: c, Timeout: s.patience, Pause: s.pause, Names: common.names}
+	dials := dial.Config{Servers: common.servers, Dial: cfg.Dial, Clock: c, Timeout: s.patience, Pause: s.pause, RoundFailed: s.complain, Names: common.names}
 	if common.certs != nil {
 		dials.TLS = common.certs.current
 	}

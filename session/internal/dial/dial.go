@@ -44,6 +44,9 @@ type Config struct {
 	// Pause bounds the delay between two rounds, beside the longest one: waiting must not
 	// cost the session when the servers come back.
 	Pause func() time.Duration
+	// RoundFailed, if set, is called by Next when a whole round has failed, also one for which no name
+	// could be resolved. rounds is how many have failed since the last handshake.
+	RoundFailed func(rounds int)
 	// Names are looked up where Dial is nil.
 	Names *Names
 	// Clock times the delays.
@@ -71,6 +74,7 @@ type Dialer struct {
 	round []target
 	size  int  // of the whole round
 	begun bool // a round has been
+	bad   int  // rounds that have failed since the last handshake
 
 	mu    sync.Mutex // guards what follows
 	last  map[string]*Server
@@ -122,6 +126,7 @@ func (d *Dialer) prepare(ctx context.Context) error {
 	d.since = clock.Instant{}
 	d.mu.Unlock()
 	if !since.IsZero() {
+		d.bad = 0
 		// A connection has ended. One that lasted is replaced at once, in a new round.
 		d.round = nil
 		pause = d.cfg.Clock.Now().Sub(since) < d.cfg.Timeout(1)
@@ -130,6 +135,13 @@ func (d *Dialer) prepare(ctx context.Context) error {
 		}
 	}
 	for len(d.round) == 0 {
+		if d.begun && since.IsZero() && ctx.Err() == nil {
+			d.bad++
+			if d.cfg.RoundFailed != nil {
+				d.cfg.RoundFailed(d.bad)
+			}
+		}
+		since = clock.Instant{}
 		if pause {
 			longest := time.Duration(float64(d.cfg.Pause()) * (0.5 + d.cfg.Clock.Random()))
 			if err := clock.Sleep(ctx, d.cfg.Clock, min(d.backoff.Next(), longest)); err != nil {

@@ -297,6 +297,50 @@ func TestWithoutAnyAddressThereIsNoHotLoop(t *testing.T) {
 	})
 }
 
+// Whatever a round fails of, it counts: names without an address, servers that refuse, and connections
+// that end before their handshake. A handshake begins the count again.
+func TestEveryRoundThatFailsIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &lookups{hosts: map[string][]string{}}
+		d := named(t.Context(), l, time.Second, "a:1")
+		var counted []int
+		d.cfg.RoundFailed = func(rounds int) { counted = append(counted, rounds) }
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		d.Next(ctx)
+		if len(counted) < 10 || counted[0] != 1 || counted[9] != 10 {
+			t.Fatalf("look-ups that fail: rounds %v", counted)
+		}
+		if err := d.Servers()[0].Err; err == nil || !strings.Contains(err.Error(), "resolve") {
+			t.Errorf("the failure of a is %v", err)
+		}
+		l.hosts["a"] = []string{}
+		d.cfg.Names.Wait()
+		d.newRound(t.Context())
+		if err := d.Servers()[0].Err; err == nil || !strings.Contains(err.Error(), "no address") {
+			t.Errorf("the failure of a name without an address is %v", err)
+		}
+
+		n := &network{up: map[string]bool{"a:1": true}}
+		d, counted = dialer(n, time.Second, "a:1", "b:1"), nil
+		d.cfg.RoundFailed = func(rounds int) { counted = append(counted, rounds) }
+		for range 5 { // a accepts, and its handshake fails; b refuses
+			d.Next(t.Context())
+		}
+		if !slices.Equal(counted, []int{1, 2}) {
+			t.Errorf("5 attempts at 2 servers: rounds %v", counted)
+		}
+		d.Succeeded("a:1")
+		time.Sleep(time.Minute)
+		for range 3 {
+			d.Next(t.Context())
+		}
+		if !slices.Equal(counted, []int{1, 2, 1}) {
+			t.Errorf("after a handshake: rounds %v", counted)
+		}
+	})
+}
+
 func TestLookupsEndWithTheirContext(t *testing.T) {
 	l := &lookups{hangs: map[string]bool{"a": true}}
 	ctx, cancel := context.WithCancel(t.Context())

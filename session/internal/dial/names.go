@@ -2,6 +2,7 @@ package dial
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -88,6 +89,9 @@ func (n *Names) start(server string, failed func(string, error)) {
 		ctx, cancel := context.WithTimeout(n.ctx, lookupFor)
 		defer cancel()
 		hosts, err := n.lookup(ctx, host)
+		if err == nil && len(hosts) == 0 {
+			err = errors.New("the name has no address")
+		}
 		if err != nil {
 			failed(server, fmt.Errorf("resolve: %w", err))
 		}

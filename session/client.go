@@ -60,7 +60,8 @@ const sayAfter = 2 * time.Second
 // Open checks its arguments and returns a Client that connects in the background. Its only I/O is to read
 // Config.TLSFiles. The connect string is ZooKeeper's: "host1:2181,host2:2181/chroot". A missing port means
 // 2181; an IPv6 address stands in brackets. All servers must belong to one ensemble: two ensembles have two
-// leaders.
+// leaders. The first recipe creates a chroot that is missing. Then Config.Logger gets a line at WARN, because
+// the chroot may be a misspelling of another one.
 func Open(connect string, cfg Config) (*Client, error) {
 	servers, chroot, err := dial.ParseConnect(connect)
 	if err != nil {

@@ -93,6 +93,10 @@ func (s *Session) onCreated(path string, ephemeral bool) {
 	if ephemeral {
 		s.ephemerals.add(path)
 	}
+	if path == s.chroot {
+		s.note(slog.LevelWarn, "the chroot was missing and has been created: is it spelled right in the connect string? Clients with different chroots do not see each other",
+			"chroot", path)
+	}
 }
 
 func (s *Session) onMissing(path string) {

@@ -210,6 +210,10 @@ func describe(servers []dial.Server) string {
 	return strings.Join(parts, ", ")
 }
 
+// LeaseAsked returns [Config.Lease]. [Status.LeaseTime] is shorter where the servers have granted a short
+// session timeout.
+func (c *Client) LeaseAsked() time.Duration { return c.cfg.Lease }
+
 // Context ends when the client is closed, with [ErrClosed] or the reason as its cause.
 // Recipes run in it.
 func (c *Client) Context() context.Context { return c.ctx }

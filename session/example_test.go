@@ -84,8 +84,8 @@ func ExampleSession_Hold() {
 		<-wake // a lease begins, or hold.Err() says why it cannot
 	}
 	lease := hold.Lease()
-	fmt.Println(lease.Valid(), lease.Remaining() <= s.LeaseTime(), s.LeaseTime() <= s.LeaseAsked())
-	// Output: true true true
+	fmt.Println(lease.Valid(), lease.Remaining() <= s.LeaseTime(), s.LeaseTime() <= s.LeaseAsked(), s.LeaseAsked() == client.LeaseAsked())
+	// Output: true true true true
 }
 
 // A signal means: look again.

@@ -27,7 +27,7 @@ func New(client *session.Client, path string, cfg Config) (*Barrier, error) {
 	if err := checkArguments(client, path); err != nil {
 		return nil, err
 	}
-	cfg, err := cfg.withDefaults(client.Status().LeaseTime)
+	cfg, err := cfg.withDefaults(client)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/tenure"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -23,13 +24,15 @@ type Config struct {
 	// need READ. Default: the session's. An empty ACL means the default.
 	ACL []zk.ACL
 
-	// StopBefore is how long before the end of the lease the context of a [Round] ends. At most a
-	// quarter of the lease. Default a sixteenth.
+	// StopBefore is how long before the end of the lease the context of a [Round] ends. At most
+	// a quarter of session.Config.Lease. Default a sixteenth of the lease. Where servers have
+	// granted so short a session timeout that the lease is cut, it is at most a quarter of what
+	// the lease is then.
 	StopBefore time.Duration
 }
 
-// withDefaults returns a checked copy; lease is how long one lasts.
-func (c Config) withDefaults(lease time.Duration) (Config, error) {
+// withDefaults returns a checked copy.
+func (c Config) withDefaults(client *session.Client) (Config, error) {
 	c.ID = cmp.Or(c.ID, ident.Default())
 	var err error
 	if c.ACL, err = ident.ACL(c.ACL); err != nil {
@@ -38,8 +41,8 @@ func (c Config) withDefaults(lease time.Duration) (Config, error) {
 	if err := ident.Check(c.ID, nil); err != nil {
 		return c, fmt.Errorf("barrier: %w", err)
 	}
-	if c.StopBefore < 0 || c.StopBefore > lease/4 {
-		return c, fmt.Errorf("barrier: Config.StopBefore is %v; want 0 to a quarter of the client's Config.Lease, which is %v", c.StopBefore, lease/4)
+	if err := tenure.CheckStopBefore(c.StopBefore, client); err != nil {
+		return c, fmt.Errorf("barrier: %w", err)
 	}
 	return c, nil
 }

@@ -51,7 +51,7 @@ func NewDouble(client *session.Client, path string, n int, cfg Config) (*Double,
 	if most := maxBytes / (perMember + len(path)); n < 1 || n > most {
 		return nil, fmt.Errorf("barrier: %d members; want 1 to %d with this path", n, most)
 	}
-	cfg, err := cfg.withDefaults(client.Status().LeaseTime)
+	cfg, err := cfg.withDefaults(client)
 	if err != nil {
 		return nil, err
 	}

@@ -150,9 +150,7 @@ func (e *Election) tell(st *stay.Stay, last, now line.Standing) {
 
 // elected begins a term.
 func (e *Election) elected(ctx context.Context, st *stay.Stay, lease *session.Lease, stopBefore time.Duration, inRun bool) *Term {
-	if stopBefore < e.cfg.StopBefore {
-		e.log.Warn("StopBefore is cut to a quarter of the lease", "asked", e.cfg.StopBefore, "used", stopBefore)
-	}
+	tenure.TellCut(e.log, e.cfg.StopBefore, stopBefore)
 	st.Lead()
 	t := newTerm(ctx, e.cfg.ID, held.Config{
 		Clock: e.clock, Lease: lease, StopBefore: stopBefore, Session: st.S, Node: st.Path(), Token: st.Token(),

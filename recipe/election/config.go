@@ -11,6 +11,8 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/tenure"
+	"github.com/zkrecipe/zkrecipe/session"
 )
 
 // Style is how a candidate's znode is named. Candidates of all styles stand in one line. The
@@ -49,8 +51,10 @@ type Config struct {
 
 	// StopBefore is how long before the end of the lease a term's context is
 	// cancelled: the time for work in progress to stop before another may lead. At most
-	// a quarter of the lease, D, so that a disturbance of up to D/2 ends no term. Default
-	// D/16.
+	// a quarter of session.Config.Lease, D, so that a disturbance of up to D/2 ends no term.
+	// Default D/16. Where servers have granted so short a session timeout that the lease is
+	// cut, it is at most a quarter of what the lease is then: work that takes longer to stop
+	// may still run when another leads. Logger gets a line about that.
 	StopBefore time.Duration
 
 	// DrainTimeout is how long a term that has ended waits for the callback to return.
@@ -84,8 +88,8 @@ const (
 	longest             = 24 * time.Hour
 )
 
-// withDefaults returns a checked copy; lease is how long one lasts.
-func (c Config) withDefaults(lease time.Duration) (Config, error) {
+// withDefaults returns a checked copy.
+func (c Config) withDefaults(client *session.Client) (Config, error) {
 	bad := func(field string, value any, want string) (Config, error) {
 		return c, fmt.Errorf("election: Config.%s is %v; want %s", field, value, want)
 	}
@@ -100,8 +104,8 @@ func (c Config) withDefaults(lease time.Duration) (Config, error) {
 	default:
 		return bad("Style", fmt.Sprintf("%q", c.Style), fmt.Sprintf("%q, %q or %q", StyleLatch, StyleLock, StyleKazoo))
 	}
-	if c.StopBefore < 0 || c.StopBefore > lease/4 {
-		return bad("StopBefore", c.StopBefore, fmt.Sprintf("0 to a quarter of the client's Config.Lease, which is %v", lease/4))
+	if err := tenure.CheckStopBefore(c.StopBefore, client); err != nil {
+		return c, fmt.Errorf("election: %w", err)
 	}
 	if c.DrainTimeout < 0 || c.DrainTimeout > longest {
 		return bad("DrainTimeout", c.DrainTimeout, fmt.Sprintf("0 for %v, or up to %v", defaultDrainTimeout, longest))

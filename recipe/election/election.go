@@ -59,7 +59,7 @@ func New(client *session.Client, path string, cfg Config) (*Election, error) {
 	if err := checkPath(path); err != nil {
 		return nil, err
 	}
-	cfg, err := cfg.withDefaults(client.Status().LeaseTime)
+	cfg, err := cfg.withDefaults(client)
 	if err != nil {
 		return nil, err
 	}

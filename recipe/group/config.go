@@ -10,6 +10,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/tenure"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -40,7 +41,9 @@ type Config struct {
 	NoLease bool
 
 	// StopBefore is how long before the end of the lease the context of a [Listing] ends. At most
-	// a quarter of the lease. Default a sixteenth.
+	// a quarter of session.Config.Lease. Default a sixteenth of the lease. Where servers have
+	// granted so short a session timeout that the lease is cut, it is at most a quarter of what
+	// the lease is then, and Logger gets a line.
 	StopBefore time.Duration
 
 	// Prove is how often the list that [Group.Watch] gives is proved to be up to date, which moves
@@ -65,8 +68,8 @@ const (
 	longestDelay = 10 * time.Second
 )
 
-// withDefaults returns a checked copy; lease is how long one lasts.
-func (c Config) withDefaults(lease time.Duration) (Config, error) {
+// withDefaults returns a checked copy.
+func (c Config) withDefaults(client *session.Client) (Config, error) {
 	bad := func(field string, value any, want string) (Config, error) {
 		return c, fmt.Errorf("group: Config.%s is %v; want %s", field, value, want)
 	}
@@ -83,18 +86,19 @@ func (c Config) withDefaults(lease time.Duration) (Config, error) {
 	if err := ident.Check(c.ID, c.Data); err != nil {
 		return c, fmt.Errorf("group: %w", err)
 	}
-	switch {
+	if err := tenure.CheckStopBefore(c.StopBefore, client); err != nil {
+		return c, fmt.Errorf("group: %w", err)
+	}
+	switch lease := client.LeaseAsked(); {
 	case c.Style != StyleParty && session.CheckPath("/"+c.ID) != nil, c.Style != StyleParty && strings.Contains(c.ID, "/"):
 		return bad("ID", fmt.Sprintf("%q", c.ID), "one that can be the name of a znode, without a slash")
 	case c.Style == StyleNamed && styleOf(c.ID) != StyleNamed:
 		return bad("ID", fmt.Sprintf("%q", c.ID), "one that is not taken for a name of another style")
 	case c.Style == StyleParty && len(c.Data) > 0:
 		return bad("Data", fmt.Sprintf("%d bytes long", len(c.Data)), "none with StyleParty, whose znodes hold the ID")
-	case c.StopBefore < 0 || c.StopBefore > lease/4:
-		return bad("StopBefore", c.StopBefore, fmt.Sprintf("0 to a quarter of the client's Config.Lease, which is %v", lease/4))
 	case c.Prove > 0 && c.Prove < lease/16:
 		return bad("Prove", c.Prove, fmt.Sprintf("a sixteenth of the client's Config.Lease, %v, at least, 0 for the Lease, or -1", lease/16))
 	}
-	c.Prove = cmp.Or(c.Prove, lease)
+	c.Prove = cmp.Or(c.Prove, client.LeaseAsked())
 	return c, nil
 }

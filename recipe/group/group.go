@@ -30,7 +30,7 @@ func New(client *session.Client, path string, cfg Config) (*Group, error) {
 	if err := ident.CheckPath(path); err != nil {
 		return nil, fmt.Errorf("group: %w", err)
 	}
-	cfg, err := cfg.withDefaults(client.Status().LeaseTime)
+	cfg, err := cfg.withDefaults(client)
 	if err != nil {
 		return nil, err
 	}

@@ -112,6 +112,7 @@ func (m *Member) stayIn(s *session.Session) (err error) {
 	st.own = s.Watch(m.node, m.wake)
 	defer st.own.Stop()
 	if !m.cfg.NoLease {
+		tenure.TellCut(m.log, m.cfg.StopBefore, st.stopBefore)
 		st.begin()
 		defer func() { st.hold.Release() }()
 	}

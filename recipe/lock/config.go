@@ -10,6 +10,8 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/tenure"
+	"github.com/zkrecipe/zkrecipe/session"
 )
 
 // Style is how a contender's znode is named. Contenders of all styles stand in one line. The style
@@ -46,7 +48,9 @@ type Config struct {
 
 	// StopBefore is how long before the end of the lease a [Held]'s context is cancelled: the
 	// time for work in progress to stop before another may hold the lock. At most a quarter of
-	// the lease, D. Default D/16.
+	// session.Config.Lease, D. Default D/16. Where servers have granted so short a session
+	// timeout that the lease is cut, it is at most a quarter of what the lease is then, and Logger
+	// gets a line.
 	StopBefore time.Duration
 
 	// DrainTimeout is for a Held that has ended before its Release, for example because Do's
@@ -83,8 +87,8 @@ const (
 	longest             = 24 * time.Hour
 )
 
-// withDefaults returns a checked copy; lease is how long one lasts.
-func (c Config) withDefaults(lease time.Duration) (Config, error) {
+// withDefaults returns a checked copy.
+func (c Config) withDefaults(client *session.Client) (Config, error) {
 	bad := func(field string, value any, want string) (Config, error) {
 		return c, fmt.Errorf("lock: Config.%s is %v; want %s", field, value, want)
 	}
@@ -99,8 +103,8 @@ func (c Config) withDefaults(lease time.Duration) (Config, error) {
 	default:
 		return bad("Style", fmt.Sprintf("%q", c.Style), fmt.Sprintf("%q or %q", StyleCurator, StyleKazoo))
 	}
-	if c.StopBefore < 0 || c.StopBefore > lease/4 {
-		return bad("StopBefore", c.StopBefore, fmt.Sprintf("0 to a quarter of the client's Config.Lease, which is %v", lease/4))
+	if err := tenure.CheckStopBefore(c.StopBefore, client); err != nil {
+		return c, fmt.Errorf("lock: %w", err)
 	}
 	if c.DrainTimeout < 0 || c.DrainTimeout > longest {
 		return bad("DrainTimeout", c.DrainTimeout, fmt.Sprintf("0 for %v, or up to %v", defaultDrainTimeout, longest))

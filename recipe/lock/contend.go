@@ -178,6 +178,7 @@ func (c *contender) wait(ctx context.Context, st *stay.Stay) (*holding, error) {
 	if err != nil {
 		return nil, err
 	}
+	tenure.TellCut(c.often, c.cfg.StopBefore, w.Need)
 	st.Lead()
 	return newHolding(c.values, c.Lock, c.claim, st, held.Config{
 		Clock: c.clock, Lease: lease, StopBefore: w.Need, Session: st.S, Node: st.Path(), Token: st.Token(),

@@ -52,7 +52,7 @@ func New(client *session.Client, path string, cfg Config) (*Lock, error) {
 	if err := ident.CheckPath(path); err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
-	cfg, err := cfg.withDefaults(client.Status().LeaseTime)
+	cfg, err := cfg.withDefaults(client)
 	if err != nil {
 		return nil, err
 	}

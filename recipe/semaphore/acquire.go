@@ -321,6 +321,7 @@ func (a *acquiring) begin(p *place, stopBefore time.Duration) *Permit {
 	if a.cfg.Slots {
 		token = p.taking.token
 	}
+	tenure.TellCut(a.often, a.cfg.StopBefore, stopBefore)
 	p.admitted = true
 	p.settleDown()
 	permit := &Permit{

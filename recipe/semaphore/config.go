@@ -9,6 +9,8 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/tenure"
+	"github.com/zkrecipe/zkrecipe/session"
 )
 
 // Config configures a semaphore. The zero value works.
@@ -30,8 +32,10 @@ type Config struct {
 	ACL []zk.ACL
 
 	// StopBefore is how long before the end of the lease a permit's context is cancelled: the time
-	// for work in progress to stop before another may have the permit. At most a quarter of the
-	// lease, D. Default D/16.
+	// for work in progress to stop before another may have the permit. At most a quarter of
+	// session.Config.Lease, D. Default D/16. Where servers have granted so short a session
+	// timeout that the lease is cut, it is at most a quarter of what the lease is then, and Logger
+	// gets a line.
 	StopBefore time.Duration
 
 	// DrainTimeout is for a permit that has ended, but not by Release. It is how long the permit
@@ -56,8 +60,8 @@ const (
 	longest             = 24 * time.Hour
 )
 
-// withDefaults returns a checked copy; lease is how long one lasts.
-func (c Config) withDefaults(lease time.Duration) (Config, error) {
+// withDefaults returns a checked copy.
+func (c Config) withDefaults(client *session.Client) (Config, error) {
 	bad := func(field string, value any, want string) (Config, error) {
 		return c, fmt.Errorf("semaphore: Config.%s is %v; want %s", field, value, want)
 	}
@@ -67,8 +71,8 @@ func (c Config) withDefaults(lease time.Duration) (Config, error) {
 	if err := ident.Check(c.ID, nil); err != nil {
 		return c, fmt.Errorf("semaphore: %w", err)
 	}
-	if c.StopBefore < 0 || c.StopBefore > lease/4 {
-		return bad("StopBefore", c.StopBefore, fmt.Sprintf("0 to a quarter of the client's Config.Lease, which is %v", lease/4))
+	if err := tenure.CheckStopBefore(c.StopBefore, client); err != nil {
+		return c, fmt.Errorf("semaphore: %w", err)
 	}
 	if c.DrainTimeout < 0 || c.DrainTimeout > longest {
 		return bad("DrainTimeout", c.DrainTimeout, fmt.Sprintf("0 for %v, or up to %v", defaultDrainTimeout, longest))

@@ -58,7 +58,7 @@ func New(client *session.Client, path string, size int, cfg Config) (*Semaphore,
 	if err := ident.CheckPath(path); err != nil {
 		return nil, fmt.Errorf("semaphore: %w", err)
 	}
-	cfg, err := cfg.withDefaults(client.Status().LeaseTime)
+	cfg, err := cfg.withDefaults(client)
 	if err != nil {
 		return nil, err
 	}

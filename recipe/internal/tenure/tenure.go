@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
@@ -25,6 +27,23 @@ type Place interface {
 // StopBefore returns how long before the end of a lease of length D what is held ends: a
 // sixteenth of the lease if nothing is asked for, a quarter of it at most.
 func StopBefore(asked, D time.Duration) time.Duration { return min(cmp.Or(asked, D/16), D/4) }
+
+// CheckStopBefore says what is wrong with a Config.StopBefore. It goes by the lease that the client asks
+// for, because whether servers will cut it is not known before there is a session.
+func CheckStopBefore(asked time.Duration, client *session.Client) error {
+	if lease := client.LeaseAsked(); asked < 0 || asked > lease/4 {
+		return fmt.Errorf("Config.StopBefore is %v; want 0 to %v, a quarter of session.Config.Lease (%v)", asked, lease/4, lease)
+	}
+	return nil
+}
+
+// TellCut writes a line if the servers have cut the lease so much that what is held ends later before the end
+// of the lease than was asked for.
+func TellCut(log *slog.Logger, asked, used time.Duration) {
+	if used < asked {
+		log.Warn("StopBefore is cut to a quarter of the lease", "asked", asked, "used", used)
+	}
+}
 
 // A Wait is how to wait for a place.
 type Wait struct {

@@ -37,11 +37,14 @@ func (s *Session) createFirst(lost func(error), places ...any) (paths []string, 
 	case !ofHeartbeat:
 	case errors.Is(err, zk.ErrNoNode):
 		if err := s.EnsurePath(s.ctx, s.cfg.Beats, nil); err != nil {
+			if errors.Is(err, zk.ErrNoAuth) {
+				err = fmt.Errorf("asked %s: %w: %s", s.cfg.asWhom(), err, notOurs)
+			}
 			return nil, fmt.Errorf("session: cannot create %s for heartbeats (see Config.Beats): %w", s.cfg.Beats, err)
 		}
 		return nil, errAgain
 	case errors.Is(err, zk.ErrNoAuth):
-		return nil, s.noPermission("create (CREATE)", err)
+		return nil, fmt.Errorf("%w: %s", s.noPermission("create (CREATE)", err), notOurs)
 	case errors.Is(err, zk.ErrNodeExists):
 		s.mu.Lock()
 		defer s.mu.Unlock()

@@ -154,6 +154,29 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
+// asWhom says with which credentials the client asks, without anything secret.
+func (c *Config) asWhom() string {
+	var all []string
+	for _, a := range c.Auth {
+		text := fmt.Sprintf("the scheme %q", a.Scheme)
+		if a.Scheme == "digest" {
+			user, _, _ := strings.Cut(a.Credential, ":")
+			text += fmt.Sprintf(" and the user %q", user)
+		}
+		all = append(all, text)
+	}
+	if c.SASL != nil {
+		all = append(all, "SASL")
+	}
+	if c.TLSFiles.Certificate != "" || c.TLS != nil && (len(c.TLS.Certificates) > 0 || c.TLS.GetClientCertificate != nil) {
+		all = append(all, "a certificate")
+	}
+	if len(all) == 0 {
+		return "without credentials"
+	}
+	return "with " + strings.Join(all, ", ")
+}
+
 func (c *Config) wireAuth() []wire.Auth {
 	auth := make([]wire.Auth, len(c.Auth))
 	for i, a := range c.Auth {

@@ -121,7 +121,11 @@ func (s *Session) maybeRevoked() bool {
 	return !s.heart.until.IsZero() && s.heart.until.Passed(s.clock.Now()) && !held
 }
 
-// noPermission names what is missing for our own heartbeat.
+// noPermission names what is missing for our own heartbeat, and who has asked.
 func (s *Session) noPermission(what string, err error) error {
-	return fmt.Errorf("session: no permission to %s the own heartbeat below %s: %w", what, s.cfg.Beats, err)
+	return fmt.Errorf("session: no permission to %s the own heartbeat below %s, asked %s: %w", what, s.cfg.Beats, s.cfg.asWhom(), err)
 }
+
+// notOurs says what to do where the directory of the heartbeats belongs to others.
+const notOurs = "this directory, or one above it, probably belongs to another service, whose credentials have created it for themselves alone: " +
+	"give each service its own chroot, or set Config.Beats to a path outside of that directory"

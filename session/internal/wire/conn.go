@@ -253,10 +253,12 @@ func (c *Conn) reply(p []byte) error {
 		if c.presented == 0 {
 			return fmt.Errorf("%w: an answer to a credential that was not presented", ErrProtocol)
 		}
+		i := len(c.creds.Auth) - c.presented // they are answered in their order
 		c.presented--
 		c.frame = nil // zk did not ask
 		if code != 0 {
-			return fmt.Errorf("%w (error %d)", ErrAuthFailed, code)
+			return fmt.Errorf("%w: Config.Auth[%d] with the scheme %q (error %d): no other attempt is made, and the client is closed",
+				ErrAuthFailed, i, c.creds.Auth[i].Scheme, code)
 		}
 		return nil
 	}

@@ -50,15 +50,17 @@ func TestCredentialsFollowEachHandshakeBeforeAnythingElse(t *testing.T) {
 }
 
 func TestARejectedCredentialIsReported(t *testing.T) {
-	e := pair(t, Auth{"digest", []byte("u:p")})
+	e := pair(t, Auth{"digest", []byte("u:hidden")}, Auth{"digset", []byte("u:hidden")})
 	e.request(framed(make([]byte, 44)))
-	go readFrame(e.server) // the credential
+	go func() { readFrame(e.server); readFrame(e.server) }() // the credentials
 	if _, err := e.answer(connected(7, time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	_, err := e.answer(reply(xidAuth, -115, nil))
+	_, err := e.answer(append(reply(xidAuth, 0, nil), reply(xidAuth, -115, nil)...))
 	if !errors.Is(err, ErrAuthFailed) || len(e.failures) != 1 || !errors.Is(e.failures[0], ErrAuthFailed) {
 		t.Errorf("err = %v, failures = %v", err, e.failures)
+	} else if text := err.Error(); !strings.Contains(text, `Config.Auth[1] with the scheme "digset"`) || strings.Contains(text, "hidden") {
+		t.Errorf("err = %v; want it to name the credential", err)
 	}
 }
 

@@ -81,7 +81,7 @@ func parseServer(s string) (string, error) {
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || n == 0 {
-		return "", fmt.Errorf("server %q: bad port %q", s, port)
+		return "", fmt.Errorf("server %q: bad port %q, which is not one of 1 to 65535", s, port)
 	}
 	return net.JoinHostPort(host, strconv.FormatUint(n, 10)), nil
 }

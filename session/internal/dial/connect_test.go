@@ -43,7 +43,7 @@ func TestBadConnectStringsAreNamedAndExplained(t *testing.T) {
 		"a:":            `bad port ""`,
 		"a:x":           `bad port "x"`,
 		"a:0":           `bad port "0"`,
-		"a:65536":       `bad port "65536"`,
+		"a:65536":       `bad port "65536", which is not one of 1 to 65535`,
 		"a:-1":          `bad port "-1"`,
 		":2181":         `bad host ""`,
 		"a b:1":         `bad host "a b"`,

@@ -3,12 +3,10 @@ package recipe_test
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/barrier"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
@@ -55,21 +53,13 @@ var stoppers = map[string]func(*session.Client, time.Duration, *slog.Logger) (fu
 	},
 }
 
-// messages are those of a log.
-type messages struct{ await.List[string] }
-
-func (m *messages) Enabled(context.Context, slog.Level) bool      { return true }
-func (m *messages) WithAttrs([]slog.Attr) slog.Handler            { return m }
-func (m *messages) WithGroup(string) slog.Handler                 { return m }
-func (m *messages) Handle(_ context.Context, r slog.Record) error { m.Add(r.Message); return nil }
-
 // Servers with a tick of 100 ms grant 2 s, which cuts the lease from 4 s to 1 s. What New accepts does not depend on
 // whether they have done so already. What is held then ends a quarter of the lease before the lease does.
 func TestStopBeforeIsCheckedAgainstTheLeaseAskedFor(t *testing.T) {
 	for name, with := range stoppers {
 		stage.On(t, zktest.Config{Tick: 100 * time.Millisecond}, func(s *stage.Stage) {
 			client := s.Open("a", session.Config{Timeout: 8 * time.Second})
-			var text messages
+			var text lines
 			log := slog.New(&text)
 			check := func(when string) (acquire func(context.Context) (lease, error)) {
 				for _, wrong := range []time.Duration{-1, time.Second + 1} {
@@ -100,7 +90,7 @@ func TestStopBeforeIsCheckedAgainstTheLeaseAskedFor(t *testing.T) {
 			s.Host("a").Cut()
 			s.Host("a").Heal()
 			client.Close()
-			if name != "barrier" && !slices.Contains(text.All(), "StopBefore is cut to a quarter of the lease") {
+			if name != "barrier" && !text.has("StopBefore is cut to a quarter of the lease") {
 				s.T.Errorf("%s: the log says\n%s", name, strings.Join(text.All(), "\n"))
 			}
 		})

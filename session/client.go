@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -31,9 +32,9 @@ type Client struct {
 	mu      sync.Mutex // guards what follows
 	latest  *Session   // established or not, over or not; nil at the very beginning
 	changed chan struct{}
-	users   int           // recipes that clean up before the last session closes
-	idle    chan struct{} // closed and replaced when users becomes zero
-	err     error         // why the client closed itself
+	users   map[string]int // what cleans up before the last session closes, by what it is
+	idle    chan struct{}  // closed and replaced when users becomes empty
+	err     error          // why the client closed itself
 }
 
 // common is what a client and all its sessions have in common.
@@ -83,6 +84,7 @@ func Open(connect string, cfg Config) (*Client, error) {
 		clock:   clock.From(cfg.Context),
 		stopped: make(chan struct{}),
 		changed: make(chan struct{}),
+		users:   map[string]int{},
 		idle:    make(chan struct{}),
 	}
 	ctx, thin := feed.WithThin(cfg.Context, c.clock) // for all elections of this client
@@ -220,19 +222,43 @@ func (c *Client) Context() context.Context { return c.ctx }
 
 // KeepOpen gives a recipe time to clean up when the client is closed: to stop its work, then to delete its
 // znodes. After Close has been called, the client's last session stays open until done is called. done may
-// be called more than once.
-func (c *Client) KeepOpen() (done func()) {
+// be called more than once. what is for people to read, such as "lock /billing (host-a)": if Close has to
+// wait, it logs for what.
+func (c *Client) KeepOpen(what string) (done func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.users++
+	c.users[what]++
 	return sync.OnceFunc(func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if c.users--; c.users == 0 {
+		if c.users[what]--; c.users[what] == 0 {
+			delete(c.users, what)
+		}
+		if len(c.users) == 0 {
 			close(c.idle)
 			c.idle = make(chan struct{})
 		}
 	})
+}
+
+// maxNamed is how many of those for which Close waits are named.
+const maxNamed = 10
+
+// waitsFor tells how many Close waits for, and names them. The caller holds c.mu.
+func (c *Client) waitsFor() (n int, names string) {
+	var all []string
+	for what, times := range c.users {
+		n += times
+		if times > 1 {
+			what = fmt.Sprintf("%s, %d times", what, times)
+		}
+		all = append(all, what)
+	}
+	slices.Sort(all)
+	if more := len(all) - maxNamed; more > 0 {
+		all = append(all[:maxNamed], fmt.Sprintf("and %d others", more))
+	}
+	return n, strings.Join(all, "; ")
 }
 
 // awaitIdle waits until no recipe uses the client, or its session is over anyway.
@@ -242,7 +268,8 @@ func (c *Client) awaitIdle(s *Session) {
 	timer.Reset(sayAfter)
 	for {
 		c.mu.Lock()
-		users, idle := c.users, c.idle
+		users, names := c.waitsFor()
+		idle := c.idle
 		c.mu.Unlock()
 		if users == 0 {
 			return
@@ -250,7 +277,7 @@ func (c *Client) awaitIdle(s *Session) {
 		select {
 		case <-idle:
 		case <-timer.C:
-			c.cfg.Logger.Warn("closing waits until all is released and all work has stopped", "recipes", users)
+			c.cfg.Logger.Warn("closing waits until all is released and all work has stopped", "recipes", users, "for", names)
 		case <-s.Done():
 			return
 		}
@@ -260,10 +287,10 @@ func (c *Client) awaitIdle(s *Session) {
 // Close closes the client. Recipes clean up first, then the session is closed, which deletes its ephemeral
 // znodes. Close waits for each term, lock or permit that was not released, and for each callback that has
 // not returned, at most for the recipe's DrainTimeout, 30 s by default. So if a Release was forgotten,
-// Close takes that long. After 2 s Config.Logger gets a line with the number of recipes that Close waits
-// for. When a DrainTimeout has passed, the recipe's own Logger names the path. When Close returns, nothing
-// of the client is left running. It may be called more than once and from several goroutines, but not from
-// a recipe's callback, for which it would wait. The error is always nil; it is there for io.Closer.
+// Close takes that long. After 2 s Config.Logger gets a line that names what Close waits for. When Close
+// returns, nothing of the client is left running. It may be called more than once and from several
+// goroutines, but not from a recipe's callback, for which it would wait. The error is always nil; it is
+// there for io.Closer.
 func (c *Client) Close() error {
 	c.end(ErrClosed)
 	<-c.stopped

@@ -141,7 +141,7 @@ func TestTheEndOfTheContextClosesTheClient(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	client := c.open(session.Config{Timeout: steady, Context: ctx})
 	s := established(t, client)
-	done := client.KeepOpen()
+	done := client.KeepOpen("a test")
 	why := errors.New("shutting down")
 	cancel(why)
 	<-client.Context().Done()

@@ -36,7 +36,7 @@ type Lock struct {
 
 // Acquire waits for the lock at dir. All who use it have the same session.Config.Lease.
 func Acquire(ctx context.Context, client *session.Client, dir string) (*Lock, error) {
-	left := client.KeepOpen() // Close waits for Release, so that the znode is deleted in order
+	left := client.KeepOpen("lock " + dir) // Close waits for Release, so that the znode is deleted in order
 	s, err := client.Session(ctx)
 	if err != nil {
 		left()
@@ -234,7 +234,7 @@ func ExampleClient_KeepOpen() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	left := client.KeepOpen()
+	left := client.KeepOpen("farewell")
 	go func() {
 		defer left()
 		<-client.Context().Done() // Close has been called

@@ -67,7 +67,7 @@ func NewDouble(client *session.Client, path string, n int, cfg Config) (*Double,
 // [*recipe.PermanentError]. Then its znode is deleted, in the background if need be, and the others
 // do not count it any more, unless it was lost in the moment in which all had entered.
 func (d *Double) Enter(ctx context.Context) (*Round, error) {
-	l := life.Begin(context.WithoutCancel(ctx), d.client)
+	l := life.Begin(context.WithoutCancel(ctx), d.client, "double barrier", d.path, d.cfg.ID)
 	waiting, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(l.Context(), func() { cancel(context.Cause(l.Context())) })()

@@ -120,7 +120,7 @@ func New(client *session.Client, path string, cfg Config) (*Cache, error) {
 	}
 	c.changes = changes{pending: map[string]*list.Element{}, wake: make(chan struct{}, 1)}
 	c.need(c.root, c.all(c.root), 0)
-	left := client.KeepOpen()
+	left := client.KeepOpen("cache " + path)
 	go func() {
 		defer left()
 		defer close(c.done)

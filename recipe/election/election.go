@@ -151,7 +151,7 @@ func (e *Election) begin(ctx, work context.Context) (*working, error) {
 		return nil, context.Cause(ctx)
 	}
 	e.pause.Reset()
-	l := life.Begin(work, e.client)
+	l := life.Begin(work, e.client, "election", e.path, e.cfg.ID)
 	unwell := e.health.start(l.Context(), e)
 	unfollow := e.follow(l.Context())
 	return &working{l, func() {

@@ -50,7 +50,7 @@ func (e *Election) Observe() *Observer {
 		client: e.client, path: e.path, clock: e.clock, cancel: cancel,
 		done: make(chan struct{}), changed: make(chan struct{}),
 	}
-	left := e.client.KeepOpen()
+	left := e.client.KeepOpen("observer of the election " + e.path)
 	go func() {
 		defer left()
 		defer close(o.done)

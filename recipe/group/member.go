@@ -71,7 +71,7 @@ func newMember(ctx context.Context, g *Group) *Member {
 		client: client, dir: path, node: path + "/" + cfg.Style.name(cfg.ID), cfg: cfg, clock: c,
 		log: logger.With("group", path, "id", cfg.ID), lines: lines,
 		events: feed.New(cfg.OnEvent, maxEvents),
-		life:   life.Begin(context.WithoutCancel(ctx), client),
+		life:   life.Begin(context.WithoutCancel(ctx), client, "member of the group", path, cfg.ID),
 		wake:   make(chan struct{}, 1), done: make(chan struct{}), changed: make(chan struct{}),
 		pause:      retry.New(c, firstDelay, longestDelay),
 		unresolved: map[int64]bool{},

@@ -48,7 +48,7 @@ type Members struct {
 func (g *Group) Watch() *Members {
 	m := &Members{
 		path: g.path, prove: g.cfg.Prove, clock: g.clock,
-		life: life.Begin(context.Background(), g.client),
+		life: life.Begin(context.Background(), g.client, "list of the group", g.path, g.cfg.ID),
 		done: make(chan struct{}), wake: make(chan struct{}, 1), changed: make(chan struct{}),
 	}
 	go m.run()

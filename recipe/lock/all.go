@@ -36,7 +36,7 @@ func All(ctx context.Context, locks ...*Lock) (*Set, error) {
 	if err := checkAll(ctx, locks); err != nil {
 		return nil, err
 	}
-	l := life.Begin(context.WithoutCancel(ctx), locks[0].client)
+	l := life.Begin(context.WithoutCancel(ctx), locks[0].client, "locks from", locks[0].path, locks[0].cfg.ID)
 	open := make([]*claims.Claim, len(locks))
 	for i, one := range locks {
 		open[i] = one.book.Begin()
@@ -127,7 +127,7 @@ func (c *contender) waitAll(ctx context.Context, all []*contender, stays []*stay
 	var waiting sync.WaitGroup
 	for i, one := range all {
 		waiting.Go(func() {
-			one.life = life.Begin(context.WithoutCancel(ctx), c.client)
+			one.life = life.Begin(context.WithoutCancel(ctx), c.client, "lock", one.path, one.cfg.ID)
 			one.joined(stays[i])
 			at, err := one.wait(ctx, stays[i])
 			if err != nil {

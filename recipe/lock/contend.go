@@ -26,7 +26,7 @@ func (l *Lock) acquire(ctx context.Context, try bool) (*Held, error) {
 	if h, err := l.nested(ctx); h != nil || err != nil {
 		return h, err
 	}
-	c := &contender{Lock: l, claim: l.book.Begin(), values: ctx, life: life.Begin(context.WithoutCancel(ctx), l.client), try: try}
+	c := &contender{Lock: l, claim: l.book.Begin(), values: ctx, life: life.Begin(context.WithoutCancel(ctx), l.client, "lock", l.path, l.cfg.ID), try: try}
 	return life.Await(ctx, c.life, c.win, func(h *Held, cause error) { h.at.giveAway(cause) })
 }
 

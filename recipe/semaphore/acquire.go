@@ -76,7 +76,7 @@ func (s *Semaphore) acquire(ctx context.Context, n int, try bool) (*Permit, erro
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	a := &acquiring{s, s.book.Begin(), life.Begin(context.WithoutCancel(ctx), s.client), ctx, s.clock.Now(), n, try, nil}
+	a := &acquiring{s, s.book.Begin(), life.Begin(context.WithoutCancel(ctx), s.client, "semaphore", s.path, s.cfg.ID), ctx, s.clock.Now(), n, try, nil}
 	win := func(ctx context.Context, last *life.Failure) (*Permit, error) {
 		a.last = last
 		p, err := a.win(ctx)

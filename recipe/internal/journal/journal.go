@@ -167,7 +167,7 @@ func (z *Znode) Do(ctx context.Context, change Change) (before, after State, err
 	z.working = true
 	z.mu.Unlock()
 	if start {
-		left := z.client.KeepOpen() // the client waits for the worker, which ends with the client's context
+		left := z.client.KeepOpen("change of " + z.cfg.Path) // the client waits for the worker, which ends with the client's context
 		go func() {
 			defer left()
 			z.work(z.client.Context())

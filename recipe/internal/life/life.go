@@ -24,9 +24,9 @@ type Life struct {
 	left   func()
 }
 
-// Begin begins the work. Its context ends with ctx, or when the client is closed.
-func Begin(ctx context.Context, client *session.Client) *Life {
-	l := &Life{client: client, clock: clock.From(client.Context()), left: client.KeepOpen()}
+// Begin begins the work of a recipe of some kind. Its context ends with ctx, or when the client is closed.
+func Begin(ctx context.Context, client *session.Client, kind, path, id string) *Life {
+	l := &Life{client: client, clock: clock.From(client.Context()), left: client.KeepOpen(kind + " " + path + " (" + id + ")")}
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
 	closing := client.Context()
 	l.unbind = context.AfterFunc(closing, func() { l.cancel(context.Cause(closing)) })

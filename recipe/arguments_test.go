@@ -95,9 +95,31 @@ func TestEveryRecipeRefusesABadPath(t *testing.T) {
 			err := with(client, path, nil)
 			if !errors.Is(err, zk.ErrInvalidPath) || !session.Permanent(err) || session.OutcomeOf(err) != session.OutcomeNotDone {
 				t.Errorf("%s, a path of %d bytes: %v; want a zk.ErrInvalidPath", name, len(path), err)
-			} else if text := err.Error(); !strings.HasPrefix(text, name+": ") || len(text) > 200 {
+			} else if text := err.Error(); !strings.HasPrefix(text, name+": path ") || len(text) > 200 {
 				t.Errorf("%s, a path of %d bytes: an error of %d bytes: %.200s", name, len(path), len(text), text)
 			}
 		}
+	}
+}
+
+// Where the heartbeats are, and at the root, no recipe has a place. A cache only reads.
+func TestEveryRecipeRefusesAPathThatIsNotItsOwn(t *testing.T) {
+	client := stage.Open(t, "127.0.0.1:1", session.Config{Beats: "/app/alive"})
+	for name, with := range makers {
+		for path, says := range map[string]string{
+			"/": "want one below it", "/app/alive": "is the directory of the heartbeats, session.Config.Beats", "/" + strings.Repeat("x", 4096): "path of 4097 bytes; want at most 4096",
+		} {
+			err := with(client, path, nil)
+			if name == "cache" {
+				stage.Must(t, err)
+				continue
+			}
+			stage.Says(t, err, name+": path ", says)
+			if !errors.Is(err, zk.ErrInvalidPath) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		stage.Must(t, with(client, "/app/alive/x", nil))
+		stage.Must(t, with(client, "/"+strings.Repeat("x", 4095), nil))
 	}
 }

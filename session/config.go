@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -196,6 +197,23 @@ func CheckPath(path string) error {
 		return badPath{err}
 	}
 	return nil
+}
+
+// maxRecipePath leaves room for names of znodes below the path of a recipe.
+const maxRecipePath = 4096
+
+// CheckPath reports what is wrong with the path of a recipe: beyond [CheckPath], it must be below "/", must not be
+// [Config.Beats], and has at most 4096 bytes. The error is a zk.ErrInvalidPath.
+func (c *Client) CheckPath(path string) error {
+	switch {
+	case len(path) > maxRecipePath:
+		return badPath{fmt.Errorf("path of %d bytes; want at most %d", len(path), maxRecipePath)}
+	case path == "/":
+		return badPath{errors.New(`path is "/"; want one below it, such as "/billing"`)}
+	case path == c.cfg.Beats:
+		return badPath{fmt.Errorf(`path %q is the directory of the heartbeats, session.Config.Beats; want another, such as "/billing"`, path)}
+	}
+	return CheckPath(path)
 }
 
 // badPath says what is wrong with a path.

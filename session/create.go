@@ -111,13 +111,13 @@ func (p *protected) check() error {
 	dirs := map[string]bool{}
 	for _, place := range p.places {
 		if err := CheckPath(place.Dir); err != nil {
-			return fmt.Errorf("%w: %w", zk.ErrInvalidPath, err)
+			return err
 		}
 		if strings.Contains(place.Name, "/") { // the parent would have the GUID of one attempt, so it would never exist
-			return fmt.Errorf("%w: name %q has a slash", zk.ErrInvalidPath, place.Name)
+			return badPath{fmt.Errorf("name %q has a slash", place.Name)}
 		}
 		if dirs[place.Dir] {
-			return fmt.Errorf("%w: two places in %s", zk.ErrInvalidPath, place.Dir)
+			return badPath{fmt.Errorf("two places in %s", place.Dir)}
 		}
 		dirs[place.Dir] = true
 	}

@@ -185,6 +185,19 @@ func ExampleParseLease() {
 	// 0s session: a lease of "2000000h"; want a positive one of at most 30m0s
 }
 
+// A recipe of your own checks its path as those of this module do.
+func ExampleClient_CheckPath() {
+	_, client, done := connect()
+	defer done()
+	for _, path := range []string{"/billing", "/", "/zkrecipe/beats"} {
+		fmt.Println(path, client.CheckPath(path) == nil)
+	}
+	// Output:
+	// /billing true
+	// / false
+	// /zkrecipe/beats false
+}
+
 func ExampleCheckPath() {
 	for _, path := range []string{"/app/leader", "/app/", "app"} {
 		fmt.Println(path, session.CheckPath(path) == nil)

@@ -46,7 +46,7 @@ func (s *Session) rooted(ops []any) ([]any, error) {
 // something else.
 func (s *Session) full(path string) (string, error) {
 	if err := CheckPath(path); err != nil {
-		return "", fmt.Errorf("%w: %w", zk.ErrInvalidPath, err)
+		return "", err
 	}
 	if path == "/" && s.chroot != "" {
 		return s.chroot, nil

@@ -109,7 +109,7 @@ var mayImport = map[string][]string{
 	"recipe/internal/line":    {"recipe/.", "session", "internal/clock", "internal/enum", "github.com/go-zookeeper/zk"},
 	"recipe/cache":            {"session", "internal/clock", "internal/enum", "internal/retry", "github.com/go-zookeeper/zk"},
 	"recipe/election":         {"recipe/.", "recipe/internal", "watch", "session", "internal/clock", "internal/enum", "internal/feed", "internal/retry", "github.com/go-zookeeper/zk"},
-	"recipe/internal/ident":   {"session", "github.com/go-zookeeper/zk"},
+	"recipe/internal/ident":   {"github.com/go-zookeeper/zk"},
 	"recipe/lock":             {"recipe/.", "recipe/internal", "session", "internal/clock", "internal/enum", "internal/feed", "internal/retry", "github.com/go-zookeeper/zk"},
 	"recipe/group":            {"recipe/.", "recipe/internal/held", "recipe/internal/ident", "recipe/internal/life", "recipe/internal/tenure", "recipe/internal/testhook", "session", "internal/clock", "internal/enum", "internal/feed", "internal/retry", "github.com/go-zookeeper/zk"},
 	"recipe/barrier":          {"recipe/.", "recipe/internal/held", "recipe/internal/ident", "recipe/internal/life", "recipe/internal/tenure", "recipe/internal/testhook", "session", "internal/clock", "internal/enum", "internal/feed", "internal/retry", "github.com/go-zookeeper/zk"},

@@ -52,7 +52,7 @@ func checkArguments(client *session.Client, path string) error {
 	if client == nil || client.Context() == nil {
 		return errors.New("barrier: the client is nil or zero; want one from session.Open")
 	}
-	if err := ident.CheckPath(path); err != nil {
+	if err := client.CheckPath(path); err != nil {
 		return fmt.Errorf("barrier: %w", err)
 	}
 	return nil

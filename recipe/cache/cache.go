@@ -98,7 +98,7 @@ type proof struct {
 	round uint64
 }
 
-// New begins to follow the znode at path, which need not exist, until Close is called or the
+// New begins to follow the znode at path, of at most 64 KiB, which need not exist, until Close is called or the
 // client is closed. It checks its arguments and does no I/O itself.
 func New(client *session.Client, path string, cfg Config) (*Cache, error) {
 	if client == nil || client.Context() == nil {

@@ -13,7 +13,6 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/feed"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
 	"github.com/zkrecipe/zkrecipe/recipe"
-	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -50,14 +49,14 @@ type Election struct {
 }
 
 // New returns a handle for the election at path, an absolute znode path other than
-// "/". It checks its arguments and does no I/O. The path and its parents are created
+// "/", of at most 4096 bytes. It checks its arguments and does no I/O. The path and its parents are created
 // when they are missing, and never deleted.
 func New(client *session.Client, path string, cfg Config) (*Election, error) {
 	if client == nil || client.Context() == nil {
 		return nil, errors.New("election: the client is nil or zero; want one from session.Open")
 	}
-	if err := checkPath(path); err != nil {
-		return nil, err
+	if err := client.CheckPath(path); err != nil {
+		return nil, fmt.Errorf("election: %w", err)
 	}
 	cfg, err := cfg.withDefaults(client)
 	if err != nil {
@@ -78,13 +77,6 @@ func New(client *session.Client, path string, cfg Config) (*Election, error) {
 	close(e.left)
 	e.status.set(c, func(s *Status) { s.Path, s.ID = path, cfg.ID })
 	return e, nil
-}
-
-func checkPath(path string) error {
-	if err := ident.CheckPath(path); err != nil {
-		return fmt.Errorf("election: %w", err)
-	}
-	return nil
 }
 
 // Run stands for election again and again, and calls lead each time it is elected, with

@@ -7,7 +7,6 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/recipe"
-	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -20,14 +19,14 @@ type Group struct {
 	clock  clock.Clock
 }
 
-// New returns a handle of the group at path, an absolute znode path other than "/". It checks its
+// New returns a handle of the group at path, an absolute znode path other than "/", of at most 4096 bytes. It checks its
 // arguments and does no I/O. The path and its parents are created by the first member, and never
 // deleted.
 func New(client *session.Client, path string, cfg Config) (*Group, error) {
 	if client == nil || client.Context() == nil {
 		return nil, errors.New("group: the client is nil or zero; want one from session.Open")
 	}
-	if err := ident.CheckPath(path); err != nil {
+	if err := client.CheckPath(path); err != nil {
 		return nil, fmt.Errorf("group: %w", err)
 	}
 	cfg, err := cfg.withDefaults(client)

@@ -11,7 +11,6 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/feed"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/claims"
-	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -42,14 +41,14 @@ type Lock struct {
 	revokes *feed.Feed[*Held]
 }
 
-// New returns the lock at path, an absolute znode path other than "/". It checks its arguments
+// New returns the lock at path, an absolute znode path other than "/", of at most 4096 bytes. It checks its arguments
 // and does no I/O. The path and its parents are created when they are missing, and not deleted
 // unless [Config.Cleanup] says so.
 func New(client *session.Client, path string, cfg Config) (*Lock, error) {
 	if client == nil || client.Context() == nil {
 		return nil, errors.New("lock: the client is nil or zero; want one from session.Open")
 	}
-	if err := ident.CheckPath(path); err != nil {
+	if err := client.CheckPath(path); err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
 	cfg, err := cfg.withDefaults(client)

@@ -14,7 +14,6 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/feed"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/claims"
-	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -44,7 +43,7 @@ type Semaphore struct {
 	agreed bool       // the path has held that size
 }
 
-// New returns the semaphore at path, an absolute znode path other than "/". It has size permits,
+// New returns the semaphore at path, an absolute znode path other than "/", of at most 4096 bytes. It has size permits,
 // from 1 to 10,000. The first use writes the size to the path. A Semaphore with another size is
 // refused ([SizeError]). A Semaphore that has used the path follows its later changes, see
 // [Semaphore.Resize]. With a size of 0 it takes what the path holds, and creates no path.
@@ -55,7 +54,7 @@ func New(client *session.Client, path string, size int, cfg Config) (*Semaphore,
 	if client == nil || client.Context() == nil {
 		return nil, errors.New("semaphore: the client is nil or zero; want one from session.Open")
 	}
-	if err := ident.CheckPath(path); err != nil {
+	if err := client.CheckPath(path); err != nil {
 		return nil, fmt.Errorf("semaphore: %w", err)
 	}
 	cfg, err := cfg.withDefaults(client)

@@ -42,13 +42,13 @@ func (c Config) journal(client *session.Client, path string) (journal.Config, er
 	if client == nil || client.Context() == nil {
 		return out, errors.New("value: the client is nil or zero; want one from session.Open")
 	}
-	if err := ident.CheckPath(path); err != nil {
+	if err := client.CheckPath(path); err != nil {
 		return out, fmt.Errorf("value: %w", err)
 	}
 	if out.Dir == "" {
 		out.Dir = defaultJournals
 	}
-	if err := ident.CheckPath(out.Dir); err != nil {
+	if err := client.CheckPath(out.Dir); err != nil {
 		return out, fmt.Errorf("value: Config.Journals: %w", err)
 	}
 	if len(c.Durable) > maxName || strings.Contains(c.Durable, "/") || c.Durable != "" && session.CheckPath("/"+c.Durable) != nil {

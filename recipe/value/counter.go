@@ -30,7 +30,7 @@ type Counter struct {
 	znode *journal.Znode
 }
 
-// NewCounter returns the counter in the znode at path, an absolute znode path other than "/". It
+// NewCounter returns the counter in the znode at path, an absolute znode path other than "/", of at most 4096 bytes. It
 // checks its arguments and does no I/O. The znode need not exist: the first change creates it, with its
 // parents.
 func NewCounter(client *session.Client, path string, cfg CounterConfig) (*Counter, error) {

@@ -31,7 +31,7 @@ type Value struct {
 	znode  *journal.Znode
 }
 
-// New returns the value of the znode at path, an absolute znode path other than "/". It checks its
+// New returns the value of the znode at path, an absolute znode path other than "/", of at most 4096 bytes. It checks its
 // arguments and does no I/O. The znode need not exist.
 func New(client *session.Client, path string, cfg Config) (*Value, error) {
 	c, err := cfg.journal(client, path)

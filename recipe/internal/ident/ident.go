@@ -9,17 +9,12 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-zookeeper/zk"
-
-	"github.com/zkrecipe/zkrecipe/session"
 )
 
 // MaxData is how long data may be: a request may have 1 MiB.
 const MaxData = 1_000_000
 
-const (
-	maxID   = 256
-	maxPath = 4096 // so that our names have room below it
-)
+const maxID = 256
 
 // Default is an ID for a process that has none: host name, process id and a random part.
 func Default() string {
@@ -41,17 +36,6 @@ func Check(id string, data []byte) error {
 		return fmt.Errorf("Config.Data is %d bytes long; want at most %d", len(data), MaxData)
 	}
 	return nil
-}
-
-// CheckPath says what is wrong with the path of a recipe.
-func CheckPath(path string) error {
-	switch {
-	case len(path) > maxPath:
-		return fmt.Errorf("%w: it has %d bytes; want at most %d", zk.ErrInvalidPath, len(path), maxPath)
-	case path == "/":
-		return fmt.Errorf(`%w: path is "/"; want one below it, such as "/billing"`, zk.ErrInvalidPath)
-	}
-	return session.CheckPath(path)
 }
 
 // ACL returns the Config.ACL of a recipe, checked; one without entries is nil, which means the session's.

@@ -10,6 +10,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/stage"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -58,5 +59,20 @@ func TestLostAnswersToReleasesUseUpNoRoom(t *testing.T) {
 			lost.Remove()
 			time.Sleep(time.Second) // until it is connected again
 		}
+	})
+}
+
+// Where a candidate cannot have room even in an empty session, it does not try for ever.
+func TestACandidateThatNeverHasRoomIsRefused(t *testing.T) {
+	stage.On(t, zktest.Config{}, func(s *stage.Stage) {
+		client := s.Open("a", session.Config{EphemeralBytes: 150})
+		el, err := election.New(client, "/"+strings.Repeat("x", 100), election.Config{})
+		stage.Must(s.T, err)
+		_, err = el.Campaign(s.Within(stage.Patience))
+		var permanent *recipe.PermanentError
+		if !errors.As(err, &permanent) || !errors.Is(err, session.ErrTooManyEphemerals) {
+			s.T.Errorf("%v; want a PermanentError", err)
+		}
+		stage.Says(s.T, err, "these alone take ", "Config.EphemeralBytes")
 	})
 }

@@ -68,7 +68,7 @@ func Open(connect string, cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}
-	cfg, err = cfg.withDefaults()
+	cfg, err = cfg.withDefaults(chroot)
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,8 @@ type Config struct {
 
 	// Beats is the path of the directory for the sessions' heartbeats, below the chroot. All
 	// clients of an election must have the same: if it differs, a crashed leader is
-	// replaced only when its session expires. Default "/zkrecipe/beats". It is created when
+	// replaced only when its session expires. No recipe can have the same path. Default
+	// "/zkrecipe/beats". It is created when
 	// it is missing; clients need CREATE on it, and READ and WRITE on what others create.
 	Beats string
 
@@ -73,7 +74,8 @@ type Config struct {
 	// cannot read that back is lost. A place takes some 60 bytes and its directory's path.
 	// Default 1 MiB, half of what servers with default settings read. Lower it where
 	// jute.maxbuffer is lower; at most as much as the servers' jute.maxbuffer. A create beyond
-	// it is refused with [ErrTooManyEphemerals].
+	// it is refused with [ErrTooManyEphemerals]. [Open] refuses what has no room for a heartbeat
+	// and one place.
 	EphemeralBytes int
 
 	// Logger gets one line per transition, from a goroutine of its own: nothing waits for it. If it
@@ -111,8 +113,8 @@ const (
 	defaultBeats = "/zkrecipe/beats"
 )
 
-// withDefaults returns a checked copy.
-func (c Config) withDefaults() (Config, error) {
+// withDefaults returns a checked copy, for a client with that chroot.
+func (c Config) withDefaults(chroot string) (Config, error) {
 	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
 	if c.Timeout < minTimeout || c.Timeout > maxTimeout {
 		return c, fmt.Errorf("session: Config.Timeout is %v; want %v to %v, or 0 for %v", c.Timeout, minTimeout, maxTimeout, defaultTimeout)
@@ -123,12 +125,13 @@ func (c Config) withDefaults() (Config, error) {
 			c.Lease, minLease, c.Timeout/2, min(DefaultLease, c.Timeout/2))
 	}
 	c.EphemeralBytes = cmp.Or(c.EphemeralBytes, defaultEphemeralBytes)
-	if c.EphemeralBytes < 0 {
-		return c, fmt.Errorf("session: Config.EphemeralBytes is %d; want at least 1, or 0 for %d", c.EphemeralBytes, defaultEphemeralBytes)
-	}
 	c.Beats = cmp.Or(c.Beats, defaultBeats)
 	if err := CheckPath(c.Beats); err != nil {
 		return c, fmt.Errorf("session: Config.Beats: %w", err)
+	}
+	if least := leastEphemerals(chroot, c.Beats); c.EphemeralBytes < least {
+		return c, fmt.Errorf("session: Config.EphemeralBytes is %d; want at least %d, for a heartbeat and a place, or 0 for %d",
+			c.EphemeralBytes, least, defaultEphemeralBytes)
 	}
 	for i, a := range c.Auth {
 		if a.Scheme == "" {

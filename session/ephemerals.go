@@ -3,6 +3,7 @@ package session
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/go-zookeeper/zk"
 
@@ -54,6 +55,19 @@ func (e *ephemerals) remove(path string) {
 	}
 }
 
+// leastEphemerals is how many bytes a session needs for a heartbeat and a place with the shortest path.
+func leastEphemerals(chroot, beats string) int {
+	heartbeat := chroot + join(beats, strings.Repeat("f", 16))
+	place := Place{Dir: chroot + "/x"}.prefix(newGUID(8))
+	return 2*(pathOverhead+sequenceSize) + len(heartbeat) + len(place)
+}
+
+// neverFits is the error of creates for which there is no room even in a session without other
+// ephemeral znodes.
+type neverFits struct{ error }
+
+func (neverFits) Unwrap() []error { return []error{ErrTooManyEphemerals, zk.ErrBadArguments} }
+
 // room refuses creates of ephemeral znodes for which there is no room. The operations have the
 // chroot before their paths.
 func (s *Session) room(ops ...any) error {
@@ -69,6 +83,10 @@ func (s *Session) room(ops ...any) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	limit := s.cfg.EphemeralBytes
+	if more > limit {
+		return neverFits{fmt.Errorf("%w: these alone take %d bytes; want Config.EphemeralBytes to be at least that, and not %d",
+			ErrTooManyEphemerals, more, limit)}
+	}
 	if s.ephemerals.bytes+more > limit {
 		return fmt.Errorf("%w: the paths of %d have %d bytes; want at most %d, Config.EphemeralBytes: use another Client for more",
 			ErrTooManyEphemerals, len(s.ephemerals.paths), s.ephemerals.bytes, limit)

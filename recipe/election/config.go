@@ -67,7 +67,8 @@ type Config struct {
 	// HealthEvery. A panic in it ends the process.
 	Healthy func(context.Context) error
 
-	// HealthEvery is the time between two calls of Healthy. Default 1 s.
+	// HealthEvery is the time between two calls of Healthy. Default 1 s. Without Healthy it has
+	// to be 0.
 	HealthEvery time.Duration
 
 	// OnEvent, if set, is told of every event, as by [Election.Subscribe].
@@ -109,6 +110,9 @@ func (c Config) withDefaults(client *session.Client) (Config, error) {
 	}
 	if c.DrainTimeout < 0 || c.DrainTimeout > longest {
 		return bad("DrainTimeout", c.DrainTimeout, fmt.Sprintf("0 for %v, or up to %v", defaultDrainTimeout, longest))
+	}
+	if c.HealthEvery != 0 && c.Healthy == nil {
+		return bad("HealthEvery", c.HealthEvery, "0 without Config.Healthy, which is what would be asked")
 	}
 	if c.HealthEvery < 0 || c.HealthEvery > longest {
 		return bad("HealthEvery", c.HealthEvery, fmt.Sprintf("0 for %v, or up to %v", defaultHealthEvery, longest))

@@ -17,6 +17,8 @@ func nowhere(t *testing.T) *session.Client {
 	return open(t, "127.0.0.1:1", session.Config{Timeout: 8 * time.Second})
 }
 
+func healthy(context.Context) error { return nil }
+
 func TestNewNamesTheBadValueAndWhatIsAllowed(t *testing.T) {
 	client := nowhere(t)
 	for name, c := range map[string]struct {
@@ -36,8 +38,9 @@ func TestNewNamesTheBadValueAndWhatIsAllowed(t *testing.T) {
 		"absurd StopBefore":      {cfg: election.Config{StopBefore: time.Second + 1}, says: []string{"StopBefore", "1.000000001s", "1s"}},
 		"negative DrainTimeout":  {cfg: election.Config{DrainTimeout: -time.Second}, says: []string{"DrainTimeout", "-1s", "24h"}},
 		"absurd DrainTimeout":    {cfg: election.Config{DrainTimeout: 25 * time.Hour}, says: []string{"DrainTimeout", "25h", "24h"}},
-		"negative HealthEvery":   {cfg: election.Config{HealthEvery: -time.Second}, says: []string{"HealthEvery", "-1s", "24h"}},
-		"absurd HealthEvery":     {cfg: election.Config{HealthEvery: 1 << 62}, says: []string{"HealthEvery", "24h"}},
+		"negative HealthEvery":   {cfg: election.Config{Healthy: healthy, HealthEvery: -time.Second}, says: []string{"HealthEvery", "-1s", "24h"}},
+		"absurd HealthEvery":     {cfg: election.Config{Healthy: healthy, HealthEvery: 1 << 62}, says: []string{"HealthEvery", "24h"}},
+		"nobody to ask":          {cfg: election.Config{HealthEvery: time.Second}, says: []string{"HealthEvery is 1s", "Config.Healthy"}},
 		"root":                   {path: "/", says: []string{`"/"`, "/billing"}},
 		"relative path":          {path: "x", says: []string{`"x"`, "begin with /"}},
 		"slash at the end":       {path: "/a/", says: []string{`"/a/"`, "ends with /"}},
@@ -83,7 +86,7 @@ func TestTheLargestValuesAreAccepted(t *testing.T) {
 	client := nowhere(t)
 	cfg := election.Config{
 		ID: strings.Repeat("x", 256), Data: make([]byte, 1_000_000), Style: election.StyleLock,
-		StopBefore: time.Second, DrainTimeout: 24 * time.Hour, HealthEvery: 24 * time.Hour,
+		StopBefore: time.Second, DrainTimeout: 24 * time.Hour, Healthy: healthy, HealthEvery: 24 * time.Hour,
 	}
 	if _, err := election.New(client, "/a/b-ü/c", cfg); err != nil {
 		t.Error(err)

@@ -188,7 +188,7 @@ func TestWhatIsWrongWithAConfigurationIsSaid(t *testing.T) {
 			"the client is nil":         second(value.NewCounter(nil, "/x", value.CounterConfig{})),
 			"Update was given a nil":    second(unset.Update(t.Context(), nil)),
 			"Config.Journals":           second(value.New(client, "/x", value.Config{Journals: "x"})),
-			"Config.Journals: path":       second(value.New(client, "/x", value.Config{Journals: "/"})),
+			"Config.Journals: path":     second(value.New(client, "/x", value.Config{Journals: "/"})),
 			"Config.Durable is \"a/b\"": second(value.New(client, "/x", value.Config{Durable: "a/b"})),
 			"Encoding is 3":             second(value.NewCounter(client, "/x", value.CounterConfig{Encoding: 3})),
 			"Initial is 2147483648":     second(value.NewCounter(client, "/x", value.CounterConfig{Encoding: value.EncodingInt32, Initial: 1 << 31})),

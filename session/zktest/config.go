@@ -21,7 +21,10 @@ type Config struct {
 
 	// Tick is ZooKeeper's tickTime: 100 ms by default, where a production
 	// server has 2 s. Sessions expire at multiples of it, the limits below
-	// are counted in it, and a leader pings its followers twice in each.
+	// are counted in it, and a leader pings its followers twice in each. With
+	// 100 ms a client is granted a session timeout of 2 s at most, so that its
+	// lease is 1 s at most and not the default of 4 s. A tick of 400 ms is
+	// enough for that, one of 2 s is that of most servers.
 	Tick time.Duration
 
 	// MinSessionTimeout and MaxSessionTimeout limit what clients are granted:

@@ -68,7 +68,8 @@ func New(cfg Config) (*Ensemble, error) {
 }
 
 // Start is New for tests: it fails the test instead of returning an error,
-// logs faults to it, and closes the ensemble when the test ends.
+// logs faults to it, and closes the ensemble when the test ends. The default
+// tick of 100 ms makes leases shorter than they are elsewhere: see [Config.Tick].
 func Start(t TB, configs ...Config) *Ensemble {
 	t.Helper()
 	var cfg Config

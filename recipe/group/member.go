@@ -96,11 +96,10 @@ func (m *Member) whyNot(ctx context.Context, lacking string) error {
 	failure := m.failure
 	m.mu.Unlock()
 	why := context.Cause(ctx)
-	if failure != nil {
-		return fmt.Errorf("group: %s: %s: %w (%w)", m.node, lacking, why, failure)
-	}
 	if _, err := m.client.Session(ctx); errors.Is(err, why) {
 		why = err // there is no session, and the error tells what is wrong with each server
+	} else if failure != nil {
+		return fmt.Errorf("group: %s: %s: %w (%w)", m.node, lacking, why, failure)
 	}
 	return fmt.Errorf("group: %s: %s: %w", m.node, lacking, why)
 }

@@ -97,7 +97,6 @@ func (a *acquiring) win(ctx context.Context) (*Permit, error) {
 	for {
 		begun := a.clock.Now()
 		s, err := a.life.Session(ctx, func(err error) {
-			a.last.Set(err)
 			a.often.Warn("no session", "err", err)
 			a.failed(err, 0)
 		})

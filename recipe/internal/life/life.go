@@ -117,6 +117,6 @@ func InEach(ctx context.Context, client *session.Client, path string, do func(*s
 // Within bounds ctx by d; the cause says so.
 func Within(ctx context.Context, c clock.Clock, d time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	stop := c.AfterFunc(d, func() { cancel(fmt.Errorf("not within %v", d)) })
+	stop := c.AfterFunc(d, func() { cancel(fmt.Errorf("not within %v", d.Round(time.Millisecond))) })
 	return ctx, func() { stop(); cancel(nil) }
 }

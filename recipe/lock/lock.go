@@ -99,8 +99,8 @@ func (l *Lock) TryAcquire(ctx context.Context) (*Held, error) { return l.acquire
 // given ends with ctx, and when the lock is lost; f should then return. The lock is kept until f
 // has returned, but not longer than DrainTimeout after the end of ctx.
 //
-// The error is that of Acquire, or f's. If the lock was lost before f returned, it is a [*recipe.Ended]
-// that tells why, joined with f's. What f has done since then may overlap with the next holder.
+// The error is that of Acquire, or f's. If the lock was lost before f returned, the error wraps a
+// [*recipe.Ended] that tells why, and f's error if there is one. What f has done since then may overlap with the next holder.
 func (l *Lock) Do(ctx context.Context, f func(context.Context, *Held) error) error {
 	if f == nil {
 		return errors.New("lock: Do was given a nil function")
@@ -120,10 +120,14 @@ func (l *Lock) Do(ctx context.Context, f func(context.Context, *Held) error) err
 	}
 	defer context.AfterFunc(ctx, stop)()
 	err = f(inner, h)
-	if lost := h.at.lost(); lost != nil && !errors.Is(err, lost.Reason) {
-		err = errors.Join(err, lost)
+	lost := h.at.lost()
+	switch {
+	case lost == nil || errors.Is(err, lost.Reason):
+		return err
+	case err == nil:
+		return lost
 	}
-	return err
+	return fmt.Errorf("%w; the work returned: %w", lost, err)
 }
 
 func (l *Lock) send(ev Event) {

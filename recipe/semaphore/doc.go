@@ -10,7 +10,7 @@
 //	defer permit.Release(context.WithoutCancel(ctx))
 //	for row := range rows(permit.Context()) {
 //		if !permit.Valid() {
-//			return permit.Context().Err()
+//			return context.Cause(permit.Context())
 //		}
 //		write(row)
 //	}

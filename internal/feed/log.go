@@ -60,3 +60,11 @@ func (h handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return handler{h.feed, h.to.WithAttrs(attrs)}
 }
 func (h handler) WithGroup(name string) slog.Handler { return handler{h.feed, h.to.WithGroup(name)} }
+
+// WithErr adds an error to the attributes of a line, if there is one.
+func WithErr(err error, attrs ...any) []any {
+	if err == nil {
+		return attrs
+	}
+	return append(attrs, "err", err)
+}

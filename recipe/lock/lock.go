@@ -135,14 +135,6 @@ func (l *Lock) send(ev Event) {
 	l.events.Send(ev)
 }
 
-// withErr adds an error to the attributes of a line for the log, if there is one.
-func withErr(err error, attrs ...any) []any {
-	if err == nil {
-		return attrs
-	}
-	return append(attrs, "err", err)
-}
-
 func hex(id int64) string { return fmt.Sprintf("0x%x", uint64(id)) }
 
 // Delays before a contender enters again after it has failed.

@@ -84,7 +84,7 @@ func Open(connect string, cfg Config) (*Client, error) {
 		changed: make(chan struct{}),
 		idle:    make(chan struct{}),
 	}
-	ctx, thin := feed.WithThin(cfg.Context, c.clock) // for all elections of this client
+	ctx, thin := feed.WithThin(feed.WithLog(cfg.Context, logger, log), c.clock) // for all recipes of this client
 	c.thin = thin
 	c.ctx, c.end = context.WithCancelCause(ctx)
 	go c.run()
@@ -256,7 +256,7 @@ func (c *Client) awaitIdle(s *Session) {
 // deletes its ephemeral znodes. It waits for each term, lock or permit that was not released, and for each
 // callback that has not returned, at most for the recipe's DrainTimeout, 30 s by default. So a Release that
 // was forgotten makes Close take that long. After 2 s Config.Logger gets a line with the number of recipes
-// that Close waits for. When a DrainTimeout has passed, the recipe's own Logger names the path.
+// that Close waits for. When a DrainTimeout has passed, the recipe's Logger names the path.
 // It returns when nothing of the client is left running. It may be called more than
 // once and from several goroutines, but not from a recipe's callback, for which it
 // would wait. The error is always nil; it is there for io.Closer.

@@ -76,8 +76,9 @@ type Config struct {
 	EphemeralBytes int
 
 	// Logger gets one line per transition, from a goroutine of its own: nothing waits for it.
-	// Of the lines that it does not take at once, the first 1000 wait; more are dropped, and
-	// counted in [Status.LinesDropped]. Default: silence.
+	// It also gets the lines of the client's recipes, if they have no Logger of their own. Of the
+	// lines that it does not take at once, the first 1000 wait; more are dropped, and counted in
+	// [Status.LinesDropped]. Default: silence.
 	Logger *slog.Logger
 
 	// Context, if set, is the parent of all that the client does. When it ends the

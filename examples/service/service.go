@@ -55,7 +55,6 @@ func newService(cfg config) (*service, error) {
 		// A leader that is told to stop gives its work half of the time, and the heir may
 		// lead as soon as it has stopped.
 		DrainTimeout: cfg.stopWithin / 2,
-		Logger:       cfg.log,
 	})
 	if err != nil {
 		client.Close()

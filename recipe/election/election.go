@@ -64,7 +64,7 @@ func New(client *session.Client, path string, cfg Config) (*Election, error) {
 		return nil, err
 	}
 	c := clock.From(client.Context())
-	logger, lines := feed.NewLog(cfg.Logger)
+	logger, lines := feed.LogOf(client.Context(), cfg.Logger)
 	e := &Election{
 		client: client, path: path, cfg: cfg, clock: c,
 		log:    feed.Thinned(client.Context(), logger, lines, feed.Transitions).With("election", path, "id", cfg.ID),

@@ -56,7 +56,7 @@ func New(client *session.Client, path string, cfg Config) (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	logger, lines := feed.NewLog(cfg.Logger)
+	logger, lines := feed.LogOf(client.Context(), cfg.Logger)
 	c := clock.From(client.Context())
 	return &Lock{
 		client: client, path: path, cfg: cfg, style: cfg.Style.line(), clock: c, memory: &line.Memory{}, book: claims.New(c),

@@ -90,7 +90,9 @@ func (l *Lock) Acquire(ctx context.Context) (*Held, error) { return l.acquire(ct
 
 // TryAcquire is Acquire that does not wait for others: the error is [ErrBusy] when the lock was
 // not free. It waits for a session, though, and for answers, as long as ctx lasts. When somebody
-// holds the lock or waits for it, nothing is written. What it finds is as new as the call, with one
+// holds the lock or waits for it, nothing is written, and the record is not read. So an error that
+// trying again cannot cure, as a [recipe.LeaseError], comes only when the lock is free; Acquire
+// returns it at once. What it finds is as new as the call, with one
 // exception: a server that has just ceased to lead the ensemble does not know that for up to syncLimit
 // ticks. Until then it may answer ErrBusy although the lock has been released.
 func (l *Lock) TryAcquire(ctx context.Context) (*Held, error) { return l.acquire(ctx, true) }

@@ -79,12 +79,19 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 		return nil
 	})
 	group.Go(func() error {
-		return unlessStopped(ctx, s.candidate.Run(ctx, s.lead)) // it fails only if it never could lead
+		if err := s.candidate.Run(ctx, s.lead); ctx.Err() == nil {
+			return err // it never could lead; the end of ctx is no failure
+		}
+		return nil
 	})
 	group.Go(func() error {
-		return unlessStopped(ctx, s.observer.Follow(ctx, func(leader election.Candidate) {
+		err := s.observer.Follow(ctx, func(leader election.Candidate) {
 			s.log.Info("leader seen", "leader", leader.ID, "url", string(leader.Data), "token", leader.Token)
-		}))
+		})
+		if ctx.Err() == nil {
+			return err
+		}
+		return nil
 	})
 	group.Go(func() error {
 		<-ctx.Done()
@@ -101,14 +108,6 @@ func (s *service) shutdown(ctx context.Context, server *http.Server) error {
 	ctx, cancel := context.WithTimeout(ctx, s.stopWithin/4)
 	defer cancel()
 	return server.Shutdown(ctx)
-}
-
-// unlessStopped drops an error that says no more than that ctx has ended.
-func unlessStopped(ctx context.Context, err error) error {
-	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
-		return nil
-	}
-	return err
 }
 
 // lead is the work of the leader: two jobs at the same time. If one fails the other is

@@ -14,6 +14,9 @@
 //		}
 //		return nil
 //	})
+//	if err != nil && ctx.Err() == nil { // to be stopped is no failure
+//		return err
+//	}
 //
 // # What is not promised
 //

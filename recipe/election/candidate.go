@@ -173,7 +173,9 @@ func (e *Election) lead(l *working, st *stay.Stay, term *Term, stopped <-chan st
 	e.guard(l, st, term)
 	ended := term.held.Ended()
 	e.log.Info("deposed", feed.WithErr(ended.Err, "session", hex(st.S.ID()), "token", term.Token(), "reason", ended.Reason.String())...)
-	e.status.set(e.clock, func(s *Status) { s.State, s.Token, s.LastReason, s.term = StateDraining, 0, ended.Reason, nil })
+	e.status.set(e.clock, func(s *Status) {
+		s.State, s.Token, s.LastReason, s.LastErr, s.term = StateDraining, 0, ended.Reason, ended.Err, nil
+	})
 	e.send(Event{Kind: EventDeposed, Session: st.S.ID(), Node: term.Node(), Token: term.Token(), Reason: ended.Reason, Err: ended.Err})
 	if ended.Reason != recipe.ReasonNodeDeleted {
 		if !tenure.Drain(e.clock, st.S, stopped, e.cfg.DrainTimeout) {

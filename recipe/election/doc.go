@@ -95,9 +95,14 @@
 //     when its lease is over;
 //   - the process is paused for longer than the lease: the term ends, as the first call of Valid
 //     after the pause tells;
-//   - the callback returns early or fails: the candidate resigns, reports, waits with a
-//     growing delay, or until nobody stands in the line, and enters the line again. After
-//     [Term.Resign] it does not wait;
+//   - the callback returns early or fails: the candidate resigns, and reports the error
+//     ([EventDeposed], [Status].LastErr). Then it stays out of the line. After [Term.Resign] it
+//     does not. The delay grows with each short term, up to some 10 s; a stay in the line of T or
+//     longer makes it short again. The candidate comes back earlier when nobody stands in the line:
+//     it looks every D/8, at most 100 ms. So where no other candidate stands, or all others fail,
+//     too, a callback that always fails is called again and again, about every 100 ms, for ever. A
+//     callback that does not want that waits for its context, or for a while, before it returns. It
+//     leads meanwhile;
 //   - the callback panics: the candidate leaves the line, then Run panics;
 //   - heartbeats or the record may not be read or written: changes of leader take longer
 //     (event [EventImpaired]).

@@ -37,8 +37,8 @@ type Config struct {
 // who else is in them, and its caches. All methods may be called from any goroutine.
 //
 // It is read-only, asks for no credentials and shows none. Everybody who reaches it sees the
-// candidates' IDs, znodes, session ids and fencing tokens, so mount it where that
-// is wanted.
+// candidates' IDs, znodes, session ids and fencing tokens, and the errors that callbacks of this
+// process have returned, so mount it where that is wanted.
 type Page struct {
 	cfg     Config
 	ctx     context.Context // ends with the page

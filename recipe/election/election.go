@@ -80,6 +80,9 @@ func New(client *session.Client, path string, cfg Config) (*Election, error) {
 	return e, nil
 }
 
+// Client returns the client that New was given.
+func (e *Election) Client() *session.Client { return e.client }
+
 func checkPath(path string) error {
 	if err := ident.CheckPath(path); err != nil {
 		return fmt.Errorf("election: %w", err)

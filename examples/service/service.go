@@ -12,7 +12,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/recipeprom"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -21,8 +20,7 @@ import (
 // config is what a service is made with.
 type config struct {
 	connect, path, id, url string
-	times                  flags.Times // of the session
-	access                 flags.Access
+	session                session.Config
 	stopWithin, linger     time.Duration
 	log                    *slog.Logger
 }
@@ -42,7 +40,7 @@ type service struct {
 // newService puts an instance together. It does no I/O that could fail: connecting goes on
 // in the background, and the service answers requests meanwhile.
 func newService(cfg config) (*service, error) {
-	client, err := cfg.access.Open(cfg.connect, session.Config{Timeout: cfg.times.Timeout, Lease: cfg.times.Lease, Logger: cfg.log})
+	client, err := session.Open(cfg.connect, cfg.session)
 	if err != nil {
 		return nil, err
 	}

@@ -13,8 +13,8 @@ import (
 // maxReserved bounds the places that a beat checks although they need no lease yet.
 const maxReserved = 100
 
-// beat makes the beat that is due, and gives up the connection if one is overdue. It returns after what
-// time to look again.
+// beat starts a beat if one is due, and gives up the connection if a beat is overdue. It returns how long
+// to wait before the next call.
 func (s *Session) beat(now clock.Instant, p *pace) time.Duration {
 	s.mu.Lock()
 	conn := s.conn
@@ -22,7 +22,7 @@ func (s *Session) beat(now clock.Instant, p *pace) time.Duration {
 	facts := beating{
 		connected: s.state == StateConnected && conn != s.dropped, connection: s.connection, // zk takes a moment to notice
 		wanted:  s.heart.exists && (held || s.heart.unsure || s.creating != nil),
-		pending: s.beating, soon: s.beatSoon, failed: s.beatFailed, oldest: oldest,
+		pending: s.beating, soon: s.beatSoon || s.beatAgain, failed: s.beatFailed, oldest: oldest,
 		lease: s.leaseTime, T: s.timeout,
 	}
 	if !facts.connected {
@@ -30,7 +30,7 @@ func (s *Session) beat(now clock.Instant, p *pace) time.Duration {
 	}
 	do, wait := p.next(now, facts)
 	if do == stepBeat {
-		s.beatSoon, s.beatFailed, s.beating = false, false, true
+		s.beatSoon, s.beatAgain, s.beatFailed, s.beating = false, false, false, true
 	}
 	s.mu.Unlock()
 	switch do {
@@ -45,8 +45,8 @@ func (s *Session) beat(now clock.Instant, p *pace) time.Duration {
 // errSlowBeat is why a connection was given up.
 var errSlowBeat = errors.New("a heartbeat was not answered in time")
 
-// heldPlaces reports whether there is a place to beat for, and when the beat began that has checked
-// the one that was checked least recently. The caller holds s.mu.
+// heldPlaces reports whether there is a place to beat for. Of these places, one was checked least recently:
+// oldest is when the beat began that checked it. The caller holds s.mu.
 func (s *Session) heldPlaces() (held bool, oldest clock.Instant) {
 	for _, h := range s.holds {
 		if h.kept && h.holdable() && (!held || h.checked.Mono < oldest.Mono) {
@@ -78,13 +78,13 @@ func (s *Session) beatOnce() {
 	} else {
 		s.counts.failedBeats.Add(1)
 	}
-	s.beating, s.beatSoon, s.beatFailed = false, s.beatSoon || again, err != nil && !again
+	s.beating, s.beatAgain, s.beatFailed = false, again, err != nil && !again
 	signal(s.wake)
 }
 
-// setHeartbeat sets the heartbeat at the version that is known. In the same multi it checks the
-// places whose leases this beat is to extend. If one place or create was refused, the beat is to be made
-// again without it.
+// setHeartbeat sets the heartbeat at the version that is known. The same multi checks the places whose
+// leases this beat is to extend, and carries the creates that wait for it. If one place or create was
+// refused, again is true: another beat has to be made without it.
 func (s *Session) setHeartbeat(begun clock.Instant) (again bool, err error) {
 	s.mu.Lock()
 	path, version, data := s.heart.path, s.heart.version, []byte(s.leaseTime.String())
@@ -129,9 +129,10 @@ func (s *Session) born(b birth, created []zk.MultiResponse) {
 	}
 }
 
-// nextPlaces returns the places that a beat begun at begun checks: those that are kept and were not
-// checked just before, in turn where a request has no room for all, and some that are only
-// reserved. Many that join one after another so cost each other nothing. The caller holds s.mu.
+// nextPlaces returns the places that a beat begun at begun checks: those that are kept, and some that are
+// only reserved. It leaves out places that were checked a moment ago, so that many that join one after
+// another cost each other nothing. If a request has no room for all, the next beat goes on where this one
+// stopped. The caller holds s.mu.
 func (s *Session) nextPlaces(begun clock.Instant) (places []*Hold) {
 	bytes, reserved := 0, 0
 	n, begin := len(s.holds), s.turn
@@ -186,9 +187,9 @@ func (s *Session) beaten(begun clock.Instant, places []*Hold) {
 	s.beatSoon = s.beatSoon || s.turn > 0 // some places have not had their turn
 }
 
-// beatRefused draws the conclusions from a beat that failed. Its last operation was to set the
-// heartbeat. If one place or create was refused, the beat is to be made again without it. The caller
-// holds s.mu.
+// beatRefused handles a beat that failed. last is the index of the operation that sets the heartbeat. If
+// one place or create was refused, again is true: another beat has to be made without it. The caller holds
+// s.mu.
 func (s *Session) beatRefused(places []*Hold, last int, results []zk.MultiResponse, err error) (again bool) {
 	s.turn = 0
 	s.heart.unsure = true // also after BadVersion: a late beat of our own may have set that version

@@ -8,10 +8,10 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// createFirst creates the session's heartbeat, and the session's first places, if any are given, in
-// the same multi. The heartbeat is created once in a session: if the session cannot find out
-// whether it was created, the session is over. To find out may take long. So lost is called first, with
-// the error of the create.
+// createFirst creates the session's heartbeat, and the session's first places, if any are given, in the
+// same multi. The heartbeat is created once in a session: if the session cannot find out whether it was
+// created, the session is over. Finding out may take long, so lost is called first, with the error of the
+// create.
 func (s *Session) createFirst(lost func(error), places ...any) (paths []string, err error) {
 	s.mu.Lock()
 	beat, lease := s.HeartbeatPath(s.id), s.leaseTime
@@ -81,7 +81,7 @@ func (s *Session) heartbeatOnce(ctx context.Context, lost func(error)) error {
 	}
 	if !first {
 		if s.maybeRevoked() {
-			_ = s.readHeartbeat() // should it be revoked, the session is over
+			_ = s.readHeartbeat() // if it is revoked, the session is over
 		}
 		return nil
 	}

@@ -12,8 +12,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/retry"
 )
 
-// call makes one request about the znode at path, which it hands over with the chroot
-// before it.
+// call makes one request about the znode at path. request gets the path with the chroot before it.
 func call[T any](ctx context.Context, s *Session, op, path string, request func(full string) (T, error)) (T, error) {
 	full, err := s.full(path)
 	if err != nil {
@@ -23,9 +22,9 @@ func call[T any](ctx context.Context, s *Session, op, path string, request func(
 	return send(ctx, s, op, path, func() (T, error) { return request(full) })
 }
 
-// send makes one request and returns by the end of ctx or of the session. zk's own
-// calls know no context, so the request runs in a goroutine; when nobody waits for it
-// any more it still ends with the session at the latest.
+// send makes one request and returns by the end of ctx or of the session. zk's own calls take no context,
+// so the request runs in a goroutine. That goroutine ends with the session at the latest, also when nobody
+// waits for it any more.
 func send[T any](ctx context.Context, s *Session, op, path string, request func() (T, error)) (T, error) {
 	var zero T
 	fail := func(outcome Outcome, err error) error {
@@ -59,7 +58,7 @@ func send[T any](ctx context.Context, s *Session, op, path string, request func(
 	}
 }
 
-// explained adds to the loss of a connection why it was lost.
+// explained adds the reason to the error of a lost connection.
 func (s *Session) explained(err error) error {
 	if !errors.Is(err, zk.ErrConnectionClosed) {
 		return err
@@ -92,7 +91,7 @@ func (s *Session) awaitUp(ctx context.Context) error {
 	}
 }
 
-// admit waits for a connection and for a slot, and counts the call in.
+// admit waits for a connection and for a slot, and begins the call.
 func (s *Session) admit(ctx context.Context) error {
 	if err := s.awaitUp(ctx); err != nil {
 		return err
@@ -111,8 +110,7 @@ func (s *Session) admit(ctx context.Context) error {
 	return nil
 }
 
-// begin makes shutdown wait for a goroutine of the caller's, which then owes
-// s.calls.Done.
+// begin makes shutdown wait for a goroutine of the caller. That goroutine has to call s.calls.Done.
 func (s *Session) begin(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return endOf(ctx)
@@ -126,7 +124,8 @@ func (s *Session) begin(ctx context.Context) error {
 	return nil
 }
 
-// observe draws the session's conclusions from an answer.
+// observe ends the session if an answer says that it has expired, and gives up the connection if an answer
+// says that the session has moved.
 func (s *Session) observe(err error) {
 	switch {
 	case errors.Is(err, zk.ErrSessionExpired):
@@ -165,8 +164,8 @@ func again[T any](ctx context.Context, s *Session, attempt func() (T, error)) (T
 	}
 }
 
-// rest waits before the next attempt. If the session ends meanwhile, it returns at once, and the attempt
-// tells why.
+// rest waits before the next attempt. If the session ends meanwhile, rest returns at once, and the next
+// attempt fails with the reason.
 func (s *Session) rest(ctx context.Context, pause *retry.Backoff) error {
 	waiting, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -229,9 +228,9 @@ func (s *Session) Set(ctx context.Context, path string, data []byte, version int
 	return *stat, nil
 }
 
-// Create makes a znode; flags are zk's (zk.FlagEphemeral, ...) and a nil acl means the
-// configured one. It returns the path, which has a number at its end if flags ask for
-// a sequential one. If its outcome can be unknown to you, see [Session.CreateProtected].
+// Create makes a znode; flags are zk's (zk.FlagEphemeral, ...) and a nil acl means the configured one. It
+// returns the path, which has a number at its end if flags ask for a sequential one.
+// [Session.CreateProtected] finds out itself whether a create has happened whose answer was lost.
 func (s *Session) Create(ctx context.Context, path string, data []byte, flags int32, acl []zk.ACL) (string, error) {
 	created, err := call(ctx, s, "create", path, func(full string) (string, error) {
 		if err := s.room(&zk.CreateRequest{Path: full, Flags: flags}); err != nil {
@@ -263,9 +262,9 @@ func (s *Session) Delete(ctx context.Context, path string, version int32) error 
 	return err
 }
 
-// Multi carries out all of the operations or none. They are zk's: *zk.CreateRequest,
-// *zk.SetDataRequest, *zk.DeleteRequest and *zk.CheckVersionRequest. The error is that of
-// the first operation that failed; the results tell each one's.
+// Multi carries out all of the operations or none. They are zk's: *zk.CreateRequest, *zk.SetDataRequest,
+// *zk.DeleteRequest and *zk.CheckVersionRequest. The error is that of the first operation that failed; each
+// operation has a result of its own.
 func (s *Session) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
 	if len(ops) == 0 {
 		return nil, nil

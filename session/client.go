@@ -57,10 +57,10 @@ const (
 // sayAfter is how long Close waits for recipes before it logs that it waits.
 const sayAfter = 2 * time.Second
 
-// Open checks its arguments and returns a Client that connects in the background; it
-// does no I/O itself, but to read Config.TLSFiles. The connect string is ZooKeeper's:
-// "host1:2181,host2:2181/chroot". A missing port means 2181; an IPv6 address stands in brackets. All servers must belong to one
-// ensemble: with two there are two leaders.
+// Open checks its arguments and returns a Client that connects in the background. Its only I/O is to read
+// Config.TLSFiles. The connect string is ZooKeeper's: "host1:2181,host2:2181/chroot". A missing port means
+// 2181; an IPv6 address stands in brackets. All servers must belong to one ensemble: two ensembles have two
+// leaders.
 func Open(connect string, cfg Config) (*Client, error) {
 	servers, chroot, err := dial.ParseConnect(connect)
 	if err != nil {
@@ -136,7 +136,7 @@ func (c *Client) run() {
 	}
 }
 
-// replace makes s the latest session and announces it when it is established.
+// replace makes s the latest session, and wakes those who wait for a change.
 func (c *Client) replace(s *Session) {
 	c.mu.Lock()
 	c.latest = s
@@ -213,9 +213,9 @@ func describe(servers []dial.Server) string {
 // Recipes run in it.
 func (c *Client) Context() context.Context { return c.ctx }
 
-// KeepOpen keeps the client's last session open after Close has been called until done is
-// called, so that a recipe can clean up: stop its work, then delete its znodes.
-// done may be called more than once.
+// KeepOpen gives a recipe time to clean up when the client is closed: to stop its work, then to delete its
+// znodes. After Close has been called, the client's last session stays open until done is called. done may
+// be called more than once.
 func (c *Client) KeepOpen() (done func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -252,14 +252,13 @@ func (c *Client) awaitIdle(s *Session) {
 	}
 }
 
-// Close takes down the client: recipes on it clean up first, then the session is closed, which
-// deletes its ephemeral znodes. It waits for each term, lock or permit that was not released, and for each
-// callback that has not returned, at most for the recipe's DrainTimeout, 30 s by default. So a Release that
-// was forgotten makes Close take that long. After 2 s Config.Logger gets a line with the number of recipes
-// that Close waits for. When a DrainTimeout has passed, the recipe's Logger names the path.
-// It returns when nothing of the client is left running. It may be called more than
-// once and from several goroutines, but not from a recipe's callback, for which it
-// would wait. The error is always nil; it is there for io.Closer.
+// Close closes the client. Recipes clean up first, then the session is closed, which deletes its ephemeral
+// znodes. Close waits for each term, lock or permit that was not released, and for each callback that has
+// not returned, at most for the recipe's DrainTimeout, 30 s by default. So if a Release was forgotten,
+// Close takes that long. After 2 s Config.Logger gets a line with the number of recipes that Close waits
+// for. When a DrainTimeout has passed, the recipe's Logger names the path. When Close returns, nothing
+// of the client is left running. It may be called more than once and from several goroutines, but not from
+// a recipe's callback, for which it would wait. The error is always nil; it is there for io.Closer.
 func (c *Client) Close() error {
 	c.end(ErrClosed)
 	<-c.stopped

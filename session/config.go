@@ -26,7 +26,7 @@ type Config struct {
 
 	// Lease is how long a lease lasts, called D elsewhere: a leader that cannot reach the
 	// ensemble for so long has stopped, and a crashed one is replaced within 19/16 of D and a
-	// few round trips. A shorter one replaces a crashed leader sooner. A longer one rides out
+	// few round trips. A shorter one replaces a crashed leader sooner. A longer one outlasts
 	// longer pauses and changes of the ZooKeeper leader: choose it longer than twice the time
 	// that the ensemble needs to elect its own leader. A session with a leader or an heir costs
 	// 4 quorum writes per D, however many places it holds. All candidates of an election should
@@ -35,7 +35,7 @@ type Config struct {
 	Lease time.Duration
 
 	// Beats is the path of the directory for the sessions' heartbeats, below the chroot. All
-	// clients of an election must have the same: where it differs, a crashed leader is
+	// clients of an election must have the same: if it differs, a crashed leader is
 	// replaced only when its session expires. Default "/zkrecipe/beats". It is created when
 	// it is missing; clients need CREATE on it, and READ and WRITE on what others create.
 	Beats string
@@ -50,8 +50,9 @@ type Config struct {
 	// later changes have no effect.
 	TLS *tls.Config
 
-	// TLSFiles, if any is set, are where the authorities and the own certificate are read from, again
-	// for each connection. TLS is then spoken also if TLS is nil; what else it sets still counts.
+	// TLSFiles name the files with the authorities and the client's own certificate. They are read
+	// again for each connection. If any is set, connections use TLS also when the field TLS is nil.
+	// The other settings in TLS still apply.
 	TLSFiles TLSFiles
 
 	// Auth are credentials, presented after each handshake before anything else.
@@ -61,10 +62,9 @@ type Config struct {
 	// again after each reconnect. A connection that is not authenticated is not used.
 	SASL SASL
 
-	// ACL is what znodes are created with unless a call says otherwise. Default: all
-	// permissions for the own credentials alone if there are any (Auth or SASL), for everybody if
-	// not. With SASL alone that takes servers whose configuration names the
-	// SASLAuthenticationProvider.
+	// ACL is what znodes are created with if a call names no other. Default: all permissions, for
+	// the client's own credentials alone if it has any (Auth or SASL), else for everybody. With
+	// SASL alone that needs servers whose configuration names the SASLAuthenticationProvider.
 	ACL []zk.ACL
 
 	// EphemeralBytes bounds the paths of the ephemeral znodes of one session, all together: a
@@ -75,14 +75,13 @@ type Config struct {
 	// it is refused with [ErrTooManyEphemerals].
 	EphemeralBytes int
 
-	// Logger gets one line per transition, from a goroutine of its own: nothing waits for it.
-	// It also gets the lines of the client's recipes, if they have no Logger of their own. Of the
-	// lines that it does not take at once, the first 1000 wait; more are dropped, and counted in
-	// [Status.LinesDropped]. Default: silence.
+	// Logger gets one line per transition, from a goroutine of its own: nothing waits for it. It also
+	// gets the lines of the client's recipes, if they have no Logger of their own. If it is slow, up
+	// to 1000 lines wait. More are dropped, and counted in [Status.LinesDropped]. Default: silence.
 	Logger *slog.Logger
 
-	// Context, if set, is the parent of all that the client does. When it ends the
-	// client closes, as by [Client.Close] without its waiting.
+	// Context, if set, is the parent of all that the client does. When it ends, the client closes
+	// as by [Client.Close], in the background.
 	Context context.Context
 }
 

@@ -14,8 +14,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
-// hosts stands in for zk's list of servers: the dialer knows better. Once the session
-// is over it lets zk's loop notice that it was closed.
+// hosts replaces zk's list of servers, because the dialer chooses the server. Once the session is over it
+// lets zk's loop notice that it was closed.
 type hosts struct{ ctx context.Context }
 
 func (hosts) Init([]string) error { return nil }
@@ -25,7 +25,7 @@ func (h hosts) Next() (string, bool) {
 	return "ensemble", h.ctx.Err() != nil
 }
 
-// zkLogger passes on what zk says, for those who debug.
+// zkLogger logs what zk reports, at the level for debugging.
 type zkLogger struct{ log *slog.Logger }
 
 func (l zkLogger) Printf(format string, args ...any) {
@@ -88,8 +88,7 @@ type link struct {
 // link returns the present connection. The caller holds s.mu.
 func (s *Session) link() link { return link{s.conn, s.connection, s.server} }
 
-// complain says what is wrong with each server when a whole round of them has failed,
-// and then after twice as many rounds each time.
+// complain logs what is wrong with each server, when 1, 2, 4, 8, ... whole rounds of them have failed.
 func (s *Session) complain() {
 	servers := s.dialer.Servers()
 	s.mu.Lock()
@@ -109,8 +108,8 @@ func (s *Session) onHandshake(server string, h wire.Handshake) error {
 	case s.over:
 		return context.Cause(s.ctx)
 	case h.SessionID == 0:
-		// An ensemble keeps a session for T after it has heard of it. One that does not know a
-		// session so soon has closed it for somebody, or has never known it.
+		// An ensemble keeps a session for T after it has heard of it. If it does not know the session
+		// sooner than that, somebody has closed the session, or the ensemble has never known it.
 		if age := s.clock.Now().Sub(s.alive); s.id != 0 && age < s.timeout/2 {
 			s.note(slog.LevelWarn, "a server does not know this session, which has just been in use: do all servers of the connect string belong to one ensemble?",
 				"server", server, "used", s.server, "before", age)
@@ -152,8 +151,8 @@ func (s *Session) onAnswered(at clock.Instant) {
 	s.alive = at
 }
 
-// countLate counts an attempt that has failed, if its time was up. One that is refused at once tells
-// nothing about how long a handshake takes. The caller holds s.mu.
+// countLate counts a failed attempt, if its time was up. An attempt that is refused at once says nothing
+// about how long a handshake takes. The caller holds s.mu.
 func (s *Session) countLate(deadline time.Time) {
 	if !time.Now().Before(deadline) {
 		s.late++

@@ -8,13 +8,13 @@ import (
 
 // Counts are totals over all sessions of a client since Open, for metrics.
 type Counts struct {
-	// Sessions were granted by a server. Lost is how many of them have ended otherwise
-	// than by being closed.
+	// Sessions is how many sessions servers have granted. Lost is how many of them have ended
+	// without being closed.
 	Sessions, Lost uint64
-	// Reconnects took a session to another connection, on the same server or another.
+	// Reconnects is how often a session got another connection, to the same server or another.
 	Reconnects uint64
-	// Beats that set the heartbeat succeeded. FailedBeats were not answered on their
-	// connection, or refused, as happens where a place's znode is gone.
+	// Beats is how many beats have set the heartbeat. FailedBeats is how many were not answered on
+	// their connection, or were refused, for example because a place's znode is gone.
 	Beats, FailedBeats uint64
 	// BeatTime is how long the successful beats took, all together, each until its
 	// answer was there. One that takes D/4 counts as lost, and the session moves to another

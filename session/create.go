@@ -113,7 +113,7 @@ func (p *protected) check() error {
 		if err := CheckPath(place.Dir); err != nil {
 			return fmt.Errorf("%w: %w", zk.ErrInvalidPath, err)
 		}
-		if strings.Contains(place.Name, "/") { // whose parent would be created and missed for ever
+		if strings.Contains(place.Name, "/") { // the parent would have the GUID of one attempt, so it would never exist
 			return fmt.Errorf("%w: name %q has a slash", zk.ErrInvalidPath, place.Name)
 		}
 		if dirs[place.Dir] {
@@ -127,8 +127,8 @@ func (p *protected) check() error {
 // lost notes why an attempt failed.
 func (p *protected) lost(err error) { p.failed.Store(&err) }
 
-// fail is the error of a create that has not happened because of cause. It says what the attempts
-// failed of until then.
+// fail is the error of a create that has not happened because of cause. It also says why the latest attempt
+// failed.
 func (p *protected) fail(cause error) error {
 	if failed := p.failed.Load(); failed != nil {
 		cause = fmt.Errorf("%w (%v)", cause, *failed)
@@ -148,7 +148,7 @@ func (s *Session) createGuarded(ctx context.Context, p *protected) ([]string, er
 	if err := s.begin(ctx); err != nil {
 		return nil, p.fail(err)
 	}
-	// The receiver takes the result, or it has gone and the znodes go too; never both.
+	// Either the caller gets the result, or it has returned and the znodes are deleted; never both.
 	handOver := make(chan result)
 	go func() {
 		defer s.calls.Done()
@@ -172,8 +172,8 @@ func (s *Session) createGuarded(ctx context.Context, p *protected) ([]string, er
 	}
 }
 
-// createProtected tries until an attempt's outcome is known. It looks at ctx between
-// attempts only: an attempt once made is followed up to its end.
+// createProtected tries until the outcome of an attempt is known. It looks at ctx only between attempts:
+// once an attempt is made, it is followed to its end.
 func (s *Session) createProtected(ctx context.Context, p *protected) ([]string, error) {
 	if err := p.check(); err != nil {
 		return nil, p.fail(err)
@@ -184,7 +184,8 @@ func (s *Session) createProtected(ctx context.Context, p *protected) ([]string, 
 		if err := s.awaitUp(ctx); err != nil {
 			return nil, p.fail(err)
 		}
-		// A new GUID for every attempt: an old one that is still carried out cannot touch this.
+		// A new GUID for every attempt: an earlier one that is carried out late cannot be taken for this
+		// one.
 		guid := newGUID(p.version)
 		paths, err := s.attempt(ctx, p, guid, together)
 		if err == nil {
@@ -201,8 +202,8 @@ func (s *Session) createProtected(ctx context.Context, p *protected) ([]string, 
 			if paths, lost := s.findAll(p, guid); lost != nil || paths != nil {
 				return paths, lost
 			}
-			// A server that takes small requests only never answers a large one, and each
-			// attempt costs all who use this session the connection.
+			// A server that takes only small requests never answers a large one. Each attempt then costs
+			// the connection, for all who use this session.
 			again = (again || together) && lost < maxLost
 			together = false
 		}
@@ -246,7 +247,7 @@ func (s *Session) attempt(ctx context.Context, p *protected, guid string, togeth
 			}
 		}
 		if s.maybeRevoked() {
-			_ = s.readHeartbeat() // should it be revoked, the session is over, and the create fails
+			_ = s.readHeartbeat() // if it is revoked, the session is over, and the create fails
 		}
 	}
 	if len(p.places) > 1 {
@@ -319,13 +320,13 @@ func (s *Session) findAll(p *protected, guid string) (paths []string, err error)
 	return nil, nil
 }
 
-// findOwn looks for the znode of an attempt whose answer was lost. By the time that a quorum has
-// answered on a new connection the attempt has happened or never will: the ensemble refuses requests
-// that reach it through a server which the session has left. A sync is not enough: the leader that
-// answers it may have been deposed, and may not know of the znode.
+// findOwn looks for the znode of an attempt whose answer was lost. By the time that a quorum has answered
+// on a new connection, the attempt has happened or never will: the ensemble refuses requests that reach it
+// through a server which the session has left. A sync is not enough: the leader that answers it may have
+// been deposed, and may not know of the znode.
 func (s *Session) findOwn(dir, prefix string) (path string, err error) {
 	defer func() {
-		if err != nil && s.ctx.Err() == nil { // refused: not even the session's end would be noticed
+		if err != nil && s.ctx.Err() == nil { // refused: a znode that nobody knows of may be left behind
 			s.mu.Lock()
 			s.finish(fmt.Errorf("%w in %s: %w", ErrStray, dir, err))
 			s.mu.Unlock()
@@ -363,8 +364,8 @@ func (s *Session) findOwn(dir, prefix string) (path string, err error) {
 // join returns the path of a child.
 func join(dir, name string) string { return strings.TrimSuffix(dir, "/") + "/" + name }
 
-// newGUID returns a random UUID (RFC 9562), of version 4, or of version 8, which is for uses
-// of one's own: here it tells a place, whose session has a heartbeat.
+// newGUID returns a random UUID (RFC 9562). Version 8 is for private uses: here it marks a place, whose
+// session has a heartbeat.
 func newGUID(version byte) string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails

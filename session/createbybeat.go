@@ -23,10 +23,8 @@ type beatCreated struct {
 	err   error
 }
 
-// createByBeat lets the next beat make these znodes. It does not, and says so, if that would take
-// longer than to create them alone: another beat is under way, or one has just failed. Nor may a create wait
-// for the beat after the one that is under way: creates that are refused one after another would have
-// every beat refused.
+// createByBeat lets the next beat make these znodes. If that would take longer than to create them alone, ok
+// is false, and nothing is done.
 func (s *Session) createByBeat(p *protected, guid string) (ok bool, paths []string, err error) {
 	ops, err := s.rooted(p.creates(guid))
 	if err == nil {
@@ -37,7 +35,7 @@ func (s *Session) createByBeat(p *protected, guid string) (ok bool, paths []stri
 	}
 	b := &beatCreates{ops, p.places, []byte(guid), make(chan beatCreated, 1)}
 	s.mu.Lock()
-	if s.over || s.state != StateConnected || s.conn == s.dropped || s.creating != nil || s.beating || s.beatFailed || s.heart.unsure || sizes(ops) > s.createsRoom() {
+	if !s.takesCreates() || sizes(ops) > s.createsRoom() {
 		s.mu.Unlock()
 		return false, nil, nil
 	}
@@ -48,8 +46,17 @@ func (s *Session) createByBeat(p *protected, guid string) (ok bool, paths []stri
 	return true, r.paths, r.err
 }
 
-// createsRoom is how large creates may be that a beat takes along, beside its checks and its own data.
-// The caller holds s.mu.
+// takesCreates reports whether a beat that begins now would take creates along. After a beat that was refused
+// because of a create, the next brings none: otherwise creates that are refused one after another would keep
+// the session from beating for its places. For the same reason no create waits for the beat after the one
+// that is under way. The caller holds s.mu.
+func (s *Session) takesCreates() bool {
+	connected := !s.over && s.state == StateConnected && s.conn != s.dropped
+	return connected && s.creating == nil && !s.beating && !s.beatAgain && !s.beatFailed && !s.heart.unsure
+}
+
+// createsRoom is how many bytes the creates in a beat may have, beside its checks and its own data. The
+// caller holds s.mu.
 func (s *Session) createsRoom() int {
 	return maxRequest - maxBytesTogether - 2*overhead - len(s.chroot) - len(s.heart.path)
 }
@@ -118,5 +125,5 @@ func failedAt(results []zk.MultiResponse, first, last int) bool {
 			return first <= i && i < last
 		}
 	}
-	return true // not even the session is known: as if they were alone
+	return true // the whole request was refused, for a reason that is also theirs
 }

@@ -9,7 +9,7 @@
 //
 //	client, err := session.Open("zk1:2181,zk2:2181,zk3:2181/app", session.Config{Timeout: 10 * time.Second})
 //	if err != nil {
-//		return err // a mistake in the arguments: Open does no I/O
+//		return err // a mistake in the arguments: Open does not connect
 //	}
 //	defer client.Close()
 //	s, err := client.Session(ctx) // waits for the ensemble; the error tells what is wrong with each server
@@ -18,7 +18,7 @@
 //	}
 //	path, err := s.CreateProtected(ctx, "/workers", "w-", []byte("me"), nil)
 //
-// Underneath is github.com/go-zookeeper/zk v1.0.4. Its data types and errors appear
+// It uses github.com/go-zookeeper/zk v1.0.4. Its data types and errors appear
 // here (zk.Stat, zk.ACL, the requests of a multi, zk.ErrNoNode); its connections do not.
 //
 // # Client and sessions
@@ -45,18 +45,19 @@
 //
 // # What happens when
 //
-//   - A server dies or closes the connection: the next one is dialled at once, in random
-//     order, that one last. Names are resolved afresh. The session goes on.
+//   - A server dies or closes the connection: the session dials the others at once, in random
+//     order, and that one last. Names are resolved again. The session goes on.
 //   - A server falls silent: with a [Hold], a beat without an answer for D/4 moves the
-//     session to the next server. Moves that do not help become rarer, up to T/4, until a beat is
-//     answered: the next one is given no more than twice its time, if that is more than D/4. Without a
-//     Hold, 2T/3 without an answer move the session. Watch events are no answers: they can arrive when
-//     nothing reaches the server any more.
+//     session to the next server. If the next beat is not answered either, each further move doubles
+//     the time that a beat is given, up to T/4. An answered beat ends that: the next one is given
+//     no more than twice the time of the answered one, and at least D/4. Without a Hold, 2T/3 without an
+//     answer move the session. Watch events are no answers: they can arrive when nothing reaches the
+//     server any more.
 //   - A server does not answer, whether it accepts connections or not: it is given T/4 for
 //     everything, TCP, TLS and ZooKeeper's handshake, or D/8 while a lease runs. With more
 //     than four addresses it is less, so that a round of all of them takes T, or D/2, at
-//     most. That doubles whenever as many attempts as a round has have run out of time, up to T
-//     for each. An attempt that is refused at once does not count.
+//     most. When as many attempts have run out of time as there are addresses, the time of an
+//     attempt doubles, up to T. An attempt that is refused at once does not count.
 //   - All servers are bad: rounds of attempts are spaced by up to 2 s, less with a short
 //     T, and by up to D/4 with a [Hold]. [Client.Status] tells each one's last failure.
 //   - The session expires: it is over, its leases too, all calls return, and the client
@@ -69,7 +70,7 @@
 //     has taken over meanwhile, this one is over.
 //   - Somebody deletes the session's heartbeat: the session is over.
 //   - Something that is not ZooKeeper answers, or the answer is nonsense: the connection is
-//     dropped with an error that says what it looked like. Nothing reaches zk unchecked.
+//     dropped with an error that says what it looked like. zk gets nothing that was not checked.
 //   - Close: recipes that have called [Client.KeepOpen] clean up first, then the server
 //     is told, which deletes the ephemeral znodes at once. When Close has returned no
 //     goroutine and no socket is left.
@@ -118,8 +119,8 @@
 // # Calls and outcomes
 //
 // Every call takes a context and returns by its end, and when the session is over. While
-// the session is suspended calls wait instead of being queued. A request that was handed to
-// the connection when its caller gave up may be carried out all the same. Reads,
+// the session is suspended, calls wait and are not queued. If a caller gives up after its request
+// was handed to the connection, the request may be carried out all the same. Reads,
 // [Session.Sync], [Session.QuorumSync], [Session.EnsurePath], [Session.EnsureNode] and
 // [Session.EnsureDeleted] are repeated until they are answered. Other writes are sent once. An [Error]
 // carries the [Outcome], by the table at [OutcomeOf]:
@@ -162,9 +163,9 @@
 //
 // # Credentials
 //
-// [Config.Auth] is presented right after each handshake, before any request. With
-// credentials znodes are created for them alone ([Config.ACL] changes that); without, for
-// everybody. A refused operation is an error with zk.ErrNoAuth, and is not repeated. A
+// [Config.Auth] is presented right after each handshake, before any request. A client with
+// credentials creates znodes for these alone, a client without for everybody ([Config.ACL] changes
+// that). A refused operation is an error with zk.ErrNoAuth, and is not repeated. A
 // rejected credential closes the client with [ErrAuthFailed].
 //
 // [Config.SASL] authenticates each connection before that: by a user and a password of the servers

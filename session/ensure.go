@@ -48,7 +48,7 @@ func (s *Session) EnsureNode(ctx context.Context, path string, data []byte, acl 
 	}
 }
 
-// ensureChroot creates the chroot itself, which no path of the user's names.
+// ensureChroot creates the chroot itself, which is in no path that a user gives.
 func (s *Session) ensureChroot(ctx context.Context, acl []zk.ACL) error {
 	for i, r := range s.chroot + "/" {
 		if r != '/' || i == 0 {
@@ -60,7 +60,7 @@ func (s *Session) ensureChroot(ctx context.Context, acl []zk.ACL) error {
 				return s.create(prefix, nil, zk.FlagPersistent, acl)
 			})
 		})
-		// Who may create nothing up there can still find all that is needed.
+		// It is no error if the client may not create an ancestor of the chroot: it may exist.
 		if err != nil && !errors.Is(err, zk.ErrNodeExists) && !(errors.Is(err, zk.ErrNoAuth) && i < len(s.chroot)) {
 			return err
 		}

@@ -24,7 +24,7 @@ var (
 	// session is given up for a new one.
 	ErrPresumedLost = errors.New("session: presumed lost")
 	// ErrReplaced: a server answered the reconnect with another session. That happens
-	// when somebody answers who is not this session's ensemble.
+	// when the server does not belong to this session's ensemble.
 	ErrReplaced = errors.New("session: replaced by another session")
 	// ErrRevoked: another session has heard no heartbeat of this one for longer than a lease,
 	// and has taken over from it.
@@ -35,8 +35,8 @@ var (
 	// ErrAuthFailed: the ensemble rejected a credential of [Config.Auth], or all its servers
 	// refused what [Config.SASL] presented. Trying again cannot help, so the client is closed.
 	ErrAuthFailed = wire.ErrAuthFailed
-	// ErrStray: the server refuses to delete an own znode, or to tell whether one exists whose
-	// create was not answered. The session is ended so that the znode goes with it: it would
+	// ErrStray: the server refuses to delete a znode of this session, or to tell whether one exists
+	// whose create was not answered. The session is ended, which deletes the znode: it would
 	// block everybody behind it in a line.
 	ErrStray = errors.New("session: an own znode cannot be got rid of")
 )
@@ -109,8 +109,9 @@ func missing(op string, err error) string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// An end is the cause of a context that ended a request, or its session. What it wraps is found in it, but for
-// answers: they are those to other requests. An errgroup gives such a cause to its context.
+// An end is the cause of a context that ended a request, or its session. errors.Is and errors.As find what
+// the cause wraps, but no answers: these are answers to other requests. An errgroup, for example, gives its
+// context such a cause.
 type end struct{ cause error }
 
 func endOf(ctx context.Context) error { return end{context.Cause(ctx)} }
@@ -153,7 +154,7 @@ var serverErrors = map[ServerError]struct {
 	text    string
 	outcome Outcome
 	again   bool // the same request may succeed later
-	forever bool // no request like it ever will, until somebody changes the configuration
+	forever bool // no such request will succeed, until somebody changes the configuration
 }{
 	codeConnectionLoss: {"connection loss inside the ensemble", OutcomeUnknown, true, false},
 	codeMarshalling:    {"the server could not process the request, see its log", OutcomeUnknown, false, false},
@@ -185,8 +186,7 @@ func (e ServerError) outcome() Outcome {
 // namelessError is how zk writes an error code that it does not know.
 const namelessError = "unknown error: %d"
 
-// named turns zk's nameless errors into ServerErrors. There is nothing but their text to
-// tell them by.
+// named turns zk's nameless errors into ServerErrors. Only their text has the code.
 func named(err error) error {
 	var code int32
 	if err == nil {
@@ -212,8 +212,8 @@ func named(err error) error {
 //	connection lost, context or session over after sending   unknown
 //	any other answer (internal errors, timeouts)             unknown
 //
-// An error of a recipe may have a method Outcome. Of an error and those that it wraps, the outermost one
-// that knows the outcome counts.
+// An error of a recipe may have a method Outcome. If an error wraps others, the outermost one that knows the
+// outcome counts.
 func OutcomeOf(err error) Outcome {
 	if err == nil {
 		return OutcomeDone
@@ -262,8 +262,8 @@ var notDone = []error{
 	zk.ErrNoServer, // zk's flush of what it has not sent
 }
 
-// Permanent reports whether err is an answer that will be the same next time, in another
-// session, too: credentials or permissions do not suffice, the path cannot hold what is asked
+// Permanent reports whether err is an answer that will be the same next time, also in another
+// session: credentials or permissions do not suffice, the path cannot hold what is asked
 // for, or the servers' configuration forbids it. Other errors may go away by themselves.
 func Permanent(err error) bool {
 	if errors.Is(err, ErrStray) { // the next session has no such znode

@@ -44,9 +44,10 @@ func (s *Session) LeaseTime() time.Duration {
 	return s.leaseTime
 }
 
-// LeaseAsked returns [Config.Lease]. LeaseTime is shorter where a server has granted a short session
-// timeout. Others may have got a longer one from another server: what they are told about the leases
-// of this client's candidates, and how long the first one lets those of all be, goes by this.
+// LeaseAsked returns [Config.Lease]. LeaseTime is shorter if a server has granted a short session timeout.
+// Another client with the same Config.Lease may have got a longer session timeout from another server. So
+// the first that uses a path writes LeaseAsked into the path's record, as the longest lease that is allowed
+// there.
 func (s *Session) LeaseAsked() time.Duration { return s.cfg.Lease }
 
 // ParseLease reads a lease time as it is written in heartbeats and in records of recipes. It refuses one
@@ -71,8 +72,9 @@ func (s *Session) isHeartbeat(stat *zk.Stat) bool {
 	return false
 }
 
-// barred ends all places: the own heartbeat must not be used. Trying again would not help; should
-// it be for a new place, a version that is not known is refused. The caller holds s.mu.
+// barred fails all places, because the session may not use its own heartbeat. Trying again would not help.
+// The version counts as known from now on: a beat for a new place tries it, and is refused if it is wrong.
+// The caller holds s.mu.
 func (s *Session) barred(what string, err error) {
 	s.heart.unsure = false
 	for _, h := range s.holds {
@@ -109,9 +111,9 @@ func (s *Session) readHeartbeat() error {
 	return nil
 }
 
-// maybeRevoked reports whether another may have taken over without our knowledge: the lease has
-// lapsed, and no beat will tell. A place that is created in a revoked session would be taken over
-// at once.
+// maybeRevoked reports whether another session may have taken over and this one does not know it: the lease
+// has lapsed, and the session makes no beats that would tell. A place that is created in a revoked session
+// would be taken over at once.
 func (s *Session) maybeRevoked() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

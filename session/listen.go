@@ -16,8 +16,8 @@ import (
 type HeartbeatState int
 
 const (
-	// HeartbeatUnseen: it has never been read: nobody has answered yet, it is not where this
-	// client's Config.Beats says, or we may not read it.
+	// HeartbeatUnseen: it has never been read: no server has answered yet, it is not in this
+	// client's Config.Beats, or this client may not read it.
 	HeartbeatUnseen HeartbeatState = iota
 	// HeartbeatBeating: it is set, or was a moment ago.
 	HeartbeatBeating
@@ -55,8 +55,8 @@ type Heartbeat struct {
 // differ by less than 6 %.
 func Outlast(d time.Duration) time.Duration { return d + d/16 }
 
-// hearing is what a Listener concludes from its reads. It is a value without a clock: answers
-// and their instants in, a Heartbeat out.
+// hearing is what a Listener concludes from its reads. It has no clock: it gets answers and the instants of
+// their arrival, and makes a Heartbeat of them.
 type hearing struct {
 	owner    int64 // the session that is listened to
 	now      Heartbeat
@@ -64,8 +64,8 @@ type hearing struct {
 	answered clock.Instant // when the latest answer arrived
 }
 
-// If no read was answered for longer than this part of the other's lease, the silence counts
-// anew: our own connection may have been the reason for it.
+// If no read was answered for longer than this part of the other's lease, the silence is counted from the
+// start again: our own connection may have been the reason for it.
 const deafFor = 2
 
 // answer takes in the answer to a read that arrived at now. own is the lease time that is
@@ -131,12 +131,12 @@ func (h *hearing) next(now clock.Instant, own time.Duration) time.Duration {
 	return every
 }
 
-// listenEvery parts of a lease: the distance between two reads of another's heartbeat. It is
-// half of what lies between two beats, so that a silence is noticed soon after it is one.
+// A lease has listenEvery parts: one part is the time between two reads of another's heartbeat. It is half
+// of the time between two beats, so that a silence is noticed soon.
 const listenEvery = 8
 
-// A Listener reads the heartbeat of another session eight times per lease. Those of one
-// session that listen to the same other share the reads.
+// A Listener reads the heartbeat of another session eight times per lease. All Listeners of one session to
+// the same other session share the reads.
 type Listener struct {
 	s    *Session
 	ear  *ear
@@ -226,7 +226,7 @@ func (s *Session) listen(ctx context.Context, e *ear) {
 	}
 }
 
-// Restart counts the silence anew: a takeover that relied on it has failed.
+// Restart counts the silence from the start again: a takeover that relied on it has failed.
 func (l *Listener) Restart() {
 	l.s.mu.Lock()
 	defer l.s.mu.Unlock()
@@ -235,9 +235,9 @@ func (l *Listener) Restart() {
 	}
 }
 
-// Revoke is the operation that ends a silent session's beats for good. It fails if the
-// heartbeat has been set since it was heard. The data tell the version, so that what is
-// written by hand is not taken for it.
+// Revoke is the operation that ends a silent session's beats for good. It fails if the heartbeat has been
+// set since it was heard. The data contain the version, so that data written by hand are not taken for a
+// revocation.
 func (h Heartbeat) Revoke() *zk.SetDataRequest {
 	return &zk.SetDataRequest{Path: h.Path, Data: []byte(revokedAt(h.Version)), Version: h.Version}
 }

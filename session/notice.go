@@ -10,21 +10,22 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// An event of ZooKeeper tells that a znode is gone, but not why. Who has to know whether its owner had
-// finished would have to read that somewhere first, while nobody holds anything. So the transaction
-// in which an owner that has finished deletes its place also creates a znode of a name that nobody else
-// uses, and deletes it again. That znode is never there, but who waits for its creation has an event of
-// that: the notice. It counts once the place is gone, because other sessions could forge it.
+// An event of ZooKeeper tells that a znode is gone, but not why. To learn whether its owner had finished,
+// others would have to read that somewhere, and meanwhile nobody would hold anything. So an owner that has
+// finished gives notice: the transaction that deletes its place also creates a znode of a name that nobody
+// else uses, and deletes it again. No read ever shows that znode, but a session that waits for its creation
+// gets an event: the notice. The notice counts once the place is gone, because other sessions could forge
+// it.
 
-// noticePath returns the znode whose creation is the notice for a place. Places of several directories that
-// were created together have the same name, and must not have the same notice.
+// noticePath returns the znode whose creation is the notice for a place. Places that were
+// created together in several directories can have the same name. They must not have the same notice.
 func (s *Session) noticePath(place string) string {
 	dir := sha256.Sum256([]byte(path.Dir(s.chroot + place)))
 	return join(s.cfg.Beats, fmt.Sprintf("%s-%x", path.Base(place), dir[:8]))
 }
 
-// isNotice reports whether a znode, with the chroot, is one of a notice. Heartbeats are called by the session
-// alone, without a "-".
+// isNotice reports whether a znode, with the chroot, is that of a notice. The name of a heartbeat is the id
+// of its session, and has no "-".
 func (s *Session) isNotice(full string) bool {
 	name, ok := strings.CutPrefix(full, s.chroot+join(s.cfg.Beats, ""))
 	return ok && strings.Contains(name, "-")
@@ -44,9 +45,9 @@ func (s *Session) Notice(place string) []any {
 	return []any{&zk.CreateRequest{Path: p}, &zk.DeleteRequest{Path: p, Version: -1}}
 }
 
-// WithoutNotice returns the operations of a transaction, of which the last deletes the place, without those of the
-// notice, if it was refused because of these: the session may create heartbeats, perhaps, but not delete a znode beside them.
-// Then it gives no notice any more.
+// WithoutNotice takes a transaction that failed, whose last operation deletes the place. If an operation of
+// the notice was refused, it returns the other operations, and refused is true. Then the session gives no
+// notice any more: it may be allowed to create heartbeats, but not to delete a znode beside them.
 func (s *Session) WithoutNotice(ops []any, results []zk.MultiResponse) (rest []any, refused bool) {
 	failed := slices.IndexFunc(results, func(r zk.MultiResponse) bool { return r.Error != nil })
 	if failed < 0 || failed >= len(ops) {
@@ -68,10 +69,9 @@ func (s *Session) WithoutNotice(ops []any, results []zk.MultiResponse) (rest []a
 }
 
 // AwaitNotice asks the server to tell of the notice for the place that w watches, on the present
-// connection, in the background. The channel is closed when the server has answered. AwaitNotice may be
-// called again: after a reconnect that is needed. It does nothing where the session may not give notice
-// itself, because others may not either, and at a server that cannot remove a watch for a notice that does
-// not come.
+// connection, in the background. The channel is closed when the server has answered. Call AwaitNotice again
+// after a reconnect. It does nothing in two cases: this session may not give notice, so others may not
+// either; or the server cannot remove watches, and would keep a watch for a notice that does not come.
 func (w *Watch) AwaitNotice() (answered <-chan struct{}) {
 	s, done := w.s, make(chan struct{})
 	s.mu.Lock()
@@ -95,8 +95,9 @@ func (w *Watch) AwaitNotice() (answered <-chan struct{}) {
 	return done
 }
 
-// Noticed reports whether notice was given: the owner of the place had finished, and has deleted it. That
-// deletion is told a moment later. Wait for it: a session that may create heartbeats can forge a notice.
+// Noticed reports whether notice was given: the owner of the place had finished, and has deleted it. The
+// event of the deletion arrives a moment later. Wait for it: a session that may create heartbeats can forge
+// a notice.
 func (w *Watch) Noticed() bool {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()

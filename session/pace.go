@@ -10,7 +10,7 @@ import (
 const (
 	beatEvery = 4  // between the beginnings of two beats that check the same place
 	beatFresh = 8  // a place that was checked so recently is not checked again
-	beatRetry = 32 // after one that failed
+	beatRetry = 32 // after a beat that failed
 	beatLost  = 4  // a beat without an answer for so long moves the session to another server
 	dialRound = 2  // a round of attempts at all servers, while a lease runs
 	dialPause = 4  // between two rounds of attempts, for a session that holds places
@@ -18,9 +18,9 @@ const (
 
 // pace tells when to beat and when to give up a connection. It belongs to Session.run.
 type pace struct {
-	pending    bool          // one was outstanding at the last look
-	connection uint64        // the connection that it belongs to
-	begun      clock.Instant // when the latest began
+	pending    bool          // a beat was under way when next was called last
+	connection uint64        // the connection of that beat
+	begun      clock.Instant // when the latest beat began
 	patience   time.Duration // how long a beat may take after moves to other servers; 0: D/4
 }
 
@@ -28,10 +28,10 @@ type pace struct {
 type beating struct {
 	connected  bool
 	connection uint64
-	pending    bool          // one is outstanding
-	wanted     bool          // there is a place to beat for, or it is not known whether the session goes on
+	pending    bool          // a beat is under way
+	wanted     bool          // there is a place to beat for, a create waits, or the version of the heartbeat is not known
 	soon       bool          // somebody waits for a beat
-	failed     bool          // the latest one failed
+	failed     bool          // the latest beat failed
 	oldest     clock.Instant // when the beat began that has checked the place whose turn is next
 	lease, T   time.Duration
 }
@@ -45,7 +45,7 @@ const (
 	stepMove // to another server
 )
 
-// next returns what to do now, and after what time to ask again; a wake-up may come earlier.
+// next returns what to do now, and how long to wait before the next call. A wake-up may come earlier.
 func (p *pace) next(now clock.Instant, b beating) (step, time.Duration) {
 	if p.pending && !b.pending { // it has ended
 		p.pending = false
@@ -80,9 +80,9 @@ func (p *pace) next(now clock.Instant, b beating) (step, time.Duration) {
 // longest returns how long a beat may take.
 func (p *pace) longest(b beating) time.Duration { return max(p.patience, b.lease/beatLost) }
 
-// await gives up a connection on which a beat is not answered in time. The second may still save
-// the lease, so that it is given up as soon as the first. Then moves become rarer: the ensemble as
-// a whole may be slow, and each move asks it to set all watches again.
+// await gives up a connection on which a beat is not answered in time. A second connection may still save
+// the lease, so it gets as little time as the first. After that moves become rarer: the ensemble as a whole
+// may be slow, and each move asks it to set all watches again.
 func (p *pace) await(now clock.Instant, b beating) (step, time.Duration) {
 	if p.connection != b.connection {
 		// It was queued while there was no connection: its time runs from now.

@@ -12,14 +12,14 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
-// From 3.6.0 on a server has persistent recursive watches: one on a path fires for every znode at and
-// below it that is created, changed or deleted, and stays. It is a mode of the watch that one
-// connection has on a path, and before 3.9.0 there was one mode only (ZOOKEEPER-4466): a later
-// one-shot watch on the data of that path, by a read or by setWatches, turned it off without a word.
-// Removing a one-shot watch removed it, too. And it took the place of a one-shot watch on the path's
-// list of children. So, on all servers alike, while there is one on a path: reads of its data leave no
-// watch, setWatches leaves it out, and removeWatches is not sent for single watches. Those who watch
-// the path look again when the recursive watch has come or gone.
+// From 3.6.0 on a server has persistent recursive watches: one on a path fires for every znode at and below
+// it that is created, changed or deleted, and stays. It is a mode of the watch that one connection has on a
+// path. Before 3.9.0 such a watch had one mode only (ZOOKEEPER-4466). A later one-shot watch on the data of
+// that path, by a read or by setWatches, silently turned the recursive mode off. Removing a one-shot watch
+// removed the recursive one, too. And a recursive watch replaced a one-shot watch on the path's list of
+// children. So, on all servers alike, while there is a recursive watch on a path: reads of its data leave
+// no watch, setWatches leaves the path out, and removeWatches is not sent for single watches. Those who
+// watch the path look again when the recursive watch has come or gone.
 
 // modeRecursive is the mode of addWatch, see org.apache.zookeeper.AddWatchMode.
 const modeRecursive = 1

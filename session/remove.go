@@ -47,8 +47,8 @@ func (s *Session) removeSoon(ctx context.Context, path string, ops []any) error 
 	}
 }
 
-// removeOnce makes one attempt. Where an operation that goes with the deletion is refused, the
-// deletion goes alone.
+// removeOnce makes one attempt. If an operation that goes with the deletion is refused, the deletion is
+// sent alone.
 func (s *Session) removeOnce(ctx context.Context, path string, ops []any) error {
 	for refused := true; refused && len(ops) > 1; {
 		last := len(ops) - 1

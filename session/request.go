@@ -42,8 +42,8 @@ func (s *Session) rooted(ops []any) ([]any, error) {
 	return rooted, nil
 }
 
-// full puts the chroot before a path, which has to be a good one: the chroot must not
-// become a part of something else.
+// full puts the chroot before a path, and refuses a bad path: the chroot must not become a part of
+// something else.
 func (s *Session) full(path string) (string, error) {
 	if err := CheckPath(path); err != nil {
 		return "", fmt.Errorf("%w: %w", zk.ErrInvalidPath, err)
@@ -112,8 +112,8 @@ func sizes(ops []any) int {
 	return n
 }
 
-// checkSize refuses what no server would take: it closes the connection on a longer
-// request, and zk panics when the last flag of one just misses its buffer.
+// checkSize refuses a request that no server takes: a server closes the connection on a longer one, and zk
+// panics when the last flag of a request just misses its buffer.
 func checkSize(ops ...any) error {
 	if n := sizes(ops); n > maxRequest {
 		return fmt.Errorf("%w: about %d bytes; want at most %d", ErrTooLarge, n, maxRequest)

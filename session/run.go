@@ -25,7 +25,7 @@ func (s *Session) drop(conn *wire.Conn, reason error) {
 	}
 }
 
-// run is the session's own goroutine: whatever happens because time passes.
+// run is the session's own goroutine. It does what is due at certain times, and the shutdown.
 func (s *Session) run() {
 	defer close(s.stopped)
 	timer := clock.NewTimer(s.clock)
@@ -46,16 +46,16 @@ func (s *Session) run() {
 
 var errSilent = errors.New("the server went silent")
 
-// watchdog gives up a silent connection, and a session that nobody answers for. It
-// returns after what time to look again.
+// watchdog gives up a silent connection, and a session for which no server answers. It returns how long to
+// wait before the next call.
 func (s *Session) watchdog(now clock.Instant) time.Duration {
 	s.mu.Lock()
 	T, state, conn, alive := s.timeout, s.state, s.conn, s.alive
 	s.mu.Unlock()
 	switch state {
 	case StateConnected:
-		// zk takes any byte for a sign of life; here only answers count. A ping is due
-		// every T/3, so one has been waiting for T/3 when this strikes.
+		// zk counts any byte as a sign of life; here only answers count. A ping is sent every T/3, so at
+		// this limit a ping has been without an answer for T/3.
 		quiet, owing := conn.Silence(now)
 		if owing && quiet >= T*2/3 {
 			s.drop(conn, errSilent)
@@ -79,8 +79,8 @@ func (s *Session) watchdog(now clock.Instant) time.Duration {
 // abandonAfter is how long a shutdown waits for a zk.Conn without a socket to end.
 const abandonAfter = 5 * time.Second
 
-// shutdown takes everything down: with a goodbye to the server, which deletes the
-// session's ephemerals, unless there is nobody to say it to.
+// shutdown ends all that belongs to the session. It closes the session at the server, which deletes its
+// ephemerals, unless no server knows it or answers.
 func (s *Session) shutdown() {
 	s.mu.Lock()
 	s.finish(context.Cause(s.ctx)) // when a parent context ended it
@@ -101,8 +101,8 @@ func (s *Session) shutdown() {
 	s.calls.Wait()
 }
 
-// awaitZK waits for zk's own goroutines. With its socket gone, nothing that we know of
-// can keep them; should something do, it must not keep us as well.
+// awaitZK waits for zk's own goroutines. As far as we know they end once the socket is closed. If they do
+// not, this must not keep the session's own goroutine.
 func (s *Session) awaitZK() {
 	timer := clock.NewTimer(s.clock)
 	defer timer.Stop()
@@ -120,10 +120,10 @@ func (s *Session) awaitZK() {
 	}
 }
 
-// Close ends the session: its lease lapses, calls return, and the server is told,
-// which deletes the session's ephemeral znodes at once. A suspended session is given
-// T/3 to reconnect for that. The client opens another session. Close waits until
-// nothing of the session is left running: a few seconds at most, when no server answers.
+// Close ends the session: its lease lapses, and calls return. The server is told, and deletes the session's
+// ephemeral znodes at once. For that, a suspended session gets T/3 to reconnect. The client opens another
+// session. Close waits until nothing of the session is left running: a few seconds at most, when no server
+// answers.
 func (s *Session) Close() {
 	s.mu.Lock()
 	up, patience := s.up, s.timeout/3

@@ -51,10 +51,10 @@ const (
 	// forever is longer than any loop of a session sleeps anyway.
 	forever = time.Hour
 
-	// presumedLost times T without an answer, the session is given up. A session
-	// outlives a restart of its ensemble, whatever its length, so giving up early would
-	// only make candidates queue up behind their own former znodes; giving up at all is
-	// for servers that will never take the session back, as after a restored backup.
+	// A session is given up after presumedLost times T without an answer. A session
+	// outlives a restart of its ensemble, however long that takes, so giving up early would
+	// only make candidates queue up behind their own former znodes. It is given up at all
+	// for servers that never take the session back, for example after a restored backup.
 	presumedLost = 2
 )
 
@@ -79,7 +79,7 @@ type Session struct {
 	wake    chan struct{}           // to run: look again
 	slots   chan struct{}           // one for each outstanding call
 	calls   sync.WaitGroup          // goroutines of calls
-	settle  chan struct{}           // held by who leaves or removes watches beside zk
+	settle  chan struct{}           // held while watches are left or removed beside zk
 
 	mu         sync.Mutex // guards what follows; held for moments, never during I/O or calls out
 	state      State
@@ -114,7 +114,8 @@ type Session struct {
 	removals   queue
 
 	beating    bool // a beat is under way
-	beatSoon   bool // somebody waits for the next
+	beatSoon   bool // the next is due at once
+	beatAgain  bool // the latest was refused because of one place or create: the next is due at once, without creates
 	beatFailed bool // the latest failed, and not because of one place or create
 	turn       int  // in holds: the first that the next beat checks
 
@@ -190,10 +191,10 @@ func (s *Session) finish(reason error) {
 	s.wakeAll()
 }
 
-// patience bounds an attempt at a server, in a round of n. The round may take T, or a part of
-// the lease while one runs, so that servers that swallow what is sent to them do not cost it; an
-// attempt takes a quarter of that at most. The bound doubles whenever as many attempts as a round has
-// have run out of time, up to T: a handshake may really take so long.
+// patience returns how long an attempt at one of n servers may take. A round of n attempts may take T, or
+// D/2 while a lease runs, so that servers that do not answer do not cost the lease. An attempt takes a
+// quarter of that at most. The bound doubles each time that n attempts have run out of time, up to T: a
+// handshake may really take so long.
 func (s *Session) patience(n int) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -208,8 +209,8 @@ func (s *Session) patience(n int) time.Duration {
 	return min(d, s.timeout)
 }
 
-// pause bounds the time between two rounds of attempts that have failed: a session that holds
-// places must be back soon after its servers are.
+// pause bounds the time between two rounds of attempts that have failed. A session that holds places must
+// be back soon after its servers are.
 func (s *Session) pause() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()

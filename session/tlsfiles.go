@@ -15,8 +15,8 @@ import (
 
 // TLSFiles are files in PEM format with the certificates for TLS. They are read at [Open], and again
 // for each new connection, so that they can be replaced without a restart. Connections that exist go
-// on with the certificates that they began with. Where the files cannot be read any more, or do not
-// match, what was read last goes on to be used. [Status.TLSFiles] says so, and so does a line in the
+// on with the certificates that they began with. If the files cannot be read any more, or do not
+// match, what was read last stays in use. [Status.TLSFiles] says so, and so does a line in the
 // log. Replace a file by a rename, so that nobody reads half of it.
 type TLSFiles struct {
 	// Authorities has the certificates of the authorities that vouch for the servers. Default:
@@ -27,7 +27,7 @@ type TLSFiles struct {
 	Certificate, Key string
 }
 
-// check also says whether there are any.
+// check reports whether any file is set, and refuses a certificate without its key.
 func (f TLSFiles) check() (any bool, err error) {
 	if (f.Certificate == "") != (f.Key == "") {
 		return false, fmt.Errorf("session: Config.TLSFiles has the certificate %q and the key %q; want both or none", f.Certificate, f.Key)
@@ -81,8 +81,8 @@ func authorities(text []byte) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// certificates is stricter than what the standard library has for this, which passes over what it
-// cannot read: an authority would be missing without a word.
+// certificates is stricter than the standard library, which skips what it cannot read: an authority would
+// be missing, and nobody would know.
 func certificates(text []byte) (all []*x509.Certificate, err error) {
 	begun := bytes.Count(text, []byte("-----BEGIN "))
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {

@@ -31,16 +31,16 @@ type TreeWatch struct {
 	// Guarded by s.mu.
 	reading  map[string]int // paths, with the chroot, that are being read
 	events   []zk.Event     // not fetched yet
-	since    int64          // of all changes up to this zxid has been told, before standing
+	since    int64          // all changes up to this zxid were told on connections before standing
 	standing uint64         // the connection on which all watches stand; 0 if none
 	covered  uint64         // the connection on which one watch for all stands
 }
 
-// WatchTree begins an interest in the znodes at and below path. since is what [TreeWatch.Since] of
-// the session before has returned, or 0. whole says that all znodes below the path matter: then
-// Restore leaves a single watch for all of them, if the server can: from 3.6.0 on. Then there are
-// events of znodes that are created, changed and deleted, and none of lists of children. Signals go to wake without blocking, so it must have room for one: WatchTree
-// panics if it has none. Stop ends the interest.
+// WatchTree begins an interest in the znodes at and below path. since is what [TreeWatch.Since] of the
+// session before has returned, or 0. whole says that all znodes below the path matter: then Restore leaves
+// a single watch for all of them, if the server has 3.6.0 or newer. With that watch there are events of
+// znodes that are created, changed and deleted, and none of lists of children. Signals go to wake without
+// blocking, so it must have room for one: WatchTree panics if it has none. Stop ends the interest.
 func (s *Session) WatchTree(path string, since int64, whole bool, wake chan<- struct{}) *TreeWatch {
 	checkWake(wake)
 	w := &TreeWatch{s: s, whole: whole, wake: wake, since: since, reading: map[string]int{}}
@@ -206,13 +206,13 @@ const restoreBytes = 128 << 10
 // paths. It does so only on the connection of that number; on another one it does nothing, and
 // Standing goes on returning false.
 //
-// A single watch for all comes last, so that nothing is missed between. A server works off the
-// requests of a connection one after another. What happens before the one-shot watches are set is
-// told by that. What happens later uses up a watch and is told, and the next read leaves another
-// watch, until the single one stands.
+// The single watch for all is set last, so that nothing is missed in between. A server works off the
+// requests of a connection one after another. A change before the one-shot watches are set is told when
+// they are set. A later change uses up a watch and is told, and the next read leaves another watch, until
+// the single one stands.
 //
-// If the servers have gone back to an older state, everything counts as changed. That can only
-// be told in a session whose reads see what went before, so let a write be answered first.
+// If the servers have gone back to an older state, everything counts as changed. Only a session whose reads
+// see what went before can tell that, so let a write be answered first.
 func (w *TreeWatch) Restore(ctx context.Context, connection uint64, data, children []string) error {
 	s := w.s
 	if err := s.awaitUp(ctx); err != nil {

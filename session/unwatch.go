@@ -17,8 +17,8 @@ import (
 // leaves more and more watches at the server. From 3.5.0 on they can be removed.
 
 const (
-	// removeAfter is how long a watch that nobody wants any more stays. Most have fired by then, as
-	// when a lock is released, or are wanted again, as in the next attempt at a lock.
+	// removeAfter is how long a watch that nobody wants any more stays. Most such watches fire before that,
+	// as when a lock is released, or are wanted again, as in the next attempt at a lock.
 	removeAfter = time.Second
 	// removeAtOnce is how many removals are under way at once.
 	removeAtOnce = 16
@@ -186,7 +186,7 @@ func (s *Session) remove(path string, on link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil && s.connection == on.number {
-		// One that has begun to wait meanwhile may have lost its watch, too.
+		// A Watch whose wait has begun meanwhile may have lost its watch, too.
 		s.lookAgain(path, kinds, nil)
 	}
 }
@@ -221,14 +221,14 @@ func (s *Session) removeWatches(ctx context.Context, on link, path string, kinds
 	switch {
 	case errors.Is(err, codeNoWatcher): // it has fired
 		return nil
-	case errors.Is(err, codeUnimplemented): // it has got its state from a newer one
+	case errors.Is(err, codeUnimplemented): // an older server that has its state from a newer one
 		s.unknown.add(on.server, wire.OpRemoveWatches)
 	}
 	return err
 }
 
-// settling waits until nobody else leaves or removes watches beside zk, so that the order of these
-// requests is that of their answers. The caller calls done when it has its answers.
+// settling waits until no other goroutine leaves or removes watches beside zk, so that the answers to these
+// requests come in their order. The caller calls done when it has its answers.
 func (s *Session) settling(ctx context.Context) (done func(), err error) {
 	select {
 	case s.settle <- struct{}{}:

@@ -87,8 +87,8 @@ func armed[T any](w *Watch, kind watchKinds, read func() (T, zk.Stat, error)) (T
 	v, stat, err := read()
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
-	// An event or a reconnect in between may have used the watch up: then it
-	// counts as not left, and the signal that came with either says to look again.
+	// An event or a reconnect in between may have used the watch up. Then it counts as not left, and the
+	// signal of the event or the reconnect says to look again.
 	switch {
 	case w.s.connection != connection || connection == 0:
 	case err == nil && w.events == events:

@@ -79,7 +79,7 @@ inline written() {
 	skip
 }
 
-/* Announced departure: who leads has stopped; one multi sets settled, whatever E's version, gives notice, and deletes n. */
+/* Announced departure: the leader has stopped; one multi sets settled, whatever E's version, gives notice, and deletes n. */
 inline departs(c) {
 	C[c].n = false;
 	notice[c] = true;
@@ -162,7 +162,7 @@ proctype Stands(byte c) {
 	:: d_step { !last(c) && C[c].n && C[c].led && (C[c].role == leaving || C[c].role == leading && BROKEN == announced_first) -> departs(c) }
 	:: d_step { !last(c) && C[c].n && !C[c].led && (C[c].role == leaving || C[c].role == waiting && BROKEN == leave_taken_back) -> leaves(c) }
 #if BROKEN == notice_at_once
-	/* Who may create heartbeats can give the notice of another. */
+	/* A session that may create heartbeats can give the notice of another. */
 	:: d_step { !last(c) && C[c].n -> notice[c] = true }
 #endif
 	/* Its session expires, or its znode is deleted by hand. */
@@ -178,7 +178,7 @@ proctype Hears(byte c; byte q) {
 	/* The server that answers the list need not have seen a deletion after the own create. */
 	:: d_step { C[c].role == joining && C[c].knows[q] == present && !C[q].n -> missing(c, q) }
 	:: d_step { C[c].role == waiting && C[c].knows[q] == present && !C[q].n -> how(c, a_wait); hear(c, q) }
-	/* The notice may be missed, then the step above is all. */
+	/* The notice may be missed. Then only the step above remains. */
 	:: d_step { C[c].role == waiting && directlyAhead(q, c) && notice[q] && (!C[q].n || BROKEN == notice_at_once) -> hearNotice(c, q) }
 	/* Taking over from a silent one: it has been silent for so long that its lease has ended. */
 	:: d_step { C[c].role == waiting && C[c].n && directlyAhead(q, c) && C[q].n && C[q].lease == 0 ->

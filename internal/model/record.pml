@@ -41,7 +41,7 @@
 #define announced_first    10   /* who leads announces its departure before it has stopped */
 #define settled_inclusive  11   /* settled is read as "all numbers up to this one" */
 #define length_written_back 12  /* an operator lets in longer leases; who departs writes back the length that it read */
-#define waiter_notices     13   /* who leaves without having led gives notice */
+#define waiter_notices     13   /* a candidate that leaves without having led gives notice */
 #define notice_of_all      14   /* a notice is heard as "all before me", also of those between */
 #define notice_at_once     15   /* a notice counts before the deletion is told, and somebody else gives one */
 
@@ -77,7 +77,7 @@ Candidate C[NUMBERS];
 byte born;                              /* the next number */
 byte settled;                           /* E: all numbers below are over */
 bool left[NUMBERS];                     /* E: so are these */
-bool notice[NUMBERS];                   /* given by the owner of this number, for who watches it */
+bool notice[NUMBERS];                   /* given by the owner of this number, for the one that watches it */
 byte i, j;                              /* for loops, which leave them at 0, so that they make no states */
 #if BROKEN == changed_then_gone
 bool changed[NUMBERS];                  /* E has changed while the candidate stood */

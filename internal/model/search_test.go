@@ -110,7 +110,7 @@ func tools(t *testing.T) (compiler string) {
 	return need.Program(t, cmp.Or(os.Getenv("CC"), "cc"), "gcc")
 }
 
-// fastCompiler returns tcc where it is installed. It takes a twentieth of the time of the other.
+// fastCompiler returns tcc if it is installed. It compiles in a twentieth of the time of the other.
 func fastCompiler(other string) string {
 	if tcc, err := exec.LookPath("tcc"); err == nil {
 		return tcc

@@ -10,7 +10,7 @@ import (
 // Candidates on etcd do what the others do: one leads, and the next one when it has resigned or was killed.
 func TestCandidatesOnEtcdChangePlaces(t *testing.T) {
 	need.That(t, func() error { return nil }) // not with -short: it compiles for minutes
-	// No bound but that of all tests: on a busy machine it takes many minutes.
+	// Only the time limit of all tests bounds it: on a busy machine it takes many minutes.
 	if _, err := hosts.etcd(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -131,13 +131,13 @@ func (h *Hosts) Command(ctx context.Context, k Kind, cfg Config) ([]string, erro
 	return nil, fmt.Errorf("peers: kind %q is unknown", k)
 }
 
-// build is that of one program. One that has failed is not tried again.
+// build is the build of one program. A build that has failed is not tried again.
 type build struct {
 	once sync.Once
 	err  error
 }
 
-// build builds a program once. Others are built meanwhile.
+// build builds a program once. Other programs can be built at the same time.
 func (h *Hosts) build(ctx context.Context, program string, argv ...string) error {
 	h.mu.Lock()
 	b := h.builds[program]

@@ -1,11 +1,11 @@
-// Package race tells tests that only compute how much to do. With the race detector they take five to ten times as
-// long, and a race shows in few rounds. So "make test", which looks for races, runs a part of the rounds, and "make
-// quick", which does not, runs all.
+// Package race tells tests that only compute how many rounds to run. With the race detector they take five to ten
+// times as long, and a race shows in few rounds. So "make test", which looks for races, runs a part of the rounds.
+// "make quick" runs all, without the race detector.
 package race
 
 import "testing"
 
-// Stride returns 1, or n with the race detector: a test takes every round so far from the last one.
+// Stride returns 1, or n with the race detector. A test runs every Stride-th round.
 func Stride(n int) int {
 	if Enabled {
 		return n
@@ -13,7 +13,7 @@ func Stride(n int) int {
 	return 1
 }
 
-// Skip leaves out a test that a part of the rounds would not serve.
+// Skip skips a test with the race detector, if the test is of no use with a part of its rounds.
 func Skip(t testing.TB) {
 	t.Helper()
 	if Enabled {

@@ -23,7 +23,7 @@ func (w *world) turnRound(leader, follower *zktest.Server, turn time.Duration) {
 	time.AfterFunc(turn+2*w.plan.Timeout, func() { there.Heal(); back.Heal() })
 }
 
-// holdWhileItLeads cuts off a leader until its term has ended. What was held back then reaches it in
+// holdWhileItLeads cuts off a leader until its term has ended. Then what was held back reaches it, in
 // the last moments of its lease.
 func (w *world) holdWhileItLeads(rng *rand.Rand) tenure {
 	p, term := w.holder(rng)

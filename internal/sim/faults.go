@@ -108,7 +108,7 @@ func (w *world) apply(f Fault) (end func()) {
 			})
 		})
 	case "isolate after a read":
-		// The server answers by itself, which is no proof.
+		// The server answers a read by itself, so the answer proves nothing.
 		if p := w.leading(rng); p != nil {
 			reads := []zktest.Op{zktest.OpGetData, zktest.OpExists, zktest.OpGetChildren2}
 			w.onRequest(p, reads[rng.Intn(len(reads))], func(r zktest.Request) {
@@ -186,7 +186,7 @@ func (w *world) applyToClient(f Fault, rng *rand.Rand) (end func()) {
 			w.ens.ExpireSession(id)
 		}
 	case "expire session unanswered":
-		// It never learns what became of its last requests.
+		// The process never learns what became of its last requests.
 		p.host.Drop(zktest.ToClient)
 		time.AfterFunc(w.plan.Timeout/8, func() {
 			if id := sessionID(p); id != 0 {
@@ -260,7 +260,7 @@ type tenure interface {
 	Node() string
 }
 
-// holder is leading with the term or the permit.
+// holder is leading, and also returns the term or the permit.
 func (w *world) holder(rng *rand.Rand) (*proc, tenure) {
 	if w.plan.Semaphores > 0 {
 		return w.holding(rng)

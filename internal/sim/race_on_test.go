@@ -7,5 +7,5 @@ import "time"
 const (
 	seedsInTest = 2 // with all processors
 
-	lengthInTest = 3 * time.Minute // races show in any minute
+	lengthInTest = 3 * time.Minute // a race shows in a short run, too
 )

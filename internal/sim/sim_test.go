@@ -29,7 +29,7 @@ var (
 	hoursFlag      = flag.Float64("hours", 0, "simulate so many cluster-hours in TestSoak")
 )
 
-// How many seeds TestSeeds runs with -short, and for how long.
+// With -short TestSeeds runs so many seeds, each for so long.
 const (
 	seedsInShort  = 5
 	lengthInShort = 3 * time.Minute

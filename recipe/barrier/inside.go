@@ -53,9 +53,9 @@ func (r *Round) begin(ctx context.Context, l *life.Life) {
 // Context ends when this member is not surely inside any more: StopBefore before its lease ends, when its
 // session or its znode is lost, the client is closed, or Leave is called. The cause is a
 // [*recipe.Ended]. It has the values of the context that was given to Enter. It says nothing about the
-// other members. In a process that was paused, the first call of its Err already tells. A context made
-// from it (context.WithTimeout, errgroup.WithContext) is told by a timer, which may be late in such a
-// process: what works under one asks Valid.
+// other members. In a process that was paused, the first call of its Err already returns the error. A
+// context derived from it (context.WithTimeout, errgroup.WithContext) ends by a timer, which may be late in
+// such a process. So work under a derived context has to ask Valid.
 func (r *Round) Context() context.Context { return r.held.Context() }
 
 // Valid reports whether this member is inside at this moment. As long as its znode is there, no other

@@ -34,8 +34,8 @@ type Change struct {
 	Kind Kind
 	// Path is the znode's.
 	Path string
-	// Before is what was told last, nil if that was that there is no znode; Now is what is,
-	// nil if there is none.
+	// Before is the state that was told last. Now is the present state. Each is nil if there was,
+	// or is, no znode.
 	Before, Now *Node
 }
 

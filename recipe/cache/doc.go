@@ -21,20 +21,20 @@
 //
 // # Following
 //
-// Where the cache holds everything below its path, and the server can, from 3.6.0 on, one watch
-// tells of the whole tree: of each znode that is created, changed or deleted. Else each znode has
-// two one-shot watches, one on its data and one on its list of children. Both tell of the same, and
-// which it is depends on each connection's server. So during an upgrade of the servers a cache may
-// change from one to the other. After an event the cache reads that znode again, and no other. With
-// one-shot watches it reads the list of a directory, too, when a znode has been created there. With a
-// watch on the whole tree it does not list a znode without children, which halves the reads of a load. A
-// znode is identified by the transaction that created it (czxid), and its data by the transaction
-// that set them last (mzxid). Versions are not looked at: a znode that is deleted and created
-// again can have the same.
+// If the cache holds everything below its path, and the server has 3.6.0 or newer, one watch tells
+// of the whole tree: of each znode that is created, changed or deleted. Otherwise each znode has
+// two one-shot watches, one on its data and one on its list of children. Both ways tell of the same
+// changes. Which one is used depends on the server of each connection. So during an upgrade of the
+// servers a cache may change from one to the other. After an event the cache reads that znode
+// again, and no other. With one-shot watches it reads the list of a directory, too, when a znode
+// has been created there. With a watch on the whole tree it does not list a znode without children,
+// which halves the reads of a load. A znode is identified by the transaction that created it
+// (czxid), and its data by the transaction that set them last (mzxid). Versions are not looked at:
+// a znode that is deleted and created again can have the same.
 //
 // After a reconnect the cache does not read all znodes to find out what has changed. It sets one-
 // shot watches on all of them, in requests of 128 KiB of paths, with the zxid of the last
-// transaction up to which it knows everything. The watch on the whole tree comes behind that. The
+// transaction up to which it knows everything. The watch on the whole tree is set after them. The
 // server answers with what has changed since, and the cache reads that: less than two reads for each
 // znode that has changed. A cache of more than 500 znodes first waits for a random part of T/4,
 // because many caches lose one server at the same time. T is the session timeout. A new session
@@ -79,12 +79,12 @@
 //
 //   - Every state. A slow consumer or a lost connection misses states. For each path the changes
 //     come in order, and the last state always comes. Between paths there is no order.
-//   - A state of one instant. Of two znodes that are set in one transaction, one may be seen
+//   - A state of one instant. If one transaction sets two znodes, one of them may be seen
 //     first. Put what belongs together into one znode.
 //   - To hear of the creation of a missing path at once.
 //   - To hear of a znode that the client may not read. Servers from 3.7.3, 3.8.4 and 3.9.2 on send no
-//     event of it. One that was created is found when the list of its directory is read, or when its
-//     data are changed after READ was granted, at the latest by the checks.
+//     event of it. If it was created, the cache finds it when it reads the list of its directory, when
+//     its data are changed after READ was granted, or at the latest by the checks.
 //   - What Stat says of a directory's children (Cversion, NumChildren, Pzxid) is as of the latest
 //     list. With one watch on the whole tree that is read once, and then by the checks if it differs.
 //   - That one-shot watches go with Close: they stay at the server until they fire or the connection

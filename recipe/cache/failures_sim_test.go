@@ -100,7 +100,7 @@ func TestACacheIsToldAgain(t *testing.T) {
 	}
 }
 
-// The watches that a connection never got are owed to the next one.
+// Watches that were not set on one connection have to be set on the next one.
 func TestARestoreThatIsCutOffIsMadeUpFor(t *testing.T) {
 	inBubble(t, 3, func(b *bubble) {
 		b.create("/a", "")

@@ -46,7 +46,7 @@ func still(t *testing.T) *Cache {
 	return c
 }
 
-// A list may have been read before a znode was created that is told of before the list is there.
+// A list may be older than a znode whose event arrives before the list.
 func TestAnOldListDoesNotUndoACreation(t *testing.T) {
 	c := still(t)
 	root, _, _ := c.begin()
@@ -67,7 +67,8 @@ func TestAnOldListDoesNotUndoACreation(t *testing.T) {
 	}
 }
 
-// What is left out of a read, because all is to be read again, is not proved before that has been done.
+// If a part of a read is left out because all is to be read again, nothing is proved before it has been
+// read again.
 func TestAReadThatIsCutShortProvesNothing(t *testing.T) {
 	c := still(t)
 	root, _, _ := c.begin()

@@ -9,7 +9,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// need gives a node something to do. What arises during a read of it comes after that read. The
+// need gives a node something to do. If a read of the node is under way, that is done after the read. The
 // caller holds c.mu.
 func (c *Cache) need(n *node, w work, round uint64) {
 	switch {
@@ -108,7 +108,8 @@ func (c *Cache) hear() {
 	}
 }
 
-// created takes word of a new znode, which a watch on the whole tree tells of. n is its node, or nil.
+// created handles the event of a new znode, which comes from a watch on the whole tree. n is its node, or
+// nil.
 func (c *Cache) created(n *node, path string) {
 	if n != nil { // it has been listed already, or is the path of the cache itself
 		c.need(n, c.all(n), c.round)

@@ -15,7 +15,7 @@ const (
 	firstDelay, longestDelay = 50 * time.Millisecond, 2 * time.Second
 
 	// window is how many reads are under way at once until the first complete state; later is
-	// how many there are afterwards. A cache that has to read much again does not crowd out others.
+	// how many there are afterwards. So a cache that has to read much again does not delay others.
 	window, later = 128, 16
 
 	// many is how many watches make a cache wait for a random part of T/4 before it leaves them on

@@ -106,7 +106,7 @@ func (c *Cache) view(n *node, path string) *Node {
 	return &Node{Path: path, Data: n.data, Stat: n.stat, Denied: n.denied}
 }
 
-// gotStat compares the node with what is.
+// gotStat compares the node with the Stat of its znode.
 func (c *Cache) gotStat(n *node, stat zk.Stat) {
 	is := n.stat
 	switch {
@@ -188,7 +188,7 @@ func (c *Cache) gotList(n *node, names []string, stat zk.Stat, connection uint64
 	}
 }
 
-// add makes a node for a new child, unless it is not to be kept. It reports whether there was room.
+// add makes a node for a new child, unless Keep rejects it. It reports whether there was room.
 func (c *Cache) add(parent *node, name string, round uint64) bool {
 	child := &node{parent: parent, name: name, level: parent.level + 1}
 	path := child.path(c.path)
@@ -208,7 +208,7 @@ func (c *Cache) add(parent *node, name string, round uint64) bool {
 	return true
 }
 
-// gone takes word that there is no znode. The cache's own path stays as a node that is not known.
+// gone notes that there is no znode. The cache's own path stays as a node that is not known.
 func (c *Cache) gone(n *node, path string) {
 	if n.parent != nil {
 		c.remove(n, path)
@@ -243,7 +243,7 @@ func (c *Cache) remove(n *node, path string) {
 	}
 }
 
-// refused takes word that READ is refused. What is below cannot be followed.
+// refused notes that READ is refused. The znodes below cannot be followed.
 func (c *Cache) refused(n *node, path string) {
 	for name, child := range n.children {
 		c.remove(child, join(path, name))

@@ -18,7 +18,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// win joins the line and waits in it, as often as it takes to be elected. ctx bounds that.
+// win joins the line and waits in it, again and again until it is elected. ctx bounds that.
 func (e *Election) win(l *working, ctx context.Context, inRun bool) (*stay.Stay, *Term, error) {
 	for {
 		begun := e.clock.Now()
@@ -31,7 +31,7 @@ func (e *Election) win(l *working, ctx context.Context, inRun bool) (*stay.Stay,
 			if term, err = e.wait(ctx, st, inRun); err == nil {
 				return st, term, nil
 			}
-			// Not errors.Is: what an error of the user's wraps decides nothing.
+			// Not errors.Is: an error of the user's may wrap anything.
 			e.leave(ctx, st, err == line.ErrGone)
 		}
 		switch {
@@ -50,8 +50,8 @@ func (e *Election) win(l *working, ctx context.Context, inRun bool) (*stay.Stay,
 	}
 }
 
-// cut returns the error for a context, the client's included, that has ended. err is what the
-// candidate had failed of until then.
+// cut returns the error for a context that has ended, that of the client included. err is why the latest
+// attempt failed.
 func (e *Election) cut(l *working, ctx context.Context, err error) error {
 	if closed := l.Closed(); life.Permanent(closed) { // the client closed itself
 		return &recipe.PermanentError{Path: e.path, Err: closed}

@@ -20,7 +20,7 @@ type Candidate struct {
 	Hidden bool
 	// Node is the path of its znode, "" for nobody.
 	Node string
-	// Token is the fencing token that it leads with when its time comes, 0 if it is hidden. Compare
+	// Token is the fencing token that it has, or will have, as the leader; 0 if it is hidden. Compare
 	// it with Term.Token to recognize a term.
 	Token int64
 	// Session is the ZooKeeper session that it belongs to. 0 means a persistent znode,

@@ -30,7 +30,7 @@ const (
 
 // Config configures a candidate. The zero value works.
 type Config struct {
-	// ID tells people and observers who this is; nothing is decided by it, and two
+	// ID tells people and observers who this is. It decides nothing, and two
 	// candidates may have the same. At most 256 bytes of UTF-8 without control
 	// characters. Default: host name, process id and a random part.
 	ID string
@@ -53,14 +53,14 @@ type Config struct {
 	// D/16.
 	StopBefore time.Duration
 
-	// DrainTimeout is how long a term that we end ourselves waits for the callback to
-	// return before the leadership is given away all the same. It is also what Close and
-	// a cancelled Run may take. Default 30 s.
+	// DrainTimeout is how long a term that has ended waits for the callback to return.
+	// After that the znode is deleted all the same. Close and a cancelled Run may take
+	// as long. Default 30 s.
 	DrainTimeout time.Duration
 
-	// Healthy, if set, is asked every HealthEvery: with an error the candidate resigns
-	// and stays out of the line until there is none. Its context ends after HealthEvery. A panic
-	// in it ends the process.
+	// Healthy, if set, is called every HealthEvery. If it returns an error, the candidate
+	// resigns and stays out of the line until it returns nil. Its context ends after
+	// HealthEvery. A panic in it ends the process.
 	Healthy func(context.Context) error
 
 	// HealthEvery is the time between two calls of Healthy. Default 1 s.

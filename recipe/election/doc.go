@@ -23,10 +23,10 @@
 // Code that ignores its context is not stopped: after a lost lease, or after
 // DrainTimeout, the successor does not wait for the callback. A candidate of another
 // library in the same line keeps only that library's promises. When somebody deletes the
-// election's path with all that is in it, two may lead for one lease at the most. Against all
-// of these there is the fencing token. A virtual machine that is restored from a snapshot, and
-// whose clocks all stood still meanwhile, does not know that its lease has lapsed: for that, too,
-// there is the token.
+// election's path with all that is in it, two may lead for at most one lease. The fencing
+// token protects against all of these. A virtual machine that is restored from a snapshot, and
+// whose clocks all stood still meanwhile, does not know that its lease has lapsed. The token
+// protects against that, too.
 //
 // # What is promised
 //
@@ -35,21 +35,21 @@
 //   - Safety. Two candidates of this library never have a term that is [Term.Valid] at the
 //     same instant. The term's context is cancelled earlier still (StopBefore). A process
 //     that was paused learns it from its first call of Valid, or of its context's Err. A
-//     context made from it (context.WithTimeout, errgroup.WithContext) is told by a timer,
+//     context derived from that (context.WithTimeout, errgroup.WithContext) ends by a timer,
 //     which may be late then.
 //   - Fencing. [Term.Token] is larger than that of every earlier leader of the path, as
 //     long as the ensemble's data lives.
 //   - Liveness. While the ensemble answers writes within D/4 and some candidate is healthy,
 //     somebody leads: at once after a resignation; within 4.75 s (19/16 D) and a few round trips
-//     after a crash; within 9 s (36/16 D) if the heir has crashed with
-//     it; DrainTimeout later where a callback is slow to stop. The session timeout has no part in it.
+//     after a crash; within 9 s (36/16 D) if the heir has crashed with it; up to DrainTimeout later
+//     if a callback is slow to stop. The session timeout does not matter.
 //   - Cost. A departure wakes one candidate. A session with a leader or an heir writes to the
 //     quorum 4 times per D, however many it has; nobody else does while it waits.
 //
 // Assumed: writes are linearizable, as ZooKeeper promises; clocks' rates differ by less than
 // 6 %; nobody deletes the election's path within one lease of an end that was not announced.
-// Nothing rests on pings, reads or a connected state: a server that has lost its quorum keeps
-// answering those for seconds, while the quorum elects another leader. Nothing rests on the time
+// No promise depends on pings, reads or a connected state: a server that has lost its quorum keeps
+// answering those for seconds, while the quorum elects another leader. No promise depends on the time
 // at which the ensemble expires a session. Package session has the rules of the lease.
 //
 // # How it works
@@ -61,8 +61,9 @@
 //
 //	joining -> waiting -> heir -> leading -> draining -> (backoff) -> joining ...
 //
-// The heir is the candidate with only the leader ahead. It keeps a lease of its own. The one
-// behind it finds out that it is the heir now within D/4.
+// The heir is the candidate with only the leader ahead. It keeps a lease of its own. When the heir
+// becomes the leader, the candidate behind it finds out within D/4 that it is the heir now, or
+// within 3/4 D in a session with thousands of places.
 //
 // When the leader's znode is gone, the leader may not have stopped yet. There are three cases:
 //
@@ -116,6 +117,6 @@
 // are honoured in one line with ours, persistent ones included (those are reported with
 // [EventBlocked]). They have no heartbeat: when one of them has crashed, its session has to expire.
 // Other children of the path are ignored and never deleted. They honour only
-// the names they know: set Config.Style to theirs. The page recipe/docs/mixing.md tells
+// the names that they know: set Config.Style to theirs. The page recipe/docs/mixing.md tells
 // what else must agree, and how to move a fleet from each of them.
 package election

@@ -101,7 +101,7 @@ func checkPath(path string) error {
 // it), when joining is refused for good ([recipe.PermanentError]), or [ErrGoexit]. By then lead has
 // returned and the candidate has left the line. If ZooKeeper does not answer when ctx has ended,
 // Run does not wait for that: it goes on in the background, and [session.Client.Close] waits for it.
-// If lead panics, Run panics too once the candidate has left the line, with a text that holds the
+// If lead panics, Run panics, too, once the candidate has left the line. The text of that panic has the
 // value and lead's stack.
 //
 // An error that lead returns is reported in the [EventDeposed] event, in [Status] and in the log.
@@ -141,7 +141,8 @@ type working struct {
 	stop func() // ends everything; waits
 }
 
-// begin begins the work, of the context work, when the candidacy before has left the line.
+// begin begins the work, in the context work, once the candidacy before has left the line. ctx bounds that
+// wait.
 func (e *Election) begin(ctx, work context.Context) (*working, error) {
 	if !e.busy.CompareAndSwap(false, true) {
 		return nil, ErrBusy
@@ -223,11 +224,10 @@ func (w *work) result() (err error, over bool) {
 	return nil, false
 }
 
-// Campaign stands for election until it is elected, and returns the term; ctx bounds the wait only,
-// and the term goes on when ctx ends. The caller works as long as the term's context lasts and then
-// calls [Term.Release], which gives the leadership away. A term that ends in another way waits for
-// Release up to DrainTimeout before the znode is deleted. The candidate can campaign again when
-// Release has returned.
+// Campaign stands for election until it is elected, and returns the term. ctx bounds only the wait: the
+// term goes on when ctx ends. The caller works as long as the term's context lasts. Then it calls
+// [Term.Release], which gives up the leadership. A term that ends in another way waits for Release up to
+// DrainTimeout before the znode is deleted. The candidate can campaign again when Release has returned.
 //
 // The errors are those of Run. After an error nothing is left behind, as after Run.
 func (e *Election) Campaign(ctx context.Context) (*Term, error) {

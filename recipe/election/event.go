@@ -27,8 +27,8 @@ const (
 	// delivery, so elsewhere the successor's EventElected may be delivered first.
 	EventDeposed
 	// EventLeft: the candidate does not stand in line any more. Its znode is gone, unless Err
-	// tells why it was not deleted: the session is over, and its end takes the znode; or it
-	// goes on trying in the background.
+	// tells why it was not deleted. Either the session is over, and its end deletes the znode;
+	// or the deletion is retried in the background.
 	EventLeft
 	// EventFailed: there is no session yet, or an attempt to join or wait failed; it is
 	// repeated after Delay. Err is set.
@@ -45,7 +45,7 @@ const (
 	// EventImpaired: a change of leader may take longer than it has to, for the reason in Err, most
 	// often a missing permission.
 	EventImpaired
-	// EventLeaderChanged: another leads, or nobody. Leader is set. Asked for with
+	// EventLeaderChanged: another leads, or nobody. Leader is set. Only with
 	// [Config.FollowLeader].
 	EventLeaderChanged
 )

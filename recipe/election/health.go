@@ -32,7 +32,7 @@ func (h *health) watch(depose func(error)) (stop func()) {
 	}
 }
 
-// errNotAsked stands until Healthy has answered for the first time.
+// errNotAsked is the state until Healthy has answered for the first time.
 var errNotAsked = errors.New("not asked yet")
 
 // err returns nil when the candidate is healthy.
@@ -84,8 +84,8 @@ func (h *health) start(ctx context.Context, e *Election) (stop func()) {
 	return func() { cancel(); <-done }
 }
 
-// askHealthy asks in a goroutine of its own, which nobody waits for: one that does not
-// obey its context must hold up nobody, and counts as unhealthy.
+// askHealthy calls Healthy in a goroutine of its own, which nobody waits for. A Healthy that does not obey
+// its context must not block anybody, and counts as unhealthy.
 func (e *Election) askHealthy(ctx context.Context) chan error {
 	answer := make(chan error, 1)
 	ctx, cancel := clock.WithTimeout(ctx, e.clock, e.cfg.HealthEvery)

@@ -13,8 +13,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// Servers drop the connection on a request that is longer than their jute.maxbuffer, and do not say
-// why. Who has put too much into a candidate's data hears of it, and nobody else is disturbed.
+// Servers drop the connection on a request that is longer than their jute.maxbuffer, and do not say why. A
+// candidate whose data are too large is told so, and nobody else is disturbed.
 func TestDataThatTheServersDoNotTakeAreSaidToBeTooLarge(t *testing.T) {
 	e := ensemble.ForTest(t, ensemble.Config{Servers: 3, JVM: []string{"-Djute.maxbuffer=65536"}})
 	for _, first := range []bool{false, true} {

@@ -73,7 +73,7 @@ func TestADeletedLeaderThatHearsNothingIsWaitedFor(t *testing.T) {
 	all[1].events.wait(election.EventWithheld, 1)
 }
 
-// What a heir is not permitted to do is told by the answer to a whole multi.
+// The answer to a whole multi tells what an heir is not permitted to do.
 func TestRefusalsOfATakeoverAreReported(t *testing.T) {
 	for name, perms := range map[string]int32{"no READ": 0, "no WRITE": zk.PermRead} {
 		t.Run(name, func(t *testing.T) {

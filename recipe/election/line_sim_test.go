@@ -146,7 +146,7 @@ func TestTheOneAheadMayGoBeforeItIsWatched(t *testing.T) {
 	})
 }
 
-// In quick succession those in the middle do not hear of all who have led before them.
+// When leaders change quickly, candidates in the middle do not hear of all who have led before them.
 func TestManyHandOversInQuickSuccessionCostAFewReadsEach(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		const n = 30
@@ -169,8 +169,8 @@ func TestManyHandOversInQuickSuccessionCostAFewReadsEach(t *testing.T) {
 	})
 }
 
-// Who has been waiting since before several leaders crashed still has them all in its list, and has
-// to find out in time that it is the heir, whatever the session timeout.
+// A candidate that has waited since before several leaders crashed still has all of them in its list. It
+// has to find out in time that it is the heir, whatever the session timeout.
 func TestLeadersThatCrashOneAfterAnotherAreEachReplacedInALease(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		const D = stageT / 16

@@ -218,8 +218,7 @@ func TestAWaiterWhoseZnodeWentWhileItWasAwayDoesNotLeadOnIt(t *testing.T) {
 	old := all[1].events.wait(election.EventJoined, 1)
 	admin := mustSession(t, admins(t, e))
 	w.crash()
-	// Its own first, then the one ahead: what comes of it on the new connection is that
-	// both are gone.
+	// First its own znode goes, then the one ahead. On the new connection it finds both gone.
 	if err := admin.Delete(within(t), old.Node, -1); err != nil {
 		t.Fatal(err)
 	}

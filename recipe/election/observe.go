@@ -20,8 +20,8 @@ import (
 )
 
 // Observer follows who leads an election, without standing in it. What it tells was true
-// a moment ago: to act as a leader takes a [Term]. It needs READ on the path. A leader whose
-// znode it must not read is told as hidden, and its end is noticed within a quarter of the
+// a moment ago: only a [Term] lets a process act as the leader. It needs READ on the path. A leader whose
+// znode it may not read is reported as hidden, and its end is noticed within a quarter of the
 // session timeout. All methods may be called from any goroutine.
 type Observer struct {
 	client *session.Client
@@ -69,7 +69,7 @@ func (o *Observer) Current() (leader Candidate, ok bool) {
 
 // Follow calls f with the present leader and then at every change, with the zero Candidate
 // when nobody leads, until ctx or the observer ends. It returns the cause of that end: after Close, an
-// error that wraps session.ErrClosed. It may skip leaders that came and went, but never tells them in
+// error that wraps session.ErrClosed. It may skip leaders that came and went, but never reports them in
 // another order.
 func (o *Observer) Follow(ctx context.Context, f func(Candidate)) error {
 	if f == nil {
@@ -102,9 +102,9 @@ func (o *Observer) Close() {
 	<-o.done
 }
 
-// tell makes leader the present one, first in a list that was changed at listed, with
-// data that were written at written. What is older than what is known already does not
-// count: a new session may begin at a server that lags.
+// tell makes leader the present one: the first in a list that was changed at listed, with data that were
+// written at written. It ignores what is older than what is known already: a new session may begin at a
+// server that lags.
 func (o *Observer) tell(leader Candidate, listed, written int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -120,7 +120,7 @@ func (o *Observer) tell(leader Candidate, listed, written int64) {
 	o.changed = make(chan struct{})
 }
 
-// tellNoPath makes nobody the leader. What is missing has no zxid, so this counts always.
+// tellNoPath makes nobody the leader. A missing path has no zxid, so this always counts.
 func (o *Observer) tellNoPath() {
 	o.mu.Lock()
 	listed := o.listed

@@ -9,7 +9,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// What an earlier Campaign has failed of is no reason for a later one to wait.
+// The failures of an earlier Campaign are no reason for a later one to wait.
 func TestFailuresOfAnEarlierCampaignDoNotCount(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		el, err := election.New(s.Client("a"), stagePath, election.Config{})

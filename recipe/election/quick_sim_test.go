@@ -15,7 +15,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// StopBefore as long as New allows does not eat up the lease.
+// Even the longest StopBefore that New allows does not use up the lease.
 func TestAnUndisturbedTermLastsWhateverStopBeforeIs(t *testing.T) {
 	atEachLease(t, 1, func(t *testing.T, s *stage, _ *rand.Rand) {
 		D := s.Config.Lease
@@ -110,7 +110,7 @@ func (g *gaps) list() []time.Duration {
 	return all
 }
 
-// A hundred candidates over ten sessions hand the leadership round every 20 ms.
+// A hundred candidates over ten sessions pass the leadership on every 20 ms.
 func TestHandOversInQuickSuccessionDoNotStall(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.Config = session.Config{Lease: 4 * time.Second, Timeout: 15 * time.Second}

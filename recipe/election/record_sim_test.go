@@ -171,7 +171,7 @@ func TestForeignDataInThePathMakeAHandOverSlowerAndNoCandidateWritesThem(t *test
 	})
 }
 
-// A re-check, or a beat, that nobody answers must not stand in the way of a leadership.
+// A re-check, or a beat, that nobody answers must not delay a leadership.
 func TestARecheckUnderWayDoesNotDelayALeadership(t *testing.T) {
 	for _, op := range []zktest.Op{zktest.OpExists, zktest.OpMulti} { // multis are beats
 		onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {

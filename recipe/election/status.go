@@ -47,10 +47,10 @@ type Status struct {
 	// between attempts included. It is the zero time while the candidate stands in line, leads,
 	// stays out or is idle.
 	TryingSince time.Time
-	// Session is the id of the session in whose line it stands, or stood last.
+	// Session is the id of the session in which it stands in line, or stood last.
 	Session int64
-	// Node is the path of its znode, "" when it is not in line, with Position others ahead,
-	// Ahead being the path of the nearest one's.
+	// Node is the path of its znode, "" when it is not in line. Position is how many are ahead.
+	// Ahead is the path of the nearest one's znode.
 	Node     string
 	Position int
 	Ahead    string
@@ -93,8 +93,8 @@ func (st *status) set(c clock.Clock, change func(*Status)) {
 	}
 }
 
-// Status returns how the candidate stands. It never blocks. What is wrong with the
-// servers, if anything, the client's Status tells.
+// Status returns how the candidate stands. It never blocks. The client's Status tells what is wrong with
+// the servers, if anything.
 func (e *Election) Status() Status {
 	e.status.mu.Lock()
 	s := e.status.s

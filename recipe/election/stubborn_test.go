@@ -16,7 +16,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// Tests of users' functions that do not behave, and of what must not come of it.
+// Tests of users' functions that misbehave, and of what that must not cause.
 
 func embedded(t *testing.T) (*zktest.Ensemble, *session.Client) {
 	t.Helper()

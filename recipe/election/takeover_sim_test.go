@@ -17,7 +17,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// leases are lengths of a lease, and of session timeouts that have no part in what follows.
+// leases are lengths of a lease, and of session timeouts that do not matter for what follows.
 var leases = []session.Config{
 	{Lease: 400 * time.Millisecond, Timeout: 10 * time.Second},
 	{Lease: 400 * time.Millisecond, Timeout: 30 * time.Second},
@@ -40,7 +40,7 @@ func atEachLease(t *testing.T, seeds int64, f func(t *testing.T, s *stage, rng *
 	}
 }
 
-// That a term never begins before the one before it has ended, the stage itself sees.
+// The stage itself checks that no term begins before the one before it has ended.
 func TestACrashedLeaderIsReplacedWithinTheLease(t *testing.T) {
 	atEachLease(t, 10, func(t *testing.T, s *stage, rng *rand.Rand) {
 		all, first := s.lineUp("a", "b", "c")

@@ -15,8 +15,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 )
 
-// Term is one stretch of leadership, from the election to its end for one reason. Any
-// number of goroutines may use it, and go on to hold it after its end.
+// Term is one period of leadership, from the election to its end for one reason. Any number of
+// goroutines may use it, also after its end.
 type Term struct {
 	held  *held.Held
 	id    string
@@ -33,24 +33,23 @@ func newTerm(ctx context.Context, id string, cfg held.Config) *Term {
 	return &Term{id: id, held: held.New(ctx, cfg), stopped: make(chan struct{}), released: make(chan struct{})}
 }
 
-// Context is cancelled when the term ends; context.Cause tells why, as an [*recipe.Ended].
-// Where the lease runs out it is cancelled StopBefore earlier than that, which is the
-// time for work in progress to stop. In a process that was paused past the end, the
-// first call of its Err already tells. A context made from it (context.WithTimeout,
-// errgroup.WithContext) is told by the timer alone, which may be late in such a process: what
-// works under one asks Valid before each unit of work.
+// Context is cancelled when the term ends; context.Cause tells why, as an [*recipe.Ended]. If
+// the lease runs out, it is cancelled StopBefore earlier, which is the time for work in
+// progress to stop. In a process that was paused past the end, the first call of its Err
+// already returns the error. A context derived from it (context.WithTimeout,
+// errgroup.WithContext) ends by a timer, which may be late in such a process. So work under a
+// derived context has to ask Valid before each unit of work.
 func (t *Term) Context() context.Context { return t.held.Context() }
 
-// Valid reports whether this candidate leads at this moment, and no other of this
-// library does. Call it before every unit of work: it costs no more than two
-// readings of a clock. A unit that must not be done twice should besides carry the
-// [Term.Token] to a place that refuses older ones, because work already begun cannot
-// be called back.
+// Valid reports whether this candidate leads at this moment, and no other of this library does.
+// Call it before every unit of work: it costs no more than two readings of a clock. A unit that
+// must not be done twice should also carry the [Term.Token] to a place that refuses older ones,
+// because work that has begun cannot be recalled.
 func (t *Term) Valid() bool { return t.held.Valid() }
 
-// Token is the fencing token: larger than that of every earlier leader of this path, as
-// long as the ensemble's data lives. It is the czxid of the leader's znode. Leaders of two
-// paths may have the same: what is shared by several elections keeps a token for each.
+// Token is the fencing token: larger than that of every earlier leader of this path, as long as
+// the ensemble's data lives. It is the czxid of the leader's znode. Leaders of two paths may
+// have the same token. So a resource that several elections share keeps a token for each.
 func (t *Term) Token() int64 { return t.held.Token() }
 
 // Deadline returns when the lease ends if nothing extends it, by the civil clock: for
@@ -67,10 +66,10 @@ func (t *Term) ID() string { return t.id }
 // Node is the path of the leader's znode.
 func (t *Term) Node() string { return t.held.Node() }
 
-// Multi carries out ZooKeeper operations, all or none, provided that our znode still
-// exists at that moment: it can never land in a later term. The operations are zk's;
-// the results are theirs. The error is [recipe.ErrNotHeld] when the term is over, in which
-// case nothing was done; see [session.OutcomeOf] for others.
+// Multi carries out ZooKeeper operations, all or none, provided that our znode still exists at
+// that moment: it is never carried out in a later term. The operations are zk's; the results
+// are theirs. The error is [recipe.ErrNotHeld] when the term is over, in which case nothing was
+// done; see [session.OutcomeOf] for others.
 func (t *Term) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
 	return t.held.Multi(ctx, ops...)
 }
@@ -92,10 +91,10 @@ func (t *Term) Proclaim(ctx context.Context, data []byte) error {
 // ended by itself.
 func (t *Term) Resign() { t.held.End(recipe.ReasonReleased, nil) }
 
-// Release says that the work of a term of [Election.Campaign] has stopped. It ends the term if that
-// lasts, and waits until the znode is deleted. When ctx ends first, deleting goes on all the same.
-// It may be called more than once, also after the term has ended by itself. In Run the callback
-// says by its return that the work has stopped, and Release only returns an error.
+// Release says that the work of a term of [Election.Campaign] has stopped. It ends the term, if
+// it has not ended, and waits until the znode is deleted. If ctx ends first, the deletion goes on in the
+// background. Release may be called more than once, also after the term has ended by itself. Do not use it
+// in Run: there the work has stopped when the callback returns, and Release only returns an error.
 func (t *Term) Release(ctx context.Context) error {
 	if t.inRun {
 		return errReleaseInRun

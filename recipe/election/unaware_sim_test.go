@@ -11,9 +11,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// Several in the middle of the line leave, as in a deployment. Those behind them do not hear of
-// that at once, but who joins then sees a short line. It must not take an heir for dead that does
-// not know yet that it is the heir, and so does not beat.
+// Several in the middle of the line leave, as in a deployment. Those behind them do not hear of that at
+// once, but a candidate that joins then sees a short line. It must not take for dead an heir that does not
+// beat because it does not know yet that it is the heir.
 func TestAnHeirThatDoesNotKnowYetThatItIsOneIsNotTakenForDead(t *testing.T) {
 	for seed := 0; seed < 10; seed += race.Stride(4) {
 		onStage(t, zktest.Config{Seed: int64(seed)}, func(t *testing.T, s *stage) {

@@ -20,7 +20,7 @@ import (
 //     deletion, or late data, for the former znode fails.
 //   - A session's beat counts for the znode only while its watch stands, see session.HoldNamed.
 
-// enter makes the znode, in place of one that is there if that is ours to replace.
+// enter makes the znode. If there is one already, it replaces that if it may.
 func (st *stay) enter() error {
 	m, s := st.m, st.s
 	if !m.cfg.NoLease {
@@ -158,7 +158,7 @@ func (m *Member) clear(s *session.Session) error {
 	}
 }
 
-// gone tells that the session's end takes the znode.
+// gone returns why the znode stays until the session ends.
 func gone(s *session.Session, err error) error {
 	if s.Err() != nil {
 		return s.Err()

@@ -37,7 +37,7 @@ func (k EventKind) String() string { return enum.Name(k, kinds) }
 // panic in it ends the process. The first 1000 events wait for it; more are dropped, and counted in
 // [MemberStatus.EventsDropped]. No beat, no Leave and no Close waits for f. stop does not wait for a
 // call of f that is under way. There may be any number of subscribers, and none waits for another.
-// Who else is in the group, [Members.Next] tells: that skips states rather than to drop changes.
+// [Members.Next] tells who else is in the group. It may skip states, but never the latest one.
 func (m *Member) Subscribe(f func(Event)) (stop func()) { return m.events.Subscribe(f) }
 
 // Event is a transition of a member. Which fields are set depends on Kind.

@@ -9,20 +9,19 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// A Listing is one period in which a member knows without a gap that it is listed. Work that
-// others hand out to the member belongs to the znode that they saw, and its [Listing.Token] names
-// that. If the next listing has the same token, the znode was there all the time. All methods may
-// be called from any goroutine.
+// A Listing is one period in which a member knows without interruption that it is listed. Others that hand
+// out work to the member have seen a certain znode; [Listing.Token] tells which one. If the next listing
+// has the same token, the znode was there all the time. All methods may be called from any goroutine.
 type Listing struct {
 	held  *held.Held
 	lease bool
 }
 
-// Context ends with the listing: StopBefore before the lease ends, or when the znode is known to
-// be gone, the session or the membership is over. The cause is a [*recipe.Ended]. It has the values
-// of the context that was given to Join. In a process that was paused, the first call of its Err already
-// tells. A context made from it (context.WithTimeout, errgroup.WithContext) is told by a timer, which
-// may be late in such a process: what works under one asks Valid before each unit of work.
+// Context ends with the listing: StopBefore before the lease ends, or when the znode is known to be gone,
+// or the session or the membership is over. The cause is a [*recipe.Ended]. It has the values of the
+// context that was given to Join. In a process that was paused, the first call of its Err already returns
+// the error. A context derived from it (context.WithTimeout, errgroup.WithContext) ends by a timer, which
+// may be late in such a process. So work under a derived context has to ask Valid before each unit of work.
 func (l *Listing) Context() context.Context { return l.held.Context() }
 
 // Valid reports whether the member is listed at this moment, in the sense of [Member.Valid].
@@ -43,7 +42,7 @@ func (l *Listing) Token() int64 { return l.held.Token() }
 // Node is the path of the member's znode.
 func (l *Listing) Node() string { return l.held.Node() }
 
-// noLease is the lease of a member without one. Nothing ends a listing but what is heard.
+// noLease is the lease of a member without one. It never ends a listing.
 type noLease struct{}
 
 func (noLease) Valid() bool              { return false }

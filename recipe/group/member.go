@@ -18,7 +18,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// leaveFor bounds what the closing of a client waits for: the end of its session takes the znode, too.
+// leaveFor bounds how long the closing of a client waits for the deletion: the end of its session deletes
+// the znode, too.
 const leaveFor = 3 * time.Second
 
 // Member is one membership, from [Group.Join] to [Member.Leave], in as many sessions as it takes. All
@@ -88,8 +89,8 @@ func newMember(ctx context.Context, g *Group) *Member {
 	return m
 }
 
-// whyNot returns the error for a wait that ctx has ended. It says what was missing, and what has
-// failed until then.
+// whyNot returns the error for a wait that ctx has ended. It says what was missing, and why the latest
+// attempt failed.
 func (m *Member) whyNot(ctx context.Context, lacking string) error {
 	m.mu.Lock()
 	failure := m.failure
@@ -146,11 +147,11 @@ func (m *Member) Listing(ctx context.Context) (*Listing, error) {
 	}
 }
 
-// Set replaces the member's data. It returns nil when ZooKeeper has them, or later ones. If ctx ends
-// before, the data are written all the same as soon as that is possible, unless a later Set replaces
-// them, or they are refused; the data before stay then. Data that somebody else writes to the znode
-// are replaced by the member's. The error wraps the cause of ctx; the cause of [Member.Context] when the
-// membership is over; or why the data were refused, such as zk.ErrNoAuth.
+// Set replaces the member's data. It returns nil when ZooKeeper has them, or later ones. If ctx ends before
+// that, the data are still written as soon as possible, unless a later Set replaces them. If the data are
+// refused, the earlier data stay. Data that somebody else writes to the znode are replaced by the member's.
+// The error wraps the cause of ctx; the cause of [Member.Context] when the membership is over; or why the
+// data were refused, such as zk.ErrNoAuth.
 func (m *Member) Set(ctx context.Context, data []byte) error {
 	if m.cfg.Style == StyleParty {
 		return errors.New("group: a member of StyleParty has no data: its znode holds the ID")
@@ -181,11 +182,11 @@ func (m *Member) Set(ctx context.Context, data []byte) error {
 	}
 }
 
-// Leave ends the membership: Valid is false from now on, then the znode is deleted. It returns nil
-// when the znode is gone. If ctx ends before, the deletion goes on in the background, and
-// [session.Client.Close] waits for it. Leave may be called more than once, also when the membership
-// is over already. The error wraps the cause of ctx, or the reason why the znode stays until its session
-// ends, such as [session.ErrClosed] when the client was closed while no server answered.
+// Leave ends the membership: Valid is false from now on, then the znode is deleted. It returns nil when the
+// znode is gone. If ctx ends before that, the deletion goes on in the background, and
+// [session.Client.Close] waits for it. Leave may be called more than once, also when the membership is over
+// already. The error wraps the cause of ctx, or the reason why the znode stays until its session ends, such
+// as [session.ErrClosed] when the client was closed while no server answered.
 func (m *Member) Leave(ctx context.Context) error {
 	m.quit(&recipe.Ended{Reason: recipe.ReasonReleased})
 	select {

@@ -172,8 +172,8 @@ func (m *Members) ended() {
 	m.update(func() { m.err = err })
 }
 
-// hopeless reports whether the group cannot be read at all. What could be read once may be hidden
-// for a while only.
+// hopeless reports whether the group cannot be read at all. If it could be read before, it may be hidden
+// only for a while.
 func (m *Members) hopeless(err error) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -50,8 +50,8 @@ func TestTheAgeIsNotProvedByAServerThatIsCutOff(t *testing.T) {
 	}
 }
 
-// Whatever a call was told to be done before Fresh began is in its list, and whatever was done before
-// AsOf is in any list, at servers that lag by different times, with connections that break.
+// All that was acknowledged before Fresh began is in its list, and all that was acknowledged before AsOf is
+// in any list, at servers that lag by different times, with connections that break.
 func TestAListHasAllThatWasAcknowledgedBeforeItsAge(t *testing.T) {
 	for seed := int64(0); seed < 40; seed += int64(race.Stride(4)) {
 		onStage(t, seed, func(t *testing.T, s *stage) {

@@ -12,7 +12,7 @@ import (
 type MemberStatus struct {
 	// Path is the group's, ID the member's, Node that of its znode.
 	Path, ID, Node string
-	// Listed is whether it knows that it is listed, Since since when that is so, or is not.
+	// Listed is whether it knows that it is listed. Since is when Listed changed last.
 	Listed bool
 	Since  time.Time
 	// Session, Token and LeaseRemaining are of the present listing, 0 without one. LeaseRemaining
@@ -20,8 +20,8 @@ type MemberStatus struct {
 	Session        int64
 	Token          int64
 	LeaseRemaining time.Duration
-	// Listings is how many listings have begun, with Znodes different znodes: one more of either
-	// than there were interruptions.
+	// Listings is how many listings have begun. Znodes is how many different znodes they had. Each
+	// after the first followed an interruption.
 	Listings, Znodes uint64
 	// Ended is how many listings are over, by reason. LastReason is that of the latest, 0 before.
 	Ended      map[recipe.Reason]uint64

@@ -56,7 +56,7 @@ func (m *Member) run() {
 	}
 }
 
-// over lets go of everything.
+// over ends all that belongs to the membership.
 func (m *Member) over(unbind func() bool) {
 	unbind()
 	m.tell(Event{Kind: EventOver, Err: context.Cause(m.ctx)})
@@ -184,7 +184,7 @@ func (st *stay) look(ctx context.Context) error {
 	return nil
 }
 
-// recheck asks whether the znode is as it was: an event may have got lost.
+// recheck asks whether the znode is as it was: an event may have been lost.
 func (st *stay) recheck(ctx context.Context) error {
 	if st.s.State() != session.StateConnected {
 		return nil
@@ -202,8 +202,8 @@ func (st *stay) begin() {
 	st.hold, st.held, st.holdAgain = st.s.HoldNamed(st.own, st.token, st.m.wake), st.m.clock.Now(), clock.Instant{}
 }
 
-// unheld draws the conclusion from a place that cannot be held. If only the permission is lacking,
-// the member stays listed without being sure of it, and tries again.
+// unheld handles a place that cannot be held. If only a permission is missing, the member stays listed
+// without being sure of it, and tries again.
 func (st *stay) unheld(err error) error {
 	if errors.Is(err, zk.ErrNoNode) {
 		return errGone
@@ -272,7 +272,7 @@ func (st *stay) unlist(err error) {
 	case st.s.Err() != nil:
 		l.end(recipe.ReasonSessionLost, st.s.Err())
 	case st.m.ctx.Err() == nil:
-		l.end(recipe.ReasonLeaseExpired, err) // it is not looked after any more
+		l.end(recipe.ReasonLeaseExpired, err) // nobody checks it any more
 	}
 	st.listing = nil
 	st.m.update(func() { st.m.listing = nil })

@@ -117,8 +117,8 @@ func (v *view) next() time.Duration {
 	return max(wait, time.Millisecond)
 }
 
-// refresh reads what may have changed. check makes it ask whether the list is what it was, whatever
-// the watch has told.
+// refresh reads what may have changed. If check is true, it also asks whether the list is what it was,
+// whatever the watch has told.
 func (v *view) refresh(ctx context.Context, check bool) error {
 	now := v.m.clock.Now()
 	if check || v.checked.Add(v.s.Timeout()).Passed(now) {
@@ -144,7 +144,7 @@ func sameList(a, b zk.Stat) bool {
 	return a.Czxid == b.Czxid && a.Pzxid == b.Pzxid && a.Cversion == b.Cversion && a.NumChildren == b.NumChildren
 }
 
-// readList reads the list, and begins and ends to watch members.
+// readList reads the list. It begins to watch new members, and ends to watch those that are gone.
 func (v *view) readList(ctx context.Context) error {
 	names, stat, err := v.list.Children(ctx)
 	v.missing = errors.Is(err, zk.ErrNoNode)
@@ -171,7 +171,7 @@ func (v *view) readList(ctx context.Context) error {
 // maxReads bounds the reads of members that are outstanding at the same time.
 const maxReads = 32
 
-// readMembers reads the members whose znodes are not watched, as those that have changed.
+// readMembers reads the members whose znodes are not watched, such as those that have changed.
 func (v *view) readMembers(ctx context.Context) error {
 	var (
 		mu    sync.Mutex // guards first

@@ -28,9 +28,10 @@ type Set struct {
 // each other, in any order of the arguments. While it waits for one lock, it stands in the lines
 // of the others, and later contenders there wait, too.
 //
-// ctx and the errors are those of [Lock.Acquire]; on an error nothing is held. There is no nesting:
-// under the context of a Held of one of the locks it returns [ErrNested] or [ErrUpgrade]. Locks of
-// other libraries that are taken one by one can wait for ours and we for them.
+// ctx and the errors are those of [Lock.Acquire]; on an error nothing is held. There is no nesting: under
+// the context of a Held of one of the locks it returns [ErrNested] or [ErrUpgrade]. Locks of other
+// libraries that are taken one by one can cause a deadlock: one of them waits for ours, and ours for
+// another.
 func All(ctx context.Context, locks ...*Lock) (*Set, error) {
 	if err := checkAll(ctx, locks); err != nil {
 		return nil, err
@@ -43,7 +44,8 @@ func All(ctx context.Context, locks ...*Lock) (*Set, error) {
 	first := &contender{Lock: locks[0], claim: open[0], values: ctx, life: l}
 	win := func(ctx context.Context, last *life.Failure) (set *Set, err error) {
 		defer l.End() // each of what is held has its own
-		err = first.again(ctx, last, func() (err error) {
+		first.last = last
+		err = first.again(ctx, func() (err error) {
 			set, err = first.attemptAll(ctx, locks, open)
 			first.claim = open[0]
 			return err
@@ -106,7 +108,7 @@ func (c *contender) attemptAll(ctx context.Context, locks []*Lock, open []*claim
 	all := make([]*contender, len(locks))
 	cfgs := make([]line.Config, len(locks))
 	for i, l := range locks {
-		all[i] = &contender{Lock: l, claim: open[i], values: c.values}
+		all[i] = &contender{Lock: l, claim: open[i], values: c.values, last: c.last}
 		cfgs[i] = all[i].place()
 	}
 	stays, err := stay.EnterAll(ctx, s, cfgs)
@@ -193,8 +195,8 @@ func (s *Set) check() {
 func (s *Set) Held() []*Held { return s.helds }
 
 // Context is cancelled when one of the locks is not held any more; context.Cause tells why, as a
-// [*recipe.Ended]. See [Held.Context]. A context made from it is told by a timer, which may be late
-// in a process that was paused.
+// [*recipe.Ended]. See [Held.Context]. A context derived from it ends by a timer, which may be late in a
+// process that was paused.
 func (s *Set) Context() context.Context { return s.ctx }
 
 // Valid reports whether all locks are held at this moment. See [Held.Valid].

@@ -49,9 +49,9 @@ type Config struct {
 	// the lease, D. Default D/16.
 	StopBefore time.Duration
 
-	// DrainTimeout applies when a Held's context was cancelled because Do's context ended or the
-	// client was closed. It is how long the lock then waits for its release, before it is
-	// released without it. Default 30 s.
+	// DrainTimeout is for a Held that has ended before its Release, for example because Do's
+	// context ended or the client was closed. It is how long the lock then waits for the release
+	// before its znode is deleted without it. Default 30 s.
 	DrainTimeout time.Duration
 
 	// Reentrant lets Acquire succeed at once under the context of a [Held] of the same lock. The

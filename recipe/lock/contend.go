@@ -2,6 +2,7 @@ package lock
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
@@ -36,14 +37,16 @@ type contender struct {
 	claim  *claims.Claim
 	values context.Context // of the caller; what is held has its values
 	life   *life.Life
+	last   *life.Failure // what it has failed of last, or waits for
 	try    bool
 }
 
-// win joins the line and waits in it, as often as it takes. ctx bounds that.
+// win joins the line and waits in it, again and again until it holds the lock. ctx bounds that.
 func (c *contender) win(ctx context.Context, last *life.Failure) (*Held, error) {
 	asked := c.clock.Now()
+	c.last = last
 	var at *holding
-	err := c.again(ctx, last, func() (err error) {
+	err := c.again(ctx, func() (err error) {
 		at, err = c.attempt(ctx)
 		return err
 	})
@@ -57,7 +60,7 @@ func (c *contender) win(ctx context.Context, last *life.Failure) (*Held, error) 
 }
 
 // again makes attempts until one succeeds, or another would not help.
-func (c *contender) again(ctx context.Context, last *life.Failure, attempt func() error) error {
+func (c *contender) again(ctx context.Context, attempt func() error) error {
 	pause := retry.New(c.clock, firstDelay, longestDelay)
 	for {
 		begun := c.clock.Now()
@@ -71,7 +74,7 @@ func (c *contender) again(ctx context.Context, last *life.Failure, attempt func(
 			c.log.Error("cannot join", "err", err)
 			return &recipe.PermanentError{Path: c.path, Err: err}
 		}
-		last.Set(err)
+		c.last.Set(err)
 		if c.clock.Now().Sub(begun) >= c.client.Status().Timeout {
 			pause.Reset()
 		}
@@ -101,7 +104,7 @@ func (c *contender) attempt(ctx context.Context) (*holding, error) {
 	}
 	at, err := c.wait(ctx, st)
 	if err != nil {
-		c.leave(ctx, st, err == line.ErrGone) // not errors.Is: what a cause of the user's wraps decides nothing
+		c.leave(ctx, st, err == line.ErrGone) // not errors.Is: a cause of the user's may wrap anything
 		return nil, err
 	}
 	return at, nil
@@ -167,7 +170,7 @@ func (c *contender) wait(ctx context.Context, st *stay.Stay) (*holding, error) {
 		Clock: c.clock, Need: tenure.StopBefore(c.cfg.StopBefore, st.S.LeaseTime()),
 		Tell: func(last, now line.Standing) {
 			c.tell(st, last, now)
-			if c.try && (now.Position > 0 || now.Waits > 0) {
+			if c.try && now.Position > 0 {
 				giveUp(ErrBusy)
 			}
 		},
@@ -209,6 +212,7 @@ func (c *contender) tell(st *stay.Stay, last, now line.Standing) {
 	}
 	if now.Waits > 0 && last.Waits == 0 {
 		c.claim.Withheld()
+		c.last.Set(fmt.Errorf("lock: next, but the lease of one that has gone without an announcement may run for %v", now.Waits))
 		c.log.Info("next, but a lease may run still", "session", hex(st.S.ID()), "node", st.Path(), "wait", now.Waits)
 		c.send(Event{Kind: EventWithheld, Session: st.S.ID(), Node: st.Path(), Delay: now.Waits})
 	}

@@ -34,7 +34,7 @@ func TestDoReportsALoss(t *testing.T) {
 	})
 }
 
-// The lock is kept while f stops, whatever it was told by.
+// The lock is kept until f has stopped, whatever has told it to stop.
 func TestDoKeepsTheLockUntilTheWorkHasStopped(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a, b := s.process("a"), s.process("b")

@@ -20,8 +20,8 @@
 // holder does not wait for it. A contender of another library in the same line keeps only that
 // library's promises. When somebody deletes the lock's path with its contents, two contenders may
 // hold the lock for at most one lease. The fencing token protects against all of these. A lease
-// without a token is not enough: a holder may stand still between its look at Valid and its write,
-// and nothing but the place that is written to can refuse that write.
+// without a token is not enough: a holder may stand still between its call of Valid and its write,
+// and only the place that is written to can refuse that write.
 //
 // # What is promised
 //
@@ -42,11 +42,12 @@
 //     that came before it, a writer for all that came before it, so that neither starves.
 //   - Nothing is left behind. A contender that gives up, by its context or otherwise, leaves no
 //     znode, and the contender behind it does not wait for a lease.
-//   - Cost. To acquire a free lock takes one write and one round of three reads, or of two within a lease
-//     of the last release. To release it takes one write. The next contender reads nothing before it
-//     holds the lock. The number of other locks does not matter. With its first lock, a session also
-//     creates its heartbeat, once. While a session holds locks, or is next for one, it writes 4
-//     times per D in all. Afterwards it does not write. A release wakes one contender, or all
+//   - Cost. To acquire a free lock takes one write and three small reads, or only one within a lease of
+//     the last release by the same Lock. It takes one read more if others have written the record since,
+//     and one if the lock is held for longer than D/16. To release it takes one write. The next contender
+//     reads nothing before it holds the lock. The number of other locks does not matter. With its first
+//     lock, a session also creates its heartbeat, once. While a session holds locks, or is next for one,
+//     it writes 4 times per D in all. Afterwards it does not write. A release wakes one contender, or all
 //     readers that are next. Waiting readers with one writer ahead write 4 times per D as well.
 //
 // The assumptions are those of package election.
@@ -80,6 +81,6 @@
 //
 // Contenders named as by Curator's InterProcessMutex and InterProcessReadWriteLock, zk.Lock and
 // kazoo's Lock, ReadLock and WriteLock are honoured in one line with ours, Curator's downgrade
-// included. They honour only the names they know: set Config.Style to theirs. They have no heartbeat:
+// included. They honour only the names that they know: set Config.Style to theirs. They have no heartbeat:
 // when one of them has crashed, its session has to expire.
 package lock

@@ -3,8 +3,7 @@ package lock
 import "errors"
 
 var (
-	// ErrBusy is the answer of TryAcquire when another holds the lock, or stands in line for it,
-	// or may still hold it because its departure was not announced.
+	// ErrBusy is the answer of TryAcquire when another holds the lock, or stands in line for it.
 	ErrBusy = errors.New("lock: busy")
 	// ErrNested: the context that was given comes from a [Held] of the same lock, so that waiting
 	// would never end. See [Config.Reentrant].

@@ -10,7 +10,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// Whatever happens at whichever request of one who acquires and releases a lock: nothing is left
+// A fault may happen at any request of a contender that acquires and releases a lock. Nothing is left
 // behind, the next in line comes in its time, and the lock can be acquired again.
 func TestNothingIsLeftWhateverHappensAtEveryRequest(t *testing.T) {
 	faults := map[string]func(s *stage, cancel func()){

@@ -22,12 +22,12 @@ type Held struct {
 	released atomic.Bool
 }
 
-// Context is cancelled when the lock is not held any more; context.Cause tells why, as an
-// [*Ended]. It has the values of the context that Acquire was given, and does not end with that.
-// Where the lease runs out it is cancelled StopBefore earlier than that, which is the time for
-// work in progress to stop. In a process that was paused past the end, the first call of its Err
-// already tells. A context made from it (context.WithTimeout, errgroup.WithContext) is told by a timer,
-// which may be late in such a process: what works under one asks Valid before each unit of work.
+// Context is cancelled when the lock is not held any more; context.Cause tells why, as an [*Ended]. It has
+// the values of the context that Acquire was given, and does not end with that. If the lease runs out, it
+// is cancelled StopBefore earlier, which is the time for work in progress to stop. In a process that was
+// paused past the end, the first call of its Err already returns the error. A context derived from it
+// (context.WithTimeout, errgroup.WithContext) ends by a timer, which may be late in such a process. So work
+// under a derived context has to ask Valid before each unit of work.
 func (h *Held) Context() context.Context { return h.at.Context() }
 
 // Valid reports whether the lock is held at this moment, so that no other contender of this
@@ -57,10 +57,10 @@ func (h *Held) Token() int64 { return h.at.Token() }
 // Node is the path of the holder's znode.
 func (h *Held) Node() string { return h.at.Node() }
 
-// Multi carries out ZooKeeper operations, all or none, if the holder's znode still exists at that
-// moment: it can never land when another holds the lock. The operations are zk's; the results are
-// theirs. The error is [recipe.ErrNotHeld] when the lock is not held any more, in which case nothing
-// was done; see [session.OutcomeOf] for others.
+// Multi carries out ZooKeeper operations, all or none, if the holder's znode still exists at that moment:
+// it is never carried out while another holds the lock. The operations are zk's; the results are theirs.
+// The error is [recipe.ErrNotHeld] when the lock is not held any more, in which case nothing was done; see
+// [session.OutcomeOf] for others.
 func (h *Held) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
 	if h.released.Load() {
 		return nil, recipe.ErrNotHeld
@@ -127,7 +127,7 @@ func (h *holding) acquired(waited time.Duration) {
 	h.lock.send(Event{Kind: EventAcquired, Session: h.st.S.ID(), Node: h.Node(), Token: h.Token(), Held: h.first, Waited: waited})
 }
 
-// lost returns why it ended if another may have held the lock before it was released.
+// lost returns why it ended, if another may have held the lock before it was released.
 func (h *holding) lost() *recipe.Ended {
 	if e := h.Ended(); e != nil && (!e.Reason.Chosen() || h.late.Load()) {
 		return e
@@ -165,7 +165,7 @@ func (h *holding) again() bool {
 	return true
 }
 
-// revoke tells that somebody asks to let go, the first time.
+// revoke reports that somebody asks for the release, the first time.
 func (h *holding) revoke() {
 	h.revoked.Do(func() {
 		h.lock.log.Info("somebody asks to let go", "session", hex(h.st.S.ID()), "node", h.Node())

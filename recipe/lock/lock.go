@@ -70,7 +70,7 @@ func New(client *session.Client, path string, cfg Config) (*Lock, error) {
 func (l *Lock) Path() string { return l.path }
 
 // Status returns how the lock stands in this process: what is held, what waits, and totals. It never
-// blocks. Who else holds it or waits for it, [Lock.Contenders] tells.
+// blocks. [Lock.Contenders] tells who else holds it or waits for it.
 func (l *Lock) Status() recipe.Status {
 	st := l.book.Status()
 	st.Path, st.ID, st.Reader, st.EventsDropped = l.path, l.cfg.ID, l.shared, l.events.Dropped()
@@ -88,13 +88,19 @@ func (l *Lock) Status() recipe.Status {
 // lock Acquire returns [ErrNested] or [ErrUpgrade] at once, unless [Config.Reentrant] is set.
 func (l *Lock) Acquire(ctx context.Context) (*Held, error) { return l.acquire(ctx, false) }
 
-// TryAcquire is Acquire that does not wait for others: the error is [ErrBusy] when the lock was
-// not free. It waits for a session, though, and for answers, as long as ctx lasts. When somebody
-// holds the lock or waits for it, nothing is written, and the record is not read. So an error that
-// trying again cannot cure, as a [recipe.LeaseError], comes only when the lock is free; Acquire
-// returns it at once. What it finds is as new as the call, with one
-// exception: a server that has just ceased to lead the ensemble does not know that for up to syncLimit
-// ticks. Until then it may answer ErrBusy although the lock has been released.
+// TryAcquire is Acquire that does not wait for others: the error is [ErrBusy] when somebody holds the lock
+// or waits for it. Then nothing is written, and the record is not read. So an error that trying again
+// cannot cure, as a [recipe.LeaseError], comes only when the lock is free; Acquire returns it at once.
+// TryAcquire still waits for a session and for answers, as long as ctx lasts.
+//
+// It also waits for a lease. When the last holder has crashed, and its session has expired, nobody is in
+// the line, but that holder may still count the lock as held for the rest of its lease. Then TryAcquire
+// waits for 4.25 s at the default lease (17/16 of it). A shorter ctx ends that wait, and the next call
+// begins it again. So calls in a loop need a ctx that lasts longer.
+//
+// What it finds is as new as the call, with one exception: a server that has just ceased to lead the
+// ensemble does not know that for up to syncLimit ticks. Until then it may answer ErrBusy although the
+// lock has been released.
 func (l *Lock) TryAcquire(ctx context.Context) (*Held, error) { return l.acquire(ctx, true) }
 
 // Do acquires the lock, calls f, and releases the lock when f has returned. The context that f is

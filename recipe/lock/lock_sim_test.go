@@ -72,7 +72,8 @@ func TestContendersOfOneProcessExcludeEachOther(t *testing.T) {
 	})
 }
 
-// Who gives up tells so: neither the next in line nor who joins later waits for a lease.
+// A contender that gives up announces it: neither the next in line nor one that joins later waits for a
+// lease.
 func TestWhoGivesUpDelaysNobody(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a, b, c, d := s.process("a"), s.process("b"), s.process("c"), s.process("d")

@@ -90,7 +90,7 @@ func TestALateGuardedWriteDoesNotLand(t *testing.T) {
 	})
 }
 
-// A path that goes with each holder, contenders that come in that moment, and no error of theirs.
+// The path is deleted with each holder. Contenders that come at that moment get no error.
 func TestContendersForAPathThatComesAndGoes(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		const n, rounds = 3, 50

@@ -8,7 +8,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// The places of a set have the same name in all lines. The end of one of them is none of the others.
+// The places of a set have the same name in all lines. The end of one of them is not the end of the others.
 func TestTheNoticeOfOneLockOfASetIsNotThatOfAnother(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a, w := s.Client("a"), s.Client("w")

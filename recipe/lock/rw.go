@@ -73,7 +73,7 @@ func (h *Held) Downgrade(ctx context.Context) (*Held, error) {
 	case <-d.done:
 		return d.held, d.err
 	case <-ctx.Done():
-		go func() { // who asked has gone
+		go func() { // nobody waits for the reader
 			if <-d.done; d.held != nil {
 				d.held.Release(ctx)
 			}

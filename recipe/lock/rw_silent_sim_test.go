@@ -58,7 +58,7 @@ func TestAReaderDoesNotJoinAVanishedWriter(t *testing.T) {
 	})
 }
 
-// Who is silent is replaced after its lease: a reader by the writer behind, a writer by readers.
+// A silent contender is replaced after its lease: a reader by the writer behind, a writer by readers.
 func TestSilentHoldersOfARWAreReplaced(t *testing.T) {
 	for name, c := range map[string]struct{ silent, next bool }{
 		"a reader, by a writer": {reading, writing}, "a writer, by readers": {writing, reading}, "a writer, by a writer": {writing, writing},
@@ -88,7 +88,7 @@ func TestSilentHoldersOfARWAreReplaced(t *testing.T) {
 	}
 }
 
-// Waiting ones that nobody may listen to are not taken for dead, whatever else their sessions have
+// Waiting contenders that nobody may listen to are not taken for dead, whatever else their sessions have
 // done.
 func TestNobodyWhoOnlyWaitsIsTakenForSilent(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {

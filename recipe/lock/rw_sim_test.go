@@ -10,8 +10,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// Whatever the order in which six come: each block of readers, and each writer, comes in its turn,
-// when all before it have left, and at once.
+// Six contenders come, in any order of readers and writers. Each block of readers, and each writer, holds
+// the lock in its turn: at once when all before it have left.
 func TestReadersAndWritersTakeTurns(t *testing.T) {
 	for order := range 1 << 6 {
 		if testing.Short() && order%5 > 0 {

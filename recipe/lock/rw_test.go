@@ -53,7 +53,7 @@ func (b *rwProcess) acquire(read bool) *lock.Held { b.s.T.Helper(); return <-b.s
 
 const reading, writing = true, false
 
-// soon is when something needs no lease to lapse.
+// soon is the time for what need not wait for a lease to lapse.
 func soon(t *testing.T, what string, f func()) {
 	t.Helper()
 	begun := time.Now()

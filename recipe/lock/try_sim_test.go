@@ -3,6 +3,7 @@ package lock_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,25 +62,40 @@ func TestTryTellsOfALeaseThatIsTooLongWhenTheLockIsFree(t *testing.T) {
 	})
 }
 
-// A lease may run although nobody stands in line.
-func TestTryDoesNotWaitForALeaseThatMayRun(t *testing.T) {
+// Nobody is in the line when a holder has crashed and its session has expired, but its lease may run. No
+// other contender is needed for the lock to be free again.
+func TestTryWaitsForALeaseThatMayRun(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.process("a"), s.process("b")
-		h := a.acquire()
-		if err := s.Admin().Delete(t.Context(), h.Node(), -1); err != nil {
-			t.Fatal(err)
-		}
+		a, b, c := s.process("a"), s.process("b"), s.process("c")
+		s.Session(c.client)
+		old := a.acquire()
+		a.host.Drop()
 		begun := time.Now()
-		_, err := b.TryAcquire(t.Context())
-		want(t, err, lock.ErrBusy)
-		if took := time.Since(begun); took > stageD/4 {
+		s.ExpireSession(s.Session(a.client).ID())
+		ctx, cancel := context.WithTimeout(t.Context(), stageD/4)
+		_, err := b.TryAcquire(ctx)
+		cancel()
+		want(t, err, context.DeadlineExceeded)
+		if err != nil && !strings.Contains(err.Error(), "lease") {
+			t.Errorf("%v does not say what it has waited for", err)
+		}
+		if !old.Valid() {
+			t.Error("the lease has not outlived the session: nothing is shown")
+		}
+		for len(s.inLine()) > 0 { // its znode is deleted in the background
+			time.Sleep(time.Millisecond)
+		}
+		second := s.begin("b", b.TryAcquire, false) // it compares with the old one
+		for len(s.inLine()) == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		_, err = c.TryAcquire(t.Context())
+		want(t, err, lock.ErrBusy) // another waits
+		h := <-second
+		if took := time.Since(begun); took > 2*stageD {
 			t.Errorf("it took %v", took)
 		}
-		second := b.acquire()
-		if took := time.Since(begun); took < stageD {
-			t.Errorf("held again after %v, within the lease", took)
-		}
-		release(t, second)
+		release(t, h)
 	})
 }
 

@@ -49,13 +49,19 @@ func (s *Semaphore) AcquireN(ctx context.Context, n int) (*Permit, error) {
 }
 
 // TryAcquire acquires a permit if one is free and nobody waits for it, and returns [ErrBusy]
-// otherwise. If none is free it writes nothing. What it finds is as new as the call, with one
-// exception: a server that has just ceased to lead the ensemble does not know that for up to syncLimit
-// ticks. Until then it may answer ErrBusy although a permit has been released.
+// otherwise. If none is free it writes nothing.
+//
+// It waits for a lease. When a holder has crashed, and its session has expired, its permit is free for
+// others, but that holder may still count it as valid for the rest of its lease. Then TryAcquire waits for
+// 4.25 s at the default lease (17/16 of it). A shorter ctx ends that wait, and the next call begins it
+// again. So calls in a loop need a ctx that lasts longer.
+//
+// What it finds is as new as the call, with one exception: a server that has just ceased to lead the
+// ensemble does not know that for up to syncLimit ticks. Until then it may answer ErrBusy although a
+// permit has been released.
 func (s *Semaphore) TryAcquire(ctx context.Context) (*Permit, error) { return s.acquire(ctx, 1, true) }
 
-// acquiring is one Acquire at work. It goes on until it has cleaned up, though its caller may have
-// left.
+// acquiring is one Acquire at work. It goes on until it has cleaned up, also if its caller has left.
 type acquiring struct {
 	*Semaphore
 	claim  *claims.Claim
@@ -64,15 +70,17 @@ type acquiring struct {
 	begun  clock.Instant
 	n      int
 	try    bool
+	last   *life.Failure // what it has failed of last, or waits for
 }
 
 func (s *Semaphore) acquire(ctx context.Context, n int, try bool) (*Permit, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	a := &acquiring{s, s.book.Begin(), life.Begin(context.WithoutCancel(ctx), s.client), ctx, s.clock.Now(), n, try}
+	a := &acquiring{s, s.book.Begin(), life.Begin(context.WithoutCancel(ctx), s.client), ctx, s.clock.Now(), n, try, nil}
 	win := func(ctx context.Context, last *life.Failure) (*Permit, error) {
-		p, err := a.win(ctx, last)
+		a.last = last
+		p, err := a.win(ctx)
 		if err != nil {
 			a.claim.GaveUp(err == ErrBusy)
 		}
@@ -85,12 +93,12 @@ func (s *Semaphore) acquire(ctx context.Context, n int, try bool) (*Permit, erro
 }
 
 // win tries until there is a permit.
-func (a *acquiring) win(ctx context.Context, last *life.Failure) (*Permit, error) {
+func (a *acquiring) win(ctx context.Context) (*Permit, error) {
 	pause := retry.New(a.clock, firstDelay, longestDelay)
 	for {
 		begun := a.clock.Now()
 		s, err := a.life.Session(ctx, func(err error) {
-			last.Set(err)
+			a.last.Set(err)
 			a.often.Warn("no session", "err", err)
 			a.failed(err, 0)
 		})
@@ -109,7 +117,7 @@ func (a *acquiring) win(ctx context.Context, last *life.Failure) (*Permit, error
 			a.log.Error("cannot acquire", "err", err)
 			return nil, &recipe.PermanentError{Path: a.path, Err: err}
 		}
-		last.Set(err)
+		a.last.Set(err)
 		if a.clock.Now().Sub(begun) >= a.client.Status().Timeout {
 			pause.Reset()
 		}
@@ -246,8 +254,8 @@ func (a *acquiring) reachFront(ctx context.Context, st *stay.Stay) error {
 	}
 }
 
-// enter creates the znodes of the permit and waits until it is admitted, where waits says that it
-// may. When it fails, the znodes are deleted.
+// enter creates the znodes of the permit, and waits until it is admitted, if waits is true. When it fails,
+// the znodes are deleted.
 func (a *acquiring) enter(ctx context.Context, s *session.Session, waits bool) (*Permit, error) {
 	paths, err := a.createPlaces(ctx, s)
 	if len(paths) == 0 {
@@ -269,8 +277,8 @@ func (a *acquiring) enter(ctx context.Context, s *session.Session, waits bool) (
 	return permit, err
 }
 
-// createPlaces creates the znodes. When ctx ends it sees the create through that is under way: a
-// znode whose create is known can be deleted with an announcement, so that nobody waits for it.
+// createPlaces creates the znodes. When ctx ends, it waits for the create that is under way: a znode whose
+// create is known can be deleted with an announcement, so that nobody waits for it.
 func (a *acquiring) createPlaces(ctx context.Context, s *session.Session) (paths []string, err error) {
 	bound, cancel := life.Within(context.WithoutCancel(ctx), a.clock, 2*s.Timeout())
 	defer cancel()
@@ -285,7 +293,7 @@ func (a *acquiring) createPlaces(ctx context.Context, s *session.Session) (paths
 	return paths, err
 }
 
-// seeThrough is how long a create may take whose caller has left.
+// seeThrough is how long it waits for a create whose caller has left.
 const seeThrough = 3 * time.Second
 
 // hold waits until a permit may be held, and begins to hold it.
@@ -297,7 +305,7 @@ func (a *acquiring) hold(ctx context.Context, p *place, waits bool) (*Permit, er
 		Clock: a.clock, Need: tenure.StopBefore(a.cfg.StopBefore, p.s.LeaseTime()),
 		Tell: func(last, now line.Standing) {
 			a.tell(p.s, a.leases, last, now)
-			if !waits && now.Position > 0 {
+			if !waits && now.Position > 0 && (now.Waits == 0 || !a.try) {
 				giveUp(ErrBusy)
 			}
 		},
@@ -359,6 +367,7 @@ func (a *acquiring) tell(s *session.Session, dir string, last, now line.Standing
 	}
 	if now.Waits > 0 && last.Waits == 0 && dir == a.leases {
 		a.claim.Withheld()
+		a.last.Set(fmt.Errorf("semaphore: there is room, but the lease of one that has gone without an announcement may run for %v", now.Waits))
 		a.log.Info("there is room, but a lease may run still", "session", hex(s.ID()), "wait", now.Waits)
 		a.send(Event{Kind: EventWithheld, Session: s.ID(), Delay: now.Waits})
 	}

@@ -196,7 +196,7 @@ func TestSlotsThatAreTakenAtTheSameTime(t *testing.T) {
 	}
 }
 
-// Who holds a slot is in the record. When somebody has emptied it, nobody knows.
+// The record tells who holds a slot. When somebody has emptied it, nobody knows that.
 func TestAnEmptiedRecordGivesNoSlots(t *testing.T) {
 	onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
 		admin, a, b := s.Admin(), s.process("a", slotted), s.process("b", slotted)

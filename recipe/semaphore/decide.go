@@ -23,7 +23,7 @@ type standing struct {
 	older      int                 // older permits in a list that contains our own, not known to be gone
 	gone       []departure         // older ones that are gone, and not known to be over
 	beats      []session.Heartbeat // of the sessions of some of the older ones
-	fresh      bool                // the size is that of less than a lease ago
+	fresh      bool                // the size is watched, or was read less than a lease ago
 	admitted   bool                // it has been handed out already
 	armed      bool                // the server will tell of the own znode's deletion
 	slotted    bool                // it has the slots that it needs, or needs none
@@ -54,8 +54,8 @@ func (a action) String() string {
 // never is a wait that only an event ends.
 const never = time.Duration(1<<63 - 1)
 
-// decision is what to do, for actWait after what time to decide again, and for those that take over
-// by which of the heartbeats.
+// decision is what to do. For actWait it has the time after which to decide again. For an action that takes
+// over it has the index of the heartbeat.
 type decision struct {
 	action action
 	wait   time.Duration
@@ -106,7 +106,7 @@ func decide(st standing, now clock.Instant) decision {
 	return decision{action: actAdmit}
 }
 
-// overtake is what to do about those that are in the way.
+// overtake returns what to do about those that are in the way.
 func (st standing) overtake(wait time.Duration) decision {
 	for i, heard := range st.beats {
 		switch heard.State {

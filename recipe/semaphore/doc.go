@@ -20,10 +20,10 @@
 // Code that ignores its permit's context is not stopped. After a lost lease, or after DrainTimeout,
 // the next permit does not wait for it. A permit of another library on the same path keeps only
 // that library's promises. When somebody deletes the path with its contents, more permits than size
-// may be held, and two with the same slot, for at most one lease. The token of a permit without a slot fences nothing, unless
-// the size is 1. With a larger size, the permit with the smaller token may still be held. When the
-// size is made smaller, an Acquire that was about to succeed may still do so within the length of a
-// lease.
+// may be held, and two with the same slot, for at most one lease. The token of a permit without a slot
+// fences nothing, unless the size is 1. With a larger size, the permit with the smaller token may still
+// be held. When the size is made smaller, an Acquire that was about to succeed may still do so within
+// the length of a lease.
 //
 // # What is promised
 //
@@ -59,11 +59,11 @@
 //   - the older ones that have left the list, and those whose numbers were never in it, until
 //     4.25 s (17/16 D) after that was seen. Their processes may count them as held for that long.
 //
-// A permit of either kind does not count any more once it has announced its end. The data of leases are a record of the numbers that
-// are over. When a permit ends, it becomes invalid first. Then one transaction writes its number
-// there and deletes its znode.
+// A permit of either kind does not count any more once it has announced its end. The data of leases are
+// a record of the numbers that are over. When a permit ends, it becomes invalid first. Then one
+// transaction writes its number there and deletes its znode.
 //
-// Of two permits, the younger one counts the older one. So no more than size can be admitted, also
+// A younger permit counts every older one. So no more than size can be admitted, also
 // when many znodes are created at the same time. The line is not needed for that. It keeps the order,
 // and lets only one process wait at leases. If nobody waits and there is room, an Acquire does not
 // join the line.
@@ -95,8 +95,8 @@
 //   - the context of an Acquire ends: it returns at once, and what it has created is deleted in the
 //     background, with an announcement, so that nobody waits for it;
 //   - somebody writes something else into the record: Acquire returns a [DataError]. Permits that
-//     are held go on. When it is empty a new record is written. Nobody can get a slot by that one,
-//     because the holders of slots are lost with the old one.
+//     are held go on. When it is empty a new record is written. Nobody gets a slot by the new
+//     record, because the old one told who holds slots, and is lost.
 //
 // # Other libraries
 //

@@ -8,7 +8,7 @@ import (
 // ErrBusy is the error of TryAcquire when no permit is free, or somebody waits for one.
 var ErrBusy = errors.New("semaphore: no permit is free")
 
-// errNoSlots: somebody has written the record by hand. Those who hold slots are not in it.
+// errNoSlots: somebody has written the record by hand. It does not tell who holds slots.
 var errNoSlots = errors.New("the line \"slots\" is missing, and only a new path begins without holders of slots: delete the path when nobody uses it")
 
 // SizeError: the path holds another size than the one that was asked for, or has too few permits
@@ -36,9 +36,9 @@ func (e *SizeError) Error() string {
 }
 
 // DataError: a znode of the semaphore holds data that this library has not written. Nobody is
-// admitted until it is empty, or holds what it should. Permits that are held are not touched. Where
-// permits have slots, the only cure is to delete the path when nobody uses it: what it held before
-// may be older than a holder.
+// admitted until it is empty, or holds what it should. Permits that are held are not touched. If
+// permits have slots, the only repair is to delete the path when nobody uses it: earlier data of the path
+// may not tell of all who hold slots.
 type DataError struct {
 	// Path is the znode's.
 	Path string

@@ -20,8 +20,8 @@ const (
 	// until EventLeft.
 	EventEnded
 	// EventLeft: the znode of a permit or of an Acquire that has failed is gone, unless Err tells
-	// why it was not deleted: the session is over, and its end takes the znode; or it goes on
-	// trying in the background. Node is set.
+	// why it was not deleted. Either the session is over, and its end deletes the znode; or the
+	// deletion is retried in the background. Node is set.
 	EventLeft
 	// EventFailed: there is no session yet, or an attempt to acquire failed; it is repeated after
 	// Delay. Err is set.

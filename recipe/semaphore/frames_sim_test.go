@@ -104,7 +104,7 @@ func TestACancelAtAnyRequestLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// A lost answer or a lost request at any time of an Acquire and a Release makes it slower, no more.
+// A lost answer or a lost request at any time of an Acquire and a Release only makes it slower.
 func TestALossAtAnyRequestIsSurvived(t *testing.T) {
 	for _, effect := range []zktest.Effect{zktest.LoseReply, zktest.LoseRequest} {
 		for _, slots := range []bool{false, true} {

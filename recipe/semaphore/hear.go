@@ -60,8 +60,8 @@ func (p *place) ask(ctx context.Context, watched bool) error {
 	return nil
 }
 
-// writeFirst writes the record where there is none. The own znodes must exist: the path that was found so might
-// have been deleted, and made again with a record.
+// writeFirst writes the record if there is none. The multi checks the own znodes: the path that was found empty
+// might have been deleted, and made again with a record.
 func (p *place) writeFirst(ctx context.Context, stat zk.Stat) error {
 	first, err := p.sem.beside(p.s, stat)
 	if err != nil {
@@ -154,9 +154,9 @@ func (h *hearing) stop() {
 	h.heard = nil
 }
 
-// attend does what is due while others are in the way. It looks again, because watches may fail;
-// and it finds out whose they are, and listens. It reports whether it has done something. A signal
-// interrupts it: nothing may delay a permit that is ours.
+// attend does what is due while others are in the way. It lists the permits again, because watches may
+// fail. It finds out to which sessions the permits belong, and listens to these. It reports whether it has
+// done something. A signal interrupts it: nothing may delay a permit that is ours.
 func (p *place) attend(ctx context.Context, now clock.Instant) (busy bool, err error) {
 	if p.admitted || !p.blocked() || !p.at.Add(p.s.LeaseTime()/patience).Passed(now) {
 		return false, nil

@@ -17,7 +17,7 @@ import (
 
 const (
 	// leaveAttempts bounds how often a permit tries to announce its end. Others write the record
-	// at the same time, and of those who try at once one succeeds each time. Without the
+	// at the same time, and only one of those who try at once succeeds each time. Without the
 	// announcement others may have to wait for a lease.
 	leaveAttempts = 40
 	// Delays between the attempts.
@@ -41,7 +41,7 @@ func (p *place) Leave(ctx context.Context) error {
 }
 
 // announce deletes the own znodes, and writes into the record that their numbers are over, in one
-// multi. It is not ok if the znodes may still be there.
+// multi. If ok is false, the znodes may still be there.
 func (p *place) announce(ctx context.Context) (ok bool) {
 	select { // permits of one process need not compete
 	case p.sem.leaving <- struct{}{}:
@@ -102,8 +102,8 @@ func (p *place) ended(r record) record {
 	return r.bound()
 }
 
-// known returns the record with those older permits that are over by now as far as this one knows:
-// all but those that were there when it looked last, and those whose leases may run.
+// known returns the record with those older permits that are over by now, as far as this permit knows: all
+// except those that were there when it looked last, and those whose leases may run.
 func (p *place) known(r record, now clock.Instant) record {
 	own := p.number() // 0 if its place was never found: then nobody is known to be over
 	if !r.Tell(own) || !p.at.Add(session.Outlast(r.lease)).Reached(now) {
@@ -145,9 +145,8 @@ func (p *place) teach(ctx context.Context) {
 	}
 }
 
-// Abandon is Leave for a caller that does not wait, and cannot announce anything: the znodes are
-// deleted in the background. Until they are gone the session beats for them, so that nobody takes
-// it for silent.
+// Abandon is Leave for a caller that does not wait, without an announcement: the znodes are deleted in the
+// background. Until they are gone the session beats for them, so that nobody takes it for silent.
 func (p *place) Abandon() {
 	var left atomic.Int32
 	for _, path := range p.paths {

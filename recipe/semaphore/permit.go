@@ -32,12 +32,12 @@ type Permit struct {
 	late     atomic.Bool   // it was given away before it was released
 }
 
-// Context is cancelled when the permit is over; context.Cause tells why, as a [*recipe.Ended]. It
-// has the values of the context that Acquire was given, and does not end with that. Where the
-// lease runs out it is cancelled StopBefore earlier than that, which is the time for work in
-// progress to stop. In a process that was paused past the end, the first call of its Err already
-// tells. A context made from it (context.WithTimeout, errgroup.WithContext) is told by a timer, which
-// may be late in such a process: what works under one asks Valid before each unit of work.
+// Context is cancelled when the permit is over; context.Cause tells why, as a [*recipe.Ended]. It has the
+// values of the context that Acquire was given, and does not end with that. If the lease runs out, it is
+// cancelled StopBefore earlier, which is the time for work in progress to stop. In a process that was
+// paused past the end, the first call of its Err already returns the error. A context derived from it
+// (context.WithTimeout, errgroup.WithContext) ends by a timer, which may be late in such a process. So work
+// under a derived context has to ask Valid before each unit of work.
 func (p *Permit) Context() context.Context { return p.held.Context() }
 
 // Valid reports whether the permit is held at this moment: at most size permits of this library
@@ -68,10 +68,10 @@ func (p *Permit) Node() string { return p.held.Node() }
 // N is how many permits it counts for: what AcquireN was asked for.
 func (p *Permit) N() int { return len(p.place.paths) }
 
-// Multi carries out ZooKeeper operations, all or none, if the permit's znodes still exist at that
-// moment: it can never land when others may have the permit. The operations are zk's; the results
-// are theirs. The error is [recipe.ErrNotHeld] when the permit is over, in which case nothing was
-// done; see [session.OutcomeOf] for others.
+// Multi carries out ZooKeeper operations, all or none, if the permit's znodes still exist at that moment:
+// it is never carried out when others may have the permit. The operations are zk's; the results are theirs.
+// The error is [recipe.ErrNotHeld] when the permit is over, in which case nothing was done; see
+// [session.OutcomeOf] for others.
 func (p *Permit) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
 	if p.released.Load() {
 		return nil, recipe.ErrNotHeld
@@ -121,8 +121,8 @@ func (s Slot) Token() int64 { return s.permit.Token() }
 // Valid reports whether the slot is the permit's at this moment. Ask it before every use.
 func (s Slot) Valid() bool { return s.number >= 0 && s.permit.Valid() }
 
-// Release says that the work has stopped, and gives the permit away: its znodes are deleted, and
-// Release waits for that until ctx ends. If it does, deleting goes on all the same, and the error
+// Release says that the work has stopped, and releases the permit. Its znodes are deleted, and Release
+// waits for that until ctx ends. If ctx ends first, the deletion goes on in the background, and the error
 // is the cause of ctx. Release may be called more than once.
 //
 // If the permit was lost before, the error is a [*recipe.Ended] that tells why, and Release does not

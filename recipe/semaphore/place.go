@@ -55,8 +55,8 @@ func (p *place) Path() string { return p.paths[0] }
 // Woken has a signal when there is something to find out.
 func (p *place) Woken() <-chan struct{} { return p.wake }
 
-// newPlace keeps the znodes at paths, which exist, and finds out who is older. waits says that it
-// will have to wait, most likely. The place is there also when there is an error.
+// newPlace keeps the znodes at paths, which exist, and finds out who is older. waits says that the permit
+// will most likely have to wait. newPlace returns a place also when it returns an error.
 func (s *Semaphore) newPlace(ctx context.Context, at *session.Session, paths []string, waits bool) (*place, error) {
 	wake := make(chan struct{}, 1)
 	p := &place{
@@ -72,8 +72,8 @@ func (s *Semaphore) newPlace(ctx context.Context, at *session.Session, paths []s
 	return p, p.find(ctx, waits)
 }
 
-// find reads the own znodes, then the list, then the record. What has announced its end before it
-// went from the list is in the record then.
+// find reads the own znodes, then the list, then the record. So if a permit has announced its end and is
+// not in the list, the record tells of it.
 func (p *place) find(ctx context.Context, waits bool) error {
 	if err := p.check(ctx); err != nil {
 		return err
@@ -119,8 +119,8 @@ func (p *place) isOwn(n line.Name) bool {
 	return slices.Contains(p.paths, p.sem.leases+"/"+n.Full)
 }
 
-// errInterleaved: one that wants several at once has found another's between its own. Two of them
-// would wait for each other.
+// errInterleaved: a permit that was asked for several at once has found another's znode between its own.
+// Two such permits would wait for each other.
 var errInterleaved = errors.New("semaphore: another permit came between those that were asked for at once")
 
 func (p *place) interleaved() bool {
@@ -279,7 +279,7 @@ func (p *place) report(st standing, do decision, now clock.Instant, lease *sessi
 			r.Waits = next
 		}
 	} else if !p.admitted && p.taking.waits() {
-		r.Position = 1 // only the holder of the slot
+		r.Position, r.Waits = 1, p.taking.lease(now) // only the holder of the slot
 	}
 	return r
 }
@@ -295,7 +295,7 @@ func (p *place) Drop() {
 	p.settleDown()
 }
 
-// settleDown forgets what only one that waits needs.
+// settleDown forgets what only a waiting permit needs.
 func (p *place) settleDown() {
 	p.list.Stop()
 	p.data.Stop()

@@ -41,7 +41,7 @@ type record struct {
 
 const recordHead = "zkrecipe semaphore 1"
 
-// spare is for how many more gaps than there are permits a record has room. What does not fit is
+// A record has room for spare more gaps than there are permits. What does not fit is
 // forgotten, so that somebody may wait.
 const spare = 100
 
@@ -116,7 +116,7 @@ func (r record) addBelow(own int64, except []int64) record {
 	return r
 }
 
-// bound returns the record without what there is no room for.
+// bound returns the record without the oldest gaps, if there is no room for all.
 func (r record) bound() record {
 	r.Numbers = r.Bound(r.size + spare)
 	return r

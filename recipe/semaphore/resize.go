@@ -65,9 +65,10 @@ func (s *Semaphore) stored(ctx context.Context, at *session.Session) (record, er
 	return r, nil
 }
 
-// resize writes another size, in the multi that deletes a znode of its own among the permits. By its
-// version alone the record might be that of a path that was deleted and made again since it was
-// read, with other numbers and other holders of slots. Until then others count the znode as a permit.
+// resize writes another size. It first creates a znode among the permits. The multi that writes the size
+// also deletes this znode. So it fails if the path was deleted and made again since the record was read,
+// with other numbers and other holders of slots. The version of the record would not show that. Until the
+// multi, others count the znode as a permit.
 func (s *Semaphore) resize(ctx context.Context, at *session.Session, size int) error {
 	own, err := at.CreateProtected(ctx, s.leases, string(line.Permit), ident.Encode(s.cfg.ID, nil), s.cfg.ACL)
 	if err != nil {

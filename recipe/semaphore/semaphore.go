@@ -90,8 +90,8 @@ func (s *Semaphore) Size() int {
 	return s.size
 }
 
-// Status returns how the semaphore stands in this process: what is held, what waits, and totals. It
-// never blocks. Who else holds permits, [Semaphore.Holders] tells.
+// Status returns how the semaphore stands in this process: what is held, what waits, and totals. It never
+// blocks. [Semaphore.Holders] tells who else holds permits.
 func (s *Semaphore) Status() recipe.Status {
 	st := s.book.Status()
 	st.Path, st.ID, st.Size, st.EventsDropped = s.path, s.cfg.ID, s.Size(), s.events.Dropped()
@@ -150,7 +150,7 @@ func (s *Semaphore) create(ctx context.Context, at *session.Session) error {
 // beside is the record for a path that another library has made, and which is empty. If somebody has
 // emptied it, there may be holders of slots that nobody knows.
 func (s *Semaphore) beside(at *session.Session, stat zk.Stat) (record, error) {
-	// Somebody who must not write here may have come already, with a lease of that length.
+	// Somebody who may not write here may have come already, with a lease of that length.
 	r, err := s.first(max(at.LeaseAsked(), session.DefaultLease))
 	if stat.Version != 0 {
 		r.slots = nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -90,6 +91,41 @@ func TestTryAcquireWritesNothingWhereAllIsTaken(t *testing.T) {
 		s.check("b", got)
 		s.release(got)
 	})
+}
+
+// The permit of a holder that has crashed, and whose session has expired, can be tried for without a
+// contender that waits for it.
+func TestTryAcquireWaitsForALeaseThatMayRun(t *testing.T) {
+	for name, cfg := range map[string]semaphore.Config{"rank": {}, "slots": slotted} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
+				a, b := s.process("a", cfg), s.process("b", cfg)
+				s.Session(b.client)
+				old := a.acquire()
+				a.host.Drop()
+				begun := time.Now()
+				s.ExpireSession(s.Session(a.client).ID())
+				ctx, cancel := context.WithTimeout(t.Context(), stageD/4)
+				_, err := b.TryAcquire(ctx)
+				cancel()
+				if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "lease") {
+					t.Errorf("%v does not say what it has waited for", err)
+				}
+				if !old.Valid() {
+					t.Error("the lease has not outlived the session: nothing is shown")
+				}
+				p, err := b.TryAcquire(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if took := time.Since(begun); took > 2*stageD {
+					t.Errorf("it took %v", took)
+				}
+				s.check("b", p)
+				s.release(p)
+			})
+		})
+	}
 }
 
 func TestTryAcquireDoesNotPassThoseWhoWait(t *testing.T) {
@@ -203,7 +239,7 @@ func TestAPermitThatVanishedUnseenIsWaitedFor(t *testing.T) {
 		if gone.Valid() {
 			t.Error("three are valid")
 		}
-		// What it had to wait for, the next one need not.
+		// The next one need not wait for that again.
 		time.Sleep(stageD / 4)
 		s.release(other)
 		begun = time.Now()

@@ -111,7 +111,7 @@ func TestResizeWakesThoseWhoWaitInOrder(t *testing.T) {
 	})
 }
 
-// One who waits for two while the size becomes one would wait for ever, and all behind it.
+// An AcquireN of two would wait for ever when the size becomes one, and so would all behind it.
 func TestWhoWaitsForMoreThanThereAreIsToldSo(t *testing.T) {
 	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
 		a, b, c := s.process("a"), s.process("b"), s.process("c")

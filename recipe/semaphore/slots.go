@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/go-zookeeper/zk"
 
@@ -18,7 +19,7 @@ import (
 // that was read after the own create, together with a check of the own znode, changes exactly what
 // was read. In a znode of its own the table could be deleted while permits are held.
 
-// taking is how a permit comes to its slots.
+// taking is what a permit knows about its slots.
 type taking struct {
 	slots  []int                    // that it has; nil before
 	token  int64                    // the zxid by which it took them
@@ -29,8 +30,19 @@ type taking struct {
 // waits reports whether no slot is free.
 func (t *taking) waits() bool { return !t.free.IsZero() }
 
-// takeSlots writes the permit into the table of slots, at those that are free. It is there once the
-// permit is admitted by its rank, so that there is a free one most often.
+// lease returns how long it takes until the first lease is over, of the leases of permits that had slots and
+// are gone. It returns 0 if no such lease may run.
+func (t *taking) lease(now clock.Instant) (rest time.Duration) {
+	for _, end := range t.vacant {
+		if left := end.Until(now); !end.Reached(now) && (rest == 0 || left < rest) {
+			rest = max(left, time.Millisecond)
+		}
+	}
+	return rest
+}
+
+// takeSlots writes the permit into the table of slots, at those that are free. It is called once the permit
+// is admitted by its rank, so mostly there is a free one.
 func (p *place) takeSlots(ctx context.Context) error {
 	first, _ := line.Parse(p.paths[0][len(p.sem.leases)+1:])
 	own := holderOf(first)

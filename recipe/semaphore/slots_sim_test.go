@@ -75,6 +75,30 @@ func TestASlotIsNotUsedAgainBeforeTheOldLeaseIsOver(t *testing.T) {
 	}
 }
 
+// A takeover proves that the silent holder is over, so its slot is free at once.
+func TestTheSlotOfASilentHolderIsFreeWithItsPermit(t *testing.T) {
+	for name, cfg := range map[string]semaphore.Config{"without slots": {}, "with slots": slotted} {
+		onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
+			a, b, c := s.process("a", cfg), s.process("b", cfg), s.process("c", cfg)
+			old, other := a.acquire(), b.acquire()
+			waiting := c.queue()
+			time.Sleep(2 * stageD)
+			a.host.Cut()
+			a.host.Hold()
+			begun := time.Now()
+			p := <-waiting
+			if took := time.Since(begun); took > stageD*3/2 {
+				t.Errorf("%s: it took %v at a lease of %v", name, took, stageD)
+			}
+			if old.Valid() {
+				t.Errorf("%s: the old permit is valid", name)
+			}
+			s.release(other)
+			s.release(p)
+		})
+	}
+}
+
 // One that waits for the lease of a permit that vanished before it came is admitted while another
 // permit, which has vanished since, may still be valid. It must not get the slot of that one.
 func TestTheSlotOfOneThatMayStillBeValidIsNotTaken(t *testing.T) {
@@ -98,7 +122,7 @@ func TestTheSlotOfOneThatMayStillBeValidIsNotTaken(t *testing.T) {
 	})
 }
 
-// Slots that those have who came later, on a path whose size has changed.
+// The size of a path was reduced. A later permit gets a slot below the new size.
 func TestSlotsStayBelowTheSize(t *testing.T) {
 	onStage(t, 4, zktest.Config{}, func(t *testing.T, s *stage) {
 		a := s.process("a", slotted)

@@ -63,7 +63,7 @@ func failed(results []zk.MultiResponse) int {
 	return len(results)
 }
 
-// tookOver forgets the one that was in the way. Somebody may have made a heartbeat by hand, after
+// tookOver forgets the one that was in the way. It is over, and so are its slots. But somebody may have made a heartbeat by hand, after
 // the session's own was gone, and it may have had the version that was heard. Then the takeover
 // proves nothing, and the departure counts as unannounced.
 func (p *place) tookOver(act action, from heard, revoked zk.MultiResponse) {
@@ -76,6 +76,7 @@ func (p *place) tookOver(act action, from heard, revoked zk.MultiResponse) {
 	}
 	if proved {
 		p.took, p.taught = from.name.Full, true
+		p.taking.vacant[holderOf(from.name)] = p.clock.Now() // its slots are free
 	} else {
 		p.departed(from.name)
 	}

@@ -72,7 +72,7 @@ func TestARefusalInABatchTellsWhatTheZnodeHeld(t *testing.T) {
 	})
 }
 
-// Of those that want to replace the same number one succeeds, and all get an answer.
+// Several want to replace the same number. One of them succeeds, and all get an answer.
 func TestOneOfManyInABatchSucceeds(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		n := s.counter("a", value.CounterConfig{})

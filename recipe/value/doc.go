@@ -24,7 +24,7 @@
 //
 //   - To know the outcome when the session is lost with an answer. With [Config.Durable] that is
 //     known, too, unless somebody deletes the journal or takes away the permission to write it.
-//   - Anything where somebody deletes the znode and creates it again, or sets its data at any
+//   - Anything if somebody deletes the znode and creates it again, or sets its data at any
 //     version: what others write in the same second may be lost or be based on the old value.
 //   - Fairness among many who change one znode. Each gets its turn in the end.
 //   - Speed. Each change of one znode is a quorum write, one after the other.

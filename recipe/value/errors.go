@@ -149,7 +149,7 @@ func explained(ctx context.Context, path string, err error) error {
 	case errors.As(err, &u):
 		return &UnknownError{Path: path, Before: bytes.Clone(u.Before.Data), After: bytes.Clone(u.After.Data), Err: u.Err}
 	case ctx.Err() != nil: // what its cause wraps is no answer to this change
-	case errors.Is(err, session.ErrTooLarge): // another value would do
+	case errors.Is(err, session.ErrTooLarge): // a smaller value is not refused
 		return failed("the new value of %s is too large: %w", path, err)
 	case session.Permanent(err):
 		return &recipe.PermanentError{Path: path, Err: failure{err}}

@@ -35,7 +35,7 @@ func (o outcome) String() string {
 	return fmt.Sprintf("%d unknown=%v refused=%v", o.count, o.unknown, o.refused)
 }
 
-// record makes a call and notes what comes of it. A call that was not carried out at all is none.
+// record makes a call and notes its result. A call that was not carried out at all is left out.
 func (h *history) record(client int, in call, f func() (int64, error)) error {
 	h.mu.Lock()
 	h.now++
@@ -102,8 +102,8 @@ func (h *history) unknown() (n int) {
 	return n
 }
 
-// sum checks the number at the end, if all calls are additions: it is what was added, but for as
-// many unknown ones as differ.
+// sum checks the number at the end, if all calls are additions: it is the sum of all of them, with or
+// without each one whose outcome is unknown.
 func (h *history) sum(t *testing.T, end int64) {
 	t.Helper()
 	var sure, perhaps int64

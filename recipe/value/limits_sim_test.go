@@ -18,7 +18,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// What is refused in a batch does not hold up the rest. What never was there does not decide it.
+// A refused change in a batch does not delay the others. A value that the znode never held refuses no
+// change.
 func TestWhatDoesNotFitIsRefusedAlone(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		n := s.counter("a", value.CounterConfig{Encoding: value.EncodingInt32, Initial: math.MaxInt32 - 5})
@@ -149,7 +150,7 @@ func TestAValueThatIsTooLargeIsNotBlamedOnThePath(t *testing.T) {
 	})
 }
 
-// What is not permitted is said at once, and names what it is.
+// A missing permission is reported at once, and named.
 func TestWhatIsNotPermittedIsPermanent(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		admin := s.Admin()

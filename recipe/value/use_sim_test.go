@@ -139,7 +139,7 @@ func TestAnUpdateThatIsNotWanted(t *testing.T) {
 	})
 }
 
-// A reconnect and the end of a session are nothing to a counter that is used afterwards.
+// A reconnect and the end of a session do not disturb a counter that is used afterwards.
 func TestACounterOutlivesItsSession(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		n := s.counter("a", value.CounterConfig{})

@@ -115,11 +115,12 @@ func (v *Value) Close(ctx context.Context) error { return undeleted(v.path, v.zn
 
 // Counts are totals of a Value or a Counter, for metrics.
 type Counts struct {
-	// Changes were carried out, by Writes transactions: one may carry several additions.
+	// Changes is how many changes were carried out, by Writes transactions: one may carry several
+	// additions.
 	Changes, Writes uint64
 	// Conflicts are attempts that were too late, because somebody else had changed the znode.
 	Conflicts uint64
-	// Lost answers were found out about, but for those of the Unknown changes.
+	// Lost is how many answers were lost. Unknown is how many changes have an unknown outcome.
 	Lost, Unknown uint64
 }
 

@@ -56,7 +56,7 @@ func TestAZnodeWithChildrenKeepsItsVersion(t *testing.T) {
 	})
 }
 
-// What a value was is told by the transaction that wrote it, not by the znode's version.
+// The transaction that wrote a value identifies it, not the znode's version.
 func TestAValueThatWasMadeAgainIsAnother(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		v := s.value("a", value.Config{})

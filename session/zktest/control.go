@@ -140,7 +140,7 @@ func (x *Server) DelayPings(d time.Duration) {
 // none that acknowledges nothing; but proposals and commits flow, and as long as they do no
 // server gives up another. A real server does that when it closes the connection of a follower
 // that does not read, with TLS between servers and without leader.closeSocketAsync, for as long
-// as the closing takes: seconds to minutes. Use it to see what rests on pings.
+// as the closing takes: seconds to minutes. Use it to see what depends on pings.
 func (x *Server) StopPings() { x.fault("pings stop", func(s *server) { s.noPings = true }) }
 
 // ResumePings lets the ping loop run again.

@@ -39,8 +39,8 @@
 // it: with Config.Tick at 2 s, as real servers have it, both are what they are in production.
 //
 // Close the clients before the bubble ends, and give them the time to notice.
-// The ensemble has a goroutine, too: [Start] ends it when the test ends, after [New] the caller
-// has to call [Ensemble.Close].
+// The ensemble has a goroutine, too. [Start] ends it when the test ends. After [New] the caller has to
+// call [Ensemble.Close].
 //
 // # What is imitated
 //
@@ -65,7 +65,7 @@
 // end of a tick. It learns that a follower's client is alive by the follower's
 // answers to its pings, of which it sends two per tick, and by connect requests;
 // a write is no sign of life to it. What clients may conclude from an answer
-// rests on that, and on the order of packets between two servers, which is
+// depends on that, and on the order of packets between two servers, which is
 // kept: each direction is one queue.
 //
 // Ensembles. Writes go through the leader, which checks them against a state

@@ -38,7 +38,7 @@ func (k *Link) Hold() { k.fault("cut", func() { k.faults.hold = true }) }
 
 // Lose discards packets of the given kinds until Heal. TCP can not do that to
 // one packet of a connection that goes on; it is for asking which packets a
-// promise rests on.
+// promise depends on.
 func (k *Link) Lose(kinds ...Packet) {
 	k.fault("loses packets", func() {
 		for _, kind := range kinds {

@@ -192,8 +192,8 @@ func (l *leadership) halfTick() bool {
 }
 
 // pingPeer pings a follower in sync, or drops one that has been silent or has
-// left a proposal unacknowledged for too long. Who is silent is noticed by a thread of
-// its own in a real server, which also runs while no pings are sent.
+// left a proposal unacknowledged for too long. In a real server a thread of its own notices
+// a silent follower, also while no pings are sent.
 func (l *leadership) pingPeer(p *peering) {
 	limit, last := l.e.cfg.Tick*time.Duration(l.e.cfg.SyncLimit), p.heard
 	if !p.synced {

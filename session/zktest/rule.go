@@ -52,7 +52,7 @@ var (
 // stopped at the wrong moment: from before a ping of the leader until after the answer to it, so
 // that the note goes into a table that has been sent. The request, and all that come to the
 // server behind it, wait for that ping, half a tick at most. A server that leads ignores
-// it, and so does a connect request. Use it to see what rests on "it was answered, so the ZooKeeper
+// it, and so does a connect request. Use it to see what depends on "it was answered, so the ZooKeeper
 // leader has heard of us".
 var LoseTouch = Effect{kind: loseTouch}
 

@@ -58,7 +58,7 @@ func (t *watchTable) remove(path string, c *conn, modes watchMode) {
 func (t *watchTable) fired(path string, ev eventType) []*conn {
 	var hear []*conn
 	for c, m := range t.paths[path] {
-		if m != recursive || ev != nodeChildrenChanged { // of a list of children a recursive watch is not told
+		if m != recursive || ev != nodeChildrenChanged { // a recursive watch gets no events of lists of children
 			hear = append(hear, c)
 		}
 		t.set(path, c, m&^oneShot)
@@ -161,7 +161,7 @@ func (w watches) notify(ch change) {
 }
 
 // fire notifies the watches that hear of a change. A watcher that may not read
-// the znode loses its watch without a word (CVE-2024-23944 closed that leak).
+// the znode loses its watch silently (CVE-2024-23944 closed that leak).
 func (w watches) fire(t *watchTable, ch change, except []*conn) []*conn {
 	list := t.fired(ch.path, ch.event)
 	for _, c := range list {

@@ -54,7 +54,7 @@ func (b *Book) copy() (st recipe.Status, open []Claim) {
 	return st, open
 }
 
-// Lease is what is needed of what is held.
+// Lease is what a claim has to know of the lease of what it holds.
 type Lease interface{ Remaining() time.Duration }
 
 // Claim is one call of Acquire.
@@ -95,7 +95,7 @@ func (c *Claim) Joined(session int64, node string, position int) {
 	})
 }
 
-// Stands: so many are ahead, and whether the next is a persistent znode.
+// Stands: position is how many are ahead. blocked: the next of them is a persistent znode.
 func (c *Claim) Stands(position int, blocked bool, impaired error) {
 	c.change(func() { c.now.Position, c.now.Blocked, c.now.Impaired = position, blocked, impaired })
 }
@@ -129,7 +129,7 @@ func (c *Claim) GaveUp(busy bool) {
 	})
 }
 
-// Held: it holds, after so long.
+// Held: it holds, after it has waited for that long.
 func (c *Claim) Held(what recipe.Claim, lease Lease, waited time.Duration) {
 	c.change(func() {
 		add(&c.book.counts.Waited, waited)
@@ -156,8 +156,7 @@ func (c *Claim) Over() {
 	})
 }
 
-// Running: a function of the user's works on its account, until done is called. Until then the
-// claim is kept.
+// Running: a function of the user runs under the claim, until done is called. Until then the claim is kept.
 func (c *Claim) Running() (done func()) {
 	c.change(func() {
 		c.running++
@@ -178,7 +177,7 @@ func (c *Claim) close() {
 	}
 }
 
-// add counts one more.
+// add counts one more time of length d.
 func add(t *recipe.Times, d time.Duration) {
 	t.Count++
 	t.Sum += d

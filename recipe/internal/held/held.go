@@ -16,7 +16,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// Lease is what is needed of a *session.Lease.
+// Lease is what Held needs of a *session.Lease.
 type Lease interface {
 	Valid() bool
 	Remaining() time.Duration
@@ -27,7 +27,7 @@ type Lease interface {
 type Config struct {
 	Clock clock.Clock
 	Lease Lease
-	// StopBefore the end of the lease the context ends.
+	// StopBefore is how long before the end of the lease the context ends.
 	StopBefore time.Duration
 	// Session, Node and Token are those of the place, for guarded writes. Session is nil in
 	// unit tests of users.
@@ -36,16 +36,14 @@ type Config struct {
 	Token   int64
 }
 
-// A timer counts on the clock that stands still while the host is suspended, so it may be late by
-// as long as that. Hence the clocks are looked at so many times in what is left of a lease, and so long
-// apart at least.
+// A timer uses a clock that stops while the host is suspended, so it may be late by as long as that. So the
+// clocks are read glances times in what is left of a lease, at least minGlance apart.
 const (
 	glances   = 16
 	minGlance = 5 * time.Millisecond
 )
 
-// Held is one stretch of time in which something is held. Any number of goroutines may use it,
-// and go on to have it after its end.
+// Held is one period in which something is held. Any number of goroutines may use it, also after its end.
 type Held struct {
 	cfg    Config
 	ctx    heldContext
@@ -84,8 +82,8 @@ func (h *Held) check() {
 	h.end(h.lapsed(), true)
 }
 
-// Watch looks at the clocks until what is held ends: at the latest when the lease as it is now is
-// about to lapse. When it was extended meanwhile, that look finds out.
+// Watch looks at the clocks until what is held ends. The latest moment for the next look is when the lease
+// as it is now is about to lapse. If the lease was extended meanwhile, that look notices it.
 func (h *Held) Watch() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -115,7 +113,7 @@ func (h *Held) lapsed() *recipe.Ended {
 	return &recipe.Ended{Reason: recipe.ReasonLeaseExpired}
 }
 
-// End ends what is held, for a reason and what led to it, if anything. Only the first call counts.
+// End ends what is held. err is what led to the reason, if anything. Only the first call counts.
 func (h *Held) End(reason recipe.Reason, err error) {
 	h.end(&recipe.Ended{Reason: reason, Err: err}, false)
 }
@@ -152,7 +150,7 @@ func (h *Held) Ended() *recipe.Ended {
 	return ended
 }
 
-// Context ends when it does, with a *recipe.Ended as its cause.
+// Context returns a context that ends when what is held ends, with a *recipe.Ended as its cause.
 func (h *Held) Context() context.Context { return h.ctx }
 
 // Valid reports whether it is held at this moment.

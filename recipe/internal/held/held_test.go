@@ -28,7 +28,7 @@ func (u *until) Valid() bool              { return u.Remaining() > 0 }
 func (u *until) Remaining() time.Duration { return time.Until(u.Deadline()) }
 func (u *until) Deadline() time.Time      { return *u.Load() }
 
-// What began at the end of a lease is not looked at more often for all time.
+// A Held that begins at the end of a lease does not look at the clocks more often for ever.
 func TestAShortBeginningDoesNotMultiplyTheLooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const lease, beats = 4 * time.Second, 100

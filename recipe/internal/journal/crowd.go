@@ -14,13 +14,13 @@ import (
 const (
 	// minTook is what a write takes at least.
 	minTook = time.Millisecond
-	// The longest pause after the n-th conflict in a row is 2^(n+1) writes, up to maxPause. Who has
-	// waited for patience writes makes shorter ones, up to minPause.
+	// The longest pause after the n-th conflict in a row is 2^(n+1) writes, up to maxPause. A change
+	// that has taken longer than patience writes makes pauses of at most minPause.
 	minPause, maxPause, patience = 8, 256, 800
-	// maxStreak is how many writes one makes in a row where others want to write, too. Then it
+	// maxStreak is how many writes a Znode makes in a row if others want to write, too. Then it
 	// leaves them time for recess writes.
 	maxStreak, recess = 32, 3
-	// crowded is how long after a conflict others are taken to be there still.
+	// crowded is for how long after a conflict a Znode assumes that others still want to write.
 	crowded = time.Second
 )
 
@@ -32,15 +32,15 @@ type crowd struct {
 	met    clock.Instant // the latest conflict
 }
 
-// wrote notes a write that has succeeded. A server that stood still makes one write a thousand times as
-// long as all others, and pauses by its measure would last for minutes. So one write at most doubles
-// or halves what is taken for usual.
+// wrote notes a write that has succeeded. If a server stands still, one write can take a thousand times as
+// long as the others, and pauses of that length would last for minutes. So one write at most doubles or
+// halves the time that counts as usual.
 func (c *crowd) wrote(took time.Duration) {
 	c.took = max(minTook, min(max(took, c.took/2), 2*c.took))
 	c.streak++
 }
 
-// conflict notes the n-th one of a change, and returns the longest pause that is to follow.
+// conflict notes the n-th conflict of a change, and returns the longest pause that is to follow.
 func (c *crowd) conflict(now clock.Instant, n int) time.Duration {
 	if c.met, c.streak = now, 0; n == 1 {
 		c.first = now

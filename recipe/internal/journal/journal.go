@@ -63,8 +63,8 @@ func stateOf(data []byte, stat zk.Stat) State {
 	return State{Exists: true, Data: data, Zxid: stat.Mzxid, version: stat.Version, czxid: stat.Czxid}
 }
 
-// A Change returns the data that are to follow a state, or why the state is to stay as it is. It
-// is called again when somebody else was faster. It must not block.
+// A Change returns the data that are to follow a state, or an error that says why the state is to stay as
+// it is. It is called again when somebody else was faster. It must not block.
 type Change func(State) ([]byte, error)
 
 // ErrPeek is returned by a Change that wants to see what is known, which may be a second old or come
@@ -151,9 +151,9 @@ type pending struct {
 	left          bool // the caller does not wait any more
 }
 
-// Do carries out a change once, and returns the states before and after it. Where the change has
-// returned an error, both are the state about which it did, as it was at some instant since Do was
-// called.
+// Do carries out a change once, and returns the states before and after it. If the change has returned an
+// error, both are the state that it was given: that of the znode at some instant since Do was called, or at
+// an earlier one with ErrPeek.
 //
 // When ctx ends while the outcome is open the error is an UnknownError.
 func (z *Znode) Do(ctx context.Context, change Change) (before, after State, err error) {

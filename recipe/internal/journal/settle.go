@@ -31,7 +31,7 @@ type attempt struct {
 const (
 	// largeData are data that a server may find too large, if somebody has set its limit.
 	largeData = 8 << 10
-	// maxLosses is how many answers to a write with so much may be lost.
+	// maxLosses is how many answers to a write with so much data may be lost.
 	maxLosses = 3
 )
 
@@ -142,7 +142,7 @@ func (z *Znode) follow(ctx context.Context, s *session.Session, a *attempt) (*se
 	return next, nil
 }
 
-// send sends an attempt once, and concludes from the answer. The error is that of the fate.
+// send sends an attempt once, and tells its fate by the answer. The error is the reason for the fate.
 func (z *Znode) send(ctx context.Context, s *session.Session, a *attempt) (fate, int64, error) {
 	began := z.clock.Now()
 	results, err := s.Multi(ctx, a.ops...)
@@ -198,10 +198,9 @@ func (e *largeError) Error() string {
 
 func (e *largeError) Unwrap() error { return e.err }
 
-// giveUp ends a large attempt whose answer was lost again and again, as happens where a server
-// takes small requests only: each time, all who use the session lose the connection. Once a quorum
-// has answered, the attempt has happened or never will, because the requests of a session keep
-// their order.
+// giveUp ends a large attempt whose answer was lost again and again, for example because the server takes
+// only small requests. Each time, all who use the session lose the connection. Once a quorum has answered,
+// the attempt has happened or never will, because the requests of a session keep their order.
 func (z *Znode) giveUp(ctx context.Context, s *session.Session, a *attempt) (fate, int64, error) {
 	b := z.book
 	if _, err := s.QuorumSync(ctx, b.path); err != nil {
@@ -224,7 +223,7 @@ func isStale(err error) bool {
 }
 
 // overtaken tells the fate of an attempt for which the znode was not as expected: err is about the
-// operation at. The journal was, so nothing has been carried out in this session.
+// operation at. The journal was as expected, so nothing has been carried out in this session.
 func (z *Znode) overtaken(ctx context.Context, s *session.Session, a *attempt, at int, err error) (fate, error) {
 	_, creates := a.ops[at].(*zk.CreateRequest)
 	switch {

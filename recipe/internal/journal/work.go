@@ -14,7 +14,7 @@ import (
 
 const (
 	// maxAge is how long what is known of the znode is used without reading it. A znode that was
-	// deleted and created again may have the same version: that is to be seen soon.
+	// deleted and created again may have the same version: that has to be noticed soon.
 	maxAge = time.Second
 	// maxBatch is how many changes one write carries.
 	maxBatch = 10000
@@ -138,9 +138,9 @@ func (z *Znode) try(ctx context.Context, batch []*pending) error {
 	return z.settle(ctx, s, a)
 }
 
-// plan asks each change what is to follow, one after the other. It returns the data that are to
-// be written, if any, and whether anybody waits for more than a Peek. With final, who has changed
-// something cannot leave any more with nothing done.
+// plan asks each change what is to follow, one after the other. It returns the data that are to be written,
+// if any, and whether anybody waits for more than a Peek. If final is true, the write follows: from then on
+// the outcome is open for a caller that leaves.
 //
 // A change that is refused is told what the znode holds. If only changes before it in the batch refuse it,
 // it is asked again after the write, because the znode never holds a value from within a batch.
@@ -234,8 +234,8 @@ func (z *Znode) fail(batch []*pending, err error) {
 	}
 }
 
-// doubt answers what would have been written by an attempt whose fate nobody can tell. The rest
-// of its batch are the first of the next one.
+// doubt answers the changes of an attempt whose fate nobody can tell. The rest of its batch are the first
+// of the next batch.
 func (z *Znode) doubt(batch []*pending, err error) {
 	z.mu.Lock()
 	defer z.mu.Unlock()

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// Failure is what an attempt failed of last.
+// Failure is why the latest attempt failed.
 type Failure struct {
 	mu  sync.Mutex // guards err
 	err error
@@ -24,9 +24,9 @@ func (f *Failure) get() error {
 	return f.err
 }
 
-// Await lets win go on until it has won something or failed, and returns the result. When ctx ends
-// or the client is closed before, Await returns at once. Then win sees its context ended and cleans up in the background; what
-// it has won all the same is given to drop. If nothing is won, the work ends when win has returned.
+// Await runs win in the background, and returns its result. If ctx ends or the client is closed before
+// that, Await returns at once. Then the context of win ends, and win cleans up in the background. If it has
+// won something all the same, drop gets that. If nothing is won, the work ends when win has returned.
 func Await[T any](ctx context.Context, l *Life, win func(context.Context, *Failure) (T, error), drop func(won T, cause error)) (T, error) {
 	waiting, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(context.Canceled)

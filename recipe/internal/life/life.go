@@ -72,13 +72,13 @@ func (l *Life) Over(ctx context.Context) bool { return ctx.Err() != nil || l.Clo
 // Closed returns why the client was closed, or nil.
 func (l *Life) Closed() error { return context.Cause(l.client.Context()) }
 
-// Cut returns the error for work that ended because ctx or the client's context ended. err is what
-// the work had failed of until then.
+// Cut returns the error for work that ended because ctx or the client's context ended. err is why the
+// latest attempt had failed before.
 func (l *Life) Cut(ctx context.Context, err error) error {
 	cause := cmp.Or(context.Cause(ctx), l.Closed())
 	switch {
 	case errors.Is(err, context.DeadlineExceeded) && errors.Is(cause, context.DeadlineExceeded):
-		return err // a deadline is a failure, and this tells what it failed of
+		return err // a deadline is a failure, and err tells why
 	case err == nil || errors.Is(err, cause):
 		return cause
 	}
@@ -91,9 +91,9 @@ func Permanent(err error) bool {
 	return session.Permanent(err) || errors.As(err, &tooLong)
 }
 
-// InEach is for a recipe that keeps nothing in a session: it calls do with one session after another
-// until a call does not end with its session. An error that trying again cannot cure is returned as
-// a [*recipe.PermanentError], and the end of ctx as its cause.
+// InEach calls do with a session. If that session ends during the call, it calls do with the next one. It
+// is for a recipe that keeps nothing in a session. An error that trying again cannot cure is returned as a
+// [*recipe.PermanentError]. If ctx has ended, the error is its cause.
 func InEach(ctx context.Context, client *session.Client, path string, do func(*session.Session) error) error {
 	for {
 		s, err := client.Session(ctx)

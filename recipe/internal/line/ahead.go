@@ -5,9 +5,9 @@ import "slices"
 // A writer waits for all who are ahead, a reader for the writers. Places without readers in their
 // line are writers.
 //
-// The line falls into blocks: a writer is a block, and so are the readers between two writers. All
-// of a block can hold at the same time, when the blocks before it have gone. So what counts for who
-// listens to whom is not the number of places ahead, but that of blocks, the depth.
+// The line consists of blocks: a writer is a block, and so are the readers between two writers. All of a
+// block can hold at the same time, when the blocks before it have gone. So who listens to whom does not
+// depend on the number of places ahead, but on the number of blocks ahead, the depth.
 
 // conflicting returns those of the names ahead that a place has to wait for.
 func conflicting(ahead []Name, shared bool) []Name {
@@ -27,7 +27,7 @@ func conflicting(ahead []Name, shared bool) []Name {
 	return writers
 }
 
-// depth returns how many blocks are ahead, at most. Those who have gone without our knowledge count.
+// depth returns how many blocks are ahead, at most. Places that have gone without our knowledge count.
 func depth(ahead []Name) (blocks int) {
 	for i, n := range ahead {
 		if !n.Shared || i == 0 || !ahead[i-1].Shared {
@@ -40,9 +40,9 @@ func depth(ahead []Name) (blocks int) {
 	return blocks
 }
 
-// mayBeHeard reports whether somebody may listen to the session of a place with these ahead, so that
-// it has to beat: who stands behind takes it for second in line. A reader does not know which
-// readers before the writers ahead have gone, so it takes them all for gone.
+// mayBeHeard reports whether somebody may listen to the session of a place with these ahead. Then the
+// session has to beat. Others listen to a place that they take for the first or second in the line. A
+// reader does not know which readers before the writers ahead have gone, so it takes them all for gone.
 func mayBeHeard(ahead []Name, shared bool) bool {
 	if shared {
 		return len(ahead) < listenTo

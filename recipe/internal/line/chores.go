@@ -30,23 +30,23 @@ func early(now clock.Instant, part float64, d time.Duration) clock.Instant {
 	return now.Add(-time.Duration(part * float64(d)))
 }
 
-// keepSoon lets the kept chores come soon, though not while the place is taken.
+// keepSoon lets the kept chores come soon, but not at the moment in which the place is taken.
 func (c *chores) keepSoon(p *Place) {
 	_, kept := c.every(p)
 	c.kept = p.cfg.Clock.Now().Add(p.s.LeaseTime()/8 - kept)
 }
 
-// spread is the part of a distance by which the next chore may come early. Chores that a busy
-// moment has put off together would stay together otherwise.
+// spread is the part of a distance by which the next chore may come early. Otherwise chores that were
+// delayed together in a busy moment would stay together.
 const spread = 0.25
 
 // askEach is the least time between two chores of one kind in a session, whatever the number of
 // its places. A thousand reads in a second are a small part of what a server answers.
 const askEach = time.Millisecond
 
-// keptMost bounds by how much the number of places makes it rarer that those without a watch are
-// asked about. An heir finds out after 3/4 of a lease that it is one, and beats. The one behind it
-// may have found out at once, and takes it for dead after 17/16 of a lease.
+// keptMost bounds how much rarer a session with many places asks about the znodes that have no watch. An
+// heir finds out after 3/4 of a lease that it is one, and beats. The one behind it may have found out at
+// once, and takes it for dead after 17/16 of a lease.
 const keptMost = 3
 
 // every returns the distances between two chores of one kind: short where a candidate may have
@@ -165,9 +165,9 @@ func (p *Place) askWatched(ctx context.Context) error {
 	return nil
 }
 
-// askKept asks about those in the kept list that have no watch: the one before the nearest, the
-// first of the line, and where readers are ahead the last writer. They tell how many blocks are ahead,
-// if these are few. The holder reads the record, because it writes it when it leaves.
+// askKept asks about those in the kept list that have no watch: the one before the nearest, the first of
+// the line, and, if readers are ahead, the last writer. They tell how many blocks are ahead, if these are
+// few. The holder reads the record, because it writes it when it leaves.
 func (p *Place) askKept(ctx context.Context) error {
 	if len(p.ahead) == 0 {
 		return p.refresh(ctx)

@@ -197,7 +197,7 @@ func TestAnHeirWithVeryManyPlacesFindsOutInTime(t *testing.T) {
 	}
 }
 
-// The elections of one process may all be won at one moment. They do not all ask at one moment later.
+// One process may win many elections at one moment. It does not ask about all of them at one moment later.
 func TestPlacesThatAreWonTogetherAskOneAfterAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := zktest.Start(t, zktest.Config{InMemory: true, Logf: func(string, ...any) {}})

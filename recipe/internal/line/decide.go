@@ -82,7 +82,7 @@ func decide(st standing, now clock.Instant) (action, time.Duration) {
 	return actLead, 0
 }
 
-// overtake is what to do about the one ahead.
+// overtake returns what to do about the one ahead.
 func (st standing) overtake() action {
 	if st.refused || st.depth > listenTo {
 		return actWait
@@ -101,6 +101,7 @@ func (st standing) overtake() action {
 	return actWait
 }
 
-// listenTo is for how many blocks ahead a candidate listens to the nearest: the second in line, the
-// heir, listens to the first, and the third to the heir. Sessions of those further back need not beat.
+// A candidate listens to the nearest one ahead if at most listenTo blocks are ahead of it: the second in
+// line, the heir, listens to the first, and the third to the heir. Sessions of those further back need not
+// beat.
 const listenTo = 2

@@ -65,7 +65,7 @@ func (p *Place) nextNumber(ctx context.Context) int64 {
 
 // unused writes into the record that nobody has this number: the create of a name that is not
 // sequential has used it up. Otherwise the next contender takes it for a holder that has
-// vanished. If others join or write at the same time, it is left at that.
+// vanished. If others write the record at the same time, it writes nothing.
 func (p *Place) unused(ctx context.Context, n int64) {
 	if p.refresh(ctx) != nil || !p.ours {
 		return

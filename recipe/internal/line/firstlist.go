@@ -44,7 +44,7 @@ func askFirst(ctx context.Context, s *session.Session, cfg Config) *firstList {
 	return l
 }
 
-// stop gives the list up if it is not there, and waits until nothing of it is left running.
+// stop cancels the reading of the list if it has not ended, and waits until nothing of it is left running.
 func (l *firstList) stop() {
 	l.cancel()
 	<-l.done

@@ -97,7 +97,7 @@ func stand(ctx context.Context, s *session.Session, cfg Config, path string, l *
 // need not do that at once under two conditions. A beat has created the znode, which tells the czxid. And
 // the caller has stood in this line within the last lease: the first of its places there has read its
 // znode, so the permission is there. A place that leaves earlier needs no read. Until the read, it is not
-// told if somebody deletes its znode. No promise rests on that, because others wait for its lease.
+// told if somebody deletes its znode. No promise depends on that, because others wait for its lease.
 const readWithin = 16
 
 // create makes the own znode, and the path where it is missing. A place that is held for a moment is
@@ -121,8 +121,8 @@ func create(ctx context.Context, s *session.Session, cfg Config, l *firstList) (
 	}
 }
 
-// ensure makes the path with the line's record. The record allows the lease that was asked for:
-// others may have been granted that, where this session's was cut because of its server.
+// ensure makes the path with the line's record. The record allows the lease that was asked for: others may
+// have got that lease, even if this session's server has granted a shorter one.
 func ensure(ctx context.Context, s *session.Session, cfg Config) error {
 	first := record{lease: s.LeaseAsked()}
 	return s.EnsureNode(ctx, cfg.Dir, []byte(first.String()), cfg.ACL)
@@ -187,7 +187,7 @@ func (p *Place) enter(ctx context.Context, r reading, read bool) error {
 		if err := p.admit(); err != nil {
 			return err
 		}
-		// Who waits for one ahead anyway is mostly told by its departure.
+		// A place with others ahead is mostly told by the departure of the one before it.
 		missing, few := known.missing(own, r.names)
 		if asked = current || len(missing) == 0 && few; !asked && (!few || len(p.ahead) == 0) {
 			if err := p.refresh(ctx); err != nil {

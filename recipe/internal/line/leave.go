@@ -116,8 +116,8 @@ func (p *Place) skip(ctx context.Context) error {
 	return nil
 }
 
-// passed notes that one in the kept list before the nearest has gone. Others may have gone, too:
-// it asks the record for them, once.
+// passed notes that one in the kept list before the nearest has gone. Others may have gone, too, so it
+// reads the record once to find them.
 func (p *Place) passed(ctx context.Context, i int, asked *bool) error {
 	name := p.ahead[i]
 	p.gone(name, p.record.lease)
@@ -152,19 +152,19 @@ func (p *Place) Leave(ctx context.Context) error {
 	return nil
 }
 
-// removeLine deletes the own znode and the path, if nobody else stands there. Who has led knows
-// that nobody else holds what is held here: those before it are over, and nobody behind it can have
-// led. So the record is not needed any more.
+// removeLine deletes the own znode and the path, if nobody else stands there. A writer that has led knows
+// that nobody else holds anything here: those before it are over, and nobody behind it can have led. So the
+// record is not needed any more.
 func (p *Place) removeLine(ctx context.Context) bool {
 	_, err := p.s.Multi(ctx, &zk.DeleteRequest{Path: p.path, Version: -1}, &zk.DeleteRequest{Path: p.dir, Version: -1})
 	return err == nil
 }
 
-// announce deletes the own znode, and writes into the record that its number is over, if nobody
-// else writes there at the same time. Nothing is done if it is not ok. A holder that was told by a
-// notice does not read the record: it writes what it knows, at the version that follows from the notice.
-// By chance somebody else may have written that version. Then the record loses the number of somebody
-// who has left, and somebody may wait for a lease.
+// announce deletes the own znode, and writes into the record that its number is over, if nobody else writes
+// there at the same time. If ok is false, it has done nothing that it knows of. A holder that was told by a
+// notice does not read the record: it writes what it knows, at the version that follows from the notice. By
+// chance somebody else may have written that version. Then the record loses the number of somebody who has
+// left, and somebody may wait for a lease.
 func (p *Place) announce(ctx context.Context) (ok bool) {
 	own := p.number()
 	if !p.ours || own == noNumber {
@@ -175,7 +175,7 @@ func (p *Place) announce(ctx context.Context) (ok bool) {
 		attempts = readerAttempts
 	}
 	for i := range attempts {
-		if i > 0 || !p.led { // else what is known will do: mostly nobody has written since
+		if i > 0 || !p.led { // else what is known is enough: mostly nobody has written since
 			if p.refresh(ctx) != nil || !p.ours {
 				return false
 			}
@@ -195,14 +195,14 @@ func (p *Place) announce(ctx context.Context) (ok bool) {
 	return false
 }
 
-// departure is what announces a departure and deletes the own znode.
+// departure returns the operations that announce a departure and delete the own znode.
 func (p *Place) departure(version int32) []any {
 	ops := []any{&zk.SetDataRequest{Path: p.dir, Data: []byte(p.over(p.number()).String()), Version: version}}
 	return append(append(ops, p.notice()...), &zk.DeleteRequest{Path: p.path, Version: -1})
 }
 
-// notice tells who waits behind the own znode that all up to its number are over. It is for a holder
-// that has settled all before it. A reader has not, and neither has who never led.
+// notice returns the operations that tell the one who waits behind the own znode: all up to its number are
+// over. Only a writer that has led gives notice, because it has settled all before it.
 func (p *Place) notice() []any {
 	if !p.led || p.shared {
 		return nil
@@ -221,9 +221,9 @@ func (p *Place) over(own int64) record {
 	return p.record.settle(own)
 }
 
-// announcement is what a holder writes together with the deletion of its znode. It asks for no
-// version of the record, so that no change of holder needs a retry. A reader does: it would lose what
-// other readers have written.
+// announcement returns what a holder writes together with the deletion of its znode. A writer asks for no
+// version of the record, so that no change of holder needs a retry. A reader asks for the version that it
+// knows: otherwise it would undo what other readers have written.
 func (p *Place) announcement() []any {
 	own := p.number()
 	if !p.led || !p.ours || own == noNumber {

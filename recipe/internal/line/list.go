@@ -12,9 +12,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// A list is one reading of a line, for all in one session who asked for it before it
-// began. Where a thousand candidates join at the same time, listing a line and putting
-// the names in order for each of them alone would be most of the work.
+// A list is one reading of a line, for all in one session who asked for it before it began. If a thousand
+// candidates join at the same time, most of the work would be to list the line and to put the names in
+// order for each of them alone.
 type list struct {
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -93,7 +93,7 @@ func (at where) list(c clock.Clock, l *list) {
 	}
 }
 
-// once reads the names and the record at once. Whichever is the older, nothing wrong follows: an
+// once reads the names and the record at the same time. It does not matter which of the two is older: an
 // older record knows less.
 func (at where) once(ctx context.Context, c clock.Clock) (r reading, err error) {
 	record := make(chan error, 1)

@@ -9,10 +9,10 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// Memory is what the places of one caller in one line have learned of the line's record, so that the
-// next one need not read it. What it says is over stays so. Who changes the lease in a record has to
-// wait for two leases in which nobody stands in the line, so for one lease after a place stood there
-// the lease in the record is what it was. The zero value knows nothing.
+// Memory is what the places of one caller in one line have learned of the line's record, so that the next
+// place need not read it. What it says is over stays over. Before somebody changes the lease in a record,
+// nobody may have stood in the line for two leases. So for one lease after a place stood there, the lease
+// in the record is the same. The zero value knows nothing.
 type Memory struct {
 	mu      sync.Mutex // guards what follows
 	session int64

@@ -85,8 +85,8 @@ func Parse(name string) (n Name, ok bool) {
 	return Name{}, false
 }
 
-// styleOf returns the style of a name that goes like this before its sequence. By hand: a
-// regular expression takes most of the time of joining a long line.
+// styleOf returns the style of a name that goes like this before its sequence. It is written
+// by hand: a regular expression would take most of the time of joining a long line.
 func styleOf(stem string) (style Style, ok bool) {
 	for _, style := range []Style{Kazoo, KazooRead} {
 		if before, ok := strings.CutSuffix(stem, string(style)); ok {
@@ -117,10 +117,10 @@ func Ours(name string) bool {
 		guid[8] == '-' && guid[13] == '-' && guid[14] == '8' && guid[18] == '-' && guid[23] == '-'
 }
 
-// Compare orders two names by their places in the line: by sequence number, and where the server has none left
-// by age, if that is known. A writer that becomes a reader has its number twice for a moment, and the reader is as
-// young as that moment: it comes after the writer, and before all others. So age says nothing of a reader that has a
-// number.
+// Compare orders two names by their places in the line: by sequence number, or by age, if that is known and the
+// server has no numbers left. When a writer becomes a reader, its number is there twice for a moment. The reader's
+// znode is young, but its place is right after the writer, before all others. So age says nothing about a reader
+// that has a number.
 func Compare(a, b Name) int {
 	x, y := number(a), number(b)
 	aged := a.Czxid != 0 && b.Czxid != 0

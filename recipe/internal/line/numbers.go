@@ -9,7 +9,7 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// FirstRecord is what a path holds that is made for a line in which leases may be so long.
+// FirstRecord returns the first data of a path for a line in which leases may be that long.
 func FirstRecord(lease time.Duration) []byte { return []byte(record{lease: lease}.String()) }
 
 // NoNumber is the number of a name that tells nothing: the server has none left.
@@ -52,7 +52,7 @@ func (x Numbers) String() string {
 	return string(b)
 }
 
-// Read takes in a line of a record. It is not known if it is about something else.
+// Read takes in a line of a record. known is false if the line is about something else.
 func (x *Numbers) Read(key, value string) (known bool, err error) {
 	switch key {
 	case "path":
@@ -69,7 +69,8 @@ func (x *Numbers) Read(key, value string) (known bool, err error) {
 
 // At returns the numbers for the path with that Stat. If they belong to another path, it returns none.
 func (x Numbers) At(stat zk.Stat) (at Numbers, same bool) {
-	id := strconv.FormatInt(stat.Czxid, 16) + "-" + strconv.FormatInt(stat.Ctime, 16) // two ensembles may have the same czxid, but hardly with the same time
+	// Two ensembles may have the same czxid, but hardly with the same time.
+	id := strconv.FormatInt(stat.Czxid, 16) + "-" + strconv.FormatInt(stat.Ctime, 16)
 	if x.path == id {
 		return x, true
 	}

@@ -37,7 +37,7 @@ type Config struct {
 	// Clock tells the time.
 	Clock clock.Clock
 	// Busy: many come and go, and give up. A holder that leaves keeps what others have written
-	// into the record meanwhile, for which it may have to read it once more.
+	// into the record meanwhile. For that it may have to read the record once more.
 	Busy bool
 	// Memory, if set, spares places that follow one another the reading of the record.
 	Memory *Memory
@@ -124,8 +124,8 @@ func (p *Place) Position() int { return len(p.ahead) }
 // Woken has a signal when there is something to find out.
 func (p *Place) Woken() <-chan struct{} { return p.wake }
 
-// Lead says that the caller uses the place, by the lease that Step has returned. The beat of that lease
-// has checked the own znode, so there is no need to ask about it soon: many hold it for a moment only.
+// Lead says that the caller uses the place, by the lease that Step has returned. The beat of that lease has
+// checked the own znode, so the next question about it can wait: many hold a place only for a moment.
 func (p *Place) Lead() {
 	watched, _ := p.chores.every(p)
 	p.led, p.chores.watched = true, early(p.cfg.Clock.Now(), p.cfg.Clock.Random(), watched)
@@ -301,17 +301,18 @@ func (p *Place) departed() {
 	p.step()
 }
 
-// awaitNotice lets the server tell whether the one ahead has led and announces its departure. Where
-// holders seldom change, those far behind do without, and read the record if it comes to that.
+// awaitNotice asks the server to tell if the one ahead has led and announces its departure. If holders
+// seldom change, a place far behind does not ask, and reads the record when it has to know.
 func (p *Place) awaitNotice() {
 	if n := p.ahead[len(p.ahead)-1]; Ours(n.Full) && !n.Shared && (p.cfg.Busy || depth(p.ahead) <= listenTo) {
 		p.nearest.AwaitNotice()
 	}
 }
 
-// noticed reports whether the one ahead has led and announced its departure. Then it has settled all
-// before it, too, and nothing has to be read. Each of ours among them has written the record once, if
-// it left as it should: the version that follows from this is tried first by who writes it next.
+// noticed reports whether the one ahead has led and announced its departure. Then all before it are
+// settled, too, and nothing has to be read. Each of ours among them has written the record once, if it left
+// as it should. The version that follows from this is the first one that this place tries when it writes
+// the record.
 func (p *Place) noticed() bool {
 	n := number(p.ahead[len(p.ahead)-1])
 	if n == noNumber || !p.nearest.Noticed() {
@@ -331,7 +332,7 @@ func (p *Place) noticed() bool {
 		}
 	}
 	p.departures, p.ahead = doubtful, nil
-	if !p.cfg.Busy { // it will not look at the record when it leaves
+	if !p.cfg.Busy { // it does not read the record when it leaves
 		p.chores.keepSoon(p)
 	}
 	p.stopNearest()

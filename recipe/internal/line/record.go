@@ -112,8 +112,8 @@ func parseSpans(s string) (spans []span, err error) {
 	return spans, nil
 }
 
-// settle returns the record that the candidate with number n leaves behind: it has led, and so
-// have all before it, or they never will.
+// settle returns the record that the candidate with number n writes when it leaves: it has led, so all
+// before it have led or never will.
 func (r record) settle(n int64) record {
 	r.settled = max(r.settled, n+1)
 	r.left = slices.DeleteFunc(slices.Clone(r.left), func(s span) bool { return s.last < r.settled })

@@ -79,7 +79,7 @@ func (st *Stay) Report(f func(connected bool)) {
 	}
 }
 
-// leaveFor bounds what a caller that is told to end spends on leaving.
+// leaveFor is for how long Leave still waits for the deletion after its context has ended.
 const leaveFor = 3 * time.Second
 
 // Leave ends the stay: it deletes the znode and waits until it is gone. When ctx has ended it

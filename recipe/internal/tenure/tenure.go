@@ -35,7 +35,7 @@ type Wait struct {
 	Ready func() error
 	// Again has a signal when Ready has changed its mind.
 	Again <-chan struct{}
-	// Tell is told of every step: how the place stood and how it stands.
+	// Tell is called after every step: with how the place stood and how it stands.
 	Tell func(last, now line.Standing)
 }
 
@@ -59,7 +59,7 @@ func (w Wait) Until(ctx context.Context, s *session.Session, p Place) (*session.
 		if now.Lease != nil {
 			return now.Lease, nil
 		}
-		if ctx.Err() != nil { // Tell has ended it, and the next step would fail of that
+		if ctx.Err() != nil { // Tell has ended it, and the next step would fail because of that
 			return nil, context.Cause(ctx)
 		}
 		timer.Reset(now.Next)

@@ -373,7 +373,7 @@ func (c *Conn) CloseWith(reason error) {
 }
 
 // largest returns the size of the largest request that is unanswered. A server that finds one too
-// large closes the connection without a word.
+// large closes the connection and gives no reason.
 func (c *Conn) largest() (n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

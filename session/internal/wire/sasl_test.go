@@ -32,8 +32,9 @@ func (s *script) Next(challenge []byte) ([]byte, bool, error) {
 	return []byte(token), false, nil
 }
 
-// authenticated lets a server answer a handshake, and each token by one of the frames, or by a close
-// where that is nil. It returns what the client's side has met.
+// authenticated lets a server answer a handshake, and each token by the next of answers. A nil answer
+// closes the connection. It returns the two ends, the tokens that the server has got, and the error of the
+// client.
 func authenticated(t *testing.T, x Exchange, answers ...[]byte) (e *ends, got []string, err error) {
 	t.Helper()
 	e = pair(t)

@@ -7,7 +7,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// ErrNotHeld: the term is over, the lock is released or lost, so nothing was done.
+// ErrNotHeld: the term is over, the lock is released or lost, so nothing was done. A call that was
+// refused returns it, as Multi. An [*Ended] does not match it: something may have been done before the
+// end. Its text begins with the same words.
 var ErrNotHeld error = notHeld{}
 
 type notHeld struct{}
@@ -43,11 +45,18 @@ type LeaseError struct {
 	// Lease is the candidate's, session.Config.Lease.
 	Lease time.Duration
 	// Allowed is the longest that the record allows. The first candidate writes it, unless
-	// somebody has created the path with a record before.
+	// somebody has created the path with a record before. Without a record that can be read it is
+	// session.DefaultLease.
 	Allowed time.Duration
 }
 
-// Error names both.
+// Error names both, and says where the limit comes from and what to do.
 func (e *LeaseError) Error() string {
-	return fmt.Sprintf("recipe: a lease of %v is too long for %s, where the longest is %v", e.Lease, e.Path, e.Allowed)
+	why := "allows no more"
+	if e.Allowed == session.DefaultLease {
+		why += ", or cannot be read"
+	}
+	return fmt.Sprintf("recipe: session.Config.Lease is %v, but %s takes %v at most: the record in that path, written by its first candidate, %s; "+
+		"use a shorter lease, or raise the record as recipe/docs/operations.md says under \"The longest lease of a line\"",
+		e.Lease, e.Path, e.Allowed, why)
 }

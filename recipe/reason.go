@@ -56,7 +56,9 @@ func (r Reason) Error() string { return "recipe: not held any more: " + r.String
 func (r Reason) Chosen() bool { return r >= ReasonReleased && r <= ReasonUnhealthy }
 
 // Ended is the cause of the context of something that was held. It matches its Reason and what
-// led to it with errors.Is.
+// led to it with errors.Is. It does not match [ErrNotHeld], which promises that nothing was done: a
+// request under such a context may have been carried out. To find out whether something was lost,
+// use errors.As with an *Ended.
 type Ended struct {
 	Reason Reason
 	// Err is what led to it, if anything: the callback's error, why the session is over.

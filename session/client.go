@@ -87,7 +87,7 @@ func Open(connect string, cfg Config) (*Client, error) {
 		users:   map[string]int{},
 		idle:    make(chan struct{}),
 	}
-	ctx, thin := feed.WithThin(cfg.Context, c.clock) // for all elections of this client
+	ctx, thin := feed.WithThin(feed.WithLog(cfg.Context, logger, log), c.clock) // for all recipes of this client
 	c.thin = thin
 	c.ctx, c.end = context.WithCancelCause(ctx)
 	go c.run()

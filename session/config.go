@@ -78,9 +78,9 @@ type Config struct {
 	// and one place.
 	EphemeralBytes int
 
-	// Logger gets one line per transition, from a goroutine of its own: nothing waits for it. If it
-	// is slow, up to 1000 lines wait. More are dropped, and counted in [Status.LinesDropped].
-	// Default: silence.
+	// Logger gets one line per transition, from a goroutine of its own: nothing waits for it. It also
+	// gets the lines of the client's recipes, if they have no Logger of their own. If it is slow, up
+	// to 1000 lines wait. More are dropped, and counted in [Status.LinesDropped]. Default: silence.
 	Logger *slog.Logger
 
 	// Context, if set, is the parent of all that the client does. When it ends, the client closes

@@ -38,7 +38,7 @@ func newProgram(o *options, stdout, stderr io.Writer) (*program, error) {
 		p.ensemble.Close()
 		return nil, err
 	}
-	if p.means, err = recipes[o.recipe](p.client, o, stderr); err != nil {
+	if p.means, err = recipes[o.recipe](p.client, o); err != nil {
 		p.client.Close()
 		p.ensemble.Close()
 		return nil, err

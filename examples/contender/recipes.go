@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"maps"
 	"slices"
 	"time"
@@ -29,7 +28,7 @@ type means struct {
 }
 
 // recipes make what the flag -recipe names. A further recipe needs a line here, and perhaps a flag.
-var recipes = map[string]func(*session.Client, *options, io.Writer) (means, error){
+var recipes = map[string]func(*session.Client, *options) (means, error){
 	"lock":      exclusive,
 	"read":      ofRW((*lock.RW).Read),
 	"write":     ofRW((*lock.RW).Write),
@@ -38,8 +37,8 @@ var recipes = map[string]func(*session.Client, *options, io.Writer) (means, erro
 
 func recipeNames() []string { return slices.Sorted(maps.Keys(recipes)) }
 
-func exclusive(client *session.Client, o *options, stderr io.Writer) (means, error) {
-	l, err := lock.New(client, o.path, o.config(stderr))
+func exclusive(client *session.Client, o *options) (means, error) {
+	l, err := lock.New(client, o.path, o.config())
 	if err != nil {
 		return means{}, err
 	}
@@ -47,9 +46,9 @@ func exclusive(client *session.Client, o *options, stderr io.Writer) (means, err
 }
 
 // ofRW makes one side of a read-write lock.
-func ofRW(side func(*lock.RW) *lock.Lock) func(*session.Client, *options, io.Writer) (means, error) {
-	return func(client *session.Client, o *options, stderr io.Writer) (means, error) {
-		rw, err := lock.NewRW(client, o.path, o.config(stderr))
+func ofRW(side func(*lock.RW) *lock.Lock) func(*session.Client, *options) (means, error) {
+	return func(client *session.Client, o *options) (means, error) {
+		rw, err := lock.NewRW(client, o.path, o.config())
 		if err != nil {
 			return means{}, err
 		}
@@ -57,8 +56,8 @@ func ofRW(side func(*lock.RW) *lock.Lock) func(*session.Client, *options, io.Wri
 	}
 }
 
-func (o *options) config(stderr io.Writer) lock.Config {
-	return lock.Config{ID: o.id, Style: lock.Style(o.style), Logger: o.logger(stderr)}
+func (o *options) config() lock.Config {
+	return lock.Config{ID: o.id, Style: lock.Style(o.style)}
 }
 
 // ofLock are means whose errors need no translation.
@@ -76,8 +75,8 @@ func ofLock(l *lock.Lock) means {
 }
 
 // permits have slots, which the line "acquired" tells.
-func permits(client *session.Client, o *options, stderr io.Writer) (means, error) {
-	s, err := semaphore.New(client, o.path, o.size, semaphore.Config{ID: o.id, Slots: true, Logger: o.logger(stderr)})
+func permits(client *session.Client, o *options) (means, error) {
+	s, err := semaphore.New(client, o.path, o.size, semaphore.Config{ID: o.id, Slots: true})
 	if err != nil {
 		return means{}, err
 	}

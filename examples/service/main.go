@@ -137,9 +137,14 @@ func serve(ctx context.Context, o options) error {
 	if ensemble.Embedded() != nil {
 		fmt.Printf("Another instance: go run ./examples/service -zk %s -listen 127.0.0.1:0\n", ensemble.Connect)
 	}
+	log := slog.New(slog.NewTextHandler(os.Stdout, nil))
+	sessions := session.Config{Timeout: o.times.Timeout, Lease: o.times.Lease, Logger: log}
+	if err := o.access.Apply(&sessions); err != nil {
+		return err
+	}
 	s, err := newService(config{
-		connect: ensemble.Connect, path: o.path, id: o.id, times: o.times, access: o.access, stopWithin: o.stopWithin, linger: o.linger,
-		url: "http://" + listener.Addr().String(), log: slog.New(slog.NewTextHandler(os.Stdout, nil)),
+		connect: ensemble.Connect, path: o.path, id: o.id, session: sessions, stopWithin: o.stopWithin, linger: o.linger,
+		url: "http://" + listener.Addr().String(), log: log,
 	})
 	if err != nil {
 		return err

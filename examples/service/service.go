@@ -12,7 +12,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/recipeprom"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -21,8 +20,7 @@ import (
 // config is what a service is made with.
 type config struct {
 	connect, path, id, url string
-	times                  flags.Times // of the session
-	access                 flags.Access
+	session                session.Config
 	stopWithin, linger     time.Duration
 	log                    *slog.Logger
 }
@@ -42,7 +40,7 @@ type service struct {
 // newService puts an instance together. It does no I/O that could fail: connecting goes on
 // in the background, and the service answers requests meanwhile.
 func newService(cfg config) (*service, error) {
-	client, err := cfg.access.Open(cfg.connect, session.Config{Timeout: cfg.times.Timeout, Lease: cfg.times.Lease, Logger: cfg.log})
+	client, err := session.Open(cfg.connect, cfg.session)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +53,6 @@ func newService(cfg config) (*service, error) {
 		// A leader that is told to stop gives its work half of the time, and the heir may
 		// lead as soon as it has stopped.
 		DrainTimeout: cfg.stopWithin / 2,
-		Logger:       cfg.log,
 	})
 	if err != nil {
 		client.Close()
@@ -80,12 +77,19 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 		return nil
 	})
 	group.Go(func() error {
-		return unlessStopped(ctx, s.candidate.Run(ctx, s.lead)) // it fails only if it never could lead
+		if err := s.candidate.Run(ctx, s.lead); ctx.Err() == nil {
+			return err // it never could lead; the end of ctx is no failure
+		}
+		return nil
 	})
 	group.Go(func() error {
-		return unlessStopped(ctx, s.observer.Follow(ctx, func(leader election.Candidate) {
+		err := s.observer.Follow(ctx, func(leader election.Candidate) {
 			s.log.Info("leader seen", "leader", leader.ID, "url", string(leader.Data), "token", leader.Token)
-		}))
+		})
+		if ctx.Err() == nil {
+			return err
+		}
+		return nil
 	})
 	group.Go(func() error {
 		<-ctx.Done()
@@ -102,14 +106,6 @@ func (s *service) shutdown(ctx context.Context, server *http.Server) error {
 	ctx, cancel := context.WithTimeout(ctx, s.stopWithin/4)
 	defer cancel()
 	return server.Shutdown(ctx)
-}
-
-// unlessStopped drops an error that says no more than that ctx has ended.
-func unlessStopped(ctx context.Context, err error) error {
-	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
-		return nil
-	}
-	return err
 }
 
 // lead is the work of the leader: two jobs at the same time. If one fails the other is

@@ -40,7 +40,7 @@ func newSupervisor(o *options, connect string) (*supervisor, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.election, err = election.New(s.client, o.path, election.Config{ID: o.id, StopBefore: o.stopBefore(), Logger: log})
+	s.election, err = election.New(s.client, o.path, election.Config{ID: o.id, StopBefore: o.stopBefore()})
 	if err != nil {
 		s.client.Close()
 		return nil, err

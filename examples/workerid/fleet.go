@@ -141,3 +141,29 @@ func (f *fleet) totals() (issued, twice int) {
 	defer f.mu.Unlock()
 	return len(f.issued), f.twice
 }
+
+// work issues ids as long as there is a number, again and again until ctx ends.
+func (w *worker) work(ctx context.Context, sem *semaphore.Semaphore) {
+	for ctx.Err() == nil {
+		permit, err := sem.Acquire(ctx)
+		if err != nil {
+			if ctx.Err() == nil {
+				w.out.Fail(err)
+			}
+			return
+		}
+		slot := permit.Slot()
+		w.out.Write("acquired", "slot", slot.Number(), "token", slot.Token(), "deadline", permit.Remaining)
+		w.f.acquired <- struct{}{}
+		n := issue(ctx, permit, func(id int64) { w.f.enter(id, w.name) })
+		lost := context.Cause(permit.Context()) // nil if it was not
+		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		_ = permit.Release(late) // it goes on in the background
+		cancel()
+		if lost != nil {
+			w.out.Write("lost", "slot", slot.Number(), "token", slot.Token(), "issued", n, "reason", lost.Error())
+		} else {
+			w.out.Write("released", "slot", slot.Number(), "token", slot.Token(), "issued", n)
+		}
+	}
+}

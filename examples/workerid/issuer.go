@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
 )
 
@@ -19,36 +18,11 @@ const (
 // before the clock of its former holder says the same.
 const differ = 10 * time.Millisecond
 
-// work issues ids as long as there is a number, again and again until ctx ends.
-func (w *worker) work(ctx context.Context, sem *semaphore.Semaphore) {
-	for ctx.Err() == nil {
-		permit, err := sem.Acquire(ctx)
-		if err != nil {
-			if ctx.Err() == nil {
-				w.out.Fail(err)
-			}
-			return
-		}
-		slot := permit.Slot()
-		w.out.Write("acquired", "slot", slot.Number(), "token", slot.Token(), "deadline", permit.Remaining)
-		w.f.acquired <- struct{}{}
-		n := w.issue(ctx, permit, slot)
-		lost := context.Cause(permit.Context()) // nil if it was not
-		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		_ = permit.Release(late) // it goes on in the background
-		cancel()
-		if lost != nil {
-			w.out.Write("lost", "slot", slot.Number(), "token", slot.Token(), "issued", n, "reason", lost.Error())
-		} else {
-			w.out.Write("released", "slot", slot.Number(), "token", slot.Token(), "issued", n)
-		}
-	}
-}
-
 // issue issues ids until the slot is not ours any more. It is the part to copy: it asks Valid
 // before each id.
-func (w *worker) issue(ctx context.Context, permit *semaphore.Permit, slot semaphore.Slot) (n int) {
-	_ = demo.Sleep(ctx, differ)
+func issue(ctx context.Context, permit *semaphore.Permit, use func(id int64)) (n int) {
+	slot := permit.Slot()
+	time.Sleep(differ)
 	last, counter := int64(0), int64(0)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
@@ -64,7 +38,7 @@ func (w *worker) issue(ctx context.Context, permit *semaphore.Permit, slot semap
 			if !slot.Valid() {
 				return n
 			}
-			w.f.enter(now<<(numberBits+counterBits)|int64(slot.Number())<<counterBits|counter, w.name)
+			use(now<<(numberBits+counterBits) | int64(slot.Number())<<counterBits | counter)
 			n++
 		}
 		select {

@@ -36,6 +36,29 @@ func NewLog(to *slog.Logger) (*slog.Logger, *Log) {
 	return slog.New(handler{l.feed, to.Handler()}), l
 }
 
+type logKey struct{}
+
+// clientLog is what NewLog has returned for a client.
+type clientLog struct {
+	logger *slog.Logger
+	log    *Log
+}
+
+// WithLog returns a context for a client. The recipes of the client write to its log, unless they
+// have loggers of their own.
+func WithLog(ctx context.Context, logger *slog.Logger, log *Log) context.Context {
+	return context.WithValue(ctx, logKey{}, clientLog{logger, log})
+}
+
+// LogOf is NewLog for a recipe of the client with that context. A recipe without a logger of its own
+// writes into the client's queue, so that its lines and the client's keep their order.
+func LogOf(ctx context.Context, to *slog.Logger) (*slog.Logger, *Log) {
+	if of, ok := ctx.Value(logKey{}).(clientLog); ok && to == nil {
+		return of.logger, of.log
+	}
+	return NewLog(to)
+}
+
 // Dropped returns how many lines were dropped because the logger did not take them.
 func (l *Log) Dropped() uint64 { return l.feed.Dropped() }
 
@@ -60,3 +83,11 @@ func (h handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return handler{h.feed, h.to.WithAttrs(attrs)}
 }
 func (h handler) WithGroup(name string) slog.Handler { return handler{h.feed, h.to.WithGroup(name)} }
+
+// WithErr adds an error to the attributes of a line, if there is one.
+func WithErr(err error, attrs ...any) []any {
+	if err == nil {
+		return attrs
+	}
+	return append(attrs, "err", err)
+}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/feed"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
@@ -169,8 +170,10 @@ func (e *Election) lead(l *working, st *stay.Stay, term *Term, stopped <-chan st
 	ctx := l.Context()
 	e.guard(l, st, term)
 	ended := term.held.Ended()
-	e.log.Info("deposed", withErr(ended.Err, "session", hex(st.S.ID()), "token", term.Token(), "reason", ended.Reason.String())...)
-	e.status.set(e.clock, func(s *Status) { s.State, s.Token, s.LastReason, s.term = StateDraining, 0, ended.Reason, nil })
+	e.log.Info("deposed", feed.WithErr(ended.Err, "session", hex(st.S.ID()), "token", term.Token(), "reason", ended.Reason.String())...)
+	e.status.set(e.clock, func(s *Status) {
+		s.State, s.Token, s.LastReason, s.LastErr, s.term = StateDraining, 0, ended.Reason, ended.Err, nil
+	})
 	e.send(Event{Kind: EventDeposed, Session: st.S.ID(), Node: term.Node(), Token: term.Token(), Reason: ended.Reason, Err: ended.Err})
 	if ended.Reason != recipe.ReasonNodeDeleted {
 		if !tenure.Drain(e.clock, st.S, stopped, e.cfg.DrainTimeout) {
@@ -217,7 +220,7 @@ func (e *Election) leave(ctx context.Context, st *stay.Stay, gone bool) {
 		defer close(left)
 		err := st.Leave(ctx, gone)
 		notInLine()
-		e.log.Info("left", withErr(err, "session", hex(st.S.ID()), "node", st.Path())...)
+		e.log.Info("left", feed.WithErr(err, "session", hex(st.S.ID()), "node", st.Path())...)
 		e.send(Event{Kind: EventLeft, Session: st.S.ID(), Node: st.Path(), Err: err})
 	}()
 	bounded, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -285,14 +288,6 @@ func (e *Election) deserted(ctx context.Context) bool {
 func (e *Election) send(ev Event) {
 	ev.Time = e.clock.Wall()
 	e.events.Send(ev)
-}
-
-// withErr adds an error to the attributes of a line for the log, if there is one.
-func withErr(err error, attrs ...any) []any {
-	if err == nil {
-		return attrs
-	}
-	return append(attrs, "err", err)
 }
 
 func hex(id int64) string { return fmt.Sprintf("0x%x", uint64(id)) }

@@ -14,6 +14,9 @@
 //		}
 //		return nil
 //	})
+//	if err != nil && ctx.Err() == nil { // to be stopped is no failure
+//		return err
+//	}
 //
 // # What is not promised
 //
@@ -27,7 +30,7 @@
 //
 // # What is promised
 //
-// D is the length of a lease, session.Config.Lease, 4 s by default.
+// D is the length of a lease, session.Config.Lease, 4 s by default. Times in seconds are for that.
 //
 //   - Safety. Two candidates of this library never have a term that is [Term.Valid] at the
 //     same instant. The term's context is cancelled earlier still (StopBefore). A process
@@ -37,9 +40,9 @@
 //   - Fencing. [Term.Token] is larger than that of every earlier leader of the path, as
 //     long as the ensemble's data lives.
 //   - Liveness. While the ensemble answers writes within D/4 and some candidate is healthy,
-//     somebody leads: at once after a resignation; within 19/16 D and a few round trips after
-//     a crash; about as much again if the heir has crashed, too; up to DrainTimeout later if a
-//     callback is slow to stop. The session timeout does not matter.
+//     somebody leads: at once after a resignation; within 4.75 s (19/16 D) and a few round trips
+//     after a crash; within 9 s (36/16 D) if the heir has crashed with it; up to DrainTimeout later
+//     if a callback is slow to stop. The session timeout does not matter.
 //   - Cost. A departure wakes one candidate. A session with a leader or an heir writes to the
 //     quorum 4 times per D, however many it has; nobody else does while it waits.
 //
@@ -68,11 +71,11 @@
 //     leaves writes its number there, in the transaction that deletes its znode. The same
 //     transaction gives the heir notice ([session.Watch.AwaitNotice]), so that it leads at once.
 //   - The departure was not announced: somebody deleted the znode, or its session has ended. The
-//     heir leads when the lease of that candidate is over, (17/16) D after the heir has heard of
-//     the deletion (event [EventWithheld]).
+//     heir leads when the lease of that candidate is over, 4.25 s (17/16 D) after the heir has
+//     heard of the deletion (event [EventWithheld]).
 //   - The znode exists, and its session is silent. The heir reads the heartbeat of the leader's
-//     session every D/8. When it was not set for (17/16) D, the heir revokes it and deletes the
-//     znode, in one transaction, and leads (event [EventTookOver]).
+//     session every D/8. When it was not set for 4.25 s (17/16 D), the heir revokes it and deletes
+//     the znode, in one transaction, and leads (event [EventTookOver]).
 //
 // A term ends for one [recipe.Reason]. When we end it ourselves (the callback returns, Resign,
 // the context, Close, bad health) the leadership is kept until the callback has returned, or
@@ -93,9 +96,14 @@
 //     when its lease is over;
 //   - the process is paused for longer than the lease: the term ends, as the first call of Valid
 //     after the pause tells;
-//   - the callback returns early or fails: the candidate resigns, reports, waits with a
-//     growing delay, or until nobody stands in the line, and enters the line again. After
-//     [Term.Resign] it does not wait;
+//   - the callback returns early or fails: the candidate resigns, and reports the error
+//     ([EventDeposed], [Status].LastErr). Then it stays out of the line. After [Term.Resign] it
+//     does not. The delay grows with each short term, up to some 10 s; a stay in the line of T or
+//     longer makes it short again. The candidate comes back earlier when nobody stands in the line:
+//     it looks every D/8, at most 100 ms. So where no other candidate stands, or all others fail,
+//     too, a callback that always fails is called again and again, about every 100 ms, for ever. A
+//     callback that does not want that waits for its context, or for a while, before it returns. It
+//     leads meanwhile;
 //   - the callback panics: the candidate leaves the line, then Run panics;
 //   - heartbeats or the record may not be read or written: changes of leader take longer
 //     (event [EventImpaired]).

@@ -63,7 +63,7 @@ func New(client *session.Client, path string, cfg Config) (*Election, error) {
 		return nil, err
 	}
 	c := clock.From(client.Context())
-	logger, lines := feed.NewLog(cfg.Logger)
+	logger, lines := feed.LogOf(client.Context(), cfg.Logger)
 	e := &Election{
 		client: client, path: path, cfg: cfg, clock: c,
 		log:    feed.Thinned(client.Context(), logger, lines, feed.Transitions).With("election", path, "id", cfg.ID),
@@ -79,11 +79,14 @@ func New(client *session.Client, path string, cfg Config) (*Election, error) {
 	return e, nil
 }
 
+// Client returns the client that New was given.
+func (e *Election) Client() *session.Client { return e.client }
+
 // Run stands for election again and again, and calls lead each time it is elected, with
 // the term and its context. A term begins with the call and ends when lead returns, or for
 // another [recipe.Reason], which cancels the context; lead should then return within StopBefore if it
-// can. Run enters the line again when lead has returned, with a growing delay when terms are
-// short.
+// can. Run enters the line again when lead has returned. When terms are short, it waits before that:
+// for a growing delay, or until nobody stands in the line, which takes 100 ms at most.
 //
 // Run never gives up: it returns when ctx ends (with its cause), when the client is
 // closed (session.ErrClosed), when lead returns [ErrStop] (nil, or the error that wraps
@@ -93,7 +96,7 @@ func New(client *session.Client, path string, cfg Config) (*Election, error) {
 // If lead panics, Run panics, too, once the candidate has left the line. The text of that panic has the
 // value and lead's stack.
 //
-// An error that lead returns is reported in the [EventDeposed] event and the log.
+// An error that lead returns is reported in the [EventDeposed] event, in [Status] and in the log.
 func (e *Election) Run(ctx context.Context, lead func(ctx context.Context, term *Term) error) error {
 	if lead == nil {
 		return errors.New("election: Run was given a nil callback")

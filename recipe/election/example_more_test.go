@@ -81,7 +81,7 @@ func ExampleElection_Status() {
 		case election.StateIdle:
 			fmt.Println("does not run; last term:", st.LastReason.String())
 		default:
-			fmt.Println(st.State, "behind", st.Position, st.Err)
+			fmt.Println(st.State, "behind", st.Position, st.Err, el.Client().Status().Servers)
 		}
 	}
 	el.Run(context.Background(), func(context.Context, *election.Term) error {

@@ -57,8 +57,10 @@ type Status struct {
 	// Token of the present term, 0 if it does not lead, and how long its lease runs.
 	Token          int64
 	LeaseRemaining time.Duration
-	// LastReason is why the last term ended, 0 before that.
+	// LastReason is why the last term ended, 0 before that. LastErr is what led to that, if anything:
+	// the error that the callback returned, why the session is over.
 	LastReason recipe.Reason
+	LastErr    error
 	// EventsDropped is how many events subscribers have not taken, Config.OnEvent included.
 	EventsDropped uint64
 	// Impaired is why a change of leader may take longer than it has to, as far as this

@@ -57,7 +57,8 @@ type Config struct {
 	// The first 1000 events wait for it; more are dropped.
 	OnEvent func(Event)
 
-	// Logger gets one line per transition, from a goroutine of its own. Default: silence.
+	// Logger gets one line per transition, from a goroutine of its own. Default: the client's,
+	// session.Config.Logger. slog.New(slog.DiscardHandler) is silent.
 	Logger *slog.Logger
 }
 

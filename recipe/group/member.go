@@ -66,7 +66,7 @@ type Member struct {
 
 func newMember(ctx context.Context, g *Group) *Member {
 	client, path, cfg, c := g.client, g.path, g.cfg, g.clock
-	logger, lines := feed.NewLog(cfg.Logger)
+	logger, lines := feed.LogOf(client.Context(), cfg.Logger)
 	m := &Member{
 		client: client, dir: path, node: path + "/" + cfg.Style.name(cfg.ID), cfg: cfg, clock: c,
 		log: logger.With("group", path, "id", cfg.ID), lines: lines,

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/feed"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/claims"
@@ -236,7 +237,7 @@ func (c *contender) hold(at *holding) {
 func (c *contender) end(at *holding) (next *holding) {
 	ended := at.Ended()
 	at.claim.Ended(ended.Reason)
-	at.lock.log.Debug("ended", withErr(ended.Err, "session", hex(at.st.S.ID()), "token", at.Token(), "reason", ended.Reason.String())...)
+	at.lock.log.Debug("ended", feed.WithErr(ended.Err, "session", hex(at.st.S.ID()), "token", at.Token(), "reason", ended.Reason.String())...)
 	at.lock.send(Event{Kind: EventEnded, Session: at.st.S.ID(), Node: at.Node(), Token: at.Token(), Reason: ended.Reason, Err: ended.Err})
 	if d := at.asked(); d != nil {
 		var err error
@@ -286,6 +287,6 @@ func (r revocable) Step(ctx context.Context, need time.Duration) (line.Standing,
 // leave ends a place: it deletes the znode, unless it is gone already.
 func (l *Lock) leave(ctx context.Context, st *stay.Stay, gone bool) {
 	left := st.Leave(ctx, gone)
-	l.log.Debug("left", withErr(left, "session", hex(st.S.ID()), "node", st.Path())...)
+	l.log.Debug("left", feed.WithErr(left, "session", hex(st.S.ID()), "node", st.Path())...)
 	l.send(Event{Kind: EventLeft, Session: st.S.ID(), Node: st.Path(), Err: left})
 }

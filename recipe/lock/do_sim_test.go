@@ -24,6 +24,9 @@ func TestDoReportsALoss(t *testing.T) {
 		})
 		want(t, err, recipe.ReasonNodeDeleted)
 		want(t, err, mine)
+		if text := err.Error(); text != "recipe: not held any more: node deleted; the work returned: mine" {
+			t.Errorf("Do says %q", text)
+		}
 		err = a.Do(t.Context(), func(context.Context, *lock.Held) error { return mine })
 		if err != mine {
 			t.Errorf("Do returned %v", err)

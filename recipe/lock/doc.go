@@ -25,7 +25,7 @@
 //
 // # What is promised
 //
-// D is the length of a lease, session.Config.Lease, 4 s by default.
+// D is the length of a lease, session.Config.Lease, 4 s by default. Times in seconds are for that.
 //
 //   - Safety. Two contenders of this library never hold one lock ([Held.Valid]) at the same
 //     instant, other than as readers of an [RW]. The context of what is held is cancelled earlier still
@@ -35,7 +35,7 @@
 //     that readers and writers use refuses a write with a token below the highest that it has seen,
 //     and a read with a token below the highest token of a write.
 //   - Liveness. While the ensemble answers writes within D/4, the next in line holds the lock at
-//     once after a release, also if others have given up; and within 19/16 D and a few round trips
+//     once after a release, also if others have given up; and within 4.75 s (19/16 D) and a few round trips
 //     after a crash. If a writer crashes, the first of several readers behind it is as quick, and
 //     the others may take as long again.
 //   - Order. Contenders hold a lock in the order in which they came. A reader waits for the writers

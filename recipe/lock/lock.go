@@ -55,7 +55,7 @@ func New(client *session.Client, path string, cfg Config) (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	logger, lines := feed.NewLog(cfg.Logger)
+	logger, lines := feed.LogOf(client.Context(), cfg.Logger)
 	c := clock.From(client.Context())
 	return &Lock{
 		client: client, path: path, cfg: cfg, style: cfg.Style.line(), clock: c, memory: &line.Memory{}, book: claims.New(c),
@@ -88,8 +88,9 @@ func (l *Lock) Status() recipe.Status {
 func (l *Lock) Acquire(ctx context.Context) (*Held, error) { return l.acquire(ctx, false) }
 
 // TryAcquire is Acquire that does not wait for others: the error is [ErrBusy] when somebody holds the lock
-// or waits for it. Then nothing is written. It still waits for a session and for answers, as long as ctx
-// lasts.
+// or waits for it. Then nothing is written, and the record is not read. So an error that trying again
+// cannot cure, as a [recipe.LeaseError], comes only when the lock is free; Acquire returns it at once.
+// TryAcquire still waits for a session and for answers, as long as ctx lasts.
 //
 // It also waits for a lease. When the last holder has crashed, and its session has expired, nobody is in
 // the line, but that holder may still count the lock as held for the rest of its lease. Then TryAcquire
@@ -105,8 +106,8 @@ func (l *Lock) TryAcquire(ctx context.Context) (*Held, error) { return l.acquire
 // given ends with ctx, and when the lock is lost; f should then return. The lock is kept until f
 // has returned, but not longer than DrainTimeout after the end of ctx.
 //
-// The error is that of Acquire, or f's. If the lock was lost before f returned, it is a [*recipe.Ended]
-// that tells why, joined with f's. What f has done since then may overlap with the next holder.
+// The error is that of Acquire, or f's. If the lock was lost before f returned, the error wraps a
+// [*recipe.Ended] that tells why, and f's error if there is one. What f has done since then may overlap with the next holder.
 func (l *Lock) Do(ctx context.Context, f func(context.Context, *Held) error) error {
 	if f == nil {
 		return errors.New("lock: Do was given a nil function")
@@ -126,23 +127,19 @@ func (l *Lock) Do(ctx context.Context, f func(context.Context, *Held) error) err
 	}
 	defer context.AfterFunc(ctx, stop)()
 	err = f(inner, h)
-	if lost := h.at.lost(); lost != nil && !errors.Is(err, lost.Reason) {
-		err = errors.Join(err, lost)
+	lost := h.at.lost()
+	switch {
+	case lost == nil || errors.Is(err, lost.Reason):
+		return err
+	case err == nil:
+		return lost
 	}
-	return err
+	return fmt.Errorf("%w; the work returned: %w", lost, err)
 }
 
 func (l *Lock) send(ev Event) {
 	ev.Time, ev.Reader = l.clock.Wall(), l.shared
 	l.events.Send(ev)
-}
-
-// withErr adds an error to the attributes of a line for the log, if there is one.
-func withErr(err error, attrs ...any) []any {
-	if err == nil {
-		return attrs
-	}
-	return append(attrs, "err", err)
 }
 
 func hex(id int64) string { return fmt.Sprintf("0x%x", uint64(id)) }

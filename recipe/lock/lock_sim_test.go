@@ -165,6 +165,34 @@ func TestGuardedWritesEndWithTheLock(t *testing.T) {
 	})
 }
 
+// The lock is lost while a guarded write is under way, which the servers carry out. Its error must not be taken for
+// ErrNotHeld, which promises that nothing was done.
+func TestAWriteThatTheLossOfTheLockCutsShortIsNotCalledNotDone(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, admin := s.process("a"), s.Admin()
+		if err := admin.EnsurePath(t.Context(), "/data", nil); err != nil {
+			t.Fatal(err)
+		}
+		h := a.acquire()
+		rule := s.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Nth: 1}, zktest.DropReply)
+		go func() {
+			<-rule.Fired()
+			time.Sleep(stageD / 100) // it is carried out
+			if err := admin.Delete(t.Context(), h.Node(), -1); err != nil {
+				t.Error(err)
+			}
+		}()
+		_, err := h.Multi(h.Context(), &zk.SetDataRequest{Path: "/data", Data: []byte("one"), Version: -1})
+		want(t, err, recipe.ReasonNodeDeleted)
+		if data, _, _ := admin.Get(t.Context(), "/data"); string(data) != "one" {
+			t.Errorf("data %q; want what was written", data)
+		}
+		if errors.Is(err, recipe.ErrNotHeld) || session.OutcomeOf(err) != session.OutcomeUnknown {
+			t.Errorf("%v: outcome %v; want an unknown one, and no ErrNotHeld", err, session.OutcomeOf(err))
+		}
+	})
+}
+
 // The path goes with the last, and tokens grow nevertheless.
 func TestCleanupDeletesTheEmptyPath(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {

@@ -2,10 +2,12 @@ package lock_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -35,6 +37,28 @@ func TestTryOnABusyLockWritesNothing(t *testing.T) {
 		if n := len(s.inLine()); n != 1 {
 			t.Errorf("%d in line", n)
 		}
+	})
+}
+
+// While somebody holds the lock, TryAcquire does not find out that it must not join. Acquire does.
+func TestTryTellsOfALeaseThatIsTooLongWhenTheLockIsFree(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a := s.process("a")
+		s.Config.Timeout, s.Config.Lease = 2*stageT, stageT
+		b := s.process("b")
+		tooLong := func(_ *lock.Held, err error) {
+			t.Helper()
+			var lease *recipe.LeaseError
+			if !errors.As(err, &lease) {
+				t.Errorf("error %v; want a LeaseError", err)
+			}
+		}
+		h := a.acquire()
+		_, err := b.TryAcquire(t.Context())
+		want(t, err, lock.ErrBusy)
+		tooLong(b.Acquire(t.Context()))
+		release(t, h)
+		tooLong(b.TryAcquire(t.Context()))
 	})
 }
 

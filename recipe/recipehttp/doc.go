@@ -4,16 +4,15 @@
 //	page, err := recipehttp.New(recipehttp.Config{})
 //	...
 //	defer page.Close()
-//	page.Add(indexLock, permits, member, members, configCache)
-//	billing, err := page.Observe(client, "/billing") // an election
+//	page.Add(el, indexLock, permits, member, members, configCache)
+//	_, err = page.Observe(client, "/payroll") // an election in which this process does not stand
 //	...
-//	billing.Add(el)
 //	http.Handle("/status", page)
 //	http.Handle("/healthz", recipehttp.Health(recipehttp.HealthConfig{}, el, indexLock, permits, member))
 //
-// Anybody may observe an election, so a process that stands in none calls Observe and is done. View.Add
-// tells the page of a candidate what only its own process knows: why its terms ended, and how long its
-// lease runs. Several elections, of one client or of several, can be on one page. Of the other recipes
+// Anybody may observe an election, so a process that stands in none calls Observe and is done. Add, of
+// the page or of a View, tells of a candidate what only its own process knows: why its terms ended, and
+// how long its lease runs. Several elections, of one client or of several, can be on one page. Of the other recipes
 // the page shows those of its process.
 //
 // # Health

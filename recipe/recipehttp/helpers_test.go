@@ -107,6 +107,7 @@ type shown struct {
 		Position    *int
 		TryingSince *time.Time `json:"trying_since"`
 		LastReason  string     `json:"last_reason"`
+		LastErr     string     `json:"last_err"`
 		Impaired    string
 	}
 	Terms []struct {

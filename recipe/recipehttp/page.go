@@ -37,8 +37,8 @@ type Config struct {
 // who else is in them, and its caches. All methods may be called from any goroutine.
 //
 // It is read-only, asks for no credentials and shows none. Everybody who reaches it sees the
-// candidates' IDs, znodes, session ids and fencing tokens, so mount it where that
-// is wanted.
+// candidates' IDs, znodes, session ids and fencing tokens, and the errors that callbacks of this
+// process have returned, so mount it where that is wanted.
 type Page struct {
 	cfg     Config
 	ctx     context.Context // ends with the page
@@ -79,7 +79,7 @@ func (p *Page) Observe(client *session.Client, path string) (*View, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &View{page: p, client: client, path: path, election: el, observer: el.Observe()}
+	v := &View{page: p, client: client, path: path, election: el, observer: el.Observe(), stops: map[*election.Election]func(){}}
 	v.history.size = p.cfg.Terms
 	if !p.start(v.follow) {
 		v.observer.Close()
@@ -89,6 +89,43 @@ func (p *Page) Observe(client *session.Client, path string) (*View, error) {
 	defer p.mu.Unlock()
 	p.views = append(p.views, v)
 	return v, nil
+}
+
+// addElection is Add for an election. The caller holds recipes.mu.
+func (p *Page) addElection(el *election.Election) {
+	client, path := el.Client(), el.Status().Path
+	p.mu.Lock()
+	i := slices.IndexFunc(p.views, func(v *View) bool { return v.client == client && v.path == path })
+	var v *View
+	if i >= 0 {
+		v = p.views[i]
+	}
+	p.mu.Unlock()
+	if v == nil {
+		var err error
+		if v, err = p.Observe(client, path); err != nil {
+			return // the page is closed, and shows nothing new
+		}
+		v.added = true
+	}
+	v.Add(el)
+}
+
+// removeElection is Remove for an election. The caller holds recipes.mu.
+func (p *Page) removeElection(el *election.Election) {
+	var gone []*View
+	p.mu.Lock()
+	p.views = slices.DeleteFunc(p.views, func(v *View) bool {
+		if v.client != el.Client() || v.path != el.Status().Path || !v.remove(el) || !v.added {
+			return false
+		}
+		gone = append(gone, v)
+		return true
+	})
+	p.mu.Unlock()
+	for _, v := range gone {
+		v.observer.Close()
+	}
 }
 
 // Close ends all that the page does, and waits for that. The page then shows what was
@@ -127,7 +164,7 @@ func (p *Page) start(f func()) bool {
 	return true
 }
 
-// View is one election on a [Page]. All methods may be called from any goroutine.
+// View is one election on a [Page], for processes that stand in none; others may use [Page.Add]. All methods may be called from any goroutine.
 type View struct {
 	page     *Page
 	client   *session.Client
@@ -137,9 +174,12 @@ type View struct {
 	history  history
 	line     line
 
+	added bool // by Page.Add; guarded by the page's recipes.mu
+
 	mu    sync.Mutex // guards what follows
 	own   []*election.Election
-	ended error // why observing has ended
+	stops map[*election.Election]func() // end their subscriptions
+	ended error                         // why observing has ended
 }
 
 // Add tells the page of candidates of this process, of this election: it then shows how they stand,
@@ -151,9 +191,22 @@ func (v *View) Add(candidates ...*election.Election) {
 	for _, el := range candidates {
 		if !slices.Contains(v.own, el) {
 			v.own = append(v.own, el)
-			v.page.keep(el.Subscribe(v.history.record))
+			v.stops[el] = el.Subscribe(v.history.record)
+			v.page.keep(v.stops[el])
 		}
 	}
+}
+
+// remove ends what Add began. It reports whether no candidate of this process is left.
+func (v *View) remove(el *election.Election) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if stop := v.stops[el]; stop != nil {
+		stop()
+		delete(v.stops, el)
+		v.own = slices.DeleteFunc(v.own, func(own *election.Election) bool { return own == el })
+	}
+	return len(v.own) == 0
 }
 
 // follow keeps the history until the page or the client is closed.

@@ -156,7 +156,8 @@ function showTables(section, e, now) {
   cells(own.tBodies[0], e.candidates.map(c => ({
     cells: [person({id: c.id}),
       c.state + (c.trying_since ? ", not in line for " + ago(now - Date.parse(c.trying_since)) : ""),
-      ago(now - Date.parse(c.since)), c.position === undefined ? "" : String(c.position), c.last_reason || ""],
+      ago(now - Date.parse(c.since)), c.position === undefined ? "" : String(c.position),
+      (c.last_reason || "") + (c.last_err ? ": " + c.last_err : "")],
   })));
 }
 

@@ -1,6 +1,8 @@
 package recipehttp_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -101,6 +103,20 @@ func TestACandidatesProcessShowsItsLeaseAndItsReasons(t *testing.T) {
 		}
 		if len(s.Terms) != 2 || s.Terms[0].ID != "b" || s.Terms[0].Token != fmt.Sprint(b.Status().Token) {
 			t.Errorf("terms: %+v", s.Terms)
+		}
+	})
+}
+
+func TestTheErrorOfACallbackIsShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := open(t, servers(t), "a")
+		page, view := newPage(t, client, recipehttp.Config{})
+		stand(t, client, election.Config{ID: "a"}, func(context.Context, *election.Term) error {
+			return errors.New("no \u202edatabase" + strings.Repeat("!", 1000))
+		}, view)
+		time.Sleep(time.Minute)
+		if c := look(t, page).Candidates[0]; c.LastReason != "returned" || !strings.HasPrefix(c.LastErr, "no \ufffddatabase!") || len(c.LastErr) > 600 {
+			t.Errorf("%+v; want the callback's error, cleaned and shortened", c)
 		}
 	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
+	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
@@ -29,17 +30,24 @@ type recipes struct {
 }
 
 // Add shows recipes of this process, until [Page.Remove]: what they hold and wait for, and since when.
-// It takes a [lock.Lock], a [lock.RW], a [semaphore.Semaphore], a [group.Member], a [group.Members] or a
-// [cache.Cache], and panics on anything else: for elections see [Page.Observe]. Showing them costs the
-// ensemble nothing. Of each kind 100 are shown, those first that have been waiting for the longest time.
+// It takes pointers to an [election.Election], a [lock.Lock], a [lock.RW], a [semaphore.Semaphore], a
+// [group.Member], a [group.Members] or a [cache.Cache], and panics on anything else.
+//
+// An election is shown as by [Page.Observe] and [View.Add], at the same cost. If there is a View of its
+// path and client already, it is added to that. Add it before Run or Campaign, or the page misses what has happened
+// earlier. Showing the others costs the ensemble nothing. Of each kind of these 100 are shown, those
+// first that have been waiting for the longest time.
 func (p *Page) Add(recipes ...any) {
 	p.recipes.mu.Lock()
 	defer p.recipes.mu.Unlock()
 	for _, r := range parts(recipes) {
-		switch r.(type) {
+		switch r := r.(type) {
+		case *election.Election:
+			p.addElection(r)
+			continue
 		case *lock.Lock, *semaphore.Semaphore, *group.Member, *group.Members, *cache.Cache:
 		default:
-			panic(fmt.Sprintf("recipehttp: Page.Add was given a %T; want a pointer to a Lock, RW, Semaphore, Member, Members or Cache", r))
+			panic(fmt.Sprintf("recipehttp: Page.Add was given a %T; want a pointer to an Election, Lock, RW, Semaphore, Member, Members or Cache", r))
 		}
 		if !slices.Contains(p.recipes.all, r) {
 			p.recipes.all = append(p.recipes.all, r)
@@ -52,6 +60,10 @@ func (p *Page) Remove(recipes ...any) {
 	p.recipes.mu.Lock()
 	defer p.recipes.mu.Unlock()
 	for _, gone := range parts(recipes) {
+		if el, ok := gone.(*election.Election); ok {
+			p.removeElection(el)
+			continue
+		}
 		p.recipes.all = slices.DeleteFunc(p.recipes.all, func(r any) bool { return r == gone })
 	}
 }
@@ -249,51 +261,6 @@ func claimOf(c recipe.Claim) claimJSON {
 	}
 	if c.Reason != 0 {
 		j.Reason = c.Reason.String()
-	}
-	return j
-}
-
-func memberOf(st group.MemberStatus) memberJSON {
-	j := memberJSON{
-		Path: clean(st.Path, maxError), ID: clean(st.ID, maxText), Listed: st.Listed, Since: st.Since.UTC(),
-		LeaseMS: st.LeaseRemaining.Milliseconds(), Listings: st.Listings,
-	}
-	if st.Token != 0 {
-		j.Token = strconv.FormatInt(st.Token, 10)
-	}
-	if st.LastReason != 0 {
-		j.LastReason = st.LastReason.String()
-	}
-	if st.Over != nil {
-		j.Over = clean(st.Over.Error(), maxError)
-	}
-	return j
-}
-
-func groupOf(m *group.Members, data bool) groupJSON {
-	st := m.Status()
-	j := groupJSON{Path: clean(st.Path, maxError), Known: st.Known, Members: []placeJSON{}, Total: st.Members, AgeMS: st.Age.Milliseconds()}
-	if st.Over != nil {
-		j.Ended = clean(st.Over.Error(), maxError)
-	}
-	now, _ := m.Current()
-	for _, e := range now.Members[:min(len(now.Members), maxLine)] {
-		one := placeJSON{ID: clean(e.ID, maxText), Node: clean(e.Node, maxError), Token: strconv.FormatInt(e.Token, 10), Session: fmt.Sprintf("0x%x", uint64(e.Session))}
-		if data {
-			one.Data = clean(string(e.Data[:min(len(e.Data), 4*maxText)]), maxText)
-		}
-		j.Members = append(j.Members, one)
-	}
-	return j
-}
-
-func cacheOf(st cache.Status) cacheJSON {
-	j := cacheJSON{
-		Path: clean(st.Path, maxError), Loaded: st.Loaded, Following: st.Following, Nodes: st.Nodes, Bytes: st.Bytes,
-		Unread: st.Unread, AgeMS: st.Age.Milliseconds(), Reads: st.Counts.Reads,
-	}
-	if st.Err != nil {
-		j.Ended = clean(st.Err.Error(), maxError)
 	}
 	return j
 }

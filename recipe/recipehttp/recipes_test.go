@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
+	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/recipe/recipehttp"
@@ -76,6 +77,45 @@ func emptyPage(t *testing.T, cfg recipehttp.Config) *recipehttp.Page {
 	page := must(recipehttp.New(cfg))
 	t.Cleanup(page.Close)
 	return page
+}
+
+// An election that was added is shown as one that is observed and was told of the candidate.
+func TestAnElectionMayBeAddedLikeAnyRecipe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := open(t, servers(t), "a")
+		el := must(election.New(client, path, election.Config{ID: "a"}))
+		observed, view := newPage(t, client, recipehttp.Config{})
+		added := emptyPage(t, recipehttp.Config{})
+		view.Add(el)
+		added.Add(el, el)
+		observed.Add(el) // it is there already
+		term := must(el.Campaign(t.Context()))
+		time.Sleep(time.Minute)
+		if got, want := get(added, "GET", "/?format=json").Body.String(), get(observed, "GET", "/?format=json").Body.String(); got != want {
+			t.Errorf("added:\n%s\nobserved:\n%s", got, want)
+		}
+		if s := look(t, added); s.Leader == nil || !s.Leader.Here || s.Lease == nil || len(s.Candidates) != 1 || len(s.Terms) != 1 {
+			t.Errorf("%+v", s)
+		}
+		added.Remove(el)
+		observed.Remove(el)
+		term.Release(t.Context())
+		time.Sleep(time.Minute)
+		var all struct{ Elections []any }
+		if err := json.Unmarshal(get(added, "GET", "/?format=json").Body.Bytes(), &all); err != nil || len(all.Elections) != 0 {
+			t.Errorf("what was removed is shown: %v, %v", all, err)
+		}
+		if s := look(t, observed); len(s.Candidates) != 0 || len(s.Terms) != 1 {
+			t.Errorf("what is observed is shown on, without the candidate: %+v", s)
+		}
+		added.Add(el)
+		if s := look(t, added); len(s.Candidates) != 1 {
+			t.Errorf("added again: %+v", s)
+		}
+		added.Close()
+		added.Remove(el)
+		added.Add(el) // a page that is closed shows nothing new
+	})
 }
 
 func TestThePageShowsLocksAndSemaphores(t *testing.T) {

@@ -75,6 +75,7 @@ type candidateJSON struct {
 	TryingSince *time.Time `json:"trying_since,omitempty"`
 	Position    *int       `json:"position,omitempty"` // how many are ahead, when in line
 	LastReason  string     `json:"last_reason,omitempty"`
+	LastErr     string     `json:"last_err,omitempty"` // what led to that, as the callback's error
 	Impaired    string     `json:"impaired,omitempty"` // why a change of leader may take longer than D
 }
 
@@ -215,6 +216,9 @@ func candidateOf(st election.Status) candidateJSON {
 	}
 	if st.LastReason != 0 {
 		c.LastReason = st.LastReason.String()
+	}
+	if st.LastErr != nil {
+		c.LastErr = clean(st.LastErr.Error(), maxError)
 	}
 	if st.Impaired != nil {
 		c.Impaired = clean(st.Impaired.Error(), maxError)

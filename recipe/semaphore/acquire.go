@@ -10,6 +10,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/feed"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/claims"
@@ -334,7 +335,11 @@ func (a *acquiring) begin(p *place, stopBefore time.Duration) *Permit {
 	a.claim.Held(recipe.Claim{
 		Session: p.s.ID(), Node: p.Path(), Token: token, Permits: len(p.paths), Slots: slices.Clone(p.taking.slots),
 	}, permit.held, waited)
-	a.log.Debug("acquired", "session", hex(p.s.ID()), "node", p.Path(), "token", token, "waited", waited)
+	attrs := []any{"session", hex(p.s.ID()), "node", p.Path(), "token", token, "waited", waited}
+	if a.cfg.Slots {
+		attrs = append(attrs, "slots", slices.Clone(p.taking.slots))
+	}
+	a.log.Debug("acquired", attrs...)
 	a.send(Event{Kind: EventAcquired, Session: p.s.ID(), Node: p.Path(), Token: token, Permit: permit, Waited: waited})
 	go permit.keep()
 	return permit
@@ -343,7 +348,7 @@ func (a *acquiring) begin(p *place, stopBefore time.Duration) *Permit {
 // leave deletes the znodes of a place.
 func (s *Semaphore) leave(ctx context.Context, p *place) {
 	left := stay.Leave(ctx, s.clock, p.s, p, false)
-	s.log.Debug("left", "session", hex(p.s.ID()), "node", p.Path(), "err", left)
+	s.log.Debug("left", feed.WithErr(left, "session", hex(p.s.ID()), "node", p.Path())...)
 	s.send(Event{Kind: EventLeft, Session: p.s.ID(), Node: p.Path(), Err: left})
 }
 

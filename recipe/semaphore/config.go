@@ -49,7 +49,7 @@ type Config struct {
 	OnEvent func(Event)
 
 	// Logger gets one line per transition, from a goroutine of its own: nothing waits for it.
-	// Default: silence.
+	// Default: the client's, session.Config.Logger. slog.New(slog.DiscardHandler) is silent.
 	Logger *slog.Logger
 }
 

@@ -10,7 +10,7 @@
 //	defer permit.Release(context.WithoutCancel(ctx))
 //	for row := range rows(permit.Context()) {
 //		if !permit.Valid() {
-//			return permit.Context().Err()
+//			return context.Cause(permit.Context())
 //		}
 //		write(row)
 //	}
@@ -27,7 +27,7 @@
 //
 // # What is promised
 //
-// D is the length of a lease, session.Config.Lease, 4 s by default.
+// D is the length of a lease, session.Config.Lease, 4 s by default. Times in seconds are for that.
 //
 //   - Safety. The permits that are [Permit.Valid] at one instant are never more than the size says,
 //     under all faults of servers and networks. A permit's context is cancelled earlier still (StopBefore).
@@ -36,9 +36,9 @@
 //   - Order. Those who wait are served in the order in which they came. A new Acquire does not
 //     overtake anybody that its server shows as waiting.
 //   - Liveness. While the ensemble answers writes within D/4, a free permit is given to the first
-//     who waits: at once after a release; within 21/16 D and a few round trips after a crash, if at
+//     who waits: at once after a release; within 5.25 s (21/16 D) and a few round trips after a crash, if at
 //     most 16 sessions hold permits. With more, those who wait listen to 16 of them at a time, for
-//     2 D each. A session that has expired needs 17/16 D after that.
+//     2 D each. A session that has expired needs 4.25 s (17/16 D) after that.
 //   - Cost. A free permit wakes one waiter. When that one leaves the front of the line, the next
 //     one wakes. The number of requests for one permit does not grow with the number of waiters. A
 //     session that holds a permit, or is first or second in line, writes to the quorum 4 times per
@@ -57,7 +57,7 @@
 //
 //   - the older ones in a list that contains its own znode, until they are gone;
 //   - the older ones that have left the list, and those whose numbers were never in it, until
-//     17/16 D after that was seen. Their processes may count them as held for that long.
+//     4.25 s (17/16 D) after that was seen. Their processes may count them as held for that long.
 //
 // A permit of either kind does not count any more once it has announced its end. The data of leases are
 // a record of the numbers that are over. When a permit ends, it becomes invalid first. Then one
@@ -69,7 +69,7 @@
 // join the line.
 //
 // The one that waits at leases listens to the heartbeats of those in its way, once it has waited for
-// D/4. When a heartbeat was silent for 17/16 D, one transaction revokes it and deletes the znode
+// D/4. When a heartbeat was silent for 4.25 s (17/16 D), one transaction revokes it and deletes the znode
 // (event [EventTookOver]).
 //
 // The record holds the size, too. The first Acquire writes it. A Semaphore with another size is
@@ -78,7 +78,7 @@
 // With [Config.Slots] an admitted permit writes its number into the record, at the slots that it takes,
 // in a multi that checks its own znode. While that znode is there, leases cannot have been deleted and
 // made again, so the write changes exactly what was read. Nobody deletes the number there. A slot can
-// be taken when the permit that has it is over: by the record, or 17/16 D after its znode was found to
+// be taken when the permit that has it is over: by the record, or 4.25 s (17/16 D) after its znode was found to
 // be gone.
 //
 // What happens when:
@@ -104,5 +104,5 @@
 // is 1, can share a path with ours. They count all znodes below leases, ours included. They do not
 // read the size there, so each must be given the same one. Their permits have no lease: when one of
 // them has crashed, its session has to expire. When nearly all permits are taken, one of ours may
-// wait for 17/16 D, because a number of theirs is missing. Kazoo's Semaphore has another layout.
+// wait for 4.25 s (17/16 D), because a number of theirs is missing. Kazoo's Semaphore has another layout.
 package semaphore

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/feed"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/claims"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
@@ -165,7 +166,7 @@ func (p *Permit) keep() {
 	p.guard()
 	ended := p.held.Ended()
 	p.claim.Ended(ended.Reason)
-	sem.log.Debug("ended", "session", hex(s.ID()), "node", p.Node(), "reason", ended.Reason.String(), "err", ended.Err)
+	sem.log.Debug("ended", feed.WithErr(ended.Err, "session", hex(s.ID()), "node", p.Node(), "token", p.Token(), "reason", ended.Reason.String())...)
 	sem.send(Event{Kind: EventEnded, Session: s.ID(), Node: p.Node(), Token: p.Token(), Reason: ended.Reason, Err: ended.Err})
 	if !tenure.Drain(sem.clock, s, p.letGo, sem.cfg.DrainTimeout) {
 		p.late.Store(true)

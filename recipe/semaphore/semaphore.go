@@ -64,7 +64,7 @@ func New(client *session.Client, path string, size int, cfg Config) (*Semaphore,
 	if size < 0 || size > cfg.most() {
 		return nil, fmt.Errorf("semaphore: size %d; want 1 to %d, or 0 for that of the path", size, cfg.most())
 	}
-	logger, lines := feed.NewLog(cfg.Logger)
+	logger, lines := feed.LogOf(client.Context(), cfg.Logger)
 	c := clock.From(client.Context())
 	return &Semaphore{
 		client: client, path: path, locks: path + "/locks", leases: path + "/leases",

@@ -76,7 +76,7 @@ func newProgram(o *options, stdout, stderr io.Writer) (*program, error) {
 	// Checked even if only observing: a bad flag is an error whatever the others say.
 	p.election, err = election.New(p.client, o.path, election.Config{
 		ID: o.id, Data: []byte(o.data), Style: election.Style(o.style), DrainTimeout: o.drain,
-		FollowLeader: o.follow, OnEvent: p.tell, Logger: log,
+		FollowLeader: o.follow, OnEvent: p.tell,
 	})
 	if err != nil {
 		p.client.Close()

@@ -41,17 +41,18 @@ func (a *Access) Define(f *flag.FlagSet) {
 }
 
 // Check says what is wrong with the flags, without a password.
-func (a *Access) Check() error { return a.apply(&session.Config{}) }
+func (a *Access) Check() error { return a.Apply(&session.Config{}) }
 
 // Open opens a client with what the flags say.
 func (a *Access) Open(connect string, cfg session.Config) (*session.Client, error) {
-	if err := a.apply(&cfg); err != nil {
+	if err := a.Apply(&cfg); err != nil {
 		return nil, err
 	}
 	return session.Open(connect, cfg)
 }
 
-func (a *Access) apply(cfg *session.Config) error {
+// Apply sets in cfg what the flags say.
+func (a *Access) Apply(cfg *session.Config) error {
 	user, password, err := digest("auth", a.auth)
 	if err != nil {
 		return err

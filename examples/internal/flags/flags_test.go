@@ -32,7 +32,7 @@ func TestCredentialsAreReadAndMistakesToldWithoutThePassword(t *testing.T) {
 		if err := f.Parse(args); err != nil {
 			t.Fatal(err)
 		}
-		return cfg, a.apply(&cfg)
+		return cfg, a.Apply(&cfg)
 	}
 	if got, err := read(); got.Auth != nil || got.SASL != nil || got.TLSFiles != (session.TLSFiles{}) || err != nil {
 		t.Errorf("without flags: %+v, %v; want nothing", got, err)

@@ -79,8 +79,9 @@
 //
 // A term ends for one [recipe.Reason]. When we end it ourselves (the callback returns, Resign,
 // the context, Close, bad health) the leadership is kept until the callback has returned, or
-// DrainTimeout has passed. The znode is deleted after that. When the lease lapses or the
-// session is lost, there is StopBefore to stop in.
+// DrainTimeout has passed. The znode is deleted after that. [Term.DrainContext] goes on for as long, so
+// that a unit of work in progress can be finished. If the lease runs out meanwhile, it ends, and another
+// leads. When the lease lapses or the session is lost, there is StopBefore to stop in.
 //
 // What happens when:
 //

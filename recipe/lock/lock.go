@@ -12,6 +12,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/claims"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/tenure"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -107,7 +108,8 @@ func (l *Lock) TryAcquire(ctx context.Context) (*Held, error) { return l.acquire
 // has returned, but not longer than DrainTimeout after the end of ctx.
 //
 // The error is that of Acquire, or f's. If the lock was lost before f returned, the error wraps a
-// [*recipe.Ended] that tells why, and f's error if there is one. What f has done since then may overlap with the next holder.
+// [*recipe.Ended] that tells why, and f's error if there is one. What f has done since then may overlap
+// with the next holder.
 func (l *Lock) Do(ctx context.Context, f func(context.Context, *Held) error) error {
 	if f == nil {
 		return errors.New("lock: Do was given a nil function")
@@ -127,14 +129,7 @@ func (l *Lock) Do(ctx context.Context, f func(context.Context, *Held) error) err
 	}
 	defer context.AfterFunc(ctx, stop)()
 	err = f(inner, h)
-	lost := h.at.lost()
-	switch {
-	case lost == nil || errors.Is(err, lost.Reason):
-		return err
-	case err == nil:
-		return lost
-	}
-	return fmt.Errorf("%w; the work returned: %w", lost, err)
+	return tenure.Result(h.at.lost(), err)
 }
 
 func (l *Lock) send(ev Event) {

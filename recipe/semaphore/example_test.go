@@ -51,6 +51,24 @@ func ExampleSemaphore_Acquire() {
 	// writing details
 }
 
+// The same as one function: the permit is released when the work has returned.
+func ExampleSemaphore_Do() {
+	client, done := connect()
+	defer done()
+	sem, err := semaphore.New(client, "/thumbnails", 10, semaphore.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = sem.Do(context.Background(), func(ctx context.Context, permit *semaphore.Permit) error {
+		fmt.Println("working:", permit.Valid())
+		return ctx.Err()
+	})
+	fmt.Println(err)
+	// Output:
+	// working: true
+	// <nil>
+}
+
 // A job that can be left out when all permits are taken.
 func ExampleSemaphore_TryAcquire() {
 	client, done := connect()

@@ -138,8 +138,8 @@ func (s Slot) Valid() bool { return s.number >= 0 && s.permit.Valid() }
 // wait.
 func (p *Permit) Release(ctx context.Context) error {
 	p.release()
-	if ended := p.held.Ended(); !ended.Reason.Chosen() || p.late.Load() {
-		return ended
+	if lost := p.lost(); lost != nil {
+		return lost
 	}
 	select {
 	case <-p.left:
@@ -147,6 +147,14 @@ func (p *Permit) Release(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// lost returns why it ended, if others may have had the permit before it was released.
+func (p *Permit) lost() *recipe.Ended {
+	if e := p.held.Ended(); e != nil && (!e.Reason.Chosen() || p.late.Load()) {
+		return e
+	}
+	return nil
 }
 
 func (p *Permit) release() {

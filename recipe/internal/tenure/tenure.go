@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -130,6 +131,18 @@ func (g Guard) Until(ctx context.Context, s *session.Session, p Place) {
 		case <-timer.C:
 		}
 	}
+}
+
+// Result is the error of work that was done while something was held. lost is why that was lost before the work
+// had stopped, or nil.
+func Result(lost *recipe.Ended, err error) error {
+	switch {
+	case lost == nil || errors.Is(err, lost.Reason):
+		return err
+	case err == nil:
+		return lost
+	}
+	return fmt.Errorf("%w; the work returned: %w", lost, err)
 }
 
 // Drain waits for the work to stop, while the place is still held: it is free for others only when

@@ -81,7 +81,8 @@ func (h *Held) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error
 // deleted, and Release waits for that until ctx ends. If ctx ends first, the deletion goes on in
 // the background, and the error is the cause of ctx. Release may be called more than once.
 //
-// If the lock was lost before, the error is a [*recipe.Ended] that tells why, and Release does not wait.
+// If the lock was lost before, the error is a [*recipe.Ended] that tells why, and Release does not wait. It
+// does not report a lease that has run out after an end by our own choice: [Held.DrainContext] has ended then.
 func (h *Held) Release(ctx context.Context) error {
 	if h.released.CompareAndSwap(false, true) && !h.at.release() {
 		return nil // another acquisition under its context goes on

@@ -134,8 +134,8 @@ func (s Slot) Valid() bool { return s.number >= 0 && s.permit.Valid() }
 // waits for that until ctx ends. If ctx ends first, the deletion goes on in the background, and the error
 // is the cause of ctx. Release may be called more than once.
 //
-// If the permit was lost before, the error is a [*recipe.Ended] that tells why, and Release does not
-// wait.
+// If the permit was lost before, the error is a [*recipe.Ended] that tells why, and Release does not wait. It
+// does not report a lease that has run out after an end by our own choice: [Permit.DrainContext] has ended then.
 func (p *Permit) Release(ctx context.Context) error {
 	p.release()
 	if lost := p.lost(); lost != nil {

@@ -102,7 +102,7 @@ func TestEveryRecipeRefusesABadPath(t *testing.T) {
 	}
 }
 
-// Where the heartbeats are, and at the root, no recipe has a place. A cache only reads.
+// No recipe can have the root as its path, or the directory of the heartbeats. A cache can, because it only reads.
 func TestEveryRecipeRefusesAPathThatIsNotItsOwn(t *testing.T) {
 	client := stage.Open(t, "127.0.0.1:1", session.Config{Beats: "/app/alive"})
 	for name, with := range makers {

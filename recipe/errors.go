@@ -8,8 +8,8 @@ import (
 )
 
 // ErrNotHeld: the term is over, the lock is released or lost, so nothing was done. A call that was
-// refused returns it, as Multi. An [*Ended] does not match it: something may have been done before the
-// end. Its text begins with the same words.
+// refused returns it, such as Multi. An [*Ended] does not match it, because something may have been done
+// before the end. Both texts begin with the same words.
 var ErrNotHeld error = notHeld{}
 
 type notHeld struct{}

@@ -17,7 +17,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// lines is a log.
+// lines are the lines of a log.
 type lines struct{ await.List[string] }
 
 func (l *lines) Enabled(context.Context, slog.Level) bool { return true }
@@ -36,7 +36,7 @@ func (l *lines) has(text string) bool {
 	return slices.ContainsFunc(l.All(), func(line string) bool { return strings.HasPrefix(line, text) })
 }
 
-// Who forgets to release has to wait in Close, and learns of what.
+// If a Release was forgotten, Close waits, and the log names what it waits for.
 func TestAForgottenReleaseIsNamed(t *testing.T) {
 	stage.On(t, zktest.Config{}, func(s *stage.Stage) {
 		var log lines

@@ -52,13 +52,13 @@ func (r Reason) Error() string { return "recipe: not held any more: " + r.String
 
 // Chosen reports whether the end was our own choice. Then the znode is kept until the work has stopped or
 // DrainTimeout has passed, and nobody else holds what it stands for as long as the lease is extended. The
-// DrainContext of what was held tells how long that is.
+// DrainContext of a term, a lock's Held or a permit ends before that.
 func (r Reason) Chosen() bool { return r >= ReasonReleased && r <= ReasonUnhealthy }
 
 // Ended is the cause of the context of something that was held. It matches its Reason and what
 // led to it with errors.Is. It does not match [ErrNotHeld], which promises that nothing was done: a
-// request under such a context may have been carried out. To find out whether something was lost,
-// use errors.As with an *Ended.
+// request under such a context may have been carried out. To find it in an error, use errors.As with an
+// *Ended; [Reason.Chosen] then tells whether the end was our own choice.
 type Ended struct {
 	Reason Reason
 	// Err is what led to it, if anything: the callback's error, why the session is over.

@@ -17,13 +17,13 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A lease is what recipes give to those who have something.
+// A lease is what all that is held has in common.
 type lease interface {
 	Context() context.Context
 	Valid() bool
 }
 
-// stoppers make each recipe that has a StopBefore. What they return gets something to have.
+// stoppers make each recipe that has a StopBefore. The function that they return acquires.
 var stoppers = map[string]func(*session.Client, time.Duration, *slog.Logger) (func(context.Context) (lease, error), error){
 	"election": func(c *session.Client, stop time.Duration, log *slog.Logger) (func(context.Context) (lease, error), error) {
 		e, err := election.New(c, "/e", election.Config{StopBefore: stop, Logger: log})
@@ -53,8 +53,8 @@ var stoppers = map[string]func(*session.Client, time.Duration, *slog.Logger) (fu
 	},
 }
 
-// Servers with a tick of 100 ms grant 2 s, which cuts the lease from 4 s to 1 s. What New accepts does not depend on
-// whether they have done so already. What is held then ends a quarter of the lease before the lease does.
+// Servers with a tick of 100 ms grant 2 s, which cuts the lease from 4 s to 1 s. New accepts the same before and
+// after that. The context of what is held ends a quarter of the cut lease before that lease ends.
 func TestStopBeforeIsCheckedAgainstTheLeaseAskedFor(t *testing.T) {
 	for name, with := range stoppers {
 		stage.On(t, zktest.Config{Tick: 100 * time.Millisecond}, func(s *stage.Stage) {
@@ -85,7 +85,7 @@ func TestStopBeforeIsCheckedAgainstTheLeaseAskedFor(t *testing.T) {
 				time.Sleep(time.Millisecond)
 			}
 			if rest := time.Since(told); rest < 240*time.Millisecond || rest > 260*time.Millisecond {
-				s.T.Errorf("%s: the work is told to stop %v before the lease ends, want 250ms", name, rest)
+				s.T.Errorf("%s: the work is told to stop %v before the lease ends; want 250ms", name, rest)
 			}
 			s.Host("a").Cut()
 			s.Host("a").Heal()

@@ -10,7 +10,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// Who misspells the chroot leads alone, in a tree of his own.
+// A client with a misspelled chroot leads alone, in another tree. The log tells that the chroot was created.
 func TestAChrootThatIsCreatedIsInTheLog(t *testing.T) {
 	stage.On(t, zktest.Config{}, func(s *stage.Stage) {
 		for _, c := range []struct {

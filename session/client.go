@@ -61,8 +61,8 @@ const sayAfter = 2 * time.Second
 // Open checks its arguments and returns a Client that connects in the background. Its only I/O is to read
 // Config.TLSFiles. The connect string is ZooKeeper's: "host1:2181,host2:2181/chroot". A missing port means
 // 2181; an IPv6 address stands in brackets. All servers must belong to one ensemble: two ensembles have two
-// leaders. The first recipe creates a chroot that is missing. Then Config.Logger gets a line at WARN, because
-// the chroot may be a misspelling of another one.
+// leaders. Open does not ask whether the chroot exists. If it is missing, the first recipe that creates a znode
+// creates it, too. Then Config.Logger gets a line at WARN, because the chroot may be misspelled.
 func Open(connect string, cfg Config) (*Client, error) {
 	servers, chroot, err := dial.ParseConnect(connect)
 	if err != nil {
@@ -222,8 +222,8 @@ func (c *Client) Context() context.Context { return c.ctx }
 
 // KeepOpen gives a recipe time to clean up when the client is closed: to stop its work, then to delete its
 // znodes. After Close has been called, the client's last session stays open until done is called. done may
-// be called more than once. what is for people to read, such as "lock /billing (host-a)": if Close has to
-// wait, it logs for what.
+// be called more than once. The argument names the recipe for people, such as "lock /billing (host-a)". If
+// Close waits for more than 2 s, Config.Logger gets a line with these names, ten at most.
 func (c *Client) KeepOpen(what string) (done func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -241,10 +241,10 @@ func (c *Client) KeepOpen(what string) (done func()) {
 	})
 }
 
-// maxNamed is how many of those for which Close waits are named.
+// maxNamed is how many names of what Close waits for are in the log.
 const maxNamed = 10
 
-// waitsFor tells how many Close waits for, and names them. The caller holds c.mu.
+// waitsFor returns how many recipes Close waits for, and their names. The caller holds c.mu.
 func (c *Client) waitsFor() (n int, names string) {
 	var all []string
 	for what, times := range c.users {
@@ -287,7 +287,7 @@ func (c *Client) awaitIdle(s *Session) {
 // Close closes the client. Recipes clean up first, then the session is closed, which deletes its ephemeral
 // znodes. Close waits for each term, lock or permit that was not released, and for each callback that has
 // not returned, at most for the recipe's DrainTimeout, 30 s by default. So if a Release was forgotten,
-// Close takes that long. After 2 s Config.Logger gets a line that names what Close waits for. When Close
+// Close takes that long. After 2 s Config.Logger gets a line that names what it waits for. When Close
 // returns, nothing of the client is left running. It may be called more than once and from several
 // goroutines, but not from a recipe's callback, for which it would wait. The error is always nil; it is
 // there for io.Closer.

@@ -74,13 +74,13 @@ type Config struct {
 	// cannot read that back is lost. A place takes some 60 bytes and its directory's path.
 	// Default 1 MiB, half of what servers with default settings read. Lower it where
 	// jute.maxbuffer is lower; at most as much as the servers' jute.maxbuffer. A create beyond
-	// it is refused with [ErrTooManyEphemerals]. [Open] refuses what has no room for a heartbeat
-	// and one place.
+	// it is refused with [ErrTooManyEphemerals]. [Open] refuses a value without room for a
+	// heartbeat and one place.
 	EphemeralBytes int
 
 	// Logger gets one line per transition, from a goroutine of its own: nothing waits for it. It also
 	// gets the lines of the client's recipes, if they have no Logger of their own. If it is slow, up
-	// to 1000 lines wait. More are dropped, and counted in [Status.LinesDropped]. Default: silence.
+	// to 1000 lines wait. More are dropped, and counted in [Status.LinesDropped]. Default: no log.
 	Logger *slog.Logger
 
 	// Context, if set, is the parent of all that the client does. When it ends, the client closes
@@ -205,8 +205,8 @@ func CheckPath(path string) error {
 // maxRecipePath leaves room for names of znodes below the path of a recipe.
 const maxRecipePath = 4096
 
-// CheckPath reports what is wrong with the path of a recipe: beyond [CheckPath], it must be below "/", must not be
-// [Config.Beats], and has at most 4096 bytes. The error is a zk.ErrInvalidPath.
+// CheckPath reports what is wrong with the path of a recipe. It checks what [CheckPath] checks. Beyond that, the path
+// must not be "/" or [Config.Beats], and must not have more than 4096 bytes. The error matches zk.ErrInvalidPath.
 func (c *Client) CheckPath(path string) error {
 	switch {
 	case len(path) > maxRecipePath:

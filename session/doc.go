@@ -148,7 +148,7 @@
 // that a lock needs. The recipes of this module are made of the same.
 //
 //   - [Client.Context] ends when the client is closed, and [Client.KeepOpen] gives the recipe time to
-//     clean up then. Close names in the log what it waits for.
+//     clean up then. If Close waits for more than 2 s, it names in the log what it waits for.
 //   - [Session.CreatePlace] creates a place, [Session.Hold] and [Session.Reserve] keep a [Lease] for
 //     it, and [Session.Watch] tells when something has changed.
 //   - [Session.Listen], [Heartbeat] and [Outlast] tell when a place of another session is not held any

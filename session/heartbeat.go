@@ -127,5 +127,5 @@ func (s *Session) noPermission(what string, err error) error {
 }
 
 // notOurs says what to do where the directory of the heartbeats belongs to others.
-const notOurs = "this directory, or one above it, probably belongs to another service, whose credentials have created it for themselves alone: " +
+const notOurs = "this directory, or one above it, probably belongs to another service, which has created it for its own credentials alone: " +
 	"give each service its own chroot, or set Config.Beats to a path outside of that directory"

@@ -28,9 +28,10 @@ const rest = 20 * time.Millisecond
 //   - Reading shows the token, too. From then on no older leader can change what was read:
 //     without that, a charge of it that is still on its way could land after Due and
 //     before our first charge, and be made again.
-//   - The context goes with every request. To look at what is due may be cut off when the
+//   - A context goes with every request. The request for what is due is cancelled when the
 //     term ends. A charge in progress is finished if the program is told to stop, because
-//     nobody else leads before DrainContext ends. It is cut off when the lease ends.
+//     nobody else leads before DrainContext ends. It is cancelled shortly before the lease
+//     ends.
 //   - Any error ends the term. Nobody knows then whether the charge was made, so it must
 //     not be repeated: the next term, ours or another's, reads again what is due, with a
 //     token that locks out whatever of this one is still on its way.

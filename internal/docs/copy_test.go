@@ -12,7 +12,7 @@ import (
 
 var toCopy = regexp.MustCompile(`\[[^]]+\]\(([^)]+\.go)\)\s+is\s+the\s+part\s+to\s+copy`)
 
-// Nobody else may import a package that is internal.
+// A package that is internal cannot be imported by the programs of those who copy.
 func TestThePartsToCopyImportNothingInternal(t *testing.T) {
 	dir := filepath.Join(root, "examples")
 	text, err := os.ReadFile(filepath.Join(dir, "README.md"))

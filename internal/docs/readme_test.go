@@ -20,7 +20,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A supervisor such as systemd starts a program again after a failure, and not after it was stopped.
+// A supervisor such as systemd starts a program again if it has failed, and does not if it was stopped.
 func TestTheProgramOfTheReadmeFailsOnlyIfItCannotLead(t *testing.T) {
 	e := zktest.Start(t, zktest.Config{MaxSessionTimeout: time.Minute, Logf: func(string, ...any) {}})
 	client, err := session.Open(e.ConnectString(), session.Config{})

@@ -51,7 +51,7 @@ func WithLog(ctx context.Context, logger *slog.Logger, log *Log) context.Context
 }
 
 // LogOf is NewLog for a recipe of the client with that context. A recipe without a logger of its own
-// writes into the client's queue, so that its lines and the client's keep their order.
+// writes into the client's queue, so that its lines and the client's are written in order.
 func LogOf(ctx context.Context, to *slog.Logger) (*slog.Logger, *Log) {
 	if of, ok := ctx.Value(logKey{}).(clientLog); ok && to == nil {
 		return of.logger, of.log

@@ -25,9 +25,9 @@ type Config struct {
 	ACL []zk.ACL
 
 	// StopBefore is how long before the end of the lease the context of a [Round] ends. At most
-	// a quarter of session.Config.Lease. Default a sixteenth of the lease. Where servers have
-	// granted so short a session timeout that the lease is cut, it is at most a quarter of what
-	// the lease is then.
+	// a quarter of session.Config.Lease. Default a sixteenth of the lease. If servers grant so
+	// short a session timeout that the lease is cut, StopBefore is cut to a quarter of that shorter
+	// lease.
 	StopBefore time.Duration
 }
 

@@ -52,9 +52,9 @@ type Config struct {
 	// StopBefore is how long before the end of the lease a term's context is
 	// cancelled: the time for work in progress to stop before another may lead. At most
 	// a quarter of session.Config.Lease, D, so that a disturbance of up to D/2 ends no term.
-	// Default D/16. Where servers have granted so short a session timeout that the lease is
-	// cut, it is at most a quarter of what the lease is then: work that takes longer to stop
-	// may still run when another leads. Logger gets a line about that.
+	// Default D/16. If servers grant so short a session timeout that the lease is cut, StopBefore
+	// is cut to a quarter of that shorter lease, and Logger gets a line. Work that takes longer to
+	// stop may still run when another leads.
 	StopBefore time.Duration
 
 	// DrainTimeout is how long a term that has ended waits for the callback to return.

@@ -14,7 +14,7 @@
 //		}
 //		return nil
 //	})
-//	if err != nil && ctx.Err() == nil { // to be stopped is no failure
+//	if err != nil && ctx.Err() == nil { // an end by ctx is not a failure
 //		return err
 //	}
 //
@@ -30,7 +30,7 @@
 //
 // # What is promised
 //
-// D is the length of a lease, session.Config.Lease, 4 s by default. Times in seconds are for that.
+// D is the length of a lease, session.Config.Lease, 4 s by default. Times in seconds are those at D = 4 s.
 //
 //   - Safety. Two candidates of this library never have a term that is [Term.Valid] at the
 //     same instant. The term's context is cancelled earlier still (StopBefore). A process
@@ -80,8 +80,9 @@
 // A term ends for one [recipe.Reason]. When we end it ourselves (the callback returns, Resign,
 // the context, Close, bad health) the leadership is kept until the callback has returned, or
 // DrainTimeout has passed. The znode is deleted after that. [Term.DrainContext] goes on for as long, so
-// that a unit of work in progress can be finished. If the lease runs out meanwhile, it ends, and another
-// leads. When the lease lapses or the session is lost, there is StopBefore to stop in.
+// that a unit of work in progress can be finished. If the lease is not extended meanwhile, DrainContext
+// ends StopBefore before the lease, and another may lead after the lease. When a term ends because its
+// lease runs out, there is StopBefore to stop in.
 //
 // What happens when:
 //
@@ -98,13 +99,13 @@
 //   - the process is paused for longer than the lease: the term ends, as the first call of Valid
 //     after the pause tells;
 //   - the callback returns early or fails: the candidate resigns, and reports the error
-//     ([EventDeposed], [Status].LastErr). Then it stays out of the line. After [Term.Resign] it
-//     does not. The delay grows with each short term, up to some 10 s; a stay in the line of T or
-//     longer makes it short again. The candidate comes back earlier when nobody stands in the line:
-//     it looks every D/8, at most 100 ms. So where no other candidate stands, or all others fail,
-//     too, a callback that always fails is called again and again, about every 100 ms, for ever. A
-//     callback that does not want that waits for its context, or for a while, before it returns. It
-//     leads meanwhile;
+//     ([EventDeposed], [Status].LastErr). It enters the line again after a delay, and after
+//     [Term.Resign] without one. The delay grows with each short term, up to some 10 s; a stay in
+//     the line of T or longer makes it short again. The candidate enters earlier if nobody stands in
+//     the line: it looks for that every 100 ms, or every D/8 if that is shorter. So if no other
+//     candidate stands in the line, or all others fail, too, a callback that always fails is called
+//     about every 100 ms, for ever. A callback prevents that if it waits for its context, or for a
+//     while, before it returns. It leads meanwhile;
 //   - the callback panics: the candidate leaves the line, then Run panics;
 //   - heartbeats or the record may not be read or written: changes of leader take longer
 //     (event [EventImpaired]).

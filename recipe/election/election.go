@@ -85,8 +85,9 @@ func (e *Election) Client() *session.Client { return e.client }
 // Run stands for election again and again, and calls lead each time it is elected, with
 // the term and its context. A term begins with the call and ends when lead returns, or for
 // another [recipe.Reason], which cancels the context; lead should then return within StopBefore if it
-// can. Run enters the line again when lead has returned. When terms are short, it waits before that:
-// for a growing delay, or until nobody stands in the line, which takes 100 ms at most.
+// can. When lead has returned, Run enters the line again after a delay, which grows while terms are
+// short. It enters earlier if nobody stands in the line: it looks for that every 100 ms, or every D/8 if
+// that is shorter. After [Term.Resign] it does not wait.
 //
 // Run never gives up: it returns when ctx ends (with its cause), when the client is
 // closed (session.ErrClosed), when lead returns [ErrStop] (nil, or the error that wraps

@@ -58,7 +58,7 @@ type Status struct {
 	Token          int64
 	LeaseRemaining time.Duration
 	// LastReason is why the last term ended, 0 before that. LastErr is what led to that, if anything:
-	// the error that the callback returned, why the session is over.
+	// the error that the callback returned, or why the session is over.
 	LastReason recipe.Reason
 	LastErr    error
 	// EventsDropped is how many events subscribers have not taken, Config.OnEvent included.

@@ -43,11 +43,12 @@ func (t *Term) Context() context.Context { return t.held.Context() }
 
 // DrainContext is for a unit of work that is in progress when Context ends and should be finished. If the
 // term has ended by our own choice ([recipe.Reason.Chosen]: a resignation, a cancelled Run, Close), the
-// znode is kept while the work stops. DrainContext goes on for that long: until the callback has returned or
-// [Term.Release] is called, DrainTimeout has passed, or the lease is about to run out. Nobody else leads
-// before it ends. If the term has ended for another reason, DrainContext ends with Context.
+// znode is kept while the work stops. DrainContext goes on meanwhile. It ends when the callback has
+// returned, when [Term.Release] is called, when DrainTimeout has passed, or StopBefore before the end of
+// the lease. Nobody else leads before it ends. If the term has ended for another reason, DrainContext ends
+// with Context.
 //
-// Begin no new work under it: Valid is false, and another is waiting. Its cause is an [*recipe.Ended], too.
+// Begin no new work under it: Valid is false, and another may be waiting. Its cause is an [*recipe.Ended], too.
 func (t *Term) DrainContext() context.Context { return t.held.DrainContext() }
 
 // Valid reports whether this candidate leads at this moment, and no other of this library does.
@@ -77,8 +78,8 @@ func (t *Term) Node() string { return t.held.Node() }
 
 // Multi carries out ZooKeeper operations, all or none, provided that our znode still exists at
 // that moment: it is never carried out in a later term. The operations are zk's; the results
-// are theirs. The error is [recipe.ErrNotHeld] when the term is over, in which case nothing was
-// done; see [session.OutcomeOf] for others.
+// are theirs. The error is [recipe.ErrNotHeld] when the term is over and [Term.DrainContext]
+// has ended. Then nothing was done. See [session.OutcomeOf] for other errors.
 func (t *Term) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
 	return t.held.Multi(ctx, ops...)
 }

@@ -41,9 +41,9 @@ type Config struct {
 	NoLease bool
 
 	// StopBefore is how long before the end of the lease the context of a [Listing] ends. At most
-	// a quarter of session.Config.Lease. Default a sixteenth of the lease. Where servers have
-	// granted so short a session timeout that the lease is cut, it is at most a quarter of what
-	// the lease is then, and Logger gets a line.
+	// a quarter of session.Config.Lease. Default a sixteenth of the lease. If servers grant so
+	// short a session timeout that the lease is cut, StopBefore is cut to a quarter of that shorter
+	// lease, and Logger gets a line.
 	StopBefore time.Duration
 
 	// Prove is how often the list that [Group.Watch] gives is proved to be up to date, which moves

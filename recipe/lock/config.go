@@ -48,9 +48,9 @@ type Config struct {
 
 	// StopBefore is how long before the end of the lease a [Held]'s context is cancelled: the
 	// time for work in progress to stop before another may hold the lock. At most a quarter of
-	// session.Config.Lease, D. Default D/16. Where servers have granted so short a session
-	// timeout that the lease is cut, it is at most a quarter of what the lease is then, and Logger
-	// gets a line.
+	// session.Config.Lease, D. Default D/16. If servers grant so short a session timeout that the
+	// lease is cut, StopBefore is cut to a quarter of that shorter lease, and Logger gets a line.
+	// Work that takes longer to stop may still run when another holds the lock.
 	StopBefore time.Duration
 
 	// DrainTimeout is for a Held that has ended before its Release, for example because Do's

@@ -25,7 +25,7 @@
 //
 // # What is promised
 //
-// D is the length of a lease, session.Config.Lease, 4 s by default. Times in seconds are for that.
+// D is the length of a lease, session.Config.Lease, 4 s by default. Times in seconds are those at D = 4 s.
 //
 //   - Safety. Two contenders of this library never hold one lock ([Held.Valid]) at the same
 //     instant, other than as readers of an [RW]. The context of what is held is cancelled earlier still

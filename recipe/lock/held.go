@@ -32,9 +32,9 @@ func (h *Held) Context() context.Context { return h.at.Context() }
 
 // DrainContext is for a unit of work that is in progress when Context ends and should be finished. If the end
 // was our own choice ([recipe.Reason.Chosen]: the context of Do has ended, or the client was closed), the
-// lock is kept while the work stops. DrainContext goes on for that long: until the lock is released,
-// DrainTimeout has passed, or the lease is about to run out. Nobody else has the lock before it ends. If the
-// lock was lost, DrainContext ends with Context.
+// lock is kept while the work stops. DrainContext goes on meanwhile. It ends when the lock is released,
+// when DrainTimeout has passed, or StopBefore before the end of the lease. Nobody else has the lock before
+// it ends. If the lock was lost, DrainContext ends with Context.
 //
 // Begin no new work under it: Valid is false, and another may be waiting. Its cause is an [*recipe.Ended], too.
 func (h *Held) DrainContext() context.Context { return h.at.DrainContext() }
@@ -68,8 +68,8 @@ func (h *Held) Node() string { return h.at.Node() }
 
 // Multi carries out ZooKeeper operations, all or none, if the holder's znode still exists at that moment:
 // it is never carried out while another holds the lock. The operations are zk's; the results are theirs.
-// The error is [recipe.ErrNotHeld] when the lock is not held any more, in which case nothing was done; see
-// [session.OutcomeOf] for others.
+// The error is [recipe.ErrNotHeld] when the lock is not held any more and [Held.DrainContext] has ended.
+// Then nothing was done. See [session.OutcomeOf] for other errors.
 func (h *Held) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
 	if h.released.Load() {
 		return nil, recipe.ErrNotHeld
@@ -81,7 +81,8 @@ func (h *Held) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error
 // deleted, and Release waits for that until ctx ends. If ctx ends first, the deletion goes on in
 // the background, and the error is the cause of ctx. Release may be called more than once.
 //
-// If the lock was lost before, the error is a [*recipe.Ended] that tells why, and Release does not wait.
+// If the lock was lost before, the error is a [*recipe.Ended] that tells why, and Release does not wait. It
+// does not report a lease that has run out after an end by our own choice: [Held.DrainContext] has ended then.
 func (h *Held) Release(ctx context.Context) error {
 	if h.released.CompareAndSwap(false, true) && !h.at.release() {
 		return nil // another acquisition under its context goes on

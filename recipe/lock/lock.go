@@ -89,14 +89,15 @@ func (l *Lock) Status() recipe.Status {
 func (l *Lock) Acquire(ctx context.Context) (*Held, error) { return l.acquire(ctx, false) }
 
 // TryAcquire is Acquire that does not wait for others: the error is [ErrBusy] when somebody holds the lock
-// or waits for it. Then nothing is written, and the record is not read. So an error that trying again
-// cannot cure, as a [recipe.LeaseError], comes only when the lock is free; Acquire returns it at once.
-// TryAcquire still waits for a session and for answers, as long as ctx lasts.
+// or waits for it. Then nothing is written, and the record is not read. So TryAcquire returns a
+// [recipe.LeaseError] only when the lock is free; Acquire returns it at once. TryAcquire still waits for a
+// session and for answers, as long as ctx lasts.
 //
-// It also waits for a lease. When the last holder has crashed, and its session has expired, nobody is in
-// the line, but that holder may still count the lock as held for the rest of its lease. Then TryAcquire
-// waits for 4.25 s at the default lease (17/16 of it). A shorter ctx ends that wait, and the next call
-// begins it again. So calls in a loop need a ctx that lasts longer.
+// It also waits for a lease. While the session of a holder that has crashed lasts, TryAcquire returns
+// ErrBusy. When that session has expired, nobody is in the line, but the holder may still count the lock
+// as held for the rest of its lease. Then TryAcquire waits for 4.25 s at D = 4 s (17/16 D). If ctx ends
+// earlier, it ends that wait, and the next call begins it again. So calls in a loop need a ctx that lasts
+// longer.
 //
 // What it finds is as new as the call, with one exception: a server that has just ceased to lead the
 // ensemble does not know that for up to syncLimit ticks. Until then it may answer ErrBusy although the
@@ -104,12 +105,13 @@ func (l *Lock) Acquire(ctx context.Context) (*Held, error) { return l.acquire(ct
 func (l *Lock) TryAcquire(ctx context.Context) (*Held, error) { return l.acquire(ctx, true) }
 
 // Do acquires the lock, calls f, and releases the lock when f has returned. The context that f is
-// given ends with ctx, and when the lock is lost; f should then return. The lock is kept until f
-// has returned, but not longer than DrainTimeout after the end of ctx.
+// given ends with ctx, and when the lock is lost; f should then return. After the end of ctx the lock is
+// kept until f has returned, but not longer than DrainTimeout, and only while the lease is extended.
 //
-// The error is that of Acquire, or f's. If the lock was lost before f returned, the error wraps a
-// [*recipe.Ended] that tells why, and f's error if there is one. What f has done since then may overlap
-// with the next holder.
+// The error is that of Acquire, or f's. If the lock was lost while ctx went on, or DrainTimeout has
+// passed, the error wraps a [*recipe.Ended] that tells why, and f's error if there is one. What f has done
+// since then may overlap with the next holder. Do does not report a lease that runs out after the end of
+// ctx: [Held.DrainContext] ends then.
 func (l *Lock) Do(ctx context.Context, f func(context.Context, *Held) error) error {
 	if f == nil {
 		return errors.New("lock: Do was given a nil function")

@@ -165,7 +165,7 @@ func TestGuardedWritesEndWithTheLock(t *testing.T) {
 	})
 }
 
-// The lock is lost while a guarded write is under way, which the servers carry out. Its error must not be taken for
+// The lock is lost while a guarded write is under way. The servers carry out the write. Its error must not match
 // ErrNotHeld, which promises that nothing was done.
 func TestAWriteThatTheLossOfTheLockCutsShortIsNotCalledNotDone(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {

@@ -40,7 +40,7 @@ func TestTryOnABusyLockWritesNothing(t *testing.T) {
 	})
 }
 
-// While somebody holds the lock, TryAcquire does not find out that it must not join. Acquire does.
+// While somebody holds the lock, TryAcquire does not read the record, so it does not return a LeaseError. Acquire does.
 func TestTryTellsOfALeaseThatIsTooLongWhenTheLockIsFree(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a := s.process("a")
@@ -85,7 +85,7 @@ func TestTryWaitsForALeaseThatMayRun(t *testing.T) {
 		for len(s.inLine()) > 0 { // its znode is deleted in the background
 			time.Sleep(time.Millisecond)
 		}
-		second := s.begin("b", b.TryAcquire, false) // it compares with the old one
+		second := s.begin("b", b.TryAcquire, false) // compared with the old one
 		for len(s.inLine()) == 0 {
 			time.Sleep(time.Millisecond)
 		}

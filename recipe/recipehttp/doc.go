@@ -10,9 +10,9 @@
 //	http.Handle("/status", page)
 //	http.Handle("/healthz", recipehttp.Health(recipehttp.HealthConfig{}, el, indexLock, permits, member))
 //
-// Anybody may observe an election, so a process that stands in none calls Observe and is done. Add, of
-// the page or of a View, tells of a candidate what only its own process knows: why its terms ended, and
-// how long its lease runs. Several elections, of one client or of several, can be on one page. Of the other recipes
+// Anybody may observe an election, so a process that stands in none only has to call Observe. Add, of the
+// page or of a View, shows what only the candidate's own process knows: why its terms ended, and how long
+// its lease runs. Several elections, of one client or of several, can be on one page. Of the other recipes
 // the page shows those of its process.
 //
 // # Health

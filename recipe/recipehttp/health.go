@@ -44,8 +44,8 @@ type HealthConfig struct {
 // [election.Election.Campaign] nobody knows whether work goes on once DrainTimeout has
 // passed, so only Run is watched for overruns.
 //
-// Of a lock or a semaphore it fails that the function of [lock.Lock.Do] has not returned when more
-// than Overrun has passed since the lock was lost, and that a call of Acquire has tried for more than
+// Of a lock or a semaphore it fails that a function that was given to Do has not returned when more
+// than Overrun has passed since the lock or the permit was lost, and that a call of Acquire has tried for more than
 // JoinWithin to stand in line. A member fails that has tried for more than JoinWithin to be listed. A
 // list of members fails whose age is more than JoinWithin although it is proved all the time. A list of
 // members, and a cache, fails that has ended otherwise than by Close. Neither does a lock that is

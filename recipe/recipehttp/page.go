@@ -164,7 +164,8 @@ func (p *Page) start(f func()) bool {
 	return true
 }
 
-// View is one election on a [Page], for processes that stand in none; others may use [Page.Add]. All methods may be called from any goroutine.
+// View is one election on a [Page]. A process that stands in no election needs it; others may use [Page.Add].
+// All methods may be called from any goroutine.
 type View struct {
 	page     *Page
 	client   *session.Client

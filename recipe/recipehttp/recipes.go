@@ -34,9 +34,9 @@ type recipes struct {
 // [group.Member], a [group.Members] or a [cache.Cache], and panics on anything else.
 //
 // An election is shown as by [Page.Observe] and [View.Add], at the same cost. If there is a View of its
-// path and client already, it is added to that. Add it before Run or Campaign, or the page misses what has happened
-// earlier. Showing the others costs the ensemble nothing. Of each kind of these 100 are shown, those
-// first that have been waiting for the longest time.
+// path and client already, the election is added to that. Add it before Run or Campaign: the page does not
+// show what has happened earlier. To show other recipes costs the ensemble nothing. Of these, at most 100 of
+// each kind are shown. Those that have been waiting for the longest time are shown first.
 func (p *Page) Add(recipes ...any) {
 	p.recipes.mu.Lock()
 	defer p.recipes.mu.Unlock()

@@ -51,10 +51,11 @@ func (s *Semaphore) AcquireN(ctx context.Context, n int) (*Permit, error) {
 // TryAcquire acquires a permit if one is free and nobody waits for it, and returns [ErrBusy]
 // otherwise. If none is free it writes nothing.
 //
-// It waits for a lease. When a holder has crashed, and its session has expired, its permit is free for
-// others, but that holder may still count it as valid for the rest of its lease. Then TryAcquire waits for
-// 4.25 s at the default lease (17/16 of it). A shorter ctx ends that wait, and the next call begins it
-// again. So calls in a loop need a ctx that lasts longer.
+// It waits for a session, for answers and for a lease. While the session of a holder that has crashed
+// lasts, its permit is not free. When that session has expired, nobody has the permit, but the holder may
+// still count it as valid for the rest of its lease. Then TryAcquire waits for 4.25 s at D = 4 s (17/16 D).
+// If ctx ends earlier, it ends that wait, and the next call begins it again. So calls in a loop need a ctx
+// that lasts longer.
 //
 // What it finds is as new as the call, with one exception: a server that has just ceased to lead the
 // ensemble does not know that for up to syncLimit ticks. Until then it may answer ErrBusy although a

@@ -33,14 +33,14 @@ type Config struct {
 
 	// StopBefore is how long before the end of the lease a permit's context is cancelled: the time
 	// for work in progress to stop before another may have the permit. At most a quarter of
-	// session.Config.Lease, D. Default D/16. Where servers have granted so short a session
-	// timeout that the lease is cut, it is at most a quarter of what the lease is then, and Logger
-	// gets a line.
+	// session.Config.Lease, D. Default D/16. If servers grant so short a session timeout that the
+	// lease is cut, StopBefore is cut to a quarter of that shorter lease, and Logger gets a line.
+	// Work that takes longer to stop may still run when another has the permit.
 	StopBefore time.Duration
 
-	// DrainTimeout is for a permit that has ended, but not by Release. It is how long the permit
-	// waits for Release before its znode is deleted without it. Close of the client may take as
-	// long. Default 30 s.
+	// DrainTimeout is for a permit that has ended before its Release, for example because Do's
+	// context ended or the client was closed. It is how long the permit then waits for the release
+	// before its znode is deleted without it. Close of the client may take as long. Default 30 s.
 	DrainTimeout time.Duration
 
 	// OnEvent, if set, is told of every transition, in order and one at a time, from a goroutine

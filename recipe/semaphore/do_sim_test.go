@@ -34,7 +34,7 @@ func TestDoReportsALoss(t *testing.T) {
 	})
 }
 
-// The permit is kept until f has stopped, whatever has told it to stop.
+// The permit is kept until f has returned, also if the context of Do has ended.
 func TestDoKeepsThePermitUntilTheWorkHasStopped(t *testing.T) {
 	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
 		a, b := s.process("a"), s.process("b")

@@ -15,6 +15,9 @@
 //		write(row)
 //	}
 //
+// [Semaphore.Do] acquires a permit, calls a function, and releases the permit when the function has
+// returned.
+//
 // # What is not promised
 //
 // Code that ignores its permit's context is not stopped. After a lost lease, or after DrainTimeout,
@@ -27,7 +30,7 @@
 //
 // # What is promised
 //
-// D is the length of a lease, session.Config.Lease, 4 s by default. Times in seconds are for that.
+// D is the length of a lease, session.Config.Lease, 4 s by default. Times in seconds are those at D = 4 s.
 //
 //   - Safety. The permits that are [Permit.Valid] at one instant are never more than the size says,
 //     under all faults of servers and networks. A permit's context is cancelled earlier still (StopBefore).
@@ -78,8 +81,9 @@
 // With [Config.Slots] an admitted permit writes its number into the record, at the slots that it takes,
 // in a multi that checks its own znode. While that znode is there, leases cannot have been deleted and
 // made again, so the write changes exactly what was read. Nobody deletes the number there. A slot can
-// be taken when the permit that has it is over: by the record, or 4.25 s (17/16 D) after its znode was found to
-// be gone.
+// be taken when the permit that has it is over. There are three cases: the record tells it; the one that
+// wants the slot has taken over from the session of that permit, as above; or 4.25 s (17/16 D) have passed
+// since the znode of that permit was found to be gone.
 //
 // What happens when:
 //
@@ -91,7 +95,8 @@
 //   - the process is paused for longer than the lease: the permit is over, as the first call of
 //     Valid tells;
 //   - the client is closed: the permit ends (recipe.ReasonClosed), and its znode is deleted when it
-//     is released, or DrainTimeout has passed;
+//     is released, or DrainTimeout has passed. The same happens when the context of a
+//     [Semaphore.Do] ends (recipe.ReasonCancelled);
 //   - the context of an Acquire ends: it returns at once, and what it has created is deleted in the
 //     background, with an announcement, so that nobody waits for it;
 //   - somebody writes something else into the record: Acquire returns a [DataError]. Permits that

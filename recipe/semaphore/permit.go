@@ -41,10 +41,10 @@ type Permit struct {
 func (p *Permit) Context() context.Context { return p.held.Context() }
 
 // DrainContext is for a unit of work that is in progress when Context ends and should be finished. If the end
-// was our own choice ([recipe.Reason.Chosen]: the client was closed), the permit is kept while the work
-// stops. DrainContext goes on for that long: until the permit is released, DrainTimeout has passed, or the
-// lease is about to run out. Nobody else has the permit or its slots before it ends. If the permit was lost,
-// DrainContext ends with Context.
+// was our own choice ([recipe.Reason.Chosen]: the context of Do has ended, or the client was closed), the
+// permit is kept while the work stops. DrainContext goes on meanwhile. It ends when the permit is released,
+// when DrainTimeout has passed, or StopBefore before the end of the lease. Nobody else has the permit or its
+// slots before it ends. If the permit was lost, DrainContext ends with Context.
 //
 // Begin no new work under it: Valid is false, and another may be waiting. Its cause is an [*recipe.Ended], too.
 func (p *Permit) DrainContext() context.Context { return p.held.DrainContext() }
@@ -79,8 +79,8 @@ func (p *Permit) N() int { return len(p.place.paths) }
 
 // Multi carries out ZooKeeper operations, all or none, if the permit's znodes still exist at that moment:
 // it is never carried out when others may have the permit. The operations are zk's; the results are theirs.
-// The error is [recipe.ErrNotHeld] when the permit is over, in which case nothing was done; see
-// [session.OutcomeOf] for others.
+// The error is [recipe.ErrNotHeld] when the permit is over and [Permit.DrainContext] has ended. Then nothing
+// was done. See [session.OutcomeOf] for other errors.
 func (p *Permit) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
 	if p.released.Load() {
 		return nil, recipe.ErrNotHeld
@@ -134,8 +134,8 @@ func (s Slot) Valid() bool { return s.number >= 0 && s.permit.Valid() }
 // waits for that until ctx ends. If ctx ends first, the deletion goes on in the background, and the error
 // is the cause of ctx. Release may be called more than once.
 //
-// If the permit was lost before, the error is a [*recipe.Ended] that tells why, and Release does not
-// wait.
+// If the permit was lost before, the error is a [*recipe.Ended] that tells why, and Release does not wait. It
+// does not report a lease that has run out after an end by our own choice: [Permit.DrainContext] has ended then.
 func (p *Permit) Release(ctx context.Context) error {
 	p.release()
 	if lost := p.lost(); lost != nil {

@@ -63,9 +63,9 @@ func failed(results []zk.MultiResponse) int {
 	return len(results)
 }
 
-// tookOver forgets the one that was in the way. It is over, and so are its slots. But somebody may have made a heartbeat by hand, after
-// the session's own was gone, and it may have had the version that was heard. Then the takeover
-// proves nothing, and the departure counts as unannounced.
+// tookOver forgets the one that was in the way. It is over, so its slots are free. There is one exception:
+// somebody may have made a heartbeat by hand, after the session's own was gone, and it may have had the
+// version that was heard. Then the takeover proves nothing, and the departure counts as unannounced.
 func (p *place) tookOver(act action, from heard, revoked zk.MultiResponse) {
 	proved := true
 	if act == actRevoke {

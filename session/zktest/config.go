@@ -23,8 +23,8 @@ type Config struct {
 	// server has 2 s. Sessions expire at multiples of it, the limits below
 	// are counted in it, and a leader pings its followers twice in each. With
 	// 100 ms a client is granted a session timeout of 2 s at most, so that its
-	// lease is 1 s at most and not the default of 4 s. A tick of 400 ms is
-	// enough for that, one of 2 s is that of most servers.
+	// lease is 1 s at most and not the default of 4 s. A lease of 4 s needs a
+	// tick of 400 ms, or a MaxSessionTimeout of 8 s.
 	Tick time.Duration
 
 	// MinSessionTimeout and MaxSessionTimeout limit what clients are granted:

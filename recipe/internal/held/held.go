@@ -88,8 +88,8 @@ func (h *Held) check() {
 	h.end(h.lapsed(), true)
 }
 
-// Watch looks at the clocks until the drain of what is held ends. The latest moment for the next look is when the lease
-// as it is now is about to lapse. If the lease was extended meanwhile, that look notices it.
+// Watch looks at the clocks until the DrainContext ends. The latest moment for the next look is StopBefore
+// before the end of the lease as it is now. If the lease was extended meanwhile, that look notices it.
 func (h *Held) Watch() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -165,8 +165,8 @@ func (h *Held) Ended() *recipe.Ended {
 // Context returns a context that ends when what is held ends, with a *recipe.Ended as its cause.
 func (h *Held) Context() context.Context { return h.ctx }
 
-// DrainContext returns a context that ends with Context, but later if that has ended by our own choice: when
-// the lease is about to lapse, or by Finish. Until then the place is kept, so nobody else holds it.
+// DrainContext returns a context that ends with Context, or later if Context has ended by our own choice. Then
+// it ends by Finish, or StopBefore before the end of the lease. Until then nobody else holds the place.
 func (h *Held) DrainContext() context.Context { return h.drain }
 
 // Valid reports whether it is held at this moment.

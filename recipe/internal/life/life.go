@@ -24,7 +24,8 @@ type Life struct {
 	left   func()
 }
 
-// Begin begins the work of a recipe of some kind. Its context ends with ctx, or when the client is closed.
+// Begin begins the work of a recipe. Its context ends with ctx, or when the client is closed. kind, path and
+// id name the recipe in the log if Close of the client has to wait for it.
 func Begin(ctx context.Context, client *session.Client, kind, path, id string) *Life {
 	l := &Life{client: client, clock: clock.From(client.Context()), left: client.KeepOpen(kind + " " + path + " (" + id + ")")}
 	l.ctx, l.cancel = context.WithCancelCause(ctx)

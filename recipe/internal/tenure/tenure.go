@@ -38,8 +38,7 @@ func CheckStopBefore(asked time.Duration, client *session.Client) error {
 	return nil
 }
 
-// TellCut writes a line if the servers have cut the lease so much that what is held ends later before the end
-// of the lease than was asked for.
+// TellCut writes a line if the lease was cut so much that StopBefore was cut, too.
 func TellCut(log *slog.Logger, asked, used time.Duration) {
 	if used < asked {
 		log.Warn("StopBefore is cut to a quarter of the lease", "asked", asked, "used", used)

@@ -44,8 +44,8 @@ type Config struct {
 	// Pause bounds the delay between two rounds, beside the longest one: waiting must not
 	// cost the session when the servers come back.
 	Pause func() time.Duration
-	// RoundFailed, if set, is called by Next when a whole round has failed, also one for which no name
-	// could be resolved. rounds is how many have failed since the last handshake.
+	// RoundFailed, if set, is called by Next when a whole round has failed, also a round in which no name
+	// could be resolved. rounds is how many rounds have failed since the last handshake.
 	RoundFailed func(rounds int)
 	// Names are looked up where Dial is nil.
 	Names *Names

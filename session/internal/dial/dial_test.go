@@ -297,7 +297,7 @@ func TestWithoutAnyAddressThereIsNoHotLoop(t *testing.T) {
 	})
 }
 
-// Whatever a round fails of, it counts: names without an address, servers that refuse, and connections
+// Each round that fails counts: for names without an address, for servers that refuse, and for connections
 // that end before their handshake. A handshake begins the count again.
 func TestEveryRoundThatFailsIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

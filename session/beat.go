@@ -78,7 +78,8 @@ func (s *Session) beatOnce() {
 	} else {
 		s.counts.failedBeats.Add(1)
 	}
-	s.beating, s.beatAgain, s.beatFailed = false, again, err != nil && !again
+	held, _ := s.heldPlaces() // else no beat follows
+	s.beating, s.beatAgain, s.beatFailed = false, again && held, err != nil && !again
 	signal(s.wake)
 }
 

@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"strings"
@@ -93,6 +94,30 @@ func TestCreatesThatAreRefusedCostNoLease(t *testing.T) {
 		b.Trap.Set(nil)
 		if most != 1 {
 			t.Errorf("%d beats in a row brought a create that was refused; want 1", most)
+		}
+	})
+}
+
+// Where nothing is held, no beat follows one that was refused. The create that is repeated goes with a beat all the
+// same, so that the place has its lease at once.
+func TestACreateGoesWithABeatAfterOneThatWasRefused(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		p, _ := held(t, b.s) // makes the heartbeat
+		p.release()
+		time.Sleep(simT)
+		for i := range 5 {
+			dir := fmt.Sprint("/new", i)
+			if _, err := b.s.CreatePlaces(t.Context(), session.Place{Dir: dir, Name: "n-"}); !errors.Is(err, zk.ErrNoNode) {
+				t.Fatal(err)
+			}
+			must(t, b.s.EnsurePath(t.Context(), dir, nil))
+			before, _ := b.beats()
+			paths, err := b.s.CreatePlaces(t.Context(), session.Place{Dir: dir, Name: "n-"})
+			must(t, err)
+			if after, _ := b.beats(); after != before+1 {
+				t.Errorf("%s: %d beats with the create; want 1", paths[0], after-before)
+			}
+			must(t, b.s.EnsureDeleted(t.Context(), paths[0]))
 		}
 	})
 }

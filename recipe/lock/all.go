@@ -16,7 +16,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/internal/stay"
 )
 
-// Set is several locks that are held together, by [All]: all of them, or none.
+// Set is several locks that are held together, by [All]: all of them, or none. It ends with the first of them,
+// and has no drain of its own: see [Held.DrainContext] of each.
 type Set struct {
 	helds  []*Held
 	ctx    setContext

@@ -162,3 +162,61 @@ func TestANestedDoEndsByItself(t *testing.T) {
 		}
 	})
 }
+
+// The lease runs out while the work stops. Then another has the lock before f has returned, and Do says so.
+func TestDoReportsALeaseThatRunsOutWhileTheWorkStops(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.process("a"), s.process("b")
+		ctx, cancel := context.WithCancel(t.Context())
+		inside, leave, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+		go func() {
+			done <- a.Do(ctx, func(context.Context, *lock.Held) error { close(inside); <-leave; return nil })
+		}()
+		<-inside
+		next := b.begin()
+		cancel()
+		time.Sleep(stageD)
+		a.host.Drop()
+		second := <-next
+		close(leave)
+		if err := <-done; !errors.Is(err, recipe.ReasonLeaseExpired) && !errors.Is(err, recipe.ReasonSessionLost) {
+			t.Errorf("Do returned %v", err)
+		}
+		release(t, second)
+	})
+}
+
+// A unit of work under DrainContext may acquire the same lock again, or is told that it must not, also while
+// the work is stopping.
+func TestASecondAcquisitionWhileTheWorkStops(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.process("a"), s.process("b", lock.Config{Reentrant: true})
+		stopping := func(p *process, acquire func(ctx context.Context)) {
+			ctx, stop := context.WithCancel(t.Context())
+			err := p.Do(ctx, func(_ context.Context, h *lock.Held) error {
+				stop()
+				<-h.Context().Done()
+				begun := time.Now()
+				acquire(h.DrainContext())
+				if took := time.Since(begun); took > stageD {
+					t.Errorf("it waited for itself, for %v", took)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		stopping(a, func(ctx context.Context) {
+			_, err := a.Acquire(ctx)
+			want(t, err, lock.ErrNested)
+		})
+		stopping(b, func(ctx context.Context) {
+			again, err := b.Acquire(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			release(t, again)
+		})
+	})
+}

@@ -33,10 +33,12 @@ func (h *Held) Context() context.Context { return h.at.Context() }
 // DrainContext is for a unit of work that is in progress when Context ends and should be finished. If the end
 // was our own choice ([recipe.Reason.Chosen]: the context of Do has ended, or the client was closed), the
 // lock is kept while the work stops. DrainContext goes on meanwhile. It ends when the lock is released,
-// when DrainTimeout has passed, or StopBefore before the end of the lease. Nobody else has the lock before
-// it ends. If the lock was lost, DrainContext ends with Context.
+// when DrainTimeout has passed, or StopBefore before the end of the lease. No other contender of this
+// library has the lock before it ends. If the lock was lost, DrainContext ends with Context.
 //
 // Begin no new work under it: Valid is false, and another may be waiting. Its cause is an [*recipe.Ended], too.
+// What the documentation of Context says about a process that was paused is true of it. If somebody deletes
+// the znode while the work stops, DrainContext may end only with the lease. Those of this library wait for that.
 func (h *Held) DrainContext() context.Context { return h.at.DrainContext() }
 
 // Valid reports whether the lock is held at this moment, so that no other contender of this
@@ -81,8 +83,7 @@ func (h *Held) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error
 // deleted, and Release waits for that until ctx ends. If ctx ends first, the deletion goes on in
 // the background, and the error is the cause of ctx. Release may be called more than once.
 //
-// If the lock was lost before, the error is a [*recipe.Ended] that tells why, and Release does not wait. It
-// does not report a lease that has run out after an end by our own choice: [Held.DrainContext] has ended then.
+// If the lock was lost before, the error is a [*recipe.Ended] that tells why, and Release does not wait.
 func (h *Held) Release(ctx context.Context) error {
 	if h.released.CompareAndSwap(false, true) && !h.at.release() {
 		return nil // another acquisition under its context goes on
@@ -139,10 +140,10 @@ func (h *holding) acquired(waited time.Duration) {
 
 // lost returns why it ended, if another may have held the lock before it was released.
 func (h *holding) lost() *recipe.Ended {
-	if e := h.Ended(); e != nil && (!e.Reason.Chosen() || h.late.Load()) {
+	if e := h.Lost(); e != nil || !h.late.Load() {
 		return e
 	}
-	return nil
+	return h.Ended()
 }
 
 // release is called once by each holder. It reports whether this was the last.
@@ -154,6 +155,7 @@ func (h *holding) release() bool {
 		return false
 	}
 	h.End(recipe.ReasonReleased, nil)
+	h.Finish()
 	close(h.letGo)
 	return true
 }
@@ -168,11 +170,18 @@ func (h *holding) giveAway(cause error) {
 func (h *holding) again() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.holders == 0 || h.Ended() != nil {
+	if h.holders == 0 || h.DrainContext().Err() != nil {
 		return false
 	}
 	h.holders++
 	return true
+}
+
+// kept reports whether others wait for a holder that has not released it.
+func (h *holding) kept() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.holders > 0 && h.DrainContext().Err() == nil
 }
 
 // revoke reports that somebody asks for the release, the first time.

@@ -108,10 +108,9 @@ func (l *Lock) TryAcquire(ctx context.Context) (*Held, error) { return l.acquire
 // given ends with ctx, and when the lock is lost; f should then return. After the end of ctx the lock is
 // kept until f has returned, but not longer than DrainTimeout, and only while the lease is extended.
 //
-// The error is that of Acquire, or f's. If the lock was lost while ctx went on, or DrainTimeout has
-// passed, the error wraps a [*recipe.Ended] that tells why, and f's error if there is one. What f has done
-// since then may overlap with the next holder. Do does not report a lease that runs out after the end of
-// ctx: [Held.DrainContext] ends then.
+// The error is that of Acquire, or f's. If the lock was lost before f returned, the error wraps a
+// [*recipe.Ended] that tells why, and f's error if there is one. What f has done since then may overlap
+// with the next holder.
 func (l *Lock) Do(ctx context.Context, f func(context.Context, *Held) error) error {
 	if f == nil {
 		return errors.New("lock: Do was given a nil function")

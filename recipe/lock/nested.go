@@ -25,7 +25,7 @@ func (l *Lock) nested(ctx context.Context) (*Held, error) {
 	c, _ := ctx.Value(under{}).(*chain)
 	for ; c != nil; c = c.next {
 		h := c.holding
-		if h.lock.client != l.client || h.lock.path != l.path || h.Ended() != nil {
+		if h.lock.client != l.client || h.lock.path != l.path || !h.kept() {
 			continue
 		}
 		if h.lock.shared && !l.shared {
@@ -34,7 +34,7 @@ func (l *Lock) nested(ctx context.Context) (*Held, error) {
 		if l.cfg.Reentrant && h.again() {
 			return &Held{at: h, nested: true}, nil
 		}
-		if h.Ended() == nil {
+		if h.kept() {
 			return nil, ErrNested
 		}
 	}

@@ -118,7 +118,7 @@ func (c *contender) downgraded(at *holding) (*holding, error) {
 	if err := at.st.Downgrade(ctx, c.reader.style); err != nil {
 		return nil, err
 	}
-	reader := &contender{Lock: c.reader, claim: c.reader.book.Begin(), values: c.values, life: c.life}
+	reader := &contender{Lock: c.reader, claim: c.reader.book.Begin(), values: c.values, life: c.life, last: c.last}
 	next, err := reader.wait(ctx, at.st)
 	if err != nil {
 		reader.claim.GaveUp(false)

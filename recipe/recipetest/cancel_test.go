@@ -50,3 +50,34 @@ func TestACancelledContextEndsAtOnceWhatWasMadeWithIt(t *testing.T) {
 		}
 	}
 }
+
+// An end by our own choice leaves time for the work to stop: until the release, or an end for another reason.
+func TestTheDrainOfWhatATestHasMade(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	term, endTerm := recipetest.NewTerm(ctx)
+	held, _ := recipetest.NewHeld(ctx)
+	permit, _ := recipetest.NewPermit(ctx)
+	drains := map[string]context.Context{"term": term.DrainContext(), "lock": held.DrainContext(), "permit": permit.DrainContext()}
+	cancel()
+	if term.Valid() || held.Valid() || permit.Valid() {
+		t.Error("valid after the end of the context")
+	}
+	for name, drain := range drains {
+		if drain.Err() != nil {
+			t.Errorf("%s: the drain is over before the work has stopped", name)
+		}
+	}
+	endTerm(recipe.ReasonLeaseExpired)
+	held.Release(t.Context())
+	permit.Release(t.Context())
+	for name, drain := range drains {
+		select {
+		case <-drain.Done():
+		default:
+			t.Errorf("%s: the drain goes on", name)
+		}
+	}
+	if cause := context.Cause(term.DrainContext()); !errors.Is(cause, recipe.ReasonLeaseExpired) || !errors.Is(context.Cause(term.Context()), recipe.ReasonCancelled) {
+		t.Errorf("the drain has ended with %v, the term with %v", cause, context.Cause(term.Context()))
+	}
+}

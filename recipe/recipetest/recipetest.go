@@ -32,6 +32,9 @@ var tokens atomic.Int64
 // Only the first end counts. When ctx ends, the term ends with recipe.ReasonCancelled, as in
 // Run. Valid and Err of the term's context tell that at once.
 //
+// If the reason is our own choice ([recipe.Reason.Chosen]), DrainContext goes on. It ends with Term.Release,
+// or when end is called again with another reason, such as recipe.ReasonLeaseExpired.
+//
 // Term.Multi and Term.Proclaim return recipe.ErrNotHeld, because there is no
 // ensemble; Term.Resign and Term.Release end the term with recipe.ReasonReleased.
 func NewTerm(ctx context.Context) (term *election.Term, end func(recipe.Reason)) {

@@ -12,10 +12,8 @@ import (
 // with ctx, and when the permit is lost; f should then return. After the end of ctx the permit is kept until f has
 // returned, but not longer than DrainTimeout, and only while the lease is extended.
 //
-// The error is that of Acquire, or f's. If the permit was lost while ctx went on, or DrainTimeout has passed, the
-// error wraps a [*recipe.Ended] that tells why, and f's error if there is one. What f has done since then may
-// overlap with the next permit. Do does not report a lease that runs out after the end of ctx:
-// [Permit.DrainContext] ends then.
+// The error is that of Acquire, or f's. If the permit was lost before f returned, the error wraps a [*recipe.Ended]
+// that tells why, and f's error if there is one. What f has done since then may overlap with the next permit.
 func (s *Semaphore) Do(ctx context.Context, f func(context.Context, *Permit) error) error {
 	if f == nil {
 		return errors.New("semaphore: Do was given a nil function")

@@ -101,3 +101,26 @@ func TestAPanicReleasesThePermit(t *testing.T) {
 		s.release(b.acquire())
 	})
 }
+
+// The lease runs out while the work stops. Then another has the permit before f has returned, and Do says so.
+func TestDoReportsALeaseThatRunsOutWhileTheWorkStops(t *testing.T) {
+	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.process("a"), s.process("b")
+		ctx, cancel := context.WithCancel(t.Context())
+		inside, leave, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+		go func() {
+			done <- a.Do(ctx, func(context.Context, *semaphore.Permit) error { close(inside); <-leave; return nil })
+		}()
+		<-inside
+		next := b.queue()
+		cancel()
+		time.Sleep(stageD)
+		a.host.Drop()
+		second := <-next
+		close(leave)
+		if err := <-done; !errors.Is(err, recipe.ReasonLeaseExpired) && !errors.Is(err, recipe.ReasonSessionLost) {
+			t.Errorf("Do returned %v", err)
+		}
+		s.release(second)
+	})
+}

@@ -43,10 +43,12 @@ func (p *Permit) Context() context.Context { return p.held.Context() }
 // DrainContext is for a unit of work that is in progress when Context ends and should be finished. If the end
 // was our own choice ([recipe.Reason.Chosen]: the context of Do has ended, or the client was closed), the
 // permit is kept while the work stops. DrainContext goes on meanwhile. It ends when the permit is released,
-// when DrainTimeout has passed, or StopBefore before the end of the lease. Nobody else has the permit or its
-// slots before it ends. If the permit was lost, DrainContext ends with Context.
+// when DrainTimeout has passed, or StopBefore before the end of the lease. No other permit of
+// this library takes its place or its slots before it ends. If the permit was lost, DrainContext ends with Context.
 //
 // Begin no new work under it: Valid is false, and another may be waiting. Its cause is an [*recipe.Ended], too.
+// What the documentation of Context says about a process that was paused is true of it. If somebody deletes
+// the znode while the work stops, DrainContext may end only with the lease. Those of this library wait for that.
 func (p *Permit) DrainContext() context.Context { return p.held.DrainContext() }
 
 // Valid reports whether the permit is held at this moment: at most size permits of this library
@@ -134,8 +136,7 @@ func (s Slot) Valid() bool { return s.number >= 0 && s.permit.Valid() }
 // waits for that until ctx ends. If ctx ends first, the deletion goes on in the background, and the error
 // is the cause of ctx. Release may be called more than once.
 //
-// If the permit was lost before, the error is a [*recipe.Ended] that tells why, and Release does not wait. It
-// does not report a lease that has run out after an end by our own choice: [Permit.DrainContext] has ended then.
+// If the permit was lost before, the error is a [*recipe.Ended] that tells why, and Release does not wait.
 func (p *Permit) Release(ctx context.Context) error {
 	p.release()
 	if lost := p.lost(); lost != nil {
@@ -151,15 +152,16 @@ func (p *Permit) Release(ctx context.Context) error {
 
 // lost returns why it ended, if others may have had the permit before it was released.
 func (p *Permit) lost() *recipe.Ended {
-	if e := p.held.Ended(); e != nil && (!e.Reason.Chosen() || p.late.Load()) {
+	if e := p.held.Lost(); e != nil || !p.late.Load() {
 		return e
 	}
-	return nil
+	return p.held.Ended()
 }
 
 func (p *Permit) release() {
 	if p.released.CompareAndSwap(false, true) {
 		p.held.End(recipe.ReasonReleased, nil)
+		p.held.Finish()
 		close(p.letGo)
 	}
 }

@@ -99,6 +99,27 @@ func TestTheSlotOfASilentHolderIsFreeWithItsPermit(t *testing.T) {
 	}
 }
 
+// A holder's session expires while another waits. Its lease is waited for once, for the permit and the slot.
+func TestTheSlotOfAHolderWhoseSessionExpiresIsFreeWithItsPermit(t *testing.T) {
+	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.process("a", slotted), s.process("b", slotted)
+		old := a.acquire()
+		waiting := b.queue()
+		time.Sleep(2 * stageD)
+		a.host.Drop()
+		begun := time.Now()
+		s.ExpireSession(s.Session(a.client).ID())
+		p := <-waiting
+		if took := time.Since(begun); took > stageD*3/2 {
+			t.Errorf("it took %v at a lease of %v", took, stageD)
+		}
+		if old.Valid() {
+			t.Error("the old permit is valid")
+		}
+		s.release(p)
+	})
+}
+
 // One that waits for the lease of a permit that vanished before it came is admitted while another
 // permit, which has vanished since, may still be valid. It must not get the slot of that one.
 func TestTheSlotOfOneThatMayStillBeValidIsNotTaken(t *testing.T) {

@@ -119,7 +119,8 @@ func (h *Held) lapsed() *recipe.Ended {
 	return &recipe.Ended{Reason: recipe.ReasonLeaseExpired}
 }
 
-// End ends what is held. err is what led to the reason, if anything. Only the first call counts.
+// End ends what is held. err is what led to the reason, if anything. Context ends by the first call, the drain
+// by the first whose reason is not our own choice.
 func (h *Held) End(reason recipe.Reason, err error) {
 	h.end(&recipe.Ended{Reason: reason, Err: err}, false)
 }
@@ -127,9 +128,6 @@ func (h *Held) End(reason recipe.Reason, err error) {
 func (h *Held) end(cause *recipe.Ended, lapsing bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.drain.Context.Err() != nil {
-		return
-	}
 	if h.ctx.Context.Err() == nil {
 		if lapsing {
 			// Work in progress has until the end of the lease as it is now. A later extension
@@ -148,6 +146,9 @@ func (h *Held) end(cause *recipe.Ended, lapsing bool) {
 // Finish makes sure that nothing is held any more: Valid is false for good, and the drain is over.
 func (h *Held) Finish() {
 	h.ended.Store(true)
+	if h.cfg.Lease.Remaining() <= 0 { // and perhaps nobody has looked
+		h.end(h.lapsed(), true)
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.stop != nil {
@@ -162,25 +163,38 @@ func (h *Held) Ended() *recipe.Ended {
 	return ended
 }
 
+// Lost returns why others may have held it before its work had stopped, or nil.
+func (h *Held) Lost() *recipe.Ended {
+	_ = h.drain.Err() // perhaps nobody has looked
+	for _, ctx := range []heldContext{h.ctx, h.drain} {
+		if e, _ := context.Cause(ctx.Context).(*recipe.Ended); e != nil && !e.Reason.Chosen() {
+			return e
+		}
+	}
+	return nil
+}
+
 // Context returns a context that ends when what is held ends, with a *recipe.Ended as its cause.
 func (h *Held) Context() context.Context { return h.ctx }
 
 // DrainContext returns a context that ends with Context, or later if Context has ended by our own choice. Then
-// it ends by Finish, or StopBefore before the end of the lease. Until then nobody else holds the place.
+// it ends by Finish, or StopBefore before the end of the lease. Until then nobody else of this library holds
+// the place.
 func (h *Held) DrainContext() context.Context { return h.drain }
 
 // Valid reports whether it is held at this moment.
-func (h *Held) Valid() bool { return !h.ended.Load() && h.cfg.Lease.Valid() }
+func (h *Held) Valid() bool { return h.cfg.Lease.Valid() && !h.ended.Load() }
 
 // Deadline returns when the lease ends if nothing extends it, by the civil clock.
 func (h *Held) Deadline() time.Time { return h.cfg.Lease.Deadline() }
 
 // Remaining returns how long it lasts if nothing extends its lease; zero when it is over.
 func (h *Held) Remaining() time.Duration {
+	rest := h.cfg.Lease.Remaining()
 	if h.ended.Load() {
 		return 0
 	}
-	return h.cfg.Lease.Remaining()
+	return rest
 }
 
 // Token returns the fencing token.

@@ -28,43 +28,39 @@ var NewSnapshot func(age time.Duration, members any) (snapshot any)
 // NewRound makes a round without others, which is valid until end or its Leave is called: a *barrier.Round.
 var NewRound func(ctx context.Context) (round any, end func(recipe.Reason))
 
-// Lease is the lease of what these make. It lasts until a context ends. The first look at it notices that
-// end, so a test need not wait.
+// Lease is the lease of what these make. It has no end of its own. When a context ends, it ends what has the
+// lease. The first look at it notices that end, so a test need not wait.
 type Lease struct {
 	Endless
 	ctx  context.Context
 	held *held.Held
 }
 
-// NewLease returns a lease that lasts until ctx ends. Call [Lease.Bind] next.
+// NewLease returns a lease of what ends with ctx. Call [Lease.Bind] next.
 func NewLease(ctx context.Context) *Lease { return &Lease{ctx: ctx} }
 
 // Bind ends h, which has the lease, when the context ends or when end is called.
 func (l *Lease) Bind(h *held.Held) (end func(recipe.Reason)) {
 	l.held = h
-	context.AfterFunc(l.ctx, func() { l.Valid() })
-	return func(reason recipe.Reason) { l.end(reason, nil) }
+	context.AfterFunc(l.ctx, l.look)
+	return func(reason recipe.Reason) { h.End(reason, nil) }
 }
 
-func (l *Lease) end(reason recipe.Reason, err error) {
-	l.held.End(reason, err)
-	l.held.Finish()
+func (l *Lease) look() {
+	if l.held != nil && l.ctx.Err() != nil {
+		l.held.End(recipe.ReasonCancelled, context.Cause(l.ctx))
+	}
 }
 
-// Valid reports whether the context lasts.
+// Valid is true, after a look at the context.
 func (l *Lease) Valid() bool {
-	if l.held == nil || l.ctx.Err() == nil {
-		return true
-	}
-	l.end(recipe.ReasonCancelled, context.Cause(l.ctx))
-	return false
+	l.look()
+	return l.Endless.Valid()
 }
 
-// Remaining is that of Endless until the context ends, and then 0.
+// Remaining is that of Endless, after a look at the context.
 func (l *Lease) Remaining() time.Duration {
-	if !l.Valid() {
-		return 0
-	}
+	l.look()
 	return l.Endless.Remaining()
 }
 

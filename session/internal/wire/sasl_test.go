@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
@@ -137,14 +138,16 @@ func TestAnExchangeWithoutEndIsEnded(t *testing.T) {
 }
 
 func TestASilentServerEndsAnExchangeInTime(t *testing.T) {
-	e := pair(t)
-	e.conn = New(e.conn.net, time.Now().Add(50*time.Millisecond), clock.System, Credentials{SASL: endless{}}, e.hooks())
-	e.request(framed(make([]byte, 44)))
-	go e.server.Write(connected(7, 6*time.Second))
-	go readFrame(e.server) // the token, and no answer to it
-	if _, err := readFrame(e.conn); err == nil {
-		t.Error("it goes on")
-	}
+	synctest.Test(t, func(t *testing.T) { // so that the time does not pass before the request is made
+		e := pair(t)
+		e.conn = New(e.conn.net, time.Now().Add(50*time.Millisecond), clock.System, Credentials{SASL: endless{}}, e.hooks())
+		e.request(framed(make([]byte, 44)))
+		go e.server.Write(connected(7, 6*time.Second))
+		go readFrame(e.server) // the token, and no answer to it
+		if _, err := readFrame(e.conn); err == nil {
+			t.Error("it goes on")
+		}
+	})
 }
 
 func FuzzSASL(f *testing.F) {

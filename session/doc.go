@@ -155,8 +155,8 @@
 //     more.
 //   - [Session.EnsureDeleted] and [Session.DeleteInBackground] give a place back.
 //   - [OutcomeOf] tells what became of a request, and [Permanent] whether trying again can help.
-//   - [Client.CheckPath] checks the path of a recipe, [CheckPath] any path, [Session.LeaseTime] and [Session.LeaseAsked] tell D, and
-//     [Session.Places] tells how many places share the beats.
+//   - [Client.CheckPath] checks the path of a recipe, [CheckPath] any path. [Session.LeaseTime] and
+//     [Session.LeaseAsked] tell D. [Session.Places] tells how many places share the beats.
 //
 // A channel that such a function takes gets signals without blocking: give it room for one. A signal
 // means that it is time to look again.

@@ -40,10 +40,10 @@ type Double struct {
 	clock  clock.Clock
 }
 
-// NewDouble returns the double barrier at path, an absolute znode path other than "/", of at most 4096 bytes, for n members.
-// All must agree on n, see [ErrDisagree]. It checks its arguments and does no I/O. The path and its
-// parents are created when they are missing, and never deleted. All members are counted in one
-// transaction. That bounds n to some 5,000 with short paths.
+// NewDouble returns the double barrier at path, an absolute znode path other than "/", of at most 4096
+// bytes, for n members. All must agree on n, see [ErrDisagree]. It checks its arguments and does no I/O.
+// The path and its parents are created when they are missing, and never deleted. All members are counted
+// in one transaction. That bounds n to some 5,000 with short paths.
 func NewDouble(client *session.Client, path string, n int, cfg Config) (*Double, error) {
 	if err := checkArguments(client, path); err != nil {
 		return nil, err

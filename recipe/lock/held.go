@@ -36,9 +36,10 @@ func (h *Held) Context() context.Context { return h.at.Context() }
 // when DrainTimeout has passed, or StopBefore before the end of the lease. No other contender of this
 // library has the lock before it ends. If the lock was lost, DrainContext ends with Context.
 //
-// Begin no new work under it: Valid is false, and another may be waiting. Its cause is an [*recipe.Ended], too.
-// What the documentation of Context says about a process that was paused is true of it. If somebody deletes
-// the znode while the work stops, DrainContext may end only with the lease. Those of this library wait for that.
+// Begin no new work under it: Valid is false, and another may be waiting. Its cause is an [*recipe.Ended],
+// too. In a process that was paused, it and contexts derived from it behave as Context does. If somebody
+// deletes the znode while the work stops, DrainContext may end only with the lease, for which all contenders
+// of this library wait.
 func (h *Held) DrainContext() context.Context { return h.at.DrainContext() }
 
 // Valid reports whether the lock is held at this moment, so that no other contender of this

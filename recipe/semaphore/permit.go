@@ -46,9 +46,10 @@ func (p *Permit) Context() context.Context { return p.held.Context() }
 // when DrainTimeout has passed, or StopBefore before the end of the lease. No other permit of
 // this library takes its place or its slots before it ends. If the permit was lost, DrainContext ends with Context.
 //
-// Begin no new work under it: Valid is false, and another may be waiting. Its cause is an [*recipe.Ended], too.
-// What the documentation of Context says about a process that was paused is true of it. If somebody deletes
-// the znode while the work stops, DrainContext may end only with the lease. Those of this library wait for that.
+// Begin no new work under it: Valid is false, and another may be waiting. Its cause is an [*recipe.Ended],
+// too. In a process that was paused, it and contexts derived from it behave as Context does. If somebody
+// deletes the znode while the work stops, DrainContext may end only with the lease, for which all permits
+// of this library wait.
 func (p *Permit) DrainContext() context.Context { return p.held.DrainContext() }
 
 // Valid reports whether the permit is held at this moment: at most size permits of this library

@@ -98,9 +98,12 @@ func TestARealDowngrade(t *testing.T) {
 	}
 	_, err = rws[1].Write().TryAcquire(ctx)
 	want(t, err, lock.ErrBusy)
-	other, err := rws[1].Read().TryAcquire(ctx) // it would be busy if a lease might run
+	other, err := rws[1].Read().TryAcquire(ctx)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if n := rws[1].Read().Status().Counts.Withheld; n > 0 {
+		t.Error("it has waited for a lease")
 	}
 	if !r.Valid() || !other.Valid() {
 		t.Errorf("valid: %v and %v", r.Valid(), other.Valid())
@@ -112,6 +115,43 @@ func TestARealDowngrade(t *testing.T) {
 		t.Fatal(err)
 	}
 	release(t, next)
+}
+
+// The znode of a holder goes without an announcement. Who tries waits for the lease, and then has the lock.
+func TestARealTryWaitsForALease(t *testing.T) {
+	ctx, clients := realContext(t), realClients(t, 2)
+	var ls []*lock.Lock
+	for _, c := range clients {
+		l, err := lock.New(c, "/real-try", lock.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ls = append(ls, l)
+	}
+	first, err := ls[0].Acquire(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = ls[1].TryAcquire(ctx)
+	want(t, err, lock.ErrBusy)
+	s, err := clients[1].Session(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.EnsureDeleted(ctx, first.Node()); err != nil {
+		t.Fatal(err)
+	}
+	second, err := ls[1].TryAcquire(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.Valid() || !second.Valid() || second.Token() <= first.Token() {
+		t.Errorf("valid: %v and %v, tokens %d and %d", first.Valid(), second.Valid(), first.Token(), second.Token())
+	}
+	if n := ls[1].Status().Counts.Withheld; n != 1 {
+		t.Errorf("it has waited for %d leases; want 1", n)
+	}
+	release(t, second)
 }
 
 func TestSeveralRealLocks(t *testing.T) {

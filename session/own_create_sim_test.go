@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/race"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -55,47 +56,51 @@ func TestAWatchOfAMissingZnodeHearsOfACreateInItsSession(t *testing.T) {
 // If a create in a beat is refused, the whole beat is refused. The next beat brings none. So creates that are
 // refused one after another cost no lease, however few beats there is time for in a lease.
 func TestCreatesThatAreRefusedCostNoLease(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4)) // a create may come at any moment
-	inBubble(t, func(t *testing.T, b *bubble) {
-		_, l := held(t, b.s)
-		b.host.Delay(b.s.LeaseTime() / 10) // a beat takes a fifth of the lease
-		refused, most := 0, 0
-		b.Trap.Set(func(r zktest.Request) bool {
-			switch {
-			case r.Op != zktest.OpMulti || !slices.Contains(r.Paths, b.s.HeartbeatPath(b.s.ID())):
-			case slices.ContainsFunc(r.Paths, func(p string) bool { return strings.HasPrefix(p, "/missing") }):
-				refused++
-				most = max(most, refused)
-			default:
-				refused = 0
-			}
-			return false
-		})
-		ctx, cancel := context.WithCancel(t.Context())
-		var asking sync.WaitGroup
-		for range 32 {
-			asking.Go(func() {
-				for ctx.Err() == nil {
-					if _, err := b.s.CreatePlaces(ctx, session.Place{Dir: "/missing", Name: "n-"}); !errors.Is(err, zk.ErrNoNode) && ctx.Err() == nil {
-						t.Error(err)
-					}
-				}
-			})
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8)) // a create may come at any moment
+	for range 4 / race.Stride(4) {
+		inBubble(t, createsThatAreRefused)
+	}
+}
+
+func createsThatAreRefused(t *testing.T, b *bubble) {
+	_, l := held(t, b.s)
+	b.host.Delay(b.s.LeaseTime() / 10) // a beat takes a fifth of the lease
+	refused, most := 0, 0
+	b.Trap.Set(func(r zktest.Request) bool {
+		switch {
+		case r.Op != zktest.OpMulti || !slices.Contains(r.Paths, b.s.HeartbeatPath(b.s.ID())):
+		case slices.ContainsFunc(r.Paths, func(p string) bool { return strings.HasPrefix(p, "/missing") }):
+			refused++
+			most = max(most, refused)
+		default:
+			refused = 0
 		}
-		for range 10_000 {
-			time.Sleep(b.s.LeaseTime() / 100)
-			if l.Remaining() < b.s.LeaseTime()/8 {
-				t.Errorf("%v are left of a lease of %v", l.Remaining(), b.s.LeaseTime())
-				break
-			}
-		}
-		cancel()
-		asking.Wait()
-		b.Trap.Set(nil)
-		if most != 1 {
-			t.Errorf("%d beats in a row brought a create that was refused; want 1", most)
-		}
+		return false
 	})
+	ctx, cancel := context.WithCancel(t.Context())
+	var asking sync.WaitGroup
+	for range 200 {
+		asking.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := b.s.CreatePlaces(ctx, session.Place{Dir: "/missing", Name: "n-"}); !errors.Is(err, zk.ErrNoNode) && ctx.Err() == nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for range 2_000 {
+		time.Sleep(b.s.LeaseTime() / 100)
+		if l.Remaining() < b.s.LeaseTime()/8 {
+			t.Errorf("%v are left of a lease of %v", l.Remaining(), b.s.LeaseTime())
+			break
+		}
+	}
+	cancel()
+	asking.Wait()
+	b.Trap.Set(nil)
+	if most != 1 {
+		t.Errorf("%d beats in a row brought a create that was refused; want 1", most)
+	}
 }
 
 // Where nothing is held, no beat follows one that was refused. The create that is repeated goes with a beat all the

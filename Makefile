@@ -1,5 +1,5 @@
-# make quick  after each change, about a minute: vet, gofmt, the tests that need nothing but Go, a few seeds of the simulation
-# make test   before a change is proposed, about ten minutes: all of that with the race detector, though fewer rounds of what takes
+# make quick  after each change, 1 to 2 minutes: vet, gofmt, the tests that need nothing but Go, a few seeds of the simulation
+# make test   before a change is proposed, 10 to 20 minutes on two cores: all of that with the race detector, though fewer rounds of what takes
 #             long with it, tests on real ZooKeeper ensembles, the broken variants, each benchmark once; what needs something that is
 #             not here is skipped
 # make peers  with other programs, some minutes: candidates of Curator, kazoo, go-zookeeper and etcd beside ours, and Kerberos

@@ -8,6 +8,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
 // maxReserved bounds the places that a beat checks although they need no lease yet.
@@ -20,9 +21,9 @@ func (s *Session) beat(now clock.Instant, p *pace) time.Duration {
 	conn := s.conn
 	held, oldest := s.heldPlaces()
 	facts := beating{
-		connected: s.state == StateConnected && conn != s.dropped, connection: s.connection, // zk takes a moment to notice
-		wanted:  s.heart.exists && (held || s.heart.unsure || s.creating != nil),
-		pending: s.beating, soon: s.beatSoon || s.beatAgain, failed: s.beatFailed, oldest: oldest,
+		connected: s.state == StateConnected && conn != s.dropped, // zk takes a moment to notice
+		wanted:    s.heart.exists && (held || s.heart.unsure || s.creating != nil),
+		pending:   s.beating, soon: s.beatSoon || s.beatAgain, failed: s.beatFailed, oldest: oldest,
 		lease: s.leaseTime, T: s.timeout,
 	}
 	if !facts.connected {
@@ -35,7 +36,7 @@ func (s *Session) beat(now clock.Instant, p *pace) time.Duration {
 	s.mu.Unlock()
 	switch do {
 	case stepBeat:
-		s.calls.Go(s.beatOnce)
+		s.beatOnce(conn, now)
 	case stepMove:
 		s.drop(conn, errSlowBeat)
 	}
@@ -56,21 +57,28 @@ func (s *Session) heldPlaces() (held bool, oldest clock.Instant) {
 	return held, oldest
 }
 
-// beatOnce makes one beat, and reads the heartbeat first where its version is not known.
-func (s *Session) beatOnce() {
-	begun := s.clock.Now() // before anything is sent
+// beatOnce makes one beat, which begins at begun, and reads the heartbeat first where its version is not
+// known.
+func (s *Session) beatOnce(conn *wire.Conn, begun clock.Instant) {
 	s.mu.Lock()
 	unsure := s.heart.unsure
 	s.mu.Unlock()
-	var again bool
-	var err error
-	if unsure {
-		err = s.readHeartbeat()
-		begun = s.clock.Now()
+	if !unsure {
+		s.setHeartbeat(conn, begun)
+		return
 	}
-	if err == nil {
-		again, err = s.setHeartbeat(begun)
-	}
+	s.askHeartbeat(conn, func(err error) {
+		if err != nil {
+			s.beatEnded(begun, false, err)
+			return
+		}
+		s.setHeartbeat(conn, s.clock.Now())
+	})
+}
+
+// beatEnded takes note of the end of a beat. If again is true, it was refused because of one place or
+// create.
+func (s *Session) beatEnded(begun clock.Instant, again bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil {
@@ -84,48 +92,51 @@ func (s *Session) beatOnce() {
 }
 
 // setHeartbeat sets the heartbeat at the version that is known. The same multi checks the places whose
-// leases this beat is to extend, and carries the creates that wait for it. If one place or create was
-// refused, again is true: another beat has to be made without it.
-func (s *Session) setHeartbeat(begun clock.Instant) (again bool, err error) {
+// leases this beat is to extend, and carries the creates that wait for it.
+func (s *Session) setHeartbeat(conn *wire.Conn, begun clock.Instant) {
 	s.mu.Lock()
-	path, version, data := s.heart.path, s.heart.version, []byte(s.leaseTime.String())
+	version, data := s.heart.version, []byte(s.leaseTime.String())
+	full := s.chroot + s.heart.path
 	places := s.nextPlaces(begun)
-	var ops []any
+	var ops []wire.Op
 	for _, h := range places {
-		ops = append(ops, &zk.CheckVersionRequest{Path: h.own.full, Version: -1})
+		ops = append(ops, wire.Op{Kind: wire.OpCheck, Path: h.own.full, Version: -1})
 	}
 	b := s.takeCreates()
 	s.mu.Unlock()
 	ops = append(ops, b.operations()...)
 	last := len(ops)
-	ops = append(ops, &zk.SetDataRequest{Path: s.chroot + path, Data: data, Version: version})
-	results, err := s.zk.Multi(ops...)
-	err = named(err)
-	if err == nil {
-		s.born(birth{begun, results[last].Stat.Mzxid}, results[len(places):last]) // one multi, one zxid
-	}
-	s.landed(b, results, len(places), err)
-	s.observe(err)
+	ops = append(ops, wire.Op{Kind: wire.OpSetData, Path: full, Data: data, Version: version})
+	s.ask(conn, &wire.Request{Ops: ops, Multi: true, Sent: b.sent}, func(results []wire.Result, err error) {
+		again, err := s.beatAnswered(begun, places, last, results, err)
+		s.landed(b, results, len(places), err)
+		s.beatEnded(begun, again, err)
+	})
+}
+
+// beatAnswered handles the answer to a beat. last is the index of the operation that sets the heartbeat. If
+// one place or create was refused, again is true: another beat has to be made without it.
+func (s *Session) beatAnswered(begun clock.Instant, places []*Hold, last int, results []wire.Result, err error) (again bool, _ error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
 		return s.beatRefused(places, last, results, err), err
 	}
-	if !s.isHeartbeat(results[last].Stat) {
+	stat := results[last].Stat
+	s.born(birth{begun, stat.Mzxid}, results[len(places):last]) // one multi, one zxid
+	if !s.isHeartbeat(&stat) {
 		return false, ErrNoHeartbeat
 	}
-	s.heart.version = results[last].Stat.Version
+	s.heart.version = stat.Version
 	s.beaten(begun, places)
 	return false, nil
 }
 
-// born notes the birth of places that a beat has created.
-func (s *Session) born(b birth, created []zk.MultiResponse) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// born notes the birth of places that a beat has created. The caller holds s.mu.
+func (s *Session) born(b birth, created []wire.Result) {
 	for _, r := range created {
-		if _, ok := s.ephemerals.paths[r.String]; ok { // else it is gone already
-			s.ephemerals.paths[r.String] = b
+		if _, ok := s.ephemerals.paths[r.Path]; ok { // else it is gone already
+			s.ephemerals.paths[r.Path] = b
 		}
 	}
 }
@@ -191,14 +202,14 @@ func (s *Session) beaten(begun clock.Instant, places []*Hold) {
 // beatRefused handles a beat that failed. last is the index of the operation that sets the heartbeat. If
 // one place or create was refused, again is true: another beat has to be made without it. The caller holds
 // s.mu.
-func (s *Session) beatRefused(places []*Hold, last int, results []zk.MultiResponse, err error) (again bool) {
+func (s *Session) beatRefused(places []*Hold, last int, results []wire.Result, err error) (again bool) {
 	s.turn = 0
 	s.heart.unsure = true // also after BadVersion: a late beat of our own may have set that version
 	if OutcomeOf(err) != OutcomeNotDone || len(results) == 0 {
 		return false
 	}
 	failed := 0
-	for failed < len(results) && results[failed].Error == nil {
+	for failed < len(results) && results[failed].Code == 0 {
 		failed++
 	}
 	refused := errors.Is(err, zk.ErrNoNode) || errors.Is(err, zk.ErrNoAuth)

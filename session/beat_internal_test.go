@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/go-zookeeper/zk"
+	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
 // A beat with as many checks as it has room for, and as much as it may take along, is a request that a
@@ -15,13 +15,13 @@ func TestTheLargestBeatIsNotTooLarge(t *testing.T) {
 		for range maxBytesTogether/(overhead+length) + 1 {
 			s.holds = append(s.holds, &Hold{s: s, kept: true, own: &Watch{full: strings.Repeat("p", length)}})
 		}
-		create := &zk.CreateRequest{Path: "/p"}
-		create.Data = make([]byte, s.createsRoom()-sizes([]any{create}))
-		ops := []any{create, &zk.SetDataRequest{Path: s.heart.path, Data: []byte("4s")}}
+		create := wire.Op{Kind: wire.OpCreate, Path: "/p"}
+		create.Data = make([]byte, s.createsRoom()-sizes([]wire.Op{create}))
+		ops := []wire.Op{create, {Kind: wire.OpSetData, Path: s.heart.path, Data: []byte("4s")}}
 		for _, h := range s.nextPlaces(s.heart.until) {
-			ops = append(ops, &zk.CheckVersionRequest{Path: h.own.full})
+			ops = append(ops, wire.Op{Kind: wire.OpCheck, Path: h.own.full})
 		}
-		if err := checkSize(ops...); err != nil || len(ops) < 8 {
+		if err := s.check(ops); err != nil || len(ops) < 8 {
 			t.Errorf("%d operations, %v", len(ops), err)
 		}
 	}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,59 +11,111 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/retry"
+	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
-// call makes one request about the znode at path. request gets the path with the chroot before it.
-func call[T any](ctx context.Context, s *Session, op, path string, request func(full string) (T, error)) (T, error) {
+// call makes one request about the znode at path.
+func (s *Session) call(ctx context.Context, name, path string, op wire.Op) (wire.Result, error) {
 	full, err := s.full(path)
 	if err != nil {
-		var zero T
-		return zero, &Error{Op: op, Path: path, Outcome: OutcomeNotDone, Err: err}
+		return wire.Result{}, &Error{Op: name, Path: path, Outcome: OutcomeNotDone, Err: err}
 	}
-	return send(ctx, s, op, path, func() (T, error) { return request(full) })
+	op.Path = full
+	return s.sendOne(ctx, name, path, op)
 }
 
-// send makes one request and returns by the end of ctx or of the session. zk's own calls take no context,
-// so the request runs in a goroutine. That goroutine ends with the session at the latest, also when nobody
-// waits for it any more.
-func send[T any](ctx context.Context, s *Session, op, path string, request func() (T, error)) (T, error) {
-	var zero T
+// sendOne makes a request of one operation, whose path has the chroot before it.
+func (s *Session) sendOne(ctx context.Context, name, path string, op wire.Op) (wire.Result, error) {
+	results, err := s.send(ctx, name, path, &wire.Request{Ops: []wire.Op{op}})
+	if err != nil {
+		return wire.Result{}, err
+	}
+	return results[0], nil
+}
+
+// send makes one request on the present connection. name and path are for its error.
+func (s *Session) send(ctx context.Context, name, path string, r *wire.Request) ([]wire.Result, error) {
+	return s.sendOn(ctx, nil, name, path, r)
+}
+
+// sendOn makes one request on a connection; nil is the present one. It returns by the end of ctx or of the
+// session. Then nobody waits for the answer any more, but the request counts until it is answered.
+func (s *Session) sendOn(ctx context.Context, conn *wire.Conn, name, path string, r *wire.Request) ([]wire.Result, error) {
 	fail := func(outcome Outcome, err error) error {
-		return &Error{Op: op, Path: path, Outcome: outcome, Err: err}
+		return &Error{Op: name, Path: path, Outcome: outcome, Err: err}
 	}
-	if err := s.admit(ctx); err != nil {
-		return zero, fail(OutcomeNotDone, err)
+	present, err := s.admit(ctx)
+	if err != nil {
+		return nil, fail(OutcomeNotDone, err)
 	}
-	type result struct {
-		v   T
-		err error
+	if err := s.check(r.Ops); err != nil {
+		<-s.slots
+		return nil, fail(OutcomeNotDone, err)
 	}
-	done := make(chan result, 1)
+	type answer struct {
+		results []wire.Result
+		err     error
+	}
+	answered := make(chan answer, 1)
+	s.ask(cmp.Or(conn, present), r, func(results []wire.Result, err error) {
+		<-s.slots
+		answered <- answer{results, err}
+	})
+	select {
+	case a := <-answered:
+		if a.err != nil {
+			return a.results, fail(OutcomeOf(a.err), a.err)
+		}
+		return a.results, nil
+	case <-ctx.Done():
+		return nil, fail(OutcomeUnknown, endOf(ctx))
+	case <-s.ctx.Done():
+		return nil, fail(OutcomeUnknown, endOf(s.ctx))
+	}
+}
+
+// ask sends a request on a connection, and calls then once, with the answer or with an error. then must not
+// block: it may run on the goroutine that reads all answers.
+func (s *Session) ask(conn *wire.Conn, r *wire.Request, then func([]wire.Result, error)) {
+	r.Answered = func(a wire.Answer) {
+		err := s.errorOf(a)
+		s.observe(err)
+		then(a.Results, err)
+	}
+	if !conn.Send(r, s.start) {
+		then(nil, s.explained(zk.ErrNoServer))
+	}
+}
+
+// start runs f in a goroutine that the shutdown waits for. If the session is over, it does not run f.
+func (s *Session) start(f func()) {
+	if s.begin(s.ctx) != nil {
+		return
+	}
 	go func() {
 		defer s.calls.Done()
-		defer func() { <-s.slots }()
-		v, err := request()
-		done <- result{v, s.explained(named(err))}
+		f()
 	}()
-	select {
-	case r := <-done:
-		s.observe(r.err)
-		if r.err != nil {
-			return r.v, fail(OutcomeOf(r.err), r.err)
-		}
-		return r.v, nil
-	case <-ctx.Done():
-		return zero, fail(OutcomeUnknown, endOf(ctx))
-	case <-s.ctx.Done():
-		return zero, fail(OutcomeUnknown, endOf(s.ctx))
+}
+
+// errorOf returns the error of an answer. That of a multi is the error of the first operation that failed.
+func (s *Session) errorOf(a wire.Answer) error {
+	if a.Lost {
+		return s.explained(zk.ErrConnectionClosed)
 	}
+	if a.Code != 0 {
+		return codeError(a.Code)
+	}
+	for _, r := range a.Results {
+		if r.Code != 0 {
+			return codeError(r.Code)
+		}
+	}
+	return nil
 }
 
 // explained adds the reason to the error of a lost connection.
 func (s *Session) explained(err error) error {
-	if !errors.Is(err, zk.ErrConnectionClosed) {
-		return err
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.lostBy == nil {
@@ -91,23 +144,29 @@ func (s *Session) awaitUp(ctx context.Context) error {
 	}
 }
 
-// admit waits for a connection and for a slot, and begins the call.
-func (s *Session) admit(ctx context.Context) error {
+// admit waits for a connection and for a slot, which the caller gives back. It returns the connection.
+func (s *Session) admit(ctx context.Context) (*wire.Conn, error) {
 	if err := s.awaitUp(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	select {
 	case s.slots <- struct{}{}:
 	case <-ctx.Done():
-		return endOf(ctx)
+		return nil, endOf(ctx)
 	case <-s.ctx.Done():
-		return endOf(s.ctx)
+		return nil, endOf(s.ctx)
 	}
-	if err := s.begin(ctx); err != nil {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case ctx.Err() != nil:
 		<-s.slots
-		return err
+		return nil, endOf(ctx)
+	case s.over:
+		<-s.slots
+		return nil, endOf(s.ctx)
 	}
-	return nil
+	return s.conn, nil
 }
 
 // begin makes shutdown wait for a goroutine of the caller. That goroutine has to call s.calls.Done.
@@ -147,8 +206,8 @@ const (
 )
 
 // repeat makes a request that does no harm when it is made twice until it is answered.
-func repeat[T any](ctx context.Context, s *Session, op, path string, request func(full string) (T, error)) (T, error) {
-	return again(ctx, s, func() (T, error) { return call(ctx, s, op, path, request) })
+func (s *Session) repeat(ctx context.Context, name, path string, op wire.Op) (wire.Result, error) {
+	return again(ctx, s, func() (wire.Result, error) { return s.call(ctx, name, path, op) })
 }
 
 func again[T any](ctx context.Context, s *Session, attempt func() (T, error)) (T, error) {
@@ -174,91 +233,64 @@ func (s *Session) rest(ctx context.Context, pause *retry.Backoff) error {
 	return context.Cause(ctx)
 }
 
-type answer[T any] struct {
-	v    T
-	stat zk.Stat
-}
-
-func read[T any](v T, stat *zk.Stat, err error) (answer[T], error) {
-	if err != nil || stat == nil {
-		return answer[T]{}, err
-	}
-	return answer[T]{v, *stat}, nil
-}
-
 // Get returns a znode's data and Stat.
 func (s *Session) Get(ctx context.Context, path string) ([]byte, zk.Stat, error) {
-	a, err := repeat(ctx, s, "getData", path, func(full string) (answer[[]byte], error) { return read(s.zk.Get(full)) })
-	return a.v, a.stat, err
+	r, err := s.repeat(ctx, "getData", path, wire.Op{Kind: wire.OpGetData})
+	return r.Data, r.Stat, err
 }
 
 // Children returns the names of a znode's children, in no particular order.
 func (s *Session) Children(ctx context.Context, path string) ([]string, zk.Stat, error) {
-	a, err := repeat(ctx, s, "getChildren", path, func(full string) (answer[[]string], error) { return read(s.zk.Children(full)) })
-	return a.v, a.stat, err
+	r, err := s.repeat(ctx, "getChildren", path, wire.Op{Kind: wire.OpGetChildren2})
+	return r.Children, r.Stat, err
 }
 
 // Exists returns a znode's Stat; ok is false when there is no such znode. It needs no
 // permission on the znode and leaves no watch.
 func (s *Session) Exists(ctx context.Context, path string) (stat zk.Stat, ok bool, err error) {
-	a, err := repeat(ctx, s, "exists", path, func(full string) (answer[bool], error) { return read(s.zk.Exists(full)) })
-	return a.stat, a.v, err
+	r, err := s.repeat(ctx, "exists", path, wire.Op{Kind: wire.OpExists})
+	if errors.Is(err, zk.ErrNoNode) {
+		return zk.Stat{}, false, nil
+	}
+	return r.Stat, err == nil, err
 }
 
 // Sync waits until the server has caught up with the ensemble's leader as of now. It proves nothing about
 // requests whose answers were lost. If the leader has been deposed and does not know that yet, its state
 // is old. See [Session.QuorumSync].
 func (s *Session) Sync(ctx context.Context, path string) error {
-	_, err := repeat(ctx, s, "sync", path, s.zk.Sync)
+	_, err := s.repeat(ctx, "sync", path, wire.Op{Kind: wire.OpSync})
 	return err
 }
 
 // Set replaces a znode's data if its version is the one given, or -1.
 func (s *Session) Set(ctx context.Context, path string, data []byte, version int32) (zk.Stat, error) {
-	stat, err := call(ctx, s, "setData", path, func(full string) (*zk.Stat, error) {
-		op := &zk.SetDataRequest{Path: full, Data: data, Version: version}
-		if err := checkSize(op); err != nil {
-			return nil, err
-		}
-		return s.zk.Set(full, data, version)
-	})
-	if stat == nil || err != nil {
-		return zk.Stat{}, err
-	}
-	return *stat, nil
+	r, err := s.call(ctx, "setData", path, wire.Op{Kind: wire.OpSetData, Data: data, Version: version})
+	return r.Stat, err
 }
 
 // Create makes a znode; flags are zk's (zk.FlagEphemeral, ...) and a nil acl means the configured one. It
 // returns the path, which has a number at its end if flags ask for a sequential one.
 // [Session.CreateProtected] finds out itself whether a create has happened whose answer was lost.
 func (s *Session) Create(ctx context.Context, path string, data []byte, flags int32, acl []zk.ACL) (string, error) {
-	created, err := call(ctx, s, "create", path, func(full string) (string, error) {
-		if err := s.room(&zk.CreateRequest{Path: full, Flags: flags}); err != nil {
-			return "", err
-		}
-		return s.create(full, data, flags, acl)
-	})
-	return strings.TrimPrefix(created, s.chroot), err
+	if flags < zk.FlagPersistent || flags > zk.FlagEphemeralSequential {
+		err := fmt.Errorf("%w: %d; want zk.FlagPersistent, zk.FlagEphemeral, zk.FlagSequence or zk.FlagEphemeralSequential", zk.ErrInvalidFlags, flags)
+		return "", &Error{Op: "create", Path: path, Outcome: OutcomeNotDone, Err: err}
+	}
+	r, err := s.call(ctx, "create", path, s.create(data, flags, acl))
+	return strings.TrimPrefix(r.Path, s.chroot), err
 }
 
-func (s *Session) create(full string, data []byte, flags int32, acl []zk.ACL) (string, error) {
+func (s *Session) create(data []byte, flags int32, acl []zk.ACL) wire.Op {
 	if acl == nil {
 		acl = s.cfg.ACL
 	}
-	if flags < zk.FlagPersistent || flags > zk.FlagEphemeralSequential {
-		return "", fmt.Errorf("%w: %d; want zk.FlagPersistent, zk.FlagEphemeral, zk.FlagSequence or zk.FlagEphemeralSequential", zk.ErrInvalidFlags, flags)
-	}
-	if err := checkSize(&zk.CreateRequest{Path: full, Data: data, Acl: acl}); err != nil {
-		return "", err
-	}
-	return s.zk.Create(full, data, flags, acl)
+	return wire.Op{Kind: wire.OpCreate, Data: data, Flags: flags, ACL: acl}
 }
 
 // Delete deletes a znode if its version is the one given, or -1.
 func (s *Session) Delete(ctx context.Context, path string, version int32) error {
-	_, err := call(ctx, s, "delete", path, func(full string) (struct{}, error) {
-		return struct{}{}, s.zk.Delete(full, version)
-	})
+	_, err := s.call(ctx, "delete", path, wire.Op{Kind: wire.OpDelete, Version: version})
 	return err
 }
 
@@ -269,23 +301,22 @@ func (s *Session) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, er
 	if len(ops) == 0 {
 		return nil, nil
 	}
-	ops, err := s.rooted(ops)
-	if err == nil {
-		err = checkSize(ops...)
-	}
-	if err == nil {
-		err = s.room(ops...)
-	}
+	rooted, err := s.rooted(ops)
 	if err != nil {
 		return nil, &Error{Op: "multi", Outcome: OutcomeNotDone, Err: err}
 	}
-	results, err := send(ctx, s, "multi", "", func() ([]zk.MultiResponse, error) { return s.zk.Multi(ops...) })
+	answers, err := s.send(ctx, "multi", "", &wire.Request{Ops: rooted, Multi: true})
 	var e *Error
 	if errors.As(err, &e) {
-		e.Err = s.refused(ops, results, e.Err)
+		e.Err = s.refused(rooted, answers, e.Err)
 	}
-	for i := range results {
-		results[i].String = strings.TrimPrefix(results[i].String, s.chroot)
+	results := make([]zk.MultiResponse, 0, len(answers))
+	for i, a := range answers {
+		r := zk.MultiResponse{String: strings.TrimPrefix(a.Path, s.chroot), Error: codeError(a.Code)}
+		if rooted[i].Kind == wire.OpSetData && a.Code == 0 {
+			r.Stat = &a.Stat
+		}
+		results = append(results, r)
 	}
 	return results, err
 }

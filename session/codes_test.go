@@ -54,14 +54,14 @@ func TestEveryErrorCodeIsClassified(t *testing.T) {
 		{-125, nil, done, false, "quota"}, // there is room when others leave
 		{-127, nil, done, false, "throttled"},
 	} {
-		err := c.err
-		if err == nil {
-			err = session.Named(fmt.Errorf("unknown error: %d", c.code))
-			if !errors.Is(err, session.ServerError(c.code)) {
-				t.Errorf("%d reads %v", c.code, err)
-			}
+		want := c.err
+		if want == nil {
+			want = session.ServerError(c.code)
 		}
-		err = fmt.Errorf("wrapped: %w", err)
+		err := fmt.Errorf("wrapped: %w", session.CodeError(c.code))
+		if !errors.Is(err, want) {
+			t.Errorf("%d reads %v, want %v", c.code, err, want)
+		}
 		if got := session.OutcomeOf(err); got != c.outcome {
 			t.Errorf("%d: %v, want %v", c.code, got, c.outcome)
 		}

@@ -94,7 +94,7 @@ func TestOutcomes(t *testing.T) {
 		{zk.ErrClosing, session.OutcomeUnknown},
 		{zk.ErrNoServer, session.OutcomeNotDone},
 		{errors.New("write tcp: broken pipe"), session.OutcomeUnknown},
-		{session.Named(errors.New("unknown error: -125")), session.OutcomeNotDone},
+		{session.ServerError(-125), session.OutcomeNotDone},
 		{fmt.Errorf("wrapped: %w", refusal{}), session.OutcomeNotDone},
 		{errors.Join(errors.New("more"), refusal{}), session.OutcomeNotDone},
 		{&session.Error{Outcome: session.OutcomeUnknown, Err: refusal{}}, session.OutcomeUnknown}, // the cause of a context

@@ -54,22 +54,21 @@ func (s *Session) dial() (net.Conn, error) {
 		s.onFailed(server, deadline, err)
 		return nil, err
 	}
-	w := wire.New(conn, deadline, s.clock, wire.Credentials{SASL: exchange, Auth: s.cfg.wireAuth()}, wire.Hooks{
+	s.mu.Lock()
+	zxid := s.latestZxid()
+	s.mu.Unlock()
+	w := wire.New(conn, deadline, zxid, s.clock, wire.Credentials{SASL: exchange, Auth: s.cfg.wireAuth()}, wire.Hooks{
 		Handshaken: func(h wire.Handshake) error { return s.onHandshake(server, h) },
 		Answered:   s.onAnswered,
 		Created:    s.onCreated,
 		Missing:    s.onMissing,
 		WantsWatch: s.wantsWatch,
-		Sent:       s.onSent,
 		Failed:     func(err error) { s.onFailed(server, deadline, err) },
 		Limit:      func(bytes int) { zk.WithMaxBufferSize(bytes)(s.zk) },
 	})
 	s.mu.Lock()
 	over := s.over
 	if !over {
-		if s.conn != nil {
-			s.zxid = max(s.zxid, s.conn.Zxid())
-		}
 		s.conn = w // from now on shutdown closes it
 	}
 	s.mu.Unlock()

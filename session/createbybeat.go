@@ -1,10 +1,6 @@
 package session
 
-import (
-	"bytes"
-
-	"github.com/go-zookeeper/zk"
-)
+import "github.com/zkrecipe/zkrecipe/session/internal/wire"
 
 // A beat takes along the creates of places that wait for one. A place that a beat has created has
 // a lease by that beat: it existed when the beat was committed. So a lock that is held for a moment
@@ -12,9 +8,8 @@ import (
 
 // beatCreates are creates that wait for the next beat.
 type beatCreates struct {
-	ops    []any // with the chroot
+	ops    []wire.Op
 	places []Place
-	guid   []byte // in the names
 	done   chan beatCreated
 }
 
@@ -28,12 +23,12 @@ type beatCreated struct {
 func (s *Session) createByBeat(p *protected, guid string) (ok bool, paths []string, err error) {
 	ops, err := s.rooted(p.creates(guid))
 	if err == nil {
-		err = s.room(ops...)
+		err = s.room(ops)
 	}
 	if err != nil {
 		return true, nil, &Error{Op: "create", Outcome: OutcomeNotDone, Err: err}
 	}
-	b := &beatCreates{ops, p.places, []byte(guid), make(chan beatCreated, 1)}
+	b := &beatCreates{ops, p.places, make(chan beatCreated, 1)}
 	s.mu.Lock()
 	if !s.takesCreates() || sizes(ops) > s.createsRoom() {
 		s.mu.Unlock()
@@ -72,26 +67,24 @@ func (s *Session) refuseCreates(err error) {
 // takeCreates takes the creates that wait. The caller holds s.mu.
 func (s *Session) takeCreates() *beatCreates {
 	b := s.creating
-	s.creating, s.sending = nil, b
+	s.creating = nil
 	return b
 }
 
-// onSent signals [Place.Sent] of the places whose creates are in the frame, which has just been sent.
-func (s *Session) onSent(frame []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if b := s.sending; b != nil && bytes.Contains(frame, b.guid) {
-		s.sending = nil
-		for _, p := range b.places {
-			if p.Sent != nil {
-				signal(p.Sent)
-			}
+// sent signals [Place.Sent] of the places: a beat that carries their creates has been sent.
+func (b *beatCreates) sent() {
+	if b == nil {
+		return
+	}
+	for _, p := range b.places {
+		if p.Sent != nil {
+			signal(p.Sent)
 		}
 	}
 }
 
 // operations are what the beat takes along.
-func (b *beatCreates) operations() []any {
+func (b *beatCreates) operations() []wire.Op {
 	if b == nil {
 		return nil
 	}
@@ -100,7 +93,7 @@ func (b *beatCreates) operations() []any {
 
 // landed answers creates with what has become of them. first is the number of the first of them
 // among the beat's operations.
-func (s *Session) landed(b *beatCreates, results []zk.MultiResponse, first int, err error) {
+func (s *Session) landed(b *beatCreates, results []wire.Result, first int, err error) {
 	if b == nil {
 		return
 	}
@@ -108,7 +101,7 @@ func (s *Session) landed(b *beatCreates, results []zk.MultiResponse, first int, 
 	switch last := first + len(b.ops); {
 	case err == nil:
 		for _, res := range results[first:last] {
-			r.paths = append(r.paths, res.String[len(s.chroot):])
+			r.paths = append(r.paths, res.Path[len(s.chroot):])
 		}
 	case OutcomeOf(err) == OutcomeNotDone && !failedAt(results, first, last):
 		r.err = errAgain // nothing is wrong with them
@@ -119,9 +112,9 @@ func (s *Session) landed(b *beatCreates, results []zk.MultiResponse, first int, 
 }
 
 // failedAt reports whether the first operation that failed is one of these.
-func failedAt(results []zk.MultiResponse, first, last int) bool {
+func failedAt(results []wire.Result, first, last int) bool {
 	for i, r := range results {
-		if r.Error != nil {
+		if r.Code != 0 {
 			return first <= i && i < last
 		}
 	}

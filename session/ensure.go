@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
 // EnsurePath creates the persistent znode at path and its parents, as far as they
@@ -21,9 +23,7 @@ func (s *Session) EnsureNode(ctx context.Context, path string, data []byte, acl 
 		return &Error{Op: "create", Path: path, Outcome: OutcomeNotDone, Err: err}
 	}
 	for {
-		_, err := repeat(ctx, s, "create", path, func(full string) (string, error) {
-			return s.create(full, data, zk.FlagPersistent, acl)
-		})
+		_, err := s.repeat(ctx, "create", path, s.create(data, zk.FlagPersistent, acl))
 		switch {
 		case err == nil, errors.Is(err, zk.ErrNodeExists):
 			return nil
@@ -55,11 +55,9 @@ func (s *Session) ensureChroot(ctx context.Context, acl []zk.ACL) error {
 			continue
 		}
 		prefix := s.chroot[:i]
-		_, err := again(ctx, s, func() (string, error) {
-			return send(ctx, s, "create", prefix, func() (string, error) {
-				return s.create(prefix, nil, zk.FlagPersistent, acl)
-			})
-		})
+		op := s.create(nil, zk.FlagPersistent, acl)
+		op.Path = prefix
+		_, err := again(ctx, s, func() (wire.Result, error) { return s.sendOne(ctx, "create", prefix, op) })
 		// It is no error if the client may not create an ancestor of the chroot: it may exist.
 		if err != nil && !errors.Is(err, zk.ErrNodeExists) && !(errors.Is(err, zk.ErrNoAuth) && i < len(s.chroot)) {
 			return err

@@ -8,6 +8,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
 // A server that ends a session writes the paths of all its ephemeral znodes into one
@@ -70,11 +71,11 @@ func (neverFits) Unwrap() []error { return []error{ErrTooManyEphemerals, zk.ErrB
 
 // room refuses creates of ephemeral znodes for which there is no room. The operations have the
 // chroot before their paths.
-func (s *Session) room(ops ...any) error {
+func (s *Session) room(ops []wire.Op) error {
 	more := 0
 	for _, op := range ops {
-		if c, ok := op.(*zk.CreateRequest); ok && c.Flags&zk.FlagEphemeral != 0 {
-			more += pathOverhead + len(c.Path) + sequenceSize
+		if op.Kind == wire.OpCreate && op.Flags&zk.FlagEphemeral != 0 {
+			more += pathOverhead + len(op.Path) + sequenceSize
 		}
 	}
 	if more == 0 {

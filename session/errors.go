@@ -184,19 +184,24 @@ func (e ServerError) outcome() Outcome {
 	return OutcomeUnknown
 }
 
-// namelessError is how zk writes an error code that it does not know.
-const namelessError = "unknown error: %d"
+// zkErrors are the codes of KeeperException.Code that zk has an error for.
+var zkErrors = map[int32]error{
+	-8: zk.ErrBadArguments, -100: zk.ErrAPIError, -101: zk.ErrNoNode, -102: zk.ErrNoAuth, -103: zk.ErrBadVersion,
+	-108: zk.ErrNoChildrenForEphemerals, -110: zk.ErrNodeExists, -111: zk.ErrNotEmpty, -112: zk.ErrSessionExpired,
+	-114: zk.ErrInvalidACL, -115: zk.ErrAuthFailed, -116: zk.ErrClosing, -117: zk.ErrNothing, -118: zk.ErrSessionMoved,
+	-123: zk.ErrReconfigDisabled,
+}
 
-// named turns zk's nameless errors into ServerErrors. Only their text has the code.
-func named(err error) error {
-	var code int32
-	if err == nil {
+// codeError returns the error that a server answered with: zk's where it has one, else a ServerError; nil
+// for the code 0.
+func codeError(code int32) error {
+	if code == 0 {
 		return nil
 	}
-	if n, _ := fmt.Sscanf(err.Error(), namelessError, &code); n == 1 {
-		return ServerError(code)
+	if err := zkErrors[code]; err != nil {
+		return err
 	}
-	return err
+	return ServerError(code)
 }
 
 // OutcomeOf tells what became of the request that returned err. It is the one
@@ -257,7 +262,7 @@ func told(err error) (Outcome, bool) {
 var notDone = []error{
 	zk.ErrNoNode, zk.ErrNoAuth, zk.ErrBadVersion, zk.ErrNoChildrenForEphemerals,
 	zk.ErrNodeExists, zk.ErrNotEmpty, zk.ErrInvalidACL, zk.ErrInvalidPath,
-	zk.ErrInvalidFlags, zk.ErrBadArguments, zk.ErrShortBuffer, zk.ErrAuthFailed,
+	zk.ErrInvalidFlags, zk.ErrBadArguments, zk.ErrAuthFailed,
 	zk.ErrReconfigDisabled, ErrTooLarge, ErrTooManyEphemerals,
 	zk.ErrSessionExpired, zk.ErrSessionMoved,
 	zk.ErrNoServer, // zk's flush of what it has not sent
@@ -285,7 +290,7 @@ func Permanent(err error) bool {
 var permanent = []error{
 	zk.ErrNoAuth, zk.ErrInvalidACL, zk.ErrAuthFailed, ErrAuthFailed, // credentials, ACL
 	zk.ErrInvalidPath, zk.ErrBadArguments, zk.ErrNoChildrenForEphemerals, // path
-	zk.ErrShortBuffer, ErrTooLarge, zk.ErrInvalidFlags, // what is asked for is too large, or a bug
+	ErrTooLarge, zk.ErrInvalidFlags, // what is asked for is too large, or a bug
 }
 
 // answers are the errors that tell something about a request, or its connection.

@@ -3,8 +3,8 @@ package session
 // FindOwn lets a test look for the znode of an attempt of its own making.
 func (s *Session) FindOwn(dir, prefix string) (string, error) { return s.findOwn(dir, prefix) }
 
-// Named lets a test classify an error of zk's.
-var Named = named
+// CodeError is the error that a server's code is turned into.
+var CodeError = codeError
 
 // QueuedRemovals returns how many removals wait for the one under way.
 func (s *Session) QueuedRemovals() int {

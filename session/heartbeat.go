@@ -9,6 +9,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
 // A session that holds places keeps one ephemeral znode, its heartbeat, and sets it every D/4.
@@ -85,29 +86,47 @@ func (s *Session) barred(what string, err error) {
 // readHeartbeat finds out at which version to go on, or that the session is over.
 func (s *Session) readHeartbeat() error {
 	s.mu.Lock()
-	path := s.heart.path
+	conn := s.conn
 	s.mu.Unlock()
-	data, stat, err := s.zk.Get(s.chroot + path)
-	err = named(err)
-	s.observe(err)
+	answered := make(chan error, 1)
+	s.askHeartbeat(conn, func(err error) { answered <- err })
+	return <-answered // a read that is never answered ends with its connection
+}
+
+// askHeartbeat is readHeartbeat for a caller who must not wait.
+func (s *Session) askHeartbeat(conn *wire.Conn, then func(error)) {
+	s.mu.Lock()
+	full := s.chroot + s.heart.path
+	s.mu.Unlock()
+	read := &wire.Request{Ops: []wire.Op{{Kind: wire.OpGetData, Path: full}}}
+	s.ask(conn, read, func(results []wire.Result, err error) {
+		if err != nil {
+			results = make([]wire.Result, 1)
+		}
+		then(s.heartbeatRead(results[0], err))
+	})
+}
+
+// heartbeatRead handles the answer to a read of the heartbeat.
+func (s *Session) heartbeatRead(r wire.Result, err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case errors.Is(err, zk.ErrNoNode):
-		s.finish(fmt.Errorf("%w: %s", ErrNoHeartbeat, path))
+		s.finish(fmt.Errorf("%w: %s", ErrNoHeartbeat, s.heart.path))
 		return err
 	case errors.Is(err, zk.ErrNoAuth):
 		s.barred("read (READ)", err)
 		return err
 	case err != nil:
 		return err
-	case !s.isHeartbeat(stat):
+	case !s.isHeartbeat(&r.Stat):
 		return ErrNoHeartbeat
-	case strings.HasPrefix(string(data), revoked):
+	case strings.HasPrefix(string(r.Data), revoked):
 		s.finish(ErrRevoked)
 		return ErrRevoked
 	}
-	s.heart.version, s.heart.unsure = stat.Version, false
+	s.heart.version, s.heart.unsure = r.Stat.Version, false
 	return nil
 }
 

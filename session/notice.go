@@ -53,11 +53,11 @@ func (s *Session) WithoutNotice(ops []any, results []zk.MultiResponse) (rest []a
 	if failed < 0 || failed >= len(ops) {
 		return ops, false
 	}
-	_, place := describeOp(ops[len(ops)-1])
-	notice := s.noticePath(place)
+	last, _ := operation(ops[len(ops)-1])
+	notice := s.noticePath(last.Path)
 	ofNotice := func(op any) bool { // other operations may be about the same directory
-		_, path := describeOp(op)
-		return path == notice
+		o, _ := operation(op)
+		return o.Path == notice
 	}
 	if !ofNotice(ops[failed]) {
 		return ops, false

@@ -18,22 +18,20 @@ const (
 
 // pace tells when to beat and when to give up a connection. It belongs to Session.run.
 type pace struct {
-	pending    bool          // a beat was under way when next was called last
-	connection uint64        // the connection of that beat
-	begun      clock.Instant // when the latest beat began
-	patience   time.Duration // how long a beat may take after moves to other servers; 0: D/4
+	pending  bool          // a beat was under way when next was called last
+	begun    clock.Instant // when the latest beat began
+	patience time.Duration // how long a beat may take after moves to other servers; 0: D/4
 }
 
 // beating is what pace has to know.
 type beating struct {
-	connected  bool
-	connection uint64
-	pending    bool          // a beat is under way
-	wanted     bool          // there is a place to beat for, a create waits, or the version of the heartbeat is not known
-	soon       bool          // somebody waits for a beat
-	failed     bool          // the latest beat failed
-	oldest     clock.Instant // when the beat began that has checked the place whose turn is next
-	lease, T   time.Duration
+	connected bool
+	pending   bool          // a beat is under way
+	wanted    bool          // there is a place to beat for, a create waits, or the version of the heartbeat is not known
+	soon      bool          // somebody waits for a beat
+	failed    bool          // the latest beat failed
+	oldest    clock.Instant // when the beat began that has checked the place whose turn is next
+	lease, T  time.Duration
 }
 
 // A step is what pace says to do.
@@ -73,7 +71,7 @@ func (p *pace) next(now clock.Instant, b beating) (step, time.Duration) {
 	if !p.begun.IsZero() && !due.Passed(now) {
 		return stepWait, due.Until(now)
 	}
-	p.pending, p.connection, p.begun = true, b.connection, now
+	p.pending, p.begun = true, now
 	return stepBeat, p.longest(b)
 }
 
@@ -84,10 +82,6 @@ func (p *pace) longest(b beating) time.Duration { return max(p.patience, b.lease
 // the lease, so it gets as little time as the first. After that moves become rarer: the ensemble as a whole
 // may be slow, and each move asks it to set all watches again.
 func (p *pace) await(now clock.Instant, b beating) (step, time.Duration) {
-	if p.connection != b.connection {
-		// It was queued while there was no connection: its time runs from now.
-		p.connection, p.begun = b.connection, now
-	}
 	overdue := p.begun.Add(p.longest(b))
 	if !overdue.Passed(now) {
 		return stepWait, overdue.Until(now)

@@ -18,7 +18,7 @@ func at(d time.Duration) clock.Instant { return clock.Instant{Mono: 1, Boot: 1e6
 
 // calm is a connected session with a place, whose latest beat succeeded.
 func calm(change func(*beating)) beating {
-	b := beating{connected: true, connection: 1, wanted: true, oldest: at(0), lease: paceD, T: paceT}
+	b := beating{connected: true, wanted: true, oldest: at(0), lease: paceD, T: paceT}
 	if change != nil {
 		change(&b)
 	}
@@ -26,8 +26,8 @@ func calm(change func(*beating)) beating {
 }
 
 func TestWhenToBeatAndWhenToMove(t *testing.T) {
-	idle := pace{connection: 1, begun: at(0)}
-	waiting := pace{pending: true, connection: 1, begun: at(0)}
+	idle := pace{begun: at(0)}
+	waiting := pace{pending: true, begun: at(0)}
 	for _, c := range []struct {
 		name string
 		p    pace
@@ -51,7 +51,6 @@ func TestWhenToBeatAndWhenToMove(t *testing.T) {
 		{"answered in time", waiting, every, calm(nil), stepBeat, every},
 		{"failed in time", waiting, every, calm(func(b *beating) { b.failed = true }), stepBeat, every},
 		{"answered", waiting, every / 2, calm(nil), stepWait, every / 2},
-		{"queued for another connection", waiting, 2 * every, calm(func(b *beating) { b.pending, b.connection = true, 2 }), stepWait, every},
 		{"nothing to give up", waiting, 2 * every, calm(func(b *beating) { b.pending, b.connected = true, false }), stepWait, forever},
 		{"unanswered though nothing is held any more", waiting, every, calm(func(b *beating) { b.pending, b.wanted = true, false }), stepMove, forever},
 	} {
@@ -69,7 +68,7 @@ func TestWhenToBeatAndWhenToMove(t *testing.T) {
 // Each clock by itself may stand still: a beat is due when either says so.
 func TestABeatIsDueByEitherClock(t *testing.T) {
 	for _, now := range []clock.Instant{{Mono: 1 + int64(every), Boot: 1e6}, {Mono: 1, Boot: 1e6 + int64(every)}} {
-		p := pace{connection: 1, begun: at(0)}
+		p := pace{begun: at(0)}
 		if do, _ := p.next(now, calm(nil)); do != stepBeat {
 			t.Errorf("at %+v: %d", now, do)
 		}
@@ -79,7 +78,7 @@ func TestABeatIsDueByEitherClock(t *testing.T) {
 // moves returns how long after the begin of a beat that nobody ever answers, on any
 // connection, each of the first connections is given up.
 func moves(p *pace, b beating, n int) (times []time.Duration) {
-	b.pending, b.connection = true, p.connection
+	b.pending = true
 	for now := time.Duration(0); len(times) < n; {
 		do, wait := p.next(at(now), b)
 		if do != stepMove {
@@ -87,7 +86,7 @@ func moves(p *pace, b beating, n int) (times []time.Duration) {
 			continue
 		}
 		times = append(times, now)
-		b.connection++ // another one at once; the request that was lost has failed
+		// Another one at once; the request that was lost has failed.
 		b.pending, b.failed = false, true
 		for p.next(at(now), b); !p.pending; {
 			now += paceD / 32
@@ -101,7 +100,7 @@ func moves(p *pace, b beating, n int) (times []time.Duration) {
 // The second may still save the lease. Then the ensemble as a whole may be slow, and each move
 // makes it slower.
 func TestTwoSilentServersAreGivenUpSoonAndThenMovesBecomeRarer(t *testing.T) {
-	p := pace{pending: true, connection: 1, begun: at(0)}
+	p := pace{pending: true, begun: at(0)}
 	times := moves(&p, calm(nil), 10)
 	gaps := []time.Duration{times[0]}
 	for i, at := range times[1:] {
@@ -131,7 +130,7 @@ func TestTwoSilentServersAreGivenUpSoonAndThenMovesBecomeRarer(t *testing.T) {
 		if do, _ := q.next(at(last+c.took), done); do != stepBeat {
 			t.Fatal("no beat after an answer")
 		}
-		done.pending, done.connection = true, q.connection
+		done.pending = true
 		if do, wait := q.next(at(last+c.took+every), done); do != c.do || wait != c.wait {
 			t.Errorf("a beat was answered after %v, the next was not: %d after %v, want %d after %v", c.took, do, wait, c.do, c.wait)
 		}

@@ -1,43 +1,44 @@
 package session
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
-// rooted returns copies of the operations with the chroot before their paths.
-func (s *Session) rooted(ops []any) ([]any, error) {
-	rooted := make([]any, len(ops))
+// operation returns what one of zk's requests asks for.
+func operation(op any) (wire.Op, error) {
+	switch op := op.(type) {
+	case *zk.CreateRequest:
+		return wire.Op{Kind: wire.OpCreate, Path: op.Path, Data: op.Data, Flags: op.Flags, ACL: op.Acl}, nil
+	case *zk.SetDataRequest:
+		return wire.Op{Kind: wire.OpSetData, Path: op.Path, Data: op.Data, Version: op.Version}, nil
+	case *zk.DeleteRequest:
+		return wire.Op{Kind: wire.OpDelete, Path: op.Path, Version: op.Version}, nil
+	case *zk.CheckVersionRequest:
+		return wire.Op{Kind: wire.OpCheck, Path: op.Path, Version: op.Version}, nil
+	}
+	return wire.Op{}, fmt.Errorf("it is a %T; want *zk.CreateRequest, *zk.SetDataRequest, *zk.DeleteRequest or *zk.CheckVersionRequest", op)
+}
+
+// rooted returns the operations with the chroot before their paths.
+func (s *Session) rooted(ops []any) ([]wire.Op, error) {
+	rooted := make([]wire.Op, len(ops))
 	for i, op := range ops {
-		var err error
-		switch op := op.(type) {
-		case *zk.CreateRequest:
-			c := *op
-			if c.Path, err = s.full(c.Path); c.Acl == nil {
-				c.Acl = s.cfg.ACL
-			}
-			rooted[i] = &c
-		case *zk.SetDataRequest:
-			c := *op
-			c.Path, err = s.full(c.Path)
-			rooted[i] = &c
-		case *zk.DeleteRequest:
-			c := *op
-			c.Path, err = s.full(c.Path)
-			rooted[i] = &c
-		case *zk.CheckVersionRequest:
-			c := *op
-			c.Path, err = s.full(c.Path)
-			rooted[i] = &c
-		default:
-			err = fmt.Errorf("it is a %T; want *zk.CreateRequest, *zk.SetDataRequest, *zk.DeleteRequest or *zk.CheckVersionRequest", op)
+		o, err := operation(op)
+		if err == nil {
+			o.Path, err = s.full(o.Path)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("operation %d: %w", i, err)
 		}
+		if o.Kind == wire.OpCreate && o.ACL == nil {
+			o.ACL = s.cfg.ACL
+		}
+		rooted[i] = o
 	}
 	return rooted, nil
 }
@@ -55,56 +56,34 @@ func (s *Session) full(path string) (string, error) {
 }
 
 // refused adds to the error of a multi which of its operations it is about.
-func (s *Session) refused(ops []any, results []zk.MultiResponse, err error) error {
+func (s *Session) refused(ops []wire.Op, results []wire.Result, err error) error {
 	for i, r := range results {
-		if i >= len(ops) || r.Error == nil || !errors.Is(err, r.Error) {
+		if r.Code == 0 || i >= len(ops) {
 			continue
 		}
-		name, path := describeOp(ops[i])
-		return fmt.Errorf("%s %s: %w%s", name, strings.TrimPrefix(path, s.chroot), err, missing(name, err))
+		name := opNames[ops[i].Kind]
+		return fmt.Errorf("%s %s: %w%s", name, strings.TrimPrefix(ops[i].Path, s.chroot), err, missing(name, err))
 	}
 	return err
 }
 
-// describeOp returns an operation's name and path.
-func describeOp(op any) (name, path string) {
-	switch op := op.(type) {
-	case *zk.CreateRequest:
-		return "create", op.Path
-	case *zk.SetDataRequest:
-		return "setData", op.Path
-	case *zk.DeleteRequest:
-		return "delete", op.Path
-	case *zk.CheckVersionRequest:
-		return "check", op.Path
-	}
-	return "", ""
-}
+// opNames are the operations of a multi in ZooKeeper's words.
+var opNames = map[int32]string{wire.OpCreate: "create", wire.OpSetData: "setData", wire.OpDelete: "delete", wire.OpCheck: "check"}
 
 // overhead is what is allowed for the rest of an operation or an ACL: counts, flags, headers.
 const overhead = 64
 
 // size is about how many bytes an operation takes.
-func size(op any) int {
-	n := overhead
-	switch op := op.(type) {
-	case *zk.CreateRequest:
-		n += len(op.Path) + len(op.Data)
-		for _, a := range op.Acl {
-			n += overhead + len(a.Scheme) + len(a.ID)
-		}
-	case *zk.SetDataRequest:
-		n += len(op.Path) + len(op.Data)
-	case *zk.DeleteRequest:
-		n += len(op.Path)
-	case *zk.CheckVersionRequest:
-		n += len(op.Path)
+func size(op wire.Op) int {
+	n := overhead + len(op.Path) + len(op.Data) + len(op.Body)
+	for _, a := range op.ACL {
+		n += overhead + len(a.Scheme) + len(a.ID)
 	}
 	return n
 }
 
 // sizes is about how many bytes a request takes.
-func sizes(ops []any) int {
+func sizes(ops []wire.Op) int {
 	n := overhead
 	for _, op := range ops {
 		n += size(op)
@@ -112,11 +91,11 @@ func sizes(ops []any) int {
 	return n
 }
 
-// checkSize refuses a request that no server takes: a server closes the connection on a longer one, and zk
-// panics when the last flag of a request just misses its buffer.
-func checkSize(ops ...any) error {
+// check refuses a request that no server takes: a server closes the connection on a longer one. It also
+// refuses creates of ephemeral znodes for which there is no room.
+func (s *Session) check(ops []wire.Op) error {
 	if n := sizes(ops); n > maxRequest {
 		return fmt.Errorf("%w: about %d bytes; want at most %d", ErrTooLarge, n, maxRequest)
 	}
-	return nil
+	return s.room(ops)
 }

@@ -44,8 +44,8 @@ const (
 	// maxRequest is the largest request: a server drops the connection on one that is
 	// longer by default (jute.maxbuffer, 0xfffff).
 	maxRequest = 1<<20 - 1
-	// sendBuffer leaves room behind the largest request: zk panics when a flag does not fit.
-	sendBuffer = maxRequest + 4<<10
+	// zkBuffer is what zk encodes its pings and its close in, in place of 1.5 MiB for each session.
+	zkBuffer = 256
 	// maxPath bounds paths, so that no request without data comes near maxRequest.
 	maxPath = 64 << 10
 	// forever is longer than any loop of a session sleeps anyway.
@@ -105,7 +105,6 @@ type Session struct {
 	leftovers  leftovers
 	roots      map[string]uint64 // where a watch on a whole tree was asked for: on which connection
 	age        age
-	zxid       int64 // the latest that connections before conn have seen
 	holds      []*Hold
 	attempts   int // at servers since the last handshake
 	late       int // those of them whose time was up
@@ -120,7 +119,6 @@ type Session struct {
 	turn       int  // in holds: the first that the next beat checks
 
 	creating *beatCreates // creates that wait for the next beat
-	sending  *beatCreates // creates of a beat that has not been sent yet
 
 	birth  chan struct{} // held while the heartbeat is created
 	states *feed.Feed[State]
@@ -158,7 +156,7 @@ func newSession(parent context.Context, common *common) (*Session, error) {
 		zk.WithDialer(func(string, string, time.Duration) (net.Conn, error) { <-ready; return s.dial() }),
 		zk.WithEventCallback(s.onEvent),
 		zk.WithLogger(zkLogger{s.log}), zk.WithLogInfo(false),
-		zk.WithMaxConnBufferSize(sendBuffer))
+		zk.WithMaxConnBufferSize(zkBuffer))
 	if err != nil {
 		s.end(err)
 		return nil, err

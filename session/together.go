@@ -84,7 +84,8 @@ func (s *Session) nextBatch(q *queue) []*pending {
 	n, bytes := 0, 0
 	for n < len(q.pending) && n < maxTogether && bytes < maxBytesTogether {
 		for _, op := range q.pending[n].ops {
-			bytes += size(op)
+			o, _ := operation(op)
+			bytes += size(o)
 		}
 		delete(q.dirs, q.pending[n].dir)
 		n++

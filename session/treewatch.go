@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
 	"strings"
 
 	"github.com/go-zookeeper/zk"
@@ -146,7 +145,7 @@ func (w *TreeWatch) tell(ev zk.Event) {
 // broken notes that the connection is another one. The caller holds s.mu.
 func (w *TreeWatch) broken() {
 	if w.standing != 0 && w.standing == w.s.connection {
-		w.since = w.s.zxid
+		w.since = w.s.latestZxid() // nothing has been answered on the present one
 	}
 	w.standing = 0
 }
@@ -189,12 +188,12 @@ func (w *TreeWatch) Since() int64 {
 	return w.since
 }
 
-// latestZxid returns the latest transaction that any reply to zk has named. The caller holds s.mu.
+// latestZxid returns the latest transaction that any answer has named. The caller holds s.mu.
 func (s *Session) latestZxid() int64 {
 	if s.conn == nil {
-		return s.zxid
+		return 0
 	}
-	return max(s.zxid, s.conn.Zxid())
+	return s.conn.Zxid()
 }
 
 // restoreBytes bounds one request of Restore, far below what a server takes.
@@ -283,18 +282,9 @@ func appendString(p []byte, s string) []byte {
 	return append(binary.BigEndian.AppendUint32(p, uint32(len(s))), s...)
 }
 
-// request makes a request that zk cannot, on one connection. sending is called right before it is
-// sent, see [wire.Conn.Request].
+// request makes a request about watches on one connection. sending is called right before it is sent, see
+// [wire.Request.Sending].
 func (s *Session) request(ctx context.Context, conn *wire.Conn, op int32, name string, body []byte, sending func()) error {
-	_, err := send(ctx, s, name, "", func() (struct{}, error) {
-		code, err := conn.Request(op, body, sending)
-		switch {
-		case err != nil:
-			err = fmt.Errorf("%w (%v)", zk.ErrConnectionClosed, err)
-		case code != 0:
-			err = ServerError(code)
-		}
-		return struct{}{}, err
-	})
+	_, err := s.sendOn(ctx, conn, name, "", &wire.Request{Ops: []wire.Op{{Kind: op, Body: body}}, Sending: sending})
 	return err
 }

@@ -261,17 +261,14 @@ func (s *Session) isRecent(ctx context.Context, on link) bool {
 	case known.connection == on.number:
 		return known.recent
 	}
-	found, err := send(ctx, s, "exists", configPath, func() (bool, error) {
-		ok, _, err := s.zk.Exists(configPath)
-		return ok, err
-	})
-	found = found || errors.Is(err, zk.ErrNoAuth)
+	_, err := s.sendOne(ctx, "exists", configPath, wire.Op{Kind: wire.OpExists, Path: configPath})
+	found := err == nil || errors.Is(err, zk.ErrNoAuth)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.connection != on.number {
 		return false
 	}
-	if found || err == nil {
+	if found || errors.Is(err, zk.ErrNoNode) {
 		s.age = age{on.number, found}
 	}
 	return found

@@ -1,10 +1,10 @@
-// Package wire wraps the network connection under a zk.Conn. It sees every frame
-// both ways and does there what zk v1.0.4 does not:
+// Package wire is the network connection under a zk.Conn. zk does the handshakes and the pings on it, hears
+// of events, and closes the session. All other requests are sent here, beside zk, by [Conn.Send]. The
+// package sees every frame both ways and does there what zk v1.0.4 does not:
 //
 //   - it notes when the server last answered;
 //   - it bounds the whole handshake by one deadline;
-//   - it refuses frames that would crash zk or take its memory: a reply reaches zk only
-//     after its whole body has been found to be what its request asked for;
+//   - it refuses answers that are not what was asked for, and events that would crash zk;
 //   - it tells which znodes the session has created, and which do not exist: the answers pass
 //     here in their order;
 //   - it authenticates by SASL and sends credentials right after each handshake, before anything
@@ -54,21 +54,19 @@ type Credentials struct {
 }
 
 // Hooks are called while bytes pass. They run on zk's goroutines, one at a time
-// except WantsWatch and Sent, and must not block.
+// except WantsWatch, and must not block.
 type Hooks struct {
 	// Handshaken is called with every well-formed connect response, once the client has
 	// authenticated. An error drops the connection.
 	Handshaken func(Handshake) error
 	// Answered is called when a request or ping has been answered.
 	Answered func(at clock.Instant)
-	// Created and Missing are called with what answers say, in the order of the answers and before zk
-	// gets them: the session has created a znode, or there is no znode at the path.
+	// Created and Missing are called with what answers say, in the order of the answers and before who has
+	// asked gets them: the session has created a znode, or there is no znode at the path.
 	Created func(path string, ephemeral bool)
 	Missing func(path string)
 	// WantsWatch is asked for each read whether it shall leave a watch. op tells reads apart.
 	WantsWatch func(path string, op int32) bool
-	// Sent is called when a multi has been sent, with its frame. It must not change the frame.
-	Sent func(frame []byte)
 	// Failed is called once, with the reason for which the connection ended; it may be
 	// called when the connection is closed from our side.
 	Failed func(error)
@@ -89,16 +87,15 @@ type Conn struct {
 
 	writing sync.Mutex // held while a frame is sent, and from the question whether it leaves a watch
 
-	mu       sync.Mutex // guards what follows; held for moments only, never during I/O
-	ready    bool       // the handshake is over
-	sent     []request  // unanswered, oldest first; during the handshake the connect request
-	progress clock.Instant
-	silence  time.Duration        // how much of it zk allows
-	zxid     int64                // the latest in a reply to zk
-	own      map[int32]chan int32 // who waits for the replies to own requests
-	lastOwn  int32                // the number of the latest
-
-	gone chan struct{} // closed when the connection has ended
+	mu         sync.Mutex // guards what follows; held for moments only, never during I/O
+	ready      bool       // the handshake is over
+	ended      bool
+	sent       []*Request // unanswered, oldest first; during the handshake the connect request
+	unanswered int        // how many bytes these have
+	progress   clock.Instant
+	silence    time.Duration // how much of it zk allows
+	zxid       int64         // the latest in an answer, on this connection or before
+	lastOwn    int32         // the number of the latest request of our own
 
 	// Owned by the reader.
 	in        *bufio.Reader
@@ -108,14 +105,16 @@ type Conn struct {
 	presented int    // credentials that have not been answered
 }
 
-// New wraps conn. The handshake has to be over at deadline, whatever deadlines zk sets.
-func New(conn net.Conn, deadline time.Time, c clock.Clock, creds Credentials, hooks Hooks) *Conn {
+// New wraps conn. The handshake has to be over at deadline, whatever deadlines zk sets. zxid is the latest
+// transaction that an earlier connection of the session has heard of: a server that is further behind does
+// not take the session back.
+func New(conn net.Conn, deadline time.Time, zxid int64, c clock.Clock, creds Credentials, hooks Hooks) *Conn {
 	conn.SetDeadline(deadline)
-	return &Conn{net: conn, clock: c, creds: creds, hooks: hooks, gone: make(chan struct{}),
+	return &Conn{net: conn, clock: c, creds: creds, hooks: hooks, zxid: zxid,
 		in: bufio.NewReaderSize(conn, readAhead), spare: make([]byte, 0, spareSize)}
 }
 
-// Write sends one frame. After the handshake it does not return errors: zk would
+// Write sends one frame of zk's. After the handshake it does not return errors: zk would
 // answer the request with it, and once more when it finds the connection closed; with a
 // third answer, the one of its Close, there is no room in the request's channel and zk
 // is stuck for good. Closing the connection says all that there is to say.
@@ -123,9 +122,8 @@ func (c *Conn) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	ready := c.ready
 	c.mu.Unlock()
-	if !ready { // the connect request; it has no header
-		c.note(request{})
-		if _, err := c.net.Write(p); err != nil {
+	if !ready {
+		if err := c.connect(slices.Clone(p)); err != nil { // the caller's bytes are the caller's
 			return 0, c.fail(err)
 		}
 	} else if err := c.send(p); err != nil {
@@ -134,29 +132,33 @@ func (c *Conn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// connect sends the connect request, which has no header. zk has not seen our own requests answered, so what
+// it says of the latest transaction is too old.
+func (c *Conn) connect(p []byte) error {
+	if len(p) < lastZxidSeen+8 {
+		return fmt.Errorf("wire: bug: a connect request of %d bytes", len(p))
+	}
+	c.mu.Lock()
+	binary.BigEndian.PutUint64(p[lastZxidSeen:], uint64(c.zxid))
+	c.sent = append(c.sent, &Request{})
+	c.mu.Unlock()
+	_, err := c.net.Write(p)
+	return err
+}
+
 func (c *Conn) send(p []byte) error {
-	xid, op, err := parseRequest(p)
+	xid, err := parseRequest(p)
 	if err != nil {
 		return err
 	}
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	p = slices.Clone(p) // the caller's bytes are the caller's
-	if path, ok := readPath(op, p); ok && c.hooks.WantsWatch(path, op) {
-		p[len(p)-1] = 1
-	}
-	c.note(request{xid, op, len(p), p[lengthSize+8:]})
-	_, err = c.net.Write(p)
-	if err == nil && op == opMulti {
-		c.hooks.Sent(p)
-	}
-	return err
-}
-
-func (c *Conn) note(r request) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.sent = append(c.sent, r)
+	c.sent = append(c.sent, &Request{xid: xid, size: len(p)})
+	c.unanswered += len(p)
+	c.mu.Unlock()
+	_, err = c.net.Write(p)
+	return err
 }
 
 // Read hands out the bytes of one checked frame after another.
@@ -263,36 +265,35 @@ func (c *Conn) reply(p []byte) error {
 		return nil
 	}
 	now := c.clock.Now()
-	r, ok := c.answered(xid, now)
-	if !ok {
+	r := c.answered(xid, int64(binary.BigEndian.Uint64(p[4:])), now)
+	switch {
+	case r == nil:
 		return fmt.Errorf("%w: reply to request %d, which was not sent", ErrProtocol, xid)
-	}
-	if err := c.checkAnswer(r, code, body); err != nil {
-		return err
+	case r.Answered != nil:
+		c.frame = nil // zk did not ask
+		return c.answer(r, now, code, body)
 	}
 	c.hooks.Answered(now)
-	switch {
-	case xid <= firstOwn:
-		c.frame = nil // zk did not ask
-		c.deliver(xid, code)
-	case xid > 0:
-		c.saw(int64(binary.BigEndian.Uint64(p[4:])))
-	}
 	return nil
 }
 
-// answered takes the oldest unanswered request with that number off the list.
-func (c *Conn) answered(xid int32, now clock.Instant) (request, bool) {
+// answered takes the oldest unanswered request with that number off the list, and returns nil if there is
+// none. zxid is the latest transaction that the server knew of when it answered.
+func (c *Conn) answered(xid int32, zxid int64, now clock.Instant) *Request {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	i := slices.IndexFunc(c.sent, func(r request) bool { return r.xid == xid })
+	i := slices.IndexFunc(c.sent, func(r *Request) bool { return r.xid == xid })
 	if i < 0 {
-		return request{}, false
+		return nil
 	}
 	r := c.sent[i]
 	c.sent = slices.Delete(c.sent, i, i+1)
+	c.unanswered -= r.size
 	c.progress = now
-	return r, true
+	if r.Answered != nil {
+		c.zxid = max(c.zxid, zxid)
+	}
+	return r
 }
 
 // handshake acts on the connect response: it authenticates, sends the credentials, then lets zk
@@ -369,8 +370,17 @@ func (c *Conn) CloseWith(reason error) {
 			secure.NetConn().Close()
 		}
 		c.net.Close()
-		close(c.gone)
-		c.hooks.Failed(reason)
+		c.mu.Lock()
+		c.ended = true
+		lost := c.sent
+		c.sent = nil
+		c.mu.Unlock()
+		c.hooks.Failed(reason) // first: those who hear of their lost requests ask why
+		for _, r := range lost {
+			if r.Answered != nil {
+				r.Answered(Answer{Lost: true})
+			}
+		}
 	})
 }
 
@@ -398,6 +408,14 @@ func (c *Conn) Silence(now clock.Instant) (quiet time.Duration, owing bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return now.Sub(c.progress), len(c.sent) > 0
+}
+
+// Zxid returns the latest transaction that an answer has named. For watches that stood on this connection,
+// all events up to it have been handed to zk.
+func (c *Conn) Zxid() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.zxid
 }
 
 // SetReadDeadline is ignored during the handshake, which has a deadline of its own.

@@ -11,23 +11,22 @@ import (
 // as a connection looks at them (org.apache.zookeeper.ZooDefs.OpCode and
 // org.apache.zookeeper.ClientCnxn in ZooKeeper 3.8).
 const (
-	opCreate          = 1
-	opDelete          = 2
-	OpExists          = 3
-	opGetData         = 4
-	opSetData         = 5
-	opGetACL          = 6
-	opSetACL          = 7
-	opSync            = 9
-	opPing            = 11
-	OpGetChildren2    = 12
-	opCheck           = 13
-	opMulti           = 14
-	opCreateContainer = 19
-	opCreateTTL       = 21
-	opClose           = -11
-	opAuth            = 100
-	opSASL            = 102
+	OpCreate        = 1
+	OpDelete        = 2
+	OpExists        = 3
+	OpGetData       = 4
+	OpSetData       = 5
+	OpSync          = 9
+	opPing          = 11
+	OpGetChildren2  = 12
+	OpCheck         = 13
+	opMulti         = 14
+	OpRemoveWatches = 18 // from 3.5.0 on
+	opClose         = -11
+	opAuth          = 100
+	OpSetWatches    = 101 // many at once
+	opSASL          = 102
+	OpAddWatch      = 106 // one that stays, from 3.6.0 on
 
 	xidEvent = -1
 	xidAuth  = -4
@@ -37,6 +36,11 @@ const (
 const (
 	lengthSize = 4  // every frame begins with its length
 	headerSize = 16 // a reply begins with xid, zxid and error
+	// multiHeaderSize is that of what stands before each operation of a multi and before each of its
+	// results: its type, whether it is the end, an error.
+	multiHeaderSize = 4 + 1 + 4
+	// lastZxidSeen is where that field stands in a connect request, after the length and the version.
+	lastZxidSeen = lengthSize + 4
 
 	// errorResult is the type of every result in the reply to a multi that failed.
 	errorResult = -1
@@ -69,27 +73,13 @@ const (
 	minConnectResponse, maxConnectResponse = 20, 256
 )
 
-// parseRequest reads the header of the frame p, its length included. zk writes
+// parseRequest returns the number of the request in the frame p, its length included. zk writes
 // every frame with a single Write; anything else is a bug worth stopping for.
-func parseRequest(p []byte) (xid, op int32, err error) {
+func parseRequest(p []byte) (xid int32, err error) {
 	if len(p) < lengthSize+8 || int(binary.BigEndian.Uint32(p)) != len(p)-lengthSize {
-		return 0, 0, fmt.Errorf("wire: bug: %d bytes written are not one frame", len(p))
+		return 0, fmt.Errorf("wire: bug: %d bytes written are not one frame", len(p))
 	}
-	return int32(binary.BigEndian.Uint32(p[4:])), int32(binary.BigEndian.Uint32(p[8:])), nil
-}
-
-// readPath returns the path of a getData, getChildren2 or exists frame; ok is false for other
-// operations. Such a frame ends with one byte: whether to leave a watch.
-func readPath(op int32, p []byte) (path string, ok bool) {
-	const begin = lengthSize + 8 + 4
-	if op != opGetData && op != OpGetChildren2 && op != OpExists || len(p) <= begin {
-		return "", false
-	}
-	n := int(int32(binary.BigEndian.Uint32(p[begin-4:])))
-	if n < 0 || begin+n+1 != len(p) {
-		return "", false
-	}
-	return string(p[begin : begin+n]), true
+	return int32(binary.BigEndian.Uint32(p[4:])), nil
 }
 
 // authFrame encodes one credential.

@@ -1,0 +1,102 @@
+package wire
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/go-zookeeper/zk"
+)
+
+// An Op is one operation that a server is asked for. Which fields count depends on its kind.
+type Op struct {
+	Kind    int32
+	Path    string
+	Data    []byte
+	Version int32    // of delete, setData and check
+	Flags   int32    // of a create: those of package zk
+	ACL     []zk.ACL // of a create
+	Body    []byte   // of a kind that has no other field: all that follows the header
+}
+
+// appendTo appends the operation as org.apache.zookeeper.proto has it. The watch flag of a read is its last
+// byte, see [Conn.Send].
+func (op *Op) appendTo(p []byte) []byte {
+	switch op.Kind {
+	case OpRemoveWatches, OpSetWatches, OpAddWatch:
+		return append(p, op.Body...)
+	}
+	p = appendString(p, op.Path)
+	switch op.Kind {
+	case OpCreate:
+		p = appendBuffer(p, op.Data)
+		p = appendInt(p, int32(len(op.ACL)))
+		for _, a := range op.ACL {
+			p = appendInt(p, a.Perms)
+			p = appendString(appendString(p, a.Scheme), a.ID)
+		}
+		p = appendInt(p, op.Flags)
+	case OpSetData:
+		p = appendInt(appendBuffer(p, op.Data), op.Version)
+	case OpDelete, OpCheck:
+		p = appendInt(p, op.Version)
+	case OpGetData, OpExists, OpGetChildren2:
+		p = append(p, 0)
+	}
+	return p
+}
+
+// size is about how many bytes appendTo appends.
+func (op *Op) size() int {
+	n := 32 + len(op.Path) + len(op.Data) + len(op.Body)
+	for _, a := range op.ACL {
+		n += 12 + len(a.Scheme) + len(a.ID)
+	}
+	return n
+}
+
+// leavesWatch reports whether the operation has a watch flag.
+func (op *Op) leavesWatch() bool {
+	return op.Kind == OpGetData || op.Kind == OpExists || op.Kind == OpGetChildren2
+}
+
+// frame is the whole request. A multi is a list of operations, each with a header before it, and a header
+// that ends it.
+func (r *Request) frame() []byte {
+	size := headerSize
+	for i := range r.Ops {
+		size += multiHeaderSize + r.Ops[i].size()
+	}
+	p := appendInt(make([]byte, lengthSize, size), 0, r.op()) // the number comes later
+	if !r.Multi {
+		p = r.Ops[0].appendTo(p)
+	} else {
+		for i := range r.Ops {
+			p = r.Ops[i].appendTo(appendMultiHeader(p, r.Ops[i].Kind, 0))
+		}
+		p = appendMultiHeader(p, -1, 1)
+	}
+	binary.BigEndian.PutUint32(p, uint32(len(p)-lengthSize))
+	return p
+}
+
+func appendMultiHeader(p []byte, kind int32, end byte) []byte {
+	return appendInt(append(appendInt(p, kind), end), -1)
+}
+
+func appendInt(p []byte, values ...int32) []byte {
+	p = slices.Grow(p, 4*len(values))
+	for _, v := range values {
+		p = binary.BigEndian.AppendUint32(p, uint32(v))
+	}
+	return p
+}
+
+func appendString(p []byte, s string) []byte { return append(appendInt(p, int32(len(s))), s...) }
+
+// appendBuffer writes nil as a buffer of its own kind, as servers do: a znode can have no data at all.
+func appendBuffer(p, b []byte) []byte {
+	if b == nil {
+		return appendInt(p, -1)
+	}
+	return append(appendInt(p, int32(len(b))), b...)
+}

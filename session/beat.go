@@ -16,9 +16,9 @@ const maxReserved = 100
 
 // beat starts a beat if one is due, and gives up the connection if a beat is overdue. It returns how long
 // to wait before the next call.
-func (s *Session) beat(now clock.Instant, p *pace) time.Duration {
+func (s *Session) beat() time.Duration {
 	s.mu.Lock()
-	conn := s.conn
+	now, conn := s.clock.Now(), s.conn
 	held, oldest := s.heldPlaces()
 	facts := beating{
 		connected: s.state == StateConnected && conn != s.dropped, // zk takes a moment to notice
@@ -29,7 +29,7 @@ func (s *Session) beat(now clock.Instant, p *pace) time.Duration {
 	if !facts.connected {
 		s.refuseCreates(errAgain)
 	}
-	do, wait := p.next(now, facts)
+	do, wait := s.pace.next(now, facts)
 	if do == stepBeat {
 		s.beatSoon, s.beatAgain, s.beatFailed, s.beating = false, false, false, true
 	}

@@ -41,11 +41,12 @@ type Place struct {
 	Dir, Name string
 	Data      []byte
 	ACL       []zk.ACL
-	// Sent, if set, has room for a signal, and gets one when a beat that carries the create has been
-	// sent. A server answers the requests of a session in order. So a read that is sent then is usually
-	// answered right after the create, and shows the znode. If it does not show the znode, it tells
-	// nothing: the connection was lost between the two, or the create has failed and is tried again.
-	Sent chan<- struct{}
+	// Sent, if set, is called when a beat that carries the create has been sent. It must not block. A server
+	// answers the requests of a session in order. So a read that is asked for then, see
+	// [Session.AskChildren], is usually answered right after the create, and shows the znode. If it does not
+	// show the znode, it tells nothing: the connection was lost between the two, or the create has failed and
+	// is tried again.
+	Sent func()
 }
 
 // CreatePlaces is [Session.CreatePlace] for several places, each in a directory of its own: all are
@@ -141,18 +142,26 @@ func (p *protected) fail(cause error) error {
 }
 
 func (s *Session) createGuarded(ctx context.Context, p *protected) ([]string, error) {
-	type result struct {
-		paths []string
-		err   error
+	if err := p.check(); err != nil {
+		return nil, p.fail(err)
 	}
 	if err := s.begin(ctx); err != nil {
 		return nil, p.fail(err)
+	}
+	first := s.createByBeat(p, newGUID(p.version))
+	if paths := first.await(ctx, s.ctx); paths != nil {
+		s.calls.Done()
+		return paths, nil
+	}
+	type result struct {
+		paths []string
+		err   error
 	}
 	// Either the caller gets the result, or it has returned and the znodes are deleted; never both.
 	handOver := make(chan result)
 	go func() {
 		defer s.calls.Done()
-		paths, err := s.createProtected(ctx, p)
+		paths, err := s.createProtected(ctx, p, first)
 		select {
 		case handOver <- result{paths, err}:
 		case <-ctx.Done():
@@ -173,21 +182,27 @@ func (s *Session) createGuarded(ctx context.Context, p *protected) ([]string, er
 }
 
 // createProtected tries until the outcome of an attempt is known. It looks at ctx only between attempts:
-// once an attempt is made, it is followed to its end.
-func (s *Session) createProtected(ctx context.Context, p *protected) ([]string, error) {
-	if err := p.check(); err != nil {
-		return nil, p.fail(err)
-	}
+// once an attempt is made, it is followed to its end. first is an attempt by a beat that has been made
+// already, or nil.
+func (s *Session) createProtected(ctx context.Context, p *protected, first *beatCreates) ([]string, error) {
 	pause := retry.New(s.clock, firstRetry, longestRetry)
 	together, lost := true, 0
-	for {
-		if err := s.awaitUp(ctx); err != nil {
-			return nil, p.fail(err)
+	for ; ; first = nil {
+		var guid string
+		var paths []string
+		var err error
+		if first != nil {
+			guid = first.guid
+			paths, err = first.answer()
+		} else {
+			if err := s.awaitUp(ctx); err != nil {
+				return nil, p.fail(err)
+			}
+			// A new GUID for every attempt: an earlier one that is carried out late cannot be taken for this
+			// one.
+			guid = newGUID(p.version)
+			paths, err = s.attempt(ctx, p, guid, together)
 		}
-		// A new GUID for every attempt: an earlier one that is carried out late cannot be taken for this
-		// one.
-		guid := newGUID(p.version)
-		paths, err := s.attempt(ctx, p, guid, together)
 		if err == nil {
 			return paths, nil
 		}
@@ -241,10 +256,8 @@ func (s *Session) attempt(ctx context.Context, p *protected, guid string, togeth
 				return nil, err
 			}
 		}
-		if p.beat && !p.large() {
-			if done, paths, err := s.createByBeat(p, guid); done {
-				return paths, err
-			}
+		if b := s.createByBeat(p, guid); b != nil {
+			return b.answer()
 		}
 		if s.maybeRevoked() {
 			_ = s.readHeartbeat() // if it is revoked, the session is over, and the create fails

@@ -1,16 +1,21 @@
 package session
 
-import "github.com/zkrecipe/zkrecipe/session/internal/wire"
+import (
+	"context"
+
+	"github.com/zkrecipe/zkrecipe/session/internal/wire"
+)
 
 // A beat takes along the creates of places that wait for one. A place that a beat has created has
 // a lease by that beat: it existed when the beat was committed. So a lock that is held for a moment
 // costs one write to acquire, as it does elsewhere.
 
-// beatCreates are creates that wait for the next beat.
+// beatCreates are creates that a beat takes along.
 type beatCreates struct {
+	guid   string // in the names
 	ops    []wire.Op
 	places []Place
-	done   chan beatCreated
+	done   chan beatCreated // has room for the one answer
 }
 
 type beatCreated struct {
@@ -18,27 +23,54 @@ type beatCreated struct {
 	err   error
 }
 
-// createByBeat lets the next beat make these znodes. If that would take longer than to create them alone, ok
-// is false, and nothing is done.
-func (s *Session) createByBeat(p *protected, guid string) (ok bool, paths []string, err error) {
+// createByBeat lets a beat make these znodes, which begins at once. It returns nil if the creates would have to
+// wait for a beat. Then nothing is done.
+func (s *Session) createByBeat(p *protected, guid string) *beatCreates {
+	if !p.beat || p.large() {
+		return nil
+	}
 	ops, err := s.rooted(p.creates(guid))
 	if err == nil {
 		err = s.room(ops)
 	}
+	b := &beatCreates{guid, ops, p.places, make(chan beatCreated, 1)}
 	if err != nil {
-		return true, nil, &Error{Op: "create", Outcome: OutcomeNotDone, Err: err}
+		b.done <- beatCreated{err: &Error{Op: "create", Outcome: OutcomeNotDone, Err: err}}
+		return b
 	}
-	b := &beatCreates{ops, p.places, make(chan beatCreated, 1)}
 	s.mu.Lock()
 	if !s.takesCreates() || sizes(ops) > s.createsRoom() {
 		s.mu.Unlock()
-		return false, nil, nil
+		return nil
 	}
 	s.creating, s.beatSoon = b, true
-	signal(s.wake)
 	s.mu.Unlock()
-	r := <-b.done // a beat that is never answered ends with its connection
-	return true, r.paths, r.err
+	s.beat()
+	signal(s.wake) // run minds how long the beat takes
+	return b
+}
+
+// answer returns what has become of the creates. It waits for that no longer than the connection lasts.
+func (b *beatCreates) answer() (paths []string, err error) {
+	r := <-b.done
+	b.done <- r // for whoever asks again
+	return r.paths, r.err
+}
+
+// await is answer for a caller whose ctx may end before. It returns nil in that case, after an error, and
+// where there is no beat.
+func (b *beatCreates) await(ctx, session context.Context) (paths []string) {
+	if b == nil {
+		return nil
+	}
+	select {
+	case r := <-b.done:
+		b.done <- r
+		return r.paths
+	case <-ctx.Done():
+	case <-session.Done():
+	}
+	return nil
 }
 
 // takesCreates reports whether a beat that begins now would take creates along. After a beat that was refused
@@ -47,7 +79,7 @@ func (s *Session) createByBeat(p *protected, guid string) (ok bool, paths []stri
 // that is under way. The caller holds s.mu.
 func (s *Session) takesCreates() bool {
 	connected := !s.over && s.state == StateConnected && s.conn != s.dropped
-	return connected && s.creating == nil && !s.beating && !s.beatAgain && !s.beatFailed && !s.heart.unsure
+	return connected && s.heart.exists && s.creating == nil && !s.beating && !s.beatAgain && !s.beatFailed && !s.heart.unsure
 }
 
 // createsRoom is how many bytes the creates in a beat may have, beside its checks and its own data. The
@@ -71,14 +103,14 @@ func (s *Session) takeCreates() *beatCreates {
 	return b
 }
 
-// sent signals [Place.Sent] of the places: a beat that carries their creates has been sent.
+// sent calls [Place.Sent] of the places: a beat that carries their creates has been sent.
 func (b *beatCreates) sent() {
 	if b == nil {
 		return
 	}
 	for _, p := range b.places {
 		if p.Sent != nil {
-			signal(p.Sent)
+			p.Sent()
 		}
 	}
 }

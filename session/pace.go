@@ -16,7 +16,7 @@ const (
 	dialPause = 4  // between two rounds of attempts, for a session that holds places
 )
 
-// pace tells when to beat and when to give up a connection. It belongs to Session.run.
+// pace tells when to beat and when to give up a connection. The session's mu guards it.
 type pace struct {
 	pending  bool          // a beat was under way when next was called last
 	begun    clock.Instant // when the latest beat began

@@ -96,22 +96,30 @@ func TestWhoCreatesPlacesIsToldWhenThatIsSent(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		held(t, b.s)
 		time.Sleep(simT / 20)
-		places, sent := several(b, 2), make(chan struct{}, 1)
-		places[1].Sent = sent
+		type list struct {
+			names []string
+			err   error
+		}
+		places, listed := several(b, 2), make(chan list, 1)
+		places[1].Sent = func() {
+			b.s.AskChildren(places[1].Dir, func(names []string, _ zk.Stat, err error) { listed <- list{names, err} })
+		}
 		created := make(chan []string, 1)
 		go func() {
 			paths, err := b.s.CreatePlaces(t.Context(), places...)
 			must(t, err)
 			created <- paths
 		}()
-		<-sent
-		if len(created) != 0 {
-			t.Error("it is told when they are there")
+		begun := time.Now()
+		paths := <-created
+		answered := time.Since(begun)
+		l := <-listed
+		must(t, l.err)
+		if len(l.names) != 1 || places[1].Dir+"/"+l.names[0] != paths[1] {
+			t.Errorf("%v are there; created %v", l.names, paths)
 		}
-		names, _, err := b.s.Children(t.Context(), places[1].Dir)
-		must(t, err)
-		if paths := <-created; len(names) != 1 || places[1].Dir+"/"+names[0] != paths[1] {
-			t.Errorf("%v are there; created %v", names, paths)
+		if late := time.Since(begun) - answered; late > answered/2 {
+			t.Errorf("the list came %v after the answer, which took %v", late, answered)
 		}
 	})
 }

@@ -30,10 +30,8 @@ func (s *Session) run() {
 	defer close(s.stopped)
 	timer := clock.NewTimer(s.clock)
 	defer timer.Stop()
-	var p pace
 	for {
-		now := s.clock.Now()
-		timer.Reset(min(s.watchdog(now), s.beat(now, &p)))
+		timer.Reset(min(s.watchdog(s.clock.Now()), s.beat()))
 		select {
 		case <-s.wake:
 		case <-timer.C:

@@ -112,6 +112,7 @@ type Session struct {
 	creations  queue
 	removals   queue
 
+	pace       pace
 	beating    bool // a beat is under way
 	beatSoon   bool // the next is due at once
 	beatAgain  bool // the latest was refused because of one place or create: the next is due at once, without creates

@@ -1,58 +1,92 @@
 package line
 
 import (
+	"cmp"
 	"context"
+	"sync/atomic"
 
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// A firstList is the list that a place asks for when its create has been sent, or at the latest when the
-// create has been answered. A server answers the requests of a session in order. So the list comes right
-// after the answer to the create, and joining takes one round trip less. If the connection is lost between
-// the two, or the create has to be tried again, the list may lack the own znode. Then it tells nothing.
+// A firstList is the list that a place asks for when its create has been sent, if a beat carries it, or at
+// the latest when the create has been answered. A server answers the requests of a session in order. So the
+// list comes right after the answer to the create, and joining takes one round trip less. If the connection
+// is lost between the two, or the create has to be tried again, the list may lack the own znode. Then it tells
+// nothing.
 type firstList struct {
-	sent     chan struct{} // gets a signal when the create has been sent, if a beat carries it
-	answered chan struct{} // closed when it has been answered
-	done     chan struct{} // closed when reading and err are there
-	cancel   context.CancelFunc
-	follows  bool // see Memory.follows
-	record   bool // whether the record is read, too
-	reading  reading
+	s       *session.Session
+	cfg     Config
+	follows bool // see Memory.follows
+	record  bool // whether the record is read, too
+
+	asked  atomic.Bool
+	listed chan listed // has room for the one answer
+	held   chan held   // likewise, to the reading of the record
+}
+
+// listed is the answer to a request for the children of the path, which arrived at the instant at.
+type listed struct {
+	children []string
+	stat     zk.Stat
+	at       clock.Instant
 	err      error
 }
 
-// askFirst asks for the list as soon as the create is sent, in the background, unless ctx ends or stop is
-// called before.
-func askFirst(ctx context.Context, s *session.Session, cfg Config) *firstList {
-	ctx, cancel := context.WithCancel(ctx)
+// held is what the path held.
+type held struct {
+	data []byte
+	stat zk.Stat
+	err  error
+}
+
+func newFirstList(s *session.Session, cfg Config) *firstList {
 	follows, behind := cfg.Memory.follows(s, cfg.Clock.Now())
-	l := &firstList{
-		sent: make(chan struct{}, 1), answered: make(chan struct{}), done: make(chan struct{}), cancel: cancel,
-		follows: follows, record: !follows || behind,
+	return &firstList{
+		s: s, cfg: cfg, follows: follows, record: !follows || behind,
+		listed: make(chan listed, 1), held: make(chan held, 1),
 	}
-	go func() {
-		defer close(l.done)
+}
+
+// ask asks for the list, unless that has been done. The create has been sent.
+func (l *firstList) ask() {
+	if l.asked.Swap(true) {
+		return
+	}
+	l.s.AskChildren(l.cfg.Dir, func(children []string, stat zk.Stat, err error) {
+		l.listed <- listed{children, stat, l.cfg.Clock.Now(), err}
+	})
+	if l.record {
+		l.s.AskData(l.cfg.Dir, func(data []byte, stat zk.Stat, err error) { l.held <- held{data, stat, err} })
+	} else {
+		l.held <- held{}
+	}
+}
+
+// created returns the list. It is called when the create has been answered. If others in this session ask for
+// the same list then, all get one.
+func (l *firstList) created(ctx context.Context) (reading, error) {
+	if !l.asked.Swap(true) {
+		return read(ctx, l.cfg.Clock, l.s, l.cfg.Dir, l.record)
+	}
+	var names listed
+	var record held
+	for range 2 {
 		select {
-		case <-l.sent:
-		case <-l.answered:
+		case names = <-l.listed:
+		case record = <-l.held:
 		case <-ctx.Done():
-			l.err = context.Cause(ctx)
-			return
+			return reading{}, context.Cause(ctx)
 		}
-		l.reading, l.err = read(ctx, cfg.Clock, s, cfg.Dir, l.record)
-	}()
-	return l
-}
-
-// stop cancels the reading of the list if it has not ended, and waits until nothing of it is left running.
-func (l *firstList) stop() {
-	l.cancel()
-	<-l.done
-}
-
-// created returns the list. It is called when the create has been answered.
-func (l *firstList) created() (reading, error) {
-	close(l.answered)
-	<-l.done
-	return l.reading, l.err
+	}
+	if err := cmp.Or(names.err, record.err); err != nil {
+		return reading{}, goneIfNoNode(err)
+	}
+	r := reading{names: Sort(names.children), at: names.at, stat: names.stat, record: record.data, held: record.stat}
+	if Ambiguous(r.names) {
+		return read(ctx, l.cfg.Clock, l.s, l.cfg.Dir, l.record)
+	}
+	return r, nil
 }

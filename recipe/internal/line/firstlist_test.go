@@ -48,11 +48,10 @@ func TestAListComesRightBehindTheCreate(t *testing.T) {
 		stage.Must(t, err)
 		lists.Store(0)
 		begun := time.Now()
-		l := askFirst(t.Context(), s, busy)
-		defer l.cancel()
+		l := newFirstList(s, busy)
 		path, err := create(t.Context(), s, busy, l)
 		stage.Must(t, err)
-		<-l.done // nothing has asked for it since
+		l.listed <- <-l.listed // nothing has asked for it since
 		p, err := stand(t.Context(), s, busy, path, l)
 		stage.Must(t, err)
 		checkAhead(t, e, p)
@@ -66,10 +65,9 @@ func TestAListComesRightBehindTheCreate(t *testing.T) {
 // A list that was answered before the own znode was created does not tell of those who came between.
 func TestAListWithoutTheOwnZnodeIsNotBelieved(t *testing.T) {
 	inBusyLine(t, func(t *testing.T, e *zktest.Ensemble, s *session.Session, lists *atomic.Int64) {
-		l := askFirst(t.Context(), s, busy)
-		defer l.cancel()
-		l.sent <- struct{}{}
-		<-l.done
+		l := newFirstList(s, busy)
+		l.ask()
+		l.listed <- <-l.listed
 		_, err := Join(t.Context(), open(t, e, "b"), busy)
 		stage.Must(t, err)
 		lists.Store(0)

@@ -16,8 +16,7 @@ import (
 
 // Join creates the own znode and finds its place. When it fails, no znode is left behind.
 func Join(ctx context.Context, s *session.Session, cfg Config) (*Place, error) {
-	l := askFirst(ctx, s, cfg)
-	defer l.stop()
+	l := newFirstList(s, cfg)
 	path, err := create(ctx, s, cfg, l)
 	if err != nil {
 		return nil, err
@@ -30,8 +29,7 @@ func Join(ctx context.Context, s *session.Session, cfg Config) (*Place, error) {
 func JoinAll(ctx context.Context, s *session.Session, cfgs []Config) ([]*Place, error) {
 	lists := make([]*firstList, len(cfgs))
 	for i, cfg := range cfgs {
-		lists[i] = askFirst(ctx, s, cfg)
-		defer lists[i].stop()
+		lists[i] = newFirstList(s, cfg)
 	}
 	paths, err := createAll(ctx, s, cfgs, lists)
 	if err != nil {
@@ -61,7 +59,7 @@ func JoinAll(ctx context.Context, s *session.Session, cfgs []Config) ([]*Place, 
 func createAll(ctx context.Context, s *session.Session, cfgs []Config, lists []*firstList) ([]string, error) {
 	var places []session.Place
 	for i, cfg := range cfgs {
-		places = append(places, session.Place{Dir: cfg.Dir, Name: string(cfg.Style), Data: cfg.Data, ACL: cfg.ACL, Sent: lists[i].sent})
+		places = append(places, session.Place{Dir: cfg.Dir, Name: string(cfg.Style), Data: cfg.Data, ACL: cfg.ACL, Sent: lists[i].ask})
 	}
 	for {
 		paths, err := s.CreatePlaces(ctx, places...)
@@ -136,7 +134,7 @@ func (p *Place) find(ctx context.Context, l *firstList) error {
 	} else {
 		go func() { checked <- p.checkOwn(ctx) }()
 	}
-	r, err := l.created()
+	r, err := l.created(ctx)
 	if failed := <-checked; failed != nil {
 		return failed
 	}

@@ -89,6 +89,9 @@ func parseServer(s string) (string, error) {
 // CheckPath reports what is wrong with a znode path by the rules of ZooKeeper's
 // PathUtils.validatePath.
 func CheckPath(path string) error {
+	if isPlain(path) {
+		return nil
+	}
 	switch {
 	case path == "":
 		return fmt.Errorf("path is empty; it must begin with /")
@@ -113,4 +116,18 @@ func CheckPath(path string) error {
 		}
 	}
 	return nil
+}
+
+// isPlain reports whether a path is one of those that need no closer look: names of printable ASCII that do
+// not begin with a dot. Each request checks its paths, and nearly all are plain.
+func isPlain(path string) bool {
+	before := byte(0)
+	for i := range len(path) {
+		c := path[i]
+		if c < ' ' || c > '~' || before == '/' && (c == '/' || c == '.') || i == 0 && c != '/' {
+			return false
+		}
+		before = c
+	}
+	return before != '/' && before != 0
 }

@@ -42,6 +42,9 @@
 // Elections, locks, semaphores, members and caches have a Status, which never blocks, and where there
 // are events, Subscribe, for which nothing waits. Package recipetest is for unit tests of users.
 //
+// Programs to run and to copy from are in https://github.com/zkrecipe/zkrecipe/tree/main/examples. Each recipe's
+// documentation names those that use it; examples/service has an election, metrics, a status page and probes.
+//
 // They are built from the same parts: package session (one ZooKeeper session, its heartbeat and
 // its leases), package watch (waits on znodes) and a queue of ephemeral sequential znodes.
 //

@@ -18,6 +18,8 @@
 // [Semaphore.Do] acquires a permit, calls a function, and releases the permit when the function has
 // returned.
 //
+// A program to copy from: examples/workerid (numbers that no two processes have at a time).
+//
 // # What is not promised
 //
 // Code that ignores its permit's context is not stopped. After a lost lease, or after DrainTimeout,

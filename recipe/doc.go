@@ -51,6 +51,9 @@
 // What they have in common is here: the [Reason] for which something is not held any more, and
 // the errors; and the [Status] of locks and semaphores.
 //
+// Give each recipe a path of its own. An election and a lock at one path stand in one line, so they wait
+// for each other.
+//
 // The path of a queue holds its record as data: the longest lease that is allowed in it, and
 // which of its numbers are over. A session with a longer lease is refused with a [LeaseError].
 package recipe

@@ -42,11 +42,17 @@
 // Elections, locks, semaphores, members and caches have a Status, which never blocks, and where there
 // are events, Subscribe, for which nothing waits. Package recipetest is for unit tests of users.
 //
+// Programs to run and to copy from are in https://github.com/zkrecipe/zkrecipe/tree/main/examples. Each recipe's
+// documentation names those that use it; examples/service has an election, metrics, a status page and probes.
+//
 // They are built from the same parts: package session (one ZooKeeper session, its heartbeat and
 // its leases), package watch (waits on znodes) and a queue of ephemeral sequential znodes.
 //
 // What they have in common is here: the [Reason] for which something is not held any more, and
 // the errors; and the [Status] of locks and semaphores.
+//
+// Give each recipe a path of its own. An election and a lock at one path stand in one line, so they wait
+// for each other.
 //
 // The path of a queue holds its record as data: the longest lease that is allowed in it, and
 // which of its numbers are over. A session with a longer lease is refused with a [LeaseError].

@@ -37,9 +37,9 @@ type Config struct {
 
 	// Beats is the path of the directory for the sessions' heartbeats, below the chroot. All
 	// clients of an election must have the same: if it differs, a crashed leader is
-	// replaced only when its session expires. No recipe can have the same path. Default
-	// "/zkrecipe/beats". It is created when
-	// it is missing; clients need CREATE on it, and READ and WRITE on what others create.
+	// replaced only when its session expires. It must not be "/", and no recipe can have the same
+	// path. Default "/zkrecipe/beats". It is created when it is missing; clients need CREATE on it,
+	// and READ and WRITE on what others create.
 	Beats string
 
 	// Dial makes the network connections, in place of TCP: for proxies and tests. It
@@ -128,6 +128,9 @@ func (c Config) withDefaults(chroot string) (Config, error) {
 	c.Beats = cmp.Or(c.Beats, defaultBeats)
 	if err := CheckPath(c.Beats); err != nil {
 		return c, fmt.Errorf("session: Config.Beats: %w", err)
+	}
+	if c.Beats == "/" { // heartbeats and notices would be among everybody's znodes
+		return c, fmt.Errorf("session: Config.Beats: %w", badPath{fmt.Errorf(`path is "/"; want one below it, or "" for %q`, defaultBeats)})
 	}
 	if least := leastEphemerals(chroot, c.Beats); c.EphemeralBytes < least {
 		return c, fmt.Errorf("session: Config.EphemeralBytes is %d; want at least %d, for a heartbeat and a place, or 0 for %d",

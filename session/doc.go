@@ -21,6 +21,9 @@
 // It uses github.com/go-zookeeper/zk v1.0.4. Its data types and errors appear
 // here (zk.Stat, zk.ACL, the requests of a multi, zk.ErrNoNode); its connections do not.
 //
+// Package recipe is the index of the recipes that are made of it. Programs to run and to copy from are in
+// https://github.com/zkrecipe/zkrecipe/tree/main/examples.
+//
 // # Client and sessions
 //
 // A [Client] is opened once and shared. It has one [Session] after another: when one is

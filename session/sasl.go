@@ -72,7 +72,7 @@ func (r *refusals) clear() {
 // saslRefused takes note of a server that refuses the client. The caller holds s.mu.
 func (s *Session) saslRefused(server string, err error) {
 	if s.refusals.add(server, s.dialer.Servers()) {
-		s.finish(fmt.Errorf("%w: every server has refused it %d times, so look at the user, its password or ticket, the clocks, and the servers' JAAS configuration: %w",
+		s.finish(fmt.Errorf("%w: every server has refused it %d times: no other attempt is made, and the client is closed; look at the user, its password or ticket, the clocks, and the servers' JAAS configuration: %w",
 			ErrAuthFailed, saslRounds, err))
 	}
 }

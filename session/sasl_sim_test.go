@@ -65,7 +65,9 @@ func TestOnlyRefusalsByAllServersEndAClient(t *testing.T) {
 		for i := range 3 {
 			each = append(each, e.On(zktest.Match{Op: zktest.OpSASL, Server: i + 1}, zktest.Fail(zktest.CodeAuthFailed)))
 		}
-		client := open(t, e.ConnectString(), asAnn(e, "a"))
+		cfg, log := asAnn(e, "a"), newLogbook(t)
+		cfg.Logger = slog.New(log)
+		client := open(t, e.ConnectString(), cfg)
 		for _, rule := range each {
 			<-rule.Fired()
 		}
@@ -93,6 +95,12 @@ func TestOnlyRefusalsByAllServersEndAClient(t *testing.T) {
 		err := context.Cause(client.Context())
 		if !errors.Is(err, session.ErrAuthFailed) || !session.Permanent(err) || !strings.Contains(err.Error(), "JAAS") {
 			t.Errorf("the client ends with %v", err)
+		}
+		over := log.await(0, "session over")
+		for _, text := range []string{err.Error(), over.text} {
+			if !strings.Contains(text, "no other attempt is made, and the client is closed") {
+				t.Errorf("%q does not tell that this is the end", text)
+			}
 		}
 	})
 }

@@ -8,6 +8,7 @@
 //	GET /          what this instance is and has done
 //	GET /leader    who leads, in JSON
 //	GET /metrics   for Prometheus: package recipeprom, with its alerts.yml
+//	GET /status    a page for people: package recipehttp
 //	GET /healthz   for a liveness probe: 503 if a restart would do good
 //	GET /readyz    for a readiness probe: 503 once the instance is being stopped
 //
@@ -133,7 +134,7 @@ func serve(ctx context.Context, o options) error {
 		return err
 	}
 	defer ensemble.Close() // last: the session is to be closed before
-	fmt.Printf("ZooKeeper: %s\nhttp://%s/ /leader /metrics /healthz /readyz\n", ensemble.Name, listener.Addr())
+	fmt.Printf("ZooKeeper: %s\nhttp://%s/ /leader /metrics /status /healthz /readyz\n", ensemble.Name, listener.Addr())
 	if ensemble.Embedded() != nil {
 		fmt.Printf("Another instance: go run ./examples/service -zk %s -listen 127.0.0.1:0\n", ensemble.Connect)
 	}

@@ -117,6 +117,8 @@ func TestTheLeadershipMovesWhenTheLeaderIsTerminatedAndWhenItIsKilled(t *testing
 		p.shows("/healthz", "ok")
 		p.shows("/readyz", "ready")
 		p.shows("/metrics", "zkrecipe_session_connected 1")
+		p.shows("/status", "<!DOCTYPE html>")
+		p.shows("/status?format=json", `"path":"/service"`)
 	}
 	a.shows("/metrics", `zkrecipe_election_leader{name="service"} 1`)
 	b.shows("/metrics", `zkrecipe_election_leader{name="service"} 0`)

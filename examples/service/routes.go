@@ -15,6 +15,7 @@ func (s *service) routes() http.Handler {
 	mux.HandleFunc("GET /{$}", s.root)
 	mux.HandleFunc("GET /leader", s.leader)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{Registry: s.registry}))
+	mux.Handle("GET /status", s.page)
 	mux.Handle("GET /healthz", recipehttp.Health(recipehttp.HealthConfig{}, s.candidate))
 	mux.HandleFunc("GET /readyz", s.ready)
 	return mux

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/zkrecipe/zkrecipe/recipe/election"
+	"github.com/zkrecipe/zkrecipe/recipe/recipehttp"
 	"github.com/zkrecipe/zkrecipe/recipe/recipeprom"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -32,6 +33,7 @@ type service struct {
 	candidate *election.Election
 	observer  *election.Observer
 	registry  *prometheus.Registry
+	page      *recipehttp.Page
 
 	stopping        atomic.Bool
 	reminded, swept atomic.Int64 // what this instance has done as the leader
@@ -44,7 +46,12 @@ func newService(cfg config) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &service{config: cfg, client: client, registry: prometheus.NewRegistry()}
+	page, err := recipehttp.New(recipehttp.Config{})
+	if err != nil {
+		client.Close()
+		return nil, err
+	}
+	s := &service{config: cfg, client: client, registry: prometheus.NewRegistry(), page: page}
 	metrics := recipeprom.New()
 	s.registry.MustRegister(metrics, recipeprom.ForClient(client))
 	s.candidate, err = election.New(client, cfg.path, election.Config{
@@ -55,10 +62,12 @@ func newService(cfg config) (*service, error) {
 		DrainTimeout: cfg.stopWithin / 2,
 	})
 	if err != nil {
+		page.Close()
 		client.Close()
 		return nil, err
 	}
 	metrics.Add("service", s.candidate)
+	page.Add(s.candidate)
 	s.observer = s.candidate.Observe()
 	return s, nil
 }
@@ -67,6 +76,7 @@ func newService(cfg config) (*service, error) {
 // which stops the others. It returns when all have stopped and the session is closed.
 func (s *service) run(ctx context.Context, listener net.Listener) error {
 	defer s.client.Close() // after the candidate has left the line
+	defer s.page.Close()
 	defer s.observer.Close()
 	group, ctx := errgroup.WithContext(ctx)
 	server := &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second}

@@ -46,6 +46,36 @@ func TestDeadLinksAreNoticed(t *testing.T) {
 	}
 }
 
+// program names a program of examples/ in a comment.
+var program = regexp.MustCompile(`\bexamples/([a-z]+)`)
+
+// TestEachExampleIsNamedInTheDocumentationOfAPackage holds that who reads go doc finds the programs, and that those
+// which are named exist.
+func TestEachExampleIsNamedInTheDocumentationOfAPackage(t *testing.T) {
+	unnamed := map[string]bool{}
+	eachFile(t, "main.go", func(file string, _ []byte) {
+		if m := program.FindStringSubmatch(filepath.ToSlash(filepath.Dir(file))); m != nil {
+			unnamed[m[1]] = true
+		}
+	})
+	if len(unnamed) < 10 {
+		t.Errorf("only %d programs were found", len(unnamed))
+	}
+	eachFile(t, "doc.go", func(file string, text []byte) {
+		for _, m := range program.FindAllStringSubmatch(string(text), -1) {
+			if err := follow(filepath.Join(root, "README.md"), m[0]); err != "" {
+				t.Errorf("%s: %s: %s", file, m[0], err)
+			}
+			if strings.HasPrefix(file, "recipe") {
+				delete(unnamed, m[1])
+			}
+		}
+	})
+	for name := range unnamed {
+		t.Errorf("no doc.go of a recipe names examples/%s", name)
+	}
+}
+
 // follow says what is wrong with a link in a file, or nothing.
 func follow(file, target string) string {
 	target, anchor, _ := strings.Cut(target, "#")

@@ -19,6 +19,8 @@
 //		apply(change.Path, change.Now) // nil: there is no such znode any more
 //	}
 //
+// A program to copy from: examples/config (a service that follows its configuration).
+//
 // # Following
 //
 // If the cache holds everything below its path, and the server has 3.6.0 or newer, one watch tells

@@ -18,6 +18,9 @@
 //		return err
 //	}
 //
+// Programs to copy from: examples/billing (a ledger that refuses old tokens), examples/service (HTTP), examples/shards
+// (many elections), examples/singleton (a command). examples/leader shows an election, and examples/candidate is one candidate.
+//
 // # What is not promised
 //
 // Code that ignores its context is not stopped: after a lost lease, or after

@@ -15,6 +15,8 @@
 // It is membership and the ephemeral znode that persists in one. Use it to register a service, to
 // know which workers there are, and to hand out work to them.
 //
+// Programs to copy from: examples/members (a live list), examples/dispatcher (a leader that hands out jobs to the members).
+//
 // # What is not promised
 //
 // A list shows a past state. It is at least as new as [Snapshot.AsOf]. A member that has crashed

@@ -14,6 +14,9 @@
 //		return db.Write(ctx, a.Add(1), held.Token()) // the database refuses an older token
 //	})
 //
+// Programs to copy from: examples/ledger (a database that refuses old tokens), examples/dispatcher (a lock for each job).
+// examples/contender is one contender.
+//
 // # What is not promised
 //
 // Code that ignores its context is not stopped: after a lost lease, or after DrainTimeout, the next

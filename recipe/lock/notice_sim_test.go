@@ -10,6 +10,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -65,8 +66,16 @@ func TestARecordThatWasChangedMeanwhileIsRead(t *testing.T) {
 // A lock may stand in the directory of the heartbeats. What is refused there is not the notice for that alone.
 func TestALockBesideTheHeartbeatsIsHandedOver(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		s.Config = session.Config{Beats: "/"}
-		held, b, c := s.process("a").acquire(), s.process("b"), s.process("c")
+		s.Config = session.Config{Beats: "/beats"}
+		beside := func(name string) *process {
+			p := s.process(name)
+			var err error
+			if p.Lock, err = lock.New(p.client, "/beats/l", lock.Config{ID: name}); err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		held, b, c := beside("a").acquire(), beside("b"), beside("c")
 		ctx, giveUp := context.WithTimeout(t.Context(), stageD/8)
 		defer giveUp()
 		_, err := b.Acquire(ctx) // which writes into the record when it gives up

@@ -15,6 +15,8 @@
 // its lease runs. Several elections, of one client or of several, can be on one page. Of the other recipes
 // the page shows those of its process.
 //
+// Programs to copy from: examples/service (with metrics and probes), examples/status (a page for elections of others).
+//
 // # Health
 //
 // [Health] answers 503 when a restart would do good: work runs on though another may lead or hold the

@@ -52,7 +52,7 @@ func TestWorkThatGoesOnAfterTheLeaseFailsTheProbe(t *testing.T) {
 		time.Sleep(20 * time.Second) // the lease has lapsed; it has 30 s to stop
 		probe(t, recipehttp.HealthConfig{}, 200, "draining", el)
 		time.Sleep(30 * time.Second)
-		probe(t, recipehttp.HealthConfig{}, 503, "lease expired", el)
+		probe(t, recipehttp.HealthConfig{}, 503, "ago (lease expired), its work still runs", el)
 		probe(t, recipehttp.HealthConfig{Overrun: time.Hour}, 200, "draining", el)
 		probe(t, recipehttp.HealthConfig{Overrun: -1}, 200, "draining", el)
 		other, _ := election.New(open(t, e, "b"), path, election.Config{})

@@ -52,13 +52,13 @@ func (cfg HealthConfig) election(st election.Status, now time.Time) verdict {
 	in, trying := short(now.Sub(st.Since)), now.Sub(st.TryingSince)
 	switch {
 	case overruns(st) && cfg.Overrun >= 0 && now.Sub(st.Since) > cfg.Overrun:
-		v.line, v.ok = fmt.Sprintf("FAILING: the term ended %s ago (%v), its work still runs, and another may lead", in, st.LastReason), false
+		v.line, v.ok = fmt.Sprintf("FAILING: the term ended %s ago (%s), its work still runs, and another may lead", in, st.LastReason.String()), false
 	case !st.TryingSince.IsZero() && cfg.inVain(trying):
 		v.line, v.ok = fmt.Sprintf("FAILING: could not get into the line for %s", short(trying)), false
 	case st.State == election.StateLeading:
 		v.line = fmt.Sprintf("leading for %s, token %d, lease %s", in, st.Token, short(st.LeaseRemaining))
 	case st.State == election.StateDraining:
-		v.line = fmt.Sprintf("draining for %s (%v)", in, st.LastReason)
+		v.line = fmt.Sprintf("draining for %s (%s)", in, st.LastReason.String())
 	case !st.TryingSince.IsZero():
 		v.line = fmt.Sprintf("%v, has tried to stand in line for %s", st.State, short(trying))
 	default:
@@ -76,6 +76,13 @@ func overruns(st election.Status) bool {
 // claims is for locks and semaphores.
 func (cfg HealthConfig) claims(st recipe.Status, now time.Time) verdict {
 	v := verdict{path: st.Path, id: st.ID, ok: true}
+	what := "lock"
+	switch {
+	case st.Reader:
+		v.path += " for reading"
+	case st.Size > 0:
+		what = "permit"
+	}
 	var n [recipe.ClaimEnding + 1]int
 	for _, c := range st.Claims {
 		n[c.State]++
@@ -88,7 +95,7 @@ func (cfg HealthConfig) claims(st recipe.Status, now time.Time) verdict {
 		overruns := c.Running && c.State == recipe.ClaimEnding && (c.Node == "" || !c.Reason.Chosen())
 		switch trying := now.Sub(c.TryingSince); {
 		case overruns && cfg.Overrun >= 0 && over > cfg.Overrun:
-			v.line, v.ok = fmt.Sprintf("FAILING: the lock ended %s ago (%v), its work still runs, and another may hold it", short(over), c.Reason), false
+			v.line, v.ok = fmt.Sprintf("FAILING: the %s ended %s ago (%s), its work still runs, and another may hold it", what, short(over), c.Reason.String()), false
 		case v.ok && !c.TryingSince.IsZero() && cfg.inVain(trying):
 			v.line, v.ok = fmt.Sprintf("FAILING: could not get into the line for %s", short(trying)), false
 		}

@@ -8,6 +8,8 @@
 //	metrics.Add("index", indexLock)     // a lock
 //	metrics.Add("workers", m, members)  // a member of a group, and who follows it
 //
+// A program to copy from: examples/service. The example of package recipehttp has metrics, a status page and a probe.
+//
 // # Labels
 //
 // Each metric of a recipe has the label name: what Add was given. It says what the recipe is for,

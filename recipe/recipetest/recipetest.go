@@ -2,9 +2,9 @@
 // leading, under a lock, with a permit, as a member of a group or in a round of a barrier, without
 // ZooKeeper. What it makes lasts until the test ends it, for the reason that the test wants.
 //
-// Code that uses a value, a counter, a cache, a barrier or the members of a group needs an ensemble:
-// [NewClient] makes one in the test's own process. With it, whole failovers can be tested, too: the
-// package session/zktest tells how to cause faults and ends of sessions.
+// Code that calls Run, Do, Acquire or Join itself, or uses a value, a counter, a cache, a barrier or a latch,
+// needs an ensemble: [NewClient] makes one in the test's own process. With it, whole failovers can be tested,
+// too: the package session/zktest tells how to cause faults and ends of sessions.
 package recipetest
 
 import (
@@ -80,9 +80,10 @@ func NewSnapshot(age time.Duration, members ...group.Entry) group.Snapshot {
 // no znodes. Both are closed when the test ends. Inside a bubble of testing/synctest they use its
 // time. The client's host is "client": by that name [zktest.Match] knows its requests, and
 // [zktest.Ensemble.Host] its network. Its Config has the defaults. The server's tick is 2 s, so it grants
-// session timeouts of 4 s to 40 s. Make a value, a counter, a cache, a barrier or a group with the
-// client, as the program does. The test can make the ensemble lose an answer, or end the session. For
-// another client, open one with the [zktest.Host.Dial] of another host in its Config.
+// session timeouts of 4 s to 40 s. Make any recipe with the client, as the program does. The test can
+// make the ensemble lose an answer, or end the session. For another client, call session.Open with the
+// ensemble's ConnectString, and with the [zktest.Host.Dial] of another host in its Config. Without that Dial
+// it looks for the servers on the machine's network, where they are not.
 func NewClient(t zktest.TB) (*session.Client, *zktest.Ensemble) {
 	t.Helper()
 	e := zktest.Start(t, zktest.Config{InMemory: true, Tick: 2 * time.Second})

@@ -16,7 +16,9 @@
 //	}
 //
 // [Semaphore.Do] acquires a permit, calls a function, and releases the permit when the function has
-// returned.
+// returned. Its example "Again" gets another permit after a loss.
+//
+// A program to copy from: examples/workerid (numbers that no two processes have at a time).
 //
 // # What is not promised
 //

@@ -130,7 +130,8 @@ func (s Slot) Number() int { return s.number }
 // refuse smaller ones.
 func (s Slot) Token() int64 { return s.permit.Token() }
 
-// Valid reports whether the slot is the permit's at this moment. Ask it before every use.
+// Valid reports whether the slot is the permit's at this moment. Ask it before every use. Without
+// Config.Slots it is never true.
 func (s Slot) Valid() bool { return s.number >= 0 && s.permit.Valid() }
 
 // Release says that the work has stopped, and releases the permit. Its znodes are deleted, and Release

@@ -17,6 +17,8 @@
 // A Value or a Counter that the program keeps needs no Close, see Costs. What it does in the background
 // ends with the client.
 //
+// A program to copy from: examples/counter.
+//
 // All calls are linearizable, also those that fail: a [ConflictError] has a value that the znode
 // had during the call.
 //

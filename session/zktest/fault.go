@@ -93,8 +93,9 @@ func (h *Host) Cut() {
 
 func (h *Host) set(what string, dirs []Direction, fn func(*impair)) {
 	h.e.do(func() {
+		dirs = orBoth(dirs)
 		h.e.logf("fault: host %q: %s %v", h.label, what, dirs)
-		for _, d := range orBoth(dirs) {
+		for _, d := range dirs {
 			fn(&h.faults[d])
 		}
 		for _, c := range h.conns() {

@@ -78,8 +78,9 @@ type Dialer struct {
 
 	mu    sync.Mutex // guards what follows
 	last  map[string]*Server
-	using string        // the server of the last successful handshake
-	since clock.Instant // when that was; zero once it has been counted
+	wrong map[string]error // why names were not resolved for this round, by server
+	using string           // the server of the last successful handshake
+	since clock.Instant    // when that was; zero once it has been counted
 }
 
 // A target is a server and one of its addresses.
@@ -157,9 +158,13 @@ func (d *Dialer) prepare(ctx context.Context) error {
 // newRound lists every address of every server in random order, the server that was
 // connected last at the end. The list is empty when no name can be resolved.
 func (d *Dialer) newRound(ctx context.Context) {
-	addrs := d.addresses(ctx)
+	addrs, wrong := d.addresses(ctx)
 	d.mu.Lock()
 	using := d.using
+	d.wrong = wrong
+	for s, err := range wrong {
+		*d.last[s] = Server{Addr: s, Err: err, At: d.cfg.Clock.Wall()}
+	}
 	d.mu.Unlock()
 	var first, last []target
 	for _, s := range d.cfg.Servers {
@@ -184,16 +189,16 @@ func (d *Dialer) shuffle(t []target) {
 	}
 }
 
-// addresses returns where each server is to be dialled.
-func (d *Dialer) addresses(ctx context.Context) map[string][]string {
+// addresses returns where each server is to be dialled, and why names are not resolved now.
+func (d *Dialer) addresses(ctx context.Context) (addrs map[string][]string, wrong map[string]error) {
 	if d.cfg.Dial == nil {
-		return d.cfg.Names.resolve(ctx, d.cfg.Servers, d.cfg.Timeout(len(d.cfg.Servers)), d.Failed)
+		return d.cfg.Names.resolve(ctx, d.cfg.Servers, d.cfg.Timeout(len(d.cfg.Servers)))
 	}
-	addrs := map[string][]string{}
+	addrs = map[string][]string{}
 	for _, s := range d.cfg.Servers {
 		addrs[s] = []string{s}
 	}
-	return addrs
+	return addrs, nil
 }
 
 func (d *Dialer) dial(ctx context.Context, t target) (net.Conn, error) {
@@ -238,12 +243,16 @@ func (d *Dialer) Succeeded(server string) {
 	defer d.mu.Unlock()
 	d.using, d.since = server, d.cfg.Clock.Now()
 	*d.last[server] = Server{Addr: server}
+	delete(d.wrong, server) // its address is right
 }
 
 // Failed notes why an attempt at the server or a connection to it ended.
 func (d *Dialer) Failed(server string, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if wrong := d.wrong[server]; wrong != nil { // the address may be an old one
+		err = fmt.Errorf("%w; %w", err, wrong)
+	}
 	*d.last[server] = Server{Addr: server, Err: err, At: d.cfg.Clock.Wall()}
 }
 

@@ -350,10 +350,13 @@ func TestLookupsEndWithTheirContext(t *testing.T) {
 	d.cfg.Names.Wait() // hangs if one is left
 }
 
-// A resolver asks its first name server for 5 s, whatever the session timeout.
+// A resolver asks its first name server for 5 s, whatever the session timeout. Rounds without an address go by
+// meanwhile, and the look-up serves a later one.
 func TestASlowNameServerIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		asked, begun := 0, time.Now()
 		slow := func(ctx context.Context, host string) ([]string, error) {
+			asked++
 			select {
 			case <-time.After(5 * time.Second):
 				return []string{"10.0.0.1"}, nil
@@ -363,10 +366,70 @@ func TestASlowNameServerIsWaitedFor(t *testing.T) {
 		}
 		d := dialer(&network{}, time.Second, "a:1")
 		d.cfg.Dial, d.cfg.Names = nil, newNames(t.Context(), slow)
-		begun := time.Now()
-		if got := round(d, t.Context()); !slices.Equal(got, []string{"10.0.0.1:1"}) || time.Since(begun) != 5*time.Second {
-			t.Errorf("round %v after %v", got, time.Since(begun))
+		for _, c := range []struct {
+			at   time.Duration
+			want []string
+		}{{0, nil}, {4 * time.Second, nil}, {6 * time.Second, []string{"10.0.0.1:1"}}} {
+			time.Sleep(time.Until(begun.Add(c.at)))
+			if got := round(d, t.Context()); !slices.Equal(got, c.want) {
+				t.Errorf("round %v at %v; want %v", got, c.at, c.want)
+			}
 		}
+		d.cfg.Names.Wait()
+		if asked != 2 {
+			t.Errorf("%d look-ups; want the slow one, and one for the last round", asked)
+		}
+	})
+}
+
+// Whoever reads of the failed rounds learns within seconds which name is not resolved, also while an old
+// address of it is known, and in the next session.
+func TestANameServerThatDoesNotAnswerIsTold(t *testing.T) {
+	const silence = "resolve: lookup a: no answer from a name server for 3s"
+	synctest.Test(t, func(t *testing.T) {
+		l := &lookups{hosts: map[string][]string{}, hangs: map[string]bool{"a": true}}
+		ctx, cancel := context.WithCancel(t.Context())
+		d := named(ctx, l, time.Second, "a:1")
+		begun := time.Now()
+		var told string
+		next, stop := context.WithCancel(ctx)
+		d.cfg.RoundFailed = func(int) { told = d.Servers()[0].Err.Error(); stop() }
+		d.Next(next)
+		if told != silence || time.Since(begun) > 5*time.Second {
+			t.Errorf("told %q after %v; want %q in seconds", told, time.Since(begun), silence)
+		}
+		following := named(ctx, l, time.Second, "a:1") // of the next session
+		following.cfg.Names = d.cfg.Names
+		round(following, ctx)
+		if err := following.Servers()[0].Err; err == nil || err.Error() != silence {
+			t.Errorf("the next session is told %v; want %q", err, silence)
+		}
+		cancel()
+		d.cfg.Names.Wait()
+		if l.number != 1 {
+			t.Errorf("%d look-ups; want the one that hangs", l.number)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		l := &lookups{hosts: map[string][]string{"a": {"10.0.0.1"}}, hangs: map[string]bool{}}
+		ctx, cancel := context.WithCancel(t.Context())
+		d := named(ctx, l, time.Second, "a:1")
+		round(d, ctx)
+		l.hangs["a"] = true
+		round(d, ctx)
+		time.Sleep(3 * time.Second)
+		round(d, ctx)
+		d.Failed("a:1", errors.New("refused"))
+		if err := d.Servers()[0].Err; err == nil || err.Error() != "refused; "+silence {
+			t.Errorf("at an old address: %v; want the refusal, and %q", err, silence)
+		}
+		d.Succeeded("a:1")
+		d.Failed("a:1", errors.New("cut"))
+		if err := d.Servers()[0].Err; err == nil || err.Error() != "cut" {
+			t.Errorf("after a handshake, at that address: %v", err)
+		}
+		cancel()
+		d.cfg.Names.Wait()
 	})
 }
 

@@ -24,13 +24,18 @@ type Names struct {
 
 	mu      sync.Mutex // guards what follows
 	known   map[string][]string
-	pending map[string]bool // one look-up for each server at a time
-	changed chan struct{}   // closed and replaced when a look-up ends
+	wrong   map[string]error     // why the last look-up has failed, by server
+	pending map[string]time.Time // when a look-up began: one for each server at a time
+	changed chan struct{}        // closed and replaced when a look-up ends
 }
 
 // lookupFor bounds one look-up. It is not a part of the session timeout: a resolver that asks
 // one name server after another takes 5 s for each that does not answer.
 const lookupFor = 30 * time.Second
+
+// lateAfter is how long a look-up holds up a round at most. After that people are told that there is no
+// answer, and the look-up goes on.
+const lateAfter = 3 * time.Second
 
 // NewNames returns a Names that knows nothing. Its look-ups end with ctx.
 func NewNames(ctx context.Context) *Names { return newNames(ctx, net.DefaultResolver.LookupHost) }
@@ -38,42 +43,59 @@ func NewNames(ctx context.Context) *Names { return newNames(ctx, net.DefaultReso
 func newNames(ctx context.Context, lookup lookupFunc) *Names {
 	return &Names{
 		ctx: ctx, lookup: lookup,
-		known: map[string][]string{}, pending: map[string]bool{}, changed: make(chan struct{}),
+		known: map[string][]string{}, wrong: map[string]error{}, pending: map[string]time.Time{}, changed: make(chan struct{}),
 	}
 }
 
 // Wait waits for the look-ups that are still under way. Its context must have ended.
 func (n *Names) Wait() { n.running.Wait() }
 
-// resolve looks up all names side by side, and returns what is known of each server. It
-// waits for every name, but only an eighth of patience once there is an address to offer: a
-// lease may be running out. A look-up that takes longer serves the next round.
-func (n *Names) resolve(ctx context.Context, servers []string, patience time.Duration, failed func(string, error)) map[string][]string {
+// resolve looks up all names side by side, and returns what is known of each server, and why
+// its name is not resolved now. It waits for every name until that is late, but only an eighth of
+// patience once there is an address to offer: a lease may be running out. A look-up that takes
+// longer serves the next round.
+func (n *Names) resolve(ctx context.Context, servers []string, patience time.Duration) (known map[string][]string, wrong map[string]error) {
 	for _, s := range servers {
-		n.start(s, failed)
+		n.start(s)
 	}
-	long := time.NewTimer(patience / 8)
+	long, late := time.NewTimer(patience/8), time.NewTimer(lateAfter)
 	defer long.Stop()
+	defer late.Stop()
 	for tired := false; ; {
 		n.mu.Lock()
-		enough, changed := len(n.pending) == 0 || tired && len(n.known) > 0, n.changed
-		known := maps.Clone(n.known)
+		known, wrong = maps.Clone(n.known), maps.Clone(n.wrong)
+		awaited, changed := n.late(wrong), n.changed
 		n.mu.Unlock()
-		if enough {
-			return known
+		if !awaited || tired && len(known) > 0 {
+			return known, wrong
 		}
 		select {
 		case <-changed:
 		case <-long.C:
 			tired = true
+		case <-late.C:
 		case <-ctx.Done():
-			return known
+			return known, wrong
 		}
 	}
 }
 
+// late notes which look-ups are late, and reports whether any other is under way. The caller holds n.mu.
+func (n *Names) late(wrong map[string]error) (awaited bool) {
+	for server, begun := range n.pending {
+		age := time.Since(begun)
+		if age < lateAfter {
+			awaited = true
+			continue
+		}
+		host, _, _ := net.SplitHostPort(server)
+		wrong[server] = fmt.Errorf("resolve: lookup %s: no answer from a name server for %v", host, age.Round(time.Second))
+	}
+	return awaited
+}
+
 // start begins a look-up, unless there is nothing to look up or one is under way.
-func (n *Names) start(server string, failed func(string, error)) {
+func (n *Names) start(server string) {
 	host, port, _ := net.SplitHostPort(server)
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -81,10 +103,10 @@ func (n *Names) start(server string, failed func(string, error)) {
 		n.known[server] = []string{server}
 		return
 	}
-	if n.pending[server] || n.ctx.Err() != nil {
+	if !n.pending[server].IsZero() || n.ctx.Err() != nil {
 		return
 	}
-	n.pending[server] = true
+	n.pending[server] = time.Now()
 	n.running.Go(func() {
 		ctx, cancel := context.WithTimeout(n.ctx, lookupFor)
 		defer cancel()
@@ -92,23 +114,23 @@ func (n *Names) start(server string, failed func(string, error)) {
 		if err == nil && len(hosts) == 0 {
 			err = errors.New("the name has no address")
 		}
-		if err != nil {
-			failed(server, fmt.Errorf("resolve: %w", err))
-		}
-		n.ended(server, port, hosts)
+		n.ended(server, port, hosts, err)
 	})
 }
 
 // ended takes in the result of a look-up.
-func (n *Names) ended(server, port string, hosts []string) {
+func (n *Names) ended(server, port string, hosts []string, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if len(hosts) > 0 {
+	if err != nil {
+		n.wrong[server] = fmt.Errorf("resolve: %w", err)
+	} else {
 		addrs := make([]string, len(hosts))
 		for i, h := range hosts {
 			addrs[i] = net.JoinHostPort(h, port)
 		}
 		n.known[server] = addrs
+		delete(n.wrong, server)
 	}
 	delete(n.pending, server)
 	close(n.changed)

@@ -104,11 +104,11 @@ func (w *Watch) Noticed() bool {
 	return w.noticed
 }
 
-// hearNotice passes on a notice. The caller holds s.mu.
+// hearNotice takes note of a notice. Nobody is woken: the event of the deletion follows, and before that the
+// notice does not count. The caller holds s.mu.
 func (s *Session) hearNotice(path string) {
 	for w := range s.notices[path] {
 		w.noticed = true
-		signal(w.wake)
 	}
 }
 

@@ -104,7 +104,13 @@ func (c *contender) attempt(ctx context.Context) (*holding, error) {
 	}
 	at, err := c.wait(ctx, st)
 	if err != nil {
-		c.leave(ctx, st, err == line.ErrGone) // not errors.Is: a cause of the user's may wrap anything
+		left := c.life.Background(func() {
+			c.leave(ctx, st, err == line.ErrGone) // not errors.Is: a cause of the user's may wrap anything
+		})
+		select {
+		case <-left:
+		case <-ctx.Done():
+		}
 		return nil, err
 	}
 	return at, nil

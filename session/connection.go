@@ -60,11 +60,11 @@ func (s *Session) dial() (net.Conn, error) {
 	w := wire.New(conn, deadline, zxid, s.clock, wire.Credentials{SASL: exchange, Auth: s.cfg.wireAuth()}, wire.Hooks{
 		Handshaken: func(h wire.Handshake) error { return s.onHandshake(server, h) },
 		Answered:   s.onAnswered,
+		Event:      s.notify,
 		Created:    s.onCreated,
 		Missing:    s.onMissing,
 		WantsWatch: s.wantsWatch,
 		Failed:     func(err error) { s.onFailed(server, deadline, err) },
-		Limit:      func(bytes int) { zk.WithMaxBufferSize(bytes)(s.zk) },
 	})
 	s.mu.Lock()
 	over := s.over
@@ -177,12 +177,8 @@ func (s *Session) onFailed(server string, deadline time.Time, err error) {
 	s.note(slog.LevelDebug, "connection ended", "server", server, "err", err)
 }
 
-// onEvent is zk's callback. It runs on zk's goroutines and must not block.
+// onEvent is zk's callback, which tells of the session. It runs on zk's goroutines and must not block.
 func (s *Session) onEvent(ev zk.Event) {
-	if ev.Type != zk.EventSession {
-		s.notify(ev)
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {

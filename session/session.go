@@ -44,7 +44,8 @@ const (
 	// maxRequest is the largest request: a server drops the connection on one that is
 	// longer by default (jute.maxbuffer, 0xfffff).
 	maxRequest = 1<<20 - 1
-	// zkBuffer is what zk encodes its pings and its close in, in place of 1.5 MiB for each session.
+	// zkBuffer is what zk encodes its pings in and gets their answers in, in place of twice 1.5 MiB for each
+	// session.
 	zkBuffer = 256
 	// maxPath bounds paths, so that no request without data comes near maxRequest.
 	maxPath = 64 << 10
@@ -157,7 +158,7 @@ func newSession(parent context.Context, common *common) (*Session, error) {
 		zk.WithDialer(func(string, string, time.Duration) (net.Conn, error) { <-ready; return s.dial() }),
 		zk.WithEventCallback(s.onEvent),
 		zk.WithLogger(zkLogger{s.log}), zk.WithLogInfo(false),
-		zk.WithMaxConnBufferSize(zkBuffer))
+		zk.WithMaxConnBufferSize(zkBuffer), zk.WithMaxBufferSize(zkBuffer))
 	if err != nil {
 		s.end(err)
 		return nil, err

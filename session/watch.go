@@ -115,8 +115,9 @@ func (w *Watch) Deleted() bool {
 	return w.deleted
 }
 
-// notify passes an event of the server on. It runs on zk's goroutine.
-func (s *Session) notify(ev zk.Event) {
+// notify passes an event of the server on. It runs on the goroutine that reads.
+func (s *Session) notify(kind zk.EventType, path string) {
+	ev := zk.Event{Type: kind, State: zk.StateSyncConnected, Path: path}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if ev.Type == zk.EventNodeDeleted {

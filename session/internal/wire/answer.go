@@ -222,10 +222,9 @@ func (c *Conn) tellOf(op *Op, code int32, results []Result) {
 	}
 }
 
-// checkEvent checks the body of a watch event, which zk decodes: it panics where a length lies. An event
-// whose type is not positive would tell zk that the session has expired, or that the connection is another
-// one. Servers do not send such events: zk makes them itself.
-func checkEvent(body []byte) error {
+// event reads the body of a watch event, and tells of it. The types of events are positive: others exist only
+// inside clients.
+func (c *Conn) event(body []byte) error {
 	d := decoder{p: body}
 	kind := d.int()
 	d.int() // the state
@@ -236,6 +235,9 @@ func checkEvent(body []byte) error {
 		d.fail("an event of type %d", kind)
 	case !isPath(path):
 		d.fail("%q cannot be the path of a znode", path)
+	}
+	if d.err == nil {
+		c.hooks.Event(zk.EventType(kind), path)
 	}
 	return d.err
 }

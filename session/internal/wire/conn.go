@@ -1,10 +1,10 @@
-// Package wire is the network connection under a zk.Conn. zk does the handshakes and the pings on it, hears
-// of events, and closes the session. All other requests are sent here, beside zk, by [Conn.Send]. The
-// package sees every frame both ways and does there what zk v1.0.4 does not:
+// Package wire is the network connection under a zk.Conn. zk does the handshakes and the pings on it, and
+// closes the session. All other requests are sent here, beside zk, by [Conn.Send], and events do not reach
+// zk either. The package sees every frame both ways and does there what zk v1.0.4 does not:
 //
 //   - it notes when the server last answered;
 //   - it bounds the whole handshake by one deadline;
-//   - it refuses answers that are not what was asked for, and events that would crash zk;
+//   - it refuses answers that are not what was asked for;
 //   - it tells which znodes the session has created, and which do not exist: the answers pass
 //     here in their order;
 //   - it authenticates by SASL and sends credentials right after each handshake, before anything
@@ -24,6 +24,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
@@ -61,6 +63,8 @@ type Hooks struct {
 	Handshaken func(Handshake) error
 	// Answered is called when a request or ping has been answered.
 	Answered func(at clock.Instant)
+	// Event is called with every watch event.
+	Event func(kind zk.EventType, path string)
 	// Created and Missing are called with what answers say, in the order of the answers and before who has
 	// asked gets them: the session has created a znode, or there is no znode at the path.
 	Created func(path string, ephemeral bool)
@@ -70,9 +74,6 @@ type Hooks struct {
 	// Failed is called once, with the reason for which the connection ended; it may be
 	// called when the connection is closed from our side.
 	Failed func(error)
-	// Limit sets the buffer size of zk's next receive loop (zk.WithMaxBufferSize), or
-	// with 0 takes away the limit that comes with it. It is called where zk reads that.
-	Limit func(bytes int)
 }
 
 // Conn is a net.Conn for zk.Conn. Read and Write may each be used by one goroutine
@@ -101,7 +102,6 @@ type Conn struct {
 	in        *bufio.Reader
 	frame     []byte // what zk has not read yet of the present frame
 	spare     []byte // memory for it, unless it is long
-	receiving bool   // zk's receive loop has begun
 	presented int    // credentials that have not been answered
 }
 
@@ -179,11 +179,6 @@ func (c *Conn) next() error {
 	c.mu.Lock()
 	ready := c.ready
 	c.mu.Unlock()
-	if ready && !c.receiving {
-		// This is zk's receive loop, which has made its buffer: from now on it may grow.
-		c.receiving = true
-		c.hooks.Limit(0)
-	}
 	frame := c.spare[:lengthSize]
 	if _, err := io.ReadFull(c.in, frame); err != nil {
 		if !ready && errors.Is(err, io.EOF) {
@@ -250,7 +245,8 @@ func (c *Conn) reply(p []byte) error {
 	body := p[headerSize:]
 	switch xid {
 	case xidEvent:
-		return checkEvent(body)
+		c.frame = nil
+		return c.event(body)
 	case xidAuth:
 		if c.presented == 0 {
 			return fmt.Errorf("%w: an answer to a credential that was not presented", ErrProtocol)
@@ -331,7 +327,6 @@ func (c *Conn) handshake(p []byte) error {
 		}
 		c.presented++
 	}
-	c.hooks.Limit(receiveBuffer)
 	if err := c.net.SetDeadline(time.Time{}); err != nil {
 		return err
 	}
@@ -411,7 +406,7 @@ func (c *Conn) Silence(now clock.Instant) (quiet time.Duration, owing bool) {
 }
 
 // Zxid returns the latest transaction that an answer has named. For watches that stood on this connection,
-// all events up to it have been handed to zk.
+// all events up to it have been told.
 func (c *Conn) Zxid() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()

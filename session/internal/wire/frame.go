@@ -61,9 +61,6 @@ const (
 	readAhead = 4 << 10
 	// spareSize is how much memory a connection keeps for the frames that it reads.
 	spareSize = 4 << 10
-	// receiveBuffer is what zk's receive loop starts with, in place of 1.5 MiB for each
-	// connection. It grows with the frames.
-	receiveBuffer = 4 << 10
 
 	// minGrant is the shortest session timeout believed. Timers run at small parts of it.
 	minGrant = 10 * time.Millisecond

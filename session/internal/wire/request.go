@@ -9,8 +9,7 @@ import (
 
 // zk v1.0.4 has no contexts: each of its calls takes a goroutine that can be left behind. It also takes three
 // more switches between goroutines than [Conn.Send], which writes in the goroutine of the caller, and whose
-// answer comes from the goroutine that reads. So zk does the handshakes and the pings, tells of events, and
-// closes the session, and all other requests are sent here.
+// answer comes from the goroutine that reads.
 
 // A Request is sent by [Conn.Send]: one operation, or a multi.
 type Request struct {
@@ -22,7 +21,7 @@ type Request struct {
 	// Sent, if set, is called right after the request has been sent.
 	Sent func()
 	// Answered is called once, with the answer or with the connection's end. The events that the server sent
-	// before the answer have been handed to zk by then. It must not block.
+	// before the answer have been told by then. It must not block.
 	Answered func(Answer)
 
 	xid  int32

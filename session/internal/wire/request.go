@@ -95,7 +95,7 @@ func (c *Conn) write(r *Request, frame []byte) {
 	if r.Sending != nil {
 		r.Sending()
 	}
-	if op := &r.Ops[0]; !r.Multi && op.leavesWatch() && c.hooks.WantsWatch(op.Path, op.Kind) {
+	if !r.Multi && r.Ops[0].leavesWatch() && c.hooks.WantsWatch(r.Ops[0].Path, r.Ops[0].Kind) {
 		frame[len(frame)-1] = 1
 	}
 	_, err := c.net.Write(frame)

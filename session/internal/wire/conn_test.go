@@ -41,10 +41,10 @@ func TestCredentialsFollowEachHandshakeBeforeAnythingElse(t *testing.T) {
 		t.Fatal("zk has not got its connect response")
 	}
 	// The replies are not for zk, which did not ask.
-	e.request(getData(1, "/a"))
+	e.request(ping())
 	ok := reply(xidAuth, 0, nil)
-	f, err := e.answer(bytes.Join([][]byte{ok, ok, reply(1, 0, data("x"))}, nil))
-	if err != nil || f[7] != 1 {
+	f, err := e.answer(bytes.Join([][]byte{ok, ok, pong()}, nil))
+	if err != nil || !bytes.Equal(f, pong()) {
 		t.Errorf("zk read %q, %v", f, err)
 	}
 }
@@ -64,35 +64,27 @@ func TestARejectedCredentialIsReported(t *testing.T) {
 	}
 }
 
-func TestWhoWaitsIsToldOfMultisThatAreSent(t *testing.T) {
-	e := pair(t)
-	e.shake()
-	for i, op := range []int32{opMulti, opGetData, opCreate, opMulti} {
-		e.request(framed(append(str(header(int32(i), op), "/a"), byte(i))))
-	}
-	if n := len(e.sent); n != 2 || e.sent[0][len(e.sent[0])-1] != 0 || e.sent[1][len(e.sent[1])-1] != 3 {
-		t.Errorf("told of %q", e.sent)
-	}
-}
-
 func TestReadsThatSomebodyWaitsOnLeaveAWatch(t *testing.T) {
 	e := pair(t)
 	e.shake()
 	e.watching["/w"], e.awaited["/n"] = true, true
-	for i, c := range []struct {
+	for _, c := range []struct {
 		op   int32
 		path string
 		want byte
 	}{
-		{opGetData, "/w", 1}, {opGetData, "/x", 0}, {OpGetChildren2, "/w", 1}, {OpExists, "/w", 0}, {OpExists, "/n", 1}, {opGetData, "/n", 0},
+		{OpGetData, "/w", 1}, {OpGetData, "/x", 0}, {OpGetChildren2, "/w", 1}, {OpExists, "/w", 0}, {OpExists, "/n", 1}, {OpGetData, "/n", 0},
 	} {
-		frame := framed(append(str(header(int32(i), c.op), c.path), 0))
-		kept := bytes.Clone(frame)
-		if got := e.request(frame); got[len(got)-1] != c.want {
+		got, _ := e.send(one(Op{Kind: c.op, Path: c.path}))
+		if got[len(got)-1] != c.want {
 			t.Errorf("operation %d on %s went out with watch %d, want %d", c.op, c.path, got[len(got)-1], c.want)
 		}
-		if !bytes.Equal(frame, kept) {
-			t.Error("the caller's buffer was written to")
+	}
+	// Nothing else has a flag.
+	for _, r := range []*Request{one(Op{Kind: OpSync, Path: "/w"}), multi(Op{Kind: OpCheck, Path: "/w"})} {
+		want := r.frame()
+		if got, _ := e.send(r); !bytes.Equal(got[lengthSize+4:], want[lengthSize+4:]) {
+			t.Errorf("%q went out as %q", want, got)
 		}
 	}
 }
@@ -100,17 +92,17 @@ func TestReadsThatSomebodyWaitsOnLeaveAWatch(t *testing.T) {
 func TestEveryAnswerIsReportedWithItsInstant(t *testing.T) {
 	e := pair(t)
 	e.shake()
-	check := framed(append(header(1, opMulti), multi(part{opCheck, anyBody(opCheck)})...))
 	before := clock.System.Now()
-	for i, answer := range []struct {
-		request, reply []byte
-	}{
-		{check, reply(1, 0, multi(part{opCheck, nil}))},
-		{check, reply(1, -112, nil)}, // a refusal is an answer
-		{getData(1, "/a"), reply(1, 0, data("x"))},
+	for i, exchange := range []func() error{
+		func() error {
+			_, err := e.ask(multi(Op{Kind: OpCheck, Path: "/a"}), 0, results(part{OpCheck, nil}))
+			return err
+		},
+		func() error { _, err := e.ask(multi(Op{Kind: OpCheck, Path: "/a"}), -112, nil); return err }, // a refusal is an answer
+		func() error { _, err := e.ask(read("/a"), 0, data("x")); return err },
+		func() error { e.request(ping()); _, err := e.answer(pong()); return err },
 	} {
-		e.request(answer.request)
-		if _, err := e.answer(answer.reply); err != nil {
+		if err := exchange(); err != nil {
 			t.Fatal(err)
 		}
 		if len(e.answered) != i+1 || !before.Reached(e.answered[i]) || !e.answered[i].Reached(clock.System.Now()) {
@@ -122,11 +114,13 @@ func TestEveryAnswerIsReportedWithItsInstant(t *testing.T) {
 func TestZKsReceiveBufferMayGrowOnceItsLoopRuns(t *testing.T) {
 	e := pair(t)
 	e.shake()
-	e.request(getData(1, "/a"))
-	long := strings.Repeat("x", 1<<20)
-	f, err := e.answer(reply(1, 0, data(long)))
+	long := "/" + strings.Repeat("x", 1<<20)
+	f, err := e.answer(changed(long))
 	if err != nil || !strings.Contains(string(f), long) {
 		t.Fatalf("%d bytes, %v", len(f), err)
+	}
+	if a, err := e.ask(read("/a"), 0, data(long)); err != nil || string(a.Results[0].Data) != long {
+		t.Fatalf("%d bytes, %v", len(a.Results[0].Data), err)
 	}
 	if len(e.limits) != 2 || e.limits[1] != 0 {
 		t.Errorf("limits %v, want the second to be 0", e.limits)
@@ -159,7 +153,7 @@ func TestTheHandshakesDeadlineIsNotZKs(t *testing.T) {
 			near, far := net.Pipe()
 			begin := time.Now()
 			var failed error
-			c := New(near, begin.Add(time.Second), clock.System, Credentials{}, Hooks{Failed: func(err error) { failed = err }})
+			c := New(near, begin.Add(time.Second), 0, clock.System, Credentials{}, Hooks{Failed: func(err error) { failed = err }})
 			var server sync.WaitGroup
 			server.Go(func() {
 				readFrame(far)
@@ -191,8 +185,9 @@ func TestALongAnswerOnASlowLinkIsNotSilence(t *testing.T) {
 		e := pair(t)
 		e.server.SetDeadline(time.Time{})
 		e.shake()
-		e.request(getData(1, "/a"))
-		frame := reply(1, 0, data(strings.Repeat("x", 10_000)))
+		long := strings.Repeat("x", 10_000)
+		frame, answer := e.send(read("/a"))
+		frame = append(reply(number(frame), 0, data(long)), changed("/a")...)
 		go func() {
 			for len(frame) > 0 {
 				time.Sleep(time.Second)
@@ -202,6 +197,36 @@ func TestALongAnswerOnASlowLinkIsNotSilence(t *testing.T) {
 			}
 		}()
 		e.conn.SetReadDeadline(time.Now().Add(2 * time.Second)) // zk's, for the whole frame
+		begin := time.Now()
+		if _, err := readFrame(e.conn); err != nil {
+			t.Errorf("after %v: %v", time.Since(begin), err)
+		} else if a := <-answer; string(a.Results[0].Data) != long {
+			t.Errorf("%d bytes", len(a.Results[0].Data))
+		}
+	})
+}
+
+// The answers are not for zk, which does not set a new deadline for them.
+func TestManyAnswersOnASlowLinkAreNotSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := pair(t)
+		e.server.SetDeadline(time.Time{})
+		e.shake()
+		e.request(ping())
+		var replies [][]byte
+		for range 10 {
+			frame, _ := e.send(read("/a"))
+			replies = append(replies, reply(number(frame), 0, data("x")))
+		}
+		var server sync.WaitGroup
+		defer server.Wait()
+		server.Go(func() {
+			for _, r := range append(replies, pong()) {
+				time.Sleep(time.Second)
+				e.server.Write(r)
+			}
+		})
+		e.conn.SetReadDeadline(time.Now().Add(2 * time.Second)) // zk's, for its answer
 		begin := time.Now()
 		if _, err := readFrame(e.conn); err != nil {
 			t.Errorf("after %v: %v", time.Since(begin), err)
@@ -217,15 +242,17 @@ func TestSilenceIsCountedFromTheLastAnswerAndEventsAreNone(t *testing.T) {
 		if _, owing := e.conn.Silence(clock.System.Now()); owing {
 			t.Error("nothing was asked, and yet an answer is owed")
 		}
-		e.request(getData(1, "/a"))
+		frame, _ := e.send(read("/a"))
 		time.Sleep(time.Second)
-		if _, err := e.answer(reply(xidEvent, 0, str(ints(nil, 3, 3), "/a"))); err != nil {
+		if _, err := e.answer(changed("/a")); err != nil {
 			t.Fatal(err)
 		}
 		if quiet, owing := e.conn.Silence(clock.System.Now()); !owing || quiet != 2*time.Second {
 			t.Errorf("silent for %v, owing %v; want 2s and true", quiet, owing)
 		}
-		e.answer(reply(1, 0, data("x")))
+		if err := e.past(reply(number(frame), 0, data("x"))); err != nil {
+			t.Fatal(err)
+		}
 		if quiet, owing := e.conn.Silence(clock.System.Now()); owing || quiet != 0 {
 			t.Errorf("silent for %v, owing %v after the answer", quiet, owing)
 		}
@@ -242,7 +269,7 @@ func TestAFailureIsReportedOnceWithItsFirstReason(t *testing.T) {
 		t.Error("read from a closed connection")
 	}
 	// zk must not be told, see Write.
-	if _, err := e.conn.Write(getData(1, "/a")); err != nil {
+	if _, err := e.conn.Write(ping()); err != nil {
 		t.Errorf("writing to a closed connection: %v", err)
 	}
 	if len(e.failures) != 1 || e.failures[0] != why {
@@ -254,7 +281,7 @@ func TestAFailureIsReportedOnceWithItsFirstReason(t *testing.T) {
 func TestWhatIsGivenUpIsNoMatterOfALargeRequest(t *testing.T) {
 	e := pair(t)
 	e.shake()
-	e.request(getData(1, "/"+strings.Repeat("a", largeRequest)))
+	e.send(read("/" + strings.Repeat("a", largeRequest)))
 	why := errors.New("silent")
 	e.conn.CloseWith(why)
 	if len(e.failures) != 1 || e.failures[0] != why {
@@ -262,8 +289,20 @@ func TestWhatIsGivenUpIsNoMatterOfALargeRequest(t *testing.T) {
 	}
 }
 
+// A server that finds a request too large closes the connection and gives no reason.
+func TestTheEndAfterALargeRequestIsExplained(t *testing.T) {
+	e := pair(t)
+	e.shake()
+	e.send(read("/" + strings.Repeat("a", largeRequest)))
+	e.server.Close()
+	_, err := readFrame(e.conn)
+	if !errors.Is(err, io.EOF) || len(e.failures) != 1 || !strings.Contains(e.failures[0].Error(), "jute.maxbuffer") {
+		t.Errorf("%v; failures = %v", err, e.failures)
+	}
+}
+
 func TestWhatIsNotOneFrameIsNotWritten(t *testing.T) {
-	for _, p := range [][]byte{{0, 0}, getData(1, "/a")[:10], append(getData(1, "/a"), 0)} {
+	for _, p := range [][]byte{{0, 0}, ping()[:10], append(ping(), 0)} {
 		e := pair(t)
 		e.shake()
 		e.conn.Write(p)

@@ -1,8 +1,8 @@
 package wire
 
 import (
-	"encoding/binary"
 	"errors"
+	"io"
 	"net"
 	"slices"
 	"strings"
@@ -24,6 +24,7 @@ type peer struct {
 	last  atomic.Pointer[Conn]
 	dials chan func(net.Conn) // how to treat the next connection
 	ended chan error          // why a connection ended
+	owed  sync.WaitGroup      // answers: a request is sent on each connection; a second answer panics
 }
 
 func newPeer(t testing.TB) *peer {
@@ -36,15 +37,19 @@ func newPeer(t testing.TB) *peer {
 		case serve := <-p.dials:
 			near, far := net.Pipe()
 			servers.Go(func() { serve(far); far.Close() })
-			c := New(near, time.Now().Add(hang), clock.System, Credentials{}, Hooks{
+			c := New(near, time.Now().Add(hang), 0, clock.System, Credentials{}, Hooks{
 				Handshaken: func(Handshake) error { return nil },
 				Answered:   func(clock.Instant) {},
 				Created:    func(string, bool) {},
 				Missing:    func(string) {},
 				WantsWatch: func(string, int32) bool { return false },
-				Sent:       func([]byte) {},
 				Failed:     func(err error) { p.ended <- err },
-				Limit:      func(n int) { zk.WithMaxBufferSize(n)(p.zk) },
+				Limit: func(n int) {
+					zk.WithMaxBufferSize(n)(p.zk)
+					if n == 0 { // zk's receive loop begins
+						p.request()
+					}
+				},
 			})
 			p.last.Store(c)
 			return c, nil
@@ -77,6 +82,16 @@ func newPeer(t testing.TB) *peer {
 	return p
 }
 
+// request sends a request on the present connection.
+func (p *peer) request() {
+	p.owed.Add(1)
+	r := about(OpGetData)
+	r.Answered = func(Answer) { p.owed.Done() }
+	if !p.last.Load().Send(r, func(f func()) { go f() }) {
+		p.owed.Done()
+	}
+}
+
 type oneHost struct{ stop chan struct{} }
 
 func (oneHost) Init([]string) error { return nil }
@@ -95,114 +110,98 @@ type quiet struct{}
 
 func (quiet) Printf(string, ...any) {}
 
-// errUnusable is the error of a call whose answer would surprise its caller.
-var errUnusable = errors.New("the caller cannot use that")
-
-func usable(err error, good bool) error {
-	if err == nil && !good {
-		return errUnusable
-	}
-	return err
+// kinds are the requests to which FuzzReply sends answers.
+var kinds = []func() *Request{
+	func() *Request { return about(OpGetData) },
+	func() *Request { return about(OpGetChildren2) },
+	func() *Request { return about(OpExists) },
+	func() *Request { return about(OpSetWatches) },
+	func() *Request { return about(OpCreate) },
+	func() *Request { return about(OpSetData) },
+	func() *Request { return about(OpSync) },
+	func() *Request { return about(OpDelete) },
+	func() *Request {
+		return multi(Op{Kind: OpCheck, Path: "/a"}, Op{Kind: OpCreate, Path: "/b-", Flags: zk.FlagEphemeralSequential},
+			Op{Kind: OpSetData, Path: "/a"}, Op{Kind: OpDelete, Path: "/a"})
+	},
+	func() *Request { return one(Op{Kind: OpCreate, Path: "/a", Flags: zk.FlagSequence}) },
+	func() *Request { return about(OpRemoveWatches) },
+	func() *Request { return about(OpAddWatch) },
 }
 
-// requests are calls whose replies zk decodes.
-var requests = []func(*zk.Conn) error{
-	func(c *zk.Conn) error { _, stat, err := c.Get("/a"); return usable(err, stat != nil) },
-	func(c *zk.Conn) error {
-		names, stat, err := c.Children("/a")
-		bad := slices.ContainsFunc(names, func(name string) bool { return name == "" || strings.Contains(name, "/") })
-		return usable(err, stat != nil && !bad)
-	},
-	func(c *zk.Conn) error { _, stat, err := c.Exists("/a"); return usable(err, stat != nil) },
-	func(c *zk.Conn) error { _, _, err := c.GetACL("/a"); return err },
-	func(c *zk.Conn) error {
-		path, err := c.Create("/a", nil, 0, zk.WorldACL(zk.PermAll))
-		return usable(err, path == "/a")
-	},
-	func(c *zk.Conn) error { stat, err := c.Set("/a", nil, -1); return usable(err, stat != nil) },
-	func(c *zk.Conn) error { _, err := c.Sync("/a"); return err },
-	func(c *zk.Conn) error { return c.Delete("/a", -1) },
-	func(c *zk.Conn) error {
-		results, err := c.Multi(&zk.CheckVersionRequest{Path: "/a", Version: -1},
-			&zk.CreateRequest{Path: "/b-", Flags: zk.FlagEphemeralSequential, Acl: zk.WorldACL(zk.PermAll)}, &zk.SetDataRequest{Path: "/a", Version: -1})
-		return usable(err, len(results) == 3 && len(results[1].String) > len("/b-") && results[2].Stat != nil)
-	},
-}
-
-// FuzzReply answers one request of each kind with any body. What the Conn accepts zk
-// must be able to decode, without a panic and without an error, and its caller to use.
-func FuzzReply(f *testing.F) {
-	for i, body := range [][]byte{
-		data("x"), append(str(str(ints(nil, 2), "a"), "b"), stat()...), stat(),
-		append(str(str(ints(nil, 1, 31), "world"), "anyone"), stat()...),
-		str(nil, "/a"), stat(), str(nil, "/a"), nil,
-		multi(part{opCheck, nil}, part{opCreate, str(nil, "/b-0000000001")}, part{opSetData, stat()}),
-	} {
-		f.Add(byte(i), body)
+// usable reports whether the caller of r can use an answer.
+func usable(r *Request, a Answer) bool {
+	switch {
+	case a.Lost, a.Code != 0:
+		return a.Results == nil
+	case len(a.Results) != len(r.Ops):
+		return false
+	case failed(a.Results) >= 0:
+		return r.Multi
 	}
-	f.Add(byte(1), ints(nil, 0x7fffffff))
-	f.Add(byte(1), append(str(ints(nil, 1), "a/b"), stat()...))
-	f.Add(byte(4), str(nil, "/x"))
-	f.Add(byte(8), multi(refusal(0))[:9])
-	f.Add(byte(8), multi(refusal(0), refusal(-101), refusal(-2)))
-	f.Add(byte(8), multi(part{opCheck, nil}, part{opCreate, str(nil, "/b-0000000001")}, part{opCheck, nil}))
-	f.Add(byte(8), multi(part{opCheck, nil}, part{opCreate, str(nil, "/x")}, part{opSetData, stat()}))
-	p := newPeer(f)
-	bodies := make(chan []byte, 1)
-	serve := func(far net.Conn) {
-		readFrame(far)
-		far.Write(connected(7, time.Hour))
-		for {
-			frame, err := readFrame(far)
-			if err != nil {
-				return
-			}
-			if op := int32(binary.BigEndian.Uint32(frame[8:])); op == opPing || op == opClose {
-				return
-			}
-			xid := int32(binary.BigEndian.Uint32(frame[4:]))
-			if _, err := far.Write(reply(xid, 0, <-bodies)); err != nil {
-				return
-			}
+	for i, op := range r.Ops {
+		result := a.Results[i]
+		switch {
+		case op.Kind == OpCreate && (!strings.HasPrefix(result.Path, op.Path) || (len(result.Path) > len(op.Path)) != (op.Flags&zk.FlagSequence != 0)),
+			slices.ContainsFunc(result.Children, func(name string) bool { return name == "" || strings.Contains(name, "/") }):
+			return false
 		}
 	}
-	connect := func() { p.dials <- serve }
-	connect()
-	f.Fuzz(func(t *testing.T, kind byte, body []byte) {
+	return true
+}
+
+// FuzzReply answers one request of each kind with any body. Either the caller can use the answer, or the
+// connection ends.
+func FuzzReply(f *testing.F) {
+	for i, body := range [][]byte{
+		data("x"), append(str(str(ints(nil, 2), "a"), "b"), stat()...), stat(), nil, str(nil, "/a"), stat(), str(nil, "/a"), nil,
+		results(part{OpCheck, nil}, part{OpCreate, str(nil, "/b-0000000001")}, part{OpSetData, stat()}, part{OpDelete, nil}),
+		str(nil, "/a0000000001"), nil, ints(nil, 0),
+	} {
+		f.Add(byte(i), int32(0), body)
+		f.Add(byte(i), int32(-101), body)
+	}
+	f.Add(byte(1), int32(0), ints(nil, 0x7fffffff))
+	f.Add(byte(1), int32(0), append(str(ints(nil, 1), "a/b"), stat()...))
+	f.Add(byte(4), int32(0), str(nil, "/x"))
+	f.Add(byte(8), int32(0), results(refusal(0))[:9])
+	f.Add(byte(8), int32(0), results(refusal(0), refusal(-101), refusal(-2), refusal(-2)))
+	f.Add(byte(8), int32(0), results(part{OpCheck, nil}, part{OpCreate, str(nil, "/b-0000000001")}, part{OpCheck, nil}, part{OpDelete, nil}))
+	f.Add(byte(8), int32(0), results(part{OpCheck, nil}, part{OpCreate, str(nil, "/x")}, part{OpSetData, stat()}, part{OpDelete, nil}))
+	f.Add(byte(11), int32(0), []byte("abc"))
+	f.Fuzz(func(t *testing.T, kind byte, code int32, body []byte) {
 		if len(body) > 1<<16 {
 			t.Skip()
 		}
-		bodies <- body
-		err := requests[int(kind)%len(requests)](p.zk)
-		if err == nil {
-			return
+		e := pair(t)
+		e.shake()
+		r := kinds[int(kind)%len(kinds)]()
+		a, err := e.ask(r, code, body)
+		if a.Lost != (err != nil) || err != nil && !errors.Is(err, ErrProtocol) {
+			t.Errorf("%+v; the connection: %v", a, err)
 		}
-		if errors.Is(err, zk.ErrShortBuffer) || errors.Is(err, zk.ErrUnhandledFieldType) || err == errUnusable {
-			t.Fatalf("what was let through is of no use: %v", err)
-		}
-		select {
-		case why := <-p.ended: // refused by the Conn
-			if !errors.Is(why, ErrProtocol) {
-				t.Fatalf("the connection ended with %v", why)
-			}
-			connect()
-		default:
-			// An error inside a multi, as the body said.
+		if !usable(r, a) || !a.Lost && a.Code != code {
+			t.Errorf("the answer is of no use: %+v", a)
 		}
 	})
 }
 
-// FuzzStream lets a server send anything from the first byte on.
+// FuzzStream lets a server send anything from the first byte on. A request of which it hears after the
+// handshake is answered once.
 func FuzzStream(f *testing.F) {
 	shake := connected(7, time.Hour)
 	f.Add([]byte(nil))
 	f.Add(shake)
-	f.Add(append(shake, reply(xidEvent, 0, str(ints(nil, 3, 3), "/a"))...))
-	f.Add(append(shake, reply(xidEvent, 0, ints(nil, 3, 3, 0x7fffffff))...))
-	f.Add(append(shake, reply(xidAuth, 0, nil)...))
-	f.Add(append(shake, reply(1, 0, data("x"))...))
-	f.Add(append(shake, framed([]byte("abcd"))...))
-	f.Add(append(shake, 0x7f, 0xff, 0xff, 0xff))
+	f.Add(slices.Concat(shake, changed("/a")))
+	f.Add(slices.Concat(shake, reply(xidEvent, 0, ints(nil, 3, 3, 0x7fffffff))))
+	f.Add(slices.Concat(shake, reply(xidAuth, 0, nil)))
+	f.Add(slices.Concat(shake, reply(1, 0, data("x"))))
+	f.Add(slices.Concat(shake, reply(firstOwn, 0, data("x"))))
+	f.Add(slices.Concat(shake, reply(firstOwn, -101, nil)))
+	f.Add(slices.Concat(shake, reply(firstOwn-1, 0, data("x"))))
+	f.Add(slices.Concat(shake, reply(firstOwn, 0, data("x")), reply(firstOwn, 0, data("x"))))
+	f.Add(slices.Concat(shake, framed([]byte("abcd"))))
+	f.Add(slices.Concat(shake, []byte{0x7f, 0xff, 0xff, 0xff}))
 	f.Add(connected(0, 0))
 	f.Add(connected(7, 0))
 	f.Add([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
@@ -211,6 +210,7 @@ func FuzzStream(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		p.dials <- func(far net.Conn) {
 			readFrame(far)
+			go io.Copy(io.Discard, far)
 			far.Write(raw)
 		}
 		select {
@@ -218,5 +218,6 @@ func FuzzStream(f *testing.F) {
 		case <-time.After(hang):
 			t.Fatal("the connection did not end")
 		}
+		p.owed.Wait()
 	})
 }

@@ -140,7 +140,7 @@ func TestAnExchangeWithoutEndIsEnded(t *testing.T) {
 func TestASilentServerEndsAnExchangeInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // so that the time does not pass before the request is made
 		e := pair(t)
-		e.conn = New(e.conn.net, time.Now().Add(50*time.Millisecond), clock.System, Credentials{SASL: endless{}}, e.hooks())
+		e.conn = New(e.conn.net, time.Now().Add(50*time.Millisecond), 0, clock.System, Credentials{SASL: endless{}}, e.hooks())
 		e.request(framed(make([]byte, 44)))
 		go e.server.Write(connected(7, 6*time.Second))
 		go readFrame(e.server) // the token, and no answer to it

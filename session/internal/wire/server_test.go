@@ -22,7 +22,6 @@ type ends struct {
 	mu       sync.Mutex // guards what follows
 	shakes   []Handshake
 	answered []clock.Instant
-	sent     [][]byte
 	failures []error
 	limits   []int
 	told     []string        // by Created, with + for an ephemeral one and else =, and by Missing, with -
@@ -33,10 +32,13 @@ type ends struct {
 // hang is how long a test waits for what should happen at once.
 const hang = 30 * time.Second
 
-func pair(t *testing.T, auth ...Auth) *ends {
+func pair(t *testing.T, auth ...Auth) *ends { return pairSince(t, 0, auth...) }
+
+// pairSince is pair for a session that has heard of a transaction.
+func pairSince(t *testing.T, zxid int64, auth ...Auth) *ends {
 	near, far := net.Pipe()
 	e := &ends{t: t, server: far, watching: map[string]bool{}, awaited: map[string]bool{}}
-	e.conn = New(near, time.Now().Add(hang), clock.System, Credentials{Auth: auth}, e.hooks())
+	e.conn = New(near, time.Now().Add(hang), zxid, clock.System, Credentials{Auth: auth}, e.hooks())
 	t.Cleanup(func() { e.conn.Close(); far.Close() })
 	far.SetDeadline(time.Now().Add(hang))
 	return e
@@ -60,7 +62,6 @@ func (e *ends) hooks() Hooks {
 			locked(func() { ok = e.watching[path] && op != OpExists || e.awaited[path] && op == OpExists })
 			return
 		},
-		Sent:   func(frame []byte) { locked(func() { e.sent = append(e.sent, slices.Clone(frame)) }) },
 		Failed: func(err error) { locked(func() { e.failures = append(e.failures, err) }) },
 		Limit:  func(n int) { locked(func() { e.limits = append(e.limits, n) }) },
 	}
@@ -77,6 +78,59 @@ func (e *ends) request(frame []byte) []byte {
 		e.t.Fatal(err)
 	}
 	return got
+}
+
+// send sends a request, while the server reads its frame. It returns what the server got, and where the
+// answer will be.
+func (e *ends) send(r *Request) (frame []byte, answer <-chan Answer) {
+	e.t.Helper()
+	answer = e.once(r)
+	sent := make(chan bool, 1)
+	go func() { sent <- e.conn.Send(r, func(f func()) { go f() }) }()
+	frame = e.take()
+	if !<-sent {
+		e.t.Fatal("a frame was sent, and yet there is no connection")
+	}
+	return frame, answer
+}
+
+// once sets Answered of a request. It fails the test if the request is answered twice, or if the end of the
+// connection has not been reported before its lost request.
+func (e *ends) once(r *Request) <-chan Answer {
+	answer := make(chan Answer, 1)
+	done := false
+	r.Answered = func(a Answer) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		switch {
+		case done:
+			e.t.Errorf("%+v is a second answer", a)
+			return
+		case a.Lost && len(e.failures) == 0:
+			e.t.Error("a request is lost, and nobody knows why")
+		}
+		done = true
+		answer <- a
+	}
+	return answer
+}
+
+// ask sends a request, which the server answers, and returns the answer and the error of zk's reading.
+func (e *ends) ask(r *Request, code int32, body []byte) (Answer, error) {
+	e.t.Helper()
+	frame, answer := e.send(r)
+	err := e.past(reply(number(frame), code, body))
+	return <-answer, err
+}
+
+// past lets the server send bytes that are not for zk, while zk reads. It returns the error of that.
+func (e *ends) past(raw []byte) error {
+	e.t.Helper()
+	got, err := e.answer(slices.Concat(raw, changed("/end")))
+	if err == nil && !slices.Equal(got, changed("/end")) {
+		e.t.Errorf("zk read %q", got)
+	}
+	return err
 }
 
 // take reads one frame at the server's side.
@@ -133,47 +187,57 @@ func connected(session int64, timeout time.Duration) []byte {
 	return framed(append(str(p, string(make([]byte, 16))), 0))
 }
 
-func header(xid, op int32) []byte { return ints(nil, xid, op) }
+// number is that of the request or of the reply in a frame.
+func number(frame []byte) int32 { return int32(binary.BigEndian.Uint32(frame[lengthSize:])) }
 
-func getData(xid int32, path string) []byte {
-	return framed(append(str(header(xid, opGetData), path), 0))
-}
+// kind is the operation code of the request in a frame.
+func kind(frame []byte) int32 { return int32(binary.BigEndian.Uint32(frame[lengthSize+4:])) }
+
+// A ping is what zk sends, beside the close of the session.
+const xidPing = -2
+
+func ping() []byte { return framed(ints(nil, xidPing, opPing)) }
+
+func pong() []byte { return reply(xidPing, 0, nil) }
+
+// changed is an event: the data of the znode at path has changed.
+func changed(path string) []byte { return reply(xidEvent, 0, str(ints(nil, 3, 3), path)) }
 
 func reply(xid, code int32, body []byte) []byte {
 	return framed(slices.Concat(ints(nil, xid, 0, 99, code), body))
 }
 
+const statSize = 68
+
 func stat() []byte { return make([]byte, statSize) }
 
-// data is the body of a getData reply.
+// data is the body of the answer to a read.
 func data(s string) []byte { return append(str(nil, s), stat()...) }
 
-// create is the body of a create of /a.
-func create(flags int32) []byte { return ints(str(nil, "/a"), -1, 0, flags) }
+// read is a request for the data of a znode.
+func read(path string) *Request { return one(Op{Kind: OpGetData, Path: path}) }
 
-// anyBody is the body of a request of that kind, about /a.
-func anyBody(op int32) []byte {
-	switch op {
-	case opCreate:
-		return create(0)
-	case opDelete, opCheck:
-		return ints(str(nil, "/a"), -1)
-	case opSetData:
-		return ints(str(nil, "/a"), -1, -1)
-	case opMulti:
-		return multi(part{opCreate, create(0)}, part{opSetData, anyBody(opSetData)})
+func one(op Op) *Request { return &Request{Ops: []Op{op}} }
+
+func multi(ops ...Op) *Request { return &Request{Ops: ops, Multi: true} }
+
+// about is a request of that kind about /a.
+func about(kind int32) *Request {
+	if kind == opMulti {
+		return multi(Op{Kind: OpCreate, Path: "/a"}, Op{Kind: OpSetData, Path: "/a", Version: -1})
 	}
-	return append(str(nil, "/a"), 0)
+	return one(Op{Kind: kind, Path: "/a", Version: -1})
 }
 
-// part is an operation of a multi, or a result.
+// part is the result of an operation of a multi.
 type part struct {
 	kind int32
 	body []byte
 }
 
-func multi(parts ...part) (p []byte) {
-	for _, one := range append(parts, part{kind: -1}) {
+// results is the body of the answer to a multi.
+func results(parts ...part) (p []byte) {
+	for _, one := range slices.Concat(parts, []part{{kind: -1}}) {
 		p = ints(p, one.kind)
 		p = append(p, 0, 0xff, 0xff, 0xff, 0xff)
 		p = append(p, one.body...)

@@ -1,0 +1,421 @@
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+)
+
+// A kept keeps what Send wants to be run in a goroutine.
+type kept []func()
+
+func (k *kept) start(f func()) { *k = append(*k, f) }
+
+func TestARequestIsAnsweredPastZK(t *testing.T) {
+	e := pair(t)
+	e.shake()
+	for i, code := range []int32{0, -5} {
+		frame, answer := e.send(one(Op{Kind: OpSetWatches, Body: []byte("body")}))
+		if number(frame) != firstOwn-int32(i) || kind(frame) != OpSetWatches || string(frame[lengthSize+8:]) != "body" {
+			t.Fatalf("%q", frame)
+		}
+		// zk, too, asks something; it reads its own reply alone.
+		e.request(ping())
+		got, err := e.answer(append(reply(number(frame), code, nil), pong()...))
+		if err != nil || number(got) != xidPing {
+			t.Fatalf("zk read %q, %v", got, err)
+		}
+		if a := <-answer; a.Lost || a.Code != code {
+			t.Errorf("%+v, want %d", a, code)
+		}
+	}
+}
+
+func TestTheNumbersOfRequestsStayBelowZooKeepers(t *testing.T) {
+	e := pair(t)
+	e.shake()
+	e.conn.lastOwn = -1 << 31
+	if frame, _ := e.send(read("/a")); number(frame) != firstOwn {
+		t.Errorf("after the lowest number comes %d", number(frame))
+	}
+}
+
+func TestThereIsNothingToSendOnBeforeTheHandshakeAndAfterTheEnd(t *testing.T) {
+	e := pair(t)
+	when := "before the handshake"
+	refused := func() {
+		unexpected := func() { t.Errorf("%s: something was done", when) }
+		r := &Request{Ops: read("/a").Ops, Sending: unexpected, Sent: unexpected, Answered: func(Answer) { unexpected() }}
+		if e.conn.Send(r, func(func()) { unexpected() }) {
+			t.Errorf("%s: a request was sent", when)
+		}
+	}
+	refused()
+	shaken := e.conn.hooks.Handshaken
+	e.conn.hooks.Handshaken = func(h Handshake) error {
+		when = "before zk hears of the handshake"
+		refused()
+		return shaken(h)
+	}
+	e.shake()
+	if len(e.shakes) != 1 {
+		t.Error("no handshake")
+	}
+	_, lost := e.send(read("/a"))
+	again := e.conn.hooks.Failed
+	e.conn.hooks.Failed = func(err error) {
+		when = "when the end is reported"
+		refused()
+		again(err)
+	}
+	e.conn.Close()
+	<-lost
+	when = "after the end"
+	refused()
+	if n, err := e.server.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
+		t.Errorf("the server got %d bytes, %v", n, err)
+	}
+}
+
+func TestSentIsCalledOnceTheFrameIsWrittenAndMaySend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := pair(t)
+		e.shake()
+		first, second := read("/a"), read("/b")
+		e.once(first)
+		e.once(second)
+		var waiting kept
+		sent := false
+		first.Sent = func() {
+			sent = true
+			e.conn.Send(second, waiting.start)
+		}
+		go e.conn.Send(first, waiting.start)
+		synctest.Wait() // the server does not read
+		if sent {
+			t.Error("told before it was true")
+		}
+		a := e.take()
+		synctest.Wait() // nor the second
+		if !sent {
+			t.Error("not told")
+		}
+		if len(waiting) > 0 {
+			t.Fatal("the first is still being sent")
+		}
+		if b := e.take(); number(a) != firstOwn || number(b) != firstOwn-1 {
+			t.Errorf("%q before %q", a, b)
+		}
+	})
+}
+
+// Between the question whether a read leaves a watch and its frame, nothing else is sent: an addWatch there
+// would be turned off by the read.
+func TestNothingOvertakesAReadThatLeavesAWatch(t *testing.T) {
+	e := pair(t)
+	e.shake()
+	add := one(Op{Kind: OpAddWatch})
+	e.once(add)
+	var waiting kept
+	e.conn.hooks.WantsWatch = func(string, int32) bool {
+		e.conn.Send(add, waiting.start)
+		return true
+	}
+	if frame, _ := e.send(read("/a")); kind(frame) != OpGetData || frame[len(frame)-1] != 1 {
+		t.Errorf("sent first: %q", frame)
+	}
+	for _, f := range waiting {
+		go f()
+	}
+	if frame := e.take(); kind(frame) != OpAddWatch {
+		t.Errorf("sent second: %q", frame)
+	}
+}
+
+// No read is asked about between what is done right before a request and its frame: it would be told of a
+// watch that does not stand yet.
+func TestNoReadIsAskedAboutWhileARequestIsBeingSent(t *testing.T) {
+	e := pair(t)
+	e.shake()
+	stands := false
+	e.conn.hooks.WantsWatch = func(string, int32) bool {
+		if !stands {
+			t.Error("asked too early")
+		}
+		return true
+	}
+	add, next := one(Op{Kind: OpAddWatch}), read("/a")
+	e.once(next)
+	var waiting kept
+	add.Sending = func() {
+		e.conn.Send(next, waiting.start)
+		stands = true
+	}
+	if frame, _ := e.send(add); kind(frame) != OpAddWatch {
+		t.Errorf("sent first: %q", frame)
+	}
+	for _, f := range waiting {
+		go f()
+	}
+	if frame := e.take(); kind(frame) != OpGetData {
+		t.Errorf("sent second: %q", frame)
+	}
+}
+
+func TestSendDoesNotWaitForAnotherWrite(t *testing.T) {
+	e := pair(t)
+	e.shake()
+	zks := make(chan struct{})
+	go func() { e.conn.Write(ping()); close(zks) }()
+	begin := make([]byte, 1)
+	if _, err := io.ReadFull(e.server, begin); err != nil { // and no more
+		t.Fatal(err)
+	}
+	r := read("/a")
+	answer := e.once(r)
+	var waiting kept
+	returned := make(chan bool, 1)
+	go func() { returned <- e.conn.Send(r, waiting.start) }()
+	select {
+	case ok := <-returned:
+		if !ok || len(waiting) != 1 {
+			t.Fatalf("%v; %d goroutines", ok, len(waiting))
+		}
+	case <-time.After(hang):
+		t.Fatal("Send waits")
+	}
+	e.watching["/a"] = true // in time
+	go waiting[0]()
+	if _, err := io.ReadFull(e.server, make([]byte, len(ping())-1)); err != nil {
+		t.Fatal(err)
+	}
+	<-zks
+	frame := e.take()
+	if frame[len(frame)-1] != 1 {
+		t.Error("the watch was decided on before the read was sent")
+	}
+	if err := e.past(reply(number(frame), 0, data("x"))); err != nil {
+		t.Fatal(err)
+	}
+	if a := <-answer; a.Lost {
+		t.Errorf("%+v", a)
+	}
+}
+
+// The socket may have no room for what a server has not answered.
+func TestSendDoesNotWaitForRoom(t *testing.T) {
+	e := pair(t)
+	e.shake()
+	sized := func(size int) *Request {
+		size -= len(read("").frame())
+		r := read(strings.Repeat("a", size))
+		e.once(r)
+		return r
+	}
+	// sent says whether Send sent the request itself.
+	sent := func(r *Request) (frame []byte, itself bool) {
+		itself = true
+		var writing sync.WaitGroup
+		writing.Go(func() {
+			e.conn.Send(r, func(f func()) {
+				itself = false
+				writing.Go(f)
+			})
+		})
+		frame = e.take()
+		writing.Wait()
+		return frame, itself
+	}
+	e.request(ping())
+	first, itself := sent(sized(roomy - 100 - len(ping())))
+	if !itself {
+		t.Error("there was room for the first request")
+	}
+	if _, itself := sent(sized(100)); !itself {
+		t.Error("there was room for the second request")
+	}
+	if _, itself := sent(sized(50)); itself {
+		t.Error("Send may have waited")
+	}
+	if err := e.past(reply(number(first), 0, data("x"))); err != nil {
+		t.Fatal(err)
+	}
+	if _, itself := sent(sized(100)); !itself {
+		t.Error("what is answered takes room")
+	}
+	if _, itself := sent(sized(roomy)); itself {
+		t.Error("Send may have waited with a long request")
+	}
+}
+
+func TestEveryRequestIsLostWithItsConnection(t *testing.T) {
+	for name, end := range map[string]func(*ends){
+		"closed here":          func(e *ends) { e.conn.Close() },
+		"closed by the server": func(e *ends) { e.server.Close(); readFrame(e.conn) },
+		"answered badly":       func(e *ends) { e.answer(reply(firstOwn, 0, nil)) },
+		"found broken by zk":   func(e *ends) { e.server.Close(); e.conn.Write(ping()) },
+		"found broken by Send": func(e *ends) {
+			e.server.Close()
+			r := read("/c")
+			r.Sent = func() { e.t.Error("what was not sent counts as sent") }
+			answer := e.once(r)
+			if !e.conn.Send(r, func(f func()) { f() }) {
+				e.t.Error("no connection, and nobody has said so")
+			}
+			if a := <-answer; !a.Lost {
+				e.t.Errorf("%+v", a)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := pair(t)
+			e.shake()
+			_, a := e.send(read("/a"))
+			_, b := e.send(about(opMulti))
+			end(e)
+			for _, answer := range []<-chan Answer{a, b} {
+				if a := <-answer; !a.Lost || a.Results != nil {
+					t.Errorf("%+v", a)
+				}
+			}
+			e.conn.Close()
+			if len(e.failures) != 1 {
+				t.Errorf("failures = %v", e.failures)
+			}
+		})
+	}
+}
+
+// A request that is being sent is lost, too, and one that waits for that.
+func TestARequestThatIsBeingSentIsLostWithItsConnection(t *testing.T) {
+	e := pair(t)
+	e.shake()
+	first, second := read("/a"), read("/b")
+	first.Sent = func() { t.Error("what was not sent counts as sent") }
+	second.Sent = first.Sent
+	a, b := e.once(first), e.once(second)
+	go e.conn.Send(first, func(f func()) { f() })
+	if _, err := io.ReadFull(e.server, make([]byte, 1)); err != nil { // and no more
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	e.conn.Send(second, func(f func()) {
+		go func() { f(); close(ended) }()
+	})
+	e.conn.Close()
+	for _, answer := range []<-chan Answer{a, b} {
+		if a := <-answer; !a.Lost {
+			t.Errorf("%+v", a)
+		}
+	}
+	<-ended
+}
+
+// Who hears of an answer may go on with the next request, also where there is no connection any more.
+func TestAnAnswerMayBeFollowedByARequest(t *testing.T) {
+	e := pair(t)
+	e.shake()
+	first, second, third := read("/a"), read("/b"), read("/c")
+	third.Answered = func(Answer) { t.Error("sent on a connection that had ended") }
+	second.Answered = func(a Answer) {
+		if !a.Lost || e.conn.Send(third, func(f func()) { f() }) {
+			t.Errorf("%+v", a)
+		}
+	}
+	go e.conn.Send(first, func(f func()) { f() })
+	first.Answered = func(Answer) { e.conn.Send(second, func(f func()) { f() }) }
+	frame := e.take()
+	go readFrame(e.conn)
+	if _, err := e.server.Write(reply(number(frame), 0, data("x"))); err != nil {
+		t.Fatal(err)
+	}
+	if next := e.take(); number(next) != firstOwn-1 {
+		t.Errorf("sent next: %q", next)
+	}
+	e.conn.Close()
+}
+
+// What the server has sent before the answer zk has got before the caller has the answer.
+func TestEventsReachZKBeforeTheAnswerThatFollowsThem(t *testing.T) {
+	e := pair(t)
+	e.shake()
+	frame, answer := e.send(read("/a"))
+	go e.server.Write(append(changed("/a"), append(reply(number(frame), 0, data("x")), changed("/end")...)...))
+	if _, err := readFrame(e.conn); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-answer:
+		t.Error("the answer came first")
+	default:
+	}
+	if _, err := readFrame(e.conn); err != nil {
+		t.Fatal(err)
+	}
+	<-answer
+}
+
+// A server that is further behind than what the session has seen does not take the session back.
+func TestTheConnectRequestNamesTheLatestTransaction(t *testing.T) {
+	zxid := int64(0)
+	for i, c := range []struct {
+		answer int64
+		code   int32
+		want   int64
+	}{{0, 0, 0}, {1 << 40, 0, 1 << 40}, {5, 0, 1 << 40}, {1<<40 + 1, -101, 1<<40 + 1}} {
+		e := pairSince(t, zxid)
+		asked := make([]byte, 44)
+		if got := e.request(framed(asked)); int64(binary.BigEndian.Uint64(got[lastZxidSeen:])) != zxid {
+			t.Errorf("connection %d began with %q, want %d", i, got, zxid)
+		}
+		if _, err := e.answer(connected(7, time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if e.conn.Zxid() != zxid {
+			t.Errorf("connection %d: %d before an answer, want %d", i, e.conn.Zxid(), zxid)
+		}
+		frame, answer := e.send(read("/a"))
+		r := reply(number(frame), c.code, data("x"))
+		binary.BigEndian.PutUint64(r[lengthSize+4:], uint64(c.answer))
+		if err := e.past(r); err != nil || (<-answer).Lost {
+			t.Fatal(err)
+		}
+		if zxid = e.conn.Zxid(); zxid != c.want {
+			t.Errorf("connection %d: %d after the answer, want %d", i, zxid, c.want)
+		}
+		e.conn.Close()
+	}
+}
+
+func TestZKsBytesAreNotChanged(t *testing.T) {
+	e := pairSince(t, 99)
+	p := framed(make([]byte, 44))
+	e.request(p)
+	for _, b := range p[lengthSize:] {
+		if b != 0 {
+			t.Fatalf("%q", p)
+		}
+	}
+}
+
+func TestARequestThatIsAnsweredIsNoLongerOwed(t *testing.T) {
+	e := pair(t)
+	e.shake()
+	frame, _ := e.send(read("/a"))
+	if _, owing := e.conn.Silence(clock.System.Now()); !owing {
+		t.Error("no answer is owed")
+	}
+	if err := e.past(reply(number(frame), 0, data("x"))); err != nil {
+		t.Fatal(err)
+	}
+	if _, owing := e.conn.Silence(clock.System.Now()); owing {
+		t.Error("an answer is still owed")
+	}
+}

@@ -220,18 +220,19 @@ func (c *Conn) fill(frame []byte, size int) ([]byte, error) {
 			return frame, err
 		}
 		if len(frame) < size && len(frame) >= lengthSize+4 && int32(binary.BigEndian.Uint32(frame[lengthSize:])) != xidEvent {
-			c.progressed()
+			now := c.clock.Now()
+			c.mu.Lock()
+			c.progressed(now)
+			c.mu.Unlock()
 		}
 	}
 	return frame, nil
 }
 
-// progressed notes that a reply is coming in, however slowly. zk sets one deadline
-// for a whole frame; a long answer on a slow link gets a new one with every piece.
-func (c *Conn) progressed() {
-	now := c.clock.Now()
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// progressed notes that a reply, or a piece of one, has come in. zk sets one deadline for each frame that it
+// reads. A long answer on a slow link gets a new one with every piece, and zk knows nothing of answers to our
+// own requests. The caller holds c.mu.
+func (c *Conn) progressed(now clock.Instant) {
 	c.progress = now
 	if c.ready && c.silence > 0 {
 		c.net.SetReadDeadline(time.Now().Add(c.silence))
@@ -285,7 +286,7 @@ func (c *Conn) answered(xid int32, zxid int64, now clock.Instant) *Request {
 	r := c.sent[i]
 	c.sent = slices.Delete(c.sent, i, i+1)
 	c.unanswered -= r.size
-	c.progress = now
+	c.progressed(now)
 	if r.Answered != nil {
 		c.zxid = max(c.zxid, zxid)
 	}

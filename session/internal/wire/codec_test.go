@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -124,69 +125,84 @@ func someStat() []byte {
 }
 
 func likenesses() (all []likeness) {
-	add := func(name string, op Op, body []byte, zks func(*zk.Conn) ([]Result, error)) {
-		all = append(all, likeness{name: name, ours: one(op), zks: zks, body: body})
+	contents := map[string][]byte{"nil": nil, "empty": {}, "short": []byte("x\x00\xff"), "long": bytes.Repeat([]byte("long"), 10_000)}
+	for what, content := range contents {
+		all = append(all, creates(what, content)...)
+		all = append(all, ofData(what, content)...)
 	}
+	return slices.Concat(all, others(), watches(), multis())
+}
+
+func likeZK(name string, op Op, body []byte, zks func(*zk.Conn) ([]Result, error)) likeness {
+	return likeness{name: name, ours: one(op), zks: zks, body: body}
+}
+
+func creates(what string, content []byte) (all []likeness) {
 	acls := map[string][]zk.ACL{
 		"no ACL": nil, "an empty ACL": {}, "the world": zk.WorldACL(zk.PermAll),
 		"two": {{Perms: zk.PermRead, Scheme: "digest", ID: "u:p"}, {Perms: -1, Scheme: "", ID: ""}},
 	}
-	contents := map[string][]byte{"nil": nil, "empty": {}, "short": []byte("x\x00\xff"), "long": bytes.Repeat([]byte("long"), 10_000)}
-	for what, content := range contents {
-		for who, acl := range acls {
-			for _, flags := range []int32{zk.FlagPersistent, zk.FlagEphemeral, zk.FlagSequence, zk.FlagEphemeralSequential} {
-				path := "/a/é"
-				made := path
-				if flags&zk.FlagSequence != 0 {
-					made += "0000000012"
-				}
-				add(fmt.Sprintf("create with %s data, %s, flags %d", what, who, flags), Op{Kind: OpCreate, Path: path, Data: content, ACL: acl, Flags: flags}, str(nil, made),
-					func(c *zk.Conn) ([]Result, error) {
-						path, err := c.Create(path, content, flags, acl)
-						return result(Result{Path: path}, nil, err)
-					})
+	for who, acl := range acls {
+		for _, flags := range []int32{zk.FlagPersistent, zk.FlagEphemeral, zk.FlagSequence, zk.FlagEphemeralSequential} {
+			path := "/a/é"
+			made := path
+			if flags&zk.FlagSequence != 0 {
+				made += "0000000012"
 			}
+			all = append(all, likeZK(fmt.Sprintf("create with %s data, %s, flags %d", what, who, flags),
+				Op{Kind: OpCreate, Path: path, Data: content, ACL: acl, Flags: flags}, str(nil, made), func(c *zk.Conn) ([]Result, error) {
+					path, err := c.Create(path, content, flags, acl)
+					return result(Result{Path: path}, nil, err)
+				}))
 		}
-		for _, version := range []int32{-1, 0, 1 << 30} {
-			add(fmt.Sprintf("setData of %s data at version %d", what, version), Op{Kind: OpSetData, Path: "/a", Data: content, Version: version}, someStat(),
-				func(c *zk.Conn) ([]Result, error) {
-					stat, err := c.Set("/a", content, version)
-					return result(Result{}, stat, err)
-				})
-		}
-		body := append(ints(nil, -1), someStat()...)
-		if content != nil {
-			body = append(str(nil, string(content)), someStat()...)
-		}
-		add("getData of "+what+" data", Op{Kind: OpGetData, Path: "/a"}, body, func(c *zk.Conn) ([]Result, error) {
-			data, stat, err := c.Get("/a")
-			return result(Result{Data: data}, stat, err)
-		})
 	}
+	return all
+}
+
+// ofData are the other requests whose frame or answer has data.
+func ofData(what string, content []byte) (all []likeness) {
 	for _, version := range []int32{-1, 0, 1 << 30} {
-		add(fmt.Sprintf("delete at version %d", version), Op{Kind: OpDelete, Path: "/a/b", Version: version}, nil, func(c *zk.Conn) ([]Result, error) {
-			return result(Result{}, nil, c.Delete("/a/b", version))
-		})
+		all = append(all, likeZK(fmt.Sprintf("setData of %s data at version %d", what, version),
+			Op{Kind: OpSetData, Path: "/a", Data: content, Version: version}, someStat(), func(c *zk.Conn) ([]Result, error) {
+				stat, err := c.Set("/a", content, version)
+				return result(Result{}, stat, err)
+			}))
+	}
+	body := append(ints(nil, -1), someStat()...)
+	if content != nil {
+		body = append(str(nil, string(content)), someStat()...)
+	}
+	return append(all, likeZK("getData of "+what+" data", Op{Kind: OpGetData, Path: "/a"}, body, func(c *zk.Conn) ([]Result, error) {
+		data, stat, err := c.Get("/a")
+		return result(Result{Data: data}, stat, err)
+	}))
+}
+
+func others() (all []likeness) {
+	for _, version := range []int32{-1, 0, 1 << 30} {
+		all = append(all, likeZK(fmt.Sprintf("delete at version %d", version), Op{Kind: OpDelete, Path: "/a/b", Version: version}, nil,
+			func(c *zk.Conn) ([]Result, error) { return result(Result{}, nil, c.Delete("/a/b", version)) }))
 	}
 	for _, names := range [][]string{nil, {"a"}, {"b", "a", "é-0000000001"}} {
 		body := ints(nil, int32(len(names)))
 		for _, name := range names {
 			body = str(body, name)
 		}
-		add(fmt.Sprintf("getChildren: %q", names), Op{Kind: OpGetChildren2, Path: "/"}, append(body, someStat()...), func(c *zk.Conn) ([]Result, error) {
-			names, stat, err := c.Children("/")
-			return result(Result{Children: names}, stat, err)
-		})
+		all = append(all, likeZK(fmt.Sprintf("getChildren: %q", names), Op{Kind: OpGetChildren2, Path: "/"}, append(body, someStat()...),
+			func(c *zk.Conn) ([]Result, error) {
+				names, stat, err := c.Children("/")
+				return result(Result{Children: names}, stat, err)
+			}))
 	}
-	add("exists", Op{Kind: OpExists, Path: "/a"}, someStat(), func(c *zk.Conn) ([]Result, error) {
-		_, stat, err := c.Exists("/a")
-		return result(Result{}, stat, err)
-	})
-	add("sync", Op{Kind: OpSync, Path: "/a"}, str(nil, "/a"), func(c *zk.Conn) ([]Result, error) {
-		path, err := c.Sync("/a")
-		return result(Result{Path: path}, nil, err)
-	})
-	return append(append(all, watches()...), multis()...)
+	return append(all,
+		likeZK("exists", Op{Kind: OpExists, Path: "/a"}, someStat(), func(c *zk.Conn) ([]Result, error) {
+			_, stat, err := c.Exists("/a")
+			return result(Result{}, stat, err)
+		}),
+		likeZK("sync", Op{Kind: OpSync, Path: "/a"}, str(nil, "/a"), func(c *zk.Conn) ([]Result, error) {
+			path, err := c.Sync("/a")
+			return result(Result{Path: path}, nil, err)
+		}))
 }
 
 func watches() []likeness {

@@ -259,48 +259,6 @@ func TestSilenceIsCountedFromTheLastAnswerAndEventsAreNone(t *testing.T) {
 	})
 }
 
-func TestAFailureIsReportedOnceWithItsFirstReason(t *testing.T) {
-	e := pair(t)
-	e.shake()
-	why := errors.New("moved")
-	e.conn.CloseWith(why)
-	e.conn.Close()
-	if _, err := e.conn.Read(make([]byte, 4)); err == nil {
-		t.Error("read from a closed connection")
-	}
-	// zk must not be told, see Write.
-	if _, err := e.conn.Write(ping()); err != nil {
-		t.Errorf("writing to a closed connection: %v", err)
-	}
-	if len(e.failures) != 1 || e.failures[0] != why {
-		t.Errorf("failures = %v", e.failures)
-	}
-}
-
-// Nobody has found the request too large when it is we who give up a server that is silent.
-func TestWhatIsGivenUpIsNoMatterOfALargeRequest(t *testing.T) {
-	e := pair(t)
-	e.shake()
-	e.send(read("/" + strings.Repeat("a", largeRequest)))
-	why := errors.New("silent")
-	e.conn.CloseWith(why)
-	if len(e.failures) != 1 || e.failures[0] != why {
-		t.Errorf("failures = %v", e.failures)
-	}
-}
-
-// A server that finds a request too large closes the connection and gives no reason.
-func TestTheEndAfterALargeRequestIsExplained(t *testing.T) {
-	e := pair(t)
-	e.shake()
-	e.send(read("/" + strings.Repeat("a", largeRequest)))
-	e.server.Close()
-	_, err := readFrame(e.conn)
-	if !errors.Is(err, io.EOF) || len(e.failures) != 1 || !strings.Contains(e.failures[0].Error(), "jute.maxbuffer") {
-		t.Errorf("%v; failures = %v", err, e.failures)
-	}
-}
-
 func TestWhatIsNotOneFrameIsNotWritten(t *testing.T) {
 	for _, p := range [][]byte{{0, 0}, ping()[:10], append(ping(), 0)} {
 		e := pair(t)

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"encoding/binary"
 	"errors"
 	"io"
 	"strings"
@@ -9,8 +8,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
 // A kept keeps what Send wants to be run in a goroutine.
@@ -262,96 +259,6 @@ func TestSendDoesNotWaitForRoom(t *testing.T) {
 	}
 }
 
-func TestEveryRequestIsLostWithItsConnection(t *testing.T) {
-	for name, end := range map[string]func(*ends){
-		"closed here":          func(e *ends) { e.conn.Close() },
-		"closed by the server": func(e *ends) { e.server.Close(); readFrame(e.conn) },
-		"answered badly":       func(e *ends) { e.answer(reply(firstOwn, 0, nil)) },
-		"found broken by zk":   func(e *ends) { e.server.Close(); e.conn.Write(ping()) },
-		"found broken by Send": func(e *ends) {
-			e.server.Close()
-			r := read("/c")
-			r.Sent = func() { e.t.Error("what was not sent counts as sent") }
-			answer := e.once(r)
-			if !e.conn.Send(r, func(f func()) { f() }) {
-				e.t.Error("no connection, and nobody has said so")
-			}
-			if len(answer) != 1 {
-				e.t.Error("a request that could not be sent is not lost")
-			}
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			e := pair(t)
-			e.shake()
-			_, a := e.send(read("/a"))
-			_, b := e.send(about(opMulti))
-			end(e)
-			if len(e.failures) != 1 {
-				t.Errorf("failures = %v", e.failures)
-			}
-			e.conn.Close()
-			for _, answer := range []<-chan Answer{a, b} {
-				if a := <-answer; !a.Lost || a.Results != nil {
-					t.Errorf("%+v", a)
-				}
-			}
-			if len(e.failures) != 1 {
-				t.Errorf("failures = %v", e.failures)
-			}
-		})
-	}
-}
-
-// A request that is being sent is lost, too, and one that waits for that.
-func TestARequestThatIsBeingSentIsLostWithItsConnection(t *testing.T) {
-	e := pair(t)
-	e.shake()
-	first, second := read("/a"), read("/b")
-	first.Sent = func() { t.Error("what was not sent counts as sent") }
-	second.Sent = first.Sent
-	a, b := e.once(first), e.once(second)
-	go e.conn.Send(first, func(f func()) { f() })
-	if _, err := io.ReadFull(e.server, make([]byte, 1)); err != nil { // and no more
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	e.conn.Send(second, func(f func()) {
-		go func() { f(); close(ended) }()
-	})
-	e.conn.Close()
-	for _, answer := range []<-chan Answer{a, b} {
-		if a := <-answer; !a.Lost {
-			t.Errorf("%+v", a)
-		}
-	}
-	<-ended
-}
-
-// Who hears of an answer may go on with the next request, also where there is no connection any more.
-func TestAnAnswerMayBeFollowedByARequest(t *testing.T) {
-	e := pair(t)
-	e.shake()
-	first, second, third := read("/a"), read("/b"), read("/c")
-	third.Answered = func(Answer) { t.Error("sent on a connection that had ended") }
-	second.Answered = func(a Answer) {
-		if !a.Lost || e.conn.Send(third, func(f func()) { f() }) {
-			t.Errorf("%+v", a)
-		}
-	}
-	go e.conn.Send(first, func(f func()) { f() })
-	first.Answered = func(Answer) { e.conn.Send(second, func(f func()) { f() }) }
-	frame := e.take()
-	go readFrame(e.conn)
-	if _, err := e.server.Write(reply(number(frame), 0, data("x"))); err != nil {
-		t.Fatal(err)
-	}
-	if next := e.take(); number(next) != firstOwn-1 {
-		t.Errorf("sent next: %q", next)
-	}
-	e.conn.Close()
-}
-
 // What the server has sent before the answer zk has got before the caller has the answer.
 func TestEventsReachZKBeforeTheAnswerThatFollowsThem(t *testing.T) {
 	e := pair(t)
@@ -370,62 +277,4 @@ func TestEventsReachZKBeforeTheAnswerThatFollowsThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-answer
-}
-
-// A server that is further behind than what the session has seen does not take the session back.
-func TestTheConnectRequestNamesTheLatestTransaction(t *testing.T) {
-	zxid := int64(0)
-	for i, c := range []struct {
-		answer int64
-		code   int32
-		want   int64
-	}{{0, 0, 0}, {1 << 40, 0, 1 << 40}, {5, 0, 1 << 40}, {1<<40 + 1, -101, 1<<40 + 1}} {
-		e := pairSince(t, zxid)
-		asked := make([]byte, 44)
-		if got := e.request(framed(asked)); int64(binary.BigEndian.Uint64(got[lastZxidSeen:])) != zxid {
-			t.Errorf("connection %d began with %q, want %d", i, got, zxid)
-		}
-		if _, err := e.answer(connected(7, time.Second)); err != nil {
-			t.Fatal(err)
-		}
-		if e.conn.Zxid() != zxid {
-			t.Errorf("connection %d: %d before an answer, want %d", i, e.conn.Zxid(), zxid)
-		}
-		frame, answer := e.send(read("/a"))
-		r := reply(number(frame), c.code, data("x"))
-		binary.BigEndian.PutUint64(r[lengthSize+4:], uint64(c.answer))
-		if err := e.past(r); err != nil || (<-answer).Lost {
-			t.Fatal(err)
-		}
-		if zxid = e.conn.Zxid(); zxid != c.want {
-			t.Errorf("connection %d: %d after the answer, want %d", i, zxid, c.want)
-		}
-		e.conn.Close()
-	}
-}
-
-func TestZKsBytesAreNotChanged(t *testing.T) {
-	e := pairSince(t, 99)
-	p := framed(make([]byte, 44))
-	e.request(p)
-	for _, b := range p[lengthSize:] {
-		if b != 0 {
-			t.Fatalf("%q", p)
-		}
-	}
-}
-
-func TestARequestThatIsAnsweredIsNoLongerOwed(t *testing.T) {
-	e := pair(t)
-	e.shake()
-	frame, _ := e.send(read("/a"))
-	if _, owing := e.conn.Silence(clock.System.Now()); !owing {
-		t.Error("no answer is owed")
-	}
-	if err := e.past(reply(number(frame), 0, data("x"))); err != nil {
-		t.Fatal(err)
-	}
-	if _, owing := e.conn.Silence(clock.System.Now()); owing {
-		t.Error("an answer is still owed")
-	}
 }

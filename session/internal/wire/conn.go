@@ -97,6 +97,7 @@ type Conn struct {
 	silence    time.Duration // how much of it zk allows
 	zxid       int64         // the latest in an answer, on this connection or before
 	lastOwn    int32         // the number of the latest request of our own
+	queue      []func()      // write the requests that could not be written at once, oldest first
 
 	// Owned by the reader.
 	in        *bufio.Reader

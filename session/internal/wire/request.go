@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
@@ -51,33 +52,36 @@ const firstOwn = -1000
 // has been taken out of the socket's buffer, and that has room for much more, so the caller does not wait.
 const roomy = 8 << 10
 
-// Send sends a request. If it returns false, there is no connection, and nothing was sent. Send does not
-// wait: where the socket may have no room, or another goroutine is writing, it starts a goroutine by start.
-// That goroutine ends with the connection at the latest.
+// Send sends a request. If it returns false, there is no connection, and nothing was sent. Requests are sent
+// in the order of the calls. Send does not wait: where the socket may have no room, or another goroutine is
+// writing, it starts a goroutine by start. That goroutine ends with the connection at the latest.
 func (c *Conn) Send(r *Request, start func(func())) bool {
 	frame := r.frame()
-	ok, crowded := c.register(r, frame)
-	if !ok {
+	c.mu.Lock()
+	if !c.register(r, frame) {
+		c.mu.Unlock()
 		return false
 	}
-	if !crowded && c.writing.TryLock() {
-		c.write(r, frame)
-		return true
+	at := len(c.queue)
+	direct := at == 0 && c.unanswered <= roomy && c.writing.TryLock()
+	if !direct {
+		c.queue = append(c.queue, func() { c.write(r, frame) })
 	}
-	start(func() {
-		c.writing.Lock()
+	c.mu.Unlock()
+	switch {
+	case direct:
 		c.write(r, frame)
-	})
+	case at == 0:
+		start(c.flush)
+	}
 	return true
 }
 
-// register gives the request a number and notes that it is being sent. ok is false if there is no
-// connection. If crowded is true, the socket may have no room for the frame.
-func (c *Conn) register(r *Request, frame []byte) (ok, crowded bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// register gives the request a number and notes that it is being sent. It returns false if there is no
+// connection. The caller holds c.mu.
+func (c *Conn) register(r *Request, frame []byte) bool {
 	if !c.ready || c.ended {
-		return false, false
+		return false
 	}
 	if c.lastOwn == 0 || c.lastOwn == math.MinInt32 {
 		c.lastOwn = firstOwn + 1
@@ -87,7 +91,25 @@ func (c *Conn) register(r *Request, frame []byte) (ok, crowded bool) {
 	binary.BigEndian.PutUint32(frame[lengthSize:], uint32(r.xid))
 	c.sent = append(c.sent, r)
 	c.unanswered += r.size
-	return true, c.unanswered > roomy
+	return true
+}
+
+// flush writes the requests in the queue. Each stays there until it is written, so that none overtakes it.
+func (c *Conn) flush() {
+	for {
+		c.mu.Lock()
+		write := c.queue[0]
+		c.mu.Unlock()
+		c.writing.Lock()
+		write()
+		c.mu.Lock()
+		c.queue = slices.Delete(c.queue, 0, 1)
+		empty := len(c.queue) == 0
+		c.mu.Unlock()
+		if empty {
+			return
+		}
+	}
 }
 
 // write writes the frame of a request. The caller holds c.writing, and write releases it.

@@ -213,6 +213,36 @@ func TestSendDoesNotWaitForAnotherWrite(t *testing.T) {
 	}
 }
 
+// A session keeps the order of its requests: what is concluded from an answer counts on it.
+func TestRequestsAreSentInTheirOrder(t *testing.T) {
+	e := pair(t)
+	e.shake()
+	frames := make(chan []byte, 6)
+	go func() {
+		defer close(frames)
+		for range 6 {
+			frame, _ := readFrame(e.server)
+			frames <- frame
+		}
+	}()
+	var waiting kept
+	for _, path := range []string{strings.Repeat("a", roomy), "b", "c", "d", "e", "f"} {
+		r := read("/" + path)
+		e.once(r)
+		e.conn.Send(r, waiting.start) // the goroutine for the first does not begin yet
+	}
+	for _, f := range waiting {
+		go f()
+	}
+	i := int32(0)
+	for frame := range frames {
+		if number(frame) != firstOwn-i {
+			t.Errorf("frame %d is request %d", i, firstOwn-number(frame))
+		}
+		i++
+	}
+}
+
 // The socket may have no room for what a server has not answered.
 func TestSendDoesNotWaitForRoom(t *testing.T) {
 	e := pair(t)

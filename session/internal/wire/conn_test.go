@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,9 +21,6 @@ func TestAHandshakeIsReportedWithItsGrant(t *testing.T) {
 	e.shake()
 	if len(e.shakes) != 1 || e.shakes[0].SessionID != 7 || e.shakes[0].Timeout != 6*time.Second {
 		t.Fatalf("handshakes = %+v", e.shakes)
-	}
-	if len(e.limits) != 1 || e.limits[0] != receiveBuffer {
-		t.Errorf("limits %v before the receive loop, want %d", e.limits, receiveBuffer)
 	}
 }
 
@@ -93,37 +91,50 @@ func TestEveryAnswerIsReportedWithItsInstant(t *testing.T) {
 	e := pair(t)
 	e.shake()
 	before := clock.System.Now()
-	for i, exchange := range []func() error{
-		func() error {
-			_, err := e.ask(multi(Op{Kind: OpCheck, Path: "/a"}), 0, results(part{OpCheck, nil}))
-			return err
-		},
-		func() error { _, err := e.ask(multi(Op{Kind: OpCheck, Path: "/a"}), -112, nil); return err }, // a refusal is an answer
-		func() error { _, err := e.ask(read("/a"), 0, data("x")); return err },
-		func() error { e.request(ping()); _, err := e.answer(pong()); return err },
+	for _, r := range []struct {
+		*Request
+		code int32
+		body []byte
+	}{
+		{multi(Op{Kind: OpCheck, Path: "/a"}), 0, results(part{OpCheck, nil})},
+		{multi(Op{Kind: OpCheck, Path: "/a"}), -112, nil}, // a refusal is an answer
+		{read("/a"), 0, data("x")},
 	} {
-		if err := exchange(); err != nil {
+		if _, err := e.ask(r.Request, r.code, r.body); err != nil {
 			t.Fatal(err)
 		}
-		if len(e.answered) != i+1 || !before.Reached(e.answered[i]) || !e.answered[i].Reached(clock.System.Now()) {
-			t.Errorf("answers at %v, want %d since %v", e.answered, i+1, before)
+		if len(e.answered) != 2 { // the others are answers to pings
+			t.Errorf("%d answers", len(e.answered))
 		}
+		for _, at := range e.answered {
+			if !before.Reached(at) || !at.Reached(clock.System.Now()) {
+				t.Errorf("an answer at %v, want it since %v", at, before)
+			}
+			before = at
+		}
+		e.answered = e.answered[:0]
 	}
 }
 
-func TestZKsReceiveBufferMayGrowOnceItsLoopRuns(t *testing.T) {
+func TestEventsAreTold(t *testing.T) {
 	e := pair(t)
 	e.shake()
-	long := "/" + strings.Repeat("x", 1<<20)
-	f, err := e.answer(changed(long))
-	if err != nil || !strings.Contains(string(f), long) {
-		t.Fatalf("%d bytes, %v", len(f), err)
+	want := []string{"/a", "/", "/b/c", "/" + strings.Repeat("x", 1<<20)}
+	var raw []byte
+	for _, path := range want {
+		raw = append(raw, changed(path)...)
 	}
+	if err := e.past(raw); err != nil || !slices.Equal(e.events, want) {
+		t.Errorf("%d events, %v", len(e.events), err)
+	}
+}
+
+func TestTheMemoryOfALongFrameIsNotKept(t *testing.T) {
+	e := pair(t)
+	e.shake()
+	long := strings.Repeat("x", 1<<20)
 	if a, err := e.ask(read("/a"), 0, data(long)); err != nil || string(a.Results[0].Data) != long {
-		t.Fatalf("%d bytes, %v", len(a.Results[0].Data), err)
-	}
-	if len(e.limits) != 2 || e.limits[1] != 0 {
-		t.Errorf("limits %v, want the second to be 0", e.limits)
+		t.Fatalf("%+v, %v", a, err)
 	}
 	if n := cap(e.conn.spare); n > spareSize {
 		t.Errorf("%d bytes kept after a long frame, want %d", n, spareSize)
@@ -186,8 +197,9 @@ func TestALongAnswerOnASlowLinkIsNotSilence(t *testing.T) {
 		e.server.SetDeadline(time.Time{})
 		e.shake()
 		long := strings.Repeat("x", 10_000)
+		e.request(ping())
 		frame, answer := e.send(read("/a"))
-		frame = append(reply(number(frame), 0, data(long)), changed("/a")...)
+		frame = append(reply(number(frame), 0, data(long)), pong()...)
 		go func() {
 			for len(frame) > 0 {
 				time.Sleep(time.Second)
@@ -244,14 +256,17 @@ func TestSilenceIsCountedFromTheLastAnswerAndEventsAreNone(t *testing.T) {
 		}
 		frame, _ := e.send(read("/a"))
 		time.Sleep(time.Second)
-		if _, err := e.answer(changed("/a")); err != nil {
-			t.Fatal(err)
-		}
+		e.request(ping())
+		read := make(chan error, 1)
+		go func() { _, err := readFrame(e.conn); read <- err }()
+		e.server.Write(changed("/a"))
+		synctest.Wait()
 		if quiet, owing := e.conn.Silence(clock.System.Now()); !owing || quiet != 2*time.Second {
 			t.Errorf("silent for %v, owing %v; want 2s and true", quiet, owing)
 		}
-		if err := e.past(reply(number(frame), 0, data("x"))); err != nil {
-			t.Fatal(err)
+		e.server.Write(append(reply(number(frame), 0, data("x")), pong()...))
+		if err := <-read; err != nil || len(e.events) != 1 {
+			t.Fatalf("%v; %d events", err, len(e.events))
 		}
 		if quiet, owing := e.conn.Silence(clock.System.Now()); owing || quiet != 0 {
 			t.Errorf("silent for %v, owing %v after the answer", quiet, owing)

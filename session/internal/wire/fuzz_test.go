@@ -20,7 +20,6 @@ import (
 // through zk decodes in goroutines of its own, where a panic ends the process: that is
 // what the fuzz targets below would see.
 type peer struct {
-	zk    *zk.Conn
 	last  atomic.Pointer[Conn]
 	dials chan func(net.Conn) // how to treat the next connection
 	ended chan error          // why a connection ended
@@ -30,9 +29,8 @@ type peer struct {
 func newPeer(t testing.TB) *peer {
 	p := &peer{dials: make(chan func(net.Conn)), ended: make(chan error, 1)}
 	var servers sync.WaitGroup
-	ready, stop := make(chan struct{}), make(chan struct{})
+	stop := make(chan struct{})
 	dial := func(string, string, time.Duration) (net.Conn, error) {
-		<-ready
 		select {
 		case serve := <-p.dials:
 			near, far := net.Pipe()
@@ -44,12 +42,7 @@ func newPeer(t testing.TB) *peer {
 				Missing:    func(string) {},
 				WantsWatch: func(string, int32) bool { return false },
 				Failed:     func(err error) { p.ended <- err },
-				Limit: func(n int) {
-					zk.WithMaxBufferSize(n)(p.zk)
-					if n == 0 { // zk's receive loop begins
-						p.request()
-					}
-				},
+				Event:      func(zk.EventType, string) {},
 			})
 			p.last.Store(c)
 			return c, nil
@@ -58,12 +51,10 @@ func newPeer(t testing.TB) *peer {
 		}
 	}
 	conn, events, err := zk.Connect([]string{"peer"}, time.Hour, zk.WithDialer(dial),
-		zk.WithHostProvider(oneHost{stop}), zk.WithLogger(quiet{}))
+		zk.WithHostProvider(oneHost{stop}), zk.WithLogger(quiet{}), zk.WithEventCallback(p.request))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.zk = conn
-	close(ready)
 	t.Cleanup(func() {
 		close(stop)
 		go func() {
@@ -82,8 +73,11 @@ func newPeer(t testing.TB) *peer {
 	return p
 }
 
-// request sends a request on the present connection.
-func (p *peer) request() {
+// request sends a request on the present connection, once it is there.
+func (p *peer) request(e zk.Event) {
+	if e.State != zk.StateHasSession {
+		return
+	}
 	p.owed.Add(1)
 	r := about(OpGetData)
 	r.Answered = func(Answer) { p.owed.Done() }

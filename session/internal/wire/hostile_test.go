@@ -106,8 +106,8 @@ func TestNothingBehindTheHandshakeCanHurt(t *testing.T) {
 		{"an event at a path that is none", OpGetData, reply(xidEvent, 0, str(ints(nil, 1, 3), "x"))},
 		{"an event at a path that ends with a slash", OpGetData, reply(xidEvent, 0, str(ints(nil, 1, 3), "/x/"))},
 		{"an event at a path with an empty name", OpGetData, reply(xidEvent, 0, str(ints(nil, 1, 3), "/a//x"))},
-		{"an event that tells zk of an expired session", OpGetData, reply(xidEvent, 0, str(ints(nil, -1, -112), ""))},
-		{"an event that tells zk of a lost connection", OpGetData, reply(xidEvent, 0, str(ints(nil, -1, 0), "/a"))},
+		{"an event of an expired session", OpGetData, reply(xidEvent, 0, str(ints(nil, -1, -112), ""))},
+		{"an event of a lost connection", OpGetData, reply(xidEvent, 0, str(ints(nil, -1, 0), "/a"))},
 		{"a credential refused that was not presented", OpGetData, reply(xidAuth, -115, nil)},
 		{"a credential accepted that was not presented", OpGetData, reply(xidAuth, 0, nil)},
 	} {
@@ -123,8 +123,8 @@ func TestNothingBehindTheHandshakeCanHurt(t *testing.T) {
 			if a := <-answer; !a.Lost || a.Code != 0 || a.Results != nil {
 				t.Errorf("the caller got %+v; want a loss", a)
 			}
-			if len(e.told) > 0 || len(e.answered) > 0 {
-				t.Errorf("told %q; %d answers counted", e.told, len(e.answered))
+			if len(e.told) > 0 || len(e.events) > 0 || len(e.answered) > 0 {
+				t.Errorf("told %q and %q; %d answers counted", e.told, e.events, len(e.answered))
 			}
 		})
 	}

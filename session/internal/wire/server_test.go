@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-zookeeper/zk"
+
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
@@ -23,7 +25,7 @@ type ends struct {
 	shakes   []Handshake
 	answered []clock.Instant
 	failures []error
-	limits   []int
+	events   []string        // their paths
 	told     []string        // by Created, with + for an ephemeral one and else =, and by Missing, with -
 	watching map[string]bool // by reads
 	awaited  map[string]bool // by exists
@@ -63,7 +65,7 @@ func (e *ends) hooks() Hooks {
 			return
 		},
 		Failed: func(err error) { locked(func() { e.failures = append(e.failures, err) }) },
-		Limit:  func(n int) { locked(func() { e.limits = append(e.limits, n) }) },
+		Event:  func(_ zk.EventType, path string) { locked(func() { e.events = append(e.events, path) }) },
 	}
 }
 
@@ -123,11 +125,13 @@ func (e *ends) ask(r *Request, code int32, body []byte) (Answer, error) {
 	return <-answer, err
 }
 
-// past lets the server send bytes that are not for zk, while zk reads. It returns the error of that.
+// past lets the server send bytes that are not for zk, and then the answer to a ping. It returns the error of
+// zk's reading.
 func (e *ends) past(raw []byte) error {
 	e.t.Helper()
-	got, err := e.answer(slices.Concat(raw, changed("/end")))
-	if err == nil && !slices.Equal(got, changed("/end")) {
+	e.request(ping())
+	got, err := e.answer(slices.Concat(raw, pong()))
+	if err == nil && !slices.Equal(got, pong()) {
 		e.t.Errorf("zk read %q", got)
 	}
 	return err

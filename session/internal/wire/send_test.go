@@ -227,10 +227,14 @@ func TestRequestsAreSentInTheirOrder(t *testing.T) {
 		}
 	}()
 	var waiting kept
-	for _, path := range []string{strings.Repeat("a", roomy), "b", "c", "d", "e", "f"} {
-		r := read("/" + path)
+	e.conn.writing.Lock()
+	for i := range 6 {
+		r := read("/a")
 		e.once(r)
-		e.conn.Send(r, waiting.start) // the goroutine for the first does not begin yet
+		e.conn.Send(r, waiting.start)
+		if i == 0 {
+			e.conn.writing.Unlock() // but the goroutine that waits for it does not begin yet
+		}
 	}
 	for _, f := range waiting {
 		go f()

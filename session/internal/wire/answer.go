@@ -196,17 +196,24 @@ func failed(results []Result) int {
 
 // tell tells the hooks what the answer says about znodes.
 func (c *Conn) tell(r *Request, a Answer) {
-	switch first := failed(a.Results); {
-	case !r.Multi:
+	if !r.Multi {
 		c.tellOf(&r.Ops[0], a.Code, a.Results)
-	case a.Code != 0:
-	case first < 0:
+		return
+	}
+	if a.Code != 0 {
+		return
+	}
+	first := failed(a.Results)
+	if first < 0 {
 		for i := range r.Ops {
 			c.tellOf(&r.Ops[i], 0, a.Results[i:])
 		}
+		return
+	}
 	// If an operation before it deletes the znode, the error tells nothing: that was not carried out either.
-	case !slices.ContainsFunc(r.Ops[:first], func(op Op) bool { return op.Kind == OpDelete && op.Path == r.Ops[first].Path }):
-		c.tellOf(&r.Ops[first], a.Results[first].Code, nil)
+	op := &r.Ops[first]
+	if !slices.ContainsFunc(r.Ops[:first], func(o Op) bool { return o.Kind == OpDelete && o.Path == op.Path }) {
+		c.tellOf(op, a.Results[first].Code, nil)
 	}
 }
 
@@ -220,29 +227,4 @@ func (c *Conn) tellOf(op *Op, code int32, results []Result) {
 	case code == codeNoNode, code == 0 && op.Kind == OpDelete:
 		c.hooks.Missing(op.Path)
 	}
-}
-
-// event reads the body of a watch event, and tells of it. The types of events are positive: others exist only
-// inside clients.
-func (c *Conn) event(body []byte) error {
-	d := decoder{p: body}
-	kind := d.int()
-	d.int() // the state
-	path := d.string()
-	switch {
-	case d.err != nil:
-	case kind <= 0:
-		d.fail("an event of type %d", kind)
-	case !isPath(path):
-		d.fail("%q cannot be the path of a znode", path)
-	}
-	if d.err == nil {
-		c.hooks.Event(zk.EventType(kind), path)
-	}
-	return d.err
-}
-
-// isPath reports whether s consists of names.
-func isPath(s string) bool {
-	return s == "/" || strings.HasPrefix(s, "/") && !strings.HasSuffix(s, "/") && !strings.Contains(s, "//")
 }

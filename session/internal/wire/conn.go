@@ -19,7 +19,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"slices"
 	"sync"
@@ -55,8 +54,8 @@ type Credentials struct {
 	Auth []Auth
 }
 
-// Hooks are called while bytes pass. They run on zk's goroutines, one at a time
-// except WantsWatch, and must not block.
+// Hooks are called while bytes pass, and must not block. They run one at a time on the goroutine that reads,
+// except WantsWatch, which runs on that of the sender, and Failed, which may run on any.
 type Hooks struct {
 	// Handshaken is called with every well-formed connect response, once the client has
 	// authenticated. An error drops the connection.
@@ -95,7 +94,7 @@ type Conn struct {
 	unanswered int        // how many bytes these have
 	progress   clock.Instant
 	silence    time.Duration // how much of it zk allows
-	zxid       int64         // the latest in an answer, on this connection or before
+	zxid       int64         // see Zxid
 	lastOwn    int32         // the number of the latest request of our own
 	queue      []func()      // write the requests that could not be written at once, oldest first
 
@@ -162,193 +161,6 @@ func (c *Conn) send(p []byte) error {
 	return err
 }
 
-// Read hands out the bytes of one checked frame after another.
-func (c *Conn) Read(p []byte) (int, error) {
-	for len(c.frame) == 0 {
-		if err := c.next(); err != nil {
-			return 0, c.fail(err)
-		}
-	}
-	n := copy(p, c.frame)
-	c.frame = c.frame[n:]
-	return n, nil
-}
-
-// next reads a frame, checks it and acts on it. Afterwards c.frame holds it, or
-// nothing when it is not for zk.
-func (c *Conn) next() error {
-	c.mu.Lock()
-	ready := c.ready
-	c.mu.Unlock()
-	frame := c.spare[:lengthSize]
-	if _, err := io.ReadFull(c.in, frame); err != nil {
-		if !ready && errors.Is(err, io.EOF) {
-			return errNoAnswer
-		}
-		return err
-	}
-	length := int(int32(binary.BigEndian.Uint32(frame)))
-	if !ready && (length < minConnectResponse || length > maxConnectResponse) {
-		return fmt.Errorf("%w: %s", ErrProtocol, describe(frame))
-	}
-	if ready && (length < headerSize || length > MaxFrame) {
-		return fmt.Errorf("%w: frame of %d bytes", ErrProtocol, length)
-	}
-	frame, err := c.fill(frame, lengthSize+length)
-	if err != nil {
-		return err
-	}
-	c.frame = frame
-	if !ready {
-		return c.handshake(frame[lengthSize:])
-	}
-	return c.reply(frame[lengthSize:])
-}
-
-// fill reads until the frame has size bytes. Its memory grows with what arrives, not
-// with what was announced.
-func (c *Conn) fill(frame []byte, size int) ([]byte, error) {
-	for len(frame) < size {
-		if len(frame) == cap(frame) {
-			frame = slices.Grow(frame, min(size-len(frame), len(frame)))
-		}
-		n, err := c.in.Read(frame[len(frame):min(cap(frame), size)])
-		frame = frame[:len(frame)+n]
-		if err != nil && len(frame) < size {
-			if errors.Is(err, io.EOF) {
-				err = io.ErrUnexpectedEOF
-			}
-			return frame, err
-		}
-		if len(frame) < size && len(frame) >= lengthSize+4 && int32(binary.BigEndian.Uint32(frame[lengthSize:])) != xidEvent {
-			now := c.clock.Now()
-			c.mu.Lock()
-			c.progressed(now)
-			c.mu.Unlock()
-		}
-	}
-	return frame, nil
-}
-
-// progressed notes that a reply, or a piece of one, has come in. zk sets one deadline for each frame that it
-// reads. A long answer on a slow link gets a new one with every piece, and zk knows nothing of answers to our
-// own requests. The caller holds c.mu.
-func (c *Conn) progressed(now clock.Instant) {
-	c.progress = now
-	if c.ready && c.silence > 0 {
-		c.net.SetReadDeadline(time.Now().Add(c.silence))
-	}
-}
-
-// reply checks and acts on a frame after the handshake.
-func (c *Conn) reply(p []byte) error {
-	xid := int32(binary.BigEndian.Uint32(p))
-	code := int32(binary.BigEndian.Uint32(p[12:]))
-	body := p[headerSize:]
-	switch xid {
-	case xidEvent:
-		c.frame = nil
-		return c.event(body)
-	case xidAuth:
-		if c.presented == 0 {
-			return fmt.Errorf("%w: an answer to a credential that was not presented", ErrProtocol)
-		}
-		i := len(c.creds.Auth) - c.presented // they are answered in their order
-		c.presented--
-		c.frame = nil // zk did not ask
-		if code != 0 {
-			return fmt.Errorf("%w: Config.Auth[%d] with the scheme %q (error %d): no other attempt is made, and the client is closed",
-				ErrAuthFailed, i, c.creds.Auth[i].Scheme, code)
-		}
-		return nil
-	}
-	now := c.clock.Now()
-	r := c.answered(xid, int64(binary.BigEndian.Uint64(p[4:])), now)
-	switch {
-	case r == nil:
-		return fmt.Errorf("%w: reply to request %d, which was not sent", ErrProtocol, xid)
-	case r.Answered != nil:
-		c.frame = nil // zk did not ask
-		return c.answer(r, now, code, body)
-	}
-	c.hooks.Answered(now)
-	return nil
-}
-
-// answered takes the oldest unanswered request with that number off the list, and returns nil if there is
-// none. zxid is the latest transaction that the server knew of when it answered.
-func (c *Conn) answered(xid int32, zxid int64, now clock.Instant) *Request {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	i := slices.IndexFunc(c.sent, func(r *Request) bool { return r.xid == xid })
-	if i < 0 {
-		return nil
-	}
-	r := c.sent[i]
-	c.sent = slices.Delete(c.sent, i, i+1)
-	c.unanswered -= r.size
-	c.progressed(now)
-	if r.Answered != nil {
-		c.zxid = max(c.zxid, zxid)
-	}
-	return r
-}
-
-// handshake acts on the connect response: it authenticates, sends the credentials, then lets zk
-// have the response.
-func (c *Conn) handshake(p []byte) error {
-	h, err := parseConnectResponse(p)
-	if err != nil {
-		return err
-	}
-	now := c.clock.Now()
-	c.mu.Lock()
-	asked := len(c.sent) == 1
-	c.sent, c.progress = nil, now
-	c.mu.Unlock()
-	if !asked {
-		return fmt.Errorf("%w: it spoke first", ErrProtocol)
-	}
-	// A session belongs to us once we have authenticated. Before that zk has not heard of it, and
-	// asks for another one if the server refuses.
-	if h.SessionID != 0 && c.creds.SASL != nil {
-		if err := c.authenticate(); err != nil {
-			return err
-		}
-	}
-	if err := c.hooks.Handshaken(h); err != nil {
-		return err
-	}
-	if h.SessionID == 0 {
-		c.fail(errExpired) // zk forgets to close this connection; the response it still gets
-		return nil
-	}
-	for _, a := range c.creds.Auth {
-		if _, err := c.net.Write(authFrame(a)); err != nil {
-			return err
-		}
-		c.presented++
-	}
-	if err := c.net.SetDeadline(time.Time{}); err != nil {
-		return err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.ready = true
-	return nil
-}
-
-// describe says what a client of another protocol can tell from the first bytes.
-func describe(head []byte) string {
-	switch {
-	case string(head) == "HTTP":
-		return "it speaks HTTP"
-	case head[0] == 0x15 && head[1] == 0x03, head[0] == 0x16 && head[1] == 0x03:
-		return "it speaks TLS; a TLS configuration is needed for this port"
-	}
-	return fmt.Sprintf("it began with the bytes %q", head)
-}
-
 // fail closes a connection that has failed.
 func (c *Conn) fail(err error) error {
 	if n := c.largest(); n >= largeRequest {
@@ -360,6 +172,7 @@ func (c *Conn) fail(err error) error {
 
 // CloseWith closes the connection and reports why, the first time.
 func (c *Conn) CloseWith(reason error) {
+	var lost []*Request
 	c.failOnce.Do(func() {
 		// Closing TLS sends a farewell first, which may take seconds when the other side
 		// does not read. Its socket is closed under it.
@@ -369,16 +182,15 @@ func (c *Conn) CloseWith(reason error) {
 		c.net.Close()
 		c.mu.Lock()
 		c.ended = true
-		lost := c.sent
-		c.sent = nil
+		lost, c.sent = c.sent, nil
 		c.mu.Unlock()
 		c.hooks.Failed(reason) // first: those who hear of their lost requests ask why
-		for _, r := range lost {
-			if r.Answered != nil {
-				r.Answered(Answer{Lost: true})
-			}
-		}
 	})
+	for _, r := range lost {
+		if r.Answered != nil {
+			r.Answered(Answer{Lost: true})
+		}
+	}
 }
 
 // largest returns the size of the largest request that is unanswered. A server that finds one too
@@ -407,7 +219,7 @@ func (c *Conn) Silence(now clock.Instant) (quiet time.Duration, owing bool) {
 	return now.Sub(c.progress), len(c.sent) > 0
 }
 
-// Zxid returns the latest transaction that an answer has named. For watches that stood on this connection,
+// Zxid returns the latest transaction that an answer to one of our own requests has named. For watches that stood on this connection,
 // all events up to it have been told.
 func (c *Conn) Zxid() int64 {
 	c.mu.Lock()

@@ -54,7 +54,10 @@ const roomy = 8 << 10
 
 // Send sends a request. If it returns false, there is no connection, and nothing was sent. Requests are sent
 // in the order of the calls. Send does not wait: where the socket may have no room, or another goroutine is
-// writing, it starts a goroutine by start. That goroutine ends with the connection at the latest.
+// writing, it starts a goroutine by start, which ends with the connection at the latest. If start does not run
+// its function, the requests stay unsent until then.
+//
+// If the write fails, Failed and Answered are called before Send returns. Sent may be called after Answered.
 func (c *Conn) Send(r *Request, start func(func())) bool {
 	frame := r.frame()
 	c.mu.Lock()

@@ -1,0 +1,172 @@
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+)
+
+// Read hands out the bytes of one checked frame after another.
+func (c *Conn) Read(p []byte) (int, error) {
+	for len(c.frame) == 0 {
+		if err := c.next(); err != nil {
+			return 0, c.fail(err)
+		}
+	}
+	n := copy(p, c.frame)
+	c.frame = c.frame[n:]
+	return n, nil
+}
+
+// next reads a frame, checks it and acts on it. Afterwards c.frame holds it, or
+// nothing when it is not for zk.
+func (c *Conn) next() error {
+	c.mu.Lock()
+	ready := c.ready
+	c.mu.Unlock()
+	frame := c.spare[:lengthSize]
+	if _, err := io.ReadFull(c.in, frame); err != nil {
+		if !ready && errors.Is(err, io.EOF) {
+			return errNoAnswer
+		}
+		return err
+	}
+	length := int(int32(binary.BigEndian.Uint32(frame)))
+	if !ready && (length < minConnectResponse || length > maxConnectResponse) {
+		return fmt.Errorf("%w: %s", ErrProtocol, describe(frame))
+	}
+	if ready && (length < headerSize || length > MaxFrame) {
+		return fmt.Errorf("%w: frame of %d bytes", ErrProtocol, length)
+	}
+	frame, err := c.fill(frame, lengthSize+length)
+	if err != nil {
+		return err
+	}
+	c.frame = frame
+	if !ready {
+		return c.handshake(frame[lengthSize:])
+	}
+	return c.reply(frame[lengthSize:])
+}
+
+// fill reads until the frame has size bytes. Its memory grows with what arrives, not
+// with what was announced.
+func (c *Conn) fill(frame []byte, size int) ([]byte, error) {
+	for len(frame) < size {
+		if len(frame) == cap(frame) {
+			frame = slices.Grow(frame, min(size-len(frame), len(frame)))
+		}
+		n, err := c.in.Read(frame[len(frame):min(cap(frame), size)])
+		frame = frame[:len(frame)+n]
+		if err != nil && len(frame) < size {
+			if errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			return frame, err
+		}
+		if len(frame) < size && len(frame) >= lengthSize+4 && int32(binary.BigEndian.Uint32(frame[lengthSize:])) != xidEvent {
+			now := c.clock.Now()
+			c.mu.Lock()
+			c.progressed(now)
+			c.mu.Unlock()
+		}
+	}
+	return frame, nil
+}
+
+// progressed notes that a reply, or a piece of one, has come in. zk sets one deadline for each frame that it
+// reads. A long answer on a slow link gets a new one with every piece, and zk knows nothing of answers to our
+// own requests. The caller holds c.mu.
+func (c *Conn) progressed(now clock.Instant) {
+	c.progress = now
+	if c.ready && c.silence > 0 {
+		c.net.SetReadDeadline(time.Now().Add(c.silence))
+	}
+}
+
+// reply checks and acts on a frame after the handshake.
+func (c *Conn) reply(p []byte) error {
+	xid := int32(binary.BigEndian.Uint32(p))
+	code := int32(binary.BigEndian.Uint32(p[12:]))
+	body := p[headerSize:]
+	switch xid {
+	case xidEvent:
+		c.frame = nil
+		return c.event(body)
+	case xidAuth:
+		if c.presented == 0 {
+			return fmt.Errorf("%w: an answer to a credential that was not presented", ErrProtocol)
+		}
+		i := len(c.creds.Auth) - c.presented // they are answered in their order
+		c.presented--
+		c.frame = nil // zk did not ask
+		if code != 0 {
+			return fmt.Errorf("%w: Config.Auth[%d] with the scheme %q (error %d): no other attempt is made, and the client is closed",
+				ErrAuthFailed, i, c.creds.Auth[i].Scheme, code)
+		}
+		return nil
+	}
+	now := c.clock.Now()
+	r := c.answered(xid, int64(binary.BigEndian.Uint64(p[4:])), now)
+	switch {
+	case r == nil:
+		return fmt.Errorf("%w: reply to request %d, which was not sent", ErrProtocol, xid)
+	case r.Answered != nil:
+		c.frame = nil // zk did not ask
+		return c.answer(r, now, code, body)
+	}
+	c.hooks.Answered(now)
+	return nil
+}
+
+// answered takes the oldest unanswered request with that number off the list, and returns nil if there is
+// none. zxid is the latest transaction that the server knew of when it answered.
+func (c *Conn) answered(xid int32, zxid int64, now clock.Instant) *Request {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := slices.IndexFunc(c.sent, func(r *Request) bool { return r.xid == xid })
+	if i < 0 {
+		return nil
+	}
+	r := c.sent[i]
+	c.sent = slices.Delete(c.sent, i, i+1)
+	c.unanswered -= r.size
+	c.progressed(now)
+	if r.Answered != nil {
+		c.zxid = max(c.zxid, zxid)
+	}
+	return r
+}
+
+// event reads the body of a watch event, and tells of it. The types of events are positive: others exist only
+// inside clients.
+func (c *Conn) event(body []byte) error {
+	d := decoder{p: body}
+	kind := d.int()
+	d.int() // the state
+	path := d.string()
+	switch {
+	case d.err != nil:
+	case kind <= 0:
+		d.fail("an event of type %d", kind)
+	case !isPath(path):
+		d.fail("%q cannot be the path of a znode", path)
+	}
+	if d.err == nil {
+		c.hooks.Event(zk.EventType(kind), path)
+	}
+	return d.err
+}
+
+// isPath reports whether s consists of names.
+func isPath(s string) bool {
+	return s == "/" || strings.HasPrefix(s, "/") && !strings.HasSuffix(s, "/") && !strings.Contains(s, "//")
+}

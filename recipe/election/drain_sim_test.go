@@ -15,9 +15,18 @@ import (
 )
 
 // A resigned leader that still works is the only one as long as its drain goes on, and it may write. If it
-// is cut off meanwhile, the drain ends before another leads.
+// is cut off meanwhile, or its znode is deleted, the drain ends before another leads.
 func TestADrainEndsBeforeAnotherLeads(t *testing.T) {
-	for name, cut := range map[string]bool{"it goes on": false, "it is cut off": true} {
+	for name, c := range map[string]struct {
+		want recipe.Reason
+		lose func(s *stage, a *candidate, first *election.Term) // nil: the work stops
+	}{
+		"it goes on":    {recipe.ReasonReleased, nil},
+		"it is cut off": {recipe.ReasonLeaseExpired, func(_ *stage, a *candidate, _ *election.Term) { a.host.Drop() }},
+		"its znode is deleted": {recipe.ReasonNodeDeleted, func(s *stage, _ *candidate, first *election.Term) {
+			shared.Must(s.T, s.Admin().Delete(s.T.Context(), first.Node(), -1))
+		}},
+	} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 				shared.Must(t, s.Admin().EnsurePath(t.Context(), "/work", nil))
@@ -40,22 +49,18 @@ func TestADrainEndsBeforeAnotherLeads(t *testing.T) {
 				if _, err := first.Multi(t.Context(), set); err != nil {
 					t.Errorf("a guarded write while the term is drained: %v", err)
 				}
-				want := recipe.ReasonReleased
-				if cut {
-					a.host.Drop()
-					want = recipe.ReasonLeaseExpired
+				if c.lose != nil {
+					c.lose(s, a, first)
+					defer close(finish)
 				} else {
 					close(finish)
 				}
 				b.term() // compared with the first
-				if cause := context.Cause(first.DrainContext()); !errors.Is(cause, want) {
-					t.Errorf("the drain ended with %v; want %v", cause, want)
+				if cause := context.Cause(first.DrainContext()); !errors.Is(cause, c.want) {
+					t.Errorf("the drain ended with %v; want %v", cause, c.want)
 				}
 				if _, err := first.Multi(t.Context(), set); !errors.Is(err, recipe.ErrNotHeld) {
 					t.Errorf("a guarded write afterwards: %v", err)
-				}
-				if cut {
-					close(finish)
 				}
 			})
 		})

@@ -15,15 +15,17 @@ import (
 )
 
 // A resigned leader that still works is the only one as long as its drain goes on, and it may write. If it
-// is cut off meanwhile, or its znode is deleted, the drain ends before another leads.
+// is cut off meanwhile, its znode is deleted, or DrainTimeout passes, the drain ends before another leads.
 func TestADrainEndsBeforeAnotherLeads(t *testing.T) {
 	for name, c := range map[string]struct {
-		want recipe.Reason
-		lose func(s *stage, a *candidate, first *election.Term) // nil: the work stops
+		timeout time.Duration
+		want    recipe.Reason
+		lose    func(s *stage, a *candidate, first *election.Term) // nil: the work stops
 	}{
-		"it goes on":    {recipe.ReasonReleased, nil},
-		"it is cut off": {recipe.ReasonLeaseExpired, func(_ *stage, a *candidate, _ *election.Term) { a.host.Drop() }},
-		"its znode is deleted": {recipe.ReasonNodeDeleted, func(s *stage, _ *candidate, first *election.Term) {
+		"it goes on":        {0, recipe.ReasonReleased, nil},
+		"it takes too long": {3 * stageD, recipe.ReasonReleased, func(*stage, *candidate, *election.Term) {}},
+		"it is cut off":     {0, recipe.ReasonLeaseExpired, func(_ *stage, a *candidate, _ *election.Term) { a.host.Drop() }},
+		"its znode is deleted": {0, recipe.ReasonNodeDeleted, func(s *stage, _ *candidate, first *election.Term) {
 			shared.Must(s.T, s.Admin().Delete(s.T.Context(), first.Node(), -1))
 		}},
 	} {
@@ -31,7 +33,7 @@ func TestADrainEndsBeforeAnotherLeads(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 				shared.Must(t, s.Admin().EnsurePath(t.Context(), "/work", nil))
 				finish := make(chan struct{})
-				a := s.enterWith("a", election.Config{}, func(ctx context.Context, term *election.Term) error {
+				a := s.enterWith("a", election.Config{DrainTimeout: c.timeout}, func(ctx context.Context, term *election.Term) error {
 					<-ctx.Done()
 					<-finish
 					return nil

@@ -15,16 +15,18 @@ import (
 // The lock is lost while the work stops. DrainContext tells why, before another has the lock, and so does Do.
 func TestALockThatIsLostWhileTheWorkStops(t *testing.T) {
 	for name, c := range map[string]struct {
-		want []error // one of them
-		lose func(s *stage, a *process, h *lock.Held)
+		timeout time.Duration
+		want    []error // one of them
+		lose    func(s *stage, a *process, h *lock.Held)
 	}{
-		"its znode is deleted": {[]error{recipe.ReasonNodeDeleted}, func(s *stage, _ *process, h *lock.Held) {
+		"its znode is deleted": {0, []error{recipe.ReasonNodeDeleted}, func(s *stage, _ *process, h *lock.Held) {
 			shared.Must(s.T, s.Admin().Delete(s.T.Context(), h.Node(), -1))
 		}},
-		"its session is ended": {[]error{recipe.ReasonNodeDeleted, recipe.ReasonSessionLost}, func(s *stage, a *process, _ *lock.Held) {
+		"its session is ended": {0, []error{recipe.ReasonNodeDeleted, recipe.ReasonSessionLost}, func(s *stage, a *process, _ *lock.Held) {
 			s.ExpireSession(s.Session(a.client).ID())
 		}},
-		"it is cut off": {[]error{recipe.ReasonLeaseExpired}, func(_ *stage, a *process, _ *lock.Held) { a.host.Drop() }},
+		"it takes too long": {3 * stageD, []error{recipe.ReasonCancelled}, func(*stage, *process, *lock.Held) {}},
+		"it is cut off":     {0, []error{recipe.ReasonLeaseExpired}, func(_ *stage, a *process, _ *lock.Held) { a.host.Drop() }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
@@ -37,7 +39,7 @@ func TestALockThatIsLostWhileTheWorkStops(t *testing.T) {
 					}
 					t.Errorf("error %v; want one of %v", err, c.want)
 				}
-				a, b := s.process("a"), s.process("b")
+				a, b := s.process("a", lock.Config{DrainTimeout: c.timeout}), s.process("b")
 				ctx, stop := context.WithCancel(t.Context())
 				inside, leave, done := make(chan *lock.Held), make(chan struct{}), make(chan error, 1)
 				go func() {

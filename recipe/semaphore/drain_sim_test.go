@@ -15,16 +15,18 @@ import (
 // The permit is lost while the work stops. DrainContext tells why, before another has the permit, and so does Do.
 func TestAPermitThatIsLostWhileTheWorkStops(t *testing.T) {
 	for name, c := range map[string]struct {
-		want []error // one of them
-		lose func(s *stage, a *process, p *semaphore.Permit)
+		timeout time.Duration
+		want    []error // one of them
+		lose    func(s *stage, a *process, p *semaphore.Permit)
 	}{
-		"its znode is deleted": {[]error{recipe.ReasonNodeDeleted}, func(s *stage, _ *process, p *semaphore.Permit) {
+		"its znode is deleted": {0, []error{recipe.ReasonNodeDeleted}, func(s *stage, _ *process, p *semaphore.Permit) {
 			shared.Must(s.T, s.Admin().Delete(s.T.Context(), p.Node(), -1))
 		}},
-		"its session is ended": {[]error{recipe.ReasonNodeDeleted, recipe.ReasonSessionLost}, func(s *stage, a *process, _ *semaphore.Permit) {
+		"its session is ended": {0, []error{recipe.ReasonNodeDeleted, recipe.ReasonSessionLost}, func(s *stage, a *process, _ *semaphore.Permit) {
 			s.ExpireSession(s.Session(a.client).ID())
 		}},
-		"it is cut off": {[]error{recipe.ReasonLeaseExpired}, func(_ *stage, a *process, _ *semaphore.Permit) { a.host.Drop() }},
+		"it takes too long": {3 * stageD, []error{recipe.ReasonCancelled}, func(*stage, *process, *semaphore.Permit) {}},
+		"it is cut off":     {0, []error{recipe.ReasonLeaseExpired}, func(_ *stage, a *process, _ *semaphore.Permit) { a.host.Drop() }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
@@ -37,7 +39,7 @@ func TestAPermitThatIsLostWhileTheWorkStops(t *testing.T) {
 					}
 					t.Errorf("error %v; want one of %v", err, c.want)
 				}
-				a, b := s.process("a"), s.process("b")
+				a, b := s.process("a", semaphore.Config{DrainTimeout: c.timeout}), s.process("b")
 				ctx, stop := context.WithCancel(t.Context())
 				inside, leave, done := make(chan *semaphore.Permit), make(chan struct{}), make(chan error, 1)
 				go func() {
@@ -57,6 +59,11 @@ func TestAPermitThatIsLostWhileTheWorkStops(t *testing.T) {
 				}
 				c.lose(s, a, p)
 				second := <-next
+				select {
+				case <-p.DrainContext().Done(): // not Err, which looks at the clock by itself
+				default:
+					t.Error("another has a permit while the drain goes on")
+				}
 				wanted(context.Cause(p.DrainContext()))
 				close(leave)
 				wanted(<-done)

@@ -222,56 +222,6 @@ func TestASecondAcquisitionWhileTheWorkStops(t *testing.T) {
 	})
 }
 
-// A unit of work that is finished under DrainContext may call what takes the same lock by Do. That part is not cut
-// short, whether the work is stopped before it begins or meanwhile. It is stopped when the lock is lost.
-func TestANestedDoOfAUnitThatIsFinished(t *testing.T) {
-	for name, c := range map[string]struct{ before, lost bool }{
-		"stopped before":          {before: true},
-		"stopped meanwhile":       {},
-		"lost, stopped before":    {before: true, lost: true},
-		"lost, stopped meanwhile": {lost: true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-				a := s.process("a", lock.Config{Reentrant: true})
-				ctx, stop := context.WithCancel(t.Context())
-				err := a.Do(ctx, func(_ context.Context, h *lock.Held) error {
-					stopped := func() {
-						stop()
-						<-h.Context().Done()
-					}
-					if c.before {
-						stopped()
-					}
-					return a.Do(h.DrainContext(), func(ctx context.Context, again *lock.Held) error {
-						if !c.before {
-							stopped()
-						}
-						if time.Sleep(stageD); ctx.Err() != nil || again.DrainContext().Err() != nil {
-							t.Errorf("a part of a unit that may be finished is to stop: %v", context.Cause(ctx))
-						}
-						if again.Valid() {
-							t.Error("new work may begin")
-						}
-						if !c.lost {
-							return nil
-						}
-						a.host.Drop()
-						<-ctx.Done()
-						want(t, context.Cause(ctx), recipe.ReasonLeaseExpired)
-						return nil
-					})
-				})
-				if c.lost {
-					want(t, err, recipe.ReasonLeaseExpired)
-				} else if err != nil {
-					t.Errorf("Do: %v", err)
-				}
-			})
-		})
-	}
-}
-
 // A nested Do whose context comes from another lock, acquired under the first, ends with the first, too. It knows of
 // both: a third acquisition under its context is no wait for itself.
 func TestANestedDoUnderAnotherLock(t *testing.T) {

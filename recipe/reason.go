@@ -52,7 +52,7 @@ func (r Reason) Error() string { return "recipe: not held any more: " + r.String
 
 // Chosen reports whether the end was our own choice. Then the znode is kept until the work has stopped or
 // DrainTimeout has passed, and nobody else holds what it stands for as long as the lease is extended. The
-// DrainContext of a term, a lock's Held or a permit ends before that.
+// DrainContext of a term, a lock's Held or Set, or a permit ends before that.
 func (r Reason) Chosen() bool { return r >= ReasonReleased && r <= ReasonUnhealthy }
 
 // Ended is the cause of the context of something that was held. It matches its Reason and what

@@ -168,25 +168,27 @@ func (e *Election) elected(ctx context.Context, st *stay.Stay, lease *session.Le
 // the znode is gone. stopped is closed when the work has stopped.
 func (e *Election) lead(l *working, st *stay.Stay, term *Term, stopped <-chan struct{}) {
 	ctx := l.Context()
-	e.guard(l, st, term)
+	guard := tenure.Guard{
+		Clock: e.clock, Held: term.held,
+		Failed: func(err error) { e.often.Warn("cannot check the own znode", "err", err) }, // the lease decides
+	}
+	e.watch(l, st, term, guard)
 	ended := term.held.Ended()
 	e.log.Info("deposed", feed.WithErr(ended.Err, "session", hex(st.S.ID()), "token", term.Token(), "reason", ended.Reason.String())...)
 	e.status.set(e.clock, func(s *Status) {
 		s.State, s.Token, s.LastReason, s.LastErr, s.term = StateDraining, 0, ended.Reason, ended.Err, nil
 	})
 	e.send(Event{Kind: EventDeposed, Session: st.S.ID(), Node: term.Node(), Token: term.Token(), Reason: ended.Reason, Err: ended.Err})
-	if ended.Reason != recipe.ReasonNodeDeleted {
-		if !tenure.Drain(e.clock, st.S, stopped, e.cfg.DrainTimeout) {
-			e.log.Warn("the work has not stopped in time; giving the leadership away", "waited", e.cfg.DrainTimeout)
-		}
+	if ended.Reason != recipe.ReasonNodeDeleted && !guard.Drain(st.S, st, stopped, e.cfg.DrainTimeout) {
+		e.log.Warn("the work has not stopped in time; giving the leadership away", "waited", e.cfg.DrainTimeout)
 	}
 	term.held.Finish()
 	e.leave(ctx, st, ended.Reason == recipe.ReasonNodeDeleted)
 }
 
-// guard returns when the term has ended.
-func (e *Election) guard(l *working, st *stay.Stay, term *Term) {
-	ctx, leading := l.Context(), term.Context()
+// watch returns when the term has ended.
+func (e *Election) watch(l *working, st *stay.Stay, term *Term, guard tenure.Guard) {
+	ctx := l.Context()
 	defer context.AfterFunc(ctx, func() {
 		if closed := l.Closed(); closed != nil {
 			term.held.End(recipe.ReasonClosed, closed)
@@ -196,12 +198,7 @@ func (e *Election) guard(l *working, st *stay.Stay, term *Term) {
 	})()
 	// Not in the loop, which may have to wait for a connection.
 	defer e.health.watch(func(err error) { term.held.End(recipe.ReasonUnhealthy, err) })()
-	tenure.Guard{
-		Clock:  e.clock,
-		Gone:   func() { term.held.End(recipe.ReasonNodeDeleted, nil) },
-		Lost:   func(err error) { term.held.End(recipe.ReasonSessionLost, err) },
-		Failed: func(err error) { e.often.Warn("cannot check the own znode", "err", err) }, // the lease decides
-	}.Until(leading, st.S, st)
+	guard.Until(term.Context(), st.S, st)
 }
 
 // leave ends a candidacy: it deletes the znode, unless it is gone already. When ctx has ended it waits

@@ -15,14 +15,25 @@ import (
 )
 
 // A resigned leader that still works is the only one as long as its drain goes on, and it may write. If it
-// is cut off meanwhile, the drain ends before another leads.
+// is cut off meanwhile, its znode is deleted, or DrainTimeout passes, the drain ends before another leads.
 func TestADrainEndsBeforeAnotherLeads(t *testing.T) {
-	for name, cut := range map[string]bool{"it goes on": false, "it is cut off": true} {
+	for name, c := range map[string]struct {
+		timeout time.Duration
+		want    recipe.Reason
+		lose    func(s *stage, a *candidate, first *election.Term) // nil: the work stops
+	}{
+		"it goes on":        {0, recipe.ReasonReleased, nil},
+		"it takes too long": {3 * stageD, recipe.ReasonReleased, func(*stage, *candidate, *election.Term) {}},
+		"it is cut off":     {0, recipe.ReasonLeaseExpired, func(_ *stage, a *candidate, _ *election.Term) { a.host.Drop() }},
+		"its znode is deleted": {0, recipe.ReasonNodeDeleted, func(s *stage, _ *candidate, first *election.Term) {
+			shared.Must(s.T, s.Admin().Delete(s.T.Context(), first.Node(), -1))
+		}},
+	} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 				shared.Must(t, s.Admin().EnsurePath(t.Context(), "/work", nil))
 				finish := make(chan struct{})
-				a := s.enterWith("a", election.Config{}, func(ctx context.Context, term *election.Term) error {
+				a := s.enterWith("a", election.Config{DrainTimeout: c.timeout}, func(ctx context.Context, term *election.Term) error {
 					<-ctx.Done()
 					<-finish
 					return nil
@@ -40,22 +51,18 @@ func TestADrainEndsBeforeAnotherLeads(t *testing.T) {
 				if _, err := first.Multi(t.Context(), set); err != nil {
 					t.Errorf("a guarded write while the term is drained: %v", err)
 				}
-				want := recipe.ReasonReleased
-				if cut {
-					a.host.Drop()
-					want = recipe.ReasonLeaseExpired
+				if c.lose != nil {
+					c.lose(s, a, first)
+					defer close(finish)
 				} else {
 					close(finish)
 				}
 				b.term() // compared with the first
-				if cause := context.Cause(first.DrainContext()); !errors.Is(cause, want) {
-					t.Errorf("the drain ended with %v; want %v", cause, want)
+				if cause := context.Cause(first.DrainContext()); !errors.Is(cause, c.want) {
+					t.Errorf("the drain ended with %v; want %v", cause, c.want)
 				}
 				if _, err := first.Multi(t.Context(), set); !errors.Is(err, recipe.ErrNotHeld) {
 					t.Errorf("a guarded write afterwards: %v", err)
-				}
-				if cut {
-					close(finish)
 				}
 			})
 		})

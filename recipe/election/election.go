@@ -180,6 +180,7 @@ func begin(term *Term, lead func(context.Context, *Term) error) *work {
 	w := &work{done: make(chan struct{})}
 	go func() {
 		defer close(w.done)
+		defer term.held.Finish()
 		returned := false
 		defer func() {
 			if returned {

@@ -16,12 +16,10 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/internal/stay"
 )
 
-// Set is several locks that are held together, by [All]: all of them, or none. It ends with the first of them,
-// and has no drain of its own: see [Held.DrainContext] of each.
+// Set is several locks that are held together, by [All]: all of them, or none. It ends with the first of them.
 type Set struct {
-	helds  []*Held
-	ctx    setContext
-	cancel context.CancelCauseFunc
+	helds      []*Held
+	ctx, drain setContext
 }
 
 // All acquires several locks, for reading or for writing. Each has another path, and all use one
@@ -156,36 +154,42 @@ func (c *contender) waitAll(ctx context.Context, all []*contender, stays []*stay
 	return nil, context.Cause(ctx)
 }
 
-// newSet joins what is held. Its context has the values of ctx.
+// newSet joins what is held. Its contexts have the values of ctx.
 func newSet(ctx context.Context, helds []*Held) *Set {
-	s := &Set{helds: helds}
+	var contexts, drains []context.Context
 	for _, h := range helds {
 		ctx = context.WithValue(ctx, under{}, h.at.chain(ctx))
+		contexts, drains = append(contexts, h.Context()), append(drains, h.DrainContext())
 	}
-	inner, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	s.ctx, s.cancel = setContext{inner, s}, cancel
-	for _, h := range helds {
-		context.AfterFunc(h.at.Context(), s.check)
-	}
-	return s
+	return &Set{helds, newSetContext(ctx, contexts), newSetContext(ctx, drains)}
 }
 
-// setContext looks at each of the locks: in a process that was paused, timers are late.
+// setContext ends with the first of several contexts, and for the same cause. It looks at each of them: in a process
+// that was paused, timers are late.
 type setContext struct {
 	context.Context
-	s *Set
+	cancel context.CancelCauseFunc
+	of     []context.Context
+}
+
+func newSetContext(values context.Context, of []context.Context) setContext {
+	inner, cancel := context.WithCancelCause(context.WithoutCancel(values))
+	c := setContext{inner, cancel, of}
+	for _, one := range of {
+		context.AfterFunc(one, c.check)
+	}
+	return c
 }
 
 func (c setContext) Err() error {
-	c.s.check()
+	c.check()
 	return c.Context.Err()
 }
 
-// check ends the set if one of the locks is not held any more.
-func (s *Set) check() {
-	for _, h := range s.helds {
-		if h.Context().Err() != nil {
-			s.cancel(h.at.Ended())
+func (c setContext) check() {
+	for _, one := range c.of {
+		if one.Err() != nil {
+			c.cancel(context.Cause(one))
 			return
 		}
 	}
@@ -200,6 +204,13 @@ func (s *Set) Held() []*Held { return s.helds }
 // process that was paused.
 func (s *Set) Context() context.Context { return s.ctx }
 
+// DrainContext is for a unit of work that is in progress when Context ends and should be finished. It ends with the
+// first [Held.DrainContext] of the locks. So no other contender of this library has any of the locks before it ends. If
+// one of the locks is lost or released, it ends at once, also if the others are kept.
+//
+// Begin no new work under it: Valid is false, and others may be waiting. See [Held.DrainContext].
+func (s *Set) DrainContext() context.Context { return s.drain }
+
 // Valid reports whether all locks are held at this moment. See [Held.Valid].
 func (s *Set) Valid() bool { return s.Remaining() > 0 }
 
@@ -213,9 +224,10 @@ func (s *Set) Remaining() time.Duration {
 	return least
 }
 
-// Multi is [Held.Multi], if the znodes of all holders still exist at that moment.
+// Multi is [Held.Multi], if the znodes of all holders still exist at that moment. It works until [Set.DrainContext]
+// has ended.
 func (s *Set) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
-	if !s.Valid() {
+	if !s.Valid() && s.drain.Err() != nil {
 		return nil, recipe.ErrNotHeld
 	}
 	var guarded []any

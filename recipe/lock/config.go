@@ -58,8 +58,11 @@ type Config struct {
 	// before its znode is deleted without it. Default 30 s.
 	DrainTimeout time.Duration
 
-	// Reentrant lets Acquire succeed at once under the context of a [Held] of the same lock. The
+	// Reentrant lets Acquire succeed at once under a context of a [Held] of the same lock. The
 	// lock is released when each of these has been released. Without it that is [ErrNested].
+	//
+	// Under a DrainContext whose Held has ended, the Held that Acquire returns has ended, too: Valid is false,
+	// and only DrainContext goes on. [Lock.Do] gives its function a context that goes on.
 	Reentrant bool
 
 	// Cleanup deletes the path when a holder leaves and nobody else stands in the line, in the

@@ -229,7 +229,7 @@ func (c *contender) tell(st *stay.Stay, last, now line.Standing) {
 // the znode is gone.
 func (c *contender) hold(at *holding) {
 	for at != nil {
-		c.guard(at)
+		c.watch(at)
 		next := c.end(at)
 		at.claim.Over()
 		close(at.left)
@@ -256,7 +256,7 @@ func (c *contender) end(at *holding) (next *holding) {
 		close(d.done)
 		return next
 	}
-	if ended.Reason != recipe.ReasonNodeDeleted && !tenure.Drain(c.clock, at.st.S, at.letGo, c.cfg.DrainTimeout) {
+	if ended.Reason != recipe.ReasonNodeDeleted && !c.guard(at).Drain(at.st.S, at.st, at.letGo, c.cfg.DrainTimeout) {
 		at.late.Store(true)
 		c.log.Warn("the lock was not released in time; giving it away", "waited", c.cfg.DrainTimeout)
 	}
@@ -265,16 +265,18 @@ func (c *contender) end(at *holding) (next *holding) {
 	return nil
 }
 
-// guard returns when what is held has ended.
-func (c *contender) guard(at *holding) {
+// watch returns when what is held has ended.
+func (c *contender) watch(at *holding) {
 	ctx := c.life.Context()
 	defer context.AfterFunc(ctx, func() { at.End(recipe.ReasonClosed, context.Cause(ctx)) })()
-	tenure.Guard{
-		Clock:  c.clock,
-		Gone:   func() { at.End(recipe.ReasonNodeDeleted, nil) },
-		Lost:   func(err error) { at.End(recipe.ReasonSessionLost, err) },
+	c.guard(at).Until(at.Context(), at.st.S, revocable{at})
+}
+
+func (c *contender) guard(at *holding) tenure.Guard {
+	return tenure.Guard{
+		Clock: c.clock, Held: at.Held,
 		Failed: func(err error) { c.often.Warn("cannot check the own znode", "err", err) }, // the lease decides
-	}.Until(at.Context(), at.st.S, revocable{at})
+	}
 }
 
 // revocable notices that somebody asks the holder to let go.

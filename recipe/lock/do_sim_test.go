@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -218,5 +219,35 @@ func TestASecondAcquisitionWhileTheWorkStops(t *testing.T) {
 			}
 			release(t, again)
 		})
+	})
+}
+
+// A nested Do whose context comes from another lock, acquired under the first, ends with the first, too. It knows of
+// both: a third acquisition under its context is no wait for itself.
+func TestANestedDoUnderAnotherLock(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a := s.process("a", lock.Config{Reentrant: true})
+		other, err := lock.New(a.client, "/other", lock.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := a.acquire()
+		o, err := other.Acquire(h.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = a.Do(o.Context(), func(ctx context.Context, _ *lock.Held) error {
+			_, err := other.TryAcquire(ctx)
+			want(t, err, lock.ErrNested)
+			shared.Must(t, s.Admin().Delete(t.Context(), h.Node(), -1))
+			select {
+			case <-ctx.Done():
+			case <-time.After(stageT):
+			}
+			want(t, context.Cause(ctx), recipe.ReasonNodeDeleted)
+			return nil
+		})
+		want(t, err, recipe.ReasonNodeDeleted)
+		release(t, o)
 	})
 }

@@ -39,3 +39,44 @@ func ExampleHeld_DrainContext() {
 	// booking 100 - may go on: true
 	// <nil>
 }
+
+// The client is closed while money is moved between two accounts. Both steps are done, and nobody else has any of the
+// locks meanwhile.
+func ExampleSet_DrainContext() {
+	client, done := example()
+	defer done()
+	var locks []*lock.Lock
+	for _, path := range []string{"/accounts/11", "/accounts/12"} {
+		l, err := lock.New(client, path, lock.Config{})
+		if err != nil {
+			log.Fatal(err)
+		}
+		locks = append(locks, l)
+	}
+	set, err := lock.All(context.Background(), locks...)
+	if err != nil {
+		log.Fatal(err)
+	}
+	closed := make(chan error)
+	move := func(ctx context.Context) error {
+		fmt.Println("from", locks[0].Path())
+		go func() { closed <- client.Close() }() // in between
+		<-set.Context().Done()
+		if err := ctx.Err(); err != nil { // one of the locks is lost
+			return err
+		}
+		fmt.Println("to", locks[1].Path())
+		return nil
+	}
+	if set.Valid() {
+		fmt.Println(move(set.DrainContext()))
+	}
+	fmt.Println("may begin another:", set.Valid())
+	fmt.Println(set.Release(context.Background()), <-closed) // Close has waited for that
+	// Output:
+	// from /accounts/11
+	// to /accounts/12
+	// <nil>
+	// may begin another: false
+	// <nil> <nil>
+}

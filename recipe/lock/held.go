@@ -34,12 +34,11 @@ func (h *Held) Context() context.Context { return h.at.Context() }
 // was our own choice ([recipe.Reason.Chosen]: the context of Do has ended, or the client was closed), the
 // lock is kept while the work stops. DrainContext goes on meanwhile. It ends when the lock is released,
 // when DrainTimeout has passed, or StopBefore before the end of the lease. No other contender of this
-// library has the lock before it ends. If the lock was lost, DrainContext ends with Context.
+// library has the lock before it ends. If the lock is lost, with Context or while the work stops, DrainContext
+// ends at once.
 //
 // Begin no new work under it: Valid is false, and another may be waiting. Its cause is an [*recipe.Ended],
-// too. In a process that was paused, it and contexts derived from it behave as Context does. If somebody
-// deletes the znode while the work stops, DrainContext may end only with the lease, for which all contenders
-// of this library wait.
+// too. In a process that was paused, it and contexts derived from it behave as Context does.
 func (h *Held) DrainContext() context.Context { return h.at.DrainContext() }
 
 // Valid reports whether the lock is held at this moment, so that no other contender of this

@@ -106,7 +106,8 @@ func (l *Lock) TryAcquire(ctx context.Context) (*Held, error) { return l.acquire
 
 // Do acquires the lock, calls f, and releases the lock when f has returned. The context that f is
 // given ends with ctx, and when the lock is lost; f should then return. After the end of ctx the lock is
-// kept until f has returned, but not longer than DrainTimeout, and only while the lease is extended.
+// kept until f has returned, but not longer than DrainTimeout, and only while the lease is extended. Under the
+// context of a Held of this lock ([Config.Reentrant]), f's context ends with ctx, and with that Held's DrainContext.
 //
 // The error is that of Acquire, or f's. If the lock was lost before f returned, the error wraps a
 // [*recipe.Ended] that tells why, and f's error if there is one. What f has done since then may overlap
@@ -122,13 +123,15 @@ func (l *Lock) Do(ctx context.Context, f func(context.Context, *Held) error) err
 	defer h.at.claim.Running()()
 	defer h.Release(ctx) // also when f panics
 	inner := h.Context()
-	stop := func() { h.at.End(recipe.ReasonCancelled, context.Cause(ctx)) }
-	if h.nested { // what is held is another's
-		bounded, cancel := context.WithCancelCause(inner)
+	if h.nested { // what is held is another's, and may be drained already
+		drain := h.DrainContext()
+		bounded, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
-		inner, stop = bounded, func() { cancel(context.Cause(ctx)) }
+		defer context.AfterFunc(drain, func() { cancel(context.Cause(drain)) })()
+		inner = bounded
+	} else {
+		defer context.AfterFunc(ctx, func() { h.at.End(recipe.ReasonCancelled, context.Cause(ctx)) })()
 	}
-	defer context.AfterFunc(ctx, stop)()
 	err = f(inner, h)
 	return tenure.Result(h.at.lost(), err)
 }

@@ -102,6 +102,7 @@ func (p *place) relist(ctx context.Context) error {
 		}
 		return !there[n.Full]
 	})
+	p.vacate(children)
 	return nil
 }
 
@@ -111,7 +112,6 @@ func (p *place) departed(n line.Name) {
 	if line.Ours(n.Full) {
 		over := p.clock.Now().Add(session.Outlast(p.record.lease))
 		p.gone = append(p.gone, departure{number: line.NumberOf(n), count: 1, over: over})
-		p.taking.vacant[holderOf(n)] = over
 		p.taught = true
 	}
 }

@@ -44,12 +44,11 @@ func (p *Permit) Context() context.Context { return p.held.Context() }
 // was our own choice ([recipe.Reason.Chosen]: the context of Do has ended, or the client was closed), the
 // permit is kept while the work stops. DrainContext goes on meanwhile. It ends when the permit is released,
 // when DrainTimeout has passed, or StopBefore before the end of the lease. No other permit of
-// this library takes its place or its slots before it ends. If the permit was lost, DrainContext ends with Context.
+// this library takes its place or its slots before it ends. If the permit is lost, with Context or while the work
+// stops, DrainContext ends at once.
 //
 // Begin no new work under it: Valid is false, and another may be waiting. Its cause is an [*recipe.Ended],
-// too. In a process that was paused, it and contexts derived from it behave as Context does. If somebody
-// deletes the znode while the work stops, DrainContext may end only with the lease, for which all permits
-// of this library wait.
+// too. In a process that was paused, it and contexts derived from it behave as Context does.
 func (p *Permit) DrainContext() context.Context { return p.held.DrainContext() }
 
 // Valid reports whether the permit is held at this moment: at most size permits of this library
@@ -175,12 +174,16 @@ func (p *Permit) keep() {
 	defer close(p.left)
 	defer p.claim.Over()
 	s, sem := p.place.s, p.sem
-	p.guard()
+	guard := tenure.Guard{
+		Clock: sem.clock, Held: p.held,
+		Failed: func(err error) { sem.often.Warn("cannot check the own znode", "err", err) }, // the lease decides
+	}
+	p.watch(guard)
 	ended := p.held.Ended()
 	p.claim.Ended(ended.Reason)
 	sem.log.Debug("ended", feed.WithErr(ended.Err, "session", hex(s.ID()), "node", p.Node(), "token", p.Token(), "reason", ended.Reason.String())...)
 	sem.send(Event{Kind: EventEnded, Session: s.ID(), Node: p.Node(), Token: p.Token(), Reason: ended.Reason, Err: ended.Err})
-	if !tenure.Drain(sem.clock, s, p.letGo, sem.cfg.DrainTimeout) {
+	if !guard.Drain(s, p.place, p.letGo, sem.cfg.DrainTimeout) {
 		p.late.Store(true)
 		sem.log.Warn("a permit was not released in time; giving it away", "node", p.Node(), "waited", sem.cfg.DrainTimeout)
 	}
@@ -188,19 +191,14 @@ func (p *Permit) keep() {
 	sem.leave(p.life.Context(), p.place)
 }
 
-// guard returns when the permit has ended.
-func (p *Permit) guard() {
+// watch returns when the permit has ended.
+func (p *Permit) watch(guard tenure.Guard) {
 	ctx := p.life.Context()
 	defer context.AfterFunc(ctx, func() { p.held.End(recipe.ReasonClosed, context.Cause(ctx)) })()
 	soon, cancel := life.Within(p.held.Context(), p.sem.clock, p.place.s.LeaseTime()/patience)
 	p.place.teach(soon)
 	cancel()
-	tenure.Guard{
-		Clock:  p.sem.clock,
-		Gone:   func() { p.held.End(recipe.ReasonNodeDeleted, nil) },
-		Lost:   func(err error) { p.held.End(recipe.ReasonSessionLost, err) },
-		Failed: func(err error) { p.sem.often.Warn("cannot check the own znode", "err", err) }, // the lease decides
-	}.Until(p.held.Context(), p.place.s, p.place)
+	guard.Until(p.held.Context(), p.place.s, p.place)
 }
 
 // stay.Leave leaves a place.

@@ -47,8 +47,11 @@ func (p *place) takeSlots(ctx context.Context) error {
 	first, _ := line.Parse(p.paths[0][len(p.sem.leases)+1:])
 	own := holderOf(first)
 	after, slots, ok := p.record.slots.take(own, len(p.paths), p.record.size, p.over)
-	if !ok {
-		if err := p.vacate(ctx); err != nil {
+	if !ok { // somebody may have gone unnoticed
+		if err := p.relist(ctx); err != nil {
+			return err
+		}
+		if err := p.ask(ctx, true); err != nil {
 			return err
 		}
 		if after, slots, ok = p.record.slots.take(own, len(p.paths), p.record.size, p.over); !ok {
@@ -83,14 +86,13 @@ func (p *place) over(holder string) bool {
 	return gone && end.Reached(p.clock.Now())
 }
 
-// vacate finds out which permits in the table are gone. Until its lease is over, each may count
-// itself the holder of its slot, unless the record tells that it has stopped.
-func (p *place) vacate(ctx context.Context) error {
-	children, _, err := p.list.Children(ctx)
-	if err != nil {
-		return goneIfNoNode(err)
+// vacate notes which permits in the table are gone, by the list that arrived last. Until its lease is over, each
+// may count itself the holder of its slot, unless the record tells that it has stopped.
+func (p *place) vacate(children []string) {
+	if !p.sem.cfg.Slots {
+		return
 	}
-	end := p.clock.Now().Add(session.Outlast(p.record.lease))
+	end := p.looked.Add(session.Outlast(p.record.lease))
 	there := map[string]bool{}
 	for _, name := range children {
 		if n, ok := line.Parse(name); ok {
@@ -108,7 +110,6 @@ func (p *place) vacate(ctx context.Context) error {
 			p.taking.vacant[holder] = p.at.Add(session.Outlast(p.record.lease)) // it had vanished by then
 		}
 	}
-	return p.ask(ctx, true)
 }
 
 // awaitSlot waits until a slot may be free: when a lease is over, or something happens.

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -140,6 +141,37 @@ func TestTheSlotOfOneThatMayStillBeValidIsNotTaken(t *testing.T) {
 		if got.Slot().Number() != 1 || !third.Valid() {
 			t.Errorf("slot %d; those of the others were %d, %d, %d", got.Slot().Number(), first.Slot().Number(), second.Slot().Number(), third.Slot().Number())
 		}
+	})
+}
+
+// One is slow to take its slot. A younger permit takes one meanwhile, the size is reduced to one, and the younger permit
+// vanishes. So the older one is admitted at once, but it must not get that slot while the younger permit may be valid.
+func TestTheSlotOfAYoungerPermitThatMayStillBeValidIsNotTaken(t *testing.T) {
+	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.process("a", slotted), s.process("b", slotted)
+		both := <-s.process("c", slotted).begin(2)
+		older := a.queue()
+		s.Eventually("permit that waits", func() bool { return len(s.below("leases")) == 3 })
+		time.Sleep(2 * stageD) // longer than it waits for those that had vanished when it came
+		// Otherwise the younger one would wait in that line.
+		for _, n := range s.below("locks") {
+			shared.Must(t, s.Admin().Delete(t.Context(), n.Path, -1))
+		}
+		slow := s.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Path: stagePath + "/leases", Nth: 1}, zktest.DropRequest)
+		s.release(both)
+		<-slow.Fired()
+		younger := b.acquire()
+		shared.Must(t, b.Resize(t.Context(), 1))
+		id := s.Session(b.client).ID()
+		b.host.Drop()
+		s.ExpireSession(id)
+		s.Eventually("end of the younger permit", func() bool { return len(s.below("leases")) == 1 })
+		a.host.Cut()   // it does not wait for the answer any longer
+		got := <-older // which the check compares with the younger one
+		if got.Slot().Number() != 0 || younger.Slot().Number() != 0 {
+			t.Errorf("slot %d after %d", got.Slot().Number(), younger.Slot().Number())
+		}
+		s.release(got)
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -94,28 +95,25 @@ func (w Wait) Until(ctx context.Context, s *session.Session, p Place) (*session.
 	}
 }
 
-// A Guard is what to call when something happens to a place that is held. No call may block.
+// A Guard watches over a place that is held. It ends what is held when the znode is gone or the session is over.
 type Guard struct {
 	Clock clock.Clock
-	// Gone: the znode is gone.
-	Gone func()
-	// Lost: the session is over.
-	Lost func(error)
-	// Failed: a step failed. The lease decides whether that ends anything.
+	Held  *held.Held
+	// Failed: a step failed. The lease decides whether that ends anything. It must not block.
 	Failed func(error)
 }
 
-// Until watches over a place until ctx, the context of what is held, ends.
+// Until watches over a place until ctx ends, which ends with what is held or with its drain.
 func (g Guard) Until(ctx context.Context, s *session.Session, p Place) {
 	timer := clock.NewTimer(g.Clock)
 	defer timer.Stop()
-	for {
-		// A step may have to wait for a connection; the end of what is held ends it.
+	for ctx.Err() == nil {
+		// A step may have to wait for a connection; the end of ctx ends it.
 		now, err := p.Step(ctx, 0)
 		next := now.Next
 		switch {
 		case errors.Is(err, line.ErrGone):
-			g.Gone()
+			g.Held.End(recipe.ReasonNodeDeleted, nil)
 		case err != nil && ctx.Err() == nil && s.Err() == nil:
 			g.Failed(err)
 			next = s.LeaseTime() / 4
@@ -123,13 +121,33 @@ func (g Guard) Until(ctx context.Context, s *session.Session, p Place) {
 		timer.Reset(next)
 		select {
 		case <-ctx.Done():
-			return
 		case <-s.Done():
-			g.Lost(s.Err())
+			g.Held.End(recipe.ReasonSessionLost, s.Err())
 		case <-p.Woken():
 		case <-timer.C:
 		}
 	}
+}
+
+// Drain waits for the work to stop, while the place is still held: it is free for others only when
+// its znode is gone. Who says that the work has stopped calls Finish first, and then closes stopped. Drain goes on
+// to watch over the place. It reports false if the work has not stopped in time.
+func (g Guard) Drain(s *session.Session, p Place, stopped <-chan struct{}, timeout time.Duration) bool {
+	ctx, cancel := context.WithCancel(g.Held.DrainContext())
+	defer cancel()
+	late := make(chan struct{})
+	defer g.Clock.AfterFunc(timeout, func() {
+		close(late)
+		cancel()
+	})()
+	g.Until(ctx, s, p)
+	select {
+	case <-stopped:
+	case <-s.Done():
+	case <-late:
+		return false
+	}
+	return true
 }
 
 // Result is the error of work that was done while something was held. lost is why that was lost before the work
@@ -142,24 +160,4 @@ func Result(lost *recipe.Ended, err error) error {
 		return lost
 	}
 	return fmt.Errorf("%w; the work returned: %w", lost, err)
-}
-
-// Drain waits for the work to stop, while the place is still held: it is free for others only when
-// its znode is gone. It reports false if the work has not stopped in time.
-func Drain(c clock.Clock, s *session.Session, stopped <-chan struct{}, timeout time.Duration) bool {
-	select {
-	case <-stopped:
-		return true
-	default:
-	}
-	timer := clock.NewTimer(c)
-	defer timer.Stop()
-	timer.Reset(timeout)
-	select {
-	case <-stopped:
-	case <-s.Done():
-	case <-timer.C:
-		return false
-	}
-	return true
 }

@@ -7,9 +7,50 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-zookeeper/zk"
+
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
+
+// A place in a line is created, and the line and its record are read in the same round trip.
+func ExampleSession_AskChildren() {
+	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer e.Close()
+	client, err := session.Open(e.ConnectString(), session.Config{Timeout: 10 * time.Second})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	s, err := client.Session(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := s.EnsureNode(ctx, "/line", []byte("record"), nil); err != nil {
+		log.Fatal(err)
+	}
+	if err := s.EnsureHeartbeat(ctx); err != nil {
+		log.Fatal(err)
+	}
+	answers := make(chan string, 2)
+	place := session.Place{Dir: "/line", Name: "lock-", Sent: func() {
+		s.AskChildren("/line", func(names []string, _ zk.Stat, err error) { answers <- fmt.Sprint(len(names), " in line, ", err) })
+		s.AskData("/line", func(data []byte, _ zk.Stat, err error) { answers <- fmt.Sprintf("%s, %v", data, err) })
+	}}
+	if _, err := s.CreatePlaces(ctx, place); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(<-answers)
+	fmt.Println(<-answers)
+	// Output:
+	// 1 in line, <nil>
+	// record, <nil>
+}
 
 // Two places at once. A process that does the same gets the same order in both directories.
 func ExampleSession_CreatePlaces() {

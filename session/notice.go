@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -24,12 +25,13 @@ func (s *Session) noticePath(place string) string {
 	return join(s.cfg.Beats, fmt.Sprintf("%s-%x", path.Base(place), dir[:8]))
 }
 
-// isNotice reports whether a znode, with the chroot, is that of a notice. The name of a heartbeat is the id
-// of its session, and has no "-".
+// isNotice reports whether a znode, with the chroot, is that of a notice, by the form of its name.
 func (s *Session) isNotice(full string) bool {
 	name, ok := strings.CutPrefix(full, s.chroot+join(s.cfg.Beats, ""))
-	return ok && strings.Contains(name, "-")
+	return ok && noticeName.MatchString(name)
 }
+
+var noticeName = regexp.MustCompile(`^[^/]+-[0-9a-f]{16}$`)
 
 // Notice returns the operations that give notice that the owner of a place has finished, for the
 // transaction in which it deletes the place; see [Watch.AwaitNotice]. There are none if this session may

@@ -1,0 +1,21 @@
+package session
+
+import "testing"
+
+// The watch on a notice may be removed beside a watch on a whole tree; others there may not.
+func TestANoticeIsToldByItsName(t *testing.T) {
+	s := &Session{common: &common{chroot: "/root", cfg: Config{Beats: "/app"}}}
+	for path, want := range map[string]bool{
+		"/root" + s.noticePath("/jobs/_c_guid-lock-0000000001"): true,
+		"/root/app/7":                           false, // a heartbeat
+		"/root/app/x-1":                         false,
+		"/root/app/jobs/x-0123456789abcdef":     false,
+		"/root/app/x-0123456789abcdef/children": false,
+		"/root/jobs/x-0123456789abcdef":         false,
+		"/app/x-0123456789abcdef":               false,
+	} {
+		if got := s.isNotice(path); got != want {
+			t.Errorf("%s: %v, want %v", path, got, want)
+		}
+	}
+}

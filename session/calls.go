@@ -61,17 +61,25 @@ func (s *Session) sendOn(ctx context.Context, conn *wire.Conn, name, path string
 		<-s.slots
 		answered <- answer{results, err}
 	})
+	var a answer
 	select {
-	case a := <-answered:
-		if a.err != nil {
-			return a.results, fail(OutcomeOf(a.err), a.err)
-		}
-		return a.results, nil
+	case a = <-answered:
 	case <-ctx.Done():
-		return nil, fail(OutcomeUnknown, endOf(ctx))
+		err = endOf(ctx)
 	case <-s.ctx.Done():
-		return nil, fail(OutcomeUnknown, endOf(s.ctx))
+		err = endOf(s.ctx)
 	}
+	if err != nil {
+		select {
+		case a = <-answered: // perhaps it is this answer that has ended the session
+		default:
+			return nil, fail(OutcomeUnknown, err)
+		}
+	}
+	if a.err != nil {
+		return a.results, fail(OutcomeOf(a.err), a.err)
+	}
+	return a.results, nil
 }
 
 // ask sends a request on a connection, and calls then once, with the answer or with an error. then must not
@@ -79,8 +87,8 @@ func (s *Session) sendOn(ctx context.Context, conn *wire.Conn, name, path string
 func (s *Session) ask(conn *wire.Conn, r *wire.Request, then func([]wire.Result, error)) {
 	r.Answered = func(a wire.Answer) {
 		err := s.errorOf(a)
+		then(a.Results, err) // first: it tells what has become of the request, also if that ends the session
 		s.observe(err)
-		then(a.Results, err)
 	}
 	if !conn.Send(r, s.start) {
 		then(nil, s.explained(zk.ErrNoServer))

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
 // An event of ZooKeeper tells that a znode is gone, but not why. To learn whether its owner had finished,
@@ -75,26 +77,31 @@ func (s *Session) WithoutNotice(ops []any, results []zk.MultiResponse) (rest []a
 // after a reconnect. It does nothing in two cases: this session may not give notice, so others may not
 // either; or the server cannot remove watches, and would keep a watch for a notice that does not come.
 func (w *Watch) AwaitNotice() (answered <-chan struct{}) {
-	s, done := w.s, make(chan struct{})
+	done := make(chan struct{})
+	if conn, full := w.awaitNotice(); conn == nil {
+		close(done)
+	} else {
+		exists := &wire.Request{Ops: []wire.Op{{Kind: wire.OpExists, Path: full}}}
+		w.s.ask(conn, exists, func([]wire.Result, error) { close(done) }) // without an answer there may be no notice
+	}
+	return done
+}
+
+// awaitNotice notes that the notice is awaited. It returns where to ask for it, or no connection if there is
+// nothing to ask for.
+func (w *Watch) awaitNotice() (conn *wire.Conn, full string) {
+	s := w.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over || s.silent || w.full == "" || s.state != StateConnected || w.asked == s.connection || s.keeps == s.connection {
-		close(done)
-		return done
+		return nil, ""
 	}
-	path := s.noticePath(w.path)
-	w.asked, w.notice = s.connection, s.chroot+path
+	w.asked, w.notice = s.connection, s.chroot+s.noticePath(w.path)
 	if s.notices[w.notice] == nil {
 		s.notices[w.notice] = map[*Watch]struct{}{}
 	}
 	s.notices[w.notice][w] = struct{}{}
-	s.calls.Add(1)
-	go func() {
-		defer s.calls.Done()
-		defer close(done)
-		_, _, _ = s.Exists(s.ctx, path) // without an answer there may be no notice
-	}()
-	return done
+	return s.conn, w.notice
 }
 
 // Noticed reports whether notice was given: the owner of the place had finished, and has deleted it. The

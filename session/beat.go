@@ -57,8 +57,8 @@ func (s *Session) heldPlaces() (held bool, oldest clock.Instant) {
 	return held, oldest
 }
 
-// beatOnce makes one beat, which begins at begun, and reads the heartbeat first where its version is not
-// known.
+// beatOnce makes one beat, which begins at begun. If the version of the heartbeat is not known, it reads that
+// first, and the beat begins after the read.
 func (s *Session) beatOnce(conn *wire.Conn, begun clock.Instant) {
 	s.mu.Lock()
 	unsure := s.heart.unsure
@@ -76,7 +76,7 @@ func (s *Session) beatOnce(conn *wire.Conn, begun clock.Instant) {
 	})
 }
 
-// beatEnded takes note of the end of a beat. If again is true, it was refused because of one place or
+// beatEnded notes that a beat has ended. If again is true, the beat was refused because of one place or
 // create.
 func (s *Session) beatEnded(begun clock.Instant, again bool, err error) {
 	s.mu.Lock()

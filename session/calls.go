@@ -38,8 +38,8 @@ func (s *Session) send(ctx context.Context, name, path string, r *wire.Request) 
 	return s.sendOn(ctx, nil, name, path, r)
 }
 
-// sendOn makes one request on a connection; nil is the present one. It returns by the end of ctx or of the
-// session. Then nobody waits for the answer any more, but the request counts until it is answered.
+// sendOn makes one request on a connection; nil is the present one. If ctx or the session ends before there is
+// an answer, it returns at once. The request then keeps its slot until it is answered or lost.
 func (s *Session) sendOn(ctx context.Context, conn *wire.Conn, name, path string, r *wire.Request) ([]wire.Result, error) {
 	fail := func(outcome Outcome, err error) error {
 		return &Error{Op: name, Path: path, Outcome: outcome, Err: err}
@@ -83,7 +83,7 @@ func (s *Session) sendOn(ctx context.Context, conn *wire.Conn, name, path string
 }
 
 // ask sends a request on a connection, and calls then once, with the answer or with an error. then must not
-// block: it may run on the goroutine that reads all answers.
+// block: it may run in the goroutine that reads all answers.
 func (s *Session) ask(conn *wire.Conn, r *wire.Request, then func([]wire.Result, error)) {
 	r.Answered = func(a wire.Answer) {
 		err := s.errorOf(a)
@@ -122,7 +122,7 @@ func (s *Session) errorOf(a wire.Answer) error {
 	return nil
 }
 
-// explained adds the reason to the error of a lost connection.
+// explained adds to an error why the latest connection has ended.
 func (s *Session) explained(err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,8 +132,8 @@ func (s *Session) explained(err error) error {
 	return fmt.Errorf("%w (%v)", err, s.lostBy)
 }
 
-// awaitUp waits for a connection. Requests are not queued while there is none: their
-// callers wait, and can give up.
+// awaitUp waits for a connection. No request is queued while there is none: the callers wait,
+// and can give up.
 func (s *Session) awaitUp(ctx context.Context) error {
 	for {
 		s.mu.Lock()
@@ -177,7 +177,8 @@ func (s *Session) admit(ctx context.Context) (*wire.Conn, error) {
 	return s.conn, nil
 }
 
-// begin makes shutdown wait for a goroutine of the caller. That goroutine has to call s.calls.Done.
+// begin makes shutdown wait for what the caller does, perhaps in another goroutine. At its end s.calls.Done has
+// to be called.
 func (s *Session) begin(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return endOf(ctx)
@@ -213,7 +214,8 @@ const (
 	longestRetry = time.Second
 )
 
-// repeat makes a request that does no harm when it is made twice until it is answered.
+// repeat makes a request again and again until it is answered. It is for requests that do no harm when they are
+// carried out twice.
 func (s *Session) repeat(ctx context.Context, name, path string, op wire.Op) (wire.Result, error) {
 	return again(ctx, s, func() (wire.Result, error) { return s.call(ctx, name, path, op) })
 }

@@ -134,7 +134,7 @@ func TestARequestThatNoServerTakesIsNotSent(t *testing.T) {
 	s := established(t, c.open(session.Config{Timeout: steady}))
 	ctx := within(t, hang)
 	must(t, s.EnsurePath(ctx, "/a", nil))
-	// Around the size at which zk's last flag falls off its buffer, too.
+	// From just above the largest request on.
 	for n := 1<<20 - 100; n < 1<<20+5000; n += 1 + n%97 {
 		_, err := s.Set(ctx, "/a", make([]byte, n), -1)
 		if !errors.Is(err, session.ErrTooLarge) || session.OutcomeOf(err) != session.OutcomeNotDone {

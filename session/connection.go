@@ -177,7 +177,8 @@ func (s *Session) onFailed(server string, deadline time.Time, err error) {
 	s.note(slog.LevelDebug, "connection ended", "server", server, "err", err)
 }
 
-// onEvent is zk's callback, which tells of the session. It runs on zk's goroutines and must not block.
+// onEvent is zk's callback. It gets what zk reports of the session and of the connection, and no watch events. It
+// runs in zk's goroutines and must not block.
 func (s *Session) onEvent(ev zk.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -41,11 +41,11 @@ type Place struct {
 	Dir, Name string
 	Data      []byte
 	ACL       []zk.ACL
-	// Sent, if set, is called when a beat that carries the create has been sent. It must not block. A server
-	// answers the requests of a session in order. So a read that is asked for then, see
-	// [Session.AskChildren], is usually answered right after the create, and shows the znode. If it does not
-	// show the znode, it tells nothing: the connection was lost between the two, or the create has failed and
-	// is tried again.
+	// Sent, if set, is called each time that a beat that carries the create has been sent. It must not block,
+	// because it may run in the goroutine that reads all answers of the session. A server answers the requests
+	// of a session in order. So a read that is sent then, see [Session.AskChildren], is usually answered right
+	// after the create, and shows the znode. If it does not show the znode, it tells nothing: the connection
+	// was lost between the two, or the create has failed and may be tried again.
 	Sent func()
 }
 
@@ -182,8 +182,8 @@ func (s *Session) createGuarded(ctx context.Context, p *protected) ([]string, er
 }
 
 // createProtected tries until the outcome of an attempt is known. It looks at ctx only between attempts:
-// once an attempt is made, it is followed to its end. first is an attempt by a beat that has been made
-// already, or nil.
+// once an attempt is made, it is followed to its end. first is the attempt by a beat that the caller has made,
+// or nil.
 func (s *Session) createProtected(ctx context.Context, p *protected, first *beatCreates) ([]string, error) {
 	pause := retry.New(s.clock, firstRetry, longestRetry)
 	together, lost := true, 0

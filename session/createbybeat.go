@@ -6,11 +6,11 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
-// A beat takes along the creates of places that wait for one. A place that a beat has created has
-// a lease by that beat: it existed when the beat was committed. So a lock that is held for a moment
+// A beat can carry creates of places. It begins at once for them. A place that a beat has created has a
+// lease by that beat: it existed when the beat was committed. So a lock that is held for a moment
 // costs one write to acquire, as it does elsewhere.
 
-// beatCreates are creates that a beat takes along.
+// beatCreates are creates that one beat carries.
 type beatCreates struct {
 	guid   string // in the names
 	ops    []wire.Op
@@ -23,8 +23,8 @@ type beatCreated struct {
 	err   error
 }
 
-// createByBeat lets a beat make these znodes, which begins at once. It returns nil if the creates would have to
-// wait for a beat. Then nothing is done.
+// createByBeat begins a beat that creates these znodes, and does not wait for its end. It returns nil if the
+// creates would have to wait for such a beat. Then nothing is done.
 func (s *Session) createByBeat(p *protected, guid string) *beatCreates {
 	if !p.beat || p.large() {
 		return nil
@@ -46,19 +46,20 @@ func (s *Session) createByBeat(p *protected, guid string) *beatCreates {
 	s.creating, s.beatSoon = b, true
 	s.mu.Unlock()
 	s.beat()
-	signal(s.wake) // run minds how long the beat takes
+	signal(s.wake) // run gives up the connection if the beat takes too long
 	return b
 }
 
-// answer returns what has become of the creates. It waits for that no longer than the connection lasts.
+// answer waits for the end of the beat, at most until the connection ends, and returns what has become of the
+// creates.
 func (b *beatCreates) answer() (paths []string, err error) {
 	r := <-b.done
 	b.done <- r // for whoever asks again
 	return r.paths, r.err
 }
 
-// await is answer for a caller whose ctx may end before. It returns nil in that case, after an error, and
-// where there is no beat.
+// await is answer for a caller whose ctx may end before. It returns nil if ctx or the session has ended before,
+// if the creates have failed, and if b is nil: there is no beat.
 func (b *beatCreates) await(ctx, session context.Context) (paths []string) {
 	if b == nil {
 		return nil
@@ -96,7 +97,7 @@ func (s *Session) refuseCreates(err error) {
 	}
 }
 
-// takeCreates takes the creates that wait. The caller holds s.mu.
+// takeCreates returns the creates that the beat which begins now has to carry. The caller holds s.mu.
 func (s *Session) takeCreates() *beatCreates {
 	b := s.creating
 	s.creating = nil
@@ -115,7 +116,7 @@ func (b *beatCreates) sent() {
 	}
 }
 
-// operations are what the beat takes along.
+// operations are the creates as operations of the beat.
 func (b *beatCreates) operations() []wire.Op {
 	if b == nil {
 		return nil

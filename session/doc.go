@@ -121,11 +121,12 @@
 //
 // # Calls and outcomes
 //
-// Every call takes a context and returns by its end, and when the session is over. While
-// the session is suspended, calls wait and are not queued. If a caller gives up after its request
-// was handed to the connection, the request may be carried out all the same. Reads,
+// A call that waits takes a context. It returns by the end of that, and when the session is over. While
+// the session is suspended, calls wait and no request is queued. If a caller gives up after its request
+// was given to the connection, the request may be carried out all the same. Reads,
 // [Session.Sync], [Session.QuorumSync], [Session.EnsurePath], [Session.EnsureNode] and
-// [Session.EnsureDeleted] are repeated until they are answered. Other writes are sent once. An [Error]
+// [Session.EnsureDeleted] are repeated until they are answered. Other writes are sent once, and so are
+// the reads that do not wait, [Session.AskChildren] and [Session.AskData]. An [Error]
 // carries the [Outcome], by the table at [OutcomeOf]:
 //
 //	refused before sending; nobody to send it to             not done

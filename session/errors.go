@@ -184,7 +184,7 @@ func (e ServerError) outcome() Outcome {
 	return OutcomeUnknown
 }
 
-// zkErrors are the codes of KeeperException.Code that zk has an error for.
+// zkErrors are zk's errors by their codes of KeeperException.Code.
 var zkErrors = map[int32]error{
 	-8: zk.ErrBadArguments, -100: zk.ErrAPIError, -101: zk.ErrNoNode, -102: zk.ErrNoAuth, -103: zk.ErrBadVersion,
 	-108: zk.ErrNoChildrenForEphemerals, -110: zk.ErrNodeExists, -111: zk.ErrNotEmpty, -112: zk.ErrSessionExpired,
@@ -265,7 +265,7 @@ var notDone = []error{
 	zk.ErrInvalidFlags, zk.ErrBadArguments, zk.ErrAuthFailed,
 	zk.ErrReconfigDisabled, ErrTooLarge, ErrTooManyEphemerals,
 	zk.ErrSessionExpired, zk.ErrSessionMoved,
-	zk.ErrNoServer, // zk's flush of what it has not sent
+	zk.ErrNoServer, // there was no connection to send the request on
 }
 
 // Permanent reports whether err is an answer that will be the same next time, also in another

@@ -93,7 +93,7 @@ func (s *Session) readHeartbeat() error {
 	return <-answered // a read that is never answered ends with its connection
 }
 
-// askHeartbeat is readHeartbeat for a caller who must not wait.
+// askHeartbeat is readHeartbeat for a caller who must not wait: it calls then with the error.
 func (s *Session) askHeartbeat(conn *wire.Conn, then func(error)) {
 	s.mu.Lock()
 	full := s.chroot + s.heart.path

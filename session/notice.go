@@ -27,7 +27,7 @@ func (s *Session) noticePath(place string) string {
 	return join(s.cfg.Beats, fmt.Sprintf("%s-%x", path.Base(place), dir[:8]))
 }
 
-// isNotice reports whether a znode, with the chroot, is that of a notice, by the form of its name.
+// isNotice reports whether a znode, with the chroot, is that of a notice. It goes by the form of the path.
 func (s *Session) isNotice(full string) bool {
 	name, ok := strings.CutPrefix(full, s.chroot+join(s.cfg.Beats, ""))
 	return ok && noticeName.MatchString(name)
@@ -113,8 +113,8 @@ func (w *Watch) Noticed() bool {
 	return w.noticed
 }
 
-// hearNotice takes note of a notice. Nobody is woken: the event of the deletion follows, and before that the
-// notice does not count. The caller holds s.mu.
+// hearNotice notes that notice was given. It gives no signal: the event of the deletion follows, and before that
+// the notice does not count. The caller holds s.mu.
 func (s *Session) hearNotice(path string) {
 	for w := range s.notices[path] {
 		w.noticed = true

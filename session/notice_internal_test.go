@@ -2,7 +2,7 @@ package session
 
 import "testing"
 
-// The watch on a notice may be removed beside a watch on a whole tree; others there may not.
+// Where there is a watch on a whole tree, a watch on a notice may be removed. Others in the tree may not.
 func TestANoticeIsToldByItsName(t *testing.T) {
 	s := &Session{common: &common{chroot: "/root", cfg: Config{Beats: "/app"}}}
 	for path, want := range map[string]bool{

@@ -19,7 +19,7 @@ const (
 // pace tells when to beat and when to give up a connection. The session's mu guards it.
 type pace struct {
 	pending  bool          // a beat was under way when next was called last
-	begun    clock.Instant // when the latest beat began
+	begun    clock.Instant // when next said to make the latest beat
 	patience time.Duration // how long a beat may take after moves to other servers; 0: D/4
 }
 

@@ -91,8 +91,8 @@ func sizes(ops []wire.Op) int {
 	return n
 }
 
-// check refuses a request that no server takes: a server closes the connection on a longer one. It also
-// refuses creates of ephemeral znodes for which there is no room.
+// check refuses a request that is too long: a server would close the connection. It also refuses creates of
+// ephemeral znodes for which there is no room. The operations have the chroot before their paths.
 func (s *Session) check(ops []wire.Op) error {
 	if n := sizes(ops); n > maxRequest {
 		return fmt.Errorf("%w: about %d bytes; want at most %d", ErrTooLarge, n, maxRequest)

@@ -39,13 +39,14 @@ func (s State) String() string {
 }
 
 const (
-	// maxCalls bounds the requests outstanding in one session.
+	// maxCalls bounds the calls that are outstanding in one session. Beats, and reads by AskChildren and
+	// AskData, are not counted.
 	maxCalls = 1000
 	// maxRequest is the largest request: a server drops the connection on one that is
 	// longer by default (jute.maxbuffer, 0xfffff).
 	maxRequest = 1<<20 - 1
-	// zkBuffer is what zk encodes its pings in and gets their answers in, in place of twice 1.5 MiB for each
-	// session.
+	// zkBuffer is the size of zk's two buffers, for pings and the close and for their answers. By default each
+	// has 1.5 MiB.
 	zkBuffer = 256
 	// maxPath bounds paths, so that no request without data comes near maxRequest.
 	maxPath = 64 << 10
@@ -79,8 +80,8 @@ type Session struct {
 	stopped chan struct{}           // closed when nothing of the session is left running
 	wake    chan struct{}           // to run: look again
 	slots   chan struct{}           // one for each outstanding call
-	calls   sync.WaitGroup          // goroutines of calls
-	settle  chan struct{}           // held while watches are left or removed beside zk
+	calls   sync.WaitGroup          // what shutdown waits for
+	settle  chan struct{}           // held by setWatches, addWatch and removeWatches
 
 	mu         sync.Mutex // guards what follows; held for moments, never during I/O or calls out
 	state      State
@@ -120,7 +121,7 @@ type Session struct {
 	beatFailed bool // the latest failed, and not because of one place or create
 	turn       int  // in holds: the first that the next beat checks
 
-	creating *beatCreates // creates that wait for the next beat
+	creating *beatCreates // creates that the next beat carries; it begins at once
 
 	birth  chan struct{} // held while the heartbeat is created
 	states *feed.Feed[State]

@@ -145,7 +145,7 @@ func (w *TreeWatch) tell(ev zk.Event) {
 // broken notes that the connection is another one. The caller holds s.mu.
 func (w *TreeWatch) broken() {
 	if w.standing != 0 && w.standing == w.s.connection {
-		w.since = w.s.latestZxid() // nothing has been answered on the present one
+		w.since = w.s.latestZxid() // on the new one, nothing has been answered yet
 	}
 	w.standing = 0
 }
@@ -188,7 +188,7 @@ func (w *TreeWatch) Since() int64 {
 	return w.since
 }
 
-// latestZxid returns the latest transaction that any answer has named. The caller holds s.mu.
+// latestZxid returns the latest transaction that an answer to a request of ours has named. The caller holds s.mu.
 func (s *Session) latestZxid() int64 {
 	if s.conn == nil {
 		return 0

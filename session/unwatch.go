@@ -227,8 +227,8 @@ func (s *Session) removeWatches(ctx context.Context, on link, path string, kinds
 	return err
 }
 
-// settling waits until no other goroutine leaves or removes watches beside zk, so that the answers to these
-// requests come in their order. The caller calls done when it has its answers.
+// settling waits until no other goroutine leaves or removes watches by setWatches, addWatch or removeWatches: one
+// has its answers before the next begins. The caller calls done when it has its answers.
 func (s *Session) settling(ctx context.Context) (done func(), err error) {
 	select {
 	case s.settle <- struct{}{}:

@@ -115,7 +115,7 @@ func (w *Watch) Deleted() bool {
 	return w.deleted
 }
 
-// notify passes an event of the server on. It runs on the goroutine that reads.
+// notify tells the Watches of an event of the server. It runs in the goroutine that reads, and must not block.
 func (s *Session) notify(kind zk.EventType, path string) {
 	ev := zk.Event{Type: kind, State: zk.StateSyncConnected, Path: path}
 	s.mu.Lock()

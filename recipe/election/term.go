@@ -45,8 +45,8 @@ func (t *Term) Context() context.Context { return t.held.Context() }
 // term has ended by our own choice ([recipe.Reason.Chosen]: a resignation, a cancelled Run, Close), the
 // znode is kept while the work stops. DrainContext goes on meanwhile. It ends when the callback has
 // returned, when [Term.Release] is called, when DrainTimeout has passed, or StopBefore before the end of
-// the lease. No other candidate of this library leads before it ends. If the leadership is lost, with Context or
-// while the work stops, DrainContext ends at once.
+// the lease. No other candidate of this library leads before it ends. If the leadership is lost, DrainContext
+// ends as soon as that is known here, also while the work stops.
 //
 // Begin no new work under it: Valid is false, and another may be waiting. Its cause is an [*recipe.Ended],
 // too. In a process that was paused, it and contexts derived from it behave as Context does.

@@ -16,7 +16,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/internal/stay"
 )
 
-// Set is several locks that are held together, by [All]: all of them, or none. It ends with the first of them.
+// Set is several locks that are held together, by [All]: all of them, or none. The Set ends when the first of
+// them ends.
 type Set struct {
 	helds      []*Held
 	ctx, drain setContext
@@ -164,7 +165,7 @@ func newSet(ctx context.Context, helds []*Held) *Set {
 	return &Set{helds, newSetContext(ctx, contexts), newSetContext(ctx, drains)}
 }
 
-// setContext ends with the first of several contexts, and for the same cause. It looks at each of them: in a process
+// setContext ends with the first of several contexts, and has its cause. Its Err looks at each of them: in a process
 // that was paused, timers are late.
 type setContext struct {
 	context.Context

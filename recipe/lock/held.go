@@ -34,8 +34,8 @@ func (h *Held) Context() context.Context { return h.at.Context() }
 // was our own choice ([recipe.Reason.Chosen]: the context of Do has ended, or the client was closed), the
 // lock is kept while the work stops. DrainContext goes on meanwhile. It ends when the lock is released,
 // when DrainTimeout has passed, or StopBefore before the end of the lease. No other contender of this
-// library has the lock before it ends. If the lock is lost, with Context or while the work stops, DrainContext
-// ends at once.
+// library has the lock before it ends. If the lock is lost, DrainContext ends as soon as that is known here, also
+// while the work stops.
 //
 // Begin no new work under it: Valid is false, and another may be waiting. Its cause is an [*recipe.Ended],
 // too. In a process that was paused, it and contexts derived from it behave as Context does.

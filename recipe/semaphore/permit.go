@@ -44,8 +44,8 @@ func (p *Permit) Context() context.Context { return p.held.Context() }
 // was our own choice ([recipe.Reason.Chosen]: the context of Do has ended, or the client was closed), the
 // permit is kept while the work stops. DrainContext goes on meanwhile. It ends when the permit is released,
 // when DrainTimeout has passed, or StopBefore before the end of the lease. No other permit of
-// this library takes its place or its slots before it ends. If the permit is lost, with Context or while the work
-// stops, DrainContext ends at once.
+// this library takes its place or its slots before it ends. If the permit is lost, DrainContext ends as soon as
+// that is known here, also while the work stops.
 //
 // Begin no new work under it: Valid is false, and another may be waiting. Its cause is an [*recipe.Ended],
 // too. In a process that was paused, it and contexts derived from it behave as Context does.

@@ -28,9 +28,9 @@ func (f *Failure) get() error {
 // latest attempt has failed.
 type Win[T any] func(ctx context.Context, last *Failure) (T, error)
 
-// Await runs win, which has to return soon after its context has ended: what takes longer then it leaves to
-// [Life.Background]. Its context ends with ctx, or when the client is closed. If it has won something all the
-// same, drop gets that. If nothing is won, the work ends.
+// Await runs win. The context of win ends with ctx, or when the client is closed. win has to return soon after
+// that: what takes longer, it does by [Life.Background]. If win has won something all the same, drop gets that. If
+// nothing is won, the work ends.
 func Await[T any](ctx context.Context, l *Life, win Win[T], drop func(won T, cause error)) (T, error) {
 	waiting, cancel := l.waiting(ctx)
 	defer cancel()
@@ -51,8 +51,9 @@ func Await[T any](ctx context.Context, l *Life, win Win[T], drop func(won T, cau
 	return none, l.cutShort(waiting, &last)
 }
 
-// AwaitInBackground is Await for a win that may take its time after its context has ended: then
-// AwaitInBackground returns at once, and win cleans up in the background.
+// AwaitInBackground is Await for a win that may take long to return after its context has ended. It runs win in a
+// goroutine. When the context of win ends, AwaitInBackground returns at once, and win cleans up in the background.
+// If nothing is won, the work ends when win has returned.
 func AwaitInBackground[T any](ctx context.Context, l *Life, win Win[T], drop func(won T, cause error)) (T, error) {
 	waiting, cancel := l.waiting(ctx)
 	defer cancel()

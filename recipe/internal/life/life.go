@@ -54,8 +54,8 @@ func (l *Life) End() {
 	l.left()
 }
 
-// Background runs f in a goroutine, and closes done when it has returned. It keeps the client open for so
-// long, also if the work ends before.
+// Background runs f in a goroutine, and closes done when f has returned. Until then the client stays open, also
+// if the work ends before.
 func (l *Life) Background(f func()) (done <-chan struct{}) {
 	left, returned := l.client.KeepOpen(l.what), make(chan struct{})
 	go func() {

@@ -11,11 +11,11 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// A firstList is the list that a place asks for when its create has been sent, if a beat carries it, or at
-// the latest when the create has been answered. A server answers the requests of a session in order. So the
-// list comes right after the answer to the create, and joining takes one round trip less. If the connection
-// is lost between the two, or the create has to be tried again, the list may lack the own znode. Then it tells
-// nothing.
+// A firstList is the list of the line that a new place needs. If a beat carries the create of the place, the
+// list is asked for when that beat has been sent. Otherwise it is asked for when the create has been answered. A
+// server answers the requests of a session in order. So in the first case the list comes right after the answer
+// to the create, and joining takes one round trip less. If the connection is lost between the two, or the create
+// has to be tried again, the list may lack the own znode. Then it tells nothing.
 type firstList struct {
 	s       *session.Session
 	cfg     Config
@@ -24,10 +24,10 @@ type firstList struct {
 
 	asked  atomic.Bool
 	listed chan listed // has room for the one answer
-	held   chan held   // likewise, to the reading of the record
+	held   chan held   // likewise, for the record
 }
 
-// listed is the answer to a request for the children of the path, which arrived at the instant at.
+// listed is the answer to the request for the children of the path. It arrived at the instant at.
 type listed struct {
 	children []string
 	stat     zk.Stat
@@ -35,7 +35,7 @@ type listed struct {
 	err      error
 }
 
-// held is what the path held.
+// held is the answer to the read of the path, which holds the record.
 type held struct {
 	data []byte
 	stat zk.Stat
@@ -50,7 +50,7 @@ func newFirstList(s *session.Session, cfg Config) *firstList {
 	}
 }
 
-// ask asks for the list, unless that has been done. The create has been sent.
+// ask asks for the list, unless that has been done. It is called when a beat with the create has been sent.
 func (l *firstList) ask() {
 	if l.asked.Swap(true) {
 		return
@@ -65,8 +65,8 @@ func (l *firstList) ask() {
 	}
 }
 
-// created returns the list. It is called when the create has been answered. If others in this session ask for
-// the same list then, all get one.
+// created returns the list. It is called when the create has been answered. If nobody has asked for the list by
+// then, created reads it, together with others in this session that read the same line at that moment.
 func (l *firstList) created(ctx context.Context) (reading, error) {
 	if !l.asked.Swap(true) {
 		return read(ctx, l.cfg.Clock, l.s, l.cfg.Dir, l.record)

@@ -95,7 +95,7 @@ func (w Wait) Until(ctx context.Context, s *session.Session, p Place) (*session.
 	}
 }
 
-// A Guard watches over a place that is held. It ends what is held when the znode is gone or the session is over.
+// A Guard watches a place that is held. It ends what is held when the znode is gone or the session is over.
 type Guard struct {
 	Clock clock.Clock
 	Held  *held.Held
@@ -103,7 +103,8 @@ type Guard struct {
 	Failed func(error)
 }
 
-// Until watches over a place until ctx ends, which ends with what is held or with its drain.
+// Until watches a place until ctx ends. ctx is Held's Context or DrainContext, or one derived from these: when
+// the Guard ends what is held, it ends, too.
 func (g Guard) Until(ctx context.Context, s *session.Session, p Place) {
 	timer := clock.NewTimer(g.Clock)
 	defer timer.Stop()
@@ -130,8 +131,9 @@ func (g Guard) Until(ctx context.Context, s *session.Session, p Place) {
 }
 
 // Drain waits for the work to stop, while the place is still held: it is free for others only when
-// its znode is gone. Who says that the work has stopped calls Finish first, and then closes stopped. Drain goes on
-// to watch over the place. It reports false if the work has not stopped in time.
+// its znode is gone. As long as the DrainContext lasts, Drain watches the place. Who says that the work has stopped
+// calls Held.Finish first, which ends the DrainContext, and then closes stopped. Drain reports false if timeout has
+// passed before the work had stopped or the session was over.
 func (g Guard) Drain(s *session.Session, p Place, stopped <-chan struct{}, timeout time.Duration) bool {
 	ctx, cancel := context.WithCancel(g.Held.DrainContext())
 	defer cancel()

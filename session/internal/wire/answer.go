@@ -19,7 +19,7 @@ type Result struct {
 	Stat     zk.Stat
 }
 
-// A decoder reads the fields of a frame. Afterwards err says what was wrong with it.
+// A decoder reads the fields of a frame. Afterwards err says what was wrong with the frame.
 type decoder struct {
 	p   []byte
 	err error
@@ -32,7 +32,7 @@ func (d *decoder) fail(format string, args ...any) {
 	d.p = nil
 }
 
-// take returns the next n bytes. They are the frame's own: whoever keeps them copies them.
+// take returns the next n bytes. The memory is that of the frame: who keeps the bytes has to copy them.
 func (d *decoder) take(n int) []byte {
 	if n < 0 || n > len(d.p) {
 		d.fail("a field of %d bytes where %d are left", n, len(d.p))
@@ -61,7 +61,7 @@ func (d *decoder) long() int64 {
 
 func (d *decoder) string() string { return string(d.take(int(d.int()))) }
 
-// buffer returns a copy of a buffer; nil is a buffer of its own kind.
+// buffer returns a copy of a buffer. The length -1 stands for nil.
 func (d *decoder) buffer() []byte {
 	n := d.int()
 	if n == -1 {
@@ -78,7 +78,8 @@ func (d *decoder) stat() zk.Stat {
 	}
 }
 
-// names returns a list of children. Its memory grows with what is there, not with the length that is said.
+// names returns a list of children. Its memory grows with what has arrived, not with the length that was
+// announced.
 func (d *decoder) names() (names []string) {
 	n := d.int()
 	if n < 0 {
@@ -132,8 +133,8 @@ func (d *decoder) result(op *Op) (r Result) {
 	return r
 }
 
-// creates reports whether the create may be answered with this path. It is the path that was asked for. For a
-// sequential znode a number follows it.
+// creates reports whether the create may be answered with this path: the one that was asked for, with a number
+// behind it if the znode is sequential.
 func (op *Op) creates(path string) bool {
 	number, ok := strings.CutPrefix(path, op.Path)
 	if op.Flags&zk.FlagSequence == 0 {
@@ -142,8 +143,8 @@ func (op *Op) creates(path string) bool {
 	return ok && isNumber(number)
 }
 
-// isNumber reports whether s is a number as servers append it to a name: an int with ten digits, or a
-// negative one, which comes after the largest.
+// isNumber reports whether s is a number as servers append it to a name: an int with zeros before it, ten
+// characters long. After the largest int servers go on with the smallest, so it may be negative.
 func isNumber(s string) bool {
 	n, err := strconv.ParseInt(s, 10, 32)
 	return err == nil && fmt.Sprintf("%010d", n) == s
@@ -210,7 +211,7 @@ func (c *Conn) tell(r *Request, a Answer) {
 		}
 		return
 	}
-	// If an operation before it deletes the znode, the error tells nothing: that was not carried out either.
+	// If an operation before it deletes the znode, the error tells nothing: the deletion was not carried out.
 	op := &r.Ops[first]
 	if !slices.ContainsFunc(r.Ops[:first], func(o Op) bool { return o.Kind == OpDelete && o.Path == op.Path }) {
 		c.tellOf(op, a.Results[first].Code, nil)

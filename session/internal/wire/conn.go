@@ -1,17 +1,18 @@
-// Package wire is the network connection under a zk.Conn. zk does the handshakes and the pings on it, and
-// closes the session. All other requests are sent here, beside zk, by [Conn.Send], and events do not reach
-// zk either. The package sees every frame both ways and does there what zk v1.0.4 does not:
+// Package wire is the network connection under a zk.Conn. Three things are left to zk: the handshakes, the
+// pings, and the request that closes the session. [Conn.Send] sends all other requests. Their answers do not
+// reach zk, and neither do watch events. The package sees every frame both ways and does there what zk v1.0.4
+// does not:
 //
 //   - it notes when the server last answered;
 //   - it bounds the whole handshake by one deadline;
 //   - it refuses answers that are not what was asked for;
-//   - it tells which znodes the session has created, and which do not exist: the answers pass
-//     here in their order;
+//   - it tells which znodes the session has created, and which do not exist: here the answers
+//     arrive in their order;
 //   - it authenticates by SASL and sends credentials right after each handshake, before anything
 //     else;
-//   - it sets the watch flag of the reads that somebody waits on. zk itself then has
-//     no watch to restore after a reconnect, and with it go the data race, the silent
-//     failures and the leaks of that part of zk.
+//   - it decides for each read, right before it is sent, whether it leaves a watch. zk knows of
+//     no watch, so it has none to restore after a reconnect. That part of zk has a data race,
+//     fails without telling, and leaks watches.
 package wire
 
 import (
@@ -54,8 +55,8 @@ type Credentials struct {
 	Auth []Auth
 }
 
-// Hooks are called while bytes pass, and must not block. They run one at a time on the goroutine that reads,
-// except WantsWatch, which runs on that of the sender, and Failed, which may run on any.
+// Hooks are called while frames are sent and read, and must not block. They run one at a time in the goroutine
+// that reads, with two exceptions: WantsWatch runs in the goroutine that sends, and Failed may run in any.
 type Hooks struct {
 	// Handshaken is called with every well-formed connect response, once the client has
 	// authenticated. An error drops the connection.
@@ -64,14 +65,14 @@ type Hooks struct {
 	Answered func(at clock.Instant)
 	// Event is called with every watch event.
 	Event func(kind zk.EventType, path string)
-	// Created and Missing are called with what answers say, in the order of the answers and before who has
-	// asked gets them: the session has created a znode, or there is no znode at the path.
+	// Created and Missing are called with what answers say: the session has created a znode, or there is no
+	// znode at the path. The calls come in the order of the answers, and before the caller gets the answer.
 	Created func(path string, ephemeral bool)
 	Missing func(path string)
-	// WantsWatch is asked for each read whether it shall leave a watch. op tells reads apart.
+	// WantsWatch is asked for each read, right before it is sent, whether it shall leave a watch. op is the
+	// kind of the read.
 	WantsWatch func(path string, op int32) bool
-	// Failed is called once, with the reason for which the connection ended; it may be
-	// called when the connection is closed from our side.
+	// Failed is called once, with the reason for which the connection ended, also if this side has closed it.
 	Failed func(error)
 }
 
@@ -85,15 +86,15 @@ type Conn struct {
 
 	failOnce sync.Once
 
-	writing sync.Mutex // held while a frame is sent, and from the question whether it leaves a watch
+	writing sync.Mutex // held while a frame is sent after the handshake, with Sending and WantsWatch before it
 
 	mu         sync.Mutex // guards what follows; held for moments only, never during I/O
 	ready      bool       // the handshake is over
 	ended      bool
-	sent       []*Request // unanswered, oldest first; during the handshake the connect request
+	sent       []*Request // unanswered or still in queue, oldest first; during the handshake the connect request
 	unanswered int        // how many bytes these have
 	progress   clock.Instant
-	silence    time.Duration // how much of it zk allows
+	silence    time.Duration // how long zk waits for a frame
 	zxid       int64         // see Zxid
 	lastOwn    int32         // the number of the latest request of our own
 	queue      []func()      // write the requests that could not be written at once, oldest first
@@ -106,18 +107,16 @@ type Conn struct {
 }
 
 // New wraps conn. The handshake has to be over at deadline, whatever deadlines zk sets. zxid is the latest
-// transaction that an earlier connection of the session has heard of: a server that is further behind does
-// not take the session back.
+// transaction that an answer on an earlier connection of the session has named: a server that has not got so
+// far does not take the session back.
 func New(conn net.Conn, deadline time.Time, zxid int64, c clock.Clock, creds Credentials, hooks Hooks) *Conn {
 	conn.SetDeadline(deadline)
 	return &Conn{net: conn, clock: c, creds: creds, hooks: hooks, zxid: zxid,
 		in: bufio.NewReaderSize(conn, readAhead), spare: make([]byte, 0, spareSize)}
 }
 
-// Write sends one frame of zk's. After the handshake it does not return errors: zk would
-// answer the request with it, and once more when it finds the connection closed; with a
-// third answer, the one of its Close, there is no room in the request's channel and zk
-// is stuck for good. Closing the connection says all that there is to say.
+// Write sends one frame of zk's. After the handshake it does not return errors. It closes the connection, and
+// zk learns of that when it reads. So zk answers a request once, however the connection ends.
 func (c *Conn) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	ready := c.ready
@@ -132,8 +131,8 @@ func (c *Conn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// connect sends the connect request, which has no header. zk has not seen our own requests answered, so what
-// it says of the latest transaction is too old.
+// connect sends the connect request, which has no header. zk does not see the answers to our own requests. So
+// the latest transaction that it names is too old, and connect replaces it.
 func (c *Conn) connect(p []byte) error {
 	if len(p) < lastZxidSeen+8 {
 		return fmt.Errorf("wire: bug: a connect request of %d bytes", len(p))
@@ -184,7 +183,7 @@ func (c *Conn) CloseWith(reason error) {
 		c.ended = true
 		lost, c.sent = c.sent, nil
 		c.mu.Unlock()
-		c.hooks.Failed(reason) // first: those who hear of their lost requests ask why
+		c.hooks.Failed(reason) // first: the callers of lost requests ask why
 	})
 	for _, r := range lost {
 		if r.Answered != nil {
@@ -219,8 +218,9 @@ func (c *Conn) Silence(now clock.Instant) (quiet time.Duration, owing bool) {
 	return now.Sub(c.progress), len(c.sent) > 0
 }
 
-// Zxid returns the latest transaction that an answer to one of our own requests has named. For watches that stood on this connection,
-// all events up to it have been told.
+// Zxid returns the latest transaction that an answer to one of our own requests has named, on this connection or
+// on an earlier one of the session. For watches that stood on this connection, all events up to it have been
+// told.
 func (c *Conn) Zxid() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()

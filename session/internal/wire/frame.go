@@ -8,7 +8,7 @@ import (
 )
 
 // Operation codes and reserved request numbers of the ZooKeeper protocol, as far
-// as a connection looks at them (org.apache.zookeeper.ZooDefs.OpCode and
+// as this package uses them (org.apache.zookeeper.ZooDefs.OpCode and
 // org.apache.zookeeper.ClientCnxn in ZooKeeper 3.8).
 const (
 	OpCreate        = 1

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// handshake acts on the connect response: it authenticates, sends the credentials, then lets zk
-// have the response.
+// handshake acts on the connect response: it authenticates, and sends the credentials. Then zk gets the
+// response.
 func (c *Conn) handshake(p []byte) error {
 	h, err := parseConnectResponse(p)
 	if err != nil {

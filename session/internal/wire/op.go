@@ -18,8 +18,8 @@ type Op struct {
 	Body    []byte   // of a kind that has no other field: all that follows the header
 }
 
-// appendTo appends the operation as org.apache.zookeeper.proto has it. The watch flag of a read is its last
-// byte, see [Conn.Send].
+// appendTo appends the operation as org.apache.zookeeper.proto has it. The last byte of a read is its watch
+// flag. It is set later, see [Hooks.WantsWatch].
 func (op *Op) appendTo(p []byte) []byte {
 	switch op.Kind {
 	case OpRemoveWatches, OpSetWatches, OpAddWatch:
@@ -93,7 +93,7 @@ func appendInt(p []byte, values ...int32) []byte {
 
 func appendString(p []byte, s string) []byte { return append(appendInt(p, int32(len(s))), s...) }
 
-// appendBuffer writes nil as a buffer of its own kind, as servers do: a znode can have no data at all.
+// appendBuffer writes nil with the length -1, as servers do: no data at all is not the same as empty data.
 func appendBuffer(p, b []byte) []byte {
 	if b == nil {
 		return appendInt(p, -1)

@@ -14,7 +14,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
-// Read hands out the bytes of one checked frame after another.
+// Read gives zk the bytes of its frames, one after another. Frames that are not for zk are handled meanwhile.
 func (c *Conn) Read(p []byte) (int, error) {
 	for len(c.frame) == 0 {
 		if err := c.next(); err != nil {
@@ -82,9 +82,9 @@ func (c *Conn) fill(frame []byte, size int) ([]byte, error) {
 	return frame, nil
 }
 
-// progressed notes that a reply, or a piece of one, has come in. zk sets one deadline for each frame that it
-// reads. A long answer on a slow link gets a new one with every piece, and zk knows nothing of answers to our
-// own requests. The caller holds c.mu.
+// progressed notes that an answer, or a part of one, has arrived, and sets a new read deadline. zk sets one
+// deadline for each frame that it reads. That one is too early for a long answer on a slow link, and zk does not
+// see the answers to our own requests. The caller holds c.mu.
 func (c *Conn) progressed(now clock.Instant) {
 	c.progress = now
 	if c.ready && c.silence > 0 {
@@ -127,8 +127,8 @@ func (c *Conn) reply(p []byte) error {
 	return nil
 }
 
-// answered takes the oldest unanswered request with that number off the list, and returns nil if there is
-// none. zxid is the latest transaction that the server knew of when it answered.
+// answered removes the oldest unanswered request with that number from c.sent and returns it, or nil if there
+// is none. zxid is the latest transaction that the server knew of when it answered.
 func (c *Conn) answered(xid int32, zxid int64, now clock.Instant) *Request {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -146,8 +146,8 @@ func (c *Conn) answered(xid int32, zxid int64, now clock.Instant) *Request {
 	return r
 }
 
-// event reads the body of a watch event, and tells of it. The types of events are positive: others exist only
-// inside clients.
+// event reads the body of a watch event, and tells the hook. Servers send events of positive types only: others
+// exist only inside clients.
 func (c *Conn) event(body []byte) error {
 	d := decoder{p: body}
 	kind := d.int()
@@ -166,7 +166,7 @@ func (c *Conn) event(body []byte) error {
 	return d.err
 }
 
-// isPath reports whether s consists of names.
+// isPath reports whether s is "/", or begins with a slash and has no empty name.
 func isPath(s string) bool {
 	return s == "/" || strings.HasPrefix(s, "/") && !strings.HasSuffix(s, "/") && !strings.Contains(s, "//")
 }

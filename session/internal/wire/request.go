@@ -16,13 +16,14 @@ import (
 type Request struct {
 	Ops   []Op
 	Multi bool
-	// Sending, if set, is called right before the request is sent. WantsWatch is asked before that for the
-	// reads that are sent before, and afterwards for those that are sent afterwards.
+	// Sending, if set, is called right before the request is sent. For reads that are sent earlier, WantsWatch
+	// is asked before that. For reads that are sent later, it is asked afterwards.
 	Sending func()
 	// Sent, if set, is called right after the request has been sent.
 	Sent func()
-	// Answered is called once, with the answer or with the connection's end. The events that the server sent
-	// before the answer have been told by then. It must not block.
+	// Answered is called once: with the answer, or when the connection has ended without one. The events that
+	// the server sent before the answer have been told by then. It must not block. It is not called if Send
+	// returns false.
 	Answered func(Answer)
 
 	xid  int32
@@ -44,20 +45,22 @@ func (r *Request) op() int32 {
 	return r.Ops[0].Kind
 }
 
-// Requests of our own have numbers of their own, from firstOwn down: zk counts upwards from 1, and
-// ZooKeeper keeps the numbers from -1 to -8 for itself.
+// The numbers of our own requests go down from firstOwn. zk counts up from 1, and ZooKeeper keeps the numbers
+// from -1 to -8 for itself.
 const firstOwn = -1000
 
-// roomy is how many bytes may be unanswered when the caller's own goroutine sends a request. What is answered
-// has been taken out of the socket's buffer, and that has room for much more, so the caller does not wait.
+// roomy is how many bytes may be unanswered, the new request's included, if the goroutine of the caller is to
+// send a request. The server has read what it has answered, so the socket's buffer holds no more than these
+// bytes. It has room for many more, so the write does not wait.
 const roomy = 8 << 10
 
 // Send sends a request. If it returns false, there is no connection, and nothing was sent. Requests are sent
-// in the order of the calls. Send does not wait: where the socket may have no room, or another goroutine is
-// writing, it starts a goroutine by start, which ends with the connection at the latest. If start does not run
-// its function, the requests stay unsent until then.
+// in the order of the calls. Send does not wait. If the socket may have no room, or another goroutine is
+// writing, the request goes into a queue, and a goroutine that is started by start writes what is in the queue.
+// That goroutine ends with the connection at the latest. If start does not run its function, the requests in
+// the queue are not sent, and are lost when the connection ends.
 //
-// If the write fails, Failed and Answered are called before Send returns. Sent may be called after Answered.
+// If the write fails, Failed and Answered may be called before Send returns. Sent may be called after Answered.
 func (c *Conn) Send(r *Request, start func(func())) bool {
 	frame := r.frame()
 	c.mu.Lock()
@@ -97,7 +100,8 @@ func (c *Conn) register(r *Request, frame []byte) bool {
 	return true
 }
 
-// flush writes the requests in the queue. Each stays there until it is written, so that none overtakes it.
+// flush writes the requests in the queue. Each stays there until it is written, so that no later one is sent
+// before it.
 func (c *Conn) flush() {
 	for {
 		c.mu.Lock()
@@ -133,7 +137,7 @@ func (c *Conn) write(r *Request, frame []byte) {
 	}
 }
 
-// answer checks the answer to a request of our own, tells the hooks what it says about znodes, and answers
+// answer checks the answer to a request of our own, tells the hooks what it says about znodes, and hands it to
 // the caller.
 func (c *Conn) answer(r *Request, now clock.Instant, code int32, body []byte) error {
 	d := decoder{p: body}

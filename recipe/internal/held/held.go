@@ -178,8 +178,8 @@ func (h *Held) Lost() *recipe.Ended {
 func (h *Held) Context() context.Context { return h.ctx }
 
 // DrainContext returns a context that ends with Context, or later if Context has ended by our own choice. Then
-// it ends by Finish, or StopBefore before the end of the lease. Until then nobody else of this library holds
-// the place.
+// it ends by Finish, by an End that is not our own choice, or StopBefore before the end of the lease. Until then
+// nobody else of this library holds the place.
 func (h *Held) DrainContext() context.Context { return h.drain }
 
 // Valid reports whether it is held at this moment.

@@ -254,8 +254,8 @@ func multis() (all []likeness) {
 	return all
 }
 
-// zk is the measure: for the same request the frame is the same but for its number, and the same answer says
-// the same.
+// zk is the measure. For the same request it sends the same frame, with another number. The same answer means
+// the same to it.
 func TestFramesAndAnswersAreThoseOfZK(t *testing.T) {
 	ref := newReference(t)
 	e := pair(t)

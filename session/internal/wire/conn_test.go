@@ -218,7 +218,7 @@ func TestALongAnswerOnASlowLinkIsNotSilence(t *testing.T) {
 	})
 }
 
-// The answers are not for zk, which does not set a new deadline for them.
+// zk does not get these answers, so it does not set a new read deadline after each.
 func TestManyAnswersOnASlowLinkAreNotSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := pair(t)

@@ -16,9 +16,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
-// A peer plays the server for a real zk.Conn on top of a Conn. Whatever the Conn lets
-// through zk decodes in goroutines of its own, where a panic ends the process: that is
-// what the fuzz targets below would see.
+// A peer plays the server for a real zk.Conn on top of a Conn. zk reads from the Conn, and
+// decodes what it gets, in goroutines of its own. A panic there ends the process, which
+// FuzzStream would notice.
 type peer struct {
 	last  atomic.Pointer[Conn]
 	dials chan func(net.Conn) // how to treat the next connection

@@ -16,7 +16,7 @@ func TestAFailureIsReportedOnceWithItsFirstReason(t *testing.T) {
 	if _, err := e.conn.Read(make([]byte, 4)); err == nil {
 		t.Error("read from a closed connection")
 	}
-	// zk must not be told, see Write.
+	// Write gives zk no error, see there.
 	if _, err := e.conn.Write(ping()); err != nil {
 		t.Errorf("writing to a closed connection: %v", err)
 	}
@@ -25,7 +25,7 @@ func TestAFailureIsReportedOnceWithItsFirstReason(t *testing.T) {
 	}
 }
 
-// Nobody has found the request too large when it is we who give up a server that is silent.
+// If this side gives up a silent server, that is no sign that a request was too large.
 func TestWhatIsGivenUpIsNoMatterOfALargeRequest(t *testing.T) {
 	e := pair(t)
 	e.shake()
@@ -90,7 +90,7 @@ func TestEveryRequestIsLostWithItsConnection(t *testing.T) {
 	}
 }
 
-// A request that is being sent is lost, too, and one that waits for that.
+// A request that is being written when the connection ends is lost, too, and so is one in the queue.
 func TestARequestThatIsBeingSentIsLostWithItsConnection(t *testing.T) {
 	e := pair(t)
 	e.shake()
@@ -115,7 +115,7 @@ func TestARequestThatIsBeingSentIsLostWithItsConnection(t *testing.T) {
 	<-ended
 }
 
-// Who hears of an answer may go on with the next request, also where there is no connection any more.
+// Answered may send the next request, also if the connection has ended.
 func TestAnAnswerMayBeFollowedByARequest(t *testing.T) {
 	e := pair(t)
 	e.shake()

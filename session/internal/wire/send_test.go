@@ -116,8 +116,8 @@ func TestSentIsCalledOnceTheFrameIsWrittenAndMaySend(t *testing.T) {
 	})
 }
 
-// Between the question whether a read leaves a watch and its frame, nothing else is sent: an addWatch there
-// would be turned off by the read.
+// Nothing is sent between the question whether a read leaves a watch and the frame of the read. If an addWatch
+// were sent there, the read would replace its watch.
 func TestNothingOvertakesAReadThatLeavesAWatch(t *testing.T) {
 	e := pair(t)
 	e.shake()
@@ -142,8 +142,8 @@ func TestNothingOvertakesAReadThatLeavesAWatch(t *testing.T) {
 	}
 }
 
-// No read is asked about between what is done right before a request and its frame: it would be told of a
-// watch that does not stand yet.
+// Sending of a request notes that it leaves a watch. Until its frame has been sent, no read is asked about: the
+// answer would count on that watch, which the server does not have yet.
 func TestNoReadIsAskedAboutWhileARequestIsBeingSent(t *testing.T) {
 	e := pair(t)
 	e.shake()
@@ -214,7 +214,7 @@ func TestSendDoesNotWaitForAnotherWrite(t *testing.T) {
 	}
 }
 
-// A session keeps the order of its requests: what is concluded from an answer counts on it.
+// A session keeps the order of its requests. What it concludes from answers depends on that.
 func TestRequestsAreSentInTheirOrder(t *testing.T) {
 	e := pair(t)
 	e.shake()
@@ -233,7 +233,7 @@ func TestRequestsAreSentInTheirOrder(t *testing.T) {
 		e.once(r)
 		e.conn.Send(r, waiting.start)
 		if i == 0 {
-			e.conn.writing.Unlock() // but the goroutine that waits for it does not begin yet
+			e.conn.writing.Unlock() // but the goroutine for the queue does not run yet
 		}
 	}
 	for _, f := range waiting {
@@ -248,7 +248,7 @@ func TestRequestsAreSentInTheirOrder(t *testing.T) {
 	}
 }
 
-// The socket may have no room for what a server has not answered.
+// If too much is unanswered, the socket may have no room for more.
 func TestSendDoesNotWaitForRoom(t *testing.T) {
 	e := pair(t)
 	e.shake()
@@ -294,7 +294,7 @@ func TestSendDoesNotWaitForRoom(t *testing.T) {
 	}
 }
 
-// What the server has sent before the answer is told before the caller has the answer.
+// The hook hears of events that the server has sent before an answer before the caller has the answer.
 func TestEventsAreToldBeforeTheAnswerThatFollowsThem(t *testing.T) {
 	e := pair(t)
 	e.shake()

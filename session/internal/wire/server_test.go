@@ -197,7 +197,7 @@ func number(frame []byte) int32 { return int32(binary.BigEndian.Uint32(frame[len
 // kind is the operation code of the request in a frame.
 func kind(frame []byte) int32 { return int32(binary.BigEndian.Uint32(frame[lengthSize+4:])) }
 
-// A ping is what zk sends, beside the close of the session.
+// A ping is what zk sends after the handshake, apart from the close of the session.
 const xidPing = -2
 
 func ping() []byte { return framed(ints(nil, xidPing, opPing)) }

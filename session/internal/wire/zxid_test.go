@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A server that is further behind than what the session has seen does not take the session back.
+// By it, a server that has not got so far does not take the session back.
 func TestTheConnectRequestNamesTheLatestTransaction(t *testing.T) {
 	zxid := int64(0)
 	for i, c := range []struct {

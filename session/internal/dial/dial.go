@@ -78,7 +78,7 @@ type Dialer struct {
 
 	mu    sync.Mutex // guards what follows
 	last  map[string]*Server
-	wrong map[string]error // why names were not resolved for this round, by server
+	wrong map[string]error // why the names of servers were not resolved for this round
 	using string           // the server of the last successful handshake
 	since clock.Instant    // when that was; zero once it has been counted
 }

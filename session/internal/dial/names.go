@@ -33,8 +33,8 @@ type Names struct {
 // one name server after another takes 5 s for each that does not answer.
 const lookupFor = 30 * time.Second
 
-// lateAfter is how long a look-up holds up a round at most. After that people are told that there is no
-// answer, and the look-up goes on.
+// lateAfter is how long a round waits for a look-up at most. After that, the log and the status say that there
+// is no answer, and the look-up goes on.
 const lateAfter = 3 * time.Second
 
 // NewNames returns a Names that knows nothing. Its look-ups end with ctx.
@@ -50,10 +50,10 @@ func newNames(ctx context.Context, lookup lookupFunc) *Names {
 // Wait waits for the look-ups that are still under way. Its context must have ended.
 func (n *Names) Wait() { n.running.Wait() }
 
-// resolve looks up all names side by side, and returns what is known of each server, and why
-// its name is not resolved now. It waits for every name until that is late, but only an eighth of
-// patience once there is an address to offer: a lease may be running out. A look-up that takes
-// longer serves the next round.
+// resolve looks up all names at the same time. It returns what is known of each server, and why
+// names are not resolved now. It waits for each look-up until that is late. Once there is an address
+// to offer, it waits for an eighth of patience in all: a lease may be running out. A look-up that
+// takes longer serves a later round.
 func (n *Names) resolve(ctx context.Context, servers []string, patience time.Duration) (known map[string][]string, wrong map[string]error) {
 	for _, s := range servers {
 		n.start(s)
@@ -80,7 +80,7 @@ func (n *Names) resolve(ctx context.Context, servers []string, patience time.Dur
 	}
 }
 
-// late notes which look-ups are late, and reports whether any other is under way. The caller holds n.mu.
+// late notes in wrong which look-ups are late, and reports whether any other is under way. The caller holds n.mu.
 func (n *Names) late(wrong map[string]error) (awaited bool) {
 	for server, begun := range n.pending {
 		age := time.Since(begun)

@@ -116,8 +116,8 @@ func TestSentIsCalledOnceTheFrameIsWrittenAndMaySend(t *testing.T) {
 	})
 }
 
-// Nothing is sent between the question whether a read leaves a watch and the frame of the read. If an addWatch
-// were sent there, the read would replace its watch.
+// Nothing is sent between the question whether a read leaves a watch and the frame of the read. The read would
+// turn off the watch of an addWatch that is sent there.
 func TestNothingOvertakesAReadThatLeavesAWatch(t *testing.T) {
 	e := pair(t)
 	e.shake()

@@ -44,8 +44,9 @@ type Config struct {
 
 	// Dial makes the network connections, in place of TCP: for proxies and tests. It
 	// gets each server as host:port just as the connect string has it. It must return by
-	// the end of its context. A connection has to take 8 KiB that the server has not answered yet without
-	// a wait, as sockets do: so much is written by the goroutine that makes a request.
+	// the end of its context. A write to a connection must not wait while the requests that the server has
+	// not answered take at most 8 KiB. Sockets have room for that. The goroutine that makes a request writes
+	// it then, whatever its context.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// TLS, if set, is spoken with every server. The certificate is verified for the

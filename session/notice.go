@@ -72,10 +72,11 @@ func (s *Session) WithoutNotice(ops []any, results []zk.MultiResponse) (rest []a
 	return slices.DeleteFunc(slices.Clone(ops), ofNotice), true
 }
 
-// AwaitNotice asks the server to tell of the notice for the place that w watches, on the present
-// connection, in the background. The channel is closed when the server has answered. Call AwaitNotice again
-// after a reconnect. It does nothing in two cases: this session may not give notice, so others may not
-// either; or the server cannot remove watches, and would keep a watch for a notice that does not come.
+// AwaitNotice asks the server to tell of the notice for the place that w watches. It sends the request once, on
+// the present connection, and does not wait for the answer. The channel is closed when the server has answered
+// or the connection is lost, or at once if nothing is asked for. Call AwaitNotice again after a reconnect. It
+// asks for nothing also in two cases: this session may not give notice, so others may not either; or the server
+// cannot remove watches, and would keep a watch for a notice that does not come.
 func (w *Watch) AwaitNotice() (answered <-chan struct{}) {
 	done := make(chan struct{})
 	if conn, full := w.awaitNotice(); conn == nil {
@@ -87,8 +88,8 @@ func (w *Watch) AwaitNotice() (answered <-chan struct{}) {
 	return done
 }
 
-// awaitNotice notes that the notice is awaited. It returns where to ask for it, or no connection if there is
-// nothing to ask for.
+// awaitNotice notes that the notice is awaited. It returns the connection and the path to ask with, or nil if
+// there is nothing to ask for.
 func (w *Watch) awaitNotice() (conn *wire.Conn, full string) {
 	s := w.s
 	s.mu.Lock()

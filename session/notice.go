@@ -74,9 +74,10 @@ func (s *Session) WithoutNotice(ops []any, results []zk.MultiResponse) (rest []a
 
 // AwaitNotice asks the server to tell of the notice for the place that w watches. It sends the request once, on
 // the present connection, and does not wait for the answer. The channel is closed when the server has answered
-// or the connection is lost, or at once if nothing is asked for. Call AwaitNotice again after a reconnect. It
-// asks for nothing also in two cases: this session may not give notice, so others may not either; or the server
-// cannot remove watches, and would keep a watch for a notice that does not come.
+// or the connection is lost, or at once if nothing is asked for. Call AwaitNotice again after a reconnect. Nothing
+// is asked for if there is no connection, or if that was done on it already. There are two more cases: this session
+// may not give notice, so others may not either; or the server cannot remove watches, and would keep a watch for a
+// notice that does not come.
 func (w *Watch) AwaitNotice() (answered <-chan struct{}) {
 	done := make(chan struct{})
 	if conn, full := w.awaitNotice(); conn == nil {

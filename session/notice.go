@@ -74,7 +74,7 @@ func (s *Session) WithoutNotice(ops []any, results []zk.MultiResponse) (rest []a
 
 // AwaitNotice asks the server to tell of the notice for the place that w watches. It sends the request once, on
 // the present connection, and does not wait for the answer. The channel is closed when the server has answered
-// or the connection is lost, or at once if nothing is asked for. Call AwaitNotice again after a reconnect. Nothing
+// or the connection is lost, or at once if nothing is asked for. Call AwaitNotice again after a reconnect, or if the server may not have taken the request. Nothing
 // is asked for if there is no connection, or if that was done on it already. There are two more cases: this session
 // may not give notice, so others may not either; or the server cannot remove watches, and would keep a watch for a
 // notice that does not come.
@@ -84,9 +84,22 @@ func (w *Watch) AwaitNotice() (answered <-chan struct{}) {
 		close(done)
 	} else {
 		exists := &wire.Request{Ops: []wire.Op{{Kind: wire.OpExists, Path: full}}}
-		w.s.ask(conn, exists, func([]wire.Result, error) { close(done) }) // without an answer there may be no notice
+		w.s.ask(conn, exists, func(_ []wire.Result, err error) {
+			if retryable(err) {
+				w.askAgain()
+			}
+			close(done)
+		})
 	}
 	return done
+}
+
+// askAgain lets the next AwaitNotice ask again: the server did not take the request. Until then there may be no
+// notice.
+func (w *Watch) askAgain() {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	w.asked = 0
 }
 
 // awaitNotice notes that the notice is awaited. It returns the connection and the path to ask with, or nil if

@@ -8,6 +8,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
 // awaited is a place of a bubble's session, and another session's watch of it that awaits notice.
@@ -64,7 +65,7 @@ func TestNoticeIsHeardByWhoAwaitsIt(t *testing.T) {
 			a := b.awaited(other)
 			b.deleteWith(a, b.s.Notice(a.place)...)
 			<-a.wake
-			if !a.w.Noticed() { // before the deletion is told
+			if !a.w.Noticed() || !a.w.Deleted() { // nothing wakes before the deletion is told
 				t.Error("woken without notice")
 			}
 			if !a.ends() {
@@ -108,6 +109,19 @@ func TestNoticeIsAwaitedAgainAfterAReconnect(t *testing.T) {
 }
 
 // Who may create heartbeats, and not delete beside them, gives no notice, and awaits none.
+func TestNoticeIsAwaitedAgainIfTheServerDidNotTakeTheRequest(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		by := b.Admin()
+		b.On(zktest.Match{Op: zktest.OpExists, Nth: 1}, zktest.Fail(-127)) // throttled
+		a := b.awaited(by)
+		a.look(t)
+		b.deleteWith(a, b.s.Notice(a.place)...)
+		if !a.ends() {
+			t.Error("no notice")
+		}
+	})
+}
+
 func TestWhoMustNotGiveNoticeDoesWithout(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		other := b.Admin()

@@ -22,7 +22,6 @@ const (
 	OpCheck         = 13
 	opMulti         = 14
 	OpRemoveWatches = 18 // from 3.5.0 on
-	opClose         = -11
 	opAuth          = 100
 	OpSetWatches    = 101 // many at once
 	opSASL          = 102

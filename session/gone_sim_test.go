@@ -37,7 +37,7 @@ func (c *swallowing) Read(p []byte) (int, error) {
 }
 
 // A connection that was given up takes a moment to end. What happens meanwhile is no reason to be
-// more patient with the next one.
+// more patient with the next one, and no beat is tried: after one that fails, the next is not made at once.
 func TestAConnectionIsGivenUpOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Latency: time.Millisecond, Logf: func(string, ...any) {}})
@@ -68,9 +68,13 @@ func TestAConnectionIsGivenUpOnce(t *testing.T) {
 				}
 			}
 		}
+		failed := client.Status().Counts.FailedBeats
 		silent.Store(false)
 		if d := third.Sub(second); d > s.LeaseTime()*3/8 {
 			t.Errorf("the second silent server is given up after %v", d)
+		}
+		if failed != 2 {
+			t.Errorf("%d beats have failed; want one on each of two silent servers", failed)
 		}
 	})
 }

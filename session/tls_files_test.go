@@ -95,6 +95,13 @@ func (f *tlsFront) next(t *testing.T) string {
 	return all[before]
 }
 
+// put replaces a file as a whole: a client may be reading it.
+func put(t *testing.T, file string, text []byte) {
+	t.Helper()
+	must(t, os.WriteFile(file+".new", text, 0o600))
+	must(t, os.Rename(file+".new", file))
+}
+
 func TestCertificatesAreReadAgainForEachConnection(t *testing.T) {
 	e := zktest.Start(t, zktest.Config{Servers: 1, Logf: func(string, ...any) {}})
 	a, dir := newAuthority(t), t.TempDir()
@@ -106,8 +113,8 @@ func TestCertificatesAreReadAgainForEachConnection(t *testing.T) {
 		text, err := os.ReadFile(both)
 		must(t, err)
 		i := strings.Index(string(text), "-----BEGIN CERTIFICATE-----")
-		return func() { must(t, os.WriteFile(files.Certificate, text[i:], 0o600)) },
-			func() { must(t, os.WriteFile(files.Key, text[:i], 0o600)) }
+		return func() { put(t, files.Certificate, text[i:]) },
+			func() { put(t, files.Key, text[:i]) }
 	}
 	certificate, key := own("first")
 	certificate()
@@ -141,7 +148,7 @@ func TestCertificatesAreReadAgainForEachConnection(t *testing.T) {
 	other.write(files.Authorities, other.cert, nil)
 	front.cut()
 	awaitError(t, client, "unknown authority")
-	must(t, os.WriteFile(files.Authorities, []byte("-----BEGIN CERTIFICATE"), 0o600))
+	put(t, files.Authorities, []byte("-----BEGIN CERTIFICATE"))
 	awaitError(t, client, "the TLS files cannot be read as they are now")
 	a.write(files.Authorities, a.cert, nil)
 	if _, _, err := established(t, client).Get(within(t, hang), "/"); err != nil {

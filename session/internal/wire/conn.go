@@ -94,10 +94,9 @@ type Conn struct {
 	sent       []*Request // unanswered or still in queue, oldest first; during the handshake the connect request
 	unanswered int        // how many bytes these have
 	progress   clock.Instant
-	silence    time.Duration // how long zk waits for a frame
-	zxid       int64         // see Zxid
-	lastOwn    int32         // the number of the latest request of our own
-	queue      []func()      // write the requests that could not be written at once, oldest first
+	zxid       int64    // see Zxid
+	lastOwn    int32    // the number of the latest request of our own
+	queue      []func() // write the requests that could not be written at once, oldest first
 
 	// Owned by the reader.
 	in        *bufio.Reader
@@ -227,35 +226,16 @@ func (c *Conn) Zxid() int64 {
 	return c.zxid
 }
 
-// SetReadDeadline is ignored during the handshake, which has a deadline of its own.
-// Afterwards it tells how much silence zk allows.
-func (c *Conn) SetReadDeadline(t time.Time) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.ready {
-		return nil
-	}
-	c.silence = 0
-	if !t.IsZero() {
-		c.silence = time.Until(t)
-	}
-	return c.net.SetReadDeadline(t)
-}
+// SetDeadline does nothing. The handshake has a deadline of its own. After it, zk's deadlines would end a
+// connection that works: zk does not see the answers and the events that are not for it. Who uses the connection asks
+// for its Silence, and closes it.
+func (c *Conn) SetDeadline(time.Time) error { return nil }
 
-// SetWriteDeadline is ignored during the handshake.
-func (c *Conn) SetWriteDeadline(t time.Time) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.ready {
-		return nil
-	}
-	return c.net.SetWriteDeadline(t)
-}
+// SetReadDeadline does nothing.
+func (c *Conn) SetReadDeadline(time.Time) error { return nil }
 
-// SetDeadline sets both.
-func (c *Conn) SetDeadline(t time.Time) error {
-	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
-}
+// SetWriteDeadline does nothing.
+func (c *Conn) SetWriteDeadline(time.Time) error { return nil }
 
 // LocalAddr returns the address of this end.
 func (c *Conn) LocalAddr() net.Addr { return c.net.LocalAddr() }

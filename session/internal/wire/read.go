@@ -7,7 +7,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/go-zookeeper/zk"
 
@@ -73,23 +72,18 @@ func (c *Conn) fill(frame []byte, size int) ([]byte, error) {
 			return frame, err
 		}
 		if len(frame) < size && len(frame) >= lengthSize+4 && int32(binary.BigEndian.Uint32(frame[lengthSize:])) != xidEvent {
-			now := c.clock.Now()
-			c.mu.Lock()
-			c.progressed(now)
-			c.mu.Unlock()
+			c.progressed() // an answer is coming in, however slowly
 		}
 	}
 	return frame, nil
 }
 
-// progressed notes that an answer, or a part of one, has arrived, and sets a new read deadline. zk sets one
-// deadline for each frame that it reads. That one is too early for a long answer on a slow link, and zk does not
-// see the answers to our own requests. The caller holds c.mu.
-func (c *Conn) progressed(now clock.Instant) {
+// progressed notes that a part of an answer has arrived.
+func (c *Conn) progressed() {
+	now := c.clock.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.progress = now
-	if c.ready && c.silence > 0 {
-		c.net.SetReadDeadline(time.Now().Add(c.silence))
-	}
 }
 
 // reply checks and acts on a frame after the handshake.
@@ -139,7 +133,7 @@ func (c *Conn) answered(xid int32, zxid int64, now clock.Instant) *Request {
 	r := c.sent[i]
 	c.sent = slices.Delete(c.sent, i, i+1)
 	c.unanswered -= r.size
-	c.progressed(now)
+	c.progress = now
 	if r.Answered != nil {
 		c.zxid = max(c.zxid, zxid)
 	}

@@ -60,7 +60,8 @@ const roomy = 8 << 10
 // That goroutine ends with the connection at the latest. If start does not run its function, the requests in
 // the queue are not sent, and are lost when the connection ends.
 //
-// If the write fails, Failed and Answered may be called before Send returns. Sent may be called after Answered.
+// If the write fails, Failed is called before Send returns. So is Answered, unless another goroutine has ended the
+// connection: then that goroutine calls it. Sent may be called after Answered.
 func (c *Conn) Send(r *Request, start func(func())) bool {
 	frame := r.frame()
 	c.mu.Lock()

@@ -14,9 +14,9 @@ import (
 // maxReserved bounds the places that a beat checks although they need no lease yet.
 const maxReserved = 100
 
-// beat starts a beat if one is due, and gives up the connection if a beat is overdue. It returns how long
-// to wait before the next call.
-func (s *Session) beat() time.Duration {
+// beat makes a beat if one is due, and gives up the connection if a beat is overdue. start runs what writes
+// the beat. beat returns how long to wait before the next call.
+func (s *Session) beat(start func(func())) time.Duration {
 	s.mu.Lock()
 	now, conn := s.clock.Now(), s.conn
 	held, oldest := s.heldPlaces()
@@ -36,7 +36,7 @@ func (s *Session) beat() time.Duration {
 	s.mu.Unlock()
 	switch do {
 	case stepBeat:
-		s.beatOnce(conn, now)
+		start(func() { s.beatOnce(conn, now) })
 	case stepMove:
 		s.drop(conn, errSlowBeat)
 	}

@@ -45,8 +45,10 @@ func (s *Session) createByBeat(p *protected, guid string) *beatCreates {
 	}
 	s.creating, s.beatSoon = b, true
 	s.mu.Unlock()
-	s.beat()
-	signal(s.wake) // run gives up the connection if the beat takes too long
+	s.beat(func(beat func()) {
+		signal(s.wake) // run gives up the connection if the beat takes too long
+		beat()
+	})
 	return b
 }
 

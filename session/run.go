@@ -25,13 +25,14 @@ func (s *Session) drop(conn *wire.Conn, reason error) {
 	}
 }
 
-// run is the session's own goroutine. It does what is due at certain times, and the shutdown.
+// run is the session's own goroutine. It does what is due at certain times, and the shutdown. It writes nothing
+// itself: if a connection takes no bytes, only run gives it up.
 func (s *Session) run() {
 	defer close(s.stopped)
 	timer := clock.NewTimer(s.clock)
 	defer timer.Stop()
 	for {
-		timer.Reset(min(s.watchdog(s.clock.Now()), s.beat()))
+		timer.Reset(min(s.watchdog(s.clock.Now()), s.beat(s.start)))
 		select {
 		case <-s.wake:
 		case <-timer.C:

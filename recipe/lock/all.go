@@ -57,7 +57,7 @@ func All(ctx context.Context, locks ...*Lock) (*Set, error) {
 		}
 		return set, err
 	}
-	return life.AwaitInBackground(ctx, l, win, func(set *Set, cause error) {
+	return life.Await(ctx, l, win, func(set *Set, cause error) {
 		for _, h := range set.helds {
 			h.at.giveAway(cause)
 		}

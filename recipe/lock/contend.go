@@ -104,13 +104,7 @@ func (c *contender) attempt(ctx context.Context) (*holding, error) {
 	}
 	at, err := c.wait(ctx, st)
 	if err != nil {
-		left := c.life.Background(func() {
-			c.leave(ctx, st, err == line.ErrGone) // not errors.Is: a cause of the user's may wrap anything
-		})
-		select {
-		case <-left:
-		case <-ctx.Done():
-		}
+		c.leave(ctx, st, err == line.ErrGone) // not errors.Is: a cause of the user's may wrap anything
 		return nil, err
 	}
 	return at, nil

@@ -87,7 +87,7 @@ func (s *Semaphore) acquire(ctx context.Context, n int, try bool) (*Permit, erro
 		}
 		return p, err
 	}
-	return life.AwaitInBackground(ctx, a.life, win, func(p *Permit, cause error) { // nobody will use it
+	return life.Await(ctx, a.life, win, func(p *Permit, cause error) { // nobody will use it
 		p.held.End(recipe.ReasonCancelled, cause)
 		p.release()
 	})

@@ -21,15 +21,13 @@ type Life struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	unbind func() bool
-	what   string // see session.Client.KeepOpen
 	left   func()
 }
 
 // Begin begins the work of a recipe. Its context ends with ctx, or when the client is closed. kind, path and
 // id name the recipe in the log if Close of the client has to wait for it.
 func Begin(ctx context.Context, client *session.Client, kind, path, id string) *Life {
-	l := &Life{client: client, clock: clock.From(client.Context()), what: kind + " " + path + " (" + id + ")"}
-	l.left = client.KeepOpen(l.what)
+	l := &Life{client: client, clock: clock.From(client.Context()), left: client.KeepOpen(kind + " " + path + " (" + id + ")")}
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
 	closing := client.Context()
 	l.unbind = context.AfterFunc(closing, func() { l.cancel(context.Cause(closing)) })
@@ -52,18 +50,6 @@ func (l *Life) Stop() {
 func (l *Life) End() {
 	l.Stop()
 	l.left()
-}
-
-// Background runs f in a goroutine, and closes done when f has returned. Until then the client stays open, also
-// if the work ends before.
-func (l *Life) Background(f func()) (done <-chan struct{}) {
-	left, returned := l.client.KeepOpen(l.what), make(chan struct{})
-	go func() {
-		defer left()
-		defer close(returned)
-		f()
-	}()
-	return returned
 }
 
 // Session waits for a session. Now and then it reports that there is none, and why.

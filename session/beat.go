@@ -14,9 +14,9 @@ import (
 // maxReserved bounds the places that a beat checks although they need no lease yet.
 const maxReserved = 100
 
-// beat makes a beat if one is due, and gives up the connection if a beat is overdue. start runs what writes
-// the beat. beat returns how long to wait before the next call.
-func (s *Session) beat(start func(func())) time.Duration {
+// beat begins a beat if one is due, and gives up the connection if a beat is overdue. If send is not nil, the
+// caller has to call it, because it writes the beat. wait is how long to wait before the next call.
+func (s *Session) beat() (send func(), wait time.Duration) {
 	s.mu.Lock()
 	now, conn := s.clock.Now(), s.conn
 	held, oldest := s.heldPlaces()
@@ -36,11 +36,11 @@ func (s *Session) beat(start func(func())) time.Duration {
 	s.mu.Unlock()
 	switch do {
 	case stepBeat:
-		start(func() { s.beatOnce(conn, now) })
+		return func() { s.beatOnce(conn, now) }, wait
 	case stepMove:
 		s.drop(conn, errSlowBeat)
 	}
-	return wait
+	return nil, wait
 }
 
 // errSlowBeat is why a connection was given up.

@@ -45,10 +45,11 @@ func (s *Session) createByBeat(p *protected, guid string) *beatCreates {
 	}
 	s.creating, s.beatSoon = b, true
 	s.mu.Unlock()
-	s.beat(func(beat func()) {
-		signal(s.wake) // run gives up the connection if the beat takes too long
-		beat()
-	})
+	send, _ := s.beat()
+	signal(s.wake) // run gives up the connection if the beat takes too long
+	if send != nil {
+		send()
+	}
 	return b
 }
 
@@ -56,7 +57,7 @@ func (s *Session) createByBeat(p *protected, guid string) *beatCreates {
 // creates.
 func (b *beatCreates) answer() (paths []string, err error) {
 	r := <-b.done
-	b.done <- r // for whoever asks again
+	b.done <- r // another call of answer finds it here
 	return r.paths, r.err
 }
 

@@ -4,14 +4,14 @@ import "testing"
 
 // Where there is a watch on a whole tree, a watch on a notice may be removed. Others in the tree may not.
 func TestANoticeIsToldByItsName(t *testing.T) {
-	s := &Session{common: &common{chroot: "/root", cfg: Config{Beats: "/app"}}}
+	s := &Session{common: &common{chroot: "/tenant", cfg: Config{Beats: "/app"}}}
 	for path, want := range map[string]bool{
-		"/root" + s.noticePath("/jobs/_c_guid-lock-0000000001"): true,
-		"/root/app/7":                           false, // a heartbeat
-		"/root/app/x-1":                         false,
-		"/root/app/jobs/x-0123456789abcdef":     false,
-		"/root/app/x-0123456789abcdef/children": false,
-		"/root/jobs/x-0123456789abcdef":         false,
+		"/tenant" + s.noticePath("/jobs/_c_guid-lock-0000000001"): true,
+		"/tenant/app/7":                           false, // a heartbeat
+		"/tenant/app/x-1":                         false,
+		"/tenant/app/jobs/x-0123456789abcdef":     false,
+		"/tenant/app/x-0123456789abcdef/children": false,
+		"/tenant/jobs/x-0123456789abcdef":         false,
 		"/app/x-0123456789abcdef":               false,
 	} {
 		if got := s.isNotice(path); got != want {

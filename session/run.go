@@ -32,7 +32,11 @@ func (s *Session) run() {
 	timer := clock.NewTimer(s.clock)
 	defer timer.Stop()
 	for {
-		timer.Reset(min(s.watchdog(s.clock.Now()), s.beat(s.start)))
+		send, wait := s.beat()
+		if send != nil {
+			s.start(send)
+		}
+		timer.Reset(min(s.watchdog(s.clock.Now()), wait))
 		select {
 		case <-s.wake:
 		case <-timer.C:

@@ -98,6 +98,7 @@ var mayImport = map[string][]string{
 	"internal/enum":           {},
 	"internal/tether":         {},
 	"internal":                {"internal", "session", "github.com/go-zookeeper/zk"},
+	"internal/stage":          {"internal", "recipe/.", "session", "github.com/go-zookeeper/zk"},
 	"internal/compose":        {"internal/ensemble/release", "internal/history"},
 	"internal/campaign":       {"internal", "recipe/election", "session", "github.com/go-zookeeper/zk"},
 	"internal/bench":          {"internal", "recipe/election", "recipe/semaphore", "session", "github.com/go-zookeeper/zk", "recipe/lock"},

@@ -382,7 +382,7 @@ func TestASlowNameServerIsWaitedFor(t *testing.T) {
 	})
 }
 
-// Whoever reads of the failed rounds learns within seconds which name is not resolved, also while an old
+// The errors of failed rounds tell within seconds which name is not resolved, also while an old
 // address of it is known, and in the next session.
 func TestANameServerThatDoesNotAnswerIsTold(t *testing.T) {
 	const silence = "resolve: lookup a: no answer from a name server for 3s"

@@ -86,6 +86,7 @@ func (s *Session) sendOn(ctx context.Context, conn *wire.Conn, name, path string
 // block: it may run in the goroutine that reads all answers.
 func (s *Session) ask(conn *wire.Conn, r *wire.Request, then func([]wire.Result, error)) {
 	r.Answered = func(a wire.Answer) {
+		s.learn(r, a)
 		err := s.errorOf(a)
 		then(a.Results, err) // first: it tells what has become of the request, also if that ends the session
 		s.observe(err)

@@ -61,8 +61,6 @@ func (s *Session) dial() (net.Conn, error) {
 		Handshaken: func(h wire.Handshake) error { return s.onHandshake(server, h) },
 		Answered:   s.onAnswered,
 		Event:      s.notify,
-		Created:    s.onCreated,
-		Missing:    s.onMissing,
 		WantsWatch: s.wantsWatch,
 		Failed:     func(err error) { s.onFailed(server, deadline, err) },
 	})

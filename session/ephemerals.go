@@ -3,6 +3,7 @@ package session
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/go-zookeeper/zk"
@@ -99,27 +100,70 @@ func (s *Session) room(ops []wire.Op) error {
 	return nil
 }
 
-// onCreated and onMissing note what answers say, in their order: this session has created a znode, or
-// there is no znode at the path. The path has the chroot before it. A missing znode may be the answer to a
-// second deletion, after the answer to the first was lost. A watch of this session that waits for the
-// created znode gets a signal, because no watch at a server waits for it.
-func (s *Session) onCreated(path string, ephemeral bool) {
+// learn notes what an answer says about znodes. It is called with the answers in their order, and before the
+// caller has them. A watch of this session that waits for a created znode gets a signal, because no watch at a server
+// waits for it.
+func (s *Session) learn(r *wire.Request, a wire.Answer) {
+	all := changes(r, a)
+	if len(all) == 0 {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for w := range s.watches[path] {
-		signal(w.wake)
-	}
-	if ephemeral {
-		s.ephemerals.add(path)
-	}
-	if path == s.chroot {
-		s.note(slog.LevelWarn, "the chroot was missing and has been created: is it spelled right in the connect string? Clients with different chroots do not see each other",
-			"chroot", path)
+	for _, c := range all {
+		if !c.created {
+			s.ephemerals.remove(c.path)
+			continue
+		}
+		for w := range s.watches[c.path] {
+			signal(w.wake)
+		}
+		if c.ephemeral {
+			s.ephemerals.add(c.path)
+		}
+		if c.path == s.chroot {
+			s.note(slog.LevelWarn, "the chroot was missing and has been created: is it spelled right in the connect string? Clients with different chroots do not see each other",
+				"chroot", c.path)
+		}
 	}
 }
 
-func (s *Session) onMissing(path string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.ephemerals.remove(path)
+// A change is a znode that the session has created, or a path at which there is none.
+type change struct {
+	path               string
+	created, ephemeral bool
+}
+
+// changes returns what the answer to r says about znodes, if it is certain.
+func changes(r *wire.Request, a wire.Answer) (all []change) {
+	if a.Lost || r.Multi && a.Code != 0 {
+		return nil
+	}
+	for i, result := range a.Results {
+		if result.Code != 0 { // nothing of the multi was carried out, and this operation says why
+			return refusedFor(r.Ops[:i], r.Ops[i], result.Code)
+		}
+	}
+	for i, op := range r.Ops {
+		switch {
+		case a.Code != 0:
+			all = refusedFor(nil, op, a.Code)
+		case op.Kind == wire.OpCreate:
+			all = append(all, change{a.Results[i].Path, true, op.Flags&zk.FlagEphemeral != 0})
+		case op.Kind == wire.OpDelete:
+			all = append(all, change{path: op.Path})
+		}
+	}
+	return all
+}
+
+// refusedFor returns what the error of an operation says. A create that is told of a missing znode misses its
+// parent. If an operation before it deletes the same znode, the error says nothing, because that was not carried out
+// either. A missing znode may be the answer to a second deletion, after the answer to the first was lost.
+func refusedFor(before []wire.Op, op wire.Op, code int32) []change {
+	deletes := func(o wire.Op) bool { return o.Kind == wire.OpDelete && o.Path == op.Path }
+	if codeError(code) != zk.ErrNoNode || op.Kind == wire.OpCreate || slices.ContainsFunc(before, deletes) {
+		return nil
+	}
+	return []change{{path: op.Path}}
 }

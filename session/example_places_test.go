@@ -13,46 +13,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A place in a line is created, and the line and its record are read in the same round trip.
-func ExampleSession_AskChildren() {
-	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer e.Close()
-	client, err := session.Open(e.ConnectString(), session.Config{Timeout: 10 * time.Second})
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	s, err := client.Session(ctx)
-	if err != nil {
-		log.Fatal(err)
-	}
-	if err := s.EnsureNode(ctx, "/line", []byte("record"), nil); err != nil {
-		log.Fatal(err)
-	}
-	if err := s.EnsureHeartbeat(ctx); err != nil {
-		log.Fatal(err)
-	}
-	answers := make(chan string, 2)
-	place := session.Place{Dir: "/line", Name: "lock-", Sent: func() {
-		s.AskChildren("/line", func(names []string, _ zk.Stat, err error) { answers <- fmt.Sprint(len(names), " in line, ", err) })
-		s.AskData("/line", func(data []byte, _ zk.Stat, err error) { answers <- fmt.Sprintf("%s, %v", data, err) })
-	}}
-	if _, err := s.CreatePlaces(ctx, place); err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(<-answers)
-	fmt.Println(<-answers)
-	// Output:
-	// 1 in line, <nil>
-	// record, <nil>
-}
-
-// Two places at once. A process that does the same gets the same order in both directories.
+// Two places at once. A process that does the same gets the same order in both directories. Once the creates have been
+// sent, the first line and its record are asked for, so that they come in the same round trip.
 func ExampleSession_CreatePlaces() {
 	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {
@@ -72,10 +34,18 @@ func ExampleSession_CreatePlaces() {
 	}
 	var places []session.Place
 	for _, dir := range []string{"/x", "/y"} {
-		if err := s.EnsurePath(ctx, dir, nil); err != nil {
+		if err := s.EnsureNode(ctx, dir, []byte("record of "+dir), nil); err != nil {
 			log.Fatal(err)
 		}
 		places = append(places, session.Place{Dir: dir, Name: "lock-", Data: []byte("me")})
+	}
+	answers := make(chan string, 2)
+	places[0].Sent = func() {
+		s.AskChildren("/x", func(names []string, _ zk.Stat, err error) { answers <- fmt.Sprint(len(names), " in line ", err) })
+		s.AskData("/x", func(data []byte, _ zk.Stat, err error) { answers <- fmt.Sprintf("%s %v", data, err) })
+	}
+	if err := s.EnsureHeartbeat(ctx); err != nil { // else the places come with the heartbeat, and not by a beat
+		log.Fatal(err)
 	}
 	paths, err := s.CreatePlaces(ctx, places...)
 	if err != nil {
@@ -88,19 +58,16 @@ func ExampleSession_CreatePlaces() {
 		for hold.Lease() == nil {
 			<-wake
 		}
-		token := hold.Born()
-		if token == 0 { // no beat has created it: here it came with the session's heartbeat
-			_, stat, err := own.Get(ctx)
-			if err != nil {
-				log.Fatal(err)
-			}
-			token = stat.Czxid
-		}
+		token := hold.Born() // without a read, because a beat has created it
 		fmt.Println(path[:6], strings.HasSuffix(path, "lock-0000000000"), hold.Lease().Valid(), token > 0)
 		hold.Release()
 		own.Stop()
 	}
+	fmt.Println(<-answers)
+	fmt.Println(<-answers)
 	// Output:
 	// /x/_c_ true true true
 	// /y/_c_ true true true
+	// 1 in line <nil>
+	// record of /x <nil>
 }

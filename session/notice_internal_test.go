@@ -12,7 +12,7 @@ func TestANoticeIsToldByItsName(t *testing.T) {
 		"/tenant/app/jobs/x-0123456789abcdef":     false,
 		"/tenant/app/x-0123456789abcdef/children": false,
 		"/tenant/jobs/x-0123456789abcdef":         false,
-		"/app/x-0123456789abcdef":               false,
+		"/app/x-0123456789abcdef":                 false,
 	} {
 		if got := s.isNotice(path); got != want {
 			t.Errorf("%s: %v, want %v", path, got, want)

@@ -194,38 +194,3 @@ func (d *decoder) multi(ops []Op) []Result {
 func failed(results []Result) int {
 	return slices.IndexFunc(results, func(r Result) bool { return r.Code != 0 })
 }
-
-// tell tells the hooks what the answer says about znodes.
-func (c *Conn) tell(r *Request, a Answer) {
-	if !r.Multi {
-		c.tellOf(&r.Ops[0], a.Code, a.Results)
-		return
-	}
-	if a.Code != 0 {
-		return
-	}
-	first := failed(a.Results)
-	if first < 0 {
-		for i := range r.Ops {
-			c.tellOf(&r.Ops[i], 0, a.Results[i:])
-		}
-		return
-	}
-	// If an operation before it deletes the znode, the error tells nothing: the deletion was not carried out.
-	op := &r.Ops[first]
-	if !slices.ContainsFunc(r.Ops[:first], func(o Op) bool { return o.Kind == OpDelete && o.Path == op.Path }) {
-		c.tellOf(op, a.Results[first].Code, nil)
-	}
-}
-
-// tellOf tells of one operation. If there is no error, results begins with its result.
-func (c *Conn) tellOf(op *Op, code int32, results []Result) {
-	switch {
-	case op.Kind == OpCreate:
-		if code == 0 {
-			c.hooks.Created(results[0].Path, op.Flags&zk.FlagEphemeral != 0)
-		}
-	case code == codeNoNode, code == 0 && op.Kind == OpDelete:
-		c.hooks.Missing(op.Path)
-	}
-}

@@ -6,8 +6,6 @@
 //   - it notes when the server last answered;
 //   - it bounds the whole handshake by one deadline;
 //   - it refuses answers that are not what was asked for;
-//   - it tells which znodes the session has created, and which do not exist: here the answers
-//     arrive in their order;
 //   - it authenticates by SASL and sends credentials right after each handshake, before anything
 //     else;
 //   - it decides for each read, right before it is sent, whether it leaves a watch. zk knows of
@@ -65,10 +63,6 @@ type Hooks struct {
 	Answered func(at clock.Instant)
 	// Event is called with every watch event.
 	Event func(kind zk.EventType, path string)
-	// Created and Missing are called with what answers say: the session has created a znode, or there is no
-	// znode at the path. The calls come in the order of the answers, and before the caller gets the answer.
-	Created func(path string, ephemeral bool)
-	Missing func(path string)
 	// WantsWatch is asked for each read, right before it is sent, whether it shall leave a watch. op is the
 	// kind of the read.
 	WantsWatch func(path string, op int32) bool

@@ -44,14 +44,13 @@ const (
 	// errorResult is the type of every result in the reply to a multi that failed.
 	errorResult = -1
 
-	// codeNoNode is the error of org.apache.zookeeper.KeeperException.Code for a znode that is not there.
-	codeNoNode = -101
-
 	// MaxFrame is the largest frame accepted from a server. A server's own limit for
 	// requests is 1 MiB (jute.maxbuffer), but its answers may be larger: a list of 20,000
 	// children with long names takes 5 MiB.
 	MaxFrame = 32 << 20
 
+	// frameSize is for how many bytes of a request there is room at first. Most requests are smaller.
+	frameSize = 512
 	// largeRequest is what a server may find too large, if somebody has set its limit.
 	largeRequest = 8 << 10
 

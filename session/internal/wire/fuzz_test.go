@@ -38,8 +38,6 @@ func newPeer(t testing.TB) *peer {
 			c := New(near, time.Now().Add(hang), 0, clock.System, Credentials{}, Hooks{
 				Handshaken: func(Handshake) error { return nil },
 				Answered:   func(clock.Instant) {},
-				Created:    func(string, bool) {},
-				Missing:    func(string) {},
 				WantsWatch: func(string, int32) bool { return false },
 				Failed:     func(err error) { p.ended <- err },
 				Event:      func(zk.EventType, string) {},

@@ -45,15 +45,6 @@ func (op *Op) appendTo(p []byte) []byte {
 	return p
 }
 
-// size is about how many bytes appendTo appends.
-func (op *Op) size() int {
-	n := 32 + len(op.Path) + len(op.Data) + len(op.Body)
-	for _, a := range op.ACL {
-		n += 12 + len(a.Scheme) + len(a.ID)
-	}
-	return n
-}
-
 // leavesWatch reports whether the operation has a watch flag.
 func (op *Op) leavesWatch() bool {
 	return op.Kind == OpGetData || op.Kind == OpExists || op.Kind == OpGetChildren2
@@ -62,11 +53,7 @@ func (op *Op) leavesWatch() bool {
 // frame is the whole request. A multi is a list of operations, each with a header before it, and a header
 // that ends it.
 func (r *Request) frame() []byte {
-	size := headerSize
-	for i := range r.Ops {
-		size += multiHeaderSize + r.Ops[i].size()
-	}
-	p := appendInt(make([]byte, lengthSize, size), 0, r.op()) // the number comes later
+	p := appendInt(make([]byte, lengthSize, frameSize), 0, r.op()) // the number comes later
 	if !r.Multi {
 		p = r.Ops[0].appendTo(p)
 	} else {

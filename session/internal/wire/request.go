@@ -138,8 +138,7 @@ func (c *Conn) write(r *Request, frame []byte) {
 	}
 }
 
-// answer checks the answer to a request of our own, tells the hooks what it says about znodes, and hands it to
-// the caller.
+// answer checks the answer to a request of our own, and hands it to the caller.
 func (c *Conn) answer(r *Request, now clock.Instant, code int32, body []byte) error {
 	d := decoder{p: body}
 	a := Answer{Code: code, Results: d.results(r, code)}
@@ -149,7 +148,6 @@ func (c *Conn) answer(r *Request, now clock.Instant, code int32, body []byte) er
 		return d.err
 	}
 	c.hooks.Answered(now)
-	c.tell(r, a)
 	r.Answered(a)
 	return nil
 }

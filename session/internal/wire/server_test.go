@@ -26,7 +26,6 @@ type ends struct {
 	answered []clock.Instant
 	failures []error
 	events   []string        // their paths
-	told     []string        // by Created, with + for an ephemeral one and else =, and by Missing, with -
 	watching map[string]bool // by reads
 	awaited  map[string]bool // by exists
 }
@@ -55,11 +54,6 @@ func (e *ends) hooks() Hooks {
 	return Hooks{
 		Handshaken: func(h Handshake) error { locked(func() { e.shakes = append(e.shakes, h) }); return nil },
 		Answered:   func(at clock.Instant) { locked(func() { e.answered = append(e.answered, at) }) },
-		Created: func(path string, ephemeral bool) {
-			sign := map[bool]string{true: "+", false: "="}[ephemeral]
-			locked(func() { e.told = append(e.told, sign+path) })
-		},
-		Missing: func(path string) { locked(func() { e.told = append(e.told, "-"+path) }) },
 		WantsWatch: func(path string, op int32) (ok bool) {
 			locked(func() { ok = e.watching[path] && op != OpExists || e.awaited[path] && op == OpExists })
 			return

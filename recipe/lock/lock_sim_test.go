@@ -174,7 +174,7 @@ func TestAWriteThatTheLossOfTheLockCutsShortIsNotCalledNotDone(t *testing.T) {
 			t.Fatal(err)
 		}
 		h := a.acquire()
-		rule := s.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Nth: 1}, zktest.DropReply)
+		rule := s.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Path: "/data", Nth: 1}, zktest.DropReply)
 		go func() {
 			<-rule.Fired()
 			time.Sleep(stageD / 100) // it is carried out

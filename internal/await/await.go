@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -47,4 +48,11 @@ func fail(tb TB, what string, seen []func() any) {
 		text += fmt.Sprintf("; %v", s())
 	}
 	tb.Fatalf("no %s within %v%s", what, Bound, text)
+}
+
+// Sleep is time.Sleep in a testing/synctest bubble, and then lets all that is due at this instant happen. After time.Sleep alone
+// the test may go on first, before a beat of that same instant for example. Only one goroutine at a time may call it.
+func Sleep(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/race"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -34,13 +35,13 @@ func since(now, before map[zktest.Op]int) map[zktest.Op]int {
 }
 
 // An acquisition is one write and a list that is asked for right after it. A release is one write. A lock that is
-// held for a moment needs no other beat and no read of its znode, and neither does a session that has held one.
+// held for a moment needs no other beat, no read of its znode and no notice, and neither does a session that has held one.
 func TestAnUncontendedLockCostsTwoWrites(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a := s.process("a")
-		release(t, a.acquire()) // the session's heartbeat and the lock's path are there
-		time.Sleep(10 * stageT) // and no beats go on; the next reads the record once more, and its own znode
-		before, begun := s.requests(), time.Now()
+		release(t, a.acquire())  // the session's heartbeat and the lock's path are there
+		await.Sleep(10 * stageT) // and no beats go on; the next reads the record once more, and its own znode
+		before, begun, commits := s.requests(), time.Now(), s.Commits.Len()
 		const n = 100
 		for range n {
 			release(t, a.acquire())
@@ -50,9 +51,14 @@ func TestAnUncontendedLockCostsTwoWrites(t *testing.T) {
 		if fmt.Sprint(each) != fmt.Sprint(want) {
 			t.Errorf("%d acquisitions cost %v; want %v", n, each, want)
 		}
+		for _, c := range s.Commits.All()[commits+2:] { // without those of the first
+			if len(c.Changes) != 2 { // the heartbeat and the znode, or the record and the znode
+				t.Errorf("a transaction changes %+v", c.Changes)
+			}
+		}
 		t.Logf("%v each, with a latency of 1ms", took)
 		before = s.requests()
-		time.Sleep(10 * stageT)
+		await.Sleep(10 * stageT)
 		if rest := since(s.requests(), before); len(rest) != 0 {
 			t.Errorf("at rest: %v", rest)
 		}
@@ -79,9 +85,9 @@ func TestWhatAContendedLockCosts(t *testing.T) {
 						done <- struct{}{}
 					}()
 				}
-				time.Sleep(stageT / 2)
+				await.Sleep(stageT / 2)
 				before, begun, already := s.requests(), time.Now(), acquired.Load()
-				time.Sleep(stageT / 2)
+				await.Sleep(stageT / 2)
 				each, took, times := since(s.requests(), before), time.Since(begun), acquired.Load()-already
 				stop()
 				for range n {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -28,7 +29,7 @@ func TestALockIsHandedOverWithoutNotice(t *testing.T) {
 		held, waiting := s.process("a").acquire(), s.process("b")
 		for i := range 4 {
 			next := waiting.begin()
-			time.Sleep(stageT)
+			await.Sleep(stageT)
 			begun := time.Now()
 			release(t, held)
 			held = <-next
@@ -41,17 +42,43 @@ func TestALockIsHandedOverWithoutNotice(t *testing.T) {
 	})
 }
 
+// A holder that was alone and leaves after a moment gives no notice. One that has come meanwhile reads the record, and does
+// not wait for a lease.
+func TestALockThatWasHeldForAMomentIsHandedOverByTheRecord(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.process("a"), s.process("b")
+		release(t, b.acquire())
+		release(t, a.acquire())
+		held := a.acquire()
+		next := b.begin()
+		await.Sleep(20 * time.Millisecond)
+		if got := s.inLine(); len(got) != 2 {
+			t.Fatalf("in line: %v", got)
+		}
+		begun, commits := time.Now(), s.Commits.Len()
+		release(t, held)
+		after := <-next
+		if took := time.Since(begun); took > 20*time.Millisecond {
+			t.Errorf("the hand-over took %v", took)
+		}
+		if c := s.Commits.All()[commits]; len(c.Changes) != 2 {
+			t.Errorf("the departure changes %+v", c.Changes)
+		}
+		release(t, after)
+	})
+}
+
 // What is remembered of the record is old after a lease: somebody may have changed it.
 func TestARecordThatWasChangedMeanwhileIsRead(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a := s.process("a")
 		release(t, a.acquire())
-		time.Sleep(2 * stageD)
+		await.Sleep(2 * stageD)
 		record := []byte("zkrecipe line 1\nlease 200ms\nsettled 0\n")
 		if _, err := s.Admin().Set(t.Context(), stagePath, record, -1); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 		h, err := a.Acquire(t.Context())
 		if err == nil {
 			release(t, h)
@@ -81,7 +108,7 @@ func TestALockBesideTheHeartbeatsIsHandedOver(t *testing.T) {
 		_, err := b.Acquire(ctx) // which writes into the record when it gives up
 		want(t, err, context.DeadlineExceeded)
 		next := c.begin()
-		time.Sleep(stageD / 8)
+		await.Sleep(stageD / 8)
 		begun := time.Now()
 		release(t, held)
 		held = <-next

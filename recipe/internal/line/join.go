@@ -150,7 +150,7 @@ func (p *Place) find(ctx context.Context, l *firstList) error {
 			return ErrTwin
 		}
 		if ok {
-			p.ahead = conflicting(ahead, p.shared)
+			p.ahead, p.alone = conflicting(ahead, p.shared), len(ahead) == 0
 			if p.shared {
 				p.beside = readers(ahead)
 			}

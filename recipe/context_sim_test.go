@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/barrier"
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
@@ -216,7 +217,7 @@ func inSilence(t *testing.T, play scene, waiting bool) {
 			got <- returned{name, err, time.Now()}
 		}()
 	}
-	time.Sleep(time.Second)
+	await.Sleep(time.Second)
 	e.Host("own").Hold()
 	time.Sleep(100 * time.Millisecond)
 	ended := time.Now()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
@@ -57,7 +58,7 @@ func TestLostAnswersToReleasesUseUpNoRoom(t *testing.T) {
 			lost := s.On(zktest.Match{Op: zktest.OpMulti, Path: "/lock", Nth: 1}, zktest.LoseReply)
 			_ = held.Release(s.T.Context())
 			lost.Remove()
-			time.Sleep(time.Second) // until it is connected again
+			await.Sleep(time.Second) // until it is connected again
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/race"
 	"github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/barrier"
@@ -299,7 +300,7 @@ func lieTo(t *testing.T, chroot string, l lie, share int, event []byte) {
 		})
 		var trying sync.WaitGroup
 		trying.Go(func() { tryAll(s.Within(3*time.Second), client) })
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 		release()
 		trying.Wait()
 		_ = client.Close()

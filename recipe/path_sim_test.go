@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/recipe/recipetest"
@@ -18,7 +19,7 @@ func TestAnElectionAndALockAtOnePathWaitForEachOther(t *testing.T) {
 		held := must(l.Acquire(t.Context()))
 		elected := make(chan *election.Term)
 		go func() { elected <- must(el.Campaign(t.Context())) }()
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		select {
 		case <-elected:
 			t.Error("elected while the lock is held")

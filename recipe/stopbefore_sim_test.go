@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/barrier"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
@@ -82,7 +83,7 @@ func TestStopBeforeIsCheckedAgainstTheLeaseAskedFor(t *testing.T) {
 			<-has.Context().Done()
 			told := time.Now()
 			for has.Valid() {
-				time.Sleep(time.Millisecond)
+				await.Sleep(time.Millisecond)
 			}
 			if rest := time.Since(told); rest < 240*time.Millisecond || rest > 260*time.Millisecond {
 				s.T.Errorf("%s: the work is told to stop %v before the lease ends; want 250ms", name, rest)

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -51,7 +52,7 @@ func TestCredentialsThatCannotBeWrittenWedgeNobody(t *testing.T) {
 			for range 20 {
 				bad.Store(1)
 				host.Cut()
-				time.Sleep(simT / 2)
+				await.Sleep(simT / 2)
 				if _, _, err := s.Get(ctx, "/own"); err != nil {
 					t.Fatalf("write %d failed: %v", n, err)
 				}
@@ -60,7 +61,7 @@ func TestCredentialsThatCannotBeWrittenWedgeNobody(t *testing.T) {
 			bad.Store(20)
 			host.Cut()
 			for bad.Load() > 0 {
-				time.Sleep(simT)
+				await.Sleep(simT)
 			}
 			if _, _, err := established(t, client).Get(ctx, "/own"); err != nil {
 				t.Fatalf("write %d failed many times: %v", n, err)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/race"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -16,11 +17,11 @@ func TestALeaseCountsFromTheBeginningOfItsBeat(t *testing.T) {
 			p := hold(t, b.s, "/e")
 			l := p.lease(t)
 			b.host.Delay(slow)
-			time.Sleep(simT)
+			await.Sleep(simT)
 			var longest time.Duration
 			for range 1000 {
 				longest = max(longest, l.Remaining())
-				time.Sleep(time.Millisecond)
+				await.Sleep(time.Millisecond)
 			}
 			// It is slow by that both ways.
 			if want := b.s.LeaseTime() - 2*slow; longest > want || longest < want-20*time.Millisecond {
@@ -42,14 +43,14 @@ func TestManyPlacesCostOneBeatPerQuarterOfALease(t *testing.T) {
 			p.lease(t)
 		}
 		b.Commits.Reset()
-		time.Sleep(10 * b.s.LeaseTime())
+		await.Sleep(10 * b.s.LeaseTime())
 		if beats, checks := b.beats(); beats < 38 || beats > 41 || checks != n*beats {
 			t.Errorf("%d beats and %d checks in ten leases; want 40, and all places checked in each", beats, checks)
 		}
 		// A reconnect, and all of them are checked at once.
 		b.Commits.Reset()
 		b.host.Cut()
-		time.Sleep(b.s.LeaseTime() / 4)
+		await.Sleep(b.s.LeaseTime() / 4)
 		for _, p := range all {
 			if l := p.hold.Lease(); l == nil || l.Remaining() < b.s.LeaseTime()/2 {
 				t.Fatal("a place is not held again soon after a reconnect")
@@ -62,9 +63,9 @@ func TestManyPlacesCostOneBeatPerQuarterOfALease(t *testing.T) {
 		for _, p := range all {
 			p.release()
 		}
-		time.Sleep(b.s.LeaseTime())
+		await.Sleep(b.s.LeaseTime())
 		b.Commits.Reset()
-		time.Sleep(10 * b.s.LeaseTime())
+		await.Sleep(10 * b.s.LeaseTime())
 		if beats, _ := b.beats(); beats != 0 {
 			t.Errorf("%d beats for nothing", beats)
 		}
@@ -88,7 +89,7 @@ func TestManyPlacesWithLongPathsAreHeld(t *testing.T) {
 		}
 		b.Commits.Reset()
 		b.host.Cut()
-		time.Sleep(10 * b.s.LeaseTime())
+		await.Sleep(10 * b.s.LeaseTime())
 		for i, p := range all {
 			if p.hold.Lease() != leases[i] {
 				t.Fatalf("the lease has lapsed: %v", p.hold.Err())
@@ -111,7 +112,7 @@ func TestRenewGivesASignalAtOnce(t *testing.T) {
 		_, _, err := own.Get(t.Context())
 		must(t, err)
 		<-wake // a lease begins
-		time.Sleep(b.s.LeaseTime())
+		await.Sleep(b.s.LeaseTime())
 		select {
 		case <-wake:
 			t.Error("a signal that nobody asked for")
@@ -138,7 +139,7 @@ func TestASilentServerIsLeftWithinAQuarterOfALease(t *testing.T) {
 		for range 20 {
 			before := b.client.Status().Counts.Reconnects
 			b.ConnOf(b.s.ID()).Drop()
-			time.Sleep(b.s.LeaseTime() * 5 / 8) // until the next beat, then D/4, then the handshake
+			await.Sleep(b.s.LeaseTime() * 5 / 8) // until the next beat, then D/4, then the handshake
 			if after := b.client.Status().Counts.Reconnects; after != before+1 {
 				t.Errorf("%d reconnects", after-before)
 			}

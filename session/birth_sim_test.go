@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -125,7 +126,7 @@ func TestTroubleWithTheFirstCreate(t *testing.T) {
 				}
 				p := keep(t, b.s, paths[3])
 				p.lease(t)
-				time.Sleep(simT)
+				await.Sleep(simT)
 				p.lease(t)
 			})
 		})
@@ -175,7 +176,7 @@ func TestWhoWaitsForTheHeartbeatOfAnotherCreateMayGiveUp(t *testing.T) {
 			t.Error(err)
 		}
 		b.host.Heal()
-		time.Sleep(simT / 8)
+		await.Sleep(simT / 8)
 		if n := len(b.Nodes()); n != 7 { // /e, two lines, one place; the heartbeat and its two parents
 			t.Errorf("%d znodes", n)
 		}

@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -12,7 +13,7 @@ import (
 // session.
 func TestAClientCountsBeatsReconnectsAndLosses(t *testing.T) {
 	simulate(t, 1, 3, func(t *testing.T, s *sim) {
-		time.Sleep(simT)
+		await.Sleep(simT)
 		quiet := s.client.Status().Counts
 		if quiet.Sessions != 1 || quiet.Lost != 0 || quiet.Reconnects != 0 || quiet.FailedBeats != 0 {
 			t.Errorf("at rest: %+v", quiet)
@@ -29,7 +30,7 @@ func TestAClientCountsBeatsReconnectsAndLosses(t *testing.T) {
 		}
 
 		s.ConnOf(s.session.ID()).Hold()
-		time.Sleep(simT / 2) // the beat that hangs moves the session
+		await.Sleep(simT / 2) // the beat that hangs moves the session
 		settle(t, s.client)
 		moved := s.client.Status().Counts
 		if moved.Reconnects != 2 || moved.FailedBeats == cut.FailedBeats || moved.Lost != 0 {

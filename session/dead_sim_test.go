@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -58,10 +59,10 @@ func TestManyDeadAddressesCostNoLease(t *testing.T) {
 	amongTheDead(t, 3, func(t *testing.T, e *zktest.Ensemble, client *session.Client) {
 		s := established(t, client)
 		_, lease := held(t, s)
-		time.Sleep(10 * time.Second) // anywhere between two beats
+		await.Sleep(10 * time.Second) // anywhere between two beats
 		for range 5 {
 			e.Host("a").Cut()
-			time.Sleep(time.Duration(1+s.ID()&7) * time.Second)
+			await.Sleep(time.Duration(1+s.ID()&7) * time.Second)
 		}
 		if !lease.Valid() {
 			t.Error("the lease was lost")
@@ -78,9 +79,9 @@ func TestRefusalsDoNotMakeLaterAttemptsLonger(t *testing.T) {
 		_, lease := held(t, s)
 		d.set("none", true)
 		d.e.Host("a").Cut()
-		time.Sleep(s.LeaseTime() / 4)
+		await.Sleep(s.LeaseTime() / 4)
 		d.set("", false)
-		time.Sleep(s.LeaseTime() * 3 / 4)
+		await.Sleep(s.LeaseTime() * 3 / 4)
 		if !lease.Valid() {
 			t.Errorf("the lease was lost; session %v", s.State())
 		}
@@ -100,7 +101,7 @@ func TestADeadServerAmongThoseThatRefuseDoesNotTakeLongerEachTime(t *testing.T) 
 			D, begun := s.LeaseTime(), time.Now()
 			d.set("", true)
 			d.e.Host("a").Cut()
-			time.Sleep(D * 3 / 8)
+			await.Sleep(D * 3 / 8)
 			d.mu.Lock()
 			d.refuse = false
 			d.mu.Unlock()

@@ -3,8 +3,8 @@ package session_test
 import (
 	"slices"
 	"testing"
-	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -42,7 +42,7 @@ func TestADeposedLeaderHidesNoProtectedZnode(t *testing.T) {
 					at := s.ConnOf(b.s.ID())
 					return at != nil && at.Server() == detour.Deposed.ID()
 				})
-				time.Sleep(stage.Tick / 2) // enough for all that it would answer
+				await.Sleep(stage.Tick / 2) // enough for all that it would answer
 				detour.End()
 				path := <-created
 				if all := paths(s.Below("/e")); !slices.Equal(all, []string{path}) {

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -30,7 +31,7 @@ func TestTwoEnsemblesBehindOneConnectStringAreSaid(t *testing.T) {
 			}})
 		for range 5 {
 			s, used := established(t, client), client.Status().Server
-			time.Sleep(5 * simT)
+			await.Sleep(5 * simT)
 			from := log.mark()
 			ensembles[used].Host("a").Cut()
 			if err := over(t, s); !errors.Is(err, session.ErrExpired) && !errors.Is(err, session.ErrReplaced) {
@@ -55,7 +56,7 @@ func TestAnOrdinaryExpiryIsNotTakenForAnotherEnsemble(t *testing.T) {
 		for range 5 {
 			s := established(t, b.client)
 			b.host.Drop()
-			time.Sleep(7 * simT / 4) // it has expired, and is not yet presumed lost
+			await.Sleep(7 * simT / 4) // it has expired, and is not yet presumed lost
 			b.host.Heal()
 			if err := over(t, s); !errors.Is(err, session.ErrExpired) {
 				t.Errorf("the session ends with %v", err)

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -103,7 +104,7 @@ func TestASlowEnsembleDoesNotMakeMovesRareForEver(t *testing.T) {
 		silent.Store(false)
 		e.SetLatency(D/24, 0)
 		p.lease(t)
-		time.Sleep(3 * time.Minute)
+		await.Sleep(3 * time.Minute)
 		if p.hold.Lease() == nil {
 			t.Fatal("no lease")
 		}

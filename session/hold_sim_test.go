@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -55,12 +56,12 @@ func TestAPlaceThatIsGoneIsNotHeldOnWhateverTheEventsTell(t *testing.T) {
 		must(t, admin.Delete(t.Context(), pathOf(t, b, "/e"), -1))
 		deleted := time.Now()
 		for lease.Valid() && time.Since(deleted) < 2*simT {
-			time.Sleep(time.Millisecond)
+			await.Sleep(time.Millisecond)
 		}
 		if lasted := time.Since(deleted); lasted > b.s.LeaseTime() {
 			t.Errorf("held for %v after the deletion", lasted)
 		}
-		time.Sleep(simT)
+		await.Sleep(simT)
 		if own.Deleted() || !errors.Is(h.Err(), zk.ErrNoNode) || h.Lease() != nil {
 			t.Errorf("an event: %v; err = %v; held: %v", own.Deleted(), h.Err(), h.Lease() != nil)
 		}
@@ -80,11 +81,11 @@ func TestThePlacesThatRemainAreHeldOnWhenManyAreGone(t *testing.T) {
 			holds = append(holds, h)
 		}
 		_, l := held(t, b.s)
-		time.Sleep(simT)
+		await.Sleep(simT)
 		for i := range holds {
 			must(t, admin.Delete(t.Context(), pathOf(t, b, fmt.Sprintf("/e%d", i)), -1))
 		}
-		time.Sleep(simT)
+		await.Sleep(simT)
 		for i, h := range holds {
 			if !errors.Is(h.Err(), zk.ErrNoNode) {
 				t.Errorf("place %d: %v", i, h.Err())
@@ -109,7 +110,7 @@ func TestAfterAReconnectNothingIsHeldAnewUntilItWasChecked(t *testing.T) {
 		path := pathOf(t, b, "/e")
 		b.host.Cut()
 		for b.s.State() == session.StateConnected {
-			time.Sleep(time.Millisecond)
+			await.Sleep(time.Millisecond)
 		}
 		admin := b.Admin()
 		must(t, admin.Delete(t.Context(), path, -1))
@@ -117,12 +118,12 @@ func TestAfterAReconnectNothingIsHeldAnewUntilItWasChecked(t *testing.T) {
 		deleted := time.Now()
 		l := h.Lease()
 		for l.Valid() && time.Since(deleted) < simT {
-			time.Sleep(time.Millisecond)
+			await.Sleep(time.Millisecond)
 		}
 		if lasted := time.Since(deleted); lasted > b.s.LeaseTime() {
 			t.Errorf("a place that is gone is held for %v more", lasted)
 		}
-		time.Sleep(simT)
+		await.Sleep(simT)
 		if h.Lease() != nil || own.Deleted() {
 			t.Errorf("held: %v, deleted: %v", h.Lease() != nil, own.Deleted())
 		}
@@ -141,7 +142,7 @@ func TestAPlaceThatMustNotBeReadCannotBeHeld(t *testing.T) {
 		if err := p.failed(t); !errors.Is(err, zk.ErrNoAuth) || p.hold.Lease() != nil {
 			t.Errorf("err = %v; held: %v", err, p.hold.Lease() != nil)
 		}
-		time.Sleep(2 * simT)
+		await.Sleep(2 * simT)
 		if other.hold.Lease() != l || b.s.Err() != nil {
 			t.Errorf("the other place: %v, the session: %v", other.hold.Err(), b.s.Err())
 		}
@@ -155,7 +156,7 @@ func TestABeatThatIsRefusedAsAWholeEndsNothing(t *testing.T) {
 			p, l := held(t, b.s)
 			refuse := b.On(zktest.Match{Op: zktest.OpMulti, Path: "/election/*", Host: "a", Nth: 1}, zktest.Fail(code))
 			<-refuse.Fired()
-			time.Sleep(2 * simT)
+			await.Sleep(2 * simT)
 			if p.hold.Lease() != l || b.s.Err() != nil {
 				t.Errorf("code %d: the place: %v, the session: %v", code, p.hold.Err(), b.s.Err())
 			}
@@ -173,7 +174,7 @@ func TestAReservedPlaceCostsNothingAndHasALeaseWhereOthersDo(t *testing.T) {
 		own := b.s.Watch(path, wake)
 		h := b.s.Reserve(own, wake)
 		arm(t, own)
-		time.Sleep(simT)
+		await.Sleep(simT)
 		if beats, _ := b.beats(); beats != 0 || h.Lease() != nil {
 			t.Errorf("%d beats for a place that is only reserved; a lease: %v", beats, h.Lease() != nil)
 		}
@@ -183,10 +184,10 @@ func TestAReservedPlaceCostsNothingAndHasALeaseWhereOthersDo(t *testing.T) {
 			t.Error("no lease for a place that is kept")
 		}
 		h.Release()
-		time.Sleep(simT)
+		await.Sleep(simT)
 		second := b.s.Reserve(own, wake)
 		held(t, b.s)
-		time.Sleep(simT)
+		await.Sleep(simT)
 		if second.Lease() == nil {
 			t.Error("what is beaten for another place does not count for one that is reserved")
 		}
@@ -211,9 +212,9 @@ func TestASessionThatMustNotSetItsHeartbeatStopsTrying(t *testing.T) {
 					<-wake
 				}
 				h.Release()
-				time.Sleep(simT)
+				await.Sleep(simT)
 				before := b.Counts()
-				time.Sleep(10 * simT)
+				await.Sleep(10 * simT)
 				after := b.Counts()
 				for _, op := range []zktest.Op{zktest.OpMulti, zktest.OpGetData} {
 					if n := after.Requests[op] - before.Requests[op]; n > 0 {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -70,9 +71,9 @@ func TestInterferenceWithTheHeartbeat(t *testing.T) {
 			inBubble(t, func(t *testing.T, b *bubble) {
 				admin := b.Admin()
 				p, l := held(t, b.s)
-				time.Sleep(simT)
+				await.Sleep(simT)
 				c.do(t, b, admin)
-				time.Sleep(simT)
+				await.Sleep(simT)
 				if c.want != nil {
 					if err := b.ended(); !errors.Is(err, c.want) {
 						t.Errorf("the session ended with %v", err)
@@ -107,9 +108,9 @@ func TestALateBeatOfOnesOwnEndsNothing(t *testing.T) {
 		for i := 0; i < 10 || i < 200 && !late(); i++ { // whether one comes late in a round is chance
 			at := b.Server(b.ConnOf(b.s.ID()).Server())
 			at.Slow(simT / 4)
-			time.Sleep(simT / 2)
+			await.Sleep(simT / 2)
 			at.Slow(0)
-			time.Sleep(simT / 4)
+			await.Sleep(simT / 4)
 		}
 		p.lease(t)
 		if b.s.Err() != nil {
@@ -128,15 +129,15 @@ func TestASessionWhoseLeaseHasLapsedFindsOutThatItIsRevokedBeforeItTakesAPlace(t
 		admin := b.Admin()
 		own, h, _ := byHand(t, b, "/f")
 		arm(t, own)
-		time.Sleep(simT / 64)
+		await.Sleep(simT / 64)
 		if h.Lease() == nil {
 			t.Fatal("no lease")
 		}
 		h.Release() // no beat from here on
-		time.Sleep(simT)
+		await.Sleep(simT)
 		l := admin.Listen(b.s.ID(), make(chan struct{}, 1))
 		defer l.Stop()
-		time.Sleep(simT / 64)
+		await.Sleep(simT / 64)
 		_, err := admin.Multi(t.Context(), l.Heartbeat().Revoke())
 		must(t, err)
 		path, err := b.s.CreatePlace(t.Context(), "/f", "n-", nil, nil)

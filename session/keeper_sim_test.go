@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -61,7 +62,7 @@ func TestASessionThatIsReplacedAtEachReconnectIsFollowedByAnother(t *testing.T) 
 		if !l.Valid() {
 			t.Error("no lease")
 		}
-		time.Sleep(10 * simT)
+		await.Sleep(10 * simT)
 		if n := len(e.Sessions()); n != 1 {
 			t.Errorf("%d sessions are left", n)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/race"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -64,7 +65,7 @@ func TestAnHeirHearsEachEnd(t *testing.T) {
 		if heard := h.l.Heartbeat(); heard.LeaseTime != D || heard.Path != b.s.HeartbeatPath(b.s.ID()) || heard.Err != nil {
 			t.Errorf("%+v", heard)
 		}
-		time.Sleep(3 * D)
+		await.Sleep(3 * D)
 		b.host.Hold()
 		took := h.await(t, session.HeartbeatSilent, 2*D)
 		if l.Valid() || took > session.Outlast(D)+D/8 {
@@ -98,7 +99,7 @@ func TestNobodyTakesOverAfterABeatThatWasNotHeard(t *testing.T) {
 		h := b.heir()
 		defer h.client.Close()
 		p, _ := held(t, b.s)
-		time.Sleep(simT)
+		await.Sleep(simT)
 		b.host.Hold()
 		h.await(t, session.HeartbeatSilent, simT)
 		b.host.Heal()
@@ -117,7 +118,7 @@ func TestWhoListensAfreshConcludesNothingAtOnce(t *testing.T) {
 		defer h.client.Close()
 		held(t, b.s)
 		D := b.s.LeaseTime()
-		time.Sleep(D)
+		await.Sleep(D)
 		b.host.Hold()
 		h.await(t, session.HeartbeatSilent, 2*D)
 		h.l.Restart()
@@ -139,7 +140,7 @@ func TestWhatListeningCosts(t *testing.T) {
 		h := b.heir()
 		defer h.client.Close()
 		held(t, b.s)
-		time.Sleep(simT)
+		await.Sleep(simT)
 		second := h.s.Listen(b.s.ID(), make(chan struct{}, 1))
 		reads := func() int {
 			before := b.Counts().Requests[zktest.OpGetData]
@@ -242,7 +243,7 @@ func (b *bubble) survives(f fault, rng *rand.Rand) bool {
 	h := b.heir()
 	defer h.client.Close()
 	p, l := held(b.T, b.s)
-	time.Sleep(b.s.LeaseTime() + time.Duration(rng.Int64N(int64(simT))))
+	await.Sleep(b.s.LeaseTime() + time.Duration(rng.Int64N(int64(simT))))
 	end := f.begin(b, h)
 	var ending sync.WaitGroup
 	defer ending.Wait()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -34,7 +35,7 @@ func TestAZnodeOfTheSameNameIsNotHeld(t *testing.T) {
 		}
 		b.host.Cut()
 		for b.s.State() == session.StateConnected {
-			time.Sleep(time.Millisecond)
+			await.Sleep(time.Millisecond)
 		}
 		admin := b.Admin()
 		_, err := admin.Multi(t.Context(), &zk.DeleteRequest{Path: "/member", Version: -1},
@@ -42,13 +43,13 @@ func TestAZnodeOfTheSameNameIsNotHeld(t *testing.T) {
 		must(t, err)
 		replaced := time.Now()
 		for h.Lease() != nil && time.Since(replaced) < 2*simT {
-			time.Sleep(time.Millisecond)
+			await.Sleep(time.Millisecond)
 		}
 		if lasted := time.Since(replaced); lasted > b.s.LeaseTime() {
 			t.Errorf("held for %v after another had taken the name", lasted)
 		}
 		arm(t, own)
-		time.Sleep(simT)
+		await.Sleep(simT)
 		if h.Lease() != nil {
 			t.Error("held although the watch has shown another's znode")
 		}
@@ -65,12 +66,12 @@ func TestAPlaceWithANameIsHeldAgainWhenItWasReadAfterAReconnect(t *testing.T) {
 			<-wake
 		}
 		b.host.Cut()
-		time.Sleep(b.s.LeaseTime() * 2)
+		await.Sleep(b.s.LeaseTime() * 2)
 		if h.Lease() != nil {
 			t.Error("held without a look at the znode")
 		}
 		arm(t, own)
-		time.Sleep(b.s.LeaseTime())
+		await.Sleep(b.s.LeaseTime())
 		if h.Lease() == nil || h.Err() != nil {
 			t.Errorf("not held: %v", h.Err())
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -37,7 +38,7 @@ func (a *awaited) look(t *testing.T) {
 	a.w.AwaitNotice()
 	_, _, err := a.w.Get(t.Context())
 	must(t, err)
-	time.Sleep(time.Second)
+	await.Sleep(time.Second)
 	select {
 	case <-a.wake:
 	default:
@@ -99,7 +100,7 @@ func TestNoticeIsAwaitedAgainAfterAReconnect(t *testing.T) {
 		for a.w.Armed() {
 			<-a.wake
 		}
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 		a.look(t)
 		b.deleteWith(a, b.s.Notice(a.place)...)
 		if !a.ends() {
@@ -182,7 +183,7 @@ func TestNoticesThatDoNotComeLeaveNoWatches(t *testing.T) {
 			w.Stop()
 			must(t, b.s.Delete(t.Context(), path, -1))
 		}
-		time.Sleep(10 * time.Second)
+		await.Sleep(10 * time.Second)
 		if n := b.watches(other.ID()); n != 0 {
 			t.Errorf("%d watches", n)
 		}

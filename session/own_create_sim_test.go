@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/race"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -109,7 +110,7 @@ func TestACreateGoesWithABeatAfterOneThatWasRefused(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		p, _ := held(t, b.s) // makes the heartbeat
 		p.release()
-		time.Sleep(simT)
+		await.Sleep(simT)
 		for i := range 5 {
 			dir := fmt.Sprint("/new", i)
 			if _, err := b.s.CreatePlaces(t.Context(), session.Place{Dir: dir, Name: "n-"}); !errors.Is(err, zk.ErrNoNode) {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -27,7 +28,7 @@ func TestCallsBetweenTwoAttemptsEndWithTheSession(t *testing.T) {
 				results <- err
 			}()
 		}
-		time.Sleep(10 * simT) // the pauses are long by now
+		await.Sleep(10 * simT) // the pauses are long by now
 		begun := time.Now()
 		b.s.Close()
 		if took := time.Since(begun); took > simT/16 {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -32,7 +33,7 @@ func reserve(b *bubble, path string) *session.Lease {
 func TestPlacesThatABeatHasCreatedHaveALease(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		_, first := held(t, b.s) // the heartbeat is there
-		time.Sleep(simT / 20)    // and no beat under way
+		await.Sleep(simT / 20)   // and no beat under way
 		places := several(b, 3)
 		b.Commits.Reset()
 		begun := time.Now()
@@ -95,7 +96,7 @@ func TestPlacesThatNoBeatHasCreatedHaveNoLease(t *testing.T) {
 func TestWhoCreatesPlacesIsToldWhenThatIsSent(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		held(t, b.s)
-		time.Sleep(simT / 20)
+		await.Sleep(simT / 20)
 		type list struct {
 			names []string
 			err   error
@@ -161,7 +162,7 @@ func TestTroubleWithSeveralPlaces(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, b *bubble) {
 				_, lease := held(t, b.s)
-				time.Sleep(simT / 20)
+				await.Sleep(simT / 20)
 				places := several(b, 3)
 				c.do(b, places)
 				paths, err := b.s.CreatePlaces(t.Context(), places...)
@@ -169,7 +170,7 @@ func TestTroubleWithSeveralPlaces(t *testing.T) {
 					t.Errorf("%v, %v; want %v", paths, err, c.want)
 				}
 				b.host.Heal()
-				time.Sleep(2 * simT)
+				await.Sleep(2 * simT)
 				there := 0
 				for _, n := range b.Nodes() {
 					if n.Stat.EphemeralOwner == b.s.ID() && n.Path[:3] == "/e/" {
@@ -192,11 +193,11 @@ func TestARevokedSessionCreatesNoPlaces(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		p, _ := held(t, b.s)
 		p.hold.Release()
-		time.Sleep(simT)
+		await.Sleep(simT)
 		admin := b.Admin()
 		l := admin.Listen(b.s.ID(), make(chan struct{}, 1))
 		defer l.Stop()
-		time.Sleep(3 * simT)
+		await.Sleep(3 * simT)
 		_, err := admin.Multi(t.Context(), l.Heartbeat().Revoke())
 		must(t, err)
 		if _, err := b.s.CreatePlaces(t.Context(), several(b, 2)...); !errors.Is(err, session.ErrRevoked) {

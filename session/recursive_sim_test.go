@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -95,7 +96,7 @@ func TestOneWatchTellsOfAWholeTree(t *testing.T) {
 			b.hears(w, "/a")
 		}
 		w.Stop()
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 		if n := b.watching(); n != 0 {
 			t.Errorf("after Stop: %+v", b.Watches())
 		}
@@ -123,7 +124,7 @@ func TestNothingTurnsTheWatchOnATreeOff(t *testing.T) {
 		w = whole(t, b.s, "/a/b")
 		check("the end of a wait before")
 		w.Stop()
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 		wake := make(chan struct{}, 1)
 		before := b.s.Watch("/a/b", wake)
 		_, _, err := before.Children(ctx)
@@ -168,7 +169,7 @@ func TestNothingTurnsTheWatchOnATreeOff(t *testing.T) {
 		w = again
 		check("the end of the first of two")
 		w.Stop()
-		time.Sleep(time.Millisecond / 2)
+		await.Sleep(time.Millisecond / 2)
 		w = whole(t, b.s, "/a/b") // while it is being removed
 		after := b.s.Watch("/a/b", wake)
 		arm(t, after)
@@ -203,7 +204,7 @@ func TestNoEventIsLostWhileATreeIsRestored(t *testing.T) {
 			restore(t, b.s, w, append(paths, "/a")...)
 			must(t, <-changed)
 			b.host.Heal()
-			time.Sleep(time.Second)
+			await.Sleep(time.Second)
 			data, list := false, false
 			for _, ev := range w.Events() {
 				data = data || ev.Path == paths[i%20] && ev.Type == zk.EventNodeDataChanged
@@ -236,7 +237,7 @@ func TestATreeOnServersOfSeveralReleasesCostsNoLease(t *testing.T) {
 			if i%3 == 2 {
 				b.cut()
 			}
-			time.Sleep(simT / 8)
+			await.Sleep(simT / 8)
 			if !l.Valid() {
 				t.Fatal("the lease is lost")
 			}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -41,7 +42,7 @@ func TestAnExchangeWhoseAnswersAreLostIsBegunAgain(t *testing.T) {
 				must(t, s.EnsurePath(t.Context(), "/own", nil))
 				for range 5 {
 					e.Host("a").Cut()
-					time.Sleep(simT / 2)
+					await.Sleep(simT / 2)
 					if _, _, err := s.Get(t.Context(), "/own"); err != nil {
 						t.Fatalf("%v at %d: %v", effect, nth, err)
 					}
@@ -71,7 +72,7 @@ func TestOnlyRefusalsByAllServersEndAClient(t *testing.T) {
 		for _, rule := range each {
 			<-rule.Fired()
 		}
-		time.Sleep(3 * time.Millisecond) // for the answer
+		await.Sleep(3 * time.Millisecond) // for the answer
 		if err := context.Cause(client.Context()); err != nil {
 			t.Fatalf("after a refusal by each, and no three by one: %v", err)
 		}
@@ -82,7 +83,7 @@ func TestOnlyRefusalsByAllServersEndAClient(t *testing.T) {
 		refuses := e.On(zktest.Match{Op: zktest.OpSASL, Server: 1}, zktest.Fail(zktest.CodeAuthFailed))
 		for refuses.Hits() < 2*saslRounds {
 			e.Host("a").Cut()
-			time.Sleep(simT / 2)
+			await.Sleep(simT / 2)
 			established(t, client)
 		}
 		e.On(zktest.Match{Op: zktest.OpSASL}, zktest.Fail(zktest.CodeAuthFailed))
@@ -183,7 +184,7 @@ func TestASessionThatIsNotAuthenticatedIsNotTheClients(t *testing.T) {
 		cfg.Logger = slog.New(log)
 		client := open(t, e.ConnectString(), cfg)
 		log.await(0, "no server can be used")
-		time.Sleep(10 * simT)
+		await.Sleep(10 * simT)
 		if text := log.String(); strings.Contains(text, "session over") || strings.Contains(text, "negotiated") {
 			t.Errorf("a session was taken for the client's:\n%s", text)
 		}
@@ -211,7 +212,7 @@ func TestAPasswordIsInNoTextThatPeopleRead(t *testing.T) {
 				_, err = s.Create(ctx, "/no/parent", nil, 0, nil)
 			}
 			e.Host("a").Cut()
-			time.Sleep(simT)
+			await.Sleep(simT)
 			text := fmt.Sprintf("%v\n%+v\n%+v\n%#v\n%s", err, client.Status(), cfg, cfg, log)
 			if err == nil || strings.Contains(text, "guess-me") {
 				t.Errorf("a password is in\n%s", text)

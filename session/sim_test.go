@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -66,13 +67,13 @@ func TestTheLeaseOutlivesTheLossOfOneServer(t *testing.T) {
 			for seed := range int64(30) {
 				rng := rand.New(rand.NewPCG(2, uint64(seed)))
 				simulate(t, seed, 3, func(t *testing.T, s *sim) {
-					time.Sleep(time.Duration(rng.Int64N(int64(2 * simT))))
+					await.Sleep(time.Duration(rng.Int64N(int64(2 * simT))))
 					at := s.Server(s.ConnOf(s.session.ID()).Server())
 					if at.ID() == s.Leader().ID() && fault.name != "silent" && fault.name != "deaf" && fault.name != "mute" {
 						return // the ensemble elects another leader: that takes longer
 					}
 					fault.do(s, at)
-					for end := time.Now().Add(2 * simT); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+					for end := time.Now().Add(2 * simT); time.Now().Before(end); await.Sleep(10 * time.Millisecond) {
 						if !s.lease.Valid() {
 							t.Fatalf("seed %d: the lease has lapsed", seed)
 						}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -49,7 +50,7 @@ func TestAThousandAbandonedWaitsLeaveNoWatches(t *testing.T) {
 						abandon(t, b.s, path, i%2 == 0)
 					}
 				}
-				time.Sleep(5 * time.Second)
+				await.Sleep(5 * time.Second)
 				if n := b.watching(); n != 0 {
 					t.Errorf("%d watches are left", n)
 				}
@@ -86,7 +87,7 @@ func TestOnlyWhatNobodyWantsIsRemoved(t *testing.T) {
 			t.Fatal("it is not missing")
 		}
 		missing.Stop()
-		time.Sleep(5 * time.Second)
+		await.Sleep(5 * time.Second)
 		if n := b.Counts().Requests[zktest.OpRemoveWatches]; n != 0 {
 			t.Errorf("%d requests to remove watches", n)
 		}
@@ -97,7 +98,7 @@ func TestOnlyWhatNobodyWantsIsRemoved(t *testing.T) {
 		_, _, err = kinds.Children(ctx)
 		must(t, err)
 		abandon(t, b.s, "/kinds", false)
-		time.Sleep(5 * time.Second)
+		await.Sleep(5 * time.Second)
 		if !kinds.Armed() || b.watching() != 3 {
 			t.Errorf("armed: %v; %v", kinds.Armed(), b.Watches())
 		}
@@ -142,14 +143,14 @@ func TestAWatchThatBeginsWhileTheFormerIsRemovedIsNotDeaf(t *testing.T) {
 		w := s.Watch("/w", wake)
 		defer w.Stop()
 		arm(t, w)
-		time.Sleep(simT / 8)
+		await.Sleep(simT / 8)
 		for !w.Armed() { // told to look again
 			<-wake
 			arm(t, w)
 		}
 		_, err := b.s.Set(t.Context(), "/w", nil, -1)
 		must(t, err)
-		time.Sleep(simT / 8)
+		await.Sleep(simT / 8)
 		if w.Armed() {
 			t.Errorf("it has not heard of a change; watches: %+v", b.Watches())
 		}
@@ -178,7 +179,7 @@ func TestServersThatCannotRemoveWatchesCostNoLease(t *testing.T) {
 					path := fmt.Sprintf("/w/%d", i)
 					must(t, b.s.EnsurePath(t.Context(), path, nil))
 					abandon(t, b.s, path, false)
-					time.Sleep(100 * time.Millisecond)
+					await.Sleep(100 * time.Millisecond)
 					if !l.Valid() {
 						t.Fatal("the lease is lost")
 					}

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/await"
 )
 
 func TestADeadlineHasPassedWhenEitherClockSaysSo(t *testing.T) {
@@ -52,7 +54,7 @@ func TestBothClocksOfTheSystemAdvance(t *testing.T) {
 func TestInABubbleBothClocksAreTheBubbles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := System.Now()
-		time.Sleep(time.Hour)
+		await.Sleep(time.Hour)
 		b := System.Now()
 		if got := time.Duration(b.Mono - a.Mono); got != time.Hour {
 			t.Errorf("monotonic clock moved by %v, want 1h", got)
@@ -95,7 +97,7 @@ func TestATimerCanBeSetAgain(t *testing.T) {
 		}
 		timer.Reset(time.Minute)
 		timer.Stop()
-		time.Sleep(time.Hour)
+		await.Sleep(time.Hour)
 		select {
 		case <-timer.C:
 			t.Error("a stopped timer fired")

@@ -7,8 +7,8 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
@@ -46,7 +46,7 @@ func TestLinesThatManyWriteAreLeftOutAndCounted(t *testing.T) {
 		if said("msg=same") != Failures || said("msg=other") != 1 {
 			t.Errorf("the log:\n%s", &out)
 		}
-		time.Sleep(thinFor)
+		await.Sleep(thinFor)
 		if said(`level=WARN msg="lines left out" of=same lines=95`+"\n") != 1 || said("left out") != 1 {
 			t.Errorf("the log:\n%s", &out)
 		}

@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
@@ -14,7 +15,7 @@ func TestDelaysGrowToTheLongestAndNeverStop(t *testing.T) {
 		if d := b.Next(); d < 50*time.Millisecond || d > 150*time.Millisecond {
 			t.Errorf("first delay = %v, want 100ms ± 50%%", d)
 		}
-		time.Sleep(24 * time.Hour) // far past the 15 minutes after which the default stops
+		await.Sleep(24 * time.Hour) // far past the 15 minutes after which the default stops
 		for range 1000 {
 			if d := b.Next(); d <= 0 || d > 3*time.Second {
 				t.Fatalf("delay = %v, want within (0, 3s]", d)

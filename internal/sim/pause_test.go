@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/race"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
@@ -64,14 +65,14 @@ func paused(t *testing.T, pause time.Duration, suspend bool) (terms int) {
 		p := newLeaderAndHeir(t)
 		host := p.ens.Host("a")
 		for round := range 16 {
-			time.Sleep(2*D + time.Duration(round)*D/64)
+			await.Sleep(2*D + time.Duration(round)*D/64)
 			p.leader.pause(suspend)
 			host.Hold()
-			time.Sleep(pause)
+			await.Sleep(pause)
 			p.leader.resume()
 			host.Heal()
 		}
-		time.Sleep(2 * D)
+		await.Sleep(2 * D)
 		terms = len(p.terms)
 	})
 	return terms
@@ -84,10 +85,10 @@ func TestAfterASuspensionTheContextEndsBeforeTheNextTermBegins(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := newLeaderAndHeir(t)
 			first := <-p.terms
-			time.Sleep(2*D + time.Duration(round)*D/13)
+			await.Sleep(2*D + time.Duration(round)*D/13)
 			p.ens.Host("a").Hold()
 			p.leader.pause(true)
-			time.Sleep(D / 2)
+			await.Sleep(D / 2)
 			p.leader.resume()
 			<-p.terms
 			if !closed(first.Context().Done()) {

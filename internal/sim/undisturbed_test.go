@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/race"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -28,7 +29,7 @@ func TestAnUndisturbedLeaderKeepsItsTermForAnHour(t *testing.T) {
 				leads(t, ens, name, session.Config{Timeout: 10 * tick, Lease: D}, terms)
 			}
 			first := <-terms
-			time.Sleep(time.Hour)
+			await.Sleep(time.Hour)
 			if !first.Valid() || len(terms) > 0 {
 				t.Errorf("a lease of %v: the first term has ended (%v), %d more have begun", D, context.Cause(first.Context()), len(terms))
 			}

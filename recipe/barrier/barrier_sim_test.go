@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/barrier"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -76,17 +77,17 @@ func TestARaisedBarrierHoldsBackUntilItIsLowered(t *testing.T) {
 				must(t, b.Raise(t.Context()))
 				must(t, b.Raise(t.Context()))
 				done := s.wait("w")
-				time.Sleep(5 * stageT / 2) // it looks again every T
+				await.Sleep(5 * stageT / 2) // it looks again every T
 				waiting(t, done)
 				play(s, b)
 				if name != "raised again at once" {
-					time.Sleep(stageT / 4)
+					await.Sleep(stageT / 4)
 					waiting(t, done)
 					must(t, b.Lower(t.Context()))
 				}
 				ends(t, done)
 				must(t, b.Lower(t.Context()))
-				time.Sleep(stageT)
+				await.Sleep(stageT)
 				if n := len(s.Watches()); n != 0 {
 					t.Errorf("%d watches left", n)
 				}
@@ -109,7 +110,7 @@ func TestABarrierThatIsUpHoldsBackAtEveryServer(t *testing.T) {
 			must(t, err)
 			done := make(chan error, 1)
 			go func() { done <- bw.Wait(t.Context()) }()
-			time.Sleep(2 * time.Second)
+			await.Sleep(2 * time.Second)
 			waiting(t, done)
 			must(t, b.Lower(t.Context()))
 			ends(t, done)
@@ -149,7 +150,7 @@ func TestAWaitCostsAWriteAndARead(t *testing.T) {
 		s.Session(s.Client("other"))
 		before := s.Counts()
 		done := s.wait("w")
-		time.Sleep(stageT / 2)
+		await.Sleep(stageT / 2)
 		after := s.Counts()
 		ops := fmt.Sprint(after.Requests[zktest.OpMulti]-before.Requests[zktest.OpMulti], after.Requests[zktest.OpGetData]-before.Requests[zktest.OpGetData])
 		if ops != "1 1" || len(s.Watches()) != 1 {
@@ -190,7 +191,7 @@ func TestABarrierThatIsRaisedAgainStaysUp(t *testing.T) {
 				ends(t, done)
 				return // there are not so many
 			}
-			time.Sleep(50 * time.Millisecond)
+			await.Sleep(50 * time.Millisecond)
 			must(t, other.Lower(t.Context()))
 			must(t, other.Raise(t.Context()))
 			host.Heal()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
@@ -29,10 +30,10 @@ func TestAReadyThatIsLeftOverLetsNobodyIn(t *testing.T) {
 		}
 		s.Eventually("their end", func() bool { n := s.listed(); return len(n) == 1 && n[0].Path == dir+"/ready" })
 		a := s.enter("a", 3)
-		time.Sleep(2 * stageT)
+		await.Sleep(2 * stageT)
 		a.outside(t)
 		b := s.enter("b", 3)
-		time.Sleep(2 * stageT)
+		await.Sleep(2 * stageT)
 		a.outside(t)
 		b.outside(t)
 		c := s.enter("c", 3)
@@ -47,7 +48,7 @@ func TestAReadyThatIsLeftOverLetsNobodyIn(t *testing.T) {
 func TestNoiseLetsNobodyIn(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		a, b := s.enter("a", 3), s.enter("b", 3)
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 		admin := s.Admin()
 		must(t, admin.EnsurePath(t.Context(), dir+"/config", nil))
 		before := s.Counts().Requests[zktest.OpGetChildren2]
@@ -59,7 +60,7 @@ func TestNoiseLetsNobodyIn(t *testing.T) {
 				must(t, err)
 			}
 			s.Host([]string{"a", "b"}[i%2]).Cut()
-			time.Sleep(100 * time.Millisecond)
+			await.Sleep(100 * time.Millisecond)
 		}
 		a.outside(t)
 		b.outside(t)
@@ -107,7 +108,7 @@ func TestNobodyIsLetInAlone(t *testing.T) {
 				case 2:
 					s.Expire(h)
 				}
-				time.Sleep(time.Duration(rng.Int64N(int64(stageT / 2))))
+				await.Sleep(time.Duration(rng.Int64N(int64(stageT / 2))))
 			}
 			for _, h := range hosts(n + 1) {
 				s.Host(h).Heal()
@@ -179,7 +180,7 @@ func TestNobodyIsCountedThatHasGone(t *testing.T) {
 		s.enterBy(t.Context(), "b", d)
 		must(t, <-deleted)
 		cancel()
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 		s.checkMembers(t)
 	})
 }
@@ -220,7 +221,7 @@ func TestALateDeletionOfReadySparesTheNextRound(t *testing.T) {
 		leave(t, rb)
 		c, d := s.enter("c", 2), s.enter("d", 2)
 		rc, rd := c.in(t), d.in(t)
-		time.Sleep(2 * time.Second)
+		await.Sleep(2 * time.Second)
 		s.Host("a").Heal()
 		ready := false
 		for _, n := range s.listed() {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/barrier"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -30,7 +31,7 @@ func TestAllEnterTogetherAndLeaveTogetherRoundAfterRound(t *testing.T) {
 					for _, e := range all {
 						e.outside(t)
 					}
-					time.Sleep(time.Duration(rng.Int64N(int64(50 * time.Millisecond))))
+					await.Sleep(time.Duration(rng.Int64N(int64(50 * time.Millisecond))))
 					all = append(all, s.enterBy(t.Context(), fmt.Sprint(i), d))
 				}
 				for _, e := range all {
@@ -46,7 +47,7 @@ func TestAllEnterTogetherAndLeaveTogetherRoundAfterRound(t *testing.T) {
 					leave(t, rounds[1:]...)
 					close(left)
 				}()
-				time.Sleep(stageT)
+				await.Sleep(stageT)
 				select {
 				case <-left:
 					t.Fatal("they left while one was inside")
@@ -69,7 +70,7 @@ func TestOneMoreIsAnError(t *testing.T) {
 		if err := s.enter("c", 2).refused(t); !errors.Is(err, barrier.ErrFull) {
 			t.Error(err)
 		}
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 		if n := len(s.listed()); n != 3 {
 			t.Errorf("%d znodes", n)
 		}
@@ -83,12 +84,12 @@ func TestOneMoreIsAnError(t *testing.T) {
 				doubles = append(doubles, d)
 			}
 			s.makePath()
-			time.Sleep(time.Second)
+			await.Sleep(time.Second)
 			var all []*entering
 			for i, d := range doubles {
 				all = append(all, s.enterBy(s.Within(stageT), fmt.Sprint(i), d))
 			}
-			time.Sleep(2 * stageT)
+			await.Sleep(2 * stageT)
 			in, full := 0, 0
 			for _, e := range all {
 				select {
@@ -173,7 +174,7 @@ func TestAnEnterThatFailsLeavesNothingAndIsNotCounted(t *testing.T) {
 				defer cancel()
 				a := s.enterBy(ctx, "a", s.double("a", 2))
 				s.Eventually("its znode", func() bool { return len(s.listed()) == 1 })
-				time.Sleep(time.Second)
+				await.Sleep(time.Second)
 				want := fail(s, cancel)
 				err := a.refused(t)
 				if name == "its session ends" && errors.Is(err, recipe.ReasonNodeDeleted) {
@@ -184,7 +185,7 @@ func TestAnEnterThatFailsLeavesNothingAndIsNotCounted(t *testing.T) {
 				}
 				s.Eventually("its end", func() bool { return len(s.listed()) == 0 })
 				b := s.enter("b", 2)
-				time.Sleep(2 * stageT)
+				await.Sleep(2 * stageT)
 				b.outside(t)
 				c := s.enter("c", 2)
 				leave(t, b.in(t), c.in(t))
@@ -200,11 +201,11 @@ func TestAnyLostReplyIsSurvived(t *testing.T) {
 			for _, effect := range []zktest.Effect{zktest.LoseReply, zktest.LoseRequest} {
 				onStage(t, 1, func(t *testing.T, s *stage) {
 					a := s.enter("a", 3)
-					time.Sleep(time.Second)
+					await.Sleep(time.Second)
 					s.On(zktest.Match{Op: op, Nth: n}, effect)
 					b, c := s.enter("b", 3), s.enter("c", 3)
 					leave(t, a.in(t), b.in(t), c.in(t))
-					time.Sleep(time.Second)
+					await.Sleep(time.Second)
 					if nodes := s.listed(); len(nodes) != 0 {
 						t.Errorf("%v of %v %d: %d znodes left, as %s", effect, op, n, len(nodes), nodes[0].Path)
 					}
@@ -219,7 +220,7 @@ func TestARoundEndsWithItsLeaseAndWithItsClient(t *testing.T) {
 		a, b := s.enter("a", 2), s.enter("b", 2)
 		ra, rb := a.in(t), b.in(t)
 		s.Host("a").Drop()
-		time.Sleep(stageD * 17 / 16)
+		await.Sleep(stageD * 17 / 16)
 		if ra.Valid() || !errors.Is(context.Cause(ra.Context()), recipe.ReasonLeaseExpired) {
 			t.Errorf("%v, %v", ra.Valid(), context.Cause(ra.Context()))
 		}
@@ -253,7 +254,7 @@ func TestManyEnterWithFewLists(t *testing.T) {
 		before := s.Counts().Requests[zktest.OpGetChildren2]
 		for i := range n {
 			all = append(all, s.enterBy(t.Context(), fmt.Sprint(i), d))
-			time.Sleep(time.Millisecond)
+			await.Sleep(time.Millisecond)
 		}
 		for _, e := range all {
 			e.in(t)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/race"
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -23,10 +24,10 @@ func TestWatchesAndMemoryDoNotGrow(t *testing.T) {
 		for i := range 2000 / race.Stride(4) {
 			path := fmt.Sprintf("/a/n%d", i)
 			b.create(path, "")
-			time.Sleep(10 * time.Millisecond)
+			await.Sleep(10 * time.Millisecond)
 			b.remove(path)
 		}
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 		if n := len(b.watches()); n > 2 {
 			t.Errorf("%d watches for one znode", n)
 		}
@@ -70,7 +71,7 @@ func TestATreeThatIsTooLargeIsRefusedBeforeItIsRead(t *testing.T) {
 			_, err := b.admin.Multi(b.ctx, ops...)
 			b.must(err)
 		}
-		time.Sleep(time.Second) // all servers have it
+		await.Sleep(time.Second) // all servers have it
 		before := b.Counts()
 		c := b.cache("/big", cache.Config{})
 		var large *cache.TooLargeError
@@ -99,7 +100,7 @@ func TestManyWatchesAreLeftAgainInParts(t *testing.T) {
 		b.must(c.Wait(b.ctx))
 		before := b.Counts()
 		b.offline(func() { b.set("/a/d000/n00", "1") })
-		time.Sleep(2 * T)
+		await.Sleep(2 * T)
 		b.must(c.Fresh(b.ctx))
 		after := b.Counts()
 		parts := after.Requests[zktest.OpSetWatches] - before.Requests[zktest.OpSetWatches]
@@ -126,9 +127,9 @@ func TestACacheNeverWrites(t *testing.T) {
 		b.want(c, "/a/b")
 		b.remove("/a/b")
 		b.remove("/a")
-		time.Sleep(10 * T)
+		await.Sleep(10 * T)
 		b.must(c.Fresh(b.ctx))
-		b.offline(func() { time.Sleep(10 * T) }) // a new session, too
+		b.offline(func() { await.Sleep(10 * T) }) // a new session, too
 		b.must(c.Fresh(b.ctx))
 		if n := len(b.Nodes()); n != 0 {
 			t.Errorf("%d znodes; want none", n)

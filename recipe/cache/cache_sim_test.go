@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
 )
 
@@ -18,7 +19,7 @@ func TestACacheLoadsATreeAndFollowsIt(t *testing.T) {
 		b.set("/a/b", "4")
 		b.create("/a/d", "5")
 		b.remove("/a/b/c")
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 		synctest.Wait()
 		got := map[string]bool{b.next(c): true, b.next(c): true, b.next(c): true}
 		for _, want := range []string{"changed /a/b 4", "created /a/d 5", "deleted /a/b/c"} {
@@ -32,7 +33,7 @@ func TestACacheLoadsATreeAndFollowsIt(t *testing.T) {
 			b.set("/a/d", "6")
 			b.create("/a/d/e", "7")
 			b.remove("/a/b")
-			time.Sleep(time.Second)
+			await.Sleep(time.Second)
 		})
 		b.want(c, "/a")
 	})

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -27,7 +28,7 @@ func TestAnotherZnodeOfEqualVersionsIsNoticed(t *testing.T) {
 				b.create("/a", "2")
 				b.create("/a/y", "new")
 				if sessionLost {
-					time.Sleep(3 * T)
+					await.Sleep(3 * T)
 				}
 			})
 			b.want(c, "/a")
@@ -64,7 +65,7 @@ func TestACacheIsToldAgain(t *testing.T) {
 			})
 		}},
 		{"12 minutes without servers", func(b *bubble) {
-			b.offline(func() { time.Sleep(12 * time.Minute); b.set("/a/b", "2") })
+			b.offline(func() { await.Sleep(12 * time.Minute); b.set("/a/b", "2") })
 		}},
 		{"the path is missing for an hour", func(b *bubble) {
 			b.remove("/a/b")
@@ -86,12 +87,12 @@ func TestACacheIsToldAgain(t *testing.T) {
 				c := b.cache("/a", cache.Config{Recheck: -1})
 				b.want(c, "/a")
 				fault.do(b)
-				time.Sleep(2 * T)
+				await.Sleep(2 * T)
 				if n, ok, err := c.Get(b.ctx, "/a/b"); string(n.Data) != "2" {
 					t.Errorf("%+v, %v, %v", n, ok, err)
 				}
 				b.set("/a/b", "3")
-				time.Sleep(time.Second)
+				await.Sleep(time.Second)
 				if n, ok, err := c.Get(b.ctx, "/a/b"); string(n.Data) != "3" {
 					t.Errorf("it is not told any more: %+v, %v, %v", n, ok, err)
 				}
@@ -114,7 +115,7 @@ func TestARestoreThatIsCutOffIsMadeUpFor(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.host.Cut()
-		time.Sleep(2 * T)
+		await.Sleep(2 * T)
 		if n, _, err := c.Get(b.ctx, "/a/b"); string(n.Data) != "2" {
 			t.Errorf("%+v, %v", n, err)
 		}
@@ -130,9 +131,9 @@ func TestAZnodeThatIsReadWhenTheConnectionIsLostKeepsBothItsWatches(t *testing.T
 		cut := b.On(zktest.Match{Op: zktest.OpGetData, Path: "/a", Nth: 1}, zktest.LoseRequest)
 		b.set("/a", "2")
 		<-cut.Fired()
-		time.Sleep(T)
+		await.Sleep(T)
 		b.create("/a/x", "")
-		time.Sleep(T)
+		await.Sleep(T)
 		if _, ok, err := c.Get(b.ctx, "/a/x"); !ok || err != nil {
 			t.Errorf("it is not there: %v", err)
 		}
@@ -194,7 +195,7 @@ func TestWhatNoEventTellsIsFoundByChecks(t *testing.T) {
 		b.set("/a/d000/n01", "1")
 		b.remove("/a/d000/n02")
 		b.create("/a/d000/new", "")
-		time.Sleep(3 * time.Minute)
+		await.Sleep(3 * time.Minute)
 		s, err := c.Snapshot(b.ctx)
 		b.must(err)
 		if wrong := differ(s.Nodes, b.Nodes(), "/a", 9); wrong != "" {
@@ -222,11 +223,11 @@ func TestManyCachesDoNotReadAgainWhenAServerIsRestarted(t *testing.T) {
 		before, restores := b.reads(), b.Counts().Requests[zktest.OpSetWatches]
 		b.Server(1).Kill()
 		b.must(b.Server(1).Start())
-		time.Sleep(3 * T)
+		await.Sleep(3 * T)
 		b.set("/a/d000/n00", "1")
 		b.create("/a/d001/new", "")
 		b.remove("/a/d002/n00")
-		time.Sleep(3 * T)
+		await.Sleep(3 * T)
 		// One znode has changed, a directory has one more and another one less: 6 reads, of which
 		// one finds out that the new znode has no children.
 		if reads := b.reads() - before; reads > caches*6 {
@@ -258,7 +259,7 @@ func TestReadsAfterAReconnectAreFewerThanTwoForAChangedZnode(t *testing.T) {
 				changed += 8 + 1 + 1 + 1 // the directory, too
 			}
 		})
-		time.Sleep(2 * T)
+		await.Sleep(2 * T)
 		b.want(c, "/a")
 		reads := b.reads() - before
 		t.Logf("%d reads for %d changed znodes of 1000", reads, changed)

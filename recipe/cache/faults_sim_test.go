@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/race"
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -162,10 +163,10 @@ func TestACacheIsRightAfterAnyFaults(t *testing.T) {
 						return
 					}
 				}
-				time.Sleep(time.Duration(x.rng.Int64N(int64(T / 10))))
+				await.Sleep(time.Duration(x.rng.Int64N(int64(T / 10))))
 			}
 			x.heal()
-			time.Sleep(20 * T)
+			await.Sleep(20 * T)
 			synctest.Wait()
 			s, err := c.Snapshot(b.ctx)
 			b.must(err)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/race"
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -25,7 +26,7 @@ func TestManyCachesDoNotReadAgainWhenTheLeaderIsRestarted(t *testing.T) {
 	}
 	inBubble(t, 3, func(b *bubble) {
 		all := b.many(caches, nodes)
-		time.Sleep(T)
+		await.Sleep(T)
 		for i, broken := range []func(){b.restartLeader, b.host.Cut} {
 			what := []string{"restart", "cut"}[i]
 			reads, sets, most := b.herd(func() {
@@ -53,7 +54,7 @@ func (b *bubble) restartLeader() {
 	leader.Kill()
 	b.must(leader.Start())
 	for b.Leader() == nil {
-		time.Sleep(10 * time.Millisecond)
+		await.Sleep(10 * time.Millisecond)
 	}
 }
 
@@ -65,7 +66,7 @@ func (b *bubble) herd(f func()) (reads, sets, most int) {
 	before := sets
 	f()
 	for range 3 * 40 {
-		time.Sleep(T / 40)
+		await.Sleep(T / 40)
 		now := restores()
 		most, before = max(most, now-before), now
 	}

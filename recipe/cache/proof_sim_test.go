@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -31,7 +32,7 @@ func TestFreshIsNotAnsweredByADeposedLeader(t *testing.T) {
 			at.Cut()
 		}
 		for b.Leader() == nil || b.Leader().ID() == old.ID() {
-			time.Sleep(T / 10)
+			await.Sleep(T / 10)
 		}
 		b.moveTo(old.ID())
 		b.set("/a", "2")
@@ -58,7 +59,7 @@ func (b *bubble) moveTo(not int) {
 		if at := b.ConnOf(b.admin.ID()); at != nil {
 			at.Cut()
 		}
-		time.Sleep(T / 10)
+		await.Sleep(T / 10)
 		b.admin = b.session(b.writer)
 	}
 }

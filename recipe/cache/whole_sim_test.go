@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -56,7 +57,7 @@ func TestACreatedZnodeCostsNoListOfItsDirectoryWhereOneWatchTellsOfAll(t *testin
 					t.Errorf("%d lists are read after 3 creates, want %d", lists, want)
 				}
 				held.Close()
-				time.Sleep(time.Second)
+				await.Sleep(time.Second)
 				if c.one && len(b.watches()) != 0 {
 					t.Errorf("after Close: %+v", b.watches())
 				}
@@ -90,7 +91,7 @@ func TestAChildThatComesWithTheAnswerIsSeen(t *testing.T) {
 			b.must(held.Wait(b.ctx))
 			dir := fmt.Sprintf("/a/%d", i)
 			b.create(dir, "")
-			time.Sleep(time.Duration(i) * time.Millisecond / 2)
+			await.Sleep(time.Duration(i) * time.Millisecond / 2)
 			b.create(dir+"/x", "")
 			b.want(held, "/a")
 			held.Close()
@@ -120,10 +121,10 @@ func TestAPathThatWasMadeMeanwhileIsReadWithAllBelow(t *testing.T) {
 		})
 		restores := held.Status().Counts.Restores
 		for st := held.Status(); st.Counts.Restores == restores || !st.Following; st = held.Status() {
-			time.Sleep(time.Millisecond)
+			await.Sleep(time.Millisecond)
 		}
 		b.set("/a", "3")
-		time.Sleep(T)
+		await.Sleep(T)
 		b.want(held, "/a")
 	})
 }
@@ -141,13 +142,13 @@ func TestAZnodeThatMayBeReadAgainIsReadWithAllBelow(t *testing.T) {
 			b.permit("/a/b", zk.PermAll&^zk.PermRead)
 			b.set("/a/b", "3")
 		})
-		time.Sleep(T)
+		await.Sleep(T)
 		if n, ok, err := held.Get(b.ctx, "/a/b"); !n.Denied {
 			t.Fatalf("%+v, %v, %v; want it denied", n, ok, err)
 		}
 		b.permit("/a/b", zk.PermAll)
 		b.set("/a/b", "4")
-		time.Sleep(T)
+		await.Sleep(T)
 		b.want(held, "/a")
 	})
 }

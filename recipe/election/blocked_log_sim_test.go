@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -66,9 +67,9 @@ func TestALogHandlerAndAnOnEventThatBlockCostNothingButTheirLines(t *testing.T) 
 			}
 			elected <- term
 		}()
-		time.Sleep(2 * D)
+		await.Sleep(2 * D)
 		e.Host("a").Cut() // the session reconnects at once
-		time.Sleep(10 * D)
+		await.Sleep(10 * D)
 		if !term.Valid() {
 			t.Fatalf("a reconnect has cost the term: %v", context.Cause(term.Context()))
 		}
@@ -117,7 +118,7 @@ func TestEventsThatAreNotTakenAreDroppedAndCounted(t *testing.T) {
 			t.Errorf("%d events were dropped", dropped)
 		}
 		close(until)
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 		if told.Load() != 1001 { // one was being delivered, and as many waited as there is room for
 			t.Errorf("%d events were told", told.Load())
 		}

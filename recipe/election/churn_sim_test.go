@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -34,7 +35,7 @@ func TestAHundredLossesAreFollowedByAHundredReturns(t *testing.T) {
 				term.Resign()
 			case 3:
 				a.host.Drop()
-				time.Sleep(2 * stageT) // until it has expired
+				await.Sleep(2 * stageT) // until it has expired
 				a.host.Cut()
 				a.host.Heal()
 			}
@@ -115,14 +116,14 @@ func TestWorkThatFailsAtOnceIsNotTriedInALoop(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		sick := s.enterWith("sick", election.Config{}, fails)
 		sick.term()
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		if n := sick.events.count(election.EventElected); n < 2 || n > 600 { // ten times a second while nobody else stands
 			t.Errorf("%d terms in a minute alone", n)
 		}
 		well := s.enter("well")
 		term := well.term()
 		before := sick.events.count(election.EventJoined)
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		if n := sick.events.count(election.EventJoined) - before; !term.Valid() || n > 1 {
 			t.Errorf("the other leads: %v; joined %d times meanwhile", term.Valid(), n)
 		}
@@ -140,18 +141,18 @@ func TestASlowHandlerMissesNothing(t *testing.T) {
 		first := a.term()
 		const flaps = 15
 		for range flaps {
-			time.Sleep(stageT)
+			await.Sleep(stageT)
 			a.host.Cut()
 		}
-		time.Sleep(stageT)
+		await.Sleep(stageT)
 		a.host.Drop()
 		<-first.Context().Done()
-		time.Sleep(3 * stageT)
+		await.Sleep(3 * stageT)
 		a.host.Cut()
 		a.host.Heal()
 		a.term()
 		a.stop()
-		time.Sleep(time.Hour)
+		await.Sleep(time.Hour)
 		for kind, want := range map[election.EventKind]int{
 			election.EventJoined: 2, election.EventElected: 2, election.EventDeposed: 2, election.EventLeft: 2, election.EventSuspended: flaps,
 		} {

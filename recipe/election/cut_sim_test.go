@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/race"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
@@ -38,10 +39,10 @@ func TestALeaderThatIsCutOffHasStoppedWhenTheNextBegins(t *testing.T) {
 				onStage(t, zktest.Config{Seed: int64(seed)}, func(t *testing.T, s *stage) {
 					rng := rand.New(rand.NewPCG(3, uint64(seed)))
 					all, first := s.lineUp("a", "b")
-					time.Sleep(time.Duration(rng.Int64N(int64(2 * stageT))))
+					await.Sleep(time.Duration(rng.Int64N(int64(2 * stageT))))
 					cut(s, all[0])
 					all[1].term() // compared with the first
-					time.Sleep(10 * stageT)
+					await.Sleep(10 * stageT)
 					if first.Valid() || first.Context().Err() == nil || s.leading() != 1 {
 						t.Errorf("seed %d: %d lead", seed, s.leading())
 					}
@@ -79,13 +80,13 @@ func TestReconnectsThatComeInPairsKeepOneZnodeForEach(t *testing.T) {
 			for _, a := range all {
 				a.host.Cut()
 			}
-			time.Sleep(time.Duration(rng.Int64N(int64(100 * time.Millisecond))))
+			await.Sleep(time.Duration(rng.Int64N(int64(100 * time.Millisecond))))
 			for _, a := range all {
 				a.host.Cut()
 			}
-			time.Sleep(time.Duration(rng.Int64N(int64(stageT))))
+			await.Sleep(time.Duration(rng.Int64N(int64(stageT))))
 		}
-		time.Sleep(10 * stageT)
+		await.Sleep(10 * stageT)
 		if n := len(s.inLine()); n != 3 || s.leading() != 1 {
 			t.Errorf("%d znodes, %d lead", n, s.leading())
 		}
@@ -121,9 +122,9 @@ func TestNoAnswerButASuccessKeepsALeader(t *testing.T) {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 				all, first := s.lineUp("a", "b")
-				time.Sleep(2 * stageT)
+				await.Sleep(2 * stageT)
 				s.On(zktest.Match{Op: zktest.OpMulti, Host: "a"}, zktest.Fail(code))
-				time.Sleep(stageT)
+				await.Sleep(stageT)
 				if first.Valid() || first.Context().Err() == nil {
 					t.Error("it leads on")
 				}
@@ -150,10 +151,10 @@ func TestATermThatIsLostWhileItBeginsIsOver(t *testing.T) {
 			s.turns.Expels = true
 			a := s.enter("a")
 			<-begin
-			time.Sleep(delay)
+			await.Sleep(delay)
 			s.ExpireSession(s.Sessions()[0].ID)
 			a.host.Drop()
-			time.Sleep(2 * stageT)
+			await.Sleep(2 * stageT)
 			for _, term := range s.begun() {
 				called++
 				if term.Valid() || term.Context().Err() == nil {
@@ -200,10 +201,10 @@ func TestCutsForAQuarterOfTheLeaseCostNobodyTheTerm(t *testing.T) {
 		rng := rand.New(rand.NewPCG(5, 0))
 		all, first := s.lineUp("a", "b")
 		for range 200 / race.Stride(4) {
-			time.Sleep(stageT + time.Duration(rng.Int64N(int64(stageT))))
+			await.Sleep(stageT + time.Duration(rng.Int64N(int64(stageT))))
 			all[0].host.Hold()
 			all[0].host.Cut()
-			time.Sleep(stageD / 4)
+			await.Sleep(stageD / 4)
 			all[0].host.Heal()
 		}
 		if !first.Valid() || all[1].events.count(election.EventElected) != 0 {
@@ -221,16 +222,16 @@ func TestRestartsOfAllServersCostOneHandOverEachAtMost(t *testing.T) {
 			for _, server := range s.Servers() {
 				server.Kill()
 				if rolling {
-					time.Sleep(stageT / 8)
+					await.Sleep(stageT / 8)
 					server.Start()
-					time.Sleep(2 * stageT)
+					await.Sleep(2 * stageT)
 				}
 			}
-			time.Sleep(time.Duration(round) * stageT / 10)
+			await.Sleep(time.Duration(round) * stageT / 10)
 			for _, server := range s.Servers() {
 				server.Start()
 			}
-			time.Sleep(5 * stageT)
+			await.Sleep(5 * stageT)
 			allowed := 1
 			if rolling { // of three restarts one concerns the ZooKeeper leader, then perhaps the next
 				allowed = 3
@@ -257,7 +258,7 @@ func TestHealthIsHeededWhileSuspended(t *testing.T) {
 		term := a.term()
 		a.host.Drop()
 		a.events.wait(election.EventSuspended, 1)
-		time.Sleep(stageD / 40) // a step waits for the connection
+		await.Sleep(stageD / 40) // a step waits for the connection
 		ill.Store(true)
 		told := time.Now()
 		if ev := a.events.wait(election.EventDeposed, 1); ev.Reason != recipe.ReasonUnhealthy || !errors.Is(ev.Err, sick) {

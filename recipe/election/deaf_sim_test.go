@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -30,7 +31,7 @@ func TestWhoLeavesTheLineTellsNothingAboutOthers(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 				all, first := s.lineUp("a", "b", "c", "d")
 				admin := s.Admin()
-				time.Sleep(2 * stageD)
+				await.Sleep(2 * stageD)
 				s.deafen(all[0], first)
 				if err := admin.Delete(t.Context(), first.Node(), -1); err != nil {
 					t.Fatal(err)
@@ -48,7 +49,7 @@ func TestTheNextWaitsForALeaderWhoseHeartbeatIsDeleted(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		all, first := s.lineUp("a", "b")
 		admin, beat := s.Admin(), s.Session(all[0].client).HeartbeatPath(all[0].client.Status().Session)
-		time.Sleep(2 * stageD)
+		await.Sleep(2 * stageD)
 		s.deafen(all[0], first)
 		if err := admin.Delete(t.Context(), beat, -1); err != nil {
 			t.Fatal(err)
@@ -68,7 +69,7 @@ func TestARevocationByHandThatIsTakenBackIsNotBelieved(t *testing.T) {
 		onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 			all, first := s.lineUp("a", "b")
 			admin, beat := s.Admin(), s.Session(all[0].client).HeartbeatPath(all[0].client.Status().Session)
-			time.Sleep(2*stageD + time.Duration(step)*stageD/64)
+			await.Sleep(2*stageD + time.Duration(step)*stageD/64)
 			all[1].host.Delay(stageD/16, zktest.ToServer)
 			s.deafen(all[0], first)
 			_, stat, err := admin.Get(t.Context(), beat)
@@ -79,7 +80,7 @@ func TestARevocationByHandThatIsTakenBackIsNotBelieved(t *testing.T) {
 				if _, err := admin.Set(t.Context(), beat, []byte(data), -1); err != nil && !errors.Is(err, zk.ErrNoNode) {
 					t.Fatal(err) // it is gone if the leader has seen it
 				}
-				time.Sleep(stageD / 16)
+				await.Sleep(stageD / 16)
 			}
 			all[1].term() // compared with the first
 		})
@@ -94,12 +95,12 @@ func TestALeaderWhoseLeaseHasLapsedStopsBeforeItAnnouncesThat(t *testing.T) {
 			a.term()
 			b := s.enter("b")
 			b.events.wait(election.EventHeir, 1)
-			time.Sleep(2*stageD + time.Duration(step)*stageD/160)
+			await.Sleep(2*stageD + time.Duration(step)*stageD/160)
 			// Nothing is answered, and what was asked arrives in time for the end of the term.
 			a.host.Hold(zktest.ToServer)
-			time.Sleep(stageD * 3 / 4)
+			await.Sleep(stageD * 3 / 4)
 			a.host.Heal()
-			time.Sleep(3 * stageD)
+			await.Sleep(3 * stageD)
 		})
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
@@ -43,7 +44,7 @@ func TestADrainEndsBeforeAnotherLeads(t *testing.T) {
 				b.events.wait(election.EventHeir, 1)
 				first.Resign()
 				a.events.wait(election.EventDeposed, 1)
-				time.Sleep(2 * stageD) // longer than the lease was when the term ended
+				await.Sleep(2 * stageD) // longer than the lease was when the term ended
 				if first.DrainContext().Err() != nil {
 					t.Fatal("the drain is over while the callback runs")
 				}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -54,7 +55,7 @@ func TestAWaitForALeaseAllowsForClocksThatDrift(t *testing.T) {
 				first := a.term()
 				b := s.enterAt("b", 1.03)
 				admin := s.Admin()
-				time.Sleep(2*D + time.Duration(step)*D/128)
+				await.Sleep(2*D + time.Duration(step)*D/128)
 				s.deafen(a, first)
 				if deleted {
 					if err := admin.Delete(t.Context(), first.Node(), -1); err != nil {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -29,7 +30,7 @@ func TestACallbackThatAlwaysFailsIsCalledAgain(t *testing.T) {
 			for _, name := range []string{"a", "b"}[:failing] {
 				all = append(all, s.enterWith(name, election.Config{}, fail))
 			}
-			time.Sleep(5 * time.Second)
+			await.Sleep(5 * time.Second)
 			if n := calledIn10s(); n < 70 || n > 220 {
 				t.Errorf("%d that fail: %d calls in 10 s; want some 100 for each", failing, n)
 			}

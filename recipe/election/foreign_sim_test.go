@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -20,12 +21,12 @@ func TestARecordThatIsOverwrittenPutsNobodyOutOfTheLine(t *testing.T) {
 				if _, err := s.Admin().Set(t.Context(), stagePath, []byte(data), -1); err != nil {
 					t.Fatal(err)
 				}
-				time.Sleep(time.Minute)
+				await.Sleep(time.Minute)
 				if !first.Valid() {
 					t.Error("the leader is not one any more")
 				}
 				all[0].stop()
-				time.Sleep(time.Minute)
+				await.Sleep(time.Minute)
 				if s.leading() != 1 || all[1].events.count(election.EventJoined) != 1 {
 					t.Errorf("%d lead; events of the heir:\n%v", s.leading(), all[1].events)
 				}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -80,7 +81,7 @@ func TestAnObserverOutlivesALeaderThatItMustNotRead(t *testing.T) {
 			t.Errorf("Follow has ended with %v", err)
 		}
 		next.Release(t.Context())
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 	})
 }
 
@@ -99,7 +100,7 @@ func TestAHiddenPersistentZnodeAheadIsReported(t *testing.T) {
 		if ev := a.events.wait(election.EventBlocked, 1); ev.Node != planted {
 			t.Errorf("blocked by %q; want %q", ev.Node, planted)
 		}
-		time.Sleep(2 * stageT)
+		await.Sleep(2 * stageT)
 		if n := a.events.count(election.EventBlocked); n != 1 {
 			t.Errorf("told %d times", n)
 		}

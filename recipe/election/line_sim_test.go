@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -25,7 +26,7 @@ func TestTheLineIsKeptWhenTheNumbersRunOut(t *testing.T) {
 				s.makePath()
 				s.StartSequence(stagePath, math.MaxInt32-1)
 				all, first := s.lineUp("a", "b", "c", "d", "e")
-				time.Sleep(5 * stageT)
+				await.Sleep(5 * stageT)
 				if !first.Valid() || len(s.begun()) != 1 {
 					t.Errorf("%d terms, the first valid: %v", len(s.begun()), first.Valid())
 				}
@@ -49,7 +50,7 @@ func TestACandidateAtALaggingFollowerSeesWhoIsAhead(t *testing.T) {
 			a, b := s.enter("a", s.Leader().Addr()), s.enter("b", slow.Addr())
 			s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
 			s.Eventually("leader", func() bool { return len(s.begun()) > begun })
-			time.Sleep(stageT / 2) // for the other, if it took itself for the first
+			await.Sleep(stageT / 2) // for the other, if it took itself for the first
 			ahead := s.inLine()[0].Path
 			if s.inLine()[0].Stat.Czxid > s.inLine()[1].Stat.Czxid {
 				ahead = s.inLine()[1].Path
@@ -91,7 +92,7 @@ func TestAfterALostReplyALaggingServerIsNotBelieved(t *testing.T) {
 					s.Config.Dial = moving(s.Host("a").Dial, from.Addr(), to.Addr())
 					a := s.enter("a", from.Addr())
 					a.term()
-					time.Sleep(stageT)
+					await.Sleep(stageT)
 					if n := s.inLine(); len(n) != 1 || lost.Hits() != 1 {
 						t.Errorf("%d znodes of one candidate, %d lost", len(n), lost.Hits())
 					}
@@ -104,11 +105,11 @@ func TestAfterALostReplyALaggingServerIsNotBelieved(t *testing.T) {
 func TestAnHeirThatWasAwayLeadsOnItsReturn(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		all, first := s.lineUp("a", "b")
-		time.Sleep(stageT)
+		await.Sleep(stageT)
 		all[1].host.Hold()
 		all[1].host.Cut()
 		first.Resign()
-		time.Sleep(stageT / 4)
+		await.Sleep(stageT / 4)
 		all[1].host.Heal()
 		back := time.Now()
 		all[1].term()
@@ -136,7 +137,7 @@ func TestTheOneAheadMayGoBeforeItIsWatched(t *testing.T) {
 		b := s.enter("b")
 		b.term()
 		creates := s.Counts().Requests[zktest.OpCreate]
-		time.Sleep(stageT)
+		await.Sleep(stageT)
 		if n := s.Counts().Requests[zktest.OpCreate]; n != creates {
 			t.Errorf("%d creates afterwards", n-creates)
 		}
@@ -155,7 +156,7 @@ func TestManyHandOversInQuickSuccessionCostAFewReadsEach(t *testing.T) {
 			names = append(names, fmt.Sprint(i))
 		}
 		all, _ := s.lineUp(names...)
-		time.Sleep(stageT)
+		await.Sleep(stageT)
 		before := s.Counts().Requests
 		for i, a := range all[:n-1] {
 			a.stop()
@@ -176,7 +177,7 @@ func TestLeadersThatCrashOneAfterAnotherAreEachReplacedInALease(t *testing.T) {
 		const D = stageT / 16
 		s.Config.Lease = D
 		all, _ := s.lineUp("a", "b", "c", "d", "e", "f")
-		time.Sleep(D)
+		await.Sleep(D)
 		for i, a := range all[:len(all)-1] {
 			a.host.Hold()
 			crashed := time.Now()
@@ -184,7 +185,7 @@ func TestLeadersThatCrashOneAfterAnotherAreEachReplacedInALease(t *testing.T) {
 			if took := time.Since(crashed); took > 2*D {
 				t.Errorf("%v, %.1f D, after crash %d", took, float64(took)/float64(D), i+1)
 			}
-			time.Sleep(D / 4)
+			await.Sleep(D / 4)
 		}
 	})
 }

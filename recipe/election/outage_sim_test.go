@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -24,12 +25,12 @@ func TestAnEnsembleThatComesBackAfterALongOutageSoonHasALeader(t *testing.T) {
 					names = append(names, fmt.Sprint("c", i))
 				}
 				all, first := s.lineUp(names...)
-				time.Sleep(stageD)
+				await.Sleep(stageD)
 				for _, server := range s.Servers() {
 					server.Kill()
 				}
 				<-first.Context().Done()
-				time.Sleep(3 * stageT)
+				await.Sleep(3 * stageT)
 				if s.leading() != 0 {
 					t.Error("somebody leads without an ensemble")
 				}
@@ -41,7 +42,7 @@ func TestAnEnsembleThatComesBackAfterALongOutageSoonHasALeader(t *testing.T) {
 				took = append(took, time.Since(back))
 				most = max(most, (requests(s)-before)/candidates)
 				// The former znodes are gone when their sessions have expired.
-				time.Sleep(stageT + 2*stageTick)
+				await.Sleep(stageT + 2*stageTick)
 				if n := len(s.inLine()); n != candidates {
 					t.Errorf("seed %d: %d in line, want %d", seed, n, candidates)
 				}

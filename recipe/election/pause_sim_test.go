@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -23,7 +24,7 @@ func TestFailuresOfAnEarlierCampaignDoNotCount(t *testing.T) {
 			t.Error("elected although all is refused")
 		}
 		refused.Remove()
-		time.Sleep(time.Hour)
+		await.Sleep(time.Hour)
 		s.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Nth: 1}, zktest.Fail(-125))
 		begun := time.Now()
 		term, err := el.Campaign(s.Within(time.Minute))

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/race"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -23,7 +24,7 @@ func TestAnUndisturbedTermLastsWhateverStopBeforeIs(t *testing.T) {
 		first := a.term()
 		b := s.enter("b")
 		b.events.wait(election.EventHeir, 1)
-		time.Sleep(200 * D / time.Duration(race.Stride(4)))
+		await.Sleep(200 * D / time.Duration(race.Stride(4)))
 		if !first.Valid() || first.Context().Err() != nil || len(s.begun()) != 1 {
 			t.Errorf("%d terms; the first is valid: %v", len(s.begun()), first.Valid())
 		}
@@ -55,9 +56,9 @@ func TestPausesOfUpToTwoThirdsOfTheLeaseCostNoTerm(t *testing.T) {
 					s.Config = session.Config{Lease: D, Timeout: 10 * time.Second}
 					all, first := s.lineUp("a", "b")
 					for round := range 20 {
-						time.Sleep(2*D + time.Duration(round)*D/80) // at each phase of the beats
+						await.Sleep(2*D + time.Duration(round)*D/80) // at each phase of the beats
 						pause(s, time.Duration(percent)*D/100)
-						time.Sleep(D)
+						await.Sleep(D)
 						if !first.Valid() || first.Context().Err() != nil {
 							t.Fatalf("%d %%: the term is lost in round %d; events:\n%v%v", percent, round, all[0].events, all[1].events)
 						}
@@ -67,7 +68,7 @@ func TestPausesOfUpToTwoThirdsOfTheLeaseCostNoTerm(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 				s.Config = session.Config{Lease: D, Timeout: 10 * time.Second}
 				all, first := s.lineUp("a", "b")
-				time.Sleep(2 * D)
+				await.Sleep(2 * D)
 				pause(s, D*5/4)
 				if first.Valid() || first.Context().Err() == nil {
 					t.Error("a pause of 1.25 D costs nothing")
@@ -121,7 +122,7 @@ func TestHandOversInQuickSuccessionDoNotStall(t *testing.T) {
 				s.stand(client, stagePath, election.Config{}, g.lead(20*time.Millisecond))
 			}
 		}
-		time.Sleep(30 * time.Second / time.Duration(race.Stride(3)))
+		await.Sleep(30 * time.Second / time.Duration(race.Stride(3)))
 		all := g.list()
 		t.Logf("%d hand-overs, p50 %v, p99 %v, max %v", len(all), all[len(all)/2], all[len(all)*99/100], all[len(all)-1])
 		if p50, longest := all[len(all)/2], all[len(all)-1]; p50 > 20*time.Millisecond || longest > 200*time.Millisecond {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -56,7 +57,7 @@ func TestTheHeirReadsNothingBetweenAnAnnouncedDepartureAndItsCallback(t *testing
 		var l wireLog
 		onStage(t, l.config(seed), func(t *testing.T, s *stage) {
 			all, first := s.lineUp("a", "b")
-			time.Sleep(time.Duration(seed+1) * stageT / 30) // the heir watches the leader's znode by then
+			await.Sleep(time.Duration(seed+1) * stageT / 30) // the heir watches the leader's znode by then
 			first.Resign()
 			all[1].term()
 			for _, r := range l.by("b") {
@@ -82,7 +83,7 @@ func TestWhoJoinsInDoubtWaitsForALease(t *testing.T) {
 		admin := s.Admin()
 		a := s.enter("a")
 		first := a.term()
-		time.Sleep(stageD)
+		await.Sleep(stageD)
 		a.host.Hold(zktest.ToClient) // it does not hear of the deletion
 		if err := admin.Delete(t.Context(), first.Node(), -1); err != nil {
 			t.Fatal(err)
@@ -157,7 +158,7 @@ func TestForeignDataInThePathMakeAHandOverSlowerAndNoCandidateWritesThem(t *test
 		if took := time.Since(resigned); took < stageD || took > session.DefaultLease*17/16+stageD/8 {
 			t.Errorf("the next leads after %v", took)
 		}
-		time.Sleep(stageD)
+		await.Sleep(stageD)
 		all[1].host.Drop()
 		crash := time.Now()
 		all[2].term() // a crash is heard of by the heartbeat
@@ -176,7 +177,7 @@ func TestARecheckUnderWayDoesNotDelayALeadership(t *testing.T) {
 	for _, op := range []zktest.Op{zktest.OpExists, zktest.OpMulti} { // multis are beats
 		onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 			all, first := s.lineUp("a", "b")
-			time.Sleep(stageD) // the heir has a lease by then
+			await.Sleep(stageD) // the heir has a lease by then
 			held := s.On(zktest.Match{Op: op, Host: "b", Nth: 1}, zktest.DropReply)
 			<-held.Fired()
 			first.Resign()
@@ -196,9 +197,9 @@ func TestARecordThatWasCopiedTellsNothing(t *testing.T) {
 		onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 			s.copied(settled, zk.PermAll)
 			all, first := s.lineUp("a", "b", "c")
-			time.Sleep(stageD)
+			await.Sleep(stageD)
 			all[1].stop()
-			time.Sleep(5 * stageD)
+			await.Sleep(5 * stageD)
 			if !first.Valid() || len(s.begun()) != 1 {
 				t.Errorf("%d settled: %d terms, the first valid: %v", settled, len(s.begun()), first.Valid())
 			}
@@ -230,10 +231,10 @@ func TestARecordThatWasCopiedHidesNobody(t *testing.T) {
 		c := s.enter("c")
 		c.events.wait(election.EventJoined, 1)
 		b.stop()
-		time.Sleep(50 * time.Millisecond)
+		await.Sleep(50 * time.Millisecond)
 		a.host.Heal()
 		term := a.term() // the checker compares it with all others
-		time.Sleep(stageD)
+		await.Sleep(stageD)
 		term.Resign()
 		c.term()
 	})
@@ -273,7 +274,7 @@ func TestARecordThatIsCopiedLaterTellsNothing(t *testing.T) {
 		if _, err := s.Admin().Set(t.Context(), stagePath, copiedRecord(1), -1); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(5 * stageD)
+		await.Sleep(5 * stageD)
 		s.vanish(all[0], first)
 		all[1].term() // the checker compares it with the first
 	})
@@ -282,7 +283,7 @@ func TestARecordThatIsCopiedLaterTellsNothing(t *testing.T) {
 // vanish deletes a leader's znode. The leader does not hear of it.
 func (s *stage) vanish(a *candidate, term *election.Term) {
 	s.T.Helper()
-	time.Sleep(stageD)
+	await.Sleep(stageD)
 	a.host.Hold(zktest.ToClient)
 	if err := s.Admin().Delete(s.T.Context(), term.Node(), -1); err != nil {
 		s.T.Fatal(err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
@@ -59,7 +60,7 @@ func TestWithoutAPermissionAChangeOfLeaderIsSlowerAndReported(t *testing.T) {
 					first := a.term()
 					b := s.enterAs("b", c.heartbeats)
 					b.events.wait(election.EventHeir, 1)
-					time.Sleep(2*stageD + time.Duration(rng.Int64N(int64(stageD))))
+					await.Sleep(2*stageD + time.Duration(rng.Int64N(int64(stageD))))
 					begun := time.Now()
 					atMost := session.DefaultLease*17/16 + stageD/8 // nobody knows of a shorter one
 					if c.crash {
@@ -162,7 +163,7 @@ func TestNobodyWaitsForALeaseOfAnotherLibrarysCandidate(t *testing.T) {
 				a.events.wait(election.EventHeir, 1)
 				b = s.enter("b")
 				b.events.wait(election.EventJoined, 1)
-				time.Sleep(stageD)
+				await.Sleep(stageD)
 				if err := admin.Delete(t.Context(), node, -1); err != nil {
 					t.Fatal(err)
 				}

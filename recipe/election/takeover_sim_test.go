@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/race"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
@@ -45,7 +46,7 @@ func TestACrashedLeaderIsReplacedWithinTheLease(t *testing.T) {
 	atEachLease(t, 10, func(t *testing.T, s *stage, rng *rand.Rand) {
 		all, first := s.lineUp("a", "b", "c")
 		D := s.Config.Lease
-		time.Sleep(D + time.Duration(rng.Int64N(int64(D))))
+		await.Sleep(D + time.Duration(rng.Int64N(int64(D))))
 		all[0].host.Drop()
 		crash := time.Now()
 		second := all[1].term()
@@ -58,7 +59,7 @@ func TestACrashedLeaderIsReplacedWithinTheLease(t *testing.T) {
 		if n := all[1].events.count(election.EventWithheld); n != 0 {
 			t.Errorf("%d times withheld: the silence was waited for already", n)
 		}
-		time.Sleep(3 * D)
+		await.Sleep(3 * D)
 		if !second.Valid() || s.leading() != 1 {
 			t.Errorf("afterwards %d lead", s.leading())
 		}
@@ -69,7 +70,7 @@ func TestALeaderAndItsHeirThatCrashTogetherAreReplacedWithinTwiceTheLease(t *tes
 	atEachLease(t, 10, func(t *testing.T, s *stage, rng *rand.Rand) {
 		all, _ := s.lineUp("a", "b", "c", "d")
 		D := s.Config.Lease
-		time.Sleep(5*D + time.Duration(rng.Int64N(int64(D))))
+		await.Sleep(5*D + time.Duration(rng.Int64N(int64(D))))
 		all[0].host.Drop()
 		all[1].host.Drop()
 		crash := time.Now()
@@ -92,7 +93,7 @@ func TestTheNextWaitsForALeaderWhoseZnodeIsDeleted(t *testing.T) {
 			atEachLease(t, 5, func(t *testing.T, s *stage, rng *rand.Rand) {
 				all, first := s.lineUp("a", "b", "c")
 				admin, D := s.Admin(), s.Config.Lease
-				time.Sleep(2*D + time.Duration(rng.Int64N(int64(D))))
+				await.Sleep(2*D + time.Duration(rng.Int64N(int64(D))))
 				deaf(all[0])
 				if err := admin.Delete(t.Context(), first.Node(), -1); err != nil {
 					t.Fatal(err)
@@ -144,7 +145,7 @@ func TestAllElectionsOfADeadSessionAreLedAgain(t *testing.T) {
 		for _, ev := range b {
 			ev.wait(election.EventHeir, 1)
 		}
-		time.Sleep(3 * time.Second)
+		await.Sleep(3 * time.Second)
 		s.Host("a").Drop()
 		crash := time.Now()
 		for i, ev := range b {
@@ -194,12 +195,12 @@ func TestALeaderThatWasTakenOverReturnsInANewSession(t *testing.T) {
 	atEachLease(t, 5, func(t *testing.T, s *stage, rng *rand.Rand) {
 		all, _ := s.lineUp("a", "b", "c")
 		D := s.Config.Lease
-		time.Sleep(D + time.Duration(rng.Int64N(int64(D))))
+		await.Sleep(D + time.Duration(rng.Int64N(int64(D))))
 		all[0].host.Hold()
 		second := all[1].term()
-		time.Sleep(D / 4)
+		await.Sleep(D / 4)
 		all[0].host.Heal()
-		time.Sleep(3 * D)
+		await.Sleep(3 * D)
 		old := all[0].events.wait(election.EventJoined, 1).Session
 		if now := all[0].Status(); now.Session == old || now.Position != 2 {
 			t.Errorf("in session %x, once %x, with %d ahead; events:\n%v", now.Session, old, now.Position, all[0].events)

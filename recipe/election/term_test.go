@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
@@ -74,11 +75,11 @@ func TestATermEndsInTwoSteps(t *testing.T) {
 		if cause := context.Cause(term.Context()); !errors.Is(cause, recipe.ReasonLeaseExpired) {
 			t.Errorf("cause %v", cause)
 		}
-		time.Sleep(2*time.Second - 1)
+		await.Sleep(2*time.Second - 1)
 		if !term.Valid() {
 			t.Error("not valid although the lease runs for another nanosecond")
 		}
-		time.Sleep(time.Nanosecond)
+		await.Sleep(time.Nanosecond)
 		if term.Valid() || term.Remaining() > 0 {
 			t.Error("valid when the lease is over")
 		}
@@ -90,7 +91,7 @@ func TestAnExtendedLeaseExtendsTheTerm(t *testing.T) {
 		lease := newFakeLease(clock.System, 10*time.Second)
 		term := beginTerm(t, clock.System, lease, 2*time.Second)
 		for range 100 { // nobody tells the term: its timer finds the lease extended
-			time.Sleep(3 * time.Second)
+			await.Sleep(3 * time.Second)
 			lease.runFor(10 * time.Second)
 			synctest.Wait()
 			if got := look(term); got != (seen{true, false}) {
@@ -116,7 +117,7 @@ func TestABeatBetweenTheStepsDoesNotReviveATerm(t *testing.T) {
 		if got := look(term); got != (seen{true, true}) {
 			t.Errorf("before the old end: %+v", got)
 		}
-		time.Sleep(2*time.Second + 1)
+		await.Sleep(2*time.Second + 1)
 		if got := look(term); got != (seen{false, true}) {
 			t.Errorf("after the old end: %+v", got)
 		}
@@ -217,7 +218,7 @@ func TestAfterASuspensionATermIsCancelledInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &suspendable{Clock: clock.System, begun: time.Now()}
 		term := beginTerm(t, c, newFakeLease(c, 10*time.Second), 2*time.Second)
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 		c.suspended.Store(int64(5 * time.Second))
 		<-term.Context().Done()
 		if at := time.Since(c.begun); at != 3*time.Second {

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"testing"
-	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -52,7 +52,7 @@ func TestAForgedHeartbeatMakesTwoLeadersWhomTheirTokensTellApart(t *testing.T) {
 			if heir {
 				all = append(all, s.enter("b"))
 				all[1].events.wait(election.EventHeir, 1)
-				time.Sleep(2 * stageD)
+				await.Sleep(2 * stageD)
 			}
 			s.turns.Expels = true
 			eve, beat := s.Admin(), s.Session(all[0].client).HeartbeatPath(all[0].client.Status().Session)
@@ -87,7 +87,7 @@ func TestWhoMayCreateInTheLineStandsInFront(t *testing.T) {
 		if _, err := eve.Create(t.Context(), front, []byte("eve"), 0, nil); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(2 * stageT)
+		await.Sleep(2 * stageT)
 		if !first.Valid() {
 			t.Error("the term has ended")
 		}
@@ -100,7 +100,7 @@ func TestWhoMayCreateInTheLineStandsInFront(t *testing.T) {
 		all[0].stop()
 		all[1].term()
 		all[1].stop()
-		time.Sleep(2 * stageT)
+		await.Sleep(2 * stageT)
 		if s.leading() != 0 {
 			t.Error("somebody leads behind it")
 		}
@@ -137,7 +137,7 @@ func TestDataThatSomebodyElseWritesEndNoTerm(t *testing.T) {
 		if _, err := s.Admin().Set(t.Context(), first.Node(), []byte("a\n10.6.6.6"), -1); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(2 * stageT)
+		await.Sleep(2 * stageT)
 		if !first.Valid() || len(s.begun()) != 1 {
 			t.Error("the term has ended")
 		}

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -45,17 +46,17 @@ func TestStatusTellsSinceWhenItTriesInVain(t *testing.T) {
 		go func() {
 			ended <- el.Run(ctx, func(ctx context.Context, _ *election.Term) error { <-ctx.Done(); return nil })
 		}()
-		time.Sleep(time.Minute) // no server is reached
+		await.Sleep(time.Minute) // no server is reached
 		if st := el.Status(); !st.TryingSince.Equal(begin) {
 			t.Errorf("after a minute without a server it tries since %v (%v); want %v", st.TryingSince, st.State, begin)
 		}
 		cut.Store(false)
-		time.Sleep(time.Minute) // now they refuse
+		await.Sleep(time.Minute) // now they refuse
 		if st := el.Status(); !st.TryingSince.Equal(begin) || !st.Since.After(begin) {
 			t.Errorf("after another, of refusals, it tries since %v (%v since %v); want %v", st.TryingSince, st.State, st.Since, begin)
 		}
 		refuse.Remove()
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		if st := el.Status(); st.State != election.StateLeading || !st.TryingSince.IsZero() {
 			t.Errorf("in the end: %v, trying since %v", st.State, st.TryingSince)
 		}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/race"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -23,7 +24,7 @@ func TestAnHeirThatDoesNotKnowYetThatItIsOneIsNotTakenForDead(t *testing.T) {
 				names = append(names, fmt.Sprint("old", i))
 			}
 			all, _ := s.lineUp(names...)
-			time.Sleep(time.Minute + time.Duration(seed)*time.Second)
+			await.Sleep(time.Minute + time.Duration(seed)*time.Second)
 			for i, a := range all[:8] {
 				if i > 0 { // the first one last, so that nobody who waits hears of the others
 					a.stop()
@@ -33,7 +34,7 @@ func TestAnHeirThatDoesNotKnowYetThatItIsOneIsNotTakenForDead(t *testing.T) {
 			all[8].term()
 			fresh := s.enter("fresh")
 			fresh.events.wait(election.EventJoined, 1)
-			time.Sleep(time.Minute)
+			await.Sleep(time.Minute)
 			if n := all[9].events.count(election.EventJoined); n != 1 || fresh.events.count(election.EventTookOver) != 0 {
 				t.Errorf("seed %d: the heir joined %d times; the one behind it took over %d times; events of the heir:\n%v",
 					seed, n, fresh.events.count(election.EventTookOver), all[9].events)

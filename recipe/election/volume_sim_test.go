@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/race"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -124,11 +125,11 @@ func TestCandidatesThatAreDeposedTogetherSayAFewLines(t *testing.T) {
 			}
 			all.Go(func() { el.Run(ctx, untilTheEnd) })
 		}
-		time.Sleep(15 * time.Second)
+		await.Sleep(15 * time.Second)
 		e.Host("a").Drop()
-		time.Sleep(15 * time.Second)
+		await.Sleep(15 * time.Second)
 		e.Host("a").Heal()
-		time.Sleep(30 * time.Second)
+		await.Sleep(30 * time.Second)
 		cancel()
 		all.Wait()
 		client.Close()
@@ -173,7 +174,7 @@ func TestWhatWasLeftOutIsSaidBeforeTheEnd(t *testing.T) {
 			}
 			all.Go(func() { el.Run(t.Context(), untilTheEnd) })
 		}
-		time.Sleep(client.Status().Timeout / 2) // after the first lines
+		await.Sleep(client.Status().Timeout / 2) // after the first lines
 		client.Close()
 		all.Wait()
 		if n := log.count("no session"); n != 20 {

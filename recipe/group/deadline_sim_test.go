@@ -5,8 +5,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -28,7 +28,7 @@ func TestADeadlineTellsWhatWasLacking(t *testing.T) {
 		s.On(zktest.Match{Op: zktest.OpSetData, Path: m.Node()}, zktest.DropReply)
 		shared.DeadlineSays(t, set, m.Node()+": the data are not written yet: ")
 		s.Host("a").Drop()
-		time.Sleep(2 * stageT)
+		await.Sleep(2 * stageT)
 		shared.DeadlineSays(t, listing, m.Node()+": not listed: ", "no session with")
 		leaving := s.join("c", group.Config{ID: "c"})
 		s.Host("c").Drop()

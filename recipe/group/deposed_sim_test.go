@@ -3,8 +3,8 @@ package group_test
 import (
 	"context"
 	"testing"
-	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -29,7 +29,7 @@ func TestADeposedLeaderLeavesNoMemberBehind(t *testing.T) {
 		if err := <-failed; err == nil {
 			t.Fatal("joined")
 		}
-		time.Sleep(stageTick / 2) // enough for all that the deposed leader would answer
+		await.Sleep(stageTick / 2) // enough for all that the deposed leader would answer
 		detour.End()
 		s.Eventually("end of the member", func() bool { return len(s.listed()) == 0 })
 		if err := s.Session(client).Err(); err != nil {

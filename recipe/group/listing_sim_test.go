@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -63,7 +64,7 @@ func TestAListingIsOverWhenItsWorkIsHandedOn(t *testing.T) {
 						s.ExpireSession(nodes[0].Stat.EphemeralOwner)
 					}
 				}
-				time.Sleep(time.Duration(rng.Int64N(int64(stageD / 4))))
+				await.Sleep(time.Duration(rng.Int64N(int64(stageD / 4))))
 				there := map[int64]bool{}
 				for _, n := range s.listed() {
 					there[n.Stat.Czxid] = true
@@ -101,7 +102,7 @@ func TestAMemberThatIsCutOffKnowsThatItMayBeGone(t *testing.T) {
 		must(t, err)
 		s.Host("a").Drop()
 		cut := time.Now()
-		time.Sleep(stageD * 17 / 16)
+		await.Sleep(stageD * 17 / 16)
 		if m.Valid() || !errors.Is(context.Cause(l.Context()), recipe.ReasonLeaseExpired) {
 			t.Errorf("valid: %v; %v", m.Valid(), context.Cause(l.Context()))
 		}
@@ -132,7 +133,7 @@ func TestALeaseThatLapsedBeginsAgainWithTheSameToken(t *testing.T) {
 		first, err := m.Listing(t.Context())
 		must(t, err)
 		s.Host("a").Hold()
-		time.Sleep(stageD * 5 / 4)
+		await.Sleep(stageD * 5 / 4)
 		if first.Context().Err() == nil || m.Valid() {
 			t.Error("it goes on without a lease")
 		}
@@ -151,7 +152,7 @@ func TestAMemberWithoutALeaseCostsNoBeats(t *testing.T) {
 		l, err := m.Listing(t.Context())
 		must(t, err)
 		before := s.Counts().Commits
-		time.Sleep(10 * stageT)
+		await.Sleep(10 * stageT)
 		if n := s.Counts().Commits - before; n != 0 {
 			t.Errorf("%d writes", n)
 		}
@@ -169,12 +170,12 @@ func TestAListingIsOverThoughAnotherHasTheName(t *testing.T) {
 		m := s.join("a", group.Config{ID: "a"})
 		s.On(zktest.Match{Op: zktest.OpGetData, Host: "a"}, zktest.DropRequest)
 		s.Host("a").Cut()
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 		if !m.Valid() {
 			t.Error("not valid after a moment without a connection")
 		}
 		s.join("twin", group.Config{ID: "a"})
-		time.Sleep(session.Outlast(stageD))
+		await.Sleep(session.Outlast(stageD))
 		if m.Valid() {
 			t.Error("valid although another has the name")
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -33,7 +34,7 @@ func TestNothingIsLeftOfAMemberThatLeaves(t *testing.T) {
 				if n := len(s.listed()); n != 0 {
 					t.Errorf("%d znodes", n)
 				}
-				time.Sleep(5 * stageT)
+				await.Sleep(5 * stageT)
 				if n := len(s.listed()); n != 0 {
 					t.Errorf("%d znodes came back", n)
 				}
@@ -54,7 +55,7 @@ func TestNothingIsLeftOfAJoinThatIsGivenUp(t *testing.T) {
 					m, _ := join(ctx, c, dir, group.Config{ID: "a"})
 					joined <- m
 				}()
-				time.Sleep(after)
+				await.Sleep(after)
 				if closing {
 					c.Close()
 				}
@@ -62,7 +63,7 @@ func TestNothingIsLeftOfAJoinThatIsGivenUp(t *testing.T) {
 				if m := <-joined; m != nil && !closing {
 					must(t, m.Leave(s.Within(patience)))
 				}
-				time.Sleep(3 * stageT)
+				await.Sleep(3 * stageT)
 				if n := len(s.listed()); n != 0 {
 					t.Fatalf("after %v, closing %v: %d znodes", after, closing, n)
 				}
@@ -96,7 +97,7 @@ func TestAClosingClientDoesNotWaitForServersThatDoNotAnswer(t *testing.T) {
 		_, err := join(t.Context(), c, dir, group.Config{ID: "a"})
 		must(t, err)
 		s.Host("a").Hold()
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 		begun := time.Now()
 		must(t, c.Close())
 		if took := time.Since(begun); took > 10*stageTick {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -61,12 +62,12 @@ func TestAMemberIsListedAgainAfterEachOfAHundredExpiries(t *testing.T) {
 				s.ExpireSession(nodes[0].Stat.EphemeralOwner)
 			}
 			if i%2 == 0 { // into the next create
-				time.Sleep(time.Duration(rng.Int64N(int64(200 * time.Millisecond))))
+				await.Sleep(time.Duration(rng.Int64N(int64(200 * time.Millisecond))))
 				for _, x := range s.Sessions() {
 					s.ExpireSession(x.ID)
 				}
 			}
-			time.Sleep(stageT)
+			await.Sleep(stageT)
 			s.Eventually("listing", m.Valid)
 			nodes := s.listed()
 			if len(nodes) != 1 || nodes[0].Stat.EphemeralOwner != m0(s) || !m.Valid() {
@@ -109,14 +110,14 @@ func TestFiftyCutsOfAThirdOfTheTimeoutAreNotSeenByAnybody(t *testing.T) {
 		for i := range 50 {
 			h := s.Host(fmt.Sprint("m", i%n))
 			h.Hold()
-			time.Sleep(stageT * 3 / 10)
+			await.Sleep(stageT * 3 / 10)
 			h.Heal()
 			if i%3 == 0 {
 				h.Cut()
 			}
-			time.Sleep(stageT / 4)
+			await.Sleep(stageT / 4)
 		}
-		time.Sleep(2 * stageT)
+		await.Sleep(2 * stageT)
 		cancel()
 		<-done
 		if fewest != n || s.least(n) != n {
@@ -149,7 +150,7 @@ func TestAnyLostReplyLeavesOneZnodeWithTheLatestData(t *testing.T) {
 						t.Errorf("%v of %v %d: the predecessor: %v", effect, op, n, context.Cause(predecessor.Context()))
 					}
 					err := m.Leave(s.Within(patience))
-					time.Sleep(3 * stageT)
+					await.Sleep(3 * stageT)
 					if left := len(s.listed()); left != 0 {
 						t.Fatalf("%v of %v %d: %d znodes left (%v)", effect, op, n, left, err)
 					}
@@ -263,11 +264,11 @@ func TestEventsTellWhatHappens(t *testing.T) {
 			}
 			told = append(told, what)
 		}})
-		time.Sleep(2 * stageT)
+		await.Sleep(2 * stageT)
 		s.ExpireSession(s.listed()[0].Stat.EphemeralOwner)
-		time.Sleep(2 * stageT)
+		await.Sleep(2 * stageT)
 		must(t, m.Leave(t.Context()))
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 		mu.Lock()
 		defer mu.Unlock()
 		got := strings.Join(told, ", ")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/race"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
@@ -34,7 +35,7 @@ func TestTheAgeIsNotProvedByAServerThatIsCutOff(t *testing.T) {
 			s.Eventually("another leader", func() bool { l := s.Leader(); return l != nil && l.ID() != srv.ID() })
 			a.Leave(s.Within(patience)) // its session may have been lost
 			s.Eventually("its end", func() bool { return len(s.listed()) == 0 })
-			time.Sleep(stageT)
+			await.Sleep(stageT)
 			now, _ := list.Current()
 			if ids(now) == "a" && now.AsOf.After(cut) {
 				t.Errorf("leader %v: %q as of %v after the cut", leader, ids(now), now.AsOf.Sub(cut))
@@ -68,7 +69,7 @@ func TestAListHasAllThatWasAcknowledgedBeforeItsAge(t *testing.T) {
 				}
 				must(t, a.Set(s.Within(patience), fmt.Append(nil, i)))
 				done = append(done, time.Now())
-				time.Sleep(time.Duration(rng.Int64N(int64(stageD / 8))))
+				await.Sleep(time.Duration(rng.Int64N(int64(stageD / 8))))
 				var now group.Snapshot
 				if rng.IntN(4) == 0 {
 					var err error
@@ -110,7 +111,7 @@ func TestAChangeCostsOneListAndAReadOfWhatHasChanged(t *testing.T) {
 			return now
 		}
 		last := next()
-		time.Sleep(stageT / 2)
+		await.Sleep(stageT / 2)
 		cost := func(what string, lists, reads int, do func()) {
 			t.Helper()
 			before := s.Counts().Requests
@@ -163,12 +164,12 @@ func TestAGroupIsFollowedThroughLossesOfItsPathAndTheSession(t *testing.T) {
 		for _, x := range s.Sessions() {
 			s.ExpireSession(x.ID)
 		}
-		time.Sleep(stageT) // Valid may be true until then
+		await.Sleep(stageT) // Valid may be true until then
 		s.Eventually("listing", func() bool { return a.Valid() && len(s.listed()) == 1 })
 		must(t, a.Leave(s.Within(patience)))
 		awaitIDs(t, list, "")
 		must(t, s.Admin().Delete(t.Context(), dir, -1))
-		time.Sleep(2 * stageT)
+		await.Sleep(2 * stageT)
 		s.join("b", group.Config{ID: "b"})
 		awaitIDs(t, list, "b")
 	})
@@ -216,7 +217,7 @@ func TestAGroupThatMayNotBeReadIsAnErrorOnlyAtFirst(t *testing.T) {
 			t.Errorf("at first: %v", err)
 		}
 		s.Host("watcher").Cut()
-		time.Sleep(stageT)
+		await.Sleep(stageT)
 		rule.Remove()
 		s.join("b", group.Config{ID: "b"})
 		awaitIDs(t, list, "a b")

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -30,7 +31,7 @@ func TestAMemberIsSoonListedAgainAfterEachRefusal(t *testing.T) {
 			if took := time.Since(begun); took > stageD {
 				t.Fatalf("refusal %d: listed again after %v", i+1, took)
 			}
-			time.Sleep(10 * stageT)
+			await.Sleep(10 * stageT)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -51,12 +52,12 @@ func TestTheStatusOfMembersCountsThoseWhoComeAndGo(t *testing.T) {
 		if !st.Known || !st.Proved || st.Members != 1 || st.Left != 1 || st.Joined < 1 || st.Over != nil || st.Path != dir {
 			t.Errorf("%+v", st)
 		}
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		if age := list.Status().Age; age > 2*stageD {
 			t.Errorf("its age is %v, although it is proved all the time", age)
 		}
 		s.Host("watcher").Hold()
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		if age := list.Status().Age; age < time.Minute {
 			t.Errorf("its age is %v after a minute without a network", age)
 		}
@@ -86,7 +87,7 @@ func TestASubscriberThatBlocksHoldsUpNeitherBeatsNorTheDeparture(t *testing.T) {
 		if st := m.Status(); st.EventsDropped == 0 {
 			t.Errorf("no event was dropped: %+v", st)
 		}
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		if !m.Valid() {
 			t.Error("it is not listed")
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -21,9 +22,9 @@ func TestAMemberThatStartsAgainTakesOverWithoutAGap(t *testing.T) {
 		}
 		s.join("a", group.Config{ID: "a", Data: []byte("old")})
 		s.Host("a").Drop()
-		time.Sleep(stageT / 2)
+		await.Sleep(stageT / 2)
 		again := s.join("a2", group.Config{ID: "a", Data: []byte("new")})
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		nodes := s.listed()
 		if len(nodes) != 1 || string(nodes[0].Data) != "new" || !again.Valid() || s.least(1) != 1 {
 			t.Errorf("%d znodes, valid %v, at times %d listed", len(nodes), again.Valid(), s.least(1))
@@ -53,7 +54,7 @@ func TestALaterTwinReplacesTheEarlierOneOnceAndItIsTold(t *testing.T) {
 				l, err := old.Listing(t.Context())
 				must(t, err)
 				twin := s.join("twin", group.Config{ID: "a"})
-				time.Sleep(20 * stageT)
+				await.Sleep(20 * stageT)
 				cause := context.Cause(old.Context())
 				if !errors.Is(cause, group.ErrReplaced) || !errors.Is(cause, recipe.ReasonNodeDeleted) || old.Valid() || l.Valid() {
 					t.Errorf("the earlier: %v, valid %v", cause, old.Valid())
@@ -86,7 +87,7 @@ func TestTwinsOfOneClientAreTwins(t *testing.T) {
 		must(t, err)
 		twin, err := join(t.Context(), c, dir, group.Config{ID: "a"})
 		must(t, err)
-		time.Sleep(10 * stageT)
+		await.Sleep(10 * stageT)
 		if !errors.Is(context.Cause(old.Context()), group.ErrReplaced) || !twin.Valid() || len(s.listed()) != 1 {
 			t.Errorf("%v; the later valid: %v", context.Cause(old.Context()), twin.Valid())
 		}
@@ -103,11 +104,11 @@ func TestWhoLeavesDoesNotTakeItsSuccessorAway(t *testing.T) {
 			old := s.join("old", group.Config{ID: "a", Data: []byte("old")})
 			s.Trap.Next("old", zktest.OpExists, old.Node(), func() { s.Host("old").Delay(time.Second, zktest.ToServer) })
 			go old.Leave(context.Background())
-			time.Sleep(100 * time.Millisecond)
+			await.Sleep(100 * time.Millisecond)
 			next := s.join("next", group.Config{ID: "a", Data: []byte("new")})
 			l, err := next.Listing(t.Context())
 			must(t, err)
-			time.Sleep(stageT)
+			await.Sleep(stageT)
 			if nodes := s.listed(); len(nodes) != 1 || nodes[0].Stat.Czxid != l.Token() || !l.Valid() {
 				t.Errorf("%+v; the listing: %v", nodes, context.Cause(l.Context()))
 			}

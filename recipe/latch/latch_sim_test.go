@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/latch"
@@ -36,7 +37,7 @@ func start(ctx context.Context, l *latch.Latch) <-chan error {
 
 func isClosed(t *testing.T, done <-chan error) {
 	t.Helper()
-	time.Sleep(3 * stage.T) // it has looked again
+	await.Sleep(3 * stage.T) // it has looked again
 	select {
 	case err := <-done:
 		t.Fatalf("it does not wait: %v", err)
@@ -131,7 +132,7 @@ func TestACountOutlivesItsParty(t *testing.T) {
 		stage.Must(t, on(t, s, 2, "a").CountDown(t.Context(), "a"))
 		s.Expire("a")
 		s.Host("a").Hold()
-		time.Sleep(3 * stage.T)
+		await.Sleep(3 * stage.T)
 		stage.Must(t, on(t, s, 2, "b").CountDown(t.Context(), "b"))
 		opens(t, done, time.Second)
 	})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
@@ -93,7 +94,7 @@ func TestASetIsOverWithOneOfItsLocks(t *testing.T) {
 		if _, ok, _ := admin.Exists(t.Context(), "/done"); ok {
 			t.Error("written without one of the locks")
 		}
-		time.Sleep(stageT)
+		await.Sleep(stageT)
 		if n := s.left("/x"); n != 0 {
 			t.Errorf("%d left", n)
 		}
@@ -189,7 +190,7 @@ func TestTroubleWhileSeveralLocksAreAcquired(t *testing.T) {
 				} else if err := set.Release(t.Context()); err != nil {
 					t.Error(err)
 				}
-				time.Sleep(stageT)
+				await.Sleep(stageT)
 				for _, path := range []string{"/x", "/y", "/z"} {
 					if n := s.left(path); n != 0 {
 						t.Errorf("%d left in %s", n, path)
@@ -216,7 +217,7 @@ func TestAllGivesUpByItsContext(t *testing.T) {
 		if took := time.Since(begun); took > 1100*time.Millisecond {
 			t.Errorf("it took %v", took)
 		}
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 		if n := s.left("/x") + s.left("/z"); n != 0 || s.left("/y") != 1 {
 			t.Errorf("%d left", n)
 		}

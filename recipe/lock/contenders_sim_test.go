@@ -2,8 +2,8 @@ package lock_test
 
 import (
 	"testing"
-	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -51,12 +51,12 @@ func TestARevocationIsHeardOnce(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				time.Sleep(stageD / 4)
+				await.Sleep(stageD / 4)
 				a.host.Heal()
 				if got := <-told; got != h {
 					t.Error("told of another Held")
 				}
-				time.Sleep(3 * stageD)
+				await.Sleep(3 * stageD)
 				if len(told) != 0 || a.count(lock.EventRevoked) != 1 || len(s.inLine()) != 3 {
 					t.Errorf("told %d times more, %d in line", len(told), len(s.inLine()))
 				}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
@@ -176,7 +177,7 @@ func TestDoReportsALeaseThatRunsOutWhileTheWorkStops(t *testing.T) {
 		<-inside
 		next := b.begin()
 		cancel()
-		time.Sleep(stageD)
+		await.Sleep(stageD)
 		a.host.Drop()
 		second := <-next
 		close(leave)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -34,7 +35,7 @@ func TestADowngradeAnnouncesNothingInAnotherPath(t *testing.T) {
 		go held.Downgrade(t.Context())
 		<-second
 		w.host.Hold(zktest.ToServer)
-		time.Sleep(10 * time.Millisecond)
+		await.Sleep(10 * time.Millisecond)
 		if line := s.inLine(); len(line) != 1 || !strings.Contains(line[0].Path, "READ") {
 			t.Fatalf("%+v", line)
 		}
@@ -51,7 +52,7 @@ func TestADowngradeAnnouncesNothingInAnotherPath(t *testing.T) {
 		one := p1.begin(false)
 		two := p2.begin(false)
 		w.host.Heal()
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 		release(t, first)
 		got := <-one
 		p1.host.Hold()
@@ -83,7 +84,7 @@ func TestADowngradeKeepsItsPlaceWhenTheNumbersRunOut(t *testing.T) {
 					t.Fatal(err)
 				}
 				s.turns.Add("w", reader, reading)
-				time.Sleep(5 * stageD)
+				await.Sleep(5 * stageD)
 				if !reader.Valid() {
 					t.Error("the reader has lost its place")
 				}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
@@ -32,7 +33,7 @@ func TestALockThatIsLostWhileTheWorkStops(t *testing.T) {
 				h := <-inside
 				next := b.begin()
 				stop()
-				time.Sleep(2 * stageD)
+				await.Sleep(2 * stageD)
 				if h.DrainContext().Err() != nil {
 					t.Fatal("the drain is over while the work stops")
 				}
@@ -145,7 +146,7 @@ func TestAUnitOfWorkUnderSeveralLocksIsFinished(t *testing.T) {
 				go a.Close()
 				<-set.Context().Done()
 				want(t, context.Cause(set.Context()), recipe.ReasonClosed)
-				time.Sleep(2 * stageD)
+				await.Sleep(2 * stageD)
 				if set.Valid() || set.DrainContext().Err() != nil {
 					t.Fatalf("valid %v, drain %v", set.Valid(), context.Cause(set.DrainContext()))
 				}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -103,7 +104,7 @@ func at(t *testing.T, nth int, run func(context.Context, *testing.T, *rwProcess)
 			t.Errorf("request %d: the next waits for %v", nth, took)
 		}
 		release(t, a.acquire(reading))
-		time.Sleep(2 * stageT)
+		await.Sleep(2 * stageT)
 		if n := s.left(stagePath) + s.left(stagePath+"2"); n != 0 {
 			t.Errorf("request %d: %d are left", nth, n)
 		}

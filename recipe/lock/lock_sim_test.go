@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
@@ -122,7 +123,7 @@ func TestALostLockIsReported(t *testing.T) {
 				h := a.acquire()
 				next := b.begin()
 				s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
-				time.Sleep(stageD)
+				await.Sleep(stageD)
 				c.lose(s, a, h)
 				<-h.Context().Done()
 				want(t, context.Cause(h.Context()), c.reason)
@@ -229,14 +230,14 @@ func TestAReleaseWithALostReplyDoesNotBlockTheNext(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 				a := s.process("a")
 				h := a.acquire()
-				time.Sleep(stageD / 16) // no beat is under way
+				await.Sleep(stageD / 16) // no beat is under way
 				lost := s.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Path: stagePath + "*", Nth: 1}, effect)
 				go h.Release(t.Context())
 				second := a.acquire()
 				if lost.Hits() != 1 || second.Token() <= h.Token() {
 					t.Errorf("%d lost, tokens %d and %d", lost.Hits(), h.Token(), second.Token())
 				}
-				time.Sleep(3 * stageT)
+				await.Sleep(3 * stageT)
 				if !second.Valid() || len(s.inLine()) != 1 {
 					t.Errorf("valid %v, %d in line", second.Valid(), len(s.inLine()))
 				}

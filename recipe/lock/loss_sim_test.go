@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -47,7 +48,7 @@ func TestASessionThatEndsWhileWaitingIsReplaced(t *testing.T) {
 		s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
 		for range 3 {
 			s.ExpireSession(s.Session(b.client).ID())
-			time.Sleep(stageT)
+			await.Sleep(stageT)
 		}
 		release(t, h)
 		release(t, <-next)
@@ -66,7 +67,7 @@ func TestALateGuardedWriteDoesNotLand(t *testing.T) {
 			t.Fatal(err)
 		}
 		h := a.acquire()
-		time.Sleep(stageD)
+		await.Sleep(stageD)
 		a.host.Hold(zktest.ToServer)
 		written := make(chan error, 1)
 		go func() {
@@ -81,7 +82,7 @@ func TestALateGuardedWriteDoesNotLand(t *testing.T) {
 		if err := <-written; err == nil {
 			t.Error("the late write has landed")
 		}
-		time.Sleep(2 * stageT)
+		await.Sleep(2 * stageT)
 		if data, _, _ := admin.Get(t.Context(), "/data"); string(data) != "second" {
 			t.Errorf("data %q", data)
 		}
@@ -120,7 +121,7 @@ func TestContendersForAPathThatComesAndGoes(t *testing.T) {
 		for range n {
 			<-done
 		}
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 		if _, ok, err := s.Admin().Exists(t.Context(), stagePath); err != nil || ok {
 			t.Errorf("the path is there: %v, %v", ok, err)
 		}

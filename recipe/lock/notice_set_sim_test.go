@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -24,7 +25,7 @@ func TestTheNoticeOfOneLockOfASetIsNotThatOfAnother(t *testing.T) {
 			}
 			next <- h
 		}()
-		time.Sleep(stageT)
+		await.Sleep(stageT)
 		release(t, set.Held()[0])
 		select {
 		case h := <-next:
@@ -63,7 +64,7 @@ func TestAForgedNoticeDoesNotEndALock(t *testing.T) {
 			}
 			next <- h
 		}()
-		time.Sleep(stageT)
+		await.Sleep(stageT)
 		admin := s.Admin()
 		if _, err := admin.Multi(t.Context(), admin.Notice(held.Node())...); err != nil {
 			t.Fatal(err)

@@ -4,10 +4,10 @@ import (
 	"context"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -60,7 +60,7 @@ func TestADowngrade(t *testing.T) {
 					a, r, w := s.rw("a", cfg), s.rw("r", cfg), s.rw("w", cfg)
 					h := a.acquire(writing)
 					readers, writer := r.begin(reading), w.begin(writing)
-					time.Sleep(stageD / 2)
+					await.Sleep(stageD / 2)
 					if lost != "" {
 						s.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Path: stagePath + "/*", Nth: 1}, effect)
 					}
@@ -79,7 +79,7 @@ func TestADowngrade(t *testing.T) {
 					}
 					want(t, context.Cause(h.Context()), recipe.ReasonReleased)
 					soon(t, "the other reader", func() { release(t, <-readers) })
-					time.Sleep(stageD)
+					await.Sleep(stageD)
 					if len(writer) > 0 {
 						t.Error("a writer beside the reader")
 					}
@@ -115,7 +115,7 @@ func TestADowngradeOfCuratorsIsSeen(t *testing.T) {
 					middle = m.begin(reading)
 				}
 				next := w.begin(writing)
-				time.Sleep(stageD)
+				await.Sleep(stageD)
 				reader, err := admin.Create(t.Context(), stagePath+"/"+guid+"__READ__"+number, nil, zk.FlagEphemeral, nil)
 				if err != nil {
 					t.Fatal(err)
@@ -127,7 +127,7 @@ func TestADowngradeOfCuratorsIsSeen(t *testing.T) {
 				if between {
 					soon(t, "the reader between", func() { release(t, <-middle) })
 				}
-				time.Sleep(2 * stageT)
+				await.Sleep(2 * stageT)
 				if len(next) > 0 || len(last) > 0 {
 					t.Error("a writer beside the reader of another library, or a reader before its turn")
 				}

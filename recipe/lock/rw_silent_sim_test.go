@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -24,7 +25,7 @@ func TestAWriterWaitsForReadersThatVanish(t *testing.T) {
 					if waits {
 						next = w.begin(writing)
 					}
-					time.Sleep(stageD)
+					await.Sleep(stageD)
 					s.Host(fmt.Sprint(i)).Hold() // it does not hear of it
 					if err := s.Admin().Delete(t.Context(), helds[i].Node(), -1); err != nil {
 						t.Fatal(err)
@@ -49,7 +50,7 @@ func TestAReaderDoesNotJoinAVanishedWriter(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a, r := s.rw("a"), s.rw("r")
 		h := a.acquire(writing)
-		time.Sleep(stageD)
+		await.Sleep(stageD)
 		a.host.Hold()
 		if err := s.Admin().Delete(t.Context(), h.Node(), -1); err != nil {
 			t.Fatal(err)
@@ -69,7 +70,7 @@ func TestSilentHoldersOfARWAreReplaced(t *testing.T) {
 				a := s.rw("a")
 				a.acquire(c.silent)
 				first, second := s.rw("b").begin(c.next), s.rw("c").begin(c.next)
-				time.Sleep(2 * stageD)
+				await.Sleep(2 * stageD)
 				begun := time.Now()
 				a.host.Hold()
 				h := <-first
@@ -104,7 +105,7 @@ func TestNobodyWhoOnlyWaitsIsTakenForSilent(t *testing.T) {
 		for i, b := range all {
 			waiting = append(waiting, b.begin(kinds[i]))
 		}
-		time.Sleep(20 * stageD)
+		await.Sleep(20 * stageD)
 		for _, b := range all {
 			if err := s.Session(b.client).Err(); err != nil || len(s.inLine()) != 8 {
 				t.Fatalf("%s: %v", b.name, err)
@@ -112,7 +113,7 @@ func TestNobodyWhoOnlyWaitsIsTakenForSilent(t *testing.T) {
 		}
 		for _, w := range waiting {
 			h := <-w
-			time.Sleep(3 * stageD)
+			await.Sleep(3 * stageD)
 			release(t, h)
 		}
 	})

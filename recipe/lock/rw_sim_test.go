@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -28,7 +29,7 @@ func TestReadersAndWritersTakeTurns(t *testing.T) {
 					b := s.rw(fmt.Sprint(i))
 					waiting, kinds = append(waiting, b.begin(read)), append(kinds, read)
 				}
-				time.Sleep(stageD / 4)
+				await.Sleep(stageD / 4)
 				release(t, first)
 				for i := 0; i < len(waiting); {
 					n := 1
@@ -39,7 +40,7 @@ func TestReadersAndWritersTakeTurns(t *testing.T) {
 					for _, w := range waiting[i : i+n] {
 						soon(t, "a turn", func() { block = append(block, <-w) })
 					}
-					time.Sleep(time.Second)
+					await.Sleep(time.Second)
 					if i+n < len(waiting) && len(waiting[i+n]) > 0 {
 						t.Fatalf("number %d holds it before its turn", i+n)
 					}
@@ -70,7 +71,7 @@ func TestReadersThatLeaveInAnyOrderDelayNobody(t *testing.T) {
 		for _, i := range []int{6, 2, 4} {
 			release(t, helds[i])
 		}
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 		if len(next) > 0 {
 			t.Fatal("a writer beside a reader")
 		}
@@ -116,7 +117,7 @@ func TestNobodyStarves(t *testing.T) {
 						done <- struct{}{}
 					}()
 				}
-				time.Sleep(time.Second)
+				await.Sleep(time.Second)
 				other := s.rw("other")
 				for range 5 {
 					begun := time.Now()

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -46,7 +47,7 @@ func TestTheStatusTellsWhatIsHeldAndWhatWaits(t *testing.T) {
 		if _, err := a.Acquire(soon); err == nil {
 			t.Error("acquired what is held")
 		}
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 		release(t, h)
 		release(t, <-next)
 		st = a.Status()
@@ -73,7 +74,7 @@ func TestTheStatusKeepsALossUntilTheWorkHasStopped(t *testing.T) {
 		}()
 		s.Eventually("lock that is held", func() bool { return len(claims(a.Lock)) == 1 && claims(a.Lock)[0] == recipe.ClaimHeld })
 		s.ExpireSession(s.Session(a.client).ID())
-		time.Sleep(10 * time.Minute)
+		await.Sleep(10 * time.Minute)
 		st := a.Status()
 		if len(st.Claims) != 1 {
 			t.Fatalf("%+v", st)
@@ -160,7 +161,7 @@ func TestTheStatusOfLocksThatAreHeldTogether(t *testing.T) {
 		if _, err := lock.All(soon, locks...); err == nil {
 			t.Fatal("both are held")
 		}
-		time.Sleep(time.Second) // one of them is given away in the background
+		await.Sleep(time.Second) // one of them is given away in the background
 		for _, l := range locks {
 			if st := l.Status(); len(st.Claims) != 0 || st.Counts.GaveUp != 1 {
 				t.Errorf("%s: %+v", st.Path, st)
@@ -176,7 +177,7 @@ func TestTheStatusOfLocksThatAreHeldTogether(t *testing.T) {
 		}()
 		s.Eventually("lock of the two", func() bool { return locks[0].Status().Counts.Waited.Count == 2 })
 		s.ExpireSession(s.Session(client).ID()) // both begin anew in the next session
-		time.Sleep(stageT)
+		await.Sleep(stageT)
 		for _, l := range locks {
 			if st := l.Status(); len(st.Claims) != 1 {
 				t.Errorf("after a lost session %s has the claims %+v", st.Path, st.Claims)
@@ -207,7 +208,7 @@ func TestASubscriberThatBlocksHoldsUpNothing(t *testing.T) {
 		defer close(never)
 		defer a.Subscribe(func(lock.Event) { <-never })()
 		h := a.acquire()
-		time.Sleep(10 * stageT)
+		await.Sleep(10 * stageT)
 		if !h.Valid() {
 			t.Error("it was lost")
 		}
@@ -230,7 +231,7 @@ func TestTheStatusTellsSinceWhenAClaimTries(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { _, err := a.Acquire(ctx); done <- err }()
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		st := a.Status()
 		if len(st.Claims) != 1 || time.Since(st.Claims[0].TryingSince) != time.Minute || st.Claims[0].Err == nil || st.Counts.Failed == 0 {
 			t.Errorf("%+v", st)

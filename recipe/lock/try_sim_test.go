@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -23,7 +24,7 @@ func TestTryOnABusyLockWritesNothing(t *testing.T) {
 			return n[zktest.OpCreate] + n[zktest.OpMulti] + n[zktest.OpDelete] + n[zktest.OpSetData]
 		}
 		s.Session(a.client)
-		time.Sleep(stageD)
+		await.Sleep(stageD)
 		before, begun := writes(), time.Now()
 		const tries = 300
 		for range tries {
@@ -83,11 +84,11 @@ func TestTryWaitsForALeaseThatMayRun(t *testing.T) {
 			t.Error("the lease has not outlived the session: nothing is shown")
 		}
 		for len(s.inLine()) > 0 { // its znode is deleted in the background
-			time.Sleep(time.Millisecond)
+			await.Sleep(time.Millisecond)
 		}
 		second := s.begin("b", b.TryAcquire, false) // compared with the old one
 		for len(s.inLine()) == 0 {
-			time.Sleep(time.Millisecond)
+			await.Sleep(time.Millisecond)
 		}
 		_, err = c.TryAcquire(t.Context())
 		want(t, err, lock.ErrBusy) // another waits

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/recipehttp"
 )
@@ -25,9 +26,9 @@ func TestLeadingAndWaitingAreBothHealthy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := servers(t)
 		a, _ := stand(t, open(t, e, "a"), election.Config{}, obedient)
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		b, _ := stand(t, open(t, e, "b"), election.Config{}, obedient)
-		time.Sleep(time.Hour)
+		await.Sleep(time.Hour)
 		probe(t, recipehttp.HealthConfig{}, 200, "leading", a)
 		probe(t, recipehttp.HealthConfig{}, 200, "heir", b)
 		idle, _ := election.New(open(t, e, "c"), path, election.Config{})
@@ -46,12 +47,12 @@ func TestWorkThatGoesOnAfterTheLeaseFailsTheProbe(t *testing.T) {
 		e := servers(t)
 		release := make(chan struct{})
 		el, _ := stand(t, open(t, e, "a"), election.Config{}, stubborn(release))
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		probe(t, recipehttp.HealthConfig{}, 200, "leading", el)
 		e.Host("a").Hold()
-		time.Sleep(20 * time.Second) // the lease has lapsed; it has 30 s to stop
+		await.Sleep(20 * time.Second) // the lease has lapsed; it has 30 s to stop
 		probe(t, recipehttp.HealthConfig{}, 200, "draining", el)
-		time.Sleep(30 * time.Second)
+		await.Sleep(30 * time.Second)
 		probe(t, recipehttp.HealthConfig{}, 503, "ago (lease expired), its work still runs", el)
 		probe(t, recipehttp.HealthConfig{Overrun: time.Hour}, 200, "draining", el)
 		probe(t, recipehttp.HealthConfig{Overrun: -1}, 200, "draining", el)
@@ -59,7 +60,7 @@ func TestWorkThatGoesOnAfterTheLeaseFailsTheProbe(t *testing.T) {
 		probe(t, recipehttp.HealthConfig{}, 503, "another may lead", other, el)
 		e.Host("a").Heal()
 		close(release)
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		// It ends at once in every further term, and that is no fault of health's.
 		probe(t, recipehttp.HealthConfig{}, 200, "", el)
 	})
@@ -76,12 +77,12 @@ func TestDrainingIsHealthyWhileTheLeadershipIsOurs(t *testing.T) {
 			return election.ErrStop
 		})
 		(<-started).Resign()
-		time.Sleep(4 * time.Minute)
+		await.Sleep(4 * time.Minute)
 		probe(t, recipehttp.HealthConfig{}, 200, "draining", el)
-		time.Sleep(2 * time.Minute) // given away, and the work still runs
+		await.Sleep(2 * time.Minute) // given away, and the work still runs
 		probe(t, recipehttp.HealthConfig{}, 503, "released", el)
 		close(release)
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		probe(t, recipehttp.HealthConfig{}, 200, "idle", el)
 	})
 }
@@ -91,14 +92,14 @@ func TestACandidateThatCannotJoinFailsTheProbeInTheEnd(t *testing.T) {
 		e := servers(t)
 		e.Host("a").Hold()
 		el, _ := stand(t, open(t, e, "a"), election.Config{}, obedient)
-		time.Sleep(9 * time.Minute)
+		await.Sleep(9 * time.Minute)
 		probe(t, recipehttp.HealthConfig{}, 200, "joining", el)
 		probe(t, recipehttp.HealthConfig{JoinWithin: 5 * time.Minute}, 503, "could not get into the line", el)
-		time.Sleep(2 * time.Minute)
+		await.Sleep(2 * time.Minute)
 		probe(t, recipehttp.HealthConfig{}, 503, "could not get into the line", el)
 		probe(t, recipehttp.HealthConfig{JoinWithin: -1}, 200, "joining", el)
 		e.Host("a").Heal()
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		probe(t, recipehttp.HealthConfig{}, 200, "leading", el)
 	})
 }
@@ -107,7 +108,7 @@ func TestStayingOutOnPurposeIsHealthy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := servers(t)
 		el, _ := stand(t, open(t, e, "a"), election.Config{Healthy: func(context.Context) error { return context.DeadlineExceeded }}, obedient)
-		time.Sleep(time.Hour)
+		await.Sleep(time.Hour)
 		probe(t, recipehttp.HealthConfig{}, 200, "unhealthy", el)
 	})
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/recipehttp"
 )
@@ -50,7 +51,7 @@ func TestHostileNamesAndDataAreHarmless(t *testing.T) {
 			}
 		}
 		page, _ := newPage(t, open(t, e, "observer"), recipehttp.Config{Data: true, Title: hostile[0]})
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		shown := look(t, page)
 		if len(shown.Line) != len(hostile) {
 			t.Fatalf("%d are shown; want %d", len(shown.Line), len(hostile))
@@ -166,7 +167,7 @@ func TestHealthTextHoldsNothingOfOthers(t *testing.T) {
 		e := servers(t)
 		sick := fmt.Errorf("postgres://user:password@db \n\x1b[31mok")
 		el, _ := stand(t, open(t, e, "a"), election.Config{Healthy: func(context.Context) error { return sick }}, obedient)
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		if body := get(recipehttp.Health(recipehttp.HealthConfig{}, el), "GET", "/").Body.String(); strings.Contains(body, "password") {
 			t.Errorf("the answer is %q", body)
 		}

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/recipehttp"
@@ -23,15 +24,15 @@ func TestAnObserverShowsLeaderHeirLineAndWhoLedBefore(t *testing.T) {
 		if s := look(t, page); s.Leader != nil || s.Path != path {
 			t.Errorf("at first: %+v", s)
 		}
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		if s := look(t, page); !s.Known || s.Leader != nil || len(s.Line) != 0 || s.Connection.State != "connected" {
 			t.Errorf("before anybody stands: %+v", s)
 		}
 		for _, name := range []string{"a", "b", "c"} {
 			stand(t, open(t, e, name), election.Config{ID: name, Data: []byte("secret-address")}, obedient)
-			time.Sleep(time.Second)
+			await.Sleep(time.Second)
 		}
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		s := look(t, page)
 		if s.Leader == nil || s.Leader.ID != "a" || s.Heir == nil || s.Heir.ID != "b" || !slices.Equal(s.ids(), []string{"a", "b", "c"}) {
 			t.Fatalf("leader %+v, heir %+v, line %v", s.Leader, s.Heir, s.ids())
@@ -41,7 +42,7 @@ func TestAnObserverShowsLeaderHeirLineAndWhoLedBefore(t *testing.T) {
 		}
 		first := s.Leader.Token
 		e.Host("a").Hold() // a's machine is cut off
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		s = look(t, page)
 		if s.Leader.ID != "b" || s.Heir.ID != "c" || !slices.Equal(s.ids(), []string{"b", "c"}) {
 			t.Errorf("after a failover: leader %+v, heir %+v, line %v", s.Leader, s.Heir, s.ids())
@@ -62,12 +63,12 @@ func TestACandidatesProcessShowsItsLeaseAndItsReasons(t *testing.T) {
 		e := servers(t)
 		client := open(t, e, "a")
 		page, view := newPage(t, client, recipehttp.Config{Data: true})
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		el, _ := stand(t, client, election.Config{ID: "a", Data: []byte("10.0.0.7:80")}, obedient, view)
 		view.Add(el) // once more does no harm
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		b, _ := stand(t, open(t, e, "b"), election.Config{ID: "b"}, obedient)
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		s := look(t, page)
 		if !s.Leader.Here || s.Heir.Here || s.Leader.Data != "10.0.0.7:80" {
 			t.Errorf("leader %+v, heir %+v", s.Leader, s.Heir)
@@ -80,23 +81,23 @@ func TestACandidatesProcessShowsItsLeaseAndItsReasons(t *testing.T) {
 		}
 		e.Host("a").Cut()
 		e.Host("a").Hold()
-		time.Sleep(2 * time.Second)
+		await.Sleep(2 * time.Second)
 		if s = look(t, page); s.Connection.State != "suspended" || s.Leader == nil || s.Leader.ID != "a" || s.Leader.Token == "" {
 			t.Errorf("without a connection: %v, leader %+v", s.Connection, s.Leader)
 		}
-		time.Sleep(10 * time.Second)
+		await.Sleep(10 * time.Second)
 		if s = look(t, page); s.Lease != nil || s.Terms[0].End == nil || s.Terms[0].Reason != recipe.ReasonLeaseExpired.String() {
 			t.Errorf("after the lease: %+v, terms %+v", s.Lease, s.Terms)
 		}
 		if c := s.Candidates[0]; c.ID != "a" || c.LastReason != recipe.ReasonLeaseExpired.String() {
 			t.Errorf("own candidate: %+v", c)
 		}
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		if c := look(t, page).Candidates[0]; c.State != "joining" || c.TryingSince == nil || c.Position != nil {
 			t.Errorf("own candidate, out of the line: %+v", c)
 		}
 		e.Host("a").Heal()
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		s = look(t, page)
 		if s.Leader.ID != "b" || s.Leader.Here || !s.Heir.Here || s.Candidates[0].State != "heir" || *s.Candidates[0].Position != 1 {
 			t.Errorf("back in line: leader %+v, heir %+v, own %+v", s.Leader, s.Heir, s.Candidates)
@@ -114,7 +115,7 @@ func TestTheErrorOfACallbackIsShown(t *testing.T) {
 		stand(t, client, election.Config{ID: "a"}, func(context.Context, *election.Term) error {
 			return errors.New("no \u202edatabase" + strings.Repeat("!", 1000))
 		}, view)
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		if c := look(t, page).Candidates[0]; c.LastReason != "returned" || !strings.HasPrefix(c.LastErr, "no \ufffddatabase!") || len(c.LastErr) > 600 {
 			t.Errorf("%+v; want the callback's error, cleaned and shortened", c)
 		}
@@ -136,7 +137,7 @@ func TestWhatMakesAChangeOfLeaderSlowerIsShown(t *testing.T) {
 		page, view := newPage(t, client, recipehttp.Config{})
 		el, _ := stand(t, client, election.Config{ID: "a"}, obedient)
 		view.Add(el)
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		if c := look(t, page).Candidates[0]; !strings.Contains(c.Impaired, path) {
 			t.Errorf("%+v does not tell of the data in %s", c, path)
 		}
@@ -159,11 +160,11 @@ func TestManyViewersCostAsMuchAsOneAndNobodyCostsNothing(t *testing.T) {
 		for i := range candidates {
 			stand(t, open(t, e, fmt.Sprint(i)), election.Config{}, obedient)
 		}
-		time.Sleep(time.Minute)
-		idle, _ := requests(e, func() { time.Sleep(10 * time.Second) })
+		await.Sleep(time.Minute)
+		idle, _ := requests(e, func() { await.Sleep(10 * time.Second) })
 		page, _ := newPage(t, open(t, e, "observer"), recipehttp.Config{})
-		time.Sleep(time.Minute)
-		alone, lists := requests(e, func() { time.Sleep(10 * time.Second) })
+		await.Sleep(time.Minute)
+		alone, lists := requests(e, func() { await.Sleep(10 * time.Second) })
 		// The observer looks after its leader's znode once per session timeout; what candidates read varies.
 		if alone > idle+5 || lists != 0 {
 			t.Errorf("a page that nobody looks at reads %d times in 10 s and lists %d times; candidates alone read %d times", alone, lists, idle)
@@ -179,7 +180,7 @@ func TestManyViewersCostAsMuchAsOneAndNobodyCostsNothing(t *testing.T) {
 						t.Errorf("status %d", code)
 					}
 				}
-				time.Sleep(100 * time.Millisecond)
+				await.Sleep(100 * time.Millisecond)
 			}
 		})
 		if lists < 9 || lists > 11 || watched > alone+11*candidates {
@@ -196,10 +197,10 @@ func TestALongLineIsReadMoreRarelyAndShownInPart(t *testing.T) {
 			stand(t, client, election.Config{}, obedient)
 		}
 		page, _ := newPage(t, client, recipehttp.Config{})
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		_, lists := requests(e, func() {
 			for range 30 {
-				time.Sleep(time.Second)
+				await.Sleep(time.Second)
 				look(t, page)
 			}
 		})
@@ -217,13 +218,13 @@ func TestAFrozenEnsembleDoesNotHoldUpThePage(t *testing.T) {
 		e := servers(t)
 		page, _ := newPage(t, open(t, e, "observer"), recipehttp.Config{})
 		stand(t, open(t, e, "a"), election.Config{ID: "a"}, obedient)
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		look(t, page)
 		for _, s := range e.Servers() {
 			s.Freeze()
 		}
 		for range 60 {
-			time.Sleep(time.Second)
+			await.Sleep(time.Second)
 			begin := time.Now()
 			if s := look(t, page); s.Leader == nil || s.Leader.ID != "a" {
 				t.Fatalf("what was known is forgotten: %+v", s)
@@ -247,7 +248,7 @@ func TestAClosedPageShowsWhatWasKnown(t *testing.T) {
 		client := open(t, e, "observer")
 		page, view := newPage(t, client, recipehttp.Config{})
 		_, stop := stand(t, open(t, e, "a"), election.Config{ID: "a"}, obedient, view)
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		look(t, page)
 		page.Close()
 		page.Close()
@@ -266,10 +267,10 @@ func TestAnElectionThatMustNotBeReadIsSaidSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := servers(t)
 		stand(t, open(t, e, "a"), election.Config{ID: "a"}, obedient)
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		e.On(zktest.Match{Path: path + "*", Host: "observer"}, zktest.Fail(zktest.CodeNoAuth))
 		page, _ := newPage(t, open(t, e, "observer"), recipehttp.Config{})
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		if s := look(t, page); s.Known || s.Leader != nil || s.Ended == "" || !s.LineFailed {
 			t.Errorf("it shows %+v", s)
 		}
@@ -315,7 +316,7 @@ func TestAnAnswerDoesNotWaitForEachElectionInTurn(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		e.Host("a").Hold()
 		begin := time.Now()
 		get(page, "GET", "/?format=json")

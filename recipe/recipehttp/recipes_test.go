@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
@@ -90,7 +91,7 @@ func TestAnElectionMayBeAddedLikeAnyRecipe(t *testing.T) {
 		added.Add(el, el)
 		observed.Add(el) // it is there already
 		term := must(el.Campaign(t.Context()))
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		if got, want := get(added, "GET", "/?format=json").Body.String(), get(observed, "GET", "/?format=json").Body.String(); got != want {
 			t.Errorf("added:\n%s\nobserved:\n%s", got, want)
 		}
@@ -100,7 +101,7 @@ func TestAnElectionMayBeAddedLikeAnyRecipe(t *testing.T) {
 		added.Remove(el)
 		observed.Remove(el)
 		term.Release(t.Context())
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		var all struct{ Elections []any }
 		if err := json.Unmarshal(get(added, "GET", "/?format=json").Body.Bytes(), &all); err != nil || len(all.Elections) != 0 {
 			t.Errorf("what was removed is shown: %v, %v", all, err)
@@ -131,7 +132,7 @@ func TestThePageShowsLocksAndSemaphores(t *testing.T) {
 		go l.Acquire(t.Context())
 		permit := must(sem.Acquire(t.Context()))
 		read := must(rw.Read().Acquire(t.Context()))
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		o := lookAtOwn(t, page)
 		if len(o.Locks) != 5 || o.LocksTotal != 5 {
 			t.Fatalf("%+v", o.Locks)
@@ -157,7 +158,7 @@ func TestThePageShowsLocksAndSemaphores(t *testing.T) {
 		}
 		client2 := client.Status().Session
 		e.ExpireSession(client2)
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 		o = lookAtOwn(t, page)
 		if o.Locks[0].Lost != 1 || len(o.Locks[0].Ended) != 1 {
 			t.Errorf("after a loss: %+v", o.Locks[0])
@@ -187,7 +188,7 @@ func TestOfManyLocksThoseAreShownThatAreWaitedFor(t *testing.T) {
 		for range 50 {
 			go last.Acquire(t.Context())
 		}
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 		o := lookAtOwn(t, page)
 		if len(o.Locks) != 100 || o.LocksTotal != 1000 || o.Locks[0].Path != last.Path() || o.Locks[0].Total != 50 || len(o.Locks[0].Claims) != 20 {
 			t.Errorf("%d of %d are shown, the first is %+v", len(o.Locks), o.LocksTotal, o.Locks[0])
@@ -207,7 +208,7 @@ func TestThePageShowsGroupsAndCaches(t *testing.T) {
 		files := must(cache.New(client, "/g", cache.Config{}))
 		page := emptyPage(t, recipehttp.Config{})
 		page.Add(member, list, files, small)
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		o := lookAtOwn(t, page)
 		if len(o.Members) != 1 || !o.Members[0].Listed || o.Members[0].ID != "worker-7" || o.Members[0].Path != "/g" {
 			t.Errorf("members: %+v", o.Members)
@@ -227,7 +228,7 @@ func TestThePageShowsGroupsAndCaches(t *testing.T) {
 			t.Errorf("data are not shown: %+v", o.Groups)
 		}
 		member.Leave(t.Context())
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 		if o := lookAtOwn(t, page); o.Members[0].Listed || o.Members[0].Over == "" || o.Members[0].LastReason != "released" || o.Groups[0].Total != 0 {
 			t.Errorf("after Leave: %+v, %+v", o.Members, o.Groups)
 		}
@@ -273,12 +274,12 @@ func TestWorkThatGoesOnAfterALockFailsTheProbe(t *testing.T) {
 		go func() {
 			sem.Do(t.Context(), func(context.Context, *semaphore.Permit) error { <-stop; return nil })
 		}()
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		probe(t, recipehttp.HealthConfig{}, 200, "1 held", l)
 		e.ExpireSession(client.Status().Session)
-		time.Sleep(20 * time.Second)
+		await.Sleep(20 * time.Second)
 		probe(t, recipehttp.HealthConfig{}, 200, "1 ending", l)
-		time.Sleep(time.Hour)
+		await.Sleep(time.Hour)
 		probe(t, recipehttp.HealthConfig{}, 503, "the lock ended", l)
 		probe(t, recipehttp.HealthConfig{}, 503, "the permit ended", sem)
 		probe(t, recipehttp.HealthConfig{Overrun: -1}, 200, "1 ending", l)
@@ -289,7 +290,7 @@ func TestWorkThatGoesOnAfterALockFailsTheProbe(t *testing.T) {
 		held := must(l.Acquire(t.Context()))
 		e.ExpireSession(client.Status().Session)
 		<-held.Context().Done()
-		time.Sleep(25 * time.Second)
+		await.Sleep(25 * time.Second)
 		probe(t, recipehttp.HealthConfig{Overrun: time.Second}, 200, "", l)
 	})
 }
@@ -300,7 +301,7 @@ func TestALockThatIsWaitedForIsHealthy(t *testing.T) {
 		rw := must(lock.NewRW(open(t, e, "a"), "/l", lock.Config{}))
 		held := must(rw.Write().Acquire(t.Context()))
 		go rw.Read().Acquire(t.Context())
-		time.Sleep(time.Hour)
+		await.Sleep(time.Hour)
 		probe(t, recipehttp.HealthConfig{}, 200, "/l for reading, ", rw)
 		probe(t, recipehttp.HealthConfig{}, 200, "1 waiting", rw)
 		held.Release(t.Context())
@@ -315,19 +316,19 @@ func TestWhatCannotGetInFailsTheProbeInTheEnd(t *testing.T) {
 		g := must(group.New(client, "/g", group.Config{}))
 		member, list := must(g.Join(t.Context())), g.Watch()
 		defer list.Close()
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		probe(t, recipehttp.HealthConfig{}, 200, "listed for", member, list, sem)
 		e.Host("a").Hold()
 		go sem.Acquire(t.Context())
-		time.Sleep(9 * time.Minute)
+		await.Sleep(9 * time.Minute)
 		probe(t, recipehttp.HealthConfig{}, 200, "has tried to be listed", member, list, sem)
-		time.Sleep(2 * time.Minute)
+		await.Sleep(2 * time.Minute)
 		probe(t, recipehttp.HealthConfig{}, 503, "could not get into the line", sem)
 		probe(t, recipehttp.HealthConfig{}, 503, "could not be listed", member)
 		probe(t, recipehttp.HealthConfig{}, 503, "old", list)
 		probe(t, recipehttp.HealthConfig{JoinWithin: -1}, 200, "", member, list, sem)
 		e.Host("a").Heal()
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		probe(t, recipehttp.HealthConfig{}, 200, "members: 1", member, list, sem)
 		member.Leave(t.Context())
 		probe(t, recipehttp.HealthConfig{}, 200, "left the group", member)
@@ -339,7 +340,7 @@ func TestACacheThatHasEndedFailsTheProbe(t *testing.T) {
 		e := servers(t)
 		client := open(t, e, "a")
 		small, files := must(cache.New(client, "/", cache.Config{MaxNodes: 1})), must(cache.New(client, "/", cache.Config{}))
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		probe(t, recipehttp.HealthConfig{}, 503, "nothing is followed", small, files)
 		probe(t, recipehttp.HealthConfig{}, 200, "following", files)
 		files.Close()

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/recipeprom"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -136,10 +137,10 @@ func TestTheFiguresOfAFailover(t *testing.T) {
 		defer a.client.Close()
 		defer b.client.Close()
 		elA := a.run("/service", election.Config{FollowLeader: true})
-		time.Sleep(T)
+		await.Sleep(T)
 		begun := float64(time.Now().Unix())
 		b.run("/service", election.Config{FollowLeader: true})
-		time.Sleep(T)
+		await.Sleep(T)
 
 		a.want(1, "election_leader")
 		a.want(1, "election_candidates", "leading")
@@ -163,7 +164,7 @@ func TestTheFiguresOfAFailover(t *testing.T) {
 
 		token := a.figure("election_token")
 		e.Host("a").Hold()
-		time.Sleep(2 * T)
+		await.Sleep(2 * T)
 		a.want(0, "election_leader")
 		a.want(absent, "election_token")
 		a.want(1, "election_terms_total", "lease expired")
@@ -179,7 +180,7 @@ func TestTheFiguresOfAFailover(t *testing.T) {
 			t.Errorf("token %v after %v", next, token)
 		}
 
-		time.Sleep(2 * T) // by now the session is presumed lost, and there is no other
+		await.Sleep(2 * T) // by now the session is presumed lost, and there is no other
 		a.want(1, "election_candidates", "joining")
 		a.want(1, "session_lost_total")
 		if a.figure("election_failures_total") == 0 {
@@ -187,7 +188,7 @@ func TestTheFiguresOfAFailover(t *testing.T) {
 		}
 
 		e.Host("a").Heal()
-		time.Sleep(2 * T)
+		await.Sleep(2 * T)
 		a.want(1, "election_candidates", "heir")
 		a.want(1, "election_reentry_seconds")
 		a.want(1, "election_drain_seconds")
@@ -246,11 +247,11 @@ func TestAThousandShardsMakeNoMoreSeriesThanOne(t *testing.T) {
 		for i := range 1000 {
 			shards = append(shards, p.run(fmt.Sprintf("/shards/%d", i), election.Config{}))
 			if i == 0 {
-				time.Sleep(T)
+				await.Sleep(T)
 				series = p.series()
 			}
 		}
-		time.Sleep(T)
+		await.Sleep(T)
 		p.want(1000, "election_leader")
 		p.want(1000, "election_candidates", "leading")
 		if n := p.series(); n != series || n > 45 {
@@ -297,13 +298,13 @@ func TestAPersistentZnodeAheadIsReportedUntilItIsGone(t *testing.T) {
 			t.Fatal(made, err)
 		}
 		p.run("/service", election.Config{})
-		time.Sleep(T)
+		await.Sleep(T)
 		p.want(1, "election_blocked")
 		p.want(0, "election_leader")
 		if err := s.Delete(t.Context(), left, -1); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(T)
+		await.Sleep(T)
 		p.want(0, "election_blocked")
 		p.want(1, "election_leader")
 	})
@@ -323,19 +324,19 @@ func TestWhatMakesAChangeOfLeaderSlowerIsCounted(t *testing.T) {
 			t.Fatal(err)
 		}
 		el := a.run("/service", election.Config{})
-		time.Sleep(T)
+		await.Sleep(T)
 		b.run("/service", election.Config{})
-		time.Sleep(T)
+		await.Sleep(T)
 		b.want(1, "election_impaired")
 		b.want(1, "election_impairments_total")
 		b.want(0, "election_withheld_total")
 		if err := s.Delete(t.Context(), el.Status().Node, -1); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(D / 2)
+		await.Sleep(D / 2)
 		b.want(1, "election_withheld_total")
 		b.want(0, "election_leader")
-		time.Sleep(D)
+		await.Sleep(D)
 		b.want(1, "election_leader")
 		b.want(0, "election_takeovers_total")
 	})
@@ -345,7 +346,7 @@ func TestPrometheusFindsNothingToLint(t *testing.T) {
 	simulate(t, func(t *testing.T, e *zktest.Ensemble) {
 		p := start(t, e, "a")
 		p.run("/service", election.Config{FollowLeader: true})
-		time.Sleep(T)
+		await.Sleep(T)
 		problems, err := testutil.GatherAndLint(p.registry)
 		if err != nil || len(problems) > 0 {
 			t.Errorf("%v %v", problems, err)

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
@@ -41,7 +42,7 @@ func TestTheFiguresOfALockThatIsLost(t *testing.T) {
 		held := must(la.Acquire(t.Context()))
 		next := make(chan *lock.Held, 1)
 		go func() { next <- must(lb.Acquire(context.Background())) }()
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		a.want(1, "lock_held")
 		a.want(0, "lock_waiting")
 		a.want(1, "lock_acquire_seconds")
@@ -60,7 +61,7 @@ func TestTheFiguresOfALockThatIsLost(t *testing.T) {
 			t.Error("acquired what is held")
 		}
 		synctest.Wait() // it leaves the line in the background
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 		b.want(1, "lock_busy_total")
 		b.want(1, "lock_gave_up_total")
 
@@ -142,14 +143,14 @@ func TestTheFiguresOfTheOtherRecipes(t *testing.T) {
 		if err := s.Delete(t.Context(), member.Node(), -1); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(T)
+		await.Sleep(T)
 		p.want(1, "group_rejoins_total")
 		p.want(2, "group_listings_total")
 		p.want(1, "group_unlistings_total", "node deleted")
 		p.between(0, 2*D.Seconds(), "group_age_seconds")
 
 		e.Host("a").Hold()
-		time.Sleep(T)
+		await.Sleep(T)
 		p.want(0, "group_listed")
 		p.want(1, "group_unlisted")
 		p.want(0, "cache_following")
@@ -226,7 +227,7 @@ func TestPrometheusFindsNothingToLintInAnyRecipe(t *testing.T) {
 		defer files.Close()
 		p.metrics.Add("a \xff name", must(lock.New(p.client, "/l", lock.Config{})), must(semaphore.New(p.client, "/s", 1, semaphore.Config{})),
 			must(g.Join(t.Context())), list, files, must(value.New(p.client, "/v", value.Config{})))
-		time.Sleep(T)
+		await.Sleep(T)
 		problems, err := testutil.GatherAndLint(p.registry)
 		if err != nil || len(problems) > 0 {
 			t.Errorf("%v %v", problems, err)
@@ -241,12 +242,12 @@ func TestAScrapeThatBlocksHoldsUpNothing(t *testing.T) {
 		l := must(lock.New(p.client, "/l", lock.Config{}))
 		p.metrics.Add("index", l)
 		el := p.run("/service", election.Config{})
-		time.Sleep(T)
+		await.Sleep(T)
 		slow := make(chan prometheus.Metric) // nobody reads
 		go p.metrics.Collect(slow)
 		synctest.Wait()
 		held := must(l.Acquire(t.Context()))
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		if !held.Valid() || el.Status().LeaseRemaining <= 0 {
 			t.Error("a lease was not extended")
 		}

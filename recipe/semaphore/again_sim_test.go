@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/race"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -68,7 +69,7 @@ func TestASlotIsNotTakenInAPathThatWasMadeAgain(t *testing.T) {
 		stopped := s.holdAtRead(2)
 		second := late.begin(1)
 		<-stopped
-		time.Sleep(50 * time.Millisecond)
+		await.Sleep(50 * time.Millisecond)
 		s.expel(admin)
 		s.release(other.acquire())
 		held := other.acquire() // version 3
@@ -99,9 +100,9 @@ func resizeMadeAgain(t *testing.T, nth int) {
 		resized := make(chan error, 1)
 		go func() { resized <- late.Resize(t.Context(), 3) }()
 		<-stopped
-		time.Sleep(50 * time.Millisecond)
+		await.Sleep(50 * time.Millisecond)
 		s.expel(admin)
-		time.Sleep(2 * stageD)
+		await.Sleep(2 * stageD)
 		var unknown []*process
 		for _, name := range []string{"c", "d", "e"} {
 			p := s.process(name)
@@ -155,7 +156,7 @@ func TestTheFirstRecordDoesNotReachAPathThatWasMadeAgain(t *testing.T) {
 		stopped := s.holdAtRead(2)
 		second := late.begin(1)
 		<-stopped
-		time.Sleep(50 * time.Millisecond)
+		await.Sleep(50 * time.Millisecond)
 		s.expel(admin)
 		sem, err := semaphore.New(s.Client("c"), stagePath, 1, semaphore.Config{})
 		if err != nil {

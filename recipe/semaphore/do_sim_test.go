@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -114,7 +115,7 @@ func TestDoReportsALeaseThatRunsOutWhileTheWorkStops(t *testing.T) {
 		<-inside
 		next := b.queue()
 		cancel()
-		time.Sleep(stageD)
+		await.Sleep(stageD)
 		a.host.Drop()
 		second := <-next
 		close(leave)

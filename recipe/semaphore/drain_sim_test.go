@@ -3,8 +3,8 @@ package semaphore_test
 import (
 	"context"
 	"testing"
-	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -29,7 +29,7 @@ func TestAPermitThatIsLostWhileTheWorkStops(t *testing.T) {
 				p := <-inside
 				next := b.queue()
 				stop()
-				time.Sleep(2 * stageD)
+				await.Sleep(2 * stageD)
 				if p.DrainContext().Err() != nil {
 					t.Fatal("the drain is over while the work stops")
 				}

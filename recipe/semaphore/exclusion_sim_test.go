@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
@@ -29,7 +30,7 @@ func TestThePermitOfAnOldSessionIsNotOurs(t *testing.T) {
 		if !strings.HasPrefix(p.Node(), stagePath+"/leases/") || p.Node() == old.Node() || !p.Valid() {
 			t.Errorf("node %s, valid %v", p.Node(), p.Valid())
 		}
-		time.Sleep(5 * stageT)
+		await.Sleep(5 * stageT)
 		if !p.Valid() {
 			t.Error("it vanished a moment later")
 		}
@@ -86,7 +87,7 @@ func TestInterleavedPermitsDoNotWaitForEachOther(t *testing.T) {
 			return all
 		}
 		for len(of("b")) == 0 {
-			time.Sleep(time.Millisecond)
+			await.Sleep(time.Millisecond)
 		}
 		between, err := admin.CreatePlace(t.Context(), stagePath+"/leases", "lease-", []byte("x"), nil)
 		if err != nil || len(of("b")) != 1 {
@@ -155,7 +156,7 @@ func TestAPermitOfADeletedPathAnnouncesNothing(t *testing.T) {
 		}
 		s.release(s.process("b").acquire())
 		old.Release(t.Context())
-		time.Sleep(stageT)
+		await.Sleep(stageT)
 		data, _, err := admin.Get(t.Context(), stagePath+"/leases")
 		if err != nil || !strings.HasSuffix(string(data), "\nsettled 1\nslots\n") {
 			t.Errorf("%q, %v", data, err)

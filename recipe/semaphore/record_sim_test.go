@@ -2,8 +2,8 @@ package semaphore_test
 
 import (
 	"testing"
-	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -26,9 +26,9 @@ func TestSlotsInARecordThatWasCopiedBelongToNobody(t *testing.T) {
 		s.Session(b.client)
 		host = b.host
 		two := b.begin(1)
-		time.Sleep(stageD / 4)
+		await.Sleep(stageD / 4)
 		first := s.process("a", slotted).begin(1)
-		time.Sleep(stageD / 2)
+		await.Sleep(stageD / 2)
 		b.host.Heal()
 		x, y := <-two, <-first // each is checked against all others
 		s.release(x)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/race"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
@@ -51,7 +52,7 @@ func TestAnyHolderThatLeavesMakesRoom(t *testing.T) {
 		a, b := s.process("a"), s.process("b")
 		first, second := a.acquire(), b.acquire()
 		c := s.process("c").queue()
-		time.Sleep(stageT)
+		await.Sleep(stageT)
 		begun := time.Now()
 		s.release(second) // not the one at any particular place
 		third := <-c
@@ -182,7 +183,7 @@ func TestASilentHolderIsTakenOverFrom(t *testing.T) {
 		a, b, c := s.process("a"), s.process("b"), s.process("c")
 		cut, other := a.acquire(), b.acquire()
 		waiting := c.queue()
-		time.Sleep(stageT)
+		await.Sleep(stageT)
 		begun := time.Now()
 		a.host.Drop()
 		got := <-waiting
@@ -206,7 +207,7 @@ func TestADeletedPermitEndsAndIsWaitedFor(t *testing.T) {
 		a, b := s.process("a"), s.process("b")
 		held := a.acquire()
 		waiting := b.queue()
-		time.Sleep(stageT)
+		await.Sleep(stageT)
 		if err := s.Admin().Delete(t.Context(), held.Node(), -1); err != nil {
 			t.Fatal(err)
 		}
@@ -240,7 +241,7 @@ func TestAPermitThatVanishedUnseenIsWaitedFor(t *testing.T) {
 			t.Error("three are valid")
 		}
 		// The next one need not wait for that again.
-		time.Sleep(stageD / 4)
+		await.Sleep(stageD / 4)
 		s.release(other)
 		begun = time.Now()
 		last := s.process("d").acquire()
@@ -290,7 +291,7 @@ func TestAPermitWakesOneOfAHundred(t *testing.T) {
 			waiting = append(waiting, clients[i%10].queue())
 		}
 		for i := range 20 {
-			time.Sleep(stageT)
+			await.Sleep(stageT)
 			byPermit := 0
 			for _, w := range s.Watches() {
 				if w.Child && w.Path == stagePath+"/leases" {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -78,7 +79,7 @@ func TestResizeWakesThoseWhoWaitInOrder(t *testing.T) {
 		for i := range 4 {
 			waiting = append(waiting, s.process(fmt.Sprint("w", i)).queue())
 		}
-		time.Sleep(stageD)
+		await.Sleep(stageD)
 		if err := a.Resize(t.Context(), 1); err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +146,7 @@ func TestNonsenseInPlaceOfTheSizeIsATypedErrorAndDoesNoHarm(t *testing.T) {
 			_, err := b.Acquire(context.Background())
 			got <- err
 		}()
-		time.Sleep(stageD)
+		await.Sleep(stageD)
 		admin := s.Admin()
 		good, _, err := admin.Get(t.Context(), stagePath+"/leases")
 		if err != nil {
@@ -227,7 +228,7 @@ func TestARecordThatWasCopiedTellsNothing(t *testing.T) {
 			held := <-s.process("a", slots).begin(2)
 			for _, n := range []int{1, 2} {
 				next := s.process(fmt.Sprint("for ", n), slots).begin(n)
-				time.Sleep(5 * stageD)
+				await.Sleep(5 * stageD)
 				if !held.Valid() {
 					t.Errorf("%d settled: the permit is lost", settled)
 				}
@@ -261,9 +262,9 @@ func TestARecordThatWasCopiedHidesNobody(t *testing.T) {
 			return true
 		})
 		first := late.begin(1)
-		time.Sleep(50 * time.Millisecond)
+		await.Sleep(50 * time.Millisecond)
 		second := s.process("c").begin(1)
-		time.Sleep(stageD)
+		await.Sleep(stageD)
 		late.host.Heal()
 		s.release(<-first) // which looks at all others
 		s.release(<-second)

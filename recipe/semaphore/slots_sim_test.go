@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -83,7 +84,7 @@ func TestTheSlotOfASilentHolderIsFreeWithItsPermit(t *testing.T) {
 			a, b, c := s.process("a", cfg), s.process("b", cfg), s.process("c", cfg)
 			old, other := a.acquire(), b.acquire()
 			waiting := c.queue()
-			time.Sleep(2 * stageD)
+			await.Sleep(2 * stageD)
 			a.host.Cut()
 			a.host.Hold()
 			begun := time.Now()
@@ -106,7 +107,7 @@ func TestTheSlotOfAHolderWhoseSessionExpiresIsFreeWithItsPermit(t *testing.T) {
 		a, b := s.process("a", slotted), s.process("b", slotted)
 		old := a.acquire()
 		waiting := b.queue()
-		time.Sleep(2 * stageD)
+		await.Sleep(2 * stageD)
 		a.host.Drop()
 		begun := time.Now()
 		s.ExpireSession(s.Session(a.client).ID())
@@ -135,7 +136,7 @@ func TestTheSlotOfOneThatMayStillBeValidIsNotTaken(t *testing.T) {
 		vanish(b)
 		s.Eventually("end of a permit", func() bool { return len(s.below("leases")) == 2 })
 		d := s.process("d", slotted).begin(1)
-		time.Sleep(stageD / 2)
+		await.Sleep(stageD / 2)
 		vanish(a)
 		got := <-d // which the check compares with the first
 		if got.Slot().Number() != 1 || !third.Valid() {
@@ -152,7 +153,7 @@ func TestTheSlotOfAYoungerPermitThatMayStillBeValidIsNotTaken(t *testing.T) {
 		both := <-s.process("c", slotted).begin(2)
 		older := a.queue()
 		s.Eventually("permit that waits", func() bool { return len(s.below("leases")) == 3 })
-		time.Sleep(2 * stageD) // longer than it waits for those that had vanished when it came
+		await.Sleep(2 * stageD) // longer than it waits for those that had vanished when it came
 		// Otherwise the younger one would wait in that line.
 		for _, n := range s.below("locks") {
 			shared.Must(t, s.Admin().Delete(t.Context(), n.Path, -1))

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -18,7 +19,7 @@ func TestTheStatusTellsWhatIsHeldAndWhatWaits(t *testing.T) {
 		defer a.Subscribe(func(ev semaphore.Event) { kinds = append(kinds, ev.Kind) })()
 		p := a.acquire()
 		next := a.begin(1)
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 		synctest.Wait()
 		st := a.Status()
 		if st.Path != a.Path() || st.ID != "a" || st.Size != 1 || len(st.Claims) != 2 {
@@ -54,7 +55,7 @@ func TestASubscriberThatBlocksHoldsUpNothing(t *testing.T) {
 		defer close(never)
 		defer a.Subscribe(func(semaphore.Event) { <-never })()
 		p := a.acquire()
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		if !p.Valid() {
 			t.Error("it was lost")
 		}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -37,27 +38,27 @@ func TestNobodyTakesOverAfterABeatThatWasNotHeard(t *testing.T) {
 			lagging := s.Followers()[0]
 			for s.Session(b.client); s.serverOf(b) != lagging.ID(); {
 				b.host.Cut()
-				time.Sleep(stageD / 8)
+				await.Sleep(stageD / 8)
 			}
-			time.Sleep(time.Duration(seed%phases) * stageD / 160)
+			await.Sleep(time.Duration(seed%phases) * stageD / 160)
 			waiting := b.queue()
-			time.Sleep(2 * stageD)
+			await.Sleep(2 * stageD)
 			for len(beats) > 0 {
 				<-beats
 			}
 			for <-beats != s.Session(a.client).ID() {
 			}
 			a.host.Hold(zktest.ToServer)
-			time.Sleep(stageD / 8) // the other has heard it
+			await.Sleep(stageD / 8) // the other has heard it
 			s.Link(s.Leader(), lagging).Delay(stageD / 6)
-			time.Sleep(stageD*31/32 - stageD/8)
+			await.Sleep(stageD*31/32 - stageD/8)
 			a.host.Heal()
 			select {
 			case <-taken:
 			case <-time.After(stageD):
 			}
 			s.Link(s.Leader(), lagging).Heal()
-			time.Sleep(stageD / 8)
+			await.Sleep(stageD / 8)
 			if !held.Valid() {
 				t.Error("it was lost")
 			}

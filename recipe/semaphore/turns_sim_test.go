@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/race"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -21,7 +22,7 @@ func TestEachOfManySessionsHasItsTurnToBeListenedTo(t *testing.T) {
 			s.process(fmt.Sprint("holder ", i)).acquire()
 		}
 		got := s.process("w").queue()
-		time.Sleep(stageD)
+		await.Sleep(stageD)
 		s.Host(fmt.Sprint("holder ", size-1)).Hold()
 		crash := time.Now()
 		<-got

@@ -3,8 +3,8 @@ package value_test
 import (
 	"bytes"
 	"testing"
-	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/value"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -30,7 +30,7 @@ func TestADeposedLeaderDoesNotUndoALargeWrite(t *testing.T) {
 		<-lost
 		s.Eventually("losses", func() bool { return more.Hits() >= 3 })
 		more.Remove()
-		time.Sleep(shared.Tick / 2) // enough for all that it would answer
+		await.Sleep(shared.Tick / 2) // enough for all that it would answer
 		detour.End()
 		if err := <-done; err != nil {
 			t.Errorf("the write: %v", err)

@@ -3,6 +3,7 @@ package value_test
 import (
 	"context"
 	"errors"
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"net"
 	"slices"
 	"strings"
@@ -57,7 +58,7 @@ func (s *stage) atFollower(client *session.Client) *session.Session {
 			return sess
 		}
 		sess.Close()
-		time.Sleep(stageT / 4)
+		await.Sleep(stageT / 4)
 	}
 }
 

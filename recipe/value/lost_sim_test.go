@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/value"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -212,7 +213,7 @@ func TestACallerThatDoesNotWait(t *testing.T) {
 			} else {
 				s.Host("a").Cut()
 				s.Host("a").Hold()
-				time.Sleep(stageT / 8) // the client notices
+				await.Sleep(stageT / 8) // the client notices
 				go func() { time.Sleep(stageT / 8); cancel() }()
 			}
 			_, err := n.Add(ctx, 1)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/value"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -154,7 +155,7 @@ func TestACounterOutlivesItsSession(t *testing.T) {
 				t.Errorf("%d: Add = %d, %v", i, got, err)
 			}
 		}
-		time.Sleep(3 * stageT)
+		await.Sleep(3 * stageT)
 		if left := s.journals(); len(left) != 1 {
 			t.Errorf("%v are left; want the journal of the living session", left)
 		}
@@ -189,7 +190,7 @@ func TestAnAdditionIsUnknownWhereItsJournalIsDeleted(t *testing.T) {
 			go func() { _, err := n.Add(within(t), 1); done <- err }()
 			<-rule.Fired()
 			s.Host("a").Hold()
-			time.Sleep(stageT / 8) // it is carried out
+			await.Sleep(stageT / 8) // it is carried out
 			s.deleteJournals()
 			s.Host("a").Heal()
 			if err := <-done; !isUnknown(err) {
@@ -226,7 +227,7 @@ func TestGetIsNeverOld(t *testing.T) {
 				t.Errorf("Get = %d, %v; want 6", got, err)
 			}
 		}()
-		time.Sleep(stageT / 4)
+		await.Sleep(stageT / 4)
 		old.Rejoin()
 		<-done
 	})
@@ -296,7 +297,7 @@ func TestAWatcherFollowsFromSessionToSession(t *testing.T) {
 		s.put("1")
 		next("1")
 		s.ExpireSession(s.owner("a"))
-		time.Sleep(stageT) // the next session begins, with nothing new to tell
+		await.Sleep(stageT) // the next session begins, with nothing new to tell
 		s.put("2")
 		next("2")
 		s.Host("a").Cut()

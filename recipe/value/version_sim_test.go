@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/value"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -65,7 +66,7 @@ func TestAValueThatWasMadeAgainIsAnother(t *testing.T) {
 		admin := s.Admin()
 		must(t, admin.Delete(within(t), path, -1))
 		must(t, admin.EnsureNode(within(t), path, []byte("x"), nil))
-		time.Sleep(2 * time.Second) // so long it may be taken for the same
+		await.Sleep(2 * time.Second) // so long it may be taken for the same
 		_, err = v.CompareAndSet(within(t), first, []byte("y"))
 		if c := conflict(err); c == nil || c.Now.Zxid <= first.Zxid {
 			t.Errorf("CompareAndSet: %v; want a conflict with a later transaction than 0x%x", err, first.Zxid)
@@ -114,6 +115,6 @@ func (s *stage) version() int32 {
 
 // setVersion waits until all servers have what was written before.
 func (s *stage) setVersion(path string, n int32) {
-	time.Sleep(stageT / 4)
+	await.Sleep(stageT / 4)
 	s.SetVersion(path, n)
 }

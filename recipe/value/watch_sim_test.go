@@ -7,6 +7,7 @@ import (
 	"time"
 	"weak"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/value"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/watch"
@@ -18,10 +19,10 @@ func TestAWatcherDoesNotKeepTheSessionsThatWereLost(t *testing.T) {
 		client, w, ended := s.follow()
 		var lost []weak.Pointer[session.Session]
 		for range 6 {
-			time.Sleep(stageT) // the watcher has turned to the session
+			await.Sleep(stageT) // the watcher has turned to the session
 			lost = append(lost, expire(s, client))
 		}
-		time.Sleep(3 * stageT) // what the sessions had to do is done
+		await.Sleep(3 * stageT) // what the sessions had to do is done
 		kept := len(lost)
 		for range 10 { // one collection need not find all
 			runtime.GC()
@@ -74,7 +75,7 @@ func TestAWatcherIsQuickAfterEachLossOfTheSession(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		client, _, heard := s.follow()
 		for range 20 {
-			time.Sleep(10 * stageT)
+			await.Sleep(10 * stageT)
 			expire(s, client)
 		}
 		s.Session(client)

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
@@ -19,7 +20,7 @@ func TestKeeperKnowsNoSessionAgain(t *testing.T) {
 		}
 		a2.exists("/e", false)
 		b.want("err=0")
-		time.Sleep(10 * time.Second)
+		await.Sleep(10 * time.Second)
 		for _, n := range b.e.Nodes() {
 			if n.Path == "/e" {
 				t.Error("the ephemeral outlives its session")
@@ -33,7 +34,7 @@ func TestKeeperSaysThatThereIsNoLeader(t *testing.T) {
 		for i := range 3 {
 			b.e.Server(i + 1).Isolate()
 		}
-		time.Sleep(10 * time.Second)
+		await.Sleep(10 * time.Second)
 		c := b.client("c", 1)
 		c.hello("without a leader", 0, 4000, 0, make([]byte, 16), false)
 		b.want("version=42")

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
@@ -47,7 +49,7 @@ func TestASessionExpiresInFakeTime(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(time.Minute)
+			await.Sleep(time.Minute)
 			start := time.Now()
 			h.Hold()
 			<-gone
@@ -57,7 +59,7 @@ func TestASessionExpiresInFakeTime(t *testing.T) {
 			h.Heal()
 			a.Close()
 			b.Close()
-			time.Sleep(30 * time.Second)
+			await.Sleep(30 * time.Second)
 		})
 	}
 }

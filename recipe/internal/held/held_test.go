@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/recipe"
 )
@@ -41,7 +42,7 @@ func TestAShortBeginningDoesNotMultiplyTheLooks(t *testing.T) {
 		h.Watch()
 		for range beats {
 			l.extend(lease)
-			time.Sleep(lease / 4)
+			await.Sleep(lease / 4)
 			synctest.Wait()
 		}
 		if most := beats * glances / 2; c.set > most || !h.Valid() {

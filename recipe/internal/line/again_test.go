@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -30,7 +31,7 @@ func TestTheFirstRecordDoesNotReachAPathThatWasMadeAgain(t *testing.T) {
 			_, err := Join(t.Context(), a, Config{Dir: "/e", Style: Lock, Clock: clock.System})
 			joined <- err
 		}()
-		time.Sleep(50 * time.Millisecond)
+		await.Sleep(50 * time.Millisecond)
 		for _, n := range e.Nodes() {
 			if strings.HasPrefix(n.Path, "/e/") {
 				if err := admin.Delete(t.Context(), n.Path, -1); err != nil {

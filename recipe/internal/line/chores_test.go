@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -188,11 +189,11 @@ func TestAnHeirWithVeryManyPlacesFindsOutInTime(t *testing.T) {
 					}
 				})
 			}
-			time.Sleep(20*time.Second + time.Duration(seed)*time.Second)
+			await.Sleep(20*time.Second + time.Duration(seed)*time.Second)
 			if err := leader.Leave(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(20 * time.Second)
+			await.Sleep(20 * time.Second)
 		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -173,7 +174,7 @@ func TestGivingUpAList(t *testing.T) {
 		if errs[2] != nil {
 			t.Errorf("the one who came after somebody had given up: %v", errs[2])
 		}
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 		if n := lists.Load() - asked; n != 2 { // the first, which had been asked for, and that of the one who stayed
 			t.Errorf("%d lists", n)
 		}

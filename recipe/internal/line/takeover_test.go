@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -69,7 +70,7 @@ func TestABeatThatIsHeardAfterTheDecisionToTakeOverPreventsIt(t *testing.T) {
 		leader, heir := lineUp(t, e)
 		decided := heir.standing(0).nearest
 		for heir.listener.Heartbeat().Version == decided.Version {
-			time.Sleep(time.Millisecond)
+			await.Sleep(time.Millisecond)
 		}
 		if err := heir.takeOver(t.Context(), actRevoke, decided); err != nil {
 			t.Fatal(err)
@@ -120,7 +121,7 @@ func TestARevocationThatIsTakenBackIsNotBelieved(t *testing.T) {
 		leader, heir := lineUp(t, e)
 		decided := heir.standing(0).nearest
 		decided.State = session.HeartbeatRevoked // as if it had been heard so
-		time.Sleep(leader.s.LeaseTime())         // beats follow
+		await.Sleep(leader.s.LeaseTime())        // beats follow
 		if err := heir.takeOver(t.Context(), actInherit, decided); err != nil {
 			t.Fatal(err)
 		}

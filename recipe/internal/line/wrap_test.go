@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -55,7 +56,7 @@ func TestTheNumberThatComesAfterAllNumbersIsNotTheFirst(t *testing.T) {
 				lead(t, before)
 				e.StartSequence("/e", -1)
 				leader := join(t, a, Config{Busy: true})
-				time.Sleep(2 * session.DefaultLease)                                     // no holder can have vanished before that join
+				await.Sleep(2 * session.DefaultLease)                                    // no holder can have vanished before that join
 				stepUntil(t, leader, func(st Standing) bool { return st.Position == 1 }) // it hears of what follows
 				if err := before.Leave(t.Context()); err != nil {
 					t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
@@ -98,7 +99,7 @@ func TestALostConnectionIsReplacedAtOnceByAnotherServer(t *testing.T) {
 				t.Fatal(err)
 			}
 			d.Succeeded(server)
-			time.Sleep(time.Minute)
+			await.Sleep(time.Minute)
 			d.Failed(server, errors.New("cut"))
 			begin := time.Now()
 			_, next, _, _ := d.Next(t.Context())
@@ -109,7 +110,7 @@ func TestALostConnectionIsReplacedAtOnceByAnotherServer(t *testing.T) {
 				t.Errorf("went back to %s, which was just lost", server)
 			}
 			d.Succeeded(next)
-			time.Sleep(time.Minute)
+			await.Sleep(time.Minute)
 		}
 	})
 }
@@ -120,7 +121,7 @@ func TestASingleAddressIsRedialledWithoutAPause(t *testing.T) {
 		d := dialer(n, time.Second, "a:1")
 		d.Next(t.Context())
 		d.Succeeded("a:1")
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		begin := time.Now()
 		if _, _, _, err := d.Next(t.Context()); err != nil || time.Since(begin) != 0 {
 			t.Errorf("dialled after %v: %v", time.Since(begin), err)
@@ -331,7 +332,7 @@ func TestEveryRoundThatFailsIsCounted(t *testing.T) {
 			t.Errorf("5 attempts at 2 servers: rounds %v", counted)
 		}
 		d.Succeeded("a:1")
-		time.Sleep(time.Minute)
+		await.Sleep(time.Minute)
 		for range 3 {
 			d.Next(t.Context())
 		}
@@ -370,7 +371,7 @@ func TestASlowNameServerIsWaitedFor(t *testing.T) {
 			at   time.Duration
 			want []string
 		}{{0, nil}, {4 * time.Second, nil}, {6 * time.Second, []string{"10.0.0.1:1"}}} {
-			time.Sleep(time.Until(begun.Add(c.at)))
+			await.Sleep(time.Until(begun.Add(c.at)))
 			if got := round(d, t.Context()); !slices.Equal(got, c.want) {
 				t.Errorf("round %v at %v; want %v", got, c.at, c.want)
 			}
@@ -417,7 +418,7 @@ func TestANameServerThatDoesNotAnswerIsTold(t *testing.T) {
 		round(d, ctx)
 		l.hangs["a"] = true
 		round(d, ctx)
-		time.Sleep(3 * time.Second)
+		await.Sleep(3 * time.Second)
 		round(d, ctx)
 		d.Failed("a:1", errors.New("refused"))
 		if err := d.Servers()[0].Err; err == nil || err.Error() != "refused; "+silence {

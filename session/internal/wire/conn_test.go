@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
@@ -235,12 +236,12 @@ func TestSilenceIsCountedFromTheLastAnswerAndEventsAreNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := pair(t)
 		e.shake()
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 		if _, owing := e.conn.Silence(clock.System.Now()); owing {
 			t.Error("nothing was asked, and yet an answer is owed")
 		}
 		frame, _ := e.send(read("/a"))
-		time.Sleep(time.Second)
+		await.Sleep(time.Second)
 		e.request(ping())
 		read := make(chan error, 1)
 		go func() { _, err := readFrame(e.conn); read <- err }()

@@ -1,7 +1,8 @@
 # make quick  after each change, 1 to 2 minutes: vet, gofmt, the tests that need nothing but Go, a few seeds of the simulation
-# make test   before a change is proposed, 10 to 20 minutes on two cores: all of that with the race detector, though fewer rounds of what takes
-#             long with it, tests on real ZooKeeper ensembles, the broken variants, each benchmark once; what needs something that is
-#             not here is skipped
+# make test   before a change is proposed, about 10 minutes on two cores: all of that with the race detector, though fewer rounds of what
+#             takes long with it, and tests on real ZooKeeper ensembles; what needs something that is not here is skipped
+# make long   after a change of the core or of its tests, about 10 minutes: the broken variants, the simulation, each fault once on real
+#             ensembles, the models in part, what differs between releases, each benchmark once
 # make peers  with other programs, some minutes: candidates of Curator, kazoo, go-zookeeper and etcd beside ours, and Kerberos
 # make fuzz   20,000 inputs for each fuzz target, about a minute
 # make deps   install what make test and make peers need beside Go (Debian, as root); make deps test does both
@@ -57,6 +58,12 @@ REALTIME ?= 5
 # test itself sometimes fails on a busy machine when the time is over ("context deadline exceeded").
 FUZZ = $(shell grep -r --include='*_test.go' -o '^func Fuzz[A-Za-z]*' recipe session internal watch | sed 's,/[^/]*:func ,:,')
 
+# The tests that show that others find bugs, and the packages that have broken variants. These and LONG are what make long runs
+# and make test does not.
+CAUGHT = IsCaught$$
+VARIANTS = $(shell find recipe session -path '*/testdata/variants' -not -path '*/kerberos/*' | sed 's,^,./,; s,/testdata/variants,,')
+LONG = ./internal/campaign ./internal/model ./internal/servers
+
 # The packages that have benchmarks.
 BENCHMARKS = $(shell grep -rl --include='*_test.go' '^func Benchmark' recipe session internal | xargs -n 1 dirname | sort -u | sed 's,^,./,')
 
@@ -69,7 +76,7 @@ CHECKERS = prometheus chromium docker-compose  # for the alert rules, the status
 ENGINE = docker.io curl maven  # docker-compose.yml at work
 COMPILERS = spin gcc tcc libc6-dev  # search the model of the lease; the race detector
 
-.PHONY: quick test test-core test-servers peers check deps lint vuln golangci apidiff benchstat model foreign bench picture soak campaign compare compose servers theirs record fuzz help
+.PHONY: quick test long long-variants long-servers peers check deps lint vuln golangci apidiff benchstat model foreign bench picture soak campaign compare compose servers theirs record fuzz help
 check lint foreign: | $(filter deps,$(MAKECMDGOALS)) # make deps test: deps comes first
 
 # Most of these tests wait for something rather than compute: hence more at one time than there are processors. The
@@ -82,21 +89,27 @@ check:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go' 2>/dev/null || find . -name '*.go')); \
 		if [ -n "$$unformatted" ]; then echo "gofmt would change: $$unformatted"; exit 1; fi
 
-# Most of these tests wait for servers. So two halves run at the same time, and in test-core several packages. Those that take
-# longest come first.
 test: check
 	@[ -n "$$ZK_SERVERS$$ZOOKEEPER_HOME" ] || [ -e /usr/share/java/zookeeper.jar ] || \
 		echo "SKIP: no ZooKeeper here, so tests on real servers are skipped: make deps, or set ZOOKEEPER_HOME or ZK_SERVERS"
 	@[ -n "$(RACE)" ] || echo "SKIP: no C compiler, so the race detector is off"
-	@$(MAKE) --no-print-directory -j 2 test-core test-servers
+	@# Those that take longest come first.
+	$(GO) test $(RACE) $(LEAN) -p 6 -timeout 30m -skip '$(CAUGHT)' ./examples/singleton ./recipe/election ./session ./internal/sim \
+		$$($(GO) list ./... | grep -v $(LONG:./%=-e /%$$))
 
-test-core:
-	$(GO) test $(RACE) $(LEAN) -p 4 -timeout 30m ./internal/sim ./recipe/election ./session ./internal/... ./...
+# Most of the second half waits for servers. So both run at the same time.
+long: check
+	@$(MAKE) --no-print-directory -j 2 long-variants long-servers
 
-test-servers:
+long-variants:
+	$(GO) test $(LEAN) -timeout 30m ./internal/sim
+	$(GO) test $(LEAN) -timeout 30m -p 2 -run '$(CAUGHT)' $(VARIANTS)
+
+long-servers:
+	$(GO) test $(LEAN) -timeout 30m -p 1 $(LONG)
 	@# What differs between releases, and a leader's life and death, on the newest.
 	$(GO) run ./internal/servers -short -versions $(NEWEST)
-	@# Each benchmark once, so that none rots. The tests look for races.
+	@# Each benchmark once, so that none rots.
 	$(GO) test $(LEAN) -run '^$$' -bench . -benchtime 1x -p 1 $(BENCHMARKS)
 
 peers:

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"bytes"
 	"os/exec"
 	"regexp"
 	"strconv"
@@ -9,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/internal/race"
 	"github.com/zkrecipe/zkrecipe/internal/variant"
 )
 
@@ -67,28 +65,9 @@ func TestEveryVariantIsCaught(t *testing.T) {
 		t.Skip("SKIP: the variants are compiled")
 	}
 	set := variant.ReadSet(t, "../..")
-	if race.Enabled {
-		moreSeeds(t, set)
-	}
 	set.EachInParallel(t, func(t *testing.T, v variant.Variant, command func(args ...string) *exec.Cmd) {
 		newBroken(t, v, command).isCaught(t)
 	})
-}
-
-// moreSeeds runs many seeds without the race detector, with which a seed takes many times as long. They also show that
-// only what is broken is caught.
-func moreSeeds(t *testing.T, set *variant.Set) {
-	for _, test := range []string{
-		"TestSeeds", "TestLocks", "TestOthers", "TestSeedsOfSemaphores",
-		"TestAnUndisturbedLeaderKeepsItsTermForAnHour", "TestPausesOfUpToTwoThirdsOfALeaseCostNoTerm",
-	} {
-		t.Run("none/"+test, func(t *testing.T) {
-			t.Parallel()
-			if out, err := set.Unbroken(t, "-test.run", "^"+test+"$", "-test.v").CombinedOutput(); err != nil || !bytes.Contains(out, []byte("--- PASS: "+test)) {
-				t.Errorf("%v\n%s", err, out)
-			}
-		})
-	}
 }
 
 func (v broken) isCaught(t *testing.T) {

@@ -1,8 +1,9 @@
-# make quick  after each change, 1 to 2 minutes: vet, gofmt, the tests that need nothing but Go, a few seeds of the simulation
-# make test   before a change is proposed, about 10 minutes on two cores: all of that with the race detector, though fewer rounds of what
-#             takes long with it, and tests on real ZooKeeper ensembles; what needs something that is not here is skipped
-# make long   after a change of the core or of its tests, about 10 minutes: the broken variants, the simulation, each fault once on real
-#             ensembles, the models in part, what differs between releases, each benchmark once
+# make quick  after each change, about a minute: vet, gofmt, the tests that need nothing but Go, with a part of their rounds, without
+#             those of the examples
+# make test   before a change is proposed, about 10 minutes on two cores: all of that with the race detector, the examples, and tests on
+#             real ZooKeeper ensembles; what needs something that is not here is skipped
+# make long   after a change of the core or of its tests, about 10 minutes: all rounds and the broken variants, the simulation, each
+#             fault once on real ensembles, the models in part, what differs between releases, each benchmark once
 # make peers  with other programs, some minutes: candidates of Curator, kazoo, go-zookeeper and etcd beside ours, and Kerberos
 # make fuzz   20,000 inputs for each fuzz target, about a minute
 # make deps   install what make test and make peers need beside Go (Debian, as root); make deps test does both
@@ -82,7 +83,8 @@ check lint foreign: | $(filter deps,$(MAKECMDGOALS)) # make deps test: deps come
 # Most of these tests wait for something rather than compute: hence more at one time than there are processors. The
 # packages that take longest come first.
 quick: check
-	$(GO) test -short $(LEAN) -p 8 -parallel 4 -timeout 5m ./recipe/election ./internal/sim ./examples/... ./recipe/... ./...
+	ZKRECIPE_QUICK=1 $(GO) test -short $(LEAN) -p 6 -parallel 4 -timeout 5m ./recipe/election ./internal/sim ./session/... \
+		$$($(GO) list ./... | grep -v /examples/)
 
 check:
 	$(GO) vet ./...
@@ -103,6 +105,7 @@ long: check
 
 long-variants:
 	$(GO) test $(LEAN) -timeout 30m ./internal/sim
+	$(GO) test $(LEAN) -timeout 30m -p 2 -short $(VARIANTS)
 	$(GO) test $(LEAN) -timeout 30m -p 2 -run '$(CAUGHT)' $(VARIANTS)
 
 long-servers:

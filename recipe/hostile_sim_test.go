@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
-	"github.com/zkrecipe/zkrecipe/internal/race"
+	"github.com/zkrecipe/zkrecipe/internal/rounds"
 	"github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/barrier"
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
@@ -270,11 +270,11 @@ func tryAll(ctx context.Context, client *session.Client) {
 // crash them. It cannot keep their calls, or the client's Close, from returning.
 func TestNoServersLieIsTooMuchForARecipe(t *testing.T) {
 	for i, l := range lies() {
-		if i%race.Stride(3) != 0 {
+		if i%rounds.Stride(3) != 0 {
 			continue
 		}
 		t.Run("always "+l.name, func(t *testing.T) { lieTo(t, "", l.lie, 100, nil) })
-		if !testing.Short() && i%(3*race.Stride(3)) == 0 { // these take longest
+		if !testing.Short() && i%(3*rounds.Stride(3)) == 0 { // these take longest
 			t.Run("at times "+l.name, func(t *testing.T) { lieTo(t, "/app", l.lie, 5, nil) })
 		}
 	}
@@ -283,7 +283,7 @@ func TestNoServersLieIsTooMuchForARecipe(t *testing.T) {
 func TestNoEventIsTooMuchForARecipe(t *testing.T) {
 	for i, path := range []string{"x", "", "//", "/lock", "/lock/", "\x00"} {
 		for j, kind := range []int32{1, 2, 3, 4, 7} {
-			if (i+j)%race.Stride(3) != 0 {
+			if (i+j)%rounds.Stride(3) != 0 {
 				continue
 			}
 			t.Run(fmt.Sprintf("%q %d", path, kind), func(t *testing.T) { lieTo(t, "", nil, 0, eventOf(kind, path)) })

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
-	"github.com/zkrecipe/zkrecipe/internal/race"
+	"github.com/zkrecipe/zkrecipe/internal/rounds"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -34,7 +34,7 @@ func TestALeaseCountsFromTheBeginningOfItsBeat(t *testing.T) {
 
 func TestManyPlacesCostOneBeatPerQuarterOfALease(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
-		n := 1000 / race.Stride(4)
+		n := 1000 / rounds.Stride(4)
 		var all []*place
 		for i := range n {
 			all = append(all, hold(t, b.s, fmt.Sprintf("/%d", i)))

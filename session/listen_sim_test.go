@@ -10,7 +10,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
-	"github.com/zkrecipe/zkrecipe/internal/race"
+	"github.com/zkrecipe/zkrecipe/internal/rounds"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -222,7 +222,7 @@ func TestNobodyHoldsWhatWasTakenOver(t *testing.T) {
 	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {
 			tookOver := 0
-			for seed := uint64(0); seed < 20; seed += uint64(race.Stride(4)) {
+			for seed := uint64(0); seed < 20; seed += uint64(rounds.Stride(4)) {
 				inBubble(t, func(t *testing.T, b *bubble) {
 					if b.survives(fault, rand.New(rand.NewPCG(3, seed))) {
 						return
@@ -230,7 +230,7 @@ func TestNobodyHoldsWhatWasTakenOver(t *testing.T) {
 					tookOver++
 				})
 			}
-			if fault.silent && tookOver < 5/race.Stride(4) {
+			if fault.silent && tookOver < 5/rounds.Stride(4) {
 				t.Errorf("taken over %d times", tookOver)
 			}
 		})

@@ -14,7 +14,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
-	"github.com/zkrecipe/zkrecipe/internal/race"
+	"github.com/zkrecipe/zkrecipe/internal/rounds"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -58,7 +58,7 @@ func TestAWatchOfAMissingZnodeHearsOfACreateInItsSession(t *testing.T) {
 // refused one after another cost no lease, however few beats there is time for in a lease.
 func TestCreatesThatAreRefusedCostNoLease(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8)) // a create may come at any moment
-	for range 4 / race.Stride(4) {
+	for range 4 / rounds.Stride(4) {
 		inBubble(t, createsThatAreRefused)
 	}
 }

@@ -133,6 +133,7 @@ func until(t *testing.T, lines *bufio.Scanner, pattern string) string {
 }
 
 func TestTheProgramsOfTheComposeFileShowAnElection(t *testing.T) {
+	notInShort(t)
 	e := zktest.Start(t, zktest.Config{Servers: 3, Tick: time.Second, Logf: func(string, ...any) {}})
 	candidate, status := commands(t, t.TempDir())
 	id := until(t, container(t, candidate, e.ConnectString()), `"id":"([^"]+)","event":"elected"`)

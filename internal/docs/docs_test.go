@@ -26,7 +26,16 @@ var goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")
 // TestTheGoCodeInTheDocumentsCompiles builds every Go block of every Markdown file, and
 // demands that each is a whole program.
 func TestTheGoCodeInTheDocumentsCompiles(t *testing.T) {
+	notInShort(t)
 	compile(t, ".", func(block string) bool { return !foreign.MatchString(block) })
+}
+
+// notInShort skips a test that compiles programs, which takes seconds.
+func notInShort(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("SKIP: it compiles programs, and -short is set")
+	}
 }
 
 // foreign tells code of libraries that this module does not depend on: what people migrate

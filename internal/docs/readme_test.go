@@ -22,6 +22,7 @@ import (
 
 // A supervisor such as systemd starts a program again if it has failed, and does not if it was stopped.
 func TestTheProgramOfTheReadmeFailsOnlyIfItCannotLead(t *testing.T) {
+	notInShort(t)
 	e := zktest.Start(t, zktest.Config{MaxSessionTimeout: time.Minute, Logf: func(string, ...any) {}})
 	client, err := session.Open(e.ConnectString(), session.Config{})
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/clock"
-	"github.com/zkrecipe/zkrecipe/internal/race"
+	"github.com/zkrecipe/zkrecipe/internal/rounds"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -102,7 +102,7 @@ func TestAfterASuspensionTheContextEndsBeforeTheNextTermBegins(t *testing.T) {
 // A process that is paused for up to 0.65 of a lease, garbage collection or a throttled CPU for
 // instance, keeps its term; for longer than a lease it does not.
 func TestPausesOfUpToTwoThirdsOfALeaseCostNoTerm(t *testing.T) {
-	if race.Enabled {
+	if rounds.RaceDetector {
 		t.Skip("SKIP: simulates a thousand leases, without the race detector")
 	}
 	for name, suspend := range map[string]bool{"paused": false, "suspended": true} {

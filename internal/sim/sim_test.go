@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/internal/race"
+	"github.com/zkrecipe/zkrecipe/internal/rounds"
 )
 
 var (
@@ -31,8 +31,8 @@ var (
 
 // With -short TestSeeds runs so many seeds, each for so long.
 const (
-	seedsInShort  = 5
-	lengthInShort = 3 * time.Minute
+	seedsInShort  = 3
+	lengthInShort = time.Minute
 )
 
 func TestMain(m *testing.M) {
@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	if testing.Short() {
 		*seedsFlag, *lengthFlag = min(*seedsFlag, seedsInShort), min(*lengthFlag, lengthInShort)
 	}
-	if !race.Enabled {
+	if !rounds.RaceDetector {
 		// Goroutines then take turns in an order that does not depend on the machine.
 		runtime.GOMAXPROCS(1)
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
-	"github.com/zkrecipe/zkrecipe/internal/race"
+	"github.com/zkrecipe/zkrecipe/internal/rounds"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -16,7 +16,7 @@ import (
 // A term lasts as long as nothing disturbs it, at any length of a lease, on a network whose round
 // trips take up to a tenth of the shortest one.
 func TestAnUndisturbedLeaderKeepsItsTermForAnHour(t *testing.T) {
-	if race.Enabled || testing.Short() {
+	if rounds.RaceDetector || testing.Short() {
 		t.Skip("SKIP: simulates three hours, without the race detector")
 	}
 	for _, D := range []time.Duration{200 * time.Millisecond, time.Second, 4 * time.Second} {

@@ -11,7 +11,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
-	"github.com/zkrecipe/zkrecipe/internal/race"
+	"github.com/zkrecipe/zkrecipe/internal/rounds"
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -21,7 +21,7 @@ func TestWatchesAndMemoryDoNotGrow(t *testing.T) {
 		b.create("/a", "")
 		c := b.cache("/a", cache.Config{Recheck: -1})
 		b.told(c, "created /a ") // from now on changes are kept
-		for i := range 2000 / race.Stride(4) {
+		for i := range 2000 / rounds.Stride(4) {
 			path := fmt.Sprintf("/a/n%d", i)
 			b.create(path, "")
 			await.Sleep(10 * time.Millisecond)
@@ -42,7 +42,7 @@ func TestWatchesAndMemoryDoNotGrow(t *testing.T) {
 		}
 		b.create("/b", "")
 		var before uint64
-		for i := range 1000 / race.Stride(4) {
+		for i := range 1000 / rounds.Stride(4) {
 			d, err := cache.New(b.client, "/b", cache.Config{})
 			b.must(err)
 			b.must(d.Wait(b.ctx))

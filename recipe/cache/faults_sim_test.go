@@ -11,7 +11,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
-	"github.com/zkrecipe/zkrecipe/internal/race"
+	"github.com/zkrecipe/zkrecipe/internal/rounds"
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -135,7 +135,7 @@ func (x *chaos) fresh(c *cache.Cache) string {
 }
 
 func TestACacheIsRightAfterAnyFaults(t *testing.T) {
-	for seed := uint64(0); seed < 36; seed += uint64(race.Stride(4)) {
+	for seed := uint64(0); seed < 36; seed += uint64(rounds.Stride(4)) {
 		inBubbleOn(t, releases[seed%3], 3, func(b *bubble) {
 			x := &chaos{b, rand.New(rand.NewPCG(seed, 1))}
 			if seed >= 24 { // in the middle of an upgrade

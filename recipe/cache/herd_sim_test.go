@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
-	"github.com/zkrecipe/zkrecipe/internal/race"
+	"github.com/zkrecipe/zkrecipe/internal/rounds"
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -19,7 +19,7 @@ var fullSize = flag.Bool("full", false, "many caches, and large ones, in full si
 // The connections of many caches of one tree break, all together, with or without a restart of the ZooKeeper leader.
 // The caches read only what has changed, and do not set their watches all at one moment.
 func TestManyCachesDoNotReadAgainWhenTheLeaderIsRestarted(t *testing.T) {
-	race.Skip(t)
+	rounds.All(t)
 	caches, nodes := 20, 600
 	if *fullSize {
 		caches, nodes = 200, 5000

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
-	"github.com/zkrecipe/zkrecipe/internal/race"
+	"github.com/zkrecipe/zkrecipe/internal/rounds"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -35,7 +35,7 @@ func TestALeaderThatIsCutOffHasStoppedWhenTheNextBegins(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for seed := 0; seed < 20; seed += race.Stride(4) {
+			for seed := 0; seed < 20; seed += rounds.Stride(4) {
 				onStage(t, zktest.Config{Seed: int64(seed)}, func(t *testing.T, s *stage) {
 					rng := rand.New(rand.NewPCG(3, uint64(seed)))
 					all, first := s.lineUp("a", "b")
@@ -200,7 +200,7 @@ func TestCutsForAQuarterOfTheLeaseCostNobodyTheTerm(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		rng := rand.New(rand.NewPCG(5, 0))
 		all, first := s.lineUp("a", "b")
-		for range 200 / race.Stride(4) {
+		for range 200 / rounds.Stride(4) {
 			await.Sleep(stageT + time.Duration(rng.Int64N(int64(stageT))))
 			all[0].host.Hold()
 			all[0].host.Cut()
@@ -216,7 +216,7 @@ func TestCutsForAQuarterOfTheLeaseCostNobodyTheTerm(t *testing.T) {
 func TestRestartsOfAllServersCostOneHandOverEachAtMost(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.lineUp("a", "b", "c")
-		for round := range 20 / race.Stride(2) {
+		for round := range 20 / rounds.Stride(2) {
 			before := len(s.begun())
 			rolling := round%2 == 0
 			for _, server := range s.Servers() {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/rounds"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -47,7 +48,7 @@ func (s *stage) enterAt(name string, rate float64) *candidate {
 // nothing; its znode is deleted, at some moment between two beats, or it just falls silent.
 func TestAWaitForALeaseAllowsForClocksThatDrift(t *testing.T) {
 	const D = time.Second
-	for step := range 32 {
+	for step := 0; step < 32; step += rounds.Stride(4) {
 		for _, deleted := range []bool{true, false} {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 				s.Config = session.Config{Lease: D, Timeout: 10 * time.Second}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
-	"github.com/zkrecipe/zkrecipe/internal/race"
+	"github.com/zkrecipe/zkrecipe/internal/rounds"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -24,7 +24,7 @@ func TestAnUndisturbedTermLastsWhateverStopBeforeIs(t *testing.T) {
 		first := a.term()
 		b := s.enter("b")
 		b.events.wait(election.EventHeir, 1)
-		await.Sleep(200 * D / time.Duration(race.Stride(4)))
+		await.Sleep(200 * D / time.Duration(rounds.Stride(4)))
 		if !first.Valid() || first.Context().Err() != nil || len(s.begun()) != 1 {
 			t.Errorf("%d terms; the first is valid: %v", len(s.begun()), first.Valid())
 		}
@@ -51,7 +51,7 @@ func TestPausesOfUpToTwoThirdsOfTheLeaseCostNoTerm(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for percent := 65; percent >= 10; percent -= 5 * race.Stride(3) {
+			for percent := 65; percent >= 10; percent -= 5 * rounds.Stride(3) {
 				onStage(t, zktest.Config{Seed: int64(percent)}, func(t *testing.T, s *stage) {
 					s.Config = session.Config{Lease: D, Timeout: 10 * time.Second}
 					all, first := s.lineUp("a", "b")
@@ -122,7 +122,7 @@ func TestHandOversInQuickSuccessionDoNotStall(t *testing.T) {
 				s.stand(client, stagePath, election.Config{}, g.lead(20*time.Millisecond))
 			}
 		}
-		await.Sleep(30 * time.Second / time.Duration(race.Stride(3)))
+		await.Sleep(30 * time.Second / time.Duration(rounds.Stride(3)))
 		all := g.list()
 		t.Logf("%d hand-overs, p50 %v, p99 %v, max %v", len(all), all[len(all)/2], all[len(all)*99/100], all[len(all)-1])
 		if p50, longest := all[len(all)/2], all[len(all)-1]; p50 > 20*time.Millisecond || longest > 200*time.Millisecond {

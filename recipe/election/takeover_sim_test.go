@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
-	"github.com/zkrecipe/zkrecipe/internal/race"
+	"github.com/zkrecipe/zkrecipe/internal/rounds"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -31,7 +31,7 @@ var leases = []session.Config{
 func atEachLease(t *testing.T, seeds int64, f func(t *testing.T, s *stage, rng *rand.Rand)) {
 	for _, cfg := range leases {
 		t.Run(fmt.Sprintf("D %v, T %v", cfg.Lease, cfg.Timeout), func(t *testing.T) {
-			for seed := int64(0); seed < seeds; seed += int64(race.Stride(4)) {
+			for seed := int64(0); seed < seeds; seed += int64(rounds.Stride(4)) {
 				onStage(t, zktest.Config{Seed: seed}, func(t *testing.T, s *stage) {
 					s.Config = cfg
 					f(t, s, rand.New(rand.NewPCG(7, uint64(seed))))

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
-	"github.com/zkrecipe/zkrecipe/internal/race"
+	"github.com/zkrecipe/zkrecipe/internal/rounds"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -16,7 +16,7 @@ import (
 // once, but a candidate that joins then sees a short line. It must not take for dead an heir that does not
 // beat because it does not know yet that it is the heir.
 func TestAnHeirThatDoesNotKnowYetThatItIsOneIsNotTakenForDead(t *testing.T) {
-	for seed := 0; seed < 10; seed += race.Stride(4) {
+	for seed := 0; seed < 10; seed += rounds.Stride(4) {
 		onStage(t, zktest.Config{Seed: int64(seed)}, func(t *testing.T, s *stage) {
 			s.Config = session.Config{Lease: 4 * time.Second, Timeout: 15 * time.Second}
 			var names []string

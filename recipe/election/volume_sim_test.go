@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
-	"github.com/zkrecipe/zkrecipe/internal/race"
+	"github.com/zkrecipe/zkrecipe/internal/rounds"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -99,7 +99,7 @@ func TestAnOutageIsSaidAFewTimesHoweverManyElectionsWait(t *testing.T) {
 
 // All terms of a process end at the same time, and its candidates come back. The events tell each.
 func TestCandidatesThatAreDeposedTogetherSayAFewLines(t *testing.T) {
-	race.Skip(t)
+	rounds.All(t)
 	const elections = 150
 	log, deposed := newVolume(), 0
 	synctest.Test(t, func(t *testing.T) {

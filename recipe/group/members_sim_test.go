@@ -11,7 +11,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
-	"github.com/zkrecipe/zkrecipe/internal/race"
+	"github.com/zkrecipe/zkrecipe/internal/rounds"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -54,7 +54,7 @@ func TestTheAgeIsNotProvedByAServerThatIsCutOff(t *testing.T) {
 // All that was acknowledged before Fresh began is in its list, and all that was acknowledged before AsOf is
 // in any list, at servers that lag by different times, with connections that break.
 func TestAListHasAllThatWasAcknowledgedBeforeItsAge(t *testing.T) {
-	for seed := int64(0); seed < 40; seed += int64(race.Stride(4)) {
+	for seed := int64(0); seed < 40; seed += int64(rounds.Stride(4)) {
 		onStage(t, seed, func(t *testing.T, s *stage) {
 			rng := rand.New(rand.NewPCG(5, uint64(seed)))
 			for _, f := range s.Followers() {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
-	"github.com/zkrecipe/zkrecipe/internal/race"
+	"github.com/zkrecipe/zkrecipe/internal/rounds"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -68,7 +68,7 @@ func TestAnUncontendedLockCostsTwoWrites(t *testing.T) {
 // Many sessions contend for one lock: what an acquisition costs does not depend on how many wait.
 func TestWhatAContendedLockCosts(t *testing.T) {
 	for _, n := range []int{4, 32} {
-		if n == 32 && race.Enabled {
+		if n == 32 && rounds.RaceDetector {
 			continue
 		}
 		t.Run(fmt.Sprint(n), func(t *testing.T) {

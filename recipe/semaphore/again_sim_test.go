@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
-	"github.com/zkrecipe/zkrecipe/internal/race"
+	"github.com/zkrecipe/zkrecipe/internal/rounds"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -178,7 +178,7 @@ func TestTheFirstRecordDoesNotReachAPathThatWasMadeAgain(t *testing.T) {
 
 // Those who come at the same time read the same record.
 func TestSlotsThatAreTakenAtTheSameTime(t *testing.T) {
-	for seed := 0; seed < 5; seed += race.Stride(3) {
+	for seed := 0; seed < 5; seed += rounds.Stride(3) {
 		onStage(t, 6, zktest.Config{Seed: int64(seed)}, func(t *testing.T, s *stage) {
 			var all []*process
 			for i := range 6 {

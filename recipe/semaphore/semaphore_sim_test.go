@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
-	"github.com/zkrecipe/zkrecipe/internal/race"
+	"github.com/zkrecipe/zkrecipe/internal/rounds"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -279,7 +279,7 @@ func TestSeveralAtOnceDoNotWaitForEachOther(t *testing.T) {
 // A hundred wait for ten permits. Only the one at the front waits for a permit, so each that is given away
 // wakes one.
 func TestAPermitWakesOneOfAHundred(t *testing.T) {
-	race.Skip(t)
+	rounds.All(t)
 	onStage(t, 10, zktest.Config{}, func(t *testing.T, s *stage) {
 		held, clients := []*semaphore.Permit{}, []*process{}
 		for i := range 10 {

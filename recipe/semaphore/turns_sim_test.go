@@ -6,14 +6,14 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
-	"github.com/zkrecipe/zkrecipe/internal/race"
+	"github.com/zkrecipe/zkrecipe/internal/rounds"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
 // The sessions that hold permits are twice as many as a waiting one listens to at a time. The session timeout is so
 // long that rounds of turns fit between two re-checks. A holder that is in the second turn crashes.
 func TestEachOfManySessionsHasItsTurnToBeListenedTo(t *testing.T) {
-	race.Skip(t)
+	rounds.All(t)
 	const turns, turn = 2, 2 * stageD
 	const size = turns * 16
 	onStage(t, size, zktest.Config{Tick: 4 * stageTick}, func(t *testing.T, s *stage) {

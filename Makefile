@@ -95,8 +95,8 @@ test: check
 	@[ -n "$$ZK_SERVERS$$ZOOKEEPER_HOME" ] || [ -e /usr/share/java/zookeeper.jar ] || \
 		echo "SKIP: no ZooKeeper here, so tests on real servers are skipped: make deps, or set ZOOKEEPER_HOME or ZK_SERVERS"
 	@[ -n "$(RACE)" ] || echo "SKIP: no C compiler, so the race detector is off"
-	@# Those that take longest come first.
-	$(GO) test $(RACE) $(LEAN) -p 6 -timeout 30m -skip '$(CAUGHT)' ./examples/singleton ./recipe/election ./session ./internal/sim \
+	@# Those that take longest come first. One ensemble is for all packages whose tests stop no server.
+	$(GO) run ./internal/ensemble/common $(GO) test $(RACE) $(LEAN) -p 6 -timeout 30m -skip '$(CAUGHT)' ./examples/singleton ./recipe/election ./session ./internal/sim \
 		$$($(GO) list ./... | grep -v $(LONG:./%=-e /%$$))
 
 # Most of the second half waits for servers. So both run at the same time.

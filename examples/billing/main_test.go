@@ -69,7 +69,7 @@ func TestEverySubscriptionIsChargedOnce(t *testing.T) {
 }
 
 func TestEverySubscriptionIsChargedOnceOnARealEnsemble(t *testing.T) {
-	e := ensemble.Shared(t, ensemble.Config{Servers: 3})
+	e := ensemble.Common(t)
 	proves(t, "-zk", e.ConnectString(), "-path", "/app/billing")
 }
 

@@ -68,7 +68,7 @@ func showsAll(t *testing.T, args ...string) {
 func TestItShowsEachEndOfALeadership(t *testing.T) { showsAll(t) }
 
 func TestItRunsOnARealEnsemble(t *testing.T) {
-	e := ensemble.Shared(t, ensemble.Config{Servers: 3})
+	e := ensemble.Common(t)
 	showsAll(t, "-zk", e.ConnectString(), "-path", "/show")
 }
 

@@ -65,7 +65,7 @@ func TestShardsAreSpreadTakenOverAndGivenBack(t *testing.T) {
 
 func TestShardsAreSpreadOnARealEnsemble(t *testing.T) {
 	t.Parallel()
-	e := ensemble.Shared(t, ensemble.Config{Servers: 3})
+	e := ensemble.Common(t)
 	spreads(t, "-zk", e.ConnectString(), "-path", "/app/shards")
 }
 

@@ -7,6 +7,7 @@
 //
 // The servers come from, in this order:
 //
+//   - for Common, ZKRECIPE_COMMON_SERVERS, which "make test" sets: an ensemble for the tests of several packages.
 //   - ZK_SERVERS, a connect string: an ensemble somebody else runs. It can be asked but not controlled: whatever
 //     would start, stop or freeze a server returns ErrExternal.
 //   - Config.Version or ZOOKEEPER_VERSION, the number of a release that package release has at hand, or lets Maven fetch.

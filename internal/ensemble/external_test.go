@@ -64,6 +64,16 @@ func TestExternalServersAreAskedButNotControlled(t *testing.T) {
 	}
 }
 
+func TestCommonServersAreThoseOfTheEnvironment(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIP: with -short no servers are used")
+	}
+	t.Setenv(CommonServers, "127.0.0.1:1,127.0.0.1:2")
+	if e := Common(t); !e.External() || e.ConnectString() != "127.0.0.1:1,127.0.0.1:2" || len(e.Servers()) != 2 {
+		t.Errorf("external %v, %q", e.External(), e.ConnectString())
+	}
+}
+
 func TestWhatIsMissingIsSaid(t *testing.T) {
 	t.Setenv("ZK_SERVERS", "")
 	t.Setenv("JAVA_HOME", "")

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/need"
@@ -63,6 +65,20 @@ func Shared(tb TB, cfg Config) *Ensemble {
 	}
 	tb.Cleanup(func() { logTails(tb, e) })
 	return e
+}
+
+// CommonServers is the variable of the environment that names the servers of Common.
+const CommonServers = "ZKRECIPE_COMMON_SERVERS"
+
+// Common returns three servers that the tests of several packages share. They can be asked but not controlled, and the
+// tests must use paths of their own. "make test" starts them once. Otherwise they are those of Shared, for each package.
+func Common(tb TB) *Ensemble {
+	tb.Helper()
+	servers := os.Getenv(CommonServers)
+	if servers == "" || testing.Short() {
+		return Shared(tb, Config{Servers: 3})
+	}
+	return external(servers)
 }
 
 func sharedFor(cfg Config) (*Ensemble, error) {

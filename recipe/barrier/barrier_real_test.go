@@ -16,7 +16,7 @@ import (
 
 func onServers(t *testing.T) (*ensemble.Ensemble, context.Context) {
 	t.Helper()
-	e := ensemble.Shared(t, ensemble.Config{Servers: 3})
+	e := ensemble.Common(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // guards against hanging; nothing is measured by it
 	t.Cleanup(cancel)
 	return e, ctx

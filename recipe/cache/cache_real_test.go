@@ -32,12 +32,11 @@ type realServers struct {
 func onReal(t *testing.T, f func(r *realServers)) {
 	for _, version := range []string{"", "3.5.10", "3.9.5"} {
 		t.Run(cmp.Or(version, "installed"), func(t *testing.T) {
-			cfg := ensemble.Config{Servers: 3, Version: version}
 			if version == "" {
-				f(newRealServers(t, ensemble.Shared(t, cfg)))
-				return
+				f(newRealServers(t, ensemble.Common(t)))
+			} else {
+				f(newRealServers(t, ensemble.ForTest(t, ensemble.Config{Servers: 3, Version: version})))
 			}
-			f(newRealServers(t, ensemble.ForTest(t, cfg)))
 		})
 	}
 }

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 // realClients returns n clients of real servers.
 func realClients(t *testing.T, n int) (clients []*session.Client) {
 	t.Helper()
-	e := ensemble.Shared(t, ensemble.Config{Servers: 3})
+	e := ensemble.Common(t)
 	for range n {
 		clients = append(clients, shared.Open(t, e.ConnectString(), session.Config{Timeout: 10 * time.Second}))
 	}

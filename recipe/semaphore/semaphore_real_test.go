@@ -23,7 +23,7 @@ func TestRealPermitsChangeHands(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIP: starts servers")
 	}
-	e := ensemble.Shared(t, ensemble.Config{Servers: 3})
+	e := ensemble.Common(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	const size, users, rounds = 3, 8, 5

@@ -18,7 +18,7 @@ const realT = 10 * time.Second
 
 func three(t *testing.T) *ensemble.Ensemble {
 	t.Helper()
-	return ensemble.Shared(t, ensemble.Config{Servers: 3})
+	return ensemble.Common(t)
 }
 
 // proxied returns a client that reaches a server through a proxy.

@@ -1,12 +1,12 @@
-# make quick  after each change, about a minute: vet, gofmt, the tests that need nothing but Go, with a part of their rounds, without
-#             those of the examples
+# make quick  after each change, about a minute: vet, gofmt, the tests that need nothing but Go, with a part of their rounds; the
+#             tests of the examples are left out
 # make test   before a change is proposed, about 10 minutes on two cores: all of that with the race detector, the examples, and tests on
 #             real ZooKeeper ensembles; what needs something that is not here is skipped
 # make long   after a change of the core or of its tests, about 10 minutes: all rounds and the broken variants, the simulation, each
 #             fault once on real ensembles, the models in part, what differs between releases, each benchmark once
 # make peers  with other programs, some minutes: candidates of Curator, kazoo, go-zookeeper and etcd beside ours, and Kerberos
 # make fuzz   20,000 inputs for each fuzz target, about a minute
-# make deps   install what make test and make peers need beside Go (Debian, as root); make deps test does both
+# make deps   install what make test, long and peers need beside Go (Debian, as root); make deps test does both
 # make lint   staticcheck
 # make vuln   known vulnerabilities in what the modules use; skipped where the database, vuln.go.dev, does not answer (VULNDB=URL
 #             is another one, which may be file:///DIR)
@@ -59,8 +59,8 @@ REALTIME ?= 5
 # test itself sometimes fails on a busy machine when the time is over ("context deadline exceeded").
 FUZZ = $(shell grep -r --include='*_test.go' -o '^func Fuzz[A-Za-z]*' recipe session internal watch | sed 's,/[^/]*:func ,:,')
 
-# The tests that show that others find bugs, and the packages that have broken variants. These and LONG are what make long runs
-# and make test does not.
+# CAUGHT is the names of the tests that run broken variants. VARIANTS is the packages that have such variants. LONG is packages
+# that take long. make test leaves out CAUGHT and LONG. make long runs both.
 CAUGHT = IsCaught$$
 VARIANTS = $(shell find recipe session -path '*/testdata/variants' -not -path '*/kerberos/*' | sed 's,^,./,; s,/testdata/variants,,')
 LONG = ./internal/campaign ./internal/model ./internal/servers
@@ -109,7 +109,7 @@ long-variants:
 	$(GO) test $(LEAN) -timeout 30m -p 2 -run '$(CAUGHT)' $(VARIANTS)
 
 long-servers:
-	$(GO) test $(LEAN) -timeout 30m -p 1 $(LONG)
+	$(GO) test $(RACE) $(LEAN) -timeout 30m -p 1 $(LONG)
 	@# What differs between releases, and a leader's life and death, on the newest.
 	$(GO) run ./internal/servers -short -versions $(NEWEST)
 	@# Each benchmark once, so that none rots.

@@ -50,8 +50,9 @@ func fail(tb TB, what string, seen []func() any) {
 	tb.Fatalf("no %s within %v%s", what, Bound, text)
 }
 
-// Sleep is time.Sleep in a testing/synctest bubble, and then lets all that is due at this instant happen. After time.Sleep alone
-// the test may go on first, before a beat of that same instant for example. Only one goroutine at a time may call it.
+// Sleep sleeps in a testing/synctest bubble. Then it waits until all that is due at that instant has happened, a beat for
+// example. After time.Sleep alone the test may go on before that. No other goroutine of the bubble may be in Sleep or
+// synctest.Wait at the same time.
 func Sleep(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()

@@ -14,7 +14,7 @@
 //   - ZOOKEEPER_HOME, an unpacked release of Apache ZooKeeper.
 //   - the Debian package "zookeeper".
 //
-// All but the first need Java, from JAVA_HOME or PATH. Available says what is missing.
+// All but the first two need Java, from JAVA_HOME or PATH. Available says what is missing.
 //
 // On Linux the kernel kills the servers when the process that started them ends in any way, os.Exit and SIGKILL
 // included. Elsewhere only Close does, and Freeze and Thaw are not supported.

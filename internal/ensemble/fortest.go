@@ -70,8 +70,8 @@ func Shared(tb TB, cfg Config) *Ensemble {
 // CommonServers is the variable of the environment that names the servers of Common.
 const CommonServers = "ZKRECIPE_COMMON_SERVERS"
 
-// Common returns three servers that the tests of several packages share. They can be asked but not controlled, and the
-// tests must use paths of their own. "make test" starts them once. Otherwise they are those of Shared, for each package.
+// Common returns three servers that the tests of several packages share. A test must not control them, must use paths of
+// its own, and must not count what a whole server has. "make test" starts them once. Otherwise Common is Shared.
 func Common(tb TB) *Ensemble {
 	tb.Helper()
 	servers := os.Getenv(CommonServers)

@@ -1,6 +1,6 @@
-// Package rounds tells tests that only compute how many rounds to run. "make long" runs all. With the race detector they
-// take five to ten times as long, and a race shows in few rounds, so "make test" runs a part of the rounds. So does "make
-// quick", which sets ZKRECIPE_QUICK.
+// Package rounds tells tests that only compute how many rounds to run. "make long" runs all, except those that -short leaves
+// out. With the race detector they take five to ten times as long, and a race shows in few rounds, so "make test" runs a part
+// of the rounds. So does "make quick", which sets ZKRECIPE_QUICK.
 package rounds
 
 import (
@@ -8,11 +8,12 @@ import (
 	"testing"
 )
 
-var few = RaceDetector || os.Getenv("ZKRECIPE_QUICK") != ""
+// few says whether a part of the rounds is enough.
+func few() bool { return RaceDetector || os.Getenv("ZKRECIPE_QUICK") != "" }
 
 // Stride returns 1, or n where a part of the rounds is enough. A test runs every Stride-th round.
 func Stride(n int) int {
-	if few {
+	if few() {
 		return n
 	}
 	return 1
@@ -21,7 +22,7 @@ func Stride(n int) int {
 // All skips a test that is of no use with a part of its rounds.
 func All(t testing.TB) {
 	t.Helper()
-	if few {
+	if few() {
 		t.Skip("SKIP: it needs all of its rounds: make long")
 	}
 }

@@ -59,9 +59,16 @@ type Event struct {
 	Delay time.Duration
 }
 
-// tell passes an event on.
+// tell takes an event into the status and passes it on.
 func (m *Member) tell(e Event) {
-	e.Time = m.clock.Wall()
+	m.mu.Lock()
+	m.count(&e)
+	m.mu.Unlock()
+	m.send(e)
+}
+
+// send passes an event on.
+func (m *Member) send(e Event) {
 	args := []any{}
 	if e.Token != 0 {
 		args = append(args, "token", e.Token)
@@ -73,6 +80,5 @@ func (m *Member) tell(e Event) {
 		args = append(args, "err", e.Err)
 	}
 	m.log.Info(e.Kind.String(), args...)
-	m.count(e)
 	m.events.Send(e)
 }

@@ -54,10 +54,9 @@ func (m *Member) Status() MemberStatus {
 	return st
 }
 
-// count takes an event into the status.
-func (m *Member) count(e Event) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+// count takes an event of this moment into the status. The caller holds m.mu.
+func (m *Member) count(e *Event) {
+	e.Time = m.clock.Wall()
 	st := &m.status
 	switch e.Kind {
 	case EventListed:

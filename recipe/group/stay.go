@@ -247,16 +247,18 @@ func (st *stay) list() {
 		}
 	}
 	l := st.newListing(lease)
+	e := Event{Kind: EventListed, Session: st.s.ID(), Node: st.m.node, Token: st.token}
 	st.m.update(func() {
 		if st.m.ctx.Err() != nil {
 			l.end(reasonOf(context.Cause(st.m.ctx)))
 			return
 		}
 		st.listing, st.m.listing, st.m.failure, st.m.left = l, l, nil, nil
+		st.m.count(&e) // Join may return now, and Status tells of the listing
 	})
 	if st.listing != nil {
 		st.m.joined = true
-		st.m.tell(Event{Kind: EventListed, Session: st.s.ID(), Node: st.m.node, Token: st.token})
+		st.m.send(e)
 	}
 }
 
@@ -276,10 +278,13 @@ func (st *stay) unlist(err error) {
 		l.end(recipe.ReasonLeaseExpired, err) // nobody checks it any more
 	}
 	st.listing = nil
-	st.m.update(func() { st.m.listing = nil })
 	e := Event{Kind: EventUnlisted, Session: st.s.ID(), Node: st.m.node, Token: st.token}
 	e.Reason, e.Err = reasonOf(context.Cause(l.Context()))
-	st.m.tell(e)
+	st.m.update(func() {
+		st.m.listing = nil
+		st.m.count(&e)
+	})
+	st.m.send(e)
 }
 
 const (

@@ -35,7 +35,7 @@ func since(now, before map[zktest.Op]int) map[zktest.Op]int {
 }
 
 // An acquisition is one write and a list that is asked for right after it. A release is one write. A lock that is
-// held for a moment needs no other beat, no read of its znode and no notice, and neither does a session that has held one.
+// held for a moment needs no other beat, no read of its znode and no notice. A session that has held one needs none of these either.
 func TestAnUncontendedLockCostsTwoWrites(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a := s.process("a")

@@ -36,10 +36,12 @@ func run(args []string) error {
 	defer stop()
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdout, cmd.Stderr, cmd.Env = os.Stdout, os.Stderr, os.Environ()
+	var e *ensemble.Ensemble
 	if os.Getenv("ZK_SERVERS") == "" {
 		starting, cancel := context.WithTimeout(ctx, 3*time.Minute)
 		defer cancel()
-		e, err := ensemble.Start(starting, ensemble.Config{Servers: 3})
+		var err error
+		e, err = ensemble.Start(starting, ensemble.Config{Servers: 3})
 		switch {
 		case err == nil:
 			defer e.Close()
@@ -48,5 +50,11 @@ func run(args []string) error {
 			return err
 		}
 	}
-	return cmd.Run()
+	err := cmd.Run()
+	if err != nil && e != nil {
+		for i, s := range e.Servers() {
+			fmt.Fprintf(os.Stderr, "end of the log of common server %d:\n%s\n", i+1, s.LogTail(40))
+		}
+	}
+	return err
 }

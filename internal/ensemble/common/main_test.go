@@ -10,8 +10,9 @@ import (
 )
 
 func TestTheCommandIsToldOfTheServers(t *testing.T) {
-	need.That(t, func() error { return ensemble.Has("") })
 	t.Setenv("ZK_SERVERS", "")
+	t.Setenv(ensemble.CommonServers, "")
+	need.That(t, func() error { return ensemble.Has("") })
 	if err := run([]string{"sh", "-c", "[ -n \"$" + ensemble.CommonServers + "\" ]"}); err != nil {
 		t.Error(err)
 	}

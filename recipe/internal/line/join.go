@@ -150,7 +150,7 @@ func (p *Place) find(ctx context.Context, l *firstList) error {
 			return ErrTwin
 		}
 		if ok {
-			p.ahead, p.alone = conflicting(ahead, p.shared), len(ahead) == 0
+			p.ahead, p.alone = conflicting(ahead, p.shared), len(r.names) == 1
 			if p.shared {
 				p.beside = readers(ahead)
 			}

@@ -67,7 +67,7 @@ type Place struct {
 	born    int64 // czxid of the path when it was listed
 	ours    bool  // the path holds a record
 	revoked bool  // somebody asks the holder to let go
-	alone   bool  // nobody was ahead when it joined
+	alone   bool  // the line was empty when it joined
 
 	ahead []Name // who may still be ahead that this place waits for, first to last
 	// What is known of the nearest, the last of ahead.

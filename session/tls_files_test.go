@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -103,7 +104,7 @@ func put(t *testing.T, file string, text []byte) {
 }
 
 func TestCertificatesAreReadAgainForEachConnection(t *testing.T) {
-	e := zktest.Start(t, zktest.Config{Servers: 1, Logf: func(string, ...any) {}})
+	e := zktest.Start(t, zktest.Config{Servers: 1, MaxSessionTimeout: time.Minute, Logf: func(string, ...any) {}})
 	a, dir := newAuthority(t), t.TempDir()
 	front := newTLSFront(t, a, e.ConnectString())
 	files := session.TLSFiles{Authorities: filepath.Join(dir, "ca.pem"), Certificate: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
@@ -162,7 +163,7 @@ func TestCertificatesAreReadAgainForEachConnection(t *testing.T) {
 // The caller may change Config.TLS after Open, for another use. The client's connections must not be
 // affected.
 func TestConfigTLSIsCopiedAtOpen(t *testing.T) {
-	e := zktest.Start(t, zktest.Config{Servers: 1, Logf: func(string, ...any) {}})
+	e := zktest.Start(t, zktest.Config{Servers: 1, MaxSessionTimeout: time.Minute, Logf: func(string, ...any) {}})
 	a := newAuthority(t)
 	front := newTLSFront(t, a, e.ConnectString())
 	cert, key := a.issue("mine", nil, false)

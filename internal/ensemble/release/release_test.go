@@ -15,6 +15,9 @@ func TestAReleaseIsFetchedOnceAndLookedAtEachTime(t *testing.T) {
 	need.Program(t, "mvn", "maven")
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	list, err := jars(Newest)
+	if errors.Is(err, ErrUnavailable) { // Maven may find no network, or no home
+		need.That(t, func() error { return err })
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,9 +14,9 @@ func TestADeadlineTellsWhatWasLacking(t *testing.T) {
 	inBubbleOn(t, zktest.Release395, 1, func(b *bubble) {
 		b.create("/a", "1")
 		b.create("/a/b", "2")
+		unanswered := b.On(zktest.Match{Op: zktest.OpGetData, Path: "/a/b"}, zktest.DropReply)
 		c := b.cache("/a", cache.Config{})
 		next := func(ctx context.Context) error { _, err := c.Next(ctx); return err }
-		unanswered := b.On(zktest.Match{Op: zktest.OpGetData, Path: "/a/b"}, zktest.DropReply)
 		stage.DeadlineSays(b.t, c.Wait, "/a: not loaded yet, znodes to be read: 1: ")
 		stage.DeadlineSays(b.t, next, "/a: not loaded yet")
 		unanswered.Remove()

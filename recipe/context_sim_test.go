@@ -219,7 +219,7 @@ func inSilence(t *testing.T, play scene, waiting bool) {
 	}
 	await.Sleep(time.Second)
 	e.Host("own").Hold()
-	time.Sleep(100 * time.Millisecond)
+	await.Sleep(100 * time.Millisecond)
 	ended := time.Now()
 	cancel(errEnough)
 	for range calls {

@@ -6,9 +6,9 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
@@ -56,8 +56,7 @@ func logged(t *testing.T, client *session.Client, own *slog.Logger) {
 	stage.Must(t, must(must(lock.New(client, "/l", lock.Config{Logger: own})).Acquire(ctx)).Release(ctx))
 	stage.Must(t, must(must(semaphore.New(client, "/s", 2, semaphore.Config{Logger: own, Slots: true})).Acquire(ctx)).Release(ctx))
 	stage.Must(t, must(must(group.New(client, "/g", group.Config{Logger: own})).Join(ctx)).Leave(ctx))
-	time.Sleep(time.Second)
-	synctest.Wait()
+	await.Sleep(time.Second)
 }
 
 var recipes = []string{"election", "lock", "semaphore", "group"}

@@ -3,7 +3,6 @@ package session_test
 import (
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -59,7 +58,7 @@ func settle(t *testing.T, c *session.Client) {
 		if c.Status().State == session.StateConnected {
 			return
 		}
-		time.Sleep(simT / 64)
+		await.Sleep(simT / 64)
 	}
 	t.Fatalf("no session: %+v", c.Status())
 }

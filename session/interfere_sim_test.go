@@ -3,7 +3,6 @@ package session_test
 import (
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/go-zookeeper/zk"
 
@@ -18,7 +17,7 @@ func TestInterferenceWithTheHeartbeat(t *testing.T) {
 		l := admin.Listen(b.s.ID(), make(chan struct{}, 1))
 		defer l.Stop()
 		for {
-			time.Sleep(simT / 64)
+			await.Sleep(simT / 64)
 			h := l.Heartbeat()
 			if _, err := admin.Multi(t.Context(), append(with, h.Revoke())...); err == nil {
 				return

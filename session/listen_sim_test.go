@@ -144,7 +144,7 @@ func TestWhatListeningCosts(t *testing.T) {
 		second := h.s.Listen(b.s.ID(), make(chan struct{}, 1))
 		reads := func() int {
 			before := b.Counts().Requests[zktest.OpGetData]
-			time.Sleep(10 * b.s.LeaseTime())
+			await.Sleep(10 * b.s.LeaseTime())
 			return b.Counts().Requests[zktest.OpGetData] - before
 		}
 		if n := reads(); n < 75 || n > 81 {

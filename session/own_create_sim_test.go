@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/go-zookeeper/zk"
 
@@ -90,7 +89,7 @@ func createsThatAreRefused(t *testing.T, b *bubble) {
 		})
 	}
 	for range 2_000 {
-		time.Sleep(b.s.LeaseTime() / 100)
+		await.Sleep(b.s.LeaseTime() / 100)
 		if l.Remaining() < b.s.LeaseTime()/8 {
 			t.Errorf("%v are left of a lease of %v", l.Remaining(), b.s.LeaseTime())
 			break

@@ -72,7 +72,7 @@ func TestPlacesThatNoBeatHasCreatedHaveNoLease(t *testing.T) {
 		"the session's first": func(*bubble) {},
 		"lost answer": func(b *bubble) {
 			held(b.T, b.s)
-			time.Sleep(simT / 20)
+			await.Sleep(simT / 20)
 			b.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Path: "/e/*", Nth: 1}, zktest.LoseReply)
 		},
 	} {
@@ -147,7 +147,7 @@ func TestTroubleWithSeveralPlaces(t *testing.T) {
 			byHand(b.T, b, "/other") // unarmed: nothing tells of its end
 			path := pathOf(b.T, b, "/other")
 			must(b.T, admin.Delete(b.T.Context(), path, -1))
-			time.Sleep(simT / 10)
+			await.Sleep(simT / 10)
 		}, nil},
 		"a directory is missing": {func(b *bubble, places []session.Place) { places[1].Dir = "/missing" }, zk.ErrNoNode},
 		"a directory is twice":   {func(b *bubble, places []session.Place) { places[1].Dir = places[0].Dir }, zk.ErrInvalidPath},

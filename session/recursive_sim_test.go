@@ -42,7 +42,7 @@ func restore(t *testing.T, s *session.Session, w *session.TreeWatch, paths ...st
 func (b *bubble) cut() {
 	b.ConnOf(b.s.ID()).Cut()
 	for b.s.State() == session.StateConnected {
-		time.Sleep(time.Millisecond)
+		await.Sleep(time.Millisecond)
 	}
 }
 
@@ -111,7 +111,7 @@ func TestNothingTurnsTheWatchOnATreeOff(t *testing.T) {
 		var w *session.TreeWatch
 		check := func(what string) {
 			t.Helper()
-			time.Sleep(3 * time.Second)
+			await.Sleep(3 * time.Second)
 			for range 2 {
 				b.hears(w, "/a/b/c/d")
 				b.hears(w, "/a/b")

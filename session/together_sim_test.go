@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -219,7 +220,7 @@ func TestQueuedCreatesThatAreCancelledLeaveNothing(t *testing.T) {
 			}
 		}
 		c.flow()
-		time.Sleep(simT)
+		await.Sleep(simT)
 		c.paths = nil
 		c.eachHasOne(t)
 	})
@@ -260,7 +261,7 @@ func TestARemovalThatTakesManyAttemptsHoldsUpNobody(t *testing.T) {
 			synctest.Wait()
 		}
 		c.Host("a").Heal()
-		time.Sleep(2 * simT)
+		await.Sleep(2 * simT)
 		if n := refused.Hits(); n < 5 {
 			t.Errorf("the first was refused %d times", n)
 		}

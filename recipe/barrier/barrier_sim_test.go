@@ -57,13 +57,13 @@ func TestARaisedBarrierHoldsBackUntilItIsLowered(t *testing.T) {
 		"at rest":               func(s *stage, b *barrier.Barrier) {},
 		"after a reconnect":     func(s *stage, b *barrier.Barrier) { s.Host("w").Cut() },
 		"after its session":     func(s *stage, b *barrier.Barrier) { s.Expire("w") },
-		"after a long cut":      func(s *stage, b *barrier.Barrier) { s.Host("w").Hold(); time.Sleep(5 * stageT); s.Host("w").Heal() },
+		"after a long cut":      func(s *stage, b *barrier.Barrier) { s.Host("w").Hold(); await.Sleep(5 * stageT); s.Host("w").Heal() },
 		"lowered while cut off": func(s *stage, b *barrier.Barrier) { s.Host("w").Hold(); time.AfterFunc(stageT, s.Host("w").Heal) },
 		"raised again at once": func(s *stage, b *barrier.Barrier) {
 			s.Host("w").Drop() // the event is lost, and then the connection
 			must(s.T, b.Lower(s.T.Context()))
 			must(s.T, b.Raise(s.T.Context()))
-			time.Sleep(100 * time.Millisecond) // its server has heard of both
+			await.Sleep(100 * time.Millisecond) // its server has heard of both
 			s.Host("w").Heal()
 		},
 		"the reply of the deletion is lost": func(s *stage, b *barrier.Barrier) {

@@ -70,7 +70,7 @@ func TestACacheIsToldAgain(t *testing.T) {
 		{"the path is missing for an hour", func(b *bubble) {
 			b.remove("/a/b")
 			b.remove("/a")
-			time.Sleep(time.Hour)
+			await.Sleep(time.Hour)
 			for _, w := range b.watches() {
 				if !w.Stays {
 					b.t.Errorf("a watch on a missing path: %+v", w)

@@ -52,7 +52,7 @@ func TestHundredsOfChangesOfLeadersLeaveNothingBehind(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		all, term := s.lineUp("a", "b")
 		measure := func() (goroutines, watches, znodes int) {
-			time.Sleep(stageT)
+			await.Sleep(stageT)
 			return runtime.NumGoroutine(), len(s.Watches()), len(s.inLine())
 		}
 		change := func(n int) {

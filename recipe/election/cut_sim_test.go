@@ -26,7 +26,7 @@ func TestALeaderThatIsCutOffHasStoppedWhenTheNextBegins(t *testing.T) {
 		"not hearing, but heard":    func(s *stage, leader *candidate) { leader.host.Drop(zktest.ToClient) },
 		"late replies, then none": func(s *stage, leader *candidate) {
 			leader.host.Delay(stageT*9/10, zktest.ToClient)
-			time.Sleep(stageT / 16)
+			await.Sleep(stageT / 16)
 			leader.host.Hold()
 		},
 		"its server": func(s *stage, leader *candidate) {

@@ -23,7 +23,7 @@ func TestACallbackThatAlwaysFailsIsCalledAgain(t *testing.T) {
 			fail := func(context.Context, *election.Term) error { calls.Add(1); return broken }
 			calledIn10s := func() int64 {
 				before := calls.Load()
-				time.Sleep(10 * time.Second)
+				await.Sleep(10 * time.Second)
 				return calls.Load() - before
 			}
 			var all []*candidate

@@ -37,14 +37,14 @@ func TestPausesOfUpToTwoThirdsOfTheLeaseCostNoTerm(t *testing.T) {
 	for name, pause := range map[string]func(s *stage, d time.Duration){
 		"the network": func(s *stage, d time.Duration) {
 			s.Host("a").Hold()
-			time.Sleep(d)
+			await.Sleep(d)
 			s.Host("a").Heal()
 		},
 		"the servers": func(s *stage, d time.Duration) {
 			for _, server := range s.Servers() {
 				server.Freeze()
 			}
-			time.Sleep(d)
+			await.Sleep(d)
 			for _, server := range s.Servers() {
 				server.Thaw()
 			}

@@ -116,7 +116,7 @@ func TestAChangeCostsOneListAndAReadOfWhatHasChanged(t *testing.T) {
 			t.Helper()
 			before := s.Counts().Requests
 			do()
-			time.Sleep(stageT / 8)
+			await.Sleep(stageT / 8)
 			after := s.Counts().Requests
 			l, r := after[zktest.OpGetChildren2]-before[zktest.OpGetChildren2], after[zktest.OpGetData]-before[zktest.OpGetData]
 			if l != lists || r != reads {

@@ -67,7 +67,7 @@ func (l *late) heal() { l.Host("a").Heal() }
 // arrives lets the first request arrive.
 func (l *late) arrives() {
 	l.link.Heal()
-	time.Sleep(stageT)
+	await.Sleep(stageT)
 }
 
 // isUnknown demands that the outcome of the addition is unknown. Then it calls then, and lets the first request arrive.

@@ -148,7 +148,7 @@ func TestACounterOutlivesItsSession(t *testing.T) {
 			func() {},
 			s.Host("a").Cut,
 			func() { s.ExpireSession(s.owner("a")) },
-			func() { s.Host("a").Hold(); time.Sleep(3 * stageT); s.Host("a").Heal() },
+			func() { s.Host("a").Hold(); await.Sleep(3 * stageT); s.Host("a").Heal() },
 		} {
 			disturb()
 			if got, err := n.Add(within(t), 1); got != int64(i+1) || err != nil {

@@ -67,11 +67,11 @@ func TestTheDrainLastsUntilItIsOverOrTheLeaseRunsOut(t *testing.T) {
 		"the lease runs out": {func(h *Held, l *until) { h.End(recipe.ReasonCancelled, nil) }, lease - margin, recipe.ReasonLeaseExpired},
 		"the lease was extended": {func(h *Held, l *until) {
 			h.End(recipe.ReasonCancelled, nil)
-			time.Sleep(lease / 2)
+			await.Sleep(lease / 2)
 			l.extend(lease)
 		}, lease/2 + lease - margin, recipe.ReasonLeaseExpired},
 		"lost":   {func(h *Held, l *until) { h.End(recipe.ReasonNodeDeleted, nil) }, 0, recipe.ReasonNodeDeleted},
-		"lapsed": {func(h *Held, l *until) { time.Sleep(lease - margin) }, lease - margin, recipe.ReasonLeaseExpired},
+		"lapsed": {func(h *Held, l *until) { await.Sleep(lease - margin) }, lease - margin, recipe.ReasonLeaseExpired},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

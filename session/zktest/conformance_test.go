@@ -16,6 +16,9 @@ import (
 // tick is the same everywhere: granted timeouts follow from it.
 const tick = 500 * time.Millisecond
 
+// stays is the longest timeout that servers with this tick grant, in milliseconds: no session ends because the machine is busy.
+const stays = 10000
+
 // pause spreads the pings of a client that waits.
 func pause() { <-time.After(20 * time.Millisecond) }
 
@@ -117,6 +120,7 @@ func onReleases(t *testing.T, test func(t *testing.T, cfg zktest.Config)) {
 
 func TestServersBehaveLikeRealOnes(t *testing.T) {
 	onReleases(t, func(t *testing.T, cfg zktest.Config) {
+		t.Parallel() // most of it is pauses
 		e := zktest.Start(t, cfg)
 		compare(t, cfg, observe(t, cfg.Servers, dialOurs(e)))
 	})

@@ -85,7 +85,7 @@ func runSessions(tr *trace) {
 }
 
 func runExpiry(tr *trace) {
-	a := tr.client("a", 0).hello("opens a short session", 0, 1000, 0, make([]byte, 16), false)
+	a := tr.client("a", 0).hello("opens a short session", 0, 4000, 0, make([]byte, 16), false)
 	b := tr.open("b")
 	a.create("/x", nil, 0)
 	a.create("/x/e1", nil, 1)
@@ -151,7 +151,7 @@ func runMoved(tr *trace) {
 
 func runFollowers(tr *trace) {
 	a := tr.open("a")
-	l := tr.client("l", 1).hello("opens a session at the leader", 0, 4000, 0, make([]byte, 16), false)
+	l := tr.client("l", 1).hello("opens a session at the leader", 0, stays, 0, make([]byte, 16), false)
 	a.sync("/")
 	a.create("/f", nil, 0)
 	l.get("/f", true)

@@ -231,7 +231,7 @@ func (c *raw) welcome(what string) *raw {
 
 // open makes a new session without much ado.
 func (tr *trace) open(name string) *raw {
-	return tr.client(name, 0).hello("opens a session", 0, 4000, 0, make([]byte, 16), false)
+	return tr.client(name, 0).hello("opens a session", 0, stays, 0, make([]byte, 16), false)
 }
 
 // again reconnects the session of c on a new connection.

@@ -22,7 +22,8 @@ func TestMain(m *testing.M) {
 func testLab(tb testing.TB) *lab {
 	ctx, cancel := context.WithTimeout(tb.Context(), 5*time.Minute)
 	tb.Cleanup(cancel)
-	return &lab{ctx: ctx, ensemble: ensemble.Shared(tb, ensemble.Config{}), failovers: 1, out: io.Discard}
+	e := ensemble.Shared(tb, ensemble.Config{})
+	return &lab{ctx: ctx, ensemble: e, addrs: e.Addrs(), failovers: 1, out: io.Discard}
 }
 
 // BenchmarkHandOver measures one hand-over and the floor in turn. ns/op includes the wait for an

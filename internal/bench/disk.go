@@ -1,13 +1,8 @@
 package main
 
-import (
-	"fmt"
+import "github.com/zkrecipe/zkrecipe/internal/ensemble"
 
-	"github.com/zkrecipe/zkrecipe/internal/ensemble"
-)
-
-// measureDisk measures hand-overs once more on servers that wait for the machine's disk with each
-// transaction, as ZooKeeper does by default.
+// measureDisk measures on servers that wait for the machine's disk with each transaction, as ZooKeeper does by default.
 func measureDisk(l *lab) error {
 	e, err := ensemble.Start(l.ctx, ensemble.Config{MaxSessionTimeout: crashTimeout, Sync: true})
 	if err != nil {
@@ -15,24 +10,14 @@ func measureDisk(l *lab) error {
 	}
 	defer e.Close()
 	synced := *l
-	synced.ensemble = e
-	const how = "The servers wait for the disk. "
-	elections := table{title: fmt.Sprintf(how+"Graceful failover, %d each, ms and times the floor:", l.failovers), head: handOverHead}
-	for _, sc := range scales[:2] {
-		if err := measureHandOver(&synced, sc, &elections); err != nil {
-			return fmt.Errorf("%d candidates: %w", sc.candidates, err)
-		}
+	synced.ensemble, synced.addrs, synced.where = e, e.Addrs(), "The servers wait for the disk. "
+	return measureAgain(&synced)
+}
+
+// measureAgain measures hand-overs and locks once more, where l says.
+func measureAgain(l *lab) error {
+	if err := handOvers(l, scales[:2]); err != nil {
+		return err
 	}
-	elections.print(l.out)
-	locks := table{title: fmt.Sprintf(how+"Hand-over of a lock, %d each, ms and times the floor:", l.failovers), head: lockHead}
-	for _, n := range []int{2, 10} {
-		if err := measureLockHandOver(&synced, n, &locks); err != nil {
-			return fmt.Errorf("%d contenders: %w", n, err)
-		}
-	}
-	locks.print(l.out)
-	if err := measureAlone(&synced); err != nil {
-		return fmt.Errorf("uncontended: %w", err)
-	}
-	return measureThroughput(&synced)
+	return measureLocks(l)
 }

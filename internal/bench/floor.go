@@ -17,7 +17,7 @@ type floor struct {
 }
 
 func newFloor(l *lab, timeout time.Duration) (*floor, error) {
-	all, stop, err := dialBares(l, len(l.ensemble.Addrs()), timeout)
+	all, stop, err := dialBares(l, len(l.addrs), timeout)
 	if err != nil {
 		return nil, err
 	}

@@ -27,9 +27,11 @@ var handOverHead = []string{"candidates", "who", "p50", "p95", "p99", "p50/floor
 
 // measureHandOvers measures how long it takes from the leader's delete request to the
 // heir's callback, each time with the floor between the same two servers, and zk.Lock.
-func measureHandOvers(l *lab) error {
+func measureHandOvers(l *lab) error { return handOvers(l, scales) }
+
+func handOvers(l *lab, scales []scale) error {
 	t := table{
-		title: fmt.Sprintf("Graceful failover, delete sent to callback entered, %d each, ms and times the floor:", l.failovers),
+		title: l.title("Graceful failover, delete sent to callback entered, %d each, ms and times the floor:", l.failovers),
 		head:  handOverHead,
 	}
 	for _, sc := range scales {

@@ -27,6 +27,7 @@ var rows = []row{
 	{"quick", "hand-overs in quick succession", measureQuick},
 	{"lock", "locks, alone and contended", measureLocks},
 	{"disk", "hand-overs on servers that wait for the disk", measureDisk},
+	{"far", "hand-overs of clients that are far from the servers", measureFar},
 	{"counts", "frames of a failover and at rest", measureCounts},
 	{"semaphore", "permits that change hands", measureSemaphore},
 	{"crash", "crashed leaders", measureCrash},
@@ -73,7 +74,7 @@ func run(l *lab, chosen []string) error {
 		return err
 	}
 	defer e.Close()
-	l.ensemble = e
+	l.ensemble, l.addrs = e, e.Addrs()
 	fmt.Fprintln(l.out, describeMachine())
 	for _, r := range rows {
 		if !slices.Contains(chosen, r.name) {
@@ -92,6 +93,8 @@ func run(l *lab, chosen []string) error {
 type lab struct {
 	ctx         context.Context
 	ensemble    *ensemble.Ensemble
+	addrs       []string // under which clients reach the servers
+	where       string   // begins the titles of tables: what is special about servers and addrs
 	failovers   int
 	crashes     int
 	quick       int
@@ -109,10 +112,12 @@ func (l *lab) path(what string) string {
 
 var paths atomic.Int64
 
+// title returns a table's title.
+func (l *lab) title(format string, args ...any) string { return l.where + fmt.Sprintf(format, args...) }
+
 // server returns the address of the i-th server, round and round.
 func (l *lab) server(i int) string {
-	addrs := l.ensemble.Addrs()
-	return addrs[i%len(addrs)]
+	return l.addrs[i%len(l.addrs)]
 }
 
 // patience bounds whatever should be over in a moment.

@@ -113,7 +113,7 @@ func measureAlone(l *lab) error {
 			}
 		}
 	}
-	t := table{title: fmt.Sprintf("Uncontended lock, acquired and released, %d each, ms and times zk.Lock:", len(mine)), head: []string{"who", "p50", "p95", "p50/zk.Lock", "p95/zk.Lock"}}
+	t := table{title: l.title("Uncontended lock, acquired and released, %d each, ms and times zk.Lock:", len(mine)), head: []string{"who", "p50", "p95", "p50/zk.Lock", "p95/zk.Lock"}}
 	t.add(nameLock, millis(base.at(0.5)), millis(base.at(0.95)), "1.00", "1.00")
 	t.add(nameOurs, millis(mine.at(0.5)), millis(mine.at(0.95)), ratio(mine.at(0.5), base.at(0.5)), ratio(mine.at(0.95), base.at(0.95)))
 	t.print(l.out)
@@ -143,7 +143,7 @@ func measureThroughput(l *lab) error {
 			return err
 		}
 	}
-	t := table{title: fmt.Sprintf("%d sessions contend for one lock, acquisitions per second and times zk.Lock:", sessions), head: []string{"who", "per second", "times zk.Lock"}}
+	t := table{title: l.title("%d sessions contend for one lock, acquisitions per second and times zk.Lock:", sessions), head: []string{"who", "per second", "times zk.Lock"}}
 	seconds := (rounds * throughputFor).Seconds()
 	t.add(nameLock, fmt.Sprintf("%.0f", float64(base)/seconds), "1.00")
 	t.add(nameOurs, fmt.Sprintf("%.0f", float64(mine)/seconds), fmt.Sprintf("%.2f", float64(mine)/float64(base)))
@@ -255,13 +255,11 @@ func (q *lockLine) handOver() (failover, error) {
 	return since(former.of.stamp, q.holder.of.stamp, q.holder.at), nil
 }
 
-var lockHead = []string{"contenders", "who", "p50", "p95", "p50/floor", "p95/floor"}
-
 // measureLockHandOvers measures hand-overs at different numbers of waiters.
 func measureLockHandOvers(l *lab) error {
 	t := table{
-		title: fmt.Sprintf("Hand-over of a lock, delete sent to acquired, %d each, ms and times the floor:", l.failovers),
-		head:  lockHead,
+		title: l.title("Hand-over of a lock, delete sent to acquired, %d each, ms and times the floor:", l.failovers),
+		head:  []string{"contenders", "who", "p50", "p95", "p50/floor", "p95/floor"},
 	}
 	for _, n := range []int{2, 10, 100, 1000} {
 		if l.only != 0 && l.only != n {

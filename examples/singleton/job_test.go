@@ -116,7 +116,9 @@ func TestRestartEntersTheLineAgain(t *testing.T) {
 			t.Errorf("exit code %d", code)
 		}
 	}
-	inTurn(t, a, b)
+	if err := inTurn(a, b); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestWhatTheJobLeavesBehindIsKilled(t *testing.T) {

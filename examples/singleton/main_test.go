@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -148,17 +149,23 @@ func (e *ensemble) beat(t *testing.T) {
 	await.Until(t, "beat", func() bool { return sets() > before })
 }
 
-// freeze stops all servers, and demands that the job ends before its lease.
-func (e *ensemble) freeze(t *testing.T, p *program) {
-	t.Helper()
+// freeze stops all servers, and returns an error if the job outlives its lease.
+func (e *ensemble) freeze(p *program) error {
+	p.t.Helper()
 	for _, s := range e.Servers() {
 		s.Freeze()
 	}
 	frozen := candidate.Monotonic()
 	p.exits(codeLost)
-	if over := time.Duration(last(p.beats(), 1<<62) - frozen); over >= D {
-		t.Errorf("the job beat until %v after the ensemble froze", over)
+	return p.outlived(frozen)
+}
+
+// outlived returns an error if the job went on for D or longer after a moment.
+func (p *program) outlived(moment int64) error {
+	if over := time.Duration(last(p.beats(), 1<<62) - moment); over >= D {
+		return fmt.Errorf("the job beat until %v after its lease was extended for the last time", over)
 	}
+	return nil
 }
 
 // inLine returns the znodes of those who stand in line.
@@ -275,9 +282,8 @@ func last(beats []beat, token int64) (at int64) {
 	return at
 }
 
-// inTurn checks that jobs of different tokens never lived at the same time.
-func inTurn(t *testing.T, programs ...*program) {
-	t.Helper()
+// inTurn returns an error if jobs of different tokens lived at the same time, or if there were no two.
+func inTurn(programs ...*program) (err error) {
 	first, final := map[int64]int64{}, map[int64]int64{}
 	for _, p := range programs {
 		for _, b := range p.beats() {
@@ -290,11 +296,12 @@ func inTurn(t *testing.T, programs ...*program) {
 	for a := range first {
 		for b := range first {
 			if a < b && final[a] >= first[b] {
-				t.Errorf("the job with token %d beat until %v after that with token %d began", a, time.Duration(final[a]-first[b]), b)
+				err = errors.Join(err, fmt.Errorf("the job with token %d beat until %v after that with token %d began", a, time.Duration(final[a]-first[b]), b))
 			}
 		}
 	}
 	if len(first) < 2 {
-		t.Errorf("only the tokens %v have beaten; want two jobs", first)
+		err = errors.Join(err, fmt.Errorf("only the tokens %v have beaten; want two jobs", first))
 	}
+	return err
 }

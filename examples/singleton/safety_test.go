@@ -3,6 +3,9 @@
 package main
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -26,19 +29,19 @@ func (e *ensemble) pair(t *testing.T, words string) (first, second *program) {
 	return first, second
 }
 
-// succeeds checks that all of the first one's job was dead when its znode went, and
-// hence when the second one's began, and ends the second.
-func (e *ensemble) succeeds(t *testing.T, first *program, code int, second *program) (stderr string) {
-	t.Helper()
+// succeeds ends the second one when it has begun, and returns an error unless all of the first one's job was dead when its
+// znode went, and hence when the second one's began.
+func (e *ensemble) succeeds(first *program, code int, second *program) (stderr string, err error) {
+	first.t.Helper()
 	second.beating(0)
 	second.Signal(syscall.SIGTERM)
 	second.exits(42)
 	stderr = first.exits(code) // and nothing of the job is left
-	inTurn(t, first, second)
-	if over := last(first.beats(), 1<<62) - e.firstDeleted(t); over >= 0 {
-		t.Errorf("the job beat until %v after its leadership was over", time.Duration(over))
+	err = inTurn(first, second)
+	if over := last(first.beats(), 1<<62) - e.firstDeleted(first.t); over >= 0 {
+		err = errors.Join(err, fmt.Errorf("the job beat until %v after its leadership was over", time.Duration(over)))
 	}
-	return stderr
+	return stderr, err
 }
 
 // The words of the jobs: one that ends at SIGTERM, one that ignores it, one that becomes a daemon.
@@ -48,60 +51,72 @@ func TestAKilledSupervisorsJobIsDeadBeforeTheNextStarts(t *testing.T) {
 	for _, words := range jobs {
 		t.Run("job "+words, func(t *testing.T) {
 			t.Parallel()
-			e := three(t)
-			first, second := e.pair(t, words)
-			first.Signal(os.Kill)
-			e.succeeds(t, first, -1, second)
+			inTime(t, func() error {
+				e := three(t)
+				first, second := e.pair(t, words)
+				first.Signal(os.Kill)
+				_, err := e.succeeds(first, -1, second)
+				return err
+			})
 		})
 	}
 }
 
-// needsTime skips a test that asserts a deadline on the machine's clock, if -short is set. A guardian that gets no
-// processor for a sixteenth of the lease is late, and beside other packages that can be.
-func needsTime(t *testing.T) {
+// inTime runs a test whose job must end in time. On a busy machine a guardian may get no processor for a sixteenth of the lease,
+// and then its job ends late. So a job may be late twice, but not three times. With -short the test is skipped.
+func inTime(t *testing.T, try func() (late error)) {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("SKIP: it needs a processor in time, and -short is set")
 	}
+	for range 3 {
+		late := try()
+		if late == nil {
+			return
+		}
+		t.Logf("this time %v", late)
+	}
+	t.Error("the job was late three times")
 }
 
 func TestAStoppedSupervisorsJobIsDeadBeforeTheLeaseIsOver(t *testing.T) {
-	needsTime(t)
 	for _, words := range jobs {
 		t.Run("job "+words, func(t *testing.T) {
 			t.Parallel()
-			e := three(t)
-			first, second := e.pair(t, words)
-			stopped := candidate.Monotonic()
-			first.Signal(syscall.SIGSTOP)
-			second.beating(0)
-			// Nobody tells that the time of two leases has passed.
-			<-time.After(time.Duration(stopped + int64(2*D) - candidate.Monotonic()))
-			first.Signal(syscall.SIGCONT)
-			if stderr := e.succeeds(t, first, codeLost, second); !strings.Contains(stderr, "not held any more") {
-				t.Errorf("stderr %q", stderr)
-			}
-			// No job may outlast the lease.
-			if over := time.Duration(last(first.beats(), 1<<62) - stopped); over >= D {
-				t.Errorf("the job beat until %v after the stop", over)
-			}
+			inTime(t, func() error {
+				e := three(t)
+				first, second := e.pair(t, words)
+				stopped := candidate.Monotonic()
+				first.Signal(syscall.SIGSTOP)
+				second.beating(0)
+				// Nobody tells that the time of two leases has passed.
+				<-time.After(time.Duration(stopped + int64(2*D) - candidate.Monotonic()))
+				first.Signal(syscall.SIGCONT)
+				stderr, late := e.succeeds(first, codeLost, second)
+				if !strings.Contains(stderr, "not held any more") {
+					t.Errorf("stderr %q", stderr)
+				}
+				return cmp.Or(late, first.outlived(stopped))
+			})
 		})
 	}
 }
 
 func TestALostLeaseEndsTheJobInTime(t *testing.T) {
-	needsTime(t)
 	for _, words := range jobs {
 		t.Run("job "+words, func(t *testing.T) {
 			t.Parallel()
-			e := three(t)
-			first := e.start(t, "", words)
-			first.beating(0)
-			e.freeze(t, first)
-			asked := strings.Contains(strings.Join(first.Lines(), "\n"), "signal 15")
-			if want := words == ""; asked != want {
-				t.Errorf("the job was asked to stop: %v; want %v", asked, want)
-			}
+			inTime(t, func() error {
+				e := three(t)
+				first := e.start(t, "", words)
+				first.beating(0)
+				late := e.freeze(first)
+				asked := strings.Contains(strings.Join(first.Lines(), "\n"), "signal 15")
+				if want := words == ""; asked != want {
+					t.Errorf("the job was asked to stop: %v; want %v", asked, want)
+				}
+				return late
+			})
 		})
 	}
 }
@@ -126,46 +141,54 @@ func TestAKilledGuardianTakesTheJobWithIt(t *testing.T) {
 	for _, words := range jobs {
 		t.Run("job "+words, func(t *testing.T) {
 			t.Parallel()
-			e := three(t)
-			first, second := e.pair(t, words)
-			if err := syscall.Kill(guardianOf(t, first), syscall.SIGKILL); err != nil {
-				t.Fatal(err)
-			}
-			if stderr := e.succeeds(t, first, codeFailed, second); !strings.Contains(stderr, "guardian") {
-				t.Errorf("stderr %q", stderr)
-			}
+			inTime(t, func() error {
+				e := three(t)
+				first, second := e.pair(t, words)
+				if err := syscall.Kill(guardianOf(t, first), syscall.SIGKILL); err != nil {
+					t.Fatal(err)
+				}
+				stderr, late := e.succeeds(first, codeFailed, second)
+				if !strings.Contains(stderr, "guardian") {
+					t.Errorf("stderr %q", stderr)
+				}
+				return late
+			})
 		})
 	}
 }
 
 func TestAKernelThatKillsBothKillsTheCommand(t *testing.T) {
-	e := three(t)
-	first, second := e.pair(t, "ignore")
-	guardian := guardianOf(t, first)
-	first.Signal(syscall.SIGSTOP) // so that it does not notice
-	if err := syscall.Kill(guardian, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	first.Signal(os.Kill)
-	e.succeeds(t, first, -1, second)
+	inTime(t, func() error {
+		e := three(t)
+		first, second := e.pair(t, "ignore")
+		guardian := guardianOf(t, first)
+		first.Signal(syscall.SIGSTOP) // so that it does not notice
+		if err := syscall.Kill(guardian, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		first.Signal(os.Kill)
+		_, late := e.succeeds(first, -1, second)
+		return late
+	})
 }
 
 // The lease is D in both cases: as asked for, and because servers do not grant the session timeout that was asked for.
 func TestAStoppedGuardianDoesNotSaveTheJob(t *testing.T) {
-	needsTime(t)
 	for _, c := range []struct {
 		name, flags string
 		granted     time.Duration
 	}{{"as asked", "", T}, {"shorter", "-lease 10s", 2 * D}} {
 		t.Run(c.name, func(t *testing.T) {
-			e := granting(t, c.granted)
-			first := e.start(t, c.flags, "spawn ignore")
-			first.beating(0)
-			if err := syscall.Kill(guardianOf(t, first), syscall.SIGSTOP); err != nil {
-				t.Fatal(err)
-			}
-			e.beat(t)
-			e.freeze(t, first)
+			inTime(t, func() error {
+				e := granting(t, c.granted)
+				first := e.start(t, c.flags, "spawn ignore")
+				first.beating(0)
+				if err := syscall.Kill(guardianOf(t, first), syscall.SIGSTOP); err != nil {
+					t.Fatal(err)
+				}
+				e.beat(t)
+				return e.freeze(first)
+			})
 		})
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
 	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -213,9 +214,8 @@ func TestSignalsMakeItLeaveTheLine(t *testing.T) {
 		p.Signal(signal)
 		p.wait("left")
 		p.leaves()
-		if left := standing(t, look); len(left) != 0 {
-			t.Errorf("after %v %v are still in line", signal, left)
-		}
+		// Servers that are slow do not hold up the exit. The deletion has been asked for by then.
+		await.Until(t, "end of the znode", func() bool { return len(standing(t, look)) == 0 })
 	}
 }
 

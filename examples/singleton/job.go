@@ -78,13 +78,13 @@ func (j *job) order(l limits, s syscall.Signal) {
 	}
 }
 
-// end lets the guardian end the job within these limits. If it has not done so within room after
-// that, it is stopped itself, say, and we kill it.
-func (j *job) end(l limits, room time.Duration) {
+// end lets the guardian end the job within these limits. If it is still there then, it may be stopped
+// itself, so we kill it, and bury kills what it leaves.
+func (j *job) end(l limits) {
 	j.order(l, 0)
 	select {
 	case <-j.done:
-	case <-time.After(l.Kill + room - now()):
+	case <-time.After(l.Kill - now()):
 		_ = j.cmd.Process.Kill() // fails when it is gone
 	}
 }

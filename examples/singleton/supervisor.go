@@ -150,14 +150,14 @@ func (s *supervisor) follow(term *election.Term, j *job) {
 		case <-term.Context().Done():
 			l := s.limits(term) // passed if another may lead already: nothing remains then
 			l.Term = 0          // even if the lease is extended once more
-			j.end(l, killRoom(s.lease())/2)
+			j.end(l)
 			return
 		}
 	}
 }
 
 // killRoom is how long before the lease's end SIGKILL is sent: the time for the kernel to
-// carry it out, and for the guardian to be late.
+// carry it out, and for the guardian and this process to be late.
 func killRoom(lease time.Duration) time.Duration { return lease / 16 }
 
 // stopBefore is how long before the lease's end SIGTERM is sent. The library wants at

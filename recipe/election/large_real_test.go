@@ -16,9 +16,10 @@ import (
 // Servers drop the connection on a request that is longer than their jute.maxbuffer, and do not say why. A
 // candidate whose data are too large is told so, and nobody else is disturbed.
 func TestDataThatTheServersDoNotTakeAreSaidToBeTooLarge(t *testing.T) {
-	e := ensemble.ForTest(t, ensemble.Config{Servers: 3, JVM: []string{"-Djute.maxbuffer=65536"}})
+	const lease = 10 * time.Second // each failure costs a connection, and a busy machine takes its time for another
+	e := ensemble.ForTest(t, ensemble.Config{Servers: 3, MaxSessionTimeout: 2 * lease, JVM: []string{"-Djute.maxbuffer=65536"}})
 	for _, first := range []bool{false, true} {
-		client := open(t, e.ConnectString(), session.Config{Timeout: 10 * time.Second}) // as much as they grant
+		client := open(t, e.ConnectString(), session.Config{Timeout: 2 * lease, Lease: lease})
 		id := mustSession(t, client).ID()
 		path := "/large-alone"
 		var term *election.Term

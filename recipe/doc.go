@@ -11,34 +11,34 @@
 //     that code which does not ask stops. Costs two writes for each acquisition, and the beats of a
 //     session that holds a lock or is next.
 //   - group: members that stay listed, and who they are. Promises that a member is listed again
-//     whatever takes its znode away, that others see no gap where there need be none, one member of
-//     an ID, and a list whose age is proved; does not promise that a list is up to date. Costs 4
+//     whatever takes its znode away, that others see no gap that can be avoided, at most one member
+//     for each ID, and a list whose age is proved; does not promise that a list is up to date. Costs 4
 //     quorum writes per lease for a session with members, or none if they do without a lease.
 //   - barrier: waits until a barrier is lowered, or until n members are there. Promises that nobody
 //     passes alone; does not promise that the others live on. Costs a few writes for each passage.
 //   - latch: waits until n parties have each counted once. Promises that a party counts at most once,
 //     whatever is lost or restarted, and that nobody goes on before all have counted; does not
-//     promise that they still live. Costs one quorum write to count, and one and a list for each
-//     change to wait.
+//     promise that they still live. To count costs one quorum write. To wait costs one quorum write, and a
+//     list for each change.
 //   - value: values and counters that many change. Promises that no change counts twice, however
-//     many answers are lost, and that none is called failed that was carried out; does not promise
+//     many answers are lost, and that no change that was carried out is reported as failed; does not promise
 //     to know the outcome when a session is lost with an answer, but says so. Costs one quorum write
 //     for each change.
 //   - cache: a copy of a znode, of its children or of a tree that follows what happens there.
 //     Promises that it does not stay wrong, and, on request, that everything which was acknowledged
-//     before is in it; does not promise to be the present, nor every state in between. Costs two
-//     reads and two watches for each znode, one to three reads for each change, and no read of what
-//     has not changed when the connection is lost.
-//   - semaphore: so many permits, among any number of processes, and numbered slots, as worker ids.
-//     Promises that no more than so many permits are valid at one instant, that no two of them have
+//     before is in it; does not promise to be the present, nor every state in between. Costs one
+//     or two reads for each znode, one watch for the whole tree or two for each znode, one to three
+//     reads for each change, and no read of what has not changed when the connection is lost.
+//   - semaphore: a fixed number of permits, among any number of processes, and numbered slots, as worker ids.
+//     Promises that no more permits than that are valid at one instant, that no two of them have
 //     the same slot, and a fencing token for each slot; does not promise a token that fences where
-//     there are no slots. Costs one write and a few reads to acquire a permit and one of each to
-//     release it where one is free, two writes more for one that waits, one more for a slot, and the
-//     beats of a session that holds permits. The first of those who wait reads the heartbeats of up to
+//     there are no slots. A free permit costs one write and a few reads to
+//     acquire, and one write and one read to release. A permit that is waited for costs two writes more, a
+//     slot one write more. A session that holds permits beats. The first of those who wait reads the heartbeats of up to
 //     16 holders 8 times per lease.
 //
-// What a process holds, waits for and has lost, its operators see in package recipeprom (metrics for
-// Prometheus, with alerts) and package recipehttp (a status page, and a handler for liveness probes).
+// Packages recipeprom (metrics for Prometheus, with alerts) and recipehttp (a status page, and a handler
+// for liveness probes) show operators what a process holds, waits for and has lost.
 // Elections, locks, semaphores, members and caches have a Status, which never blocks, and where there
 // are events, Subscribe, for which nothing waits. Package recipetest is for unit tests of users.
 //

@@ -72,10 +72,10 @@ func (s ClaimState) String() string { return enum.Name(s, []string{"waiting", "h
 
 // Counts are totals of a lock or a semaphore, in this process.
 type Counts struct {
-	// Waited is how long those calls of Acquire took that have succeeded; Held how long was held
-	// what is over.
+	// Waited is how long the successful calls of Acquire took. Held is how long those that are over
+	// were held.
 	Waited, Held Times
-	// Ended is for what reasons it is over.
+	// Ended is how many are over, by reason.
 	Ended map[Reason]uint64
 	// Busy is how many calls of TryAcquire found it taken. GaveUp is how many calls have failed
 	// otherwise: most often their context has ended.
@@ -93,6 +93,6 @@ type Counts struct {
 type Times struct {
 	Count uint64
 	Sum   time.Duration
-	// Within is how many took at most so long: 1 ms, 4 ms, and so on to the power of 4.
+	// Within is how many took at most so long: 1 ms, 4 ms, and so on, each time 4 times as long.
 	Within [14]uint64
 }

@@ -256,8 +256,8 @@ func (s *Session) Children(ctx context.Context, path string) ([]string, zk.Stat,
 	return r.Children, r.Stat, err
 }
 
-// Exists returns a znode's Stat; ok is false when there is no such znode. It needs no
-// permission on the znode and leaves no watch.
+// Exists returns a znode's Stat; ok is false when there is no such znode. It leaves no watch. It needs
+// READ on servers from 3.7.3, 3.8.4 and 3.9.2 on, and no permission on older ones.
 func (s *Session) Exists(ctx context.Context, path string) (stat zk.Stat, ok bool, err error) {
 	r, err := s.repeat(ctx, "exists", path, wire.Op{Kind: wire.OpExists})
 	if errors.Is(err, zk.ErrNoNode) {

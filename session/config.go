@@ -30,7 +30,7 @@ type Config struct {
 	// few round trips. A shorter one replaces a crashed leader sooner. A longer one outlasts
 	// longer pauses and changes of the ZooKeeper leader: choose it longer than twice the time
 	// that the ensemble needs to elect its own leader. A session with a leader or an heir costs
-	// 4 quorum writes per D, however many places it holds. All candidates of an election should
+	// 4 quorum writes per D, for up to some 3,000 places; one with more writes several times. All candidates of an election should
 	// have the same D: one whose D is longer than the election's record allows is refused.
 	// Default 4 s, or half of Timeout if that is less; at least 200 ms, at most half of Timeout.
 	Lease time.Duration

@@ -30,18 +30,20 @@
 // over the next is opened, for ever, with exponential delays and jitter, until Close. A
 // Session is exactly one ZooKeeper session id. It moves between servers and ends once.
 //
-//		connecting ──► connected ◄──► suspended
-//		     │             │              │
-//		     └─────────────┴──────────────┴────► lost
+//	connecting ──► connected ◄──► suspended
+//	     │             │              │
+//	     └─────────────┴──────────────┴────► lost
 //
-//	  - Connecting: no server has granted the session yet. Client.Session does not return
-//	    it.
-//	  - Connected: a server answers.
-//	  - Suspended: the connection is lost. The session may live on. Calls wait; a running
-//	    lease keeps running.
-//	  - Lost: over for good. [Session.Err] says why: [ErrClosed], [ErrExpired] (a server
-//	    said so), [ErrPresumedLost] (no answer from anybody for 2T), [ErrReplaced],
-//	    [ErrRevoked], [ErrNoHeartbeat], [ErrAuthFailed], [ErrStray].
+// The states are:
+//
+//   - Connecting: no server has granted the session yet. Client.Session does not return
+//     it.
+//   - Connected: a server answers.
+//   - Suspended: the connection is lost. The session may live on. Calls wait; a running
+//     lease keeps running.
+//   - Lost: over for good. [Session.Err] says why: [ErrClosed], [ErrExpired] (a server
+//     said so), [ErrPresumedLost] (no answer from anybody for 2T), [ErrReplaced],
+//     [ErrRevoked], [ErrNoHeartbeat], [ErrAuthFailed], [ErrStray].
 //
 // T is the session timeout: the smallest one that any server has granted this session,
 // whatever was asked for.
@@ -121,9 +123,9 @@
 //
 // # Calls and outcomes
 //
-// A call that waits takes a context. It returns by the end of that, and when the session is over. While
+// A call that waits takes a context. It returns when the context ends, and when the session is over. While
 // the session is suspended, calls wait and no request is queued. If a caller gives up after its request
-// was given to the connection, the request may be carried out all the same. Reads,
+// was given to the connection, the request may still be carried out. Reads,
 // [Session.Sync], [Session.QuorumSync], [Session.EnsurePath], [Session.EnsureNode] and
 // [Session.EnsureDeleted] are repeated until they are answered. Other writes are sent once, and so are
 // the reads that do not wait, [Session.AskChildren] and [Session.AskData]. An [Error]
@@ -141,8 +143,8 @@
 // # Watches
 //
 // ZooKeeper's watches fire once and end with the connection that left them. A [Watch]
-// is a standing interest: each of its reads leaves a watch at the server, any number of
-// Watches on one path share one there, and an event or a new connection gives a signal to
+// lasts until Stop. Each of its reads leaves a watch at the server. Any number of
+// Watches on one path share one there. An event or a new connection gives a signal to
 // look again. None is ever left on a znode that does not exist.
 //
 // # For recipes of your own
@@ -181,7 +183,7 @@
 //
 // # Not possible with zk v1.0.4
 //
-// Read-only mode. And a client cannot use a zk.Conn of yours: that opens new sessions by itself and
-// hides T. Both can run side by side.
+// Read-only mode is not possible. A client cannot use a zk.Conn of yours, because a zk.Conn opens new
+// sessions by itself and hides T. A client and a zk.Conn can run side by side.
 // UPSTREAM.md in this directory lists what should be mended there.
 package session

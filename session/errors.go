@@ -23,8 +23,8 @@ var (
 	// ErrPresumedLost: no server was reached for twice the session timeout, so the
 	// session is given up for a new one.
 	ErrPresumedLost = errors.New("session: presumed lost")
-	// ErrReplaced: a server answered the reconnect with another session. That happens
-	// when the server does not belong to this session's ensemble.
+	// ErrReplaced: a server answered the reconnect with another session. ClickHouse Keeper does so
+	// at each reconnect. A ZooKeeper server of another ensemble gives ErrExpired.
 	ErrReplaced = errors.New("session: replaced by another session")
 	// ErrRevoked: another session has heard no heartbeat of this one for longer than a lease,
 	// and has taken over from it.
@@ -35,8 +35,8 @@ var (
 	// ErrAuthFailed: the ensemble rejected a credential of [Config.Auth], or all its servers
 	// refused what [Config.SASL] presented. Trying again cannot help, so the client is closed.
 	ErrAuthFailed = wire.ErrAuthFailed
-	// ErrStray: the server refuses to delete a znode of this session, or to tell whether one exists
-	// whose create was not answered. The session is ended, which deletes the znode: it would
+	// ErrStray: the server refuses to delete a znode of this session. Or a create was not answered,
+	// and the server refuses to tell whether its znode exists. The session is ended, which deletes the znode: it would
 	// block everybody behind it in a line.
 	ErrStray = errors.New("session: an own znode cannot be got rid of")
 )

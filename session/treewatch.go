@@ -10,7 +10,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
-// A TreeWatch is a standing interest in the znodes at and below one path, for code that keeps a
+// A TreeWatch follows the znodes at and below one path until Stop, for code that keeps a
 // copy of many of them. [Watch] is for single ones.
 //
 // Each [TreeWatch.Get] or [TreeWatch.Children] leaves a one-shot watch at the server, or one watch

@@ -7,10 +7,9 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// A Watch is a standing interest in one znode, on top of ZooKeeper's one-shot
-// watches: each [Watch.Get] or [Watch.Children] leaves a watch at the server, and when
-// it fires, or when the connection on which it was left is gone, the wake channel gets
-// a signal. The owner then looks again. Any number of Watches on one path share one
+// A Watch follows one znode until Stop, by ZooKeeper's one-shot watches. Each [Watch.Get]
+// or [Watch.Children] leaves a watch at the server. When that fires, or when the
+// connection on which it was left is gone, the wake channel gets a signal. The owner then looks again. Any number of Watches on one path share one
 // watch at the server.
 //
 // A Watch belongs to one session and ends with it. Its methods may be called from any

@@ -4,10 +4,10 @@
 //
 // # One-shot watches
 //
-// A watch at a ZooKeeper server is left by a read, tells once that something has
-// changed, and is then used up. It tells neither what the znode is now nor how often
-// it has changed, it ends with its connection, and whatever happens before the next
-// read leaves another goes untold. So an event is only a reason to read again, and its
+// A read leaves a watch at a ZooKeeper server. The watch tells once that something has
+// changed, and is then used up. It does not tell what the znode is now, or how often
+// it has changed. It ends with its connection. Changes before the next read, which
+// leaves another watch, are not told. So an event is only a reason to read again, and its
 // absence is no proof that nothing happened.
 //
 // # What this package makes of them
@@ -24,16 +24,16 @@
 //     and only its existence is waited on.
 //
 // Each state that a caller gets is newer than the one before, and the latest at the
-// time of the read: states in between may be skipped, but the order never turns
-// around, whichever servers the session is moved to, because a session's reads never go
-// back in time.
+// time of the read. States in between may be skipped. The order is always right, at
+// all servers that the session moves to, because a later read of a session never
+// shows an older state.
 //
 // No wait leaves a watch on a znode that does not exist. Such a watch would stay at
 // the server until somebody creates the znode, and pile up where names are used only once.
 //
 // A wait ends with an error that says why: the cause of the context, the reason for
 // which the session is over, [ErrStopped], or what the server refuses (zk.ErrNoAuth).
-// Lost connections are no reason; they are waited out.
+// A lost connection does not end a wait: the wait goes on after the reconnect.
 //
 // # Costs
 //
@@ -48,8 +48,8 @@
 //
 //   - Every state. A znode that was deleted and created again may show as one change;
 //     two changes of data may show as one.
-//   - Being up to date. A server may lag behind the ensemble's leader; session.Sync
-//     before a wait bounds that from below.
+//   - Being up to date. A server may lag behind the ensemble's leader. After
+//     [session.Session.QuorumSync], a wait sees all that was acknowledged before the call.
 //   - Hearing of a creation at once. It is seen within T/4, and at once only if the same session creates
 //     the znode.
 //   - Changes of the ACL. They fire no watch.

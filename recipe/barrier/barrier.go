@@ -90,8 +90,8 @@ func (b *Barrier) Lower(ctx context.Context) error {
 // again at once. It continues after a loss of the session. Otherwise it returns an error: one that
 // wraps the cause of ctx, session.ErrClosed, or a [*recipe.PermanentError].
 //
-// It costs a quorum write that changes nothing, and a read. It leaves one watch on the barrier, which
-// stays as long as the barrier is up.
+// It costs a quorum write that changes nothing, one or two reads, and a small read for each session
+// timeout that it waits. It leaves one watch on the barrier, which stays as long as the barrier is up.
 func (b *Barrier) Wait(ctx context.Context) error {
 	var czxid int64 // of the one that is waited for
 	err := life.InEach(ctx, b.client, b.path, func(s *session.Session) error {

@@ -13,7 +13,7 @@ import (
 // Candidate is one who stands in line, of this library or another. The zero Candidate
 // means nobody.
 type Candidate struct {
-	// ID and Data are its own words; empty when it is hidden.
+	// ID and Data are what it has written itself; empty when it is hidden.
 	ID   string
 	Data []byte
 	// Hidden: its ACL does not let us read it.

@@ -36,7 +36,7 @@
 // D is the length of a lease, session.Config.Lease, 4 s by default. Times in seconds are those at D = 4 s.
 //
 //   - Safety. Two candidates of this library never have a term that is [Term.Valid] at the
-//     same instant. The term's context is cancelled earlier still (StopBefore). A process
+//     same instant. The term's context is cancelled StopBefore before its lease ends. A process
 //     that was paused learns it from its first call of Valid, or of its context's Err. A
 //     context derived from that (context.WithTimeout, errgroup.WithContext) ends by a timer,
 //     which may be late then.
@@ -47,7 +47,7 @@
 //     after a crash; within 9 s (36/16 D) if the heir has crashed with it; up to DrainTimeout later
 //     if a callback is slow to stop. The session timeout does not matter.
 //   - Cost. A departure wakes one candidate. A session with a leader or an heir writes to the
-//     quorum 4 times per D, however many it has; nobody else does while it waits.
+//     quorum 4 times per D, for up to some 3,000 of them; no other session writes while it waits.
 //
 // Assumed: writes are linearizable, as ZooKeeper promises; clocks' rates differ by less than
 // 6 %; nobody deletes the election's path within one lease of an end that was not announced.
@@ -80,12 +80,12 @@
 //     session every D/8. When it was not set for 4.25 s (17/16 D), the heir revokes it and deletes
 //     the znode, in one transaction, and leads (event [EventTookOver]).
 //
-// A term ends for one [recipe.Reason]. When we end it ourselves (the callback returns, Resign,
-// the context, Close, bad health) the leadership is kept until the callback has returned, or
+// A term ends for one [recipe.Reason]. When this process ends it (the callback returns, Resign,
+// the context, Close, bad health), the leadership is kept until the callback has returned, or
 // DrainTimeout has passed. The znode is deleted after that. [Term.DrainContext] goes on for as long, so
 // that a unit of work in progress can be finished. If the lease is not extended meanwhile, DrainContext
 // ends StopBefore before the lease, and another may lead after the lease. When a term ends because its
-// lease runs out, there is StopBefore to stop in.
+// lease runs out, the work has the time StopBefore to stop.
 //
 // What happens when:
 //

@@ -58,11 +58,11 @@ func New(client *session.Client, path string, n int, cfg Config) (*Latch, error)
 
 // CountDown counts the party of that name once, and returns nil when it has counted, now or before.
 // The name is a part of a znode's path, of at most 128 bytes and without a slash. Choose one that
-// the party has again after a restart, such as the number of a shard. A party that calls CountDown
-// in excess of n changes nothing.
+// the party has again after a restart, such as the number of a shard. If n parties
+// have counted already, another party changes nothing.
 //
 // It tries until ctx ends. The error is the cause of ctx, session.ErrClosed, or a
-// [*recipe.PermanentError]. Then the party may have counted; to be sure, call CountDown again.
+// [*github.com/zkrecipe/zkrecipe/recipe.PermanentError]. Then the party may have counted; to be sure, call CountDown again.
 func (l *Latch) CountDown(ctx context.Context, party string) error {
 	znode := l.path + "/" + prefix + party
 	if party == "" || len(party) > maxName || strings.Contains(party, "/") || session.CheckPath(znode) != nil {
@@ -75,7 +75,7 @@ func (l *Latch) CountDown(ctx context.Context, party string) error {
 
 // Wait waits until n parties have counted, and returns nil at once if they have. It creates the path
 // if it is missing. It continues after a loss of the session. The error is the cause of ctx,
-// session.ErrClosed, or a [*recipe.PermanentError].
+// session.ErrClosed, or a [*github.com/zkrecipe/zkrecipe/recipe.PermanentError].
 func (l *Latch) Wait(ctx context.Context) error {
 	return life.InEach(ctx, l.client, l.path, func(s *session.Session) error {
 		// A missing path has no watch, so its creation would be noticed late.

@@ -31,25 +31,25 @@ type HealthConfig struct {
 // [lock.Lock], a [lock.RW], a [semaphore.Semaphore], a [group.Member], a [group.Members] or a
 // [cache.Cache], and panics on anything else.
 //
-// Whether candidates lead does not matter. A candidate fails
+// Whether candidates lead does not matter. A candidate fails if
 //
-//   - that leads past what the lease allows: its term is over, the callback of
+//   - it leads past what the lease allows: its term is over, the callback of
 //     [election.Election.Run] has not returned, more than Overrun has passed since the end
 //     of the term, and another may lead, because the lease has lapsed, the session or
 //     the znode is gone, or the znode was given away after DrainTimeout;
-//   - that has failed for more than JoinWithin to get into the line.
+//   - it has failed for more than JoinWithin to get into the line.
 //
-// Neither is failed by a candidate that waits, drains while the leadership is still its
-// own, stays out of the line because Config.Healthy says so, or does not run. After
+// A candidate does not fail while it waits, drains and still has the leadership, stays out of
+// the line because Config.Healthy says so, or does not run. After
 // [election.Election.Campaign] nobody knows whether work goes on once DrainTimeout has
 // passed, so only Run is watched for overruns.
 //
-// Of a lock or a semaphore it fails that a function that was given to Do has not returned when more
-// than Overrun has passed since the lock or the permit was lost, and that a call of Acquire has tried for more than
-// JoinWithin to stand in line. A member fails that has tried for more than JoinWithin to be listed. A
-// list of members fails whose age is more than JoinWithin although it is proved all the time. A list of
-// members, and a cache, fails that has ended otherwise than by Close. Neither does a lock that is
-// waited for, however long, nor a member that was replaced.
+// A lock or a semaphore fails if a function that was given to Do has not returned when more than Overrun
+// has passed since the lock or the permit was lost. It also fails if a call of Acquire has tried for more than
+// JoinWithin to stand in line. A member fails if it has tried for more than JoinWithin to be listed. A list of
+// members fails if its age is more than JoinWithin although it is proved all the time. A list of members, or
+// a cache, fails if it has ended otherwise than by Close. A lock does not fail because others wait for it,
+// however long. A member that was replaced does not fail.
 //
 // The answer is plain text, a verdict and then a line for each recipe with the reason.
 // Asking costs the ensemble nothing.

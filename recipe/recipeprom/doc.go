@@ -33,16 +33,16 @@
 //
 // # Elections
 //
-// Times are seconds. A metric that would mean nothing at the moment is absent: the token of
-// who does not lead, the place of who is not in line.
+// Times are seconds. A metric that would mean nothing at the moment is absent: the token of a
+// candidate that does not lead, the place of one that is not in line.
 //
 // zkrecipe_election_leader (gauge): terms that are valid now, 0 or 1 for one candidate. The
 // sum over all processes is 1 when all is well; the number of shards where they are many.
 //
 // zkrecipe_election_candidates (gauge; state): candidates by what they do, in the words of
-// election.State. Waiting, heir, leading and draining stand in line. Who is joining or
-// backing off for minutes has no session, or is refused; unhealthy ones were told so by
-// your Config.Healthy.
+// election.State. Waiting, heir, leading and draining stand in line. A candidate that is
+// joining or backing off for minutes has no session, or is refused. For an unhealthy one,
+// your Config.Healthy returns an error.
 //
 // zkrecipe_election_position (gauge): how many stand ahead; 0 for the leader, 1 for its
 // heir.
@@ -62,8 +62,8 @@
 // zkrecipe_election_terms_total (counter; reason): terms that have ended, in the words of
 // recipe.Reason. Returned, released, stopped, cancelled and closed are the service's own
 // doing, panicked and unhealthy too; lease expired and session lost are the
-// ensemble's, the network's, or a pause of this process; node deleted may be somebody's
-// hand.
+// ensemble's, the network's, or a pause of this process; node deleted may mean that
+// somebody deleted the znode.
 //
 // zkrecipe_election_win_seconds (histogram): from joining the line to being elected. Its
 // count is the number of terms begun. Short ones after a failure are the time to win;
@@ -129,14 +129,14 @@
 // zkrecipe_lock_impaired, zkrecipe_semaphore_impaired (gauge): calls that may wait for longer than the
 // lease allows, most often because a permission is missing.
 //
-// zkrecipe_lock_acquire_seconds, zkrecipe_semaphore_acquire_seconds (histogram): how long those calls of
-// Acquire took that have succeeded. The count is the number of acquisitions.
+// zkrecipe_lock_acquire_seconds, zkrecipe_semaphore_acquire_seconds (histogram): how long the successful calls of
+// Acquire took. The count is the number of acquisitions.
 //
-// zkrecipe_lock_hold_seconds, zkrecipe_semaphore_hold_seconds (histogram): how long was held what is over.
+// zkrecipe_lock_hold_seconds, zkrecipe_semaphore_hold_seconds (histogram): how long those that are over were held.
 //
-// zkrecipe_lock_ended_total, zkrecipe_semaphore_ended_total (counter; reason): how often that was, in the
+// zkrecipe_lock_ended_total, zkrecipe_semaphore_ended_total (counter; reason): how many are over, in the
 // words of recipe.Reason. Lease expired, session lost and node deleted are losses: the work had to
-// stop, or it overlaps with the next holder's.
+// stop, or it overlaps with the work of the next holder.
 //
 // zkrecipe_lock_busy_total, zkrecipe_semaphore_busy_total (counter): calls of TryAcquire that found it
 // taken.

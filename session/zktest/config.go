@@ -13,8 +13,8 @@ type Config struct {
 	// a leader and there are followers, a majority of which must be in touch.
 	Servers int
 
-	// InMemory replaces TCP by a network in memory: no sockets, no goroutines
-	// of the server's own, time from package time alone. It is made for
+	// InMemory replaces TCP by a network in memory: no sockets, one goroutine
+	// for the whole ensemble, time from package time alone. It is made for
 	// testing/synctest, where it must be created inside the bubble. Clients
 	// reach it through [Ensemble.Dial] or a [Host]'s Dial only.
 	InMemory bool
@@ -57,8 +57,8 @@ type Config struct {
 	Release Release
 
 	// Users, if set, may authenticate by SASL with DIGEST-MD5: passwords by name. A znode can
-	// then be theirs, by the scheme "sasl" or "auth". Without it the servers let a client in that
-	// tries, as nobody, as they do without a JAAS configuration.
+	// then be theirs, by the scheme "sasl" or "auth". Without it the servers accept a client that
+	// tries, but give it no identity, as real ones do without a JAAS configuration.
 	Users map[string]string
 
 	// Keeper makes the servers answer connect requests as those of ClickHouse Keeper do.

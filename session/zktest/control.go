@@ -172,7 +172,7 @@ func (x *Server) DelayExpiry(d time.Duration) {
 // next tick if their time is over by then, or d later, and transactions carry the new time.
 // Everything else goes by a clock that does not jump.
 //
-// Servers before 3.4.11, 3.5.0, and ClickHouse Keeper count sessions with the clock on the wall.
+// Servers before 3.4.11, servers of 3.5.0, and ClickHouse Keeper count sessions with the wall clock.
 // Newer ones do not: use it for those only. Details are as in 3.5.0: a session that is heard of
 // after a step back of about its timeout or more may never expire, unless it is heard of later
 // or the leader changes. 3.5.0 sends no pings either until a clock that has been set back is

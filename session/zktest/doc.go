@@ -95,8 +95,8 @@
 //
 //   - [Ensemble.ExpireSession] ends a session.
 //   - A [Host] is a machine that clients run on, a [Conn] one connection. Both
-//     can be held, delayed, robbed of frames and cut, in either direction. Hold
-//     is what a network that is down does; what was robbed breaks when it heals.
+//     can be held, delayed and cut, and can lose frames, in either direction. Hold
+//     is what a network that is down does. A connection that has lost frames breaks at Heal.
 //   - A [Server] can be killed and started, frozen and thawed, slowed, and
 //     isolated from the others.
 //   - A [Link] is one direction between two servers. It can be held, delayed,

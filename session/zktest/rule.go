@@ -47,10 +47,10 @@ var (
 	DropReply   = Effect{kind: dropReply}   // carried out, never answered
 )
 
-// LoseTouch makes a follower answer a request and never tell the ZooKeeper leader that it has
-// heard of the request's session, as real ones from 3.5.0 on do when the thread that notes it is
-// stopped at the wrong moment: from before a ping of the leader until after the answer to it, so
-// that the note goes into a table that has been sent. The request, and all that come to the
+// LoseTouch makes a follower answer a request, but never tell the ZooKeeper leader that it has
+// heard of the request's session. Followers from 3.5.0 on do so if the thread that notes the session
+// stops before a ping of the leader and goes on after the answer to the ping. Then the note goes into
+// a table that has been sent already. The request, and all that come to the
 // server behind it, wait for that ping, half a tick at most. A server that leads ignores
 // it, and so does a connect request. Use it to see what depends on "it was answered, so the ZooKeeper
 // leader has heard of us".

@@ -163,7 +163,8 @@ func (c *Client) fail(err error) {
 	c.publish()
 }
 
-// Session waits for a session that is not over and returns it; it may be suspended.
+// Session waits for a session that is not over and returns it; it may be suspended. All recipes of the
+// client use the same session: do not close it, unless all of them are to lose what they hold.
 // When ctx ends first, the error tells what is wrong with each server.
 func (c *Client) Session(ctx context.Context) (*Session, error) {
 	for {

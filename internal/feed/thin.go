@@ -9,7 +9,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
-// Of the lines with the same message, so many are let through in thinFor. A thousand elections
+// Of the lines with the same level and message, so many are let through in thinFor. A thousand elections
 // that wait for the same ensemble have the same to say.
 const (
 	thinFor = 10 * time.Second
@@ -25,10 +25,17 @@ type Thin struct {
 	clock clock.Clock
 
 	mu   sync.Mutex // guards what follows
-	said map[string]*said
+	said map[kind]*said
 }
 
-// said is what has become of the lines with one message since its first.
+// kind is what lines have in common that are counted together. The level is a part of it: lines that
+// the user does not want must leave out none that he wants, and only his own handler knows which he wants.
+type kind struct {
+	level   slog.Level
+	message string
+}
+
+// said is what has become of the lines of one kind since its first.
 type said struct {
 	lines   int
 	left    int          // of them left out
@@ -42,7 +49,7 @@ type thinKey struct{}
 
 // WithThin returns a context for all who are to share one Thin.
 func WithThin(ctx context.Context, c clock.Clock) (context.Context, *Thin) {
-	t := &Thin{clock: c, said: map[string]*said{}}
+	t := &Thin{clock: c, said: map[kind]*said{}}
 	return context.WithValue(ctx, thinKey{}, t), t
 }
 
@@ -60,10 +67,11 @@ func Thinned(ctx context.Context, logger *slog.Logger, log *Log, most int) *slog
 func (t *Thin) pass(h thinner, r slog.Record) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := t.said[r.Message]
+	k := kind{r.Level, r.Message}
+	s := t.said[k]
 	if s == nil {
-		s = &said{stop: t.clock.AfterFunc(thinFor, func() { t.end(r.Message) })}
-		t.said[r.Message] = s
+		s = &said{stop: t.clock.AfterFunc(thinFor, func() { t.end(k) })}
+		t.said[k] = s
 	}
 	if s.lines++; s.lines <= h.most {
 		return true
@@ -73,18 +81,18 @@ func (t *Thin) pass(h thinner, r slog.Record) bool {
 	return false
 }
 
-// end says how many lines with a message were left out, and begins anew. It returns where it has
+// end says how many lines of a kind were left out, and begins anew. It returns where it has
 // said so, or nil.
-func (t *Thin) end(message string) *Log {
+func (t *Thin) end(k kind) *Log {
 	t.mu.Lock()
-	s := t.said[message]
-	delete(t.said, message)
+	s := t.said[k]
+	delete(t.said, k)
 	t.mu.Unlock()
 	if s == nil || s.left == 0 {
 		return nil
 	}
 	r := slog.NewRecord(s.last.Time, s.last.Level, "lines left out", 0)
-	r.Add("of", message, "lines", s.left)
+	r.Add("of", k.message, "lines", s.left)
 	s.summary.Handle(context.Background(), r)
 	return s.log
 }
@@ -92,14 +100,14 @@ func (t *Thin) end(message string) *Log {
 // Flush says at once what was left out, and gives the loggers a second each to write it.
 func (t *Thin) Flush() {
 	t.mu.Lock()
-	var messages []string
-	for message, s := range t.said {
+	var kinds []kind
+	for k, s := range t.said {
 		s.stop()
-		messages = append(messages, message)
+		kinds = append(kinds, k)
 	}
 	t.mu.Unlock()
-	for _, message := range messages {
-		if log := t.end(message); log != nil {
+	for _, k := range kinds {
+		if log := t.end(k); log != nil {
 			log.Finish(t.clock)
 		}
 	}

@@ -64,3 +64,21 @@ func TestLinesThatManyWriteAreLeftOutAndCounted(t *testing.T) {
 		}
 	})
 }
+
+// Only the user's handler knows that it does not want the lines of a level.
+func TestLinesThatNobodyWantsLeaveOutNoOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, thin := WithThin(t.Context(), clock.System)
+		var out lockedBuffer
+		log, lines := NewLog(slog.New(slog.NewTextHandler(&out, nil)))
+		for range 100 {
+			Thinned(ctx, log, lines, Failures).Debug("left")
+		}
+		Thinned(ctx, log, lines, Failures).Info("left")
+		thin.Flush()
+		synctest.Wait()
+		if got := out.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "level=INFO msg=left\n") {
+			t.Errorf("the log:\n%s", got)
+		}
+	})
+}

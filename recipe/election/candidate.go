@@ -180,10 +180,24 @@ func (e *Election) lead(l *working, st *stay.Stay, term *Term, stopped <-chan st
 	})
 	e.send(Event{Kind: EventDeposed, Session: st.S.ID(), Node: term.Node(), Token: term.Token(), Reason: ended.Reason, Err: ended.Err})
 	if ended.Reason != recipe.ReasonNodeDeleted && !guard.Drain(st.S, st, stopped, e.cfg.DrainTimeout) {
-		e.log.Warn("the work has not stopped in time; giving the leadership away", "waited", e.cfg.DrainTimeout)
+		what := "giving the leadership away"
+		if term.held.Lost() != nil {
+			what = "the leadership was lost before"
+		}
+		e.log.Warn("the work has not stopped in time; "+what, "waited", e.cfg.DrainTimeout)
 	}
 	term.held.Finish()
 	e.leave(ctx, st, ended.Reason == recipe.ReasonNodeDeleted)
+}
+
+// late reports an error of the callback that was returned after the term had ended: EventDeposed has been sent by then.
+func (e *Election) late(term *Term, err error) {
+	ended := term.held.Ended()
+	if err == nil || ended.Reason == recipe.ReasonReturned || err == context.Cause(term.Context()) || err == term.Context().Err() {
+		return
+	}
+	e.log.Warn("the callback has returned an error after the end of its term", "token", term.Token(), "reason", ended.Reason.String(), "err", err)
+	e.status.set(e.clock, func(s *Status) { s.LastErr = err })
 }
 
 // watch returns when the term has ended.

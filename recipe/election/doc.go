@@ -114,7 +114,7 @@
 //     (event [EventImpaired]).
 //
 // The first candidate sets the longest lease that the line allows. A candidate whose lease is
-// longer does not join: Run returns a [recipe.PermanentError] with a [recipe.LeaseError].
+// longer does not join: Run returns a [*recipe.PermanentError] with a [*recipe.LeaseError].
 //
 // # Other libraries in the line
 //

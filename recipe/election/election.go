@@ -91,13 +91,14 @@ func (e *Election) Client() *session.Client { return e.client }
 //
 // Run never gives up: it returns when ctx ends (with its cause), when the client is
 // closed (session.ErrClosed), when lead returns [ErrStop] (nil, or the error that wraps
-// it), when joining is refused for good ([recipe.PermanentError]), or [ErrGoexit]. By then lead has
+// it), when joining is refused for good (a [*recipe.PermanentError]), or [ErrGoexit]. By then lead has
 // returned and the candidate has left the line. If ZooKeeper does not answer when ctx has ended,
 // Run does not wait for that: it goes on in the background, and [session.Client.Close] waits for it.
 // If lead panics, Run panics, too, once the candidate has left the line. The text of that panic has the
 // value and lead's stack.
 //
-// An error that lead returns is reported in the [EventDeposed] event, in [Status] and in the log.
+// An error that lead returns is reported in the [EventDeposed] event, in [Status] and in the log. If the term
+// had ended for another reason, that event has been sent already, and the error is in the latter two.
 func (e *Election) Run(ctx context.Context, lead func(ctx context.Context, term *Term) error) error {
 	if lead == nil {
 		return errors.New("election: Run was given a nil callback")
@@ -122,6 +123,7 @@ func (e *Election) Run(ctx context.Context, lead func(ctx context.Context, term 
 		if err, over := work.result(); over {
 			return err
 		}
+		e.late(term, work.err)
 		if l.Context().Err() != nil || e.rest(l, term) != nil {
 			return e.cut(l, l.Context(), nil)
 		}
@@ -221,7 +223,9 @@ func (w *work) result() (err error, over bool) {
 // Campaign stands for election until it is elected, and returns the term. ctx bounds only the wait: the
 // term goes on when ctx ends. The caller works as long as the term's context lasts. Then it calls
 // [Term.Release], which gives up the leadership. A term that ends in another way waits for Release up to
-// DrainTimeout before the znode is deleted. The candidate can campaign again when Release has returned.
+// DrainTimeout before the znode is deleted. The candidate can campaign again when Release has returned nil, or why the
+// leadership was lost. If Release returned earlier, because its context ended, Campaign and Run may return
+// [ErrBusy] until the znode is deleted.
 //
 // The errors are those of Run. After an error nothing is left behind, as after Run.
 func (e *Election) Campaign(ctx context.Context) (*Term, error) {

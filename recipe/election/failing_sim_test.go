@@ -3,6 +3,7 @@ package election_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -45,4 +46,58 @@ func TestACallbackThatAlwaysFailsIsCalledAgain(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What a callback returns after its term was lost is told, too: it may be what a person has to see.
+func TestAnErrorThatIsReturnedAfterALossIsTold(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		broken := errors.New("refused by the store")
+		said := newVolume()
+		c := s.enterWith("a", election.Config{Logger: slog.New(said)}, func(ctx context.Context, term *election.Term) error {
+			<-ctx.Done()
+			if len(s.begun()) == 1 {
+				return broken
+			}
+			return context.Cause(ctx) // says nothing new
+		})
+		for i, want := range []error{broken, nil} {
+			c.term()
+			s.Session(c.client).Close()
+			c.events.wait(election.EventLeft, i+1)
+			await.Sleep(stageD / 8)
+			st := c.Status()
+			if st.LastReason != recipe.ReasonSessionLost || errors.Is(st.LastErr, broken) != (want == broken) {
+				t.Errorf("term %d: status: %v, %v", i+1, st.LastReason, st.LastErr)
+			}
+			if n := said.of("the callback has returned an error after the end of its term"); n != 1 {
+				t.Errorf("term %d: %d lines with the error; want 1 in all", i+1, n)
+			}
+		}
+	})
+}
+
+func TestReleaseTellsThatTheLeadershipWasLost(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		client := s.Client("a")
+		el, err := election.New(client, stagePath, election.Config{ID: "a"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, lost := range []bool{false, true} {
+			term, err := el.Campaign(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if lost {
+				s.Session(client).Close()
+				<-term.Context().Done()
+			}
+			for range 2 {
+				err = term.Release(t.Context())
+				if errors.Is(err, recipe.ReasonSessionLost) != lost || (err != nil) != lost {
+					t.Errorf("lost: %v; Release returns %v", lost, err)
+				}
+			}
+		}
+	})
 }

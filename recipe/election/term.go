@@ -104,7 +104,8 @@ func (t *Term) Resign() { t.held.End(recipe.ReasonReleased, nil) }
 
 // Release says that the work of a term of [Election.Campaign] has stopped. It ends the term, if
 // it has not ended, and waits until the znode is deleted. If ctx ends first, the deletion goes on in the
-// background. Release may be called more than once, also after the term has ended by itself. Do not use it
+// background. Release may be called more than once, also after the term has ended by itself. If the
+// leadership was lost, the error is a [*recipe.Ended] that tells why. Do not use Release
 // in Run: there the work has stopped when the callback returns, and Release only returns an error.
 func (t *Term) Release(ctx context.Context) error {
 	if t.inRun {
@@ -115,6 +116,9 @@ func (t *Term) Release(ctx context.Context) error {
 	t.stop.Do(func() { close(t.stopped) })
 	select {
 	case <-t.released:
+		if lost := t.held.Lost(); lost != nil {
+			return lost
+		}
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)

@@ -27,6 +27,13 @@ type volume struct {
 
 func newVolume() *volume { return &volume{lines: map[string]int{}, left: map[string]int{}} }
 
+// of returns how many lines had a message.
+func (v *volume) of(message string) int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.lines[message]
+}
+
 func (v *volume) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelInfo }
 func (v *volume) WithAttrs([]slog.Attr) slog.Handler           { return v }
 func (v *volume) WithGroup(string) slog.Handler                { return v }

@@ -1,7 +1,7 @@
 // Package election elects, among any number of candidates on any number of machines,
 // one leader at a time, with Apache ZooKeeper.
 //
-//	client, err := session.Open("zk1:2181,zk2:2181,zk3:2181/app", session.Config{})
+//	client, err := session.Open("zk1:2181,zk2:2181,zk3:2181/app", session.Config{Logger: slog.Default()})
 //	...
 //	el, err := election.New(client, "/billing", election.Config{})
 //	...

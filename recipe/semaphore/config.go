@@ -23,7 +23,8 @@ type Config struct {
 	// Slots numbers the permits: each has a slot of its own from 0 to size - 1, with a fencing
 	// token for each slot. It costs a write more per permit. All users of the path
 	// should set it, or none: a permit without a slot counts, and leaves a slot unused. At most
-	// 4,096 permits can have slots.
+	// 4,096 permits can have slots: with a larger size, which only one without slots can set, the error is a
+	// [*SizeError].
 	Slots bool
 
 	// ACL of our znodes, and of the path if it must be created. It has to grant us READ. Where the

@@ -12,16 +12,18 @@ var ErrBusy = errors.New("semaphore: no permit is free")
 var errNoSlots = errors.New("the line \"slots\" is missing, and only a new path begins without holders of slots: delete the path when nobody uses it")
 
 // SizeError: the path holds another size than the one that was asked for, or has too few permits
-// for what was asked for.
+// for what was asked for, or more than can have slots.
 type SizeError struct {
 	// Path is the semaphore's.
 	Path string
 	// Size is how many permits it has: what its path holds; 0 if that holds none.
 	Size int
-	// Want is the size that New was given, or how many permits AcquireN was asked for.
+	// Want is the size that New was given, or how many permits AcquireN was asked for, or how many can have
+	// slots.
 	Want int
 
 	permits bool // Want is that of AcquireN
+	slots   bool // Want is how many can have slots
 }
 
 // Error names both.
@@ -29,6 +31,8 @@ func (e *SizeError) Error() string {
 	switch {
 	case e.Size == 0:
 		return fmt.Sprintf("semaphore: %s has no size yet: New needs one", e.Path)
+	case e.slots:
+		return fmt.Sprintf("semaphore: %s has %d permits, and with Config.Slots it may have at most %d: resize it", e.Path, e.Size, e.Want)
 	case e.permits:
 		return fmt.Sprintf("semaphore: %s has %d permits, and %d were asked for", e.Path, e.Size, e.Want)
 	}

@@ -142,3 +142,23 @@ func TestTakeTakesOwnSlotsAndFreeOnes(t *testing.T) {
 		t.Error("the table itself was changed")
 	}
 }
+
+// A table that is full gives no slot, though there are more permits than slots.
+func TestWhatATableGivesCanBeRead(t *testing.T) {
+	full := table{}
+	for i := range maxSlots {
+		full[i] = fmt.Sprint(i)
+	}
+	never := func(string) bool { return false }
+	if _, slots, ok := full.take("a", 1, maxSize, never); ok {
+		t.Errorf("slots %v of a full table", slots)
+	}
+	after, slots, ok := full.take("a", 2, maxSize, func(holder string) bool { return holder == "17" || holder == "4095" })
+	if !ok || fmt.Sprint(slots) != "[17 4095]" {
+		t.Fatalf("slots %v, %v", slots, ok)
+	}
+	read, err := parseTable(after.String())
+	if err != nil || fmt.Sprint(read.byHolder()["a"]) != fmt.Sprint(slots) {
+		t.Errorf("slots %v; read: %v, %v", slots, read.byHolder()["a"], err)
+	}
+}

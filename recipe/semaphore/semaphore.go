@@ -117,8 +117,11 @@ func (s *Semaphore) accept(data []byte, stat zk.Stat, lease time.Duration) (reco
 	case lease > r.lease:
 		return record{}, &recipe.LeaseError{Path: s.leases, Lease: lease, Allowed: r.lease}
 	}
-	if s.cfg.Slots && r.slots == nil {
+	switch {
+	case s.cfg.Slots && r.slots == nil:
 		return record{}, &DataError{s.leases, errNoSlots}
+	case r.size > s.cfg.most(): // set by somebody without slots
+		return record{}, &SizeError{Path: s.path, Size: r.size, Want: s.cfg.most(), slots: true}
 	}
 	return r, s.agree(r.size)
 }

@@ -1,6 +1,7 @@
 package semaphore_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -200,5 +201,36 @@ func TestSlotsStayBelowTheSize(t *testing.T) {
 			t.Fatalf("slot %v, %v", got.Slot().Number(), err)
 		}
 		s.release(got)
+	})
+}
+
+// One without slots has set a size that is too large for slots.
+func TestMorePermitsThanThereAreSlotsAreRefused(t *testing.T) {
+	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.process("a", slotted), s.process("b", slotted)
+		held := a.acquire()
+		if err := s.process("plain").Resize(t.Context(), 4097); err != nil {
+			t.Fatal(err)
+		}
+		s.size = 0 // what the path holds
+		for _, p := range []*process{b, s.process("c", slotted)} {
+			var size *semaphore.SizeError
+			if _, err := p.Acquire(t.Context()); !errors.As(err, &size) || size.Size != 4097 || size.Want != 4096 {
+				t.Errorf("%s: %v", p.name, err)
+			} else {
+				shared.Says(t, err, "4097", "4096", "Slots")
+			}
+		}
+		s.size = 4
+		if !held.Valid() {
+			t.Error("the permit that was held is lost")
+		}
+		shared.Must(t, b.Resize(t.Context(), 4))
+		p := b.acquire()
+		if got := p.Slot().Number(); got != 1 {
+			t.Errorf("slot %d", got)
+		}
+		s.release(p)
+		s.release(held)
 	})
 }

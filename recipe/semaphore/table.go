@@ -51,13 +51,14 @@ func parseTable(text string) (table, error) {
 
 // take returns the table in which a permit has as many of the first size slots as it wants, and which
 // they are, in order: those that it has already, then those that are free. It is not ok if there are too few.
+// Only maxSlots of them can be in a table, whatever the size.
 func (t table) take(holder string, want, size int, free func(holder string) bool) (after table, slots []int, ok bool) {
 	after = table{}
 	for i, h := range t {
 		after[i] = h
 	}
 	for _, mine := range []bool{true, false} {
-		for i := 0; i < size && len(slots) < want; i++ {
+		for i := 0; i < min(size, maxSlots) && len(slots) < want; i++ {
 			if mine && t[i] == holder || !mine && t[i] != holder && (t[i] == "" || free(t[i])) {
 				slots, after[i] = append(slots, i), holder
 			}

@@ -168,6 +168,12 @@ func (a *acquiring) room(ctx context.Context, s *session.Session) error {
 		}
 	}
 	r, err := a.read(ctx, s)
+	if isAnswer(err) || err == nil && a.n > r.size { // or the server lags
+		if _, err := s.QuorumSync(ctx, a.path); err != nil {
+			return err
+		}
+		r, err = a.read(ctx, s)
+	}
 	if err != nil {
 		return err
 	}

@@ -28,20 +28,26 @@ func (s *Semaphore) Resize(ctx context.Context, size int) error {
 		return err
 	}
 	for {
+		// A server that lags may show a size that another has changed since.
+		if _, err := at.QuorumSync(ctx, s.leases); err != nil {
+			return err
+		}
 		r, err := s.stored(ctx, at)
 		if err != nil {
 			return err
 		}
-		if r.size == size {
+		if r.size != size {
+			err = s.resize(ctx, at, size)
+		}
+		again := errors.Is(err, zk.ErrBadVersion) || errors.Is(err, zk.ErrNoNode) || session.OutcomeOf(err) == session.OutcomeUnknown
+		switch {
+		case err == nil:
 			s.mu.Lock()
 			s.size, s.agreed = size, true
 			s.mu.Unlock()
 			s.log.Info("resized", "size", size)
 			return nil
-		}
-		err = s.resize(ctx, at, size)
-		again := errors.Is(err, zk.ErrBadVersion) || errors.Is(err, zk.ErrNoNode) || session.OutcomeOf(err) == session.OutcomeUnknown
-		if err != nil && (!again || ctx.Err() != nil || at.Err() != nil) {
+		case !again || ctx.Err() != nil || at.Err() != nil:
 			return err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -268,5 +269,46 @@ func TestARecordThatWasCopiedHidesNobody(t *testing.T) {
 		late.host.Heal()
 		s.release(<-first) // which looks at all others
 		s.release(<-second)
+	})
+}
+
+// whileItLags lets another process change the size from 5 to 10, and then calls f with a process whose server does not
+// know that yet.
+func (s *stage) whileItLags(f func(p *process) error) {
+	s.T.Helper()
+	s.release(s.process("a").acquire())
+	lagging := s.Followers()[0]
+	s.servers = []string{lagging.Addr()}
+	p := s.process("b")
+	s.Session(p.client)
+	s.servers = []string{s.Leader().Addr()}
+	other := s.process("c")
+	lagging.Isolate()
+	shared.Must(s.T, other.Resize(s.T.Context(), 10))
+	done := make(chan error, 1)
+	go func() { done <- f(p) }()
+	await.Sleep(stageTick / 4)
+	lagging.Rejoin()
+	shared.Must(s.T, <-done)
+}
+
+func TestResizeDoesNotBelieveAServerThatLags(t *testing.T) {
+	onStage(t, 5, zktest.Config{}, func(t *testing.T, s *stage) {
+		s.whileItLags(func(p *process) error { return p.Resize(context.Background(), 5) })
+		if now := s.record(s.Admin()); !strings.Contains(now, "\nsize 5\n") {
+			t.Errorf("the size was to be 5: %q", now)
+		}
+	})
+}
+
+func TestNobodyIsRefusedForASizeOfThePast(t *testing.T) {
+	onStage(t, 5, zktest.Config{}, func(t *testing.T, s *stage) {
+		s.whileItLags(func(p *process) error {
+			permit, err := p.AcquireN(context.Background(), 10)
+			if err == nil {
+				err = permit.Release(context.Background())
+			}
+			return err
+		})
 	})
 }

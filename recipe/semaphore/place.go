@@ -58,6 +58,12 @@ func (p *place) Woken() <-chan struct{} { return p.wake }
 // newPlace keeps the znodes at paths, which exist, and finds out who is older. waits says that the permit
 // will most likely have to wait. newPlace returns a place also when it returns an error.
 func (s *Semaphore) newPlace(ctx context.Context, at *session.Session, paths []string, waits bool) (*place, error) {
+	p := s.keep(at, paths)
+	return p, p.find(ctx, waits)
+}
+
+// keep keeps the znodes at paths, which exist: the session beats for them from now on.
+func (s *Semaphore) keep(at *session.Session, paths []string) *place {
 	wake := make(chan struct{}, 1)
 	p := &place{
 		s: at, sem: s, clock: s.clock, paths: paths, stats: make([]zk.Stat, len(paths)), wake: wake,
@@ -69,7 +75,7 @@ func (s *Semaphore) newPlace(ctx context.Context, at *session.Session, paths []s
 		p.own = append(p.own, own)
 		p.holds = append(p.holds, at.Hold(own, wake)) // the beat need not wait for what is asked next
 	}
-	return p, p.find(ctx, waits)
+	return p
 }
 
 // find reads the own znodes, then the list, then the record. So if a permit has announced its end and is

@@ -39,7 +39,7 @@ func (s *Semaphore) Resize(ctx context.Context, size int) error {
 		if r.size != size {
 			err = s.resize(ctx, at, size)
 		}
-		again := errors.Is(err, zk.ErrBadVersion) || errors.Is(err, zk.ErrNoNode) || session.OutcomeOf(err) == session.OutcomeUnknown
+		again := errors.Is(err, zk.ErrNoNode) || session.OutcomeOf(err) == session.OutcomeUnknown
 		switch {
 		case err == nil:
 			s.mu.Lock()
@@ -74,27 +74,38 @@ func (s *Semaphore) stored(ctx context.Context, at *session.Session) (record, er
 // resize writes another size. It first creates a znode among the permits. The multi that writes the size
 // also deletes this znode. So it fails if the path was deleted and made again since the record was read,
 // with other numbers and other holders of slots. The version of the record would not show that. Until the
-// multi, others count the znode as a permit.
+// multi, others count the znode as a permit. It is a place: if this process is killed, they take over from it
+// as from a holder.
 func (s *Semaphore) resize(ctx context.Context, at *session.Session, size int) error {
-	own, err := at.CreateProtected(ctx, s.leases, string(line.Permit), ident.Encode(s.cfg.ID, nil), s.cfg.ACL)
+	own, err := at.CreatePlace(ctx, s.leases, string(line.Permit), ident.Encode(s.cfg.ID, nil), s.cfg.ACL)
 	if err != nil {
 		return err
 	}
-	data, stat, err := tied(ctx, at, s.leases, func(ctx context.Context) ([]byte, zk.Stat, error) { return at.Get(ctx, s.leases) })
-	if err == nil {
-		var r record
-		if r, err = parseRecord(data, stat); err == nil {
-			r.size = size
-			if n, ok := line.Parse(own[len(s.leases)+1:]); ok && line.NumberOf(n) != line.NoNumber {
-				r = r.add(line.NumberOf(n)).bound()
-			}
-			_, err = at.Multi(ctx,
-				&zk.SetDataRequest{Path: s.leases, Data: []byte(r.String()), Version: stat.Version},
-				&zk.DeleteRequest{Path: own, Version: -1})
-		}
+	p := s.keep(at, []string{own})
+	for err = p.writeSize(ctx, size); errors.Is(err, zk.ErrBadVersion); {
+		err = p.writeSize(ctx, size)
 	}
 	if err != nil {
-		at.DeleteInBackground(own, nil)
+		p.Abandon()
+		return err
 	}
+	p.Drop()
+	return nil
+}
+
+// writeSize writes the size and deletes the own znode, which was never a permit, so it is over.
+func (p *place) writeSize(ctx context.Context, size int) error {
+	data, stat, err := p.read(ctx, false)
+	if err != nil {
+		return err
+	}
+	r, err := parseRecord(data, stat)
+	if err != nil {
+		return &DataError{p.sem.leases, err}
+	}
+	r.size = size
+	_, err = p.s.Multi(ctx,
+		&zk.SetDataRequest{Path: p.sem.leases, Data: []byte(p.ended(r).String()), Version: stat.Version},
+		&zk.DeleteRequest{Path: p.Path(), Version: -1})
 	return err
 }

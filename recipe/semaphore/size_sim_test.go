@@ -312,3 +312,44 @@ func TestNobodyIsRefusedForASizeOfThePast(t *testing.T) {
 		})
 	})
 }
+
+// A process is killed while it resizes. Others count its znode as a permit.
+func TestAResizeThatIsKilledIsTakenOverFrom(t *testing.T) {
+	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
+		for _, srv := range s.Servers() {
+			srv.DelayExpiry(time.Minute)
+		}
+		a, b := s.process("a"), s.process("b")
+		s.release(a.acquire())
+		sent := s.On(zktest.Match{Op: zktest.OpMulti, Host: "b", Path: stagePath + "/leases", Nth: 2}, zktest.DropRequest) // the first is a QuorumSync
+		go b.Resize(t.Context(), 2)
+		<-sent.Fired()
+		b.host.Drop()
+		if left := len(s.below("leases")); left != 1 {
+			t.Fatalf("%d znodes are left; want 1", left)
+		}
+		begun := time.Now()
+		s.release(a.acquire())
+		if took := time.Since(begun); took > stageD*3/2 || a.count(semaphore.EventTookOver) != 1 {
+			t.Errorf("it took %v at a lease of %v, with %d takeovers", took, stageD, a.count(semaphore.EventTookOver))
+		}
+	})
+}
+
+// Nobody waits for the lease of a Resize, because it is over with the multi that writes the size.
+func TestAResizeDelaysNobody(t *testing.T) {
+	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
+		a := s.process("a")
+		s.release(a.acquire())
+		for _, s.size = range []int{3, 2, 1} {
+			if err := a.Resize(t.Context(), s.size); err != nil {
+				t.Fatal(err)
+			}
+		}
+		begun := time.Now()
+		s.release(a.acquire())
+		if took := time.Since(begun); took > stageD/4 {
+			t.Errorf("it took %v at a lease of %v", took, stageD)
+		}
+	})
+}

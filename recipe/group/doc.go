@@ -49,7 +49,14 @@
 //     A write that a quorum has accepted proves that. A sync would not prove it: a deposed leader that
 //     does not know it yet answers a sync, too.
 //   - Data. The znode holds what the latest [Member.Set] was given, also after a loss of the session.
-//     Older data never replace newer ones.
+//     Older data never replace newer ones. That holds for members that follow one another with the same
+//     ID, too, see below.
+//
+// A former member may be at a server that lags, and write or delete its znode before it hears that it was replaced.
+// To make that fail, the new znode begins at a larger data version than the former one had. From version 100 on it
+// begins at 1 instead; with more than 200,000 bytes of data earlier, from 2 on at the latest. Then such a late
+// request can reach a new znode if the later members write their data that often while the request is on its way.
+// It can also reach the new znode if somebody else has deleted the former one.
 //
 // Assumed: writes are linearizable; before a server answers a write, it sends the events of all
 // earlier commits (ZooKeeper promises both); clocks' rates differ by less than 6 %; nobody changes

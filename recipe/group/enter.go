@@ -8,6 +8,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/retry"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -16,8 +17,8 @@ import (
 //
 //   - The own znode is the one whose create was answered: the answer tells its czxid. After a lost
 //     answer the member replaces whatever it finds of its own session.
-//   - The new znode's data begin at another version than the one that was replaced. So a late
-//     deletion, or late data, for the former znode fails.
+//   - The new znode's data begin at a larger version than the one that was replaced had, see first. So
+//     a late deletion, or late data, for any former znode fails.
 //   - A session's beat counts for the znode only while its watch stands, see session.HoldNamed.
 
 // enter makes the znode. If there is one already, it replaces that if it may.
@@ -72,8 +73,26 @@ type tooLarge struct{ err error }
 func (e *tooLarge) Error() string   { return e.err.Error() }
 func (e *tooLarge) Unwrap() []error { return []error{session.ErrTooLarge, e.err} }
 
+const (
+	// maxFirst bounds the version at which a znode begins, because it costs a set for each version.
+	maxFirst = 100
+	// perSet is what is reserved in a request for a set without data.
+	perSet = 8 << 10
+)
+
+// first returns the version at which a znode with so much data begins, in place of the one that is there: one
+// that no former znode had. If that costs too many sets, it begins at 1. Then a late request reaches a new
+// znode only if later members have meanwhile written their data as often as the bound says.
+func first(there zk.Stat, data int) int {
+	most := min(maxFirst, 2+(ident.MaxData-data)/perSet)
+	if next := int(there.Version) + 1; next > 0 && next <= most {
+		return next
+	}
+	return 1
+}
+
 // create creates the znode in one transaction, and deletes the one that is there if there is one.
-// Setting the data as well makes the answer tell the znode's Stat, and its version at least 1.
+// Setting the data as well makes the answer tell the znode's Stat.
 func (st *stay) create(there zk.Stat) (zk.Stat, error) {
 	m := st.m
 	m.mu.Lock()
@@ -88,8 +107,8 @@ func (st *stay) create(there zk.Stat) (zk.Stat, error) {
 		ops = append(ops, &zk.DeleteRequest{Path: m.node, Version: there.Version})
 	}
 	ops = append(ops, &zk.CreateRequest{Path: m.node, Acl: acl, Flags: zk.FlagEphemeral})
-	if there.Version == 1 {
-		ops = append(ops, &zk.SetDataRequest{Path: m.node, Version: 0})
+	for range first(there, len(st.data)) - 1 {
+		ops = append(ops, &zk.SetDataRequest{Path: m.node, Version: -1})
 	}
 	ops = append(ops, &zk.SetDataRequest{Path: m.node, Data: st.data, Version: -1})
 	// An attempt is followed to its end, so that the member knows what it leaves behind.

@@ -70,10 +70,10 @@ func (s *stage) least(full int) int {
 	return least
 }
 
-// join makes a member on a host of that name.
-func (s *stage) join(host string, cfg group.Config) *group.Member {
+// join makes a member on a host of that name, by all servers or those that are named.
+func (s *stage) join(host string, cfg group.Config, servers ...string) *group.Member {
 	s.T.Helper()
-	m, err := join(s.Within(patience), s.Client(host), dir, cfg)
+	m, err := join(s.Within(patience), s.Client(host, servers...), dir, cfg)
 	must(s.T, err)
 	return m
 }

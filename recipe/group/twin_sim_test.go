@@ -115,3 +115,74 @@ func TestWhoLeavesDoesNotTakeItsSuccessorAway(t *testing.T) {
 		})
 	}
 }
+
+// The server of an old process lags, so that the process does not know of its successor. What it asks for before it
+// knows must not reach the successor's znode, whatever that has written since.
+func TestWhatAFormerMemberAsksForDoesNotReachItsSuccessor(t *testing.T) {
+	for name, late := range map[string]func(old *group.Member) error{
+		"leave": func(old *group.Member) error { return old.Leave(context.Background()) },
+		"write": func(old *group.Member) error { return old.Set(context.Background(), []byte("late")) },
+	} {
+		for i := range 3 * 2 * 4 {
+			before, between, writes := i%3, i/3%2, i/6
+			t.Run(fmt.Sprintf("%s: %d before it, %d between, %d writes", name, before, between, writes), func(t *testing.T) {
+				onStage(t, 1, func(t *testing.T, s *stage) { asksLate(t, s, before, between, writes, late) })
+			})
+		}
+	}
+}
+
+func asksLate(t *testing.T, s *stage, before, between, writes int, late func(*group.Member) error) {
+	lagging, leader := s.Followers()[0], s.Leader().Addr()
+	for i := range before {
+		s.join(fmt.Sprint("before", i), group.Config{ID: "a"}, leader)
+	}
+	old := s.join("old", group.Config{ID: "a", Data: []byte("old")}, lagging.Addr())
+	await.Sleep(stageTick / 4) // nothing of the join is on its way any more
+	lagging.Isolate()
+	for i := range between {
+		s.join(fmt.Sprint("between", i), group.Config{ID: "a"}, leader)
+	}
+	next := s.join("next", group.Config{ID: "a", Data: []byte("new")}, leader)
+	l, err := next.Listing(t.Context())
+	must(t, err)
+	for i := range writes {
+		must(t, next.Set(t.Context(), fmt.Append(nil, "new", i)))
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		late(old)
+	}()
+	await.Sleep(stageTick / 8)
+	lagging.Rejoin()
+	<-done
+	await.Sleep(stageT)
+	if nodes := s.listed(); len(nodes) != 1 || nodes[0].Stat.Czxid != l.Token() || !l.Valid() {
+		t.Errorf("%+v; the listing: %v", nodes, context.Cause(l.Context()))
+	}
+	for _, ch := range s.history() {
+		if string(ch.Data) == "late" {
+			t.Error("the data of the old process are in the znode of its successor")
+		}
+	}
+}
+
+// After many writes a successor's znode begins with few versions again. Nothing but time is lost by that.
+func TestAMemberThatHasWrittenOftenIsReplaced(t *testing.T) {
+	for _, writes := range []int{98, 99, 250} {
+		onStage(t, 1, func(t *testing.T, s *stage) {
+			old := s.join("old", group.Config{ID: "a"})
+			for i := range writes {
+				must(t, old.Set(t.Context(), fmt.Append(nil, i)))
+			}
+			next := s.join("next", group.Config{ID: "a", Data: []byte("new")})
+			<-old.Context().Done()
+			nodes := s.listed()
+			if len(nodes) != 1 || string(nodes[0].Data) != "new" || !next.Valid() {
+				t.Errorf("%d writes: %+v, valid: %v", writes, nodes, next.Valid())
+			}
+			must(t, next.Set(t.Context(), []byte("newer")))
+		})
+	}
+}

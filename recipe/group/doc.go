@@ -38,7 +38,9 @@
 //     transaction: no observer sees the ID missing, and the end of the former session does not delete
 //     the new znode.
 //   - One of each ID, with [StyleNamed]. A later member replaces an earlier one, once. The earlier one
-//     gets [ErrReplaced] and does not come back.
+//     gets [ErrReplaced] and does not come back, if the later one's znode is there when it finds out.
+//     If the later one has left by then, or has lost its session, the earlier one is listed again. Then
+//     a later one that has only lost its session gets ErrReplaced.
 //   - Work. When a process has known for session.Outlast of D that a member's znode is gone, that
 //     member's listing is not Valid any more, in any state of its connection. So a process that hands
 //     out work notes the [Entry.Token] of the member that gets it. It gives the work to another

@@ -8,8 +8,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe"
 )
 
-// ErrReplaced: another has joined with the same ID later than this member. A member that was
-// replaced does not come back.
+// ErrReplaced: another has joined with the same ID later than this member, and its znode was there
+// when this member found out. A member that has got ErrReplaced does not come back.
 var ErrReplaced = errors.New("group: replaced by another member with the same ID")
 
 // EventKind tells events apart.

@@ -37,13 +37,13 @@ func New(client *session.Client, path string, cfg Config) (*Group, error) {
 }
 
 // Join makes a member. It returns when the member is listed and, unless [Config.NoLease] is set, when
-// its lease runs. The membership lasts until [Member.Leave], until the client is closed, or until
-// another joins with the same ID; ctx bounds only the wait. If the session is lost, or somebody
+// its lease runs. The membership lasts until [Member.Leave], until the client is closed, or until the
+// member finds another's znode with the same ID; ctx bounds only the wait. If the session is lost, or somebody
 // deletes the znode, the member lists itself again.
 //
 // If a znode of the same ID is there already, one transaction replaces it. So observers never see
 // the ID missing. That znode is left over from a former process, or belongs to another member
-// with that ID, which gets [ErrReplaced].
+// with that ID. That one gets [ErrReplaced], unless the new znode is gone before it finds out.
 //
 // Join tries until ctx ends, or until the client is closed. The error wraps the cause of ctx, or is
 // session.ErrClosed. A [*recipe.PermanentError] says that trying again cannot help. After an error

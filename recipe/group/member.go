@@ -111,7 +111,7 @@ func (m *Member) ID() string { return m.cfg.ID }
 func (m *Member) Node() string { return m.node }
 
 // Context ends with the membership. The cause is a [*recipe.Ended], which wraps [ErrReplaced] when
-// another has joined with the same ID. It has the values of the context that was given to Join.
+// the znode of another that has joined with the same ID is in the way. It has the values of the context that was given to Join.
 // While a member that has lost its listing tries to get it back, the context goes on: for work that
 // others hand out, use [Listing.Context].
 func (m *Member) Context() context.Context { return m.ctx }

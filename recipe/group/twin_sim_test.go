@@ -186,3 +186,17 @@ func TestAMemberThatHasWrittenOftenIsReplaced(t *testing.T) {
 		})
 	}
 }
+
+// What has replaced a member is gone before the member hears of it. Then nothing is in its way, and it is listed again.
+func TestAMemberWhoseSuccessorHasLeftIsListedAgain(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		old := s.join("old", group.Config{ID: "a"})
+		s.Host("old").Hold(zktest.ToClient)
+		must(t, s.join("next", group.Config{ID: "a"}).Leave(t.Context()))
+		s.Host("old").Heal()
+		s.Eventually("listing", func() bool { return len(s.listed()) == 1 && old.Valid() })
+		if err := old.Context().Err(); err != nil {
+			t.Errorf("it is over: %v", context.Cause(old.Context()))
+		}
+	})
+}

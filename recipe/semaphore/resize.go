@@ -17,6 +17,9 @@ import (
 // gets a permit until fewer than the new size are held. An Acquire that was about to succeed may
 // still do so within the length of a lease.
 //
+// For a moment Resize counts as a permit. If its process is killed then, others take over from it as from a holder
+// that has crashed. It takes the permissions of an Acquire.
+//
 // If the outcome is unknown, because the session was lost with the answer outstanding, the error
 // says so ([session.OutcomeOf]); it does no harm to call Resize again.
 func (s *Semaphore) Resize(ctx context.Context, size int) error {

@@ -1,6 +1,7 @@
 package semaphore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,11 +31,13 @@ func (s *Semaphore) Resize(ctx context.Context, size int) error {
 	if err != nil {
 		return err
 	}
+	var lost error // of an attempt whose outcome is unknown
 	for {
 		// A server that lags may show a size that another has changed since.
 		if _, err := at.QuorumSync(ctx, s.leases); err != nil {
-			return err
+			return cmp.Or(lost, err)
 		}
+		lost = nil
 		r, err := s.stored(ctx, at)
 		if err != nil {
 			return err
@@ -42,16 +45,17 @@ func (s *Semaphore) Resize(ctx context.Context, size int) error {
 		if r.size != size {
 			err = s.resize(ctx, at, size)
 		}
-		again := errors.Is(err, zk.ErrNoNode) || session.OutcomeOf(err) == session.OutcomeUnknown
-		switch {
+		switch unknown := session.OutcomeOf(err) == session.OutcomeUnknown; {
 		case err == nil:
 			s.mu.Lock()
 			s.size, s.agreed = size, true
 			s.mu.Unlock()
 			s.log.Info("resized", "size", size)
 			return nil
-		case !again || ctx.Err() != nil || at.Err() != nil:
+		case !unknown && !errors.Is(err, zk.ErrNoNode), ctx.Err() != nil, at.Err() != nil:
 			return err
+		case unknown:
+			lost = err
 		}
 	}
 }

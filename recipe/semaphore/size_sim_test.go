@@ -353,3 +353,23 @@ func TestAResizeDelaysNobody(t *testing.T) {
 		}
 	})
 }
+
+// The answer is lost, and then the session, before anybody could tell what became of the request.
+func TestResizeTellsThatItsOutcomeIsUnknown(t *testing.T) {
+	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.process("a"), s.process("b")
+		s.release(a.acquire())
+		s.Session(b.client)
+		sent := s.On(zktest.Match{Op: zktest.OpMulti, Host: "b", Path: stagePath + "/leases", Nth: 2}, zktest.LoseReply) // the first is a QuorumSync
+		resized := make(chan error, 1)
+		go func() { resized <- b.Resize(context.Background(), 2) }()
+		<-sent.Fired()
+		b.host.Drop()
+		if err := <-resized; session.OutcomeOf(err) != session.OutcomeUnknown {
+			t.Errorf("%v: %v", session.OutcomeOf(err), err)
+		}
+		if now := s.record(s.Admin()); !strings.Contains(now, "\nsize 2\n") {
+			t.Errorf("it was not carried out: %q", now)
+		}
+	})
+}

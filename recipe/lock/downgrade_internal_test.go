@@ -1,20 +1,16 @@
 package lock
 
 import (
-	"context"
 	"testing"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/recipe"
-	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
-	"github.com/zkrecipe/zkrecipe/recipe/internal/testhook"
 )
 
 // A lock is lost at the moment at which a Downgrade asks. The goroutine that ends it waits until it
 // knows what was asked: else nobody would ever answer the Downgrade.
 func TestADowngradeOfALockThatEndsIsAnswered(t *testing.T) {
-	at := newHolding(context.Background(), &Lock{}, nil, nil, held.Config{Clock: clock.From(t.Context()), Lease: testhook.Endless{}})
+	at := endless()
 	found := make(chan *downgrade, 1)
 	at.mu.Lock() // as askDowngrade, which has found that it is not over
 	at.End(recipe.ReasonLeaseExpired, nil)

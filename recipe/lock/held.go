@@ -18,8 +18,8 @@ import (
 // one reason. Any number of goroutines may use it, also after its end.
 type Held struct {
 	at       *holding
-	nested   bool // acquired under the context of another
-	released atomic.Bool
+	nested   bool        // acquired under the context of another
+	released atomic.Bool // changes under the mu of at
 }
 
 // Context is cancelled when the lock is not held any more; context.Cause tells why, as an [*Ended]. It has
@@ -85,16 +85,14 @@ func (h *Held) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error
 //
 // If the lock was lost before, the error is a [*recipe.Ended] that tells why, and Release does not wait.
 func (h *Held) Release(ctx context.Context) error {
-	if h.released.CompareAndSwap(false, true) && !h.at.release() {
-		return nil // another acquisition under its context goes on
-	}
+	h.release()
 	if lost := h.at.lost(); lost != nil {
 		return lost
 	}
 	select {
 	case <-h.at.letGo:
 	default:
-		return nil
+		return nil // another acquisition under its context goes on
 	}
 	select {
 	case <-h.at.left:
@@ -102,6 +100,23 @@ func (h *Held) Release(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// release says that h is not used any more, and ends what is held if that was the last. It may be called
+// more than once: an event shows the user what an Acquire that has given up gives away.
+func (h *Held) release() {
+	at := h.at
+	at.mu.Lock()
+	defer at.mu.Unlock()
+	if h.released.Swap(true) {
+		return
+	}
+	if at.holders--; at.holders > 0 {
+		return
+	}
+	at.End(recipe.ReasonReleased, nil)
+	at.Finish()
+	close(at.letGo)
 }
 
 // holding is a place that is held: by one Held, or by several that were acquired under the
@@ -113,8 +128,8 @@ type holding struct {
 	st    *stay.Stay
 	first *Held
 
-	mu        sync.Mutex    // guards holders, and orders the last release
-	holders   int           // who have not released it
+	mu        sync.Mutex    // guards holders and downgrade, and orders the releases
+	holders   int           // Helds that are not released
 	letGo     chan struct{} // closed when nobody holds it
 	left      chan struct{} // closed when the znode is gone, or left to the session's end
 	downgrade *downgrade    // what is asked for
@@ -146,27 +161,13 @@ func (h *holding) lost() *recipe.Ended {
 	return h.Ended()
 }
 
-// release is called once by each holder. It reports whether this was the last.
-func (h *holding) release() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.holders--
-	if h.holders > 0 {
-		return false
-	}
-	h.End(recipe.ReasonReleased, nil)
-	h.Finish()
-	close(h.letGo)
-	return true
-}
-
 // giveAway ends it when nobody will use it.
 func (h *holding) giveAway(cause error) {
 	h.End(recipe.ReasonCancelled, cause)
-	h.release()
+	h.first.release()
 }
 
-// again adds a holder, unless it is over.
+// again counts one more Held, unless it is over.
 func (h *holding) again() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -177,7 +178,7 @@ func (h *holding) again() bool {
 	return true
 }
 
-// kept reports whether others wait for a holder that has not released it.
+// kept reports whether others wait for a Held that is not released.
 func (h *holding) kept() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -9,8 +9,8 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// errStale refuses a write whose token is older than one seen before: somebody else has the lock, or
-// has had it since.
+// errStale refuses a look or a write whose token is older than one seen before: somebody else has the
+// lock, or has had it since.
 var errStale = errors.New("refused: a newer holder of the lock has been here")
 
 var (
@@ -50,9 +50,9 @@ func openBank(path string, fence bool) (*bank, error) {
 
 func (b *bank) close() { b.db.Close() }
 
-// look returns what is in two accounts.
-func (b *bank) look(from, to int) (x, y int, err error) {
-	err = b.db.View(func(tx *bbolt.Tx) error {
+// look returns what is in two accounts. From then on no earlier holder of the lock can change it.
+func (b *bank) look(token int64, from, to int) (x, y int, err error) {
+	err = b.admit(token, func(tx *bbolt.Tx) error {
 		all := tx.Bucket(accountBucket)
 		x, y = get(all, fmt.Sprint(from)), get(all, fmt.Sprint(to))
 		return nil
@@ -60,9 +60,22 @@ func (b *bank) look(from, to int) (x, y int, err error) {
 	return x, y, err
 }
 
-// write replaces amounts, unless the token is older than one that was seen. The look at the fence and
-// the write are one transaction, so no newer holder can come between them.
+// write replaces amounts.
 func (b *bank) write(token int64, amounts map[int]int) error {
+	return b.admit(token, func(tx *bbolt.Tx) error {
+		for i, amount := range amounts {
+			if err := put(tx.Bucket(accountBucket), fmt.Sprint(i), amount); err != nil {
+				return err
+			}
+		}
+		fence := tx.Bucket(fenceBucket)
+		return put(fence, "moves", get(fence, "moves")+1)
+	})
+}
+
+// admit calls do, unless the token is older than one that was seen. The look at the fence and what do
+// does are one transaction, so no newer holder can come between them.
+func (b *bank) admit(token int64, do func(*bbolt.Tx) error) error {
 	stale := false
 	err := b.db.Update(func(tx *bbolt.Tx) error {
 		fence := tx.Bucket(fenceBucket)
@@ -70,12 +83,10 @@ func (b *bank) write(token int64, amounts map[int]int) error {
 		if stale = b.fence && int(token) < newest; stale {
 			return put(fence, "refused", get(fence, "refused")+1)
 		}
-		for i, amount := range amounts {
-			if err := put(tx.Bucket(accountBucket), fmt.Sprint(i), amount); err != nil {
-				return err
-			}
+		if err := put(fence, "newest", max(newest, int(token))); err != nil {
+			return err
 		}
-		return errors.Join(put(fence, "newest", max(newest, int(token))), put(fence, "moves", get(fence, "moves")+1))
+		return do(tx)
 	})
 	if err == nil && stale {
 		return errStale

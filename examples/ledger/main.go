@@ -1,12 +1,13 @@
 // Ledger moves money between accounts in a database, from three tellers that take turns by a lock.
-// If a teller has lost the lock and does not know it, the database (bbolt) refuses its write.
+// If a teller has lost the lock and does not know it, the database (bbolt) refuses its write once the next
+// one has looked.
 //
 //	go run ./examples/ledger                          one run, about 5 seconds
 //	go run ./examples/ledger -fence=false             what happens without the fence
 //	go run ./examples/ledger -zk zk1:2181,zk2:2181    on an ensemble of yours
 //
 // Copy from teller.go how the lock is held around a read and a write, and how its token goes with
-// the write. In the middle of the run an administrator deletes the znode of a teller that is paused
+// both. In the middle of the run an administrator deletes the znode of a teller that is paused
 // between its read and its write. The next teller gets the lock a lease later, and moves money on
 // the same accounts. Then the first teller writes what it has computed from its old read. With the
 // fence the database refuses that. Without it, money appears or disappears.

@@ -41,10 +41,12 @@ func (t *teller) work(ctx context.Context, moves int) error {
 	return nil
 }
 
-// move moves an amount between two accounts. Between its look and its write nobody else may write.
+// move moves an amount between two accounts. Between its look and its write nobody else may write. The
+// look shows the token, too. Without that, a write of an earlier holder could come after our look, and
+// ours would undo it.
 func (t *teller) move(ctx context.Context, held *lock.Held, i int, stall bool) error {
 	from, to := i%accounts, (i+1)%accounts
-	a, b, err := t.bank.look(from, to)
+	a, b, err := t.bank.look(held.Token(), from, to)
 	if err != nil {
 		return err
 	}

@@ -147,6 +147,6 @@ func every(ctx context.Context, term *election.Term, pause time.Duration, unit f
 }
 
 // remind and sweep stand for what is done in a database, which refuses a token older than
-// the newest that it has seen.
+// the newest that it has seen with a read or a write.
 func (s *service) remind(context.Context, int64) error { s.reminded.Add(1); return nil }
 func (s *service) sweep(context.Context, int64) error  { s.swept.Add(1); return nil }

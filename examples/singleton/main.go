@@ -68,7 +68,8 @@
 //     without any CPU time for the guardian for a sixteenth of -lease;
 //   - somebody deletes the election's path and all in it by hand (see package election).
 //
-// Against all of these there is the token: send it along to what others write to as well.
+// Against all of these there is the token: send it along to what others write to as well, with each
+// write and with each read that a write depends on.
 package main
 
 import (

@@ -6,12 +6,12 @@
 //	l, err := lock.New(client, "/accounts/7", lock.Config{})
 //	...
 //	err = l.Do(ctx, func(ctx context.Context, held *lock.Held) error {
-//		a, err := db.Read(ctx, 7)
+//		a, err := db.Read(ctx, 7, held.Token())
 //		...
 //		if !held.Valid() {
 //			return context.Cause(ctx)
 //		}
-//		return db.Write(ctx, a.Add(1), held.Token()) // the database refuses an older token
+//		return db.Write(ctx, a.Add(1), held.Token()) // the database refuses an older token than it has seen
 //	})
 //
 // Programs to copy from: examples/ledger (a database that refuses old tokens), examples/dispatcher (a lock for each job).
@@ -24,7 +24,9 @@
 // library's promises. When somebody deletes the lock's path with its contents, two contenders may
 // hold the lock for at most one lease. The fencing token protects against all of these. A lease
 // without a token is not enough: a holder may stand still between its call of Valid and its write,
-// and only the place that is written to can refuse that write.
+// and only the place that is written to can refuse that write. A read that a write depends on shows the
+// token, too, and the place remembers it. Otherwise the place accepts a late write of an earlier holder
+// after the next has read, and the next one's write undoes it.
 //
 // # What is promised
 //

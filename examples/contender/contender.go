@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
@@ -90,8 +91,8 @@ func (p *program) get(ctx context.Context) (holding, error) {
 	}
 	p.out.Write("waiting")
 	done := make(chan struct{})
-	defer close(done)
-	go func() { // meanwhile there is nothing to release, and it is asked for already
+	var refusing sync.WaitGroup
+	refusing.Go(func() { // meanwhile there is nothing to release, and it is asked for already
 		for {
 			select {
 			case command := <-p.commands:
@@ -100,8 +101,10 @@ func (p *program) get(ctx context.Context) (holding, error) {
 				return
 			}
 		}
-	}()
+	})
 	h, err := acquire(ctx)
+	close(done)
+	refusing.Wait() // so that it takes no command for what is held
 	if isBusy(err) {
 		p.out.Write("busy")
 	}

@@ -20,11 +20,15 @@ type fleet struct {
 	*program
 	out      *lines.Output
 	all      []*worker
-	acquired chan struct{} // somebody has got a number; has room for all
+	acquired chan struct{} // somebody has got a number since the last look; has room for one
 
 	mu     sync.Mutex // guards what follows
 	issued map[int64]string
 	twice  int
+}
+
+func newFleet(p *program) *fleet {
+	return &fleet{program: p, out: lines.New(os.Stdout, "fleet"), acquired: make(chan struct{}, 1), issued: map[int64]string{}}
 }
 
 // worker is one process of the fleet, with a client and a network of its own.
@@ -154,7 +158,10 @@ func (w *worker) work(ctx context.Context, sem *semaphore.Semaphore) {
 		}
 		slot := permit.Slot()
 		w.out.Write("acquired", "slot", slot.Number(), "token", slot.Token(), "deadline", permit.Remaining)
-		w.f.acquired <- struct{}{}
+		select {
+		case w.f.acquired <- struct{}{}:
+		default: // it is told already
+		}
 		n := issue(ctx, permit, func(id int64) { w.f.enter(id, w.name) })
 		lost := context.Cause(permit.Context()) // nil if it was not
 		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)

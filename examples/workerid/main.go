@@ -15,11 +15,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
-	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
 	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
 )
 
@@ -47,7 +45,7 @@ func (p *program) check() error {
 }
 
 func (p *program) run(ctx context.Context, _ *zookeeper.Ensemble) error {
-	f := &fleet{program: p, out: lines.New(os.Stdout, "fleet"), acquired: make(chan struct{}, 100), issued: map[int64]string{}}
+	f := newFleet(p)
 	defer f.stop()
 	if err := f.play(ctx); err != nil {
 		return err

@@ -288,7 +288,7 @@ func (c *Client) awaitIdle(s *Session) {
 // Close closes the client. Recipes clean up first, then the session is closed, which deletes its ephemeral
 // znodes. Close waits for each term, lock or permit that was not released, and for each callback that has
 // not returned, at most for the recipe's DrainTimeout, 30 s by default. So if a Release was forgotten,
-// Close takes that long. After 2 s Config.Logger gets a line that names what it waits for. When Close
+// Close takes that long. It does not wait for the work of what was lost. After 2 s Config.Logger gets a line that names what it waits for. When Close
 // returns, nothing of the client is left running. It may be called more than once and from several
 // goroutines, but not from a recipe's callback, for which it would wait. The error is always nil; it is
 // there for io.Closer.

@@ -53,7 +53,7 @@ func ExampleSession_Listen() {
 		heard.Revoke(), // no beat came, and none will
 		&zk.DeleteRequest{Path: held, Version: -1})
 	if err != nil {
-		listener.Restart() // a beat was on its way: listen on
+		listener.Restart(heard) // a beat was on its way: listen on
 		log.Fatal(err)
 	}
 	listener.Revoked(heard.Version + 1) // others here who listen to it need not revoke it again

@@ -226,11 +226,14 @@ func (s *Session) listen(ctx context.Context, e *ear) {
 	}
 }
 
-// Restart counts the silence from the start again: a takeover that relied on it has failed.
-func (l *Listener) Restart() {
+// Restart counts the silence from the start again, because a takeover that relied on what was heard has failed.
+// It does nothing if something else has been heard since: another Listener to the same session may
+// have taken over, and then the heartbeat is revoked.
+func (l *Listener) Restart(heard Heartbeat) {
 	l.s.mu.Lock()
 	defer l.s.mu.Unlock()
-	if h := &l.ear.heard; h.now.State != HeartbeatUnseen {
+	h := &l.ear.heard
+	if now := h.now; now.State != HeartbeatUnseen && now.State == heard.State && now.Version == heard.Version && now.Czxid == heard.Czxid {
 		h.now.State, h.since = HeartbeatBeating, l.s.clock.Now()
 	}
 }

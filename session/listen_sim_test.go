@@ -121,7 +121,7 @@ func TestWhoListensAfreshConcludesNothingAtOnce(t *testing.T) {
 		await.Sleep(D)
 		b.host.Hold()
 		h.await(t, session.HeartbeatSilent, 2*D)
-		h.l.Restart()
+		h.l.Restart(h.l.Heartbeat())
 		if took := h.await(t, session.HeartbeatSilent, 2*D); took < session.Outlast(D) {
 			t.Errorf("silent again after %v", took)
 		}
@@ -255,11 +255,12 @@ func (b *bubble) survives(f fault, rng *rand.Rand) bool {
 		case <-limit:
 			return true
 		}
-		if h.l.Heartbeat().State != session.HeartbeatSilent {
+		heard := h.l.Heartbeat()
+		if heard.State != session.HeartbeatSilent {
 			continue
 		}
 		if err := h.takeOver(b.T, p.path); err != nil {
-			h.l.Restart()
+			h.l.Restart(heard)
 			continue
 		}
 		if p.hold.Lease() != nil || l.Valid() {

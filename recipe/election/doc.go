@@ -44,7 +44,8 @@
 //     long as the ensemble's data lives.
 //   - Liveness. While the ensemble answers writes within D/4 and some candidate is healthy,
 //     somebody leads: at once after a resignation; within 4.75 s (19/16 D) and a few round trips
-//     after a crash; within 9 s (36/16 D) if the heir has crashed with it; up to DrainTimeout later
+//     after a crash; within 9 s (36/16 D) if the heir has crashed with it, or does not know
+//     yet that it is the heir, because others ahead of it have just left; up to DrainTimeout later
 //     if a callback is slow to stop. The session timeout does not matter.
 //   - Cost. A departure wakes one candidate. A session with a leader or an heir writes to the
 //     quorum 4 times per D, for up to some 3,000 of them; no other session writes while it waits.

@@ -117,7 +117,8 @@ func (e *Election) Run(ctx context.Context, lead func(ctx context.Context, term 
 		}
 		work := begin(term, lead)
 		e.lead(l, st, term, work.done)
-		stop := context.AfterFunc(l.Context(), l.Left) // Close need not wait for a callback that will not stop
+		left := e.left
+		stop := context.AfterFunc(l.Context(), func() { <-left; l.Left() }) // Close need not wait for a callback that will not stop
 		<-work.done
 		stop()
 		if err, over := work.result(); over {

@@ -62,8 +62,9 @@ func (k EventKind) String() string { return enum.Name(k, kinds) }
 // Subscribe calls f with every event from now on, until stop is called: in order and one at a time,
 // from a goroutine that is not the candidate's. f may take its time and call anything of this
 // library; a panic in it ends the process. The first 1000 events wait for it; more are dropped, and
-// counted in [Status.EventsDropped]. Run returns after the last event has been delivered; a leader's
-// departure and the client's Close do not wait for that. stop does not wait for a call of f that is
+// counted in [Status.EventsDropped]. Run returns after the last event has been delivered, unless
+// ZooKeeper has not answered the departure by then: [EventLeft] may come later. A leader's
+// departure and the client's Close do not wait for f. stop does not wait for a call of f that is
 // under way. There may be any number of subscribers, and none waits for another.
 func (e *Election) Subscribe(f func(Event)) (stop func()) { return e.events.Subscribe(f) }
 

@@ -40,7 +40,7 @@ func (p *place) takeOver(ctx context.Context, act action, from heard) error {
 	}
 	// A beat was on its way, or the one in the way has gone meanwhile, or the answer is lost.
 	if ear := p.hearing.ears[p.hearing.owners[from.name.Full]]; ear != nil {
-		ear.Restart()
+		ear.Restart(from.heartbeat)
 	}
 	return p.relist(ctx)
 }

@@ -44,9 +44,10 @@ const spread = 0.25
 // its places. A thousand reads in a second are a small part of what a server answers.
 const askEach = time.Millisecond
 
-// keptMost bounds how much rarer a session with many places asks about the znodes that have no watch. An
-// heir finds out after 3/4 of a lease that it is one, and beats. The one behind it may have found out at
-// once, and takes it for dead after 17/16 of a lease.
+// keptMost bounds how rarely a place asks about the znodes that have no watch, in times between two beats,
+// whatever its place in line and the number of places of its session. All ahead of an heir but the
+// holder may have gone without its hearing of that. It finds out after 3/4 of a lease at most, and beats. The one
+// behind it may have found out at once, and takes it for dead after 17/16 of a lease.
 const keptMost = 3
 
 // every returns the distances between two chores of one kind: short where a candidate may have
@@ -59,26 +60,26 @@ func (c *chores) every(p *Place) (watched, kept time.Duration) {
 		watched = T
 	}
 	kept = c.keeping(p)
-	return max(watched, least), max(kept, min(least, keptMost*kept))
+	return max(watched, least), max(kept, min(least, keptMost*beat(p)))
 }
+
+// beat is the time between two beats.
+func beat(p *Place) time.Duration { return min(p.s.LeaseTime(), p.record.lease) / 4 }
 
 // keeping is the time between two reads of the znodes that have no watch. The third in line asks
 // about the first once in the time between two beats: when the first is gone it is the heir and
 // has to beat, because the one behind listens to it. The fourth asks as often, because it may be
-// the third already. Each one further back takes twice as long: as many changes of holder have to
-// come first, and all of them together ask little.
+// the third already. The fifth asks half as often, and those further back still more rarely.
 func (c *chores) keeping(p *Place) time.Duration {
-	T, every := p.s.Timeout(), min(p.s.LeaseTime(), p.record.lease)/4
-	blocks := depth(p.ahead)
-	if blocks < listenTo {
-		return T
+	switch blocks := depth(p.ahead); {
+	case blocks < listenTo:
+		return p.s.Timeout()
+	case blocks <= listenTo+1:
+		return beat(p)
+	case blocks == listenTo+2:
+		return 2 * beat(p)
 	}
-	for range blocks - listenTo - 1 {
-		if every *= 2; every > T {
-			return T
-		}
-	}
-	return every
+	return keptMost * beat(p)
 }
 
 // next returns how long it is until a chore is due.

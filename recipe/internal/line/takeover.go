@@ -43,7 +43,7 @@ func (p *Place) takeOver(ctx context.Context, act action, heard session.Heartbea
 		p.impair(fmt.Errorf("no permission to take over from a silent candidate (WRITE on heartbeats, DELETE on the path), whose session has to expire first: %w", err))
 	}
 	// A beat was on its way, or the one ahead has gone meanwhile, or the answer is lost.
-	p.listener.Restart()
+	p.listener.Restart(heard)
 	return nil
 }
 

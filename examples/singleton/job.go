@@ -19,7 +19,7 @@ type limits struct{ Term, Kill time.Duration }
 
 // now reads a clock that all processes of the machine share: CLOCK_BOOTTIME, which nobody sets and
 // which goes on while the machine is suspended. On systems other than Linux it is the civil clock.
-func now() time.Duration { return time.Duration(clock.System.Now().Boot) }
+func now() time.Duration { return time.Duration(clock.Shared()) }
 
 // An order goes from the supervisor to its guardian, as JSON over a pipe. The end of the
 // pipe means that the supervisor is dead.

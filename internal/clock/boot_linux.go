@@ -2,7 +2,6 @@ package clock
 
 import (
 	"syscall"
-	"time"
 	"unsafe"
 )
 
@@ -10,12 +9,10 @@ import (
 // through suspension.
 const clockBoottime = 7
 
-// bootNow reads CLOCK_BOOTTIME, or the wall clock on a kernel without it
-// (before 2.6.39) or behind a filter that forbids the call.
-func bootNow() int64 {
+// boottime reads CLOCK_BOOTTIME. There is none on a kernel before 2.6.39, or behind a filter that forbids the
+// call.
+func boottime() (int64, bool) {
 	var ts syscall.Timespec
-	if _, _, errno := syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, clockBoottime, uintptr(unsafe.Pointer(&ts)), 0); errno != 0 {
-		return time.Now().UnixNano()
-	}
-	return ts.Nano()
+	_, _, errno := syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, clockBoottime, uintptr(unsafe.Pointer(&ts)), 0)
+	return ts.Nano(), errno == 0
 }

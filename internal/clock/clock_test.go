@@ -51,6 +51,26 @@ func TestBothClocksOfTheSystemAdvance(t *testing.T) {
 	}
 }
 
+func TestAWallClockThatIsSetBackGoesOn(t *testing.T) {
+	var f forward
+	begun := time.Now()
+	at := func(mono, wall time.Duration) time.Duration {
+		return time.Duration(f.now(int64(mono), begun.Add(wall)) - begun.UnixNano())
+	}
+	at(0, 0)
+	for _, c := range []struct{ mono, wall, want time.Duration }{
+		{time.Second, time.Second, time.Second},
+		{2 * time.Second, -time.Hour, 2 * time.Second}, // set back
+		{3 * time.Second, -time.Hour + time.Second, 3 * time.Second},
+		{4 * time.Second, time.Minute, time.Minute}, // suspended, or set forward
+		{5 * time.Second, time.Minute - time.Second, time.Minute + time.Second},
+	} {
+		if got := at(c.mono, c.wall); got != c.want {
+			t.Errorf("after %v, with the wall clock at %v: %v; want %v", c.mono, c.wall, got, c.want)
+		}
+	}
+}
+
 func TestInABubbleBothClocksAreTheBubbles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := System.Now()

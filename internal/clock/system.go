@@ -23,7 +23,20 @@ func (system) Now() Instant {
 		now := time.Now().UnixNano()
 		return Instant{now, now}
 	}
-	return Instant{int64(mono), bootNow()}
+	boot, ok := boottime()
+	if !ok {
+		boot = wall.now(int64(mono), time.Now())
+	}
+	return Instant{int64(mono), boot}
+}
+
+// Shared reads a clock that all processes of the machine share, in nanoseconds: one that nobody sets and that
+// runs through suspension, or else the wall clock.
+func Shared() int64 {
+	if boot, ok := boottime(); ok {
+		return boot
+	}
+	return time.Now().UnixNano()
 }
 
 func (system) Wall() time.Time { return time.Now() }

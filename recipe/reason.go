@@ -58,7 +58,9 @@ func (r Reason) Chosen() bool { return r >= ReasonReleased && r <= ReasonUnhealt
 // Ended is the cause of the context of something that was held. It matches its Reason and what
 // led to it with errors.Is. It does not match [ErrNotHeld], which promises that nothing was done: a
 // request under such a context may have been carried out. To find it in an error, use errors.As with an
-// *Ended; [Reason.Chosen] then tells whether the end was our own choice.
+// *Ended; [Reason.Chosen] then tells whether the end was our own choice. That finds the outermost one. If a lock was
+// acquired under the context of a term, and the term is lost, the lock's Ended has ReasonCancelled, and wraps
+// the term's. So errors.Is finds both reasons there.
 type Ended struct {
 	Reason Reason
 	// Err is what led to it, if anything: the callback's error, why the session is over.

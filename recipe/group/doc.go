@@ -12,7 +12,7 @@
 //		...
 //	}
 //
-// It is membership and the ephemeral znode that persists in one. Use it to register a service, to
+// It is a list of members, and an ephemeral znode that is created again after each loss. Use it to register a service, to
 // know which workers there are, and to hand out work to them.
 //
 // Programs to copy from: examples/members (a live list), examples/dispatcher (a leader that hands out jobs to the members).

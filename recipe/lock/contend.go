@@ -199,6 +199,9 @@ func (c *contender) tell(st *stay.Stay, last, now line.Standing) {
 		c.log.Warn("took over from a silent contender", "session", hex(st.S.ID()), "node", node)
 		c.send(Event{Kind: EventTookOver, Session: st.S.ID(), Node: node})
 	}
+	if now.Position > 0 {
+		c.last.Set(fmt.Errorf("lock: %s: waiting, %d ahead, the nearest is %s", c.path, now.Position, now.Ahead))
+	}
 	same := last.Ahead == now.Ahead
 	if now.Hidden && !(last.Hidden && same) {
 		c.log.Warn("the znode ahead must not be read by us: its end is noticed later", "node", ahead)
@@ -237,7 +240,7 @@ func (c *contender) hold(at *holding) {
 func (c *contender) end(at *holding) (next *holding) {
 	ended := at.Ended()
 	at.claim.Ended(ended.Reason)
-	at.lock.log.Debug("ended", feed.WithErr(ended.Err, "session", hex(at.st.S.ID()), "token", at.Token(), "reason", ended.Reason.String())...)
+	at.lock.log.Log(context.Background(), tenure.LevelOf(ended.Reason), "ended", feed.WithErr(ended.Err, "session", hex(at.st.S.ID()), "token", at.Token(), "reason", ended.Reason.String())...)
 	at.lock.send(Event{Kind: EventEnded, Session: at.st.S.ID(), Node: at.Node(), Token: at.Token(), Reason: ended.Reason, Err: ended.Err})
 	if d := at.asked(); d != nil {
 		var err error

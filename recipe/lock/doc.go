@@ -1,7 +1,7 @@
 // Package lock has locks for any number of contenders on any number of machines, with Apache
 // ZooKeeper: a lock, a read-write lock, and several locks at once.
 //
-//	client, err := session.Open("zk1:2181,zk2:2181,zk3:2181/app", session.Config{})
+//	client, err := session.Open("zk1:2181,zk2:2181,zk3:2181/app", session.Config{Logger: slog.Default()})
 //	...
 //	l, err := lock.New(client, "/accounts/7", lock.Config{})
 //	...
@@ -33,8 +33,8 @@
 // D is the length of a lease, session.Config.Lease, 4 s by default. Times in seconds are those at D = 4 s.
 //
 //   - Safety. Two contenders of this library never hold one lock ([Held.Valid]) at the same
-//     instant, other than as readers of an [RW]. The context of what is held is cancelled earlier still
-//     (StopBefore).
+//     instant, other than as readers of an [RW]. The context of what is held is cancelled StopBefore
+//     before its lease ends.
 //   - Fencing. [Held.Token] is larger than that of every earlier holder of the path, as long as the
 //     ensemble's data lives. The tokens of two readers have no order that matters. So a resource
 //     that readers and writers use refuses a write with a token below the highest that it has seen,
@@ -45,7 +45,8 @@
 //     the others may take as long again.
 //   - Order. Contenders hold a lock in the order in which they came. A reader waits for the writers
 //     that came before it, a writer for all that came before it, so that neither starves.
-//   - Nothing is left behind. A contender that gives up, by its context or otherwise, leaves no
+//   - Nothing is left behind but the path. It stays, with its record, unless [Config.Cleanup] is set; set it
+//     if each of very many objects has a path of its own. A contender that gives up, by its context or otherwise, leaves no
 //     znode, and the contender behind it does not wait for a lease.
 //   - Cost. To acquire a free lock takes one write and three small reads, or only one within a lease of
 //     the last release by the same Lock. It takes one read more if others have written the record since,

@@ -42,8 +42,9 @@ func Example() {
 		fmt.Println("held:", held.Valid(), "with a token:", held.Token() > 0)
 		return nil
 	})
+	var ended *recipe.Ended
 	switch {
-	case errors.Is(err, recipe.ReasonLeaseExpired), errors.Is(err, recipe.ReasonSessionLost), errors.Is(err, recipe.ReasonNodeDeleted):
+	case errors.As(err, &ended) && !ended.Reason.Chosen():
 		fmt.Println("another may have held it meanwhile:", err)
 	case err != nil:
 		log.Fatal(err)

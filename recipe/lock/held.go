@@ -22,7 +22,7 @@ type Held struct {
 	released atomic.Bool // changes under the mu of at
 }
 
-// Context is cancelled when the lock is not held any more; context.Cause tells why, as an [*Ended]. It has
+// Context is cancelled when the lock is not held any more; context.Cause tells why, as a [*recipe.Ended]. It has
 // the values of the context that Acquire was given, and does not end with that. If the lease runs out, it
 // is cancelled StopBefore earlier, which is the time for work in progress to stop. In a process that was
 // paused past the end, the first call of its Err already returns the error. A context derived from it

@@ -81,8 +81,8 @@ func (l *Lock) Status() recipe.Status {
 // but with [Held.Release], or when the lock is lost. A contender whose session is lost enters the
 // line again, behind the others.
 //
-// Acquire gives up when ctx ends (with its cause), when the client is closed (session.ErrClosed), and
-// when joining is refused for good ([recipe.PermanentError]). When ctx ends it returns at once. Its
+// Acquire gives up when ctx ends (the error wraps its cause, and tells what it waited for), when the client is closed (session.ErrClosed), and
+// when joining is refused for good (a [*recipe.PermanentError]). When ctx ends it returns at once. Its
 // znode is deleted in the background, with an announcement, so that the contenders behind do not wait
 // for a lease because of it. [session.Client.Close] waits for that. Under the context of a Held of this
 // lock Acquire returns [ErrNested] or [ErrUpgrade] at once, unless [Config.Reentrant] is set.
@@ -90,7 +90,7 @@ func (l *Lock) Acquire(ctx context.Context) (*Held, error) { return l.acquire(ct
 
 // TryAcquire is Acquire that does not wait for others: the error is [ErrBusy] when somebody holds the lock
 // or waits for it. Then nothing is written, and the record is not read. So TryAcquire returns a
-// [recipe.LeaseError] only when the lock is free; Acquire returns it at once. TryAcquire still waits for a
+// [*recipe.LeaseError] only when the lock is free; Acquire returns it at once. TryAcquire still waits for a
 // session and for answers, as long as ctx lasts.
 //
 // It also waits for a lease. While the session of a holder that has crashed lasts, TryAcquire returns

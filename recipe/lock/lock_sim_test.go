@@ -84,6 +84,9 @@ func TestWhoGivesUpDelaysNobody(t *testing.T) {
 			defer cancel()
 			_, err := p.Acquire(ctx)
 			want(t, err, context.DeadlineExceeded)
+			if !strings.Contains(err.Error(), " ahead, ") {
+				t.Errorf("the error %q does not tell what it has waited for", err)
+			}
 		}
 		giveUp(b)
 		next := c.begin()

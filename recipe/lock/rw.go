@@ -57,8 +57,10 @@ type downgrade struct {
 
 // Downgrade makes a writer a reader. No other writer can get the lock in between. The Held for writing
 // ends at once, with recipe.ReasonReleased, so the work must have stopped. The Held that is returned is
-// for reading, and has the same token. ctx bounds the wait. On an error, also when ctx ends first,
-// nothing is held any more.
+// for reading, and has the same token. ctx bounds the wait. If ctx ends first, or the attempt fails,
+// nothing is held any more. A Held that cannot be downgraded stays as it is: one for reading, one of a Lock
+// that is not of an [RW], and one under which the lock was acquired again ([ErrNested]). One that has ended or
+// was released gives [recipe.ErrNotHeld].
 //
 // The reverse does not exist: two readers that wait to become writers would wait for each other.
 func (h *Held) Downgrade(ctx context.Context) (*Held, error) {

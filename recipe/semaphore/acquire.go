@@ -372,6 +372,9 @@ func (a *acquiring) tell(s *session.Session, dir string, last, now line.Standing
 		a.log.Warn("a permit may change hands later than it has to", "err", now.Impaired)
 		a.send(Event{Kind: EventImpaired, Session: s.ID(), Err: now.Impaired})
 	}
+	if now.Position > 0 {
+		a.last.Set(fmt.Errorf("semaphore: %s: waiting, %d ahead", a.path, now.Position))
+	}
 	if now.Waits > 0 && last.Waits == 0 && dir == a.leases {
 		a.claim.Withheld()
 		a.last.Set(fmt.Errorf("semaphore: there is room, but the lease of one that has gone without an announcement may run for %v", now.Waits))

@@ -1,7 +1,7 @@
 // Package semaphore has a counting semaphore on Apache ZooKeeper: at most size permits are held at
 // a time, by any number of processes on any number of machines.
 //
-//	client, err := session.Open("zk1:2181,zk2:2181,zk3:2181/app", session.Config{})
+//	client, err := session.Open("zk1:2181,zk2:2181,zk3:2181/app", session.Config{Logger: slog.Default()})
 //	...
 //	sem, err := semaphore.New(client, "/reports", 10, semaphore.Config{})
 //	...
@@ -35,7 +35,7 @@
 // D is the length of a lease, session.Config.Lease, 4 s by default. Times in seconds are those at D = 4 s.
 //
 //   - Safety. The permits that are [Permit.Valid] at one instant are never more than the size says,
-//     under all faults of servers and networks. A permit's context is cancelled earlier still (StopBefore).
+//     under all faults of servers and networks. A permit's context is cancelled StopBefore before its lease ends.
 //   - Slots. Two valid permits never have the same [Slot] at one instant. [Slot.Token] is larger than
 //     that of every permit that had the slot before.
 //   - Order. Those who wait are served in the order in which they came. A new Acquire does not

@@ -11,8 +11,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// Holder is a permit as others see it. One that was acquired together with others makes as many
-// Holders.
+// Holder is a permit as others see it. Permits that were acquired together make one
+// Holder each.
 type Holder struct {
 	// ID is the holder's, [Config.ID].
 	ID string

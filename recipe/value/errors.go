@@ -68,8 +68,8 @@ func (e *ConflictError) Outcome() session.Outcome { return session.OutcomeNotDon
 
 // UnknownError is the error of a change that may or may not have been carried out. The session
 // was lost with the answer, the caller's context has ended before the answer, or an answer was
-// lost and the journal cannot tell. If the change was carried out, then once, from Before to
-// After.
+// lost and the journal cannot tell. If the change was carried out, it was carried out once, from
+// Before to After.
 type UnknownError struct {
 	// Path is the znode's.
 	Path string

@@ -26,6 +26,14 @@ type Place interface {
 	Woken() <-chan struct{}
 }
 
+// LevelOf is the level of the line that tells that a lock or a permit has ended: a loss has to be seen.
+func LevelOf(r recipe.Reason) slog.Level {
+	if r.Chosen() {
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}
+
 // StopBefore returns how long before the end of a lease of length D what is held ends: a
 // sixteenth of the lease if nothing is asked for, a quarter of it at most.
 func StopBefore(asked, D time.Duration) time.Duration { return min(cmp.Or(asked, D/16), D/4) }

@@ -6,11 +6,11 @@
 //	el, err := election.New(client, "/billing", election.Config{})
 //	...
 //	err = el.Run(ctx, func(ctx context.Context, term *election.Term) error {
-//		for job := range jobs(ctx) {
+//		for job := range jobs(ctx, term.Token()) {
 //			if !term.Valid() {
 //				return nil
 //			}
-//			db.Charge(ctx, job, term.Token()) // the database refuses an older token
+//			db.Charge(ctx, job, term.Token()) // the database refuses an older token than it has seen
 //		}
 //		return nil
 //	})
@@ -29,7 +29,7 @@
 // election's path with all that is in it, two may lead for at most one lease. The fencing
 // token protects against all of these. A virtual machine that is restored from a snapshot, and
 // whose clocks all stood still meanwhile, does not know that its lease has lapsed. The token
-// protects against that, too.
+// protects against that, too. A read that a write depends on shows the token, too.
 //
 // # What is promised
 //

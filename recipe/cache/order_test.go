@@ -92,3 +92,41 @@ func TestAReadThatIsCutShortProvesNothing(t *testing.T) {
 		t.Error("the first state is not complete")
 	}
 }
+
+// loadedAs reads the root and these children.
+func loadedAs(c *Cache, names ...string) *node {
+	root, _, _ := c.begin()
+	stat := zk.Stat{Czxid: 1, Mzxid: 1, Pzxid: 1}
+	c.answered(root, "/a", nil, func() { c.gotData(root, nil, stat, 1) })
+	c.answered(root, "/a", nil, func() { c.gotList(root, names, stat, 1) })
+	c.ended(root)
+	for range names {
+		n, path, _ := c.begin()
+		c.answered(n, path, nil, func() { c.gotData(n, nil, stat, 1) })
+		c.answered(n, path, nil, func() { c.gotList(n, nil, stat, 1) })
+		c.ended(n)
+	}
+	return root
+}
+
+// The event that follows an answer may be heard before the answer is taken.
+func TestAnOldAnswerDoesNotUndoADeletion(t *testing.T) {
+	c := still(t)
+	c.changes.told = true
+	root := loadedAs(c)
+	c.need(root, getData, c.round)
+	c.begin()
+	c.heard(zk.Event{Type: zk.EventNodeDeleted, Path: "/a"})
+	missing := !root.known
+	c.answered(root, "/a", nil, func() { c.gotData(root, nil, zk.Stat{Czxid: 1, Mzxid: 2}, 1) })
+	if missing && root.known {
+		t.Error("what was deleted is there again")
+	}
+	c.ended(root)
+	c.begin()
+	c.answered(root, "/a", zk.ErrNoNode, nil)
+	c.ended(root)
+	if root.known {
+		t.Error("the path is not missing")
+	}
+}

@@ -87,24 +87,30 @@ func (c *Cache) hear() {
 	}
 	for _, ev := range c.watch.Events() {
 		c.counts.Events++
-		n := c.find(ev.Path)
-		switch {
-		case ev.Type == zk.EventNodeCreated,
-			n == nil && ev.Type == zk.EventNodeDataChanged: // no event has told of its creation: READ was refused
-			c.created(n, ev.Path)
-		case n == nil:
-		case ev.Type == zk.EventNodeDataChanged && !n.known: // it has come since it was looked for
-			c.need(n, c.all(n), c.round)
-		case ev.Type == zk.EventNodeDataChanged:
-			c.need(n, getData, c.round)
-		case ev.Type == zk.EventNodeChildrenChanged && c.lists(n):
-			c.need(n, getList, c.round)
-		case ev.Type == zk.EventNodeDeleted:
-			// If there is another one already, its parent's list tells. The path of the cache
-			// itself has to be looked for.
-			c.gone(n, ev.Path)
-			c.need(n, c.all(n), c.round)
-		}
+		c.heard(ev)
+	}
+}
+
+// heard takes one event.
+func (c *Cache) heard(ev zk.Event) {
+	n := c.find(ev.Path)
+	switch {
+	case ev.Type == zk.EventNodeCreated,
+		n == nil && ev.Type == zk.EventNodeDataChanged: // no event has told of its creation: READ was refused
+		c.created(n, ev.Path)
+	case n == nil:
+	case ev.Type == zk.EventNodeDataChanged && !n.known: // it has come since it was looked for
+		c.need(n, c.all(n), c.round)
+	case ev.Type == zk.EventNodeDataChanged:
+		c.need(n, getData, c.round)
+	case ev.Type == zk.EventNodeChildrenChanged && c.lists(n):
+		c.need(n, getList, c.round)
+	case ev.Type == zk.EventNodeDeleted && n.parent != nil:
+		c.remove(n, ev.Path) // If there is another one already, its parent's list tells.
+	case ev.Type == zk.EventNodeDeleted:
+		// The path of the cache itself has to be looked for. It is not gone before that: a read under
+		// way may still return what was there.
+		c.need(n, c.all(n), c.round)
 	}
 }
 

@@ -93,6 +93,46 @@ func TestAReadThatIsCutShortProvesNothing(t *testing.T) {
 	}
 }
 
+// Something may have called for another read meanwhile: a new connection, a check, a list, or a look at what may
+// not be read.
+func TestFreshBelievesThatThereIsNoZnode(t *testing.T) {
+	for _, again := range []work{getData, getList, getStat, getData | getList} {
+		for _, path := range []string{"/a", "/a/x"} {
+			c := still(t)
+			loadedAs(c, "x")
+			n := c.find(path)
+			c.need(n, getData, c.round)
+			c.begin()
+			old := proving(c)
+			c.need(n, again, c.round)
+			c.answered(n, path, zk.ErrNoNode, nil)
+			c.ended(n)
+			if c.proved != old && n.known {
+				t.Errorf("%s, %b: the data from before are proved to be fresh", path, again)
+			}
+		}
+	}
+}
+
+// It may be another znode that has come.
+func TestWhatWasNotFoundIsReadWithAllBelow(t *testing.T) {
+	for _, again := range []work{getData, getList, getStat} {
+		for _, path := range []string{"/a", "/a/x"} {
+			c := still(t)
+			loadedAs(c, "x")
+			n := c.find(path)
+			c.need(n, getData, c.round)
+			c.begin()
+			c.need(n, again, c.round)
+			c.answered(n, path, zk.ErrNoNode, nil)
+			c.ended(n)
+			if m, _, todo := c.begin(); m != n || todo&c.all(n) != c.all(n) {
+				t.Errorf("%s, %b: %b is to be read", path, again, todo)
+			}
+		}
+	}
+}
+
 // loadedAs reads the root and these children.
 func loadedAs(c *Cache, names ...string) *node {
 	root, _, _ := c.begin()
@@ -107,6 +147,16 @@ func loadedAs(c *Cache, names ...string) *node {
 		c.ended(n)
 	}
 	return root
+}
+
+// proving takes the answer to a proof. It returns the one before.
+func proving(c *Cache) proof {
+	c.lookAgain()
+	c.proofs = append(c.proofs, proof{begun: clock.Instant{Mono: 1, Boot: 1}, round: c.round})
+	c.round++
+	old := c.proved
+	c.settle()
+	return old
 }
 
 // The event that follows an answer may be heard before the answer is taken.

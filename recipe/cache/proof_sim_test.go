@@ -84,6 +84,52 @@ func TestAHundredCallsOfFreshShareTwoTransactions(t *testing.T) {
 	})
 }
 
+// The read that a proof waits for is lost with its connection. It is made again on the next one, and finds that
+// the znode has been deleted meanwhile.
+func TestFreshWaitsForAReadThatIsMadeAgain(t *testing.T) {
+	for _, depth := range []cache.Depth{cache.DepthNode, cache.DepthChildren, cache.DepthTree} {
+		for _, path := range []string{"/a", "/a/x"} {
+			if path != "/a" && depth == cache.DepthNode {
+				continue
+			}
+			inBubble(t, 1, func(b *bubble) {
+				b.create("/a", "old")
+				if path != "/a" {
+					b.create(path, "old")
+				}
+				c := b.cache("/a", cache.Config{Depth: depth, Recheck: -1})
+				b.must(c.Fresh(b.ctx))
+				b.host.Hold(zktest.ToClient)
+				b.set(path, "new")
+				proof := b.On(zktest.Match{Op: zktest.OpMulti, Host: "cache", Nth: 1}, zktest.Effect{})
+				seen := make(chan cache.Node, 1)
+				go func() {
+					if err := c.Fresh(b.ctx); err != nil {
+						b.t.Error(err)
+					}
+					n, _, _ := c.Get(b.ctx, path)
+					seen <- n
+				}()
+				<-proof.Fired()
+				await.Sleep(T / 100) // it is carried out, after the change
+				read := zktest.Match{Op: zktest.OpGetData, Host: "cache", Path: path, Nth: 1}
+				lost := b.On(read, zktest.LoseRequest)
+				b.host.Heal()
+				<-lost.Fired()
+				b.host.Hold()
+				b.remove(path)
+				lost = b.On(read, zktest.LoseRequest) // so the cache meets both connections before the answer
+				b.host.Heal()
+				<-lost.Fired()
+				if n := <-seen; string(n.Data) == "old" {
+					b.t.Errorf("%v: %s is %q after Fresh, want what was set before, or none", depth, path, n.Data)
+				}
+				b.want(c, "/a")
+			})
+		}
+	}
+}
+
 // No watch is left on what is missing, or may not be read.
 func TestFreshSeesWhatNoWatchTells(t *testing.T) {
 	inBubble(t, 3, func(b *bubble) {

@@ -197,9 +197,7 @@ func (c *Cache) answered(n *node, path string, err error, take func()) bool {
 		// All is read again instead of the rest, so this round is not done before that is.
 		c.bringForward(&n.againRound, n.round)
 	case errors.Is(err, zk.ErrNoNode):
-		if n.again == 0 { // else something newer has named it
-			c.gone(n, path)
-		}
+		c.gone(n, path)
 	case errors.Is(err, zk.ErrNoAuth):
 		c.refused(n, path)
 	default:

@@ -208,11 +208,15 @@ func (c *Cache) add(parent *node, name string, round uint64) bool {
 	return true
 }
 
-// gone notes that there is no znode. The cache's own path stays as a node that is not known.
+// gone notes that a read has found no znode. The node stays, as one that is not known, if it is the cache's
+// own path, or is to be read again: something newer may have named it.
 func (c *Cache) gone(n *node, path string) {
-	if n.parent != nil {
+	if n.parent != nil && n.again == 0 {
 		c.remove(n, path)
 		return
+	}
+	if n.again != 0 {
+		c.need(n, c.all(n), n.againRound)
 	}
 	for name, child := range n.children {
 		c.remove(child, join(path, name))

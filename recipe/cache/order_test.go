@@ -2,6 +2,7 @@ package cache
 
 import (
 	"container/list"
+	"errors"
 	"testing"
 
 	"github.com/go-zookeeper/zk"
@@ -178,5 +179,24 @@ func TestAnOldAnswerDoesNotUndoADeletion(t *testing.T) {
 	c.ended(root)
 	if root.known {
 		t.Error("the path is not missing")
+	}
+}
+
+// A read that fails ends the others. What they leave unread is read in the next session.
+func TestWhatAFailureLeavesUnreadIsReadAfterwards(t *testing.T) {
+	c := still(t)
+	root, _, _ := c.begin()
+	c.fail(errors.New("of another read"))
+	if c.answered(root, "/a", nil, func() { c.gotData(root, nil, zk.Stat{Czxid: 1, Mzxid: 1, NumChildren: 1}, 1) }) {
+		t.Error("the read goes on")
+	}
+	c.ended(root)
+	c.failed = nil // the next session
+	proving(c)
+	if c.loaded() {
+		t.Error("the first state is complete without a list")
+	}
+	if n, _, todo := c.begin(); n != root || todo&getList == 0 {
+		t.Errorf("%v, %b: the list is not read", n, todo)
 	}
 }

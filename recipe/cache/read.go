@@ -191,8 +191,10 @@ func (c *Cache) answered(n *node, path string, err error, take func()) bool {
 		return false
 	case err == nil:
 		take()
-		if n.again != c.all(n) {
-			return c.failed == nil && !n.removed
+		if c.failed != nil { // the rest is left to the next session
+			c.need(n, c.all(n), n.round)
+		} else if n.again != c.all(n) {
+			return true
 		}
 		// All is read again instead of the rest, so this round is not done before that is.
 		c.bringForward(&n.againRound, n.round)

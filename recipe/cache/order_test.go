@@ -160,6 +160,29 @@ func proving(c *Cache) proof {
 	return old
 }
 
+// The goroutine that has the answer may run later than the one that has the proof's.
+func TestAnAnswerThatThePathIsMissingMayBeOlderThanAProof(t *testing.T) {
+	c := still(t)
+	root := loadedAs(c)
+	c.need(root, getData, c.round)
+	c.begin()
+	old := proving(c) // the znode has been created again before
+	c.answered(root, "/a", zk.ErrNoNode, nil)
+	c.ended(root)
+	if c.proved != old {
+		t.Error("it is proved that the path is missing, by an answer from before")
+	}
+	if n, _, todo := c.begin(); n != root || todo != c.all(root) {
+		t.Errorf("%v, %b: the path is not looked for again", n, todo)
+	}
+	proving(c) // others call Fresh, too; that does not keep the first from its end
+	c.answered(root, "/a", zk.ErrNoNode, nil)
+	c.ended(root)
+	if c.proved == old {
+		t.Error("it is not proved that the path is missing")
+	}
+}
+
 // The event that follows an answer may be heard before the answer is taken.
 func TestAnOldAnswerDoesNotUndoADeletion(t *testing.T) {
 	c := still(t)

@@ -139,7 +139,7 @@ func (c *Cache) begin() (n *node, path string, todo work) {
 		n, c.queue[0] = c.queue[0], nil
 		c.queue = c.queue[1:]
 		if n.todo != 0 {
-			todo, n.todo, n.reading = n.todo, 0, true
+			todo, n.todo, n.reading, n.overtaken = n.todo, 0, true, false
 			return n, n.path(c.path), todo
 		}
 	}
@@ -200,6 +200,9 @@ func (c *Cache) answered(n *node, path string, err error, take func()) bool {
 		c.bringForward(&n.againRound, n.round)
 	case errors.Is(err, zk.ErrNoNode):
 		c.gone(n, path)
+		if n.overtaken { // the answer may be older than the proof, and no watch tells what has come since
+			c.need(n, c.all(n), n.round)
+		}
 	case errors.Is(err, zk.ErrNoAuth):
 		c.refused(n, path)
 	default:

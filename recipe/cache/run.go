@@ -221,7 +221,7 @@ func (c *Cache) most() int {
 // lookAgain makes work of what no watch tells of: the path if it is missing, and the znodes that may
 // not be read.
 func (c *Cache) lookAgain() {
-	if !c.root.known {
+	if c.root.overtaken = c.root.known && c.root.reading; !c.root.known {
 		c.need(c.root, c.all(c.root), c.round)
 	}
 	for n := range c.denied {

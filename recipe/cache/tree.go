@@ -30,6 +30,7 @@ type node struct {
 	removed  bool // it does not belong to the tree any more
 
 	reading    bool   // a read is under way
+	overtaken  bool   // of the cache's own path: a proof has been answered since the read began
 	todo       work   // what has to be read; with it the node is in the queue
 	again      work   // what has become necessary since the read began
 	round      uint64 // that todo, or the read, belongs to

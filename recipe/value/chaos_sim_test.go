@@ -77,8 +77,12 @@ func underChaos(t *testing.T, seed int64, cfg value.CounterConfig, work func(t *
 			if own.Durable != "" {
 				own.Durable += fmt.Sprint(i)
 			}
-			n := s.counter(fmt.Sprint(i), own)
-			workers.Go(func() { work(t, worker{i, n, h}, rng) })
+			client := s.Client(fmt.Sprint(i))
+			n, err := value.NewCounter(client, path, own)
+			must(t, err)
+			v, err := value.New(client, path, value.Config{})
+			must(t, err)
+			workers.Go(func() { work(t, worker{i, n, v, h}, rng) })
 		}
 		workers.Wait()
 		close(stop)

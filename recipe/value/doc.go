@@ -19,8 +19,8 @@
 //
 // A program to copy from: examples/counter.
 //
-// All calls are linearizable, also those that fail: a [ConflictError] has a value that the znode
-// had during the call.
+// All changes and Gets are linearizable, also those that fail: a [ConflictError] has a value that the znode
+// had during the call, and so has an Update whose function returns an error.
 //
 // # What is not promised
 //
@@ -60,7 +60,8 @@
 // needs another write before it, which creates the journal; with [Config.Durable] only the first
 // of all does. After a second without a change, a change needs one read more. After a conflict it
 // waits for a moment, reads and tries again. A Counter carries the additions of many goroutines
-// in one write. Get is a quorum write that changes nothing, so that it is never old. A Watcher
+// in one write. Get is a quorum write that changes nothing, so that it is never old. So is what
+// finds a conflict, and what follows when the function of an Update returns an error. A Watcher
 // reads at each change that it sees.
 //
 // A journal is an ephemeral znode, and stays as long as its session. A session has room for some 15,000

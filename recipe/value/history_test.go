@@ -1,9 +1,11 @@
 package value_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -21,14 +23,17 @@ type history struct {
 }
 
 type call struct {
-	kind     string // "add", "cas", "get"
-	from, to int64  // of add: what is added, in to
+	kind     string // "add", "cas", "get"; "even": an addition to an even number, which others refuse
+	from, to int64  // of add and even: what is added, in to
 }
+
+// errOdd is what an Update that adds to even numbers says of others.
+var errOdd = errors.New("an odd number")
 
 type outcome struct {
 	count   int64
 	unknown bool // it may have been carried out, at any time from the call on
-	refused bool // a CompareAndSet that has found count
+	refused bool // a CompareAndSet, or an Update, that has found count
 }
 
 func (o outcome) String() string {
@@ -47,6 +52,8 @@ func (h *history) record(client int, in call, f func() (int64, error)) error {
 	switch {
 	case c != nil:
 		out = outcome{count: c.Count, refused: true}
+	case err == errOdd:
+		out.refused = true
 	case isUnknown(err):
 		out = outcome{unknown: true}
 	case err != nil:
@@ -75,6 +82,10 @@ var register = (&porcupine.NondeterministicModel{
 		case "cas":
 			if fits = now == in.from && !out.refused || now != in.from && out.refused && out.count == now; now == in.from {
 				done = in.to
+			}
+		case "even":
+			if fits = now%2 != 0 && out.refused && out.count == now; now%2 == 0 {
+				done, fits = now+in.to, !out.refused && out.count == now+in.to
 			}
 		case "get":
 			fits = out.count == now
@@ -143,6 +154,10 @@ func TestPorcupineSeesWhatIsWrong(t *testing.T) {
 		"an old number": {[]porcupine.Operation{op(0, add, 1, 2, outcome{count: 1}), op(1, call{kind: "get"}, 3, 4, outcome{count: 0})}, false},
 		"a conflict that is none": {[]porcupine.Operation{op(0, call{"cas", 0, 5}, 1, 2, outcome{count: 5, refused: true}),
 			op(1, call{kind: "get"}, 3, 4, outcome{count: 5})}, false},
+		"an Update that is refused": {[]porcupine.Operation{op(0, add, 1, 2, outcome{count: 1}),
+			op(1, call{"even", 0, 1}, 3, 4, outcome{count: 1, refused: true})}, true},
+		"an Update that an old number refuses": {[]porcupine.Operation{op(0, call{"add", 0, 2}, 1, 2, outcome{count: 2}),
+			op(1, call{"even", 0, 1}, 3, 4, outcome{count: 1, refused: true})}, false},
 	} {
 		if got := (&history{ops: c.ops}).linearizable(); got != c.good {
 			t.Errorf("%s: linearizable = %v", name, got)
@@ -154,7 +169,21 @@ func TestPorcupineSeesWhatIsWrong(t *testing.T) {
 type worker struct {
 	id int
 	n  *value.Counter
+	v  *value.Value // of the same znode
 	h  *history
+}
+
+// even adds to an even number.
+func (w worker) even(t *testing.T, add int64) (int64, error) {
+	now, err := w.v.Update(within(t), func(old []byte) ([]byte, error) {
+		n, _ := strconv.ParseInt(string(old), 10, 64) // no data are 0
+		if n%2 != 0 {
+			return nil, errOdd
+		}
+		return strconv.AppendInt(nil, n+add, 10), nil
+	})
+	n, _ := strconv.ParseInt(string(now.Data), 10, 64)
+	return n, err
 }
 
 // work makes so many calls, chosen by random.
@@ -162,7 +191,7 @@ func (w worker) work(t *testing.T, calls int, random func(n int) int) {
 	last := int64(0)
 	for range calls {
 		var err error
-		switch random(5) {
+		switch random(6) {
 		case 0:
 			err = w.h.record(w.id, call{kind: "get"}, func() (int64, error) { n, err := w.n.Get(within(t)); last = n; return n, err })
 		case 1:
@@ -171,11 +200,14 @@ func (w worker) work(t *testing.T, calls int, random func(n int) int) {
 			if c := conflict(err); c != nil {
 				last = c.Count
 			}
+		case 2:
+			in := call{"even", 0, int64(1 + random(3))}
+			err = w.h.record(w.id, in, func() (int64, error) { n, err := w.even(t, in.to); last = n; return n, err })
 		default:
 			in := call{"add", 0, int64(1 + random(3))}
 			err = w.h.record(w.id, in, func() (int64, error) { n, err := w.n.Add(within(t), in.to); last = n; return n, err })
 		}
-		if err != nil && conflict(err) == nil && !isUnknown(err) {
+		if err != nil && conflict(err) == nil && err != errOdd && !isUnknown(err) {
 			t.Errorf("worker %d: %v", w.id, err)
 			return
 		}

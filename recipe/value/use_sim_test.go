@@ -253,6 +253,40 @@ func TestAnUpdateWritesUnlessItsFunctionFails(t *testing.T) {
 	})
 }
 
+// What an Update knows may be a second old.
+func TestAnUpdateIsNotRefusedByAnOldValue(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		full := errors.New("full")
+		var given []string
+		take := func(old []byte) ([]byte, error) {
+			if given = append(given, string(old)); string(old) == "full" {
+				return nil, full
+			}
+			return []byte("full"), nil
+		}
+		a, b := s.value("a", value.Config{}), s.value("b", value.Config{})
+		_, err := a.Update(within(t), take)
+		must(t, err)
+		_, err = b.Update(within(t), func([]byte) ([]byte, error) { return []byte("free"), nil })
+		must(t, err)
+		given = nil
+		if now, err := a.Update(within(t), take); err != nil || string(now.Data) != "full" {
+			t.Errorf("Update = %q, %v, with %q given; want it done", now.Data, err, given)
+		}
+		given = nil
+		if now, err := a.Update(within(t), take); err != full || string(now.Data) != "full" || len(given) != 1 {
+			t.Errorf("Update = %q, %v, with %q given; want it refused at once", now.Data, err, given)
+		}
+		s.Host("a").Hold()
+		ctx, cancel := context.WithTimeout(t.Context(), stageT/4)
+		defer cancel()
+		if now, err := a.Update(ctx, take); !errors.Is(err, context.DeadlineExceeded) || session.OutcomeOf(err) != session.OutcomeNotDone {
+			t.Errorf("Update = %q, %v; want a deadline, and nothing done", now.Data, err)
+		}
+		s.Host("a").Heal()
+	})
+}
+
 // A watcher hears at once of a creation by its own client, also if another Value has made it.
 func TestAWatcherHearsOfItsOwnClientsCreateAtOnce(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {

@@ -85,6 +85,9 @@ func (v *Value) CompareAndSet(ctx context.Context, old Versioned, data []byte) (
 // What f returns is written even if the znode holds it already: the value gets another Zxid, and watchers
 // hear of it. If f returns an error, nothing is written, and Update returns that error with the value that
 // f was given. So return an error of your own if nothing is to change.
+//
+// The first value that f gets may be old. If f returns an error for it, Update makes a Get, and calls f again
+// if the znode holds another value. If the Get fails, Update returns the error of the Get.
 func (v *Value) Update(ctx context.Context, f func(old []byte) ([]byte, error)) (Versioned, error) {
 	if f == nil {
 		return Versioned{}, failed("%s: Update was given a nil function", v.path)
@@ -93,18 +96,29 @@ func (v *Value) Update(ctx context.Context, f func(old []byte) ([]byte, error)) 
 	if err != journal.ErrPeek {
 		return Versioned{}, explained(ctx, v.path, err)
 	}
-	now := versioned(before)
+	now, sure := versioned(before), false // sure: the znode has held it during this call
 	for {
-		data, err := f(bytes.Clone(now.Data))
+		data, refusal := f(bytes.Clone(now.Data))
+		if refusal == nil {
+			next, err := v.CompareAndSet(ctx, now, data)
+			var conflict *ConflictError
+			if !errors.As(err, &conflict) {
+				return next, err
+			}
+			now, sure = conflict.Now, true
+			continue
+		}
+		if sure {
+			return now, refusal
+		}
+		is, err := v.Get(ctx)
 		if err != nil {
-			return now, err
+			return Versioned{}, err
 		}
-		next, err := v.CompareAndSet(ctx, now, data)
-		var conflict *ConflictError
-		if !errors.As(err, &conflict) {
-			return next, err
+		if is.Zxid == now.Zxid {
+			return now, refusal
 		}
-		now = conflict.Now
+		now, sure = is, true
 	}
 }
 

@@ -57,6 +57,32 @@ func TestAZnodeWithChildrenKeepsItsVersion(t *testing.T) {
 	})
 }
 
+// The server may lag behind the one that has mended the version.
+func TestAnOldVersionRefusesNoChange(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		s.put("5")
+		s.setVersion(path, -1)
+		old := s.Followers()[0]
+		mine, err := value.NewCounter(s.Client("a", old.Addr()), path, value.CounterConfig{})
+		must(t, err)
+		if _, err := mine.Add(within(t), 1); !errors.Is(err, value.ErrVersion) {
+			t.Errorf("Add at version -1: %v; want ErrVersion", err)
+		}
+		old.Isolate()
+		s.put("6")
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			if got, err := mine.Add(within(t), 1); got != 7 || err != nil {
+				t.Errorf("Add = %d, %v; want 7", got, err)
+			}
+		}()
+		await.Sleep(stageT / 4)
+		old.Rejoin()
+		<-done
+	})
+}
+
 // The transaction that wrote a value identifies it, not the znode's version.
 func TestAValueThatWasMadeAgainIsAnother(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {

@@ -110,7 +110,7 @@ func (z *Znode) try(ctx context.Context, batch []*pending) error {
 		}
 	}
 	_, writes, wanted := z.plan(batch, false)
-	if wanted && !writes {
+	if wanted && (!writes || z.known.version == -1) { // with a version of -1 a write is refused, too
 		same, err := z.confirm(ctx, s)
 		if err == nil && !same {
 			err = z.read(ctx, s)

@@ -246,7 +246,7 @@ func (t *trial) wait(ctx context.Context) {
 				t.freeAt(before)
 				return
 			}
-			listener.Restart()
+			listener.Restart(heard)
 			continue
 		}
 		select {

@@ -1,6 +1,7 @@
 package lock_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -31,4 +32,43 @@ func TestNobodyHoldsByTheNumberOfAZnodeThatWasCopied(t *testing.T) {
 		}
 		release(t, <-held)
 	})
+}
+
+// A contender gets the number of a copy, and gives up while it joins. Nobody may take its announcement for one of the
+// copy, whose original may be held elsewhere.
+func TestWhoGivesUpWhileItJoinsDoesNotAnnounceACopyOfItsNumber(t *testing.T) {
+	for ms := 1; ms <= 14; ms++ {
+		onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+			release(t, s.process("a").acquire()) // it writes the record
+			// The create of the copy uses up number 1.
+			const copied = stagePath + "/_c_0f3b1c9e-7a52-8e1d-9a6b-2c8d4f5e6a7b-lock-0000000002"
+			if err := s.Admin().EnsurePath(t.Context(), copied, nil); err != nil {
+				t.Fatal(err)
+			}
+			b := s.process("b")
+			s.Session(b.client)
+			_, err := b.Acquire(s.Within(time.Duration(ms) * time.Millisecond))
+			want(t, err, context.DeadlineExceeded)
+			b.client.Close()
+			waits := make(chan error, 1)
+			c, d := s.process("c"), s.process("d")
+			go func() {
+				_, err := c.Acquire(s.Within(stageD))
+				waits <- err
+			}()
+			s.Eventually("place", func() bool { return len(s.inLine()) == 2 })
+			next := d.begin()
+			s.Eventually("places", func() bool { return len(s.inLine()) == 3 })
+			want(t, <-waits, context.DeadlineExceeded) // d looks who is ahead now
+			select {
+			case <-next:
+				t.Fatalf("after one that gave up within %d ms, a contender passes the copy", ms)
+			case <-time.After(3 * stageD):
+			}
+			if err := s.Admin().Delete(t.Context(), copied, -1); err != nil {
+				t.Fatal(err)
+			}
+			release(t, <-next)
+		})
+	}
 }

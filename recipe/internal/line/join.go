@@ -14,7 +14,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// Join creates the own znode and finds its place. When it fails, no znode is left behind.
+// Join creates the own znode and finds its place. When it fails, no znode is left behind. If ctx ends meanwhile, Join
+// waits for what is under way, for a few seconds at most, and announces its departure.
 func Join(ctx context.Context, s *session.Session, cfg Config) (*Place, error) {
 	l := newFirstList(s, cfg)
 	path, err := create(ctx, s, cfg, l)
@@ -47,31 +48,13 @@ func JoinAll(ctx context.Context, s *session.Session, cfgs []Config) ([]*Place, 
 		}
 		for _, p := range places {
 			if p != nil {
-				p.Abandon()
+				standing.Go(func() { p.withdraw(ctx) })
 			}
 		}
+		standing.Wait()
 		return nil, err
 	}
 	return places, nil
-}
-
-// createAll makes all own znodes, and the paths where they are missing.
-func createAll(ctx context.Context, s *session.Session, cfgs []Config, lists []*firstList) ([]string, error) {
-	var places []session.Place
-	for i, cfg := range cfgs {
-		places = append(places, session.Place{Dir: cfg.Dir, Name: string(cfg.Style), Data: cfg.Data, ACL: cfg.ACL, Sent: lists[i].ask})
-	}
-	for {
-		paths, err := s.CreatePlaces(ctx, places...)
-		if !errors.Is(err, zk.ErrNoNode) || ctx.Err() != nil {
-			return paths, err
-		}
-		for _, cfg := range cfgs {
-			if err := ensure(ctx, s, cfg); err != nil {
-				return nil, err
-			}
-		}
-	}
 }
 
 // stand finds the place of an own znode that was created.
@@ -84,7 +67,7 @@ func stand(ctx context.Context, s *session.Session, cfg Config, path string, l *
 		p.chores.own = cfg.Clock.Now().Add(s.LeaseTime() / readWithin)
 	}
 	if err := p.find(ctx, l); err != nil {
-		p.Abandon()
+		p.withdraw(ctx)
 		return nil, err
 	}
 	p.chores.begin(p, cfg.Clock)
@@ -97,27 +80,6 @@ func stand(ctx context.Context, s *session.Session, cfg Config, path string, l *
 // znode, so the permission is there. A place that leaves earlier needs no read. Until the read, it is not
 // told if somebody deletes its znode. No promise depends on that, because others wait for its lease.
 const readWithin = 16
-
-// create makes the own znode, and the path where it is missing. A place that is held for a moment is
-// created by a beat, so that it needs no other.
-func create(ctx context.Context, s *session.Session, cfg Config, l *firstList) (string, error) {
-	if cfg.Busy {
-		paths, err := createAll(ctx, s, []Config{cfg}, []*firstList{l})
-		if err != nil {
-			return "", err
-		}
-		return paths[0], nil
-	}
-	for {
-		path, err := s.CreatePlace(ctx, cfg.Dir, string(cfg.Style), cfg.Data, cfg.ACL)
-		if !errors.Is(err, zk.ErrNoNode) || ctx.Err() != nil {
-			return path, err
-		}
-		if err := ensure(ctx, s, cfg); err != nil {
-			return "", err
-		}
-	}
-}
 
 // ensure makes the path with the line's record. The record allows the lease that was asked for: others may
 // have got that lease, even if this session's server has granted a shorter one.

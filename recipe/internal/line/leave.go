@@ -167,7 +167,7 @@ func (p *Place) removeLine(ctx context.Context) bool {
 // left, and somebody may wait for a lease.
 func (p *Place) announce(ctx context.Context) (ok bool) {
 	own := p.number()
-	if !p.ours || own == noNumber {
+	if p.led && !p.ours || own == noNumber { // one that has not led reads the record below
 		return false
 	}
 	attempts := leaveAttempts
@@ -243,4 +243,17 @@ func (p *Place) announcement() []any {
 // it is gone the session beats for it, so that nobody takes it for silent.
 func (p *Place) Abandon() {
 	p.s.DeleteInBackground(p.path, p.Drop, p.announcement()...)
+}
+
+// withdraw is Leave for a place that nobody gets, because it was not found or another one was not. It may not have read
+// the record before. It says only what is true: it has not led, and when its znode is deleted it never will. If somebody
+// has copied another znode with its number here, it says nothing: nobody may pass that one.
+func (p *Place) withdraw(ctx context.Context) {
+	p.cfg.Memory = nil // it may not know the path, and may not have read its own znode
+	through, end := seeThrough(ctx, p.s, p.cfg.Clock)
+	defer end()
+	names, err := List(through, p.s, p.dir)
+	if err != nil || Twin(p.Name(), names) || p.Leave(through) != nil {
+		p.Abandon()
+	}
 }

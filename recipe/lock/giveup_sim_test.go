@@ -1,0 +1,71 @@
+package lock_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/recipe/lock"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// Contenders give up at each step of joining. Each has announced its departure when its client is closed. So whoever
+// joins then waits for the holder alone.
+func TestWhoGivesUpWhileItJoinsDelaysNobody(t *testing.T) {
+	const other = "/other"
+	for name, contend := range map[string]func(s *stage, who string) (*session.Client, func(context.Context) error){
+		"the first place of its session": func(s *stage, who string) (*session.Client, func(context.Context) error) {
+			p := s.process(who)
+			return p.client, func(ctx context.Context) error { _, err := p.Acquire(ctx); return err }
+		},
+		"another place of its session": func(s *stage, who string) (*session.Client, func(context.Context) error) {
+			p := s.process(who)
+			_, err := p.Acquire(s.Within(time.Second))
+			want(s.T, err, context.DeadlineExceeded)
+			return p.client, func(ctx context.Context) error { _, err := p.Acquire(ctx); return err }
+		},
+		"a reader": func(s *stage, who string) (*session.Client, func(context.Context) error) {
+			p := s.rw(who)
+			return p.client, func(ctx context.Context) error { _, err := p.Read().Acquire(ctx); return err }
+		},
+		"several locks": func(s *stage, who string) (*session.Client, func(context.Context) error) {
+			c := s.Client(who)
+			all := locks(s.T, c, other, stagePath)
+			return c, func(ctx context.Context) error { _, err := lock.All(ctx, all...); return err }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+				a, b := s.process("a"), s.process("b")
+				besides := locks(t, a.client, other)[0]
+				held := a.acquire()
+				for ms := 1; ms <= 14; ms++ {
+					client, acquire := contend(s, fmt.Sprint("gives up ", ms))
+					s.Session(client)
+					ctx, cancel := context.WithTimeout(t.Context(), time.Duration(ms)*time.Millisecond)
+					want(t, acquire(ctx), context.DeadlineExceeded)
+					cancel()
+					client.Close()
+					next := b.begin()
+					s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+					after := fmt.Sprintf(" after one that gave up within %d ms", ms)
+					soon(t, "the next holder"+after, func() {
+						release(t, held)
+						held = <-next
+					})
+					soon(t, "the other lock"+after, func() {
+						h, err := besides.Acquire(t.Context())
+						if err != nil {
+							t.Fatal(err)
+						}
+						release(t, h)
+					})
+					a, b = b, a
+				}
+				release(t, held)
+			})
+		})
+	}
+}

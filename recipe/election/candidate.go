@@ -70,7 +70,7 @@ func (e *Election) join(l *working, ctx context.Context) (*stay.Stay, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, err := stay.Enter(ctx, s, line.Config{
+	st, err := e.enter(ctx, s, line.Config{
 		Dir: e.path, Style: e.cfg.Style.line(), Data: ident.Encode(e.cfg.ID, e.cfg.Data), ACL: e.cfg.ACL, Clock: e.clock,
 	})
 	if err != nil {
@@ -234,21 +234,14 @@ func (e *Election) leave(ctx context.Context, st *stay.Stay, gone bool) {
 		e.log.Info("left", feed.WithErr(err, "session", hex(st.S.ID()), "node", st.Path())...)
 		e.send(Event{Kind: EventLeft, Session: st.S.ID(), Node: st.Path(), Err: err})
 	}()
-	bounded, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	patience, cancel := e.linger(ctx)
 	defer cancel()
-	defer context.AfterFunc(ctx, func() {
-		_ = clock.Sleep(bounded, e.clock, lingers)
-		cancel()
-	})()
 	select {
 	case <-left:
-	case <-bounded.Done():
+	case <-patience.Done():
 	}
 	notInLine()
 }
-
-// lingers is how long Run and Campaign wait for the departure after the end of their context.
-const lingers = 100 * time.Millisecond
 
 // retry reports a failure and waits before the next attempt.
 func (e *Election) retry(ctx context.Context, begun clock.Instant, err error) error {

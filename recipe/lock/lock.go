@@ -81,9 +81,9 @@ func (l *Lock) Status() recipe.Status {
 // but with [Held.Release], or when the lock is lost. A contender whose session is lost enters the
 // line again, behind the others.
 //
-// Acquire gives up when ctx ends (the error wraps its cause, and tells what it waited for), when the client is closed (session.ErrClosed), and
-// when joining is refused for good (a [*recipe.PermanentError]). When ctx ends it returns at once. Its
-// znode is deleted in the background, with an announcement, so that the contenders behind do not wait
+// Acquire gives up when ctx ends (the error wraps its cause, and tells what it waited for), when the
+// client is closed (session.ErrClosed), and when joining is refused for good (a [*recipe.PermanentError]).
+// When ctx ends it returns at once. Its znode is deleted in the background, with an announcement, so that the contenders behind do not wait
 // for a lease because of it. This also holds if ctx ends while it joins. [session.Client.Close] waits for
 // that. Nothing is announced if the servers do not answer within 3 s, if there is no connection when ctx
 // ends, if many others write into the line's record at that moment, or if the record cannot be read or

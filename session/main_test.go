@@ -146,6 +146,7 @@ func over(t testing.TB, s *session.Session) error {
 	case <-time.After(hang):
 		t.Fatal("the session is not over")
 	}
+	_ = s.State() // waits for what ends the session: it ends the leases last
 	return s.Err()
 }
 

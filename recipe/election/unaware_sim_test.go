@@ -46,8 +46,8 @@ func TestAnHeirThatDoesNotKnowYetThatItIsOneIsNotTakenForDead(t *testing.T) {
 // The same, and the leader crashes just when the heir has to find out that it is the heir.
 func TestAnHeirThatDoesNotKnowYetThatItIsOneFindsOutSoon(t *testing.T) {
 	const D = 4 * time.Second
-	for _, n := range []int{4, 6, 10} {
-		for seed := 0; seed < 6; seed += rounds.Stride(3) {
+	for _, n := range []int{6, 10} {
+		for seed := 0; seed < 4; seed += rounds.Stride(2) {
 			onStage(t, zktest.Config{Seed: int64(seed)}, func(t *testing.T, s *stage) {
 				s.Config = session.Config{Lease: D, Timeout: 15 * time.Second}
 				var names []string
@@ -75,7 +75,7 @@ func TestAnHeirThatDoesNotKnowYetThatItIsOneFindsOutSoon(t *testing.T) {
 
 // An heir that has beaten before, for another place, does not beat either before it knows.
 func TestAnHeirThatHasLedBeforeIsNotTakenForDead(t *testing.T) {
-	for seed := 0; seed < 20; seed += rounds.Stride(6) {
+	for seed := 0; seed < 8; seed += rounds.Stride(4) {
 		onStage(t, zktest.Config{Seed: int64(seed)}, func(t *testing.T, s *stage) {
 			s.Config = session.Config{Lease: 4 * time.Second, Timeout: 15 * time.Second}
 			heir := s.enter("heir")

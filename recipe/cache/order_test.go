@@ -94,16 +94,23 @@ func TestAReadThatIsCutShortProvesNothing(t *testing.T) {
 	}
 }
 
+// reading returns a cache that is loaded, and reads the data at a path once more.
+func reading(t *testing.T, path string) (*Cache, *node) {
+	t.Helper()
+	c := still(t)
+	loadedAs(c, "x")
+	n := c.find(path)
+	c.need(n, getData, c.round)
+	c.begin()
+	return c, n
+}
+
 // Something may have called for another read meanwhile: a new connection, a check, a list, or a look at what may
 // not be read.
 func TestFreshBelievesThatThereIsNoZnode(t *testing.T) {
 	for _, again := range []work{getData, getList, getStat, getData | getList} {
 		for _, path := range []string{"/a", "/a/x"} {
-			c := still(t)
-			loadedAs(c, "x")
-			n := c.find(path)
-			c.need(n, getData, c.round)
-			c.begin()
+			c, n := reading(t, path)
 			old := proving(c)
 			c.need(n, again, c.round)
 			c.answered(n, path, zk.ErrNoNode, nil)
@@ -119,11 +126,7 @@ func TestFreshBelievesThatThereIsNoZnode(t *testing.T) {
 func TestWhatWasNotFoundIsReadWithAllBelow(t *testing.T) {
 	for _, again := range []work{getData, getList, getStat} {
 		for _, path := range []string{"/a", "/a/x"} {
-			c := still(t)
-			loadedAs(c, "x")
-			n := c.find(path)
-			c.need(n, getData, c.round)
-			c.begin()
+			c, n := reading(t, path)
 			c.need(n, again, c.round)
 			c.answered(n, path, zk.ErrNoNode, nil)
 			c.ended(n)

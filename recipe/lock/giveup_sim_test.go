@@ -11,8 +11,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// Contenders give up at each step of joining. Each has announced its departure when its client is closed. So whoever
-// joins then waits for the holder alone.
+// Contenders give up at each step of joining. Each has announced its departure when its client is closed. So a
+// contender that joins then waits only for the holder.
 func TestWhoGivesUpWhileItJoinsDelaysNobody(t *testing.T) {
 	const other = "/other"
 	for name, contend := range map[string]func(s *stage, who string) (*session.Client, func(context.Context) error){

@@ -3,6 +3,8 @@ package lock
 import (
 	"context"
 	"errors"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -80,14 +82,17 @@ func TestAHeldIsReleasedOnce(t *testing.T) {
 func TestAReleaseWaitsForADowngradeThatIsAsking(t *testing.T) {
 	at := endless()
 	at.mu.Lock() // as askDowngrade, which has found that it is not released
-	begun := make(chan struct{})
 	var releasing sync.WaitGroup
-	releasing.Go(func() {
-		close(begun)
-		releases(t, at.first)
+	releasing.Go(func() { releases(t, at.first) })
+	await.Until(t, "a Release that waits for mu", func() bool {
+		stacks := make([]byte, 1<<20)
+		for goroutine := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+			if strings.Contains(goroutine, "(*Held).release(") && strings.Contains(goroutine, "sync.(*Mutex).Lock(") {
+				return true
+			}
+		}
+		return false
 	})
-	<-begun
-	time.Sleep(50 * time.Millisecond)
 	if !at.first.Valid() {
 		t.Error("it is released although somebody is asking")
 	}

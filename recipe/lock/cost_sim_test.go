@@ -100,7 +100,8 @@ func TestWhatAContendedLockCosts(t *testing.T) {
 				if writes := float64(each[zktest.OpMulti]+each[zktest.OpCreate]+each[zktest.OpDelete]+each[zktest.OpSetData]) / float64(times); writes > 2.3 {
 					t.Errorf("%.2f writes for an acquisition and its release", writes)
 				}
-				if reads := float64(each[zktest.OpGetData]+each[zktest.OpGetChildren2]+each[zktest.OpExists]) / float64(times); reads > 4.8 {
+				// Of 32 contenders some wait for so long that they ask about the znodes between.
+				if reads := float64(each[zktest.OpGetData]+each[zktest.OpGetChildren2]+each[zktest.OpExists]) / float64(times); reads > 5.5 {
 					t.Errorf("%.2f reads for an acquisition", reads)
 				}
 				// A write through a follower takes four steps and the event one, each a millisecond.

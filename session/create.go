@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
 )
 
@@ -31,7 +33,7 @@ func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []
 // CreatePlace is [Session.CreateProtected] for a znode that a [Hold] is to keep. The session's
 // heartbeat exists before it: its first place and its heartbeat are created in one multi. Its
 // name has a UUID of version 8, by which others know that it has a heartbeat. A missing dir is
-// an error, zk.ErrNoNode; the directory of the heartbeats is created.
+// an error, zk.ErrNoNode; the directory of the heartbeats is created. See also [Session.SeeThrough].
 func (s *Session) CreatePlace(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
 	return single(s.createGuarded(ctx, &protected{places: []Place{{Dir: dir, Name: name, Data: data, ACL: acl}}, version: 8}))
 }
@@ -54,6 +56,31 @@ type Place struct {
 // they have a lease from the beginning, and need no other beat before they are held.
 func (s *Session) CreatePlaces(ctx context.Context, places ...Place) ([]string, error) {
 	return s.createGuarded(ctx, &protected{places: places, version: 8, beat: true})
+}
+
+// seenThrough is for how long the answer to a create or a departure is waited for whose context has ended.
+const seenThrough = 3 * time.Second
+
+// SeeThrough returns a context for CreatePlace or CreatePlaces, and for a departure, of a candidate that may give up: it
+// ends 3 s later than ctx. After the end of ctx no attempt to create begins, but the answer to the one that is under
+// way is waited for. A znode that is known can be deleted with an announcement, so that nobody waits for a lease
+// because of it. If there is no connection when ctx ends, the context ends with ctx: nobody knows when there is an
+// answer. The caller calls end when it needs the context no more.
+func (s *Session) SeeThrough(ctx context.Context) (through context.Context, end func()) {
+	later, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		if s.State() == StateConnected {
+			_ = clock.Sleep(later, s.clock, seenThrough)
+		}
+		cancel(context.Cause(ctx))
+	})
+	return seen{later, ctx}, func() { stop(); cancel(nil) }
+}
+
+// seen is a context of SeeThrough.
+type seen struct {
+	context.Context
+	begins context.Context // what begins, begins before this one ends
 }
 
 // protected is what a protected create has to make.
@@ -185,6 +212,9 @@ func (s *Session) createGuarded(ctx context.Context, p *protected) ([]string, er
 // once an attempt is made, it is followed to its end. first is the attempt by a beat that the caller has made,
 // or nil.
 func (s *Session) createProtected(ctx context.Context, p *protected, first *beatCreates) ([]string, error) {
+	if later, ok := ctx.(seen); ok {
+		ctx = later.begins
+	}
 	pause := retry.New(s.clock, firstRetry, longestRetry)
 	together, lost := true, 0
 	for ; ; first = nil {
@@ -197,6 +227,9 @@ func (s *Session) createProtected(ctx context.Context, p *protected, first *beat
 		} else {
 			if err := s.awaitUp(ctx); err != nil {
 				return nil, p.fail(err)
+			}
+			if ctx.Err() != nil {
+				return nil, p.fail(endOf(ctx))
 			}
 			// A new GUID for every attempt: an earlier one that is carried out late cannot be taken for this
 			// one.

@@ -46,7 +46,9 @@ func Acquire(ctx context.Context, client *session.Client, dir string) (*Lock, er
 		left()
 		return nil, err
 	}
-	path, err := s.CreatePlace(ctx, dir, "lock-", nil, nil)
+	through, end := s.SeeThrough(ctx) // so that a znode that is created although ctx ends is known, and is deleted in order
+	defer end()
+	path, err := s.CreatePlace(through, dir, "lock-", nil, nil)
 	if err != nil {
 		left()
 		return nil, err

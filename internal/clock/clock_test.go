@@ -62,8 +62,9 @@ func TestAWallClockThatIsSetBackGoesOn(t *testing.T) {
 		{time.Second, time.Second, time.Second},
 		{2 * time.Second, -time.Hour, 2 * time.Second}, // set back
 		{3 * time.Second, -time.Hour + time.Second, 3 * time.Second},
-		{4 * time.Second, time.Minute, time.Minute}, // suspended, or set forward
-		{5 * time.Second, time.Minute - time.Second, time.Minute + time.Second},
+		{4 * time.Second, -time.Hour + time.Minute, time.Minute + 2*time.Second},               // suspended, or set forward
+		{5 * time.Second, -time.Hour + time.Minute - time.Second, time.Minute + 3*time.Second}, // set back again
+		{6 * time.Second, -time.Hour + 2*time.Minute, 2*time.Minute + 4*time.Second},
 	} {
 		if got := at(c.mono, c.wall); got != c.want {
 			t.Errorf("after %v, with the wall clock at %v: %v; want %v", c.mono, c.wall, got, c.want)

@@ -8,16 +8,28 @@ import (
 // wall takes the place of a clock that runs through suspension where there is none.
 var wall forward
 
-// forward makes such a clock out of the wall clock. If that is set back, it goes on with the monotonic clock:
-// otherwise a wait, which has to be over by both clocks, would last longer. If it is set forward, a lease ends early.
+// forward makes such a clock out of the wall clock. If that is set back, the difference is added from then on:
+// otherwise a wait, which has to be over by both clocks, would last longer. A suspension shows as a step forward,
+// before and after that. If the wall clock is set forward, a lease ends early.
 type forward struct {
 	mu   sync.Mutex
 	last Instant
+	back int64 // by how much the wall clock was set back in all
 }
+
+// jitter is by how much two readings may differ, one of each clock, without a step: it must not add up.
+const jitter = int64(10 * time.Millisecond)
 
 func (f *forward) now(mono int64, wall time.Time) int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.last = Instant{mono, max(wall.UnixNano(), f.last.Boot+mono-f.last.Mono)}
-	return f.last.Boot
+	boot := wall.UnixNano() + f.back
+	if behind := f.last.Boot + mono - f.last.Mono - boot; behind > 0 {
+		if behind > jitter {
+			f.back += behind
+		}
+		boot += behind
+	}
+	f.last = Instant{mono, boot}
+	return boot
 }

@@ -58,7 +58,8 @@
 // To make that fail, the new znode begins at a larger data version than the former one had. From version 100 on it
 // begins at 1 instead; with more than 200,000 bytes of data earlier, from 2 on at the latest. Then such a late
 // request can reach a new znode if the later members write their data that often while the request is on its way.
-// It can also reach the new znode if somebody else has deleted the former one.
+// It can also reach the new znode if there was no znode when its member joined: after a later member's Leave, the end
+// of its session, or a deletion by somebody else. That znode begins at 1, as the first one did.
 //
 // Assumed: writes are linearizable; before a server answers a write, it sends the events of all
 // earlier commits (ZooKeeper promises both); clocks' rates differ by less than 6 %; nobody changes

@@ -18,7 +18,8 @@ import (
 //   - The own znode is the one whose create was answered: the answer tells its czxid. After a lost
 //     answer the member replaces whatever it finds of its own session.
 //   - The new znode's data begin at a larger version than the one that was replaced had, see first. So
-//     a late deletion, or late data, for any former znode fails.
+//     a late deletion, or late data, for any former znode fails, as long as each member finds the znode of the
+//     one before it.
 //   - A session's beat counts for the znode only while its watch stands, see session.HoldNamed.
 
 // enter makes the znode. If there is one already, it replaces that if it may.
@@ -81,8 +82,8 @@ const (
 )
 
 // first returns the version at which a znode with so much data begins, in place of the one that is there: one
-// that no former znode had. If that costs too many sets, it begins at 1. Then a late request reaches a new
-// znode only if later members have meanwhile written their data as often as the bound says.
+// that no former znode had. If that costs too many sets, or none is there, it begins at 1. Then a late request
+// for a former znode of the same version reaches it.
 func first(there zk.Stat, data int) int {
 	most := min(maxFirst, 2+(ident.MaxData-data)/perSet)
 	if next := int(there.Version) + 1; next > 0 && next <= most {

@@ -3,13 +3,39 @@ package lock_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
+
+// A contender gives up after its create has been sent. Then the connection is lost, and the server never gets the
+// create. Nobody wants the znode any more.
+func TestWhoHasGivenUpCreatesNothingMore(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		p, host := s.process("a"), s.Host("a")
+		release(t, p.acquire())
+		await.Sleep(stageT)
+		host.Hold()
+		_, err := p.Acquire(s.Within(20 * time.Millisecond))
+		want(t, err, context.DeadlineExceeded)
+		host.Cut()
+		host.Heal()
+		created := s.Commits.Len()
+		await.Sleep(stageT)
+		for _, c := range s.Commits.All()[created:] {
+			for _, change := range c.Changes {
+				if strings.HasPrefix(change.Path, stagePath+"/") {
+					t.Errorf("%+v", change)
+				}
+			}
+		}
+	})
+}
 
 // Contenders give up at each step of joining. Each has announced its departure when its client is closed. So a
 // contender that joins then waits only for the holder.

@@ -286,21 +286,19 @@ func (a *acquiring) enter(ctx context.Context, s *session.Session, waits bool) (
 // createPlaces creates the znodes. When ctx ends, it waits for the create that is under way: a znode whose
 // create is known can be deleted with an announcement, so that nobody waits for it.
 func (a *acquiring) createPlaces(ctx context.Context, s *session.Session) (paths []string, err error) {
-	bound, cancel := life.Within(context.WithoutCancel(ctx), a.clock, 2*s.Timeout())
+	ctx, cancel := life.Within(ctx, a.clock, 2*s.Timeout())
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { clock.Sleep(bound, a.clock, seeThrough); cancel() })()
+	through, end := s.SeeThrough(ctx)
+	defer end()
 	for len(paths) < a.n && err == nil {
 		var one []string
-		if one, err = s.CreatePlaces(bound, session.Place{Dir: a.leases, Name: string(line.Permit), Data: ident.Encode(a.cfg.ID, nil), ACL: a.cfg.ACL}); err == nil {
+		if one, err = s.CreatePlaces(through, session.Place{Dir: a.leases, Name: string(line.Permit), Data: ident.Encode(a.cfg.ID, nil), ACL: a.cfg.ACL}); err == nil {
 			paths = append(paths, one...)
 			err = context.Cause(ctx)
 		}
 	}
 	return paths, err
 }
-
-// seeThrough is how long it waits for a create whose caller has left.
-const seeThrough = 3 * time.Second
 
 // hold waits until a permit may be held, and begins to hold it.
 func (a *acquiring) hold(ctx context.Context, p *place, waits bool) (*Permit, error) {

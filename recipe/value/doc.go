@@ -26,8 +26,10 @@
 //
 //   - To know the outcome when the session is lost with an answer. With [Config.Durable] that is
 //     known, too, unless somebody deletes the journal or takes away the permission to write it.
-//   - Anything if somebody deletes the znode and creates it again, or sets its data at any
-//     version: what others write in the same second may be lost or be based on the old value.
+//   - Changes beside somebody who deletes the znode and creates it again. A change that begins within a
+//     second of that, or while the server of this client lags (up to syncLimit ticks), may overwrite what was
+//     created, and be based on the value before. Who sets the data at any version may overwrite a change. A Get
+//     is not concerned.
 //   - Fairness among many who change one znode. Each gets its turn in the end.
 //   - Speed. Each change of one znode is a quorum write, one after the other.
 //

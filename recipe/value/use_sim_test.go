@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	gopath "path"
 	"slices"
 	"strings"
 	"sync"
@@ -231,6 +233,47 @@ func TestGetIsNeverOld(t *testing.T) {
 		old.Rejoin()
 		<-done
 	})
+}
+
+// A znode is deleted and created again. A server that was cut off from the others tells what the former one held. Both
+// have the same version.
+func TestAZnodeThatWasMadeAgainIsNotTakenForTheFormerOne(t *testing.T) {
+	for name, get := range map[string]func(t *testing.T, v *value.Value) (value.Versioned, error){
+		"get": func(t *testing.T, v *value.Value) (value.Versioned, error) { return v.Get(within(t)) },
+		"refusal": func(t *testing.T, v *value.Value) (value.Versioned, error) {
+			now, err := v.Update(within(t), func([]byte) ([]byte, error) { return nil, io.EOF })
+			if err == io.EOF {
+				err = nil
+			}
+			return now, err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, 1, func(t *testing.T, s *stage) {
+				admin, old := s.Admin(), s.Followers()[0]
+				must(t, admin.EnsurePath(within(t), gopath.Dir(path), nil))
+				must(t, admin.EnsureNode(within(t), path, []byte("former"), nil))
+				v, err := value.New(s.Client("a", old.Addr()), path, value.Config{})
+				must(t, err)
+				_, err = v.Get(within(t))
+				must(t, err)
+				old.Isolate()
+				must(t, admin.Delete(within(t), path, -1))
+				must(t, admin.EnsureNode(within(t), path, []byte("new"), nil))
+				await.Sleep(2 * time.Second) // longer than a value is used without reading it
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					if got, err := get(t, v); string(got.Data) != "new" || err != nil {
+						t.Errorf("%q, %v", got.Data, err)
+					}
+				}()
+				await.Sleep(stageT / 8)
+				old.Rejoin()
+				<-done
+			})
+		})
+	}
 }
 
 // Others hear of a write also if it changes nothing. An Update whose function fails writes nothing.

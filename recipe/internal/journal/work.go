@@ -111,14 +111,15 @@ func (z *Znode) try(ctx context.Context, batch []*pending) error {
 	}
 	_, writes, wanted := z.plan(batch, false)
 	if wanted && (!writes || z.known.version == -1) { // with a version of -1 a write is refused, too
-		same, err := z.confirm(ctx, s)
-		if err == nil && !same {
-			err = z.read(ctx, s)
-		}
-		if err != nil {
+		// What is read after a quorum's answer is as new as this call. To check the version that is known would
+		// not do: a znode that was deleted and created again may have the same. Nor would a sync: a leader that
+		// has been replaced answers it.
+		if _, err := s.QuorumSync(ctx, z.cfg.Path); err != nil {
 			return err
 		}
-		// What was read after the quorum's answer is as new as this call.
+		if err := z.read(ctx, s); err != nil {
+			return err
+		}
 		_, writes, wanted = z.plan(batch, false)
 	}
 	if !wanted || !writes {
@@ -183,25 +184,6 @@ func (z *Znode) read(ctx context.Context, s *session.Session) error {
 	}
 	z.knownAt = began
 	return nil
-}
-
-// confirm asks the quorum whether the znode is still as it is known. A sync would not do: a leader
-// that has been replaced answers it.
-func (z *Znode) confirm(ctx context.Context, s *session.Session) (same bool, err error) {
-	version := int32(-1)
-	if z.known.Exists {
-		version = z.known.version
-	}
-	_, err = s.Multi(ctx, &zk.CheckVersionRequest{Path: z.cfg.Path, Version: version})
-	switch {
-	case err == nil:
-		return z.known.Exists && version != -1, nil
-	case errors.Is(err, zk.ErrNoNode):
-		return !z.known.Exists, nil
-	case errors.Is(err, zk.ErrBadVersion):
-		return false, nil
-	}
-	return false, err
 }
 
 // conclude answers a batch that was carried out, by the transaction zxid. Changes that are to be asked

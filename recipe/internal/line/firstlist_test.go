@@ -49,7 +49,7 @@ func TestAListComesRightBehindTheCreate(t *testing.T) {
 		lists.Store(0)
 		begun := time.Now()
 		l := newFirstList(s, busy)
-		path, err := create(t.Context(), s, busy, l)
+		path, err := create(t.Context(), t.Context(), s, busy, l)
 		stage.Must(t, err)
 		l.listed <- <-l.listed // nothing has asked for it since
 		p, err := stand(t.Context(), s, busy, path, l)
@@ -71,7 +71,7 @@ func TestAListWithoutTheOwnZnodeIsNotBelieved(t *testing.T) {
 		_, err := Join(t.Context(), open(t, e, "b"), busy)
 		stage.Must(t, err)
 		lists.Store(0)
-		path, err := create(t.Context(), s, busy, l)
+		path, err := create(t.Context(), t.Context(), s, busy, l)
 		stage.Must(t, err)
 		p, err := stand(t.Context(), s, busy, path, l)
 		stage.Must(t, err)

@@ -17,12 +17,19 @@ import (
 // Join creates the own znode and finds its place. When it fails, no znode is left behind. If ctx ends meanwhile, Join
 // waits for what is under way, for a few seconds at most, and announces its departure.
 func Join(ctx context.Context, s *session.Session, cfg Config) (*Place, error) {
+	through, end := s.SeeThrough(ctx)
+	defer end()
 	l := newFirstList(s, cfg)
-	path, err := create(ctx, s, cfg, l)
+	path, err := create(ctx, through, s, cfg, l)
 	if err != nil {
 		return nil, err
 	}
-	return stand(ctx, s, cfg, path, l)
+	p, err := stand(ctx, s, cfg, path, l)
+	if err != nil {
+		p.withdraw(through)
+		return nil, err
+	}
+	return p, nil
 }
 
 // JoinAll is Join for several lines at once. All own znodes are created at one zxid, so that two who
@@ -32,7 +39,9 @@ func JoinAll(ctx context.Context, s *session.Session, cfgs []Config) ([]*Place, 
 	for i, cfg := range cfgs {
 		lists[i] = newFirstList(s, cfg)
 	}
-	paths, err := createAll(ctx, s, cfgs, lists)
+	through, end := s.SeeThrough(ctx)
+	defer end()
+	paths, err := createAll(ctx, through, s, cfgs, lists)
 	if err != nil {
 		return nil, err
 	}
@@ -42,22 +51,18 @@ func JoinAll(ctx context.Context, s *session.Session, cfgs []Config) ([]*Place, 
 		standing.Go(func() { places[i], errs[i] = stand(ctx, s, cfg, paths[i], lists[i]) })
 	}
 	standing.Wait()
-	for _, err := range errs {
-		if err == nil {
-			continue
-		}
-		for _, p := range places {
-			if p != nil {
-				standing.Go(func() { p.withdraw(ctx) })
-			}
-		}
-		standing.Wait()
-		return nil, err
+	failed := slices.IndexFunc(errs, func(err error) bool { return err != nil })
+	if failed < 0 {
+		return places, nil
 	}
-	return places, nil
+	for _, p := range places {
+		standing.Go(func() { p.withdraw(through) })
+	}
+	standing.Wait()
+	return nil, errs[failed]
 }
 
-// stand finds the place of an own znode that was created.
+// stand finds the place of an own znode that was created. It returns a place also when it returns an error.
 func stand(ctx context.Context, s *session.Session, cfg Config, path string, l *firstList) (*Place, error) {
 	wake := make(chan struct{}, 1)
 	p := &Place{s: s, cfg: cfg, dir: cfg.Dir, path: path, shared: cfg.Style.shared(), wake: wake, own: s.Watch(path, wake)}
@@ -66,12 +71,11 @@ func stand(ctx context.Context, s *session.Session, cfg Config, path string, l *
 		p.token, p.stat.Czxid = born, born
 		p.chores.own = cfg.Clock.Now().Add(s.LeaseTime() / readWithin)
 	}
-	if err := p.find(ctx, l); err != nil {
-		p.withdraw(ctx)
-		return nil, err
+	err := p.find(ctx, l)
+	if err == nil {
+		p.chores.begin(p, cfg.Clock)
 	}
-	p.chores.begin(p, cfg.Clock)
-	return p, nil
+	return p, err
 }
 
 // readWithin is the part of a lease after which a place reads its own znode and leaves a watch there. It

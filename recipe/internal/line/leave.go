@@ -250,10 +250,12 @@ func (p *Place) Abandon() {
 // has copied another znode with its number here, it says nothing: nobody may pass that one.
 func (p *Place) withdraw(ctx context.Context) {
 	p.cfg.Memory = nil // it may not know the path, and may not have read its own znode
-	through, end := seeThrough(ctx, p.s, p.cfg.Clock)
-	defer end()
-	names, err := List(through, p.s, p.dir)
-	if err != nil || Twin(p.Name(), names) || p.Leave(through) != nil {
+	if p.number() == noNumber {
+		p.Abandon()
+		return
+	}
+	r, err := read(ctx, p.cfg.Clock, p.s, p.dir, false)
+	if err != nil || Twin(p.Name(), r.names) || p.Leave(ctx) != nil {
 		p.Abandon()
 	}
 }

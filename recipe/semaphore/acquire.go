@@ -32,8 +32,8 @@ const (
 // Acquire waits for a permit. Waiters are served in order. ctx bounds only the wait: when ctx
 // ends later, the permit goes on until [Permit.Release].
 //
-// Acquire tries again when a session is lost or a request fails, until ctx ends (its cause is the
-// error then) or the client is closed (session.ErrClosed). Other errors are a [*SizeError], a
+// Acquire tries again when a session is lost or a request fails, until ctx ends (the error wraps its cause, and tells
+// what it waited for) or the client is closed (the error wraps session.ErrClosed). Other errors are a [*SizeError], a
 // [*DataError], and a [*recipe.PermanentError] where trying again cannot help. After an error
 // nothing is left: znodes that still exist are deleted in the background.
 func (s *Semaphore) Acquire(ctx context.Context) (*Permit, error) { return s.AcquireN(ctx, 1) }
@@ -168,7 +168,7 @@ func (a *acquiring) room(ctx context.Context, s *session.Session) error {
 		}
 	}
 	r, err := a.read(ctx, s)
-	if isAnswer(err) || err == nil && a.n > r.size { // or the server lags
+	if isAnswer(err) || life.Permanent(err) || err == nil && a.n > r.size { // or the server lags
 		if _, err := s.QuorumSync(ctx, a.path); err != nil {
 			return err
 		}
@@ -372,6 +372,8 @@ func (a *acquiring) tell(s *session.Session, dir string, last, now line.Standing
 	}
 	if now.Position > 0 {
 		a.last.Set(fmt.Errorf("semaphore: %s: waiting, %d ahead", a.path, now.Position))
+	} else if last.Position > 0 {
+		a.last.Set(fmt.Errorf("semaphore: %s: nobody is ahead any more, but the own lease does not run yet", a.path))
 	}
 	if now.Waits > 0 && last.Waits == 0 && dir == a.leases {
 		a.claim.Withheld()

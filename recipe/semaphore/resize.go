@@ -19,10 +19,10 @@ import (
 // still do so within the length of a lease.
 //
 // For a moment Resize counts as a permit. If its process is killed then, others take over from it as from a holder
-// that has crashed. It takes the permissions of an Acquire.
+// that has crashed. If ctx ends then, others may also wait for a lease. It takes the permissions of an Acquire.
 //
-// If the outcome is unknown, because the session was lost with the answer outstanding, the error
-// says so ([session.OutcomeOf]); it does no harm to call Resize again.
+// A Resize is carried out once, also if an answer is lost. If the outcome is unknown, because the session was lost or
+// ctx has ended with the answer outstanding, the error says so ([session.OutcomeOf]).
 func (s *Semaphore) Resize(ctx context.Context, size int) error {
 	if size < 1 || size > s.cfg.most() {
 		return fmt.Errorf("semaphore: Resize was given %d; want 1 to %d", size, s.cfg.most())
@@ -31,31 +31,24 @@ func (s *Semaphore) Resize(ctx context.Context, size int) error {
 	if err != nil {
 		return err
 	}
-	var lost error // of an attempt whose outcome is unknown
 	for {
 		// A server that lags may show a size that another has changed since.
 		if _, err := at.QuorumSync(ctx, s.leases); err != nil {
-			return cmp.Or(lost, err)
-		}
-		lost = nil
-		r, err := s.stored(ctx, at)
-		if err != nil {
 			return err
 		}
-		if r.size != size {
+		r, err := s.stored(ctx, at)
+		if err == nil && r.size != size {
 			err = s.resize(ctx, at, size)
 		}
-		switch unknown := session.OutcomeOf(err) == session.OutcomeUnknown; {
+		switch {
 		case err == nil:
 			s.mu.Lock()
 			s.size, s.agreed = size, true
 			s.mu.Unlock()
 			s.log.Info("resized", "size", size)
 			return nil
-		case !unknown && !errors.Is(err, zk.ErrNoNode), ctx.Err() != nil, at.Err() != nil:
+		case !errors.Is(err, zk.ErrNoNode) && err != line.ErrGone || ctx.Err() != nil || at.Err() != nil: // else somebody has deleted the path meanwhile
 			return err
-		case unknown:
-			lost = err
 		}
 	}
 }
@@ -89,30 +82,50 @@ func (s *Semaphore) resize(ctx context.Context, at *session.Session, size int) e
 		return err
 	}
 	p := s.keep(at, []string{own})
-	for err = p.writeSize(ctx, size); errors.Is(err, zk.ErrBadVersion); {
-		err = p.writeSize(ctx, size)
+	var lost error // why an attempt has an unknown outcome
+	var in int64   // the czxid of the path in which it was made
+	for {
+		path, err := p.writeSize(ctx, size, in)
+		switch {
+		case err == nil:
+			p.Drop()
+			return nil
+		case errors.Is(err, zk.ErrBadVersion):
+			continue
+		case session.OutcomeOf(err) == session.OutcomeUnknown && ctx.Err() == nil && at.Err() == nil:
+			lost, in = err, path
+			continue
+		case err == line.ErrGone: // so no attempt can be carried out any more
+			lost = nil
+		}
+		if ctx.Err() != nil || p.Leave(ctx) != nil {
+			p.Abandon()
+		}
+		return cmp.Or(lost, err)
 	}
-	if err != nil {
-		p.Abandon()
-		return err
-	}
-	p.Drop()
-	return nil
 }
 
-// writeSize writes the size and deletes the own znode, which was never a permit, so it is over.
-func (p *place) writeSize(ctx context.Context, size int) error {
+// writeSize writes the size and deletes the own znode, which was never a permit, so it is over. It returns the czxid
+// of the path. If an attempt in the path with the czxid in was lost, and the record tells that the own znode is over,
+// that attempt was carried out. The error is line.ErrGone if the own znode is gone otherwise.
+func (p *place) writeSize(ctx context.Context, size int, in int64) (path int64, err error) {
 	data, stat, err := p.read(ctx, false)
 	if err != nil {
-		return err
+		return in, err
 	}
 	r, err := parseRecord(data, stat)
 	if err != nil {
-		return &DataError{p.sem.leases, err}
+		return in, &DataError{p.sem.leases, err}
+	}
+	if own, ok := line.Parse(p.Path()[len(p.sem.leases)+1:]); ok && stat.Czxid == in && r.Over(line.NumberOf(own)) {
+		return in, nil
 	}
 	r.size = size
-	_, err = p.s.Multi(ctx,
+	results, err := p.s.Multi(ctx,
 		&zk.SetDataRequest{Path: p.sem.leases, Data: []byte(p.ended(r).String()), Version: stat.Version},
 		&zk.DeleteRequest{Path: p.Path(), Version: -1})
-	return err
+	if errors.Is(err, zk.ErrNoNode) && failed(results) == 1 {
+		err = line.ErrGone
+	}
+	return stat.Czxid, err
 }

@@ -2,9 +2,12 @@ package semaphore_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
 	shared "github.com/zkrecipe/zkrecipe/internal/stage"
@@ -95,8 +98,39 @@ func TestAResizeDelaysNobody(t *testing.T) {
 	})
 }
 
-// The answer is lost, and then the session, before anybody could tell what became of the request.
+// The answer is lost, and then the session, or ctx ends, before anybody could tell what became of the request.
 func TestResizeTellsThatItsOutcomeIsUnknown(t *testing.T) {
+	for name, end := range map[string]func(b *process, cancel func()){
+		"session": func(b *process, _ func()) { b.host.Drop() },
+		"ctx":     func(b *process, cancel func()) { b.host.Hold(); cancel() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
+				a, b := s.process("a"), s.process("b")
+				s.release(a.acquire())
+				s.Session(b.client)
+				// The first multi is a QuorumSync. The third read of the record is the one after the loss.
+				s.On(zktest.Match{Op: zktest.OpMulti, Host: "b", Path: stagePath + "/leases", Nth: 2}, zktest.LoseReply)
+				sent := s.On(zktest.Match{Op: zktest.OpGetData, Host: "b", Path: stagePath + "/leases", Nth: 3}, zktest.LoseRequest)
+				ctx, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				resized := make(chan error, 1)
+				go func() { resized <- b.Resize(ctx, 2) }()
+				<-sent.Fired()
+				end(b, cancel)
+				if err := <-resized; session.OutcomeOf(err) != session.OutcomeUnknown {
+					t.Errorf("%v: %v", session.OutcomeOf(err), err)
+				}
+				if now := s.record(s.Admin()); !strings.Contains(now, "\nsize 2\n") {
+					t.Errorf("it was not carried out: %q", now)
+				}
+			})
+		})
+	}
+}
+
+// The answer is lost. Another Resize follows before the first one's process hears anything.
+func TestAResizeIsCarriedOutOnce(t *testing.T) {
 	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
 		a, b := s.process("a"), s.process("b")
 		s.release(a.acquire())
@@ -105,12 +139,32 @@ func TestResizeTellsThatItsOutcomeIsUnknown(t *testing.T) {
 		resized := make(chan error, 1)
 		go func() { resized <- b.Resize(context.Background(), 2) }()
 		<-sent.Fired()
-		b.host.Drop()
-		if err := <-resized; session.OutcomeOf(err) != session.OutcomeUnknown {
-			t.Errorf("%v: %v", session.OutcomeOf(err), err)
+		b.host.Hold()
+		s.Eventually("size 2", func() bool { return strings.Contains(s.record(s.Admin()), "\nsize 2\n") })
+		shared.Must(t, a.Resize(t.Context(), 3))
+		b.host.Heal()
+		if err := <-resized; err != nil {
+			t.Error(err)
 		}
-		if now := s.record(s.Admin()); !strings.Contains(now, "\nsize 2\n") {
-			t.Errorf("it was not carried out: %q", now)
+		if now := s.record(s.Admin()); !strings.Contains(now, "\nsize 3\n") {
+			t.Errorf("%q", now)
+		}
+	})
+}
+
+func TestAResizeThatFailsDelaysNobody(t *testing.T) {
+	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.process("a"), s.process("b")
+		s.release(a.acquire())
+		s.Session(b.client)
+		s.On(zktest.Match{Op: zktest.OpMulti, Host: "b", Path: stagePath + "/leases", Nth: 2}, zktest.Fail(zktest.CodeNoAuth))
+		if err := b.Resize(t.Context(), 2); !errors.Is(err, zk.ErrNoAuth) {
+			t.Error(err)
+		}
+		begun := time.Now()
+		s.release(a.acquire())
+		if took := time.Since(begun); took > stageD/4 {
+			t.Errorf("it took %v at a lease of %v", took, stageD)
 		}
 	})
 }

@@ -110,13 +110,20 @@ func resizeMadeAgain(t *testing.T, nth int) {
 			unknown = append(unknown, p)
 		}
 		s.release(a.acquire()) // version 1
-		before := s.record(admin)
+		before, made := s.record(admin), s.Commits.Len()
 		late.host.Heal()
 		if err := <-resized; err != nil {
 			t.Fatal(err)
 		}
-		if now := s.record(admin); pathOf(now) != pathOf(before) {
-			t.Errorf("the record was %q, and is that of the other path: %q", before, now)
+		if now := s.record(admin); !strings.Contains(now, "\nsize 3\n") {
+			t.Errorf("it has not resized: %q", now)
+		}
+		for _, c := range s.Commits.All()[made:] {
+			for _, change := range c.Changes {
+				if change.Path == stagePath+"/leases" && len(change.Data) > 0 && pathOf(string(change.Data)) != pathOf(before) {
+					t.Errorf("the record was %q, and became that of the other path: %q", before, change.Data)
+				}
+			}
 		}
 		// Nobody has announced the ends of these. Their leases run still.
 		for _, p := range unknown {

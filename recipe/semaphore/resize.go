@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/retry"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -84,19 +85,24 @@ func (s *Semaphore) resize(ctx context.Context, at *session.Session, size int) e
 	p := s.keep(at, []string{own})
 	var lost error // why an attempt has an unknown outcome
 	var in int64   // the czxid of the path in which it was made
+	pause := retry.New(s.clock, firstLeave, longestLeave)
 	for {
 		path, err := p.writeSize(ctx, size, in)
 		switch {
 		case err == nil:
 			p.Drop()
 			return nil
-		case errors.Is(err, zk.ErrBadVersion):
-			continue
-		case session.OutcomeOf(err) == session.OutcomeUnknown && ctx.Err() == nil && at.Err() == nil:
-			lost, in = err, path
-			continue
 		case err == line.ErrGone: // so no attempt can be carried out any more
 			lost = nil
+		case errors.Is(err, zk.ErrBadVersion):
+			if pause.Wait(ctx) == nil {
+				continue
+			}
+		case path != 0 && session.OutcomeOf(err) == session.OutcomeUnknown:
+			lost, in = err, path
+			if pause.Wait(ctx) == nil && at.Err() == nil {
+				continue
+			}
 		}
 		if ctx.Err() != nil || p.Leave(ctx) != nil {
 			p.Abandon()
@@ -106,16 +112,17 @@ func (s *Semaphore) resize(ctx context.Context, at *session.Session, size int) e
 }
 
 // writeSize writes the size and deletes the own znode, which was never a permit, so it is over. It returns the czxid
-// of the path. If an attempt in the path with the czxid in was lost, and the record tells that the own znode is over,
-// that attempt was carried out. The error is line.ErrGone if the own znode is gone otherwise.
+// of the path in which it has tried that, or 0. If an attempt in the path with the czxid in was lost, and the record
+// tells that the own znode is over, that attempt was carried out. The error is line.ErrGone if the own znode is gone
+// otherwise.
 func (p *place) writeSize(ctx context.Context, size int, in int64) (path int64, err error) {
 	data, stat, err := p.read(ctx, false)
 	if err != nil {
-		return in, err
+		return 0, err
 	}
 	r, err := parseRecord(data, stat)
 	if err != nil {
-		return in, &DataError{p.sem.leases, err}
+		return 0, &DataError{p.sem.leases, err}
 	}
 	if own, ok := line.Parse(p.Path()[len(p.sem.leases)+1:]); ok && stat.Czxid == in && r.Over(line.NumberOf(own)) {
 		return in, nil

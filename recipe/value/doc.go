@@ -62,9 +62,9 @@
 // needs another write before it, which creates the journal; with [Config.Durable] only the first
 // of all does. After a second without a change, a change needs one read more. After a conflict it
 // waits for a moment, reads and tries again. A Counter carries the additions of many goroutines
-// in one write. Get is a quorum write that changes nothing, so that it is never old. So is what
-// finds a conflict, and what follows when the function of an Update returns an error. A Watcher
-// reads at each change that it sees.
+// in one write. Get is a quorum write that changes nothing, and a read after it, so that it is never old.
+// The same is what finds a conflict, and what follows when the function of an Update returns an error. A
+// Watcher reads at each change that it sees.
 //
 // A journal is an ephemeral znode, and stays as long as its session. A session has room for some 15,000
 // ephemeral znodes of all kinds (session.Config.EphemeralBytes). So keep a Value or Counter and do not make

@@ -58,29 +58,34 @@ func (s *Session) CreatePlaces(ctx context.Context, places ...Place) ([]string, 
 	return s.createGuarded(ctx, &protected{places: places, version: 8, beat: true})
 }
 
-// seenThrough is for how long the answer to a create or a departure is waited for whose context has ended.
+// seenThrough is how long the answer to a create or a departure is waited for after the context has ended.
 const seenThrough = 3 * time.Second
 
-// SeeThrough returns a context for CreatePlace or CreatePlaces, and for a departure, of a candidate that may give up: it
-// ends 3 s later than ctx. After the end of ctx no attempt to create begins, but the answer to the one that is under
-// way is waited for. A znode that is known can be deleted with an announcement, so that nobody waits for a lease
+// SeeThrough returns a context that ends 3 s after ctx. A candidate that may give up uses it for CreatePlace,
+// CreatePlaces and its departure. After the end of ctx no create begins, but the answer to one that is under way is
+// waited for. A candidate that knows its znode can delete it with an announcement, so that nobody waits for a lease
 // because of it. If there is no connection when ctx ends, the context ends with ctx: nobody knows when there is an
-// answer. The caller calls end when it needs the context no more.
+// answer. Call end when the context is not needed any more.
 func (s *Session) SeeThrough(ctx context.Context) (through context.Context, end func()) {
-	later, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	through, cancel := context.WithCancelCause(context.WithValue(context.WithoutCancel(ctx), wantedKey{}, ctx))
 	stop := context.AfterFunc(ctx, func() {
 		if s.State() == StateConnected {
-			_ = clock.Sleep(later, s.clock, seenThrough)
+			_ = clock.Sleep(through, s.clock, seenThrough)
 		}
 		cancel(context.Cause(ctx))
 	})
-	return seen{later, ctx}, func() { stop(); cancel(nil) }
+	return through, func() { stop(); cancel(nil) }
 }
 
-// seen is a context of SeeThrough.
-type seen struct {
-	context.Context
-	begins context.Context // what begins, begins before this one ends
+// wantedKey is for the context with which the caller of SeeThrough gives up: when it has ended, no create begins.
+type wantedKey struct{}
+
+// wanted returns that context, and ctx itself if it is not of SeeThrough.
+func wanted(ctx context.Context) context.Context {
+	if w, ok := ctx.Value(wantedKey{}).(context.Context); ok {
+		return w
+	}
+	return ctx
 }
 
 // protected is what a protected create has to make.
@@ -172,7 +177,7 @@ func (s *Session) createGuarded(ctx context.Context, p *protected) ([]string, er
 	if err := p.check(); err != nil {
 		return nil, p.fail(err)
 	}
-	if err := s.begin(ctx); err != nil {
+	if err := s.begin(wanted(ctx)); err != nil {
 		return nil, p.fail(err)
 	}
 	first := s.createByBeat(p, newGUID(p.version))
@@ -188,7 +193,7 @@ func (s *Session) createGuarded(ctx context.Context, p *protected) ([]string, er
 	handOver := make(chan result)
 	go func() {
 		defer s.calls.Done()
-		paths, err := s.createProtected(ctx, p, first)
+		paths, err := s.createProtected(wanted(ctx), p, first)
 		select {
 		case handOver <- result{paths, err}:
 		case <-ctx.Done():
@@ -212,9 +217,6 @@ func (s *Session) createGuarded(ctx context.Context, p *protected) ([]string, er
 // once an attempt is made, it is followed to its end. first is the attempt by a beat that the caller has made,
 // or nil.
 func (s *Session) createProtected(ctx context.Context, p *protected, first *beatCreates) ([]string, error) {
-	if later, ok := ctx.(seen); ok {
-		ctx = later.begins
-	}
 	pause := retry.New(s.clock, firstRetry, longestRetry)
 	together, lost := true, 0
 	for ; ; first = nil {

@@ -46,7 +46,7 @@ func Acquire(ctx context.Context, client *session.Client, dir string) (*Lock, er
 		left()
 		return nil, err
 	}
-	through, end := s.SeeThrough(ctx) // so that a znode that is created although ctx ends is known, and is deleted in order
+	through, end := s.SeeThrough(ctx) // if ctx ends during the create, the path is known, and the znode is deleted in order
 	defer end()
 	path, err := s.CreatePlace(through, dir, "lock-", nil, nil)
 	if err != nil {

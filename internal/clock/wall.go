@@ -9,15 +9,15 @@ import (
 var wall forward
 
 // forward makes such a clock out of the wall clock. If that is set back, the difference is added from then on:
-// otherwise a wait, which has to be over by both clocks, would last longer. A suspension shows as a step forward,
-// before and after that. If the wall clock is set forward, a lease ends early.
+// otherwise a wait, which has to be over by both clocks, would last longer. A suspension still shows as a
+// step forward. If the wall clock is set forward, a lease ends early.
 type forward struct {
 	mu   sync.Mutex
 	last Instant
 	back int64 // by how much the wall clock was set back in all
 }
 
-// jitter is by how much two readings may differ, one of each clock, without a step: it must not add up.
+// jitter: the two clocks are read one after the other. A difference of so much is no step, and is not added.
 const jitter = int64(10 * time.Millisecond)
 
 func (f *forward) now(mono int64, wall time.Time) int64 {

@@ -83,7 +83,7 @@ const (
 
 // first returns the version at which a znode with so much data begins, in place of the one that is there: one
 // that no former znode had. If that costs too many sets, or none is there, it begins at 1. Then a late request
-// for a former znode of the same version reaches it.
+// for a former znode can change the new one, if both have the same version.
 func first(there zk.Stat, data int) int {
 	most := min(maxFirst, 2+(ident.MaxData-data)/perSet)
 	if next := int(there.Version) + 1; next > 0 && next <= most {

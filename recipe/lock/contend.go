@@ -202,7 +202,7 @@ func (c *contender) tell(st *stay.Stay, last, now line.Standing) {
 	if now.Position > 0 {
 		c.last.Set(fmt.Errorf("lock: %s: waiting, %d ahead, the nearest is %s", c.path, now.Position, now.Ahead))
 	} else if last.Position > 0 {
-		c.last.Set(fmt.Errorf("lock: %s: nobody is ahead any more, but the own lease does not run yet", c.path))
+		c.last.Set(fmt.Errorf("lock: %s: nobody is ahead, but our own lease has not begun", c.path))
 	}
 	same := last.Ahead == now.Ahead
 	if now.Hidden && !(last.Hidden && same) {

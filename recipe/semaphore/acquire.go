@@ -373,7 +373,7 @@ func (a *acquiring) tell(s *session.Session, dir string, last, now line.Standing
 	if now.Position > 0 {
 		a.last.Set(fmt.Errorf("semaphore: %s: waiting, %d ahead", a.path, now.Position))
 	} else if last.Position > 0 {
-		a.last.Set(fmt.Errorf("semaphore: %s: nobody is ahead any more, but the own lease does not run yet", a.path))
+		a.last.Set(fmt.Errorf("semaphore: %s: nobody is ahead, but our own lease has not begun", a.path))
 	}
 	if now.Waits > 0 && last.Waits == 0 && dir == a.leases {
 		a.claim.Withheld()

@@ -26,10 +26,10 @@
 //
 //   - To know the outcome when the session is lost with an answer. With [Config.Durable] that is
 //     known, too, unless somebody deletes the journal or takes away the permission to write it.
-//   - Changes beside somebody who deletes the znode and creates it again. A change that begins within a
-//     second of that, or while the server of this client lags (up to syncLimit ticks), may overwrite what was
-//     created, and be based on the value before. Who sets the data at any version may overwrite a change. A Get
-//     is not concerned.
+//   - Changes while somebody deletes the znode and creates it again. A change may overwrite the new znode,
+//     and be based on the value before, if it begins less than a second later, or while the server of this
+//     client lags (up to syncLimit ticks). Somebody who sets the data at any version may overwrite a change.
+//     A Get is still correct.
 //   - Fairness among many who change one znode. Each gets its turn in the end.
 //   - Speed. Each change of one znode is a quorum write, one after the other.
 //
@@ -60,10 +60,10 @@
 //
 // A change is one quorum write while nobody else changes the znode. The first one in a session
 // needs another write before it, which creates the journal; with [Config.Durable] only the first
-// of all does. After a second without a change, a change needs one read more. After a conflict it
+// of all does. After a second without a change, a change or a Get needs one read more. After a conflict it
 // waits for a moment, reads and tries again. A Counter carries the additions of many goroutines
 // in one write. Get is a quorum write that changes nothing, and a read after it, so that it is never old.
-// The same is what finds a conflict, and what follows when the function of an Update returns an error. A
+// A change that finds a conflict costs the same. So does an Update whose function returns an error. A
 // Watcher reads at each change that it sees.
 //
 // A journal is an ephemeral znode, and stays as long as its session. A session has room for some 15,000

@@ -10,7 +10,7 @@ import (
 )
 
 // create makes the own znode, and the path where it is missing. A place that is held for a moment is
-// created by a beat, so that it needs no other. through is ctx, seen through.
+// created by a beat, so that it needs no other. through comes from SeeThrough(ctx).
 func create(ctx, through context.Context, s *session.Session, cfg Config, l *firstList) (string, error) {
 	if cfg.Busy {
 		paths, err := createAll(ctx, through, s, []Config{cfg}, []*firstList{l})

@@ -1,7 +1,6 @@
 package semaphore
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,10 +19,11 @@ import (
 // still do so within the length of a lease.
 //
 // For a moment Resize counts as a permit. If its process is killed then, others take over from it as from a holder
-// that has crashed. If ctx ends then, others may also wait for a lease. It takes the permissions of an Acquire.
+// that has crashed. If ctx ends then, others may have to wait for a lease. Resize needs the permissions of an Acquire.
 //
-// A Resize is carried out once, also if an answer is lost. If the outcome is unknown, because the session was lost or
-// ctx has ended with the answer outstanding, the error says so ([session.OutcomeOf]).
+// A Resize is never carried out twice, even if an answer is lost. The error says if the outcome is unknown, because
+// the session was lost or ctx has ended with the answer outstanding, or because others have changed the size since
+// ([session.OutcomeOf]).
 func (s *Semaphore) Resize(ctx context.Context, size int) error {
 	if size < 1 || size > s.cfg.most() {
 		return fmt.Errorf("semaphore: Resize was given %d; want 1 to %d", size, s.cfg.most())
@@ -32,15 +32,9 @@ func (s *Semaphore) Resize(ctx context.Context, size int) error {
 	if err != nil {
 		return err
 	}
+	pause := retry.New(s.clock, firstLeave, longestLeave)
 	for {
-		// A server that lags may show a size that another has changed since.
-		if _, err := at.QuorumSync(ctx, s.leases); err != nil {
-			return err
-		}
-		r, err := s.stored(ctx, at)
-		if err == nil && r.size != size {
-			err = s.resize(ctx, at, size)
-		}
+		lost, err := s.tryResize(ctx, at, size)
 		switch {
 		case err == nil:
 			s.mu.Lock()
@@ -48,10 +42,28 @@ func (s *Semaphore) Resize(ctx context.Context, size int) error {
 			s.mu.Unlock()
 			s.log.Info("resized", "size", size)
 			return nil
-		case !errors.Is(err, zk.ErrNoNode) && err != line.ErrGone || ctx.Err() != nil || at.Err() != nil: // else somebody has deleted the path meanwhile
-			return err
+		case lost != nil:
+			return &session.Error{Op: "resize", Path: s.leases, Outcome: session.OutcomeUnknown, Err: fmt.Errorf("%w (%w)", err, lost)}
+		case (errors.Is(err, zk.ErrNoNode) || err == line.ErrGone) && at.Err() == nil: // somebody has deleted the path meanwhile
+			if err = pause.Wait(ctx); err == nil {
+				continue
+			}
 		}
+		return &session.Error{Op: "resize", Path: s.leases, Outcome: session.OutcomeNotDone, Err: err}
 	}
+}
+
+// tryResize makes one attempt. If its outcome is unknown, lost tells why its answer was lost.
+func (s *Semaphore) tryResize(ctx context.Context, at *session.Session, size int) (lost, err error) {
+	// A server that lags may show a size that another has changed since.
+	if _, err := at.QuorumSync(ctx, s.leases); err != nil {
+		return nil, err
+	}
+	r, err := s.stored(ctx, at)
+	if err != nil || r.size == size {
+		return nil, err
+	}
+	return s.resize(ctx, at, size)
 }
 
 // stored returns what the path holds. A path that is missing is made.
@@ -77,45 +89,53 @@ func (s *Semaphore) stored(ctx context.Context, at *session.Session) (record, er
 // with other numbers and other holders of slots. The version of the record would not show that. Until the
 // multi, others count the znode as a permit. It is a place: if this process is killed, they take over from it
 // as from a holder.
-func (s *Semaphore) resize(ctx context.Context, at *session.Session, size int) error {
+func (s *Semaphore) resize(ctx context.Context, at *session.Session, size int) (lost, err error) {
 	own, err := at.CreatePlace(ctx, s.leases, string(line.Permit), ident.Encode(s.cfg.ID, nil), s.cfg.ACL)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p := s.keep(at, []string{own})
-	var lost error // why an attempt has an unknown outcome
-	var in int64   // the czxid of the path in which it was made
+	var lostIn int64 // the czxid of the path in which the attempt was lost
 	pause := retry.New(s.clock, firstLeave, longestLeave)
 	for {
-		path, err := p.writeSize(ctx, size, in)
+		path, err := p.writeSize(ctx, size, lostIn)
 		switch {
 		case err == nil:
 			p.Drop()
-			return nil
-		case err == line.ErrGone: // so no attempt can be carried out any more
-			lost = nil
+			return nil, nil
+		case err == line.ErrGone: // no attempt can be carried out any more
+			p.Drop()
+			return nil, err
+		case err == errOver:
+			p.Drop()
+			return lost, err
 		case errors.Is(err, zk.ErrBadVersion):
-			if pause.Wait(ctx) == nil {
-				continue
-			}
 		case path != 0 && session.OutcomeOf(err) == session.OutcomeUnknown:
-			lost, in = err, path
-			if pause.Wait(ctx) == nil && at.Err() == nil {
-				continue
+			lost, lostIn = err, path
+		default:
+			if ctx.Err() != nil || p.Leave(ctx) != nil {
+				p.Abandon()
 			}
+			return lost, err
 		}
-		if ctx.Err() != nil || p.Leave(ctx) != nil {
+		if err = pause.Wait(ctx); err == nil {
+			err = at.Err()
+		}
+		if err != nil {
 			p.Abandon()
+			return lost, err
 		}
-		return cmp.Or(lost, err)
 	}
 }
 
+// errOver: an attempt was lost, the record tells that the own znode is over, and the size is another. Either the attempt
+// was carried out and others have changed the size since, or others have deleted the own znode.
+var errOver = errors.New("semaphore: the size is another, and nobody can tell whether it was changed before")
+
 // writeSize writes the size and deletes the own znode, which was never a permit, so it is over. It returns the czxid
-// of the path in which it has tried that, or 0. If an attempt in the path with the czxid in was lost, and the record
-// tells that the own znode is over, that attempt was carried out. The error is line.ErrGone if the own znode is gone
-// otherwise.
-func (p *place) writeSize(ctx context.Context, size int, in int64) (path int64, err error) {
+// of the path in which it has tried that, or 0. lostIn is that of an attempt that was lost, or 0. The error is
+// line.ErrGone if the own znode is gone and no attempt was carried out, and errOver if that is unknown.
+func (p *place) writeSize(ctx context.Context, size int, lostIn int64) (path int64, err error) {
 	data, stat, err := p.read(ctx, false)
 	if err != nil {
 		return 0, err
@@ -124,8 +144,11 @@ func (p *place) writeSize(ctx context.Context, size int, in int64) (path int64, 
 	if err != nil {
 		return 0, &DataError{p.sem.leases, err}
 	}
-	if own, ok := line.Parse(p.Path()[len(p.sem.leases)+1:]); ok && stat.Czxid == in && r.Over(line.NumberOf(own)) {
-		return in, nil
+	if own, ok := line.Parse(p.Path()[len(p.sem.leases)+1:]); ok && stat.Czxid == lostIn && r.Over(line.NumberOf(own)) {
+		if r.size == size {
+			return 0, nil
+		}
+		return 0, errOver
 	}
 	r.size = size
 	results, err := p.s.Multi(ctx,

@@ -90,11 +90,7 @@ func TestAResizeDelaysNobody(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		begun := time.Now()
-		s.release(a.acquire())
-		if took := time.Since(begun); took > stageD/4 {
-			t.Errorf("it took %v at a lease of %v", took, stageD)
-		}
+		s.usable(stageD / 4)
 	})
 }
 
@@ -161,11 +157,7 @@ func TestAResizeThatFailsDelaysNobody(t *testing.T) {
 		if err := b.Resize(t.Context(), 2); !errors.Is(err, zk.ErrNoAuth) {
 			t.Error(err)
 		}
-		begun := time.Now()
-		s.release(a.acquire())
-		if took := time.Since(begun); took > stageD/4 {
-			t.Errorf("it took %v at a lease of %v", took, stageD)
-		}
+		s.usable(stageD / 4)
 	})
 }
 
@@ -197,6 +189,5 @@ func TestAResizeThatOthersEndedIsNotCalledDone(t *testing.T) {
 		if now := s.record(admin); err == nil && !strings.Contains(now, "\nsize 2\n") {
 			t.Errorf("done, but %q", now)
 		}
-		t.Log(err)
 	})
 }

@@ -3,6 +3,7 @@ package clock
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,6 +85,28 @@ func TestInABubbleBothClocksAreTheBubbles(t *testing.T) {
 			t.Errorf("boot clock moved by %v, want 1h", got)
 		}
 	})
+}
+
+// With the race detector, timers of Go that are due at once would crash the test.
+func TestCallsThatAreDueAtOnceRunInABubble(t *testing.T) {
+	for range 500 {
+		synctest.Test(t, func(t *testing.T) {
+			var all sync.WaitGroup
+			for range 8 {
+				all.Go(func() {
+					for range 50 {
+						done := make(chan struct{})
+						stop := System.AfterFunc(0, func() { close(done) })
+						<-done
+						if stop() {
+							t.Error("stopped although it has run")
+						}
+					}
+				})
+			}
+			all.Wait()
+		})
+	}
 }
 
 func TestWithTimeoutTellsItsCause(t *testing.T) {

@@ -73,7 +73,7 @@ func (w *world) whenNearExpiry(p *proc, beats int, f func()) {
 func (w *world) afterBeats(p *proc, n int, f func()) {
 	w.onRequest(p, zktest.OpMulti, func(zktest.Request) {
 		if n > 1 {
-			time.AfterFunc(0, func() { w.afterBeats(p, n-1, f) })
+			time.AfterFunc(1, func() { w.afterBeats(p, n-1, f) })
 			return
 		}
 		time.AfterFunc(settle, f)

@@ -79,7 +79,7 @@ func (t *procTimer) set(d time.Duration) {
 	if d > 0 {
 		d = time.Duration(float64(d)/t.c.rate) + 2 // never early by a rounding: its owner would set it again for ever
 	}
-	t.t = time.AfterFunc(d, t.fire)
+	t.t = time.AfterFunc(max(d, 1), t.fire) // not 0, see clock.System
 }
 
 func (t *procTimer) fire() {

@@ -225,15 +225,16 @@ func (w *memConn) SetReadDeadline(t time.Time) error {
 		return opError("set", net.ErrClosed)
 	}
 	w.readBy.at = t
+	rest := max(time.Until(t), 1) // not 0, see clock.System
 	switch timer := w.readBy.timer; {
 	case t.IsZero():
 		if timer != nil {
 			timer.Stop()
 		}
 	case timer == nil:
-		w.readBy.timer = time.AfterFunc(time.Until(t), w.wake)
+		w.readBy.timer = time.AfterFunc(rest, w.wake)
 	default:
-		timer.Reset(time.Until(t))
+		timer.Reset(rest)
 	}
 	return nil
 }

@@ -92,7 +92,7 @@ func (l *loop) stop() {
 	l.stopped = true
 	l.ready, l.later = queue[func()]{}, nil
 	if l.timer != nil {
-		l.timer.Reset(0)
+		l.timer.Reset(1) // not 0, see clock.System
 	}
 }
 

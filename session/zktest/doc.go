@@ -38,6 +38,10 @@
 // as its servers. Its session timeout is at most 20 ticks, here 2 s, and a lease is at most half of
 // it: with Config.Tick at 2 s, as real servers have it, both are what they are in production.
 //
+// In a bubble, Go 1.26 runs a timer that is due at once in the goroutine that makes it. If two goroutines
+// do so at the same time, the race detector crashes with SIGSEGV. This library makes no such timers. Your
+// code should not either: a duration of 1 ns will do.
+//
 // Close the clients before the bubble ends, and give them the time to notice.
 // The ensemble has a goroutine, too. [Start] ends it when the test ends. After [New] the caller has to
 // call [Ensemble.Close].

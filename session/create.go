@@ -65,7 +65,7 @@ const seenThrough = 3 * time.Second
 // CreatePlaces and its departure. After the end of ctx no create begins, but the answer to one that is under way is
 // waited for. A candidate that knows its znode can delete it with an announcement, so that nobody waits for a lease
 // because of it. If there is no connection when ctx ends, the context ends with ctx: nobody knows when there is an
-// answer. Call end when the context is not needed any more.
+// answer. All this holds for contexts that are derived from it, too. Call end when the context is not needed any more.
 func (s *Session) SeeThrough(ctx context.Context) (through context.Context, end func()) {
 	through, cancel := context.WithCancelCause(context.WithValue(context.WithoutCancel(ctx), wantedKey{}, ctx))
 	stop := context.AfterFunc(ctx, func() {

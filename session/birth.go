@@ -128,7 +128,6 @@ func (s *Session) findHeartbeat(beat string, lost error) error {
 	defer s.mu.Unlock()
 	if err == nil && stat.EphemeralOwner == s.id {
 		s.heart = heartbeat{path: beat, exists: true, unsure: true}
-		s.ephemerals.add(s.chroot + beat)
 		signal(s.wake)
 		return lost // for the place, which came with it
 	}

@@ -83,7 +83,8 @@ func (s *Session) sendOn(ctx context.Context, conn *wire.Conn, name, path string
 }
 
 // ask sends a request on a connection, and calls then once, with the answer or with an error. then must not
-// block: it may run in the goroutine that reads all answers.
+// block: it may run in the goroutine that reads all answers. Room for ephemeral znodes has been reserved, and is given
+// back with the answer.
 func (s *Session) ask(conn *wire.Conn, r *wire.Request, then func([]wire.Result, error)) {
 	r.Answered = func(a wire.Answer) {
 		s.learn(r, a)
@@ -92,6 +93,9 @@ func (s *Session) ask(conn *wire.Conn, r *wire.Request, then func([]wire.Result,
 		s.observe(err)
 	}
 	if !conn.Send(r, s.start) {
+		s.mu.Lock()
+		s.ephemerals.reserved -= ephemeralBytes(r.Ops)
+		s.mu.Unlock()
 		then(nil, s.explained(zk.ErrNoServer))
 	}
 }

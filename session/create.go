@@ -374,10 +374,13 @@ func (s *Session) findAll(p *protected, guid string) (paths []string, err error)
 // been deposed, and may not know of the znode.
 func (s *Session) findOwn(dir, prefix string) (path string, err error) {
 	defer func() {
-		if err != nil && s.ctx.Err() == nil { // refused: a znode that nobody knows of may be left behind
-			s.mu.Lock()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		switch {
+		case err == nil:
+			s.ephemerals.remove(perhaps(s.chroot+join(dir, prefix), placeFlags))
+		case s.ctx.Err() == nil: // refused: a znode that nobody knows of may be left behind
 			s.finish(fmt.Errorf("%w in %s: %w", ErrStray, dir, err))
-			s.mu.Unlock()
 		}
 	}()
 	if there, err := s.QuorumSync(s.ctx, dir); err != nil || !there {

@@ -30,18 +30,19 @@ func (s *Session) createByBeat(p *protected, guid string) *beatCreates {
 		return nil
 	}
 	ops, err := s.rooted(p.creates(guid))
-	if err == nil {
-		err = s.room(ops)
-	}
-	b := &beatCreates{guid, ops, p.places, make(chan beatCreated, 1)}
-	if err != nil {
-		b.done <- beatCreated{err: &Error{Op: "create", Outcome: OutcomeNotDone, Err: err}}
-		return b
-	}
 	s.mu.Lock()
 	if !s.takesCreates() || sizes(ops) > s.createsRoom() {
 		s.mu.Unlock()
 		return nil
+	}
+	b := &beatCreates{guid, ops, p.places, make(chan beatCreated, 1)}
+	if err == nil {
+		err = s.reserve(ops)
+	}
+	if err != nil {
+		s.mu.Unlock()
+		b.done <- beatCreated{err: &Error{Op: "create", Outcome: OutcomeNotDone, Err: err}}
+		return b
 	}
 	s.creating, s.beatSoon = b, true
 	s.mu.Unlock()
@@ -95,6 +96,7 @@ func (s *Session) createsRoom() int {
 // refuseCreates answers creates that no beat will take along. The caller holds s.mu.
 func (s *Session) refuseCreates(err error) {
 	if s.creating != nil {
+		s.ephemerals.reserved -= ephemeralBytes(s.creating.ops)
 		s.creating.done <- beatCreated{err: err}
 		s.creating = nil
 	}

@@ -26,11 +26,12 @@ const (
 )
 
 // ephemerals are the paths of a session's ephemeral znodes, as far as this client has created
-// them and no later answer or event says that they are gone. The session's mu guards it.
+// them, or may have, and no later answer or event says that they are gone. The session's mu guards it.
 type ephemerals struct {
-	paths map[string]birth
-	bytes int
-	told  bool // that there are many
+	paths    map[string]birth
+	bytes    int
+	reserved int  // bytes of creates that are not answered yet
+	told     bool // that there are many
 }
 
 // birth tells when a beat created a znode. It is zero if no beat did.
@@ -70,32 +71,47 @@ type neverFits struct{ error }
 
 func (neverFits) Unwrap() []error { return []error{ErrTooManyEphemerals, zk.ErrBadArguments} }
 
-// room refuses creates of ephemeral znodes for which there is no room. The operations have the
-// chroot before their paths.
-func (s *Session) room(ops []wire.Op) error {
-	more := 0
+// ephemeralBytes is how many bytes of paths a request may add.
+func ephemeralBytes(ops []wire.Op) (n int) {
 	for _, op := range ops {
-		if op.Kind == wire.OpCreate && op.Flags&zk.FlagEphemeral != 0 {
-			more += pathOverhead + len(op.Path) + sequenceSize
+		if createsEphemeral(op) {
+			n += pathOverhead + len(op.Path) + sequenceSize
 		}
 	}
-	if more == 0 {
-		return nil
+	return n
+}
+
+func createsEphemeral(op wire.Op) bool {
+	return op.Kind == wire.OpCreate && op.Flags&zk.FlagEphemeral != 0
+}
+
+// perhaps is the path of a znode whose create was not answered. The number of a sequential one is not known: the
+// path that is counted in its place is of the same length.
+func perhaps(prefix string, flags int32) string {
+	if flags&zk.FlagSequence != 0 {
+		return prefix + strings.Repeat("?", sequenceSize)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	limit := s.cfg.EphemeralBytes
+	return prefix
+}
+
+// reserve refuses creates of ephemeral znodes for which there is no room. Otherwise the room is theirs until they are
+// answered: a thousand requests may be under way, and all may be carried out. The operations have the chroot before
+// their paths. The caller holds s.mu.
+func (s *Session) reserve(ops []wire.Op) error {
+	more, limit, e := ephemeralBytes(ops), s.cfg.EphemeralBytes, &s.ephemerals
 	if more > limit {
 		return neverFits{fmt.Errorf("%w: these alone take %d bytes; want Config.EphemeralBytes to be at least that, and not %d",
 			ErrTooManyEphemerals, more, limit)}
 	}
-	if s.ephemerals.bytes+more > limit {
-		return fmt.Errorf("%w: the paths of %d have %d bytes; want at most %d, Config.EphemeralBytes: use another Client for more",
-			ErrTooManyEphemerals, len(s.ephemerals.paths), s.ephemerals.bytes, limit)
+	used := e.bytes + e.reserved
+	if used+more > limit {
+		return fmt.Errorf("%w: the paths of %d have %d bytes, with those that are being created; want at most %d, Config.EphemeralBytes: use another Client for more",
+			ErrTooManyEphemerals, len(e.paths), used, limit)
 	}
-	if !s.ephemerals.told && s.ephemerals.bytes+more > limit*3/4 {
-		s.ephemerals.told = true
-		s.note(slog.LevelWarn, "this session has many ephemeral znodes", "bytes", s.ephemerals.bytes+more, "most", limit)
+	e.reserved += more
+	if !e.told && used+more > limit*3/4 {
+		e.told = true
+		s.note(slog.LevelWarn, "this session has many ephemeral znodes", "bytes", used+more, "most", limit)
 	}
 	return nil
 }
@@ -104,12 +120,20 @@ func (s *Session) room(ops []wire.Op) error {
 // caller has them. A watch of this session that waits for a created znode gets a signal, because no watch at a server
 // waits for it.
 func (s *Session) learn(r *wire.Request, a wire.Answer) {
-	all := changes(r, a)
-	if len(all) == 0 {
+	all, reserved := changes(r, a), ephemeralBytes(r.Ops)
+	if len(all) == 0 && reserved == 0 {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.ephemerals.reserved -= reserved
+	if a.Lost {
+		for _, op := range r.Ops {
+			if createsEphemeral(op) {
+				s.ephemerals.add(perhaps(op.Path, op.Flags))
+			}
+		}
+	}
 	for _, c := range all {
 		if !c.created {
 			s.ephemerals.remove(c.path)
@@ -149,7 +173,7 @@ func changes(r *wire.Request, a wire.Answer) (all []change) {
 		case a.Code != 0:
 			all = refusedFor(nil, op, a.Code)
 		case op.Kind == wire.OpCreate:
-			all = append(all, change{a.Results[i].Path, true, op.Flags&zk.FlagEphemeral != 0})
+			all = append(all, change{a.Results[i].Path, true, createsEphemeral(op)})
 		case op.Kind == wire.OpDelete:
 			all = append(all, change{path: op.Path})
 		}

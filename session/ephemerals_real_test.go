@@ -21,7 +21,7 @@ func TestAnEnsembleOutlivesASessionThatIsFull(t *testing.T) {
 	dir := "/" + strings.Repeat("x", 200)
 	must(t, s.EnsurePath(within(t, hang), dir, nil))
 	var creating sync.WaitGroup
-	for range 20 {
+	for range 1000 { // as many as may be under way
 		creating.Go(func() {
 			for {
 				if _, err := s.CreatePlace(within(t, hang), dir, "lock-", nil, nil); err != nil {

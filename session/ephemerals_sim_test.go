@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -113,6 +114,90 @@ func TestWhatIsFoundAfterALostAnswerUsesRoom(t *testing.T) {
 		}
 		if got := b.client.Status().EphemeralBytes; n != 2 || got != there {
 			t.Errorf("%d bytes counted, %d there in %d znodes", got, there, n)
+		}
+	})
+}
+
+// Creates that are under way count: a thousand may be, and all may be carried out.
+func TestCreatesUnderWayUseRoom(t *testing.T) {
+	inBubbleWith(t, session.Config{Timeout: simT, EphemeralBytes: 5000}, func(t *testing.T, b *bubble) {
+		names := func(n int) (paths []string) {
+			for i := range n {
+				paths = append(paths, fmt.Sprintf("/%0100d", i))
+			}
+			return paths
+		}
+		must(t, b.s.EnsurePath(t.Context(), "/dir", nil))
+		must(t, b.s.EnsurePath(t.Context(), "/zkrecipe/beats", nil))
+		for _, create := range map[string]func(path string) error{
+			"one": func(path string) error {
+				_, err := b.s.Create(t.Context(), path, nil, zk.FlagEphemeral, nil)
+				return err
+			},
+			"multi": func(path string) error {
+				_, err := b.s.Multi(t.Context(), &zk.CreateRequest{Path: path, Flags: zk.FlagEphemeral})
+				return err
+			},
+			"place": func(path string) error {
+				_, err := b.s.CreatePlaces(t.Context(), session.Place{Dir: "/dir", Name: path[1:]})
+				return err
+			},
+		} {
+			var creating sync.WaitGroup
+			for _, path := range names(200) {
+				creating.Go(func() {
+					if err := create(path); err != nil && !errors.Is(err, session.ErrTooManyEphemerals) {
+						t.Error(err)
+					}
+				})
+			}
+			creating.Wait()
+			there := 0
+			var own []string
+			for _, node := range b.Nodes() {
+				if node.Stat.EphemeralOwner == b.s.ID() {
+					there += 4 + len(node.Path)
+					own = append(own, node.Path)
+				}
+			}
+			if counted := b.client.Status().EphemeralBytes; there != counted || there > 5000 || there < 4000 {
+				t.Errorf("%d bytes in %d znodes, %d counted", there, len(own), counted)
+			}
+			// Those that were refused use up nothing.
+			for _, path := range own {
+				if !strings.HasPrefix(path, "/zkrecipe/") {
+					must(t, b.s.Delete(t.Context(), path, -1))
+				}
+			}
+		}
+	})
+}
+
+// A create whose answer is lost may have happened. It uses up room until that is known.
+func TestACreateWhoseAnswerIsLostUsesRoom(t *testing.T) {
+	inBubbleWith(t, session.Config{Timeout: simT, EphemeralBytes: 1000}, func(t *testing.T, b *bubble) {
+		path := "/" + strings.Repeat("x", 500)
+		lost := b.On(zktest.Match{Op: zktest.OpCreate, Session: b.s.ID(), Nth: 1}, zktest.LoseReply)
+		_, err := b.s.Create(t.Context(), path, nil, zk.FlagEphemeral, nil)
+		lost.Remove()
+		if session.OutcomeOf(err) != session.OutcomeUnknown {
+			t.Fatal(err)
+		}
+		if _, err := b.s.Create(t.Context(), "/"+strings.Repeat("y", 500), nil, zk.FlagEphemeral, nil); !errors.Is(err, session.ErrTooManyEphemerals) {
+			t.Errorf("with a lost answer: %v", err)
+		}
+		must(t, b.s.Delete(t.Context(), path, -1))
+		// A protected one is looked for. What is not there uses up nothing.
+		must(t, b.s.EnsurePath(t.Context(), "/dir", nil))
+		for range 20 {
+			lost := b.On(zktest.Match{Op: zktest.OpCreate, Session: b.s.ID(), Nth: 1}, zktest.LoseRequest)
+			path, err := b.s.CreateProtected(t.Context(), "/dir", strings.Repeat("z", 100), nil, nil)
+			must(t, err)
+			lost.Remove()
+			must(t, b.s.Delete(t.Context(), path, -1))
+		}
+		if got := b.client.Status().EphemeralBytes; got != 0 {
+			t.Errorf("%d bytes without an ephemeral znode", got)
 		}
 	})
 }

@@ -91,11 +91,16 @@ func sizes(ops []wire.Op) int {
 	return n
 }
 
-// check refuses a request that is too long: a server would close the connection. It also refuses creates of
-// ephemeral znodes for which there is no room. The operations have the chroot before their paths.
+// check refuses a request that is too long: a server would close the connection. It also reserves room for ephemeral
+// znodes, and refuses the request if there is none. The operations have the chroot before their paths.
 func (s *Session) check(ops []wire.Op) error {
 	if n := sizes(ops); n > maxRequest {
 		return fmt.Errorf("%w: about %d bytes; want at most %d", ErrTooLarge, n, maxRequest)
 	}
-	return s.room(ops)
+	if ephemeralBytes(ops) == 0 {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reserve(ops)
 }

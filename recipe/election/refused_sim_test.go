@@ -85,6 +85,66 @@ func TestWithoutAPermissionAChangeOfLeaderIsSlowerAndReported(t *testing.T) {
 	}
 }
 
+// Newer servers do not tell whose a znode is that must not be read. So nobody can listen to that session, and it has to
+// expire. That happens to those who have the old credential and the new one while one replaces the other.
+func TestACandidateAheadThatCannotBeReadIsReported(t *testing.T) {
+	onStage(t, zktest.Config{Release: zktest.Release395}, func(t *testing.T, s *stage) {
+		s.makePath()
+		s.makeNode(strings.TrimSuffix(beats, "/"), "", zk.PermAll)
+		alone := func(name string) *candidate {
+			s.Config.Auth = []session.Auth{session.Digest(name, "secret")}
+			return s.enterWith(name, election.Config{ACL: zk.DigestACL(zk.PermAll, name, "secret")}, untilTheEnd)
+		}
+		a := alone("a")
+		a.term()
+		b := alone("b")
+		if err := b.events.wait(election.EventImpaired, 1).Err; !errors.Is(err, zk.ErrNoAuth) || b.Status().Impaired == nil {
+			t.Errorf("impaired: %v, %v", err, b.Status().Impaired)
+		}
+		begun := time.Now()
+		a.host.Drop()
+		b.term() // compared with the first
+		if took, most := time.Since(begun), stageT+2*stageTick+stageT/4+session.DefaultLease*17/16; took > most {
+			t.Errorf("it leads after %v; want at most %v", took, most)
+		}
+		if n := b.events.count(election.EventTookOver); n != 0 {
+			t.Error("it took over without a permission")
+		}
+	})
+}
+
+// Somebody has copied a znode of the line, and has left it there with an ACL of their own. Then two have one number, and
+// newer servers do not tell which of them is older. It makes no difference to those who have other numbers.
+func TestACopyThatCannotBeReadEndsNobody(t *testing.T) {
+	onStage(t, zktest.Config{Release: zktest.Release395}, func(t *testing.T, s *stage) {
+		a := s.enter("a")
+		term := a.term()
+		b := s.enter("b")
+		b.events.wait(election.EventHeir, 1)
+		guid := "_c_6d9c7c1e-1cb2-4f6e-8f0a-b1fd3b2d0d2b-latch-"
+		number := term.Node()[len(term.Node())-10:]
+		planted, err := s.Admin().Create(t.Context(), stagePath+"/"+guid+number, nil, 0, zk.DigestACL(zk.PermAll, "other", "secret"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := observe(t, s.Client("o"), stagePath)
+		defer o.Close()
+		all, err := a.Candidates(t.Context())
+		if err != nil || len(all) != 3 || !all[0].Hidden || all[2].Node != b.Status().Node {
+			t.Errorf("candidates %+v, %v", all, err)
+		}
+		c := s.enter("c")
+		c.events.wait(election.EventJoined, 1)
+		term.Resign()
+		b.term().Resign() // it stood there before the copy
+		if err := s.Admin().Delete(t.Context(), planted, -1); err != nil {
+			t.Fatal(err)
+		}
+		c.term()
+		s.Eventually("leader seen", func() bool { seen, ok := o.Current(); return ok && seen.Node == c.Status().Node })
+	})
+}
+
 // runOnce returns what Run returns of its own accord.
 func (s *stage) runOnce(path string) error {
 	s.T.Helper()

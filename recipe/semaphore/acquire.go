@@ -357,14 +357,21 @@ func (s *Semaphore) leave(ctx context.Context, p *place) {
 	s.send(Event{Kind: EventLeft, Session: p.s.ID(), Node: p.Path(), Err: left})
 }
 
-// tell reports what has changed while others are in the way.
+// tell reports what has changed while this call waits for others. Each older permit counts, but in the line of other
+// libraries' lock only the nearest one ahead.
 func (a *acquiring) tell(s *session.Session, dir string, last, now line.Standing) {
-	a.claim.Stands(now.Position, now.Persistent && now.Position <= 1, now.Impaired)
+	blocked := func(at line.Standing) bool { return at.Persistent && (dir == a.leases || at.Position <= 1) }
+	a.claim.Stands(now.Position, blocked(now), now.Impaired)
 	if now.TookOver != "" {
 		a.claim.TookOver()
 		node := dir + "/" + now.TookOver
 		a.log.Warn("took over from a silent session", "session", hex(s.ID()), "node", node)
 		a.send(Event{Kind: EventTookOver, Session: s.ID(), Node: node})
+	}
+	if blocked(now) && !(blocked(last) && last.Ahead == now.Ahead) {
+		node := dir + "/" + now.Ahead
+		a.log.Warn("a permit ahead is a persistent znode: only deleting it lets others have the permit", "node", node)
+		a.send(Event{Kind: EventBlocked, Session: s.ID(), Node: node})
 	}
 	if now.Impaired != nil && last.Impaired == nil {
 		a.log.Warn("a permit may change hands later than it has to", "err", now.Impaired)

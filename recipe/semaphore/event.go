@@ -26,6 +26,9 @@ const (
 	// EventFailed: there is no session yet, or an attempt to acquire failed; it is repeated after
 	// Delay. Err is set.
 	EventFailed
+	// EventBlocked: a permit ahead, named by Node, is a persistent znode: somebody has to delete it,
+	// because no session's end will.
+	EventBlocked
 	// EventTookOver: the session of a holder was silent for longer than its lease, and its znode,
 	// named by Node, was deleted.
 	EventTookOver
@@ -39,7 +42,7 @@ const (
 
 var kinds = []string{
 	EventJoined: "joined", EventAcquired: "acquired", EventEnded: "ended", EventLeft: "left", EventFailed: "failed",
-	EventTookOver: "took over", EventWithheld: "withheld", EventImpaired: "impaired",
+	EventBlocked: "blocked", EventTookOver: "took over", EventWithheld: "withheld", EventImpaired: "impaired",
 }
 
 // String returns the kind in words.

@@ -127,10 +127,11 @@ const (
 
 // hearing is what is known of the sessions of those in the way.
 type hearing struct {
-	owners  map[string]int64 // by name, as far as they are known
-	ears    map[int64]*session.Listener
-	heard   []heard
-	refused bool // we are not permitted to take over
+	owners     map[string]int64 // by name, as far as they are known
+	persistent map[string]bool  // names of those that no session's end will remove
+	ears       map[int64]*session.Listener
+	heard      []heard
+	refused    bool // we are not permitted to take over
 	// If there are too many sessions to listen to all, it listens to these until then. Those that have had
 	// their turn wait until all have had one.
 	turn, had []int64
@@ -144,7 +145,7 @@ type heard struct {
 }
 
 func newHearing() hearing {
-	return hearing{owners: map[string]int64{}, ears: map[int64]*session.Listener{}}
+	return hearing{owners: map[string]int64{}, persistent: map[string]bool{}, ears: map[int64]*session.Listener{}}
 }
 
 func (h *hearing) stop() {
@@ -155,7 +156,7 @@ func (h *hearing) stop() {
 	h.heard = nil
 }
 
-// attend does what is due while others are in the way. It lists the permits again, because watches may
+// attend does what is due while older permits block this one. It lists the permits again, because watches may
 // fail. It finds out to which sessions the permits belong, and listens to these. It reports whether it has
 // done something. A signal interrupts it: nothing may delay a permit that is ours.
 func (p *place) attend(ctx context.Context, now clock.Instant) (busy bool, err error) {
@@ -176,17 +177,22 @@ func (p *place) attend(ctx context.Context, now clock.Instant) (busy bool, err e
 		return true, p.relist(ctx)
 	}
 	for _, n := range p.older {
-		if _, known := p.hearing.owners[n.Full]; known || !line.Ours(n.Full) {
+		if _, known := p.hearing.owners[n.Full]; known {
 			continue
 		}
 		stat, ok, err := p.s.Exists(ctx, p.sem.leases+"/"+n.Full)
-		if err != nil && !errors.Is(err, zk.ErrNoAuth) {
+		switch {
+		case errors.Is(err, zk.ErrNoAuth):
+			if line.Ours(n.Full) && p.impaired == nil {
+				p.impaired = fmt.Errorf("the znode %s of a holder cannot be read, so that its session has to expire first: %w", n.Full, err)
+			}
+		case err != nil:
 			return true, err
-		}
-		if err == nil && !ok {
+		case !ok:
 			return true, p.relist(ctx)
 		}
 		p.hearing.owners[n.Full] = stat.EphemeralOwner
+		p.hearing.persistent[n.Full] = ok && stat.EphemeralOwner == 0
 	}
 	p.listen(now)
 	return false, nil
@@ -196,7 +202,7 @@ func (p *place) attend(ctx context.Context, now clock.Instant) (busy bool, err e
 func (p *place) listen(now clock.Instant) {
 	var owners []int64
 	for _, n := range p.older {
-		if o := p.hearing.owners[n.Full]; o != 0 && o != p.s.ID() && !slices.Contains(owners, o) {
+		if o := p.hearing.owners[n.Full]; line.Ours(n.Full) && o != 0 && o != p.s.ID() && !slices.Contains(owners, o) {
 			owners = append(owners, o)
 		}
 	}
@@ -239,7 +245,7 @@ func (p *place) heartbeats() (beats []session.Heartbeat) {
 	p.hearing.heard = nil
 	for _, n := range p.older {
 		ear := p.hearing.ears[p.hearing.owners[n.Full]]
-		if ear == nil || p.hearing.refused {
+		if ear == nil || p.hearing.refused || !line.Ours(n.Full) {
 			continue
 		}
 		beat := ear.Heartbeat()

@@ -3,6 +3,7 @@ package line
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -206,6 +207,9 @@ func (p *Place) askWhile(ctx context.Context, asked *bool, at func() (i int, mor
 func (p *Place) there(ctx context.Context, i int) (bool, error) {
 	stat, ok, err := p.s.Exists(ctx, p.dir+"/"+p.ahead[i].Full)
 	if errors.Is(err, zk.ErrNoAuth) {
+		if n := p.ahead[i]; i == len(p.ahead)-1 && p.owner == 0 && p.impaired == nil && Ours(n.Full) {
+			p.impair(fmt.Errorf("the znode %s of the candidate ahead cannot be read, so that its session has to expire first: %w", n.Full, err))
+		}
 		names, _, err := p.s.Children(ctx, p.dir)
 		return slices.Contains(names, p.ahead[i].Full), goneIfNoNode(err)
 	}

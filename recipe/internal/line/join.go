@@ -207,7 +207,8 @@ func (p *Place) number() int64 {
 
 // Order picks out the names that stand in the line and puts them in order, first to
 // last. Age and number are the same order, as long as the server has numbers left; after
-// that Order asks for everybody's age, and leaves out those who have gone.
+// that Order asks for everybody's age, and leaves out those who have gone. Newer servers do not tell
+// the age of a znode without READ on it. It may be ahead, so it counts as the oldest of its number.
 func Order(ctx context.Context, s *session.Session, dir string, children []string) ([]Name, error) {
 	names := Sort(children)
 	if !Ambiguous(names) {
@@ -216,17 +217,24 @@ func Order(ctx context.Context, s *session.Session, dir string, children []strin
 	var known []Name
 	for _, n := range names {
 		stat, ok, err := s.Exists(ctx, dir+"/"+n.Full)
-		if err != nil {
+		switch {
+		case errors.Is(err, zk.ErrNoAuth):
+			n.Czxid = oldest
+		case err != nil:
 			return nil, err
-		}
-		if ok {
+		case !ok:
+			continue
+		default:
 			n.Czxid = stat.Czxid
-			known = append(known, n)
 		}
+		known = append(known, n)
 	}
 	slices.SortFunc(known, Compare)
 	return known, nil
 }
+
+// oldest is a czxid before that of every znode in a line: the path itself was created before them.
+const oldest = 1
 
 func goneIfNoNode(err error) error {
 	if errors.Is(err, zk.ErrNoNode) {

@@ -302,12 +302,16 @@ func (s *Session) attempt(ctx context.Context, p *protected, guid string, togeth
 		return s.createAll(p.creates(guid))
 	}
 	place := p.places[0]
-	create := s.createAlone
+	path := place.prefix(guid)
+	alone := func() (string, error) { return s.Create(s.ctx, path, place.Data, placeFlags, place.ACL) }
+	create := alone
 	if together {
-		create = s.createSoon
+		create = func() (string, error) {
+			return s.creates.do(s.ctx, &pending{op: "create", path: path, dir: place.Dir, ops: p.creates(guid), alone: alone})
+		}
 	}
-	path, err := create(place.prefix(guid), place.Data, placeFlags, place.ACL)
-	return []string{path}, err
+	created, err := create()
+	return []string{created}, err
 }
 
 // createAll makes several znodes, all or none.
@@ -320,31 +324,6 @@ func (s *Session) createAll(ops []any) (paths []string, err error) {
 		paths = append(paths, r.String)
 	}
 	return paths, nil
-}
-
-// createSoon is Create, alone or in a batch. Its error tells the outcome of this create in both
-// cases.
-func (s *Session) createSoon(path string, data []byte, flags int32, acl []zk.ACL) (string, error) {
-	p := newCreate(path, data, flags, acl)
-	queued, first := s.enqueue(&s.creations, p)
-	if first {
-		defer s.sendQueue(&s.creations)
-	}
-	if queued {
-		// This wait ends: the sender of the batch answers also when the session is over.
-		switch a := <-p.done; a.err {
-		case nil:
-			return a.path, nil
-		case errAlone:
-		default:
-			return "", &Error{Op: "create", Path: path, Outcome: OutcomeUnknown, Err: errors.Unwrap(a.err)}
-		}
-	}
-	return s.createAlone(path, data, flags, acl)
-}
-
-func (s *Session) createAlone(path string, data []byte, flags int32, acl []zk.ACL) (string, error) {
-	return s.Create(s.ctx, path, data, flags, acl)
 }
 
 // findAll looks for the znodes of an attempt whose answer was lost: all are there, or none, unless

@@ -186,7 +186,7 @@ func TestACreateWhoseAnswerIsLostUsesRoom(t *testing.T) {
 		if _, err := b.s.Create(t.Context(), "/"+strings.Repeat("y", 500), nil, zk.FlagEphemeral, nil); !errors.Is(err, session.ErrTooManyEphemerals) {
 			t.Errorf("with a lost answer: %v", err)
 		}
-		must(t, b.s.Delete(t.Context(), path, -1))
+		must(t, b.s.EnsureDeleted(t.Context(), path))
 		// A protected one is looked for. What is not there uses up nothing.
 		must(t, b.s.EnsurePath(t.Context(), "/dir", nil))
 		for range 20 {

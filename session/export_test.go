@@ -10,12 +10,12 @@ var CodeError = codeError
 func (s *Session) QueuedRemovals() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.removals.pending)
+	return len(s.deletes.pending)
 }
 
 // QueuedCreations returns how many protected creates wait for the one under way.
 func (s *Session) QueuedCreations() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.creations.pending)
+	return len(s.creates.pending)
 }

@@ -15,9 +15,11 @@ import (
 // goroutines delete at the same time goes in a few batches.
 func (s *Session) EnsureDeleted(ctx context.Context, path string, with ...any) error {
 	ops := append(with[:len(with):len(with)], &zk.DeleteRequest{Path: path, Version: -1})
-	err := s.removeSoon(ctx, path, ops)
-	if err == errAlone || retryable(err) && ctx.Err() == nil && s.Err() == nil {
-		err = s.removeAlone(ctx, path, ops)
+	once := func() (string, error) { return "", s.deleteOnce(ctx, path, ops) }
+	// Not more than one attempt is made in a batch, so that no caller waits for the retries of another.
+	_, err := s.deletes.do(ctx, &pending{op: "delete", path: path, ops: ops, alone: once})
+	if (retryable(err) || OutcomeOf(err) == OutcomeUnknown) && ctx.Err() == nil && s.Err() == nil {
+		_, err = again(ctx, s, once)
 	}
 	if errors.Is(err, zk.ErrNoNode) {
 		return nil
@@ -25,31 +27,9 @@ func (s *Session) EnsureDeleted(ctx context.Context, path string, with ...any) e
 	return err
 }
 
-// removeSoon tries once, alone or in a batch. It does not retry, so that no caller waits for the
-// retries of another.
-func (s *Session) removeSoon(ctx context.Context, path string, ops []any) error {
-	p := newDelete(ops)
-	queued, first := s.enqueue(&s.removals, p)
-	if first {
-		defer s.sendQueue(&s.removals)
-	}
-	if !queued {
-		return s.removeOnce(ctx, path, ops)
-	}
-	select {
-	case a := <-p.done:
-		if a.err != nil { // perhaps about another operation of the batch
-			return errAlone
-		}
-		return nil
-	case <-ctx.Done():
-		return &Error{Op: "delete", Path: path, Outcome: OutcomeUnknown, Err: endOf(ctx)}
-	}
-}
-
-// removeOnce makes one attempt. If an operation that goes with the deletion is refused, the deletion is
+// deleteOnce makes one attempt. If an operation that goes with the deletion is refused, the deletion is
 // sent alone.
-func (s *Session) removeOnce(ctx context.Context, path string, ops []any) error {
+func (s *Session) deleteOnce(ctx context.Context, path string, ops []any) error {
 	for refused := true; refused && len(ops) > 1; {
 		last := len(ops) - 1
 		results, err := s.Multi(ctx, ops...)
@@ -60,11 +40,6 @@ func (s *Session) removeOnce(ctx context.Context, path string, ops []any) error 
 		ops, refused = s.WithoutNotice(ops, results)
 	}
 	return s.Delete(ctx, path, -1)
-}
-
-func (s *Session) removeAlone(ctx context.Context, path string, ops []any) error {
-	_, err := again(ctx, s, func() (struct{}, error) { return struct{}{}, s.removeOnce(ctx, path, ops) })
-	return err
 }
 
 // DeleteInBackground deletes an ephemeral znode of the session in the background, for a caller

@@ -111,8 +111,8 @@ type Session struct {
 	attempts   int // at servers since the last handshake
 	late       int // those of them whose time was up
 	ephemerals ephemerals
-	creations  queue
-	removals   queue
+	creates    batcher
+	deletes    batcher
 
 	pace       pace
 	beating    bool // a beat is under way
@@ -147,6 +147,7 @@ func newSession(parent context.Context, common *common) (*Session, error) {
 		birth:   make(chan struct{}, 1),
 		states:  feed.New[State](nil, maxStates),
 	}
+	s.creates.s, s.deletes.s = s, s
 	s.ctx, s.end = context.WithCancelCause(parent)
 	dials := dial.Config{Servers: common.servers, Dial: cfg.Dial, Clock: c, Timeout: s.patience, Pause: s.pause, RoundFailed: s.complain, Names: common.names}
 	if common.certs != nil {

@@ -4,26 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"sync"
 
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/flight"
 	"github.com/zkrecipe/zkrecipe/session"
 )
-
-// A list is one reading of a line, for all in one session who asked for it before it began. If a thousand
-// candidates join at the same time, most of the work would be to list the line and to put the names in
-// order for each of them alone.
-type list struct {
-	ctx    context.Context
-	cancel context.CancelFunc
-	done   chan struct{} // closed when names and err are there
-	reading
-	err error
-
-	askers int // guarded by lists.mu
-}
 
 // reading is what a line looked like.
 type reading struct {
@@ -41,56 +28,15 @@ type where struct {
 	record bool
 }
 
-// lists has an entry for every line that is being listed at this moment. The entry is the
-// list that comes next, nil if nobody has asked for it.
-var lists = struct {
-	mu   sync.Mutex
-	next map[where]*list
-}{next: map[where]*list{}}
+// lists shares the readings of lines. If a thousand candidates of one session join at the same time, most of the work
+// would be to list the line and to put the names in order for each of them alone.
+var lists flight.Group[where, reading]
 
 // read returns the names in the line, first to last, as they are at some moment after the
-// call, and the record, if that is wanted. A list under way may be older: callers that come then
-// wait for the next.
+// call, and the record, if that is wanted.
 func read(ctx context.Context, c clock.Clock, s *session.Session, dir string, record bool) (reading, error) {
 	at := where{s, dir, record}
-	lists.mu.Lock()
-	l, busy := lists.next[at]
-	if l == nil {
-		l = &list{done: make(chan struct{})}
-		l.ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
-		if busy {
-			lists.next[at] = l
-		} else {
-			lists.next[at] = nil
-			go at.list(c, l)
-		}
-	}
-	l.askers++
-	lists.mu.Unlock()
-
-	select {
-	case <-l.done:
-		return l.reading, l.err
-	case <-ctx.Done():
-		at.abandon(l)
-		return reading{}, context.Cause(ctx)
-	}
-}
-
-// list reads the line, again and again while others have asked for it meanwhile.
-func (at where) list(c clock.Clock, l *list) {
-	for l != nil {
-		l.reading, l.err = at.once(l.ctx, c)
-		l.cancel()
-		close(l.done)
-		lists.mu.Lock()
-		if l = lists.next[at]; l != nil {
-			lists.next[at] = nil
-		} else {
-			delete(lists.next, at)
-		}
-		lists.mu.Unlock()
-	}
+	return lists.Do(ctx, at, func(ctx context.Context) (reading, error) { return at.once(ctx, c) })
 }
 
 // once reads the names and the record at the same time. It does not matter which of the two is older: an
@@ -122,23 +68,6 @@ func (at where) names(ctx context.Context, c clock.Clock) (r reading, err error)
 	}
 	names, err := Order(ctx, at.s, at.dir, children)
 	return reading{names: names, stat: stat, at: c.Now()}, err // not earlier: Order leaves out those who have gone since
-}
-
-// abandon drops one waiter. The last one cancels the reads and waits for that.
-func (at where) abandon(l *list) {
-	lists.mu.Lock()
-	l.askers--
-	last, begun := l.askers == 0, lists.next[at] != l
-	if last && !begun {
-		lists.next[at] = nil
-	}
-	lists.mu.Unlock()
-	if last {
-		l.cancel()
-		if begun {
-			<-l.done
-		}
-	}
 }
 
 // List returns the names in a line, first to last, as one server sees them. A path that is missing

@@ -30,8 +30,8 @@ func inSession(t *testing.T, f func(t *testing.T, e *zktest.Ensemble, s *session
 		}})
 		f(t, e, open(t, e, "a"), &asked)
 		synctest.Wait()
-		if len(lists.next) != 0 {
-			t.Errorf("%d lines are still being listed", len(lists.next))
+		if n := lists.Busy(); n != 0 {
+			t.Errorf("%d lines are still being listed", n)
 		}
 	})
 }

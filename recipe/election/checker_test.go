@@ -149,6 +149,9 @@ func TestTheCheckerCatchesABrokenHistory(t *testing.T) {
 	}
 }
 
+// unfollowed is said when Config.FollowLeader has ended, in line or not.
+const unfollowed = "the leader is not followed any more"
+
 // faultOf returns what is wrong with the events of one candidate that has ended.
 func faultOf(events []election.Event) error {
 	var inLine, leading bool
@@ -187,7 +190,7 @@ func faultOf(events []election.Event) error {
 			}
 			inLine = false
 		case election.EventFailed:
-			if inLine || ev.Err == nil {
+			if ev.Err == nil || inLine && !strings.Contains(ev.Err.Error(), unfollowed) {
 				return bad("in line, or no error")
 			}
 		}

@@ -31,7 +31,8 @@ const (
 	// or the deletion is retried in the background.
 	EventLeft
 	// EventFailed: there is no session yet, or an attempt to join or wait failed; it is
-	// repeated after Delay. Err is set.
+	// repeated after Delay. Err is set. With [Config.FollowLeader] it can also be that the leader is
+	// not followed any more, as Err then says. That is not repeated, and changes nothing else.
 	EventFailed
 	// EventBlocked: the one ahead, named by Node, is a persistent znode: somebody has to delete it,
 	// because it does not end with a session.

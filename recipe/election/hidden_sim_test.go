@@ -1,8 +1,12 @@
 package election_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
+	"net"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,6 +14,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -111,5 +116,145 @@ func TestAHiddenPersistentZnodeAheadIsReported(t *testing.T) {
 			t.Fatal(err)
 		}
 		a.term()
+	})
+}
+
+// eachRelease runs f on servers that want READ for exists, and on servers that do not.
+func eachRelease(t *testing.T, f func(t *testing.T, s *stage)) {
+	for _, release := range []zktest.Release{zktest.Release380, zktest.Release395} {
+		t.Run(string(release), func(t *testing.T) { onStage(t, zktest.Config{Release: release}, f) })
+	}
+}
+
+// owner is the credential of those who let nobody else read their znodes.
+var owner = session.Digest("u", "p")
+
+// enterSecretly starts a candidate whose znode nobody else may read. The paths are everybody's.
+func (s *stage) enterSecretly(name string) *candidate {
+	s.T.Helper()
+	s.makePath()
+	if err := s.Admin().EnsurePath(s.T.Context(), strings.TrimSuffix(beats, "/"), nil); err != nil {
+		s.T.Fatal(err)
+	}
+	defer func(cfg session.Config) { s.Config = cfg }(s.Config)
+	s.Config.Auth = []session.Auth{owner}
+	return s.enter(name)
+}
+
+// setACL changes a znode's ACL, as its owner would.
+func (s *stage) setACL(path string, acl []zk.ACL) {
+	s.T.Helper()
+	dial := func(network, address string, _ time.Duration) (net.Conn, error) {
+		return s.Host("owner").Dial(context.Background(), network, address)
+	}
+	conn, _, err := zk.Connect([]string{s.Leader().Addr()}, stageT, zk.WithLogInfo(false), zk.WithDialer(dial))
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.AddAuth(owner.Scheme, []byte(owner.Credential)); err != nil {
+		s.T.Fatal(err)
+	}
+	if _, err := conn.SetACL(path, acl, -1); err != nil {
+		s.T.Fatal(err)
+	}
+}
+
+// hidden is what is told of somebody whose znode must not be read.
+func hidden(node string) election.Candidate { return election.Candidate{Node: node, Hidden: true} }
+
+func same(a, b election.Candidate) bool {
+	return a.Node == b.Node && a.Hidden == b.Hidden && a.ID == b.ID && a.Token == b.Token && a.Session == b.Session && bytes.Equal(a.Data, b.Data)
+}
+
+// soon is when the end of a hidden leader has been noticed: it is looked for every T/4.
+const soon = stageT/4 + stageTick/10
+
+func TestFollowLeaderTellsOfAHiddenLeaderAndGoesOn(t *testing.T) {
+	eachRelease(t, func(t *testing.T, s *stage) {
+		secret := s.enterSecretly("secret")
+		first := secret.term()
+		b := s.enterWith("b", election.Config{FollowLeader: true}, untilTheEnd)
+		if ev := b.events.wait(election.EventLeaderChanged, 1); !same(ev.Leader, hidden(first.Node())) || ev.Token != 0 {
+			t.Errorf("told of %+v, token %d; want %s, hidden", ev.Leader, ev.Token, first.Node())
+		}
+		b.events.wait(election.EventHeir, 1)
+		all, err := b.Candidates(t.Context())
+		if err != nil || len(all) != 2 || !same(all[0], hidden(first.Node())) || all[1].ID != "b" || all[1].Hidden {
+			t.Errorf("candidates %+v, %v", all, err)
+		}
+		await.Sleep(3 * stageT)
+		if n := b.events.count(election.EventLeaderChanged); n != 1 || !first.Valid() {
+			t.Errorf("%d times told of one leader, valid: %v", n, first.Valid())
+		}
+		secret.stop()
+		next := b.term()
+		await.Sleep(soon)
+		if n := b.events.count(election.EventLeaderChanged); n != 2 {
+			t.Fatalf("told of %d leaders; events:\n%v", n, b.events)
+		}
+		if ev := b.events.wait(election.EventLeaderChanged, 2); ev.Leader.ID != "b" || ev.Leader.Hidden || ev.Token != next.Token() {
+			t.Errorf("told of %+v; want b, token %d", ev.Leader, next.Token())
+		}
+		again := s.enterSecretly("secret")
+		again.events.wait(election.EventHeir, 1)
+		next.Resign()
+		third := again.term()
+		if ev := b.events.wait(election.EventLeaderChanged, 3); !same(ev.Leader, hidden(third.Node())) {
+			t.Errorf("told of %+v; want %s, hidden", ev.Leader, third.Node())
+		}
+		if n := b.events.count(election.EventFailed); n != 0 {
+			t.Errorf("%d failures; events:\n%v", n, b.events)
+		}
+	})
+}
+
+// What was read of a leader before its znode was hidden may be out of date.
+func TestALeaderThatHidesIsReportedAsHidden(t *testing.T) {
+	eachRelease(t, func(t *testing.T, s *stage) {
+		secret := s.enterSecretly("secret")
+		term := secret.term()
+		s.setACL(term.Node(), zk.WorldACL(zk.PermAll))
+		o := observe(t, s.Client("observer"), stagePath)
+		defer o.Close()
+		current(t, o, "leader", func(l election.Candidate) bool { return l.ID == "secret" && l.Token == term.Token() })
+		s.setACL(term.Node(), zk.AuthACL(zk.PermAll))
+		if err := term.Proclaim(t.Context(), []byte("moved")); err != nil {
+			t.Fatal(err)
+		}
+		current(t, o, "hidden leader", func(l election.Candidate) bool { return same(l, hidden(term.Node())) })
+		s.setACL(term.Node(), zk.WorldACL(zk.PermAll))
+		current(t, o, "leader's new data", func(l election.Candidate) bool { return string(l.Data) == "moved" && !l.Hidden })
+	})
+}
+
+// To find out who leads next takes READ on the path.
+func TestWhoCannotFollowTheLeaderAnyMoreSaysSo(t *testing.T) {
+	eachRelease(t, func(t *testing.T, s *stage) {
+		var log bytes.Buffer
+		a := s.enter("a")
+		a.term()
+		b := s.enterWith("b", election.Config{FollowLeader: true, Logger: slog.New(slog.NewTextHandler(&log, nil))}, untilTheEnd)
+		b.events.wait(election.EventHeir, 1)
+		b.events.wait(election.EventLeaderChanged, 1)
+		s.setACL(stagePath, zk.WorldACL(zk.PermAll&^zk.PermRead))
+		a.stop()
+		term := b.term()
+		ev := b.events.wait(election.EventFailed, 1)
+		var permanent *recipe.PermanentError
+		if !strings.Contains(ev.Err.Error(), unfollowed) || !errors.As(ev.Err, &permanent) || permanent.Path != stagePath || !errors.Is(ev.Err, zk.ErrNoAuth) {
+			t.Errorf("told of %v; want a PermanentError of %s, and that %s", ev.Err, stagePath, unfollowed)
+		}
+		if n := b.events.count(election.EventLeaderChanged); n != 1 {
+			t.Errorf("told of %d leaders", n)
+		}
+		if !term.Valid() {
+			t.Error("it has cost the term")
+		}
+		b.stop()
+		synctest.Wait() // the log has a goroutine of its own
+		if n := strings.Count(log.String(), unfollowed); n != 1 {
+			t.Errorf("logged %d times:\n%s", n, log.String())
+		}
 	})
 }

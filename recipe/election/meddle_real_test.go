@@ -180,7 +180,7 @@ func TestAHiddenContenderAheadIsPolled(t *testing.T) {
 	b := run(t, open(t, e.ConnectString(), session.Config{}), path, "b", election.Config{})
 	b.events.wait(election.EventHeir, 1)
 	line, err := b.Candidates(within(t))
-	if err != nil || len(line) != 2 || line[0].ID != "" || line[0].Token != 0 {
+	if err != nil || len(line) != 2 || !line[0].Hidden || line[0].ID != "" || line[0].Token != 0 || line[1].Hidden || line[1].ID != "b" {
 		t.Errorf("candidates %+v, %v", line, err)
 	}
 	a.stop()

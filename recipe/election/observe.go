@@ -108,6 +108,9 @@ func (o *Observer) Close() {
 func (o *Observer) tell(leader Candidate, listed, written int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if leader.Hidden && leader.Node == o.leader.Node {
+		written = o.written // not known; and what is known of it may be out of date
+	}
 	if listed < o.listed || leader.Node == o.leader.Node && written < o.written {
 		return
 	}

@@ -154,6 +154,32 @@ func TestABrowserSeesAFailoverWithoutReloading(t *testing.T) {
 	tab.Await(`document.querySelector("#contact.good").textContent === "live"`)
 }
 
+func TestABrowserSeesAHiddenLeader(t *testing.T) {
+	e := realServers(t)
+	connect := func(auth ...session.Auth) *session.Client {
+		client := must(session.Open(e.ConnectString(), session.Config{Timeout: 10 * time.Second, Auth: auth}))
+		t.Cleanup(func() { client.Close() })
+		return client
+	}
+	observer := connect()
+	forAll(t, observer, path)
+	term := must(must(election.New(connect(session.Digest("u", "p")), path, election.Config{ID: "secret"})).Campaign(t.Context()))
+	page, view := newPage(t, observer, recipehttp.Config{Refresh: 100 * time.Millisecond})
+	url, _ := serve(t, page)
+	tab := browser.Open(t, url)
+	tab.Await(`document.querySelector(".leader").textContent === "(hidden)"`)
+	standAs(t, e, "alice", view)
+	tab.Await(`document.querySelector(".heir").textContent === "alice"`)
+	tab.Await(`document.querySelector(".leader-detail").textContent.startsWith("its znode must not be read from here, leads for more than ")`)
+	tab.Await(`[...document.querySelectorAll("table.line tbody tr")[0].cells].map(c => c.textContent).join() === "leader,(hidden),hidden,hidden"`)
+	tab.Await(`[...document.querySelectorAll("table.terms tbody tr")[0].cells].slice(0, 2).map(c => c.textContent).join() === "hidden,(hidden)"`)
+	tab.Await(`document.querySelector(".lanes .name").textContent === "(hidden)"`)
+	tab.Await(`!document.body.innerText.includes("undefined")`)
+	term.Release(t.Context())
+	tab.Await(`document.querySelector(".leader").textContent === "alice"`)
+	tab.Await(`[...document.querySelectorAll(".lanes .name")].map(n => n.textContent).join() === "(hidden),alice"`)
+}
+
 // checkQuiet checks that the page has complained of nothing and asked nobody else. If the
 // test itself has tried to make HTML of text, that is the one complaint.
 func checkQuiet(t *testing.T, tab *browser.Page, url string, refused bool) {

@@ -31,7 +31,8 @@
 // a bar, who led when, and why terms ended; then locks and semaphores, members, groups and caches. It
 // asks for news once per Config.Refresh while
 // it is visible. What it shows is true up to about that age: to act as a leader
-// takes a term, never a page.
+// takes a term, never a page. A leader whose znode the client of the page
+// must not read is shown as hidden. Its end is seen within a quarter of the session timeout.
 //
 // It needs no path of its own: at any path the same page answers, and ?format=json the
 // JSON. It answers GET and HEAD alone, changes nothing, and shows no credentials.

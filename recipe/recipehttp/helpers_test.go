@@ -18,14 +18,16 @@ import (
 const path = "/billing"
 
 // servers starts three servers in the bubble's time, with sessions of 15 s and leases of 4 s.
-func servers(t *testing.T) *zktest.Ensemble {
-	return zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Tick: 2 * time.Second, Logf: func(string, ...any) {}})
+func servers(t *testing.T) *zktest.Ensemble { return serversOf(t, "") }
+
+func serversOf(t *testing.T, release zktest.Release) *zktest.Ensemble {
+	return zktest.Start(t, zktest.Config{Release: release, Servers: 3, InMemory: true, Tick: 2 * time.Second, Logf: func(string, ...any) {}})
 }
 
-// open returns a client on a host of its own, closed at the end of the test.
-func open(t *testing.T, e *zktest.Ensemble, host string) *session.Client {
+// open returns a client on a host of its own, closed at the end of the test. With credentials its znodes are for it alone.
+func open(t *testing.T, e *zktest.Ensemble, host string, auth ...session.Auth) *session.Client {
 	t.Helper()
-	client, err := session.Open(e.ConnectString(), session.Config{Dial: e.Host(host).Dial})
+	client, err := session.Open(e.ConnectString(), session.Config{Dial: e.Host(host).Dial, Auth: auth})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +84,7 @@ func get(h http.Handler, method, url string) *httptest.ResponseRecorder {
 // The JSON as a reader sees it, so that renaming a field is noticed.
 type place struct {
 	ID, Node, Token, Session, Data string
-	Here                           bool
+	Here, Hidden                   bool
 }
 
 type shown struct {
@@ -111,11 +113,11 @@ type shown struct {
 		Impaired    string
 	}
 	Terms []struct {
-		Token, ID, Reason string
-		Begin             time.Time
-		Before            bool `json:"began_before"`
-		End               *time.Time
-		Here              bool
+		Node, Token, ID, Reason string
+		Begin                   time.Time
+		Before                  bool `json:"began_before"`
+		End                     *time.Time
+		Here, Hidden            bool
 	}
 }
 

@@ -1,6 +1,7 @@
 package recipehttp
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -10,7 +11,8 @@ import (
 
 // term is a stretch of somebody's leadership.
 type term struct {
-	token  int64
+	node   string // its znode
+	token  int64  // 0: hidden
 	id     string
 	own    bool          // of this process, so that its times and reason are known exactly
 	begin  time.Time     // when it began, or was first seen
@@ -24,10 +26,10 @@ type term struct {
 type history struct {
 	size int
 
-	mu    sync.Mutex // guards what follows
-	terms []*term    // oldest first
-	seen  int64      // token of the leader that was observed last, 0: nobody
-	any   bool       // something was observed
+	mu    sync.Mutex         // guards what follows
+	terms []*term            // oldest first
+	seen  election.Candidate // the leader that was observed last
+	any   bool               // something was observed
 }
 
 // record takes an event of an own candidate.
@@ -36,62 +38,71 @@ func (h *history) record(ev election.Event) {
 	defer h.mu.Unlock()
 	switch ev.Kind {
 	case election.EventElected:
-		t := h.term(ev.Token, ev.Time)
-		t.own, t.id, t.begin, t.before = true, clean(ev.Term.ID(), maxText), ev.Time, false
+		h.own(ev.Term.Node(), ev.Token, ev.Term.ID(), ev.Time)
 	case election.EventDeposed:
-		if t := h.find(ev.Token); t != nil {
+		if t := h.find("", ev.Token); t != nil {
 			t.end, t.reason = ev.Time, ev.Reason
 		}
 	}
+}
+
+// own begins a term of an own candidate. The caller holds h.mu, here and below.
+func (h *history) own(node string, token int64, id string, begin time.Time) {
+	t := h.term(node, token, begin)
+	t.own, t.token, t.id, t.begin, t.before = true, token, clean(id, maxText), begin, false
 }
 
 // observed takes who leads now, as an observer sees it.
 func (h *history) observed(l election.Candidate, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	first := !h.any
-	h.any = true
-	if l.Token == h.seen {
+	first, seen := !h.any, h.seen
+	h.any, h.seen = true, l
+	if l.Node == seen.Node && l.Token == seen.Token {
 		return // new data of the same leader
 	}
-	if t := h.find(h.seen); t != nil && t.end.IsZero() {
-		t.end = now
+	t := h.find(l.Node, l.Token)
+	if old := h.find(seen.Node, seen.Token); old != nil && old != t && old.end.IsZero() {
+		old.end = now
 	}
-	h.seen = l.Token
-	if l.Token == 0 || h.find(l.Token) != nil || h.late(l.Token) {
-		return
+	switch {
+	case l.Node == "" || t == nil && h.late(l.Token):
+	case t == nil:
+		t = h.term(l.Node, l.Token, now)
+		t.id, t.before = clean(l.ID, maxText), first
+	case t.token == 0: // it may be read now
+		t.token, t.id = l.Token, clean(l.ID, maxText)
 	}
-	t := h.term(l.Token, now)
-	t.id, t.before = clean(l.ID, maxText), first
 }
 
 // late reports whether a leader is past already: an own candidate leads with a larger
-// token, of which the observer has not heard yet.
+// token, of which the observer has not heard yet. Of a hidden one nobody can say that.
 func (h *history) late(token int64) bool {
 	for _, t := range h.terms {
-		if t.own && t.end.IsZero() && t.token > token {
+		if token != 0 && t.own && t.end.IsZero() && t.token > token {
 			return true
 		}
 	}
 	return false
 }
 
-// find returns the term with a token, or nil. The caller holds h.mu, here and below.
-func (h *history) find(token int64) *term {
-	for _, t := range h.terms {
-		if t.token == token {
+// find returns the term with a token, or nil. The token tells it from others on a znode of the same path.
+// Where it is not known, because the leader is or was hidden, the latest term on the znode is the one.
+func (h *history) find(node string, token int64) *term {
+	for _, t := range slices.Backward(h.terms) {
+		if t.token == token && token != 0 || t.node == node && (t.token == 0 || token == 0) {
 			return t
 		}
 	}
 	return nil
 }
 
-// term returns the term with a token, a new one if need be; the oldest is then forgotten.
-func (h *history) term(token int64, begin time.Time) *term {
-	if t := h.find(token); t != nil {
+// term returns that term, a new one if need be; the oldest is then forgotten.
+func (h *history) term(node string, token int64, begin time.Time) *term {
+	if t := h.find(node, token); t != nil {
 		return t
 	}
-	t := &term{token: token, begin: begin}
+	t := &term{node: node, token: token, begin: begin}
 	h.terms = append(h.terms, t)
 	if len(h.terms) > h.size {
 		h.terms = h.terms[1:]

@@ -33,7 +33,10 @@ func groupOf(m *group.Members, data bool) groupJSON {
 	}
 	now, _ := m.Current()
 	for _, e := range now.Members[:min(len(now.Members), maxLine)] {
-		one := placeJSON{ID: clean(e.ID, maxText), Node: clean(e.Node, maxError), Token: strconv.FormatInt(e.Token, 10), Session: fmt.Sprintf("0x%x", uint64(e.Session))}
+		one := placeJSON{ID: clean(e.ID, maxText), Node: clean(e.Node, maxError), Hidden: e.Err != nil}
+		if !one.Hidden {
+			one.Token, one.Session = strconv.FormatInt(e.Token, 10), fmt.Sprintf("0x%x", uint64(e.Session))
+		}
 		if data {
 			one.Data = clean(string(e.Data[:min(len(e.Data), 4*maxText)]), maxText)
 		}

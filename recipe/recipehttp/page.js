@@ -56,7 +56,8 @@ function cells(body, rows) {
 }
 
 const name = id => id === "" ? "(no name)" : id;
-const person = c => ({text: name(c.id), dot: color(c.id), badge: c.here ? "this process" : ""});
+const called = c => c.hidden && c.id === "" ? "(hidden)" : name(c.id);
+const person = c => ({text: called(c), dot: color(called(c)), badge: c.here ? "this process" : ""});
 
 function showConnection(section, e, now) {
   const pill = get(section, ".connection"), good = e.connection.state === "connected";
@@ -78,10 +79,10 @@ function showLeader(section, e, now) {
   const who = get(section, ".leader"), l = e.leader;
   get(section, ".lead").classList.toggle("some", !!l);
   who.classList.toggle("none", !l);
-  text(who, l ? name(l.id) : e.known ? "nobody" : "not known yet");
-  const term = l && e.terms.find(t => t.token === l.token);
+  text(who, l ? called(l) : e.known ? "nobody" : "not known yet");
+  const term = l && e.terms.find(t => t.node === l.node);
   let detail = "";
-  if (l) detail = "token " + l.token;
+  if (l) detail = l.hidden ? "its znode must not be read from here" : "token " + l.token;
   if (term) detail += (term.began_before ? ", leads for more than " : ", leads for ") + ago(now - Date.parse(term.begin));
   if (l && l.here) detail += ", in this process";
   text(get(section, ".leader-detail"), detail);
@@ -105,7 +106,7 @@ function showLeader(section, e, now) {
 function showHeir(section, e) {
   const who = get(section, ".heir"), h = e.heir;
   who.classList.toggle("none", !h);
-  text(who, h ? name(h.id) : "nobody");
+  text(who, h ? called(h) : "nobody");
   text(get(section, ".heir-detail"), h ? "leads as soon as the leader has gone" + (h.here ? "; in this process" : "") : "");
 }
 
@@ -115,17 +116,17 @@ function showLanes(section, e, now) {
   const oldest = Math.min(now - 30e3, ...e.terms.map(t => Date.parse(t.begin)));
   const begin = Math.max(oldest, now - 1800e3), span = now - begin;
   const terms = e.terms.filter(t => end(t) >= begin);
-  const names = [...new Set(terms.map(t => t.id))].slice(0, 8).sort();
+  const names = [...new Set(terms.map(called))].slice(0, 8).sort();
   const lanes = get(section, ".lanes"), nodes = [];
   for (const id of names) {
-    const label = make("div", "name", name(id)), lane = make("div", "lane", "");
-    label.title = name(id);
-    for (const t of terms.filter(t => t.id === id)) {
+    const label = make("div", "name", id), lane = make("div", "lane", "");
+    label.title = id;
+    for (const t of terms.filter(t => called(t) === id)) {
       const from = Math.max(Date.parse(t.begin), begin);
       const stretch = make("div", "stretch " + color(id), "");
       stretch.style.left = 100 * (from - begin) / span + "%";
       stretch.style.width = 100 * (end(t) - from) / span + "%";
-      stretch.title = "token " + t.token + (t.reason ? ", " + t.reason : "");
+      stretch.title = "token " + (t.hidden ? "hidden" : t.token) + (t.reason ? ", " + t.reason : "");
       lane.append(stretch);
     }
     nodes.push(label, lane);
@@ -141,12 +142,12 @@ function showTables(section, e, now) {
   get(section, "th.data").hidden = !withData;
   cells(get(section, ".line tbody"), e.line.map((c, i) => ({
     leads: i === 0,
-    cells: [["leader", "heir"][i] || String(i + 1), person(c), c.token || "hidden", c.session || "none", ...(withData ? [{text: c.data || ""}] : [])],
+    cells: [["leader", "heir"][i] || String(i + 1), person(c), c.hidden ? "hidden" : c.token, c.hidden ? "hidden" : c.session || "none", ...(withData ? [{text: c.data || ""}] : [])],
   })));
   text(get(section, ".line-note"), e.line_total > e.line.length ? "(the first " + e.line.length + " of " + e.line_total + ")" : "");
   cells(get(section, ".terms tbody"), e.terms.map(t => ({
     leads: !t.end,
-    cells: [t.token, person(t),
+    cells: [t.hidden ? "hidden" : t.token, person(t),
       (t.began_before ? "before " : "") + new Date(t.begin).toLocaleTimeString(),
       (t.began_before ? "more than " : "") + ago((t.end ? Date.parse(t.end) : now) - Date.parse(t.begin)),
       t.reason || (t.end ? "known to its process" : "leads")],
@@ -197,7 +198,7 @@ function showRecipes(data, now) {
     m.token || "", m.lease_ms ? ago(m.lease_ms) : "", m.last_reason || "",
   ]})), data.members.length, data.members_total);
   table(".groups", data.groups.map(g => ({leads: false, cells: [
-    {text: g.path}, {text: g.members.map(m => name(m.id) + (m.data ? " (" + m.data + ")" : "")).join(", ")},
+    {text: g.path}, {text: g.members.map(m => name(m.id) + (m.hidden ? " (hidden)" : "") + (m.data ? " (" + m.data + ")" : "")).join(", ")},
     g.known ? String(g.members_total) : "not known yet", g.ended ? "not followed any more" : g.known ? ago(g.age_ms) : "",
   ]})), data.groups.length, data.groups_total);
   table(".caches", data.caches.map(c => ({leads: false, cells: [

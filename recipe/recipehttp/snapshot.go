@@ -60,7 +60,8 @@ type placeJSON struct {
 	Token   string `json:"token,omitempty"`
 	Session string `json:"session,omitempty"`
 	Data    string `json:"data,omitempty"`
-	Here    bool   `json:"here"` // it is of this process
+	Here    bool   `json:"here"`   // it is of this process
+	Hidden  bool   `json:"hidden"` // its ACL does not let the page read it: the znode is all that is known
 }
 
 type leaseJSON struct {
@@ -80,8 +81,10 @@ type candidateJSON struct {
 }
 
 type termJSON struct {
-	Token  string     `json:"token"`
+	Node   string     `json:"node"`
+	Token  string     `json:"token,omitempty"`
 	ID     string     `json:"id"`
+	Hidden bool       `json:"hidden"` // the leader's ACL has not let the page read it
 	Begin  time.Time  `json:"begin"`
 	Before bool       `json:"began_before"` // it began before Begin
 	End    *time.Time `json:"end,omitempty"`
@@ -191,7 +194,7 @@ func connectionOf(st session.Status) connectionJSON {
 }
 
 func (v *View) place(c election.Candidate, own []election.Status) placeJSON {
-	p := placeJSON{ID: clean(c.ID, maxText), Node: clean(c.Node, maxError)}
+	p := placeJSON{ID: clean(c.ID, maxText), Node: clean(c.Node, maxError), Hidden: c.Hidden}
 	if c.Token != 0 {
 		p.Token = strconv.FormatInt(c.Token, 10)
 	}
@@ -227,7 +230,10 @@ func candidateOf(st election.Status) candidateJSON {
 }
 
 func termOf(t term) termJSON {
-	j := termJSON{Token: strconv.FormatInt(t.token, 10), ID: t.id, Begin: t.begin.UTC(), Before: t.before, Here: t.own}
+	j := termJSON{Node: clean(t.node, maxError), ID: t.id, Hidden: t.token == 0, Begin: t.begin.UTC(), Before: t.before, Here: t.own}
+	if t.token != 0 {
+		j.Token = strconv.FormatInt(t.token, 10)
+	}
 	if !t.end.IsZero() {
 		end := t.end.UTC()
 		j.End = &end

@@ -372,3 +372,41 @@ func TestTwoElectionsAreToldApartByTheirNames(t *testing.T) {
 		}
 	})
 }
+
+// Some candidates have got credentials already, and this process has none.
+func TestAHiddenLeaderCountsAsALeader(t *testing.T) {
+	for _, release := range []zktest.Release{zktest.Release380, zktest.Release395} { // the newer wants READ for exists
+		t.Run(string(release), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := zktest.Start(t, zktest.Config{Release: release, Servers: 3, InMemory: true, Tick: T / 10, Logf: func(string, ...any) {}})
+				p := start(t, e, "a")
+				defer p.client.Close()
+				s := must(p.client.Session(t.Context()))
+				for _, path := range []string{"/service", "/zkrecipe/beats"} { // everybody's
+					if err := s.EnsurePath(t.Context(), path, nil); err != nil {
+						t.Fatal(err)
+					}
+				}
+				secret := must(session.Open(e.ConnectString(), session.Config{
+					Timeout: T, Lease: D, Dial: e.Host("secret").Dial, Auth: []session.Auth{session.Digest("u", "p")}}))
+				defer secret.Close()
+				other := must(election.New(secret, "/service", election.Config{}))
+				first := must(other.Campaign(t.Context()))
+				p.run("/service", election.Config{FollowLeader: true})
+				await.Sleep(time.Minute)
+				p.want(0, "election_leader_changes_total")
+				p.want(0, "election_leaderless_seconds_total")
+				p.want(0, "election_failures_total")
+				p.want(1, "election_candidates", "heir")
+				if err := first.Release(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				await.Sleep(T)
+				p.want(1, "election_leader")
+				p.want(1, "election_leader_changes_total")
+				p.want(0, "election_leaderless_seconds_total")
+				p.want(0, "election_failures_total")
+			})
+		})
+	}
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/recipetest"
+	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
@@ -151,6 +152,49 @@ func TestTheLeadershipMovesWhenTheLeaderIsTerminatedAndWhenItIsKilled(t *testing
 	c.exits()
 	if n := inLine(e); n != 0 {
 		t.Errorf("%d znodes are left in line", n)
+	}
+}
+
+// Credentials are rolled out. An instance that has none yet takes part all the same.
+func TestItServesWhileTheLeaderMustNotBeRead(t *testing.T) {
+	for _, release := range []zktest.Release{zktest.Release380, zktest.Release395} { // the newer wants READ for exists
+		t.Run(string(release), func(t *testing.T) {
+			e := zktest.Start(t, zktest.Config{Release: release, Servers: 3, Tick: T / 10, Logf: func(string, ...any) {}})
+			zk := []string{"-zk", e.ConnectString(), "-timeout", T.String(), "-path", "/service", "-linger", "0s"}
+			client, err := session.Open(e.ConnectString(), session.Config{Timeout: T})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.Close()
+			s, err := client.Session(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, path := range []string{"/service", "/zkrecipe/beats"} { // everybody's
+				if err := s.EnsurePath(t.Context(), path, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			a := start(t, "a", append(zk, "-auth", "digest:u:p")...)
+			a.hears("msg=elected", "id=a")
+			b := start(t, "b", zk...)
+			b.hears("msg=heir", "id=b")
+			b.hears(`msg="leader seen"`, "hidden=true")
+			if code, body := b.get("/leader"); code != http.StatusServiceUnavailable || !strings.Contains(body, "credentials") {
+				t.Errorf("/leader answers %d, %s", code, body)
+			}
+			b.shows("/healthz", "ok")
+			b.shows("/readyz", "ready")
+			b.shows("/", "I am b, heir.")
+			b.shows("/metrics", `zkrecipe_election_failures_total{name="service"} 0`)
+			a.Signal(syscall.SIGTERM)
+			b.hears("msg=elected", "id=b")
+			b.hears(`msg="leader seen"`, "leader=b", "hidden=false")
+			b.sees(b)
+			a.exits()
+			b.Signal(syscall.SIGTERM)
+			b.exits()
+		})
 	}
 }
 

@@ -41,6 +41,8 @@ func (s *service) leader(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "not known yet: no answer from ZooKeeper so far", http.StatusServiceUnavailable)
 	case leader.Node == "":
 		http.Error(w, "nobody leads", http.StatusServiceUnavailable)
+	case leader.Hidden: // as while some instances have got credentials, and this one has none
+		http.Error(w, "the leader's znode must not be read with the credentials of this instance", http.StatusServiceUnavailable)
 	default:
 		w.Header().Set("Content-Type", "application/json")
 		json.NewEncoder(w).Encode(answer{leader.ID, string(leader.Data), leader.Token})

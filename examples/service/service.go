@@ -94,7 +94,7 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 	})
 	group.Go(func() error {
 		err := s.observer.Follow(ctx, func(leader election.Candidate) {
-			s.log.Info("leader seen", "leader", leader.ID, "url", string(leader.Data), "token", leader.Token)
+			s.log.Info("leader seen", "leader", leader.ID, "url", string(leader.Data), "token", leader.Token, "hidden", leader.Hidden)
 		})
 		if ctx.Err() == nil {
 			return err

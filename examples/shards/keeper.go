@@ -55,7 +55,8 @@ func (k *keeper) lead(ctx context.Context, term *election.Term) error {
 func (k *keeper) watch(ctx context.Context, term *election.Term) {
 	for {
 		line, _ := k.el.Candidates(ctx) // if it fails there will be another look
-		if slices.ContainsFunc(line, func(c election.Candidate) bool { return better(k.shard, c.ID, k.me) }) {
+		// Who is hidden has no ID here, so that nobody knows whether it suits the shard better.
+		if slices.ContainsFunc(line, func(c election.Candidate) bool { return !c.Hidden && better(k.shard, c.ID, k.me) }) {
 			term.Resign()
 			return
 		}

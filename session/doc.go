@@ -150,19 +150,42 @@
 // # For recipes of your own
 //
 // A program that uses recipes, or reads and writes by itself, needs nothing of what follows. It is
-// there for those who write a recipe. The example "Recipe" is a lock that is made of it, with all
-// that a lock needs. The recipes of this module are made of the same.
+// there for those who write a recipe. The recipes of this module are made of the same. The example "Recipe"
+// is a small lock. It does not take over from a holder that has crashed, as the example of
+// [Session.Listen] does, and does not try again after the loss of a session, as recipe/election does.
+//
+// The client and its end:
 //
 //   - [Client.Context] ends when the client is closed, and [Client.KeepOpen] gives the recipe time to
 //     clean up then. If Close waits for more than 2 s, it names in the log what it waits for.
-//   - [Session.CreatePlace] creates a place, [Session.Hold] and [Session.Reserve] keep a [Lease] for
-//     it, and [Session.Watch] tells when something has changed.
-//   - [Session.Listen], [Heartbeat] and [Outlast] tell when a place of another session is not held any
-//     more.
-//   - [Session.EnsureDeleted] and [Session.DeleteInBackground] give a place back.
-//   - [OutcomeOf] tells what became of a request, and [Permanent] whether trying again can help.
-//   - [Client.CheckPath] checks the path of a recipe, [CheckPath] any path. [Session.LeaseTime] and
-//     [Session.LeaseAsked] tell D. [Session.Places] tells how many places share the beats.
+//   - [Client.CheckPath] checks the path of a recipe, and [CheckPath] any path. [OutcomeOf] tells what became of a
+//     request, and [Permanent] whether trying again can help.
+//
+// A place, from its create to its deletion:
+//
+//   - [Session.EnsureNode] makes the path. [Session.CreatePlace] creates a place, and
+//     [Session.CreatePlaces] several at once, each a [Place]. Both give the session its heartbeat. For a znode that is
+//     created in another way, call [Session.EnsureHeartbeat].
+//   - [Session.SeeThrough] is for a caller that may give up: it keeps the time in which the create and the
+//     departure are finished.
+//   - [Session.Watch] tells when the znode has changed. [Session.Hold] and [Session.Reserve] keep a [Lease]
+//     for it, and [Session.HoldNamed] does for a znode whose name others may use. [Hold.Keep] turns a
+//     reserved place into one that each beat checks, [Hold.Renew] asks for a beat now, and [Hold.Born] tells the czxid
+//     of a place that a beat has created.
+//   - [Session.EnsureDeleted] and [Session.DeleteInBackground] delete the znode. The operations of
+//     [Session.Notice] tell the one behind that the work has stopped, [Session.WithoutNotice] leaves them out if they
+//     are refused, and [Watch.AwaitNotice] and [Watch.Noticed] are the other end.
+//
+// The places of others:
+//
+//   - [Session.Listen] hears the [Heartbeat] of another session. [Outlast] tells when a lease of that
+//     session is over. [Heartbeat.Revoke] and [Heartbeat.Check] go into the multi that takes over.
+//     [Listener.Revoked] and [Listener.Restart] tell the listener how that ended.
+//   - [Session.HeartbeatPath] and [ParseLease] are for those who look at heartbeats by themselves.
+//   - [Session.AskChildren] and [Session.AskData] read without waiting. They can be sent right behind a create.
+//   - [Session.WatchTree] watches a znode and all below it.
+//   - [Session.LeaseTime] and [Session.LeaseAsked] tell D. [Session.Places] tells how many places share
+//     the beats.
 //
 // A channel that such a function takes gets signals without blocking: give it room for one. A signal
 // means that it is time to look again.

@@ -18,10 +18,9 @@ import (
 )
 
 // Lock is a recipe made of this package and of watch: a place in a line, a wait for the one
-// ahead, and a lease that says for how long the lock is held. For leadership take
-// recipe/election, which has everything that a service needs besides: there the next one also
-// takes over from a holder that has crashed, as the example of Session.Listen does, and need not
-// wait until the ensemble has ended that one's session.
+// ahead, and a lease that says for how long the lock is held. In a service, use recipe/lock or
+// recipe/election. There the next one also takes over from a holder that has crashed, as the
+// example of Session.Listen does. Here it waits until the ensemble has ended that session.
 type Lock struct {
 	s     *session.Session
 	dir   string
@@ -108,8 +107,8 @@ func (l *Lock) wait(ctx context.Context) error {
 }
 
 // outlast waits for the leases of those who were ahead. A znode that is gone proves little: its
-// holder may not have heard of it. Who releases the lock leaves its number at the path, in the
-// same transaction; up to that number everybody has stopped.
+// holder may not have heard of it. A holder that releases the lock leaves its number at the path, in
+// the same transaction. Everybody up to that number has stopped.
 func (l *Lock) outlast(ctx context.Context) error {
 	data, _, err := l.s.Get(ctx, l.dir)
 	if err != nil {
@@ -126,8 +125,8 @@ func (l *Lock) outlast(ctx context.Context) error {
 	}
 }
 
-// look leaves a watch on the own znode. Beats extend the lease only while there is one, because
-// it tells that the znode exists.
+// look leaves a watch on the own znode, which tells at once if somebody deletes it. A beat checks the
+// znode by itself, so the lease of a znode that is gone is not extended without a watch, either.
 func (l *Lock) look(ctx context.Context) error {
 	if err := l.hold.Err(); err != nil {
 		return err
@@ -236,12 +235,12 @@ func ExampleClient_KeepOpen() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	left := client.KeepOpen("farewell")
+	left := client.KeepOpen("last write")
 	go func() {
 		defer left()
 		<-client.Context().Done() // Close has been called
 		fmt.Println("closed:", errors.Is(context.Cause(client.Context()), session.ErrClosed))
-		fmt.Println("one write yet:", s.EnsurePath(ctx, "/farewell", nil))
+		fmt.Println("one write yet:", s.EnsurePath(ctx, "/last", nil))
 	}()
 	client.Close()
 	fmt.Println("the session's end:", s.Err())

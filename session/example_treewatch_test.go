@@ -34,10 +34,15 @@ func ExampleSession_WatchTree() {
 	wake := make(chan struct{}, 1)
 	w := s.WatchTree("/app", 0, true, wake)
 	defer w.Stop()
-	// Whenever Standing is false, as on each new connection: leave again what has been left before.
-	if err := w.Restore(ctx, w.Connection(), nil, nil); err != nil {
-		log.Fatal(err)
+	restore := func() { // a new connection has none of the watches
+		if w.Standing() {
+			return
+		}
+		if err := w.Restore(ctx, w.Connection(), nil, nil); err != nil {
+			log.Fatal(err)
+		}
 	}
+	restore()
 	for _, path := range []string{"/app", "/app/a"} {
 		if _, _, _, err := w.Get(ctx, path); err != nil {
 			log.Fatal(err)
@@ -46,7 +51,8 @@ func ExampleSession_WatchTree() {
 	if _, err := s.Set(ctx, "/app/a", []byte("1"), -1); err != nil { // somebody else would
 		log.Fatal(err)
 	}
-	<-wake
+	<-wake // after an event, and after a reconnect
+	restore()
 	for _, ev := range w.Events() {
 		fmt.Println(ev.Type, ev.Path, w.Standing())
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/notify"
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
@@ -88,7 +89,7 @@ func (s *Session) beatEnded(begun clock.Instant, again bool, err error) {
 	}
 	held, _ := s.heldPlaces() // else no beat follows
 	s.beating, s.beatAgain, s.beatFailed = false, again && held, err != nil && !again
-	signal(s.wake)
+	notify.Signal(s.wake)
 }
 
 // setHeartbeat sets the heartbeat at the version that is known. The same multi checks the places whose

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/notify"
 )
 
 // createFirst creates the session's heartbeat, and the session's first places, if any are given, in the
@@ -22,7 +24,7 @@ func (s *Session) createFirst(lost func(error), places ...any) (paths []string, 
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.heart = heartbeat{path: beat, exists: true}
-		signal(s.wake)
+		notify.Signal(s.wake)
 		for _, r := range results[1:] {
 			paths = append(paths, r.String)
 		}
@@ -128,7 +130,7 @@ func (s *Session) findHeartbeat(beat string, lost error) error {
 	defer s.mu.Unlock()
 	if err == nil && stat.EphemeralOwner == s.id {
 		s.heart = heartbeat{path: beat, exists: true, unsure: true}
-		signal(s.wake)
+		notify.Signal(s.wake)
 		return lost // for the place, which came with it
 	}
 	s.finish(fmt.Errorf("%w: whether %s was created is not known (%v)", ErrNoHeartbeat, beat, lost))

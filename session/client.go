@@ -11,6 +11,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/feed"
+	"github.com/zkrecipe/zkrecipe/internal/notify"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
 	"github.com/zkrecipe/zkrecipe/session/internal/dial"
 )
@@ -31,9 +32,9 @@ type Client struct {
 
 	mu      sync.Mutex // guards what follows
 	latest  *Session   // established or not, over or not; nil at the very beginning
-	changed chan struct{}
+	changed notify.Change
 	users   map[string]int // what cleans up before the last session closes, by what it is
-	idle    chan struct{}  // closed and replaced when users becomes empty
+	idle    notify.Change  // tells that users has become empty
 	err     error          // why the client closed itself
 }
 
@@ -83,9 +84,7 @@ func Open(connect string, cfg Config) (*Client, error) {
 		log:     log,
 		clock:   clock.From(cfg.Context),
 		stopped: make(chan struct{}),
-		changed: make(chan struct{}),
 		users:   map[string]int{},
-		idle:    make(chan struct{}),
 	}
 	ctx, thin := feed.WithThin(feed.WithLog(cfg.Context, logger, log), c.clock) // for all recipes of this client
 	c.thin = thin
@@ -151,8 +150,7 @@ func (c *Client) replace(s *Session) {
 func (c *Client) publish() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	close(c.changed)
-	c.changed = make(chan struct{})
+	c.changed.Tell()
 }
 
 func (c *Client) fail(err error) {
@@ -169,7 +167,7 @@ func (c *Client) fail(err error) {
 func (c *Client) Session(ctx context.Context) (*Session, error) {
 	for {
 		c.mu.Lock()
-		s, changed := c.latest, c.changed
+		s, changed := c.latest, c.changed.Next()
 		c.mu.Unlock()
 		var up chan struct{}
 		if s != nil && s.Err() == nil {
@@ -236,8 +234,7 @@ func (c *Client) KeepOpen(what string) (done func()) {
 			delete(c.users, what)
 		}
 		if len(c.users) == 0 {
-			close(c.idle)
-			c.idle = make(chan struct{})
+			c.idle.Tell()
 		}
 	})
 }
@@ -270,7 +267,7 @@ func (c *Client) awaitIdle(s *Session) {
 	for {
 		c.mu.Lock()
 		users, names := c.waitsFor()
-		idle := c.idle
+		idle := c.idle.Next()
 		c.mu.Unlock()
 		if users == 0 {
 			return

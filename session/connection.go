@@ -11,6 +11,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/notify"
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
@@ -206,7 +207,7 @@ func (s *Session) onEvent(ev zk.Event) {
 // enter changes the state. The caller holds s.mu.
 func (s *Session) enter(state State) {
 	s.state, s.since = state, s.clock.Wall()
-	signal(s.wake)
+	notify.Signal(s.wake)
 	s.states.Send(s.state)
 	s.note(slog.LevelInfo, "session "+state.String(), "server", s.server, "timeout", s.timeout)
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 
+	"github.com/zkrecipe/zkrecipe/internal/notify"
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
@@ -47,7 +48,7 @@ func (s *Session) createByBeat(p *protected, guid string) *beatCreates {
 	s.creating, s.beatSoon = b, true
 	s.mu.Unlock()
 	send, _ := s.beat()
-	signal(s.wake) // run gives up the connection if the beat takes too long
+	notify.Signal(s.wake) // run gives up the connection if the beat takes too long
 	if send != nil {
 		send()
 	}

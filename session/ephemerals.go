@@ -9,6 +9,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/notify"
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
@@ -140,7 +141,7 @@ func (s *Session) learn(r *wire.Request, a wire.Answer) {
 			continue
 		}
 		for w := range s.watches[c.path] {
-			signal(w.wake)
+			notify.Signal(w.wake)
 		}
 		if c.ephemeral {
 			s.ephemerals.add(c.path)

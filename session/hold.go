@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/notify"
 )
 
 // A Hold keeps a lease for a place: an ephemeral znode of the session that [Session.CreatePlace]
@@ -92,7 +93,7 @@ func (h *Hold) Keep() {
 	if h.lease == nil || !h.lease.Valid() {
 		h.s.beatSoon = true
 	}
-	signal(h.s.wake)
+	notify.Signal(h.s.wake)
 }
 
 // Release ends the Hold. A lease that runs is left to lapse. Release may be called more than
@@ -108,7 +109,7 @@ func (h *Hold) Renew() {
 	h.s.mu.Lock()
 	defer h.s.mu.Unlock()
 	h.kept, h.eager, h.s.beatSoon = true, true, true
-	signal(h.s.wake)
+	notify.Signal(h.s.wake)
 }
 
 // Err returns why the place cannot be held: zk.ErrNoNode when its znode is gone, zk.ErrNoAuth
@@ -139,14 +140,14 @@ func (h *Hold) extend(until, now clock.Instant) {
 	}
 	if h.eager {
 		h.eager = false
-		signal(h.wake)
+		notify.Signal(h.wake)
 	}
 }
 
 // fail notes why the place cannot be held any longer. The caller holds s.mu.
 func (h *Hold) fail(err error) {
 	h.err = err
-	signal(h.wake)
+	notify.Signal(h.wake)
 }
 
 // without takes x out of a list whose order does not matter. The list may be long, so only its last element

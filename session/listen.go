@@ -10,6 +10,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/enum"
+	"github.com/zkrecipe/zkrecipe/internal/notify"
 )
 
 // HeartbeatState is how a heartbeat was found.
@@ -202,7 +203,7 @@ func (l *Listener) Revoked(version int32) {
 
 func (e *ear) tell() {
 	for _, l := range e.listeners {
-		signal(l.wake)
+		notify.Signal(l.wake)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/notify"
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
@@ -139,7 +140,7 @@ func (w *TreeWatch) tell(ev zk.Event) {
 		ev.Path = "/"
 	}
 	w.events = append(w.events, ev)
-	signal(w.wake)
+	notify.Signal(w.wake)
 }
 
 // broken notes that the connection is another one. The caller holds s.mu.

@@ -10,6 +10,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/notify"
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
@@ -202,7 +203,7 @@ func (s *Session) lookAgain(path string, kinds watchKinds, except *TreeWatch) {
 	if kinds&dataWatch != 0 {
 		for w := range s.notices[path] {
 			w.asked = 0
-			signal(w.wake)
+			notify.Signal(w.wake)
 		}
 	}
 	for _, w := range s.trees {

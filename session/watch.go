@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/notify"
 )
 
 // A Watch follows one znode until Stop, by ZooKeeper's one-shot watches. Each [Watch.Get]
@@ -141,23 +143,23 @@ func (s *Session) notify(kind zk.EventType, path string) {
 func (w *Watch) lookAgain() {
 	w.events++
 	w.armed = 0
-	signal(w.wake)
+	notify.Signal(w.wake)
 }
 
 // wakeAll tells every Watch and Hold, and the session itself, to look again. The caller holds
 // s.mu.
 func (s *Session) wakeAll() {
-	signal(s.wake)
+	notify.Signal(s.wake)
 	for _, ws := range s.watches {
 		for w := range ws {
-			signal(w.wake)
+			notify.Signal(w.wake)
 		}
 	}
 	for _, w := range s.trees {
-		signal(w.wake)
+		notify.Signal(w.wake)
 	}
 	for _, h := range s.holds {
-		signal(h.wake)
+		notify.Signal(h.wake)
 	}
 }
 
@@ -165,13 +167,5 @@ func (s *Session) wakeAll() {
 func checkWake(wake chan<- struct{}) {
 	if cap(wake) == 0 {
 		panic("session: the wake channel has no room; want one with room for a signal")
-	}
-}
-
-// signal leaves a signal in c unless one is there already.
-func signal(c chan<- struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
 	}
 }

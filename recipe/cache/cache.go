@@ -11,6 +11,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/notify"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -79,7 +80,7 @@ type Cache struct {
 	proved  proof          // the latest that is
 
 	err     error         // why the cache ended
-	settled chan struct{} // closed and replaced when a proof is done or the cache ends
+	settled notify.Change // tells that a proof is done or the cache ends
 	counts  Counts
 
 	// Owned by run.
@@ -116,7 +117,7 @@ func New(client *session.Client, path string, cfg Config) (*Cache, error) {
 		client: client, path: path, cfg: cfg, clock: clock.From(client.Context()), cancel: cancel,
 		done: make(chan struct{}), wake: make(chan struct{}, 1),
 		root: &node{}, nodes: 1, bytes: int64(len(path)),
-		open: map[uint64]int{}, denied: map[*node]struct{}{}, settled: make(chan struct{}),
+		open: map[uint64]int{}, denied: map[*node]struct{}{},
 	}
 	c.changes = changes{pending: map[string]*list.Element{}, wake: make(chan struct{}, 1)}
 	c.need(c.root, c.all(c.root), 0)
@@ -149,7 +150,7 @@ func (c *Cache) Err() error {
 func (c *Cache) await(ctx context.Context, lacking string, holds func() bool) error {
 	for {
 		c.mu.Lock()
-		err, ok, more := c.err, c.err == nil && holds(), c.settled
+		err, ok, more := c.err, c.err == nil && holds(), c.settled.Next()
 		c.mu.Unlock()
 		switch {
 		case err != nil:
@@ -244,15 +245,4 @@ func (c *Cache) Fresh(ctx context.Context) error {
 }
 
 // poke makes run look again.
-func (c *Cache) poke() {
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
-}
-
-// broadcast wakes those in await. The caller holds c.mu.
-func (c *Cache) broadcast() {
-	close(c.settled)
-	c.settled = make(chan struct{})
-}
+func (c *Cache) poke() { notify.Signal(c.wake) }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/zkrecipe/zkrecipe/internal/enum"
+	"github.com/zkrecipe/zkrecipe/internal/notify"
 )
 
 // Kind is what has happened to a znode, from the state that was told last to the present one.
@@ -78,10 +79,7 @@ func (c *Cache) changed(path string, before *Node) {
 	e, ok := d.pending[path]
 	if !ok {
 		d.pending[path] = d.order.PushBack(difference{path, before})
-		select {
-		case d.wake <- struct{}{}:
-		default:
-		}
+		notify.Signal(d.wake)
 		return
 	}
 	if was := e.Value.(difference).before; was == nil && !c.has(path) {

@@ -41,7 +41,7 @@ func still(t *testing.T) *Cache {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Cache{path: "/a", cfg: cfg, root: &node{}, nodes: 1, open: map[uint64]int{}, settled: make(chan struct{}),
+	c := &Cache{path: "/a", cfg: cfg, root: &node{}, nodes: 1, open: map[uint64]int{},
 		wake: make(chan struct{}, 1), changes: changes{pending: map[string]*list.Element{}}, latest: 1}
 	c.need(c.root, c.all(c.root), 0)
 	return c

@@ -76,7 +76,7 @@ func (c *Cache) settle() {
 			}
 		}
 		c.proved, c.proofs = c.proofs[0], c.proofs[1:]
-		c.broadcast()
+		c.settled.Tell()
 	}
 }
 

@@ -57,7 +57,7 @@ func (c *Cache) run(ctx context.Context) {
 	c.root, c.nodes, c.bytes, c.queue = &node{}, 0, 0, nil
 	c.changes.order.Init()
 	clear(c.changes.pending)
-	c.broadcast()
+	c.settled.Tell()
 }
 
 // follow follows the path in one session; it returns why that ended.

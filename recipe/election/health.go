@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/notify"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
 )
 
@@ -110,12 +111,7 @@ func (e *Election) awaitAnswer(ctx context.Context, answer chan error) (err erro
 	}
 }
 
-func (e *Election) wakeUp() {
-	select {
-	case e.wake <- struct{}{}:
-	default:
-	}
-}
+func (e *Election) wakeUp() { notify.Signal(e.wake) }
 
 // awaitHealthy keeps an unhealthy candidate out of the line.
 func (e *Election) awaitHealthy(ctx context.Context) error {

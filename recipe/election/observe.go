@@ -10,6 +10,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/notify"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
@@ -37,7 +38,7 @@ type Observer struct {
 	written int64         // zxid of the last change of the leader's znode
 	behind  clock.Instant // since when lists have been older than listed; zero if they are not
 	err     error         // why observing ended
-	changed chan struct{} // closed and replaced at each change
+	changed notify.Change
 }
 
 // Observe begins to follow who leads this election, across losses of session, until
@@ -48,7 +49,7 @@ func (e *Election) Observe() *Observer {
 	ctx, cancel := context.WithCancelCause(e.client.Context())
 	o := &Observer{
 		client: e.client, path: e.path, clock: e.clock, cancel: cancel,
-		done: make(chan struct{}), changed: make(chan struct{}),
+		done: make(chan struct{}),
 	}
 	left := e.client.KeepOpen("observer of the election " + e.path)
 	go func() {
@@ -78,7 +79,7 @@ func (o *Observer) Follow(ctx context.Context, f func(Candidate)) error {
 	var told *Candidate
 	for {
 		o.mu.Lock()
-		leader, known, err, changed := o.leader, o.known, o.err, o.changed
+		leader, known, err, changed := o.leader, o.known, o.err, o.changed.Next()
 		o.mu.Unlock()
 		switch {
 		case err != nil:
@@ -119,8 +120,7 @@ func (o *Observer) tell(leader Candidate, listed, written int64) {
 		return
 	}
 	o.leader, o.known = leader, true
-	close(o.changed)
-	o.changed = make(chan struct{})
+	o.changed.Tell()
 }
 
 // tellNoPath makes nobody the leader. A missing path has no zxid, so this always counts.
@@ -158,8 +158,7 @@ func (o *Observer) run(ctx context.Context) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.err = err
-	close(o.changed)
-	o.changed = make(chan struct{})
+	o.changed.Tell()
 }
 
 // observe follows the election in one session; it returns why that ended.

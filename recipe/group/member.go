@@ -11,6 +11,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/feed"
+	"github.com/zkrecipe/zkrecipe/internal/notify"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
@@ -52,7 +53,7 @@ type Member struct {
 
 	mu      sync.Mutex // guards what follows
 	listing *Listing   // nil while there is none
-	changed chan struct{}
+	changed notify.Change
 	data    []byte       // what the znode has to hold
 	good    []byte       // what it has held
 	asked   uint64       // counts the calls of Set
@@ -72,7 +73,7 @@ func newMember(ctx context.Context, g *Group) *Member {
 		log: logger.With("group", path, "id", cfg.ID), lines: lines,
 		events: feed.New(cfg.OnEvent, maxEvents),
 		life:   life.Begin(context.WithoutCancel(ctx), client, "member of the group", path, cfg.ID),
-		wake:   make(chan struct{}, 1), done: make(chan struct{}), changed: make(chan struct{}),
+		wake:   make(chan struct{}, 1), done: make(chan struct{}),
 		pause:      retry.New(c, firstDelay, longestDelay),
 		unresolved: map[int64]bool{},
 		data:       bytes.Clone(cfg.Style.encode(cfg.ID, cfg.Data)),
@@ -131,7 +132,7 @@ func (m *Member) Valid() bool {
 func (m *Member) Listing(ctx context.Context) (*Listing, error) {
 	for {
 		m.mu.Lock()
-		l, changed := m.listing, m.changed
+		l, changed := m.listing, m.changed.Next()
 		m.mu.Unlock()
 		if l != nil && l.Context().Err() == nil {
 			return l, nil
@@ -166,7 +167,7 @@ func (m *Member) Set(ctx context.Context, data []byte) error {
 	m.signal()
 	for {
 		m.mu.Lock()
-		written, refusal, changed := m.written, m.refusal, m.changed
+		written, refusal, changed := m.written, m.refusal, m.changed.Next()
 		m.mu.Unlock()
 		if written >= asked {
 			return refusal
@@ -220,18 +221,12 @@ func reasonOf(cause error) (recipe.Reason, error) {
 	return recipe.ReasonReleased, cause
 }
 
-func (m *Member) signal() {
-	select {
-	case m.wake <- struct{}{}:
-	default:
-	}
-}
+func (m *Member) signal() { notify.Signal(m.wake) }
 
 // update changes what callers wait for, and wakes them.
 func (m *Member) update(change func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	change()
-	close(m.changed)
-	m.changed = make(chan struct{})
+	m.changed.Tell()
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/notify"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
@@ -35,7 +36,7 @@ type Members struct {
 	asked   clock.Instant // a proof is wanted that began later
 	failure error         // the latest
 	err     error         // why it ended
-	changed chan struct{} // closed and replaced at each change
+	changed notify.Change
 }
 
 // Watch begins to follow the group, across losses of session, until [Members.Close] is called or the
@@ -49,7 +50,7 @@ func (g *Group) Watch() *Members {
 	m := &Members{
 		path: g.path, prove: g.cfg.Prove, clock: g.clock,
 		life: life.Begin(context.Background(), g.client, "list of the group", g.path, g.cfg.ID),
-		done: make(chan struct{}), wake: make(chan struct{}, 1), changed: make(chan struct{}),
+		done: make(chan struct{}), wake: make(chan struct{}, 1),
 	}
 	go m.run()
 	return m
@@ -95,7 +96,7 @@ func (m *Members) await(ctx context.Context, lacking string, ready func() bool) 
 	for {
 		m.mu.Lock()
 		ok := m.err == nil && ready()
-		now, err, changed := m.now, m.err, m.changed
+		now, err, changed := m.now, m.err, m.changed.Next()
 		m.mu.Unlock()
 		switch {
 		case err != nil:
@@ -182,20 +183,14 @@ func (m *Members) hopeless(err error) bool {
 
 func (m *Members) failed(err error) { m.update(func() { m.failure = err }) }
 
-func (m *Members) signal() {
-	select {
-	case m.wake <- struct{}{}:
-	default:
-	}
-}
+func (m *Members) signal() { notify.Signal(m.wake) }
 
 // update changes what callers wait for, and wakes them.
 func (m *Members) update(change func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	change()
-	close(m.changed)
-	m.changed = make(chan struct{})
+	m.changed.Tell()
 }
 
 // publish makes members the present ones. asOf is zero if nothing was proved.

@@ -10,6 +10,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/notify"
 )
 
 // chores are small reads, now and then, for what watches should have told or cannot tell.
@@ -131,10 +132,7 @@ func UntilWoken(ctx context.Context, wake chan struct{}) (woken context.Context,
 		select {
 		case <-wake:
 			cancel(errWoken)
-			select {
-			case wake <- struct{}{}:
-			default:
-			}
+			notify.Signal(wake)
 		case <-woken.Done():
 		}
 	}()

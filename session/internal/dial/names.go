@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/notify"
 )
 
 // lookupFunc is that of [net.Resolver.LookupHost].
@@ -26,7 +28,7 @@ type Names struct {
 	known   map[string][]string
 	wrong   map[string]error     // why the last look-up has failed, by server
 	pending map[string]time.Time // when a look-up began: one for each server at a time
-	changed chan struct{}        // closed and replaced when a look-up ends
+	changed notify.Change        // tells that a look-up has ended
 }
 
 // lookupFor bounds one look-up. It is not a part of the session timeout: a resolver that asks
@@ -43,7 +45,7 @@ func NewNames(ctx context.Context) *Names { return newNames(ctx, net.DefaultReso
 func newNames(ctx context.Context, lookup lookupFunc) *Names {
 	return &Names{
 		ctx: ctx, lookup: lookup,
-		known: map[string][]string{}, wrong: map[string]error{}, pending: map[string]time.Time{}, changed: make(chan struct{}),
+		known: map[string][]string{}, wrong: map[string]error{}, pending: map[string]time.Time{},
 	}
 }
 
@@ -64,7 +66,7 @@ func (n *Names) resolve(ctx context.Context, servers []string, patience time.Dur
 	for tired := false; ; {
 		n.mu.Lock()
 		known, wrong = maps.Clone(n.known), maps.Clone(n.wrong)
-		awaited, changed := n.late(wrong), n.changed
+		awaited, changed := n.late(wrong), n.changed.Next()
 		n.mu.Unlock()
 		if !awaited || tired && len(known) > 0 {
 			return known, wrong
@@ -133,6 +135,5 @@ func (n *Names) ended(server, port string, hosts []string, err error) {
 		delete(n.wrong, server)
 	}
 	delete(n.pending, server)
-	close(n.changed)
-	n.changed = make(chan struct{})
+	n.changed.Tell()
 }

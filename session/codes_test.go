@@ -22,28 +22,28 @@ func TestEveryErrorCodeIsClassified(t *testing.T) {
 		permanent bool
 		says      string // the cure, or what it means
 	}{
-		{-1, nil, unknown, false, ""},                   // system error
-		{-2, nil, unknown, false, ""},                   // runtime inconsistency
-		{-3, nil, unknown, false, ""},                   // data inconsistency
-		{-4, nil, unknown, false, "connection loss"},    // between the servers
-		{-5, nil, unknown, false, "could not process"},  // marshalling error: anything unforeseen
-		{-6, nil, done, true, "3.4 or newer"},           // unimplemented
-		{-7, nil, unknown, false, "timed out"},          // operation timeout
-		{-8, zk.ErrBadArguments, done, true, "invalid"}, // a path, a quota, a special znode
-		{-12, nil, unknown, false, ""},                  // unknown session; among servers
-		{-13, nil, unknown, false, ""},                  // reconfiguration: nothing that we ask for
-		{-14, nil, unknown, false, ""},                  // the same
-		{-100, zk.ErrAPIError, unknown, false, ""},      // begins a range; never sent
+		{-1, nil, unknown, false, ""},                            // system error
+		{-2, nil, unknown, false, ""},                            // runtime inconsistency
+		{-3, nil, unknown, false, ""},                            // data inconsistency
+		{-4, nil, unknown, false, "connection loss"},             // between the servers
+		{-5, nil, unknown, false, "could not process"},           // marshalling error: anything unforeseen
+		{-6, nil, done, true, "3.4 or newer"},                    // unimplemented
+		{-7, nil, unknown, false, "timed out"},                   // operation timeout
+		{-8, zk.ErrBadArguments, done, true, "use another path"}, // a special znode, or a path that we would not send
+		{-12, nil, unknown, false, ""},                           // unknown session; among servers
+		{-13, nil, unknown, false, ""},                           // reconfiguration: nothing that we ask for
+		{-14, nil, unknown, false, ""},                           // the same
+		{-100, zk.ErrAPIError, unknown, false, ""},               // begins a range; never sent
 		{-101, zk.ErrNoNode, done, false, ""},
-		{-102, zk.ErrNoAuth, done, true, "not authenticated"},
+		{-102, zk.ErrNoAuth, done, true, "it takes CREATE on its parent"},
 		{-103, zk.ErrBadVersion, done, false, ""},
-		{-108, zk.ErrNoChildrenForEphemerals, done, true, "ephemeral"},
+		{-108, zk.ErrNoChildrenForEphemerals, done, true, "use a path that is not below an ephemeral znode"},
 		{-110, zk.ErrNodeExists, done, false, ""},
 		{-111, zk.ErrNotEmpty, done, false, ""},
 		{-112, zk.ErrSessionExpired, done, false, ""},
 		{-113, nil, unknown, false, ""}, // invalid callback; never sent
-		{-114, zk.ErrInvalidACL, done, true, "invalid ACL"},
-		{-115, zk.ErrAuthFailed, done, true, "authentication failed"},
+		{-114, zk.ErrInvalidACL, done, true, "use a scheme that the servers know"},
+		{-115, zk.ErrAuthFailed, done, true, "check Config.Auth and Config.SASL"},
 		{-118, zk.ErrSessionMoved, done, false, ""},
 		{-119, nil, done, false, "read-only"}, // a server without a quorum
 		{-120, nil, done, true, "localSessionsUpgradingEnabled"},
@@ -68,8 +68,9 @@ func TestEveryErrorCodeIsClassified(t *testing.T) {
 		if got := session.Permanent(err); got != c.permanent {
 			t.Errorf("%d: permanent: %v, want %v", c.code, got, c.permanent)
 		}
-		if !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%d reads %q; want %q in it", c.code, err, c.says)
+		said := &session.Error{Op: "create", Path: "/a", Err: err}
+		if !strings.Contains(said.Error(), c.says) {
+			t.Errorf("%d reads %q; want %q in it", c.code, said, c.says)
 		}
 	}
 }

@@ -184,12 +184,16 @@ func (e ServerError) outcome() Outcome {
 	return OutcomeUnknown
 }
 
-// zkErrors are zk's errors by their codes of KeeperException.Code.
+// zkErrors are zk's errors by their codes of KeeperException.Code. Those that no retry can cure say what can. For
+// zk.ErrNoAuth that depends on the operation: see missing.
 var zkErrors = map[int32]error{
-	-8: zk.ErrBadArguments, -100: zk.ErrAPIError, -101: zk.ErrNoNode, -102: zk.ErrNoAuth, -103: zk.ErrBadVersion,
-	-108: zk.ErrNoChildrenForEphemerals, -110: zk.ErrNodeExists, -111: zk.ErrNotEmpty, -112: zk.ErrSessionExpired,
-	-114: zk.ErrInvalidACL, -115: zk.ErrAuthFailed, -116: zk.ErrClosing, -117: zk.ErrNothing, -118: zk.ErrSessionMoved,
-	-123: zk.ErrReconfigDisabled,
+	-8:   fmt.Errorf("%w: use another path; this one is the servers' own, or their log says what is wrong with it", zk.ErrBadArguments),
+	-100: zk.ErrAPIError, -101: zk.ErrNoNode, -102: zk.ErrNoAuth, -103: zk.ErrBadVersion,
+	-108: fmt.Errorf("%w: use a path that is not below an ephemeral znode", zk.ErrNoChildrenForEphemerals),
+	-110: zk.ErrNodeExists, -111: zk.ErrNotEmpty, -112: zk.ErrSessionExpired,
+	-114: fmt.Errorf("%w: use a scheme that the servers know, with an id of its form; the scheme auth takes Config.Auth or Config.SASL", zk.ErrInvalidACL),
+	-115: fmt.Errorf("%w: check Config.Auth and Config.SASL", zk.ErrAuthFailed),
+	-116: zk.ErrClosing, -117: zk.ErrNothing, -118: zk.ErrSessionMoved, -123: zk.ErrReconfigDisabled,
 }
 
 // codeError returns the error that a server answered with: zk's where it has one, else a ServerError; nil

@@ -86,10 +86,9 @@ func TestAServerThatDemandsSASLIsUsed(t *testing.T) {
 	must(t, s.EnsurePath(within(t, hang), "/x", nil))
 	without := c.open(session.Config{Timeout: 4 * time.Second})
 	bare := established(t, without) // the handshake says nothing
-	if _, err := bare.Create(within(t, hang), "/x/y", nil, 0, nil); err == nil {
-		t.Error("a client without a user may create a znode")
-	} else {
-		t.Logf("without a user: %v", err)
+	_, err := bare.Create(within(t, hang), "/x/y", nil, 0, nil)
+	if !errors.Is(err, session.ServerError(-124)) || !session.Permanent(err) || !strings.Contains(err.Error(), "Config.SASL") {
+		t.Errorf("without a user: %v; want an error that no retry can cure, and what to set", err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -59,7 +60,7 @@ func takeAway(t *testing.T, conn *zk.Conn, id string) {
 	}
 }
 
-// With enforced authentication who presents no credential is told so.
+// With enforced authentication who presents no credential is told so, and does not try again.
 func TestEnforcedAuthentication(t *testing.T) {
 	e := newest(t, ensemble.Config{Servers: 3, JVM: []string{
 		"-Dzookeeper.enforce.auth.enabled=true", "-Dzookeeper.enforce.auth.schemes=digest"}})
@@ -67,13 +68,14 @@ func TestEnforcedAuthentication(t *testing.T) {
 	cfg.Auth = []session.Auth{session.Digest("billing", "secret")}
 	elect(t, "/auth", cfg, e.ConnectString(), e.ConnectString())
 
-	nobody := open(t, e.ConnectString(), patient)
-	s, err := nobody.Session(within(t))
-	if err == nil {
-		_, _, err = s.Get(within(t), "/auth")
+	nobody, err := election.New(open(t, e.ConnectString(), patient), "/auth", election.Config{})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err == nil || !strings.Contains(err.Error(), "error -124") {
-		t.Errorf("without a credential: %v; want that the client has not authenticated", err)
+	_, err = nobody.Campaign(within(t))
+	var permanent *recipe.PermanentError
+	if !errors.As(err, &permanent) || !errors.Is(err, session.ServerError(-124)) || !strings.Contains(err.Error(), "Config.Auth") {
+		t.Errorf("without a credential: %v; want that for good, and what to set", err)
 	}
 }
 

@@ -8,25 +8,43 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-zookeeper/zk"
+
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A candidate whose create is always answered with an error code says so: Run ends with it, or the
-// EventFailed tells it in time.
+// A candidate whose create is always answered with an error code says so. If no retry can cure that, Run ends and says
+// what can. Else an EventFailed tells it in time, and Run goes on.
 func TestAnErrorCodeThatComesAgainAndAgainIsSaid(t *testing.T) {
-	for code, says := range map[zktest.Code]string{
-		-1: "error -1", -2: "error -2", -3: "error -3", -4: "error -4", -5: "error -5", -7: "error -7", -122: "error -122",
-		-119: "read-only", -125: "quota", -127: "throttled", -9999: "error -9999",
-		-6: "3.4 or newer", -8: "invalid", -102: "not authenticated", -108: "ephemeral", -114: "invalid ACL", -115: "authentication failed",
-		-120: "localSessionsUpgradingEnabled", -124: "enforce.auth.schemes",
+	const ends, goesOn = true, false
+	for code, want := range map[zktest.Code]struct {
+		ends bool
+		says string
+	}{
+		-1: {goesOn, "error -1"}, -2: {goesOn, "error -2"}, -3: {goesOn, "error -3"}, -4: {goesOn, "error -4"},
+		-5: {goesOn, "error -5"}, -7: {goesOn, "error -7"}, -122: {goesOn, "error -122"}, -9999: {goesOn, "error -9999"},
+		-119: {goesOn, "read-only"}, -125: {goesOn, "quota"}, -127: {goesOn, "throttled"},
+		-6:   {ends, "ZooKeeper 3.4 or newer is needed"},
+		-8:   {ends, "use another path"},
+		-102: {ends, "it takes CREATE on its parent"},
+		-108: {ends, "use a path that is not below an ephemeral znode"},
+		-114: {ends, "use a scheme that the servers know"},
+		-115: {ends, "check Config.Auth and Config.SASL"},
+		-120: {ends, "set localSessionsUpgradingEnabled=true on the servers"},
+		-124: {ends, "enforce.auth.schemes and sessionRequireClientSASLAuth, and Config.SASL or Config.Auth"},
 	} {
 		t.Run(fmt.Sprint(int32(code)), func(t *testing.T) {
 			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-				s.makePath()
-				s.On(zktest.Match{Op: zktest.OpMulti, Host: "x"}, zktest.Fail(code))
-				s.On(zktest.Match{Op: zktest.OpCreate, Host: "x"}, zktest.Fail(code))
+				if code == zktest.CodeNoAuth { // a rule's answer to a multi does not say which operation is refused
+					shared.Must(t, s.Admin().EnsurePath(t.Context(), stagePath, zk.WorldACL(zk.PermRead)))
+				} else {
+					s.makePath()
+					s.On(zktest.Match{Op: zktest.OpMulti, Host: "x"}, zktest.Fail(code))
+					s.On(zktest.Match{Op: zktest.OpCreate, Host: "x"}, zktest.Fail(code))
+				}
 				failed := make(chan error, 1000)
 				el, err := election.New(s.Client("x"), stagePath, election.Config{OnEvent: func(e election.Event) {
 					if e.Kind == election.EventFailed {
@@ -41,7 +59,11 @@ func TestAnErrorCodeThatComesAgainAndAgainIsSaid(t *testing.T) {
 				begun := time.Now()
 				err = el.Run(ctx, untilTheEnd)
 				var permanent *recipe.PermanentError
-				if !errors.As(err, &permanent) {
+				ended := errors.As(err, &permanent)
+				if ended != want.ends {
+					t.Errorf("Run returned %v; want a PermanentError: %v", err, want.ends)
+				}
+				if !ended {
 					if len(failed) == 0 {
 						t.Fatalf("nothing was said; Run returned %v", err)
 					}
@@ -50,8 +72,8 @@ func TestAnErrorCodeThatComesAgainAndAgainIsSaid(t *testing.T) {
 					}
 					err = <-failed
 				}
-				if !strings.Contains(err.Error(), says) {
-					t.Errorf("it says %q; want %q", err, says)
+				if !strings.Contains(err.Error(), want.says) {
+					t.Errorf("it says %q; want %q", err, want.says)
 				}
 			})
 		})

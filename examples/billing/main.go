@@ -75,7 +75,7 @@ func (p *program) check() error {
 
 // run lets them bill, then reads from the ledger what came of it.
 func (p *program) run(ctx context.Context, ensemble *zookeeper.Ensemble) error {
-	fmt.Printf("ZooKeeper: %s. Database: bbolt, fence %s.\n", ensemble.Name, map[bool]string{true: "on", false: "OFF"}[p.fence])
+	fmt.Fprintf(demo.Stdout, "ZooKeeper: %s. Database: bbolt, fence %s.\n", ensemble.Name, map[bool]string{true: "on", false: "OFF"}[p.fence])
 	dir, err := os.MkdirTemp("", "billing")
 	if err != nil {
 		return err

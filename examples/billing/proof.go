@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
 )
 
 // conclude reads from the ledger what is proved. The error says that something does not hold.
@@ -15,7 +17,7 @@ func conclude(d *director) error {
 	if problems := audit(charges, refusals, d.ledger.items, d.stale); len(problems) > 0 {
 		return fmt.Errorf("the ledger says:\n  %s", strings.Join(problems, "\n  "))
 	}
-	fmt.Printf(`
+	fmt.Fprintf(demo.Stdout, `
 The ledger proves, after %d crashes and %d pauses of leaders:
   charged twice: nobody; missed: nobody (%d subscriptions x %d periods = %d charges)
   stale charges attempted: %d; refused: all

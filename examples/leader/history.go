@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
+	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
 )
 
 // state says in a word what a candidate does.
@@ -212,12 +213,12 @@ func (h *history) conclude() error {
 	if len(h.terms) == 0 {
 		return errors.New("nobody was elected")
 	}
-	fmt.Printf("\nHow the leadership changed (%d times):\n", len(h.changes()))
+	fmt.Fprintf(demo.Stdout, "\nHow the leadership changed (%d times):\n", len(h.changes()))
 	for _, c := range h.changes() {
-		fmt.Println(" ", c)
+		fmt.Fprintln(demo.Stdout, " ", c)
 	}
 	text, sound := h.verdict()
-	fmt.Println(text)
+	fmt.Fprintln(demo.Stdout, text)
 	if !sound {
 		return errors.New("two candidates led at one time")
 	}

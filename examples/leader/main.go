@@ -69,8 +69,10 @@ func (p *program) run(ctx context.Context, ensemble *zookeeper.Ensemble) error {
 	if canDraw(os.Stdout) {
 		drawn.Go(func() { s.draw(drawing, p.Times.Lease) })
 	} else {
-		fmt.Println(h.about)
-		h.log = func(at int64, text string) { fmt.Printf("%7.3f s  %s\n", time.Duration(at-h.begin).Seconds(), text) }
+		fmt.Fprintln(demo.Stdout, h.about)
+		h.log = func(at int64, text string) {
+			fmt.Fprintf(demo.Stdout, "%7.3f s  %s\n", time.Duration(at-h.begin).Seconds(), text)
+		}
 		drawn.Go(func() { s.logStandings(drawing) })
 	}
 	err := s.run(ctx)

@@ -45,13 +45,13 @@ func (s *show) draw(ctx context.Context, lease time.Duration) {
 		end   = "\x1b[K\x1b[J"
 	)
 	p := &picture{h: s.history, lease: lease, colored: os.Getenv("NO_COLOR") == ""}
-	fmt.Print(enter)
+	fmt.Fprint(demo.Stdout, enter)
 	for demo.Sleep(ctx, every) == nil {
 		var lines []string
 		s.Do(func() { lines = p.lines(candidate.Monotonic()) })
-		fmt.Print(home + strings.Join(lines, next) + end)
+		fmt.Fprint(demo.Stdout, home+strings.Join(lines, next)+end)
 	}
-	fmt.Print(leave)
+	fmt.Fprint(demo.Stdout, leave)
 }
 
 // picture shows the history each time that lines is called.

@@ -66,7 +66,7 @@ func (p *program) check() error {
 }
 
 func (p *program) run(ctx context.Context, ensemble *zookeeper.Ensemble) error {
-	fmt.Printf("ZooKeeper: %s\n", ensemble.Name)
+	fmt.Fprintf(demo.Stdout, "ZooKeeper: %s\n", ensemble.Name)
 	s := newShow(shardNames(p.shards), processNames(p.processes),
 		append(p.Args(), "-shards", fmt.Sprint(p.shards), "-processes", fmt.Sprint(p.processes)))
 	err := s.run(ctx)
@@ -74,7 +74,7 @@ func (p *program) run(ctx context.Context, ensemble *zookeeper.Ensemble) error {
 		return errors.Join(err, fmt.Errorf("two leaders of one shard at once:\n  %s", strings.Join(problems, "\n  ")))
 	}
 	if err == nil {
-		fmt.Printf("\nTwo leaders of one shard at once: never (%d terms).\n", s.history.count())
+		fmt.Fprintf(demo.Stdout, "\nTwo leaders of one shard at once: never (%d terms).\n", s.history.count())
 	}
 	return err
 }

@@ -88,6 +88,6 @@ func (s *show) settle(ctx context.Context, processes []string, before spread) (n
 		demo.Say("%d shards have moved (%s), %d have not; without a leader for %v at the longest",
 			n, to, len(s.shards)-n, gap.Round(time.Millisecond))
 	}
-	fmt.Print(now.table(s.shards, processes))
+	fmt.Fprint(demo.Stdout, now.table(s.shards, processes))
 	return now, nil
 }

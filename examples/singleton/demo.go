@@ -35,9 +35,6 @@ func play(args []string) (code int) {
 	return code
 }
 
-// stdout takes what is shown: the end of the singletons must not wait for the reader of a pipe.
-var stdout = output.New(os.Stdout)
-
 // show shows two singletons on one ensemble.
 type show struct {
 	*child.Group        // its lock guards on
@@ -48,7 +45,7 @@ type show struct {
 func demonstrate(connect string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	defer stdout.Finish()
+	defer demo.Stdout.Finish()
 	// The session outlasts the lease by far: what it takes until the job runs elsewhere is the lease.
 	args := []string{"-zk", connect, "-path", "/demo", "-timeout", "10s", "-lease", "2s", "-restart"}
 	s := &show{}
@@ -76,13 +73,13 @@ func (s *show) perform(ctx context.Context) error {
 		{"bob's supervisor is stopped (SIGSTOP): its guardian ends the job in time.", func() { s.Child("bob").Pause() }, "alice"},
 		{"bob goes on (SIGCONT), finds that the leadership was lost, and enters the line again.", func() { s.Child("bob").Resume() }, ""},
 	} {
-		demo.SayTo(stdout, "> %s", step.say)
+		demo.Say("> %s", step.say)
 		step.do()
 		if err := s.await(ctx, step.on); err != nil {
 			return err
 		}
 	}
-	demo.SayTo(stdout, "> alice gets SIGTERM: so does the job. Try your own: singleton -zk ... -path /job -- command")
+	demo.Say("> alice gets SIGTERM: so does the job. Try your own: singleton -zk ... -path /job -- command")
 	return nil
 }
 
@@ -101,6 +98,6 @@ func (s *show) tell(id string, line []byte) error {
 	if strings.HasPrefix(string(line), "JOB STARTS") {
 		s.on = id
 	}
-	demo.SayTo(stdout, "%s", line)
+	demo.Say("%s", line)
 	return nil
 }

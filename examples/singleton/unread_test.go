@@ -4,36 +4,15 @@ package main
 
 import (
 	"cmp"
-	"fmt"
 	"os"
 	"os/exec"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
+	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
 	"github.com/zkrecipe/zkrecipe/internal/await"
-	"github.com/zkrecipe/zkrecipe/internal/tether"
 )
-
-// unread returns the end of a full pipe that nobody reads.
-func unread(t *testing.T) *os.File {
-	t.Helper()
-	const getPipeSize = 1032 // F_GETPIPE_SZ of fcntl(2)
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { r.Close(); w.Close() })
-	size, _, errno := syscall.Syscall(syscall.SYS_FCNTL, w.Fd(), getPipeSize, 0)
-	if errno != 0 {
-		t.Fatal(errno)
-	}
-	if _, err := w.Write(make([]byte, size)); err != nil {
-		t.Fatal(err)
-	}
-	return w
-}
 
 // broken returns the end of a pipe that nobody can read any more.
 func broken(t *testing.T) *os.File {
@@ -48,7 +27,7 @@ func broken(t *testing.T) *os.File {
 }
 
 // pipes are what stderr may be when nobody listens.
-var pipes = map[string]func(*testing.T) *os.File{"full": unread, "broken": broken}
+var pipes = map[string]func(*testing.T) *os.File{"full": proc.Unread, "broken": broken}
 
 // The guardian has something to complain about: nobody extends the lease.
 func TestAGuardianThatNobodyListensToKillsInTime(t *testing.T) {
@@ -96,34 +75,7 @@ func TestADemonstrationThatNobodyReadsLeavesNothing(t *testing.T) {
 	for name, end := range map[string]os.Signal{"interrupted": os.Interrupt, "killed": os.Kill} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.Command(exe)
-			cmd.Stdout = unread(t)
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			var players []int
-			await.Until(t, "second singleton", func() bool {
-				players = tether.Children(cmd.Process.Pid)
-				return len(players) == 2
-			})
-			if err := cmd.Process.Signal(end); err != nil {
-				t.Fatal(err)
-			}
-			ended := make(chan error, 1)
-			go func() { ended <- cmd.Wait() }()
-			select {
-			case <-ended:
-			case <-time.After(hang):
-				_ = cmd.Process.Kill()
-				t.Errorf("it is still running after %v", hang)
-			}
-			for _, pid := range players {
-				t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) }) // if the test fails
-				await.Until(t, "end of a singleton", func() bool {
-					line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)) // nothing once it is dead
-					return len(line) == 0
-				})
-			}
+			proc.EndsUnread(t, exec.Command(exe), 2, nil, end)
 		})
 	}
 }

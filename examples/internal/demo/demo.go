@@ -7,7 +7,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/signal"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
+	"github.com/zkrecipe/zkrecipe/examples/internal/output"
 	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -53,13 +53,17 @@ func (d *Demo) Main(check func() error, run func(context.Context, *zookeeper.Ens
 	d.exit(2, err)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	d.exit(1, d.Run(ctx, run))
+	err = d.Run(ctx, run)
+	Stdout.Finish()
+	d.exit(1, err)
 }
 
 // exit ends the program if there is an error.
 func (d *Demo) exit(code int, err error) {
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", d.Flags.Name(), err)
+		stderr := output.New(os.Stderr)
+		fmt.Fprintf(stderr, "%s: %v\n", d.Flags.Name(), err)
+		stderr.Finish()
 		os.Exit(code)
 	}
 }
@@ -93,10 +97,11 @@ func Sleep(ctx context.Context, d time.Duration) error { return clock.Sleep(ctx,
 // begun is when the program began.
 var begun = time.Now()
 
-// Say tells what happens, in a line with the time since the program began.
-func Say(format string, args ...any) { SayTo(os.Stdout, format, args...) }
+// Stdout is the program's stdout without waiting for its reader: who reads nothing must not hold up
+// the end of child processes. Main gives the reader a second for the rest.
+var Stdout = output.New(os.Stdout)
 
-// SayTo is Say for another writer than stdout.
-func SayTo(to io.Writer, format string, args ...any) {
-	fmt.Fprintf(to, "%7.3f s  %s\n", time.Since(begun).Seconds(), fmt.Sprintf(format, args...))
+// Say tells what happens, in a line with the time since the program began.
+func Say(format string, args ...any) {
+	fmt.Fprintf(Stdout, "%7.3f s  %s\n", time.Since(begun).Seconds(), fmt.Sprintf(format, args...))
 }

@@ -1,0 +1,16 @@
+//go:build linux
+
+package main
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
+)
+
+func TestAShowThatNobodyReadsEndsWhenInterrupted(t *testing.T) {
+	t.Parallel()
+	proc.EndsUnread(t, exec.Command(exe), 4, nil, os.Interrupt)
+}

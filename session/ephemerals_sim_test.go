@@ -3,6 +3,7 @@ package session_test
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -66,6 +67,37 @@ func TestASessionRefusesMoreEphemeralsThanServersReadBack(t *testing.T) {
 		}
 		if got := client.Status().EphemeralBytes; got > used || got < used-100 {
 			t.Errorf("%d bytes after as many went as came, %d before", got, used)
+		}
+	})
+}
+
+// Before a create is refused there is a warning: once, when more than three quarters are used.
+func TestThreeQuartersOfTheEphemeralBytesAreSaid(t *testing.T) {
+	const most = 2000
+	log := newLogbook(t)
+	inBubbleWith(t, session.Config{Timeout: simT, EphemeralBytes: most, Logger: slog.New(log)}, func(t *testing.T, b *bubble) {
+		must(t, b.s.EnsurePath(t.Context(), "/dir", nil))
+		for {
+			_, err := b.s.CreatePlace(t.Context(), "/dir", "lock-", nil, nil)
+			if errors.Is(err, session.ErrTooManyEphemerals) {
+				break
+			}
+			must(t, err)
+			synctest.Wait() // the log is written in the background
+			used := b.client.Status().EphemeralBytes
+			said, want := log.Count(func(l line) bool {
+				return l.level == slog.LevelWarn && strings.HasPrefix(l.text, "this session has many ephemeral znodes") &&
+					strings.HasSuffix(l.text, " most=2000")
+			}), 0
+			if used > most*3/4 {
+				want = 1
+			}
+			if said != want {
+				t.Fatalf("said %d times at %d bytes of %d; want %d\n%s", said, used, most, want, log)
+			}
+		}
+		if used := b.client.Status().EphemeralBytes; used <= most*3/4 {
+			t.Errorf("refused at %d bytes of %d", used, most)
 		}
 	})
 }

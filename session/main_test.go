@@ -157,8 +157,9 @@ type logbook struct {
 }
 
 type line struct {
-	at   time.Time
-	text string
+	at    time.Time
+	level slog.Level
+	text  string
 }
 
 func newLogbook(t testing.TB) *logbook { return &logbook{t: t} }
@@ -170,7 +171,7 @@ func (l *logbook) WithGroup(string) slog.Handler            { return l }
 func (l *logbook) Handle(_ context.Context, r slog.Record) error {
 	text := r.Message
 	r.Attrs(func(a slog.Attr) bool { text += fmt.Sprintf(" %s=%v", a.Key, a.Value); return true })
-	l.Add(line{r.Time, text})
+	l.Add(line{r.Time, r.Level, text})
 	return nil
 }
 

@@ -129,6 +129,16 @@ func simulate(t *testing.T, f func(t *testing.T, e *zktest.Ensemble)) {
 	})
 }
 
+// ephemerals returns how many bytes a session's ephemeral znodes take of session.Config.EphemeralBytes.
+func ephemerals(e *zktest.Ensemble, session int64) (bytes float64) {
+	for _, node := range e.Nodes() {
+		if node.Stat.EphemeralOwner == session {
+			bytes += float64(4 + len(node.Path))
+		}
+	}
+	return bytes
+}
+
 // The leader's machine is cut off, its session expires, its heir takes over, and the
 // machine comes back.
 func TestTheFiguresOfAFailover(t *testing.T) {
@@ -154,6 +164,7 @@ func TestTheFiguresOfAFailover(t *testing.T) {
 		a.want(T.Seconds(), "session_timeout_seconds")
 		a.want(D.Seconds(), "session_lease_seconds")
 		a.want(1, "session_connected")
+		a.want(ephemerals(e, a.client.Status().Session), "session_ephemeral_bytes") // its place and its heartbeat
 		b.want(0, "election_leader")
 		b.want(1, "election_candidates", "heir")
 		b.want(1, "election_position")
@@ -183,6 +194,7 @@ func TestTheFiguresOfAFailover(t *testing.T) {
 		await.Sleep(2 * T) // by now the session is presumed lost, and there is no other
 		a.want(1, "election_candidates", "joining")
 		a.want(1, "session_lost_total")
+		a.want(0, "session_ephemeral_bytes")
 		if a.figure("election_failures_total") == 0 {
 			t.Error("nothing tells of the time without a session")
 		}

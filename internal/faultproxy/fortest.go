@@ -1,6 +1,10 @@
 package faultproxy
 
-import "strings"
+import (
+	"context"
+	"net"
+	"strings"
+)
 
 // TB is the part of testing.TB that ForTest and AllForTest need.
 type TB interface {
@@ -32,14 +36,26 @@ func AllForTest(tb TB, servers []string) (all Proxies) {
 	return all
 }
 
-// ConnectString lists the addresses of all.
-func (all Proxies) ConnectString() string {
-	var addrs []string
+// Dial connects a client with the proxy of that address.
+func (all Proxies) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	for _, p := range all {
+		if p.Addr() == address {
+			return p.Dial(ctx, network, address)
+		}
+	}
+	return nil, refused(network)
+}
+
+// Addrs lists the addresses of all.
+func (all Proxies) Addrs() (addrs []string) {
 	for _, p := range all {
 		addrs = append(addrs, p.Addr())
 	}
-	return strings.Join(addrs, ",")
+	return addrs
 }
+
+// ConnectString is what a client takes to connect through them.
+func (all Proxies) ConnectString() string { return strings.Join(all.Addrs(), ",") }
 
 // Each calls f with each of them.
 func (all Proxies) Each(f func(*Proxy)) {

@@ -15,6 +15,8 @@ type Proxy struct {
 	addr string
 	ctx  context.Context // ends with Close: for dialling
 	stop context.CancelFunc
+	up   DialFunc       // to the server
+	pipe bool           // listens in memory
 	wg   sync.WaitGroup // the acceptor and one goroutine per connection
 
 	mu       sync.Mutex // guards what follows; nothing that can block is called under it
@@ -47,7 +49,7 @@ func New(target string) (*Proxy, error) {
 func newProxy(target string) *Proxy {
 	ctx, stop := context.WithCancel(context.Background())
 	return &Proxy{
-		ctx: ctx, stop: stop, addr: net.JoinHostPort(loopback.Host(), "0"), target: target,
+		ctx: ctx, stop: stop, up: new(net.Dialer).DialContext, addr: net.JoinHostPort(loopback.Host(), "0"), target: target,
 		conns:   make(map[*conn]bool),
 		links:   map[Dir]*link{ToServer: {}, ToClient: {}},
 		changed: make(chan struct{}),
@@ -100,7 +102,7 @@ func (p *Proxy) Listen() error {
 	if p.listener != nil {
 		return nil
 	}
-	l, err := net.Listen("tcp", p.addr)
+	l, err := p.socket()
 	if err != nil {
 		return fmt.Errorf("faultproxy: %w", err)
 	}
@@ -214,8 +216,7 @@ func (p *Proxy) serve(client net.Conn) {
 // dial reaches the server, or for a silent connection one that swallows everything.
 func (p *Proxy) dial(target string, silent bool) (net.Conn, error) {
 	if !silent {
-		var d net.Dialer
-		return d.DialContext(p.ctx, "tcp", target)
+		return p.up(p.ctx, "tcp", target)
 	}
 	near, far := net.Pipe()
 	p.wg.Go(func() {

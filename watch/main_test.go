@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
 func TestMain(m *testing.M) {
@@ -34,42 +36,45 @@ const T = 8 * time.Second
 // A fixture is what a test needs: a session under test that reaches one server through a proxy, and
 // an admin's session that reaches the ensemble directly.
 type fixture struct {
-	t      *testing.T
-	ctx    context.Context // a hang guard
-	server *ensemble.Server
-	proxy  *faultproxy.Proxy
-	frames await.List[faultproxy.Frame] // that the proxy has read
-	s      *session.Session
-	admin  *session.Session
-	path   string        // a persistent parent of the test's own
-	lose   *atomic.Int32 // how many watch events get lost from now on
+	t       *testing.T
+	ctx     context.Context // a hang guard
+	servers stage.Servers
+	proxy   *faultproxy.Proxy            // before the first server
+	frames  await.List[faultproxy.Frame] // that the proxy has read
+	s       *session.Session
+	admin   *session.Session
+	path    string        // a persistent parent of the test's own
+	lose    *atomic.Int32 // how many watch events get lost from now on
 }
 
-func newFixture(t *testing.T) *fixture {
+// onBoth runs a test on simulated servers and on real ones.
+func onBoth(t *testing.T, test func(t *testing.T, x *fixture)) {
 	t.Helper()
-	e := ensemble.Shared(t, ensemble.Config{Servers: 3}) // not Common: tests count the watches of a server
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	t.Cleanup(cancel)
-	x := &fixture{t: t, ctx: ctx, server: e.Servers()[0], lose: new(atomic.Int32)}
-	x.proxy = faultproxy.ForTest(t, x.server.Addr())
+	three := func(tb ensemble.TB) *ensemble.Ensemble { // not Common: tests count the watches of a server
+		return ensemble.Shared(tb, ensemble.Config{Servers: 3})
+	}
+	stage.OnBoth(t, three, func(t *testing.T, servers stage.Servers) { test(t, newFixture(t, servers)) })
+}
+
+func newFixture(t *testing.T, servers stage.Servers) *fixture {
+	t.Helper()
+	x := &fixture{t: t, ctx: await.Context(t), servers: servers, lose: new(atomic.Int32)}
+	x.proxy = stage.Proxies(t, servers)[0]
 	x.proxy.OnFrame(x.frames.Add)
-	x.admin = x.open(e.ConnectString(), session.Config{})
+	x.admin = x.open(servers.ConnectString(), session.Config{Dial: servers.Dial})
 	var err error
-	x.path, err = x.admin.Create(ctx, "/watch-", nil, zk.FlagSequence, nil)
+	x.path, err = x.admin.Create(x.ctx, "/watch-", nil, zk.FlagSequence, nil)
 	x.must(err)
 	// The session under test has a chroot, so that watches and events meet one.
 	x.s = x.open(x.proxy.Addr()+x.path, session.Config{Timeout: T, Dial: x.dial})
-	x.must(x.s.Sync(ctx, "/"))
+	x.must(x.s.Sync(x.ctx, "/"))
 	return x
 }
 
 func (x *fixture) open(connect string, cfg session.Config) *session.Session {
 	x.t.Helper()
 	cfg.Logger = stage.Logger(x.t.Name())
-	c, err := session.Open(connect, cfg)
-	x.must(err)
-	x.t.Cleanup(func() { c.Close() })
-	s, err := c.Session(x.ctx)
+	s, err := stage.Open(x.t, connect, cfg).Session(x.ctx)
 	x.must(err)
 	return s
 }
@@ -119,10 +124,11 @@ func (x *fixture) offline(f func()) {
 // under test; -1 if one of them has several.
 func (x *fixture) watchers(path string) int {
 	x.t.Helper()
-	out, err := x.server.Command(x.ctx, "wchp") // each path, then a line for each session
-	x.must(err)
+	if sim, is := x.servers.(*stage.Stage); is {
+		return len(simulated(sim, x.path+path))
+	}
 	seen, n, here := map[string]bool{}, 0, false
-	for line := range strings.Lines(out) {
+	for line := range strings.Lines(x.command("wchp")) { // each path, then a line for each session
 		switch line = strings.TrimSpace(line); {
 		case strings.HasPrefix(line, "/"):
 			here = line == x.path+path
@@ -139,12 +145,28 @@ func (x *fixture) watchers(path string) int {
 // total returns how many watches there are at the server of the session under test.
 func (x *fixture) total() (n int) {
 	x.t.Helper()
-	out, err := x.server.Command(x.ctx, "wchs")
-	x.must(err)
-	_, last, _ := strings.Cut(out, "Total watches:")
-	_, err = fmt.Sscan(last, &n)
+	if sim, is := x.servers.(*stage.Stage); is {
+		return len(simulated(sim, ""))
+	}
+	_, last, _ := strings.Cut(x.command("wchs"), "Total watches:")
+	_, err := fmt.Sscan(last, &n)
 	x.must(err)
 	return n
+}
+
+// simulated lists the watches at the first server: all, or those on path. Like a real server it leaves out those on lists.
+func simulated(s *stage.Stage, path string) []zktest.Watch {
+	return slices.DeleteFunc(s.Watches(), func(w zktest.Watch) bool {
+		return w.Server != 1 || w.Child || path != "" && w.Path != path
+	})
+}
+
+// command asks the first of real servers.
+func (x *fixture) command(word string) string {
+	x.t.Helper()
+	answer, err := x.servers.(*ensemble.Ensemble).Servers()[0].Command(x.ctx, word)
+	x.must(err)
+	return answer
 }
 
 // async starts f and returns what it will return.
@@ -190,8 +212,7 @@ func (x *fixture) events() int { return x.frames.Count(frame(faultproxy.ToClient
 
 // dial connects to the proxy. As many watch events as lose says get lost, and nothing else.
 func (x *fixture) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, network, addr)
+	conn, err := x.proxy.Dial(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}

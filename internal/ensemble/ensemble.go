@@ -156,6 +156,11 @@ func (e *Ensemble) Addrs() []string {
 	return addrs
 }
 
+// Dial connects to a server, as a net.Dialer does: so tests need not know whether servers are simulated.
+func (e *Ensemble) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, network, address)
+}
+
 // Leader waits until some server says it leads (or is standalone) and returns it. A leader that was frozen and
 // thawed may say so for a while after another was elected.
 func (e *Ensemble) Leader(ctx context.Context) (*Server, error) {

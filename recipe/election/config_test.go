@@ -14,7 +14,8 @@ import (
 // nowhere is a client that will never find a server. Its lease is to last for 4 s.
 func nowhere(t *testing.T) *session.Client {
 	t.Helper()
-	return open(t, "127.0.0.1:1", session.Config{Timeout: 8 * time.Second})
+	expectNoLeak(t)
+	return shared.Open(t, "127.0.0.1:1", session.Config{Timeout: 8 * time.Second})
 }
 
 func healthy(context.Context) error { return nil }

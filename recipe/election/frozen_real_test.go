@@ -39,7 +39,7 @@ func attach(t *testing.T) *attached {
 	}
 	for i := range a.dialers {
 		a.dialers[i].set("", victim.Addr())
-		a.clients = append(a.clients, open(t, e.ConnectString(), session.Config{Lease: steady / 2, Dial: a.dialers[i].Dial}))
+		a.clients = append(a.clients, open(t, e, session.Config{Lease: steady / 2, Dial: a.dialers[i].Dial}))
 	}
 	a.all, a.first = lineUp(t, pathFor(t), a.clients...)
 	a.sessions = a.ids()

@@ -34,9 +34,15 @@ const steady, leased = 20 * time.Second, 6 * time.Second
 const T = 2 * time.Second
 
 // three returns the ensemble of three servers that the tests share, all servers up.
-func three(t *testing.T) *ensemble.Ensemble {
+func three(t ensemble.TB) *ensemble.Ensemble {
 	t.Helper()
 	return ensemble.Shared(t, ensemble.Config{Servers: 3, MaxSessionTimeout: time.Minute})
+}
+
+// onBoth runs a test on three simulated servers, and on those of three.
+func onBoth(t *testing.T, test func(t *testing.T, e shared.Servers)) {
+	t.Helper()
+	shared.OnBoth(t, three, test)
 }
 
 // patient is for tests in which no lease may end, and nobody waits for the end of one: a busy machine
@@ -48,8 +54,8 @@ const patience = await.Bound
 
 var within = await.Context
 
-// open returns a client that is closed when the test ends.
-func open(t *testing.T, connect string, cfg session.Config) *session.Client {
+// open returns a client of these servers, or of proxies in front of them. It is closed when the test ends.
+func open(t *testing.T, at shared.Servers, cfg session.Config) *session.Client {
 	t.Helper()
 	if cfg.Timeout == 0 {
 		cfg.Timeout = steady
@@ -60,8 +66,11 @@ func open(t *testing.T, connect string, cfg session.Config) *session.Client {
 	if cfg.Logger == nil {
 		cfg.Logger = shared.Logger(t.Name())
 	}
+	if cfg.Dial == nil {
+		cfg.Dial = at.Dial
+	}
 	expectNoLeak(t)
-	return shared.Open(t, connect, cfg)
+	return shared.Open(t, at.ConnectString(), cfg)
 }
 
 // leakChecks holds the tests whose end is watched already.
@@ -70,8 +79,9 @@ var leakChecks sync.Map
 // expectNoLeak makes sure that no goroutine of the library is left when the test ends,
 // which is after its clients have been closed. Hence no test here runs in parallel.
 func expectNoLeak(t *testing.T) {
-	if _, again := leakChecks.LoadOrStore(t, true); again || strings.Contains(t.Name(), "/") {
-		return // the test around a subtest may have clients of its own
+	alone := !strings.Contains(t.Name(), "/") || strings.HasSuffix(t.Name(), "/real") // of OnBoth
+	if _, again := leakChecks.LoadOrStore(t, true); again || !alone {
+		return // the test around a subtest may have clients of its own, and a bubble does not end before its goroutines
 	}
 	t.Cleanup(func() {
 		leakChecks.Delete(t)

@@ -19,7 +19,7 @@ func TestDataThatTheServersDoNotTakeAreSaidToBeTooLarge(t *testing.T) {
 	const lease = 10 * time.Second // each failure costs a connection, and a busy machine takes its time for another
 	e := ensemble.ForTest(t, ensemble.Config{Servers: 3, MaxSessionTimeout: 2 * lease, JVM: []string{"-Djute.maxbuffer=65536"}})
 	for _, first := range []bool{false, true} {
-		client := open(t, e.ConnectString(), session.Config{Timeout: 2 * lease, Lease: lease})
+		client := open(t, e, session.Config{Timeout: 2 * lease, Lease: lease})
 		id := mustSession(t, client).ID()
 		path := "/large-alone"
 		var term *election.Term

@@ -39,7 +39,7 @@ func TestAVanishedLeaderIsReplacedLongBeforeItsSessionExpires(t *testing.T) {
 	e, path := three(t), pathFor(t)
 	w := wireTo(t, e)
 	all, first := lineUp(t, path,
-		open(t, w.ConnectString(), shortLease), open(t, e.ConnectString(), shortLease), open(t, e.ConnectString(), shortLease))
+		open(t, w, shortLease), open(t, e, shortLease), open(t, e, shortLease))
 	w.vanish()
 	defer w.reappear()
 	all[1].term() // the checker compares it with the first
@@ -62,7 +62,7 @@ func TestAVanishedLeaderIsReplacedLongBeforeItsSessionExpires(t *testing.T) {
 func TestADeletedLeaderThatHearsNothingIsWaitedFor(t *testing.T) {
 	e, path := three(t), pathFor(t)
 	w := wireTo(t, e)
-	all, first := lineUp(t, path, open(t, w.ConnectString(), shortLease), open(t, e.ConnectString(), shortLease))
+	all, first := lineUp(t, path, open(t, w, shortLease), open(t, e, shortLease))
 	admin := mustSession(t, admins(t, e))
 	w.Each(func(p *faultproxy.Proxy) { p.Hold(faultproxy.ToClient) })
 	defer w.reappear()
@@ -93,9 +93,9 @@ func TestRefusalsOfATakeoverAreReported(t *testing.T) {
 				}
 			}
 			w := wireTo(t, e)
-			a := run(t, open(t, w.ConnectString(), as("a")), path, "a", election.Config{ACL: zk.WorldACL(zk.PermAll)})
+			a := run(t, open(t, w, as("a")), path, "a", election.Config{ACL: zk.WorldACL(zk.PermAll)})
 			a.term()
-			b := run(t, open(t, e.ConnectString(), as("b")), path, "b", election.Config{ACL: zk.WorldACL(zk.PermAll)})
+			b := run(t, open(t, e, as("b")), path, "b", election.Config{ACL: zk.WorldACL(zk.PermAll)})
 			b.events.wait(election.EventHeir, 1)
 			w.vanish()
 			defer w.reappear()
@@ -114,7 +114,7 @@ func TestAllElectionsOfAVanishedSessionAreLedAgain(t *testing.T) {
 	e, path := three(t), pathFor(t)
 	const elections = 20
 	w := wireTo(t, e)
-	one, other := open(t, w.ConnectString(), shortLease), open(t, e.ConnectString(), shortLease)
+	one, other := open(t, w, shortLease), open(t, e, shortLease)
 	var before, after []*candidate
 	for i := range elections {
 		before = append(before, run(t, one, fmt.Sprint(path, i), fmt.Sprint("a", i), election.Config{}))

@@ -21,7 +21,7 @@ import (
 func embedded(t *testing.T) (*zktest.Ensemble, *session.Client) {
 	t.Helper()
 	e := zktest.Start(t, zktest.Config{MaxSessionTimeout: steady})
-	return e, open(t, e.ConnectString(), session.Config{Timeout: steady})
+	return e, open(t, e, session.Config{Timeout: steady})
 }
 
 func TestAHealthCheckThatDoesNotAnswerCountsAsUnhealthyAndHoldsUpNobody(t *testing.T) {
@@ -191,7 +191,7 @@ func TestAnEndedContextCreatesNothing(t *testing.T) {
 func TestAZnodeThatMustNotBeDeletedEndsTheSessionRatherThanStay(t *testing.T) {
 	var trap shared.Trap
 	e := zktest.Start(t, zktest.Config{MaxSessionTimeout: steady, OnRequest: trap.Requested})
-	client := open(t, e.ConnectString(), session.Config{Timeout: steady})
+	client := open(t, e, session.Config{Timeout: steady})
 	s, err := client.Session(within(t))
 	if err != nil {
 		t.Fatal(err)

@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -17,9 +17,9 @@ type wire struct {
 	t *testing.T
 }
 
-func wireTo(t *testing.T, e *ensemble.Ensemble) *wire {
+func wireTo(t *testing.T, e shared.Servers) *wire {
 	t.Helper()
-	return &wire{faultproxy.AllForTest(t, e.Addrs()), t}
+	return &wire{shared.Proxies(t, e), t}
 }
 
 // cut breaks the connection; the client makes another.
@@ -146,14 +146,14 @@ func (w *wire) silence() {
 
 // admins returns the client of one who looks after the ensemble: one for each test,
 // straight to the servers.
-func admins(t *testing.T, e *ensemble.Ensemble) *session.Client {
+func admins(t *testing.T, e shared.Servers) *session.Client {
 	t.Helper()
 	adminOf.Lock()
 	defer adminOf.Unlock()
 	if c := adminOf.of[t]; c != nil {
 		return c
 	}
-	c := open(t, e.ConnectString(), session.Config{})
+	c := open(t, e, session.Config{})
 	t.Cleanup(func() {
 		adminOf.Lock()
 		defer adminOf.Unlock()

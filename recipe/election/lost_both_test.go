@@ -9,6 +9,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -19,10 +20,9 @@ import (
 // nothing is left behind.
 
 func TestALeadersLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
-	e := three(t)
 	for _, action := range []faultproxy.Action{faultproxy.LoseRequest, faultproxy.LoseReply} {
-		sweep(t, action, func(t *testing.T, path string, w *wire) {
-			client := open(t, w.ConnectString(), session.Config{})
+		sweep(t, action, func(t *testing.T, e shared.Servers, path string, w *wire) {
+			client := open(t, w, session.Config{})
 			el, err := election.New(client, path, election.Config{})
 			if err != nil {
 				t.Fatal(err)
@@ -56,10 +56,9 @@ func TestALeadersLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 }
 
 func TestAnHeirsLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
-	e := three(t)
 	for _, action := range []faultproxy.Action{faultproxy.LoseRequest, faultproxy.LoseReply} {
-		sweep(t, action, func(t *testing.T, path string, w *wire) {
-			client := open(t, e.ConnectString(), session.Config{})
+		sweep(t, action, func(t *testing.T, e shared.Servers, path string, w *wire) {
+			client := open(t, e, session.Config{})
 			a, err := election.New(client, path, election.Config{ID: "a"})
 			if err != nil {
 				t.Fatal(err)
@@ -69,7 +68,7 @@ func TestAnHeirsLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 				t.Fatal(err)
 			}
 			checkerOf(t, path).watch(first)
-			heir := open(t, w.ConnectString(), session.Config{})
+			heir := open(t, w, session.Config{})
 			events := newEvents(t, "b")
 			b, err := election.New(heir, path, election.Config{ID: "b", OnEvent: events.Add})
 			if err != nil {
@@ -109,23 +108,25 @@ func TestAnHeirsLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 
 // sweep runs a life again and again, and strikes its first request, its second, and so
 // on, until there is nothing left to strike.
-func sweep(t *testing.T, action faultproxy.Action, life func(t *testing.T, path string, w *wire)) {
+func sweep(t *testing.T, action faultproxy.Action, life func(t *testing.T, e shared.Servers, path string, w *wire)) {
 	t.Helper()
 	name := map[faultproxy.Action]string{faultproxy.LoseRequest: "lost request", faultproxy.LoseReply: "lost reply"}[action]
 	for n := 1; ; n++ {
 		struck := false
 		t.Run(fmt.Sprintf("%s %d", name, n), func(t *testing.T) {
-			w := wireTo(t, three(t))
-			f := w.on(action, nth(n, func(f faultproxy.Frame) bool {
-				return request(f) && f.Op != faultproxy.OpCloseSession
-			}))
-			life(t, pathFor(t), w)
-			select {
-			case <-f.struck:
-				struck = true
-				t.Logf("struck %v %v", f.frame.Op, f.frame.First)
-			default:
-			}
+			onBoth(t, func(t *testing.T, e shared.Servers) {
+				w := wireTo(t, e)
+				f := w.on(action, nth(n, func(f faultproxy.Frame) bool {
+					return request(f) && f.Op != faultproxy.OpCloseSession
+				}))
+				life(t, e, pathFor(t), w)
+				select {
+				case <-f.struck:
+					struck = true
+					t.Logf("struck %v %v", f.frame.Op, f.frame.First)
+				default:
+				}
+			})
 		})
 		if !struck || t.Failed() {
 			if n < 5 {
@@ -139,7 +140,6 @@ func sweep(t *testing.T, action faultproxy.Action, life func(t *testing.T, path 
 // A candidate that is told to end while a reply is held ends at once and leaves nothing,
 // although its session lives on.
 func TestACampaignThatIsCancelledAtAnyStepIsTakenBack(t *testing.T) {
-	e := three(t)
 	for name, step := range map[string]func(f faultproxy.Frame, path string) bool{
 		"the create": func(f faultproxy.Frame, _ string) bool { return creates(f) },
 		"a read":     func(f faultproxy.Frame, _ string) bool { return f.Op == faultproxy.OpGetData },
@@ -150,41 +150,43 @@ func TestACampaignThatIsCancelledAtAnyStepIsTakenBack(t *testing.T) {
 		"the departure": departs,
 	} {
 		t.Run(name, func(t *testing.T) {
-			path := pathFor(t)
-			w := wireTo(t, e)
-			client := open(t, w.ConnectString(), session.Config{})
-			if err := mustSession(t, client).EnsurePath(within(t), path, nil); err != nil {
-				t.Fatal(err)
-			}
-			el, err := election.New(client, path, election.Config{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			held := w.on(faultproxy.HoldReply, func(f faultproxy.Frame) bool { return step(f, path) })
-			ctx, cancel := context.WithCancel(within(t))
-			result := make(chan error, 1)
-			go func() {
-				term, err := el.Campaign(ctx)
-				if name == "the departure" { // in line until then
-					err = term.Release(ctx)
+			onBoth(t, func(t *testing.T, e shared.Servers) {
+				path := pathFor(t)
+				w := wireTo(t, e)
+				client := open(t, w, session.Config{})
+				if err := mustSession(t, client).EnsurePath(within(t), path, nil); err != nil {
+					t.Fatal(err)
 				}
-				result <- err
-			}()
-			held.wait()
-			cancel()
-			select {
-			case err := <-result:
-				if !errors.Is(err, context.Canceled) {
-					t.Errorf("ended with %v", err)
+				el, err := election.New(client, path, election.Config{})
+				if err != nil {
+					t.Fatal(err)
 				}
-			case <-time.After(patience):
-				t.Fatal("it outlasts its context")
-			}
-			held.release()
-			await.Until(t, "deletion", func() bool { return len(children(t, admins(t, e), path)) == 0 })
-			if client.Status().State != session.StateConnected {
-				t.Errorf("the session is %v", client.Status().State)
-			}
+				held := w.on(faultproxy.HoldReply, func(f faultproxy.Frame) bool { return step(f, path) })
+				ctx, cancel := context.WithCancel(within(t))
+				result := make(chan error, 1)
+				go func() {
+					term, err := el.Campaign(ctx)
+					if name == "the departure" { // in line until then
+						err = term.Release(ctx)
+					}
+					result <- err
+				}()
+				held.wait()
+				cancel()
+				select {
+				case err := <-result:
+					if !errors.Is(err, context.Canceled) {
+						t.Errorf("ended with %v", err)
+					}
+				case <-time.After(patience):
+					t.Fatal("it outlasts its context")
+				}
+				held.release()
+				await.Until(t, "deletion", func() bool { return len(children(t, admins(t, e), path)) == 0 })
+				if client.Status().State != session.StateConnected {
+					t.Errorf("the session is %v", client.Status().State)
+				}
+			})
 		})
 	}
 }

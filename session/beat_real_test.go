@@ -62,7 +62,7 @@ func TestASilentSessionIsTakenOverFromOnRealServers(t *testing.T) {
 	c := proxied(t, three(t))
 	cfg := session.Config{Timeout: steady, Lease: 2 * time.Second}
 	s := established(t, c.open(cfg))
-	heir := established(t, open(t, c.Ensemble.ConnectString()+c.chroot, cfg))
+	heir := established(t, open(t, c.ConnectString()+c.chroot, cfg))
 	p, l := held(t, s)
 	wake := make(chan struct{}, 1)
 	listener := heir.Listen(s.ID(), wake)

@@ -113,66 +113,6 @@ func listen(t *testing.T, c *cluster) {
 	}
 }
 
-func TestCloseDeletesTheEphemeralsAtOnceEvenAfterACut(t *testing.T) {
-	for _, cut := range []bool{false, true} {
-		c := proxied(t, three(t))
-		client := c.open(session.Config{Timeout: steady})
-		s := established(t, client)
-		path, err := s.CreateProtected(within(t, hang), "/e", "latch-", nil, nil)
-		must(t, err)
-		admin := c.admin()
-		_, _, gone, err := admin.GetW(c.chroot + path)
-		must(t, err)
-		if cut {
-			c.at(client).Cut(false)
-			c.log.await(0, "session suspended")
-		}
-		client.Close()
-		select {
-		case <-gone:
-		case <-time.After(s.Timeout() * 3 / 4): // its session cannot have expired
-			t.Errorf("the znode outlives Close (cut before: %v)", cut)
-		}
-	}
-}
-
-func TestTheEndOfTheContextClosesTheClient(t *testing.T) {
-	c := proxied(t, three(t))
-	ctx, cancel := context.WithCancelCause(t.Context())
-	client := c.open(session.Config{Timeout: steady, Context: ctx})
-	s := established(t, client)
-	done := client.KeepOpen("a test")
-	why := errors.New("shutting down")
-	cancel(why)
-	<-client.Context().Done()
-	if err := context.Cause(client.Context()); !errors.Is(err, why) {
-		t.Errorf("cause = %v", err)
-	}
-	// A recipe still needs the session, to clean up.
-	path, err := s.CreateProtected(within(t, hang), "/e", "latch-", nil, nil)
-	must(t, err)
-	must(t, s.EnsureDeleted(within(t, hang), path))
-	done()
-	if err := over(t, s); !errors.Is(err, session.ErrClosed) {
-		t.Errorf("the session ended with %v", err)
-	}
-	client.Close()
-}
-
-func TestASessionThatIsClosedIsFollowedByAnother(t *testing.T) {
-	c := proxied(t, three(t))
-	client := c.open(session.Config{Timeout: steady})
-	s := established(t, client)
-	s.Close()
-	next := established(t, client)
-	if next == s || next.ID() == s.ID() {
-		t.Error("the same session again")
-	}
-	if err := s.Sync(t.Context(), "/"); !errors.Is(err, session.ErrClosed) {
-		t.Errorf("a call on the closed session: %v", err)
-	}
-}
-
 // A Dial that ignores its context must not keep Close for ever.
 func TestCloseDoesNotWaitForADialThatHangs(t *testing.T) {
 	c := proxied(t, three(t))

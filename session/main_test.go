@@ -40,21 +40,27 @@ func within(t testing.TB, d time.Duration) context.Context {
 }
 
 // three returns the ensemble that the tests of this package share. T may be 1 s to 1 min.
-func three(t testing.TB) *ensemble.Ensemble {
+func three(t ensemble.TB) *ensemble.Ensemble {
 	return ensemble.Shared(t, ensemble.Config{Servers: 3, MaxSessionTimeout: time.Minute})
 }
 
-// A cluster is the shared ensemble with a proxy before each server, and a log.
+// A cluster is three servers with a proxy before each, and a log.
 type cluster struct {
-	*ensemble.Ensemble
+	stage.Servers
 	t       testing.TB
 	proxies faultproxy.Proxies
 	log     *logbook
 	chroot  string
 }
 
-func proxied(t testing.TB, e *ensemble.Ensemble) *cluster {
-	return &cluster{Ensemble: e, t: t, proxies: faultproxy.AllForTest(t, e.Addrs()), log: newLogbook(t), chroot: "/" + strings.ReplaceAll(t.Name(), "/", "-")}
+// onBoth runs a test on three simulated servers, and on those of three.
+func onBoth(t *testing.T, test func(t *testing.T, c *cluster)) {
+	t.Helper()
+	stage.OnBoth(t, three, func(t *testing.T, servers stage.Servers) { test(t, proxied(t, servers)) })
+}
+
+func proxied(t testing.TB, servers stage.Servers) *cluster {
+	return &cluster{Servers: servers, t: t, proxies: stage.Proxies(t, servers), log: newLogbook(t), chroot: "/" + strings.ReplaceAll(t.Name(), "/", "-")}
 }
 
 // connect is the connect string of the proxies, with a chroot of the test's own.
@@ -64,6 +70,9 @@ func (c *cluster) connect() string { return c.proxies.ConnectString() + c.chroot
 func (c *cluster) open(cfg session.Config) *session.Client {
 	c.t.Helper()
 	cfg.Logger = slog.New(c.log)
+	if cfg.Dial == nil {
+		cfg.Dial = c.proxies.Dial
+	}
 	return open(c.t, c.connect(), cfg)
 }
 
@@ -101,25 +110,28 @@ func (c *cluster) established(client *session.Client) *session.Session {
 	return s
 }
 
-// follower returns the number of a server that follows.
+// follower returns the number of a real server that follows.
 func (c *cluster) follower() int {
 	c.t.Helper()
-	f, err := c.Follower(within(c.t, hang))
+	f, err := c.Servers.(*ensemble.Ensemble).Follower(within(c.t, hang))
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	return f.ID() - 1
 }
 
-// admin returns a plain connection straight to the ensemble.
-func (c *cluster) admin() *zk.Conn { return admin(c.t, c.Ensemble) }
+// admin returns a plain connection straight to the servers.
+func (c *cluster) admin() *zk.Conn { return admin(c.t, c.Servers) }
 
-func admin(t testing.TB, e *ensemble.Ensemble) *zk.Conn {
+func admin(t testing.TB, servers stage.Servers) *zk.Conn {
 	t.Helper()
-	conn, _, err := zk.Connect(e.Addrs(), 10*time.Second, zk.WithLogger(silence{}))
-	if err != nil {
-		t.Fatal(err)
+	dial := func(network, address string, timeout time.Duration) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), timeout)
+		defer cancel()
+		return servers.Dial(ctx, network, address)
 	}
+	conn, _, err := zk.Connect(servers.Addrs(), 10*time.Second, zk.WithLogger(silence{}), zk.WithDialer(dial))
+	must(t, err)
 	t.Cleanup(conn.Close)
 	return conn
 }

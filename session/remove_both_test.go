@@ -24,8 +24,8 @@ type removing struct {
 	done  chan error
 }
 
-func removeMany(t *testing.T, n int, ctx context.Context) *removing {
-	c, client, s := protected(t, steady)
+func removeMany(t *testing.T, c *cluster, n int, ctx context.Context) *removing {
+	client, s := c.protected(steady)
 	r := &removing{c: c, s: s, at: c.at(client), done: make(chan error, n)}
 	for i := range n {
 		path, err := s.Create(within(t, hang), fmt.Sprintf("/e/%d", i), nil, zk.FlagEphemeral, nil)
@@ -63,52 +63,62 @@ func (r *removing) nothingLeft(t *testing.T) {
 }
 
 func TestManyRemovalsAtOnceGoInTwoRequests(t *testing.T) {
-	r := removeMany(t, 300, within(t, hang))
-	r.first.Release()
-	r.allGone(t)
-	sent := r.at.Counts().Requests
-	if deletes, multis := sent[faultproxy.OpDelete].Frames, sent[faultproxy.OpMulti].Frames; deletes != 1 || multis != 1 {
-		t.Errorf("%d deletes and %d multis; want one of each", deletes, multis)
-	}
+	onBoth(t, func(t *testing.T, c *cluster) {
+		r := removeMany(t, c, 300, within(t, hang))
+		r.first.Release()
+		r.allGone(t)
+		sent := r.at.Counts().Requests
+		if deletes, multis := sent[faultproxy.OpDelete].Frames, sent[faultproxy.OpMulti].Frames; deletes != 1 || multis != 1 {
+			t.Errorf("%d deletes and %d multis; want one of each", deletes, multis)
+		}
+	})
 }
 
 func TestRemovalsTogetherSucceedThoughOneZnodeIsGoneAlready(t *testing.T) {
-	r := removeMany(t, 5, within(t, hang))
-	must(t, r.c.admin().Delete(r.c.chroot+r.paths[3], -1))
-	r.first.Release()
-	r.allGone(t)
+	onBoth(t, func(t *testing.T, c *cluster) {
+		r := removeMany(t, c, 5, within(t, hang))
+		must(t, r.c.admin().Delete(r.c.chroot+r.paths[3], -1))
+		r.first.Release()
+		r.allGone(t)
+	})
 }
 
 func TestRemovalsTogetherOutliveALostReply(t *testing.T) {
-	r := removeMany(t, 5, within(t, hang))
-	lost := r.at.LoseReply(faultproxy.OpMulti, 1)
-	r.first.Release()
-	r.allGone(t)
-	must(t, lost.Wait(within(t, hang)))
+	onBoth(t, func(t *testing.T, c *cluster) {
+		r := removeMany(t, c, 5, within(t, hang))
+		lost := r.at.LoseReply(faultproxy.OpMulti, 1)
+		r.first.Release()
+		r.allGone(t)
+		must(t, lost.Wait(within(t, hang)))
+	})
 }
 
 func TestAQueuedRemovalReturnsWithItsContextAndIsMadeAllTheSame(t *testing.T) {
-	ctx, cancel := context.WithCancel(within(t, hang))
-	r := removeMany(t, 5, ctx)
-	cancel()
-	for range r.paths[1:] {
-		if err := <-r.done; !errors.Is(err, context.Canceled) || session.OutcomeOf(err) != session.OutcomeUnknown {
-			t.Errorf("%v, outcome %v; want cancelled, unknown", err, session.OutcomeOf(err))
+	onBoth(t, func(t *testing.T, c *cluster) {
+		ctx, cancel := context.WithCancel(within(t, hang))
+		r := removeMany(t, c, 5, ctx)
+		cancel()
+		for range r.paths[1:] {
+			if err := <-r.done; !errors.Is(err, context.Canceled) || session.OutcomeOf(err) != session.OutcomeUnknown {
+				t.Errorf("%v, outcome %v; want cancelled, unknown", err, session.OutcomeOf(err))
+			}
 		}
-	}
-	r.first.Release()
-	must(t, <-r.done)
-	await.Until(t, "empty queue", func() bool { return r.s.QueuedRemovals() == 0 }, func() any { return r.s.QueuedRemovals() })
-	must(t, r.s.EnsureDeleted(within(t, hang), "/e/none")) // behind the others
-	r.nothingLeft(t)
+		r.first.Release()
+		must(t, <-r.done)
+		await.Until(t, "empty queue", func() bool { return r.s.QueuedRemovals() == 0 }, func() any { return r.s.QueuedRemovals() })
+		must(t, r.s.EnsureDeleted(within(t, hang), "/e/none")) // behind the others
+		r.nothingLeft(t)
+	})
 }
 
 func TestQueuedRemovalsEndWithTheSession(t *testing.T) {
-	r := removeMany(t, 5, within(t, hang))
-	r.s.Close()
-	for range r.paths {
-		if err := <-r.done; !errors.Is(err, session.ErrClosed) {
-			t.Errorf("%v; want %v", err, session.ErrClosed)
+	onBoth(t, func(t *testing.T, c *cluster) {
+		r := removeMany(t, c, 5, within(t, hang))
+		r.s.Close()
+		for range r.paths {
+			if err := <-r.done; !errors.Is(err, session.ErrClosed) {
+				t.Errorf("%v; want %v", err, session.ErrClosed)
+			}
 		}
-	}
+	})
 }

@@ -12,6 +12,8 @@
 // request (LoseReply, HoldReply, FailReply, ...) strike once, at the n-th request of an operation counted from the
 // call; all are made by On, which takes any condition. A direction is always first in, first out, as TCP is.
 //
+// A proxy is a socket, or in memory for a bubble of testing/synctest (NewInMemory). Then its clients connect by Dial.
+//
 // What is not ZooKeeper's protocol (four-letter words, TLS, garbage) passes as raw bytes. Only a length prefix
 // can tell: bytes that start with a believable length are kept until that much has come or the sender has closed.
 package faultproxy

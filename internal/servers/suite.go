@@ -17,17 +17,17 @@ import (
 type suite struct {
 	name, dir string
 	below     bool   // dir is not the package itself
-	files     string // the tests in these files, or
+	files     string // the tests in the files that match one of these, or
 	tests     string // those whose names match this
 }
 
 // full is what every release is tried with.
 var full = []suite{
 	{name: "zktest", dir: "session/zktest", tests: "^TestRealServersBehaveAsRecorded$"},
-	{name: "session", dir: "session", files: "*_real_test.go"},
+	{name: "session", dir: "session", files: "*_real_test.go *_both_test.go"},
 	{name: "kerberos", dir: "session/sasl/kerberos", files: "[^v]*_test.go"}, // a module of its own; without its broken variants
 	{name: "watch", dir: "watch", files: "*_test.go"},
-	{name: "recipes", dir: "recipe", below: true, files: "*/*real_test.go"},
+	{name: "recipes", dir: "recipe", below: true, files: "*/*real_test.go */*_both_test.go"},
 	{name: "campaign", dir: "internal/campaign", tests: "^TestEveryFaultOnRealEnsembles$"},
 }
 
@@ -67,7 +67,7 @@ func (r result) String() string {
 func (s suite) run(version string) (r result, err error) {
 	pattern := s.tests
 	if pattern == "" {
-		if pattern, err = testsIn(filepath.Join(s.dir, s.files)); err != nil {
+		if pattern, err = testsIn(s.dir, s.files); err != nil {
 			return r, err
 		}
 	}
@@ -126,24 +126,26 @@ func (r *result) read(out io.Reader, show io.Writer) {
 
 var testName = regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing\.T\)`)
 
-// testsIn returns a pattern of the tests in some files.
-func testsIn(glob string) (string, error) {
-	files, err := filepath.Glob(glob)
-	if err != nil {
-		return "", err
-	}
+// testsIn returns a pattern of the tests in some files of a directory.
+func testsIn(dir, globs string) (string, error) {
 	var names []string
-	for _, file := range files {
-		b, err := os.ReadFile(file)
+	for _, glob := range strings.Fields(globs) {
+		files, err := filepath.Glob(filepath.Join(dir, glob))
 		if err != nil {
 			return "", err
 		}
-		for _, m := range testName.FindAllSubmatch(b, -1) {
-			names = append(names, string(m[1]))
+		for _, file := range files {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				return "", err
+			}
+			for _, m := range testName.FindAllSubmatch(b, -1) {
+				names = append(names, string(m[1]))
+			}
 		}
 	}
 	if len(names) == 0 {
-		return "", fmt.Errorf("no tests in %s", glob)
+		return "", fmt.Errorf("no tests in %s of %s", globs, dir)
 	}
 	return "^(" + strings.Join(names, "|") + ")$", nil
 }

@@ -19,22 +19,22 @@ type Servers interface {
 }
 
 // OnBoth runs a test twice: in a bubble on simulated servers, and then on real ones, where package need lets it. There
-// real opens or finds three servers: it is ensemble.Common, or calls ensemble.Shared. The test has to use the testing.T
+// three opens or finds them: it is ensemble.Common, or calls ensemble.Shared. The test has to use the testing.T
 // that it is given, the Dial of the servers, and paths of its own. Only to look at what no client sees, it asks whether the
 // servers are a *Stage or an *ensemble.Ensemble.
-func OnBoth(t *testing.T, real func(ensemble.TB) *ensemble.Ensemble, test func(t *testing.T, servers Servers)) {
+func OnBoth(t *testing.T, three func(ensemble.TB) *ensemble.Ensemble, test func(t *testing.T, servers Servers)) {
 	t.Helper()
 	t.Run("zktest", func(t *testing.T) {
 		cfg := zktest.Config{Tick: 500 * time.Millisecond, MaxSessionTimeout: time.Minute} // what tests ask of real ones
 		On(t, cfg, func(s *Stage) { test(s.T, s) })
 	})
-	t.Run("real", func(t *testing.T) { test(t, real(t)) })
+	t.Run("real", func(t *testing.T) { test(t, three(t)) })
 }
 
 // Proxies starts a proxy in front of each of the servers. They are closed when the test ends.
 func Proxies(t testing.TB, servers Servers) (all faultproxy.Proxies) {
 	t.Helper()
-	if _, real := servers.(*ensemble.Ensemble); real {
+	if _, tcp := servers.(*ensemble.Ensemble); tcp {
 		return faultproxy.AllForTest(t, servers.Addrs())
 	}
 	for _, addr := range servers.Addrs() {

@@ -1,5 +1,6 @@
 // Package stage is what tests of recipes have in common: three simulated servers in the time of a
-// testing/synctest bubble, clients on hosts of their own, and an administrator.
+// testing/synctest bubble, clients on hosts of their own, and an administrator. OnBoth runs a test there and on real
+// servers.
 package stage
 
 import (

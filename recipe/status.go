@@ -18,7 +18,8 @@ type Status struct {
 	Claims []Claim
 	// Counts are totals.
 	Counts Counts
-	// EventsDropped is how many events subscribers have not taken, Config.OnEvent included.
+	// EventsDropped is how many events subscribers have not taken, Config.OnEvent and a lock's
+	// Config.OnRevoke included.
 	EventsDropped uint64
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
@@ -48,6 +49,8 @@ type common struct {
 	counts   counts
 	refusals refusals
 	unknown  unknownOps
+
+	statesDropped atomic.Uint64
 }
 
 // Delays between the end of one session and the beginning of the next.
@@ -96,8 +99,7 @@ func Open(connect string, cfg Config) (*Client, error) {
 // run opens one session after another.
 func (c *Client) run() {
 	defer close(c.stopped)
-	defer c.log.Finish(c.clock)
-	defer c.thin.Flush()
+	defer c.thin.Finish(c.log)
 	defer c.end(ErrClosed)
 	var former sync.WaitGroup // sessions that are over and clean up
 	defer former.Wait()

@@ -145,7 +145,7 @@ func newSession(parent context.Context, common *common) (*Session, error) {
 		notices: map[string]map[*Watch]struct{}{},
 		ears:    map[int64]*ear{},
 		birth:   make(chan struct{}, 1),
-		states:  feed.New[State](nil, maxStates),
+		states:  feed.NewCounted[State](nil, maxStates, &common.statesDropped),
 	}
 	s.creates.s, s.deletes.s = s, s
 	s.ctx, s.end = context.WithCancelCause(parent)
@@ -254,8 +254,9 @@ const maxStates = 100
 
 // Subscribe calls f with every change of state from now on, until stop is called: in order and one
 // at a time, from a goroutine of its own. f may take its time and call anything of this library; a
-// panic in it ends the process. StateLost is the last. The first 100 states wait for f, more are
-// dropped. Nothing waits for f: it may be at work when stop or Close has returned.
+// panic in it ends the process. StateLost is the last. The first 100 states wait for f; more are
+// dropped, StateLost too, and counted in [Status.StatesDropped]. Nothing waits for f: it may be at
+// work when stop or Close has returned.
 func (s *Session) Subscribe(f func(State)) (stop func()) { return s.states.Subscribe(f) }
 
 // Done is closed when the session is over.

@@ -25,8 +25,11 @@ type Status struct {
 	Counts Counts
 	// EphemeralBytes is how much of Config.EphemeralBytes the latest session uses.
 	EphemeralBytes int
-	// LinesDropped is how many lines Config.Logger has not taken.
+	// LinesDropped is how many lines Config.Logger, and the Loggers of the client's recipes, have not
+	// taken.
 	LinesDropped uint64
+	// StatesDropped is how many states the subscribers of all sessions have not taken.
+	StatesDropped uint64
 	// TLSFiles is why Config.TLSFiles could not be read for the latest connection; nil if they could.
 	TLSFiles error
 }
@@ -66,7 +69,7 @@ func (s *Session) status() Status {
 		st.LeaseRemaining = max(s.heart.until.Until(s.clock.Now()), 0)
 	}
 	s.mu.Unlock()
-	st.Err, st.Counts = s.Err(), s.counts.read()
+	st.Err, st.Counts, st.StatesDropped = s.Err(), s.counts.read(), s.statesDropped.Load()
 	for _, d := range s.dialer.Servers() {
 		st.Servers = append(st.Servers, ServerStatus(d))
 	}

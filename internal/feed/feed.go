@@ -5,6 +5,7 @@ package feed
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
@@ -14,11 +15,11 @@ import (
 // while there is something to deliver. What does not fit into a subscriber's queue is dropped and
 // counted.
 type Feed[E any] struct {
-	most int
+	most    int
+	dropped *atomic.Uint64
 
 	mu          sync.Mutex // guards what follows, and the subscribers; never held during a delivery
 	subscribers []*subscriber[E]
-	dropped     uint64
 }
 
 // subscriber is a function with a queue of its own.
@@ -31,7 +32,12 @@ type subscriber[E any] struct {
 // New returns a Feed with deliver as its first subscriber, or with none if that is nil. At most so
 // many as most says wait in the queue of each.
 func New[E any](deliver func(E), most int) *Feed[E] {
-	f := &Feed[E]{most: most}
+	return NewCounted(deliver, most, new(atomic.Uint64))
+}
+
+// NewCounted is New for one of several that count together what they have dropped.
+func NewCounted[E any](deliver func(E), most int, dropped *atomic.Uint64) *Feed[E] {
+	f := &Feed[E]{most: most, dropped: dropped}
 	if deliver != nil {
 		f.Subscribe(deliver)
 	}
@@ -59,7 +65,7 @@ func (f *Feed[E]) Send(e E) {
 	defer f.mu.Unlock()
 	for _, s := range f.subscribers {
 		if len(s.queue) >= f.most {
-			f.dropped++
+			f.dropped.Add(1)
 			continue
 		}
 		s.queue = append(s.queue, e)
@@ -93,12 +99,8 @@ func (f *Feed[E]) run(s *subscriber[E]) {
 	}
 }
 
-// Dropped returns how many were dropped because a queue was full.
-func (f *Feed[E]) Dropped() uint64 {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.dropped
-}
+// Dropped returns how many were dropped because a queue was full, by all that count together.
+func (f *Feed[E]) Dropped() uint64 { return f.dropped.Load() }
 
 // Wait returns when all that was sent has been delivered.
 func (f *Feed[E]) Wait() {
@@ -108,8 +110,10 @@ func (f *Feed[E]) Wait() {
 }
 
 // WaitFor is Wait for d at most.
-func (f *Feed[E]) WaitFor(c clock.Clock, d time.Duration) {
-	busy := f.busy()
+func (f *Feed[E]) WaitFor(c clock.Clock, d time.Duration) { waitFor(c, d, f.busy()) }
+
+// waitFor waits until all are closed, for d at most.
+func waitFor(c clock.Clock, d time.Duration, busy []chan struct{}) {
 	if len(busy) == 0 {
 		return
 	}

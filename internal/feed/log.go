@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
@@ -24,15 +25,17 @@ type logged struct {
 
 // NewLog returns a logger that puts lines into a queue for another one; without one it is
 // silent.
-func NewLog(to *slog.Logger) (*slog.Logger, *Log) {
+func NewLog(to *slog.Logger) (*slog.Logger, *Log) { return newLog(to, new(atomic.Uint64)) }
+
+func newLog(to *slog.Logger, dropped *atomic.Uint64) (*slog.Logger, *Log) {
 	if to == nil {
 		return slog.New(slog.DiscardHandler), &Log{New[logged](nil, 0)}
 	}
-	l := &Log{New(func(x logged) {
+	l := &Log{NewCounted(func(x logged) {
 		if ctx := context.Background(); x.to.Enabled(ctx, x.record.Level) {
 			x.to.Handle(ctx, x.record)
 		}
-	}, maxLines)}
+	}, maxLines, dropped)}
 	return slog.New(handler{l.feed, to.Handler()}), l
 }
 
@@ -51,15 +54,21 @@ func WithLog(ctx context.Context, logger *slog.Logger, log *Log) context.Context
 }
 
 // LogOf is NewLog for a recipe of the client with that context. A recipe without a logger of its own
-// writes into the client's queue, so that its lines and the client's are written in order.
+// writes into the client's queue, so that its lines and the client's are written in order. Lines that
+// a recipe's own logger does not take are counted with the client's.
 func LogOf(ctx context.Context, to *slog.Logger) (*slog.Logger, *Log) {
-	if of, ok := ctx.Value(logKey{}).(clientLog); ok && to == nil {
+	of, ok := ctx.Value(logKey{}).(clientLog)
+	switch {
+	case !ok:
+		return NewLog(to)
+	case to == nil:
 		return of.logger, of.log
 	}
-	return NewLog(to)
+	return newLog(to, of.log.feed.dropped)
 }
 
-// Dropped returns how many lines were dropped because the logger did not take them.
+// Dropped returns how many lines were dropped because their logger did not take them, of a client
+// and of its recipes.
 func (l *Log) Dropped() uint64 { return l.feed.Dropped() }
 
 // Finish gives the logger a second to write what it has not written.

@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -38,10 +39,11 @@ type kind struct {
 // said is what has become of the lines of one kind since its first.
 type said struct {
 	lines   int
-	left    int          // of them left out
-	last    slog.Record  // of those
-	summary slog.Handler // of the logger that it was for
-	log     *Log         // to which that writes
+	logs    map[*Log]bool // to which those that were let through were written
+	left    int           // lines that were left out
+	last    slog.Record   // of those
+	summary slog.Handler  // of the logger that it was for
+	log     *Log          // to which that writes
 	stop    func() bool
 }
 
@@ -70,10 +72,11 @@ func (t *Thin) pass(h thinner, r slog.Record) bool {
 	k := kind{r.Level, r.Message}
 	s := t.said[k]
 	if s == nil {
-		s = &said{stop: t.clock.AfterFunc(thinFor, func() { t.end(k) })}
+		s = &said{logs: map[*Log]bool{}, stop: t.clock.AfterFunc(thinFor, func() { t.end(k) })}
 		t.said[k] = s
 	}
 	if s.lines++; s.lines <= h.most {
+		s.logs[h.log] = true
 		return true
 	}
 	s.left++
@@ -97,20 +100,28 @@ func (t *Thin) end(k kind) *Log {
 	return s.log
 }
 
-// Flush says at once what was left out, and gives the loggers a second each to write it.
-func (t *Thin) Flush() {
+// Finish says at once what was left out. Then it gives own and the loggers of the latest lines a second, all
+// together, to write what they have not written.
+func (t *Thin) Finish(own *Log) {
 	t.mu.Lock()
 	var kinds []kind
+	logs := map[*Log]bool{own: true}
 	for k, s := range t.said {
 		s.stop()
 		kinds = append(kinds, k)
+		maps.Copy(logs, s.logs)
 	}
 	t.mu.Unlock()
 	for _, k := range kinds {
 		if log := t.end(k); log != nil {
-			log.Finish(t.clock)
+			logs[log] = true
 		}
 	}
+	var busy []chan struct{}
+	for log := range logs {
+		busy = append(busy, log.feed.busy()...)
+	}
+	waitFor(t.clock, lastLines, busy)
 }
 
 // thinner is a handler that leaves lines out.

@@ -57,8 +57,8 @@ func TestLinesThatManyWriteAreLeftOutAndCounted(t *testing.T) {
 		for range 10 {
 			Thinned(ctx, log, lines, Failures).Warn("same")
 		}
-		thin.Flush()
-		thin.Flush()
+		thin.Finish(lines)
+		thin.Finish(lines)
 		if said("of=same lines=6\n") != 1 {
 			t.Errorf("at the end:\n%s", &out)
 		}
@@ -75,7 +75,7 @@ func TestLinesThatNobodyWantsLeaveOutNoOthers(t *testing.T) {
 			Thinned(ctx, log, lines, Failures).Debug("left")
 		}
 		Thinned(ctx, log, lines, Failures).Info("left")
-		thin.Flush()
+		thin.Finish(lines)
 		synctest.Wait()
 		if got := out.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "level=INFO msg=left\n") {
 			t.Errorf("the log:\n%s", got)

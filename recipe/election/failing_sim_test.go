@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -52,7 +53,7 @@ func TestACallbackThatAlwaysFailsIsCalledAgain(t *testing.T) {
 func TestAnErrorThatIsReturnedAfterALossIsTold(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		broken := errors.New("refused by the store")
-		said := newVolume()
+		said := shared.NewVolume()
 		c := s.enterWith("a", election.Config{Logger: slog.New(said)}, func(ctx context.Context, term *election.Term) error {
 			<-ctx.Done()
 			if len(s.begun()) == 1 {
@@ -69,7 +70,7 @@ func TestAnErrorThatIsReturnedAfterALossIsTold(t *testing.T) {
 			if st.LastReason != recipe.ReasonSessionLost || errors.Is(st.LastErr, broken) != (want == broken) {
 				t.Errorf("term %d: status: %v, %v", i+1, st.LastReason, st.LastErr)
 			}
-			if n := said.of("the callback has returned an error after the end of its term"); n != 1 {
+			if n := said.Written("the callback has returned an error after the end of its term"); n != 1 {
 				t.Errorf("term %d: %d lines with the error; want 1 in all", i+1, n)
 			}
 		}

@@ -13,54 +13,17 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/rounds"
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// volume counts the lines of a log.
-type volume struct {
-	mu    sync.Mutex     // guards what follows
-	lines map[string]int // by message
-	left  map[string]int // that were left out, as the log says
-}
-
-func newVolume() *volume { return &volume{lines: map[string]int{}, left: map[string]int{}} }
-
-// of returns how many lines had a message.
-func (v *volume) of(message string) int {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.lines[message]
-}
-
-func (v *volume) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelInfo }
-func (v *volume) WithAttrs([]slog.Attr) slog.Handler           { return v }
-func (v *volume) WithGroup(string) slog.Handler                { return v }
-func (v *volume) Handle(_ context.Context, r slog.Record) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.lines[r.Message]++
-	if r.Message == "lines left out" {
-		var of string
-		r.Attrs(func(a slog.Attr) bool {
-			switch a.Key {
-			case "of":
-				of = a.Value.String()
-			case "lines":
-				v.left[of] += int(a.Value.Int64())
-			}
-			return true
-		})
-	}
-	return nil
-}
-
 // What a process says while its ensemble is down does not grow with the elections that wait.
 func TestAnOutageIsSaidAFewTimesHoweverManyElectionsWait(t *testing.T) {
 	const outage = 10 * time.Minute
 	perSecond := func(elections int) float64 {
-		log, failed := newVolume(), 0
+		log, failed := shared.NewVolume(), 0
 		synctest.Test(t, func(t *testing.T) {
 			e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Latency: time.Millisecond, Logf: func(string, ...any) {}})
 			for _, s := range e.Servers() {
@@ -88,15 +51,11 @@ func TestAnOutageIsSaidAFewTimesHoweverManyElectionsWait(t *testing.T) {
 			all.Wait()
 			client.Close()
 		})
-		lines := 0
-		for _, n := range log.lines {
-			lines += n
-		}
-		t.Logf("%d elections: %d lines in %v: %v; left out: %v", elections, lines, outage, log.lines, log.left)
-		if n := log.lines["no session"] + log.left["no session"]; n != failed {
+		t.Logf("%d elections, %v: %v", elections, outage, log)
+		if n := log.Counted("no session"); n != failed {
 			t.Errorf("%d lines written or counted, of %d", n, failed)
 		}
-		return float64(lines) / outage.Seconds()
+		return float64(log.All()) / outage.Seconds()
 	}
 	perSecond(1)
 	if n := perSecond(300); n > 1 {
@@ -108,7 +67,7 @@ func TestAnOutageIsSaidAFewTimesHoweverManyElectionsWait(t *testing.T) {
 func TestCandidatesThatAreDeposedTogetherSayAFewLines(t *testing.T) {
 	rounds.All(t)
 	const elections = 150
-	log, deposed := newVolume(), 0
+	log, deposed := shared.NewVolume(), 0
 	synctest.Test(t, func(t *testing.T) {
 		e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Latency: time.Millisecond, Logf: func(string, ...any) {}})
 		client, err := session.Open(e.ConnectString(), session.Config{Dial: e.Host("a").Dial, Logger: slog.New(log)})
@@ -141,19 +100,19 @@ func TestCandidatesThatAreDeposedTogetherSayAFewLines(t *testing.T) {
 		all.Wait()
 		client.Close()
 	})
-	t.Logf("lines: %v; left out: %v", log.lines, log.left)
+	t.Log(log)
 	if deposed != 2*elections {
 		t.Fatalf("%d terms have ended", deposed)
 	}
 	for _, kind := range []string{"joined", "elected", "deposed", "left"} {
-		if n := log.lines[kind]; n > 3*50 || n+log.left[kind] < 2*elections {
-			t.Errorf("%s: %d lines, %d left out, of %d", kind, n, log.left[kind], 2*elections)
+		if n := log.Written(kind); n > 3*50 || log.Counted(kind) < 2*elections {
+			t.Errorf("%s: %d lines, %d with those left out, of %d", kind, n, log.Counted(kind), 2*elections)
 		}
 	}
 }
 
 // late is a log handler that takes its time for what was left out.
-type late struct{ *volume }
+type late struct{ *shared.Volume }
 
 func (l late) WithAttrs([]slog.Attr) slog.Handler { return l }
 func (l late) WithGroup(string) slog.Handler      { return l }
@@ -161,13 +120,13 @@ func (l late) Handle(ctx context.Context, r slog.Record) error {
 	if r.Message == "lines left out" {
 		time.Sleep(100 * time.Millisecond)
 	}
-	return l.volume.Handle(ctx, r)
+	return l.Volume.Handle(ctx, r)
 }
 
 // When everything is closed, all lines have been written or counted, and none comes later.
 func TestWhatWasLeftOutIsSaidBeforeTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := late{newVolume()}
+		log := late{shared.NewVolume()}
 		dial := func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("nobody is there") }
 		client, err := session.Open("a:1", session.Config{Dial: dial, Logger: slog.New(log)})
 		if err != nil {
@@ -184,15 +143,8 @@ func TestWhatWasLeftOutIsSaidBeforeTheEnd(t *testing.T) {
 		await.Sleep(client.Status().Timeout / 2) // after the first lines
 		client.Close()
 		all.Wait()
-		if n := log.count("no session"); n != 20 {
+		if n := log.Counted("no session"); n != 20 {
 			t.Errorf("%d lines of 20 are written or counted at the end", n)
 		}
 	})
-}
-
-// count returns how many lines with a message were written or counted.
-func (v *volume) count(message string) int {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.lines[message] + v.left[message]
 }

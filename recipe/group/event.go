@@ -79,6 +79,10 @@ func (m *Member) send(e Event) {
 	if e.Err != nil {
 		args = append(args, "err", e.Err)
 	}
-	m.log.Info(e.Kind.String(), args...)
+	log := m.log
+	if e.Kind == EventFailed {
+		log = m.often
+	}
+	log.Info(e.Kind.String(), args...)
 	m.events.Send(e)
 }

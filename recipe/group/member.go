@@ -32,6 +32,7 @@ type Member struct {
 	cfg    Config
 	clock  clock.Clock
 	log    *slog.Logger
+	often  *slog.Logger // for lines that repeat while something does not work
 	lines  *feed.Log
 	events *feed.Feed[Event]
 	life   *life.Life
@@ -70,7 +71,9 @@ func newMember(ctx context.Context, g *Group) *Member {
 	logger, lines := feed.LogOf(client.Context(), cfg.Logger)
 	m := &Member{
 		client: client, dir: path, node: path + "/" + cfg.Style.name(cfg.ID), cfg: cfg, clock: c,
-		log: logger.With("group", path, "id", cfg.ID), lines: lines,
+		log:    feed.Thinned(client.Context(), logger, lines, feed.Transitions).With("group", path, "id", cfg.ID),
+		often:  feed.Thinned(client.Context(), logger, lines, feed.Failures).With("group", path, "id", cfg.ID),
+		lines:  lines,
 		events: feed.New(cfg.OnEvent, maxEvents),
 		life:   life.Begin(context.WithoutCancel(ctx), client, "member of the group", path, cfg.ID),
 		wake:   make(chan struct{}, 1), done: make(chan struct{}),

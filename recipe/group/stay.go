@@ -61,8 +61,8 @@ func (m *Member) over(unbind func() bool) {
 	unbind()
 	m.tell(Event{Kind: EventOver, Err: context.Cause(m.ctx)})
 	m.forget()
+	m.life.End() // first: Close of the client waits for the log by itself
 	m.lines.Finish(m.clock)
-	m.life.End()
 	close(m.done)
 }
 

@@ -72,7 +72,8 @@ type Config struct {
 
 	// OnRevoke, if set, is called once for each Held whose release somebody requests, by
 	// [Lock.Revoke] or by Curator's Revoker. It may release the lock or not. It is called from a
-	// goroutine of its own, like OnEvent.
+	// goroutine of its own, like OnEvent. The first 1000 calls wait for it; more are left out, and
+	// counted in [recipe.Status.EventsDropped].
 	OnRevoke func(*Held)
 
 	// OnEvent, if set, is told of every transition, in order and one at a time, from a goroutine

@@ -73,7 +73,7 @@ func (l *Lock) Path() string { return l.path }
 // blocks. [Lock.Contenders] tells who else holds it or waits for it.
 func (l *Lock) Status() recipe.Status {
 	st := l.book.Status()
-	st.Path, st.ID, st.Reader, st.EventsDropped = l.path, l.cfg.ID, l.shared, l.events.Dropped()
+	st.Path, st.ID, st.Reader, st.EventsDropped = l.path, l.cfg.ID, l.shared, l.events.Dropped()+l.revokes.Dropped()
 	return st
 }
 

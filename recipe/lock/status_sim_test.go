@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -220,6 +221,47 @@ func TestASubscriberThatBlocksHoldsUpNothing(t *testing.T) {
 			t.Error("no event was dropped, of 1600")
 		}
 		a.client.Close()
+	})
+}
+
+// The same of an OnRevoke.
+func TestAnOnRevokeThatBlocksHoldsUpNothing(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		never, revoked := make(chan struct{}), make(chan struct{}, 1)
+		defer close(never)
+		client, b := s.Client("a"), s.process("b")
+		a, err := lock.New(client, stagePath, lock.Config{
+			OnRevoke: func(*lock.Held) { <-never },
+			OnEvent: func(ev lock.Event) {
+				if ev.Kind == lock.EventRevoked {
+					revoked <- struct{}{}
+				}
+			},
+		})
+		shared.Must(t, err)
+		const most, more = 1001, 20 // one is being told, and a thousand wait
+		for i := range most + more {
+			h, err := a.Acquire(t.Context())
+			shared.Must(t, err)
+			shared.Must(t, b.Revoke(t.Context()))
+			<-revoked
+			if i == 0 {
+				await.Sleep(10 * stageT)
+			}
+			if !h.Valid() {
+				t.Fatal("it was lost")
+			}
+			release(t, h)
+		}
+		if st := a.Status(); st.EventsDropped != more {
+			t.Errorf("%d were dropped; want %d", st.EventsDropped, more)
+		}
+		begun := time.Now()
+		release(t, b.acquire())
+		client.Close()
+		if took := time.Since(begun); took > stageD {
+			t.Errorf("the next turn and Close took %v", took)
+		}
 	})
 }
 

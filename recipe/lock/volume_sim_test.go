@@ -1,0 +1,73 @@
+package lock_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/await"
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/lock"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// A process holds many locks, loses them together in an outage, and tries in vain to get them again. What it
+// says does not grow with the locks.
+func TestManyLocksSayAFewLinesInAnOutage(t *testing.T) {
+	const locks, outage = 150, 10 * time.Minute
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		log := shared.NewVolume()
+		client := s.Open("a", session.Config{Logger: slog.New(log)})
+		ctx, cancel := context.WithCancel(t.Context())
+		var counts []func() recipe.Counts
+		var held, all sync.WaitGroup
+		held.Add(locks)
+		for i := range locks {
+			l, err := lock.New(client, fmt.Sprintf("%s/%d", stagePath, i), lock.Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			counts = append(counts, func() recipe.Counts { return l.Status().Counts })
+			all.Go(func() {
+				h, err := l.Acquire(ctx)
+				held.Done()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				<-h.Context().Done()
+				h.Release(ctx)
+				l.Acquire(ctx) // in vain
+			})
+		}
+		held.Wait()
+		s.Host("a").Drop()
+		await.Sleep(outage)
+		cancel()
+		all.Wait()
+		client.Close()
+		failed, ended := 0, 0
+		for _, of := range counts {
+			c := of()
+			failed += int(c.Failed)
+			for _, n := range c.Ended {
+				ended += int(n)
+			}
+		}
+		t.Log(log)
+		if n := float64(log.All()) / outage.Seconds(); n > 1 {
+			t.Errorf("%.1f lines per second", n)
+		}
+		if n := log.Counted("no session") + log.Counted("not in line"); failed == 0 || n != failed {
+			t.Errorf("%d lines that it failed were written or counted, of %d", n, failed)
+		}
+		if n := log.Written("ended"); ended != locks || n > 50 || log.Counted("ended") != locks {
+			t.Errorf("%d have ended; %d lines, %d with those left out", ended, n, log.Counted("ended"))
+		}
+	})
+}

@@ -56,6 +56,7 @@ type Cache struct {
 	cancel context.CancelCauseFunc
 	done   chan struct{} // closed when run has returned
 	wake   chan struct{} // to run: look again
+	asking chan struct{} // held while Config.Keep is asked
 
 	mu      sync.Mutex // guards what follows; held for moments, never during I/O
 	root    *node
@@ -115,7 +116,7 @@ func New(client *session.Client, path string, cfg Config) (*Cache, error) {
 	ctx, cancel := context.WithCancelCause(client.Context())
 	c := &Cache{
 		client: client, path: path, cfg: cfg, clock: clock.From(client.Context()), cancel: cancel,
-		done: make(chan struct{}), wake: make(chan struct{}, 1),
+		done: make(chan struct{}), wake: make(chan struct{}, 1), asking: make(chan struct{}, 1),
 		root: &node{}, nodes: 1, bytes: int64(len(path)),
 		open: map[uint64]int{}, denied: map[*node]struct{}{},
 	}

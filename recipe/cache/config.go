@@ -36,9 +36,10 @@ type Config struct {
 	// Depth is how far below its path the cache reaches: DepthTree by default.
 	Depth Depth
 	// Keep, when set, is asked about each znode below the path when it first appears, by its
-	// whole path. A znode that it rejects is not read, and those below it are not read either. It must
-	// return at once: the cache stands still meanwhile. With it, each znode has watches of its own:
-	// events of others do not come.
+	// whole path, by one goroutine at a time. A znode that it rejects is not read, and those below it are not
+	// read either. It must return at once: meanwhile the cache may not follow, Fresh does not return, and
+	// [Cache.Close] and [session.Client.Close] wait for it. Get, Snapshot and Status do not. With Keep, each
+	// znode has watches of its own: events of others do not come.
 	Keep func(path string) bool
 	// MaxNodes is how many znodes the cache holds at most: 10,000 by default. When there are
 	// more, the cache ends with a [TooLargeError] before it reads them.

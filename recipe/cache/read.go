@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/go-zookeeper/zk"
 
@@ -124,9 +125,9 @@ func (c *Cache) created(n *node, path string) {
 	dir, name := split(path)
 	switch parent := c.find(dir); {
 	case parent == nil || parent.denied || !c.lists(parent):
-	case parent.listed && !parent.reading && parent.todo == 0:
+	case parent.listed && !parent.reading && parent.todo == 0 && c.cfg.Keep == nil:
 		c.add(parent, name, c.round)
-	default: // a list that is on its way may be older
+	default: // a list that is on its way may be older, or Keep has to be asked
 		c.need(parent, getList, c.round)
 	}
 }
@@ -173,10 +174,33 @@ func (c *Cache) reader(ctx context.Context, s *session.Session, w *session.TreeW
 		}
 		if todo&getList != 0 && ok {
 			names, stat, connection, err := w.Children(ctx, path)
+			names = c.kept(n, path, names)
 			c.answered(n, path, err, func() { c.gotList(n, names, stat, connection) })
 		}
 		c.ended(n)
 	}
+}
+
+// kept leaves out the children of n that Keep rejects. It asks about those that are new, without c.mu: what
+// Keep does is the user's.
+func (c *Cache) kept(n *node, path string, names []string) []string {
+	if c.cfg.Keep == nil {
+		return names
+	}
+	unknown := map[string]bool{}
+	c.mu.Lock()
+	for _, name := range names {
+		if n.children[name] == nil {
+			unknown[name] = true
+		}
+	}
+	c.mu.Unlock()
+	if len(unknown) == 0 {
+		return names
+	}
+	c.asking <- struct{}{}
+	defer func() { <-c.asking }()
+	return slices.DeleteFunc(names, func(name string) bool { return unknown[name] && !c.cfg.Keep(join(path, name)) })
 }
 
 // answered takes the answer to one read, by take if there is one. It reports whether to go on

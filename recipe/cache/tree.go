@@ -189,13 +189,10 @@ func (c *Cache) gotList(n *node, names []string, stat zk.Stat, connection uint64
 	}
 }
 
-// add makes a node for a new child, unless Keep rejects it. It reports whether there was room.
+// add makes a node for a new child. It reports whether there was room.
 func (c *Cache) add(parent *node, name string, round uint64) bool {
 	child := &node{parent: parent, name: name, level: parent.level + 1}
 	path := child.path(c.path)
-	if c.cfg.Keep != nil && !c.cfg.Keep(path) {
-		return true
-	}
 	if c.nodes++; c.nodes > c.cfg.MaxNodes {
 		c.tooLarge(path, "znodes", int64(c.nodes), int64(c.cfg.MaxNodes))
 		return false

@@ -62,3 +62,33 @@ func settle(t *testing.T, c *session.Client) {
 	}
 	t.Fatalf("no session: %+v", c.Status())
 }
+
+// A subscriber that blocks delays nothing. What it does not take is counted, of all sessions together.
+func TestStatesThatASubscriberDoesNotTakeAreCounted(t *testing.T) {
+	simulate(t, 1, 3, func(t *testing.T, s *sim) {
+		never := make(chan struct{})
+		defer close(never)
+		defer s.session.Subscribe(func(session.State) { <-never })()
+		states := 0
+		defer s.session.Subscribe(func(session.State) { states++ })()
+		for range 60 { // suspended and connected, each time
+			s.host.Cut()
+			settle(t, s.client)
+		}
+		const taken = 101 // one is being told, and a hundred wait
+		dropped := func() uint64 { return s.client.Status().StatesDropped }
+		before := states
+		if n := dropped(); states <= taken || n != uint64(states-taken) {
+			t.Errorf("%d dropped, of %d states", n, states)
+		}
+		if !s.lease.Valid() {
+			t.Error("the lease was lost")
+		}
+		s.ExpireSession(s.session.ID())
+		<-s.session.Done()
+		settle(t, s.client)
+		if n := dropped(); states <= before || n != uint64(states-taken) {
+			t.Errorf("in the next session: %d dropped, of %d states", n, states)
+		}
+	})
+}

@@ -251,7 +251,7 @@ func TestAnOnRevokeThatBlocksHoldsUpNothing(t *testing.T) {
 			if !h.Valid() {
 				t.Fatal("it was lost")
 			}
-			release(t, h)
+			shared.Must(t, h.Release(s.Within(stageD)))
 		}
 		if st := a.Status(); st.EventsDropped != more {
 			t.Errorf("%d were dropped; want %d", st.EventsDropped, more)

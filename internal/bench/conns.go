@@ -12,6 +12,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
 var began = time.Now()
@@ -40,23 +41,16 @@ type stamped struct {
 	stamp *stamp
 }
 
-// ZooKeeper's codes of operations, and the number that watch events have in place of a
-// request's.
-const (
-	opDelete = 2
-	opSet    = 5
-	opCheck  = 13
-	opMulti  = 14
-	xidEvent = 1<<32 - 1
-)
+// xidEvent is the number that watch events have in place of a request's.
+const xidEvent = 1<<32 - 1
 
 // Write is given one frame at a time: length, xid, operation.
 func (c stamped) Write(p []byte) (int, error) {
 	if len(p) >= 12 {
-		switch binary.BigEndian.Uint32(p[8:]) {
-		case opDelete:
+		switch zktest.Op(binary.BigEndian.Uint32(p[8:])) {
+		case zktest.OpDelete:
 			c.stamp.sent.Store(int64(time.Since(began)))
-		case opMulti:
+		case zktest.OpMulti:
 			switch {
 			case bytes.Contains(p, deletion):
 				c.stamp.sent.Store(int64(time.Since(began)))
@@ -69,7 +63,7 @@ func (c stamped) Write(p []byte) (int, error) {
 }
 
 // deletion is the header of a deletion within a multi: its type, "not done", error -1.
-var deletion = []byte{0, 0, 0, opDelete, 0, 0xff, 0xff, 0xff, 0xff}
+var deletion = []byte{0, 0, 0, byte(zktest.OpDelete), 0, 0xff, 0xff, 0xff, 0xff}
 
 // isBeat reports whether a multi without a deletion sets a heartbeat: it begins with that, or with
 // the check of a place.
@@ -77,8 +71,8 @@ func isBeat(multi []byte) bool {
 	if len(multi) < 16 {
 		return false
 	}
-	first := binary.BigEndian.Uint32(multi[12:])
-	return first == opSet || first == opCheck
+	first := zktest.Op(binary.BigEndian.Uint32(multi[12:]))
+	return first == zktest.OpSetData || first == zktest.OpCheck
 }
 
 // Read is asked by zk for the length of a frame and then for the frame, and by ours for

@@ -8,8 +8,96 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// The faults in this file are aimed at the lease: at moments, of a few milliseconds, in which
-// one that counts too much as proof would last too long.
+// aimedFaults strike at a moment of a few milliseconds. If a lease counts too much as proof, it
+// lasts too long at that moment.
+var aimedFaults = map[string]begin{
+	"isolate the leader's server":   onLeader(isolateServerOf),
+	"isolate a new leader's server": endless((*world).isolateServerOfNewLeader),
+	"isolate near expiry":           endless((*world).isolateNearExpiry),
+	"isolate after a pause":         endless((*world).isolateAfterPause),
+	"isolate after a read":          onLeader(isolateAfterRead),
+	"turn a cut round":              endless((*world).turnACutRound),
+	"pause and turn a cut round":    endless((*world).pauseAndTurnACutRound),
+	"hold the leader's host":        ifAlive(endless(func(w *world, rng *rand.Rand) { w.holdWhileItLeads(rng) })),
+	"slow handshake":                onLeader(slowHandshake),
+	"cling to a deposed server":     onLeader(cling),
+}
+
+func isolateServerOf(w *world, p *proc, _ *rand.Rand) (end func()) {
+	s := w.serverOf(p)
+	if s == nil {
+		return nil
+	}
+	s.Isolate()
+	return s.Rejoin
+}
+
+// isolateServerOfNewLeader isolates the server of the next leader before the leader renews its lease
+// at regular intervals.
+func (w *world) isolateServerOfNewLeader(rng *rand.Rand) {
+	delay := time.Duration(rng.Int63n(int64(w.plan.Timeout / 8)))
+	w.check.onNext(func(p *proc) {
+		time.AfterFunc(delay, func() {
+			if s := w.serverOf(p); s != nil {
+				s.Isolate()
+				time.AfterFunc(2*w.plan.Timeout, s.Rejoin)
+			}
+		})
+	})
+}
+
+func (w *world) isolateNearExpiry(rng *rand.Rand) {
+	w.atFollower(w.leading(rng), func(p *proc, _, follower *zktest.Server) {
+		w.whenNearExpiry(p, 50, func() { w.isolateBoth(p, follower) })
+	})
+}
+
+// isolateAfterPause isolates a leader that was paused. Its lease is short by then, so that beats follow
+// one another quickly, and perhaps no ping comes between them.
+func (w *world) isolateAfterPause(rng *rand.Rand) {
+	w.atFollower(w.leading(rng), func(p *proc, _, follower *zktest.Server) {
+		resume := w.pause(p, false)
+		time.AfterFunc(w.plan.Timeout/4+time.Duration(rng.Int63n(int64(w.plan.Timeout/8))), func() {
+			resume()
+			w.afterBeats(p, 3, func() {
+				if w.nearExpiry(p) {
+					w.isolateBoth(p, follower)
+				}
+			})
+		})
+	})
+}
+
+// isolateAfterRead isolates a leader after a read. The server answers a read by itself, so the answer
+// proves nothing.
+func isolateAfterRead(w *world, p *proc, rng *rand.Rand) (end func()) {
+	reads := []zktest.Op{zktest.OpGetData, zktest.OpExists, zktest.OpGetChildren2}
+	w.onRequest(p, reads[rng.Intn(len(reads))], func(r zktest.Request) {
+		time.AfterFunc(3*w.plan.Latency, func() { w.isolateBoth(p, w.ens.Server(r.Server)) })
+	})
+	return nil
+}
+
+func (w *world) turnACutRound(rng *rand.Rand) {
+	w.atFollower(w.leading(rng), func(p *proc, leader, follower *zktest.Server) {
+		turn := time.Duration(rng.Int63n(int64(w.plan.Timeout)))
+		w.whenNearExpiry(p, 50, func() { w.turnRound(leader, follower, turn) })
+	})
+}
+
+// pauseAndTurnACutRound also pauses the leader. Its next beat, the first after a long while, is answered
+// only because the cut turns.
+func (w *world) pauseAndTurnACutRound(rng *rand.Rand) {
+	w.atFollower(w.leading(rng), func(p *proc, leader, follower *zktest.Server) {
+		T := w.plan.Timeout
+		pause := T*2/5 + time.Duration(rng.Int63n(int64(T/16)))
+		turn := pause + T/64 + time.Duration(rng.Int63n(int64(T/10)))
+		w.whenNearExpiry(p, 50, func() {
+			w.turnRound(leader, follower, turn)
+			time.AfterFunc(pause, w.pause(p, false))
+		})
+	})
+}
 
 // turnRound cuts one direction of a link and, a while later, the other instead. What the
 // first has held back arrives at that moment, so pings and commits come through together,
@@ -80,12 +168,12 @@ func (w *world) afterBeats(p *proc, n int, f func()) {
 	})
 }
 
-// cling lets a process reach no server but the ZooKeeper leader, which is then isolated, and
-// for a while takes itself for the leader still: it answers handshakes, too.
-func (w *world) cling(p *proc) {
+// cling lets a process reach no server but the ZooKeeper leader, which is then isolated. For a while that
+// server still takes itself for the leader: it answers handshakes, too.
+func cling(w *world, p *proc, _ *rand.Rand) (end func()) {
 	deposed := w.ens.Leader()
-	if p == nil || deposed == nil {
-		return
+	if deposed == nil {
+		return nil
 	}
 	var rules []*zktest.Rule
 	for _, s := range w.ens.Servers() {
@@ -103,6 +191,7 @@ func (w *world) cling(p *proc) {
 			r.Remove()
 		}
 	})
+	return nil
 }
 
 // settle is how long it takes, without faults, until a commit is on all servers.
@@ -131,12 +220,8 @@ func (w *world) atFollower(p *proc, f func(p *proc, leader, follower *zktest.Ser
 }
 
 // slowHandshake lets a leader connect anew and receive the answer late, but no later than
-// it waits for that; its server is isolated as soon as a beat has come through.
-func (w *world) slowHandshake(rng *rand.Rand) {
-	p := w.leading(rng)
-	if p == nil {
-		return
-	}
+// it waits for that. Its server is isolated as soon as a beat has come through.
+func slowHandshake(w *world, p *proc, rng *rand.Rand) (end func()) {
 	delay := w.plan.Timeout/8*7/10 + time.Duration(rng.Int63n(int64(w.plan.Timeout/32)))
 	p.host.Delay(delay, zktest.ToClient)
 	p.host.Cut()
@@ -148,4 +233,5 @@ func (w *world) slowHandshake(rng *rand.Rand) {
 			})
 		})
 	})
+	return nil
 }

@@ -8,78 +8,75 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// The faults in this file are what real servers do, or did in some versions, so that a session
-// ends although its client was answered all the time, or sooner than it should. A lease that
-// rests on when sessions expire breaks under each of them.
-
-// applyToServers begins one of them and returns what ends it, or nil.
-func (w *world) applyToServers(f Fault, rng *rand.Rand) (end func()) {
-	leader := w.ens.Leader()
-	if leader == nil {
-		return nil
-	}
-	T := w.plan.Timeout
-	switch f.Kind {
-	case "late expiry":
-		w.expireLate(rng)
-	case "lost touches":
-		w.loseTouch(rng)
-	case "pings stop":
+// expiryFaults are what real servers do, or did in some versions, so that a session ends although its
+// client was answered all the time, or sooner than it should. A lease that depends on when sessions
+// expire breaks under each of them.
+var expiryFaults = map[string]begin{
+	"late expiry":  onZooKeeperLeader(expireLate),
+	"lost touches": onZooKeeperLeader(loseTouch),
+	"pings stop": onZooKeeperLeader(func(_ *world, leader *zktest.Server, _ *rand.Rand) (end func()) {
 		leader.StopPings()
 		return leader.ResumePings
-	case "server grants less":
-		s := w.ens.Server(1 + rng.Intn(3))
+	}),
+	"server clock steps": onZooKeeperLeader(stepClock),
+	"server grants less": onZooKeeperLeader(func(w *world, _ *zktest.Server, rng *rand.Rand) (end func()) {
+		s := w.server(rng)
 		s.SetSessionLimits(tick, 2*tick)
 		return func() { s.SetSessionLimits(2*tick, 20*tick) }
-	case "server clock steps":
-		// Not further back than that: buckets that have been taken would be filled again, and
-		// their sessions stay for ever.
-		step := time.Duration(rng.Int63n(int64(T*2))) - T/2
-		leader.StepClock(step)
-		if p := w.leading(rng); p != nil && rng.Intn(2) == 0 { // or it hears at once that its session is over
-			p.host.Hold()
-			time.AfterFunc(2*T, p.heal)
-		}
-		if step > 0 {
-			return nil // it stays: undone, it would be a step back that is too long
-		}
-		return func() { leader.StepClock(-step) }
+	}),
+}
+
+// stepClock sets the wall clock of the ZooKeeper leader, by 2T forward to T/2 back. Further back, the
+// session tracker would fill buckets again that it has emptied, and their sessions would stay for ever.
+func stepClock(w *world, leader *zktest.Server, rng *rand.Rand) (end func()) {
+	T := w.plan.Timeout
+	step := time.Duration(rng.Int63n(int64(T*2))) - T/2
+	leader.StepClock(step)
+	if p := w.leading(rng); p != nil && rng.Intn(2) == 0 { // or it hears at once that its session is over
+		p.host.Hold()
+		time.AfterFunc(2*T, p.heal)
 	}
-	return nil
+	if step > 0 {
+		return nil // it stays: undone, it would be a step back that is too long
+	}
+	return func() { leader.StepClock(-step) }
 }
 
 // expireLate cuts off a leader and its heir until the session tracker has taken the heir's
 // session. The heir comes back, its session seems to live, and the leader's ends. Then the
 // heir's is closed, too.
-func (w *world) expireLate(rng *rand.Rand) {
+func expireLate(w *world, _ *zktest.Server, rng *rand.Rand) (end func()) {
 	line := w.lineUp(w.linePath(rng))
 	if len(line) < 2 || line[0].p == line[1].p {
-		return
+		return nil
 	}
 	leader, heir := line[0].p, line[1].p
-	lag := time.Duration(rng.Int63n(int64(w.plan.Timeout / 2)))
-	for _, s := range w.ens.Servers() {
-		s.DelayExpiry(lag)
-	}
+	w.delayExpiry(time.Duration(rng.Int63n(int64(w.plan.Timeout / 2))))
 	leader.host.Hold()
 	heir.host.Hold()
 	w.await(func() bool { return w.taken(heir) }, heir.heal)
 	time.AfterFunc(4*w.plan.Timeout, func() {
-		for _, s := range w.ens.Servers() {
-			s.DelayExpiry(0)
-		}
+		w.delayExpiry(0)
 		leader.heal()
 		heir.heal()
 	})
+	return nil
+}
+
+func (w *world) delayExpiry(lag time.Duration) {
+	for _, s := range w.ens.Servers() {
+		s.DelayExpiry(lag)
+	}
 }
 
 // loseTouch lets a process become the leader that waits in line and is in touch by pings
 // alone, when one of these pings is old enough to count as a proof and the ZooKeeper leader has
 // not heard of it. The process and its server are isolated before the server tells of a newer one.
-func (w *world) loseTouch(rng *rand.Rand) {
+func loseTouch(w *world, _ *zktest.Server, rng *rand.Rand) (end func()) {
 	dir := w.linePath(rng)
 	w.atFollower(w.waiting(dir), func(p *proc, _, follower *zktest.Server) {
 		w.whenTouchIsLost(p, 50, func() {
@@ -87,6 +84,7 @@ func (w *world) loseTouch(rng *rand.Rand) {
 			w.deleteAhead(p, dir)
 		})
 	})
+	return nil
 }
 
 // whenTouchIsLost loses the touch of the next ping of a process. It calls f when the ping was
@@ -115,18 +113,14 @@ func (w *world) whenTouchIsLost(p *proc, pings int, f func()) {
 
 // deleteAhead deletes, as an administrator would, what stands ahead of a process in a line.
 func (w *world) deleteAhead(p *proc, dir string) {
-	ctx, cancel := context.WithTimeout(context.Background(), w.plan.Timeout/8)
-	defer cancel()
-	s, err := w.admin.Session(ctx)
-	if err != nil {
-		return
-	}
-	for _, x := range w.lineUp(dir) {
-		if x.p == p {
-			return
+	w.asAdmin(w.plan.Timeout/8, func(ctx context.Context, s *session.Session) {
+		for _, x := range w.lineUp(dir) {
+			if x.p == p {
+				return
+			}
+			s.Delete(ctx, x.path, -1)
 		}
-		s.Delete(ctx, x.path, -1)
-	}
+	})
 }
 
 // A place is a candidate's in a line.

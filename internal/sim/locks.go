@@ -286,24 +286,6 @@ func (c *contender) work(ctx context.Context, l *lock.Lock, h *lock.Held, read b
 	}
 }
 
-// adminDeletesContender deletes any znode of a lock's line.
-func (w *world) adminDeletesContender(rng *rand.Rand) {
-	path := lockPath(rng.Intn(w.plan.Locks))
-	ctx, cancel := context.WithTimeout(context.Background(), w.plan.Timeout)
-	defer cancel()
-	s, err := w.admin.Session(ctx)
-	if err != nil {
-		return
-	}
-	names, _, err := s.Children(ctx, path)
-	if err != nil || len(names) == 0 {
-		return
-	}
-	name := names[rng.Intn(len(names))]
-	w.check.logf("admin deletes %s of %s", name, path)
-	s.Delete(ctx, path+"/"+name, -1)
-}
-
 // awaitHolders demands that, with all faults over, each lock goes on to change hands.
 func (w *world) awaitHolders() {
 	for n := range w.plan.Locks {

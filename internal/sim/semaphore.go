@@ -258,40 +258,14 @@ func (w *world) holding(rng *rand.Rand) (*proc, tenure) {
 	return nil, nil
 }
 
-// adminDeletesPermits deletes what stands below a semaphore's path, as an administrator would.
-func (w *world) adminDeletesPermits(ctx context.Context, s *session.Session, what string, rng *rand.Rand) {
-	dir := semaphorePath(rng.Intn(w.plan.Semaphores))
-	var all []string
+// permitNodes returns the znodes below a semaphore's path.
+func (w *world) permitNodes(dir string) (nodes []string) {
 	for _, n := range w.ens.Nodes() {
 		if d := path.Dir(n.Path); d == dir+"/leases" || d == dir+"/locks" {
-			all = append(all, n.Path)
+			nodes = append(nodes, n.Path)
 		}
 	}
-	var chosen []string
-	switch what {
-	case "admin deletes path":
-		chosen = append(all, dir+"/leases", dir+"/locks")
-		w.registers.at(dir).expel()
-		for _, node := range all {
-			w.check.doom(node)
-		}
-	case "admin deletes candidate":
-		if len(all) > 0 {
-			chosen = all[rng.Intn(len(all)):][:1]
-		}
-	case "admin deletes leader":
-		w.check.mu.Lock()
-		for _, r := range w.check.semaphores[dir].held {
-			if r.permit.Valid() {
-				chosen = []string{r.permit.Node()}
-			}
-		}
-		w.check.mu.Unlock()
-	}
-	for _, node := range chosen {
-		w.check.logf("admin deletes %s", node)
-		s.Delete(ctx, node, -1)
-	}
+	return nodes
 }
 
 // awaitPermits demands that, with all faults over, permits of each semaphore are acquired before

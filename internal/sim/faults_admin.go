@@ -1,0 +1,133 @@
+package sim
+
+import (
+	"context"
+	"math/rand"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// adminFaults are znodes that an administrator deletes.
+var adminFaults = map[string]begin{
+	"admin deletes candidate":                ifAlive(endless((*world).adminDeletesCandidate)),
+	"admin deletes leader":                   ifAlive(endless((*world).adminDeletesLeader)),
+	"admin deletes a leader that is cut off": ifAlive(endless((*world).adminDeletesLeaderCutOff)),
+	"admin deletes path":                     ifAlive(endless((*world).adminDeletesPath)),
+	"admin deletes contender":                ifAlive(endless((*world).adminDeletesContender)), // of a lock: only where there are locks
+}
+
+// asAdmin calls f with the administrator's session. No fault of a client's host concerns it. The context
+// ends after d.
+func (w *world) asAdmin(d time.Duration, f func(ctx context.Context, s *session.Session)) {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	if s, err := w.admin.Session(ctx); err == nil {
+		f(ctx, s)
+	}
+}
+
+func (w *world) adminDeletes(ctx context.Context, s *session.Session, node string) {
+	w.check.logf("admin deletes %s", node)
+	s.Delete(ctx, node, -1)
+}
+
+// inLine chooses an election or a semaphore, and returns what stands below its path.
+func (w *world) inLine(ctx context.Context, s *session.Session, rng *rand.Rand) (path string, nodes []string) {
+	if w.plan.Semaphores > 0 {
+		path = semaphorePath(rng.Intn(w.plan.Semaphores))
+		return path, w.permitNodes(path)
+	}
+	path = electionPath(rng.Intn(w.plan.Elections))
+	names, _, _ := s.Children(ctx, path) // none after an error
+	for _, n := range names {
+		nodes = append(nodes, path+"/"+n)
+	}
+	return path, nodes
+}
+
+// adminDeletesCandidate deletes any znode of a line.
+func (w *world) adminDeletesCandidate(rng *rand.Rand) {
+	w.asAdmin(w.plan.Timeout, func(ctx context.Context, s *session.Session) {
+		if _, nodes := w.inLine(ctx, s, rng); len(nodes) > 0 {
+			w.adminDeletes(ctx, s, nodes[rng.Intn(len(nodes))])
+		}
+	})
+}
+
+// adminDeletesLeader deletes a leader's znode. While nobody leads, any znode of the election will do.
+func (w *world) adminDeletesLeader(rng *rand.Rand) {
+	w.asAdmin(w.plan.Timeout, func(ctx context.Context, s *session.Session) {
+		path, nodes := w.inLine(ctx, s, rng)
+		node := w.check.nodeOfHolder(path)
+		if node == "" && w.plan.Semaphores == 0 && len(nodes) > 0 {
+			node = nodes[0]
+		}
+		if node != "" {
+			w.adminDeletes(ctx, s, node)
+		}
+	})
+}
+
+// adminDeletesLeaderCutOff deletes the znode of a leader that does not hear of it.
+func (w *world) adminDeletesLeaderCutOff(rng *rand.Rand) {
+	if leader := w.holdWhileItLeads(rng); leader != nil {
+		w.asAdmin(w.plan.Timeout, func(ctx context.Context, s *session.Session) { w.adminDeletes(ctx, s, leader.Node()) })
+	}
+}
+
+// adminDeletesPath deletes a path with everything below it, the line's record included.
+func (w *world) adminDeletesPath(rng *rand.Rand) {
+	w.asAdmin(w.plan.Timeout, func(ctx context.Context, s *session.Session) {
+		path, nodes := w.inLine(ctx, s, rng)
+		switch {
+		case w.plan.Semaphores > 0:
+			w.registers.at(path).expel()
+			for _, node := range nodes {
+				w.check.doom(node)
+			}
+			for _, node := range append(nodes, path+"/leases", path+"/locks") {
+				w.adminDeletes(ctx, s, node)
+			}
+		case len(nodes) > 0:
+			for _, node := range nodes {
+				w.check.doom(node)
+				s.Delete(ctx, node, -1)
+			}
+			s.Delete(ctx, path, -1)
+		}
+	})
+}
+
+// adminDeletesContender deletes any znode of a lock's line.
+func (w *world) adminDeletesContender(rng *rand.Rand) {
+	if w.plan.Locks == 0 {
+		return
+	}
+	path := lockPath(rng.Intn(w.plan.Locks))
+	w.asAdmin(w.plan.Timeout, func(ctx context.Context, s *session.Session) {
+		if names, _, err := s.Children(ctx, path); err == nil && len(names) > 0 {
+			w.adminDeletes(ctx, s, path+"/"+names[rng.Intn(len(names))])
+		}
+	})
+}
+
+// nodeOfHolder returns the znode of a valid term of an election, or of a valid permit of a semaphore, or "".
+func (c *checker) nodeOfHolder(path string) (node string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r := c.semaphores[path]; r != nil {
+		for _, h := range r.held {
+			if h.permit.Valid() {
+				node = h.permit.Node()
+			}
+		}
+		return node
+	}
+	for _, t := range c.record(path).terms {
+		if t.term.Valid() {
+			node = t.term.Node()
+		}
+	}
+	return node
+}

@@ -24,8 +24,8 @@ type stamp struct {
 	beats       atomic.Int64
 }
 
-// A failover is what one took: in all, and inside the heir's process, from the event's
-// arrival on.
+// A failover is how long a failover took: in all, and inside the heir's process, from
+// the arrival of the event on.
 type failover struct{ all, inside time.Duration }
 
 // since returns the failover of a leaver to an heir that entered its callback at a moment.
@@ -75,8 +75,8 @@ func isBeat(multi []byte) bool {
 	return first == zktest.OpSetData || first == zktest.OpCheck
 }
 
-// Read is asked by zk for the length of a frame and then for the frame, and by ours for
-// whatever there is.
+// Read looks for watch events. zk asks for the length of a frame and then for the
+// frame, our library for whatever there is.
 func (c stamped) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n >= 8 && (binary.BigEndian.Uint32(p) == xidEvent || hasEvent(p[:n])) {

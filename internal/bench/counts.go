@@ -13,7 +13,7 @@ import (
 )
 
 // measureCounts counts frames, one by one, with a proxy before each session: what one
-// failover costs, and what an election costs that nothing happens to.
+// failover costs, and what an election costs while nothing happens.
 func measureCounts(l *lab) error {
 	t := table{
 		title: "Frames of one failover, all candidates together, and of an election at rest:",
@@ -32,8 +32,8 @@ func measureCounts(l *lab) error {
 	return nil
 }
 
-// cost is what has passed on the wire, pings, heartbeats, their reading and the periodic
-// re-checks (exists, and nothing else asks that) aside.
+// cost is what has passed on the wire. Pings, heartbeats, the reading of heartbeats, and
+// the periodic re-checks are left out. The re-checks are all requests of exists.
 type cost struct {
 	requests int // of all candidates
 	events   int // of watches, to all candidates

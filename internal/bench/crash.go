@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// crashTimeout is the session timeout in the rows that take a crash or a pause: it has no
-// part in them, so it is a long one.
+// crashTimeout is the session timeout in the rows about a crash or a pause. What they
+// measure does not depend on it, so it is long.
 const crashTimeout = 30 * time.Second
 
 var crashLeases = []time.Duration{400 * time.Millisecond, time.Second, 4 * time.Second}
@@ -53,8 +53,8 @@ func crashes(l *lab, D time.Duration, lines, times int) (all sample, err error) 
 	return all, err
 }
 
-// crashLine kills the leaders of one line, until one is deposed before: this machine is
-// overloaded, and the others have changed places.
+// crashLine kills the leaders of one line. It stops if one is deposed before it is
+// killed: then this machine is overloaded, and the others have changed places.
 func (l *lab) crashLine(D time.Duration, times int, note func(time.Duration)) (done int, err error) {
 	q, err := formQueue(l, D, 3)
 	defer q.end()
@@ -85,7 +85,7 @@ func formQueue(l *lab, lease time.Duration, n int) (*queue, error) {
 		}
 		q.all = append(q.all, p)
 		if i > 1 {
-			continue // there is no telling of those who wait
+			continue // candidates that wait behind the heir tell nothing
 		}
 		if _, err := p.await(l, []string{"elected", "heir"}[i]); err != nil {
 			return q, err

@@ -3,9 +3,10 @@
 // the same run as what it is the floor of, in turn, with bare connections of the zk
 // package, so that a noisy machine touches both.
 //
-//	go run ./internal/bench                      # every row, some minutes
+//	go run ./internal/bench                      # every row: 25 minutes
 //	go run ./internal/bench -rows handover,join  # some rows
 //
-// It prints Markdown tables; recipe/docs/performance.md keeps those of one run. Exact
-// counts are tested too, beside it. Absolute times are the machine's; ratios travel.
+// It prints Markdown tables; recipe/docs/performance.md keeps those of one run. Tests
+// in this directory check the exact counts, too. Absolute times depend on the
+// machine. Ratios to the floor depend on it much less.
 package main

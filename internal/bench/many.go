@@ -223,8 +223,8 @@ func newManyFloor(l *lab, n int) (*manyFloor, func(), error) {
 	return &manyFloor{l: l, n: n, by: by}, stop, err
 }
 
-// pipelined makes n requests without waiting for answers in between, more than which no
-// client can do.
+// pipelined makes n requests without waiting for answers in between. No client can be
+// faster.
 func pipelined(n int, request func(i int) error) error {
 	errs := make([]error, n)
 	var wg sync.WaitGroup
@@ -268,7 +268,7 @@ func (f *manyFloor) join(i int, keep bool) (time.Duration, error) {
 	}
 	b := f.by[i]
 	nodes := make([]string, f.n)
-	runtime.GC() // here and below: what was before is not for the measurement to pay
+	runtime.GC() // here and below: the measurement must not pay for what was before
 	begun := time.Now()
 	err = pipelined(f.n, func(i int) (err error) {
 		nodes[i], err = b.Create(paths[i]+"/_c_00000000-0000-4000-8000-000000000000-latch-", []byte("candidate"),

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// measureQuick measures hand-overs that follow each other, when nothing is at rest: with the
-// raw hand-over, two sessions and a znode, between each two, and zk.Lock.
+// measureQuick measures hand-overs in quick succession, when nothing is at rest: ours, those
+// of zk.Lock, and the floor, in turn.
 func measureQuick(l *lab) error {
 	sc := scale{candidates: 100, lines: 1, sessions: 10, timeout: longTimeout}
 	t := table{

@@ -18,8 +18,9 @@ const permitsOf = 10
 // semaphoreRounds is how many permits change hands at each scale.
 const semaphoreRounds = 30
 
-// measureSemaphore counts what one permit costs that changes hands, from its release until the next
-// one stands at the front and the one that has released it stands in line again.
+// measureSemaphore counts what it costs when one permit changes hands. It counts from the release
+// until the next user stands at the front, and the one that released the permit stands in line
+// again.
 func measureSemaphore(l *lab) error {
 	t := table{
 		title: fmt.Sprintf("A semaphore of %d permits, one of which changes hands, %d times, all together:", permitsOf, semaphoreRounds),
@@ -39,16 +40,16 @@ func measureSemaphore(l *lab) error {
 }
 
 // permitCost is what has passed on the wire for all hand-overs, without what keeps leases: pings,
-// beats, the reading of heartbeats, and the periodic re-checks of the line (exists, and nothing else
-// asks that about its znodes).
+// beats, the reading of heartbeats, and the periodic re-checks of the line. The re-checks are all
+// requests of exists about znodes of the line.
 type permitCost struct {
 	writes, reads    int
 	byPermit, byLine int // watches that have fired: on the list of permits, and on a place ahead in line
 	took             sample
 }
 
-// countPermits tries again where a session has changed its connection, which costs requests of its
-// own.
+// countPermits tries again if a session has changed its connection, because that costs requests of
+// its own.
 func countPermits(l *lab, waiting, sessions int) (c permitCost, err error) {
 	for range 15 {
 		if c, err = tryPermits(l, waiting, sessions); !errors.Is(err, errMoved) {
@@ -123,7 +124,7 @@ func (c *permitCost) add(path string, frames []faultproxy.Frame) {
 // childrenChanged is the type of a watch event (EventType.NodeChildrenChanged).
 const childrenChanged = 4
 
-// users compete for permits. Who has released one wants another.
+// users compete for permits. After a release, a user asks for another permit.
 type users struct {
 	l        *lab
 	path     string

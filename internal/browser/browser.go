@@ -22,8 +22,8 @@ import (
 // patience guards against hanging; nothing is measured by it.
 const patience = 60 * time.Second
 
-// flags keep the browser without a window, without a sandbox (which root cannot have), and
-// from talking to anybody on its own account.
+// flags let the browser run without a window and without a sandbox (which root cannot
+// have), and let it connect to nobody by itself.
 var flags = []string{
 	"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
 	"--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -77,7 +77,7 @@ func start(t *testing.T, event func(string, json.RawMessage)) *browser {
 	b := &browser{out: out, event: event, done: make(chan struct{}), waiting: map[int]chan reply{}}
 	go b.read(in)
 	t.Cleanup(func() {
-		b.call("", "Browser.close", nil) // its processes leave together; an error is no matter
+		b.call("", "Browser.close", nil) // its processes end together; an error does not matter
 		out.Close()
 		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		cmd.Wait()

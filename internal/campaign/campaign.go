@@ -122,7 +122,7 @@ func (c *campaign) take(jobs []job) (j job, ok bool) {
 	return j, c.spent.Hours() < c.Hours
 }
 
-// work goes through rounds with one rig after another: whatever a rig could not do, the next has a new one.
+// work goes through rounds. If a rig could not do its round, the next round has a new rig.
 func (c *campaign) work(ctx context.Context, n int, jobs []job) error {
 	var r *rig
 	defer func() {

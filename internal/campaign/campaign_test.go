@@ -87,8 +87,8 @@ func notable(log string) (lines string) {
 	return lines
 }
 
-// The campaign is worth something only if it fails when the library does what others do: lead on as long as the
-// connection is not lost, though its server has lost the quorum.
+// A campaign is of use only if it fails with a library that does what others do: to lead as long as the
+// connection is not lost, although the server has lost the quorum.
 func TestALibraryThatTrustsItsConnectionIsCaught(t *testing.T) {
 	need.That(t, Available)
 	v, err := variant.Read("testdata/trusts-the-connection.txt")

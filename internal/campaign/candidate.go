@@ -99,10 +99,12 @@ func (c *candidate) resume() {
 	_ = c.cmd.Process.Signal(syscall.SIGCONT) // fails when it is gone
 }
 
-// leaveWithin is what a candidate promises for its leave, 5 s, and as much as a busy machine may take from it.
+// leaveWithin is how long a candidate may take to leave: the 5 s that it promises, and what a busy machine may
+// add.
 const leaveWithin = 20 * time.Second
 
-// leave asks the process to end, by a signal or by a word, and tells how it did if not as it should.
+// leave asks the process to end, by a signal or by a word, and returns how it ended if that was not
+// in order.
 func (c *candidate) leave(word string) error {
 	if word != "" {
 		c.command(word)

@@ -37,17 +37,18 @@
 //
 // # What it shows and what not
 //
-// It shows that on real servers, with real clocks, sockets and kernels, two leaders never were at one time, that
-// tokens grew, that nobody led, or could hold a place, before the end that the one before had claimed, and how long
-// nobody led. It shows this for the faults that it tries, on one machine: clocks that run apart, and hosts that are
-// suspended, it cannot make. For these, and for the many thousand hours that real servers would take, see package sim.
+// It shows some properties on real servers, with real clocks, sockets and kernels. There were never two leaders at one
+// time. Tokens grew. Nobody led, or could hold a place, before the end that the one before had claimed. It also shows
+// how long nobody led. It shows this for the faults that it tries, on one machine. It cannot make clocks that run at
+// different rates, and it cannot suspend hosts. For these, and for the many thousand hours that real servers would
+// take, see package sim.
 //
-// A time without a leader depends on the machine; it is reported and not judged, but for two cases: after all has
-// been mended everybody must stand in line behind a leader within 30 T, and where a follower was cut, the
-// successor must lead 100 ms after the old leader's znode has gone and its lease is over, or as much later as the
-// machine stood still, in one of three attempts. The table shows beside it how long after the fault the next one led, in
-// units of D, and what is aimed at: 1.35 D, which is the lease, a sixteenth and the time between two beats; 2.7 D where
-// the heir is gone too.
+// The time without a leader depends on the machine. It is reported, and judged in two cases only. After all has been
+// mended, everybody must stand in line behind a leader within 30 T. Where a follower was cut, the successor must lead
+// 100 ms after the old leader's znode has gone and its lease is over, or as much later as the machine stood still, in
+// one of three attempts. The table also shows how long after the fault the next one led, in units of D, and the aim:
+// 1.35 D, which is the lease, a sixteenth and the time between two beats; 2.7 D where the heir is gone too.
 //
-// The same seed makes the same plan, not the same run: when things happen is up to the machine.
+// The same seed makes the same plan, but not the same run: the machine decides when things
+// happen.
 package campaign

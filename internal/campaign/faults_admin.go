@@ -102,7 +102,7 @@ func expelAll(ctx context.Context, r *Round) error {
 }
 
 // pathOfHand lines up candidates in a path that an administrator has made, with numbers used up, so that smaller ones can
-// be planted. What became of those who had the numbers, the first candidate does not know.
+// be planted. The first candidate does not know what became of those that had the numbers.
 func pathOfHand(ctx context.Context, r *Round) error {
 	s, err := r.rig.admin.Session(ctx)
 	if err != nil {
@@ -123,9 +123,10 @@ func pathOfHand(ctx context.Context, r *Round) error {
 	return r.lineUp(ctx, 3)
 }
 
-// plant creates children that are nobody's. The leader then resigns and comes back behind them, and somebody new
-// joins: none of that may be disturbed by them, nor they by it. Those that look like candidates with lower
-// numbers are honoured by those who join behind them, so they go before the end.
+// plant creates children that are nobody's. The leader then resigns and comes back behind them, and a new
+// candidate joins. The children must not disturb that, and no candidate may delete them. New candidates wait
+// behind a
+// child that looks like a candidate with a lower number, so such children are deleted before the end.
 func plant(lower, readable bool) func(context.Context, *Round) error {
 	return func(ctx context.Context, r *Round) error {
 		planted := []string{"readme", "latch", "x-latch-1", "_c_nobody", "0000000001"}

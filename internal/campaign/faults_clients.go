@@ -30,8 +30,8 @@ func clientCut(dir Direction) func(context.Context, *Round) error {
 	}
 }
 
-// mustSucceed waits for the next leader while the old one is out of order, which is a question of liveness: the rest
-// is healthy. It notes how long that takes since the fault.
+// mustSucceed waits for the next leader while the old one is out of order, which is a question of liveness: all
+// other parts are healthy. It notes how long that takes since the fault.
 func (r *Round) mustSucceed(ctx context.Context, token, since int64) error {
 	var elected int64
 	ok, err := r.patiently(ctx, settleWithin*r.T, func(ctx context.Context) (err error) {
@@ -96,7 +96,7 @@ func slowLink(ctx context.Context, r *Round) error {
 }
 
 func delayedLink(ctx context.Context, r *Round) error {
-	// Half of the rounds below what a beat bears (an answer within D/4), half beyond.
+	// Half of the rounds are below the delay that a beat allows (an answer within D/4), half are above.
 	d := r.leases(0.01, pick(r, []float64{1. / 16, 1. / 4}))
 	delay := func(d time.Duration) func(*faultproxy.Proxy) {
 		return func(p *faultproxy.Proxy) { p.Delay(faultproxy.Both, d) }

@@ -61,8 +61,8 @@ func (r *Round) served(ctx context.Context) error {
 	})
 }
 
-// holderExpelled cuts a holder off and deletes its znode, so that nobody but its lease protects it. The others must be
-// served meanwhile, and none before that lease is over.
+// holderExpelled cuts a holder off and deletes its znode, so that only its lease protects it. The others must be
+// served meanwhile, but not before that lease is over.
 func holderExpelled(ctx context.Context, r *Round) error {
 	since := history.Now()
 	var holder *candidate
@@ -144,7 +144,8 @@ func expelContender(ctx context.Context, r *Round) (func(context.Context) error,
 	return nil, err
 }
 
-// contendersHeld are what is broken at random: the same as for candidates, but that the znodes to delete are looked for.
+// contendersHeld are what is broken at random: the same as for candidates, except that the znodes to delete must be
+// looked for.
 var contendersHeld = append([]hazard{
 	freezeServer, freezeServer, killServer, cutServer, cutServer, dropClients,
 	cutClient, cutClient, losePackets, pauseOne, pauseOne, killOne, resignOne, expelContender, expelContender,

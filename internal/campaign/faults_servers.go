@@ -26,8 +26,8 @@ func (r *Round) followersAlone(ctx context.Context) (*ensemble.Server, line, err
 	return follower, l, err
 }
 
-// followerCutAlone is the fault under which a client that trusts pings and reads leads on while the majority
-// elects another.
+// followerCutAlone is a fault for clients that trust pings and reads: such a client still leads while the
+// majority elects another.
 func followerCutAlone(ctx context.Context, r *Round) error {
 	follower, l, err := r.followersAlone(ctx)
 	if err != nil {
@@ -54,7 +54,8 @@ func followerCutAlone(ctx context.Context, r *Round) error {
 		}
 		r.broken(history.Late, "the successor led %v after the deletion, the machine stood still for up to %v", late, r.stall.max())
 	}
-	// Ours has given up before. Who has not learns it when the follower drops its clients, for want of a leader.
+	// Ours has given up before. A client that has not given up learns it when the follower drops its clients,
+	// because it has no leader.
 	_, err = r.patiently(ctx, syncLimit*tick+r.T, func(ctx context.Context) error {
 		return r.until(ctx, l.leader.id+" has given up", func(now map[string]*standing) bool {
 			return !now[l.leader.id].leading || now[l.leader.id].token != l.term.token

@@ -131,7 +131,8 @@ func number(yes bool) int {
 	return 0
 }
 
-// leader returns who leads with the newest token at this moment, by what is known; nil if nobody.
+// leader returns the candidate that leads with the newest token at this moment, as far as is
+// known, or nil.
 func (r *Round) leader() (leader *candidate) {
 	var newest int64
 	for _, c := range r.candidates {
@@ -167,7 +168,7 @@ func (r *Round) patiently(ctx context.Context, d time.Duration, wait func(contex
 	return err == nil, nil
 }
 
-// pause stops a candidate in its tracks.
+// pause stops a candidate's process.
 func (r *Round) pause(c *candidate) error {
 	if err := c.pause(); err != nil {
 		return err

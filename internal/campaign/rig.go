@@ -171,7 +171,7 @@ func (r *rig) mend(ctx context.Context) error {
 }
 
 // united waits until each server has carried a write through the quorum. A server may believe for a while that it
-// still leads, or follows, when the others have gone on without it.
+// still leads, or follows, although the others have gone on without it.
 func (r *rig) united(ctx context.Context) error {
 	const node = "/united"
 	write := func(eye *session.Client) error {

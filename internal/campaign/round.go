@@ -204,8 +204,8 @@ func (r *Round) clean(ctx context.Context) error {
 		return err
 	}
 	for _, dir := range r.dirs() {
-		// Who was killed leaves a znode until the session expires: T, and the ensemble's buckets of a tick. A busy machine
-		// may be late by more than that.
+		// A candidate that was killed leaves a znode until the session expires: after T, and up to a tick for the
+		// ensemble's buckets. A busy machine may be later than that.
 		left, err := r.childless(ctx, dir, r.T+leaveWithin)
 		if err != nil {
 			return err

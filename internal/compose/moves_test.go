@@ -81,7 +81,7 @@ func moves(t *testing.T, p *project) {
 	s.lease = time.Duration(session.LeaseMS) * time.Millisecond
 	s.done = append(s.done, history.Line{ID: history.Nemesis, Event: "round", LeaseMS: s.lease.Milliseconds()})
 	defer func() {
-		if t.Failed() { // perhaps the servers were without a leader themselves
+		if t.Failed() { // perhaps the servers had no leader themselves
 			logs, err := p.compose(t.Context(), append([]string{"logs", "--no-color", "--timestamps", "--tail", "300"}, servers...)...)
 			t.Log(logs, err)
 		}

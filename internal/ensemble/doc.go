@@ -8,8 +8,8 @@
 // The servers come from, in this order:
 //
 //   - for Common, ZKRECIPE_COMMON_SERVERS, which "make test" sets: an ensemble for the tests of several packages.
-//   - ZK_SERVERS, a connect string: an ensemble somebody else runs. It can be asked but not controlled: whatever
-//     would start, stop or freeze a server returns ErrExternal.
+//   - ZK_SERVERS, a connect string: an ensemble somebody else runs. It can be asked but not controlled: methods
+//     that start, stop or freeze a server return ErrExternal.
 //   - Config.Version or ZOOKEEPER_VERSION, the number of a release that package release has at hand, or lets Maven fetch.
 //   - ZOOKEEPER_HOME, an unpacked release of Apache ZooKeeper.
 //   - the Debian package "zookeeper".

@@ -19,7 +19,8 @@ const (
 	askFor    = time.Second
 )
 
-// poll calls try until it returns nil, a fatal error, or ctx ends; wrap dresses the last error.
+// poll calls try until it returns nil, a fatal error, or ctx ends; wrap says more about the
+// last error.
 func poll(ctx context.Context, try func(context.Context) error, wrap func(error) error) error {
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()

@@ -17,7 +17,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/tether"
 )
 
-// ErrExternal is returned by whatever would start, stop or freeze a server of an ensemble that is not ours
+// ErrExternal is returned by methods that start, stop or freeze a server, if the ensemble is not ours
 // (ZK_SERVERS).
 var ErrExternal = errors.New("ensemble: the servers are external (ZK_SERVERS) and not ours to control")
 
@@ -169,7 +169,7 @@ func (s *Server) Kill() error {
 	return nil
 }
 
-// Freeze stops the server in its tracks (SIGSTOP): connections stay open, nothing is answered.
+// Freeze stops the server's process (SIGSTOP): connections stay open, nothing is answered.
 func (s *Server) Freeze() error { return s.signal("frozen", true, freezeProcess) }
 
 // Thaw lets a frozen server go on (SIGCONT).

@@ -70,7 +70,7 @@ func readFrame(r io.Reader) (data []byte, framed bool, err error) {
 	if n < 0 || n > maxFrame {
 		return buf.Bytes(), false, nil
 	}
-	_, err = io.CopyN(&buf, r, int64(n)) // grows with what comes, not with what a liar announces
+	_, err = io.CopyN(&buf, r, int64(n)) // grows with what comes, not with the length that is announced
 	return buf.Bytes(), err == nil, err
 }
 

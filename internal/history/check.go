@@ -192,7 +192,7 @@ func (c *checker) beat(p *process, l Line) {
 		c.violate(l.T, Outside, "%s beats with token %d", l.ID, l.Token)
 		return
 	}
-	// Whatever was claimed before the pause ended less than D after its beginning, and nothing can have
+	// A lease that was claimed before the pause ended less than D after the pause began. It cannot have
 	// been extended meanwhile.
 	if p.pausedAt > p.term.From && p.ranAt-p.pausedAt > c.lease && l.T > p.ranAt {
 		c.violate(l.T, AfterPause, "%s beats with token %d, %v after a pause of %v", l.ID, l.Token,

@@ -2,27 +2,27 @@
 //
 // # What a line proves
 //
-// A beat is stamped between two questions to [election.Term.Valid] that were both answered yes, and what has once
-// been invalid stays so. Hence a term was valid from its first line on ("elected") until its last beat, whatever
-// its process says later or never: the interval is proven, and nothing is assumed about the time after the last
-// beat. A term without a beat proves nothing. Two proven intervals of different terms that intersect are two
-// leaders at one time, by as much as they intersect.
+// A beat is stamped between two calls of [election.Term.Valid] that both returned true, and a term that was
+// invalid once stays invalid. So a term was valid from its first line ("elected") until its last beat, whatever
+// its process says later, or if it says nothing more. That interval is proven. Nothing is assumed about the time
+// after the last beat. A term without a beat proves nothing. If proven intervals of two terms intersect, there
+// were two leaders for the time of the intersection.
 //
-// The clock is CLOCK_MONOTONIC of one machine, so there is no doubt about which came first.
+// The clock is CLOCK_MONOTONIC of one machine, so the order of two stamps is certain.
 //
-// A candidate also claims: it tells until when its lease runs. Unless its term has ended by its own will, no other term
-// begins before that.
+// A candidate also claims: it tells until when its lease runs. No other term may begin before that, unless the
+// candidate has ended its term itself.
 //
 // # What is excused
 //
-// An administrator may delete any znode by hand, at any time: that excuses nothing. When he deletes the election's path
-// and all in it, the line's record goes too, and the next candidate does not know that anybody was before. A term of
-// before may go on for one lease, D. So nothing between the deletion and D after it counts as an overlap, and
-// tokens of terms that begin then do not count either.
+// An administrator may delete any znode by hand, at any time. That excuses nothing. If the administrator deletes the
+// election's path and everything in it, the line's record is deleted, too. The next candidate then does not know that
+// there were others. A term from before the deletion may go on for one lease, D. So nothing between the deletion and D
+// after it counts as an overlap, and tokens of terms that begin in that time do not count either.
 //
-// ZooKeeper 3.8 can lose committed transactions, when a server is killed right after it has noted a new epoch
-// and before it has written what it was sent (ZOOKEEPER-4643): it comes back as the one that knows best. The
-// servers' data differ from then on, and a candidate may stand behind a znode that exists on its server alone. When
-// that has been seen ("diverged"), nothing is demanded about liveness and about what is left. Leaders and
-// tokens are judged as ever.
+// ZooKeeper 3.8 can lose committed transactions (ZOOKEEPER-4643): a server is killed after it has noted a new
+// epoch, and before it has written what it was sent. When it comes back, its data count as the newest. The servers'
+// data differ from then on, and a candidate may stand behind a znode that exists on its server alone. If that has
+// been seen ("diverged"), nothing is demanded about liveness and about what is left. Leaders and tokens are judged
+// as always.
 package history

@@ -1,5 +1,5 @@
-// Package hold stops one thread of a running ZooKeeper server at a named place of its code, while all its other threads run on:
-// as the scheduler, a page fault or a slow disk may stop it, but where and for as long as a test wants.
+// Package hold stops one thread of a running ZooKeeper server at a named place of its code, while all its other threads run on.
+// The scheduler, a page fault or a slow disk may stop a thread, too. Here a test chooses the place and the time.
 //
 //	e := ensemble.ForTest(t, ensemble.Config{Debug: true})
 //	vm, err := hold.Attach(ctx, hold.Address(leader.DebugAddr()))

@@ -41,7 +41,7 @@ type fixture struct {
 
 // newFixture finds a server in a mode and attaches to it.
 func newFixture(t *testing.T, mode string) *fixture {
-	// The servers bear a thread that stands still for much longer than it has to here: a busy machine is slow.
+	// The servers tolerate a thread that stands still for much longer than it has to here: a busy machine is slow.
 	all := ensemble.Shared(t, ensemble.Config{Debug: true, Tick: tick, SyncLimit: 80, MaxSessionTimeout: patience})
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	t.Cleanup(cancel)

@@ -133,7 +133,7 @@ func (h *Held) Release(ctx context.Context) error {
 	case <-h.arrived:
 		_, resumed := v.wire.call(ctx, resumeThread, u64(h.thread))
 		err = errors.Join(err, resumed)
-	default: // who arrives from now on is let go by happened
+	default: // happened lets go a thread that arrives from now on
 	}
 	return err
 }

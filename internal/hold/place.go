@@ -23,8 +23,9 @@ var (
 	PingReply = Place{"ping reply", server + "quorum.Learner", "ping", "writePacket", "follower"}
 	// PingLoop is where the leader is about to ping a learner. Requests are served meanwhile.
 	PingLoop = Place{"ping loop", server + "quorum.Leader", "lead", "ping", "leader"}
-	// Prepare is where the leader has taken a request and not yet looked at it. No write of anybody gets on; the others answer reads
-	// and pings, the leader nothing. It is reached by the next request that is a write or comes from a client of the leader's.
+	// Prepare is where the leader has taken a request and not yet looked at it. No write of any client is carried out. The others
+	// answer reads and pings. The leader answers nothing. It is reached by the next request that is a write or comes from a client
+	// of the leader's.
 	Prepare = Place{"prepare", server + "PrepRequestProcessor", "run", "pRequest", "leader"}
 	// Commit is where a server is about to apply a write that is committed.
 	Commit = Place{"commit", server + "quorum.CommitProcessor", "run", "processWrite", ""}

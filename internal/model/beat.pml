@@ -207,14 +207,14 @@ proctype Beats(byte s) {
 	od
 }
 
-/* n's own watch tells of a deletion, sooner or later or never. Nothing rests on it. */
+/* n's own watch tells of a deletion, sooner or later or never. No rule depends on it. */
 proctype Holds(byte p) {
 	do
 	:: d_step { standing(p) && !P[p].n -> retire(p, out) }
 	od
 }
 
-/* Who leads stops first; then one multi sets settled and deletes n, however often it has to be sent. */
+/* The leader stops first; then one multi sets settled and deletes n, however often it has to be sent. */
 proctype Leaves(byte p) {
 	do
 	:: d_step { P[p].role == leading && BROKEN != taken_back -> retire(p, leaving) }

@@ -53,7 +53,7 @@ inline listen(p, s) {
 #define target P[p].front
 #define owner S[session(P[p].front)]
 
-/* Nothing newer has been seen until t + (17/16) D; or R was revoked, and who did that has waited. */
+/* Nothing newer has been seen until t + (17/16) D; or R was revoked, and the session that did that has waited. */
 inline takeOver(p) {
 	P[p].take = P[p].seen;
 	P[p].matches = P[p].current

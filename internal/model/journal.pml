@@ -53,7 +53,7 @@
 #define equal_is_done        6   /* the next session finds C as the attempt would have left it: done */
 #define journal_gone         7   /* the next session finds no journal of the last one: nothing was done */
 #define seen_unchanged       8   /* the next session reads C as it was, and says that nothing was done, without a write */
-#define caller_left          9   /* who does not wait for the answer is told that nothing was done */
+#define caller_left          9   /* a caller that does not wait for the answer is told that nothing was done */
 #define refused_is_done     10   /* J at another version means that the latest attempt was done, without reading J */
 #define newer_in_next       11   /* the next session repeats the attempt at the version that C has now */
 #define refused_in_next     12   /* the next session's attempt is refused for another reason: nothing was done */

@@ -20,7 +20,7 @@ inline create(c) {
 }
 
 /*
- * Who is missing in the list may have vanished just before it was answered: the wait counts from the
+ * A candidate that is missing in the list may have vanished just before it was answered: the wait counts from the
  * answer. E may have been read before.
  */
 inline list(c) {
@@ -94,7 +94,7 @@ inline departs(c) {
 	settle(c)
 }
 
-/* Who has not led adds its own number to left, by version. It has stopped being a candidate. */
+/* A candidate that has not led adds its own number to left, by version. It has stopped being a candidate. */
 inline leaves(c) {
 	C[c].n = false;
 	notice[c] = BROKEN == waiter_notices;

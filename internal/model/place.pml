@@ -1,4 +1,4 @@
-/* Who stands where, what each knows, and the property. Part of takeover.pml. */
+/* The places, what each candidate knows, and the property. Part of takeover.pml. */
 
 #if DRIFT && BROKEN != no_margin
 #define WAIT (D + 1)            /* (17/16) D: while a clock shows WAIT ticks every other shows D at least */
@@ -12,7 +12,7 @@
 #endif
 
 /*
- * Who stands where. Behind the last place of a line nobody listens: its lease is taken to be valid always,
+ * The places. Behind the last place of a line nobody listens: its lease is taken to be valid always,
  * which is the worst case.
  */
 #if LINES == 2

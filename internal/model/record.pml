@@ -1,10 +1,10 @@
 /*
  * The line's record, joiners and succession.
  *
- * Candidates join one after another, each with the next number; who comes back joins under a new one. The
+ * Candidates join one after another, each with the next number; one that comes back joins under a new one. The
  * first may still lead, wait or be gone when the last joins. Beats and takeovers are in takeover.pml; here
  * they are what is proved there: while n exists its owner may hold a valid lease, D at most from its last
- * beat; who takes over from a silent one has seen its lease end.
+ * beat; a candidate that takes over from a silent one has seen its lease end.
  *
  * What a candidate knows only grows: a number that it has read as settled or left is over for ever. So the
  * model keeps no copies of E that lag: a read that shows less than E holds is the same as none.
@@ -34,13 +34,13 @@
 #define no_doubt            3   /* a joiner does not wait for those who were gone when it joined */
 #define trusts_ahead        4   /* a joiner leaves that wait to those ahead of it */
 #define doubt_from_create   5   /* the joiner's wait counts from its own create, not from its list */
-#define waiter_settles      6   /* who leaves without having led sets settled */
-#define guessed_left        7   /* who leaves adds to left whom it has found gone */
-#define leader_guesses      8   /* so does who has led, of those behind it */
-#define leave_taken_back    9   /* who has sent its leave stands on when the answer is lost */
-#define announced_first    10   /* who leads announces its departure before it has stopped */
+#define waiter_settles      6   /* a candidate that leaves without having led sets settled */
+#define guessed_left        7   /* a candidate that leaves adds to left those that it has found gone */
+#define leader_guesses      8   /* so does one that has led, of those behind it */
+#define leave_taken_back    9   /* a candidate that has sent its leave still stands when the answer is lost */
+#define announced_first    10   /* the leader announces its departure before it has stopped */
 #define settled_inclusive  11   /* settled is read as "all numbers up to this one" */
-#define length_written_back 12  /* an operator lets in longer leases; who departs writes back the length that it read */
+#define length_written_back 12  /* an operator lets in longer leases; one that departs writes back the length that it read */
 #define waiter_notices     13   /* a candidate that leaves without having led gives notice */
 #define notice_of_all      14   /* a notice is heard as "all before me", also of those between */
 #define notice_at_once     15   /* a notice counts before the deletion is told, and somebody else gives one */

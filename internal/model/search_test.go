@@ -42,7 +42,7 @@ func search(t *testing.T, c configuration, define string) result {
 		how = []string{fastCompiler(compiler), "-O0"}
 	}
 	if define != "" && c != lines {
-		how = append(how, "-DBFS") // it is near, save where two lines have to get there
+		how = append(how, "-DBFS") // the violation is near, except where two lines have to reach it
 	}
 	// Every step writes variables that others read, so there is no partial order to reduce.
 	command(t, dir, how[0], append(how[1:], "-w", "-DSAFETY", "-DNOREDUCE", "-o", "pan", "pan.c")...)

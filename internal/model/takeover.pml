@@ -1,8 +1,8 @@
 /*
  * The lease, the place and the takeover.
  *
- * One line of candidates (two or three), or two lines in whose first places the same session stands. Who
- * stands at the start has its znode n and its heartbeat R; joining is in record.pml. At any instant any of
+ * One line of candidates (two or three), or two lines in whose first places the same session stands. Each
+ * has its znode n and its heartbeat R at the start; joining is in record.pml. At any instant any of
  * these may happen:
  *
  *   - a request is carried out at once, late (after its answer was given up), or never
@@ -60,8 +60,8 @@
 #define revived             14   /* a term whose lease has run out goes on with a later beat */
 #define badversion_success  15   /* BadVersion is taken for success: "my late beat it was" */
 #define no_wait             16   /* after an unannounced departure the heir leads at once */
-#define announced_first     17   /* who leads announces its departure before it has stopped */
-#define taken_back          18   /* who has sent its departure leads on when the answer is lost */
+#define announced_first     17   /* the leader announces its departure before it has stopped */
+#define taken_back          18   /* a leader that has sent its departure still leads when the answer is lost */
 #define lost_as_success     19   /* a takeover whose answer is lost is taken for success */
 #define refused_as_success  20   /* a takeover that finds n gone is taken for success */
 #define longer_lease        21   /* a session with a longer lease than the line's is let in */

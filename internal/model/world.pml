@@ -63,7 +63,7 @@ inline tick(slow) {
 	steady = (slow != nobody || !DRIFT -> 0 : (steady < D -> steady + 1 : steady))
 }
 
-/* All clocks tick together, save that one may miss a tick when none has in the D ticks before. */
+/* All clocks tick together, but one may miss a tick if none has missed one in the D ticks before. */
 proctype Time() {
 	do
 	:: d_step { true -> tick(nobody) }

@@ -59,7 +59,8 @@ func (k LockKind) Newest() LockKind {
 // LockAvailable is [Available] for locks.
 func LockAvailable(ctx context.Context, k LockKind) error { return Available(ctx, k.library()) }
 
-// Contention is how a contender goes about it.
+// Contention is how a contender uses the lock: how long it holds it, and how
+// long it then waits.
 type Contention struct {
 	Hold, Rest time.Duration
 	Size       int // of a semaphore

@@ -72,7 +72,8 @@ func TestCountersOfAllLibrariesShareAZnode(t *testing.T) {
 	}
 }
 
-// What this library is for: with answers lost, the others count again.
+// When an answer is lost, the counters of the others count again. Those of this
+// library do not.
 func TestAPeersCounterCountsTwiceWhenAnAnswerIsLost(t *testing.T) {
 	const each = 30
 	for encoding, kinds := range counterKinds {

@@ -4,7 +4,7 @@
 // libcurator-recipes-java), kazoo's Election (2.11.0 of PyPI, and 2.8.0, Debian's
 // python3-kazoo) and Lock of github.com/go-zookeeper/zk. Candidates of etcd and of client-go
 // stand on servers of etcd, which it starts too. It is a module of its own, and hosts/etcd
-// is another, so that none of this is in the way of who uses the library.
+// is another, so that users of the library do not depend on any of this.
 //
 // # Starting a candidate
 //
@@ -28,8 +28,9 @@
 //
 // # What each tolerates
 //
-// Each recipe sorts the children of the path in its own way, which decides whom it sees
-// ahead of it. recipe/docs/mixing.md says what that means for a fleet; the tests here
+// Each recipe sorts the children of the path in its own way, and that decides which
+// znodes it sees ahead of its own. recipe/docs/mixing.md says what that means for a
+// fleet; the tests here
 // repeat it on the real thing.
 //
 //   - LeaderLatch and LeaderSelector sort by what follows the last "latch-" or "lock-"; a name
@@ -55,7 +56,7 @@
 //
 // The tests run with Debian's releases, and with ZKRECIPE_PEERS=newest with the others.
 //
-// Config.OnLine streams the lines, into a channel if that is wanted. [Available] tells what a
+// Config.OnLine is called with each line. [Available] tells what a
 // machine lacks for a kind. The programs are built when first needed, javac within two
 // seconds; a JVM takes about one more until its candidate is in line.
 package peers

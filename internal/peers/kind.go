@@ -23,7 +23,7 @@ const (
 	Kazoo Kind = "KazooElection"
 	// KazooPatterns is kazoo's Election on a lock with extra_lock_patterns latch- and lock-.
 	KazooPatterns Kind = "KazooPatterns"
-	// ZkLock is Lock of github.com/go-zookeeper/zk: who holds it leads.
+	// ZkLock is Lock of github.com/go-zookeeper/zk: its holder leads.
 	ZkLock Kind = "zk.Lock"
 
 	// Those of the newest releases, which Maven and pip fetch; those above are Debian's.

@@ -1,5 +1,5 @@
-// Package retry paces whatever is tried again: exponential delays with jitter,
-// for ever.
+// Package retry has the delays between attempts: they grow exponentially, have
+// jitter, and never end.
 package retry
 
 import (

@@ -60,7 +60,7 @@ func takeAway(t *testing.T, conn *zk.Conn, id string) {
 	}
 }
 
-// With enforced authentication who presents no credential is told so, and does not try again.
+// With enforced authentication, a candidate that presents no credential is told so, and does not try again.
 func TestEnforcedAuthentication(t *testing.T) {
 	e := newest(t, ensemble.Config{Servers: 3, JVM: []string{
 		"-Dzookeeper.enforce.auth.enabled=true", "-Dzookeeper.enforce.auth.schemes=digest"}})

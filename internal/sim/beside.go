@@ -361,7 +361,8 @@ func (o *others) end() {
 	o.ending = true
 }
 
-// checkSum demands that the counter is what was added, but for as many unknown additions as differ.
+// checkSum demands that the counter is the sum of what was added. It may differ by the additions
+// whose outcome is unknown.
 func (w *world) checkSum() {
 	o := w.others
 	o.mu.Lock()

@@ -23,7 +23,7 @@ func (v Violation) String() string {
 	return fmt.Sprintf("%s at %v: %s", v.Invariant, v.At, v.Detail)
 }
 
-// checker knows everything.
+// checker sees everything that happens in a run, and judges it.
 type checker struct {
 	begin   time.Time
 	timeout time.Duration // T
@@ -236,7 +236,8 @@ func (c *checker) committed(commit zktest.Commit) {
 			c.log("zxid 0x%x: %s created", commit.Zxid, ch.Path)
 		case ch.Op == zktest.OpDelete && strings.HasPrefix(ch.Path, "/e"):
 			c.log("zxid 0x%x: %s deleted", commit.Zxid, ch.Path)
-			// Its own session gives it up, by a delete or a multi; not the session's end.
+			// Its own session gives it up, by a delete or a multi. It does not go with
+			// the session.
 			if commit.Op != zktest.OpCloseSession && commit.Session == c.line.owner(ch.Path) {
 				c.released(ch.Path)
 			}

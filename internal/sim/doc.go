@@ -22,7 +22,7 @@
 //
 //	slot          two valid permits have one slot
 //	linearizable  what the holders of a lock read and write under it fits no plain number, as Porcupine judges
-//	counter       a counter is not the sum of what was added, but for the additions whose outcome is unknown
+//	counter       a counter is not the sum of what was added and of some of the additions with an unknown outcome
 //	flap          a member's znode goes, although its session lives and it does not leave
 //	barrier       fewer are let through a double barrier than it wants, or one that was not counted in
 //	cache, group  at rest a cache or a list does not show what there is
@@ -43,16 +43,16 @@
 // Variants that a test of their own finds at once are beside that test: in
 // session/testdata/variants and recipe/election/testdata/variants.
 //
-// Some mistakes have no variant, because in a system like ZooKeeper they change nothing (where
-// the checker looks for them all the same, it has a test of its own):
+// Some mistakes have no variant, because in a system like ZooKeeper they change nothing. If
+// the checker looks for them all the same, it has a test of its own:
 //
 //   - No look at the owner of a znode that is found after a lost answer. The GUID in its name
 //     belongs to one attempt of one session, so nobody else can have created it. The
 //     look matters as soon as GUIDs are shared: see shared-guid.
 //   - An observer that does not sync first in a new session, or believes a list that is older
-//     than what it knows. To create the session was a write, and its server had applied it, with
-//     everything before it, when it answered; and a server that is behind what a session has
-//     seen refuses it. (A restored backup is another matter.)
-//   - A session or a watch that is left at the end. Servers end those of a client that is gone, and
-//     what keeps a session up is a goroutine, on which the bubble panics.
+//     than what it knows. The create of a session is a write. When its server answered, it had
+//     applied that write and everything before it. And a server that is behind what a session
+//     has seen refuses the session. (A restored backup is another matter.)
+//   - A session or a watch that is left at the end. Servers end those of a client that is gone. A
+//     goroutine keeps a session up, and the bubble panics if one is left.
 package sim

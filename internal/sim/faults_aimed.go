@@ -100,9 +100,9 @@ func (w *world) pauseAndTurnACutRound(rng *rand.Rand) {
 }
 
 // turnRound cuts one direction of a link and, a while later, the other instead. What the
-// first has held back arrives at that moment, so pings and commits come through together,
-// and no answer to them does. Then both are cut, and what becomes of that does not come
-// through either.
+// first cut has held back arrives at that moment, so pings and commits come through
+// together, and no answer to them does. Then both directions are cut, so that nothing
+// that follows from it comes through either.
 func (w *world) turnRound(leader, follower *zktest.Server, turn time.Duration) {
 	there, back := w.ens.Link(leader, follower), w.ens.Link(follower, leader)
 	there.Hold()
@@ -131,8 +131,8 @@ func (w *world) isolateBoth(p *proc, s *zktest.Server) {
 	time.AfterFunc(2*w.plan.Timeout, func() { s.Rejoin(); p.heal() })
 }
 
-// nearExpiry reports whether the session of a process, if it is not heard of again, expires
-// long before T has passed: then a lease that counts from now would last too long.
+// nearExpiry reports whether the session of a process expires long before T has passed, if
+// it is not heard of again. Then a lease that counts from now would last too long.
 func (w *world) nearExpiry(p *proc) bool {
 	for _, s := range w.ens.Sessions() {
 		if s.ID == sessionID(p) {
@@ -197,9 +197,9 @@ func cling(w *world, p *proc, _ *rand.Rand) (end func()) {
 // settle is how long it takes, without faults, until a commit is on all servers.
 const settle = 8 * time.Millisecond
 
-// atFollower calls f with a process that is connected to a follower, and with that and the
-// ZooKeeper leader. One that is connected to the ZooKeeper leader itself is moved first, if
-// it can be.
+// atFollower calls f with a process that is connected to a follower, with the ZooKeeper
+// leader, and with that follower. If the process is connected to the ZooKeeper leader, it
+// is moved first, if that is possible.
 func (w *world) atFollower(p *proc, f func(p *proc, leader, follower *zktest.Server)) {
 	try := func() (again bool) {
 		leader := w.ens.Leader()

@@ -73,9 +73,10 @@ func (w *world) delayExpiry(lag time.Duration) {
 	}
 }
 
-// loseTouch lets a process become the leader that waits in line and is in touch by pings
-// alone, when one of these pings is old enough to count as a proof and the ZooKeeper leader has
-// not heard of it. The process and its server are isolated before the server tells of a newer one.
+// loseTouch chooses a process that waits in line and is in touch by pings alone. It lets the
+// process become the leader when one of these pings is old enough to count as a proof, and the
+// ZooKeeper leader has not heard of that ping. The process and its server are isolated before the
+// server tells of a newer one.
 func loseTouch(w *world, _ *zktest.Server, rng *rand.Rand) (end func()) {
 	dir := w.linePath(rng)
 	w.atFollower(w.waiting(dir), func(p *proc, _, follower *zktest.Server) {
@@ -87,9 +88,10 @@ func loseTouch(w *world, _ *zktest.Server, rng *rand.Rand) (end func()) {
 	return nil
 }
 
-// whenTouchIsLost loses the touch of the next ping of a process. It calls f when the ping was
-// answered 3T/8 ago, if it was not held up for long, and if the session expires, unless more is
-// heard of it, before a lease that counts from that ping. After so many pings it gives up.
+// whenTouchIsLost loses the touch of the next ping of a process. It calls f 15T/32 after the
+// ping, if the process runs, and if the session would expire before a lease that counts from
+// that ping, unless more is heard of it. Otherwise it tries the next ping. After so many
+// pings it gives up.
 func (w *world) whenTouchIsLost(p *proc, pings int, f func()) {
 	if pings == 0 {
 		return
@@ -150,7 +152,8 @@ func (w *world) lineUp(dir string) (line []place) {
 	return line
 }
 
-// waiting returns a process in the line of an election that is among the first two of none, or nil.
+// waiting returns a process in the line of an election, or nil. The process is not among the first
+// two of any election.
 func (w *world) waiting(dir string) *proc {
 	busy := map[*proc]bool{}
 	for n := range w.plan.Elections {

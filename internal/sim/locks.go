@@ -21,8 +21,8 @@ import (
 )
 
 // Locks stand beside the elections of a run if its plan has any. Each process has contenders for
-// each of them, that hold it for reading or for writing, one after another or all at once, that try,
-// and that give up.
+// each of them. They hold it for reading or for writing, one after another or all at once. They try
+// it, and they give up.
 
 func lockPath(n int) string { return "/l/" + strconv.Itoa(n) }
 
@@ -45,7 +45,7 @@ type lockRecord struct {
 	acquired      int
 }
 
-// lockChecker knows everything about the locks.
+// lockChecker sees everything that happens to the locks, and judges it.
 type lockChecker struct {
 	*checker
 	mu    sync.Mutex // guards locks
@@ -71,8 +71,8 @@ func (c *lockChecker) valid(h *heldRecord) bool {
 	return v
 }
 
-// began is called first thing when a lock is held. what is held before this, by the same place, is
-// not compared.
+// began is called first thing when a lock is held. A hold that came before this one, by the same
+// place, is not compared.
 func (c *lockChecker) began(p *proc, path, id string, held *lock.Held, shared, downgraded bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

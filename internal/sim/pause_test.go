@@ -99,8 +99,8 @@ func TestAfterASuspensionTheContextEndsBeforeTheNextTermBegins(t *testing.T) {
 	}
 }
 
-// A process that is paused for up to 0.65 of a lease, garbage collection or a throttled CPU for
-// instance, keeps its term; for longer than a lease it does not.
+// A process that is paused for up to 0.65 of a lease keeps its term: garbage collection or a
+// throttled CPU may pause it so long. After a pause longer than a lease it does not.
 func TestPausesOfUpToTwoThirdsOfALeaseCostNoTerm(t *testing.T) {
 	if rounds.RaceDetector {
 		t.Skip("SKIP: simulates a thousand leases, without the race detector")

@@ -7,7 +7,7 @@ import (
 )
 
 // A register is a number that the holders of a lock, or of a semaphore of one, read and write under
-// it. It is in no ZooKeeper and looks at no token, so nothing but the lock keeps it whole. Porcupine
+// it. It is not in ZooKeeper and looks at no token, so only the lock protects it. Porcupine
 // judges what the holders have seen: is there an order of all that they did, each at an instant
 // while it was under way, in which the register is a plain number?
 type register struct {

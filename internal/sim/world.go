@@ -205,7 +205,7 @@ func (w *world) carryOut() {
 	}
 }
 
-// healAll ends what faults may have left, those included that last on after their time.
+// healAll ends what faults may have left, also faults that go on after their time.
 func (w *world) healAll() {
 	w.check.onNextDone()
 	w.mu.Lock()
@@ -247,7 +247,7 @@ func (w *world) tearDown() {
 		w.others.end()
 	}
 	for _, p := range w.procs {
-		if p.crashed.Load() { // what crashed is gone; only its goroutines have to be fetched in
+		if p.crashed.Load() { // the process is gone, but its goroutines have to end
 			w.check.resumed(p)
 			w.locks.resumed(p)
 			p.host.Cut()
@@ -258,7 +258,7 @@ func (w *world) tearDown() {
 	for _, p := range w.procs {
 		p.stop()
 	}
-	time.Sleep(2*w.plan.Timeout + 2*tick) // for the sessions of those who could not say goodbye
+	time.Sleep(2*w.plan.Timeout + 2*tick) // for the sessions of processes that could not close them
 	w.admin.Close()
 	time.Sleep(tick)
 	w.checkLocks()

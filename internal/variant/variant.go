@@ -3,7 +3,7 @@
 // A variant is a text file: "key: value" lines that say what is broken, then edits, each of which replaces a text that
 // occurs once in a file of the module:
 //
-//	what: who takes over allows nothing for clocks of different rates
+//	what: an heir that takes over allows nothing for clocks of different rates
 //	=== session/listen.go
 //	--- old
 //	return d + d/16

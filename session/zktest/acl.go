@@ -80,7 +80,8 @@ func parseIPExpr(expr string) (net.IP, int, bool) {
 }
 
 // fixACL checks the ACL of a create or setACL request and replaces the "auth"
-// scheme by the requester's digest and sasl identities. The scheme sasl is known to those who use it. Duplicates are dropped.
+// scheme by the requester's digest and sasl identities. The scheme "sasl" is
+// valid only if the requester has a sasl identity. Duplicates are dropped.
 func fixACL(list []grant, ids []identity) ([]grant, Code) {
 	var unique []grant
 	for _, a := range list {

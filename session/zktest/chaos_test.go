@@ -158,8 +158,8 @@ func fault(b *bench, rng *rand.Rand) (end func()) {
 	return r.Remove
 }
 
-// Whatever happens, what was acknowledged is kept, what was never sent does
-// not appear, and once all is well the servers agree.
+// What was acknowledged is kept, whatever happens. What was never sent does not
+// appear. When all faults are over, the servers agree.
 func TestNothingAcknowledgedIsEverLost(t *testing.T) {
 	for seed := range *seeds {
 		x := &chaos{sent: map[string]bool{}}

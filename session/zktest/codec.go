@@ -82,7 +82,7 @@ func (d *decoder) string() string {
 }
 
 // path reads a string that must not be null. A null can be read all the same: a
-// server stumbles over it later.
+// server fails on it later.
 func (d *decoder) path() string {
 	s := d.string()
 	if s == nullString {
@@ -92,8 +92,8 @@ func (d *decoder) path() string {
 }
 
 // count reads a vector's length; a null vector reads as empty. Every element
-// takes at least four bytes, so a longer count is a lie and would only make
-// us allocate.
+// takes at least four bytes, so a count that is too large for the frame is
+// wrong. It would only make us allocate memory.
 func (d *decoder) count() int {
 	n := int(d.int32())
 	if n > len(d.b)/4 {

@@ -31,8 +31,8 @@ type Config struct {
 	// 2 and 20 ticks by default. [Server.SetSessionLimits] sets one server's.
 	MinSessionTimeout, MaxSessionTimeout time.Duration
 
-	// InitLimit and SyncLimit are what a follower is given, in ticks, to
-	// join its leader and to stay silent: 10 and 5 by default.
+	// InitLimit is how many ticks a follower may take to join its leader: 10 by
+	// default. SyncLimit is how many ticks it may be silent: 5 by default.
 	InitLimit, SyncLimit int
 
 	// ElectionTime passes between the loss of a leader and the choice of the
@@ -47,8 +47,8 @@ type Config struct {
 	// extendedTypesEnabled does. By default it is refused, there and here.
 	ExtendedTypes bool
 
-	// Latency is added to every frame and packet, each way, and besides, for
-	// each of them, a random part of Jitter; order is kept. Default 0.
+	// Each frame and packet, in each direction, is delayed by Latency plus a
+	// random part of Jitter. Order is kept. Both are 0 by default.
 	// [Ensemble.SetLatency] changes them while the servers run.
 	Latency, Jitter time.Duration
 
@@ -56,9 +56,10 @@ type Config struct {
 	// the newest, by default. [Server.SetRelease] sets one server's.
 	Release Release
 
-	// Users, if set, may authenticate by SASL with DIGEST-MD5: passwords by name. A znode can
-	// then be theirs, by the scheme "sasl" or "auth". Without it the servers accept a client that
-	// tries, but give it no identity, as real ones do without a JAAS configuration.
+	// Users has the passwords, by name, of the users that can authenticate by SASL with
+	// DIGEST-MD5. A znode can be theirs, by the scheme "sasl" or "auth". Without Users, the
+	// servers accept a client that tries, but give it no identity, as real ones do without a JAAS
+	// configuration.
 	Users map[string]string
 
 	// Keeper makes the servers answer connect requests as those of ClickHouse Keeper do.
@@ -72,8 +73,8 @@ type Config struct {
 	// are unique only by what comes before it.
 	SequenceWraps bool
 
-	// Seed decides everything that is random: passwords, and how ping loops
-	// and expiry lie against each other. Two ensembles with the same seed
+	// Seed decides everything that is random: passwords, and the phases of ping
+	// loops and of expiry. Two ensembles with the same seed
 	// that see the same events at the same instants behave the same.
 	Seed int64
 
@@ -86,8 +87,8 @@ type Config struct {
 	OnRequest func(Request)
 
 	// OnCommit, when set, sees every transaction exactly once, in order of
-	// zxids, at the instant at which nothing can undo it any more and before
-	// any server shows it to a client. It must not call the ensemble.
+	// zxids. It is called when nothing can undo the transaction any more,
+	// before any server shows it to a client. It must not call the ensemble.
 	OnCommit func(Commit)
 }
 

@@ -27,8 +27,8 @@ func (e *Ensemble) Servers() []*Server {
 	return list
 }
 
-// Leader returns the server that leads, or nil while none does. Where an old
-// leader has not noticed yet that it is alone, the new one is returned.
+// Leader returns the server that leads, or nil while none does. If an old
+// leader has not noticed yet that it is alone, Leader returns the new one.
 func (e *Ensemble) Leader() *Server {
 	var l *Server
 	e.do(func() {
@@ -135,27 +135,29 @@ func (x *Server) DelayPings(d time.Duration) {
 	x.fault("pings late by "+d.String(), func(s *server) { s.late = d })
 }
 
-// StopPings makes the server's ping loop stand still until ResumePings, while it leads. So it
-// learns of no sign of life of its followers' clients, does not count its followers, and drops
-// none that acknowledges nothing; but proposals and commits flow, and as long as they do no
-// server gives up another. A real server does that when it closes the connection of a follower
-// that does not read, with TLS between servers and without leader.closeSocketAsync, for as long
-// as the closing takes: seconds to minutes. Use it to see what depends on pings.
+// StopPings makes the server's ping loop stand still until ResumePings, while it leads. The
+// server then learns of no sign of life of its followers' clients. It does not count its
+// followers, and does not drop one that acknowledges nothing. Proposals and commits go on, and
+// as long
+// as they do, no server gives up another. A real server does that while it closes the
+// connection of a follower that does not read, with TLS between servers and without
+// leader.closeSocketAsync. The closing takes seconds to minutes. Use StopPings to see what
+// depends on pings.
 func (x *Server) StopPings() { x.fault("pings stop", func(s *server) { s.noPings = true }) }
 
 // ResumePings lets the ping loop run again.
 func (x *Server) ResumePings() { x.fault("pings resume", func(s *server) { s.noPings = false }) }
 
-// DelayExpiry makes the server's session tracker, while it leads, take d over each session that
-// it closes: it still takes all sessions whose timeout ends in one tick at once, but closes the
-// first of them d later, the next d after that, and so on. Until its turn such a session seems to
-// live: what is heard of it is accepted, its client may reconnect, its requests are carried out.
-// Then it is closed all the same. Other sessions expire only when those are done.
+// DelayExpiry makes the server's session tracker, while it leads, need the time d to close a
+// session. It still takes all sessions whose timeout ends in one tick at once. But it closes the
+// first of them d later, the next one d after that, and so on. Until then such a session seems to
+// live: the servers accept signs of life of it, its client may reconnect, its requests are
+// carried out. Then it is closed all the same. Other sessions expire only after those are closed.
 //
-// Real servers, from 3.5.0 on, do so for as long as their tracker's thread is held up or has
-// many sessions to close. Use it for clients that come back when their session's time is over,
-// with d around the time that they need. 0, the default, ends it, and closes at once what has
-// been taken. [Session] says which those are.
+// Real servers, from 3.5.0 on, do so while their tracker's thread is held up, or has many
+// sessions to close. Use it for clients that come back when their session's time is over, with
+// a d near the time that they need. 0, the default, ends it, and closes at once the sessions
+// that have been taken: see the field Taken of [Session].
 func (x *Server) DelayExpiry(d time.Duration) {
 	x.fault("expiry takes "+d.String(), func(s *server) {
 		s.expiryLag = d
@@ -173,10 +175,10 @@ func (x *Server) DelayExpiry(d time.Duration) {
 // Everything else goes by a clock that does not jump.
 //
 // Servers before 3.4.11, servers of 3.5.0, and ClickHouse Keeper count sessions with the wall clock.
-// Newer ones do not: use it for those only. Details are as in 3.5.0: a session that is heard of
-// after a step back of about its timeout or more may never expire, unless it is heard of later
-// or the leader changes. 3.5.0 sends no pings either until a clock that has been set back is
-// where it was: add StopPings for that.
+// Newer ones do not, so do not use it to imitate newer ones. Details are as in 3.5.0: a session
+// that is heard of after a step back of about its timeout or more may never expire, unless it
+// is heard of later or the leader changes. After a step back, 3.5.0 also sends no pings until
+// its clock is where it was: add StopPings for that.
 func (x *Server) StepClock(d time.Duration) {
 	x.fault("clock steps by "+d.String(), func(s *server) { s.step += d })
 }
@@ -205,17 +207,18 @@ func (e *Ensemble) Link(from, to *Server) *Link {
 	return e.link(from.s, to.s)
 }
 
-// SetSessionLimits sets this server's own limits of session timeouts. In a
-// real ensemble they should be the same everywhere; where they are not, every
-// handshake may change a session's timeout.
+// SetSessionLimits sets this server's own limits of session timeouts. In a real
+// ensemble they should be the same everywhere. If they differ, every handshake
+// may change a session's timeout.
 func (x *Server) SetSessionLimits(shortest, longest time.Duration) {
 	x.fault("session limits "+shortest.String()+" to "+longest.String(), func(s *server) {
 		s.minT, s.maxT = shortest, longest
 	})
 }
 
-// SetRelease makes the server one of that release: for an ensemble in the middle of an upgrade. It
-// panics when that is not imitated. An upgrade kills a server, sets its release and starts it.
+// SetRelease changes the release that the server imitates, for an ensemble in the middle of an
+// upgrade. It panics if that release is not imitated. An upgrade kills a server, sets its release
+// and starts it.
 func (x *Server) SetRelease(r Release) {
 	if !r.known() {
 		panic(fmt.Sprintf("zktest: SetRelease(%q): want one of %q", r, imitated))

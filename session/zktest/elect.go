@@ -2,10 +2,10 @@ package zktest
 
 import "time"
 
-// look makes a server look for a leader: it forgets its role, serves nobody,
-// and what it has logged but not seen committed becomes part of its state, as
-// it does when a real server reloads its log. Only the next leader decides
-// whether that survives.
+// look makes a server look for a leader. The server forgets its role and serves
+// nobody. What it has logged but not seen committed becomes part of its state,
+// as when a real server reloads its log. The next leader decides whether that
+// survives.
 func (s *server) look() {
 	s.term++
 	s.role = looking
@@ -45,8 +45,8 @@ func (s *server) unpeer() {
 	}
 }
 
-// callElection holds an election soon, and again for as long as somebody
-// looks for a leader.
+// callElection holds an election soon, and again as long as a server looks for
+// a leader.
 func (e *Ensemble) callElection() {
 	if e.election != nil {
 		return
@@ -62,9 +62,10 @@ func (e *Ensemble) callElection() {
 	})
 }
 
-// elect stands in for ZooKeeper's exchange of votes. Its outcome is the same:
-// a server joins the leader that a quorum it can reach belongs to, else the
-// server with the newest log among a quorum that can reach each other leads.
+// elect stands in for ZooKeeper's exchange of votes. Its outcome is the same.
+// If there is a leader, and a server can reach the quorum of that leader, the
+// server joins it. Otherwise servers that can reach each other choose the one
+// with the newest log among them. It leads if they are a quorum.
 func (e *Ensemble) elect() {
 	choice := map[*server]*server{}
 	for _, s := range e.servers {
@@ -148,7 +149,8 @@ func (s *server) newerThan(o *server) bool {
 	return s.id > o.id
 }
 
-// reachable wants both directions: an exchange of votes needs them.
+// reachable reports whether two servers reach each other, in both directions:
+// an exchange of votes needs both.
 func (e *Ensemble) reachable(a, b *server) bool {
 	return a == b || b.role != down && !a.frozen && !b.frozen &&
 		!e.link(a, b).faults.hold && !e.link(b, a).faults.hold
@@ -173,8 +175,8 @@ func (s *server) follow(l *server) {
 	s.watchLeader(p)
 }
 
-// watchLeader gives up a leader that is silent for too long, or does not get
-// this server to serve in time.
+// watchLeader gives up a leader that is silent for too long, or under which
+// this server does not begin to serve in time.
 func (s *server) watchLeader(p *peering) {
 	ticks, last := s.e.cfg.InitLimit, p.began
 	if s.serving {
@@ -202,7 +204,7 @@ func (s *server) beginLeading() {
 }
 
 // join takes a follower in. The epoch is settled when a quorum, this leader
-// included, has said which it has accepted.
+// included, has said which epoch it has accepted.
 func (l *leadership) join(p *peering, epoch int64) {
 	l.srv.acceptedEpoch = max(l.srv.acceptedEpoch, epoch)
 	if l.epoch != 0 {
@@ -221,7 +223,8 @@ func (l *leadership) join(p *peering, epoch int64) {
 	}
 }
 
-// inform carries a follower from the new epoch to the leader's state.
+// inform tells a follower the new epoch. When the follower has accepted it, it
+// gets the leader's state.
 func (p *peering) inform(epoch int64) {
 	p.toFollower(PacketLeaderInfo, func() {
 		if epoch < p.follower.acceptedEpoch {
@@ -234,7 +237,7 @@ func (p *peering) inform(epoch int64) {
 }
 
 // sendState gives the follower everything, and from then on each proposal.
-// Real servers send differences where they can; nobody outside can tell.
+// Real servers send a difference if they can. Clients cannot tell.
 func (l *leadership) sendState(p *peering) {
 	t := l.srv.tree.clone()
 	tail := append([]*txn(nil), l.srv.tail...)

@@ -47,8 +47,8 @@ func TestALeadersDeathHandsItsWorkOn(t *testing.T) {
 	})
 }
 
-// This is the window that leases are for: a client at a follower that is cut
-// off still gets answers while the others have long given it up.
+// Leases exist because of this window: a client at a follower that is cut off
+// still gets answers after the others have given it up.
 func TestAFollowerCutOffServesReadsUntilItsLimit(t *testing.T) {
 	inBubble(t, three, func(t *testing.T, b *bench) {
 		f := b.follower()
@@ -397,8 +397,8 @@ func TestZnodesWhoseTimeIsOverAreDeleted(t *testing.T) {
 }
 
 // After an election the leader's zxid is that of the new epoch, while its
-// followers stay where they were until the first write: a client that has read at
-// the leader is refused by them so long. Real 3.8.0 servers do the same.
+// followers stay where they were until the first write: until then they refuse a
+// client that has read at the leader. Real 3.8.0 servers do the same.
 func TestFollowersLagBehindANewEpochUntilTheFirstWrite(t *testing.T) {
 	inBubble(t, three, func(t *testing.T, b *bench) {
 		f := b.follower()

@@ -45,8 +45,9 @@ func simulated(t *testing.T) *zktest.Ensemble {
 }
 
 // A failover: the leader's machine is cut off from the network, and the other takes over
-// when it has heard no heartbeat for a lease. That takes more than three seconds, of which the test
-// sees nothing. This is the whole test, what a service needs to start included.
+// when it has heard no heartbeat for a lease. That takes more than three seconds of simulated time,
+// and the test does not wait for them. This is the whole test, including what a service needs to
+// start.
 func TestFailover(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Tick: 2 * time.Second})
@@ -95,9 +96,9 @@ func TestALeaderWorksUntilItIsToldToStop(t *testing.T) {
 	})
 }
 
-// A lost session: the ensemble expires it while the client is connected. The term ends, for
-// whichever is heard first, that the leader's znode is gone or that the session is, and
-// the candidate enters again by itself.
+// A lost session: the ensemble expires it while the client is connected. The term ends. Its
+// reason is what is heard first: that the leader's znode is gone, or that the session is
+// over. The candidate enters again by itself.
 func TestALostSessionEndsTheTerm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := simulated(t)

@@ -13,8 +13,8 @@ import (
 )
 
 // The tests in this file show servers that end sessions although their clients are heard of, as
-// real ones do. A client that concludes from an accepted request for how long its session is
-// going to live is wrong then.
+// real ones do. Then a client is wrong if it concludes from an accepted request how long its
+// session is going to live.
 
 // writeUntilOver writes until the session is over, and returns for how long that went on.
 func writeUntilOver(t *testing.T, s *session.Session) time.Duration {
@@ -46,8 +46,8 @@ func TestALeaderWhosePingLoopStandsStillEndsSessionsThatWrite(t *testing.T) {
 	})
 }
 
-// A tracker that takes its time closes sessions that came back meanwhile; one whose clock jumps
-// takes them early.
+// A slow tracker closes sessions that came back meanwhile. A tracker whose clock jumps takes
+// them early.
 func TestATrackerThatIsLateClosesSessionsThatWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := simulated(t)
@@ -61,7 +61,7 @@ func TestATrackerThatIsLateClosesSessionsThatWrite(t *testing.T) {
 	})
 }
 
-// A follower that forgets to tell the leader of a client, on a network that takes its time.
+// A follower that does not tell the leader of a client, on a slow network.
 func TestATouchIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := simulated(t)

@@ -82,9 +82,9 @@ func ExampleEnsemble_On() {
 	// created all the same: true
 }
 
-// A follower that is cut off from the others shows its clients what has long
-// been gone: the leader has expired the session, and its client is told that
-// all is well.
+// A follower that is cut off from the others shows its clients old data. Here
+// the leader has expired a session, and the follower still tells the client of
+// that session that its znode exists.
 func ExampleServer_Isolate() {
 	e, err := zktest.New(zktest.Config{Servers: 3, SyncLimit: 1000})
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// As 3.9.5 has it in FinalRequestProcessor: the ACL is asked where there is a znode, before a
+// As in FinalRequestProcessor of 3.9.5: if the znode exists, its ACL is checked before a
 // watch is left.
 func TestExistsNeedsRead(t *testing.T) {
 	secret := acls{{31 &^ 1, "world", "anyone"}, {1, "digest", "joe:x"}}

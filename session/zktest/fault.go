@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// Host is a machine that clients run on: what its Dial opens shares the
-// host's network faults. Its methods may be called from any goroutine.
+// Host is a machine that clients run on. Its network faults concern all
+// connections that its Dial has opened. Its methods may be called from any
+// goroutine.
 type Host struct {
 	e      *Ensemble
 	label  string
@@ -58,16 +59,17 @@ func (h *Host) Dial(ctx context.Context, network, address string) (net.Conn, err
 	}
 }
 
-// Hold stops everything in the given directions (both, if none is given), as
-// a network that is down: it arrives in order after Heal. New connections
+// Hold stops everything in the given directions (both, if none is given), as a
+// network that is down does. What was stopped arrives in order after Heal. New
+// connections
 // wait, and neither side sees the other close.
 func (h *Host) Hold(dirs ...Direction) {
 	h.set("held", dirs, func(f *impair) { f.hold = true })
 }
 
-// Drop discards frames in the given directions until Heal. Unlike with Hold,
-// they are lost, while the connection seems to be fine. TCP never goes on after a loss, so
-// Heal resets a connection that has lost something. With Hold, it would go on without a loss.
+// Drop discards frames in the given directions until Heal. They are lost, while the
+// connection seems to be fine. TCP never goes on after a loss, so Heal resets a connection
+// that has lost something. After Hold, a connection goes on without a loss.
 func (h *Host) Drop(dirs ...Direction) {
 	h.set("dropped", dirs, func(f *impair) { f.drop = true })
 }
@@ -201,10 +203,10 @@ func (k *Conn) set(what string, dirs []Direction, fn func(*impair)) {
 	})
 }
 
-// SetLatency makes every frame and packet that is sent from now on, between clients and servers
-// and between servers, arrive latency later, each way, and besides, for each, a random part of
-// jitter. Order is kept. It adds to the delays of single hosts, connections and links, and is
-// no fault that something heals. It begins with Config.Latency and Config.Jitter; 0, 0 ends it.
+// SetLatency changes Config.Latency and Config.Jitter for everything that is sent from now on,
+// between clients and servers and between servers. Each frame and packet is delayed by latency
+// plus a random part of jitter, in each direction. Order is kept. The delays of single hosts,
+// connections and links are added. Heal does not end it; SetLatency(0, 0) does.
 func (e *Ensemble) SetLatency(latency, jitter time.Duration) {
 	if latency < 0 || jitter < 0 {
 		panic(fmt.Sprintf("zktest: SetLatency(%v, %v): want at least 0", latency, jitter))

@@ -48,7 +48,8 @@ type arrival struct {
 	fn func()
 }
 
-// send queues fn for arrival. Dropping is decided here, holding at the end.
+// send queues fn for arrival. Whether it is dropped is decided here. Whether it
+// is held is decided when it is due.
 func (f *flow) send(fn func()) {
 	st := f.state()
 	switch {
@@ -64,10 +65,11 @@ func (f *flow) send(fn func()) {
 	f.pump()
 }
 
-// torn tells whether what comes next would follow on something that has been dropped.
+// torn reports whether something was dropped, and what comes next would follow on
+// that.
 func (f *flow) torn() bool { return f.lost && !f.state().drop }
 
-// pump lets everything arrive that may.
+// pump lets everything arrive that is due and not held.
 func (f *flow) pump() {
 	for f.queue.len() > 0 && !f.dead && !f.state().hold {
 		if at := f.queue.oldest().at; at > f.e.now {

@@ -10,8 +10,8 @@ import (
 )
 
 // Programs that are not tests link this package, and it must not share a
-// mistake with a client: so it stands on the standard library alone, and
-// without package testing.
+// mistake with a client: so it imports the standard library alone, without
+// package testing.
 func TestOnlyTheStandardLibraryIsImported(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil || len(files) < 10 {

@@ -190,8 +190,8 @@ func (e *Ensemble) attachedAt(session int64) int {
 	return 0
 }
 
-// leader is the server that leads a quorum, the newest where an old one has
-// not noticed yet.
+// leader returns the server that leads a quorum. If an old leader has not
+// noticed yet that it is alone, leader returns the new one.
 func (e *Ensemble) leader() *server {
 	var best *server
 	for _, s := range e.servers {

@@ -72,7 +72,8 @@ func (l *leadership) expireLoop() {
 	l.wake(l.tracker.next-l.srv.clock(), l.expireLoop)
 }
 
-// wake is how the thread sleeps. What it waited for before is forgotten.
+// wake lets the thread sleep for d and then call fn, in place of what it waited
+// for before.
 func (l *leadership) wake(d time.Duration, fn func()) {
 	l.round++
 	round := l.round

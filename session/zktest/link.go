@@ -36,8 +36,8 @@ func (e *Ensemble) link(from, to *server) *Link { return e.links[[2]int{from.id,
 // connection has been given up by then.
 func (k *Link) Hold() { k.fault("cut", func() { k.faults.hold = true }) }
 
-// Lose discards packets of the given kinds until Heal. TCP can not do that to
-// one packet of a connection that goes on; it is for asking which packets a
+// Lose discards packets of the given kinds until Heal. TCP cannot do that to
+// one packet of a connection that goes on. Use it to find out which packets a
 // promise depends on.
 func (k *Link) Lose(kinds ...Packet) {
 	k.fault("loses packets", func() {

@@ -18,9 +18,9 @@ import (
 // client's Write runs the server.
 type memNetwork struct{ e *Ensemble }
 
-// listen gives servers addresses from the block reserved for documentation:
-// literal, so that clients resolve them without a look-up, and going nowhere
-// if they are dialed for real by mistake. A restarted server keeps its own.
+// listen gives servers addresses from the block reserved for documentation.
+// They are literal, so that clients need no look-up. Nobody has them, if one is
+// dialed by mistake over a real network. A restarted server keeps its own.
 func (n *memNetwork) listen(s *server) error {
 	if s.addr == "" { // else somebody may be reading it
 		s.addr = fmt.Sprintf("192.0.2.%d:2181", s.id)

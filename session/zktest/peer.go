@@ -122,7 +122,7 @@ func (s *server) continues(zxid int64) bool {
 	return zxid == last+1
 }
 
-// propose and commit travel on one queue, with the pings.
+// propose and commit use one queue, with the pings.
 func (p *peering) propose(x *txn) {
 	p.unacked = append(p.unacked, logged{x.zxid, p.e.now})
 	p.toFollower(PacketProposal, func() {

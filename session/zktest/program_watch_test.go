@@ -179,7 +179,8 @@ func runTTL(tr *trace) {
 	a.delete("/t/minute", -1)
 	a.transact(sub{21, "createTTL /t/multi", []any{"/t/multi", []byte{}, open, 5, int64(1000)}})
 	a.exists("/t/multi", false)
-	// What has children outlives its time, and so does what was changed a moment ago.
+	// A znode with children outlives its time, and so does one that was changed a
+	// moment ago.
 	for _, p := range []string{"/t/alone", "/t/parent"} {
 		a.do(21, "createTTL of "+p, p, []byte("t"), open, 5, int64(1000))
 	}
@@ -232,7 +233,7 @@ func runAccess(tr *trace) {
 		a.set(p, []byte("y"), 77)
 		a.sync(p)
 	}
-	// What decides is the parent for deletions, the znode for the rest.
+	// The parent's ACL decides about deletions, the znode's ACL about the rest.
 	joe.createACL("/acl/closed", acls{{31, "auth", ""}})
 	a.delete("/acl/closed", 5)
 	a.delete("/acl/closed", -1)

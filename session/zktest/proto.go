@@ -208,8 +208,8 @@ func decodeArgs(op Op, d *decoder) args {
 		}
 	case OpDelete:
 		a.path, a.version = d.path(), d.int32()
-	// These three refuse a null path as they refuse other bad ones; the rest
-	// trip over it.
+	// These three refuse a null path as they refuse other bad ones. The others
+	// fail on it later.
 	case OpCheck:
 		a.path, a.version = d.string(), d.int32()
 	case OpSetData:

@@ -189,7 +189,7 @@ func (tr *trace) client(name string, server int) *raw {
 
 func (c *raw) send(body []byte) {
 	c.conn.SetWriteDeadline(time.Now().Add(hang))
-	// A server that has hung up already is for the next read to notice.
+	// The next read notices a server that has hung up already.
 	_, _ = c.conn.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...))
 }
 
@@ -229,7 +229,7 @@ func (c *raw) welcome(what string) *raw {
 	return c
 }
 
-// open makes a new session without much ado.
+// open makes a new session with the usual timeout, at server 0.
 func (tr *trace) open(name string) *raw {
 	return tr.client(name, 0).hello("opens a session", 0, stays, 0, make([]byte, 16), false)
 }

@@ -18,8 +18,8 @@ import (
 var record = flag.Bool("record", false, "write the real servers' traces to testdata")
 
 // TestRealServersBehaveAsRecorded runs the program on real servers: those of the releases that zktest imitates, or of the
-// release that ZOOKEEPER_VERSION names. With -record it writes what they do. Of a release that is not imitated, that is
-// what differs from the one that is nearest.
+// release that ZOOKEEPER_VERSION names. With -record it writes what they do. For a release that is not imitated, it
+// writes what differs from the nearest one that is.
 func TestRealServersBehaveAsRecorded(t *testing.T) {
 	if !*record && os.Getenv("ZKRECIPE_REQUIRE_REAL") == "" {
 		t.Skip("needs -record, or ZKRECIPE_REQUIRE_REAL=1 to compare")

@@ -91,7 +91,7 @@ func (s *server) auth(r *request, d *decoder, size int) {
 	c.reply(r.xid, 0, CodeOK, nil)
 }
 
-// process carries on after the touch.
+// process goes on after the touch.
 func (s *server) process(r *request) {
 	r.owner = s.owner()
 	if r.op != OpCreateSession && !(r.op.isKnown() && s.release.knows(r.op)) {

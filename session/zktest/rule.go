@@ -36,10 +36,10 @@ const (
 	loseTouch
 )
 
-// The effects besides [Fail]. Those that lose something break the connection,
-// since a TCP connection that goes on loses nothing; those that drop something
-// leave the client waiting, until the connection ends: servers answer in order, so the library
-// takes what is not answered for slow.
+// The effects besides [Fail]. LoseRequest and LoseReply also break the connection, because a
+// TCP connection that goes on loses nothing. DropRequest and DropReply leave the client
+// waiting until the connection ends: servers answer in order, so to the library a missing
+// answer is a slow one.
 var (
 	LoseRequest = Effect{kind: loseRequest} // not carried out; connection cut
 	LoseReply   = Effect{kind: loseReply}   // carried out; connection cut instead of a reply

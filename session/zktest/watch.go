@@ -173,7 +173,7 @@ func (w watches) fire(t *watchTable, ch change, except []*conn) []*conn {
 }
 
 // reset re-arms a reconnected client's watches. What it missed since zxid is
-// reported at once instead, without the zxid of a change; ACLs are not asked
+// reported at once instead, without the zxid of a change; ACLs are not checked
 // then.
 func (w watches) reset(t *tree, a args, c *conn) {
 	for _, path := range a.dataPaths {

@@ -156,7 +156,7 @@ func (e *Ensemble) Addrs() []string {
 	return list
 }
 
-// Dial connects to a server from a host without a name. Its shape is that of
+// Dial connects to a server from a host without a name. It has the signature of
 // net.Dialer.DialContext; network is ignored.
 func (e *Ensemble) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	return e.Host("").Dial(ctx, network, address)

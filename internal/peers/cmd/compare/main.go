@@ -7,7 +7,7 @@
 //
 // The campaign is that of internal/campaign: root, network namespaces and real servers. All candidates get the same
 // flags, T among them, and all their histories are judged by the same rules. A kind that this machine lacks is
-// left out, which is said.
+// left out, and the output says so.
 package main
 
 import (
@@ -115,7 +115,7 @@ func (c *comparison) campaign(ctx context.Context, kind string) error {
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	var exit *exec.ExitError
-	// 1 says that a promise was broken: which, is what we are here to tell.
+	// 1 says that a promise was broken. The rows tell which.
 	if err := cmd.Run(); err != nil && !(errors.As(err, &exit) && exit.ExitCode() == 1) {
 		return err
 	}

@@ -105,7 +105,7 @@ func run(ctx context.Context, rounds int) error {
 		lines = append(lines, l)
 	}
 	for turn := range rounds {
-		time.Sleep(timeout / 4) // for who is to become the heir, and to be at rest
+		time.Sleep(timeout / 4) // until there is an heir, and all are at rest
 		if err := base.once(turn); err != nil {
 			fmt.Fprintln(os.Stderr, "latency: one turn is left out:", err) // an overloaded machine
 			continue

@@ -3,7 +3,8 @@
 // Arguments: kind, endpoints, path, id, the time until a silent leader is replaced in ms, time between beats in ms; for
 // clients of the Mutex: mutex, endpoints, path, how many, for how many ms, after how many ms.
 //
-// It is a module of its own: what it depends on is a hundred times what the other candidates do.
+// It is a module of its own, because it depends on a hundred times as much as the other
+// candidates do.
 package main
 
 import (

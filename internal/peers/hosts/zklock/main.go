@@ -1,5 +1,6 @@
-// Zklock is one candidate on the lock of github.com/go-zookeeper/zk as a process: who
-// holds the lock leads. It prints JSON lines as examples/candidate does and obeys "resign"
+// Zklock is one candidate on the lock of github.com/go-zookeeper/zk as a process: the
+// holder of the lock leads. It prints JSON lines as examples/candidate does and obeys
+// "resign"
 // and "quit" on stdin. Arguments: kind, connect string, path, id, session timeout in ms, time
 // between beats in ms, and perhaps digest credentials user:password.
 package main

@@ -286,8 +286,9 @@ func (f *manyFloor) join(i int, keep bool) (time.Duration, error) {
 	return took, pipelined(f.n, func(i int) error { return b.Delete(nodes[i], -1) })
 }
 
-// close ends the i-th session and returns how long it took until the second had heard of the end
-// of all its znodes, and had made a small read after each if read is set, as an heir must.
+// close ends the i-th session. It returns how long it took until the second session had heard of
+// the end of all its znodes. If read is set, the second session also makes a small read after
+// each, as an heir must.
 func (f *manyFloor) close(i int, read bool) (time.Duration, error) {
 	heir, nodes := f.by[1], f.nodes[i]
 	var heard sync.WaitGroup

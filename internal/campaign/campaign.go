@@ -92,7 +92,8 @@ func Run(ctx context.Context, cfg Config) (*Table, error) {
 	return &c.table, nil
 }
 
-// jobs lists the rounds, the first of each fault first, so that a campaign that is broken off has seen all.
+// jobs lists the rounds, the first of each fault first, so that a campaign that is stopped early has seen
+// every fault.
 func (c *campaign) jobs() (all []job) {
 	for i := range max(1, c.Rounds) {
 		for _, f := range Faults {
@@ -169,7 +170,7 @@ func (c *campaign) round(ctx context.Context, rg *rig, j job) (fit bool) {
 		r, err := c.attempt(ctx, rg, j, attempt)
 		switch {
 		case ctx.Err() != nil:
-			return false // broken off: that shows nothing
+			return false // stopped early: that shows nothing
 		case errors.Is(err, errAgain) && attempt < 5 && len(history.Check(r.all()).Violations) == 0:
 			c.logf("rig %d %s, seed %d: %v", rg.n, j.fault.Name, j.seed, err)
 			continue

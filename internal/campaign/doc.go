@@ -8,15 +8,15 @@
 // # The rig
 //
 // A rig is three servers (tick 500 ms, syncLimit 5 s, longer than the session timeout T of 2 s), each in a network
-// namespace of its own with two interfaces: one to the network of the clients, one to that of the quorum, so that
-// a follower can be cut from its leader and not from its clients. The candidates are processes
+// namespace of its own with two interfaces: one to the network of the clients, one to that of the quorum. So a
+// follower can be cut from its leader and not from its clients. The candidates are processes
 // (examples/candidate), each in a namespace of its own on the network of the clients. Several rigs work in
 // parallel.
 //
-// The namespaces have no names. The campaign holds them by file descriptors, and runs in a namespace of its own
-// itself, so the host's network is never touched, and when the campaign ends in any way, kill -9 included, the
-// kernel takes back namespaces, interfaces, rules and processes. What remains after kill -9 is a directory, which
-// the next campaign removes.
+// The namespaces have no names. The campaign holds them by file descriptors, and it runs in a namespace of its
+// own. So it never changes the host's network. When the campaign ends in any way, kill -9 included, the kernel
+// removes namespaces, interfaces, rules and processes. After kill -9 a directory remains, and the next campaign
+// removes it.
 //
 // For the faults that need it (7a and on) the servers' JVMs listen for a debugger, inside their namespaces, and the campaign stops
 // single threads of theirs at chosen places: see package hold.

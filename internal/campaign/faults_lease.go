@@ -129,8 +129,8 @@ func (r *Round) openTrials(ctx context.Context, follower *ensemble.Server) (all 
 	return all, stop, nil
 }
 
-// disturb has the follower not answer for about as long as it takes to find that out, and deletes every third znode
-// while those who own them cannot hear of it.
+// disturb lets the follower give no answer for about as long as the sessions need to notice that. Meanwhile it
+// deletes every third znode, so that the owners cannot hear of it.
 func (r *Round) disturb(ctx context.Context, follower *ensemble.Server, all []*trial) error {
 	admin, err := r.rig.admin.Session(ctx)
 	if err != nil {

@@ -1,6 +1,6 @@
 // Package faultproxy stands between ZooKeeper clients and one server and breaks the connection in chosen places.
-// It understands the client protocol, so a test can lose exactly the reply to the second create rather than "some
-// bytes after a while", and it tells when the fault has happened, so the test waits for a signal.
+// It understands the client protocol, so a test can lose exactly the reply to the second create. It tells when
+// the fault has happened, so the test can wait for a signal.
 //
 //	p, err := faultproxy.New(server.Addr())           // a test makes one proxy per server
 //	lost := p.LoseReply(faultproxy.OpCreate, 1)       // the create happens, its answer never comes
@@ -14,6 +14,7 @@
 //
 // A proxy is a socket, or in memory for a bubble of testing/synctest (NewInMemory). Then its clients connect by Dial.
 //
-// What is not ZooKeeper's protocol (four-letter words, TLS, garbage) passes as raw bytes. Only a length prefix
-// can tell: bytes that start with a believable length are kept until that much has come or the sender has closed.
+// What is not ZooKeeper's protocol (four-letter words, TLS, garbage) passes as raw bytes. Only the length prefix
+// tells the difference: bytes that start with a possible length are kept until so many have come, or the sender
+// has closed.
 package faultproxy

@@ -92,7 +92,8 @@ func (c *checker) record(path string) *record {
 	return r
 }
 
-// valid asks a term whether it is valid. Once it has said no it must not say yes again.
+// valid asks a term whether it is valid. Once a term is invalid it must not become
+// valid again.
 func (c *checker) valid(t *termRecord) bool {
 	v := t.term.Valid()
 	if v && t.over {
@@ -150,7 +151,7 @@ func (c *checker) onNext(f func(*proc)) {
 	c.next = append(c.next, f)
 }
 
-// onNextDone forgets who waits for a next term.
+// onNextDone forgets the functions of onNext.
 func (c *checker) onNextDone() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -16,8 +16,8 @@ func (w *world) sessions() map[int64]*proc {
 	return all
 }
 
-// checkLines demands, when faults are long over, that nobody stands in a line who is not
-// there any more, or twice.
+// checkLines demands, when faults are long over, that each znode in a line is of a
+// process that lives, and that a process has no more znodes in a line than candidates.
 func (w *world) checkLines() {
 	sessions := w.sessions()
 	places := map[*proc]map[string]int{}

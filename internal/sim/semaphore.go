@@ -288,8 +288,8 @@ func (w *world) awaitPermits(bound time.Duration) {
 	}
 }
 
-// checkPermits demands, when faults are long over, that no znode is left by somebody who does not
-// hold a permit nor wait for one.
+// checkPermits demands, when faults are long over, that each znode of a semaphore is of a process
+// that lives, and that a process has no more of them than its uses need.
 func (w *world) checkPermits() {
 	sessions, places := w.sessions(), map[string]int{}
 	for _, n := range w.ens.Nodes() {

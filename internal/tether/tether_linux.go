@@ -10,13 +10,13 @@ import (
 	"syscall"
 )
 
-// Start is cmd.Start. The kernel kills the process when this one ends, in whatever way. It is
-// the head of a process group of its own, so that a Ctrl-C at the terminal reaches this
-// process alone, which then ends it in order, and a signal to the group reaches the children of
-// a wrapper, too. What else cmd.SysProcAttr asks for is kept.
+// Start is cmd.Start. The kernel kills the new process when this one ends in any way. The new
+// process is the head of its own process group. So a Ctrl-C at the terminal reaches only this
+// process, which then ends the new one in order. And a signal to the group also reaches the
+// children of a wrapper. Other settings in cmd.SysProcAttr are kept.
 //
-// What the kernel waits for is the end of the thread that has started the process; hence
-// starter.
+// The kernel waits for the end of the thread that has started the process. That is why
+// starter exists.
 func Start(cmd *exec.Cmd) error {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
@@ -27,8 +27,8 @@ func Start(cmd *exec.Cmd) error {
 	return <-reply
 }
 
-// starter returns the queue of one goroutine that keeps its thread. It is never stopped: its
-// end is the process's end, which is what the started ones wait for.
+// starter returns the queue of one goroutine that keeps its thread. It is never stopped: the
+// thread ends with this process, and then the kernel kills the started processes.
 var starter = sync.OnceValue(func() chan<- func() {
 	queue := make(chan func())
 	go func() {

@@ -11,12 +11,13 @@
 # make vuln   known vulnerabilities in what the modules use; skipped where the database, vuln.go.dev, does not answer (VULNDB=URL
 #             is another one, which may be file:///DIR)
 # make golangci  more linters, as .golangci.yml says; the first time it is compiled, which takes minutes
-# make apidiff  what has changed in the exported API since the last tag (SINCE=... another one)
+# make apidiff  what has changed in the exported API of both modules since the last tag (SINCE=... another one)
 # make benchstat BASE=ref  the benchmarks that need no servers, at a commit and here, compared by benchstat
 # make model  search the models of the lease, the line's record, the takeover and the journal to their ends (needs spin)
 # make foreign  compile the code of other libraries that the documentation shows
 # make bench  failover, joining and cost beside what ZooKeeper itself takes, as Markdown: 25 minutes (ROWS=handover,join for some)
-# make picture  run a failover and draw the README's picture of it, with the sentence below it
+# make picture  run a failover and draw the README's picture of it, with what stands below it: what was measured, and the numbers of
+#             the last make bench, from the page of performance
 # make soak   simulate HOURS=... cluster-hours of faults on all cores (SEED=... is the first seed)
 # make campaign  ROUNDS=20 rounds of every fault on real ensembles, and a table; HOURS=... of everything at random instead
 #             (needs root, iproute2, iptables; RIGS=4 ensembles in parallel, FAULTS=regexp, SEED=..., LEASE=500ms)
@@ -77,7 +78,7 @@ CHECKERS = prometheus chromium docker-compose  # for the alert rules, the status
 ENGINE = docker.io curl maven  # docker-compose.yml at work
 COMPILERS = spin gcc tcc libc6-dev  # search the model of the lease; the race detector
 
-.PHONY: quick test long long-variants long-servers peers check deps lint vuln golangci apidiff benchstat model foreign bench picture soak campaign compare compose servers theirs record fuzz help
+.PHONY: quick test long long-variants long-servers peers check deps lint vuln golangci apidiff benchstat model foreign bench picture soak campaign compare compose servers versions theirs record fuzz help
 check lint foreign: | $(filter deps,$(MAKECMDGOALS)) # make deps test: deps comes first
 
 # Most of these tests wait for something rather than compute: hence more at one time than there are processors. The
@@ -171,7 +172,7 @@ bench:
 	$(if $(ROWS),,cd internal/peers && $(GO) run ./cmd/latency && $(GO) run ./cmd/counters && $(GO) run ./cmd/locks)
 
 picture:
-	$(GO) run ./internal/picture -svg recipe/docs/failover.svg -readme README.md
+	$(GO) run ./internal/picture -svg recipe/docs/failover.svg -readme README.md -performance recipe/docs/performance.md
 
 soak:
 	$(GO) test ./internal/sim -run '^TestSoak$$' -v -timeout 0 -hours $(HOURS) -first $(SEED)
@@ -193,6 +194,10 @@ compose:
 servers:
 	$(GO) run ./internal/servers -versions "$(VERSIONS)"
 	$(GO) test -count=1 -timeout 10m ./internal/servers
+
+# One line, for the workflow that runs make servers for each.
+versions:
+	@echo $(VERSIONS)
 
 theirs:
 	cd internal/peers && ZKRECIPE_THEIRS=1 $(GO) test -count=1 -v -parallel 4 -timeout 40m ./theirs

@@ -274,7 +274,9 @@ func uses(t *testing.T) map[string]bool {
 	})
 	eachFile(t, ".md", func(file string, text []byte) {
 		for _, block := range goBlock.FindAllSubmatch(text, -1) {
-			usesIn(parse(t, token.NewFileSet(), file, block[1]), used)
+			if whole(block[1]) { // the others stand in examples
+				usesIn(parse(t, token.NewFileSet(), file, block[1]), used)
+			}
 		}
 	})
 	return used

@@ -3,6 +3,7 @@
 package docs
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"go/parser"
@@ -23,8 +24,43 @@ const root = "../.."
 
 var goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")
 
-// TestTheGoCodeInTheDocumentsCompiles builds every Go block of every Markdown file, and
-// demands that each is a whole program.
+// whole tells a Go block that is a file from one that is a part of a function.
+func whole(block []byte) bool { return bytes.Contains(block, []byte("package ")) }
+
+// TestAPartOfAProgramInTheDocumentsIsAPartOfAnExample holds that a Go block which is not a file of its own stands, line by
+// line, in a file of examples, which is compiled.
+func TestAPartOfAProgramInTheDocumentsIsAPartOfAnExample(t *testing.T) {
+	examples, n := "", 0
+	eachFile(t, "_test.go", func(path string, text []byte) {
+		if strings.HasPrefix(filepath.Base(path), "example") {
+			examples += flat(text)
+		}
+	})
+	eachFile(t, ".md", func(path string, text []byte) {
+		for _, block := range goBlock.FindAllSubmatch(text, -1) {
+			if whole(block[1]) {
+				continue
+			}
+			n++
+			if !strings.Contains(examples, flat(block[1])) {
+				t.Errorf("%s: no example has this code:\n%s", path, block[1])
+			}
+		}
+	})
+	if n == 0 {
+		t.Error("no such block was found")
+	}
+	if strings.Contains(examples, flat([]byte("return el.Run(ctx)\n"))) {
+		t.Error("code that is in no example is found")
+	}
+}
+
+// flat is code without its indentation.
+func flat(code []byte) string {
+	return "\n" + regexp.MustCompile(`(?m)^[ \t]+`).ReplaceAllString(strings.Trim(string(code), "\n"), "") + "\n"
+}
+
+// TestTheGoCodeInTheDocumentsCompiles builds every Go block of every Markdown file that is a whole program.
 func TestTheGoCodeInTheDocumentsCompiles(t *testing.T) {
 	notInShort(t)
 	compile(t, ".", func(block string) bool { return !foreign.MatchString(block) })
@@ -61,12 +97,8 @@ func compile(t *testing.T, dir string, chosen func(block string) bool) {
 	}
 	var dirs []string
 	eachFile(t, ".md", func(path string, text []byte) {
-		for i, block := range goBlock.FindAllSubmatch(text, -1) {
-			if !strings.Contains(string(block[1]), "package ") {
-				t.Errorf("%s: Go block %d is not a whole file", path, i+1)
-				continue
-			}
-			if !chosen(string(block[1])) {
+		for _, block := range goBlock.FindAllSubmatch(text, -1) {
+			if !whole(block[1]) || !chosen(string(block[1])) {
 				continue
 			}
 			name := fmt.Sprintf("block%d", len(overlay))

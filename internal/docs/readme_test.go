@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -73,13 +74,18 @@ func TestTheProgramOfTheReadmeFailsOnlyIfItCannotLead(t *testing.T) {
 	}
 }
 
-// buildReadme builds the first program of the README for another ensemble.
+// buildReadme builds the program of the README for another ensemble.
 func buildReadme(t *testing.T, connect string) string {
 	text, err := os.ReadFile(filepath.Join(root, "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	block := string(goBlock.FindSubmatch(text)[1])
+	blocks := goBlock.FindAllSubmatch(text, -1)
+	i := slices.IndexFunc(blocks, func(block [][]byte) bool { return whole(block[1]) })
+	if i < 0 {
+		t.Fatal("there is no program")
+	}
+	block := string(blocks[i][1])
 	code := strings.Replace(block, "127.0.0.1:2181,127.0.0.1:2182,127.0.0.1:2183", connect, 1)
 	if code == block {
 		t.Fatal("the program names other servers")

@@ -31,10 +31,11 @@ type failover struct {
 	oldToken, newToken int64
 }
 
-// String is the sentence below the picture.
+// String tells below the picture what was measured.
 func (f *failover) String() string {
-	return fmt.Sprintf("A leader is killed with `kill -9` at 0, while D, the length of a lease, is %v. The next one leads after %.1f s. The ensemble itself notices\n"+
-		"the crash after %.1f s, because the session timeout is %v. Measured and drawn by `make picture`.", f.lease, f.after(f.elected), f.after(f.expired), f.timeout)
+	return fmt.Sprintf("A leader is killed with `kill -9` at 0. D, the length of a lease, is %v. The next one leads after %.1f s. The ensemble\n"+
+		"itself notices the crash after %.1f s, because the session timeout is %v. This is one failover, on servers of `session/zktest` inside one\n"+
+		"process. `make picture` has measured and drawn it.", f.lease, f.after(f.elected), f.after(f.expired), f.timeout)
 }
 
 // after returns how many seconds after the kill something happened.

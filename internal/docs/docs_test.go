@@ -210,6 +210,37 @@ func TestPackagesImportOnlyWhatTheyMay(t *testing.T) {
 	}
 }
 
+// TestEachPackageIsNamedInTheArchitecture holds that the page says of each directory of packages what it is for. Those of
+// the examples are together.
+func TestEachPackageIsNamedInTheArchitecture(t *testing.T) {
+	const path = "recipe/docs/architecture.md"
+	text, n, named := page(t, path), 0, map[string]bool{}
+	eachFile(t, ".go", func(path string, _ []byte) {
+		if dir := filepath.ToSlash(filepath.Dir(path)); !strings.Contains(dir, "testdata") {
+			if strings.HasPrefix(dir, "examples/") {
+				dir = "examples"
+			}
+			named[dir] = true
+		}
+	})
+	for dir := range named {
+		n++
+		if !strings.Contains(text, "`"+dir+"`") {
+			t.Errorf("%s does not name %s", path, dir)
+		}
+	}
+	if n < 50 {
+		t.Errorf("only %d packages were found", n)
+	}
+	for _, name := range regexp.MustCompile("(?m)^\\| (`[a-z/]+`(?:, `[a-z/]+`)*) \\|").FindAllStringSubmatch(text, -1) {
+		for _, dir := range regexp.MustCompile("[a-z/]+").FindAllString(name[1], -1) {
+			if _, err := os.Stat(filepath.Join(root, dir)); err != nil {
+				t.Errorf("%s names %s, which does not exist", path, dir)
+			}
+		}
+	}
+}
+
 func TestAForbiddenImportIsNoticed(t *testing.T) {
 	for dir, name := range map[string]string{"session": "recipe/election", "watch": "recipe/internal/line", "recipe/internal/line": "recipe/election", "session/zktest": "github.com/go-zookeeper/zk"} {
 		allowed, _ := rulesFor(dir)

@@ -33,9 +33,10 @@ type failover struct {
 
 // String tells below the picture what was measured.
 func (f *failover) String() string {
-	return fmt.Sprintf("A leader is killed with `kill -9` at 0. D, the length of a lease, is %v. The next one leads after %.1f s. The ensemble\n"+
-		"itself notices the crash after %.1f s, because the session timeout is %v. This is one failover, on servers of `session/zktest` inside one\n"+
-		"process. `make picture` has measured and drawn it.", f.lease, f.after(f.elected), f.after(f.expired), f.timeout)
+	return fmt.Sprintf("A leader is killed with `kill -9` at 0. D, the length of a lease, is %v. The next one leads after %.1f s. The\n"+
+		"ensemble itself notices the crash after %.1f s, because the session timeout is %v. This is one failover, on servers of\n"+
+		"`session/zktest` inside one process. `make picture` has measured and drawn it.",
+		f.lease, f.after(f.elected), f.after(f.expired), f.timeout)
 }
 
 // after returns how many seconds after the kill something happened.

@@ -192,7 +192,7 @@ func (r *realServers) changeTen() {
 func (r *realServers) reads() (n int) {
 	all := r.proxy.Counts().Requests
 	for _, op := range []faultproxy.Op{faultproxy.OpGetData, faultproxy.OpGetChildren2, faultproxy.OpExists} {
-		n += int(all[op].Frames)
+		n += all[op].Frames
 	}
 	return n
 }

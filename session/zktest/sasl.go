@@ -62,7 +62,7 @@ var saslPair = regexp.MustCompile(`([a-z-]+)=("(?:[^"\\]|\\.)*"|[^,]*)`)
 
 // checkDigest checks a client's response (RFC 2831), and returns the answer that proves that the
 // server knows the password.
-func (c Config) checkDigest(nonce, response string) (user, proof string, ok bool) {
+func (cfg Config) checkDigest(nonce, response string) (user, proof string, ok bool) {
 	said := map[string]string{}
 	for _, m := range saslPair.FindAllStringSubmatch(response, -1) {
 		value := m[2]
@@ -72,7 +72,7 @@ func (c Config) checkDigest(nonce, response string) (user, proof string, ok bool
 		said[m[1]] = value
 	}
 	user = said["username"]
-	password, known := c.Users[user]
+	password, known := cfg.Users[user]
 	if !known || said["nonce"] != nonce || said["realm"] != saslRealm || said["digest-uri"] != saslURI || said["qop"] != "auth" {
 		return "", "", false
 	}

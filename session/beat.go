@@ -110,7 +110,7 @@ func (s *Session) setHeartbeat(conn *wire.Conn, begun clock.Instant) {
 	ops = append(ops, wire.Op{Kind: wire.OpSetData, Path: full, Data: data, Version: version})
 	s.ask(conn, &wire.Request{Ops: ops, Multi: true, Sent: b.sent}, func(results []wire.Result, err error) {
 		again, err := s.beatAnswered(begun, places, last, results, err)
-		s.landed(b, results, len(places), err)
+		s.createsAnswered(b, results, len(places), err)
 		s.beatEnded(begun, again, err)
 	})
 }
@@ -124,7 +124,7 @@ func (s *Session) beatAnswered(begun clock.Instant, places []*Hold, last int, re
 		return s.beatRefused(places, last, results, err), err
 	}
 	stat := results[last].Stat
-	s.born(birth{begun, stat.Mzxid}, results[len(places):last]) // one multi, one zxid
+	s.noteCreated(creation{begun, stat.Mzxid}, results[len(places):last]) // one multi, one zxid
 	if !s.isHeartbeat(&stat) {
 		return false, ErrNoHeartbeat
 	}
@@ -134,10 +134,10 @@ func (s *Session) beatAnswered(begun clock.Instant, places []*Hold, last int, re
 }
 
 // born notes the birth of places that a beat has created. The caller holds s.mu.
-func (s *Session) born(b birth, created []wire.Result) {
+func (s *Session) noteCreated(c creation, created []wire.Result) {
 	for _, r := range created {
 		if _, ok := s.ephemerals.paths[r.Path]; ok { // else it is gone already
-			s.ephemerals.paths[r.Path] = b
+			s.ephemerals.paths[r.Path] = c
 		}
 	}
 }
@@ -224,7 +224,7 @@ func (s *Session) beatRefused(places []*Hold, last int, results []wire.Result, e
 	case errors.Is(err, zk.ErrNoNode):
 		s.finish(fmt.Errorf("%w: %s", ErrNoHeartbeat, s.heart.path))
 	default:
-		s.barred("set (WRITE)", err)
+		s.heartbeatRefused("set (WRITE)", err)
 	}
 	return again
 }

@@ -88,8 +88,8 @@ type link struct {
 // link returns the present connection. The caller holds s.mu.
 func (s *Session) link() link { return link{s.conn, s.connection, s.server} }
 
-// complain logs what is wrong with each server, when 1, 2, 4, 8, ... whole rounds of them have failed.
-func (s *Session) complain(rounds int) {
+// logServers logs what is wrong with each server, when 1, 2, 4, 8, ... whole rounds of them have failed.
+func (s *Session) logServers(rounds int) {
 	if rounds&(rounds-1) != 0 {
 		return
 	}

@@ -278,7 +278,7 @@ func (s *Session) createProtected(ctx context.Context, p *protected, first *beat
 // with the session's heartbeat, others by a beat, or in a batch where there are many.
 func (s *Session) attempt(ctx context.Context, p *protected, guid string, together bool) ([]string, error) {
 	if p.place() {
-		first, done, err := s.awaitBirth(ctx)
+		first, done, err := s.awaitHeartbeat(ctx)
 		if err != nil {
 			return nil, p.fail(err)
 		}

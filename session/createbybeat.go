@@ -130,9 +130,9 @@ func (b *beatCreates) operations() []wire.Op {
 	return b.ops
 }
 
-// landed answers creates with what has become of them. first is the number of the first of them
+// createsAnswered answers creates with what has become of them. first is the number of the first of them
 // among the beat's operations.
-func (s *Session) landed(b *beatCreates, results []wire.Result, first int, err error) {
+func (s *Session) createsAnswered(b *beatCreates, results []wire.Result, first int, err error) {
 	if b == nil {
 		return
 	}

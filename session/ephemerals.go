@@ -29,14 +29,14 @@ const (
 // ephemerals are the paths of a session's ephemeral znodes, as far as this client has created
 // them, or may have, and no later answer or event says that they are gone. The session's mu guards it.
 type ephemerals struct {
-	paths    map[string]birth
+	paths    map[string]creation
 	bytes    int
 	reserved int  // bytes of creates that are not answered yet
-	told     bool // that there are many
+	warned   bool // that there are many
 }
 
 // birth tells when a beat created a znode. It is zero if no beat did.
-type birth struct {
+type creation struct {
 	begun clock.Instant // when the beat began
 	zxid  int64         // at which it was committed
 }
@@ -46,9 +46,9 @@ func (e *ephemerals) add(path string) {
 		return
 	}
 	if e.paths == nil {
-		e.paths = map[string]birth{}
+		e.paths = map[string]creation{}
 	}
-	e.paths[path] = birth{}
+	e.paths[path] = creation{}
 	e.bytes += pathOverhead + len(path)
 }
 
@@ -110,8 +110,8 @@ func (s *Session) reserve(ops []wire.Op) error {
 			ErrTooManyEphemerals, len(e.paths), used, limit)
 	}
 	e.reserved += more
-	if !e.told && used+more > limit*3/4 {
-		e.told = true
+	if !e.warned && used+more > limit*3/4 {
+		e.warned = true
 		s.note(slog.LevelWarn, "this session has many ephemeral znodes", "bytes", used+more, "most", limit)
 	}
 	return nil

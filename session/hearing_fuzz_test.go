@@ -36,7 +36,7 @@ func (w *heartWorld) answer(lag int) (data string, stat zk.Stat, err error) {
 
 // tell makes an answer and keeps account of it.
 func (w *heartWorld) tell(h *hearing, data string, stat zk.Stat, err error) {
-	if w.now-w.answered > theirs/deafFor {
+	if w.now-w.answered > theirs/unansweredFor {
 		w.heard = w.now
 	}
 	w.answered = w.now

@@ -73,10 +73,10 @@ func (s *Session) isHeartbeat(stat *zk.Stat) bool {
 	return false
 }
 
-// barred fails all places, because the session may not use its own heartbeat. Trying again would not help.
+// heartbeatRefused fails all places, because the session may not use its own heartbeat. Trying again would not help.
 // The version counts as known from now on: a beat for a new place tries it, and is refused if it is wrong.
 // The caller holds s.mu.
-func (s *Session) barred(what string, err error) {
+func (s *Session) heartbeatRefused(what string, err error) {
 	s.heart.unsure = false
 	for _, h := range s.holds {
 		h.fail(s.noPermission(what, err))
@@ -116,7 +116,7 @@ func (s *Session) heartbeatRead(r wire.Result, err error) error {
 		s.finish(fmt.Errorf("%w: %s", ErrNoHeartbeat, s.heart.path))
 		return err
 	case errors.Is(err, zk.ErrNoAuth):
-		s.barred("read (READ)", err)
+		s.heartbeatRefused("read (READ)", err)
 		return err
 	case err != nil:
 		return err

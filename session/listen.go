@@ -67,12 +67,12 @@ type hearing struct {
 
 // If no read was answered for longer than this part of the other's lease, the silence is counted from the
 // start again: our own connection may have been the reason for it.
-const deafFor = 2
+const unansweredFor = 2
 
 // answer takes in the answer to a read that arrived at now. own is the lease time that is
 // assumed until the other's is known.
 func (h *hearing) answer(now clock.Instant, data []byte, stat zk.Stat, err error, own time.Duration) {
-	if lease := cmp.Or(h.now.LeaseTime, own); !h.answered.IsZero() && now.Sub(h.answered) > lease/deafFor && h.now.Czxid != 0 {
+	if lease := cmp.Or(h.now.LeaseTime, own); !h.answered.IsZero() && now.Sub(h.answered) > lease/unansweredFor && h.now.Czxid != 0 {
 		h.since = now // we could not hear; a heartbeat that is gone stays gone
 	}
 	h.answered = now
@@ -139,13 +139,13 @@ const listenEvery = 8
 // A Listener reads the heartbeat of another session eight times per lease. All Listeners of one session to
 // the same other session share the reads.
 type Listener struct {
-	s    *Session
-	ear  *ear
-	wake chan<- struct{}
+	s      *Session
+	source *source
+	wake   chan<- struct{}
 }
 
 // ear is what the Listeners to one session share. Guarded by the session's mu.
-type ear struct {
+type source struct {
 	owner     int64
 	heard     hearing
 	listeners []*Listener
@@ -159,16 +159,16 @@ func (s *Session) Listen(owner int64, wake chan<- struct{}) *Listener {
 	l := &Listener{s: s, wake: wake}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if l.ear = s.ears[owner]; l.ear == nil {
-		l.ear = &ear{owner: owner, heard: hearing{owner: owner, now: Heartbeat{Path: s.HeartbeatPath(owner)}}}
-		s.ears[owner] = l.ear
+	if l.source = s.sources[owner]; l.source == nil {
+		l.source = &source{owner: owner, heard: hearing{owner: owner, now: Heartbeat{Path: s.HeartbeatPath(owner)}}}
+		s.sources[owner] = l.source
 		ctx, cancel := context.WithCancel(s.ctx)
-		l.ear.stop = cancel
+		l.source.stop = cancel
 		if !s.over {
-			s.calls.Go(func() { s.listen(ctx, l.ear) })
+			s.calls.Go(func() { s.listen(ctx, l.source) })
 		}
 	}
-	l.ear.listeners = append(l.ear.listeners, l)
+	l.source.listeners = append(l.source.listeners, l)
 	return l
 }
 
@@ -176,11 +176,11 @@ func (s *Session) Listen(owner int64, wake chan<- struct{}) *Listener {
 func (l *Listener) Stop() {
 	l.s.mu.Lock()
 	defer l.s.mu.Unlock()
-	l.ear.listeners = without(l.ear.listeners, l)
-	if len(l.ear.listeners) == 0 {
-		l.ear.stop()
-		if l.s.ears[l.ear.owner] == l.ear {
-			delete(l.s.ears, l.ear.owner)
+	l.source.listeners = without(l.source.listeners, l)
+	if len(l.source.listeners) == 0 {
+		l.source.stop()
+		if l.s.sources[l.source.owner] == l.source {
+			delete(l.s.sources, l.source.owner)
 		}
 	}
 }
@@ -189,39 +189,39 @@ func (l *Listener) Stop() {
 func (l *Listener) Heartbeat() Heartbeat {
 	l.s.mu.Lock()
 	defer l.s.mu.Unlock()
-	return l.ear.heard.now
+	return l.source.heard.now
 }
 
 // Revoked tells all who listen that one of them has set the heartbeat to "revoked".
 func (l *Listener) Revoked(version int32) {
 	l.s.mu.Lock()
 	defer l.s.mu.Unlock()
-	h := &l.ear.heard
+	h := &l.source.heard
 	h.now.State, h.now.Version = HeartbeatRevoked, version
-	l.ear.tell()
+	l.source.tell()
 }
 
-func (e *ear) tell() {
-	for _, l := range e.listeners {
+func (src *source) tell() {
+	for _, l := range src.listeners {
 		notify.Signal(l.wake)
 	}
 }
 
 // listen reads until nobody listens any longer.
-func (s *Session) listen(ctx context.Context, e *ear) {
-	path := e.heard.now.Path // never changes
+func (s *Session) listen(ctx context.Context, src *source) {
+	path := src.heard.now.Path // never changes
 	for ctx.Err() == nil {
 		data, stat, err := s.Get(ctx, path)
 		if ctx.Err() != nil {
 			return
 		}
 		s.mu.Lock()
-		now, before := s.clock.Now(), e.heard.now
-		e.heard.answer(now, data, stat, err, s.leaseTime)
-		if e.heard.now.State != before.State || (e.heard.now.Err == nil) != (before.Err == nil) {
-			e.tell()
+		now, before := s.clock.Now(), src.heard.now
+		src.heard.answer(now, data, stat, err, s.leaseTime)
+		if src.heard.now.State != before.State || (src.heard.now.Err == nil) != (before.Err == nil) {
+			src.tell()
 		}
-		wait := e.heard.next(now, s.leaseTime)
+		wait := src.heard.next(now, s.leaseTime)
 		s.mu.Unlock()
 		clock.Sleep(ctx, s.clock, wait)
 	}
@@ -233,7 +233,7 @@ func (s *Session) listen(ctx context.Context, e *ear) {
 func (l *Listener) Restart(heard Heartbeat) {
 	l.s.mu.Lock()
 	defer l.s.mu.Unlock()
-	h := &l.ear.heard
+	h := &l.source.heard
 	if now := h.now; now.State != HeartbeatUnseen && now.State == heard.State && now.Version == heard.Version && now.Czxid == heard.Czxid {
 		h.now.State, h.since = HeartbeatBeating, l.s.clock.Now()
 	}

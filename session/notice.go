@@ -42,7 +42,7 @@ var noticeName = regexp.MustCompile(`^[^/]+-[0-9a-f]{16}$`)
 func (s *Session) Notice(place string) []any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.silent {
+	if s.noNotice {
 		return nil
 	}
 	p := s.noticePath(place)
@@ -68,7 +68,7 @@ func (s *Session) WithoutNotice(ops []any, results []zk.MultiResponse) (rest []a
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.silent = true
+	s.noNotice = true
 	return slices.DeleteFunc(slices.Clone(ops), ofNotice), true
 }
 
@@ -108,7 +108,7 @@ func (w *Watch) awaitNotice() (conn *wire.Conn, full string) {
 	s := w.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.over || s.silent || w.full == "" || s.state != StateConnected || w.asked == s.connection || s.keeps == s.connection {
+	if s.over || s.noNotice || w.full == "" || s.state != StateConnected || w.asked == s.connection || s.noRemoval == s.connection {
 		return nil, ""
 	}
 	w.asked, w.notice = s.connection, s.chroot+s.noticePath(w.path)

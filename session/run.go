@@ -90,10 +90,10 @@ func (s *Session) shutdown() {
 	conn := s.conn
 	s.mu.Unlock()
 	reason := context.Cause(s.ctx)
-	goodbye := !errors.Is(reason, ErrExpired) && !errors.Is(reason, ErrReplaced) && !errors.Is(reason, ErrPresumedLost)
+	tellServer := !errors.Is(reason, ErrExpired) && !errors.Is(reason, ErrReplaced) && !errors.Is(reason, ErrPresumedLost)
 	quit := make(chan struct{})
 	go func() { s.zk.Close(); close(quit) }() // takes a second or three when nobody answers
-	if goodbye {
+	if tellServer {
 		<-quit
 	}
 	if conn != nil {

@@ -98,11 +98,11 @@ type Session struct {
 	alive      clock.Instant // when a server last answered
 	leaseTime  time.Duration // D
 	heart      heartbeat
-	ears       map[int64]*ear // by the session that is listened to
+	sources    map[int64]*source // by the session that is listened to
 	watches    map[string]map[*Watch]struct{}
 	notices    map[string]map[*Watch]struct{} // by the znode whose creation is the notice
-	silent     bool                           // giving notice was refused
-	keeps      uint64                         // the latest connection whose server does not remove watches
+	noNotice   bool                           // giving notice was refused
+	noRemoval  uint64                         // the latest connection whose server does not remove watches
 	trees      []*TreeWatch
 	leftovers  leftovers
 	roots      map[string]uint64 // where a watch on a whole tree was asked for: on which connection
@@ -123,8 +123,8 @@ type Session struct {
 
 	creating *beatCreates // creates that the next beat carries; it begins at once
 
-	birth  chan struct{} // held while the heartbeat is created
-	states *feed.Feed[State]
+	heartLock chan struct{} // held while the heartbeat is created
+	states    *feed.Feed[State]
 }
 
 // newSession begins to connect. It ends with parent.
@@ -138,18 +138,18 @@ func newSession(parent context.Context, common *common) (*Session, error) {
 		slots:   make(chan struct{}, maxCalls),
 		since:   c.Wall(),
 		timeout: cfg.Timeout, leaseTime: cfg.Lease,
-		up:      make(chan struct{}),
-		settle:  make(chan struct{}, 1),
-		watches: map[string]map[*Watch]struct{}{},
-		roots:   map[string]uint64{},
-		notices: map[string]map[*Watch]struct{}{},
-		ears:    map[int64]*ear{},
-		birth:   make(chan struct{}, 1),
-		states:  feed.NewCounted[State](nil, maxStates, &common.statesDropped),
+		up:        make(chan struct{}),
+		settle:    make(chan struct{}, 1),
+		watches:   map[string]map[*Watch]struct{}{},
+		roots:     map[string]uint64{},
+		notices:   map[string]map[*Watch]struct{}{},
+		sources:   map[int64]*source{},
+		heartLock: make(chan struct{}, 1),
+		states:    feed.NewCounted[State](nil, maxStates, &common.statesDropped),
 	}
 	s.creates.s, s.deletes.s = s, s
 	s.ctx, s.end = context.WithCancelCause(parent)
-	dials := dial.Config{Servers: common.servers, Dial: cfg.Dial, Clock: c, Timeout: s.patience, Pause: s.pause, RoundFailed: s.complain, Names: common.names}
+	dials := dial.Config{Servers: common.servers, Dial: cfg.Dial, Clock: c, Timeout: s.patience, Pause: s.pause, RoundFailed: s.logServers, Names: common.names}
 	if common.certs != nil {
 		dials.TLS = common.certs.current
 	}

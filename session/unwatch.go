@@ -161,7 +161,7 @@ func (s *Session) removeAll(paths map[string]struct{}, on link) {
 		}
 		if !s.isRecent(s.ctx, on) {
 			s.mu.Lock()
-			s.keeps = on.number
+			s.noRemoval = on.number
 			s.mu.Unlock()
 			return
 		}

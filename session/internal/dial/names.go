@@ -63,18 +63,18 @@ func (n *Names) resolve(ctx context.Context, servers []string, patience time.Dur
 	long, late := time.NewTimer(patience/8), time.NewTimer(lateAfter)
 	defer long.Stop()
 	defer late.Stop()
-	for tired := false; ; {
+	for waited := false; ; {
 		n.mu.Lock()
 		known, wrong = maps.Clone(n.known), maps.Clone(n.wrong)
 		awaited, changed := n.late(wrong), n.changed.Next()
 		n.mu.Unlock()
-		if !awaited || tired && len(known) > 0 {
+		if !awaited || waited && len(known) > 0 {
 			return known, wrong
 		}
 		select {
 		case <-changed:
 		case <-long.C:
-			tired = true
+			waited = true
 		case <-late.C:
 		case <-ctx.Done():
 			return known, wrong

@@ -49,10 +49,10 @@ func (r *Request) op() int32 {
 // from -1 to -8 for itself.
 const firstOwn = -1000
 
-// roomy is how many bytes may be unanswered, the new request's included, if the goroutine of the caller is to
+// maxUnanswered is how many bytes may be unanswered, the new request's included, if the goroutine of the caller is to
 // send a request. The server has read what it has answered, so the socket's buffer holds no more than these
 // bytes. It has room for many more, so the write does not wait.
-const roomy = 8 << 10
+const maxUnanswered = 8 << 10
 
 // Send sends a request. If it returns false, there is no connection, and nothing was sent. Requests are sent
 // in the order of the calls. Send does not wait. If the socket may have no room, or another goroutine is
@@ -70,7 +70,7 @@ func (c *Conn) Send(r *Request, start func(func())) bool {
 		return false
 	}
 	at := len(c.queue)
-	direct := at == 0 && c.unanswered <= roomy && c.writing.TryLock()
+	direct := at == 0 && c.unanswered <= maxUnanswered && c.writing.TryLock()
 	if !direct {
 		c.queue = append(c.queue, func() { c.write(r, frame) })
 	}

@@ -273,7 +273,7 @@ func TestSendDoesNotWaitForRoom(t *testing.T) {
 		return frame, itself
 	}
 	e.request(ping())
-	first, itself := sent(sized(roomy - 100 - len(ping())))
+	first, itself := sent(sized(maxUnanswered - 100 - len(ping())))
 	if !itself {
 		t.Error("there was room for the first request")
 	}
@@ -289,7 +289,7 @@ func TestSendDoesNotWaitForRoom(t *testing.T) {
 	if _, itself := sent(sized(100)); !itself {
 		t.Error("what is answered takes room")
 	}
-	if _, itself := sent(sized(roomy)); itself {
+	if _, itself := sent(sized(maxUnanswered)); itself {
 		t.Error("Send may have waited with a long request")
 	}
 }

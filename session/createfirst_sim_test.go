@@ -17,9 +17,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// births returns how often the session's heartbeat was created, and how many multis it has
+// heartbeatCreates returns how often the session's heartbeat was created, and how many multis it has
 // sent in all.
-func (b *bubble) births() (created, multis int) {
+func (b *bubble) heartbeatCreates() (created, multis int) {
 	for _, c := range b.Commits.All() {
 		if c.Session == b.s.ID() && c.Op == zktest.OpMulti {
 			multis++
@@ -65,7 +65,7 @@ func TestManyPlacesAtOnceHaveOneHeartbeat(t *testing.T) {
 				t.Errorf("%s: a UUID of version %c", path, guid[14])
 			}
 		}
-		created, multis := b.births()
+		created, multis := b.heartbeatCreates()
 		if created != 1 {
 			t.Errorf("the heartbeat was created %d times", created)
 		}
@@ -115,7 +115,7 @@ func TestTroubleWithTheFirstCreate(t *testing.T) {
 				if err := errors.Join(errs...); (err == nil) != c.joins {
 					t.Errorf("joined %v: %v", paths, err)
 				}
-				if created, _ := b.births(); created > 1 {
+				if created, _ := b.heartbeatCreates(); created > 1 {
 					t.Errorf("the heartbeat was created %d times", created)
 				}
 				if !errors.Is(b.s.Err(), c.ended) || (c.ended == nil) != (b.s.Err() == nil) {
@@ -157,7 +157,7 @@ func TestAPlaceInALineThatIsMissingIsAnError(t *testing.T) {
 			}
 			held(t, b.s)
 		}
-		if created, _ := b.births(); created != 1 {
+		if created, _ := b.heartbeatCreates(); created != 1 {
 			t.Errorf("the heartbeat was created %d times", created)
 		}
 	})

@@ -80,7 +80,7 @@ func (s *Session) EnsureHeartbeat(ctx context.Context) error {
 
 // heartbeatOnce makes one attempt to create the heartbeat where there is none.
 func (s *Session) heartbeatOnce(ctx context.Context, lost func(error)) error {
-	first, done, err := s.awaitBirth(ctx)
+	first, done, err := s.awaitHeartbeat(ctx)
 	if err != nil {
 		return err
 	}
@@ -95,11 +95,11 @@ func (s *Session) heartbeatOnce(ctx context.Context, lost func(error)) error {
 	return err
 }
 
-// awaitBirth waits while another goroutine creates the heartbeat. first is true if there is none
+// awaitHeartbeat waits while another goroutine creates the heartbeat. first is true if there is none
 // afterwards: then the caller creates it, and calls done when it has.
-func (s *Session) awaitBirth(ctx context.Context) (first bool, done func(), err error) {
+func (s *Session) awaitHeartbeat(ctx context.Context) (first bool, done func(), err error) {
 	select {
-	case s.birth <- struct{}{}:
+	case s.heartLock <- struct{}{}:
 	case <-ctx.Done():
 		return false, nil, endOf(ctx)
 	case <-s.ctx.Done():
@@ -108,10 +108,10 @@ func (s *Session) awaitBirth(ctx context.Context) (first bool, done func(), err 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.heart.exists {
-		<-s.birth
+		<-s.heartLock
 		return false, nil, nil
 	}
-	return true, func() { <-s.birth }, nil
+	return true, func() { <-s.heartLock }, nil
 }
 
 // errAgain: nothing was created, and the reason for that has been removed.

@@ -5,31 +5,32 @@ import (
 	"errors"
 )
 
-// A process that stands in a thousand elections joins all of them at once, and resigns from
-// all of them at once. A thousand single creates or deletes keep the ensemble busy for much
-// longer than one multi. So while a request of one kind is under way, further operations of that
-// kind are pending. The next request carries them as a batch, all or none. A batch is tried
-// once: if it fails, each caller tries its own operation alone and learns what is wrong with it.
+// While a request of one kind is under way, further operations of that kind are pending. The next
+// request carries them as a batch, all or none. A batch is tried once: if it fails, each caller
+// tries its own operation alone and learns what is wrong with it. The reason: a process that takes
+// part in a thousand elections joins all of them at once, and resigns from all of them at once. A
+// thousand single creates or deletes keep the ensemble busy for much longer than one multi.
 
 // A batcher carries out operations of one kind. The session's mu guards it.
 type batcher struct {
 	s       *Session
 	busy    bool // a request of this kind is under way
 	pending []*pending
-	dirs    map[string]bool // of those that are pending
+	dirs    map[string]bool // of the pending operations
 }
 
-// pending is what one caller wants to have carried out. Apart from done, the caller sets it.
+// pending is the operation of one caller. The caller sets all fields but done.
 type pending struct {
 	op, path string // for errors
 	ops      []any  // zk's requests, without the chroot
-	// dir, if it is set, is where a znode of a line is created: such a znode needs a czxid of its own, and the
-	// znodes that one request creates have the same. So a batch carries only one of each directory.
+	// dir, if it is set, is where a znode of a line is created. A batch carries only one create for
+	// each directory: the znodes that one request creates have the same czxid, and a znode of a
+	// line needs a czxid of its own.
 	dir string
 	// alone makes one attempt without a batch. It returns the path that was created, if any.
 	alone func() (string, error)
 
-	done chan answered // has room for the one answer
+	done chan answered // has room for one answer
 }
 
 type answered struct {
@@ -44,8 +45,9 @@ const (
 	maxBytesTogether = maxRequest / 2
 )
 
-// do makes one attempt, alone or in a batch. It returns the path that was created, if any, and an error that tells
-// what has become of p. If ctx ends meanwhile, it returns at once, and the outcome is unknown.
+// do makes one attempt, alone or in a batch. It returns the path that was created, if any. Its
+// error tells the outcome of p. If ctx ends before the answer, do returns at once, and the outcome
+// is unknown.
 func (b *batcher) do(ctx context.Context, p *pending) (path string, err error) {
 	p.done = make(chan answered, 1)
 	queued, first := b.enqueue(p)
@@ -70,8 +72,9 @@ func (p *pending) unknown(err error) error {
 	return &Error{Op: p.op, Path: p.path, Outcome: OutcomeUnknown, Err: err}
 }
 
-// enqueue adds p to those that are pending, if a request is under way. If it does not, the caller carries p out
-// alone. If first is true, no request was under way, and the caller has to call flush afterwards.
+// enqueue adds p to the pending operations if a request is under way. If queued is false, the
+// caller carries p out alone. If first is true, no request was under way, and the caller has to
+// call flush afterwards.
 func (b *batcher) enqueue(p *pending) (queued, first bool) {
 	b.s.mu.Lock()
 	defer b.s.mu.Unlock()
@@ -92,7 +95,8 @@ func (b *batcher) enqueue(p *pending) (queued, first bool) {
 	return true, false
 }
 
-// next takes a batch of those that are pending. If there are none, no request is under way any more.
+// next takes a batch of the pending operations. If there are none, no request is under way any
+// more.
 func (b *batcher) next() []*pending {
 	b.s.mu.Lock()
 	defer b.s.mu.Unlock()
@@ -107,7 +111,7 @@ func (b *batcher) next() []*pending {
 	}
 	batch := b.pending[:n:n]
 	if b.pending = b.pending[n:]; len(b.pending) == 0 {
-		b.pending = nil // with the data of those that have gone
+		b.pending = nil // so that the data of earlier batches can be freed
 	}
 	b.busy = n > 0
 	return batch
@@ -134,7 +138,7 @@ func (b *batcher) flush() {
 	}()
 }
 
-// carryOut carries out all of a batch or nothing.
+// carryOut carries out all operations of a batch, or none.
 func (s *Session) carryOut(batch []*pending) {
 	if len(batch) == 1 {
 		batch[0].done <- answered{alone: true}

@@ -47,8 +47,8 @@ func (s *Session) beat() (send func(), wait time.Duration) {
 // errSlowBeat is why a connection was given up.
 var errSlowBeat = errors.New("a heartbeat was not answered in time")
 
-// heldPlaces reports whether there is a place to beat for. Of these places, one was checked least recently:
-// oldest is when the beat began that checked it. The caller holds s.mu.
+// heldPlaces reports whether there is a place to beat for. Of these places, one was checked least
+// recently: oldest is when the beat that checked it began. The caller holds s.mu.
 func (s *Session) heldPlaces() (held bool, oldest clock.Instant) {
 	for _, h := range s.holds {
 		if h.kept && h.holdable() && (!held || h.checked.Mono < oldest.Mono) {
@@ -87,7 +87,7 @@ func (s *Session) beatEnded(begun clock.Instant, again bool, err error) {
 	} else {
 		s.counts.failedBeats.Add(1)
 	}
-	held, _ := s.heldPlaces() // else no beat follows
+	held, _ := s.heldPlaces() // if none is held, no beat follows
 	s.beating, s.beatAgain, s.beatFailed = false, again && held, err != nil && !again
 	notify.Signal(s.wake)
 }
@@ -133,19 +133,19 @@ func (s *Session) beatAnswered(begun clock.Instant, places []*Hold, last int, re
 	return false, nil
 }
 
-// born notes the birth of places that a beat has created. The caller holds s.mu.
+// noteCreated notes the places that a beat has created. The caller holds s.mu.
 func (s *Session) noteCreated(c creation, created []wire.Result) {
 	for _, r := range created {
-		if _, ok := s.ephemerals.paths[r.Path]; ok { // else it is gone already
+		if _, ok := s.ephemerals.paths[r.Path]; ok { // if not, it is gone already
 			s.ephemerals.paths[r.Path] = c
 		}
 	}
 }
 
-// nextPlaces returns the places that a beat begun at begun checks: those that are kept, and some that are
-// only reserved. It leaves out places that were checked a moment ago, so that many that join one after
-// another cost each other nothing. If a request has no room for all, the next beat goes on where this one
-// stopped. The caller holds s.mu.
+// nextPlaces returns the places that a beat begun at begun checks: those that are kept, and some
+// that are only reserved. It leaves out places that were checked a moment ago: if many places join
+// one after another, they need not be checked again for each that joins. If a request has no room
+// for all, the next beat goes on where this one stopped. The caller holds s.mu.
 func (s *Session) nextPlaces(begun clock.Instant) (places []*Hold) {
 	bytes, reserved := 0, 0
 	n, begin := len(s.holds), s.turn
@@ -176,14 +176,15 @@ func (h *Hold) due(now clock.Instant) bool {
 // holdable reports whether the place may still exist. The caller holds s.mu.
 func (h *Hold) holdable() bool { return h.err == nil && !h.own.deleted && h.own.full != "" }
 
-// seen reports whether the znode that a beat has checked is the place's own. Between the read that
-// armed the watch and the answer of the beat no other can have taken its name. The caller holds s.mu.
+// seen reports whether the znode that a beat has checked is the place's own. No other znode can
+// have taken its name between the read that armed the watch and the answer to the beat. The caller
+// holds s.mu.
 func (h *Hold) seen() bool {
 	return h.czxid == 0 || h.own.armed != 0 && h.own.armed == h.s.connection && h.own.czxid == h.czxid
 }
 
-// beaten extends the leases of the places that a beat begun at begun has checked: they existed
-// when it was committed. A watch that has told of no deletion proves nothing: newer servers send
+// beaten extends the leases of the places that a beat begun at begun has checked: they existed when
+// it was committed. If the watch has reported no deletion, that proves nothing: newer servers send
 // no event to a session that may not read the znode any more. The caller holds s.mu.
 func (s *Session) beaten(begun clock.Instant, places []*Hold) {
 	until, now := begun.Add(s.leaseTime), s.clock.Now()
@@ -197,7 +198,7 @@ func (s *Session) beaten(begun clock.Instant, places []*Hold) {
 			h.extend(until, now)
 		}
 	}
-	s.beatSoon = s.beatSoon || s.turn > 0 // some places have not had their turn
+	s.beatSoon = s.beatSoon || s.turn > 0 // some places have not been checked yet
 }
 
 // beatRefused handles a beat that failed. last is the index of the operation that sets the heartbeat. If

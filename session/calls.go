@@ -71,7 +71,7 @@ func (s *Session) sendOn(ctx context.Context, conn *wire.Conn, name, path string
 	}
 	if err != nil {
 		select {
-		case a = <-answered: // perhaps it is this answer that has ended the session
+		case a = <-answered: // perhaps this answer has ended the session
 		default:
 			return nil, fail(OutcomeUnknown, err)
 		}
@@ -82,9 +82,9 @@ func (s *Session) sendOn(ctx context.Context, conn *wire.Conn, name, path string
 	return a.results, nil
 }
 
-// ask sends a request on a connection, and calls then once, with the answer or with an error. then must not
-// block: it may run in the goroutine that reads all answers. Room for ephemeral znodes has been reserved, and is given
-// back with the answer.
+// ask sends a request on a connection, and calls then once, with the answer or with an error. then
+// must not block: it may run in the goroutine that reads all answers. The caller has reserved room
+// for ephemeral znodes. The answer releases it.
 func (s *Session) ask(conn *wire.Conn, r *wire.Request, then func([]wire.Result, error)) {
 	r.Answered = func(a wire.Answer) {
 		s.learn(r, a)
@@ -111,7 +111,8 @@ func (s *Session) start(f func()) {
 	}()
 }
 
-// errorOf returns the error of an answer. That of a multi is the error of the first operation that failed.
+// errorOf returns the error of an answer. The error of a multi is that of the first operation that
+// failed.
 func (s *Session) errorOf(a wire.Answer) error {
 	if a.Lost {
 		return s.explained(zk.ErrConnectionClosed)
@@ -127,7 +128,7 @@ func (s *Session) errorOf(a wire.Answer) error {
 	return nil
 }
 
-// explained adds to an error why the latest connection has ended.
+// explained adds to an error the reason for which the latest connection has ended.
 func (s *Session) explained(err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -137,8 +138,8 @@ func (s *Session) explained(err error) error {
 	return fmt.Errorf("%w (%v)", err, s.lostBy)
 }
 
-// awaitUp waits for a connection. No request is queued while there is none: the callers wait,
-// and can give up.
+// awaitUp waits for a connection. While there is none, no request is queued: the callers wait, and
+// can give up.
 func (s *Session) awaitUp(ctx context.Context) error {
 	for {
 		s.mu.Lock()
@@ -157,7 +158,8 @@ func (s *Session) awaitUp(ctx context.Context) error {
 	}
 }
 
-// admit waits for a connection and for a slot, which the caller gives back. It returns the connection.
+// admit waits for a connection and for a slot. It returns the connection. The caller releases the
+// slot.
 func (s *Session) admit(ctx context.Context) (*wire.Conn, error) {
 	if err := s.awaitUp(ctx); err != nil {
 		return nil, err
@@ -182,8 +184,8 @@ func (s *Session) admit(ctx context.Context) (*wire.Conn, error) {
 	return s.conn, nil
 }
 
-// begin makes shutdown wait for what the caller does, perhaps in another goroutine. At its end s.calls.Done has
-// to be called.
+// begin makes shutdown wait for what the caller does, perhaps in another goroutine. The caller
+// calls s.calls.Done at the end.
 func (s *Session) begin(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return endOf(ctx)
@@ -284,9 +286,10 @@ func (s *Session) Set(ctx context.Context, path string, data []byte, version int
 	return r.Stat, err
 }
 
-// Create makes a znode; flags are zk's (zk.FlagEphemeral, ...) and a nil acl means the configured one. It
-// returns the path, which has a number at its end if flags ask for a sequential one.
-// [Session.CreateProtected] finds out itself whether a create has happened whose answer was lost.
+// Create makes a znode; flags are zk's (zk.FlagEphemeral, ...) and a nil acl means the configured
+// one. It returns the path, which has a number at its end if flags ask for a sequential one. If the
+// answer is lost, the outcome is unknown. [Session.CreateProtected] finds out by itself whether its
+// create has happened.
 func (s *Session) Create(ctx context.Context, path string, data []byte, flags int32, acl []zk.ACL) (string, error) {
 	if flags < zk.FlagPersistent || flags > zk.FlagEphemeralSequential {
 		err := fmt.Errorf("%w: %d; want zk.FlagPersistent, zk.FlagEphemeral, zk.FlagSequence or zk.FlagEphemeralSequential", zk.ErrInvalidFlags, flags)

@@ -17,10 +17,10 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/internal/dial"
 )
 
-// Client is a succession of sessions with one ensemble: when one is over the next is
-// opened, with backoff and jitter, until the client is closed. A program needs one
-// Client however many recipes it runs. All methods may be called from any goroutine. [Open] makes
-// one. The zero Client is of no use: recipes refuse it.
+// Client has one session after another with one ensemble. When a session is over, the client opens
+// the next, with backoff and jitter, until the client is closed. A program needs one Client for any
+// number of recipes. All methods may be called from any goroutine. [Open] makes a Client. The zero
+// Client cannot be used: recipes refuse it.
 type Client struct {
 	*common
 	clock clock.Clock
@@ -34,7 +34,7 @@ type Client struct {
 	mu      sync.Mutex // guards what follows
 	latest  *Session   // established or not, over or not; nil at the very beginning
 	changed notify.Change
-	users   map[string]int // what cleans up before the last session closes, by what it is
+	users   map[string]int // how many recipes clean up before the last session closes, by their names
 	idle    notify.Change  // tells that users has become empty
 	err     error          // why the client closed itself
 }
@@ -62,11 +62,12 @@ const (
 // sayAfter is how long Close waits for recipes before it logs that it waits.
 const sayAfter = 2 * time.Second
 
-// Open checks its arguments and returns a Client that connects in the background. Its only I/O is to read
-// Config.TLSFiles. The connect string is ZooKeeper's: "host1:2181,host2:2181/chroot". A missing port means
-// 2181; an IPv6 address stands in brackets. All servers must belong to one ensemble: two ensembles have two
-// leaders. Open does not ask whether the chroot exists. If it is missing, the first recipe that creates a znode
-// creates it, too. Then Config.Logger gets a line at WARN, because the chroot may be misspelled.
+// Open checks its arguments and returns a Client that connects in the background. Its only I/O is
+// to read Config.TLSFiles. The connect string is ZooKeeper's: "host1:2181,host2:2181/chroot". A
+// missing port means 2181; an IPv6 address stands in brackets. All servers must belong to one
+// ensemble: two ensembles have two leaders. Open does not ask whether the chroot exists. If it is
+// missing, the first recipe that creates a znode creates the chroot, too. Then Config.Logger gets a
+// line at WARN, because the chroot may be misspelled.
 func Open(connect string, cfg Config) (*Client, error) {
 	servers, chroot, err := dial.ParseConnect(connect)
 	if err != nil {
@@ -140,7 +141,7 @@ func (c *Client) run() {
 	}
 }
 
-// replace makes s the latest session, and wakes those who wait for a change.
+// replace makes s the latest session, and wakes all goroutines that wait for a change.
 func (c *Client) replace(s *Session) {
 	c.mu.Lock()
 	c.latest = s
@@ -148,7 +149,7 @@ func (c *Client) replace(s *Session) {
 	c.publish()
 }
 
-// publish wakes those who wait for a change.
+// publish wakes all goroutines that wait for a change.
 func (c *Client) publish() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -163,9 +164,9 @@ func (c *Client) fail(err error) {
 	c.publish()
 }
 
-// Session waits for a session that is not over and returns it; it may be suspended. All recipes of the
-// client use the same session: do not close it, unless all of them are to lose what they hold.
-// When ctx ends first, the error tells what is wrong with each server.
+// Session waits for a session that is not over and returns it. The session may be suspended. All
+// recipes of the client use the same session: if you close it, all of them lose what they hold. If
+// ctx ends first, the error tells what is wrong with each server.
 func (c *Client) Session(ctx context.Context) (*Session, error) {
 	for {
 		c.mu.Lock()
@@ -213,18 +214,19 @@ func describe(servers []dial.Server) string {
 	return strings.Join(parts, ", ")
 }
 
-// LeaseAsked returns [Config.Lease]. [Status.LeaseTime] is shorter where the servers have granted a short
-// session timeout.
+// LeaseAsked returns [Config.Lease]. [Status.LeaseTime] is shorter if the servers have granted a
+// short session timeout.
 func (c *Client) LeaseAsked() time.Duration { return c.cfg.Lease }
 
 // Context ends when the client is closed, with [ErrClosed] or the reason as its cause.
 // Recipes run in it.
 func (c *Client) Context() context.Context { return c.ctx }
 
-// KeepOpen gives a recipe time to clean up when the client is closed: to stop its work, then to delete its
-// znodes. After Close has been called, the client's last session stays open until done is called. done may
-// be called more than once. The argument names the recipe for people, such as "lock /billing (host-a)". If
-// Close waits for more than 2 s, Config.Logger gets a line with these names, ten at most.
+// KeepOpen gives a recipe time to clean up when the client is closed: to stop its work, then to
+// delete its znodes. After Close has been called, the client's last session stays open until done
+// is called. done may be called more than once. what names the recipe for people, such as "lock
+// /billing (host-a)". If Close waits for more than 2 s, Config.Logger gets a line with these names,
+// ten at most.
 func (c *Client) KeepOpen(what string) (done func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -241,7 +243,7 @@ func (c *Client) KeepOpen(what string) (done func()) {
 	})
 }
 
-// maxNamed is how many names of what Close waits for are in the log.
+// maxNamed is how many of the recipes that Close waits for are named in the log.
 const maxNamed = 10
 
 // waitsFor returns how many recipes Close waits for, and their names. The caller holds c.mu.
@@ -261,7 +263,7 @@ func (c *Client) waitsFor() (n int, names string) {
 	return n, strings.Join(all, "; ")
 }
 
-// awaitIdle waits until no recipe uses the client, or its session is over anyway.
+// awaitIdle waits until no recipe uses the client, or until the client's session is over.
 func (c *Client) awaitIdle(s *Session) {
 	timer := clock.NewTimer(c.clock)
 	defer timer.Stop()
@@ -284,13 +286,14 @@ func (c *Client) awaitIdle(s *Session) {
 	}
 }
 
-// Close closes the client. Recipes clean up first, then the session is closed, which deletes its ephemeral
-// znodes. Close waits for each term, lock or permit that was not released, and for each callback that has
-// not returned, at most for the recipe's DrainTimeout, 30 s by default. So if a Release was forgotten,
-// Close takes that long. It does not wait for the work of what was lost. After 2 s Config.Logger gets a line that names what it waits for. When Close
+// Close closes the client. Recipes clean up first, then the session is closed, which deletes its
+// ephemeral znodes. Close waits for each term, lock or permit that was not released, and for each
+// callback that has not returned, at most for the recipe's DrainTimeout, 30 s by default. So if a
+// Release was forgotten, Close takes that long. If a term, lock or permit was lost, Close does not
+// wait for its work. After 2 s Config.Logger gets a line that names what it waits for. When Close
 // returns, nothing of the client is left running. It may be called more than once and from several
-// goroutines, but not from a recipe's callback, for which it would wait. The error is always nil; it is
-// there for io.Closer.
+// goroutines, but not from a recipe's callback: Close would wait for that callback. The error is
+// always nil; it is there for io.Closer.
 func (c *Client) Close() error {
 	c.end(ErrClosed)
 	<-c.stopped

@@ -19,74 +19,76 @@ import (
 
 // Config configures a [Client]. The zero value works.
 type Config struct {
-	// Timeout is the session timeout to ask for, called T elsewhere: how long the ensemble
-	// keeps a session whose client is not heard of. The ensemble bounds it (2 to 20 ticks
-	// unless configured otherwise), and what it grants counts. It does not decide how soon a
+	// Timeout is the session timeout to ask for, called T elsewhere: how long the ensemble keeps a
+	// session while it does not hear from the client. The ensemble bounds it (2 to 20 ticks unless
+	// configured otherwise). The timeout that it grants counts. Timeout does not decide how soon a
 	// crashed leader is replaced: see Lease. Default 15 s, at least 400 ms, at most 1 h.
 	Timeout time.Duration
 
-	// Lease is how long a lease lasts, called D elsewhere: a leader that cannot reach the
-	// ensemble for so long has stopped, and a crashed one is replaced within 19/16 of D and a
-	// few round trips. A shorter one replaces a crashed leader sooner. A longer one outlasts
-	// longer pauses and changes of the ZooKeeper leader: choose it longer than twice the time
-	// that the ensemble needs to elect its own leader. A session with a leader or an heir costs
-	// 4 quorum writes per D, for up to some 3,000 places; one with more writes several times. All candidates of an election should
-	// have the same D: one whose D is longer than the election's record allows is refused.
-	// Default 4 s, or half of Timeout if that is less; at least 200 ms, at most half of Timeout.
+	// Lease is how long a lease lasts, called D elsewhere. A leader that cannot reach the ensemble
+	// for D has stopped. A crashed leader is replaced within 19/16 of D and a few round trips. A
+	// shorter lease replaces a crashed leader sooner. A longer lease outlasts longer pauses and
+	// changes of the ZooKeeper leader: choose it longer than twice the time that the ensemble needs
+	// to elect its own leader. A session with a leader or an heir costs 4 quorum writes per D, for
+	// up to some 3,000 places. With more places it needs several writes in place of each. All
+	// candidates of an election should have the same D. A candidate whose D is longer than the
+	// election's record allows is refused. Default 4 s, or half of Timeout if that is less; at
+	// least 200 ms, at most half of Timeout.
 	Lease time.Duration
 
 	// Beats is the path of the directory for the sessions' heartbeats, below the chroot. All
-	// clients of an election must have the same: if it differs, a crashed leader is
-	// replaced only when its session expires. It must not be "/", and no recipe can have the same
-	// path. Default "/zkrecipe/beats". It is created when it is missing; clients need CREATE on it,
-	// and READ and WRITE on what others create.
+	// clients of an election must have the same Beats. If it differs, a crashed leader is replaced
+	// only when its session expires. It must not be "/", and no recipe can have the same path. If
+	// the directory is missing, it is created. Clients need CREATE on it, and READ and WRITE on
+	// what others create in it. Default "/zkrecipe/beats".
 	Beats string
 
-	// Dial makes the network connections, in place of TCP: for proxies and tests. It
-	// gets each server as host:port just as the connect string has it. It must return by
-	// the end of its context. A write to a connection must not wait while the requests that the server has
-	// not answered take at most 8 KiB. Sockets have room for that. The goroutine that makes a request writes
-	// it then, whatever its context.
+	// Dial makes the network connections, in place of TCP: for proxies and tests. It gets each
+	// server as host:port, just as the connect string has it. It must return by the end of its
+	// context. While the requests that the server has not answered take at most 8 KiB, a write to a
+	// connection must not wait. Sockets have room for that. The goroutine that makes such a request
+	// writes it, and its context cannot end that write.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-	// TLS, if set, is spoken with every server. The certificate is verified for the
-	// server's name in the connect string, unless ServerName is set. [Open] copies TLS:
-	// later changes have no effect.
+	// TLS, if set, is used with every server. The certificate is verified for the server's name in
+	// the connect string, unless ServerName is set. [Open] copies TLS: later changes have no
+	// effect.
 	TLS *tls.Config
 
-	// TLSFiles name the files with the authorities and the client's own certificate. They are read
-	// again for each connection. If any is set, connections use TLS also when the field TLS is nil.
-	// The other settings in TLS still apply.
+	// TLSFiles names the files with the authorities and the client's own certificate. They are read
+	// again for each connection. If any file is set, connections use TLS, even if the field TLS is
+	// nil. The other settings in TLS still apply.
 	TLSFiles TLSFiles
 
-	// Auth are credentials, presented after each handshake before anything else.
+	// Auth has credentials. They are presented after each handshake, before anything else.
 	Auth []Auth
 
 	// SASL, if set, authenticates each connection after its handshake before anything else, and
 	// again after each reconnect. A connection that is not authenticated is not used.
 	SASL SASL
 
-	// ACL is what znodes are created with if a call names no other. Default: all permissions, for
-	// the client's own credentials alone if it has any (Auth or SASL), else for everybody. With
-	// SASL alone that needs servers whose configuration names the SASLAuthenticationProvider.
+	// ACL is the ACL of created znodes, if a call names no other. Default: all permissions. They
+	// are for the client's own credentials alone if it has any (Auth or SASL), else for everybody.
+	// With SASL alone this default needs servers whose configuration names the
+	// SASLAuthenticationProvider.
 	ACL []zk.ACL
 
-	// EphemeralBytes bounds the paths of the ephemeral znodes of one session, all together: a
-	// server writes them into one transaction when the session ends, and an ensemble that
-	// cannot read that back is lost. A place takes some 60 bytes and its directory's path.
-	// Default 1 MiB, half of what servers with default settings read. Lower it where
-	// jute.maxbuffer is lower; at most as much as the servers' jute.maxbuffer. A create beyond
-	// it is refused with [ErrTooManyEphemerals]. [Open] refuses a value without room for a
-	// heartbeat and one place.
+	// EphemeralBytes bounds the paths of the ephemeral znodes of one session, all together. When
+	// the session ends, a server writes them into one transaction. If the ensemble cannot read that
+	// transaction back, the ensemble is lost. A place takes some 60 bytes and its directory's path.
+	// Default 1 MiB, half of what servers with default settings read. Lower it if the servers'
+	// jute.maxbuffer is lower: it must not be larger than that. A create beyond it is refused with
+	// [ErrTooManyEphemerals]. [Open] refuses a value without room for a heartbeat and one place.
 	EphemeralBytes int
 
-	// Logger gets one line per transition, from a goroutine of its own: nothing waits for it. It also
-	// gets the lines of the client's recipes, if they have no Logger of their own. If it is slow, up
-	// to 1000 lines wait. More are dropped, and counted in [Status.LinesDropped]. Default: no log.
+	// Logger gets one line per transition, from a goroutine of its own: nothing waits for it. It
+	// also gets the lines of the client's recipes, if they have no Logger of their own. If it is
+	// slow, up to 1000 lines wait. Further lines are dropped, and counted in [Status.LinesDropped].
+	// Default: no log.
 	Logger *slog.Logger
 
-	// Context, if set, is the parent of all that the client does. When it ends, the client closes
-	// as by [Client.Close], in the background.
+	// Context, if set, is the parent of all contexts of the client. When it ends, the client closes
+	// in the background, as by [Client.Close].
 	Context context.Context
 }
 
@@ -163,7 +165,7 @@ func (c Config) withDefaults(chroot string) (Config, error) {
 	return c, nil
 }
 
-// asWhom says with which credentials the client asks, without anything secret.
+// asWhom names the credentials of the client, without anything secret.
 func (c *Config) asWhom() string {
 	var all []string
 	for _, a := range c.Auth {

@@ -15,8 +15,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
-// hosts replaces zk's list of servers, because the dialer chooses the server. Once the session is over it
-// lets zk's loop notice that it was closed.
+// hosts replaces zk's list of servers, because the dialer chooses the server. Once the session is
+// over, Next lets zk's loop notice that it was closed.
 type hosts struct{ ctx context.Context }
 
 func (hosts) Init([]string) error { return nil }
@@ -88,7 +88,8 @@ type link struct {
 // link returns the present connection. The caller holds s.mu.
 func (s *Session) link() link { return link{s.conn, s.connection, s.server} }
 
-// logServers logs what is wrong with each server, when 1, 2, 4, 8, ... whole rounds of them have failed.
+// logServers logs what is wrong with each server. It does so after 1, 2, 4, 8, ... rounds of
+// attempts at all servers have failed.
 func (s *Session) logServers(rounds int) {
 	if rounds&(rounds-1) != 0 {
 		return
@@ -99,7 +100,7 @@ func (s *Session) logServers(rounds int) {
 	s.note(slog.LevelWarn, "no server can be used", "servers", describe(servers))
 }
 
-// onHandshake takes note of a connect response.
+// onHandshake handles a connect response.
 func (s *Session) onHandshake(server string, h wire.Handshake) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -107,14 +108,15 @@ func (s *Session) onHandshake(server string, h wire.Handshake) error {
 	case s.over:
 		return context.Cause(s.ctx)
 	case h.SessionID == 0:
-		// An ensemble keeps a session for T after it has heard of it. If it does not know the session
-		// sooner than that, somebody has closed the session, or the ensemble has never known it.
+		// An ensemble keeps a session for T after it has heard from the client. If a server does
+		// not know the session before that time is over, then somebody has closed the session, or
+		// the ensemble has never known it.
 		if age := s.clock.Now().Sub(s.alive); s.id != 0 && age < s.timeout/2 {
 			s.note(slog.LevelWarn, "a server does not know this session, which has just been in use: do all servers of the connect string belong to one ensemble?",
 				"server", server, "used", s.server, "before", age)
 		}
 		s.finish(ErrExpired)
-		return nil // zk is to hear of it too
+		return nil // zk must learn of it, too
 	case s.id != 0 && s.id != h.SessionID:
 		s.finish(fmt.Errorf("%w 0x%x", ErrReplaced, h.SessionID))
 		return ErrReplaced
@@ -143,27 +145,27 @@ func (s *Session) onHandshake(server string, h wire.Handshake) error {
 	return nil
 }
 
-// onAnswered notes that the server lives.
+// onAnswered notes when the server last answered.
 func (s *Session) onAnswered(at clock.Instant) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.alive = at
 }
 
-// countLate counts a failed attempt, if its time was up. An attempt that is refused at once says nothing
-// about how long a handshake takes. The caller holds s.mu.
+// countLate counts a failed attempt if its time was over. An attempt that is refused at once is not
+// counted, because it tells nothing about how long a handshake takes. The caller holds s.mu.
 func (s *Session) countLate(deadline time.Time) {
 	if !time.Now().Before(deadline) {
 		s.late++
 	}
 }
 
-// onFailed takes note of the end of a connection, or of a handshake.
+// onFailed handles the end of a connection or of a handshake.
 func (s *Session) onFailed(server string, deadline time.Time, err error) {
 	s.dialer.Failed(server, err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.attempts > 0 { // else the handshake is over, and the deadline with it
+	if s.attempts > 0 { // if not, the handshake is over, and its deadline no longer counts
 		s.countLate(deadline)
 	}
 	s.lostBy = err

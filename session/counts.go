@@ -16,22 +16,21 @@ type Counts struct {
 	// Beats is how many beats have set the heartbeat. FailedBeats is how many were not answered on
 	// their connection, or were refused, for example because a place's znode is gone.
 	Beats, FailedBeats uint64
-	// BeatTime is how long the successful beats took, all together, each until its
-	// answer was there. One that takes D/4 counts as lost, and the session moves to another
-	// server.
+	// BeatTime is how long the successful beats took, all together, each until its answer. A beat
+	// that takes D/4 counts as lost, and the session moves to another server.
 	BeatTime time.Duration
-	// BeatsWithin is their cumulative histogram: the element i counts the beats that took at most
-	// 1 ms << i.
+	// BeatsWithin is the cumulative histogram of these times: the element i counts the beats that
+	// took at most 1 ms << i.
 	BeatsWithin [13]uint64
 }
 
-// counts are a client's Counts while they grow. Each is read and written on its own.
+// counts are the counters behind a client's Counts. Each is read and written on its own.
 type counts struct {
 	sessions, lost, reconnects, failedBeats atomic.Uint64
 
 	beatTime atomic.Int64
-	// Successful beats by the first element of BeatsWithin that counts them; the
-	// last one is for those slower than all.
+	// Successful beats, by the first element of BeatsWithin that counts them. The last element is
+	// for beats that are slower than all of these.
 	beats [14]atomic.Uint64
 }
 
@@ -44,7 +43,7 @@ func (c *counts) beaten(took time.Duration) {
 	c.beats[min(within, len(c.beats)-1)].Add(1)
 }
 
-// read adds up. While beats go on, the parts may differ by the latest one.
+// read returns the totals. While beats go on, the totals may differ by the latest beat.
 func (c *counts) read() Counts {
 	out := Counts{
 		Sessions: c.sessions.Load(), Lost: c.lost.Load(), Reconnects: c.reconnects.Load(),

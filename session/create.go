@@ -18,22 +18,23 @@ import (
 // protectedPrefix begins the names of protected znodes, as in Apache Curator.
 const protectedPrefix = "_c_"
 
-// CreateProtected creates an ephemeral sequential znode in dir that cannot get lost: its
-// name, _c_<GUID>-<name><sequence>, tells it from all others, so that after a lost
-// answer it is found again instead of being left behind. Only a znode that belongs to
-// this session counts as found. A missing dir is created, with its parents; a nil acl
-// means the configured one.
+// CreateProtected creates an ephemeral sequential znode in dir that cannot get lost. Its name,
+// _c_<GUID>-<name><sequence>, is unique. So after a lost answer the znode is found again, and is
+// not left behind. Only a znode that belongs to this session counts as found. A missing dir is
+// created, with its parents; a nil acl means the configured one.
 //
-// If ctx ends first there is an error and no znode: if the create has happened, or still
-// happens, the znode is deleted in the background. If deleting is refused, the session is ended.
+// If ctx ends first, CreateProtected returns an error, and there is no znode: if the create has
+// happened, or happens later, the znode is deleted in the background. If the deletion is refused,
+// the session is ended.
 func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
 	return single(s.createGuarded(ctx, &protected{places: []Place{{Dir: dir, Name: name, Data: data, ACL: acl}}, version: 4}))
 }
 
-// CreatePlace is [Session.CreateProtected] for a znode that a [Hold] is to keep. The session's
-// heartbeat exists before it: its first place and its heartbeat are created in one multi. Its
-// name has a UUID of version 8, by which others know that it has a heartbeat. A missing dir is
-// an error, zk.ErrNoNode; the directory of the heartbeats is created. See also [Session.SeeThrough].
+// CreatePlace is [Session.CreateProtected] for a znode that a [Hold] will keep. A session with a
+// place always has its heartbeat: the first place and the heartbeat are created in one multi. The
+// place's name has a UUID of version 8. By that, others know that its session has a heartbeat. A
+// missing dir is an error, zk.ErrNoNode. A missing directory of the heartbeats is created. See also
+// [Session.SeeThrough].
 func (s *Session) CreatePlace(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
 	return single(s.createGuarded(ctx, &protected{places: []Place{{Dir: dir, Name: name, Data: data, ACL: acl}}, version: 8}))
 }
@@ -43,29 +44,33 @@ type Place struct {
 	Dir, Name string
 	Data      []byte
 	ACL       []zk.ACL
-	// Sent, if set, is called each time that a beat that carries the create has been sent. It must not block,
-	// because it may run in the goroutine that reads all answers of the session. A server answers the requests
-	// of a session in order. So a read that is sent then, see [Session.AskChildren], is usually answered right
-	// after the create, and shows the znode. If it does not show the znode, it tells nothing: the connection
-	// was lost between the two, or the create has failed and may be tried again.
+	// Sent, if set, is called each time a beat with the create has been sent. It must not block,
+	// because it may run in the goroutine that reads all answers of the session. A server answers
+	// the requests of a session in order. So a read that Sent sends, see [Session.AskChildren], is
+	// usually answered right after the create, and shows the znode. If the read does not show the
+	// znode, that tells nothing: the connection was lost between the two, or the create has failed
+	// and may be tried again.
 	Sent func()
 }
 
-// CreatePlaces is [Session.CreatePlace] for several places, each in a directory of its own: all are
-// created at one zxid, or none. If no other beat is under way, a beat carries their creates. Then
-// they have a lease from the beginning, and need no other beat before they are held.
+// CreatePlaces is [Session.CreatePlace] for several places, each in a directory of its own. All are
+// created at one zxid, or none is created. If no other beat is under way, a beat carries the
+// creates. Then the places have a lease from the beginning, and need no other beat before they are
+// held.
 func (s *Session) CreatePlaces(ctx context.Context, places ...Place) ([]string, error) {
 	return s.createGuarded(ctx, &protected{places: places, version: 8, beat: true})
 }
 
-// seenThrough is how long the answer to a create or a departure is waited for after the context has ended.
+// seenThrough is how long SeeThrough waits, after the context has ended, for the answer to a create
+// or a departure.
 const seenThrough = 3 * time.Second
 
-// SeeThrough returns a context that ends 3 s after ctx. A candidate that may give up uses it for CreatePlace,
-// CreatePlaces and its departure. After the end of ctx no create begins, but the answer to one that is under way is
-// waited for. A candidate that knows its znode can delete it with an announcement, so that nobody waits for a lease
-// because of it. If there is no connection when ctx ends, the context ends with ctx: nobody knows when there is an
-// answer. All this holds for contexts that are derived from it, too. Call end when the context is not needed any more.
+// SeeThrough returns a context that ends 3 s after ctx. A candidate that may give up uses it for
+// CreatePlace, CreatePlaces and its departure. After the end of ctx no create begins, but a create
+// that is under way still waits for its answer. A candidate that knows its znode can delete it with
+// an announcement. Then nobody waits for a lease because of it. If there is no connection when ctx
+// ends, the context ends with ctx, because nobody knows when an answer will come. The same is true
+// for contexts that are derived from it. Call end when the context is not needed any more.
 func (s *Session) SeeThrough(ctx context.Context) (through context.Context, end func()) {
 	through, cancel := context.WithCancelCause(context.WithValue(context.WithoutCancel(ctx), wantedKey{}, ctx))
 	stop := context.AfterFunc(ctx, func() {
@@ -77,10 +82,10 @@ func (s *Session) SeeThrough(ctx context.Context) (through context.Context, end 
 	return through, func() { stop(); cancel(nil) }
 }
 
-// wantedKey is for the context with which the caller of SeeThrough gives up: when it has ended, no create begins.
+// wantedKey is for the context that was given to SeeThrough. When it has ended, no create begins.
 type wantedKey struct{}
 
-// wanted returns that context, and ctx itself if it is not of SeeThrough.
+// wanted returns that context, or ctx itself if ctx does not come from SeeThrough.
 func wanted(ctx context.Context) context.Context {
 	if w, ok := ctx.Value(wantedKey{}).(context.Context); ok {
 		return w
@@ -88,11 +93,11 @@ func wanted(ctx context.Context) context.Context {
 	return ctx
 }
 
-// protected is what a protected create has to make.
+// protected is what a protected create creates.
 type protected struct {
 	places  []Place
-	version byte // of the UUID in its names
-	beat    bool // a beat may take it along
+	version byte // of the UUID in the names
+	beat    bool // a beat may carry the creates
 
 	failed atomic.Pointer[error] // why the latest attempt failed
 }
@@ -105,16 +110,16 @@ func single(paths []string, err error) (string, error) {
 }
 
 const (
-	// largeData are data that a server may find too large, if somebody has set its limit.
+	// largeData is a size of data that a server may refuse, if somebody has set its limit.
 	largeData = 8 << 10
-	// maxLost is how many connections an attempt to create a znode with so much may cost.
+	// maxLost is how many connections the attempts to create a znode with such data may cost.
 	maxLost = 2
 )
 
-// place reports whether it is a place, with a heartbeat.
+// place reports whether places are created, whose session has a heartbeat.
 func (p *protected) place() bool { return p.version == 8 }
 
-// large reports whether a server may find it too large.
+// large reports whether a server may find the data too large.
 func (p *protected) large() bool {
 	n := 0
 	for _, place := range p.places {
@@ -123,7 +128,7 @@ func (p *protected) large() bool {
 	return n >= largeData
 }
 
-// creates are the operations that make it, with this GUID in the names.
+// creates returns the operations that create the znodes, with this GUID in the names.
 func (p *protected) creates(guid string) (ops []any) {
 	for _, place := range p.places {
 		ops = append(ops, &zk.CreateRequest{Path: place.prefix(guid), Data: place.Data, Flags: placeFlags, Acl: place.ACL})
@@ -133,10 +138,10 @@ func (p *protected) creates(guid string) (ops []any) {
 
 const placeFlags = zk.FlagEphemeral | zk.FlagSequence
 
-// prefix is the path of a place without the number.
+// prefix returns the path of a place without the number at its end.
 func (p Place) prefix(guid string) string { return join(p.Dir, protectedPrefix+guid+"-"+p.Name) }
 
-// check refuses what the search after a lost answer would not find.
+// check refuses places that the search after a lost answer would not find.
 func (p *protected) check() error {
 	if len(p.places) == 0 {
 		return errors.New("session: no places")
@@ -160,8 +165,8 @@ func (p *protected) check() error {
 // lost notes why an attempt failed.
 func (p *protected) lost(err error) { p.failed.Store(&err) }
 
-// fail is the error of a create that has not happened because of cause. It also says why the latest attempt
-// failed.
+// fail returns the error of a create that has not happened because of cause. It also says why the
+// latest attempt failed.
 func (p *protected) fail(cause error) error {
 	if failed := p.failed.Load(); failed != nil {
 		cause = fmt.Errorf("%w (%v)", cause, *failed)
@@ -274,8 +279,8 @@ func (s *Session) createProtected(ctx context.Context, p *protected, first *beat
 	}
 }
 
-// attempt is one create of protected znodes. The first places of a session are created together
-// with the session's heartbeat, others by a beat, or in a batch where there are many.
+// attempt makes one attempt to create protected znodes. The first places of a session are created
+// together with its heartbeat. Others are created by a beat, or in a batch if there are many.
 func (s *Session) attempt(ctx context.Context, p *protected, guid string, together bool) ([]string, error) {
 	if p.place() {
 		first, done, err := s.awaitHeartbeat(ctx)
@@ -326,8 +331,8 @@ func (s *Session) createAll(ops []any) (paths []string, err error) {
 	return paths, nil
 }
 
-// findAll looks for the znodes of an attempt whose answer was lost: all are there, or none, unless
-// somebody has deleted some of them since. Then the others are deleted, too.
+// findAll looks for the znodes of an attempt whose answer was lost. All of them are there, or none,
+// unless somebody has deleted some of them since. Then findAll deletes the others, too.
 func (s *Session) findAll(p *protected, guid string) (paths []string, err error) {
 	for _, place := range p.places {
 		path, err := s.findOwn(place.Dir, protectedPrefix+guid+"-"+place.Name)
@@ -347,10 +352,10 @@ func (s *Session) findAll(p *protected, guid string) (paths []string, err error)
 	return nil, nil
 }
 
-// findOwn looks for the znode of an attempt whose answer was lost. By the time that a quorum has answered
-// on a new connection, the attempt has happened or never will: the ensemble refuses requests that reach it
-// through a server which the session has left. A sync is not enough: the leader that answers it may have
-// been deposed, and may not know of the znode.
+// findOwn looks for the znode of an attempt whose answer was lost. When a quorum has answered on a
+// new connection, the attempt has happened or never will: the ensemble refuses requests that reach
+// it through a server that the session has left. A sync is not enough: the leader that answers it
+// may have been deposed, and may not know of the znode.
 func (s *Session) findOwn(dir, prefix string) (path string, err error) {
 	defer func() {
 		s.mu.Lock()
@@ -394,8 +399,8 @@ func (s *Session) findOwn(dir, prefix string) (path string, err error) {
 // join returns the path of a child.
 func join(dir, name string) string { return strings.TrimSuffix(dir, "/") + "/" + name }
 
-// newGUID returns a random UUID (RFC 9562). Version 8 is for private uses: here it marks a place, whose
-// session has a heartbeat.
+// newGUID returns a random UUID (RFC 9562). Version 8 is for private uses. Here it marks a place
+// whose session has a heartbeat.
 func newGUID(version byte) string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails

@@ -7,16 +7,16 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
-// A beat can carry creates of places. It begins at once for them. A place that a beat has created has a
-// lease by that beat: it existed when the beat was committed. So a lock that is held for a moment
-// costs one write to acquire, as it does elsewhere.
+// A beat can carry creates of places. Such a beat begins at once. A place that a beat has created
+// has a lease by that beat, because the place existed when the beat was committed. So it costs one
+// write to acquire a lock that is held for a moment, as in other libraries.
 
 // beatCreates are creates that one beat carries.
 type beatCreates struct {
 	guid   string // in the names
 	ops    []wire.Op
 	places []Place
-	done   chan beatCreated // has room for the one answer
+	done   chan beatCreated // has room for one answer
 }
 
 type beatCreated struct {
@@ -24,8 +24,8 @@ type beatCreated struct {
 	err   error
 }
 
-// createByBeat begins a beat that creates these znodes, and does not wait for its end. It returns nil if the
-// creates would have to wait for such a beat. Then nothing is done.
+// createByBeat begins a beat that creates these znodes, and does not wait for its end. If the
+// creates would have to wait for such a beat, it does nothing and returns nil.
 func (s *Session) createByBeat(p *protected, guid string) *beatCreates {
 	if !p.beat || p.large() {
 		return nil
@@ -55,16 +55,16 @@ func (s *Session) createByBeat(p *protected, guid string) *beatCreates {
 	return b
 }
 
-// answer waits for the end of the beat, at most until the connection ends, and returns what has become of the
-// creates.
+// answer waits for the end of the beat, at most until the connection ends, and returns the result
+// of the creates.
 func (b *beatCreates) answer() (paths []string, err error) {
 	r := <-b.done
 	b.done <- r // another call of answer finds it here
 	return r.paths, r.err
 }
 
-// await is answer for a caller whose ctx may end before. It returns nil if ctx or the session has ended before,
-// if the creates have failed, and if b is nil: there is no beat.
+// await is answer for a caller whose ctx may end first. It returns nil if ctx or the session has
+// ended first, if the creates have failed, or if b is nil, because then there is no beat.
 func (b *beatCreates) await(ctx, session context.Context) (paths []string) {
 	if b == nil {
 		return nil
@@ -79,10 +79,10 @@ func (b *beatCreates) await(ctx, session context.Context) (paths []string) {
 	return nil
 }
 
-// takesCreates reports whether a beat that begins now would take creates along. After a beat that was refused
-// because of a create, the next brings none: otherwise creates that are refused one after another would keep
-// the session from beating for its places. For the same reason no create waits for the beat after the one
-// that is under way. The caller holds s.mu.
+// takesCreates reports whether a beat that begins now may carry creates. After a beat that was
+// refused because of a create, the next beat carries none. Otherwise creates that are refused one
+// after another would prevent beats for the session's places. For the same reason no create waits
+// for the beat after the one that is under way. The caller holds s.mu.
 func (s *Session) takesCreates() bool {
 	connected := !s.over && s.state == StateConnected && s.conn != s.dropped
 	return connected && s.heart.exists && s.creating == nil && !s.beating && !s.beatAgain && !s.beatFailed && !s.heart.unsure
@@ -94,7 +94,7 @@ func (s *Session) createsRoom() int {
 	return maxRequest - maxBytesTogether - 2*overhead - len(s.chroot) - len(s.heart.path)
 }
 
-// refuseCreates answers creates that no beat will take along. The caller holds s.mu.
+// refuseCreates answers creates that no beat will carry. The caller holds s.mu.
 func (s *Session) refuseCreates(err error) {
 	if s.creating != nil {
 		s.ephemerals.reserved -= ephemeralBytes(s.creating.ops)
@@ -103,7 +103,7 @@ func (s *Session) refuseCreates(err error) {
 	}
 }
 
-// takeCreates returns the creates that the beat which begins now has to carry. The caller holds s.mu.
+// takeCreates returns the creates for the beat that begins now. The caller holds s.mu.
 func (s *Session) takeCreates() *beatCreates {
 	b := s.creating
 	s.creating = nil
@@ -122,7 +122,7 @@ func (b *beatCreates) sent() {
 	}
 }
 
-// operations are the creates as operations of the beat.
+// operations returns the creates as operations of the beat.
 func (b *beatCreates) operations() []wire.Op {
 	if b == nil {
 		return nil
@@ -130,8 +130,8 @@ func (b *beatCreates) operations() []wire.Op {
 	return b.ops
 }
 
-// createsAnswered answers creates with what has become of them. first is the number of the first of them
-// among the beat's operations.
+// createsAnswered answers the creates of a beat with their results. first is the index of the first
+// create among the beat's operations.
 func (s *Session) createsAnswered(b *beatCreates, results []wire.Result, first int, err error) {
 	if b == nil {
 		return
@@ -157,5 +157,5 @@ func failedAt(results []wire.Result, first, last int) bool {
 			return first <= i && i < last
 		}
 	}
-	return true // the whole request was refused, for a reason that is also theirs
+	return true // the whole request was refused, so the creates were, too
 }

@@ -58,12 +58,12 @@ func (s *Session) createFirst(lost func(error), places ...any) (paths []string, 
 // EnsureHeartbeat makes sure that the session has its heartbeat, for a place that is not created by
 // [Session.CreatePlace]. The directory of the heartbeats is created if it is missing.
 func (s *Session) EnsureHeartbeat(ctx context.Context) error {
-	p := protected{places: []Place{{Dir: s.cfg.Beats}}} // for its errors' text
+	p := protected{places: []Place{{Dir: s.cfg.Beats}}} // for the text of its errors
 	if err := s.begin(ctx); err != nil {
 		return p.fail(err)
 	}
 	created := make(chan error, 1)
-	go func() { // a create is followed to its end, also when nobody waits for it any more
+	go func() { // the create goes on when nobody waits for it any more
 		defer s.calls.Done()
 		_, err := again(ctx, s, func() (struct{}, error) { return struct{}{}, s.heartbeatOnce(ctx, p.lost) })
 		created <- err
@@ -114,12 +114,12 @@ func (s *Session) awaitHeartbeat(ctx context.Context) (first bool, done func(), 
 	return true, func() { <-s.heartLock }, nil
 }
 
-// errAgain: nothing was created, and the reason for that has been removed.
+// errAgain says that nothing was created, and that the reason for that has been removed.
 var errAgain = errors.New("session: to be tried again")
 
-// findHeartbeat looks whether a create whose answer was lost has happened. If the heartbeat is
-// there, it has. If not, it may have happened all the same, and somebody may have deleted the
-// heartbeat since. A second create would be unsafe, so the session is over.
+// findHeartbeat finds out whether a create whose answer was lost has happened. If the heartbeat is
+// there, the create has happened. If not, the create may still have happened, and somebody may have
+// deleted the heartbeat since. A second create would be unsafe, so the session is over.
 func (s *Session) findHeartbeat(beat string, lost error) error {
 	var stat zk.Stat
 	_, err := s.QuorumSync(s.ctx, beat)
@@ -131,7 +131,7 @@ func (s *Session) findHeartbeat(beat string, lost error) error {
 	if err == nil && stat.EphemeralOwner == s.id {
 		s.heart = heartbeat{path: beat, exists: true, unsure: true}
 		notify.Signal(s.wake)
-		return lost // for the place, which came with it
+		return lost // for the places: the same multi creates them
 	}
 	s.finish(fmt.Errorf("%w: whether %s was created is not known (%v)", ErrNoHeartbeat, beat, lost))
 	return endOf(s.ctx)

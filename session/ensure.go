@@ -10,14 +10,14 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
-// EnsurePath creates the persistent znode at path and its parents, as far as they
-// are missing. It needs no permission on those that are there.
+// EnsurePath creates the persistent znode at path and its parents if they are missing. It needs no
+// permission on znodes that exist.
 func (s *Session) EnsurePath(ctx context.Context, path string, acl []zk.ACL) error {
 	return s.EnsureNode(ctx, path, nil, acl)
 }
 
-// EnsureNode is [Session.EnsurePath] with data for the last znode if it is created; one that is
-// there keeps its own.
+// EnsureNode is [Session.EnsurePath] with data for the last znode. If that exists, it keeps its own
+// data.
 func (s *Session) EnsureNode(ctx context.Context, path string, data []byte, acl []zk.ACL) error {
 	if _, err := s.full(path); err != nil {
 		return &Error{Op: "create", Path: path, Outcome: OutcomeNotDone, Err: err}
@@ -28,8 +28,8 @@ func (s *Session) EnsureNode(ctx context.Context, path string, data []byte, acl 
 		case err == nil, errors.Is(err, zk.ErrNodeExists):
 			return nil
 		case errors.Is(err, zk.ErrNoAuth):
-			// The server asks for permission first and looks for the znode afterwards. Newer
-			// ones ask for READ on one that is there.
+			// The server checks the permission first and looks for the znode afterwards. Newer
+			// servers demand READ on a znode that exists.
 			if _, ok, e := s.Exists(ctx, path); ok || errors.Is(e, zk.ErrNoAuth) {
 				return nil
 			}
@@ -58,7 +58,8 @@ func (s *Session) ensureChroot(ctx context.Context, acl []zk.ACL) error {
 		op := s.create(nil, zk.FlagPersistent, acl)
 		op.Path = prefix
 		_, err := again(ctx, s, func() (wire.Result, error) { return s.sendOne(ctx, "create", prefix, op) })
-		// It is no error if the client may not create an ancestor of the chroot: it may exist.
+		// If the client may not create an ancestor of the chroot, that is no error: the ancestor
+		// may exist.
 		if err != nil && !errors.Is(err, zk.ErrNodeExists) && !(errors.Is(err, zk.ErrNoAuth) && i < len(s.chroot)) {
 			return err
 		}

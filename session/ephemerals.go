@@ -13,21 +13,22 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
-// A server that ends a session writes the paths of all its ephemeral znodes into one
-// transaction. If that is larger than the servers read back, the ensemble loses its quorum for
-// good, and a restart does not help (ZOOKEEPER-4306, since 3.6.0). By default they read up to
-// 2 MiB: jute.maxbuffer and jute.maxbuffer.extrasize. So a session counts the bytes.
+// A server that ends a session writes the paths of all its ephemeral znodes into one transaction.
+// If that is larger than the servers read back, the ensemble loses its quorum for good, and a
+// restart does not help (ZOOKEEPER-4306, since 3.6.0). By default servers read up to 2 MiB:
+// jute.maxbuffer and jute.maxbuffer.extrasize. So a session counts the bytes.
 
 const (
 	defaultEphemeralBytes = 1 << 20
-	// sequenceSize is the number that a server puts behind a sequential name.
+	// sequenceSize is the length of the number that a server appends to a sequential name.
 	sequenceSize = 10
-	// pathOverhead is the length that stands before each path.
+	// pathOverhead is the size of the length field before each path.
 	pathOverhead = 4
 )
 
-// ephemerals are the paths of a session's ephemeral znodes, as far as this client has created
-// them, or may have, and no later answer or event says that they are gone. The session's mu guards it.
+// ephemerals has the paths of a session's ephemeral znodes. It has those that this client has
+// created, or may have created, unless a later answer or event says that they are gone. The
+// session's mu guards it.
 type ephemerals struct {
 	paths    map[string]creation
 	bytes    int
@@ -35,7 +36,7 @@ type ephemerals struct {
 	warned   bool // that there are many
 }
 
-// birth tells when a beat created a znode. It is zero if no beat did.
+// creation tells when a beat created a znode. It is zero if no beat did.
 type creation struct {
 	begun clock.Instant // when the beat began
 	zxid  int64         // at which it was committed
@@ -66,8 +67,8 @@ func leastEphemerals(chroot, beats string) int {
 	return 2*(pathOverhead+sequenceSize) + len(heartbeat) + len(place)
 }
 
-// neverFits is the error of creates for which there is no room even in a session without other
-// ephemeral znodes.
+// neverFits is the error of creates that need more room than a session without other ephemeral
+// znodes has.
 type neverFits struct{ error }
 
 func (neverFits) Unwrap() []error { return []error{ErrTooManyEphemerals, zk.ErrBadArguments} }
@@ -86,8 +87,9 @@ func createsEphemeral(op wire.Op) bool {
 	return op.Kind == wire.OpCreate && op.Flags&zk.FlagEphemeral != 0
 }
 
-// perhaps is the path of a znode whose create was not answered. The number of a sequential one is not known: the
-// path that is counted in its place is of the same length.
+// perhaps returns the path that is counted for a znode whose create was not answered. The number of
+// a sequential znode is not known, so the path has other characters of the same length in its
+// place.
 func perhaps(prefix string, flags int32) string {
 	if flags&zk.FlagSequence != 0 {
 		return prefix + strings.Repeat("?", sequenceSize)
@@ -95,9 +97,9 @@ func perhaps(prefix string, flags int32) string {
 	return prefix
 }
 
-// reserve refuses creates of ephemeral znodes for which there is no room. Otherwise the room is theirs until they are
-// answered: a thousand requests may be under way, and all may be carried out. The operations have the chroot before
-// their paths. The caller holds s.mu.
+// reserve refuses creates of ephemeral znodes if there is no room for them. Otherwise it reserves
+// the room until they are answered: a thousand requests may be under way, and all may be carried
+// out. The paths of the operations begin with the chroot. The caller holds s.mu.
 func (s *Session) reserve(ops []wire.Op) error {
 	more, limit, e := ephemeralBytes(ops), s.cfg.EphemeralBytes, &s.ephemerals
 	if more > limit {
@@ -117,9 +119,9 @@ func (s *Session) reserve(ops []wire.Op) error {
 	return nil
 }
 
-// learn notes what an answer says about znodes. It is called with the answers in their order, and before the
-// caller has them. A watch of this session that waits for a created znode gets a signal, because no watch at a server
-// waits for it.
+// learn notes what an answer says about znodes. It is called for the answers in their order, each
+// time before the caller gets the answer. If a Watch of this session waits for a znode that was
+// created, learn sends it a signal, because no watch at a server waits for that znode.
 func (s *Session) learn(r *wire.Request, a wire.Answer) {
 	all, reserved := changes(r, a), ephemeralBytes(r.Ops)
 	if len(all) == 0 && reserved == 0 {
@@ -159,7 +161,7 @@ type change struct {
 	created, ephemeral bool
 }
 
-// changes returns what the answer to r says about znodes, if it is certain.
+// changes returns what the answer to r says about znodes, as far as it is certain.
 func changes(r *wire.Request, a wire.Answer) (all []change) {
 	if a.Lost || r.Multi && a.Code != 0 {
 		return nil
@@ -182,9 +184,10 @@ func changes(r *wire.Request, a wire.Answer) (all []change) {
 	return all
 }
 
-// refusedFor returns what the error of an operation says. A create that is told of a missing znode misses its
-// parent. If an operation before it deletes the same znode, the error says nothing, because that was not carried out
-// either. A missing znode may be the answer to a second deletion, after the answer to the first was lost.
+// refusedFor returns what the error of an operation says about znodes. If a create fails because a
+// znode is missing, that is the parent. If an operation before it deletes the same znode, the error
+// says nothing, because that operation was not carried out either. A deletion can find the znode
+// missing because an earlier deletion has happened, whose answer was lost.
 func refusedFor(before []wire.Op, op wire.Op, code int32) []change {
 	deletes := func(o wire.Op) bool { return o.Kind == wire.OpDelete && o.Path == op.Path }
 	if codeError(code) != zk.ErrNoNode || op.Kind == wire.OpCreate || slices.ContainsFunc(before, deletes) {

@@ -14,14 +14,14 @@ import (
 
 // Why a session is over, or cannot begin. Test with errors.Is.
 var (
-	// ErrClosed: the user has closed the client or this session, or has called the Close or the Stop of
-	// something that works on them.
+	// ErrClosed: the user has closed the client or this session, or has called Close or Stop of
+	// something that uses them.
 	ErrClosed = errors.New("session: closed")
 	// ErrExpired: a server said that the session has expired. Its ephemeral znodes are
 	// gone or will be soon.
 	ErrExpired = errors.New("session: expired")
-	// ErrPresumedLost: no server was reached for twice the session timeout, so the
-	// session is given up for a new one.
+	// ErrPresumedLost: no server was reached for twice the session timeout. The session is given
+	// up, and the client opens a new one.
 	ErrPresumedLost = errors.New("session: presumed lost")
 	// ErrReplaced: a server answered the reconnect with another session. ClickHouse Keeper does so
 	// at each reconnect. A ZooKeeper server of another ensemble gives ErrExpired.
@@ -36,20 +36,21 @@ var (
 	// refused what [Config.SASL] presented. Trying again cannot help, so the client is closed.
 	ErrAuthFailed = wire.ErrAuthFailed
 	// ErrStray: the server refuses to delete a znode of this session. Or a create was not answered,
-	// and the server refuses to tell whether its znode exists. The session is ended, which deletes the znode: it would
-	// block everybody behind it in a line.
-	ErrStray = errors.New("session: an own znode cannot be got rid of")
+	// and the server refuses to tell whether its znode exists. The session is ended, which deletes
+	// the znode. Otherwise the znode would block everybody behind it in a line.
+	ErrStray = errors.New("session: the session cannot delete its own znode")
 )
 
-// ErrTooLarge is the error of a request that is longer than a server takes (1 MiB with
-// the default jute.maxbuffer). It was not sent. Servers with a smaller one close the connection
-// without a reason; then the error is that of the connection, and asks about jute.maxbuffer.
+// ErrTooLarge is the error of a request that is longer than a server accepts (1 MiB with the
+// default jute.maxbuffer). It was not sent. If the servers' jute.maxbuffer is smaller, they close
+// the connection without a reason. Then the request fails with the error of the connection, which
+// asks about jute.maxbuffer.
 var ErrTooLarge = errors.New("session: request too large")
 
-// ErrTooManyEphemerals is the error of a create that would give one session more ephemeral
-// znodes than [Config.EphemeralBytes] allows. It was not sent. There is room again when some of them
-// have gone. If one create alone needs more than that limit, trying again cannot help, and [Permanent]
-// returns true for the error.
+// ErrTooManyEphemerals is the error of a create that would give one session more ephemeral znodes
+// than [Config.EphemeralBytes] allows. It was not sent. There is room again when some of the znodes
+// are gone. If one create alone needs more than that limit, trying again cannot help, and
+// [Permanent] returns true for the error.
 var ErrTooManyEphemerals = errors.New("session: too many ephemeral znodes in one session")
 
 // Outcome tells what became of a request.
@@ -60,8 +61,8 @@ const (
 	OutcomeDone Outcome = iota
 	// OutcomeNotDone: it was not carried out and never will be.
 	OutcomeNotDone
-	// OutcomeUnknown: the answer was lost. It may have been carried out, or may yet be
-	// while the session lives.
+	// OutcomeUnknown: the answer was lost. The request may have been carried out, or may still be
+	// carried out while the session exists.
 	OutcomeUnknown
 )
 
@@ -73,7 +74,7 @@ func (o Outcome) String() string { return enum.Name(o, []string{"done", "not don
 // reason for which the session is over. A cause of the context may wrap the error of another request. If
 // that is an error of zk or a ServerError, errors.Is and errors.As do not find it: this request had no answer.
 type Error struct {
-	// Op is what was asked, in ZooKeeper's words: "create", "getData".
+	// Op is the operation, in ZooKeeper's words: "create", "getData".
 	Op string
 	// Path is the znode's path as the caller wrote it; empty for Multi.
 	Path string
@@ -95,7 +96,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("session: %s: %v%s", s, e.Err, missing(e.Op, e.Err))
 }
 
-// missing names the permission that a request was refused for.
+// missing names the permission that is missing if a request was refused for that reason.
 func missing(op string, err error) string {
 	what, ok := map[string]string{
 		"create": "CREATE on its parent", "delete": "DELETE on its parent", "setData": "WRITE on it",
@@ -110,9 +111,9 @@ func missing(op string, err error) string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// An end is the cause of a context that ended a request, or its session. errors.Is and errors.As find what
-// the cause wraps, but no answers: these are answers to other requests. An errgroup, for example, gives its
-// context such a cause.
+// An end is the cause of a context that ended a request, or its session. errors.Is and errors.As
+// find what the cause wraps, except answers: they are answers to other requests. An errgroup, for
+// example, gives its context such a cause.
 type end struct{ cause error }
 
 func endOf(ctx context.Context) error { return end{context.Cause(ctx)} }
@@ -132,11 +133,10 @@ func (e end) As(target any) bool {
 	return !answer && errors.As(e.cause, target)
 }
 
-// ServerError is an error code that a server answered with and zk v1.0.4 has no
-// error for.
+// ServerError is an error code in a server's answer for which zk v1.0.4 has no error.
 type ServerError int32
 
-// The codes of KeeperException.Code in ZooKeeper 3.8 that are told apart.
+// Codes of KeeperException.Code in ZooKeeper 3.8 that this package distinguishes.
 const (
 	codeConnectionLoss ServerError = -4
 	codeMarshalling    ServerError = -5
@@ -155,7 +155,7 @@ var serverErrors = map[ServerError]struct {
 	text    string
 	outcome Outcome
 	again   bool // the same request may succeed later
-	forever bool // no such request will succeed, until somebody changes the configuration
+	forever bool // no such request will succeed until somebody changes the configuration
 }{
 	codeConnectionLoss: {"connection loss inside the ensemble", OutcomeUnknown, true, false},
 	codeMarshalling:    {"the server could not process the request, see its log", OutcomeUnknown, false, false},
@@ -169,7 +169,7 @@ var serverErrors = map[ServerError]struct {
 	codeThrottled:      {"throttled by the server", OutcomeNotDone, true, false},
 }
 
-// Error says what the code means, if that is known.
+// Error says what the code means if that is known.
 func (e ServerError) Error() string {
 	if known, ok := serverErrors[e]; ok {
 		return fmt.Sprintf("%s (error %d)", known.text, int32(e))
@@ -184,8 +184,8 @@ func (e ServerError) outcome() Outcome {
 	return OutcomeUnknown
 }
 
-// zkErrors are zk's errors by their codes of KeeperException.Code. Those that no retry can cure say what can. For
-// zk.ErrNoAuth that depends on the operation: see missing.
+// zkErrors has zk's errors by their codes of KeeperException.Code. If no retry can help, the error
+// says what can. For zk.ErrNoAuth that depends on the operation: see missing.
 var zkErrors = map[int32]error{
 	-8:   fmt.Errorf("%w: use another path; this one is the servers' own, or their log says what is wrong with it", zk.ErrBadArguments),
 	-100: zk.ErrAPIError, -101: zk.ErrNoNode, -102: zk.ErrNoAuth, -103: zk.ErrBadVersion,
@@ -196,8 +196,8 @@ var zkErrors = map[int32]error{
 	-116: zk.ErrClosing, -117: zk.ErrNothing, -118: zk.ErrSessionMoved, -123: zk.ErrReconfigDisabled,
 }
 
-// codeError returns the error that a server answered with: zk's where it has one, else a ServerError; nil
-// for the code 0.
+// codeError returns the error for a code in a server's answer: zk's error if zk has one, else a
+// ServerError. For the code 0 it returns nil.
 func codeError(code int32) error {
 	if code == 0 {
 		return nil
@@ -208,8 +208,8 @@ func codeError(code int32) error {
 	return ServerError(code)
 }
 
-// OutcomeOf tells what became of the request that returned err. It is the one
-// place where errors are classified:
+// OutcomeOf tells what became of the request that returned err. Errors are classified here and
+// nowhere else:
 //
 //	nil                                                      done
 //	an answer about the request itself (no node, exists,     not done
@@ -222,8 +222,8 @@ func codeError(code int32) error {
 //	connection lost, context or session over after sending   unknown
 //	any other answer (internal errors, timeouts)             unknown
 //
-// An error of a recipe may have a method Outcome. If an error wraps others, the outermost one that knows the
-// outcome counts.
+// An error of a recipe may have a method Outcome. If an error wraps others, the outermost error
+// that knows the outcome counts.
 func OutcomeOf(err error) Outcome {
 	if err == nil {
 		return OutcomeDone
@@ -243,7 +243,7 @@ func OutcomeOf(err error) Outcome {
 	return OutcomeUnknown
 }
 
-// told returns the outcome by the outermost error that knows one. An error inside it may be about
+// told returns the outcome from the outermost error that knows one. An error inside it may be about
 // something else, such as the cause of a context.
 func told(err error) (Outcome, bool) {
 	switch e := err.(type) {
@@ -273,8 +273,8 @@ var notDone = []error{
 }
 
 // Permanent reports whether err is an answer that will be the same next time, also in another
-// session: credentials or permissions do not suffice, the path cannot hold what is asked
-// for, or the servers' configuration forbids it. Other errors may go away by themselves.
+// session: credentials or permissions are not sufficient, the path cannot hold what the request
+// asks for, or the servers' configuration forbids it. Other errors may go away by themselves.
 func Permanent(err error) bool {
 	if errors.Is(err, ErrStray) { // the next session has no such znode
 		return false

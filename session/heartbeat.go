@@ -12,21 +12,22 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
-// A session that holds places keeps one ephemeral znode, its heartbeat, and sets it every D/4.
-// Others read it. While its version grows the session lives. A session that sets it to "revoked"
-// at the version that it saw last knows that no later beat was committed, and that none will be.
+// A session that holds places has one ephemeral znode, its heartbeat, and sets it every D/4. Other
+// sessions read it. While its version grows, the session is alive. If another session sets the
+// heartbeat to "revoked" at the version that it read last, and that succeeds, then no later beat
+// was committed, and none will be.
 
-// revoked begins what a heartbeat holds once another session has taken over.
+// revoked begins the data of a heartbeat from whose session another session has taken over.
 const revoked = "revoked"
 
-// revokedAt is what a heartbeat is set to at the given version by a session that takes over.
+// revokedAt returns the data that a session writes when it takes over at the given version.
 func revokedAt(version int32) string { return fmt.Sprintf("%s %d", revoked, version) }
 
 // heartbeat is what a session knows of its own heartbeat. The session's mu guards it.
 type heartbeat struct {
 	path    string // without the chroot
-	exists  bool   // it was created; never again in this session
-	czxid   int64  // zero until a beat's answer has told it
+	exists  bool   // it was created; it is not created again in this session
+	czxid   int64  // zero until an answer has shown it
 	version int32
 	unsure  bool          // the version is not known: an answer was lost, or another has set the znode
 	until   clock.Instant // the end of the lease by the latest beat
@@ -45,15 +46,15 @@ func (s *Session) LeaseTime() time.Duration {
 	return s.leaseTime
 }
 
-// LeaseAsked returns [Config.Lease]. LeaseTime is shorter if a server has granted a short session timeout.
-// Another client with the same Config.Lease may have got a longer session timeout from another server. So
-// the first that uses a path writes LeaseAsked into the path's record, as the longest lease that is allowed
-// there.
+// LeaseAsked returns [Config.Lease]. LeaseTime is shorter if a server has granted a short session
+// timeout. Another client with the same Config.Lease may have got a longer session timeout from
+// another server. So the first client that uses a path writes LeaseAsked into the path's record, as
+// the longest lease that is allowed there.
 func (s *Session) LeaseAsked() time.Duration { return s.cfg.Lease }
 
-// ParseLease reads a lease time as it is written in heartbeats and in records of recipes. It refuses one
-// of more than 30 minutes. A longer one was written by hand or by a faulty server, and may be too long to
-// calculate with.
+// ParseLease reads a lease time as it is written in heartbeats and in records of recipes. It
+// refuses a time of more than 30 minutes. A longer time was written by hand or by a faulty server,
+// and calculations with it may overflow.
 func ParseLease(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 || d > maxTimeout/2 {
@@ -62,8 +63,8 @@ func ParseLease(text string) (time.Duration, error) {
 	return d, nil
 }
 
-// isHeartbeat reports whether stat is that of the znode that this session has created; if it
-// is not, the session is over. The caller holds s.mu.
+// isHeartbeat reports whether stat is that of the heartbeat that this session has created. If it is
+// not, isHeartbeat ends the session. The caller holds s.mu.
 func (s *Session) isHeartbeat(stat *zk.Stat) bool {
 	if stat.EphemeralOwner == s.id && (s.heart.czxid == 0 || s.heart.czxid == stat.Czxid) {
 		s.heart.czxid = stat.Czxid
@@ -73,9 +74,9 @@ func (s *Session) isHeartbeat(stat *zk.Stat) bool {
 	return false
 }
 
-// heartbeatRefused fails all places, because the session may not use its own heartbeat. Trying again would not help.
-// The version counts as known from now on: a beat for a new place tries it, and is refused if it is wrong.
-// The caller holds s.mu.
+// heartbeatRefused fails all places, because the session may not use its own heartbeat. Trying
+// again would not help. From now on the version counts as known: a beat for a new place uses it,
+// and is refused if it is wrong. The caller holds s.mu.
 func (s *Session) heartbeatRefused(what string, err error) {
 	s.heart.unsure = false
 	for _, h := range s.holds {
@@ -83,7 +84,7 @@ func (s *Session) heartbeatRefused(what string, err error) {
 	}
 }
 
-// readHeartbeat finds out at which version to go on, or that the session is over.
+// readHeartbeat reads the version for the next beat, or finds that the session is over.
 func (s *Session) readHeartbeat() error {
 	s.mu.Lock()
 	conn := s.conn
@@ -93,7 +94,7 @@ func (s *Session) readHeartbeat() error {
 	return <-answered // a read that is never answered ends with its connection
 }
 
-// askHeartbeat is readHeartbeat for a caller who must not wait: it calls then with the error.
+// askHeartbeat is readHeartbeat for a caller that must not wait: it calls then with the error.
 func (s *Session) askHeartbeat(conn *wire.Conn, then func(error)) {
 	s.mu.Lock()
 	full := s.chroot + s.heart.path
@@ -130,9 +131,9 @@ func (s *Session) heartbeatRead(r wire.Result, err error) error {
 	return nil
 }
 
-// maybeRevoked reports whether another session may have taken over and this one does not know it: the lease
-// has lapsed, and the session makes no beats that would tell. A place that is created in a revoked session
-// would be taken over at once.
+// maybeRevoked reports whether another session may have taken over without this one knowing it: the
+// lease has lapsed, and the session makes no beats, which would show it. A place that is created in
+// a revoked session would be taken over at once.
 func (s *Session) maybeRevoked() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -140,11 +141,12 @@ func (s *Session) maybeRevoked() bool {
 	return !s.heart.until.IsZero() && s.heart.until.Passed(s.clock.Now()) && !held
 }
 
-// noPermission names what is missing for our own heartbeat, and who has asked.
+// noPermission names the permission that is missing for our own heartbeat, and the credentials of
+// the client.
 func (s *Session) noPermission(what string, err error) error {
 	return fmt.Errorf("session: no permission to %s the own heartbeat below %s, asked %s: %w", what, s.cfg.Beats, s.cfg.asWhom(), err)
 }
 
-// notOurs says what to do where the directory of the heartbeats belongs to others.
+// notOurs says what to do if the directory of the heartbeats belongs to others.
 const notOurs = "this directory, or one above it, probably belongs to another service, which has created it for its own credentials alone: " +
 	"give each service its own chroot, or set Config.Beats to a path outside of that directory"

@@ -8,9 +8,9 @@ import (
 )
 
 // A Hold keeps a lease for a place: an ephemeral znode of the session that [Session.CreatePlace]
-// has created. While there is at least one, the session sets its heartbeat four times per D,
-// however many there are. Each of these beats checks the places in the same transaction, and
-// extends their leases. All methods may be called from any goroutine.
+// has created. While there is at least one Hold, the session sets its heartbeat four times per D.
+// The number of Holds does not change that. Each of these beats checks the places in the same
+// transaction, and extends their leases. All methods may be called from any goroutine.
 type Hold struct {
 	s    *Session
 	own  *Watch
@@ -18,32 +18,32 @@ type Hold struct {
 
 	// Guarded by s.mu.
 	lease *Lease
-	czxid int64 // of the znode, where its name does not tell it from others; else 0
+	czxid int64 // of the znode if its name does not tell it from others; else 0
 	kept  bool  // the session beats for it
-	eager bool  // a signal is wanted at the next extension
+	eager bool  // the next extension gives a signal
 	err   error // why the place cannot be held
 
-	checked clock.Instant // when the latest beat began that has checked it
+	checked clock.Instant // when the latest beat that has checked it began
 
 	born int64 // see Born; never changes
 }
 
 // Hold begins to keep a lease for the place that own watches. The caller should read own with
-// [Watch.Get] when it is not armed: then a deletion is heard of at once, not only at the next
+// [Watch.Get] when it is not armed: then it learns of a deletion at once, and not only at the next
 // beat. The wake channel gets a signal when a lease begins, at the extension that [Hold.Renew]
-// asked for, and when the place cannot be held any longer; Hold panics if it has no room for one.
-// Release ends it.
+// asked for, and when the place cannot be held any longer. Hold panics if the channel has no room
+// for one signal. Release ends it.
 func (s *Session) Hold(own *Watch, wake chan<- struct{}) *Hold {
 	h := s.Reserve(own, wake)
 	h.Keep()
 	return h
 }
 
-// HoldNamed is [Session.Hold] for a znode whose name may come again, as one that is named after its
-// owner. The znode is the one with that czxid. A check by its path would find another one as well,
-// so a beat counts for it only while own is armed and has shown this znode: an event of its deletion
-// would have arrived before the beat's answer. Read own again after a reconnect. The heartbeat has
-// to exist: see [Session.EnsureHeartbeat].
+// HoldNamed is [Session.Hold] for a znode whose name another znode may get later, such as one that
+// is named after its owner. The znode is the one with that czxid. A check by its path would also
+// succeed for another znode. So a beat counts for it only while own is armed and has shown this
+// znode: the event of a deletion would have arrived before the beat's answer. Read own again after
+// a reconnect. The heartbeat has to exist: see [Session.EnsureHeartbeat].
 func (s *Session) HoldNamed(own *Watch, czxid int64, wake chan<- struct{}) *Hold {
 	checkWake(wake)
 	h := &Hold{s: s, own: own, wake: wake, czxid: czxid}
@@ -54,9 +54,9 @@ func (s *Session) HoldNamed(own *Watch, czxid int64, wake chan<- struct{}) *Hold
 	return h
 }
 
-// Reserve is [Session.Hold] for a place that needs no lease yet: the session does not beat for
-// it, but a beat for other places may extend the lease of this one, too. [Hold.Keep] makes it a
-// Hold like others. A place that a beat has created has that beat's lease, see
+// Reserve is [Session.Hold] for a place that needs no lease yet: the session does not beat for it,
+// but a beat for other places may extend the lease of this one, too. [Hold.Keep] makes it an
+// ordinary Hold. A place that a beat has created has the lease of that beat, see
 // [Session.CreatePlaces].
 func (s *Session) Reserve(own *Watch, wake chan<- struct{}) *Hold {
 	checkWake(wake)
@@ -71,8 +71,8 @@ func (s *Session) Reserve(own *Watch, wake chan<- struct{}) *Hold {
 	return h
 }
 
-// Born returns the czxid of a place that a beat has created, see [Session.CreatePlaces]. It is 0 for
-// other places: only a read tells their czxid.
+// Born returns the czxid of a place that a beat has created, see [Session.CreatePlaces]. It is 0
+// for other places: only a read can tell their czxid.
 func (h *Hold) Born() int64 { return h.born }
 
 // Places returns how many places the session holds or has reserved.
@@ -96,8 +96,8 @@ func (h *Hold) Keep() {
 	notify.Signal(h.s.wake)
 }
 
-// Release ends the Hold. A lease that runs is left to lapse. Release may be called more than
-// once.
+// Release ends the Hold. A lease that runs is not extended any more, and lapses. Release may be
+// called more than once.
 func (h *Hold) Release() {
 	h.s.mu.Lock()
 	defer h.s.mu.Unlock()
@@ -120,7 +120,7 @@ func (h *Hold) Err() error {
 	return h.err
 }
 
-// Lease returns the place's lease if one runs now, or nil.
+// Lease returns the place's lease if it runs now, else nil.
 func (h *Hold) Lease() *Lease {
 	h.s.mu.Lock()
 	defer h.s.mu.Unlock()
@@ -130,7 +130,7 @@ func (h *Hold) Lease() *Lease {
 	return nil
 }
 
-// extend moves the end of the lease, or begins another one. The caller holds s.mu.
+// extend moves the end of the lease, or begins another lease. The caller holds s.mu.
 func (h *Hold) extend(until, now clock.Instant) {
 	if until.Passed(now) {
 		return // the answer took longer than a lease

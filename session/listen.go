@@ -13,11 +13,11 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/notify"
 )
 
-// HeartbeatState is how a heartbeat was found.
+// HeartbeatState is what the reads of a heartbeat have shown.
 type HeartbeatState int
 
 const (
-	// HeartbeatUnseen: it has never been read: no server has answered yet, it is not in this
+	// HeartbeatUnseen: it has never been read. No server has answered yet, or it is not in this
 	// client's Config.Beats, or this client may not read it.
 	HeartbeatUnseen HeartbeatState = iota
 	// HeartbeatBeating: it is set, or was a moment ago.
@@ -36,18 +36,18 @@ func (s HeartbeatState) String() string {
 	return enum.Name(s, []string{"unseen", "beating", "silent", "revoked", "gone"})
 }
 
-// Heartbeat is what has been heard of another session's heartbeat.
+// Heartbeat is what a Listener knows of another session's heartbeat.
 type Heartbeat struct {
 	State HeartbeatState
-	// Path is the heartbeat's.
+	// Path is the path of the heartbeat.
 	Path string
-	// Czxid and Version are those of the latest beat that was heard. A takeover sets the
-	// heartbeat at this version.
+	// Czxid and Version are those of the latest beat that was read. A takeover sets the heartbeat
+	// at this version.
 	Czxid   int64
 	Version int32
 	// LeaseTime is how long a lease of that session lasts; zero if it is not known.
 	LeaseTime time.Duration
-	// Err is why it cannot be read, as zk.ErrNoAuth.
+	// Err is why it cannot be read, such as zk.ErrNoAuth.
 	Err error
 }
 
@@ -56,29 +56,30 @@ type Heartbeat struct {
 // differ by less than 6 %.
 func Outlast(d time.Duration) time.Duration { return d + d/16 }
 
-// hearing is what a Listener concludes from its reads. It has no clock: it gets answers and the instants of
-// their arrival, and makes a Heartbeat of them.
+// hearing is what a Listener concludes from its reads. It has no clock: it gets answers and the
+// instants of their arrival, and computes a Heartbeat from them.
 type hearing struct {
 	owner    int64 // the session that is listened to
 	now      Heartbeat
-	since    clock.Instant // when the answer arrived that first showed what is there now
+	since    clock.Instant // when the first answer arrived that showed the present beat, or that the heartbeat is gone
 	answered clock.Instant // when the latest answer arrived
 }
 
-// If no read was answered for longer than this part of the other's lease, the silence is counted from the
-// start again: our own connection may have been the reason for it.
+// unansweredFor divides the other session's lease. If no read was answered for longer than that
+// part of the lease, the silence is counted from the start again, because our own connection may
+// have been the reason for it.
 const unansweredFor = 2
 
-// answer takes in the answer to a read that arrived at now. own is the lease time that is
-// assumed until the other's is known.
+// answer handles the answer to a read that arrived at now. own is the lease time that is assumed
+// until that of the other session is known.
 func (h *hearing) answer(now clock.Instant, data []byte, stat zk.Stat, err error, own time.Duration) {
 	if lease := cmp.Or(h.now.LeaseTime, own); !h.answered.IsZero() && now.Sub(h.answered) > lease/unansweredFor && h.now.Czxid != 0 {
-		h.since = now // we could not hear; a heartbeat that is gone stays gone
+		h.since = now // reads were not answered; a heartbeat that is gone stays gone
 	}
 	h.answered = now
 	seen := h.now.State != HeartbeatUnseen
 	if err == nil && (stat.EphemeralOwner != h.owner || seen && stat.Czxid != h.now.Czxid) {
-		err = zk.ErrNoNode // it is created once: what is there now is not the session's
+		err = zk.ErrNoNode // the session creates it once: this znode is not the session's
 	}
 	switch {
 	case errors.Is(err, zk.ErrNoNode) && seen:
@@ -107,10 +108,10 @@ func (h *hearing) answer(now clock.Instant, data []byte, stat zk.Stat, err error
 		return
 	}
 	if d, err := ParseLease(string(data)); err == nil && d > h.now.LeaseTime {
-		h.now.LeaseTime = d // a session has the same one always: a shorter one was written by hand
+		h.now.LeaseTime = d // the lease time of a session never changes: a shorter one was written by hand
 	}
 	h.now.State = HeartbeatBeating
-	// To set a znode at version -1 is to set it at any: a takeover would prove nothing.
+	// A set at version -1 succeeds at any version: a takeover would prove nothing.
 	if h.now.LeaseTime > 0 && stat.Version != -1 && h.since.Add(Outlast(h.now.LeaseTime)).Reached(now) {
 		h.now.State = HeartbeatSilent
 	}
@@ -132,19 +133,20 @@ func (h *hearing) next(now clock.Instant, own time.Duration) time.Duration {
 	return every
 }
 
-// A lease has listenEvery parts: one part is the time between two reads of another's heartbeat. It is half
-// of the time between two beats, so that a silence is noticed soon.
+// listenEvery divides a lease: one part is the time between two reads of another session's
+// heartbeat. That is half of the time between two beats, so that a silence is noticed soon.
 const listenEvery = 8
 
-// A Listener reads the heartbeat of another session eight times per lease. All Listeners of one session to
-// the same other session share the reads.
+// A Listener reads the heartbeat of another session eight times per lease. If a session has several
+// Listeners to the same other session, they share the reads.
 type Listener struct {
 	s      *Session
 	source *source
 	wake   chan<- struct{}
 }
 
-// ear is what the Listeners to one session share. Guarded by the session's mu.
+// source is one other session's heartbeat. All Listeners to that session share it. The session's mu
+// guards it.
 type source struct {
 	owner     int64
 	heard     hearing
@@ -152,8 +154,9 @@ type source struct {
 	stop      context.CancelFunc
 }
 
-// Listen begins to listen to the heartbeat of the session with the id owner. The wake channel
-// gets a signal when its state changes; Listen panics if it has no room for one. Stop ends it.
+// Listen begins to listen to the heartbeat of the session with the id owner. The wake channel gets
+// a signal when the heartbeat's state changes. Listen panics if the channel has no room for one
+// signal. Stop ends it.
 func (s *Session) Listen(owner int64, wake chan<- struct{}) *Listener {
 	checkWake(wake)
 	l := &Listener{s: s, wake: wake}
@@ -185,14 +188,15 @@ func (l *Listener) Stop() {
 	}
 }
 
-// Heartbeat returns what has been heard so far.
+// Heartbeat returns what the reads have shown so far.
 func (l *Listener) Heartbeat() Heartbeat {
 	l.s.mu.Lock()
 	defer l.s.mu.Unlock()
 	return l.source.heard.now
 }
 
-// Revoked tells all who listen that one of them has set the heartbeat to "revoked".
+// Revoked tells all Listeners to the same session that one of them has set the heartbeat to
+// "revoked".
 func (l *Listener) Revoked(version int32) {
 	l.s.mu.Lock()
 	defer l.s.mu.Unlock()
@@ -207,7 +211,7 @@ func (src *source) tell() {
 	}
 }
 
-// listen reads until nobody listens any longer.
+// listen reads the heartbeat until no Listener is left.
 func (s *Session) listen(ctx context.Context, src *source) {
 	path := src.heard.now.Path // never changes
 	for ctx.Err() == nil {
@@ -227,9 +231,9 @@ func (s *Session) listen(ctx context.Context, src *source) {
 	}
 }
 
-// Restart counts the silence from the start again, because a takeover that relied on what was heard has failed.
-// It does nothing if something else has been heard since: another Listener to the same session may
-// have taken over, and then the heartbeat is revoked.
+// Restart counts the silence from the start again. Call it when a takeover that relied on heard has
+// failed. It does nothing if the heartbeat has changed since: another Listener to the same session
+// may have taken over, and then the heartbeat is revoked.
 func (l *Listener) Restart(heard Heartbeat) {
 	l.s.mu.Lock()
 	defer l.s.mu.Unlock()
@@ -239,14 +243,14 @@ func (l *Listener) Restart(heard Heartbeat) {
 	}
 }
 
-// Revoke is the operation that ends a silent session's beats for good. It fails if the heartbeat has been
-// set since it was heard. The data contain the version, so that data written by hand are not taken for a
-// revocation.
+// Revoke returns the operation that ends a silent session's beats for good. It fails if the
+// heartbeat has been set since it was read. The data contain the version, so that data written by
+// hand are not taken for a revocation.
 func (h Heartbeat) Revoke() *zk.SetDataRequest {
 	return &zk.SetDataRequest{Path: h.Path, Data: []byte(revokedAt(h.Version)), Version: h.Version}
 }
 
-// Check is the operation that fails if the heartbeat is not as it was heard.
+// Check returns the operation that fails if the heartbeat has changed since it was read.
 func (h Heartbeat) Check() *zk.CheckVersionRequest {
 	return &zk.CheckVersionRequest{Path: h.Path, Version: h.Version}
 }

@@ -140,8 +140,8 @@
 //
 // [Session.CreateProtected] and [Session.CreatePlace] resolve unknown outcomes themselves: the
 // znode's name is unique, and after a lost answer they look for a znode of that name and of this
-// session. To resolve other unknown outcomes, call [Session.QuorumSync] before you read. Only then
-// it is certain that the request has happened, or never will.
+// session. To resolve other unknown outcomes, call [Session.QuorumSync] before you read: after it,
+// the request has happened, or never will.
 //
 // # Watches
 //

@@ -1,9 +1,9 @@
 package session
 
-// FindOwn lets a test look for the znode of an attempt of its own making.
+// FindOwn lets a test look for the znode of an attempt that the test has made itself.
 func (s *Session) FindOwn(dir, prefix string) (string, error) { return s.findOwn(dir, prefix) }
 
-// CodeError is the error that a server's code is turned into.
+// CodeError returns the error for a code in a server's answer.
 var CodeError = codeError
 
 // QueuedRemovals returns how many removals wait for the one under way.

@@ -13,21 +13,22 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
-// An event of ZooKeeper tells that a znode is gone, but not why. To learn whether its owner had finished,
-// others would have to read that somewhere, and meanwhile nobody would hold anything. So an owner that has
-// finished gives notice: the transaction that deletes its place also creates a znode of a name that nobody
-// else uses, and deletes it again. No read ever shows that znode, but a session that waits for its creation
-// gets an event: the notice. The notice counts once the place is gone, because other sessions could forge
-// it.
+// An owner that has finished gives notice: the transaction that deletes its place also creates a
+// znode with a name that nobody else uses, and deletes it again. No read ever shows that znode, but
+// a session that waits for its creation gets an event: the notice. The notice counts only when the
+// place is gone, because other sessions could forge a notice. The reason for notices: an event of
+// ZooKeeper tells that a znode is gone, but not why. To learn whether its owner had finished, other
+// sessions would need a read, and until its answer nobody would hold anything.
 
-// noticePath returns the znode whose creation is the notice for a place. Places that were
-// created together in several directories can have the same name. They must not have the same notice.
+// noticePath returns the path of the znode whose creation is the notice for a place. Places that
+// were created together in several directories can have the same name. They must not have the same
+// notice.
 func (s *Session) noticePath(place string) string {
 	dir := sha256.Sum256([]byte(path.Dir(s.chroot + place)))
 	return join(s.cfg.Beats, fmt.Sprintf("%s-%x", path.Base(place), dir[:8]))
 }
 
-// isNotice reports whether a znode, with the chroot, is that of a notice. It goes by the form of the path.
+// isNotice reports whether a path, with the chroot, has the form of a notice's path.
 func (s *Session) isNotice(full string) bool {
 	name, ok := strings.CutPrefix(full, s.chroot+join(s.cfg.Beats, ""))
 	return ok && noticeName.MatchString(name)
@@ -35,10 +36,10 @@ func (s *Session) isNotice(full string) bool {
 
 var noticeName = regexp.MustCompile(`^[^/]+-[0-9a-f]{16}$`)
 
-// Notice returns the operations that give notice that the owner of a place has finished, for the
-// transaction in which it deletes the place; see [Watch.AwaitNotice]. There are none if this session may
-// not give notice. The place must have a name of its own, as those of [Session.CreatePlace] have, and
-// only its owner may give notice.
+// Notice returns the operations that give notice: the owner of a place has finished. They belong
+// into the transaction in which the owner deletes the place; see [Watch.AwaitNotice]. If this
+// session may not give notice, there are none. The name of the place must be unique, as those of
+// [Session.CreatePlace] are. Only the owner may give notice.
 func (s *Session) Notice(place string) []any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,12 +73,13 @@ func (s *Session) WithoutNotice(ops []any, results []zk.MultiResponse) (rest []a
 	return slices.DeleteFunc(slices.Clone(ops), ofNotice), true
 }
 
-// AwaitNotice asks the server to tell of the notice for the place that w watches. It sends the request once, on
-// the present connection, and does not wait for the answer. The channel is closed when the server has answered
-// or the connection is lost, or at once if nothing is asked for. Call AwaitNotice again after a reconnect, or if the server may not have taken the request. Nothing
-// is asked for if there is no connection, or if that was done on it already. There are two more cases: this session
-// may not give notice, so others may not either; or the server cannot remove watches, and would keep a watch for a
-// notice that does not come.
+// AwaitNotice asks the server to send the notice for the place that w watches. It sends the request
+// once, on the present connection, and does not wait for the answer. The channel is closed when the
+// server has answered or the connection is lost, or at once if no request is sent. Call AwaitNotice
+// again after a reconnect, or if the server may not have received the request. No request is sent
+// if there is no connection, or if it was sent on this connection already. There are two more
+// cases: this session may not give notice, so others may not either; or the server cannot remove
+// watches, and would keep a watch for a notice that does not come.
 func (w *Watch) AwaitNotice() (answered <-chan struct{}) {
 	done := make(chan struct{})
 	if conn, full := w.awaitNotice(); conn == nil {
@@ -94,16 +96,16 @@ func (w *Watch) AwaitNotice() (answered <-chan struct{}) {
 	return done
 }
 
-// askAgain lets the next AwaitNotice ask again: the server did not take the request. Until then there may be no
-// notice.
+// askAgain lets the next AwaitNotice ask again, because the server did not take the request. Until
+// then there may be no notice.
 func (w *Watch) askAgain() {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
 	w.asked = 0
 }
 
-// awaitNotice notes that the notice is awaited. It returns the connection and the path to ask with, or nil if
-// there is nothing to ask for.
+// awaitNotice notes that w waits for the notice. It returns the connection and the path for the
+// request, or nil if no request is to be sent.
 func (w *Watch) awaitNotice() (conn *wire.Conn, full string) {
 	s := w.s
 	s.mu.Lock()
@@ -119,17 +121,17 @@ func (w *Watch) awaitNotice() (conn *wire.Conn, full string) {
 	return s.conn, w.notice
 }
 
-// Noticed reports whether notice was given: the owner of the place had finished, and has deleted it. The
-// event of the deletion arrives a moment later. Wait for it: a session that may create heartbeats can forge
-// a notice.
+// Noticed reports whether notice was given: the owner of the place had finished, and has deleted
+// it. The event of the deletion arrives a moment later. Wait for that event, because a session that
+// may create heartbeats can forge a notice.
 func (w *Watch) Noticed() bool {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
 	return w.noticed
 }
 
-// hearNotice notes that notice was given. It gives no signal: the event of the deletion follows, and before that
-// the notice does not count. The caller holds s.mu.
+// hearNotice notes that notice was given. It gives no signal, because the notice does not count
+// before the event of the deletion, which follows. The caller holds s.mu.
 func (s *Session) hearNotice(path string) {
 	for w := range s.notices[path] {
 		w.noticed = true

@@ -9,28 +9,28 @@ import (
 // Parts of D.
 const (
 	beatEvery = 4  // between the beginnings of two beats that check the same place
-	beatFresh = 8  // a place that was checked so recently is not checked again
+	beatFresh = 8  // a place that was checked within this part of D is not checked again
 	beatRetry = 32 // after a beat that failed
-	beatLost  = 4  // a beat without an answer for so long moves the session to another server
+	beatLost  = 4  // if a beat is not answered for this long, the session moves to another server
 	dialRound = 2  // a round of attempts at all servers, while a lease runs
 	dialPause = 4  // between two rounds of attempts, for a session that holds places
 )
 
 // pace tells when to beat and when to give up a connection. The session's mu guards it.
 type pace struct {
-	pending  bool          // a beat was under way when next was called last
+	pending  bool          // a beat was under way at the latest call of next
 	begun    clock.Instant // when next said to make the latest beat
 	patience time.Duration // how long a beat may take after moves to other servers; 0: D/4
 }
 
-// beating is what pace has to know.
+// beating is what pace needs to know.
 type beating struct {
 	connected bool
 	pending   bool          // a beat is under way
 	wanted    bool          // there is a place to beat for, a create waits, or the version of the heartbeat is not known
 	soon      bool          // somebody waits for a beat
 	failed    bool          // the latest beat failed
-	oldest    clock.Instant // when the beat began that has checked the place whose turn is next
+	oldest    clock.Instant // the earliest of the places' latest checks: when its beat began
 	lease, T  time.Duration
 }
 
@@ -75,12 +75,13 @@ func (p *pace) next(now clock.Instant, b beating) (step, time.Duration) {
 	return stepBeat, p.longest(b)
 }
 
-// longest returns how long a beat may take.
+// longest returns how long a beat may take now.
 func (p *pace) longest(b beating) time.Duration { return max(p.patience, b.lease/beatLost) }
 
-// await gives up a connection on which a beat is not answered in time. A second connection may still save
-// the lease, so it gets as little time as the first. After that moves become rarer: the ensemble as a whole
-// may be slow, and each move asks it to set all watches again.
+// await gives up a connection on which a beat is not answered in time. A second connection may
+// still save the lease, so it gets as little time as the first. After that the session moves less
+// and less often: the ensemble as a whole may be slow, and after each move it has to set all
+// watches again.
 func (p *pace) await(now clock.Instant, b beating) (step, time.Duration) {
 	overdue := p.begun.Add(p.longest(b))
 	if !overdue.Passed(now) {

@@ -7,18 +7,19 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// QuorumSync asks whether there is a znode at path. It asks by a write that changes nothing, so a quorum
-// has agreed on the answer. It repeats the question until it is answered. It needs no permission on the
-// znode. After the answer three things are known:
+// QuorumSync asks whether there is a znode at path. It asks with a write that changes nothing, so a
+// quorum has agreed on the answer. It repeats the request until it is answered. It needs no
+// permission on the znode. After the answer three things are known:
 //
 //   - A request of this session whose answer was lost before the call has happened, or never will. There
 //     is one exception: a request whose caller stopped waiting because its context ended may be sent later.
-//   - From now on the session reads all that was acknowledged to anybody before the call, whichever
-//     server it reads from.
-//   - The server has sent the events of all that before the answer.
+//   - From now on the session's reads show every write that was acknowledged to any session before
+//     the call. This is true for reads from any server.
+//   - The server has sent the events of all these writes before the answer.
 //
-// [Session.Sync] is cheaper, and tells none of this. A server that was the ensemble's leader, and does not
-// know yet that it has been deposed, answers a sync from its old state. It cannot commit a write.
+// [Session.Sync] is cheaper, and tells none of this. A server that was the ensemble's leader, and
+// does not know yet that it has been deposed, answers a sync from its old state. But it cannot
+// commit a write.
 func (s *Session) QuorumSync(ctx context.Context, path string) (there bool, err error) {
 	_, err = again(ctx, s, func() ([]zk.MultiResponse, error) {
 		return s.Multi(ctx, &zk.CheckVersionRequest{Path: path, Version: -1})

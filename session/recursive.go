@@ -12,27 +12,28 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
-// From 3.6.0 on a server has persistent recursive watches: one on a path fires for every znode at and below
-// it that is created, changed or deleted, and stays. It is a mode of the watch that one connection has on a
-// path. Before 3.9.0 such a watch had one mode only (ZOOKEEPER-4466). A later one-shot watch on the data of
-// that path, by a read or by setWatches, silently turned the recursive mode off. Removing a one-shot watch
-// removed the recursive one, too. And a recursive watch replaced a one-shot watch on the path's list of
-// children. So, on all servers alike, while there is a recursive watch on a path: reads of its data leave
-// no watch, setWatches leaves the path out, and removeWatches is not sent for single watches. Those who
-// watch the path look again when the recursive watch has come or gone.
+// From 3.6.0 on a server has persistent recursive watches. Such a watch on a path fires each time
+// that a znode at or below the path is created, changed or deleted. It is a mode of the watch that
+// one connection has on a path. Before 3.9.0 such a watch had one mode only (ZOOKEEPER-4466). A
+// later one-shot watch on the data of that path, by a read or by setWatches, silently turned the
+// recursive mode off. Removing a one-shot watch removed the recursive one, too. And a recursive
+// watch replaced a one-shot watch on the path's list of children. So this is done on all servers
+// while there is a recursive watch on a path: reads of its data leave no watch, setWatches leaves
+// the path out, and removeWatches is not sent for single watches. When the recursive watch was set
+// or removed, all Watches and TreeWatches of the path get a signal to look again.
 
 // modeRecursive is the mode of addWatch, see org.apache.zookeeper.AddWatchMode.
 const modeRecursive = 1
 
-// isRoot reports whether a recursive watch on a path was asked for on the present connection. The
-// caller holds s.mu.
+// isRoot reports whether a request for a recursive watch on a path was sent on the present
+// connection. The caller holds s.mu.
 func (s *Session) isRoot(full string) bool {
 	on, ok := s.roots[full]
 	return ok && on == s.connection
 }
 
-// outsideRoots returns those of the paths on whose data watches can be left. The others have to be
-// read. The caller holds s.mu.
+// outsideRoots returns the paths on whose data watches can be left. The others have to be read. The
+// caller holds s.mu.
 func (w *TreeWatch) outsideRoots(paths []string) []string {
 	if len(w.s.roots) == 0 {
 		return paths
@@ -47,7 +48,7 @@ func (w *TreeWatch) outsideRoots(paths []string) []string {
 	})
 }
 
-// cover leaves the recursive watch, if the server knows it.
+// cover leaves the recursive watch if the server supports it.
 func (w *TreeWatch) cover(ctx context.Context, on link) error {
 	s := w.s
 	if s.unknown.has(on.server, wire.OpAddWatch) || !s.isRecent(ctx, on) {
@@ -70,7 +71,8 @@ func (w *TreeWatch) cover(ctx context.Context, on link) error {
 		s.unknown.add(on.server, wire.OpAddWatch)
 		fallthrough
 	case errors.As(err, &code):
-		// What was read meanwhile counts as watched, and is not. No watch outlives its connection.
+		// The znodes that were read meanwhile count as watched, but are not. No watch outlives its
+		// connection.
 		err = fmt.Errorf("%w (%v)", zk.ErrConnectionClosed, err)
 		s.drop(on.conn, err)
 	}
@@ -107,7 +109,8 @@ func (s *Session) uncover(full string) {
 	}()
 }
 
-// needsRoot reports whether a tree has that path and wants one watch for all. The caller holds s.mu.
+// needsRoot reports whether a tree has that path and needs one watch for all its znodes. The caller
+// holds s.mu.
 func (s *Session) needsRoot(full string) bool {
 	return slices.ContainsFunc(s.trees, func(w *TreeWatch) bool { return w.whole && w.full == full })
 }

@@ -9,14 +9,14 @@ import (
 )
 
 // EnsureDeleted deletes the znode at path, of any version, and tries again until it is gone. The
-// operations with are zk's. They are carried out in the same multi as the deletion, or not at
-// all: if one of them is refused, the znode is deleted without them. EnsureDeleted returns nil once the
-// znode is gone, or an error when ctx or the session ends, or deleting is refused. What many
-// goroutines delete at the same time goes in a few batches.
+// operations in with are zk's. They are carried out in the same multi as the deletion, or not at
+// all: if one of them is refused, the znode is deleted without them. EnsureDeleted returns nil when
+// the znode is gone. It returns an error if ctx or the session ends, or if the deletion is refused.
+// If many goroutines delete znodes at the same time, a few batches carry the deletions.
 func (s *Session) EnsureDeleted(ctx context.Context, path string, with ...any) error {
 	ops := append(with[:len(with):len(with)], &zk.DeleteRequest{Path: path, Version: -1})
 	once := func() (string, error) { return "", s.deleteOnce(ctx, path, ops) }
-	// Not more than one attempt is made in a batch, so that no caller waits for the retries of another.
+	// At most one attempt is made in a batch, so that no caller waits for the retries of another.
 	_, err := s.deletes.do(ctx, &pending{op: "delete", path: path, ops: ops, alone: once})
 	if (retryable(err) || OutcomeOf(err) == OutcomeUnknown) && ctx.Err() == nil && s.Err() == nil {
 		_, err = again(ctx, s, once)
@@ -42,16 +42,16 @@ func (s *Session) deleteOnce(ctx context.Context, path string, ops []any) error 
 	return s.Delete(ctx, path, -1)
 }
 
-// DeleteInBackground deletes an ephemeral znode of the session in the background, for a caller
-// who cannot wait until it is gone, with operations as [Session.EnsureDeleted] has them. If deleting
-// is refused the session is ended: nothing else would free the place in line. gone, if it is not
-// nil, is called afterwards.
+// DeleteInBackground deletes an ephemeral znode of the session in the background, for a caller that
+// cannot wait until it is gone. The operations in with are those of [Session.EnsureDeleted]. If the
+// deletion is refused, the session is ended: nothing else would delete the place in line. gone, if
+// it is not nil, is called afterwards.
 func (s *Session) DeleteInBackground(path string, gone func(), with ...any) {
 	if gone == nil {
 		gone = func() {}
 	}
 	if s.begin(s.ctx) != nil {
-		gone() // the session is over, and the znode goes with it
+		gone() // the session is over, and its znodes are deleted with it
 		return
 	}
 	go func() {
@@ -61,8 +61,8 @@ func (s *Session) DeleteInBackground(path string, gone func(), with ...any) {
 	}()
 }
 
-// removeOrEnd deletes a znode that nobody knows of any more, or ends the session, which
-// takes the znode with it.
+// removeOrEnd deletes a znode that no caller knows any more. If that is refused, it ends the
+// session, and the znode is deleted with the session.
 func (s *Session) removeOrEnd(path string, with ...any) {
 	if err := s.EnsureDeleted(s.ctx, path, with...); err != nil {
 		s.mu.Lock()

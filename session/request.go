@@ -24,7 +24,7 @@ func operation(op any) (wire.Op, error) {
 	return wire.Op{}, fmt.Errorf("it is a %T; want *zk.CreateRequest, *zk.SetDataRequest, *zk.DeleteRequest or *zk.CheckVersionRequest", op)
 }
 
-// rooted returns the operations with the chroot before their paths.
+// rooted returns the operations with paths that begin with the chroot.
 func (s *Session) rooted(ops []any) ([]wire.Op, error) {
 	rooted := make([]wire.Op, len(ops))
 	for i, op := range ops {
@@ -43,8 +43,8 @@ func (s *Session) rooted(ops []any) ([]wire.Op, error) {
 	return rooted, nil
 }
 
-// full puts the chroot before a path, and refuses a bad path: the chroot must not become a part of
-// something else.
+// full puts the chroot before a path. It refuses a bad path, because the result could be a path
+// outside of the chroot.
 func (s *Session) full(path string) (string, error) {
 	if err := CheckPath(path); err != nil {
 		return "", err
@@ -55,7 +55,7 @@ func (s *Session) full(path string) (string, error) {
 	return s.chroot + path, nil
 }
 
-// refused adds to the error of a multi which of its operations it is about.
+// refused adds to the error of a multi the operation that has failed.
 func (s *Session) refused(ops []wire.Op, results []wire.Result, err error) error {
 	for i, r := range results {
 		if r.Code == 0 || i >= len(ops) {
@@ -70,7 +70,8 @@ func (s *Session) refused(ops []wire.Op, results []wire.Result, err error) error
 // opNames are the operations of a multi in ZooKeeper's words.
 var opNames = map[int32]string{wire.OpCreate: "create", wire.OpSetData: "setData", wire.OpDelete: "delete", wire.OpCheck: "check"}
 
-// overhead is what is allowed for the rest of an operation or an ACL: counts, flags, headers.
+// overhead is the room that is counted for the rest of an operation or an ACL: counts, flags,
+// headers.
 const overhead = 64
 
 // size is about how many bytes an operation takes.
@@ -91,8 +92,9 @@ func sizes(ops []wire.Op) int {
 	return n
 }
 
-// check refuses a request that is too long: a server would close the connection. It also reserves room for ephemeral
-// znodes, and refuses the request if there is none. The operations have the chroot before their paths.
+// check refuses a request that is too long: a server would close the connection. It also reserves
+// room for ephemeral znodes, and refuses the request if there is none. The paths of the operations
+// begin with the chroot.
 func (s *Session) check(ops []wire.Op) error {
 	if n := sizes(ops); n > maxRequest {
 		return fmt.Errorf("%w: about %d bytes; want at most %d", ErrTooLarge, n, maxRequest)

@@ -10,8 +10,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
-// drop gives up a connection if it is still the present one; zk goes on to the next
-// server.
+// drop gives up a connection if it is still the present one. Then zk connects to the next server.
 func (s *Session) drop(conn *wire.Conn, reason error) {
 	s.mu.Lock()
 	present := s.conn == conn && s.state == StateConnected && s.dropped != conn
@@ -25,8 +24,8 @@ func (s *Session) drop(conn *wire.Conn, reason error) {
 	}
 }
 
-// run is the session's own goroutine. It does what is due at certain times, and the shutdown. It writes nothing
-// itself: if a connection takes no bytes, only run gives it up.
+// run is the session's own goroutine. It does what is due at certain times, and the shutdown. It
+// writes nothing itself: if a write to a connection hangs, run has to give the connection up.
 func (s *Session) run() {
 	defer close(s.stopped)
 	timer := clock.NewTimer(s.clock)
@@ -57,8 +56,8 @@ func (s *Session) watchdog(now clock.Instant) time.Duration {
 	s.mu.Unlock()
 	switch state {
 	case StateConnected:
-		// zk counts any byte as a sign of life; here only answers count. A ping is sent every T/3, so at
-		// this limit a ping has been without an answer for T/3.
+		// For zk, any byte proves that the server is alive. Here only answers count. A ping is sent
+		// every T/3, so at this limit a ping has been unanswered for T/3.
 		quiet, owing := conn.Silence(now)
 		if owing && quiet >= T*2/3 {
 			s.drop(conn, errSilent)
@@ -82,17 +81,17 @@ func (s *Session) watchdog(now clock.Instant) time.Duration {
 // abandonAfter is how long a shutdown waits for a zk.Conn without a socket to end.
 const abandonAfter = 5 * time.Second
 
-// shutdown ends all that belongs to the session. It closes the session at the server, which deletes its
-// ephemerals, unless no server knows it or answers.
+// shutdown ends all that belongs to the session. Unless no server knows the session or answers, it
+// closes the session at the server, which deletes the session's ephemeral znodes.
 func (s *Session) shutdown() {
 	s.mu.Lock()
-	s.finish(context.Cause(s.ctx)) // when a parent context ended it
+	s.finish(context.Cause(s.ctx)) // if a parent context has ended it
 	conn := s.conn
 	s.mu.Unlock()
 	reason := context.Cause(s.ctx)
 	tellServer := !errors.Is(reason, ErrExpired) && !errors.Is(reason, ErrReplaced) && !errors.Is(reason, ErrPresumedLost)
 	quit := make(chan struct{})
-	go func() { s.zk.Close(); close(quit) }() // takes a second or three when nobody answers
+	go func() { s.zk.Close(); close(quit) }() // takes one to three seconds if no server answers
 	if tellServer {
 		<-quit
 	}
@@ -104,8 +103,8 @@ func (s *Session) shutdown() {
 	s.calls.Wait()
 }
 
-// awaitZK waits for zk's own goroutines. As far as we know they end once the socket is closed. If they do
-// not, this must not keep the session's own goroutine.
+// awaitZK waits for zk's own goroutines. As far as we know, they end when the socket is closed. If
+// they do not, the session's own goroutine must end all the same.
 func (s *Session) awaitZK() {
 	timer := clock.NewTimer(s.clock)
 	defer timer.Stop()
@@ -123,10 +122,10 @@ func (s *Session) awaitZK() {
 	}
 }
 
-// Close ends the session: its lease lapses, and calls return. The server is told, and deletes the session's
-// ephemeral znodes at once. For that, a suspended session gets T/3 to reconnect. The client opens another
-// session. Close waits until nothing of the session is left running: a few seconds at most, when no server
-// answers.
+// Close ends the session: its lease lapses, and calls return. The session is closed at the server,
+// which deletes its ephemeral znodes at once. For that, a suspended session gets T/3 to reconnect.
+// The client opens another session. Close waits until nothing of the session is left running. If no
+// server answers, that takes a few seconds at most.
 func (s *Session) Close() {
 	s.mu.Lock()
 	up, patience := s.up, s.timeout/3

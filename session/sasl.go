@@ -15,21 +15,22 @@ import (
 
 // SASL authenticates connections by a mechanism of the Simple Authentication and Security Layer. It
 // is called for each new connection, before anything is sent on it. Several goroutines may call it.
-// server is host:port as in the connect string. It must return by the end of ctx, which comes early.
-// Long work, such as a request to a KDC, has to continue in the background, and its result serves the
-// next call. An error is one failed attempt at that server, and others follow.
+// server is host:port as in the connect string. It must return by the end of ctx, which comes soon.
+// Long work, such as a request to a KDC, has to continue in the background, and the next call uses
+// its result. An error counts as one failed attempt at that server. Other attempts follow.
 //
 // [SASLDigest] is one; package session/sasl/kerberos, a module of its own, has another.
 type SASL func(ctx context.Context, server string) (SASLExchange, error)
 
-// A SASLExchange is the client's side of one authentication. It is used by one goroutine. If it also
-// has the method Refused(), the session calls that when the server answers that it refuses the client. So
-// the next exchange can present something else. An exchange that wraps another one has to pass the call on.
+// A SASLExchange is the client's side of one authentication. It is used by one goroutine. If it
+// also has the method Refused(), the session calls that when the server answers that it refuses the
+// client. Then the next exchange can present something else. An exchange that wraps another one has
+// to pass the call on.
 type SASLExchange interface {
-	// Next takes what the server has answered, and returns what to send to it. At first, and when
+	// Next takes the server's answer, and returns what to send to it. In the first call, and when
 	// the server has answered without a token, challenge is nil. done says that the server is
-	// authenticated as far as the mechanism does that, and that nothing more is sent. A server that
-	// ends the exchange before that must not be believed: that is an error.
+	// authenticated as far as the mechanism does that, and that nothing more is sent. If a server
+	// ends the exchange before that, Next must return an error: such a server must not be trusted.
 	Next(challenge []byte) (token []byte, done bool, err error)
 }
 
@@ -40,13 +41,13 @@ func SASLDigest(user, password string) SASL {
 	return func(context.Context, string) (SASLExchange, error) { return digest.New(user, password) }
 }
 
-// saslRounds is how often every server has to refuse before that is believed. Servers before 3.9.3
-// share one handler among all connections, and may refuse one because of another that
-// authenticates at the same moment (ZOOKEEPER-4839).
+// saslRounds is how often every server has to refuse the client before the client gives up. Servers
+// before 3.9.3 share one handler among all connections. They may refuse one connection because of
+// another that authenticates at the same moment (ZOOKEEPER-4839).
 const saslRounds = 3
 
-// refusals counts by server, over all sessions of a client, how often it was refused since the last
-// success.
+// refusals counts, for each server and over all sessions of a client, how often the client was
+// refused since the last success.
 type refusals struct {
 	mu sync.Mutex
 	by map[string]int
@@ -69,7 +70,7 @@ func (r *refusals) clear() {
 	clear(r.by)
 }
 
-// saslRefused takes note of a server that refuses the client. The caller holds s.mu.
+// saslRefused notes that a server refuses the client. The caller holds s.mu.
 func (s *Session) saslRefused(server string, err error) {
 	if s.refusals.add(server, s.dialer.Servers()) {
 		s.finish(fmt.Errorf("%w: every server has refused it %d times: no other attempt is made, and the client is closed; look at the user, its password or ticket, the clocks, and the servers' JAAS configuration: %w",

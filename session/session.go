@@ -18,7 +18,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
-// State is how a session stands.
+// State is the state of a session.
 type State int
 
 const (
@@ -26,8 +26,8 @@ const (
 	StateConnecting State = iota
 	// StateConnected: a server answers.
 	StateConnected
-	// StateSuspended: the connection is lost; the session may or may not live on. A
-	// running lease keeps running.
+	// StateSuspended: the connection is lost. The session may still exist, or may not. A running
+	// lease keeps running.
 	StateSuspended
 	// StateLost: the session is over for good.
 	StateLost
@@ -42,27 +42,27 @@ const (
 	// maxCalls bounds the calls that are outstanding in one session. Beats, and reads by AskChildren and
 	// AskData, are not counted.
 	maxCalls = 1000
-	// maxRequest is the largest request: a server drops the connection on one that is
-	// longer by default (jute.maxbuffer, 0xfffff).
+	// maxRequest is the largest request. By default a server closes the connection when a request
+	// is longer (jute.maxbuffer, 0xfffff).
 	maxRequest = 1<<20 - 1
 	// zkBuffer is the size of zk's two buffers, for pings and the close and for their answers. By default each
 	// has 1.5 MiB.
 	zkBuffer = 256
-	// maxPath bounds paths, so that no request without data comes near maxRequest.
+	// maxPath bounds paths, so that a request without data is always much smaller than maxRequest.
 	maxPath = 64 << 10
-	// forever is longer than any loop of a session sleeps anyway.
+	// forever is longer than any loop of a session ever sleeps.
 	forever = time.Hour
 
-	// A session is given up after presumedLost times T without an answer. A session
-	// outlives a restart of its ensemble, however long that takes, so giving up early would
-	// only make candidates queue up behind their own former znodes. It is given up at all
-	// for servers that never take the session back, for example after a restored backup.
+	// A session is given up after presumedLost times T without an answer. It is not given up
+	// earlier: it outlives a restart of its ensemble, even a long one, and after an early end the
+	// candidates would wait behind their own former znodes. It is given up in the end because some
+	// servers never accept the session again, for example those of a restored backup.
 	presumedLost = 2
 )
 
-// Session is exactly one ZooKeeper session: one session id, on one zk.Conn, never
-// revived. It survives changes of connection and of server, and ends once: when it is
-// closed, when a server says that it has expired, or when it must be presumed lost.
+// Session is exactly one ZooKeeper session: one session id, on one zk.Conn, never revived. It
+// survives changes of connection and of server. It ends once: when it is closed, when a server says
+// that it has expired, or when it must be presumed lost.
 //
 // All methods may be called from any goroutine. Each call returns by the end of its
 // context, and when the session ends. Reads are repeated until they are answered;
@@ -78,7 +78,7 @@ type Session struct {
 	ctx     context.Context         // ends when the session is over
 	end     context.CancelCauseFunc // with the reason
 	stopped chan struct{}           // closed when nothing of the session is left running
-	wake    chan struct{}           // to run: look again
+	wake    chan struct{}           // tells run to look again
 	slots   chan struct{}           // one for each outstanding call
 	calls   sync.WaitGroup          // what shutdown waits for
 	settle  chan struct{}           // held by setWatches, addWatch and removeWatches
@@ -88,7 +88,7 @@ type Session struct {
 	since      time.Time // when state began
 	over       bool
 	id         int64
-	timeout    time.Duration // what is asked for, then the smallest that was granted
+	timeout    time.Duration // the one asked for, then the smallest that was granted
 	server     string
 	connection uint64        // counts handshakes
 	conn       *wire.Conn    // the latest connection
@@ -105,11 +105,11 @@ type Session struct {
 	noRemoval  uint64                         // the latest connection whose server does not remove watches
 	trees      []*TreeWatch
 	leftovers  leftovers
-	roots      map[string]uint64 // where a watch on a whole tree was asked for: on which connection
+	roots      map[string]uint64 // by path: the connection on which a watch on the whole tree was asked for
 	age        age
 	holds      []*Hold
-	attempts   int // at servers since the last handshake
-	late       int // those of them whose time was up
+	attempts   int // to connect, since the last handshake
+	late       int // attempts of these that ran out of time
 	ephemerals ephemerals
 	creates    batcher
 	deletes    batcher
@@ -117,9 +117,9 @@ type Session struct {
 	pace       pace
 	beating    bool // a beat is under way
 	beatSoon   bool // the next is due at once
-	beatAgain  bool // the latest was refused because of one place or create: the next is due at once, without creates
+	beatAgain  bool // the latest was refused because of one place or create: the next, without creates, is due at once
 	beatFailed bool // the latest failed, and not because of one place or create
-	turn       int  // in holds: the first that the next beat checks
+	turn       int  // index in holds of the first place that the next beat checks
 
 	creating *beatCreates // creates that the next beat carries; it begins at once
 
@@ -183,7 +183,7 @@ func (s *Session) finish(reason error) {
 	s.state, s.since = StateLost, s.clock.Wall()
 	s.refuseCreates(errAgain) // which fails, because the session is over
 	s.note(slog.LevelInfo, "session over", "reason", reason)
-	s.end(reason) // first: a caller that finds the lease over can ask why
+	s.end(reason) // first: a caller that sees that the lease is over can ask why
 	s.states.Send(StateLost)
 	for _, h := range s.holds {
 		if h.lease != nil {
@@ -193,10 +193,10 @@ func (s *Session) finish(reason error) {
 	s.wakeAll()
 }
 
-// patience returns how long an attempt at one of n servers may take. A round of n attempts may take T, or
-// D/2 while a lease runs, so that servers that do not answer do not cost the lease. An attempt takes a
-// quarter of that at most. The bound doubles each time that n attempts have run out of time, up to T: a
-// handshake may really take so long.
+// patience returns how long an attempt at one of n servers may take. A round of n attempts may take
+// T. While a lease runs, it may take D/2, so that the lease is not lost because of servers that do
+// not answer. An attempt takes at most a quarter of that. The bound doubles each time that n
+// attempts have run out of time, up to T: a handshake may really take that long.
 func (s *Session) patience(n int) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -211,8 +211,8 @@ func (s *Session) patience(n int) time.Duration {
 	return min(d, s.timeout)
 }
 
-// pause bounds the time between two rounds of attempts that have failed. A session that holds places must
-// be back soon after its servers are.
+// pause bounds the time between two rounds of attempts that have failed. A session that holds
+// places must connect soon after its servers can be used again.
 func (s *Session) pause() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -234,29 +234,29 @@ func (s *Session) ID() int64 {
 	return s.id
 }
 
-// Timeout returns T: the smallest session timeout that was ever granted, or the one
-// asked for before the first connection.
+// Timeout returns T: the smallest session timeout that was ever granted. Before the first
+// connection it returns the one asked for.
 func (s *Session) Timeout() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.timeout
 }
 
-// State returns how the session stands.
+// State returns the session's state.
 func (s *Session) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state
 }
 
-// maxStates bounds the states that wait for a subscriber that takes its time.
+// maxStates bounds the states that wait for a slow subscriber.
 const maxStates = 100
 
 // Subscribe calls f with every change of state from now on, until stop is called: in order and one
-// at a time, from a goroutine of its own. f may take its time and call anything of this library; a
-// panic in it ends the process. StateLost is the last. The first 100 states wait for f; more are
-// dropped, StateLost too, and counted in [Status.StatesDropped]. Nothing waits for f: it may be at
-// work when stop or Close has returned.
+// at a time, from a goroutine of its own. f may block, and may call anything of this library. A
+// panic in f ends the process. StateLost is the last state. Up to 100 states wait for f. Further
+// states, even StateLost, are dropped, and counted in [Status.StatesDropped]. Nothing waits for f:
+// it may still run when stop or Close has returned.
 func (s *Session) Subscribe(f func(State)) (stop func()) { return s.states.Subscribe(f) }
 
 // Done is closed when the session is over.
@@ -270,7 +270,7 @@ func (s *Session) Err() error {
 	return context.Cause(s.ctx)
 }
 
-// ACL returns what znodes are created with by default.
+// ACL returns the default ACL of created znodes.
 func (s *Session) ACL() []zk.ACL { return s.cfg.ACL }
 
 func hex(id int64) string { return fmt.Sprintf("0x%x", uint64(id)) }

@@ -2,7 +2,7 @@ package session
 
 import "time"
 
-// Status is how a client stands.
+// Status is the status of a client.
 type Status struct {
 	// State of the latest session.
 	State State
@@ -12,40 +12,41 @@ type Status struct {
 	Err error
 	// Session is its id, 0 if none has been granted.
 	Session int64
-	// Timeout is the session timeout: as asked for, then as granted.
+	// Timeout is the session timeout: first as asked for, then as granted.
 	Timeout time.Duration
-	// Server is the one connected last.
+	// Server is the server that was connected last.
 	Server string
-	// LeaseTime is how long a lease lasts. LeaseRemaining is how long the lease of the latest beat still
-	// runs; 0 without one.
+	// LeaseTime is how long a lease lasts. LeaseRemaining is how long the lease of the latest beat
+	// still runs; 0 if none runs.
 	LeaseTime, LeaseRemaining time.Duration
-	// Servers tells how each server of the connect string was seen last.
+	// Servers has the status of each server of the connect string.
 	Servers []ServerStatus
 	// Counts are totals over all sessions.
 	Counts Counts
 	// EphemeralBytes is how much of Config.EphemeralBytes the latest session uses.
 	EphemeralBytes int
-	// LinesDropped is how many lines Config.Logger, and the Loggers of the client's recipes, have not
-	// taken.
+	// LinesDropped is how many lines were dropped because Config.Logger, or the Loggers of the
+	// client's recipes, were too slow.
 	LinesDropped uint64
-	// StatesDropped is how many states the subscribers of all sessions have not taken.
+	// StatesDropped is how many states were dropped because subscribers were too slow, of all
+	// sessions together.
 	StatesDropped uint64
 	// TLSFiles is why Config.TLSFiles could not be read for the latest connection; nil if they could.
 	TLSFiles error
 }
 
-// ServerStatus is how a server was seen last.
+// ServerStatus is the status of a server: its last failure.
 type ServerStatus struct {
 	// Addr is host:port as in the connect string.
 	Addr string
-	// Err is why the last attempt, or the last connection, ended; nil when there was
-	// none, and while a connection lasts.
+	// Err is why the last attempt or connection ended. It is nil if there was none, and while a
+	// connection lasts.
 	Err error
-	// At is when that was.
+	// At is when that happened.
 	At time.Time
 }
 
-// Status returns how the client stands. It never blocks.
+// Status returns the client's status. It never blocks.
 func (c *Client) Status() Status {
 	c.mu.Lock()
 	s, err := c.latest, c.err

@@ -13,17 +13,18 @@ import (
 	"sync"
 )
 
-// TLSFiles are files in PEM format with the certificates for TLS. They are read at [Open], and again
-// for each new connection, so that they can be replaced without a restart. Connections that exist go
-// on with the certificates that they began with. If the files cannot be read any more, or do not
-// match, what was read last stays in use. [Status.TLSFiles] says so, and so does a line in the
-// log. Replace a file by a rename, so that nobody reads half of it.
+// TLSFiles are files in PEM format with the certificates for TLS. They are read at [Open], and
+// again for each new connection, so that they can be replaced without a restart. Existing
+// connections keep the certificates that they began with. If the files cannot be read any more, or
+// do not match, the certificates that were read last stay in use. [Status.TLSFiles] and a line in
+// the log report that. Replace a file by a rename, so that nobody reads half of it.
 type TLSFiles struct {
-	// Authorities has the certificates of the authorities that vouch for the servers. Default:
-	// Config.TLS says, or the system does.
+	// Authorities has the certificates of the authorities that issue the servers' certificates.
+	// Default: those of Config.TLS, or else those of the system.
 	Authorities string
-	// Certificate and Key are the client's own, for servers that ask for one. The certificates of
-	// intermediate authorities follow the own one. Both may be one file. Default: Config.TLS says.
+	// Certificate and Key are the client's own, for servers that ask for a certificate. The
+	// certificates of intermediate authorities follow the client's own. Both may be one file.
+	// Default: those of Config.TLS.
 	Certificate, Key string
 }
 
@@ -81,8 +82,8 @@ func authorities(text []byte) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// certificates is stricter than the standard library, which skips what it cannot read: an authority would
-// be missing, and nobody would know.
+// certificates reads all certificates of a text in PEM format. It is stricter than the standard
+// library, which skips what it cannot read: then an authority could be missing without a sign.
 func certificates(text []byte) (all []*x509.Certificate, err error) {
 	begun := bytes.Count(text, []byte("-----BEGIN "))
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
@@ -113,10 +114,10 @@ type certs struct {
 
 	mu   sync.Mutex // guards what follows, and one reading at a time
 	last *tls.Config
-	err  error // why the files cannot be read as they are now
+	err  error // why the files cannot be read in their present form
 }
 
-// newCerts returns nil if the client does not speak TLS.
+// newCerts returns nil if the client does not use TLS.
 func newCerts(cfg *Config) (*certs, error) {
 	any, err := cfg.TLSFiles.check()
 	if err != nil || !any && cfg.TLS == nil {
@@ -129,7 +130,8 @@ func newCerts(cfg *Config) (*certs, error) {
 	return c, nil
 }
 
-// current returns the configuration for a connection. With an error it is an older one.
+// current returns the configuration for a connection. If it returns an error, the configuration is
+// an older one.
 func (c *certs) current() (*tls.Config, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -146,7 +148,7 @@ func (c *certs) current() (*tls.Config, error) {
 	return c.last, err
 }
 
-// broken returns why the files could not be read when they were read last.
+// broken returns why the last attempt to read the files failed, or nil.
 func (c *certs) broken() error {
 	if c == nil {
 		return nil

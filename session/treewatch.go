@@ -11,36 +11,37 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
-// A TreeWatch follows the znodes at and below one path until Stop, for code that keeps a
-// copy of many of them. [Watch] is for single ones.
+// A TreeWatch follows the znodes at and below one path until Stop, for code that keeps a copy of
+// many of them. [Watch] is for a single znode.
 //
-// Each [TreeWatch.Get] or [TreeWatch.Children] leaves a one-shot watch at the server, or one watch
-// that stays is there for all of them. The events of all are collected, and the wake channel gets a
-// signal; [TreeWatch.Events] returns them. A watch ends with its connection. Then
+// Each [TreeWatch.Get] or [TreeWatch.Children] leaves a one-shot watch at the server, unless one
+// persistent watch covers all of them. All events are collected, and the wake channel gets a
+// signal; [TreeWatch.Events] returns the events. A watch ends with its connection. Then
 // [TreeWatch.Restore] leaves all watches again without reading a znode: the server itself tells
-// which have changed meanwhile.
+// which znodes have changed meanwhile.
 //
 // A TreeWatch belongs to one session and ends with it. Its methods may be called from any
 // goroutine.
 type TreeWatch struct {
 	s     *Session
 	full  string // with the chroot; "" if the path is a bad one
-	whole bool   // one watch for all, where the server has that
+	whole bool   // one watch for all, if the server supports that
 	wake  chan<- struct{}
 
 	// Guarded by s.mu.
 	reading  map[string]int // paths, with the chroot, that are being read
 	events   []zk.Event     // not fetched yet
-	since    int64          // all changes up to this zxid were told on connections before standing
-	standing uint64         // the connection on which all watches stand; 0 if none
-	covered  uint64         // the connection on which one watch for all stands
+	since    int64          // all changes up to this zxid were reported on earlier connections
+	standing uint64         // the connection on which all watches are set; 0 if none
+	covered  uint64         // the connection on which one watch for all is set
 }
 
-// WatchTree begins an interest in the znodes at and below path. since is what [TreeWatch.Since] of the
-// session before has returned, or 0. whole says that all znodes below the path matter: then Restore leaves
-// a single watch for all of them, if the server has 3.6.0 or newer. With that watch there are events of
-// znodes that are created, changed and deleted, and none of lists of children. Signals go to wake without
-// blocking, so it must have room for one: WatchTree panics if it has none. Stop ends the interest.
+// WatchTree begins to watch the znodes at and below path. since is the value that [TreeWatch.Since]
+// has returned in the session before, or 0. If whole is true, all znodes below the path matter:
+// then Restore leaves a single watch for all of them, if the server has 3.6.0 or newer. With that
+// watch there are events of znodes that are created, changed and deleted, but no events of lists of
+// children. Signals are sent to wake without blocking, so it must have room for one: WatchTree
+// panics if it has none. Stop ends the TreeWatch.
 func (s *Session) WatchTree(path string, since int64, whole bool, wake chan<- struct{}) *TreeWatch {
 	checkWake(wake)
 	w := &TreeWatch{s: s, whole: whole, wake: wake, since: since, reading: map[string]int{}}
@@ -55,7 +56,7 @@ func (s *Session) WatchTree(path string, since int64, whole bool, wake chan<- st
 	return w
 }
 
-// Stop ends the interest. A single watch for all is removed. One-shot watches stay at the server
+// Stop ends the TreeWatch. A single watch for all is removed. One-shot watches stay at the server
 // until they fire or the connection ends.
 func (w *TreeWatch) Stop() {
 	w.s.mu.Lock()
@@ -65,8 +66,8 @@ func (w *TreeWatch) Stop() {
 }
 
 // Get reads the znode at path and leaves a watch on its data. connection is the number of the
-// connection on which the watch stands, 0 if it has been lost already. A missing znode
-// (zk.ErrNoNode) leaves no watch.
+// connection on which the watch is set. It is 0 if that connection has been lost already. A missing
+// znode (zk.ErrNoNode) leaves no watch.
 func (w *TreeWatch) Get(ctx context.Context, path string) (data []byte, stat zk.Stat, connection uint64, err error) {
 	connection, err = w.read(path, func() error { data, stat, err = w.s.Get(ctx, path); return err })
 	return data, stat, connection, err
@@ -92,7 +93,8 @@ func (w *TreeWatch) read(path string, request func() error) (connection uint64, 
 	return connection, err
 }
 
-// count counts a read of the path in or out, and returns the number of the present connection.
+// count adds n to the number of reads of the path that are under way, and returns the number of the
+// present connection.
 func (w *TreeWatch) count(full string, n int) uint64 {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
@@ -102,7 +104,8 @@ func (w *TreeWatch) count(full string, n int) uint64 {
 	return w.s.connection
 }
 
-// treesRead reports whether a read of the path is to leave a watch. The caller holds s.mu.
+// treesRead reports whether a read of the path should leave a watch for a tree. The caller holds
+// s.mu.
 func (s *Session) treesRead(full string) bool {
 	for _, w := range s.trees {
 		if w.reading[full] > 0 && w.covered != s.connection {
@@ -112,9 +115,9 @@ func (s *Session) treesRead(full string) bool {
 	return false
 }
 
-// Events returns the events that have arrived since it was called last, in order, with paths as
-// the session sees them. An event that the server sent before a reply is here when the call that
-// got the reply returns.
+// Events returns, in order, the events that have arrived since the last call. Their paths are
+// without the chroot. If the server sent an event before a reply, Events has the event when the
+// call that got the reply returns.
 func (w *TreeWatch) Events() []zk.Event {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
@@ -134,7 +137,7 @@ func (w *TreeWatch) tell(ev zk.Event) {
 		return
 	}
 	if w.covered == w.s.connection && ev.Type == zk.EventNodeChildrenChanged {
-		return // of a one-shot watch from before; there is an event of each child, too
+		return // of an earlier one-shot watch; there is an event of each child, too
 	}
 	if ev.Path = strings.TrimPrefix(ev.Path, w.s.chroot); ev.Path == "" {
 		ev.Path = "/"
@@ -143,7 +146,7 @@ func (w *TreeWatch) tell(ev zk.Event) {
 	notify.Signal(w.wake)
 }
 
-// broken notes that the connection is another one. The caller holds s.mu.
+// broken notes that there is another connection. The caller holds s.mu.
 func (w *TreeWatch) broken() {
 	if w.standing != 0 && w.standing == w.s.connection {
 		w.since = w.s.latestZxid() // on the new one, nothing has been answered yet
@@ -151,7 +154,7 @@ func (w *TreeWatch) broken() {
 	w.standing = 0
 }
 
-// Standing reports whether all watches stand: Restore has succeeded on the present connection.
+// Standing reports whether all watches are set: Restore has succeeded on the present connection.
 func (w *TreeWatch) Standing() bool {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
@@ -160,7 +163,7 @@ func (w *TreeWatch) Standing() bool {
 
 // Covered returns the number of the connection on which one recursive watch covers the whole tree,
 // or 0 if there is none. A read on that connection that begins after Covered has returned need not
-// set a watch: each later change sends an event.
+// set a watch: each later change causes an event.
 func (w *TreeWatch) Covered() uint64 {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
@@ -170,15 +173,15 @@ func (w *TreeWatch) Covered() uint64 {
 	return w.covered
 }
 
-// Connection returns the number of the present connection, the one that the watches of a read
-// that begins now are left on.
+// Connection returns the number of the present connection. A read that begins now leaves its watch
+// on that connection.
 func (w *TreeWatch) Connection() uint64 {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
 	return w.s.connection
 }
 
-// Since returns the transaction up to which all changes have been told, for the next session's
+// Since returns the transaction up to which all changes have been reported, for the next session's
 // WatchTree.
 func (w *TreeWatch) Since() int64 {
 	w.s.mu.Lock()
@@ -189,7 +192,8 @@ func (w *TreeWatch) Since() int64 {
 	return w.since
 }
 
-// latestZxid returns the latest transaction that an answer to a request of ours has named. The caller holds s.mu.
+// latestZxid returns the latest transaction in the answers to our own requests. The caller holds
+// s.mu.
 func (s *Session) latestZxid() int64 {
 	if s.conn == nil {
 		return 0
@@ -197,22 +201,23 @@ func (s *Session) latestZxid() int64 {
 	return s.conn.Zxid()
 }
 
-// restoreBytes bounds one request of Restore, far below what a server takes.
+// restoreBytes bounds one request of Restore. It is far below what a server accepts.
 const restoreBytes = 128 << 10
 
-// Restore waits for a connection and leaves watches again: on the data and on the lists of
-// children of these znodes. For each that has changed, or is gone, since the time up to which all
-// changes have been told, there is an event instead. It sends one request for each 128 KiB of
-// paths. It does so only on the connection of that number; on another one it does nothing, and
-// Standing goes on returning false.
+// Restore waits for a connection and leaves watches again: on the data and on the lists of children
+// of these znodes. If a znode has changed, or was deleted, after the transaction up to which all
+// changes have been reported, there is an event instead. Restore sends one request for each 128 KiB
+// of paths. It does so only on the connection of that number. On another connection it does
+// nothing, and Standing still returns false.
 //
-// The single watch for all is set last, so that nothing is missed in between. A server works off the
-// requests of a connection one after another. A change before the one-shot watches are set is told when
-// they are set. A later change uses up a watch and is told, and the next read leaves another watch, until
-// the single one stands.
+// The single watch for all is set last, so that nothing is missed in between. A server handles the
+// requests of a connection one after another. If a change comes before the one-shot watches are
+// set, it is reported when they are set. If it comes later, it fires a watch and is reported, and
+// the next read leaves another watch, until the single one is set.
 //
-// If the servers have gone back to an older state, everything counts as changed. Only a session whose reads
-// see what went before can tell that, so let a write be answered first.
+// If the servers have gone back to an older state, everything counts as changed. Only a session
+// whose reads show all earlier writes can see that. So let a write be answered before you call
+// Restore.
 func (w *TreeWatch) Restore(ctx context.Context, connection uint64, data, children []string) error {
 	s := w.s
 	if err := s.awaitUp(ctx); err != nil {
@@ -231,7 +236,7 @@ func (w *TreeWatch) Restore(ctx context.Context, connection uint64, data, childr
 	data = w.outsideRoots(data)
 	s.mu.Unlock()
 	if on.number != connection {
-		return nil // Standing tells that nothing was done
+		return nil // Standing reports that nothing was done
 	}
 	for len(data)+len(children) > 0 {
 		var body []byte
@@ -253,7 +258,7 @@ func (w *TreeWatch) Restore(ctx context.Context, connection uint64, data, childr
 	return nil
 }
 
-// setWatches encodes as many of the paths as fit into a request, and returns the rest.
+// setWatches encodes as many of the paths as one request can hold, and returns the rest.
 func (s *Session) setWatches(since int64, data, children []string) (body []byte, _, _ []string) {
 	body = binary.BigEndian.AppendUint64(make([]byte, 0, 4<<10), uint64(since))
 	body, data = s.appendPaths(body, data)
@@ -271,7 +276,7 @@ func (s *Session) appendPaths(body []byte, paths []string) (_ []byte, rest []str
 	return body, paths[n:]
 }
 
-// rootedPath puts the chroot before a good path.
+// rootedPath puts the chroot before a valid path.
 func (s *Session) rootedPath(path string) string {
 	if path == "/" && s.chroot != "" {
 		return s.chroot

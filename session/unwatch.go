@@ -14,12 +14,14 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
-// A client whose waits end before their watches fire, as with a lock that many try with a timeout,
-// leaves more and more watches at the server. From 3.5.0 on they can be removed.
+// If the waits of a client end before their watches fire, the client leaves more and more watches
+// at the server. An example is a lock that many try with a timeout. From 3.5.0 on such watches can
+// be removed.
 
 const (
-	// removeAfter is how long a watch that nobody wants any more stays. Most such watches fire before that,
-	// as when a lock is released, or are wanted again, as in the next attempt at a lock.
+	// removeAfter is how long a watch stays that nobody needs any more. Most such watches fire
+	// before that, for example when a lock is released, or are needed again, for example by the
+	// next attempt at a lock.
 	removeAfter = time.Second
 	// removeAtOnce is how many removals are under way at once.
 	removeAtOnce = 16
@@ -37,11 +39,11 @@ const (
 // connection. The session's mu guards them.
 type leftovers struct {
 	kinds    map[string]watchKinds // by path, with the chroot
-	unwanted map[string]struct{}   // where an interest has ended
-	removing bool                  // removeUnwanted is at work
+	unwanted map[string]struct{}   // where a Watch has ended
+	removing bool                  // removeUnwanted is running
 }
 
-// fired takes off what the server has used up.
+// fired removes from kinds the watches that have fired.
 func (l *leftovers) fired(ev zk.Event) {
 	switch ev.Type {
 	case zk.EventNodeDataChanged, zk.EventNodeCreated:
@@ -61,7 +63,7 @@ func (l *leftovers) take(path string, kinds watchKinds) {
 	delete(l.kinds, path)
 }
 
-// wantsWatch says whether a read that is being sent leaves a watch.
+// wantsWatch reports whether a read that is being sent is to leave a watch.
 func (s *Session) wantsWatch(path string, op int32) bool {
 	kind := dataWatch // that of exists, too
 	if op == wire.OpGetChildren2 {
@@ -86,7 +88,7 @@ func (s *Session) wantsWatch(path string, op int32) bool {
 	return true
 }
 
-// unneeded returns which watches on a path nobody wants any more. The caller holds s.mu.
+// unneeded returns which watches on a path nobody needs any more. The caller holds s.mu.
 func (s *Session) unneeded(path string) watchKinds {
 	kinds := s.leftovers.kinds[path]
 	for w := range s.watches[path] {
@@ -103,7 +105,7 @@ func (s *Session) unneeded(path string) watchKinds {
 	return kinds
 }
 
-// unwatch notes that an interest in a path has ended. The caller holds s.mu.
+// unwatch notes that a Watch on a path has ended. The caller holds s.mu.
 func (s *Session) unwatch(path string) {
 	l := &s.leftovers
 	if s.over || s.unneeded(path) == 0 {
@@ -120,7 +122,7 @@ func (s *Session) unwatch(path string) {
 	}
 }
 
-// removeUnwanted removes watches until there is none to remove.
+// removeUnwanted removes watches until no watch is left to remove.
 func (s *Session) removeUnwanted() {
 	defer s.calls.Done()
 	for {
@@ -147,7 +149,7 @@ func (s *Session) removeUnwanted() {
 	}
 }
 
-// removeAll removes the watches on these paths that nobody wants, on one connection.
+// removeAll removes the watches on these paths that nobody needs, on one connection.
 func (s *Session) removeAll(paths map[string]struct{}, on link) {
 	var all sync.WaitGroup
 	defer all.Wait()
@@ -173,7 +175,7 @@ func (s *Session) removeAll(paths map[string]struct{}, on link) {
 	}
 }
 
-// remove removes the watches on a path that nobody wants.
+// remove removes the watches on a path that nobody needs.
 func (s *Session) remove(path string, on link) {
 	s.mu.Lock()
 	kinds := s.unneeded(path)
@@ -187,13 +189,13 @@ func (s *Session) remove(path string, on link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil && s.connection == on.number {
-		// A Watch whose wait has begun meanwhile may have lost its watch, too.
+		// A Watch that has begun meanwhile may have lost its watch, too.
 		s.lookAgain(path, kinds, nil)
 	}
 }
 
-// lookAgain tells those who watch a path, except one, that watches of these kinds may be gone. The
-// caller holds s.mu.
+// lookAgain tells all Watches and TreeWatches of a path, except one, that watches of these kinds
+// may be gone. The caller holds s.mu.
 func (s *Session) lookAgain(path string, kinds watchKinds, except *TreeWatch) {
 	for w := range s.watches[path] {
 		if w.kinds&kinds != 0 {
@@ -222,14 +224,15 @@ func (s *Session) removeWatches(ctx context.Context, on link, path string, kinds
 	switch {
 	case errors.Is(err, codeNoWatcher): // it has fired
 		return nil
-	case errors.Is(err, codeUnimplemented): // an older server that has its state from a newer one
+	case errors.Is(err, codeUnimplemented): // the server is an older one that has its state from a newer one
 		s.unknown.add(on.server, wire.OpRemoveWatches)
 	}
 	return err
 }
 
-// settling waits until no other goroutine leaves or removes watches by setWatches, addWatch or removeWatches: one
-// has its answers before the next begins. The caller calls done when it has its answers.
+// settling waits until no other goroutine leaves or removes watches by setWatches, addWatch or
+// removeWatches: the next may begin when the former has its answers. The caller calls done when it
+// has its answers.
 func (s *Session) settling(ctx context.Context) (done func(), err error) {
 	select {
 	case s.settle <- struct{}{}:
@@ -250,8 +253,8 @@ type age struct {
 	recent     bool // it has 3.5.0 or newer
 }
 
-// isRecent reports whether the server of a connection is one of 3.5.0 or newer, which knows
-// removeWatches. Older ones would close the connection.
+// isRecent reports whether the server of a connection has release 3.5.0 or newer, which knows
+// removeWatches. An older server would close the connection.
 func (s *Session) isRecent(ctx context.Context, on link) bool {
 	s.mu.Lock()
 	known := s.age
@@ -275,8 +278,8 @@ func (s *Session) isRecent(ctx context.Context, on link) bool {
 	return found
 }
 
-// unknownOps are the operations that servers have turned out not to know, over all sessions of a
-// client. A server that is asked for one closes the connection, so it is asked once.
+// unknownOps are the operations that servers do not know, as the sessions of a client have found
+// out. A server that does not know an operation closes the connection, so it is asked only once.
 type unknownOps struct {
 	mu  sync.Mutex
 	ops map[string]map[int32]bool // by server

@@ -9,13 +9,13 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/notify"
 )
 
-// A Watch follows one znode until Stop, by ZooKeeper's one-shot watches. Each [Watch.Get]
-// or [Watch.Children] leaves a watch at the server. When that fires, or when the
-// connection on which it was left is gone, the wake channel gets a signal. The owner then looks again. Any number of Watches on one path share one
-// watch at the server.
+// A Watch follows one znode until Stop, by ZooKeeper's one-shot watches. Each [Watch.Get] or
+// [Watch.Children] leaves a watch at the server. When that fires, or when the connection on which
+// it was left is lost, the wake channel gets a signal. The owner then reads again. All Watches on
+// one path share one watch at the server.
 //
-// A Watch belongs to one session and ends with it. Its methods may be called from any
-// goroutine, its reads from one at a time.
+// A Watch belongs to one session and ends with it. Its methods may be called from any goroutine,
+// but its reads only from one goroutine at a time.
 type Watch struct {
 	s    *Session
 	path string
@@ -29,13 +29,13 @@ type Watch struct {
 	events  uint64     // how many events have arrived
 	deleted bool
 	notice  string // see AwaitNotice; with the chroot; "" if none is awaited
-	asked   uint64 // the connection on which that was asked for
+	asked   uint64 // the connection on which the notice was asked for
 	noticed bool
 }
 
-// Watch begins an interest in the znode at path. Signals go to wake without blocking, so it
-// must have room for one: Watch panics if it has none. It may serve many Watches. Stop ends the
-// interest.
+// Watch begins to watch the znode at path. Signals are sent to wake without blocking, so it must
+// have room for one: Watch panics if it has none. Many Watches may share one wake channel. Stop
+// ends the Watch.
 func (s *Session) Watch(path string, wake chan<- struct{}) *Watch {
 	checkWake(wake)
 	w := &Watch{s: s, path: path, wake: wake}
@@ -53,9 +53,9 @@ func (s *Session) Watch(path string, wake chan<- struct{}) *Watch {
 	return w
 }
 
-// Stop ends the interest. If nobody else in the session has one, the watch that was left at the
-// server is removed about a second later, unless it has fired by then. Servers before 3.5.0 keep
-// it until it fires or the connection ends.
+// Stop ends the Watch. If nothing else in the session watches the path, the watch that was left at
+// the server is removed about a second later, unless it has fired by then. Servers before 3.5.0
+// keep it until it fires or the connection ends.
 func (w *Watch) Stop() {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
@@ -68,14 +68,14 @@ func (w *Watch) Stop() {
 	w.stopNotice()
 }
 
-// Get reads the znode and leaves a watch on it. A missing znode (zk.ErrNoNode) leaves
-// none: then a signal comes only when this session creates the znode.
+// Get reads the znode and leaves a watch on it. If the znode is missing (zk.ErrNoNode), Get leaves
+// no watch: then a signal comes only when this session creates the znode.
 func (w *Watch) Get(ctx context.Context) ([]byte, zk.Stat, error) {
 	return armed(w, dataWatch, func() ([]byte, zk.Stat, error) { return w.s.Get(ctx, w.path) })
 }
 
-// Children lists the znode's children and leaves a watch on the list. A missing znode
-// (zk.ErrNoNode) leaves none.
+// Children lists the znode's children and leaves a watch on the list. If the znode is missing
+// (zk.ErrNoNode), Children leaves no watch.
 func (w *Watch) Children(ctx context.Context) ([]string, zk.Stat, error) {
 	return armed(w, childWatch, func() ([]string, zk.Stat, error) { return w.s.Children(ctx, w.path) })
 }
@@ -88,8 +88,8 @@ func armed[T any](w *Watch, kind watchKinds, read func() (T, zk.Stat, error)) (T
 	v, stat, err := read()
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
-	// An event or a reconnect in between may have used the watch up. Then it counts as not left, and the
-	// signal of the event or the reconnect says to look again.
+	// An event or a reconnect in between may have ended the watch. Then it counts as not left, and
+	// the signal of the event or the reconnect tells the owner to look again.
 	switch {
 	case w.s.connection != connection || connection == 0:
 	case err == nil && w.events == events:
@@ -100,23 +100,24 @@ func armed[T any](w *Watch, kind watchKinds, read func() (T, zk.Stat, error)) (T
 	return v, stat, err
 }
 
-// Armed reports whether the server will tell of the next change: a watch left on the
-// present connection has not fired.
+// Armed reports whether the server will report the next change: a watch left on the present
+// connection has not fired.
 func (w *Watch) Armed() bool {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
 	return w.armed != 0 && w.armed == w.s.connection && w.s.state == StateConnected
 }
 
-// Deleted reports whether the server has ever told that the znode was deleted. For a
-// name that is used only once that is final.
+// Deleted reports whether the server has ever reported that the znode was deleted. If its name is
+// used only once, that is final.
 func (w *Watch) Deleted() bool {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
 	return w.deleted
 }
 
-// notify tells the Watches of an event of the server. It runs in the goroutine that reads, and must not block.
+// notify signals an event of the server to the Watches. It runs in the goroutine that reads, and
+// must not block.
 func (s *Session) notify(kind zk.EventType, path string) {
 	ev := zk.Event{Type: kind, State: zk.StateSyncConnected, Path: path}
 	s.mu.Lock()
@@ -139,7 +140,7 @@ func (s *Session) notify(kind zk.EventType, path string) {
 	}
 }
 
-// lookAgain notes that no watch is left, and tells the owner. The caller holds s.mu.
+// lookAgain notes that no watch is left, and signals the owner. The caller holds s.mu.
 func (w *Watch) lookAgain() {
 	w.events++
 	w.armed = 0

@@ -1,9 +1,9 @@
-// Package clock is the one place where this library reads time and sets
-// timers, so that a test can pause a process, fire its timers late, let its
-// clocks run at another rate, or suspend its host.
+// Package clock reads the time and sets timers. All other code of this library uses it for that, so
+// that a test can pause a process, fire its timers late, let its clocks run at another rate, or
+// suspend its host.
 //
-// The clock travels in a context (see [With] and [From]); a context without one
-// means the [System] clock.
+// A context carries the clock (see [With] and [From]). If a context has none, it means the [System]
+// clock.
 package clock
 
 import (
@@ -11,16 +11,15 @@ import (
 	"time"
 )
 
-// An Instant is one moment read on two clocks: the monotonic clock, which never
-// steps but may stand still while the host is suspended, and a clock that goes
-// on through suspension. A deadline has passed when either clock says so: each
-// of the two covers a failure of the other.
+// An Instant is one moment on two clocks. The monotonic clock never steps, but may stop while the
+// host is suspended. The other clock runs while the host is suspended. A deadline has passed when
+// either clock says so: each of the two covers a failure of the other.
 //
-// The zero Instant lies before every reading; as a deadline it has passed.
+// The zero Instant is before every reading. As a deadline it has passed.
 type Instant struct {
 	// Mono is nanoseconds on the monotonic clock since an arbitrary start.
 	Mono int64
-	// Boot is nanoseconds on the clock that counts suspension, likewise.
+	// Boot is nanoseconds on the clock that counts suspension, since another arbitrary start.
 	Boot int64
 }
 
@@ -29,14 +28,14 @@ func (i Instant) Add(d time.Duration) Instant {
 	return Instant{i.Mono + int64(d), i.Boot + int64(d)}
 }
 
-// Sub returns how much later i is than j by the clock that saw the longer time.
-// It is the cautious answer to "how old is j".
+// Sub returns how much later i is than j, by the clock on which more time has passed. It is the
+// cautious answer to "how old is j".
 func (i Instant) Sub(j Instant) time.Duration {
 	return time.Duration(max(i.Mono-j.Mono, i.Boot-j.Boot))
 }
 
-// Until returns how long after now the deadline i passes on the first of the two
-// clocks; zero or less when it has passed.
+// Until returns how long after now the deadline i passes on the first of the two clocks. The result
+// is zero or less if it has passed.
 func (i Instant) Until(now Instant) time.Duration {
 	return time.Duration(min(i.Mono-now.Mono, i.Boot-now.Boot))
 }
@@ -44,8 +43,8 @@ func (i Instant) Until(now Instant) time.Duration {
 // Passed reports whether now is at or after the deadline i on either clock.
 func (i Instant) Passed(now Instant) bool { return now.Mono >= i.Mono || now.Boot >= i.Boot }
 
-// Reached reports whether now is at or after i on both clocks: the cautious
-// answer to "has at least this much time gone by".
+// Reached reports whether now is at or after i on both clocks: the cautious answer to "has at least
+// this much time passed".
 func (i Instant) Reached(now Instant) bool { return now.Mono >= i.Mono && now.Boot >= i.Boot }
 
 // IsZero reports whether i is the zero Instant.
@@ -56,12 +55,12 @@ func (i Instant) IsZero() bool { return i == Instant{} }
 type Clock interface {
 	// Now reads both clocks.
 	Now() Instant
-	// Wall is the civil time, for people to read; nothing is decided by it.
+	// Wall is the civil time, for people to read. No decision depends on it.
 	Wall() time.Time
-	// AfterFunc calls f in a goroutine of its own after d, or not at all if stop
-	// is called first. stop reports whether it came in time.
+	// AfterFunc calls f in a goroutine of its own after d. If stop is called first, f is not
+	// called. stop reports whether it has prevented the call.
 	AfterFunc(d time.Duration, f func()) (stop func() bool)
-	// Random is uniform in [0, 1): the source of every jitter.
+	// Random is uniform in [0, 1). All jitter comes from it.
 	Random() float64
 }
 
@@ -89,7 +88,7 @@ func WithTimeout(ctx context.Context, c Clock, d time.Duration) (context.Context
 	return ctx, func() { stop(); cancel(context.Canceled) }
 }
 
-// Sleep waits for d or for the end of ctx, whose cause it then returns.
+// Sleep waits for d. If ctx ends first, Sleep returns its cause.
 func Sleep(ctx context.Context, c Clock, d time.Duration) error {
 	if d <= 0 {
 		return context.Cause(ctx)
@@ -105,9 +104,9 @@ func Sleep(ctx context.Context, c Clock, d time.Duration) error {
 	}
 }
 
-// A Timer wakes a loop: C holds at most one signal. It belongs to one goroutine.
-// A signal from an earlier setting can still be in C after Reset, so its reader
-// must look at the clock rather than count signals.
+// A Timer wakes a loop: C holds at most one signal. It belongs to one goroutine. A signal from an
+// earlier setting can still be in C after Reset. So its reader must look at the clock, and must not
+// count signals.
 type Timer struct {
 	// C carries the signal; it is never closed.
 	C     chan struct{}
@@ -118,7 +117,7 @@ type Timer struct {
 // NewTimer returns a timer that is not running.
 func NewTimer(c Clock) *Timer { return &Timer{C: make(chan struct{}, 1), clock: c} }
 
-// Reset lets the timer fire once, d from now, instead of whenever it was to fire.
+// Reset lets the timer fire once, d from now. An earlier setting no longer counts.
 func (t *Timer) Reset(d time.Duration) {
 	t.Stop()
 	t.stop = t.clock.AfterFunc(max(d, 0), func() {
@@ -129,7 +128,7 @@ func (t *Timer) Reset(d time.Duration) {
 	})
 }
 
-// Stop prevents the timer from firing if it has not.
+// Stop prevents the timer from firing if it has not fired.
 func (t *Timer) Stop() {
 	if t.stop != nil {
 		t.stop()

@@ -16,10 +16,9 @@ var start = time.Now()
 func (system) Now() Instant {
 	mono := time.Since(start)
 	if mono < 0 {
-		// Time cannot run backwards from the program's start on the monotonic
-		// clock: this is a testing/synctest bubble, whose time begins in the year
-		// 2000. Time is simulated, and the machine's second clock knows nothing of
-		// it.
+		// On the monotonic clock, no time can be before the program's start. So this is a
+		// testing/synctest bubble, whose time begins in the year 2000. Its time is simulated, and
+		// the machine's second clock does not show it.
 		now := time.Now().UnixNano()
 		return Instant{now, now}
 	}
@@ -30,8 +29,8 @@ func (system) Now() Instant {
 	return Instant{int64(mono), boot}
 }
 
-// Shared reads a clock that all processes of the machine share, in nanoseconds: one that nobody sets and that
-// runs through suspension, or else the wall clock.
+// Shared reads a clock that all processes of the machine share, in nanoseconds. It is a clock that
+// nobody sets and that runs while the host is suspended, if there is one, else the wall clock.
 func Shared() int64 {
 	if boot, ok := boottime(); ok {
 		return boot
@@ -41,9 +40,9 @@ func Shared() int64 {
 
 func (system) Wall() time.Time { return time.Now() }
 
-// AfterFunc makes no timer that is due at once. In a testing/synctest bubble, Go 1.26 runs such a timer in the
-// goroutine that makes it. Two goroutines that do so at the same time share what the race detector keeps for the
-// timers of the bubble, and it crashes.
+// AfterFunc makes no timer that is due at once. In a testing/synctest bubble, Go 1.26 runs such a
+// timer in the goroutine that makes it. If two goroutines do so at the same time, they share data
+// of the race detector for the timers of the bubble, and it crashes.
 func (system) AfterFunc(d time.Duration, f func()) func() bool {
 	if d <= 0 {
 		go f()

@@ -5,19 +5,20 @@ import (
 	"time"
 )
 
-// wall takes the place of a clock that runs through suspension where there is none.
+// wall replaces a clock that runs while the host is suspended, if there is none.
 var wall forward
 
-// forward makes such a clock out of the wall clock. If that is set back, the difference is added from then on:
-// otherwise a wait, which has to be over by both clocks, would last longer. A suspension still shows as a
-// step forward. If the wall clock is set forward, a lease ends early.
+// forward makes such a clock out of the wall clock. If the wall clock is set back, the difference
+// is added from then on. Otherwise a wait, which has to be over by both clocks, would last longer.
+// A suspension still shows as a step forward. If the wall clock is set forward, a lease ends early.
 type forward struct {
 	mu   sync.Mutex
 	last Instant
-	back int64 // by how much the wall clock was set back in all
+	back int64 // by how much the wall clock was set back, all together
 }
 
-// jitter: the two clocks are read one after the other. A difference of so much is no step, and is not added.
+// jitter is the largest difference between the two clocks that is not added: they are read one
+// after the other, so a difference up to this is no step.
 const jitter = int64(10 * time.Millisecond)
 
 func (f *forward) now(mono int64, wall time.Time) int64 {

@@ -1,5 +1,4 @@
-// Package feed hands things on to code of the user's, in order. The sender never waits for that
-// code.
+// Package feed passes values to the user's code, in order. The sender never waits for that code.
 package feed
 
 import (
@@ -11,9 +10,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
-// Feed delivers to its subscribers: to each in order, from one goroutine at a time that exists only
-// while there is something to deliver. What does not fit into a subscriber's queue is dropped and
-// counted.
+// Feed delivers values to its subscribers, to each in order. For each subscriber there is at most
+// one goroutine, and only while there is something to deliver. A value that does not fit into a
+// subscriber's queue is dropped and counted.
 type Feed[E any] struct {
 	most    int
 	dropped *atomic.Uint64
@@ -29,13 +28,14 @@ type subscriber[E any] struct {
 	idle    chan struct{} // closed by the delivering goroutine at its end; nil while there is none
 }
 
-// New returns a Feed with deliver as its first subscriber, or with none if that is nil. At most so
-// many as most says wait in the queue of each.
+// New returns a Feed with deliver as its first subscriber, or with none if deliver is nil. At most
+// `most` values wait in the queue of each subscriber.
 func New[E any](deliver func(E), most int) *Feed[E] {
 	return NewCounted(deliver, most, new(atomic.Uint64))
 }
 
-// NewCounted is New for one of several that count together what they have dropped.
+// NewCounted is New for a Feed that counts in dropped what it drops. Several Feeds can share one
+// count.
 func NewCounted[E any](deliver func(E), most int, dropped *atomic.Uint64) *Feed[E] {
 	f := &Feed[E]{most: most, dropped: dropped}
 	if deliver != nil {
@@ -44,8 +44,8 @@ func NewCounted[E any](deliver func(E), most int, dropped *atomic.Uint64) *Feed[
 	return f
 }
 
-// Subscribe delivers what is sent from now on to one more function, until stop is called. Then what
-// waits for it is forgotten; a delivery that is under way goes on.
+// Subscribe delivers to one more function all values that are sent from now on, until stop is
+// called. stop drops the values that wait for the function. A delivery that is under way goes on.
 func (f *Feed[E]) Subscribe(deliver func(E)) (stop func()) {
 	s := &subscriber[E]{deliver: deliver}
 	f.mu.Lock()
@@ -59,7 +59,7 @@ func (f *Feed[E]) Subscribe(deliver func(E)) (stop func()) {
 	}
 }
 
-// Send puts something into the queues. It never blocks.
+// Send adds a value to the queues. It never blocks.
 func (f *Feed[E]) Send(e E) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -79,7 +79,7 @@ func (f *Feed[E]) Send(e E) {
 func (f *Feed[E]) run(s *subscriber[E]) {
 	over := false
 	defer func() {
-		if !over { // the function has called runtime.Goexit; those who wait must not wait for ever
+		if !over { // the function has called runtime.Goexit; Wait must not wait for ever
 			go f.run(s)
 		}
 	}()
@@ -99,20 +99,21 @@ func (f *Feed[E]) run(s *subscriber[E]) {
 	}
 }
 
-// Dropped returns how many were dropped because a queue was full, by all that count together.
+// Dropped returns how many values were dropped because a queue was full, by all Feeds that share
+// the count.
 func (f *Feed[E]) Dropped() uint64 { return f.dropped.Load() }
 
-// Wait returns when all that was sent has been delivered.
+// Wait waits until all values that were sent have been delivered.
 func (f *Feed[E]) Wait() {
 	for _, idle := range f.busy() {
 		<-idle
 	}
 }
 
-// WaitFor is Wait for d at most.
+// WaitFor is Wait, but it waits for d at most.
 func (f *Feed[E]) WaitFor(c clock.Clock, d time.Duration) { waitFor(c, d, f.busy()) }
 
-// waitFor waits until all are closed, for d at most.
+// waitFor waits until all of the channels are closed, for d at most.
 func waitFor(c clock.Clock, d time.Duration, busy []chan struct{}) {
 	if len(busy) == 0 {
 		return
@@ -129,7 +130,7 @@ func waitFor(c clock.Clock, d time.Duration, busy []chan struct{}) {
 	}
 }
 
-// busy returns what is closed when the subscribers have nothing to do.
+// busy returns the channels that are closed when the subscribers have nothing to do.
 func (f *Feed[E]) busy() (all []chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

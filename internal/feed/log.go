@@ -12,10 +12,10 @@ import (
 // maxLines bounds the lines that wait for a log handler that blocks.
 const maxLines = 1000
 
-// lastLines is how long the end of something waits for its last lines to be written.
+// lastLines is how long Finish waits until the last lines are written.
 const lastLines = time.Second
 
-// Log writes to a logger of the user's without ever waiting for it.
+// Log writes to the user's logger and never waits for it.
 type Log struct{ feed *Feed[logged] }
 
 type logged struct {
@@ -23,8 +23,8 @@ type logged struct {
 	record slog.Record
 }
 
-// NewLog returns a logger that puts lines into a queue for another one; without one it is
-// silent.
+// NewLog returns a logger that puts lines into a queue for the logger to. If that is nil, the
+// returned logger writes nothing.
 func NewLog(to *slog.Logger) (*slog.Logger, *Log) { return newLog(to, new(atomic.Uint64)) }
 
 func newLog(to *slog.Logger, dropped *atomic.Uint64) (*slog.Logger, *Log) {
@@ -41,7 +41,7 @@ func newLog(to *slog.Logger, dropped *atomic.Uint64) (*slog.Logger, *Log) {
 
 type logKey struct{}
 
-// clientLog is what NewLog has returned for a client.
+// clientLog is the result of NewLog for a client.
 type clientLog struct {
 	logger *slog.Logger
 	log    *Log
@@ -53,9 +53,9 @@ func WithLog(ctx context.Context, logger *slog.Logger, log *Log) context.Context
 	return context.WithValue(ctx, logKey{}, clientLog{logger, log})
 }
 
-// LogOf is NewLog for a recipe of the client with that context. A recipe without a logger of its own
-// writes into the client's queue, so that its lines and the client's are written in order. Lines that
-// a recipe's own logger does not take are counted with the client's.
+// LogOf is NewLog for a recipe of the client with that context. A recipe without a logger of its
+// own writes into the client's queue, so that its lines and the client's are written in order.
+// Lines that are dropped because a recipe's own logger is too slow are counted with the client's.
 func LogOf(ctx context.Context, to *slog.Logger) (*slog.Logger, *Log) {
 	of, ok := ctx.Value(logKey{}).(clientLog)
 	switch {
@@ -67,11 +67,11 @@ func LogOf(ctx context.Context, to *slog.Logger) (*slog.Logger, *Log) {
 	return newLog(to, of.log.feed.dropped)
 }
 
-// Dropped returns how many lines were dropped because their logger did not take them, of a client
-// and of its recipes.
+// Dropped returns how many lines of a client and of its recipes were dropped because their logger
+// was too slow.
 func (l *Log) Dropped() uint64 { return l.feed.Dropped() }
 
-// Finish gives the logger a second to write what it has not written.
+// Finish waits up to a second until the logger has written the lines in the queue.
 func (l *Log) Finish(c clock.Clock) { l.feed.WaitFor(c, lastLines) }
 
 // handler puts lines into the queue.
@@ -80,7 +80,7 @@ type handler struct {
 	to   slog.Handler
 }
 
-// Enabled says yes: the other handler might take long to answer.
+// Enabled returns true. It does not ask the other handler, which might block.
 func (handler) Enabled(context.Context, slog.Level) bool { return true }
 
 func (h handler) Handle(_ context.Context, r slog.Record) error {
@@ -93,7 +93,7 @@ func (h handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 }
 func (h handler) WithGroup(name string) slog.Handler { return handler{h.feed, h.to.WithGroup(name)} }
 
-// WithErr adds an error to the attributes of a line, if there is one.
+// WithErr adds an error, if there is one, to the attributes of a line.
 func WithErr(err error, attrs ...any) []any {
 	if err == nil {
 		return attrs

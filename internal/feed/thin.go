@@ -10,18 +10,19 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
-// Of the lines with the same level and message, so many are let through in thinFor. A thousand elections
-// that wait for the same ensemble have the same to say.
+// Of the lines with the same level and message, Failures or Transitions are written in 10 s, as the
+// caller of Thinned chooses. The others are left out. The reason: a thousand elections that wait
+// for the same ensemble would write the same line.
 const (
 	thinFor = 10 * time.Second
-	// Failures is for lines that repeat while something does not work.
+	// Failures is the number for lines that repeat while something does not work.
 	Failures = 5
-	// Transitions is for lines that tell what has become of one candidate: all of them unless very many
-	// change at the same time.
+	// Transitions is the number for lines that tell what became of one candidate. All of them are
+	// written, unless very many candidates change at the same time.
 	Transitions = 50
 )
 
-// Thin counts the lines of all loggers that share it, and says how many it has left out.
+// Thin counts the lines of all loggers that share it, and logs how many it has left out.
 type Thin struct {
 	clock clock.Clock
 
@@ -29,34 +30,37 @@ type Thin struct {
 	said map[kind]*said
 }
 
-// kind is what lines have in common that are counted together. The level is a part of it: lines that
-// the user does not want must leave out none that he wants, and only his own handler knows which he wants.
+// kind is what lines that are counted together have in common. The level is a part of it. If the
+// user does not want the lines of one level, they must not cause lines of another level to be left
+// out, and only the user's handler knows which levels are wanted.
 type kind struct {
 	level   slog.Level
 	message string
 }
 
-// said is what has become of the lines of one kind since its first.
+// said counts the lines of one kind since the first of them.
 type said struct {
 	lines   int
-	logs    map[*Log]bool // to which those that were let through were written
+	logs    map[*Log]bool // where lines were written
 	left    int           // lines that were left out
-	last    slog.Record   // of those
-	summary slog.Handler  // of the logger that it was for
-	log     *Log          // to which that writes
+	last    slog.Record   // the latest of these
+	summary slog.Handler  // writes how many were left out; from the logger of the latest line
+	log     *Log          // where summary writes
 	stop    func() bool
 }
 
 type thinKey struct{}
 
-// WithThin returns a context for all who are to share one Thin.
+// WithThin returns a context for all loggers that share one Thin.
 func WithThin(ctx context.Context, c clock.Clock) (context.Context, *Thin) {
 	t := &Thin{clock: c, said: map[kind]*said{}}
 	return context.WithValue(ctx, thinKey{}, t), t
 }
 
-// Thinned returns a logger to the one that NewLog returned with log, for lines that many may write
-// at the same time: most of a kind are written in thinFor. What it leaves out is told without the attributes that are added to it.
+// Thinned returns a logger in front of logger, which NewLog returned with log. It is for lines that
+// many may write at the same time: at most `most` lines of a kind are written in 10 s. The line
+// that tells how many were left out does not have the attributes that are added to the returned
+// logger.
 func Thinned(ctx context.Context, logger *slog.Logger, log *Log, most int) *slog.Logger {
 	t, ok := ctx.Value(thinKey{}).(*Thin)
 	if !ok {
@@ -65,7 +69,7 @@ func Thinned(ctx context.Context, logger *slog.Logger, log *Log, most int) *slog
 	return slog.New(thinner{t, log, most, logger.Handler(), logger.Handler()})
 }
 
-// pass reports whether a line is to be written.
+// pass counts a line, and reports whether it is to be written.
 func (t *Thin) pass(h thinner, r slog.Record) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -84,8 +88,8 @@ func (t *Thin) pass(h thinner, r slog.Record) bool {
 	return false
 }
 
-// end says how many lines of a kind were left out, and begins anew. It returns where it has
-// said so, or nil.
+// end writes how many lines of a kind were left out, and lets the count begin again. It returns the
+// Log of that line, or nil if no line was left out.
 func (t *Thin) end(k kind) *Log {
 	t.mu.Lock()
 	s := t.said[k]
@@ -100,8 +104,9 @@ func (t *Thin) end(k kind) *Log {
 	return s.log
 }
 
-// Finish says at once what was left out. Then it gives own and the loggers of the latest lines a second, all
-// together, to write what they have not written.
+// Finish writes at once how many lines were left out. Then it waits until own and the loggers of
+// the latest lines have written the lines in their queues. It waits up to a second for all of them
+// together.
 func (t *Thin) Finish(own *Log) {
 	t.mu.Lock()
 	var kinds []kind

@@ -1,5 +1,5 @@
-// Package retry has the delays between attempts: they grow exponentially, have
-// jitter, and never end.
+// Package retry computes the delays between attempts. They grow exponentially and have jitter. The
+// attempts never end.
 package retry
 
 import (
@@ -18,9 +18,9 @@ type Backoff struct {
 	exp              *backoff.ExponentialBackOff // nil before the first delay: most requests need none
 }
 
-// New returns a Backoff whose delays grow from initial by half each time up to
-// longest, each spread over ±50 % so that many who fail together do not come
-// back together. It never gives up.
+// New returns a Backoff whose delays grow from initial by half each time up to longest. Each is
+// spread over ±50 %, so that many that fail at the same time do not try again at the same time. It
+// never gives up.
 func New(c clock.Clock, initial, longest time.Duration) *Backoff {
 	return &Backoff{clock: c, initial: initial, longest: longest}
 }

@@ -16,8 +16,8 @@ func Offline(t testing.TB) *session.Client {
 	return Open(t, "127.0.0.1:1", session.Config{})
 }
 
-// DeadlineSays makes a call that cannot succeed, with a deadline, and demands that the text of its error has all the
-// parts.
+// DeadlineSays makes a call that cannot succeed, with a deadline. It demands that the text of the
+// call's error has all the parts.
 func DeadlineSays(t testing.TB, call func(context.Context) error, parts ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)

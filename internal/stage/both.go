@@ -11,17 +11,19 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// Servers are where clients connect to: a Stage, an ensemble.Ensemble, or proxies in front of one of these.
+// Servers are the servers that clients connect to: a Stage, an ensemble.Ensemble, or proxies in
+// front of one of these.
 type Servers interface {
 	Addrs() []string
 	ConnectString() string
 	Dial(ctx context.Context, network, address string) (net.Conn, error) // a session.Config.Dial
 }
 
-// OnBoth runs a test twice: in a bubble on simulated servers, and then on real ones, where package need lets it. There
-// three opens or finds them: it is ensemble.Common, or calls ensemble.Shared. The test has to use the testing.T
-// that it is given, the Dial of the servers, and paths of its own. Only to look at what no client sees, it asks whether the
-// servers are a *Stage or an *ensemble.Ensemble.
+// OnBoth runs a test twice: in a bubble on simulated servers, and then on real servers, unless
+// package need skips that. three starts or finds the real servers: it is ensemble.Common, or calls
+// ensemble.Shared. The test has to use the testing.T that it gets, the Dial of the servers, and
+// paths of its own. It may ask whether the servers are a *Stage or an *ensemble.Ensemble only to
+// look at what no client sees.
 func OnBoth(t *testing.T, three func(ensemble.TB) *ensemble.Ensemble, test func(t *testing.T, servers Servers)) {
 	t.Helper()
 	t.Run("zktest", func(t *testing.T) {

@@ -11,15 +11,15 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A Detour leads a client to a server that was the ensemble's leader, and does not know that another has been chosen.
-// Such a server answers reads and syncs from its old state.
+// A Detour connects a client to a server that was the ensemble's leader, and does not know that
+// another leader was elected. Such a server answers reads and syncs from its old state.
 type Detour struct {
 	Deposed *zktest.Server // leads until Begin
 
 	s    *Stage
 	host string
-	from *zktest.Server                // that the client uses at first
-	only atomic.Pointer[zktest.Server] // that can be reached; nil: all
+	from *zktest.Server                // the one that the client uses at first
+	only atomic.Pointer[zktest.Server] // the only one that can be reached; nil: all can
 }
 
 // Detour opens a client at a follower.
@@ -43,9 +43,9 @@ func (d *Detour) dial(ctx context.Context, network, address string) (net.Conn, e
 // channel is closed.
 func (d *Detour) Begin(client *session.Client, op zktest.Op) (lost <-chan struct{}) {
 	d.s.T.Helper()
-	d.Deposed.StopPings() // so it never finds out that it is alone
+	d.Deposed.StopPings() // so that it never notices that it is isolated
 	d.Deposed.Isolate()
-	for _, f := range d.s.Followers() { // a restart, because they would wait long before they choose another
+	for _, f := range d.s.Followers() { // a restart, because they would wait long before they elect another
 		f.Kill()
 		f.Start()
 	}
@@ -62,7 +62,7 @@ func (d *Detour) Begin(client *session.Client, op zktest.Op) (lost <-chan struct
 	return away
 }
 
-// End lets the deposed leader find out, and the client reach all servers.
+// End lets the deposed leader notice that it is deposed, and lets the client reach all servers.
 func (d *Detour) End() {
 	d.only.Store(nil)
 	d.Deposed.ResumePings()

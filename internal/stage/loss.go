@@ -13,14 +13,14 @@ import (
 type Loss struct {
 	// DrainTimeout is for the configuration; 0 is the default.
 	DrainTimeout time.Duration
-	// Lose brings it about for what the process on that host holds with that znode. It is nil if waiting is
-	// enough.
+	// Lose causes the loss of what the process on that host holds with that znode. It is nil if the
+	// loss needs only time.
 	Lose func(s *Stage, host, node string)
-	// Reasons are those that may be told.
+	// Reasons are the reasons that may be reported.
 	Reasons []recipe.Reason
 }
 
-// Losses are all ways, by name.
+// Losses are all Losses, by name.
 var Losses = map[string]Loss{
 	"its znode is deleted": {
 		Lose:    func(s *Stage, _, node string) { Must(s.T, s.Admin().Delete(s.T.Context(), node, -1)) },
@@ -37,7 +37,7 @@ var Losses = map[string]Loss{
 	"it takes too long": {DrainTimeout: 3 * D, Reasons: []recipe.Reason{recipe.ReasonCancelled}},
 }
 
-// Told demands that err tells the reason.
+// Told demands that err has one of the reasons.
 func (l Loss) Told(t testing.TB, err error) {
 	t.Helper()
 	if !slices.ContainsFunc(l.Reasons, func(r recipe.Reason) bool { return errors.Is(err, r) }) {

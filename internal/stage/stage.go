@@ -1,6 +1,6 @@
-// Package stage is what tests of recipes have in common: three simulated servers in the time of a
-// testing/synctest bubble, clients on hosts of their own, and an administrator. OnBoth runs a test there and on real
-// servers.
+// Package stage has what tests of recipes share: three simulated servers in the time of a
+// testing/synctest bubble, clients on hosts of their own, and an administrator. OnBoth runs a test
+// there and on real servers.
 package stage
 
 import (
@@ -21,7 +21,7 @@ import (
 const (
 	// Tick is the servers' unit of time.
 	Tick = 2 * time.Second
-	// T is the session timeout, the least that a server grants.
+	// T is the session timeout, the shortest that a server grants.
 	T = 2 * Tick
 	// D is the lease.
 	D = T / 2
@@ -38,8 +38,8 @@ type Stage struct {
 	Commits await.List[zktest.Commit] // all, unless the test has an OnCommit of its own
 }
 
-// On runs a test in a bubble. Of cfg it sets what is not set: three servers in memory, of one
-// millisecond's latency, without a log.
+// On runs a test in a bubble. If cfg does not say otherwise, there are three servers in memory,
+// with a latency of one millisecond and without a log.
 func On(t *testing.T, cfg zktest.Config, test func(s *Stage)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -63,7 +63,8 @@ func On(t *testing.T, cfg zktest.Config, test func(s *Stage)) {
 	})
 }
 
-// Client opens a client on a host of that name, to all servers or to those that are named.
+// Client opens a client on the named host. It connects to the named servers, or to all if none are
+// named.
 func (s *Stage) Client(host string, servers ...string) *session.Client {
 	s.T.Helper()
 	return s.Open(host, s.Config, servers...)
@@ -114,7 +115,7 @@ func (s *Stage) Session(c *session.Client) *session.Session {
 	return x
 }
 
-// Expire ends the sessions of a host, as the ensemble does with those that it has not heard of.
+// Expire ends the sessions of a host, as the ensemble ends sessions that it does not hear from.
 func (s *Stage) Expire(host string) {
 	for _, c := range s.Conns() {
 		if c.Host() == host {
@@ -123,7 +124,7 @@ func (s *Stage) Expire(host string) {
 	}
 }
 
-// Below lists the znodes below a path as the ensemble has them.
+// Below lists the ensemble's znodes below a path.
 func (s *Stage) Below(path string) (nodes []zktest.Node) {
 	for _, n := range s.Nodes() {
 		if strings.HasPrefix(n.Path, path+"/") {
@@ -133,21 +134,21 @@ func (s *Stage) Below(path string) (nodes []zktest.Node) {
 	return nodes
 }
 
-// Within is a context that ends after d, or with the test.
+// Within returns a context that ends after d, or with the test.
 func (s *Stage) Within(d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(s.T.Context(), d)
 	s.T.Cleanup(cancel)
 	return ctx
 }
 
-// Eventually waits for what sends no signal.
+// Eventually waits for a condition that gives no signal.
 func (s *Stage) Eventually(what string, ok func() bool) {
 	s.T.Helper()
 	await.Until(s.T, what, ok)
 }
 
-// Begin calls f in the background, for ten minutes of the bubble at most, and sends what it returns. If f returns an
-// error, the test fails and the channel is closed.
+// Begin calls f in the background, for ten minutes of the bubble at most, and sends the value that
+// f returns. If f returns an error, the test fails and the channel is closed.
 func Begin[V any](s *Stage, who string, f func(context.Context) (V, error)) <-chan V {
 	got := make(chan V, 1)
 	go func() {
@@ -164,7 +165,7 @@ func Begin[V any](s *Stage, who string, f func(context.Context) (V, error)) <-ch
 	return got
 }
 
-// Must ends the test at an error.
+// Must ends the test if there is an error.
 func Must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {

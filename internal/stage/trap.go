@@ -12,7 +12,8 @@ type Trap struct {
 	met func(zktest.Request) (spent bool)
 }
 
-// Set replaces what was set before: met is called at each request until it says that the trap is spent.
+// Set sets the function of the trap: met is called at each request until it returns true. Set
+// replaces an earlier function.
 func (t *Trap) Set(met func(zktest.Request) (spent bool)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -30,7 +31,7 @@ func (t *Trap) Next(host string, op zktest.Op, path string, do func()) {
 	})
 }
 
-// Requested looks at a request.
+// Requested calls the trap's function with a request.
 func (t *Trap) Requested(r zktest.Request) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

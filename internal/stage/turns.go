@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// A Turn is what one process has at a time: a term, or a lock.
+// A Turn is a period in which one process holds something: a term, or a lock.
 type Turn interface {
 	Token() int64
 	Valid() bool
@@ -16,10 +16,10 @@ type Turn interface {
 	DrainContext() context.Context
 }
 
-// Turns are all turns that have begun. A turn that is over stays over. So every overlap is found if each
-// turn that begins is compared with all earlier ones.
+// Turns has all turns that have begun. It compares each turn that begins with all earlier ones. A
+// turn that is over stays over, so that finds every overlap.
 type Turns[V Turn] struct {
-	Expels bool // an administrator takes znodes or sessions away: no more than tokens are promised
+	Expels bool // an administrator deletes znodes or ends sessions: then only the order of tokens is promised
 
 	mu  sync.Mutex // guards all
 	all []turn[V]
@@ -31,7 +31,7 @@ type turn[V Turn] struct {
 	shared bool
 }
 
-// Begin compares a turn that begins with all that have begun before. Shared turns may overlap.
+// Begin compares a turn that begins with all earlier turns. Shared turns may overlap.
 func (ts *Turns[V]) Begin(t testing.TB, who string, now V, shared bool) {
 	t.Helper()
 	ts.mu.Lock()
@@ -52,7 +52,7 @@ func (ts *Turns[V]) Begin(t testing.TB, who string, now V, shared bool) {
 		}
 		for name, ctx := range map[string]context.Context{"context": old.Context(), "drain": old.DrainContext()} {
 			select {
-			case <-ctx.Done(): // not Err, which looks at the clock by itself
+			case <-ctx.Done(): // not Err, which reads the clock itself
 			default:
 				t.Errorf("%s has its turn while the %s of %s goes on", who, name, before.who)
 			}

@@ -11,7 +11,7 @@ import (
 type Volume struct {
 	mu    sync.Mutex // guards what follows
 	lines map[string]int
-	left  map[string]int // that were left out, as the log says
+	left  map[string]int // lines that were left out, as the log says
 }
 
 // NewVolume returns a Volume that has counted nothing.
@@ -41,7 +41,7 @@ func (v *Volume) All() (n int) {
 	return n
 }
 
-// String tells all.
+// String returns all counts.
 func (v *Volume) String() string {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -11,11 +11,11 @@ import (
 // DefaultPort is ZooKeeper's client port.
 const DefaultPort = "2181"
 
-// ParseConnect takes a connect string apart: "host1:port1,host2:port2/chroot". A
-// missing port is [DefaultPort]; an IPv6 address stands in brackets, with its zone if it has
-// one: "[fe80::1%eth0]:2181". The servers come back as host:port, the chroot as "" or a path
-// without a slash at its end. What ZooKeeper's own client would take for something else than
-// was meant is refused: it drops empty servers, and takes "a:1;b:2" for one host.
+// ParseConnect parses a connect string: "host1:port1,host2:port2/chroot". A missing port is
+// [DefaultPort]; an IPv6 address stands in brackets, with its zone if it has one:
+// "[fe80::1%eth0]:2181". ParseConnect returns the servers as host:port, and the chroot as "" or as
+// a path without a slash at its end. It refuses strings that ZooKeeper's own client would
+// misunderstand: that client drops empty servers, and reads "a:1;b:2" as one host.
 func ParseConnect(connect string) (servers []string, chroot string, err error) {
 	bad := func(format string, args ...any) error {
 		return fmt.Errorf("connect string %q: %s; want host:port,host:port with an optional /chroot at the end", connect, fmt.Sprintf(format, args...))
@@ -33,7 +33,7 @@ func ParseConnect(connect string) (servers []string, chroot string, err error) {
 			if chroot == "/" {
 				return nil, "", bad("the chroot %q has an empty part", connect[i:])
 			}
-			if strings.TrimSpace(chroot) != chroot { // it would be another path than the same without
+			if strings.TrimSpace(chroot) != chroot { // with the blank it would be another path
 				return nil, "", bad("the chroot %q ends with a blank", connect[i:])
 			}
 			if err := CheckPath(chroot); err != nil {
@@ -108,9 +108,9 @@ func CheckPath(path string) error {
 		}
 	}
 	for i, r := range path {
-		// What a server refuses: control characters, surrogates, the private use area and the
-		// specials. Servers check UTF-16, in which all from U+10000 on are surrogates. Bytes that
-		// are no UTF-8 are U+FFFD to them, as they are to range.
+		// A server refuses control characters, surrogates, the private use area and the specials.
+		// Servers check UTF-16. There, all characters from U+10000 on are surrogates. Bytes that
+		// are not UTF-8 become U+FFFD for servers, as they do for range.
 		if r <= 0x1f || r >= 0x7f && r <= 0x9f || r >= 0xd800 && r <= 0xf8ff || r >= 0xfff0 {
 			return fmt.Errorf("path %q has the character %q at %d, which ZooKeeper does not allow: no control characters, none for private use, none above U+FFEF", path, r, i)
 		}
@@ -118,7 +118,7 @@ func CheckPath(path string) error {
 	return nil
 }
 
-// isPlain reports whether a path is one of those that need no closer look: names of printable ASCII that do
+// isPlain reports whether a path needs no further checks: its names are of printable ASCII and do
 // not begin with a dot. Each request checks its paths, and nearly all are plain.
 func isPlain(path string) bool {
 	before := byte(0)

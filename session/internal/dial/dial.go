@@ -1,6 +1,6 @@
-// Package dial finds a server to talk to: it goes round the servers of an
-// ensemble, resolves their names afresh for each round, and slows down when a
-// whole round has failed. It stands in for zk's HostProvider and Dialer.
+// Package dial finds a server to connect to. It tries the servers of an ensemble in rounds,
+// resolves their names again for each round, and waits longer when a whole round has failed. It
+// replaces zk's HostProvider and Dialer.
 package dial
 
 import (
@@ -28,24 +28,26 @@ const (
 // Func makes a network connection, like [net.Dialer.DialContext].
 type Func func(ctx context.Context, network, address string) (net.Conn, error)
 
-// Config says whom to dial and how.
+// Config says which servers to dial, and how.
 type Config struct {
 	// Servers are host:port, names allowed.
 	Servers []string
-	// Dial replaces the network; it is given the names as they are. Nil means TCP, with
-	// names resolved here.
+	// Dial replaces the network. It gets the names as they are. Nil means TCP, with names that are
+	// resolved here.
 	Dial Func
-	// TLS, if not nil, is spoken on top; the server's name is verified, never its address. It is
-	// called for each connection. Its error is told if the handshake fails.
+	// TLS, if not nil, returns the configuration for TLS on top of the connection. The server's
+	// name is verified, never its address. TLS is called for each connection. If the handshake
+	// fails, the error of TLS becomes a part of the handshake's error.
 	TLS func() (*tls.Config, error)
-	// Timeout bounds one attempt of a round of so many: connection, TLS and ZooKeeper's
+	// Timeout bounds one attempt in a round of this many attempts: connection, TLS and ZooKeeper's
 	// handshake.
 	Timeout func(attempts int) time.Duration
-	// Pause bounds the delay between two rounds, beside the longest one: waiting must not
-	// cost the session when the servers come back.
+	// Pause bounds the delay between two rounds, in addition to longestDelay. The delay must be so
+	// short that the session is not lost when the servers come back.
 	Pause func() time.Duration
-	// RoundFailed, if set, is called by Next when a whole round has failed, also a round in which no name
-	// could be resolved. rounds is how many rounds have failed since the last handshake.
+	// RoundFailed, if set, is called by Next when a whole round has failed, even if it failed
+	// because no name could be resolved. rounds is how many rounds have failed since the last
+	// handshake.
 	RoundFailed func(rounds int)
 	// Names are looked up where Dial is nil.
 	Names *Names
@@ -53,7 +55,7 @@ type Config struct {
 	Clock clock.Clock
 }
 
-// A Server's last failure, for people to read.
+// A Server is the last failure of a server, for people to read.
 type Server struct {
 	// Addr is host:port as in the connect string.
 	Addr string
@@ -64,8 +66,8 @@ type Server struct {
 	At time.Time
 }
 
-// Dialer goes round the servers. Next belongs to one goroutine at a time, the rest to
-// any.
+// Dialer tries the servers in rounds. Only one goroutine at a time may call Next. Any goroutine may
+// call the other methods.
 type Dialer struct {
 	cfg     Config
 	backoff *retry.Backoff
@@ -73,7 +75,7 @@ type Dialer struct {
 	// Owned by the caller of Next.
 	round []target
 	size  int  // of the whole round
-	begun bool // a round has been
+	begun bool // there was a round
 	bad   int  // rounds that have failed since the last handshake
 
 	mu    sync.Mutex // guards what follows
@@ -118,8 +120,8 @@ func (d *Dialer) Next(ctx context.Context) (conn net.Conn, server string, deadli
 	return conn, t.server, deadline, nil
 }
 
-// prepare sees to it that the round has a target, and waits when the last round, or
-// the last connection, was no good.
+// prepare fills the round if it has no target. It waits first if the last round failed, or if the
+// last connection did not last.
 func (d *Dialer) prepare(ctx context.Context) error {
 	pause := d.begun && len(d.round) == 0
 	d.mu.Lock()
@@ -128,7 +130,7 @@ func (d *Dialer) prepare(ctx context.Context) error {
 	d.mu.Unlock()
 	if !since.IsZero() {
 		d.bad = 0
-		// A connection has ended. One that lasted is replaced at once, in a new round.
+		// A connection has ended. If it lasted, another one is made at once, in a new round.
 		d.round = nil
 		pause = d.cfg.Clock.Now().Sub(since) < d.cfg.Timeout(1)
 		if !pause {
@@ -155,8 +157,8 @@ func (d *Dialer) prepare(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// newRound lists every address of every server in random order, the server that was
-// connected last at the end. The list is empty when no name can be resolved.
+// newRound lists every address of every server in random order. The server that was connected last
+// is at the end. If no name can be resolved, the list is empty.
 func (d *Dialer) newRound(ctx context.Context) {
 	addrs, wrong := d.addresses(ctx)
 	d.mu.Lock()
@@ -189,7 +191,7 @@ func (d *Dialer) shuffle(t []target) {
 	}
 }
 
-// addresses returns where each server is to be dialled, and why names are not resolved now.
+// addresses returns the addresses of each server, and why names are not resolved now.
 func (d *Dialer) addresses(ctx context.Context) (addrs map[string][]string, wrong map[string]error) {
 	if d.cfg.Dial == nil {
 		return d.cfg.Names.resolve(ctx, d.cfg.Servers, d.cfg.Timeout(len(d.cfg.Servers)))
@@ -227,8 +229,8 @@ func (d *Dialer) dial(ctx context.Context, t target) (net.Conn, error) {
 	return secure, nil
 }
 
-// explainTLS adds what is most likely wrong. A ZooKeeper port without TLS takes the
-// first bytes for an absurd length and closes the connection.
+// explainTLS adds the most likely reason. A ZooKeeper port without TLS reads the first bytes as a
+// very large length, and closes the connection.
 func explainTLS(err error) error {
 	var header tls.RecordHeaderError
 	if errors.As(err, &header) || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
@@ -256,7 +258,7 @@ func (d *Dialer) Failed(server string, err error) {
 	*d.last[server] = Server{Addr: server, Err: err, At: d.cfg.Clock.Wall()}
 }
 
-// Servers tells how each server was seen last, in the order of the connect string.
+// Servers returns the last failure of each server, in the order of the connect string.
 func (d *Dialer) Servers() []Server {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -13,12 +13,12 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/notify"
 )
 
-// lookupFunc is that of [net.Resolver.LookupHost].
+// lookupFunc is the type of [net.Resolver.LookupHost].
 type lookupFunc func(ctx context.Context, host string) ([]string, error)
 
-// Names knows the addresses of servers. A name that cannot be resolved now keeps the
-// addresses that it had. All sessions of a client share it, so that what one has found out
-// serves the next.
+// Names knows the addresses of servers. A name that cannot be resolved now keeps the addresses that
+// it had. All sessions of a client share a Names, so that the next session can use the results of
+// the one before.
 type Names struct {
 	ctx     context.Context // look-ups end with it
 	lookup  lookupFunc
@@ -31,12 +31,12 @@ type Names struct {
 	changed notify.Change        // tells that a look-up has ended
 }
 
-// lookupFor bounds one look-up. It is not a part of the session timeout: a resolver that asks
-// one name server after another takes 5 s for each that does not answer.
+// lookupFor bounds one look-up. It does not depend on the session timeout: a resolver that asks one
+// name server after another waits 5 s for each that does not answer.
 const lookupFor = 30 * time.Second
 
-// lateAfter is how long a round waits for a look-up at most. After that, the log and the status say that there
-// is no answer, and the look-up goes on.
+// lateAfter is how long a round waits at most for a look-up. After that, the log and the status say
+// that there is no answer, and the look-up goes on.
 const lateAfter = 3 * time.Second
 
 // NewNames returns a Names that knows nothing. Its look-ups end with ctx.
@@ -52,10 +52,10 @@ func newNames(ctx context.Context, lookup lookupFunc) *Names {
 // Wait waits for the look-ups that are still under way. Its context must have ended.
 func (n *Names) Wait() { n.running.Wait() }
 
-// resolve looks up all names at the same time. It returns what is known of each server, and why
-// names are not resolved now. It waits for each look-up until that is late. Once there is an address
-// to offer, it waits for an eighth of patience in all: a lease may be running out. A look-up that
-// takes longer serves a later round.
+// resolve looks up all names at the same time. It returns the known addresses of each server, and
+// why names are not resolved now. It waits for each look-up until that is late. If it can return an
+// address, it waits only for an eighth of patience in all: a lease may soon be over. A later round
+// uses the result of a look-up that takes longer.
 func (n *Names) resolve(ctx context.Context, servers []string, patience time.Duration) (known map[string][]string, wrong map[string]error) {
 	for _, s := range servers {
 		n.start(s)
@@ -82,7 +82,8 @@ func (n *Names) resolve(ctx context.Context, servers []string, patience time.Dur
 	}
 }
 
-// late notes in wrong which look-ups are late, and reports whether any other is under way. The caller holds n.mu.
+// late notes in wrong which look-ups are late, and reports whether another look-up is under way.
+// The caller holds n.mu.
 func (n *Names) late(wrong map[string]error) (awaited bool) {
 	for server, begun := range n.pending {
 		age := time.Since(begun)
@@ -96,7 +97,7 @@ func (n *Names) late(wrong map[string]error) (awaited bool) {
 	return awaited
 }
 
-// start begins a look-up, unless there is nothing to look up or one is under way.
+// start begins a look-up, unless the host is an address or a look-up for this server is under way.
 func (n *Names) start(server string) {
 	host, port, _ := net.SplitHostPort(server)
 	n.mu.Lock()
@@ -120,7 +121,7 @@ func (n *Names) start(server string) {
 	})
 }
 
-// ended takes in the result of a look-up.
+// ended handles the result of a look-up.
 func (n *Names) ended(server, port string, hosts []string, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -1,5 +1,5 @@
 // Package digest is the client's side of the SASL mechanism DIGEST-MD5 (RFC 2831), as far as
-// ZooKeeper's servers speak it: quality of protection "auth", the service "zookeeper".
+// ZooKeeper's servers use it: quality of protection "auth", the service "zookeeper".
 package digest
 
 import (
@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// uri is the service and the host that ZooKeeper's servers give themselves, whatever they are called
-// (org.apache.zookeeper.util.SecurityUtils).
+// uri is the service and the host in the name that all ZooKeeper servers use, independent of their
+// host names (org.apache.zookeeper.util.SecurityUtils).
 const uri = "zookeeper/zk-sasl-md5"
 
 // Exchange is one authentication.
@@ -45,12 +45,12 @@ func New(user, password string) (*Exchange, error) {
 	return &Exchange{user: user, password: password, uri: uri, cnonce: hex.EncodeToString(random)}, nil
 }
 
-// Next takes what the server has said and returns what to say.
+// Next takes the server's message and returns the answer to it.
 func (x *Exchange) Next(challenge []byte) (token []byte, done bool, err error) {
 	switch x.state {
 	case initial:
 		x.state = challenged
-		return []byte{}, false, nil // the server speaks first, when it is asked to
+		return []byte{}, false, nil // the server sends the challenge when it is asked to
 	case challenged:
 		x.state = responded
 		token, err = x.respond(challenge)
@@ -115,7 +115,8 @@ func sum(parts ...string) []byte {
 
 func hexsum(parts ...string) string { return hex.EncodeToString(sum(parts...)) }
 
-// encode returns text as it is hashed: in ISO 8859-1 if that has all its characters.
+// encode returns the form of text that is hashed: ISO 8859-1 if that has all its characters, else
+// UTF-8.
 func encode(text string) string {
 	latin := make([]byte, 0, len(text))
 	for _, r := range text {

@@ -32,7 +32,8 @@ func (d *decoder) fail(format string, args ...any) {
 	d.p = nil
 }
 
-// take returns the next n bytes. The memory is that of the frame: who keeps the bytes has to copy them.
+// take returns the next n bytes. The memory is that of the frame: if the caller keeps the bytes, it
+// has to copy them.
 func (d *decoder) take(n int) []byte {
 	if n < 0 || n > len(d.p) {
 		d.fail("a field of %d bytes where %d are left", n, len(d.p))
@@ -78,8 +79,8 @@ func (d *decoder) stat() zk.Stat {
 	}
 }
 
-// names returns a list of children. Its memory grows with what has arrived, not with the length that was
-// announced.
+// names returns a list of children. Its memory grows with the bytes that have arrived, not with the
+// announced length.
 func (d *decoder) names() (names []string) {
 	n := d.int()
 	if n < 0 {
@@ -99,13 +100,13 @@ func (d *decoder) names() (names []string) {
 	return names
 }
 
-// multiHeader reads what stands before each result of a multi.
+// multiHeader reads the header before each result of a multi.
 func (d *decoder) multiHeader() (kind int32, end bool) {
 	kind = d.int()
 	if b := d.take(1); b != nil {
 		end = b[0] != 0
 	}
-	d.int() // the error, which comes again with the result
+	d.int() // the error, which the result repeats
 	return kind, end
 }
 
@@ -133,8 +134,8 @@ func (d *decoder) result(op *Op) (r Result) {
 	return r
 }
 
-// creates reports whether the create may be answered with this path: the one that was asked for, with a number
-// behind it if the znode is sequential.
+// creates reports whether the create may be answered with this path: the requested path, with a
+// number after it if the znode is sequential.
 func (op *Op) creates(path string) bool {
 	number, ok := strings.CutPrefix(path, op.Path)
 	if op.Flags&zk.FlagSequence == 0 {
@@ -150,8 +151,8 @@ func isNumber(s string) bool {
 	return err == nil && fmt.Sprintf("%010d", n) == s
 }
 
-// results reads the body of the answer to r. There is none to read if the server refused the request as a
-// whole.
+// results reads the body of the answer to r. If the server refused the request as a whole, there is
+// no body to read.
 func (d *decoder) results(r *Request, code int32) []Result {
 	switch {
 	case code != 0:
@@ -162,8 +163,8 @@ func (d *decoder) results(r *Request, code int32) []Result {
 	return []Result{d.result(&r.Ops[0])}
 }
 
-// multi reads the results of a multi: one for each operation, of its kind or an error. If one is an error,
-// nothing was carried out, and one of the errors says why.
+// multi reads the results of a multi. There is one for each operation: a result of its kind, or an
+// error. If one is an error, nothing was carried out, and one of the errors says why.
 func (d *decoder) multi(ops []Op) []Result {
 	results := make([]Result, 0, len(ops))
 	refused := false

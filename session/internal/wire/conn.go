@@ -1,16 +1,16 @@
-// Package wire is the network connection under a zk.Conn. Three things are left to zk: the handshakes, the
-// pings, and the request that closes the session. [Conn.Send] sends all other requests. Their answers do not
-// reach zk, and neither do watch events. The package sees every frame both ways and does there what zk v1.0.4
-// does not:
+// Package wire is the network connection under a zk.Conn. Three things are left to zk: the
+// handshakes, the pings, and the request that closes the session. [Conn.Send] sends all other
+// requests. Their answers do not reach zk, and neither do watch events. The package sees every
+// frame in both directions. It does what zk v1.0.4 does not do:
 //
 //   - it notes when the server last answered;
 //   - it bounds the whole handshake by one deadline;
-//   - it refuses answers that are not what was asked for;
+//   - it refuses answers that do not match their request;
 //   - it authenticates by SASL and sends credentials right after each handshake, before anything
 //     else;
-//   - it decides for each read, right before it is sent, whether it leaves a watch. zk knows of
-//     no watch, so it has none to restore after a reconnect. That part of zk has a data race,
-//     fails without telling, and leaks watches.
+//   - it decides for each read, right before it is sent, whether the read leaves a watch. zk knows
+//     of no watch, so it has none to restore after a reconnect. That part of zk has a data race,
+//     does not report its failures, and leaks watches.
 package wire
 
 import (
@@ -34,8 +34,7 @@ var ErrProtocol = errors.New("not a ZooKeeper server's answer")
 // ErrAuthFailed is reported when the server rejects a credential.
 var ErrAuthFailed = errors.New("credential rejected")
 
-// errNoAnswer is the end of a connection in the middle of its handshake. Servers give
-// no reason.
+// errNoAnswer means that the connection ended during its handshake. Servers give no reason.
 var errNoAnswer = errors.New("closed without an answer to the handshake: the server has no quorum, lags behind" +
 	" what this session has seen, has too many clients, or speaks TLS on this port")
 
@@ -63,15 +62,16 @@ type Hooks struct {
 	Answered func(at clock.Instant)
 	// Event is called with every watch event.
 	Event func(kind zk.EventType, path string)
-	// WantsWatch is asked for each read, right before it is sent, whether it shall leave a watch. op is the
-	// kind of the read.
+	// WantsWatch is called for each read, right before it is sent. It says whether the read leaves
+	// a watch. op is the kind of the read.
 	WantsWatch func(path string, op int32) bool
-	// Failed is called once, with the reason for which the connection ended, also if this side has closed it.
+	// Failed is called once, with the reason for which the connection ended, even if this side has
+	// closed it.
 	Failed func(error)
 }
 
-// Conn is a net.Conn for zk.Conn. Read and Write may each be used by one goroutine
-// at a time, the rest by any.
+// Conn is a net.Conn for zk.Conn. One goroutine at a time may call Read, and one may call Write.
+// Any goroutine may call the other methods.
 type Conn struct {
 	net   net.Conn
 	clock clock.Clock
@@ -80,42 +80,43 @@ type Conn struct {
 
 	failOnce sync.Once
 
-	writing sync.Mutex // held while a frame is sent after the handshake, with Sending and WantsWatch before it
+	writing sync.Mutex // held while a frame is sent after the handshake, and during Sending and WantsWatch before it
 
 	mu         sync.Mutex // guards what follows; held for moments only, never during I/O
 	ready      bool       // the handshake is over
 	ended      bool
-	sent       []*Request // unanswered or still in queue, oldest first; during the handshake the connect request
-	unanswered int        // how many bytes these have
+	sent       []*Request // unanswered or still in the queue, oldest first; during the handshake, the connect request
+	unanswered int        // how many bytes these requests have
 	progress   clock.Instant
 	zxid       int64    // see Zxid
 	lastOwn    int32    // the number of the latest request of our own
-	queue      []func() // write the requests that could not be written at once, oldest first
+	queue      []func() // these functions write the requests that could not be written at once, oldest first
 
 	// Owned by the reader.
 	in        *bufio.Reader
 	frame     []byte // what zk has not read yet of the present frame
-	spare     []byte // memory for it, unless it is long
+	spare     []byte // memory for frame, unless it is long
 	presented int    // credentials that have not been answered
 }
 
-// New wraps conn. The handshake has to be over at deadline, whatever deadlines zk sets. zxid is the latest
-// transaction that an answer on an earlier connection of the session has named: a server that has not got so
-// far does not take the session back.
+// New wraps conn. The handshake has to be over at deadline; the deadlines that zk sets do not
+// count. zxid is the latest transaction in an answer on an earlier connection of the session: a
+// server that does not have this transaction yet does not accept the session.
 func New(conn net.Conn, deadline time.Time, zxid int64, c clock.Clock, creds Credentials, hooks Hooks) *Conn {
 	conn.SetDeadline(deadline)
 	return &Conn{net: conn, clock: c, creds: creds, hooks: hooks, zxid: zxid,
 		in: bufio.NewReaderSize(conn, readAhead), spare: make([]byte, 0, spareSize)}
 }
 
-// Write sends one frame of zk's. After the handshake it does not return errors. It closes the connection, and
-// zk learns of that when it reads. So zk answers a request once, however the connection ends.
+// Write sends one frame of zk's. After the handshake it returns no errors: it closes the
+// connection, and zk learns of that when it reads. So zk answers a request only once when the
+// connection ends.
 func (c *Conn) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	ready := c.ready
 	c.mu.Unlock()
 	if !ready {
-		if err := c.connect(slices.Clone(p)); err != nil { // the caller's bytes are the caller's
+		if err := c.connect(slices.Clone(p)); err != nil { // a copy, because the bytes belong to the caller
 			return 0, c.fail(err)
 		}
 	} else if err := c.send(p); err != nil {
@@ -124,8 +125,8 @@ func (c *Conn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// connect sends the connect request, which has no header. zk does not see the answers to our own requests. So
-// the latest transaction that it names is too old, and connect replaces it.
+// connect sends the connect request, which has no header. zk does not see the answers to our own
+// requests. So the latest transaction in its connect request is too old, and connect replaces it.
 func (c *Conn) connect(p []byte) error {
 	if len(p) < lastZxidSeen+8 {
 		return fmt.Errorf("wire: bug: a connect request of %d bytes", len(p))
@@ -166,8 +167,8 @@ func (c *Conn) fail(err error) error {
 func (c *Conn) CloseWith(reason error) {
 	var lost []*Request
 	c.failOnce.Do(func() {
-		// Closing TLS sends a farewell first, which may take seconds when the other side
-		// does not read. Its socket is closed under it.
+		// A Close of TLS sends a message first. That may take seconds if the other side does not
+		// read. So the socket below it is closed directly.
 		if secure, ok := c.net.(interface{ NetConn() net.Conn }); ok {
 			secure.NetConn().Close()
 		}
@@ -185,8 +186,8 @@ func (c *Conn) CloseWith(reason error) {
 	}
 }
 
-// largest returns the size of the largest request that is unanswered. A server that finds one too
-// large closes the connection and gives no reason.
+// largest returns the size of the largest unanswered request. If a request is too large for a
+// server, the server closes the connection and gives no reason.
 func (c *Conn) largest() (n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -202,27 +203,26 @@ func (c *Conn) Close() error {
 	return nil
 }
 
-// Silence returns how long ago the server last sent any part of an answer, and
-// whether it owes one. Watch events are no answers: they flow even when nothing reaches
-// the server any more.
+// Silence returns how long ago the server last sent any part of an answer, and whether it owes one.
+// Watch events do not count as answers: they arrive even when nothing reaches the server any more.
 func (c *Conn) Silence(now clock.Instant) (quiet time.Duration, owing bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return now.Sub(c.progress), len(c.sent) > 0
 }
 
-// Zxid returns the latest transaction that an answer to one of our own requests has named, on this connection or
-// on an earlier one of the session. For watches that stood on this connection, all events up to it have been
-// told.
+// Zxid returns the latest transaction in an answer to one of our own requests, on this connection
+// or on an earlier one of the session. For watches that were set on this connection, all events up
+// to that transaction have been reported.
 func (c *Conn) Zxid() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.zxid
 }
 
-// SetDeadline does nothing. The handshake has a deadline of its own. After it, zk's deadlines would end a
-// connection that works: zk does not see the answers and the events that are not for it. Who uses the connection asks
-// for its Silence, and closes it.
+// SetDeadline does nothing. The handshake has a deadline of its own. After it, zk's deadlines would
+// end a connection that works, because zk does not see the answers and the events that are not for
+// it. The user of the connection asks for its Silence, and closes it.
 func (c *Conn) SetDeadline(time.Time) error { return nil }
 
 // SetReadDeadline does nothing.

@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// Operation codes and reserved request numbers of the ZooKeeper protocol, as far
-// as this package uses them (org.apache.zookeeper.ZooDefs.OpCode and
-// org.apache.zookeeper.ClientCnxn in ZooKeeper 3.8).
+// Operation codes and reserved request numbers of the ZooKeeper protocol that this package uses
+// (org.apache.zookeeper.ZooDefs.OpCode and org.apache.zookeeper.ClientCnxn in ZooKeeper 3.8).
 const (
 	OpCreate        = 1
 	OpDelete        = 2
@@ -25,20 +24,21 @@ const (
 	opAuth          = 100
 	OpSetWatches    = 101 // many at once
 	opSASL          = 102
-	OpAddWatch      = 106 // one that stays, from 3.6.0 on
+	OpAddWatch      = 106 // a persistent one, from 3.6.0 on
 
 	xidEvent = -1
 	xidAuth  = -4
-	xidSASL  = -opSASL // any that zk does not use
+	xidSASL  = -opSASL // any number that zk does not use
 )
 
 const (
 	lengthSize = 4  // every frame begins with its length
 	headerSize = 16 // a reply begins with xid, zxid and error
-	// multiHeaderSize is that of what stands before each operation of a multi and before each of its
-	// results: its type, whether it is the end, an error.
+	// multiHeaderSize is the size of the header before each operation of a multi and before each of
+	// its results: a type, whether it is the end, an error.
 	multiHeaderSize = 4 + 1 + 4
-	// lastZxidSeen is where that field stands in a connect request, after the length and the version.
+	// lastZxidSeen is the offset of that field in a connect request, after the length and the
+	// version.
 	lastZxidSeen = lengthSize + 4
 
 	// errorResult is the type of every result in the reply to a multi that failed.
@@ -49,27 +49,27 @@ const (
 	// children with long names takes 5 MiB.
 	MaxFrame = 32 << 20
 
-	// frameSize is for how many bytes of a request there is room at first. Most requests are smaller.
+	// frameSize is the room for a request's bytes at first. Most requests are smaller.
 	frameSize = 512
-	// largeRequest is what a server may find too large, if somebody has set its limit.
+	// largeRequest is a size that a server may refuse, if somebody has set its limit.
 	largeRequest = 8 << 10
 
-	// readAhead is how much is read at once: a thousand watch events that arrive together are
-	// a few reads, not two thousand.
+	// readAhead is how much is read at once: a thousand watch events that arrive together need a
+	// few reads, not two thousand.
 	readAhead = 4 << 10
 	// spareSize is how much memory a connection keeps for the frames that it reads.
 	spareSize = 4 << 10
 
-	// minGrant is the shortest session timeout believed. Timers run at small parts of it.
+	// minGrant is the shortest session timeout that is accepted. Timers run at small parts of it.
 	minGrant = 10 * time.Millisecond
 
-	// A connect response is 36 bytes, 37 with the read-only flag; room is left for a longer
-	// password.
+	// A connect response has 36 bytes, or 37 with the read-only flag. The maximum leaves room for a
+	// longer password.
 	minConnectResponse, maxConnectResponse = 20, 256
 )
 
-// parseRequest returns the number of the request in the frame p, its length included. zk writes
-// every frame with a single Write; anything else is a bug worth stopping for.
+// parseRequest returns the number of the request in the frame p, which begins with its length. zk
+// writes every frame with a single Write. Anything else is a bug, and ends the connection.
 func parseRequest(p []byte) (xid int32, err error) {
 	if len(p) < lengthSize+8 || int(binary.BigEndian.Uint32(p)) != len(p)-lengthSize {
 		return 0, fmt.Errorf("wire: bug: %d bytes written are not one frame", len(p))
@@ -100,8 +100,8 @@ type Handshake struct {
 	Timeout time.Duration
 }
 
-// noLeaderVersion stands in the connect response of a server of ClickHouse Keeper that has no leader, with the session -1.
-// ZooKeeper's servers always say 0 there.
+// noLeaderVersion is the version in the connect response of a server of ClickHouse Keeper that has
+// no leader. The session in it is -1. The version from ZooKeeper's servers is always 0.
 const noLeaderVersion = 42
 
 var errNoLeader = errors.New("the server has no leader at present (it answers as ClickHouse Keeper does then)")

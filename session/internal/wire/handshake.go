@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// handshake acts on the connect response: it authenticates, and sends the credentials. Then zk gets the
-// response.
+// handshake handles the connect response: it authenticates, and sends the credentials. Then zk gets
+// the response.
 func (c *Conn) handshake(p []byte) error {
 	h, err := parseConnectResponse(p)
 	if err != nil {
@@ -20,8 +20,8 @@ func (c *Conn) handshake(p []byte) error {
 	if !asked {
 		return fmt.Errorf("%w: it spoke first", ErrProtocol)
 	}
-	// A session belongs to us once we have authenticated. Before that zk has not heard of it, and
-	// asks for another one if the server refuses.
+	// A session belongs to us when we have authenticated. Before that zk does not know of it, and
+	// asks for another session if the server refuses.
 	if h.SessionID != 0 && c.creds.SASL != nil {
 		if err := c.authenticate(); err != nil {
 			return err
@@ -31,7 +31,7 @@ func (c *Conn) handshake(p []byte) error {
 		return err
 	}
 	if h.SessionID == 0 {
-		c.fail(errExpired) // zk forgets to close this connection; the response it still gets
+		c.fail(errExpired) // zk does not close this connection; it still gets the response
 		return nil
 	}
 	for _, a := range c.creds.Auth {
@@ -49,7 +49,7 @@ func (c *Conn) handshake(p []byte) error {
 	return nil
 }
 
-// describe says what a client of another protocol can tell from the first bytes.
+// describe says which protocol the other side uses, as far as its first bytes tell.
 func describe(head []byte) string {
 	switch {
 	case string(head) == "HTTP":

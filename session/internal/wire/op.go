@@ -7,7 +7,7 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// An Op is one operation that a server is asked for. Which fields count depends on its kind.
+// An Op is one operation of a request. Which fields count depends on its kind.
 type Op struct {
 	Kind    int32
 	Path    string
@@ -15,11 +15,11 @@ type Op struct {
 	Version int32    // of delete, setData and check
 	Flags   int32    // of a create: those of package zk
 	ACL     []zk.ACL // of a create
-	Body    []byte   // of a kind that has no other field: all that follows the header
+	Body    []byte   // of a kind that has no other field: everything after the header
 }
 
-// appendTo appends the operation as org.apache.zookeeper.proto has it. The last byte of a read is its watch
-// flag. It is set later, see [Hooks.WantsWatch].
+// appendTo appends the operation in the form of org.apache.zookeeper.proto. The last byte of a read
+// is its watch flag. It is set later, see [Hooks.WantsWatch].
 func (op *Op) appendTo(p []byte) []byte {
 	switch op.Kind {
 	case OpRemoveWatches, OpSetWatches, OpAddWatch:
@@ -50,8 +50,8 @@ func (op *Op) leavesWatch() bool {
 	return op.Kind == OpGetData || op.Kind == OpExists || op.Kind == OpGetChildren2
 }
 
-// frame is the whole request. A multi is a list of operations, each with a header before it, and a header
-// that ends it.
+// frame returns the whole request. A multi is a list of operations, each with a header before it,
+// and a last header that ends the list.
 func (r *Request) frame() []byte {
 	p := appendInt(make([]byte, lengthSize, frameSize), 0, r.op()) // the number comes later
 	if !r.Multi {

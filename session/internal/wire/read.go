@@ -13,7 +13,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
-// Read gives zk the bytes of its frames, one after another. Frames that are not for zk are handled meanwhile.
+// Read gives zk the bytes of its frames, one after another. It handles the frames that are not for
+// zk.
 func (c *Conn) Read(p []byte) (int, error) {
 	for len(c.frame) == 0 {
 		if err := c.next(); err != nil {
@@ -25,8 +26,8 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// next reads a frame, checks it and acts on it. Afterwards c.frame holds it, or
-// nothing when it is not for zk.
+// next reads a frame, checks it and handles it. Afterwards c.frame holds the frame, or nothing if
+// the frame is not for zk.
 func (c *Conn) next() error {
 	c.mu.Lock()
 	ready := c.ready
@@ -56,8 +57,8 @@ func (c *Conn) next() error {
 	return c.reply(frame[lengthSize:])
 }
 
-// fill reads until the frame has size bytes. Its memory grows with what arrives, not
-// with what was announced.
+// fill reads until the frame has size bytes. Its memory grows with the bytes that arrive, not with
+// the announced size.
 func (c *Conn) fill(frame []byte, size int) ([]byte, error) {
 	for len(frame) < size {
 		if len(frame) == cap(frame) {
@@ -86,7 +87,7 @@ func (c *Conn) progressed() {
 	c.progress = now
 }
 
-// reply checks and acts on a frame after the handshake.
+// reply checks and handles a frame after the handshake.
 func (c *Conn) reply(p []byte) error {
 	xid := int32(binary.BigEndian.Uint32(p))
 	code := int32(binary.BigEndian.Uint32(p[12:]))
@@ -140,8 +141,8 @@ func (c *Conn) answered(xid int32, zxid int64, now clock.Instant) *Request {
 	return r
 }
 
-// event reads the body of a watch event, and tells the hook. Servers send events of positive types only: others
-// exist only inside clients.
+// event reads the body of a watch event, and calls the hook. Servers send only events of positive
+// types: other types exist only inside clients.
 func (c *Conn) event(body []byte) error {
 	d := decoder{p: body}
 	kind := d.int()

@@ -8,36 +8,38 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
-// zk v1.0.4 has no contexts: each of its calls takes a goroutine that can be left behind. It also takes three
-// more switches between goroutines than [Conn.Send], which writes in the goroutine of the caller, and whose
-// answer comes from the goroutine that reads.
+// [Conn.Send] sends requests without zk. It writes in the goroutine of the caller, and the answer
+// comes from the goroutine that reads. zk v1.0.4 has no contexts: each of its calls needs a
+// goroutine that may outlive its caller. Each call also costs three more switches between
+// goroutines.
 
 // A Request is sent by [Conn.Send]: one operation, or a multi.
 type Request struct {
 	Ops   []Op
 	Multi bool
-	// Sending, if set, is called right before the request is sent. For reads that are sent earlier, WantsWatch
-	// is asked before that. For reads that are sent later, it is asked afterwards.
+	// Sending, if set, is called right before the request is sent. For reads that are sent earlier,
+	// WantsWatch is called before Sending. For reads that are sent later, it is called after
+	// Sending.
 	Sending func()
 	// Sent, if set, is called right after the request has been sent.
 	Sent func()
-	// Answered is called once: with the answer, or when the connection has ended without one. The events that
-	// the server sent before the answer have been told by then. It must not block. It is not called if Send
-	// returns false.
+	// Answered is called once: with the answer, or when the connection has ended without one. By
+	// then, all events that the server sent before the answer have been passed to the hook.
+	// Answered must not block. It is not called if Send returns false.
 	Answered func(Answer)
 
 	xid  int32
 	size int // of the frame
 }
 
-// An Answer is what has become of a request.
+// An Answer is the result of a request.
 type Answer struct {
 	Lost    bool  // the connection has ended without an answer
 	Code    int32 // the error of the whole request; 0: none
 	Results []Result
 }
 
-// op is the operation code in the frame's header.
+// op returns the operation code in the frame's header.
 func (r *Request) op() int32 {
 	if r.Multi {
 		return opMulti
@@ -45,20 +47,22 @@ func (r *Request) op() int32 {
 	return r.Ops[0].Kind
 }
 
-// The numbers of our own requests go down from firstOwn. zk counts up from 1, and ZooKeeper keeps the numbers
-// from -1 to -8 for itself.
+// The numbers of our own requests go down from firstOwn. zk counts up from 1, and ZooKeeper
+// reserves the numbers from -1 to -8.
 const firstOwn = -1000
 
-// maxUnanswered is how many bytes may be unanswered, the new request's included, if the goroutine of the caller is to
-// send a request. The server has read what it has answered, so the socket's buffer holds no more than these
-// bytes. It has room for many more, so the write does not wait.
+// maxUnanswered bounds a direct write: up to this many unanswered bytes, with those of the new
+// request, the caller's goroutine writes the request itself. The server has read all requests that
+// it has answered, so the socket's buffer holds no more than these bytes. It has room for many
+// more, so the write does not wait.
 const maxUnanswered = 8 << 10
 
-// Send sends a request. If it returns false, there is no connection, and nothing was sent. Requests are sent
-// in the order of the calls. Send does not wait. If the socket may have no room, or another goroutine is
-// writing, the request goes into a queue, and a goroutine that is started by start writes what is in the queue.
-// That goroutine ends with the connection at the latest. If start does not run its function, the requests in
-// the queue are not sent, and are lost when the connection ends.
+// Send sends a request. If it returns false, there is no connection, and nothing was sent. Requests
+// are sent in the order of the calls. Send does not wait. If the socket may have no room, or if
+// another goroutine is writing, the request goes into a queue, and a goroutine that start starts
+// writes the requests in the queue. That goroutine ends with the connection at the latest. If start
+// does not run its function, the requests in the queue are not sent, and are lost when the
+// connection ends.
 //
 // If the write fails, Failed is called before Send returns. So is Answered, unless another goroutine has ended the
 // connection: then that goroutine calls it. Sent may be called after Answered.
@@ -84,8 +88,8 @@ func (c *Conn) Send(r *Request, start func(func())) bool {
 	return true
 }
 
-// register gives the request a number and notes that it is being sent. It returns false if there is no
-// connection. The caller holds c.mu.
+// register gives the request a number and adds it to those that are sent. It returns false if there
+// is no connection. The caller holds c.mu.
 func (c *Conn) register(r *Request, frame []byte) bool {
 	if !c.ready || c.ended {
 		return false
@@ -101,8 +105,8 @@ func (c *Conn) register(r *Request, frame []byte) bool {
 	return true
 }
 
-// flush writes the requests in the queue. Each stays there until it is written, so that no later one is sent
-// before it.
+// flush writes the requests in the queue. Each stays in the queue until it is written, so that no
+// later one is sent before it.
 func (c *Conn) flush() {
 	for {
 		c.mu.Lock()
@@ -138,7 +142,7 @@ func (c *Conn) write(r *Request, frame []byte) {
 	}
 }
 
-// answer checks the answer to a request of our own, and hands it to the caller.
+// answer checks the answer to a request of our own, and passes it to the caller.
 func (c *Conn) answer(r *Request, now clock.Instant, code int32, body []byte) error {
 	d := decoder{p: body}
 	a := Answer{Code: code, Results: d.results(r, code)}

@@ -26,8 +26,8 @@ const (
 	maxSASLFrame  = 64 << 10
 )
 
-// authenticate goes through the exchange before zk has seen the answer to its handshake, so zk
-// sends nothing meanwhile. The handshake's deadline bounds it. Frames:
+// authenticate completes the exchange before zk has seen the answer to its handshake, so zk sends
+// nothing meanwhile. The handshake's deadline bounds it. Frames:
 // org.apache.zookeeper.proto.GetSASLRequest and SetSASLResponse.
 func (c *Conn) authenticate() error {
 	var challenge []byte
@@ -63,7 +63,7 @@ func saslFrame(token []byte) []byte {
 	return p
 }
 
-// readSASL returns the token of the server's answer, nil if there is none in it.
+// readSASL returns the token in the server's answer, or nil if it has none.
 func (c *Conn) readSASL() ([]byte, error) {
 	size := make([]byte, lengthSize)
 	if _, err := io.ReadFull(c.in, size); err != nil {

@@ -10,15 +10,15 @@ import (
 	"github.com/jcmturner/gokrb5/v8/spnego"
 )
 
-// exchange is the client's side of GSSAPI, RFC 4752 section 3.1: a ticket, the server's offer of
-// layers, our choice of none.
+// exchange is the client's side of GSSAPI, RFC 4752 section 3.1: we send a ticket, the server
+// offers security layers, and we choose none.
 type exchange struct {
 	login  *Login
 	ticket *ticket
 	step   int
 }
 
-// Next takes what the server has said and returns what to say.
+// Next takes the server's message and returns the answer to it.
 func (x *exchange) Next(challenge []byte) (token []byte, done bool, err error) {
 	x.step++
 	switch x.step {
@@ -44,8 +44,8 @@ func (x *exchange) Next(challenge []byte) (token []byte, done bool, err error) {
 // Refused notes that the server does not accept the ticket. A session calls it.
 func (x *exchange) Refused() { x.login.refused(x.ticket) }
 
-// present shows the ticket. Mutual authentication is not asked for: the server would answer with a
-// token that the library cannot check. The next one proves as much.
+// present sends the ticket. It does not ask for mutual authentication: the server would answer with
+// a token that the library cannot check. The server's next token proves the same.
 func (x *exchange) present() ([]byte, error) {
 	as := &client.Client{Credentials: x.ticket.of.creds}
 	t, err := spnego.NewKRB5TokenAPREQ(as, x.ticket.ticket, x.ticket.key, []int{gssapi.ContextFlagInteg}, nil)
@@ -55,10 +55,11 @@ func (x *exchange) present() ([]byte, error) {
 	return t.Marshal()
 }
 
-// noLayer is the security layer of RFC 4752 that is none.
+// noLayer stands for no security layer in RFC 4752.
 const noLayer = 1
 
-// choose checks the server's offer, which only the holder of its key can have made, and answers it.
+// choose checks the server's offer, which only the holder of the server's key can make, and answers
+// it.
 func (x *exchange) choose(challenge []byte) ([]byte, error) {
 	if challenge == nil {
 		return nil, errors.New("GSSAPI: the server has not proved who it is: it has no JAAS configuration, or lets clients in that it does not know")
@@ -67,7 +68,7 @@ func (x *exchange) choose(challenge []byte) ([]byte, error) {
 	if err := offer.Unmarshal(challenge, true); err != nil {
 		return nil, fmt.Errorf("GSSAPI: %w", err)
 	}
-	if ok, _ := offer.Verify(x.ticket.key, keyusage.GSSAPI_ACCEPTOR_SEAL); !ok { // the error has the checksum that would be right
+	if ok, _ := offer.Verify(x.ticket.key, keyusage.GSSAPI_ACCEPTOR_SEAL); !ok { // the error contains the right checksum
 		return nil, errors.New("GSSAPI: the server does not have the key of its principal")
 	}
 	if len(offer.Payload) != 4 || offer.Payload[0]&noLayer == 0 {

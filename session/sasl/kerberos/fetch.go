@@ -17,14 +17,14 @@ import (
 // A fetch is one request for a ticket.
 type fetch struct {
 	of     *identity
-	done   chan struct{} // closed when the rest is set, after the supply has the ticket
+	done   chan struct{} // closed when the other fields are set and the supply has the ticket
 	ticket *ticket
 	err    error
 }
 
-// begin starts a request for a ticket for a server. The library's requests to a KDC cannot be cancelled,
-// and one takes seconds if the KDC does not answer. So they are made in the background, one at a time
-// for each server. The caller holds l.mu.
+// begin starts a request for a ticket for a server. The library's requests to a KDC cannot be
+// cancelled, and a request takes seconds if the KDC does not answer. So they are made in the
+// background, one at a time for each server. The caller holds l.mu.
 func (l *Login) begin(name string, s *supply) {
 	who, unread := l.who, l.unread
 	f := &fetch{of: who, done: make(chan struct{})}
@@ -52,15 +52,15 @@ func (f *fetch) over() bool {
 	}
 }
 
-// ask asks the KDC for a ticket. It makes a new client of the library each time. A client that is kept
-// would renew tickets on a goroutine of its own, where a panic over an answer would end the process. A
-// client also changes the configuration that it is given.
+// ask asks the KDC for a ticket. It makes a new client of the library each time. A client that is
+// kept would renew tickets on a goroutine of its own, and a panic there because of an answer would
+// end the process. A client also changes the configuration that it gets.
 func (l *Login) ask(who *identity, name string) (*ticket, error) {
 	conf, err := readConf(l.cfg.Conf)
 	if err != nil {
 		return nil, err
 	}
-	krb := client.NewWithKeytab("", "", keytab.New(), conf, client.DisablePAFXFAST(true)) // servers of Active Directory do not take FAST
+	krb := client.NewWithKeytab("", "", keytab.New(), conf, client.DisablePAFXFAST(true)) // servers of Active Directory do not accept FAST
 	krb.Credentials = who.creds
 	defer krb.Destroy() // it may keep tickets for other realms
 	by, err := who.login(krb, conf)
@@ -112,7 +112,7 @@ func (g *granting) grant(krb *client.Client, server types.PrincipalName, realm s
 	return &granting{rep.Ticket, rep.DecryptedEncPart.Key, rep.DecryptedEncPart.EndTime}, nil
 }
 
-// explain adds what to look at. The library has no other sign of it than the text.
+// explain adds to an error what to look at. Only the text of the library's errors tells the reason.
 func explain(err error) error {
 	if err == nil {
 		return nil

@@ -16,20 +16,20 @@ import (
 	"github.com/jcmturner/gokrb5/v8/types"
 )
 
-// An identity is who logs in, as the keytab or the ticket cache says.
+// An identity is the principal that logs in, from the keytab or the ticket cache.
 type identity struct {
 	creds *credentials.Credentials
-	first *granting // from the ticket cache; nil with a keytab, by which the KDC issues one
+	first *granting // from the ticket cache; nil with a keytab: then the KDC issues one
 }
 
-// is reports whether two identities are of one principal. Then tickets for the identity of the former file
-// are good for that of the new file, too.
+// is reports whether two identities are of one principal. Then tickets for the identity of the
+// former file are valid for that of the new file, too.
 func (who *identity) is(other *identity) bool {
 	a, b := who.creds, other.creds
 	return a.Domain() == b.Domain() && a.CName().Equal(b.CName())
 }
 
-// A granting is a ticket-granting ticket, or a ticket that was got with one.
+// A granting is a ticket-granting ticket, or a ticket that the KDC has issued for one.
 type granting struct {
 	ticket messages.Ticket
 	key    types.EncryptionKey
@@ -37,8 +37,8 @@ type granting struct {
 }
 
 // load reads the keytab or the ticket cache if it has changed. It returns an error if there is no
-// identity at all. If there is one, and the changed file cannot be read, it sets l.unread. The caller
-// holds l.mu, or is the only one that knows l.
+// identity at all. If there is one, and the changed file cannot be read, it sets l.unread. The
+// caller holds l.mu, or no other goroutine knows l yet.
 func (l *Login) load() error {
 	if l.closed {
 		return errors.New("kerberos: closed")
@@ -64,7 +64,8 @@ func (l *Login) load() error {
 	return nil
 }
 
-// sameFile also notices if a file was replaced by another one with the same time.
+// sameFile reports whether a file has not changed. It also notices that a file was replaced by
+// another one with the same time.
 func sameFile(a, b os.FileInfo) bool {
 	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }
@@ -114,12 +115,12 @@ func fromCache(file string) (*identity, error) {
 	return &identity{creds: cache.GetClientCredentials(), first: first}, nil
 }
 
-// granter is the principal of a realm's ticket-granting service.
+// granter returns the principal of a realm's ticket-granting service.
 func granter(realm string) types.PrincipalName {
 	return types.PrincipalName{NameType: nametype.KRB_NT_SRV_INST, NameString: []string{"krbtgt", realm}}
 }
 
-// readConf reads Kerberos' configuration. It ignores what is there for Kerberos 4.
+// readConf reads Kerberos' configuration. It ignores settings for Kerberos 4.
 func readConf(file string) (*config.Config, error) {
 	conf, err := config.Load(file)
 	if _, old := err.(config.UnsupportedDirective); err != nil && !old {
@@ -128,7 +129,8 @@ func readConf(file string) (*config.Config, error) {
 	return conf, nil
 }
 
-// guard turns a panic of the library, over bytes that it does not expect, into an error.
+// guard calls f. If the library panics because of bytes that it does not expect, guard returns an
+// error.
 func guard(f func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -6,15 +6,17 @@
 //	defer login.Close()
 //	client, err := session.Open("zk1:2181,zk2:2181", session.Config{SASL: login.SASL})
 //
-// It is a module of its own, so that only those who use it depend on github.com/jcmturner/gokrb5.
+// It is a module of its own, so that only programs that use it depend on
+// github.com/jcmturner/gokrb5.
 //
-// Each connection is authenticated by a service ticket for zookeeper/HOST, HOST being the name in the
-// connect string. A ticket is kept until it ends, also while the KDC is away. The KDC is asked in the
-// background, so a session does not wait longer for it than for a server. The server is authenticated,
-// too, because only a server with the key of its principal can answer. A server whose key was changed
-// refuses a ticket for the former key. Then another ticket is fetched. While the KDC gives none, the
-// refused ticket is presented once more, because servers before 3.9.3 sometimes refuse a good one. The
-// connection is neither encrypted nor signed. Use TLS, too.
+// Each connection is authenticated by a service ticket for zookeeper/HOST. HOST is the name in the
+// connect string. A ticket is kept until it ends, even while the KDC cannot be reached. Requests to
+// the KDC run in the background, so a session does not wait longer for the KDC than for a server.
+// The server is authenticated, too, because only a server with the key of its principal can answer.
+// If the key of a server was changed, the server refuses a ticket for the former key. Then another
+// ticket is fetched. While the KDC issues none, the refused ticket is presented once more, because
+// servers before 3.9.3 sometimes refuse a valid ticket. The connection is neither encrypted nor
+// signed. Use TLS, too.
 package kerberos
 
 import (
@@ -29,35 +31,35 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// Config says who logs in, and how.
+// Config says which principal logs in, and how.
 type Config struct {
-	// Keytab is the file that holds the keys of Principal. Either it or Cache has to be set. It is
-	// read again when it has changed, so that keys can be replaced without a restart.
+	// Keytab is the file that holds the keys of Principal. Either Keytab or Cache has to be set.
+	// The file is read again when it has changed, so that keys can be replaced without a restart.
 	Keytab string
-	// Principal is user@REALM; the realm may be left out where Conf has a default one.
+	// Principal is user@REALM. The realm may be left out if Conf has a default realm.
 	Principal string
-	// Cache is a file with tickets, as kinit writes it. It is read again when it has changed, so
-	// that something else may renew it. Then Principal is not needed. While a changed file, or a
-	// changed Keytab, cannot be read, what was read before goes on to be used.
+	// Cache is a file with tickets, as kinit writes it. Then Principal is not needed. The file is
+	// read again when it has changed, so that another program may renew it. While a changed Cache
+	// or Keytab cannot be read, what was read before stays in use.
 	Cache string
-	// Conf is the file with Kerberos' configuration. Files that it includes are not read. It is read
-	// again for each ticket. Default: the environment's KRB5_CONFIG, or /etc/krb5.conf.
+	// Conf is the file with Kerberos' configuration. Files that it includes are not read. Conf is
+	// read again for each ticket. Default: the environment's KRB5_CONFIG, or /etc/krb5.conf.
 	Conf string
 	// Service is the first part of the servers' principals. Default "zookeeper".
 	Service string
 	// Host returns the second part of a server's principal for its host in the connect string.
-	// Default: the host as it stands there. It must not block.
+	// Default: the same host. It must not block.
 	Host func(host string) string
 }
 
-// Login is one principal that is logged in. Its methods may be called from any goroutine.
+// Login is a principal that is logged in. Its methods may be called from any goroutine.
 type Login struct {
 	cfg Config
 
 	mu       sync.Mutex // guards what follows; held for moments only
 	who      *identity
 	read     os.FileInfo        // of the file from which who was read
-	unread   error              // why the file that stands there now cannot be read
+	unread   error              // why the present file cannot be read
 	supplies map[string]*supply // by the servers' principals
 	closed   bool
 	work     sync.WaitGroup
@@ -126,8 +128,8 @@ func (l *Login) SASL(ctx context.Context, server string) (session.SASLExchange, 
 	return &exchange{login: l, ticket: t}, nil
 }
 
-// Close forgets the tickets. Connections that are authenticated stay so. It waits for requests to the
-// KDC that are under way.
+// Close drops the tickets. Connections that are authenticated stay authenticated. Close waits for
+// requests to the KDC that are under way.
 func (l *Login) Close() {
 	l.mu.Lock()
 	l.closed, l.who, l.supplies = true, nil, nil

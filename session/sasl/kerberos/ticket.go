@@ -8,19 +8,20 @@ import (
 	"github.com/jcmturner/gokrb5/v8/types"
 )
 
-// A ticket for a server is used until it ends. Another one is fetched earlier in two cases, because the
-// server may have another key by now:
+// A ticket for a server is used until it ends. In two cases another ticket is fetched earlier,
+// because the server may have another key by now:
 //
 //   - A server has refused the ticket.
-//   - A server has accepted the ticket before. Then it was presented again, and no server has accepted it
-//     since. Servers of ZooKeeper 3.4 refuse without an answer. But the connection may also have been cut.
+//   - A server has accepted the ticket before. Then it was presented again, and no server has
+//     accepted it since. Servers of ZooKeeper 3.4 refuse a ticket without an answer. But the
+//     connection may also have been cut.
 //
-// If the KDC gives no other ticket soon, the former one is presented again, because it may be good:
-// servers before 3.9.3 sometimes refuse a good one (ZOOKEEPER-4839).
+// If the KDC does not soon issue another ticket, the former one is presented again, because it may
+// be valid: servers before 3.9.3 sometimes refuse a valid ticket (ZOOKEEPER-4839).
 
-// maxRefusals is the number of refusals in a row after which a ticket is not presented any more. The
-// session ends the client for good when every server has refused it three times. A KDC that cannot be
-// reached is no reason for that.
+// maxRefusals is the number of refusals in a row after which a ticket is not presented any more.
+// When every server has refused the client three times, the session closes the client for good.
+// That must not happen because the KDC cannot be reached.
 const maxRefusals = 2
 
 // A ticket is a service ticket: it is for one server.
@@ -41,7 +42,7 @@ func (t *ticket) usable(who *identity) bool {
 	return t != nil && t.of.is(who) && time.Now().Before(t.end) && t.refusals < maxRefusals
 }
 
-// doubtful reports whether another ticket is to be fetched. The caller holds Login.mu.
+// doubtful reports whether another ticket should be fetched. The caller holds Login.mu.
 func (t *ticket) doubtful() bool { return t.refusals > 0 || t.proven && t.unanswered }
 
 func (l *Login) presented(t *ticket) {
@@ -64,12 +65,12 @@ func (l *Login) refused(t *ticket) {
 
 // A supply is the ticket and the request for one server's principal. Login.mu guards it.
 type supply struct {
-	ticket *ticket // the latest; it need not be usable
+	ticket *ticket // the latest; it may be unusable
 	fetch  *fetch  // the latest
 }
 
-// look returns the ticket that can be presented to a server, or nil, and the request for another one if
-// there is none or it is doubtful.
+// look returns the ticket that can be presented to a server, or nil if there is none. If there is
+// none, or if it is doubtful, look also returns the request for another ticket.
 func (l *Login) look(name string) (*ticket, *fetch, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

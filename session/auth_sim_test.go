@@ -30,7 +30,7 @@ func (f *failsAt) Write(p []byte) (int, error) {
 
 // A connection that breaks while the credentials are presented on it, right after the connect
 // response, is given up like any other, as often as that happens.
-func TestCredentialsThatCannotBeWrittenWedgeNobody(t *testing.T) {
+func TestAConnectionThatBreaksDuringCredentialsIsGivenUp(t *testing.T) {
 	for n := int32(1); n <= 4; n++ { // the connect request, the credential, what comes after it
 		synctest.Test(t, func(t *testing.T) {
 			e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Tick: simT / 2, Latency: time.Millisecond,

@@ -245,7 +245,7 @@ func TestQueuedCreatesEndWithTheSession(t *testing.T) {
 	})
 }
 
-func TestARemovalThatTakesManyAttemptsHoldsUpNobody(t *testing.T) {
+func TestARemovalThatNeedsManyAttemptsDelaysNoOther(t *testing.T) {
 	createMany(t, 10, func(t *testing.T, c *creating) {
 		const throttled = -127
 		refused := c.On(zktest.Match{Op: zktest.OpDelete, Path: "/0"}, zktest.Fail(throttled))

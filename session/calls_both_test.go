@@ -232,7 +232,7 @@ func TestCallsReturnWithTheirContext(t *testing.T) {
 
 // However many calls are given up while a server is silent, what they leave behind is
 // bounded.
-func TestAbandonedCallsDoNotPileUp(t *testing.T) {
+func TestAbandonedCallsAreBounded(t *testing.T) {
 	onBoth(t, func(t *testing.T, c *cluster) {
 		client := c.open(session.Config{Timeout: steady})
 		s := established(t, client)

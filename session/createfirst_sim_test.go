@@ -163,7 +163,7 @@ func TestAPlaceInALineThatIsMissingIsAnError(t *testing.T) {
 	})
 }
 
-func TestWhoWaitsForTheHeartbeatOfAnotherCreateMayGiveUp(t *testing.T) {
+func TestAWaitForTheHeartbeatOfAnotherCreateCanBeCancelled(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		b.lines(2)
 		b.host.Hold()

@@ -19,7 +19,7 @@ import (
 const unknown = "a server does not know this session"
 
 // A connect string that names servers of two ensembles loses a session with each change of server.
-func TestTwoEnsemblesBehindOneConnectStringAreSaid(t *testing.T) {
+func TestTwoEnsemblesBehindOneConnectStringAreLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := zktest.Config{Servers: 1, InMemory: true, Tick: simT / 2, Latency: time.Millisecond, Logf: func(string, ...any) {}}
 		ensembles := map[string]*zktest.Ensemble{"one:2181": zktest.Start(t, cfg), "two:2181": zktest.Start(t, cfg)}

@@ -72,7 +72,7 @@ func TestASessionRefusesMoreEphemeralsThanServersReadBack(t *testing.T) {
 }
 
 // Before a create is refused there is a warning: once, when more than three quarters are used.
-func TestThreeQuartersOfTheEphemeralBytesAreSaid(t *testing.T) {
+func TestThreeQuartersOfTheEphemeralBytesAreLogged(t *testing.T) {
 	const most = 2000
 	log := newLogbook(t)
 	inBubbleWith(t, session.Config{Timeout: simT, EphemeralBytes: most, Logger: slog.New(log)}, func(t *testing.T, b *bubble) {

@@ -28,7 +28,7 @@ func TestAnExpiredSessionIsOverAndReplaced(t *testing.T) {
 }
 
 // Nothing that was asked of one session is ever carried out in another.
-func TestACallThatWaitsDiesWithItsSession(t *testing.T) {
+func TestACallThatWaitsEndsWithItsSession(t *testing.T) {
 	onBoth(t, func(t *testing.T, c *cluster) {
 		client := c.open(session.Config{Timeout: steady})
 		s := established(t, client)

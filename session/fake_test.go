@@ -86,7 +86,7 @@ func frameOf(r io.Reader) ([]byte, error) {
 	return frame, err
 }
 
-func TestASessionThatIsReplacedWithoutAWordIsOver(t *testing.T) {
+func TestASessionThatAServerReplacesIsOver(t *testing.T) {
 	f := newFake()
 	f.grants <- 7
 	client := open(t, "fake", session.Config{Timeout: time.Second, Dial: f.dial})

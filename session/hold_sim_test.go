@@ -99,7 +99,7 @@ func TestThePlacesThatRemainAreHeldOnWhenManyAreGone(t *testing.T) {
 
 // The watches of a connection that is gone tell nothing, and a beat that was sent on it was not
 // preceded by their events.
-func TestAfterAReconnectNothingIsHeldAnewUntilItWasChecked(t *testing.T) {
+func TestAfterAReconnectNothingIsHeldAgainUntilItWasChecked(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		other, _ := held(t, b.s) // for which the session beats
 		own, h, wake := byHand(t, b, "/e")

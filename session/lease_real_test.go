@@ -11,7 +11,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-func TestALeaseIsHadWithTheFirstBeatAndKept(t *testing.T) {
+func TestALeaseBeginsWithTheFirstBeatAndIsKept(t *testing.T) {
 	c := proxied(t, three(t))
 	s := established(t, c.open(session.Config{Timeout: steady, Lease: leased}))
 	p, l := held(t, s)

@@ -61,7 +61,7 @@ func TestALapsedLeaseIsNeverRevived(t *testing.T) {
 	}
 }
 
-func TestWhoHasSeenALeaseLapseNeverSeesItValid(t *testing.T) {
+func TestALeaseThatWasSeenLapsedIsNeverSeenValid(t *testing.T) {
 	for range 200 {
 		l := newLease(clock.System, clock.System.Now().Add(20*time.Microsecond))
 		var wg sync.WaitGroup

@@ -112,7 +112,7 @@ func TestNobodyTakesOverAfterABeatThatWasNotHeard(t *testing.T) {
 }
 
 // A session that listens anew does so for the whole of a lease.
-func TestWhoListensAfreshConcludesNothingAtOnce(t *testing.T) {
+func TestANewListenerConcludesNothingAtOnce(t *testing.T) {
 	inBubbleWith(t, session.Config{Timeout: simT, Lease: simT / 16}, func(t *testing.T, b *bubble) {
 		h := b.heir()
 		defer h.client.Close()

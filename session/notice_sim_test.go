@@ -59,7 +59,7 @@ func (b *bubble) deleteWith(a *awaited, ops ...any) {
 	must(b.T, err)
 }
 
-func TestNoticeIsHeardByWhoAwaitsIt(t *testing.T) {
+func TestNoticeReachesTheSessionThatAwaitsIt(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		other := b.Admin()
 		for range 3 {
@@ -123,7 +123,7 @@ func TestNoticeIsAwaitedAgainIfTheServerDidNotTakeTheRequest(t *testing.T) {
 	})
 }
 
-func TestWhoMustNotGiveNoticeDoesWithout(t *testing.T) {
+func TestASessionThatMustNotGiveNoticeGivesNone(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		other := b.Admin()
 		must(t, other.EnsurePath(t.Context(), "/zkrecipe", nil))

@@ -93,7 +93,7 @@ func TestPlacesThatNoBeatHasCreatedHaveNoLease(t *testing.T) {
 }
 
 // A read that is asked for when the creates have been sent is answered right behind them.
-func TestWhoCreatesPlacesIsToldWhenThatIsSent(t *testing.T) {
+func TestSentIsCalledWhenTheCreatesHaveBeenSent(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		held(t, b.s)
 		await.Sleep(simT / 20)

@@ -36,7 +36,7 @@ func (b *bubble) told(dir string) (record string, places int) {
 }
 
 // How a removal goes with an operation that may be refused, or whose answer may be lost.
-func TestARemovalTakesItsOperationsAlong(t *testing.T) {
+func TestARemovalCarriesItsOperations(t *testing.T) {
 	multi := zktest.Match{Op: zktest.OpMulti, Host: "a", Nth: 1}
 	for name, c := range map[string]struct {
 		fault func(b *bubble, path string, said *zk.SetDataRequest)
@@ -78,7 +78,7 @@ func TestARemovalTakesItsOperationsAlong(t *testing.T) {
 }
 
 // The operation is carried out with the deletion, or not at all.
-func TestNothingIsSaidOfAPlaceThatIsStillThere(t *testing.T) {
+func TestTheRecordOfAPlaceThatIsStillThereIsNotSet(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		admin := b.Admin()
 		_, err := admin.Create(t.Context(), "/e", nil, 0, zk.WorldACL(zk.PermAll&^zk.PermDelete))
@@ -101,7 +101,7 @@ func TestNothingIsSaidOfAPlaceThatIsStillThere(t *testing.T) {
 	})
 }
 
-func TestManyRemovalsTakeTheirOperationsAlongTogether(t *testing.T) {
+func TestManyRemovalsCarryTheirOperations(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		const n = 100
 		type place struct {

@@ -140,7 +140,7 @@ func TestAHundredExpiriesLeaveNothingBehind(t *testing.T) {
 }
 
 // Callers that give up during an outage leave nothing to be carried out later.
-func TestAnOutageGathersNoCalls(t *testing.T) {
+func TestAnOutageQueuesNoCalls(t *testing.T) {
 	p, client := quietly(t, three(t), session.Config{Timeout: steady})
 	s := established(t, client)
 	p.Refuse(true)

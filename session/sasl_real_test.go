@@ -104,7 +104,7 @@ func TestAServerThatKnowsNoSASLIsNotTakenForOneThatDoes(t *testing.T) {
 }
 
 // Servers before 3.9.3 share one handler among all connections.
-func TestManyUsersAtATimeAllGetIn(t *testing.T) {
+func TestManyUsersAtATimeAreAuthenticated(t *testing.T) {
 	c := proxied(t, withJAAS(t))
 	var all sync.WaitGroup
 	for i := range 20 {

@@ -72,7 +72,7 @@ func steal(t *testing.T, server string, id int64) error {
 
 // No ACL is asked when somebody ends a session. Everybody who reads a znode's Stat, or may say
 // "dump" to a server, learns its number.
-func TestWhoKnowsASessionsNumberCanEndIt(t *testing.T) {
+func TestTheNumberOfASessionIsEnoughToEndIt(t *testing.T) {
 	e := three(t)
 	client := open(t, e.ConnectString(), session.Config{Timeout: steady, Auth: []session.Auth{session.Digest("ann", "secret")}})
 	s := established(t, client)
@@ -99,7 +99,7 @@ func TestWhoKnowsASessionsNumberCanEndIt(t *testing.T) {
 }
 
 // Servers that demand SASL take no such request from somebody who has not authenticated.
-func TestWhoIsNotAuthenticatedEndsNobodysSessionWhereServersDemandSASL(t *testing.T) {
+func TestAnUnauthenticatedClientEndsNoSessionWhereServersDemandSASL(t *testing.T) {
 	e := withJAAS(t, "-Dzookeeper.sessionRequireClientSASLAuth=true")
 	s := established(t, open(t, e.ConnectString(), session.Config{Timeout: steady, SASL: session.SASLDigest("ann", "ann's secret")}))
 	err := steal(t, e.Addrs()[0], s.ID())
@@ -112,7 +112,7 @@ func TestWhoIsNotAuthenticatedEndsNobodysSessionWhereServersDemandSASL(t *testin
 }
 
 // What a network shows of a client: -auth's password, but not SASL's; all data.
-func TestWhatStandsOnTheWireWithoutTLS(t *testing.T) {
+func TestWhatIsVisibleWithoutTLS(t *testing.T) {
 	for name, c := range map[string]struct {
 		cfg    session.Config
 		hidden bool

@@ -127,7 +127,7 @@ func (c *lateRemoval) Write(p []byte) (int, error) {
 }
 
 // The read of a new interest may overtake the removal, which takes its watch then.
-func TestAWatchThatBeginsWhileTheFormerIsRemovedIsNotDeaf(t *testing.T) {
+func TestAWatchThatBeginsWhileTheFormerIsRemovedGetsItsEvents(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		must(t, b.s.EnsurePath(t.Context(), "/w", nil))
 		held := make(chan struct{})

@@ -133,7 +133,7 @@ type stubborn struct{ slog.Handler }
 
 func (stubborn) Enabled(context.Context, slog.Level) bool { select {} }
 
-func TestALogHandlerThatBlocksHoldsUpNobody(t *testing.T) {
+func TestALogHandlerThatBlocksDelaysNobody(t *testing.T) {
 	log, l := NewLog(slog.New(stubborn{}))
 	for range 2 * maxLines {
 		log.Info("x")

@@ -231,7 +231,7 @@ func round(d *Dialer, ctx context.Context) []string {
 	return addrs
 }
 
-func TestNamesAreResolvedAfreshForEachRound(t *testing.T) {
+func TestNamesAreResolvedAgainForEachRound(t *testing.T) {
 	l := &lookups{hosts: map[string][]string{"a": {"10.0.0.1", "::2"}}}
 	d := named(t.Context(), l, time.Second, "a:1", "10.0.0.9:1", "[::1]:1")
 	if got := round(d, t.Context()); !slices.Equal(got, []string{"10.0.0.1:1", "10.0.0.9:1", "[::1]:1", "[::2]:1"}) {
@@ -260,7 +260,7 @@ func TestABadNameAmongSeveralDoesNoHarm(t *testing.T) {
 	}
 }
 
-func TestANameThatHangsHoldsUpNobody(t *testing.T) {
+func TestANameThatHangsDelaysNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &lookups{hosts: map[string][]string{"good": {"10.0.0.1"}}, hangs: map[string]bool{"bad": true}}
 		ctx, cancel := context.WithCancel(t.Context())

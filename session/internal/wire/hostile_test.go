@@ -56,7 +56,7 @@ func TestAServerThatSpeaksFirstIsRefused(t *testing.T) {
 	}
 }
 
-func TestNothingBehindTheHandshakeCanHurt(t *testing.T) {
+func TestBadBytesAfterTheHandshakeDoNoHarm(t *testing.T) {
 	made, set, check := part{OpCreate, str(nil, "/a")}, part{OpSetData, stat()}, part{OpCheck, nil}
 	answer := func(body []byte) []byte { return reply(firstOwn, 0, body) }
 	for _, c := range []struct {
@@ -246,7 +246,7 @@ func TestTheMemoryOfAListGrowsWithWhatArrives(t *testing.T) {
 	}
 }
 
-func TestAServerOfClickHouseKeeperThatHasNoLeaderIsTakenAtItsWord(t *testing.T) {
+func TestAServerOfClickHouseKeeperWithoutALeaderIsNamed(t *testing.T) {
 	e := pair(t)
 	e.request(framed(make([]byte, 44)))
 	_, err := e.answer(framed(append([]byte("\x00\x00\x00\x2a\x00\x00\x75\x30\xff\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x10"), make([]byte, 16)...)))

@@ -30,7 +30,7 @@ func lateClock(t *testing.T) []string {
 }
 
 // The error says what to look at, and the client goes on trying: somebody will set the clock.
-func TestAKDCWithAnotherTimeIsToldByTheText(t *testing.T) {
+func TestTheErrorNamesTheClockOfAKDC(t *testing.T) {
 	t.Parallel()
 	late := lateClock(t)
 	k := realm(t)
@@ -56,7 +56,7 @@ func TestAKDCWithAnotherTimeIsToldByTheText(t *testing.T) {
 // A server refuses a ticket by its own clock. That is no error of the KDC's, so all that is known is
 // that every server has refused; the text names the clocks. Here the clock is right, but the server
 // allows a difference of two seconds, and what the client sends is on its way for longer.
-func TestAServerWithAnotherTimeIsToldByTheText(t *testing.T) {
+func TestTheErrorNamesTheClockOfAServer(t *testing.T) {
 	t.Parallel()
 	k := realm(t)
 	strict := strings.Replace(fmt.Sprintf(conf, k.addr), "[realms]", "\tclockskew = 2\n[realms]", 1)

@@ -119,7 +119,7 @@ func TestATicketCacheThatHasEndedAsksForKinit(t *testing.T) {
 
 // The library's clients renew tickets on a goroutine of their own, where a panic over what a KDC answers
 // would end the process.
-func TestTheLibraryIsLeftNothingToDo(t *testing.T) {
+func TestTheLibraryRenewsNoTickets(t *testing.T) {
 	t.Parallel()
 	k := realm(t)
 	k.add("zookeeper/localhost")

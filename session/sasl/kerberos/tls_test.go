@@ -48,7 +48,7 @@ func certified(t *testing.T, file string) {
 }
 
 // Kerberos authenticates the client, and TLS encrypts the connection.
-func TestKerberosGoesThroughTLS(t *testing.T) {
+func TestKerberosWorksOverTLS(t *testing.T) {
 	t.Parallel()
 	k := realm(t)
 	pair := k.file("tls.pem")

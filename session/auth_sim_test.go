@@ -28,8 +28,8 @@ func (f *failsAt) Write(p []byte) (int, error) {
 	return f.Conn.Write(p)
 }
 
-// A connection that breaks while the credentials are presented on it, right after the connect
-// response, is given up like any other, as often as that happens.
+// A connection may break while the credentials are presented on it, right after the connect
+// response. It is given up like any other, however often that happens.
 func TestAConnectionThatBreaksDuringCredentialsIsGivenUp(t *testing.T) {
 	for n := int32(1); n <= 4; n++ { // the connect request, the credential, what comes after it
 		synctest.Test(t, func(t *testing.T) {

@@ -16,8 +16,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// creating is many protected creates of one session, of which the first is under way and
-// the others are queued behind it.
+// creating has many protected creates of one session. The first is under way, and the others are
+// queued.
 type creating struct {
 	*zktest.Ensemble
 	s    *session.Session
@@ -56,7 +56,7 @@ func createMany(t *testing.T, n int, f func(t *testing.T, c *creating)) {
 	})
 }
 
-// queue begins all creates, while the network stands still.
+// queue begins all creates while the network is stopped.
 func (c *creating) queue() {
 	c.mu.Lock()
 	clear(c.requests)
@@ -73,13 +73,13 @@ func (c *creating) queue() {
 	synctest.Wait()
 }
 
-// flow lets the network go on, and waits for all.
+// flow lets the network go on, and waits for all creates.
 func (c *creating) flow() {
 	c.Host("a").Heal()
 	c.running.Wait()
 }
 
-// eachHasOne demands that every create has succeeded, and that there is nothing else.
+// eachHasOne demands that every create has succeeded, and that there are no other znodes.
 func (c *creating) eachHasOne(t *testing.T) {
 	t.Helper()
 	stats := map[string]zktest.Stat{}
@@ -157,7 +157,7 @@ func TestCreatesTogetherOutliveALostMessage(t *testing.T) {
 	}
 }
 
-// A server may take no request as large as that, or have no answer to it.
+// A server may refuse a request that large, or not answer it.
 func TestCreatesGoTogetherOnce(t *testing.T) {
 	for name, effect := range map[string]zktest.Effect{"lost": zktest.LoseRequest, "refused": zktest.Fail(zktest.CodeMarshallingError)} {
 		t.Run(name, func(t *testing.T) {
@@ -179,7 +179,7 @@ func TestCreatesGoTogetherOnce(t *testing.T) {
 	}
 }
 
-// One that is refused does not take the others with it.
+// If one is refused, the others are not.
 func TestACreateThatIsRefusedFailsAlone(t *testing.T) {
 	createMany(t, 10, func(t *testing.T, c *creating) {
 		_, err := c.s.Create(t.Context(), "/ephemeral", nil, zk.FlagEphemeral, nil)

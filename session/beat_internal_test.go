@@ -7,8 +7,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
-// A beat with as many checks as it has room for, and as much as it may take along, is a request that a
-// server takes.
+// A server accepts a beat with as many checks and creates as it has room for.
 func TestTheLargestBeatIsNotTooLarge(t *testing.T) {
 	for _, length := range []int{1, 50, 4096, maxPath} {
 		s := &Session{common: &common{}, heart: heartbeat{path: "/" + strings.Repeat("b", maxPath-1), exists: true}}

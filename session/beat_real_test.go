@@ -13,7 +13,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// The simulated ensemble is interfered with in the same ways: see interfere_sim_test.go.
+// interfere_sim_test.go does the same on the simulated ensemble.
 func TestInterferenceWithTheHeartbeatOnRealServers(t *testing.T) {
 	for name, by := range map[string]struct {
 		do   func(t *testing.T, c *cluster, at *faultproxy.Proxy, beat string)
@@ -57,7 +57,8 @@ func TestInterferenceWithTheHeartbeatOnRealServers(t *testing.T) {
 	}
 }
 
-// A session that has fallen silent is taken over from when its lease is over, and ends.
+// When the lease of a silent session is over, another session takes over from it, and the silent
+// session ends.
 func TestASilentSessionIsTakenOverFromOnRealServers(t *testing.T) {
 	c := proxied(t, three(t))
 	cfg := session.Config{Timeout: steady, Lease: 2 * time.Second}
@@ -92,8 +93,8 @@ func TestASilentSessionIsTakenOverFromOnRealServers(t *testing.T) {
 	await(session.HeartbeatGone)
 }
 
-// The event of a deletion comes before the answer to every later beat, on a server that follows:
-// so no place is held for longer than a lease after its deletion.
+// On a follower, the event of a deletion comes before the answer to every later beat. So no place
+// is held for longer than a lease after its deletion.
 func TestNoPlaceOutlivesItsZnodeByMoreThanALease(t *testing.T) {
 	c := proxied(t, three(t))
 	_, s := c.openVia(c.follower(), session.Config{Timeout: steady, Lease: time.Second / 2})

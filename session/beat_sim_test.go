@@ -23,7 +23,7 @@ func TestALeaseCountsFromTheBeginningOfItsBeat(t *testing.T) {
 				longest = max(longest, l.Remaining())
 				await.Sleep(time.Millisecond)
 			}
-			// It is slow by that both ways.
+			// The delay applies in both directions.
 			if want := b.s.LeaseTime() - 2*slow; longest > want || longest < want-20*time.Millisecond {
 				t.Errorf("with a network slow by %v a lease of %v at most, want %v", slow, longest, want)
 			}
@@ -59,7 +59,7 @@ func TestManyPlacesCostOneBeatPerQuarterOfALease(t *testing.T) {
 		if beats, checks := b.beats(); beats < 1 || beats > 3 || checks < n || checks > n*beats {
 			t.Errorf("%d beats and %d checks after a reconnect, want one or two that check each of %d places", beats, checks, n)
 		}
-		// None when nothing is held.
+		// No beat is sent when nothing is held.
 		for _, p := range all {
 			p.release()
 		}
@@ -72,7 +72,7 @@ func TestManyPlacesCostOneBeatPerQuarterOfALease(t *testing.T) {
 	})
 }
 
-// A request has its limit, and the paths of many places are long.
+// A request has a size limit, and the paths of many places are long.
 func TestManyPlacesWithLongPathsAreHeld(t *testing.T) {
 	inBubbleWith(t, session.Config{Timeout: simT, EphemeralBytes: 4 << 20}, func(t *testing.T, b *bubble) {
 		var all []*place
@@ -166,7 +166,7 @@ func TestTheLeaseIsCutToHalfOfTheTimeoutThatIsGranted(t *testing.T) {
 	})
 }
 
-// A place that joins needs a beat at once. It must not check all the others each time.
+// A place that joins needs a beat at once. That beat must not check all other places each time.
 func TestManyThatJoinOneAfterAnotherCostOneAnotherNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		const n = 300

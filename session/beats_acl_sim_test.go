@@ -12,7 +12,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// The first service creates the directory of the heartbeats for itself alone. The error of the next tells what to do.
+// The first service creates the directory of the heartbeats for itself alone. The error that the
+// next service gets tells what to do.
 func TestAServiceThatFindsAnothersHeartbeatsIsToldWhatToDo(t *testing.T) {
 	stage.On(t, zktest.Config{}, func(s *stage.Stage) {
 		place := func(cfg session.Config, dir string) error {

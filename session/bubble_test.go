@@ -16,7 +16,7 @@ type bubble struct {
 	s      *session.Session
 }
 
-// inBubble runs f in a bubble with an ensemble and a session, of which D is half of T = simT.
+// inBubble runs f in a bubble with an ensemble and a session. T is simT, and D is half of it.
 func inBubble(t *testing.T, f func(t *testing.T, b *bubble)) {
 	t.Helper()
 	inBubbleWith(t, session.Config{Timeout: simT}, f)
@@ -39,8 +39,8 @@ func inBubbleOn(t *testing.T, release zktest.Release, cfg session.Config, f func
 	})
 }
 
-// beats returns how often the session's heartbeat was set, and in all those writes how many
-// places were checked.
+// beats returns how often the session's heartbeat was set, and how many places these writes
+// checked, all together.
 func (b *bubble) beats() (beats, checks int) {
 	for _, c := range b.Commits.All() {
 		if c.Session != b.s.ID() || c.Err != zktest.CodeOK {
@@ -58,7 +58,7 @@ func (b *bubble) beats() (beats, checks int) {
 	return beats, checks
 }
 
-// node returns a znode as the ensemble has it.
+// node returns the ensemble's state of a znode.
 func (b *bubble) node(path string) (n zktest.Node, ok bool) {
 	for _, n := range b.Nodes() {
 		if n.Path == path {

@@ -230,8 +230,7 @@ func TestCallsReturnWithTheirContext(t *testing.T) {
 	})
 }
 
-// However many calls are given up while a server is silent, what they leave behind is
-// bounded.
+// While a server is silent, any number of calls may be given up. What they leave behind is bounded.
 func TestAbandonedCallsAreBounded(t *testing.T) {
 	onBoth(t, func(t *testing.T, c *cluster) {
 		client := c.open(session.Config{Timeout: steady})

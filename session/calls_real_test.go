@@ -38,7 +38,7 @@ func TestTwentyThousandChildrenWithLongNamesAreListed(t *testing.T) {
 	if names[0] != name(0) || names[number-1] != name(number-1) {
 		t.Errorf("from %q to %q", names[0], names[number-1])
 	}
-	// The same on a link where it takes longer than the silence that zk allows.
+	// The same on a link on which the answer takes longer than the silence that zk allows.
 	slow := established(t, c.open(session.Config{Timeout: 4 * time.Second, Dial: throttled}))
 	if names, _, err := slow.Children(ctx, "/many"); err != nil || len(names) != number {
 		t.Errorf("on a slow link: %d names, %v\n%s", len(names), err, c.log)

@@ -11,8 +11,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// The cause of a context may wrap the answer to another request, as that of an errgroup does. It is the cause of the
-// error, and tells nothing about this request.
+// The cause of a context may wrap the answer to another request, as with an errgroup. It is the
+// cause of the error, but tells nothing about this request.
 func TestWhatACauseWrapsIsNoAnswer(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		path, _ := leaving(t, b, "/e")

@@ -10,7 +10,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A client with a misspelled chroot leads alone, in another tree. The log tells that the chroot was created.
+// A client with a misspelled chroot leads alone, in another tree. The log says that the chroot was
+// created.
 func TestAChrootThatIsCreatedIsInTheLog(t *testing.T) {
 	stage.On(t, zktest.Config{}, func(s *stage.Stage) {
 		for _, c := range []struct {

@@ -11,8 +11,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// Every code of KeeperException in ZooKeeper 3.4 to 3.9, and what it means for who gets it as the
-// answer to a request.
+// Every code of KeeperException in ZooKeeper 3.4 to 3.9, and what it means as the answer to a
+// request.
 func TestEveryErrorCodeIsClassified(t *testing.T) {
 	const done, unknown = session.OutcomeNotDone, session.OutcomeUnknown
 	for _, c := range []struct {

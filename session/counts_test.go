@@ -8,8 +8,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// What a client counts, through a broken connection, a frozen server and an expired
-// session.
+// A client counts through a broken connection, a frozen server and an expired session.
 func TestAClientCountsBeatsReconnectsAndLosses(t *testing.T) {
 	simulate(t, 1, 3, func(t *testing.T, s *sim) {
 		await.Sleep(simT)
@@ -63,7 +62,8 @@ func settle(t *testing.T, c *session.Client) {
 	t.Fatalf("no session: %+v", c.Status())
 }
 
-// A subscriber that blocks delays nothing. What it does not take is counted, of all sessions together.
+// A subscriber that blocks delays nothing. The states that are dropped for it are counted, over all
+// sessions together.
 func TestStatesThatASubscriberDoesNotTakeAreCounted(t *testing.T) {
 	simulate(t, 1, 3, func(t *testing.T, s *sim) {
 		never := make(chan struct{})

@@ -90,7 +90,7 @@ func TestAZnodeOfALostSessionIsNotAdopted(t *testing.T) {
 			done <- result{path, err}
 		}()
 		must(t, lost.Wait(within(t, hang)))
-		// It is there, until the ensemble notices that the session is gone.
+		// The znode exists until the ensemble notices that the session is gone.
 		admin := c.admin()
 		for {
 			names, _, changed, err := admin.ChildrenW(c.chroot + "/e")
@@ -134,8 +134,8 @@ func TestOnlyAZnodeOfThisSessionIsFoundAgain(t *testing.T) {
 	})
 }
 
-// Who may not list the directory cannot find out what became of its create. The
-// session goes, and with it the znode.
+// A session that may not list the directory cannot find out what became of its create. So the
+// session is ended, and the znode is deleted with it.
 func TestAnUnfindableZnodeEndsTheSession(t *testing.T) {
 	onBoth(t, func(t *testing.T, c *cluster) {
 		client, s := c.protected(steady)

@@ -17,8 +17,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// heartbeatCreates returns how often the session's heartbeat was created, and how many multis it has
-// sent in all.
+// heartbeatCreates returns how often the session's heartbeat was created, and how many multis the
+// session has sent.
 func (b *bubble) heartbeatCreates() (created, multis int) {
 	for _, c := range b.Commits.All() {
 		if c.Session == b.s.ID() && c.Op == zktest.OpMulti {
@@ -69,7 +69,8 @@ func TestManyPlacesAtOnceHaveOneHeartbeat(t *testing.T) {
 		if created != 1 {
 			t.Errorf("the heartbeat was created %d times", created)
 		}
-		// The first with the directory of the heartbeats, which is missing; the others together.
+		// The first creates the missing directory of the heartbeats, too. The others are created
+		// together.
 		if multis > 4 {
 			t.Errorf("%d multis for %d places", multis, n)
 		}
@@ -83,7 +84,7 @@ func TestManyPlacesAtOnceHaveOneHeartbeat(t *testing.T) {
 	})
 }
 
-// What becomes of a session whose first create meets trouble.
+// What happens to a session when its first create is disturbed.
 func TestTroubleWithTheFirstCreate(t *testing.T) {
 	const saslRequired = -124
 	first := zktest.Match{Op: zktest.OpMulti, Host: "a", Nth: 1}
@@ -133,7 +134,7 @@ func TestTroubleWithTheFirstCreate(t *testing.T) {
 	}
 }
 
-// A heartbeat that another has put there is not the session's.
+// A heartbeat that another client has created is not the session's.
 func TestAHeartbeatThatIsThereAlreadyEndsTheSession(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		b.lines(1)
@@ -147,7 +148,7 @@ func TestAHeartbeatThatIsThereAlreadyEndsTheSession(t *testing.T) {
 	})
 }
 
-// A missing line is the caller's to create, since it has data of its own.
+// A missing line is not created: the caller creates it, because it has data of its own.
 func TestAPlaceInALineThatIsMissingIsAnError(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		for range 2 { // before there is a heartbeat, and afterwards
@@ -183,7 +184,7 @@ func TestAWaitForTheHeartbeatOfAnotherCreateCanBeCancelled(t *testing.T) {
 	})
 }
 
-// What the clients of an election need is READ, WRITE and CREATE on the heartbeats.
+// The clients of an election need READ, WRITE and CREATE on the heartbeats.
 func TestAMissingPermissionForHeartbeatsIsNamed(t *testing.T) {
 	const dir = "/zkrecipe/beats"
 	without := func(perms ...int32) []zk.ACL {
@@ -231,7 +232,8 @@ func TestAMissingPermissionForHeartbeatsIsNamed(t *testing.T) {
 	}
 }
 
-// Who may not create the directory is told which one, and that another can be configured.
+// If a client may not create the directory, its error names the directory, and says that another
+// can be configured.
 func TestADirectoryForHeartbeatsThatCannotBeCreatedIsNamed(t *testing.T) {
 	inBubbleWith(t, session.Config{Timeout: simT, Beats: "/closed/beats"}, func(t *testing.T, b *bubble) {
 		admin := b.Admin()

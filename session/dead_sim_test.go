@@ -19,7 +19,7 @@ import (
 )
 
 // amongTheDead runs f in a bubble, several times. Most of the connect string is out of date: those
-// addresses swallow what is sent to them.
+// addresses drop everything that is sent to them.
 func amongTheDead(t *testing.T, servers int, f func(t *testing.T, e *zktest.Ensemble, client *session.Client)) {
 	for seed := range int64(20) {
 		synctest.Test(t, func(t *testing.T) {
@@ -70,7 +70,7 @@ func TestManyDeadAddressesCostNoLease(t *testing.T) {
 	})
 }
 
-// A server that refuses at once tells nothing about how long a handshake takes.
+// If a server refuses at once, that tells nothing about how long a handshake takes.
 func TestRefusalsDoNotMakeLaterAttemptsLonger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &doors{dead: "none", e: zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Tick: time.Second, Latency: time.Millisecond, Logf: func(string, ...any) {}})}
@@ -115,12 +115,12 @@ func TestADeadServerAmongThoseThatRefuseDoesNotTakeLongerEachTime(t *testing.T) 
 	}
 }
 
-// doors are the ways to an ensemble.
+// doors is a Dial to an ensemble.
 type doors struct {
 	e *zktest.Ensemble
 
 	mu     sync.Mutex // guards what follows
-	dead   string     // the address that swallows what is sent to it; "": the one that is tried first
+	dead   string     // the address that drops everything that is sent to it; "": the one that is tried first
 	refuse bool       // all others
 }
 

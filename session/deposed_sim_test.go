@@ -10,8 +10,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// The answer to a create is lost. The client comes to a server that was the leader. That one does not know of the
-// znode, and answers a sync all the same.
+// The answer to a create is lost. The client connects to a server that was the leader. That server
+// does not know of the znode, but it answers a sync.
 func TestADeposedLeaderHidesNoProtectedZnode(t *testing.T) {
 	for what, create := range map[zktest.Op]func(b *bubble) (string, error){
 		zktest.OpCreate: func(b *bubble) (string, error) {
@@ -56,7 +56,7 @@ func TestADeposedLeaderHidesNoProtectedZnode(t *testing.T) {
 	}
 }
 
-// paths returns those of znodes.
+// paths returns the paths of znodes.
 func paths(nodes []zktest.Node) (all []string) {
 	for _, n := range nodes {
 		all = append(all, n.Path)

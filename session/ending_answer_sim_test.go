@@ -8,7 +8,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// The answer that ends the session also tells what has become of the request.
+// The answer that ends the session also tells the outcome of the request.
 func TestAnAnswerThatEndsTheSessionIsStillAnAnswer(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		must(t, b.s.EnsurePath(t.Context(), "/a", nil))

@@ -15,10 +15,11 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// unknown is what a session says of a server that should know it.
+// unknown is the log line of a session about a server that should know it.
 const unknown = "a server does not know this session"
 
-// A connect string that names servers of two ensembles loses a session with each change of server.
+// If a connect string names servers of two ensembles, the client loses its session with each change
+// of server.
 func TestTwoEnsemblesBehindOneConnectStringAreLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := zktest.Config{Servers: 1, InMemory: true, Tick: simT / 2, Latency: time.Millisecond, Logf: func(string, ...any) {}}

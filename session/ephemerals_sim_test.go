@@ -46,12 +46,12 @@ func TestASessionRefusesMoreEphemeralsThanServersReadBack(t *testing.T) {
 		if len(places) < 5 || used > 2000 || used < 1700 {
 			t.Fatalf("%d places take %d bytes", len(places), used)
 		}
-		// Persistent znodes do not count, in whatever way they are created.
+		// Persistent znodes do not count. It does not matter how they are created.
 		_, err = s.Create(ctx, dir+"/plain", nil, 0, nil)
 		must(t, err)
 		_, err = s.Multi(ctx, &zk.CreateRequest{Path: dir + "/other"})
 		must(t, err)
-		// Room is made by every kind of deletion, and used by every kind of create.
+		// Every kind of deletion frees room, and every kind of create uses room.
 		must(t, s.Delete(ctx, places[0], -1))
 		must(t, s.EnsureDeleted(ctx, places[1]))
 		_, err = s.Multi(ctx, &zk.DeleteRequest{Path: places[2], Version: -1})
@@ -66,12 +66,13 @@ func TestASessionRefusesMoreEphemeralsThanServersReadBack(t *testing.T) {
 			must(t, err)
 		}
 		if got := client.Status().EphemeralBytes; got > used || got < used-100 {
-			t.Errorf("%d bytes after as many went as came, %d before", got, used)
+			t.Errorf("%d bytes after as many deletions as creates, %d before", got, used)
 		}
 	})
 }
 
-// Before a create is refused there is a warning: once, when more than three quarters are used.
+// Before a create is refused there is a warning. It is logged once, when more than three quarters
+// are used.
 func TestThreeQuartersOfTheEphemeralBytesAreLogged(t *testing.T) {
 	const most = 2000
 	log := newLogbook(t)
@@ -102,8 +103,8 @@ func TestThreeQuartersOfTheEphemeralBytesAreLogged(t *testing.T) {
 	})
 }
 
-// A deletion whose answer is lost is made again, and then the znode is not there: it uses up no room
-// any more, however often that happens.
+// A deletion whose answer is lost is made again, and then the znode is not there. However often
+// that happens, the znode uses no room any more.
 func TestADeletionWhoseAnswerIsLostMakesRoom(t *testing.T) {
 	for name, op := range map[string]zktest.Op{"delete": zktest.OpDelete, "multi": zktest.OpMulti} {
 		t.Run(name, func(t *testing.T) {
@@ -129,7 +130,8 @@ func TestADeletionWhoseAnswerIsLostMakesRoom(t *testing.T) {
 	}
 }
 
-// What is found after a lost answer counts as well: here the session's first place, and its heartbeat.
+// A znode that is found after a lost answer counts as well: here the session's first place, and its
+// heartbeat.
 func TestWhatIsFoundAfterALostAnswerUsesRoom(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		must(t, b.s.EnsurePath(t.Context(), "/zkrecipe/beats", nil))
@@ -150,7 +152,7 @@ func TestWhatIsFoundAfterALostAnswerUsesRoom(t *testing.T) {
 	})
 }
 
-// Creates that are under way count: a thousand may be, and all may be carried out.
+// Creates that are under way count: there may be a thousand, and all may be carried out.
 func TestCreatesUnderWayUseRoom(t *testing.T) {
 	inBubbleWith(t, session.Config{Timeout: simT, EphemeralBytes: 5000}, func(t *testing.T, b *bubble) {
 		names := func(n int) (paths []string) {
@@ -195,7 +197,7 @@ func TestCreatesUnderWayUseRoom(t *testing.T) {
 			if counted := b.client.Status().EphemeralBytes; there != counted || there > 5000 || there < 4000 {
 				t.Errorf("%d bytes in %d znodes, %d counted", there, len(own), counted)
 			}
-			// Those that were refused use up nothing.
+			// The creates that were refused use no room.
 			for _, path := range own {
 				if !strings.HasPrefix(path, "/zkrecipe/") {
 					must(t, b.s.Delete(t.Context(), path, -1))
@@ -205,7 +207,7 @@ func TestCreatesUnderWayUseRoom(t *testing.T) {
 	})
 }
 
-// A create whose answer is lost may have happened. It uses up room until that is known.
+// A create whose answer is lost may have happened. It uses room until that is known.
 func TestACreateWhoseAnswerIsLostUsesRoom(t *testing.T) {
 	inBubbleWith(t, session.Config{Timeout: simT, EphemeralBytes: 1000}, func(t *testing.T, b *bubble) {
 		path := "/" + strings.Repeat("x", 500)
@@ -219,7 +221,7 @@ func TestACreateWhoseAnswerIsLostUsesRoom(t *testing.T) {
 			t.Errorf("with a lost answer: %v", err)
 		}
 		must(t, b.s.EnsureDeleted(t.Context(), path))
-		// A protected one is looked for. What is not there uses up nothing.
+		// The session looks for a protected znode. If it is not there, it uses no room.
 		must(t, b.s.EnsurePath(t.Context(), "/dir", nil))
 		for range 20 {
 			lost := b.On(zktest.Match{Op: zktest.OpCreate, Session: b.s.ID(), Nth: 1}, zktest.LoseRequest)

@@ -13,7 +13,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A service that shows how it stands with the ensemble.
+// A service that shows the state of its session.
 func ExampleSession_Subscribe() {
 	e, err := zktest.New(zktest.Config{Servers: 3, Tick: time.Second})
 	if err != nil {
@@ -53,7 +53,7 @@ func ExampleSession_Subscribe() {
 	// another one: true <nil>
 }
 
-// A lost answer: Create cannot know what became of the znode, CreateProtected finds it.
+// A lost answer: Create cannot know what became of the znode. CreateProtected finds it.
 func ExampleSession_CreateProtected() {
 	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {
@@ -101,7 +101,7 @@ func ExampleSession_CreateProtected() {
 	// znodes: 2
 }
 
-// A znode that everybody may read and only its creator may change.
+// A znode that everybody may read, and that only its creator may change.
 func ExampleSession_ACL() {
 	servers, stop := testServers()
 	defer stop()
@@ -156,7 +156,7 @@ func ExampleOutcome() {
 	// Output: nothing was sent
 }
 
-// One session can have so many ephemeral znodes that its end is too much for the servers.
+// A session can have so many ephemeral znodes that the servers fail at its end.
 func ExampleConfig_ephemeralBytes() {
 	ctx, client, done := connectWith(session.Config{EphemeralBytes: 150})
 	defer done()
@@ -185,7 +185,7 @@ func ExampleParseLease() {
 	// 0s session: a lease of "2000000h"; want a positive one of at most 30m0s
 }
 
-// A recipe of your own checks its path as those of this module do.
+// A recipe of your own checks its path in the same way as those of this module.
 func ExampleClient_CheckPath() {
 	_, client, done := connect()
 	defer done()

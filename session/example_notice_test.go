@@ -11,8 +11,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// One session finishes with a place and says so in the transaction that deletes it. Another one that waits
-// for the place is told by an event, and need not read anything.
+// One session has finished with a place, and gives notice in the transaction that deletes it.
+// Another session that waits for the place gets an event, and need not read anything.
 func ExampleWatch_AwaitNotice() {
 	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {

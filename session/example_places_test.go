@@ -13,8 +13,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// Two places at once. A process that does the same gets the same order in both directories. Once the creates have been
-// sent, the first line and its record are asked for, so that they come in the same round trip.
+// Two places at once. If other processes do the same, the order is the same in both directories.
+// When the creates have been sent, the first line and its record are requested, so that they come
+// in the same round trip.
 func ExampleSession_CreatePlaces() {
 	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {
@@ -44,7 +45,7 @@ func ExampleSession_CreatePlaces() {
 		s.AskChildren("/x", func(names []string, _ zk.Stat, err error) { answers <- fmt.Sprint(len(names), " in line ", err) })
 		s.AskData("/x", func(data []byte, _ zk.Stat, err error) { answers <- fmt.Sprintf("%s %v", data, err) })
 	}
-	if err := s.EnsureHeartbeat(ctx); err != nil { // else the places come with the heartbeat, and not by a beat
+	if err := s.EnsureHeartbeat(ctx); err != nil { // without it, the places are created with the heartbeat, and not by a beat
 		log.Fatal(err)
 	}
 	paths, err := s.CreatePlaces(ctx, places...)

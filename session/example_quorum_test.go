@@ -10,8 +10,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// The answer to a write is lost. Without QuorumSync the read could come from a server that does not know of the
-// write, or from before it is carried out.
+// The answer to a write is lost. Without QuorumSync, a server that does not know of the write could
+// answer the read, or the read could be answered before the write is carried out.
 func ExampleSession_QuorumSync() {
 	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {

@@ -17,10 +17,11 @@ import (
 	"github.com/zkrecipe/zkrecipe/watch"
 )
 
-// Lock is a recipe made of this package and of watch: a place in a line, a wait for the one
-// ahead, and a lease that says for how long the lock is held. In a service, use recipe/lock or
-// recipe/election. There the next one also takes over from a holder that has crashed, as the
-// example of Session.Listen does. Here it waits until the ensemble has ended that session.
+// Lock is a recipe that uses this package and package watch: it takes a place in a line, waits for
+// the place ahead, and has a lease that says for how long the lock is held. In a service, use
+// recipe/lock or recipe/election. There the next in line also takes over from a holder that has
+// crashed, as the example of Session.Listen does. Here it waits until the ensemble has ended that
+// session.
 type Lock struct {
 	s     *session.Session
 	dir   string
@@ -33,7 +34,7 @@ type Lock struct {
 	left  func()
 }
 
-// Acquire waits for the lock at dir. All who use it have the same session.Config.Lease.
+// Acquire waits for the lock at dir. All users of the lock have the same session.Config.Lease.
 func Acquire(ctx context.Context, client *session.Client, dir string) (*Lock, error) {
 	left := client.KeepOpen("lock " + dir) // Close waits for Release, so that the znode is deleted in order
 	s, err := client.Session(ctx)
@@ -65,7 +66,8 @@ func Acquire(ctx context.Context, client *session.Client, dir string) (*Lock, er
 	return l, nil
 }
 
-// wait returns when nobody is ahead, no other's lease can run any more, and the own one does.
+// wait returns when no place is ahead, no lease of another holder can run any more, and the lock's
+// own lease runs.
 func (l *Lock) wait(ctx context.Context) error {
 	for {
 		names, _, err := l.s.Children(ctx, l.dir)
@@ -80,7 +82,7 @@ func (l *Lock) wait(ctx context.Context) error {
 		if own == 0 {
 			break
 		}
-		// The one ahead only: its departure wakes one waiter, not all.
+		// Only the place ahead: its deletion wakes one waiter, not all.
 		if err := watch.Gone(ctx, l.s, l.dir+"/"+names[own-1]); err != nil {
 			return err
 		}
@@ -106,9 +108,9 @@ func (l *Lock) wait(ctx context.Context) error {
 	}
 }
 
-// outlast waits for the leases of those who were ahead. A znode that is gone proves little: its
-// holder may not have heard of it. A holder that releases the lock leaves its number at the path, in
-// the same transaction. Everybody up to that number has stopped.
+// outlast waits until the leases of earlier holders are over. A holder whose znode is gone may not
+// know that yet. A holder that releases the lock writes its number to the path, in the same
+// transaction. All holders up to that number have stopped.
 func (l *Lock) outlast(ctx context.Context) error {
 	data, _, err := l.s.Get(ctx, l.dir)
 	if err != nil {
@@ -125,8 +127,9 @@ func (l *Lock) outlast(ctx context.Context) error {
 	}
 }
 
-// look leaves a watch on the own znode, which tells at once if somebody deletes it. A beat checks the
-// znode by itself, so the lease of a znode that is gone is not extended without a watch, either.
+// look leaves a watch on the lock's own znode, which fires at once if somebody deletes it. Each
+// beat checks the znode, too, so without a watch the lease of a deleted znode is not extended
+// either.
 func (l *Lock) look(ctx context.Context) error {
 	if err := l.hold.Err(); err != nil {
 		return err
@@ -138,7 +141,7 @@ func (l *Lock) look(ctx context.Context) error {
 	return err
 }
 
-// keep looks after the lock while it is held: after each reconnect the watch has to be left again.
+// keep leaves the watch again after each reconnect while the lock is held.
 func (l *Lock) keep(ctx context.Context) {
 	for l.look(ctx) == nil {
 		select {
@@ -152,7 +155,7 @@ func (l *Lock) keep(ctx context.Context) {
 // Valid reports whether the lock is held at this moment.
 func (l *Lock) Valid() bool { return l.lease.Valid() }
 
-// Release gives the lock away. The work must have stopped.
+// Release releases the lock. The work must have stopped.
 func (l *Lock) Release(ctx context.Context) error {
 	defer l.left()
 	defer l.drop()
@@ -166,13 +169,14 @@ func (l *Lock) drop() {
 	l.hold.Release()
 }
 
-// number is what the ensemble has put at the end of a name, one more with each.
+// number returns the number that the ensemble has put at the end of a name. Each later name has a
+// larger one.
 func number(name string) int {
 	n, _ := strconv.Atoi(name[max(0, len(name)-10):])
 	return n
 }
 
-// A lock, as an example of a recipe of one's own.
+// A lock, as an example of a recipe of your own.
 func Example_recipe() {
 	ctx, client, done := connect()
 	defer done()
@@ -227,7 +231,7 @@ func connectWith(cfg session.Config) (ctx context.Context, client *session.Clien
 	return ctx, client, func() { cancel(); client.Close(); e.Close() }
 }
 
-// A recipe cleans up when the client is closed, in the session that is closed then.
+// A recipe cleans up when the client is closed, before the session ends.
 func ExampleClient_KeepOpen() {
 	ctx, client, done := connect()
 	defer done()
@@ -250,7 +254,7 @@ func ExampleClient_KeepOpen() {
 	// the session's end: session: closed
 }
 
-// A member of a group hears of others, and of its own end, with no more than a Watch.
+// A member of a group learns of other members, and of its own end, with only a Watch.
 func ExampleWatch_Children() {
 	ctx, client, done := connect()
 	defer done()

@@ -24,7 +24,7 @@ func (c counted) Next(challenge []byte) (token []byte, done bool, err error) {
 	return token, done, err
 }
 
-// The servers know a user, and the znodes of its sessions are its own.
+// The servers know a user, and the znodes of the user's sessions are for that user alone.
 func ExampleSASL() {
 	servers, err := zktest.New(zktest.Config{Users: map[string]string{"ann": "secret"}})
 	if err != nil {

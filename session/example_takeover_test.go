@@ -13,8 +13,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// One session holds two places and is cut off. Another hears no heartbeat of it, and takes over,
-// long before the ensemble would end the session.
+// One session holds two places and is cut off. Another session sees no beat of it, and takes over,
+// long before the ensemble would end the first session.
 func ExampleSession_Listen() {
 	e, err := zktest.New(zktest.Config{Servers: 3, MaxSessionTimeout: time.Minute})
 	if err != nil {
@@ -59,7 +59,7 @@ func ExampleSession_Listen() {
 	listener.Revoked(heard.Version + 1) // others here who listen to it need not revoke it again
 	fmt.Println("taken over")
 
-	// Another place of that session is free at once, if the heartbeat is still as it was heard.
+	// Another place of that session is free at once, if the heartbeat is still as it was read.
 	if heard := listener.Heartbeat(); heard.State == session.HeartbeatRevoked {
 		_, err = second.Multi(ctx, heard.Check(), &zk.DeleteRequest{Path: other, Version: -1})
 		fmt.Println("and the other:", err)
@@ -75,8 +75,8 @@ func ExampleSession_Listen() {
 	// the first is over: true
 }
 
-// A place that waits needs no lease. While the session beats for another place it has one all the
-// same, so that it need not be waited for when its time comes.
+// A place that waits needs no lease. While the session beats for another place, it has a lease all
+// the same. So it need not wait for one when it becomes the first.
 func ExampleSession_Reserve() {
 	e, err := zktest.New(zktest.Config{Servers: 3, MaxSessionTimeout: time.Minute})
 	if err != nil {
@@ -128,7 +128,7 @@ func member(ctx context.Context, e *zktest.Ensemble, host *zktest.Host) (s *sess
 	return s, func() { client.Close() }
 }
 
-// takePlace takes a place, and holds it from the moment that its lease begins.
+// takePlace creates a place, and returns when its lease has begun.
 func takePlace(ctx context.Context, s *session.Session) (path string, stop func()) {
 	path, err := s.CreatePlace(ctx, "/jobs", "job-", nil, nil)
 	if err != nil {

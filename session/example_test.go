@@ -48,7 +48,7 @@ func Example() {
 	// Output: hello 1 <nil>
 }
 
-// A lease says for how long nobody else takes the place of this session.
+// A lease says for how long no other session takes the place of this session.
 func ExampleSession_Hold() {
 	servers, stop := testServers()
 	defer stop()

@@ -27,7 +27,7 @@ func TestAnExpiredSessionIsOverAndReplaced(t *testing.T) {
 	})
 }
 
-// Nothing that was asked of one session is ever carried out in another.
+// No request of one session is ever carried out in another.
 func TestACallThatWaitsEndsWithItsSession(t *testing.T) {
 	onBoth(t, func(t *testing.T, c *cluster) {
 		client := c.open(session.Config{Timeout: steady})

@@ -16,9 +16,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A fake is a server that grants whatever session ids it is told to, one for each
-// connection, and answers every request with success and no body, or a multi with no
-// result. It shows what real servers do not.
+// A fake is a server that grants the session ids in a list, one for each connection. It answers
+// every request with success and no body, or a multi with no result. Real servers do not do that.
 type fake struct {
 	grants chan int64 // ids to grant
 	asked  chan int64 // ids that were asked for
@@ -113,7 +112,7 @@ func TestASessionThatAServerReplacesIsOver(t *testing.T) {
 	f.wg.Wait()
 }
 
-// The caller looks at the results by their numbers.
+// The caller uses the results by their index.
 func TestAMultiWithoutAResultForEachOperationHasFailed(t *testing.T) {
 	f := newFake()
 	f.grants <- 7

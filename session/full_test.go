@@ -14,8 +14,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// full is a connection that takes no bytes but pings, from some time on and until it is closed. So a beat is the first
-// that it does not take.
+// full is a connection that, from some time on and until it is closed, accepts only pings. So the
+// first write that it does not accept is a beat.
 type full struct {
 	net.Conn
 	now    atomic.Bool
@@ -37,9 +37,9 @@ func (c *full) Close() error {
 	return c.Conn.Close()
 }
 
-// A connection of Config.Dial may take no bytes. The beat that finds that out does not keep the session from
-// moving to another server. This test is not in a bubble: its time
-// would stand still, because other writers wait with a mutex.
+// A write to a connection of Config.Dial may hang. The beat whose write hangs does not prevent the
+// session from moving to another server. This test is not in a bubble: the bubble's time would
+// stop, because other writers wait with a mutex.
 func TestAConnectionThatTakesNoBytesIsGivenUp(t *testing.T) {
 	e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Tick: 500 * time.Millisecond, Logf: func(string, ...any) {}})
 	dialed := make(chan *full, 10)

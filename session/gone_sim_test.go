@@ -13,8 +13,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// swallowing is a connection that is cut off after its first request, if it is to be, and whose
-// end its reader notices late, as on a busy machine.
+// swallowing is a connection that is cut off after its first request if silent is set. Its reader
+// notices the end late, as on a busy machine.
 type swallowing struct {
 	net.Conn
 	silent *atomic.Bool
@@ -37,8 +37,9 @@ func (c *swallowing) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// A connection that was given up takes a moment to end. What happens meanwhile is no reason to be
-// more patient with the next one, and no beat is tried: after one that fails, the next is not made at once.
+// A connection that was given up takes a moment to end. What happens meanwhile does not make the
+// session wait longer for the next connection. No beat is tried meanwhile either: after a beat that
+// fails, the next is not made at once.
 func TestAConnectionIsGivenUpOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Latency: time.Millisecond, Logf: func(string, ...any) {}})
@@ -80,8 +81,8 @@ func TestAConnectionIsGivenUpOnce(t *testing.T) {
 	})
 }
 
-// Servers fell silent one after another. That is long over, but beats take a sixth of a lease. A
-// server that falls silent now is given up within a lease all the same.
+// Servers fell silent one after another. They answer again since long, but beats take a sixth of a
+// lease. If a server falls silent now, it is still given up within a lease.
 func TestASlowEnsembleDoesNotMakeMovesRareForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Tick: 4 * time.Second, Latency: time.Millisecond, Logf: func(string, ...any) {}})

@@ -10,7 +10,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
-// A world that a hearing is told of: a heartbeat, and what of it has been shown to the hearing.
+// heartWorld is a heartbeat, and what a hearing has been shown of it.
 type heartWorld struct {
 	now     time.Duration
 	data    []string // by version
@@ -25,7 +25,7 @@ type heartWorld struct {
 
 const notYet = -1
 
-// answer is what a server says whose view is lag versions old.
+// answer returns the answer of a server whose state is lag versions old.
 func (w *heartWorld) answer(lag int) (data string, stat zk.Stat, err error) {
 	version := max(len(w.data)-1-lag, 0)
 	if w.deleted != notYet && lag == 0 {
@@ -34,7 +34,7 @@ func (w *heartWorld) answer(lag int) (data string, stat zk.Stat, err error) {
 	return w.data[version], zk.Stat{Czxid: 3, EphemeralOwner: theirID, Version: int32(version)}, nil
 }
 
-// tell makes an answer and keeps account of it.
+// tell passes an answer to the hearing, and notes what it shows.
 func (w *heartWorld) tell(h *hearing, data string, stat zk.Stat, err error) {
 	if w.now-w.answered > theirs/unansweredFor {
 		w.heard = w.now
@@ -54,7 +54,7 @@ func (w *heartWorld) tell(h *hearing, data string, stat zk.Stat, err error) {
 	h.answer(at(w.now), []byte(data), stat, err, theirs)
 }
 
-// check demands that what was concluded is so.
+// check demands that the hearing's conclusion is right.
 func (w *heartWorld) check(t *testing.T, h *hearing, was Heartbeat) {
 	long := Outlast(theirs)
 	switch h.now.State {
@@ -135,7 +135,7 @@ func FuzzHearing(f *testing.F) {
 	})
 }
 
-// The other session's clock may run slower: what it takes for D takes up to 6 % longer.
+// The other session's clock may run slower: its D may be up to 6 % longer.
 func TestOutlastCoversClocksOfDifferentRates(t *testing.T) {
 	for _, d := range []time.Duration{minLease, DefaultLease, maxTimeout / 2} {
 		if got := Outlast(d); float64(got) < 1.06*float64(d) {

@@ -17,7 +17,7 @@ const (
 	theirID = 7
 )
 
-// A reading is the answer to a read of the heartbeat, and what it lets one conclude.
+// A reading is the answer to a read of the heartbeat, and the state that follows from it.
 type reading struct {
 	at      time.Duration
 	data    string
@@ -38,7 +38,7 @@ func (a reading) to(h *hearing) {
 	h.answer(at(a.at), []byte(a.data), stat, a.err, ours)
 }
 
-// steadily is an answer every D/8 from one instant to another, each the same.
+// steadily returns the same answer every D/8 from one instant to another.
 func steadily(from, to time.Duration, version int32, want HeartbeatState) (all []reading) {
 	for t := from; t <= to; t += theirs / listenEvery {
 		all = append(all, reading{at: t, data: "1.6s", version: version, want: want})
@@ -67,24 +67,24 @@ func TestWhatIsHeardOfAHeartbeat(t *testing.T) {
 		"a beat ends the silence": then(steadily(0, over-1, 5, HeartbeatBeating),
 			one(reading{at: over, data: "1.6s", version: 5, want: HeartbeatSilent}),
 			steadily(over+1, 2*over, 6, HeartbeatBeating)),
-		"each beat begins it anew": then(steadily(0, over-1, 5, HeartbeatBeating), steadily(over-1, 2*over-2, 6, HeartbeatBeating)),
-		"an older view is none": then(steadily(0, over-1, 5, HeartbeatBeating),
+		"each beat restarts the silence": then(steadily(0, over-1, 5, HeartbeatBeating), steadily(over-1, 2*over-2, 6, HeartbeatBeating)),
+		"an older view does not count": then(steadily(0, over-1, 5, HeartbeatBeating),
 			one(reading{at: over, data: "1.6s", version: 4, want: HeartbeatBeating}),
 			one(reading{at: over + 1, data: "1.6s", version: 5, want: HeartbeatSilent})),
 		"a beat ends the silence, too, when the versions run out": then(steadily(0, over-1, math.MaxInt32, HeartbeatBeating),
 			steadily(over-1, 2*over-2, math.MinInt32, HeartbeatBeating),
 			one(reading{at: 2*over - 1, data: "1.6s", version: math.MaxInt32, want: HeartbeatBeating}),
 			one(reading{at: 2 * over, data: "1.6s", version: math.MinInt32, want: HeartbeatSilent})),
-		"a takeover at version -1 would be one at any": steadily(0, 2*over, -1, HeartbeatBeating),
-		"nobody who was deaf finds it silent": then(steadily(0, theirs/2, 5, HeartbeatBeating),
+		"a takeover at version -1 would succeed at any version": steadily(0, 2*over, -1, HeartbeatBeating),
+		"reads without an answer restart the silence": then(steadily(0, theirs/2, 5, HeartbeatBeating),
 			steadily(theirs+1, 2*theirs, 5, HeartbeatBeating),
 			one(reading{at: theirs + over, data: "1.6s", version: 5, want: HeartbeatBeating}),
 			one(reading{at: theirs + 1 + over, data: "1.6s", version: 5, want: HeartbeatSilent})),
-		"deaf to errors as well": then(one(reading{data: "1.6s", want: HeartbeatBeating}),
+		"reads without an answer before an error restart it, too": then(one(reading{data: "1.6s", want: HeartbeatBeating}),
 			one(reading{at: theirs, err: errors.New("no"), want: HeartbeatBeating}),
 			steadily(theirs+1, theirs+over, 0, HeartbeatBeating),
 			one(reading{at: theirs + 1 + over, data: "1.6s", want: HeartbeatSilent})),
-		"a silent one without a lease that is known is none": {{data: "?", want: HeartbeatBeating},
+		"without a known lease there is no silence": {{data: "?", want: HeartbeatBeating},
 			{at: ours / 2, data: "?", want: HeartbeatBeating}, {at: ours, data: "?", want: HeartbeatBeating}, {at: 3 * ours / 2, data: "?", want: HeartbeatBeating}},
 		"revoked":                             one(reading{data: "revoked 4", version: 5, want: HeartbeatRevoked}),
 		"revoked later":                       {{data: "1.6s", version: 4, want: HeartbeatBeating}, {at: 1, data: "revoked 4", version: 5, want: HeartbeatRevoked}},
@@ -94,9 +94,9 @@ func TestWhatIsHeardOfAHeartbeat(t *testing.T) {
 		"a revocation that was set once more": {{data: "revoked 4", version: 5, want: HeartbeatRevoked}, {at: 1, data: "revoked 4", version: 6, want: HeartbeatBeating}},
 		"gone only after 17/16 D": {{data: "1.6s", want: HeartbeatBeating}, {at: 1, err: zk.ErrNoNode, want: HeartbeatBeating},
 			{at: over, err: zk.ErrNoNode, want: HeartbeatBeating}, {at: 1 + over, err: zk.ErrNoNode, want: HeartbeatGone}},
-		"gone, and deaf": {{data: "1.6s", want: HeartbeatBeating}, {at: 1, err: zk.ErrNoNode, want: HeartbeatBeating},
+		"gone, and then reads without an answer": {{data: "1.6s", want: HeartbeatBeating}, {at: 1, err: zk.ErrNoNode, want: HeartbeatBeating},
 			{at: 2 * over, err: zk.ErrNoNode, want: HeartbeatGone}},
-		"gone, and nobody knows for how long it counts": {{data: "?", want: HeartbeatBeating}, {at: 1, err: zk.ErrNoNode, want: HeartbeatBeating},
+		"without a known lease it is never gone": {{data: "?", want: HeartbeatBeating}, {at: 1, err: zk.ErrNoNode, want: HeartbeatBeating},
 			{at: 9 * over, err: zk.ErrNoNode, want: HeartbeatBeating}},
 		"gone is not revoked": {{data: "1.6s", version: 4, want: HeartbeatBeating}, {data: "revoked 4", version: 5, want: HeartbeatRevoked}, {at: 1, err: zk.ErrNoNode, want: HeartbeatRevoked},
 			{at: 1 + over, err: zk.ErrNoNode, want: HeartbeatGone}},
@@ -105,17 +105,17 @@ func TestWhatIsHeardOfAHeartbeat(t *testing.T) {
 			{at: 1 + over, data: "1.6s", version: 2, want: HeartbeatGone}},
 		"created again, so it is gone": {{data: "1.6s", version: 5, want: HeartbeatBeating}, {at: 1, data: "1.6s", version: 9, change: again, want: HeartbeatBeating},
 			{at: 1 + over, data: "1.6s", version: 99, change: again, want: HeartbeatGone}},
-		"another session's is none": {{data: "1.6s", change: another, want: HeartbeatUnseen}, {at: over, data: "1.6s", change: another, want: HeartbeatUnseen}},
-		"nor is its revocation":     one(reading{data: "revoked 4", version: 5, change: another, want: HeartbeatUnseen}),
-		"another's in its place":    {{data: "1.6s", want: HeartbeatBeating}, {at: 1, data: "revoked 4", version: 5, change: another, want: HeartbeatBeating}, {at: 1 + over, data: "1.6s", change: another, want: HeartbeatGone}},
-		"never there":               {{err: zk.ErrNoNode, want: HeartbeatUnseen}, {at: 9 * over, err: zk.ErrNoNode, want: HeartbeatUnseen}},
-		"hidden":                    {{err: zk.ErrNoAuth, want: HeartbeatUnseen}, {at: 9 * over, err: zk.ErrNoAuth, want: HeartbeatUnseen}},
-		"hidden at first":           {{err: zk.ErrNoAuth, want: HeartbeatUnseen}, {at: 1, data: "1.6s", want: HeartbeatBeating}},
-		"a shorter lease by hand is no use": {{data: "1.6s", want: HeartbeatBeating},
+		"another session's heartbeat does not count": {{data: "1.6s", change: another, want: HeartbeatUnseen}, {at: over, data: "1.6s", change: another, want: HeartbeatUnseen}},
+		"nor does its revocation":                    one(reading{data: "revoked 4", version: 5, change: another, want: HeartbeatUnseen}),
+		"another's in its place":                     {{data: "1.6s", want: HeartbeatBeating}, {at: 1, data: "revoked 4", version: 5, change: another, want: HeartbeatBeating}, {at: 1 + over, data: "1.6s", change: another, want: HeartbeatGone}},
+		"never there":                                {{err: zk.ErrNoNode, want: HeartbeatUnseen}, {at: 9 * over, err: zk.ErrNoNode, want: HeartbeatUnseen}},
+		"hidden":                                     {{err: zk.ErrNoAuth, want: HeartbeatUnseen}, {at: 9 * over, err: zk.ErrNoAuth, want: HeartbeatUnseen}},
+		"hidden at first":                            {{err: zk.ErrNoAuth, want: HeartbeatUnseen}, {at: 1, data: "1.6s", want: HeartbeatBeating}},
+		"a shorter lease that was written by hand does not count": {{data: "1.6s", want: HeartbeatBeating},
 			{at: 1, data: "160ms", version: 1, want: HeartbeatBeating}, {at: theirs / 32, data: "160ms", version: 1, want: HeartbeatBeating},
 			{at: theirs / 16, data: "160ms", version: 1, want: HeartbeatBeating}, {at: theirs * 3 / 32, data: "160ms", version: 1, want: HeartbeatBeating},
 			{at: theirs / 8, data: "160ms", version: 1, want: HeartbeatBeating}},
-		"a lease by hand that is too long to count with": {{data: "1.6s", want: HeartbeatBeating},
+		"a lease that was written by hand and is too long does not count": {{data: "1.6s", want: HeartbeatBeating},
 			{at: 1, data: "2562047h47m16.854775807s", version: 1, want: HeartbeatBeating}, {at: theirs / 32, data: "2500000h", version: 2, want: HeartbeatBeating}},
 	} {
 		h := hearing{owner: theirID}
@@ -143,14 +143,14 @@ func TestWhyAHeartbeatCannotBeReadIsTold(t *testing.T) {
 	}
 }
 
-// Clocks may stand still, one at a time: both must have seen the time pass.
+// One of the two clocks may stop: the time must have passed on both.
 func TestASilenceTakesItsTimeOnBothClocks(t *testing.T) {
 	long := Outlast(theirs)
 	for _, step := range []clock.Instant{{Mono: int64(long)}, {Boot: int64(long)}} {
 		h := hearing{owner: theirID}
 		reading{data: "1.6s"}.to(&h)
 		now, stat := at(0), zk.Stat{Czxid: 3, EphemeralOwner: theirID}
-		for range 4 { // in parts, so that nobody is deaf
+		for range 4 { // in parts, so that answers keep coming
 			now = clock.Instant{Mono: now.Mono + step.Mono/4, Boot: now.Boot + step.Boot/4}
 			h.answer(now, []byte("1.6s"), stat, nil, ours)
 		}
@@ -160,7 +160,7 @@ func TestASilenceTakesItsTimeOnBothClocks(t *testing.T) {
 	}
 }
 
-// The read that finds a silence comes when it can be one, not up to D/8 later.
+// The read that finds a silence comes when the silence is complete, and not up to D/8 later.
 func TestTheReadThatFindsASilenceComesInTime(t *testing.T) {
 	h := hearing{owner: theirID}
 	now := time.Duration(0)

@@ -14,7 +14,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// byHand is a place whose watch the test itself leaves, when it likes.
+// byHand is a place whose watch the test itself leaves.
 func byHand(t *testing.T, b *bubble, dir string) (own *session.Watch, h *session.Hold, wake chan struct{}) {
 	t.Helper()
 	must(t, b.s.EnsurePath(t.Context(), dir, nil))
@@ -41,8 +41,8 @@ func arm(t *testing.T, own *session.Watch) {
 	must(t, err)
 }
 
-// An event need not come: the watch may be used up, or lost with its connection, or the server
-// keeps it from a session that must not read the znode any more.
+// An event may not come: the watch may have fired, or be lost with its connection, or the server
+// sends no event because the session may not read the znode any more.
 func TestAPlaceThatIsGoneIsNotHeldOnWhateverTheEventsTell(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		other, l := held(t, b.s)
@@ -71,7 +71,7 @@ func TestAPlaceThatIsGoneIsNotHeldOnWhateverTheEventsTell(t *testing.T) {
 	})
 }
 
-// Many are deleted at the same time, and no beat that checks one of them succeeds.
+// Many places are deleted at the same time. No beat that checks one of them succeeds.
 func TestThePlacesThatRemainAreHeldOnWhenManyAreGone(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		var holds []*session.Hold
@@ -97,8 +97,8 @@ func TestThePlacesThatRemainAreHeldOnWhenManyAreGone(t *testing.T) {
 	})
 }
 
-// The watches of a connection that is gone tell nothing, and a beat that was sent on it was not
-// preceded by their events.
+// The watches of a lost connection report nothing. And the events of deletions need not come before
+// the answer to a beat that was sent on that connection.
 func TestAfterAReconnectNothingIsHeldAgainUntilItWasChecked(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		other, _ := held(t, b.s) // for which the session beats
@@ -131,7 +131,7 @@ func TestAfterAReconnectNothingIsHeldAgainUntilItWasChecked(t *testing.T) {
 	})
 }
 
-// A beat's check needs READ on the znode. The other places are held on.
+// A beat's check needs READ on the znode. The other places are still held.
 func TestAPlaceThatMustNotBeReadCannotBeHeld(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		other, l := held(t, b.s)
@@ -164,7 +164,8 @@ func TestABeatThatIsRefusedAsAWholeEndsNothing(t *testing.T) {
 	}
 }
 
-// A session that leads nothing and is no heir holds its places by the way.
+// A session that leads nothing and is no heir does not beat. Its reserved places get a lease only
+// from beats for other places.
 func TestAReservedPlaceCostsNothingAndHasALeaseWhereOthersDo(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		must(t, b.s.EnsurePath(t.Context(), "/e", nil))
@@ -189,13 +190,13 @@ func TestAReservedPlaceCostsNothingAndHasALeaseWhereOthersDo(t *testing.T) {
 		held(t, b.s)
 		await.Sleep(simT)
 		if second.Lease() == nil {
-			t.Error("what is beaten for another place does not count for one that is reserved")
+			t.Error("a beat for another place does not extend the lease of a reserved place")
 		}
 	})
 }
 
-// A heartbeat that must not be set cannot keep any place. The session need not find that out again
-// and again, whatever else it is used for.
+// If the session must not set its heartbeat, it cannot hold any place. It does not try that again
+// and again, whatever else it does.
 func TestASessionThatMustNotSetItsHeartbeatStopsTrying(t *testing.T) {
 	for name, perms := range map[string]int32{"WRITE": zk.PermAll &^ zk.PermWrite, "READ": zk.PermAll &^ zk.PermRead} {
 		t.Run(name, func(t *testing.T) {
@@ -226,7 +227,7 @@ func TestASessionThatMustNotSetItsHeartbeatStopsTrying(t *testing.T) {
 	}
 }
 
-// On a channel without room every signal that comes while its owner is busy would be lost.
+// If a channel has no room, every signal that comes while its owner is busy is lost.
 func TestAWakeChannelWithoutRoomIsRefused(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		for _, wake := range []chan struct{}{nil, make(chan struct{})} {

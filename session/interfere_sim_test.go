@@ -11,7 +11,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// What becomes of the session and its places when its heartbeat, or a beat, is interfered with.
+// What happens to the session and its places when somebody changes its heartbeat or disturbs a
+// beat.
 func TestInterferenceWithTheHeartbeat(t *testing.T) {
 	revoke := func(t *testing.T, b *bubble, admin *session.Session, with ...any) {
 		l := admin.Listen(b.s.ID(), make(chan struct{}, 1))
@@ -96,8 +97,8 @@ func TestInterferenceWithTheHeartbeat(t *testing.T) {
 	}
 }
 
-// A beat that was on its way for long, and is committed when its session has moved on, is the
-// session's own.
+// A beat may be delayed for long, and be committed when its session has another connection. It is
+// still the session's own.
 func TestALateBeatOfOnesOwnEndsNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		p, _ := held(t, b.s)
@@ -121,8 +122,8 @@ func TestALateBeatOfOnesOwnEndsNothing(t *testing.T) {
 	})
 }
 
-// A process that was stopped for longer than its lease may stand in another line before it beats
-// again. A session that has taken over from it meanwhile would take that place, too.
+// A process that was stopped for longer than its lease may create a place in another line before it
+// beats again. A session that has taken over from it meanwhile would take over that place, too.
 func TestASessionWhoseLeaseHasLapsedFindsOutThatItIsRevokedBeforeItTakesAPlace(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		admin := b.Admin()

@@ -12,7 +12,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// onKeeper runs f with servers that answer as those of ClickHouse Keeper do.
+// onKeeper runs f with servers that answer like those of ClickHouse Keeper.
 func onKeeper(t *testing.T, f func(t *testing.T, e *zktest.Ensemble, client *session.Client)) {
 	synctest.Test(t, func(t *testing.T) {
 		e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Tick: simT / 2, Latency: time.Millisecond, Keeper: true,
@@ -23,7 +23,8 @@ func onKeeper(t *testing.T, f func(t *testing.T, e *zktest.Ensemble, client *ses
 	})
 }
 
-// Without a leader Keeper's servers answer the handshake with a session that is none. No session comes of that.
+// Without a leader, Keeper's servers answer the handshake with the session -1. The client does not
+// take that as a session.
 func TestAServerWithoutALeaderIsSaidToHaveNone(t *testing.T) {
 	onKeeper(t, func(t *testing.T, e *zktest.Ensemble, client *session.Client) {
 		first := established(t, client)
@@ -47,7 +48,7 @@ func TestAServerWithoutALeaderIsSaidToHaveNone(t *testing.T) {
 	})
 }
 
-// Keeper does not know a session again. Each reconnect ends one and begins another.
+// Keeper does not accept a session again. Each reconnect ends one session and begins another.
 func TestASessionThatIsReplacedAtEachReconnectIsFollowedByAnother(t *testing.T) {
 	onKeeper(t, func(t *testing.T, e *zktest.Ensemble, client *session.Client) {
 		for range 5 {

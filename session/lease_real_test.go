@@ -33,8 +33,8 @@ func TestALeaseBeginsWithTheFirstBeatAndIsKept(t *testing.T) {
 	}
 }
 
-// A server tells of the deletion before it answers any later beat, so that no beat is taken
-// for a sign that the znode was still there.
+// A server reports the deletion before it answers any later beat. So no beat counts as proof that
+// the znode still existed.
 func TestAPlaceThatIsDeletedGetsNoMoreOfTheLeaseAndTheOthersGoOn(t *testing.T) {
 	c := proxied(t, three(t))
 	s := established(t, c.open(session.Config{Timeout: steady, Lease: leased}))

@@ -54,7 +54,7 @@ func TestALapsedLeaseIsNeverRevived(t *testing.T) {
 	if l.Valid() {
 		t.Error("valid at its end")
 	}
-	// Not even when the clock that said so was wrong.
+	// Not even if the clock on which it had lapsed was wrong.
 	h.set(10, 10)
 	if l.extend(clock.Instant{Mono: 900, Boot: 900}) || l.Valid() {
 		t.Error("a lapsed lease was revived")
@@ -96,8 +96,8 @@ func TestValidDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// BenchmarkValid sets Valid beside its floors: reading the two clocks that it needs,
-// and time.Now twice, which knows nothing of suspension. The ratio is that to the first.
+// BenchmarkValid compares Valid with two lower bounds: reading the two clocks that it needs, and
+// calling time.Now twice, which does not count suspension. The ratio is that to the first.
 func BenchmarkValid(b *testing.B) {
 	l := newLease(clock.System, clock.System.Now().Add(time.Hour))
 	lap := func(f func()) time.Duration {

@@ -15,7 +15,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// An heir listens to the session of a bubble, and has one of its own.
+// An heir listens to the session of a bubble, and has a session of its own.
 type heir struct {
 	client *session.Client
 	s      *session.Session
@@ -33,7 +33,7 @@ func (b *bubble) heir() *heir {
 	return h
 }
 
-// await waits until the heir is told of a state, at most so long.
+// await waits until the heir sees a state, for at most the given time.
 func (h *heir) await(t *testing.T, want session.HeartbeatState, within time.Duration) time.Duration {
 	t.Helper()
 	begin, limit := time.Now(), time.After(within)
@@ -93,7 +93,8 @@ func TestAnHeirHearsEachEnd(t *testing.T) {
 	})
 }
 
-// A beat that was on its way when it was concluded that there are none keeps its session alive.
+// A beat may arrive after a listener has concluded that there are no beats. Then the beat keeps its
+// session alive.
 func TestNobodyTakesOverAfterABeatThatWasNotHeard(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		h := b.heir()
@@ -111,7 +112,7 @@ func TestNobodyTakesOverAfterABeatThatWasNotHeard(t *testing.T) {
 	})
 }
 
-// A session that listens anew does so for the whole of a lease.
+// A session that begins to listen again listens for a whole lease before it concludes anything.
 func TestANewListenerConcludesNothingAtOnce(t *testing.T) {
 	inBubbleWith(t, session.Config{Timeout: simT, Lease: simT / 16}, func(t *testing.T, b *bubble) {
 		h := b.heir()
@@ -134,7 +135,8 @@ func TestANewListenerConcludesNothingAtOnce(t *testing.T) {
 	})
 }
 
-// Two who listen to one session share the reads, eight in a lease; nobody reads for nobody.
+// Two Listeners to one session share the reads, eight in a lease. Without a Listener there are no
+// reads.
 func TestWhatListeningCosts(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		h := b.heir()
@@ -176,7 +178,7 @@ func TestAListenerEndsWithItsSession(t *testing.T) {
 	})
 }
 
-// A fault stops the beats of a holder, or the heir from hearing them.
+// A fault stops the beats of a holder, or prevents the heir from reading them.
 type fault struct {
 	begin  func(b *bubble, h *heir) (end func())
 	silent bool // the holder can be taken over from
@@ -217,7 +219,8 @@ var faults = map[string]fault{
 	}, false},
 }
 
-// Whatever stops a holder's beats: it has stopped to hold when it can be taken over from.
+// When a holder can be taken over from, it does not hold any more. It does not matter what stopped
+// its beats.
 func TestNobodyHoldsWhatWasTakenOver(t *testing.T) {
 	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {
@@ -237,8 +240,8 @@ func TestNobodyHoldsWhatWasTakenOver(t *testing.T) {
 	}
 }
 
-// survives reports whether a place is not taken over under a fault that lasts for a while. If it
-// is, nobody may hold it any more.
+// survives reports whether a place is not taken over during a fault that lasts for a while. If it
+// is taken over, nobody may hold it any more.
 func (b *bubble) survives(f fault, rng *rand.Rand) bool {
 	h := b.heir()
 	defer h.client.Close()

@@ -26,11 +26,11 @@ func TestMain(m *testing.M) {
 	ensemble.CloseShared()
 }
 
-// steady is a session timeout, and leased a lease, that no session loses because the machine has other things to do for
-// some seconds.
+// steady is a session timeout, and leased a lease. They are so long that no session loses them
+// because the machine is busy for some seconds.
 const steady, leased = 20 * time.Second, 8 * time.Second
 
-// hang is how long a test waits for what should happen much sooner.
+// hang is how long a test waits for something that should happen much sooner.
 const hang = await.Bound
 
 func within(t testing.TB, d time.Duration) context.Context {
@@ -53,7 +53,7 @@ type cluster struct {
 	chroot  string
 }
 
-// onBoth runs a test on three simulated servers, and on those of three.
+// onBoth runs a test on three simulated servers, and on the real servers of three.
 func onBoth(t *testing.T, test func(t *testing.T, c *cluster)) {
 	t.Helper()
 	stage.OnBoth(t, three, func(t *testing.T, servers stage.Servers) { test(t, proxied(t, servers)) })
@@ -78,7 +78,7 @@ func (c *cluster) open(cfg session.Config) *session.Client {
 
 func (c *cluster) all(f func(*faultproxy.Proxy)) { c.proxies.Each(f) }
 
-// at returns the proxy that a client is connected through.
+// at returns the proxy through which a client is connected.
 func (c *cluster) at(client *session.Client) *faultproxy.Proxy {
 	c.t.Helper()
 	server := client.Status().Server
@@ -101,8 +101,8 @@ func (c *cluster) openVia(i int, cfg session.Config) (*session.Client, *session.
 	return client, s
 }
 
-// established returns the first session of a client, whose connection is in the log: who waits for the
-// next one from a mark on must not find the first.
+// established returns the first session of a client. It waits until the connection is in the log,
+// so that a test that waits for the next one from a mark on does not find the first.
 func (c *cluster) established(client *session.Client) *session.Session {
 	c.t.Helper()
 	s := established(c.t, client)
@@ -158,11 +158,11 @@ func over(t testing.TB, s *session.Session) error {
 	case <-time.After(hang):
 		t.Fatal("the session is not over")
 	}
-	_ = s.State() // waits for what ends the session: it ends the leases last
+	_ = s.State() // waits until the session has ended the leases, which it does last
 	return s.Err()
 }
 
-// A logbook is a slog.Handler that a test can wait on: every transition is logged.
+// A logbook is a slog.Handler. A test can wait for its lines, because every transition is logged.
 type logbook struct {
 	await.List[line]
 	t testing.TB
@@ -190,7 +190,7 @@ func (l *logbook) Handle(_ context.Context, r slog.Record) error {
 // mark returns the present end of the log.
 func (l *logbook) mark() int { return l.Len() }
 
-// await waits for a line that begins with the text, at mark from or later.
+// await waits for a line that begins with the text, at the mark from or later.
 func (l *logbook) await(from int, text string) line {
 	l.t.Helper()
 	begins := func(line line) bool { return strings.HasPrefix(line.text, text) }
@@ -206,7 +206,7 @@ func (l *logbook) String() string {
 	return b.String()
 }
 
-// sockets counts the connections that a client makes, as its Config.Dial.
+// sockets is a Config.Dial that counts the connections of a client.
 type sockets struct {
 	mu   sync.Mutex // guards open
 	open int

@@ -12,7 +12,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// named is a place whose name may come again. Its watch the test itself leaves.
+// named is a place whose name another znode may get later. The test itself leaves its watch.
 func named(t *testing.T, b *bubble, path string) (own *session.Watch, h *session.Hold, wake chan struct{}) {
 	t.Helper()
 	must(t, b.s.EnsureHeartbeat(t.Context()))
@@ -25,7 +25,7 @@ func named(t *testing.T, b *bubble, path string) (own *session.Watch, h *session
 	return own, b.s.HoldNamed(own, stat.Czxid, wake), wake
 }
 
-// The beat's check finds a znode of that name, but it is another's.
+// The beat's check finds a znode of that name, but it is not the session's.
 func TestAZnodeOfTheSameNameIsNotHeld(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		other, l := held(t, b.s) // for which the session beats

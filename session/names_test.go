@@ -34,7 +34,7 @@ func (n *nameServer) dial(context.Context, string, string) (net.Conn, error) {
 	return near, nil
 }
 
-// answerQuery answers one query of DNS as over TCP, with the length before each message.
+// answerQuery answers one DNS query as over TCP, with the length before each message.
 func answerQuery(conn net.Conn) {
 	defer conn.Close()
 	length := make([]byte, 2)
@@ -59,8 +59,8 @@ func answerQuery(conn net.Conn) {
 	_, _ = conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(reply))), reply...)) // nobody may wait for it any more
 }
 
-// What one session has found out about the servers' addresses serves the next. This test is not in a bubble: names are
-// looked up for TCP alone.
+// The next session uses the addresses that a session has found. This test is not in a bubble: names
+// are looked up only for TCP.
 func TestTheNextSessionConnectsWhileNoNameServerAnswers(t *testing.T) {
 	usual, names := net.DefaultResolver, &nameServer{}
 	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: names.dial}

@@ -2,7 +2,8 @@ package session
 
 import "testing"
 
-// Where there is a watch on a whole tree, a watch on a notice may be removed. Others in the tree may not.
+// If there is a watch on a whole tree, a watch on a notice may be removed. Other watches in the
+// tree may not.
 func TestANoticeIsToldByItsName(t *testing.T) {
 	s := &Session{common: &common{chroot: "/tenant", cfg: Config{Beats: "/app"}}}
 	for path, want := range map[string]bool{

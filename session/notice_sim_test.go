@@ -12,7 +12,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// awaited is a place of a bubble's session, and another session's watch of it that awaits notice.
+// awaited is a place of a bubble's session, and a Watch of another session on it, which awaits
+// notice.
 type awaited struct {
 	place string
 	by    *session.Session
@@ -45,7 +46,7 @@ func (a *awaited) look(t *testing.T) {
 	}
 }
 
-// ends waits until the deletion is told, and returns whether there was notice.
+// ends waits until the deletion is reported, and returns whether there was notice.
 func (a *awaited) ends() (noticed bool) {
 	for !a.w.Deleted() {
 		<-a.wake
@@ -90,7 +91,7 @@ func TestNoticeReachesTheSessionThatAwaitsIt(t *testing.T) {
 	})
 }
 
-// A watch ends with its connection, and is asked for again.
+// A watch ends with its connection, and is left again.
 func TestNoticeIsAwaitedAgainAfterAReconnect(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		client := open(t, b.ConnectString(), session.Config{Timeout: simT, Dial: b.Host("other").Dial})
@@ -109,7 +110,8 @@ func TestNoticeIsAwaitedAgainAfterAReconnect(t *testing.T) {
 	})
 }
 
-// Who may create heartbeats, and not delete beside them, gives no notice, and awaits none.
+// A session that may create heartbeats, but may not delete beside them, gives no notice, and awaits
+// none.
 func TestNoticeIsAwaitedAgainIfTheServerDidNotTakeTheRequest(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		by := b.Admin()
@@ -150,7 +152,8 @@ func TestASessionThatMustNotGiveNoticeGivesNone(t *testing.T) {
 	})
 }
 
-// What else is refused in the directory of the heartbeats is not the notice.
+// If another operation in the directory of the heartbeats is refused, the session still gives
+// notice.
 func TestARefusalBesideTheHeartbeatsIsNotOneOfTheNotice(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		must(t, b.s.EnsurePath(t.Context(), "/zkrecipe/beats/e", nil))
@@ -167,7 +170,7 @@ func TestARefusalBesideTheHeartbeatsIsNotOneOfTheNotice(t *testing.T) {
 	})
 }
 
-// Notices that do not come leave no watches at the server.
+// If notices do not come, no watches for them are left at the server.
 func TestNoticesThatDoNotComeLeaveNoWatches(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		other := b.Admin()
@@ -190,7 +193,7 @@ func TestNoticesThatDoNotComeLeaveNoWatches(t *testing.T) {
 	})
 }
 
-// watches counts those that a session has left.
+// watches counts the watches that a session has left.
 func (b *bubble) watches(of int64) (n int) {
 	for _, w := range b.Watches() {
 		if w.Session == of {

@@ -18,7 +18,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// No watch at a server waits for a missing znode. The session itself tells of the znodes that it creates.
+// No watch at a server waits for a missing znode. The session itself signals the creation of its
+// own znodes.
 func TestAWatchOfAMissingZnodeHearsOfACreateInItsSession(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		ctx := within(t, hang)
@@ -53,8 +54,9 @@ func TestAWatchOfAMissingZnodeHearsOfACreateInItsSession(t *testing.T) {
 	})
 }
 
-// If a create in a beat is refused, the whole beat is refused. The next beat brings none. So creates that are
-// refused one after another cost no lease, however few beats there is time for in a lease.
+// If a create in a beat is refused, the whole beat is refused. The next beat carries no creates. So
+// creates that are refused one after another cost no lease, even if a lease has time for only a few
+// beats.
 func TestCreatesThatAreRefusedCostNoLease(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8)) // a create may come at any moment
 	for range 4 / rounds.Stride(4) {
@@ -103,8 +105,8 @@ func createsThatAreRefused(t *testing.T, b *bubble) {
 	}
 }
 
-// Where nothing is held, no beat follows one that was refused. The create that is repeated goes with a beat all the
-// same, so that the place has its lease at once.
+// If nothing is held, no beat follows a refused one. But a beat carries the repeated create, so
+// that the place has its lease at once.
 func TestACreateGoesWithABeatAfterOneThatWasRefused(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		p, _ := held(t, b.s) // makes the heartbeat

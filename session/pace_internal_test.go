@@ -13,7 +13,7 @@ const (
 	every = paceD / 4
 )
 
-// at is the instant d after a beginning that is not the zero Instant.
+// at returns the instant d after a beginning that is not the zero Instant.
 func at(d time.Duration) clock.Instant { return clock.Instant{Mono: 1, Boot: 1e6}.Add(d) }
 
 // calm is a connected session with a place, whose latest beat succeeded.
@@ -65,7 +65,7 @@ func TestWhenToBeatAndWhenToMove(t *testing.T) {
 	}
 }
 
-// Each clock by itself may stand still: a beat is due when either says so.
+// Each of the two clocks may stop: a beat is due when either clock says so.
 func TestABeatIsDueByEitherClock(t *testing.T) {
 	for _, now := range []clock.Instant{{Mono: 1 + int64(every), Boot: 1e6}, {Mono: 1, Boot: 1e6 + int64(every)}} {
 		p := pace{begun: at(0)}
@@ -75,8 +75,8 @@ func TestABeatIsDueByEitherClock(t *testing.T) {
 	}
 }
 
-// moves returns how long after the begin of a beat that nobody ever answers, on any
-// connection, each of the first connections is given up.
+// moves returns when each of the first connections is given up, counted from the begin of a beat,
+// if no beat is ever answered.
 func moves(p *pace, b beating, n int) (times []time.Duration) {
 	b.pending = true
 	for now := time.Duration(0); len(times) < n; {
@@ -86,7 +86,7 @@ func moves(p *pace, b beating, n int) (times []time.Duration) {
 			continue
 		}
 		times = append(times, now)
-		// Another one at once; the request that was lost has failed.
+		// There is another connection at once, and the lost request has failed.
 		b.pending, b.failed = false, true
 		for p.next(at(now), b); !p.pending; {
 			now += paceD / 32
@@ -97,8 +97,8 @@ func moves(p *pace, b beating, n int) (times []time.Duration) {
 	return times
 }
 
-// The second may still save the lease. Then the ensemble as a whole may be slow, and each move
-// makes it slower.
+// The second connection may still save the lease. After that, the ensemble as a whole may be slow,
+// and each move makes it slower.
 func TestTwoSilentServersAreGivenUpSoonAndThenMovesBecomeRarer(t *testing.T) {
 	p := pace{pending: true, begun: at(0)}
 	times := moves(&p, calm(nil), 10)
@@ -117,7 +117,7 @@ func TestTwoSilentServersAreGivenUpSoonAndThenMovesBecomeRarer(t *testing.T) {
 	if gap := gaps[len(gaps)-1]; gap < paceT/4 || gap > paceT/4+every {
 		t.Errorf("gaps %v; want them to grow to T/4 = %v", gaps, paceT/4)
 	}
-	// An answer ends it, as far as it was fast.
+	// After an answer, the patience is at most twice the time of that answer.
 	last := times[len(times)-1] + paceD/32 // when the beat began that waits now
 	for _, c := range []struct {
 		took time.Duration

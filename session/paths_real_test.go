@@ -27,11 +27,11 @@ func TestPathsAreRefusedAsTheServersRefuseThem(t *testing.T) {
 	refused := 0
 	for _, name := range slices.Compact(names) {
 		path := "/paths/" + name
-		// A multi, because zk checks the paths of its other requests itself, and otherwise.
+		// A multi, because zk itself checks the paths of its other requests, by other rules.
 		_, err := conn.Multi(&zk.CheckVersionRequest{Path: "/", Version: -1}, &zk.CreateRequest{Path: path, Acl: zk.WorldACL(zk.PermAll)})
 		if errors.Is(err, zk.ErrNodeExists) {
 			err = nil
-		} // but where a path has a bad part above its end, no znode can ever be its parent: zk.ErrNoNode
+		} // but if a path has a bad part before its last one, no znode can be its parent: zk.ErrNoNode
 		ours := session.CheckPath(path)
 		if (err == nil) != (ours == nil) {
 			t.Errorf("%q: the server says %v, CheckPath %v", path, err, ours)

@@ -10,7 +10,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// Calls that wait until they try again end with their session, and nothing is left of it a moment later.
+// Calls that wait for their next attempt end with their session, and a moment later nothing is left
+// of it.
 func TestCallsBetweenTwoAttemptsEndWithTheSession(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		for _, op := range []zktest.Op{zktest.OpGetData, zktest.OpMulti} {

@@ -7,8 +7,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// A place is a znode of a session's own with a Hold. Like every recipe it reads the znode
-// again whenever the watch on it is used up.
+// A place is a session's own znode with a Hold. Like every recipe, it reads the znode again each
+// time the watch on it has fired.
 type place struct {
 	path  string
 	own   *session.Watch
@@ -19,7 +19,7 @@ type place struct {
 	ended chan struct{}
 }
 
-// hold creates a place in dir, which is created too, and begins to hold it.
+// hold creates a place in dir, and dir, and begins to hold the place.
 func hold(t testing.TB, s *session.Session, dir string) *place {
 	t.Helper()
 	must(t, s.EnsurePath(within(t, hang), dir, nil))
@@ -28,7 +28,7 @@ func hold(t testing.TB, s *session.Session, dir string) *place {
 	return keep(t, s, path)
 }
 
-// keep begins to hold a znode that is there.
+// keep begins to hold a znode that exists.
 func keep(t testing.TB, s *session.Session, path string) *place {
 	p := &place{path: path, wake: make(chan struct{}, 1), told: make(chan struct{}, 1),
 		stop: make(chan struct{}), ended: make(chan struct{})}
@@ -59,7 +59,7 @@ func (p *place) arm(t testing.TB, s *session.Session) {
 	}
 }
 
-// release ends the Hold and the interest in the znode.
+// release ends the Hold and the Watch.
 func (p *place) release() {
 	p.hold.Release()
 	p.own.Stop()
@@ -67,7 +67,7 @@ func (p *place) release() {
 	<-p.ended
 }
 
-// lease waits until one runs.
+// lease waits until a lease runs.
 func (p *place) lease(t testing.TB) *session.Lease {
 	t.Helper()
 	p.await(t, "a lease", func() bool { return p.hold.Lease() != nil || p.hold.Err() != nil })
@@ -85,7 +85,7 @@ func (p *place) failed(t testing.TB) error {
 	return p.hold.Err()
 }
 
-// await waits for what the place's signals tell.
+// await waits for a condition that the place's signals report.
 func (p *place) await(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	timeout := time.After(hang)

@@ -14,7 +14,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// several are places in directories of their own, which are created.
+// several returns places in directories of their own, and creates the directories.
 func several(b *bubble, n int) (places []session.Place) {
 	b.T.Helper()
 	b.lines(n)
@@ -55,7 +55,7 @@ func TestPlacesThatABeatHasCreatedHaveALease(t *testing.T) {
 			if l == nil || h.Born() != czxid {
 				t.Fatalf("%s has the lease %v, and was created at %d; want %d", path, l, h.Born(), czxid)
 			}
-			// It counts from before the create, as with every beat.
+			// The lease counts from before the create, as with every beat.
 			if rest := l.Remaining(); rest > b.s.LeaseTime()-time.Since(begun) {
 				t.Errorf("%s has %v left", path, rest)
 			}
@@ -66,7 +66,8 @@ func TestPlacesThatABeatHasCreatedHaveALease(t *testing.T) {
 	})
 }
 
-// What is not known to be created by a beat has no lease before one has checked it.
+// If it is not known that a beat created a place, the place has no lease before a beat has checked
+// it.
 func TestPlacesThatNoBeatHasCreatedHaveNoLease(t *testing.T) {
 	for name, fault := range map[string]func(b *bubble){
 		"the session's first": func(*bubble) {},
@@ -92,7 +93,7 @@ func TestPlacesThatNoBeatHasCreatedHaveNoLease(t *testing.T) {
 	}
 }
 
-// A read that is asked for when the creates have been sent is answered right behind them.
+// A read that is sent right after the creates is answered right after them.
 func TestSentIsCalledWhenTheCreatesHaveBeenSent(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		held(t, b.s)
@@ -125,7 +126,7 @@ func TestSentIsCalledWhenTheCreatesHaveBeenSent(t *testing.T) {
 	})
 }
 
-// Whatever is lost: all are created once, or nothing is left.
+// Any message may be lost: all places are created once, or nothing is left.
 func TestTroubleWithSeveralPlaces(t *testing.T) {
 	for name, c := range map[string]struct {
 		do   func(b *bubble, places []session.Place)
@@ -209,8 +210,9 @@ func TestARevokedSessionCreatesNoPlaces(t *testing.T) {
 	})
 }
 
-// The beat that has created a place may be the one by which the session ends, because the heartbeat that it has set was
-// made by somebody else. The end ends all leases, also that of a place that is reserved a moment later.
+// The answer to the beat that has created a place may end the session, because the heartbeat that
+// the beat has set was made by somebody else. The end of the session ends all leases, even that of
+// a place that is reserved a moment later.
 func TestThereIsNoLeaseAfterTheEnd(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		admin := b.Admin()

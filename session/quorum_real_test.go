@@ -12,7 +12,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// A leader whose followers are silent answers a sync. So does a leader that was deposed and does not know it.
+// A leader whose followers are silent answers a sync. So does a deposed leader that does not know
+// that it is deposed.
 func TestOnServersALeaderThatIsAloneAnswersNoQuorumSync(t *testing.T) {
 	e := ensemble.ForTest(t, ensemble.Config{Servers: 3, SyncLimit: 60, MaxSessionTimeout: time.Minute}) // the leader takes long to find out
 	leader, err := e.Leader(within(t, hang))
@@ -44,7 +45,7 @@ func TestOnServersALeaderThatIsAloneAnswersNoQuorumSync(t *testing.T) {
 	select {
 	case err := <-answered:
 		t.Errorf("QuorumSync was answered: %v", err)
-	case <-time.After(time.Second): // nothing tells of what does not come
+	case <-time.After(time.Second): // no signal tells that an answer does not come
 	}
 	for _, f := range followers {
 		must(t, f.Thaw())

@@ -10,8 +10,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// A server that accepts and stays silent must not cost the session while others are
-// well.
+// A server that accepts and stays silent must not cost the session while other servers work.
 func TestASilentServerIsPassedByWhileReconnecting(t *testing.T) {
 	onBoth(t, func(t *testing.T, c *cluster) {
 		const T = steady
@@ -60,8 +59,8 @@ func TestASessionThatNobodyAnswersForIsReplaced(t *testing.T) {
 	})
 }
 
-// While requests do not reach the server any more its watch events still come: no
-// sign of life.
+// While requests do not reach the server any more, its watch events still come. They do not prove
+// that the connection works.
 func TestAPartitionToTheServerCountsAsSilence(t *testing.T) {
 	onBoth(t, func(t *testing.T, c *cluster) {
 		const T = steady

@@ -72,8 +72,8 @@ func TestALeaseOutlivesAFrozenFollower(t *testing.T) {
 	keepsValid(t, c, s, l)
 }
 
-// keepsValid demands that the lease is valid now and stays so for longer than it runs without
-// a beat.
+// keepsValid demands that the lease is valid now, and stays valid for longer than it runs without a
+// beat.
 func keepsValid(t *testing.T, c *cluster, s *session.Session, l *session.Lease) {
 	t.Helper()
 	ticker := time.NewTicker(5 * time.Millisecond)
@@ -99,8 +99,8 @@ func TestALeaseOutlivesAPartitionInEitherDirection(t *testing.T) {
 	}
 }
 
-// An ensemble that was restored from an old backup refuses clients that have seen more
-// than it has, by closing the connection. Only a new session helps.
+// If an ensemble was restored from an old backup, it closes the connections of clients that have
+// seen more than it has. Only a new session helps.
 func TestAClientAheadOfARestoredEnsembleGetsANewSession(t *testing.T) {
 	dir := t.TempDir()
 	e := ensemble.ForTest(t, ensemble.Config{Servers: 1, Dir: dir})
@@ -123,7 +123,7 @@ func TestAClientAheadOfARestoredEnsembleGetsANewSession(t *testing.T) {
 	}
 }
 
-// forget takes away what a server has stored.
+// forget deletes what a server has stored.
 func forget(t *testing.T, dir string) {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(dir, "server1", "data", "version-2"))

@@ -12,15 +12,15 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// onWholeTrees runs f on the releases that have watches on whole trees: in 3.8.0 a one-shot watch on their path turns
-// them off.
+// onWholeTrees runs f on releases that have watches on whole trees. In 3.8.0, a one-shot watch on
+// the same path turns such a watch off.
 func onWholeTrees(t *testing.T, f func(t *testing.T, b *bubble)) {
 	for _, release := range []zktest.Release{zktest.Release380, zktest.Release395} {
 		t.Run(string(release), func(t *testing.T) { inBubbleOn(t, release, session.Config{Timeout: simT}, f) })
 	}
 }
 
-// whole returns a TreeWatch that stands.
+// whole returns a TreeWatch whose watches are set.
 func whole(t *testing.T, s *session.Session, path string) *session.TreeWatch {
 	t.Helper()
 	w := s.WatchTree(path, 0, true, make(chan struct{}, 1))
@@ -28,7 +28,7 @@ func whole(t *testing.T, s *session.Session, path string) *session.TreeWatch {
 	return w
 }
 
-// restore restores the watches, on another connection if it must be.
+// restore restores the watches, on another connection if necessary.
 func restore(t *testing.T, s *session.Session, w *session.TreeWatch, paths ...string) {
 	t.Helper()
 	for !w.Standing() {
@@ -38,7 +38,7 @@ func restore(t *testing.T, s *session.Session, w *session.TreeWatch, paths ...st
 	}
 }
 
-// cut breaks the session's connection, and returns when it has noticed.
+// cut breaks the session's connection, and returns when the session has noticed that.
 func (b *bubble) cut() {
 	b.ConnOf(b.s.ID()).Cut()
 	for b.s.State() == session.StateConnected {
@@ -46,7 +46,7 @@ func (b *bubble) cut() {
 	}
 }
 
-// stays returns the paths of the watches at the servers that stay.
+// stays returns the paths of the persistent watches at the servers.
 func (b *bubble) stays() (paths []string) {
 	for _, w := range b.Watches() {
 		if w.Stays && !w.Child {
@@ -56,7 +56,7 @@ func (b *bubble) stays() (paths []string) {
 	return paths
 }
 
-// hears demands that the tree is told of a change of path.
+// hears demands that the tree gets an event of a change of path.
 func (b *bubble) hears(w *session.TreeWatch, path string) {
 	b.T.Helper()
 	w.Events()
@@ -103,7 +103,8 @@ func TestOneWatchTellsOfAWholeTree(t *testing.T) {
 	})
 }
 
-// Everything else that is done to the path of a tree: reads, waits that end, trees at, above and below it.
+// All other things that may happen at the path of a tree: reads, waits that end, trees at, above
+// and below it.
 func TestNothingTurnsTheWatchOnATreeOff(t *testing.T) {
 	onWholeTrees(t, func(t *testing.T, b *bubble) {
 		ctx := t.Context()
@@ -178,7 +179,7 @@ func TestNothingTurnsTheWatchOnATreeOff(t *testing.T) {
 	})
 }
 
-// A reconnect leaves nothing untold: a change is told by the one-shot watches, or by the tree's.
+// After a reconnect every change is reported: by the one-shot watches, or by the tree's.
 func TestNoEventIsLostWhileATreeIsRestored(t *testing.T) {
 	onWholeTrees(t, func(t *testing.T, b *bubble) {
 		ctx := t.Context()
@@ -217,7 +218,8 @@ func TestNoEventIsLostWhileATreeIsRestored(t *testing.T) {
 	})
 }
 
-// A server of 3.5 closes the connection. Each is asked once by a client, and no lease ends with that.
+// A server of 3.5 closes the connection. A client asks each such server once, and no lease ends
+// with that.
 func TestATreeOnServersOfSeveralReleasesCostsNoLease(t *testing.T) {
 	inBubbleOn(t, zktest.Release3510, session.Config{Timeout: simT}, func(t *testing.T, b *bubble) {
 		ctx := t.Context()

@@ -13,8 +13,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// removing is many removals of one session, of which the first has been sent and the
-// others are queued behind it.
+// removing has many removals of one session. The first has been sent, and the others are queued.
 type removing struct {
 	c     *cluster
 	s     *session.Session
@@ -106,7 +105,7 @@ func TestAQueuedRemovalReturnsWithItsContextAndIsMadeAllTheSame(t *testing.T) {
 		r.first.Release()
 		must(t, <-r.done)
 		await.Until(t, "empty queue", func() bool { return r.s.QueuedRemovals() == 0 }, func() any { return r.s.QueuedRemovals() })
-		must(t, r.s.EnsureDeleted(within(t, hang), "/e/none")) // behind the others
+		must(t, r.s.EnsureDeleted(within(t, hang), "/e/none")) // after the others
 		r.nothingLeft(t)
 	})
 }

@@ -22,7 +22,7 @@ func leaving(t *testing.T, b *bubble, dir string) (path string, said *zk.SetData
 	return path, &zk.SetDataRequest{Path: dir, Data: []byte("left"), Version: -1}
 }
 
-// told returns what a directory's record says, and how many places are in it.
+// told returns a directory's record, and how many places are in it.
 func (b *bubble) told(dir string) (record string, places int) {
 	for _, n := range b.Nodes() {
 		if n.Path == dir {
@@ -35,7 +35,7 @@ func (b *bubble) told(dir string) (record string, places int) {
 	return record, places
 }
 
-// How a removal goes with an operation that may be refused, or whose answer may be lost.
+// What a removal does if its operation is refused, or if an answer is lost.
 func TestARemovalCarriesItsOperations(t *testing.T) {
 	multi := zktest.Match{Op: zktest.OpMulti, Host: "a", Nth: 1}
 	for name, c := range map[string]struct {
@@ -88,7 +88,8 @@ func TestTheRecordOfAPlaceThatIsStillThereIsNotSet(t *testing.T) {
 		if record, places := b.told("/e"); !errors.Is(err, zk.ErrNoAuth) || record != "" || places != 1 {
 			t.Errorf("%v; the record says %q, %d places", err, record, places)
 		}
-		// In the background nobody would hear of that: the session ends, and the place with it.
+		// In the background no caller would learn of that. So the session ends, and the place is
+		// deleted with it.
 		gone := make(chan struct{})
 		b.s.DeleteInBackground(path, func() { close(gone) }, said)
 		<-gone

@@ -13,13 +13,13 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// usage is what a process holds.
+// usage is what a process uses.
 type usage struct {
 	goroutines, files int
 	heap              uint64
 }
 
-// measure waits for what ends by itself and looks.
+// measure waits until what ends by itself has ended, and measures the usage.
 func measure(t *testing.T) usage {
 	t.Helper()
 	files, err := os.ReadDir("/proc/self/fd")
@@ -33,7 +33,7 @@ func measure(t *testing.T) usage {
 	return usage{runtime.NumGoroutine(), len(files), m.HeapAlloc}
 }
 
-// settled measures until nothing is above the bound any more, or gives up.
+// settled measures until no value is above the bound any more, or until its time is over.
 func settled(t *testing.T, bound usage) usage {
 	t.Helper()
 	for end := time.Now().Add(hang); ; runtime.Gosched() {
@@ -44,7 +44,7 @@ func settled(t *testing.T, bound usage) usage {
 	}
 }
 
-// flat demands that usage has not grown by more than a few.
+// flat demands that the usage has not grown by more than a little.
 func flat(t *testing.T, before usage, what string) {
 	t.Helper()
 	bound := usage{before.goroutines + 5, before.files + 5, before.heap + 1<<20}
@@ -56,7 +56,7 @@ func flat(t *testing.T, before usage, what string) {
 	}
 }
 
-// quietly opens a client without a log, which would grow.
+// quietly opens a client without a log, because a log would grow.
 func quietly(t *testing.T, e *ensemble.Ensemble, cfg session.Config) (*faultproxy.Proxy, *session.Client) {
 	t.Helper()
 	p := faultproxy.ForTest(t, e.Addrs()[0])
@@ -139,7 +139,7 @@ func TestAHundredExpiriesLeaveNothingBehind(t *testing.T) {
 	flat(t, before, "expiries")
 }
 
-// Callers that give up during an outage leave nothing to be carried out later.
+// If callers give up during an outage, none of their requests is carried out later.
 func TestAnOutageQueuesNoCalls(t *testing.T) {
 	p, client := quietly(t, three(t), session.Config{Timeout: steady})
 	s := established(t, client)

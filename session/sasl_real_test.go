@@ -79,7 +79,7 @@ func TestAWrongPasswordEndsTheClientWhenEveryServerHasRefusedIt(t *testing.T) {
 	}
 }
 
-// The servers demand it, and say no to a client that does not authenticate.
+// The servers demand SASL, and refuse a client that does not authenticate.
 func TestAServerThatDemandsSASLIsUsed(t *testing.T) {
 	c := proxied(t, withJAAS(t, "-Dzookeeper.sessionRequireClientSASLAuth=true"))
 	s := established(t, c.open(session.Config{Timeout: 4 * time.Second, SASL: session.SASLDigest("bob", "bob's")}))
@@ -92,7 +92,8 @@ func TestAServerThatDemandsSASLIsUsed(t *testing.T) {
 	}
 }
 
-// A server without JAAS lets everybody in as nobody. That must not pass for an authentication.
+// A server without JAAS accepts everybody without an identity. That must not count as an
+// authentication.
 func TestAServerThatKnowsNoSASLIsNotTakenForOneThatDoes(t *testing.T) {
 	c := proxied(t, three(t))
 	client := c.open(session.Config{Timeout: 4 * time.Second, SASL: session.SASLDigest("ann", "ann's secret")})

@@ -59,7 +59,7 @@ func TestAnExchangeWhoseAnswersAreLostIsBegunAgain(t *testing.T) {
 	}
 }
 
-// Refusals now and then, as servers before 3.9.3 give, are no reason to give up.
+// Single refusals, as from servers before 3.9.3, are no reason to give up.
 func TestOnlyRefusalsByAllServersEndAClient(t *testing.T) {
 	onSASL(t, ann, func(t *testing.T, e *zktest.Ensemble) {
 		var each []*zktest.Rule
@@ -108,8 +108,8 @@ func TestOnlyRefusalsByAllServersEndAClient(t *testing.T) {
 
 const saslRounds = 3
 
-// A session that a server has granted to a client that it then refuses is not lost: it never was
-// the client's. The client asks the next server at once.
+// If a server grants a session and then refuses the client, the session does not count as lost: it
+// never was the client's. The client asks the next server at once.
 func TestARefusedClientHasAskedEachServerNoMoreThanItMust(t *testing.T) {
 	onSASL(t, ann, func(t *testing.T, e *zktest.Ensemble) {
 		refuses := e.On(zktest.Match{Op: zktest.OpSASL}, zktest.Fail(zktest.CodeAuthFailed))
@@ -124,7 +124,7 @@ func TestARefusedClientHasAskedEachServerNoMoreThanItMust(t *testing.T) {
 	})
 }
 
-// A server that asks for no proof must not pass for one that has checked it.
+// A server that asks for no proof must not be taken for one that has checked it.
 func TestNobodyIsAnonymousByAccident(t *testing.T) {
 	onSASL(t, nil, func(t *testing.T, e *zktest.Ensemble) {
 		client := open(t, e.ConnectString(), asAnn(e, "a"))
@@ -144,7 +144,7 @@ func TestNobodyIsAnonymousByAccident(t *testing.T) {
 	})
 }
 
-// What cannot begin, because a KDC does not answer, say, is tried again.
+// An exchange that cannot begin, for example because a KDC does not answer, is tried again.
 func TestAnExchangeThatCannotBeginIsTriedAgain(t *testing.T) {
 	onSASL(t, ann, func(t *testing.T, e *zktest.Ensemble) {
 		cfg := asAnn(e, "a")
@@ -176,8 +176,8 @@ func TestAnExchangeThatCannotBeginIsTriedAgain(t *testing.T) {
 	})
 }
 
-// What is wrong with the servers is told, also when they have granted a session before. None of these
-// sessions is the client's yet, so the next one does not replace it.
+// The status tells what is wrong with the servers, even if they have granted a session before. None
+// of these sessions is the client's yet, so the next one does not replace it.
 func TestASessionThatIsNotAuthenticatedIsNotTheClients(t *testing.T) {
 	onSASL(t, nil, func(t *testing.T, e *zktest.Ensemble) {
 		cfg, log := asAnn(e, "a"), newLogbook(t)
@@ -196,7 +196,7 @@ func TestASessionThatIsNotAuthenticatedIsNotTheClients(t *testing.T) {
 	})
 }
 
-// No line of the log, no error and no status has a password in it, whether the password is right,
+// No line of the log, no error and no status contains a password, whether the password is right,
 // wrong or not asked for.
 func TestAPasswordIsInNoTextThatPeopleRead(t *testing.T) {
 	for _, users := range []map[string]string{{"ann": "guess-me"}, {"ann": "other"}, nil} {

@@ -24,8 +24,8 @@ func (c *slowStart) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// A server that is busy with the handshakes of all its clients after its restart answers each of
-// them late. Attempts that end too early only add to that.
+// After its restart a server is busy with the handshakes of all its clients, and answers each of
+// them late. Attempts that end too early only make that worse.
 func TestASlowHandshakeIsWaitedForInTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Tick: simT / 2, Logf: func(string, ...any) {}})

@@ -15,7 +15,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// passwordOf is what servers give to a session as its password: nothing is in it but the session's
+// passwordOf returns the password that servers give to a session: it depends only on the session's
 // number (ZooKeeperServer.generatePasswd, which takes java.util.Random).
 func passwordOf(id int64) []byte {
 	const mask = 1<<48 - 1
@@ -28,8 +28,8 @@ func passwordOf(id int64) []byte {
 	return p
 }
 
-// steal attaches a connection to somebody else's session and closes the session. The error is what
-// the server has against it.
+// steal attaches a connection to somebody else's session and closes the session. The error tells
+// why the server refuses that.
 func steal(t *testing.T, server string, id int64) error {
 	t.Helper()
 	conn, err := net.Dial("tcp", server)
@@ -70,8 +70,8 @@ func steal(t *testing.T, server string, id int64) error {
 	return nil
 }
 
-// No ACL is asked when somebody ends a session. Everybody who reads a znode's Stat, or may say
-// "dump" to a server, learns its number.
+// No ACL is checked when somebody ends a session. Everybody who can read a znode's Stat, or can
+// send "dump" to a server, learns the session's number.
 func TestTheNumberOfASessionIsEnoughToEndIt(t *testing.T) {
 	e := three(t)
 	client := open(t, e.ConnectString(), session.Config{Timeout: steady, Auth: []session.Auth{session.Digest("ann", "secret")}})
@@ -98,7 +98,7 @@ func TestTheNumberOfASessionIsEnoughToEndIt(t *testing.T) {
 	established(t, client)
 }
 
-// Servers that demand SASL take no such request from somebody who has not authenticated.
+// Servers that demand SASL refuse such a request from a client that has not authenticated.
 func TestAnUnauthenticatedClientEndsNoSessionWhereServersDemandSASL(t *testing.T) {
 	e := withJAAS(t, "-Dzookeeper.sessionRequireClientSASLAuth=true")
 	s := established(t, open(t, e.ConnectString(), session.Config{Timeout: steady, SASL: session.SASLDigest("ann", "ann's secret")}))
@@ -107,11 +107,12 @@ func TestAnUnauthenticatedClientEndsNoSessionWhereServersDemandSASL(t *testing.T
 	if err == nil {
 		t.Error("the session was closed by somebody else")
 	}
-	// It has moved the session to another connection for a moment, and the client has moved it back.
+	// The request has moved the session to another connection for a moment, and the client has
+	// moved it back.
 	must(t, s.EnsurePath(within(t, hang), "/mine", nil))
 }
 
-// What a network shows of a client: -auth's password, but not SASL's; all data.
+// What is visible of a client in the network: the password of Auth, but not that of SASL; all data.
 func TestWhatIsVisibleWithoutTLS(t *testing.T) {
 	for name, c := range map[string]struct {
 		cfg    session.Config

@@ -19,7 +19,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A tlsFront speaks TLS in front of a server.
+// A tlsFront is a TLS proxy in front of a server.
 type tlsFront struct {
 	net.Listener
 	to string
@@ -29,7 +29,7 @@ type tlsFront struct {
 	conns   []net.Conn
 }
 
-// newTLSFront returns one at localhost, which takes clients of the authority.
+// newTLSFront returns a tlsFront at localhost that accepts clients of the authority.
 func newTLSFront(t *testing.T, a *authority, to string) *tlsFront {
 	t.Helper()
 	cert, key := a.issue("server", []string{"localhost"}, false)
@@ -79,7 +79,7 @@ func (f *tlsFront) cut() {
 	}
 }
 
-// next cuts the connections, and returns the name of the client that comes then.
+// next cuts the connections, and returns the name of the next client that connects.
 func (f *tlsFront) next(t *testing.T) string {
 	t.Helper()
 	f.mu.Lock()
@@ -142,9 +142,10 @@ func TestCertificatesAreReadAgainForEachConnection(t *testing.T) {
 		t.Fatalf("with both files the client is %s", name)
 	}
 	if err := client.Status().TLSFiles; err != nil {
-		t.Errorf("Status says %v of files that are well", err)
+		t.Errorf("Status says %v of good files", err)
 	}
-	// An authority that is not the servers', and then none that can be read: no restart mends that, but files do.
+	// First an authority that is not the servers', and then one that cannot be read. No restart is
+	// needed: good files are enough.
 	other := newAuthority(t)
 	other.write(files.Authorities, other.cert, nil)
 	front.cut()
@@ -160,8 +161,8 @@ func TestCertificatesAreReadAgainForEachConnection(t *testing.T) {
 	}
 }
 
-// The caller may change Config.TLS after Open, for another use. The client's connections must not be
-// affected.
+// The caller may change Config.TLS after Open, for another use. That must not affect the client's
+// connections.
 func TestConfigTLSIsCopiedAtOpen(t *testing.T) {
 	e := zktest.Start(t, zktest.Config{Servers: 1, MaxSessionTimeout: time.Minute, Logf: func(string, ...any) {}})
 	a := newAuthority(t)
@@ -181,7 +182,7 @@ func TestConfigTLSIsCopiedAtOpen(t *testing.T) {
 	}
 }
 
-// awaitError waits until the client says so of its first server.
+// awaitError waits until the client's status says so about its first server.
 func awaitError(t *testing.T, client *session.Client, text string) {
 	t.Helper()
 	var err error

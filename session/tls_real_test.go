@@ -58,7 +58,7 @@ func (a *authority) issue(name string, names []string, ca bool) (*x509.Certifica
 	return cert, key
 }
 
-// write leaves a key, if there is one, and a certificate in a PEM file.
+// write writes a key, if there is one, and a certificate into a PEM file.
 func (a *authority) write(file string, cert *x509.Certificate, key *ecdsa.PrivateKey) string {
 	a.t.Helper()
 	var text []byte
@@ -111,7 +111,7 @@ func TestTLSOnARealSecurePort(t *testing.T) {
 		t.Errorf("%d sockets are open after Close", n)
 	}
 
-	// What cannot work says why.
+	// A configuration that cannot work gives an error that says why.
 	for _, c := range []struct {
 		name, connect string
 		tls           *tls.Config

@@ -10,8 +10,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// The authority of all certificates is replaced while a client runs, first on the servers. Until the
-// client's files follow, it says what is wrong.
+// The authority of all certificates is replaced while a client runs, first on the servers. Until
+// the client's files are replaced, too, the client says what is wrong.
 func TestTheAuthorityOfTheCertificatesIsReplaced(t *testing.T) {
 	dir := t.TempDir()
 	keys, trust := filepath.Join(dir, "server.pem"), filepath.Join(dir, "ca.pem")

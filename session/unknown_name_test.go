@@ -22,7 +22,7 @@ func TestAnUnknownNameIsInTheLog(t *testing.T) {
 	}
 }
 
-// A resolver asks for longer than people want to wait for a line.
+// A resolver takes longer than people want to wait for a log line.
 func TestANameServerThatDoesNotAnswerIsInTheLogWithinSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		usual := net.DefaultResolver

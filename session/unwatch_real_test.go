@@ -12,8 +12,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// Watches that are removed came with 3.5.0, watches on whole trees with 3.6.0. A server that does not know them closes
-// the connection when it is asked: then there is one reconnect, and the lease goes on.
+// Servers can remove watches from 3.5.0 on, and have watches on whole trees from 3.6.0 on. An older
+// server closes the connection when it is asked for one of these. Then there is one reconnect, and
+// the lease goes on.
 func TestRealServersOfEachReleaseKeepNoWatchesThatNobodyWants(t *testing.T) {
 	const waits = 1000
 	for _, c := range []struct {
@@ -74,17 +75,17 @@ func TestRealServersOfEachReleaseKeepNoWatchesThatNobodyWants(t *testing.T) {
 	}
 }
 
-// patient is for a session that is not to reconnect by itself, because the machine has other things to do.
+// patient is for a session that must not reconnect by itself when the machine is busy.
 var patient = session.Config{Timeout: time.Minute, Lease: 30 * time.Second}
 
-// settles waits until count is want.
+// settles waits until count returns want.
 func settles(t *testing.T, what string, want int, count func() int) {
 	t.Helper()
 	n := 0
 	await.Until(t, fmt.Sprintf("count of %d, %s,", want, what), func() bool { n = count(); return n == want }, func() any { return n })
 }
 
-// Servers with the watch manager that is made for very many watches know no others than one-shot ones. They say so.
+// Servers with the watch manager for very many watches have only one-shot watches. They say so.
 func TestARealServerThatRefusesAWatchOnATreeIsAskedOnce(t *testing.T) {
 	x := proxied(t, ensemble.ForTest(t, ensemble.Config{Servers: 1, MaxSessionTimeout: time.Minute,
 		JVM: []string{"-Dzookeeper.watchManagerName=org.apache.zookeeper.server.watch.WatchManagerOptimized"}}))

@@ -62,7 +62,8 @@ func TestAThousandAbandonedWaitsLeaveNoWatches(t *testing.T) {
 	}
 }
 
-// What is wanted by others, or again, stays; and what has fired costs no request.
+// A watch that is needed by others, or needed again, stays. A watch that has fired costs no
+// request.
 func TestOnlyWhatNobodyWantsIsRemoved(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		ctx := t.Context()
@@ -105,7 +106,7 @@ func TestOnlyWhatNobodyWantsIsRemoved(t *testing.T) {
 	})
 }
 
-// lateRemoval is a connection on which a request to remove watches is sent behind the next one.
+// lateRemoval is a connection on which a request to remove watches is sent after the next request.
 type lateRemoval struct {
 	net.Conn
 	held chan struct{} // closed when one is held back
@@ -126,7 +127,7 @@ func (c *lateRemoval) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// The read of a new interest may overtake the removal, which takes its watch then.
+// The read of a new Watch may be sent before the removal. Then the removal removes its watch.
 func TestAWatchThatBeginsWhileTheFormerIsRemovedGetsItsEvents(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		must(t, b.s.EnsurePath(t.Context(), "/w", nil))
@@ -157,8 +158,8 @@ func TestAWatchThatBeginsWhileTheFormerIsRemovedGetsItsEvents(t *testing.T) {
 	})
 }
 
-// A server of 3.4 has no znode of that name, and closes the connection when it is asked all the same. A lease does not
-// end with that.
+// A server of 3.4 has no znode of that name. If it is still asked to remove watches, it closes the
+// connection. A lease does not end with that.
 func TestServersThatCannotRemoveWatchesCostNoLease(t *testing.T) {
 	for _, c := range []struct {
 		name       string

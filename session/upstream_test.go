@@ -1,7 +1,7 @@
 //go:build upstream
 
-// Minimal reproductions of the faults that UPSTREAM.md lists. Each test fails for as
-// long as the fault is there:
+// Minimal reproductions of the faults that UPSTREAM.md lists. Each test fails as long as its fault
+// exists:
 //
 //	go test -tags upstream -run Upstream -v ./session
 package session_test
@@ -21,8 +21,8 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// crude is a server of a few lines: it says hello to the connect request and answers
-// every other frame with what reply returns; nil is silence.
+// crude is a minimal server. It answers the connect request with hello, and every other frame with
+// what reply returns. If that is nil, it does not answer.
 type crude struct {
 	addr   string
 	dialed atomic.Int32
@@ -144,7 +144,7 @@ func TestUpstreamAFlagBehindTheBuffer(t *testing.T) {
 }
 
 func TestUpstreamTheHandshakeHasNoUsefulDeadline(t *testing.T) {
-	// Four bytes and no more: even the deadline of 6.7 T is off.
+	// Four bytes and no more: then not even the deadline of 6.7 T applies.
 	s := startCrude(t, always([]byte{0, 0, 0, 37}), func(int32, int32) []byte { return nil })
 	plainly(t, s, 100*time.Millisecond)
 	time.Sleep(3 * time.Second)
@@ -220,8 +220,8 @@ func TestUpstreamAServerThatClosesIsDialledInAHotLoop(t *testing.T) {
 	}
 }
 
-// twoHosts goes round two servers for ever, as zk's own provider does once it has been
-// connected in between.
+// twoHosts alternates between two servers for ever, as zk's own provider does after it has been
+// connected.
 type twoHosts struct {
 	hosts []string
 	next  int

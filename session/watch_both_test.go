@@ -53,14 +53,14 @@ func TestAWatchSignalsEachKindOfChange(t *testing.T) {
 				t.Errorf("armed after change %d", i)
 			}
 		}
-		// One znode gone may be told twice, for its data and for its children.
+		// One deletion may be reported twice, for the data and for the children.
 		if !w.Deleted() {
 			t.Error("the deletion was not noted")
 		}
 		if _, _, err := w.Get(ctx); !errors.Is(err, zk.ErrNoNode) || w.Armed() {
 			t.Errorf("missing znode: %v, armed %v", err, w.Armed())
 		}
-		// Those of the test before may go late.
+		// The watches of the test before may be removed late.
 		settles(t, "after the last one fired on a missing znode", 0, func() int { return serverWatches(t, c) })
 	})
 }

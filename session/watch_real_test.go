@@ -11,7 +11,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// hasty is a clock that leaves no pause between attempts.
+// hasty is a clock without pauses between attempts.
 type hasty struct{ clock.Clock }
 
 func (hasty) Random() float64 { return -0.5 }
@@ -19,7 +19,7 @@ func (hasty) Random() float64 { return -0.5 }
 // hurried returns a context with a hasty clock.
 func hurried(t testing.TB) context.Context { return clock.With(t.Context(), hasty{clock.System}) }
 
-// With the race detector this fails if a watch is ever restored by zk itself.
+// With the race detector this fails if zk itself ever restores a watch.
 func TestWatchesAreRacelessAcrossAHundredReconnects(t *testing.T) {
 	c := proxied(t, three(t))
 	c.proxies = c.proxies[:1]

@@ -12,7 +12,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
-// lockedBuffer may be read while others write.
+// lockedBuffer can be read while other goroutines write to it.
 type lockedBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

@@ -16,7 +16,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
-// network is a Dial function: which servers accept, and what was dialled when.
+// network is a Dial function. It knows which servers accept, and notes what was dialled when.
 type network struct {
 	mu     sync.Mutex // guards what follows
 	up     map[string]bool
@@ -213,7 +213,7 @@ func (l *lookups) set(host string, addrs ...string) {
 	l.hosts[host] = addrs
 }
 
-// named is a dialer that resolves by l; connecting fails everywhere, at once.
+// named returns a dialer that resolves names by l. Each connection fails at once.
 func named(ctx context.Context, l *lookups, timeout time.Duration, servers ...string) *Dialer {
 	d := dialer(&network{}, timeout, servers...)
 	d.cfg.Dial = nil
@@ -241,7 +241,7 @@ func TestNamesAreResolvedAgainForEachRound(t *testing.T) {
 	if got := round(d, t.Context()); !slices.Contains(got, "10.0.0.2:1") || slices.Contains(got, "10.0.0.1:1") {
 		t.Errorf("second round %v", got)
 	}
-	l.set("a") // the name server is down: what was known is better than nothing
+	l.set("a") // the name server is down: the former addresses stay in use
 	l.hosts["a"] = nil
 	if got := round(d, t.Context()); !slices.Contains(got, "10.0.0.2:1") {
 		t.Errorf("third round %v", got)
@@ -298,8 +298,8 @@ func TestWithoutAnyAddressThereIsNoHotLoop(t *testing.T) {
 	})
 }
 
-// Each round that fails counts: for names without an address, for servers that refuse, and for connections
-// that end before their handshake. A handshake begins the count again.
+// Each round that fails counts: rounds without an address, rounds of servers that refuse, and
+// rounds of connections that end before their handshake. A handshake resets the count.
 func TestEveryRoundThatFailsIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &lookups{hosts: map[string][]string{}}
@@ -351,8 +351,8 @@ func TestLookupsEndWithTheirContext(t *testing.T) {
 	d.cfg.Names.Wait() // hangs if one is left
 }
 
-// A resolver asks its first name server for 5 s, whatever the session timeout. Rounds without an address go by
-// meanwhile, and the look-up serves a later one.
+// A resolver waits for its first name server for 5 s, even if the session timeout is shorter.
+// Meanwhile there are rounds without an address. A later round uses the result of the look-up.
 func TestASlowNameServerIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		asked, begun := 0, time.Now()
@@ -383,8 +383,8 @@ func TestASlowNameServerIsWaitedFor(t *testing.T) {
 	})
 }
 
-// The errors of failed rounds tell within seconds which name is not resolved, also while an old
-// address of it is known, and in the next session.
+// The errors of failed rounds tell within seconds which name is not resolved. They do so in the
+// next session, too, and while an old address of the name is known.
 func TestANameServerThatDoesNotAnswerIsTold(t *testing.T) {
 	const silence = "resolve: lookup a: no answer from a name server for 3s"
 	synctest.Test(t, func(t *testing.T) {
@@ -434,7 +434,7 @@ func TestANameServerThatDoesNotAnswerIsTold(t *testing.T) {
 	})
 }
 
-// A round of attempts that has failed makes the next look-ups no more patient than the next round.
+// After a failed round of attempts, the next look-ups get no more time than the next round.
 func TestLookupsAreAsPatientAsARoundOfTheServers(t *testing.T) {
 	var asked []int
 	d := named(t.Context(), &lookups{hosts: map[string][]string{"a": {"10.0.0.1"}, "b": {"10.0.0.2"}}}, time.Second, "a:1", "b:1")

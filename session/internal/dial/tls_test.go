@@ -18,7 +18,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
-// certificate returns a self-signed one for names, and a pool that trusts it.
+// certificate returns a self-signed certificate for names, and a pool with it.
 func certificate(t *testing.T, names ...string) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

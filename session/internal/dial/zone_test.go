@@ -26,7 +26,8 @@ func loopback(t *testing.T) string {
 	return ""
 }
 
-// A link-local address needs its zone to be dialled. A certificate knows the address without it.
+// A link-local address can only be dialled with its zone. A certificate has the address without the
+// zone.
 func TestAnAddressWithAZoneIsDialled(t *testing.T) {
 	listener, err := net.Listen("tcp", "[::1]:0")
 	if err != nil {

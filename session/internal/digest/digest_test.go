@@ -55,7 +55,7 @@ func TestWhatAServerMustNotSay(t *testing.T) {
 	}
 }
 
-// What a server says goes into a line of the log, and into Status.
+// A server's text becomes a part of a log line, and of Status.
 func TestTheErrorIsShortHoweverLongTheChallenge(t *testing.T) {
 	long := strings.Repeat("x", 60_000)
 	for _, said := range []string{long, `nonce="` + long, `nonce="n",algorithm=` + long, `nonce="n",algorithm=md5-sess,qop=` + long, long + "=1," + long + "=2"} {
@@ -65,7 +65,7 @@ func TestTheErrorIsShortHoweverLongTheChallenge(t *testing.T) {
 	}
 }
 
-// A server that does not know the password must not pass for one that does.
+// A server that does not know the password must not be accepted.
 func TestAServerHasToProveThatItKnowsThePassword(t *testing.T) {
 	for _, final := range []string{"", "rspauth=", "rspauth=0123456789abcdef0123456789abcdef", "x"} {
 		x := start(t, "u", "p")

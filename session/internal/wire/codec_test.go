@@ -77,7 +77,7 @@ func (r *reference) ask(call func(*zk.Conn) ([]Result, error), code int32, body 
 	return frame, results, err
 }
 
-// result is one of zk's answers as a Result.
+// result returns one of zk's answers as a Result.
 func result(r Result, stat *zk.Stat, err error) ([]Result, error) {
 	if stat != nil {
 		r.Stat = *stat
@@ -85,10 +85,10 @@ func result(r Result, stat *zk.Stat, err error) ([]Result, error) {
 	return []Result{r}, err
 }
 
-// codes are errors as zk tells them.
+// codes are zk's errors by their codes.
 var codes = map[int32]error{0: nil, -101: zk.ErrNoNode, -102: zk.ErrNoAuth, -103: zk.ErrBadVersion, -110: zk.ErrNodeExists}
 
-// multiResults are zk's answers to a multi as Results.
+// multiResults returns zk's answers to a multi as Results.
 func multiResults(rs []zk.MultiResponse, err error) ([]Result, error) {
 	results := []Result{}
 	for _, r := range rs {
@@ -106,7 +106,7 @@ func multiResults(rs []zk.MultiResponse, err error) ([]Result, error) {
 	return results, err
 }
 
-// A likeness is a request that zk, too, can make.
+// A likeness is a request that zk can make, too.
 type likeness struct {
 	name  string
 	ours  *Request
@@ -254,8 +254,8 @@ func multis() (all []likeness) {
 	return all
 }
 
-// zk is the measure. For the same request it sends the same frame, with another number. The same answer means
-// the same to it.
+// This package has to agree with zk. For the same request, zk sends the same frame, with another
+// number. zk reads the same result from the same answer.
 func TestFramesAndAnswersAreThoseOfZK(t *testing.T) {
 	ref := newReference(t)
 	e := pair(t)
@@ -283,7 +283,7 @@ func TestFramesAndAnswersAreThoseOfZK(t *testing.T) {
 	}
 }
 
-// firstError is the error of an answer as zk tells it.
+// firstError returns zk's error for an answer.
 func firstError(a Answer) error {
 	if i := failed(a.Results); i >= 0 {
 		return codes[a.Results[i].Code]
@@ -291,7 +291,7 @@ func firstError(a Answer) error {
 	return codes[a.Code]
 }
 
-// sameResults tells no difference between no list and an empty one.
+// sameResults treats no list and an empty list as the same.
 func sameResults(a, b []Result) bool {
 	for _, rs := range [][]Result{a, b} {
 		for i := range rs {

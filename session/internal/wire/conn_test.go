@@ -39,7 +39,7 @@ func TestCredentialsFollowEachHandshakeBeforeAnythingElse(t *testing.T) {
 	if f := <-got; len(f) == 0 {
 		t.Fatal("zk has not got its connect response")
 	}
-	// The replies are not for zk, which did not ask.
+	// The replies are not for zk, which sent no request.
 	e.request(ping())
 	ok := reply(xidAuth, 0, nil)
 	f, err := e.answer(bytes.Join([][]byte{ok, ok, pong()}, nil))
@@ -79,7 +79,7 @@ func TestReadsThatSomebodyWaitsOnLeaveAWatch(t *testing.T) {
 			t.Errorf("operation %d on %s went out with watch %d, want %d", c.op, c.path, got[len(got)-1], c.want)
 		}
 	}
-	// Nothing else has a flag.
+	// No other request has a flag.
 	for _, r := range []*Request{one(Op{Kind: OpSync, Path: "/w"}), multi(Op{Kind: OpCheck, Path: "/w"})} {
 		want := r.frame()
 		if got, _ := e.send(r); !bytes.Equal(got[lengthSize+4:], want[lengthSize+4:]) {
@@ -192,7 +192,8 @@ func TestTheHandshakesDeadlineIsNotZKs(t *testing.T) {
 	})
 }
 
-// zk's deadline for its next frame has passed long before that comes. A server that sends something is not silent.
+// zk's deadline for its next frame has passed long before that frame comes. A server that sends
+// something is not silent.
 func TestNoDeadlineOfZKsEndsAConnectionThatWorks(t *testing.T) {
 	for name, answers := range map[string][]string{
 		"a long answer on a slow link": {strings.Repeat("x", 10_000)},

@@ -16,9 +16,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
-// A peer plays the server for a real zk.Conn on top of a Conn. zk reads from the Conn, and
-// decodes what it gets, in goroutines of its own. A panic there ends the process, which
-// FuzzStream would notice.
+// A peer plays the server for a real zk.Conn on top of a Conn. zk reads from the Conn, and decodes
+// what it gets, in its own goroutines. A panic there ends the process, and FuzzStream notices that.
 type peer struct {
 	last  atomic.Pointer[Conn]
 	dials chan func(net.Conn) // how to treat the next connection
@@ -71,7 +70,7 @@ func newPeer(t testing.TB) *peer {
 	return p
 }
 
-// request sends a request on the present connection, once it is there.
+// request waits for a connection and sends a request on it.
 func (p *peer) request(e zk.Event) {
 	if e.State != zk.StateHasSession {
 		return
@@ -142,8 +141,8 @@ func usable(r *Request, a Answer) bool {
 	return true
 }
 
-// FuzzReply answers one request of each kind with any body. Either the caller can use the answer, or the
-// connection ends.
+// FuzzReply answers one request of each kind with arbitrary bytes. Either the caller can use the
+// answer, or the connection ends.
 func FuzzReply(f *testing.F) {
 	for i, body := range [][]byte{
 		data("x"), append(str(str(ints(nil, 2), "a"), "b"), stat()...), stat(), nil, str(nil, "/a"), stat(), str(nil, "/a"), nil,
@@ -178,8 +177,8 @@ func FuzzReply(f *testing.F) {
 	})
 }
 
-// FuzzStream lets a server send anything from the first byte on. A request of which it hears after the
-// handshake is answered once.
+// FuzzStream lets a server send arbitrary bytes from the first byte on. A request that was sent
+// after the handshake is answered once.
 func FuzzStream(f *testing.F) {
 	shake := connected(7, time.Hour)
 	f.Add([]byte(nil))

@@ -187,7 +187,7 @@ func TestAnErrorsBodyIsNotLookedAt(t *testing.T) {
 	}
 }
 
-// The data of an answer is the caller's: the next frame is read into the same memory.
+// The data of an answer must be a copy, because the next frame is read into the same memory.
 func TestAnAnswerKeepsItsBytes(t *testing.T) {
 	e := pair(t)
 	e.shake()
@@ -212,7 +212,7 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// The claim alone must not cost memory.
+// The announced length alone must not cost memory.
 func TestMemoryGrowsWithWhatArrives(t *testing.T) {
 	e := pair(t)
 	e.shake()

@@ -16,7 +16,7 @@ func TestAFailureIsReportedOnceWithItsFirstReason(t *testing.T) {
 	if _, err := e.conn.Read(make([]byte, 4)); err == nil {
 		t.Error("read from a closed connection")
 	}
-	// Write gives zk no error, see there.
+	// Write returns no error to zk, see Conn.Write.
 	if _, err := e.conn.Write(ping()); err != nil {
 		t.Errorf("writing to a closed connection: %v", err)
 	}
@@ -25,7 +25,7 @@ func TestAFailureIsReportedOnceWithItsFirstReason(t *testing.T) {
 	}
 }
 
-// If this side gives up a silent server, that is no sign that a request was too large.
+// If this side gives up a silent server, that does not mean that a request was too large.
 func TestWhatIsGivenUpIsNoMatterOfALargeRequest(t *testing.T) {
 	e := pair(t)
 	e.shake()
@@ -37,7 +37,7 @@ func TestWhatIsGivenUpIsNoMatterOfALargeRequest(t *testing.T) {
 	}
 }
 
-// A server that finds a request too large closes the connection and gives no reason.
+// If a request is too large for a server, the server closes the connection and gives no reason.
 func TestTheEndAfterALargeRequestIsExplained(t *testing.T) {
 	e := pair(t)
 	e.shake()
@@ -115,7 +115,7 @@ func TestARequestThatIsBeingSentIsLostWithItsConnection(t *testing.T) {
 	<-ended
 }
 
-// Answered may send the next request, also if the connection has ended.
+// Answered may send the next request, even if the connection has ended.
 func TestAnAnswerMayBeFollowedByARequest(t *testing.T) {
 	e := pair(t)
 	e.shake()

@@ -11,7 +11,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
-// script says what to send after each answer; it is complete when it has been said.
+// script has the token to send after each answer. The exchange is done when all are sent.
 type script struct {
 	tokens  []string
 	heard   []string
@@ -33,9 +33,9 @@ func (s *script) Next(challenge []byte) ([]byte, bool, error) {
 	return []byte(token), false, nil
 }
 
-// authenticated lets a server answer a handshake, and each token by the next of answers. A nil answer
-// closes the connection. It returns the two ends, the tokens that the server has got, and the error of the
-// client.
+// authenticated lets a server answer a handshake, and each token with the next of answers. A nil
+// answer closes the connection. It returns the two ends, the tokens that the server has received,
+// and the client's error.
 func authenticated(t *testing.T, x Exchange, answers ...[]byte) (e *ends, got []string, err error) {
 	t.Helper()
 	e = pair(t)
@@ -121,7 +121,7 @@ func TestWhatEndsAnExchange(t *testing.T) {
 	}
 }
 
-// endless never comes to an end.
+// endless is an exchange that never ends.
 type endless struct{}
 
 func (endless) Next([]byte) ([]byte, bool, error) { return []byte("more"), false, nil }

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// A kept keeps what Send wants to be run in a goroutine.
+// A kept keeps the function that Send starts in a goroutine.
 type kept []func()
 
 func (k *kept) start(f func()) { *k = append(*k, f) }
@@ -24,7 +24,7 @@ func TestARequestIsAnsweredPastZK(t *testing.T) {
 		if number(frame) != firstOwn-int32(i) || kind(frame) != OpSetWatches || string(frame[lengthSize+8:]) != "body" {
 			t.Fatalf("%q", frame)
 		}
-		// zk, too, asks something; it reads its own reply alone.
+		// zk sends a request, too. It reads only its own reply.
 		e.request(ping())
 		got, err := e.answer(append(reply(number(frame), code, nil), pong()...))
 		if err != nil || number(got) != xidPing {
@@ -116,8 +116,8 @@ func TestSentIsCalledOnceTheFrameIsWrittenAndMaySend(t *testing.T) {
 	})
 }
 
-// Nothing is sent between the question whether a read leaves a watch and the frame of the read. The read would
-// turn off the watch of an addWatch that is sent there.
+// Nothing is sent between the call of WantsWatch for a read and the frame of the read. If an
+// addWatch were sent there, the read would turn off its watch.
 func TestNothingOvertakesAReadThatLeavesAWatch(t *testing.T) {
 	e := pair(t)
 	e.shake()
@@ -142,8 +142,8 @@ func TestNothingOvertakesAReadThatLeavesAWatch(t *testing.T) {
 	}
 }
 
-// Sending of a request notes that it leaves a watch. Until its frame has been sent, no read is asked about: the
-// answer would count on that watch, which the server does not have yet.
+// Sending of a request notes that it leaves a watch. Until its frame has been sent, WantsWatch is
+// not called for a read: its result would rely on that watch, which the server does not have yet.
 func TestNoReadIsAskedAboutWhileARequestIsBeingSent(t *testing.T) {
 	e := pair(t)
 	e.shake()
@@ -214,7 +214,8 @@ func TestSendDoesNotWaitForAnotherWrite(t *testing.T) {
 	}
 }
 
-// A session keeps the order of its requests. What it concludes from answers depends on that.
+// The requests of a session are sent in order. What the session concludes from answers depends on
+// that.
 func TestRequestsAreSentInTheirOrder(t *testing.T) {
 	e := pair(t)
 	e.shake()
@@ -248,7 +249,7 @@ func TestRequestsAreSentInTheirOrder(t *testing.T) {
 	}
 }
 
-// If too much is unanswered, the socket may have no room for more.
+// If too many bytes are unanswered, the socket may have no room for more.
 func TestSendDoesNotWaitForRoom(t *testing.T) {
 	e := pair(t)
 	e.shake()
@@ -294,7 +295,8 @@ func TestSendDoesNotWaitForRoom(t *testing.T) {
 	}
 }
 
-// The hook hears of events that the server has sent before an answer before the caller has the answer.
+// If the server has sent events before an answer, the hook gets them before the caller gets the
+// answer.
 func TestEventsAreToldBeforeTheAnswerThatFollowsThem(t *testing.T) {
 	e := pair(t)
 	e.shake()

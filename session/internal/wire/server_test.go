@@ -30,12 +30,12 @@ type ends struct {
 	awaited  map[string]bool // by exists
 }
 
-// hang is how long a test waits for what should happen at once.
+// hang is how long a test waits for something that should happen at once.
 const hang = 30 * time.Second
 
 func pair(t *testing.T, auth ...Auth) *ends { return pairSince(t, 0, auth...) }
 
-// pairSince is pair for a session that has heard of a transaction.
+// pairSince is pair for a session that has seen a transaction.
 func pairSince(t *testing.T, zxid int64, auth ...Auth) *ends {
 	near, far := net.Pipe()
 	e := &ends{t: t, server: far, watching: map[string]bool{}, awaited: map[string]bool{}}
@@ -63,8 +63,8 @@ func (e *ends) hooks() Hooks {
 	}
 }
 
-// request writes a frame as zk would, while the server reads it, and returns what the
-// server got.
+// request writes a frame as zk would, while the server reads it. It returns what the server
+// received.
 func (e *ends) request(frame []byte) []byte {
 	e.t.Helper()
 	written := make(chan error, 1)
@@ -76,8 +76,8 @@ func (e *ends) request(frame []byte) []byte {
 	return got
 }
 
-// send sends a request, while the server reads its frame. It returns what the server got, and where the
-// answer will be.
+// send sends a request, while the server reads its frame. It returns what the server received, and
+// the channel for the answer.
 func (e *ends) send(r *Request) (frame []byte, answer <-chan Answer) {
 	e.t.Helper()
 	answer = e.once(r)
@@ -152,7 +152,7 @@ func readFrame(r io.Reader) ([]byte, error) {
 	return frame, err
 }
 
-// answer lets the server send bytes while zk reads a frame; it returns what zk got.
+// answer lets the server send bytes while zk reads a frame. It returns what zk has read.
 func (e *ends) answer(raw []byte) ([]byte, error) {
 	go e.server.Write(raw) // ends when all is read, or the connection is closed
 	return readFrame(e.conn)
@@ -185,13 +185,13 @@ func connected(session int64, timeout time.Duration) []byte {
 	return framed(append(str(p, string(make([]byte, 16))), 0))
 }
 
-// number is that of the request or of the reply in a frame.
+// number returns the number of the request or of the reply in a frame.
 func number(frame []byte) int32 { return int32(binary.BigEndian.Uint32(frame[lengthSize:])) }
 
-// kind is the operation code of the request in a frame.
+// kind returns the operation code of the request in a frame.
 func kind(frame []byte) int32 { return int32(binary.BigEndian.Uint32(frame[lengthSize+4:])) }
 
-// A ping is what zk sends after the handshake, apart from the close of the session.
+// ping returns a ping. After the handshake zk sends only pings and the close of the session.
 const xidPing = -2
 
 func ping() []byte { return framed(ints(nil, xidPing, opPing)) }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// By it, a server that has not got so far does not take the session back.
+// A server that does not have this transaction yet does not accept the session.
 func TestTheConnectRequestNamesTheLatestTransaction(t *testing.T) {
 	zxid := int64(0)
 	for i, c := range []struct {

@@ -15,8 +15,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/sasl/kerberos"
 )
 
-// lateClock returns what lets the clock of another process be ten minutes late: variables of its
-// environment. It skips the test without a library for that.
+// lateClock returns environment variables with which the clock of another process is ten minutes
+// late. It skips the test if the library for that is missing.
 func lateClock(t *testing.T) []string {
 	t.Helper()
 	libs, _ := filepath.Glob("/usr/lib/*/faketime/libfaketime.so.1")
@@ -53,9 +53,9 @@ func TestTheErrorNamesTheClockOfAKDC(t *testing.T) {
 	}
 }
 
-// A server refuses a ticket by its own clock. That is no error of the KDC's, so all that is known is
-// that every server has refused; the text names the clocks. Here the clock is right, but the server
-// allows a difference of two seconds, and what the client sends is on its way for longer.
+// A server refuses a ticket by its own clock. The KDC reports no error, so it is only known that
+// every server has refused. The text names the clocks. Here the clock is right, but the server
+// allows a difference of two seconds, and the client's messages take longer.
 func TestTheErrorNamesTheClockOfAServer(t *testing.T) {
 	t.Parallel()
 	k := realm(t)

@@ -13,7 +13,7 @@ import (
 
 var sessionKey = types.EncryptionKey{KeyType: etypeID.AES256_CTS_HMAC_SHA1_96, KeyValue: bytes.Repeat([]byte{7}, 32)}
 
-// offering is what a server with that key sends when it has seen the ticket.
+// offering returns what a server with that key sends when it has seen the ticket.
 func offering(t testing.TB, key types.EncryptionKey, payload []byte) []byte {
 	t.Helper()
 	offer := gssapi.WrapToken{Flags: 1, EC: 12, Payload: payload}
@@ -27,7 +27,7 @@ func offering(t testing.TB, key types.EncryptionKey, payload []byte) []byte {
 	return token
 }
 
-// after returns an exchange that has shown its ticket.
+// after returns an exchange that has sent its ticket.
 func after(step int) *exchange {
 	return &exchange{login: &Login{}, ticket: &ticket{key: sessionKey}, step: step}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/jcmturner/gokrb5/v8/types"
 )
 
-// FuzzOffer lets a server say anything where it has to offer layers. Nothing is believed that the
-// holder of the key has not said.
+// FuzzOffer lets a server send arbitrary bytes in place of its offer of layers. Only an offer that
+// is made with the key is accepted.
 func FuzzOffer(f *testing.F) {
 	payload := []byte{7, 0, 0x10, 0}
 	good := offering(f, sessionKey, payload)
@@ -29,7 +29,7 @@ func FuzzOffer(f *testing.F) {
 	})
 }
 
-// FuzzKDC parses any bytes as answers of a KDC, or of a host on the way to it. In a program, a panic
+// FuzzKDC parses arbitrary bytes as answers of a KDC, or of a host between. In a program, a panic
 // would become an error of the request. A parser that hangs would not.
 func FuzzKDC(f *testing.F) {
 	f.Add([]byte{0x7e, 0x03, 1, 2, 3}) // KRB-ERROR

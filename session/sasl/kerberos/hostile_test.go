@@ -25,7 +25,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/sasl/kerberos"
 )
 
-// impostor answers in place of the KDC of TEST. It returns krb5.conf, and a keytab of ann's.
+// impostor starts a server that answers in place of the KDC of TEST. It returns krb5.conf, and a
+// keytab of ann's.
 func impostor(t *testing.T, answer func(net.Conn)) (conf, keys string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -67,12 +68,12 @@ func impostor(t *testing.T, answer func(net.Conn)) (conf, keys string) {
 	return conf, keys
 }
 
-// framed is an answer as it is by TCP.
+// framed returns an answer in its form over TCP.
 func framed(text string) string {
 	return string(binary.BigEndian.AppendUint32(nil, uint32(len(text)))) + text
 }
 
-// preauth is a KDC's demand for preauthentication, with an empty list of encryption types.
+// preauth returns a KDC's demand for preauthentication, with an empty list of encryption types.
 func preauth(t *testing.T) string {
 	t.Helper()
 	wants, err := asn1.Marshal(types.PADataSequence{{PADataType: patype.PA_ETYPE_INFO2, PADataValue: []byte{0x30, 0x00}}})
@@ -89,7 +90,7 @@ func preauth(t *testing.T) string {
 	return string(text)
 }
 
-// Whatever a KDC answers, that request ends with an error, and another request may follow.
+// If the answer of a KDC is bad, the request ends with an error, and another request may follow.
 func TestAKDCCannotHarmTheProcess(t *testing.T) {
 	for name, c := range map[string]struct{ answer, want string }{
 		"closes":                {"", "the KDC cannot be reached"},

@@ -34,7 +34,7 @@ func two(t *testing.T, k *kdc) *ensemble.Ensemble {
 	})
 }
 
-// byName dials zk1.test and zk2.test, which no name server knows.
+// byName dials zk1.test and zk2.test. No name server knows these names.
 func byName(ctx context.Context, network, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -65,7 +65,7 @@ func TestEachServerHasAPrincipalOfItsOwn(t *testing.T) {
 		name := fmt.Sprintf("zk%d.test:%s", i+1, port)
 		established(t, openWith(t, name, session.Config{SASL: named.SASL, Dial: byName}))
 	}
-	// The other's principal will not do, although the KDC knows it.
+	// The other server's principal is refused, although the KDC knows it.
 	crossed := with(func(host string) string {
 		return map[string]string{"127.0.0.1": "zk2.test", "127.0.0.2": "zk1.test"}[host]
 	})
@@ -73,12 +73,12 @@ func TestEachServerHasAPrincipalOfItsOwn(t *testing.T) {
 	if _, err := client.Session(within(t, 3*time.Minute)); !errors.Is(err, session.ErrAuthFailed) {
 		t.Errorf("tickets for the other server: %v", err)
 	}
-	// Nor one that the KDC does not know: that may be mended, so the client goes on.
+	// So is one that the KDC does not know. That may be repaired, so the client goes on.
 	unknown := with(func(host string) string { return "zk9.test" })
 	says(t, open(t, e.Addrs()[0], unknown.SASL), "the KDC does not know this server by the name in the connect string")
 }
 
-// Two users log in at the same time, again and again, and neither becomes the other.
+// Two users log in at the same time, again and again. Neither gets the other's identity.
 func TestTwoUsersAtATimeStayThemselves(t *testing.T) {
 	t.Parallel()
 	k := realm(t)
@@ -129,7 +129,7 @@ func TestAServerThatDemandsSASLServesNobodyWithoutIt(t *testing.T) {
 	}
 }
 
-// A server that lets in everybody must not pass for one that has checked a ticket.
+// A server that accepts everybody must not be taken for one that has checked a ticket.
 func TestAServerThatChecksNoTicketIsNotUsed(t *testing.T) {
 	t.Parallel()
 	k := realm(t)

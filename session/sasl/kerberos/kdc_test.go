@@ -25,7 +25,7 @@ type kdc struct {
 	realms []string // arguments for krb5kdc; none for TEST alone
 }
 
-// conf is krb5.conf; only what Java and Go both have is left of the encryption types.
+// conf is krb5.conf. It allows only the encryption types that both Java and Go have.
 const conf = `[libdefaults]
 	default_realm = TEST
 	dns_lookup_realm = false
@@ -57,7 +57,7 @@ const kdcConf = `[kdcdefaults]
 	kdc = FILE:%[2]s/kdc.log
 `
 
-// realm starts a KDC, or skips the test where there is none.
+// realm starts a KDC, or skips the test if none is installed.
 func realm(t *testing.T) *kdc {
 	t.Helper()
 	for _, program := range []string{"krb5kdc", "kdb5_util", "kadmin.local"} {
@@ -78,7 +78,8 @@ func realm(t *testing.T) *kdc {
 	return k
 }
 
-// unused returns an address that nobody listens on, and that nobody is given while the KDC does not run.
+// unused returns an address on which nobody listens. No other process gets it while the KDC does
+// not run.
 func unused(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", net.JoinHostPort(loopback.Host(), "0"))
@@ -116,7 +117,7 @@ func (k *kdc) add(principal string) (keytab string) {
 	return keytab
 }
 
-// issued returns how many tickets for that server the KDC has given to that client. Both are
+// issued returns how many tickets for that server the KDC has issued to that client. Both are
 // principals.
 func (k *kdc) issued(client, server string) int {
 	k.t.Helper()
@@ -133,7 +134,7 @@ func (k *kdc) issued(client, server string) int {
 	return n
 }
 
-// start starts the KDC. env are further variables for it.
+// start starts the KDC. env has more environment variables for it.
 func (k *kdc) start(env ...string) {
 	k.t.Helper()
 	k.cmd = exec.Command("krb5kdc", append([]string{"-n", "-P", k.file("pid")}, k.realms...)...)

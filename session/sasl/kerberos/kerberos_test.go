@@ -23,8 +23,8 @@ const jaas = `Server {
 };
 `
 
-// servers starts one server that knows its principal, and nobody who does not authenticate. with
-// changes its configuration.
+// servers starts one server that knows its principal and serves only clients that authenticate.
+// with changes its configuration.
 func servers(t *testing.T, k *kdc, with ...func(*ensemble.Config)) *ensemble.Ensemble {
 	t.Helper()
 	k.write("jaas.conf", fmt.Sprintf(jaas, k.add("zookeeper/localhost"), "zookeeper/localhost"))
@@ -79,7 +79,7 @@ func openWith(t *testing.T, servers string, cfg session.Config) *session.Client 
 	return client
 }
 
-// says waits until the client says so of its first server.
+// says waits until the client's status says so about its first server.
 func says(t *testing.T, client *session.Client, text string) {
 	t.Helper()
 	var err error
@@ -160,7 +160,7 @@ func TestATicketCacheServesAndIsReadAgain(t *testing.T) {
 	}
 }
 
-// A KDC that does not answer holds up nobody, and is asked again.
+// A KDC that does not answer delays nobody, and is asked again.
 func TestAKDCThatIsAwayIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	k := realm(t)

@@ -54,7 +54,7 @@ func writeKeytab(t *testing.T, file, user string) {
 // nowhere is a KDC's address at which nobody listens.
 const nowhere = "127.0.0.1:1"
 
-// A step is what comes of one connection.
+// A step is the result of one connection.
 type step func(t *testing.T, x *exchange)
 
 func cut(t *testing.T, x *exchange) {
@@ -78,7 +78,7 @@ func success(t *testing.T, x *exchange) {
 	}
 }
 
-// A ticket lasts for hours. While the KDC cannot be reached, there is no other one.
+// A ticket is valid for hours. While the KDC cannot be reached, there is no other ticket.
 func TestWhatATicketSurvivesWhileTheKDCIsAway(t *testing.T) {
 	for name, c := range map[string]struct {
 		steps []step
@@ -114,7 +114,7 @@ func TestWhatATicketSurvivesWhileTheKDCIsAway(t *testing.T) {
 	}
 }
 
-// Two connections may present one ticket at the same time. What the later answer says counts.
+// Two connections may present one ticket at the same time. The later answer counts.
 func TestATicketThatIsAcceptedAfterAllServesAgain(t *testing.T) {
 	l, kept := withTicket(t, nowhere)
 	late := &exchange{login: l, ticket: kept}
@@ -133,7 +133,7 @@ func TestATicketThatIsAcceptedAfterAllServesAgain(t *testing.T) {
 	}
 }
 
-// A session has little time to connect. A KDC that does not answer takes half of it.
+// A session has little time to connect. A KDC that does not answer takes only half of it.
 func TestASilentKDCLeavesTimeForTheTicketThatIsThere(t *testing.T) {
 	t.Parallel()
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
@@ -160,7 +160,7 @@ func TestASilentKDCLeavesTimeForTheTicketThatIsThere(t *testing.T) {
 	}
 }
 
-// The file is replaced, as by a program that renews tickets every hour.
+// The file is replaced, as if by a program that renews tickets every hour.
 func TestATicketOutlivesTheFileOfItsPrincipal(t *testing.T) {
 	l, kept := withTicket(t, nowhere)
 	for i, user := range []string{"ann", "bob"} {

@@ -43,11 +43,11 @@ func (c *cable) cut() {
 	c.conns = nil
 }
 
-// life is how long a ticket lasts in these tests, for kinit and kadmin, too.
+// life is how long a ticket is valid in these tests, in a form for kinit and kadmin.
 const life = 3 * time.Second
 
-// A leader's tickets end again and again. New ones are taken from the keytab, and serve the reconnects
-// that follow. Neither the session nor the term ends.
+// A leader's tickets end again and again. New ones are fetched with the keytab, and the following
+// reconnects use them. Neither the session nor the term ends.
 func TestATermOutlivesTheTicketsOfItsSession(t *testing.T) {
 	t.Parallel()
 	k := realm(t)
@@ -92,7 +92,7 @@ func TestATermOutlivesTheTicketsOfItsSession(t *testing.T) {
 	<-ended
 }
 
-// Tickets in a cache that nobody renews end. The connection goes on. A reconnect has to wait until
+// If nobody renews a cache, its tickets end. The connection goes on. A reconnect has to wait until
 // somebody runs kinit, and the client says that. The session has not ended.
 func TestATicketCacheThatHasEndedAsksForKinit(t *testing.T) {
 	t.Parallel()
@@ -117,8 +117,8 @@ func TestATicketCacheThatHasEndedAsksForKinit(t *testing.T) {
 	}
 }
 
-// The library's clients renew tickets on a goroutine of their own, where a panic over what a KDC answers
-// would end the process.
+// The library's clients renew tickets on a goroutine of their own. A panic there because of a KDC's
+// answer would end the process.
 func TestTheLibraryRenewsNoTickets(t *testing.T) {
 	t.Parallel()
 	k := realm(t)
@@ -134,7 +134,7 @@ func TestTheLibraryRenewsNoTickets(t *testing.T) {
 	}
 }
 
-// A file is replaced while the client runs. It may be read in the middle of that, when it is shorter.
+// A file is replaced while the client runs. It may be read while it is only half written.
 func TestAFileThatIsCutShortKeepsWhatWasRead(t *testing.T) {
 	t.Parallel()
 	k := realm(t)
@@ -223,8 +223,8 @@ func hasKinit(t *testing.T) bool {
 	return err == nil
 }
 
-// The servers' key is changed, as an administrator does now and then. Servers whose keytab has the
-// former key, too, accept the tickets that the client has. Others refuse them.
+// An administrator changes the servers' key now and then. If the keytab of a server also has the
+// former key, the server accepts the client's tickets. Other servers refuse them.
 func TestServersWithANewKeyAreUsed(t *testing.T) {
 	t.Parallel()
 	k := realm(t)
@@ -252,8 +252,8 @@ func TestServersWithANewKeyAreUsed(t *testing.T) {
 	}
 }
 
-// A ticket may be refused at its first use: the servers' key was changed after it was issued, or by a KDC
-// that had not heard of the change.
+// A ticket may be refused at its first use: the servers' key was changed after the ticket was
+// issued, or the KDC that issued it did not know of the change.
 func TestATicketThatNoServerHasAcceptedIsReplaced(t *testing.T) {
 	t.Parallel()
 	k := realm(t)

@@ -136,7 +136,7 @@ func TestNoTwoZnodesOfOneDirectoryShareACzxid(t *testing.T) {
 			seen[at] = path
 		}
 		if c.requests[zktest.OpMulti] == 0 {
-			t.Error("nothing went together")
+			t.Error("no request carried several creates")
 		}
 	})
 }
@@ -172,7 +172,7 @@ func TestCreatesGoTogetherOnce(t *testing.T) {
 				c.mu.Lock()
 				defer c.mu.Unlock()
 				if n := c.requests[zktest.OpCreate]; n != 50 {
-					t.Errorf("%d creates went alone, after all had gone together once; want 50", n)
+					t.Errorf("%d creates were sent alone after one batch of all; want 50", n)
 				}
 			})
 		})
@@ -202,7 +202,7 @@ func TestCreatesTogetherMayBeLargerThanARequest(t *testing.T) {
 		c.flow()
 		c.eachHasOne(t)
 		if n := c.requests[zktest.OpMulti]; n < 2 {
-			t.Errorf("they went in %d multis", n)
+			t.Errorf("they were sent in %d multis", n)
 		}
 	})
 }

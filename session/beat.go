@@ -12,7 +12,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
-// maxReserved bounds the places that a beat checks although they need no lease yet.
+// maxReserved bounds the number of reserved places that a beat checks.
 const maxReserved = 100
 
 // beat begins a beat if one is due, and gives up the connection if a beat is overdue. If send is not nil, the

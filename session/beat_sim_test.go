@@ -67,7 +67,7 @@ func TestManyPlacesCostOneBeatPerQuarterOfALease(t *testing.T) {
 		b.Commits.Reset()
 		await.Sleep(10 * b.s.LeaseTime())
 		if beats, _ := b.beats(); beats != 0 {
-			t.Errorf("%d beats for nothing", beats)
+			t.Errorf("%d beats, although nothing is held", beats)
 		}
 	})
 }
@@ -115,7 +115,7 @@ func TestRenewGivesASignalAtOnce(t *testing.T) {
 		await.Sleep(b.s.LeaseTime())
 		select {
 		case <-wake:
-			t.Error("a signal that nobody asked for")
+			t.Error("a signal without a Renew")
 		default:
 		}
 		h.Renew()
@@ -161,7 +161,7 @@ func TestTheLeaseIsCutToHalfOfTheTimeoutThatIsGranted(t *testing.T) {
 			t.Errorf("a lease of %v", rest)
 		}
 		if n, _ := b.node(b.s.HeartbeatPath(b.s.ID())); string(n.Data) != (granted / 2).String() {
-			t.Errorf("others are told %q", n.Data)
+			t.Errorf("the heartbeat tells others %q", n.Data)
 		}
 	})
 }

@@ -112,7 +112,7 @@ func TestBadPathsAreRefusedBeforeTheyCanLeaveTheChroot(t *testing.T) {
 			}
 		}
 		if n, _ := c.at2().Counts().Total(); n.Frames > 5 {
-			t.Errorf("%d requests went out", n.Frames)
+			t.Errorf("%d requests were sent", n.Frames)
 		}
 	})
 }

@@ -175,7 +175,7 @@ func (c *Client) Session(ctx context.Context) (*Session, error) {
 		var up chan struct{}
 		if s != nil && s.Err() == nil {
 			s.mu.Lock()
-			begun := s.state != StateConnecting // a session that was granted may yet have to authenticate
+			begun := s.state != StateConnecting // a granted session may still have to authenticate
 			up = s.up
 			s.mu.Unlock()
 			if begun {

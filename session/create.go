@@ -116,7 +116,7 @@ const (
 	maxLost = 2
 )
 
-// place reports whether places are created, whose session has a heartbeat.
+// place reports whether p creates places, whose session has a heartbeat.
 func (p *protected) place() bool { return p.version == 8 }
 
 // large reports whether a server may find the data too large.

@@ -101,7 +101,7 @@ func TestAZnodeOfALostSessionIsNotAdopted(t *testing.T) {
 			select {
 			case <-changed:
 			case <-time.After(hang):
-				t.Fatal("the session lives on")
+				t.Fatal("the session is not over")
 			}
 		}
 		c.all(func(p *faultproxy.Proxy) { p.Refuse(false) })

@@ -88,8 +88,8 @@ func (s *Session) takesCreates() bool {
 	return connected && s.heart.exists && s.creating == nil && !s.beating && !s.beatAgain && !s.beatFailed && !s.heart.unsure
 }
 
-// createsRoom is how many bytes the creates in a beat may have, beside its checks and its own data. The
-// caller holds s.mu.
+// createsRoom returns how many bytes the creates in a beat may have, in addition to its checks and
+// its own data. The caller holds s.mu.
 func (s *Session) createsRoom() int {
 	return maxRequest - maxBytesTogether - 2*overhead - len(s.chroot) - len(s.heart.path)
 }

@@ -40,13 +40,13 @@ func TestTwoEnsemblesBehindOneConnectStringAreLogged(t *testing.T) {
 			} else if errors.Is(err, session.ErrExpired) {
 				line := log.await(from, unknown)
 				if !strings.Contains(line.text, "used="+used) || !strings.Contains(line.text, "one ensemble") {
-					t.Errorf("it says %q", line.text)
+					t.Errorf("the line is %q", line.text)
 				}
 			}
 		}
 		client.Close()
 		if !strings.Contains(log.String(), unknown) {
-			t.Error("nothing was said")
+			t.Error("nothing was logged")
 		}
 	})
 }

@@ -94,7 +94,7 @@ func TestThreeQuartersOfTheEphemeralBytesAreLogged(t *testing.T) {
 				want = 1
 			}
 			if said != want {
-				t.Fatalf("said %d times at %d bytes of %d; want %d\n%s", said, used, most, want, log)
+				t.Fatalf("logged %d times at %d bytes of %d; want %d\n%s", said, used, most, want, log)
 			}
 		}
 		if used := b.client.Status().EphemeralBytes; used <= most*3/4 {

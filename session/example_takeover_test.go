@@ -56,7 +56,7 @@ func ExampleSession_Listen() {
 		listener.Restart(heard) // a beat was on its way: listen on
 		log.Fatal(err)
 	}
-	listener.Revoked(heard.Version + 1) // others here who listen to it need not revoke it again
+	listener.Revoked(heard.Version + 1) // other Listeners of this session need not revoke it again
 	fmt.Println("taken over")
 
 	// Another place of that session is free at once, if the heartbeat is still as it was read.

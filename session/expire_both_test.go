@@ -22,7 +22,7 @@ func TestAnExpiredSessionIsOverAndReplaced(t *testing.T) {
 			t.Error("a lease outlives its session")
 		}
 		if next := established(t, client); next == s {
-			t.Error("the expired session came back")
+			t.Error("the expired session is used again")
 		}
 	})
 }

@@ -150,8 +150,8 @@ func (h *Hold) fail(err error) {
 	notify.Signal(h.wake)
 }
 
-// without takes x out of a list whose order does not matter. The list may be long, so only its last element
-// moves.
+// without removes x from a list whose order does not matter. The list may be long, so only its last
+// element moves.
 func without[T comparable](list []T, x T) []T {
 	if i := slices.Index(list, x); i >= 0 {
 		last := len(list) - 1

@@ -50,7 +50,7 @@ func TestAPlaceThatIsGoneIsNotHeldOnWhateverTheEventsTell(t *testing.T) {
 		<-wake
 		lease := h.Lease()
 		if lease == nil {
-			t.Fatal("woken without a lease")
+			t.Fatal("a signal without a lease")
 		}
 		admin := b.Admin()
 		must(t, admin.Delete(t.Context(), pathOf(t, b, "/e"), -1))
@@ -92,7 +92,7 @@ func TestThePlacesThatRemainAreHeldOnWhenManyAreGone(t *testing.T) {
 			}
 		}
 		if !l.Valid() {
-			t.Error("the one that remained has lost its lease")
+			t.Error("the place that remained has lost its lease")
 		}
 	})
 }
@@ -196,7 +196,7 @@ func TestAReservedPlaceCostsNothingAndHasALeaseWhereOthersDo(t *testing.T) {
 }
 
 // If the session must not set its heartbeat, it cannot hold any place. It does not try that again
-// and again, whatever else it does.
+// and again, even if it is used for other things.
 func TestASessionThatMustNotSetItsHeartbeatStopsTrying(t *testing.T) {
 	for name, perms := range map[string]int32{"WRITE": zk.PermAll &^ zk.PermWrite, "READ": zk.PermAll &^ zk.PermRead} {
 		t.Run(name, func(t *testing.T) {

@@ -57,7 +57,7 @@ func TestAnHeirHearsEachEnd(t *testing.T) {
 		h := b.heir()
 		defer h.client.Close()
 		if h.l.Heartbeat().State != session.HeartbeatUnseen {
-			t.Error("heard before anything was")
+			t.Error("a state before the first read")
 		}
 		p, l := held(t, b.s)
 		D := b.s.LeaseTime()
@@ -83,7 +83,7 @@ func TestAnHeirHearsEachEnd(t *testing.T) {
 		defer third.client.Close()
 		third.await(t, session.HeartbeatRevoked, D)
 		if _, err := third.s.Multi(t.Context(), third.l.Heartbeat().Check()); err != nil {
-			t.Errorf("it is not as it was heard: %v", err)
+			t.Errorf("the heartbeat has changed since it was read: %v", err)
 		}
 		b.host.Heal()
 		if err := b.ended(); !errors.Is(err, session.ErrRevoked) {
@@ -173,7 +173,7 @@ func TestAListenerEndsWithItsSession(t *testing.T) {
 		late := h.s.Listen(b.s.ID(), h.wake)
 		late.Stop()
 		if late.Heartbeat().State != session.HeartbeatUnseen {
-			t.Error("heard without a session")
+			t.Error("a state without a session")
 		}
 	})
 }

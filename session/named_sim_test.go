@@ -68,7 +68,7 @@ func TestAPlaceWithANameIsHeldAgainWhenItWasReadAfterAReconnect(t *testing.T) {
 		b.host.Cut()
 		await.Sleep(b.s.LeaseTime() * 2)
 		if h.Lease() != nil {
-			t.Error("held without a look at the znode")
+			t.Error("held without a read of the znode")
 		}
 		arm(t, own)
 		await.Sleep(b.s.LeaseTime())

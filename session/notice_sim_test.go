@@ -68,7 +68,7 @@ func TestNoticeReachesTheSessionThatAwaitsIt(t *testing.T) {
 			b.deleteWith(a, b.s.Notice(a.place)...)
 			<-a.wake
 			if !a.w.Noticed() || !a.w.Deleted() { // nothing wakes before the deletion is told
-				t.Error("woken without notice")
+				t.Error("a signal without notice")
 			}
 			if !a.ends() {
 				t.Error("no notice")
@@ -77,12 +77,12 @@ func TestNoticeReachesTheSessionThatAwaitsIt(t *testing.T) {
 			a = b.awaited(other)
 			must(t, b.s.EnsureDeleted(t.Context(), a.place, b.s.Notice(a.place)...))
 			if !a.ends() {
-				t.Error("no notice of what was ensured")
+				t.Error("no notice by EnsureDeleted")
 			}
 			a = b.awaited(other)
 			b.deleteWith(a)
 			if a.ends() {
-				t.Error("noticed what nobody has given notice of")
+				t.Error("noticed without a notice")
 			}
 		}
 		if n, _, err := other.Children(t.Context(), "/zkrecipe/beats"); err != nil || len(n) != 1 {
@@ -141,7 +141,7 @@ func TestASessionThatMustNotGiveNoticeGivesNone(t *testing.T) {
 			t.Error("noticed")
 		}
 		if n, _ := b.node("/x"); string(n.Data) != "left" {
-			t.Errorf("what goes with the deletion was left out: %q", n.Data)
+			t.Errorf("the other operations of the deletion were left out: %q", n.Data)
 		}
 		if ops := b.s.Notice(a.place); len(ops) != 0 {
 			t.Errorf("gives notice again: %v", ops)

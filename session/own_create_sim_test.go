@@ -93,7 +93,7 @@ func createsThatAreRefused(t *testing.T, b *bubble) {
 	for range 2_000 {
 		await.Sleep(b.s.LeaseTime() / 100)
 		if l.Remaining() < b.s.LeaseTime()/8 {
-			t.Errorf("%v are left of a lease of %v", l.Remaining(), b.s.LeaseTime())
+			t.Errorf("a lease of %[2]v runs only for %[1]v more", l.Remaining(), b.s.LeaseTime())
 			break
 		}
 	}
@@ -101,7 +101,7 @@ func createsThatAreRefused(t *testing.T, b *bubble) {
 	asking.Wait()
 	b.Trap.Set(nil)
 	if most != 1 {
-		t.Errorf("%d beats in a row brought a create that was refused; want 1", most)
+		t.Errorf("%d beats in a row carried a create that was refused; want 1", most)
 	}
 }
 

@@ -54,7 +54,7 @@ func TestASessionThatNobodyAnswersForIsReplaced(t *testing.T) {
 		}
 		c.all(func(p *faultproxy.Proxy) { p.Drop(faultproxy.Both, false); p.Cut(false) })
 		if next := established(t, client); next == s || next.ID() == s.ID() {
-			t.Error("the session came back")
+			t.Error("the lost session is used again")
 		}
 	})
 }

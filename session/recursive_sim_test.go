@@ -133,7 +133,7 @@ func TestNothingTurnsTheWatchOnATreeOff(t *testing.T) {
 		arm(t, before)
 		w = whole(t, b.s, "/a/b")
 		if before.Armed() {
-			t.Error("a watch on a list is taken to stand on, which it does not in 3.8.0")
+			t.Error("a watch on a list counts as set, but 3.8.0 has removed it")
 		}
 		check("nothing")
 		arm(t, before)

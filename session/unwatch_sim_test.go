@@ -85,7 +85,7 @@ func TestOnlyWhatNobodyWantsIsRemoved(t *testing.T) {
 		must(t, b.s.Delete(ctx, "/deleted", -1))
 		missing := b.s.Watch("/missing", wake)
 		if _, _, err := missing.Get(ctx); err == nil {
-			t.Fatal("it is not missing")
+			t.Fatal("the znode is not missing")
 		}
 		missing.Stop()
 		await.Sleep(5 * time.Second)
@@ -153,7 +153,7 @@ func TestAWatchThatBeginsWhileTheFormerIsRemovedGetsItsEvents(t *testing.T) {
 		must(t, err)
 		await.Sleep(simT / 8)
 		if w.Armed() {
-			t.Errorf("it has not heard of a change; watches: %+v", b.Watches())
+			t.Errorf("the Watch got no signal of a change; watches: %+v", b.Watches())
 		}
 	})
 }

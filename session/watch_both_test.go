@@ -128,7 +128,7 @@ func TestAReconnectSignalsEveryWatchAndDisarmsIt(t *testing.T) {
 		c.log.await(mark, "session connected")
 		awaitWake(t, wake)
 		if w.Armed() {
-			t.Error("armed on a connection that is gone")
+			t.Error("armed on a lost connection")
 		}
 		_, _, err = w.Get(ctx)
 		must(t, err)

@@ -60,7 +60,7 @@ func TestEveryServerIsTriedOnceARoundAndRoundsAreSpaced(t *testing.T) {
 				t.Fatalf("round %d dialled %v", i/3, n.dialed[i:i+3])
 			}
 			if d := n.at[i+2].Sub(n.at[i]); d != 0 {
-				t.Errorf("within round %d %v went by", i/3, d)
+				t.Errorf("round %d took %v", i/3, d)
 			}
 			if i > 0 {
 				if d := n.at[i].Sub(n.at[i-1]); d < firstDelay/2 || d > longestDelay*3/2 {
@@ -403,7 +403,7 @@ func TestANameServerThatDoesNotAnswerIsTold(t *testing.T) {
 		following.cfg.Names = d.cfg.Names
 		round(following, ctx)
 		if err := following.Servers()[0].Err; err == nil || err.Error() != silence {
-			t.Errorf("the next session is told %v; want %q", err, silence)
+			t.Errorf("the next session gets %v; want %q", err, silence)
 		}
 		cancel()
 		d.cfg.Names.Wait()

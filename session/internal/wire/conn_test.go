@@ -37,7 +37,7 @@ func TestCredentialsFollowEachHandshakeBeforeAnythingElse(t *testing.T) {
 	}
 	e.take()
 	if f := <-got; len(f) == 0 {
-		t.Fatal("zk has not got its connect response")
+		t.Fatal("zk has not received its connect response")
 	}
 	// The replies are not for zk, which sent no request.
 	e.request(ping())
@@ -239,7 +239,7 @@ func TestSilenceIsCountedFromTheLastAnswerAndEventsAreNone(t *testing.T) {
 		e.shake()
 		await.Sleep(time.Second)
 		if _, owing := e.conn.Silence(clock.System.Now()); owing {
-			t.Error("nothing was asked, and yet an answer is owed")
+			t.Error("no request was sent, but an answer is owed")
 		}
 		frame, _ := e.send(read("/a"))
 		await.Sleep(time.Second)

@@ -172,7 +172,7 @@ func FuzzReply(f *testing.F) {
 			t.Errorf("%+v; the connection: %v", a, err)
 		}
 		if !usable(r, a) || !a.Lost && a.Code != code {
-			t.Errorf("the answer is of no use: %+v", a)
+			t.Errorf("the caller cannot use the answer: %+v", a)
 		}
 	})
 }

@@ -61,7 +61,7 @@ func TestEveryRequestIsLostWithItsConnection(t *testing.T) {
 			r.Sent = func() { e.t.Error("what was not sent counts as sent") }
 			answer := e.once(r)
 			if !e.conn.Send(r, func(f func()) { f() }) {
-				e.t.Error("no connection, and nobody has said so")
+				e.t.Error("the connection has ended without a report")
 			}
 			if len(answer) != 1 {
 				e.t.Error("a request that could not be sent is not lost")

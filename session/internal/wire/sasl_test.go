@@ -145,7 +145,7 @@ func TestASilentServerEndsAnExchangeInTime(t *testing.T) {
 		go e.server.Write(connected(7, 6*time.Second))
 		go readFrame(e.server) // the token, and no answer to it
 		if _, err := readFrame(e.conn); err == nil {
-			t.Error("it goes on")
+			t.Error("the exchange goes on")
 		}
 	})
 }

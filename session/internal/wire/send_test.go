@@ -100,12 +100,12 @@ func TestSentIsCalledOnceTheFrameIsWrittenAndMaySend(t *testing.T) {
 		go e.conn.Send(first, waiting.start)
 		synctest.Wait() // the server does not read
 		if sent {
-			t.Error("told before it was true")
+			t.Error("Sent was called before the frame was sent")
 		}
 		a := e.take()
 		synctest.Wait() // nor the second
 		if !sent {
-			t.Error("not told")
+			t.Error("Sent was not called")
 		}
 		if len(waiting) > 0 {
 			t.Fatal("the first is still being sent")
@@ -150,7 +150,7 @@ func TestNoReadIsAskedAboutWhileARequestIsBeingSent(t *testing.T) {
 	stands := false
 	e.conn.hooks.WantsWatch = func(string, int32) bool {
 		if !stands {
-			t.Error("asked too early")
+			t.Error("WantsWatch was called too early")
 		}
 		return true
 	}
@@ -288,7 +288,7 @@ func TestSendDoesNotWaitForRoom(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, itself := sent(sized(100)); !itself {
-		t.Error("what is answered takes room")
+		t.Error("an answered request still takes room")
 	}
 	if _, itself := sent(sized(maxUnanswered)); itself {
 		t.Error("Send may have waited with a long request")
@@ -305,7 +305,7 @@ func TestEventsAreToldBeforeTheAnswerThatFollowsThem(t *testing.T) {
 	took := r.Answered
 	r.Answered = func(a Answer) {
 		if !slices.Equal(e.events, []string{"/a"}) {
-			t.Errorf("told of %q before the answer", e.events)
+			t.Errorf("events before the answer: %q", e.events)
 		}
 		took(a)
 	}

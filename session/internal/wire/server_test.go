@@ -85,7 +85,7 @@ func (e *ends) send(r *Request) (frame []byte, answer <-chan Answer) {
 	go func() { sent <- e.conn.Send(r, func(f func()) { go f() }) }()
 	frame = e.take()
 	if !<-sent {
-		e.t.Fatal("a frame was sent, and yet there is no connection")
+		e.t.Fatal("a frame was sent, but Send reports no connection")
 	}
 	return frame, answer
 }
@@ -103,7 +103,7 @@ func (e *ends) once(r *Request) <-chan Answer {
 			e.t.Errorf("%+v is a second answer", a)
 			return
 		case a.Lost && len(e.failures) == 0:
-			e.t.Error("a request is lost, and nobody knows why")
+			e.t.Error("a request is lost before Failed has told why")
 		}
 		done = true
 		answer <- a

@@ -24,7 +24,7 @@ func FuzzOffer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, challenge []byte) {
 		_, err := x.choose(challenge)
 		if err == nil && !bytes.Contains(challenge, payload) {
-			t.Errorf("%x is taken for an offer of the server's", challenge)
+			t.Errorf("%x is accepted as an offer of the server's", challenge)
 		}
 	})
 }

@@ -280,7 +280,8 @@ func (s *Session) Sync(ctx context.Context, path string) error {
 	return err
 }
 
-// Set replaces a znode's data if its version is the one given, or -1.
+// Set replaces a znode's data if its version is the given one. The version -1 stands for any
+// version.
 func (s *Session) Set(ctx context.Context, path string, data []byte, version int32) (zk.Stat, error) {
 	r, err := s.call(ctx, "setData", path, wire.Op{Kind: wire.OpSetData, Data: data, Version: version})
 	return r.Stat, err
@@ -306,7 +307,7 @@ func (s *Session) create(data []byte, flags int32, acl []zk.ACL) wire.Op {
 	return wire.Op{Kind: wire.OpCreate, Data: data, Flags: flags, ACL: acl}
 }
 
-// Delete deletes a znode if its version is the one given, or -1.
+// Delete deletes a znode if its version is the given one. The version -1 stands for any version.
 func (s *Session) Delete(ctx context.Context, path string, version int32) error {
 	_, err := s.call(ctx, "delete", path, wire.Op{Kind: wire.OpDelete, Version: version})
 	return err

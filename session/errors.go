@@ -26,8 +26,8 @@ var (
 	// ErrReplaced: a server answered the reconnect with another session. ClickHouse Keeper does so
 	// at each reconnect. A ZooKeeper server of another ensemble gives ErrExpired.
 	ErrReplaced = errors.New("session: replaced by another session")
-	// ErrRevoked: another session has heard no heartbeat of this one for longer than a lease,
-	// and has taken over from it.
+	// ErrRevoked: another session has seen no beat of this one for longer than a lease, and has
+	// taken over from it.
 	ErrRevoked = errors.New("session: heartbeat revoked by another session")
 	// ErrNoHeartbeat: the session's heartbeat znode was deleted, or it is not known whether it
 	// was created.

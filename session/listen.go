@@ -22,12 +22,11 @@ const (
 	HeartbeatUnseen HeartbeatState = iota
 	// HeartbeatBeating: it is set, or was a moment ago.
 	HeartbeatBeating
-	// HeartbeatSilent: it has not been set for the other session's lease and a sixteenth.
+	// HeartbeatSilent: it has not been set for 17/16 of the other session's lease.
 	HeartbeatSilent
-	// HeartbeatRevoked: another session has taken over from its session.
+	// HeartbeatRevoked: a session has taken over from the heartbeat's session.
 	HeartbeatRevoked
-	// HeartbeatGone: it was there, and has been gone for the other session's lease and a
-	// sixteenth.
+	// HeartbeatGone: it was there, and has been gone for 17/16 of the other session's lease.
 	HeartbeatGone
 )
 

@@ -50,9 +50,10 @@ func (s *Session) Notice(place string) []any {
 	return []any{&zk.CreateRequest{Path: p}, &zk.DeleteRequest{Path: p, Version: -1}}
 }
 
-// WithoutNotice takes a transaction that failed, whose last operation deletes the place. If an operation of
-// the notice was refused, it returns the other operations, and refused is true. Then the session gives no
-// notice any more: it may be allowed to create heartbeats, but not to delete a znode beside them.
+// WithoutNotice takes a transaction that failed, whose last operation deletes the place. If an
+// operation of the notice was refused, it returns the other operations, and refused is true. Then
+// the session gives no notice any more: it may be allowed to create heartbeats, but not to delete a
+// znode in their directory.
 func (s *Session) WithoutNotice(ops []any, results []zk.MultiResponse) (rest []any, refused bool) {
 	failed := slices.IndexFunc(results, func(r zk.MultiResponse) bool { return r.Error != nil })
 	if failed < 0 || failed >= len(ops) {

@@ -100,6 +100,9 @@ type protected struct {
 	beat    bool // a beat may carry the creates
 
 	failed atomic.Pointer[error] // why the latest attempt failed
+
+	alone       bool // not in a batch any more
+	connections int  // that were lost by requests that a server may find too large
 }
 
 func single(paths []string, err error) (string, error) {
@@ -222,66 +225,65 @@ func (s *Session) createGuarded(ctx context.Context, p *protected) ([]string, er
 // once an attempt is made, it is followed to its end. first is the attempt by a beat that the caller has made,
 // or nil.
 func (s *Session) createProtected(ctx context.Context, p *protected, first *beatCreates) ([]string, error) {
-	pause := retry.New(s.clock, firstRetry, longestRetry)
-	together, lost := true, 0
-	for ; ; first = nil {
-		var guid string
-		var paths []string
-		var err error
-		if first != nil {
-			guid = first.guid
-			paths, err = first.answer()
-		} else {
-			if err := s.awaitUp(ctx); err != nil {
-				return nil, p.fail(err)
-			}
-			if ctx.Err() != nil {
-				return nil, p.fail(endOf(ctx))
-			}
-			// A new GUID for every attempt: an earlier one that is carried out late cannot be taken for this
-			// one.
-			guid = newGUID(p.version)
-			paths, err = s.attempt(ctx, p, guid, together)
+	for pause := retry.New(s.clock, firstRetry, longestRetry); ; first = nil {
+		paths, again, err := s.createOnce(ctx, p, first)
+		if !again {
+			return paths, err
 		}
-		if err == nil {
-			return paths, nil
-		}
-		if err != errAgain {
-			p.lost(err)
-		}
-		again := retryable(err) || err == errAgain
-		if errors.Is(err, zk.ErrConnectionClosed) && p.large() {
-			lost++
-		}
-		if OutcomeOf(err) == OutcomeUnknown && err != errAgain {
-			if paths, lost := s.findAll(p, guid); lost != nil || paths != nil {
-				return paths, lost
-			}
-			// A server that takes only small requests never answers a large one. Each attempt then costs
-			// the connection, for all who use this session.
-			again = (again || together) && lost < maxLost
-			together = false
-		}
-		switch {
-		case errors.Is(err, zk.ErrNoNode) && !p.place():
-			if err := s.EnsurePath(ctx, p.places[0].Dir, p.places[0].ACL); err != nil {
-				return nil, err
-			}
-		case !again:
-			return nil, err
-		}
-		if err == errAgain {
-			continue
-		}
-		if s.rest(ctx, pause) != nil {
+		if err != errAgain && s.rest(ctx, pause) != nil {
 			return nil, p.fail(endOf(ctx))
 		}
 	}
 }
 
+// createOnce makes one attempt, or takes up the first, and finds out what has become of it. If again is true,
+// nothing was created, and another attempt may help.
+func (s *Session) createOnce(ctx context.Context, p *protected, first *beatCreates) (paths []string, again bool, err error) {
+	var guid string
+	if first != nil {
+		guid = first.guid
+		paths, err = first.answer()
+	} else {
+		if err := s.awaitUp(ctx); err != nil {
+			return nil, false, p.fail(err)
+		}
+		if ctx.Err() != nil {
+			return nil, false, p.fail(endOf(ctx))
+		}
+		// A new GUID for every attempt: an earlier one that is carried out late cannot be taken for this
+		// one.
+		guid = newGUID(p.version)
+		paths, err = s.attempt(ctx, p, guid)
+	}
+	if err == nil || err == errAgain {
+		return paths, err != nil, err
+	}
+	p.lost(err)
+	again = retryable(err)
+	if errors.Is(err, zk.ErrConnectionClosed) && p.large() {
+		p.connections++
+	}
+	if OutcomeOf(err) == OutcomeUnknown {
+		if paths, lost := s.findAll(p, guid); lost != nil || paths != nil {
+			return paths, false, lost
+		}
+		// A server that takes only small requests never answers a large one. Each attempt then costs
+		// the connection, for all who use this session.
+		again = (again || !p.alone) && p.connections < maxLost
+		p.alone = true
+	}
+	if errors.Is(err, zk.ErrNoNode) && !p.place() {
+		if missing := s.EnsurePath(ctx, p.places[0].Dir, p.places[0].ACL); missing != nil {
+			return nil, false, missing
+		}
+		again = true
+	}
+	return nil, again, err
+}
+
 // attempt makes one attempt to create protected znodes. The first places of a session are created
 // together with its heartbeat. Others are created by a beat, or in a batch if there are many.
-func (s *Session) attempt(ctx context.Context, p *protected, guid string, together bool) ([]string, error) {
+func (s *Session) attempt(ctx context.Context, p *protected, guid string) ([]string, error) {
 	if p.place() {
 		first, done, err := s.awaitHeartbeat(ctx)
 		if err != nil {
@@ -310,7 +312,7 @@ func (s *Session) attempt(ctx context.Context, p *protected, guid string, togeth
 	path := place.prefix(guid)
 	alone := func() (string, error) { return s.Create(s.ctx, path, place.Data, placeFlags, place.ACL) }
 	create := alone
-	if together {
+	if !p.alone {
 		create = func() (string, error) {
 			return s.creates.do(s.ctx, &pending{op: "create", path: path, dir: place.Dir, ops: p.creates(guid), alone: alone})
 		}

@@ -232,10 +232,12 @@ func TestAWakeChannelWithoutRoomIsRefused(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		for _, wake := range []chan struct{}{nil, make(chan struct{})} {
 			for name, f := range map[string]func(){
-				"Watch":   func() { b.s.Watch("/x", wake) },
-				"Hold":    func() { b.s.Hold(b.s.Watch("/x", make(chan struct{}, 1)), wake) },
-				"Reserve": func() { b.s.Reserve(b.s.Watch("/x", make(chan struct{}, 1)), wake) },
-				"Listen":  func() { b.s.Listen(1, wake) },
+				"Watch":     func() { b.s.Watch("/x", wake) },
+				"Hold":      func() { b.s.Hold(b.s.Watch("/x", make(chan struct{}, 1)), wake) },
+				"Reserve":   func() { b.s.Reserve(b.s.Watch("/x", make(chan struct{}, 1)), wake) },
+				"HoldNamed": func() { b.s.HoldNamed(b.s.Watch("/x", make(chan struct{}, 1)), 1, wake) },
+				"Listen":    func() { b.s.Listen(1, wake) },
+				"WatchTree": func() { b.s.WatchTree("/x", 0, false, wake) },
 			} {
 				func() {
 					defer func() {

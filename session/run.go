@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/feed"
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
@@ -116,7 +117,7 @@ func (s *Session) awaitZK() {
 				return
 			}
 		case <-timer.C:
-			s.log.Error("abandoning a ZooKeeper connection that does not end", "session", hex(s.ID()))
+			s.log.Error("abandoning a ZooKeeper connection that does not end", "session", feed.Hex(s.ID()))
 			return
 		}
 	}

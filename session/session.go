@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"sync"
@@ -224,7 +223,7 @@ func (s *Session) pause() time.Duration {
 
 // note writes a line to the log, which never blocks. The caller holds s.mu.
 func (s *Session) note(level slog.Level, msg string, args ...any) {
-	s.log.Log(context.Background(), level, msg, append([]any{"session", hex(s.id)}, args...)...)
+	s.log.Log(context.Background(), level, msg, append([]any{"session", feed.Hex(s.id)}, args...)...)
 }
 
 // ID returns the session id, or zero before the first connection.
@@ -272,5 +271,3 @@ func (s *Session) Err() error {
 
 // ACL returns the default ACL of created znodes.
 func (s *Session) ACL() []zk.ACL { return s.cfg.ACL }
-
-func hex(id int64) string { return fmt.Sprintf("0x%x", uint64(id)) }

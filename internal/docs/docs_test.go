@@ -171,7 +171,7 @@ var mayImport = map[string][]string{
 	"examples/ledger":         {"examples", "recipe/.", "recipe/lock", "session", "go.etcd.io/bbolt"},
 	"recipe/internal/claims":  {"recipe/.", "internal/clock"},
 	"recipe/recipetest":       {"recipe/.", "recipe/barrier", "recipe/election", "recipe/group", "recipe/lock", "recipe/semaphore", "recipe/internal/testhook", "session", "session/zktest"},
-	"recipe/recipehttp":       {"recipe/.", "recipe/cache", "recipe/election", "recipe/group", "recipe/lock", "recipe/semaphore", "session"},
+	"recipe/recipehttp":       {"internal/feed", "recipe/.", "recipe/cache", "recipe/election", "recipe/group", "recipe/lock", "recipe/semaphore", "session"},
 	"recipe/recipeprom":       {"recipe/.", "recipe/cache", "recipe/election", "recipe/group", "recipe/lock", "recipe/semaphore", "recipe/value", "session", "github.com/prometheus/client_golang"},
 	"examples/status":         {"examples", "recipe/election", "recipe/lock", "recipe/recipehttp", "session"},
 }

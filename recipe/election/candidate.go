@@ -3,7 +3,6 @@ package election
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
@@ -77,7 +76,7 @@ func (e *Election) join(l *working, ctx context.Context) (*stay.Stay, error) {
 		return nil, err
 	}
 	position, id := st.Position(), s.ID()
-	e.log.Info("joined", "session", hex(s.ID()), "node", st.Path(), "ahead", position)
+	e.log.Info("joined", "session", feed.Hex(s.ID()), "node", st.Path(), "ahead", position)
 	e.status.set(e.clock, func(status *Status) {
 		status.State, status.Session, status.Node, status.Err, status.Impaired = StateWaiting, s.ID(), st.Path(), nil, nil
 	})
@@ -122,7 +121,7 @@ func (e *Election) tell(st *stay.Stay, last, now line.Standing) {
 	}
 	if now.TookOver != "" {
 		node := e.path + "/" + now.TookOver
-		e.log.Warn("took over from a silent candidate", "session", hex(st.S.ID()), "node", node)
+		e.log.Warn("took over from a silent candidate", "session", feed.Hex(st.S.ID()), "node", node)
 		e.send(Event{Kind: EventTookOver, Session: st.S.ID(), Node: node})
 	}
 	same := last.Ahead == now.Ahead
@@ -139,11 +138,11 @@ func (e *Election) tell(st *stay.Stay, last, now line.Standing) {
 		e.send(Event{Kind: EventImpaired, Err: now.Impaired})
 	}
 	if now.Waits > 0 && last.Waits == 0 {
-		e.log.Info("first, but a lease may run still", "session", hex(st.S.ID()), "node", st.Path(), "wait", now.Waits)
+		e.log.Info("first, but a lease may run still", "session", feed.Hex(st.S.ID()), "node", st.Path(), "wait", now.Waits)
 		e.send(Event{Kind: EventWithheld, Session: st.S.ID(), Node: st.Path(), Delay: now.Waits})
 	}
 	if now.Position == 1 && e.Status().State == StateWaiting {
-		e.log.Info("heir", "session", hex(st.S.ID()), "node", st.Path(), "ahead", ahead)
+		e.log.Info("heir", "session", feed.Hex(st.S.ID()), "node", st.Path(), "ahead", ahead)
 		e.status.set(e.clock, func(s *Status) { s.State = StateHeir })
 		e.send(Event{Kind: EventHeir, Session: st.S.ID(), Node: st.Path(), Position: 1})
 	}
@@ -158,7 +157,7 @@ func (e *Election) elected(ctx context.Context, st *stay.Stay, lease *session.Le
 	})
 	t.begun, t.inRun = st.Begun, inRun
 	t.held.Watch()
-	e.log.Info("elected", "session", hex(st.S.ID()), "node", t.Node(), "token", t.Token())
+	e.log.Info("elected", "session", feed.Hex(st.S.ID()), "node", t.Node(), "token", t.Token())
 	e.status.set(e.clock, func(s *Status) { s.State, s.Position, s.Token, s.Ahead, s.term = StateLeading, 0, t.Token(), "", t })
 	e.send(Event{Kind: EventElected, Session: st.S.ID(), Node: t.Node(), Token: t.Token(), Deadline: t.Deadline(), Term: t})
 	return t
@@ -174,7 +173,7 @@ func (e *Election) lead(l *working, st *stay.Stay, term *Term, stopped <-chan st
 	}
 	e.watch(l, st, term, guard)
 	ended := term.held.Ended()
-	e.log.Info("deposed", feed.WithErr(ended.Err, "session", hex(st.S.ID()), "token", term.Token(), "reason", ended.Reason.String())...)
+	e.log.Info("deposed", feed.WithErr(ended.Err, "session", feed.Hex(st.S.ID()), "token", term.Token(), "reason", ended.Reason.String())...)
 	e.status.set(e.clock, func(s *Status) {
 		s.State, s.Token, s.LastReason, s.LastErr, s.term = StateDraining, 0, ended.Reason, ended.Err, nil
 	})
@@ -231,7 +230,7 @@ func (e *Election) leave(ctx context.Context, st *stay.Stay, gone bool) {
 		defer close(left)
 		err := st.Leave(ctx, gone)
 		notInLine()
-		e.log.Info("left", feed.WithErr(err, "session", hex(st.S.ID()), "node", st.Path())...)
+		e.log.Info("left", feed.WithErr(err, "session", feed.Hex(st.S.ID()), "node", st.Path())...)
 		e.send(Event{Kind: EventLeft, Session: st.S.ID(), Node: st.Path(), Err: err})
 	}()
 	patience, cancel := e.linger(ctx)
@@ -293,5 +292,3 @@ func (e *Election) send(ev Event) {
 	ev.Time = e.clock.Wall()
 	e.events.Send(ev)
 }
-
-func hex(id int64) string { return fmt.Sprintf("0x%x", uint64(id)) }

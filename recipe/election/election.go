@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync/atomic"
-	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/feed"
@@ -15,12 +14,6 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
 	"github.com/zkrecipe/zkrecipe/session"
-)
-
-// Delays before a candidate enters again after it has failed or its term has ended.
-const (
-	firstDelay   = 50 * time.Millisecond
-	longestDelay = 10 * time.Second
 )
 
 // maxEvents bounds the events that wait for a subscriber that takes its time.
@@ -70,7 +63,7 @@ func New(client *session.Client, path string, cfg Config) (*Election, error) {
 		often:  feed.Thinned(client.Context(), logger, lines, feed.Failures).With("election", path, "id", cfg.ID),
 		lines:  lines,
 		wake:   make(chan struct{}, 1),
-		pause:  retry.New(c, firstDelay, longestDelay),
+		pause:  life.NewBackoff(c),
 		events: feed.New(cfg.OnEvent, maxEvents),
 		left:   make(chan struct{}),
 	}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/notify"
-	"github.com/zkrecipe/zkrecipe/internal/retry"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
@@ -132,7 +131,7 @@ func (o *Observer) tellNoPath() {
 }
 
 func (o *Observer) run(ctx context.Context) {
-	pause := retry.New(o.clock, firstDelay, longestDelay)
+	pause := life.NewBackoff(o.clock)
 	var err error
 	for ctx.Err() == nil {
 		var s *session.Session

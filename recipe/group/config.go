@@ -62,12 +62,7 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-const (
-	maxEvents = 1000
-	// Delays before a member that was listed for a short time, or not at all, tries again.
-	firstDelay   = 50 * time.Millisecond
-	longestDelay = 10 * time.Second
-)
+const maxEvents = 1000
 
 // withDefaults returns a checked copy.
 func (c Config) withDefaults(client *session.Client) (Config, error) {

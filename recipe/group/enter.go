@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/go-zookeeper/zk"
 
@@ -22,6 +23,9 @@ import (
 //     one before it.
 //   - A session's beat counts for the znode only while its watch stands, see session.HoldNamed.
 
+// shortDelay is how long a member waits before it repeats a single request.
+const shortDelay = 12500 * time.Microsecond
+
 // enter makes the znode. If there is one already, it replaces that if it may.
 func (st *stay) enter() error {
 	m, s := st.m, st.s
@@ -30,7 +34,7 @@ func (st *stay) enter() error {
 			return fmt.Errorf("%w (Config.NoLease does without)", err)
 		}
 	}
-	pause := retry.New(m.clock, firstDelay/4, firstDelay*4)
+	pause := retry.New(m.clock, shortDelay, 200*time.Millisecond)
 	for there := (zk.Stat{}); m.ctx.Err() == nil; {
 		stat, err := st.create(there)
 		switch {
@@ -157,7 +161,7 @@ func (m *Member) clear(s *session.Session) error {
 			return gone(s, err)
 		}
 	}
-	pause := retry.New(m.clock, firstDelay/4, longestDelay)
+	pause := retry.New(m.clock, shortDelay, 10*time.Second)
 	for {
 		stat, ok, err := s.Exists(ctx, m.node)
 		if err == nil {

@@ -77,7 +77,7 @@ func newMember(ctx context.Context, g *Group) *Member {
 		events: feed.New(cfg.OnEvent, maxEvents),
 		life:   life.Begin(context.WithoutCancel(ctx), client, "member of the group", path, cfg.ID),
 		wake:   make(chan struct{}, 1), done: make(chan struct{}),
-		pause:      retry.New(c, firstDelay, longestDelay),
+		pause:      life.NewBackoff(c),
 		unresolved: map[int64]bool{},
 		data:       bytes.Clone(cfg.Style.encode(cfg.ID, cfg.Data)),
 	}

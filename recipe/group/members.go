@@ -10,7 +10,6 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/notify"
-	"github.com/zkrecipe/zkrecipe/internal/retry"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -141,7 +140,7 @@ func (m *Members) run() {
 	defer close(m.done)
 	defer m.life.End()
 	ctx := m.life.Context()
-	pause := retry.New(m.clock, firstDelay, longestDelay)
+	pause := life.NewBackoff(m.clock)
 	for {
 		s, err := m.life.Session(ctx, m.failed)
 		if err != nil {

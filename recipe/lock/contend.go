@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/feed"
-	"github.com/zkrecipe/zkrecipe/internal/retry"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/claims"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
@@ -61,30 +59,17 @@ func (c *contender) win(ctx context.Context, last *life.Failure) (*Held, error) 
 
 // again makes attempts until one succeeds, or another would not help.
 func (c *contender) again(ctx context.Context, attempt func() error) error {
-	pause := retry.New(c.clock, firstDelay, longestDelay)
-	for {
-		begun := c.clock.Now()
-		err := attempt()
-		switch {
-		case err == nil || err == ErrBusy:
-			return err
-		case c.life.Over(ctx):
-			return c.life.Cut(ctx, err)
-		case life.Permanent(err):
-			c.log.Error("cannot join", "err", err)
-			return &recipe.PermanentError{Path: c.path, Err: err}
-		}
-		c.last.Set(err)
-		if c.clock.Now().Sub(begun) >= c.client.Status().Timeout {
-			pause.Reset()
-		}
-		delay := pause.Next()
-		c.often.Warn("not in line", "err", err, "retry", delay)
-		c.failed(err, delay)
-		if clock.Sleep(ctx, c.clock, delay) != nil {
-			return c.life.Cut(ctx, err)
-		}
-	}
+	return c.life.Attempt(ctx, life.Attempts{Path: c.path, Last: c.last,
+		Answer: func(err error) bool { return err == ErrBusy },
+		Failed: func(err error, refused bool, delay time.Duration) {
+			if refused {
+				c.log.Error("cannot join", "err", err)
+				return
+			}
+			c.often.Warn("not in line", "err", err, "retry", delay)
+			c.failed(err, delay)
+		},
+	}, attempt)
 }
 
 // attempt is one place in the line, until it is held.
@@ -158,7 +143,7 @@ func (c *contender) place() line.Config {
 
 func (c *contender) joined(st *stay.Stay) {
 	c.claim.Joined(st.S.ID(), st.Path(), st.Position())
-	c.log.Debug("joined", "session", hex(st.S.ID()), "node", st.Path(), "ahead", st.Position())
+	c.log.Debug("joined", "session", feed.Hex(st.S.ID()), "node", st.Path(), "ahead", st.Position())
 	c.send(Event{Kind: EventJoined, Session: st.S.ID(), Node: st.Path(), Position: st.Position()})
 }
 
@@ -196,7 +181,7 @@ func (c *contender) tell(st *stay.Stay, last, now line.Standing) {
 	if now.TookOver != "" {
 		node := c.path + "/" + now.TookOver
 		c.claim.TookOver()
-		c.log.Warn("took over from a silent contender", "session", hex(st.S.ID()), "node", node)
+		c.log.Warn("took over from a silent contender", "session", feed.Hex(st.S.ID()), "node", node)
 		c.send(Event{Kind: EventTookOver, Session: st.S.ID(), Node: node})
 	}
 	if now.Position > 0 {
@@ -219,7 +204,7 @@ func (c *contender) tell(st *stay.Stay, last, now line.Standing) {
 	if now.Waits > 0 && last.Waits == 0 {
 		c.claim.Withheld()
 		c.last.Set(fmt.Errorf("lock: next, but the lease of one that has gone without an announcement may run for %v", now.Waits))
-		c.log.Info("next, but a lease may run still", "session", hex(st.S.ID()), "node", st.Path(), "wait", now.Waits)
+		c.log.Info("next, but a lease may run still", "session", feed.Hex(st.S.ID()), "node", st.Path(), "wait", now.Waits)
 		c.send(Event{Kind: EventWithheld, Session: st.S.ID(), Node: st.Path(), Delay: now.Waits})
 	}
 }
@@ -242,7 +227,7 @@ func (c *contender) hold(at *holding) {
 func (c *contender) end(at *holding) (next *holding) {
 	ended := at.Ended()
 	at.claim.Ended(ended.Reason)
-	at.lock.log.Log(context.Background(), tenure.LevelOf(ended.Reason), "ended", feed.WithErr(ended.Err, "session", hex(at.st.S.ID()), "token", at.Token(), "reason", ended.Reason.String())...)
+	at.lock.log.Log(context.Background(), tenure.LevelOf(ended.Reason), "ended", feed.WithErr(ended.Err, "session", feed.Hex(at.st.S.ID()), "token", at.Token(), "reason", ended.Reason.String())...)
 	at.lock.send(Event{Kind: EventEnded, Session: at.st.S.ID(), Node: at.Node(), Token: at.Token(), Reason: ended.Reason, Err: ended.Err})
 	if d := at.asked(); d != nil {
 		var err error
@@ -294,6 +279,6 @@ func (r revocable) Step(ctx context.Context, need time.Duration) (line.Standing,
 // leave ends a place: it deletes the znode, unless it is gone already.
 func (l *Lock) leave(ctx context.Context, st *stay.Stay, gone bool) {
 	left := st.Leave(ctx, gone)
-	l.log.Debug("left", feed.WithErr(left, "session", hex(st.S.ID()), "node", st.Path())...)
+	l.log.Debug("left", feed.WithErr(left, "session", feed.Hex(st.S.ID()), "node", st.Path())...)
 	l.send(Event{Kind: EventLeft, Session: st.S.ID(), Node: st.Path(), Err: left})
 }

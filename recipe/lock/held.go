@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/feed"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/claims"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
@@ -149,7 +150,7 @@ func newHolding(ctx context.Context, l *Lock, claim *claims.Claim, st *stay.Stay
 func (h *holding) acquired(waited time.Duration) {
 	h.Watch()
 	h.claim.Held(recipe.Claim{Session: h.st.S.ID(), Node: h.Node(), Token: h.Token(), Permits: 1}, h, waited)
-	h.lock.log.Debug("acquired", "session", hex(h.st.S.ID()), "node", h.Node(), "token", h.Token(), "waited", waited)
+	h.lock.log.Debug("acquired", "session", feed.Hex(h.st.S.ID()), "node", h.Node(), "token", h.Token(), "waited", waited)
 	h.lock.send(Event{Kind: EventAcquired, Session: h.st.S.ID(), Node: h.Node(), Token: h.Token(), Held: h.first, Waited: waited})
 }
 
@@ -188,7 +189,7 @@ func (h *holding) kept() bool {
 // revoke reports that somebody asks for the release, the first time.
 func (h *holding) revoke() {
 	h.revoked.Do(func() {
-		h.lock.log.Info("somebody asks to let go", "session", hex(h.st.S.ID()), "node", h.Node())
+		h.lock.log.Info("somebody asks to let go", "session", feed.Hex(h.st.S.ID()), "node", h.Node())
 		h.lock.send(Event{Kind: EventRevoked, Session: h.st.S.ID(), Node: h.Node(), Token: h.Token(), Held: h.first})
 		h.lock.revokes.Send(h.first)
 	})

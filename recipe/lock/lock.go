@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/feed"
@@ -143,11 +142,3 @@ func (l *Lock) send(ev Event) {
 	ev.Time, ev.Reader = l.clock.Wall(), l.shared
 	l.events.Send(ev)
 }
-
-func hex(id int64) string { return fmt.Sprintf("0x%x", uint64(id)) }
-
-// Delays before a contender enters again after it has failed.
-const (
-	firstDelay   = 50 * time.Millisecond
-	longestDelay = 10 * time.Second
-)

@@ -164,6 +164,7 @@ func TestABrowserSeesAHiddenLeader(t *testing.T) {
 	observer := connect()
 	forAll(t, observer, path)
 	term := must(must(election.New(connect(session.Digest("u", "p")), path, election.Config{ID: "secret"})).Campaign(t.Context()))
+	t.Cleanup(func() { term.Release(context.WithoutCancel(t.Context())) }) // also if there is no browser, or the client's Close waits
 	page, view := newPage(t, observer, recipehttp.Config{Refresh: 100 * time.Millisecond})
 	url, _ := serve(t, page)
 	tab := browser.Open(t, url)

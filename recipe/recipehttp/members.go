@@ -1,9 +1,9 @@
 package recipehttp
 
 import (
-	"fmt"
 	"strconv"
 
+	"github.com/zkrecipe/zkrecipe/internal/feed"
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
 )
@@ -35,7 +35,7 @@ func groupOf(m *group.Members, data bool) groupJSON {
 	for _, e := range now.Members[:min(len(now.Members), maxLine)] {
 		one := placeJSON{ID: clean(e.ID, maxText), Node: clean(e.Node, maxError), Hidden: e.Err != nil}
 		if !one.Hidden {
-			one.Token, one.Session = strconv.FormatInt(e.Token, 10), fmt.Sprintf("0x%x", uint64(e.Session))
+			one.Token, one.Session = strconv.FormatInt(e.Token, 10), feed.Hex(e.Session)
 		}
 		if data {
 			one.Data = clean(string(e.Data[:min(len(e.Data), 4*maxText)]), maxText)

@@ -2,13 +2,13 @@ package recipehttp
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
+	"github.com/zkrecipe/zkrecipe/internal/feed"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -199,7 +199,7 @@ func (v *View) place(c election.Candidate, own []election.Status) placeJSON {
 		p.Token = strconv.FormatInt(c.Token, 10)
 	}
 	if c.Session != 0 {
-		p.Session = fmt.Sprintf("0x%x", uint64(c.Session))
+		p.Session = feed.Hex(c.Session)
 	}
 	if v.page.cfg.Data {
 		p.Data = clean(string(c.Data[:min(len(c.Data), 4*maxText)]), maxText)

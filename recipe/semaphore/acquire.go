@@ -11,7 +11,6 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/feed"
-	"github.com/zkrecipe/zkrecipe/internal/retry"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/claims"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
@@ -21,12 +20,6 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/internal/stay"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/tenure"
 	"github.com/zkrecipe/zkrecipe/session"
-)
-
-// Delays before an Acquire that has failed tries again.
-const (
-	firstDelay   = 50 * time.Millisecond
-	longestDelay = 10 * time.Second
 )
 
 // Acquire waits for a permit. Waiters are served in order. ctx bounds only the wait: when ctx
@@ -94,40 +87,28 @@ func (s *Semaphore) acquire(ctx context.Context, n int, try bool) (*Permit, erro
 }
 
 // win tries until there is a permit.
-func (a *acquiring) win(ctx context.Context) (*Permit, error) {
-	pause := retry.New(a.clock, firstDelay, longestDelay)
-	for {
-		begun := a.clock.Now()
-		s, err := a.life.Session(ctx, func(err error) {
-			a.often.Warn("no session", "err", err)
-			a.failed(err, 0)
-		})
-		if err == nil {
-			var p *Permit
-			if p, err = a.attempt(ctx, s); err == nil {
-				return p, nil
-			}
-		}
-		switch {
-		case a.life.Over(ctx):
-			return nil, a.life.Cut(ctx, err)
-		case isAnswer(err):
-			return nil, err
-		case life.Permanent(err):
-			a.log.Error("cannot acquire", "err", err)
-			return nil, &recipe.PermanentError{Path: a.path, Err: err}
-		}
-		a.last.Set(err)
-		if a.clock.Now().Sub(begun) >= a.client.Status().Timeout {
-			pause.Reset()
-		}
-		delay := pause.Next()
-		a.often.Warn("not acquired", "err", err, "retry", delay)
-		a.failed(err, delay)
-		if clock.Sleep(ctx, a.clock, delay) != nil {
-			return nil, a.life.Cut(ctx, err)
-		}
+func (a *acquiring) win(ctx context.Context) (p *Permit, err error) {
+	noSession := func(err error) {
+		a.often.Warn("no session", "err", err)
+		a.failed(err, 0)
 	}
+	err = a.life.Attempt(ctx, life.Attempts{Path: a.path, Last: a.last, Answer: isAnswer,
+		Failed: func(err error, refused bool, delay time.Duration) {
+			if refused {
+				a.log.Error("cannot acquire", "err", err)
+				return
+			}
+			a.often.Warn("not acquired", "err", err, "retry", delay)
+			a.failed(err, delay)
+		},
+	}, func() error {
+		s, err := a.life.Session(ctx, noSession)
+		if err == nil {
+			p, err = a.attempt(ctx, s)
+		}
+		return err
+	})
+	return p, err
 }
 
 func (a *acquiring) failed(err error, delay time.Duration) {
@@ -214,7 +195,7 @@ func (a *acquiring) standInLine(ctx context.Context, s *session.Session) (*Permi
 		return nil, err
 	}
 	a.claim.Joined(s.ID(), st.Path(), st.Position())
-	a.log.Debug("joined", "session", hex(s.ID()), "node", st.Path(), "ahead", st.Position())
+	a.log.Debug("joined", "session", feed.Hex(s.ID()), "node", st.Path(), "ahead", st.Position())
 	a.send(Event{Kind: EventJoined, Session: s.ID(), Node: st.Path(), Position: st.Position()})
 	if err = a.reachFront(ctx, st); err != nil {
 		_ = st.Leave(ctx, err == line.ErrGone)
@@ -340,7 +321,7 @@ func (a *acquiring) begin(p *place, stopBefore time.Duration) *Permit {
 	a.claim.Held(recipe.Claim{
 		Session: p.s.ID(), Node: p.Path(), Token: token, Permits: len(p.paths), Slots: slices.Clone(p.taking.slots),
 	}, permit.held, waited)
-	attrs := []any{"session", hex(p.s.ID()), "node", p.Path(), "token", token, "waited", waited}
+	attrs := []any{"session", feed.Hex(p.s.ID()), "node", p.Path(), "token", token, "waited", waited}
 	if a.cfg.Slots {
 		attrs = append(attrs, "slots", slices.Clone(p.taking.slots))
 	}
@@ -353,7 +334,7 @@ func (a *acquiring) begin(p *place, stopBefore time.Duration) *Permit {
 // leave deletes the znodes of a place.
 func (s *Semaphore) leave(ctx context.Context, p *place) {
 	left := stay.Leave(ctx, s.clock, p.s, p, false)
-	s.log.Debug("left", feed.WithErr(left, "session", hex(p.s.ID()), "node", p.Path())...)
+	s.log.Debug("left", feed.WithErr(left, "session", feed.Hex(p.s.ID()), "node", p.Path())...)
 	s.send(Event{Kind: EventLeft, Session: p.s.ID(), Node: p.Path(), Err: left})
 }
 
@@ -365,7 +346,7 @@ func (a *acquiring) tell(s *session.Session, dir string, last, now line.Standing
 	if now.TookOver != "" {
 		a.claim.TookOver()
 		node := dir + "/" + now.TookOver
-		a.log.Warn("took over from a silent session", "session", hex(s.ID()), "node", node)
+		a.log.Warn("took over from a silent session", "session", feed.Hex(s.ID()), "node", node)
 		a.send(Event{Kind: EventTookOver, Session: s.ID(), Node: node})
 	}
 	if blocked(now) && !(blocked(last) && last.Ahead == now.Ahead) {
@@ -385,9 +366,7 @@ func (a *acquiring) tell(s *session.Session, dir string, last, now line.Standing
 	if now.Waits > 0 && last.Waits == 0 && dir == a.leases {
 		a.claim.Withheld()
 		a.last.Set(fmt.Errorf("semaphore: there is room, but the lease of one that has gone without an announcement may run for %v", now.Waits))
-		a.log.Info("there is room, but a lease may run still", "session", hex(s.ID()), "wait", now.Waits)
+		a.log.Info("there is room, but a lease may run still", "session", feed.Hex(s.ID()), "wait", now.Waits)
 		a.send(Event{Kind: EventWithheld, Session: s.ID(), Delay: now.Waits})
 	}
 }
-
-func hex(id int64) string { return fmt.Sprintf("0x%x", uint64(id)) }

@@ -181,7 +181,7 @@ func (p *Permit) keep() {
 	p.watch(guard)
 	ended := p.held.Ended()
 	p.claim.Ended(ended.Reason)
-	sem.log.Log(context.Background(), tenure.LevelOf(ended.Reason), "ended", feed.WithErr(ended.Err, "session", hex(s.ID()), "node", p.Node(), "token", p.Token(), "reason", ended.Reason.String())...)
+	sem.log.Log(context.Background(), tenure.LevelOf(ended.Reason), "ended", feed.WithErr(ended.Err, "session", feed.Hex(s.ID()), "node", p.Node(), "token", p.Token(), "reason", ended.Reason.String())...)
 	sem.send(Event{Kind: EventEnded, Session: s.ID(), Node: p.Node(), Token: p.Token(), Reason: ended.Reason, Err: ended.Err})
 	if !guard.Drain(s, p.place, p.letGo, sem.cfg.DrainTimeout) {
 		p.late.Store(true)

@@ -19,12 +19,12 @@ func (notHeld) Error() string { return "recipe: not held any more" }
 // Outcome is for session.OutcomeOf.
 func (notHeld) Outcome() session.Outcome { return session.OutcomeNotDone }
 
-// PermanentError is what a recipe returns when trying again cannot help: the credentials or the ACL
-// do not suffice, or the path cannot be used for it.
+// PermanentError is what a recipe returns when another attempt cannot help: the credentials or the
+// ACL are not sufficient, or the recipe cannot use the path.
 type PermanentError struct {
 	// Path is the recipe's.
 	Path string
-	// Err is what was refused: errors.Is(err, zk.ErrNoAuth), for instance.
+	// Err is why, for example one that matches zk.ErrNoAuth.
 	Err error
 }
 
@@ -44,13 +44,13 @@ type LeaseError struct {
 	Path string
 	// Lease is the candidate's, session.Config.Lease.
 	Lease time.Duration
-	// Allowed is the longest that the record allows. The first candidate writes it, unless
-	// somebody has created the path with a record before. Without a record that can be read it is
-	// session.DefaultLease.
+	// Allowed is the longest that the record allows. The first candidate writes the record, unless
+	// somebody has created the path with a record before. If there is no record that can be read,
+	// Allowed is session.DefaultLease.
 	Allowed time.Duration
 }
 
-// Error names both, and says where the limit comes from and what to do.
+// Error names both leases. It says where the limit comes from and what to do.
 func (e *LeaseError) Error() string {
 	why := "allows no more"
 	if e.Allowed == session.DefaultLease {

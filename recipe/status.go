@@ -28,8 +28,8 @@ type Claim struct {
 	// State is what it is doing, since Since.
 	State ClaimState
 	Since time.Time
-	// TryingSince is since when it has been trying to stand in line without success, the delays
-	// between attempts included. It is the zero time while it stands in line or holds.
+	// TryingSince is when it began to try to stand in line; it has not succeeded since. The delays
+	// between attempts count, too. It is the zero time while the claim stands in line or holds.
 	TryingSince time.Time
 	// Session and Node are the session and the znode with which it stands in line or holds, 0 and ""
 	// without.
@@ -39,8 +39,7 @@ type Claim struct {
 	Position int
 	// Blocked: the one ahead is a persistent znode, which somebody has to delete.
 	Blocked bool
-	// Impaired is why it may take longer than it has to until this is acquired, nil if nothing is
-	// known.
+	// Impaired is why the acquisition may take longer than it has to, nil if no reason is known.
 	Impaired error
 	// Token, Permits, Slots and LeaseRemaining are of what is held. Permits is 1 for a lock.
 	Token          int64
@@ -49,7 +48,7 @@ type Claim struct {
 	LeaseRemaining time.Duration
 	// Running: a function that was given to Do has not returned.
 	Running bool
-	// Reason is why it is over, while it is ending.
+	// Reason is why the claim is over, while it is ending.
 	Reason Reason
 	// Err is what went wrong last, nil since it stands in line.
 	Err error
@@ -63,8 +62,8 @@ const (
 	ClaimWaiting ClaimState = iota
 	// ClaimHeld: it holds.
 	ClaimHeld
-	// ClaimEnding: what it has held is over, and the znode is not gone yet, or the function that Do
-	// was given has not returned yet.
+	// ClaimEnding: what it has held is over. The znode is not gone yet, or the function that was
+	// given to Do has not returned yet.
 	ClaimEnding
 )
 
@@ -73,16 +72,16 @@ func (s ClaimState) String() string { return enum.Name(s, []string{"waiting", "h
 
 // Counts are totals of a lock or a semaphore, in this process.
 type Counts struct {
-	// Waited is how long the successful calls of Acquire took. Held is how long those that are over
-	// were held.
+	// Waited is how long the successful calls of Acquire took. Held is how long the locks or
+	// permits that are over were held.
 	Waited, Held Times
 	// Ended is how many are over, by reason.
 	Ended map[Reason]uint64
-	// Busy is how many calls of TryAcquire found it taken. GaveUp is how many calls have failed
-	// otherwise: most often their context has ended.
+	// Busy is how many calls of TryAcquire found it taken. GaveUp is how many calls have failed for
+	// another reason, most often because their context has ended.
 	Busy, GaveUp uint64
-	// Failed is how many attempts to stand in line failed, and were or will be repeated, and how
-	// often there was no session for long.
+	// Failed is how many attempts to stand in line failed, which were or will be repeated, and how
+	// often there was no session for a long time.
 	Failed uint64
 	// TookOver is how many silent holders, as after a crash, were replaced before their session
 	// expired. Withheld is how often this process was next and had to wait, because a departure was
@@ -94,6 +93,6 @@ type Counts struct {
 type Times struct {
 	Count uint64
 	Sum   time.Duration
-	// Within is how many took at most so long: 1 ms, 4 ms, and so on, each time 4 times as long.
+	// Within is how many took at most 1 ms, 4 ms, and so on, each time 4 times as long.
 	Within [14]uint64
 }

@@ -1,14 +1,14 @@
-// Package watch turns ZooKeeper's one-shot watches into waits: until a znode is gone
-// ([Gone]), until it differs from what was last seen ([Node]), until its list of
-// children does ([Children]).
+// Package watch turns ZooKeeper's one-shot watches into waits: until a znode is gone ([Gone]),
+// until it differs from what was seen last ([Node]), or until its list of children differs
+// ([Children]).
 //
 // # One-shot watches
 //
-// A read leaves a watch at a ZooKeeper server. The watch tells once that something has
-// changed, and is then used up. It does not tell what the znode is now, or how often
-// it has changed. It ends with its connection. Changes before the next read, which
-// leaves another watch, are not told. So an event is only a reason to read again, and its
-// absence is no proof that nothing happened.
+// A read leaves a watch at a ZooKeeper server. The watch tells once that something has changed, and
+// is then used up. It does not tell what the znode is now, or how often it has changed. It ends
+// with its connection. The next read leaves another watch; no watch tells of the changes in
+// between. So an event is only a reason to read again, and its absence does not prove that nothing
+// happened.
 //
 // # What this package makes of them
 //
@@ -17,9 +17,8 @@
 //
 //   - when the watch has fired,
 //   - after every reconnect,
-//   - every session timeout T while a watch stands ready: first with a small exists
-//     request, and with a full read only if the znode is not as last seen. So an event
-//     that was lost on its way costs time, not correctness,
+//   - every session timeout T while a watch stands ready: first with a small exists request, and
+//     with a full read only if the znode is not as last seen. So a lost event only delays the wait,
 //   - every T/4 while no watch stands ready: the znode is missing, or it may not be read
 //     and only its existence is waited on.
 //
@@ -28,8 +27,9 @@
 // all servers that the session moves to, because a later read of a session never
 // shows an older state.
 //
-// No wait leaves a watch on a znode that does not exist. Such a watch would stay at
-// the server until somebody creates the znode, and pile up where names are used only once.
+// No wait leaves a watch on a znode that does not exist. Such a watch would stay at the server
+// until somebody creates the znode. Where names are used only once, such watches would become more
+// and more.
 //
 // A wait ends with an error that says why: the cause of the context, the reason for
 // which the session is over, [ErrStopped], or what the server refuses (zk.ErrNoAuth).
@@ -37,24 +37,23 @@
 //
 // # Costs
 //
-// Nothing here has a goroutine of its own. However many waits on one path there are in
-// a session, they share one watch at the server and one event; each makes its own read
-// afterwards, so n waits cost n reads per change. An undisturbed wait costs one exists
-// request per T, one on a missing znode 4 reads per T, and a Gone that may not read its
-// znode 8 small requests per T. A read brings the whole of the data, or of the list,
-// also to Gone, because it is what leaves a watch on existing znodes only.
+// Nothing here has a goroutine of its own. All waits on one path in a session share one watch at
+// the server and one event. Each makes its own read afterwards, so n waits cost n reads per change.
+// An undisturbed wait costs one exists request per T, one on a missing znode 4 reads per T, and a
+// Gone that may not read its znode 8 small requests per T. A read returns all data, or the whole
+// list, also for Gone, because only a read leaves a watch on nothing but existing znodes.
 //
 // # What is not promised
 //
 //   - Every state. A znode that was deleted and created again may show as one change;
 //     two changes of data may show as one.
-//   - Being up to date. A server may lag behind the ensemble's leader. After
+//   - An up-to-date state. A server may lag behind the ensemble's leader. After
 //     [session.Session.QuorumSync], a wait sees all that was acknowledged before the call.
-//   - Hearing of a creation at once. It is seen within T/4, and at once only if the same session creates
-//     the znode.
+//   - A creation at once. It is seen within T/4, and at once only if the same session creates the
+//     znode.
 //   - Changes of the ACL. They fire no watch.
-//   - Survival of the session. A wait belongs to one session and ends with it.
-//   - That a watch at the server goes when a wait does. From 3.5.0 on it is removed about a
-//     second later, unless another wait needs it. Older servers keep it until it fires or its
-//     connection ends; a path has one at most per session.
+//   - A wait beyond the session. A wait belongs to one session and ends with it.
+//   - A watch at the server that ends with the wait. From 3.5.0 on it is removed about a second
+//     later, unless another wait needs it. Older servers keep it until it fires or its connection
+//     ends; a path has one at most per session.
 package watch

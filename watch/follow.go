@@ -21,8 +21,8 @@ func (stopped) Error() string { return "watch: stopped" }
 
 func (stopped) Is(target error) bool { return target == session.ErrClosed }
 
-// unarmedParts is how many times per session timeout a znode is looked at while no
-// watch stands ready. With a watch it is once: the look is only for lost events.
+// unarmedParts is how many times per session timeout a znode is read while no watch stands ready.
+// With a watch it is read once, only to find lost events.
 const unarmedParts = 4
 
 // A view is what one look has shown. That of a missing znode is zero.
@@ -48,7 +48,7 @@ type follower[T any] struct {
 	// Owned by the one goroutine that is in next.
 	last  *view[T]      // what next has returned, without the value; nil at first
 	at    clock.Instant // when that was last confirmed
-	stale bool          // the last look failed, or there was none: what woke it still counts
+	stale bool          // the last look failed, or there was none: look again without a signal
 }
 
 func follow[T any](s *session.Session, path string, same func(a, b zk.Stat) bool) *follower[T] {
@@ -58,8 +58,8 @@ func follow[T any](s *session.Session, path string, same func(a, b zk.Stat) bool
 	return f
 }
 
-// end ends the interest and a next that is under way. It may be called from any
-// goroutine, more than once.
+// end stops following, and ends a next that is under way. It may be called from any goroutine, more
+// than once.
 func (f *follower[T]) end() {
 	f.stop(ErrStopped)
 	f.watch.Stop()
@@ -95,7 +95,7 @@ func (f *follower[T]) wait(ctx context.Context, c clock.Clock) error {
 	defer timer.Stop()
 	for {
 		switch {
-		case f.stopped.Err() != nil: // ctx hears of it a moment later
+		case f.stopped.Err() != nil: // ctx ends a moment later
 			return ErrStopped
 		case f.s.Err() != nil:
 			return f.s.Err()
@@ -103,7 +103,7 @@ func (f *follower[T]) wait(ctx context.Context, c clock.Clock) error {
 			return context.Cause(ctx)
 		}
 		now := c.Now()
-		due := f.at.Add(f.patience())
+		due := f.at.Add(f.interval())
 		if f.stale || due.Passed(now) {
 			return nil
 		}
@@ -122,13 +122,13 @@ func (f *follower[T]) wait(ctx context.Context, c clock.Clock) error {
 
 // quiet reports whether the server will tell of the next change.
 func (f *follower[T]) quiet() bool {
-	// A znode found missing while its watch was thought to be ready is one whose
-	// deletion was not told.
+	// If the znode was found missing while its watch seemed to be ready, no event has told of the
+	// deletion.
 	return f.last != nil && f.last.exists && f.watch.Armed()
 }
 
-// patience is how long after one look the next one is due.
-func (f *follower[T]) patience() time.Duration {
+// interval is how long after one look the next one is due.
+func (f *follower[T]) interval() time.Duration {
 	if f.quiet() {
 		return f.s.Timeout()
 	}

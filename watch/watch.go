@@ -12,23 +12,23 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// Gone waits until there is no znode at path and then returns nil. A znode that is
-// deleted and at once created again may count as never gone. Where READ is refused
-// Gone still works: it asks every T/4 whether the znode exists, and where a server does not
-// tell without READ, it lists the parent, which takes READ on that.
+// Gone waits until there is no znode at path, and then returns nil. If the znode is deleted and
+// created again at once, Gone may miss that. It also works without READ on the znode: then it polls
+// every T/4 whether the znode exists. Newer servers do not tell that without READ. Then Gone polls
+// the list of the parent's children, which needs READ on the parent.
 //
 // The error is the cause of ctx or the reason for which the session is over, wrapped.
 func Gone(ctx context.Context, s *session.Session, path string) error {
 	f := follow[struct{}](s, path, sameData)
 	f.read = func(ctx context.Context) (none struct{}, stat zk.Stat, err error) {
 		_, stat, err = f.watch.Get(ctx)
-		if errors.Is(err, zk.ErrNoAuth) { // that a znode exists may be known to everybody
+		if errors.Is(err, zk.ErrNoAuth) { // older servers tell without READ that a znode exists
 			var ok bool
 			if stat, ok, err = s.Exists(ctx, path); err == nil && !ok {
 				err = zk.ErrNoNode
 			}
 		}
-		if errors.Is(err, zk.ErrNoAuth) { // newer servers ask for READ here, too; the list of the parent tells
+		if errors.Is(err, zk.ErrNoAuth) { // newer servers do not; the list of the parent tells it
 			var names []string
 			dir, name := parent(path)
 			if names, _, err = s.Children(ctx, dir); err == nil && !slices.Contains(names, name) {
@@ -61,8 +61,8 @@ type State struct {
 	Stat zk.Stat
 }
 
-// Node follows the existence and the data of one znode, which need not exist. Use it
-// for configuration, or whatever else somebody writes for others to act upon.
+// Node follows the existence and the data of one znode, which need not exist. Use it for
+// configuration, or for anything else that somebody writes and others act upon.
 //
 // Next may be called by one goroutine at a time, Stop by any.
 type Node struct{ f *follower[[]byte] }
@@ -75,19 +75,19 @@ func NewNode(s *session.Session, path string) *Node {
 	return &Node{f}
 }
 
-// Next returns the present state the first time it is called. Later it waits until
-// the state is another than the one it returned last: the znode has come or gone, is
-// another one by the same name, or its data were set (to equal ones, too).
+// Next returns the present state the first time it is called. Later it waits until the state
+// differs from the one that it returned last: the znode was created or deleted, it is another znode
+// with the same name, or its data were set. Setting equal data counts, too.
 //
-// The error is the cause of ctx, the reason for which the session is over, ErrStopped
-// or zk.ErrNoAuth, wrapped. After an error Next may be called again and has
-// missed nothing; if permission is lacking, that asks the server again at once.
+// The error is the cause of ctx, the reason for which the session is over, ErrStopped or
+// zk.ErrNoAuth, wrapped. After an error Next may be called again, and has missed nothing. If a
+// permission is missing, that call asks the server again at once.
 func (n *Node) Next(ctx context.Context) (State, error) {
 	v, err := n.f.next(ctx)
 	return State{v.exists, v.value, v.stat}, err
 }
 
-// Stop ends the interest, and a Next that waits. It may be called more than once.
+// Stop stops following, and ends a Next that waits. It may be called more than once.
 func (n *Node) Stop() { n.f.end() }
 
 // List is one state of a znode's list of children.
@@ -101,9 +101,9 @@ type List struct {
 	Stat zk.Stat
 }
 
-// Children follows the list of one znode's children; the znode need not exist. Use it
-// for group membership. With many children prefer to follow single ones: every change
-// brings the whole list to everybody who follows it.
+// Children follows the list of one znode's children; the znode need not exist. Use it for group
+// membership. If there are many children, follow single ones instead: every change sends the whole
+// list to all who follow it.
 //
 // Next may be called by one goroutine at a time, Stop by any.
 type Children struct{ f *follower[[]string] }
@@ -116,26 +116,25 @@ func NewChildren(s *session.Session, path string) *Children {
 	return &Children{f}
 }
 
-// Next returns the present list the first time it is called. Later it waits until a
-// child has come or gone since the list it returned last, or the znode itself has;
-// if the same name came and went in between, the lists are equal. Its errors are those
-// of [Node.Next].
+// Next returns the present list the first time it is called. Later it waits until a child, or the
+// znode itself, was created or deleted since the list that it returned last. If the same name came
+// and went in between, the lists are equal. Its errors are those of [Node.Next].
 func (c *Children) Next(ctx context.Context) (List, error) {
 	v, err := c.f.next(ctx)
 	slices.Sort(v.value)
 	return List{v.exists, v.value, v.stat}, err
 }
 
-// Stop ends the interest, and a Next that waits. It may be called more than once.
+// Stop stops following, and ends a Next that waits. It may be called more than once.
 func (c *Children) Stop() { c.f.end() }
 
-// sameData and sameChildren compare by transaction numbers, of which each change has
-// its own: the one that created the znode, and the last that set its data or changed its
-// list. Equal ones mean that no watch has fired in between.
+// sameData and sameChildren compare the numbers of transactions: of the one that created the znode,
+// and of the last one that set its data or changed its list. Each change has a number of its own.
+// If the numbers are equal, no watch has fired in between.
 func sameData(a, b zk.Stat) bool { return a.Czxid == b.Czxid && a.Mzxid == b.Mzxid }
 
 func sameChildren(a, b zk.Stat) bool {
-	// Cversion too: it tells changes within one transaction apart. The number as well: once
-	// a list has counted 2^31 changes, creating moves neither (seen on 3.8.0).
+	// Cversion tells changes within one transaction apart. NumChildren is compared because after
+	// 2^31 changes of a list a create changes neither Pzxid nor Cversion (seen on 3.8.0).
 	return a.Czxid == b.Czxid && a.Pzxid == b.Pzxid && a.Cversion == b.Cversion && a.NumChildren == b.NumChildren
 }

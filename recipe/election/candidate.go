@@ -36,7 +36,7 @@ func (e *Election) win(l *working, ctx context.Context, inRun bool) (*stay.Stay,
 		switch {
 		case l.Over(ctx):
 			return nil, nil, e.cut(l, ctx, err)
-		case errors.Is(err, recipe.ReasonUnhealthy): // whatever Healthy's error wraps
+		case errors.Is(err, recipe.ReasonUnhealthy): // no matter what Healthy's error wraps
 			continue
 		case life.Permanent(err):
 			e.log.Error("cannot join", "err", err)
@@ -49,8 +49,8 @@ func (e *Election) win(l *working, ctx context.Context, inRun bool) (*stay.Stay,
 	}
 }
 
-// cut returns the error for a context that has ended, that of the client included. err is why the latest
-// attempt failed.
+// cut returns the error for work that ended because ctx or the client's context has ended. err is
+// why the latest attempt failed.
 func (e *Election) cut(l *working, ctx context.Context, err error) error {
 	if closed := l.Closed(); life.Permanent(closed) { // the client closed itself
 		return &recipe.PermanentError{Path: e.path, Err: closed}
@@ -214,8 +214,8 @@ func (e *Election) watch(l *working, st *stay.Stay, term *Term, guard tenure.Gua
 	guard.Until(term.Context(), st.S, st)
 }
 
-// leave ends a candidacy: it deletes the znode, unless it is gone already. When ctx has ended it waits
-// only as long as an ensemble that is well may take to answer. The rest is done in the background.
+// leave ends a stay: it deletes the znode, unless it is gone already. When ctx has ended, it waits
+// only as long as a healthy ensemble may take to answer. The rest is done in the background.
 func (e *Election) leave(ctx context.Context, st *stay.Stay, gone bool) {
 	left := make(chan struct{})
 	e.left = left
@@ -233,18 +233,18 @@ func (e *Election) leave(ctx context.Context, st *stay.Stay, gone bool) {
 		e.log.Info("left", feed.WithErr(err, "session", feed.Hex(st.S.ID()), "node", st.Path())...)
 		e.send(Event{Kind: EventLeft, Session: st.S.ID(), Node: st.Path(), Err: err})
 	}()
-	patience, cancel := e.linger(ctx)
+	bound, cancel := e.linger(ctx)
 	defer cancel()
 	select {
 	case <-left:
-	case <-patience.Done():
+	case <-bound.Done():
 	}
 	notInLine()
 }
 
 // retry reports a failure and waits before the next attempt.
 func (e *Election) retry(ctx context.Context, begun clock.Instant, err error) error {
-	e.calm(begun)
+	e.resetPause(begun)
 	delay := e.pause.Next()
 	e.often.Warn("not in line", "err", err, "retry", delay)
 	e.status.set(e.clock, func(s *Status) { s.State, s.Err = StateBackingOff, err })
@@ -252,25 +252,26 @@ func (e *Election) retry(ctx context.Context, begun clock.Instant, err error) er
 	return clock.Sleep(ctx, e.clock, delay)
 }
 
-// calm makes the next delay short if what began at begun has lasted.
-func (e *Election) calm(begun clock.Instant) {
+// resetPause makes the next delay short if the attempt or stay that began at begun has lasted for
+// the session timeout.
+func (e *Election) resetPause(begun clock.Instant) {
 	if e.clock.Now().Sub(begun) >= e.client.Status().Timeout {
 		e.pause.Reset()
 	}
 }
 
-// rest waits between a term and the next candidacy. A candidate that was asked to resign has not
-// failed, and does not wait. Others wait only as long as somebody else stands in line.
+// rest waits between a term and the next stay. A candidate that was asked to resign has not failed,
+// so it does not wait. Other candidates wait only as long as somebody else stands in line.
 func (e *Election) rest(l *working, term *Term) error {
 	if term.held.Ended().Reason == recipe.ReasonReleased {
 		return context.Cause(l.Context())
 	}
-	e.calm(term.begun)
+	e.resetPause(term.begun)
 	e.status.set(e.clock, func(s *Status) { s.State = StateBackingOff })
 	ctx, cancel := life.Within(l.Context(), e.clock, e.pause.Next())
 	defer cancel()
 	every := min(e.client.Status().LeaseTime/8, longestEmpty)
-	for clock.Sleep(ctx, e.clock, every) == nil && !e.deserted(ctx) {
+	for clock.Sleep(ctx, e.clock, every) == nil && !e.surelyEmpty(ctx) {
 	}
 	return context.Cause(l.Context())
 }
@@ -278,8 +279,8 @@ func (e *Election) rest(l *working, term *Term) error {
 // longestEmpty bounds how long a candidate is kept out while nobody stands in line.
 const longestEmpty = 100 * time.Millisecond
 
-// deserted reports whether it is certain that nobody stands in line.
-func (e *Election) deserted(ctx context.Context) bool {
+// surelyEmpty reports whether it is certain that nobody stands in line.
+func (e *Election) surelyEmpty(ctx context.Context) bool {
 	s, err := e.client.Session(ctx)
 	if err != nil {
 		return false

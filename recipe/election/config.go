@@ -15,9 +15,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// Style is how a candidate's znode is named. Candidates of all styles stand in one line. The
-// style matters to candidates of other libraries: each of them waits only behind the names that
-// it knows, so all of ours need the style of the others in the line.
+// Style is how a candidate's znode is named. Candidates of all styles stand in one line. The style
+// matters to candidates of other libraries: each of them waits only for the names that it knows, so
+// all of ours need the style of the others in the line.
 type Style string
 
 const (
@@ -32,9 +32,9 @@ const (
 
 // Config configures a candidate. The zero value works.
 type Config struct {
-	// ID tells people and observers who this is. It decides nothing, and two
-	// candidates may have the same. At most 256 bytes of UTF-8 without control
-	// characters. Default: host name, process id and a random part.
+	// ID names the candidate for people and observers. It decides nothing, and two candidates may
+	// have the same ID. At most 256 bytes of UTF-8 without control characters. Default: host name,
+	// process id and a random part.
 	ID string
 
 	// Data goes into the candidate's znode for observers to read, for instance the
@@ -112,7 +112,7 @@ func (c Config) withDefaults(client *session.Client) (Config, error) {
 		return bad("DrainTimeout", c.DrainTimeout, fmt.Sprintf("0 for %v, or up to %v", defaultDrainTimeout, longest))
 	}
 	if c.HealthEvery != 0 && c.Healthy == nil {
-		return bad("HealthEvery", c.HealthEvery, "0 without Config.Healthy, which is what would be asked")
+		return bad("HealthEvery", c.HealthEvery, "0, because Config.Healthy is not set")
 	}
 	if c.HealthEvery < 0 || c.HealthEvery > longest {
 		return bad("HealthEvery", c.HealthEvery, fmt.Sprintf("0 for %v, or up to %v", defaultHealthEvery, longest))

@@ -66,7 +66,7 @@
 //	joining -> waiting -> heir -> leading -> draining -> (backoff) -> joining ...
 //
 // The heir is the candidate with only the leader ahead. It keeps a lease of its own. When the heir
-// becomes the leader, the candidate behind it finds out within D/4 that it is the heir now, or
+// becomes the leader, the candidate behind it finds out that it is the heir now: within D/4, or
 // within 3/4 D in a session with thousands of places.
 //
 // When the leader's znode is gone, the leader may not have stopped yet. There are three cases:
@@ -105,8 +105,8 @@
 //   - the callback returns early or fails: the candidate resigns, and reports the error
 //     ([EventDeposed], [Status].LastErr). It enters the line again after a delay, and after
 //     [Term.Resign] without one. The delay grows with each short term, up to some 10 s; a stay in
-//     the line of T or longer makes it short again. The candidate enters earlier if nobody stands in
-//     the line: it looks for that every 100 ms, or every D/8 if that is shorter. So if no other
+//     the line of T or longer makes it short again. The candidate enters earlier if nobody stands
+//     in the line: it checks that every 100 ms, or every D/8 if that is shorter. So if no other
 //     candidate stands in the line, or all others fail, too, a callback that always fails is called
 //     about every 100 ms, for ever. A callback prevents that if it waits for its context, or for a
 //     while, before it returns. It leads meanwhile;
@@ -119,10 +119,10 @@
 //
 // # Other libraries in the line
 //
-// Candidates named as Curator's LeaderLatch and LeaderSelector, zk.Lock and kazoo name them
-// are honoured in one line with ours, persistent ones included (those are reported with
-// [EventBlocked]). They have no heartbeat: when one of them has crashed, its session has to expire.
-// Other children of the path are ignored and never deleted. They honour only
-// the names that they know: set Config.Style to theirs. The page recipe/docs/mixing.md tells
-// what else must agree, and how to move a fleet from each of them.
+// Candidates of Curator's LeaderLatch and LeaderSelector, of zk.Lock and of kazoo can stand in one
+// line with ours. Ours wait for them, and also for persistent znodes with such names, which
+// [EventBlocked] reports. They have no heartbeat: when one of them has crashed, its session has to
+// expire. They wait only for the names that they know: set Config.Style to theirs. Other children
+// of the path are ignored and never deleted. The page recipe/docs/mixing.md tells what else must
+// agree, and how to move a fleet from each of them.
 package election

@@ -16,7 +16,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// maxEvents bounds the events that wait for a subscriber that takes its time.
+// maxEvents bounds the events that wait for a slow subscriber.
 const maxEvents = 1000
 
 // Election is a handle for the election at a path. [Election.Run] and [Election.Campaign] stand in it
@@ -35,7 +35,7 @@ type Election struct {
 	wake   chan struct{}
 	pause  *retry.Backoff
 	health health
-	left   chan struct{} // closed when the latest candidacy has left the line
+	left   chan struct{} // closed when the latest stay has left the line
 
 	events *feed.Feed[Event]
 	status status
@@ -75,23 +75,24 @@ func New(client *session.Client, path string, cfg Config) (*Election, error) {
 // Client returns the client that New was given.
 func (e *Election) Client() *session.Client { return e.client }
 
-// Run stands for election again and again, and calls lead each time it is elected, with
-// the term and its context. A term begins with the call and ends when lead returns, or for
-// another [recipe.Reason], which cancels the context; lead should then return within StopBefore if it
-// can. When lead has returned, Run enters the line again after a delay, which grows while terms are
-// short. It enters earlier if nobody stands in the line: it looks for that every 100 ms, or every D/8 if
-// that is shorter. After [Term.Resign] it does not wait.
+// Run stands for election again and again. Each time it is elected, it calls lead with the term and
+// its context. A term begins with the call. It ends when lead returns, or for another
+// [recipe.Reason], which cancels the context. Then lead should return within StopBefore if it can.
+// When lead has returned, Run enters the line again after a delay, which grows while terms are
+// short. It enters earlier if nobody stands in the line: it checks that every 100 ms, or every D/8
+// if that is shorter. After [Term.Resign] it does not wait.
 //
-// Run never gives up: it returns when ctx ends (with its cause), when the client is
-// closed (session.ErrClosed), when lead returns [ErrStop] (nil, or the error that wraps
-// it), when joining is refused for good (a [*recipe.PermanentError]), or [ErrGoexit]. By then lead has
-// returned and the candidate has left the line. If ZooKeeper does not answer when ctx has ended,
-// Run does not wait for that: it goes on in the background, and [session.Client.Close] waits for it.
-// If lead panics, Run panics, too, once the candidate has left the line. The text of that panic has the
+// Run tries without end. It returns only when ctx ends (with its cause), when the client is closed
+// (session.ErrClosed), when lead returns [ErrStop] (nil, or the error that wraps it), when joining
+// is refused for good (a [*recipe.PermanentError]), or [ErrGoexit]. By then lead has returned and
+// the candidate has left the line. If ZooKeeper does not answer when ctx has ended, Run does not
+// wait for that: it goes on in the background, and [session.Client.Close] waits for it. If lead
+// panics, Run panics, too, once the candidate has left the line. The text of that panic has the
 // value and lead's stack.
 //
-// An error that lead returns is reported in the [EventDeposed] event, in [Status] and in the log. If the term
-// had ended for another reason, that event has been sent already, and the error is in the latter two.
+// An error that lead returns is reported in the [EventDeposed] event, in [Status] and in the log.
+// If the term had ended for another reason, that event has been sent already, and the error is only
+// in Status and the log.
 func (e *Election) Run(ctx context.Context, lead func(ctx context.Context, term *Term) error) error {
 	if lead == nil {
 		return errors.New("election: Run was given a nil callback")
@@ -111,7 +112,7 @@ func (e *Election) Run(ctx context.Context, lead func(ctx context.Context, term 
 		work := begin(term, lead)
 		e.lead(l, st, term, work.done)
 		left := e.left
-		stop := context.AfterFunc(l.Context(), func() { <-left; l.Left() }) // Close need not wait for a callback that will not stop
+		stop := context.AfterFunc(l.Context(), func() { <-left; l.Left() }) // Close need not wait for a callback that does not stop
 		<-work.done
 		stop()
 		if err, over := work.result(); over {
@@ -124,14 +125,14 @@ func (e *Election) Run(ctx context.Context, lead func(ctx context.Context, term 
 	}
 }
 
-// working is what Run and Campaign have while they are at work.
+// working holds the resources of one Run or Campaign.
 type working struct {
 	*life.Life
-	stop func() // ends everything; waits
+	stop func() // ends everything, and waits for that
 }
 
-// begin begins the work, in the context work, once the candidacy before has left the line. ctx bounds that
-// wait.
+// begin begins the work, in the context work, when the stay before has left the line. ctx bounds
+// that wait.
 func (e *Election) begin(ctx, work context.Context) (*working, error) {
 	if !e.busy.CompareAndSwap(false, true) {
 		return nil, ErrBusy
@@ -223,7 +224,7 @@ func (w *work) result() (err error, over bool) {
 //
 // The errors are those of Run. After an error nothing is left behind, as after Run.
 func (e *Election) Campaign(ctx context.Context) (*Term, error) {
-	// The term outlives ctx, which bounds the wait for it only.
+	// ctx bounds only the wait; the term goes on after it.
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// enter takes a place in the line. If ctx ends meanwhile, the place is given up, and its departure is announced. enter
-// waits for that only as long as leave does.
+// enter takes a place in the line. If ctx ends meanwhile, the place is given up and its departure
+// is announced. enter waits for that only as long as leave does.
 func (e *Election) enter(ctx context.Context, s *session.Session, cfg line.Config) (*stay.Stay, error) {
 	type result struct {
 		st  *stay.Stay
@@ -19,15 +19,15 @@ func (e *Election) enter(ctx context.Context, s *session.Session, cfg line.Confi
 	}
 	left := make(chan struct{})
 	e.left = left
-	patience, cancel := e.linger(ctx)
+	bound, cancel := e.linger(ctx)
 	defer cancel()
 	handOver := make(chan result)
-	go func() { // the client waits for it in Close, and the next candidacy does
+	go func() { // Close of the client waits for it, and so does the next stay
 		defer close(left)
 		st, err := stay.Enter(ctx, s, cfg)
 		select {
 		case handOver <- result{st, err}:
-		case <-patience.Done():
+		case <-bound.Done():
 			if err == nil {
 				_ = st.Leave(ctx, false)
 			}
@@ -36,7 +36,7 @@ func (e *Election) enter(ctx context.Context, s *session.Session, cfg line.Confi
 	select {
 	case r := <-handOver:
 		return r.st, r.err
-	case <-patience.Done():
+	case <-bound.Done():
 		return nil, context.Cause(ctx)
 	}
 }
@@ -44,7 +44,7 @@ func (e *Election) enter(ctx context.Context, s *session.Session, cfg line.Confi
 // lingers is how long Run and Campaign wait for the departure after the end of their context.
 const lingers = 100 * time.Millisecond
 
-// linger returns a context that ends that long after ctx.
+// linger returns a context that ends that much later than ctx.
 func (e *Election) linger(ctx context.Context) (context.Context, context.CancelFunc) {
 	bounded, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {

@@ -13,10 +13,10 @@ type EventKind int
 const (
 	// EventJoined: the candidate stands in line. Session, Timeout, Node and Position are set.
 	EventJoined EventKind = iota + 1
-	// EventHeir: only the leader is ahead; a lease is being kept. Node is set.
+	// EventHeir: only the leader is ahead. The candidate keeps a lease. Node is set.
 	EventHeir
 	// EventElected: a term has begun. Node, Token, Deadline and Term are set. It is delivered
-	// beside the call of Run's callback, not before it.
+	// concurrently with Run's callback; neither waits for the other.
 	EventElected
 	// EventSuspended: the session has lost its connection; a term goes on while its lease
 	// runs.
@@ -30,9 +30,9 @@ const (
 	// tells why it was not deleted. Either the session is over, and its end deletes the znode;
 	// or the deletion is retried in the background.
 	EventLeft
-	// EventFailed: there is no session yet, or an attempt to join or wait failed; it is
-	// repeated after Delay. Err is set. With [Config.FollowLeader] it can also be that the leader is
-	// not followed any more, as Err then says. That is not repeated, and changes nothing else.
+	// EventFailed: there is no session yet, or an attempt to join or wait failed; it is repeated
+	// after Delay. Err is set. With [Config.FollowLeader] it may also mean that the leader is not
+	// followed any more. Then Err says so. That is not repeated, and changes nothing else.
 	EventFailed
 	// EventBlocked: the one ahead, named by Node, is a persistent znode: somebody has to delete it,
 	// because it does not end with a session.
@@ -61,8 +61,8 @@ var kinds = []string{
 func (k EventKind) String() string { return enum.Name(k, kinds) }
 
 // Subscribe calls f with every event from now on, until stop is called: in order and one at a time,
-// from a goroutine that is not the candidate's. f may take its time and call anything of this
-// library; a panic in it ends the process. The first 1000 events wait for it; more are dropped, and
+// from a goroutine that is not the candidate's. f may be slow, and may call anything of this
+// library; a panic in it ends the process. Up to 1000 events wait for it; more are dropped, and
 // counted in [Status.EventsDropped]. Run returns after the last event has been delivered, unless
 // ZooKeeper has not answered the departure by then: [EventLeft] may come later. A leader's
 // departure and the client's Close do not wait for f. stop does not wait for a call of f that is

@@ -19,10 +19,10 @@ import (
 	"github.com/zkrecipe/zkrecipe/watch"
 )
 
-// Observer follows who leads an election, without standing in it. What it tells was true
-// a moment ago: only a [Term] lets a process act as the leader. It needs READ on the path. A leader whose
-// znode it may not read is reported as hidden, and its end is noticed within a quarter of the
-// session timeout. All methods may be called from any goroutine.
+// Observer follows who leads an election, without standing in it. It tells a past state. Only a
+// [Term] lets a process act as the leader. It needs READ on the path. If it may not read a leader's
+// znode, it reports the leader as hidden, and notices its end within a quarter of the session
+// timeout. All methods may be called from any goroutine.
 type Observer struct {
 	client *session.Client
 	path   string
@@ -40,10 +40,10 @@ type Observer struct {
 	changed notify.Change
 }
 
-// Observe begins to follow who leads this election, across losses of session, until
-// Close is called or the client is closed. An observer costs the ensemble a list and two
-// reads per change of leader, and a small read per session timeout. Where the path is
-// missing, its creation is noticed within a quarter of that.
+// Observe begins to follow who leads this election, across losses of session, until Close is called
+// or the client is closed. An observer costs the ensemble a list and two reads per change of
+// leader, and a small read per session timeout. If the path is missing, its creation is noticed
+// within a quarter of the session timeout.
 func (e *Election) Observe() *Observer {
 	ctx, cancel := context.WithCancelCause(e.client.Context())
 	o := &Observer{
@@ -59,8 +59,8 @@ func (e *Election) Observe() *Observer {
 	return o
 }
 
-// Current returns who leads as far as is known, the zero Candidate if nobody does. ok is
-// false until that has been found out for the first time. It never blocks.
+// Current returns who leads, as far as is known, or the zero Candidate if nobody leads. ok is false
+// until that is known for the first time. It never blocks.
 func (o *Observer) Current() (leader Candidate, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -86,7 +86,7 @@ func (o *Observer) Follow(ctx context.Context, f func(Candidate)) error {
 		case known && (told == nil || !told.same(leader)):
 			told = &leader
 			f(leader)
-			continue // it may have taken its time
+			continue // f may have been slow
 		}
 		select {
 		case <-changed:
@@ -193,12 +193,12 @@ func (o *Observer) look(ctx context.Context, s *session.Session) error {
 		o.tell(Candidate{}, stat.Pzxid, 0)
 		return o.awaitCandidate(ctx, s)
 	}
-	return o.stay(ctx, s, names[0].Full, stat.Pzxid)
+	return o.watchLeader(ctx, s, names[0].Full, stat.Pzxid)
 }
 
-// lags reports whether a list is older than what is known already, as from a server that
-// lags behind. When that goes on for T it is no lag: the ensemble's data have gone back
-// to a backup, and what was known is forgotten.
+// lags reports whether a list is older than what is known already, as from a server that lags
+// behind. If lists are older for T, that is no lag: the ensemble's data have gone back to a backup.
+// Then what was known is forgotten.
 func (o *Observer) lags(listed int64, T time.Duration) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -231,8 +231,9 @@ func (o *Observer) awaitCandidate(ctx context.Context, s *session.Session) error
 	}
 }
 
-// stay follows the znode of one leader, first in the list of that zxid, until it is gone.
-func (o *Observer) stay(ctx context.Context, s *session.Session, name string, listed int64) error {
+// watchLeader follows the znode of one leader until it is gone. The leader was first in the list of
+// that zxid.
+func (o *Observer) watchLeader(ctx context.Context, s *session.Session, name string, listed int64) error {
 	node := watch.NewNode(s, o.path+"/"+name)
 	defer node.Stop()
 	for {

@@ -27,7 +27,7 @@ const (
 	StateDraining
 	// StateBackingOff: out of the line for a while.
 	StateBackingOff
-	// StateUnhealthy: out of the line until Config.Healthy agrees.
+	// StateUnhealthy: out of the line until Config.Healthy returns nil.
 	StateUnhealthy
 )
 
@@ -43,9 +43,9 @@ type Status struct {
 	// State is what it is doing, since Since.
 	State State
 	Since time.Time
-	// TryingSince is since when it has been trying to stand in line without success, the delays
-	// between attempts included. It is the zero time while the candidate stands in line, leads,
-	// stays out or is idle.
+	// TryingSince is when the candidate began to try to stand in line; it has not succeeded since.
+	// The delays between attempts count, too. It is the zero time in all states other than
+	// StateJoining and StateBackingOff.
 	TryingSince time.Time
 	// Session is the id of the session in which it stands in line, or stood last.
 	Session int64
@@ -54,7 +54,8 @@ type Status struct {
 	Node     string
 	Position int
 	Ahead    string
-	// Token of the present term, 0 if it does not lead, and how long its lease runs.
+	// Token is that of the present term, 0 if it does not lead. LeaseRemaining is how long its
+	// lease runs.
 	Token          int64
 	LeaseRemaining time.Duration
 	// LastReason is why the last term ended, 0 before that. LastErr is what led to that, if anything:

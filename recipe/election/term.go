@@ -20,12 +20,12 @@ import (
 type Term struct {
 	held  *held.Held
 	id    string
-	begun clock.Instant // when the candidacy began
+	begun clock.Instant // when the stay began
 	inRun bool          // the work has stopped when the callback returns, not when Release is called
 
 	stopped  chan struct{} // closed by Release
 	stop     sync.Once
-	released chan struct{} // closed when the znode is gone, or left to the session's end
+	released chan struct{} // closed when the znode is gone, or when only the session's end will delete it
 }
 
 // newTerm makes a term under ctx, of which only the values are used.
@@ -33,12 +33,12 @@ func newTerm(ctx context.Context, id string, cfg held.Config) *Term {
 	return &Term{id: id, held: held.New(ctx, cfg), stopped: make(chan struct{}), released: make(chan struct{})}
 }
 
-// Context is cancelled when the term ends; context.Cause tells why, as an [*recipe.Ended]. If
-// the lease runs out, it is cancelled StopBefore earlier, which is the time for work in
-// progress to stop. In a process that was paused past the end, the first call of its Err
-// already returns the error. A context derived from it (context.WithTimeout,
-// errgroup.WithContext) ends by a timer, which may be late in such a process. So work under a
-// derived context has to ask Valid before each unit of work.
+// Context is cancelled when the term ends. context.Cause tells why, as an [*recipe.Ended]. If the
+// lease runs out, it is cancelled StopBefore earlier, which is the time for work in progress to
+// stop. In a process that was paused past the end, the first call of its Err already returns the
+// error. A context derived from it (context.WithTimeout, errgroup.WithContext) ends by a timer,
+// which may be late in such a process. So work under a derived context has to ask Valid before each
+// unit of work.
 func (t *Term) Context() context.Context { return t.held.Context() }
 
 // DrainContext is for a unit of work that is in progress when Context ends and should be finished. If the
@@ -85,9 +85,9 @@ func (t *Term) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error
 	return t.held.Multi(ctx, ops...)
 }
 
-// Proclaim replaces the data that observers see beside the ID. Do not use it while a
-// Curator LeaderLatch may stand behind us in line: it takes the change for our
-// departure, finds us still there, and never wakes again.
+// Proclaim replaces the data that observers see beside the ID. Do not use it while a Curator
+// LeaderLatch may stand behind us in line: the latch takes the change for our departure, finds our
+// znode still there, and is never woken again.
 func (t *Term) Proclaim(ctx context.Context, data []byte) error {
 	if len(data) > ident.MaxData {
 		return fmt.Errorf("election: Proclaim was given %d bytes; want at most %d", len(data), ident.MaxData)

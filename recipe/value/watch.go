@@ -112,5 +112,5 @@ func (w *Watcher) turnTo(s *session.Session) {
 	w.leave = func() { unbind(); node.Stop() } // without unbind, w.stopped would keep each session that was lost
 }
 
-// Stop ends the interest, and a Next that waits. It may be called more than once.
+// Stop stops following, and ends a Next that waits. It may be called more than once.
 func (w *Watcher) Stop() { w.stop(watch.ErrStopped) }

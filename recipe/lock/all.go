@@ -28,10 +28,10 @@ type Set struct {
 // each other, in any order of the arguments. While it waits for one lock, it stands in the lines
 // of the others, and later contenders there wait, too.
 //
-// ctx and the errors are those of [Lock.Acquire]; on an error nothing is held. There is no nesting: under
-// the context of a Held of one of the locks it returns [ErrNested] or [ErrUpgrade]. Locks of other
-// libraries that are taken one by one can cause a deadlock: one of them waits for ours, and ours for
-// another.
+// ctx and the errors are those of [Lock.Acquire]; on an error nothing is held. There is no nesting:
+// under the context of a Held of one of the locks it returns [ErrNested] or [ErrUpgrade]. If
+// somebody takes locks one by one with another library, a deadlock is possible: one of those waits
+// for ours, and ours wait for another.
 func All(ctx context.Context, locks ...*Lock) (*Set, error) {
 	if err := checkAll(ctx, locks); err != nil {
 		return nil, err
@@ -92,7 +92,8 @@ func checkAll(ctx context.Context, locks []*Lock) error {
 	return context.Cause(ctx)
 }
 
-// attemptAll is one place in each line, until all are held. The claims are those of the locks.
+// attemptAll joins each line once, and waits until all places are held. The claims are those of the
+// locks.
 func (c *contender) attemptAll(ctx context.Context, locks []*Lock, open []*claims.Claim) (_ *Set, err error) {
 	defer func() {
 		for _, one := range open[1:] { // that of the first fails elsewhere

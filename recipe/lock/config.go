@@ -15,7 +15,7 @@ import (
 )
 
 // Style is how a contender's znode is named. Contenders of all styles stand in one line. The style
-// matters to contenders of other libraries: each of them waits only behind names that it knows. So
+// matters to contenders of other libraries: each of them waits only for the names that it knows. So
 // all of ours need the style of the others in the line.
 type Style string
 
@@ -29,9 +29,9 @@ const (
 
 // Config configures a lock. The zero value works.
 type Config struct {
-	// ID names the contender for people. It decides nothing, and two contenders may have the
-	// same. At most 256 bytes of UTF-8 without control characters. Default: host name, process id
-	// and a random part.
+	// ID names the contender for people. It decides nothing, and two contenders may have the same
+	// ID. At most 256 bytes of UTF-8 without control characters. Default: host name, process id and
+	// a random part.
 	ID string
 
 	// Data goes into the contender's znode, for [Lock.Contenders] to read. At most 1,000,000
@@ -53,9 +53,9 @@ type Config struct {
 	// Work that takes longer to stop may still run when another holds the lock.
 	StopBefore time.Duration
 
-	// DrainTimeout is for a Held that has ended before its Release, for example because Do's
-	// context ended or the client was closed. It is how long the lock then waits for the release
-	// before its znode is deleted without it. Default 30 s.
+	// DrainTimeout is how long the lock waits for the release of a Held that has ended before, for
+	// example because Do's context ended or the client was closed. After that its znode is deleted
+	// without the release. Default 30 s.
 	DrainTimeout time.Duration
 
 	// Reentrant lets Acquire succeed at once under a context of a [Held] of the same lock. The
@@ -72,13 +72,13 @@ type Config struct {
 
 	// OnRevoke, if set, is called once for each Held whose release somebody requests, by
 	// [Lock.Revoke] or by Curator's Revoker. It may release the lock or not. It is called from a
-	// goroutine of its own, like OnEvent. The first 1000 calls wait for it; more are left out, and
+	// goroutine of its own, like OnEvent. Up to 1000 calls wait for it; more are left out, and
 	// counted in [recipe.Status.EventsDropped].
 	OnRevoke func(*Held)
 
-	// OnEvent, if set, is told of every transition, in order and one at a time, from a goroutine
-	// that no contender waits for: it may take its time and call anything of this library. The
-	// first 1000 events wait for it; more are dropped.
+	// OnEvent, if set, is called with every event, in order and one at a time, from a goroutine
+	// that no contender waits for. It may be slow, and may call anything of this library. Up to
+	// 1000 events wait for it; more are dropped.
 	OnEvent func(Event)
 
 	// Logger gets one line per transition, from a goroutine of its own: nothing waits for it.

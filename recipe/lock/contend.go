@@ -35,7 +35,7 @@ type contender struct {
 	claim  *claims.Claim
 	values context.Context // of the caller; what is held has its values
 	life   *life.Life
-	last   *life.Failure // what it has failed of last, or waits for
+	last   *life.Failure // why it failed last, or what it waits for
 	try    bool
 }
 
@@ -72,7 +72,7 @@ func (c *contender) again(ctx context.Context, attempt func() error) error {
 	}, attempt)
 }
 
-// attempt is one place in the line, until it is held.
+// attempt joins the line once, and waits until the place is held.
 func (c *contender) attempt(ctx context.Context) (*holding, error) {
 	s, err := c.life.Session(ctx, c.noSession)
 	if err != nil {
@@ -105,8 +105,8 @@ func (c *contender) failed(err error, delay time.Duration) {
 	c.send(Event{Kind: EventFailed, Err: err, Delay: delay})
 }
 
-// free returns ErrBusy if anybody stands in the line that would be ahead. The server may lag, so
-// it is asked to catch up first. A sync is enough, because ErrBusy may be wrong for a moment. A
+// free returns ErrBusy if somebody who would be ahead stands in the line. The server may lag, so
+// free asks it to catch up first. A sync is enough, because ErrBusy may be wrong for a moment. A
 // QuorumSync would cost the servers a write for each attempt at a busy lock.
 func (c *contender) free(ctx context.Context, s *session.Session) error {
 	if err := s.Sync(ctx, c.path); err != nil {
@@ -133,7 +133,7 @@ func (c *contender) join(ctx context.Context, s *session.Session) (*stay.Stay, e
 	return st, err
 }
 
-// place says where and as what to stand.
+// place returns the config of a place in the line.
 func (c *contender) place() line.Config {
 	return line.Config{
 		Dir: c.path, Style: c.style, Data: ident.Encode(c.cfg.ID, c.cfg.Data), ACL: c.cfg.ACL,
@@ -222,8 +222,7 @@ func (c *contender) hold(at *holding) {
 	c.life.End()
 }
 
-// end carries out the end of what is held. It returns what is held instead, if it was to be
-// downgraded.
+// end carries out the end of what is held. If it was downgraded, end returns what is held next.
 func (c *contender) end(at *holding) (next *holding) {
 	ended := at.Ended()
 	at.claim.Ended(ended.Reason)
@@ -263,7 +262,7 @@ func (c *contender) guard(at *holding) tenure.Guard {
 	}
 }
 
-// revocable notices that somebody asks the holder to let go.
+// revocable notices that somebody asks the holder to release the lock.
 type revocable struct{ *holding }
 
 func (r revocable) Woken() <-chan struct{} { return r.st.Woken() }

@@ -10,16 +10,17 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
 )
 
-// Contender is one who holds a lock or waits for it, of this library or another.
+// Contender is one that holds a lock or waits for it, of this library or another.
 type Contender struct {
-	// ID and Data are its own words; empty when it is hidden or was asked to let go.
+	// ID and Data are what it has written itself; empty when it is hidden or was asked to release
+	// the lock.
 	ID   string
 	Data []byte
 	// Hidden: its ACL does not let us read it.
 	Hidden bool
 	// Reader: it is there for reading.
 	Reader bool
-	// Revoked: it was asked to let go.
+	// Revoked: it was asked to release the lock.
 	Revoked bool
 	// Node is the path of its znode.
 	Node string

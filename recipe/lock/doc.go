@@ -24,9 +24,9 @@
 // library's promises. When somebody deletes the lock's path with its contents, two contenders may
 // hold the lock for at most one lease. The fencing token protects against all of these. A lease
 // without a token is not enough: a holder may stand still between its call of Valid and its write,
-// and only the place that is written to can refuse that write. A read that a write depends on shows the
-// token, too, and the place remembers it. Otherwise the place accepts a late write of an earlier holder
-// after the next has read, and the next one's write undoes it.
+// and only the place that is written to can refuse that write. A read that a write depends on shows
+// the token, too, and the place remembers it. Otherwise the next holder may read, then the place
+// accepts a late write of an earlier holder, and the next holder's write undoes that write.
 //
 // # What is promised
 //
@@ -44,7 +44,7 @@
 //     after a crash. If a writer crashes, the first of several readers behind it is as quick, and
 //     the others may take as long again.
 //   - Order. Contenders hold a lock in the order in which they came. A reader waits for the writers
-//     that came before it, a writer for all that came before it, so that neither starves.
+//     that came before it, a writer for all that came before it, so both get their turn.
 //   - Nothing is left behind but the path. It stays, with its record, unless [Config.Cleanup] is set; set it
 //     if each of very many objects has a path of its own. A contender that gives up, by its context or otherwise, leaves no
 //     znode, and the contender behind it does not wait for a lease.
@@ -60,15 +60,15 @@
 //
 // # How it works
 //
-// Each call of Acquire creates an ephemeral sequential znode under the lock's path. Those who came
-// before have smaller numbers. Everybody waits for the nearest znode ahead that matters, and then for
-// the next in the list that was made when joining. The path holds a record as its data that tells
-// which numbers are over. So the next contender knows whether a znode that is gone was released. If
-// it was not, its holder may not know yet that the znode is gone, and the next contender waits until
-// that lease is over.
+// Each call of Acquire creates an ephemeral sequential znode under the lock's path. Contenders that
+// came before have smaller numbers. Each contender waits for the nearest znode ahead that matters,
+// and then for the next in the list that was made when joining. The path holds a record as its data
+// that tells which numbers are over. So the next contender knows whether a znode that is gone was
+// released. If it was not, its holder may not know yet that the znode is gone, and the next
+// contender waits until that lease is over.
 //
-// A writer that becomes a reader ([Held.Downgrade]) keeps its number and its token. There is no way
-// from a reader to a writer: two that wanted it would wait for each other.
+// A writer that becomes a reader ([Held.Downgrade]) keeps its number and its token. A reader cannot
+// become a writer: two readers that wanted that would wait for each other.
 //
 // What happens when:
 //
@@ -80,13 +80,13 @@
 //     others;
 //   - the release cannot be sent: it is repeated in the background until the znode is gone, or the
 //     session is over. Close the client before the program ends: it waits for that;
-//   - a context that comes from a Held is given to Acquire of the same lock: that is an error, or,
-//     with Config.Reentrant, the same lock once more.
+//   - Acquire is given a context that comes from a Held of the same lock: that is an error. With
+//     Config.Reentrant, Acquire succeeds at once.
 //
 // # Other libraries in the line
 //
-// Contenders named as by Curator's InterProcessMutex and InterProcessReadWriteLock, zk.Lock and
-// kazoo's Lock, ReadLock and WriteLock are honoured in one line with ours, Curator's downgrade
-// included. They honour only the names that they know: set Config.Style to theirs. They have no heartbeat:
-// when one of them has crashed, its session has to expire.
+// Contenders of Curator's InterProcessMutex and InterProcessReadWriteLock, of zk.Lock and of
+// kazoo's Lock, ReadLock and WriteLock can stand in one line with ours. Ours wait for them, and
+// know Curator's downgrade. They wait only for the names that they know: set Config.Style to
+// theirs. They have no heartbeat: when one of them has crashed, its session has to expire.
 package lock

@@ -7,9 +7,9 @@ var (
 	ErrBusy = errors.New("lock: busy")
 	// ErrNested: the context that was given comes from a [Held] of the same lock, so that waiting
 	// would never end. See [Config.Reentrant].
-	ErrNested = errors.New("lock: the context is that of a holder of this lock, who would wait for himself; see Config.Reentrant")
+	ErrNested = errors.New("lock: the context is that of a holder of this lock, which would wait for itself; see Config.Reentrant")
 	// ErrUpgrade: the context that was given comes from a [Held] for reading, and the lock for
-	// writing was asked for. The writer would wait for the reader, which waits for the writer.
+	// writing was asked for. The writer would wait for the reader, and the reader for the writer.
 	ErrUpgrade = errors.New("lock: a reader cannot become the writer; release it first")
 
 	errDowngrade = errors.New("lock: only what is held for writing of an RW can be downgraded")

@@ -51,11 +51,11 @@ var kinds = []string{
 func (k EventKind) String() string { return enum.Name(k, kinds) }
 
 // Subscribe calls f with every event from now on, until stop is called: in order and one at a time,
-// from a goroutine that is no contender's. f may take its time and call anything of this library; a
-// panic in it ends the process. The first 1000 events wait for it; more are dropped, and counted in
+// from a goroutine that is no contender's. f may be slow, and may call anything of this library; a
+// panic in it ends the process. Up to 1000 events wait for it; more are dropped, and counted in
 // [recipe.Status.EventsDropped]. No contender, no release and no Close waits for f. stop does not
-// wait for a call of f that is under way. There may be any number of subscribers, and none waits for
-// another. Of a read-write lock, each side tells its own events.
+// wait for a call of f that is under way. There may be any number of subscribers, and none waits
+// for another. Each side of a read-write lock has its own events.
 func (l *Lock) Subscribe(f func(Event)) (stop func()) {
 	return l.events.Subscribe(func(ev Event) {
 		if ev.Reader == l.shared {

@@ -103,8 +103,9 @@ func (h *Held) Release(ctx context.Context) error {
 	}
 }
 
-// release says that h is not used any more, and ends what is held if that was the last. It may be called
-// more than once: an event shows the user what an Acquire that has given up gives away.
+// release says that h is not used any more, and ends what is held if that was the last. It may be
+// called more than once: if Acquire has given up, it releases what it has won, and the user may do
+// the same, because an event has shown it.
 func (h *Held) release() {
 	at := h.at
 	at.mu.Lock()
@@ -132,7 +133,7 @@ type holding struct {
 	mu        sync.Mutex    // guards holders and downgrade, and orders the releases
 	holders   int           // Helds that are not released
 	letGo     chan struct{} // closed when nobody holds it
-	left      chan struct{} // closed when the znode is gone, or left to the session's end
+	left      chan struct{} // closed when the znode is gone, or when only the session's end will delete it
 	downgrade *downgrade    // what is asked for
 	late      atomic.Bool   // it was given away before it was released
 	revoked   sync.Once
@@ -146,7 +147,7 @@ func newHolding(ctx context.Context, l *Lock, claim *claims.Claim, st *stay.Stay
 	return h
 }
 
-// acquired tells of the beginning.
+// acquired reports that the lock is held.
 func (h *holding) acquired(waited time.Duration) {
 	h.Watch()
 	h.claim.Held(recipe.Claim{Session: h.st.S.ID(), Node: h.Node(), Token: h.Token(), Permits: 1}, h, waited)
@@ -179,7 +180,7 @@ func (h *holding) again() bool {
 	return true
 }
 
-// kept reports whether others wait for a Held that is not released.
+// kept reports whether a Held is not released, and others still wait for it.
 func (h *holding) kept() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

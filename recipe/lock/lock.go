@@ -15,7 +15,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// maxEvents bounds the events that wait for an OnEvent or OnRevoke that takes its time.
+// maxEvents bounds the events that wait for a slow OnEvent or OnRevoke.
 const maxEvents = 1000
 
 // Lock is a lock at a path, as one process sees it. Each call of Acquire is a contender, also on

@@ -84,7 +84,7 @@ func (h *Held) Downgrade(ctx context.Context) (*Held, error) {
 	}
 }
 
-// askDowngrade ends what is held, for the goroutine that keeps it to go on from there.
+// askDowngrade ends what is held. The goroutine that keeps it then carries out the downgrade.
 func (h *Held) askDowngrade() (*downgrade, error) {
 	at := h.at
 	at.mu.Lock()

@@ -77,8 +77,8 @@ func (z *Znode) create(ctx context.Context, s *session.Session, b *book) error {
 	return err
 }
 
-// drop deletes the journal, unless it outlives the session. The session has sent all copies of attempts
-// before, and no other journal gets its name. So no copy is carried out afterwards.
+// drop deletes the journal, unless it outlives the session. The session has sent all copies of
+// attempts before that, and no other journal gets its name. So no copy is carried out afterwards.
 func (z *Znode) drop(ctx context.Context) error {
 	b := z.book
 	if b == nil || b.session == nil {
@@ -117,8 +117,8 @@ func (b *book) next() int32 {
 // mark is what the journal holds after an attempt.
 func (z *Znode) mark(number uint64) string { return z.writer + " " + strconv.FormatUint(number, 10) }
 
-// consult reads the journal, when it was not as an attempt expected it.
-func (z *Znode) consult(ctx context.Context, s *session.Session, b *book, a *attempt) (fate, int64, error) {
+// consult reads the journal when its version was not the one that an attempt expected.
+func (z *Znode) consult(ctx context.Context, s *session.Session, b *book, a *attempt) (outcome, int64, error) {
 	data, stat, err := s.Get(ctx, b.path)
 	switch {
 	case errors.Is(err, zk.ErrNoNode): // deleted by hand
@@ -133,7 +133,7 @@ func (z *Znode) consult(ctx context.Context, s *session.Session, b *book, a *att
 	case stat.Version != next:
 		return a.absent(), 0, errOther
 	case entry == z.mark(a.number):
-		return landed, stat.Mzxid, nil
+		return applied, stat.Mzxid, nil
 	case a.voids() && entry == z.mark(void):
 		return over, 0, errAgain
 	case strings.HasPrefix(entry, z.writer+" "):
@@ -142,8 +142,8 @@ func (z *Znode) consult(ctx context.Context, s *session.Session, b *book, a *att
 	return over, 0, errAgain // a durable journal that somebody else uses, too
 }
 
-// absent is the fate of an attempt that the journal does not show.
-func (a *attempt) absent() fate {
+// absent is the outcome of an attempt that the journal does not show.
+func (a *attempt) absent() outcome {
 	if a.lost {
 		return unknown
 	}

@@ -8,24 +8,25 @@
 //	set journal at version j to "writer number"
 //	set znode at version v to the new data           or create it; or delete and create it
 //
-// An attempt whose answer is lost is sent again as it is. The answer then tells its fate:
+// If the answer to an attempt is lost, the same attempt is sent again. The next answer tells its
+// outcome:
 //
 //	done                              it was carried out, now or before
 //	the znode's version is refused    the journal was at j: nothing was carried out, and v is over
 //	the journal's version is refused  one attempt was carried out; the journal tells which
 //	the znode is refused otherwise    the journal was at j: nothing was carried out
 //
-// All attempts of one change are made at the same j. So one of them at most is ever carried out,
-// even if copies of them are still on their way. No attempt creates a journal that is missing,
-// and no later journal gets its name: so a copy never fits a later journal.
+// All attempts of one change are made at the same j. So at most one of them is ever carried out,
+// even if copies of them arrive late. No attempt creates a missing journal, and no later journal
+// gets its name. So a copy never fits a later journal.
 //
-// A session keeps the order of its requests: after a refusal, none of its earlier copies is
-// carried out. That is not so for copies of an earlier session, which may live on after its
-// client has given it up. For these a refusal counts only if j or v is over.
+// A session keeps the order of its requests: after a refusal, none of its earlier copies is carried
+// out. That is not so for copies of an earlier session: that session may still exist after its
+// client has given it up. For these copies a refusal counts only if j or v is over.
 //
-// The journal is ephemeral. When the session is over before the fate is known, the next session
+// The journal is ephemeral. When the session is over before the outcome is known, the next session
 // makes the same change at the same version v: only one of the two can be carried out. If that is
-// refused, the fate is unknown, unless the znode shows that another has written version v+1.
+// refused, the outcome is unknown, unless the znode shows that another has written version v+1.
 //
 // A durable journal outlives the session. Then the next session first writes the journal alone, at
 // version j. If that is done, j is over, and the change is made anew. If it is refused, the journal
@@ -63,17 +64,18 @@ func stateOf(data []byte, stat zk.Stat) State {
 	return State{Exists: true, Data: data, Zxid: stat.Mzxid, version: stat.Version, czxid: stat.Czxid}
 }
 
-// A Change returns the data that are to follow a state, or an error that says why the state is to stay as
-// it is. It is called again when somebody else was faster. It must not block.
+// A Change returns the data that are to replace a state, or an error that says why the state is to
+// stay as it is. It is called again when somebody else has changed the znode first. It must not
+// block.
 type Change func(State) ([]byte, error)
 
 // ErrPeek is returned by a Change that wants to see what is known, which may be a second old or come
 // from a server that lags.
 var ErrPeek = errors.New("not changed")
 
-// UnknownError is the error of a change of which nobody can tell whether it was carried out.
+// UnknownError is the error of a change that may or may not have been carried out.
 type UnknownError struct {
-	Before, After State // After is as it would be
+	Before, After State // After: if it was carried out
 	Err           error
 }
 
@@ -96,7 +98,7 @@ type Config struct {
 type Counts struct {
 	Changes   uint64 // that were carried out
 	Writes    uint64 // that carried them
-	Conflicts uint64 // somebody else was faster
+	Conflicts uint64 // somebody else has changed the znode first
 	Lost      uint64 // answers
 	Unknown   uint64 // changes whose outcome is unknown
 }
@@ -106,23 +108,23 @@ type Znode struct {
 	client *session.Client
 	clock  clock.Clock
 	cfg    Config
-	writer string // tells its entries in a journal from those of others
+	writer string // identifies its entries in a journal
 
 	changes, writes, conflicts, lost, unknown atomic.Uint64
 
 	mu      sync.Mutex // guards what follows, and the fields of pendings that say so
 	queue   []*pending
-	left    int  // how many have left since the queue was last cleared of them
-	working bool // somebody carries out what is in the queue
+	left    int  // how many callers have left since they were last removed from the queue
+	working bool // a goroutine carries out what is in the queue
 
 	// Owned by the one goroutine that works.
-	known    State
-	knownAt  clock.Instant // before the request that showed it was sent; never: nothing is known
-	number   uint64        // of the latest attempt
-	book     *book
-	deleted  bool // somebody has deleted a journal
-	crowd    crowd
-	children bool // it has some, so it cannot be deleted and created again
+	known      State
+	knownAt    clock.Instant // before the request that showed it was sent; never: nothing is known
+	number     uint64        // of the latest attempt
+	book       *book
+	deleted    bool // somebody has deleted a journal
+	contention contention
+	children   bool // it has some, so it cannot be deleted and created again
 }
 
 // never is when nothing was known.
@@ -140,7 +142,7 @@ func (z *Znode) Counts() Counts {
 
 // pending is the change of one caller.
 type pending struct {
-	change Change        // nil: drop the journal
+	change Change        // nil: delete the journal
 	done   chan struct{} // closed when the rest is final
 
 	// Guarded by mu until done is closed.
@@ -198,8 +200,8 @@ func (z *Znode) Do(ctx context.Context, change Change) (before, after State, err
 	return State{}, State{}, why
 }
 
-// Drop deletes an ephemeral journal when the earlier changes are done. So the session has one znode less.
-// A later change makes another journal.
+// Drop deletes an ephemeral journal when the earlier changes are done. Then the session has one
+// znode less. A later change makes another journal.
 func (z *Znode) Drop(ctx context.Context) error {
 	_, _, err := z.Do(ctx, nil)
 	return err

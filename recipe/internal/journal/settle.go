@@ -22,10 +22,10 @@ type attempt struct {
 	ops    []any
 	entry  int // how many of ops write the journal; they come first
 
-	losses int   // of answers
-	lost   bool  // an answer was lost in the session of the journal: it may have been carried out
-	orphan bool  // an answer was lost in an earlier session: a copy may still be on its way
-	cause  error // why the answer was lost
+	losses      int   // of answers
+	lost        bool  // an answer was lost in the session of the journal: it may have been carried out
+	lostEarlier bool  // an answer was lost in an earlier session: a copy may still be on its way
+	cause       error // why the answer was lost
 }
 
 const (
@@ -35,15 +35,15 @@ const (
 	maxLosses = 3
 )
 
-// fate is what is known of an attempt.
-type fate int
+// outcome is what is known of an attempt.
+type outcome int
 
 const (
-	open    fate = iota // nothing: it is to be sent again
-	landed              // carried out
-	over                // no copy was carried out, and none will be: j or v is over
-	refused             // the same, but only for the copies of this session
-	unknown             // nobody can tell
+	open    outcome = iota // not known yet: it is to be sent again
+	applied                // carried out
+	over                   // no copy was carried out, and none will be: j or v is over
+	refused                // the same, but only for the copies of this session
+	unknown                // nobody can find out
 )
 
 // nearWrap reports whether a version is to begin again. 2147483647 is followed by negative ones,
@@ -54,10 +54,10 @@ func nearWrap(version int32) bool { return version > 1<<30 || version < 0 }
 // a server: a write could not be tied to what was read.
 var ErrVersion = errors.New("the znode has version -1, which servers take for any version: set its data once more by hand")
 
-// compose writes an attempt's operations, with the next number. If the attempt is an orphan and
+// compose writes an attempt's operations, with the next number. If an answer was lost in an earlier session and
 // the journal is durable, they write the journal alone. That makes the earlier copies impossible.
 func (z *Znode) compose(a *attempt, b *book) {
-	if a.orphan && b.session == nil {
+	if a.lostEarlier && b.session == nil {
 		a.ops = b.entry(z.mark(void), z.cfg.ACL)
 		a.entry = len(a.ops)
 		return
@@ -84,7 +84,7 @@ func (a *attempt) voids() bool { return len(a.ops) == a.entry }
 // renews reports whether the attempt deletes the znode and creates it again.
 func (z *Znode) renews(a *attempt) bool { return nearWrap(a.before.version) && !z.children }
 
-// settle sends an attempt until its fate is known. nil means that its batch is answered.
+// settle sends an attempt until its outcome is known. nil means that its batch is answered.
 func (z *Znode) settle(ctx context.Context, s *session.Session, a *attempt) error {
 	if a.before.version == -1 {
 		return ErrVersion
@@ -93,23 +93,23 @@ func (z *Znode) settle(ctx context.Context, s *session.Session, a *attempt) erro
 	for {
 		f, zxid, err := z.send(ctx, s, a)
 		switch {
-		case f == landed:
+		case f == applied:
 			z.writes.Add(1)
 			z.conclude(a.batch, zxid)
 			return nil
-		case f == over, f == refused && !a.orphan:
+		case f == over, f == refused && !a.lostEarlier:
 			z.withdraw(a.batch)
 			return err
 		case f != open:
 			z.knownAt = never
-			z.doubt(a.batch, err)
+			z.concludeUnknown(a.batch, err)
 			return nil
 		}
 		if err = pause.Wait(ctx); err == nil {
 			s, err = z.follow(ctx, s, a)
 		}
-		if err != nil && (a.lost || a.orphan) {
-			z.doubt(a.batch, err)
+		if err != nil && (a.lost || a.lostEarlier) {
+			z.concludeUnknown(a.batch, err)
 			return nil
 		}
 		if err != nil {
@@ -137,13 +137,13 @@ func (z *Znode) follow(ctx context.Context, s *session.Session, a *attempt) (*se
 	case err != nil:
 		return s, nil
 	}
-	a.orphan, a.lost = a.orphan || a.lost, false
+	a.lostEarlier, a.lost = a.lostEarlier || a.lost, false
 	z.compose(a, b)
 	return next, nil
 }
 
-// send sends an attempt once, and tells its fate by the answer. The error is the reason for the fate.
-func (z *Znode) send(ctx context.Context, s *session.Session, a *attempt) (fate, int64, error) {
+// send sends an attempt once, and tells its outcome by the answer. The error is the reason for the outcome.
+func (z *Znode) send(ctx context.Context, s *session.Session, a *attempt) (outcome, int64, error) {
 	began := z.clock.Now()
 	results, err := s.Multi(ctx, a.ops...)
 	z.knownAt = never
@@ -158,8 +158,8 @@ func (z *Znode) send(ctx context.Context, s *session.Session, a *attempt) (fate,
 			z.known = stateOf(a.data, *stat)
 		}
 		z.knownAt = began
-		z.crowd.wrote(z.clock.Now().Sub(began))
-		return landed, zxid, nil
+		z.contention.wrote(z.clock.Now().Sub(began))
+		return applied, zxid, nil
 	}
 	at := 0
 	for at < len(results) && results[at].Error == nil {
@@ -201,7 +201,7 @@ func (e *largeError) Unwrap() error { return e.err }
 // giveUp ends a large attempt whose answer was lost again and again, for example because the server takes
 // only small requests. Each time, all who use the session lose the connection. Once a quorum has answered,
 // the attempt has happened or never will, because the requests of a session keep their order.
-func (z *Znode) giveUp(ctx context.Context, s *session.Session, a *attempt) (fate, int64, error) {
+func (z *Znode) giveUp(ctx context.Context, s *session.Session, a *attempt) (outcome, int64, error) {
 	b := z.book
 	if _, err := s.QuorumSync(ctx, b.path); err != nil {
 		return open, 0, err
@@ -222,9 +222,9 @@ func isStale(err error) bool {
 		errors.Is(err, zk.ErrNodeExists) || errors.Is(err, zk.ErrNotEmpty)
 }
 
-// overtaken tells the fate of an attempt for which the znode was not as expected: err is about the
+// overtaken tells the outcome of an attempt for which the znode was not as expected: err is about the
 // operation at. The journal was as expected, so nothing has been carried out in this session.
-func (z *Znode) overtaken(ctx context.Context, s *session.Session, a *attempt, at int, err error) (fate, error) {
+func (z *Znode) overtaken(ctx context.Context, s *session.Session, a *attempt, at int, err error) (outcome, error) {
 	_, creates := a.ops[at].(*zk.CreateRequest)
 	switch {
 	case errors.Is(err, zk.ErrNotEmpty):
@@ -235,7 +235,7 @@ func (z *Znode) overtaken(ctx context.Context, s *session.Session, a *attempt, a
 			return refused, err
 		}
 		return open, err // with the parent it may still be carried out
-	case !a.orphan:
+	case !a.lostEarlier:
 		z.conflicts.Add(1)
 		return over, errConflict
 	}

@@ -24,11 +24,11 @@ const (
 
 // Why a batch is tried again.
 var (
-	errConflict = errors.New("somebody else was faster")
+	errConflict = errors.New("somebody else has changed the znode first")
 	errAgain    = errors.New("it is to be tried again")
 )
 
-// work carries out what is in the queue, and returns when nothing is.
+// work carries out what is in the queue, and returns when it is empty.
 func (z *Znode) work(ctx context.Context) {
 	for batch := z.take(); batch != nil; batch = z.take() {
 		if err := z.carryOut(ctx, batch); err != nil {
@@ -58,7 +58,8 @@ func (z *Znode) take() []*pending {
 	return batch
 }
 
-// carryOut tries until all of the batch is answered, or returns an error for what is not.
+// carryOut tries until all changes of the batch are answered. If it fails, it returns an error for
+// the others.
 func (z *Znode) carryOut(ctx context.Context, batch []*pending) error {
 	if batch[0].change == nil {
 		err := z.drop(ctx)
@@ -75,7 +76,7 @@ func (z *Znode) carryOut(ctx context.Context, batch []*pending) error {
 			return nil
 		case err == errConflict:
 			conflicts++
-			err = z.giveWay(ctx, conflicts)
+			err = z.pauseAfterConflict(ctx, conflicts)
 		case err == errAgain:
 			err = context.Cause(ctx)
 		case ctx.Err() == nil && !final(err):
@@ -96,7 +97,7 @@ func final(err error) bool {
 
 // try makes one attempt at a batch. nil means that all of it is answered.
 func (z *Znode) try(ctx context.Context, batch []*pending) error {
-	if err := z.rest(ctx); err != nil {
+	if err := z.pauseAfterWrites(ctx); err != nil {
 		return err
 	}
 	s, err := z.client.Session(ctx)
@@ -131,7 +132,7 @@ func (z *Znode) try(ctx context.Context, batch []*pending) error {
 		return err
 	}
 	data, writes, _ := z.plan(batch, true)
-	if !writes { // those who wanted to have left
+	if !writes { // the callers that wanted to write have left
 		return errAgain
 	}
 	a := &attempt{batch: batch, before: z.known, data: data}
@@ -139,12 +140,13 @@ func (z *Znode) try(ctx context.Context, batch []*pending) error {
 	return z.settle(ctx, s, a)
 }
 
-// plan asks each change what is to follow, one after the other. It returns the data that are to be written,
-// if any, and whether anybody waits for more than a Peek. If final is true, the write follows: from then on
-// the outcome is open for a caller that leaves.
+// plan calls each change, one after the other. It returns the data that are to be written, if any,
+// and whether anybody waits for more than a Peek. If final is true, the write follows. Then the
+// outcome is unknown for a caller that leaves.
 //
-// A change that is refused is told what the znode holds. If only changes before it in the batch refuse it,
-// it is asked again after the write, because the znode never holds a value from within a batch.
+// A change that returns an error has seen what the znode holds. If it returns an error only because
+// of changes before it in the batch, it is called again after the write, because the znode never
+// holds a value from within a batch.
 func (z *Znode) plan(batch []*pending, final bool) (data []byte, writes, wanted bool) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
@@ -186,8 +188,8 @@ func (z *Znode) read(ctx context.Context, s *session.Session) error {
 	return nil
 }
 
-// conclude answers a batch that was carried out, by the transaction zxid. Changes that are to be asked
-// again are the first of the next batch.
+// conclude answers a batch that was carried out by the transaction zxid. Changes that are to be
+// called again are the first of the next batch.
 func (z *Znode) conclude(batch []*pending, zxid int64) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
@@ -216,9 +218,9 @@ func (z *Znode) fail(batch []*pending, err error) {
 	}
 }
 
-// doubt answers the changes of an attempt whose fate nobody can tell. The rest of its batch are the first
-// of the next batch.
-func (z *Znode) doubt(batch []*pending, err error) {
+// concludeUnknown answers the changes of an attempt whose outcome is unknown. The rest of its batch
+// are the first of the next batch.
+func (z *Znode) concludeUnknown(batch []*pending, err error) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	var rest []*pending

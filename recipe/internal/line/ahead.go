@@ -5,9 +5,9 @@ import "slices"
 // A writer waits for all who are ahead, a reader for the writers. Places without readers in their
 // line are writers.
 //
-// The line consists of blocks: a writer is a block, and so are the readers between two writers. All of a
-// block can hold at the same time, when the blocks before it have gone. So who listens to whom does not
-// depend on the number of places ahead, but on the number of blocks ahead, the depth.
+// The line consists of blocks: a writer is a block, and so are the readers between two writers. All
+// of a block can hold at the same time, when the blocks before it have gone. So the number of
+// blocks ahead, the depth, decides who listens to whom. The number of places ahead does not matter.
 
 // conflicting returns those of the names ahead that a place has to wait for.
 func conflicting(ahead []Name, shared bool) []Name {
@@ -21,19 +21,20 @@ func conflicting(ahead []Name, shared bool) []Name {
 			readers = true
 			continue
 		}
-		n.crowd = readers
+		n.afterReaders = readers
 		writers, readers = append(writers, n), false
 	}
 	return writers
 }
 
-// depth returns how many blocks are ahead, at most. Places that have gone without our knowledge count.
+// depth returns how many blocks are ahead, at most. Places that may have gone without our knowledge
+// count.
 func depth(ahead []Name) (blocks int) {
 	for i, n := range ahead {
 		if !n.Shared || i == 0 || !ahead[i-1].Shared {
 			blocks++
 		}
-		if n.crowd {
+		if n.afterReaders {
 			blocks++
 		}
 	}

@@ -13,11 +13,12 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/notify"
 )
 
-// chores are small reads, now and then, for what watches should have told or cannot tell.
+// chores are small reads from time to time. They find what a watch should have told, and what no
+// watch tells.
 type chores struct {
 	own     clock.Instant // when to read the own znode for the first time; zero if that has been done
 	watched clock.Instant // when the own znode and the nearest ahead were asked about last
-	kept    clock.Instant // when those further ahead were, and the record by the holder
+	kept    clock.Instant // when those further ahead were asked about last, or the record was, by the holder
 }
 
 // begin spreads the chores of a process that joins a thousand lines at the same time.
@@ -32,28 +33,30 @@ func early(now clock.Instant, part float64, d time.Duration) clock.Instant {
 	return now.Add(-time.Duration(part * float64(d)))
 }
 
-// keepSoon lets the kept chores come soon, but not at the moment in which the place is taken.
+// keepSoon makes the next kept chore due soon, but not at the moment in which the place begins to
+// be held.
 func (c *chores) keepSoon(p *Place) {
 	_, kept := c.every(p)
 	c.kept = p.cfg.Clock.Now().Add(p.s.LeaseTime()/8 - kept)
 }
 
-// spread is the part of a distance by which the next chore may come early. Otherwise chores that were
-// delayed together in a busy moment would stay together.
+// spread is the part of the time between two chores by which the next one may come early. Otherwise
+// chores that were delayed together in a busy moment would stay together.
 const spread = 0.25
 
-// askEach is the least time between two chores of one kind in a session, whatever the number of
-// its places. A thousand reads in a second are a small part of what a server answers.
+// askEach is the least time between two chores of one kind in a session, for any number of its
+// places. A thousand reads in a second are a small part of what a server answers.
 const askEach = time.Millisecond
 
-// keptMost bounds how rarely a place asks about the znodes that have no watch, in times between two beats,
-// whatever its place in line and the number of places of its session. All ahead of an heir but the
-// holder may have gone without its hearing of that. It finds out after 3/4 of a lease at most, and beats. The one
-// behind it may have found out at once, and takes it for dead after 17/16 of a lease.
+// keptMost bounds the time between two questions about the znodes that have no watch, in times
+// between two beats. It holds for every place in line, and for any number of places of a session.
+// All places between the holder and the heir may go, and the heir may not hear of that. It finds
+// out after 3/4 of a lease at most, and then beats. The place behind it may have found out at once.
+// It takes the heir for dead if the heir does not beat for 17/16 of a lease.
 const keptMost = 3
 
-// every returns the distances between two chores of one kind: short where a candidate may have
-// moved up without being told, longer in a session with very many places.
+// every returns the times between two chores of one kind. They are short where a candidate may have
+// moved up without hearing of it, and longer in a session with very many places.
 func (c *chores) every(p *Place) (watched, kept time.Duration) {
 	T := p.s.Timeout()
 	least := time.Duration(p.s.Places()) * askEach

@@ -69,7 +69,7 @@ func decide(st standing, now clock.Instant) (action, time.Duration) {
 	}
 	wait := time.Duration(0)
 	for _, d := range st.departures {
-		if !d.over.Reached(now) { // a clock's grain must not make it wait for nothing
+		if !d.over.Reached(now) { // the resolution of a clock must not make it wait longer
 			wait = max(wait, d.over.Sub(now), time.Millisecond)
 		}
 	}

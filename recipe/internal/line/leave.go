@@ -201,10 +201,11 @@ func (p *Place) departure(version int32) []any {
 	return append(append(ops, p.notice()...), &zk.DeleteRequest{Path: p.path, Version: -1})
 }
 
-// notice returns the operations that tell the one who waits behind the own znode: all up to its number are
-// over. Only a writer that has led gives notice, because it has settled all before it. It gives none if
-// the line was empty when it joined and it has not read its own znode yet. This saves the servers two writes.
-// Most often nobody waits behind such a holder. A place that does wait reads the record.
+// notice returns the operations that tell the place behind that all numbers up to the own one are
+// over. Only a writer that has led gives notice, because it has settled all before it. It gives
+// none if the line was empty when it joined and it has not read its own znode yet. This saves the
+// servers two writes. Most often nobody waits behind such a holder. A place that does wait reads
+// the record.
 func (p *Place) notice() []any {
 	if !p.led || p.shared || p.alone && p.unread() {
 		return nil

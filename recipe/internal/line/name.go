@@ -43,8 +43,8 @@ type Name struct {
 	// Czxid is the zxid of the znode's creation, where it is known: see Order.
 	Czxid int64
 
-	downgrades bool // its holder may become a reader with the same number
-	crowd      bool // for a reader: other readers stand before this writer
+	downgrades   bool // its holder may become a reader with the same number
+	afterReaders bool // for a reader: other readers stand before this writer
 }
 
 // Parse reads the name of a child of the path. It is not ok for a child that does not stand in

@@ -20,11 +20,11 @@ var ErrGone = errors.New("own znode is gone")
 // may be free.
 var ErrTwin = errors.New("another znode in the line has our number: it was not created here, and has to be deleted")
 
-// Revocation is what somebody writes into a holder's znode who asks it to let go, as Curator's
-// Revoker does.
+// Revocation is the data that asks a holder to release the lock. Curator's Revoker writes it into
+// the holder's znode.
 const Revocation = "__REVOKE__"
 
-// Config says where and as what to stand in line.
+// Config describes a place in a line: where the line is, and what the place's znode is like.
 type Config struct {
 	// Dir is the path under which the line stands.
 	Dir string
@@ -36,10 +36,11 @@ type Config struct {
 	ACL []zk.ACL
 	// Clock tells the time.
 	Clock clock.Clock
-	// Busy: many come and go, and give up. A holder that leaves keeps what others have written
-	// into the record meanwhile. For that it may have to read the record once more.
+	// Busy: many places come and go, and some give up. A holder that leaves keeps what others have
+	// written into the record meanwhile. For that it may have to read the record once more.
 	Busy bool
-	// Memory, if set, spares places that follow one another the reading of the record.
+	// Memory, if set, is what earlier places have learned of the record. Then later places need not
+	// read it.
 	Memory *Memory
 	// Cleanup: a holder that leaves an empty line deletes the path with it.
 	Cleanup bool
@@ -66,7 +67,7 @@ type Place struct {
 	version int32 // of the record, as far as is known
 	born    int64 // czxid of the path when it was listed
 	ours    bool  // the path holds a record
-	revoked bool  // somebody asks the holder to let go
+	revoked bool  // somebody asks the holder to release the lock
 	alone   bool  // the line was empty when it joined
 
 	ahead []Name // who may still be ahead that this place waits for, first to last
@@ -74,8 +75,8 @@ type Place struct {
 	nearest    *session.Watch // nil when nobody is ahead
 	listener   *session.Listener
 	owner      int64 // its session; 0 if it is not known
-	hidden     bool  // it must not be read by us, so that it has to be polled
-	persistent bool  // it is not ephemeral, so no session's end will remove it
+	hidden     bool  // we may not read it, so it has to be polled
+	persistent bool  // it is not ephemeral, so it stays after the end of its session
 	refused    bool  // we are not permitted to take over from it
 
 	departures []departure // that nobody has announced
@@ -91,8 +92,8 @@ type Standing struct {
 	Position int
 	// Ahead is the name of the nearest one ahead, "" if there is none.
 	Ahead string
-	// Hidden: the one ahead must not be read by us, so that it can only be polled. Persistent:
-	// no session's end will remove it.
+	// Hidden: we may not read the one ahead, so it can only be polled. Persistent: it does not end
+	// with a session.
 	Hidden, Persistent bool
 	// Lease is not nil when the place is first and nobody else can hold it. Before that the
 	// place must not be used.
@@ -105,7 +106,7 @@ type Standing struct {
 	TookOver string
 	// Impaired is why a change of holder may take longer than it has to.
 	Impaired error
-	// Next is after what time to call Step again.
+	// Next is the time after which to call Step again.
 	Next time.Duration
 }
 
@@ -141,7 +142,7 @@ func (p *Place) Step(ctx context.Context, need time.Duration) (Standing, error) 
 	p.took = ""
 	for {
 		select {
-		case <-p.wake: // what it was about is found out now
+		case <-p.wake: // what it tells is found out now
 		default:
 		}
 		if err := p.check(ctx); err != nil {

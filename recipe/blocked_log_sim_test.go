@@ -86,7 +86,7 @@ func TestCloseWaitsForTheLastLinesOfRecipesOwnLoggers(t *testing.T) {
 	})
 }
 
-// slowly is a log handler that takes its time.
+// slowly is a slow log handler.
 type slowly struct{ *stage.Volume }
 
 func (l slowly) WithAttrs([]slog.Attr) slog.Handler { return l }

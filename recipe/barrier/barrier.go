@@ -13,7 +13,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// Barrier holds back all who wait while it is raised. All methods may be called from any goroutine.
+// While a Barrier is raised, it holds back all who wait. All methods may be called from any
+// goroutine.
 type Barrier struct {
 	client *session.Client
 	path   string
@@ -34,18 +35,18 @@ func New(client *session.Client, path string, cfg Config) (*Barrier, error) {
 	return &Barrier{client: client, path: path, cfg: cfg, clock: clock.From(client.Context())}, nil
 }
 
-// Raise raises the barrier; it creates the znode and its parents. It returns nil when the barrier is
-// up, also if it was already. A later call of Wait is held back. The barrier stays up until somebody
-// lowers it, also after the end of the process that raised it. If an answer is lost, Raise may raise
-// the barrier again although somebody has lowered it meanwhile.
+// Raise raises the barrier: it creates the znode and its parents. It returns nil when the barrier
+// is up, also if it was up before. A later call of Wait is held back. The barrier stays up until
+// somebody lowers it, also after the end of the process that raised it. If an answer is lost, Raise
+// may raise the barrier again although somebody has lowered it meanwhile.
 func (b *Barrier) Raise(ctx context.Context) error {
 	err := life.InEach(ctx, b.client, b.path, func(s *session.Session) error { return s.EnsurePath(ctx, b.path, b.cfg.ACL) })
 	return cut(ctx, b.path, "not known to be up", err)
 }
 
 // Lower lowers the barrier, which any process may have raised. It deletes the znode, and all who
-// wait go on. It returns nil when the barrier is down, also if it was already. A barrier that is
-// raised again meanwhile stays up. The error is zk.ErrNotEmpty if there is something below the
+// wait go on. It returns nil when the barrier is down, also if it was down before. A barrier that
+// is raised again meanwhile stays up. The error is zk.ErrNotEmpty if there is something below the
 // path. It takes READ and WRITE on the znode, and DELETE on its parent.
 func (b *Barrier) Lower(ctx context.Context) error {
 	var czxid int64 // of the one to be lowered
@@ -63,8 +64,8 @@ func (b *Barrier) Lower(ctx context.Context) error {
 				return err
 			}
 			czxid = stat.Czxid
-			// One that is raised again begins at version 0, which this one leaves now. So a deletion that
-			// comes late reaches another barrier only if that one is being lowered, too.
+			// A barrier that is raised again begins at version 0. This set leaves version 0. So a
+			// late deletion reaches another barrier only if that one is being lowered, too.
 			if stat, err = s.Set(ctx, b.path, data, stat.Version); err == nil {
 				if stat.Czxid != czxid {
 					return nil
@@ -119,7 +120,7 @@ func (b *Barrier) Wait(ctx context.Context) error {
 				timer.Reset(s.Timeout())
 				select {
 				case <-wake:
-				case <-timer.C: // an event may have got lost
+				case <-timer.C: // an event may have been lost
 					if stat, ok, err := s.Exists(ctx, b.path); err != nil || !ok || stat.Czxid != czxid {
 						return err
 					}
@@ -137,7 +138,7 @@ func (b *Barrier) Wait(ctx context.Context) error {
 	return cut(ctx, b.path, "not known to be down", err)
 }
 
-// cut adds what was missing to the error of a wait that ctx has ended.
+// cut adds to the error of a wait that ctx has ended what was missing.
 func cut(ctx context.Context, path, lacking string, err error) error {
 	if ctx.Err() == nil || !errors.Is(err, context.Cause(ctx)) {
 		return err

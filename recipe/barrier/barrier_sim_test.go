@@ -96,7 +96,7 @@ func TestARaisedBarrierHoldsBackUntilItIsLowered(t *testing.T) {
 	}
 }
 
-// Who waits at a server that lags is held back by a barrier that others know to be raised.
+// A barrier that others know to be raised holds back a Wait at a server that lags.
 func TestABarrierThatIsUpHoldsBackAtEveryServer(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		slow := s.Followers()[0]

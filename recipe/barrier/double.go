@@ -61,11 +61,11 @@ func NewDouble(client *session.Client, path string, n int, cfg Config) (*Double,
 // Enter waits until n members are there, and returns the round of this member. The znodes of all n
 // existed at one moment, and no other member is in the round. ctx bounds only the wait.
 //
-// The error is [ErrFull] if a round without this member is under way; one that wraps [ErrDisagree] if
-// the round has another number of members; a [*recipe.Ended] if its session or its znode was lost while
-// it waited or entered; one that wraps the cause of ctx; session.ErrClosed; or a
-// [*recipe.PermanentError]. Then its znode is deleted, in the background if need be, and the others
-// do not count it any more, unless it was lost in the moment in which all had entered.
+// The error is [ErrFull] if a round without this member is under way; one that wraps [ErrDisagree]
+// if the round has another number of members; a [*recipe.Ended] if its session or its znode was
+// lost while it waited or entered; one that wraps the cause of ctx; session.ErrClosed; or a
+// [*recipe.PermanentError]. Then its znode is deleted, in the background if necessary, and the
+// others do not count it any more, unless it was lost in the moment in which all had entered.
 func (d *Double) Enter(ctx context.Context) (*Round, error) {
 	l := life.Begin(context.WithoutCancel(ctx), d.client, "double barrier", d.path, d.cfg.ID)
 	waiting, cancel := context.WithCancelCause(ctx)

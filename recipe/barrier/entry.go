@@ -68,7 +68,7 @@ func (e *entry) enter(ctx context.Context) (*Round, error) {
 	}
 }
 
-// lacking says how many members have come, for an error.
+// lacking tells for an error how many members are there.
 func (e *entry) lacking() string {
 	if e.seen == 0 {
 		return "not entered"
@@ -120,8 +120,8 @@ func (e *entry) look(ctx context.Context) error {
 // have got lost.
 func (e *entry) stale() bool { return e.listed.Add(e.s.Timeout()).Passed(e.d.clock.Now()) }
 
-// mayList reports whether the list may be read again. One that lacks many members cannot be complete
-// soon, and everybody who waits reads it.
+// mayList reports whether the list may be read again. A list that lacks many members cannot be
+// complete soon, and all who wait read it.
 func (e *entry) mayList() bool { return e.listed.Add(e.pause).Passed(e.d.clock.Now()) }
 
 // next returns after what time to look again.
@@ -150,7 +150,7 @@ func (e *entry) read(ctx context.Context) error {
 	for ctx.Err() == nil {
 		e.listed = e.d.clock.Now()
 		v, err := e.d.view(ctx, e.list.Children, e.s)
-		if errors.Is(err, zk.ErrNoNode) { // the path is gone, and we with it
+		if errors.Is(err, zk.ErrNoNode) { // the path is gone, and our znode with it
 			return errGone
 		}
 		if err != nil {
@@ -206,8 +206,8 @@ func (d *Double) view(ctx context.Context, children func(context.Context) ([]str
 	}
 }
 
-// count lets n members in, if all is as it was read. again says that it was not, so that the path
-// has to be read again.
+// count lets n members in, if all is as it was read. again tells that it was not. Then the path has
+// to be read again.
 func (e *entry) count(ctx context.Context, v view) (again bool, err error) {
 	chosen := round{names: choose(e.name, v.members, e.d.n)}
 	var ops []any
@@ -251,8 +251,8 @@ func (d *Double) fence(ctx context.Context, s *session.Session, v view) (ops []a
 	return ops, true, nil
 }
 
-// abandon deletes the znode of one who does not enter, in the background. A client that is closed
-// meanwhile ends its session, which takes the znode, too.
+// abandon deletes the znode of a member that does not enter, in the background. If the client is
+// closed meanwhile, the end of its session deletes the znode, too.
 func (e *entry) abandon() {
 	if e.own != nil {
 		e.own.Stop()

@@ -26,7 +26,7 @@ type Round struct {
 	held  *held.Held
 	life  *life.Life
 
-	outside context.Context // ends when the znode is not looked after any more
+	outside context.Context // ends when guard is to end
 	quit    context.CancelFunc
 	guarded chan struct{} // closed by guard at its end
 	leaving chan struct{} // has room for the one Leave that is at work
@@ -50,12 +50,13 @@ func (r *Round) begin(ctx context.Context, l *life.Life) {
 	go r.guard()
 }
 
-// Context ends when this member is not surely inside any more: StopBefore before its lease ends, when its
-// session or its znode is lost, the client is closed, or Leave is called. The cause is a
-// [*recipe.Ended]. It has the values of the context that was given to Enter. It says nothing about the
-// other members. In a process that was paused, the first call of its Err already returns the error. A
-// context derived from it (context.WithTimeout, errgroup.WithContext) ends by a timer, which may be late in
-// such a process. So work under a derived context has to ask Valid.
+// Context ends when it is not certain any more that this member is inside: StopBefore before its
+// lease ends, when its session or its znode is lost, when the client is closed, or when Leave is
+// called. The cause is a [*recipe.Ended]. It has the values of the context that was given to Enter.
+// It says nothing about the other members. In a process that was paused, the first call of its Err
+// already returns the error. A context derived from it (context.WithTimeout, errgroup.WithContext)
+// ends by a timer, which may be late in such a process. So work under a derived context has to ask
+// Valid.
 func (r *Round) Context() context.Context { return r.held.Context() }
 
 // Valid reports whether this member is inside at this moment. As long as its znode is there, no other
@@ -107,12 +108,13 @@ func (r *Round) gone() bool {
 	return errors.Is(err, zk.ErrNoNode)
 }
 
-// Leave leaves and waits until all members of the round have left, by Leave or by the end of their
-// sessions. The round is over at once; then the znode is deleted, in the background if ctx ends before.
-// It continues to wait after a loss of the session. The error wraps the cause of ctx, or is session.ErrClosed
-// or a [*recipe.PermanentError]; after an error Leave may be called again. If this member has no permission
-// to delete its znode, the first Leave returns a PermanentError, and the client's session is ended. That
-// deletes the znode, so that the others do not wait for ever, and all other ephemeral znodes of the session.
+// Leave leaves, and waits until all members of the round have left, by Leave or by the end of their
+// sessions. The round is over for this member at once. Then its znode is deleted, in the background
+// if ctx ends before. It continues to wait after a loss of the session. The error wraps the cause
+// of ctx, or is session.ErrClosed or a [*recipe.PermanentError]; after an error Leave may be called
+// again. If this member has no permission to delete its znode, the first Leave returns a
+// PermanentError, and the client's session is ended. That deletes the znode, so that the others do
+// not wait for ever, and all other ephemeral znodes of the session.
 func (r *Round) Leave(ctx context.Context) error {
 	select {
 	case r.leaving <- struct{}{}:
@@ -213,8 +215,8 @@ func (r *Round) awaitAny(ctx context.Context, s *session.Session, wake chan stru
 	return nil
 }
 
-// clear deletes "ready" if its round is over. It need not succeed: later members see by its names that
-// it is over.
+// clear deletes "ready" if its round is over. It need not succeed: by the names in "ready", later
+// members see that the round is over.
 func (d *Double) clear(ctx context.Context, s *session.Session, v view) {
 	if !v.there || !v.round.over(v.members) {
 		return

@@ -6,13 +6,14 @@ import (
 	"strings"
 )
 
-// Who is inside is what the znode "ready" says. The one who finds that all are there creates it, in one
-// transaction that checks the znodes of all it names. So they existed at one moment, and nobody else is
-// counted in. "ready" is deleted when none of them is left. If all of them are killed, it stays. Later
-// members see by its names that its round is over.
+// The znode "ready" names those who are inside. The member that finds that all are there creates
+// it, in one transaction that checks the znodes of all whom it names. So these znodes existed at
+// one moment, and nobody else is counted in. "ready" is deleted when none of them is left. If all
+// of them are killed, it stays. Later members see by its names that its round is over.
 //
-// What a transaction relies on, the list of names and what "ready" held, has to be as it was read. The
-// version of the path's data tells that: each transaction about "ready" sets them, to what they are.
+// A transaction relies on the list of names and on the data of "ready". Both have to be as they
+// were read. The version of the path's data tells that: each transaction about "ready" sets these
+// data, to the value that they have.
 
 const (
 	readyName = "ready"
@@ -21,7 +22,7 @@ const (
 	memberName = "member-"
 )
 
-// isMember knows the names of members: ours, and those of Curator and of kazoo.
+// isMember matches the names of members: ours, and those of Curator and of kazoo.
 var isMember = regexp.MustCompile(`^(_c_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-` + memberName + `-?[0-9]{10}` +
 	`|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32})$`).MatchString
 
@@ -49,7 +50,7 @@ func (r round) over(members []string) bool {
 	return !slices.ContainsFunc(r.names, func(name string) bool { return slices.Contains(members, name) })
 }
 
-// action is what one who wants to enter has to do.
+// action is what a member that wants to enter has to do.
 type action int
 
 const (
@@ -60,8 +61,8 @@ const (
 	actDisagree               // it is counted into a round with another number of members
 )
 
-// decide tells what to do: own is our name, which is among the members, ready the round that is there,
-// or nil.
+// decide tells what to do. own is our name, which is among the members. ready is the round that is
+// there, or nil.
 func decide(own string, members []string, ready *round, n int) action {
 	switch {
 	case ready != nil && slices.Contains(ready.names, own) && len(ready.names) != n:
@@ -98,7 +99,7 @@ func membersOf(names []string) (members []string, ready bool) {
 	return members, slices.Contains(names, readyName)
 }
 
-// following returns the one of rest that comes after own in a circle, so that those who wait for each
+// following returns the one of rest that comes after own in a circle. So members that wait for each
 // other do not all watch the same one.
 func following(own string, rest []string) string {
 	rest = slices.Sorted(slices.Values(rest))

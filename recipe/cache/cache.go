@@ -21,8 +21,8 @@ type Node struct {
 	Path string
 	// Data is shared with the cache and with others who have read it: do not change it.
 	Data []byte
-	// Stat is from the read of Data, but for Cversion, NumChildren and Pzxid: these are from
-	// the latest list of its children, if the cache has any.
+	// Stat is from the read of Data. Cversion, NumChildren and Pzxid are from the latest list of
+	// its children, if the cache has one.
 	Stat zk.Stat
 	// Denied: the znode may not be read. Data and what is below are missing.
 	Denied bool
@@ -39,8 +39,8 @@ type Snapshot struct {
 	// Nodes are the znodes by their paths. Each is a state that the znode had; the states may
 	// belong to different times.
 	Nodes map[string]Node
-	// AsOf is a moment for which it is proved that Nodes is no older: everything that was
-	// acknowledged to anybody before it is in Nodes, or has been followed by something newer.
+	// AsOf is a moment: it is proved that Nodes is no older. Everything that was acknowledged to
+	// anybody before AsOf is in Nodes, or has been replaced by something newer.
 	AsOf time.Time
 	// Age is how long ago that was, by a clock that nobody sets.
 	Age time.Duration
@@ -167,7 +167,7 @@ func (c *Cache) await(ctx context.Context, lacking string, holds func() bool) er
 	}
 }
 
-// cut returns the error for a wait that ctx has ended. It says what is missing, and the reason if
+// cut returns the error for a wait that ctx has ended. It tells what is missing, and the reason if
 // that is known.
 func (c *Cache) cut(ctx context.Context, lacking string) error {
 	why := context.Cause(ctx)
@@ -231,9 +231,9 @@ func (c *Cache) each(n *node, path string, f func(n *node, path string)) {
 }
 
 // Fresh waits until the cache holds everything that was acknowledged, to anybody, before Fresh was
-// called. It costs a transaction of the ensemble that checks the cache's own path and changes nothing.
-// Calls at the same time share it. It needs no permission. If READ was refused to the cache for some
-// time, Fresh does not find what changed meanwhile: newer servers send no event of that, and only the
+// called. It costs one transaction that checks the cache's own path and changes nothing. Calls at
+// the same time share it. It needs no permission. If READ was refused to the cache for some time,
+// Fresh does not find what changed meanwhile: newer servers send no event of that, and only the
 // checks of [Config].Recheck find it.
 func (c *Cache) Fresh(ctx context.Context) error {
 	c.mu.Lock()

@@ -89,7 +89,7 @@ func checkPath(path string) error {
 
 // TooLargeError ends a cache whose znodes are more than Config allows. What was read is dropped.
 type TooLargeError struct {
-	// Path is the znode that was one too many, or whose children were.
+	// Path is the znode that exceeded the bound, or whose children did.
 	Path string
 	// What is "znodes" or "bytes".
 	What string
@@ -98,7 +98,7 @@ type TooLargeError struct {
 	Have, Max int64
 }
 
-// Error tells all of this, and names the setting.
+// Error tells all of this, and names the setting of Config.
 func (e *TooLargeError) Error() string {
 	setting := "MaxNodes"
 	if e.What == "bytes" {

@@ -1,8 +1,8 @@
 // Package cache keeps a copy of one znode, of its children too, or of a whole tree, and follows
 // what happens there: for configuration, routing tables, lists of services.
 //
-// It does not promise that what it holds is the present: somebody may have changed it at the servers
-// a moment ago. It does not tell every state in between. And the states of its znodes may belong to
+// It does not promise to hold the present state: somebody may have changed that at the servers a
+// moment ago. It does not tell every state in between. And the states of its znodes may belong to
 // different instants. It promises that it does not stay wrong, and [Cache.Fresh] makes it hold
 // everything that was acknowledged, to anybody, before Fresh was called.
 //
@@ -83,12 +83,12 @@
 //     come in order, and the last state always comes. Between paths there is no order.
 //   - A state of one instant. If one transaction sets two znodes, one of them may be seen
 //     first. Put what belongs together into one znode.
-//   - To hear of the creation of a missing path at once.
-//   - To hear of a znode that the client may not read. Servers from 3.7.3, 3.8.4 and 3.9.2 on send no
-//     event of it. If it was created, the cache finds it when it reads the list of its directory, when
-//     its data are changed after READ was granted, or at the latest by the checks.
+//   - The creation of a missing path at once.
+//   - Events of a znode that the client may not read. Servers from 3.7.3, 3.8.4 and 3.9.2 on do not
+//     send them. If it was created, the cache finds it when it reads the list of its directory,
+//     when its data are changed after READ was granted, or at the latest by the checks.
 //   - What Stat says of a directory's children (Cversion, NumChildren, Pzxid) is as of the latest
 //     list. With one watch on the whole tree that is read once, and then by the checks if it differs.
-//   - That one-shot watches go with Close: they stay at the server until they fire or the connection
-//     ends. The watch on a whole tree is removed.
+//   - One-shot watches that end with Close: they stay at the server until they fire or the
+//     connection ends. The watch on a whole tree is removed.
 package cache

@@ -12,8 +12,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
 )
 
-// Keep takes its time. Meanwhile the status and what the cache holds can be read, and nothing counts as fresh. Keep is
-// asked once about each znode that it does not reject, and by one goroutine at a time.
+// Keep is slow. Meanwhile the status and what the cache holds can be read, and nothing counts as
+// fresh. Keep is asked once about each znode that it does not reject, and by one goroutine at a
+// time.
 func TestAKeepThatBlocksHoldsUpNobodyWhoReads(t *testing.T) {
 	inBubble(t, 1, func(b *bubble) {
 		for _, path := range []string{"/a", "/a/b", "/a/b/kept", "/a/b/drop", "/a/c"} {

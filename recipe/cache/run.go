@@ -19,7 +19,7 @@ const (
 	window, later = 128, 16
 
 	// many is how many watches make a cache wait for a random part of T/4 before it leaves them on
-	// a new connection: those of many caches would come at once.
+	// a new connection: otherwise the watches of many caches would come at once.
 	many = 1000
 
 	// pollParts is how many times per T a missing path is looked for.
@@ -108,7 +108,7 @@ func (c *Cache) follow(ctx context.Context, s *session.Session) error {
 	}
 }
 
-// whole reports whether everything below the path matters. Then one watch can tell of it all.
+// whole reports whether everything below the path matters. Then one watch can tell of all of it.
 func (c *Cache) whole() bool { return c.cfg.Depth == DepthTree && c.cfg.Keep == nil }
 
 // prove makes a transaction that changes nothing. When it is answered, all reads of the session
@@ -182,7 +182,7 @@ func (c *Cache) watched(w *session.TreeWatch) (connection uint64, data, children
 	return c.latest, data, children
 }
 
-// advance does what is to be done now and returns how long it can wait for a signal.
+// advance does what is due now, and returns how long run can wait for a signal.
 func (c *Cache) advance(ctx context.Context, s *session.Session, all *sync.WaitGroup) (time.Duration, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

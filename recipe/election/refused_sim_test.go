@@ -145,7 +145,7 @@ func TestACopyThatCannotBeReadEndsNobody(t *testing.T) {
 	})
 }
 
-// runOnce returns what Run returns of its own accord.
+// runOnce returns what Run returns by itself.
 func (s *stage) runOnce(path string) error {
 	s.T.Helper()
 	el, err := election.New(s.Client("x"), path, election.Config{})

@@ -111,7 +111,7 @@ func TestCandidatesThatAreDeposedTogetherSayAFewLines(t *testing.T) {
 	}
 }
 
-// late is a log handler that takes its time for what was left out.
+// late is a log handler that is slow for what was left out.
 type late struct{ *shared.Volume }
 
 func (l late) WithAttrs([]slog.Attr) slog.Handler { return l }

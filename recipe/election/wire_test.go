@@ -110,7 +110,7 @@ func nth(n int, match func(faultproxy.Frame) bool) func(faultproxy.Frame) bool {
 	}
 }
 
-// request holds for all that a client asks of its own accord.
+// request matches all that a client asks by itself.
 func request(f faultproxy.Frame) bool {
 	return f.Op != faultproxy.OpConnect && f.Op != faultproxy.OpPing && f.Op != faultproxy.OpEvent && f.Op != faultproxy.OpRaw
 }

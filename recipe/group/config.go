@@ -46,15 +46,15 @@ type Config struct {
 	// lease, and Logger gets a line.
 	StopBefore time.Duration
 
-	// Prove is how often the list that [Group.Watch] gives is proved to be up to date, which moves
-	// [Snapshot.AsOf] on. A proof costs a quorum write that changes nothing, and a small read.
-	// Default: the client's Config.Lease; at least a sixteenth of it. Negative: only when
+	// Prove is the time between two proofs that the list of [Group.Watch] is up to date. Each proof
+	// advances [Snapshot.AsOf]. A proof costs a quorum write that changes nothing, and a small
+	// read. Default: the client's Config.Lease; at least a sixteenth of it. Negative: only when
 	// [Members.Fresh] asks, and at the beginning of a session.
 	Prove time.Duration
 
-	// OnEvent, if set, is told of every transition of a member, in order and one at a time, from a
-	// goroutine that is not the member's. It may take its time and call anything of this library.
-	// The first 1000 events wait for it; more are dropped.
+	// OnEvent, if set, is called with every event of a member, in order and one at a time, from a
+	// goroutine that is not the member's. It may be slow, and may call anything of this library. Up
+	// to 1000 events wait for it; more are dropped.
 	OnEvent func(Event)
 
 	// Logger gets one line per transition, from a goroutine of its own. Default: the client's,

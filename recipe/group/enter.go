@@ -13,11 +13,11 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// The member's znode has a name that may come again, so nobody can tell by the name whose it is.
-// Three rules take care of that:
+// The name of the member's znode may be used again, so the name does not tell whose znode it is. So
+// there are three rules:
 //
 //   - The own znode is the one whose create was answered: the answer tells its czxid. After a lost
-//     answer the member replaces whatever it finds of its own session.
+//     answer the member replaces any znode that it finds of its own session.
 //   - The new znode's data begin at a larger version than the one that was replaced had, see first. So
 //     a late deletion, or late data, for any former znode fails, as long as each member finds the znode of the
 //     one before it.
@@ -51,7 +51,7 @@ func (st *stay) enter() error {
 			}
 			continue
 		case errors.Is(err, zk.ErrNodeExists), errors.Is(err, zk.ErrNoNode), errors.Is(err, zk.ErrBadVersion):
-		case session.OutcomeOf(err) == session.OutcomeUnknown: // it is known when the next attempt is answered
+		case session.OutcomeOf(err) == session.OutcomeUnknown: // the answer to the next attempt tells it
 			if len(st.data) >= largeData && errors.Is(err, zk.ErrConnectionClosed) {
 				if st.lost++; st.lost >= maxLost {
 					return &tooLarge{err}
@@ -130,8 +130,8 @@ func (st *stay) create(there zk.Stat) (zk.Stat, error) {
 	return *results[len(results)-1].Stat, nil
 }
 
-// find looks at the znode that is in the way. It returns a zero Stat if there is none, and an error
-// if the znode must not be replaced.
+// find reads the Stat of the znode that exists at the member's path. It returns a zero Stat if
+// there is none, and an error if the znode must not be replaced.
 func (st *stay) find() (zk.Stat, error) {
 	stat, ok, err := st.s.Exists(st.m.ctx, st.m.node)
 	switch {

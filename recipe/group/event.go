@@ -8,8 +8,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe"
 )
 
-// ErrReplaced: another has joined with the same ID later than this member, and its znode was there
-// when this member found out. A member that has got ErrReplaced does not come back.
+// ErrReplaced: another member has joined with the same ID later than this one, and its znode was
+// there when this member found out. A member that has got ErrReplaced does not come back.
 var ErrReplaced = errors.New("group: replaced by another member with the same ID")
 
 // EventKind tells events apart.
@@ -33,11 +33,12 @@ var kinds = []string{EventListed: "listed", EventUnlisted: "unlisted", EventFail
 func (k EventKind) String() string { return enum.Name(k, kinds) }
 
 // Subscribe calls f with every event from now on, until stop is called: in order and one at a time,
-// from a goroutine that is not the member's. f may take its time and call anything of this library; a
-// panic in it ends the process. The first 1000 events wait for it; more are dropped, and counted in
-// [MemberStatus.EventsDropped]. No beat, no Leave and no Close waits for f. stop does not wait for a
-// call of f that is under way. There may be any number of subscribers, and none waits for another.
-// [Members.Next] tells who else is in the group. It may skip states, but never the latest one.
+// from a goroutine that is not the member's. f may be slow, and may call anything of this library;
+// a panic in it ends the process. Up to 1000 events wait for it; more are dropped, and counted in
+// [MemberStatus.EventsDropped]. No beat, no Leave and no Close waits for f. stop does not wait for
+// a call of f that is under way. There may be any number of subscribers, and none waits for
+// another. [Members.Next] tells who else is in the group. It may skip states, but never the latest
+// one.
 func (m *Member) Subscribe(f func(Event)) (stop func()) { return m.events.Subscribe(f) }
 
 // Event is a transition of a member. Which fields are set depends on Kind.

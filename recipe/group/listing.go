@@ -9,9 +9,10 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// A Listing is one period in which a member knows without interruption that it is listed. Others that hand
-// out work to the member have seen a certain znode; [Listing.Token] tells which one. If the next listing
-// has the same token, the znode was there all the time. All methods may be called from any goroutine.
+// A Listing is one period in which a member knows without interruption that it is listed. Processes
+// that hand out work to the member have seen a certain znode; [Listing.Token] tells which one. If
+// the next listing has the same token, the znode was there all the time. All methods may be called
+// from any goroutine.
 type Listing struct {
 	held  *held.Held
 	lease bool

@@ -19,7 +19,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// leaveFor bounds how long the closing of a client waits for the deletion: the end of its session deletes
+// leaveFor bounds how long Close of a client waits for the deletion: the end of the session deletes
 // the znode, too.
 const leaveFor = 3 * time.Second
 
@@ -93,8 +93,8 @@ func newMember(ctx context.Context, g *Group) *Member {
 	return m
 }
 
-// whyNot returns the error for a wait that ctx has ended. It says what was missing, and why the latest
-// attempt failed.
+// whyNot returns the error for a wait that ctx has ended. It tells what was missing, and why the
+// latest attempt failed.
 func (m *Member) whyNot(ctx context.Context, lacking string) error {
 	m.mu.Lock()
 	failure := m.failure
@@ -114,15 +114,16 @@ func (m *Member) ID() string { return m.cfg.ID }
 // Node returns the path of the member's znode.
 func (m *Member) Node() string { return m.node }
 
-// Context ends with the membership. The cause is a [*recipe.Ended], which wraps [ErrReplaced] when
-// the znode of another that has joined with the same ID is in the way. It has the values of the context that was given to Join.
-// While a member that has lost its listing tries to get it back, the context goes on: for work that
-// others hand out, use [Listing.Context].
+// Context ends with the membership. The cause is a [*recipe.Ended]. It wraps [ErrReplaced] if
+// another member has joined with the same ID, and its znode was there when this member found out.
+// It has the values of the context that was given to Join. If a member has lost its listing and
+// tries to be listed again, the context goes on. For work that others hand out, use
+// [Listing.Context].
 func (m *Member) Context() context.Context { return m.ctx }
 
 // Valid reports whether the member is listed at this moment: its znode is there, and no process
-// that waits for [session.Outlast] has given its work to another. Two clock reads, no request. If
-// the member may have been unlisted in between, compare tokens: see [Member.Listing].
+// that waits for [session.Outlast] has given its work to another. It costs two clock reads and no
+// request. If the member may have been unlisted in between, compare tokens: see [Member.Listing].
 func (m *Member) Valid() bool {
 	m.mu.Lock()
 	l := m.listing

@@ -15,8 +15,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// Members follows who is in a group. What it tells was true a moment ago. All methods may be called
-// from any goroutine.
+// Members follows who is in a group. It tells a past state. All methods may be called from any
+// goroutine.
 type Members struct {
 	path  string
 	prove time.Duration // negative: when asked
@@ -130,7 +130,7 @@ func (m *Members) cut(ctx context.Context, lacking string) error {
 	return fmt.Errorf("group: %s: %s: %w", m.path, lacking, why)
 }
 
-// Close ends it, and waits until nothing of it is left running.
+// Close ends the Members, and waits until nothing of it is left running.
 func (m *Members) Close() {
 	m.life.Stop()
 	<-m.done
@@ -155,7 +155,7 @@ func (m *Members) run() {
 		}
 		m.failed(err)
 		switch {
-		case m.hopeless(err):
+		case m.unreadable(err):
 			m.update(func() { m.err = &recipe.PermanentError{Path: m.path, Err: err} })
 			return
 		case m.clock.Now().Sub(begun) > s.LeaseTime():
@@ -172,9 +172,9 @@ func (m *Members) ended() {
 	m.update(func() { m.err = err })
 }
 
-// hopeless reports whether the group cannot be read at all. If it could be read before, it may be hidden
-// only for a while.
-func (m *Members) hopeless(err error) bool {
+// unreadable reports whether the group cannot be read at all. If it could be read before, it may be
+// hidden only for a while.
+func (m *Members) unreadable(err error) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return !m.known && session.Permanent(err)

@@ -74,7 +74,7 @@ func (m *Member) count(e *Event) {
 	}
 }
 
-// MembersStatus is how one that follows a group stands.
+// MembersStatus is how a [Members] stands.
 type MembersStatus struct {
 	// Path is the group's.
 	Path string
@@ -86,16 +86,16 @@ type MembersStatus struct {
 	AsOf   time.Time
 	Age    time.Duration
 	Proved bool
-	// Joined and Left are how many members have come and gone since the first snapshot. One with a
-	// new znode has gone and come.
+	// Joined and Left are how many members have come and gone since the first snapshot. A member
+	// with a new znode has gone and come.
 	Joined, Left uint64
 	// Err is what went wrong last, nil since the latest snapshot.
 	Err error
-	// Over is why nothing is followed any more, nil while something is.
+	// Over is why the group is not followed any more, nil while it is.
 	Over error
 }
 
-// Status returns how it stands. It never blocks.
+// Status returns how the Members stands. It never blocks.
 func (m *Members) Status() MembersStatus {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -45,7 +45,7 @@ func (m *Member) run() {
 			m.pause.Reset()
 			m.hasty = false
 		case m.token != before && !m.hasty:
-			m.hasty = true // at once, but not again and again
+			m.hasty = true // at once, but only once in a row
 		case s.Err() != nil: // the client waits before it opens another if that is necessary
 		default:
 			delay := m.pause.Next()
@@ -56,7 +56,7 @@ func (m *Member) run() {
 	}
 }
 
-// over ends all that belongs to the membership.
+// over ends everything that belongs to the membership.
 func (m *Member) over(unbind func() bool) {
 	unbind()
 	m.tell(Event{Kind: EventOver, Err: context.Cause(m.ctx)})
@@ -262,7 +262,8 @@ func (st *stay) list() {
 	}
 }
 
-// unlist ends the listing, if there is one, because of err. Without an error its lease has lapsed.
+// unlist ends the listing, if there is one, because of err. Without an error the reason is that its
+// lease has lapsed.
 func (st *stay) unlist(err error) {
 	l := st.listing
 	if l == nil {
@@ -297,7 +298,7 @@ const (
 	retryWrite = time.Second
 )
 
-// write makes the znode hold what it has to. It returns the time after which to look again.
+// write writes the data that the znode has to hold. It returns the time after which to look again.
 func (st *stay) write(ctx context.Context) (again time.Duration, err error) {
 	m := st.m
 	m.mu.Lock()

@@ -25,7 +25,7 @@ type view struct {
 	missing bool // there is no path
 	stat    zk.Stat
 	seen    map[string]*seen // by name
-	checked clock.Instant    // when it was asked last what no watch tells
+	checked clock.Instant    // when what no watch tells was asked last
 	proved  clock.Instant    // when the latest proof began
 }
 
@@ -89,9 +89,9 @@ func (v *view) stop() {
 	}
 }
 
-// mustProve reports whether a proof is due: the first in this session, the next, or one that somebody
-// has asked for. Without the first, a session that begins at a server that lags would show what was
-// before.
+// mustProve reports whether a proof is due: the first in this session, the next, or one that
+// somebody has asked for. Without the first one, a session that begins at a server that lags would
+// show an earlier state.
 func (v *view) mustProve() bool {
 	v.m.mu.Lock()
 	asked := v.m.asked

@@ -13,8 +13,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// Members of a process are listed, lose their listings together in an outage, and try in vain to be listed again.
-// What the process says does not grow with its members.
+// Members of a process are listed, lose their listings together in an outage, and fail to be listed
+// again. What the process says does not grow with its members.
 func TestManyMembersSayAFewLinesInAnOutage(t *testing.T) {
 	const many, outage = 150, 10 * time.Minute
 	onStage(t, 1, func(t *testing.T, s *stage) {

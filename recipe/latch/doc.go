@@ -1,5 +1,5 @@
-// Package latch waits, with Apache ZooKeeper, until so many parties have each counted once: until
-// every shard is loaded, or every node has applied a migration.
+// Package latch waits, with Apache ZooKeeper, until n parties have each counted once: for example
+// until every shard is loaded, or every node has applied a migration.
 //
 //	l, err := latch.New(client, "/migration/7", 3, latch.Config{})
 //	...
@@ -7,7 +7,7 @@
 //	...
 //	err = l.Wait(ctx)                // until all three have counted
 //
-// It is the idea of CountDownLatch in java.util.concurrent, among processes. A latch opens once and
+// It is like CountDownLatch in java.util.concurrent, but among processes. A latch opens once and
 // stays open. For something that opens and closes again see package barrier.
 //
 // # What is not promised

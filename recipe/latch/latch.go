@@ -14,7 +14,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/watch"
 )
 
-// MaxParties is the largest number of parties: everybody who waits reads the names of all.
+// MaxParties is the largest number of parties. It is bounded because each process that waits reads
+// the names of all.
 const MaxParties = 5000
 
 const (
@@ -29,7 +30,7 @@ type Config struct {
 	ACL []zk.ACL
 }
 
-// Latch opens when so many parties have counted. All methods may be called from any goroutine.
+// Latch opens when n parties have counted. All methods may be called from any goroutine.
 type Latch struct {
 	client *session.Client
 	path   string

@@ -32,7 +32,7 @@ func TestContendersAreListed(t *testing.T) {
 	})
 }
 
-// Somebody asks the holder to let go, also while the holder is cut off.
+// Somebody asks the holder to release the lock, also while the holder is cut off.
 func TestARevocationIsHeardOnce(t *testing.T) {
 	for name, cut := range map[string]bool{"connected": false, "cut off meanwhile": true} {
 		t.Run(name, func(t *testing.T) {

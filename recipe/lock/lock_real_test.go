@@ -117,7 +117,8 @@ func TestARealDowngrade(t *testing.T) {
 	release(t, next)
 }
 
-// The znode of a holder goes without an announcement. Who tries waits for the lease, and then has the lock.
+// The znode of a holder goes without an announcement. A TryAcquire waits for the lease, and then
+// has the lock.
 func TestARealTryWaitsForALease(t *testing.T) {
 	ctx, clients := realContext(t), realClients(t, 2)
 	var ls []*lock.Lock

@@ -16,8 +16,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A process holds many locks, loses them together in an outage, and tries in vain to get them again. What it
-// says does not grow with the locks.
+// A process holds many locks, loses them together in an outage, and fails to get them again. What
+// it says does not grow with the locks.
 func TestManyLocksSayAFewLinesInAnOutage(t *testing.T) {
 	const locks, outage = 150, 10 * time.Minute
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
@@ -42,7 +42,7 @@ func TestManyLocksSayAFewLinesInAnOutage(t *testing.T) {
 				}
 				<-h.Context().Done()
 				h.Release(ctx)
-				l.Acquire(ctx) // in vain
+				l.Acquire(ctx) // fails
 			})
 		}
 		held.Wait()

@@ -10,37 +10,38 @@
 //	http.Handle("/status", page)
 //	http.Handle("/healthz", recipehttp.Health(recipehttp.HealthConfig{}, el, indexLock, permits, member))
 //
-// Anybody may observe an election, so a process that stands in none only has to call Observe. Add, of the
-// page or of a View, shows what only the candidate's own process knows: why its terms ended, and how long
-// its lease runs. Several elections, of one client or of several, can be on one page. Of the other recipes
-// the page shows those of its process.
+// Anybody may observe an election. So a process that stands in none only has to call Observe. Add,
+// of the page or of a View, shows what only the candidate's own process knows: why its terms ended,
+// and how long its lease runs. Several elections, of one client or of several, can be on one page.
+// The page shows other recipes only of its own process.
 //
 // Programs to copy from: examples/service (with metrics and probes), examples/status (a page for elections of others).
 //
 // # Health
 //
-// [Health] answers 503 when a restart would do good: work runs on though another may lead or hold the
-// lock, or somebody cannot get into the line. Who leads does not matter to
-// it. A short loss of connection does not matter either. It is for liveness; a readiness probe that
-// failed on those who do not lead would take all but one out of service.
+// [Health] answers 503 when a restart would help: work goes on although another may lead or hold
+// the lock, or a candidate, a call of Acquire or a member cannot get into the line, or into the
+// group. It does not matter which candidate leads. A short loss of connection does not matter
+// either. Health is for liveness probes. A readiness probe that fails on candidates that do not
+// lead would take all but one out of service.
 //
 // # The page
 //
-// One document without any other file, readable in dark and light and by screen
-// readers: the leader, the heir, the line of succession with fencing tokens, the lease as
-// a bar, who led when, and why terms ended; then locks and semaphores, members, groups and caches. It
-// asks for news once per Config.Refresh while
-// it is visible. What it shows is true up to about that age: to act as a leader
-// takes a term, never a page. A leader whose znode the client of the page
-// must not read is shown as hidden. Its end is seen within a quarter of the session timeout.
+// One document without any other file, readable in dark and light and by screen readers: the
+// leader, the heir, the line of succession with fencing tokens, the lease as a bar, who led when,
+// and why terms ended; then locks and semaphores, members, groups and caches. While it is visible,
+// it asks for the present state once per Config.Refresh. What it shows is about that old. Only a
+// term lets a process act as a leader, never a page. If the client of the page may not read a
+// leader's znode, the leader is shown as hidden. Its end is seen within a quarter of the session
+// timeout.
 //
-// It needs no path of its own: at any path the same page answers, and ?format=json the
-// JSON. It answers GET and HEAD alone, changes nothing, and shows no credentials.
-// Data of candidates and members are left out unless Config.Data is set. Names and data, which anybody
-// who may join an election or a group chooses, are shown shortened, without invisible characters,
-// and are never read as HTML: the page's content security policy makes browsers run
-// nothing but its own script and load nothing from anywhere. There is no authentication;
-// wrap the handler in yours where not everybody may look.
+// It needs no path of its own: at any path it answers with the same page, or with the JSON if the
+// query is ?format=json. It answers only GET and HEAD, changes nothing, and shows no credentials.
+// Data of candidates and members are left out unless Config.Data is set. Anybody who may join an
+// election or a group chooses names and data. So the page shows them shortened and without
+// invisible characters, and never reads them as HTML. Its content security policy makes browsers
+// run nothing but its own script and load nothing from anywhere. There is no authentication. If not
+// everybody may see the page, wrap the handler in your own authentication.
 //
 // # Cost
 //

@@ -18,12 +18,12 @@ var pageCSS string
 //go:embed page.js
 var pageJS string
 
-// document is the page, the same for everybody: whatever it shows it asks for as JSON.
+// document is the page. It is the same for everybody: it asks for all that it shows as JSON.
 var document = strings.NewReplacer("{{style}}", pageCSS, "{{script}}", pageJS).Replace(pageHTML)
 
-// policy lets a browser load nothing but the page itself, run nothing but its script, and
-// connect to nothing but where it came from. Trusted types turn every attempt to make HTML
-// of text, where others' words could become code, into an error.
+// policy lets a browser load nothing but the page itself, run nothing but its script, and connect
+// to nothing but where it came from. Trusted types make every attempt to turn text into HTML an
+// error, because a text of others could become code.
 var policy = strings.Join([]string{
 	"default-src 'none'",
 	"script-src '" + digest(pageJS) + "'",

@@ -10,15 +10,15 @@ import (
 
 // HealthConfig says when [Health] fails. The zero value works.
 type HealthConfig struct {
-	// Overrun is how long the work of a term, or under a lock, may go on, counted from the end of
-	// the term or the lock, when it is not ours any more. It should be longer than the work needs to
-	// notice its context. Default 30 s; negative: this never fails.
+	// Overrun is how long the work of a term, or under a lock, may go on after the end of the term
+	// or the lock, when it is not ours any more. It should be longer than the work needs to notice
+	// its context. Default 30 s; negative: this never fails.
 	Overrun time.Duration
 
-	// JoinWithin is how long a candidate, a call of Acquire or a member may fail to get into
-	// the line, or into the group. While the ensemble is down nobody can, so a restart of every process follows after that time:
-	// make it longer than the ensemble's outages, or negative (then this never fails)
-	// where the process has other work to do. Default 10 min.
+	// JoinWithin is how long a candidate, a call of Acquire or a member may fail to get into the
+	// line, or into the group. While the ensemble is down all of them fail, so after that time
+	// every process is restarted. So make it longer than the ensemble's outages. If the process has
+	// other work to do, make it negative: then this never fails. Default 10 min.
 	JoinWithin time.Duration
 
 	// Errors adds the text of each recipe's last error to the answer: host names,
@@ -26,10 +26,10 @@ type HealthConfig struct {
 	Errors bool
 }
 
-// Health returns a handler for liveness probes: it answers 503 Service Unavailable
-// when a restart of the process would do good, else 200 OK. It takes an [election.Election], a
-// [lock.Lock], a [lock.RW], a [semaphore.Semaphore], a [group.Member], a [group.Members] or a
-// [cache.Cache], and panics on anything else.
+// Health returns a handler for liveness probes: it answers 503 Service Unavailable when a restart
+// of the process would help, otherwise 200 OK. It takes an [election.Election], a [lock.Lock], a
+// [lock.RW], a [semaphore.Semaphore], a [group.Member], a [group.Members] or a [cache.Cache], and
+// panics on anything else.
 //
 // Whether candidates lead does not matter. A candidate fails if
 //
@@ -51,14 +51,14 @@ type HealthConfig struct {
 // a cache, fails if it has ended otherwise than by Close. A lock does not fail because others wait for it,
 // however long. A member that was replaced does not fail.
 //
-// The answer is plain text, a verdict and then a line for each recipe with the reason.
-// Asking costs the ensemble nothing.
+// The answer is plain text: a verdict, and then a line for each recipe with the reason. A probe
+// costs the ensemble nothing.
 func Health(cfg HealthConfig, recipes ...any) http.Handler {
 	cfg.Overrun = cmp.Or(cfg.Overrun, 30*time.Second)
 	cfg.JoinWithin = cmp.Or(cfg.JoinWithin, 10*time.Minute)
 	all := parts(recipes)
 	for _, r := range all {
-		cfg.judge(r, time.Now()) // a panic, if any, comes now
+		cfg.judge(r, time.Now()) // if this panics, it does so now
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !readOnly(w, r) {

@@ -9,7 +9,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 )
 
-// term is a stretch of somebody's leadership.
+// term is one period in which somebody leads.
 type term struct {
 	node   string // its znode
 	token  int64  // 0: hidden
@@ -52,7 +52,7 @@ func (h *history) own(node string, token int64, id string, begin time.Time) {
 	t.own, t.token, t.id, t.begin, t.before = true, token, clean(id, maxText), begin, false
 }
 
-// observed takes who leads now, as an observer sees it.
+// observed notes who leads now, as an observer sees it.
 func (h *history) observed(l election.Candidate, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -75,8 +75,9 @@ func (h *history) observed(l election.Candidate, now time.Time) {
 	}
 }
 
-// late reports whether a leader is past already: an own candidate leads with a larger
-// token, of which the observer has not heard yet. Of a hidden one nobody can say that.
+// late reports whether a leader is not the present one any more: an own candidate leads with a
+// larger token, and the observer has not heard of it yet. If the leader is hidden, nobody can tell
+// that.
 func (h *history) late(token int64) bool {
 	for _, t := range h.terms {
 		if token != 0 && t.own && t.end.IsZero() && t.token > token {
@@ -86,8 +87,9 @@ func (h *history) late(token int64) bool {
 	return false
 }
 
-// find returns the term with a token, or nil. The token tells it from others on a znode of the same path.
-// Where it is not known, because the leader is or was hidden, the latest term on the znode is the one.
+// find returns the term with a token, or nil. The token tells it from other terms on a znode of the
+// same path. If the token is not known, because the leader is or was hidden, find returns the
+// latest term on the znode.
 func (h *history) find(node string, token int64) *term {
 	for _, t := range slices.Backward(h.terms) {
 		if t.token == token && token != 0 || t.node == node && (t.token == 0 || token == 0) {
@@ -97,7 +99,8 @@ func (h *history) find(node string, token int64) *term {
 	return nil
 }
 
-// term returns that term, a new one if need be; the oldest is then forgotten.
+// term returns the term that find returns, or a new one if there is none. If there are too many
+// terms then, the oldest is forgotten.
 func (h *history) term(node string, token int64, begin time.Time) *term {
 	if t := h.find(node, token); t != nil {
 		return t

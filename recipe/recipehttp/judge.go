@@ -15,7 +15,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// verdict is what is said of one recipe.
+// verdict is the judgement about one recipe.
 type verdict struct {
 	path, id string
 	line     string // in words
@@ -23,7 +23,7 @@ type verdict struct {
 	err      error // what went wrong last
 }
 
-// judge says how a recipe stands, and whether that is fine.
+// judge tells how a recipe stands, and whether that is fine.
 func (cfg HealthConfig) judge(r any, now time.Time) verdict {
 	switch r := r.(type) {
 	case *election.Election:
@@ -42,8 +42,8 @@ func (cfg HealthConfig) judge(r any, now time.Time) verdict {
 	panic(fmt.Sprintf("recipehttp: Health was given a %T; want a pointer to an Election, Lock, RW, Semaphore, Member, Members or Cache", r))
 }
 
-// inVain reports whether something has been tried for too long.
-func (cfg HealthConfig) inVain(d time.Duration) bool {
+// triedTooLong reports whether something has been tried for too long.
+func (cfg HealthConfig) triedTooLong(d time.Duration) bool {
 	return cfg.JoinWithin >= 0 && d > cfg.JoinWithin
 }
 
@@ -53,7 +53,7 @@ func (cfg HealthConfig) election(st election.Status, now time.Time) verdict {
 	switch {
 	case overruns(st) && cfg.Overrun >= 0 && now.Sub(st.Since) > cfg.Overrun:
 		v.line, v.ok = fmt.Sprintf("FAILING: the term ended %s ago (%s), its work still runs, and another may lead", in, st.LastReason.String()), false
-	case !st.TryingSince.IsZero() && cfg.inVain(trying):
+	case !st.TryingSince.IsZero() && cfg.triedTooLong(trying):
 		v.line, v.ok = fmt.Sprintf("FAILING: could not get into the line for %s", short(trying)), false
 	case st.State == election.StateLeading:
 		v.line = fmt.Sprintf("leading for %s, token %d, lease %s", in, st.Token, short(st.LeaseRemaining))
@@ -73,7 +73,7 @@ func overruns(st election.Status) bool {
 	return st.State == election.StateDraining && (st.Node == "" || !st.LastReason.Chosen())
 }
 
-// claims is for locks and semaphores.
+// claims judges locks and semaphores.
 func (cfg HealthConfig) claims(st recipe.Status, now time.Time) verdict {
 	v := verdict{path: st.Path, id: st.ID, ok: true}
 	what := "lock"
@@ -90,13 +90,13 @@ func (cfg HealthConfig) claims(st recipe.Status, now time.Time) verdict {
 			v.err = c.Err
 		}
 		over := now.Sub(c.Since)
-		// What was ended by choice keeps its znode for DrainTimeout, as above. Who has called Acquire
-		// itself need not say that the work has stopped.
+		// What was ended by choice keeps its znode for DrainTimeout, as above. A caller of Acquire
+		// need not tell that its work has stopped.
 		overruns := c.Running && c.State == recipe.ClaimEnding && (c.Node == "" || !c.Reason.Chosen())
 		switch trying := now.Sub(c.TryingSince); {
 		case overruns && cfg.Overrun >= 0 && over > cfg.Overrun:
 			v.line, v.ok = fmt.Sprintf("FAILING: the %s ended %s ago (%s), its work still runs, and another may hold it", what, short(over), c.Reason.String()), false
-		case v.ok && !c.TryingSince.IsZero() && cfg.inVain(trying):
+		case v.ok && !c.TryingSince.IsZero() && cfg.triedTooLong(trying):
 			v.line, v.ok = fmt.Sprintf("FAILING: could not get into the line for %s", short(trying)), false
 		}
 	}
@@ -114,7 +114,7 @@ func (cfg HealthConfig) member(st group.MemberStatus, now time.Time) verdict {
 		v.line, v.err = "left the group", st.Over
 	case st.Listed:
 		v.line = fmt.Sprintf("listed for %s", short(in))
-	case cfg.inVain(in):
+	case cfg.triedTooLong(in):
 		v.line, v.ok = fmt.Sprintf("FAILING: could not be listed for %s", short(in)), false
 	default:
 		v.line = fmt.Sprintf("has tried to be listed for %s", short(in))
@@ -129,7 +129,7 @@ func (cfg HealthConfig) members(st group.MembersStatus) verdict {
 		v.line, v.ok, v.err = "FAILING: nothing is followed any more", false, st.Over
 	case st.Over != nil:
 		v.line = "closed"
-	case st.Proved && cfg.inVain(st.Age):
+	case st.Proved && cfg.triedTooLong(st.Age):
 		v.line, v.ok = fmt.Sprintf("FAILING: the list is %s old", short(st.Age)), false
 	case st.Known:
 		v.line = fmt.Sprintf("members: %d, as of %s ago", st.Members, short(st.Age))

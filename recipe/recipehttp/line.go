@@ -14,8 +14,8 @@ const (
 	perCandidate = 10 * time.Millisecond
 	// readFor bounds one reading of a line.
 	readFor = 10 * time.Second
-	// waitFor bounds how long an answer waits for readings, of all elections together; then
-	// it tells what was known.
+	// waitFor bounds how long an answer waits for the readings of all elections together. After
+	// that it tells what was known before.
 	waitFor = 300 * time.Millisecond
 )
 
@@ -59,7 +59,7 @@ func (v *View) reread() <-chan struct{} {
 	return l.reading
 }
 
-// read reads the line. It belongs to nobody's request: others wait for it, too.
+// read reads the line. It does not end with a request, because other requests wait for it, too.
 func (v *View) read(done chan struct{}) {
 	begin := time.Now()
 	ctx, cancel := context.WithTimeout(v.page.ctx, readFor)

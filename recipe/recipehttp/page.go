@@ -18,17 +18,16 @@ type Config struct {
 	// Title is the page's. Default "ZooKeeper recipes".
 	Title string
 
-	// Data shows the beginning of what each candidate and member says of itself, its
-	// [election.Config.Data] or [group.Config.Data]. Default: it is not shown, and not in the JSON either; it may
-	// be an address that not everybody should know.
+	// Data shows the beginning of the data of each candidate and member, [election.Config.Data] or
+	// [group.Config.Data]. Default: they are not shown, and are not in the JSON either. They may be
+	// an address that not everybody should know.
 	Data bool
 
 	// Terms is how many past terms each election remembers. Default 50, at most 1000.
 	Terms int
 
-	// Refresh is how often the page asks for news, and how much time at least is between
-	// two readings of an election's line, however many look at the page. Default 1 s;
-	// 100 ms to 1 min.
+	// Refresh is the time between two requests of the page. It is also the least time between two
+	// readings of an election's line, for any number of viewers. Default 1 s; 100 ms to 1 min.
 	Refresh time.Duration
 }
 
@@ -38,7 +37,7 @@ type Config struct {
 //
 // It is read-only, asks for no credentials and shows none. Everybody who reaches it sees the
 // candidates' IDs, znodes, session ids and fencing tokens, and the errors that callbacks of this
-// process have returned, so mount it where that is wanted.
+// process have returned. So mount it where that is wanted.
 type Page struct {
 	cfg     Config
 	ctx     context.Context // ends with the page
@@ -70,10 +69,10 @@ func New(cfg Config) (*Page, error) {
 	return p, nil
 }
 
-// Observe adds the election at path to the page, below those added before, until the page
-// or the client is closed. It costs the ensemble what an [election.Observer] does;
-// while somebody looks at the page the line is read besides, znode by znode: at most
-// once per Refresh, and no more than 100 znodes a second on average.
+// Observe adds the election at path to the page, below those added before, until the page or the
+// client is closed. It costs the ensemble what an [election.Observer] does. While somebody looks at
+// the page, the page also reads the line, znode by znode: at most once per Refresh, and at most 100
+// znodes a second on average.
 func (p *Page) Observe(client *session.Client, path string) (*View, error) {
 	el, err := election.New(client, path, election.Config{})
 	if err != nil {
@@ -128,8 +127,8 @@ func (p *Page) removeElection(el *election.Election) {
 	}
 }
 
-// Close ends all that the page does, and waits for that. The page then shows what was
-// known last. Clients and candidates are left alone.
+// Close ends all that the page does, and waits for that. The page then shows what was known last.
+// Close does not end clients or candidates.
 func (p *Page) Close() {
 	p.mu.Lock()
 	p.closed = true
@@ -142,7 +141,7 @@ func (p *Page) Close() {
 	p.work.Wait()
 }
 
-// keep keeps what ends a subscription until the page is closed.
+// keep keeps the function that ends a subscription. Close calls it.
 func (p *Page) keep(stop func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -183,9 +182,9 @@ type View struct {
 	ended error                         // why observing has ended
 }
 
-// Add tells the page of candidates of this process, of this election: it then shows how they stand,
-// the lease of the one that leads, and why their terms ended. Nobody but the process of a candidate
-// knows that. Call it before Run or Campaign, or the page misses what has happened earlier.
+// Add adds candidates of this process, in this election. Then the page shows how they stand, the
+// lease of the one that leads, and why their terms ended. Only the process of a candidate knows
+// that. Call it before Run or Campaign, or the page misses what has happened earlier.
 func (v *View) Add(candidates ...*election.Election) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -33,10 +33,10 @@ type recipes struct {
 // It takes pointers to an [election.Election], a [lock.Lock], a [lock.RW], a [semaphore.Semaphore], a
 // [group.Member], a [group.Members] or a [cache.Cache], and panics on anything else.
 //
-// An election is shown as by [Page.Observe] and [View.Add], at the same cost. If there is a View of its
-// path and client already, the election is added to that. Add it before Run or Campaign: the page does not
-// show what has happened earlier. To show other recipes costs the ensemble nothing. Of these, at most 100 of
-// each kind are shown. Those that have been waiting for the longest time are shown first.
+// An election is shown as by [Page.Observe] and [View.Add], at the same cost. If there is a View of
+// its path and client already, the election is added to that. Add it before Run or Campaign: the
+// page does not show what has happened earlier. To show other recipes costs the ensemble nothing.
+// Of these, at most 100 of each kind are shown. Those that have waited longest are shown first.
 func (p *Page) Add(recipes ...any) {
 	p.recipes.mu.Lock()
 	defer p.recipes.mu.Unlock()

@@ -286,7 +286,7 @@ func TestWorkThatGoesOnAfterALockFailsTheProbe(t *testing.T) {
 		close(stop)
 		synctest.Wait()
 		probe(t, recipehttp.HealthConfig{}, 200, "0 held, 0 waiting, 0 ending", l)
-		// Who has called Acquire need not release what is lost.
+		// A caller of Acquire need not release what is lost.
 		held := must(l.Acquire(t.Context()))
 		e.ExpireSession(client.Status().Session)
 		<-held.Context().Done()

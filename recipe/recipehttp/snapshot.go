@@ -169,9 +169,9 @@ func ahead(leader election.Candidate, own []election.Status, length time.Duratio
 	return leader, lease
 }
 
-// from returns the line as it is with that leader. The two are read apart, so one may be
-// older than the other: who is ahead of the leader has gone; a line without the leader
-// is the newer one if all in it have come later.
+// from returns the line that goes with that leader. The two are read separately, so one may be
+// older than the other. Candidates ahead of the leader have gone. A line without the leader is the
+// newer of the two if all in it have come later.
 func from(leader election.Candidate, all []election.Candidate) []election.Candidate {
 	if leader.Node == "" {
 		return nil
@@ -244,8 +244,8 @@ func termOf(t term) termJSON {
 	return j
 }
 
-// clean makes others' words fit to be shown: valid, not longer than n characters, and
-// without invisible ones, which could turn the direction of the text or forge a line.
+// clean makes a text of others safe to show: valid, not longer than n characters, and without
+// invisible characters, which could turn the direction of the text or forge a line.
 func clean(s string, n int) string {
 	var b strings.Builder
 	for _, r := range s {

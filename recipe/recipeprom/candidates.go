@@ -95,7 +95,7 @@ func (m *elections) sum(now time.Time) (s sum) {
 		}
 	}
 	s.follows = m.follows
-	// The news of a gap's end may come after a scrape that has counted on.
+	// The event that ends a gap may come after a scrape that has counted the gap as open.
 	m.told = max(m.told, s.leaderless+m.leaderless)
 	s.leaderless = m.told
 	return s

@@ -20,9 +20,9 @@
 // One name may have any number of recipes, whose figures are added up. A service with a thousand
 // shards, each an election of its own, or with a lock for each customer, adds all of them under one
 // name, and removes those that it does not use any more: that is some 80 series in all, where a
-// thousand names would be 80,000. Names beyond the hundredth count together, as "other". Where a sum
-// says nothing the extreme is given: the oldest term, the shortest lease, the place furthest back,
-// the largest token.
+// thousand names would be 80,000. Names beyond the hundredth count together, as "other". If a sum
+// says nothing, the metric is the extreme: the oldest term, the shortest lease, the place furthest
+// back, the largest token.
 //
 // The other labels are state and reason, whose values are words of this library. With several clients
 // in one process, register each ForClient with a label of yours (prometheus.WrapRegistererWith).
@@ -60,14 +60,13 @@
 // less tells of a slow ensemble or network.
 //
 // zkrecipe_election_terms_total (counter; reason): terms that have ended, in the words of
-// recipe.Reason. Returned, released, stopped, cancelled and closed are the service's own
-// doing, panicked and unhealthy too; lease expired and session lost are the
-// ensemble's, the network's, or a pause of this process; node deleted may mean that
-// somebody deleted the znode.
+// recipe.Reason. Returned, released, stopped, cancelled and closed are the service's own doing,
+// panicked and unhealthy too; lease expired and session lost come from the ensemble, the network,
+// or a pause of this process; node deleted may mean that somebody deleted the znode.
 //
-// zkrecipe_election_win_seconds (histogram): from joining the line to being elected. Its
-// count is the number of terms begun. Short ones after a failure are the time to win;
-// where somebody led meanwhile, it is how long that went on.
+// zkrecipe_election_win_seconds (histogram): from joining the line to being elected. Its count is
+// the number of terms begun. After a failure, a short value is the time that it took to be elected.
+// If somebody led meanwhile, the value includes that time.
 //
 // zkrecipe_election_drain_seconds (histogram): from the end of a term until its znode was
 // gone, or nobody waited for it any more. Until then nobody else leads where the end was
@@ -216,7 +215,7 @@
 //
 // # The session
 //
-// zkrecipe_session_connected (gauge): 1 while a server answers. A short 0 harms nobody.
+// zkrecipe_session_connected (gauge): 1 while a server answers. A short 0 does no harm.
 //
 // zkrecipe_session_timeout_seconds (gauge): the session timeout T. If it is not what you
 // asked for, the servers' limits are narrower.
@@ -241,8 +240,8 @@
 // a write to the quorum. One that takes D/4 makes the session try another server, so what
 // matters is the distance from that.
 //
-// zkrecipe_session_beat_failures_total (counter): beats that were not answered, or refused. One
-// here and there is a server that went away.
+// zkrecipe_session_beat_failures_total (counter): beats that were not answered, or refused. A
+// single one now and then means that a server went away.
 //
 // # Alerts
 //

@@ -16,7 +16,7 @@ type vectors struct {
 	failures, changes, tookOver, withheld, impairments *prometheus.CounterVec
 }
 
-// spans are the bounds, in seconds, for whatever lasts from milliseconds to days.
+// spans are the bounds, in seconds, for what lasts from milliseconds to days.
 var spans = []float64{.01, .03, .1, .3, 1, 3, 10, 30, 100, 300, 1000, 3600, 6 * 3600, 24 * 3600}
 
 func newVectors() *vectors {
@@ -130,8 +130,8 @@ func (m *elections) take(c *candidate, ev election.Event) {
 	}
 }
 
-// leaderChanged takes note of who leads now. Other data of the same leader are no change, nor
-// is the first news.
+// leaderChanged notes who leads now. Other data of the same leader are no change. The first leader
+// that is known is no change either.
 func (m *elections) leaderChanged(c *candidate, ev election.Event) {
 	if !m.follows {
 		m.follows = true

@@ -35,7 +35,7 @@ func describeLine(kind, things string) lineDescs {
 		blocked:    d("blocked", "Calls of Acquire that wait behind a persistent znode, which somebody has to delete."),
 		impaired:   d("impaired", "Calls of Acquire that may have to wait for longer than the lease allows."),
 		acquire:    d("acquire_seconds", "How long calls of Acquire took that have succeeded, in seconds."),
-		hold:       d("hold_seconds", "How long was held what is over, in seconds."),
+		hold:       d("hold_seconds", "How long "+things+" that are over were held, in seconds."),
 		ended:      d("ended_total", "How often something that was held was over, by reason.", "reason"),
 		busy:       d("busy_total", "Calls of TryAcquire that found it taken."),
 		gaveUp:     d("gave_up_total", "Calls of Acquire that failed otherwise, most often because their context ended."),
@@ -49,7 +49,7 @@ func describeLine(kind, things string) lineDescs {
 	return l
 }
 
-// usual are the reasons for which what is held can end, but by Do alone.
+// usual are the reasons for which something that is held can end, except those that only Do has.
 var usual = []recipe.Reason{
 	recipe.ReasonReleased, recipe.ReasonCancelled, recipe.ReasonClosed,
 	recipe.ReasonLeaseExpired, recipe.ReasonSessionLost, recipe.ReasonNodeDeleted,
@@ -88,7 +88,7 @@ func plus(a, b map[recipe.Reason]uint64) map[recipe.Reason]uint64 {
 	return sum
 }
 
-// lineNow is what there is of all claims.
+// lineNow is the sum of the claims that there are now.
 type lineNow struct {
 	waiting, held, blocked, impaired float64
 	waitingFor, heldFor, lease       time.Duration

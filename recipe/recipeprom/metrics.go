@@ -30,7 +30,7 @@ type Metrics struct {
 const (
 	// maxNames bounds the values of the label name, and with it the number of series.
 	maxNames = 100
-	// other is the name for what further ones would have counted.
+	// other is the name under which all further names count.
 	other = "other"
 )
 

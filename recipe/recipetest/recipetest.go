@@ -1,6 +1,6 @@
-// Package recipetest makes what recipes hand to their users, for unit tests of code that runs while
-// leading, under a lock, with a permit, as a member of a group or in a round of a barrier, without
-// ZooKeeper. What it makes lasts until the test ends it, for the reason that the test wants.
+// Package recipetest makes terms, locks that are held, permits, listings, snapshots and rounds
+// without ZooKeeper, for unit tests of code that uses them. Each of them lasts until the test ends
+// it, for the reason that the test chooses.
 //
 // Code that calls Run, Do, Acquire or Join itself, or uses a value, a counter, a cache, a barrier or a latch,
 // needs an ensemble: [NewClient] makes one in the test's own process. With it, whole failovers can be tested,
@@ -42,7 +42,7 @@ func NewTerm(ctx context.Context) (term *election.Term, end func(recipe.Reason))
 	return t.(*election.Term), end
 }
 
-// NewHeld is NewTerm for what the holder of a lock has. It ends with its release, too.
+// NewHeld is NewTerm for a lock that is held. It ends with its release, too.
 func NewHeld(ctx context.Context) (held *lock.Held, end func(recipe.Reason)) {
 	h, end := testhook.NewHeld(ctx, tokens.Add(1))
 	return h.(*lock.Held), end

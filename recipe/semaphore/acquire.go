@@ -64,7 +64,7 @@ type acquiring struct {
 	begun  clock.Instant
 	n      int
 	try    bool
-	last   *life.Failure // what it has failed of last, or waits for
+	last   *life.Failure // why it failed last, or what it waits for
 }
 
 func (s *Semaphore) acquire(ctx context.Context, n int, try bool) (*Permit, error) {
@@ -116,16 +116,17 @@ func (a *acquiring) failed(err error, delay time.Duration) {
 	a.send(Event{Kind: EventFailed, Err: err, Delay: delay})
 }
 
-// isAnswer reports whether an error is what the caller wanted to know.
+// isAnswer reports whether an error is an answer for the caller, not a failed attempt.
 func isAnswer(err error) bool {
 	var size *SizeError
 	var data *DataError
 	return err == ErrBusy || errors.As(err, &size) || errors.As(err, &data)
 }
 
-// attempt tries in one session: directly where nobody waits and there is room, else in line.
+// attempt tries once, in one session: without the line if nobody waits and there is room, otherwise
+// in the line.
 func (a *acquiring) attempt(ctx context.Context, s *session.Session) (*Permit, error) {
-	bounded, cancel := life.Within(ctx, a.clock, 2*s.Timeout()) // so that what is never answered is reported
+	bounded, cancel := life.Within(ctx, a.clock, 2*s.Timeout()) // so that a request that is never answered is reported
 	err := a.room(bounded, s)
 	cancel()
 	if err == nil {
@@ -179,7 +180,7 @@ func (a *acquiring) room(ctx context.Context, s *session.Session) error {
 }
 
 // standInLine waits until all who came before have been served, and then for the permit. The line
-// keeps the order. It also saves the servers work, because only one waits for the permits.
+// keeps the order. It also saves the servers work, because only one process waits for the permits.
 // Admission does not depend on the line.
 func (a *acquiring) standInLine(ctx context.Context, s *session.Session) (*Permit, error) {
 	st, err := stay.Enter(ctx, s, line.Config{
@@ -309,7 +310,7 @@ func (a *acquiring) begin(p *place, stopBefore time.Duration) *Permit {
 	}
 	tenure.TellCut(a.often, a.cfg.StopBefore, stopBefore)
 	p.admitted = true
-	p.settleDown()
+	p.stopWaiting()
 	permit := &Permit{
 		sem: a.Semaphore, life: a.life, place: p, claim: a.claim, letGo: make(chan struct{}), left: make(chan struct{}),
 		held: held.New(a.values, held.Config{

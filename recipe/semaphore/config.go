@@ -15,15 +15,15 @@ import (
 
 // Config configures a semaphore. The zero value works.
 type Config struct {
-	// ID names the process for people. It decides nothing, and two processes may have the same.
+	// ID names the process for people. It decides nothing, and two processes may have the same ID.
 	// At most 256 bytes of UTF-8 without control characters. Default: host name, process id and a
 	// random part.
 	ID string
 
 	// Slots numbers the permits: each has a slot of its own from 0 to size - 1, with a fencing
-	// token for each slot. It costs a write more per permit. All users of the path
-	// should set it, or none: a permit without a slot counts, and leaves a slot unused. At most
-	// 4,096 permits can have slots: with a larger size, which only one without slots can set, the error is a
+	// token for each slot. It costs one more write per permit. All users of the path should set it,
+	// or none: a permit without a slot counts, and leaves a slot unused. At most 4,096 permits can
+	// have slots. Only a Semaphore without slots can set a larger size; then the error is a
 	// [*SizeError].
 	Slots bool
 
@@ -39,14 +39,14 @@ type Config struct {
 	// Work that takes longer to stop may still run when another has the permit.
 	StopBefore time.Duration
 
-	// DrainTimeout is for a permit that has ended before its Release, for example because Do's
-	// context ended or the client was closed. It is how long the permit then waits for the release
-	// before its znode is deleted without it. Close of the client may take as long. Default 30 s.
+	// DrainTimeout is how long a permit that has ended before its Release waits for it, for example
+	// because Do's context ended or the client was closed. After that its znode is deleted without
+	// the release. Close of the client may take as long. Default 30 s.
 	DrainTimeout time.Duration
 
-	// OnEvent, if set, is told of every transition, in order and one at a time, from a goroutine
-	// that nobody waits for: it may take its time and call anything of this library. The first
-	// 1000 events wait for it; more are dropped.
+	// OnEvent, if set, is called with every event, in order and one at a time, from a goroutine
+	// that nobody waits for. It may be slow, and may call anything of this library. Up to 1000
+	// events wait for it; more are dropped.
 	OnEvent func(Event)
 
 	// Logger gets one line per transition, from a goroutine of its own: nothing waits for it.

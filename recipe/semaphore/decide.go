@@ -8,8 +8,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// A departure is older permits that are gone. If their end was not announced, their holders may
-// count themselves holders until their leases end: at over, at the latest.
+// A departure is one or more older permits that are gone. If their end was not announced, their
+// processes may count them as held until their leases end: at over, at the latest.
 type departure struct {
 	number int64 // of the one permit, or line.NoNumber
 	count  int64 // how many permits it may be
@@ -71,14 +71,14 @@ func (st standing) taken(now clock.Instant) (n int64, next time.Duration, unaske
 			continue
 		}
 		n += d.count
-		next = min(next, max(d.over.Sub(now), time.Millisecond)) // a clock's grain must not make it wait for nothing
+		next = min(next, max(d.over.Sub(now), time.Millisecond)) // the resolution of a clock must not make it wait longer
 		unasked = unasked || !d.asked
 	}
 	return n, next, unasked
 }
 
-// decide returns what to do. A permit is admitted by its rank: when fewer than size older ones
-// can be held. Younger permits do not matter, because they count this one.
+// decide returns what to do. A permit is admitted by its rank: when fewer than size older permits
+// can still be held. Younger permits do not matter, because they count this one.
 func decide(st standing, now clock.Instant) decision {
 	if st.admitted {
 		return decision{wait: never}
@@ -106,7 +106,7 @@ func decide(st standing, now clock.Instant) decision {
 	return decision{action: actAdmit}
 }
 
-// overtake returns what to do about those that are in the way.
+// overtake returns what to do about the older permits that still block.
 func (st standing) overtake(wait time.Duration) decision {
 	for i, heard := range st.beats {
 		switch heard.State {

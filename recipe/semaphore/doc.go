@@ -68,24 +68,24 @@
 // a record of the numbers that are over. When a permit ends, it becomes invalid first. Then one
 // transaction writes its number there and deletes its znode.
 //
-// A younger permit counts every older one. So no more than size can be admitted, also
-// when many znodes are created at the same time. The line is not needed for that. It keeps the order,
+// A younger permit counts every older one. So no more than size can be admitted, also when many
+// znodes are created at the same time. That does not depend on the line. The line keeps the order,
 // and lets only one process wait at leases. If nobody waits and there is room, an Acquire does not
 // join the line.
 //
-// The one that waits at leases listens to the heartbeats of those in its way, once it has waited for
-// D/4. When a heartbeat was silent for 4.25 s (17/16 D), one transaction revokes it and deletes the znode
-// (event [EventTookOver]).
+// When the one that waits at leases has waited for D/4, it listens to the heartbeats of the older
+// permits that still block it. When a heartbeat was silent for 4.25 s (17/16 D), one transaction
+// revokes it and deletes the znode (event [EventTookOver]).
 //
 // The record holds the size, too. The first Acquire writes it. A Semaphore with another size is
 // refused ([SizeError]). A Semaphore that has used the path follows later changes.
 //
-// With [Config.Slots] an admitted permit writes its number into the record, at the slots that it takes,
-// in a multi that checks its own znode. While that znode is there, leases cannot have been deleted and
-// made again, so the write changes exactly what was read. Nobody deletes the number there. A slot can
-// be taken when the permit that has it is over. There are three cases: the record tells it; the one that
-// wants the slot has taken over from the session of that permit, as above; or 4.25 s (17/16 D) have passed
-// since the znode of that permit was found to be gone.
+// With [Config.Slots] an admitted permit writes its number into the record, at the slots that it
+// takes, in a multi that checks its own znode. While that znode is there, leases cannot have been
+// deleted and made again, so the write changes exactly what was read. Nobody deletes the number
+// there. A slot can be taken when the permit that has it is over. There are three cases: the record
+// tells it; the permit that wants the slot has taken over from the session of that permit, as
+// above; or 4.25 s (17/16 D) have passed since the znode of that permit was found to be gone.
 //
 // What happens when:
 //

@@ -26,8 +26,8 @@ const (
 	// EventFailed: there is no session yet, or an attempt to acquire failed; it is repeated after
 	// Delay. Err is set.
 	EventFailed
-	// EventBlocked: a permit ahead, named by Node, is a persistent znode: somebody has to delete it,
-	// because no session's end will.
+	// EventBlocked: a permit ahead, named by Node, is a persistent znode: somebody has to delete
+	// it, because it does not end with a session.
 	EventBlocked
 	// EventTookOver: the session of a holder was silent for longer than its lease, and its znode,
 	// named by Node, was deleted.
@@ -49,11 +49,11 @@ var kinds = []string{
 func (k EventKind) String() string { return enum.Name(k, kinds) }
 
 // Subscribe calls f with every event from now on, until stop is called: in order and one at a time,
-// from a goroutine that is no permit's. f may take its time and call anything of this library; a
-// panic in it ends the process. The first 1000 events wait for it; more are dropped, and counted in
-// [recipe.Status.EventsDropped]. No Acquire, no Release and no Close waits for f. stop does not wait
-// for a call of f that is under way. There may be any number of subscribers, and none waits for
-// another.
+// from a goroutine that is no permit's. f may be slow, and may call anything of this library; a
+// panic in it ends the process. Up to 1000 events wait for it; more are dropped, and counted in
+// [recipe.Status.EventsDropped]. No Acquire, no Release and no Close waits for f. stop does not
+// wait for a call of f that is under way. There may be any number of subscribers, and none waits
+// for another.
 func (s *Semaphore) Subscribe(f func(Event)) (stop func()) { return s.events.Subscribe(f) }
 
 // Event is a transition of an Acquire or of a permit. Node tells them apart. Which fields are set

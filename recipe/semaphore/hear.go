@@ -14,14 +14,15 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// hear finds out what has become of those in the way, as long as there are any. It watches the
-// record and the list. A permit that ends changes both at once, and mostly the record tells all.
+// hear finds out which of the older permits that still block this one have ended. It watches the
+// record and the list as long as older permits block. A permit that ends changes both at once, and
+// most often the record tells everything.
 func (p *place) hear(ctx context.Context) error {
 	for !p.admitted && (p.blocked() || p.taking.waits()) {
 		if p.data.Armed() && p.list.Armed() {
 			return nil
 		}
-		p.taking.free = clock.Instant{} // perhaps a slot is
+		p.taking.free = clock.Instant{} // perhaps a slot is free now
 		if err := p.ask(ctx, true); err != nil {
 			return err
 		}
@@ -117,50 +118,51 @@ func (p *place) departed(n line.Name) {
 }
 
 const (
-	// patience is the part of a lease for which a permit waits before it finds out whose sessions
-	// are in the way: mostly somebody leaves before that.
-	patience = 4
-	// listenTo bounds to how many sessions one permit listens at a time. If more are in the way,
-	// they take turns, of two leases each.
+	// listenAfter is the part of a lease for which a permit waits before it finds out the sessions
+	// of the older permits that still block. Most often one of those ends before that.
+	listenAfter = 4
+	// listenTo bounds the number of sessions to which one permit listens at a time. If the permits
+	// of more sessions block, it listens to some of them for two leases, and then to others.
 	listenTo = 16
 )
 
-// hearing is what is known of the sessions of those in the way.
+// hearing is what is known of the sessions of the older permits that still block.
 type hearing struct {
 	owners     map[string]int64 // by name, as far as they are known
-	persistent map[string]bool  // names of those that no session's end will remove
-	ears       map[int64]*session.Listener
+	persistent map[string]bool  // names of those that do not end with a session
+	listeners  map[int64]*session.Listener
 	heard      []heard
 	refused    bool // we are not permitted to take over
-	// If there are too many sessions to listen to all, it listens to these until then. Those that have had
-	// their turn wait until all have had one.
+	// If there are too many sessions to listen to all, it listens to those in turn until the
+	// instant until. Those in had have had their turn, and wait until all have had one.
 	turn, had []int64
 	until     clock.Instant
 }
 
-// heard is what was heard of the one in the way with that name.
+// heard is what was heard of the older permit with that name.
 type heard struct {
 	name      line.Name
 	heartbeat session.Heartbeat
 }
 
 func newHearing() hearing {
-	return hearing{owners: map[string]int64{}, persistent: map[string]bool{}, ears: map[int64]*session.Listener{}}
+	return hearing{owners: map[string]int64{}, persistent: map[string]bool{}, listeners: map[int64]*session.Listener{}}
 }
 
 func (h *hearing) stop() {
-	for owner, ear := range h.ears {
-		ear.Stop()
-		delete(h.ears, owner)
+	for owner, listener := range h.listeners {
+		listener.Stop()
+		delete(h.listeners, owner)
 	}
 	h.heard = nil
 }
 
-// attend does what is due while older permits block this one. It lists the permits again, because watches may
-// fail. It finds out to which sessions the permits belong, and listens to these. It reports whether it has
-// done something. A signal interrupts it: nothing may delay a permit that is ours.
+// attend does what is due while older permits block this one. It lists the permits again, because
+// watches may fail. It finds out to which sessions the permits belong, and listens to these. It
+// reports whether it has done something. A signal interrupts it: nothing may delay this permit when
+// it may begin.
 func (p *place) attend(ctx context.Context, now clock.Instant) (busy bool, err error) {
-	if p.admitted || !p.blocked() || !p.at.Add(p.s.LeaseTime()/patience).Passed(now) {
+	if p.admitted || !p.blocked() || !p.at.Add(p.s.LeaseTime()/listenAfter).Passed(now) {
 		return false, nil
 	}
 	ctx, stop := line.UntilWoken(ctx, p.wake)
@@ -198,7 +200,8 @@ func (p *place) attend(ctx context.Context, now clock.Instant) (busy bool, err e
 	return false, nil
 }
 
-// listen listens to the sessions of those in the way, or to as many as are its turn.
+// listen listens to the sessions of the older permits that still block, or to those whose turn it
+// is.
 func (p *place) listen(now clock.Instant) {
 	var owners []int64
 	for _, n := range p.older {
@@ -207,15 +210,15 @@ func (p *place) listen(now clock.Instant) {
 		}
 	}
 	owners = p.hearing.whose(owners, now, 2*p.record.lease)
-	for o, ear := range p.hearing.ears {
+	for o, listener := range p.hearing.listeners {
 		if !slices.Contains(owners, o) {
-			ear.Stop()
-			delete(p.hearing.ears, o)
+			listener.Stop()
+			delete(p.hearing.listeners, o)
 		}
 	}
 	for _, o := range owners {
-		if p.hearing.ears[o] == nil {
-			p.hearing.ears[o] = p.s.Listen(o, p.wake)
+		if p.hearing.listeners[o] == nil {
+			p.hearing.listeners[o] = p.s.Listen(o, p.wake)
 		}
 	}
 }
@@ -240,15 +243,15 @@ func (h *hearing) whose(owners []int64, now clock.Instant, d time.Duration) []in
 	return without(without(h.turn)) // some may have gone
 }
 
-// heartbeats returns what has been heard of those in the way.
+// heartbeats returns what has been heard of the older permits that still block.
 func (p *place) heartbeats() (beats []session.Heartbeat) {
 	p.hearing.heard = nil
 	for _, n := range p.older {
-		ear := p.hearing.ears[p.hearing.owners[n.Full]]
-		if ear == nil || p.hearing.refused || !line.Ours(n.Full) {
+		listener := p.hearing.listeners[p.hearing.owners[n.Full]]
+		if listener == nil || p.hearing.refused || !line.Ours(n.Full) {
 			continue
 		}
-		beat := ear.Heartbeat()
+		beat := listener.Heartbeat()
 		if beat.Err != nil && p.impaired == nil {
 			p.impaired = fmt.Errorf("the heartbeat %s of a holder cannot be read, so that its session has to expire first: %w", beat.Path, beat.Err)
 		}

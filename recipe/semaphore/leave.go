@@ -43,7 +43,7 @@ func (p *place) Leave(ctx context.Context) error {
 // announce deletes the own znodes, and writes into the record that their numbers are over, in one
 // multi. If ok is false, the znodes may still be there.
 func (p *place) announce(ctx context.Context) (ok bool) {
-	select { // permits of one process need not compete
+	select { // so that permits of one process do not compete
 	case p.sem.leaving <- struct{}{}:
 		defer func() { <-p.sem.leaving }()
 	case <-ctx.Done():

@@ -28,7 +28,7 @@ type Permit struct {
 
 	released atomic.Bool
 	letGo    chan struct{} // closed when it is released
-	left     chan struct{} // closed when the znodes are gone, or left to the session's end
+	left     chan struct{} // closed when the znodes are gone, or when only the session's end will delete them
 	late     atomic.Bool   // it was given away before it was released
 }
 
@@ -67,10 +67,11 @@ func (p *Permit) Remaining() time.Duration {
 // for other processes. To decide whether to begin some work, see Remaining.
 func (p *Permit) Deadline() time.Time { return p.held.Deadline() }
 
-// Token is the fencing token. With [Config.Slots] it is that of the permit's slots: larger than
-// those of all who had them before, as long as the ensemble's data lives. Without slots it tells
-// permits apart, but cannot fence: several permits may be held, also that with the smaller token.
-// If the size is 1, it is larger than that of every earlier holder.
+// Token is the fencing token. With [Config.Slots] it is that of the permit's slots. It is larger
+// than the tokens of all permits that had these slots before, as long as the ensemble's data lives.
+// Without slots it identifies the permit, but cannot fence: several permits may be held, and the
+// one with the smaller token may be held, too. If the size is 1, it is larger than that of every
+// earlier holder.
 func (p *Permit) Token() int64 { return p.held.Token() }
 
 // Node is the path of the permit's znode, or of the first of several.
@@ -195,7 +196,7 @@ func (p *Permit) keep() {
 func (p *Permit) watch(guard tenure.Guard) {
 	ctx := p.life.Context()
 	defer context.AfterFunc(ctx, func() { p.held.End(recipe.ReasonClosed, context.Cause(ctx)) })()
-	soon, cancel := life.Within(p.held.Context(), p.sem.clock, p.place.s.LeaseTime()/patience)
+	soon, cancel := life.Within(p.held.Context(), p.sem.clock, p.place.s.LeaseTime()/listenAfter)
 	p.place.teach(soon)
 	cancel()
 	guard.Until(p.held.Context(), p.place.s, p.place)

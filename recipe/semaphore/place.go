@@ -175,7 +175,7 @@ func (p *place) Step(ctx context.Context, need time.Duration) (line.Standing, er
 	p.took = ""
 	for {
 		select {
-		case <-p.wake: // what it was about is found out now
+		case <-p.wake: // what it tells is found out now
 		default:
 		}
 		if err := p.check(ctx); err != nil {
@@ -253,7 +253,7 @@ func (p *place) missing() int64 {
 // number is that of the youngest of our own znodes.
 func (p *place) number() int64 { return line.NumberOf(p.youngest) }
 
-// blocked reports whether older ones are in the way.
+// blocked reports whether older permits still block this one.
 func (p *place) blocked() bool {
 	now := p.clock.Now()
 	taken, _, _ := p.standing(0, now).taken(now)
@@ -273,7 +273,7 @@ func (p *place) running() (all leases) {
 func (p *place) report(st standing, do decision, now clock.Instant, lease *session.Lease) line.Standing {
 	taken, next, _ := st.taken(now)
 	r := line.Standing{Lease: lease, TookOver: p.took, Impaired: p.impaired, Next: min(do.wait, p.s.Timeout()/4)}
-	if begin := p.at.Add(p.s.LeaseTime() / patience); !p.admitted && !begin.Passed(now) {
+	if begin := p.at.Add(p.s.LeaseTime() / listenAfter); !p.admitted && !begin.Passed(now) {
 		r.Next = min(r.Next, begin.Until(now)) // it begins to listen
 	}
 	if turn := p.hearing.until; !p.admitted && !turn.Reached(now) {
@@ -301,11 +301,11 @@ func (p *place) Drop() {
 	for _, h := range p.holds {
 		h.Release()
 	}
-	p.settleDown()
+	p.stopWaiting()
 }
 
-// settleDown forgets what only a waiting permit needs.
-func (p *place) settleDown() {
+// stopWaiting ends what only a waiting permit needs.
+func (p *place) stopWaiting() {
 	p.list.Stop()
 	p.data.Stop()
 	p.hearing.stop()

@@ -13,10 +13,10 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// Resize changes how many permits there are, for all who use the path; permits that are held are
-// not touched. When there are more, those who wait get them in order. After a reduction nobody
-// gets a permit until fewer than the new size are held. An Acquire that was about to succeed may
-// still do so within the length of a lease.
+// Resize changes how many permits there are, for all who use the path. It does not touch permits
+// that are held. If there are more permits than before, waiters get them in order. After a
+// reduction nobody gets a permit until fewer than the new size are held. An Acquire that was about
+// to succeed may still do so within the length of a lease.
 //
 // For a moment Resize counts as a permit. If its process is killed then, others take over from it as from a holder
 // that has crashed. If ctx ends then, others may have to wait for a lease. Resize needs the permissions of an Acquire.

@@ -18,7 +18,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// maxEvents bounds the events that wait for an OnEvent that takes its time.
+// maxEvents bounds the events that wait for a slow OnEvent.
 const maxEvents = 1000
 
 // Semaphore is a semaphore at a path, as one process sees it. Each call of Acquire competes with
@@ -39,7 +39,7 @@ type Semaphore struct {
 	leaving chan struct{} // held by the permit that announces its end
 
 	mu     sync.Mutex // guards what follows
-	size   int        // that the path holds, or is to hold as long as it is not agreed
+	size   int        // that the path holds, or is to hold while agreed is false
 	agreed bool       // the path has held that size
 }
 
@@ -149,10 +149,10 @@ func (s *Semaphore) create(ctx context.Context, at *session.Session) error {
 	return at.EnsureNode(ctx, s.leases, []byte(first.String()), s.cfg.ACL)
 }
 
-// beside is the record for a path that another library has made, and which is empty. If somebody has
-// emptied it, there may be holders of slots that nobody knows.
+// beside is the record for an empty path that another library has made. If somebody has emptied the
+// path, there may be holders of slots that nobody knows.
 func (s *Semaphore) beside(at *session.Session, stat zk.Stat) (record, error) {
-	// Somebody who may not write here may have come already, with a lease of that length.
+	// A process that may not write here may have joined already, with a lease of that length.
 	r, err := s.first(max(at.LeaseAsked(), session.DefaultLease))
 	if stat.Version != 0 {
 		r.slots = nil

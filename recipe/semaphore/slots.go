@@ -107,7 +107,7 @@ func (p *place) vacate(children []string) {
 		n, err := strconv.ParseInt(holder, 10, 64)
 		listed := slices.ContainsFunc(p.listed, func(l line.Name) bool { return holderOf(l) == holder })
 		if own := p.number(); err == nil && own != line.NoNumber && n < own && !listed {
-			p.taking.vacant[holder] = p.at.Add(session.Outlast(p.record.lease)) // it had vanished by then
+			p.taking.vacant[holder] = p.at.Add(session.Outlast(p.record.lease)) // it was gone by then
 		}
 	}
 }

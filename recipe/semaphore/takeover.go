@@ -11,9 +11,10 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// takeOver deletes the znode of one in the way, whose lease is over, in one multi. The own znodes
-// must exist. The heartbeat must be as it was heard: then no beat was committed after the one
-// that was heard last. It must be "revoked" afterwards: then no beat will ever be committed.
+// takeOver deletes the znode of an older permit that still blocks, and whose lease is over, in one
+// multi. The own znodes must exist. The heartbeat must be as it was heard: then no beat was
+// committed after the one that was heard last. It must be "revoked" afterwards: then no beat will
+// ever be committed.
 func (p *place) takeOver(ctx context.Context, act action, from heard) error {
 	ops := p.checks()
 	revoking := len(ops)
@@ -38,9 +39,9 @@ func (p *place) takeOver(ctx context.Context, act action, from heard) error {
 		p.hearing.refused = true
 		p.impaired = fmt.Errorf("no permission to take over from a silent holder (WRITE on heartbeats, DELETE on the path), whose session has to expire first: %w", err)
 	}
-	// A beat was on its way, or the one in the way has gone meanwhile, or the answer is lost.
-	if ear := p.hearing.ears[p.hearing.owners[from.name.Full]]; ear != nil {
-		ear.Restart(from.heartbeat)
+	// A beat was on its way, or the older permit has gone meanwhile, or the answer is lost.
+	if listener := p.hearing.listeners[p.hearing.owners[from.name.Full]]; listener != nil {
+		listener.Restart(from.heartbeat)
 	}
 	return p.relist(ctx)
 }
@@ -63,15 +64,16 @@ func failed(results []zk.MultiResponse) int {
 	return len(results)
 }
 
-// tookOver forgets the one that was in the way. It is over, so its slots are free. There is one exception:
-// somebody may have made a heartbeat by hand, after the session's own was gone, and it may have had the
-// version that was heard. Then the takeover proves nothing, and the departure counts as unannounced.
+// tookOver forgets the older permit that was deleted. It is over, so its slots are free. There is
+// one exception: somebody may have made a heartbeat by hand, after the session's own was gone, and
+// it may have had the version that was heard. Then the takeover proves nothing, and the departure
+// counts as unannounced.
 func (p *place) tookOver(act action, from heard, revoked zk.MultiResponse) {
 	proved := true
 	if act == actRevoke {
 		proved = revoked.Stat != nil && revoked.Stat.Czxid == from.heartbeat.Czxid
 		if proved {
-			p.hearing.ears[p.hearing.owners[from.name.Full]].Revoked(from.heartbeat.Version + 1)
+			p.hearing.listeners[p.hearing.owners[from.name.Full]].Revoked(from.heartbeat.Version + 1)
 		}
 	}
 	if proved {

@@ -16,8 +16,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A process holds permits of many semaphores, loses them together in an outage, and tries in vain to get them again.
-// What it says does not grow with the semaphores.
+// A process holds permits of many semaphores, loses them together in an outage, and fails to get
+// them again. What it says does not grow with the semaphores.
 func TestManySemaphoresSayAFewLinesInAnOutage(t *testing.T) {
 	const semaphores, outage = 150, 10 * time.Minute
 	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
@@ -42,7 +42,7 @@ func TestManySemaphoresSayAFewLinesInAnOutage(t *testing.T) {
 				}
 				<-p.Context().Done()
 				p.Release(ctx)
-				sem.Acquire(ctx) // in vain
+				sem.Acquire(ctx) // fails
 			})
 		}
 		held.Wait()

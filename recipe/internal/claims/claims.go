@@ -100,7 +100,7 @@ func (c *Claim) Stands(position int, blocked bool, impaired error) {
 	c.change(func() { c.now.Position, c.now.Blocked, c.now.Impaired = position, blocked, impaired })
 }
 
-// TookOver: one that was ahead was silent.
+// TookOver: it has taken over from a silent session ahead.
 func (c *Claim) TookOver() { c.change(func() { c.book.counts.TookOver++ }) }
 
 // Withheld: nobody is ahead, but a lease may run still.

@@ -28,9 +28,9 @@ type call[V any] struct {
 	askers int // guarded by the group's mu
 }
 
-// Do returns what read returns. The read begins after the call of Do. All who wait for the same read get the same
-// value. If ctx ends before, Do returns the cause of that. If nobody waits for a read any more, its context is
-// cancelled, and the last caller returns when the read has.
+// Do returns what read returns. The read begins after the call of Do. All who wait for the same
+// read get the same value. If ctx ends first, Do returns the cause of ctx. If nobody waits for a
+// read any more, its context is cancelled, and the last caller returns when the read has.
 func (g *Group[K, V]) Do(ctx context.Context, key K, read func(context.Context) (V, error)) (V, error) {
 	c := g.join(ctx, key, read)
 	select {

@@ -36,8 +36,9 @@ type Config struct {
 	Token   int64
 }
 
-// A timer uses a clock that stops while the host is suspended, so it may be late by as long as that. So the
-// clocks are read glances times in what is left of a lease, at least minGlance apart.
+// A timer uses a clock that stops while the host is suspended, so it may be late by as long as
+// that. So the clocks are read several times during the rest of a lease: glances times, but at
+// least minGlance apart.
 const (
 	glances   = 16
 	minGlance = 5 * time.Millisecond

@@ -1,4 +1,4 @@
-// Package ident is how contenders of a recipe are named, and what their znodes hold.
+// Package ident has the IDs of contenders of a recipe, and the data of their znodes.
 package ident
 
 import (

@@ -82,15 +82,15 @@ func (st *Stay) Report(f func(connected bool)) {
 // leaveFor is for how long Leave still waits for the deletion after its context has ended.
 const leaveFor = 3 * time.Second
 
-// Leave ends the stay: it deletes the znode and waits until it is gone. When ctx has ended it
-// waits for a short time only: then the session goes on trying, and the error tells why the znode
-// is still there. gone says that the znode is gone already.
+// Leave ends the stay: it deletes the znode and waits until it is gone. When ctx has ended, it
+// waits only for a short time. After that the session goes on trying, and the error tells why the
+// znode is still there. gone says that the znode is gone already.
 func (st *Stay) Leave(ctx context.Context, gone bool) error {
 	defer st.unlisten()
 	return Leave(ctx, st.clock, st.S, st.Place, gone)
 }
 
-// A Place is what can be left: a line.Place, or what keeps its rules.
+// A Place is a line.Place, or something else with the same rules, such as a permit of a semaphore.
 type Place interface {
 	// Leave deletes its znodes. It tries again until they are gone, ctx ends, or the session is over.
 	Leave(ctx context.Context) error
@@ -108,7 +108,7 @@ func Leave(ctx context.Context, c clock.Clock, s *session.Session, p Place, gone
 		return nil
 	case s.Err() != nil:
 		p.Drop()
-		return s.Err() // the ensemble may not have noticed yet
+		return s.Err() // the ensemble may not have ended the session yet
 	}
 	bound, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)

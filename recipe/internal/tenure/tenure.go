@@ -17,7 +17,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// A Place is what the caller steps through: a line.Place, or what keeps its rules.
+// A Place is a line.Place, or something else with the same rules, such as a permit of a semaphore.
 type Place interface {
 	// Step does what is due, and tells how the place stands. The error is [line.ErrGone], or that
 	// of a request.
@@ -26,7 +26,7 @@ type Place interface {
 	Woken() <-chan struct{}
 }
 
-// LevelOf is the level of the line that tells that a lock or a permit has ended: a loss has to be seen.
+// LevelOf is the log level for the end of a lock or a permit. A loss is logged at a higher level.
 func LevelOf(r recipe.Reason) slog.Level {
 	if r.Chosen() {
 		return slog.LevelDebug
@@ -38,8 +38,8 @@ func LevelOf(r recipe.Reason) slog.Level {
 // sixteenth of the lease if nothing is asked for, a quarter of it at most.
 func StopBefore(asked, D time.Duration) time.Duration { return min(cmp.Or(asked, D/16), D/4) }
 
-// CheckStopBefore says what is wrong with a Config.StopBefore. It goes by the lease that the client asks
-// for, because whether servers will cut it is not known before there is a session.
+// CheckStopBefore says what is wrong with a Config.StopBefore. It uses the lease that the client
+// asks for: before there is a session, nobody knows whether the servers cut it.
 func CheckStopBefore(asked time.Duration, client *session.Client) error {
 	if lease := client.LeaseAsked(); asked < 0 || asked > lease/4 {
 		return fmt.Errorf("Config.StopBefore is %v; want 0 to %v, a quarter of session.Config.Lease (%v)", asked, lease/4, lease)
@@ -47,7 +47,7 @@ func CheckStopBefore(asked time.Duration, client *session.Client) error {
 	return nil
 }
 
-// TellCut writes a line if the lease was cut so much that StopBefore was cut, too.
+// TellCut logs a line if the lease was cut so much that StopBefore was cut, too.
 func TellCut(log *slog.Logger, asked, used time.Duration) {
 	if used < asked {
 		log.Warn("StopBefore is cut to a quarter of the lease", "asked", asked, "used", used)
@@ -61,7 +61,7 @@ type Wait struct {
 	Need time.Duration
 	// Ready, if set, is asked before each step. An error ends the wait.
 	Ready func() error
-	// Again has a signal when Ready has changed its mind.
+	// Again has a signal when the answer of Ready has changed.
 	Again <-chan struct{}
 	// Tell is called after every step: with how the place stood and how it stands.
 	Tell func(last, now line.Standing)
@@ -139,9 +139,10 @@ func (g Guard) Until(ctx context.Context, s *session.Session, p Place) {
 }
 
 // Drain waits for the work to stop, while the place is still held: it is free for others only when
-// its znode is gone. As long as the DrainContext lasts, Drain watches the place. Who says that the work has stopped
-// calls Held.Finish first, which ends the DrainContext, and then closes stopped. Drain reports false if timeout has
-// passed before the work had stopped or the session was over.
+// its znode is gone. As long as the DrainContext lasts, Drain watches the place. When the work has
+// stopped, the caller first calls Held.Finish, which ends the DrainContext, and then closes
+// stopped. Drain reports false if timeout has passed before the work had stopped or the session was
+// over.
 func (g Guard) Drain(s *session.Session, p Place, stopped <-chan struct{}, timeout time.Duration) bool {
 	ctx, cancel := context.WithCancel(g.Held.DrainContext())
 	defer cancel()

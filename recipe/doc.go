@@ -1,41 +1,44 @@
 // Package recipe is the index of the recipes, which have packages of their own:
 //
-//   - election: one leader at a time among many candidates. Promises that no two have a
-//     valid term at one instant, and a fencing token that only grows; does not promise that
-//     code which ignores its context stops. Costs 4 quorum writes per lease for a session with
-//     leaders and for one with heirs, however many they are. An heir reads 8 times per lease,
-//     and the third in line 12 times. Everybody further back sends pings and, far enough back,
-//     about four small reads per session timeout.
-//   - lock: one holder at a time, or one writer or many readers, or several locks at once. Promises that
-//     no two holders are valid at one instant, and a fencing token that only grows; does not promise
-//     that code which does not ask stops. Costs two writes for each acquisition, and the beats of a
-//     session that holds a lock or is next.
-//   - group: members that stay listed, and who they are. Promises that a member is listed again
-//     whatever takes its znode away, that others see no gap that can be avoided, at most one member
-//     for each ID, and a list whose age is proved; does not promise that a list is up to date. Costs 4
-//     quorum writes per lease for a session with members, or none if they do without a lease.
-//   - barrier: waits until a barrier is lowered, or until n members are there. Promises that nobody
-//     passes alone; does not promise that the others live on. Costs a few writes for each passage.
-//   - latch: waits until n parties have each counted once. Promises that a party counts at most once,
-//     whatever is lost or restarted, and that nobody goes on before all have counted; does not
-//     promise that they still live. To count costs one quorum write. To wait costs one quorum write, and a
-//     list for each change.
-//   - value: values and counters that many change. Promises that no change counts twice, however
-//     many answers are lost, and that no change that was carried out is reported as failed; does not promise
-//     to know the outcome when a session is lost with an answer, but says so. Costs one quorum write
-//     for each change.
-//   - cache: a copy of a znode, of its children or of a tree that follows what happens there.
-//     Promises that it does not stay wrong, and, on request, that everything which was acknowledged
-//     before is in it; does not promise to be the present, nor every state in between. Costs one
-//     or two reads for each znode, one watch for the whole tree or two for each znode, one to three
-//     reads for each change, and no read of what has not changed when the connection is lost.
-//   - semaphore: a fixed number of permits, among any number of processes, and numbered slots, as worker ids.
-//     Promises that no more permits than that are valid at one instant, that no two of them have
-//     the same slot, and a fencing token for each slot; does not promise a token that fences where
-//     there are no slots. A free permit costs one write and a few reads to
-//     acquire, and one write and one read to release. A permit that is waited for costs two writes more, a
-//     slot one write more. A session that holds permits beats. The first of those who wait reads the heartbeats of up to
-//     16 holders 8 times per lease.
+//   - election: one leader at a time among many candidates. It promises that no two have a valid
+//     term at one instant, and that the fencing token only grows. It does not promise that code
+//     which ignores its context stops. It costs 4 quorum writes per lease for a session with
+//     leaders and for one with heirs, for any number of them. An heir reads 8 times per lease, and
+//     the third in line 12 times. Everybody further back sends pings and, far enough back, about
+//     four small reads per session timeout.
+//   - lock: one holder at a time, or one writer or many readers, or several locks at once. It
+//     promises that no two holders are valid at one instant, and that the fencing token only grows.
+//     It does not promise that code which does not ask stops. It costs two writes for each
+//     acquisition, and the beats of a session that holds a lock or is next.
+//   - group: members that stay listed, and who they are. It promises that a member is listed again
+//     after any loss of its znode, that others see no gap that can be avoided, that each ID has at
+//     most one member, and that the age of a list is proved. It does not promise that a list is up
+//     to date. It costs 4 quorum writes per lease for a session with members, or none if they do
+//     without a lease.
+//   - barrier: waits until a barrier is lowered, or until n members are there. It promises that
+//     nobody passes alone. It does not promise that the others still live. It costs a few writes
+//     for each passage.
+//   - latch: waits until n parties have each counted once. It promises that a party counts at most
+//     once, also after losses and restarts, and that nobody goes on before all have counted. It
+//     does not promise that they still live. To count costs one quorum write. To wait costs one
+//     quorum write, and a list for each change.
+//   - value: values and counters that many change. It promises that no change counts twice, however
+//     many answers are lost, and that no change that was carried out is reported as failed. It does
+//     not promise to know the outcome when a session is lost with an answer; then it says so. It
+//     costs one quorum write for each change.
+//   - cache: a copy of a znode, of its children or of a tree that follows what happens there. It
+//     promises that it does not stay wrong, and, on request, that everything which was acknowledged
+//     before is in it. It does not promise to be up to date, or to have every state in between. It
+//     costs one or two reads for each znode, one watch for the whole tree or two for each znode,
+//     one to three reads for each change, and no read of what has not changed when the connection
+//     is lost.
+//   - semaphore: a fixed number of permits, among any number of processes, and numbered slots, as
+//     worker ids. It promises that no more permits than that are valid at one instant, that no two
+//     of them have the same slot, and that each slot has a fencing token. It does not promise a
+//     token that fences where there are no slots. A free permit costs one write and a few reads to
+//     acquire, and one write and one read to release. A permit that is waited for costs two writes
+//     more, a slot one write more. A session that holds permits beats. The first of those who wait
+//     reads the heartbeats of up to 16 holders 8 times per lease.
 //
 // Packages recipeprom (metrics for Prometheus, with alerts) and recipehttp (a status page, and a handler
 // for liveness probes) show operators what a process holds, waits for and has lost.
@@ -45,11 +48,11 @@
 // Programs to run and to copy from are in https://github.com/zkrecipe/zkrecipe/tree/main/examples. Each recipe's
 // documentation names those that use it; examples/service has an election, metrics, a status page and probes.
 //
-// They are built from the same parts: package session (one ZooKeeper session, its heartbeat and
-// its leases), package watch (waits on znodes) and a queue of ephemeral sequential znodes.
+// All recipes are built from the same parts: package session (one ZooKeeper session, its heartbeat
+// and its leases), package watch (waits on znodes) and a queue of ephemeral sequential znodes.
 //
-// What they have in common is here: the [Reason] for which something is not held any more, and
-// the errors; and the [Status] of locks and semaphores.
+// This package has what they have in common: the [Reason] for which something is not held any more,
+// the errors, and the [Status] of locks and semaphores.
 //
 // Give each recipe a path of its own. An election and a lock at one path stand in one line, so they wait
 // for each other.

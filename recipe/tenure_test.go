@@ -27,7 +27,7 @@ func (r restless) Step(ctx context.Context, _ time.Duration) (line.Standing, err
 	return line.Standing{Position: 1}, nil
 }
 
-// Tell may end the wait. Its reason is the result, and not what a further step fails of.
+// Tell may end the wait. Its reason is the result, and not the error of a further step.
 func TestAWaitThatIsGivenUpReturnsWhy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := zktest.Start(t, zktest.Config{InMemory: true, Logf: func(string, ...any) {}})

@@ -57,9 +57,9 @@ type Config struct {
 	// stop may still run when another leads.
 	StopBefore time.Duration
 
-	// DrainTimeout is how long a term that has ended waits for the callback to return.
-	// After that the znode is deleted all the same. Close and a cancelled Run may take
-	// as long. Default 30 s.
+	// DrainTimeout is how long a term that has ended waits for the callback to return. After that
+	// the znode is deleted even if the callback has not returned. Close and a cancelled Run may
+	// take as long. Default 30 s.
 	DrainTimeout time.Duration
 
 	// Healthy, if set, is called every HealthEvery. If it returns an error, the candidate

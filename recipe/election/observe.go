@@ -239,7 +239,7 @@ func (o *Observer) watchLeader(ctx context.Context, s *session.Session, name str
 	for {
 		now, err := node.Next(ctx)
 		if errors.Is(err, zk.ErrNoAuth) {
-			// It leads, whatever we may read. Its end is found by looking again.
+			// It leads, although we may not read its znode. The next look finds its end.
 			o.tell(Candidate{Node: o.path + "/" + name, Hidden: true}, listed, 0)
 			return clock.Sleep(ctx, o.clock, s.Timeout()/4)
 		}

@@ -117,8 +117,8 @@ func (v *view) next() time.Duration {
 	return max(wait, time.Millisecond)
 }
 
-// refresh reads what may have changed. If check is true, it also asks whether the list is what it was,
-// whatever the watch has told.
+// refresh reads what may have changed. If check is true, it also asks whether the list is what it
+// was, even if the watch has told of no change.
 func (v *view) refresh(ctx context.Context, check bool) error {
 	now := v.m.clock.Now()
 	if check || v.checked.Add(v.s.Timeout()).Passed(now) {

@@ -166,8 +166,8 @@ func newSet(ctx context.Context, helds []*Held) *Set {
 	return &Set{helds, newSetContext(ctx, contexts), newSetContext(ctx, drains)}
 }
 
-// setContext ends with the first of several contexts, and has its cause. Its Err looks at each of them: in a process
-// that was paused, timers are late.
+// setContext ends with the first of several contexts, and has its cause. Its Err asks each of them,
+// because timers are late in a process that was paused.
 type setContext struct {
 	context.Context
 	cancel context.CancelCauseFunc

@@ -70,7 +70,7 @@ type Config struct {
 	// each. Fencing tokens still grow. Readers do not delete a path.
 	Cleanup bool
 
-	// OnRevoke, if set, is called once for each Held whose release somebody requests, by
+	// OnRevoke, if set, is called once for each Held that somebody asks to release, by
 	// [Lock.Revoke] or by Curator's Revoker. It may release the lock or not. It is called from a
 	// goroutine of its own, like OnEvent. Up to 1000 calls wait for it; more are left out, and
 	// counted in [recipe.Status.EventsDropped].

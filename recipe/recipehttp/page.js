@@ -1,6 +1,6 @@
 "use strict";
 // Shows the JSON and asks for it again. All text comes in through textContent: names and
-// data are others' words, and none of them is ever read as HTML.
+// data come from others, and are never read as HTML.
 
 const get = (parent, selector) => parent.querySelector(selector);
 
@@ -26,15 +26,15 @@ function ago(ms) {
   return Math.floor(s / 86400) + " d " + Math.floor(s / 3600 % 24) + " h";
 }
 
-// Colors are given to names in the order of their appearance.
+// Each name gets a color, in the order in which the names appear.
 const colors = new Map();
 function color(id) {
   if (!colors.has(id)) colors.set(id, "c" + colors.size % 8);
   return colors.get(id);
 }
 
-// cells shows rows in a table's body. A cell is short text, or {text, dot, badge} if others
-// decide how long it is.
+// cells shows rows in a table's body. A cell is short text. If others decide how long the text
+// is, the cell is {text, dot, badge}.
 function cells(body, rows) {
   while (body.rows.length > rows.length) body.deleteRow(-1);
   rows.forEach((row, i) => {
@@ -162,7 +162,7 @@ function showTables(section, e, now) {
   })));
 }
 
-// lockRows tells each claim of a lock, or that there is none.
+// lockRows has a row for each claim of a lock, or one row that says that there is none.
 function lockRows(l, now) {
   const kind = l.kind + (l.size ? " of " + l.size : "");
   const row = (state, since, c) => ({leads: state.startsWith("held"), cells: [
@@ -226,9 +226,9 @@ function show(data) {
   showRecipes(data, now);
 }
 
-// Asking. A page that nobody sees asks nothing, and one whose server does not answer asks
-// ever more rarely.
-const patience = 5000, longest = 10000;
+// Asks for the JSON. A page that is not visible does not ask. If the server does not answer, the page
+// asks more and more rarely.
+const answerWithin = 5000, longest = 10000;
 let refresh = 1000, failures = 0, timer = 0, asking = false, lost = 0;
 
 function contact(ok) {
@@ -242,11 +242,11 @@ async function ask() {
   clearTimeout(timer);
   if (asking || document.hidden) return;
   asking = true;
-  const give = new AbortController(), late = setTimeout(() => give.abort(), patience);
+  const abort = new AbortController(), late = setTimeout(() => abort.abort(), answerWithin);
   try {
     // Not simply "?format=json": the page's address may hold a user and a password.
     const url = location.origin + location.pathname + "?format=json";
-    const answer = await fetch(url, {cache: "no-store", signal: give.signal});
+    const answer = await fetch(url, {cache: "no-store", signal: abort.signal});
     if (!answer.ok) throw new Error("status " + answer.status);
     const data = await answer.json();
     refresh = data.refresh_ms;

@@ -23,7 +23,7 @@ const (
 	maxClaims  = 20  // of each lock
 )
 
-// recipes are those of this process that the page shows beside elections.
+// recipes are the recipes of this process that the page shows, other than elections.
 type recipes struct {
 	mu  sync.Mutex // guards all
 	all []any      // in the order in which they were added

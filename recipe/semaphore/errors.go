@@ -39,10 +39,10 @@ func (e *SizeError) Error() string {
 	return fmt.Sprintf("semaphore: %s has %d permits, but New was given a size of %d", e.Path, e.Size, e.Want)
 }
 
-// DataError: a znode of the semaphore holds data that this library has not written. Nobody is
-// admitted until it is empty, or holds what it should. Permits that are held are not touched. If
-// permits have slots, the only repair is to delete the path when nobody uses it: earlier data of the path
-// may not tell of all who hold slots.
+// DataError: a znode of the semaphore holds data that this library has not written. No permit is
+// admitted until the znode is empty, or holds valid data. Permits that are held are not touched. If
+// permits have slots, the only repair is to delete the path when nobody uses it: earlier data of
+// the path may not tell of all who hold slots.
 type DataError struct {
 	// Path is the znode's.
 	Path string

@@ -97,7 +97,7 @@ func (s *Semaphore) Status() recipe.Status {
 	return st
 }
 
-// agree takes in the size that the path holds.
+// agree notes the size that the path holds.
 func (s *Semaphore) agree(size int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,7 +108,7 @@ func (s *Semaphore) agree(size int) error {
 	return nil
 }
 
-// accept takes in what the path holds, for a session with leases of that length.
+// accept checks and notes what the path holds, for a session with leases of that length.
 func (s *Semaphore) accept(data []byte, stat zk.Stat, lease time.Duration) (record, error) {
 	r, err := parseRecord(data, stat)
 	switch {

@@ -49,9 +49,9 @@ func parseTable(text string) (table, error) {
 	return t, nil
 }
 
-// take returns the table in which a permit has as many of the first size slots as it wants, and which
-// they are, in order: those that it has already, then those that are free. It is not ok if there are too few.
-// Only maxSlots of them can be in a table, whatever the size.
+// take returns the table in which a permit has as many of the first size slots as it wants, and
+// which they are, in order: those that it has already, then those that are free. It is not ok if
+// there are too few. A table has at most maxSlots of them, even if the size is larger.
 func (t table) take(holder string, want, size int, free func(holder string) bool) (after table, slots []int, ok bool) {
 	after = table{}
 	for i, h := range t {

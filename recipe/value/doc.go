@@ -30,7 +30,7 @@
 //     and be based on the value before, if it begins less than a second later, or while the server of this
 //     client lags (up to syncLimit ticks). Somebody who sets the data at any version may overwrite a change.
 //     A Get is still correct.
-//   - Fairness among many who change one znode. Each gets its turn in the end.
+//   - Fairness among many that change one znode. Each of them succeeds in the end.
 //   - Speed. Each change of one znode is a quorum write, one after the other.
 //
 // # How it works
@@ -59,12 +59,12 @@
 // # Costs
 //
 // A change is one quorum write while nobody else changes the znode. The first one in a session
-// needs another write before it, which creates the journal; with [Config.Durable] only the first
-// of all does. After a second without a change, a change or a Get needs one read more. After a conflict it
-// waits for a moment, reads and tries again. A Counter carries the additions of many goroutines
-// in one write. Get is a quorum write that changes nothing, and a read after it, so that it is never old.
-// A change that finds a conflict costs the same. So does an Update whose function returns an error. A
-// Watcher reads at each change that it sees.
+// needs another write before it, which creates the journal; with [Config.Durable] only the first of
+// all does. After a second without a change, a change or a Get needs one read more. After a
+// conflict it waits for a moment, reads and tries again. A Counter carries the additions of many
+// goroutines in one write. Get is a quorum write that changes nothing, and a read after it, so that
+// it is never old. A change that finds a conflict costs the same. So does an Update whose function
+// returns an error. A Watcher reads once for each change that it sees.
 //
 // A journal is an ephemeral znode, and stays as long as its session. A session has room for some 15,000
 // ephemeral znodes of all kinds (session.Config.EphemeralBytes). So keep a Value or Counter and do not make

@@ -30,7 +30,7 @@ func (failure) Outcome() session.Outcome { return session.OutcomeNotDone }
 // failed returns a failure.
 func failed(format string, args ...any) error { return failure{fmt.Errorf("value: "+format, args...)} }
 
-// quote returns the first 40 characters of data, and marks where more are left out.
+// quote returns the first 40 characters of data, and marks that more are left out.
 func quote(data []byte) string {
 	const most = 40
 	text := fmt.Sprintf("%.*q", most, data)

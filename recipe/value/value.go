@@ -82,9 +82,9 @@ func (v *Value) CompareAndSet(ctx context.Context, old Versioned, data []byte) (
 // Update replaces the value by the result of f. f gets nil if the znode does not exist. If
 // another change comes first, f is called again with what the znode then holds. f may append to old.
 //
-// What f returns is written even if the znode holds it already: the value gets another Zxid, and watchers
-// hear of it. If f returns an error, nothing is written, and Update returns that error with the value that
-// f was given. So return an error of your own if nothing is to change.
+// Update writes what f returns even if the znode holds that already: the value gets another Zxid,
+// and watchers hear of it. If f returns an error, nothing is written, and Update returns that error
+// with the value that f was given. So return an error of your own if nothing is to change.
 //
 // The first value that f gets may be old. If f returns an error for it, Update makes a Get, and calls f again
 // if the znode holds another value. If the Get fails, Update returns the error of the Get.

@@ -50,7 +50,7 @@ type Held struct {
 	ctx, drain  heldContext
 	cancel      context.CancelCauseFunc
 	cancelDrain context.CancelCauseFunc
-	ended       atomic.Bool // our own end: Valid is false whatever the lease says
+	ended       atomic.Bool // nothing is held any more: Valid is false, even if the lease runs
 
 	mu   sync.Mutex // guards stop, and orders the causes of the end
 	stop func() bool

@@ -138,8 +138,8 @@ func (p *Place) find(ctx context.Context, l *firstList) error {
 	}
 }
 
-// enter takes in the line's record. A number that is neither listed nor over may belong to a
-// holder that vanished just before: its lease may still run.
+// enter notes the line's record. A number that is neither listed nor over may belong to a holder
+// that vanished just before: its lease may still run.
 func (p *Place) enter(ctx context.Context, r reading, read bool) error {
 	own, asked := p.number(), true
 	p.born = r.stat.Czxid

@@ -13,7 +13,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// take takes in what the path holds, and writes the first record of the line if there is none.
+// take notes what the path holds, and writes the first record of the line if there is none.
 func (p *Place) take(ctx context.Context, data []byte, stat zk.Stat) error {
 	for len(data) == 0 {
 		// A candidate that may not write here may have joined already, with a lease of up to DefaultLease.
@@ -37,7 +37,7 @@ func (p *Place) take(ctx context.Context, data []byte, stat zk.Stat) error {
 	return p.admit()
 }
 
-// learn takes in data of the path that are not empty.
+// learn notes data of the path that are not empty.
 func (p *Place) learn(data []byte, stat zk.Stat) {
 	p.version = stat.Version
 	r, ok := parseRecord(data)

@@ -9,10 +9,10 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// Memory is what the places of one caller in one line have learned of the line's record, so that the next
-// place need not read it. What it says is over stays over. Before somebody changes the lease in a record,
-// nobody may have stood in the line for two leases. So for one lease after a place stood there, the lease
-// in the record is the same. The zero value knows nothing.
+// Memory is what the places of one caller in one line have learned of the line's record, so that
+// the next place need not read it. A number that is over stays over. Before somebody changes the
+// lease in a record, nobody may have stood in the line for two leases. So for one lease after a
+// place stood there, the lease in the record is the same. The zero value knows nothing.
 type Memory struct {
 	mu      sync.Mutex // guards what follows
 	session int64
@@ -58,7 +58,7 @@ func (m *Memory) fellBehind(behind bool) {
 	m.behind = behind
 }
 
-// keep takes in the record, as it was at this version, from a place that stood in line at stood.
+// keep notes the record as it was at this version, from a place that stood in line at stood.
 func (m *Memory) keep(p *Place, r record, version int32, stood clock.Instant) {
 	if m == nil || !p.ours {
 		return

@@ -85,7 +85,8 @@ func (x Numbers) Over(n int64) bool {
 	return n < x.settled || slices.ContainsFunc(x.left, func(s span) bool { return s.first <= n && n <= s.last })
 }
 
-// far is more than numbers can be apart before they run out: so many do not come while one waits.
+// far is a distance between two numbers that cannot arise while a place waits, unless the server
+// counts through the numbers once more.
 const far = 1 << 30
 
 // Tell reports whether the numbers that are over tell anything to the one that has the number own. They

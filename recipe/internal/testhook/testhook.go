@@ -28,8 +28,8 @@ var NewSnapshot func(age time.Duration, members any) (snapshot any)
 // NewRound makes a round without others, which is valid until end or its Leave is called: a *barrier.Round.
 var NewRound func(ctx context.Context) (round any, end func(recipe.Reason))
 
-// Lease is the lease of what these make. It has no end of its own. When a context ends, it ends what has the
-// lease. The first look at it notices that end, so a test need not wait.
+// Lease is the lease of what these functions make. It never ends by time. When its context ends, it
+// ends what has the lease. Valid and Remaining notice that at once, so a test need not wait.
 type Lease struct {
 	Endless
 	ctx  context.Context

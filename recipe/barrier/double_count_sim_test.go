@@ -15,7 +15,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// All of a round are killed. Its "ready" stays, and must not let those in who come next.
+// All members of a round are killed. Its "ready" stays, and must not let in the members that come
+// next.
 func TestAReadyThatIsLeftOverLetsNobodyIn(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		var all []*entering
@@ -209,8 +210,8 @@ func (s *stage) checkMembers(t *testing.T) {
 	}
 }
 
-// One who leaves has found the round over, and deletes its "ready" when others have done so before and
-// the next round is under way. All is as it was, but for the version of the path's data.
+// A member that leaves has found the round over. It deletes "ready" when others have done so
+// before, and the next round is under way. Only the version of the path's data is different.
 func TestALateDeletionOfReadySparesTheNextRound(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		a, b := s.enter("a", 2), s.enter("b", 2)

@@ -194,7 +194,7 @@ func TestAnEnterThatFailsLeavesNothingAndIsNotCounted(t *testing.T) {
 	}
 }
 
-// A reply to each request in turn is lost: all enter all the same, and all leave.
+// The reply to each request in turn is lost. All enter nevertheless, and all leave.
 func TestAnyLostReplyIsSurvived(t *testing.T) {
 	for _, op := range []zktest.Op{zktest.OpMulti, zktest.OpCreate, zktest.OpGetData, zktest.OpGetChildren2, zktest.OpDelete} {
 		for n := 1; n <= 4; n++ {

@@ -92,7 +92,7 @@ func TestALogHandlerAndAnOnEventThatBlockCostNothingButTheirLines(t *testing.T) 
 	})
 }
 
-// Memory does not grow with the events that nobody takes.
+// Memory does not grow with the events that nobody receives.
 func TestEventsThatAreNotTakenAreDroppedAndCounted(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		until, told := make(chan struct{}), new(atomic.Int64)

@@ -15,7 +15,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// Whatever ends a term, a hundred times in turn, the candidate comes back.
+// A term ends a hundred times, for each reason in turn. The candidate comes back each time.
 func TestAHundredLossesAreFollowedByAHundredReturns(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.turns.Expels = true
@@ -72,8 +72,8 @@ func TestHundredsOfChangesOfLeadersLeaveNothingBehind(t *testing.T) {
 	})
 }
 
-// Somebody writes to the leader's znode all the time: each write costs the heir one read, and
-// the leader leads on, although its own watch is used up at every moment.
+// Somebody writes to the leader's znode all the time: each write costs the heir one read, and the
+// leader goes on, although its own watch is always used up.
 func TestAnHeirAnswersEachIdleWakeUpWithOneRead(t *testing.T) {
 	var mu sync.Mutex // guards requests
 	requests := map[zktest.Op]int{}

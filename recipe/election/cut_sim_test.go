@@ -17,8 +17,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A leader that nobody hears any more, or that hears nobody, has stopped before the next one
-// begins; and it stays so, however long it is away.
+// If nobody hears a leader any more, or it hears nobody, it has stopped before the next one begins.
+// It stays stopped, for any length of time.
 func TestALeaderThatIsCutOffHasStoppedWhenTheNextBegins(t *testing.T) {
 	for name, cut := range map[string]func(s *stage, leader *candidate){
 		"silent in both directions": func(s *stage, leader *candidate) { leader.host.Drop() },
@@ -115,8 +115,8 @@ func TestASessionThatOutlivesItsTimeoutIsNotWaitedFor(t *testing.T) {
 	})
 }
 
-// Whatever the answer to a beat is: unless it is a success, the lease runs out. (That the
-// znode is gone is left out: it is believed.)
+// If the answer to a beat is not a success, the lease runs out. (That the znode is gone is left
+// out: it is believed.)
 func TestNoAnswerButASuccessKeepsALeader(t *testing.T) {
 	for _, code := range []zktest.Code{-1, -2, -4, -5, -6, -7, -8, -102, -112, -118, -122, -125, -127, -999} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {

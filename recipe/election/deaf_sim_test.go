@@ -14,7 +14,7 @@ import (
 )
 
 // deafen lets a leader hear nothing from now on. It counts itself the leader until its lease is
-// over, whatever is done to its znode and its heartbeat; the stage sees whether the next waits.
+// over, even if its znode and its heartbeat are changed. The stage sees whether the next one waits.
 func (s *stage) deafen(a *candidate, term *election.Term) {
 	s.T.Helper()
 	a.host.Hold(zktest.ToClient)
@@ -63,7 +63,7 @@ func TestTheNextWaitsForALeaderWhoseHeartbeatIsDeleted(t *testing.T) {
 }
 
 // The leader's heartbeat is set by hand to what a takeover would have made of it, and then back.
-// Whatever the heir has read meanwhile, it waits for the lease.
+// The heir waits for the lease, no matter what it has read meanwhile.
 func TestARevocationByHandThatIsTakenBackIsNotBelieved(t *testing.T) {
 	for step := range 16 {
 		onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {

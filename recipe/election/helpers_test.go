@@ -76,8 +76,8 @@ func open(t *testing.T, at shared.Servers, cfg session.Config) *session.Client {
 // leakChecks holds the tests whose end is watched already.
 var leakChecks sync.Map
 
-// expectNoLeak makes sure that no goroutine of the library is left when the test ends,
-// which is after its clients have been closed. Hence no test here runs in parallel.
+// expectNoLeak makes sure that no goroutine of the library is left when the test ends, which is
+// after its clients have been closed. So no test here runs in parallel.
 func expectNoLeak(t *testing.T) {
 	alone := !strings.Contains(t.Name(), "/") || strings.HasSuffix(t.Name(), "/real") // of OnBoth
 	if _, again := leakChecks.LoadOrStore(t, true); again || !alone {

@@ -14,10 +14,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// Every request of a candidate's life is lost in turn, first on its way to the server,
-// then on the way back, until a life passes without loss. Whatever is lost costs no more
-// than a reconnect: the session, the place in the line and the leadership are kept, and
-// nothing is left behind.
+// Every request of a candidate's life is lost in turn, first on its way to the server, then on the
+// way back, until one passes without a loss. No loss costs more than a reconnect: the session, the
+// place in the line and the leadership are kept, and nothing is left behind.
 
 func TestALeadersLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 	for _, action := range []faultproxy.Action{faultproxy.LoseRequest, faultproxy.LoseReply} {

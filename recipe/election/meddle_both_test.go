@@ -178,7 +178,7 @@ func TestAContenderAheadIsWaitedFor(t *testing.T) {
 func TestAHiddenContenderAheadIsPolled(t *testing.T) {
 	onBoth(t, func(t *testing.T, e shared.Servers) {
 		path := pathFor(t)
-		// Everybody's, whichever test is the first on these servers.
+		// Everybody may use it, no matter which test is the first on these servers.
 		if err := mustSession(t, admins(t, e)).EnsurePath(within(t), strings.TrimSuffix(beats, "/"), nil); err != nil {
 			t.Fatal(err)
 		}

@@ -163,7 +163,8 @@ func TestMultiOfATermCannotLandInALaterOne(t *testing.T) {
 		if err := term.Proclaim(within(t), make([]byte, 1_000_001)); err == nil {
 			t.Error("Proclaim takes too much")
 		}
-		// The znode goes behind the leader's back: what is sent before it hears of that fails.
+		// The znode is deleted, and the leader does not hear of it. What it sends before it hears
+		// of that fails.
 		if err := mustSession(t, admins(t, e)).Delete(within(t), term.Node(), -1); err != nil {
 			t.Fatal(err)
 		}

@@ -111,7 +111,7 @@ func (g *gaps) list() []time.Duration {
 	return all
 }
 
-// A hundred candidates over ten sessions pass the leadership on every 20 ms.
+// A hundred candidates over ten sessions hand over the leadership every 20 ms.
 func TestHandOversInQuickSuccessionDoNotStall(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.Config = session.Config{Lease: 4 * time.Second, Timeout: 15 * time.Second}

@@ -11,9 +11,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// Credentials are replaced in the order of steps that operations.md gives: first all candidates have
-// both, then the ACLs of what stays name both, then the old ones go. Each change of leader on the
-// way is an announced one, and nobody misses a permission.
+// Credentials are replaced in the order of steps that operations.md gives: first all candidates
+// have both, then the ACLs of what stays name both, then the old ones go. Each change of leader is
+// announced, and nobody lacks a permission.
 func TestCredentialsAreRotatedStepByStep(t *testing.T) {
 	onBoth(t, func(t *testing.T, e shared.Servers) {
 		base := pathFor(t)

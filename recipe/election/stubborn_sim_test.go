@@ -68,6 +68,6 @@ func TestAnErrorOfTheUsersDoesNotDecideAboutTheZnode(t *testing.T) {
 		gone = b.events.wait(election.EventFailed, 1).Err
 		b.events.wait(election.EventJoined, 2)
 		a.stop()
-		b.events.wait(election.EventElected, 2) // it does not queue up behind a znode of its own
+		b.events.wait(election.EventElected, 2) // it does not wait behind a znode of its own
 	})
 }

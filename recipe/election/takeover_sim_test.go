@@ -189,8 +189,8 @@ func TestALeaderWhoseHeartbeatIsRevokedByHandEndsItsTermAndReturns(t *testing.T)
 	})
 }
 
-// The session of a leader that was cut off lives on, but its heartbeat is revoked. What stands in
-// line under such a session can never lead, and its end, unannounced, would make the next wait.
+// The session of a leader that was cut off goes on, but its heartbeat is revoked. A candidate in
+// such a session can never lead, and if it left without an announcement, the next one would wait.
 func TestALeaderThatWasTakenOverReturnsInANewSession(t *testing.T) {
 	atEachLease(t, 5, func(t *testing.T, s *stage, rng *rand.Rand) {
 		all, _ := s.lineUp("a", "b", "c")

@@ -43,8 +43,9 @@ func TestAForgedAnnouncementMakesTwoLeadersWhomTheirTokensTellApart(t *testing.T
 	})
 }
 
-// With WRITE on a heartbeat, somebody makes two leaders: one who comes now believes how long the
-// leader's lease is. One who has heard it before does not take a shorter one for true.
+// With WRITE on a heartbeat, somebody makes two leaders: a candidate that joins now believes the
+// length of the leader's lease in it. A candidate that has heard the heartbeat before does not
+// believe a shorter one.
 func TestAForgedHeartbeatMakesTwoLeadersWhomTheirTokensTellApart(t *testing.T) {
 	for _, heir := range []bool{false, true} {
 		onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
@@ -111,7 +112,7 @@ func TestWhoMayCreateInTheLineStandsInFront(t *testing.T) {
 	})
 }
 
-// With WRITE on the path alone, somebody keeps all out who come later.
+// With WRITE on the path alone, somebody keeps all candidates out that come later.
 func TestARecordWithTooShortALeaseKeepsCandidatesOut(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		_, first := s.lineUp("a")

@@ -187,7 +187,8 @@ func TestAMemberThatHasWrittenOftenIsReplaced(t *testing.T) {
 	}
 }
 
-// What has replaced a member is gone before the member hears of it. Then nothing is in its way, and it is listed again.
+// What has replaced a member is gone before the member hears of it. Then its path is free, and it
+// is listed again.
 func TestAMemberWhoseSuccessorHasLeftIsListedAgain(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		old := s.join("old", group.Config{ID: "a"})

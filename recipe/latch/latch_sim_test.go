@@ -96,7 +96,7 @@ func lose(s *stage.Stage, what zktest.Effect, times int) {
 	}
 }
 
-// Whatever happens to the answer or to the process, a party counts once.
+// A party counts once, also if the answer is lost or the process crashes.
 func TestAPartyCountsOnce(t *testing.T) {
 	for name, trouble := range map[string]func(s *stage.Stage){
 		"no trouble":            func(*stage.Stage) {},

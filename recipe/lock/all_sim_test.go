@@ -73,7 +73,7 @@ func TestSeveralLocksAreHeldTogether(t *testing.T) {
 	})
 }
 
-// If one of the locks is lost, the set is, and the guarded writes of all of them.
+// If one of the locks is lost, the set is lost, and the guarded writes of all of them fail.
 func TestASetIsOverWithOneOfItsLocks(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a := s.Client("a")

@@ -8,7 +8,7 @@ import (
 )
 
 // A lock is lost at the moment at which a Downgrade asks. The goroutine that ends it waits until it
-// knows what was asked: else nobody would ever answer the Downgrade.
+// knows what was asked. Otherwise nobody would ever answer the Downgrade.
 func TestADowngradeOfALockThatEndsIsAnswered(t *testing.T) {
 	at := endless()
 	found := make(chan *downgrade, 1)

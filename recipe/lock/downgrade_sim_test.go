@@ -67,8 +67,8 @@ func TestADowngradeAnnouncesNothingInAnotherPath(t *testing.T) {
 	})
 }
 
-// Where the numbers have run out the age of a znode tells its place. A reader that was a writer has a younger znode
-// than those who wait for the writer, and is before them all the same.
+// If the numbers have run out, the age of a znode tells its place. A reader that was a writer has a
+// younger znode than those that wait for the writer, but it stands before them.
 func TestADowngradeKeepsItsPlaceWhenTheNumbersRunOut(t *testing.T) {
 	for name, wraps := range map[string]bool{"they wrap": true, "they stick": false} {
 		t.Run(name, func(t *testing.T) {

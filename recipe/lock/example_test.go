@@ -104,7 +104,7 @@ func ExampleLock_TryAcquire() {
 	// <nil>
 }
 
-// A holder that lets go when it is asked to, and those who ask.
+// A holder releases the lock when somebody asks for it.
 func ExampleLock_Revoke() {
 	client, done := example()
 	defer done()

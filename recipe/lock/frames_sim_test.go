@@ -11,8 +11,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A fault may happen at any request of a contender that acquires and releases a lock. Nothing is left
-// behind, the next in line comes in its time, and the lock can be acquired again.
+// A fault may happen at any request of a contender that acquires and releases a lock. Nothing is
+// left behind, the next in line gets the lock in time, and the lock can be acquired again.
 func TestNothingIsLeftWhateverHappensAtEveryRequest(t *testing.T) {
 	faults := map[string]func(s *stage, cancel func()){
 		"cancel":            func(s *stage, cancel func()) { cancel() },

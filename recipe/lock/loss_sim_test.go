@@ -58,7 +58,7 @@ func TestASessionThatEndsWhileWaitingIsReplaced(t *testing.T) {
 	})
 }
 
-// A guarded write that is on its way when the lock is lost never lands, whenever it arrives.
+// A guarded write that arrives after the lock is lost is never carried out.
 func TestALateGuardedWriteDoesNotLand(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a, b := s.process("a"), s.process("b")

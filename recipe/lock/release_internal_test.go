@@ -77,8 +77,8 @@ func TestAHeldIsReleasedOnce(t *testing.T) {
 	}
 }
 
-// A Release begins while a Downgrade is asking. It changes nothing before the Downgrade has decided: else both would end
-// what is held.
+// A Release begins while a Downgrade is asking. It changes nothing before the Downgrade has
+// decided. Otherwise both would end what is held.
 func TestAReleaseWaitsForADowngradeThatIsAsking(t *testing.T) {
 	at := endless()
 	at.mu.Lock() // as askDowngrade, which has found that it is not released

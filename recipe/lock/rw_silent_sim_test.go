@@ -89,8 +89,8 @@ func TestSilentHoldersOfARWAreReplaced(t *testing.T) {
 	}
 }
 
-// Waiting contenders that nobody may listen to are not taken for dead, whatever else their sessions have
-// done.
+// Waiting contenders that nobody may listen to are not taken for dead, even if their sessions have
+// beaten before.
 func TestNobodyWhoOnlyWaitsIsTakenForSilent(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.Config.Timeout, s.Config.Lease = 8*stageT, stageD

@@ -13,7 +13,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A persistent znode, of whatever library, has a permit until somebody deletes it.
+// A persistent znode, of any library, has a permit until somebody deletes it.
 func TestAPersistentPermitIsReported(t *testing.T) {
 	for name, prefix := range map[string]string{
 		"ours":    "_c_6d9c7c1e-1cb2-8f6e-8f0a-b1fd3b2d0d2b-lease-",

@@ -69,8 +69,8 @@ func TestRankAdmitsWhereTheInnerLineIsBroken(t *testing.T) {
 	})
 }
 
-// One that wants two at once gives way when another's permit comes between its own: two such would
-// wait for each other.
+// An AcquireN of two gives up its znodes and tries again when another permit comes between them:
+// two such would wait for each other.
 func TestInterleavedPermitsDoNotWaitForEachOther(t *testing.T) {
 	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
 		held := s.process("a").acquire()

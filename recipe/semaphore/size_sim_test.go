@@ -211,8 +211,8 @@ func TestAPathThatAnotherLibraryHasMade(t *testing.T) {
 	})
 }
 
-// Somebody has copied the path from another ensemble, with its record. Here the numbers begin anew, and none of
-// those that the record tells of is over.
+// Somebody has copied the path from another ensemble, with its record. Here the numbers begin anew,
+// and none of the numbers in that record is over.
 func TestARecordThatWasCopiedTellsNothing(t *testing.T) {
 	for _, settled := range []int{1, 2, 1234} {
 		onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {

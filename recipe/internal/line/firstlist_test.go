@@ -62,7 +62,8 @@ func TestAListComesRightBehindTheCreate(t *testing.T) {
 	})
 }
 
-// A list that was answered before the own znode was created does not tell of those who came between.
+// A list that was answered before the own znode was created does not tell of places that came in
+// between.
 func TestAListWithoutTheOwnZnodeIsNotBelieved(t *testing.T) {
 	inBusyLine(t, func(t *testing.T, e *zktest.Ensemble, s *session.Session, lists *atomic.Int64) {
 		l := newFirstList(s, busy)

@@ -21,8 +21,8 @@ type Node struct {
 	Path string
 	// Data is shared with the cache and with others who have read it: do not change it.
 	Data []byte
-	// Stat is from the read of Data. Cversion, NumChildren and Pzxid are from the latest list of
-	// its children, if the cache has one.
+	// Stat is from the read of Data. If the cache has a list of the children, Cversion, NumChildren
+	// and Pzxid are from the latest one.
 	Stat zk.Stat
 	// Denied: the znode may not be read. Data and what is below are missing.
 	Denied bool

@@ -111,7 +111,7 @@ func ExampleEnded() {
 		log.Fatal(err)
 	}
 	<-term.Context().Done()
-	var ended *recipe.Ended
+	var ended *recipe.EndedError
 	if errors.As(context.Cause(term.Context()), &ended) {
 		fmt.Println(ended.Reason.String(), "- by our own choice:", ended.Reason.Chosen())
 	}

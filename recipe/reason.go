@@ -55,20 +55,20 @@ func (r Reason) Error() string { return "recipe: not held any more: " + r.String
 // DrainContext of a term, a lock's Held or Set, or a permit ends before that.
 func (r Reason) Chosen() bool { return r >= ReasonReleased && r <= ReasonUnhealthy }
 
-// Ended is the cause of the context of something that was held. It matches its Reason and what
+// EndedError is the cause of the context of something that was held. It matches its Reason and what
 // led to it with errors.Is. It does not match [ErrNotHeld], which promises that nothing was done: a
 // request under such a context may have been carried out. To find it in an error, use errors.As with an
-// *Ended; [Reason.Chosen] then tells whether the end was our own choice. That finds the outermost one. If a lock was
-// acquired under the context of a term, and the term is lost, the lock's Ended has ReasonCancelled, and wraps
+// *EndedError; [Reason.Chosen] then tells whether the end was our own choice. That finds the outermost one. If a lock was
+// acquired under the context of a term, and the term is lost, the lock's EndedError has ReasonCancelled, and wraps
 // the term's. So errors.Is finds both reasons there.
-type Ended struct {
+type EndedError struct {
 	Reason Reason
 	// Err is what led to it, if anything: the callback's error, why the session is over.
 	Err error
 }
 
 // Error says why it is not held any more.
-func (e *Ended) Error() string {
+func (e *EndedError) Error() string {
 	if e.Err == nil {
 		return e.Reason.Error()
 	}
@@ -76,7 +76,7 @@ func (e *Ended) Error() string {
 }
 
 // Unwrap returns the reason and what led to it.
-func (e *Ended) Unwrap() []error {
+func (e *EndedError) Unwrap() []error {
 	if e.Err == nil {
 		return []error{e.Reason}
 	}

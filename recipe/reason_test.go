@@ -43,7 +43,7 @@ func TestChosenReasonsAreThoseThatKeepTheZnode(t *testing.T) {
 
 func TestEndedMatchesItsReasonAndWhatLedToIt(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(&recipe.Ended{Reason: recipe.ReasonSessionLost, Err: session.ErrExpired})
+	cancel(&recipe.EndedError{Reason: recipe.ReasonSessionLost, Err: session.ErrExpired})
 	cause := context.Cause(ctx)
 	if !errors.Is(cause, recipe.ReasonSessionLost) || !errors.Is(cause, session.ErrExpired) || errors.Is(cause, recipe.ReasonReleased) {
 		t.Errorf("cause %v", cause)
@@ -56,13 +56,13 @@ func TestEndedMatchesItsReasonAndWhatLedToIt(t *testing.T) {
 		t.Errorf("%q", text)
 	}
 
-	alone := error(&recipe.Ended{Reason: recipe.ReasonReturned})
+	alone := error(&recipe.EndedError{Reason: recipe.ReasonReturned})
 	if !errors.Is(alone, recipe.ReasonReturned) || errors.Is(alone, session.ErrExpired) {
 		t.Errorf("without an error: %v", alone)
 	}
 	var perr *recipe.PermanentError
 	if errors.As(alone, &perr) {
-		t.Error("an Ended without an error is a PermanentError")
+		t.Error("an EndedError without an error is a PermanentError")
 	}
 	for _, err := range alone.(interface{ Unwrap() []error }).Unwrap() {
 		if err == nil {

@@ -106,7 +106,7 @@ func isBusy(err error) bool { return errors.Is(err, lock.ErrBusy) || errors.Is(e
 
 // lossOf returns the reason if what is held was lost, and "" if its end was chosen.
 func lossOf(h holding) string {
-	var ended *recipe.Ended
+	var ended *recipe.EndedError
 	if errors.As(context.Cause(h.Context()), &ended) && !ended.Reason.Chosen() {
 		return ended.Reason.String()
 	}

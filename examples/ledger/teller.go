@@ -70,7 +70,7 @@ func (t *teller) standStill(ctx context.Context, held *lock.Held) {
 
 // lossOf returns why a lock was lost.
 func lossOf(err error) error {
-	var ended *recipe.Ended
+	var ended *recipe.EndedError
 	if errors.As(err, &ended) {
 		return ended.Reason
 	}

@@ -16,7 +16,7 @@ import (
 
 // unshown are exported names that no example uses, each with the reason.
 var unshown = map[string]string{
-	"recipe.Ended.Unwrap":                "called by package errors",
+	"recipe.EndedError.Unwrap":           "called by package errors",
 	"recipe.PermanentError.Unwrap":       "called by package errors",
 	"recipe/value.UnknownError.Unwrap":   "called by package errors",
 	"recipe/recipehttp.Page.ServeHTTP":   "called by net/http",

@@ -62,7 +62,7 @@ func NewDouble(client *session.Client, path string, n int, cfg Config) (*Double,
 // existed at one moment, and no other member is in the round. ctx bounds only the wait.
 //
 // The error is [ErrFull] if a round without this member is under way; one that wraps [ErrDisagree]
-// if the round has another number of members; a [*recipe.Ended] if its session or its znode was
+// if the round has another number of members; a [*recipe.EndedError] if its session or its znode was
 // lost while it waited or entered; one that wraps the cause of ctx; session.ErrClosed; or a
 // [*recipe.PermanentError]. Then its znode is deleted, in the background if necessary, and the
 // others do not count it any more, unless it was lost in the moment in which all had entered.
@@ -99,9 +99,9 @@ func (d *Double) refused(err error, s *session.Session, waiting context.Context)
 	case waiting.Err() != nil:
 		return context.Cause(waiting)
 	case s.Err() != nil:
-		return &recipe.Ended{Reason: recipe.ReasonSessionLost, Err: s.Err()}
+		return &recipe.EndedError{Reason: recipe.ReasonSessionLost, Err: s.Err()}
 	case errors.Is(err, errGone):
-		return &recipe.Ended{Reason: recipe.ReasonNodeDeleted}
+		return &recipe.EndedError{Reason: recipe.ReasonNodeDeleted}
 	case session.Permanent(err):
 		return &recipe.PermanentError{Path: d.path, Err: err}
 	}

@@ -52,7 +52,7 @@ func (r *Round) begin(ctx context.Context, l *life.Life) {
 
 // Context ends when it is not certain any more that this member is inside: StopBefore before its
 // lease ends, when its session or its znode is lost, when the client is closed, or when Leave is
-// called. The cause is a [*recipe.Ended]. It has the values of the context that was given to Enter.
+// called. The cause is a [*recipe.EndedError]. It has the values of the context that was given to Enter.
 // It says nothing about the other members. In a process that was paused, the first call of its Err
 // already returns the error. A context derived from it (context.WithTimeout, errgroup.WithContext)
 // ends by a timer, which may be late in such a process. So work under a derived context has to ask

@@ -97,7 +97,7 @@ func (e *Election) wait(ctx context.Context, st *stay.Stay, inRun bool) (*Term, 
 		Clock: e.clock, Need: tenure.StopBefore(e.cfg.StopBefore, st.S.LeaseTime()), Again: e.wake,
 		Ready: func() error {
 			if err := e.health.err(); err != nil {
-				return &recipe.Ended{Reason: recipe.ReasonUnhealthy, Err: err}
+				return &recipe.EndedError{Reason: recipe.ReasonUnhealthy, Err: err}
 			}
 			return nil
 		},

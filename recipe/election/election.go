@@ -135,7 +135,7 @@ type working struct {
 // that wait.
 func (e *Election) begin(ctx, work context.Context) (*working, error) {
 	if !e.busy.CompareAndSwap(false, true) {
-		return nil, ErrBusy
+		return nil, ErrRunning
 	}
 	select {
 	case <-e.left:
@@ -220,7 +220,7 @@ func (w *work) result() (err error, over bool) {
 // [Term.Release], which gives up the leadership. A term that ends in another way waits for Release up to
 // DrainTimeout before the znode is deleted. The candidate can campaign again when Release has returned nil, or why the
 // leadership was lost. If Release returned earlier, because its context ended, Campaign and Run may return
-// [ErrBusy] until the znode is deleted.
+// [ErrRunning] until the znode is deleted.
 //
 // The errors are those of Run. After an error nothing is left behind, as after Run.
 func (e *Election) Campaign(ctx context.Context) (*Term, error) {

@@ -70,10 +70,10 @@ func TestCampaignAndResignInSteps(t *testing.T) {
 			if st := el.Status(); st.State != election.StateLeading || st.Token != last || st.LeaseRemaining <= 0 || st.Node != term.Node() {
 				t.Errorf("status while leading: %+v", st)
 			}
-			if _, err := el.Campaign(within(t)); !errors.Is(err, election.ErrBusy) {
+			if _, err := el.Campaign(within(t)); !errors.Is(err, election.ErrRunning) {
 				t.Errorf("a second Campaign: %v", err)
 			}
-			if err := el.Run(within(t), lead); !errors.Is(err, election.ErrBusy) {
+			if err := el.Run(within(t), lead); !errors.Is(err, election.ErrRunning) {
 				t.Errorf("Run beside Campaign: %v", err)
 			}
 			// The wait of another is over before it has won: it leaves nothing.

@@ -33,7 +33,7 @@ func newTerm(ctx context.Context, id string, cfg held.Config) *Term {
 	return &Term{id: id, held: held.New(ctx, cfg), stopped: make(chan struct{}), released: make(chan struct{})}
 }
 
-// Context is cancelled when the term ends. context.Cause tells why, as an [*recipe.Ended]. If the
+// Context is cancelled when the term ends. context.Cause tells why, as an [*recipe.EndedError]. If the
 // lease runs out, it is cancelled StopBefore earlier, which is the time for work in progress to
 // stop. In a process that was paused past the end, the first call of its Err already returns the
 // error. A context derived from it (context.WithTimeout, errgroup.WithContext) ends by a timer,
@@ -48,7 +48,7 @@ func (t *Term) Context() context.Context { return t.held.Context() }
 // the lease. No other candidate of this library leads before it ends. If the leadership is lost, DrainContext
 // ends as soon as that is known here, also while the work stops.
 //
-// Begin no new work under it: Valid is false, and another may be waiting. Its cause is an [*recipe.Ended],
+// Begin no new work under it: Valid is false, and another may be waiting. Its cause is an [*recipe.EndedError],
 // too. In a process that was paused, it and contexts derived from it behave as Context does.
 func (t *Term) DrainContext() context.Context { return t.held.DrainContext() }
 
@@ -105,7 +105,7 @@ func (t *Term) Resign() { t.held.End(recipe.ReasonReleased, nil) }
 // Release says that the work of a term of [Election.Campaign] has stopped. It ends the term, if
 // it has not ended, and waits until the znode is deleted. If ctx ends first, the deletion goes on in the
 // background. Release may be called more than once, also after the term has ended by itself. If the
-// leadership was lost, the error is a [*recipe.Ended] that tells why. Do not use Release
+// leadership was lost, the error is a [*recipe.EndedError] that tells why. Do not use Release
 // in Run: there the work has stopped when the callback returns, and Release only returns an error.
 func (t *Term) Release(ctx context.Context) error {
 	if t.inRun {

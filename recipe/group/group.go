@@ -59,14 +59,14 @@ func (g *Group) Join(ctx context.Context) (*Member, error) {
 	case err == nil:
 		return m, nil
 	case ctx.Err() != nil:
-		m.quit(&recipe.Ended{Reason: recipe.ReasonCancelled, Err: context.Cause(ctx)})
+		m.quit(&recipe.EndedError{Reason: recipe.ReasonCancelled, Err: context.Cause(ctx)})
 		return nil, m.whyNot(ctx, "not listed")
 	}
 	select {
 	case <-m.done:
 	case <-ctx.Done(): // the rest goes on in the background
 	}
-	var ended *recipe.Ended
+	var ended *recipe.EndedError
 	if errors.As(err, &ended) && ended.Err != nil { // nothing was held
 		err = fmt.Errorf("group: %s: not listed: %w", m.node, ended.Err)
 	}

@@ -114,7 +114,7 @@ func (m *Member) ID() string { return m.cfg.ID }
 // Node returns the path of the member's znode.
 func (m *Member) Node() string { return m.node }
 
-// Context ends with the membership. The cause is a [*recipe.Ended]. It wraps [ErrReplaced] if
+// Context ends with the membership. The cause is a [*recipe.EndedError]. It wraps [ErrReplaced] if
 // another member has joined with the same ID, and its znode was there when this member found out.
 // It has the values of the context that was given to Join. If a member has lost its listing and
 // tries to be listed again, the context goes on. For work that others hand out, use
@@ -192,7 +192,7 @@ func (m *Member) Set(ctx context.Context, data []byte) error {
 // already. The error wraps the cause of ctx, or the reason why the znode stays until its session ends, such
 // as [session.ErrClosed] when the client was closed while no server answered.
 func (m *Member) Leave(ctx context.Context) error {
-	m.quit(&recipe.Ended{Reason: recipe.ReasonReleased})
+	m.quit(&recipe.EndedError{Reason: recipe.ReasonReleased})
 	select {
 	case <-m.done:
 		m.mu.Lock()
@@ -218,7 +218,7 @@ func (m *Member) quit(cause error) {
 
 // reasonOf returns what a cause tells.
 func reasonOf(cause error) (recipe.Reason, error) {
-	var ended *recipe.Ended
+	var ended *recipe.EndedError
 	if errors.As(cause, &ended) {
 		return ended.Reason, ended.Err
 	}

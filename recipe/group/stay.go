@@ -20,13 +20,13 @@ var errGone = errors.New("group: own znode is gone")
 // run keeps the member listed until the membership is over.
 func (m *Member) run() {
 	unbind := context.AfterFunc(m.life.Context(), func() {
-		m.quit(&recipe.Ended{Reason: recipe.ReasonClosed, Err: context.Cause(m.life.Context())})
+		m.quit(&recipe.EndedError{Reason: recipe.ReasonClosed, Err: context.Cause(m.life.Context())})
 	})
 	defer m.over(unbind)
 	for m.ctx.Err() == nil {
 		s, err := m.life.Session(m.ctx, m.failed)
 		if err != nil {
-			m.quit(&recipe.Ended{Reason: recipe.ReasonClosed, Err: err})
+			m.quit(&recipe.EndedError{Reason: recipe.ReasonClosed, Err: err})
 			return
 		}
 		begun, before := m.clock.Now(), m.token
@@ -38,7 +38,7 @@ func (m *Member) run() {
 		case m.ctx.Err() != nil:
 		case errors.Is(err, ErrReplaced):
 			m.update(func() { m.left = nil })
-			m.quit(&recipe.Ended{Reason: recipe.ReasonNodeDeleted, Err: err})
+			m.quit(&recipe.EndedError{Reason: recipe.ReasonNodeDeleted, Err: err})
 		case !m.joined && session.Permanent(err):
 			m.quit(&recipe.PermanentError{Path: m.dir, Err: err})
 		case m.clock.Now().Sub(begun) >= s.LeaseTime():

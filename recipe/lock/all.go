@@ -202,7 +202,7 @@ func (c setContext) check() {
 func (s *Set) Held() []*Held { return s.helds }
 
 // Context is cancelled when one of the locks is not held any more; context.Cause tells why, as a
-// [*recipe.Ended]. See [Held.Context]. A context derived from it ends by a timer, which may be late in a
+// [*recipe.EndedError]. See [Held.Context]. A context derived from it ends by a timer, which may be late in a
 // process that was paused.
 func (s *Set) Context() context.Context { return s.ctx }
 

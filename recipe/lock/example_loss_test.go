@@ -36,7 +36,7 @@ func Example_testing() {
 		fmt.Println("held:", held.Valid())
 		return ctx.Err()
 	})
-	var ended *recipe.Ended
+	var ended *recipe.EndedError
 	fmt.Println("lost:", errors.As(err, &ended) && !ended.Reason.Chosen(), "and the work was cancelled:", errors.Is(err, context.Canceled))
 	// Output:
 	// held: false

@@ -42,7 +42,7 @@ func Example() {
 		fmt.Println("held:", held.Valid(), "with a token:", held.Token() > 0)
 		return nil
 	})
-	var ended *recipe.Ended
+	var ended *recipe.EndedError
 	switch {
 	case errors.As(err, &ended) && !ended.Reason.Chosen():
 		fmt.Println("another may have held it meanwhile:", err)

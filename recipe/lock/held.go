@@ -23,7 +23,7 @@ type Held struct {
 	released atomic.Bool // changes under the mu of at
 }
 
-// Context is cancelled when the lock is not held any more; context.Cause tells why, as a [*recipe.Ended]. It has
+// Context is cancelled when the lock is not held any more; context.Cause tells why, as a [*recipe.EndedError]. It has
 // the values of the context that Acquire was given, and does not end with that. If the lease runs out, it
 // is cancelled StopBefore earlier, which is the time for work in progress to stop. In a process that was
 // paused past the end, the first call of its Err already returns the error. A context derived from it
@@ -38,7 +38,7 @@ func (h *Held) Context() context.Context { return h.at.Context() }
 // library has the lock before it ends. If the lock is lost, DrainContext ends as soon as that is known here, also
 // while the work stops.
 //
-// Begin no new work under it: Valid is false, and another may be waiting. Its cause is an [*recipe.Ended],
+// Begin no new work under it: Valid is false, and another may be waiting. Its cause is an [*recipe.EndedError],
 // too. In a process that was paused, it and contexts derived from it behave as Context does.
 func (h *Held) DrainContext() context.Context { return h.at.DrainContext() }
 
@@ -84,7 +84,7 @@ func (h *Held) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error
 // deleted, and Release waits for that until ctx ends. If ctx ends first, the deletion goes on in
 // the background, and the error is the cause of ctx. Release may be called more than once.
 //
-// If the lock was lost before, the error is a [*recipe.Ended] that tells why, and Release does not wait.
+// If the lock was lost before, the error is a [*recipe.EndedError] that tells why, and Release does not wait.
 func (h *Held) Release(ctx context.Context) error {
 	h.release()
 	if lost := h.at.lost(); lost != nil {
@@ -156,7 +156,7 @@ func (h *holding) acquired(waited time.Duration) {
 }
 
 // lost returns why it ended, if another may have held the lock before it was released.
-func (h *holding) lost() *recipe.Ended {
+func (h *holding) lost() *recipe.EndedError {
 	if e := h.Lost(); e != nil || !h.late.Load() {
 		return e
 	}

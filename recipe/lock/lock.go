@@ -112,7 +112,7 @@ func (l *Lock) TryAcquire(ctx context.Context) (*Held, error) { return l.acquire
 // context of a Held of this lock ([Config.Reentrant]), f's context ends with ctx, and with that Held's DrainContext.
 //
 // The error is that of Acquire, or f's. If the lock was lost before f returned, the error wraps a
-// [*recipe.Ended] that tells why, and f's error if there is one. What f has done since then may overlap
+// [*recipe.EndedError] that tells why, and f's error if there is one. What f has done since then may overlap
 // with the next holder.
 func (l *Lock) Do(ctx context.Context, f func(context.Context, *Held) error) error {
 	if f == nil {

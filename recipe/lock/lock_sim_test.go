@@ -133,7 +133,7 @@ func TestALostLockIsReported(t *testing.T) {
 				second := <-next // the stage compares
 				ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 				defer cancel()
-				var ended *recipe.Ended
+				var ended *recipe.EndedError
 				if err := h.Release(ctx); !errors.As(err, &ended) || ended.Reason != c.reason {
 					t.Errorf("Release of what was lost: %v", err)
 				}

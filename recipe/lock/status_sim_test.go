@@ -84,7 +84,7 @@ func TestTheStatusKeepsALossUntilTheWorkHasStopped(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 		close(stop)
-		var ended *recipe.Ended
+		var ended *recipe.EndedError
 		if err := <-done; !errors.As(err, &ended) || st.Counts.Ended[ended.Reason] != 1 {
 			t.Errorf("%v, counted %v", err, st.Counts.Ended)
 		}

@@ -28,7 +28,7 @@ var tokens atomic.Int64
 
 // NewTerm returns a term that is valid until end is called, with a token larger than
 // that of everything made before. end ends it as the election would: the context is
-// cancelled with an *recipe.Ended that has the reason as its cause, and Valid is false.
+// cancelled with an *recipe.EndedError that has the reason as its cause, and Valid is false.
 // Only the first end counts. When ctx ends, the term ends with recipe.ReasonCancelled, as in
 // Run. Valid and Err of the term's context tell that at once.
 //

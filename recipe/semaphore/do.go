@@ -12,7 +12,7 @@ import (
 // with ctx, and when the permit is lost; f should then return. After the end of ctx the permit is kept until f has
 // returned, but not longer than DrainTimeout, and only while the lease is extended.
 //
-// The error is that of Acquire, or f's. If the permit was lost before f returned, the error wraps a [*recipe.Ended]
+// The error is that of Acquire, or f's. If the permit was lost before f returned, the error wraps a [*recipe.EndedError]
 // that tells why, and f's error if there is one. What f has done since then may overlap with the next permit.
 func (s *Semaphore) Do(ctx context.Context, f func(context.Context, *Permit) error) error {
 	if f == nil {

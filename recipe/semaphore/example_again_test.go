@@ -17,7 +17,7 @@ import (
 func again(ctx context.Context, sem *semaphore.Semaphore, work func(context.Context, *semaphore.Permit) error) error {
 	for {
 		err := sem.Do(ctx, work)
-		var lost *recipe.Ended
+		var lost *recipe.EndedError
 		if ctx.Err() != nil || !errors.As(err, &lost) || lost.Reason.Chosen() {
 			return err
 		}

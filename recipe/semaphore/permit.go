@@ -32,7 +32,7 @@ type Permit struct {
 	late     atomic.Bool   // it was given away before it was released
 }
 
-// Context is cancelled when the permit is over; context.Cause tells why, as a [*recipe.Ended]. It has the
+// Context is cancelled when the permit is over; context.Cause tells why, as a [*recipe.EndedError]. It has the
 // values of the context that Acquire was given, and does not end with that. If the lease runs out, it is
 // cancelled StopBefore earlier, which is the time for work in progress to stop. In a process that was
 // paused past the end, the first call of its Err already returns the error. A context derived from it
@@ -47,7 +47,7 @@ func (p *Permit) Context() context.Context { return p.held.Context() }
 // this library takes its place or its slots before it ends. If the permit is lost, DrainContext ends as soon as
 // that is known here, also while the work stops.
 //
-// Begin no new work under it: Valid is false, and another may be waiting. Its cause is an [*recipe.Ended],
+// Begin no new work under it: Valid is false, and another may be waiting. Its cause is an [*recipe.EndedError],
 // too. In a process that was paused, it and contexts derived from it behave as Context does.
 func (p *Permit) DrainContext() context.Context { return p.held.DrainContext() }
 
@@ -138,7 +138,7 @@ func (s Slot) Valid() bool { return s.number >= 0 && s.permit.Valid() }
 // waits for that until ctx ends. If ctx ends first, the deletion goes on in the background, and the error
 // is the cause of ctx. Release may be called more than once.
 //
-// If the permit was lost before, the error is a [*recipe.Ended] that tells why, and Release does not wait.
+// If the permit was lost before, the error is a [*recipe.EndedError] that tells why, and Release does not wait.
 func (p *Permit) Release(ctx context.Context) error {
 	p.release()
 	if lost := p.lost(); lost != nil {
@@ -153,7 +153,7 @@ func (p *Permit) Release(ctx context.Context) error {
 }
 
 // lost returns why it ended, if others may have had the permit before it was released.
-func (p *Permit) lost() *recipe.Ended {
+func (p *Permit) lost() *recipe.EndedError {
 	if e := p.held.Lost(); e != nil || !p.late.Load() {
 		return e
 	}

@@ -113,20 +113,20 @@ func (h *Held) setTimer(d time.Duration, f func()) {
 }
 
 // lapsed returns the cause for the end of the lease.
-func (h *Held) lapsed() *recipe.Ended {
+func (h *Held) lapsed() *recipe.EndedError {
 	if s := h.cfg.Session; s != nil && s.Err() != nil {
-		return &recipe.Ended{Reason: recipe.ReasonSessionLost, Err: s.Err()}
+		return &recipe.EndedError{Reason: recipe.ReasonSessionLost, Err: s.Err()}
 	}
-	return &recipe.Ended{Reason: recipe.ReasonLeaseExpired}
+	return &recipe.EndedError{Reason: recipe.ReasonLeaseExpired}
 }
 
 // End ends what is held. err is what led to the reason, if anything. Context ends by the first call, the drain
 // by the first whose reason is not our own choice.
 func (h *Held) End(reason recipe.Reason, err error) {
-	h.end(&recipe.Ended{Reason: reason, Err: err}, false)
+	h.end(&recipe.EndedError{Reason: reason, Err: err}, false)
 }
 
-func (h *Held) end(cause *recipe.Ended, lapsing bool) {
+func (h *Held) end(cause *recipe.EndedError, lapsing bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.ctx.Context.Err() == nil {
@@ -159,23 +159,23 @@ func (h *Held) Finish() {
 }
 
 // Ended returns why it ended, or nil while it lasts.
-func (h *Held) Ended() *recipe.Ended {
-	ended, _ := context.Cause(h.ctx.Context).(*recipe.Ended)
+func (h *Held) Ended() *recipe.EndedError {
+	ended, _ := context.Cause(h.ctx.Context).(*recipe.EndedError)
 	return ended
 }
 
 // Lost returns why others may have held it before its work had stopped, or nil.
-func (h *Held) Lost() *recipe.Ended {
+func (h *Held) Lost() *recipe.EndedError {
 	_ = h.drain.Err() // perhaps nobody has looked
 	for _, ctx := range []heldContext{h.ctx, h.drain} {
-		if e, _ := context.Cause(ctx.Context).(*recipe.Ended); e != nil && !e.Reason.Chosen() {
+		if e, _ := context.Cause(ctx.Context).(*recipe.EndedError); e != nil && !e.Reason.Chosen() {
 			return e
 		}
 	}
 	return nil
 }
 
-// Context returns a context that ends when what is held ends, with a *recipe.Ended as its cause.
+// Context returns a context that ends when what is held ends, with a *recipe.EndedError as its cause.
 func (h *Held) Context() context.Context { return h.ctx }
 
 // DrainContext returns a context that ends with Context, or later if Context has ended by our own choice. Then

@@ -163,7 +163,7 @@ func (g Guard) Drain(s *session.Session, p Place, stopped <-chan struct{}, timeo
 
 // Result is the error of work that was done while something was held. lost is why that was lost before the work
 // had stopped, or nil.
-func Result(lost *recipe.Ended, err error) error {
+func Result(lost *recipe.EndedError, err error) error {
 	switch {
 	case lost == nil || errors.Is(err, lost.Reason):
 		return err

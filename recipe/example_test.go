@@ -84,7 +84,7 @@ func ExamplePermanentError() {
 }
 
 // Why a term ended, and whether somebody else may lead already.
-func ExampleEnded() {
+func ExampleEndedError() {
 	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {
 		log.Fatal(err)

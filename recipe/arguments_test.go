@@ -102,7 +102,8 @@ func TestEveryRecipeRefusesABadPath(t *testing.T) {
 	}
 }
 
-// No recipe can have the root as its path, or the directory of the heartbeats. A cache can, because it only reads.
+// No recipe can have the root as its path, or the directory of the heartbeats. A cache can, because
+// it only reads.
 func TestEveryRecipeRefusesAPathThatIsNotItsOwn(t *testing.T) {
 	client := stage.Open(t, "127.0.0.1:1", session.Config{Beats: "/app/alive"})
 	for name, with := range makers {

@@ -25,8 +25,8 @@ func (b blocked) Handle(context.Context, slog.Record) error { <-b.until; return 
 func (b blocked) WithAttrs([]slog.Attr) slog.Handler        { return b }
 func (b blocked) WithGroup(string) slog.Handler             { return b }
 
-// Many have lines of many kinds to say at the end, all of which are left out in part, and the logs of the
-// client and of each recipe take none of them.
+// Many have lines of many kinds to say at the end, all of which are left out in part, and the logs
+// of the client and of each recipe take none of them.
 func TestCloseWaitsOnceForAllLogsThatBlock(t *testing.T) {
 	const many = 60 // more than are written of a kind
 	for name, own := range map[string]bool{"the client's": false, "the recipes' own": true} {
@@ -109,8 +109,8 @@ func TestLinesThatARecipesOwnLoggerDoesNotTakeAreCounted(t *testing.T) {
 			}
 			await.Sleep(10 * time.Second)
 		}
-		// Fifty of each of four kinds, and a line for each kind that tells of the rest. One is being written,
-		// and 1000 wait.
+		// Fifty of each of four kinds, and a line for each kind that tells of the rest. One is
+		// being written, and 1000 wait.
 		if n := client.Status().LinesDropped; n != 6*4*(50+1)-1001 {
 			s.T.Errorf("%d lines were dropped", n)
 		}

@@ -17,7 +17,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A cache, an observer and the like end with one error, whether they were closed or their client was.
+// A cache, an observer and the like end with one error, whether they were closed or their client
+// was.
 func TestWhatWasClosedSaysSo(t *testing.T) {
 	for _, byClient := range []bool{false, true} {
 		client := stage.Offline(t)

@@ -169,8 +169,8 @@ func must[T any](x T, err error) T {
 	return x
 }
 
-// Every call returns when its context ends, though no server answers: one that has sent its requests
-// before, and one that has not. The client closes all the same, and nothing is left.
+// Every call returns when its context ends, though no server answers: one that has sent its
+// requests before, and one that has not. The client closes all the same, and nothing is left.
 func TestACallReturnsByItsContextWhileNobodyAnswers(t *testing.T) {
 	for name, play := range scenes {
 		for _, waiting := range []bool{false, true} {
@@ -184,8 +184,8 @@ func TestACallReturnsByItsContextWhileNobodyAnswers(t *testing.T) {
 // slack is what the calls wait that leave the line where that is possible.
 var slack = map[string]time.Duration{"Run": 100 * time.Millisecond, "Campaign": 100 * time.Millisecond}
 
-// errEnough wraps answers to other requests, as the cause of an errgroup's context may. They are no answers to what a
-// call has asked.
+// errEnough wraps answers to other requests, as the cause of an errgroup's context may. They are no
+// answers to what a call has asked.
 var errEnough = errors.Join(errors.New("enough"), zk.ErrNoNode, zk.ErrNodeExists, zk.ErrNoAuth)
 
 func inSilence(t *testing.T, play scene, waiting bool) {

@@ -40,13 +40,15 @@
 //     more, a slot one write more. A session that holds permits beats. The first of those who wait
 //     reads the heartbeats of up to 16 holders 8 times per lease.
 //
-// Packages recipeprom (metrics for Prometheus, with alerts) and recipehttp (a status page, and a handler
-// for liveness probes) show operators what a process holds, waits for and has lost.
-// Elections, locks, semaphores, members and caches have a Status, which never blocks, and where there
-// are events, Subscribe, for which nothing waits. Package recipetest is for unit tests of users.
+// Packages recipeprom (metrics for Prometheus, with alerts) and recipehttp (a status page, and a
+// handler for liveness probes) show operators what a process holds, waits for and has lost.
+// Elections, locks, semaphores, members and caches have a Status, which never blocks, and where
+// there are events, Subscribe, for which nothing waits. Package recipetest is for unit tests of
+// users.
 //
-// Programs to run and to copy from are in https://github.com/zkrecipe/zkrecipe/tree/main/examples. Each recipe's
-// documentation names those that use it; examples/service has an election, metrics, a status page and probes.
+// Programs to run and to copy from are in https://github.com/zkrecipe/zkrecipe/tree/main/examples.
+// Each recipe's documentation names those that use it; examples/service has an election, metrics, a
+// status page and probes.
 //
 // All recipes are built from the same parts: package session (one ZooKeeper session, its heartbeat
 // and its leases), package watch (waits on znodes) and a queue of ephemeral sequential znodes.
@@ -54,9 +56,9 @@
 // This package has what they have in common: the [Reason] for which something is not held any more,
 // the errors, and the [Status] of locks and semaphores.
 //
-// Give each recipe a path of its own. An election and a lock at one path stand in one line, so they wait
-// for each other.
+// Give each recipe a path of its own. An election and a lock at one path stand in one line, so they
+// wait for each other.
 //
-// The path of a queue holds its record as data: the longest lease that is allowed in it, and
-// which of its numbers are over. A session with a longer lease is refused with a [LeaseError].
+// The path of a queue holds its record as data: the longest lease that is allowed in it, and which
+// of its numbers are over. A session with a longer lease is refused with a [LeaseError].
 package recipe

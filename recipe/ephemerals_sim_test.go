@@ -18,7 +18,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A client that has no room for one more ephemeral znode says so, and goes on when there is room again.
+// A client that has no room for one more ephemeral znode says so, and goes on when there is room
+// again.
 func TestACandidateWaitsUntilItsSessionHasRoom(t *testing.T) {
 	stage.On(t, zktest.Config{}, func(s *stage.Stage) {
 		client := s.Open("a", session.Config{EphemeralBytes: 1000})

@@ -8,8 +8,8 @@ import (
 )
 
 // ErrNotHeld: the term is over, the lock is released or lost, so nothing was done. A call that was
-// refused returns it, such as Multi. An [*EndedError] does not match it, because something may have been done
-// before the end. Both texts begin with the same words.
+// refused returns it, such as Multi. An [*EndedError] does not match it, because something may have
+// been done before the end. Both texts begin with the same words.
 var ErrNotHeld error = notHeld{}
 
 type notHeld struct{}
@@ -37,8 +37,8 @@ func (e *PermanentError) Error() string {
 func (e *PermanentError) Unwrap() error { return e.Err }
 
 // LeaseError: a candidate's lease is longer than the record of its line allows. The others would
-// not wait long enough for it, so it must not join. Either its client needs a shorter
-// Config.Lease, or the record has to be changed while nobody stands in the line.
+// not wait long enough for it, so it must not join. Either its client needs a shorter Config.Lease,
+// or the record has to be changed while nobody stands in the line.
 type LeaseError struct {
 	// Path is the line's.
 	Path string

@@ -115,7 +115,8 @@ func refuses(with int32) lie {
 	return func(_ zktest.Op, _, _ []byte, code *int32) []byte { *code = with; return []byte{} }
 }
 
-// succeeds answers without an error if the request was refused. The body is empty, or full of zeros.
+// succeeds answers without an error if the request was refused. The body is empty, or full of
+// zeros.
 func succeeds(size int) lie {
 	return func(_ zktest.Op, _, _ []byte, code *int32) []byte {
 		if *code == 0 {
@@ -187,7 +188,8 @@ func lies() []namedLie {
 	return all
 }
 
-// tryAll uses every recipe at the same time, in a place where others hold everything for a while, until ctx ends.
+// tryAll uses every recipe at the same time, in a place where others hold everything for a while,
+// until ctx ends.
 func tryAll(ctx context.Context, client *session.Client) {
 	var all sync.WaitGroup
 	use := func(f func()) {
@@ -266,8 +268,8 @@ func tryAll(ctx context.Context, client *session.Client) {
 	all.Wait()
 }
 
-// A server that gives wrong answers, always or sometimes, can keep the recipes from their work. It cannot
-// crash them. It cannot keep their calls, or the client's Close, from returning.
+// A server that gives wrong answers, always or sometimes, can keep the recipes from their work. It
+// cannot crash them. It cannot keep their calls, or the client's Close, from returning.
 func TestNoServersLieIsTooMuchForARecipe(t *testing.T) {
 	for i, l := range lies() {
 		if i%rounds.Stride(3) != 0 {

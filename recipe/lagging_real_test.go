@@ -15,8 +15,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// A follower still answers reads but receives nothing new: the thread that handles the messages of the ZooKeeper leader
-// is stopped. A client of that follower that asks a recipe for what is true now gets no old answer.
+// A follower still answers reads but receives nothing new: the thread that handles the messages of
+// the ZooKeeper leader is stopped. A client of that follower that asks a recipe for what is true
+// now gets no old answer.
 func TestOnServersAFollowerThatLagsDeceivesNobody(t *testing.T) {
 	e := ensemble.ForTest(t, ensemble.Config{Debug: true, SyncLimit: 80, MaxSessionTimeout: time.Minute}) // on a busy machine all takes long
 	if e.External() {

@@ -12,12 +12,12 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A lie changes the answer to a request. It gets what follows the answer's header, and the error as *code. It
-// returns nil for an answer that it leaves as it is.
+// A lie changes the answer to a request. It gets what follows the answer's header, and the error as
+// *code. It returns nil for an answer that it leaves as it is.
 type lie func(op zktest.Op, request, body []byte, code *int32) []byte
 
-// A liar is a client's connection to a server that gives wrong answers to share percent of the requests.
-// With each answer it sends an event, if there is one.
+// A liar is a client's connection to a server that gives wrong answers to share percent of the
+// requests. With each answer it sends an event, if there is one.
 type liar struct {
 	net.Conn
 	lie   lie

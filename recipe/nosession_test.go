@@ -16,7 +16,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// The errors of all recipes say in the same form that there is no session, also when that was reported before.
+// The errors of all recipes say in the same form that there is no session, also when that was
+// reported before.
 func TestWithoutASessionEveryRecipeSaysTheSame(t *testing.T) {
 	client := stage.Open(t, "127.0.0.1:1", session.Config{Timeout: 500 * time.Millisecond})
 	reported := make(chan error, 1000)

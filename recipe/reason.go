@@ -50,17 +50,18 @@ func (r Reason) String() string { return enum.Name(r, reasons) }
 // Error makes a Reason an error.
 func (r Reason) Error() string { return "recipe: not held any more: " + r.String() }
 
-// Chosen reports whether the end was our own choice. Then the znode is kept until the work has stopped or
-// DrainTimeout has passed, and nobody else holds what it stands for as long as the lease is extended. The
-// DrainContext of a term, a lock's Held or Set, or a permit ends before that.
+// Chosen reports whether the end was our own choice. Then the znode is kept until the work has
+// stopped or DrainTimeout has passed, and nobody else holds what it stands for as long as the lease
+// is extended. The DrainContext of a term, a lock's Held or Set, or a permit ends before that.
 func (r Reason) Chosen() bool { return r >= ReasonReleased && r <= ReasonUnhealthy }
 
 // EndedError is the cause of the context of something that was held. It matches its Reason and what
 // led to it with errors.Is. It does not match [ErrNotHeld], which promises that nothing was done: a
-// request under such a context may have been carried out. To find it in an error, use errors.As with an
-// *EndedError; [Reason.Chosen] then tells whether the end was our own choice. That finds the outermost one. If a lock was
-// acquired under the context of a term, and the term is lost, the lock's EndedError has ReasonCancelled, and wraps
-// the term's. So errors.Is finds both reasons there.
+// request under such a context may have been carried out. To find it in an error, use errors.As
+// with an *EndedError; [Reason.Chosen] then tells whether the end was our own choice. That finds
+// the outermost one. If a lock was acquired under the context of a term, and the term is lost, the
+// lock's EndedError has ReasonCancelled, and wraps the term's. So errors.Is finds both reasons
+// there.
 type EndedError struct {
 	Reason Reason
 	// Err is what led to it, if anything: the callback's error, why the session is over.

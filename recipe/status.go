@@ -31,8 +31,8 @@ type Claim struct {
 	// TryingSince is when it began to try to stand in line; it has not succeeded since. The delays
 	// between attempts count, too. It is the zero time while the claim stands in line or holds.
 	TryingSince time.Time
-	// Session and Node are the session and the znode with which it stands in line or holds, 0 and ""
-	// without.
+	// Session and Node are the session and the znode with which it stands in line or holds, 0 and
+	// "" without.
 	Session int64
 	Node    string
 	// Position is how many stand ahead.

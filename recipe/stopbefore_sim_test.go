@@ -54,8 +54,9 @@ var stoppers = map[string]func(*session.Client, time.Duration, *slog.Logger) (fu
 	},
 }
 
-// Servers with a tick of 100 ms grant 2 s, which cuts the lease from 4 s to 1 s. New accepts the same before and
-// after that. The context of what is held ends a quarter of the cut lease before that lease ends.
+// Servers with a tick of 100 ms grant 2 s, which cuts the lease from 4 s to 1 s. New accepts the
+// same before and after that. The context of what is held ends a quarter of the cut lease before
+// that lease ends.
 func TestStopBeforeIsCheckedAgainstTheLeaseAskedFor(t *testing.T) {
 	for name, with := range stoppers {
 		stage.On(t, zktest.Config{Tick: 100 * time.Millisecond}, func(s *stage.Stage) {

@@ -15,8 +15,8 @@ type silent struct{}
 
 func (silent) Printf(string, ...any) {}
 
-// An administrator has made a chroot for the service, and closed the root, as recipe/docs/threats.md
-// says. The service needs nothing else, and others get nowhere.
+// An administrator has made a chroot for the service, and closed the root, as
+// recipe/docs/threats.md says. The service needs nothing else, and others get nowhere.
 func TestAServiceLivesInAChrootThatAnAdministratorHasMade(t *testing.T) {
 	e := ensemble.ForTest(t, ensemble.Config{Servers: 1})
 	if e.External() {

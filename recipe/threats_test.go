@@ -21,8 +21,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// useAll lets a client use every recipe that creates znodes, and returns when all is there. A client
-// that is closed before release waits for those who hold something.
+// useAll lets a client use every recipe that creates znodes, and returns when all is there. A
+// client that is closed before release waits for those who hold something.
 func useAll(t *testing.T, client *session.Client) (release func()) {
 	t.Helper()
 	ctx := t.Context()
@@ -89,8 +89,8 @@ func attempts(t *testing.T, eve *session.Session, path string) map[string]error 
 	return map[string]error{"read": read, "list": list, "create below": create, "write": write, "delete": eve.Delete(ctx, path, -1)}
 }
 
-// With credentials, what the recipes create by default is for them alone. Without any, everybody may
-// do everything.
+// With credentials, what the recipes create by default is for them alone. Without any, everybody
+// may do everything.
 func TestWhatRecipesCreateBelongsToTheirCredentials(t *testing.T) {
 	for name, auth := range map[string][]session.Auth{"with": credentials, "without": nil} {
 		synctest.Test(t, func(t *testing.T) {

@@ -6,10 +6,10 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
-// AskChildren sends the request of [Session.Children] and does not wait for the answer. It sends the request
-// once, on the present connection, and calls then once: with the answer, or with an error if there is no
-// connection or it is lost. then may be called before AskChildren returns. It must not block, because it may run
-// in the goroutine that reads all answers of the session.
+// AskChildren sends the request of [Session.Children] and does not wait for the answer. It sends
+// the request once, on the present connection, and calls then once: with the answer, or with an
+// error if there is no connection or it is lost. then may be called before AskChildren returns. It
+// must not block, because it may run in the goroutine that reads all answers of the session.
 func (s *Session) AskChildren(path string, then func(names []string, stat zk.Stat, err error)) {
 	s.askOne("getChildren", path, wire.OpGetChildren2, func(r wire.Result, err error) { then(r.Children, r.Stat, err) })
 }

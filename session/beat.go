@@ -15,8 +15,9 @@ import (
 // maxReserved bounds the number of reserved places that a beat checks.
 const maxReserved = 100
 
-// beat begins a beat if one is due, and gives up the connection if a beat is overdue. If send is not nil, the
-// caller has to call it, because it writes the beat. wait is how long to wait before the next call.
+// beat begins a beat if one is due, and gives up the connection if a beat is overdue. If send is
+// not nil, the caller has to call it, because it writes the beat. wait is how long to wait before
+// the next call.
 func (s *Session) beat() (send func(), wait time.Duration) {
 	s.mu.Lock()
 	now, conn := s.clock.Now(), s.conn
@@ -58,8 +59,8 @@ func (s *Session) heldPlaces() (held bool, oldest clock.Instant) {
 	return held, oldest
 }
 
-// beatOnce makes one beat, which begins at begun. If the version of the heartbeat is not known, it reads that
-// first, and the beat begins after the read.
+// beatOnce makes one beat, which begins at begun. If the version of the heartbeat is not known, it
+// reads that first, and the beat begins after the read.
 func (s *Session) beatOnce(conn *wire.Conn, begun clock.Instant) {
 	s.mu.Lock()
 	unsure := s.heart.unsure
@@ -77,8 +78,8 @@ func (s *Session) beatOnce(conn *wire.Conn, begun clock.Instant) {
 	})
 }
 
-// beatEnded notes that a beat has ended. If again is true, the beat was refused because of one place or
-// create.
+// beatEnded notes that a beat has ended. If again is true, the beat was refused because of one
+// place or create.
 func (s *Session) beatEnded(begun clock.Instant, again bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -92,8 +93,8 @@ func (s *Session) beatEnded(begun clock.Instant, again bool, err error) {
 	notify.Signal(s.wake)
 }
 
-// setHeartbeat sets the heartbeat at the version that is known. The same multi checks the places whose
-// leases this beat is to extend, and carries the creates that wait for it.
+// setHeartbeat sets the heartbeat at the version that is known. The same multi checks the places
+// whose leases this beat is to extend, and carries the creates that wait for it.
 func (s *Session) setHeartbeat(conn *wire.Conn, begun clock.Instant) {
 	s.mu.Lock()
 	version, data := s.heart.version, []byte(s.leaseTime.String())
@@ -115,8 +116,9 @@ func (s *Session) setHeartbeat(conn *wire.Conn, begun clock.Instant) {
 	})
 }
 
-// beatAnswered handles the answer to a beat. last is the index of the operation that sets the heartbeat. If
-// one place or create was refused, again is true: another beat has to be made without it.
+// beatAnswered handles the answer to a beat. last is the index of the operation that sets the
+// heartbeat. If one place or create was refused, again is true: another beat has to be made without
+// it.
 func (s *Session) beatAnswered(begun clock.Instant, places []*Hold, last int, results []wire.Result, err error) (again bool, _ error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -201,9 +203,9 @@ func (s *Session) beaten(begun clock.Instant, places []*Hold) {
 	s.beatSoon = s.beatSoon || s.turn > 0 // some places have not been checked yet
 }
 
-// beatRefused handles a beat that failed. last is the index of the operation that sets the heartbeat. If
-// one place or create was refused, again is true: another beat has to be made without it. The caller holds
-// s.mu.
+// beatRefused handles a beat that failed. last is the index of the operation that sets the
+// heartbeat. If one place or create was refused, again is true: another beat has to be made without
+// it. The caller holds s.mu.
 func (s *Session) beatRefused(places []*Hold, last int, results []wire.Result, err error) (again bool) {
 	s.turn = 0
 	s.heart.unsure = true // also after BadVersion: a late beat of our own may have set that version

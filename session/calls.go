@@ -38,8 +38,9 @@ func (s *Session) send(ctx context.Context, name, path string, r *wire.Request) 
 	return s.sendOn(ctx, nil, name, path, r)
 }
 
-// sendOn makes one request on a connection; nil is the present one. If ctx or the session ends before there is
-// an answer, it returns at once. The request then keeps its slot until it is answered or lost.
+// sendOn makes one request on a connection; nil is the present one. If ctx or the session ends
+// before there is an answer, it returns at once. The request then keeps its slot until it is
+// answered or lost.
 func (s *Session) sendOn(ctx context.Context, conn *wire.Conn, name, path string, r *wire.Request) ([]wire.Result, error) {
 	fail := func(outcome Outcome, err error) error {
 		return &Error{Op: name, Path: path, Outcome: outcome, Err: err}
@@ -100,7 +101,8 @@ func (s *Session) ask(conn *wire.Conn, r *wire.Request, then func([]wire.Result,
 	}
 }
 
-// start runs f in a goroutine that the shutdown waits for. If the session is over, it does not run f.
+// start runs f in a goroutine that the shutdown waits for. If the session is over, it does not run
+// f.
 func (s *Session) start(f func()) {
 	if s.begin(s.ctx) != nil {
 		return
@@ -199,8 +201,8 @@ func (s *Session) begin(ctx context.Context) error {
 	return nil
 }
 
-// observe ends the session if an answer says that it has expired, and gives up the connection if an answer
-// says that the session has moved.
+// observe ends the session if an answer says that it has expired, and gives up the connection if an
+// answer says that the session has moved.
 func (s *Session) observe(err error) {
 	switch {
 	case errors.Is(err, zk.ErrSessionExpired):
@@ -221,8 +223,8 @@ const (
 	longestRetry = time.Second
 )
 
-// repeat makes a request again and again until it is answered. It is for requests that do no harm when they are
-// carried out twice.
+// repeat makes a request again and again until it is answered. It is for requests that do no harm
+// when they are carried out twice.
 func (s *Session) repeat(ctx context.Context, name, path string, op wire.Op) (wire.Result, error) {
 	return again(ctx, s, func() (wire.Result, error) { return s.call(ctx, name, path, op) })
 }
@@ -240,8 +242,8 @@ func again[T any](ctx context.Context, s *Session, attempt func() (T, error)) (T
 	}
 }
 
-// rest waits before the next attempt. If the session ends meanwhile, rest returns at once, and the next
-// attempt fails with the reason.
+// rest waits before the next attempt. If the session ends meanwhile, rest returns at once, and the
+// next attempt fails with the reason.
 func (s *Session) rest(ctx context.Context, pause *retry.Backoff) error {
 	waiting, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -262,8 +264,8 @@ func (s *Session) Children(ctx context.Context, path string) ([]string, zk.Stat,
 	return r.Children, r.Stat, err
 }
 
-// Exists returns a znode's Stat; ok is false when there is no such znode. It leaves no watch. It needs
-// READ on servers from 3.7.3, 3.8.4 and 3.9.2 on, and no permission on older ones.
+// Exists returns a znode's Stat; ok is false when there is no such znode. It leaves no watch. It
+// needs READ on servers from 3.7.3, 3.8.4 and 3.9.2 on, and no permission on older ones.
 func (s *Session) Exists(ctx context.Context, path string) (stat zk.Stat, ok bool, err error) {
 	r, err := s.repeat(ctx, "exists", path, wire.Op{Kind: wire.OpExists})
 	if errors.Is(err, zk.ErrNoNode) {
@@ -272,9 +274,9 @@ func (s *Session) Exists(ctx context.Context, path string) (stat zk.Stat, ok boo
 	return r.Stat, err == nil, err
 }
 
-// Sync waits until the server has caught up with the ensemble's leader as of now. It proves nothing about
-// requests whose answers were lost. If the leader has been deposed and does not know that yet, its state
-// is old. See [Session.QuorumSync].
+// Sync waits until the server has caught up with the ensemble's leader as of now. It proves nothing
+// about requests whose answers were lost. If the leader has been deposed and does not know that
+// yet, its state is old. See [Session.QuorumSync].
 func (s *Session) Sync(ctx context.Context, path string) error {
 	_, err := s.repeat(ctx, "sync", path, wire.Op{Kind: wire.OpSync})
 	return err
@@ -313,9 +315,9 @@ func (s *Session) Delete(ctx context.Context, path string, version int32) error 
 	return err
 }
 
-// Multi carries out all of the operations or none. They are zk's: *zk.CreateRequest, *zk.SetDataRequest,
-// *zk.DeleteRequest and *zk.CheckVersionRequest. The error is that of the first operation that failed; each
-// operation has a result of its own.
+// Multi carries out all of the operations or none. They are zk's: *zk.CreateRequest,
+// *zk.SetDataRequest, *zk.DeleteRequest and *zk.CheckVersionRequest. The error is that of the first
+// operation that failed; each operation has a result of its own.
 func (s *Session) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
 	if len(ops) == 0 {
 		return nil, nil

@@ -218,8 +218,8 @@ func describe(servers []dial.Server) string {
 // short session timeout.
 func (c *Client) LeaseAsked() time.Duration { return c.cfg.Lease }
 
-// Context ends when the client is closed, with [ErrClosed] or the reason as its cause.
-// Recipes run in it.
+// Context ends when the client is closed, with [ErrClosed] or the reason as its cause. Recipes run
+// in it.
 func (c *Client) Context() context.Context { return c.ctx }
 
 // KeepOpen gives a recipe time to clean up when the client is closed: to stop its work, then to

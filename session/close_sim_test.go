@@ -10,7 +10,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// A Close that waits because a Release was forgotten says so. A Close that is done soon says nothing.
+// A Close that waits because a Release was forgotten says so. A Close that is done soon says
+// nothing.
 func TestACloseThatWaitsSaysSo(t *testing.T) {
 	for wait, want := range map[time.Duration]int{100 * time.Millisecond: 0, 20 * time.Second: 1} {
 		log := newLogbook(t)

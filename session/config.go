@@ -92,8 +92,8 @@ type Config struct {
 	Context context.Context
 }
 
-// Auth is a credential for one of ZooKeeper's authentication schemes. For "digest",
-// the only one that needs no server plug-in, Credential is "user:password".
+// Auth is a credential for one of ZooKeeper's authentication schemes. For "digest", the only one
+// that needs no server plug-in, Credential is "user:password".
 type Auth struct {
 	Scheme     string
 	Credential string
@@ -196,9 +196,9 @@ func (c *Config) wireAuth() []wire.Auth {
 	return auth
 }
 
-// CheckPath reports what is wrong with a znode path: it must be absolute, without
-// empty or relative parts, without a slash at its end, without characters that
-// ZooKeeper forbids, and at most 64 KiB long. The error is a zk.ErrInvalidPath.
+// CheckPath reports what is wrong with a znode path: it must be absolute, without empty or relative
+// parts, without a slash at its end, without characters that ZooKeeper forbids, and at most 64 KiB
+// long. The error is a zk.ErrInvalidPath.
 func CheckPath(path string) error {
 	if len(path) > maxPath {
 		return badPath{fmt.Errorf("path of %d bytes; want at most %d", len(path), maxPath)}
@@ -212,8 +212,9 @@ func CheckPath(path string) error {
 // maxRecipePath leaves room for names of znodes below the path of a recipe.
 const maxRecipePath = 4096
 
-// CheckPath reports what is wrong with the path of a recipe. It checks what [CheckPath] checks. Beyond that, the path
-// must not be "/" or [Config.Beats], and must not have more than 4096 bytes. The error matches zk.ErrInvalidPath.
+// CheckPath reports what is wrong with the path of a recipe. It checks what [CheckPath] checks.
+// Beyond that, the path must not be "/" or [Config.Beats], and must not have more than 4096 bytes.
+// The error matches zk.ErrInvalidPath.
 func (c *Client) CheckPath(path string) error {
 	switch {
 	case len(path) > maxRecipePath:

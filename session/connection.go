@@ -33,8 +33,8 @@ func (l zkLogger) Printf(format string, args ...any) {
 	l.log.Debug("zk: " + fmt.Sprintf(format, args...))
 }
 
-// dial makes the next connection for zk. It never dials once the session is over, so
-// zk cannot open a second session in this Conn.
+// dial makes the next connection for zk. It never dials once the session is over, so zk cannot open
+// a second session in this Conn.
 func (s *Session) dial() (net.Conn, error) {
 	s.mu.Lock()
 	s.attempts++
@@ -178,8 +178,8 @@ func (s *Session) onFailed(server string, deadline time.Time, err error) {
 	s.note(slog.LevelDebug, "connection ended", "server", server, "err", err)
 }
 
-// onEvent is zk's callback. It gets what zk reports of the session and of the connection, and no watch events. It
-// runs in zk's goroutines and must not block.
+// onEvent is zk's callback. It gets what zk reports of the session and of the connection, and no
+// watch events. It runs in zk's goroutines and must not block.
 func (s *Session) onEvent(ev zk.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

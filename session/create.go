@@ -221,9 +221,9 @@ func (s *Session) createGuarded(ctx context.Context, p *protected) ([]string, er
 	}
 }
 
-// createProtected tries until the outcome of an attempt is known. It looks at ctx only between attempts:
-// once an attempt is made, it is followed to its end. first is the attempt by a beat that the caller has made,
-// or nil.
+// createProtected tries until the outcome of an attempt is known. It looks at ctx only between
+// attempts: once an attempt is made, it is followed to its end. first is the attempt by a beat that
+// the caller has made, or nil.
 func (s *Session) createProtected(ctx context.Context, p *protected, first *beatCreates) ([]string, error) {
 	for pause := retry.New(s.clock, firstRetry, longestRetry); ; first = nil {
 		paths, again, err := s.createOnce(ctx, p, first)
@@ -236,8 +236,8 @@ func (s *Session) createProtected(ctx context.Context, p *protected, first *beat
 	}
 }
 
-// createOnce makes one attempt, or takes up the first, and finds out what has become of it. If again is true,
-// nothing was created, and another attempt may help.
+// createOnce makes one attempt, or takes up the first, and finds out what has become of it. If
+// again is true, nothing was created, and another attempt may help.
 func (s *Session) createOnce(ctx context.Context, p *protected, first *beatCreates) (paths []string, again bool, err error) {
 	var guid string
 	if first != nil {
@@ -250,8 +250,8 @@ func (s *Session) createOnce(ctx context.Context, p *protected, first *beatCreat
 		if ctx.Err() != nil {
 			return nil, false, p.fail(endOf(ctx))
 		}
-		// A new GUID for every attempt: an earlier one that is carried out late cannot be taken for this
-		// one.
+		// A new GUID for every attempt: an earlier one that is carried out late cannot be taken for
+		// this one.
 		guid = newGUID(p.version)
 		paths, err = s.attempt(ctx, p, guid)
 	}
@@ -267,8 +267,8 @@ func (s *Session) createOnce(ctx context.Context, p *protected, first *beatCreat
 		if paths, lost := s.findAll(p, guid); lost != nil || paths != nil {
 			return paths, false, lost
 		}
-		// A server that takes only small requests never answers a large one. Each attempt then costs
-		// the connection, for all who use this session.
+		// A server that takes only small requests never answers a large one. Each attempt then
+		// costs the connection, for all who use this session.
 		again = (again || !p.alone) && p.connections < maxLost
 		p.alone = true
 	}

@@ -10,10 +10,10 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/notify"
 )
 
-// createFirst creates the session's heartbeat, and the session's first places, if any are given, in the
-// same multi. The heartbeat is created once in a session: if the session cannot find out whether it was
-// created, the session is over. Finding out may take long, so lost is called first, with the error of the
-// create.
+// createFirst creates the session's heartbeat, and the session's first places, if any are given, in
+// the same multi. The heartbeat is created once in a session: if the session cannot find out
+// whether it was created, the session is over. Finding out may take long, so lost is called first,
+// with the error of the create.
 func (s *Session) createFirst(lost func(error), places ...any) (paths []string, err error) {
 	s.mu.Lock()
 	beat, lease := s.HeartbeatPath(s.id), s.leaseTime
@@ -95,8 +95,8 @@ func (s *Session) heartbeatOnce(ctx context.Context, lost func(error)) error {
 	return err
 }
 
-// awaitHeartbeat waits while another goroutine creates the heartbeat. first is true if there is none
-// afterwards: then the caller creates it, and calls done when it has.
+// awaitHeartbeat waits while another goroutine creates the heartbeat. first is true if there is
+// none afterwards: then the caller creates it, and calls done when it has.
 func (s *Session) awaitHeartbeat(ctx context.Context) (first bool, done func(), err error) {
 	select {
 	case s.heartLock <- struct{}{}:

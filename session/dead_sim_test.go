@@ -89,8 +89,8 @@ func TestRefusalsDoNotMakeLaterAttemptsLonger(t *testing.T) {
 	})
 }
 
-// The host of the ensemble's leader is dead, and the other servers refuse until they have elected another. The order in
-// which servers are tried is random, so it is tried several times.
+// The host of the ensemble's leader is dead, and the other servers refuse until they have elected
+// another. The order in which servers are tried is random, so it is tried several times.
 func TestADeadServerAmongThoseThatRefuseDoesNotTakeLongerEachTime(t *testing.T) {
 	for range 20 {
 		synctest.Test(t, func(t *testing.T) {

@@ -18,8 +18,8 @@
 //	}
 //	path, err := s.CreateProtected(ctx, "/workers", "w-", []byte("me"), nil)
 //
-// It uses github.com/go-zookeeper/zk v1.0.4. Its data types and errors appear
-// here (zk.Stat, zk.ACL, the requests of a multi, zk.ErrNoNode); its connections do not.
+// It uses github.com/go-zookeeper/zk v1.0.4. Its data types and errors appear here (zk.Stat,
+// zk.ACL, the requests of a multi, zk.ErrNoNode); its connections do not.
 //
 // Package recipe lists the recipes that are built on this package. Programs to run and to copy from
 // are in https://github.com/zkrecipe/zkrecipe/tree/main/examples.
@@ -36,14 +36,13 @@
 //
 // The states are:
 //
-//   - Connecting: no server has granted the session yet. Client.Session does not return
-//     it.
+//   - Connecting: no server has granted the session yet. Client.Session does not return it.
 //   - Connected: a server answers.
 //   - Suspended: the connection is lost. The session may still exist. Calls wait; a running lease
 //     keeps running.
-//   - Lost: over for good. [Session.Err] says why: [ErrClosed], [ErrExpired] (a server
-//     said so), [ErrPresumedLost] (no answer from anybody for 2T), [ErrReplaced],
-//     [ErrRevoked], [ErrNoHeartbeat], [ErrAuthFailed], [ErrStray].
+//   - Lost: over for good. [Session.Err] says why: [ErrClosed], [ErrExpired] (a server said so),
+//     [ErrPresumedLost] (no answer from anybody for 2T), [ErrReplaced], [ErrRevoked],
+//     [ErrNoHeartbeat], [ErrAuthFailed], [ErrStray].
 //
 // T is the session timeout: the smallest one that any server has granted this session. It may
 // differ from what was asked for.
@@ -99,9 +98,9 @@
 //     proves nothing: newer servers send no event to a session that may not read the znode any
 //     more. If another znode may get the name of the place, the check alone proves nothing either:
 //     see [Session.HoldNamed].
-//   - Version rule. A beat sets the heartbeat at the version that the session knows. After a
-//     lost answer the session reads the heartbeat first. The heartbeat is created once in a
-//     session. A session is over if it finds its heartbeat gone, revoked or created by another.
+//   - Version rule. A beat sets the heartbeat at the version that the session knows. After a lost
+//     answer the session reads the heartbeat first. The heartbeat is created once in a session. A
+//     session is over if it finds its heartbeat gone, revoked or created by another.
 //
 // So other sessions can know when a place is not held any more. This does not depend on what the
 // session of the place knows:
@@ -191,8 +190,8 @@
 //   - [Session.AskChildren] and [Session.AskData] read without waiting. They can be sent right
 //     after a create.
 //   - [Session.WatchTree] watches a znode and all below it.
-//   - [Session.LeaseTime] and [Session.LeaseAsked] tell D. [Session.Places] tells how many places share
-//     the beats.
+//   - [Session.LeaseTime] and [Session.LeaseAsked] tell D. [Session.Places] tells how many places
+//     share the beats.
 //
 // If such a function takes a channel, it sends signals to it without blocking: give the channel
 // room for one. A signal means that it is time to look again.

@@ -60,7 +60,8 @@ func (e *ephemerals) remove(path string) {
 	}
 }
 
-// leastEphemerals returns how many bytes a session needs for a heartbeat and a place with the shortest path.
+// leastEphemerals returns how many bytes a session needs for a heartbeat and a place with the
+// shortest path.
 func leastEphemerals(chroot, beats string) int {
 	heartbeat := chroot + join(beats, strings.Repeat("f", 16))
 	place := Place{Dir: chroot + "/x"}.prefix(newGUID(8))

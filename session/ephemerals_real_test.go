@@ -10,8 +10,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// An ensemble whose servers read 64 KiB loses its quorum for good when a session ends whose
-// paths have 128 KiB.
+// An ensemble whose servers read 64 KiB loses its quorum for good when a session ends whose paths
+// have 128 KiB.
 func TestAnEnsembleOutlivesASessionThatIsFull(t *testing.T) {
 	const buffer = 64 << 10
 	e := ensemble.ForTest(t, ensemble.Config{Servers: 3, JVM: []string{"-Djute.maxbuffer=65536"}})

@@ -17,8 +17,8 @@ var (
 	// ErrClosed: the user has closed the client or this session, or has called Close or Stop of
 	// something that uses them.
 	ErrClosed = errors.New("session: closed")
-	// ErrExpired: a server said that the session has expired. Its ephemeral znodes are
-	// gone or will be soon.
+	// ErrExpired: a server said that the session has expired. Its ephemeral znodes are gone or will
+	// be soon.
 	ErrExpired = errors.New("session: expired")
 	// ErrPresumedLost: no server was reached for twice the session timeout. The session is given
 	// up, and the client opens a new one.
@@ -29,8 +29,8 @@ var (
 	// ErrRevoked: another session has seen no beat of this one for longer than a lease, and has
 	// taken over from it.
 	ErrRevoked = errors.New("session: heartbeat revoked by another session")
-	// ErrNoHeartbeat: the session's heartbeat znode was deleted, or it is not known whether it
-	// was created.
+	// ErrNoHeartbeat: the session's heartbeat znode was deleted, or it is not known whether it was
+	// created.
 	ErrNoHeartbeat = errors.New("session: no heartbeat")
 	// ErrAuthFailed: the ensemble rejected a credential of [Config.Auth], or all its servers
 	// refused what [Config.SASL] presented. Trying again cannot help, so the client is closed.
@@ -69,10 +69,10 @@ const (
 // String returns the outcome in words.
 func (o Outcome) String() string { return enum.Name(o, []string{"done", "not done", "unknown"}) }
 
-// Error is the error of every request. Unwrap gives the cause: an error of zk
-// (errors.Is(err, zk.ErrNoNode) works), a [ServerError], a cause of the context, or the
-// reason for which the session is over. A cause of the context may wrap the error of another request. If
-// that is an error of zk or a ServerError, errors.Is and errors.As do not find it: this request had no answer.
+// Error is the error of every request. Unwrap gives the cause: an error of zk (errors.Is(err,
+// zk.ErrNoNode) works), a [ServerError], a cause of the context, or the reason for which the
+// session is over. A cause of the context may wrap the error of another request. If that is an
+// error of zk or a ServerError, errors.Is and errors.As do not find it: this request had no answer.
 type Error struct {
 	// Op is the operation, in ZooKeeper's words: "create", "getData".
 	Op string
@@ -300,8 +300,8 @@ var permanent = []error{
 // answers are the errors that tell something about a request, or its connection.
 var answers = append([]error{zk.ErrConnectionClosed, zk.ErrAPIError}, notDone...)
 
-// retryable reports whether the same request may succeed later in the same session:
-// its connection failed, not the request.
+// retryable reports whether the same request may succeed later in the same session: its connection
+// failed, not the request.
 func retryable(err error) bool {
 	var code ServerError
 	switch {

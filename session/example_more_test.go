@@ -173,7 +173,8 @@ func ExampleConfig_ephemeralBytes() {
 	// Output: true after 130 bytes
 }
 
-// A recipe of your own may keep a lease time in a znode, so that others know how long they have to wait.
+// A recipe of your own may keep a lease time in a znode, so that others know how long they have to
+// wait.
 func ExampleParseLease() {
 	for _, text := range []string{"4s", "-1s", "2000000h"} {
 		lease, err := session.ParseLease(text)

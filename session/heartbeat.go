@@ -38,8 +38,8 @@ func (s *Session) HeartbeatPath(id int64) string {
 	return join(s.cfg.Beats, fmt.Sprintf("%x", uint64(id)))
 }
 
-// LeaseTime returns D: how long a lease lasts from the beginning of the beat that extends it.
-// It is [Config.Lease], or half of the session timeout that was granted first if that is less.
+// LeaseTime returns D: how long a lease lasts from the beginning of the beat that extends it. It is
+// [Config.Lease], or half of the session timeout that was granted first if that is less.
 func (s *Session) LeaseTime() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -112,8 +112,8 @@ func (h *Hold) Renew() {
 	notify.Signal(h.s.wake)
 }
 
-// Err returns why the place cannot be held: zk.ErrNoNode when its znode is gone, zk.ErrNoAuth
-// when its ACL or that of the heartbeat forbids what is needed.
+// Err returns why the place cannot be held: zk.ErrNoNode when its znode is gone, zk.ErrNoAuth when
+// its ACL or that of the heartbeat forbids what is needed.
 func (h *Hold) Err() error {
 	h.s.mu.Lock()
 	defer h.s.mu.Unlock()

@@ -243,8 +243,8 @@ func (s *socket) Close() error {
 	return s.Conn.Close()
 }
 
-// leftovers waits until no goroutine of a session is left and returns the stacks of
-// those that stay.
+// leftovers waits until no goroutine of a session is left and returns the stacks of those that
+// stay.
 func leftovers() string {
 	var found []string
 	for end := time.Now().Add(hang); time.Now().Before(end); runtime.Gosched() {

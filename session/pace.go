@@ -43,7 +43,8 @@ const (
 	stepMove // to another server
 )
 
-// next returns what to do now, and how long to wait before the next call. A wake-up may come earlier.
+// next returns what to do now, and how long to wait before the next call. A wake-up may come
+// earlier.
 func (p *pace) next(now clock.Instant, b beating) (step, time.Duration) {
 	if p.pending && !b.pending { // it has ended
 		p.pending = false

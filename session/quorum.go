@@ -11,8 +11,9 @@ import (
 // quorum has agreed on the answer. It repeats the request until it is answered. It needs no
 // permission on the znode. After the answer three things are known:
 //
-//   - A request of this session whose answer was lost before the call has happened, or never will. There
-//     is one exception: a request whose caller stopped waiting because its context ended may be sent later.
+//   - A request of this session whose answer was lost before the call has happened, or never will.
+//     There is one exception: a request whose caller stopped waiting because its context ended may
+//     be sent later.
 //   - From now on the session's reads show every write that was acknowledged to any session before
 //     the call. This is true for reads from any server.
 //   - The server has sent the events of all these writes before the answer.

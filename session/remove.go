@@ -27,8 +27,8 @@ func (s *Session) EnsureDeleted(ctx context.Context, path string, with ...any) e
 	return err
 }
 
-// deleteOnce makes one attempt. If an operation that goes with the deletion is refused, the deletion is
-// sent alone.
+// deleteOnce makes one attempt. If an operation that goes with the deletion is refused, the
+// deletion is sent alone.
 func (s *Session) deleteOnce(ctx context.Context, path string, ops []any) error {
 	for refused := true; refused && len(ops) > 1; {
 		last := len(ops) - 1

@@ -49,8 +49,8 @@ func (s *Session) run() {
 
 var errSilent = errors.New("the server went silent")
 
-// watchdog gives up a silent connection, and a session for which no server answers. It returns how long to
-// wait before the next call.
+// watchdog gives up a silent connection, and a session for which no server answers. It returns how
+// long to wait before the next call.
 func (s *Session) watchdog(now clock.Instant) time.Duration {
 	s.mu.Lock()
 	T, state, conn, alive := s.timeout, s.state, s.conn, s.alive

@@ -38,14 +38,14 @@ func (s State) String() string {
 }
 
 const (
-	// maxCalls bounds the calls that are outstanding in one session. Beats, and reads by AskChildren and
-	// AskData, are not counted.
+	// maxCalls bounds the calls that are outstanding in one session. Beats, and reads by
+	// AskChildren and AskData, are not counted.
 	maxCalls = 1000
 	// maxRequest is the largest request. By default a server closes the connection when a request
 	// is longer (jute.maxbuffer, 0xfffff).
 	maxRequest = 1<<20 - 1
-	// zkBuffer is the size of zk's two buffers, for pings and the close and for their answers. By default each
-	// has 1.5 MiB.
+	// zkBuffer is the size of zk's two buffers, for pings and the close and for their answers. By
+	// default each has 1.5 MiB.
 	zkBuffer = 256
 	// maxPath bounds paths, so that a request without data is always much smaller than maxRequest.
 	maxPath = 64 << 10
@@ -63,9 +63,9 @@ const (
 // survives changes of connection and of server. It ends once: when it is closed, when a server says
 // that it has expired, or when it must be presumed lost.
 //
-// All methods may be called from any goroutine. Each call returns by the end of its
-// context, and when the session ends. Reads are repeated until they are answered;
-// writes are sent once, and [OutcomeOf] tells what is known about a failed one.
+// All methods may be called from any goroutine. Each call returns by the end of its context, and
+// when the session ends. Reads are repeated until they are answered; writes are sent once, and
+// [OutcomeOf] tells what is known about a failed one.
 type Session struct {
 	*common
 	clock  clock.Clock

@@ -31,7 +31,8 @@ type Status struct {
 	// StatesDropped is how many states were dropped because subscribers were too slow, of all
 	// sessions together.
 	StatesDropped uint64
-	// TLSFiles is why Config.TLSFiles could not be read for the latest connection; nil if they could.
+	// TLSFiles is why Config.TLSFiles could not be read for the latest connection; nil if they
+	// could.
 	TLSFiles error
 }
 

@@ -147,8 +147,7 @@ func (w *Watch) lookAgain() {
 	notify.Signal(w.wake)
 }
 
-// wakeAll tells every Watch and Hold, and the session itself, to look again. The caller holds
-// s.mu.
+// wakeAll tells every Watch and Hold, and the session itself, to look again. The caller holds s.mu.
 func (s *Session) wakeAll() {
 	notify.Signal(s.wake)
 	for _, ws := range s.watches {

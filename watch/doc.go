@@ -12,28 +12,27 @@
 //
 // # What this package makes of them
 //
-// The state is authoritative, the event is not. A wait reads the znode, which leaves a
-// watch, and reads it again
+// The state is authoritative, the event is not. A wait reads the znode, which leaves a watch, and
+// reads it again
 //
 //   - when the watch has fired,
 //   - after every reconnect,
 //   - every session timeout T while a watch stands ready: first with a small exists request, and
 //     with a full read only if the znode is not as last seen. So a lost event only delays the wait,
-//   - every T/4 while no watch stands ready: the znode is missing, or it may not be read
-//     and only its existence is waited on.
+//   - every T/4 while no watch stands ready: the znode is missing, or it may not be read and only
+//     its existence is waited on.
 //
-// Each state that a caller gets is newer than the one before, and the latest at the
-// time of the read. States in between may be skipped. The order is always right, at
-// all servers that the session moves to, because a later read of a session never
-// shows an older state.
+// Each state that a caller gets is newer than the one before, and the latest at the time of the
+// read. States in between may be skipped. The order is always right, at all servers that the
+// session moves to, because a later read of a session never shows an older state.
 //
 // No wait leaves a watch on a znode that does not exist. Such a watch would stay at the server
 // until somebody creates the znode. Where names are used only once, such watches would become more
 // and more.
 //
-// A wait ends with an error that says why: the cause of the context, the reason for
-// which the session is over, [ErrStopped], or what the server refuses (zk.ErrNoAuth).
-// A lost connection does not end a wait: the wait goes on after the reconnect.
+// A wait ends with an error that says why: the cause of the context, the reason for which the
+// session is over, [ErrStopped], or what the server refuses (zk.ErrNoAuth). A lost connection does
+// not end a wait: the wait goes on after the reconnect.
 //
 // # Costs
 //
@@ -45,8 +44,8 @@
 //
 // # What is not promised
 //
-//   - Every state. A znode that was deleted and created again may show as one change;
-//     two changes of data may show as one.
+//   - Every state. A znode that was deleted and created again may show as one change; two changes
+//     of data may show as one.
 //   - An up-to-date state. A server may lag behind the ensemble's leader. After
 //     [session.Session.QuorumSync], a wait sees all that was acknowledged before the call.
 //   - A creation at once. It is seen within T/4, and at once only if the same session creates the

@@ -12,9 +12,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/watch"
 )
 
-// connect returns a session with an ensemble inside this process. A service opens its
-// client once, with the connect string of its own ensemble, and takes the client's next
-// session when a wait ends because this one is over.
+// connect returns a session with an ensemble inside this process. A service opens its client once,
+// with the connect string of its own ensemble, and takes the client's next session when a wait ends
+// because this one is over.
 func connect() (ctx context.Context, s *session.Session, done func()) {
 	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {

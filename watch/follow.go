@@ -32,8 +32,8 @@ type view[T any] struct {
 	stat   zk.Stat
 }
 
-// A follower is the loop that all of this package shares: wait for a reason to look
-// again, look, and return what differs from the last view.
+// A follower is the loop that all of this package shares: wait for a reason to look again, look,
+// and return what differs from the last view.
 type follower[T any] struct {
 	s     *session.Session
 	path  string

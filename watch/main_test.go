@@ -118,8 +118,8 @@ func (x *fixture) offline(f func()) {
 	x.proxy.Refuse(false)
 }
 
-// watchers returns how many sessions have left a watch on path at the server of the session
-// under test; -1 if one of them has several.
+// watchers returns how many sessions have left a watch on path at the server of the session under
+// test; -1 if one of them has several.
 func (x *fixture) watchers(path string) int {
 	x.t.Helper()
 	if sim, is := x.servers.(*stage.Stage); is {
@@ -152,7 +152,8 @@ func (x *fixture) total() (n int) {
 	return n
 }
 
-// simulated lists the watches at the first server: all, or those on path. Like a real server it leaves out those on lists.
+// simulated lists the watches at the first server: all, or those on path. Like a real server it
+// leaves out those on lists.
 func simulated(s *stage.Stage, path string) []zktest.Watch {
 	return slices.DeleteFunc(s.Watches(), func(w zktest.Watch) bool {
 		return w.Server != 1 || w.Child || path != "" && w.Path != path

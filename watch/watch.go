@@ -67,8 +67,8 @@ type State struct {
 // Next may be called by one goroutine at a time, Stop by any.
 type Node struct{ f *follower[[]byte] }
 
-// NewNode begins to follow the znode at path for as long as the session lasts. It does
-// no I/O. Call Stop when done.
+// NewNode begins to follow the znode at path for as long as the session lasts. It does no I/O. Call
+// Stop when done.
 func NewNode(s *session.Session, path string) *Node {
 	f := follow[[]byte](s, path, sameData)
 	f.read = f.watch.Get
@@ -94,8 +94,8 @@ func (n *Node) Stop() { n.f.end() }
 type List struct {
 	// Exists is false for a missing znode; then the rest is zero.
 	Exists bool
-	// Names are the children's names, without the parent's path, sorted as strings.
-	// The slice is the caller's to keep and to change.
+	// Names are the children's names, without the parent's path, sorted as strings. The slice is
+	// the caller's to keep and to change.
 	Names []string
 	// Stat is the parent's, from the same read as Names.
 	Stat zk.Stat
@@ -108,8 +108,8 @@ type List struct {
 // Next may be called by one goroutine at a time, Stop by any.
 type Children struct{ f *follower[[]string] }
 
-// NewChildren begins to follow the children of the znode at path for as long as the
-// session lasts. It does no I/O. Call Stop when done.
+// NewChildren begins to follow the children of the znode at path for as long as the session lasts.
+// It does no I/O. Call Stop when done.
 func NewChildren(s *session.Session, path string) *Children {
 	f := follow[[]string](s, path, sameChildren)
 	f.read = f.watch.Children

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A List keeps what a library, a proxy or a server tells, in order. The callback is its method Add. The zero value is
-// empty. It must not be copied.
+// A List keeps what a library, a proxy or a server tells, in order. The callback is its method Add.
+// The zero value is empty. It must not be copied.
 type List[E any] struct {
 	mu   sync.Mutex // guards what follows
 	all  []E
@@ -56,8 +56,8 @@ func (l *List[E]) Reset() {
 	l.all = nil
 }
 
-// Next waits for the n-th, from the index from on, for which is returns true, and returns it. n is at least 1. The test
-// fails as with Until.
+// Next waits for the n-th, from the index from on, for which is returns true, and returns it. n is
+// at least 1. The test fails as with Until.
 func (l *List[E]) Next(tb TB, what string, from, n int, is func(E) bool, seen ...func() any) (found E) {
 	tb.Helper()
 	for guard := time.After(Bound); ; {
@@ -77,7 +77,8 @@ func (l *List[E]) Next(tb TB, what string, from, n int, is func(E) bool, seen ..
 	}
 }
 
-// wait returns what has been told from an index on, and a channel that is closed when there is more.
+// wait returns what has been told from an index on, and a channel that is closed when there is
+// more.
 func (l *List[E]) wait(from int) (all []E, more <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -51,8 +51,8 @@ func BenchmarkHandOver(b *testing.B) {
 	}
 }
 
-// BenchmarkJoin measures how long it takes until all of many candidates stand in one line,
-// beside a create and a list for each of them.
+// BenchmarkJoin measures how long it takes until all of many candidates stand in one line, beside a
+// create and a list for each of them.
 func BenchmarkJoin(b *testing.B) {
 	l := testLab(b)
 	clients, closeClients, err := openAll(l, 6, longTimeout)
@@ -86,7 +86,8 @@ func TestAFailoverCostsThreeRequestsAtMostHoweverManyStandInLine(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// The leave. Soon afterwards, while it leads, the next one reads the record, and its heir asks for a notice.
+		// The leave. Soon afterwards, while it leads, the next one reads the record, and its heir
+		// asks for a notice.
 		if one.requests < 1 || one.requests > 3 || one.woken != 1 || one.bytes > 1536 {
 			t.Errorf("%d candidates: %+v; want the leave and two reads at most, one candidate woken, 1.5 KB at most", n, one)
 		}

@@ -17,15 +17,15 @@ import (
 
 var began = time.Now()
 
-// stamp remembers when a connection was last given a delete request to send, alone or in a
-// multi, and when it last delivered a watch event, and counts the heartbeats.
+// stamp remembers when a connection was last given a delete request to send, alone or in a multi,
+// and when it last delivered a watch event, and counts the heartbeats.
 type stamp struct {
 	sent, heard atomic.Int64 // since began
 	beats       atomic.Int64
 }
 
-// A failover is how long a failover took: in all, and inside the heir's process, from
-// the arrival of the event on.
+// A failover is how long a failover took: in all, and inside the heir's process, from the arrival
+// of the event on.
 type failover struct{ all, inside time.Duration }
 
 // since returns the failover of a leaver to an heir that entered its callback at a moment.
@@ -34,8 +34,8 @@ func since(leaver, heir *stamp, entered time.Time) failover {
 	return failover{at - time.Duration(leaver.sent.Load()), at - time.Duration(heir.heard.Load())}
 }
 
-// stamped is a connection with a stamp. Both ours and the floor's have one, so that
-// "delete sent" means the same for both.
+// stamped is a connection with a stamp. Both ours and the floor's have one, so that "delete sent"
+// means the same for both.
 type stamped struct {
 	net.Conn
 	stamp *stamp
@@ -75,8 +75,8 @@ func isBeat(multi []byte) bool {
 	return first == zktest.OpSetData || first == zktest.OpCheck
 }
 
-// Read looks for watch events. zk asks for the length of a frame and then for the
-// frame, our library for whatever there is.
+// Read looks for watch events. zk asks for the length of a frame and then for the frame, our
+// library for whatever there is.
 func (c stamped) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n >= 8 && (binary.BigEndian.Uint32(p) == xidEvent || hasEvent(p[:n])) {

@@ -12,8 +12,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 )
 
-// measureCounts counts frames, one by one, with a proxy before each session: what one
-// failover costs, and what an election costs while nothing happens.
+// measureCounts counts frames, one by one, with a proxy before each session: what one failover
+// costs, and what an election costs while nothing happens.
 func measureCounts(l *lab) error {
 	t := table{
 		title: "Frames of one failover, all candidates together, and of an election at rest:",
@@ -32,8 +32,8 @@ func measureCounts(l *lab) error {
 	return nil
 }
 
-// cost is what has passed on the wire. Pings, heartbeats, the reading of heartbeats, and
-// the periodic re-checks are left out. The re-checks are all requests of exists.
+// cost is what has passed on the wire. Pings, heartbeats, the reading of heartbeats, and the
+// periodic re-checks are left out. The re-checks are all requests of exists.
 type cost struct {
 	requests int // of all candidates
 	events   int // of watches, to all candidates
@@ -81,8 +81,8 @@ func (t *tapped) take() []faultproxy.Frame {
 	return t.frames
 }
 
-// errMoved: a session has changed its connection meanwhile, which costs requests of its
-// own: this machine is overloaded.
+// errMoved: a session has changed its connection meanwhile, which costs requests of its own: this
+// machine is overloaded.
 var errMoved = errors.New("a session has changed its connection meanwhile")
 
 // countFailover counts one failover in which no connection is lost.

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// crashTimeout is the session timeout in the rows about a crash or a pause. What they
-// measure does not depend on it, so it is long.
+// crashTimeout is the session timeout in the rows about a crash or a pause. What they measure does
+// not depend on it, so it is long.
 const crashTimeout = 30 * time.Second
 
 var crashLeases = []time.Duration{400 * time.Millisecond, time.Second, 4 * time.Second}
@@ -53,8 +53,8 @@ func crashes(l *lab, D time.Duration, lines, times int) (all sample, err error) 
 	return all, err
 }
 
-// crashLine kills the leaders of one line. It stops if one is deposed before it is
-// killed: then this machine is overloaded, and the others have changed places.
+// crashLine kills the leaders of one line. It stops if one is deposed before it is killed: then
+// this machine is overloaded, and the others have changed places.
 func (l *lab) crashLine(D time.Duration, times int, note func(time.Duration)) (done int, err error) {
 	q, err := formQueue(l, D, 3)
 	defer q.end()
@@ -94,8 +94,8 @@ func formQueue(l *lab, lease time.Duration, n int) (*queue, error) {
 	return q, nil
 }
 
-// crash kills the leader, when the heir has been listening for a while, and lets another
-// process join.
+// crash kills the leader, when the heir has been listening for a while, and lets another process
+// join.
 func (q *queue) crash() (time.Duration, error) {
 	time.Sleep(q.lease + time.Duration(rand.Float64()*float64(q.lease)))
 	leader, heir := q.all[0], q.all[1]

@@ -2,7 +2,8 @@ package main
 
 import "github.com/zkrecipe/zkrecipe/internal/ensemble"
 
-// measureDisk measures on servers that wait for the machine's disk with each transaction, as ZooKeeper does by default.
+// measureDisk measures on servers that wait for the machine's disk with each transaction, as
+// ZooKeeper does by default.
 func measureDisk(l *lab) error {
 	e, err := ensemble.Start(l.ctx, ensemble.Config{MaxSessionTimeout: crashTimeout, Sync: true})
 	if err != nil {

@@ -7,8 +7,7 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// floor is what ZooKeeper itself takes to let one session know that a znode of another's
-// is gone.
+// floor is what ZooKeeper itself takes to let one session know that a znode of another's is gone.
 type floor struct {
 	l    *lab
 	path string
@@ -41,9 +40,9 @@ type pair struct {
 	heard        chan time.Time
 }
 
-// prepare makes a pair on two servers. If read is set, the one that watches makes a small read
-// when it has heard, as an heir must. On an overloaded machine a session may end in
-// between, and its znode with it; the next try is made in a new one.
+// prepare makes a pair on two servers. If read is set, the one that watches makes a small read when
+// it has heard, as an heir must. On an overloaded machine a session may end in between, and its
+// znode with it; the next try is made in a new one.
 func (f *floor) prepare(from, to string, read bool) (p *pair, err error) {
 	for range 5 {
 		if p, err = f.tryPair(from, to, read); !errors.Is(err, zk.ErrNoNode) && !errors.Is(err, zk.ErrSessionExpired) && !errors.Is(err, zk.ErrConnectionClosed) {
@@ -76,8 +75,8 @@ func (f *floor) tryPair(from, to string, read bool) (*pair, error) {
 	return p, nil
 }
 
-// fire deletes the znode and returns how long it took from the delete request until
-// the goroutine that waits for the watch event runs.
+// fire deletes the znode and returns how long it took from the delete request until the goroutine
+// that waits for the watch event runs.
 func (p *pair) fire() (failover, error) {
 	if err := p.leaver.Delete(p.node, -1); err != nil {
 		return failover{}, errDeposed // as above

@@ -18,8 +18,7 @@ type trio struct {
 	stop    func()
 }
 
-// formTrio lines three up; their sessions are with the servers named, and the heir has
-// its lease.
+// formTrio lines three up; their sessions are with the servers named, and the heir has its lease.
 func formTrio(l *lab, timeout time.Duration, servers [3]string) (t *trio, err error) {
 	ctx, cancel := context.WithCancel(l.ctx)
 	var running sync.WaitGroup
@@ -79,8 +78,8 @@ func formTrio(l *lab, timeout time.Duration, servers [3]string) (t *trio, err er
 
 const frozenTimeout, frozenLease = 4 * time.Second, 2 * time.Second
 
-// measureFrozen freezes the server that everybody is attached to, and then lets everybody
-// dial it again.
+// measureFrozen freezes the server that everybody is attached to, and then lets everybody dial it
+// again.
 func measureFrozen(l *lab) error {
 	const elections, rounds = 4, 3
 	if l.ensemble.External() {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// scale says with how many lines at once hand-overs are measured: the heir of a line is
-// ready again only after a while, and the others are measured meanwhile.
+// scale says with how many lines at once hand-overs are measured: the heir of a line is ready again
+// only after a while, and the others are measured meanwhile.
 type scale struct {
 	candidates int
 	lines      int
@@ -25,8 +25,8 @@ var scales = []scale{
 
 var handOverHead = []string{"candidates", "who", "p50", "p95", "p99", "p50/floor", "p95/floor", "in the heir's process, p50", "p95"}
 
-// measureHandOvers measures how long it takes from the leader's delete request to the
-// heir's callback, each time with the floor between the same two servers, and zk.Lock.
+// measureHandOvers measures how long it takes from the leader's delete request to the heir's
+// callback, each time with the floor between the same two servers, and zk.Lock.
 func measureHandOvers(l *lab) error { return handOvers(l, scales) }
 
 func handOvers(l *lab, scales []scale) error {
@@ -142,8 +142,7 @@ func setUp(l *lab, sc scale, withLocks bool) (g *grid, err error) {
 	return g, err
 }
 
-// once makes one hand-over of each kind, between the same two servers as far as they can
-// be chosen.
+// once makes one hand-over of each kind, between the same two servers as far as they can be chosen.
 func (g *grid) once() error {
 	ln, err := next(g.l, g.lines, (*line).ready)
 	if err != nil {
@@ -171,8 +170,8 @@ func (g *grid) once() error {
 	return inTurn(g.turn, measures...)
 }
 
-// twice makes two hand-overs back to back, and measures the second one: its heir does not
-// know yet that it is the heir.
+// twice makes two hand-overs back to back, and measures the second one: its heir does not know yet
+// that it is the heir.
 func (g *grid) twice() error {
 	ln, err := next(g.l, g.lines, (*line).full) // the one after the heir is there
 	if err != nil {
@@ -219,8 +218,8 @@ func collect(s *sample, measure func() (time.Duration, error)) error {
 	return err
 }
 
-// inTurn makes the measurements, another one first each time, each from rest: right
-// after some other traffic everything is faster.
+// inTurn makes the measurements, another one first each time, each from rest: right after some
+// other traffic everything is faster.
 func inTurn(turn int, measure ...func() error) error {
 	for i := range measure {
 		time.Sleep(rest)

@@ -10,9 +10,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 )
 
-// measureJoin measures how long it takes until all of many candidates stand in one line,
-// and what the requests take that no candidate can do without: a create and a list each,
-// all at once.
+// measureJoin measures how long it takes until all of many candidates stand in one line, and what
+// the requests take that no candidate can do without: a create and a list each, all at once.
 func measureJoin(l *lab) error {
 	const candidates, sessions, rounds = 1000, 10, 7
 	clients, closeClients, err := openAll(l, sessions, longTimeout)
@@ -55,8 +54,8 @@ func measureJoin(l *lab) error {
 // longTimeout is the longest session timeout that the ensemble grants.
 const longTimeout = 10 * time.Second
 
-// joinBare makes the creates and lists of candidates that know their sessions' answers
-// come in order.
+// joinBare makes the creates and lists of candidates that know their sessions' answers come in
+// order.
 func joinBare(l *lab, sessions []*bare, n int) (time.Duration, error) {
 	path := l.path("join")
 	if _, err := sessions[0].Create(path, nil, 0, zk.WorldACL(zk.PermAll)); err != nil {

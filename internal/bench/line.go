@@ -11,8 +11,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 )
 
-// A line is an election with candidates that lead until they are told to resign, and
-// then enter again.
+// A line is an election with candidates that lead until they are told to resign, and then enter
+// again.
 type line struct {
 	l       *lab
 	entered chan entry
@@ -118,8 +118,8 @@ func (ln *line) ready() bool {
 // full reports whether the heir is ready and all others stand in line too.
 func (ln *line) full() bool { return ln.ready() && ln.present.Load() == int64(ln.size) }
 
-// handOver makes the leader resign and waits for the next. It returns how long that took,
-// from the delete request to the entry into the callback.
+// handOver makes the leader resign and waits for the next. It returns how long that took, from the
+// delete request to the entry into the callback.
 func (ln *line) handOver() (failover, error) {
 	former := ln.leader.who
 	select {

@@ -14,8 +14,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 )
 
-// measureMany measures a sharded service: three processes with one client each, all of
-// them candidates in each of many elections. They are three clients of this process.
+// measureMany measures a sharded service: three processes with one client each, all of them
+// candidates in each of many elections. They are three clients of this process.
 func measureMany(l *lab) error {
 	t := table{
 		title: "One client in many elections, three such processes:",
@@ -223,8 +223,7 @@ func newManyFloor(l *lab, n int) (*manyFloor, func(), error) {
 	return &manyFloor{l: l, n: n, by: by}, stop, err
 }
 
-// pipelined makes n requests without waiting for answers in between. No client can be
-// faster.
+// pipelined makes n requests without waiting for answers in between. No client can be faster.
 func pipelined(n int, request func(i int) error) error {
 	errs := make([]error, n)
 	var wg sync.WaitGroup
@@ -259,8 +258,8 @@ func (f *manyFloor) paths(what string) ([]string, error) {
 	return paths, err
 }
 
-// join makes an ephemeral znode of the i-th session in each of n places, and returns how
-// long that took. They are kept if asked for.
+// join makes an ephemeral znode of the i-th session in each of n places, and returns how long that
+// took. They are kept if asked for.
 func (f *manyFloor) join(i int, keep bool) (time.Duration, error) {
 	paths, err := f.paths("floor")
 	if err != nil {
@@ -287,8 +286,8 @@ func (f *manyFloor) join(i int, keep bool) (time.Duration, error) {
 }
 
 // close ends the i-th session. It returns how long it took until the second session had heard of
-// the end of all its znodes. If read is set, the second session also makes a small read after
-// each, as an heir must.
+// the end of all its znodes. If read is set, the second session also makes a small read after each,
+// as an heir must.
 func (f *manyFloor) close(i int, read bool) (time.Duration, error) {
 	heir, nodes := f.by[1], f.nodes[i]
 	var heard sync.WaitGroup

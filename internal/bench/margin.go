@@ -8,8 +8,8 @@ import (
 
 var marginLeases = []time.Duration{400 * time.Millisecond, time.Second}
 
-// measureMargin finds out how long leaders, or all servers, may stand still without costing
-// a term: it stops them for growing parts of the lease.
+// measureMargin finds out how long leaders, or all servers, may stand still without costing a term:
+// it stops them for growing parts of the lease.
 func measureMargin(l *lab) error {
 	const leaders = 6
 	t := table{

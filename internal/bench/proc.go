@@ -20,15 +20,15 @@ import (
 // asCandidate as first argument makes this program a candidate: see becomeCandidate.
 const asCandidate = "candidate"
 
-// tale is a line of a candidate's process, with the instant of the clock that all processes
-// of the machine share.
+// tale is a line of a candidate's process, with the instant of the clock that all processes of the
+// machine share.
 type tale struct {
 	T     int64
 	Event string // heir, elected or deposed
 }
 
-// becomeCandidate makes this process a candidate if its arguments say so: connect string,
-// path, session timeout, lease. It tells what happens on stdout, and leaves after SIGTERM.
+// becomeCandidate makes this process a candidate if its arguments say so: connect string, path,
+// session timeout, lease. It tells what happens on stdout, and leaves after SIGTERM.
 func becomeCandidate() {
 	if len(os.Args) != 6 || os.Args[1] != asCandidate {
 		return

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// measureQuick measures hand-overs in quick succession, when nothing is at rest: ours, those
-// of zk.Lock, and the floor, in turn.
+// measureQuick measures hand-overs in quick succession, when nothing is at rest: ours, those of
+// zk.Lock, and the floor, in turn.
 func measureQuick(l *lab) error {
 	sc := scale{candidates: 100, lines: 1, sessions: 10, timeout: longTimeout}
 	t := table{

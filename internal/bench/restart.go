@@ -45,8 +45,8 @@ func (a *attempts) peak(from, to time.Time) (most int) {
 	return most
 }
 
-// measureRestart restarts the whole ensemble under a thousand sessions, each with one
-// candidate of one election, as a thousand processes would have.
+// measureRestart restarts the whole ensemble under a thousand sessions, each with one candidate of
+// one election, as a thousand processes would have.
 func measureRestart(l *lab) error {
 	if l.ensemble.External() {
 		return errors.New("the servers are not ours to restart")

@@ -78,8 +78,8 @@ func (s *steered) drop(first string) {
 	s.conn.Close()
 }
 
-// away waits until the client is connected to another server than this one, and returns
-// when that was seen.
+// away waits until the client is connected to another server than this one, and returns when that
+// was seen.
 func (s *steered) away(l *lab, server string) (time.Time, error) {
 	for begun := time.Now(); time.Since(begun) < patience && l.ctx.Err() == nil; time.Sleep(time.Millisecond) {
 		s.mu.Lock()

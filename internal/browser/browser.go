@@ -22,8 +22,8 @@ import (
 // patience guards against hanging; nothing is measured by it.
 const patience = 60 * time.Second
 
-// flags let the browser run without a window and without a sandbox (which root cannot
-// have), and let it connect to nobody by itself.
+// flags let the browser run without a window and without a sandbox (which root cannot have), and
+// let it connect to nobody by itself.
 var flags = []string{
 	"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
 	"--disable-background-networking", "--disable-component-update", "--disable-sync",

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// Page is a page in a browser of its own. Its methods fail the test instead of returning
-// errors, so they may be called from the test's goroutine alone.
+// Page is a page in a browser of its own. Its methods fail the test instead of returning errors, so
+// they may be called from the test's goroutine alone.
 type Page struct {
 	t       *testing.T
 	browser *browser
@@ -25,8 +25,8 @@ type Page struct {
 	loaded     chan struct{} // closed when the page has been loaded; nil after that
 }
 
-// Open opens a page and returns when it has been loaded. The browser ends with the test.
-// Package need says what becomes of the test where there is none.
+// Open opens a page and returns when it has been loaded. The browser ends with the test. Package
+// need says what becomes of the test where there is none.
 func Open(t *testing.T, url string) *Page {
 	t.Helper()
 	loaded := make(chan struct{})
@@ -109,8 +109,8 @@ func (p *Page) Requests() []string {
 	return append([]string(nil), p.requests...)
 }
 
-// Eval evaluates a JavaScript expression in the page, awaits it if it is a promise, and
-// stores its value in result, as JSON would be, unless that is nil.
+// Eval evaluates a JavaScript expression in the page, awaits it if it is a promise, and stores its
+// value in result, as JSON would be, unless that is nil.
 func (p *Page) Eval(expression string, result any) {
 	p.t.Helper()
 	var reply struct {
@@ -129,8 +129,8 @@ func (p *Page) Eval(expression string, result any) {
 	}
 }
 
-// Await waits until a condition, an expression in JavaScript, holds. It is looked at again
-// at every change of the document.
+// Await waits until a condition, an expression in JavaScript, holds. It is looked at again at every
+// change of the document.
 func (p *Page) Await(condition string) {
 	p.t.Helper()
 	p.t.Logf("awaiting %s", condition)

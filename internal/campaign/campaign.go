@@ -60,8 +60,9 @@ type campaign struct {
 	next  int           // round
 }
 
-// Run goes through a campaign in the present network namespace, which must be the process's own and needs root.
-// It returns what has been found by the time it ends or ctx does; the error is why the campaign could not be held.
+// Run goes through a campaign in the present network namespace, which must be the process's own and
+// needs root. It returns what has been found by the time it ends or ctx does; the error is why the
+// campaign could not be held.
 func Run(ctx context.Context, cfg Config) (*Table, error) {
 	if err := run(ctx, "ip", "link", "set", "lo", "up"); err != nil {
 		return nil, err
@@ -92,8 +93,8 @@ func Run(ctx context.Context, cfg Config) (*Table, error) {
 	return &c.table, nil
 }
 
-// jobs lists the rounds, the first of each fault first, so that a campaign that is stopped early has seen
-// every fault.
+// jobs lists the rounds, the first of each fault first, so that a campaign that is stopped early
+// has seen every fault.
 func (c *campaign) jobs() (all []job) {
 	for i := range max(1, c.Rounds) {
 		for _, f := range Faults {
@@ -182,7 +183,8 @@ func (c *campaign) round(ctx context.Context, rg *rig, j job) (fit bool) {
 	}
 }
 
-// attempt goes through a round. A bug in a fault must not cost the other rigs' work: a panic is an error.
+// attempt goes through a round. A bug in a fault must not cost the other rigs' work: a panic is an
+// error.
 func (c *campaign) attempt(ctx context.Context, rg *rig, j job, n int) (r *Round, err error) {
 	name := fnv.New64a()
 	io.WriteString(name, j.fault.Name)
@@ -206,7 +208,8 @@ func (c *campaign) logf(format string, args ...any) {
 	fmt.Fprintf(c.Log, "%6.0fs "+format+"\n", append([]any{time.Since(c.begin).Seconds()}, args...)...)
 }
 
-// finish judges a round, keeps what there is of it if it broke a promise, and enters it into the table.
+// finish judges a round, keeps what there is of it if it broke a promise, and enters it into the
+// table.
 func (c *campaign) finish(j job, r *Round, spent time.Duration) (rep *history.Report) {
 	lines := r.all()
 	rep = history.Check(lines)
@@ -237,8 +240,8 @@ func (c *campaign) finish(j job, r *Round, spent time.Duration) (rep *history.Re
 	return rep
 }
 
-// keep writes what there is of a round into a directory of its own: the history, and what candidates and servers
-// have logged.
+// keep writes what there is of a round into a directory of its own: the history, and what
+// candidates and servers have logged.
 func (c *campaign) keep(j job, r *Round, lines []history.Line) (dir string, err error) {
 	dir = filepath.Join(c.Keep, fmt.Sprintf("%s-seed%d-rig%d", j.fault.number(), j.seed, r.rig.n))
 	if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -77,7 +77,8 @@ func TestEveryFaultOnRealEnsembles(t *testing.T) {
 	nothingLeft(t, cmd)
 }
 
-// notable leaves out the rounds in which all was well: where long output is cut, the others must not be lost.
+// notable leaves out the rounds in which all was well: where long output is cut, the others must
+// not be lost.
 func notable(log string) (lines string) {
 	for line := range strings.Lines(log) {
 		if !strings.Contains(line, ", 0 violations") {
@@ -87,8 +88,8 @@ func notable(log string) (lines string) {
 	return lines
 }
 
-// A campaign is of use only if it fails with a library that does what others do: to lead as long as the
-// connection is not lost, although the server has lost the quorum.
+// A campaign is of use only if it fails with a library that does what others do: to lead as long as
+// the connection is not lost, although the server has lost the quorum.
 func TestALibraryThatTrustsItsConnectionIsCaught(t *testing.T) {
 	need.That(t, Available)
 	v, err := variant.Read("testdata/trusts-the-connection.txt")
@@ -101,8 +102,9 @@ func TestALibraryThatTrustsItsConnectionIsCaught(t *testing.T) {
 	}
 }
 
-// isCaught holds campaigns with a broken candidate or contender, and demands that one of them finds an overlap. One alone
-// may find none: on a busy machine a successor is as late as if it had waited.
+// isCaught holds campaigns with a broken candidate or contender, and demands that one of them finds
+// an overlap. One alone may find none: on a busy machine a successor is as late as if it had
+// waited.
 func isCaught(t *testing.T, v variant.Variant, name string, args ...string) (kept string) {
 	t.Helper()
 	kept = t.TempDir()
@@ -192,8 +194,8 @@ func nothingLeft(t *testing.T, cmd *exec.Cmd) {
 	}
 }
 
-// noProcesses waits until no process is left whose environment or arguments name the directory of the campaign.
-// Namespaces and interfaces have gone with the last of them.
+// noProcesses waits until no process is left whose environment or arguments name the directory of
+// the campaign. Namespaces and interfaces have gone with the last of them.
 func noProcesses(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
 	found := ""

@@ -99,8 +99,8 @@ func (c *candidate) resume() {
 	_ = c.cmd.Process.Signal(syscall.SIGCONT) // fails when it is gone
 }
 
-// leaveWithin is how long a candidate may take to leave: the 5 s that it promises, and what a busy machine may
-// add.
+// leaveWithin is how long a candidate may take to leave: the 5 s that it promises, and what a busy
+// machine may add.
 const leaveWithin = 20 * time.Second
 
 // leave asks the process to end, by a signal or by a word, and returns how it ended if that was not

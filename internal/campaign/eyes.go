@@ -18,7 +18,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// watchPath marks when znodes of the path are gone, as soon as one of the servers tells, until stop is called.
+// watchPath marks when znodes of the path are gone, as soon as one of the servers tells, until stop
+// is called.
 func (r *Round) watchPath(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
@@ -33,8 +34,8 @@ func (r *Round) watchPath(ctx context.Context) (stop func()) {
 	return func() { cancel(); wg.Wait() }
 }
 
-// look follows the path's children in one session. What one server has shown stays known: it does not go back
-// behind what it has told. Errors are the faults' doing, so they are not reported.
+// look follows the path's children in one session. What one server has shown stays known: it does
+// not go back behind what it has told. Errors are the faults' doing, so they are not reported.
 func (r *Round) look(ctx context.Context, eye *session.Client, known map[string]bool) {
 	s, err := eye.Session(ctx)
 	if err != nil {
@@ -72,8 +73,8 @@ func (r *Round) look(ctx context.Context, eye *session.Client, known map[string]
 	}
 }
 
-// divergence tells how the servers differ about the path's children after each has caught up with the others; ""
-// if they do not.
+// divergence tells how the servers differ about the path's children after each has caught up with
+// the others; "" if they do not.
 func (r *Round) divergence(ctx context.Context) (string, error) {
 	var first []string
 	for i, eye := range r.rig.eyes {
@@ -98,8 +99,8 @@ func (r *Round) divergence(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// judgeServers notes whether the servers' data have diverged. Candidates may come and go meanwhile, so one look
-// that shows no difference is enough.
+// judgeServers notes whether the servers' data have diverged. Candidates may come and go meanwhile,
+// so one look that shows no difference is enough.
 func (r *Round) judgeServers(ctx context.Context) error {
 	var differ string
 	for range 5 {
@@ -115,8 +116,8 @@ func (r *Round) judgeServers(ctx context.Context) error {
 	return nil
 }
 
-// stallMeter tells for how long the machine let us wait when we wanted to run: a measured time is worth no more
-// than that.
+// stallMeter tells for how long the machine let us wait when we wanted to run: a measured time is
+// worth no more than that.
 type stallMeter struct{ longest atomic.Int64 }
 
 func (m *stallMeter) start() (stop func()) {

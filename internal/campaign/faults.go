@@ -15,9 +15,11 @@ import (
 type Fault struct {
 	Name string // begins with its number
 	What string // one line
-	// T is the session timeout of the candidates; default 2 s, four ticks. Lease is D; default Config.Lease.
+	// T is the session timeout of the candidates; default 2 s, four ticks. Lease is D; default
+	// Config.Lease.
 	T, Lease time.Duration
-	// Within is how long after the fault the next one ought to lead, in D, as text. It is shown and not judged.
+	// Within is how long after the fault the next one ought to lead, in D, as text. It is shown and
+	// not judged.
 	Within string
 	// Start brings the candidates into line; default: three, each with all servers.
 	Start func(context.Context, *Round) error
@@ -45,8 +47,8 @@ const usualT = 4 * tick
 // usualLease is their lease, unless something else is asked for.
 const usualLease = usualT / 4
 
-// What the heir needs after the last beat: a sixteenth of D more than the lease, and the time between two of its reads.
-// Where it is gone too, the next one needs as much again.
+// What the heir needs after the last beat: a sixteenth of D more than the lease, and the time
+// between two of its reads. Where it is gone too, the next one needs as much again.
 const (
 	withinOne = "1.35"
 	withinTwo = "2.7"

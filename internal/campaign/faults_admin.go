@@ -29,8 +29,8 @@ func expelLeader(ctx context.Context, r *Round) error {
 	return r.mustSucceed(ctx, l.term.token, since)
 }
 
-// expelUnheard deletes the leader's znode while the leader cannot hear of it: for the rest of its lease it leads, and
-// nobody else may.
+// expelUnheard deletes the leader's znode while the leader cannot hear of it: for the rest of its
+// lease it leads, and nobody else may.
 func expelUnheard(ctx context.Context, r *Round) error {
 	follower, l, err := r.followersAlone(ctx)
 	if err != nil {
@@ -101,8 +101,9 @@ func expelAll(ctx context.Context, r *Round) error {
 	}
 }
 
-// pathOfHand lines up candidates in a path that an administrator has made, with numbers used up, so that smaller ones can
-// be planted. The first candidate does not know what became of those that had the numbers.
+// pathOfHand lines up candidates in a path that an administrator has made, with numbers used up, so
+// that smaller ones can be planted. The first candidate does not know what became of those that had
+// the numbers.
 func pathOfHand(ctx context.Context, r *Round) error {
 	s, err := r.rig.admin.Session(ctx)
 	if err != nil {
@@ -123,10 +124,10 @@ func pathOfHand(ctx context.Context, r *Round) error {
 	return r.lineUp(ctx, 3)
 }
 
-// plant creates children that are nobody's. The leader then resigns and comes back behind them, and a new
-// candidate joins. The children must not disturb that, and no candidate may delete them. New candidates wait
-// behind a
-// child that looks like a candidate with a lower number, so such children are deleted before the end.
+// plant creates children that are nobody's. The leader then resigns and comes back behind them, and
+// a new candidate joins. The children must not disturb that, and no candidate may delete them. New
+// candidates wait behind a child that looks like a candidate with a lower number, so such children
+// are deleted before the end.
 func plant(lower, readable bool) func(context.Context, *Round) error {
 	return func(ctx context.Context, r *Round) error {
 		planted := []string{"readme", "latch", "x-latch-1", "_c_nobody", "0000000001"}

@@ -11,8 +11,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/history"
 )
 
-// paused stops the leader's process. It comes back when another leads, in a session that was revoked, or when it has
-// expired as well.
+// paused stops the leader's process. It comes back when another leads, in a session that was
+// revoked, or when it has expired as well.
 func paused(ctx context.Context, r *Round) error {
 	l, err := r.line(ctx)
 	if err != nil {
@@ -85,7 +85,8 @@ func crowd(ctx context.Context, r *Round) error {
 	return nil
 }
 
-// crowdKilled kills one in the middle, then the leader, and counts the watches that their ends fire.
+// crowdKilled kills one in the middle, then the leader, and counts the watches that their ends
+// fire.
 func crowdKilled(ctx context.Context, r *Round) error {
 	l, err := r.line(ctx)
 	if err != nil {
@@ -104,9 +105,10 @@ func crowdKilled(ctx context.Context, r *Round) error {
 	return r.mustSucceed(ctx, l.term.token, since)
 }
 
-// departs kills a candidate and counts the watches that its znode's deletion fires, by the servers' own count.
-// The watches of the dead go with its connection, long before its session expires. If another departs meanwhile, because
-// the machine is busy, its watches would be counted, too (two: its successor's, and its own).
+// departs kills a candidate and counts the watches that its znode's deletion fires, by the servers'
+// own count. The watches of the dead go with its connection, long before its session expires. If
+// another departs meanwhile, because the machine is busy, its watches would be counted, too (two:
+// its successor's, and its own).
 func (r *Round) departs(ctx context.Context, c *candidate) error {
 	node := r.of(c.id).node
 	there, err := r.children(ctx)

@@ -30,8 +30,8 @@ func clientCut(dir Direction) func(context.Context, *Round) error {
 	}
 }
 
-// mustSucceed waits for the next leader while the old one is out of order, which is a question of liveness: all
-// other parts are healthy. It notes how long that takes since the fault.
+// mustSucceed waits for the next leader while the old one is out of order, which is a question of
+// liveness: all other parts are healthy. It notes how long that takes since the fault.
 func (r *Round) mustSucceed(ctx context.Context, token, since int64) error {
 	var elected int64
 	ok, err := r.patiently(ctx, settleWithin*r.T, func(ctx context.Context) (err error) {
@@ -48,8 +48,8 @@ func (r *Round) mustSucceed(ctx context.Context, token, since int64) error {
 	return err
 }
 
-// behindProxies lines up three candidates that reach the servers through proxies. They live where we do, because
-// a proxy is reached by loopback alone.
+// behindProxies lines up three candidates that reach the servers through proxies. They live where
+// we do, because a proxy is reached by loopback alone.
 func behindProxies(ctx context.Context, r *Round) error {
 	var zk []string
 	for _, s := range r.rig.Servers() {
@@ -96,7 +96,8 @@ func slowLink(ctx context.Context, r *Round) error {
 }
 
 func delayedLink(ctx context.Context, r *Round) error {
-	// Half of the rounds are below the delay that a beat allows (an answer within D/4), half are above.
+	// Half of the rounds are below the delay that a beat allows (an answer within D/4), half are
+	// above.
 	d := r.leases(0.01, pick(r, []float64{1. / 16, 1. / 4}))
 	delay := func(d time.Duration) func(*faultproxy.Proxy) {
 		return func(p *faultproxy.Proxy) { p.Delay(faultproxy.Both, d) }

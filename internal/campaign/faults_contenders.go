@@ -17,8 +17,8 @@ import (
 // permits is how many a semaphore has.
 const permits = 2
 
-// contenders brings processes of examples/contender to one path instead of candidates: one for each of the names of
-// recipes. Each holds what it gets for two leases, again and again.
+// contenders brings processes of examples/contender to one path instead of candidates: one for each
+// of the names of recipes. Each holds what it gets for two leases, again and again.
 func contenders(recipes ...string) func(context.Context, *Round) error {
 	return func(ctx context.Context, r *Round) error {
 		for i, recipe := range recipes {
@@ -32,7 +32,8 @@ func contenders(recipes ...string) func(context.Context, *Round) error {
 	}
 }
 
-// contend is the command that starts a contender, without the flags that it shares with a candidate.
+// contend is the command that starts a contender, without the flags that it shares with a
+// candidate.
 func (r *Round) contend(recipe string) string {
 	return fmt.Sprintf("%s -recipe %s -size %d -hold %v -rest 10ms", r.contender, recipe, permits, 2*r.lease)
 }
@@ -61,8 +62,8 @@ func (r *Round) served(ctx context.Context) error {
 	})
 }
 
-// holderExpelled cuts a holder off and deletes its znode, so that only its lease protects it. The others must be
-// served meanwhile, but not before that lease is over.
+// holderExpelled cuts a holder off and deletes its znode, so that only its lease protects it. The
+// others must be served meanwhile, but not before that lease is over.
 func holderExpelled(ctx context.Context, r *Round) error {
 	since := history.Now()
 	var holder *candidate
@@ -144,8 +145,8 @@ func expelContender(ctx context.Context, r *Round) (func(context.Context) error,
 	return nil, err
 }
 
-// contendersHeld are what is broken at random: the same as for candidates, except that the znodes to delete must be
-// looked for.
+// contendersHeld are what is broken at random: the same as for candidates, except that the znodes
+// to delete must be looked for.
 var contendersHeld = append([]hazard{
 	freezeServer, freezeServer, killServer, cutServer, cutServer, dropClients,
 	cutClient, cutClient, losePackets, pauseOne, pauseOne, killOne, resignOne, expelContender, expelContender,

@@ -14,7 +14,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/hold"
 )
 
-// debuggers are those of the servers in a round, by the servers' ids. They belong to the goroutine that runs the round.
+// debuggers are those of the servers in a round, by the servers' ids. They belong to the goroutine
+// that runs the round.
 type debuggers map[int]*hold.VM
 
 // letGo ends them, and by that lets all threads go.
@@ -56,7 +57,8 @@ func (r *Round) hold(ctx context.Context, s *ensemble.Server, p hold.Place) (*ho
 	return vm.Hold(ctx, p)
 }
 
-// reached waits until a thread stands at its place: that of the session tracker comes there when a session has expired.
+// reached waits until a thread stands at its place: that of the session tracker comes there when a
+// session has expired.
 func (r *Round) reached(ctx context.Context, h *hold.Held) (thread string, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, 4*r.T+4*tick, fmt.Errorf("%w: no session has expired", errAgain))
 	defer cancel()
@@ -66,8 +68,9 @@ func (r *Round) reached(ctx context.Context, h *hold.Held) (thread string, err e
 // staleWithin is longer than any fault's session timeout, and what the servers round it up by.
 const staleWithin = 40 * time.Second
 
-// alone waits until the servers know no session but those of this round's candidates and the rig's own. One that an
-// earlier round has left ends by itself, and the tracker would be stopped for that one.
+// alone waits until the servers know no session but those of this round's candidates and the rig's
+// own. One that an earlier round has left ends by itself, and the tracker would be stopped for that
+// one.
 func (r *Round) alone(ctx context.Context, zkLeader *ensemble.Server) error {
 	ctx, cancel := context.WithTimeout(ctx, staleWithin)
 	defer cancel()
@@ -94,7 +97,8 @@ func (r *Round) alone(ctx context.Context, zkLeader *ensemble.Server) error {
 	}
 }
 
-// sessions returns the ids of the sessions of this round's candidates and of the rig, as the answer to "dump" has them.
+// sessions returns the ids of the sessions of this round's candidates and of the rig, as the answer
+// to "dump" has them.
 func (r *Round) sessions(ctx context.Context) (ids []string, err error) {
 	for _, c := range r.candidates {
 		ids = append(ids, r.of(c.id).session)
@@ -109,7 +113,8 @@ func (r *Round) sessions(ctx context.Context) (ids []string, err error) {
 	return ids, nil
 }
 
-// stale picks other sessions out of the answer to "dump". It names those that the tracker knows first, each on a line of its own.
+// stale picks other sessions out of the answer to "dump". It names those that the tracker knows
+// first, each on a line of its own.
 func stale(dump string, ours []string) (ids []string) {
 	sessions, _, _ := strings.Cut(dump, "ephemeral nodes dump:")
 	for line := range strings.Lines(sessions) {
@@ -121,9 +126,10 @@ func stale(dump string, ours []string) (ids []string) {
 	return ids
 }
 
-// trackerHeld lets the heir's session expire while the ZooKeeper leader's session tracker is stopped between taking it
-// from its queue and marking it as closing. Until then the servers take the session for alive: the heir comes back in it, and
-// leads. Then it is cut off for good, the tracker closes the session, and another candidate leads.
+// trackerHeld lets the heir's session expire while the ZooKeeper leader's session tracker is
+// stopped between taking it from its queue and marking it as closing. Until then the servers take
+// the session for alive: the heir comes back in it, and leads. Then it is cut off for good, the
+// tracker closes the session, and another candidate leads.
 func trackerHeld(ctx context.Context, r *Round) error {
 	l, err := r.line(ctx)
 	if err != nil {
@@ -175,8 +181,8 @@ func (r *Round) cut(ctx context.Context, c *candidate) error {
 	return c.home.rule(ctx, Both, clientSide, "", "-j", "DROP")
 }
 
-// comesToLead lets the heir come back, and the leader resign. It tells whether the heir leads then, with the znode that it had
-// before.
+// comesToLead lets the heir come back, and the leader resign. It tells whether the heir leads then,
+// with the znode that it had before.
 func (r *Round) comesToLead(ctx context.Context, l line, heir *candidate, before standing) (bool, error) {
 	r.fault("%s: link mended", heir.id)
 	if err := heir.home.mend(ctx); err != nil {
@@ -214,9 +220,10 @@ func (r *Round) joins(ctx context.Context, id string) error {
 	return r.until(ctx, id+" stands in line", func(now map[string]*standing) bool { return now[id] != nil && now[id].inLine })
 }
 
-// pingLoopHeld stops the thread of the ZooKeeper leader that pings the others. Nobody tells it of the sessions at the others then, so they
-// expire there one after the other, while requests are served. The first to expire is the leader's: the others are at the ZooKeeper leader.
-// Its tracker is stopped, too, so that the candidate can be cut off before it learns.
+// pingLoopHeld stops the thread of the ZooKeeper leader that pings the others. Nobody tells it of
+// the sessions at the others then, so they expire there one after the other, while requests are
+// served. The first to expire is the leader's: the others are at the ZooKeeper leader. Its tracker
+// is stopped, too, so that the candidate can be cut off before it learns.
 func pingLoopHeld(ctx context.Context, r *Round) error {
 	follower, err := r.rig.Follower(ctx)
 	if err != nil {
@@ -264,10 +271,12 @@ func pingLoopHeld(ctx context.Context, r *Round) error {
 	return loop.Release(ctx)
 }
 
-// losesAll waits until a leader that has been cut off has lost its znode, another one leads, and the first knows that it does not.
+// losesAll waits until a leader that has been cut off has lost its znode, another one leads, and
+// the first knows that it does not.
 func (r *Round) losesAll(ctx context.Context, c *candidate) error {
 	term := r.of(c.id)
-	// Its session has long expired. If the tracker was stopped for another session, this one lives on.
+	// Its session has long expired. If the tracker was stopped for another session, this one lives
+	// on.
 	closed, err := r.patiently(ctx, tick, func(ctx context.Context) error {
 		_, err := r.goneAt(ctx, term.node)
 		return err

@@ -65,7 +65,8 @@ func holdEach(places ...hold.Place) (all []hazard) {
 	return all
 }
 
-// heldAtRandom holds threads at one of some places, and breaks what makes the leadership change besides.
+// heldAtRandom holds threads at one of some places, and breaks what makes the leadership change
+// besides.
 func heldAtRandom(places ...hold.Place) func(context.Context, *Round) error {
 	h := holdOne(places...)
 	return atRandom([]hazard{h, h, h, h, h, h, h, cutClient, cutClient, pauseOne, resignOne, resignOne, dropClients})

@@ -20,10 +20,11 @@ import (
 // trials is the number of places in a round of leaseTrials.
 const trials = 30
 
-// leaseTrials looks for a place that another can hold before its holder's lease is over, with sessions alone: no line,
-// no record, no election. All holders are connected with one follower, and all who wait for their places with the other
-// servers. The follower is cut from the quorum, or stopped, and comes back when those who wait are about to take over,
-// so that late beats and takeovers race. Meanwhile an administrator deletes some of the holders' znodes. At last the
+// leaseTrials looks for a place that another can hold before its holder's lease is over, with
+// sessions alone: no line, no record, no election. All holders are connected with one follower, and
+// all who wait for their places with the other servers. The follower is cut from the quorum, or
+// stopped, and comes back when those who wait are about to take over, so that late beats and
+// takeovers race. Meanwhile an administrator deletes some of the holders' znodes. At last the
 // follower stops until every place has changed hands.
 func leaseTrials(ctx context.Context, r *Round) error {
 	follower, err := r.rig.Follower(ctx)
@@ -76,8 +77,8 @@ func leaseTrials(ctx context.Context, r *Round) error {
 	return admin.EnsureDeleted(ctx, r.path)
 }
 
-// openTrials opens all sessions and waits until the holders hold their places. Sessions end by themselves when the
-// machine is busy, so that some of the trials may be missing.
+// openTrials opens all sessions and waits until the holders hold their places. Sessions end by
+// themselves when the machine is busy, so that some of the trials may be missing.
 func (r *Round) openTrials(ctx context.Context, follower *ensemble.Server) (all []*trial, stop func(), err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var working sync.WaitGroup
@@ -129,8 +130,8 @@ func (r *Round) openTrials(ctx context.Context, follower *ensemble.Server) (all 
 	return all, stop, nil
 }
 
-// disturb lets the follower give no answer for about as long as the sessions need to notice that. Meanwhile it
-// deletes every third znode, so that the owners cannot hear of it.
+// disturb lets the follower give no answer for about as long as the sessions need to notice that.
+// Meanwhile it deletes every third znode, so that the owners cannot hear of it.
 func (r *Round) disturb(ctx context.Context, follower *ensemble.Server, all []*trial) error {
 	admin, err := r.rig.admin.Session(ctx)
 	if err != nil {
@@ -222,8 +223,8 @@ func (t *trial) keep(ctx context.Context, own *session.Watch, wake chan struct{}
 	}
 }
 
-// wait waits for the end of the holder's lease: it takes over when the holder is silent, and waits for a lease when
-// it hears that the znode is gone.
+// wait waits for the end of the holder's lease: it takes over when the holder is silent, and waits
+// for a lease when it hears that the znode is gone.
 func (t *trial) wait(ctx context.Context) {
 	defer close(t.taken)
 	wake := make(chan struct{}, 1)
@@ -279,7 +280,8 @@ func (t *trial) claim() int64 {
 	return t.claimed
 }
 
-// over reports whether nothing can come of it any more. On a busy machine that may be before the holder has held anything.
+// over reports whether nothing can come of it any more. On a busy machine that may be before the
+// holder has held anything.
 func (t *trial) over() bool {
 	select {
 	case <-t.taken:

@@ -18,8 +18,9 @@ import (
 // many is the number of elections that one session leads in manyKilled.
 const many = 1000
 
-// manyKilled lets the session die that leads all of many elections, and waits until its heir, one session too, leads them
-// all. Both are clients of this process: the one that dies finds its connections closed, and can make no other.
+// manyKilled lets the session die that leads all of many elections, and waits until its heir, one
+// session too, leads them all. Both are clients of this process: the one that dies finds its
+// connections closed, and can make no other.
 func manyKilled(ctx context.Context, r *Round) error {
 	ctx, stop := context.WithCancel(ctx)
 	var working sync.WaitGroup

@@ -15,8 +15,9 @@ type step struct {
 	do func(context.Context) error
 }
 
-// atRandom carries out a plan: some faults that begin at random and last for random times, so that they overlap.
-// Errors of single steps are what comes of faults on faults (a server that is down cannot be frozen).
+// atRandom carries out a plan: some faults that begin at random and last for random times, so that
+// they overlap. Errors of single steps are what comes of faults on faults (a server that is down
+// cannot be frozen).
 func atRandom(hazards []hazard) func(context.Context, *Round) error {
 	return func(ctx context.Context, r *Round) error { return r.random(ctx, hazards) }
 }

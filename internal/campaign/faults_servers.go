@@ -12,11 +12,12 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// successorWithin is how long after the ensemble has deleted the old leader's znode, and after its lease if nobody has
-// announced that, the next one may take to lead, on a machine that lets it run.
+// successorWithin is how long after the ensemble has deleted the old leader's znode, and after its
+// lease if nobody has announced that, the next one may take to lead, on a machine that lets it run.
 const successorWithin = 100 * time.Millisecond
 
-// followersAlone lines up a leader that knows one server only, a follower, and others who know all but that.
+// followersAlone lines up a leader that knows one server only, a follower, and others who know all
+// but that.
 func (r *Round) followersAlone(ctx context.Context) (*ensemble.Server, line, error) {
 	follower, err := r.rig.Follower(ctx)
 	if err != nil {
@@ -26,8 +27,8 @@ func (r *Round) followersAlone(ctx context.Context) (*ensemble.Server, line, err
 	return follower, l, err
 }
 
-// followerCutAlone is a fault for clients that trust pings and reads: such a client still leads while the
-// majority elects another.
+// followerCutAlone is a fault for clients that trust pings and reads: such a client still leads
+// while the majority elects another.
 func followerCutAlone(ctx context.Context, r *Round) error {
 	follower, l, err := r.followersAlone(ctx)
 	if err != nil {
@@ -54,8 +55,8 @@ func followerCutAlone(ctx context.Context, r *Round) error {
 		}
 		r.broken(history.Late, "the successor led %v after the deletion, the machine stood still for up to %v", late, r.stall.max())
 	}
-	// Ours has given up before. A client that has not given up learns it when the follower drops its clients,
-	// because it has no leader.
+	// Ours has given up before. A client that has not given up learns it when the follower drops
+	// its clients, because it has no leader.
 	_, err = r.patiently(ctx, syncLimit*tick+r.T, func(ctx context.Context) error {
 		return r.until(ctx, l.leader.id+" has given up", func(now map[string]*standing) bool {
 			return !now[l.leader.id].leading || now[l.leader.id].token != l.term.token
@@ -64,7 +65,8 @@ func followerCutAlone(ctx context.Context, r *Round) error {
 	return err
 }
 
-// servedBy makes somebody lead whose server is a follower, or any server, and returns the line and that server.
+// servedBy makes somebody lead whose server is a follower, or any server, and returns the line and
+// that server.
 func (r *Round) servedBy(ctx context.Context, followerOnly bool) (line, *ensemble.Server, error) {
 	for range 20 {
 		l, err := r.line(ctx)
@@ -101,7 +103,8 @@ func followerCut(ctx context.Context, r *Round) error {
 	})
 }
 
-// keepsLeading has it noted whether a leader's term outlives a fault. That is known when all stand in line again.
+// keepsLeading has it noted whether a leader's term outlives a fault. That is known when all stand
+// in line again.
 func (r *Round) keepsLeading(l line, do func() error) error {
 	r.kept = l.term.token
 	return do()

@@ -10,8 +10,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/variant"
 )
 
-// A session that the ensemble ends early, and a znode that an administrator deletes, show whether the next one waits for
-// the lease.
+// A session that the ensemble ends early, and a znode that an administrator deletes, show whether
+// the next one waits for the lease.
 func TestWhoDoesNotWaitForTheLeaseIsCaught(t *testing.T) {
 	need.That(t, Available)
 	v, err := variant.Read("testdata/waits-for-no-lease.txt")

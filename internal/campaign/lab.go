@@ -46,9 +46,10 @@ func Available() error {
 	return errors.Join(err, ns.close(), ensemble.Available())
 }
 
-// Outside holds a campaign: it runs this very program again, in a network namespace of its own, and returns its
-// exit code. It builds the programs that it is not given, and removes the directory of the campaign whatever
-// happens to the inner process; when this process dies, the kernel kills that one.
+// Outside holds a campaign: it runs this very program again, in a network namespace of its own, and
+// returns its exit code. It builds the programs that it is not given, and removes the directory of
+// the campaign whatever happens to the inner process; when this process dies, the kernel kills that
+// one.
 func Outside(ctx context.Context, cfg Config) (code int) {
 	code, err := outside(ctx, cfg)
 	if err != nil {
@@ -115,8 +116,8 @@ func outside(ctx context.Context, cfg Config) (code int, err error) {
 
 const dirPrefix = "zkrecipe-campaign-"
 
-// sweep removes the directories of campaigns that were killed. Their names tell whose they are: a process is known
-// by its id and its start.
+// sweep removes the directories of campaigns that were killed. Their names tell whose they are: a
+// process is known by its id and its start.
 func sweep() {
 	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), dirPrefix+"*"))
 	for _, dir := range dirs {

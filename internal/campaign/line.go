@@ -12,8 +12,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/history"
 )
 
-// start starts a candidate, again if there was one of this name. It lives in the home of its name; on all servers
-// unless some are given.
+// start starts a candidate, again if there was one of this name. It lives in the home of its name;
+// on all servers unless some are given.
 func (r *Round) start(id string, on ...*ensemble.Server) (*candidate, error) {
 	if len(on) == 0 {
 		on = r.rig.Servers()
@@ -131,8 +131,8 @@ func number(yes bool) int {
 	return 0
 }
 
-// leader returns the candidate that leads with the newest token at this moment, as far as is
-// known, or nil.
+// leader returns the candidate that leads with the newest token at this moment, as far as is known,
+// or nil.
 func (r *Round) leader() (leader *candidate) {
 	var newest int64
 	for _, c := range r.candidates {

@@ -15,7 +15,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/enum"
 )
 
-// namespace is a network namespace without a name. It lives as long as its file is open or a process is in it.
+// namespace is a network namespace without a name. It lives as long as its file is open or a
+// process is in it.
 type namespace struct {
 	file   *os.File
 	inside chan func() // for the thread of this process that is in it
@@ -26,8 +27,8 @@ func newNamespace(ctx context.Context) (*namespace, error) {
 	made := make(chan error)
 	ns := &namespace{inside: make(chan func())}
 	go func() { // ends with close
-		// The thread is never unlocked, so it ends with this goroutine and nobody else runs in the new
-		// namespace.
+		// The thread is never unlocked, so it ends with this goroutine and nobody else runs in the
+		// new namespace.
 		runtime.LockOSThread()
 		err := syscall.Unshare(syscall.CLONE_NEWNET)
 		if err == nil {
@@ -50,7 +51,8 @@ func (n *namespace) path() string {
 	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), n.file.Fd())
 }
 
-// wrap returns the command line that runs argv in the namespace. It execs, so that the process is the command.
+// wrap returns the command line that runs argv in the namespace. It execs, so that the process is
+// the command.
 func (n *namespace) wrap(argv ...string) []string {
 	return append([]string{"nsenter", "--net=" + n.path(), "--"}, argv...)
 }
@@ -59,8 +61,9 @@ func (n *namespace) run(ctx context.Context, argv ...string) error {
 	return run(ctx, n.wrap(argv...)...)
 }
 
-// dial connects with an address as seen from inside. A socket belongs to the namespace of the thread that makes it, and the address must be
-// one that needs no look-up, so that no other goroutine does.
+// dial connects with an address as seen from inside. A socket belongs to the namespace of the
+// thread that makes it, and the address must be one that needs no look-up, so that no other
+// goroutine does.
 func (n *namespace) dial(ctx context.Context, addr string) (conn net.Conn, err error) {
 	done := make(chan struct{})
 	n.inside <- func() {
@@ -101,8 +104,8 @@ func (d Direction) String() string {
 	return enum.Name(d, []string{In: "inbound", Out: "outbound", Both: "both ways"})
 }
 
-// rule adds an iptables rule for each direction: which packets are meant and what becomes of them. The peer, if
-// any, is the address at the other end.
+// rule adds an iptables rule for each direction: which packets are meant and what becomes of them.
+// The peer, if any, is the address at the other end.
 func (n *namespace) rule(ctx context.Context, dir Direction, device, peer string, what ...string) error {
 	for _, chain := range []struct {
 		dir                Direction

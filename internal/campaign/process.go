@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// stopped waits until every thread of a process stands still after SIGSTOP, which takes effect for each
-// thread only when it next enters the kernel.
+// stopped waits until every thread of a process stands still after SIGSTOP, which takes effect for
+// each thread only when it next enters the kernel.
 func waitStopped(pid int) error {
 	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); runtime.Gosched() {
 		if allStopped(pid) {

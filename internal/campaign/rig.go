@@ -40,8 +40,8 @@ type rig struct {
 // adminAuth keeps others away from what an administrator makes for himself.
 var adminAuth = session.Digest("admin", "secret")
 
-// newRig builds rig n (1, 2, ...) in the present network namespace; the servers' files go below dir, and they listen
-// for a debugger if asked to.
+// newRig builds rig n (1, 2, ...) in the present network namespace; the servers' files go below
+// dir, and they listen for a debugger if asked to.
 func newRig(ctx context.Context, n int, dir string, debug bool) (_ *rig, err error) {
 	r := &rig{n: n}
 	defer func() {
@@ -79,14 +79,15 @@ func newRig(ctx context.Context, n int, dir string, debug bool) (_ *rig, err err
 func (r *rig) clientAddr(i int) string { return fmt.Sprintf("10.%d.0.%d", r.n, i+1) }
 func (r *rig) quorumAddr(i int) string { return fmt.Sprintf("10.%d.0.%d", 100+r.n, i+1) }
 
-// The names of what wire makes in the present namespace: a bridge for each network, and the other ends of the hosts' cables.
+// The names of what wire makes in the present namespace: a bridge for each network, and the other
+// ends of the hosts' cables.
 func clientsBridge(n int) string     { return fmt.Sprint("clients", n) }
 func quorumBridge(n int) string      { return fmt.Sprint("quorum", n) }
 func clientsPort(n, host int) string { return fmt.Sprintf("c%d.%d", n, host) }
 func quorumPort(n, host int) string  { return fmt.Sprintf("q%d.%d", n, host) }
 
-// unwire removes what wire made for a rig n, which may be nothing. The kernel would do it with the rig's namespaces,
-// but takes its time.
+// unwire removes what wire made for a rig n, which may be nothing. The kernel would do it with the
+// rig's namespaces, but takes its time.
 func unwire(ctx context.Context, n int) {
 	links := []string{clientsBridge(n), quorumBridge(n)}
 	for i := range servers + homes {
@@ -97,8 +98,8 @@ func unwire(ctx context.Context, n int) {
 	}
 }
 
-// wire makes two networks, each a bridge, and the hosts on them. The network of the clients has an address of
-// ours as well.
+// wire makes two networks, each a bridge, and the hosts on them. The network of the clients has an
+// address of ours as well.
 func (r *rig) wire(ctx context.Context) error {
 	clients, quorum := clientsBridge(r.n), quorumBridge(r.n)
 	for _, bridge := range []string{clients, quorum} {
@@ -170,8 +171,8 @@ func (r *rig) mend(ctx context.Context) error {
 	return r.united(ctx)
 }
 
-// united waits until each server has carried a write through the quorum. A server may believe for a while that it
-// still leads, or follows, although the others have gone on without it.
+// united waits until each server has carried a write through the quorum. A server may believe for a
+// while that it still leads, or follows, although the others have gone on without it.
 func (r *rig) united(ctx context.Context) error {
 	const node = "/united"
 	write := func(eye *session.Client) error {

@@ -20,16 +20,17 @@ import (
 const (
 	beat = 4 * time.Millisecond
 
-	// settleWithin, in session timeouts, bounds how long after all is mended somebody must lead and everybody
-	// stand in line: sessions have to expire, delays between attempts have grown, and the machine is busy.
+	// settleWithin, in session timeouts, bounds how long after all is mended somebody must lead and
+	// everybody stand in line: sessions have to expire, delays between attempts have grown, and the
+	// machine is busy.
 	settleWithin = 30
 
 	// hangs is when a round is given up.
 	hangs = 4 * time.Minute
 )
 
-// errAgain says that what a fault needs did not come about, because the machine is busy. Unless something else was broken
-// the round shows nothing, and it is gone through again.
+// errAgain says that what a fault needs did not come about, because the machine is busy. Unless
+// something else was broken the round shows nothing, and it is gone through again.
 var errAgain = errors.New("again")
 
 // Round is one round of a fault: an election with a path, candidates, and a rig to break.
@@ -194,7 +195,8 @@ func (r *Round) end() {
 	}
 }
 
-// clean demands that the candidates have left nothing, and what is not theirs is there; then it removes the path.
+// clean demands that the candidates have left nothing, and what is not theirs is there; then it
+// removes the path.
 func (r *Round) clean(ctx context.Context) error {
 	s, err := r.rig.admin.Session(ctx)
 	if err != nil {
@@ -204,8 +206,8 @@ func (r *Round) clean(ctx context.Context) error {
 		return err
 	}
 	for _, dir := range r.dirs() {
-		// A candidate that was killed leaves a znode until the session expires: after T, and up to a tick for the
-		// ensemble's buckets. A busy machine may be later than that.
+		// A candidate that was killed leaves a znode until the session expires: after T, and up to
+		// a tick for the ensemble's buckets. A busy machine may be later than that.
 		left, err := r.childless(ctx, dir, r.T+leaveWithin)
 		if err != nil {
 			return err

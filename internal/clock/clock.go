@@ -50,8 +50,7 @@ func (i Instant) Reached(now Instant) bool { return now.Mono >= i.Mono && now.Bo
 // IsZero reports whether i is the zero Instant.
 func (i Instant) IsZero() bool { return i == Instant{} }
 
-// A Clock tells the time and sets timers. Its methods may be called from any
-// goroutine.
+// A Clock tells the time and sets timers. Its methods may be called from any goroutine.
 type Clock interface {
 	// Now reads both clocks.
 	Now() Instant
@@ -79,9 +78,9 @@ func From(ctx context.Context) Clock {
 	return System
 }
 
-// WithTimeout is context.WithTimeoutCause on a Clock: after d the context is
-// cancelled with context.DeadlineExceeded as its cause. The context has no
-// Deadline of its own, because the standard one is not on this clock.
+// WithTimeout is context.WithTimeoutCause on a Clock: after d the context is cancelled with
+// context.DeadlineExceeded as its cause. The context has no Deadline of its own, because the
+// standard one is not on this clock.
 func WithTimeout(ctx context.Context, c Clock, d time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := c.AfterFunc(d, func() { cancel(context.DeadlineExceeded) })

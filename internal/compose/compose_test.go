@@ -18,7 +18,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/need"
 )
 
-// asked reports whether this run is about containers: it takes minutes, so it has a target of its own.
+// asked reports whether this run is about containers: it takes minutes, so it has a target of its
+// own.
 func asked() bool { return os.Getenv("ZKRECIPE_COMPOSE") != "" }
 
 // hindrance is why there is no engine, if one of our own could not be prepared.
@@ -75,7 +76,8 @@ var (
 	published = []string{"127.0.0.1:2181", "127.0.0.1:2182", "127.0.0.1:2183"}
 )
 
-// startFor is how long services may take until they are healthy: generous, because a busy machine is no bug.
+// startFor is how long services may take until they are healthy: generous, because a busy machine
+// is no bug.
 const startFor = 3 * time.Minute
 
 // up is "up --detach --wait", the latter by hand: the older docker-compose has no such flag.

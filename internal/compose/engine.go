@@ -39,7 +39,8 @@ func answers(ctx context.Context) bool {
 // inside is set in the environment of the process that isolate makes of this one.
 const inside = "ZKRECIPE_COMPOSE_INSIDE"
 
-// isolated reports whether this process is in namespaces of its own, where an engine of our own may run.
+// isolated reports whether this process is in namespaces of its own, where an engine of our own may
+// run.
 func isolated() bool { return os.Getenv(inside) != "" }
 
 // lacks says what is missing for an engine of our own.
@@ -143,7 +144,8 @@ func (e *engine) close() error {
 // patience bounds every command; the longest compiles.
 const patience = 12 * time.Minute
 
-// run runs a command to its end and returns what it wrote to stdout. The error holds what it wrote at all.
+// run runs a command to its end and returns what it wrote to stdout. The error holds what it wrote
+// at all.
 func (e *engine) run(ctx context.Context, argv ...string) (string, error) {
 	return e.feed(ctx, nil, argv...)
 }

@@ -81,7 +81,8 @@ func zookeeperChanges(version string) []string {
 	}
 }
 
-// zookeeper fills the stand-in for zookeeper:<version>: the jars of that version, with Debian's Java.
+// zookeeper fills the stand-in for zookeeper:<version>: the jars of that version, with Debian's
+// Java.
 func (e *engine) zookeeper(ctx context.Context, r *rootfs, version string) error {
 	jars, err := release.Jars(version)
 	if err != nil {
@@ -123,13 +124,14 @@ func golangChanges(version string) []string {
 	}
 }
 
-// goOf returns the go command of a toolchain, which is fetched if it is not this one, with some settings.
+// goOf returns the go command of a toolchain, which is fetched if it is not this one, with some
+// settings.
 func goOf(version string, settings ...string) []string {
 	return slices.Concat([]string{"env", "GOTOOLCHAIN=go" + version, "CGO_ENABLED=0"}, settings, []string{"go"})
 }
 
-// golang fills the stand-in for golang:<version>: that toolchain, and the modules that the programs need. The official
-// image has no modules, but its containers reach a proxy.
+// golang fills the stand-in for golang:<version>: that toolchain, and the modules that the programs
+// need. The official image has no modules, but its containers reach a proxy.
 func (e *engine) golang(ctx context.Context, r *rootfs, version string) error {
 	out, err := e.run(ctx, append(goOf(version), "env", "GOROOT", "GOMODCACHE")...)
 	if err != nil {
@@ -153,8 +155,8 @@ func (e *engine) golang(ctx context.Context, r *rootfs, version string) error {
 	return nil
 }
 
-// obtain fetches what the stand-ins are made of, as long as there is a way to the outside: from an isolated process
-// there is none.
+// obtain fetches what the stand-ins are made of, as long as there is a way to the outside: from an
+// isolated process there is none.
 func obtain(ctx context.Context) error {
 	all, err := images()
 	for _, image := range all {

@@ -10,12 +10,12 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/history"
 )
 
-// machine is the delay that a busy machine may add to a bound. Even with it, a crash is over before a session of 4 s
-// has expired.
+// machine is the delay that a busy machine may add to a bound. Even with it, a crash is over before
+// a session of 4 s has expired.
 const machine = 1500 * time.Millisecond
 
-// inTime calls do, which returns how long nobody led, up to three times, and demands that one of these times is within
-// the bound: the machine may be busy with something else.
+// inTime calls do, which returns how long nobody led, up to three times, and demands that one of
+// these times is within the bound: the machine may be busy with something else.
 func (s *stage) inTime(what string, bound time.Duration, do func() time.Duration) {
 	s.t.Helper()
 	var took []time.Duration
@@ -28,8 +28,8 @@ func (s *stage) inTime(what string, bound time.Duration, do func() time.Duration
 	s.t.Errorf("%s: the next leader took %v; want %v at most", what, took, bound)
 }
 
-// move breaks the leader and demands that another one leads within a bound, and that the page says so. mends lets the
-// former leader stand again.
+// move breaks the leader and demands that another one leads within a bound, and that the page says
+// so. mends lets the former leader stand again.
 func (s *stage) move(how string, bound time.Duration, breaks, mends func(leader string)) {
 	s.t.Helper()
 	s.inTime(how, bound, func() time.Duration { return s.moved(how, bound, breaks, mends) })
@@ -128,7 +128,8 @@ func (s *stage) candidatesBroken() {
 	})
 }
 
-// reelect is how long the servers may take until two of them have a leader again and all clients: syncLimit is 2 s.
+// reelect is how long the servers may take until two of them have a leader again and all clients:
+// syncLimit is 2 s.
 const reelect = 10 * time.Second
 
 // serversBroken breaks a server that follows, and the one that leads the others.
@@ -146,7 +147,8 @@ func (s *stage) serversBroken() {
 		func(server string) { s.docker(server, "start") })
 }
 
-// endure breaks a server, and demands that the leader goes on, or that another one leads within a bound.
+// endure breaks a server, and demands that the leader goes on, or that another one leads within a
+// bound.
 func (s *stage) endure(how, mode string, bound time.Duration, breaks, mends func(server string)) {
 	s.t.Helper()
 	s.inTime(how+" of a "+mode, bound, func() time.Duration { return s.endured(how, mode, bound, breaks, mends) })

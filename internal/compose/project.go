@@ -58,7 +58,8 @@ func images() ([]string, error) {
 	return images, err
 }
 
-// prepare makes the images that an engine of our own lacks. Elsewhere they are pulled when they are needed.
+// prepare makes the images that an engine of our own lacks. Elsewhere they are pulled when they are
+// needed.
 func (p *project) prepare(ctx context.Context) error {
 	if p.cmd == nil {
 		return nil

@@ -17,7 +17,8 @@ import (
 	"time"
 )
 
-// rootfs writes the files of an image, copies of files of this machine for the most part. After an error it does nothing.
+// rootfs writes the files of an image, copies of files of this machine for the most part. After an
+// error it does nothing.
 type rootfs struct {
 	tar  *tar.Writer
 	have map[string]bool
@@ -69,7 +70,8 @@ func (r *rootfs) debian(ctx context.Context, e *engine, packages ...string) {
 	}
 	list := []string{"dpkg", "-L"}
 	for line := range strings.Lines(tree) {
-		// A line that is indented, or in <>, is no package; of two that would do, one need not be here.
+		// A line that is indented, or in <>, is no package; of two that would do, one need not be
+		// here.
 		if name := strings.TrimSpace(line); here[name+" installed\n"] && !strings.ContainsAny(line[:1], " |<") {
 			list = append(list, name)
 		}
@@ -89,8 +91,8 @@ func (r *rootfs) debian(ctx context.Context, e *engine, packages ...string) {
 	}
 }
 
-// tree adds a directory of this machine and all in it under another name. It leaves out what skip says, and no skip
-// leaves out nothing.
+// tree adds a directory of this machine and all in it under another name. It leaves out what skip
+// says, and no skip leaves out nothing.
 func (r *rootfs) tree(from, to string, skip func(name string) bool) {
 	err := filepath.WalkDir(from, func(name string, d fs.DirEntry, err error) error {
 		rel, err2 := filepath.Rel(from, name)
@@ -109,8 +111,8 @@ func (r *rootfs) tree(from, to string, skip func(name string) bool) {
 	r.err = errors.Join(r.err, err)
 }
 
-// copy adds one file, link or directory of this machine. One that is missing is left out: a package's list names files
-// that an administrator has taken away.
+// copy adds one file, link or directory of this machine. One that is missing is left out: a
+// package's list names files that an administrator has taken away.
 func (r *rootfs) copy(from, to string) {
 	info, err := os.Lstat(from)
 	if r.err != nil || errors.Is(err, fs.ErrNotExist) {

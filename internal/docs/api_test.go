@@ -28,9 +28,9 @@ var unshown = map[string]string{
 	"session.ServerError":                "no server in use answers with one that zk has no error for",
 }
 
-// TestEverythingExportedHasADocComment looks at types, functions, methods, constants,
-// variables and options of the packages that others can import. A comment may be a whole
-// group's. Other structs' fields may be left to the comment on their type.
+// TestEverythingExportedHasADocComment looks at types, functions, methods, constants, variables and
+// options of the packages that others can import. A comment may be a whole group's. Other structs'
+// fields may be left to the comment on their type.
 func TestEverythingExportedHasADocComment(t *testing.T) {
 	n := 0
 	for dir, p := range public(t) {
@@ -46,11 +46,11 @@ func TestEverythingExportedHasADocComment(t *testing.T) {
 	}
 }
 
-// TestEverythingExportedIsUsedInAnExample holds that what people can call they can also
-// see at work: in an Example function, in a program of examples/, or in a Go block of a
-// document. Names are compared, not objects, and methods by name alone. Constants, and
-// errors, that are declared together are shown when one of them is; a type, when it is what
-// something shown takes or returns; a field, by its comment.
+// TestEverythingExportedIsUsedInAnExample holds that what people can call they can also see at
+// work: in an Example function, in a program of examples/, or in a Go block of a document. Names
+// are compared, not objects, and methods by name alone. Constants, and errors, that are declared
+// together are shown when one of them is; a type, when it is what something shown takes or returns;
+// a field, by its comment.
 func TestEverythingExportedIsUsedInAnExample(t *testing.T) {
 	used := uses(t)
 	packages := public(t)
@@ -252,8 +252,8 @@ func identifiers(n ast.Node) map[string]bool {
 	return found
 }
 
-// uses collects what the examples use: "session.Open" for a name of a package, by its
-// directory, and ".Close" for methods and fields.
+// uses collects what the examples use: "session.Open" for a name of a package, by its directory,
+// and ".Close" for methods and fields.
 func uses(t *testing.T) map[string]bool {
 	t.Helper()
 	used := map[string]bool{}

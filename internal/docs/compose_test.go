@@ -92,8 +92,8 @@ func commands(t *testing.T, dir string) (candidate, status string) {
 	return found[0], found[1]
 }
 
-// container runs a script of docker-compose.yml, without a container, until the test ends.
-// It must then end in good order at SIGTERM.
+// container runs a script of docker-compose.yml, without a container, until the test ends. It must
+// then end in good order at SIGTERM.
 func container(t *testing.T, script, connect string) (stdout *bufio.Scanner) {
 	t.Helper()
 	cmd := exec.Command("sh", "-ec", script)

@@ -1,5 +1,5 @@
-// Package docs keeps the written words true: the Go code in them compiles, and the
-// packages import each other only in the directions that the documentation draws.
+// Package docs keeps the written words true: the Go code in them compiles, and the packages import
+// each other only in the directions that the documentation draws.
 package docs
 
 import (
@@ -27,8 +27,8 @@ var goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")
 // whole tells a Go block that is a file from one that is a part of a function.
 func whole(block []byte) bool { return bytes.Contains(block, []byte("package ")) }
 
-// TestAPartOfAProgramInTheDocumentsIsAPartOfAnExample holds that a Go block which is not a file of its own stands, line by
-// line, in a file of examples, which is compiled.
+// TestAPartOfAProgramInTheDocumentsIsAPartOfAnExample holds that a Go block which is not a file of
+// its own stands, line by line, in a file of examples, which is compiled.
 func TestAPartOfAProgramInTheDocumentsIsAPartOfAnExample(t *testing.T) {
 	examples, n := "", 0
 	eachFile(t, "_test.go", func(path string, text []byte) {
@@ -60,7 +60,8 @@ func flat(code []byte) string {
 	return "\n" + regexp.MustCompile(`(?m)^[ \t]+`).ReplaceAllString(strings.Trim(string(code), "\n"), "") + "\n"
 }
 
-// TestTheGoCodeInTheDocumentsCompiles builds every Go block of every Markdown file that is a whole program.
+// TestTheGoCodeInTheDocumentsCompiles builds every Go block of every Markdown file that is a whole
+// program.
 func TestTheGoCodeInTheDocumentsCompiles(t *testing.T) {
 	notInShort(t)
 	compile(t, ".", func(block string) bool { return !foreign.MatchString(block) })
@@ -74,12 +75,12 @@ func notInShort(t *testing.T) {
 	}
 }
 
-// foreign tells code of libraries that this module does not depend on: what people migrate
-// from. It is compiled in a module of its own.
+// foreign tells code of libraries that this module does not depend on: what people migrate from. It
+// is compiled in a module of its own.
 var foreign = regexp.MustCompile(`"(go\.etcd\.io/etcd|k8s\.io)/`)
 
-// TestTheForeignCodeInTheDocumentsCompiles takes minutes when nothing of those libraries has
-// been compiled before, so it runs only where it is asked for ("make foreign").
+// TestTheForeignCodeInTheDocumentsCompiles takes minutes when nothing of those libraries has been
+// compiled before, so it runs only where it is asked for ("make foreign").
 func TestTheForeignCodeInTheDocumentsCompiles(t *testing.T) {
 	if os.Getenv("ZKRECIPE_FOREIGN") == "" {
 		t.Skip(`SKIP: code of other libraries in the documents is compiled by "make foreign"`)
@@ -130,9 +131,9 @@ func compile(t *testing.T, dir string, chosen func(block string) bool) {
 	}
 }
 
-// mayImport says, for the packages below a directory, which packages of this module and of
-// others they may import besides the standard library, "x/." for x without what is below
-// it. The longest matching directory counts.
+// mayImport says, for the packages below a directory, which packages of this module and of others
+// they may import besides the standard library, "x/." for x without what is below it. The longest
+// matching directory counts.
 var mayImport = map[string][]string{
 	"internal/clock":          {},
 	"internal/retry":          {"internal/clock", "github.com/cenkalti/backoff/v4"},
@@ -210,8 +211,8 @@ func TestPackagesImportOnlyWhatTheyMay(t *testing.T) {
 	}
 }
 
-// TestEachPackageIsNamedInTheArchitecture holds that the page says of each directory of packages what it is for. Those of
-// the examples are together.
+// TestEachPackageIsNamedInTheArchitecture holds that the page says of each directory of packages
+// what it is for. Those of the examples are together.
 func TestEachPackageIsNamedInTheArchitecture(t *testing.T) {
 	const path = "recipe/docs/architecture.md"
 	text, n, named := page(t, path), 0, map[string]bool{}

@@ -64,9 +64,9 @@ var (
 	testName  = regexp.MustCompile("`([^`]+)`")
 )
 
-// faultsOf returns what is wrong with a page: ids that are missing, unknown or there twice;
-// entries that do not say where it was seen and what it was, or have neither a test nor a
-// reason; tests that do not exist.
+// faultsOf returns what is wrong with a page: ids that are missing, unknown or there twice; entries
+// that do not say where it was seen and what it was, or have neither a test nor a reason; tests
+// that do not exist.
 func faultsOf(page string, ids []string, tests map[string]string) (wrong []string) {
 	complain := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	seen := map[string]int{}
@@ -113,8 +113,8 @@ func faultsOf(page string, ids []string, tests map[string]string) (wrong []strin
 	return wrong
 }
 
-// unknown says what is wrong with the name of a test: package.TestName, perhaps with
-// /subtest, whose words must stand in the test's file.
+// unknown says what is wrong with the name of a test: package.TestName, perhaps with /subtest,
+// whose words must stand in the test's file.
 func unknown(name string, tests map[string]string) string {
 	test, sub, _ := strings.Cut(name, "/")
 	if test == "sim.variant" {
@@ -132,8 +132,8 @@ func unknown(name string, tests map[string]string) string {
 }
 
 // testsOf finds all tests in and below a directory, nested modules and files with build tags
-// included: the source file of each, by the name of its directory, a dot and its own. A test
-// that only stands in a file of the same directory name elsewhere is the same to it.
+// included: the source file of each, by the name of its directory, a dot and its own. A test that
+// only stands in a file of the same directory name elsewhere is the same to it.
 func testsOf(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	tests := map[string]string{}

@@ -14,8 +14,8 @@ var (
 	codeToo = regexp.MustCompile("(?s)```.*?```|`[^`\n]*`")
 )
 
-// TestLinksInTheDocumentsLeadSomewhere follows the relative links of every Markdown file,
-// to a file and to a heading in it.
+// TestLinksInTheDocumentsLeadSomewhere follows the relative links of every Markdown file, to a file
+// and to a heading in it.
 func TestLinksInTheDocumentsLeadSomewhere(t *testing.T) {
 	n := 0
 	eachFile(t, ".md", func(file string, text []byte) {
@@ -49,8 +49,8 @@ func TestDeadLinksAreNoticed(t *testing.T) {
 // program names a program of examples/ in a comment.
 var program = regexp.MustCompile(`\bexamples/([a-z]+)`)
 
-// TestEachExampleIsNamedInTheDocumentationOfAPackage holds that who reads go doc finds the programs, and that those
-// which are named exist.
+// TestEachExampleIsNamedInTheDocumentationOfAPackage holds that who reads go doc finds the
+// programs, and that those which are named exist.
 func TestEachExampleIsNamedInTheDocumentationOfAPackage(t *testing.T) {
 	unnamed := map[string]bool{}
 	eachFile(t, "main.go", func(file string, _ []byte) {

@@ -25,8 +25,8 @@ func operations(t *testing.T) string {
 	return string(text)
 }
 
-// TestEachLogLineIsExplained finds what the session and the recipes write to their logs,
-// above debug, in the table of operations.md, at least up to the first colon or semicolon.
+// TestEachLogLineIsExplained finds what the session and the recipes write to their logs, above
+// debug, in the table of operations.md, at least up to the first colon or semicolon.
 func TestEachLogLineIsExplained(t *testing.T) {
 	text, n := operations(t), 0
 	dirs := []string{"session", "recipe/election", "recipe/lock", "recipe/semaphore", "recipe/group"}
@@ -98,8 +98,8 @@ func TestEachReasonIsExplained(t *testing.T) {
 	}
 }
 
-// TestTheMetricsNamedInTheDocumentsExist takes recipeprom's documentation for what there
-// is; its own tests compare that with what it collects.
+// TestTheMetricsNamedInTheDocumentsExist takes recipeprom's documentation for what there is; its
+// own tests compare that with what it collects.
 func TestTheMetricsNamedInTheDocumentsExist(t *testing.T) {
 	doc, err := os.ReadFile(filepath.Join(root, "recipe/recipeprom/doc.go"))
 	if err != nil {

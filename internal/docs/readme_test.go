@@ -21,7 +21,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A supervisor such as systemd starts a program again if it has failed, and does not if it was stopped.
+// A supervisor such as systemd starts a program again if it has failed, and does not if it was
+// stopped.
 func TestTheProgramOfTheReadmeFailsOnlyIfItCannotLead(t *testing.T) {
 	notInShort(t)
 	e := zktest.Start(t, zktest.Config{MaxSessionTimeout: time.Minute, Logf: func(string, ...any) {}})

@@ -33,8 +33,8 @@ func first(t *testing.T, path, pattern string) string {
 
 var number = regexp.MustCompile(`\d+(\.\d+)+`)
 
-// TestThePagesNameTheVersionsThatAreTested compares the table of versions.md with what the tests run on, and what README and
-// operations say with that table.
+// TestThePagesNameTheVersionsThatAreTested compares the table of versions.md with what the tests
+// run on, and what README and operations say with that table.
 func TestThePagesNameTheVersionsThatAreTested(t *testing.T) {
 	const versions = "recipe/docs/versions.md"
 	tested := map[string][]string{ // by row of the table

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// unwrapped is what stays in one line: tables, headings, pictures, code, where links lead, and the entries of the page of
-// known failures.
+// unwrapped is what stays in one line: tables, headings, pictures, code, where links lead, and the
+// entries of the page of known failures.
 var unwrapped = regexp.MustCompile(`^(\||#|!\[|    |\[[^]]+\]: |(Seen|What|Met by|Cannot occur): )`)
 
 // TestTheProseOfThePagesIsWrapped holds that a line of prose has at most 120 columns.

@@ -13,46 +13,48 @@ import (
 	"time"
 )
 
-// Config describes an ensemble. The zero value is three servers with a tick of 500 ms, hence session timeouts
-// from 1 s to 10 s. An external ensemble (ZK_SERVERS) is taken as it is.
+// Config describes an ensemble. The zero value is three servers with a tick of 500 ms, hence
+// session timeouts from 1 s to 10 s. An external ensemble (ZK_SERVERS) is taken as it is.
 type Config struct {
-	// Version is the release of the servers, such as 3.9.5: one of those in package release, which fetches it if it is
-	// not at hand. Default: what this package's documentation says.
+	// Version is the release of the servers, such as 3.9.5: one of those in package release, which
+	// fetches it if it is not at hand. Default: what this package's documentation says.
 	Version string
 	// Servers is the number of servers, 1 (standalone) or more; default 3.
 	Servers int
 	// Observers is how many of the servers, the last ones, do not vote; default none.
 	Observers int
-	// Tick is tickTime; default 500 ms. The servers ping each other every half tick, and a session timeout should
-	// be at least two ticks.
+	// Tick is tickTime; default 500 ms. The servers ping each other every half tick, and a session
+	// timeout should be at least two ticks.
 	Tick time.Duration
-	// InitLimit and SyncLimit are in ticks; default 20 and 10 (5 s at the default tick). SyncLimit is how long a
-	// follower that hears nothing of its leader goes on answering reads.
+	// InitLimit and SyncLimit are in ticks; default 20 and 10 (5 s at the default tick). SyncLimit
+	// is how long a follower that hears nothing of its leader goes on answering reads.
 	InitLimit, SyncLimit int
-	// MinSessionTimeout and MaxSessionTimeout bound what a client is granted; default: the server's own, 2 and 20
-	// ticks.
+	// MinSessionTimeout and MaxSessionTimeout bound what a client is granted; default: the server's
+	// own, 2 and 20 ticks.
 	MinSessionTimeout, MaxSessionTimeout time.Duration
-	// Sync lets the servers wait for the disk with each transaction, as they do by default elsewhere.
+	// Sync lets the servers wait for the disk with each transaction, as they do by default
+	// elsewhere.
 	Sync bool
-	// Secure gives every server a TLS port too (secureClientPort, Server.SecureAddr). The key store and the rest
-	// go into Properties: serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory and ssl.*.
+	// Secure gives every server a TLS port too (secureClientPort, Server.SecureAddr). The key store
+	// and the rest go into Properties:
+	// serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory and ssl.*.
 	Secure bool
 	// Debug lets every server's JVM listen for a debugger (Server.DebugAddr): see package hold.
 	Debug bool
-	// Properties are further lines of every zoo.cfg; they win over what this package writes. So does PerServer
-	// over Properties, for server i (0, 1, ...).
+	// Properties are further lines of every zoo.cfg; they win over what this package writes. So
+	// does PerServer over Properties, for server i (0, 1, ...).
 	Properties map[string]string
 	PerServer  func(i int) map[string]string
 	// JVM holds further arguments for java, such as -Dname=value.
 	JVM []string
-	// Dir receives one directory per server (zoo.cfg, data, log) and is kept. Default: a new temporary
-	// directory, removed by Close.
+	// Dir receives one directory per server (zoo.cfg, data, log) and is kept. Default: a new
+	// temporary directory, removed by Close.
 	Dir string
-	// Host is the address server i listens on for clients, QuorumHost that for its peers; default 127.0.0.1, and
-	// Host.
+	// Host is the address server i listens on for clients, QuorumHost that for its peers; default
+	// 127.0.0.1, and Host.
 	Host, QuorumHost func(i int) string
-	// Wrap rewrites the command line of server i, for example to put "ip netns exec" in front. The wrapper must
-	// exec the server, not fork it, or the server outlives a killed test.
+	// Wrap rewrites the command line of server i, for example to put "ip netns exec" in front. The
+	// wrapper must exec the server, not fork it, or the server outlives a killed test.
 	Wrap func(i int, argv []string) []string
 	// Log receives one line for each server started, killed, frozen or thawed; default none.
 	Log io.Writer
@@ -102,8 +104,8 @@ func (c Config) zooCfg(i int, dir string, ports []serverPorts) string {
 		"admin.enableServer":     "false",
 		// The default of 60 clients per address is soon used up when all of them are on loopback.
 		"maxClientCnxns": "0",
-		// Processes are killed here, machines are not: what reached the page cache survives. And 64 MB for each
-		// new transaction log is a lot for a test.
+		// Processes are killed here, machines are not: what reached the page cache survives. And 64
+		// MB for each new transaction log is a lot for a test.
 		"forceSync":    "no",
 		"preAllocSize": "1024",
 	}
@@ -140,7 +142,8 @@ func (c Config) zooCfg(i int, dir string, ports []serverPorts) string {
 	return render(lines)
 }
 
-// debugHost is where a JVM listens for its debugger: anybody who reaches that can make it do anything.
+// debugHost is where a JVM listens for its debugger: anybody who reaches that can make it do
+// anything.
 const debugHost = "127.0.0.1"
 
 // jvm returns the arguments of a server's JVM beside our own.
@@ -151,8 +154,8 @@ func (c Config) jvm(debug string) []string {
 	return append([]string{"-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,quiet=y,address=" + debug}, c.JVM...)
 }
 
-// write lays out server i's directory: zoo.cfg, myid and the logging set-up, which sends warnings and the
-// essential of the rest to stderr whichever backend the release brings.
+// write lays out server i's directory: zoo.cfg, myid and the logging set-up, which sends warnings
+// and the essential of the rest to stderr whichever backend the release brings.
 func (c Config) write(i int, dir string, ports []serverPorts) error {
 	if err := os.MkdirAll(filepath.Join(dir, "data"), 0o755); err != nil {
 		return err

@@ -25,8 +25,9 @@ type Ensemble struct {
 	closeErr error
 }
 
-// Start starts an ensemble and waits until every server is in a quorum, by ctx. With ZK_SERVERS set it only
-// waits until those servers answer. The error wraps ErrUnavailable if there is no ZooKeeper on this machine.
+// Start starts an ensemble and waits until every server is in a quorum, by ctx. With ZK_SERVERS set
+// it only waits until those servers answer. The error wraps ErrUnavailable if there is no ZooKeeper
+// on this machine.
 func Start(ctx context.Context, cfg Config) (*Ensemble, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.check(); err != nil {
@@ -46,7 +47,8 @@ func Start(ctx context.Context, cfg Config) (*Ensemble, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A port may be taken by a stranger between the probe and the server's own bind: try other ports.
+	// A port may be taken by a stranger between the probe and the server's own bind: try other
+	// ports.
 	for attempt := 1; ; attempt++ {
 		e, err := start(ctx, cfg, in)
 		if err == nil || attempt == 3 || !portTaken(err) {
@@ -138,10 +140,12 @@ func external(connect string) *Ensemble {
 	return e
 }
 
-// External tells whether the servers are somebody else's; a test that kills or freezes servers skips then.
+// External tells whether the servers are somebody else's; a test that kills or freezes servers
+// skips then.
 func (e *Ensemble) External() bool { return e.external }
 
-// ConnectString returns what a client is given: "host:port,host:port"; an external one may end in a chroot.
+// ConnectString returns what a client is given: "host:port,host:port"; an external one may end in a
+// chroot.
 func (e *Ensemble) ConnectString() string { return e.connect }
 
 // Servers returns all servers, in order of their IDs.
@@ -156,13 +160,14 @@ func (e *Ensemble) Addrs() []string {
 	return addrs
 }
 
-// Dial connects to a server, as a net.Dialer does: so tests need not know whether servers are simulated.
+// Dial connects to a server, as a net.Dialer does: so tests need not know whether servers are
+// simulated.
 func (e *Ensemble) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	return new(net.Dialer).DialContext(ctx, network, address)
 }
 
-// Leader waits until some server says it leads (or is standalone) and returns it. A leader that was frozen and
-// thawed may say so for a while after another was elected.
+// Leader waits until some server says it leads (or is standalone) and returns it. A leader that was
+// frozen and thawed may say so for a while after another was elected.
 func (e *Ensemble) Leader(ctx context.Context) (*Server, error) {
 	return e.find(ctx, ErrNoLeader, "leader", "standalone")
 }
@@ -188,7 +193,8 @@ func (e *Ensemble) find(ctx context.Context, none error, modes ...string) (*Serv
 	return found, err
 }
 
-// inMode asks all servers at once: one that is frozen answers nobody and must not hold up the others.
+// inMode asks all servers at once: one that is frozen answers nobody and must not hold up the
+// others.
 func (e *Ensemble) inMode(ctx context.Context, modes ...string) []*Server {
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
@@ -220,8 +226,8 @@ func (e *Ensemble) WaitReady(ctx context.Context) error {
 	return err
 }
 
-// Heal thaws what is frozen, starts what is down and waits until all servers serve. On an external ensemble it
-// only waits.
+// Heal thaws what is frozen, starts what is down and waits until all servers serve. On an external
+// ensemble it only waits.
 func (e *Ensemble) Heal(ctx context.Context) error {
 	if !e.external {
 		for _, s := range e.servers {
@@ -238,8 +244,8 @@ func (e *Ensemble) Heal(ctx context.Context) error {
 	return e.WaitReady(ctx)
 }
 
-// Close kills the servers, waits until they are gone and removes what Start made. Calling it again does nothing.
-// External servers are left alone.
+// Close kills the servers, waits until they are gone and removes what Start made. Calling it again
+// does nothing. External servers are left alone.
 func (e *Ensemble) Close() error {
 	e.closed.Do(func() {
 		var err error

@@ -23,11 +23,13 @@ type TB interface {
 	Failed() bool
 }
 
-// startFor is how long ForTest and Shared wait for an ensemble: generous, because a busy machine is no bug.
+// startFor is how long ForTest and Shared wait for an ensemble: generous, because a busy machine is
+// no bug.
 const startFor = 90 * time.Second
 
-// ForTest starts an ensemble for one test and closes it when the test ends; if the test failed, the ends of the
-// servers' logs are logged. Package need says what becomes of the test without a ZooKeeper on this machine.
+// ForTest starts an ensemble for one test and closes it when the test ends; if the test failed, the
+// ends of the servers' logs are logged. Package need says what becomes of the test without a
+// ZooKeeper on this machine.
 func ForTest(tb TB, cfg Config) *Ensemble {
 	tb.Helper()
 	need.That(tb, func() error { return Has(cfg.Version) })
@@ -52,10 +54,11 @@ var shared struct {
 	byKey map[string]*Ensemble
 }
 
-// Shared returns the ensemble that the tests of a package share for this Config, started by the first caller, and
-// heals it first (Heal): use it where starting one per test takes too long. Tests that kill or freeze servers of
-// a shared ensemble must not run in parallel with others, and all should use paths of their own. Config must
-// hold no functions and no Log. Call CloseShared at the end of TestMain.
+// Shared returns the ensemble that the tests of a package share for this Config, started by the
+// first caller, and heals it first (Heal): use it where starting one per test takes too long. Tests
+// that kill or freeze servers of a shared ensemble must not run in parallel with others, and all
+// should use paths of their own. Config must hold no functions and no Log. Call CloseShared at the
+// end of TestMain.
 func Shared(tb TB, cfg Config) *Ensemble {
 	tb.Helper()
 	need.That(tb, func() error { return Has(cfg.Version) })
@@ -70,8 +73,9 @@ func Shared(tb TB, cfg Config) *Ensemble {
 // CommonServers is the variable of the environment that names the servers of Common.
 const CommonServers = "ZKRECIPE_COMMON_SERVERS"
 
-// Common returns three servers that the tests of several packages share. A test must not control them, must use paths of
-// its own, and must not count what a whole server has. "make test" starts them once. Otherwise Common is Shared.
+// Common returns three servers that the tests of several packages share. A test must not control
+// them, must use paths of its own, and must not count what a whole server has. "make test" starts
+// them once. Otherwise Common is Shared.
 func Common(tb TB) *Ensemble {
 	tb.Helper()
 	servers := os.Getenv(CommonServers)

@@ -12,11 +12,12 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/ensemble/release"
 )
 
-// ErrUnavailable says that this machine has no ZooKeeper to run: no ZK_SERVERS, and no Java or no jars.
+// ErrUnavailable says that this machine has no ZooKeeper to run: no ZK_SERVERS, and no Java or no
+// jars.
 var ErrUnavailable = errors.New("no ZooKeeper on this machine")
 
-// debianJars are the jars the servers need from Debian. The manifest of zookeeper.jar names the rest, but not a
-// logging backend, nor all of netty, which secureClientPort needs.
+// debianJars are the jars the servers need from Debian. The manifest of zookeeper.jar names the
+// rest, but not a logging backend, nor all of netty, which secureClientPort needs.
 var debianJars = []string{
 	"zookeeper.jar", "slf4j-simple.jar", "netty-codec.jar", "netty-resolver.jar",
 	"netty-transport-native-unix-common.jar", "netty-handler.jar", "netty-transport.jar", "netty-buffer.jar",
@@ -25,8 +26,8 @@ var debianJars = []string{
 
 const debianDir = "/usr/share/java"
 
-// Available reports whether Start can find a ZooKeeper: nil, or an error that wraps ErrUnavailable and says what
-// is missing. It starts nothing, but may fetch a release.
+// Available reports whether Start can find a ZooKeeper: nil, or an error that wraps ErrUnavailable
+// and says what is missing. It starts nothing, but may fetch a release.
 func Available() error { return Has("") }
 
 // Has is Available for the servers of one release.
@@ -96,8 +97,8 @@ func findJars(version string) ([]string, error) {
 	return jars, nil
 }
 
-// argv returns the command line of a server whose files are in dir. The flags trade peak speed and heap for a
-// fast start.
+// argv returns the command line of a server whose files are in dir. The flags trade peak speed and
+// heap for a fast start.
 func (in install) argv(dir string, jvm []string) []string {
 	classpath := strings.Join(append([]string{dir}, in.classpath...), string(os.PathListSeparator))
 	argv := []string{

@@ -12,15 +12,15 @@ type fatal struct{ error }
 
 func (f fatal) Unwrap() error { return f.error }
 
-// pollEvery is how often a server is asked, askFor how long one question may take: a frozen server accepts
-// connections and says nothing.
+// pollEvery is how often a server is asked, askFor how long one question may take: a frozen server
+// accepts connections and says nothing.
 const (
 	pollEvery = 25 * time.Millisecond
 	askFor    = time.Second
 )
 
-// poll calls try until it returns nil, a fatal error, or ctx ends; wrap says more about the
-// last error.
+// poll calls try until it returns nil, a fatal error, or ctx ends; wrap says more about the last
+// error.
 func poll(ctx context.Context, try func(context.Context) error, wrap func(error) error) error {
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()

@@ -9,8 +9,9 @@ import (
 	"syscall"
 )
 
-// Ports are taken in blocks below the range from which the usual systems hand out ports for outgoing
-// connections (Linux: 32768 and up), so that a killed server finds its ports still free when it returns.
+// Ports are taken in blocks below the range from which the usual systems hand out ports for
+// outgoing connections (Linux: 32768 and up), so that a killed server finds its ports still free
+// when it returns.
 const (
 	firstPort      = 20000
 	lastPort       = 32000
@@ -20,8 +21,9 @@ const (
 
 type serverPorts struct{ client, secure, quorum, election, debug int }
 
-// claimPorts finds a block of free ports. The listener it returns holds the first port of the block for as long
-// as the ensemble lives and so keeps other processes that use this package off the block.
+// claimPorts finds a block of free ports. The listener it returns holds the first port of the block
+// for as long as the ensemble lives and so keeps other processes that use this package off the
+// block.
 func claimPorts(servers int, host func(int) string) (net.Listener, []serverPorts, error) {
 	var last error
 	for range 200 {
@@ -55,8 +57,8 @@ func layout(base, servers int, host func(int) string) ([]serverPorts, error) {
 	return ports, nil
 }
 
-// probe tells whether a port can be bound. An address that is not this machine's (a network namespace) cannot be
-// probed from here and passes.
+// probe tells whether a port can be bound. An address that is not this machine's (a network
+// namespace) cannot be probed from here and passes.
 func probe(host string, port int) error {
 	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if errors.Is(err, syscall.EADDRNOTAVAIL) {

@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// A server is the head of its own process group (tether sees to that), so that signals reach a wrapper's
-// children, too.
+// A server is the head of its own process group (tether sees to that), so that signals reach a
+// wrapper's children, too.
 func killProcess(cmd *exec.Cmd) error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 func thawProcess(cmd *exec.Cmd) error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGCONT) }
 
-// freezeProcess returns when all threads have stopped. The signal reaches one after the other, and the
-// others go on answering until then.
+// freezeProcess returns when all threads have stopped. The signal reaches one after the other, and
+// the others go on answering until then.
 func freezeProcess(cmd *exec.Cmd) error {
 	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGSTOP); err != nil {
 		return err

@@ -17,8 +17,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/tether"
 )
 
-// ErrExternal is returned by methods that start, stop or freeze a server, if the ensemble is not ours
-// (ZK_SERVERS).
+// ErrExternal is returned by methods that start, stop or freeze a server, if the ensemble is not
+// ours (ZK_SERVERS).
 var ErrExternal = errors.New("ensemble: the servers are external (ZK_SERVERS) and not ours to control")
 
 // ErrNotServing says that a server answers but is not part of a quorum at the moment.
@@ -70,11 +70,12 @@ func (s *Server) Addr() string { return s.addr }
 // SecureAddr returns host:port for TLS clients; it is served only with Config.Secure.
 func (s *Server) SecureAddr() string { return s.secure }
 
-// DebugAddr returns host:port for a debugger, on the loopback of the host that the server lives on; it listens only with
-// Config.Debug.
+// DebugAddr returns host:port for a debugger, on the loopback of the host that the server lives on;
+// it listens only with Config.Debug.
 func (s *Server) DebugAddr() string { return s.debug }
 
-// LogPath returns the file with the server's output, over all its starts; empty for an external server.
+// LogPath returns the file with the server's output, over all its starts; empty for an external
+// server.
 func (s *Server) LogPath() string {
 	if s.external {
 		return ""
@@ -99,8 +100,8 @@ func (s *Server) Running() bool {
 	return s.external || s.proc.running()
 }
 
-// Start starts the server, if it does not run, and waits until it serves in some mode: with others down, that
-// takes a quorum.
+// Start starts the server, if it does not run, and waits until it serves in some mode: with others
+// down, that takes a quorum.
 func (s *Server) Start(ctx context.Context) error {
 	if err := s.Launch(); err != nil {
 		return err
@@ -116,8 +117,8 @@ func (s *Server) Restart(ctx context.Context) error {
 	return s.Start(ctx)
 }
 
-// Launch starts the process, if it does not run, and does not wait for it to serve. Use it to bring several
-// servers up at once.
+// Launch starts the process, if it does not run, and does not wait for it to serve. Use it to bring
+// several servers up at once.
 func (s *Server) Launch() error {
 	if s.external {
 		return ErrExternal
@@ -134,7 +135,8 @@ func (s *Server) Launch() error {
 	defer out.Close() // the child has its own copy
 	cmd := exec.Command(s.argv[0], s.argv[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, out, out
-	// Nothing of the caller's settings (JAVA_TOOL_OPTIONS, CLASSPATH, ...) may change what is tested.
+	// Nothing of the caller's settings (JAVA_TOOL_OPTIONS, CLASSPATH, ...) may change what is
+	// tested.
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "LANG=C"}
 	if err := tether.Start(cmd); err != nil {
 		return fmt.Errorf("ensemble: start server %d: %w", s.id, err)
@@ -149,8 +151,8 @@ func (s *Server) Launch() error {
 	return nil
 }
 
-// Kill ends the server with SIGKILL and waits until it is gone; nil if it does not run. A frozen server is
-// killed too.
+// Kill ends the server with SIGKILL and waits until it is gone; nil if it does not run. A frozen
+// server is killed too.
 func (s *Server) Kill() error {
 	if s.external {
 		return ErrExternal
@@ -219,7 +221,8 @@ func (s *Server) Command(ctx context.Context, word string) (string, error) {
 	return answer.String(), nil
 }
 
-// Mode returns "leader", "follower", "observer" or "standalone"; ErrNotServing from a server without a quorum.
+// Mode returns "leader", "follower", "observer" or "standalone"; ErrNotServing from a server
+// without a quorum.
 func (s *Server) Mode(ctx context.Context) (string, error) {
 	answer, err := s.Command(ctx, "srvr")
 	if err != nil {
@@ -233,7 +236,8 @@ func (s *Server) Mode(ctx context.Context) (string, error) {
 	return "", fmt.Errorf("%w: server %d says %q", ErrNotServing, s.id, strings.TrimSpace(answer))
 }
 
-// WaitServing waits until the server has a mode. The error carries the last reason and the end of the log.
+// WaitServing waits until the server has a mode. The error carries the last reason and the end of
+// the log.
 func (s *Server) WaitServing(ctx context.Context) error {
 	return poll(ctx, func(ctx context.Context) error {
 		if !s.Running() {

@@ -23,8 +23,8 @@ func TestAValueWithoutANameIsCalledByItsNumber(t *testing.T) {
 	}
 }
 
-// TestNoStringMethodTrustsItsReceiver looks for String methods that use their receiver as an
-// index without asking whether there is such an element.
+// TestNoStringMethodTrustsItsReceiver looks for String methods that use their receiver as an index
+// without asking whether there is such an element.
 func TestNoStringMethodTrustsItsReceiver(t *testing.T) {
 	seen := 0
 	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// conn is one client's connection: per direction a reader, which tells frames apart and reports them, and a writer,
-// which delivers them with the faults applied.
+// conn is one client's connection: per direction a reader, which tells frames apart and reports
+// them, and a writer, which delivers them with the faults applied.
 type conn struct {
 	proxy          *Proxy
 	id             int
@@ -140,8 +140,8 @@ func (c *conn) index(reply Frame) int {
 	})
 }
 
-// answer queues a reply from the server, and the made-up ones whose turn comes with it. The request is forgotten
-// and the reply queued in one step, so that no made-up reply overtakes.
+// answer queues a reply from the server, and the made-up ones whose turn comes with it. The request
+// is forgotten and the reply queued in one step, so that no made-up reply overtakes.
 func (c *conn) answer(it item) {
 	c.mu.Lock()
 	if i := c.index(it.frame); i >= 0 {
@@ -155,8 +155,8 @@ func (c *conn) answer(it item) {
 	c.observeAll(made)
 }
 
-// makeUp queues the replies to failed requests that have no earlier request left to wait for. Pings do not
-// count: they are answered out of turn. The caller holds mu.
+// makeUp queues the replies to failed requests that have no earlier request left to wait for. Pings
+// do not count: they are answered out of turn. The caller holds mu.
 func (c *conn) makeUp() (made []Frame) {
 	for i := 0; i < len(c.pending); {
 		r := c.pending[i]
@@ -186,7 +186,8 @@ func (c *conn) observeAll(frames []Frame) {
 	}
 }
 
-// push queues an item. One that comes while its direction drops is dropped, however late its turn is.
+// push queues an item. One that comes while its direction drops is dropped, however late its turn
+// is.
 func (c *conn) push(it item) {
 	l, _ := c.proxy.link(it.frame.Dir)
 	it.dropped = l.drop
@@ -194,8 +195,9 @@ func (c *conn) push(it item) {
 	q.push(it)
 }
 
-// write delivers a direction's items until the connection ends. When the receiver is gone it goes on without
-// writing: the sender may not know that yet, and behind a Drop or Hold it must not learn it.
+// write delivers a direction's items until the connection ends. When the receiver is gone it goes
+// on without writing: the sender may not know that yet, and behind a Drop or Hold it must not learn
+// it.
 func (c *conn) write(dir Dir) {
 	_, dst, q := c.ends(dir)
 	var last time.Time
@@ -229,7 +231,8 @@ func (c *conn) write(dir Dir) {
 	}
 }
 
-// finish passes on the end of a stream. The other direction lives on, as TCP allows, unless it has ended too.
+// finish passes on the end of a stream. The other direction lives on, as TCP allows, unless it has
+// ended too.
 func (c *conn) finish(dst net.Conn, reset bool) {
 	half, ok := dst.(interface{ CloseWrite() error })
 	if reset || !ok || c.finished.Swap(true) {
@@ -239,8 +242,8 @@ func (c *conn) finish(dst net.Conn, reset bool) {
 	_ = half.CloseWrite() // fails only if dst is gone, which its reader notices
 }
 
-// admit waits until the link lets an item through; deliver is false for one that is dropped, ok when the
-// connection has ended.
+// admit waits until the link lets an item through; deliver is false for one that is dropped, ok
+// when the connection has ended.
 func (c *conn) admit(dir Dir, it item, last time.Time) (deliver, ok bool) {
 	for {
 		l, changed := c.proxy.link(dir)
@@ -311,7 +314,8 @@ func (c *conn) deliver(it item) bool {
 	return true
 }
 
-// hold reports that the frame is held and waits for its release; false when the connection has ended.
+// hold reports that the frame is held and waits for its release; false when the connection has
+// ended.
 func (c *conn) hold(f *Fault, frame Frame) bool {
 	f.fire(frame)
 	select {

@@ -5,8 +5,8 @@ import "maps"
 // Count is a number of frames and their bytes on the wire.
 type Count struct{ Frames, Bytes int }
 
-// Counts is what the proxy has read since it was made or since Reset. Raw chunks count as frames of OpRaw, watch
-// events as replies of OpEvent, and the replies of FailReply as replies.
+// Counts is what the proxy has read since it was made or since Reset. Raw chunks count as frames of
+// OpRaw, watch events as replies of OpEvent, and the replies of FailReply as replies.
 type Counts struct {
 	Requests, Replies map[Op]Count
 	Connections       int // accepted, those refused included
@@ -43,9 +43,9 @@ func (p *Proxy) Reset() {
 	p.counts = newCounts()
 }
 
-// OnFrame sets the one function that is told of every frame as soon as it has been read, before it is delivered:
-// a Hold called from it catches the frame. It is called from several goroutines, and its connection waits for it;
-// it may call anything but Close. nil takes it away.
+// OnFrame sets the one function that is told of every frame as soon as it has been read, before it
+// is delivered: a Hold called from it catches the frame. It is called from several goroutines, and
+// its connection waits for it; it may call anything but Close. nil takes it away.
 func (p *Proxy) OnFrame(f func(Frame)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

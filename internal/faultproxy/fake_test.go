@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// fakeServer answers the connect request and then every request with its xid, a zxid that counts up, and err 0.
-// "event" on the path makes it send a watch event before the reply.
+// fakeServer answers the connect request and then every request with its xid, a zxid that counts
+// up, and err 0. "event" on the path makes it send a watch event before the reply.
 type fakeServer struct {
 	t    *testing.T
 	l    net.Listener

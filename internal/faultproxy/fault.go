@@ -25,7 +25,8 @@ type Fault struct {
 // Action is what a fault does to the request it strikes.
 type Action int
 
-// The actions. "Cut" means that both sides of the connection are closed, after what was sent before.
+// The actions. "Cut" means that both sides of the connection are closed, after what was sent
+// before.
 const (
 	LoseRequest Action = iota + 1 // the request does not pass; cut
 	HoldRequest                   // the request and all behind it wait for Release
@@ -34,32 +35,34 @@ const (
 	Fail                          // the proxy answers the request itself, with an error
 )
 
-// On arms a fault for the n-th request (1 is the next) for which match holds: requests are counted as the proxy
-// passes them on, over all connections. Watch events count as requests here: for one of them, LoseReply and
-// HoldReply strike the event itself; the other actions do not strike events. match must be quick and must not
-// call the proxy. Several faults may be armed; the oldest that matches strikes. A fault whose connection ends
-// before the reply comes is spent and never reports.
+// On arms a fault for the n-th request (1 is the next) for which match holds: requests are counted
+// as the proxy passes them on, over all connections. Watch events count as requests here: for one
+// of them, LoseReply and HoldReply strike the event itself; the other actions do not strike events.
+// match must be quick and must not call the proxy. Several faults may be armed; the oldest that
+// matches strikes. A fault whose connection ends before the reply comes is spent and never reports.
 func (p *Proxy) On(match func(Frame) bool, n int, action Action) *Fault {
 	return p.arm(match, n, action, 0)
 }
 
-// LoseRequest arms a fault: the n-th request of op is not passed to the server and the connection is cut.
+// LoseRequest arms a fault: the n-th request of op is not passed to the server and the connection
+// is cut.
 func (p *Proxy) LoseRequest(op Op, n int) *Fault { return p.On(is(op), n, LoseRequest) }
 
-// HoldRequest arms a fault: the n-th request of op, and what comes behind it on its connection, waits for Release.
+// HoldRequest arms a fault: the n-th request of op, and what comes behind it on its connection,
+// waits for Release.
 func (p *Proxy) HoldRequest(op Op, n int) *Fault { return p.On(is(op), n, HoldRequest) }
 
-// LoseReply arms a fault: the server gets the n-th request of op, the client never gets the reply: the
-// connection is cut instead.
+// LoseReply arms a fault: the server gets the n-th request of op, the client never gets the reply:
+// the connection is cut instead.
 func (p *Proxy) LoseReply(op Op, n int) *Fault { return p.On(is(op), n, LoseReply) }
 
-// HoldReply arms a fault: the reply to the n-th request of op, and what comes behind it on its connection, waits
-// for Release.
+// HoldReply arms a fault: the reply to the n-th request of op, and what comes behind it on its
+// connection, waits for Release.
 func (p *Proxy) HoldReply(op Op, n int) *Fault { return p.On(is(op), n, HoldReply) }
 
-// FailReply arms a fault: the n-th request of op is not passed to the server; the client gets a reply with this
-// error code (ZooKeeper's, negative) in its place among the others. For OpConnect the answer is the one for an
-// expired session, whatever the code.
+// FailReply arms a fault: the n-th request of op is not passed to the server; the client gets a
+// reply with this error code (ZooKeeper's, negative) in its place among the others. For OpConnect
+// the answer is the one for an expired session, whatever the code.
 func (p *Proxy) FailReply(op Op, n int, code int32) *Fault { return p.arm(is(op), n, Fail, code) }
 
 func is(op Op) func(Frame) bool { return func(f Frame) bool { return op.matches(f.Op) } }
@@ -78,8 +81,8 @@ func (p *Proxy) arm(match func(Frame) bool, n int, action Action, code int32) *F
 	return f
 }
 
-// strike returns the fault that strikes this request or event, if any, and disarms it. All faults that match
-// count the request; of two that are due the younger waits for the next one.
+// strike returns the fault that strikes this request or event, if any, and disarms it. All faults
+// that match count the request; of two that are due the younger waits for the next one.
 func (p *Proxy) strike(frame Frame) *Fault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -105,8 +108,8 @@ func (f *Fault) appliesTo(frame Frame) bool {
 	return frame.Op != OpEvent || f.action == LoseReply || f.action == HoldReply
 }
 
-// Done is closed when the fault has happened: a frame is held, or was lost and the connection cut, or the
-// made-up reply has been sent.
+// Done is closed when the fault has happened: a frame is held, or was lost and the connection cut,
+// or the made-up reply has been sent.
 func (f *Fault) Done() <-chan struct{} { return f.happened }
 
 // Wait waits for Done.
@@ -119,8 +122,8 @@ func (f *Fault) Wait(ctx context.Context) error {
 	}
 }
 
-// Frame returns what the fault struck: the reply for LoseReply, HoldReply and Fail, else the request. It is the
-// zero Frame before Done.
+// Frame returns what the fault struck: the reply for LoseReply, HoldReply and Fail, else the
+// request. It is the zero Frame before Done.
 func (f *Fault) Frame() Frame {
 	select {
 	case <-f.happened:

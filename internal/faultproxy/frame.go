@@ -42,8 +42,8 @@ type Frame struct {
 	Bytes int       // length on the wire, with the length prefix
 	When  time.Time // when the proxy had read it
 
-	// Of a connect request or response: the session asked for or given (0: a new one, or expired) and its
-	// timeout.
+	// Of a connect request or response: the session asked for or given (0: a new one, or expired)
+	// and its timeout.
 	Session int64
 	Timeout time.Duration
 }
@@ -52,15 +52,16 @@ type Frame struct {
 // (jute.maxbuffer), far below what four letters or a TLS hello look like when read as a length.
 const maxFrame = 64 << 20
 
-// ReservedXids (org.apache.zookeeper.ClientCnxn): replies with these numbers have no request of that number, or
-// share it with all of their kind.
+// ReservedXids (org.apache.zookeeper.ClientCnxn): replies with these numbers have no request of
+// that number, or share it with all of their kind.
 const (
 	xidEvent = -1
 	xidPing  = -2
 )
 
-// readFrame reads one frame, prefix included. framed is false for bytes that are none: a prefix that is no
-// length, or a frame cut short by the end of the stream. Bytes may come along with an error.
+// readFrame reads one frame, prefix included. framed is false for bytes that are none: a prefix
+// that is no length, or a frame cut short by the end of the stream. Bytes may come along with an
+// error.
 func readFrame(r io.Reader) (data []byte, framed bool, err error) {
 	var buf bytes.Buffer
 	if _, err := io.CopyN(&buf, r, 4); err != nil {
@@ -97,7 +98,8 @@ func parseRequest(f *Frame, data []byte, first bool) {
 	}
 }
 
-// parseReply fills in what a reply or event tells, except the operation of a reply, which only its request knows.
+// parseReply fills in what a reply or event tells, except the operation of a reply, which only its
+// request knows.
 func parseReply(f *Frame, data []byte, first bool) {
 	d := decoder{rest: data[4:]}
 	if first {
@@ -118,7 +120,8 @@ func parseReply(f *Frame, data []byte, first bool) {
 	}
 }
 
-// parseConnect reads a connect request or response; between skips the field that only the request has.
+// parseConnect reads a connect request or response; between skips the field that only the request
+// has.
 func parseConnect(f *Frame, d *decoder, between func() int64) {
 	f.Op = OpConnect
 	d.skip(4)
@@ -176,8 +179,8 @@ func failedReply(request Frame, zxid int64, code int32) []byte {
 	return binary.BigEndian.AppendUint32(b, uint32(code))
 }
 
-// expiredSession builds the connect response for a session that is over: timeout 0, session 0, an empty
-// password of 16 bytes, not read-only.
+// expiredSession builds the connect response for a session that is over: timeout 0, session 0, an
+// empty password of 16 bytes, not read-only.
 func expiredSession() []byte {
 	const n = 4 + 4 + 8 + 4 + 16 + 1
 	b := make([]byte, 4+n)

@@ -50,8 +50,8 @@ func TestFourLetterWordsPass(t *testing.T) {
 	}
 }
 
-// through sends data through a connection in one direction, without sockets: thousands of them a second would use
-// up the machine's ports.
+// through sends data through a connection in one direction, without sockets: thousands of them a
+// second would use up the machine's ports.
 func through(t *testing.T, dir Dir, data []byte) []byte {
 	p := newProxy("")
 	client, clientSide := net.Pipe()

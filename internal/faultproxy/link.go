@@ -25,14 +25,15 @@ func (l link) due(it item, last time.Time) time.Time {
 	return t
 }
 
-// Hold keeps frames, and the news that a side has closed, from being delivered in a direction. They queue in order.
+// Hold keeps frames, and the news that a side has closed, from being delivered in a direction. They
+// queue in order.
 func (p *Proxy) Hold(dir Dir) { p.setLink(dir, func(l *link) { l.held = true }) }
 
 // Release ends Hold: what has queued is delivered.
 func (p *Proxy) Release(dir Dir) { p.setLink(dir, func(l *link) { l.held = false }) }
 
-// Drop, while on, swallows all frames of a direction without a trace: a black hole. The other side does not learn
-// that this one has closed, either, until Drop is off.
+// Drop, while on, swallows all frames of a direction without a trace: a black hole. The other side
+// does not learn that this one has closed, either, until Drop is off.
 func (p *Proxy) Drop(dir Dir, on bool) { p.setLink(dir, func(l *link) { l.drop = on }) }
 
 // Delay delivers every frame of a direction d after it has come, in order; 0 ends it.
@@ -71,8 +72,8 @@ type item struct {
 	fault   *Fault // to apply when a reply is delivered
 }
 
-// queue carries items from a direction's reader to its writer, without a limit: a hold must not stop the reader,
-// which is the observer too.
+// queue carries items from a direction's reader to its writer, without a limit: a hold must not
+// stop the reader, which is the observer too.
 type queue struct {
 	mu    sync.Mutex // guards items
 	items []item

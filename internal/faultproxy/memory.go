@@ -10,8 +10,9 @@ import (
 // DialFunc makes a connection, as net.Dialer.DialContext does.
 type DialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
-// NewInMemory starts a proxy without a socket, for a testing/synctest bubble. Its address is that of the server, which it
-// reaches by dial. Clients reach it by its own Dial alone. They take a reset for an orderly end.
+// NewInMemory starts a proxy without a socket, for a testing/synctest bubble. Its address is that
+// of the server, which it reaches by dial. Clients reach it by its own Dial alone. They take a
+// reset for an orderly end.
 func NewInMemory(target string, dial DialFunc) *Proxy {
 	p := newProxy(target)
 	p.addr, p.up, p.pipe = target, dial, true

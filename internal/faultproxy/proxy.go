@@ -10,7 +10,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/loopback"
 )
 
-// Proxy listens on loopback and forwards to one server. Its methods may be called from any goroutine.
+// Proxy listens on loopback and forwards to one server. Its methods may be called from any
+// goroutine.
 type Proxy struct {
 	addr string
 	ctx  context.Context // ends with Close: for dialling
@@ -34,8 +35,8 @@ type Proxy struct {
 	onFrame  func(Frame)
 }
 
-// New starts a proxy on a free loopback port in front of the server at target (host:port), which need not be up
-// yet.
+// New starts a proxy on a free loopback port in front of the server at target (host:port), which
+// need not be up yet.
 func New(target string) (*Proxy, error) {
 	p := newProxy(target)
 	if err := p.Listen(); err != nil {
@@ -74,15 +75,16 @@ func (p *Proxy) Refuse(on bool) {
 	p.refuse = on
 }
 
-// Silent, while on, accepts new connections and never answers on them; they do not reach the server, and stay
-// silent when it is off again, until Cut.
+// Silent, while on, accepts new connections and never answers on them; they do not reach the
+// server, and stay silent when it is off again, until Cut.
 func (p *Proxy) Silent(on bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.silent = on
 }
 
-// Unlisten closes the listener: new connections are refused by the kernel, present ones live on. Listen undoes it.
+// Unlisten closes the listener: new connections are refused by the kernel, present ones live on.
+// Listen undoes it.
 func (p *Proxy) Unlisten() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -111,7 +113,8 @@ func (p *Proxy) Listen() error {
 	return nil
 }
 
-// Cut closes all connections, on both sides. With reset the clients see a reset instead of an orderly end.
+// Cut closes all connections, on both sides. With reset the clients see a reset instead of an
+// orderly end.
 func (p *Proxy) Cut(reset bool) {
 	for _, c := range p.snapshot() {
 		c.shut(reset)
@@ -139,8 +142,8 @@ func (p *Proxy) WaitConnections(ctx context.Context, n int) error {
 	}
 }
 
-// Close stops listening, cuts all connections and waits for every goroutine of the proxy. Calling it again does
-// nothing.
+// Close stops listening, cuts all connections and waits for every goroutine of the proxy. Calling
+// it again does nothing.
 func (p *Proxy) Close() {
 	p.mu.Lock()
 	p.closed = true

@@ -13,8 +13,8 @@ type silence struct{}
 
 func (silence) Printf(string, ...any) {}
 
-// The fake server has this package's view of the protocol. Here a real client and a real server show
-// theirs.
+// The fake server has this package's view of the protocol. Here a real client and a real server
+// show theirs.
 func TestRealClientAndServerAreUnderstood(t *testing.T) {
 	e := ensemble.ForTest(t, ensemble.Config{Servers: 1})
 	p, err := New(e.Addrs()[0])

@@ -58,8 +58,8 @@ func (r *Report) Count(kinds ...string) (n int) {
 	return n
 }
 
-// Check judges a history. The lines of each process must be in the order in which it wrote them, and a "started"
-// of the nemesis must stand before those of each process but the candidate's first.
+// Check judges a history. The lines of each process must be in the order in which it wrote them,
+// and a "started" of the nemesis must stand before those of each process but the candidate's first.
 func Check(lines []Line) *Report {
 	c := &checker{Report: &Report{}, now: map[string]*process{}}
 	for _, l := range lines {
@@ -192,8 +192,8 @@ func (c *checker) beat(p *process, l Line) {
 		c.violate(l.T, Outside, "%s beats with token %d", l.ID, l.Token)
 		return
 	}
-	// A lease that was claimed before the pause ended less than D after the pause began. It cannot have
-	// been extended meanwhile.
+	// A lease that was claimed before the pause ended less than D after the pause began. It cannot
+	// have been extended meanwhile.
 	if p.pausedAt > p.term.From && p.ranAt-p.pausedAt > c.lease && l.T > p.ranAt {
 		c.violate(l.T, AfterPause, "%s beats with token %d, %v after a pause of %v", l.ID, l.Token,
 			time.Duration(l.T-p.ranAt), time.Duration(p.ranAt-p.pausedAt))

@@ -54,7 +54,8 @@ func TestWhatContendersHoldIsJudgedByItsRecipe(t *testing.T) {
 	}
 }
 
-// lost is held, but what was held is lost, and its holder had said that its lease lasts until claim.
+// lost is held, but what was held is lost, and its holder had said that its lease lasts until
+// claim.
 func lost(id string, token, from, to, claim int64, slot ...int) []Line {
 	lines := held(id, token, from, to, slot...)
 	lines[2].Deadline = claim * int64(time.Millisecond)

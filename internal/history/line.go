@@ -8,8 +8,8 @@ import (
 	"os"
 )
 
-// Line is one line of a history. A candidate writes some (examples/candidate), the campaign's nemesis the others.
-// Which fields are set depends on Event. Of a candidate:
+// Line is one line of a history. A candidate writes some (examples/candidate), the campaign's
+// nemesis the others. Which fields are set depends on Event. Of a candidate:
 //
 //	session    Session, TimeoutMS, LeaseMS: connected; the same session again after "suspended"
 //	joined     Node, Position (how many stand ahead)
@@ -24,8 +24,8 @@ import (
 //	error      Error
 //	left       nothing: not in line any more
 //
-// A contender (examples/contender) writes "acquired", with its Slot if it is a permit, instead of "elected", and "lost" or
-// "released" instead of "deposed".
+// A contender (examples/contender) writes "acquired", with its Slot if it is a permit, instead of
+// "elected", and "lost" or "released" instead of "deposed".
 //
 // Of the nemesis, whose ID is [Nemesis]:
 //

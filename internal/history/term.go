@@ -54,7 +54,8 @@ func (c *checker) excused() (all []stretch) {
 	return all
 }
 
-// beganErased reports whether a term began when a candidate of the path that was deleted could still lead.
+// beganErased reports whether a term began when a candidate of the path that was deleted could
+// still lead.
 func (c *checker) beganErased(t *Term) bool {
 	return slices.ContainsFunc(c.excused(), func(e stretch) bool { return t.From >= e.from && t.From <= e.to })
 }
@@ -121,16 +122,16 @@ func (c *checker) judgeOverlap(a, b *Term) {
 	}
 }
 
-// chosen are the reasons for which a candidate gives up its leadership of its own will, and lets the next one lead at
-// once.
+// chosen are the reasons for which a candidate gives up its leadership of its own will, and lets
+// the next one lead at once.
 var chosen = []string{"resigned", "released", "returned", "stopped", "panicked", "cancelled", "closed", "unhealthy"}
 
-// stopBefore is the part of D by which a term ends before its lease does. From then on a candidate may let the next one
-// lead.
+// stopBefore is the part of D by which a term ends before its lease does. From then on a candidate
+// may let the next one lead.
 const stopBefore = 16
 
-// judgeClaim demands that b did not begin before the end that a had claimed. That is more than to ask for an overlap: a
-// may have been stopped, or killed, and tell nothing of it.
+// judgeClaim demands that b did not begin before the end that a had claimed. That is more than to
+// ask for an overlap: a may have been stopped, or killed, and tell nothing of it.
 func (c *checker) judgeClaim(a, b *Term) {
 	if a.asked || slices.Contains(chosen, a.Reason) || c.closing != 0 && b.From >= c.closing || c.beganErased(b) || a.To >= b.From {
 		return

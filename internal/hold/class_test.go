@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// Every kind of instruction has its length: after all of them in a row the call is found, and there alone.
+// Every kind of instruction has its length: after all of them in a row the call is found, and there
+// alone.
 func TestACallIsFoundAmongAllInstructions(t *testing.T) {
 	var code []byte
 	add := func(b ...byte) { code = append(code, b...) }

@@ -41,7 +41,8 @@ type fixture struct {
 
 // newFixture finds a server in a mode and attaches to it.
 func newFixture(t *testing.T, mode string) *fixture {
-	// The servers tolerate a thread that stands still for much longer than it has to here: a busy machine is slow.
+	// The servers tolerate a thread that stands still for much longer than it has to here: a busy
+	// machine is slow.
 	all := ensemble.Shared(t, ensemble.Config{Debug: true, Tick: tick, SyncLimit: 80, MaxSessionTimeout: patience})
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	t.Cleanup(cancel)
@@ -136,7 +137,8 @@ func something[E any](s *fixture, from <-chan E) {
 	}
 }
 
-// staysBehind shows that writes reach the others and not this server, and returns what happens here later.
+// staysBehind shows that writes reach the others and not this server, and returns what happens here
+// later.
 func (s *fixture) staysBehind() func() {
 	events := s.shows(s.here, false)
 	s.write()
@@ -175,7 +177,8 @@ func (s *fixture) pingsNobody() func() {
 	}
 }
 
-// oneIsNotHeard shows that the writes of one of the others are carried out, and those of the other one are not.
+// oneIsNotHeard shows that the writes of one of the others are carried out, and those of the other
+// one are not.
 func (s *fixture) oneIsNotHeard() func() {
 	s.goesOn()
 	s.asked = make(chan error, len(s.others))

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// VM is a server's JVM with this process as its debugger. Its methods may be called from any goroutine.
+// VM is a server's JVM with this process as its debugger. Its methods may be called from any
+// goroutine.
 type VM struct {
 	wire *wire
 
@@ -25,10 +26,12 @@ func Address(addr string) func(context.Context) (net.Conn, error) {
 	}
 }
 
-// retryEvery is how long Attach waits: a JVM that has just lost its debugger needs a moment before it takes the next.
+// retryEvery is how long Attach waits: a JVM that has just lost its debugger needs a moment before
+// it takes the next.
 const retryEvery = 20 * time.Millisecond
 
-// Attach connects with a JVM that listens for a debugger, by ctx. A JVM has one debugger at a time; Close lets the next one in.
+// Attach connects with a JVM that listens for a debugger, by ctx. A JVM has one debugger at a time;
+// Close lets the next one in.
 func Attach(ctx context.Context, dial func(context.Context) (net.Conn, error)) (*VM, error) {
 	for {
 		v, err := attach(ctx, dial)
@@ -80,8 +83,8 @@ type Held struct {
 	thread  uint64
 }
 
-// Hold has the next thread that comes to a place stop there. It returns at once; Wait waits for the thread. The error tells if the server
-// has not loaded the class, or has no such place in it.
+// Hold has the next thread that comes to a place stop there. It returns at once; Wait waits for the
+// thread. The error tells if the server has not loaded the class, or has no such place in it.
 func (v *VM) Hold(ctx context.Context, p Place) (*Held, error) {
 	at, err := v.find(ctx, p)
 	if err != nil {

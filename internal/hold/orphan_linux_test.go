@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// childVar makes the test binary hold a commit at the server whose debugger's address it names, tell that, and wait to be killed.
+// childVar makes the test binary hold a commit at the server whose debugger's address it names,
+// tell that, and wait to be killed.
 const childVar = "HOLD_TEST_CHILD"
 
 func init() {

@@ -35,8 +35,9 @@ const (
 	modifierLocation   = 7
 )
 
-// breakpointOnce asks for a breakpoint that stops the first thread that arrives, and no other. The JVM applies the modifiers in their order
-// to every breakpoint that is reached, so the count must come last: before the location it would count what happens elsewhere.
+// breakpointOnce asks for a breakpoint that stops the first thread that arrives, and no other. The
+// JVM applies the modifiers in their order to every breakpoint that is reached, so the count must
+// come last: before the location it would count what happens elsewhere.
 func breakpointOnce(at location) []byte {
 	b := append([]byte{kindBreakpoint, suspendEventThread}, u32(2)...)
 	b = append(b, modifierLocation, at.tag)
@@ -134,8 +135,8 @@ func (w *wire) read() error {
 	}
 }
 
-// call sends a command and returns the body of its reply. A call that is given up ends the connection, because nobody would know
-// what it has done.
+// call sends a command and returns the body of its reply. A call that is given up ends the
+// connection, because nobody would know what it has done.
 func (w *wire) call(ctx context.Context, c command, body []byte) (*reader, error) {
 	answer := make(chan reply, 1)
 	w.mu.Lock()
@@ -169,7 +170,8 @@ func (w *wire) call(ctx context.Context, c command, body []byte) (*reader, error
 func u32(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
 func u64(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
-// reader reads what a packet or a class holds. What is not there any more is zero, and short tells of it.
+// reader reads what a packet or a class holds. What is not there any more is zero, and short tells
+// of it.
 type reader struct {
 	b     []byte
 	short bool

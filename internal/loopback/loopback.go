@@ -1,5 +1,5 @@
-// Package loopback has loopback addresses that nobody else uses. A port of one is not given to others while nobody listens
-// on it. One of 127.0.0.1 may be.
+// Package loopback has loopback addresses that nobody else uses. A port of one is not given to
+// others while nobody listens on it. One of 127.0.0.1 may be.
 package loopback
 
 import (

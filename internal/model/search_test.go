@@ -64,7 +64,8 @@ func search(t *testing.T, c configuration, define string) result {
 	return r
 }
 
-// trace looks for a shorter way to the violation and returns the lines of the model that are gone through.
+// trace looks for a shorter way to the violation and returns the lines of the model that are gone
+// through.
 func trace(t *testing.T, dir string, c configuration, defines []string) string {
 	t.Helper()
 	command(t, dir, "./pan", "-i", "-m1000")

@@ -1,6 +1,7 @@
-// Package need lets a test say what it needs beside Go: real servers, root, other programs. There are three answers to
-// what is missing. With -short nothing of that kind is used, so that "go test -short" gives the same result on every
-// machine. With ZKRECIPE_REQUIRE_REAL=1 in the environment the test fails. Otherwise it is skipped.
+// Package need lets a test say what it needs beside Go: real servers, root, other programs. There
+// are three answers to what is missing. With -short nothing of that kind is used, so that "go test
+// -short" gives the same result on every machine. With ZKRECIPE_REQUIRE_REAL=1 in the environment
+// the test fails. Otherwise it is skipped.
 package need
 
 import (
@@ -31,7 +32,8 @@ func That(tb TB, available func() error) {
 	}
 }
 
-// Program returns the path of a program. It ends the test if there is none. The program comes with a package of Debian.
+// Program returns the path of a program. It ends the test if there is none. The program comes with
+// a package of Debian.
 func Program(tb TB, name, debian string) (path string) {
 	tb.Helper()
 	That(tb, func() (err error) {

@@ -12,8 +12,8 @@ import (
 // LockKind is an implementation of a lock or of a semaphore.
 type LockKind string
 
-// Those of Curator, then kazoo's, zk.Lock, and ours: contenders by recipe and style. The first two groups have newer
-// releases as well, see [LockKind.Newest].
+// Those of Curator, then kazoo's, zk.Lock, and ours: contenders by recipe and style. The first two
+// groups have newer releases as well, see [LockKind.Newest].
 const (
 	CuratorMutex     LockKind = "InterProcessMutex"
 	CuratorRead      LockKind = "ReadWriteLock.read"
@@ -59,15 +59,14 @@ func (k LockKind) Newest() LockKind {
 // LockAvailable is [Available] for locks.
 func LockAvailable(ctx context.Context, k LockKind) error { return Available(ctx, k.library()) }
 
-// Contention is how a contender uses the lock: how long it holds it, and how
-// long it then waits.
+// Contention is how a contender uses the lock: how long it holds it, and how long it then waits.
 type Contention struct {
 	Hold, Rest time.Duration
 	Size       int // of a semaphore
 }
 
-// Contend starts a contender. It takes the lock again and again, and tells waiting, acquired, beat, released and lost
-// as examples/contender does; that of [GoLock] tells what a candidate tells.
+// Contend starts a contender. It takes the lock again and again, and tells waiting, acquired, beat,
+// released and lost as examples/contender does; that of [GoLock] tells what a candidate tells.
 func (h *Hosts) Contend(ctx context.Context, k LockKind, cfg Config, c Contention) (*Peer, error) {
 	argv, err := h.ContendCommand(ctx, k, cfg, c)
 	if err != nil {

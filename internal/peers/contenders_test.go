@@ -21,8 +21,8 @@ type stay struct {
 	first, last int64
 }
 
-// pause is the time from SIGSTOP to the end, of a peer that keeps no promise then: what it believes after a pause
-// that was longer than its session is not judged.
+// pause is the time from SIGSTOP to the end, of a peer that keeps no promise then: what it believes
+// after a pause that was longer than its session is not judged.
 type pause struct {
 	who  string
 	from int64
@@ -46,7 +46,8 @@ func staysOf(p *Peer) (all []stay) {
 	return all
 }
 
-// crowds returns every moment at which more held than may: a writer beside anybody, or more than size.
+// crowds returns every moment at which more held than may: a writer beside anybody, or more than
+// size.
 func crowds(all []stay, size int) (bad []string) {
 	for _, a := range all { // a crowd is complete when its last member comes
 		beside, writer := 0, !a.read
@@ -98,8 +99,9 @@ func TestCrowdsAreSeen(t *testing.T) {
 	}
 }
 
-// Locks of all libraries that share a layout share a path. One process is killed and one stopped for longer than its
-// session while it holds the lock; no two of the others ever hold it together, and everybody alive comes again.
+// Locks of all libraries that share a layout share a path. One process is killed and one stopped
+// for longer than its session while it holds the lock; no two of the others ever hold it together,
+// and everybody alive comes again.
 func TestMixedLocksExclude(t *testing.T) {
 	our := OurLock
 	for name, c := range map[string]struct {

@@ -35,7 +35,8 @@ var counterKinds = map[value.Encoding][]CounterKind{
 	value.EncodingInt32:   {SharedCount, KazooCuratorCounter},
 }
 
-// Counters of all libraries add to one znode at the same time, and the sum is right while no answer is lost.
+// Counters of all libraries add to one znode at the same time, and the sum is right while no answer
+// is lost.
 func TestCountersOfAllLibrariesShareAZnode(t *testing.T) {
 	const each = 30
 	for encoding, kinds := range counterKinds {
@@ -72,8 +73,7 @@ func TestCountersOfAllLibrariesShareAZnode(t *testing.T) {
 	}
 }
 
-// When an answer is lost, the counters of the others count again. Those of this
-// library do not.
+// When an answer is lost, the counters of the others count again. Those of this library do not.
 func TestAPeersCounterCountsTwiceWhenAnAnswerIsLost(t *testing.T) {
 	const each = 30
 	for encoding, kinds := range counterKinds {

@@ -29,7 +29,8 @@ type EtcdCluster struct {
 	members   []*exec.Cmd
 }
 
-// StartEtcd starts a cluster and waits until it has a leader. The servers end with this process at the latest.
+// StartEtcd starts a cluster and waits until it has a leader. The servers end with this process at
+// the latest.
 func (h *Hosts) StartEtcd(ctx context.Context) (c *EtcdCluster, err error) {
 	exe, err := h.etcd(ctx)
 	if err != nil {

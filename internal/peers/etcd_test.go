@@ -7,7 +7,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/need"
 )
 
-// Candidates on etcd do what the others do: one leads, and the next one when it has resigned or was killed.
+// Candidates on etcd do what the others do: one leads, and the next one when it has resigned or was
+// killed.
 func TestCandidatesOnEtcdChangePlaces(t *testing.T) {
 	need.That(t, func() error { return nil }) // not with -short: it compiles for minutes
 	// Only the time limit of all tests bounds it: on a busy machine it takes many minutes.

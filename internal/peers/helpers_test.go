@@ -46,7 +46,8 @@ type field struct {
 	all  []*Peer
 }
 
-// newest are the kinds that stand in for Debian's with ZKRECIPE_PEERS=newest, so that all tests can be run with both.
+// newest are the kinds that stand in for Debian's with ZKRECIPE_PEERS=newest, so that all tests can
+// be run with both.
 var newest = map[Kind]Kind{LeaderLatch: LeaderLatchNew, LeaderSelector: LeaderSelectorNew, Kazoo: KazooNew, KazooPatterns: KazooPatternsNew}
 
 func release(k Kind) Kind {
@@ -56,11 +57,12 @@ func release(k Kind) Kind {
 	return k
 }
 
-// newField makes an election of the test's own for kinds of candidates. The test ends where
-// one of them cannot run.
+// newField makes an election of the test's own for kinds of candidates. The test ends where one of
+// them cannot run.
 func newField(t *testing.T, kinds ...Kind) *field {
 	t.Helper()
-	// Fetching libraries, building programs and starting servers may take long. So that is done before f.ctx begins.
+	// Fetching libraries, building programs and starting servers may take long. So that is done
+	// before f.ctx begins.
 	for _, k := range kinds {
 		need.That(t, func() error { return Available(t.Context(), release(k)) })
 		if _, err := hosts.Command(t.Context(), release(k), Config{}); err != nil {
@@ -201,8 +203,8 @@ func (f *field) overlap() time.Duration {
 	return time.Duration(longest)
 }
 
-// oneLeaderAtATime fails the test if two led at once, or in another order than that of
-// their znodes.
+// oneLeaderAtATime fails the test if two led at once, or in another order than that of their
+// znodes.
 func (f *field) oneLeaderAtATime() {
 	f.t.Helper()
 	if d := f.overlap(); d > 0 {

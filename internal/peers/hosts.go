@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Hosts builds the programs that run candidates, each when it is first needed, and starts
-// them. Its methods may be called from any goroutine.
+// Hosts builds the programs that run candidates, each when it is first needed, and starts them. Its
+// methods may be called from any goroutine.
 type Hosts struct {
 	dir string
 
@@ -30,8 +30,8 @@ func NewHosts() (*Hosts, error) {
 	return HostsIn(dir), nil
 }
 
-// HostsIn returns Hosts that keep their programs in a directory of the caller's, and use those that are there: so
-// processes can share them.
+// HostsIn returns Hosts that keep their programs in a directory of the caller's, and use those that
+// are there: so processes can share them.
 func HostsIn(dir string) *Hosts { return &Hosts{dir: dir, builds: map[string]*build{}} }
 
 // Close removes the programs. Stop the candidates first.
@@ -49,8 +49,8 @@ type Config struct {
 	Timeout time.Duration
 	// Beat is the time between two beats of a leader; default 10 ms.
 	Beat time.Duration
-	// Auth, if set, is user:password of a digest: ours, kazoo's Election excepted, then lets
-	// nobody else at its znodes; Curator and kazoo only prove who they are.
+	// Auth, if set, is user:password of a digest: ours, kazoo's Election excepted, then lets nobody
+	// else at its znodes; Curator and kazoo only prove who they are.
 	Auth string
 	// Args are further flags for one of ours.
 	Args []string
@@ -58,8 +58,8 @@ type Config struct {
 	OnLine func(Line)
 }
 
-// Start starts a candidate of a kind. Kill it, or tell it to quit, in the end; it also
-// ends, as if killed, when this process ends.
+// Start starts a candidate of a kind. Kill it, or tell it to quit, in the end; it also ends, as if
+// killed, when this process ends.
 func (h *Hosts) Start(ctx context.Context, k Kind, cfg Config) (*Peer, error) {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = 2 * time.Second
@@ -81,8 +81,8 @@ func (h *Hosts) compile(ctx context.Context, class, dir string, jars []string) (
 		filepath.Join(sources, "hosts", class+".java"))
 }
 
-// Command returns the command line of a candidate, with a program that has been built. It needs all of cfg but what
-// is optional.
+// Command returns the command line of a candidate, with a program that has been built. It needs all
+// of cfg but what is optional.
 func (h *Hosts) Command(ctx context.Context, k Kind, cfg Config) ([]string, error) {
 	recipe, fetched := k.recipe()
 	args := []string{

@@ -75,7 +75,8 @@ var sources = func() string {
 // Sources returns the directory of this package, in whose module programs are built.
 func Sources() string { return sources }
 
-// recipe returns the kind without its release, as the hosts know it, and whether it is a release that is fetched.
+// recipe returns the kind without its release, as the hosts know it, and whether it is a release
+// that is fetched.
 func (k Kind) recipe() (Kind, bool) {
 	recipe, _, fetched := strings.Cut(string(k), "@")
 	return Kind(recipe), fetched
@@ -100,8 +101,8 @@ func (k Kind) OnEtcd() bool { return k == Etcd || k == ClientGo }
 // Ours reports whether it is a candidate of this library.
 func (k Kind) Ours() bool { _, ok := k.style(); return ok }
 
-// Available returns nil if this machine can run a kind, or an error that wraps
-// ErrUnavailable and says what is missing.
+// Available returns nil if this machine can run a kind, or an error that wraps ErrUnavailable and
+// says what is missing.
 func Available(ctx context.Context, k Kind) error {
 	_, fetched := k.recipe()
 	switch {

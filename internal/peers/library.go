@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// The releases that are fetched, from wherever Maven and pip are set up to fetch from. Debian's are Curator 5.4.0 and
-// kazoo 2.8.0.
+// The releases that are fetched, from wherever Maven and pip are set up to fetch from. Debian's are
+// Curator 5.4.0 and kazoo 2.8.0.
 const (
 	curatorRelease = "5.9.0"
 	kazooRelease   = "2.11.0"
@@ -38,8 +38,8 @@ func CuratorJars(ctx context.Context) ([]string, error) { return listed(ctx, "cu
 // CuratorTests returns the jars of the tests of the newer Curator, and of all that they need.
 func CuratorTests(ctx context.Context) ([]string, error) { return listed(ctx, "curator-tests") }
 
-// listed returns the jars of a list. They are fetched once and kept in the user's cache, and compared with their checksums
-// each time.
+// listed returns the jars of a list. They are fetched once and kept in the user's cache, and
+// compared with their checksums each time.
 func listed(ctx context.Context, list string) ([]string, error) {
 	sums, err := checksums.ReadFile("libraries/" + list + ".sum")
 	if err != nil {
@@ -69,7 +69,8 @@ func listed(ctx context.Context, list string) ([]string, error) {
 	return all, nil
 }
 
-// KazooPath returns the directory of the newer kazoo. pip compares what it fetches with libraries/kazoo.txt.
+// KazooPath returns the directory of the newer kazoo. pip compares what it fetches with
+// libraries/kazoo.txt.
 func KazooPath(ctx context.Context) (string, error) {
 	return cached(ctx, "kazoo-"+kazooRelease, func(dir string) []string {
 		return []string{python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes",
@@ -77,8 +78,8 @@ func KazooPath(ctx context.Context) (string, error) {
 	})
 }
 
-// cached returns a directory of the user's cache. If it is not there, a command makes it, which appears in one step:
-// another process may be at the same.
+// cached returns a directory of the user's cache. If it is not there, a command makes it, which
+// appears in one step: another process may be at the same.
 func cached(ctx context.Context, name string, fetch func(dir string) (argv []string)) (string, error) {
 	fetching.Lock()
 	defer fetching.Unlock()

@@ -24,8 +24,8 @@ var pairs = []struct{ peer, ours Kind }{
 	{Kazoo, OursKazoo},
 }
 
-// Everybody resigns in turn and enters the line again, each in its own time; then
-// everybody leaves in turn.
+// Everybody resigns in turn and enters the line again, each in its own time; then everybody leaves
+// in turn.
 func TestALineOfSixLeadsInTheOrderOfJoining(t *testing.T) {
 	for name, kinds := range map[string][]Kind{
 		"latch": {LeaderLatch, OursLatch, OursLatch, LeaderLatch, LeaderLatch, OursLatch},
@@ -77,8 +77,8 @@ func (f *field) leads(p *Peer) {
 	f.wait(p, "beat")
 }
 
-// transitions are the ways in which one of ours ends its term, the leadership not only
-// being given away.
+// transitions are the ways in which one of ours ends its term, the leadership not only being given
+// away.
 var transitions = []struct {
 	name string
 	end  func(f *field, p *Peer)
@@ -96,8 +96,8 @@ func (f *field) signal(p *Peer, s os.Signal) {
 	}
 }
 
-// One peer stands behind one of ours again and again, and leads after whatever happens
-// to it; in between it resigns, and ours leads.
+// One peer stands behind one of ours again and again, and leads after whatever happens to it; in
+// between it resigns, and ours leads.
 func TestAPeerBehindOursWakesThroughEveryTransition(t *testing.T) {
 	for _, pair := range pairs {
 		t.Run(string(pair.peer), func(t *testing.T) {
@@ -132,8 +132,8 @@ func TestAPeerBehindOursWakesThroughEveryTransition(t *testing.T) {
 	}
 }
 
-// lapse lets the lease of ours lapse, while its session lives: its requests come to the
-// server too late. All else is as in transitions.
+// lapse lets the lease of ours lapse, while its session lives: its requests come to the server too
+// late. All else is as in transitions.
 func (f *field) lapse(k Kind, peer *Peer, behind func(*Peer)) {
 	f.t.Helper()
 	proxy := faultproxy.ForTest(f.t, f.e.Addrs()[0])
@@ -152,8 +152,8 @@ func (f *field) lapse(k Kind, peer *Peer, behind func(*Peer)) {
 	f.wait(ours, "left")
 }
 
-// middle lets two of ours stand ahead of the peer: when the nearer goes, the peer goes on
-// waiting, for the farther.
+// middle lets two of ours stand ahead of the peer: when the nearer goes, the peer goes on waiting,
+// for the farther.
 func (f *field) middle(k Kind, peer *Peer, behind func(*Peer)) {
 	f.t.Helper()
 	leader, nearer := f.join(k), f.join(k)
@@ -175,8 +175,8 @@ func (f *field) beatsOn(p *Peer) {
 	}
 }
 
-// A callback that is slow to return keeps the leadership; when it has returned the peer
-// behind wakes.
+// A callback that is slow to return keeps the leadership; when it has returned the peer behind
+// wakes.
 func TestAPeerBehindOursWaitsForTheDrain(t *testing.T) {
 	for _, pair := range pairs {
 		t.Run(string(pair.peer), func(t *testing.T) {

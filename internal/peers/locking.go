@@ -16,10 +16,12 @@ const EtcdMutex LockKind = "concurrency.Mutex"
 // WarmUp is how long the clients of a [Load] take their lock before it counts.
 const WarmUp = time.Second
 
-// Locked is what became of a [Load] on a lock: each client takes it and gives it away at once, again and again.
+// Locked is what became of a [Load] on a lock: each client takes it and gives it away at once,
+// again and again.
 type Locked struct {
 	Acquired, Failed int
-	// HandOver is the median time from the call that releases the lock to the return of the next one that acquires it.
+	// HandOver is the median time from the call that releases the lock to the return of the next
+	// one that acquires it.
 	HandOver time.Duration
 }
 

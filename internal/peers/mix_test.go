@@ -13,8 +13,8 @@ var strangers = []struct{ peer, ours Kind }{
 	{Kazoo, OursLatch},
 }
 
-// As recipe/docs/mixing.md warns, a peer behind ours in another style leads at once. Ours
-// waits behind a peer in another style.
+// As recipe/docs/mixing.md warns, a peer behind ours in another style leads at once. Ours waits
+// behind a peer in another style.
 func TestAPeerLeadsBesideOursOfAnotherStyle(t *testing.T) {
 	for _, pair := range strangers {
 		t.Run(string(pair.peer), func(t *testing.T) {
@@ -43,8 +43,8 @@ func TestAPeerLeadsBesideOursOfAnotherStyle(t *testing.T) {
 	}
 }
 
-// Lock of zk cannot read the names of a LeaderLatch: it fails, and it leaves its znode
-// in the line until its session ends.
+// Lock of zk cannot read the names of a LeaderLatch: it fails, and it leaves its znode in the line
+// until its session ends.
 func TestZkLockBreaksALineOfLatches(t *testing.T) {
 	t.Parallel()
 	f := newField(t, ZkLock, OursLatch)

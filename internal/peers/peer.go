@@ -13,8 +13,8 @@ import (
 	"sync"
 )
 
-// Line is one line of a candidate's output; see examples/candidate. A peer prints only
-// the events session, joined, elected, beat, suspended, deposed, error and left.
+// Line is one line of a candidate's output; see examples/candidate. A peer prints only the events
+// session, joined, elected, beat, suspended, deposed, error and left.
 type Line struct {
 	T         int64  `json:"t"` // CLOCK_MONOTONIC in ns: one clock for all processes of a machine
 	ID        string `json:"id"`
@@ -27,8 +27,7 @@ type Line struct {
 	Error     string `json:"error"`
 }
 
-// Peer is a candidate at work, one of ours included. Its methods may be called from any
-// goroutine.
+// Peer is a candidate at work, one of ours included. Its methods may be called from any goroutine.
 type Peer struct {
 	Kind Kind
 	ID   string
@@ -104,8 +103,8 @@ func (p *Peer) Lines() []Line {
 	return append([]Line(nil), p.lines...)
 }
 
-// Wait returns the next line of an event after the one that it returned last, passing over
-// all others. The error is [ErrEnded] or the context's.
+// Wait returns the next line of an event after the one that it returned last, passing over all
+// others. The error is [ErrEnded] or the context's.
 func (p *Peer) Wait(ctx context.Context, event string) (Line, error) {
 	for {
 		l, more, err := p.pass(event)

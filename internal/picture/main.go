@@ -1,6 +1,6 @@
-// Picture draws a failover: it runs two candidates as processes on an ensemble inside this one, kills
-// the leader with SIGKILL, and draws what it has measured. The README shows the result. Below it stand the numbers of
-// the last benchmark, from the page of performance:
+// Picture draws a failover: it runs two candidates as processes on an ensemble inside this one,
+// kills the leader with SIGKILL, and draws what it has measured. The README shows the result. Below
+// it stand the numbers of the last benchmark, from the page of performance:
 //
 //	go run ./internal/picture -svg recipe/docs/failover.svg -readme README.md -performance recipe/docs/performance.md
 package main

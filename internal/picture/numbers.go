@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// numbers is the paragraph that tells the README's readers what the last benchmark has measured: the page of
-// performance has its tables.
+// numbers is the paragraph that tells the README's readers what the last benchmark has measured:
+// the page of performance has its tables.
 func numbers(page string) (string, error) {
 	handovers := table(page, "## Graceful failover")
 	ours, theirs := ratios(handovers, "zkrecipe"), ratios(handovers, "zk.Lock")

@@ -41,7 +41,8 @@ func newest(t *testing.T, cfg ensemble.Config) *ensemble.Ensemble {
 	return ensemble.ForTest(t, cfg)
 }
 
-// patient is the session of a candidate. Its lease outlasts elections of servers, and what a busy machine delays.
+// patient is the session of a candidate. Its lease outlasts elections of servers, and what a busy
+// machine delays.
 var patient = session.Config{Timeout: 40 * time.Second, Lease: 12 * time.Second}
 
 func open(t *testing.T, connect string, cfg session.Config) *session.Client {
@@ -54,8 +55,8 @@ func open(t *testing.T, connect string, cfg session.Config) *session.Client {
 	return client
 }
 
-// elect lets two candidates lead one after the other: the first stands at one connect string and resigns, the second
-// at another.
+// elect lets two candidates lead one after the other: the first stands at one connect string and
+// resigns, the second at another.
 func elect(t *testing.T, path string, cfg session.Config, first, second string) {
 	t.Helper()
 	a, b := campaign(t, first, path, cfg), open(t, second, cfg)
@@ -130,8 +131,8 @@ func TestCandidatesAtAnObserver(t *testing.T) {
 	elect(t, "/observer", patient, e.Servers()[0].Addr(), watcher.Addr())
 }
 
-// TestTLSEverywhere has TLS between the servers and to the clients. leader.closeSocketAsync is what the documentation
-// advises with it.
+// TestTLSEverywhere has TLS between the servers and to the clients. leader.closeSocketAsync is what
+// the documentation advises with it.
 func TestTLSEverywhere(t *testing.T) {
 	cert, trust, pool := certificate(t)
 	e := newest(t, ensemble.Config{Servers: 3, Secure: true, JVM: []string{"-Dzookeeper.leader.closeSocketAsync=true"}, Properties: map[string]string{

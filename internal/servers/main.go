@@ -1,5 +1,5 @@
-// Command servers runs the tests that need real servers on several releases of ZooKeeper, one after the
-// other, and prints a Markdown table of the results. Package ensemble/release has the releases.
+// Command servers runs the tests that need real servers on several releases of ZooKeeper, one after
+// the other, and prints a Markdown table of the results. Package ensemble/release has the releases.
 package main
 
 import (

@@ -45,7 +45,8 @@ func TestReconfigTakesServersAway(t *testing.T) {
 	elect(t, "/reconfig", patient, e.ConnectString(), e.Servers()[0].Addr())
 }
 
-// takeAway takes a server out of the configuration. The connection may be to that very server, which closes it.
+// takeAway takes a server out of the configuration. The connection may be to that very server,
+// which closes it.
 func takeAway(t *testing.T, conn *zk.Conn, id string) {
 	t.Helper()
 	for ctx := within(t); ; {
@@ -60,7 +61,8 @@ func takeAway(t *testing.T, conn *zk.Conn, id string) {
 	}
 }
 
-// With enforced authentication, a candidate that presents no credential is told so, and does not try again.
+// With enforced authentication, a candidate that presents no credential is told so, and does not
+// try again.
 func TestEnforcedAuthentication(t *testing.T) {
 	e := newest(t, ensemble.Config{Servers: 3, JVM: []string{
 		"-Dzookeeper.enforce.auth.enabled=true", "-Dzookeeper.enforce.auth.schemes=digest"}})

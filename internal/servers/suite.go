@@ -31,7 +31,8 @@ var full = []suite{
 	{name: "campaign", dir: "internal/campaign", tests: "^TestEveryFaultOnRealEnsembles$"},
 }
 
-// selection tests what differs between releases, and the life of a leader from its beginning to its end.
+// selection tests what differs between releases, and the life of a leader from its beginning to its
+// end.
 var selection = []suite{
 	{name: "session", dir: "session", tests: "^(TestEveryErrorOfAServerIsClassified|TestPathsAreRefusedAsTheServersRefuseThem|" +
 		"TestTheChrootAppliesToEveryCallWatchAndMulti|TestALost.*LeaveExactlyOneZnode|TestEnsurePathNeedsNoPermissionOnWhatIsThere|" +

@@ -22,8 +22,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// Members, a counter, caches of a tree and a double barrier stand beside the elections of a run if its
-// plan has Others. Each process uses all of them on its one client.
+// Members, a counter, caches of a tree and a double barrier stand beside the elections of a run if
+// its plan has Others. Each process uses all of them on its one client.
 
 const (
 	counterPath = "/others/n"

@@ -92,8 +92,7 @@ func (c *checker) record(path string) *record {
 	return r
 }
 
-// valid asks a term whether it is valid. Once a term is invalid it must not become
-// valid again.
+// valid asks a term whether it is valid. Once a term is invalid it must not become valid again.
 func (c *checker) valid(t *termRecord) bool {
 	v := t.term.Valid()
 	if v && t.over {
@@ -103,8 +102,8 @@ func (c *checker) valid(t *termRecord) bool {
 	return v
 }
 
-// began is called first thing in a term. A term's Valid goes from true to false once, so
-// looking at all others whenever one begins finds every overlap.
+// began is called first thing in a term. A term's Valid goes from true to false once, so looking at
+// all others whenever one begins finds every overlap.
 func (c *checker) began(p *proc, path, id string, term *election.Term) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -237,8 +236,7 @@ func (c *checker) committed(commit zktest.Commit) {
 			c.log("zxid 0x%x: %s created", commit.Zxid, ch.Path)
 		case ch.Op == zktest.OpDelete && strings.HasPrefix(ch.Path, "/e"):
 			c.log("zxid 0x%x: %s deleted", commit.Zxid, ch.Path)
-			// Its own session gives it up, by a delete or a multi. It does not go with
-			// the session.
+			// Its own session gives it up, by a delete or a multi. It does not go with the session.
 			if commit.Op != zktest.OpCloseSession && commit.Session == c.line.owner(ch.Path) {
 				c.released(ch.Path)
 			}

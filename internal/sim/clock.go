@@ -8,9 +8,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
-// procClock is the clock of one simulated process, or host: it may run fast or slow, and
-// the process can be paused (time goes on, timers fire late) or its host suspended (the
-// monotonic clock stands still besides).
+// procClock is the clock of one simulated process, or host: it may run fast or slow, and the
+// process can be paused (time goes on, timers fire late) or its host suspended (the monotonic clock
+// stands still besides).
 type procClock struct {
 	rate  float64
 	begin time.Time
@@ -54,8 +54,8 @@ func (c *procClock) Random() float64 {
 	return c.rng.Float64()
 }
 
-// AfterFunc implements clock.Clock: timers count monotonic time, and fire only while the
-// process runs.
+// AfterFunc implements clock.Clock: timers count monotonic time, and fire only while the process
+// runs.
 func (c *procClock) AfterFunc(d time.Duration, f func()) func() bool {
 	t := &procTimer{c: c, f: f}
 	c.mu.Lock()
@@ -139,8 +139,9 @@ func (c *procClock) resume() {
 	}
 }
 
-// excused reports whether the process cannot know yet that a lease of length D is over: it stands still, or its host
-// was suspended so short a time ago that its timers may be late. By contract it looks at the clocks 16 times in D.
+// excused reports whether the process cannot know yet that a lease of length D is over: it stands
+// still, or its host was suspended so short a time ago that its timers may be late. By contract it
+// looks at the clocks 16 times in D.
 func (c *procClock) excused(D time.Duration) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -74,7 +74,8 @@ func onZooKeeperLeader(f func(w *world, leader *zktest.Server, rng *rand.Rand) (
 	}
 }
 
-// onProcess is a fault of any process that is neither crashed nor paused. It does nothing if there is none.
+// onProcess is a fault of any process that is neither crashed nor paused. It does nothing if there
+// is none.
 func onProcess(f func(w *world, p *proc, rng *rand.Rand) (end func())) begin {
 	return func(w *world, rng *rand.Rand) (end func()) {
 		if p := w.alive(rng); p != nil {
@@ -94,8 +95,8 @@ func onLeader(f func(w *world, p *proc, rng *rand.Rand) (end func())) begin {
 	}
 }
 
-// ifAlive is a fault that does nothing if all processes are crashed or paused. It draws a process, which
-// the fault does not use: without that, a seed would stand for another run.
+// ifAlive is a fault that does nothing if all processes are crashed or paused. It draws a process,
+// which the fault does not use: without that, a seed would stand for another run.
 func ifAlive(f begin) begin {
 	return onProcess(func(w *world, _ *proc, rng *rand.Rand) (end func()) { return f(w, rng) })
 }

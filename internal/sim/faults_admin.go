@@ -17,8 +17,8 @@ var adminFaults = map[string]begin{
 	"admin deletes contender":                ifAlive(endless((*world).adminDeletesContender)), // of a lock: only where there are locks
 }
 
-// asAdmin calls f with the administrator's session. No fault of a client's host concerns it. The context
-// ends after d.
+// asAdmin calls f with the administrator's session. No fault of a client's host concerns it. The
+// context ends after d.
 func (w *world) asAdmin(d time.Duration, f func(ctx context.Context, s *session.Session)) {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	defer cancel()
@@ -55,7 +55,8 @@ func (w *world) adminDeletesCandidate(rng *rand.Rand) {
 	})
 }
 
-// adminDeletesLeader deletes a leader's znode. While nobody leads, any znode of the election will do.
+// adminDeletesLeader deletes a leader's znode. While nobody leads, any znode of the election will
+// do.
 func (w *world) adminDeletesLeader(rng *rand.Rand) {
 	w.asAdmin(w.plan.Timeout, func(ctx context.Context, s *session.Session) {
 		path, nodes := w.inLine(ctx, s, rng)
@@ -112,7 +113,8 @@ func (w *world) adminDeletesContender(rng *rand.Rand) {
 	})
 }
 
-// nodeOfHolder returns the znode of a valid term of an election, or of a valid permit of a semaphore, or "".
+// nodeOfHolder returns the znode of a valid term of an election, or of a valid permit of a
+// semaphore, or "".
 func (c *checker) nodeOfHolder(path string) (node string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -32,8 +32,8 @@ func isolateServerOf(w *world, p *proc, _ *rand.Rand) (end func()) {
 	return s.Rejoin
 }
 
-// isolateServerOfNewLeader isolates the server of the next leader before the leader renews its lease
-// at regular intervals.
+// isolateServerOfNewLeader isolates the server of the next leader before the leader renews its
+// lease at regular intervals.
 func (w *world) isolateServerOfNewLeader(rng *rand.Rand) {
 	delay := time.Duration(rng.Int63n(int64(w.plan.Timeout / 8)))
 	w.check.onNext(func(p *proc) {
@@ -52,8 +52,8 @@ func (w *world) isolateNearExpiry(rng *rand.Rand) {
 	})
 }
 
-// isolateAfterPause isolates a leader that was paused. Its lease is short by then, so that beats follow
-// one another quickly, and perhaps no ping comes between them.
+// isolateAfterPause isolates a leader that was paused. Its lease is short by then, so that beats
+// follow one another quickly, and perhaps no ping comes between them.
 func (w *world) isolateAfterPause(rng *rand.Rand) {
 	w.atFollower(w.leading(rng), func(p *proc, _, follower *zktest.Server) {
 		resume := w.pause(p, false)
@@ -68,8 +68,8 @@ func (w *world) isolateAfterPause(rng *rand.Rand) {
 	})
 }
 
-// isolateAfterRead isolates a leader after a read. The server answers a read by itself, so the answer
-// proves nothing.
+// isolateAfterRead isolates a leader after a read. The server answers a read by itself, so the
+// answer proves nothing.
 func isolateAfterRead(w *world, p *proc, rng *rand.Rand) (end func()) {
 	reads := []zktest.Op{zktest.OpGetData, zktest.OpExists, zktest.OpGetChildren2}
 	w.onRequest(p, reads[rng.Intn(len(reads))], func(r zktest.Request) {
@@ -85,8 +85,8 @@ func (w *world) turnACutRound(rng *rand.Rand) {
 	})
 }
 
-// pauseAndTurnACutRound also pauses the leader. Its next beat, the first after a long while, is answered
-// only because the cut turns.
+// pauseAndTurnACutRound also pauses the leader. Its next beat, the first after a long while, is
+// answered only because the cut turns.
 func (w *world) pauseAndTurnACutRound(rng *rand.Rand) {
 	w.atFollower(w.leading(rng), func(p *proc, leader, follower *zktest.Server) {
 		T := w.plan.Timeout
@@ -99,10 +99,10 @@ func (w *world) pauseAndTurnACutRound(rng *rand.Rand) {
 	})
 }
 
-// turnRound cuts one direction of a link and, a while later, the other instead. What the
-// first cut has held back arrives at that moment, so pings and commits come through
-// together, and no answer to them does. Then both directions are cut, so that nothing
-// that follows from it comes through either.
+// turnRound cuts one direction of a link and, a while later, the other instead. What the first cut
+// has held back arrives at that moment, so pings and commits come through together, and no answer
+// to them does. Then both directions are cut, so that nothing that follows from it comes through
+// either.
 func (w *world) turnRound(leader, follower *zktest.Server, turn time.Duration) {
 	there, back := w.ens.Link(leader, follower), w.ens.Link(follower, leader)
 	there.Hold()
@@ -111,8 +111,8 @@ func (w *world) turnRound(leader, follower *zktest.Server, turn time.Duration) {
 	time.AfterFunc(turn+2*w.plan.Timeout, func() { there.Heal(); back.Heal() })
 }
 
-// holdWhileItLeads cuts off a leader until its term has ended. Then what was held back reaches it, in
-// the last moments of its lease.
+// holdWhileItLeads cuts off a leader until its term has ended. Then what was held back reaches it,
+// in the last moments of its lease.
 func (w *world) holdWhileItLeads(rng *rand.Rand) tenure {
 	p, term := w.holder(rng)
 	if p == nil {
@@ -123,16 +123,16 @@ func (w *world) holdWhileItLeads(rng *rand.Rand) tenure {
 	return term
 }
 
-// isolateBoth isolates a server from the others, and a process from all servers, so that
-// it cannot save its session by moving.
+// isolateBoth isolates a server from the others, and a process from all servers, so that it cannot
+// save its session by moving.
 func (w *world) isolateBoth(p *proc, s *zktest.Server) {
 	s.Isolate()
 	p.host.Hold()
 	time.AfterFunc(2*w.plan.Timeout, func() { s.Rejoin(); p.heal() })
 }
 
-// nearExpiry reports whether the session of a process expires long before T has passed, if
-// it is not heard of again. Then a lease that counts from now would last too long.
+// nearExpiry reports whether the session of a process expires long before T has passed, if it is
+// not heard of again. Then a lease that counts from now would last too long.
 func (w *world) nearExpiry(p *proc) bool {
 	for _, s := range w.ens.Sessions() {
 		if s.ID == sessionID(p) {
@@ -142,8 +142,8 @@ func (w *world) nearExpiry(p *proc) bool {
 	return false
 }
 
-// whenNearExpiry calls f just after a beat of a process whose session is near expiry.
-// After so many beats it gives up.
+// whenNearExpiry calls f just after a beat of a process whose session is near expiry. After so many
+// beats it gives up.
 func (w *world) whenNearExpiry(p *proc, beats int, f func()) {
 	if beats == 0 {
 		return
@@ -168,8 +168,8 @@ func (w *world) afterBeats(p *proc, n int, f func()) {
 	})
 }
 
-// cling lets a process reach no server but the ZooKeeper leader, which is then isolated. For a while that
-// server still takes itself for the leader: it answers handshakes, too.
+// cling lets a process reach no server but the ZooKeeper leader, which is then isolated. For a
+// while that server still takes itself for the leader: it answers handshakes, too.
 func cling(w *world, p *proc, _ *rand.Rand) (end func()) {
 	deposed := w.ens.Leader()
 	if deposed == nil {
@@ -197,9 +197,9 @@ func cling(w *world, p *proc, _ *rand.Rand) (end func()) {
 // settle is how long it takes, without faults, until a commit is on all servers.
 const settle = 8 * time.Millisecond
 
-// atFollower calls f with a process that is connected to a follower, with the ZooKeeper
-// leader, and with that follower. If the process is connected to the ZooKeeper leader, it
-// is moved first, if that is possible.
+// atFollower calls f with a process that is connected to a follower, with the ZooKeeper leader, and
+// with that follower. If the process is connected to the ZooKeeper leader, it is moved first, if
+// that is possible.
 func (w *world) atFollower(p *proc, f func(p *proc, leader, follower *zktest.Server)) {
 	try := func() (again bool) {
 		leader := w.ens.Leader()
@@ -219,8 +219,8 @@ func (w *world) atFollower(p *proc, f func(p *proc, leader, follower *zktest.Ser
 	}
 }
 
-// slowHandshake lets a leader connect anew and receive the answer late, but no later than
-// it waits for that. Its server is isolated as soon as a beat has come through.
+// slowHandshake lets a leader connect anew and receive the answer late, but no later than it waits
+// for that. Its server is isolated as soon as a beat has come through.
 func slowHandshake(w *world, p *proc, rng *rand.Rand) (end func()) {
 	delay := w.plan.Timeout/8*7/10 + time.Duration(rng.Int63n(int64(w.plan.Timeout/32)))
 	p.host.Delay(delay, zktest.ToClient)

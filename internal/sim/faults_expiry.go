@@ -12,9 +12,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// expiryFaults are what real servers do, or did in some versions, so that a session ends although its
-// client was answered all the time, or sooner than it should. A lease that depends on when sessions
-// expire breaks under each of them.
+// expiryFaults are what real servers do, or did in some versions, so that a session ends although
+// its client was answered all the time, or sooner than it should. A lease that depends on when
+// sessions expire breaks under each of them.
 var expiryFaults = map[string]begin{
 	"late expiry":  onZooKeeperLeader(expireLate),
 	"lost touches": onZooKeeperLeader(loseTouch),
@@ -30,8 +30,9 @@ var expiryFaults = map[string]begin{
 	}),
 }
 
-// stepClock sets the wall clock of the ZooKeeper leader, by 2T forward to T/2 back. Further back, the
-// session tracker would fill buckets again that it has emptied, and their sessions would stay for ever.
+// stepClock sets the wall clock of the ZooKeeper leader, by 2T forward to T/2 back. Further back,
+// the session tracker would fill buckets again that it has emptied, and their sessions would stay
+// for ever.
 func stepClock(w *world, leader *zktest.Server, rng *rand.Rand) (end func()) {
 	T := w.plan.Timeout
 	step := time.Duration(rng.Int63n(int64(T*2))) - T/2
@@ -46,9 +47,9 @@ func stepClock(w *world, leader *zktest.Server, rng *rand.Rand) (end func()) {
 	return func() { leader.StepClock(-step) }
 }
 
-// expireLate cuts off a leader and its heir until the session tracker has taken the heir's
-// session. The heir comes back, its session seems to live, and the leader's ends. Then the
-// heir's is closed, too.
+// expireLate cuts off a leader and its heir until the session tracker has taken the heir's session.
+// The heir comes back, its session seems to live, and the leader's ends. Then the heir's is closed,
+// too.
 func expireLate(w *world, _ *zktest.Server, rng *rand.Rand) (end func()) {
 	line := w.lineUp(w.linePath(rng))
 	if len(line) < 2 || line[0].p == line[1].p {
@@ -88,10 +89,9 @@ func loseTouch(w *world, _ *zktest.Server, rng *rand.Rand) (end func()) {
 	return nil
 }
 
-// whenTouchIsLost loses the touch of the next ping of a process. It calls f 15T/32 after the
-// ping, if the process runs, and if the session would expire before a lease that counts from
-// that ping, unless more is heard of it. Otherwise it tries the next ping. After so many
-// pings it gives up.
+// whenTouchIsLost loses the touch of the next ping of a process. It calls f 15T/32 after the ping,
+// if the process runs, and if the session would expire before a lease that counts from that ping,
+// unless more is heard of it. Otherwise it tries the next ping. After so many pings it gives up.
 func (w *world) whenTouchIsLost(p *proc, pings int, f func()) {
 	if pings == 0 {
 		return

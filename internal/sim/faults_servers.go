@@ -64,8 +64,7 @@ func (w *world) delayPings(d time.Duration) {
 	}
 }
 
-// link returns one direction between two servers, every other time from the ZooKeeper
-// leader.
+// link returns one direction between two servers, every other time from the ZooKeeper leader.
 func (w *world) link(rng *rand.Rand) *zktest.Link {
 	a := w.server(rng)
 	if leader := w.ens.Leader(); leader != nil && rng.Intn(2) == 0 {

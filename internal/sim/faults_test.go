@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// Plans draw faults by their position in faultKinds. Those of locks are only drawn where there are locks.
+// Plans draw faults by their position in faultKinds. Those of locks are only drawn where there are
+// locks.
 func TestEveryFaultCanBeDrawnAndBegun(t *testing.T) {
 	names := append(slices.Clone(faultKinds), "admin deletes contender")
 	slices.Sort(names)

@@ -11,8 +11,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// tree is the committed state of what the caches copy. A transaction that a server has only logged may never be
-// committed.
+// tree is the committed state of what the caches copy. A transaction that a server has only logged
+// may never be committed.
 type tree struct {
 	zxid   int64
 	znodes map[string]stamp

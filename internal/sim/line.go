@@ -77,8 +77,8 @@ func (l *line) owner(node string) int64 {
 }
 
 // doom notes that an administrator is about to delete a znode with the whole path, the line's
-// record included. Nothing is promised about the term that it stands for, from now until one
-// lease after the deletion.
+// record included. Nothing is promised about the term that it stands for, from now until one lease
+// after the deletion.
 func (l *line) doom(node string) { l.doomed[node] = time.Time{} }
 
 // excused reports whether the deletion of its path excuses the candidate of a znode.

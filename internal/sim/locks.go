@@ -313,8 +313,8 @@ func (w *world) checkLocks() {
 	}
 }
 
-// checkQueues demands, when faults are long over, that each znode in a lock's line is of a
-// process that lives, and that a process has no more znodes in it than contenders.
+// checkQueues demands, when faults are long over, that each znode in a lock's line is of a process
+// that lives, and that a process has no more znodes in it than contenders.
 func (w *world) checkQueues() {
 	sessions, places := w.sessions(), map[string]int{}
 	for _, n := range w.ens.Nodes() {

@@ -38,7 +38,8 @@ func newLeaderAndHeir(t *testing.T) *leaderAndHeir {
 	return p
 }
 
-// leads runs a candidate until the test ends. It leads as long as it may, and sends each term to terms.
+// leads runs a candidate until the test ends. It leads as long as it may, and sends each term to
+// terms.
 func leads(t *testing.T, ens *zktest.Ensemble, name string, cfg session.Config, terms chan<- *election.Term) {
 	t.Helper()
 	cfg.Dial = ens.Host(name).Dial
@@ -58,8 +59,8 @@ func leads(t *testing.T, ens *zktest.Ensemble, name string, cfg session.Config, 
 	})
 }
 
-// paused pauses the leader's process again and again for some part of a lease, at different phases of
-// its beats. It counts the terms.
+// paused pauses the leader's process again and again for some part of a lease, at different phases
+// of its beats. It counts the terms.
 func paused(t *testing.T, pause time.Duration, suspend bool) (terms int) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newLeaderAndHeir(t)
@@ -78,8 +79,8 @@ func paused(t *testing.T, pause time.Duration, suspend bool) (terms int) {
 	return terms
 }
 
-// A timer stands still while the host is suspended. The context of a leader that is suspended while it
-// is cut off ends in time all the same.
+// A timer stands still while the host is suspended. The context of a leader that is suspended while
+// it is cut off ends in time all the same.
 func TestAfterASuspensionTheContextEndsBeforeTheNextTermBegins(t *testing.T) {
 	for round := range 40 {
 		synctest.Test(t, func(t *testing.T) {

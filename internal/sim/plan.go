@@ -95,8 +95,8 @@ func (p Plan) without(i, j int) Plan {
 	return q
 }
 
-// shrink leaves out faults, in ever smaller groups and at last one at a time, as long as
-// the plan still fails.
+// shrink leaves out faults, in ever smaller groups and at last one at a time, as long as the plan
+// still fails.
 func shrink(p Plan, fails func(Plan) bool) Plan {
 	for size := (len(p.Faults) + 1) / 2; size > 0; size /= 2 {
 		for i := len(p.Faults) - size; i > -size; i -= size {

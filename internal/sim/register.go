@@ -7,9 +7,9 @@ import (
 )
 
 // A register is a number that the holders of a lock, or of a semaphore of one, read and write under
-// it. It is not in ZooKeeper and looks at no token, so only the lock protects it. Porcupine
-// judges what the holders have seen: is there an order of all that they did, each at an instant
-// while it was under way, in which the register is a plain number?
+// it. It is not in ZooKeeper and looks at no token, so only the lock protects it. Porcupine judges
+// what the holders have seen: is there an order of all that they did, each at an instant while it
+// was under way, in which the register is a plain number?
 type register struct {
 	mu   sync.Mutex // guards what follows
 	now  int64      // grows with every beginning and every end
@@ -21,8 +21,8 @@ type register struct {
 // seen is what a holder has found at the beginning and at the end.
 type seen struct{ first, last int64 }
 
-// use reads the register, lets some time pass, and then reads it again or writes the next number. One
-// that does not hold the lock all the while has done nothing.
+// use reads the register, lets some time pass, and then reads it again or writes the next number.
+// One that does not hold the lock all the while has done nothing.
 func (r *register) use(valid func() bool, read bool, pass func()) {
 	begin, first, ok := r.begin(valid)
 	pass()
@@ -58,8 +58,8 @@ func (r *register) expel() {
 	r.void = true
 }
 
-// number is a register to which one writes the next number at a time, and which nobody reads while it
-// changes.
+// number is a register to which one writes the next number at a time, and which nobody reads while
+// it changes.
 var number = porcupine.Model{
 	Init: func() any { return int64(0) },
 	Step: func(state, input, output any) (bool, any) {

@@ -16,8 +16,8 @@ func (w *world) sessions() map[int64]*proc {
 	return all
 }
 
-// checkLines demands, when faults are long over, that each znode in a line is of a
-// process that lives, and that a process has no more znodes in a line than candidates.
+// checkLines demands, when faults are long over, that each znode in a line is of a process that
+// lives, and that a process has no more znodes in a line than candidates.
 func (w *world) checkLines() {
 	sessions := w.sessions()
 	places := map[*proc]map[string]int{}
@@ -41,9 +41,9 @@ func (w *world) checkLines() {
 	}
 }
 
-// checkWatches demands that at most one candidate of another process would be woken by
-// the deletion of any znode. It counts only while no fault has left a watch behind that
-// its owner no longer needs.
+// checkWatches demands that at most one candidate of another process would be woken by the deletion
+// of any znode. It counts only while no fault has left a watch behind that its owner no longer
+// needs.
 func (w *world) checkWatches() {
 	sessions, owners := w.sessions(), map[string]int64{}
 	for _, n := range w.ens.Nodes() {
@@ -61,8 +61,8 @@ func (w *world) checkWatches() {
 	}
 }
 
-// checkEvents demands, after a run without faults, that each deleted znode has been told to
-// its owner and to the one behind it, and each change of leaders to the observers.
+// checkEvents demands, after a run without faults, that each deleted znode has been told to its
+// owner and to the one behind it, and each change of leaders to the observers.
 func (w *world) checkEvents() {
 	w.check.mu.Lock()
 	defer w.check.mu.Unlock()

@@ -150,7 +150,8 @@ func TestLocks(t *testing.T) {
 	TestSeeds(t)
 }
 
-// TestOthers is TestSeeds with members, a counter, caches and a double barrier beside the elections.
+// TestOthers is TestSeeds with members, a counter, caches and a double barrier beside the
+// elections.
 func TestOthers(t *testing.T) {
 	defer func(others bool, seeds int) { *othersFlag, *seedsFlag = others, seeds }(*othersFlag, *seedsFlag)
 	*othersFlag = true

@@ -16,8 +16,8 @@ import (
 // soakChunk is how many seeds one process runs in a row.
 const soakChunk = 40
 
-// TestSoak searches seeds from -first on for -hours simulated cluster-hours, in as many
-// processes as there are processors. It stops at the first violation.
+// TestSoak searches seeds from -first on for -hours simulated cluster-hours, in as many processes
+// as there are processors. It stops at the first violation.
 func TestSoak(t *testing.T) {
 	if *hoursFlag <= 0 {
 		t.Skip("SKIP: needs -hours; make soak HOURS=... runs it")

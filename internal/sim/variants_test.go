@@ -12,8 +12,8 @@ import (
 )
 
 // broken is a variant of the library. The files in testdata/variants say what is broken, on which
-// invariant it has to be caught, within how many seeds, under which faults, and with which flags it is
-// caught soon.
+// invariant it has to be caught, within how many seeds, under which faults, and with which flags it
+// is caught soon.
 type broken struct {
 	command                 func(args ...string) *exec.Cmd // runs the tests with it
 	what, invariant, faults string

@@ -48,8 +48,8 @@ type trigger struct {
 	do func(zktest.Request)
 }
 
-// onRequest calls f when the next such request of a process reaches a server; f must not
-// call the ensemble.
+// onRequest calls f when the next such request of a process reaches a server; f must not call the
+// ensemble.
 func (w *world) onRequest(p *proc, op zktest.Op, f func(zktest.Request)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -225,8 +225,8 @@ func (w *world) healAll() {
 // awaitLeaders demands that, with all faults over, somebody leads each election before long.
 func (w *world) awaitLeaders() {
 	w.check.logf("all faults are over")
-	// A session's last moments; those of one that joined meanwhile; a slow callback; and
-	// the longest delays before a session is opened and an election entered again.
+	// A session's last moments; those of one that joined meanwhile; a slow callback; and the
+	// longest delays before a session is opened and an election entered again.
 	bound := 4*w.plan.Timeout + 2*drainTimeout + 7500*time.Millisecond + 15*time.Second
 	w.awaitPermits(bound)
 	for n := range w.plan.Elections {

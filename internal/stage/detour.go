@@ -38,9 +38,9 @@ func (d *Detour) dial(ctx context.Context, network, address string) (net.Conn, e
 	return d.s.Host(d.host).Dial(ctx, network, address)
 }
 
-// Begin deposes the leader, and waits until another leads and the client is connected again. Then the answer to the
-// client's next request of that operation is lost, and only the deposed leader can be reached. At that moment the
-// channel is closed.
+// Begin deposes the leader, and waits until another leads and the client is connected again. Then
+// the answer to the client's next request of that operation is lost, and only the deposed leader
+// can be reached. At that moment the channel is closed.
 func (d *Detour) Begin(client *session.Client, op zktest.Op) (lost <-chan struct{}) {
 	d.s.T.Helper()
 	d.Deposed.StopPings() // so that it never notices that it is isolated

@@ -70,8 +70,8 @@ func (s *Stage) Client(host string, servers ...string) *session.Client {
 	return s.Open(host, s.Config, servers...)
 }
 
-// Open is Client with another configuration. It sets Timeout, Dial and Logger where cfg does not. When the test ends,
-// the host is healed and the client closed.
+// Open is Client with another configuration. It sets Timeout, Dial and Logger where cfg does not.
+// When the test ends, the host is healed and the client closed.
 func (s *Stage) Open(host string, cfg session.Config, servers ...string) *session.Client {
 	s.T.Helper()
 	cfg.Timeout = cmp.Or(cfg.Timeout, T)
@@ -101,7 +101,8 @@ func Logger(name string) *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("who", name)
 }
 
-// Admin is the session of an administrator at the leader. Its timeout is longer than the outages of tests.
+// Admin is the session of an administrator at the leader. Its timeout is longer than the outages of
+// tests.
 func (s *Stage) Admin() *session.Session {
 	s.T.Helper()
 	return s.Session(s.Open("admin", session.Config{Timeout: 20 * Tick, Lease: D}, s.Leader().Addr()))

@@ -20,7 +20,8 @@ func (t *Trap) Set(met func(zktest.Request) (spent bool)) {
 	t.met = met
 }
 
-// Next calls do once, on a goroutine of its own, at the next request of that operation from host about path.
+// Next calls do once, on a goroutine of its own, at the next request of that operation from host
+// about path.
 func (t *Trap) Next(host string, op zktest.Op, path string, do func()) {
 	t.Set(func(r zktest.Request) bool {
 		if r.Host != host || r.Op != op || r.Path != path {

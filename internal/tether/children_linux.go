@@ -12,15 +12,16 @@ import (
 // replaced it meanwhile.
 const Self = "/proc/self/exe"
 
-// Adopt makes orphans among this process's descendants its children. So none can escape by becoming a
-// daemon. Linux before 3.4 cannot do that.
+// Adopt makes orphans among this process's descendants its children. So none can escape by becoming
+// a daemon. Linux before 3.4 cannot do that.
 func Adopt() {
 	const prSetChildSubreaper = 36 // prctl(2)
 	_, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, prSetChildSubreaper, 1, 0)
 }
 
 // Children lists a process's children. It must be quick when the CPU is busy. So it looks at all
-// processes only for our own children, and only on a kernel that was built without CONFIG_PROC_CHILDREN.
+// processes only for our own children, and only on a kernel that was built without
+// CONFIG_PROC_CHILDREN.
 func Children(parent int) (pids []int) {
 	lists, _ := filepath.Glob("/proc/" + strconv.Itoa(parent) + "/task/*/children") // the error is about the pattern
 	for _, list := range lists {

@@ -1,6 +1,6 @@
 // Package tether starts processes that do not outlive the one that started them, and finds what
-// they have started. On systems other than Linux it only starts them: there they have to notice that
-// their stdin has ended.
+// they have started. On systems other than Linux it only starts them: there they have to notice
+// that their stdin has ended.
 package tether
 
 import (
@@ -15,8 +15,8 @@ import (
 // process, which then ends the new one in order. And a signal to the group also reaches the
 // children of a wrapper. Other settings in cmd.SysProcAttr are kept.
 //
-// The kernel waits for the end of the thread that has started the process. That is why
-// starter exists.
+// The kernel waits for the end of the thread that has started the process. That is why starter
+// exists.
 func Start(cmd *exec.Cmd) error {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
@@ -27,8 +27,8 @@ func Start(cmd *exec.Cmd) error {
 	return <-reply
 }
 
-// starter returns the queue of one goroutine that keeps its thread. It is never stopped: the
-// thread ends with this process, and then the kernel kills the started processes.
+// starter returns the queue of one goroutine that keeps its thread. It is never stopped: the thread
+// ends with this process, and then the kernel kills the started processes.
 var starter = sync.OnceValue(func() chan<- func() {
 	queue := make(chan func())
 	go func() {

@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// EachIsCaught demands that each variant in testdata/variants is caught: the test that the line "test: " names, of the
-// package in the current directory, fails or crashes with it. The module is at root.
+// EachIsCaught demands that each variant in testdata/variants is caught: the test that the line
+// "test: " names, of the package in the current directory, fails or crashes with it. The module is
+// at root.
 func EachIsCaught(t *testing.T, root string) {
 	t.Helper()
 	if testing.Short() {

@@ -40,7 +40,8 @@ func ReadSet(t *testing.T, root string) *Set {
 	return s
 }
 
-// EachInParallel runs a subtest for each variant. The command that it gets runs the package's tests with that variant.
+// EachInParallel runs a subtest for each variant. The command that it gets runs the package's tests
+// with that variant.
 func (s *Set) EachInParallel(t *testing.T, test func(t *testing.T, v Variant, broken func(args ...string) *exec.Cmd)) {
 	for name, v := range s.Variants {
 		t.Run(name, func(t *testing.T) {

@@ -12,14 +12,14 @@ import (
 	"strings"
 )
 
-// Chosen is the environment variable that names the variant at work in a program compiled from what Together writes.
-// Without it the program is not broken.
+// Chosen is the environment variable that names the variant at work in a program compiled from what
+// Together writes. Without it the program is not broken.
 const Chosen = "ZKRECIPE_VARIANT"
 
-// Together writes one version of the module that has many variants in it, because compiling takes most of the time.
-// Each function that a variant changes first asks whether that variant is chosen. Together returns the file for the go
-// command's flag -overlay, and the names of the variants that change more than bodies of functions. Each of those has
-// to be compiled by itself.
+// Together writes one version of the module that has many variants in it, because compiling takes
+// most of the time. Each function that a variant changes first asks whether that variant is chosen.
+// Together returns the file for the go command's flag -overlay, and the names of the variants that
+// change more than bodies of functions. Each of those has to be compiled by itself.
 func Together(root, dir string, all map[string]Variant) (overlay string, alone []string, err error) {
 	choices := map[string][]choice{} // by file
 	for _, name := range slices.Sorted(maps.Keys(all)) {
@@ -48,14 +48,15 @@ func Together(root, dir string, all map[string]Variant) (overlay string, alone [
 	return overlay, alone, err
 }
 
-// choice is what a variant puts in place of the bodies of a file's functions, by the place of the declaration.
+// choice is what a variant puts in place of the bodies of a file's functions, by the place of the
+// declaration.
 type choice struct {
 	variant string
 	bodies  map[int]string
 }
 
-// bodies returns, for each file, the bodies of functions that the variant changes. It returns nil if the variant
-// changes anything else.
+// bodies returns, for each file, the bodies of functions that the variant changes. It returns nil
+// if the variant changes anything else.
 func (v Variant) bodies(root string) (map[string]map[int]string, error) {
 	texts, err := v.apply(root)
 	if err != nil {
@@ -70,8 +71,8 @@ func (v Variant) bodies(root string) (map[string]map[int]string, error) {
 	return bodies, nil
 }
 
-// changedBodies returns the bodies of the file's functions that text changes, by the place of the declaration. It
-// returns nil if text changes anything else.
+// changedBodies returns the bodies of the file's functions that text changes, by the place of the
+// declaration. It returns nil if text changes anything else.
 func changedBodies(file, text string) (map[int]string, error) {
 	was, err := parse(file, nil)
 	if err != nil {
@@ -121,8 +122,9 @@ func (s *source) with(choices []choice) string {
 	return out.String()
 }
 
-// call returns statements that do what the function would do with this body, and return. The body becomes a function of
-// its own, so that its parameters and results are in the same scope as what it declares.
+// call returns statements that do what the function would do with this body, and return. The body
+// becomes a function of its own, so that its parameters and results are in the same scope as what
+// it declares.
 func (s *source) call(f *ast.FuncDecl, body string) string {
 	var parameters, arguments []string
 	for _, field := range f.Type.Params.List {

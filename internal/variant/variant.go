@@ -1,7 +1,8 @@
-// Package variant makes deliberately broken versions of this module, for tests that show that something finds bugs.
+// Package variant makes deliberately broken versions of this module, for tests that show that
+// something finds bugs.
 //
-// A variant is a text file: "key: value" lines that say what is broken, then edits, each of which replaces a text that
-// occurs once in a file of the module:
+// A variant is a text file: "key: value" lines that say what is broken, then edits, each of which
+// replaces a text that occurs once in a file of the module:
 //
 //	what: an heir that takes over allows nothing for clocks of different rates
 //	=== session/listen.go
@@ -57,8 +58,8 @@ func Read(file string) (Variant, error) {
 	return v, nil
 }
 
-// Overlay writes the broken files into dir and returns the file for the go command's flag -overlay. The module is at
-// root. It is an error if the module has changed so that an edit does not apply.
+// Overlay writes the broken files into dir and returns the file for the go command's flag -overlay.
+// The module is at root. It is an error if the module has changed so that an edit does not apply.
 func (v Variant) Overlay(root, dir string) (file string, err error) {
 	texts, err := v.apply(root)
 	if err != nil {
@@ -90,8 +91,8 @@ func (v Variant) apply(root string) (map[string]string, error) {
 	return texts, nil
 }
 
-// writeOverlay writes these texts into dir, and the file for the go command's flag -overlay that puts them in place of
-// files of the module, or beside them.
+// writeOverlay writes these texts into dir, and the file for the go command's flag -overlay that
+// puts them in place of files of the module, or beside them.
 func writeOverlay(dir string, texts map[string]string) (file string, err error) {
 	replaced := map[string]string{}
 	for i, source := range slices.Sorted(maps.Keys(texts)) {

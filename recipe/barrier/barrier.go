@@ -86,13 +86,14 @@ func (b *Barrier) Lower(ctx context.Context) error {
 	return cut(ctx, b.path, "not known to be down", err)
 }
 
-// Wait returns nil at once if the barrier is down, or when it is lowered. If Raise has returned before
-// Wait is called, the barrier holds Wait back. Wait returns also if the barrier was lowered and raised
-// again at once. It continues after a loss of the session. Otherwise it returns an error: one that
-// wraps the cause of ctx, session.ErrClosed, or a [*recipe.PermanentError].
+// Wait returns nil at once if the barrier is down, or when it is lowered. If Raise has returned
+// before Wait is called, the barrier holds Wait back. Wait returns also if the barrier was lowered
+// and raised again at once. It continues after a loss of the session. Otherwise it returns an
+// error: one that wraps the cause of ctx, session.ErrClosed, or a [*recipe.PermanentError].
 //
 // It costs a quorum write that changes nothing, one or two reads, and a small read for each session
-// timeout that it waits. It leaves one watch on the barrier, which stays as long as the barrier is up.
+// timeout that it waits. It leaves one watch on the barrier, which stays as long as the barrier is
+// up.
 func (b *Barrier) Wait(ctx context.Context) error {
 	var czxid int64 // of the one that is waited for
 	err := life.InEach(ctx, b.client, b.path, func(s *session.Session) error {

@@ -161,8 +161,8 @@ func TestAWaitCostsAWriteAndARead(t *testing.T) {
 	})
 }
 
-// One that lowers the barrier has found it, and is about to delete it. Meanwhile another has lowered it
-// and raised it again.
+// One that lowers the barrier has found it, and is about to delete it. Meanwhile another has
+// lowered it and raised it again.
 func TestABarrierThatIsRaisedAgainStaysUp(t *testing.T) {
 	for nth := 1; nth <= 4; nth++ { // request at which it is held up
 		onStage(t, 1, func(t *testing.T, s *stage) {

@@ -24,9 +24,9 @@ type Config struct {
 	// need READ. Default: the session's. An empty ACL means the default.
 	ACL []zk.ACL
 
-	// StopBefore is how long before the end of the lease the context of a [Round] ends. At most
-	// a quarter of session.Config.Lease. Default a sixteenth of the lease. If servers grant so
-	// short a session timeout that the lease is cut, StopBefore is cut to a quarter of that shorter
+	// StopBefore is how long before the end of the lease the context of a [Round] ends. At most a
+	// quarter of session.Config.Lease. Default a sixteenth of the lease. If servers grant so short
+	// a session timeout that the lease is cut, StopBefore is cut to a quarter of that shorter
 	// lease.
 	StopBefore time.Duration
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/barrier"
 )
 
-// A member that was given another number of members than the round has does not enter. Its error tells both numbers.
+// A member that was given another number of members than the round has does not enter. Its error
+// tells both numbers.
 func TestNobodyIsInARoundOfAnotherNumberThanItsOwn(t *testing.T) {
 	for _, c := range []struct {
 		agreed, other int

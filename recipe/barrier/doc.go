@@ -15,23 +15,23 @@
 //
 // # What is not promised
 //
-// A round does not promise that its other members still live a moment later. The others are not told of
-// a crash inside a round; it counts as leaving. Members of other libraries keep only their own
-// promises. Curator and kazoo write a "ready" that names nobody. Our members enter by it, too. Then they
-// cannot tell whether all were given the same n.
+// A round does not promise that its other members still live a moment later. The others are not
+// told of a crash inside a round; it counts as leaving. Members of other libraries keep only their
+// own promises. Curator and kazoo write a "ready" that names nobody. Our members enter by it, too.
+// Then they cannot tell whether all were given the same n.
 //
 // # What is promised
 //
-//   - Barrier. If [Barrier.Raise] has returned before [Barrier.Wait] is called, the barrier holds Wait
-//     back, at any server. When the barrier is lowered, Wait returns, also after changes of connection
-//     and losses of session, and also if the barrier is raised again at once.
-//   - Together. When [Double.Enter] has returned for one of n members, the znodes of n existed at one
-//     moment. Nobody else is in the same round: another member gets [ErrFull]. A member that was given
-//     another n gets [ErrDisagree].
-//   - Nobody passes alone. A "ready" that is left over from a round whose members were all killed lets
-//     nobody in.
-//   - Out together. [Round.Leave] returns nil when all others have left, or have lost their znodes. A
-//     crash of the last one wakes those who wait.
+//   - Barrier. If [Barrier.Raise] has returned before [Barrier.Wait] is called, the barrier holds
+//     Wait back, at any server. When the barrier is lowered, Wait returns, also after changes of
+//     connection and losses of session, and also if the barrier is raised again at once.
+//   - Together. When [Double.Enter] has returned for one of n members, the znodes of n existed at
+//     one moment. Nobody else is in the same round: another member gets [ErrFull]. A member that
+//     was given another n gets [ErrDisagree].
+//   - Nobody passes alone. A "ready" that is left over from a round whose members were all killed
+//     lets nobody in.
+//   - Out together. [Round.Leave] returns nil when all others have left, or have lost their znodes.
+//     A crash of the last one wakes those who wait.
 //   - [Round.Valid] is true as long as this member surely counts as inside.
 //
 // # What it costs
@@ -45,9 +45,9 @@
 //
 // # Layout
 //
-// The path of a [Barrier] exists while it is raised, as in Curator and kazoo. A [Double] has the layout
-// of their double barriers: an ephemeral znode for each member, and "ready". Our "ready" has the names
-// of the members that it lets in. One transaction creates it, checks their znodes, and sets the path's
-// data to the value that they have. So the version of these data tells whether what was read still
-// holds. Other children of the path are ignored; Curator and kazoo count them.
+// The path of a [Barrier] exists while it is raised, as in Curator and kazoo. A [Double] has the
+// layout of their double barriers: an ephemeral znode for each member, and "ready". Our "ready" has
+// the names of the members that it lets in. One transaction creates it, checks their znodes, and
+// sets the path's data to the value that they have. So the version of these data tells whether what
+// was read still holds. Other children of the path are ignored; Curator and kazoo count them.
 package barrier

@@ -12,12 +12,13 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// ErrFull: a round is under way, and the member that wants to enter is not in it. It can enter the next
-// round, when all have left.
+// ErrFull: a round is under way, and the member that wants to enter is not in it. It can enter the
+// next round, when all have left.
 var ErrFull = errors.New("barrier: all members are inside already")
 
-// ErrDisagree: the member was counted into a round, but the round has another number of members than
-// [NewDouble] was given. The member does not enter. Members that were given the round's number do.
+// ErrDisagree: the member was counted into a round, but the round has another number of members
+// than [NewDouble] was given. The member does not enter. Members that were given the round's number
+// do.
 var ErrDisagree = errors.New("barrier: the members do not agree on how many they are")
 
 const (
@@ -25,13 +26,14 @@ const (
 	longestDelay = time.Second
 	// maxBytes bounds the transaction that counts all members. A server reads 1 MiB by default.
 	maxBytes = 800_000
-	// perMember are the bytes for one in that transaction, without the barrier's path: its check and
-	// its name in "ready".
+	// perMember are the bytes for one in that transaction, without the barrier's path: its check
+	// and its name in "ready".
 	perMember = 140
 )
 
-// Double lets n members in together, and out together. All methods may be called from any goroutine. A
-// Double may be used for one round after another, and by several members of one process.
+// Double lets n members in together, and out together. All methods may be called from any
+// goroutine. A Double may be used for one round after another, and by several members of one
+// process.
 type Double struct {
 	client *session.Client
 	path   string
@@ -40,10 +42,10 @@ type Double struct {
 	clock  clock.Clock
 }
 
-// NewDouble returns the double barrier at path, an absolute znode path other than "/", of at most 4096
-// bytes, for n members. All must agree on n, see [ErrDisagree]. It checks its arguments and does no I/O.
-// The path and its parents are created when they are missing, and never deleted. All members are counted
-// in one transaction. That bounds n to some 5,000 with short paths.
+// NewDouble returns the double barrier at path, an absolute znode path other than "/", of at most
+// 4096 bytes, for n members. All must agree on n, see [ErrDisagree]. It checks its arguments and
+// does no I/O. The path and its parents are created when they are missing, and never deleted. All
+// members are counted in one transaction. That bounds n to some 5,000 with short paths.
 func NewDouble(client *session.Client, path string, n int, cfg Config) (*Double, error) {
 	if err := checkArguments(client, path); err != nil {
 		return nil, err
@@ -62,8 +64,8 @@ func NewDouble(client *session.Client, path string, n int, cfg Config) (*Double,
 // existed at one moment, and no other member is in the round. ctx bounds only the wait.
 //
 // The error is [ErrFull] if a round without this member is under way; one that wraps [ErrDisagree]
-// if the round has another number of members; a [*recipe.EndedError] if its session or its znode was
-// lost while it waited or entered; one that wraps the cause of ctx; session.ErrClosed; or a
+// if the round has another number of members; a [*recipe.EndedError] if its session or its znode
+// was lost while it waited or entered; one that wraps the cause of ctx; session.ErrClosed; or a
 // [*recipe.PermanentError]. Then its znode is deleted, in the background if necessary, and the
 // others do not count it any more, unless it was lost in the moment in which all had entered.
 func (d *Double) Enter(ctx context.Context) (*Round, error) {

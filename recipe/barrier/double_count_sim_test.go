@@ -73,8 +73,8 @@ func TestNoiseLetsNobodyIn(t *testing.T) {
 	})
 }
 
-// Rounds among faults: each member that is inside is so with n - 1 others whose znodes existed with its own, at the
-// commit that let it in. Nobody is let in otherwise.
+// Rounds among faults: each member that is inside is so with n - 1 others whose znodes existed with
+// its own, at the commit that let it in. Nobody is let in otherwise.
 func TestNobodyIsLetInAlone(t *testing.T) {
 	const n = 3
 	for seed := range int64(3) {

@@ -13,8 +13,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// connect returns a client of an ensemble inside this process. A service opens its client once, with
-// the connect string of its own ensemble.
+// connect returns a client of an ensemble inside this process. A service opens its client once,
+// with the connect string of its own ensemble.
 func connect() (ctx context.Context, client *session.Client, done func()) {
 	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// Round is one member's time inside, from [Double.Enter] to [Round.Leave]. All methods may be called
-// from any goroutine.
+// Round is one member's time inside, from [Double.Enter] to [Round.Leave]. All methods may be
+// called from any goroutine.
 type Round struct {
 	d     *Double
 	e     *entry
@@ -52,16 +52,16 @@ func (r *Round) begin(ctx context.Context, l *life.Life) {
 
 // Context ends when it is not certain any more that this member is inside: StopBefore before its
 // lease ends, when its session or its znode is lost, when the client is closed, or when Leave is
-// called. The cause is a [*recipe.EndedError]. It has the values of the context that was given to Enter.
-// It says nothing about the other members. In a process that was paused, the first call of its Err
-// already returns the error. A context derived from it (context.WithTimeout, errgroup.WithContext)
-// ends by a timer, which may be late in such a process. So work under a derived context has to ask
-// Valid.
+// called. The cause is a [*recipe.EndedError]. It has the values of the context that was given to
+// Enter. It says nothing about the other members. In a process that was paused, the first call of
+// its Err already returns the error. A context derived from it (context.WithTimeout,
+// errgroup.WithContext) ends by a timer, which may be late in such a process. So work under a
+// derived context has to ask Valid.
 func (r *Round) Context() context.Context { return r.held.Context() }
 
-// Valid reports whether this member is inside at this moment. As long as its znode is there, no other
-// member's Leave returns nil. If somebody else has deleted the znode, Valid may tell that only when
-// the lease ends. It costs two clock reads and no request.
+// Valid reports whether this member is inside at this moment. As long as its znode is there, no
+// other member's Leave returns nil. If somebody else has deleted the znode, Valid may tell that
+// only when the lease ends. It costs two clock reads and no request.
 func (r *Round) Valid() bool { return r.held.Valid() }
 
 // guard ends the round when the znode or the session is lost, and leaves when the client is closed.

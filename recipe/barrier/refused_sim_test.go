@@ -12,8 +12,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// A member that has no permission to delete its znode is told. The end of its session deletes the znode, and then
-// Leave can wait for the others.
+// A member that has no permission to delete its znode is told. The end of its session deletes the
+// znode, and then Leave can wait for the others.
 func TestLeaveSaysThatTheZnodeMustNotBeDeleted(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		acl := zk.WorldACL(zk.PermRead | zk.PermWrite | zk.PermCreate)

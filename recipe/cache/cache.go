@@ -28,8 +28,8 @@ type Node struct {
 	Denied bool
 }
 
-// same reports whether two states of existing znodes are one: the same znode with the data of
-// the same write.
+// same reports whether two states of existing znodes are one: the same znode with the data of the
+// same write.
 func (n *Node) same(m *Node) bool {
 	return n.Stat.Czxid == m.Stat.Czxid && n.Stat.Mzxid == m.Stat.Mzxid && n.Denied == m.Denied
 }
@@ -46,8 +46,8 @@ type Snapshot struct {
 	Age time.Duration
 }
 
-// Cache is a copy of one znode, of its children too, or of a whole tree, that follows what
-// happens there. Its methods may be called from any goroutine.
+// Cache is a copy of one znode, of its children too, or of a whole tree, that follows what happens
+// there. Its methods may be called from any goroutine.
 type Cache struct {
 	client *session.Client
 	path   string
@@ -100,8 +100,8 @@ type proof struct {
 	round uint64
 }
 
-// New begins to follow the znode at path, of at most 64 KiB, which need not exist, until Close is called or the
-// client is closed. It checks its arguments and does no I/O itself.
+// New begins to follow the znode at path, of at most 64 KiB, which need not exist, until Close is
+// called or the client is closed. It checks its arguments and does no I/O itself.
 func New(client *session.Client, path string, cfg Config) (*Cache, error) {
 	if client == nil || client.Context() == nil {
 		return nil, errNoClient
@@ -131,15 +131,15 @@ func New(client *session.Client, path string, cfg Config) (*Cache, error) {
 	return c, nil
 }
 
-// Close ends the cache and waits until nothing of it is left running. It may be called more
-// than once.
+// Close ends the cache and waits until nothing of it is left running. It may be called more than
+// once.
 func (c *Cache) Close() {
 	c.cancel(fmt.Errorf("cache: %s: the cache was closed: %w", c.path, session.ErrClosed))
 	<-c.done
 }
 
-// Err returns why the cache has ended, or nil while it has not. It is a [*TooLargeError]; the reason for
-// which the client was closed; or, after Close, an error that wraps [session.ErrClosed].
+// Err returns why the cache has ended, or nil while it has not. It is a [*TooLargeError]; the
+// reason for which the client was closed; or, after Close, an error that wraps [session.ErrClosed].
 func (c *Cache) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -205,8 +205,8 @@ func (c *Cache) Get(ctx context.Context, path string) (n Node, ok bool, err erro
 	return Node{}, false, nil
 }
 
-// Snapshot returns all that the cache holds. It waits for the first complete state; after that
-// it returns at once. It copies the nodes, but not their data.
+// Snapshot returns all that the cache holds. It waits for the first complete state; after that it
+// returns at once. It copies the nodes, but not their data.
 func (c *Cache) Snapshot(ctx context.Context) (Snapshot, error) {
 	if err := c.Wait(ctx); err != nil {
 		return Snapshot{}, err

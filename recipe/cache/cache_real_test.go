@@ -28,7 +28,8 @@ type realServers struct {
 	path    string
 }
 
-// onReal runs f on the servers at hand, and on those of a release without watches on whole trees and of the newest.
+// onReal runs f on the servers at hand, and on those of a release without watches on whole trees
+// and of the newest.
 func onReal(t *testing.T, f func(r *realServers)) {
 	for _, version := range []string{"", "3.5.10", "3.9.5"} {
 		t.Run(cmp.Or(version, "installed"), func(t *testing.T) {
@@ -181,7 +182,8 @@ func (r *realServers) changeTen() {
 	r.proxy.Refuse(false)
 	r.must(c.Fresh(r.ctx))
 	after := c.Status().Counts
-	// A new connection takes one more, which finds out about the server, and another one if that closes it.
+	// A new connection takes one more, which finds out about the server, and another one if that
+	// closes it.
 	if n := r.reads() - reads; n > 12 || after.Reads-before.Reads != 10 || after.Restores == before.Restores {
 		r.t.Errorf("%d reads for 10 changed znodes; %+v, %+v", n, before, after)
 	}

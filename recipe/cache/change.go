@@ -91,11 +91,11 @@ func (c *Cache) changed(path string, before *Node) {
 // has reports whether there is a znode at path, as far as is known.
 func (c *Cache) has(path string) bool { return c.view(c.find(path), path) != nil }
 
-// Next returns the next change. The first ones are those from nothing to the first complete
-// state, as KindCreated, in order of their paths. Later ones come in order for each path: each
-// begins with the state with which that path's last one ended. States in between may be left out
-// if they come faster than Next is called, but the latest is always told. Next may be called by
-// one goroutine at a time. The error wraps the cause of ctx, or is [Cache.Err].
+// Next returns the next change. The first ones are those from nothing to the first complete state,
+// as KindCreated, in order of their paths. Later ones come in order for each path: each begins with
+// the state with which that path's last one ended. States in between may be left out if they come
+// faster than Next is called, but the latest is always told. Next may be called by one goroutine at
+// a time. The error wraps the cause of ctx, or is [Cache.Err].
 func (c *Cache) Next(ctx context.Context) (Change, error) {
 	if err := c.Wait(ctx); err != nil {
 		return Change{}, err

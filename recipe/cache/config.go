@@ -35,22 +35,21 @@ func (d Depth) levels() int {
 type Config struct {
 	// Depth is how far below its path the cache reaches: DepthTree by default.
 	Depth Depth
-	// Keep, when set, is asked about each znode below the path when it first appears, by its
-	// whole path, by one goroutine at a time. A znode that it rejects is not read, and those below it are not
-	// read either. It must return at once: meanwhile the cache may not follow, Fresh does not return, and
-	// [Cache.Close] and [session.Client.Close] wait for it. Get, Snapshot and Status do not. With Keep, each
-	// znode has watches of its own: events of others do not come.
+	// Keep, when set, is asked about each znode below the path when it first appears, by its whole
+	// path, by one goroutine at a time. A znode that it rejects is not read, and those below it are
+	// not read either. It must return at once: meanwhile the cache may not follow, Fresh does not
+	// return, and [Cache.Close] and [session.Client.Close] wait for it. Get, Snapshot and Status do
+	// not. With Keep, each znode has watches of its own: events of others do not come.
 	Keep func(path string) bool
-	// MaxNodes is how many znodes the cache holds at most: 10,000 by default. When there are
-	// more, the cache ends with a [TooLargeError] before it reads them.
+	// MaxNodes is how many znodes the cache holds at most: 10,000 by default. When there are more,
+	// the cache ends with a [TooLargeError] before it reads them.
 	MaxNodes int
-	// MaxBytes is how many bytes of data it holds at most, those of the paths included:
-	// 64 MiB by default. When there are more, it ends with a [TooLargeError].
+	// MaxBytes is how many bytes of data it holds at most, those of the paths included: 64 MiB by
+	// default. When there are more, it ends with a [TooLargeError].
 	MaxBytes int64
-	// Recheck is how long a round of checks takes: 10 minutes by default. In a round each znode
-	// is asked once whether it is as the cache has it, with a small read. So changes without an
-	// event, such as a new permission to read, are found in that time. A negative value means
-	// never.
+	// Recheck is how long a round of checks takes: 10 minutes by default. In a round each znode is
+	// asked once whether it is as the cache has it, with a small read. So changes without an event,
+	// such as a new permission to read, are found in that time. A negative value means never.
 	Recheck time.Duration
 }
 

@@ -37,14 +37,14 @@
 // After a reconnect the cache does not read all znodes to find out what has changed. It sets one-
 // shot watches on all of them, in requests of 128 KiB of paths, with the zxid of the last
 // transaction up to which it knows everything. The watch on the whole tree is set after them. The
-// server answers with what has changed since, and the cache reads that: less than two reads for each
-// znode that has changed. A cache of more than 500 znodes first waits for a random part of T/4,
-// because many caches lose one server at the same time. T is the session timeout. A new session
-// begins in the same way.
+// server answers with what has changed since, and the cache reads that: less than two reads for
+// each znode that has changed. A cache of more than 500 znodes first waits for a random part of
+// T/4, because many caches lose one server at the same time. T is the session timeout. A new
+// session begins in the same way.
 //
 // A server can lag, and a new session may begin there. So the first request of a session is a
-// transaction, as in Fresh; what comes after it is no older than what the cache has seen before.
-// If the ensemble has gone back to a backup, everything is read again.
+// transaction, as in Fresh; what comes after it is no older than what the cache has seen before. If
+// the ensemble has gone back to a backup, everything is read again.
 //
 // Some changes cause no event: a znode becomes readable again, or a server has lost an event. A
 // slow round of checks finds them, with one small read for each znode in [Config].Recheck.
@@ -56,24 +56,25 @@
 // Fresh sends a transaction with one check: that the cache's own path exists, in any version. It
 // changes no znode, needs no permission, and may fail. Only the arrival of its answer matters. A
 // quorum has agreed on the answer, so it comes after everything that was acknowledged before. The
-// events of all that come before the answer on the connection. When the cache has read what these events
-// call for, its state is at least as new as the call of Fresh.
+// events of all that come before the answer on the connection. When the cache has read what these
+// events call for, its state is at least as new as the call of Fresh.
 //
 // Sync cannot prove that. A deposed leader that does not know it yet answers a sync without asking
 // a quorum.
 //
-// [Snapshot].AsOf and Age tell for which moment that was proved last: by Fresh, or at the
-// beginning of the session. At other times the cache proves nothing by itself. Call Fresh as often
-// as you need the proof.
+// [Snapshot].AsOf and Age tell for which moment that was proved last: by Fresh, or at the beginning
+// of the session. At other times the cache proves nothing by itself. Call Fresh as often as you
+// need the proof.
 //
 // # Bounds
 //
-// A cache that would hold more than Config.MaxNodes or Config.MaxBytes ends with a [*TooLargeError],
-// before it reads a list of children that is too long. 10,000 znodes with 100 bytes of data take 3.3
-// MB: about 220 bytes for each znode in addition to its data. At the server one-shot watches on them
-// take 3.1 MB, one watch on the whole tree next to nothing. After a reconnect there are one-shot
-// watches in any case, until they fire. For each change that waits, [Cache.Next] keeps the state
-// that it returned last. So a slow consumer at most doubles the memory.
+// A cache that would hold more than Config.MaxNodes or Config.MaxBytes ends with a
+// [*TooLargeError], before it reads a list of children that is too long. 10,000 znodes with 100
+// bytes of data take 3.3 MB: about 220 bytes for each znode in addition to its data. At the server
+// one-shot watches on them take 3.1 MB, one watch on the whole tree next to nothing. After a
+// reconnect there are one-shot watches in any case, until they fire. For each change that waits,
+// [Cache.Next] keeps the state that it returned last. So a slow consumer at most doubles the
+// memory.
 //
 // A znode that the client may not read is in the cache as Denied, without data and children.
 //
@@ -81,14 +82,15 @@
 //
 //   - Every state. A slow consumer or a lost connection misses states. For each path the changes
 //     come in order, and the last state always comes. Between paths there is no order.
-//   - A state of one instant. If one transaction sets two znodes, one of them may be seen
-//     first. Put what belongs together into one znode.
+//   - A state of one instant. If one transaction sets two znodes, one of them may be seen first.
+//     Put what belongs together into one znode.
 //   - The creation of a missing path at once.
 //   - Events of a znode that the client may not read. Servers from 3.7.3, 3.8.4 and 3.9.2 on do not
 //     send them. If it was created, the cache finds it when it reads the list of its directory,
 //     when its data are changed after READ was granted, or at the latest by the checks.
 //   - What Stat says of a directory's children (Cversion, NumChildren, Pzxid) is as of the latest
-//     list. With one watch on the whole tree that is read once, and then by the checks if it differs.
+//     list. With one watch on the whole tree that is read once, and then by the checks if it
+//     differs.
 //   - One-shot watches that end with Close: they stay at the server until they fire or the
 //     connection ends. The watch on a whole tree is removed.
 package cache

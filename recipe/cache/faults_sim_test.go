@@ -16,8 +16,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A chaos changes a small tree at random while it breaks connections, servers and sessions. A
-// small tree, so that znodes are deleted and created again all the time.
+// A chaos changes a small tree at random while it breaks connections, servers and sessions. A small
+// tree, so that znodes are deleted and created again all the time.
 type chaos struct {
 	*bubble
 	rng *rand.Rand

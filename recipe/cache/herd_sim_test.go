@@ -13,11 +13,13 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// fullSize makes the tests of many and of large caches as large as those that users of other libraries have reported.
+// fullSize makes the tests of many and of large caches as large as those that users of other
+// libraries have reported.
 var fullSize = flag.Bool("full", false, "many caches, and large ones, in full size: minutes, and gigabytes")
 
-// The connections of many caches of one tree break, all together, with or without a restart of the ZooKeeper leader.
-// The caches read only what has changed, and do not set their watches all at one moment.
+// The connections of many caches of one tree break, all together, with or without a restart of the
+// ZooKeeper leader. The caches read only what has changed, and do not set their watches all at one
+// moment.
 func TestManyCachesDoNotReadAgainWhenTheLeaderIsRestarted(t *testing.T) {
 	rounds.All(t)
 	caches, nodes := 20, 600
@@ -36,8 +38,9 @@ func TestManyCachesDoNotReadAgainWhenTheLeaderIsRestarted(t *testing.T) {
 				b.remove(fmt.Sprintf("/a/d002/n%02d", i))
 			})
 			t.Logf("%s, %d caches of %d znodes: %d reads, %d requests to leave watches, at most %d of them in %v", what, caches, nodes, reads, sets, most, T/40)
-			// Each cache reads the three znodes that have changed, finds out that the new one has no children, and reads two
-			// lists. Some caches connect to a server that is stopped soon, and repeat a part of it.
+			// Each cache reads the three znodes that have changed, finds out that the new one has
+			// no children, and reads two lists. Some caches connect to a server that is stopped
+			// soon, and repeat a part of it.
 			if reads > caches*8 || sets < caches || sets > 2*caches*parts(nodes) || most > sets/2 {
 				t.Errorf("%s, %d caches: %d reads, %d requests to leave watches, %d of them at one moment", what, caches, reads, sets, most)
 			}
@@ -58,8 +61,8 @@ func (b *bubble) restartLeader() {
 	}
 }
 
-// herd returns how many reads and how many setWatches requests follow what f does, and the largest number of the latter
-// that came within T/40.
+// herd returns how many reads and how many setWatches requests follow what f does, and the largest
+// number of the latter that came within T/40.
 func (b *bubble) herd(f func()) (reads, sets, most int) {
 	restores := func() int { return b.Counts().Requests[zktest.OpSetWatches] }
 	reads, sets = b.reads(), restores()

@@ -13,8 +13,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
 )
 
-// A cache follows a directory of 100,000 znodes, with 200,000 one-shot watches, across a reconnect. All watches in one
-// request would be larger than a server accepts. A cache with a smaller MaxNodes ends before it reads the list.
+// A cache follows a directory of 100,000 znodes, with 200,000 one-shot watches, across a reconnect.
+// All watches in one request would be larger than a server accepts. A cache with a smaller MaxNodes
+// ends before it reads the list.
 func TestOnRealServersALargeDirectoryIsFollowedInParts(t *testing.T) {
 	nodes := 5000
 	if *fullSize {
@@ -75,8 +76,9 @@ func (r *realServers) plantFlat(nodes int) {
 	}
 }
 
-// tooLarge demands that a cache whose MaxNodes is half of nodes ends, and that it reads one znode only. It reads that
-// znode twice where a server breaks the connection, because it does not know recursive watches.
+// tooLarge demands that a cache whose MaxNodes is half of nodes ends, and that it reads one znode
+// only. It reads that znode twice where a server breaks the connection, because it does not know
+// recursive watches.
 func (r *realServers) tooLarge(nodes int) {
 	r.t.Helper()
 	c, err := cache.New(r.client, "/r", cache.Config{MaxNodes: nodes / 2})

@@ -101,8 +101,8 @@ func skipFrame(in *bufio.Reader) error {
 
 var znodes = flag.Int("znodes", 1000, "how many znodes the benchmarks load")
 
-// BenchmarkLoad compares the load of a tree with reading its znodes raw, in turns on one server, and counts the reads after a
-// reconnect in which one in a hundred has changed.
+// BenchmarkLoad compares the load of a tree with reading its znodes raw, in turns on one server,
+// and counts the reads after a reconnect in which one in a hundred has changed.
 func BenchmarkLoad(b *testing.B) {
 	b.Run("whole-tree", func(b *testing.B) { measureLoad(b, nil) })
 	b.Run("one-shot", func(b *testing.B) { measureLoad(b, func(string) bool { return true }) })
@@ -164,8 +164,9 @@ func measureLoad(b *testing.B, keep func(string) bool) {
 	}
 }
 
-// changeSome sets 80 znodes below path, as plant has made them, creates 10, and deletes 10 that were created before. It returns
-// how many have changed, with the 10 directories, whose lists have changed.
+// changeSome sets 80 znodes below path, as plant has made them, creates 10, and deletes 10 that
+// were created before. It returns how many have changed, with the 10 directories, whose lists have
+// changed.
 func changeSome(ctx context.Context, s *session.Session, path string) (changed int, err error) {
 	for dir := range 10 {
 		var ops []any
@@ -188,7 +189,8 @@ func changeSome(ctx context.Context, s *session.Session, path string) (changed i
 	return changed, nil
 }
 
-// breakable dials the server for a client. Its connection can be broken, and no other one is made meanwhile.
+// breakable dials the server for a client. Its connection can be broken, and no other one is made
+// meanwhile.
 type breakable struct {
 	mu   sync.Mutex // held while no connection can be made; guards conn
 	conn net.Conn

@@ -19,7 +19,8 @@ func TestAnOldAnswerThatThereIsNoZnodeDoesNotUndoANewerList(t *testing.T) {
 	c.answered(root, "/a", nil, func() { c.gotList(root, []string{"x"}, stat, 1) })
 	c.ended(root)
 	x, _, _ := c.begin()
-	// x is deleted and created again. The read of x has met the time in between, the list the one after.
+	// x is deleted and created again. The read of x has met the time in between, the list the one
+	// after.
 	c.need(root, getList, 0)
 	if n, _, _ := c.begin(); n != root {
 		t.Fatal("the list is not read")
@@ -68,8 +69,8 @@ func TestAnOldListDoesNotUndoACreation(t *testing.T) {
 	}
 }
 
-// If a part of a read is left out because all is to be read again, nothing is proved before it has been
-// read again.
+// If a part of a read is left out because all is to be read again, nothing is proved before it has
+// been read again.
 func TestAReadThatIsCutShortProvesNothing(t *testing.T) {
 	c := still(t)
 	root, _, _ := c.begin()
@@ -105,8 +106,8 @@ func reading(t *testing.T, path string) (*Cache, *node) {
 	return c, n
 }
 
-// Something may have called for another read meanwhile: a new connection, a check, a list, or a look at what may
-// not be read.
+// Something may have called for another read meanwhile: a new connection, a check, a list, or a
+// look at what may not be read.
 func TestFreshBelievesThatThereIsNoZnode(t *testing.T) {
 	for _, again := range []work{getData, getList, getStat, getData | getList} {
 		for _, path := range []string{"/a", "/a/x"} {

@@ -84,8 +84,8 @@ func TestAHundredCallsOfFreshShareTwoTransactions(t *testing.T) {
 	})
 }
 
-// The read that a proof waits for is lost with its connection. It is made again on the next one, and finds that
-// the znode has been deleted meanwhile.
+// The read that a proof waits for is lost with its connection. It is made again on the next one,
+// and finds that the znode has been deleted meanwhile.
 func TestFreshWaitsForAReadThatIsMadeAgain(t *testing.T) {
 	for _, depth := range []cache.Depth{cache.DepthNode, cache.DepthChildren, cache.DepthTree} {
 		for _, path := range []string{"/a", "/a/x"} {
@@ -162,7 +162,8 @@ func TestFreshSeesWhatNoWatchTells(t *testing.T) {
 	})
 }
 
-// A server that is configured anew refuses everything. However many give up waiting meanwhile, one proof is tried.
+// A server that is configured anew refuses everything. However many give up waiting meanwhile, one
+// proof is tried.
 func TestCallsOfFreshThatGiveUpDoNotAddUp(t *testing.T) {
 	inBubble(t, 1, func(b *bubble) {
 		b.create("/a", "1")

@@ -10,8 +10,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// need gives a node something to do. If a read of the node is under way, that is done after the read. The
-// caller holds c.mu.
+// need gives a node something to do. If a read of the node is under way, that is done after the
+// read. The caller holds c.mu.
 func (c *Cache) need(n *node, w work, round uint64) {
 	switch {
 	case n.removed:
@@ -109,14 +109,14 @@ func (c *Cache) heard(ev zk.Event) {
 	case ev.Type == zk.EventNodeDeleted && n.parent != nil:
 		c.remove(n, ev.Path) // If there is another one already, its parent's list tells.
 	case ev.Type == zk.EventNodeDeleted:
-		// The path of the cache itself has to be looked for. It is not gone before that: a read under
-		// way may still return what was there.
+		// The path of the cache itself has to be looked for. It is not gone before that: a read
+		// under way may still return what was there.
 		c.need(n, c.all(n), c.round)
 	}
 }
 
-// created handles the event of a new znode, which comes from a watch on the whole tree. n is its node, or
-// nil.
+// created handles the event of a new znode, which comes from a watch on the whole tree. n is its
+// node, or nil.
 func (c *Cache) created(n *node, path string) {
 	if n != nil { // it has been listed already, or is the path of the cache itself
 		c.need(n, c.all(n), c.round)
@@ -181,8 +181,8 @@ func (c *Cache) reader(ctx context.Context, s *session.Session, w *session.TreeW
 	}
 }
 
-// kept leaves out the children of n that Keep rejects. It asks about those that are new, without c.mu: what
-// Keep does is the user's.
+// kept leaves out the children of n that Keep rejects. It asks about those that are new, without
+// c.mu: what Keep does is the user's.
 func (c *Cache) kept(n *node, path string, names []string) []string {
 	if c.cfg.Keep == nil {
 		return names
@@ -203,8 +203,8 @@ func (c *Cache) kept(n *node, path string, names []string) []string {
 	return slices.DeleteFunc(names, func(name string) bool { return unknown[name] && !c.cfg.Keep(join(path, name)) })
 }
 
-// answered takes the answer to one read, by take if there is one. It reports whether to go on
-// with the node.
+// answered takes the answer to one read, by take if there is one. It reports whether to go on with
+// the node.
 func (c *Cache) answered(n *node, path string, err error, take func()) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

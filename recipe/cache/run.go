@@ -14,8 +14,8 @@ import (
 const (
 	firstDelay, longestDelay = 50 * time.Millisecond, 2 * time.Second
 
-	// window is how many reads are under way at once until the first complete state; later is
-	// how many there are afterwards. So a cache that has to read much again does not delay others.
+	// window is how many reads are under way at once until the first complete state; later is how
+	// many there are afterwards. So a cache that has to read much again does not delay others.
 	window, later = 128, 16
 
 	// many is how many watches make a cache wait for a random part of T/4 before it leaves them on
@@ -218,8 +218,8 @@ func (c *Cache) most() int {
 	return window
 }
 
-// lookAgain makes work of what no watch tells of: the path if it is missing, and the znodes that may
-// not be read.
+// lookAgain makes work of what no watch tells of: the path if it is missing, and the znodes that
+// may not be read.
 func (c *Cache) lookAgain() {
 	if c.root.overtaken = c.root.known && c.root.reading; !c.root.known {
 		c.need(c.root, c.all(c.root), c.round)

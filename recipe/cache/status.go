@@ -6,8 +6,8 @@ import "time"
 type Status struct {
 	// Path is the cache's.
 	Path string
-	// Nodes is how many znodes it holds, with those whose data have not been read yet; Bytes is
-	// how long their names and data are together.
+	// Nodes is how many znodes it holds, with those whose data have not been read yet; Bytes is how
+	// long their names and data are together.
 	Nodes int
 	Bytes int64
 	// Loaded is whether there has been a first complete state.

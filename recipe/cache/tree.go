@@ -121,8 +121,8 @@ func (c *Cache) gotStat(n *node, stat zk.Stat) {
 	}
 }
 
-// lost reports whether the watch of a read has been lost with its connection. Then the node has
-// to be read again.
+// lost reports whether the watch of a read has been lost with its connection. Then the node has to
+// be read again.
 func (c *Cache) lost(n *node, connection uint64) bool {
 	if connection != 0 && connection == c.latest {
 		return false
@@ -177,8 +177,8 @@ func (c *Cache) gotList(n *node, names []string, stat zk.Stat, connection uint64
 				return
 			}
 		case child.reading || child.todo != 0:
-			// A read under way may be older than the list: it may find no znode where a new one
-			// has been created since.
+			// A read under way may be older than the list: it may find no znode where a new one has
+			// been created since.
 			c.need(child, c.all(child), n.round)
 		}
 	}
@@ -206,8 +206,8 @@ func (c *Cache) add(parent *node, name string, round uint64) bool {
 	return true
 }
 
-// gone notes that a read has found no znode. The node stays, as one that is not known, if it is the cache's
-// own path, or is to be read again: something newer may have named it.
+// gone notes that a read has found no znode. The node stays, as one that is not known, if it is the
+// cache's own path, or is to be read again: something newer may have named it.
 func (c *Cache) gone(n *node, path string) {
 	if n.parent != nil && n.again == 0 {
 		c.remove(n, path)

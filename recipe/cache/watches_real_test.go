@@ -16,10 +16,10 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// BenchmarkWatches compares a watch on the whole tree with one-shot ones, for 10 caches of -znodes znodes on one server of
-// the newest release: how long a load takes, what the watches take of the server's heap, before a reconnect and after it,
-// and what passes on the connection when a znode is created in a directory of 100, and for a reconnect in which 10 have
-// changed.
+// BenchmarkWatches compares a watch on the whole tree with one-shot ones, for 10 caches of -znodes
+// znodes on one server of the newest release: how long a load takes, what the watches take of the
+// server's heap, before a reconnect and after it, and what passes on the connection when a znode is
+// created in a directory of 100, and for a reconnect in which 10 have changed.
 func BenchmarkWatches(b *testing.B) {
 	for _, mode := range []struct {
 		name string
@@ -101,7 +101,8 @@ func measureWatches(b *testing.B, cfg cache.Config) {
 	}
 }
 
-// traffic returns how many requests have passed a proxy, without pings, and how many bytes both ways.
+// traffic returns how many requests have passed a proxy, without pings, and how many bytes both
+// ways.
 func traffic(p *faultproxy.Proxy) (requests, size float64) {
 	c := p.Counts()
 	asked, answered := c.Total()
@@ -113,7 +114,8 @@ var (
 	heapTotal  = regexp.MustCompile(`(?m)^Total +\d+ +(\d+)`)
 )
 
-// serverHeap returns what is in use of the heap of the server that the log tells of, after a collection.
+// serverHeap returns what is in use of the heap of the server that the log tells of, after a
+// collection.
 func serverHeap(tb testing.TB, log string) int {
 	tb.Helper()
 	pid := startedPID.FindStringSubmatch(log)

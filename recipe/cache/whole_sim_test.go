@@ -14,8 +14,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// With one watch on the whole tree, a directory is not listed again for each znode that is created in it, and a znode without
-// children is not listed at all.
+// With one watch on the whole tree, a directory is not listed again for each znode that is created
+// in it, and a znode without children is not listed at all.
 func TestACreatedZnodeCostsNoListOfItsDirectoryWhereOneWatchTellsOfAll(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -66,7 +66,8 @@ func TestACreatedZnodeCostsNoListOfItsDirectoryWhereOneWatchTellsOfAll(t *testin
 	}
 }
 
-// A znode has no children when it is read, and gets some: at once, and while the client has no connection.
+// A znode has no children when it is read, and gets some: at once, and while the client has no
+// connection.
 func TestChildrenOfAZnodeThatHadNoneAreSeen(t *testing.T) {
 	inBubble(t, 1, func(b *bubble) {
 		b.create("/a", "")
@@ -81,7 +82,8 @@ func TestChildrenOfAZnodeThatHadNoneAreSeen(t *testing.T) {
 	})
 }
 
-// The answer to the read of a directory says that it has no children. While that answer is on its way, a child is created.
+// The answer to the read of a directory says that it has no children. While that answer is on its
+// way, a child is created.
 func TestAChildThatComesWithTheAnswerIsSeen(t *testing.T) {
 	inBubble(t, 1, func(b *bubble) {
 		b.create("/a", "")
@@ -109,8 +111,8 @@ func (b *bubble) toldOfAll() bool {
 	return true
 }
 
-// The path is made while the client has no connection. The first event of it is that its data are changed, before
-// the cache has looked for the path again.
+// The path is made while the client has no connection. The first event of it is that its data are
+// changed, before the cache has looked for the path again.
 func TestAPathThatWasMadeMeanwhileIsReadWithAllBelow(t *testing.T) {
 	inBubble(t, 1, func(b *bubble) {
 		held := b.cache("/a", cache.Config{Recheck: -1})
@@ -129,8 +131,8 @@ func TestAPathThatWasMadeMeanwhileIsReadWithAllBelow(t *testing.T) {
 	})
 }
 
-// READ is refused for a time. That it is granted again is told by a change of the data, before the cache has looked
-// again.
+// READ is refused for a time. That it is granted again is told by a change of the data, before the
+// cache has looked again.
 func TestAZnodeThatMayBeReadAgainIsReadWithAllBelow(t *testing.T) {
 	inBubble(t, 1, func(b *bubble) {
 		b.create("/a", "")
@@ -153,7 +155,8 @@ func TestAZnodeThatMayBeReadAgainIsReadWithAllBelow(t *testing.T) {
 	})
 }
 
-// No event tells of the creation, because READ is refused. It is granted later, and an event tells of changed data.
+// No event tells of the creation, because READ is refused. It is granted later, and an event tells
+// of changed data.
 func TestAZnodeThatWasCreatedUnseenIsReadWhenItIsChanged(t *testing.T) {
 	inBubble(t, 1, func(b *bubble) {
 		b.create("/a", "")

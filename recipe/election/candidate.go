@@ -163,8 +163,8 @@ func (e *Election) elected(ctx context.Context, st *stay.Stay, lease *session.Le
 	return t
 }
 
-// lead keeps a term until it has ended, the work has stopped or has outlasted DrainTimeout, and
-// the znode is gone. stopped is closed when the work has stopped.
+// lead keeps a term until it has ended, the work has stopped or has outlasted DrainTimeout, and the
+// znode is gone. stopped is closed when the work has stopped.
 func (e *Election) lead(l *working, st *stay.Stay, term *Term, stopped <-chan struct{}) {
 	ctx := l.Context()
 	guard := tenure.Guard{
@@ -189,7 +189,8 @@ func (e *Election) lead(l *working, st *stay.Stay, term *Term, stopped <-chan st
 	e.leave(ctx, st, ended.Reason == recipe.ReasonNodeDeleted)
 }
 
-// late reports an error of the callback that was returned after the term had ended: EventDeposed has been sent by then.
+// late reports an error of the callback that was returned after the term had ended: EventDeposed
+// has been sent by then.
 func (e *Election) late(term *Term, err error) {
 	ended := term.held.Ended()
 	if err == nil || ended.Reason == recipe.ReasonReturned || err == context.Cause(term.Context()) || err == term.Context().Err() {

@@ -10,8 +10,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
 )
 
-// Candidate is one who stands in line, of this library or another. The zero Candidate
-// means nobody.
+// Candidate is one who stands in line, of this library or another. The zero Candidate means nobody.
 type Candidate struct {
 	// ID and Data are what it has written itself; empty when it is hidden.
 	ID   string
@@ -20,11 +19,11 @@ type Candidate struct {
 	Hidden bool
 	// Node is the path of its znode, "" for nobody.
 	Node string
-	// Token is the fencing token that it has, or will have, as the leader; 0 if it is hidden. Compare
-	// it with Term.Token to recognize a term.
+	// Token is the fencing token that it has, or will have, as the leader; 0 if it is hidden.
+	// Compare it with Term.Token to recognize a term.
 	Token int64
-	// Session is the ZooKeeper session that it belongs to. 0 means a persistent znode,
-	// or that it is hidden.
+	// Session is the ZooKeeper session that it belongs to. 0 means a persistent znode, or that it
+	// is hidden.
 	Session int64
 }
 
@@ -32,8 +31,8 @@ func (c Candidate) same(other Candidate) bool {
 	return c.Node == other.Node && c.Hidden == other.Hidden && c.Token == other.Token && c.ID == other.ID && string(c.Data) == string(other.Data)
 }
 
-// Candidates returns the line of succession, the leader first, as one server sees it. It
-// reads every candidate's znode: a tool for people, not for a loop.
+// Candidates returns the line of succession, the leader first, as one server sees it. It reads
+// every candidate's znode: a tool for people, not for a loop.
 func (e *Election) Candidates(ctx context.Context) ([]Candidate, error) {
 	s, err := e.client.Session(ctx)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 )
 
-// A stretch is what was seen of one term: it was valid at from and at to, so at every
-// moment in between, because what has once been invalid stays so.
+// A stretch is what was seen of one term: it was valid at from and at to, so at every moment in
+// between, because what has once been invalid stays so.
 type stretch struct {
 	token    int64
 	from, to time.Time

@@ -14,8 +14,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// After Close there is no znode, no connection and no goroutine of the client, whatever
-// it was doing, and Run has told why it returned.
+// After Close there is no znode, no connection and no goroutine of the client, whatever it was
+// doing, and Run has told why it returned.
 func TestCloseAtEveryStep(t *testing.T) {
 	for name, reach := range map[string]func(t *testing.T, e shared.Servers, w *wire, path string) (*candidate, func()){
 		"before a session": func(t *testing.T, e shared.Servers, w *wire, path string) (*candidate, func()) {

@@ -9,8 +9,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// The connection is lost for a moment while a program ends. The departure is announced all the same, so that the next
-// one need not wait for a lease.
+// The connection is lost for a moment while a program ends. The departure is announced all the
+// same, so that the next one need not wait for a lease.
 func TestACloseWaitsForADepartureThatIsSlow(t *testing.T) {
 	for _, outage := range []time.Duration{50 * time.Millisecond, 300 * time.Millisecond, time.Second} {
 		for _, first := range []string{"the context ends", "the client closes"} {

@@ -16,8 +16,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A candidate whose create is always answered with an error code says so. If no retry can cure that, Run ends and says
-// what can. Else an EventFailed tells it in time, and Run goes on.
+// A candidate whose create is always answered with an error code says so. If no retry can cure
+// that, Run ends and says what can. Else an EventFailed tells it in time, and Run goes on.
 func TestAnErrorCodeThatComesAgainAndAgainIsSaid(t *testing.T) {
 	const ends, goesOn = true, false
 	for code, want := range map[zktest.Code]struct {

@@ -25,8 +25,8 @@ const (
 	StyleLatch Style = "latch"
 	// StyleLock names znodes as Curator's LeaderSelector does, and zk.Lock.
 	StyleLock Style = "lock"
-	// StyleKazoo names znodes so that Election and Lock of Python's kazoo, and zk.Lock, take
-	// them for candidates.
+	// StyleKazoo names znodes so that Election and Lock of Python's kazoo, and zk.Lock, take them
+	// for candidates.
 	StyleKazoo Style = "kazoo"
 )
 
@@ -37,24 +37,24 @@ type Config struct {
 	// process id and a random part.
 	ID string
 
-	// Data goes into the candidate's znode for observers to read, for instance the
-	// address under which the leader is reached. At most 1,000,000 bytes.
+	// Data goes into the candidate's znode for observers to read, for instance the address under
+	// which the leader is reached. At most 1,000,000 bytes.
 	Data []byte
 
 	// Style of the znode's name. Default [StyleLatch].
 	Style Style
 
-	// ACL of the candidate's znode and of the election path if it must be created. It has to
-	// grant us READ. Where the path is created with it, it has to grant READ, WRITE, CREATE and
-	// DELETE to all candidates. Default: the session's. An empty ACL means the default.
+	// ACL of the candidate's znode and of the election path if it must be created. It has to grant
+	// us READ. Where the path is created with it, it has to grant READ, WRITE, CREATE and DELETE to
+	// all candidates. Default: the session's. An empty ACL means the default.
 	ACL []zk.ACL
 
-	// StopBefore is how long before the end of the lease a term's context is
-	// cancelled: the time for work in progress to stop before another may lead. At most
-	// a quarter of session.Config.Lease, D, so that a disturbance of up to D/2 ends no term.
-	// Default D/16. If servers grant so short a session timeout that the lease is cut, StopBefore
-	// is cut to a quarter of that shorter lease, and Logger gets a line. Work that takes longer to
-	// stop may still run when another leads.
+	// StopBefore is how long before the end of the lease a term's context is cancelled: the time
+	// for work in progress to stop before another may lead. At most a quarter of
+	// session.Config.Lease, D, so that a disturbance of up to D/2 ends no term. Default D/16. If
+	// servers grant so short a session timeout that the lease is cut, StopBefore is cut to a
+	// quarter of that shorter lease, and Logger gets a line. Work that takes longer to stop may
+	// still run when another leads.
 	StopBefore time.Duration
 
 	// DrainTimeout is how long a term that has ended waits for the callback to return. After that
@@ -62,13 +62,13 @@ type Config struct {
 	// take as long. Default 30 s.
 	DrainTimeout time.Duration
 
-	// Healthy, if set, is called every HealthEvery. If it returns an error, the candidate
-	// resigns and stays out of the line until it returns nil. Its context ends after
-	// HealthEvery. A panic in it ends the process.
+	// Healthy, if set, is called every HealthEvery. If it returns an error, the candidate resigns
+	// and stays out of the line until it returns nil. Its context ends after HealthEvery. A panic
+	// in it ends the process.
 	Healthy func(context.Context) error
 
-	// HealthEvery is the time between two calls of Healthy. Default 1 s. Without Healthy it has
-	// to be 0.
+	// HealthEvery is the time between two calls of Healthy. Default 1 s. Without Healthy it has to
+	// be 0.
 	HealthEvery time.Duration
 
 	// OnEvent, if set, is told of every event, as by [Election.Subscribe].

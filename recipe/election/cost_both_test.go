@@ -56,7 +56,8 @@ func TestAWaitingCandidateSendsNothingButItsRecheck(t *testing.T) {
 			t.Fatalf("joined with %d ahead", ev.Position)
 		}
 		await.Until(t, "watch on the one ahead", func() bool { return countOp(r.asked(), faultproxy.OpGetData) == 3 }) // after the own and the record
-		// It looks at the first and the one before the nearest once in D/2, and at the own znode and the nearest once in T.
+		// It looks at the first and the one before the nearest once in D/2, and at the own znode
+		// and the nearest once in T.
 		r.expectLooks(t, 20, D/2, D/2, steady, steady)
 	})
 }
@@ -78,8 +79,8 @@ func TestTheThirdInLineAsksForTheFirstMoreOftenThanForTheOthers(t *testing.T) {
 	})
 }
 
-// expectLooks waits for n requests. They may be late, or early by a quarter: no more looks than fit into the time that
-// has passed, of each kind one in three quarters of so long.
+// expectLooks waits for n requests. They may be late, or early by a quarter: no more looks than fit
+// into the time that has passed, of each kind one in three quarters of so long.
 func (r *record) expectLooks(t *testing.T, n int, every ...time.Duration) {
 	t.Helper()
 	begun := time.Now()

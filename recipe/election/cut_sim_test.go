@@ -168,8 +168,9 @@ func TestATermThatIsLostWhileItBeginsIsOver(t *testing.T) {
 	}
 }
 
-// Close takes the longest: 3 s for the znode, T/3 for a connection, and the second that zk gives its
-// request to close the session. Whether zk needs that second depends on which of its goroutines runs first.
+// Close takes the longest: 3 s for the znode, T/3 for a connection, and the second that zk gives
+// its request to close the session. Whether zk needs that second depends on which of its goroutines
+// runs first.
 func TestResigningAndClosingEndAlthoughNobodyAnswers(t *testing.T) {
 	for name, end := range map[string]func(a *candidate, term *election.Term){
 		"Resign": func(a *candidate, term *election.Term) { term.Resign() },
@@ -194,8 +195,8 @@ func TestResigningAndClosingEndAlthoughNobodyAnswers(t *testing.T) {
 	}
 }
 
-// In steady state any lease has at least 3D/4 left. A cut costs no term if it is shorter than that by the
-// time to notice the cut, StopBefore and a beat. Some longer cuts cost a term.
+// In steady state any lease has at least 3D/4 left. A cut costs no term if it is shorter than that
+// by the time to notice the cut, StopBefore and a beat. Some longer cuts cost a term.
 func TestCutsForAQuarterOfTheLeaseCostNobodyTheTerm(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		rng := rand.New(rand.NewPCG(5, 0))

@@ -23,8 +23,8 @@ func (s *stage) deafen(a *candidate, term *election.Term) {
 	}
 }
 
-// A waiter leaves while others wait for the lease of a leader that has gone. It announces only its own
-// departure.
+// A waiter leaves while others wait for the lease of a leader that has gone. It announces only its
+// own departure.
 func TestWhoLeavesTheLineTellsNothingAboutOthers(t *testing.T) {
 	for name, c := range map[string]struct{ leaver, next int }{"the heir": {1, 2}, "one behind": {2, 1}} {
 		t.Run(name, func(t *testing.T) {

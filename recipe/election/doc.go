@@ -1,5 +1,5 @@
-// Package election elects, among any number of candidates on any number of machines,
-// one leader at a time, with Apache ZooKeeper.
+// Package election elects, among any number of candidates on any number of machines, one leader at
+// a time, with Apache ZooKeeper.
 //
 //	client, err := session.Open("zk1:2181,zk2:2181,zk3:2181/app", session.Config{Logger: slog.Default()})
 //	...
@@ -18,50 +18,52 @@
 //		return err
 //	}
 //
-// Programs to copy from: examples/billing (a ledger that refuses old tokens), examples/service (HTTP), examples/shards
-// (many elections), examples/singleton (a command). examples/leader shows an election, and examples/candidate is one candidate.
+// Programs to copy from: examples/billing (a ledger that refuses old tokens), examples/service
+// (HTTP), examples/shards (many elections), examples/singleton (a command). examples/leader shows
+// an election, and examples/candidate is one candidate.
 //
 // # What is not promised
 //
-// Code that ignores its context is not stopped: after a lost lease, or after
-// DrainTimeout, the successor does not wait for the callback. A candidate of another
-// library in the same line keeps only that library's promises. When somebody deletes the
-// election's path with all that is in it, two may lead for at most one lease. The fencing
-// token protects against all of these. A virtual machine that is restored from a snapshot, and
-// whose clocks all stood still meanwhile, does not know that its lease has lapsed. The token
-// protects against that, too. A read that a write depends on shows the token, too.
+// Code that ignores its context is not stopped: after a lost lease, or after DrainTimeout, the
+// successor does not wait for the callback. A candidate of another library in the same line keeps
+// only that library's promises. When somebody deletes the election's path with all that is in it,
+// two may lead for at most one lease. The fencing token protects against all of these. A virtual
+// machine that is restored from a snapshot, and whose clocks all stood still meanwhile, does not
+// know that its lease has lapsed. The token protects against that, too. A read that a write depends
+// on shows the token, too.
 //
 // # What is promised
 //
-// D is the length of a lease, session.Config.Lease, 4 s by default. Times in seconds are those at D = 4 s.
+// D is the length of a lease, session.Config.Lease, 4 s by default. Times in seconds are those at D
+// = 4 s.
 //
-//   - Safety. Two candidates of this library never have a term that is [Term.Valid] at the
-//     same instant. The term's context is cancelled StopBefore before its lease ends. A process
-//     that was paused learns it from its first call of Valid, or of its context's Err. A
-//     context derived from that (context.WithTimeout, errgroup.WithContext) ends by a timer,
-//     which may be late then.
-//   - Fencing. [Term.Token] is larger than that of every earlier leader of the path, as
-//     long as the ensemble's data lives.
+//   - Safety. Two candidates of this library never have a term that is [Term.Valid] at the same
+//     instant. The term's context is cancelled StopBefore before its lease ends. A process that was
+//     paused learns it from its first call of Valid, or of its context's Err. A context derived
+//     from that (context.WithTimeout, errgroup.WithContext) ends by a timer, which may be late
+//     then.
+//   - Fencing. [Term.Token] is larger than that of every earlier leader of the path, as long as the
+//     ensemble's data lives.
 //   - Liveness. While the ensemble answers writes within D/4 and some candidate is healthy,
 //     somebody leads: at once after a resignation; within 4.75 s (19/16 D) and a few round trips
-//     after a crash; within 9 s (36/16 D) if the heir has crashed with it, or does not know
-//     yet that it is the heir, because others ahead of it have just left; up to DrainTimeout later
-//     if a callback is slow to stop. The session timeout does not matter.
+//     after a crash; within 9 s (36/16 D) if the heir has crashed with it, or does not know yet
+//     that it is the heir, because others ahead of it have just left; up to DrainTimeout later if a
+//     callback is slow to stop. The session timeout does not matter.
 //   - Cost. A departure wakes one candidate. A session with a leader or an heir writes to the
 //     quorum 4 times per D, for up to some 3,000 of them; no other session writes while it waits.
 //
-// Assumed: writes are linearizable, as ZooKeeper promises; clocks' rates differ by less than
-// 6 %; nobody deletes the election's path within one lease of an end that was not announced.
-// No promise depends on pings, reads or a connected state: a server that has lost its quorum keeps
-// answering those for seconds, while the quorum elects another leader. No promise depends on the time
-// at which the ensemble expires a session. Package session has the rules of the lease.
+// Assumed: writes are linearizable, as ZooKeeper promises; clocks' rates differ by less than 6 %;
+// nobody deletes the election's path within one lease of an end that was not announced. No promise
+// depends on pings, reads or a connected state: a server that has lost its quorum keeps answering
+// those for seconds, while the quorum elects another leader. No promise depends on the time at
+// which the ensemble expires a session. Package session has the rules of the lease.
 //
 // # How it works
 //
-// Each candidate creates an ephemeral sequential znode under the election path. The
-// lowest number leads; everybody else watches the znode just ahead of its own. When that
-// one goes, the next in the list made at joining is watched. A candidate whose list is empty is
-// first, and needs no request to know that: nobody new can get ahead.
+// Each candidate creates an ephemeral sequential znode under the election path. The lowest number
+// leads; everybody else watches the znode just ahead of its own. When that one goes, the next in
+// the list made at joining is watched. A candidate whose list is empty is first, and needs no
+// request to know that: nobody new can get ahead.
 //
 //	joining -> waiting -> heir -> leading -> draining -> (backoff) -> joining ...
 //
@@ -71,9 +73,9 @@
 //
 // When the leader's znode is gone, the leader may not have stopped yet. There are three cases:
 //
-//   - The departure was announced. The path holds a record as its data, and a leader that
-//     leaves writes its number there, in the transaction that deletes its znode. The same
-//     transaction gives the heir notice ([session.Watch.AwaitNotice]), so that it leads at once.
+//   - The departure was announced. The path holds a record as its data, and a leader that leaves
+//     writes its number there, in the transaction that deletes its znode. The same transaction
+//     gives the heir notice ([session.Watch.AwaitNotice]), so that it leads at once.
 //   - The departure was not announced: somebody deleted the znode, or its session has ended. The
 //     heir leads when the lease of that candidate is over, 4.25 s (17/16 D) after the heir has
 //     heard of the deletion (event [EventWithheld]).
@@ -81,25 +83,25 @@
 //     session every D/8. When it was not set for 4.25 s (17/16 D), the heir revokes it and deletes
 //     the znode, in one transaction, and leads (event [EventTookOver]).
 //
-// A term ends for one [recipe.Reason]. When this process ends it (the callback returns, Resign,
-// the context, Close, bad health), the leadership is kept until the callback has returned, or
-// DrainTimeout has passed. The znode is deleted after that. [Term.DrainContext] goes on for as long, so
-// that a unit of work in progress can be finished. If the lease is not extended meanwhile, DrainContext
-// ends StopBefore before the lease, and another may lead after the lease. When a term ends because its
-// lease runs out, the work has the time StopBefore to stop.
+// A term ends for one [recipe.Reason]. When this process ends it (the callback returns, Resign, the
+// context, Close, bad health), the leadership is kept until the callback has returned, or
+// DrainTimeout has passed. The znode is deleted after that. [Term.DrainContext] goes on for as
+// long, so that a unit of work in progress can be finished. If the lease is not extended meanwhile,
+// DrainContext ends StopBefore before the lease, and another may lead after the lease. When a term
+// ends because its lease runs out, the work has the time StopBefore to stop.
 //
 // What happens when:
 //
 //   - the connection is lost and comes back within the lease: nothing; an [EventSuspended] and an
 //     [EventResumed] event tell;
-//   - the server freezes or loses the quorum: the session moves to another server after
-//     D/4, and the term goes on if that succeeds in time;
-//   - the lease cannot be extended in time: the term ends ([recipe.ReasonLeaseExpired]), the candidate
-//     enters the line again behind the others;
-//   - the session expires, or an heir has revoked its heartbeat: the term ends ([recipe.ReasonSessionLost]),
-//     the candidate enters the line again in a new session;
-//   - somebody deletes the leader's znode: the term ends ([recipe.ReasonNodeDeleted]), and the next begins
-//     when its lease is over;
+//   - the server freezes or loses the quorum: the session moves to another server after D/4, and
+//     the term goes on if that succeeds in time;
+//   - the lease cannot be extended in time: the term ends ([recipe.ReasonLeaseExpired]), the
+//     candidate enters the line again behind the others;
+//   - the session expires, or an heir has revoked its heartbeat: the term ends
+//     ([recipe.ReasonSessionLost]), the candidate enters the line again in a new session;
+//   - somebody deletes the leader's znode: the term ends ([recipe.ReasonNodeDeleted]), and the next
+//     begins when its lease is over;
 //   - the process is paused for longer than the lease: the term ends, as the first call of Valid
 //     after the pause tells;
 //   - the callback returns early or fails: the candidate resigns, and reports the error
@@ -111,8 +113,8 @@
 //     about every 100 ms, for ever. A callback prevents that if it waits for its context, or for a
 //     while, before it returns. It leads meanwhile;
 //   - the callback panics: the candidate leaves the line, then Run panics;
-//   - heartbeats or the record may not be read or written: changes of leader take longer
-//     (event [EventImpaired]).
+//   - heartbeats or the record may not be read or written: changes of leader take longer (event
+//     [EventImpaired]).
 //
 // The first candidate sets the longest lease that the line allows. A candidate whose lease is
 // longer does not join: Run returns a [*recipe.PermanentError] with a [*recipe.LeaseError].

@@ -15,8 +15,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A resigned leader that still works is the only one as long as its drain goes on, and it may write. If it
-// is cut off meanwhile, its znode is deleted, or DrainTimeout passes, the drain ends before another leads.
+// A resigned leader that still works is the only one as long as its drain goes on, and it may
+// write. If it is cut off meanwhile, its znode is deleted, or DrainTimeout passes, the drain ends
+// before another leads.
 func TestADrainEndsBeforeAnotherLeads(t *testing.T) {
 	for name, c := range map[string]struct {
 		timeout time.Duration

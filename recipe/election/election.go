@@ -19,8 +19,8 @@ import (
 // maxEvents bounds the events that wait for a slow subscriber.
 const maxEvents = 1000
 
-// Election is a handle for the election at a path. [Election.Run] and [Election.Campaign] stand in it
-// as one candidate; [Election.Observe] and [Election.Candidates] only look. Several may share a
+// Election is a handle for the election at a path. [Election.Run] and [Election.Campaign] stand in
+// it as one candidate; [Election.Observe] and [Election.Candidates] only look. Several may share a
 // client, in one election or in many. All methods may be called from any goroutine.
 type Election struct {
 	client *session.Client
@@ -41,9 +41,9 @@ type Election struct {
 	status status
 }
 
-// New returns a handle for the election at path, an absolute znode path other than
-// "/", of at most 4096 bytes. It checks its arguments and does no I/O. The path and its parents are created
-// when they are missing, and never deleted.
+// New returns a handle for the election at path, an absolute znode path other than "/", of at most
+// 4096 bytes. It checks its arguments and does no I/O. The path and its parents are created when
+// they are missing, and never deleted.
 func New(client *session.Client, path string, cfg Config) (*Election, error) {
 	if client == nil || client.Context() == nil {
 		return nil, errors.New("election: the client is nil or zero; want one from session.Open")
@@ -215,12 +215,12 @@ func (w *work) result() (err error, over bool) {
 	return nil, false
 }
 
-// Campaign stands for election until it is elected, and returns the term. ctx bounds only the wait: the
-// term goes on when ctx ends. The caller works as long as the term's context lasts. Then it calls
-// [Term.Release], which gives up the leadership. A term that ends in another way waits for Release up to
-// DrainTimeout before the znode is deleted. The candidate can campaign again when Release has returned nil, or why the
-// leadership was lost. If Release returned earlier, because its context ended, Campaign and Run may return
-// [ErrRunning] until the znode is deleted.
+// Campaign stands for election until it is elected, and returns the term. ctx bounds only the wait:
+// the term goes on when ctx ends. The caller works as long as the term's context lasts. Then it
+// calls [Term.Release], which gives up the leadership. A term that ends in another way waits for
+// Release up to DrainTimeout before the znode is deleted. The candidate can campaign again when
+// Release has returned nil, or why the leadership was lost. If Release returned earlier, because
+// its context ended, Campaign and Run may return [ErrRunning] until the znode is deleted.
 //
 // The errors are those of Run. After an error nothing is left behind, as after Run.
 func (e *Election) Campaign(ctx context.Context) (*Term, error) {

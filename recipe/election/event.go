@@ -18,17 +18,16 @@ const (
 	// EventElected: a term has begun. Node, Token, Deadline and Term are set. It is delivered
 	// concurrently with Run's callback; neither waits for the other.
 	EventElected
-	// EventSuspended: the session has lost its connection; a term goes on while its lease
-	// runs.
+	// EventSuspended: the session has lost its connection; a term goes on while its lease runs.
 	EventSuspended
 	// EventResumed: the same session is connected again.
 	EventResumed
 	// EventDeposed: a term is over. Token, Reason and perhaps Err are set. Nobody waits for its
 	// delivery, so elsewhere the successor's EventElected may be delivered first.
 	EventDeposed
-	// EventLeft: the candidate does not stand in line any more. Its znode is gone, unless Err
-	// tells why it was not deleted. Either the session is over, and its end deletes the znode;
-	// or the deletion is retried in the background.
+	// EventLeft: the candidate does not stand in line any more. Its znode is gone, unless Err tells
+	// why it was not deleted. Either the session is over, and its end deletes the znode; or the
+	// deletion is retried in the background.
 	EventLeft
 	// EventFailed: there is no session yet, or an attempt to join or wait failed; it is repeated
 	// after Delay. Err is set. With [Config.FollowLeader] it may also mean that the leader is not
@@ -46,8 +45,7 @@ const (
 	// EventImpaired: a change of leader may take longer than it has to, for the reason in Err, most
 	// often a missing permission.
 	EventImpaired
-	// EventLeaderChanged: another leads, or nobody. Leader is set. Only with
-	// [Config.FollowLeader].
+	// EventLeaderChanged: another leads, or nobody. Leader is set. Only with [Config.FollowLeader].
 	EventLeaderChanged
 )
 

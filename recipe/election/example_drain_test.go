@@ -9,7 +9,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 )
 
-// A service that is told to stop finishes the unit of work in progress. Nobody else leads meanwhile.
+// A service that is told to stop finishes the unit of work in progress. Nobody else leads
+// meanwhile.
 func ExampleTerm_DrainContext() {
 	client, done := connect()
 	defer done()

@@ -15,8 +15,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// connect returns a client of an ensemble inside this process. A service has the
-// connect string of its own ensemble here.
+// connect returns a client of an ensemble inside this process. A service has the connect string of
+// its own ensemble here.
 func connect() (client *session.Client, done func()) {
 	ensemble, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A callback that always fails is called about every 100 ms while no healthy candidate stands in the line, and rarely
-// while one does. The status has its last error.
+// A callback that always fails is called about every 100 ms while no healthy candidate stands in
+// the line, and rarely while one does. The status has its last error.
 func TestACallbackThatAlwaysFailsIsCalledAgain(t *testing.T) {
 	for _, failing := range []int{1, 2} {
 		onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {

@@ -10,8 +10,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// Somebody overwrites the record of a line with long leases. A candidate that stands in the line was
-// admitted, and goes on expecting leases as long as were allowed until then.
+// Somebody overwrites the record of a line with long leases. A candidate that stands in the line
+// was admitted, and goes on expecting leases as long as were allowed until then.
 func TestARecordThatIsOverwrittenPutsNobodyOutOfTheLine(t *testing.T) {
 	for name, data := range map[string]string{"by something else": "hello", "by nothing": ""} {
 		t.Run(name, func(t *testing.T) {

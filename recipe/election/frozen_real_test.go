@@ -54,8 +54,8 @@ func (a *attached) ids() (ids [3]int64) {
 	return ids
 }
 
-// settle waits until all are connected to other servers, and makes sure that nobody has
-// lost anything by it.
+// settle waits until all are connected to other servers, and makes sure that nobody has lost
+// anything by it.
 func (a *attached) settle() {
 	a.t.Helper()
 	await.Until(a.t, "move", func() bool {
@@ -100,8 +100,8 @@ func TestAFollowerThatFreezesCostsNobodyItsPlace(t *testing.T) {
 	a.handOver()
 }
 
-// A frozen server takes connections and says nothing. One that is tried first after
-// the loss of a connection must not cost the leadership.
+// A frozen server takes connections and says nothing. One that is tried first after the loss of a
+// connection must not cost the leadership.
 func TestAFrozenFollowerTriedFirstCostsNobodyItsPlace(t *testing.T) {
 	a := attach(t)
 	for i := range a.dialers { // to a server that will not freeze

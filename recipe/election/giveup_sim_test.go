@@ -41,7 +41,8 @@ func (s *stage) succeeds(leader *candidate, name string) *candidate {
 	return next
 }
 
-// Candidates give up at each step of joining. Each has announced its departure when its client is closed.
+// Candidates give up at each step of joining. Each has announced its departure when its client is
+// closed.
 func TestWhoGivesUpWhileItJoinsDelaysNobody(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		all, _ := s.lineUp("a")

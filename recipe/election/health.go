@@ -85,8 +85,8 @@ func (h *health) start(ctx context.Context, e *Election) (stop func()) {
 	return func() { cancel(); <-done }
 }
 
-// askHealthy calls Healthy in a goroutine of its own, which nobody waits for. A Healthy that does not obey
-// its context must not block anybody, and counts as unhealthy.
+// askHealthy calls Healthy in a goroutine of its own, which nobody waits for. A Healthy that does
+// not obey its context must not block anybody, and counts as unhealthy.
 func (e *Election) askHealthy(ctx context.Context) chan error {
 	answer := make(chan error, 1)
 	ctx, cancel := clock.WithTimeout(ctx, e.clock, e.cfg.HealthEvery)

@@ -14,8 +14,10 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// A notice tells the heir that the departure was announced. TestTheHeirReadsNothingBetweenAnAnnouncedDepartureAndItsCallback and
-// TestARecheckUnderWayDoesNotDelayALeadership show this to the instant; this shows that real servers give the notice in time.
+// A notice tells the heir that the departure was announced.
+// TestTheHeirReadsNothingBetweenAnAnnouncedDepartureAndItsCallback and
+// TestARecheckUnderWayDoesNotDelayALeadership show this to the instant; this shows that real
+// servers give the notice in time.
 func TestTheHeirAsksNothingBetweenTheDeletionAndItsCallback(t *testing.T) {
 	e, path := three(t), pathFor(t)
 	leading := open(t, e, session.Config{})
@@ -76,8 +78,9 @@ func TestTheHeirAsksNothingBetweenTheDeletionAndItsCallback(t *testing.T) {
 			}
 		}
 	}
-	// A re-check may cross the event on its way, and the heir reads the record once it leads. A busy machine may let the
-	// callback's goroutine begin later than the answer to one of these comes.
+	// A re-check may cross the event on its way, and the heir reads the record once it leads. A
+	// busy machine may let the callback's goroutine begin later than the answer to one of these
+	// comes.
 	if len(asked) > rounds/4 {
 		t.Errorf("in %d of %d rounds:\n%s", len(asked), rounds, strings.Join(asked, "\n"))
 	}

@@ -26,8 +26,8 @@ func TestMain(m *testing.M) {
 	ensemble.CloseShared()
 }
 
-// steady is the session timeout that most tests ask for, and leased the lease beside it: no candidate loses it because the
-// machine has other things to do for some seconds.
+// steady is the session timeout that most tests ask for, and leased the lease beside it: no
+// candidate loses it because the machine has other things to do for some seconds.
 const steady, leased = 20 * time.Second, 6 * time.Second
 
 // T is a session timeout for tests that wait for what happens once in so long.
@@ -45,8 +45,8 @@ func onBoth(t *testing.T, test func(t *testing.T, e shared.Servers)) {
 	shared.OnBoth(t, three, test)
 }
 
-// patient is for tests in which no lease may end, and nobody waits for the end of one: a busy machine
-// can stand still for seconds.
+// patient is for tests in which no lease may end, and nobody waits for the end of one: a busy
+// machine can stand still for seconds.
 var patient = session.Config{Timeout: time.Minute, Lease: 30 * time.Second}
 
 // patience guards against hanging; nothing is measured by it.
@@ -54,7 +54,8 @@ const patience = await.Bound
 
 var within = await.Context
 
-// open returns a client of these servers, or of proxies in front of them. It is closed when the test ends.
+// open returns a client of these servers, or of proxies in front of them. It is closed when the
+// test ends.
 func open(t *testing.T, at shared.Servers, cfg session.Config) *session.Client {
 	t.Helper()
 	if cfg.Timeout == 0 {
@@ -211,7 +212,8 @@ func start(t *testing.T, client *session.Client, path, id string, cfg election.C
 	return c
 }
 
-// inOrder demands that the events have the order that is promised. On a busy machine the candidate leaves in the background.
+// inOrder demands that the events have the order that is promised. On a busy machine the candidate
+// leaves in the background.
 func (c *candidate) inOrder() {
 	c.events.t.Helper()
 	fault := func() error { return faultOf(c.events.All()) }
@@ -259,7 +261,8 @@ func children(t *testing.T, client *session.Client, path string) []string {
 	return names
 }
 
-// empty waits until nobody is left in line: what was under way when a context ended may be taken back in the background.
+// empty waits until nobody is left in line: what was under way when a context ended may be taken
+// back in the background.
 func empty(t *testing.T, client *session.Client, path string) {
 	t.Helper()
 	var left []string

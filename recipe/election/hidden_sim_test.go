@@ -90,8 +90,8 @@ func TestAnObserverOutlivesALeaderThatItMustNotRead(t *testing.T) {
 	})
 }
 
-// On servers before 3.7.3, 3.8.4 and 3.9.2 exists needs no READ. So it tells what kind of znode is ahead,
-// although its data are hidden.
+// On servers before 3.7.3, 3.8.4 and 3.9.2 exists needs no READ. So it tells what kind of znode is
+// ahead, although its data are hidden.
 func TestAHiddenPersistentZnodeAheadIsReported(t *testing.T) {
 	onStage(t, zktest.Config{Release: zktest.Release380}, func(t *testing.T, s *stage) {
 		s.makePath()

@@ -7,8 +7,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// With ClickHouse Keeper a leader that reconnects has lost its session, while its znode stays until that session expires.
-// Its heir takes over as from one that is silent, and it joins again behind.
+// With ClickHouse Keeper a leader that reconnects has lost its session, while its znode stays until
+// that session expires. Its heir takes over as from one that is silent, and it joins again behind.
 func TestALeaderWhoseSessionIsReplacedIsSucceededAndJoinsAgain(t *testing.T) {
 	onStage(t, zktest.Config{Keeper: true}, func(t *testing.T, s *stage) {
 		all, term := s.lineUp("a", "b", "c")

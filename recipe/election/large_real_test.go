@@ -13,8 +13,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// Servers drop the connection on a request that is longer than their jute.maxbuffer, and do not say why. A
-// candidate whose data are too large is told so, and nobody else is disturbed.
+// Servers drop the connection on a request that is longer than their jute.maxbuffer, and do not say
+// why. A candidate whose data are too large is told so, and nobody else is disturbed.
 func TestDataThatTheServersDoNotTakeAreSaidToBeTooLarge(t *testing.T) {
 	const lease = 10 * time.Second // each failure costs a connection, and on a busy machine another one takes long
 	e := ensemble.ForTest(t, ensemble.Config{Servers: 3, MaxSessionTimeout: 2 * lease, JVM: []string{"-Djute.maxbuffer=65536"}})

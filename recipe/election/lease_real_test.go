@@ -83,7 +83,8 @@ func TestRefusalsOfATakeoverAreReported(t *testing.T) {
 				if perms != 0 {
 					acl = append(acl, zk.WorldACL(perms)...)
 				}
-				// The session has to expire, but not before a busy heir has heard for a lease that it is silent.
+				// The session has to expire, but not before a busy heir has heard for a lease that
+				// it is silent.
 				return session.Config{Timeout: steady, Lease: short / 2, Auth: []session.Auth{session.Digest(who, "secret")}, ACL: acl}
 			}
 			admin := mustSession(t, admins(t, e))

@@ -17,8 +17,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// The number after 2147483647 is -2147483648 on old servers, and 2147483647 again on newer
-// ones. Neither disturbs the leader, nor the order of those who join.
+// The number after 2147483647 is -2147483648 on old servers, and 2147483647 again on newer ones.
+// Neither disturbs the leader, nor the order of those who join.
 func TestTheLineIsKeptWhenTheNumbersRunOut(t *testing.T) {
 	for name, wraps := range map[string]bool{"they wrap": true, "they stick": false} {
 		t.Run(name, func(t *testing.T) {
@@ -39,8 +39,8 @@ func TestTheLineIsKeptWhenTheNumbersRunOut(t *testing.T) {
 	}
 }
 
-// A follower that lags behind shows old lines, but not to a candidate: what its server tells
-// after its own create includes everything that was created before.
+// A follower that lags behind shows old lines, but not to a candidate: what its server tells after
+// its own create includes everything that was created before.
 func TestACandidateAtALaggingFollowerSeesWhoIsAhead(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		slow := s.Followers()[0]
@@ -147,7 +147,8 @@ func TestTheOneAheadMayGoBeforeItIsWatched(t *testing.T) {
 	})
 }
 
-// When leaders change quickly, candidates in the middle do not hear of all who have led before them.
+// When leaders change quickly, candidates in the middle do not hear of all who have led before
+// them.
 func TestManyHandOversInQuickSuccessionCostAFewReadsEach(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		const n = 30
@@ -170,8 +171,8 @@ func TestManyHandOversInQuickSuccessionCostAFewReadsEach(t *testing.T) {
 	})
 }
 
-// A candidate that has waited since before several leaders crashed still has all of them in its list. It
-// has to find out in time that it is the heir, whatever the session timeout.
+// A candidate that has waited since before several leaders crashed still has all of them in its
+// list. It has to find out in time that it is the heir, whatever the session timeout.
 func TestLeadersThatCrashOneAfterAnotherAreEachReplacedInALease(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		const D = stageT / 16

@@ -14,12 +14,12 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// short is a session timeout for tests that wait for the end of a session or of a lease. A lease lasts for 2 s then: no
-// shorter, because a busy machine would end it too soon.
+// short is a session timeout for tests that wait for the end of a session or of a lease. A lease
+// lasts for 2 s then: no shorter, because a busy machine would end it too soon.
 const short = 4 * time.Second
 
-// lineUp starts candidates that stand in line in this order, each with a client of its
-// own, and returns when each is in its place.
+// lineUp starts candidates that stand in line in this order, each with a client of its own, and
+// returns when each is in its place.
 func lineUp(t *testing.T, path string, clients ...*session.Client) (all []*candidate, first *election.Term) {
 	t.Helper()
 	for i, client := range clients {

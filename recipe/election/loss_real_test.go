@@ -92,8 +92,8 @@ func TestAFullRestartOfTheEnsembleHandsOverOnceAtMost(t *testing.T) {
 	if err := e.Heal(within(t)); err != nil {
 		t.Fatal(err)
 	}
-	// Sessions survive a restart with a full timeout, so both are back in their place:
-	// the same leader goes on, or hands over if the restart took longer than its lease.
+	// Sessions survive a restart with a full timeout, so both are back in their place: the same
+	// leader goes on, or hands over if the restart took longer than its lease.
 	for _, s := range sessions {
 		for ctx := within(t); s.Err() == nil && ctx.Err() == nil && s.Sync(ctx, "/") != nil; { // the answer may be lost
 		}

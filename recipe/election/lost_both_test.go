@@ -105,8 +105,8 @@ func TestAnHeirsLifeSurvivesTheLossOfAnyRequest(t *testing.T) {
 	}
 }
 
-// sweep runs a life again and again, and strikes its first request, its second, and so
-// on, until there is nothing left to strike.
+// sweep runs a life again and again, and strikes its first request, its second, and so on, until
+// there is nothing left to strike.
 func sweep(t *testing.T, action faultproxy.Action, life func(t *testing.T, e shared.Servers, path string, w *wire)) {
 	t.Helper()
 	name := map[faultproxy.Action]string{faultproxy.LoseRequest: "lost request", faultproxy.LoseReply: "lost reply"}[action]
@@ -136,8 +136,8 @@ func sweep(t *testing.T, action faultproxy.Action, life func(t *testing.T, e sha
 	}
 }
 
-// A candidate that is told to end while a reply is held ends at once and leaves nothing,
-// although its session lives on.
+// A candidate that is told to end while a reply is held ends at once and leaves nothing, although
+// its session lives on.
 func TestACampaignThatIsCancelledAtAnyStepIsTakenBack(t *testing.T) {
 	for name, step := range map[string]func(f faultproxy.Frame, path string) bool{
 		"the create": func(f faultproxy.Frame, _ string) bool { return creates(f) },

@@ -96,8 +96,8 @@ func TestManyElectionsShareOneClient(t *testing.T) {
 	})
 }
 
-// Ours may be of any style behind a lock of zk's, but zk.Lock itself cannot read the
-// names of latches: it gives up with an error when it finds one in the line.
+// Ours may be of any style behind a lock of zk's, but zk.Lock itself cannot read the names of
+// latches: it gives up with an error when it finds one in the line.
 func TestOneLineWithLocksOfAnotherLibrary(t *testing.T) {
 	onBoth(t, func(t *testing.T, e shared.Servers) {
 		path := pathFor(t)

@@ -67,10 +67,10 @@ func (o *Observer) Current() (leader Candidate, ok bool) {
 	return o.leader, o.known
 }
 
-// Follow calls f with the present leader and then at every change, with the zero Candidate
-// when nobody leads, until ctx or the observer ends. It returns the cause of that end: after Close, an
-// error that wraps session.ErrClosed. It may skip leaders that came and went, but never reports them in
-// another order.
+// Follow calls f with the present leader and then at every change, with the zero Candidate when
+// nobody leads, until ctx or the observer ends. It returns the cause of that end: after Close, an
+// error that wraps session.ErrClosed. It may skip leaders that came and went, but never reports
+// them in another order.
 func (o *Observer) Follow(ctx context.Context, f func(Candidate)) error {
 	if f == nil {
 		return errors.New("election: Follow was given a nil function")
@@ -102,9 +102,9 @@ func (o *Observer) Close() {
 	<-o.done
 }
 
-// tell makes leader the present one: the first in a list that was changed at listed, with data that were
-// written at written. It ignores what is older than what is known already: a new session may begin at a
-// server that lags.
+// tell makes leader the present one: the first in a list that was changed at listed, with data that
+// were written at written. It ignores what is older than what is known already: a new session may
+// begin at a server that lags.
 func (o *Observer) tell(leader Candidate, listed, written int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

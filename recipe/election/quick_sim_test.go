@@ -31,7 +31,8 @@ func TestAnUndisturbedTermLastsWhateverStopBeforeIs(t *testing.T) {
 	})
 }
 
-// A leader whose network, or whose servers, stand still for up to 0.65 D keeps its term; for D and more it loses it, and another leads.
+// A leader whose network, or whose servers, stand still for up to 0.65 D keeps its term; for D and
+// more it loses it, and another leads.
 func TestPausesOfUpToTwoThirdsOfTheLeaseCostNoTerm(t *testing.T) {
 	const D = 4 * time.Second
 	for name, pause := range map[string]func(s *stage, d time.Duration){

@@ -190,8 +190,8 @@ func TestARecheckUnderWayDoesNotDelayALeadership(t *testing.T) {
 	}
 }
 
-// Somebody has copied the path from another ensemble, with its record. Here the numbers begin anew, and none of
-// those that the record tells of is over.
+// Somebody has copied the path from another ensemble, with its record. Here the numbers begin anew,
+// and none of those that the record tells of is over.
 func TestARecordThatWasCopiedTellsNothing(t *testing.T) {
 	for _, settled := range []int{2, 1234} {
 		onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
@@ -209,8 +209,8 @@ func TestARecordThatWasCopiedTellsNothing(t *testing.T) {
 	}
 }
 
-// Somebody has copied a record to this path. In that record, the number of a candidate that has not read the list yet
-// is over.
+// Somebody has copied a record to this path. In that record, the number of a candidate that has not
+// read the list yet is over.
 func TestARecordThatWasCopiedHidesNobody(t *testing.T) {
 	var brake atomic.Pointer[zktest.Host]
 	onRequest := func(r zktest.Request) { // "a" has created its znode, and reads it
@@ -240,8 +240,8 @@ func TestARecordThatWasCopiedHidesNobody(t *testing.T) {
 	})
 }
 
-// The record of another path tells nothing even if candidates may not write it. That is so, too, when the numbers here
-// have reached those of the record.
+// The record of another path tells nothing even if candidates may not write it. That is so, too,
+// when the numbers here have reached those of the record.
 func TestACopiedRecordThatMustNotBeWrittenTellsNothing(t *testing.T) {
 	for _, settled := range []int{2, 1234} {
 		onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
@@ -254,7 +254,8 @@ func TestACopiedRecordThatMustNotBeWrittenTellsNothing(t *testing.T) {
 	}
 }
 
-// A candidate that has read the record of another path does not write back its numbers, which do not exist here yet.
+// A candidate that has read the record of another path does not write back its numbers, which do
+// not exist here yet.
 func TestWhatACopiedRecordTellsIsNotWrittenBack(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.copied(0, zk.PermAll, 2)
@@ -266,8 +267,8 @@ func TestWhatACopiedRecordTellsIsNotWrittenBack(t *testing.T) {
 	})
 }
 
-// Somebody overwrites the record with that of another path. Then the leader's znode is deleted. The next candidate
-// still waits for the lease.
+// Somebody overwrites the record with that of another path. Then the leader's znode is deleted. The
+// next candidate still waits for the lease.
 func TestARecordThatIsCopiedLaterTellsNothing(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		all, first := s.lineUp("a", "b")

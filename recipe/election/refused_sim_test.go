@@ -26,8 +26,8 @@ func (s *stage) makeNode(path, data string, perms int32) {
 	}
 }
 
-// enterAs starts a candidate with credentials of its own. All others may do with its heartbeat
-// what perms say; its place in the line is everybody's.
+// enterAs starts a candidate with credentials of its own. All others may do with its heartbeat what
+// perms say; its place in the line is everybody's.
 func (s *stage) enterAs(name string, perms int32) *candidate {
 	s.Config.Auth = []session.Auth{session.Digest(name, "secret")}
 	s.Config.ACL = zk.DigestACL(zk.PermAll, name, "secret")
@@ -85,8 +85,9 @@ func TestWithoutAPermissionAChangeOfLeaderIsSlowerAndReported(t *testing.T) {
 	}
 }
 
-// Newer servers do not tell whose a znode is that must not be read. So nobody can listen to that session, and it has to
-// expire. That happens to those who have the old credential and the new one while one replaces the other.
+// Newer servers do not tell whose a znode is that must not be read. So nobody can listen to that
+// session, and it has to expire. That happens to those who have the old credential and the new one
+// while one replaces the other.
 func TestACandidateAheadThatCannotBeReadIsReported(t *testing.T) {
 	onStage(t, zktest.Config{Release: zktest.Release395}, func(t *testing.T, s *stage) {
 		s.makePath()
@@ -113,8 +114,9 @@ func TestACandidateAheadThatCannotBeReadIsReported(t *testing.T) {
 	})
 }
 
-// Somebody has copied a znode of the line, and has left it there with an ACL of their own. Then two have one number, and
-// newer servers do not tell which of them is older. It makes no difference to those who have other numbers.
+// Somebody has copied a znode of the line, and has left it there with an ACL of their own. Then two
+// have one number, and newer servers do not tell which of them is older. It makes no difference to
+// those who have other numbers.
 func TestACopyThatCannotBeReadEndsNobody(t *testing.T) {
 	onStage(t, zktest.Config{Release: zktest.Release395}, func(t *testing.T, s *stage) {
 		a := s.enter("a")
@@ -190,8 +192,8 @@ func TestALeaseThatIsLongerThanTheLinesEndsACandidateForGood(t *testing.T) {
 	})
 }
 
-// One server grants less than the others. The candidate that it serves makes the path, and the others
-// must not be kept out by its record.
+// One server grants less than the others. The candidate that it serves makes the path, and the
+// others must not be kept out by its record.
 func TestACandidateWhoseLeaseWasCutLetsTheOthersIn(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.Servers()[0].SetSessionLimits(stageT/2, stageT/2)

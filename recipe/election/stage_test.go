@@ -12,8 +12,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A stage is three simulated servers in the time of a bubble, and the candidates of one
-// election. It compares the terms.
+// A stage is three simulated servers in the time of a bubble, and the candidates of one election.
+// It compares the terms.
 type stage struct {
 	*shared.Stage
 	turns shared.Turns[*election.Term]
@@ -44,8 +44,8 @@ func (s *stage) stand(client *session.Client, path string, cfg election.Config, 
 	go el.Run(context.Background(), append(lead, untilTheEnd)[0])
 }
 
-// enter starts a candidate that leads until it is told to stop. All servers are known to it,
-// unless others are named.
+// enter starts a candidate that leads until it is told to stop. All servers are known to it, unless
+// others are named.
 func (s *stage) enter(name string, servers ...string) *candidate {
 	s.T.Helper()
 	return s.enterWith(name, election.Config{}, untilTheEnd, servers...)

@@ -58,14 +58,14 @@ type Status struct {
 	// lease runs.
 	Token          int64
 	LeaseRemaining time.Duration
-	// LastReason is why the last term ended, 0 before that. LastErr is what led to that, if anything:
-	// the error that the callback returned, or why the session is over.
+	// LastReason is why the last term ended, 0 before that. LastErr is what led to that, if
+	// anything: the error that the callback returned, or why the session is over.
 	LastReason recipe.Reason
 	LastErr    error
 	// EventsDropped is how many events subscribers have not taken, Config.OnEvent included.
 	EventsDropped uint64
-	// Impaired is why a change of leader may take longer than it has to, as far as this
-	// candidate has noticed; nil if it has noticed nothing.
+	// Impaired is why a change of leader may take longer than it has to, as far as this candidate
+	// has noticed; nil if it has noticed nothing.
 	Impaired error
 	// Err is what went wrong last, nil since the last joining.
 	Err error
@@ -94,8 +94,8 @@ func (st *status) set(c clock.Clock, change func(*Status)) {
 	}
 }
 
-// Status returns how the candidate stands. It never blocks. The client's Status tells what is wrong with
-// the servers, if anything.
+// Status returns how the candidate stands. It never blocks. The client's Status tells what is wrong
+// with the servers, if anything.
 func (e *Election) Status() Status {
 	e.status.mu.Lock()
 	s := e.status.s

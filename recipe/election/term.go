@@ -33,23 +33,24 @@ func newTerm(ctx context.Context, id string, cfg held.Config) *Term {
 	return &Term{id: id, held: held.New(ctx, cfg), stopped: make(chan struct{}), released: make(chan struct{})}
 }
 
-// Context is cancelled when the term ends. context.Cause tells why, as an [*recipe.EndedError]. If the
-// lease runs out, it is cancelled StopBefore earlier, which is the time for work in progress to
+// Context is cancelled when the term ends. context.Cause tells why, as an [*recipe.EndedError]. If
+// the lease runs out, it is cancelled StopBefore earlier, which is the time for work in progress to
 // stop. In a process that was paused past the end, the first call of its Err already returns the
 // error. A context derived from it (context.WithTimeout, errgroup.WithContext) ends by a timer,
 // which may be late in such a process. So work under a derived context has to ask Valid before each
 // unit of work.
 func (t *Term) Context() context.Context { return t.held.Context() }
 
-// DrainContext is for a unit of work that is in progress when Context ends and should be finished. If the
-// term has ended by our own choice ([recipe.Reason.Chosen]: a resignation, a cancelled Run, Close), the
-// znode is kept while the work stops. DrainContext goes on meanwhile. It ends when the callback has
-// returned, when [Term.Release] is called, when DrainTimeout has passed, or StopBefore before the end of
-// the lease. No other candidate of this library leads before it ends. If the leadership is lost, DrainContext
-// ends as soon as that is known here, also while the work stops.
+// DrainContext is for a unit of work that is in progress when Context ends and should be finished.
+// If the term has ended by our own choice ([recipe.Reason.Chosen]: a resignation, a cancelled Run,
+// Close), the znode is kept while the work stops. DrainContext goes on meanwhile. It ends when the
+// callback has returned, when [Term.Release] is called, when DrainTimeout has passed, or StopBefore
+// before the end of the lease. No other candidate of this library leads before it ends. If the
+// leadership is lost, DrainContext ends as soon as that is known here, also while the work stops.
 //
-// Begin no new work under it: Valid is false, and another may be waiting. Its cause is an [*recipe.EndedError],
-// too. In a process that was paused, it and contexts derived from it behave as Context does.
+// Begin no new work under it: Valid is false, and another may be waiting. Its cause is an
+// [*recipe.EndedError], too. In a process that was paused, it and contexts derived from it behave
+// as Context does.
 func (t *Term) DrainContext() context.Context { return t.held.DrainContext() }
 
 // Valid reports whether this candidate leads at this moment, and no other of this library does.
@@ -58,17 +59,17 @@ func (t *Term) DrainContext() context.Context { return t.held.DrainContext() }
 // because work that has begun cannot be recalled.
 func (t *Term) Valid() bool { return t.held.Valid() }
 
-// Token is the fencing token: larger than that of every earlier leader of this path, as long as
-// the ensemble's data lives. It is the czxid of the leader's znode. Leaders of two paths may
-// have the same token. So a resource that several elections share keeps a token for each.
+// Token is the fencing token: larger than that of every earlier leader of this path, as long as the
+// ensemble's data lives. It is the czxid of the leader's znode. Leaders of two paths may have the
+// same token. So a resource that several elections share keeps a token for each.
 func (t *Term) Token() int64 { return t.held.Token() }
 
-// Deadline returns when the lease ends if nothing extends it, by the civil clock: for
-// display and for other processes. To decide whether to begin some work, see Remaining.
+// Deadline returns when the lease ends if nothing extends it, by the civil clock: for display and
+// for other processes. To decide whether to begin some work, see Remaining.
 func (t *Term) Deadline() time.Time { return t.held.Deadline() }
 
-// Remaining returns how long the term lasts if nothing extends its lease; zero or less
-// when it is over.
+// Remaining returns how long the term lasts if nothing extends its lease; zero or less when it is
+// over.
 func (t *Term) Remaining() time.Duration { return t.held.Remaining() }
 
 // ID is the candidate's.
@@ -77,10 +78,10 @@ func (t *Term) ID() string { return t.id }
 // Node is the path of the leader's znode.
 func (t *Term) Node() string { return t.held.Node() }
 
-// Multi carries out ZooKeeper operations, all or none, provided that our znode still exists at
-// that moment: it is never carried out in a later term. The operations are zk's; the results
-// are theirs. The error is [recipe.ErrNotHeld] when the term is over and [Term.DrainContext]
-// has ended. Then nothing was done. See [session.OutcomeOf] for other errors.
+// Multi carries out ZooKeeper operations, all or none, provided that our znode still exists at that
+// moment: it is never carried out in a later term. The operations are zk's; the results are theirs.
+// The error is [recipe.ErrNotHeld] when the term is over and [Term.DrainContext] has ended. Then
+// nothing was done. See [session.OutcomeOf] for other errors.
 func (t *Term) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
 	return t.held.Multi(ctx, ops...)
 }
@@ -102,10 +103,10 @@ func (t *Term) Proclaim(ctx context.Context, data []byte) error {
 // ended by itself.
 func (t *Term) Resign() { t.held.End(recipe.ReasonReleased, nil) }
 
-// Release says that the work of a term of [Election.Campaign] has stopped. It ends the term, if
-// it has not ended, and waits until the znode is deleted. If ctx ends first, the deletion goes on in the
-// background. Release may be called more than once, also after the term has ended by itself. If the
-// leadership was lost, the error is a [*recipe.EndedError] that tells why. Do not use Release
+// Release says that the work of a term of [Election.Campaign] has stopped. It ends the term, if it
+// has not ended, and waits until the znode is deleted. If ctx ends first, the deletion goes on in
+// the background. Release may be called more than once, also after the term has ended by itself. If
+// the leadership was lost, the error is a [*recipe.EndedError] that tells why. Do not use Release
 // in Run: there the work has stopped when the callback returns, and Release only returns an error.
 func (t *Term) Release(ctx context.Context) error {
 	if t.inRun {

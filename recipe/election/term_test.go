@@ -296,8 +296,7 @@ func TestAContextMadeFromATermsLearnsOfAPauseWhenSomebodyLooksAtTheTerm(t *testi
 }
 
 func TestATermIsNeverOverForOneAndOnForAnother(t *testing.T) {
-	// Many look at once while the lease runs out: nobody sees it valid after somebody
-	// saw it over.
+	// Many look at once while the lease runs out: nobody sees it valid after somebody saw it over.
 	lease := newFakeLease(clock.System, 20*time.Millisecond)
 	term := beginTerm(t, clock.System, lease, 10*time.Millisecond)
 	var wg sync.WaitGroup

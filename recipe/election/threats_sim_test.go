@@ -11,8 +11,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// What somebody else can do who has these permissions: recipe/docs/threats.md. The tests show that the
-// permissions matter, and what still holds.
+// What somebody else can do who has these permissions: recipe/docs/threats.md. The tests show that
+// the permissions matter, and what still holds.
 
 // With WRITE on the path and DELETE, somebody makes two leaders: nobody waits for one that has been
 // announced as over. The resource that compares tokens still tells them apart.
@@ -75,8 +75,9 @@ func TestAForgedHeartbeatMakesTwoLeadersWhomTheirTokensTellApart(t *testing.T) {
 	}
 }
 
-// With CREATE on the path alone, somebody stands in front of all: no term ends, and those who were there
-// before lead in their turn. But those who come later wait behind it, and observers take it for the leader.
+// With CREATE on the path alone, somebody stands in front of all: no term ends, and those who were
+// there before lead in their turn. But those who come later wait behind it, and observers take it
+// for the leader.
 func TestWhoMayCreateInTheLineStandsInFront(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		early := s.enter("early") // uses up the first number

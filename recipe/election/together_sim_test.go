@@ -12,9 +12,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// One session leads many elections, and another is the heir in all of them. When the first is cut off, one of the
-// heirs revokes its heartbeat, and the takeovers of the others, which are under way, fail for that reason. They must not
-// begin to listen again.
+// One session leads many elections, and another is the heir in all of them. When the first is cut
+// off, one of the heirs revokes its heartbeat, and the takeovers of the others, which are under
+// way, fail for that reason. They must not begin to listen again.
 func TestElectionsOfTheSameTwoSessionsFailOverTogether(t *testing.T) {
 	const n, D = 10, 4 * time.Second
 	for seed := range int64(5) {

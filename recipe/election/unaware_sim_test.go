@@ -12,7 +12,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// stageLeases are longer than the other tests', so that a session timeout is much longer than a lease.
+// stageLeases are longer than the other tests', so that a session timeout is much longer than a
+// lease.
 var stageLeases = session.Config{Lease: 4 * time.Second, Timeout: 15 * time.Second}
 
 // join lets n candidates join the line one after another.
@@ -26,8 +27,8 @@ func (s *stage) join(n int) (all []*candidate) {
 	return all
 }
 
-// shrink lets all leave but the last, which then leads. The first one leaves last, so that nobody who waits hears of the
-// others.
+// shrink lets all leave but the last, which then leads. The first one leaves last, so that nobody
+// who waits hears of the others.
 func shrink(all []*candidate) {
 	last := len(all) - 1
 	for _, a := range all[1:last] {
@@ -37,10 +38,10 @@ func shrink(all []*candidate) {
 	all[last].term()
 }
 
-// Several in the middle of the line leave, as in a deployment. Those behind them do not hear of that at
-// once, but a candidate that joins then sees a short line. It must not take for dead an heir that does not
-// beat because it does not know yet that it is the heir. An heir that has beaten before, for another place, does not beat
-// either before it knows.
+// Several in the middle of the line leave, as in a deployment. Those behind them do not hear of
+// that at once, but a candidate that joins then sees a short line. It must not take for dead an
+// heir that does not beat because it does not know yet that it is the heir. An heir that has beaten
+// before, for another place, does not beat either before it knows.
 func TestAnHeirThatDoesNotKnowYetThatItIsOneIsNotTakenForDead(t *testing.T) {
 	for _, ledBefore := range []bool{false, true} {
 		for seed := 0; seed < 10; seed += rounds.Stride(4) {

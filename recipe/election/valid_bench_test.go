@@ -12,8 +12,8 @@ import (
 
 var sink bool
 
-// BenchmarkValid compares Valid on the term of a real election with what it cannot do
-// without, two readings of a clock: the metric x/floor is the ratio.
+// BenchmarkValid compares Valid on the term of a real election with what it cannot do without, two
+// readings of a clock: the metric x/floor is the ratio.
 func BenchmarkValid(b *testing.B) {
 	e := ensemble.Shared(b, ensemble.Config{Servers: 3})
 	client, err := session.Open(e.ConnectString(), session.Config{})

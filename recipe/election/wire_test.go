@@ -34,8 +34,8 @@ func (w *wire) crash() {
 // heal undoes crash.
 func (w *wire) heal() { w.Each(func(p *faultproxy.Proxy) { p.Refuse(false) }) }
 
-// on arms one fault that strikes the first request for which match holds, whichever
-// server it goes to. match is called for one frame at a time.
+// on arms one fault that strikes the first request for which match holds, whichever server it goes
+// to. match is called for one frame at a time.
 func (w *wire) on(action faultproxy.Action, match func(faultproxy.Frame) bool) *oneFault {
 	f := &oneFault{t: w.t, struck: make(chan struct{})}
 	var mu sync.Mutex
@@ -89,7 +89,8 @@ func is(op faultproxy.Op) func(faultproxy.Frame) bool {
 	return func(f faultproxy.Frame) bool { return f.Op == op }
 }
 
-// creates holds for the create of a session's first place in a line, which comes with its heartbeat.
+// creates holds for the create of a session's first place in a line, which comes with its
+// heartbeat.
 func creates(f faultproxy.Frame) bool {
 	return f.Op == faultproxy.OpMulti && f.First == faultproxy.OpCreate && strings.HasPrefix(f.Path, beats)
 }
@@ -144,8 +145,8 @@ func (w *wire) silence() {
 	})
 }
 
-// admins returns the client of one who looks after the ensemble: one for each test,
-// straight to the servers.
+// admins returns the client of one who looks after the ensemble: one for each test, straight to the
+// servers.
 func admins(t *testing.T, e shared.Servers) *session.Client {
 	t.Helper()
 	adminOf.Lock()

@@ -16,10 +16,10 @@ import (
 
 // Config configures a member, and what follows the group. The zero value works.
 type Config struct {
-	// ID names the member. With [StyleNamed] it is the name of its znode, so each ID has one
-	// member at a time: a later member replaces an earlier one. At most 256 bytes of UTF-8
-	// without control characters; a slash is possible with [StyleParty] only. Default: host name,
-	// process id and a random part. Set it if the member is to have the same ID after a restart.
+	// ID names the member. With [StyleNamed] it is the name of its znode, so each ID has one member
+	// at a time: a later member replaces an earlier one. At most 256 bytes of UTF-8 without control
+	// characters; a slash is possible with [StyleParty] only. Default: host name, process id and a
+	// random part. Set it if the member is to have the same ID after a restart.
 	ID string
 
 	// Data is what other processes read of the member, for instance its address. [Member.Set]
@@ -29,20 +29,20 @@ type Config struct {
 	// Style of the znode's name. Default [StyleNamed].
 	Style Style
 
-	// ACL of the member's znode, and of the group's path and its parents if they must be created. It
-	// has to grant us READ and WRITE, and CREATE and DELETE too where the path is created with it.
-	// Default: the session's. An empty ACL means the default.
+	// ACL of the member's znode, and of the group's path and its parents if they must be created.
+	// It has to grant us READ and WRITE, and CREATE and DELETE too where the path is created with
+	// it. Default: the session's. An empty ACL means the default.
 	ACL []zk.ACL
 
 	// NoLease turns the lease off. Then [Member.Valid] is always false, and nothing is promised
 	// about how long the member believes itself listed. The session does not beat for it, which
-	// saves 4 quorum writes per lease. Use it if nobody gives a departed member's work to
-	// another, as for the registration of a service.
+	// saves 4 quorum writes per lease. Use it if nobody gives a departed member's work to another,
+	// as for the registration of a service.
 	NoLease bool
 
-	// StopBefore is how long before the end of the lease the context of a [Listing] ends. At most
-	// a quarter of session.Config.Lease. Default a sixteenth of the lease. If servers grant so
-	// short a session timeout that the lease is cut, StopBefore is cut to a quarter of that shorter
+	// StopBefore is how long before the end of the lease the context of a [Listing] ends. At most a
+	// quarter of session.Config.Lease. Default a sixteenth of the lease. If servers grant so short
+	// a session timeout that the lease is cut, StopBefore is cut to a quarter of that shorter
 	// lease, and Logger gets a line.
 	StopBefore time.Duration
 

@@ -15,8 +15,8 @@ import (
 
 var fullSize = flag.Bool("full", false, "fifty cuts in place of ten")
 
-// Five members are cut off for 3/10 of the session timeout again and again, and every third time the connections break.
-// Nobody ever sees one of them missing, and no znode is made anew.
+// Five members are cut off for 3/10 of the session timeout again and again, and every third time
+// the connections break. Nobody ever sees one of them missing, and no znode is made anew.
 func TestOnServersNoMemberFlapsWhenItIsCutOff(t *testing.T) {
 	e, ctx := onServers(t)
 	const (

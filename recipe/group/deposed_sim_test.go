@@ -10,8 +10,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// The answer to the create is lost, and nobody waits for the member any more. The client comes to a server that was the
-// leader. That one does not know of the znode, and answers a sync all the same.
+// The answer to the create is lost, and nobody waits for the member any more. The client comes to a
+// server that was the leader. That one does not know of the znode, and answers a sync all the same.
 func TestADeposedLeaderLeavesNoMemberBehind(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		detour, client := s.Detour("a", session.Config{})

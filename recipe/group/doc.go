@@ -12,54 +12,56 @@
 //		...
 //	}
 //
-// It is a list of members, and an ephemeral znode that is created again after each loss. Use it to register a service, to
-// know which workers there are, and to hand out work to them.
+// It is a list of members, and an ephemeral znode that is created again after each loss. Use it to
+// register a service, to know which workers there are, and to hand out work to them.
 //
-// Programs to copy from: examples/members (a live list), examples/dispatcher (a leader that hands out jobs to the members).
+// Programs to copy from: examples/members (a live list), examples/dispatcher (a leader that hands
+// out jobs to the members).
 //
 // # What is not promised
 //
 // A list shows a past state. It is at least as new as [Snapshot.AsOf]. A member that has crashed
 // stays in the list until the ensemble expires its session: T, the session timeout, after the
 // ensemble last heard from it, or later. A member may go on working when its znode is gone and its
-// process does not know that yet. So its work has to ask [Member.Valid], or stop with the context of
-// its [Listing]. Several quick changes may show as one.
+// process does not know that yet. So its work has to ask [Member.Valid], or stop with the context
+// of its [Listing]. Several quick changes may show as one.
 //
 // # What is promised
 //
 // D is the length of a lease, session.Config.Lease, 4 s by default. It should be the same for all
 // members. If it is not, wait for the longest.
 //
-//   - Listed. When [Group.Join] has returned, the znode is there and belongs to a session that lives.
-//     When the session ends, or somebody deletes the znode, the member creates it again at once,
-//     never in a session that is over. After [Member.Leave] it does not come back.
+//   - Listed. When [Group.Join] has returned, the znode is there and belongs to a session that
+//     lives. When the session ends, or somebody deletes the znode, the member creates it again at
+//     once, never in a session that is over. After [Member.Leave] it does not come back.
 //   - No flap. A lost connection that is back within the session timeout changes nothing for
 //     observers. A process that restarts with the same ID replaces its former znode in one
-//     transaction: no observer sees the ID missing, and the end of the former session does not delete
-//     the new znode.
-//   - One of each ID, with [StyleNamed]. A later member replaces an earlier one, once. The earlier one
-//     gets [ErrReplaced] and does not come back, if the later one's znode is there when it finds out.
-//     If the later one has left by then, or has lost its session, the earlier one is listed again. Then
-//     a later one that has only lost its session gets ErrReplaced.
+//     transaction: no observer sees the ID missing, and the end of the former session does not
+//     delete the new znode.
+//   - One of each ID, with [StyleNamed]. A later member replaces an earlier one, once. The earlier
+//     one gets [ErrReplaced] and does not come back, if the later one's znode is there when it
+//     finds out. If the later one has left by then, or has lost its session, the earlier one is
+//     listed again. Then a later one that has only lost its session gets ErrReplaced.
 //   - Work. When a process has known for session.Outlast of D that a member's znode is gone, that
-//     member's listing is not Valid any more, in any state of its connection. So a process that hands
-//     out work notes the [Entry.Token] of the member that gets it. It gives the work to another
-//     member when that znode has been gone for that time. The member works as long as its listing of
-//     that token is Valid. A member that calls Leave has stopped before. A successor that knows of
-//     the Leave by other means need not wait.
-//   - Age. Every change that was acknowledged, to any client, before [Snapshot.AsOf] is in the snapshot.
-//     A write that a quorum has accepted proves that. A sync would not prove it: a deposed leader that
-//     does not know it yet answers a sync, too.
-//   - Data. The znode holds what the latest [Member.Set] was given, also after a loss of the session.
-//     Older data never replace newer ones. That holds for members that follow one another with the same
-//     ID, too, see below.
+//     member's listing is not Valid any more, in any state of its connection. So a process that
+//     hands out work notes the [Entry.Token] of the member that gets it. It gives the work to
+//     another member when that znode has been gone for that time. The member works as long as its
+//     listing of that token is Valid. A member that calls Leave has stopped before. A successor
+//     that knows of the Leave by other means need not wait.
+//   - Age. Every change that was acknowledged, to any client, before [Snapshot.AsOf] is in the
+//     snapshot. A write that a quorum has accepted proves that. A sync would not prove it: a
+//     deposed leader that does not know it yet answers a sync, too.
+//   - Data. The znode holds what the latest [Member.Set] was given, also after a loss of the
+//     session. Older data never replace newer ones. That holds for members that follow one another
+//     with the same ID, too, see below.
 //
-// A former member may be at a server that lags, and write or delete its znode before it hears that it was replaced.
-// To make that fail, the new znode begins at a larger data version than the former one had. From version 100 on it
-// begins at 1 instead; with more than 200,000 bytes of data earlier, from 2 on at the latest. Then such a late
-// request can reach a new znode if the later members write their data that often while the request is on its way.
-// It can also reach the new znode if there was no znode when its member joined: after a later member's Leave, the end
-// of its session, or a deletion by somebody else. That znode begins at 1, as the first one did.
+// A former member may be at a server that lags, and write or delete its znode before it hears that
+// it was replaced. To make that fail, the new znode begins at a larger data version than the former
+// one had. From version 100 on it begins at 1 instead; with more than 200,000 bytes of data
+// earlier, from 2 on at the latest. Then such a late request can reach a new znode if the later
+// members write their data that often while the request is on its way. It can also reach the new
+// znode if there was no znode when its member joined: after a later member's Leave, the end of its
+// session, or a deletion by somebody else. That znode begins at 1, as the first one did.
 //
 // Assumed: writes are linearizable; before a server answers a write, it sends the events of all
 // earlier commits (ZooKeeper promises both); clocks' rates differ by less than 6 %; nobody changes
@@ -81,6 +83,7 @@
 // # Other libraries
 //
 // [Style] has the layouts of Curator's GroupMember and PersistentNode, and of kazoo's Party and
-// ShallowParty. All are read, in every style. A member of another library with the same ID keeps that
-// library's promises: Curator's writes its data into the znode of ours, and takes it for its own.
+// ShallowParty. All are read, in every style. A member of another library with the same ID keeps
+// that library's promises: Curator's writes its data into the znode of ours, and takes it for its
+// own.
 package group

@@ -18,9 +18,9 @@ import (
 //
 //   - The own znode is the one whose create was answered: the answer tells its czxid. After a lost
 //     answer the member replaces any znode that it finds of its own session.
-//   - The new znode's data begin at a larger version than the one that was replaced had, see first. So
-//     a late deletion, or late data, for any former znode fails, as long as each member finds the znode of the
-//     one before it.
+//   - The new znode's data begin at a larger version than the one that was replaced had, see first.
+//     So a late deletion, or late data, for any former znode fails, as long as each member finds
+//     the znode of the one before it.
 //   - A session's beat counts for the znode only while its watch stands, see session.HoldNamed.
 
 // shortDelay is how long a member waits before it repeats a single request.
@@ -85,9 +85,9 @@ const (
 	perSet = 8 << 10
 )
 
-// first returns the version at which a znode with so much data begins, in place of the one that is there: one
-// that no former znode had. If that costs too many sets, or none is there, it begins at 1. Then a late request
-// for a former znode can change the new one, if both have the same version.
+// first returns the version at which a znode with so much data begins, in place of the one that is
+// there: one that no former znode had. If that costs too many sets, or none is there, it begins at
+// 1. Then a late request for a former znode can change the new one, if both have the same version.
 func first(there zk.Stat, data int) int {
 	most := min(maxFirst, 2+(ident.MaxData-data)/perSet)
 	if next := int(there.Version) + 1; next > 0 && next <= most {
@@ -152,8 +152,8 @@ func (m *Member) mayReplace(stat zk.Stat) bool {
 	return m.token == 0 || stat.Czxid == m.token || m.unresolved[stat.EphemeralOwner]
 }
 
-// clear deletes what the session may still have of the member. A create whose answer was lost may have
-// happened although the session's server does not know of it, or may still happen.
+// clear deletes what the session may still have of the member. A create whose answer was lost may
+// have happened although the session's server does not know of it, or may still happen.
 func (m *Member) clear(s *session.Session) error {
 	ctx := m.last
 	if m.unresolved[s.ID()] {

@@ -12,8 +12,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// connect returns a client of an ensemble inside this process. A service opens its client once, with
-// the connect string of its own ensemble.
+// connect returns a client of an ensemble inside this process. A service opens its client once,
+// with the connect string of its own ensemble.
 func connect() (ctx context.Context, client *session.Client, done func()) {
 	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {
@@ -65,8 +65,8 @@ func Example() {
 	// then at 10.0.0.1:81, known for less than a minute: true
 }
 
-// A worker works at what was handed out to its znode, which the token names, for as long as it is sure
-// to be listed by that.
+// A worker works at what was handed out to its znode, which the token names, for as long as it is
+// sure to be listed by that.
 func ExampleMember_Listing() {
 	ctx, client, done := connect()
 	defer done()
@@ -156,8 +156,8 @@ func ExampleStyle() {
 	// by shallow
 }
 
-// A test of a worker's code takes milliseconds: an ensemble runs inside the test, a session is expired
-// there, and another member leaves. The worker hears of both.
+// A test of a worker's code takes milliseconds: an ensemble runs inside the test, a session is
+// expired there, and another member leaves. The worker hears of both.
 func Example_testing() {
 	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute}) // in a test: zktest.Start(t)
 	if err != nil {

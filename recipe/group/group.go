@@ -19,9 +19,9 @@ type Group struct {
 	clock  clock.Clock
 }
 
-// New returns a handle of the group at path, an absolute znode path other than "/", of at most 4096 bytes. It checks its
-// arguments and does no I/O. The path and its parents are created by the first member, and never
-// deleted.
+// New returns a handle of the group at path, an absolute znode path other than "/", of at most 4096
+// bytes. It checks its arguments and does no I/O. The path and its parents are created by the first
+// member, and never deleted.
 func New(client *session.Client, path string, cfg Config) (*Group, error) {
 	if client == nil || client.Context() == nil {
 		return nil, errors.New("group: the client is nil or zero; want one from session.Open")
@@ -36,14 +36,14 @@ func New(client *session.Client, path string, cfg Config) (*Group, error) {
 	return &Group{client: client, path: path, cfg: cfg, clock: clock.From(client.Context())}, nil
 }
 
-// Join makes a member. It returns when the member is listed and, unless [Config.NoLease] is set, when
-// its lease runs. The membership lasts until [Member.Leave], until the client is closed, or until the
-// member finds another's znode with the same ID; ctx bounds only the wait. If the session is lost, or somebody
-// deletes the znode, the member lists itself again.
+// Join makes a member. It returns when the member is listed and, unless [Config.NoLease] is set,
+// when its lease runs. The membership lasts until [Member.Leave], until the client is closed, or
+// until the member finds another's znode with the same ID; ctx bounds only the wait. If the session
+// is lost, or somebody deletes the znode, the member lists itself again.
 //
 // If a znode of the same ID is there already, one transaction replaces it. So observers never see
-// the ID missing. That znode is left over from a former process, or belongs to another member
-// with that ID. That one gets [ErrReplaced], unless the new znode is gone before it finds out.
+// the ID missing. That znode is left over from a former process, or belongs to another member with
+// that ID. That one gets [ErrReplaced], unless the new znode is gone before it finds out.
 //
 // Join tries until ctx ends, or until the client is closed. The error wraps the cause of ctx, or is
 // session.ErrClosed. A [*recipe.PermanentError] says that trying again cannot help. After an error

@@ -18,11 +18,12 @@ type Listing struct {
 	lease bool
 }
 
-// Context ends with the listing: StopBefore before the lease ends, or when the znode is known to be gone,
-// or the session or the membership is over. The cause is a [*recipe.EndedError]. It has the values of the
-// context that was given to Join. In a process that was paused, the first call of its Err already returns
-// the error. A context derived from it (context.WithTimeout, errgroup.WithContext) ends by a timer, which
-// may be late in such a process. So work under a derived context has to ask Valid before each unit of work.
+// Context ends with the listing: StopBefore before the lease ends, or when the znode is known to be
+// gone, or the session or the membership is over. The cause is a [*recipe.EndedError]. It has the
+// values of the context that was given to Join. In a process that was paused, the first call of its
+// Err already returns the error. A context derived from it (context.WithTimeout,
+// errgroup.WithContext) ends by a timer, which may be late in such a process. So work under a
+// derived context has to ask Valid before each unit of work.
 func (l *Listing) Context() context.Context { return l.held.Context() }
 
 // Valid reports whether the member is listed at this moment, in the sense of [Member.Valid].

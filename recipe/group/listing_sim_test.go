@@ -15,9 +15,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// From the moment that anybody can know that a znode is gone, its listing is valid for the time that
-// session.Outlast tells at most, whatever happened to the member's connection meanwhile. Somebody
-// else's znode of the same name must not help.
+// From the moment that anybody can know that a znode is gone, its listing is valid for the time
+// that session.Outlast tells at most, whatever happened to the member's connection meanwhile.
+// Somebody else's znode of the same name must not help.
 func TestAListingIsOverWhenItsWorkIsHandedOn(t *testing.T) {
 	for seed := range int64(12) {
 		onStage(t, seed, func(t *testing.T, s *stage) {
@@ -125,8 +125,8 @@ func TestAMemberThatIsCutOffKnowsThatItMayBeGone(t *testing.T) {
 	})
 }
 
-// A disturbance longer than the lease and shorter than the session timeout ends the listing. The next
-// one has the same token: nobody has seen the member gone.
+// A disturbance longer than the lease and shorter than the session timeout ends the listing. The
+// next one has the same token: nobody has seen the member gone.
 func TestALeaseThatLapsedBeginsAgainWithTheSameToken(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		m := s.join("a", group.Config{ID: "a"})
@@ -163,8 +163,8 @@ func TestAMemberWithoutALeaseCostsNoBeats(t *testing.T) {
 	})
 }
 
-// After a reconnect the session beats on, and the beats find a znode of that name. It is the twin's, but
-// the member has not been told yet.
+// After a reconnect the session beats on, and the beats find a znode of that name. It is the
+// twin's, but the member has not been told yet.
 func TestAListingIsOverThoughAnotherHasTheName(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		m := s.join("a", group.Config{ID: "a"})

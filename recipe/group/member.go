@@ -23,8 +23,8 @@ import (
 // the znode, too.
 const leaveFor = 3 * time.Second
 
-// Member is one membership, from [Group.Join] to [Member.Leave], in as many sessions as it takes. All
-// methods may be called from any goroutine.
+// Member is one membership, from [Group.Join] to [Member.Leave], in as many sessions as it takes.
+// All methods may be called from any goroutine.
 type Member struct {
 	client *session.Client
 	dir    string
@@ -131,8 +131,8 @@ func (m *Member) Valid() bool {
 	return l != nil && l.Valid()
 }
 
-// Listing returns the present listing, or waits for the next one. The error wraps the cause of ctx, or
-// of [Member.Context] when the membership is over.
+// Listing returns the present listing, or waits for the next one. The error wraps the cause of ctx,
+// or of [Member.Context] when the membership is over.
 func (m *Member) Listing(ctx context.Context) (*Listing, error) {
 	for {
 		m.mu.Lock()
@@ -151,11 +151,11 @@ func (m *Member) Listing(ctx context.Context) (*Listing, error) {
 	}
 }
 
-// Set replaces the member's data. It returns nil when ZooKeeper has them, or later ones. If ctx ends before
-// that, the data are still written as soon as possible, unless a later Set replaces them. If the data are
-// refused, the earlier data stay. Data that somebody else writes to the znode are replaced by the member's.
-// The error wraps the cause of ctx; the cause of [Member.Context] when the membership is over; or why the
-// data were refused, such as zk.ErrNoAuth.
+// Set replaces the member's data. It returns nil when ZooKeeper has them, or later ones. If ctx
+// ends before that, the data are still written as soon as possible, unless a later Set replaces
+// them. If the data are refused, the earlier data stay. Data that somebody else writes to the znode
+// are replaced by the member's. The error wraps the cause of ctx; the cause of [Member.Context]
+// when the membership is over; or why the data were refused, such as zk.ErrNoAuth.
 func (m *Member) Set(ctx context.Context, data []byte) error {
 	if m.cfg.Style == StyleParty {
 		return errors.New("group: a member of StyleParty has no data: its znode holds the ID")
@@ -186,11 +186,11 @@ func (m *Member) Set(ctx context.Context, data []byte) error {
 	}
 }
 
-// Leave ends the membership: Valid is false from now on, then the znode is deleted. It returns nil when the
-// znode is gone. If ctx ends before that, the deletion goes on in the background, and
-// [session.Client.Close] waits for it. Leave may be called more than once, also when the membership is over
-// already. The error wraps the cause of ctx, or the reason why the znode stays until its session ends, such
-// as [session.ErrClosed] when the client was closed while no server answered.
+// Leave ends the membership: Valid is false from now on, then the znode is deleted. It returns nil
+// when the znode is gone. If ctx ends before that, the deletion goes on in the background, and
+// [session.Client.Close] waits for it. Leave may be called more than once, also when the membership
+// is over already. The error wraps the cause of ctx, or the reason why the znode stays until its
+// session ends, such as [session.ErrClosed] when the client was closed while no server answered.
 func (m *Member) Leave(ctx context.Context) error {
 	m.quit(&recipe.EndedError{Reason: recipe.ReasonReleased})
 	select {

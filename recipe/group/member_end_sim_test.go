@@ -106,7 +106,8 @@ func TestAClosingClientDoesNotWaitForServersThatDoNotAnswer(t *testing.T) {
 	})
 }
 
-// The closing of the client does not wait for a network that is gone. Nobody has given Leave a deadline.
+// The closing of the client does not wait for a network that is gone. Nobody has given Leave a
+// deadline.
 func TestLeaveAfterTheClientWasClosedCutOffSaysThatItWasClosed(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		c := s.Client("a")

@@ -38,13 +38,13 @@ type Members struct {
 	changed notify.Change
 }
 
-// Watch begins to follow the group, across losses of session, until [Members.Close] is called or the
-// client is closed. It needs READ on the path and on the members' znodes. The path need not exist: a
-// group without a path has no members, and a path that is created is noticed within a quarter of the
-// session timeout. The caller need not be a member.
+// Watch begins to follow the group, across losses of session, until [Members.Close] is called or
+// the client is closed. It needs READ on the path and on the members' znodes. The path need not
+// exist: a group without a path has no members, and a path that is created is noticed within a
+// quarter of the session timeout. The caller need not be a member.
 //
-// It costs one list for each change of the list, one read for each change of a member, after a change
-// of connection one list and one read of each member, and what [Config.Prove] says.
+// It costs one list for each change of the list, one read for each change of a member, after a
+// change of connection one list and one read of each member, and what [Config.Prove] says.
 func (g *Group) Watch() *Members {
 	m := &Members{
 		path: g.path, prove: g.cfg.Prove, clock: g.clock,
@@ -62,12 +62,12 @@ func (m *Members) Current() (s Snapshot, ok bool) {
 	return m.now, m.known
 }
 
-// Next returns the present snapshot the first time it is called. Later it waits until the members or
-// their data differ from the last snapshot that it returned. It may skip states in between. Use one
-// Members for each goroutine that calls Next.
+// Next returns the present snapshot the first time it is called. Later it waits until the members
+// or their data differ from the last snapshot that it returned. It may skip states in between. Use
+// one Members for each goroutine that calls Next.
 //
-// The error wraps the cause of ctx, or session.ErrClosed after [Members.Close] and when the client was
-// closed. It is a [*recipe.PermanentError] when the group cannot be read from the beginning.
+// The error wraps the cause of ctx, or session.ErrClosed after [Members.Close] and when the client
+// was closed. It is a [*recipe.PermanentError] when the group cannot be read from the beginning.
 func (m *Members) Next(ctx context.Context) (Snapshot, error) {
 	return m.await(ctx, "no change", func() bool {
 		if !m.known || m.told == m.changes {
@@ -89,8 +89,8 @@ func (m *Members) Fresh(ctx context.Context) (Snapshot, error) {
 	return m.await(ctx, "no list that is new enough", func() bool { return m.known && asked.Reached(m.now.asOf) })
 }
 
-// await waits until ready, which is called with m.mu held, returns true. If ctx ends before, the error
-// says that lacking is missing.
+// await waits until ready, which is called with m.mu held, returns true. If ctx ends before, the
+// error says that lacking is missing.
 func (m *Members) await(ctx context.Context, lacking string, ready func() bool) (Snapshot, error) {
 	for {
 		m.mu.Lock()
@@ -111,8 +111,8 @@ func (m *Members) await(ctx context.Context, lacking string, ready func() bool) 
 	}
 }
 
-// cut returns the error for a wait that ctx has ended. It says what is missing, and the reason if that
-// is known.
+// cut returns the error for a wait that ctx has ended. It says what is missing, and the reason if
+// that is known.
 func (m *Members) cut(ctx context.Context, lacking string) error {
 	m.mu.Lock()
 	known, failure := m.known, m.failure

@@ -18,8 +18,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A server that is cut off from the others answers reads for a while, also if it was the leader. Its
-// list must not be taken for new.
+// A server that is cut off from the others answers reads for a while, also if it was the leader.
+// Its list must not be taken for new.
 func TestTheAgeIsNotProvedByAServerThatIsCutOff(t *testing.T) {
 	for _, leader := range []bool{false, true} {
 		onStage(t, 1, func(t *testing.T, s *stage) {
@@ -51,8 +51,8 @@ func TestTheAgeIsNotProvedByAServerThatIsCutOff(t *testing.T) {
 	}
 }
 
-// All that was acknowledged before Fresh began is in its list, and all that was acknowledged before AsOf is
-// in any list, at servers that lag by different times, with connections that break.
+// All that was acknowledged before Fresh began is in its list, and all that was acknowledged before
+// AsOf is in any list, at servers that lag by different times, with connections that break.
 func TestAListHasAllThatWasAcknowledgedBeforeItsAge(t *testing.T) {
 	for seed := int64(0); seed < 40; seed += int64(rounds.Stride(4)) {
 		onStage(t, seed, func(t *testing.T, s *stage) {
@@ -272,8 +272,8 @@ func TestAFreshListHasWhatWasDoneAMomentBefore(t *testing.T) {
 	})
 }
 
-// A member that may not be read is followed by one that may be, of the same name. The watcher's server lags, so that
-// the list changes while the fresh one is proved.
+// A member that may not be read is followed by one that may be, of the same name. The watcher's
+// server lags, so that the list changes while the fresh one is proved.
 func TestAFreshListReadsWhatCouldNotBeRead(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		a := s.join("a", group.Config{ID: "a", NoLease: true})

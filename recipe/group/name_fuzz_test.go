@@ -13,7 +13,8 @@ func FuzzMember(f *testing.F) {
 	f.Add("_c_0f3b1c9e-7a52-4e1d-9a6b-2c8d4f5e6a7b-a", []byte(nil))
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
 		decode(name, data)
-		// What we write ourselves is read as it was written, where the ID is not another style's name.
+		// What we write ourselves is read as it was written, where the ID is not another style's
+		// name.
 		for _, s := range []Style{StyleNamed, StyleParty, StyleShallow} {
 			own := s.name(name)
 			if styleOf(own) != s || s == StyleNamed && protectedName.MatchString(own) {

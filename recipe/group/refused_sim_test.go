@@ -10,8 +10,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// forbid lets the session of host a lose its heartbeat's version, and refuses it to read the heartbeat once. Then the
-// session holds none of its places any more.
+// forbid lets the session of host a lose its heartbeat's version, and refuses it to read the
+// heartbeat once. Then the session holds none of its places any more.
 func (s *stage) forbid(m *group.Member) {
 	s.T.Helper()
 	s.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Nth: 1}, zktest.Fail(zktest.CodeBadVersion))
@@ -56,7 +56,8 @@ func TestARefusedMemberWritesAndNoticesTheEndOfItsSession(t *testing.T) {
 	})
 }
 
-// A connection that was lost while the member joined does not count when it writes other data later.
+// A connection that was lost while the member joined does not count when it writes other data
+// later.
 func TestLossesOfTheJoinDoNotCountForLaterData(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		large := bytes.Repeat([]byte{'x'}, 10<<10)

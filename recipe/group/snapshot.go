@@ -15,8 +15,8 @@ type Entry struct {
 	Data []byte
 	// Node is the path of the znode.
 	Node string
-	// Token is the znode's czxid. It tells one znode from a later one of the same path, and is
-	// what the member's [Listing.Token] returns.
+	// Token is the znode's czxid. It tells one znode from a later one of the same path, and is what
+	// the member's [Listing.Token] returns.
 	Token int64
 	// Session is the ZooKeeper session that the znode belongs to.
 	Session int64
@@ -36,8 +36,8 @@ func (e Entry) same(o Entry) bool {
 
 // Snapshot is a group as it was. Nothing in it changes.
 type Snapshot struct {
-	// Members are the members in the order in which they joined. The slice is shared: do not
-	// change it.
+	// Members are the members in the order in which they joined. The slice is shared: do not change
+	// it.
 	Members []Entry
 	// AsOf is an instant, by this process's civil clock. Every Join, Leave and Set that was
 	// acknowledged before it is in the snapshot. Later ones may be in it, too. If AsOf does not

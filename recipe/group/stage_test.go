@@ -48,8 +48,8 @@ func (s *stage) history() (all []zktest.Change) {
 	return all
 }
 
-// least returns the smallest number of znodes that the group had after any commit, since it first had as
-// many as it has now.
+// least returns the smallest number of znodes that the group had after any commit, since it first
+// had as many as it has now.
 func (s *stage) least(full int) int {
 	there, least, reached := map[string]bool{}, full, false
 	for _, c := range s.Commits.All() {

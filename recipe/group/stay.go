@@ -203,8 +203,8 @@ func (st *stay) begin() {
 	st.hold, st.held, st.holdAgain = st.s.HoldNamed(st.own, st.token, st.m.wake), st.m.clock.Now(), clock.Instant{}
 }
 
-// unheld handles a place that cannot be held. If only a permission is missing, the member stays listed
-// without being sure of it, and tries again.
+// unheld handles a place that cannot be held. If only a permission is missing, the member stays
+// listed without being sure of it, and tries again.
 func (st *stay) unheld(err error) error {
 	if errors.Is(err, zk.ErrNoNode) {
 		return errGone

@@ -13,8 +13,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A process is killed and starts again within its session timeout. Its former znode, which is going to
-// vanish, must not be taken for the new one.
+// A process is killed and starts again within its session timeout. Its former znode, which is going
+// to vanish, must not be taken for the new one.
 func TestAMemberThatStartsAgainTakesOverWithoutAGap(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		for _, srv := range s.Servers() {
@@ -116,8 +116,8 @@ func TestWhoLeavesDoesNotTakeItsSuccessorAway(t *testing.T) {
 	}
 }
 
-// The server of an old process lags, so that the process does not know of its successor. What it asks for before it
-// knows must not reach the successor's znode, whatever that has written since.
+// The server of an old process lags, so that the process does not know of its successor. What it
+// asks for before it knows must not reach the successor's znode, whatever that has written since.
 func TestWhatAFormerMemberAsksForDoesNotReachItsSuccessor(t *testing.T) {
 	for name, late := range map[string]func(old *group.Member) error{
 		"leave": func(old *group.Member) error { return old.Leave(context.Background()) },
@@ -168,7 +168,8 @@ func asksLate(t *testing.T, s *stage, before, between, writes int, late func(*gr
 	}
 }
 
-// After many writes a successor's znode begins with few versions again. Nothing but time is lost by that.
+// After many writes a successor's znode begins with few versions again. Nothing but time is lost by
+// that.
 func TestAMemberThatHasWrittenOftenIsReplaced(t *testing.T) {
 	for _, writes := range []int{98, 99, 250} {
 		onStage(t, 1, func(t *testing.T, s *stage) {

@@ -19,13 +19,13 @@
 //
 // # What is promised
 //
-//   - A party counts at most once, because it counts by its name: when it calls
-//     [Latch.CountDown] twice, when an answer is lost, when the session is lost, and when the
-//     process crashes and does the same again.
-//   - When CountDown has returned nil, the party has counted. When it has returned an error, the party
-//     may have counted; it calls CountDown again.
-//   - When [Latch.Wait] has returned nil, the znodes of n parties existed at one moment. It returns soon
-//     after that, also after changes of connection and losses of session.
+//   - A party counts at most once, because it counts by its name: when it calls [Latch.CountDown]
+//     twice, when an answer is lost, when the session is lost, and when the process crashes and
+//     does the same again.
+//   - When CountDown has returned nil, the party has counted. When it has returned an error, the
+//     party may have counted; it calls CountDown again.
+//   - When [Latch.Wait] has returned nil, the znodes of n parties existed at one moment. It returns
+//     soon after that, also after changes of connection and losses of session.
 //   - [Latch.Count] sees all who had counted before it was called.
 //
 // # What it costs

@@ -26,7 +26,8 @@ const (
 // Config configures a latch. The zero value works.
 type Config struct {
 	// ACL of the path, its parents and the parties' znodes when they are created. It has to grant
-	// READ and CREATE to all who use the latch. Default: the session's. An empty ACL means the default.
+	// READ and CREATE to all who use the latch. Default: the session's. An empty ACL means the
+	// default.
 	ACL []zk.ACL
 }
 
@@ -38,8 +39,8 @@ type Latch struct {
 	cfg    Config
 }
 
-// New returns the latch at path, an absolute znode path other than "/", of at most 4096 bytes, for n parties: 1 to
-// [MaxParties]. All must agree on n. It checks its arguments and does no I/O.
+// New returns the latch at path, an absolute znode path other than "/", of at most 4096 bytes, for
+// n parties: 1 to [MaxParties]. All must agree on n. It checks its arguments and does no I/O.
 func New(client *session.Client, path string, n int, cfg Config) (*Latch, error) {
 	if client == nil || client.Context() == nil {
 		return nil, errors.New("latch: the client is nil or zero; want one from session.Open")
@@ -59,11 +60,12 @@ func New(client *session.Client, path string, n int, cfg Config) (*Latch, error)
 
 // CountDown counts the party of that name once, and returns nil when it has counted, now or before.
 // The name is a part of a znode's path, of at most 128 bytes and without a slash. Choose one that
-// the party has again after a restart, such as the number of a shard. If n parties
-// have counted already, another party changes nothing.
+// the party has again after a restart, such as the number of a shard. If n parties have counted
+// already, another party changes nothing.
 //
 // It tries until ctx ends. The error is the cause of ctx, session.ErrClosed, or a
-// [*github.com/zkrecipe/zkrecipe/recipe.PermanentError]. Then the party may have counted; to be sure, call CountDown again.
+// [*github.com/zkrecipe/zkrecipe/recipe.PermanentError]. Then the party may have counted; to be
+// sure, call CountDown again.
 func (l *Latch) CountDown(ctx context.Context, party string) error {
 	znode := l.path + "/" + prefix + party
 	if party == "" || len(party) > maxName || strings.Contains(party, "/") || session.CheckPath(znode) != nil {
@@ -74,8 +76,8 @@ func (l *Latch) CountDown(ctx context.Context, party string) error {
 	})
 }
 
-// Wait waits until n parties have counted, and returns nil at once if they have. It creates the path
-// if it is missing. It continues after a loss of the session. The error is the cause of ctx,
+// Wait waits until n parties have counted, and returns nil at once if they have. It creates the
+// path if it is missing. It continues after a loss of the session. The error is the cause of ctx,
 // session.ErrClosed, or a [*github.com/zkrecipe/zkrecipe/recipe.PermanentError].
 func (l *Latch) Wait(ctx context.Context) error {
 	return life.InEach(ctx, l.client, l.path, func(s *session.Session) error {

@@ -16,8 +16,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/internal/stay"
 )
 
-// Set is several locks that are held together, by [All]: all of them, or none. The Set ends when the first of
-// them ends.
+// Set is several locks that are held together, by [All]: all of them, or none. The Set ends when
+// the first of them ends.
 type Set struct {
 	helds      []*Held
 	ctx, drain setContext
@@ -25,8 +25,8 @@ type Set struct {
 
 // All acquires several locks, for reading or for writing. Each has another path, and all use one
 // client. All joins all lines in one transaction. So two calls for the same locks never wait for
-// each other, in any order of the arguments. While it waits for one lock, it stands in the lines
-// of the others, and later contenders there wait, too.
+// each other, in any order of the arguments. While it waits for one lock, it stands in the lines of
+// the others, and later contenders there wait, too.
 //
 // ctx and the errors are those of [Lock.Acquire]; on an error nothing is held. There is no nesting:
 // under the context of a Held of one of the locks it returns [ErrNested] or [ErrUpgrade]. If
@@ -202,13 +202,14 @@ func (c setContext) check() {
 func (s *Set) Held() []*Held { return s.helds }
 
 // Context is cancelled when one of the locks is not held any more; context.Cause tells why, as a
-// [*recipe.EndedError]. See [Held.Context]. A context derived from it ends by a timer, which may be late in a
-// process that was paused.
+// [*recipe.EndedError]. See [Held.Context]. A context derived from it ends by a timer, which may be
+// late in a process that was paused.
 func (s *Set) Context() context.Context { return s.ctx }
 
-// DrainContext is for a unit of work that is in progress when Context ends and should be finished. It ends with the
-// first [Held.DrainContext] of the locks. So no other contender of this library has any of the locks before it ends. If
-// one of the locks is lost or released, it ends at once, also if the others are kept.
+// DrainContext is for a unit of work that is in progress when Context ends and should be finished.
+// It ends with the first [Held.DrainContext] of the locks. So no other contender of this library
+// has any of the locks before it ends. If one of the locks is lost or released, it ends at once,
+// also if the others are kept.
 //
 // Begin no new work under it: Valid is false, and others may be waiting. See [Held.DrainContext].
 func (s *Set) DrainContext() context.Context { return s.drain }
@@ -226,8 +227,8 @@ func (s *Set) Remaining() time.Duration {
 	return least
 }
 
-// Multi is [Held.Multi], if the znodes of all holders still exist at that moment. It works until [Set.DrainContext]
-// has ended.
+// Multi is [Held.Multi], if the znodes of all holders still exist at that moment. It works until
+// [Set.DrainContext] has ended.
 func (s *Set) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
 	if !s.Valid() && s.drain.Err() != nil {
 		return nil, recipe.ErrNotHeld

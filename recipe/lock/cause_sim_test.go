@@ -12,9 +12,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A contender is given up while it waits for an answer, and the cause wraps the answer to another request. It does not
-// take its own znode for gone, and leaves the line. The session goes on beating for another lock, so nobody would take
-// the znode over.
+// A contender is given up while it waits for an answer, and the cause wraps the answer to another
+// request. It does not take its own znode for gone, and leaves the line. The session goes on
+// beating for another lock, so nobody would take the znode over.
 func TestACauseThatWrapsAnAnswerLeavesNoZnode(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a, b, c := s.process("a"), s.process("b"), s.process("c")
@@ -48,7 +48,8 @@ func TestACauseThatWrapsAnAnswerLeavesNoZnode(t *testing.T) {
 	})
 }
 
-// A session may end because a znode at another path must not be deleted. That is no refusal of this lock.
+// A session may end because a znode at another path must not be deleted. That is no refusal of this
+// lock.
 func TestASessionThatEndsForAnotherPathIsReplaced(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a, b := s.process("a"), s.process("b")

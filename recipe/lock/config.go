@@ -34,8 +34,7 @@ type Config struct {
 	// a random part.
 	ID string
 
-	// Data goes into the contender's znode, for [Lock.Contenders] to read. At most 1,000,000
-	// bytes.
+	// Data goes into the contender's znode, for [Lock.Contenders] to read. At most 1,000,000 bytes.
 	Data []byte
 
 	// Style of the znode's name. Default [StyleCurator].
@@ -46,8 +45,8 @@ type Config struct {
 	// use the path. Default: the session's. An empty ACL means the default.
 	ACL []zk.ACL
 
-	// StopBefore is how long before the end of the lease a [Held]'s context is cancelled: the
-	// time for work in progress to stop before another may hold the lock. At most a quarter of
+	// StopBefore is how long before the end of the lease a [Held]'s context is cancelled: the time
+	// for work in progress to stop before another may hold the lock. At most a quarter of
 	// session.Config.Lease, D. Default D/16. If servers grant so short a session timeout that the
 	// lease is cut, StopBefore is cut to a quarter of that shorter lease, and Logger gets a line.
 	// Work that takes longer to stop may still run when another holds the lock.
@@ -58,11 +57,12 @@ type Config struct {
 	// without the release. Default 30 s.
 	DrainTimeout time.Duration
 
-	// Reentrant lets Acquire succeed at once under a context of a [Held] of the same lock. The
-	// lock is released when each of these has been released. Without it that is [ErrNested].
+	// Reentrant lets Acquire succeed at once under a context of a [Held] of the same lock. The lock
+	// is released when each of these has been released. Without it that is [ErrNested].
 	//
-	// Under a DrainContext whose Held has ended, the Held that Acquire returns has ended, too: Valid is false,
-	// and only DrainContext goes on. [Lock.Do] gives its function a context that goes on.
+	// Under a DrainContext whose Held has ended, the Held that Acquire returns has ended, too:
+	// Valid is false, and only DrainContext goes on. [Lock.Do] gives its function a context that
+	// goes on.
 	Reentrant bool
 
 	// Cleanup deletes the path when a holder leaves and nobody else stands in the line, in the

@@ -65,12 +65,13 @@ func (l *Lock) Contenders(ctx context.Context) ([]Contender, error) {
 	return all, nil
 }
 
-// Revoke asks the holder, or all readers that hold the lock, to release it. It writes what Curator's
-// Revoker writes into the holder's znode. The holder decides what to do: see [Config.OnRevoke]. Nothing
-// happens if nobody holds the lock. Revoke needs WRITE on the holder's znode.
+// Revoke asks the holder, or all readers that hold the lock, to release it. It writes what
+// Curator's Revoker writes into the holder's znode. The holder decides what to do: see
+// [Config.OnRevoke]. Nothing happens if nobody holds the lock. Revoke needs WRITE on the holder's
+// znode.
 //
-// Do not use it while a Curator LeaderLatch may stand in the line: the latch takes the change for
-// a deletion of the znode ahead, finds the znode still there, and is never woken again.
+// Do not use it while a Curator LeaderLatch may stand in the line: the latch takes the change for a
+// deletion of the znode ahead, finds the znode still there, and is never woken again.
 func (l *Lock) Revoke(ctx context.Context) error {
 	s, err := l.client.Session(ctx)
 	if err != nil {

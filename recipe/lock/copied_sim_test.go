@@ -8,8 +8,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// Somebody has copied a reader's znode. A writer gets the same number. If it held the lock by that number, readers would
-// take the copy for this writer, after a downgrade.
+// Somebody has copied a reader's znode. A writer gets the same number. If it held the lock by that
+// number, readers would take the copy for this writer, after a downgrade.
 func TestNobodyHoldsByTheNumberOfAZnodeThatWasCopied(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		admin := s.Admin()
@@ -34,8 +34,8 @@ func TestNobodyHoldsByTheNumberOfAZnodeThatWasCopied(t *testing.T) {
 	})
 }
 
-// A contender gets the number of a copy, and gives up while it joins. Nobody may take its announcement for one of the
-// copy, whose original may be held elsewhere.
+// A contender gets the number of a copy, and gives up while it joins. Nobody may take its
+// announcement for one of the copy, whose original may be held elsewhere.
 func TestWhoGivesUpWhileItJoinsDoesNotAnnounceACopyOfItsNumber(t *testing.T) {
 	for ms := 1; ms <= 14; ms++ {
 		onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {

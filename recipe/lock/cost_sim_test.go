@@ -34,8 +34,9 @@ func since(now, before map[zktest.Op]int) map[zktest.Op]int {
 	return n
 }
 
-// An acquisition is one write and a list that is asked for right after it. A release is one write. A lock that is
-// held for a moment needs no other beat, no read of its znode and no notice. A session that has held one needs none of these either.
+// An acquisition is one write and a list that is asked for right after it. A release is one write.
+// A lock that is held for a moment needs no other beat, no read of its znode and no notice. A
+// session that has held one needs none of these either.
 func TestAnUncontendedLockCostsTwoWrites(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a := s.process("a")
@@ -104,7 +105,8 @@ func TestWhatAContendedLockCosts(t *testing.T) {
 				if reads := float64(each[zktest.OpGetData]+each[zktest.OpGetChildren2]+each[zktest.OpExists]) / float64(times); reads > 5.5 {
 					t.Errorf("%.2f reads for an acquisition", reads)
 				}
-				// A write through a follower takes four steps and the event one, each a millisecond.
+				// A write through a follower takes four steps and the event one, each a
+				// millisecond.
 				if each := took / time.Duration(times); each > 6500*time.Microsecond {
 					t.Errorf("%v from one acquisition to the next", each)
 				}

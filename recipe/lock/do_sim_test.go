@@ -165,7 +165,8 @@ func TestANestedDoEndsByItself(t *testing.T) {
 	})
 }
 
-// The lease runs out while the work stops. Then another has the lock before f has returned, and Do says so.
+// The lease runs out while the work stops. Then another has the lock before f has returned, and Do
+// says so.
 func TestDoReportsALeaseThatRunsOutWhileTheWorkStops(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a, b := s.process("a"), s.process("b")
@@ -188,8 +189,8 @@ func TestDoReportsALeaseThatRunsOutWhileTheWorkStops(t *testing.T) {
 	})
 }
 
-// A unit of work under DrainContext may acquire the same lock again, or is told that it must not, also while
-// the work is stopping.
+// A unit of work under DrainContext may acquire the same lock again, or is told that it must not,
+// also while the work is stopping.
 func TestASecondAcquisitionWhileTheWorkStops(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a, b := s.process("a"), s.process("b", lock.Config{Reentrant: true})
@@ -223,8 +224,8 @@ func TestASecondAcquisitionWhileTheWorkStops(t *testing.T) {
 	})
 }
 
-// A nested Do whose context comes from another lock, acquired under the first, ends with the first, too. It knows of
-// both: a third acquisition under its context is no wait for itself.
+// A nested Do whose context comes from another lock, acquired under the first, ends with the first,
+// too. It knows of both: a third acquisition under its context is no wait for itself.
 func TestANestedDoUnderAnotherLock(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a := s.process("a", lock.Config{Reentrant: true})

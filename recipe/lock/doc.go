@@ -14,8 +14,8 @@
 //		return db.Write(ctx, a.Add(1), held.Token()) // the database refuses an older token than it has seen
 //	})
 //
-// Programs to copy from: examples/ledger (a database that refuses old tokens), examples/dispatcher (a lock for each job).
-// examples/contender is one contender.
+// Programs to copy from: examples/ledger (a database that refuses old tokens), examples/dispatcher
+// (a lock for each job). examples/contender is one contender.
 //
 // # What is not promised
 //
@@ -30,31 +30,34 @@
 //
 // # What is promised
 //
-// D is the length of a lease, session.Config.Lease, 4 s by default. Times in seconds are those at D = 4 s.
+// D is the length of a lease, session.Config.Lease, 4 s by default. Times in seconds are those at D
+// = 4 s.
 //
 //   - Safety. Two contenders of this library never hold one lock ([Held.Valid]) at the same
-//     instant, other than as readers of an [RW]. The context of what is held is cancelled StopBefore
-//     before its lease ends.
+//     instant, other than as readers of an [RW]. The context of what is held is cancelled
+//     StopBefore before its lease ends.
 //   - Fencing. [Held.Token] is larger than that of every earlier holder of the path, as long as the
 //     ensemble's data lives. The tokens of two readers have no order that matters. So a resource
 //     that readers and writers use refuses a write with a token below the highest that it has seen,
 //     and a read with a token below the highest token of a write.
 //   - Liveness. While the ensemble answers writes within D/4, the next in line holds the lock at
-//     once after a release, also if others have given up; and within 4.75 s (19/16 D) and a few round trips
-//     after a crash. If a writer crashes, the first of several readers behind it is as quick, and
-//     the others may take as long again.
+//     once after a release, also if others have given up; and within 4.75 s (19/16 D) and a few
+//     round trips after a crash. If a writer crashes, the first of several readers behind it is as
+//     quick, and the others may take as long again.
 //   - Order. Contenders hold a lock in the order in which they came. A reader waits for the writers
 //     that came before it, a writer for all that came before it, so both get their turn.
-//   - Nothing is left behind but the path. It stays, with its record, unless [Config.Cleanup] is set; set it
-//     if each of very many objects has a path of its own. A contender that gives up, by its context or otherwise, leaves no
-//     znode, and the contender behind it does not wait for a lease.
-//   - Cost. To acquire a free lock takes one write and three small reads, or only one within a lease of
-//     the last release by the same Lock. It takes one read more if others have written the record since,
-//     and one if the lock is held for longer than D/16. To release it takes one write. The next contender
-//     reads nothing before it holds the lock. The number of other locks does not matter. With its first
-//     lock, a session also creates its heartbeat, once. While a session holds locks, or is next for one,
-//     it writes 4 times per D in all. Afterwards it does not write. A release wakes one contender, or all
-//     readers that are next. Waiting readers with one writer ahead write 4 times per D as well.
+//   - Nothing is left behind but the path. It stays, with its record, unless [Config.Cleanup] is
+//     set; set it if each of very many objects has a path of its own. A contender that gives up, by
+//     its context or otherwise, leaves no znode, and the contender behind it does not wait for a
+//     lease.
+//   - Cost. To acquire a free lock takes one write and three small reads, or only one within a
+//     lease of the last release by the same Lock. It takes one read more if others have written the
+//     record since, and one if the lock is held for longer than D/16. To release it takes one
+//     write. The next contender reads nothing before it holds the lock. The number of other locks
+//     does not matter. With its first lock, a session also creates its heartbeat, once. While a
+//     session holds locks, or is next for one, it writes 4 times per D in all. Afterwards it does
+//     not write. A release wakes one contender, or all readers that are next. Waiting readers with
+//     one writer ahead write 4 times per D as well.
 //
 // The assumptions are those of package election.
 //
@@ -73,9 +76,9 @@
 // What happens when:
 //
 //   - the connection is lost and comes back within the lease: nothing;
-//   - the lease cannot be extended in time, the session expires, somebody deletes the holder's znode:
-//     the lock is lost. The context is cancelled with the reason as its cause, and [Held.Release] and
-//     [Lock.Do] return it. Another may hold the lock once the lease has ended;
+//   - the lease cannot be extended in time, the session expires, somebody deletes the holder's
+//     znode: the lock is lost. The context is cancelled with the reason as its cause, and
+//     [Held.Release] and [Lock.Do] return it. Another may hold the lock once the lease has ended;
 //   - a contender that waits loses its session or its znode: it enters the line again, behind the
 //     others;
 //   - the release cannot be sent: it is repeated in the background until the znode is gone, or the

@@ -14,7 +14,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// The lock is lost while the work stops. DrainContext tells why, before another has the lock, and so does Do.
+// The lock is lost while the work stops. DrainContext tells why, before another has the lock, and
+// so does Do.
 func TestALockThatIsLostWhileTheWorkStops(t *testing.T) {
 	for name, loss := range shared.Losses {
 		t.Run(name, func(t *testing.T) {
@@ -50,8 +51,9 @@ func TestALockThatIsLostWhileTheWorkStops(t *testing.T) {
 	}
 }
 
-// A unit of work that is finished under DrainContext may call what takes the same lock by Do. That part is not cut
-// short, whether the work is stopped before it begins or meanwhile. It is stopped when the lock is lost.
+// A unit of work that is finished under DrainContext may call what takes the same lock by Do. That
+// part is not cut short, whether the work is stopped before it begins or meanwhile. It is stopped
+// when the lock is lost.
 func TestANestedDoOfAUnitThatIsFinished(t *testing.T) {
 	for name, c := range map[string]struct{ before, lost bool }{
 		"stopped before":          {before: true},
@@ -100,8 +102,9 @@ func TestANestedDoOfAUnitThatIsFinished(t *testing.T) {
 	}
 }
 
-// The client is closed while a unit of work under several locks is in progress. It may be finished: nobody else has any
-// of the locks meanwhile. If one of the locks is lost, or is not kept any longer, the work has to stop.
+// The client is closed while a unit of work under several locks is in progress. It may be finished:
+// nobody else has any of the locks meanwhile. If one of the locks is lost, or is not kept any
+// longer, the work has to stop.
 func TestAUnitOfWorkUnderSeveralLocksIsFinished(t *testing.T) {
 	for name, c := range map[string]struct {
 		drain time.Duration // of the second lock

@@ -18,24 +18,24 @@ const (
 	// EventEnded: the lock is not held any more. Token, Reason and perhaps Err are set. The znode
 	// is there until EventLeft.
 	EventEnded
-	// EventLeft: the contender does not stand in line any more. Its znode is gone, unless Err
-	// tells why it was not deleted. Either the session is over, and its end deletes the znode; or
-	// the deletion is retried in the background.
+	// EventLeft: the contender does not stand in line any more. Its znode is gone, unless Err tells
+	// why it was not deleted. Either the session is over, and its end deletes the znode; or the
+	// deletion is retried in the background.
 	EventLeft
 	// EventFailed: there is no session yet, or an attempt to join or wait failed; it is repeated
 	// after Delay. Err is set.
 	EventFailed
-	// EventBlocked: the one ahead, named by Node, is a persistent znode: somebody has to delete
-	// it, because it does not end with a session.
+	// EventBlocked: the one ahead, named by Node, is a persistent znode: somebody has to delete it,
+	// because it does not end with a session.
 	EventBlocked
 	// EventTookOver: the session of the one ahead was silent for longer than its lease, and its
 	// znode, named by Node, was deleted.
 	EventTookOver
-	// EventWithheld: the contender is next, but a departure was not announced, so that another
-	// may still count itself the holder. Delay is how long that can last.
+	// EventWithheld: the contender is next, but a departure was not announced, so that another may
+	// still count itself the holder. Delay is how long that can last.
 	EventWithheld
-	// EventImpaired: a change of holder may take longer than it has to, for the reason in Err,
-	// most often a missing permission.
+	// EventImpaired: a change of holder may take longer than it has to, for the reason in Err, most
+	// often a missing permission.
 	EventImpaired
 	// EventRevoked: somebody asks the holder to release the lock. Token and Held are set.
 	EventRevoked

@@ -8,7 +8,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 )
 
-// The context of Do ends while a step is in progress. The step is finished, and nobody else has the lock meanwhile.
+// The context of Do ends while a step is in progress. The step is finished, and nobody else has the
+// lock meanwhile.
 func ExampleHeld_DrainContext() {
 	client, done := example()
 	defer done()
@@ -40,8 +41,8 @@ func ExampleHeld_DrainContext() {
 	// <nil>
 }
 
-// The client is closed while money is moved between two accounts. Both steps are done, and nobody else has any of the
-// locks meanwhile.
+// The client is closed while money is moved between two accounts. Both steps are done, and nobody
+// else has any of the locks meanwhile.
 func ExampleSet_DrainContext() {
 	client, done := example()
 	defer done()

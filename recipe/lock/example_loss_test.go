@@ -13,8 +13,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A test of the loss of a lock takes milliseconds: an ensemble runs inside the test, and expires the
-// session. For tests without an ensemble there is package recipetest.
+// A test of the loss of a lock takes milliseconds: an ensemble runs inside the test, and expires
+// the session. For tests without an ensemble there is package recipetest.
 func Example_testing() {
 	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute}) // in a test: zktest.Start(t)
 	if err != nil {

@@ -66,7 +66,8 @@ func TestNothingIsLeftWhateverHappensAtEveryRequest(t *testing.T) {
 	}
 }
 
-// at lets a fault happen at the n-th request from the beginning on. It reports whether there was one.
+// at lets a fault happen at the n-th request from the beginning on. It reports whether there was
+// one.
 func at(t *testing.T, nth int, run func(context.Context, *testing.T, *rwProcess), do func(*stage, func())) (happened bool) {
 	var count, armed atomic.Int64
 	var hit chan struct{} // of the bubble

@@ -13,8 +13,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A contender gives up after its create has been sent. Then the connection is lost, and the server never gets the
-// create. Nobody wants the znode any more.
+// A contender gives up after its create has been sent. Then the connection is lost, and the server
+// never gets the create. Nobody wants the znode any more.
 func TestWhoHasGivenUpCreatesNothingMore(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		p, host := s.process("a"), s.Host("a")
@@ -37,8 +37,8 @@ func TestWhoHasGivenUpCreatesNothingMore(t *testing.T) {
 	})
 }
 
-// Contenders give up at each step of joining. Each has announced its departure when its client is closed. So a
-// contender that joins then waits only for the holder.
+// Contenders give up at each step of joining. Each has announced its departure when its client is
+// closed. So a contender that joins then waits only for the holder.
 func TestWhoGivesUpWhileItJoinsDelaysNobody(t *testing.T) {
 	const other = "/other"
 	for name, contend := range map[string]func(s *stage, who string) (*session.Client, func(context.Context) error){

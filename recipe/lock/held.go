@@ -23,29 +23,31 @@ type Held struct {
 	released atomic.Bool // changes under the mu of at
 }
 
-// Context is cancelled when the lock is not held any more; context.Cause tells why, as a [*recipe.EndedError]. It has
-// the values of the context that Acquire was given, and does not end with that. If the lease runs out, it
-// is cancelled StopBefore earlier, which is the time for work in progress to stop. In a process that was
-// paused past the end, the first call of its Err already returns the error. A context derived from it
-// (context.WithTimeout, errgroup.WithContext) ends by a timer, which may be late in such a process. So work
-// under a derived context has to ask Valid before each unit of work.
+// Context is cancelled when the lock is not held any more; context.Cause tells why, as a
+// [*recipe.EndedError]. It has the values of the context that Acquire was given, and does not end
+// with that. If the lease runs out, it is cancelled StopBefore earlier, which is the time for work
+// in progress to stop. In a process that was paused past the end, the first call of its Err already
+// returns the error. A context derived from it (context.WithTimeout, errgroup.WithContext) ends by
+// a timer, which may be late in such a process. So work under a derived context has to ask Valid
+// before each unit of work.
 func (h *Held) Context() context.Context { return h.at.Context() }
 
-// DrainContext is for a unit of work that is in progress when Context ends and should be finished. If the end
-// was our own choice ([recipe.Reason.Chosen]: the context of Do has ended, or the client was closed), the
-// lock is kept while the work stops. DrainContext goes on meanwhile. It ends when the lock is released,
-// when DrainTimeout has passed, or StopBefore before the end of the lease. No other contender of this
-// library has the lock before it ends. If the lock is lost, DrainContext ends as soon as that is known here, also
-// while the work stops.
+// DrainContext is for a unit of work that is in progress when Context ends and should be finished.
+// If the end was our own choice ([recipe.Reason.Chosen]: the context of Do has ended, or the client
+// was closed), the lock is kept while the work stops. DrainContext goes on meanwhile. It ends when
+// the lock is released, when DrainTimeout has passed, or StopBefore before the end of the lease. No
+// other contender of this library has the lock before it ends. If the lock is lost, DrainContext
+// ends as soon as that is known here, also while the work stops.
 //
-// Begin no new work under it: Valid is false, and another may be waiting. Its cause is an [*recipe.EndedError],
-// too. In a process that was paused, it and contexts derived from it behave as Context does.
+// Begin no new work under it: Valid is false, and another may be waiting. Its cause is an
+// [*recipe.EndedError], too. In a process that was paused, it and contexts derived from it behave
+// as Context does.
 func (h *Held) DrainContext() context.Context { return h.at.DrainContext() }
 
-// Valid reports whether the lock is held at this moment, so that no other contender of this
-// library holds it. Call it before every unit of work: it costs no more than two readings of a
-// clock. A unit that must not be done twice should also carry the [Held.Token] to a place that
-// refuses older ones, because work that has begun cannot be recalled.
+// Valid reports whether the lock is held at this moment, so that no other contender of this library
+// holds it. Call it before every unit of work: it costs no more than two readings of a clock. A
+// unit that must not be done twice should also carry the [Held.Token] to a place that refuses older
+// ones, because work that has begun cannot be recalled.
 func (h *Held) Valid() bool { return !h.released.Load() && h.at.Valid() }
 
 // Remaining returns how long the lock is held if nothing extends its lease; zero when it is not.
@@ -60,19 +62,19 @@ func (h *Held) Remaining() time.Duration {
 // for other processes. To decide whether to begin some work, see Remaining.
 func (h *Held) Deadline() time.Time { return h.at.Deadline() }
 
-// Token is the fencing token: larger than that of every earlier holder of this path, as long as
-// the ensemble's data lives, also where the path was deleted meanwhile. It is the czxid of the
-// holder's znode. Holders of two paths may have the same token. So a resource that several locks
-// share keeps a token for each.
+// Token is the fencing token: larger than that of every earlier holder of this path, as long as the
+// ensemble's data lives, also where the path was deleted meanwhile. It is the czxid of the holder's
+// znode. Holders of two paths may have the same token. So a resource that several locks share keeps
+// a token for each.
 func (h *Held) Token() int64 { return h.at.Token() }
 
 // Node is the path of the holder's znode.
 func (h *Held) Node() string { return h.at.Node() }
 
-// Multi carries out ZooKeeper operations, all or none, if the holder's znode still exists at that moment:
-// it is never carried out while another holds the lock. The operations are zk's; the results are theirs.
-// The error is [recipe.ErrNotHeld] when the lock is not held any more and [Held.DrainContext] has ended.
-// Then nothing was done. See [session.OutcomeOf] for other errors.
+// Multi carries out ZooKeeper operations, all or none, if the holder's znode still exists at that
+// moment: it is never carried out while another holds the lock. The operations are zk's; the
+// results are theirs. The error is [recipe.ErrNotHeld] when the lock is not held any more and
+// [Held.DrainContext] has ended. Then nothing was done. See [session.OutcomeOf] for other errors.
 func (h *Held) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
 	if h.released.Load() {
 		return nil, recipe.ErrNotHeld
@@ -84,7 +86,8 @@ func (h *Held) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error
 // deleted, and Release waits for that until ctx ends. If ctx ends first, the deletion goes on in
 // the background, and the error is the cause of ctx. Release may be called more than once.
 //
-// If the lock was lost before, the error is a [*recipe.EndedError] that tells why, and Release does not wait.
+// If the lock was lost before, the error is a [*recipe.EndedError] that tells why, and Release does
+// not wait.
 func (h *Held) Release(ctx context.Context) error {
 	h.release()
 	if lost := h.at.lost(); lost != nil {
@@ -121,8 +124,8 @@ func (h *Held) release() {
 	close(at.letGo)
 }
 
-// holding is a place that is held: by one Held, or by several that were acquired under the
-// context of the first.
+// holding is a place that is held: by one Held, or by several that were acquired under the context
+// of the first.
 type holding struct {
 	*held.Held
 	lock  *Lock

@@ -76,8 +76,8 @@ func TestRealContendersTakeTurns(t *testing.T) {
 	}
 }
 
-// A real server counts the create of the reader's znode as ours does: a contender that comes later does not
-// take the number that was used up for a holder that vanished.
+// A real server counts the create of the reader's znode as ours does: a contender that comes later
+// does not take the number that was used up for a holder that vanished.
 func TestARealDowngrade(t *testing.T) {
 	ctx, clients := realContext(t), realClients(t, 2)
 	var rws []*lock.RW

@@ -73,8 +73,8 @@ func TestContendersOfOneProcessExcludeEachOther(t *testing.T) {
 	})
 }
 
-// A contender that gives up announces it: neither the next in line nor one that joins later waits for a
-// lease.
+// A contender that gives up announces it: neither the next in line nor one that joins later waits
+// for a lease.
 func TestWhoGivesUpDelaysNobody(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a, b, c, d := s.process("a"), s.process("b"), s.process("c"), s.process("d")
@@ -169,8 +169,8 @@ func TestGuardedWritesEndWithTheLock(t *testing.T) {
 	})
 }
 
-// The lock is lost while a guarded write is under way. The servers carry out the write. Its error must not match
-// ErrNotHeld, which promises that nothing was done.
+// The lock is lost while a guarded write is under way. The servers carry out the write. Its error
+// must not match ErrNotHeld, which promises that nothing was done.
 func TestAWriteThatTheLossOfTheLockCutsShortIsNotCalledNotDone(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a, admin := s.process("a"), s.Admin()

@@ -2,8 +2,8 @@ package lock
 
 import "context"
 
-// A context that comes from a Held carries what is held. So a second acquisition under it is noticed. A
-// goroutine has no identity by which that could be noticed.
+// A context that comes from a Held carries what is held. So a second acquisition under it is
+// noticed. A goroutine has no identity by which that could be noticed.
 
 // under is the key of that value.
 type under struct{}

@@ -9,7 +9,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// The places of a set have the same name in all lines. The end of one of them is not the end of the others.
+// The places of a set have the same name in all lines. The end of one of them is not the end of the
+// others.
 func TestTheNoticeOfOneLockOfASetIsNotThatOfAnother(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a, w := s.Client("a"), s.Client("w")
@@ -48,7 +49,8 @@ func TestTheNoticeOfOneLockOfASetIsNotThatOfAnother(t *testing.T) {
 	})
 }
 
-// A session that may create heartbeats can give notice of any place. That is worth nothing while the place stands.
+// A session that may create heartbeats can give notice of any place. That is worth nothing while
+// the place stands.
 func TestAForgedNoticeDoesNotEndALock(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a, w := s.Client("a"), s.Client("w")

@@ -16,7 +16,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// Where nobody may delete beside the heartbeats there is no notice, but departures are announced all the same.
+// Where nobody may delete beside the heartbeats there is no notice, but departures are announced
+// all the same.
 func TestALockIsHandedOverWithoutNotice(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		admin := s.Admin()
@@ -42,8 +43,8 @@ func TestALockIsHandedOverWithoutNotice(t *testing.T) {
 	})
 }
 
-// A holder that was alone and leaves after a moment gives no notice. One that has come meanwhile reads the record, and does
-// not wait for a lease.
+// A holder that was alone and leaves after a moment gives no notice. One that has come meanwhile
+// reads the record, and does not wait for a lease.
 func TestALockThatWasHeldForAMomentIsHandedOverByTheRecord(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a, b := s.process("a"), s.process("b")
@@ -90,7 +91,8 @@ func TestARecordThatWasChangedMeanwhileIsRead(t *testing.T) {
 	})
 }
 
-// A lock may stand in the directory of the heartbeats. What is refused there is not the notice for that alone.
+// A lock may stand in the directory of the heartbeats. What is refused there is not the notice for
+// that alone.
 func TestALockBesideTheHeartbeatsIsHandedOver(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.Config = session.Config{Beats: "/beats"}

@@ -38,8 +38,8 @@ func releases(t *testing.T, h *Held) {
 	}
 }
 
-// The user, a Downgrade and an Acquire that has given up may each end the same Held, in any order. It counts once: a
-// second acquisition under it goes on.
+// The user, a Downgrade and an Acquire that has given up may each end the same Held, in any order.
+// It counts once: a second acquisition under it goes on.
 func TestAHeldIsReleasedOnce(t *testing.T) {
 	ends := map[string]func(*holding){
 		"release":   func(at *holding) { at.first.Release(t.Context()) },
@@ -117,8 +117,8 @@ func (c countedContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// The context of an Acquire ends at the moment at which the lock is won, so that the lock is given away. An event has
-// shown it to the user, who releases it afterwards.
+// The context of an Acquire ends at the moment at which the lock is won, so that the lock is given
+// away. An event has shown it to the user, who releases it afterwards.
 func TestWhatIsGivenAwayMayBeReleasedByItsEvent(t *testing.T) {
 	ways := map[string]struct {
 		asked   int32 // how often what is held is looked for, up to the moment at which all is won

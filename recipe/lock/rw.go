@@ -10,12 +10,12 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// RW is a read-write lock: one writer holds it, or any number of readers. It is fair: a reader waits
-// for the writers that came before it, a writer for all that came before it.
+// RW is a read-write lock: one writer holds it, or any number of readers. It is fair: a reader
+// waits for the writers that came before it, a writer for all that came before it.
 type RW struct{ read, write *Lock }
 
-// NewRW returns the read-write lock at path. It checks its arguments as [New] does. A Lock of New at
-// the same path is one more writer.
+// NewRW returns the read-write lock at path. It checks its arguments as [New] does. A Lock of New
+// at the same path is one more writer.
 func NewRW(client *session.Client, path string, cfg Config) (*RW, error) {
 	write, err := New(client, path, cfg)
 	if err != nil {
@@ -55,12 +55,12 @@ type downgrade struct {
 	err  error
 }
 
-// Downgrade makes a writer a reader. No other writer can get the lock in between. The Held for writing
-// ends at once, with recipe.ReasonReleased, so the work must have stopped. The Held that is returned is
-// for reading, and has the same token. ctx bounds the wait. If ctx ends first, or the attempt fails,
-// nothing is held any more. A Held that cannot be downgraded stays as it is: one for reading, one of a Lock
-// that is not of an [RW], and one under which the lock was acquired again ([ErrNested]). One that has ended or
-// was released gives [recipe.ErrNotHeld].
+// Downgrade makes a writer a reader. No other writer can get the lock in between. The Held for
+// writing ends at once, with recipe.ReasonReleased, so the work must have stopped. The Held that is
+// returned is for reading, and has the same token. ctx bounds the wait. If ctx ends first, or the
+// attempt fails, nothing is held any more. A Held that cannot be downgraded stays as it is: one for
+// reading, one of a Lock that is not of an [RW], and one under which the lock was acquired again
+// ([ErrNested]). One that has ended or was released gives [recipe.ErrNotHeld].
 //
 // The reverse does not exist: two readers that wait to become writers would wait for each other.
 func (h *Held) Downgrade(ctx context.Context) (*Held, error) {
@@ -103,8 +103,8 @@ func (h *Held) askDowngrade() (*downgrade, error) {
 	return d, nil
 }
 
-// asked returns what Held.Downgrade has asked for, or nil. The holding is over. It may have ended for
-// another reason while somebody was about to ask.
+// asked returns what Held.Downgrade has asked for, or nil. The holding is over. It may have ended
+// for another reason while somebody was about to ask.
 func (h *holding) asked() *downgrade {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -59,7 +59,8 @@ func TestAReaderDoesNotJoinAVanishedWriter(t *testing.T) {
 	})
 }
 
-// A silent contender is replaced after its lease: a reader by the writer behind, a writer by readers.
+// A silent contender is replaced after its lease: a reader by the writer behind, a writer by
+// readers.
 func TestSilentHoldersOfARWAreReplaced(t *testing.T) {
 	for name, c := range map[string]struct{ silent, next bool }{
 		"a reader, by a writer": {reading, writing}, "a writer, by readers": {writing, reading}, "a writer, by a writer": {writing, writing},

@@ -11,8 +11,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// Six contenders come, in any order of readers and writers. Each block of readers, and each writer, holds
-// the lock in its turn: at once when all before it have left.
+// Six contenders come, in any order of readers and writers. Each block of readers, and each writer,
+// holds the lock in its turn: at once when all before it have left.
 func TestReadersAndWritersTakeTurns(t *testing.T) {
 	for order := range 1 << 6 {
 		if testing.Short() && order%5 > 0 {
@@ -97,7 +97,8 @@ func TestReadersThatLeaveTogetherDelayNobody(t *testing.T) {
 	})
 }
 
-// Readers that come and go for ever do not keep a writer waiting. Writers do not keep a reader waiting either.
+// Readers that come and go for ever do not keep a writer waiting. Writers do not keep a reader
+// waiting either.
 func TestNobodyStarves(t *testing.T) {
 	for name, kind := range map[string]bool{"readers": reading, "writers": writing} {
 		t.Run(name, func(t *testing.T) {

@@ -12,8 +12,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A stage is three simulated servers in the time of a bubble, and contenders of one lock. It compares
-// what is held.
+// A stage is three simulated servers in the time of a bubble, and contenders of one lock. It
+// compares what is held.
 type stage struct {
 	*shared.Stage
 	turns shared.Turns[*lock.Held]

@@ -200,8 +200,8 @@ func TestTheStatusOfLocksThatAreHeldTogether(t *testing.T) {
 	})
 }
 
-// A subscriber that never returns delays nothing: not the waiting, not the beats, not the release and not
-// the end. What does not reach it is counted.
+// A subscriber that never returns delays nothing: not the waiting, not the beats, not the release
+// and not the end. What does not reach it is counted.
 func TestASubscriberThatBlocksHoldsUpNothing(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a := s.process("a")

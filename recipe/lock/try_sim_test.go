@@ -41,7 +41,8 @@ func TestTryOnABusyLockWritesNothing(t *testing.T) {
 	})
 }
 
-// While somebody holds the lock, TryAcquire does not read the record, so it does not return a LeaseError. Acquire does.
+// While somebody holds the lock, TryAcquire does not read the record, so it does not return a
+// LeaseError. Acquire does.
 func TestTryTellsOfALeaseThatIsTooLongWhenTheLockIsFree(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a := s.process("a")
@@ -63,8 +64,8 @@ func TestTryTellsOfALeaseThatIsTooLongWhenTheLockIsFree(t *testing.T) {
 	})
 }
 
-// Nobody is in the line when a holder has crashed and its session has expired, but its lease may run. No
-// other contender is needed for the lock to be free again.
+// Nobody is in the line when a holder has crashed and its session has expired, but its lease may
+// run. No other contender is needed for the lock to be free again.
 func TestTryWaitsForALeaseThatMayRun(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a, b, c := s.process("a"), s.process("b"), s.process("c")

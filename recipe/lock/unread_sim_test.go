@@ -11,8 +11,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// The second acquisition in a row reads its znode a moment later. It has the token without that read. By
-// that read it finds out what has happened to the znode before.
+// The second acquisition in a row reads its znode a moment later. It has the token without that
+// read. By that read it finds out what has happened to the znode before.
 func TestAZnodeThatIsReadLater(t *testing.T) {
 	const soon = stageD / 8 // D/16, and some messages
 	for name, c := range map[string]struct {

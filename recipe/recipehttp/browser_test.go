@@ -28,8 +28,8 @@ import (
 // evil is an ID, and data, that a careless page would run.
 const evil = `<img src=x onerror="window.pwned=1"><script>window.pwned=2</script>`
 
-// realServers starts an ensemble on loopback, in real time. The test takes a session away
-// itself, so they are long enough for a machine that has other things to do.
+// realServers starts an ensemble on loopback, in real time. The test takes a session away itself,
+// so they are long enough for a machine that has other things to do.
 func realServers(t *testing.T) *zktest.Ensemble {
 	return zktest.Start(t, zktest.Config{Tick: time.Second, Logf: func(string, ...any) {}})
 }
@@ -181,8 +181,8 @@ func TestABrowserSeesAHiddenLeader(t *testing.T) {
 	tab.Await(`[...document.querySelectorAll(".lanes .name")].map(n => n.textContent).join() === "(hidden),alice"`)
 }
 
-// checkQuiet checks that the page has complained of nothing and asked nobody else. If the
-// test itself has tried to make HTML of text, that is the one complaint.
+// checkQuiet checks that the page has complained of nothing and asked nobody else. If the test
+// itself has tried to make HTML of text, that is the one complaint.
 func checkQuiet(t *testing.T, tab *browser.Page, url string, refused bool) {
 	t.Helper()
 	complaints := slices.DeleteFunc(tab.Complaints(), func(c string) bool { return strings.Contains(c, "TrustedHTML") })

@@ -15,7 +15,8 @@
 // and how long its lease runs. Several elections, of one client or of several, can be on one page.
 // The page shows other recipes only of its own process.
 //
-// Programs to copy from: examples/service (with metrics and probes), examples/status (a page for elections of others).
+// Programs to copy from: examples/service (with metrics and probes), examples/status (a page for
+// elections of others).
 //
 // # Health
 //
@@ -45,10 +46,9 @@
 //
 // # Cost
 //
-// An election on a page costs the ensemble one observer: a list and two reads per
-// change of leader and a small read per session timeout. While somebody looks, the line is
-// read, one read for each candidate, at most once per Refresh and at no more than 100
-// candidates a second on average, the same for one viewer and for thousands. Locks, semaphores,
-// members, groups and caches cost nothing, and neither does a probe of health. No recipe waits for the
-// page or for a probe.
+// An election on a page costs the ensemble one observer: a list and two reads per change of leader
+// and a small read per session timeout. While somebody looks, the line is read, one read for each
+// candidate, at most once per Refresh and at no more than 100 candidates a second on average, the
+// same for one viewer and for thousands. Locks, semaphores, members, groups and caches cost
+// nothing, and neither does a probe of health. No recipe waits for the page or for a probe.
 package recipehttp

@@ -20,8 +20,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// Metrics, a status page and a liveness probe of one service. Other recipes are added as the election is. The program
-// examples/service is a whole service of this kind.
+// Metrics, a status page and a liveness probe of one service. Other recipes are added as the
+// election is. The program examples/service is a whole service of this kind.
 func Example() {
 	ensemble, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute}) // a service has an ensemble of its own
 	if err != nil {

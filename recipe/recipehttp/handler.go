@@ -43,8 +43,7 @@ func digest(text string) string {
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// readOnly sets the headers that all answers have, and refuses requests that are not for
-// reading.
+// readOnly sets the headers that all answers have, and refuses requests that are not for reading.
 func readOnly(w http.ResponseWriter, r *http.Request) bool {
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -62,9 +61,9 @@ func readOnly(w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
-// ServeHTTP answers with the page, or with what it shows as JSON if the query is
-// ?format=json. It does not look at the request's path, so the page can be mounted
-// anywhere, with http.StripPrefix or without, with a slash at the end or without.
+// ServeHTTP answers with the page, or with what it shows as JSON if the query is ?format=json. It
+// does not look at the request's path, so the page can be mounted anywhere, with http.StripPrefix
+// or without, with a slash at the end or without.
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !readOnly(w, r) {
 		return

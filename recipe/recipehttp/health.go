@@ -21,8 +21,8 @@ type HealthConfig struct {
 	// other work to do, make it negative: then this never fails. Default 10 min.
 	JoinWithin time.Duration
 
-	// Errors adds the text of each recipe's last error to the answer: host names,
-	// paths, and what [election.Config.Healthy] said. Default: it is not shown.
+	// Errors adds the text of each recipe's last error to the answer: host names, paths, and what
+	// [election.Config.Healthy] said. Default: it is not shown.
 	Errors bool
 }
 
@@ -34,22 +34,22 @@ type HealthConfig struct {
 // Whether candidates lead does not matter. A candidate fails if
 //
 //   - it leads past what the lease allows: its term is over, the callback of
-//     [election.Election.Run] has not returned, more than Overrun has passed since the end
-//     of the term, and another may lead, because the lease has lapsed, the session or
-//     the znode is gone, or the znode was given away after DrainTimeout;
+//     [election.Election.Run] has not returned, more than Overrun has passed since the end of the
+//     term, and another may lead, because the lease has lapsed, the session or the znode is gone,
+//     or the znode was given away after DrainTimeout;
 //   - it has failed for more than JoinWithin to get into the line.
 //
-// A candidate does not fail while it waits, drains and still has the leadership, stays out of
-// the line because Config.Healthy says so, or does not run. After
-// [election.Election.Campaign] nobody knows whether work goes on once DrainTimeout has
-// passed, so only Run is watched for overruns.
+// A candidate does not fail while it waits, drains and still has the leadership, stays out of the
+// line because Config.Healthy says so, or does not run. After [election.Election.Campaign] nobody
+// knows whether work goes on once DrainTimeout has passed, so only Run is watched for overruns.
 //
-// A lock or a semaphore fails if a function that was given to Do has not returned when more than Overrun
-// has passed since the lock or the permit was lost. It also fails if a call of Acquire has tried for more than
-// JoinWithin to stand in line. A member fails if it has tried for more than JoinWithin to be listed. A list of
-// members fails if its age is more than JoinWithin although it is proved all the time. A list of members, or
-// a cache, fails if it has ended otherwise than by Close. A lock does not fail because others wait for it,
-// however long. A member that was replaced does not fail.
+// A lock or a semaphore fails if a function that was given to Do has not returned when more than
+// Overrun has passed since the lock or the permit was lost. It also fails if a call of Acquire has
+// tried for more than JoinWithin to stand in line. A member fails if it has tried for more than
+// JoinWithin to be listed. A list of members fails if its age is more than JoinWithin although it
+// is proved all the time. A list of members, or a cache, fails if it has ended otherwise than by
+// Close. A lock does not fail because others wait for it, however long. A member that was replaced
+// does not fail.
 //
 // The answer is plain text: a verdict, and then a line for each recipe with the reason. A probe
 // costs the ensemble nothing.

@@ -24,7 +24,8 @@ func serversOf(t *testing.T, release zktest.Release) *zktest.Ensemble {
 	return zktest.Start(t, zktest.Config{Release: release, Servers: 3, InMemory: true, Tick: 2 * time.Second, Logf: func(string, ...any) {}})
 }
 
-// open returns a client on a host of its own, closed at the end of the test. With credentials its znodes are for it alone.
+// open returns a client on a host of its own, closed at the end of the test. With credentials its
+// znodes are for it alone.
 func open(t *testing.T, e *zktest.Ensemble, host string, auth ...session.Auth) *session.Client {
 	t.Helper()
 	client, err := session.Open(e.ConnectString(), session.Config{Dial: e.Host(host).Dial, Auth: auth})
@@ -41,8 +42,8 @@ func obedient(ctx context.Context, _ *election.Term) error {
 	return nil
 }
 
-// stand lets a candidate, of which the views are told, stand for election until stop is called, or the
-// test ends.
+// stand lets a candidate, of which the views are told, stand for election until stop is called, or
+// the test ends.
 func stand(t *testing.T, client *session.Client, cfg election.Config, lead func(context.Context, *election.Term) error, views ...*recipehttp.View) (el *election.Election, stop func()) {
 	t.Helper()
 	el, err := election.New(client, path, cfg)

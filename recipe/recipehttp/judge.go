@@ -67,8 +67,8 @@ func (cfg HealthConfig) election(st election.Status, now time.Time) verdict {
 	return v
 }
 
-// overruns reports whether the work of a term goes on although another may lead. A term
-// that was ended by choice keeps its znode, and with it the leadership, for DrainTimeout.
+// overruns reports whether the work of a term goes on although another may lead. A term that was
+// ended by choice keeps its znode, and with it the leadership, for DrainTimeout.
 func overruns(st election.Status) bool {
 	return st.State == election.StateDraining && (st.Node == "" || !st.LastReason.Chosen())
 }

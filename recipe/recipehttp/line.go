@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// perCandidate is the time between two readings for each znode that one of them costs:
-	// a long line is read less often.
+	// perCandidate is the time between two readings for each znode that one of them costs: a long
+	// line is read less often.
 	perCandidate = 10 * time.Millisecond
 	// readFor bounds one reading of a line.
 	readFor = 10 * time.Second
@@ -43,8 +43,8 @@ func (v *View) look(ctx context.Context) (all []election.Candidate, at time.Time
 	return l.all, l.at, l.failed
 }
 
-// reread begins to read the line, unless that is under way or was done just now. It
-// returns what is closed at the end, nil if nothing is under way.
+// reread begins to read the line, unless that is under way or was done just now. It returns what is
+// closed at the end, nil if nothing is under way.
 func (v *View) reread() <-chan struct{} {
 	l := &v.line
 	l.mu.Lock()

@@ -31,9 +31,9 @@ type Config struct {
 	Refresh time.Duration
 }
 
-// Page is a status page, an [http.Handler]. It shows elections: who leads, who comes next, and who led
-// before. It shows what this process holds and waits for of locks and semaphores, its members of groups,
-// who else is in them, and its caches. All methods may be called from any goroutine.
+// Page is a status page, an [http.Handler]. It shows elections: who leads, who comes next, and who
+// led before. It shows what this process holds and waits for of locks and semaphores, its members
+// of groups, who else is in them, and its caches. All methods may be called from any goroutine.
 //
 // It is read-only, asks for no credentials and shows none. Everybody who reaches it sees the
 // candidates' IDs, znodes, session ids and fencing tokens, and the errors that callbacks of this
@@ -163,8 +163,8 @@ func (p *Page) start(f func()) bool {
 	return true
 }
 
-// View is one election on a [Page]. A process that stands in no election needs it; others may use [Page.Add].
-// All methods may be called from any goroutine.
+// View is one election on a [Page]. A process that stands in no election needs it; others may use
+// [Page.Add]. All methods may be called from any goroutine.
 type View struct {
 	page     *Page
 	client   *session.Client

@@ -165,7 +165,8 @@ func TestManyViewersCostAsMuchAsOneAndNobodyCostsNothing(t *testing.T) {
 		page, _ := newPage(t, open(t, e, "observer"), recipehttp.Config{})
 		await.Sleep(time.Minute)
 		alone, lists := requests(e, func() { await.Sleep(10 * time.Second) })
-		// The observer looks after its leader's znode once per session timeout; what candidates read varies.
+		// The observer looks after its leader's znode once per session timeout; what candidates
+		// read varies.
 		if alone > idle+5 || lists != 0 {
 			t.Errorf("a page that nobody looks at reads %d times in 10 s and lists %d times; candidates alone read %d times", alone, lists, idle)
 		}

@@ -25,8 +25,8 @@ func (u unread) Write(p []byte) (int, error) {
 	return 0, http.ErrHandlerTimeout
 }
 
-// Somebody asks for the page and for the health and reads no answer. The terms and locks that they show go on, others
-// see them, and everything ends.
+// Somebody asks for the page and for the health and reads no answer. The terms and locks that they
+// show go on, others see them, and everything ends.
 func TestAClientThatDoesNotReadHoldsUpNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := servers(t)

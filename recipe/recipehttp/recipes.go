@@ -29,9 +29,10 @@ type recipes struct {
 	all []any      // in the order in which they were added
 }
 
-// Add shows recipes of this process, until [Page.Remove]: what they hold and wait for, and since when.
-// It takes pointers to an [election.Election], a [lock.Lock], a [lock.RW], a [semaphore.Semaphore], a
-// [group.Member], a [group.Members] or a [cache.Cache], and panics on anything else.
+// Add shows recipes of this process, until [Page.Remove]: what they hold and wait for, and since
+// when. It takes pointers to an [election.Election], a [lock.Lock], a [lock.RW], a
+// [semaphore.Semaphore], a [group.Member], a [group.Members] or a [cache.Cache], and panics on
+// anything else.
 //
 // An election is shown as by [Page.Observe] and [View.Add], at the same cost. If there is a View of
 // its path and client already, the election is added to that. Add it before Run or Campaign: the
@@ -68,8 +69,8 @@ func (p *Page) Remove(recipes ...any) {
 	}
 }
 
-// parts takes read-write locks apart. It panics on a nil pointer, which would panic later otherwise,
-// far from the mistake.
+// parts takes read-write locks apart. It panics on a nil pointer, which would panic later
+// otherwise, far from the mistake.
 func parts(recipes []any) (all []any) {
 	for _, r := range recipes {
 		if v := reflect.ValueOf(r); v.Kind() == reflect.Pointer && v.IsNil() {

@@ -20,8 +20,8 @@ const (
 	maxLine  = 100
 )
 
-// The types below are the JSON. Numbers that can exceed what JavaScript counts exactly are
-// strings; times are RFC 3339; what is not known is left out.
+// The types below are the JSON. Numbers that can exceed what JavaScript counts exactly are strings;
+// times are RFC 3339; what is not known is left out.
 
 type snapshotJSON struct {
 	Title     string         `json:"title"`
@@ -153,8 +153,8 @@ func (v *View) snapshot(ctx context.Context) electionJSON {
 	return e
 }
 
-// ahead corrects the observer by what candidates of this process know earlier: that one
-// leads, and for how long.
+// ahead corrects the observer by what candidates of this process know earlier: that one leads, and
+// for how long.
 func ahead(leader election.Candidate, own []election.Status, length time.Duration) (election.Candidate, *leaseJSON) {
 	var lease *leaseJSON
 	for _, st := range own {

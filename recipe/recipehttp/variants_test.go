@@ -6,6 +6,6 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/variant"
 )
 
-// The files in testdata/variants are broken versions of this package, each with the test that has to
-// find it.
+// The files in testdata/variants are broken versions of this package, each with the test that has
+// to find it.
 func TestEveryBrokenVariantIsCaught(t *testing.T) { variant.EachIsCaught(t, "../..") }

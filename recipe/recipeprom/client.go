@@ -23,9 +23,9 @@ var (
 	beatFailedDesc   = perClient.add("session_beat_failures_total", "Beats that were not answered, or refused.")
 )
 
-// ForClient returns a collector of the figures of a client's sessions. Register one for
-// each client, however many elections share it; where there are several clients, with a
-// label that tells them apart.
+// ForClient returns a collector of the figures of a client's sessions. Register one for each
+// client, however many elections share it; where there are several clients, with a label that tells
+// them apart.
 func ForClient(client *session.Client) prometheus.Collector { return clientCollector{client} }
 
 type clientCollector struct{ client *session.Client }

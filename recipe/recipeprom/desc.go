@@ -49,8 +49,8 @@ func (o *out) times(d *prometheus.Desc, t recipe.Times) {
 	o.all = append(o.all, prometheus.MustNewConstHistogram(d, t.Count, t.Sum.Seconds(), within, o.name))
 }
 
-// reasons are those that have a figure from the beginning, 0: a rate is seen only if there was a zero
-// before. Others get one when they occur.
+// reasons are those that have a figure from the beginning, 0: a rate is seen only if there was a
+// zero before. Others get one when they occur.
 func (o *out) reasons(d *prometheus.Desc, counted map[recipe.Reason]uint64, usual ...recipe.Reason) {
 	for _, r := range usual {
 		if counted[r] == 0 {

@@ -41,9 +41,9 @@ func New() *Metrics {
 
 // Add collects the figures of recipes under a name, the value of the label name. It takes an
 // [election.Election], a [lock.Lock], a [lock.RW], a [semaphore.Semaphore], a [group.Member], a
-// [group.Members], a [cache.Cache], a [value.Value] or a [value.Counter], and panics on anything else.
-// Call it before an election runs: the events before are not counted. What has been added before stays
-// as it is.
+// [group.Members], a [cache.Cache], a [value.Value] or a [value.Counter], and panics on anything
+// else. Call it before an election runs: the events before are not counted. What has been added
+// before stays as it is.
 //
 // The name says what the recipe is for. It is the same in all processes, and the same for all of a
 // kind: a path, or an ID, would make a series of each. Figures of one name are added up. After 100
@@ -60,8 +60,8 @@ func (m *Metrics) Add(name string, recipes ...any) {
 	}
 }
 
-// Remove ends what Add began, for recipes that are not used any more, as the lock of one object among
-// many. What was counted stays. What still waits or is held then is not counted.
+// Remove ends what Add began, for recipes that are not used any more, as the lock of one object
+// among many. What was counted stays. What still waits or is held then is not counted.
 func (m *Metrics) Remove(recipes ...any) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -73,8 +73,8 @@ func (m *Metrics) Remove(recipes ...any) {
 	}
 }
 
-// parts takes read-write locks apart. It panics on a nil pointer, which would panic later otherwise,
-// far from the mistake.
+// parts takes read-write locks apart. It panics on a nil pointer, which would panic later
+// otherwise, far from the mistake.
 func parts(recipes []any) (all []any) {
 	for _, r := range recipes {
 		if v := reflect.ValueOf(r); v.Kind() == reflect.Pointer && v.IsNil() {
@@ -203,7 +203,8 @@ func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements prometheus.Collector. It asks each recipe for its Status, which does not block.
+// Collect implements prometheus.Collector. It asks each recipe for its Status, which does not
+// block.
 func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	for _, one := range m.collect(time.Now()) {
 		ch <- one

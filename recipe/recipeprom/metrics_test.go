@@ -129,7 +129,8 @@ func simulate(t *testing.T, f func(t *testing.T, e *zktest.Ensemble)) {
 	})
 }
 
-// ephemerals returns how many bytes a session's ephemeral znodes take of session.Config.EphemeralBytes.
+// ephemerals returns how many bytes a session's ephemeral znodes take of
+// session.Config.EphemeralBytes.
 func ephemerals(e *zktest.Ensemble, session int64) (bytes float64) {
 	for _, node := range e.Nodes() {
 		if node.Stat.EphemeralOwner == session {
@@ -139,8 +140,8 @@ func ephemerals(e *zktest.Ensemble, session int64) (bytes float64) {
 	return bytes
 }
 
-// The leader's machine is cut off, its session expires, its heir takes over, and the
-// machine comes back.
+// The leader's machine is cut off, its session expires, its heir takes over, and the machine comes
+// back.
 func TestTheFiguresOfAFailover(t *testing.T) {
 	simulate(t, func(t *testing.T, e *zktest.Ensemble) {
 		a, b := start(t, e, "a"), start(t, e, "b")

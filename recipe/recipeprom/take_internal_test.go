@@ -15,8 +15,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 )
 
-// What is seen of leaders: the first is no change, other data of the same are none, and
-// the time without any counts, at each scrape anew.
+// What is seen of leaders: the first is no change, other data of the same are none, and the time
+// without any counts, at each scrape anew.
 func TestLeadersAreFollowedThroughTheirGaps(t *testing.T) {
 	m, c := newElections(newVectors(), "service"), &candidate{}
 	start := time.Now()
@@ -96,8 +96,8 @@ func TestALeaderWhoseLeaseIsOverIsNoneHoweverItStands(t *testing.T) {
 	}
 }
 
-// A state or a reason that is new in package election has a figure, and breaks nothing before it
-// is known here.
+// A state or a reason that is new in package election has a figure, and breaks nothing before it is
+// known here.
 func TestEachStateAndReasonHasAFigure(t *testing.T) {
 	unnamed := func(s string) bool { return strings.Contains(s, "(") }
 	for state := election.StateIdle; !unnamed(state.String()); state++ {

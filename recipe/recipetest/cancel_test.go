@@ -51,7 +51,8 @@ func TestACancelledContextEndsAtOnceWhatWasMadeWithIt(t *testing.T) {
 	}
 }
 
-// An end by our own choice leaves time for the work to stop: until the release, or an end for another reason.
+// An end by our own choice leaves time for the work to stop: until the release, or an end for
+// another reason.
 func TestTheDrainOfWhatATestHasMade(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	term, endTerm := recipetest.NewTerm(ctx)

@@ -2,9 +2,10 @@
 // without ZooKeeper, for unit tests of code that uses them. Each of them lasts until the test ends
 // it, for the reason that the test chooses.
 //
-// Code that calls Run, Do, Acquire or Join itself, or uses a value, a counter, a cache, a barrier or a latch,
-// needs an ensemble: [NewClient] makes one in the test's own process. With it, whole failovers can be tested,
-// too: the package session/zktest tells how to cause faults and ends of sessions.
+// Code that calls Run, Do, Acquire or Join itself, or uses a value, a counter, a cache, a barrier
+// or a latch, needs an ensemble: [NewClient] makes one in the test's own process. With it, whole
+// failovers can be tested, too: the package session/zktest tells how to cause faults and ends of
+// sessions.
 package recipetest
 
 import (
@@ -26,17 +27,17 @@ import (
 // tokens counts up, so that each token is larger than those before, as on an ensemble.
 var tokens atomic.Int64
 
-// NewTerm returns a term that is valid until end is called, with a token larger than
-// that of everything made before. end ends it as the election would: the context is
-// cancelled with an *recipe.EndedError that has the reason as its cause, and Valid is false.
-// Only the first end counts. When ctx ends, the term ends with recipe.ReasonCancelled, as in
-// Run. Valid and Err of the term's context tell that at once.
+// NewTerm returns a term that is valid until end is called, with a token larger than that of
+// everything made before. end ends it as the election would: the context is cancelled with an
+// *recipe.EndedError that has the reason as its cause, and Valid is false. Only the first end
+// counts. When ctx ends, the term ends with recipe.ReasonCancelled, as in Run. Valid and Err of the
+// term's context tell that at once.
 //
-// If the reason is our own choice ([recipe.Reason.Chosen]), DrainContext goes on. It ends with Term.Release,
-// or when end is called again with another reason, such as recipe.ReasonLeaseExpired.
+// If the reason is our own choice ([recipe.Reason.Chosen]), DrainContext goes on. It ends with
+// Term.Release, or when end is called again with another reason, such as recipe.ReasonLeaseExpired.
 //
-// Term.Multi and Term.Proclaim return recipe.ErrNotHeld, because there is no
-// ensemble; Term.Resign and Term.Release end the term with recipe.ReasonReleased.
+// Term.Multi and Term.Proclaim return recipe.ErrNotHeld, because there is no ensemble; Term.Resign
+// and Term.Release end the term with recipe.ReasonReleased.
 func NewTerm(ctx context.Context) (term *election.Term, end func(recipe.Reason)) {
 	t, end := testhook.NewTerm(ctx, "recipetest", tokens.Add(1))
 	return t.(*election.Term), end
@@ -76,14 +77,15 @@ func NewSnapshot(age time.Duration, members ...group.Entry) group.Snapshot {
 	return testhook.NewSnapshot(age, members).(group.Snapshot)
 }
 
-// NewClient returns a client of an ensemble in this process, and the ensemble. It has one server and
-// no znodes. Both are closed when the test ends. Inside a bubble of testing/synctest they use its
-// time. The client's host is "client": by that name [zktest.Match] knows its requests, and
-// [zktest.Ensemble.Host] its network. Its Config has the defaults. The server's tick is 2 s, so it grants
-// session timeouts of 4 s to 40 s. Make any recipe with the client, as the program does. The test can
-// make the ensemble lose an answer, or end the session. For another client, call session.Open with the
-// ensemble's ConnectString, and with the [zktest.Host.Dial] of another host in its Config. Without that Dial
-// it looks for the servers on the machine's network, where they are not.
+// NewClient returns a client of an ensemble in this process, and the ensemble. It has one server
+// and no znodes. Both are closed when the test ends. Inside a bubble of testing/synctest they use
+// its time. The client's host is "client": by that name [zktest.Match] knows its requests, and
+// [zktest.Ensemble.Host] its network. Its Config has the defaults. The server's tick is 2 s, so it
+// grants session timeouts of 4 s to 40 s. Make any recipe with the client, as the program does. The
+// test can make the ensemble lose an answer, or end the session. For another client, call
+// session.Open with the ensemble's ConnectString, and with the [zktest.Host.Dial] of another host
+// in its Config. Without that Dial it looks for the servers on the machine's network, where they
+// are not.
 func NewClient(t zktest.TB) (*session.Client, *zktest.Ensemble) {
 	t.Helper()
 	e := zktest.Start(t, zktest.Config{InMemory: true, Tick: 2 * time.Second})

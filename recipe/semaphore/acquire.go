@@ -22,13 +22,14 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// Acquire waits for a permit. Waiters are served in order. ctx bounds only the wait: when ctx
-// ends later, the permit goes on until [Permit.Release].
+// Acquire waits for a permit. Waiters are served in order. ctx bounds only the wait: when ctx ends
+// later, the permit goes on until [Permit.Release].
 //
-// Acquire tries again when a session is lost or a request fails, until ctx ends (the error wraps its cause, and tells
-// what it waited for) or the client is closed (the error wraps session.ErrClosed). Other errors are a [*SizeError], a
-// [*DataError], and a [*recipe.PermanentError] where trying again cannot help. After an error
-// nothing is left: znodes that still exist are deleted in the background.
+// Acquire tries again when a session is lost or a request fails, until ctx ends (the error wraps
+// its cause, and tells what it waited for) or the client is closed (the error wraps
+// session.ErrClosed). Other errors are a [*SizeError], a [*DataError], and a
+// [*recipe.PermanentError] where trying again cannot help. After an error nothing is left: znodes
+// that still exist are deleted in the background.
 func (s *Semaphore) Acquire(ctx context.Context) (*Permit, error) { return s.AcquireN(ctx, 1) }
 
 // AcquireN waits for n permits at once, which make one Permit. It never holds some of them while it
@@ -44,18 +45,19 @@ func (s *Semaphore) AcquireN(ctx context.Context, n int) (*Permit, error) {
 // TryAcquire acquires a permit if one is free and nobody waits for it, and returns [ErrBusy]
 // otherwise. If none is free it writes nothing.
 //
-// It waits for a session, for answers and for a lease. While the session of a holder that has crashed
-// lasts, its permit is not free. When that session has expired, nobody has the permit, but the holder may
-// still count it as valid for the rest of its lease. Then TryAcquire waits for 4.25 s at D = 4 s (17/16 D).
-// If ctx ends earlier, it ends that wait, and the next call begins it again. So calls in a loop need a ctx
-// that lasts longer.
+// It waits for a session, for answers and for a lease. While the session of a holder that has
+// crashed lasts, its permit is not free. When that session has expired, nobody has the permit, but
+// the holder may still count it as valid for the rest of its lease. Then TryAcquire waits for 4.25
+// s at D = 4 s (17/16 D). If ctx ends earlier, it ends that wait, and the next call begins it
+// again. So calls in a loop need a ctx that lasts longer.
 //
-// What it finds is as new as the call, with one exception: a server that has just ceased to lead the
-// ensemble does not know that for up to syncLimit ticks. Until then it may answer ErrBusy although a
-// permit has been released.
+// What it finds is as new as the call, with one exception: a server that has just ceased to lead
+// the ensemble does not know that for up to syncLimit ticks. Until then it may answer ErrBusy
+// although a permit has been released.
 func (s *Semaphore) TryAcquire(ctx context.Context) (*Permit, error) { return s.acquire(ctx, 1, true) }
 
-// acquiring is one Acquire at work. It goes on until it has cleaned up, also if its caller has left.
+// acquiring is one Acquire at work. It goes on until it has cleaned up, also if its caller has
+// left.
 type acquiring struct {
 	*Semaphore
 	claim  *claims.Claim
@@ -242,8 +244,8 @@ func (a *acquiring) reachFront(ctx context.Context, st *stay.Stay) error {
 	}
 }
 
-// enter creates the znodes of the permit, and waits until it is admitted, if waits is true. When it fails,
-// the znodes are deleted.
+// enter creates the znodes of the permit, and waits until it is admitted, if waits is true. When it
+// fails, the znodes are deleted.
 func (a *acquiring) enter(ctx context.Context, s *session.Session, waits bool) (*Permit, error) {
 	paths, err := a.createPlaces(ctx, s)
 	if len(paths) == 0 {
@@ -265,8 +267,8 @@ func (a *acquiring) enter(ctx context.Context, s *session.Session, waits bool) (
 	return permit, err
 }
 
-// createPlaces creates the znodes. When ctx ends, it waits for the create that is under way: a znode whose
-// create is known can be deleted with an announcement, so that nobody waits for it.
+// createPlaces creates the znodes. When ctx ends, it waits for the create that is under way: a
+// znode whose create is known can be deleted with an announcement, so that nobody waits for it.
 func (a *acquiring) createPlaces(ctx context.Context, s *session.Session) (paths []string, err error) {
 	ctx, cancel := life.Within(ctx, a.clock, 2*s.Timeout())
 	defer cancel()
@@ -339,8 +341,8 @@ func (s *Semaphore) leave(ctx context.Context, p *place) {
 	s.send(Event{Kind: EventLeft, Session: p.s.ID(), Node: p.Path(), Err: left})
 }
 
-// tell reports what has changed while this call waits for others. Each older permit counts, but in the line of other
-// libraries' lock only the nearest one ahead.
+// tell reports what has changed while this call waits for others. Each older permit counts, but in
+// the line of other libraries' lock only the nearest one ahead.
 func (a *acquiring) tell(s *session.Session, dir string, last, now line.Standing) {
 	blocked := func(at line.Standing) bool { return at.Persistent && (dir == a.leases || at.Position <= 1) }
 	a.claim.Stands(now.Position, blocked(now), now.Impaired)

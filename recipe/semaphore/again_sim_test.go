@@ -16,7 +16,8 @@ import (
 // What somebody has read of a path that is deleted and made again must not be written there, though
 // the record may have the same version.
 
-// holdAtRead holds all that "b" sends, from its n-th read of the record on. The channel is closed when it does.
+// holdAtRead holds all that "b" sends, from its n-th read of the record on. The channel is closed
+// when it does.
 func (s *stage) holdAtRead(n int) <-chan struct{} {
 	held := make(chan struct{})
 	s.Trap.Set(func(r zktest.Request) bool {

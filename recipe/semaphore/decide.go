@@ -54,16 +54,16 @@ func (a action) String() string {
 // never is a wait that only an event ends.
 const never = time.Duration(1<<63 - 1)
 
-// decision is what to do. For actWait it has the time after which to decide again. For an action that takes
-// over it has the index of the heartbeat.
+// decision is what to do. For actWait it has the time after which to decide again. For an action
+// that takes over it has the index of the heartbeat.
 type decision struct {
 	action action
 	wait   time.Duration
 	beat   int
 }
 
-// taken returns how many permits older ones may hold at now, and after what time one of those
-// that are gone is over.
+// taken returns how many permits older ones may hold at now, and after what time one of those that
+// are gone is over.
 func (st standing) taken(now clock.Instant) (n int64, next time.Duration, unasked bool) {
 	n, next = int64(st.older), never
 	for _, d := range st.gone {

@@ -70,8 +70,8 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// FuzzDecide states the rule of admission in another way: if a permit is admitted, there is room beside the
-// older permits that can be held, and the permit has all that it needs itself.
+// FuzzDecide states the rule of admission in another way: if a permit is admitted, there is room
+// beside the older permits that can be held, and the permit has all that it needs itself.
 func FuzzDecide(f *testing.F) {
 	f.Add(uint8(3), uint8(1), uint8(2), uint8(0xff), int64(0), int64(0), int64(5))
 	f.Add(uint8(1), uint8(1), uint8(0), uint8(0x3f), int64(-9), int64(9), int64(0))

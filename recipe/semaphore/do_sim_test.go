@@ -103,7 +103,8 @@ func TestAPanicReleasesThePermit(t *testing.T) {
 	})
 }
 
-// The lease runs out while the work stops. Then another has the permit before f has returned, and Do says so.
+// The lease runs out while the work stops. Then another has the permit before f has returned, and
+// Do says so.
 func TestDoReportsALeaseThatRunsOutWhileTheWorkStops(t *testing.T) {
 	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
 		a, b := s.process("a"), s.process("b")

@@ -25,25 +25,27 @@
 // Code that ignores its permit's context is not stopped. After a lost lease, or after DrainTimeout,
 // the next permit does not wait for it. A permit of another library on the same path keeps only
 // that library's promises. When somebody deletes the path with its contents, more permits than size
-// may be held, and two with the same slot, for at most one lease. The token of a permit without a slot
-// fences nothing, unless the size is 1. With a larger size, the permit with the smaller token may still
-// be held. When the size is made smaller, an Acquire that was about to succeed may still do so within
-// the length of a lease.
+// may be held, and two with the same slot, for at most one lease. The token of a permit without a
+// slot fences nothing, unless the size is 1. With a larger size, the permit with the smaller token
+// may still be held. When the size is made smaller, an Acquire that was about to succeed may still
+// do so within the length of a lease.
 //
 // # What is promised
 //
-// D is the length of a lease, session.Config.Lease, 4 s by default. Times in seconds are those at D = 4 s.
+// D is the length of a lease, session.Config.Lease, 4 s by default. Times in seconds are those at D
+// = 4 s.
 //
 //   - Safety. The permits that are [Permit.Valid] at one instant are never more than the size says,
-//     under all faults of servers and networks. A permit's context is cancelled StopBefore before its lease ends.
-//   - Slots. Two valid permits never have the same [Slot] at one instant. [Slot.Token] is larger than
-//     that of every permit that had the slot before.
+//     under all faults of servers and networks. A permit's context is cancelled StopBefore before
+//     its lease ends.
+//   - Slots. Two valid permits never have the same [Slot] at one instant. [Slot.Token] is larger
+//     than that of every permit that had the slot before.
 //   - Order. Those who wait are served in the order in which they came. A new Acquire does not
 //     overtake anybody that its server shows as waiting.
 //   - Liveness. While the ensemble answers writes within D/4, a free permit is given to the first
-//     who waits: at once after a release; within 5.25 s (21/16 D) and a few round trips after a crash, if at
-//     most 16 sessions hold permits. With more, those who wait listen to 16 of them at a time, for
-//     2 D each. A session that has expired needs 4.25 s (17/16 D) after that.
+//     who waits: at once after a release; within 5.25 s (21/16 D) and a few round trips after a
+//     crash, if at most 16 sessions hold permits. With more, those who wait listen to 16 of them at
+//     a time, for 2 D each. A session that has expired needs 4.25 s (17/16 D) after that.
 //   - Cost. A free permit wakes one waiter. When that one leaves the front of the line, the next
 //     one wakes. The number of requests for one permit does not grow with the number of waiters. A
 //     session that holds a permit, or is first or second in line, writes to the quorum 4 times per
@@ -61,11 +63,11 @@
 // A permit is admitted by its rank: when fewer than size older permits can still be held. Those are
 //
 //   - the older ones in a list that contains its own znode, until they are gone;
-//   - the older ones that have left the list, and those whose numbers were never in it, until
-//     4.25 s (17/16 D) after that was seen. Their processes may count them as held for that long.
+//   - the older ones that have left the list, and those whose numbers were never in it, until 4.25
+//     s (17/16 D) after that was seen. Their processes may count them as held for that long.
 //
-// A permit of either kind does not count any more once it has announced its end. The data of leases are
-// a record of the numbers that are over. When a permit ends, it becomes invalid first. Then one
+// A permit of either kind does not count any more once it has announced its end. The data of leases
+// are a record of the numbers that are over. When a permit ends, it becomes invalid first. Then one
 // transaction writes its number there and deletes its znode.
 //
 // A younger permit counts every older one. So no more than size can be admitted, also when many
@@ -111,5 +113,6 @@
 // is 1, can share a path with ours. They count all znodes below leases, ours included. They do not
 // read the size there, so each must be given the same one. Their permits have no lease: when one of
 // them has crashed, its session has to expire. When nearly all permits are taken, one of ours may
-// wait for 4.25 s (17/16 D), because a number of theirs is missing. Kazoo's Semaphore has another layout.
+// wait for 4.25 s (17/16 D), because a number of theirs is missing. Kazoo's Semaphore has another
+// layout.
 package semaphore

@@ -10,7 +10,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// The permit is lost while the work stops. DrainContext tells why, before another has the permit, and so does Do.
+// The permit is lost while the work stops. DrainContext tells why, before another has the permit,
+// and so does Do.
 func TestAPermitThatIsLostWhileTheWorkStops(t *testing.T) {
 	for name, loss := range shared.Losses {
 		t.Run(name, func(t *testing.T) {

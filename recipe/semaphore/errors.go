@@ -18,8 +18,8 @@ type SizeError struct {
 	Path string
 	// Size is how many permits it has: what its path holds; 0 if that holds none.
 	Size int
-	// Want is the size that New was given, or how many permits AcquireN was asked for, or how many can have
-	// slots.
+	// Want is the size that New was given, or how many permits AcquireN was asked for, or how many
+	// can have slots.
 	Want int
 
 	permits bool // Want is that of AcquireN

@@ -64,7 +64,8 @@ type Event struct {
 	Time time.Time
 	// Session is the ZooKeeper session's id.
 	Session int64
-	// Node is the path of the znode in line or of the permit's, or of the one that Kind tells about.
+	// Node is the path of the znode in line or of the permit's, or of the one that Kind tells
+	// about.
 	Node string
 	// Position is how many stand ahead in line.
 	Position int

@@ -13,7 +13,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// again works with one permit after another until ctx ends, or an error is not about the loss of a permit.
+// again works with one permit after another until ctx ends, or an error is not about the loss of a
+// permit.
 func again(ctx context.Context, sem *semaphore.Semaphore, work func(context.Context, *semaphore.Permit) error) error {
 	for {
 		err := sem.Do(ctx, work)

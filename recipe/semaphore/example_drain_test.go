@@ -8,7 +8,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
 )
 
-// The client is closed while a holder works. Close waits for the release, and nobody else has the permit meanwhile.
+// The client is closed while a holder works. Close waits for the release, and nobody else has the
+// permit meanwhile.
 func ExamplePermit_DrainContext() {
 	client, done := connect()
 	defer done()

@@ -12,8 +12,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// connect returns a client of an ensemble inside this process. A service has the
-// connect string of its own ensemble here.
+// connect returns a client of an ensemble inside this process. A service has the connect string of
+// its own ensemble here.
 func connect() (client *session.Client, done func()) {
 	ensemble, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {
@@ -232,8 +232,8 @@ func ExampleEvent() {
 	// left
 }
 
-// A test of code with a permit takes milliseconds: an ensemble runs inside the test, and the session is
-// expired there. Without an ensemble there is package recipetest.
+// A test of code with a permit takes milliseconds: an ensemble runs inside the test, and the
+// session is expired there. Without an ensemble there is package recipetest.
 func Example_testing() {
 	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute}) // in a test: zktest.Start(t)
 	if err != nil {

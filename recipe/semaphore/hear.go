@@ -61,8 +61,8 @@ func (p *place) ask(ctx context.Context, watched bool) error {
 	return nil
 }
 
-// writeFirst writes the record if there is none. The multi checks the own znodes: the path that was found empty
-// might have been deleted, and made again with a record.
+// writeFirst writes the record if there is none. The multi checks the own znodes: the path that was
+// found empty might have been deleted, and made again with a record.
 func (p *place) writeFirst(ctx context.Context, stat zk.Stat) error {
 	first, err := p.sem.beside(p.s, stat)
 	if err != nil {
@@ -223,7 +223,8 @@ func (p *place) listen(now clock.Instant) {
 	}
 }
 
-// whose returns the owners whose turn it is. If there are too many for one turn, each turn lasts for d.
+// whose returns the owners whose turn it is. If there are too many for one turn, each turn lasts
+// for d.
 func (h *hearing) whose(owners []int64, now clock.Instant, d time.Duration) []int64 {
 	if len(owners) <= listenTo {
 		h.turn, h.had, h.until = nil, nil, clock.Instant{}

@@ -11,8 +11,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// Holder is a permit as others see it. Permits that were acquired together make one
-// Holder each.
+// Holder is a permit as others see it. Permits that were acquired together make one Holder each.
 type Holder struct {
 	// ID is the holder's, [Config.ID].
 	ID string

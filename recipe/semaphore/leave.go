@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// leaveAttempts bounds how often a permit tries to announce its end. Others write the record
-	// at the same time, and only one of those who try at once succeeds each time. Without the
+	// leaveAttempts bounds how often a permit tries to announce its end. Others write the record at
+	// the same time, and only one of those who try at once succeeds each time. Without the
 	// announcement others may have to wait for a lease.
 	leaveAttempts = 40
 	// Delays between the attempts.
@@ -102,8 +102,8 @@ func (p *place) ended(r record) record {
 	return r.bound()
 }
 
-// known returns the record with those older permits that are over by now, as far as this permit knows: all
-// except those that were there when it looked last, and those whose leases may run.
+// known returns the record with those older permits that are over by now, as far as this permit
+// knows: all except those that were there when it looked last, and those whose leases may run.
 func (p *place) known(r record, now clock.Instant) record {
 	own := p.number() // 0 if its place was never found: then nobody is known to be over
 	if !r.Tell(own) || !p.at.Add(session.Outlast(r.lease)).Reached(now) {
@@ -139,14 +139,16 @@ func (p *place) teach(ctx context.Context) {
 		if err != nil || known.String() == r.String() {
 			return
 		}
-		// With a check of our own znodes: else the path may have been made again, with other numbers.
+		// With a check of our own znodes: else the path may have been made again, with other
+		// numbers.
 		_, err = p.s.Multi(ctx, append(p.checks(), &zk.SetDataRequest{Path: p.sem.leases, Data: []byte(known.String()), Version: stat.Version})...)
 		again = errors.Is(err, zk.ErrBadVersion)
 	}
 }
 
-// Abandon is Leave for a caller that does not wait, without an announcement: the znodes are deleted in the
-// background. Until they are gone the session beats for them, so that nobody takes it for silent.
+// Abandon is Leave for a caller that does not wait, without an announcement: the znodes are deleted
+// in the background. Until they are gone the session beats for them, so that nobody takes it for
+// silent.
 func (p *place) Abandon() {
 	var left atomic.Int32
 	for _, path := range p.paths {

@@ -32,23 +32,25 @@ type Permit struct {
 	late     atomic.Bool   // it was given away before it was released
 }
 
-// Context is cancelled when the permit is over; context.Cause tells why, as a [*recipe.EndedError]. It has the
-// values of the context that Acquire was given, and does not end with that. If the lease runs out, it is
-// cancelled StopBefore earlier, which is the time for work in progress to stop. In a process that was
-// paused past the end, the first call of its Err already returns the error. A context derived from it
-// (context.WithTimeout, errgroup.WithContext) ends by a timer, which may be late in such a process. So work
-// under a derived context has to ask Valid before each unit of work.
+// Context is cancelled when the permit is over; context.Cause tells why, as a [*recipe.EndedError].
+// It has the values of the context that Acquire was given, and does not end with that. If the lease
+// runs out, it is cancelled StopBefore earlier, which is the time for work in progress to stop. In
+// a process that was paused past the end, the first call of its Err already returns the error. A
+// context derived from it (context.WithTimeout, errgroup.WithContext) ends by a timer, which may be
+// late in such a process. So work under a derived context has to ask Valid before each unit of
+// work.
 func (p *Permit) Context() context.Context { return p.held.Context() }
 
-// DrainContext is for a unit of work that is in progress when Context ends and should be finished. If the end
-// was our own choice ([recipe.Reason.Chosen]: the context of Do has ended, or the client was closed), the
-// permit is kept while the work stops. DrainContext goes on meanwhile. It ends when the permit is released,
-// when DrainTimeout has passed, or StopBefore before the end of the lease. No other permit of
-// this library takes its place or its slots before it ends. If the permit is lost, DrainContext ends as soon as
-// that is known here, also while the work stops.
+// DrainContext is for a unit of work that is in progress when Context ends and should be finished.
+// If the end was our own choice ([recipe.Reason.Chosen]: the context of Do has ended, or the client
+// was closed), the permit is kept while the work stops. DrainContext goes on meanwhile. It ends
+// when the permit is released, when DrainTimeout has passed, or StopBefore before the end of the
+// lease. No other permit of this library takes its place or its slots before it ends. If the permit
+// is lost, DrainContext ends as soon as that is known here, also while the work stops.
 //
-// Begin no new work under it: Valid is false, and another may be waiting. Its cause is an [*recipe.EndedError],
-// too. In a process that was paused, it and contexts derived from it behave as Context does.
+// Begin no new work under it: Valid is false, and another may be waiting. Its cause is an
+// [*recipe.EndedError], too. In a process that was paused, it and contexts derived from it behave
+// as Context does.
 func (p *Permit) DrainContext() context.Context { return p.held.DrainContext() }
 
 // Valid reports whether the permit is held at this moment: at most size permits of this library
@@ -80,10 +82,10 @@ func (p *Permit) Node() string { return p.held.Node() }
 // N is how many permits it counts for: what AcquireN was asked for.
 func (p *Permit) N() int { return len(p.place.paths) }
 
-// Multi carries out ZooKeeper operations, all or none, if the permit's znodes still exist at that moment:
-// it is never carried out when others may have the permit. The operations are zk's; the results are theirs.
-// The error is [recipe.ErrNotHeld] when the permit is over and [Permit.DrainContext] has ended. Then nothing
-// was done. See [session.OutcomeOf] for other errors.
+// Multi carries out ZooKeeper operations, all or none, if the permit's znodes still exist at that
+// moment: it is never carried out when others may have the permit. The operations are zk's; the
+// results are theirs. The error is [recipe.ErrNotHeld] when the permit is over and
+// [Permit.DrainContext] has ended. Then nothing was done. See [session.OutcomeOf] for other errors.
 func (p *Permit) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
 	if p.released.Load() {
 		return nil, recipe.ErrNotHeld
@@ -116,8 +118,8 @@ func (p *Permit) Slots() (all []Slot) {
 	return all
 }
 
-// Slot is one of the numbers from 0 to the semaphore's size less 1. Two valid permits
-// never have the same slot at one instant.
+// Slot is one of the numbers from 0 to the semaphore's size less 1. Two valid permits never have
+// the same slot at one instant.
 type Slot struct {
 	permit *Permit
 	number int
@@ -134,11 +136,12 @@ func (s Slot) Token() int64 { return s.permit.Token() }
 // Config.Slots it is never true.
 func (s Slot) Valid() bool { return s.number >= 0 && s.permit.Valid() }
 
-// Release says that the work has stopped, and releases the permit. Its znodes are deleted, and Release
-// waits for that until ctx ends. If ctx ends first, the deletion goes on in the background, and the error
-// is the cause of ctx. Release may be called more than once.
+// Release says that the work has stopped, and releases the permit. Its znodes are deleted, and
+// Release waits for that until ctx ends. If ctx ends first, the deletion goes on in the background,
+// and the error is the cause of ctx. Release may be called more than once.
 //
-// If the permit was lost before, the error is a [*recipe.EndedError] that tells why, and Release does not wait.
+// If the permit was lost before, the error is a [*recipe.EndedError] that tells why, and Release
+// does not wait.
 func (p *Permit) Release(ctx context.Context) error {
 	p.release()
 	if lost := p.lost(); lost != nil {

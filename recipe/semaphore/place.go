@@ -55,8 +55,8 @@ func (p *place) Path() string { return p.paths[0] }
 // Woken has a signal when there is something to find out.
 func (p *place) Woken() <-chan struct{} { return p.wake }
 
-// newPlace keeps the znodes at paths, which exist, and finds out who is older. waits says that the permit
-// will most likely have to wait. newPlace returns a place also when it returns an error.
+// newPlace keeps the znodes at paths, which exist, and finds out who is older. waits says that the
+// permit will most likely have to wait. newPlace returns a place also when it returns an error.
 func (s *Semaphore) newPlace(ctx context.Context, at *session.Session, paths []string, waits bool) (*place, error) {
 	p := s.keep(at, paths)
 	return p, p.find(ctx, waits)
@@ -78,8 +78,8 @@ func (s *Semaphore) keep(at *session.Session, paths []string) *place {
 	return p
 }
 
-// find reads the own znodes, then the list, then the record. So if a permit has announced its end and is
-// not in the list, the record tells of it.
+// find reads the own znodes, then the list, then the record. So if a permit has announced its end
+// and is not in the list, the record tells of it.
 func (p *place) find(ctx context.Context, waits bool) error {
 	if err := p.check(ctx); err != nil {
 		return err
@@ -125,8 +125,8 @@ func (p *place) isOwn(n line.Name) bool {
 	return slices.Contains(p.paths, p.sem.leases+"/"+n.Full)
 }
 
-// errInterleaved: a permit that was asked for several at once has found another's znode between its own.
-// Two such permits would wait for each other.
+// errInterleaved: a permit that was asked for several at once has found another's znode between its
+// own. Two such permits would wait for each other.
 var errInterleaved = errors.New("semaphore: another permit came between those that were asked for at once")
 
 func (p *place) interleaved() bool {

@@ -27,13 +27,14 @@ import (
 //	left 19 22-30
 //	slots 0:17 3:31
 //
-// Curator ignores it. This release refuses a record with a line that it does not know: then it acquires
-// nothing and writes nothing. So a later release must not add a line while this release is in use.
+// Curator ignores it. This release refuses a record with a line that it does not know: then it
+// acquires nothing and writes nothing. So a later release must not add a line while this release is
+// in use.
 type record struct {
 	size  int
 	lease time.Duration
-	// Numbers are those that are over. Each permit adds its own when it ends, and those that it
-	// has found to be over.
+	// Numbers are those that are over. Each permit adds its own when it ends, and those that it has
+	// found to be over.
 	line.Numbers
 	// slots are there from the first record on. A record without them was written by hand.
 	slots table
@@ -41,8 +42,8 @@ type record struct {
 
 const recordHead = "zkrecipe semaphore 1"
 
-// A record has room for spare more gaps than there are permits. What does not fit is
-// forgotten, so that somebody may wait.
+// A record has room for spare more gaps than there are permits. What does not fit is forgotten, so
+// that somebody may wait.
 const spare = 100
 
 // String returns the record as the parent holds it.
@@ -122,9 +123,9 @@ func (r record) bound() record {
 	return r
 }
 
-// at returns the record for the path with that Stat. If somebody has copied it from another path, its numbers are
-// dropped, and leases may be as long as without a record. If the path still has the data that it was created with,
-// nobody has taken slots yet.
+// at returns the record for the path with that Stat. If somebody has copied it from another path,
+// its numbers are dropped, and leases may be as long as without a record. If the path still has the
+// data that it was created with, nobody has taken slots yet.
 func (r record) at(stat zk.Stat) record {
 	at, same := r.At(stat)
 	if !same && (!r.IsZero() || len(r.slots) > 0) {
@@ -137,14 +138,14 @@ func (r record) at(stat zk.Stat) record {
 	return r
 }
 
-// anyVersion is the version that servers take for any version. A znode can reach it. Then a write cannot be tied to
-// what was read.
+// anyVersion is the version that servers take for any version. A znode can reach it. Then a write
+// cannot be tied to what was read.
 const anyVersion = -1
 
 var errAnyVersion = errors.New("its version is -1, at which nobody can change it safely: write the same data once more by hand")
 
-// tied reads the data of a path, by get, at a version to which a write can be tied. If the version is the one before
-// anyVersion, it first skips anyVersion, by two writes in one transaction.
+// tied reads the data of a path, by get, at a version to which a write can be tied. If the version
+// is the one before anyVersion, it first skips anyVersion, by two writes in one transaction.
 func tied(ctx context.Context, at *session.Session, path string, get func(context.Context) ([]byte, zk.Stat, error)) ([]byte, zk.Stat, error) {
 	for {
 		data, stat, err := get(ctx)

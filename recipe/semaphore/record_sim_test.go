@@ -8,8 +8,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// Somebody has copied a record to this path, with slots of permits whose numbers do not exist here yet. "a" does not
-// find these permits in the list. Meanwhile "b" gets one of their numbers, and a slot.
+// Somebody has copied a record to this path, with slots of permits whose numbers do not exist here
+// yet. "a" does not find these permits in the list. Meanwhile "b" gets one of their numbers, and a
+// slot.
 func TestSlotsInARecordThatWasCopiedBelongToNobody(t *testing.T) {
 	var host *zktest.Host
 	brake := func(r zktest.Request) { // "b" has found room, and is about to create its znode

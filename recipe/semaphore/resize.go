@@ -18,12 +18,13 @@ import (
 // reduction nobody gets a permit until fewer than the new size are held. An Acquire that was about
 // to succeed may still do so within the length of a lease.
 //
-// For a moment Resize counts as a permit. If its process is killed then, others take over from it as from a holder
-// that has crashed. If ctx ends then, others may have to wait for a lease. Resize needs the permissions of an Acquire.
+// For a moment Resize counts as a permit. If its process is killed then, others take over from it
+// as from a holder that has crashed. If ctx ends then, others may have to wait for a lease. Resize
+// needs the permissions of an Acquire.
 //
-// A Resize is never carried out twice, even if an answer is lost. The error says if the outcome is unknown, because
-// the session was lost or ctx has ended with the answer outstanding, or because others have changed the size since
-// ([session.OutcomeOf]).
+// A Resize is never carried out twice, even if an answer is lost. The error says if the outcome is
+// unknown, because the session was lost or ctx has ended with the answer outstanding, or because
+// others have changed the size since ([session.OutcomeOf]).
 func (s *Semaphore) Resize(ctx context.Context, size int) error {
 	if size < 1 || size > s.cfg.most() {
 		return fmt.Errorf("semaphore: Resize was given %d; want 1 to %d", size, s.cfg.most())
@@ -84,11 +85,11 @@ func (s *Semaphore) stored(ctx context.Context, at *session.Session) (record, er
 	return r, nil
 }
 
-// resize writes another size. It first creates a znode among the permits. The multi that writes the size
-// also deletes this znode. So it fails if the path was deleted and made again since the record was read,
-// with other numbers and other holders of slots. The version of the record would not show that. Until the
-// multi, others count the znode as a permit. It is a place: if this process is killed, they take over from it
-// as from a holder.
+// resize writes another size. It first creates a znode among the permits. The multi that writes the
+// size also deletes this znode. So it fails if the path was deleted and made again since the record
+// was read, with other numbers and other holders of slots. The version of the record would not show
+// that. Until the multi, others count the znode as a permit. It is a place: if this process is
+// killed, they take over from it as from a holder.
 func (s *Semaphore) resize(ctx context.Context, at *session.Session, size int) (lost, err error) {
 	own, err := at.CreatePlace(ctx, s.leases, string(line.Permit), ident.Encode(s.cfg.ID, nil), s.cfg.ACL)
 	if err != nil {
@@ -128,13 +129,15 @@ func (s *Semaphore) resize(ctx context.Context, at *session.Session, size int) (
 	}
 }
 
-// errOver: an attempt was lost, the record tells that the own znode is over, and the size is another. Either the attempt
-// was carried out and others have changed the size since, or others have deleted the own znode.
+// errOver: an attempt was lost, the record tells that the own znode is over, and the size is
+// another. Either the attempt was carried out and others have changed the size since, or others
+// have deleted the own znode.
 var errOver = errors.New("semaphore: the size is another, and nobody can tell whether it was changed before")
 
-// writeSize writes the size and deletes the own znode, which was never a permit, so it is over. It returns the czxid
-// of the path in which it has tried that, or 0. lostIn is that of an attempt that was lost, or 0. The error is
-// line.ErrGone if the own znode is gone and no attempt was carried out, and errOver if that is unknown.
+// writeSize writes the size and deletes the own znode, which was never a permit, so it is over. It
+// returns the czxid of the path in which it has tried that, or 0. lostIn is that of an attempt that
+// was lost, or 0. The error is line.ErrGone if the own znode is gone and no attempt was carried
+// out, and errOver if that is unknown.
 func (p *place) writeSize(ctx context.Context, size int, lostIn int64) (path int64, err error) {
 	data, stat, err := p.read(ctx, false)
 	if err != nil {

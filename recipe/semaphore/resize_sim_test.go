@@ -16,8 +16,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// whileItLags lets another process change the size from 5 to 10, and then calls f with a process whose server does not
-// know that yet.
+// whileItLags lets another process change the size from 5 to 10, and then calls f with a process
+// whose server does not know that yet.
 func (s *stage) whileItLags(f func(p *process) error) {
 	s.T.Helper()
 	s.release(s.process("a").acquire())
@@ -94,7 +94,8 @@ func TestAResizeDelaysNobody(t *testing.T) {
 	})
 }
 
-// The answer is lost, and then the session, or ctx ends, before anybody could tell what became of the request.
+// The answer is lost, and then the session, or ctx ends, before anybody could tell what became of
+// the request.
 func TestResizeTellsThatItsOutcomeIsUnknown(t *testing.T) {
 	for name, end := range map[string]func(b *process, cancel func()){
 		"session": func(b *process, _ func()) { b.host.Drop() },
@@ -105,7 +106,8 @@ func TestResizeTellsThatItsOutcomeIsUnknown(t *testing.T) {
 				a, b := s.process("a"), s.process("b")
 				s.release(a.acquire())
 				s.Session(b.client)
-				// The first multi is a QuorumSync. The third read of the record is the one after the loss.
+				// The first multi is a QuorumSync. The third read of the record is the one after
+				// the loss.
 				s.On(zktest.Match{Op: zktest.OpMulti, Host: "b", Path: stagePath + "/leases", Nth: 2}, zktest.LoseReply)
 				sent := s.On(zktest.Match{Op: zktest.OpGetData, Host: "b", Path: stagePath + "/leases", Nth: 3}, zktest.LoseRequest)
 				ctx, cancel := context.WithCancel(context.Background())
@@ -168,8 +170,8 @@ func TestAResizeThatFailsDelaysNobody(t *testing.T) {
 	})
 }
 
-// The request is lost, and somebody deletes the znode of the Resize by hand. One who waited tells in the record that it
-// is over.
+// The request is lost, and somebody deletes the znode of the Resize by hand. One who waited tells
+// in the record that it is over.
 func TestAResizeThatOthersEndedIsNotCalledDone(t *testing.T) {
 	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
 		s.Config.Timeout, s.Config.Lease = 5*stageT, stageD

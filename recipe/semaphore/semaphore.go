@@ -43,10 +43,11 @@ type Semaphore struct {
 	agreed bool       // the path has held that size
 }
 
-// New returns the semaphore at path, an absolute znode path other than "/", of at most 4096 bytes. It has size permits,
-// from 1 to 10,000. The first use writes the size to the path. A Semaphore with another size is
-// refused ([SizeError]). A Semaphore that has used the path follows its later changes, see
-// [Semaphore.Resize]. With a size of 0 it takes what the path holds, and creates no path.
+// New returns the semaphore at path, an absolute znode path other than "/", of at most 4096 bytes.
+// It has size permits, from 1 to 10,000. The first use writes the size to the path. A Semaphore
+// with another size is refused ([SizeError]). A Semaphore that has used the path follows its later
+// changes, see [Semaphore.Resize]. With a size of 0 it takes what the path holds, and creates no
+// path.
 //
 // New checks its arguments and does no I/O. The path and its parents are created when they are
 // missing, and never deleted.
@@ -89,8 +90,8 @@ func (s *Semaphore) Size() int {
 	return s.size
 }
 
-// Status returns how the semaphore stands in this process: what is held, what waits, and totals. It never
-// blocks. [Semaphore.Holders] tells who else holds permits.
+// Status returns how the semaphore stands in this process: what is held, what waits, and totals. It
+// never blocks. [Semaphore.Holders] tells who else holds permits.
 func (s *Semaphore) Status() recipe.Status {
 	st := s.book.Status()
 	st.Path, st.ID, st.Size, st.EventsDropped = s.path, s.cfg.ID, s.Size(), s.events.Dropped()
@@ -135,8 +136,8 @@ func (s *Semaphore) first(lease time.Duration) (record, error) {
 	return record{size: size, lease: lease, slots: table{}}, nil
 }
 
-// create makes what is missing of the path. The record is created last. So if it is there, the
-// rest is there, too.
+// create makes what is missing of the path. The record is created last. So if it is there, the rest
+// is there, too.
 func (s *Semaphore) create(ctx context.Context, at *session.Session) error {
 	lease := at.LeaseAsked()
 	first, err := s.first(lease)

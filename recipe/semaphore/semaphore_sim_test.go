@@ -94,8 +94,8 @@ func TestTryAcquireWritesNothingWhereAllIsTaken(t *testing.T) {
 	})
 }
 
-// The permit of a holder that has crashed, and whose session has expired, can be tried for without a
-// contender that waits for it.
+// The permit of a holder that has crashed, and whose session has expired, can be tried for without
+// a contender that waits for it.
 func TestTryAcquireWaitsForALeaseThatMayRun(t *testing.T) {
 	for name, cfg := range map[string]semaphore.Config{"rank": {}, "slots": slotted} {
 		t.Run(name, func(t *testing.T) {
@@ -276,8 +276,8 @@ func TestSeveralAtOnceDoNotWaitForEachOther(t *testing.T) {
 	})
 }
 
-// A hundred wait for ten permits. Only the one at the front waits for a permit, so each that is given away
-// wakes one.
+// A hundred wait for ten permits. Only the one at the front waits for a permit, so each that is
+// given away wakes one.
 func TestAPermitWakesOneOfAHundred(t *testing.T) {
 	rounds.All(t)
 	onStage(t, 10, zktest.Config{}, func(t *testing.T, s *stage) {

@@ -30,8 +30,8 @@ type taking struct {
 // waits reports whether no slot is free.
 func (t *taking) waits() bool { return !t.free.IsZero() }
 
-// lease returns how long it takes until the first lease is over, of the leases of permits that had slots and
-// are gone. It returns 0 if no such lease may run.
+// lease returns how long it takes until the first lease is over, of the leases of permits that had
+// slots and are gone. It returns 0 if no such lease may run.
 func (t *taking) lease(now clock.Instant) (rest time.Duration) {
 	for _, end := range t.vacant {
 		if left := end.Until(now); !end.Reached(now) && (rest == 0 || left < rest) {
@@ -41,8 +41,8 @@ func (t *taking) lease(now clock.Instant) (rest time.Duration) {
 	return rest
 }
 
-// takeSlots writes the permit into the table of slots, at those that are free. It is called once the permit
-// is admitted by its rank, so mostly there is a free one.
+// takeSlots writes the permit into the table of slots, at those that are free. It is called once
+// the permit is admitted by its rank, so mostly there is a free one.
 func (p *place) takeSlots(ctx context.Context) error {
 	first, _ := line.Parse(p.paths[0][len(p.sem.leases)+1:])
 	own := holderOf(first)
@@ -86,8 +86,9 @@ func (p *place) over(holder string) bool {
 	return gone && end.Reached(p.clock.Now())
 }
 
-// vacate notes which permits in the table are gone, by the list that arrived last. Until its lease is over, each
-// may count itself the holder of its slot, unless the record tells that it has stopped.
+// vacate notes which permits in the table are gone, by the list that arrived last. Until its lease
+// is over, each may count itself the holder of its slot, unless the record tells that it has
+// stopped.
 func (p *place) vacate(children []string) {
 	if !p.sem.cfg.Slots {
 		return

@@ -45,8 +45,8 @@ func TestEachPermitHasASlotOfItsOwn(t *testing.T) {
 	})
 }
 
-// The slot of a holder that is cut off, or whose session is ended, or whose znode is deleted, is not
-// used again before its lease is over, although there are permits enough.
+// The slot of a holder that is cut off, or whose session is ended, or whose znode is deleted, is
+// not used again before its lease is over, although there are permits enough.
 func TestASlotIsNotUsedAgainBeforeTheOldLeaseIsOver(t *testing.T) {
 	for name, end := range map[string]func(s *stage, a *process, p *semaphore.Permit){
 		"session expired": func(s *stage, a *process, p *semaphore.Permit) {
@@ -102,7 +102,8 @@ func TestTheSlotOfASilentHolderIsFreeWithItsPermit(t *testing.T) {
 	}
 }
 
-// A holder's session expires while another waits. Its lease is waited for once, for the permit and the slot.
+// A holder's session expires while another waits. Its lease is waited for once, for the permit and
+// the slot.
 func TestTheSlotOfAHolderWhoseSessionExpiresIsFreeWithItsPermit(t *testing.T) {
 	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
 		a, b := s.process("a", slotted), s.process("b", slotted)
@@ -146,8 +147,9 @@ func TestTheSlotOfOneThatMayStillBeValidIsNotTaken(t *testing.T) {
 	})
 }
 
-// One is slow to take its slot. A younger permit takes one meanwhile, the size is reduced to one, and the younger permit
-// vanishes. So the older one is admitted at once, but it must not get that slot while the younger permit may be valid.
+// One is slow to take its slot. A younger permit takes one meanwhile, the size is reduced to one,
+// and the younger permit vanishes. So the older one is admitted at once, but it must not get that
+// slot while the younger permit may be valid.
 func TestTheSlotOfAYoungerPermitThatMayStillBeValidIsNotTaken(t *testing.T) {
 	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
 		a, b := s.process("a", slotted), s.process("b", slotted)

@@ -99,8 +99,8 @@ func (p *process) queue() <-chan *semaphore.Permit {
 	return got
 }
 
-// check compares a permit with all that were handed out before. A permit's Valid goes from true
-// to false once, so looking at all whenever one begins finds every moment with too many.
+// check compares a permit with all that were handed out before. A permit's Valid goes from true to
+// false once, so looking at all whenever one begins finds every moment with too many.
 func (s *stage) check(who string, permit *semaphore.Permit) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

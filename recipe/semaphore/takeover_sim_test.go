@@ -10,9 +10,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A holder is cut off for most of a lease, and beats again just before it is over. The one that waits
-// hears of that beat too late: its server lags a little. When it takes over, the heartbeat has
-// another version than the one that it has heard.
+// A holder is cut off for most of a lease, and beats again just before it is over. The one that
+// waits hears of that beat too late: its server lags a little. When it takes over, the heartbeat
+// has another version than the one that it has heard.
 func TestNobodyTakesOverAfterABeatThatWasNotHeard(t *testing.T) {
 	const phases = 7 // in which the beats of the two may meet so; chance decides, too
 	for seed := range int64(4 * phases) {

@@ -10,8 +10,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// The sessions that hold permits are twice as many as a waiting one listens to at a time. The session timeout is so
-// long that rounds of turns fit between two re-checks. A holder that is in the second turn crashes.
+// The sessions that hold permits are twice as many as a waiting one listens to at a time. The
+// session timeout is so long that rounds of turns fit between two re-checks. A holder that is in
+// the second turn crashes.
 func TestEachOfManySessionsHasItsTurnToBeListenedTo(t *testing.T) {
 	rounds.All(t)
 	const turns, turn = 2, 2 * stageD

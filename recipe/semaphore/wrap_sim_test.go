@@ -9,8 +9,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// An old server has counted through all numbers, and gives 0 once more. The record says that those up to the end are
-// over, or only the last one.
+// An old server has counted through all numbers, and gives 0 once more. The record says that those
+// up to the end are over, or only the last one.
 func TestNoMorePermitsThanTheSizeWhenTheNumbersBeginAgain(t *testing.T) {
 	for name, cfg := range map[string]semaphore.Config{"without slots": {}, "with slots": slotted} {
 		for _, used := range []int32{8, 1} {
@@ -45,7 +45,8 @@ func (s *stage) throughTheNumbers(p *process, used int32) {
 	}
 }
 
-// A holder has vanished unseen, with a number from before the numbers began again or the first one afterwards.
+// A holder has vanished unseen, with a number from before the numbers began again or the first one
+// afterwards.
 func TestOneThatVanishedWhenTheNumbersBeganAgainIsWaitedFor(t *testing.T) {
 	for _, used := range []int32{8, 1} {
 		t.Run(fmt.Sprintf("%d before the end", used), func(t *testing.T) {

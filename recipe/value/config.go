@@ -14,8 +14,8 @@ import (
 
 // Config configures a [Value]. The zero value works.
 type Config struct {
-	// Journals is the path of the directory for the journals, below the chroot. It is created
-	// when it is missing, and needs CREATE. Default "/zkrecipe/journals".
+	// Journals is the path of the directory for the journals, below the chroot. It is created when
+	// it is missing, and needs CREATE. Default "/zkrecipe/journals".
 	Journals string
 
 	// Durable, if set, is the name of a journal that outlives the session. Then the next session

@@ -22,17 +22,17 @@ type CounterConfig struct {
 }
 
 // Counter is a number in a znode, to which many may add. Its methods may be called from any
-// goroutine; use one Counter for all goroutines of a program: additions at the same time share
-// one write. Its journal stays in the session until Close is called.
+// goroutine; use one Counter for all goroutines of a program: additions at the same time share one
+// write. Its journal stays in the session until Close is called.
 type Counter struct {
 	path  string
 	cfg   CounterConfig
 	znode *journal.Znode
 }
 
-// NewCounter returns the counter in the znode at path, an absolute znode path other than "/", of at most 4096 bytes. It
-// checks its arguments and does no I/O. The znode need not exist: the first change creates it, with its
-// parents.
+// NewCounter returns the counter in the znode at path, an absolute znode path other than "/", of at
+// most 4096 bytes. It checks its arguments and does no I/O. The znode need not exist: the first
+// change creates it, with its parents.
 func NewCounter(client *session.Client, path string, cfg CounterConfig) (*Counter, error) {
 	if cfg.Encoding < EncodingDecimal || cfg.Encoding > EncodingInt32 {
 		return nil, fmt.Errorf("value: CounterConfig.Encoding is %d; want EncodingDecimal, EncodingInt64 or EncodingInt32", cfg.Encoding)
@@ -48,8 +48,8 @@ func NewCounter(client *session.Client, path string, cfg CounterConfig) (*Counte
 	return &Counter{path: path, cfg: cfg, znode: journal.New(client, c)}, nil
 }
 
-// Add adds delta, which may be negative, and returns the sum. A sum that does not fit the
-// encoding is refused with an [OverflowError].
+// Add adds delta, which may be negative, and returns the sum. A sum that does not fit the encoding
+// is refused with an [OverflowError].
 func (n *Counter) Add(ctx context.Context, delta int64) (int64, error) {
 	return n.change(ctx, func(now int64) (int64, error) {
 		sum := now + delta

@@ -11,8 +11,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A large write is done, and its answer is lost. The client comes to a server that was the leader, which loses more of
-// its answers. That server does not know of the write, and answers a sync all the same.
+// A large write is done, and its answer is lost. The client comes to a server that was the leader,
+// which loses more of its answers. That server does not know of the write, and answers a sync all
+// the same.
 func TestADeposedLeaderDoesNotUndoALargeWrite(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		detour, client := s.Detour("a", session.Config{})

@@ -1,12 +1,11 @@
-// Package value keeps a value or a counter in a znode, which many programs change at the same
-// time.
+// Package value keeps a value or a counter in a znode, which many programs change at the same time.
 //
-// No change counts twice, and no change that was carried out is reported as failed. If an answer
-// is lost, the library finds out the outcome. The outcome of a change stays unknown only if its
+// No change counts twice, and no change that was carried out is reported as failed. If an answer is
+// lost, the library finds out the outcome. The outcome of a change stays unknown only if its
 // session ends meanwhile, its caller does not wait, or somebody deletes the journal or takes away
 // the permission to write it. Then the error is an [UnknownError], which has the value before and
-// the value after. The change is not retried after that. With every other error of a change, nothing was
-// written and nothing will be. [session.OutcomeOf] tells which of the two it is.
+// the value after. The change is not retried after that. With every other error of a change,
+// nothing was written and nothing will be. [session.OutcomeOf] tells which of the two it is.
 //
 //	n, err := value.NewCounter(client, "/orders/next", value.CounterConfig{})
 //	if err != nil {
@@ -14,22 +13,22 @@
 //	}
 //	first, err := n.Reserve(ctx, 1000) // first to first+999 are ours alone
 //
-// A Value or a Counter that the program keeps needs no Close, see Costs. What it does in the background
-// ends with the client.
+// A Value or a Counter that the program keeps needs no Close, see Costs. What it does in the
+// background ends with the client.
 //
 // A program to copy from: examples/counter.
 //
-// All changes and Gets are linearizable, also those that fail: a [ConflictError] has a value that the znode
-// had during the call, and so has an Update whose function returns an error.
+// All changes and Gets are linearizable, also those that fail: a [ConflictError] has a value that
+// the znode had during the call, and so has an Update whose function returns an error.
 //
 // # What is not promised
 //
 //   - To know the outcome when the session is lost with an answer. With [Config.Durable] that is
 //     known, too, unless somebody deletes the journal or takes away the permission to write it.
-//   - Changes while somebody deletes the znode and creates it again. A change may overwrite the new znode,
-//     and be based on the value before, if it begins less than a second later, or while the server of this
-//     client lags (up to syncLimit ticks). Somebody who sets the data at any version may overwrite a change.
-//     A Get is still correct.
+//   - Changes while somebody deletes the znode and creates it again. A change may overwrite the new
+//     znode, and be based on the value before, if it begins less than a second later, or while the
+//     server of this client lags (up to syncLimit ticks). Somebody who sets the data at any version
+//     may overwrite a change. A Get is still correct.
 //   - Fairness among many that change one znode. Each of them succeeds in the end.
 //   - Speed. Each change of one znode is a quorum write, one after the other.
 //
@@ -53,8 +52,8 @@
 //	                  support_curator
 //
 // A znode's version wraps after 2^31 changes, and servers take -1 for any version. After 2^30 the
-// znode is deleted and created again in one transaction, with Config.ACL. A znode with children
-// is not.
+// znode is deleted and created again in one transaction, with Config.ACL. A znode with children is
+// not.
 //
 // # Costs
 //
@@ -66,7 +65,7 @@
 // it is never old. A change that finds a conflict costs the same. So does an Update whose function
 // returns an error. A Watcher reads once for each change that it sees.
 //
-// A journal is an ephemeral znode, and stays as long as its session. A session has room for some 15,000
-// ephemeral znodes of all kinds (session.Config.EphemeralBytes). So keep a Value or Counter and do not make
-// one for each change, or call Close.
+// A journal is an ephemeral znode, and stays as long as its session. A session has room for some
+// 15,000 ephemeral znodes of all kinds (session.Config.EphemeralBytes). So keep a Value or Counter
+// and do not make one for each change, or call Close.
 package value

@@ -17,8 +17,8 @@ import (
 // there. To repair it, set the znode's data once by hand.
 var ErrVersion = journal.ErrVersion
 
-// A failure is the error of a change that was not carried out. Its cause may be a request whose outcome
-// is unknown, such as a read.
+// A failure is the error of a change that was not carried out. Its cause may be a request whose
+// outcome is unknown, such as a read.
 type failure struct{ error }
 
 // Unwrap returns the same error without the outcome.
@@ -66,10 +66,10 @@ func (e *ConflictError) Error() string {
 // Outcome is for [session.OutcomeOf].
 func (e *ConflictError) Outcome() session.Outcome { return session.OutcomeNotDone }
 
-// UnknownError is the error of a change that may or may not have been carried out. The session
-// was lost with the answer, the caller's context has ended before the answer, or an answer was
-// lost and the journal cannot tell. If the change was carried out, it was carried out once, from
-// Before to After.
+// UnknownError is the error of a change that may or may not have been carried out. The session was
+// lost with the answer, the caller's context has ended before the answer, or an answer was lost and
+// the journal cannot tell. If the change was carried out, it was carried out once, from Before to
+// After.
 type UnknownError struct {
 	// Path is the znode's.
 	Path string
@@ -131,8 +131,8 @@ func (e *OverflowError) Error() string {
 // Outcome is for [session.OutcomeOf].
 func (e *OverflowError) Outcome() session.Outcome { return session.OutcomeNotDone }
 
-// undeleted returns the error of a Close. It wraps the error of the journal's deletion, whose outcome may
-// be unknown.
+// undeleted returns the error of a Close. It wraps the error of the journal's deletion, whose
+// outcome may be unknown.
 func undeleted(path string, err error) error {
 	if err == nil {
 		return nil

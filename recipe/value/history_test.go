@@ -113,8 +113,8 @@ func (h *history) unknown() (n int) {
 	return n
 }
 
-// sum checks the number at the end, if all calls are additions: it is the sum of all of them, with or
-// without each one whose outcome is unknown.
+// sum checks the number at the end, if all calls are additions: it is the sum of all of them, with
+// or without each one whose outcome is unknown.
 func (h *history) sum(t *testing.T, end int64) {
 	t.Helper()
 	var sure, perhaps int64

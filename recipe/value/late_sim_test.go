@@ -17,8 +17,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A late is a counter that adds 1 to 5. When its session ends for the client, its request is still on its way from one
-// server to another. The next session begins when heal is called.
+// A late is a counter that adds 1 to 5. When its session ends for the client, its request is still
+// on its way from one server to another. The next session begins when heal is called.
 type late struct {
 	*stage
 	*value.Counter
@@ -70,8 +70,9 @@ func (l *late) arrives() {
 	await.Sleep(stageT)
 }
 
-// isUnknown demands that the outcome of the addition is unknown. Then it calls then, and lets the first request arrive.
-// If the addition is made anew, isUnknown first does the same, so that the addition counts twice.
+// isUnknown demands that the outcome of the addition is unknown. Then it calls then, and lets the
+// first request arrive. If the addition is made anew, isUnknown first does the same, so that the
+// addition counts twice.
 func (l *late) isUnknown(then func()) {
 	l.T.Helper()
 	again := l.On(zktest.Match{Op: zktest.OpMulti, Path: journals, Host: "a", Nth: 2}, zktest.DropRequest)
@@ -161,8 +162,9 @@ func TestAnAdditionIsUnknownWhereTheNextSessionsJournalIsDeleted(t *testing.T) {
 	})
 }
 
-// With a durable journal the next session makes the first request impossible, and can then tell that nothing was done.
-// The journal of the first request does not come back, even if it is deleted.
+// With a durable journal the next session makes the first request impossible, and can then tell
+// that nothing was done. The journal of the first request does not come back, even if it is
+// deleted.
 func TestADurableAdditionThatIsRefusedIsNotDoneLater(t *testing.T) {
 	for _, deleted := range []bool{false, true} {
 		onTheWay(t, value.Config{Durable: "host-a"}, func(*stage) {}, func(t *testing.T, l *late) {

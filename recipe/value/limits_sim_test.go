@@ -18,8 +18,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A refused change in a batch does not delay the others. A value that the znode never held refuses no
-// change.
+// A refused change in a batch does not delay the others. A value that the znode never held refuses
+// no change.
 func TestWhatDoesNotFitIsRefusedAlone(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		n := s.counter("a", value.CounterConfig{Encoding: value.EncodingInt32, Initial: math.MaxInt32 - 5})

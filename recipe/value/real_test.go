@@ -72,8 +72,8 @@ func TestOnRealServersAnAdditionCountsOnceWhicheverRequestIsLost(t *testing.T) {
 	}
 }
 
-// Clients on all servers add while answers are lost and one session after the other ends. The sum is exact,
-// except for additions whose outcome is unknown.
+// Clients on all servers add while answers are lost and one session after the other ends. The sum
+// is exact, except for additions whose outcome is unknown.
 func TestOnRealServersSumsAreExactButForTheUnknown(t *testing.T) {
 	e := three(t)
 	h := &history{}

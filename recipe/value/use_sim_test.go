@@ -205,7 +205,8 @@ func TestAnAdditionIsUnknownWhereItsJournalIsDeleted(t *testing.T) {
 	}
 }
 
-// A server that is cut off from the others goes on answering reads for a while; Get must not believe it.
+// A server that is cut off from the others goes on answering reads for a while; Get must not
+// believe it.
 func TestGetIsNeverOld(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		s.put("5")
@@ -235,8 +236,8 @@ func TestGetIsNeverOld(t *testing.T) {
 	})
 }
 
-// A znode is deleted and created again. A server that was cut off from the others tells what the former one held. Both
-// have the same version.
+// A znode is deleted and created again. A server that was cut off from the others tells what the
+// former one held. Both have the same version.
 func TestAZnodeThatWasMadeAgainIsNotTakenForTheFormerOne(t *testing.T) {
 	for name, get := range map[string]func(t *testing.T, v *value.Value) (value.Versioned, error){
 		"get": func(t *testing.T, v *value.Value) (value.Versioned, error) { return v.Get(within(t)) },

@@ -9,8 +9,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// Versioned is what a znode holds, and since when. [Value.CompareAndSet] takes one that was returned by
-// this package, or the zero one, which says that there is no znode.
+// Versioned is what a znode holds, and since when. [Value.CompareAndSet] takes one that was
+// returned by this package, or the zero one, which says that there is no znode.
 type Versioned struct {
 	// Data are the caller's to keep and to change.
 	Data []byte
@@ -23,16 +23,17 @@ type Versioned struct {
 // Exists reports whether there is a znode.
 func (v Versioned) Exists() bool { return v.Zxid != 0 }
 
-// Value is a znode whose data many may change. Its methods may be called from any goroutine. Keep one
-// Value as long as the program changes the znode. Its journal stays in the session until Close is called.
+// Value is a znode whose data many may change. Its methods may be called from any goroutine. Keep
+// one Value as long as the program changes the znode. Its journal stays in the session until Close
+// is called.
 type Value struct {
 	client *session.Client
 	path   string
 	znode  *journal.Znode
 }
 
-// New returns the value of the znode at path, an absolute znode path other than "/", of at most 4096 bytes. It checks its
-// arguments and does no I/O. The znode need not exist.
+// New returns the value of the znode at path, an absolute znode path other than "/", of at most
+// 4096 bytes. It checks its arguments and does no I/O. The znode need not exist.
 func New(client *session.Client, path string, cfg Config) (*Value, error) {
 	c, err := cfg.journal(client, path)
 	if err != nil {
@@ -56,8 +57,8 @@ func (v *Value) Get(ctx context.Context) (Versioned, error) {
 }
 
 // CompareAndSet replaces old, which Get, Watcher.Next or a change has returned, by data. The zero
-// Versioned stands for a znode that does not exist, which is then created, with its parents. If
-// the znode holds another value, the error is a [ConflictError] with that value, and nothing was
+// Versioned stands for a znode that does not exist, which is then created, with its parents. If the
+// znode holds another value, the error is a [ConflictError] with that value, and nothing was
 // written. An old value that has data and no Zxid is refused, because it was not read from a znode.
 func (v *Value) CompareAndSet(ctx context.Context, old Versioned, data []byte) (Versioned, error) {
 	if old.Zxid == 0 && len(old.Data) > 0 {
@@ -79,15 +80,16 @@ func (v *Value) CompareAndSet(ctx context.Context, old Versioned, data []byte) (
 	return versioned(after), nil
 }
 
-// Update replaces the value by the result of f. f gets nil if the znode does not exist. If
-// another change comes first, f is called again with what the znode then holds. f may append to old.
+// Update replaces the value by the result of f. f gets nil if the znode does not exist. If another
+// change comes first, f is called again with what the znode then holds. f may append to old.
 //
 // Update writes what f returns even if the znode holds that already: the value gets another Zxid,
 // and watchers hear of it. If f returns an error, nothing is written, and Update returns that error
 // with the value that f was given. So return an error of your own if nothing is to change.
 //
-// The first value that f gets may be old. If f returns an error for it, Update makes a Get, and calls f again
-// if the znode holds another value. If the Get fails, Update returns the error of the Get.
+// The first value that f gets may be old. If f returns an error for it, Update makes a Get, and
+// calls f again if the znode holds another value. If the Get fails, Update returns the error of the
+// Get.
 func (v *Value) Update(ctx context.Context, f func(old []byte) ([]byte, error)) (Versioned, error) {
 	if f == nil {
 		return Versioned{}, failed("%s: Update was given a nil function", v.path)
@@ -122,8 +124,8 @@ func (v *Value) Update(ctx context.Context, f func(old []byte) ([]byte, error)) 
 	}
 }
 
-// Close waits for the changes that are under way, and deletes the journal from the session, unless it is
-// durable. It is for a program that makes more and more Values on one client: see
+// Close waits for the changes that are under way, and deletes the journal from the session, unless
+// it is durable. It is for a program that makes more and more Values on one client: see
 // [session.ErrTooManyEphemerals]. A change after Close makes another journal.
 func (v *Value) Close(ctx context.Context) error { return undeleted(v.path, v.znode.Drop(ctx)) }
 

@@ -29,9 +29,9 @@ type Watcher struct {
 	last    *Versioned // returned by Next; without the data
 }
 
-// Watch begins to follow the value. It does no I/O. Call Stop when done. While there is no znode, the
-// watcher looks for it every T/4, so it may see the creation that late. It sees a creation by its own
-// client at once. T is the session timeout.
+// Watch begins to follow the value. It does no I/O. Call Stop when done. While there is no znode,
+// the watcher looks for it every T/4, so it may see the creation that late. It sees a creation by
+// its own client at once. T is the session timeout.
 func (v *Value) Watch() *Watcher {
 	w := &Watcher{client: v.client, path: v.path}
 	w.stopped, w.stop = context.WithCancelCause(context.Background())

@@ -43,7 +43,8 @@ func TestAWatcherDoesNotKeepTheSessionsThatWereLost(t *testing.T) {
 	})
 }
 
-// follow returns a client, its Watcher, which has told a value, and what the next call of Next returns.
+// follow returns a client, its Watcher, which has told a value, and what the next call of Next
+// returns.
 func (s *stage) follow() (*session.Client, *value.Watcher, <-chan error) {
 	s.T.Helper()
 	s.put("1")

@@ -9,20 +9,19 @@ import (
 	"strings"
 )
 
-// identity is one thing a connection has authenticated as. Every connection
-// has its address; digest identities are added by auth requests, sasl ones by SASL exchanges.
+// identity is one thing a connection has authenticated as. Every connection has its address; digest
+// identities are added by auth requests, sasl ones by SASL exchanges.
 type identity struct{ scheme, id string }
 
-// digestID is the identity of a "user:password" credential: the user and the
-// base64 SHA-1 of the whole credential.
+// digestID is the identity of a "user:password" credential: the user and the base64 SHA-1 of the
+// whole credential.
 func digestID(credential string) identity {
 	user, _, _ := strings.Cut(credential, ":")
 	sum := sha1.Sum([]byte(credential))
 	return identity{"digest", user + ":" + base64.StdEncoding.EncodeToString(sum[:])}
 }
 
-// allowed tells whether one of ids may do perm under list. An empty list
-// allows everything.
+// allowed tells whether one of ids may do perm under list. An empty list allows everything.
 func allowed(list []grant, perm int32, ids []identity) bool {
 	if len(list) == 0 {
 		return true
@@ -53,8 +52,7 @@ func matches(id identity, expr string) bool {
 	return false
 }
 
-// ipMatches compares an address with an expression "address" or
-// "address/bits".
+// ipMatches compares an address with an expression "address" or "address/bits".
 func ipMatches(addr, expr string) bool {
 	base, bits, ok := parseIPExpr(expr)
 	ip := net.ParseIP(addr).To4()
@@ -79,9 +77,9 @@ func parseIPExpr(expr string) (net.IP, int, bool) {
 	return ip, bits, ip != nil
 }
 
-// fixACL checks the ACL of a create or setACL request and replaces the "auth"
-// scheme by the requester's digest and sasl identities. The scheme "sasl" is
-// valid only if the requester has a sasl identity. Duplicates are dropped.
+// fixACL checks the ACL of a create or setACL request and replaces the "auth" scheme by the
+// requester's digest and sasl identities. The scheme "sasl" is valid only if the requester has a
+// sasl identity. Duplicates are dropped.
 func fixACL(list []grant, ids []identity) ([]grant, Code) {
 	var unique []grant
 	for _, a := range list {
@@ -140,8 +138,8 @@ func validDigest(id string) bool {
 	return len(parts) == 2
 }
 
-// hideDigests is what getACL shows to those who may not administer the
-// znode: digest hashes are replaced by "x".
+// hideDigests is what getACL shows to those who may not administer the znode: digest hashes are
+// replaced by "x".
 func hideDigests(list []grant) []grant {
 	hidden := slices.Clone(list)
 	for i, a := range hidden {

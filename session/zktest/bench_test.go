@@ -72,8 +72,8 @@ func (tr *trace) want(part string) {
 	}
 }
 
-// keepAlive pings in the background until the connection ends or stop is
-// called, and throws away what comes.
+// keepAlive pings in the background until the connection ends or stop is called, and throws away
+// what comes.
 func (c *raw) keepAlive(every time.Duration) (stop func()) {
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {

@@ -25,8 +25,8 @@ type chaos struct {
 	problems []string
 }
 
-// writer creates znodes one after the other, on whatever server takes it, and
-// notes those that were acknowledged.
+// writer creates znodes one after the other, on whatever server takes it, and notes those that were
+// acknowledged.
 func (x *chaos) writer(b *bench, name string, rng *rand.Rand, stop <-chan struct{}) {
 	var c *raw
 	var seen int64
@@ -158,8 +158,8 @@ func fault(b *bench, rng *rand.Rand) (end func()) {
 	return r.Remove
 }
 
-// What was acknowledged is kept, whatever happens. What was never sent does not
-// appear. When all faults are over, the servers agree.
+// What was acknowledged is kept, whatever happens. What was never sent does not appear. When all
+// faults are over, the servers agree.
 func TestNothingAcknowledgedIsEverLost(t *testing.T) {
 	for seed := range *seeds {
 		x := &chaos{sent: map[string]bool{}}

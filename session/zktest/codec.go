@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// maxFrame is the longest frame a server accepts: ZooKeeper's default of
-// jute.maxbuffer, one byte less than 1 MiB.
+// maxFrame is the longest frame a server accepts: ZooKeeper's default of jute.maxbuffer, one byte
+// less than 1 MiB.
 const maxFrame = 0xfffff
 
-// decoder reads ZooKeeper's wire format (jute): big-endian integers, buffers
-// and strings behind a 32-bit length, vectors behind a 32-bit count.
+// decoder reads ZooKeeper's wire format (jute): big-endian integers, buffers and strings behind a
+// 32-bit length, vectors behind a 32-bit count.
 //
-// It never fails half-way: the first malformed value sets bad, and from then
-// on every value reads as zero. Callers check bad once, at the end.
+// It never fails half-way: the first malformed value sets bad, and from then on every value reads
+// as zero. Callers check bad once, at the end.
 type decoder struct {
 	b    []byte
 	bad  bool
@@ -53,8 +53,8 @@ func (d *decoder) bool() bool {
 	return v != nil && v[0] != 0
 }
 
-// buffer returns a copy, so that what a znode holds never shares memory with
-// a connection. A length of -1 is the null buffer, which is not the empty one.
+// buffer returns a copy, so that what a znode holds never shares memory with a connection. A length
+// of -1 is the null buffer, which is not the empty one.
 func (d *decoder) buffer() []byte {
 	n := d.int32()
 	if n == -1 || d.bad {
@@ -67,12 +67,11 @@ func (d *decoder) buffer() []byte {
 	return append([]byte{}, v...)
 }
 
-// nullString stands for a string whose length was -1. No valid name contains
-// NUL, so it fails every later check in the way a null fails in the server.
+// nullString stands for a string whose length was -1. No valid name contains NUL, so it fails every
+// later check in the way a null fails in the server.
 const nullString = "\x00null"
 
-// string reads text as a Java server does: bytes that are not UTF-8 become
-// U+FFFD.
+// string reads text as a Java server does: bytes that are not UTF-8 become U+FFFD.
 func (d *decoder) string() string {
 	n := d.int32()
 	if n == -1 {
@@ -81,8 +80,8 @@ func (d *decoder) string() string {
 	return strings.ToValidUTF8(string(d.take(int(n))), "\uFFFD")
 }
 
-// path reads a string that must not be null. A null can be read all the same: a
-// server fails on it later.
+// path reads a string that must not be null. A null can be read all the same: a server fails on it
+// later.
 func (d *decoder) path() string {
 	s := d.string()
 	if s == nullString {
@@ -91,9 +90,9 @@ func (d *decoder) path() string {
 	return s
 }
 
-// count reads a vector's length; a null vector reads as empty. Every element
-// takes at least four bytes, so a count that is too large for the frame is
-// wrong. It would only make us allocate memory.
+// count reads a vector's length; a null vector reads as empty. Every element takes at least four
+// bytes, so a count that is too large for the frame is wrong. It would only make us allocate
+// memory.
 func (d *decoder) count() int {
 	n := int(d.int32())
 	if n > len(d.b)/4 {

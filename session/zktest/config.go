@@ -6,89 +6,85 @@ import (
 	"time"
 )
 
-// Config configures an ensemble. The zero value is one server on loopback TCP
-// with a tick of 100 ms.
+// Config configures an ensemble. The zero value is one server on loopback TCP with a tick of 100
+// ms.
 type Config struct {
-	// Servers is the number of servers, 1 by default. From three on there is
-	// a leader and there are followers, a majority of which must be in touch.
+	// Servers is the number of servers, 1 by default. From three on there is a leader and there are
+	// followers, a majority of which must be in touch.
 	Servers int
 
-	// InMemory replaces TCP by a network in memory: no sockets, one goroutine
-	// for the whole ensemble, time from package time alone. It is made for
-	// testing/synctest, where it must be created inside the bubble. Clients
-	// reach it through [Ensemble.Dial] or a [Host]'s Dial only.
+	// InMemory replaces TCP by a network in memory: no sockets, one goroutine for the whole
+	// ensemble, time from package time alone. It is made for testing/synctest, where it must be
+	// created inside the bubble. Clients reach it through [Ensemble.Dial] or a [Host]'s Dial only.
 	InMemory bool
 
-	// Tick is ZooKeeper's tickTime: 100 ms by default, where a production
-	// server has 2 s. Sessions expire at multiples of it, the limits below
-	// are counted in it, and a leader pings its followers twice in each. With
-	// 100 ms a client is granted a session timeout of 2 s at most, so that its
-	// lease is 1 s at most and not the default of 4 s. A lease of 4 s needs a
-	// tick of 400 ms, or a MaxSessionTimeout of 8 s.
+	// Tick is ZooKeeper's tickTime: 100 ms by default, where a production server has 2 s. Sessions
+	// expire at multiples of it, the limits below are counted in it, and a leader pings its
+	// followers twice in each. With 100 ms a client is granted a session timeout of 2 s at most, so
+	// that its lease is 1 s at most and not the default of 4 s. A lease of 4 s needs a tick of 400
+	// ms, or a MaxSessionTimeout of 8 s.
 	Tick time.Duration
 
-	// MinSessionTimeout and MaxSessionTimeout limit what clients are granted:
-	// 2 and 20 ticks by default. [Server.SetSessionLimits] sets one server's.
+	// MinSessionTimeout and MaxSessionTimeout limit what clients are granted: 2 and 20 ticks by
+	// default. [Server.SetSessionLimits] sets one server's.
 	MinSessionTimeout, MaxSessionTimeout time.Duration
 
-	// InitLimit is how many ticks a follower may take to join its leader: 10 by
-	// default. SyncLimit is how many ticks it may be silent: 5 by default.
+	// InitLimit is how many ticks a follower may take to join its leader: 10 by default. SyncLimit
+	// is how many ticks it may be silent: 5 by default.
 	InitLimit, SyncLimit int
 
-	// ElectionTime passes between the loss of a leader and the choice of the
-	// next: two ticks, at most 200 ms, by default.
+	// ElectionTime passes between the loss of a leader and the choice of the next: two ticks, at
+	// most 200 ms, by default.
 	ElectionTime time.Duration
 
-	// ContainerCheck is the interval in which empty containers are deleted,
-	// and znodes whose time is over, a minute by default.
+	// ContainerCheck is the interval in which empty containers are deleted, and znodes whose time
+	// is over, a minute by default.
 	ContainerCheck time.Duration
 
 	// ExtendedTypes allows znodes with a time to live, as the servers' property
 	// extendedTypesEnabled does. By default it is refused, there and here.
 	ExtendedTypes bool
 
-	// Each frame and packet, in each direction, is delayed by Latency plus a
-	// random part of Jitter. Order is kept. Both are 0 by default.
-	// [Ensemble.SetLatency] changes them while the servers run.
+	// Each frame and packet, in each direction, is delayed by Latency plus a random part of Jitter.
+	// Order is kept. Both are 0 by default. [Ensemble.SetLatency] changes them while the servers
+	// run.
 	Latency, Jitter time.Duration
 
-	// Release is the release of ZooKeeper whose servers are imitated: [Release395],
-	// the newest, by default. [Server.SetRelease] sets one server's.
+	// Release is the release of ZooKeeper whose servers are imitated: [Release395], the newest, by
+	// default. [Server.SetRelease] sets one server's.
 	Release Release
 
-	// Users has the passwords, by name, of the users that can authenticate by SASL with
-	// DIGEST-MD5. A znode can be theirs, by the scheme "sasl" or "auth". Without Users, the
-	// servers accept a client that tries, but give it no identity, as real ones do without a JAAS
-	// configuration.
+	// Users has the passwords, by name, of the users that can authenticate by SASL with DIGEST-MD5.
+	// A znode can be theirs, by the scheme "sasl" or "auth". Without Users, the servers accept a
+	// client that tries, but give it no identity, as real ones do without a JAAS configuration.
 	Users map[string]string
 
-	// Keeper makes the servers answer connect requests as those of ClickHouse Keeper do.
-	// A client that comes back gets a new session, while its old one lives on until it
-	// expires. A server without a leader says so, with protocol version 42.
+	// Keeper makes the servers answer connect requests as those of ClickHouse Keeper do. A client
+	// that comes back gets a new session, while its old one lives on until it expires. A server
+	// without a leader says so, with protocol version 42.
 	Keeper bool
 
-	// SequenceWraps makes the sequence number after 2147483647 the lowest
-	// negative one, as servers before 3.6 did, and as those of [Release3510] do. Newer ones, 3.8 among them,
-	// never lower the count: there the number sticks at 2147483647 and names
-	// are unique only by what comes before it.
+	// SequenceWraps makes the sequence number after 2147483647 the lowest negative one, as servers
+	// before 3.6 did, and as those of [Release3510] do. Newer ones, 3.8 among them, never lower the
+	// count: there the number sticks at 2147483647 and names are unique only by what comes before
+	// it.
 	SequenceWraps bool
 
-	// Seed decides everything that is random: passwords, and the phases of ping
-	// loops and of expiry. Two ensembles with the same seed
-	// that see the same events at the same instants behave the same.
+	// Seed decides everything that is random: passwords, and the phases of ping loops and of
+	// expiry. Two ensembles with the same seed that see the same events at the same instants behave
+	// the same.
 	Seed int64
 
-	// Logf, when set, is told every fault and every change of roles. It must
-	// not call the ensemble.
+	// Logf, when set, is told every fault and every change of roles. It must not call the ensemble.
 	Logf func(format string, args ...any)
 
-	// OnRequest, when set, sees each request as it reaches a server, before
-	// any fault. It must not call the ensemble.
+	// OnRequest, when set, sees each request as it reaches a server, before any fault. It must not
+	// call the ensemble.
 	OnRequest func(Request)
 
-	// OnCommit, when set, sees every transaction exactly once, in order of
-	// zxids. It is called when nothing can undo the transaction any more,
-	// before any server shows it to a client. It must not call the ensemble.
+	// OnCommit, when set, sees every transaction exactly once, in order of zxids. It is called when
+	// nothing can undo the transaction any more, before any server shows it to a client. It must
+	// not call the ensemble.
 	OnCommit func(Commit)
 }
 

@@ -16,7 +16,8 @@ import (
 // tick is the same everywhere: granted timeouts follow from it.
 const tick = 500 * time.Millisecond
 
-// stays is the longest timeout that servers with this tick grant, in milliseconds: no session ends because the machine is busy.
+// stays is the longest timeout that servers with this tick grant, in milliseconds: no session ends
+// because the machine is busy.
 const stays = 10000
 
 // pause spreads the pings of a client that waits.
@@ -98,8 +99,8 @@ func dialOurs(e *zktest.Ensemble) func(int) (net.Conn, error) {
 var releases = []zktest.Release{zktest.Release3510, zktest.Release380, zktest.Release395}
 
 // recordable says whether real servers of that release always give the same trace. At a follower of
-// 3.5 and 3.6 a multi that has failed makes the next create of one of its paths fail now and then, if a
-// client is quick enough.
+// 3.5 and 3.6 a multi that has failed makes the next create of one of its paths fail now and then,
+// if a client is quick enough.
 func recordable(release zktest.Release, servers int) bool {
 	return servers == 1 || !strings.HasPrefix(string(release), "3.5.") && !strings.HasPrefix(string(release), "3.6.")
 }

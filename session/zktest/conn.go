@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// wire is the client's end of a connection: a TCP socket or a pipe in memory.
-// Both methods are called with the loop's lock held and never wait.
+// wire is the client's end of a connection: a TCP socket or a pipe in memory. Both methods are
+// called with the loop's lock held and never wait.
 type wire interface {
 	write(frame []byte)
 	close(reset bool)
@@ -40,9 +40,8 @@ type conn struct {
 	gone    bool    // the wire is closed, too
 }
 
-// sessionlessTimeout is how long a server waits for a connect request, and
-// the grain in which it notices idle connections
-// (zookeeper.nio.sessionlessCnxnTimeout).
+// sessionlessTimeout is how long a server waits for a connect request, and the grain in which it
+// notices idle connections (zookeeper.nio.sessionlessCnxnTimeout).
 const sessionlessTimeout = 10 * time.Second
 
 // connect makes a connection from host to s. It must be called in the loop.
@@ -69,8 +68,8 @@ func (c *conn) impaired(d Direction) impair {
 	return st
 }
 
-// refault carries on after a change of faults. No TCP stream goes on with a hole in it:
-// instead the connection is reset.
+// refault carries on after a change of faults. No TCP stream goes on with a hole in it: instead the
+// connection is reset.
 func (c *conn) refault() {
 	if !c.gone && (c.in.torn() || c.out.torn()) {
 		c.e.logf("fault: connection of session 0x%x: reset, as it has lost frames", c.session)
@@ -160,8 +159,8 @@ func (c *conn) confirm(valid bool) {
 	}
 }
 
-// reply answers one request. A nil body is for errors and for operations that
-// answer with the header alone.
+// reply answers one request. A nil body is for errors and for operations that answer with the
+// header alone.
 func (c *conn) reply(xid int32, zxid int64, code Code, body []byte) {
 	w := encoder{make([]byte, 0, 16+len(body))}
 	w.int32(xid)
@@ -201,8 +200,8 @@ func (c *conn) send(body []byte) {
 	})
 }
 
-// close ends the connection from the server's side: what was sent before
-// still reaches the client, as on TCP.
+// close ends the connection from the server's side: what was sent before still reaches the client,
+// as on TCP.
 func (c *conn) close() {
 	if c.closed {
 		return
@@ -223,8 +222,8 @@ func (c *conn) reset() {
 	c.drop(true)
 }
 
-// detach removes every trace of the connection from its server. The session
-// lives on until it expires or is closed.
+// detach removes every trace of the connection from its server. The session lives on until it
+// expires or is closed.
 func (c *conn) detach() {
 	c.closed = true
 	c.idle.cancel()
@@ -247,8 +246,8 @@ func (c *conn) drop(reset bool) {
 	delete(c.e.live, c)
 }
 
-// watchIdle closes a connection that has been silent for its session's
-// timeout, rounded up in the server's grain.
+// watchIdle closes a connection that has been silent for its session's timeout, rounded up in the
+// server's grain.
 func (c *conn) watchIdle() {
 	deadline := ((c.heard+c.timeout)/sessionlessTimeout + 1) * sessionlessTimeout
 	if c.e.now >= deadline {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Server is one server of an ensemble, for faults that concern it. Its
-// methods may be called from any goroutine.
+// Server is one server of an ensemble, for faults that concern it. Its methods may be called from
+// any goroutine.
 type Server struct{ s *server }
 
 // Server returns the server with the given id, counted from 1. It panics when there is none.
@@ -27,8 +27,8 @@ func (e *Ensemble) Servers() []*Server {
 	return list
 }
 
-// Leader returns the server that leads, or nil while none does. If an old
-// leader has not noticed yet that it is alone, Leader returns the new one.
+// Leader returns the server that leads, or nil while none does. If an old leader has not noticed
+// yet that it is alone, Leader returns the new one.
 func (e *Ensemble) Leader() *Server {
 	var l *Server
 	e.do(func() {
@@ -72,8 +72,8 @@ func (x *Server) Nodes() []Node {
 	return list
 }
 
-// Kill ends the server's process: connections break, what it keeps on disk
-// stays. It refuses connections until Start.
+// Kill ends the server's process: connections break, what it keeps on disk stays. It refuses
+// connections until Start.
 func (x *Server) Kill() {
 	x.fault("killed", func(s *server) {
 		if s.role == down {
@@ -95,8 +95,8 @@ func (x *Server) Kill() {
 	})
 }
 
-// Start starts a killed server again, at its old address. Over TCP that fails
-// when something else has taken the port meanwhile.
+// Start starts a killed server again, at its old address. Over TCP that fails when something else
+// has taken the port meanwhile.
 func (x *Server) Start() error {
 	err := errClosed
 	x.fault("started", func(s *server) {
@@ -111,12 +111,12 @@ func (x *Server) Start() error {
 	return err
 }
 
-// Freeze stops the server's process like SIGSTOP: connections stay, and what
-// arrives waits until Thaw.
+// Freeze stops the server's process like SIGSTOP: connections stay, and what arrives waits until
+// Thaw.
 func (x *Server) Freeze() { x.fault("frozen", func(s *server) { s.frozen = true }) }
 
-// Thaw lets it run again. What has come meanwhile is handled in the order in
-// which it came, its own timers included.
+// Thaw lets it run again. What has come meanwhile is handled in the order in which it came, its own
+// timers included.
 func (x *Server) Thaw() {
 	x.fault("thawed", func(s *server) {
 		s.frozen = false
@@ -129,20 +129,18 @@ func (x *Server) Slow(d time.Duration) {
 	x.fault("slow by "+d.String(), func(s *server) { s.slow = d })
 }
 
-// DelayPings makes each round of the server's ping loop, which it runs while
-// it leads, d late. 0 ends that.
+// DelayPings makes each round of the server's ping loop, which it runs while it leads, d late. 0
+// ends that.
 func (x *Server) DelayPings(d time.Duration) {
 	x.fault("pings late by "+d.String(), func(s *server) { s.late = d })
 }
 
-// StopPings makes the server's ping loop stand still until ResumePings, while it leads. The
-// server then learns of no sign of life of its followers' clients. It does not count its
-// followers, and does not drop one that acknowledges nothing. Proposals and commits go on, and
-// as long
-// as they do, no server gives up another. A real server does that while it closes the
-// connection of a follower that does not read, with TLS between servers and without
-// leader.closeSocketAsync. The closing takes seconds to minutes. Use StopPings to see what
-// depends on pings.
+// StopPings makes the server's ping loop stand still until ResumePings, while it leads. The server
+// then learns of no sign of life of its followers' clients. It does not count its followers, and
+// does not drop one that acknowledges nothing. Proposals and commits go on, and as long as they do,
+// no server gives up another. A real server does that while it closes the connection of a follower
+// that does not read, with TLS between servers and without leader.closeSocketAsync. The closing
+// takes seconds to minutes. Use StopPings to see what depends on pings.
 func (x *Server) StopPings() { x.fault("pings stop", func(s *server) { s.noPings = true }) }
 
 // ResumePings lets the ping loop run again.
@@ -151,13 +149,13 @@ func (x *Server) ResumePings() { x.fault("pings resume", func(s *server) { s.noP
 // DelayExpiry makes the server's session tracker, while it leads, need the time d to close a
 // session. It still takes all sessions whose timeout ends in one tick at once. But it closes the
 // first of them d later, the next one d after that, and so on. Until then such a session seems to
-// live: the servers accept signs of life of it, its client may reconnect, its requests are
-// carried out. Then it is closed all the same. Other sessions expire only after those are closed.
+// live: the servers accept signs of life of it, its client may reconnect, its requests are carried
+// out. Then it is closed all the same. Other sessions expire only after those are closed.
 //
-// Real servers, from 3.5.0 on, do so while their tracker's thread is held up, or has many
-// sessions to close. Use it for clients that come back when their session's time is over, with
-// a d near the time that they need. 0, the default, ends it, and closes at once the sessions
-// that have been taken: see the field Taken of [Session].
+// Real servers, from 3.5.0 on, do so while their tracker's thread is held up, or has many sessions
+// to close. Use it for clients that come back when their session's time is over, with a d near the
+// time that they need. 0, the default, ends it, and closes at once the sessions that have been
+// taken: see the field Taken of [Session].
 func (x *Server) DelayExpiry(d time.Duration) {
 	x.fault("expiry takes "+d.String(), func(s *server) {
 		s.expiryLag = d
@@ -169,22 +167,22 @@ func (x *Server) DelayExpiry(d time.Duration) {
 	})
 }
 
-// StepClock makes the server's clock jump by d, back if d is negative. Steps add up; the default
-// is none. While the server leads, the sessions that exist expire d earlier, in the
-// next tick if their time is over by then, or d later, and transactions carry the new time.
-// Everything else goes by a clock that does not jump.
+// StepClock makes the server's clock jump by d, back if d is negative. Steps add up; the default is
+// none. While the server leads, the sessions that exist expire d earlier, in the next tick if their
+// time is over by then, or d later, and transactions carry the new time. Everything else goes by a
+// clock that does not jump.
 //
-// Servers before 3.4.11, servers of 3.5.0, and ClickHouse Keeper count sessions with the wall clock.
-// Newer ones do not, so do not use it to imitate newer ones. Details are as in 3.5.0: a session
-// that is heard of after a step back of about its timeout or more may never expire, unless it
-// is heard of later or the leader changes. After a step back, 3.5.0 also sends no pings until
+// Servers before 3.4.11, servers of 3.5.0, and ClickHouse Keeper count sessions with the wall
+// clock. Newer ones do not, so do not use it to imitate newer ones. Details are as in 3.5.0: a
+// session that is heard of after a step back of about its timeout or more may never expire, unless
+// it is heard of later or the leader changes. After a step back, 3.5.0 also sends no pings until
 // its clock is where it was: add StopPings for that.
 func (x *Server) StepClock(d time.Duration) {
 	x.fault("clock steps by "+d.String(), func(s *server) { s.step += d })
 }
 
-// Isolate holds the links between this server and all others, both ways. Its
-// clients still reach it.
+// Isolate holds the links between this server and all others, both ways. Its clients still reach
+// it.
 func (x *Server) Isolate() { x.s.e.eachLink(x.s, (*Link).Hold) }
 
 // Rejoin heals all links of the server.
@@ -207,9 +205,8 @@ func (e *Ensemble) Link(from, to *Server) *Link {
 	return e.link(from.s, to.s)
 }
 
-// SetSessionLimits sets this server's own limits of session timeouts. In a real
-// ensemble they should be the same everywhere. If they differ, every handshake
-// may change a session's timeout.
+// SetSessionLimits sets this server's own limits of session timeouts. In a real ensemble they
+// should be the same everywhere. If they differ, every handshake may change a session's timeout.
 func (x *Server) SetSessionLimits(shortest, longest time.Duration) {
 	x.fault("session limits "+shortest.String()+" to "+longest.String(), func(s *server) {
 		s.minT, s.maxT = shortest, longest

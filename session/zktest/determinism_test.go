@@ -9,8 +9,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// life lets clients live through faults and returns everything that the
-// ensemble said, with the instants at which it said it.
+// life lets clients live through faults and returns everything that the ensemble said, with the
+// instants at which it said it.
 func life(t *testing.T, seed int64) []string {
 	var log []string
 	note := func(format string, args ...any) { log = append(log, fmt.Sprintf(format, args...)) }

@@ -2,10 +2,9 @@ package zktest
 
 import "time"
 
-// look makes a server look for a leader. The server forgets its role and serves
-// nobody. What it has logged but not seen committed becomes part of its state,
-// as when a real server reloads its log. The next leader decides whether that
-// survives.
+// look makes a server look for a leader. The server forgets its role and serves nobody. What it has
+// logged but not seen committed becomes part of its state, as when a real server reloads its log.
+// The next leader decides whether that survives.
 func (s *server) look() {
 	s.term++
 	s.role = looking
@@ -45,8 +44,7 @@ func (s *server) unpeer() {
 	}
 }
 
-// callElection holds an election soon, and again as long as a server looks for
-// a leader.
+// callElection holds an election soon, and again as long as a server looks for a leader.
 func (e *Ensemble) callElection() {
 	if e.election != nil {
 		return
@@ -62,10 +60,9 @@ func (e *Ensemble) callElection() {
 	})
 }
 
-// elect stands in for ZooKeeper's exchange of votes. Its outcome is the same.
-// If there is a leader, and a server can reach the quorum of that leader, the
-// server joins it. Otherwise servers that can reach each other choose the one
-// with the newest log among them. It leads if they are a quorum.
+// elect stands in for ZooKeeper's exchange of votes. Its outcome is the same. If there is a leader,
+// and a server can reach the quorum of that leader, the server joins it. Otherwise servers that can
+// reach each other choose the one with the newest log among them. It leads if they are a quorum.
 func (e *Ensemble) elect() {
 	choice := map[*server]*server{}
 	for _, s := range e.servers {
@@ -149,8 +146,8 @@ func (s *server) newerThan(o *server) bool {
 	return s.id > o.id
 }
 
-// reachable reports whether two servers reach each other, in both directions:
-// an exchange of votes needs both.
+// reachable reports whether two servers reach each other, in both directions: an exchange of votes
+// needs both.
 func (e *Ensemble) reachable(a, b *server) bool {
 	return a == b || b.role != down && !a.frozen && !b.frozen &&
 		!e.link(a, b).faults.hold && !e.link(b, a).faults.hold
@@ -175,8 +172,8 @@ func (s *server) follow(l *server) {
 	s.watchLeader(p)
 }
 
-// watchLeader gives up a leader that is silent for too long, or under which
-// this server does not begin to serve in time.
+// watchLeader gives up a leader that is silent for too long, or under which this server does not
+// begin to serve in time.
 func (s *server) watchLeader(p *peering) {
 	ticks, last := s.e.cfg.InitLimit, p.began
 	if s.serving {
@@ -190,8 +187,8 @@ func (s *server) watchLeader(p *peering) {
 	s.after(min(last+limit-s.e.now, s.e.cfg.Tick), func() { s.watchLeader(p) })
 }
 
-// beginLeading starts a new leader's work. It serves nobody before a quorum
-// has accepted its epoch and has its state.
+// beginLeading starts a new leader's work. It serves nobody before a quorum has accepted its epoch
+// and has its state.
 func (s *server) beginLeading() {
 	s.term++
 	s.role = leading
@@ -203,8 +200,8 @@ func (s *server) beginLeading() {
 	})
 }
 
-// join takes a follower in. The epoch is settled when a quorum, this leader
-// included, has said which epoch it has accepted.
+// join takes a follower in. The epoch is settled when a quorum, this leader included, has said
+// which epoch it has accepted.
 func (l *leadership) join(p *peering, epoch int64) {
 	l.srv.acceptedEpoch = max(l.srv.acceptedEpoch, epoch)
 	if l.epoch != 0 {
@@ -223,8 +220,8 @@ func (l *leadership) join(p *peering, epoch int64) {
 	}
 }
 
-// inform tells a follower the new epoch. When the follower has accepted it, it
-// gets the leader's state.
+// inform tells a follower the new epoch. When the follower has accepted it, it gets the leader's
+// state.
 func (p *peering) inform(epoch int64) {
 	p.toFollower(PacketLeaderInfo, func() {
 		if epoch < p.follower.acceptedEpoch {
@@ -236,8 +233,8 @@ func (p *peering) inform(epoch int64) {
 	})
 }
 
-// sendState gives the follower everything, and from then on each proposal.
-// Real servers send a difference if they can. Clients cannot tell.
+// sendState gives the follower everything, and from then on each proposal. Real servers send a
+// difference if they can. Clients cannot tell.
 func (l *leadership) sendState(p *peering) {
 	t := l.srv.tree.clone()
 	tail := append([]*txn(nil), l.srv.tail...)
@@ -267,8 +264,7 @@ func (p *peering) ack(zxid int64) {
 	})
 }
 
-// inSync counts a follower that has the leader's state. With a quorum the
-// leader begins to serve.
+// inSync counts a follower that has the leader's state. With a quorum the leader begins to serve.
 func (l *leadership) inSync(p *peering) {
 	p.synced = true
 	if l.established {

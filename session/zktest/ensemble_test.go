@@ -47,8 +47,8 @@ func TestALeadersDeathHandsItsWorkOn(t *testing.T) {
 	})
 }
 
-// Leases exist because of this window: a client at a follower that is cut off
-// still gets answers after the others have given it up.
+// Leases exist because of this window: a client at a follower that is cut off still gets answers
+// after the others have given it up.
 func TestAFollowerCutOffServesReadsUntilItsLimit(t *testing.T) {
 	inBubble(t, three, func(t *testing.T, b *bench) {
 		f := b.follower()
@@ -396,9 +396,9 @@ func TestZnodesWhoseTimeIsOverAreDeleted(t *testing.T) {
 	})
 }
 
-// After an election the leader's zxid is that of the new epoch, while its
-// followers stay where they were until the first write: until then they refuse a
-// client that has read at the leader. Real 3.8.0 servers do the same.
+// After an election the leader's zxid is that of the new epoch, while its followers stay where they
+// were until the first write: until then they refuse a client that has read at the leader. Real
+// 3.8.0 servers do the same.
 func TestFollowersLagBehindANewEpochUntilTheFirstWrite(t *testing.T) {
 	inBubble(t, three, func(t *testing.T, b *bench) {
 		f := b.follower()

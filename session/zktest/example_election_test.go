@@ -15,13 +15,11 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// The tests in this file show how a service that uses the election is tested with this
-// package, in fake time. Each is complete apart from candidate, which stands for
-// starting your service.
+// The tests in this file show how a service that uses the election is tested with this package, in
+// fake time. Each is complete apart from candidate, which stands for starting your service.
 
-// candidate runs one instance of the service on a host of its own: it connects to the
-// servers, stands for election, and calls lead whenever it is elected. stop ends it in good
-// order.
+// candidate runs one instance of the service on a host of its own: it connects to the servers,
+// stands for election, and calls lead whenever it is elected. stop ends it in good order.
 func candidate(t *testing.T, host *zktest.Host, name, servers string, lead func(context.Context, *election.Term) error) (stop func()) {
 	client, err := session.Open(servers, session.Config{Dial: host.Dial})
 	if err != nil {
@@ -44,10 +42,9 @@ func simulated(t *testing.T) *zktest.Ensemble {
 	return zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Tick: 2 * time.Second, Logf: func(string, ...any) {}})
 }
 
-// A failover: the leader's machine is cut off from the network, and the other takes over
-// when it has heard no heartbeat for a lease. That takes more than three seconds of simulated time,
-// and the test does not wait for them. This is the whole test, including what a service needs to
-// start.
+// A failover: the leader's machine is cut off from the network, and the other takes over when it
+// has heard no heartbeat for a lease. That takes more than three seconds of simulated time, and the
+// test does not wait for them. This is the whole test, including what a service needs to start.
 func TestFailover(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Tick: 2 * time.Second})
@@ -96,9 +93,9 @@ func TestALeaderWorksUntilItIsToldToStop(t *testing.T) {
 	})
 }
 
-// A lost session: the ensemble expires it while the client is connected. The term ends. Its
-// reason is what is heard first: that the leader's znode is gone, or that the session is
-// over. The candidate enters again by itself.
+// A lost session: the ensemble expires it while the client is connected. The term ends. Its reason
+// is what is heard first: that the leader's znode is gone, or that the session is over. The
+// candidate enters again by itself.
 func TestALostSessionEndsTheTerm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := simulated(t)
@@ -123,9 +120,9 @@ func TestALostSessionEndsTheTerm(t *testing.T) {
 	})
 }
 
-// A partition between servers: the follower that the leader is connected to loses the
-// others and does not know it yet. It answers reads and pings for another ten seconds;
-// the term ends before the others can elect somebody else.
+// A partition between servers: the follower that the leader is connected to loses the others and
+// does not know it yet. It answers reads and pings for another ten seconds; the term ends before
+// the others can elect somebody else.
 func TestAPartitionedFollowerDoesNotKeepItsLeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := simulated(t)

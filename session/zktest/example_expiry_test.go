@@ -46,8 +46,8 @@ func TestALeaderWhosePingLoopStandsStillEndsSessionsThatWrite(t *testing.T) {
 	})
 }
 
-// A slow tracker closes sessions that came back meanwhile. A tracker whose clock jumps takes
-// them early.
+// A slow tracker closes sessions that came back meanwhile. A tracker whose clock jumps takes them
+// early.
 func TestATrackerThatIsLateClosesSessionsThatWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := simulated(t)

@@ -44,8 +44,8 @@ func set(t *testing.T, s *session.Session, data string) time.Duration {
 	return time.Since(begun)
 }
 
-// A network between client and servers that is slow, then swallows the requests of one
-// connection, then everything.
+// A network between client and servers that is slow, then swallows the requests of one connection,
+// then everything.
 func TestANetworkWithFaults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := simulated(t)
@@ -107,8 +107,8 @@ func TestServersWithFaults(t *testing.T) {
 	})
 }
 
-// A leader of the ensemble that does not hear one follower's answers needs the other's, which
-// is far away.
+// A leader of the ensemble that does not hear one follower's answers needs the other's, which is
+// far away.
 func TestALinkWithFaults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := simulated(t)
@@ -125,8 +125,8 @@ func TestALinkWithFaults(t *testing.T) {
 	})
 }
 
-// Requests that fail, chosen by what they are. What the client does about them is seen in
-// what arrives and in what is committed.
+// Requests that fail, chosen by what they are. What the client does about them is seen in what
+// arrives and in what is committed.
 func TestARuleForRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked, changed atomic.Int32
@@ -191,8 +191,8 @@ func TestLookingAtWhatIsThere(t *testing.T) {
 	})
 }
 
-// A server whose configuration differs from the others' grants another timeout; a late
-// ping loop of the leader lets sessions live longer than they should.
+// A server whose configuration differs from the others' grants another timeout; a late ping loop of
+// the leader lets sessions live longer than they should.
 func TestAServerConfiguredOtherwise(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := simulated(t)
@@ -212,7 +212,8 @@ func TestAServerConfiguredOtherwise(t *testing.T) {
 	})
 }
 
-// A rolling upgrade: one server after another. The session survives it, on servers of both releases.
+// A rolling upgrade: one server after another. The session survives it, on servers of both
+// releases.
 func TestAnUpgradeOfTheServers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Release: zktest.Release3510})

@@ -18,8 +18,7 @@ func connect(servers []string, timeout time.Duration) *zk.Conn {
 	return conn
 }
 
-// In a test, zktest.Start(t) does the same in one line and closes the servers
-// when the test ends.
+// In a test, zktest.Start(t) does the same in one line and closes the servers when the test ends.
 func Example() {
 	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {
@@ -39,8 +38,8 @@ func Example() {
 	// /job-0000000000 true
 }
 
-// A session ends while its client is connected: the client's ephemeral znodes
-// go, and others are told.
+// A session ends while its client is connected: the client's ephemeral znodes go, and others are
+// told.
 func ExampleEnsemble_ExpireSession() {
 	e, err := zktest.New(zktest.Config{Servers: 3, MaxSessionTimeout: time.Minute})
 	if err != nil {
@@ -82,9 +81,8 @@ func ExampleEnsemble_On() {
 	// created all the same: true
 }
 
-// A follower that is cut off from the others shows its clients old data. Here
-// the leader has expired a session, and the follower still tells the client of
-// that session that its znode exists.
+// A follower that is cut off from the others shows its clients old data. Here the leader has
+// expired a session, and the follower still tells the client of that session that its znode exists.
 func ExampleServer_Isolate() {
 	e, err := zktest.New(zktest.Config{Servers: 3, SyncLimit: 1000})
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// As in FinalRequestProcessor of 3.9.5: if the znode exists, its ACL is checked before a
-// watch is left.
+// As in FinalRequestProcessor of 3.9.5: if the znode exists, its ACL is checked before a watch is
+// left.
 func TestExistsNeedsRead(t *testing.T) {
 	secret := acls{{31 &^ 1, "world", "anyone"}, {1, "digest", "joe:x"}}
 	for _, servers := range []int{1, 3} {

@@ -28,8 +28,8 @@ func (b *bench) taken(t *testing.T, c *raw) {
 	b.e.Host(c.name).Heal()
 }
 
-// As in real servers from 3.5.0 on. The client is told that its session is valid, it writes,
-// it is heard of. The session ends all the same.
+// As in real servers from 3.5.0 on. The client is told that its session is valid, it writes, it is
+// heard of. The session ends all the same.
 func TestATakenSessionSeemsToLiveAndIsClosedAllTheSame(t *testing.T) {
 	for _, where := range []func(*bench) int{(*bench).leader, (*bench).follower} {
 		inBubble(t, three, func(t *testing.T, b *bench) {
@@ -128,8 +128,8 @@ func TestWhatHasBeenTakenIsClosedAtOnceWhenTheDelayEnds(t *testing.T) {
 	})
 }
 
-// A leader closes the sessions that it has taken only as long as it leads. The next leader
-// gives every session its full timeout.
+// A leader closes the sessions that it has taken only as long as it leads. The next leader gives
+// every session its full timeout.
 func TestANewLeaderClosesNothingThatTheOldOneHasTaken(t *testing.T) {
 	inBubble(t, three, func(t *testing.T, b *bench) {
 		l := b.e.Leader()
@@ -182,8 +182,7 @@ func TestAClockThatIsSetBackExpiresSessionsLate(t *testing.T) {
 	})
 }
 
-// The leader's clock counts. After a change of leaders, the clock of the next
-// one counts.
+// The leader's clock counts. After a change of leaders, the clock of the next one counts.
 func TestEachServerHasItsOwnClock(t *testing.T) {
 	for _, step := range []time.Duration{24 * time.Hour, -24 * time.Hour} {
 		inBubble(t, three, func(t *testing.T, b *bench) {

@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// Host is a machine that clients run on. Its network faults concern all
-// connections that its Dial has opened. Its methods may be called from any
-// goroutine.
+// Host is a machine that clients run on. Its network faults concern all connections that its Dial
+// has opened. Its methods may be called from any goroutine.
 type Host struct {
 	e      *Ensemble
 	label  string
@@ -36,8 +35,8 @@ func (h *Host) name() string {
 	return h.label
 }
 
-// Dial connects to a server. While the host's network is held it waits, like
-// a dial into a network that is down, until ctx ends or the fault does.
+// Dial connects to a server. While the host's network is held it waits, like a dial into a network
+// that is down, until ctx ends or the fault does.
 func (h *Host) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	for {
 		var blocked bool
@@ -59,17 +58,16 @@ func (h *Host) Dial(ctx context.Context, network, address string) (net.Conn, err
 	}
 }
 
-// Hold stops everything in the given directions (both, if none is given), as a
-// network that is down does. What was stopped arrives in order after Heal. New
-// connections
-// wait, and neither side sees the other close.
+// Hold stops everything in the given directions (both, if none is given), as a network that is down
+// does. What was stopped arrives in order after Heal. New connections wait, and neither side sees
+// the other close.
 func (h *Host) Hold(dirs ...Direction) {
 	h.set("held", dirs, func(f *impair) { f.hold = true })
 }
 
-// Drop discards frames in the given directions until Heal. They are lost, while the
-// connection seems to be fine. TCP never goes on after a loss, so Heal resets a connection
-// that has lost something. After Hold, a connection goes on without a loss.
+// Drop discards frames in the given directions until Heal. They are lost, while the connection
+// seems to be fine. TCP never goes on after a loss, so Heal resets a connection that has lost
+// something. After Hold, a connection goes on without a loss.
 func (h *Host) Drop(dirs ...Direction) {
 	h.set("dropped", dirs, func(f *impair) { f.drop = true })
 }
@@ -79,8 +77,8 @@ func (h *Host) Delay(d time.Duration, dirs ...Direction) {
 	h.set("delayed by "+d.String(), dirs, func(f *impair) { f.delay = d })
 }
 
-// Heal ends all faults of the host's network. Connections on which frames were dropped
-// break, as with Cut; the others go on.
+// Heal ends all faults of the host's network. Connections on which frames were dropped break, as
+// with Cut; the others go on.
 func (h *Host) Heal() { h.set("healed", nil, func(f *impair) { *f = impair{} }) }
 
 // Cut breaks the host's connections. Both sides notice at once.
@@ -204,8 +202,8 @@ func (k *Conn) set(what string, dirs []Direction, fn func(*impair)) {
 }
 
 // SetLatency changes Config.Latency and Config.Jitter for everything that is sent from now on,
-// between clients and servers and between servers. Each frame and packet is delayed by latency
-// plus a random part of jitter, in each direction. Order is kept. The delays of single hosts,
+// between clients and servers and between servers. Each frame and packet is delayed by latency plus
+// a random part of jitter, in each direction. Order is kept. The delays of single hosts,
 // connections and links are added. Heal does not end it; SetLatency(0, 0) does.
 func (e *Ensemble) SetLatency(latency, jitter time.Duration) {
 	if latency < 0 || jitter < 0 {
@@ -217,8 +215,8 @@ func (e *Ensemble) SetLatency(latency, jitter time.Duration) {
 	})
 }
 
-// ExpireSession expires a session now, as if nothing had been heard of its
-// client. It does nothing while the servers have no leader.
+// ExpireSession expires a session now, as if nothing had been heard of its client. It does nothing
+// while the servers have no leader.
 func (e *Ensemble) ExpireSession(id int64) {
 	e.do(func() {
 		e.logf("fault: session 0x%x is expired", id)
@@ -232,9 +230,9 @@ func (e *Ensemble) ExpireSession(id int64) {
 	})
 }
 
-// StartSequence makes n the number of the next sequential child of path,
-// which must exist. It changes all servers at once; nothing should be under
-// way. Numbers near 2147483647 show what happens at the end of the range.
+// StartSequence makes n the number of the next sequential child of path, which must exist. It
+// changes all servers at once; nothing should be under way. Numbers near 2147483647 show what
+// happens at the end of the range.
 func (e *Ensemble) StartSequence(path string, n int32) {
 	e.do(func() {
 		e.logf("fault: sequence of %s starts at %d", path, n)

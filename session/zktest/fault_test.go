@@ -325,8 +325,8 @@ func TestOnlyASessionThatExistsCanBeExpired(t *testing.T) {
 	}
 }
 
-// The numbers are what a real 3.8.0 server did with a znode whose count a
-// patched snapshot had brought to the end.
+// The numbers are what a real 3.8.0 server did with a znode whose count a patched snapshot had
+// brought to the end.
 func TestSequenceNumbersStickAtTheEndOfTheirRange(t *testing.T) {
 	inBubble(t, zktest.Config{Servers: 3}, func(t *testing.T, b *bench) {
 		a := b.on("a", 1)

@@ -31,8 +31,8 @@ func (a impair) plus(b impair) impair {
 	return impair{a.hold || b.hold, a.drop || b.drop, a.delay + b.delay, a.jitter + b.jitter}
 }
 
-// flow is one direction of a connection, or one direction between two
-// servers: a queue whose items arrive in order, each at its own instant.
+// flow is one direction of a connection, or one direction between two servers: a queue whose items
+// arrive in order, each at its own instant.
 type flow struct {
 	e     *Ensemble
 	state func() impair // asked whenever it matters
@@ -48,8 +48,8 @@ type arrival struct {
 	fn func()
 }
 
-// send queues fn for arrival. Whether it is dropped is decided here. Whether it
-// is held is decided when it is due.
+// send queues fn for arrival. Whether it is dropped is decided here. Whether it is held is decided
+// when it is due.
 func (f *flow) send(fn func()) {
 	st := f.state()
 	switch {
@@ -65,8 +65,7 @@ func (f *flow) send(fn func()) {
 	f.pump()
 }
 
-// torn reports whether something was dropped, and what comes next would follow on
-// that.
+// torn reports whether something was dropped, and what comes next would follow on that.
 func (f *flow) torn() bool { return f.lost && !f.state().drop }
 
 // pump lets everything arrive that is due and not held.

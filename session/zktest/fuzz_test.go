@@ -9,9 +9,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// FuzzFrames sends a client's bytes to a server: first a connect request of
-// its own making or a proper one, then frames. The server goes on serving
-// others, whatever comes, and every write that it has accepted has a name.
+// FuzzFrames sends a client's bytes to a server: first a connect request of its own making or a
+// proper one, then frames. The server goes on serving others, whatever comes, and every write that
+// it has accepted has a name.
 func FuzzFrames(f *testing.F) {
 	hello := pack(0, int64(0), 4000, int64(0), make([]byte, 16), false)
 	f.Add(false, []byte("GET / HTTP/1.1\r\n\r\n"))

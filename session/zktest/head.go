@@ -2,13 +2,12 @@ package zktest
 
 import "fmt"
 
-// head is the ZooKeeper leader's speculative state: what the tree will be
-// once all its proposals are committed. Requests are checked against it, so
-// that a create that is still waiting for acknowledgements already makes the
-// next one fail.
+// head is the ZooKeeper leader's speculative state: what the tree will be once all its proposals
+// are committed. Requests are checked against it, so that a create that is still waiting for
+// acknowledgements already makes the next one fail.
 //
-// It is an overlay over the tree: one record per path that a proposal has
-// touched, dropped when that proposal has been applied.
+// It is an overlay over the tree: one record per path that a proposal has touched, dropped when
+// that proposal has been applied.
 type head struct {
 	tree  *tree
 	zxid  int64
@@ -23,8 +22,8 @@ type undo struct {
 	old  *record
 }
 
-// record is a znode as it will be. A nil *record in undo means that there was
-// none; gone means that the znode is to be deleted.
+// record is a znode as it will be. A nil *record in undo means that there was none; gone means that
+// the znode is to be deleted.
 type record struct {
 	zxid     int64
 	gone     bool
@@ -76,8 +75,8 @@ func (h *head) applied(zxid int64) {
 	}
 }
 
-// prepare turns one operation into a transaction with the given zxid, or says
-// why not. The order of the checks is the server's, error codes depend on it.
+// prepare turns one operation into a transaction with the given zxid, or says why not. The order of
+// the checks is the server's, error codes depend on it.
 func (h *head) prepare(a args, zxid, session int64, ids []identity) (*txn, Code) {
 	switch a.op {
 	case OpCreate, OpCreate2, OpCreateContainer, OpCreateTTL:
@@ -244,16 +243,16 @@ func (h *head) prepareSet(a args, zxid int64, ids []identity) (*txn, Code) {
 		n.version++
 		h.put(a.path, zxid, n)
 	case OpSetACL:
-		// The speculative record keeps the old ACL, as the server's does: the
-		// new one counts when the transaction has been applied.
+		// The speculative record keeps the old ACL, as the server's does: the new one counts when
+		// the transaction has been applied.
 		n.aversion++
 		h.put(a.path, zxid, n)
 	}
 	return x, CodeOK
 }
 
-// prepareMulti prepares every operation on top of the one before. After the
-// first failure the rest is not tried and nothing of it stays.
+// prepareMulti prepares every operation on top of the one before. After the first failure the rest
+// is not tried and nothing of it stays.
 func (h *head) prepareMulti(ops []args, zxid int64, prep func(args) (*txn, Code)) *txn {
 	x := &txn{op: OpMulti}
 	failed := false
@@ -274,8 +273,7 @@ func (h *head) prepareMulti(ops []args, zxid int64, prep func(args) (*txn, Code)
 	return x
 }
 
-// prepareClose lists the ephemerals that will exist when the session closes
-// and marks them as gone.
+// prepareClose lists the ephemerals that will exist when the session closes and marks them as gone.
 func (h *head) prepareClose(zxid, session int64) *txn {
 	paths := map[string]bool{}
 	for _, path := range h.tree.ephemerals(session) {
@@ -291,8 +289,8 @@ func (h *head) prepareClose(zxid, session int64) *txn {
 	}
 	list := sortedKeys(paths)
 	for _, path := range list {
-		// The parent's count of children is left as it is, as the server
-		// leaves it: deleting the parent fails until this has been applied.
+		// The parent's count of children is left as it is, as the server leaves it: deleting the
+		// parent fails until this has been applied.
 		h.put(path, zxid, record{gone: true})
 	}
 	return &txn{op: OpCloseSession, paths: list}

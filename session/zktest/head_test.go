@@ -7,8 +7,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// slowQuorum delays the followers' acknowledgements, so that proposals pile
-// up at the leader.
+// slowQuorum delays the followers' acknowledgements, so that proposals pile up at the leader.
 func slowQuorum(b *bench, d time.Duration) {
 	for _, f := range b.e.Followers() {
 		b.e.Link(f, b.e.Leader()).Delay(d)
@@ -97,8 +96,8 @@ func TestASyncWaitsForWhatWasProposedBeforeIt(t *testing.T) {
 		f := b.follower()
 		a, c := b.on("a", b.leader()), b.on("c", f)
 		slowQuorum(b, time.Second)
-		// c's sync takes as long to the leader as the acknowledgements do, so
-		// it must find a proposal that is younger than they are.
+		// c's sync takes as long to the leader as the acknowledgements do, so it must find a
+		// proposal that is younger than they are.
 		sync := c.post(9, "/")
 		<-time.After(500 * time.Millisecond)
 		a.post(1, "/x", []byte{}, open, 0)

@@ -9,9 +9,8 @@ import (
 	"testing"
 )
 
-// Programs that are not tests link this package, and it must not share a
-// mistake with a client: so it imports the standard library alone, without
-// package testing.
+// Programs that are not tests link this package, and it must not share a mistake with a client: so
+// it imports the standard library alone, without package testing.
 func TestOnlyTheStandardLibraryIsImported(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil || len(files) < 10 {

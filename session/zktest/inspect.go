@@ -28,8 +28,8 @@ type Commit struct {
 	Changes []Change
 }
 
-// Change is one znode that a transaction created, changed or deleted, or one
-// that a check or a change of ACL was about.
+// Change is one znode that a transaction created, changed or deleted, or one that a check or a
+// change of ACL was about.
 type Change struct {
 	Op    Op
 	Path  string
@@ -138,8 +138,8 @@ func (e *Ensemble) newest() *server {
 	return best
 }
 
-// Nodes lists all znodes but ZooKeeper's own, in order of their paths, as the
-// newest server has them.
+// Nodes lists all znodes but ZooKeeper's own, in order of their paths, as the newest server has
+// them.
 func (e *Ensemble) Nodes() []Node {
 	var list []Node
 	e.do(func() { list = e.newest().nodes() })
@@ -161,8 +161,8 @@ func hasPrefix(path, prefix string) bool {
 	return len(path) >= len(prefix) && path[:len(prefix)] == prefix
 }
 
-// Sessions lists the sessions that the leader tracks, in order of their ids.
-// Without a leader there are none to list.
+// Sessions lists the sessions that the leader tracks, in order of their ids. Without a leader there
+// are none to list.
 func (e *Ensemble) Sessions() []Session {
 	var list []Session
 	e.do(func() {
@@ -190,8 +190,8 @@ func (e *Ensemble) attachedAt(session int64) int {
 	return 0
 }
 
-// leader returns the server that leads a quorum. If an old leader has not
-// noticed yet that it is alone, leader returns the new one.
+// leader returns the server that leads a quorum. If an old leader has not noticed yet that it is
+// alone, leader returns the new one.
 func (e *Ensemble) leader() *server {
 	var best *server
 	for _, s := range e.servers {

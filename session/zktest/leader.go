@@ -2,9 +2,8 @@ package zktest
 
 import "time"
 
-// leadership is what a server has while it leads: the only place where
-// requests are decided and sessions expire. A server that is alone leads
-// itself, with a quorum of one.
+// leadership is what a server has while it leads: the only place where requests are decided and
+// sessions expire. A server that is alone leads itself, with a quorum of one.
 type leadership struct {
 	e       *Ensemble
 	srv     *server
@@ -34,8 +33,8 @@ func newLeadership(s *server) *leadership {
 	return l
 }
 
-// start begins the leader's work once a quorum is in sync: every session gets
-// its full timeout again, from now.
+// start begins the leader's work once a quorum is in sync: every session gets its full timeout
+// again, from now.
 func (l *leadership) start() {
 	l.established = true
 	l.tracker.next = l.tracker.bucket(l.srv.clock())
@@ -72,8 +71,7 @@ func (l *leadership) expireLoop() {
 	l.wake(l.tracker.next-l.srv.clock(), l.expireLoop)
 }
 
-// wake lets the thread sleep for d and then call fn, in place of what it waited
-// for before.
+// wake lets the thread sleep for d and then call fn, in place of what it waited for before.
 func (l *leadership) wake(d time.Duration, fn func()) {
 	l.round++
 	round := l.round
@@ -118,8 +116,8 @@ func (l *leadership) over(n *node) bool {
 	return n.owner == containerOwner && n.cversion > 0
 }
 
-// take decides a request: of the leader's own client, or forwarded by a
-// follower, or the leader's own.
+// take decides a request: of the leader's own client, or forwarded by a follower, or the leader's
+// own.
 func (l *leadership) take(r *request) {
 	if !r.op.isWrite() {
 		r.code = l.tracker.check(r.session, r.owner)
@@ -131,8 +129,8 @@ func (l *leadership) take(r *request) {
 	l.propose(x)
 }
 
-// prepare makes the transaction. A refused request makes one, too, and
-// consumes a zxid like every other.
+// prepare makes the transaction. A refused request makes one, too, and consumes a zxid like every
+// other.
 func (l *leadership) prepare(r *request) *txn {
 	if !r.unread || r.op == OpMulti || l.e.quorum() > 1 || l.srv.release.unreadTakesZxid() {
 		l.head.zxid++

@@ -2,8 +2,8 @@ package zktest
 
 import "time"
 
-// Link is one direction between two servers: a queue, as a TCP connection's
-// direction is. Its methods may be called at any time, from any goroutine.
+// Link is one direction between two servers: a queue, as a TCP connection's direction is. Its
+// methods may be called at any time, from any goroutine.
 type Link struct {
 	e        *Ensemble
 	from, to *server
@@ -31,14 +31,12 @@ func (k *Link) send(kind Packet, fn func()) {
 
 func (e *Ensemble) link(from, to *server) *Link { return e.links[[2]int{from.id, to.id}] }
 
-// Hold stops everything from arriving until Heal: a one-way cut. As on TCP,
-// what was sent meanwhile arrives after the cut, in order, unless the
-// connection has been given up by then.
+// Hold stops everything from arriving until Heal: a one-way cut. As on TCP, what was sent meanwhile
+// arrives after the cut, in order, unless the connection has been given up by then.
 func (k *Link) Hold() { k.fault("cut", func() { k.faults.hold = true }) }
 
-// Lose discards packets of the given kinds until Heal. TCP cannot do that to
-// one packet of a connection that goes on. Use it to find out which packets a
-// promise depends on.
+// Lose discards packets of the given kinds until Heal. TCP cannot do that to one packet of a
+// connection that goes on. Use it to find out which packets a promise depends on.
 func (k *Link) Lose(kinds ...Packet) {
 	k.fault("loses packets", func() {
 		for _, kind := range kinds {

@@ -13,14 +13,13 @@ import (
 	"time"
 )
 
-// memNetwork connects clients to servers without sockets. The servers' ends
-// live in the ensemble's loop, so there are no goroutines to schedule: a
-// client's Write runs the server.
+// memNetwork connects clients to servers without sockets. The servers' ends live in the ensemble's
+// loop, so there are no goroutines to schedule: a client's Write runs the server.
 type memNetwork struct{ e *Ensemble }
 
-// listen gives servers addresses from the block reserved for documentation.
-// They are literal, so that clients need no look-up. Nobody has them, if one is
-// dialed by mistake over a real network. A restarted server keeps its own.
+// listen gives servers addresses from the block reserved for documentation. They are literal, so
+// that clients need no look-up. Nobody has them, if one is dialed by mistake over a real network. A
+// restarted server keeps its own.
 func (n *memNetwork) listen(s *server) error {
 	if s.addr == "" { // else somebody may be reading it
 		s.addr = fmt.Sprintf("192.0.2.%d:2181", s.id)
@@ -62,9 +61,8 @@ type memAddr string
 func (a memAddr) Network() string { return "tcp" }
 func (a memAddr) String() string  { return string(a) }
 
-// memConn is the client's end of a connection in memory. It is a net.Conn:
-// reads block and honour deadlines, writes are buffered without limit and
-// therefore never block.
+// memConn is the client's end of a connection in memory. It is a net.Conn: reads block and honour
+// deadlines, writes are buffered without limit and therefore never block.
 type memConn struct {
 	e             *Ensemble
 	c             *conn

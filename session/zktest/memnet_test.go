@@ -127,8 +127,8 @@ func TestADialInMemoryFailsLikeASocket(t *testing.T) {
 	})
 }
 
-// A bubble ends only when every goroutine in it has, so this is also the
-// proof that Close leaves nothing behind.
+// A bubble ends only when every goroutine in it has, so this is also the proof that Close leaves
+// nothing behind.
 func TestCloseLeavesNothingBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, err := zktest.New(zktest.Config{Servers: 3, InMemory: true})

@@ -2,9 +2,8 @@ package zktest
 
 import "strings"
 
-// validPath tells whether a server accepts path for a znode: absolute, no
-// trailing slash, no empty, "." or ".." component, none of the characters
-// ZooKeeper forbids.
+// validPath tells whether a server accepts path for a znode: absolute, no trailing slash, no empty,
+// "." or ".." component, none of the characters ZooKeeper forbids.
 func validPath(path string) bool {
 	if path == "/" {
 		return true
@@ -20,8 +19,8 @@ func validPath(path string) bool {
 	return strings.IndexFunc(path, forbiddenRune) < 0
 }
 
-// forbiddenRune follows ZooKeeper's list, which is in UTF-16: surrogates are
-// on it, so nothing outside the basic plane is allowed.
+// forbiddenRune follows ZooKeeper's list, which is in UTF-16: surrogates are on it, so nothing
+// outside the basic plane is allowed.
 func forbiddenRune(r rune) bool {
 	switch {
 	case r <= 0x1f, r >= 0x7f && r <= 0x9f, r >= 0xd800 && r <= 0xf8ff, r >= 0xfff0:
@@ -30,8 +29,8 @@ func forbiddenRune(r rune) bool {
 	return false
 }
 
-// splitPath returns the parent's path ("" for the root, as ZooKeeper keys it)
-// and the last component. ok is false where a server refuses to look further.
+// splitPath returns the parent's path ("" for the root, as ZooKeeper keys it) and the last
+// component. ok is false where a server refuses to look further.
 func splitPath(path string) (parent, name string, ok bool) {
 	i := strings.LastIndexByte(path, '/')
 	if i < 0 || strings.IndexByte(path, 0) >= 0 {

@@ -2,12 +2,11 @@ package zktest
 
 import "time"
 
-// Packet names a kind of packet between servers, for faults that concern only
-// that kind.
+// Packet names a kind of packet between servers, for faults that concern only that kind.
 type Packet string
 
-// The packets between a leader and a follower. The first group is what a
-// follower sends, the second what a leader sends.
+// The packets between a leader and a follower. The first group is what a follower sends, the second
+// what a leader sends.
 const (
 	PacketFollowerInfo Packet = "followerInfo" // a follower presents itself
 	PacketAckEpoch     Packet = "ackEpoch"     // it accepts the new epoch
@@ -109,8 +108,8 @@ func (p *peering) closeUp() {
 	p.e.link(p.follower, p.leader).send(PacketClosed, func() { p.detach() })
 }
 
-// continues tells whether zxid is the one after all that the server has logged.
-// Only a fault that loses packets can make it another.
+// continues tells whether zxid is the one after all that the server has logged. Only a fault that
+// loses packets can make it another.
 func (s *server) continues(zxid int64) bool {
 	last := s.tree.zxid
 	if n := len(s.tail); n > 0 {
@@ -153,8 +152,8 @@ func (p *peering) answerSync() {
 	p.toFollower(PacketSync, func() { p.follower.synced() })
 }
 
-// ping asks the follower which sessions it has heard from since it was last
-// asked. The answer is the only thing that keeps them alive.
+// ping asks the follower which sessions it has heard from since it was last asked. The answer is
+// the only thing that keeps them alive.
 func (p *peering) ping() {
 	p.toFollower(PacketPing, func() {
 		touched := p.follower.snapshot()
@@ -166,8 +165,8 @@ func (p *peering) ping() {
 	})
 }
 
-// pingLoop runs every half tick, the first time after d. Every second time
-// the leader counts the followers that it still hears from.
+// pingLoop runs every half tick, the first time after d. Every second time the leader counts the
+// followers that it still hears from.
 func (l *leadership) pingLoop(d time.Duration) {
 	l.srv.after(d+l.srv.late, func() {
 		if !l.srv.noPings && !l.halfTick() {
@@ -191,9 +190,9 @@ func (l *leadership) halfTick() bool {
 	return l.hasQuorum()
 }
 
-// pingPeer pings a follower in sync, or drops one that has been silent or has
-// left a proposal unacknowledged for too long. In a real server a thread of its own notices
-// a silent follower, also while no pings are sent.
+// pingPeer pings a follower in sync, or drops one that has been silent or has left a proposal
+// unacknowledged for too long. In a real server a thread of its own notices a silent follower, also
+// while no pings are sent.
 func (l *leadership) pingPeer(p *peering) {
 	limit, last := l.e.cfg.Tick*time.Duration(l.e.cfg.SyncLimit), p.heard
 	if !p.synced {

@@ -64,8 +64,7 @@ func TestFollowersLeaveAnIdleLeaderThatSendsNoPings(t *testing.T) {
 }
 
 // Two threads of a real leader look after a follower: the one that reads what it sends, and the
-// ping loop, which gives it up if it has not acknowledged something for too
-// long.
+// ping loop, which gives it up if it has not acknowledged something for too long.
 func TestALeaderWithoutPingsDropsWhoIsSilentOnly(t *testing.T) {
 	inBubble(t, three, func(t *testing.T, b *bench) {
 		leader, follower := b.e.Leader(), b.e.Followers()[0]

@@ -4,8 +4,8 @@ package zktest_test
 
 import "fmt"
 
-// runUnread is for a server that is alone: an ensemble of 3.9.3 to 3.9.5 does not
-// recover from a write that it cannot read (two proposals get the same zxid).
+// runUnread is for a server that is alone: an ensemble of 3.9.3 to 3.9.5 does not recover from a
+// write that it cannot read (two proposals get the same zxid).
 func runUnread(tr *trace) {
 	a := tr.open("a")
 	a.create("/un", nil, 0)
@@ -23,8 +23,8 @@ func (c *raw) unread(op int) {
 	c.do(op, fmt.Sprintf("op %d with a length that lies", op), 1000, verbatim("/mal"))
 }
 
-// runMalformed leaves one thing out: a multi with a null path, from which real
-// ensembles of all releases do not recover either.
+// runMalformed leaves one thing out: a multi with a null path, from which real ensembles of all
+// releases do not recover either.
 func runMalformed(tr *trace) {
 	a := tr.open("a")
 	a.create("/mal", nil, 0)

@@ -5,10 +5,9 @@ import (
 	"strings"
 )
 
-// The conformance program. It sees a server only through the wire and notes
-// everything it sees. The comparison with a real server's trace tells whether
-// that is right. Server 0 of a trace is the one most clients use (of
-// three, a follower), server 1 the leader.
+// The conformance program. It sees a server only through the wire and notes everything it sees. The
+// comparison with a real server's trace tells whether that is right. Server 0 of a trace is the one
+// most clients use (of three, a follower), server 1 the leader.
 //
 // To observe something new, add a line here and record again.
 

@@ -179,8 +179,7 @@ func runTTL(tr *trace) {
 	a.delete("/t/minute", -1)
 	a.transact(sub{21, "createTTL /t/multi", []any{"/t/multi", []byte{}, open, 5, int64(1000)}})
 	a.exists("/t/multi", false)
-	// A znode with children outlives its time, and so does one that was changed a
-	// moment ago.
+	// A znode with children outlives its time, and so does one that was changed a moment ago.
 	for _, p := range []string{"/t/alone", "/t/parent"} {
 		a.do(21, "createTTL of "+p, p, []byte("t"), open, 5, int64(1000))
 	}

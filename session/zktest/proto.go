@@ -8,8 +8,8 @@ import (
 // Op is a request's operation code on the wire.
 type Op int32
 
-// The operations a server knows. [OpConnect] is not on the wire: it stands
-// for the connect request, which has no operation code of its own.
+// The operations a server knows. [OpConnect] is not on the wire: it stands for the connect request,
+// which has no operation code of its own.
 const (
 	OpCreate          Op = 1
 	OpDelete          Op = 2
@@ -71,9 +71,8 @@ func (o Op) isWrite() bool {
 	return false
 }
 
-// isKnown says whether a client may send o. Others are answered with
-// [CodeUnimplemented] and the connection is closed, as a server does with
-// operations it has never heard of.
+// isKnown says whether a client may send o. Others are answered with [CodeUnimplemented] and the
+// connection is closed, as a server does with operations it has never heard of.
 func (o Op) isKnown() bool {
 	switch o {
 	case OpExists, OpGetData, OpGetACL, OpGetChildren, OpGetChildren2, OpSync, OpPing, OpSetWatches,
@@ -178,8 +177,8 @@ func isSession(owner int64) bool {
 	return owner != 0 && owner != containerOwner && timeToLive(owner) == 0
 }
 
-// args are a request's decoded parameters. One struct serves every operation;
-// which fields count follows from op.
+// args are a request's decoded parameters. One struct serves every operation; which fields count
+// follows from op.
 type args struct {
 	op      Op
 	path    string
@@ -196,8 +195,8 @@ type args struct {
 	ops []args // multi
 }
 
-// decodeArgs reads the parameters that follow a request's header. Bytes left
-// over are ignored, as the real server does.
+// decodeArgs reads the parameters that follow a request's header. Bytes left over are ignored, as
+// the real server does.
 func decodeArgs(op Op, d *decoder) args {
 	a := args{op: op}
 	switch op {
@@ -208,8 +207,7 @@ func decodeArgs(op Op, d *decoder) args {
 		}
 	case OpDelete:
 		a.path, a.version = d.path(), d.int32()
-	// These three refuse a null path as they refuse other bad ones. The others
-	// fail on it later.
+	// These three refuse a null path as they refuse other bad ones. The others fail on it later.
 	case OpCheck:
 		a.path, a.version = d.string(), d.int32()
 	case OpSetData:
@@ -231,8 +229,8 @@ func decodeArgs(op Op, d *decoder) args {
 	return a
 }
 
-// decodeMulti reads the operations of a multi, each behind a header, up to
-// the header that says done.
+// decodeMulti reads the operations of a multi, each behind a header, up to the header that says
+// done.
 func decodeMulti(d *decoder) []args {
 	var ops []args
 	for !d.bad {

@@ -1,7 +1,7 @@
 package zktest
 
-// queue holds items in the order of their arrival. It uses its memory again: the queues
-// of an ensemble are filled and emptied all the time.
+// queue holds items in the order of their arrival. It uses its memory again: the queues of an
+// ensemble are filled and emptied all the time.
 type queue[T any] struct {
 	items []T
 	first int // index of the oldest

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// A queue grows and shrinks at random. Items leave it in the order of their arrival, and it does not keep more
-// memory than it once needed.
+// A queue grows and shrinks at random. Items leave it in the order of their arrival, and it does
+// not keep more memory than it once needed.
 func TestAQueueKeepsOrderAndUsesItsMemoryAgain(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var q queue[int]

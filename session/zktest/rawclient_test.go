@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// pack writes the wire format from Go values: the test's own codec, so that
-// a mistake in the server's can not hide behind itself.
+// pack writes the wire format from Go values: the test's own codec, so that a mistake in the
+// server's can not hide behind itself.
 func pack(values ...any) []byte {
 	var b []byte
 	for _, v := range values {
@@ -66,8 +66,7 @@ type acls []acl
 
 var open = acls{{31, "world", "anyone"}}
 
-// unpack reads the wire format. It panics with errShort at the end of input,
-// which the trace shows.
+// unpack reads the wire format. It panics with errShort at the end of input, which the trace shows.
 type unpack struct{ b []byte }
 
 var errShort = errors.New("short reply")
@@ -95,9 +94,9 @@ func (u *unpack) buffer() []byte {
 
 func (u *unpack) string() string { return string(u.buffer()) }
 
-// trace is what a run of the conformance program observed, one line each,
-// with everything that differs from run to run replaced: zxids count from the
-// first one seen, sessions are numbered, times are now or nothing.
+// trace is what a run of the conformance program observed, one line each, with everything that
+// differs from run to run replaced: zxids count from the first one seen, sessions are numbered,
+// times are now or nothing.
 type trace struct {
 	t        testing.TB
 	dial     func(server int) (net.Conn, error)

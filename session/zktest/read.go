@@ -2,8 +2,8 @@ package zktest
 
 import "strings"
 
-// answer answers a request that needs no transaction, from this server's own
-// tree: what it says may be old.
+// answer answers a request that needs no transaction, from this server's own tree: what it says may
+// be old.
 func (s *server) answer(r *request) {
 	c := r.conn
 	if c == nil || c.closed {

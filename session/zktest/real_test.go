@@ -17,9 +17,9 @@ import (
 
 var record = flag.Bool("record", false, "write the real servers' traces to testdata")
 
-// TestRealServersBehaveAsRecorded runs the program on real servers: those of the releases that zktest imitates, or of the
-// release that ZOOKEEPER_VERSION names. With -record it writes what they do. For a release that is not imitated, it
-// writes what differs from the nearest one that is.
+// TestRealServersBehaveAsRecorded runs the program on real servers: those of the releases that
+// zktest imitates, or of the release that ZOOKEEPER_VERSION names. With -record it writes what they
+// do. For a release that is not imitated, it writes what differs from the nearest one that is.
 func TestRealServersBehaveAsRecorded(t *testing.T) {
 	if !*record && os.Getenv("ZKRECIPE_REQUIRE_REAL") == "" {
 		t.Skip("needs -record, or ZKRECIPE_REQUIRE_REAL=1 to compare")
@@ -34,8 +34,8 @@ func TestRealServersBehaveAsRecorded(t *testing.T) {
 			if !recordable(release, servers) {
 				continue
 			}
-			// How far each server is when a request comes depends on the machine. What was recorded must be
-			// among the things that the servers do.
+			// How far each server is when a request comes depends on the machine. What was recorded
+			// must be among the things that the servers do.
 			var differ []string
 			for range 3 {
 				e := ensemble.ForTest(t, ensemble.Config{Servers: servers, Tick: tick, Version: version})
@@ -55,7 +55,8 @@ func TestRealServersBehaveAsRecorded(t *testing.T) {
 	}
 }
 
-// TestZnodesWithATimeToLiveAreThoseOfRealServers compares at once: the servers need a setting for it.
+// TestZnodesWithATimeToLiveAreThoseOfRealServers compares at once: the servers need a setting for
+// it.
 func TestZnodesWithATimeToLiveAreThoseOfRealServers(t *testing.T) {
 	for release, version := range map[zktest.Release]string{zktest.Release380: "", zktest.Release395: string(zktest.Release395)} {
 		t.Run(string(release), func(t *testing.T) {
@@ -76,7 +77,8 @@ func TestZnodesWithATimeToLiveAreThoseOfRealServers(t *testing.T) {
 	}
 }
 
-// asRecorded writes what the servers of a release did, or returns how it differs from what they did before.
+// asRecorded writes what the servers of a release did, or returns how it differs from what they did
+// before.
 func asRecorded(t *testing.T, release zktest.Release, servers int, got []string) []string {
 	path := traceFile(release, servers)
 	if !slices.Contains(releases, release) {
@@ -100,7 +102,8 @@ func asRecorded(t *testing.T, release zktest.Release, servers int, got []string)
 	return differences(strings.Split(string(want), "\n"), append(got, ""))
 }
 
-// differences lists the lines that only one of two traces has: "-" before those of a, "+" before those of b.
+// differences lists the lines that only one of two traces has: "-" before those of a, "+" before
+// those of b.
 func differences(a, b []string) (list []string) {
 	// common[i][j] is the length of the longest common subsequence of a[i:] and b[j:].
 	common := make([][]int, len(a)+1)

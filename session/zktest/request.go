@@ -58,8 +58,7 @@ func (s *server) request(c *conn, f []byte) {
 	s.submit(r)
 }
 
-// auth adds an identity. It is answered out of order: auth requests do not
-// queue behind writes.
+// auth adds an identity. It is answered out of order: auth requests do not queue behind writes.
 func (s *server) auth(r *request, d *decoder, size int) {
 	c := r.conn
 	d.int32()
@@ -133,8 +132,8 @@ func (s *server) waits(r *request) bool {
 	return r.op.isWrite()
 }
 
-// enqueue answers a read at once, unless a write of the same session is still
-// on its way: a session's requests are answered in order, pings included.
+// enqueue answers a read at once, unless a write of the same session is still on its way: a
+// session's requests are answered in order, pings included.
 func (s *server) enqueue(r *request) {
 	if s.waits(r) || len(s.pending[r.session]) > 0 {
 		s.pending[r.session] = append(s.pending[r.session], r)
@@ -175,8 +174,8 @@ func (s *server) synced() {
 	r.synced = true // a write of the same session is still before it
 }
 
-// apply applies a committed transaction, notifies watchers, and answers the
-// client that asked for it if it is connected here.
+// apply applies a committed transaction, notifies watchers, and answers the client that asked for
+// it if it is connected here.
 func (s *server) apply(x *txn) {
 	res := s.tree.apply(x, s.watches.notify)
 	if s.lead != nil {

@@ -13,8 +13,8 @@ type Match struct {
 	Session int64
 	Server  int
 
-	// Nth selects the n-th of the requests that match otherwise, counted
-	// from 1 and from the moment the rule is made. 0 selects all of them.
+	// Nth selects the n-th of the requests that match otherwise, counted from 1 and from the moment
+	// the rule is made. 0 selects all of them.
 	Nth int
 }
 
@@ -36,10 +36,9 @@ const (
 	loseTouch
 )
 
-// The effects besides [Fail]. LoseRequest and LoseReply also break the connection, because a
-// TCP connection that goes on loses nothing. DropRequest and DropReply leave the client
-// waiting until the connection ends: servers answer in order, so to the library a missing
-// answer is a slow one.
+// The effects besides [Fail]. LoseRequest and LoseReply also break the connection, because a TCP
+// connection that goes on loses nothing. DropRequest and DropReply leave the client waiting until
+// the connection ends: servers answer in order, so to the library a missing answer is a slow one.
 var (
 	LoseRequest = Effect{kind: loseRequest} // not carried out; connection cut
 	LoseReply   = Effect{kind: loseReply}   // carried out; connection cut instead of a reply
@@ -48,17 +47,17 @@ var (
 )
 
 // LoseTouch makes a follower answer a request, but never tell the ZooKeeper leader that it has
-// heard of the request's session. Followers from 3.5.0 on do so if the thread that notes the session
-// stops before a ping of the leader and goes on after the answer to the ping. Then the note goes into
-// a table that has been sent already. The request, and all that come to the
-// server behind it, wait for that ping, half a tick at most. A server that leads ignores
-// it, and so does a connect request. Use it to see what depends on "it was answered, so the ZooKeeper
-// leader has heard of us".
+// heard of the request's session. Followers from 3.5.0 on do so if the thread that notes the
+// session stops before a ping of the leader and goes on after the answer to the ping. Then the note
+// goes into a table that has been sent already. The request, and all that come to the server behind
+// it, wait for that ping, half a tick at most. A server that leads ignores it, and so does a
+// connect request. Use it to see what depends on "it was answered, so the ZooKeeper leader has
+// heard of us".
 var LoseTouch = Effect{kind: loseTouch}
 
-// Fail makes a request fail with code. A write is refused by the leader and
-// consumes a zxid, as one that fails for a reason of its own does. After [CodeUnimplemented], in
-// answer to a read, the server closes the connection.
+// Fail makes a request fail with code. A write is refused by the leader and consumes a zxid, as one
+// that fails for a reason of its own does. After [CodeUnimplemented], in answer to a read, the
+// server closes the connection.
 func Fail(code Code) Effect { return Effect{kind: fail, code: code} }
 
 // Rule is a fault that waits for requests.
@@ -72,11 +71,10 @@ type Rule struct {
 	ended  bool
 }
 
-// On makes a rule. Requests are matched as they arrive at a server, against
-// the oldest rule first. Rules stay until removed; one with an Nth is used up
-// by its request. Besides the real operations, [OpConnect] matches the connect
-// requests of sessions old and new: losing its reply means that the session
-// exists without its client knowing.
+// On makes a rule. Requests are matched as they arrive at a server, against the oldest rule first.
+// Rules stay until removed; one with an Nth is used up by its request. Besides the real operations,
+// [OpConnect] matches the connect requests of sessions old and new: losing its reply means that the
+// session exists without its client knowing.
 func (e *Ensemble) On(m Match, effect Effect) *Rule {
 	r := &Rule{e: e, match: m, effect: effect, fired: make(chan struct{})}
 	e.do(func() { e.rules = append(e.rules, r) })

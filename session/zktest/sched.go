@@ -8,13 +8,12 @@ import (
 	"time"
 )
 
-// loop owns the simulated ensemble: one lock, one queue of work that is ready
-// and one list of events that are due later. Everything that happens in an
-// ensemble happens inside do, one event after the other, so the rest of the
-// package needs no other synchronisation.
+// loop owns the simulated ensemble: one lock, one queue of work that is ready and one list of
+// events that are due later. Everything that happens in an ensemble happens inside do, one event
+// after the other, so the rest of the package needs no other synchronisation.
 //
-// The lock is never held while anything waits: a goroutine blocked on it is
-// about to run, which keeps testing/synctest bubbles durable.
+// The lock is never held while anything waits: a goroutine blocked on it is about to run, which
+// keeps testing/synctest bubbles durable.
 type loop struct {
 	mu      sync.Mutex // guards everything in the ensemble, this struct included
 	start   time.Time
@@ -78,8 +77,8 @@ func (l *loop) arm() {
 	l.armed = at
 }
 
-// wait runs what is due whenever the timer fires, until the loop is stopped. It is one goroutine for all
-// events: the stack of a new one would have to grow each time.
+// wait runs what is due whenever the timer fires, until the loop is stopped. It is one goroutine
+// for all events: the stack of a new one would have to grow each time.
 func (l *loop) wait() {
 	for stopped := false; !stopped; {
 		<-l.timer.C
@@ -96,8 +95,8 @@ func (l *loop) stop() {
 	}
 }
 
-// event is something that will happen. cancel is its only method, so that a
-// cancelled event can stay in the list until its time has come.
+// event is something that will happen. cancel is its only method, so that a cancelled event can
+// stay in the list until its time has come.
 type event struct {
 	at time.Duration
 	fn func()
@@ -109,9 +108,8 @@ func (ev *event) cancel() {
 	}
 }
 
-// at schedules fn. No two events share an instant: where one is taken the
-// next nanosecond is used, so the order of events never depends on how a
-// clock breaks ties.
+// at schedules fn. No two events share an instant: where one is taken the next nanosecond is used,
+// so the order of events never depends on how a clock breaks ties.
 func (l *loop) at(t time.Duration, fn func()) *event {
 	t = max(t, l.now)
 	i, taken := l.place(t)

@@ -29,9 +29,8 @@ func (r role) String() string {
 	return fmt.Sprintf("role(%d)", int(r))
 }
 
-// server is one ZooKeeper server. Its fields fall into what a real one keeps
-// on disk, what it loses with its process, and what it loses whenever it
-// stops serving.
+// server is one ZooKeeper server. Its fields fall into what a real one keeps on disk, what it loses
+// with its process, and what it loses whenever it stops serving.
 type server struct {
 	e    *Ensemble
 	id   int
@@ -91,8 +90,8 @@ func newServer(e *Ensemble, id int) *server {
 	return s
 }
 
-// post runs fn in the server's process: after everything posted before, later
-// when the server is slow, and not before it thaws when it is frozen.
+// post runs fn in the server's process: after everything posted before, later when the server is
+// slow, and not before it thaws when it is frozen.
 func (s *server) post(fn func()) {
 	at := s.e.now + s.slow
 	if s.inbox.len() > 0 {
@@ -125,8 +124,7 @@ func (s *server) pump() {
 	}
 }
 
-// after runs fn in the process d from now, unless the server has changed its
-// role by then.
+// after runs fn in the process d from now, unless the server has changed its role by then.
 func (s *server) after(d time.Duration, fn func()) *event {
 	term := s.term
 	return s.e.after(d, func() {
@@ -144,8 +142,8 @@ func (s *server) clock() time.Duration { return s.e.now + s.step }
 // wallMillis is the time that it gives to transactions.
 func (s *server) wallMillis() int64 { return s.e.wallMillis() + s.step.Milliseconds() }
 
-// owner is what a session is bound to when its client is attached here: the
-// leader's own clients share one value, those of a follower its peering.
+// owner is what a session is bound to when its client is attached here: the leader's own clients
+// share one value, those of a follower its peering.
 func (s *server) owner() any {
 	if s.peer != nil {
 		return s.peer
@@ -174,8 +172,8 @@ func (s *server) startServing() {
 	s.nextID = max(s.nextID, s.firstSessionID())
 }
 
-// firstSessionID puts the server's id in the top byte and the time in the
-// next five, so that ids of a restarted server do not repeat.
+// firstSessionID puts the server's id in the top byte and the time in the next five, so that ids of
+// a restarted server do not repeat.
 func (s *server) firstSessionID() int64 {
 	id := s.id
 	if len(s.e.servers) == 1 {
@@ -241,9 +239,8 @@ func (s *server) handshake(c *conn, f []byte) {
 	s.revalidate(c)
 }
 
-// revalidate asks the leader whether a session that comes back still exists.
-// The leader stamps it: this and ping replies are all that extends the
-// session of a follower's client.
+// revalidate asks the leader whether a session that comes back still exists. The leader stamps it:
+// this and ping replies are all that extends the session of a follower's client.
 func (s *server) revalidate(c *conn) {
 	if s.lead != nil {
 		ok := s.lead.touch(c.session, c.timeout)

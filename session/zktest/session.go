@@ -2,8 +2,8 @@ package zktest
 
 import "time"
 
-// tracker decides when sessions expire. Only the ZooKeeper leader has one;
-// what it holds beyond the list of sessions dies with its leadership.
+// tracker decides when sessions expire. Only the ZooKeeper leader has one; what it holds beyond the
+// list of sessions dies with its leadership.
 type tracker struct {
 	tick     time.Duration
 	phase    time.Duration // where this leader's buckets lie on the clock
@@ -20,9 +20,8 @@ type session struct {
 	owner   any           // where its client is attached: see server.owner
 }
 
-// bucket rounds an instant up to the end of the bucket that it is in, as
-// ZooKeeper's ExpiryQueue does: an instant on the boundary belongs to the
-// next bucket.
+// bucket rounds an instant up to the end of the bucket that it is in, as ZooKeeper's ExpiryQueue
+// does: an instant on the boundary belongs to the next bucket.
 func (t *tracker) bucket(at time.Duration) time.Duration {
 	into := (at + t.phase) % t.tick
 	if into < 0 { // a clock that has been set back
@@ -41,8 +40,7 @@ func (t *tracker) track(id int64, timeout, now time.Duration) {
 	s.expires = t.bucket(now + timeout)
 }
 
-// touch extends a session by timeout from now. It says no for a session that
-// is unknown or closing.
+// touch extends a session by timeout from now. It says no for a session that is unknown or closing.
 func (t *tracker) touch(id int64, timeout, now time.Duration) bool {
 	s := t.sessions[id]
 	if s == nil || s.closing {
@@ -53,9 +51,8 @@ func (t *tracker) touch(id int64, timeout, now time.Duration) bool {
 	return true
 }
 
-// check refuses requests of sessions that are over, and of clients that are
-// not attached where the session was last heard of. The first request after a
-// change of leaders decides where that is.
+// check refuses requests of sessions that are over, and of clients that are not attached where the
+// session was last heard of. The first request after a change of leaders decides where that is.
 func (t *tracker) check(id int64, owner any) Code {
 	s := t.sessions[id]
 	switch {
@@ -81,9 +78,9 @@ func (t *tracker) setClosing(id int64) {
 	}
 }
 
-// take takes the next bucket, if it has ended: its sessions, in order of their ids, are going to
-// be closed, whatever is heard of them until then. Buckets are taken one by one. One that a
-// clock which was set back has filled again is never taken.
+// take takes the next bucket, if it has ended: its sessions, in order of their ids, are going to be
+// closed, whatever is heard of them until then. Buckets are taken one by one. One that a clock
+// which was set back has filled again is never taken.
 func (t *tracker) take(now time.Duration) bool {
 	if now < t.next {
 		return false

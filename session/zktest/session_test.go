@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Whatever the phase, a session ends no sooner than its timeout after the
-// last touch and no later than one tick after that.
+// Whatever the phase, a session ends no sooner than its timeout after the last touch and no later
+// than one tick after that.
 func TestASessionExpiresWithinOneTickOfItsTimeout(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 10000 {

@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// tcpNetwork serves clients on loopback sockets. It owns goroutines: one per
-// listener, two per connection.
+// tcpNetwork serves clients on loopback sockets. It owns goroutines: one per listener, two per
+// connection.
 type tcpNetwork struct {
 	e    *Ensemble
 	work sync.WaitGroup
@@ -70,8 +70,8 @@ func (n *tcpNetwork) accept(s *server, l net.Listener) {
 	}
 }
 
-// serve reads frames until the connection ends, while a second goroutine
-// writes what the server has queued.
+// serve reads frames until the connection ends, while a second goroutine writes what the server has
+// queued.
 func (n *tcpNetwork) serve(s *server, sock net.Conn) {
 	w := &tcpWire{sock: sock, more: make(chan struct{}, 1)}
 	var c *conn
@@ -109,8 +109,8 @@ func (n *tcpNetwork) serve(s *server, sock net.Conn) {
 	})
 }
 
-// hostOf finds the host that dialed. It is known once the first frame has come:
-// the dialer notes the address before its caller can send anything.
+// hostOf finds the host that dialed. It is known once the first frame has come: the dialer notes
+// the address before its caller can send anything.
 func (n *tcpNetwork) hostOf(sock net.Conn) *Host {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -148,8 +148,8 @@ func (n *tcpNetwork) dial(ctx context.Context, h *Host, address string) (net.Con
 	return sock, nil
 }
 
-// tcpWire queues frames for its writing goroutine, so that a client that does
-// not read never stops the ensemble.
+// tcpWire queues frames for its writing goroutine, so that a client that does not read never stops
+// the ensemble.
 type tcpWire struct {
 	sock net.Conn
 	more chan struct{} // carries "something changed", at most one
@@ -195,8 +195,8 @@ func (w *tcpWire) writeLoop() {
 	}
 }
 
-// waitDone waits for the server to close a connection that can not be written
-// any more: the reader sees that it has ended, and says so.
+// waitDone waits for the server to close a connection that can not be written any more: the reader
+// sees that it has ended, and says so.
 func (w *tcpWire) waitDone() bool {
 	for range w.more {
 		w.mu.Lock()

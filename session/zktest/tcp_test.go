@@ -12,8 +12,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// overTCP starts an ensemble on sockets, with raw clients. They send no pings, so the ticks are long: no session
-// expires while a busy machine does something else.
+// overTCP starts an ensemble on sockets, with raw clients. They send no pings, so the ticks are
+// long: no session expires while a busy machine does something else.
 func overTCP(t *testing.T, cfg zktest.Config) *bench {
 	cfg.Tick = hang
 	b := &bench{e: zktest.Start(t, cfg)}

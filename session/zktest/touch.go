@@ -2,9 +2,8 @@ package zktest
 
 import "time"
 
-// submit is where a server takes a request of its own client. Every request
-// is a sign of life, here; on a follower the leader learns of it by the next
-// ping reply.
+// submit is where a server takes a request of its own client. Every request is a sign of life,
+// here; on a follower the leader learns of it by the next ping reply.
 func (s *server) submit(r *request) {
 	if s.stalls(r) {
 		return
@@ -34,8 +33,8 @@ func (s *server) stalls(r *request) bool {
 	return false
 }
 
-// snapshot returns the sessions heard from since it was called before. The thread that has
-// stopped in between goes on: its touch goes into the table that has been sent.
+// snapshot returns the sessions heard from since it was called before. The thread that has stopped
+// in between goes on: its touch goes into the table that has been sent.
 func (s *server) snapshot() map[int64]time.Duration {
 	touched, stalled := s.touched, s.stalled
 	s.touched, s.stalled = map[int64]time.Duration{}, nil

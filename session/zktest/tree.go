@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// node is one znode as a server stores it. Its cversion counts creates only;
-// what clients see is derived in stat.
+// node is one znode as a server stores it. Its cversion counts creates only; what clients see is
+// derived in stat.
 type node struct {
 	data                       []byte
 	acl                        []grant
@@ -18,8 +18,8 @@ type node struct {
 	children                   map[string]bool
 }
 
-// stat returns what clients are told. The visible cversion counts creates and
-// deletes: every create that is no longer there has been a delete, too.
+// stat returns what clients are told. The visible cversion counts creates and deletes: every create
+// that is no longer there has been a delete, too.
 func (n *node) stat() Stat {
 	owner := n.owner
 	if !isSession(owner) {
@@ -33,9 +33,8 @@ func (n *node) stat() Stat {
 	}
 }
 
-// tree is one server's applied state: the znodes, the sessions that exist,
-// and the zxid of the last transaction. It is data only; the one that holds it
-// guards it.
+// tree is one server's applied state: the znodes, the sessions that exist, and the zxid of the last
+// transaction. It is data only; the one that holds it guards it.
 type tree struct {
 	nodes    map[string]*node
 	sessions map[int64]int64 // id -> timeout in milliseconds, as last created
@@ -82,8 +81,8 @@ func (t *tree) ephemerals(session int64) []string {
 	return slices.Sorted(maps.Keys(t.owned[session]))
 }
 
-// txn is a transaction: what the ZooKeeper leader decided, in a form that
-// every server can apply without deciding anything again.
+// txn is a transaction: what the ZooKeeper leader decided, in a form that every server can apply
+// without deciding anything again.
 type txn struct {
 	zxid    int64
 	time    int64 // milliseconds since 1970
@@ -121,8 +120,8 @@ type result struct {
 	res  []result
 }
 
-// apply carries t out and reports each change through seen, in the order in
-// which a server notifies watchers.
+// apply carries t out and reports each change through seen, in the order in which a server notifies
+// watchers.
 func (t *tree) apply(x *txn, seen func(change)) result {
 	r := t.applyOne(x, x, seen)
 	if x.zxid > t.zxid {
@@ -161,8 +160,8 @@ func (t *tree) applyOne(x, head *txn, seen func(change)) result {
 	return result{path: x.path}
 }
 
-// applyMulti applies all or nothing. A failed multi reports the error at its
-// place, "ok" before it and "runtime inconsistency" after it.
+// applyMulti applies all or nothing. A failed multi reports the error at its place, "ok" before it
+// and "runtime inconsistency" after it.
 func (t *tree) applyMulti(x *txn, seen func(change)) result {
 	r := result{subs: x.sub}
 	for _, sub := range x.sub {
@@ -197,8 +196,8 @@ func (t *tree) create(x, head *txn, seen func(change)) {
 	if cversion == -1 {
 		cversion = parent.cversion + 1
 	}
-	// Servers since 3.6 never lower the count, so that replaying a log over a
-	// newer snapshot does no harm. It also means that it sticks at 2^31-1.
+	// Servers since 3.6 never lower the count, so that replaying a log over a newer snapshot does
+	// no harm. It also means that it sticks at 2^31-1.
 	if cversion > parent.cversion || t.wraps {
 		parent.cversion, parent.pzxid = cversion, head.zxid
 	}

@@ -54,7 +54,8 @@ func (t *watchTable) remove(path string, c *conn, modes watchMode) {
 	}
 }
 
-// fired returns the connections that hear of an event, oldest first, and takes off the watches that it uses up.
+// fired returns the connections that hear of an event, oldest first, and takes off the watches that
+// it uses up.
 func (t *watchTable) fired(path string, ev eventType) []*conn {
 	var hear []*conn
 	for c, m := range t.paths[path] {
@@ -83,8 +84,8 @@ func (t *watchTable) drop(c *conn) {
 	}
 }
 
-// watches are a server's two tables, as ZooKeeper has them: data watches
-// (set by getData and exists) and child watches (set by getChildren).
+// watches are a server's two tables, as ZooKeeper has them: data watches (set by getData and
+// exists) and child watches (set by getChildren).
 type watches struct{ data, child *watchTable }
 
 func newWatches() watches { return watches{newWatchTable(), newWatchTable()} }
@@ -111,8 +112,9 @@ func (w watches) add(a args, c *conn) Code {
 	return CodeOK
 }
 
-// ask answers a checkWatches, and carries out a removeWatches. Their types are 1, children; 2, data; 3, any; and 4,
-// persistent; 5, persistent and recursive, where those are told from the others.
+// ask answers a checkWatches, and carries out a removeWatches. Their types are 1, children; 2,
+// data; 3, any; and 4, persistent; 5, persistent and recursive, where those are told from the
+// others.
 func (w watches) ask(a args, c *conn) Code {
 	all := oneShot | persistent | recursive
 	single := all
@@ -147,9 +149,9 @@ func (w watches) ask(a args, c *conn) Code {
 	return CodeOK
 }
 
-// notify sends the events of one change. A client that hears of a deletion through
-// a data watch does not hear of it again through a child watch on the same
-// znode; the parent's child watches come last.
+// notify sends the events of one change. A client that hears of a deletion through a data watch
+// does not hear of it again through a child watch on the same znode; the parent's child watches
+// come last.
 func (w watches) notify(ch change) {
 	told := w.fire(w.data, ch, nil)
 	if ch.event == nodeDeleted {
@@ -160,8 +162,8 @@ func (w watches) notify(ch change) {
 	}
 }
 
-// fire notifies the watches that hear of a change. A watcher that may not read
-// the znode loses its watch silently (CVE-2024-23944 closed that leak).
+// fire notifies the watches that hear of a change. A watcher that may not read the znode loses its
+// watch silently (CVE-2024-23944 closed that leak).
 func (w watches) fire(t *watchTable, ch change, except []*conn) []*conn {
 	list := t.fired(ch.path, ch.event)
 	for _, c := range list {
@@ -172,9 +174,8 @@ func (w watches) fire(t *watchTable, ch change, except []*conn) []*conn {
 	return list
 }
 
-// reset re-arms a reconnected client's watches. What it missed since zxid is
-// reported at once instead, without the zxid of a change; ACLs are not checked
-// then.
+// reset re-arms a reconnected client's watches. What it missed since zxid is reported at once
+// instead, without the zxid of a change; ACLs are not checked then.
 func (w watches) reset(t *tree, a args, c *conn) {
 	for _, path := range a.dataPaths {
 		switch n := t.get(path); {

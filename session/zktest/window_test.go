@@ -8,10 +8,10 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// earliestEnd lets a client of a follower ping every T/3, as clients do, and
-// renew at the given interval, if any. Then the client renews once more, and
-// the follower is cut off when that is answered. It returns how soon after the
-// start of that last renewal the session was over, at worst, as a part of T.
+// earliestEnd lets a client of a follower ping every T/3, as clients do, and renew at the given
+// interval, if any. Then the client renews once more, and the follower is cut off when that is
+// answered. It returns how soon after the start of that last renewal the session was over, at
+// worst, as a part of T.
 func earliestEnd(t *testing.T, every time.Duration) float64 {
 	const T = 4 * time.Second // two ticks, the least a server grants
 	rng := rand.New(rand.NewPCG(3, 4))
@@ -48,10 +48,9 @@ func earliestEnd(t *testing.T, every time.Duration) float64 {
 	return worst
 }
 
-// A real ensemble gave 0.648 T here: a write does not stamp the session at
-// the leader, so that a lease of 2T/3 from a single renewal would be too long.
-// A simulated ensemble that keeps sessions longer could not tell such a lease
-// from a right one.
+// A real ensemble gave 0.648 T here: a write does not stamp the session at the leader, so that a
+// lease of 2T/3 from a single renewal would be too long. A simulated ensemble that keeps sessions
+// longer could not tell such a lease from a right one.
 func TestASingleRenewalProvesLessThanTwoThirds(t *testing.T) {
 	if worst := earliestEnd(t, 0); worst < 0.4 || worst > 0.66 {
 		t.Errorf("earliest end %.3f T after the start of a single renewal, want 0.4 to 0.66", worst)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TB is the part of testing.TB that this package needs. It is an interface of
-// its own so that programs which are not tests can run a server, too.
+// TB is the part of testing.TB that this package needs. It is an interface of its own so that
+// programs which are not tests can run a server, too.
 type TB interface {
 	Helper()
 	Logf(format string, args ...any)
@@ -16,8 +16,8 @@ type TB interface {
 	Cleanup(func())
 }
 
-// Ensemble is a set of ZooKeeper servers in this process. Its methods may be
-// called from any goroutine.
+// Ensemble is a set of ZooKeeper servers in this process. Its methods may be called from any
+// goroutine.
 type Ensemble struct {
 	loop
 	cfg      Config
@@ -43,8 +43,8 @@ type network interface {
 	close()
 }
 
-// New starts an ensemble. When it returns, the servers have a leader and
-// accept clients. Close it when done.
+// New starts an ensemble. When it returns, the servers have a leader and accept clients. Close it
+// when done.
 func New(cfg Config) (*Ensemble, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -67,9 +67,9 @@ func New(cfg Config) (*Ensemble, error) {
 	return e, nil
 }
 
-// Start is New for tests: it fails the test instead of returning an error,
-// logs faults to it, and closes the ensemble when the test ends. The default
-// tick of 100 ms makes leases shorter than they are elsewhere: see [Config.Tick].
+// Start is New for tests: it fails the test instead of returning an error, logs faults to it, and
+// closes the ensemble when the test ends. The default tick of 100 ms makes leases shorter than they
+// are elsewhere: see [Config.Tick].
 func Start(t TB, configs ...Config) *Ensemble {
 	t.Helper()
 	var cfg Config
@@ -130,8 +130,8 @@ func (s *server) begin() {
 // quorum is the smallest majority.
 func (e *Ensemble) quorum() int { return len(e.servers)/2 + 1 }
 
-// Close stops the servers and breaks all connections. It waits for the
-// goroutines of the ensemble. Calling it again does nothing.
+// Close stops the servers and breaks all connections. It waits for the goroutines of the ensemble.
+// Calling it again does nothing.
 func (e *Ensemble) Close() {
 	e.do(func() {
 		for _, c := range sortConns(e.live) {
@@ -143,8 +143,7 @@ func (e *Ensemble) Close() {
 	e.waiting.Wait()
 }
 
-// ConnectString lists the servers' addresses, separated by commas, as clients
-// take it.
+// ConnectString lists the servers' addresses, separated by commas, as clients take it.
 func (e *Ensemble) ConnectString() string { return strings.Join(e.Addrs(), ",") }
 
 // Addrs lists the servers' addresses in order of their ids.

@@ -1,6 +1,6 @@
-// Common starts three servers, runs a command, and stops the servers. In the environment of the command
-// ZKRECIPE_COMMON_SERVERS names them, for ensemble.Common. Without ZooKeeper on this machine, or where ZK_SERVERS names
-// other servers, it only runs the command.
+// Common starts three servers, runs a command, and stops the servers. In the environment of the
+// command ZKRECIPE_COMMON_SERVERS names them, for ensemble.Common. Without ZooKeeper on this
+// machine, or where ZK_SERVERS names other servers, it only runs the command.
 //
 //	go run ./internal/ensemble/common go test ./...
 package main

@@ -1,6 +1,7 @@
-// Package release provides the servers of one release of Apache ZooKeeper. Maven fetches them once, from
-// its configured repository, and they are kept in the user's cache. The file releases.sum has their
-// checksums in the format of sha256sum. They are compared when a process first asks for a release.
+// Package release provides the servers of one release of Apache ZooKeeper. Maven fetches them once,
+// from its configured repository, and they are kept in the user's cache. The file releases.sum has
+// their checksums in the format of sha256sum. They are compared when a process first asks for a
+// release.
 package release
 
 import (
@@ -21,7 +22,8 @@ import (
 // Newest is the release that tests ask for when they mean the servers of today.
 const Newest = "3.9.5"
 
-// ErrUnavailable says that a release cannot be had here: no Maven, nothing to fetch from, or no such release.
+// ErrUnavailable says that a release cannot be had here: no Maven, nothing to fetch from, or no
+// such release.
 var ErrUnavailable = errors.New("this release of ZooKeeper cannot be had here")
 
 var (
@@ -40,7 +42,8 @@ var have struct {
 	byVersion map[string]func() ([]string, error)
 }
 
-// Jars returns the jars of a release, the class path of its servers. They are fetched if they are not in the cache.
+// Jars returns the jars of a release, the class path of its servers. They are fetched if they are
+// not in the cache.
 func Jars(version string) ([]string, error) {
 	have.mu.Lock()
 	defer have.mu.Unlock()
@@ -78,7 +81,8 @@ func jars(version string) ([]string, error) {
 	return list, nil
 }
 
-// fetchTo makes dir appear in one step, with what belongs into it: another process may do the same at this time.
+// fetchTo makes dir appear in one step, with what belongs into it: another process may do the same
+// at this time.
 func fetchTo(dir, version string, want map[string]string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err

@@ -14,9 +14,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/peers"
 )
 
-// curatorClasses are the tests of Curator's recipes that ask a TestingServer for their server. It is a class of ours
-// here, which asks this process. Left out are those that build servers of their own inside their JVM
-// (TestingCluster, ChaosMonkeyCnxnFactory).
+// curatorClasses are the tests of Curator's recipes that ask a TestingServer for their server. It
+// is a class of ours here, which asks this process. Left out are those that build servers of their
+// own inside their JVM (TestingCluster, ChaosMonkeyCnxnFactory).
 var curatorClasses = []string{
 	"leader.TestLeaderLatch", "leader.TestLeaderAcls",
 	"leader.TestLeaderSelector", "leader.TestLeaderSelectorParticipants", "leader.TestLeaderSelectorWithExecutor",
@@ -38,8 +38,9 @@ var notAsCurator = map[string]string{
 	"TestLeaderLatch.testGetChildrenHitsNoNode": "a server at a port that had one before has its data still",
 }
 
-// TestThoseOfCurator tells which others fail, and demands only that most pass: many of them measure times of seconds. With
-// -real it runs them on real servers, which shows whether they fail there, too.
+// TestThoseOfCurator tells which others fail, and demands only that most pass: many of them measure
+// times of seconds. With -real it runs them on real servers, which shows whether they fail there,
+// too.
 func TestThoseOfCurator(t *testing.T) {
 	asked(t)
 	javac := need.Program(t, "javac", "default-jdk-headless")

@@ -17,8 +17,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// kazooFiles are the files of kazoo's tests that need servers. Left out are those about SASL and about TLS, for which
-// kazoo makes servers of its own, and the one of its TreeCache, which needs a library to look for leaks.
+// kazooFiles are the files of kazoo's tests that need servers. Left out are those about SASL and
+// about TLS, for which kazoo makes servers of its own, and the one of its TreeCache, which needs a
+// library to look for leaks.
 var kazooFiles = []string{"barrier", "client", "connection", "counter", "election", "interrupt", "lease", "lock",
 	"partitioner", "party", "queue", "retry", "watchers"}
 

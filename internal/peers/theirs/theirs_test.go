@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// asked ends the test unless this run is about other libraries: it takes minutes, so it has a target of its own.
+// asked ends the test unless this run is about other libraries: it takes minutes, so it has a
+// target of its own.
 func asked(t *testing.T) {
 	t.Helper()
 	if os.Getenv("ZKRECIPE_THEIRS") == "" {
@@ -15,7 +16,8 @@ func asked(t *testing.T) {
 	}
 }
 
-// compare demands that those tests failed that are known to fail on zktest, and no others. On real servers it only tells.
+// compare demands that those tests failed that are known to fail on zktest, and no others. On real
+// servers it only tells.
 func compare(t *testing.T, r report, known map[string]string, least int) {
 	t.Helper()
 	tell(t, r, known, least)

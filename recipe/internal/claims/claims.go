@@ -156,7 +156,8 @@ func (c *Claim) Over() {
 	})
 }
 
-// Running: a function of the user runs under the claim, until done is called. Until then the claim is kept.
+// Running: a function of the user runs under the claim, until done is called. Until then the claim
+// is kept.
 func (c *Claim) Running() (done func()) {
 	c.change(func() {
 		c.running++

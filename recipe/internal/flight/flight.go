@@ -1,6 +1,6 @@
 // Package flight lets callers share a read that each of them would make. It differs from
-// golang.org/x/sync/singleflight in one rule: a read that is under way may be older than a call, so callers that come
-// meanwhile share the next one.
+// golang.org/x/sync/singleflight in one rule: a read that is under way may be older than a call, so
+// callers that come meanwhile share the next one.
 package flight
 
 import (
@@ -8,12 +8,12 @@ import (
 	"sync"
 )
 
-// Group shares reads by their keys. Its zero value is ready to use. Its method may be called by any number of
-// goroutines at the same time.
+// Group shares reads by their keys. Its zero value is ready to use. Its method may be called by any
+// number of goroutines at the same time.
 type Group[K comparable, V any] struct {
 	mu sync.Mutex
-	// next has an entry for each key for which a read is under way. The entry is the read that comes after it, nil if
-	// nobody has asked for it.
+	// next has an entry for each key for which a read is under way. The entry is the read that
+	// comes after it, nil if nobody has asked for it.
 	next map[K]*call[V]
 }
 

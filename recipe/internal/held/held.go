@@ -1,5 +1,5 @@
-// Package held is what a recipe holds for a while: a leadership, a lock, a permit. It is valid
-// as long as its lease runs and its holder has not ended it; its context ends before that.
+// Package held is what a recipe holds for a while: a leadership, a lock, a permit. It is valid as
+// long as its lease runs and its holder has not ended it; its context ends before that.
 package held
 
 import (
@@ -29,8 +29,8 @@ type Config struct {
 	Lease Lease
 	// StopBefore is how long before the end of the lease the context ends.
 	StopBefore time.Duration
-	// Session, Node and Token are those of the place, for guarded writes. Session is nil in
-	// unit tests of users.
+	// Session, Node and Token are those of the place, for guarded writes. Session is nil in unit
+	// tests of users.
 	Session *session.Session
 	Node    string
 	Token   int64
@@ -44,7 +44,8 @@ const (
 	minGlance = 5 * time.Millisecond
 )
 
-// Held is one period in which something is held. Any number of goroutines may use it, also after its end.
+// Held is one period in which something is held. Any number of goroutines may use it, also after
+// its end.
 type Held struct {
 	cfg         Config
 	ctx, drain  heldContext
@@ -89,8 +90,9 @@ func (h *Held) check() {
 	h.end(h.lapsed(), true)
 }
 
-// Watch looks at the clocks until the DrainContext ends. The latest moment for the next look is StopBefore
-// before the end of the lease as it is now. If the lease was extended meanwhile, that look notices it.
+// Watch looks at the clocks until the DrainContext ends. The latest moment for the next look is
+// StopBefore before the end of the lease as it is now. If the lease was extended meanwhile, that
+// look notices it.
 func (h *Held) Watch() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -120,8 +122,8 @@ func (h *Held) lapsed() *recipe.EndedError {
 	return &recipe.EndedError{Reason: recipe.ReasonLeaseExpired}
 }
 
-// End ends what is held. err is what led to the reason, if anything. Context ends by the first call, the drain
-// by the first whose reason is not our own choice.
+// End ends what is held. err is what led to the reason, if anything. Context ends by the first
+// call, the drain by the first whose reason is not our own choice.
 func (h *Held) End(reason recipe.Reason, err error) {
 	h.end(&recipe.EndedError{Reason: reason, Err: err}, false)
 }
@@ -131,8 +133,8 @@ func (h *Held) end(cause *recipe.EndedError, lapsing bool) {
 	defer h.mu.Unlock()
 	if h.ctx.Context.Err() == nil {
 		if lapsing {
-			// Work in progress has until the end of the lease as it is now. A later extension
-			// does not count.
+			// Work in progress has until the end of the lease as it is now. A later extension does
+			// not count.
 			h.setTimer(h.cfg.Lease.Remaining(), func() { h.ended.Store(true) })
 		} else {
 			h.ended.Store(true)
@@ -175,12 +177,13 @@ func (h *Held) Lost() *recipe.EndedError {
 	return nil
 }
 
-// Context returns a context that ends when what is held ends, with a *recipe.EndedError as its cause.
+// Context returns a context that ends when what is held ends, with a *recipe.EndedError as its
+// cause.
 func (h *Held) Context() context.Context { return h.ctx }
 
-// DrainContext returns a context that ends with Context, or later if Context has ended by our own choice. Then
-// it ends by Finish, by an End that is not our own choice, or StopBefore before the end of the lease. Until then
-// nobody else of this library holds the place.
+// DrainContext returns a context that ends with Context, or later if Context has ended by our own
+// choice. Then it ends by Finish, by an End that is not our own choice, or StopBefore before the
+// end of the lease. Until then nobody else of this library holds the place.
 func (h *Held) DrainContext() context.Context { return h.drain }
 
 // Valid reports whether it is held at this moment.
@@ -204,8 +207,8 @@ func (h *Held) Token() int64 { return h.cfg.Token }
 // Node returns the path of the place's znode.
 func (h *Held) Node() string { return h.cfg.Node }
 
-// Multi carries out operations, all or none, provided that the place's znode still exists. It works until the
-// drain has ended.
+// Multi carries out operations, all or none, provided that the place's znode still exists. It works
+// until the drain has ended.
 func (h *Held) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
 	if h.cfg.Session == nil || !h.Valid() && h.drain.Err() != nil {
 		return nil, recipe.ErrNotHeld

@@ -38,7 +38,8 @@ func Check(id string, data []byte) error {
 	return nil
 }
 
-// ACL returns the Config.ACL of a recipe, checked; one without entries is nil, which means the session's.
+// ACL returns the Config.ACL of a recipe, checked; one without entries is nil, which means the
+// session's.
 func ACL(acl []zk.ACL) ([]zk.ACL, error) {
 	for i, a := range acl {
 		if a.Perms <= 0 || a.Perms > zk.PermAll || a.Scheme == "" {
@@ -51,8 +52,8 @@ func ACL(acl []zk.ACL) ([]zk.ACL, error) {
 	return acl, nil
 }
 
-// Encode puts ID and data into a znode: the ID alone, as Curator's Participant has it,
-// or ID, newline, data.
+// Encode puts ID and data into a znode: the ID alone, as Curator's Participant has it, or ID,
+// newline, data.
 func Encode(id string, data []byte) []byte {
 	if len(data) == 0 {
 		return []byte(id)

@@ -21,7 +21,8 @@ const (
 	// maxInRow is how many writes a Znode makes in a row if others want to write, too. Then it
 	// pauses for the time of betweenRows writes.
 	maxInRow, betweenRows = 32, 3
-	// contendedFor is for how long after a conflict a Znode assumes that others still want to write.
+	// contendedFor is for how long after a conflict a Znode assumes that others still want to
+	// write.
 	contendedFor = time.Second
 )
 

@@ -1,5 +1,5 @@
-// Package journal changes the data of one znode in such a way that no change counts twice,
-// however many answers are lost.
+// Package journal changes the data of one znode in such a way that no change counts twice, however
+// many answers are lost.
 //
 // Each change is a multi: it writes the znode at the version that was read, and in the same
 // transaction a second znode, the journal, which belongs to this Znode alone. The journal comes
@@ -69,8 +69,8 @@ func stateOf(data []byte, stat zk.Stat) State {
 // block.
 type Change func(State) ([]byte, error)
 
-// ErrPeek is returned by a Change that wants to see what is known, which may be a second old or come
-// from a server that lags.
+// ErrPeek is returned by a Change that wants to see what is known, which may be a second old or
+// come from a server that lags.
 var ErrPeek = errors.New("not changed")
 
 // UnknownError is the error of a change that may or may not have been carried out.
@@ -153,9 +153,9 @@ type pending struct {
 	left          bool // the caller does not wait any more
 }
 
-// Do carries out a change once, and returns the states before and after it. If the change has returned an
-// error, both are the state that it was given: that of the znode at some instant since Do was called, or at
-// an earlier one with ErrPeek.
+// Do carries out a change once, and returns the states before and after it. If the change has
+// returned an error, both are the state that it was given: that of the znode at some instant since
+// Do was called, or at an earlier one with ErrPeek.
 //
 // When ctx ends while the outcome is open the error is an UnknownError.
 func (z *Znode) Do(ctx context.Context, change Change) (before, after State, err error) {
@@ -207,7 +207,8 @@ func (z *Znode) Drop(ctx context.Context) error {
 	return err
 }
 
-// cut returns the cause of ctx, which has ended. If there is no session, it tells what is wrong with each server.
+// cut returns the cause of ctx, which has ended. If there is no session, it tells what is wrong
+// with each server.
 func (z *Znode) cut(ctx context.Context) error {
 	if _, err := z.client.Session(ctx); errors.Is(err, context.Cause(ctx)) {
 		return err

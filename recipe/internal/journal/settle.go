@@ -50,12 +50,13 @@ const (
 // and -1 means any version to a server.
 func nearWrap(version int32) bool { return version > 1<<30 || version < 0 }
 
-// ErrVersion is the error of every change of a znode with version -1, which means any version to
-// a server: a write could not be tied to what was read.
+// ErrVersion is the error of every change of a znode with version -1, which means any version to a
+// server: a write could not be tied to what was read.
 var ErrVersion = errors.New("the znode has version -1, which servers take for any version: set its data once more by hand")
 
-// compose writes an attempt's operations, with the next number. If an answer was lost in an earlier session and
-// the journal is durable, they write the journal alone. That makes the earlier copies impossible.
+// compose writes an attempt's operations, with the next number. If an answer was lost in an earlier
+// session and the journal is durable, they write the journal alone. That makes the earlier copies
+// impossible.
 func (z *Znode) compose(a *attempt, b *book) {
 	if a.lostEarlier && b.session == nil {
 		a.ops = b.entry(z.mark(void), z.cfg.ACL)
@@ -120,8 +121,8 @@ func (z *Znode) settle(ctx context.Context, s *session.Session, a *attempt) erro
 
 // follow returns the session in which an attempt is to be sent next. If that is another session,
 // the attempt gets operations for its journal. If there is no session or no journal now, follow
-// returns the present session, in which nothing is sent any more. It returns an error if there
-// can never be a journal.
+// returns the present session, in which nothing is sent any more. It returns an error if there can
+// never be a journal.
 func (z *Znode) follow(ctx context.Context, s *session.Session, a *attempt) (*session.Session, error) {
 	if s.Err() == nil {
 		return s, nil
@@ -142,7 +143,8 @@ func (z *Znode) follow(ctx context.Context, s *session.Session, a *attempt) (*se
 	return next, nil
 }
 
-// send sends an attempt once, and tells its outcome by the answer. The error is the reason for the outcome.
+// send sends an attempt once, and tells its outcome by the answer. The error is the reason for the
+// outcome.
 func (z *Znode) send(ctx context.Context, s *session.Session, a *attempt) (outcome, int64, error) {
 	began := z.clock.Now()
 	results, err := s.Multi(ctx, a.ops...)
@@ -198,9 +200,10 @@ func (e *largeError) Error() string {
 
 func (e *largeError) Unwrap() error { return e.err }
 
-// giveUp ends a large attempt whose answer was lost again and again, for example because the server takes
-// only small requests. Each time, all who use the session lose the connection. Once a quorum has answered,
-// the attempt has happened or never will, because the requests of a session keep their order.
+// giveUp ends a large attempt whose answer was lost again and again, for example because the server
+// takes only small requests. Each time, all who use the session lose the connection. Once a quorum
+// has answered, the attempt has happened or never will, because the requests of a session keep
+// their order.
 func (z *Znode) giveUp(ctx context.Context, s *session.Session, a *attempt) (outcome, int64, error) {
 	b := z.book
 	if _, err := s.QuorumSync(ctx, b.path); err != nil {
@@ -222,8 +225,8 @@ func isStale(err error) bool {
 		errors.Is(err, zk.ErrNodeExists) || errors.Is(err, zk.ErrNotEmpty)
 }
 
-// overtaken tells the outcome of an attempt for which the znode was not as expected: err is about the
-// operation at. The journal was as expected, so nothing has been carried out in this session.
+// overtaken tells the outcome of an attempt for which the znode was not as expected: err is about
+// the operation at. The journal was as expected, so nothing has been carried out in this session.
 func (z *Znode) overtaken(ctx context.Context, s *session.Session, a *attempt, at int, err error) (outcome, error) {
 	_, creates := a.ops[at].(*zk.CreateRequest)
 	switch {

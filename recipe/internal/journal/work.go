@@ -88,8 +88,8 @@ func (z *Znode) carryOut(ctx context.Context, batch []*pending) error {
 	}
 }
 
-// final reports whether the caller gets the error now: another attempt would fail in the same way, or
-// somebody has to make room for a journal first.
+// final reports whether the caller gets the error now: another attempt would fail in the same way,
+// or somebody has to make room for a journal first.
 func final(err error) bool {
 	var large *largeError
 	return session.Permanent(err) || errors.Is(err, session.ErrTooManyEphemerals) || errors.Is(err, ErrVersion) || errors.As(err, &large)
@@ -112,9 +112,9 @@ func (z *Znode) try(ctx context.Context, batch []*pending) error {
 	}
 	_, writes, wanted := z.plan(batch, false)
 	if wanted && (!writes || z.known.version == -1) { // with a version of -1 a write is refused, too
-		// What is read after a quorum's answer is as new as this call. To check the version that is known would
-		// not do: a znode that was deleted and created again may have the same. Nor would a sync: a leader that
-		// has been replaced answers it.
+		// What is read after a quorum's answer is as new as this call. To check the version that is
+		// known would not do: a znode that was deleted and created again may have the same. Nor
+		// would a sync: a leader that has been replaced answers it.
 		if _, err := s.QuorumSync(ctx, z.cfg.Path); err != nil {
 			return err
 		}

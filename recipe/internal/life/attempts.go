@@ -22,13 +22,14 @@ type Attempts struct {
 	Last *Failure
 	// Answer reports whether an error is what the caller wants to know. It ends the attempts.
 	Answer func(error) bool
-	// Failed is called when an attempt has failed. If refused is true, trying again cannot help. Otherwise the next
-	// attempt begins after delay.
+	// Failed is called when an attempt has failed. If refused is true, trying again cannot help.
+	// Otherwise the next attempt begins after delay.
 	Failed func(err error, refused bool, delay time.Duration)
 }
 
-// Attempt calls try again and again until it succeeds, or trying again cannot help, or the work is to end. The delays
-// between the attempts grow. An attempt that has lasted for a session timeout makes them short again.
+// Attempt calls try again and again until it succeeds, or trying again cannot help, or the work is
+// to end. The delays between the attempts grow. An attempt that has lasted for a session timeout
+// makes them short again.
 func (l *Life) Attempt(ctx context.Context, a Attempts, try func() error) error {
 	pause := NewBackoff(l.clock)
 	for {

@@ -24,9 +24,10 @@ func (f *Failure) get() error {
 	return f.err
 }
 
-// Await runs win in the background, and returns its result. If ctx ends or the client is closed before
-// that, Await returns at once. Then the context of win ends, and win cleans up in the background. If it has
-// won something all the same, drop gets that. If nothing is won, the work ends when win has returned.
+// Await runs win in the background, and returns its result. If ctx ends or the client is closed
+// before that, Await returns at once. Then the context of win ends, and win cleans up in the
+// background. If it has won something all the same, drop gets that. If nothing is won, the work
+// ends when win has returned.
 func Await[T any](ctx context.Context, l *Life, win func(context.Context, *Failure) (T, error), drop func(won T, cause error)) (T, error) {
 	waiting, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(context.Canceled)

@@ -1,5 +1,5 @@
-// Package life is one recipe at work on a client: it keeps the client open until it has cleaned
-// up, waits for sessions, and tells which of several contexts has ended.
+// Package life is one recipe at work on a client: it keeps the client open until it has cleaned up,
+// waits for sessions, and tells which of several contexts has ended.
 package life
 
 import (
@@ -24,8 +24,8 @@ type Life struct {
 	left   func()
 }
 
-// Begin begins the work of a recipe. Its context ends with ctx, or when the client is closed. kind, path and
-// id name the recipe in the log if Close of the client has to wait for it.
+// Begin begins the work of a recipe. Its context ends with ctx, or when the client is closed. kind,
+// path and id name the recipe in the log if Close of the client has to wait for it.
 func Begin(ctx context.Context, client *session.Client, kind, path, id string) *Life {
 	l := &Life{client: client, clock: clock.From(client.Context()), left: client.KeepOpen(kind + " " + path + " (" + id + ")")}
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
@@ -73,8 +73,8 @@ func (l *Life) Over(ctx context.Context) bool { return ctx.Err() != nil || l.Clo
 // Closed returns why the client was closed, or nil.
 func (l *Life) Closed() error { return context.Cause(l.client.Context()) }
 
-// Cut returns the error for work that ended because ctx or the client's context ended. err is why the
-// latest attempt had failed before.
+// Cut returns the error for work that ended because ctx or the client's context ended. err is why
+// the latest attempt had failed before.
 func (l *Life) Cut(ctx context.Context, err error) error {
 	cause := cmp.Or(context.Cause(ctx), l.Closed())
 	switch {
@@ -92,9 +92,9 @@ func Permanent(err error) bool {
 	return session.Permanent(err) || errors.As(err, &tooLong)
 }
 
-// InEach calls do with a session. If that session ends during the call, it calls do with the next one. It
-// is for a recipe that keeps nothing in a session. An error that trying again cannot cure is returned as a
-// [*recipe.PermanentError]. If ctx has ended, the error is its cause.
+// InEach calls do with a session. If that session ends during the call, it calls do with the next
+// one. It is for a recipe that keeps nothing in a session. An error that trying again cannot cure
+// is returned as a [*recipe.PermanentError]. If ctx has ended, the error is its cause.
 func InEach(ctx context.Context, client *session.Client, path string, do func(*session.Session) error) error {
 	for {
 		s, err := client.Session(ctx)

@@ -13,8 +13,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// One that joins finds an empty path, which another library has made, and is about to write the first
-// record. Meanwhile the path is deleted and made again by one with a longer lease.
+// One that joins finds an empty path, which another library has made, and is about to write the
+// first record. Meanwhile the path is deleted and made again by one with a longer lease.
 func TestTheFirstRecordDoesNotReachAPathThatWasMadeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var trap stage.Trap

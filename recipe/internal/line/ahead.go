@@ -41,9 +41,10 @@ func depth(ahead []Name) (blocks int) {
 	return blocks
 }
 
-// mayBeHeard reports whether somebody may listen to the session of a place with these ahead. Then the
-// session has to beat. Others listen to a place that they take for the first or second in the line. A
-// reader does not know which readers before the writers ahead have gone, so it takes them all for gone.
+// mayBeHeard reports whether somebody may listen to the session of a place with these ahead. Then
+// the session has to beat. Others listen to a place that they take for the first or second in the
+// line. A reader does not know which readers before the writers ahead have gone, so it takes them
+// all for gone.
 func mayBeHeard(ahead []Name, shared bool) bool {
 	if shared {
 		return len(ahead) < listenTo

@@ -72,9 +72,9 @@ func (c *chores) every(p *Place) (watched, kept time.Duration) {
 func beat(p *Place) time.Duration { return min(p.s.LeaseTime(), p.record.lease) / 4 }
 
 // keeping is the time between two reads of the znodes that have no watch. The third in line asks
-// about the first once in the time between two beats: when the first is gone it is the heir and
-// has to beat, because the one behind listens to it. The fourth asks as often, because it may be
-// the third already. The fifth asks half as often, and those further back still more rarely.
+// about the first once in the time between two beats: when the first is gone it is the heir and has
+// to beat, because the one behind listens to it. The fourth asks as often, because it may be the
+// third already. The fifth asks half as often, and those further back still more rarely.
 func (c *chores) keeping(p *Place) time.Duration {
 	switch blocks := depth(p.ahead); {
 	case blocks < listenTo:
@@ -145,8 +145,7 @@ func UntilWoken(ctx context.Context, wake chan struct{}) (woken context.Context,
 // Woken reports whether a context of UntilWoken has ended with a signal.
 func Woken(ctx context.Context) bool { return context.Cause(ctx) == errWoken }
 
-// askWatched asks about the znodes on which there should be watches: the own and the nearest
-// ahead.
+// askWatched asks about the znodes on which there should be watches: the own and the nearest ahead.
 func (p *Place) askWatched(ctx context.Context) error {
 	stat, ok, err := p.s.Exists(ctx, p.path)
 	if err != nil {
@@ -168,9 +167,9 @@ func (p *Place) askWatched(ctx context.Context) error {
 	return nil
 }
 
-// askKept asks about those in the kept list that have no watch: the one before the nearest, the first of
-// the line, and, if readers are ahead, the last writer. They tell how many blocks are ahead, if these are
-// few. The holder reads the record, because it writes it when it leaves.
+// askKept asks about those in the kept list that have no watch: the one before the nearest, the
+// first of the line, and, if readers are ahead, the last writer. They tell how many blocks are
+// ahead, if these are few. The holder reads the record, because it writes it when it leaves.
 func (p *Place) askKept(ctx context.Context) error {
 	if len(p.ahead) == 0 {
 		return p.refresh(ctx)

@@ -15,8 +15,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A session with very many places asks no more often for each: all of them together would keep
-// the server too busy for its heartbeat.
+// A session with very many places asks no more often for each: all of them together would keep the
+// server too busy for its heartbeat.
 func TestReadsGrowRarerWithTheNumberOfPlaces(t *testing.T) {
 	count := func(places int) (asked int64) {
 		synctest.Test(t, func(t *testing.T) {
@@ -198,7 +198,8 @@ func TestAnHeirWithVeryManyPlacesFindsOutInTime(t *testing.T) {
 	}
 }
 
-// One process may win many elections at one moment. It does not ask about all of them at one moment later.
+// One process may win many elections at one moment. It does not ask about all of them at one moment
+// later.
 func TestPlacesThatAreWonTogetherAskOneAfterAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := zktest.Start(t, zktest.Config{InMemory: true, Logf: func(string, ...any) {}})

@@ -9,8 +9,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// create makes the own znode, and the path where it is missing. A place that is held for a moment is
-// created by a beat, so that it needs no other. through comes from SeeThrough(ctx).
+// create makes the own znode, and the path where it is missing. A place that is held for a moment
+// is created by a beat, so that it needs no other. through comes from SeeThrough(ctx).
 func create(ctx, through context.Context, s *session.Session, cfg Config, l *firstList) (string, error) {
 	if cfg.Busy {
 		paths, err := createAll(ctx, through, s, []Config{cfg}, []*firstList{l})

@@ -101,7 +101,7 @@ func (st standing) overtake() action {
 	return actWait
 }
 
-// A candidate listens to the nearest one ahead if at most listenTo blocks are ahead of it: the second in
-// line, the heir, listens to the first, and the third to the heir. Sessions of those further back need not
-// beat.
+// A candidate listens to the nearest one ahead if at most listenTo blocks are ahead of it: the
+// second in line, the heir, listens to the first, and the third to the heir. Sessions of those
+// further back need not beat.
 const listenTo = 2

@@ -68,8 +68,8 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// FuzzDecide states the rule of succession in another way: a place that leads has nobody ahead, has its
-// watch and its lease, and has nothing to wait for.
+// FuzzDecide states the rule of succession in another way: a place that leads has nobody ahead, has
+// its watch and its lease, and has nothing to wait for.
 func FuzzDecide(f *testing.F) {
 	f.Add(uint8(0), uint8(7), int64(0), int64(0), int64(5))
 	f.Add(uint8(1), uint8(3), int64(-9), int64(9), int64(0))

@@ -1,5 +1,5 @@
-// Package line is the queue that every recipe stands in: an own ephemeral sequential znode,
-// the znodes ahead of it, a watch on the nearest of them, and a lease.
+// Package line is the queue that every recipe stands in: an own ephemeral sequential znode, the
+// znodes ahead of it, a watch on the nearest of them, and a lease.
 //
 // # Which place is first
 //
@@ -21,8 +21,8 @@
 //   - its session was silent for that long, and our own takeover deleted the znode;
 //   - the candidate is of another library, which has no lease to wait for.
 //
-// A candidate that joins does not know of a holder that vanished just before. If a number below
-// its own is neither in its list nor over by the record, it waits as well.
+// A candidate that joins does not know of a holder that vanished just before. If a number below its
+// own is neither in its list nor over by the record, it waits as well.
 //
 // # Taking over
 //

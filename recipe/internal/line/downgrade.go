@@ -16,8 +16,8 @@ var ErrNumbers = errors.New("the numbers of the line have run out")
 
 // Downgrade makes a writer that has led a reader with the same number, in one multi: nobody gets
 // between, and those who wait for the writer find the reader. The holder must have stopped writing
-// before. It holds nothing until Step has returned a lease. On an error the place is what it was, or
-// ctx or the session has ended: the caller leaves.
+// before. It holds nothing until Step has returned a lease. On an error the place is what it was,
+// or ctx or the session has ended: the caller leaves.
 func (p *Place) Downgrade(ctx context.Context, reader Style) error {
 	if p.number() == noNumber {
 		return ErrNumbers
@@ -53,8 +53,8 @@ func (p *Place) Downgrade(ctx context.Context, reader Style) error {
 	return nil
 }
 
-// nextNumber returns the number that the next sequential znode would get, or -1. A server counts the
-// creates of children, and shows twice that number less the children that are there.
+// nextNumber returns the number that the next sequential znode would get, or -1. A server counts
+// the creates of children, and shows twice that number less the children that are there.
 func (p *Place) nextNumber(ctx context.Context) int64 {
 	stat, ok, err := p.s.Exists(ctx, p.dir)
 	if err != nil || !ok || stat.Cversion < 0 {
@@ -64,8 +64,8 @@ func (p *Place) nextNumber(ctx context.Context) int64 {
 }
 
 // unused writes into the record that nobody has this number: the create of a name that is not
-// sequential has used it up. Otherwise the next contender takes it for a holder that has
-// vanished. If others write the record at the same time, it writes nothing.
+// sequential has used it up. Otherwise the next contender takes it for a holder that has vanished.
+// If others write the record at the same time, it writes nothing.
 func (p *Place) unused(ctx context.Context, n int64) {
 	if p.refresh(ctx) != nil || !p.ours {
 		return

@@ -11,11 +11,12 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// A firstList is the list of the line that a new place needs. If a beat carries the create of the place, the
-// list is asked for when that beat has been sent. Otherwise it is asked for when the create has been answered. A
-// server answers the requests of a session in order. So in the first case the list comes right after the answer
-// to the create, and joining takes one round trip less. If the connection is lost between the two, or the create
-// has to be tried again, the list may lack the own znode. Then it tells nothing.
+// A firstList is the list of the line that a new place needs. If a beat carries the create of the
+// place, the list is asked for when that beat has been sent. Otherwise it is asked for when the
+// create has been answered. A server answers the requests of a session in order. So in the first
+// case the list comes right after the answer to the create, and joining takes one round trip less.
+// If the connection is lost between the two, or the create has to be tried again, the list may lack
+// the own znode. Then it tells nothing.
 type firstList struct {
 	s       *session.Session
 	cfg     Config
@@ -50,7 +51,8 @@ func newFirstList(s *session.Session, cfg Config) *firstList {
 	}
 }
 
-// ask asks for the list, unless that has been done. It is called when a beat with the create has been sent.
+// ask asks for the list, unless that has been done. It is called when a beat with the create has
+// been sent.
 func (l *firstList) ask() {
 	if l.asked.Swap(true) {
 		return
@@ -65,8 +67,9 @@ func (l *firstList) ask() {
 	}
 }
 
-// created returns the list. It is called when the create has been answered. If nobody has asked for the list by
-// then, created reads it, together with others in this session that read the same line at that moment.
+// created returns the list. It is called when the create has been answered. If nobody has asked for
+// the list by then, created reads it, together with others in this session that read the same line
+// at that moment.
 func (l *firstList) created(ctx context.Context) (reading, error) {
 	if !l.asked.Swap(true) {
 		return read(ctx, l.cfg.Clock, l.s, l.cfg.Dir, l.record)

@@ -83,8 +83,8 @@ func TestAListWithoutTheOwnZnodeIsNotBelieved(t *testing.T) {
 	})
 }
 
-// The create that was sent before the list is refused, or lost, and another comes before it is tried again. Or it is
-// carried out, and only the answers are lost.
+// The create that was sent before the list is refused, or lost, and another comes before it is
+// tried again. Or it is carried out, and only the answers are lost.
 func TestAListBehindACreateThatIsNotAnswered(t *testing.T) {
 	type fault func(t *testing.T, e *zktest.Ensemble, s *session.Session)
 	lose := func(what zktest.Effect) fault {

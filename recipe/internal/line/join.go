@@ -14,8 +14,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// Join creates the own znode and finds its place. When it fails, no znode is left behind. If ctx ends meanwhile, Join
-// waits for what is under way, for a few seconds at most, and announces its departure.
+// Join creates the own znode and finds its place. When it fails, no znode is left behind. If ctx
+// ends meanwhile, Join waits for what is under way, for a few seconds at most, and announces its
+// departure.
 func Join(ctx context.Context, s *session.Session, cfg Config) (*Place, error) {
 	through, end := s.SeeThrough(ctx)
 	defer end()
@@ -32,8 +33,9 @@ func Join(ctx context.Context, s *session.Session, cfg Config) (*Place, error) {
 	return p, nil
 }
 
-// JoinAll is Join for several lines at once. All own znodes are created at one zxid, so that two who
-// do this are in the same order in all lines that they share. When it fails, no znode is left behind.
+// JoinAll is Join for several lines at once. All own znodes are created at one zxid, so that two
+// who do this are in the same order in all lines that they share. When it fails, no znode is left
+// behind.
 func JoinAll(ctx context.Context, s *session.Session, cfgs []Config) ([]*Place, error) {
 	lists := make([]*firstList, len(cfgs))
 	for i, cfg := range cfgs {
@@ -62,7 +64,8 @@ func JoinAll(ctx context.Context, s *session.Session, cfgs []Config) ([]*Place, 
 	return nil, errs[failed]
 }
 
-// stand finds the place of an own znode that was created. It returns a place also when it returns an error.
+// stand finds the place of an own znode that was created. It returns a place also when it returns
+// an error.
 func stand(ctx context.Context, s *session.Session, cfg Config, path string, l *firstList) (*Place, error) {
 	wake := make(chan struct{}, 1)
 	p := &Place{s: s, cfg: cfg, dir: cfg.Dir, path: path, shared: cfg.Style.shared(), wake: wake, own: s.Watch(path, wake)}
@@ -78,15 +81,16 @@ func stand(ctx context.Context, s *session.Session, cfg Config, path string, l *
 	return p, err
 }
 
-// readWithin is the part of a lease after which a place reads its own znode and leaves a watch there. It
-// need not do that at once under two conditions. A beat has created the znode, which tells the czxid. And
-// the caller has stood in this line within the last lease: the first of its places there has read its
-// znode, so the permission is there. A place that leaves earlier needs no read. Until the read, it is not
-// told if somebody deletes its znode. No promise depends on that, because others wait for its lease.
+// readWithin is the part of a lease after which a place reads its own znode and leaves a watch
+// there. It need not do that at once under two conditions. A beat has created the znode, which
+// tells the czxid. And the caller has stood in this line within the last lease: the first of its
+// places there has read its znode, so the permission is there. A place that leaves earlier needs no
+// read. Until the read, it is not told if somebody deletes its znode. No promise depends on that,
+// because others wait for its lease.
 const readWithin = 16
 
-// ensure makes the path with the line's record. The record allows the lease that was asked for: others may
-// have got that lease, even if this session's server has granted a shorter one.
+// ensure makes the path with the line's record. The record allows the lease that was asked for:
+// others may have got that lease, even if this session's server has granted a shorter one.
 func ensure(ctx context.Context, s *session.Session, cfg Config) error {
 	first := record{lease: s.LeaseAsked()}
 	return s.EnsureNode(ctx, cfg.Dir, []byte(first.String()), cfg.ACL)
@@ -122,8 +126,8 @@ func (p *Place) find(ctx context.Context, l *firstList) error {
 			}
 			return p.enter(ctx, r, l.record)
 		}
-		// The own create came before this list, in one session: it can only be missing
-		// because it has been deleted.
+		// The own create came before this list, in one session: it can only be missing because it
+		// has been deleted.
 		if err := p.s.Sync(ctx, p.path); err != nil {
 			return err
 		}
@@ -176,8 +180,8 @@ func (p *Place) enter(ctx context.Context, r reading, read bool) error {
 	return nil
 }
 
-// enterRecord takes the record that was read with the list, or reads it. A record that is older than the list may not
-// tell of all who have left.
+// enterRecord takes the record that was read with the list, or reads it. A record that is older
+// than the list may not tell of all who have left.
 func (p *Place) enterRecord(ctx context.Context, r reading, read bool) error {
 	data, stat := r.record, r.held
 	if !read || stat.Mzxid < r.stat.Mzxid {
@@ -205,10 +209,10 @@ func (p *Place) number() int64 {
 	return number(n)
 }
 
-// Order picks out the names that stand in the line and puts them in order, first to
-// last. Age and number are the same order, as long as the server has numbers left; after
-// that Order asks for everybody's age, and leaves out those who have gone. Newer servers do not tell
-// the age of a znode without READ on it. It may be ahead, so it counts as the oldest of its number.
+// Order picks out the names that stand in the line and puts them in order, first to last. Age and
+// number are the same order, as long as the server has numbers left; after that Order asks for
+// everybody's age, and leaves out those who have gone. Newer servers do not tell the age of a znode
+// without READ on it. It may be ahead, so it counts as the oldest of its number.
 func Order(ctx context.Context, s *session.Session, dir string, children []string) ([]Name, error) {
 	names := Sort(children)
 	if !Ambiguous(names) {
@@ -243,8 +247,8 @@ func goneIfNoNode(err error) error {
 	return err
 }
 
-// checkOwn reads the own znode, which leaves a watch, and makes sure that it is ours.
-// It needs READ on it: without, neither checks nor watches work.
+// checkOwn reads the own znode, which leaves a watch, and makes sure that it is ours. It needs READ
+// on it: without, neither checks nor watches work.
 func (p *Place) checkOwn(ctx context.Context) error {
 	data, stat, err := p.own.Get(ctx)
 	if errors.Is(err, zk.ErrNoAuth) {

@@ -21,7 +21,8 @@ var later = map[string]func(record string) string{
 	"another number at the head": func(r string) string { return strings.Replace(r, recordHead, "zkrecipe line 2", 1) },
 }
 
-// A leader of a later release has a longer lease than one of this release that joins. It vanishes unseen.
+// A leader of a later release has a longer lease than one of this release that joins. It vanishes
+// unseen.
 func TestTheLeaseInARecordOfALaterReleaseIsWaitedFor(t *testing.T) {
 	for name, write := range later {
 		t.Run(name, func(t *testing.T) {

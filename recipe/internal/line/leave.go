@@ -16,7 +16,8 @@ import (
 // take notes what the path holds, and writes the first record of the line if there is none.
 func (p *Place) take(ctx context.Context, data []byte, stat zk.Stat) error {
 	for len(data) == 0 {
-		// A candidate that may not write here may have joined already, with a lease of up to DefaultLease.
+		// A candidate that may not write here may have joined already, with a lease of up to
+		// DefaultLease.
 		first := record{lease: max(p.s.LeaseAsked(), session.DefaultLease)}
 		// With a check of the own znode: else the path may have been made again, with a record.
 		_, err := p.s.Multi(ctx,
@@ -116,8 +117,8 @@ func (p *Place) skip(ctx context.Context) error {
 	return nil
 }
 
-// passed notes that one in the kept list before the nearest has gone. Others may have gone, too, so it
-// reads the record once to find them.
+// passed notes that one in the kept list before the nearest has gone. Others may have gone, too, so
+// it reads the record once to find them.
 func (p *Place) passed(ctx context.Context, i int, asked *bool) error {
 	name := p.ahead[i]
 	p.gone(name, p.record.lease)
@@ -152,19 +153,19 @@ func (p *Place) Leave(ctx context.Context) error {
 	return nil
 }
 
-// removeLine deletes the own znode and the path, if nobody else stands there. A writer that has led knows
-// that nobody else holds anything here: those before it are over, and nobody behind it can have led. So the
-// record is not needed any more.
+// removeLine deletes the own znode and the path, if nobody else stands there. A writer that has led
+// knows that nobody else holds anything here: those before it are over, and nobody behind it can
+// have led. So the record is not needed any more.
 func (p *Place) removeLine(ctx context.Context) bool {
 	_, err := p.s.Multi(ctx, &zk.DeleteRequest{Path: p.path, Version: -1}, &zk.DeleteRequest{Path: p.dir, Version: -1})
 	return err == nil
 }
 
-// announce deletes the own znode, and writes into the record that its number is over, if nobody else writes
-// there at the same time. If ok is false, it has done nothing that it knows of. A holder that was told by a
-// notice does not read the record: it writes what it knows, at the version that follows from the notice. By
-// chance somebody else may have written that version. Then the record loses the number of somebody who has
-// left, and somebody may wait for a lease.
+// announce deletes the own znode, and writes into the record that its number is over, if nobody
+// else writes there at the same time. If ok is false, it has done nothing that it knows of. A
+// holder that was told by a notice does not read the record: it writes what it knows, at the
+// version that follows from the notice. By chance somebody else may have written that version. Then
+// the record loses the number of somebody who has left, and somebody may wait for a lease.
 func (p *Place) announce(ctx context.Context) (ok bool) {
 	own := p.number()
 	if p.led && !p.ours || own == noNumber { // one that has not led reads the record below
@@ -224,9 +225,9 @@ func (p *Place) over(own int64) record {
 	return p.record.settle(own)
 }
 
-// announcement returns what a holder writes together with the deletion of its znode. A writer asks for no
-// version of the record, so that no change of holder needs a retry. A reader asks for the version that it
-// knows: otherwise it would undo what other readers have written.
+// announcement returns what a holder writes together with the deletion of its znode. A writer asks
+// for no version of the record, so that no change of holder needs a retry. A reader asks for the
+// version that it knows: otherwise it would undo what other readers have written.
 func (p *Place) announcement() []any {
 	own := p.number()
 	if !p.led || !p.ours || own == noNumber {
@@ -246,9 +247,10 @@ func (p *Place) Abandon() {
 	p.s.DeleteInBackground(p.path, p.Drop, p.announcement()...)
 }
 
-// withdraw is Leave for a place that nobody gets, because it was not found or another one was not. It may not have read
-// the record before. It says only what is true: it has not led, and when its znode is deleted it never will. If somebody
-// has copied another znode with its number here, it says nothing: nobody may pass that one.
+// withdraw is Leave for a place that nobody gets, because it was not found or another one was not.
+// It may not have read the record before. It says only what is true: it has not led, and when its
+// znode is deleted it never will. If somebody has copied another znode with its number here, it
+// says nothing: nobody may pass that one.
 func (p *Place) withdraw(ctx context.Context) {
 	p.cfg.Memory = nil // it may not know the path, and may not have read its own znode
 	if p.number() == noNumber {

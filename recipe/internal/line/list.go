@@ -28,19 +28,20 @@ type where struct {
 	record bool
 }
 
-// lists shares the readings of lines. If a thousand candidates of one session join at the same time, most of the work
-// would be to list the line and to put the names in order for each of them alone.
+// lists shares the readings of lines. If a thousand candidates of one session join at the same
+// time, most of the work would be to list the line and to put the names in order for each of them
+// alone.
 var lists flight.Group[where, reading]
 
-// read returns the names in the line, first to last, as they are at some moment after the
-// call, and the record, if that is wanted.
+// read returns the names in the line, first to last, as they are at some moment after the call, and
+// the record, if that is wanted.
 func read(ctx context.Context, c clock.Clock, s *session.Session, dir string, record bool) (reading, error) {
 	at := where{s, dir, record}
 	return lists.Do(ctx, at, func(ctx context.Context) (reading, error) { return at.once(ctx, c) })
 }
 
-// once reads the names and the record at the same time. It does not matter which of the two is older: an
-// older record knows less.
+// once reads the names and the record at the same time. It does not matter which of the two is
+// older: an older record knows less.
 func (at where) once(ctx context.Context, c clock.Clock) (r reading, err error) {
 	record := make(chan error, 1)
 	var data []byte

@@ -18,8 +18,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// inSession gives f a session of a simulated server, in the time of a bubble. Every
-// message takes a millisecond.
+// inSession gives f a session of a simulated server, in the time of a bubble. Every message takes a
+// millisecond.
 func inSession(t *testing.T, f func(t *testing.T, e *zktest.Ensemble, s *session.Session, lists *atomic.Int64)) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked atomic.Int64

@@ -36,9 +36,10 @@ func (m *Memory) recall(s *session.Session, stat zk.Stat, now clock.Instant) (r 
 	return m.record, m.version == stat.Version, true
 }
 
-// follows reports whether a place that joins now follows another one within a lease. Then it may not need
-// to read the record. behind reports whether that other place had nobody ahead, and others had written the
-// record since. Then the next place is likely to need the record, too, and reads it together with the list.
+// follows reports whether a place that joins now follows another one within a lease. Then it may
+// not need to read the record. behind reports whether that other place had nobody ahead, and others
+// had written the record since. Then the next place is likely to need the record, too, and reads it
+// together with the list.
 func (m *Memory) follows(s *session.Session, now clock.Instant) (follows, behind bool) {
 	if m == nil {
 		return false, false

@@ -47,8 +47,8 @@ type Name struct {
 	afterReaders bool // for a reader: other readers stand before this writer
 }
 
-// Parse reads the name of a child of the path. It is not ok for a child that does not stand in
-// the line. The names of these styles do, from any library:
+// Parse reads the name of a child of the path. It is not ok for a child that does not stand in the
+// line. The names of these styles do, from any library:
 //
 //	_c_<GUID>-latch-<sequence>    Curator LeaderLatch, ours
 //	_c_<GUID>-lock-<sequence>     Curator LeaderSelector and InterProcessMutex, zk.Lock, ours
@@ -85,8 +85,8 @@ func Parse(name string) (n Name, ok bool) {
 	return Name{}, false
 }
 
-// styleOf returns the style of a name that goes like this before its sequence. It is written
-// by hand: a regular expression would take most of the time of joining a long line.
+// styleOf returns the style of a name that goes like this before its sequence. It is written by
+// hand: a regular expression would take most of the time of joining a long line.
 func styleOf(stem string) (style Style, ok bool) {
 	for _, style := range []Style{Kazoo, KazooRead} {
 		if before, ok := strings.CutSuffix(stem, string(style)); ok {
@@ -117,10 +117,10 @@ func Ours(name string) bool {
 		guid[8] == '-' && guid[13] == '-' && guid[14] == '8' && guid[18] == '-' && guid[23] == '-'
 }
 
-// Compare orders two names by their places in the line: by sequence number, or by age, if that is known and the
-// server has no numbers left. When a writer becomes a reader, its number is there twice for a moment. The reader's
-// znode is young, but its place is right after the writer, before all others. So age says nothing about a reader
-// that has a number.
+// Compare orders two names by their places in the line: by sequence number, or by age, if that is
+// known and the server has no numbers left. When a writer becomes a reader, its number is there
+// twice for a moment. The reader's znode is young, but its place is right after the writer, before
+// all others. So age says nothing about a reader that has a number.
 func Compare(a, b Name) int {
 	x, y := number(a), number(b)
 	aged := a.Czxid != 0 && b.Czxid != 0
@@ -140,8 +140,8 @@ func Compare(a, b Name) int {
 	return cmp.Or(cmp.Compare(a.Seq, b.Seq), strings.Compare(a.Full, b.Full))
 }
 
-// Sort picks the names that stand in the line out of a list of children and puts them
-// in order, first to last.
+// Sort picks the names that stand in the line out of a list of children and puts them in order,
+// first to last.
 func Sort(children []string) []Name {
 	var names []Name
 	for _, c := range children {
@@ -153,10 +153,10 @@ func Sort(children []string) []Name {
 	return names
 }
 
-// Ambiguous reports whether the numbers of a sorted list do not tell the order. The
-// server counts in 32 bits. After 2147483647 a server before 3.6 goes on with negative
-// numbers; a newer one gives that number to everybody, now and then a negative one when
-// several are created at once (seen on 3.8.0).
+// Ambiguous reports whether the numbers of a sorted list do not tell the order. The server counts
+// in 32 bits. After 2147483647 a server before 3.6 goes on with negative numbers; a newer one gives
+// that number to everybody, now and then a negative one when several are created at once (seen on
+// 3.8.0).
 func Ambiguous(sorted []Name) bool {
 	for i, n := range sorted {
 		if n.Seq < 0 || n.Seq == math.MaxInt32 || i > 0 && n.Seq == sorted[i-1].Seq && n.Shared == sorted[i-1].Shared {
@@ -166,16 +166,17 @@ func Ambiguous(sorted []Name) bool {
 	return false
 }
 
-// Twin reports whether a list has another znode with the number of me, which somebody has copied from another path.
-// Nobody may hold by such a number: when the holder's znode is gone, others would take the copy for it.
+// Twin reports whether a list has another znode with the number of me, which somebody has copied
+// from another path. Nobody may hold by such a number: when the holder's znode is gone, others
+// would take the copy for it.
 func Twin(me string, names []Name) bool {
 	own, _ := Parse(me)
 	return number(own) != noNumber &&
 		slices.ContainsFunc(names, func(n Name) bool { return n.Full != me && number(n) == number(own) })
 }
 
-// Ahead returns who stands before the name me in a sorted list, first to last. It is not ok
-// when me is not in the list: then the list tells nothing about our place.
+// Ahead returns who stands before the name me in a sorted list, first to last. It is not ok when me
+// is not in the list: then the list tells nothing about our place.
 func Ahead(me string, sorted []Name) (ahead []Name, ok bool) {
 	i := slices.IndexFunc(sorted, func(n Name) bool { return n.Full == me })
 	if i < 0 {

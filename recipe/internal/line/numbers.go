@@ -18,11 +18,12 @@ const NoNumber = noNumber
 // NumberOf returns the number in a name, or NoNumber.
 func NumberOf(n Name) int64 { return number(n) }
 
-// Numbers are the numbers of a line that are over, for the record of a line and for recipes that have
-// a record of their own. It is a value: Add and Bound change nothing and return another.
+// Numbers are the numbers of a line that are over, for the record of a line and for recipes that
+// have a record of their own. It is a value: Add and Bound change nothing and return another.
 type Numbers struct {
-	// path identifies the path to which the numbers belong, as At writes it. It is "" before the first number is over. If
-	// somebody has copied the record from another path, its numbers tell nothing here.
+	// path identifies the path to which the numbers belong, as At writes it. It is "" before the
+	// first number is over. If somebody has copied the record from another path, its numbers tell
+	// nothing here.
 	path string
 	// settled: no znode with a smaller number is held any more. In a line, only a candidate that
 	// has led says so, when it leaves.
@@ -67,7 +68,8 @@ func (x *Numbers) Read(key, value string) (known bool, err error) {
 	return true, err
 }
 
-// At returns the numbers for the path with that Stat. If they belong to another path, it returns none.
+// At returns the numbers for the path with that Stat. If they belong to another path, it returns
+// none.
 func (x Numbers) At(stat zk.Stat) (at Numbers, same bool) {
 	// Two ensembles may have the same czxid, but hardly with the same time.
 	id := strconv.FormatInt(stat.Czxid, 16) + "-" + strconv.FormatInt(stat.Ctime, 16)
@@ -77,7 +79,8 @@ func (x Numbers) At(stat zk.Stat) (at Numbers, same bool) {
 	return Numbers{path: id}, false
 }
 
-// IsZero reports whether there are no numbers, and no path to which they belong. That is so in a first record.
+// IsZero reports whether there are no numbers, and no path to which they belong. That is so in a
+// first record.
 func (x Numbers) IsZero() bool { return x.path == "" && x.settled == 0 && len(x.left) == 0 }
 
 // Over reports whether a znode with this number is not held any more.
@@ -89,9 +92,9 @@ func (x Numbers) Over(n int64) bool {
 // counts through the numbers once more.
 const far = 1 << 30
 
-// Tell reports whether the numbers that are over tell anything to the one that has the number own. They
-// tell nothing if own is noNumber. They tell nothing either if the server counts through the same numbers
-// once more. Then own is over already, or a number is over that is far larger.
+// Tell reports whether the numbers that are over tell anything to the one that has the number own.
+// They tell nothing if own is noNumber. They tell nothing either if the server counts through the
+// same numbers once more. Then own is over already, or a number is over that is far larger.
 func (x Numbers) Tell(own int64) bool {
 	last := x.settled - 1
 	if n := len(x.left); n > 0 {

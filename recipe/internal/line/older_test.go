@@ -8,8 +8,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A candidate that joins reads the record. Then one that was ahead announces its departure. Then the first lists the
-// line.
+// A candidate that joins reads the record. Then one that was ahead announces its departure. Then
+// the first lists the line.
 func TestARecordThatIsOlderThanTheListIsReadAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Latency: time.Millisecond, Logf: func(string, ...any) {}})

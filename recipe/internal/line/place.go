@@ -16,8 +16,8 @@ import (
 // ErrGone: somebody else deleted the own znode, or it ended with the session.
 var ErrGone = errors.New("own znode is gone")
 
-// ErrTwin says that another znode has the same number as our own, so somebody must have copied it here. The next number
-// may be free.
+// ErrTwin says that another znode has the same number as our own, so somebody must have copied it
+// here. The next number may be free.
 var ErrTwin = errors.New("another znode in the line has our number: it was not created here, and has to be deleted")
 
 // Revocation is the data that asks a holder to release the lock. Curator's Revoker writes it into
@@ -46,8 +46,8 @@ type Config struct {
 	Cleanup bool
 }
 
-// Place is a place in the line. It belongs to one goroutine, which calls Step whenever Woken has
-// a signal or the time that Step returned is over.
+// Place is a place in the line. It belongs to one goroutine, which calls Step whenever Woken has a
+// signal or the time that Step returned is over.
 type Place struct {
 	s    *session.Session
 	cfg  Config
@@ -87,16 +87,16 @@ type Place struct {
 
 // Standing is how a place stands.
 type Standing struct {
-	// Position is how many may still be ahead: 0 is the first. Those in the middle may have
-	// gone without our knowledge.
+	// Position is how many may still be ahead: 0 is the first. Those in the middle may have gone
+	// without our knowledge.
 	Position int
 	// Ahead is the name of the nearest one ahead, "" if there is none.
 	Ahead string
 	// Hidden: we may not read the one ahead, so it can only be polled. Persistent: it does not end
 	// with a session.
 	Hidden, Persistent bool
-	// Lease is not nil when the place is first and nobody else can hold it. Before that the
-	// place must not be used.
+	// Lease is not nil when the place is first and nobody else can hold it. Before that the place
+	// must not be used.
 	Lease *session.Lease
 	// Waits is how long a departure that was not announced keeps this place from being held.
 	Waits time.Duration
@@ -126,18 +126,18 @@ func (p *Place) Position() int { return len(p.ahead) }
 // Woken has a signal when there is something to find out.
 func (p *Place) Woken() <-chan struct{} { return p.wake }
 
-// Lead says that the caller uses the place, by the lease that Step has returned. The beat of that lease has
-// checked the own znode, so the next question about it can wait: many hold a place only for a moment.
+// Lead says that the caller uses the place, by the lease that Step has returned. The beat of that
+// lease has checked the own znode, so the next question about it can wait: many hold a place only
+// for a moment.
 func (p *Place) Lead() {
 	watched, _ := p.chores.every(p)
 	p.led, p.chores.watched = true, early(p.cfg.Clock.Now(), p.cfg.Clock.Random(), watched)
 }
 
-// Step finds out what has happened, and does what is due: it moves up in the line as those
-// ahead go, takes over from the one ahead when its lease is over, and asks again for what
-// watches should have told. It makes no request when all that it needs was in the events.
-// need is how long a lease must run at least to be of use. The error is [ErrGone], or that of
-// a request.
+// Step finds out what has happened, and does what is due: it moves up in the line as those ahead
+// go, takes over from the one ahead when its lease is over, and asks again for what watches should
+// have told. It makes no request when all that it needs was in the events. need is how long a lease
+// must run at least to be of use. The error is [ErrGone], or that of a request.
 func (p *Place) Step(ctx context.Context, need time.Duration) (Standing, error) {
 	p.took = ""
 	for {
@@ -208,8 +208,8 @@ func (p *Place) report(lease *session.Lease, wait, next time.Duration) Standing 
 // impair notes why changes of holder are slower than they have to be.
 func (p *Place) impair(err error) { p.impaired = err }
 
-// attend lets the session beat for a place that is first or second, and listens to the one
-// ahead of a place that is second or third.
+// attend lets the session beat for a place that is first or second, and listens to the one ahead of
+// a place that is second or third.
 func (p *Place) attend() {
 	if mayBeHeard(p.ahead, p.shared) {
 		p.hold.Keep()
@@ -260,8 +260,7 @@ func (p *Place) check(ctx context.Context) error {
 	return nil
 }
 
-// checkNearest reports whether the one ahead is still there, and watches it if it is
-// not watched.
+// checkNearest reports whether the one ahead is still there, and watches it if it is not watched.
 func (p *Place) checkNearest(ctx context.Context) (there bool, err error) {
 	if p.nearest == nil {
 		p.nearest = p.s.Watch(p.dir+"/"+p.ahead[len(p.ahead)-1].Full, p.wake)
@@ -303,8 +302,8 @@ func (p *Place) departed() {
 	p.step()
 }
 
-// awaitNotice asks the server to tell if the one ahead has led and announces its departure. If holders
-// seldom change, a place far behind does not ask, and reads the record when it has to know.
+// awaitNotice asks the server to tell if the one ahead has led and announces its departure. If
+// holders seldom change, a place far behind does not ask, and reads the record when it has to know.
 func (p *Place) awaitNotice() {
 	if n := p.ahead[len(p.ahead)-1]; Ours(n.Full) && !n.Shared && (p.cfg.Busy || depth(p.ahead) <= listenTo) {
 		p.nearest.AwaitNotice()
@@ -312,9 +311,9 @@ func (p *Place) awaitNotice() {
 }
 
 // noticed reports whether the one ahead has led and announced its departure. Then all before it are
-// settled, too, and nothing has to be read. Each of ours among them has written the record once, if it left
-// as it should. The version that follows from this is the first one that this place tries when it writes
-// the record.
+// settled, too, and nothing has to be read. Each of ours among them has written the record once, if
+// it left as it should. The version that follows from this is the first one that this place tries
+// when it writes the record.
 func (p *Place) noticed() bool {
 	n := number(p.ahead[len(p.ahead)-1])
 	if n == noNumber || !p.nearest.Noticed() {

@@ -23,11 +23,11 @@ import (
 //	settled 17
 //	left 19 22-30
 //
-// A later release may add lines, or raise the number in the first line. Then this release uses the lease
-// alone: it refuses a longer one, and waits for it at each departure. It does not write the record. So a
-// later release must keep the line "lease", its meaning, and the bounds of [session.ParseLease]. It must not
-// rely on the lines that it adds: a holder of this release that has read an earlier record replaces the
-// record when it leaves.
+// A later release may add lines, or raise the number in the first line. Then this release uses the
+// lease alone: it refuses a longer one, and waits for it at each departure. It does not write the
+// record. So a later release must keep the line "lease", its meaning, and the bounds of
+// [session.ParseLease]. It must not rely on the lines that it adds: a holder of this release that
+// has read an earlier record replaces the record when it leaves.
 type record struct {
 	// lease is the longest that is allowed in the line.
 	lease   time.Duration
@@ -49,8 +49,8 @@ func (r record) String() string {
 	return recordHead + "\nlease " + r.lease.String() + "\n" + r.Numbers.String()
 }
 
-// parseRecord reads a record. It is not ok if the data are somebody else's, or those of a later release. Of
-// the latter it returns only the lease.
+// parseRecord reads a record. It is not ok if the data are somebody else's, or those of a later
+// release. Of the latter it returns only the lease.
 func parseRecord(data []byte) (r record, ok bool) {
 	head, text, found := strings.Cut(string(data), "\n")
 	if !found || !strings.HasPrefix(head, recordFamily) {
@@ -72,8 +72,8 @@ func parseRecord(data []byte) (r record, ok bool) {
 	return r, true
 }
 
-// at returns the record for the path with that Stat. If somebody has copied it from another path, its numbers are
-// dropped, and leases may be as long as without a record.
+// at returns the record for the path with that Stat. If somebody has copied it from another path,
+// its numbers are dropped, and leases may be as long as without a record.
 func (r record) at(stat zk.Stat) record {
 	at, same := r.At(stat)
 	if !same && !r.IsZero() {
@@ -112,8 +112,8 @@ func parseSpans(s string) (spans []span, err error) {
 	return spans, nil
 }
 
-// settle returns the record that the candidate with number n writes when it leaves: it has led, so all
-// before it have led or never will.
+// settle returns the record that the candidate with number n writes when it leaves: it has led, so
+// all before it have led or never will.
 func (r record) settle(n int64) record {
 	r.settled = max(r.settled, n+1)
 	r.left = slices.DeleteFunc(slices.Clone(r.left), func(s span) bool { return s.last < r.settled })
@@ -163,8 +163,8 @@ func (r record) add(s span) record {
 }
 
 // missing returns the numbers below own that are neither over nor listed, if they are at most
-// maxSpans: ok is false if there are more. The holder of such a number may have vanished unseen just
-// before the list was made.
+// maxSpans: ok is false if there are more. The holder of such a number may have vanished unseen
+// just before the list was made.
 func (r record) missing(own int64, listed []Name) (numbers []int64, ok bool) {
 	if r.complete(own, listed) {
 		return nil, true
@@ -188,6 +188,6 @@ func (r record) missing(own int64, listed []Name) (numbers []int64, ok bool) {
 	return numbers, true
 }
 
-// complete reports whether every number below own is over or listed: then no holder has
-// vanished unseen before the list was made.
+// complete reports whether every number below own is over or listed: then no holder has vanished
+// unseen before the list was made.
 func (r record) complete(own int64, listed []Name) bool { return r.Missing(own, listed) == 0 }

@@ -121,7 +121,8 @@ func FuzzRecord(f *testing.F) {
 	})
 }
 
-// Without a bound, a record that somebody has written by hand keeps a place that joins busy for hours.
+// Without a bound, a record that somebody has written by hand keeps a place that joins busy for
+// hours.
 func TestARecordThatLeapsOverBillionsIsReadAtOnce(t *testing.T) {
 	const own = 2_000_000_000
 	r := record{lease: time.Second}

@@ -10,10 +10,10 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// takeOver deletes the znode of the one ahead, whose lease is over, in one multi. The own znode must exist.
-// The heartbeat must be as it was heard: then no beat was committed after the one that was heard last. It
-// must be "revoked" afterwards: then no beat will ever be committed. heard is what the decision was made
-// by: if a later beat was heard meanwhile, the multi fails.
+// takeOver deletes the znode of the one ahead, whose lease is over, in one multi. The own znode
+// must exist. The heartbeat must be as it was heard: then no beat was committed after the one that
+// was heard last. It must be "revoked" afterwards: then no beat will ever be committed. heard is
+// what the decision was made by: if a later beat was heard meanwhile, the multi fails.
 func (p *Place) takeOver(ctx context.Context, act action, heard session.Heartbeat) error {
 	ops := []any{&zk.CheckVersionRequest{Path: p.path, Version: -1}}
 	switch act {

@@ -81,8 +81,8 @@ func TestABeatThatIsHeardAfterTheDecisionToTakeOverPreventsIt(t *testing.T) {
 	})
 }
 
-// When the numbers have run out, a line is put in order by asking about each znode. If a znode has gone
-// between the list and that question, the answer tells so.
+// When the numbers have run out, a line is put in order by asking about each znode. If a znode has
+// gone between the list and that question, the answer tells so.
 func TestOneThatGoesWhileTheLineIsReadCountsAsGoneFromThenOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := zktest.Start(t, zktest.Config{InMemory: true, Latency: time.Millisecond, Logf: func(string, ...any) {}})

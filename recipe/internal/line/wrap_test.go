@@ -30,7 +30,8 @@ func lead(t *testing.T, p *Place) {
 	p.Lead()
 }
 
-// vanish deletes the znode of a leader that is not told of it. Then nobody may lead as long as the lease runs.
+// vanish deletes the znode of a leader that is not told of it. Then nobody may lead as long as the
+// lease runs.
 func vanish(t *testing.T, e *zktest.Ensemble, host string, leader *Place, admin *session.Session) {
 	t.Helper()
 	e.Host(host).Hold()
@@ -39,9 +40,9 @@ func vanish(t *testing.T, e *zktest.Ensemble, host string, leader *Place, admin 
 	}
 }
 
-// An old server has counted through all numbers, and gives 0 once more. The record says that 0 is over, and the holder
-// of -1 has vanished unseen just before. A place that joins may know the record already, because its client was the
-// holder before that one.
+// An old server has counted through all numbers, and gives 0 once more. The record says that 0 is
+// over, and the holder of -1 has vanished unseen just before. A place that joins may know the
+// record already, because its client was the holder before that one.
 func TestTheNumberThatComesAfterAllNumbersIsNotTheFirst(t *testing.T) {
 	for name, memory := range map[string]*Memory{"the record is read": nil, "the record is known": {}} {
 		t.Run(name, func(t *testing.T) {

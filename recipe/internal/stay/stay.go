@@ -1,5 +1,5 @@
-// Package stay is one stay of one znode in one session: from the create to the deletion, which
-// is bounded for the caller and goes on in the background.
+// Package stay is one stay of one znode in one session: from the create to the deletion, which is
+// bounded for the caller and goes on in the background.
 package stay
 
 import (
@@ -54,8 +54,8 @@ func begin(place *line.Place, s *session.Session, cfg line.Config) *Stay {
 	return &Stay{Place: place, S: s, Begun: cfg.Clock.Now(), clock: cfg.Clock, unlisten: func() {}}
 }
 
-// Report calls f with every loss of the connection (false) and its return (true), until the
-// stay ends. It must not block.
+// Report calls f with every loss of the connection (false) and its return (true), until the stay
+// ends. It must not block.
 func (st *Stay) Report(f func(connected bool)) {
 	var mu sync.Mutex // no call of f after the stay
 	over, suspended := false, false
@@ -92,7 +92,8 @@ func (st *Stay) Leave(ctx context.Context, gone bool) error {
 
 // A Place is a line.Place, or something else with the same rules, such as a permit of a semaphore.
 type Place interface {
-	// Leave deletes its znodes. It tries again until they are gone, ctx ends, or the session is over.
+	// Leave deletes its znodes. It tries again until they are gone, ctx ends, or the session is
+	// over.
 	Leave(ctx context.Context) error
 	// Abandon deletes them in the background.
 	Abandon()

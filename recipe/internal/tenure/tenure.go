@@ -34,8 +34,8 @@ func LevelOf(r recipe.Reason) slog.Level {
 	return slog.LevelInfo
 }
 
-// StopBefore returns how long before the end of a lease of length D what is held ends: a
-// sixteenth of the lease if nothing is asked for, a quarter of it at most.
+// StopBefore returns how long before the end of a lease of length D what is held ends: a sixteenth
+// of the lease if nothing is asked for, a quarter of it at most.
 func StopBefore(asked, D time.Duration) time.Duration { return min(cmp.Or(asked, D/16), D/4) }
 
 // CheckStopBefore says what is wrong with a Config.StopBefore. It uses the lease that the client
@@ -103,7 +103,8 @@ func (w Wait) Until(ctx context.Context, s *session.Session, p Place) (*session.
 	}
 }
 
-// A Guard watches a place that is held. It ends what is held when the znode is gone or the session is over.
+// A Guard watches a place that is held. It ends what is held when the znode is gone or the session
+// is over.
 type Guard struct {
 	Clock clock.Clock
 	Held  *held.Held
@@ -111,8 +112,8 @@ type Guard struct {
 	Failed func(error)
 }
 
-// Until watches a place until ctx ends. ctx is Held's Context or DrainContext, or one derived from these: when
-// the Guard ends what is held, it ends, too.
+// Until watches a place until ctx ends. ctx is Held's Context or DrainContext, or one derived from
+// these: when the Guard ends what is held, it ends, too.
 func (g Guard) Until(ctx context.Context, s *session.Session, p Place) {
 	timer := clock.NewTimer(g.Clock)
 	defer timer.Stop()
@@ -161,8 +162,8 @@ func (g Guard) Drain(s *session.Session, p Place, stopped <-chan struct{}, timeo
 	return true
 }
 
-// Result is the error of work that was done while something was held. lost is why that was lost before the work
-// had stopped, or nil.
+// Result is the error of work that was done while something was held. lost is why that was lost
+// before the work had stopped, or nil.
 func Result(lost *recipe.EndedError, err error) error {
 	switch {
 	case lost == nil || errors.Is(err, lost.Reason):

@@ -1,5 +1,5 @@
-// Package testhook lets recipetest make what recipes hand out without an ensemble, and keeps the means
-// out of the recipes' public API. Each recipe sets its function when it is linked in.
+// Package testhook lets recipetest make what recipes hand out without an ensemble, and keeps the
+// means out of the recipes' public API. Each recipe sets its function when it is linked in.
 package testhook
 
 import (
@@ -16,7 +16,8 @@ var NewTerm func(ctx context.Context, id string, token int64) (term any, end fun
 // NewHeld makes what is held until end is called or it is released: a *lock.Held.
 var NewHeld func(ctx context.Context, token int64) (held any, end func(recipe.Reason))
 
-// NewPermit makes a permit that is valid until end is called or it is released: a *semaphore.Permit.
+// NewPermit makes a permit that is valid until end is called or it is released: a
+// *semaphore.Permit.
 var NewPermit func(ctx context.Context, token int64, slots []int) (permit any, end func(recipe.Reason))
 
 // NewListing makes a listing of a member that is valid until end is called: a *group.Listing.
@@ -25,7 +26,8 @@ var NewListing func(ctx context.Context, token int64) (listing any, end func(rec
 // NewSnapshot makes a group.Snapshot of that age. members is a []group.Entry.
 var NewSnapshot func(age time.Duration, members any) (snapshot any)
 
-// NewRound makes a round without others, which is valid until end or its Leave is called: a *barrier.Round.
+// NewRound makes a round without others, which is valid until end or its Leave is called: a
+// *barrier.Round.
 var NewRound func(ctx context.Context) (round any, end func(recipe.Reason))
 
 // Lease is the lease of what these functions make. It never ends by time. When its context ends, it

@@ -59,8 +59,8 @@ type Config struct {
 type Server struct {
 	// Addr is host:port as in the connect string.
 	Addr string
-	// Err is why the last attempt or connection ended, nil if there was none or the
-	// last handshake succeeded.
+	// Err is why the last attempt or connection ended, nil if there was none or the last handshake
+	// succeeded.
 	Err error
 	// At is when Err happened.
 	At time.Time
@@ -101,8 +101,8 @@ func New(cfg Config) *Dialer {
 	return d
 }
 
-// Next dials the next server. Its error concerns that server alone, unless ctx has
-// ended. What follows on the connection must be over by the deadline.
+// Next dials the next server. Its error concerns that server alone, unless ctx has ended. What
+// follows on the connection must be over by the deadline.
 func (d *Dialer) Next(ctx context.Context) (conn net.Conn, server string, deadline time.Time, err error) {
 	if err := d.prepare(ctx); err != nil {
 		return nil, "", deadline, err

@@ -10,7 +10,8 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// A Result is what a server answers to one operation. Which fields are set depends on the operation's kind.
+// A Result is what a server answers to one operation. Which fields are set depends on the
+// operation's kind.
 type Result struct {
 	Code     int32 // the error of one operation of a multi; 0: none
 	Path     string
@@ -144,8 +145,9 @@ func (op *Op) creates(path string) bool {
 	return ok && isNumber(number)
 }
 
-// isNumber reports whether s is a number as servers append it to a name: an int with zeros before it, ten
-// characters long. After the largest int servers go on with the smallest, so it may be negative.
+// isNumber reports whether s is a number as servers append it to a name: an int with zeros before
+// it, ten characters long. After the largest int servers go on with the smallest, so it may be
+// negative.
 func isNumber(s string) bool {
 	n, err := strconv.ParseInt(s, 10, 32)
 	return err == nil && fmt.Sprintf("%010d", n) == s

@@ -52,8 +52,9 @@ type Credentials struct {
 	Auth []Auth
 }
 
-// Hooks are called while frames are sent and read, and must not block. They run one at a time in the goroutine
-// that reads, with two exceptions: WantsWatch runs in the goroutine that sends, and Failed may run in any.
+// Hooks are called while frames are sent and read, and must not block. They run one at a time in
+// the goroutine that reads, with two exceptions: WantsWatch runs in the goroutine that sends, and
+// Failed may run in any.
 type Hooks struct {
 	// Handshaken is called with every well-formed connect response, once the client has
 	// authenticated. An error drops the connection.

@@ -44,9 +44,9 @@ const (
 	// errorResult is the type of every result in the reply to a multi that failed.
 	errorResult = -1
 
-	// MaxFrame is the largest frame accepted from a server. A server's own limit for
-	// requests is 1 MiB (jute.maxbuffer), but its answers may be larger: a list of 20,000
-	// children with long names takes 5 MiB.
+	// MaxFrame is the largest frame accepted from a server. A server's own limit for requests is 1
+	// MiB (jute.maxbuffer), but its answers may be larger: a list of 20,000 children with long
+	// names takes 5 MiB.
 	MaxFrame = 32 << 20
 
 	// frameSize is the room for a request's bytes at first. Most requests are smaller.

@@ -90,7 +90,8 @@ func TestEveryRequestIsLostWithItsConnection(t *testing.T) {
 	}
 }
 
-// A request that is being written when the connection ends is lost, too, and so is one in the queue.
+// A request that is being written when the connection ends is lost, too, and so is one in the
+// queue.
 func TestARequestThatIsBeingSentIsLostWithItsConnection(t *testing.T) {
 	e := pair(t)
 	e.shake()

@@ -80,7 +80,8 @@ func appendInt(p []byte, values ...int32) []byte {
 
 func appendString(p []byte, s string) []byte { return append(appendInt(p, int32(len(s))), s...) }
 
-// appendBuffer writes nil with the length -1, as servers do: no data at all is not the same as empty data.
+// appendBuffer writes nil with the length -1, as servers do: no data at all is not the same as
+// empty data.
 func appendBuffer(p, b []byte) []byte {
 	if b == nil {
 		return appendInt(p, -1)

@@ -122,8 +122,8 @@ func (c *Conn) reply(p []byte) error {
 	return nil
 }
 
-// answered removes the oldest unanswered request with that number from c.sent and returns it, or nil if there
-// is none. zxid is the latest transaction that the server knew of when it answered.
+// answered removes the oldest unanswered request with that number from c.sent and returns it, or
+// nil if there is none. zxid is the latest transaction that the server knew of when it answered.
 func (c *Conn) answered(xid int32, zxid int64, now clock.Instant) *Request {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -64,8 +64,9 @@ const maxUnanswered = 8 << 10
 // does not run its function, the requests in the queue are not sent, and are lost when the
 // connection ends.
 //
-// If the write fails, Failed is called before Send returns. So is Answered, unless another goroutine has ended the
-// connection: then that goroutine calls it. Sent may be called after Answered.
+// If the write fails, Failed is called before Send returns. So is Answered, unless another
+// goroutine has ended the connection: then that goroutine calls it. Sent may be called after
+// Answered.
 func (c *Conn) Send(r *Request, start func(func())) bool {
 	frame := r.frame()
 	c.mu.Lock()

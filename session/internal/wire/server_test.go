@@ -14,8 +14,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
-// ends are the two ends of a connection: a Conn with its hooks recorded, and the
-// server's side, which the test plays.
+// ends are the two ends of a connection: a Conn with its hooks recorded, and the server's side,
+// which the test plays.
 type ends struct {
 	t      *testing.T
 	conn   *Conn
@@ -90,8 +90,8 @@ func (e *ends) send(r *Request) (frame []byte, answer <-chan Answer) {
 	return frame, answer
 }
 
-// once sets Answered of a request. It fails the test if the request is answered twice, or if the end of the
-// connection has not been reported before its lost request.
+// once sets Answered of a request. It fails the test if the request is answered twice, or if the
+// end of the connection has not been reported before its lost request.
 func (e *ends) once(r *Request) <-chan Answer {
 	answer := make(chan Answer, 1)
 	done := false
@@ -111,7 +111,8 @@ func (e *ends) once(r *Request) <-chan Answer {
 	return answer
 }
 
-// ask sends a request, which the server answers, and returns the answer and the error of zk's reading.
+// ask sends a request, which the server answers, and returns the answer and the error of zk's
+// reading.
 func (e *ends) ask(r *Request, code int32, body []byte) (Answer, error) {
 	e.t.Helper()
 	frame, answer := e.send(r)
@@ -119,8 +120,8 @@ func (e *ends) ask(r *Request, code int32, body []byte) (Answer, error) {
 	return <-answer, err
 }
 
-// past lets the server send bytes that are not for zk, and then the answer to a ping. It returns the error of
-// zk's reading.
+// past lets the server send bytes that are not for zk, and then the answer to a ping. It returns
+// the error of zk's reading.
 func (e *ends) past(raw []byte) error {
 	e.t.Helper()
 	e.request(ping())

@@ -121,8 +121,8 @@ func TestAKDCCannotHarmTheProcess(t *testing.T) {
 	}
 }
 
-// A session does not wait longer for a silent KDC than for a server. The request goes on, and others
-// wait for the same request.
+// A session does not wait longer for a silent KDC than for a server. The request goes on, and
+// others wait for the same request.
 func TestASilentKDCDelaysNobody(t *testing.T) {
 	t.Parallel()
 	asked := make(chan struct{}, 100)

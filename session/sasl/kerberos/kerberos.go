@@ -1,5 +1,5 @@
-// Package kerberos authenticates the sessions of a program to ZooKeeper servers by Kerberos, with the SASL
-// mechanism GSSAPI (RFC 4752):
+// Package kerberos authenticates the sessions of a program to ZooKeeper servers by Kerberos, with
+// the SASL mechanism GSSAPI (RFC 4752):
 //
 //	login, err := kerberos.New(kerberos.Config{Principal: "billing@EXAMPLE.COM", Keytab: "/etc/billing.keytab"})
 //	...

@@ -95,8 +95,8 @@ func (l *Login) look(name string) (*ticket, *fetch, error) {
 	return t, s.fetch, nil
 }
 
-// await waits for the ticket of a request. If there is a former ticket that can be presented instead, it
-// waits half the time, so that the other half is left for the server.
+// await waits for the ticket of a request. If there is a former ticket that can be presented
+// instead, it waits half the time, so that the other half is left for the server.
 func (f *fetch) await(ctx context.Context, former *ticket) {
 	if end, ok := ctx.Deadline(); ok && former != nil {
 		var cancel context.CancelFunc

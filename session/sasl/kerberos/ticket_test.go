@@ -16,7 +16,8 @@ import (
 	"github.com/jcmturner/gokrb5/v8/types"
 )
 
-// withTicket returns a login whose KDC has that address, and a ticket that it has for zookeeper/localhost.
+// withTicket returns a login whose KDC has that address, and a ticket that it has for
+// zookeeper/localhost.
 func withTicket(t *testing.T, kdc string) (*Login, *ticket) {
 	t.Helper()
 	dir := t.TempDir()

@@ -1,7 +1,8 @@
 //go:build linux
 
-// Campaign breaks real ensembles under real candidates and prints a table of what came of it: see package campaign.
-// It exits with 1 if a promise was broken, with 2 if the campaign could not be held.
+// Campaign breaks real ensembles under real candidates and prints a table of what came of it: see
+// package campaign. It exits with 1 if a promise was broken, with 2 if the campaign could not be
+// held.
 package main
 
 import (

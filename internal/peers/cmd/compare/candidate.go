@@ -21,8 +21,9 @@ func becomeCandidate() {
 	}
 }
 
-// candidate becomes a candidate of a kind: it takes the flags of examples/candidate, and execs the host, so that
-// a signal to this process stops or kills the host. The host's program has been built by compare.
+// candidate becomes a candidate of a kind: it takes the flags of examples/candidate, and execs the
+// host, so that a signal to this process stops or kills the host. The host's program has been built
+// by compare.
 func candidate(args []string) error {
 	var cfg peers.Config
 	flags := flag.NewFlagSet("candidate", flag.ContinueOnError)

@@ -51,8 +51,7 @@ func TestARowTellsInHowManyRoundsTwoLedAndForHowLong(t *testing.T) {
 	}
 }
 
-// A process that stands still does nothing, so nothing goes wrong while it
-// believes that it leads.
+// A process that stands still does nothing, so nothing goes wrong while it believes that it leads.
 func TestOfAPausedLeaderOnlyTheTimeAfterThePauseCounts(t *testing.T) {
 	at := func(ms int64, id, event string, token int64) history.Line {
 		l := history.Line{T: ms * int64(time.Millisecond), ID: id, Event: event, Token: token, TimeoutMS: 2000}
@@ -77,8 +76,8 @@ func TestOfAPausedLeaderOnlyTheTimeAfterThePauseCounts(t *testing.T) {
 	}
 }
 
-// The comparison exists to show this: with candidates that trust their connections there are two leaders when the
-// server of one has lost the quorum.
+// The comparison exists to show this: with candidates that trust their connections there are two
+// leaders when the server of one has lost the quorum.
 func TestAPeerBehindACutFollowerHasTwoLeaders(t *testing.T) {
 	need.That(t, campaign.Available)
 	// On a busy machine the other servers may lose each other as well, and drop everybody.

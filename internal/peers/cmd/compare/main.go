@@ -1,13 +1,13 @@
 //go:build linux
 
-// Compare holds the same campaign with candidates of this library and of others, and prints a table, as Markdown, of
-// how often and for how long two led at one time:
+// Compare holds the same campaign with candidates of this library and of others, and prints a
+// table, as Markdown, of how often and for how long two led at one time:
 //
 //	make compare ROUNDS=10
 //
-// The campaign is that of internal/campaign: root, network namespaces and real servers. All candidates get the same
-// flags, T among them, and all their histories are judged by the same rules. A kind that this machine lacks is
-// left out, and the output says so.
+// The campaign is that of internal/campaign: root, network namespaces and real servers. All
+// candidates get the same flags, T among them, and all their histories are judged by the same
+// rules. A kind that this machine lacks is left out, and the output says so.
 package main
 
 import (
@@ -48,7 +48,8 @@ type comparison struct {
 	out          io.Writer
 }
 
-// compare does all that the arguments say, and writes the table to out; to stderr goes what the campaigns tell.
+// compare does all that the arguments say, and writes the table to out; to stderr goes what the
+// campaigns tell.
 func compare(ctx context.Context, args []string, out io.Writer) error {
 	kinds := strings.Join([]string{zkrecipe, string(peers.LeaderLatchNew), string(peers.LeaderLatch), string(peers.LeaderSelectorNew),
 		string(peers.LeaderSelector), string(peers.KazooNew), string(peers.Kazoo), string(peers.ZkLock)}, ",")

@@ -24,8 +24,8 @@ type row struct {
 	overlaps, gaps     []time.Duration // one for each round with two leaders; one for each change of leaders
 }
 
-// rows prints a row for each fault whose histories are in a directory. They are kept in one directory a round, whose
-// name begins with the fault's number.
+// rows prints a row for each fault whose histories are in a directory. They are kept in one
+// directory a round, whose name begins with the fault's number.
 func rows(out io.Writer, kind, dir string) error {
 	files, err := filepath.Glob(filepath.Join(dir, "*", "history.jsonl"))
 	if err != nil {
@@ -61,8 +61,9 @@ func (r *row) add(lines []history.Line) {
 	r.gaps = append(r.gaps, rep.Gaps...)
 }
 
-// together returns for how long two led at one time, negative if they never did. A process that is stopped does
-// nothing, whatever its library would say, so what counts of it is the time from when it went on to its last beat.
+// together returns for how long two led at one time, negative if they never did. A process that is
+// stopped does nothing, whatever its library would say, so what counts of it is the time from when
+// it went on to its last beat.
 func together(rep *history.Report, lines []history.Line) time.Duration {
 	i := slices.IndexFunc(lines, func(l history.Line) bool { return l.Event == "continued" })
 	switch {

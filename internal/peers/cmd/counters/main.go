@@ -1,5 +1,6 @@
-// Command counters measures how many additions to one counter per second clients of other libraries and of ours
-// make, in turn, beside the floor: one session that sets a znode at the version that its last set has made. As Markdown.
+// Command counters measures how many additions to one counter per second clients of other libraries
+// and of ours make, in turn, beside the floor: one session that sets a znode at the version that
+// its last set has made. As Markdown.
 package main
 
 import (

@@ -103,8 +103,8 @@ func (c *cast) elected(ctx context.Context, after int64) (peers.Line, error) {
 	}
 }
 
-// handOver makes the leader resign, and measures until the next callback. One that is deposed by itself meanwhile, or
-// that leads once more, is not counted.
+// handOver makes the leader resign, and measures until the next callback. One that is deposed by
+// itself meanwhile, or that leads once more, is not counted.
 func (c *cast) handOver(ctx context.Context) error {
 	for try := 0; ; try++ {
 		time.Sleep(apart)
@@ -133,7 +133,8 @@ func (c *cast) drain() {
 	}
 }
 
-// crash kills the leader at any time of its heartbeats, measures until the next callback, and lets another candidate join.
+// crash kills the leader at any time of its heartbeats, measures until the next callback, and lets
+// another candidate join.
 func (c *cast) crash(ctx context.Context) error {
 	time.Sleep(timeout + time.Duration(rand.Int64N(int64(timeout))))
 	c.drain()

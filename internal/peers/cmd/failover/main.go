@@ -1,8 +1,9 @@
 //go:build linux
 
-// Failover measures how long candidates of this library and of others, as processes, are without a leader: when the
-// leader is killed, and when it resigns, again and again in quick succession. All of them are measured in one run, in
-// turn, three candidates each, on three real servers, with the same time after which a silent leader may be replaced.
+// Failover measures how long candidates of this library and of others, as processes, are without a
+// leader: when the leader is killed, and when it resigns, again and again in quick succession. All
+// of them are measured in one run, in turn, three candidates each, on three real servers, with the
+// same time after which a silent leader may be replaced.
 //
 //	make compare
 package main
@@ -28,7 +29,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/peers"
 )
 
-// timeout is the session timeout, the TTL of etcd's lease, and LeaseDuration of client-go. The lease of ours is half of it.
+// timeout is the session timeout, the TTL of etcd's lease, and LeaseDuration of client-go. The
+// lease of ours is half of it.
 const timeout = 4 * time.Second
 
 var everybody = []peers.Kind{
@@ -99,8 +101,8 @@ func build(ctx context.Context, hosts *peers.Hosts, kinds []peers.Kind) (able []
 	return able, nil
 }
 
-// prioritize gives this process and its children a place before all others. Children inherit it from the thread that
-// starts them.
+// prioritize gives this process and its children a place before all others. Children inherit it
+// from the thread that starts them.
 func prioritize(priority int) error {
 	tasks, err := os.ReadDir("/proc/self/task")
 	if err != nil || priority == 0 {
@@ -150,7 +152,8 @@ func castAll(ctx context.Context, hosts *peers.Hosts, kinds []peers.Kind) (all [
 	return all, end, nil
 }
 
-// blocks is in how many parts the measurements are divided, so that what disturbs the machine disturbs all kinds.
+// blocks is in how many parts the measurements are divided, so that what disturbs the machine
+// disturbs all kinds.
 const blocks = 4
 
 func measure(ctx context.Context, all []*cast, crashes, handOvers int) error {

@@ -1,7 +1,7 @@
 // Command latency measures graceful failover of other libraries' candidates and of ours, as
-// processes, in turn, beside the floor: one session deleting a znode and another one, with
-// another server, hearing of it. Each candidate and each session of the floor has a proxy
-// of its own in front of its server, which stamps the delete request.
+// processes, in turn, beside the floor: one session deleting a znode and another one, with another
+// server, hearing of it. Each candidate and each session of the floor has a proxy of its own in
+// front of its server, which stamps the delete request.
 package main
 
 import (
@@ -52,8 +52,8 @@ func now() int64 {
 	return t.Nano()
 }
 
-// way is a proxy that remembers when it was last given a request by which a candidate leaves: a delete request, or
-// ours, a multi that begins with the record on the election's path.
+// way is a proxy that remembers when it was last given a request by which a candidate leaves: a
+// delete request, or ours, a multi that begins with the record on the election's path.
 type way struct {
 	*faultproxy.Proxy
 	left atomic.Int64

@@ -1,7 +1,8 @@
-// Command locks measures locks of other libraries and of ours, in turn: clients with a session each take one lock and
-// give it away at once, again and again. Alone that is an acquisition and a release; among several it is the time from one
-// holder's release to the next one's return. The floor is one session that deletes a znode and another, with another
-// server, that hears of it. As Markdown.
+// Command locks measures locks of other libraries and of ours, in turn: clients with a session each
+// take one lock and give it away at once, again and again. Alone that is an acquisition and a
+// release; among several it is the time from one holder's release to the next one's return. The
+// floor is one session that deletes a znode and another, with another server, that hears of it. As
+// Markdown.
 package main
 
 import (
@@ -235,7 +236,8 @@ func dial(server string) (*zk.Conn, error) {
 	return conn, nil
 }
 
-// floor is the median time from the request that deletes a znode until a session with another server has the event.
+// floor is the median time from the request that deletes a znode until a session with another
+// server has the event.
 func floor(e *ensemble.Ensemble, length time.Duration) (time.Duration, error) {
 	leaver, err := dial(e.Addrs()[0])
 	if err != nil {

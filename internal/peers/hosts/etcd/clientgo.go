@@ -17,8 +17,8 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// clientGo stands with a LeaderElector of client-go. Its three times are in the proportion of Kubernetes' own, which are
-// 15, 10 and 2 s.
+// clientGo stands with a LeaderElector of client-go. Its three times are in the proportion of
+// Kubernetes' own, which are 15, 10 and 2 s.
 func (h *host) clientGo() (done bool, err error) {
 	klog.SetLogger(logr.Discard())
 	ctx, cancel := context.WithCancel(context.Background())
@@ -65,8 +65,9 @@ func (h *host) clientGo() (done bool, err error) {
 	return done, nil
 }
 
-// lock is what a Lease object in an API server is to its candidates: a record that is replaced only if it is still the one
-// that was read, which is a transaction in etcd there too. What is missing of the real thing is the API server.
+// lock is what a Lease object in an API server is to its candidates: a record that is replaced only
+// if it is still the one that was read, which is a transaction in etcd there too. What is missing
+// of the real thing is the API server.
 type lock struct {
 	*host
 	revision atomic.Int64

@@ -9,8 +9,8 @@ import (
 	"go.etcd.io/etcd/client/v3/concurrency"
 )
 
-// concurrency stands with an Election of etcd's package of that name, in a session of its own, until the leadership is
-// given away or lost.
+// concurrency stands with an Election of etcd's package of that name, in a session of its own,
+// until the leadership is given away or lost.
 func (h *host) concurrency() (done bool, err error) {
 	session, err := concurrency.NewSession(h.client, concurrency.WithTTL(int((h.timeout+time.Second-1)/time.Second)))
 	if err != nil {

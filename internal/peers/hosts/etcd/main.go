@@ -1,10 +1,11 @@
-// Etcd is one candidate on etcd as a process, by Election of its package concurrency or by leaderelection of client-go,
-// clients of its Mutex, or a server of etcd. A candidate prints JSON lines as examples/candidate does and obeys "resign" and "quit" on stdin.
-// Arguments: kind, endpoints, path, id, the time until a silent leader is replaced in ms, time between beats in ms; for
-// clients of the Mutex: mutex, endpoints, path, how many, for how many ms, after how many ms.
+// Etcd is one candidate on etcd as a process, by Election of its package concurrency or by
+// leaderelection of client-go, clients of its Mutex, or a server of etcd. A candidate prints JSON
+// lines as examples/candidate does and obeys "resign" and "quit" on stdin. Arguments: kind,
+// endpoints, path, id, the time until a silent leader is replaced in ms, time between beats in ms;
+// for clients of the Mutex: mutex, endpoints, path, how many, for how many ms, after how many ms.
 //
-// It is a module of its own, because it depends on a hundred times as much as the other
-// candidates do.
+// It is a module of its own, because it depends on a hundred times as much as the other candidates
+// do.
 package main
 
 import (

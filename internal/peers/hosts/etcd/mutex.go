@@ -16,9 +16,10 @@ import (
 	"go.uber.org/zap"
 )
 
-// takeInTurn lets so many clients, each with a session of its own, take one Mutex of etcd's package concurrency in turn for a
-// while, after another while. It prints how often that was acquired, and the median time in ns from the call that releases it to the return of
-// the next call that acquires it, as JSON.
+// takeInTurn lets so many clients, each with a session of its own, take one Mutex of etcd's package
+// concurrency in turn for a while, after another while. It prints how often that was acquired, and
+// the median time in ns from the call that releases it to the return of the next call that acquires
+// it, as JSON.
 func takeInTurn(endpoints, path string, clients int, length, warmUp time.Duration) error {
 	var all []*concurrency.Mutex
 	for range clients {

@@ -10,7 +10,8 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 )
 
-// serve runs a member of a cluster, with etcd's own times, until stdin ends. The cluster is "name=http://host:port,...".
+// serve runs a member of a cluster, with etcd's own times, until stdin ends. The cluster is
+// "name=http://host:port,...".
 func serve(name, client, cluster, dir string) error {
 	cfg := embed.NewConfig()
 	cfg.Name, cfg.Dir, cfg.LogLevel = name, dir, "error"

@@ -1,8 +1,7 @@
-// Zklock is one candidate on the lock of github.com/go-zookeeper/zk as a process: the
-// holder of the lock leads. It prints JSON lines as examples/candidate does and obeys
-// "resign"
-// and "quit" on stdin. Arguments: kind, connect string, path, id, session timeout in ms, time
-// between beats in ms, and perhaps digest credentials user:password.
+// Zklock is one candidate on the lock of github.com/go-zookeeper/zk as a process: the holder of the
+// lock leads. It prints JSON lines as examples/candidate does and obeys "resign" and "quit" on
+// stdin. Arguments: kind, connect string, path, id, session timeout in ms, time between beats in
+// ms, and perhaps digest credentials user:password.
 package main
 
 import (
@@ -47,8 +46,8 @@ type host struct {
 	conn     *zk.Conn
 	commands chan string // from stdin
 
-	// lost counts what ends a term by the advice of zk's documentation: any loss of the
-	// connection. The lock itself does not tell.
+	// lost counts what ends a term by the advice of zk's documentation: any loss of the connection.
+	// The lock itself does not tell.
 	lost atomic.Int64
 	told map[string]bool // the znodes told; of the goroutine of run
 
@@ -106,8 +105,8 @@ func (h *host) stand() (done bool, err error) {
 	}
 }
 
-// joined finds the znode of this session that has not been told yet: zk.Lock keeps its
-// name to itself. It gives up when there is an outcome, which it puts back.
+// joined finds the znode of this session that has not been told yet: zk.Lock keeps its name to
+// itself. It gives up when there is an outcome, which it puts back.
 func (h *host) joined(locked chan error) (token int64) {
 	for {
 		children, _, _ := h.conn.Children(h.path)

@@ -11,7 +11,9 @@ import (
 // entries of the page of known failures.
 var unwrapped = regexp.MustCompile(`^(\||#|!\[|    |\[[^]]+\]: |(Seen|What|Met by|Cannot occur): )`)
 
-// TestTheProseOfThePagesIsWrapped holds that a line of prose has at most 120 columns.
+// width is how many columns a line of prose has at most, in pages and in comments.
+const width = 100
+
 func TestTheProseOfThePagesIsWrapped(t *testing.T) {
 	n := 0
 	eachFile(t, ".md", func(file string, text []byte) {
@@ -19,7 +21,7 @@ func TestTheProseOfThePagesIsWrapped(t *testing.T) {
 			return // notes, not pages
 		}
 		for _, line := range tooWide(string(text)) {
-			t.Errorf("%s: this line has more than 120 columns: %s", file, line)
+			t.Errorf("%s: this line has more than %d columns: %s", file, width, line)
 		}
 		n++
 	})
@@ -39,9 +41,37 @@ func tooWide(page string) (found []string) {
 		if strings.HasPrefix(line, "```") {
 			code = !code
 		}
-		if !code && !unwrapped.MatchString(line) && utf8.RuneCountInString(line) > 120 {
+		if !code && !unwrapped.MatchString(line) && utf8.RuneCountInString(line) > width {
 			found = append(found, line)
 		}
 	}
 	return found
+}
+
+// comment is a line that is nothing but prose of a comment, and no list, code or directive.
+var comment = regexp.MustCompile(`^\t*// \S+ `)
+
+// A tab counts as four columns. What stands behind code on its line may be longer.
+func TestCommentsAreWrapped(t *testing.T) {
+	n := 0
+	eachFile(t, ".go", func(file string, text []byte) {
+		if strings.Contains(file, "testdata") {
+			return
+		}
+		output := false // of an example, which is what the program prints
+		for line := range strings.SplitSeq(string(text), "\n") {
+			trimmed := strings.TrimSpace(line)
+			output = strings.HasPrefix(trimmed, "//") && (output || strings.HasSuffix(trimmed, "utput:"))
+			if output || !comment.MatchString(line) {
+				continue
+			}
+			if wide := utf8.RuneCountInString(strings.ReplaceAll(line, "\t", "    ")); wide > width {
+				t.Errorf("%s: this comment has %d columns, want at most %d: %s", file, wide, width, trimmed)
+			}
+			n++
+		}
+	})
+	if n < 5000 {
+		t.Errorf("only %d lines of comments were found", n)
+	}
 }

@@ -364,7 +364,7 @@ func (s *Session) findOwn(dir, prefix string) (path string, err error) {
 		defer s.mu.Unlock()
 		switch {
 		case err == nil:
-			s.ephemerals.remove(perhaps(s.chroot+join(dir, prefix), placeFlags))
+			s.ephemerals.remove(perhaps(s.chroot+join(dir, prefix), 0))
 		case s.ctx.Err() == nil: // refused: a znode that nobody knows of may be left behind
 			s.finish(fmt.Errorf("%w in %s: %w", ErrStray, dir, err))
 		}

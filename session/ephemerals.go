@@ -88,14 +88,20 @@ func createsEphemeral(op wire.Op) bool {
 	return op.Kind == wire.OpCreate && op.Flags&zk.FlagEphemeral != 0
 }
 
-// perhaps returns the path that is counted for a znode whose create was not answered. The number of
-// a sequential znode is not known, so the path has other characters of the same length in its
-// place.
-func perhaps(prefix string, flags int32) string {
-	if flags&zk.FlagSequence != 0 {
-		return prefix + strings.Repeat("?", sequenceSize)
+// perhaps returns the path that is counted for a sequential znode whose create was not answered: it
+// is as long as the znode's. lost is how many others with this prefix there are.
+func perhaps(prefix string, lost int) string { return fmt.Sprintf("%s?%0*d", prefix, sequenceSize-1, lost) }
+
+// addPerhaps adds a znode whose create was not answered.
+func (e *ephemerals) addPerhaps(create wire.Op) {
+	path := create.Path
+	if create.Flags&zk.FlagSequence != 0 {
+		for lost, there := 0, true; there; lost++ {
+			path = perhaps(create.Path, lost)
+			_, there = e.paths[path]
+		}
 	}
-	return prefix
+	e.add(path)
 }
 
 // reserve refuses creates of ephemeral znodes if there is no room for them. Otherwise it reserves
@@ -128,14 +134,13 @@ func (s *Session) learn(r *wire.Request, a wire.Answer) {
 	if len(all) == 0 && reserved == 0 {
 		return
 	}
+	unknown := reserved > 0 && OutcomeOf(s.errorOf(a)) == OutcomeUnknown
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ephemerals.reserved -= reserved
-	if a.Lost {
-		for _, op := range r.Ops {
-			if createsEphemeral(op) {
-				s.ephemerals.add(perhaps(op.Path, op.Flags))
-			}
+	for _, op := range r.Ops {
+		if unknown && createsEphemeral(op) {
+			s.ephemerals.addPerhaps(op)
 		}
 	}
 	for _, c := range all {

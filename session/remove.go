@@ -19,7 +19,16 @@ func (s *Session) EnsureDeleted(ctx context.Context, path string, with ...any) e
 	// At most one attempt is made in a batch, so that no caller waits for the retries of another.
 	_, err := s.deletes.do(ctx, &pending{op: "delete", path: path, ops: ops, alone: once})
 	if (retryable(err) || OutcomeOf(err) == OutcomeUnknown) && ctx.Err() == nil && s.Err() == nil {
-		_, err = again(ctx, s, once)
+		lost := OutcomeOf(err) == OutcomeUnknown
+		_, err = again(ctx, s, func() (string, error) {
+			_, err := once()
+			var e *Error
+			if errors.As(err, &e) && e.Outcome == OutcomeNotDone && lost { // an earlier attempt may have done it
+				e.Outcome = OutcomeUnknown
+			}
+			lost = lost || OutcomeOf(err) == OutcomeUnknown
+			return "", err
+		})
 	}
 	if errors.Is(err, zk.ErrNoNode) {
 		return nil

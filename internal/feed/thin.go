@@ -92,9 +92,9 @@ func (t *Thin) pass(h thinner, r slog.Record) bool {
 // Log of that line, or nil if no line was left out.
 func (t *Thin) end(k kind) *Log {
 	t.mu.Lock()
+	defer t.mu.Unlock() // so that Finish, which comes afterwards, finds the line in its queue
 	s := t.said[k]
 	delete(t.said, k)
-	t.mu.Unlock()
 	if s == nil || s.left == 0 {
 		return nil
 	}

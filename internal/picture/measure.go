@@ -33,8 +33,8 @@ type failover struct {
 
 // String tells below the picture what was measured.
 func (f *failover) String() string {
-	return fmt.Sprintf("A leader is killed with `kill -9` at 0. D, the length of a lease, is %v. The next one leads after %.1f s. The\n"+
-		"ensemble itself notices the crash after %.1f s, because the session timeout is %v. This is one failover, on servers of\n"+
+	return wrapped("A leader is killed with `kill -9` at 0. D, the length of a lease, is %v. The next one leads after %.1f s. The "+
+		"ensemble itself notices the crash after %.1f s, because the session timeout is %v. This is one failover, on servers of "+
 		"`session/zktest` inside one process. `make picture` has measured and drawn it.",
 		f.lease, f.after(f.elected), f.after(f.expired), f.timeout)
 }

@@ -19,11 +19,24 @@ func numbers(page string) (string, error) {
 	if len(last) < 5 {
 		return "", fmt.Errorf("a row of crashes is %q", last)
 	}
-	return fmt.Sprintf("On a real ensemble of three servers, a hand-over takes %s times as long as ZooKeeper itself needs to delete a\n"+
-		"znode and to tell another client of it (medians, %s to %s candidates). With zk.Lock it takes %s times as\n"+
-		"long. After `kill -9` the next one leads after %s D (median of %s), or %s D (the slowest), with D = %s.\n"+
+	return wrapped("On a real ensemble of three servers, a hand-over takes %s times as long as ZooKeeper itself needs to delete a "+
+		"znode and to tell another client of it (medians, %s to %s candidates). With zk.Lock it takes %s times as "+
+		"long. After `kill -9` the next one leads after %s D (median of %s), or %s D (the slowest), with D = %s. "+
 		"`make bench` has measured this: see [performance](recipe/docs/performance.md).",
 		span(ours), handovers[0][0], handovers[len(handovers)-1][0], span(theirs), last[2], last[1], last[4], last[0]), nil
+}
+
+// wrapped is Sprintf of a paragraph in lines of at most 100 columns, as the README has.
+func wrapped(format string, values ...any) string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(fmt.Sprintf(format, values...)) {
+		if line != "" && len(line)+1+len(word) > 100 {
+			lines, line = append(lines, line), ""
+		}
+		line = strings.TrimLeft(line+" "+word, " ")
+	}
+	return strings.Join(append(lines, line), "\n")
 }
 
 // table returns the rows of the first table below a heading, without its head.

@@ -27,7 +27,7 @@ var full = []suite{
 	{name: "session", dir: "session", files: "*_real_test.go *_both_test.go"},
 	{name: "kerberos", dir: "session/sasl/kerberos", files: "[^v]*_test.go"}, // a module of its own; without its broken variants
 	{name: "watch", dir: "watch", files: "*_test.go"},
-	{name: "recipes", dir: "recipe", below: true, files: "*/*real_test.go */*_both_test.go"},
+	{name: "recipes", dir: "recipe", below: true, files: "*real_test.go */*real_test.go */*_both_test.go"},
 	{name: "campaign", dir: "internal/campaign", tests: "^TestEveryFaultOnRealEnsembles$"},
 }
 

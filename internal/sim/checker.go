@@ -265,6 +265,39 @@ func (c *checker) doom(node string) {
 	c.line.doom(node)
 }
 
+// forget is called before an administrator deletes the record of a line. The record also tells of
+// holders whose znodes are gone, and whose leases may run still: nothing is promised about them,
+// from now until one lease after the deletion, which is when the function that forget returns is
+// called.
+func (c *checker) forget(path string) (forgotten func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var gone []string
+	note := func(node string, valid bool) {
+		if valid && c.line.owner(node) == 0 {
+			gone = append(gone, node)
+			c.line.doom(node)
+		}
+	}
+	if r := c.elections[path]; r != nil {
+		for _, t := range r.terms {
+			note(t.term.Node(), t.term.Valid())
+		}
+	}
+	if s := c.semaphores[path]; s != nil {
+		for _, h := range s.held {
+			note(h.permit.Node(), h.permit.Valid())
+		}
+	}
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, node := range gone {
+			c.line.doomed[node] = time.Now()
+		}
+	}
+}
+
 // observed is called by an observer.
 func (c *checker) observed(who, path string, last *int64, l election.Candidate) {
 	c.mu.Lock()

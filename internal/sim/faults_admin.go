@@ -81,6 +81,7 @@ func (w *world) adminDeletesLeaderCutOff(rng *rand.Rand) {
 func (w *world) adminDeletesPath(rng *rand.Rand) {
 	w.asAdmin(w.plan.Timeout, func(ctx context.Context, s *session.Session) {
 		path, nodes := w.inLine(ctx, s, rng)
+		defer w.check.forget(path)()
 		switch {
 		case w.plan.Semaphores > 0:
 			w.registers.at(path).expel()

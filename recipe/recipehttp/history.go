@@ -46,10 +46,16 @@ func (h *history) record(ev election.Event) {
 	}
 }
 
-// own begins a term of an own candidate. The caller holds h.mu, here and below.
+// own begins a term of an own candidate. Nobody else leads from then on, although the observer may
+// hear later that the leader before has gone. The caller holds h.mu, here and below.
 func (h *history) own(node string, token int64, id string, begin time.Time) {
 	t := h.term(node, token, begin)
 	t.own, t.token, t.id, t.begin, t.before = true, token, clean(id, maxText), begin, false
+	for _, older := range h.terms {
+		if older != t && !older.own && older.end.IsZero() && (older.token == 0 || older.token < token) {
+			older.end = begin
+		}
+	}
 }
 
 // observed notes who leads now, as an observer sees it.

@@ -212,16 +212,22 @@ func (p *Place) number() int64 {
 // Order picks out the names that stand in the line and puts them in order, first to last. Age and
 // number are the same order, as long as the server has numbers left; after that Order asks for
 // everybody's age, and leaves out those who have gone. Newer servers do not tell the age of a znode
-// without READ on it. It may be ahead, so it counts as the oldest of its number.
+// without READ on it. Such a znode may be ahead, so it counts as the oldest of its number, and
+// where the server has no numbers left, as older than all that can be read. There two candidates
+// may wait for each other, until the session of one ends.
 func Order(ctx context.Context, s *session.Session, dir string, children []string) ([]Name, error) {
 	names := Sort(children)
 	if !Ambiguous(names) {
 		return names, nil
 	}
-	var known []Name
+	none := slices.ContainsFunc(names, func(n Name) bool { return n.Seq < 0 || n.Seq == math.MaxInt32 })
+	var hidden, known []Name
 	for _, n := range names {
 		stat, ok, err := s.Exists(ctx, dir+"/"+n.Full)
 		switch {
+		case errors.Is(err, zk.ErrNoAuth) && none:
+			hidden = append(hidden, n)
+			continue
 		case errors.Is(err, zk.ErrNoAuth):
 			n.Czxid = oldest
 		case err != nil:
@@ -234,7 +240,7 @@ func Order(ctx context.Context, s *session.Session, dir string, children []strin
 		known = append(known, n)
 	}
 	slices.SortFunc(known, Compare)
-	return known, nil
+	return append(hidden, known...), nil
 }
 
 // oldest is a czxid before that of every znode in a line: the path itself was created before them.

@@ -90,7 +90,9 @@ func createsEphemeral(op wire.Op) bool {
 
 // perhaps returns the path that is counted for a sequential znode whose create was not answered: it
 // is as long as the znode's. lost is how many others with this prefix there are.
-func perhaps(prefix string, lost int) string { return fmt.Sprintf("%s?%0*d", prefix, sequenceSize-1, lost) }
+func perhaps(prefix string, lost int) string {
+	return fmt.Sprintf("%s?%0*d", prefix, sequenceSize-1, lost)
+}
 
 // addPerhaps adds a znode whose create was not answered.
 func (e *ephemerals) addPerhaps(create wire.Op) {

@@ -235,3 +235,27 @@ func TestACreateWhoseAnswerIsLostUsesRoom(t *testing.T) {
 		}
 	})
 }
+
+// The number of a sequential znode is not known after a lost answer. Each of them counts. An answer
+// that leaves open what has happened counts as a lost one.
+func TestSequentialCreatesWithoutAnAnswerUseRoomEach(t *testing.T) {
+	for name, effect := range map[string]zktest.Effect{"lost": zktest.LoseReply, "unknown": zktest.Fail(-4)} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, b *bubble) {
+				for range 3 {
+					rule := b.On(zktest.Match{Op: zktest.OpCreate, Session: b.s.ID(), Nth: 1}, effect)
+					_, err := b.s.Create(t.Context(), "/x-", nil, zk.FlagEphemeralSequential, nil)
+					rule.Remove()
+					if session.OutcomeOf(err) != session.OutcomeUnknown {
+						t.Fatal(err)
+					}
+					_, _, err = b.s.Exists(t.Context(), "/") // it is connected again
+					must(t, err)
+				}
+				if got, want := b.client.Status().EphemeralBytes, 3*(4+len("/x-0000000000")); got != want {
+					t.Errorf("%d bytes; want %d", got, want)
+				}
+			})
+		})
+	}
+}

@@ -22,13 +22,13 @@ func (s *Session) EnsureDeleted(ctx context.Context, path string, with ...any) e
 		lost := OutcomeOf(err) == OutcomeUnknown
 		_, err = again(ctx, s, func() (string, error) {
 			_, err := once()
-			var e *Error
-			if errors.As(err, &e) && e.Outcome == OutcomeNotDone && lost { // an earlier attempt may have done it
-				e.Outcome = OutcomeUnknown
-			}
 			lost = lost || OutcomeOf(err) == OutcomeUnknown
 			return "", err
 		})
+		var e *Error
+		if lost && errors.As(err, &e) { // an earlier attempt may have done it
+			e.Outcome = OutcomeUnknown
+		}
 	}
 	if errors.Is(err, zk.ErrNoNode) {
 		return nil

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -145,6 +146,25 @@ func TestManyRemovalsCarryTheirOperations(t *testing.T) {
 			for i := range all {
 				all[i].path, all[i].said = leaving(t, b, fmt.Sprintf("/%d", i))
 			}
+		}
+	})
+}
+
+// The answer to the first attempt was lost, and the second could not be made. The znode may be gone.
+func TestADeletionThatWasTriedOnceMayHaveHappened(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		_, err := b.s.Create(t.Context(), "/x", nil, 0, nil)
+		must(t, err)
+		lost := b.On(zktest.Match{Op: zktest.OpDelete, Session: b.s.ID(), Nth: 1}, zktest.LoseReply)
+		defer lost.Remove()
+		go func() {
+			<-lost.Fired()
+			b.host.Drop()
+		}()
+		ctx, cancel := context.WithTimeout(t.Context(), simT/2)
+		defer cancel()
+		if err := b.s.EnsureDeleted(ctx, "/x"); session.OutcomeOf(err) != session.OutcomeUnknown {
+			t.Errorf("%v: outcome %v; want unknown", err, session.OutcomeOf(err))
 		}
 	})
 }

@@ -90,7 +90,7 @@ func TestTheHistoryHoldsEachTermOnceWhicheverSourceIsFirst(t *testing.T) {
 	if len(got) != 3 || got[0].token != 3 || got[1].token != 2 || got[2].token != 1 {
 		t.Fatalf("terms: %+v", got)
 	}
-	if first := got[2]; !first.before || !first.end.Equal(at(21)) || first.reason != 0 {
+	if first := got[2]; !first.before || !first.end.Equal(at(20)) || first.reason != 0 {
 		t.Errorf("the first term: %+v", first)
 	}
 	if second := got[1]; second.before || !second.begin.Equal(at(20)) || !second.end.Equal(at(30)) || second.reason != recipe.ReasonReleased {

@@ -187,7 +187,7 @@ func (e ServerError) outcome() Outcome {
 // zkErrors has zk's errors by their codes of KeeperException.Code. If no retry can help, the error
 // says what can. For zk.ErrNoAuth that depends on the operation: see missing.
 var zkErrors = map[int32]error{
-	-8:   fmt.Errorf("%w: the path is the servers' own, or something else in the request is wrong; the server's log says what", zk.ErrBadArguments),
+	-8:   fmt.Errorf("%w: use another path if this one is the servers' own; otherwise the server's log says what is wrong", zk.ErrBadArguments),
 	-100: zk.ErrAPIError, -101: zk.ErrNoNode, -102: zk.ErrNoAuth, -103: zk.ErrBadVersion,
 	-108: fmt.Errorf("%w: use a path that is not below an ephemeral znode", zk.ErrNoChildrenForEphemerals),
 	-110: zk.ErrNodeExists, -111: zk.ErrNotEmpty, -112: zk.ErrSessionExpired,

@@ -180,7 +180,7 @@ func from(leader election.Candidate, all []election.Candidate) []election.Candid
 	switch {
 	case i >= 0:
 		return all[i:]
-	case len(all) > 0 && all[0].Token > leader.Token && leader.Token != 0: // without READ its age is not known
+	case len(all) > 0 && all[0].Token > leader.Token:
 		return all
 	}
 	return []election.Candidate{leader}

@@ -18,9 +18,11 @@ func runBiller(wrap func(*remote) books) {
 	p, db := newProgram(), &remote{}
 	p.Flags.StringVar(&db.by, "id", "", "the `name` of the biller")
 	p.Flags.StringVar(&db.url, "db", "", "the `URL` of the database")
-	_ = p.Flags.Parse(os.Args[1:]) // exits by itself if it fails
 	child.Main(func(ctx context.Context) error {
-		client, err := p.Client(nil)
+		if err := p.Parse(os.Args[1:]); err != nil {
+			return err
+		}
+		client, err := p.Client()
 		if err != nil {
 			return err
 		}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
-	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
 )
 
 // act is what is done to a leader that charges an item.
@@ -39,7 +39,7 @@ type director struct {
 func newDirector(l *ledger, flags []string) *director {
 	d := &director{ledger: l, plan: maps.Clone(plan), charged: map[item]bool{}}
 	d.Group = child.NewGroup(asBiller, flags, func(id string, line []byte) error {
-		demo.Say("%s %s", id, line)
+		example.Say("%s %s", id, line)
 		return nil
 	})
 	return d
@@ -90,12 +90,12 @@ func (d *director) moment(ctx context.Context, q request) (paused bool, err erro
 		return false, nil
 	}
 	c.Pause()
-	demo.Say("%s is paused (SIGSTOP) as it is about to charge %v", q.By, q.Item)
+	example.Say("%s is paused (SIGSTOP) as it is about to charge %v", q.By, q.Item)
 	err = d.Until(ctx, "charge by another leader", func() bool { return d.charged[q.Item] })
 	if err != nil {
 		return false, err
 	}
-	demo.Say("%s goes on (SIGCONT), not knowing that it was paused", q.By)
+	example.Say("%s goes on (SIGCONT), not knowing that it was paused", q.By)
 	c.Resume()
 	d.Do(func() {
 		d.stale = append(d.stale, q.attempt())
@@ -109,7 +109,7 @@ func (d *director) charge(_ context.Context, q request) (done struct{}, err erro
 	err = d.ledger.charge(q.attempt())
 	switch {
 	case errors.Is(err, errStale):
-		demo.Say("%s's charge of %v is REFUSED: token %d is stale", q.By, q.Item, q.Token)
+		example.Say("%s's charge of %v is REFUSED: token %d is stale", q.By, q.Item, q.Token)
 	case err == nil:
 		d.Do(func() { d.charged[q.Item], d.leader = true, q.By })
 		if d.Child(q.By) != nil && d.take(crash, q.Item) {
@@ -121,7 +121,7 @@ func (d *director) charge(_ context.Context, q request) (done struct{}, err erro
 
 // crash kills a leader before it gets the answer, and starts it again, as a supervisor does.
 func (d *director) crash(q request) {
-	demo.Say("%s is killed (kill -9) before it hears that %v is charged", q.By, q.Item)
+	example.Say("%s is killed (kill -9) before it hears that %v is charged", q.By, q.Item)
 	d.Kill(q.By)
 	d.Start(q.By)
 	d.Do(func() {

@@ -27,8 +27,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
-	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
-	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
 )
 
 var (
@@ -51,17 +50,17 @@ func main() {
 		return
 	}
 	p := newProgram()
-	p.Main(p.check, p.run)
+	p.Demonstrate(p.check, p.run)
 }
 
 // program is the demonstration with its own flag.
 type program struct {
-	*demo.Demo
+	*example.Program
 	fence bool
 }
 
 func newProgram() *program {
-	p := &program{Demo: demo.New("billing", "/zkrecipe/billing", 10*time.Second, 400*time.Millisecond)}
+	p := &program{Program: example.New("billing", "/zkrecipe/billing", 10*time.Second, 400*time.Millisecond)}
 	p.Flags.BoolVar(&p.fence, "fence", true, "let the database refuse stale tokens")
 	return p
 }
@@ -74,8 +73,8 @@ func (p *program) check() error {
 }
 
 // run lets them bill, then reads from the ledger what came of it.
-func (p *program) run(ctx context.Context, ensemble *zookeeper.Ensemble) error {
-	fmt.Fprintf(demo.Stdout, "ZooKeeper: %s. Database: bbolt, fence %s.\n", ensemble.Name, map[bool]string{true: "on", false: "OFF"}[p.fence])
+func (p *program) run(ctx context.Context) error {
+	fmt.Fprintf(example.Stdout, "ZooKeeper: %s. Database: bbolt, fence %s.\n", p.Servers, map[bool]string{true: "on", false: "OFF"}[p.fence])
 	dir, err := os.MkdirTemp("", "billing")
 	if err != nil {
 		return err

@@ -111,8 +111,8 @@ func TestWithoutAnEnsembleItFailsAndSaysWhy(t *testing.T) {
 
 func TestBadFlagsAreRefusedByName(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
-		{"-timeout 10ms", "-timeout is 10ms; want"},
-		{"-lease 10ms", "-lease is 10ms; want"},
+		{"-timeout 10ms", "Timeout is 10ms; want"},
+		{"-lease 10ms", "Lease is 10ms; want"},
 		{"stray", `"stray"; want`},
 		{"-fence=perhaps", `"perhaps"`},
 	} {

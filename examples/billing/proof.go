@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
 )
 
 // conclude reads from the ledger what is proved. The error says that something does not hold.
@@ -17,7 +17,7 @@ func conclude(d *director) error {
 	if problems := audit(charges, refusals, d.ledger.items, d.stale); len(problems) > 0 {
 		return fmt.Errorf("the ledger says:\n  %s", strings.Join(problems, "\n  "))
 	}
-	fmt.Fprintf(demo.Stdout, `
+	fmt.Fprintf(example.Stdout, `
 The ledger proves, after %d crashes and %d pauses of leaders:
   charged twice: nobody; missed: nobody (%d subscriptions x %d periods = %d charges)
   stale charges attempted: %d; refused: all

@@ -13,7 +13,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
+	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
 	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
 	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
@@ -55,9 +55,9 @@ func start(t *testing.T, id string, args ...string) *program {
 	return &program{Program: proc.Start(t, exe, args...), t: t}
 }
 
-func parse(t *testing.T, text string) candidate.Line {
+func parse(t *testing.T, text string) lines.Line {
 	t.Helper()
-	var l candidate.Line
+	var l lines.Line
 	d := json.NewDecoder(strings.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&l); err != nil {
@@ -67,14 +67,14 @@ func parse(t *testing.T, text string) candidate.Line {
 }
 
 // wait returns the next line of an event. The lines up to it are passed over.
-func (p *program) wait(event string) candidate.Line {
+func (p *program) wait(event string) lines.Line {
 	p.t.Helper()
-	return p.waitFor(event, func(candidate.Line) bool { return true })
+	return p.waitFor(event, func(lines.Line) bool { return true })
 }
 
-func (p *program) waitFor(event string, ok func(candidate.Line) bool) candidate.Line {
+func (p *program) waitFor(event string, ok func(lines.Line) bool) lines.Line {
 	p.t.Helper()
-	var found candidate.Line
+	var found lines.Line
 	p.next = 1 + p.Until(p.next, "line "+event, func(text string) bool {
 		found = parse(p.t, text)
 		return found.Event == event && ok(found)
@@ -123,7 +123,7 @@ func standing(t *testing.T, s *session.Session) []string {
 }
 
 func TestLinesTellTheLifeOfTwoCandidates(t *testing.T) {
-	before := candidate.Monotonic()
+	before := lines.Now()
 	alice := start(t, "alice")
 	if l := alice.wait("session"); !isSession(l.Session) || l.TimeoutMS != 10000 || l.LeaseMS != 4000 || l.ID != "alice" || l.T < before {
 		t.Errorf("session: %+v", l)
@@ -309,13 +309,13 @@ func TestAnObserverTellsWhoLeads(t *testing.T) {
 	follower.wait("heir")
 	alice.Send("quit")
 	bob := follower.wait("elected").Token
-	observer.waitFor("leader", func(l candidate.Line) bool { return l.Leader == "follower" && l.LeaderToken == bob })
+	observer.waitFor("leader", func(l lines.Line) bool { return l.Leader == "follower" && l.LeaderToken == bob })
 	// Its "leader" lines keep their order among themselves, not with those of its own life.
 	follower.next = 0
-	follower.waitFor("leader", func(l candidate.Line) bool { return l.Leader == "alice" && l.LeaderToken == token })
-	follower.waitFor("leader", func(l candidate.Line) bool { return l.Leader == "follower" && l.LeaderToken == bob })
+	follower.waitFor("leader", func(l lines.Line) bool { return l.Leader == "alice" && l.LeaderToken == token })
+	follower.waitFor("leader", func(l lines.Line) bool { return l.Leader == "follower" && l.LeaderToken == bob })
 	follower.Send("quit")
-	observer.waitFor("leader", func(l candidate.Line) bool { return l.Leader == "" && l.LeaderToken == 0 })
+	observer.waitFor("leader", func(l lines.Line) bool { return l.Leader == "" && l.LeaderToken == 0 })
 	if s := observer.Lines(); strings.Contains(strings.Join(s, ""), `"joined"`) {
 		t.Error("an observer has joined the line")
 	}
@@ -373,7 +373,7 @@ func TestBadFlagsAreRefusedByName(t *testing.T) {
 		args string
 		want []string // in the error
 	}{
-		{"-timeout 5", []string{`"5"`, "-timeout", "want"}},
+		{"-timeout 5", []string{`"5"`, "-timeout"}},
 		{"-timeout 1ms", []string{"Timeout", "1ms", "want"}},
 		{"-timeout -1s", []string{"Timeout", "-1s", "want"}},
 		{"-lease 1ms", []string{"Lease", "1ms", "want"}},

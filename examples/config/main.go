@@ -8,63 +8,41 @@ package main
 
 import (
 	"context"
-	"flag"
-	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
-	"github.com/zkrecipe/zkrecipe/session"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "config:", err)
-		os.Exit(1)
-	}
+	p := newProgram()
+	p.Demonstrate(nil, func(ctx context.Context) error { return run(ctx, p, os.Stdout) })
 }
 
-// timeout is the session timeout asked for.
-const timeout = 2 * time.Second
+func newProgram() *example.Program { return example.New("config", "/example-config", 2*time.Second, 0) }
 
-func run(ctx context.Context, args []string, out io.Writer) error {
-	flags := flag.NewFlagSet("config", flag.ContinueOnError)
-	connect := zookeeper.Flag(flags)
-	path := flags.String("path", "/example-config", "where the configuration is")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	servers, err := zookeeper.Open(*connect, timeout)
-	if err != nil {
-		return err
-	}
-	defer servers.Close()
-	if err := servers.Reach(ctx); err != nil {
-		return err
-	}
-	client, err := session.Open(servers.Connect, session.Config{Timeout: timeout})
+// run follows a configuration. On servers in this process there is a writer, too.
+func run(ctx context.Context, p *example.Program, out io.Writer) error {
+	client, err := p.Client()
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	if *connect != "" { // somebody else writes
-		err := serve(ctx, client, *path, out, func(cache.Change) bool { return true })
+	if p.Embedded == nil { // somebody else writes
+		err := serve(ctx, client, p.Path, out, func(cache.Change) bool { return true })
 		if ctx.Err() != nil {
 			return nil // it was told to end
 		}
 		return err
 	}
-	w, err := newWriter(ctx, servers, *path)
+	w, err := newWriter(ctx, p)
 	if err != nil {
 		return err
 	}
 	defer w.close()
-	if err := serve(ctx, client, *path, out, w.heard); err != nil {
+	if err := serve(ctx, client, p.Path, out, w.heard); err != nil {
 		return err
 	}
 	return w.err

@@ -6,9 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
-	"github.com/zkrecipe/zkrecipe/session"
 )
 
 func within(t *testing.T) context.Context {
@@ -19,7 +17,8 @@ func within(t *testing.T) context.Context {
 
 func TestTheServiceHearsOfEachChangeWithoutFlags(t *testing.T) {
 	var out strings.Builder
-	if err := run(within(t), nil, &out); err != nil {
+	p := newProgram()
+	if err := p.Run(within(t), func(ctx context.Context) error { return run(ctx, p, &out) }); err != nil {
 		t.Fatal(err, "\n", out.String())
 	}
 	rest := out.String()
@@ -37,30 +36,26 @@ func TestTheServiceHearsOfEachChangeWithoutFlags(t *testing.T) {
 }
 
 func TestOnServersOfYourOwnItFollowsUntilItIsTold(t *testing.T) {
-	ctx := within(t)
-	servers, err := zookeeper.Open("", timeout)
+	yours, p := newProgram(), newProgram()
+	err := yours.Run(within(t), func(ctx context.Context) error {
+		w, err := newWriter(ctx, yours)
+		if err != nil {
+			return err
+		}
+		defer w.close()
+		var out strings.Builder
+		n := 0
+		if err := serve(ctx, w.client, yours.Path, &out, func(cache.Change) bool { n++; return n < 4 }); err != nil || n != 4 {
+			t.Errorf("%d changes, %v", n, err)
+		}
+		if err := p.Parse([]string{"-zk", yours.Connect}); err != nil {
+			return err
+		}
+		ended, cancel := context.WithCancel(ctx)
+		stopper := writerFunc(func(p []byte) (int, error) { cancel(); return len(p), nil })
+		return p.Run(ended, func(ctx context.Context) error { return run(ctx, p, stopper) })
+	})
 	if err != nil {
-		t.Fatal(err)
-	}
-	defer servers.Close()
-	w, err := newWriter(ctx, servers, "/c")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.close()
-	client, err := session.Open(servers.Connect, session.Config{Timeout: timeout})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	var out strings.Builder
-	n := 0
-	if err := serve(ctx, client, "/c", &out, func(cache.Change) bool { n++; return n < 4 }); err != nil || n != 4 {
-		t.Errorf("%d changes, %v", n, err)
-	}
-	ended, cancel := context.WithCancel(ctx)
-	stopper := writerFunc(func(p []byte) (int, error) { cancel(); return len(p), nil })
-	if err := run(ended, []string{"-zk", servers.Connect, "-path", "/c"}, stopper); err != nil {
 		t.Errorf("%v, although it was told to end", err)
 	}
 }

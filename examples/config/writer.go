@@ -4,16 +4,17 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
 	"github.com/zkrecipe/zkrecipe/recipe/cache"
 	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
 // writer is somebody who changes the configuration, one step at a time: the next one comes when
 // the service has heard of the one before.
 type writer struct {
 	ctx     context.Context
-	servers *zookeeper.Ensemble
+	servers *zktest.Ensemble
 	client  *session.Client
 	s       *session.Session
 	path    string
@@ -21,12 +22,12 @@ type writer struct {
 	err     error
 }
 
-func newWriter(ctx context.Context, servers *zookeeper.Ensemble, path string) (*writer, error) {
-	client, err := session.Open(servers.Connect, session.Config{Timeout: timeout})
+func newWriter(ctx context.Context, p *example.Program) (*writer, error) {
+	client, err := p.Client()
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{ctx: ctx, servers: servers, client: client, path: path}
+	w := &writer{ctx: ctx, servers: p.Embedded, client: client, path: p.Path}
 	if w.s, err = client.Session(ctx); err == nil {
 		err = w.begin()
 	}
@@ -62,7 +63,7 @@ var steps = []struct {
 
 // missed changes what the service cannot hear of: its connections break meanwhile.
 func missed(w *writer) error {
-	for _, c := range w.servers.Embedded().Conns() {
+	for _, c := range w.servers.Conns() {
 		if c.Session() != w.s.ID() {
 			c.Cut()
 		}

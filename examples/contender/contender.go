@@ -1,70 +1,59 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
+	"log/slog"
+	"os"
 	"sync"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
 	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
-	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
-	"github.com/zkrecipe/zkrecipe/session"
 )
 
 // program is a contender at work.
 type program struct {
-	*options
-	ensemble *zookeeper.Ensemble
-	client   *session.Client
+	*example.Program
+	options
 	means    means
 	out      *lines.Output
 	commands chan string // from stdin: "acquire" and "release"
 }
 
-// newProgram checks what the library can check without I/O.
-func newProgram(o *options, stdout, stderr io.Writer) (*program, error) {
-	p := &program{options: o, out: lines.New(stdout, o.id), commands: make(chan string)}
-	var err error
-	if p.ensemble, err = zookeeper.Open(o.zk, o.session.Timeout); err != nil {
-		return nil, err
-	}
-	p.client, err = o.access.Open(p.ensemble.Connect, session.Config{
-		Timeout: o.session.Timeout, Lease: o.session.Lease, Logger: o.logger(stderr),
-	})
-	if err != nil {
-		p.ensemble.Close()
-		return nil, err
-	}
-	if p.means, err = recipes[o.recipe](p.client, o); err != nil {
-		p.client.Close()
-		p.ensemble.Close()
-		return nil, err
-	}
-	return p, nil
-}
-
 // run contends until ctx ends, or as often as it was told. The error is why it could not.
 func (p *program) run(ctx context.Context) error {
-	followed := make(chan struct{})
-	following, stop := context.WithCancel(ctx)
-	go func() {
-		defer close(followed)
-		p.out.FollowSessions(following, p.client, p.tellSession)
-	}()
-	err := p.contend(ctx)
-	if ctx.Err() != nil {
-		err = nil // it was told to end
+	if p.verbose {
+		p.Session.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	stop()
-	<-followed
-	err = errors.Join(err, p.client.Close())
-	p.out.Write("left")
-	p.ensemble.Close()
-	return err
+	client, err := p.Client()
+	if err != nil {
+		return err
+	}
+	p.id = example.ID(p.id)
+	if p.means, err = recipes[p.recipe](client, p); err != nil {
+		return example.Mistake(err)
+	}
+	p.out = lines.New(os.Stdout, p.id)
+	commands := map[string]func(){}
+	for _, command := range []string{"acquire", "release"} {
+		commands[command] = func() { p.commands <- command }
+	}
+	return p.out.Run(ctx, commands, func(ctx context.Context) error {
+		var followed sync.WaitGroup
+		following, stop := context.WithCancel(ctx)
+		followed.Go(func() { p.out.FollowSessions(following, client) })
+		err := p.contend(ctx)
+		if ctx.Err() != nil {
+			err = nil // it was told to end
+		}
+		stop()
+		followed.Wait()
+		err = errors.Join(err, client.Close())
+		p.out.Write("left")
+		return err
+	})
 }
 
 // contend acquires the lock again and again.
@@ -179,24 +168,4 @@ func (p *program) refuse(command string) {
 		why = "it is held or asked for already"
 	}
 	p.out.Fail(fmt.Errorf("cannot %s: %s", command, why))
-}
-
-// obey carries out the commands on stdin. Its end is no command: a supervisor may run the program
-// without one.
-func (p *program) obey(stdin io.Reader, quit func()) {
-	for in := bufio.NewScanner(stdin); in.Scan(); {
-		switch command := strings.TrimSpace(in.Text()); command {
-		case "":
-		case "quit":
-			quit()
-		case "acquire", "release":
-			p.commands <- command
-		default:
-			p.out.Fail(fmt.Errorf("command %q; want \"acquire\", \"release\" or \"quit\"", command))
-		}
-	}
-}
-
-func (p *program) tellSession(s *session.Session) {
-	p.out.Write("session", "session", fmt.Sprintf("0x%x", uint64(s.ID())), "timeout_ms", s.Timeout().Milliseconds(), "lease_ms", s.LeaseTime().Milliseconds())
 }

@@ -26,38 +26,7 @@
 // 5 seconds, whether or not the ensemble answers.
 package main
 
-import (
-	"context"
-	"errors"
-	"flag"
-	"fmt"
-	"io"
-	"os"
-	"os/signal"
-	"syscall"
-)
-
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
-
-// run runs the program and returns its exit code: 0 after a signal, "quit", -times or -help, 1 if
-// the ensemble refuses the contender for good, 2 for flags that make no sense.
-func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	o, err := parse(args, stderr)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
-	}
-	var p *program
-	if err == nil {
-		p, err = newProgram(o, stdout, stderr)
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, "contender:", err)
-		return 2
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal is not caught: it ends the process at once
-	ctx, quit := context.WithCancel(ctx)
-	defer quit()
-	go p.obey(stdin, quit) // not waited for: a read of stdin cannot be called back
-	return p.out.Run(ctx, p.run)
+func main() {
+	p := newProgram()
+	p.Main(p.check, p.run)
 }

@@ -28,7 +28,7 @@ type means struct {
 }
 
 // recipes make what the flag -recipe names. A further recipe needs a line here, and perhaps a flag.
-var recipes = map[string]func(*session.Client, *options) (means, error){
+var recipes = map[string]func(*session.Client, *program) (means, error){
 	"lock":      exclusive,
 	"read":      ofRW((*lock.RW).Read),
 	"write":     ofRW((*lock.RW).Write),
@@ -37,8 +37,8 @@ var recipes = map[string]func(*session.Client, *options) (means, error){
 
 func recipeNames() []string { return slices.Sorted(maps.Keys(recipes)) }
 
-func exclusive(client *session.Client, o *options) (means, error) {
-	l, err := lock.New(client, o.path, o.config())
+func exclusive(client *session.Client, p *program) (means, error) {
+	l, err := lock.New(client, p.Path, p.config())
 	if err != nil {
 		return means{}, err
 	}
@@ -46,9 +46,9 @@ func exclusive(client *session.Client, o *options) (means, error) {
 }
 
 // ofRW makes one side of a read-write lock.
-func ofRW(side func(*lock.RW) *lock.Lock) func(*session.Client, *options) (means, error) {
-	return func(client *session.Client, o *options) (means, error) {
-		rw, err := lock.NewRW(client, o.path, o.config())
+func ofRW(side func(*lock.RW) *lock.Lock) func(*session.Client, *program) (means, error) {
+	return func(client *session.Client, p *program) (means, error) {
+		rw, err := lock.NewRW(client, p.Path, p.config())
 		if err != nil {
 			return means{}, err
 		}
@@ -56,8 +56,8 @@ func ofRW(side func(*lock.RW) *lock.Lock) func(*session.Client, *options) (means
 	}
 }
 
-func (o *options) config() lock.Config {
-	return lock.Config{ID: o.id, Style: lock.Style(o.style)}
+func (p *program) config() lock.Config {
+	return lock.Config{ID: p.id, Style: lock.Style(p.style)}
 }
 
 // ofLock are means whose errors need no translation.
@@ -75,8 +75,8 @@ func ofLock(l *lock.Lock) means {
 }
 
 // permits have slots, which the line "acquired" tells.
-func permits(client *session.Client, o *options) (means, error) {
-	s, err := semaphore.New(client, o.path, o.size, semaphore.Config{ID: o.id, Slots: true})
+func permits(client *session.Client, p *program) (means, error) {
+	s, err := semaphore.New(client, p.Path, p.size, semaphore.Config{ID: p.id, Slots: true})
 	if err != nil {
 		return means{}, err
 	}

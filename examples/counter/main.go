@@ -19,81 +19,41 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
-	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
 	"github.com/zkrecipe/zkrecipe/internal/history"
 	"github.com/zkrecipe/zkrecipe/recipe/value"
-	"github.com/zkrecipe/zkrecipe/session"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-const minTimeout, maxTimeout = 500 * time.Millisecond, time.Minute
-
-// options are the flags.
-type options struct {
-	zk, path, id string
-	add          int64
-	times        int
-	timeout      time.Duration
-	access       flags.Access
-}
-
-func parse(args []string, stderr io.Writer) (*options, error) {
-	o := &options{}
-	f := flag.NewFlagSet("counter", flag.ContinueOnError)
-	f.SetOutput(io.Discard) // run prints errors, once
-	zk := zookeeper.Flag(f)
-	f.StringVar(&o.path, "path", "/zkrecipe/counter", "the counter's `znode`, created when missing")
-	f.StringVar(&o.id, "id", "", "this process's `name` (default host name and process id)")
-	f.Int64Var(&o.add, "add", 1, "what to add each time")
-	f.IntVar(&o.times, "times", 10, "how many times")
-	f.DurationVar(&o.timeout, "timeout", 15*time.Second, "session timeout to ask for")
-	o.access.Define(f)
-	if err := f.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			f.SetOutput(stderr)
-			f.Usage()
-		}
-		return nil, err
-	}
-	o.zk, o.id = *zk, flags.ID(o.id)
-	switch {
-	case f.NArg() > 0:
-		return nil, fmt.Errorf("unexpected argument %q; want flags only", f.Arg(0))
-	case o.times < 1:
-		return nil, fmt.Errorf("-times is %d; want at least 1", o.times)
-	case o.timeout < minTimeout || o.timeout > maxTimeout:
-		return nil, fmt.Errorf("-timeout is %v; want %v to %v", o.timeout, minTimeout, maxTimeout)
-	}
-	return o, o.access.Check()
+// program is the example with its own flags.
+type program struct {
+	*example.Program
+	id    string
+	add   int64
+	times int
 }
 
 // run is the program; it returns the exit code.
 func run(args []string, stdout, stderr io.Writer) int {
-	o, err := parse(args, stderr)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
+	p := &program{Program: example.New("counter", "/zkrecipe/counter", 15*time.Second, 0)}
+	p.Flags.StringVar(&p.id, "id", "", "this process's `name` (default host name and process id)")
+	p.Flags.Int64Var(&p.add, "add", 1, "what to add each time")
+	p.Flags.IntVar(&p.times, "times", 10, "how many times")
+	return p.Do(args, stderr, p.check, func(ctx context.Context) error { return p.count(ctx, stdout) })
+}
+
+func (p *program) check() error {
+	p.id = example.ID(p.id)
+	if p.times < 1 {
+		return fmt.Errorf("-times is %d; want at least 1", p.times)
 	}
-	if err != nil {
-		fmt.Fprintln(stderr, "counter:", err)
-		return 2
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	if err := count(ctx, o, stdout); err != nil {
-		fmt.Fprintln(stderr, "counter:", err)
-		return 1
-	}
-	return 0
+	return nil
 }
 
 // line is one line of output.
@@ -109,25 +69,20 @@ type line struct {
 }
 
 // count adds, and tells what has come of it.
-func count(ctx context.Context, o *options, stdout io.Writer) error {
-	servers, err := zookeeper.Open(o.zk, o.timeout)
-	if err != nil {
-		return err
-	}
-	defer servers.Close()
-	client, err := o.access.Open(servers.Connect, session.Config{Timeout: o.timeout})
+func (p *program) count(ctx context.Context, stdout io.Writer) error {
+	client, err := p.Client()
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	counter, err := value.NewCounter(client, o.path, value.CounterConfig{})
+	counter, err := value.NewCounter(client, p.Path, value.CounterConfig{})
 	if err != nil {
-		return err
+		return example.Mistake(err)
 	}
 	out := json.NewEncoder(stdout)
-	for range o.times {
-		sum, err := counter.Add(ctx, o.add)
-		l := line{T: history.Now(), ID: o.id, Event: "added", Add: o.add, Count: &sum}
+	for range p.times {
+		sum, err := counter.Add(ctx, p.add)
+		l := line{T: history.Now(), ID: p.id, Event: "added", Add: p.add, Count: &sum}
 		var unknown *value.UnknownError
 		switch {
 		case errors.As(err, &unknown):

@@ -82,7 +82,7 @@ func TestAUserOfTheServersCounts(t *testing.T) {
 
 func TestWhatIsWrongWithTheFlagsIsSaid(t *testing.T) {
 	for flags, want := range map[string]string{
-		"-times 0": "-times is 0", "x": `unexpected argument "x"`, "-path x": "path", "-timeout 1ms": "-timeout is 1ms", "-zk ,": "a server is empty",
+		"-times 0": "-times is 0", "x": `unexpected argument "x"`, "-path x": "path", "-timeout 1ms": "Timeout is 1ms", "-zk ,": "a server is empty",
 	} {
 		var stdout, stderr bytes.Buffer
 		if code := run(strings.Fields(flags), &stdout, &stderr); code == 0 || !strings.Contains(stderr.String(), want) {

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 )
 
@@ -71,7 +71,7 @@ func (b *board) await(ctx context.Context, jobs []string, members int, gone stri
 			return fmt.Errorf("two workers at one time: %s", strings.Join(both, ", "))
 		}
 		if held == len(jobs) && len(by) == members {
-			demo.Say("all %d jobs are worked at, by %d workers", held, members)
+			example.Say("all %d jobs are worked at, by %d workers", held, members)
 			return nil
 		}
 		select {

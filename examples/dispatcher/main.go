@@ -15,19 +15,18 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
-	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
 )
 
 func main() {
-	p := &program{Demo: demo.New("dispatcher", "/zkrecipe/dispatcher", 3*time.Second, time.Second)}
+	p := &program{Program: example.New("dispatcher", "/zkrecipe/dispatcher", 3*time.Second, time.Second)}
 	p.Flags.IntVar(&p.n, "jobs", 12, "how many jobs there are")
-	p.Main(p.check, p.run)
+	p.Demonstrate(p.check, p.run)
 }
 
 // program is the demonstration with its own flag.
 type program struct {
-	*demo.Demo
+	*example.Program
 	n int
 }
 
@@ -46,10 +45,10 @@ func (p *program) jobs() (names []string) {
 }
 
 // run lets workers come and die, one after the other.
-func (p *program) run(ctx context.Context, ensemble *zookeeper.Ensemble) error {
+func (p *program) run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute) // against hanging
 	defer cancel()
-	demo.Say("%s; T = %v, D = %v", ensemble.Name, p.Times.Timeout, p.Times.Lease)
+	example.Say("%s; T = %v, D = %v", p.Servers, p.Session.Timeout, p.Session.Lease)
 	b := newBoard()
 	workers := map[string]*worker{}
 	defer func() {
@@ -70,7 +69,7 @@ func (p *program) run(ctx context.Context, ensemble *zookeeper.Ensemble) error {
 	if err := hire("alice", "bob", "carol"); err != nil {
 		return err
 	}
-	demo.Say("dave comes")
+	example.Say("dave comes")
 	if err := hire("dave"); err != nil {
 		return err
 	}
@@ -79,7 +78,7 @@ func (p *program) run(ctx context.Context, ensemble *zookeeper.Ensemble) error {
 		if w == nil {
 			return errors.New("nobody to cut off: there is no leader")
 		}
-		demo.Say("%s is cut off%s", w.id, map[bool]string{true: ", which hands out the jobs"}[leads])
+		example.Say("%s is cut off%s", w.id, map[bool]string{true: ", which hands out the jobs"}[leads])
 		delete(workers, w.id)
 		w.cable.Cut()
 		err := b.await(ctx, p.jobs(), len(workers), w.id)

@@ -10,7 +10,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/cable"
-	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
@@ -39,7 +39,7 @@ type worker struct {
 func start(ctx context.Context, p *program, id string, b *board) (*worker, error) {
 	w := &worker{id: id, path: p.Path, jobs: p.jobs(), cable: &cable.Cable{}, board: b}
 	var err error
-	if w.client, err = p.Client(w.cable.Dial); err != nil {
+	if w.client, err = w.cable.Client(p.Program); err != nil {
 		return nil, err
 	}
 	if err := w.begin(ctx); err != nil {
@@ -88,7 +88,7 @@ func (w *worker) close() {
 func (w *worker) dispatch(ctx context.Context, term *election.Term) error {
 	w.leading.Store(true)
 	defer w.leading.Store(false)
-	demo.Say("%s hands out the jobs", w.id)
+	example.Say("%s hands out the jobs", w.id)
 	s, err := w.client.Session(ctx)
 	if err != nil {
 		return err

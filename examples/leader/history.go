@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
-	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
+	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
 )
 
 // state says in a word what a candidate does.
@@ -41,7 +41,7 @@ func (m *member) standing(now int64) string {
 	case leading, paused, killed:
 		lease := "over"
 		if left := m.term.deadline - now; left > 0 {
-			lease = short(left)
+			lease = short(left).String()
 		}
 		text += fmt.Sprintf(", token %d, lease %s", m.term.token, lease)
 	}
@@ -62,8 +62,7 @@ type term struct {
 	ending   string // what the show did to end it, "" if nothing
 }
 
-// history is what the lines of all candidates amount to. It is not safe for concurrent
-// use.
+// history is what the lines of all candidates amount to. It is not safe for concurrent use.
 type history struct {
 	begin   int64
 	about   string // the ensemble
@@ -73,11 +72,11 @@ type history struct {
 	strange []string // errors that terms cannot hold
 	latest  string   // what the show has said
 	trouble string   // the error of a candidate without a session
-	log     func(at int64, text string)
+	log     func(format string, args ...any)
 }
 
 func newHistory(begin int64) *history {
-	h := &history{begin: begin, log: func(int64, string) {}}
+	h := &history{begin: begin, log: func(string, ...any) {}}
 	for _, id := range names {
 		h.members = append(h.members, &member{id: id, state: away})
 	}
@@ -90,14 +89,10 @@ func (h *history) member(id string) *member {
 
 // leader returns the present leader's term, and nil when nobody leads as far as is known.
 func (h *history) leader() *term {
-	if len(h.terms) == 0 {
-		return nil
+	if n := len(h.terms); n > 0 && h.member(h.terms[n-1].id).state == leading {
+		return h.terms[n-1]
 	}
-	t := h.terms[len(h.terms)-1]
-	if h.member(t.id).state != leading {
-		return nil
-	}
-	return t
+	return nil
 }
 
 // settled reports whether one leads, one is heir and everybody else waits.
@@ -110,45 +105,44 @@ func (h *history) settled() bool {
 }
 
 // add takes in a line, and logs it in words.
-func (h *history) add(l candidate.Line) {
+func (h *history) add(l lines.Line) {
 	m := h.member(l.ID)
-	log := func(format string, args ...any) { h.log(l.T, l.ID+" "+fmt.Sprintf(format, args...)) }
 	switch l.Event {
 	case "session":
 		m.suspended, h.trouble = false, ""
-		log("has session %s", l.Session)
+		h.log("%s has session %s", l.ID, l.Session)
 	case "joined":
 		m.enter(waiting)
-		log("is in line, %d ahead", l.Position)
+		h.log("%s is in line, %d ahead", l.ID, l.Position)
 	case "heir":
 		m.enter(heir)
-		log("is heir")
+		h.log("%s is heir", l.ID)
 	case "takeover":
-		log("has taken over: the one ahead was silent")
+		h.log("%s has taken over: the one ahead was silent", l.ID)
 	case "elected":
 		h.leads(m, l)
 		m.enter(leading)
-		log("LEADS with token %d", l.Token)
+		h.log("%s LEADS with token %d", l.ID, l.Token)
 	case "beat":
 		h.leads(m, l)
 		h.beats++
 	case "suspended":
 		m.suspended = true
-		log("has lost its connection")
+		h.log("%s has lost its connection", l.ID)
 	case "deposed":
 		m.term.deposed, m.term.reason = l.T, l.Reason
 		m.enter(away)
-		log("is deposed: %s", l.Reason)
+		h.log("%s is deposed: %s", l.ID, l.Reason)
 	case "left":
 		m.enter(away)
 	case "error":
 		h.trouble = l.ID + ": " + l.Error
-		h.log(l.T, h.trouble)
+		h.log("%s", h.trouble)
 	}
 }
 
 // leads takes in a proof that m led at l.T.
-func (h *history) leads(m *member, l candidate.Line) {
+func (h *history) leads(m *member, l lines.Line) {
 	i, found := slices.BinarySearchFunc(h.terms, l.Token, func(t *term, token int64) int { return cmp.Compare(t.token, token) })
 	if !found {
 		h.terms = slices.Insert(h.terms, i, &term{id: l.ID, token: l.Token, from: l.T})
@@ -160,23 +154,18 @@ func (h *history) leads(m *member, l candidate.Line) {
 	m.term.to, m.term.deadline = l.T, l.Deadline
 }
 
-// problems returns what must never be: two leaders at one time. With terms in order of
-// tokens it is enough to look at neighbours.
-func (h *history) problems() []string {
+// verdict says whether there were ever two leaders; sound means that there were not. With terms in order of tokens it is
+// enough to look at neighbours.
+func (h *history) verdict() (text string, sound bool) {
 	found := slices.Clone(h.strange)
 	for _, c := range h.changes() {
 		if c.from.to >= c.to.from {
-			found = append(found, fmt.Sprintf("%s (token %d) still led %s after %s (token %d) began",
+			found = append(found, fmt.Sprintf("%s (token %d) still led %v after %s (token %d) began",
 				c.from.id, c.from.token, short(c.from.to-c.to.from), c.to.id, c.to.token))
 		}
 	}
-	return found
-}
-
-// verdict says whether there were ever two leaders; sound means that there were not.
-func (h *history) verdict() (text string, sound bool) {
-	if problems := h.problems(); len(problems) > 0 {
-		return "TWO LEADERS AT ONCE: " + strings.Join(problems, "; "), false
+	if len(found) > 0 {
+		return "TWO LEADERS AT ONCE: " + strings.Join(found, "; "), false
 	}
 	return fmt.Sprintf("Two leaders at once: never (terms: %d, beats: %d).", len(h.terms), h.beats), true
 }
@@ -205,7 +194,7 @@ func (h *history) changes() (all []change) {
 // String says how the leadership ended, and who led then.
 func (c change) String() string {
 	how := cmp.Or(c.from.ending, c.from.reason, "unknown")
-	return fmt.Sprintf("%-6s %-14s then %-6s led; nobody led for %s", c.from.id, how, c.to.id, short(c.gap))
+	return fmt.Sprintf("%-6s %-14s then %-6s led; nobody led for %v", c.from.id, how, c.to.id, short(c.gap))
 }
 
 // conclude writes the summary at the end. It returns an error if the show has failed.
@@ -213,26 +202,17 @@ func (h *history) conclude() error {
 	if len(h.terms) == 0 {
 		return errors.New("nobody was elected")
 	}
-	fmt.Fprintf(demo.Stdout, "\nHow the leadership changed (%d times):\n", len(h.changes()))
+	fmt.Fprintf(example.Stdout, "\nHow the leadership changed (%d times):\n", len(h.changes()))
 	for _, c := range h.changes() {
-		fmt.Fprintln(demo.Stdout, " ", c)
+		fmt.Fprintln(example.Stdout, " ", c)
 	}
 	text, sound := h.verdict()
-	fmt.Fprintln(demo.Stdout, text)
+	fmt.Fprintln(example.Stdout, text)
 	if !sound {
 		return errors.New("two candidates led at one time")
 	}
 	return nil
 }
 
-// short writes a time for reading.
-func short(ns int64) string {
-	switch d := time.Duration(ns); {
-	case d < 10*time.Millisecond:
-		return fmt.Sprintf("%.1f ms", d.Seconds()*1000)
-	case d < time.Second:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
-	default:
-		return fmt.Sprintf("%.2f s", d.Seconds())
-	}
-}
+// short is a time for reading.
+func short(ns int64) time.Duration { return time.Duration(ns).Round(time.Millisecond / 10) }

@@ -6,43 +6,42 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
+	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
 )
 
 const ms = int64(time.Millisecond)
 
 // told returns the history of lines written as id, event, time in ms, token.
-func told(lines ...candidate.Line) *history {
+func told(all ...lines.Line) *history {
 	h := newHistory(0)
-	for _, l := range lines {
+	for _, l := range all {
 		h.add(l)
 	}
 	return h
 }
 
-func at(t int64, id, event string, token int64) candidate.Line {
-	return candidate.Line{T: t * ms, ID: id, Event: event, Token: token, Deadline: (t + 400) * ms, Reason: "released"}
+func at(t int64, id, event string, token int64) lines.Line {
+	return lines.Line{T: t * ms, ID: id, Event: event, Token: token, Deadline: (t + 400) * ms, Reason: "released"}
 }
 
 func TestTwoLeadersAreFoundInWhateverOrderTheirLinesCome(t *testing.T) {
-	alice := []candidate.Line{at(10, "alice", "elected", 7), at(20, "alice", "beat", 7), at(40, "alice", "beat", 7)}
+	alice := []lines.Line{at(10, "alice", "elected", 7), at(20, "alice", "beat", 7), at(40, "alice", "beat", 7)}
 	for _, test := range []struct {
 		name string
-		bob  []candidate.Line
+		bob  []lines.Line
 		want string
 	}{
-		{"later", []candidate.Line{at(41, "bob", "elected", 8), at(50, "bob", "beat", 8)}, ""},
-		{"between two beats", []candidate.Line{at(30, "bob", "elected", 8)}, "alice (token 7) still led 10 ms after bob (token 8) began"},
-		{"at the last beat", []candidate.Line{at(40, "bob", "elected", 8)}, "alice (token 7) still led"},
-		{"same token", []candidate.Line{at(50, "bob", "elected", 7)}, "same token 7"},
-		{"smaller token later", []candidate.Line{at(50, "bob", "elected", 6)}, "bob (token 6) still led"},
-		{"same candidate", []candidate.Line{at(30, "alice", "elected", 8)}, "alice (token 7) still led"},
+		{"later", []lines.Line{at(41, "bob", "elected", 8), at(50, "bob", "beat", 8)}, ""},
+		{"between two beats", []lines.Line{at(30, "bob", "elected", 8)}, "alice (token 7) still led 10ms after bob (token 8) began"},
+		{"at the last beat", []lines.Line{at(40, "bob", "elected", 8)}, "alice (token 7) still led"},
+		{"same token", []lines.Line{at(50, "bob", "elected", 7)}, "same token 7"},
+		{"smaller token later", []lines.Line{at(50, "bob", "elected", 6)}, "bob (token 6) still led"},
+		{"same candidate", []lines.Line{at(30, "alice", "elected", 8)}, "alice (token 7) still led"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for _, h := range []*history{told(append(alice[:3:3], test.bob...)...), told(append(test.bob[:len(test.bob):len(test.bob)], alice...)...)} {
-				got := strings.Join(h.problems(), "; ")
-				if (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
-					t.Errorf("problems: %q; want %q", got, test.want)
+				if got, sound := h.verdict(); sound != (test.want == "") || !strings.Contains(got, test.want) {
+					t.Errorf("%q, sound: %v; want %q", got, sound, test.want)
 				}
 			}
 		})
@@ -52,19 +51,19 @@ func TestTwoLeadersAreFoundInWhateverOrderTheirLinesCome(t *testing.T) {
 func TestTheGapEndsAtTheNextLeaderAndBeginsAtTheLastProof(t *testing.T) {
 	resigned := told(at(10, "alice", "elected", 7), at(20, "alice", "beat", 7), at(25, "alice", "deposed", 7), at(27, "bob", "elected", 8))
 	if gap := resigned.changes()[0].gap; gap != 2*ms {
-		t.Errorf("after a resignation: %s; want 2.0 ms, from the resignation on", short(gap))
+		t.Errorf("after a resignation: %v; want 2ms, from the resignation on", short(gap))
 	}
 	late := told(at(10, "alice", "elected", 7), at(20, "alice", "beat", 7), at(27, "bob", "elected", 8), at(28, "alice", "deposed", 7))
 	if gap := late.changes()[0].gap; gap != 7*ms {
-		t.Errorf("after a resignation told late: %s; want 7.0 ms, from the last beat on", short(gap))
+		t.Errorf("after a resignation told late: %v; want 7ms, from the last beat on", short(gap))
 	}
 	crashed := told(at(10, "alice", "elected", 7), at(20, "alice", "beat", 7), at(1020, "bob", "elected", 8))
 	if gap := crashed.changes()[0].gap; gap != 1000*ms {
-		t.Errorf("after a crash: %s; want 1.00 s, from the last beat on", short(gap))
+		t.Errorf("after a crash: %v; want 1s, from the last beat on", short(gap))
 	}
 	paused := told(at(10, "alice", "elected", 7), at(20, "alice", "beat", 7), at(1020, "bob", "elected", 8), at(1500, "alice", "deposed", 7))
 	if gap := paused.changes()[0].gap; gap != 1000*ms {
-		t.Errorf("after a pause: %s; want 1.00 s, whatever it says later", short(gap))
+		t.Errorf("after a pause: %v; want 1s, whatever it says later", short(gap))
 	}
 }
 
@@ -94,21 +93,21 @@ func TestThePictureShowsHowAllStand(t *testing.T) {
 	}
 	p := &picture{h: h, lease: 400 * time.Millisecond}
 	for range 2 * columns {
-		p.lines(4020 * ms)
+		p.frame(4020 * ms)
 	}
-	lines := p.lines(4020 * ms)
-	if len(lines) > 24 {
-		t.Errorf("%d lines; want at most 24", len(lines))
+	frame := p.frame(4020 * ms)
+	if len(frame) > 24 {
+		t.Errorf("%d lines; want at most 24", len(frame))
 	}
-	for _, line := range lines {
+	for _, line := range frame {
 		if utf8.RuneCountInString(line) > 80 {
 			t.Errorf("more than 80 columns: %s", line)
 		}
 	}
-	all := strings.Join(lines, "\n")
+	all := strings.Join(frame, "\n")
 	for _, want := range []string{
 		" ✕ alice   killed, token 7, lease over               ░░░",
-		" █ bob     leads, token 19, lease 399 ms             ██████",
+		" █ bob     leads, token 19, lease 399ms              ██████",
 		" ─ carol   is heir",
 		"Two leaders at once: never (terms: 13, beats: 298).",
 	} {

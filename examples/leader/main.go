@@ -25,25 +25,25 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
-	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
-	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
+	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
 )
 
 // asCandidate is the role of this program's children.
 const asCandidate = "candidate"
 
 func main() {
-	if child.Role() == asCandidate {
-		os.Exit(candidate.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
-	}
-	p := &program{Demo: demo.New("leader", "/zkrecipe/leader", 10*time.Second, 400*time.Millisecond)}
+	p := &program{Program: example.New("leader", "/zkrecipe/leader", 10*time.Second, 400*time.Millisecond)}
 	p.Flags.DurationVar(&p.length, "for", 0, "how long to go on (default until Ctrl-C)")
-	p.Main(p.check, p.run)
+	if child.Role() == asCandidate {
+		candidate.Main(p.Program)
+	}
+	p.Demonstrate(p.check, p.run)
 }
 
 // program is the demonstration with its own flag.
 type program struct {
-	*demo.Demo
+	*example.Program
 	length time.Duration
 }
 
@@ -55,28 +55,25 @@ func (p *program) check() error {
 }
 
 // run runs the show and draws it, and then prints a summary.
-func (p *program) run(ctx context.Context, ensemble *zookeeper.Ensemble) error {
+func (p *program) run(ctx context.Context) error {
 	if p.length > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, p.length)
 		defer cancel()
 	}
-	h := newHistory(candidate.Monotonic())
-	h.about = fmt.Sprintf("ZooKeeper: %s; session timeout %v, lease %v", ensemble.Name, p.Times.Timeout, p.Times.Lease)
+	h := newHistory(lines.Now())
+	h.about = fmt.Sprintf("ZooKeeper: %s; session timeout %v, lease %v", p.Servers, p.Session.Timeout, p.Session.Lease)
 	s := newShow(h, p.Args())
-	drawing, stopDrawing := context.WithCancel(context.Background())
-	var drawn sync.WaitGroup
-	if canDraw(os.Stdout) {
-		drawn.Go(func() { s.draw(drawing, p.Times.Lease) })
-	} else {
-		fmt.Fprintln(demo.Stdout, h.about)
-		h.log = func(at int64, text string) {
-			fmt.Fprintf(demo.Stdout, "%7.3f s  %s\n", time.Duration(at-h.begin).Seconds(), text)
-		}
-		drawn.Go(func() { s.logStandings(drawing) })
+	view := func(ctx context.Context) { s.draw(ctx, p.Session.Lease) }
+	if !canDraw(os.Stdout) {
+		fmt.Fprintln(example.Stdout, h.about)
+		h.log, view = example.Say, s.logStandings
 	}
+	viewing, stop := context.WithCancel(context.Background())
+	var viewed sync.WaitGroup
+	viewed.Go(func() { view(viewing) })
 	err := s.run(ctx)
-	stopDrawing()
-	drawn.Wait()
+	stop()
+	viewed.Wait()
 	return errors.Join(err, h.conclude())
 }

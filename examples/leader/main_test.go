@@ -134,9 +134,9 @@ func alive(pid int) bool {
 func TestBadFlagsAreRefusedByName(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
 		{"-for -1s", "-for is -1s; want"},
-		{"-timeout 10ms", "-timeout is 10ms; want"},
-		{"-lease 10ms", "-lease is 10ms; want"},
-		{"-lease 6s", "-lease is 6s; want 200ms to half of -timeout, which is 5s"},
+		{"-timeout 10ms", "Timeout is 10ms; want"},
+		{"-lease 10ms", "Lease is 10ms; want"},
+		{"-lease 6s", "Lease is 6s; want 200ms to 5s, half of the session timeout"},
 		{"-timeout soon", `"soon"`},
 		{"stray", `"stray"; want`},
 	} {

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
-	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
+	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
 )
 
 // The picture has 80 columns and at most 24 lines. A terminal cuts what it has no room for.
@@ -45,16 +45,16 @@ func (s *show) draw(ctx context.Context, lease time.Duration) {
 		end   = "\x1b[K\x1b[J"
 	)
 	p := &picture{h: s.history, lease: lease, colored: os.Getenv("NO_COLOR") == ""}
-	fmt.Fprint(demo.Stdout, enter)
-	for demo.Sleep(ctx, every) == nil {
-		var lines []string
-		s.Do(func() { lines = p.lines(candidate.Monotonic()) })
-		fmt.Fprint(demo.Stdout, home+strings.Join(lines, next)+end)
+	fmt.Fprint(example.Stdout, enter)
+	for example.Sleep(ctx, every) == nil {
+		var frame []string
+		s.Do(func() { frame = p.frame(lines.Now()) })
+		fmt.Fprint(example.Stdout, home+strings.Join(frame, next)+end)
 	}
-	fmt.Fprint(demo.Stdout, leave)
+	fmt.Fprint(example.Stdout, leave)
 }
 
-// picture shows the history each time that lines is called.
+// picture shows the history each time that frame is called.
 type picture struct {
 	h       *history
 	lease   time.Duration
@@ -62,25 +62,26 @@ type picture struct {
 	past    [][]string // the columns of the timeline, each from top to bottom
 }
 
-func (p *picture) lines(now int64) []string {
+// frame returns the lines of the picture.
+func (p *picture) frame(now int64) []string {
 	clock := fmt.Sprintf("%5.1f s", time.Duration(now-p.h.begin).Seconds())
-	lines := []string{p.paint(bold, fmt.Sprintf("%-72s", "Three candidates, one leader")) + clock, p.paint(dim, p.h.about), ""}
+	frame := []string{p.paint(bold, fmt.Sprintf("%-72s", "Three candidates, one leader")) + clock, p.paint(dim, p.h.about), ""}
 	for _, m := range p.h.members {
-		lines = append(lines, p.standing(m, now))
+		frame = append(frame, p.standing(m, now))
 	}
-	lines = append(lines, "", p.paint(bold, p.h.latest), p.paint(red, p.h.trouble), "")
-	lines = append(lines, p.timeline()...)
-	lines = append(lines, "")
+	frame = append(frame, "", p.paint(bold, p.h.latest), p.paint(red, p.h.trouble), "")
+	frame = append(frame, p.timeline()...)
+	frame = append(frame, "")
 	all := p.h.changes()
 	for _, c := range all[max(0, len(all)-listed):] {
-		lines = append(lines, "   "+c.String())
+		frame = append(frame, "   "+c.String())
 	}
 	text, sound := p.h.verdict()
 	color := green
 	if !sound {
 		color = red
 	}
-	return append(lines, "", p.paint(color, "   "+text))
+	return append(frame, "", p.paint(color, "   "+text))
 }
 
 // standing says how a candidate stands, with a bar that shows how much of its lease remains.
@@ -102,21 +103,20 @@ func (p *picture) timeline() []string {
 		look := looks[m.state]
 		column = append(column, p.paint(look.color, look.sign))
 	}
+	nobody := " "
 	if p.h.leader() == nil {
-		column = append(column, p.paint(red, "▪"))
-	} else {
-		column = append(column, " ")
+		nobody = p.paint(red, "▪")
 	}
-	p.past = append(p.past[max(0, len(p.past)+1-columns):], column)
-	lines := []string{p.paint(dim, fmt.Sprintf("%10s%s", "", "█ leads  ─ in line  ✕ killed  ▒ paused"))}
+	p.past = append(p.past[max(0, len(p.past)+1-columns):], append(column, nobody))
+	rows := []string{p.paint(dim, fmt.Sprintf("%10s%s", "", "█ leads  ─ in line  ✕ killed  ▒ paused"))}
 	for i, label := range append(names[:len(names):len(names)], "nobody") {
 		line := fmt.Sprintf("   %-7s", label)
 		for _, column := range p.past {
 			line += column[i]
 		}
-		lines = append(lines, line)
+		rows = append(rows, line)
 	}
-	return lines
+	return rows
 }
 
 func (p *picture) paint(color, text string) string {

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
-	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
+	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
 )
 
 const (
@@ -38,7 +38,7 @@ func newShow(h *history, args []string) *show {
 
 // tell takes in a line of a candidate.
 func (s *show) tell(_ string, line []byte) error {
-	var l candidate.Line
+	var l lines.Line
 	err := json.Unmarshal(line, &l)
 	if err == nil {
 		s.history.add(l)
@@ -74,7 +74,7 @@ func (s *show) perform(ctx context.Context) error {
 		if err := s.Until(ctx, "leader with an heir", s.history.settled); err != nil {
 			return err
 		}
-		if err := demo.Sleep(ctx, calm); err != nil {
+		if err := example.Sleep(ctx, calm); err != nil {
 			return err
 		}
 		var leader *term
@@ -96,7 +96,7 @@ func (s *show) resignation(ctx context.Context, t *term) error {
 	s.Child(t.id).Send("resign")
 	next, err := s.successor(ctx, t)
 	if err == nil {
-		s.say("%s resigned and deleted its znode; %s, its heir, led %s later.", t.id, next.to.id, short(next.gap))
+		s.say("%s resigned and deleted its znode; %s, its heir, led %v later.", t.id, next.to.id, short(next.gap))
 	}
 	return err
 }
@@ -135,7 +135,7 @@ func (s *show) pause(ctx context.Context, t *term) error {
 	if sound {
 		s.say("%s woke up: its first Valid() was false, no beat with the old token.", t.id)
 	}
-	return demo.Sleep(ctx, calm)
+	return example.Sleep(ctx, calm)
 }
 
 // takeover notes what has been done to the leader of a term, and waits until another leads
@@ -149,8 +149,8 @@ func (s *show) takeover(ctx context.Context, t *term, ending string, to state) e
 	if err != nil {
 		return err
 	}
-	s.say("%s's lease is over: %s leads. Nobody did for %s; its session would go on.", t.id, next.to.id, short(next.gap))
-	return demo.Sleep(ctx, aftermath)
+	s.say("%s's lease is over: %s leads. Nobody did for %v; its session would go on.", t.id, next.to.id, short(next.gap))
+	return example.Sleep(ctx, aftermath)
 }
 
 // successor waits until the leadership has gone from a term to the next.
@@ -170,20 +170,20 @@ func (s *show) successor(ctx context.Context, t *term) (next change, err error) 
 func (s *show) say(format string, args ...any) {
 	s.Do(func() {
 		s.history.latest = "> " + fmt.Sprintf(format, args...)
-		s.history.log(candidate.Monotonic(), s.history.latest)
+		s.history.log("%s", s.history.latest)
 	})
 }
 
 // logStandings writes a line now and then that says how all stand.
 func (s *show) logStandings(ctx context.Context) {
-	for demo.Sleep(ctx, 500*time.Millisecond) == nil {
+	for example.Sleep(ctx, 500*time.Millisecond) == nil {
 		s.Do(func() {
-			now := candidate.Monotonic()
+			now := lines.Now()
 			var all []string
 			for _, m := range s.history.members {
 				all = append(all, m.id+" "+m.standing(now))
 			}
-			s.history.log(now, "  ["+strings.Join(all, "; ")+"]")
+			s.history.log("  [%s]", strings.Join(all, "; "))
 		})
 	}
 }

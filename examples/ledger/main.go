@@ -23,8 +23,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
-	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
 )
 
 // What is moved, and how often.
@@ -37,18 +36,18 @@ const (
 )
 
 func main() {
-	p := &program{Demo: demo.New("ledger", "/zkrecipe/ledger", 4*time.Second, time.Second)}
+	p := &program{Program: example.New("ledger", "/zkrecipe/ledger", 4*time.Second, time.Second)}
 	p.Flags.BoolVar(&p.fence, "fence", true, "let the database refuse old tokens")
-	p.Main(nil, p.run)
+	p.Demonstrate(nil, p.run)
 }
 
 // program is the demonstration with its own flag.
 type program struct {
-	*demo.Demo
+	*example.Program
 	fence bool
 }
 
-func (p *program) run(ctx context.Context, ensemble *zookeeper.Ensemble) error {
+func (p *program) run(ctx context.Context) error {
 	dir, err := os.MkdirTemp("", "ledger")
 	if err != nil {
 		return err
@@ -59,7 +58,7 @@ func (p *program) run(ctx context.Context, ensemble *zookeeper.Ensemble) error {
 		return err
 	}
 	defer bank.close()
-	fmt.Printf("%s, lock %s; %d accounts with %d each\n", ensemble.Name, p.Path, accounts, beginning)
+	fmt.Printf("%s, lock %s; %d accounts with %d each\n", p.Servers, p.Path, accounts, beginning)
 	if err := p.letTellersWork(ctx, bank); err != nil {
 		return err
 	}
@@ -71,14 +70,14 @@ func (p *program) letTellersWork(ctx context.Context, bank *bank) error {
 	names := []string{"alice", "bob", "carol"}
 	done := make(chan error, len(names))
 	for i, name := range names {
-		client, err := p.Client(nil)
+		client, err := p.Client()
 		if err != nil {
 			return err
 		}
 		defer client.Close()
 		t := &teller{name: name, client: client, bank: bank, path: p.Path}
 		if i == 0 {
-			t.stall = stalledFor * p.Times.Lease
+			t.stall = stalledFor * p.Session.Lease
 		}
 		go func() { done <- t.work(ctx, perTeller) }()
 	}

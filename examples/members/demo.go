@@ -20,14 +20,14 @@ type worker struct {
 }
 
 // start starts a worker, which is listed when start returns.
-func start(ctx context.Context, o *options, connect, id string) (*worker, error) {
+func (p *program) start(ctx context.Context, id string) (*worker, error) {
 	w := &worker{cable: &cable.Cable{}}
 	var err error
-	w.client, err = o.access.Open(connect, session.Config{Timeout: o.times.Timeout, Lease: o.times.Lease, Dial: w.cable.Dial})
+	w.client, err = w.cable.Client(p.Program)
 	if err != nil {
 		return nil, err
 	}
-	g, err := group.New(w.client, o.path, group.Config{ID: id})
+	g, err := group.New(w.client, p.Path, group.Config{ID: id})
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ func start(ctx context.Context, o *options, connect, id string) (*worker, error)
 }
 
 // demonstrate lets workers come and go, one step after the list has shown the other.
-func demonstrate(ctx context.Context, o *options, connect string, s *screen) error {
+func (p *program) demonstrate(ctx context.Context, s *screen) error {
 	workers := map[string]*worker{}
 	defer func() {
 		for _, w := range workers {
@@ -44,7 +44,7 @@ func demonstrate(ctx context.Context, o *options, connect string, s *screen) err
 		}
 	}()
 	for _, id := range []string{"alice", "bob", "carol"} {
-		w, err := start(ctx, o, connect, id)
+		w, err := p.start(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -71,7 +71,7 @@ func demonstrate(ctx context.Context, o *options, connect string, s *screen) err
 		return err
 	}
 
-	if err := restart(ctx, o, connect, s, workers); err != nil {
+	if err := p.restart(ctx, s, workers); err != nil {
 		return err
 	}
 	return crash(ctx, s, workers["bob"])
@@ -79,13 +79,13 @@ func demonstrate(ctx context.Context, o *options, connect string, s *screen) err
 
 // restart starts alice again while the former process still seems to live. Nobody sees the name
 // missing.
-func restart(ctx context.Context, o *options, connect string, s *screen, workers map[string]*worker) error {
+func (p *program) restart(ctx context.Context, s *screen, workers map[string]*worker) error {
 	s.out.say("alice is killed and starts again")
 	old := workers["alice"]
 	workers["alice's former self"] = old
 	old.cable.Cut()
 	before, _ := s.last.ByID("alice")
-	w, err := start(ctx, o, connect, "alice")
+	w, err := p.start(ctx, "alice")
 	if err != nil {
 		return err
 	}

@@ -12,106 +12,69 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
-	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
-	"github.com/zkrecipe/zkrecipe/session"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// options are the flags.
-type options struct {
-	zk, path, id string
-	times        flags.Times
-	access       flags.Access
-}
-
-func parse(args []string, stderr io.Writer) (*options, error) {
-	o := &options{times: flags.Times{Timeout: 3 * time.Second, Lease: time.Second}}
-	f := flag.NewFlagSet("members", flag.ContinueOnError)
-	f.SetOutput(io.Discard) // run prints errors, once
-	zk := zookeeper.Flag(f)
-	f.StringVar(&o.path, "path", "/zkrecipe/members", "the group's `znode`")
-	f.StringVar(&o.id, "id", "", "join the group as `name` (with -zk)")
-	o.times.Define(f)
-	o.access.Define(f)
-	if err := f.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			f.SetOutput(stderr)
-			f.Usage()
-		}
-		return nil, err
-	}
-	o.zk = *zk
-	switch {
-	case f.NArg() > 0:
-		return nil, fmt.Errorf("unexpected argument %q; want flags only", f.Arg(0))
-	case o.id != "" && o.zk == "":
-		return nil, errors.New("-id is for an ensemble of yours; want -zk as well")
-	}
-	return o, errors.Join(o.times.Check(f, time.Minute), o.access.Check())
+// program is the example with its own flag.
+type program struct {
+	*example.Program
+	id  string
+	out *printer
 }
 
 // run is the program; it returns the exit code.
 func run(args []string, stdout, stderr io.Writer) int {
-	o, err := parse(args, stderr)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
+	p := &program{Program: example.New("members", "/zkrecipe/members", 3*time.Second, time.Second), out: &printer{to: stdout}}
+	p.Flags.StringVar(&p.id, "id", "", "join the group as `name` (with -zk)")
+	return p.Do(args, stderr, p.check, func(ctx context.Context) error {
+		if err := p.play(ctx); ctx.Err() == nil {
+			return err
+		}
+		return nil // it was told to end
+	})
+}
+
+func (p *program) check() error {
+	if p.id != "" && p.Connect == "" {
+		return errors.New("-id is for an ensemble of yours; want -zk as well")
 	}
-	if err != nil {
-		fmt.Fprintln(stderr, "members:", err)
-		return 2
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	if err := play(ctx, o, stdout); err != nil && ctx.Err() == nil {
-		fmt.Fprintln(stderr, "members:", err)
-		return 1
-	}
-	return 0
+	return nil
 }
 
 // play shows the list until ctx ends or the demonstration does.
-func play(ctx context.Context, o *options, stdout io.Writer) error {
-	servers, err := zookeeper.Open(o.zk, o.times.Timeout)
-	if err != nil {
-		return err
-	}
-	defer servers.Close()
-	client, err := o.access.Open(servers.Connect, session.Config{Timeout: o.times.Timeout, Lease: o.times.Lease})
+func (p *program) play(ctx context.Context) error {
+	client, err := p.Client()
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	g, err := group.New(client, o.path, group.Config{ID: o.id})
+	g, err := group.New(client, p.Path, group.Config{ID: p.id})
 	if err != nil {
 		return err
 	}
-	out := &printer{to: stdout}
-	s := &screen{out: out, list: g.Watch()}
+	s := &screen{out: p.out, list: g.Watch()}
 	defer s.list.Close()
-	if o.zk == "" {
-		out.say("%s; T = %v, D = %v", servers.Name, o.times.Timeout, o.times.Lease)
-		return demonstrate(ctx, o, servers.Connect, s)
+	if p.Embedded != nil {
+		p.out.say("%s; T = %v, D = %v", p.Servers, p.Session.Timeout, p.Session.Lease)
+		return p.demonstrate(ctx, s)
 	}
-	if o.id != "" {
+	if p.id != "" {
 		m, err := g.Join(ctx)
 		if err != nil {
 			return err
 		}
 		defer m.Leave(context.WithoutCancel(ctx))
-		context.AfterFunc(m.Context(), func() { out.say("%s: %v", o.id, context.Cause(m.Context())) })
+		context.AfterFunc(m.Context(), func() { p.out.say("%s: %v", p.id, context.Cause(m.Context())) })
 	}
 	return s.until(ctx, func(group.Snapshot) bool { return false })
 }

@@ -25,130 +25,60 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
-	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
-	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
 )
 
-func main() { os.Exit(run(os.Args[1:])) }
-
-// options are the flags.
-type options struct {
-	zk, path, id, listen string
-	times                flags.Times // of the session
-	access               flags.Access
-	stopWithin, linger   time.Duration
+// program is the example with its own flags.
+type program struct {
+	*example.Program
+	id, listen         string
+	stopWithin, linger time.Duration
 }
 
-func parse(args []string) (o options, err error) {
-	o.times = flags.Times{Timeout: 15 * time.Second, Lease: session.DefaultLease}
-	f := flag.NewFlagSet("service", flag.ContinueOnError)
-	connect := zookeeper.Flag(f)
-	f.StringVar(&o.path, "path", "/zkrecipe/service", "the election's `znode`, created when missing")
-	f.StringVar(&o.id, "id", "", "this instance's `name` (default host, process id and a random part)")
-	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`address` to serve HTTP on; port 0 means a free one")
-	o.times.Define(f)
-	o.access.Define(f)
-	f.DurationVar(&o.stopWithin, "stop-within", 10*time.Second, "how long stopping may take")
-	f.DurationVar(&o.linger, "linger", time.Second, "how long to go on answering requests after /readyz fails,\nfor load balancers to notice; longer than their probes' period")
-	err = f.Parse(args)
-	o.zk = *connect
+func main() {
+	p := &program{Program: example.New("service", "/zkrecipe/service", 15*time.Second, 0)}
+	p.Flags.StringVar(&p.id, "id", "", "this instance's `name` (default host, process id and a random part)")
+	p.Flags.StringVar(&p.listen, "listen", "127.0.0.1:8080", "`address` to serve HTTP on; port 0 means a free one")
+	p.Flags.DurationVar(&p.stopWithin, "stop-within", 10*time.Second, "how long stopping may take")
+	p.Flags.DurationVar(&p.linger, "linger", time.Second, "how long to go on answering requests after /readyz fails,\nfor load balancers to notice; longer than their probes' period")
+	p.Main(p.check, p.run)
+}
+
+func (p *program) check() error {
 	switch {
-	case err != nil:
-		return o, err
-	case f.NArg() > 0:
-		err = fmt.Errorf("unexpected argument %q; want flags only", f.Arg(0))
-	case o.stopWithin <= 0:
-		err = fmt.Errorf("-stop-within is %v; want a positive duration such as 10s", o.stopWithin)
-	case o.linger < 0 || o.linger > o.stopWithin/2:
-		err = fmt.Errorf("-linger is %v; want at most half of -stop-within, which is %v", o.linger, o.stopWithin)
+	case p.stopWithin <= 0:
+		return fmt.Errorf("-stop-within is %v; want a positive duration such as 10s", p.stopWithin)
+	case p.linger < 0 || p.linger > p.stopWithin/2:
+		return fmt.Errorf("-linger is %v; want at most half of -stop-within, which is %v", p.linger, p.stopWithin)
 	}
-	if err == nil {
-		err = errors.Join(o.times.Check(f, time.Minute), o.access.Check())
-	}
-	if err != nil {
-		complain(err)
-	}
-	return o, err
+	return nil
 }
 
-func complain(err error) { fmt.Fprintln(os.Stderr, "service:", err) }
-
-// run is the program; it returns the exit code.
-func run(args []string) int {
-	o, err := parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
-	}
-	if err != nil {
-		return 2
-	}
-	ctx, uncatch := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer uncatch()
-	context.AfterFunc(ctx, uncatch) // a second signal ends the program at once
-	done := make(chan error, 1)
-	go func() { done <- serve(ctx, o) }()
-	if err := await(ctx, o.stopWithin, done); err != nil {
-		complain(err)
-		return 1
-	}
-	return 0
-}
-
-// await returns the service's error, or one of its own if the service does not end within
-// that time after ctx. The end of the process then ends all: the session, which is not
-// closed, expires, and with it the leadership.
-func await(ctx context.Context, stopWithin time.Duration, done <-chan error) error {
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-	}
-	select {
-	case err := <-done:
-		return err
-	case <-time.After(stopWithin):
-		return fmt.Errorf("not stopped within %v; something does not stop when its context ends", stopWithin)
-	}
-}
-
-// serve runs one instance until ctx ends.
-func serve(ctx context.Context, o options) error {
-	listener, err := net.Listen("tcp", o.listen)
+// run runs one instance until ctx ends.
+func (p *program) run(ctx context.Context) error {
+	listener, err := net.Listen("tcp", p.listen)
 	if err != nil {
 		return fmt.Errorf("%w; -listen names another address", err)
 	}
 	defer listener.Close()
-	ensemble, err := zookeeper.Open(o.zk, o.times.Timeout)
-	if err != nil {
-		return err
+	fmt.Printf("ZooKeeper: %s\nhttp://%s/ /leader /metrics /status /healthz /readyz\n", p.Servers, listener.Addr())
+	if p.Embedded != nil {
+		fmt.Printf("Another instance: go run ./examples/service -zk %s -listen 127.0.0.1:0\n", p.Connect)
 	}
-	defer ensemble.Close() // last: the session is to be closed before
-	fmt.Printf("ZooKeeper: %s\nhttp://%s/ /leader /metrics /status /healthz /readyz\n", ensemble.Name, listener.Addr())
-	if ensemble.Embedded() != nil {
-		fmt.Printf("Another instance: go run ./examples/service -zk %s -listen 127.0.0.1:0\n", ensemble.Connect)
-	}
-	log := slog.New(slog.NewTextHandler(os.Stdout, nil))
-	sessions := session.Config{Timeout: o.times.Timeout, Lease: o.times.Lease, Logger: log}
-	if err := o.access.Apply(&sessions); err != nil {
-		return err
-	}
+	p.Session.Logger = slog.New(slog.NewTextHandler(os.Stdout, nil))
 	s, err := newService(config{
-		connect: ensemble.Connect, path: o.path, id: o.id, session: sessions, stopWithin: o.stopWithin, linger: o.linger,
-		url: "http://" + listener.Addr().String(), log: log,
+		connect: p.Connect, path: p.Path, id: p.id, session: p.Session, stopWithin: p.stopWithin, linger: p.linger,
+		url: "http://" + listener.Addr().String(),
 	})
 	if err != nil {
-		return err
+		return example.Mistake(err)
 	}
-	return s.run(ctx, listener)
+	// What has not stopped in time ends with the process: the session expires, and with it the leadership.
+	return example.Within(ctx, p.stopWithin, func(ctx context.Context) error { return s.run(ctx, listener) })
 }

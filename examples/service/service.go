@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -23,7 +22,6 @@ type config struct {
 	connect, path, id, url string
 	session                session.Config
 	stopWithin, linger     time.Duration
-	log                    *slog.Logger
 }
 
 // service is one instance.
@@ -94,7 +92,7 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 	})
 	group.Go(func() error {
 		err := s.observer.Follow(ctx, func(leader election.Candidate) {
-			s.log.Info("leader seen", "leader", leader.ID, "url", string(leader.Data), "token", leader.Token, "hidden", leader.Hidden)
+			s.session.Logger.Info("leader seen", "leader", leader.ID, "url", string(leader.Data), "token", leader.Token, "hidden", leader.Hidden)
 		})
 		if ctx.Err() == nil {
 			return err
@@ -111,7 +109,7 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 // shutdown ends the serving of requests, while the candidate leaves the line.
 func (s *service) shutdown(ctx context.Context, server *http.Server) error {
 	s.stopping.Store(true)
-	s.log.Info("stopping", "linger", s.linger)
+	s.session.Logger.Info("stopping", "linger", s.linger)
 	time.Sleep(s.linger) // those who have not looked at /readyz yet are still served
 	ctx, cancel := context.WithTimeout(ctx, s.stopWithin/4)
 	defer cancel()

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 )
 
@@ -31,7 +31,7 @@ type keeper struct {
 // best leads, the second best is its heir.
 func (k *keeper) run(ctx context.Context) error {
 	turn := time.Duration(rank(k.shard, k.me, k.processes)) * step
-	if err := demo.Sleep(ctx, turn); err != nil {
+	if err := example.Sleep(ctx, turn); err != nil {
 		return err
 	}
 	return k.el.Run(ctx, k.lead)
@@ -60,7 +60,7 @@ func (k *keeper) watch(ctx context.Context, term *election.Term) {
 			term.Resign()
 			return
 		}
-		if demo.Sleep(ctx, look) != nil {
+		if example.Sleep(ctx, look) != nil {
 			return
 		}
 	}

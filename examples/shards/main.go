@@ -29,8 +29,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
-	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
-	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
 )
 
 func main() {
@@ -39,17 +38,17 @@ func main() {
 		return
 	}
 	p := newProgram()
-	p.Main(p.check, p.run)
+	p.Demonstrate(p.check, p.run)
 }
 
 // program is the demonstration with its own flags. The processes have the same.
 type program struct {
-	*demo.Demo
+	*example.Program
 	shards, processes int
 }
 
 func newProgram() *program {
-	p := &program{Demo: demo.New("shards", "/zkrecipe/shards", 10*time.Second, 400*time.Millisecond)}
+	p := &program{Program: example.New("shards", "/zkrecipe/shards", 10*time.Second, 400*time.Millisecond)}
 	p.Flags.IntVar(&p.shards, "shards", 24, "how many shards there are")
 	p.Flags.IntVar(&p.processes, "processes", 4, "how many processes lead them")
 	return p
@@ -65,16 +64,15 @@ func (p *program) check() error {
 	return nil
 }
 
-func (p *program) run(ctx context.Context, ensemble *zookeeper.Ensemble) error {
-	fmt.Fprintf(demo.Stdout, "ZooKeeper: %s\n", ensemble.Name)
-	s := newShow(shardNames(p.shards), processNames(p.processes),
-		append(p.Args(), "-shards", fmt.Sprint(p.shards), "-processes", fmt.Sprint(p.processes)))
+func (p *program) run(ctx context.Context) error {
+	fmt.Fprintf(example.Stdout, "ZooKeeper: %s\n", p.Servers)
+	s := newShow(shardNames(p.shards), processNames(p.processes), p.Args())
 	err := s.run(ctx)
 	if problems := s.history.problems(); len(problems) > 0 {
 		return errors.Join(err, fmt.Errorf("two leaders of one shard at once:\n  %s", strings.Join(problems, "\n  ")))
 	}
 	if err == nil {
-		fmt.Fprintf(demo.Stdout, "\nTwo leaders of one shard at once: never (%d terms).\n", s.history.count())
+		fmt.Fprintf(example.Stdout, "\nTwo leaders of one shard at once: never (%d terms).\n", s.history.count())
 	}
 	return err
 }

@@ -91,8 +91,8 @@ func TestAnInterruptedRunFails(t *testing.T) {
 
 func TestBadFlagsAreRefusedByName(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
-		{"-timeout 10ms", "-timeout is 10ms; want"},
-		{"-lease 10ms", "-lease is 10ms; want"},
+		{"-timeout 10ms", "Timeout is 10ms; want"},
+		{"-lease 10ms", "Lease is 10ms; want"},
 		{"-shards 0", "-shards is 0; want"},
 		{"-processes 21", "-processes is 21; want 2 to 20"},
 		{"stray", `"stray"; want`},

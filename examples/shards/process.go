@@ -3,14 +3,16 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"fmt"
 	"os"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
-	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
+	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 )
 
@@ -38,13 +40,15 @@ type process struct {
 func runProcess(note func(led *stretch, at int64)) {
 	p := &process{program: newProgram(), note: note}
 	p.Flags.StringVar(&p.id, "id", "", "the `name` of the process")
-	_ = p.Flags.Parse(os.Args[1:]) // exits by itself if it fails
 	child.Main(p.stand)
 }
 
 // stand stands for election in every shard until ctx ends, or one of the elections fails.
 func (p *process) stand(ctx context.Context) error {
-	client, err := p.Client(nil)
+	if err := p.Parse(os.Args[1:]); err != nil {
+		return err
+	}
+	client, err := p.Client()
 	if err != nil {
 		return err
 	}
@@ -73,12 +77,12 @@ func (p *process) lead(ctx context.Context, shard string, term *election.Term) e
 	defer p.do(func() { led.Over = true })
 	for ctx.Err() == nil {
 		// The clock is read first. So the note is right even if the process is stopped between the two.
-		now := candidate.Monotonic()
+		now := lines.Now()
 		if !term.Valid() { // right before each piece of work
 			break
 		}
 		p.do(func() { p.note(led, now) }) // the work, with term.Token() for the place that stores its result
-		_ = demo.Sleep(ctx, beat)
+		_ = example.Sleep(ctx, beat)
 	}
 	return context.Cause(ctx)
 }
@@ -88,7 +92,7 @@ func honest(led *stretch, at int64) { led.From, led.To = cmp.Or(led.From, at), a
 
 // tell writes what this process leads, one line each time, until ctx ends.
 func (p *process) tell(ctx context.Context) {
-	for demo.Sleep(ctx, telling) == nil {
+	for example.Sleep(ctx, telling) == nil {
 		var all []stretch
 		p.do(func() {
 			for _, t := range p.terms {
@@ -98,7 +102,8 @@ func (p *process) tell(ctx context.Context) {
 			}
 			p.terms = slices.DeleteFunc(p.terms, func(t *stretch) bool { return t.Over })
 		})
-		child.Tell(all)
+		text, _ := json.Marshal(all)
+		fmt.Println(string(text)) // without a reader the process ends by SIGPIPE
 	}
 }
 

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
-	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
+	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
 )
 
 // show runs the processes, kills one and starts it again, and tells what moves.
@@ -44,7 +44,7 @@ func (s *show) run(ctx context.Context) error {
 }
 
 func (s *show) perform(ctx context.Context) error {
-	demo.Say("%d processes start, each with a candidate for each of %d shards", len(s.processes), len(s.shards))
+	example.Say("%d processes start, each with a candidate for each of %d shards", len(s.processes), len(s.shards))
 	for _, id := range s.processes {
 		s.Start(id)
 	}
@@ -55,7 +55,7 @@ func (s *show) perform(ctx context.Context) error {
 
 	victim := before.busiest(s.processes)
 	others := slices.DeleteFunc(slices.Clone(s.processes), func(p string) bool { return p == victim })
-	demo.Say("%s is killed (kill -9)", victim)
+	example.Say("%s is killed (kill -9)", victim)
 	s.Kill(victim)
 	s.Do(func() { s.history.gone(victim) })
 	before, err = s.settle(ctx, others, before)
@@ -63,7 +63,7 @@ func (s *show) perform(ctx context.Context) error {
 		return err
 	}
 
-	demo.Say("%s is started again; where it ranks better the others resign", victim)
+	example.Say("%s is started again; where it ranks better the others resign", victim)
 	s.Start(victim)
 	_, err = s.settle(ctx, s.processes, before)
 	return err
@@ -72,7 +72,7 @@ func (s *show) perform(ctx context.Context) error {
 // settle waits until each shard is led by the process that suits it best. Then it tells who leads
 // what. If before is not nil, it also tells what has moved.
 func (s *show) settle(ctx context.Context, processes []string, before spread) (now spread, err error) {
-	since := candidate.Monotonic()
+	since := lines.Now()
 	var gap time.Duration
 	err = s.Until(ctx, "spread with each shard led by the process that suits it best", func() bool {
 		now, gap = s.history.leaders(), s.history.gap(since)
@@ -82,12 +82,12 @@ func (s *show) settle(ctx context.Context, processes []string, before spread) (n
 		return nil, err
 	}
 	if before == nil {
-		demo.Say("each shard is led by the process that suits it best")
+		example.Say("each shard is led by the process that suits it best")
 	} else {
 		n, to := now.moved(before)
-		demo.Say("%d shards have moved (%s), %d have not; without a leader for %v at the longest",
+		example.Say("%d shards have moved (%s), %d have not; without a leader for %v at the longest",
 			n, to, len(s.shards)-n, gap.Round(time.Millisecond))
 	}
-	fmt.Fprint(demo.Stdout, now.table(s.shards, processes))
+	fmt.Fprint(example.Stdout, now.table(s.shards, processes))
 	return now, nil
 }

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
-	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
 	"github.com/zkrecipe/zkrecipe/examples/internal/output"
 )
 
@@ -45,7 +45,7 @@ type show struct {
 func demonstrate(connect string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	defer demo.Stdout.Finish()
+	defer example.Stdout.Finish()
 	// The session outlasts the lease by far: what it takes until the job runs elsewhere is the lease.
 	args := []string{"-zk", connect, "-path", "/demo", "-timeout", "10s", "-lease", "2s", "-restart"}
 	s := &show{}
@@ -73,20 +73,20 @@ func (s *show) perform(ctx context.Context) error {
 		{"bob's supervisor is stopped (SIGSTOP): its guardian ends the job in time.", func() { s.Child("bob").Pause() }, "alice"},
 		{"bob goes on (SIGCONT), finds that the leadership was lost, and enters the line again.", func() { s.Child("bob").Resume() }, ""},
 	} {
-		demo.Say("> %s", step.say)
+		example.Say("> %s", step.say)
 		step.do()
 		if err := s.await(ctx, step.on); err != nil {
 			return err
 		}
 	}
-	demo.Say("> alice gets SIGTERM: so does the job. Try your own: singleton -zk ... -path /job -- command")
+	example.Say("> alice gets SIGTERM: so does the job. Try your own: singleton -zk ... -path /job -- command")
 	return nil
 }
 
 // await waits until the job has been started on id, or for the eye if that is "".
 func (s *show) await(ctx context.Context, id string) error {
 	if id == "" {
-		return demo.Sleep(ctx, 1500*time.Millisecond)
+		return example.Sleep(ctx, 1500*time.Millisecond)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -98,6 +98,6 @@ func (s *show) tell(id string, line []byte) error {
 	if strings.HasPrefix(string(line), "JOB STARTS") {
 		s.on = id
 	}
-	demo.Say("%s", line)
+	example.Say("%s", line)
 	return nil
 }

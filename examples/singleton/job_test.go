@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
+	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
 	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
 	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -22,7 +22,7 @@ import (
 func TestTheExitCodeIsTheJobs(t *testing.T) {
 	e := three(t)
 	for _, code := range []int{0, 7} {
-		p := e.start(t, "-once", "beats=3 exit="+strconv.Itoa(code))
+		p := e.start(t, "", "beats=3 exit="+strconv.Itoa(code))
 		if stderr := p.exits(code); stderr != "" {
 			t.Errorf("stderr %q", stderr)
 		}
@@ -33,7 +33,7 @@ func TestTheExitCodeIsTheJobs(t *testing.T) {
 }
 
 func TestTheJobLearnsItsTerm(t *testing.T) {
-	begun := candidate.Monotonic()
+	begun := lines.Now()
 	p := three(t).start(t, "-id alice", "env beats=1")
 	p.exits(0)
 	env := map[string]string{}
@@ -148,12 +148,12 @@ func TestAMissingCommandIsFoundBeforeTheElection(t *testing.T) {
 func TestBadFlagsAreRefusedByName(t *testing.T) {
 	for args, wants := range map[string][]string{
 		"-zk a:1":                                 {"command", "want"},
-		"-once -restart -- true":                  {"-once", "-restart"},
 		"-grace 3s -- true":                       {"-grace", "3s", "750ms", "4s", "want"},
 		"-grace -1s -- true":                      {"-grace", "-1s", "want"},
-		"-timeout 1ms -- true":                    {"-timeout", "1ms", "want"},
-		"-lease 10ms -- true":                     {"-lease", "10ms", "want"},
-		"-lease 8s -- true":                       {"-lease", "8s", "7.5s", "want"},
+		"-timeout 1ms -- true":                    {"Timeout", "1ms", "want"},
+		"-lease 10ms -- true":                     {"Lease", "10ms", "want"},
+		"-lease 8s -- true":                       {"Lease", "8s", "7.5s", "want"},
+		"-lease 0 -- true":                        {"-lease", "0s", "want"},
 		"-timeout soon -- true":                   {"-timeout", "soon"},
 		"-zk a:1 -path rel -- true":               {`"rel"`},
 		"-zk a:b:c -- true":                       {`"a:b:c"`, "want"},
@@ -236,7 +236,7 @@ func endDemo(t *testing.T, p *proc.Program, pids []int) {
 
 func TestAUserOfTheServersHasTheJob(t *testing.T) {
 	e := &ensemble{Ensemble: zktest.Start(t, zktest.Config{Servers: 3, Tick: T / 20, Users: map[string]string{"alice": "secret"}})}
-	e.start(t, "-once -sasl digest:alice:secret", "beats=1 exit=7").exits(7)
+	e.start(t, "-sasl digest:alice:secret", "beats=1 exit=7").exits(7)
 	if stderr := e.start(t, "-sasl digest:alice:guess", "beats=1").exits(codeFailed); !strings.Contains(stderr, "credential rejected") || strings.Contains(stderr, "guess") {
 		t.Errorf("with a wrong password: %s", stderr)
 	}

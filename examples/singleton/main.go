@@ -74,6 +74,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -82,9 +83,8 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
-	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
 	"github.com/zkrecipe/zkrecipe/examples/internal/output"
-	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -121,78 +121,74 @@ func complain(code int, err error) int {
 	return code
 }
 
-// run is the program that the user starts; it returns the exit code.
-func run(args []string) int {
-	o, err := parse(args)
-	if err != nil {
-		return complain(codeUsage, err)
-	}
-	servers, err := zookeeper.Open(*o.zk, o.Timeout)
-	if err != nil {
-		return complain(codeFailed, err)
-	}
-	defer servers.Close()
-	if len(o.command) == 0 {
-		return demonstrate(servers.Connect)
-	}
-	if _, err := exec.LookPath(o.command[0]); err != nil {
-		return complain(startCode(err), err)
-	}
-	s, err := newSupervisor(o, servers.Connect)
-	if err != nil {
-		return complain(codeUsage, err)
-	}
-	return s.run()
-}
-
-// options are the flags.
+// options is the example with its own flags.
 type options struct {
-	zk                     *string
-	path, id               string
-	access                 flags.Access
-	flags.Times            // -timeout and -lease
-	grace                  time.Duration
-	once, restart, verbose bool
-	command                []string
+	*example.Program
+	id               string
+	grace            time.Duration
+	restart, verbose bool
+	command          []string
 }
 
-// parse reads the flags and checks those that the library does not know. It ends the program after
-// -help, and when a value cannot be read.
-func parse(args []string) (*options, error) {
-	o := &options{Times: flags.Times{Timeout: 15 * time.Second, Lease: session.DefaultLease}}
-	f := flag.NewFlagSet("singleton", flag.ExitOnError)
+// run is the program that the user starts; it returns the exit code.
+func run(args []string) (code int) {
+	p := &options{Program: example.New("singleton", "/zkrecipe/singleton", 15*time.Second, session.DefaultLease)}
+	f := p.Flags
 	f.Usage = func() {
 		fmt.Fprintln(f.Output(), "usage: singleton -zk host:port,... -path /znode [flags] -- command [arguments]")
 		f.PrintDefaults()
 	}
-	o.zk = zookeeper.Flag(f)
-	f.StringVar(&o.path, "path", "/zkrecipe/singleton", "the election's `znode`, created when missing")
-	f.StringVar(&o.id, "id", "", "this candidate's `name` (default host name and process id)")
-	o.access.Define(f)
-	o.Times.Define(f)
-	f.DurationVar(&o.grace, "grace", 0, "from SIGTERM to SIGKILL when the leadership is lost (default an eighth of -lease)")
-	f.BoolVar(&o.once, "once", false, "run the command once, which is the default")
-	f.BoolVar(&o.restart, "restart", false, "enter the line again when the command has ended")
-	f.BoolVar(&o.verbose, "v", false, "log to stderr")
-	_ = f.Parse(args)
-	o.id, o.command = flags.ID(o.id), f.Args()
-	return o, o.check(f)
+	f.StringVar(&p.id, "id", "", "this candidate's `name` (default host name and process id)")
+	f.DurationVar(&p.grace, "grace", 0, "from SIGTERM to SIGKILL when the leadership is lost (default an eighth of -lease)")
+	f.BoolVar(&p.restart, "restart", false, "enter the line again when the command has ended")
+	f.BoolVar(&p.verbose, "v", false, "log to stderr")
+	err := p.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		f.SetOutput(stderr)
+		f.Usage()
+		return 0
+	}
+	if err = cmp.Or(err, p.check()); err != nil {
+		return complain(codeUsage, err)
+	}
+	err = p.Run(context.Background(), func(ctx context.Context) error {
+		code = p.supervise()
+		return nil
+	})
+	if err != nil {
+		return complain(codeFailed, err)
+	}
+	return code
 }
 
-func (o *options) check(f *flag.FlagSet) error {
-	if o.once && o.restart {
-		return errors.New("both -once and -restart; want one of them")
-	}
-	if len(o.command) == 0 && *o.zk != "" {
+// check leaves to the library what it checks.
+func (p *options) check() error {
+	p.id, p.command = example.ID(p.id), p.Flags.Args()
+	if len(p.command) == 0 && p.Connect != "" {
 		return errors.New("no command; want -- and a command after the flags")
 	}
-	if err := o.Times.Check(f, time.Hour); err != nil {
-		return err
+	if p.Session.Lease <= 0 {
+		return fmt.Errorf("-lease is %v; want a positive duration such as 4s", p.Session.Lease)
 	}
-	if longest := 3 * o.Lease / 16; o.grace < 0 || o.grace > longest {
+	if longest := 3 * p.Session.Lease / 16; p.grace < 0 || p.grace > longest {
 		return fmt.Errorf("-grace is %v; want 0 to three sixteenths of -lease, which are %v of %v: "+
-			"SIGTERM and SIGKILL have to fit into the lease", o.grace, longest, o.Lease)
+			"SIGTERM and SIGKILL have to fit into the lease", p.grace, longest, p.Session.Lease)
 	}
-	o.grace = cmp.Or(o.grace, o.Lease/8)
-	return o.access.Check()
+	p.grace = cmp.Or(p.grace, p.Session.Lease/8)
+	return nil
+}
+
+// supervise runs the command, or a demonstration. It returns the exit code.
+func (p *options) supervise() int {
+	if len(p.command) == 0 {
+		return demonstrate(p.Connect)
+	}
+	if _, err := exec.LookPath(p.command[0]); err != nil {
+		return complain(startCode(err), err)
+	}
+	s, err := newSupervisor(p)
+	if err != nil {
+		return complain(codeUsage, err)
+	}
+	return s.run()
 }

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
+	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
 	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
 	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -90,7 +90,7 @@ func testJob(words []string) int {
 	token := os.Getenv("ZKRECIPE_TOKEN")
 	ticker := time.NewTicker(5 * time.Millisecond)
 	for ; beats > 0; beats-- {
-		fmt.Printf("beat %s %s %d\n", name, token, candidate.Monotonic())
+		fmt.Printf("beat %s %s %d\n", name, token, lines.Now())
 		select {
 		case s := <-signals:
 			fmt.Printf("signal %d\n", s)
@@ -128,7 +128,7 @@ func granting(t *testing.T, longest time.Duration) *ensemble {
 		for _, change := range c.Changes {
 			switch change.Op {
 			case zktest.OpDelete:
-				e.deleted = append(e.deleted, candidate.Monotonic())
+				e.deleted = append(e.deleted, lines.Now())
 			case zktest.OpSetData:
 				e.sets++
 			}
@@ -155,7 +155,7 @@ func (e *ensemble) freeze(p *program) error {
 	for _, s := range e.Servers() {
 		s.Freeze()
 	}
-	frozen := candidate.Monotonic()
+	frozen := lines.Now()
 	p.exits(codeLost)
 	return p.outlived(frozen)
 }

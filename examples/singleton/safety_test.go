@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
+	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
 	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/tether"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -86,11 +86,11 @@ func TestAStoppedSupervisorsJobIsDeadBeforeTheLeaseIsOver(t *testing.T) {
 			inTime(t, func() error {
 				e := three(t)
 				first, second := e.pair(t, words)
-				stopped := candidate.Monotonic()
+				stopped := lines.Now()
 				first.Signal(syscall.SIGSTOP)
 				second.beating(0)
 				// Nobody tells that the time of two leases has passed.
-				<-time.After(time.Duration(stopped + int64(2*D) - candidate.Monotonic()))
+				<-time.After(time.Duration(stopped + int64(2*D) - lines.Now()))
 				first.Signal(syscall.SIGCONT)
 				stderr, late := e.succeeds(first, codeLost, second)
 				if !strings.Contains(stderr, "not held any more") {

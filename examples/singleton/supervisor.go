@@ -28,24 +28,17 @@ type supervisor struct {
 }
 
 // newSupervisor checks what the library can check without I/O.
-func newSupervisor(o *options, connect string) (*supervisor, error) {
-	s := &supervisor{options: o, signals: catch(), last: !o.restart}
+func newSupervisor(p *options) (s *supervisor, err error) {
+	s = &supervisor{options: p, signals: catch(), last: !p.restart}
 	level := slog.LevelWarn
-	if o.verbose {
+	if p.verbose {
 		level = slog.LevelInfo
 	}
-	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
-	var err error
-	s.client, err = o.access.Open(connect, session.Config{Timeout: o.Timeout, Lease: o.Lease, Logger: log})
-	if err != nil {
-		return nil, err
+	p.Session.Logger = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	if s.client, err = p.Client(); err == nil {
+		s.election, err = election.New(s.client, p.Path, election.Config{ID: p.id, StopBefore: p.stopBefore()})
 	}
-	s.election, err = election.New(s.client, o.path, election.Config{ID: o.id, StopBefore: o.stopBefore()})
-	if err != nil {
-		s.client.Close()
-		return nil, err
-	}
-	return s, nil
+	return s, err
 }
 
 // catch delivers the signals that are not left to themselves. What the program was told to
@@ -82,7 +75,7 @@ func (s *supervisor) run() int {
 	for {
 		select {
 		case term := <-terms:
-			code := s.supervise(term)
+			code := s.runJob(term)
 			if s.last {
 				ended <- election.ErrStop
 				return awaitLeft(left, code)
@@ -117,8 +110,8 @@ func awaitLeft(left <-chan error, code int) int {
 	}
 }
 
-// supervise runs the job during one term and returns the exit code. Nothing of the job is left then.
-func (s *supervisor) supervise(term *election.Term) int {
+// runJob runs the job during one term and returns the exit code. Nothing of the job is left then.
+func (s *supervisor) runJob(term *election.Term) int {
 	j, err := startJob(s.command, s.environment(term), s.limits(term))
 	if err != nil {
 		return complain(codeFailed, fmt.Errorf("cannot supervise the job: %w", err))
@@ -136,7 +129,7 @@ func (s *supervisor) supervise(term *election.Term) int {
 
 // follow hands signals and each extension of the lease on until the job or the term has ended.
 func (s *supervisor) follow(term *election.Term, j *job) {
-	ticker := time.NewTicker(s.Lease / 32) // the lease is extended every D/4
+	ticker := time.NewTicker(s.Session.Lease / 32) // the lease is extended every D/4
 	defer ticker.Stop()
 	for {
 		select {
@@ -162,7 +155,7 @@ func killRoom(lease time.Duration) time.Duration { return lease / 16 }
 
 // stopBefore is how long before the lease's end SIGTERM is sent. The library wants at
 // most a quarter of the lease; -grace is checked to fit in.
-func (o *options) stopBefore() time.Duration { return o.grace + killRoom(o.Lease) }
+func (p *options) stopBefore() time.Duration { return p.grace + killRoom(p.Session.Lease) }
 
 // limits are those of the job as the lease is now.
 func (s *supervisor) limits(term *election.Term) limits {
@@ -183,5 +176,5 @@ func (s *supervisor) environment(term *election.Term) []string {
 		"ZKRECIPE_DEADLINE="+term.Deadline().UTC().Format("2006-01-02T15:04:05.000Z07:00"),
 		fmt.Sprintf("ZKRECIPE_DEADLINE_MONOTONIC=%d", monotonic+remaining),
 		fmt.Sprintf("ZKRECIPE_DEADLINE_BOOTTIME=%d", boottime+remaining),
-		"ZKRECIPE_PATH="+s.path, "ZKRECIPE_ID="+s.id)
+		"ZKRECIPE_PATH="+s.Path, "ZKRECIPE_ID="+s.id)
 }

@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/candidate"
+	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
 	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
 	"github.com/zkrecipe/zkrecipe/internal/await"
 )
@@ -40,7 +40,7 @@ func TestAGuardianThatNobodyListensToKillsInTime(t *testing.T) {
 				first.beating(0)
 				second := e.start(t, "-restart", "")
 				await.Until(t, "second znode", func() bool { return len(e.inLine()) == 2 })
-				stopped := candidate.Monotonic()
+				stopped := lines.Now()
 				first.Signal(syscall.SIGSTOP)
 				second.beating(0)
 				first.Signal(syscall.SIGCONT)
@@ -59,7 +59,7 @@ func TestASupervisorThatNobodyListensToKeepsAndEndsItsJob(t *testing.T) {
 			inTime(t, func() error {
 				e := three(t)
 				first := e.startTo(t, pipe(t), "-v", "ignore")
-				begun := candidate.Monotonic()
+				begun := lines.Now()
 				first.Until(0, "beat after two leases", func(line string) bool {
 					b, ok := parseBeat(line)
 					return ok && b.at > begun+int64(2*D)

@@ -4,136 +4,75 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"sync"
-	"time"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
-	"github.com/zkrecipe/zkrecipe/recipe/recipehttp"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
 var names = []string{"alice", "bob", "carol", "dave", "erin"}
 
-// candidates are those of this process, each with a session of its own.
-type candidates struct {
-	servers   *zookeeper.Ensemble
-	term      time.Duration
-	clients   []*session.Client
-	elections []*election.Election
-	locks     []*lock.Lock
+// candidate is one of those of this process, with a session of its own. It also wants a lock.
+type candidate struct {
+	*program
+	client   *session.Client
+	election *election.Election
+	lock     *lock.Lock
 }
 
-// newCandidates makes candidates that the page is told of, and a lock for each.
-func newCandidates(servers *zookeeper.Ensemble, o *options, page *recipehttp.Page, view *recipehttp.View) (*candidates, error) {
-	all := &candidates{servers: servers, term: o.term}
-	for i := range max(o.candidates, 0) {
-		client, err := o.access.Open(servers.Connect, session.Config{Timeout: o.times.Timeout, Lease: o.times.Lease})
-		if err != nil {
-			all.close()
-			return nil, err
+// newCandidate makes the i-th candidate. The first ones have names.
+func (p *program) newCandidate(i int) (*candidate, error) {
+	client, err := p.Client()
+	if err != nil {
+		return nil, err
+	}
+	cfg := election.Config{Data: []byte("a candidate in the status example")}
+	if i < len(names) {
+		cfg.ID = names[i]
+	}
+	el, err := election.New(client, p.Path, cfg)
+	l, err2 := lock.New(client, p.Path+"-lock", lock.Config{ID: cfg.ID})
+	return &candidate{p, client, el, l}, errors.Join(err, err2)
+}
+
+// run stands for election until ctx ends or that is refused for good. Meanwhile it holds the lock now and then.
+func (c *candidate) run(ctx context.Context) error {
+	both, working := errgroup.WithContext(ctx)
+	both.Go(func() error { return c.election.Run(working, c.lead) })
+	both.Go(func() error {
+		for working.Err() == nil {
+			_ = c.lock.Do(working, func(ctx context.Context, _ *lock.Held) error { // a loss is on the page
+				return example.Sleep(ctx, c.term/4)
+			})
 		}
-		all.clients = append(all.clients, client)
-		cfg := election.Config{Data: []byte("a candidate in the status example")}
-		if i < len(names) {
-			cfg.ID = names[i]
-		}
-		el, err := election.New(client, o.path, cfg)
-		if err != nil {
-			all.close()
-			return nil, err
-		}
-		all.elections = append(all.elections, el)
-		view.Add(el)
-		l, err := lock.New(client, o.path+"-lock", lock.Config{ID: cfg.ID})
-		if err != nil {
-			all.close()
-			return nil, err
-		}
-		all.locks = append(all.locks, l)
-		page.Add(l)
+		return nil
+	})
+	if err := both.Wait(); ctx.Err() == nil {
+		return err
 	}
-	return all, nil
-}
-
-// recipes are what the liveness probe asks for.
-func (all *candidates) recipes() (recipes []any) {
-	for i, el := range all.elections {
-		recipes = append(recipes, el, all.locks[i])
-	}
-	return recipes
-}
-
-func (all *candidates) close() {
-	for _, client := range all.clients {
-		client.Close()
-	}
-}
-
-// share lets one after another hold the lock for a while.
-func (all *candidates) share(ctx context.Context, l *lock.Lock) {
-	for ctx.Err() == nil {
-		l.Do(ctx, func(ctx context.Context, _ *lock.Held) error { // a loss is on the page
-			timer := time.NewTimer(all.term / 4)
-			defer timer.Stop()
-			select {
-			case <-ctx.Done():
-			case <-timer.C:
-			}
-			return nil
-		})
-	}
-}
-
-// run lets all stand for election until ctx ends or one is refused for good.
-func (all *candidates) run(ctx context.Context) error {
-	defer all.close()
-	standing, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var each sync.WaitGroup
-	for i, el := range all.elections {
-		each.Go(func() { all.share(standing, all.locks[i]) })
-		each.Go(func() {
-			if err := el.Run(standing, all.lead(all.clients[i])); ctx.Err() == nil {
-				cancel(err)
-			}
-		})
-	}
-	<-standing.Done()
-	each.Wait()
-	if ctx.Err() != nil {
-		return nil // it was told to end
-	}
-	return context.Cause(standing)
+	return nil // it was told to end
 }
 
 // errTired is why a leader resigns here.
 var errTired = errors.New("has led for long enough")
 
-// lead returns what a leader does: it leads for a while and then loses the leadership, by
-// returning, or by the loss of its session where that can be brought about.
-func (all *candidates) lead(client *session.Client) func(context.Context, *election.Term) error {
-	return func(ctx context.Context, term *election.Term) error {
-		timer := time.NewTimer(all.term/2 + rand.N(all.term))
-		defer timer.Stop()
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-timer.C:
-		}
-		e := all.servers.Embedded()
-		switch rand.N(3) {
-		case 0:
-			return errTired
-		case 1:
-			if e != nil {
-				e.ExpireSession(client.Status().Session)
-				<-ctx.Done()
-				return nil
-			}
-		}
-		term.Resign()
+// lead leads for a while and then loses the leadership, by returning, or by the loss of its session where that can be
+// brought about.
+func (c *candidate) lead(ctx context.Context, term *election.Term) error {
+	if example.Sleep(ctx, c.term/2+rand.N(c.term)) != nil {
 		return nil
 	}
+	switch how := rand.N(3); {
+	case how == 0:
+		return errTired
+	case how == 1 && c.Embedded != nil:
+		c.Embedded.ExpireSession(c.client.Status().Session)
+		<-ctx.Done()
+	default:
+		term.Resign()
+	}
+	return nil
 }

@@ -13,149 +13,97 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"os"
-	"os/signal"
-	"sync"
-	"syscall"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/flags"
-	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
 	"github.com/zkrecipe/zkrecipe/recipe/recipehttp"
-	"github.com/zkrecipe/zkrecipe/session"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
-
-// options are the flags.
-type options struct {
-	zk, path, listen string
-	candidates       int
-	times            flags.Times
-	access           flags.Access
-	term             time.Duration
-	data             bool
+// program is the example with its own flags.
+type program struct {
+	*example.Program
+	listen     string
+	candidates int
+	term       time.Duration
+	data       bool
 }
 
-func parse(args []string, stderr io.Writer) (*options, error) {
-	o := &options{times: flags.Times{Timeout: 10 * time.Second, Lease: time.Second}}
-	f := flag.NewFlagSet("status", flag.ContinueOnError)
-	f.SetOutput(io.Discard) // run prints errors, once
-	zk := zookeeper.Flag(f)
-	f.StringVar(&o.path, "path", "/zkrecipe/status", "the election's `znode`")
-	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "where to serve, as `host:port`; port 0 takes a free one")
-	f.IntVar(&o.candidates, "candidates", -1, "how many candidates to run in this process (default 3, with -zk none)")
-	f.Lookup("candidates").DefValue = "0" // the text says it
-	o.times.Define(f)
-	o.access.Define(f)
-	f.DurationVar(&o.term, "term", 12*time.Second, "how long candidates of this process lead before they lose the leadership")
-	f.BoolVar(&o.data, "data", false, "show what candidates say of themselves beside their IDs")
-	if err := f.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			f.SetOutput(stderr)
-			f.Usage()
-		}
-		return nil, err
-	}
-	o.zk = *zk
-	if o.candidates == -1 && o.zk == "" {
-		o.candidates = 3
-	}
+func main() {
+	p := &program{Program: example.New("status", "/zkrecipe/status", 10*time.Second, time.Second)}
+	p.Flags.StringVar(&p.listen, "listen", "127.0.0.1:8080", "where to serve, as `host:port`; port 0 takes a free one")
+	p.Flags.IntVar(&p.candidates, "candidates", -1, "how many candidates to run in this process (default 3, with -zk none)")
+	p.Flags.Lookup("candidates").DefValue = "0" // the text says it
+	p.Flags.DurationVar(&p.term, "term", 12*time.Second, "how long candidates of this process lead before they lose the leadership")
+	p.Flags.BoolVar(&p.data, "data", false, "show what candidates say of themselves beside their IDs")
+	p.Main(p.check, p.run)
+}
+
+func (p *program) check() error {
 	switch {
-	case f.NArg() > 0:
-		return nil, fmt.Errorf("unexpected argument %q; want flags only", f.Arg(0))
-	case o.candidates < -1 || o.candidates > 100:
-		return nil, fmt.Errorf("-candidates is %d; want 0 to 100", o.candidates)
-	case o.term < 100*time.Millisecond:
-		return nil, fmt.Errorf("-term is %v; want 100ms or more", o.term)
+	case p.candidates < -1 || p.candidates > 100:
+		return fmt.Errorf("-candidates is %d; want 0 to 100", p.candidates)
+	case p.term < 100*time.Millisecond:
+		return fmt.Errorf("-term is %v; want 100ms or more", p.term)
+	case p.candidates == -1 && p.Connect == "":
+		p.candidates = 3
 	}
-	return o, errors.Join(o.times.Check(f, time.Minute), o.access.Check())
+	return nil
 }
 
-// run is the program; it returns the exit code.
-func run(args []string, stdout, stderr io.Writer) int {
-	o, err := parse(args, stderr)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, "status:", err)
-		return 2
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	if err := serve(ctx, o, stdout); err != nil {
-		fmt.Fprintln(stderr, "status:", err)
-		return 1
-	}
-	return 0
-}
-
-// serve serves the page until ctx ends.
-func serve(ctx context.Context, o *options, stdout io.Writer) error {
-	servers, err := zookeeper.Open(o.zk, o.times.Timeout)
-	if err != nil {
-		return err
-	}
-	defer servers.Close()
-	client, err := o.access.Open(servers.Connect, session.Config{Timeout: o.times.Timeout, Lease: o.times.Lease})
+// run serves the page and runs the candidates until ctx ends or one of the two fails.
+func (p *program) run(ctx context.Context) error {
+	client, err := p.Client()
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	page, err := recipehttp.New(recipehttp.Config{Data: o.data})
+	page, err := recipehttp.New(recipehttp.Config{Data: p.data})
 	if err != nil {
 		return err
 	}
 	defer page.Close()
-	view, err := page.Observe(client, o.path)
+	view, err := page.Observe(client, p.Path)
+	if err != nil {
+		return example.Mistake(err)
+	}
+	listener, err := net.Listen("tcp", p.listen)
 	if err != nil {
 		return err
 	}
-	all, err := newCandidates(servers, o, page, view)
-	if err != nil {
-		return err
-	}
-	listener, err := net.Listen("tcp", o.listen)
-	if err != nil {
-		all.close()
-		return err
-	}
+	defer listener.Close()
+	group, ctx := errgroup.WithContext(ctx)
 	mux := http.NewServeMux()
-	mux.Handle("/{$}", page)
-	mux.Handle("/healthz", recipehttp.Health(recipehttp.HealthConfig{}, all.recipes()...))
-	fmt.Fprintf(stdout, "The election %s on %s is shown at http://%s/\n", o.path, servers.Name, listener.Addr())
-	return work(ctx, listener, mux, all)
-}
-
-// work serves HTTP and runs the candidates until ctx ends or one of the two fails.
-func work(ctx context.Context, listener net.Listener, handler http.Handler, all *candidates) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var both sync.WaitGroup
-	var standing, serving error
-	both.Go(func() {
-		defer cancel()
-		standing = all.run(ctx)
-	})
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
-	both.Go(func() {
-		defer cancel()
-		serving = server.Serve(listener)
-	})
-	<-ctx.Done()
-	closing, done := context.WithTimeout(context.Background(), 2*time.Second)
-	defer done()
-	server.Shutdown(closing) // an error means that somebody is slow, who is then cut off
-	server.Close()
-	both.Wait()
-	if errors.Is(serving, http.ErrServerClosed) {
-		serving = nil
+	var recipes []any // the liveness probe asks for them
+	for i := range max(p.candidates, 0) {
+		c, err := p.newCandidate(i)
+		if err != nil {
+			return err
+		}
+		defer c.client.Close()
+		view.Add(c.election)
+		page.Add(c.lock)
+		recipes = append(recipes, c.election, c.lock)
+		group.Go(func() error { return c.run(ctx) })
 	}
-	return errors.Join(standing, serving)
+	mux.Handle("/{$}", page)
+	mux.Handle("/healthz", recipehttp.Health(recipehttp.HealthConfig{}, recipes...))
+	fmt.Printf("The election %s on %s is shown at http://%s/\n", p.Path, p.Servers, listener.Addr())
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	group.Go(func() error { return server.Serve(listener) })
+	group.Go(func() error {
+		<-ctx.Done()
+		closing, done := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer done()
+		server.Shutdown(closing) // an error means that somebody is slow, who is then cut off
+		return server.Close()
+	})
+	if err := group.Wait(); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
 }

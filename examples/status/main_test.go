@@ -150,7 +150,7 @@ func TestAPortThatIsTakenIsAnError(t *testing.T) {
 func TestBadFlagsAreRefusedByName(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
 		{"-candidates 101", "-candidates is 101; want"},
-		{"-timeout 10ms", "-timeout is 10ms; want"},
+		{"-timeout 10ms", "Timeout is 10ms; want"},
 		{"-term 1ms", "-term is 1ms; want"},
 		{"-term soon", `"soon"`},
 		{"stray", `"stray"; want`},

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/cable"
-	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
 	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -60,7 +60,7 @@ func (f *fleet) play(ctx context.Context) error {
 			f.out.Write("waits", "worker", w.name)
 		}
 	}
-	work := func() error { return demo.Sleep(ctx, f.Times.Lease) }
+	work := func() error { return example.Sleep(ctx, f.Session.Lease) }
 	if err := work(); err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (f *fleet) next(ctx context.Context) error {
 // start starts a worker.
 func (f *fleet) start(ctx context.Context, name string) (*worker, error) {
 	w := &worker{f: f, name: name, out: lines.New(os.Stdout, name), done: make(chan struct{})}
-	client, err := f.Client(w.cable.Dial)
+	client, err := w.cable.Client(f.Program)
 	if err != nil {
 		return nil, err
 	}

@@ -17,20 +17,19 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/demo"
-	"github.com/zkrecipe/zkrecipe/examples/internal/zookeeper"
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
 )
 
 func main() {
-	p := &program{Demo: demo.New("workerid", "/zkrecipe/workerid", 10*time.Second, 400*time.Millisecond)}
+	p := &program{Program: example.New("workerid", "/zkrecipe/workerid", 10*time.Second, 400*time.Millisecond)}
 	p.Flags.IntVar(&p.size, "size", 4, "how many numbers there are")
 	p.Flags.IntVar(&p.workers, "workers", 5, "how many workers want one")
-	p.Main(p.check, p.run)
+	p.Demonstrate(p.check, p.run)
 }
 
 // program is the demonstration with its own flags.
 type program struct {
-	*demo.Demo
+	*example.Program
 	size, workers int
 }
 
@@ -44,7 +43,7 @@ func (p *program) check() error {
 	return nil
 }
 
-func (p *program) run(ctx context.Context, _ *zookeeper.Ensemble) error {
+func (p *program) run(ctx context.Context) error {
 	f := newFleet(p)
 	defer f.stop()
 	if err := f.play(ctx); err != nil {

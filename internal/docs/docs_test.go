@@ -161,8 +161,8 @@ var mayImport = map[string][]string{
 	"recipe/latch":            {"recipe/.", "recipe/internal/ident", "recipe/internal/life", "watch", "session", "github.com/go-zookeeper/zk"},
 	"recipe/value":            {"recipe/.", "recipe/internal/ident", "recipe/internal/journal", "watch", "session", "internal/clock", "internal/enum", "internal/retry", "github.com/go-zookeeper/zk"},
 	"recipe/internal/journal": {"session", "internal/clock", "internal/retry", "github.com/go-zookeeper/zk"},
-	"examples":                {"examples", "recipe/.", "recipe/election", "recipe/group", "recipe/lock", "session", "watch", "internal/clock", "internal/ensemble", "internal/feed", "internal/history", "internal/tether", "recipe/semaphore"},
-	"examples/internal/proc":  {"internal/await", "internal/tether"},
+	"examples":                {"examples", "recipe/.", "recipe/election", "recipe/group", "recipe/lock", "session", "watch", "internal/clock", "internal/ensemble", "internal/feed", "internal/history", "internal/notify", "internal/tether", "recipe/semaphore"},
+	"examples/internal/proc":  {"internal/await", "internal/notify", "internal/tether"},
 	"examples/dispatcher":     {"examples", "recipe/election", "recipe/group", "recipe/lock", "session", "watch", "github.com/go-zookeeper/zk"},
 	"examples/counter":        {"examples", "recipe/value", "session", "internal/history"},
 	"examples/config":         {"examples", "recipe/cache", "session"},
@@ -174,7 +174,7 @@ var mayImport = map[string][]string{
 	"recipe/recipetest":       {"recipe/.", "recipe/barrier", "recipe/election", "recipe/group", "recipe/lock", "recipe/semaphore", "recipe/internal/testhook", "session", "session/zktest"},
 	"recipe/recipehttp":       {"internal/feed", "recipe/.", "recipe/cache", "recipe/election", "recipe/group", "recipe/lock", "recipe/semaphore", "session"},
 	"recipe/recipeprom":       {"recipe/.", "recipe/cache", "recipe/election", "recipe/group", "recipe/lock", "recipe/semaphore", "recipe/value", "session", "github.com/prometheus/client_golang"},
-	"examples/status":         {"examples", "recipe/election", "recipe/lock", "recipe/recipehttp", "session"},
+	"examples/status":         {"examples", "recipe/election", "recipe/lock", "recipe/recipehttp", "session", "golang.org/x/sync"},
 }
 
 func TestPackagesImportOnlyWhatTheyMay(t *testing.T) {

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"net"
 	"sync"
+
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
+	"github.com/zkrecipe/zkrecipe/session"
 )
 
 // Cable is a network that can be cut.
@@ -17,8 +20,14 @@ type Cable struct {
 
 var errCut = errors.New("the cable is cut")
 
-// Dial makes a connection through the cable, for session.Config.
-func (c *Cable) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+// Client opens a client of a program, whose connections go through the cable.
+func (c *Cable) Client(p *example.Program) (*session.Client, error) {
+	cfg := p.Session
+	cfg.Dial = c.dial
+	return session.Open(p.Connect, cfg)
+}
+
+func (c *Cable) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
 	c.mu.Lock()
 	defer c.mu.Unlock()

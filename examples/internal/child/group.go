@@ -1,30 +1,78 @@
+// Package child lets an example program run itself again, in child processes that it can kill and pause. What the
+// children have to say they write to stdout, in lines.
+//
+// Children do not outlive their parent: on Linux the kernel sees to that; elsewhere a child should end when its stdin
+// does, or dies of a broken pipe when it writes a line.
 package child
 
 import (
+	"bufio"
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
+	"os/exec"
 	"slices"
 	"sync"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/notify"
+	"github.com/zkrecipe/zkrecipe/internal/tether"
 )
 
-// A Group holds the children of a demonstration, and the lock that guards what they have told. A
-// child must not end by itself: that is a failure, and the first failure ends the demonstration.
+const (
+	roleVariable = "ZKRECIPE_EXAMPLE_ROLE" // holds a child's role
+	maxLine      = 1 << 20                 // how long a line may be, in bytes
+	// leaveWithin is how long a child may take to end when asked to: the leave of a candidate is bounded by less.
+	leaveWithin = 6 * time.Second
+)
+
+// Role returns the role of the group that has started this process, "" in the process that the user has started.
+func Role() string { return os.Getenv(roleVariable) }
+
+// Main is for a child: it calls f with a context that ends when the parent stops the child, or is gone. If f returns an
+// error before that, the child exits with 1.
+func Main(f func(context.Context) error) {
+	ctx, stop := context.WithCancel(context.Background())
+	go func() { // not waited for: a read of stdin cannot be cancelled
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		stop()
+	}()
+	if err := f(ctx); err != nil && ctx.Err() == nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// A Group holds the children of a demonstration, and the lock that guards what they have told. A child must not end by
+// itself: that is a failure, and the first failure ends the demonstration.
 type Group struct {
 	role string
 	args []string
 	tell func(id string, line []byte) error
 
-	mu       sync.Mutex        // guards what follows, and what the demonstration knows; held for moments
-	changed  chan struct{}     // closed and replaced whenever something may have changed
+	mu       sync.Mutex // guards what follows, and what the demonstration knows; held for moments
+	changed  notify.Change
 	children map[string]*Child // those that should be there
 	err      error             // the first failure
 }
 
-// NewGroup returns a group without children. Each will be started with the role, the arguments
-// and an -id. Its lines go to tell, which is called with the lock held.
+// Child is a process.
+type Child struct {
+	cmd    *exec.Cmd
+	stdin  io.WriteCloser
+	stderr bytes.Buffer  // the command's until done
+	done   chan struct{} // closed when the process is gone and its last line was told
+	err    error         // why it ended otherwise than with 0; to be read after done
+}
+
+// NewGroup returns a group without children. Each will be this very program with the role, the arguments and an -id. Its
+// lines go to tell, in order and with the lock held. The first error that tell returns becomes the child's.
 func NewGroup(role string, args []string, tell func(id string, line []byte) error) *Group {
-	return &Group{role: role, args: args, tell: tell, changed: make(chan struct{}), children: map[string]*Child{}}
+	return &Group{role: role, args: args, tell: tell, children: map[string]*Child{}}
 }
 
 // Do calls f with the lock held, and wakes those who wait in Until.
@@ -32,16 +80,15 @@ func (g *Group) Do(f func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	f()
-	close(g.changed)
-	g.changed = make(chan struct{})
+	g.changed.Tell()
 }
 
-// Until waits for a condition, which is called with the lock held. It returns an error when ctx
-// ends and after the first failure.
+// Until waits for a condition, which is called with the lock held. It returns an error when ctx ends and after the first
+// failure.
 func (g *Group) Until(ctx context.Context, what string, condition func() bool) error {
 	for {
 		g.mu.Lock()
-		ok, changed, err := condition(), g.changed, g.err
+		ok, changed, err := condition(), g.changed.Next(), g.err
 		g.mu.Unlock()
 		if ok || err != nil {
 			return err
@@ -55,31 +102,48 @@ func (g *Group) Until(ctx context.Context, what string, condition func() bool) e
 }
 
 // Fail notes a failure if it is the first. It does nothing if err is nil.
-func (g *Group) Fail(err error) {
-	g.Do(func() {
-		if g.err == nil {
-			g.err = err
-		}
-	})
-}
+func (g *Group) Fail(err error) { g.Do(func() { g.err = cmp.Or(g.err, err) }) }
 
 // Start starts a child. If the child ends by itself, that is a failure.
 func (g *Group) Start(id string) {
-	c, err := Start(g.role, append(slices.Clone(g.args), "-id", id), func(line []byte) (err error) {
-		g.Do(func() { err = g.tell(id, line) })
-		return err
-	})
+	c := &Child{cmd: exec.Command(tether.Self, append(slices.Clone(g.args), "-id", id)...), done: make(chan struct{})}
+	c.cmd.Env = append(os.Environ(), roleVariable+"="+g.role)
+	c.cmd.Stderr = &c.stderr
+	var err error
+	c.stdin, err = c.cmd.StdinPipe()
+	stdout, err2 := c.cmd.StdoutPipe()
+	if err = cmp.Or(err, err2); err == nil {
+		err = tether.Start(c.cmd)
+	}
 	if err != nil {
-		g.Fail(err)
+		g.Fail(fmt.Errorf("start %s: %w", id, err))
 		return
 	}
 	g.Do(func() { g.children[id] = c })
 	go func() { // ends with the child
-		err := c.Err()
+		strange := g.read(id, stdout)
+		if err := cmp.Or(c.cmd.Wait(), strange); err != nil {
+			c.err = fmt.Errorf("%w %s", err, bytes.TrimSpace(c.stderr.Bytes()))
+		}
+		close(c.done)
 		if g.Child(id) == c {
-			g.Fail(errors.Join(fmt.Errorf("%s has ended by itself", id), err))
+			g.Fail(errors.Join(fmt.Errorf("%s has ended by itself", id), c.err))
 		}
 	}()
+}
+
+// read passes the lines of a child on until there are no more.
+func (g *Group) read(id string, stdout io.Reader) (strange error) {
+	lines := bufio.NewScanner(stdout)
+	lines.Buffer(nil, maxLine)
+	for lines.Scan() {
+		g.Do(func() {
+			if err := g.tell(id, lines.Bytes()); err != nil && strange == nil {
+				strange = fmt.Errorf("cannot understand the line %q: %w", lines.Text(), err)
+			}
+		})
+	}
+	return strange
 }
 
 // Child returns a child that should be there, or nil.
@@ -89,35 +153,60 @@ func (g *Group) Child(id string) *Child {
 	return g.children[id]
 }
 
+// Send writes a line to the child's stdin. It fails only when the child is gone.
+func (c *Child) Send(line string) { fmt.Fprintln(c.stdin, line) }
+
+// Pause stops the process where it stands, like a machine that swaps or a virtual one that is moved, until Resume
+// (SIGSTOP). Both fail only when the child is gone.
+func (c *Child) Pause() { _ = c.cmd.Process.Signal(stopSignal) }
+
+// Resume lets a paused process go on (SIGCONT). It does nothing to others.
+func (c *Child) Resume() { _ = c.cmd.Process.Signal(continueSignal) }
+
 // Kill ends a child by kill -9. All its lines have been told when it returns.
 func (g *Group) Kill(id string) {
 	c := g.Child(id)
 	g.Do(func() { delete(g.children, id) })
-	c.Kill()
+	_ = c.cmd.Process.Kill() // fails when it is gone already
+	<-c.done
 }
 
-// Stop asks all children to end, as [Child.Stop] does, and waits for them. If last names a child,
-// Stop asks it when the others have ended: where the leader is the last, nobody else is elected for
-// a moment. Stop returns the first failure.
+// Stop asks all children to end, by a line unless it is empty, and by the end of their stdin. It kills those that take
+// too long. If last names a child, Stop asks it when the others have ended: where the leader is the last, nobody else is
+// elected for a moment. Stop returns the first failure.
 func (g *Group) Stop(line, last string) error {
 	var children map[string]*Child
 	g.Do(func() { children, g.children = g.children, map[string]*Child{} }) // from now on they may end
-	stop := func(id string) {
-		if err := children[id].Stop(line); err != nil {
+	stop := func(id string, c *Child) {
+		if err := c.stop(line); err != nil {
 			g.Fail(fmt.Errorf("%s: %w", id, err))
 		}
 	}
 	var others sync.WaitGroup
-	for id := range children {
+	for id, c := range children {
 		if id != last {
-			others.Go(func() { stop(id) })
+			others.Go(func() { stop(id, c) })
 		}
 	}
 	others.Wait()
-	if children[last] != nil {
-		stop(last)
+	if c := children[last]; c != nil {
+		stop(last, c)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.err
+}
+
+// stop asks a child to end, and returns why it did not end with 0.
+func (c *Child) stop(line string) error {
+	c.Resume() // it may be paused
+	// Before anything is written: a child that does not read may have let the pipe fill up.
+	guard := time.AfterFunc(leaveWithin, func() { _ = c.cmd.Process.Kill() })
+	defer guard.Stop()
+	if line != "" {
+		c.Send(line)
+	}
+	_ = c.stdin.Close() // fails when the child is gone
+	<-c.done
+	return c.err
 }

@@ -2,11 +2,9 @@
 
 package child
 
-// CanPause says that processes cannot be stopped and continued here.
+import "os"
+
+// CanPause says that processes cannot be stopped and continued here. They ignore these.
 const CanPause = false
 
-// Pause does nothing here.
-func (c *Child) Pause() {}
-
-// Resume does nothing here.
-func (c *Child) Resume() {}
+var stopSignal, continueSignal os.Signal = os.Interrupt, os.Interrupt

@@ -1,16 +1,31 @@
-// Package lines writes what a program tells as JSON lines that several programs on one machine can
-// be compared by.
+// Package lines is for a program that tells what happens as JSON lines, by which several programs on one machine can be
+// compared, and takes commands on stdin.
 package lines
 
 import (
+	"bufio"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
 	"github.com/zkrecipe/zkrecipe/internal/history"
+	"github.com/zkrecipe/zkrecipe/session"
 )
+
+// Line is one line, for those who read it.
+type Line = history.Line
+
+// Now reads the clock of Line.T, which all processes of a machine share.
+func Now() int64 { return history.Now() }
 
 // Output writes lines, each with one Write.
 type Output struct {
@@ -27,17 +42,16 @@ func (o *Output) Write(event string, fields ...any) {
 	o.WriteIf(func() bool { return true }, event, fields...)
 }
 
-// WriteIf writes a line if ok says so, stamped right after that, and if ok still says so
-// then: a process that is stopped between the question and the stamp would lie. A value
-// that is a function tells a remaining time and is written as the instant at which it is
-// over.
+// WriteIf writes a line if ok says so, stamped right after that, and if ok still says so then: a process that is stopped
+// between the question and the stamp would lie. ok is called with the lock held: no other line comes between. A value
+// that is a function tells a remaining time and is written as the instant at which it is over.
 func (o *Output) WriteIf(ok func() bool, event string, fields ...any) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !ok() {
 		return
 	}
-	now := history.Now()
+	now := Now()
 	if !ok() {
 		return
 	}
@@ -60,4 +74,65 @@ func quote(v any) []byte {
 		panic("bug: " + err.Error()) // strings and numbers only
 	}
 	return b
+}
+
+// Fail writes an error.
+func (o *Output) Fail(err error) { o.Write("error", "error", err.Error()) }
+
+// Session writes a session. Its id is written as in ZooKeeper's logs: as a number it is too large for many readers of JSON.
+func (o *Output) Session(id int64, client *session.Client) {
+	s := client.Status()
+	o.Write("session", "session", fmt.Sprintf("0x%x", uint64(id)), "timeout_ms", s.Timeout.Milliseconds(), "lease_ms", s.LeaseTime.Milliseconds())
+}
+
+// ExitWithin is how long leaving may last after a signal or "quit". A supervisor waits for it, and an ensemble that does
+// not answer must not make it wait longer. Znodes that are not deleted by then are deleted when the session expires.
+const ExitWithin = 4 * time.Second
+
+// Run calls run, and carries out the commands on stdin meanwhile. The command "quit" ends the context. Run returns when
+// run has returned, or ExitWithin after the end of ctx.
+func (o *Output) Run(ctx context.Context, commands map[string]func(), run func(context.Context) error) error {
+	ctx, commands["quit"] = context.WithCancel(ctx)
+	go o.obey(os.Stdin, commands) // not waited for: a read of stdin cannot be called back
+	err := example.Within(ctx, ExitWithin, run)
+	switch {
+	case errors.Is(err, example.ErrLate):
+		go o.Fail(fmt.Errorf("the ensemble has not answered for %v; the session will expire", ExitWithin))
+		time.Sleep(ExitWithin / 8) // not for as long as the line takes: perhaps nobody reads stdout
+		return nil
+	case err != nil:
+		o.Fail(err)
+	}
+	return err
+}
+
+// obey carries out commands, one a line. The end of stdin is no command: a supervisor may run the program without one.
+func (o *Output) obey(stdin io.Reader, commands map[string]func()) {
+	for in := bufio.NewScanner(stdin); in.Scan(); {
+		command := strings.TrimSpace(in.Text())
+		if do := commands[command]; do != nil {
+			do()
+		} else if command != "" {
+			o.Fail(fmt.Errorf("command %q; want one of %q", command, slices.Sorted(maps.Keys(commands))))
+		}
+	}
+}
+
+// FollowSessions writes each session when it begins, and what is wrong while there is none, until ctx ends.
+func (o *Output) FollowSessions(ctx context.Context, client *session.Client) {
+	patience := client.Status().Timeout
+	for ctx.Err() == nil && client.Context().Err() == nil {
+		waiting, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("none within %v", patience))
+		s, err := client.Session(waiting)
+		cancel()
+		if err == nil {
+			o.Session(s.ID(), client)
+			select {
+			case <-s.Done():
+			case <-ctx.Done():
+			}
+		} else if ctx.Err() == nil && client.Context().Err() == nil {
+			o.Fail(err)
+		}
+	}
 }

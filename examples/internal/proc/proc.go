@@ -4,15 +4,19 @@ package proc
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/notify"
 )
 
 // patience guards against hanging; nothing is measured by it.
@@ -51,10 +55,9 @@ type Program struct {
 
 	mu     sync.Mutex // guards what follows
 	lines  []string
-	more   chan struct{} // closed and replaced at each line, and at the end
-	ended  bool
-	stderr bytes.Buffer // until Wait has returned it belongs to the command
-	done   chan struct{}
+	more   notify.Change // at each line
+	stderr bytes.Buffer  // the command's until done
+	done   chan struct{} // closed when the process is gone and its last line is here
 }
 
 // Start starts a program, which is killed at the end of the test.
@@ -67,19 +70,16 @@ func Start(t *testing.T, exe string, args ...string) *Program {
 func StartCmd(t *testing.T, cmd *exec.Cmd) *Program {
 	t.Helper()
 	lookAtSources()
-	p := &Program{Cmd: cmd, t: t, more: make(chan struct{}), done: make(chan struct{})}
+	p := &Program{Cmd: cmd, t: t, done: make(chan struct{})}
 	if p.Cmd.Stderr == nil {
 		p.Cmd.Stderr = &p.stderr
 	}
 	stdin, err := p.Cmd.StdinPipe()
-	if err != nil {
+	stdout, err2 := p.Cmd.StdoutPipe()
+	if err := cmp.Or(err, err2); err != nil {
 		t.Fatal(err)
 	}
 	p.Stdin = stdin
-	stdout, err := p.Cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
 	if err := p.Cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,8 @@ func StartCmd(t *testing.T, cmd *exec.Cmd) *Program {
 		p.Cmd.Process.Kill()
 		<-p.done
 		if t.Failed() {
-			t.Logf("%s\nstdout:\n%s\nstderr:\n%s", strings.Join(cmd.Args[1:], " "), p.tail(80), p.stderr.String())
+			all := p.Lines()
+			t.Logf("%s\nstdout:\n%s\nstderr:\n%s", strings.Join(cmd.Args[1:], " "), strings.Join(all[max(0, len(all)-80):], "\n"), &p.stderr)
 		}
 	})
 	return p
@@ -97,62 +98,41 @@ func StartCmd(t *testing.T, cmd *exec.Cmd) *Program {
 // read collects the program's lines, and its end.
 func (p *Program) read(stdout io.Reader) {
 	defer close(p.done)
-	for lines := bufio.NewScanner(stdout); lines.Scan(); {
+	for lines := bufio.NewScanner(stdout); lines.Scan(); p.more.Tell() {
 		p.mu.Lock()
 		p.lines = append(p.lines, lines.Text())
-		p.wake()
 		p.mu.Unlock()
 	}
 	p.Cmd.Wait()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.ended = true
-	p.wake()
-}
-
-func (p *Program) wake() {
-	close(p.more)
-	p.more = make(chan struct{})
-}
-
-func (p *Program) tail(n int) string {
-	all := p.Lines()
-	return strings.Join(all[max(0, len(all)-n):], "\n")
 }
 
 // Lines returns what the program has written to stdout so far.
 func (p *Program) Lines() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return append([]string(nil), p.lines...)
+	return slices.Clip(p.lines) // nobody changes them
 }
 
 // Until waits for a line, from number from on, and returns its number.
 func (p *Program) Until(from int, what string, ok func(line string) bool) int {
 	p.t.Helper()
 	guard := time.After(patience)
-	for i := from; ; i++ {
-		for {
-			p.mu.Lock()
-			n, more, ended := len(p.lines), p.more, p.ended
-			p.mu.Unlock()
-			if i < n {
-				break
-			}
-			if ended {
-				p.t.Fatalf("the program ended without %s", what)
-			}
-			select {
-			case <-more:
-			case <-guard:
-				p.t.Fatalf("no %s within %v", what, patience)
+	for i, ended := from, false; ; {
+		more := p.more.Next()
+		for all := p.Lines(); i < len(all); i++ {
+			if ok(all[i]) {
+				return i
 			}
 		}
-		p.mu.Lock()
-		line := p.lines[i]
-		p.mu.Unlock()
-		if ok(line) {
-			return i
+		if ended {
+			p.t.Fatalf("the program ended without %s", what)
+		}
+		select {
+		case <-more:
+		case <-p.done:
+			ended = true // but it may have told more
+		case <-guard:
+			p.t.Fatalf("no %s within %v", what, patience)
 		}
 	}
 }

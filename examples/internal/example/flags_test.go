@@ -1,12 +1,12 @@
-package flags
+package example
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -25,14 +25,10 @@ func TestTheIDIsTheHostsAndTheProcessUnlessOneIsGiven(t *testing.T) {
 }
 
 func TestCredentialsAreReadAndMistakesToldWithoutThePassword(t *testing.T) {
-	read := func(args ...string) (cfg session.Config, err error) {
-		var a Access
-		f := flag.NewFlagSet("test", flag.ContinueOnError)
-		a.Define(f)
-		if err := f.Parse(args); err != nil {
-			t.Fatal(err)
-		}
-		return cfg, a.Apply(&cfg)
+	read := func(args ...string) (session.Config, error) {
+		p := New("example", "/example", time.Second, 0)
+		err := p.Parse(args)
+		return p.Session, err
 	}
 	if got, err := read(); got.Auth != nil || got.SASL != nil || got.TLSFiles != (session.TLSFiles{}) || err != nil {
 		t.Errorf("without flags: %+v, %v; want nothing", got, err)

@@ -25,13 +25,11 @@ const rest = 20 * time.Millisecond
 //     stops of its own accord, after a pause too.
 //   - The token goes with every request. A pause may strike between Valid and the request,
 //     and then only the database can tell that another leads.
-//   - Reading shows the token, too. From then on no older leader can change what was read:
-//     without that, a charge of it that is still on its way could land after Due and
-//     before our first charge, and be made again.
-//   - A context goes with every request. The request for what is due is cancelled when the
-//     term ends. A charge in progress is finished if the program is told to stop, because
-//     nobody else leads before DrainContext ends. It is cancelled shortly before the lease
-//     ends.
+//   - Reading shows the token, too. From then on no older leader can change what was read: without that, a charge of it
+//     that is still on its way could land after Due and before our first charge, and be made again.
+//   - A context goes with every request. The request for what is due is cancelled when the term ends. A charge in
+//     progress is finished if the program is told to stop, because nobody else leads before DrainContext ends. It is
+//     cancelled shortly before the lease ends.
 //   - Any error ends the term. Nobody knows then whether the charge was made, so it must
 //     not be repeated: the next term, ours or another's, reads again what is due, with a
 //     token that locks out whatever of this one is still on its way.

@@ -19,9 +19,6 @@ const (
 	pause act = "pause" // SIGSTOP after it looked at its term, before its charge leaves
 )
 
-// patience guards against hanging: a run takes some seconds.
-const patience = time.Minute
-
 // director runs the billers, and does to them what the plan says. It sees each charge
 // before and after it is made, because the database is in its process.
 type director struct {
@@ -47,7 +44,7 @@ func newDirector(l *ledger, flags []string) *director {
 
 // run has all items charged.
 func (d *director) run(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute) // against hanging: a run takes some seconds
 	defer cancel()
 	for _, id := range names {
 		d.Start(id)
@@ -64,7 +61,7 @@ func (d *director) run(ctx context.Context) error {
 // handler serves the database to the billers.
 func (d *director) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/due", answer(func(_ context.Context, q request) ([]item, error) { return d.ledger.due(q.Token) }))
+	mux.Handle("/due", answer(func(_ context.Context, q attempt) ([]item, error) { return d.ledger.due(q.Token) }))
 	mux.Handle("/charge", answer(d.charge))
 	mux.Handle("/moment", answer(d.moment))
 	return mux
@@ -84,48 +81,37 @@ func (d *director) take(a act, it item) (ok bool) {
 
 // moment is asked by a leader that is about to charge: paused tells that it has been
 // paused meanwhile, until another leader had made the charge.
-func (d *director) moment(ctx context.Context, q request) (paused bool, err error) {
+func (d *director) moment(ctx context.Context, q attempt) (paused bool, err error) {
 	c := d.Child(q.By)
-	if c == nil || !d.take(pause, q.Item) {
+	if c == nil || !d.take(pause, q.item) {
 		return false, nil
 	}
 	c.Pause()
-	example.Say("%s is paused (SIGSTOP) as it is about to charge %v", q.By, q.Item)
-	err = d.Until(ctx, "charge by another leader", func() bool { return d.charged[q.Item] })
+	example.Say("%s is paused (SIGSTOP) as it is about to charge %v", q.By, q.item)
+	err = d.Until(ctx, "charge by another leader", func() bool { return d.charged[q.item] })
 	if err != nil {
 		return false, err
 	}
 	example.Say("%s goes on (SIGCONT), not knowing that it was paused", q.By)
 	c.Resume()
-	d.Do(func() {
-		d.stale = append(d.stale, q.attempt())
-		d.busy--
-	})
+	d.Do(func() { d.stale = append(d.stale, q); d.busy-- })
 	return true, nil
 }
 
 // charge carries out a charge, after which the plan may let the leader crash.
-func (d *director) charge(_ context.Context, q request) (done struct{}, err error) {
-	err = d.ledger.charge(q.attempt())
+func (d *director) charge(_ context.Context, q attempt) (done struct{}, err error) {
+	err = d.ledger.charge(q)
 	switch {
 	case errors.Is(err, errStale):
-		example.Say("%s's charge of %v is REFUSED: token %d is stale", q.By, q.Item, q.Token)
+		example.Say("%s's charge of %v is REFUSED: token %d is stale", q.By, q.item, q.Token)
 	case err == nil:
-		d.Do(func() { d.charged[q.Item], d.leader = true, q.By })
-		if d.Child(q.By) != nil && d.take(crash, q.Item) {
-			d.crash(q)
+		d.Do(func() { d.charged[q.item], d.leader = true, q.By })
+		if d.Child(q.By) != nil && d.take(crash, q.item) {
+			example.Say("%s is killed (kill -9) before it hears that %v is charged", q.By, q.item)
+			d.Kill(q.By)
+			d.Start(q.By) // as a supervisor does
+			d.Do(func() { d.crashes++; d.busy-- })
 		}
 	}
 	return done, err
-}
-
-// crash kills a leader before it gets the answer, and starts it again, as a supervisor does.
-func (d *director) crash(q request) {
-	example.Say("%s is killed (kill -9) before it hears that %v is charged", q.By, q.Item)
-	d.Kill(q.By)
-	d.Start(q.By)
-	d.Do(func() {
-		d.crashes++
-		d.busy--
-	})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -15,31 +16,24 @@ type item struct{ Period, Subscription string }
 
 func (it item) String() string { return it.Subscription + " for " + it.Period }
 
-// attempt is a charge as somebody has asked for it.
+// attempt is a charge as somebody has asked for it, or the question what is due.
 type attempt struct {
 	item
-	By    string // the process
-	Token int64  // its term's
-	// Newest is the highest token that the database had seen, the own one included.
-	Newest int64
+	By     string // the process
+	Token  int64  // its term's
+	Newest int64  // the highest token that the database had seen, the own one included
 }
 
 // errStale refuses a request whose token is older than one seen before: somebody else
 // leads, or has led, since that term began.
 var errStale = errors.New("refused: a newer leader has been here")
 
-// The buckets. Charges and refusals are written in the order in which they happened, and
-// never changed: a second charge of an item does not hide the first.
-var (
-	fenceBucket   = []byte("fence")    // newestKey: the highest token seen
-	chargeBucket  = []byte("charges")  // attempts that were carried out, by number
-	refusalBucket = []byte("refusals") // attempts that were refused, by number
-)
+// The buckets. Charges and refusals are written in the order in which they happened, and never changed: a second charge of
+// an item does not hide the first. The sequence of the fence is the highest token seen.
+var fenceBucket, chargeBucket, refusalBucket = []byte("fence"), []byte("charges"), []byte("refusals")
 
-var newestKey = []byte("newest")
-
-// ledger is the database: what was charged, by whom, and the fence. Its methods may be
-// called from any goroutine; bbolt carries out one change at a time.
+// ledger is the database: what was charged, by whom, and the fence. Its methods may be called from any goroutine; bbolt
+// carries out one change at a time.
 type ledger struct {
 	db    *bbolt.DB
 	items []item // all that is to be charged
@@ -51,27 +45,21 @@ func createLedger(path string, items []item, fence bool) (*ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = db.Update(func(tx *bbolt.Tx) error {
+	err = db.Update(func(tx *bbolt.Tx) (err error) {
 		for _, name := range [][]byte{fenceBucket, chargeBucket, refusalBucket} {
-			if _, err := tx.CreateBucket(name); err != nil {
-				return err
-			}
+			_, e := tx.CreateBucket(name)
+			err = errors.Join(err, e)
 		}
-		return nil
+		return err
 	})
-	if err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return &ledger{db: db, items: items, fence: fence}, nil
+	return &ledger{db: db, items: items, fence: fence}, err
 }
 
 // due returns what is not charged yet, for the leader with that token.
 func (l *ledger) due(token int64) (due []item, err error) {
 	err = l.db.Update(func(tx *bbolt.Tx) error {
-		if _, stale, err := l.admit(tx, token); err != nil {
-			return err
-		} else if stale {
-			return errStale
+		if _, stale, err := l.admit(tx, token); err != nil || stale {
+			return cmp.Or(err, errStale)
 		}
 		charges, err := list(tx, chargeBucket)
 		for _, it := range l.items {
@@ -84,49 +72,41 @@ func (l *ledger) due(token int64) (due []item, err error) {
 	return due, err
 }
 
-// charge writes an attempt down: among the charges, or, if its token is stale, among the
-// refusals. The look at the fence and the charge are one transaction, so no newer leader
-// can come between them.
+// charge writes an attempt down: among the charges, or, if its token is stale, among the refusals. The look at the fence
+// and the charge are one transaction, so no newer leader can come between them.
 func (l *ledger) charge(a attempt) error {
-	stale := false
-	err := l.db.Update(func(tx *bbolt.Tx) (err error) {
-		if a.Newest, stale, err = l.admit(tx, a.Token); err != nil {
+	var refused error
+	err := l.db.Update(func(tx *bbolt.Tx) error {
+		bucket := chargeBucket
+		newest, stale, err := l.admit(tx, a.Token)
+		if err != nil {
 			return err
 		}
 		if stale {
-			return record(tx, refusalBucket, a)
+			bucket, refused = refusalBucket, errStale
 		}
-		return record(tx, chargeBucket, a)
+		a.Newest = newest
+		text, err := json.Marshal(a)
+		if err != nil {
+			return err
+		}
+		b := tx.Bucket(bucket)
+		number, err := b.NextSequence()
+		if err != nil {
+			return err
+		}
+		return b.Put(binary.BigEndian.AppendUint64(nil, number), text)
 	})
-	if err == nil && stale {
-		return errStale
-	}
-	return err
+	return cmp.Or(err, refused)
 }
 
 // admit is the fence: it compares a token with the highest one seen, which it may raise.
 func (l *ledger) admit(tx *bbolt.Tx, token int64) (newest int64, stale bool, err error) {
 	fence := tx.Bucket(fenceBucket)
-	if seen := fence.Get(newestKey); seen != nil {
-		newest = int64(binary.BigEndian.Uint64(seen))
-	}
-	if token < newest {
+	if newest = int64(fence.Sequence()); token < newest {
 		return newest, l.fence, nil
 	}
-	return token, false, fence.Put(newestKey, binary.BigEndian.AppendUint64(nil, uint64(token)))
-}
-
-func record(tx *bbolt.Tx, bucket []byte, a attempt) error {
-	b := tx.Bucket(bucket)
-	number, err := b.NextSequence()
-	if err != nil {
-		return err
-	}
-	text, err := json.Marshal(a)
-	if err != nil {
-		return err
-	}
-	return b.Put(binary.BigEndian.AppendUint64(nil, number), text)
+	return token, false, fence.SetSequence(uint64(token))
 }
 
 // list returns a bucket's attempts in the order in which they were made.

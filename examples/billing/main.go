@@ -1,6 +1,5 @@
-// Billing charges each subscription once per period, from three processes of which one
-// leads, through crashes and pauses. A database (bbolt) with a fence refuses what a leader
-// charges that has been replaced without knowing it.
+// Billing charges each subscription once per period, from three processes of which one leads, through crashes and
+// pauses. A database (bbolt) with a fence refuses what a leader charges that has been replaced without knowing it.
 //
 //	go run ./examples/billing                          one run, about 2 seconds
 //	go run ./examples/billing -fence=false             what happens without the fence
@@ -9,11 +8,10 @@
 // What to copy is in bill.go: how the term's Valid, its token and its context are used.
 // The database belongs to this process and is served to the billers over HTTP on loopback.
 //
-// Leaders are killed (kill -9) after the database has carried out their charge and before
-// they hear of it, and paused (SIGSTOP) between their look at Valid and their charge until
-// another has made it: when they go on, they make it too. In the end the ledger is read.
-// The exit code is 0 if it proves that every subscription was charged exactly once
-// for every period, and that each of those late charges was attempted and refused.
+// Leaders are killed (kill -9) after the database has carried out their charge and before they hear of it, and paused
+// (SIGSTOP) between their look at Valid and their charge until another has made it: when they go on, they make it too.
+// In the end the ledger is read. The exit code is 0 if it proves that every subscription was charged exactly once for
+// every period, and that each of those late charges was attempted and refused.
 package main
 
 import (
@@ -50,7 +48,12 @@ func main() {
 		return
 	}
 	p := newProgram()
-	p.Demonstrate(p.check, p.run)
+	p.Demonstrate(func() error {
+		if !child.CanPause {
+			return errors.New("this system cannot pause processes")
+		}
+		return nil
+	}, p.run)
 }
 
 // program is the demonstration with its own flag.
@@ -65,16 +68,9 @@ func newProgram() *program {
 	return p
 }
 
-func (p *program) check() error {
-	if !child.CanPause {
-		return errors.New("this system cannot pause processes")
-	}
-	return nil
-}
-
 // run lets them bill, then reads from the ledger what came of it.
 func (p *program) run(ctx context.Context) error {
-	fmt.Fprintf(example.Stdout, "ZooKeeper: %s. Database: bbolt, fence %s.\n", p.Servers, map[bool]string{true: "on", false: "OFF"}[p.fence])
+	fmt.Fprintf(example.Stdout, "ZooKeeper: %s. Database: bbolt, with the fence: %v.\n", p.Servers, p.fence)
 	dir, err := os.MkdirTemp("", "billing")
 	if err != nil {
 		return err

@@ -33,7 +33,7 @@ type timid struct{ *remote }
 
 func (t timid) Charge(ctx context.Context, token int64, it item) error {
 	var paused bool
-	err := t.ask(context.WithoutCancel(ctx), "/moment", request{By: t.by, Token: token, Item: it}, &paused)
+	err := t.ask(context.WithoutCancel(ctx), "/moment", attempt{item: it, By: t.by, Token: token}, &paused)
 	if err != nil {
 		return err
 	}

@@ -9,15 +9,6 @@ import (
 	"net/http"
 )
 
-// request is what goes over the wire, for each of the questions.
-type request struct {
-	By    string
-	Token int64
-	Item  item // empty for Due
-}
-
-func (q request) attempt() attempt { return attempt{item: q.Item, By: q.By, Token: q.Token} }
-
 // remote is the database as a biller sees it: bbolt lives in one process, so the others
 // reach it over HTTP. Nothing is repeated: see bill.
 type remote struct {
@@ -26,17 +17,17 @@ type remote struct {
 
 // Due returns what has not been charged yet.
 func (r *remote) Due(ctx context.Context, token int64) (due []item, err error) {
-	err = r.ask(ctx, "/due", request{By: r.by, Token: token}, &due)
+	err = r.ask(ctx, "/due", attempt{By: r.by, Token: token}, &due)
 	return due, err
 }
 
 // Charge charges an item.
 func (r *remote) Charge(ctx context.Context, token int64, it item) error {
-	return r.ask(ctx, "/charge", request{By: r.by, Token: token, Item: it}, &struct{}{})
+	return r.ask(ctx, "/charge", attempt{item: it, By: r.by, Token: token}, &struct{}{})
 }
 
 // ask sends a request and takes in the answer.
-func (r *remote) ask(ctx context.Context, path string, question request, answer any) error {
+func (r *remote) ask(ctx context.Context, path string, question attempt, answer any) error {
 	text, err := json.Marshal(question)
 	if err != nil {
 		return err
@@ -61,11 +52,11 @@ func (r *remote) ask(ctx context.Context, path string, question request, answer 
 }
 
 // answer makes a handler of a function.
-func answer[A any](f func(ctx context.Context, q request) (A, error)) http.Handler {
+func answer[A any](f func(ctx context.Context, q attempt) (A, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		var q request
-		err := json.NewDecoder(req.Body).Decode(&q)
+		var q attempt
 		var a A
+		err := json.NewDecoder(req.Body).Decode(&q)
 		if err == nil {
 			a, err = f(req.Context(), q)
 		}
@@ -90,7 +81,7 @@ func (w worst) Charge(ctx context.Context, token int64, it item) error {
 	// The answer counts even if the term ends while it is waited for.
 	late := context.WithoutCancel(ctx)
 	var paused bool
-	if err := w.ask(late, "/moment", request{By: w.by, Token: token, Item: it}, &paused); err != nil {
+	if err := w.ask(late, "/moment", attempt{item: it, By: w.by, Token: token}, &paused); err != nil {
 		return err
 	}
 	if paused {

@@ -1,18 +1,16 @@
-// Leader shows an election at work. It runs three candidates, each in a process of its
-// own, shows who leads and who is heir, each fencing token and the lease running, and
-// takes the leadership away in turn: by resignation, by a crash (kill -9) and by a pause
-// longer than the lease (SIGSTOP). It measures how long nobody led, and watches that
-// never two did. After a crash that is about as long as the lease, 400 ms unless -lease says
-// otherwise; the session timeout of 10 s has no part in it.
+// Leader shows an election at work. It runs three candidates, each in a process of its own, shows who leads and who is
+// heir, each fencing token and the lease running, and takes the leadership away in turn: by resignation, by a crash
+// (kill -9) and by a pause longer than the lease (SIGSTOP). It measures how long nobody led, and watches that never two
+// did. After a crash that is about as long as the lease, 400 ms unless -lease says otherwise; the session timeout of 10
+// s has no part in it.
 //
 //	go run ./examples/leader                          until Ctrl-C
 //	go run ./examples/leader -for 10s                 each of them once, then exit
 //	go run ./examples/leader -zk zk1:2181,zk2:2181    on an ensemble of yours
 //
-// Without -zk the ensemble is three servers of package session/zktest in this process. On
-// a terminal it draws a picture of 80 columns and 24 lines (in no colors if NO_COLOR is set),
-// elsewhere it writes plain lines. It exits with 1 if two candidates ever led at the same time, or
-// one failed.
+// Without -zk the ensemble is three servers of package session/zktest in this process. On a terminal it draws a picture
+// of 80 columns and 24 lines (in no colors if NO_COLOR is set), elsewhere it writes plain lines. It exits with 1 if two
+// candidates ever led at the same time, or one failed.
 package main
 
 import (

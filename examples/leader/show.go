@@ -46,8 +46,7 @@ func (s *show) tell(_ string, line []byte) error {
 	return err
 }
 
-// run runs the show until ctx ends or a candidate fails. Then it stops all candidates, the leader
-// last.
+// run runs the show until ctx ends or a candidate fails. Then it stops all candidates, the leader last.
 func (s *show) run(ctx context.Context) error {
 	s.say("Three candidates join the line; the first one leads.")
 	for _, id := range names {
@@ -138,8 +137,7 @@ func (s *show) pause(ctx context.Context, t *term) error {
 	return example.Sleep(ctx, calm)
 }
 
-// takeover notes what has been done to the leader of a term, and waits until another leads
-// when the lease is over.
+// takeover notes what has been done to the leader of a term, and waits until another leads when the lease is over.
 func (s *show) takeover(ctx context.Context, t *term, ending string, to state) error {
 	s.Do(func() {
 		t.ending = ending

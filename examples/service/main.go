@@ -12,13 +12,11 @@
 //	GET /healthz   for a liveness probe: 503 if a restart would do good
 //	GET /readyz    for a readiness probe: 503 once the instance is being stopped
 //
-// Neither probe asks who leads: an instance that waits in line is healthy, and ready to
-// answer requests.
+// Neither probe asks who leads: an instance that waits in line is healthy, and ready to answer requests.
 //
-// SIGTERM or SIGINT stops it in good order: /readyz fails, the leader's work stops and the
-// leadership goes to the heir, requests are answered for -linger yet, the session is
-// closed. That takes -stop-within at most. What has not stopped by then ends with the process,
-// and the exit code is 1. A second signal ends the program at once.
+// SIGTERM or SIGINT stops it in good order: /readyz fails, the leader's work stops and the leadership goes to the heir,
+// requests are answered for -linger yet, the session is closed. That takes -stop-within at most. What has not stopped
+// by then ends with the process, and the exit code is 1. A second signal ends the program at once.
 //
 // The file service.go is the part to copy.
 package main

@@ -66,14 +66,6 @@ func (h history) problems() (problems []string) {
 	return problems
 }
 
-// count returns how many terms there were.
-func (h history) count() (n int) {
-	for _, all := range h {
-		n += len(all)
-	}
-	return n
-}
-
 // gap returns the longest time without a leader that a shard has had since an instant.
 func (h history) gap(since int64) (longest time.Duration) {
 	for _, all := range h {

@@ -26,9 +26,8 @@ type keeper struct {
 	work      func(ctx context.Context, shard string, term *election.Term) error
 }
 
-// run stands for election until ctx ends. The better a process suits the shard, the
-// earlier it joins the line, so that processes which start together line up by rank: the
-// best leads, the second best is its heir.
+// run stands for election until ctx ends. The better a process suits the shard, the earlier it joins the line, so that
+// processes which start together line up by rank: the best leads, the second best is its heir.
 func (k *keeper) run(ctx context.Context) error {
 	turn := time.Duration(rank(k.shard, k.me, k.processes)) * step
 	if err := example.Sleep(ctx, turn); err != nil {
@@ -39,13 +38,12 @@ func (k *keeper) run(ctx context.Context) error {
 
 // lead works until the term ends. It ends the term if a process waits that suits the shard better.
 func (k *keeper) lead(ctx context.Context, term *election.Term) error {
-	ctx, stop := context.WithCancel(ctx)
-	var watching sync.WaitGroup
-	watching.Go(func() { k.watch(ctx, term) })
-	err := k.work(ctx, k.shard, term)
-	stop()
-	watching.Wait()
-	return err
+	watching, stop := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	defer watch.Wait()
+	defer stop()
+	watch.Go(func() { k.watch(watching, term) })
+	return k.work(ctx, k.shard, term)
 }
 
 // watch looks at the line, at once and then now and again. It ends the term when a process waits in

@@ -6,25 +6,24 @@
 //	go run ./examples/shards -shards 200 -processes 6
 //	go run ./examples/shards -zk zk1:2181,zk2:2181     on an ensemble of yours
 //
-// Who should lead what is decided by rendezvous hashing (rank.go), without asking anybody:
-// each process joins a shard's line the later, the worse it ranks, so that the best one
-// leads and the next best is its heir. A leader looks at the line now and then, and gives
-// way to one that ranks better (keeper.go): that restores the spread when a process comes
+// Who should lead what is decided by rendezvous hashing (rank.go), without asking anybody: each process joins a shard's
+// line the later, the worse it ranks, so that the best one leads and the next best is its heir. A leader looks at the
+// line now and then, and gives way to one that ranks better (keeper.go): that restores the spread when a process comes
 // back, and whenever the line has come about in another order.
 //
-// Load moves nothing. The spread is that of a hash: even for many shards, roughly so for
-// few. A shard changes hands with a pause of a few milliseconds, once for each process that
-// stands in line ahead of the better one.
+// Load moves nothing. The spread is that of a hash: even for many shards, roughly so for few. A shard changes hands
+// with a pause of a few milliseconds, once for each process that stands in line ahead of the better one.
 //
-// The program starts the processes, kills the one that leads most and starts it again, and
-// shows each time who leads what. It exits with 1 if a shard ever had two leaders at one
-// time, or if the spread is not restored.
+// The program starts the processes, kills the one that leads most and starts it again, and shows each time who leads
+// what. It exits with 1 if a shard ever had two leaders at one time, or if the spread is not restored.
 package main
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,13 +65,14 @@ func (p *program) check() error {
 
 func (p *program) run(ctx context.Context) error {
 	fmt.Fprintf(example.Stdout, "ZooKeeper: %s\n", p.Servers)
-	s := newShow(shardNames(p.shards), processNames(p.processes), p.Args())
+	s := newShow(p)
 	err := s.run(ctx)
 	if problems := s.history.problems(); len(problems) > 0 {
 		return errors.Join(err, fmt.Errorf("two leaders of one shard at once:\n  %s", strings.Join(problems, "\n  ")))
 	}
 	if err == nil {
-		fmt.Fprintf(example.Stdout, "\nTwo leaders of one shard at once: never (%d terms).\n", s.history.count())
+		terms := slices.Concat(slices.Collect(maps.Values(s.history))...)
+		fmt.Fprintf(example.Stdout, "\nTwo leaders of one shard at once: never (%d terms).\n", len(terms))
 	}
 	return err
 }

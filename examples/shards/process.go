@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
 	"github.com/zkrecipe/zkrecipe/examples/internal/example"
 	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
@@ -53,21 +55,18 @@ func (p *process) stand(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	var tasks sync.WaitGroup
-	defer tasks.Wait()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	tasks.Go(func() { p.tell(ctx) })
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return p.tell(ctx) })
 	for _, shard := range shardNames(p.shards) {
-		el, err := election.New(client, p.Path+"/"+shard, election.Config{ID: p.id})
-		if err != nil {
-			return err
-		}
-		k := &keeper{shard: shard, me: p.id, processes: processNames(p.processes), el: el, work: p.lead}
-		tasks.Go(func() { cancel(k.run(ctx)) })
+		group.Go(func() error {
+			el, err := election.New(client, p.Path+"/"+shard, election.Config{ID: p.id})
+			if err != nil {
+				return err
+			}
+			return (&keeper{shard, p.id, processNames(p.processes), el, p.lead}).run(ctx)
+		})
 	}
-	<-ctx.Done()
-	return context.Cause(ctx)
+	return group.Wait()
 }
 
 // lead works for one term of a shard. The work of this example is to note that it leads.
@@ -91,7 +90,7 @@ func (p *process) lead(ctx context.Context, shard string, term *election.Term) e
 func honest(led *stretch, at int64) { led.From, led.To = cmp.Or(led.From, at), at }
 
 // tell writes what this process leads, one line each time, until ctx ends.
-func (p *process) tell(ctx context.Context) {
+func (p *process) tell(ctx context.Context) error {
 	for example.Sleep(ctx, telling) == nil {
 		var all []stretch
 		p.do(func() {
@@ -102,9 +101,13 @@ func (p *process) tell(ctx context.Context) {
 			}
 			p.terms = slices.DeleteFunc(p.terms, func(t *stretch) bool { return t.Over })
 		})
-		text, _ := json.Marshal(all)
+		text, err := json.Marshal(all)
+		if err != nil {
+			return err
+		}
 		fmt.Println(string(text)) // without a reader the process ends by SIGPIPE
 	}
+	return context.Cause(ctx)
 }
 
 // do calls f with the lock held.

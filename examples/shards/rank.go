@@ -5,10 +5,9 @@ import (
 	"encoding/binary"
 )
 
-// Rendezvous hashing (Thaler and Ravishankar, 1998): each process has a score for each
-// shard, and the one with the highest should lead it. Every process computes the same
-// without asking anybody. When one goes, only its shards move, and they spread over all
-// the others; when one comes, it takes a few from each.
+// Rendezvous hashing (Thaler and Ravishankar, 1998): each process has a score for each shard, and the one with the
+// highest should lead it. Every process computes the same without asking anybody. When one goes, only its shards move,
+// and they spread over all the others; when one comes, it takes a few from each.
 
 // score says how well a process suits a shard.
 func score(shard, process string) uint64 {

@@ -19,9 +19,9 @@ type show struct {
 	shards, processes []string
 }
 
-func newShow(shards, processes, args []string) *show {
-	s := &show{history: history{}, shards: shards, processes: processes}
-	s.Group = child.NewGroup(asProcess, args, s.tell)
+func newShow(p *program) *show {
+	s := &show{history: history{}, shards: shardNames(p.shards), processes: processNames(p.processes)}
+	s.Group = child.NewGroup(asProcess, p.Args(), s.tell)
 	return s
 }
 

@@ -13,8 +13,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/tether"
 )
 
-// limits are until when a job may run: at Term it is sent SIGTERM, at Kill SIGKILL. Both are
-// readings of now.
+// limits are until when a job may run: at Term it is sent SIGTERM, at Kill SIGKILL. Both are readings of now.
 type limits struct{ Term, Kill time.Duration }
 
 // now reads a clock that all processes of the machine share: CLOCK_BOOTTIME, which nobody sets and

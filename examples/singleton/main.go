@@ -10,10 +10,9 @@
 //
 // # What it does
 //
-// It stands in line until it is elected, runs the job, and gives the leadership away when the job
-// has ended. Then it exits, or with -restart enters the line again, at its end, after a delay that
-// grows while jobs are short-lived. The job is the command and all that it starts: what is left when
-// the command itself has ended is killed.
+// It stands in line until it is elected, runs the job, and gives the leadership away when the job has ended. Then it
+// exits, or with -restart enters the line again, at its end, after a delay that grows while jobs are short-lived. The
+// job is the command and all that it starts: what is left when the command itself has ended is killed.
 //
 // The job may run as long as the lease is extended. When that fails, its process group gets SIGTERM,
 // and SIGKILL after -grace, both before the lease is over and hence before another may lead. -grace
@@ -60,10 +59,9 @@
 //     container, or the host is suspended. The job is killed within 50 ms after that;
 //   - both are killed at once: then the kernel kills the command, but not what it has started.
 //     A supervisor that kills whole cgroups, as systemd does, covers that;
-//   - the job hands its work to somebody else (systemd-run, at, docker, ssh), or becomes
-//     another user's by setuid. On Linux a job that changes its process group or session, or
-//     becomes a daemon, is caught by SIGKILL, but not asked by SIGTERM; elsewhere it is not
-//     caught, and the deadline is compared with the civil clock;
+//   - the job hands its work to somebody else (systemd-run, at, docker, ssh), or becomes another user's by setuid. On
+//     Linux a job that changes its process group or session, or becomes a daemon, is caught by SIGKILL, but not asked
+//     by SIGTERM; elsewhere it is not caught, and the deadline is compared with the civil clock;
 //   - the kernel does not get to kill it in time: a process in uninterruptible sleep, a machine
 //     without any CPU time for the guardian for a sixteenth of -lease;
 //   - somebody deletes the election's path and all in it by hand (see package election).

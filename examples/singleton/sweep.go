@@ -28,8 +28,7 @@ func sweep(group int, spared map[int]bool) {
 	}
 }
 
-// killChildren kills the children of a process but the spared ones, and theirs. It reports whether
-// there were any.
+// killChildren kills the children of a process but the spared ones, and theirs. It reports whether there were any.
 func killChildren(parent int, spared map[int]bool) (any bool) {
 	for _, pid := range tether.Children(parent) {
 		if !spared[pid] {
@@ -41,8 +40,7 @@ func killChildren(parent int, spared map[int]bool) (any bool) {
 	return any
 }
 
-// reap collects all children that have ended, orphans of the job among them, and
-// reports whether no child is left.
+// reap collects all children that have ended, orphans of the job among them, and reports whether no child is left.
 func reap() (ended map[int]syscall.WaitStatus, childless bool) {
 	ended = map[int]syscall.WaitStatus{}
 	for {

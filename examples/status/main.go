@@ -1,6 +1,5 @@
-// Status serves a page that shows an election live: leader, heir, the line of succession,
-// fencing tokens, the lease, who led when and why terms ended; and who of this process holds a lock,
-// and waits for it.
+// Status serves a page that shows an election live: leader, heir, the line of succession, fencing tokens, the lease,
+// who led when and why terms ended; and who of this process holds a lock, and waits for it.
 //
 //	go run ./examples/status                                         with an ensemble and three candidates of its own
 //	go run ./examples/status -zk 127.0.0.1:2181 -path /billing       the page alone, of an election of yours

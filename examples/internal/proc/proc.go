@@ -153,8 +153,7 @@ func (p *Program) Signal(s os.Signal) {
 	}
 }
 
-// Exit waits at most so long for the program to end, and returns its exit code and what
-// it has written to stderr.
+// Exit waits at most so long for the program to end, and returns its exit code and what it has written to stderr.
 func (p *Program) Exit(within time.Duration) (code int, stderr string) {
 	p.t.Helper()
 	select {

@@ -17,7 +17,7 @@ var exe string
 
 // The test program is a biller, too, a timid one, when a test here has called run.
 func TestMain(m *testing.M) {
-	if child.Role() == asBiller {
+	if child.Is() {
 		runBiller(func(db *remote) books { return timid{db} })
 		return
 	}

@@ -69,9 +69,7 @@ type history struct {
 	members []*member
 	terms   []*term // in order of their tokens
 	beats   int
-	strange []string // errors that terms cannot hold
-	latest  string   // what the show has said
-	trouble string   // the error of a candidate without a session
+	latest  string // what was told last
 	log     func(format string, args ...any)
 }
 
@@ -109,7 +107,7 @@ func (h *history) add(l lines.Line) {
 	m := h.member(l.ID)
 	switch l.Event {
 	case "session":
-		m.suspended, h.trouble = false, ""
+		m.suspended = false
 		h.log("%s has session %s", l.ID, l.Session)
 	case "joined":
 		m.enter(waiting)
@@ -136,20 +134,22 @@ func (h *history) add(l lines.Line) {
 	case "left":
 		m.enter(away)
 	case "error":
-		h.trouble = l.ID + ": " + l.Error
-		h.log("%s", h.trouble)
+		h.say("%s: %s", l.ID, l.Error)
 	}
+}
+
+// say tells what happens.
+func (h *history) say(format string, args ...any) {
+	h.latest = fmt.Sprintf(format, args...)
+	h.log("%s", h.latest)
 }
 
 // leads takes in a proof that m led at l.T.
 func (h *history) leads(m *member, l lines.Line) {
-	i, found := slices.BinarySearchFunc(h.terms, l.Token, func(t *term, token int64) int { return cmp.Compare(t.token, token) })
-	if !found {
-		h.terms = slices.Insert(h.terms, i, &term{id: l.ID, token: l.Token, from: l.T})
-	}
-	m.term = h.terms[i]
-	if m.term.id != l.ID {
-		h.strange = append(h.strange, fmt.Sprintf("%s and %s have the same token %d", m.term.id, l.ID, l.Token))
+	if m.term == nil || m.term.token != l.Token {
+		m.term = &term{id: l.ID, token: l.Token, from: l.T}
+		h.terms = append(h.terms, m.term)
+		slices.SortStableFunc(h.terms, func(a, b *term) int { return cmp.Compare(a.token, b.token) })
 	}
 	m.term.to, m.term.deadline = l.T, l.Deadline
 }
@@ -157,9 +157,9 @@ func (h *history) leads(m *member, l lines.Line) {
 // verdict says whether there were ever two leaders; sound means that there were not. With terms in order of tokens it is
 // enough to look at neighbours.
 func (h *history) verdict() (text string, sound bool) {
-	found := slices.Clone(h.strange)
+	var found []string
 	for _, c := range h.changes() {
-		if c.from.to >= c.to.from {
+		if c.from.token == c.to.token || c.from.to >= c.to.from {
 			found = append(found, fmt.Sprintf("%s (token %d) still led %v after %s (token %d) began",
 				c.from.id, c.from.token, short(c.from.to-c.to.from), c.to.id, c.to.token))
 		}

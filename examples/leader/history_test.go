@@ -34,7 +34,7 @@ func TestTwoLeadersAreFoundInWhateverOrderTheirLinesCome(t *testing.T) {
 		{"later", []lines.Line{at(41, "bob", "elected", 8), at(50, "bob", "beat", 8)}, ""},
 		{"between two beats", []lines.Line{at(30, "bob", "elected", 8)}, "alice (token 7) still led 10ms after bob (token 8) began"},
 		{"at the last beat", []lines.Line{at(40, "bob", "elected", 8)}, "alice (token 7) still led"},
-		{"same token", []lines.Line{at(50, "bob", "elected", 7)}, "same token 7"},
+		{"same token", []lines.Line{at(50, "bob", "elected", 7)}, "(token 7) still led"},
 		{"smaller token later", []lines.Line{at(50, "bob", "elected", 6)}, "bob (token 6) still led"},
 		{"same candidate", []lines.Line{at(30, "alice", "elected", 8)}, "alice (token 7) still led"},
 	} {
@@ -82,7 +82,6 @@ func story() *history {
 	}
 	h.about = "ZooKeeper: here"
 	h.latest = "> alice is killed (kill -9): its heir takes over when its lease is over."
-	h.trouble = "alice: session: no session with 127.0.0.1:2181 (connection refused)"
 	return h
 }
 

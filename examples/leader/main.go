@@ -27,36 +27,25 @@ import (
 	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
 )
 
-// asCandidate is the role of this program's children.
-const asCandidate = "candidate"
-
 func main() {
-	p := &program{Program: example.New("leader", "/zkrecipe/leader", 10*time.Second, 400*time.Millisecond)}
-	p.Flags.DurationVar(&p.length, "for", 0, "how long to go on (default until Ctrl-C)")
-	if child.Role() == asCandidate {
-		candidate.Main(p.Program)
+	p := example.New("leader", "/zkrecipe/leader", 10*time.Second, 400*time.Millisecond)
+	length := p.Flags.Duration("for", 0, "how long to go on (default until Ctrl-C)")
+	if child.Is() {
+		candidate.Main(p)
 	}
-	p.Demonstrate(p.check, p.run)
-}
-
-// program is the demonstration with its own flag.
-type program struct {
-	*example.Program
-	length time.Duration
-}
-
-func (p *program) check() error {
-	if p.length < 0 {
-		return fmt.Errorf("-for is %v; want a positive duration such as 10s", p.length)
-	}
-	return nil
+	p.Demonstrate(func() error {
+		if *length < 0 {
+			return fmt.Errorf("-for is %v; want a positive duration such as 10s", *length)
+		}
+		return nil
+	}, func(ctx context.Context) error { return run(ctx, p, *length) })
 }
 
 // run runs the show and draws it, and then prints a summary.
-func (p *program) run(ctx context.Context) error {
-	if p.length > 0 {
+func run(ctx context.Context, p *example.Program, length time.Duration) error {
+	if length > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, p.length)
+		ctx, cancel = context.WithTimeout(ctx, length)
 		defer cancel()
 	}
 	h := newHistory(lines.Now())

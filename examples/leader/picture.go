@@ -69,7 +69,7 @@ func (p *picture) frame(now int64) []string {
 	for _, m := range p.h.members {
 		frame = append(frame, p.standing(m, now))
 	}
-	frame = append(frame, "", p.paint(bold, p.h.latest), p.paint(red, p.h.trouble), "")
+	frame = append(frame, "", p.paint(bold, p.h.latest), "")
 	frame = append(frame, p.timeline()...)
 	frame = append(frame, "")
 	all := p.h.changes()

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -32,18 +31,15 @@ type show struct {
 
 func newShow(h *history, args []string) *show {
 	s := &show{history: h}
-	s.Group = child.NewGroup(asCandidate, append(args, "-beat", beat.String()), s.tell)
+	s.Group = child.NewGroup(append(args, "-beat", beat.String()), func(_ string, line []byte) error {
+		var l lines.Line
+		err := json.Unmarshal(line, &l)
+		if err == nil {
+			h.add(l)
+		}
+		return err
+	})
 	return s
-}
-
-// tell takes in a line of a candidate.
-func (s *show) tell(_ string, line []byte) error {
-	var l lines.Line
-	err := json.Unmarshal(line, &l)
-	if err == nil {
-		s.history.add(l)
-	}
-	return err
 }
 
 // run runs the show until ctx ends or a candidate fails. Then it stops all candidates, the leader last.
@@ -54,13 +50,13 @@ func (s *show) run(ctx context.Context) error {
 	}
 	_ = s.perform(ctx) // a failure of a candidate is what Stop returns
 	s.say("The end: all candidates leave.")
-	leader := ""
+	last := "" // the leader
 	s.Do(func() {
 		if t := s.history.leader(); t != nil {
-			leader = t.id
+			last = t.id
 		}
 	})
-	return s.Stop("quit", leader)
+	return s.Stop("quit", last)
 }
 
 // perform does one thing after another to the leader, again and again.
@@ -164,12 +160,9 @@ func (s *show) successor(ctx context.Context, t *term) (next change, err error) 
 	return next, err
 }
 
-// say tells what happens.
+// say tells what the show does.
 func (s *show) say(format string, args ...any) {
-	s.Do(func() {
-		s.history.latest = "> " + fmt.Sprintf(format, args...)
-		s.history.log("%s", s.history.latest)
-	})
+	s.Do(func() { s.history.say("> "+format, args...) })
 }
 
 // logStandings writes a line now and then that says how all stand.

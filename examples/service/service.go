@@ -2,13 +2,16 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/zkrecipe/zkrecipe/recipe/election"
@@ -44,30 +47,24 @@ func newService(cfg config) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	page, err := recipehttp.New(recipehttp.Config{})
-	if err != nil {
-		client.Close()
-		return nil, err
-	}
-	s := &service{config: cfg, client: client, registry: prometheus.NewRegistry(), page: page}
-	metrics := recipeprom.New()
-	s.registry.MustRegister(metrics, recipeprom.ForClient(client))
-	s.candidate, err = election.New(client, cfg.path, election.Config{
+	candidate, err := election.New(client, cfg.path, election.Config{
 		ID:   cfg.id,
 		Data: []byte(cfg.url), // so that others know where the leader is
-		// A leader that is told to stop gives its work half of the time, and the heir may
-		// lead as soon as it has stopped.
+		// A leader that is told to stop gives its work half of the time, and the heir may lead as soon as it has stopped.
 		DrainTimeout: cfg.stopWithin / 2,
 	})
-	if err != nil {
-		page.Close()
+	page, err2 := recipehttp.New(recipehttp.Config{})
+	if err := errors.Join(err, err2); err != nil {
 		client.Close()
 		return nil, err
 	}
-	metrics.Add("service", s.candidate)
-	page.Add(s.candidate)
-	s.observer = s.candidate.Observe()
-	return s, nil
+	metrics, registry := recipeprom.New(), prometheus.NewRegistry()
+	registry.MustRegister(metrics, recipeprom.ForClient(client))
+	metrics.Add("service", candidate)
+	page.Add(candidate)
+	return &service{
+		config: cfg, client: client, candidate: candidate, observer: candidate.Observe(), registry: registry, page: page,
+	}, nil
 }
 
 // run serves requests and stands for election until ctx ends, or one of the parts fails,
@@ -84,20 +81,17 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 		}
 		return nil
 	})
-	group.Go(func() error {
-		if err := s.candidate.Run(ctx, s.lead); ctx.Err() == nil {
-			return err // it never could lead; the end of ctx is no failure
+	unlessTold := func(err error) error {
+		if ctx.Err() != nil {
+			return nil // the end of ctx is no failure
 		}
-		return nil
-	})
+		return err
+	}
+	group.Go(func() error { return unlessTold(s.candidate.Run(ctx, s.lead)) }) // an error: it never could lead
 	group.Go(func() error {
-		err := s.observer.Follow(ctx, func(leader election.Candidate) {
+		return unlessTold(s.observer.Follow(ctx, func(leader election.Candidate) {
 			s.session.Logger.Info("leader seen", "leader", leader.ID, "url", string(leader.Data), "token", leader.Token, "hidden", leader.Hidden)
-		})
-		if ctx.Err() == nil {
-			return err
-		}
-		return nil
+		}))
 	})
 	group.Go(func() error {
 		<-ctx.Done()
@@ -148,3 +142,51 @@ func every(ctx context.Context, term *election.Term, pause time.Duration, unit f
 // the newest that it has seen with a read or a write.
 func (s *service) remind(context.Context, int64) error { s.reminded.Add(1); return nil }
 func (s *service) sweep(context.Context, int64) error  { s.swept.Add(1); return nil }
+
+func (s *service) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", s.root)
+	mux.HandleFunc("GET /leader", s.leader)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{Registry: s.registry}))
+	mux.Handle("GET /status", s.page)
+	mux.Handle("GET /healthz", recipehttp.Health(recipehttp.HealthConfig{}, s.candidate))
+	mux.HandleFunc("GET /readyz", s.ready)
+	return mux
+}
+
+// root answers as any instance of a service does, the leader or not.
+func (s *service) root(w http.ResponseWriter, _ *http.Request) {
+	st := s.candidate.Status()
+	fmt.Fprintf(w, "I am %s, %s. I have sent reminders %d times and swept %d times.\n", st.ID, st.State, s.reminded.Load(), s.swept.Load())
+}
+
+// leader tells who leads, as of a moment ago: good for sending a request there, not for
+// acting as the leader, which takes a term.
+func (s *service) leader(w http.ResponseWriter, _ *http.Request) {
+	type answer struct {
+		ID    string `json:"id"`
+		URL   string `json:"url"`
+		Token int64  `json:"token,string"` // it may be too large for a number in JavaScript
+	}
+	leader, known := s.observer.Current()
+	switch {
+	case !known:
+		http.Error(w, "not known yet: no answer from ZooKeeper so far", http.StatusServiceUnavailable)
+	case leader.Node == "":
+		http.Error(w, "nobody leads", http.StatusServiceUnavailable)
+	case leader.Hidden: // as while some instances have got credentials, and this one has none
+		http.Error(w, "the leader's znode must not be read with the credentials of this instance", http.StatusServiceUnavailable)
+	default:
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(answer{leader.ID, string(leader.Data), leader.Token})
+	}
+}
+
+// ready fails once the instance is being stopped, so that no new clients are sent here.
+func (s *service) ready(w http.ResponseWriter, _ *http.Request) {
+	if s.stopping.Load() {
+		http.Error(w, "stopping", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ready")
+}

@@ -6,7 +6,7 @@
 //	go run ./examples/shards -shards 200 -processes 6
 //	go run ./examples/shards -zk zk1:2181,zk2:2181     on an ensemble of yours
 //
-// Who should lead what is decided by rendezvous hashing (rank.go), without asking anybody: each process joins a shard's
+// Who should lead what is decided by rendezvous hashing (keeper.go), without asking anybody: each process joins a shard's
 // line the later, the worse it ranks, so that the best one leads and the next best is its heir. A leader looks at the
 // line now and then, and gives way to one that ranks better (keeper.go): that restores the spread when a process comes
 // back, and whenever the line has come about in another order.
@@ -32,7 +32,7 @@ import (
 )
 
 func main() {
-	if child.Role() == asProcess {
+	if child.Is() {
 		runProcess(honest)
 		return
 	}

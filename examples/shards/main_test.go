@@ -17,7 +17,7 @@ var exe string
 // The test program is a process that leads shards, too, and a dishonest one, when a test
 // here has called run.
 func TestMain(m *testing.M) {
-	if child.Role() == asProcess {
+	if child.Is() {
 		runProcess(boasting)
 		return
 	}

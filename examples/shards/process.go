@@ -18,9 +18,6 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 )
 
-// asProcess is the role of this program's children.
-const asProcess = "process"
-
 const (
 	// beat is how often the leader of a shard works, in this example.
 	beat = 20 * time.Millisecond

@@ -21,7 +21,7 @@ type show struct {
 
 func newShow(p *program) *show {
 	s := &show{history: history{}, shards: shardNames(p.shards), processes: processNames(p.processes)}
-	s.Group = child.NewGroup(asProcess, p.Args(), s.tell)
+	s.Group = child.NewGroup(p.Args(), s.tell)
 	return s
 }
 

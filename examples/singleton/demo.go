@@ -13,7 +13,6 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
 	"github.com/zkrecipe/zkrecipe/examples/internal/example"
-	"github.com/zkrecipe/zkrecipe/examples/internal/output"
 )
 
 // demoJob tells what it knows, and then that it is alive until it is killed.
@@ -21,12 +20,9 @@ const demoJob = `echo "JOB STARTS on $ZKRECIPE_ID with token $ZKRECIPE_TOKEN, as
 trap 'echo "job on $ZKRECIPE_ID was asked to stop (SIGTERM)"; exit 0' TERM
 while :; do sleep 0.1; done`
 
-// asPlayer is the role of the singletons in a demonstration.
-const asPlayer = "player"
-
 // play is a singleton in a demonstration: it gets SIGTERM when that ends. It returns the exit code.
 func play(args []string) (code int) {
-	os.Stderr, stderr = os.Stdout, output.New(os.Stdout) // the demonstration shows all
+	os.Stderr, stderr = os.Stdout, example.NewWriter(os.Stdout) // the demonstration shows all
 	child.Main(func(ctx context.Context) error {
 		context.AfterFunc(ctx, func() { _ = syscall.Kill(os.Getpid(), syscall.SIGTERM) })
 		code = run(append(args, "--", "sh", "-c", demoJob))
@@ -49,7 +45,7 @@ func demonstrate(connect string) int {
 	// The session outlasts the lease by far: what it takes until the job runs elsewhere is the lease.
 	args := []string{"-zk", connect, "-path", "/demo", "-timeout", "10s", "-lease", "2s", "-restart"}
 	s := &show{}
-	s.Group = child.NewGroup(asPlayer, args, s.tell)
+	s.Group = child.NewGroup(args, s.tell)
 	err := s.perform(ctx)
 	_ = s.Stop("", "alice") // one that is in line when it gets SIGTERM does not exit with 0
 	if err != nil {

@@ -82,7 +82,6 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
 	"github.com/zkrecipe/zkrecipe/examples/internal/example"
-	"github.com/zkrecipe/zkrecipe/examples/internal/output"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -102,7 +101,7 @@ func main() {
 	switch {
 	case os.Args[0] == guardianName:
 		program = guard
-	case child.Role() == asPlayer:
+	case child.Is():
 		program = play
 	}
 	code := program(os.Args[1:])
@@ -111,7 +110,7 @@ func main() {
 }
 
 // stderr takes all that is told while a job runs: a kill must not wait for the reader of a pipe.
-var stderr = output.New(os.Stderr)
+var stderr = example.NewWriter(os.Stderr)
 
 // complain tells of an error. It returns the exit code for it.
 func complain(code int, err error) int {

@@ -24,14 +24,14 @@ import (
 )
 
 const (
-	roleVariable = "ZKRECIPE_EXAMPLE_ROLE" // holds a child's role
-	maxLine      = 1 << 20                 // how long a line may be, in bytes
+	mark    = "ZKRECIPE_EXAMPLE_CHILD" // is set in the environment of a child
+	maxLine = 1 << 20                  // how long a line may be, in bytes
 	// leaveWithin is how long a child may take to end when asked to: the leave of a candidate is bounded by less.
 	leaveWithin = 6 * time.Second
 )
 
-// Role returns the role of the group that has started this process, "" in the process that the user has started.
-func Role() string { return os.Getenv(roleVariable) }
+// Is reports whether this process is a child.
+func Is() bool { return os.Getenv(mark) != "" }
 
 // Main is for a child: it calls f with a context that ends when the parent stops the child, or is gone. If f returns an
 // error before that, the child exits with 1.
@@ -50,7 +50,6 @@ func Main(f func(context.Context) error) {
 // A Group holds the children of a demonstration, and the lock that guards what they have told. A child must not end by
 // itself: that is a failure, and the first failure ends the demonstration.
 type Group struct {
-	role string
 	args []string
 	tell func(id string, line []byte) error
 
@@ -69,10 +68,10 @@ type Child struct {
 	err    error         // why it ended otherwise than with 0; to be read after done
 }
 
-// NewGroup returns a group without children. Each will be this very program with the role, the arguments and an -id. Its
-// lines go to tell, in order and with the lock held. The first error that tell returns becomes the child's.
-func NewGroup(role string, args []string, tell func(id string, line []byte) error) *Group {
-	return &Group{role: role, args: args, tell: tell, children: map[string]*Child{}}
+// NewGroup returns a group without children. Each will be this very program with the arguments and an -id. Its lines go to
+// tell, in order and with the lock held. The first error that tell returns becomes the child's.
+func NewGroup(args []string, tell func(id string, line []byte) error) *Group {
+	return &Group{args: args, tell: tell, children: map[string]*Child{}}
 }
 
 // Do calls f with the lock held, and wakes those who wait in Until.
@@ -107,7 +106,7 @@ func (g *Group) Fail(err error) { g.Do(func() { g.err = cmp.Or(g.err, err) }) }
 // Start starts a child. If the child ends by itself, that is a failure.
 func (g *Group) Start(id string) {
 	c := &Child{cmd: exec.Command(tether.Self, append(slices.Clone(g.args), "-id", id)...), done: make(chan struct{})}
-	c.cmd.Env = append(os.Environ(), roleVariable+"="+g.role)
+	c.cmd.Env = append(os.Environ(), mark+"=yes")
 	c.cmd.Stderr = &c.stderr
 	var err error
 	c.stdin, err = c.cmd.StdinPipe()

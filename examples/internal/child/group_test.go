@@ -15,9 +15,10 @@ import (
 
 // The test program is its own child: it echoes its stdin until that ends.
 func TestMain(m *testing.M) {
-	switch Role() {
-	case "":
+	if !Is() {
 		os.Exit(m.Run())
+	}
+	switch os.Args[1] {
 	case "echo":
 		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 			fmt.Println(lines.Text())
@@ -38,11 +39,11 @@ type group struct {
 	told map[string][]string
 }
 
-// gather starts children of a role.
+// gather starts children with a role.
 func gather(t *testing.T, role string, ids ...string) *group {
 	t.Helper()
 	g := &group{told: map[string][]string{}}
-	g.Group = NewGroup(role, []string{"arg"}, func(id string, line []byte) error {
+	g.Group = NewGroup([]string{role}, func(id string, line []byte) error {
 		g.told[id] = append(g.told[id], string(line))
 		if string(line) == "?" {
 			return errors.New("a question")

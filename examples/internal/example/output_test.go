@@ -1,4 +1,4 @@
-package output
+package example
 
 import (
 	"io"
@@ -11,7 +11,7 @@ import (
 func TestNobodyWaitsForAPipeThatIsNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, pipe := io.Pipe() // it has no room at all
-		w, begun := New(pipe), time.Now()
+		w, begun := NewWriter(pipe), time.Now()
 		for range 2 * maxWrites {
 			if n, err := w.Write([]byte("a line\n")); n != 7 || err != nil {
 				t.Fatalf("Write returns %d, %v", n, err)
@@ -30,7 +30,7 @@ func TestNobodyWaitsForAPipeThatIsNotRead(t *testing.T) {
 
 func TestWhatIsReadArrivesInOrder(t *testing.T) {
 	var got strings.Builder
-	w := New(&got)
+	w := NewWriter(&got)
 	line := []byte("0\n")
 	for i := range 10 {
 		line[0] = byte('0' + i) // the caller may use its buffer again

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -59,15 +58,6 @@ func (d *director) run(ctx context.Context) error {
 	})
 	d.Fail(err)
 	return d.Stop("", leader) // a leader that was paused makes its charge before it ends
-}
-
-// handler serves the database to the billers.
-func (d *director) handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/due", answer(func(_ context.Context, q attempt) ([]item, error) { return d.ledger.due(q.Token) }))
-	mux.Handle("/charge", answer(d.charge))
-	mux.Handle("/moment", answer(d.moment))
-	return mux
 }
 
 // take reports whether it is time to do that to a leader that charges an item. If so, an act is

@@ -15,9 +15,11 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -50,7 +52,15 @@ func run(ctx context.Context, p *example.Program, length time.Duration) error {
 	}
 	h := newHistory(lines.Now())
 	h.about = fmt.Sprintf("ZooKeeper: %s; session timeout %v, lease %v", p.Servers, p.Session.Timeout, p.Session.Lease)
-	s := newShow(h, p.Args())
+	s := &show{history: h}
+	s.Group = child.NewGroup(append(p.Args(), "-beat", beat.String()), func(_ string, line []byte) error {
+		var l lines.Line
+		err := json.Unmarshal(line, &l)
+		if err == nil {
+			h.add(l)
+		}
+		return err
+	})
 	view := func(ctx context.Context) { s.draw(ctx, p.Session.Lease) }
 	if !canDraw(os.Stdout) {
 		fmt.Fprintln(example.Stdout, h.about)
@@ -63,4 +73,159 @@ func run(ctx context.Context, p *example.Program, length time.Duration) error {
 	stop()
 	viewed.Wait()
 	return errors.Join(err, h.conclude())
+}
+
+const (
+	// beat is how often a leader proves that it leads, hence how exact times are.
+	beat = 10 * time.Millisecond
+	// calm is for the eye: how long nothing happens before the leader is attacked.
+	calm = time.Second
+	// aftermath is how long a crashed or paused candidate stays so after another leads.
+	aftermath = 500 * time.Millisecond
+)
+
+// names are the candidates.
+var names = []string{"alice", "bob", "carol"}
+
+// show runs the candidates and makes them lose the leadership in turn.
+type show struct {
+	*child.Group // its lock guards history
+	history      *history
+}
+
+// run runs the show until ctx ends or a candidate fails. Then it stops all candidates, the leader last.
+func (s *show) run(ctx context.Context) error {
+	s.say("Three candidates join the line; the first one leads.")
+	for _, id := range names {
+		s.Start(id)
+	}
+	_ = s.perform(ctx) // a failure of a candidate is what Stop returns
+	s.say("The end: all candidates leave.")
+	last := "" // the leader
+	s.Do(func() {
+		if t := s.history.leader(); t != nil {
+			last = t.id
+		}
+	})
+	return s.Stop("quit", last)
+}
+
+// perform does one thing after another to the leader, again and again.
+func (s *show) perform(ctx context.Context) error {
+	acts := []func(context.Context, *term) error{s.resignation, s.crash}
+	if child.CanPause {
+		acts = append(acts, s.pause)
+	}
+	for i := 0; ; {
+		if err := s.Until(ctx, "leader with an heir", s.history.settled); err != nil {
+			return err
+		}
+		if err := example.Sleep(ctx, calm); err != nil {
+			return err
+		}
+		var leader *term
+		s.Do(func() { leader = s.history.leader() })
+		if leader == nil {
+			continue // it has lost the leadership by itself
+		}
+		if err := acts[i%len(acts)](ctx, leader); err != nil {
+			return err
+		}
+		i++
+	}
+}
+
+// resignation asks the leader to step down.
+func (s *show) resignation(ctx context.Context, t *term) error {
+	s.say("%s is asked to resign.", t.id)
+	s.Do(func() { t.ending = "resigned" })
+	s.Child(t.id).Send("resign")
+	next, err := s.successor(ctx, t)
+	if err == nil {
+		s.say("%s resigned and deleted its znode; %s, its heir, led %v later.", t.id, next.to.id, short(next.gap))
+	}
+	return err
+}
+
+// crash kills the leader, and starts it again when another leads.
+func (s *show) crash(ctx context.Context, t *term) error {
+	s.say("%s is killed (kill -9): its heir takes over when its lease is over.", t.id)
+	s.Kill(t.id)
+	if err := s.takeover(ctx, t, "crashed", killed); err != nil {
+		return err
+	}
+	s.say("%s is started again: it joins at the end of the line.", t.id)
+	s.Do(func() { s.history.member(t.id).enter(away) })
+	s.Start(t.id)
+	return nil
+}
+
+// pause stops the leader's process for longer than its lease runs. It must not take
+// itself for the leader when it goes on.
+func (s *show) pause(ctx context.Context, t *term) error {
+	s.say("%s is paused (SIGSTOP): its lease runs out before another can lead.", t.id)
+	s.Child(t.id).Pause()
+	if err := s.takeover(ctx, t, "paused", paused); err != nil {
+		return err
+	}
+	s.say("%s goes on (SIGCONT), not knowing that it was paused.", t.id)
+	s.Child(t.id).Resume()
+	sound := false
+	err := s.Until(ctx, "end of the paused term", func() bool {
+		_, sound = s.history.verdict()
+		return t.deposed != 0
+	})
+	if err != nil {
+		return err
+	}
+	if sound {
+		s.say("%s woke up: its first Valid() was false, no beat with the old token.", t.id)
+	}
+	return example.Sleep(ctx, calm)
+}
+
+// takeover notes what has been done to the leader of a term, and waits until another leads when the lease is over.
+func (s *show) takeover(ctx context.Context, t *term, ending string, to state) error {
+	s.Do(func() {
+		t.ending = ending
+		s.history.member(t.id).enter(to)
+	})
+	next, err := s.successor(ctx, t)
+	if err != nil {
+		return err
+	}
+	s.say("%s's lease is over: %s leads. Nobody did for %v; its session would go on.", t.id, next.to.id, short(next.gap))
+	return example.Sleep(ctx, aftermath)
+}
+
+// successor waits until the leadership has gone from a term to the next.
+func (s *show) successor(ctx context.Context, t *term) (next change, err error) {
+	err = s.Until(ctx, "successor", func() bool {
+		for _, c := range s.history.changes() {
+			if c.from == t {
+				next = c
+			}
+		}
+		return next.from != nil
+	})
+	return next, err
+}
+
+// say tells what the show does.
+func (s *show) say(format string, args ...any) {
+	s.Do(func() { s.history.say("> "+format, args...) })
+}
+
+// logStandings writes a line now and then that says how all stand.
+func (s *show) logStandings(ctx context.Context) {
+	for example.Sleep(ctx, 500*time.Millisecond) == nil {
+		s.Do(func() {
+			now := lines.Now()
+			var all []string
+			for _, m := range s.history.members {
+				all = append(all, m.id+" "+m.standing(now))
+			}
+			s.history.log("  [%s]", strings.Join(all, "; "))
+		})
+	}
 }

@@ -1,6 +1,5 @@
-// Shards spreads shards over processes: an election for each shard, in which every process
-// stands, all with one client. Each shard is led by one process; when that crashes, the
-// others take its shards over, some each; when it comes back, it gets them back.
+// Shards spreads shards over processes: an election for each shard, in which every process stands, all with one client.
+// When a process crashes, the others take its shards over, some each; when it comes back, it gets them back.
 //
 //	go run ./examples/shards                           one run, 2 to 5 seconds
 //	go run ./examples/shards -shards 200 -processes 6
@@ -8,7 +7,7 @@
 //
 // Who should lead what is decided by rendezvous hashing (keeper.go), without asking anybody: each process joins a shard's
 // line the later, the worse it ranks, so that the best one leads and the next best is its heir. A leader looks at the
-// line now and then, and gives way to one that ranks better (keeper.go): that restores the spread when a process comes
+// line now and then, and gives way to one that ranks better: that restores the spread when a process comes
 // back, and whenever the line has come about in another order.
 //
 // Load moves nothing. The spread is that of a hash: even for many shards, roughly so for few. A shard changes hands
@@ -20,6 +19,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -29,6 +29,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
 	"github.com/zkrecipe/zkrecipe/examples/internal/example"
+	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
 )
 
 func main() {
@@ -65,8 +66,12 @@ func (p *program) check() error {
 
 func (p *program) run(ctx context.Context) error {
 	fmt.Fprintf(example.Stdout, "ZooKeeper: %s\n", p.Servers)
-	s := newShow(p)
-	err := s.run(ctx)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute) // against hanging: it takes some seconds
+	defer cancel()
+	s := &show{history: history{}, shards: shardNames(p.shards), processes: processNames(p.processes)}
+	s.Group = child.NewGroup(p.Args(), s.tell)
+	s.Fail(s.perform(ctx))
+	err := s.Stop("", "")
 	if problems := s.history.problems(); len(problems) > 0 {
 		return errors.Join(err, fmt.Errorf("two leaders of one shard at once:\n  %s", strings.Join(problems, "\n  ")))
 	}
@@ -91,3 +96,69 @@ var people = strings.Fields("alice bob carol dave erin frank grace heidi ivan ju
 
 // processNames returns the names of n processes, of at most len(people).
 func processNames(n int) []string { return people[:n] }
+
+// show runs the processes, kills one and starts it again, and tells what moves.
+type show struct {
+	*child.Group      // its lock guards history
+	history           history
+	shards, processes []string
+}
+
+// tell takes in a line of a process: what it leads.
+func (s *show) tell(_ string, line []byte) error {
+	var terms []stretch
+	err := json.Unmarshal(line, &terms)
+	for _, t := range terms {
+		s.history.add(t)
+	}
+	return err
+}
+
+func (s *show) perform(ctx context.Context) error {
+	example.Say("%d processes start, each with a candidate for each of %d shards", len(s.processes), len(s.shards))
+	for _, id := range s.processes {
+		s.Start(id)
+	}
+	before, err := s.settle(ctx, s.processes, nil)
+	if err != nil {
+		return err
+	}
+
+	victim := before.busiest(s.processes)
+	others := slices.DeleteFunc(slices.Clone(s.processes), func(p string) bool { return p == victim })
+	example.Say("%s is killed (kill -9)", victim)
+	s.Kill(victim)
+	s.Do(func() { s.history.gone(victim) })
+	before, err = s.settle(ctx, others, before)
+	if err != nil {
+		return err
+	}
+
+	example.Say("%s is started again; where it ranks better the others resign", victim)
+	s.Start(victim)
+	_, err = s.settle(ctx, s.processes, before)
+	return err
+}
+
+// settle waits until each shard is led by the process that suits it best. Then it tells who leads
+// what. If before is not nil, it also tells what has moved.
+func (s *show) settle(ctx context.Context, processes []string, before spread) (now spread, err error) {
+	since := lines.Now()
+	var gap time.Duration
+	err = s.Until(ctx, "spread with each shard led by the process that suits it best", func() bool {
+		now, gap = s.history.leaders(), s.history.gap(since)
+		return now.isBest(s.shards, processes)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if before == nil {
+		example.Say("each shard is led by the process that suits it best")
+	} else {
+		n, to := now.moved(before)
+		example.Say("%d shards have moved (%s), %d have not; without a leader for %v at the longest",
+			n, to, len(s.shards)-n, gap.Round(time.Millisecond))
+	}
+	fmt.Fprint(example.Stdout, now.table(s.shards, processes))
+	return now, nil
+}

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -28,20 +27,6 @@ type supervisor struct {
 	election *election.Election
 	signals  chan os.Signal
 	last     bool // the present job, or the next one, is the last
-}
-
-// newSupervisor checks what the library can check without I/O.
-func newSupervisor(p *options) (s *supervisor, err error) {
-	s = &supervisor{options: p, signals: catch(), last: !p.restart}
-	level := slog.LevelWarn
-	if p.verbose {
-		level = slog.LevelInfo
-	}
-	p.Session.Logger = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
-	if s.client, err = p.Client(); err == nil {
-		s.election, err = election.New(s.client, p.Path, election.Config{ID: p.id, StopBefore: p.stopBefore()})
-	}
-	return s, err
 }
 
 // catch delivers the signals that are not left to themselves. What the program was told to
@@ -160,15 +145,14 @@ func killRoom(lease time.Duration) time.Duration { return lease / 16 }
 // most a quarter of the lease; -grace is checked to fit in.
 func (p *options) stopBefore() time.Duration { return p.grace + killRoom(p.Session.Lease) }
 
-// limits are those of the job as the lease is now.
+// limits are those of the job as the lease is now. It is shorter than asked for where a server has granted a shorter
+// session timeout.
 func (s *supervisor) limits(term *election.Term) limits {
+	lease := s.client.Status().LeaseTime
 	begun := now() // read first: should we be paused here, the limits come out too early
 	end := begun + term.Remaining()
-	return limits{Term: end - min(s.stopBefore(), s.lease()/4), Kill: end - killRoom(s.lease())}
+	return limits{Term: end - min(s.stopBefore(), lease/4), Kill: end - killRoom(lease)}
 }
-
-// lease is shorter than asked for where a server has granted a shorter session timeout.
-func (s *supervisor) lease() time.Duration { return s.client.Status().LeaseTime }
 
 // environment is what the job learns about the term.
 func (s *supervisor) environment(term *election.Term) []string {

@@ -56,7 +56,7 @@ func TestWhatIsChargedIsNotDue(t *testing.T) {
 		t.Errorf("due is %v; want %v", got, want)
 	}
 	charges, refusals := read()
-	if want := []attempt{{one, "alice", 5, 5}}; !reflect.DeepEqual(charges, want) || refusals != nil {
+	if want := []attempt{{one, "alice", 5, 5, false}}; !reflect.DeepEqual(charges, want) || refusals != nil {
 		t.Errorf("the file has the charges %v and the refusals %v; want %v and none", charges, refusals, want)
 	}
 }
@@ -70,7 +70,7 @@ func TestAStaleChargeIsRefusedAndNoted(t *testing.T) {
 		t.Errorf("the stale charge: %v; want %v", err, errStale)
 	}
 	charges, refusals := read()
-	if want := []attempt{{two, "alice", 5, 9}}; len(charges) != 1 || !reflect.DeepEqual(refusals, want) {
+	if want := []attempt{{two, "alice", 5, 9, true}}; len(charges) != 1 || !reflect.DeepEqual(refusals, want) {
 		t.Errorf("the file has the charges %v and the refusals %v; want bob's and %v", charges, refusals, want)
 	}
 }
@@ -89,9 +89,9 @@ func TestReadingLocksOutOlderLeaders(t *testing.T) {
 }
 
 func TestTheAuditFindsWhatIsWrong(t *testing.T) {
-	a1, a2 := attempt{one, "alice", 5, 5}, attempt{two, "alice", 5, 5}
-	b1, b2 := attempt{one, "bob", 9, 9}, attempt{two, "bob", 9, 9}
-	late := attempt{two, "alice", 5, 9}
+	a1, a2 := attempt{one, "alice", 5, 5, false}, attempt{two, "alice", 5, 5, false}
+	b1, b2 := attempt{one, "bob", 9, 9, false}, attempt{two, "bob", 9, 9, false}
+	late := attempt{two, "alice", 5, 9, true}
 	stale := []attempt{{item: two, By: "alice", Token: 5}}
 	for _, test := range []struct {
 		name              string
@@ -103,9 +103,9 @@ func TestTheAuditFindsWhatIsWrong(t *testing.T) {
 		{"charged twice by one", []attempt{a1, a1, b2}, []attempt{late}, "sub-1 for May was charged 2 times: by alice with token 5, then by alice"},
 		{"charged twice by two", []attempt{a1, b1, b2}, []attempt{late}, "sub-1 for May was charged 2 times: by alice with token 5, then by bob with token 9"},
 		{"charged out of turn", []attempt{b2, a1}, []attempt{late}, "alice charged sub-1 for May with token 5 after one with 9"},
-		{"not due", []attempt{a1, b2, {item{"June", "sub-1"}, "bob", 9, 9}}, []attempt{late}, "sub-1 for June was charged, which was not due"},
+		{"not due", []attempt{a1, b2, {item{"June", "sub-1"}, "bob", 9, 9, false}}, []attempt{late}, "sub-1 for June was charged, which was not due"},
 		{"no stale charge", []attempt{a1, b2}, nil, "alice's stale charge of sub-2 for May, with token 5, was not attempted and refused"},
-		{"another's refusal", []attempt{a1, b2}, []attempt{{two, "carol", 5, 9}}, "alice's stale charge of sub-2"},
+		{"another's refusal", []attempt{a1, b2}, []attempt{{two, "carol", 5, 9, true}}, "alice's stale charge of sub-2"},
 		{"a refusal of what was not stale", []attempt{a1, b2}, []attempt{a2}, "alice's stale charge of sub-2"},
 	} {
 		problems := audit(test.charges, test.refusals, []item{one, two}, stale)

@@ -48,7 +48,6 @@ const subscriptions = 24
 func main() {
 	if child.Is() {
 		runBiller(func(db *remote) books { return worst{db} })
-		return
 	}
 	p := newProgram()
 	p.Demonstrate(func() error {
@@ -113,16 +112,13 @@ func allItems() (items []item) {
 	return items
 }
 
-// runBiller is the program of a child: it stands for election, and bills when elected. wrap puts
-// faults between it and the database.
+// runBiller is the program of a child, and ends it: it stands for election, and bills when elected. wrap puts faults
+// between it and the database.
 func runBiller(wrap func(*remote) books) {
 	p, db := newProgram(), &remote{}
 	p.Flags.StringVar(&db.by, "id", "", "the `name` of the biller")
 	p.Flags.StringVar(&db.url, "db", "", "the `URL` of the database")
-	child.Main(func(ctx context.Context) error {
-		if err := p.Parse(os.Args[1:]); err != nil {
-			return err
-		}
+	p.Main(nil, func(ctx context.Context) error {
 		client, err := p.Client()
 		if err != nil {
 			return err
@@ -132,9 +128,8 @@ func runBiller(wrap func(*remote) books) {
 		if err != nil {
 			return err
 		}
-		return el.Run(ctx, func(ctx context.Context, term *election.Term) error {
-			return bill(ctx, term, wrap(db))
-		})
+		work := func(ctx context.Context, term *election.Term) error { return bill(ctx, term, wrap(db)) }
+		return child.Run(ctx, func(ctx context.Context) error { return el.Run(ctx, work) })
 	})
 }
 

@@ -35,8 +35,8 @@ import (
 // program is the example with its own flags.
 type program struct {
 	*example.Program
-	id, listen         string
-	stopWithin, linger time.Duration
+	config
+	listen string
 }
 
 func main() {
@@ -70,10 +70,8 @@ func (p *program) run(ctx context.Context) error {
 		fmt.Printf("Another instance: go run ./examples/service -zk %s -listen 127.0.0.1:0\n", p.Connect)
 	}
 	p.Session.Logger = slog.New(slog.NewTextHandler(os.Stdout, nil))
-	s, err := newService(config{
-		connect: p.Connect, path: p.Path, id: p.id, session: p.Session, stopWithin: p.stopWithin, linger: p.linger,
-		url: "http://" + listener.Addr().String(),
-	})
+	p.connect, p.path, p.session, p.url = p.Connect, p.Path, p.Session, "http://"+listener.Addr().String()
+	s, err := newService(p.config)
 	if err != nil {
 		return example.Mistake(err)
 	}

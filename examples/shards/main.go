@@ -35,7 +35,6 @@ import (
 func main() {
 	if child.Is() {
 		runProcess(honest)
-		return
 	}
 	p := newProgram()
 	p.Demonstrate(p.check, p.run)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -35,18 +34,15 @@ type process struct {
 	terms []*stretch // but not those that are over and have been told
 }
 
-// runProcess is the program of a child.
+// runProcess is the program of a child, and ends it.
 func runProcess(note func(led *stretch, at int64)) {
 	p := &process{program: newProgram(), note: note}
 	p.Flags.StringVar(&p.id, "id", "", "the `name` of the process")
-	child.Main(p.stand)
+	p.Main(nil, func(ctx context.Context) error { return child.Run(ctx, p.stand) })
 }
 
 // stand stands for election in every shard until ctx ends, or one of the elections fails.
 func (p *process) stand(ctx context.Context) error {
-	if err := p.Parse(os.Args[1:]); err != nil {
-		return err
-	}
 	client, err := p.Client()
 	if err != nil {
 		return err

@@ -213,7 +213,7 @@ while :; do sleep 0.1; done`
 // play is a singleton in a demonstration: it gets SIGTERM when that ends. It returns the exit code.
 func play(args []string) (code int) {
 	os.Stderr, stderr = os.Stdout, example.NewWriter(os.Stdout) // the demonstration shows all
-	child.Main(func(ctx context.Context) error {
+	_ = child.Run(context.Background(), func(ctx context.Context) error {
 		context.AfterFunc(ctx, func() { _ = syscall.Kill(os.Getpid(), syscall.SIGTERM) })
 		code = run(append(args, "--", "sh", "-c", demoJob))
 		return nil

@@ -33,18 +33,18 @@ const (
 // Is reports whether this process is a child.
 func Is() bool { return os.Getenv(mark) != "" }
 
-// Main is for a child: it calls f with a context that ends when the parent stops the child, or is gone. If f returns an
-// error before that, the child exits with 1.
-func Main(f func(context.Context) error) {
-	ctx, stop := context.WithCancel(context.Background())
+// Run is for a child: it calls f with a context that also ends when the parent stops the child, or is gone. Then it
+// returns nil.
+func Run(ctx context.Context, f func(context.Context) error) error {
+	ctx, stop := context.WithCancel(ctx)
 	go func() { // not waited for: a read of stdin cannot be cancelled
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		stop()
 	}()
-	if err := f(ctx); err != nil && ctx.Err() == nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	if err := f(ctx); ctx.Err() == nil {
+		return err
 	}
+	return nil
 }
 
 // A Group holds the children of a demonstration, and the lock that guards what they have told. A child must not end by

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -33,15 +32,6 @@ type director struct {
 	leader  string    // who has charged last
 	stale   []attempt // what paused leaders were about to charge
 	crashes int
-}
-
-func newDirector(l *ledger, flags []string) *director {
-	d := &director{ledger: l, plan: maps.Clone(plan), charged: map[item]bool{}}
-	d.Group = child.NewGroup(flags, func(id string, line []byte) error {
-		example.Say("%s %s", id, line)
-		return nil
-	})
-	return d
 }
 
 // run has all items charged.

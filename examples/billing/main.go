@@ -5,13 +5,10 @@
 //	go run ./examples/billing -fence=false             what happens without the fence
 //	go run ./examples/billing -zk zk1:2181,zk2:2181    on an ensemble of yours
 //
-// What to copy is in bill.go: how the term's Valid, its token and its context are used.
-// The database belongs to this process and is served to the billers over HTTP on loopback.
-//
-// Leaders are killed (kill -9) after the database has carried out their charge and before they hear of it, and paused
-// (SIGSTOP) between their look at Valid and their charge until another has made it: when they go on, they make it too.
-// In the end the ledger is read. The exit code is 0 if it proves that every subscription was charged exactly once for
-// every period, and that each of those late charges was attempted and refused.
+// What to copy is in bill.go: how the term's Valid, its token and its context are used. The database belongs to this
+// process and is served to the billers over HTTP on loopback. Leaders are killed after the database has carried out their
+// charge, or paused before it, at the worst moments. The exit code is 0 if the ledger proves that every subscription was
+// charged exactly once for every period, and that each late charge was attempted and refused.
 package main
 
 import (
@@ -20,6 +17,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -87,7 +85,11 @@ func (p *program) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d := newDirector(l, append(p.Args(), "-db", "http://"+listener.Addr().String()))
+	d := &director{ledger: l, plan: maps.Clone(plan), charged: map[item]bool{}}
+	d.Group = child.NewGroup(append(p.Args(), "-db", "http://"+listener.Addr().String()), func(id string, line []byte) error {
+		example.Say("%s %s", id, line)
+		return nil
+	})
 	mux := http.NewServeMux() // the database, as the billers see it
 	mux.Handle("/due", answer(func(_ context.Context, q attempt) ([]item, error) { return l.due(q.Token) }))
 	mux.Handle("/charge", answer(d.charge))

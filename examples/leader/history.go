@@ -26,13 +26,10 @@ const (
 
 // member is one of the candidates.
 type member struct {
-	id        string
-	state     state
-	suspended bool
-	term      *term // the latest, or nil
+	id    string
+	state state
+	term  *term // the latest, or nil
 }
-
-func (m *member) enter(s state) { m.state, m.suspended = s, false }
 
 // standing says in words how a candidate stands.
 func (m *member) standing(now int64) string {
@@ -44,9 +41,6 @@ func (m *member) standing(now int64) string {
 			lease = short(left).String()
 		}
 		text += fmt.Sprintf(", token %d, lease %s", m.term.token, lease)
-	}
-	if m.suspended {
-		text += ", connection lost"
 	}
 	return text
 }
@@ -107,32 +101,30 @@ func (h *history) add(l lines.Line) {
 	m := h.member(l.ID)
 	switch l.Event {
 	case "session":
-		m.suspended = false
 		h.log("%s has session %s", l.ID, l.Session)
 	case "joined":
-		m.enter(waiting)
+		m.state = waiting
 		h.log("%s is in line, %d ahead", l.ID, l.Position)
 	case "heir":
-		m.enter(heir)
+		m.state = heir
 		h.log("%s is heir", l.ID)
 	case "takeover":
 		h.log("%s has taken over: the one ahead was silent", l.ID)
 	case "elected":
 		h.leads(m, l)
-		m.enter(leading)
+		m.state = leading
 		h.log("%s LEADS with token %d", l.ID, l.Token)
 	case "beat":
 		h.leads(m, l)
 		h.beats++
 	case "suspended":
-		m.suspended = true
-		h.log("%s has lost its connection", l.ID)
+		h.say("%s has lost its connection", l.ID)
 	case "deposed":
 		m.term.deposed, m.term.reason = l.T, l.Reason
-		m.enter(away)
+		m.state = away
 		h.log("%s is deposed: %s", l.ID, l.Reason)
 	case "left":
-		m.enter(away)
+		m.state = away
 	case "error":
 		h.say("%s: %s", l.ID, l.Error)
 	}

@@ -73,7 +73,7 @@ func story() *history {
 	for i := int64(10); i < 2000; i += 10 {
 		h.add(at(i, "alice", "beat", 7))
 	}
-	h.member("alice").enter(killed)
+	h.member("alice").state = killed
 	h.terms[0].ending = "crashed"
 	h.add(at(3000, "bob", "elected", 8))
 	h.add(at(3000, "carol", "heir", 0))
@@ -127,7 +127,7 @@ func TestTheTimelineShowsWhoLedAndWhenNobodyDid(t *testing.T) {
 	p.timeline()
 	h.add(at(2, "alice", "elected", 7))
 	p.timeline()
-	h.member("alice").enter(killed)
+	h.member("alice").state = killed
 	p.timeline()
 	h.add(at(500, "bob", "elected", 8))
 	got := strings.Join(p.timeline()[1:], "\n")

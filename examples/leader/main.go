@@ -1,16 +1,13 @@
-// Leader shows an election at work. It runs three candidates, each in a process of its own, shows who leads and who is
-// heir, each fencing token and the lease running, and takes the leadership away in turn: by resignation, by a crash
-// (kill -9) and by a pause longer than the lease (SIGSTOP). It measures how long nobody led, and watches that never two
-// did. After a crash that is about as long as the lease, 400 ms unless -lease says otherwise; the session timeout of 10
-// s has no part in it.
+// Leader shows an election at work. It runs three candidates, each in a process of its own, and takes the leadership away
+// in turn: by resignation, by a crash (kill -9) and by a pause longer than the lease (SIGSTOP). It measures how long
+// nobody led, and watches that never two did.
 //
 //	go run ./examples/leader                          until Ctrl-C
 //	go run ./examples/leader -for 10s                 each of them once, then exit
 //	go run ./examples/leader -zk zk1:2181,zk2:2181    on an ensemble of yours
 //
-// Without -zk the ensemble is three servers of package session/zktest in this process. On a terminal it draws a picture
-// of 80 columns and 24 lines (in no colors if NO_COLOR is set), elsewhere it writes plain lines. It exits with 1 if two
-// candidates ever led at the same time, or one failed.
+// On a terminal it draws a picture of 80 columns and 24 lines (in no colors if NO_COLOR is set), elsewhere it writes plain
+// lines. It exits with 1 if two candidates ever led at the same time, or one failed.
 package main
 
 import (
@@ -155,7 +152,7 @@ func (s *show) crash(ctx context.Context, t *term) error {
 		return err
 	}
 	s.say("%s is started again: it joins at the end of the line.", t.id)
-	s.Do(func() { s.history.member(t.id).enter(away) })
+	s.Do(func() { s.history.member(t.id).state = away })
 	s.Start(t.id)
 	return nil
 }
@@ -188,7 +185,7 @@ func (s *show) pause(ctx context.Context, t *term) error {
 func (s *show) takeover(ctx context.Context, t *term, ending string, to state) error {
 	s.Do(func() {
 		t.ending = ending
-		s.history.member(t.id).enter(to)
+		s.history.member(t.id).state = to
 	})
 	next, err := s.successor(ctx, t)
 	if err != nil {

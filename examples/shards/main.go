@@ -5,16 +5,8 @@
 //	go run ./examples/shards -shards 200 -processes 6
 //	go run ./examples/shards -zk zk1:2181,zk2:2181     on an ensemble of yours
 //
-// Who should lead what is decided by rendezvous hashing (keeper.go), without asking anybody: each process joins a shard's
-// line the later, the worse it ranks, so that the best one leads and the next best is its heir. A leader looks at the
-// line now and then, and gives way to one that ranks better: that restores the spread when a process comes
-// back, and whenever the line has come about in another order.
-//
-// Load moves nothing. The spread is that of a hash: even for many shards, roughly so for few. A shard changes hands
-// with a pause of a few milliseconds, once for each process that stands in line ahead of the better one.
-//
-// The program starts the processes, kills the one that leads most and starts it again, and shows each time who leads
-// what. It exits with 1 if a shard ever had two leaders at one time, or if the spread is not restored.
+// Who should lead what is decided by rendezvous hashing, without asking anybody (keeper.go). The program kills the
+// process that leads most and starts it again, and shows each time who leads what. The README of the examples says more.
 package main
 
 import (

@@ -120,7 +120,15 @@ func (g *Group) Start(id string) {
 	}
 	g.Do(func() { g.children[id] = c })
 	go func() { // ends with the child
-		strange := g.read(id, stdout)
+		var strange error // what tell has returned first
+		lines := bufio.NewScanner(stdout)
+		for lines.Buffer(nil, maxLine); lines.Scan(); {
+			g.Do(func() {
+				if err := g.tell(id, lines.Bytes()); err != nil && strange == nil {
+					strange = fmt.Errorf("cannot understand the line %q: %w", lines.Text(), err)
+				}
+			})
+		}
 		if err := cmp.Or(c.cmd.Wait(), strange); err != nil {
 			c.err = fmt.Errorf("%w %s", err, bytes.TrimSpace(c.stderr.Bytes()))
 		}
@@ -129,20 +137,6 @@ func (g *Group) Start(id string) {
 			g.Fail(errors.Join(fmt.Errorf("%s has ended by itself", id), c.err))
 		}
 	}()
-}
-
-// read passes the lines of a child on until there are no more.
-func (g *Group) read(id string, stdout io.Reader) (strange error) {
-	lines := bufio.NewScanner(stdout)
-	lines.Buffer(nil, maxLine)
-	for lines.Scan() {
-		g.Do(func() {
-			if err := g.tell(id, lines.Bytes()); err != nil && strange == nil {
-				strange = fmt.Errorf("cannot understand the line %q: %w", lines.Text(), err)
-			}
-		})
-	}
-	return strange
 }
 
 // Child returns a child that should be there, or nil.

@@ -123,5 +123,3 @@ func (l *ledger) attempts() (charges, refusals []attempt, err error) {
 	err = l.db.View(func(tx *bbolt.Tx) (err error) { charges, refusals, err = list(tx); return err })
 	return charges, refusals, err
 }
-
-func (l *ledger) close() error { return l.db.Close() }

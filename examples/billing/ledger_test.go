@@ -24,7 +24,7 @@ func newLedger(t *testing.T, fence bool) (l *ledger, read func() (charges, refus
 	return l, func() (charges, refusals []attempt) {
 		t.Helper()
 		charges, refusals, err := l.attempts()
-		if err := errors.Join(err, l.close()); err != nil {
+		if err := errors.Join(err, l.db.Close()); err != nil {
 			t.Fatal(err)
 		}
 		return charges, refusals

@@ -29,6 +29,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/election"
 )
 
+const subscriptions = 24 // for each period
+
 var (
 	names   = []string{"alice", "bob", "carol"}
 	periods = []string{"January", "February", "March"}
@@ -40,20 +42,12 @@ var (
 	}
 )
 
-// subscriptions is how many there are.
-const subscriptions = 24
-
 func main() {
 	if child.Is() {
 		runBiller(func(db *remote) books { return worst{db} })
 	}
 	p := newProgram()
-	p.Demonstrate(func() error {
-		if !child.CanPause {
-			return errors.New("this system cannot pause processes")
-		}
-		return nil
-	}, p.run)
+	p.Demonstrate(nil, p.run)
 }
 
 // program is the demonstration with its own flag.
@@ -70,6 +64,9 @@ func newProgram() *program {
 
 // run lets them bill, then reads from the ledger what came of it.
 func (p *program) run(ctx context.Context) error {
+	if !child.CanPause {
+		return errors.New("this system cannot pause processes")
+	}
 	fmt.Fprintf(example.Stdout, "ZooKeeper: %s. Database: bbolt, with the fence: %v.\n", p.Servers, p.fence)
 	dir, err := os.MkdirTemp("", "billing")
 	if err != nil {
@@ -80,7 +77,7 @@ func (p *program) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer l.close()
+	defer l.db.Close()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err

@@ -9,10 +9,8 @@
 //
 // The events are session, joined, heir, takeover, withheld, elected, beat, suspended, deposed, leader, error and left. On
 // stdin "resign" steps down and joins the line again, "quit" leaves. SIGTERM and SIGINT leave too: the candidate resigns,
-// deletes its znode, closes its session and exits with 0 within 5 seconds, whether or not the ensemble answers.
-//
-// The flag -lease says about how long a crashed leader keeps others from leading; all candidates of a path should have
-// the same. Without -zk the candidate is alone, on servers in its own process.
+// deletes its znode, closes its session and exits with 0 within 5 seconds, whether or not the ensemble answers. Without
+// -zk the candidate is alone, on servers in its own process.
 package main
 
 import (

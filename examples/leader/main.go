@@ -32,16 +32,14 @@ func main() {
 	if child.Is() {
 		candidate.Main(p)
 	}
-	p.Demonstrate(func() error {
-		if *length < 0 {
-			return fmt.Errorf("-for is %v; want a positive duration such as 10s", *length)
-		}
-		return nil
-	}, func(ctx context.Context) error { return run(ctx, p, *length) })
+	p.Demonstrate(nil, func(ctx context.Context) error { return run(ctx, p, *length) })
 }
 
 // run runs the show and draws it, and then prints a summary.
 func run(ctx context.Context, p *example.Program, length time.Duration) error {
+	if length < 0 {
+		return example.Mistake(fmt.Errorf("-for is %v; want a positive duration such as 10s", length))
+	}
 	if length > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, length)
@@ -73,16 +71,12 @@ func run(ctx context.Context, p *example.Program, length time.Duration) error {
 }
 
 const (
-	// beat is how often a leader proves that it leads, hence how exact times are.
-	beat = 10 * time.Millisecond
-	// calm is for the eye: how long nothing happens before the leader is attacked.
-	calm = time.Second
-	// aftermath is how long a crashed or paused candidate stays so after another leads.
-	aftermath = 500 * time.Millisecond
+	beat      = 10 * time.Millisecond  // how often a leader proves that it leads, hence how exact times are
+	calm      = time.Second            // for the eye: how long nothing happens before the leader is attacked
+	aftermath = 500 * time.Millisecond // how long a crashed or paused candidate stays so after another leads
 )
 
-// names are the candidates.
-var names = []string{"alice", "bob", "carol"}
+var names = []string{"alice", "bob", "carol"} // the candidates
 
 // show runs the candidates and makes them lose the leadership in turn.
 type show struct {
@@ -183,10 +177,7 @@ func (s *show) pause(ctx context.Context, t *term) error {
 
 // takeover notes what has been done to the leader of a term, and waits until another leads when the lease is over.
 func (s *show) takeover(ctx context.Context, t *term, ending string, to state) error {
-	s.Do(func() {
-		t.ending = ending
-		s.history.member(t.id).state = to
-	})
+	s.Do(func() { t.ending, s.history.member(t.id).state = ending, to })
 	next, err := s.successor(ctx, t)
 	if err != nil {
 		return err

@@ -12,13 +12,9 @@
 //	GET /healthz   for a liveness probe: 503 if a restart would do good
 //	GET /readyz    for a readiness probe: 503 once the instance is being stopped
 //
-// Neither probe asks who leads: an instance that waits in line is healthy, and ready to answer requests.
-//
 // SIGTERM or SIGINT stops it in good order: /readyz fails, the leader's work stops and the leadership goes to the heir,
-// requests are answered for -linger yet, the session is closed. That takes -stop-within at most. What has not stopped
-// by then ends with the process, and the exit code is 1. A second signal ends the program at once.
-//
-// The file service.go is the part to copy.
+// requests are answered for -linger yet, the session is closed. What has not stopped within -stop-within ends with the
+// process, and the exit code is 1. The file service.go is the part to copy.
 package main
 
 import (
@@ -64,7 +60,6 @@ func (p *program) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w; -listen names another address", err)
 	}
-	defer listener.Close()
 	fmt.Printf("ZooKeeper: %s\nhttp://%s/ /leader /metrics /status /healthz /readyz\n", p.Servers, listener.Addr())
 	if p.Embedded != nil {
 		fmt.Printf("Another instance: go run ./examples/service -zk %s -listen 127.0.0.1:0\n", p.Connect)

@@ -13,8 +13,7 @@ import (
 )
 
 const (
-	// step is how much later each next process in rank joins a shard's line.
-	step = 50 * time.Millisecond
+	step = 50 * time.Millisecond // how much later each next process in rank joins a shard's line
 	// look is how often a leader looks whether one that suits the shard better waits. It
 	// costs a read for each candidate in line: in a service let it be many session timeouts.
 	look = 400 * time.Millisecond
@@ -31,8 +30,7 @@ type keeper struct {
 // run stands for election until ctx ends. The better a process suits the shard, the earlier it joins the line, so that
 // processes which start together line up by rank: the best leads, the second best is its heir.
 func (k *keeper) run(ctx context.Context) error {
-	turn := time.Duration(rank(k.shard, k.me, k.processes)) * step
-	if err := example.Sleep(ctx, turn); err != nil {
+	if err := example.Sleep(ctx, time.Duration(rank(k.shard, k.me, k.processes))*step); err != nil {
 		return err
 	}
 	return k.el.Run(ctx, k.lead)

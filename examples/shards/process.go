@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -18,10 +18,8 @@ import (
 )
 
 const (
-	// beat is how often the leader of a shard works, in this example.
-	beat = 20 * time.Millisecond
-	// telling is how often a process tells what it leads.
-	telling = 50 * time.Millisecond
+	beat    = 20 * time.Millisecond // how often the leader of a shard works, in this example
+	telling = 50 * time.Millisecond // how often a process tells what it leads
 )
 
 // process leads its share of the shards, all with one client: one session, one lease.
@@ -94,11 +92,9 @@ func (p *process) tell(ctx context.Context) error {
 			}
 			p.terms = slices.DeleteFunc(p.terms, func(t *stretch) bool { return t.Over })
 		})
-		text, err := json.Marshal(all)
-		if err != nil {
+		if err := json.NewEncoder(os.Stdout).Encode(all); err != nil { // without a reader it is SIGPIPE that ends the process
 			return err
 		}
-		fmt.Println(string(text)) // without a reader the process ends by SIGPIPE
 	}
 	return context.Cause(ctx)
 }

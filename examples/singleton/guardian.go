@@ -18,8 +18,7 @@ import (
 const (
 	guardianName = "singleton-guardian" // the guardian's argv[0]; the job's command follows
 	ordersFD     = 3                    // where the guardian reads its orders
-	// glance is how often the guardian looks at the clock at least: its timers stand still while
-	// the machine is suspended.
+	// glance is how often it looks at the clock at least: timers stand still while the machine is suspended.
 	glance = 50 * time.Millisecond
 )
 
@@ -43,10 +42,13 @@ func guard(command []string) int {
 	if !ok || now() >= first.Term { // somebody was paused on the way here
 		return codeLost
 	}
-	g := &guardian{limits: first.limits}
-	if err := g.start(command); err != nil {
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := tether.Start(cmd); err != nil {
 		return complain(startCode(err), fmt.Errorf("cannot start the job: %w", err))
 	}
+	g := &guardian{limits: first.limits, pid: cmd.Process.Pid} // reap waits for it
 	code := g.watch(orders, children)
 	sweep(g.pid, nil)
 	return code
@@ -58,17 +60,6 @@ func startCode(err error) int {
 		return codeMissing
 	}
 	return codeCannot
-}
-
-func (g *guardian) start(command []string) error {
-	cmd := exec.Command(command[0], command[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := tether.Start(cmd); err != nil {
-		return err
-	}
-	g.pid = cmd.Process.Pid // reap waits for it
-	return nil
 }
 
 // readOrders delivers orders, and closes the channel when the supervisor is dead. Its
@@ -116,21 +107,17 @@ func (g *guardian) watch(orders <-chan order, children <-chan os.Signal) (code i
 				orders, g.Term = nil, 0
 				continue
 			}
-			g.obey(o)
+			if o.Signal != 0 {
+				_ = syscall.Kill(-g.pid, o.Signal) // fails when nobody is left in the group
+			}
+			if g.told { // a lease that has lapsed is not revived
+				o.Kill = min(o.Kill, g.Kill)
+			}
+			g.limits = o.limits
 		case <-children:
 		case <-time.After(min(glance, next-now)):
 		}
 	}
-}
-
-func (g *guardian) obey(o order) {
-	if o.Signal != 0 {
-		_ = syscall.Kill(-g.pid, o.Signal) // fails when nobody is left in the group
-	}
-	if g.told { // a lease that has lapsed is not revived
-		o.Kill = min(o.Kill, g.Kill)
-	}
-	g.limits = o.limits
 }
 
 // sweep kills a process group (unless it is 0) and all descendants of this process but the

@@ -14,17 +14,15 @@
 // exits, or with -restart enters the line again, at its end, after a delay that grows while jobs are short-lived. The
 // job is the command and all that it starts: what is left when the command itself has ended is killed.
 //
-// The job may run as long as the lease is extended. When that fails, its process group gets SIGTERM,
-// and SIGKILL after -grace, both before the lease is over and hence before another may lead. -grace
-// is an eighth of -lease by default and at most three sixteenths. A job that is slow to stop wants a
-// longer -lease, which must be the same for all of a path. If another may lead soon, because the
+// The job may run as long as the lease is extended. When that fails, its process group gets SIGTERM, and SIGKILL after
+// -grace, both before another may lead. -grace is an eighth of -lease by default and at most three sixteenths. A job that
+// is slow to stop wants a longer -lease, which must be the same for all of a path. If another may lead soon, because the
 // candidate's znode was deleted or its session is over, the job gets SIGKILL at once.
 //
-// The job is the child of a guardian, a second process of this program, which is told each new
-// deadline over a pipe. The guardian ends the job also when this process is stopped (SIGSTOP,
-// Ctrl-Z). When this process dies (kill -9, out of memory), the guardian sends SIGTERM at once and
-// SIGKILL by the deadline. When the guardian dies, the kernel kills the command, and this process
-// the rest. Neither waits for the reader of its stderr: what is not read is dropped in the end.
+// The job is the child of a guardian, a second process of this program, which is told each new deadline over a pipe. The
+// guardian ends the job also when this process is stopped (SIGSTOP, Ctrl-Z). When this process dies (kill -9, out of
+// memory), the guardian sends SIGTERM at once and SIGKILL by the deadline. When the guardian dies, the kernel kills the
+// command, and this process the rest. Neither waits for the reader of its stderr: what is not read is dropped.
 //
 // # The job's environment
 //
@@ -193,15 +191,14 @@ func (p *options) supervise() int {
 		level = slog.LevelInfo
 	}
 	p.Session.Logger = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
-	client, err := p.Client()
+	s := &supervisor{options: p, signals: catch(), last: !p.restart}
+	var err error
+	if s.client, err = p.Client(); err == nil {
+		s.election, err = election.New(s.client, p.Path, election.Config{ID: p.id, StopBefore: p.stopBefore()})
+	}
 	if err != nil {
 		return complain(codeUsage, err)
 	}
-	el, err := election.New(client, p.Path, election.Config{ID: p.id, StopBefore: p.stopBefore()})
-	if err != nil {
-		return complain(codeUsage, err)
-	}
-	s := &supervisor{options: p, client: client, election: el, signals: catch(), last: !p.restart}
 	return s.run()
 }
 
@@ -235,7 +232,13 @@ func demonstrate(connect string) int {
 	// The session outlasts the lease by far: what it takes until the job runs elsewhere is the lease.
 	args := []string{"-zk", connect, "-path", "/demo", "-timeout", "10s", "-lease", "2s", "-restart"}
 	s := &show{}
-	s.Group = child.NewGroup(args, s.tell)
+	s.Group = child.NewGroup(args, func(id string, line []byte) error { // of a singleton or of its job
+		if strings.HasPrefix(string(line), "JOB STARTS") {
+			s.on = id
+		}
+		example.Say("%s", line)
+		return nil
+	})
 	bounded, cancel := context.WithTimeout(ctx, 2*time.Minute) // against hanging: it takes some seconds
 	defer cancel()
 	err := s.perform(bounded)
@@ -274,14 +277,5 @@ func (s *show) perform(ctx context.Context) error {
 		}
 	}
 	example.Say("> alice gets SIGTERM: so does the job. Try your own: singleton -zk ... -path /job -- command")
-	return nil
-}
-
-// tell takes in a line of a singleton or of its job.
-func (s *show) tell(id string, line []byte) error {
-	if strings.HasPrefix(string(line), "JOB STARTS") {
-		s.on = id
-	}
-	example.Say("%s", line)
 	return nil
 }

@@ -78,7 +78,6 @@ func (p *program) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer listener.Close()
 	group, ctx := errgroup.WithContext(ctx)
 	mux := http.NewServeMux()
 	var recipes []any // the liveness probe asks for them
@@ -154,9 +153,6 @@ func (c *candidate) run(ctx context.Context) error {
 	return nil // it was told to end
 }
 
-// errTired is why a leader resigns here.
-var errTired = errors.New("has led for long enough")
-
 // lead leads for a while and then loses the leadership, by returning, or by the loss of its session where that can be
 // brought about.
 func (c *candidate) lead(ctx context.Context, term *election.Term) error {
@@ -165,7 +161,7 @@ func (c *candidate) lead(ctx context.Context, term *election.Term) error {
 	}
 	switch how := rand.N(3); {
 	case how == 0:
-		return errTired
+		return errors.New("has led for long enough")
 	case how == 1 && c.Embedded != nil:
 		c.Embedded.ExpireSession(c.client.Status().Session)
 		<-ctx.Done()

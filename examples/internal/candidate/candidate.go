@@ -51,19 +51,14 @@ func Main(p *example.Program) {
 	f.BoolVar(&c.observe, "observe", false, "do not stand for election, tell who leads")
 	f.BoolVar(&c.follow, "follow", false, "tell who leads while standing for election, too")
 	f.BoolVar(&c.verbose, "v", false, "log to stderr")
-	p.Main(c.check, c.run)
-}
-
-// check leaves to the library what it checks.
-func (c *candidate) check() error {
-	if c.beat < 100*time.Microsecond || c.beat > time.Hour {
-		return fmt.Errorf("-beat is %v; want 100µs to 1h", c.beat)
-	}
-	return nil
+	p.Main(nil, c.run)
 }
 
 // run stands for election, or observes, until ctx ends. The error is why it could not.
 func (c *candidate) run(ctx context.Context) (err error) {
+	if c.beat < 100*time.Microsecond || c.beat > time.Hour {
+		return example.Mistake(fmt.Errorf("-beat is %v; want 100µs to 1h", c.beat))
+	}
 	if c.verbose {
 		c.Session.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
@@ -81,24 +76,18 @@ func (c *candidate) run(ctx context.Context) (err error) {
 		return example.Mistake(err)
 	}
 	return c.out.Run(ctx, map[string]func(){"resign": c.resign}, func(ctx context.Context) error {
-		work := func() error { return c.election.Run(ctx, c.lead) }
+		var err error
 		if c.observe {
 			go c.out.FollowSessions(ctx, c.client) // ends with the client; a candidate hears of its sessions
-			work = func() error { return c.watch(ctx) }
+			err = c.election.Observe().Follow(ctx, c.tellLeader)
+		} else {
+			err = c.election.Run(ctx, c.lead)
 		}
-		err := work()
 		if ctx.Err() != nil {
 			err = nil // it was told to end
 		}
 		return errors.Join(err, c.client.Close())
 	})
-}
-
-// watch tells who leads.
-func (c *candidate) watch(ctx context.Context) error {
-	observer := c.election.Observe()
-	defer observer.Close()
-	return observer.Follow(ctx, c.tellLeader)
 }
 
 // lead is what a leader does: it beats. The first beat is told with the term.

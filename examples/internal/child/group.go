@@ -100,7 +100,7 @@ func (g *Group) Until(ctx context.Context, what string, condition func() bool) e
 	}
 }
 
-// Fail notes a failure if it is the first. It does nothing if err is nil.
+// Fail notes a failure if it is the first, and if err is not nil.
 func (g *Group) Fail(err error) { g.Do(func() { g.err = cmp.Or(g.err, err) }) }
 
 // Start starts a child. If the child ends by itself, that is a failure.

@@ -193,10 +193,9 @@ func (p *Program) Client() (*session.Client, error) {
 	return client, Mistake(err)
 }
 
-// ErrLate is the error of [Within] if run does not end.
 var ErrLate = errors.New("something does not stop when its context ends")
 
-// Within calls run, and returns its error. It does not wait for run for longer than that after the end of ctx.
+// Within calls run, and returns its error, or ErrLate if run has not returned for that long after the end of ctx.
 func Within(ctx context.Context, after time.Duration, run func(context.Context) error) error {
 	done := make(chan error, 1)
 	go func() { done <- run(ctx) }()
@@ -242,7 +241,6 @@ func (w *Writer) Finish() { w.feed.WaitFor(clock.System, lastWrites) }
 // Stdout is the program's stdout, whoever reads it. Main calls its Finish.
 var Stdout = NewWriter(os.Stdout)
 
-// begun is when the program began.
 var begun = time.Now()
 
 // Say tells what happens, in a line with the time since the program began.

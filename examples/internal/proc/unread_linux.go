@@ -1,7 +1,6 @@
 package proc
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -23,11 +22,8 @@ func Unread(t *testing.T) *os.File {
 	}
 	t.Cleanup(func() { r.Close(); w.Close() })
 	size, _, errno := syscall.Syscall(syscall.SYS_FCNTL, w.Fd(), getPipeSize, 0)
-	if errno != 0 {
-		t.Fatal(errno)
-	}
-	if _, err := w.Write(make([]byte, size)); err != nil {
-		t.Fatal(err)
+	if _, err := w.Write(make([]byte, size)); errno != 0 || err != nil {
+		t.Fatal(errno, err)
 	}
 	return w
 }
@@ -64,11 +60,4 @@ func EndsUnread(t *testing.T, cmd *exec.Cmd, n int, ready func(children []int) b
 			return len(line) == 0
 		})
 	}
-}
-
-// Stopped reports whether a process is stopped, as by SIGSTOP.
-func Stopped(pid int) bool {
-	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	state := stat[bytes.LastIndexByte(stat, ')')+1:] // pid (name) state ...; the name may hold anything
-	return bytes.HasPrefix(state, []byte(" T"))
 }

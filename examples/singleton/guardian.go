@@ -16,10 +16,9 @@ import (
 )
 
 const (
-	guardianName = "singleton-guardian" // the guardian's argv[0]; the job's command follows
-	ordersFD     = 3                    // where the guardian reads its orders
-	// glance is how often it looks at the clock at least: timers stand still while the machine is suspended.
-	glance = 50 * time.Millisecond
+	guardianName = "singleton-guardian"  // the guardian's argv[0]; the job's command follows
+	ordersFD     = 3                     // where the guardian reads its orders
+	glance       = 50 * time.Millisecond // between two looks at the clock: timers stand still while the machine is suspended
 )
 
 // guardian is the parent of a job and lives as long: it ends the job when its time is over

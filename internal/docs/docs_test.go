@@ -174,6 +174,7 @@ var mayImport = map[string][]string{
 	"recipe/recipetest":       {"recipe/.", "recipe/barrier", "recipe/election", "recipe/group", "recipe/lock", "recipe/semaphore", "recipe/internal/testhook", "session", "session/zktest"},
 	"recipe/recipehttp":       {"internal/feed", "recipe/.", "recipe/cache", "recipe/election", "recipe/group", "recipe/lock", "recipe/semaphore", "session"},
 	"recipe/recipeprom":       {"recipe/.", "recipe/cache", "recipe/election", "recipe/group", "recipe/lock", "recipe/semaphore", "recipe/value", "session", "github.com/prometheus/client_golang"},
+	"examples/shards":         {"examples", "recipe/election", "golang.org/x/sync"},
 	"examples/status":         {"examples", "recipe/election", "recipe/lock", "recipe/recipehttp", "session", "golang.org/x/sync"},
 }
 

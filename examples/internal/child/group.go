@@ -24,10 +24,9 @@ import (
 )
 
 const (
-	mark    = "ZKRECIPE_EXAMPLE_CHILD" // is set in the environment of a child
-	maxLine = 1 << 20                  // how long a line may be, in bytes
-	// leaveWithin is how long a child may take to end when asked to: the leave of a candidate is bounded by less.
-	leaveWithin = 6 * time.Second
+	mark        = "ZKRECIPE_EXAMPLE_CHILD" // is set in the environment of a child
+	maxLine     = 1 << 20                  // how long a line may be, in bytes
+	leaveWithin = 6 * time.Second          // how long a child may take to end when asked to; a candidate leaves sooner
 )
 
 // Is reports whether this process is a child.

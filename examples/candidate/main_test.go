@@ -122,6 +122,14 @@ func standing(t *testing.T, s *session.Session) []string {
 	return children
 }
 
+func TestItRunsWithoutFlags(t *testing.T) {
+	p := &program{Program: proc.Start(t, exe), t: t}
+	p.wait("beat")
+	p.Send("quit")
+	p.wait("left")
+	p.leaves()
+}
+
 func TestLinesTellTheLifeOfTwoCandidates(t *testing.T) {
 	before := lines.Now()
 	alice := start(t, "alice")

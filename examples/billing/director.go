@@ -20,8 +20,8 @@ const (
 	pause act = "pause" // SIGSTOP after it looked at its term, before its charge leaves
 )
 
-// director runs the billers, and does to them what the plan says. It sees each charge
-// before and after it is made, because the database is in its process.
+// director runs the billers, and does to them what the plan says. It sees each charge before and
+// after it is made, because the database is in its process.
 type director struct {
 	*child.Group // its lock guards what follows ledger
 	ledger       *ledger
@@ -62,8 +62,8 @@ func (d *director) take(a act, it item) (ok bool) {
 	return ok
 }
 
-// moment is asked by a leader that is about to charge: paused tells that it has been
-// paused meanwhile, until another leader had made the charge.
+// moment is asked by a leader that is about to charge: paused tells that it has been paused
+// meanwhile, until another leader had made the charge.
 func (d *director) moment(ctx context.Context, q attempt) (paused bool, err error) {
 	c := d.Child(q.By)
 	if c == nil || !d.take(pause, q.item) {
@@ -116,9 +116,9 @@ The ledger proves, after %d crashes and %d pauses of leaders:
 	return nil
 }
 
-// audit reads from the ledger what must hold, and returns what does not: every item is
-// charged once; nobody charges once a newer leader has; each of the stale charges was
-// attempted and refused, without which the fence has not been put to the test.
+// audit reads from the ledger what must hold, and returns what does not: every item is charged
+// once; nobody charges once a newer leader has; each of the stale charges was attempted and
+// refused, without which the fence has not been put to the test.
 func audit(charges, refusals []attempt, want []item, stale []attempt) (problems []string) {
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	by := map[item][]string{} // who has charged it

@@ -25,16 +25,17 @@ type attempt struct {
 	Refused bool   // because Token was stale
 }
 
-// errStale refuses a request whose token is older than one seen before: somebody else
-// leads, or has led, since that term began.
+// errStale refuses a request whose token is older than one seen before: somebody else leads, or has
+// led, since that term began.
 var errStale = errors.New("refused: a newer leader has been here")
 
-// The buckets. Attempts are written in the order in which they happened, and never changed: a second charge of an item
-// does not hide the first. The sequence of the fence is the highest token seen.
+// The buckets. Attempts are written in the order in which they happened, and never changed: a
+// second charge of an item does not hide the first. The sequence of the fence is the highest token
+// seen.
 var fenceBucket, attemptBucket = []byte("fence"), []byte("attempts")
 
-// ledger is the database: what was charged, by whom, and the fence. Its methods may be called from any goroutine; bbolt
-// carries out one change at a time.
+// ledger is the database: what was charged, by whom, and the fence. Its methods may be called from
+// any goroutine; bbolt carries out one change at a time.
 type ledger struct {
 	db    *bbolt.DB
 	items []item // all that is to be charged
@@ -71,8 +72,8 @@ func (l *ledger) due(token int64) (due []item, err error) {
 	return due, err
 }
 
-// charge carries an attempt out, or refuses it if its token is stale, and writes it down. The look at the fence and the
-// charge are one transaction, so no newer leader can come between them.
+// charge carries an attempt out, or refuses it if its token is stale, and writes it down. The look
+// at the fence and the charge are one transaction, so no newer leader can come between them.
 func (l *ledger) charge(a attempt) error {
 	err := l.db.Update(func(tx *bbolt.Tx) (err error) {
 		if a.Newest, a.Refused, err = l.admit(tx, a.Token); err != nil {
@@ -104,7 +105,8 @@ func (l *ledger) admit(tx *bbolt.Tx, token int64) (newest int64, stale bool, err
 	return token, false, fence.SetSequence(uint64(token))
 }
 
-// list returns the charges that were carried out, and those that were refused, in the order in which they were asked for.
+// list returns the charges that were carried out, and those that were refused, in the order in
+// which they were asked for.
 func list(tx *bbolt.Tx) (charges, refusals []attempt, err error) {
 	err = tx.Bucket(attemptBucket).ForEach(func(_, text []byte) error {
 		var a attempt

@@ -1,14 +1,16 @@
-// Billing charges each subscription once per period, from three processes of which one leads, through crashes and
-// pauses. A database (bbolt) with a fence refuses what a leader charges that has been replaced without knowing it.
+// Billing charges each subscription once per period, from three processes of which one leads,
+// through crashes and pauses. A database (bbolt) with a fence refuses what a leader charges that
+// has been replaced without knowing it.
 //
 //	go run ./examples/billing                          one run, about 2 seconds
 //	go run ./examples/billing -fence=false             what happens without the fence
 //	go run ./examples/billing -zk zk1:2181,zk2:2181    on an ensemble of yours
 //
-// What to copy is in bill.go: how the term's Valid, its token and its context are used. The database belongs to this
-// process and is served to the billers over HTTP on loopback. Leaders are killed after the database has carried out their
-// charge, or paused before it, at the worst moments. The exit code is 0 if the ledger proves that every subscription was
-// charged exactly once for every period, and that each late charge was attempted and refused.
+// What to copy is in bill.go: how the term's Valid, its token and its context are used. The
+// database belongs to this process and is served to the billers over HTTP on loopback. Leaders are
+// killed after the database has carried out their charge, or paused before it, at the worst
+// moments. The exit code is 0 if the ledger proves that every subscription was charged exactly once
+// for every period, and that each late charge was attempted and refused.
 package main
 
 import (
@@ -111,8 +113,8 @@ func allItems() (items []item) {
 	return items
 }
 
-// runBiller is the program of a child, and ends it: it stands for election, and bills when elected. wrap puts faults
-// between it and the database.
+// runBiller is the program of a child, and ends it: it stands for election, and bills when elected.
+// wrap puts faults between it and the database.
 func runBiller(wrap func(*remote) books) {
 	p, db := newProgram(), &remote{}
 	p.Flags.StringVar(&db.by, "id", "", "the `name` of the biller")
@@ -142,8 +144,8 @@ func tell(ev election.Event) {
 	}
 }
 
-// remote is the database as a biller sees it: bbolt lives in one process, so the others
-// reach it over HTTP. Nothing is repeated: see bill.
+// remote is the database as a biller sees it: bbolt lives in one process, so the others reach it
+// over HTTP. Nothing is repeated: see bill.
 type remote struct {
 	url, by string
 }
@@ -204,9 +206,9 @@ func answer[A any](f func(ctx context.Context, q attempt) (A, error)) http.Handl
 	})
 }
 
-// worst lets a pause strike at the worst moment: after the leader has looked at its term,
-// before its charge has left the process. It asks the parent each time, which answers at
-// once, or pauses this process and answers when that is over.
+// worst lets a pause strike at the worst moment: after the leader has looked at its term, before
+// its charge has left the process. It asks the parent each time, which answers at once, or pauses
+// this process and answers when that is over.
 type worst struct{ *remote }
 
 // Charge charges an item, perhaps after a pause.
@@ -218,8 +220,8 @@ func (w worst) Charge(ctx context.Context, token int64, it item) error {
 		return err
 	}
 	if paused {
-		// What has passed its last check goes out, like bytes that the kernel has got already,
-		// or a driver's request that takes no context.
+		// What has passed its last check goes out, like bytes that the kernel has got already, or a
+		// driver's request that takes no context.
 		ctx = late
 	}
 	return w.remote.Charge(ctx, token, it)

@@ -13,7 +13,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
 )
 
-// It has said much when a leader is paused, also with the lock held that the end of the billers takes.
+// It has said much when a leader is paused, also with the lock held that the end of the billers
+// takes.
 func TestARunThatNobodyReadsGoesOnAndEndsWhenInterrupted(t *testing.T) {
 	t.Parallel()
 	paused := func(billers []int) bool { return slices.ContainsFunc(billers, stopped) }

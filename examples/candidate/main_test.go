@@ -31,7 +31,8 @@ func TestMain(m *testing.M) {
 	remove()
 }
 
-// leaveWithin is what the program promises after a signal or "quit", 5 s, and as much as a busy machine may take from it.
+// leaveWithin is what the program promises after a signal or "quit", 5 s, and as much as a busy
+// machine may take from it.
 const leaveWithin = 20 * time.Second
 
 // program is a candidate whose lines are understood.

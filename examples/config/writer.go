@@ -10,8 +10,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// writer is somebody who changes the configuration, one step at a time: the next one comes when
-// the service has heard of the one before.
+// writer is somebody who changes the configuration, one step at a time: the next one comes when the
+// service has heard of the one before.
 type writer struct {
 	ctx     context.Context
 	servers *zktest.Ensemble
@@ -77,8 +77,8 @@ func (w *writer) set(name, data string) error {
 	return err
 }
 
-// heard makes the next step when the service has heard of the present one. It reports whether
-// there is one.
+// heard makes the next step when the service has heard of the present one. It reports whether there
+// is one.
 func (w *writer) heard(change cache.Change) bool {
 	if change.Path != w.path+steps[w.step].last {
 		return true

@@ -9,7 +9,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
 )
 
-// While the lock is asked for, each command is refused. A command that comes once it is held is for the holder.
+// While the lock is asked for, each command is refused. A command that comes once it is held is for
+// the holder.
 func TestACommandForWhatIsHeldIsNotRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &program{out: lines.New(io.Discard, "alice"), commands: make(chan string)}

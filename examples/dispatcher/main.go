@@ -1,5 +1,5 @@
-// Dispatcher is a service whose leader hands out jobs to the members of a group, and takes them back
-// from those that die: an election, a group and locks on one client.
+// Dispatcher is a service whose leader hands out jobs to the members of a group, and takes them
+// back from those that die: an election, a group and locks on one client.
 //
 //	go run ./examples/dispatcher                        a demonstration, with an ensemble of its own
 //	go run ./examples/dispatcher -zk 127.0.0.1:2181     the same on an ensemble of yours

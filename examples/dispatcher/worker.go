@@ -18,8 +18,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/watch"
 )
 
-// worker is one process of the service: a member of the group, which works at the jobs that are handed
-// out to it, and a candidate, which hands them out if it leads. All that is on one client.
+// worker is one process of the service: a member of the group, which works at the jobs that are
+// handed out to it, and a candidate, which hands them out if it leads. All that is on one client.
 type worker struct {
 	id     string
 	path   string
@@ -83,8 +83,8 @@ func (w *worker) close() {
 	w.client.Close()
 }
 
-// dispatch hands out the jobs for as long as it leads. A late write of a former leader is refused: the
-// transaction checks that it still leads.
+// dispatch hands out the jobs for as long as it leads. A late write of a former leader is refused:
+// the transaction checks that it still leads.
 func (w *worker) dispatch(ctx context.Context, term *election.Term) error {
 	w.leading.Store(true)
 	defer w.leading.Store(false)

@@ -146,8 +146,8 @@ func (h *history) leads(m *member, l lines.Line) {
 	m.term.to, m.term.deadline = l.T, l.Deadline
 }
 
-// verdict says whether there were ever two leaders; sound means that there were not. With terms in order of tokens it is
-// enough to look at neighbours.
+// verdict says whether there were ever two leaders; sound means that there were not. With terms in
+// order of tokens it is enough to look at neighbours.
 func (h *history) verdict() (text string, sound bool) {
 	var found []string
 	for _, c := range h.changes() {
@@ -171,9 +171,9 @@ type change struct {
 func (h *history) changes() (all []change) {
 	for i := 1; i < len(h.terms); i++ {
 		a, b := h.terms[i-1], h.terms[i]
-		// A leader that has told in time that it was deposed led until then. Any other led until its last
-		// beat. After a pause its line comes too late. Its line may also come a little late because the
-		// next leader does not wait until the line is written.
+		// A leader that has told in time that it was deposed led until then. Any other led until
+		// its last beat. After a pause its line comes too late. Its line may also come a little
+		// late because the next leader does not wait until the line is written.
 		end := a.to
 		if a.deposed != 0 && a.deposed < b.from {
 			end = a.deposed

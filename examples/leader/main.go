@@ -1,13 +1,14 @@
-// Leader shows an election at work. It runs three candidates, each in a process of its own, and takes the leadership away
-// in turn: by resignation, by a crash (kill -9) and by a pause longer than the lease (SIGSTOP). It measures how long
-// nobody led, and watches that never two did.
+// Leader shows an election at work. It runs three candidates, each in a process of its own, and
+// takes the leadership away in turn: by resignation, by a crash (kill -9) and by a pause longer
+// than the lease (SIGSTOP). It measures how long nobody led, and watches that never two did.
 //
 //	go run ./examples/leader                          until Ctrl-C
 //	go run ./examples/leader -for 10s                 each of them once, then exit
 //	go run ./examples/leader -zk zk1:2181,zk2:2181    on an ensemble of yours
 //
-// On a terminal it draws a picture of 80 columns and 24 lines (in no colors if NO_COLOR is set), elsewhere it writes plain
-// lines. It exits with 1 if two candidates ever led at the same time, or one failed.
+// On a terminal it draws a picture of 80 columns and 24 lines (in no colors if NO_COLOR is set),
+// elsewhere it writes plain lines. It exits with 1 if two candidates ever led at the same time, or
+// one failed.
 package main
 
 import (
@@ -84,7 +85,8 @@ type show struct {
 	history      *history
 }
 
-// run runs the show until ctx ends or a candidate fails. Then it stops all candidates, the leader last.
+// run runs the show until ctx ends or a candidate fails. Then it stops all candidates, the leader
+// last.
 func (s *show) run(ctx context.Context) error {
 	s.say("Three candidates join the line; the first one leads.")
 	for _, id := range names {
@@ -151,8 +153,8 @@ func (s *show) crash(ctx context.Context, t *term) error {
 	return nil
 }
 
-// pause stops the leader's process for longer than its lease runs. It must not take
-// itself for the leader when it goes on.
+// pause stops the leader's process for longer than its lease runs. It must not take itself for the
+// leader when it goes on.
 func (s *show) pause(ctx context.Context, t *term) error {
 	s.say("%s is paused (SIGSTOP): its lease runs out before another can lead.", t.id)
 	s.Child(t.id).Pause()
@@ -175,7 +177,8 @@ func (s *show) pause(ctx context.Context, t *term) error {
 	return example.Sleep(ctx, calm)
 }
 
-// takeover notes what has been done to the leader of a term, and waits until another leads when the lease is over.
+// takeover notes what has been done to the leader of a term, and waits until another leads when the
+// lease is over.
 func (s *show) takeover(ctx context.Context, t *term, ending string, to state) error {
 	s.Do(func() { t.ending, s.history.member(t.id).state = ending, to })
 	next, err := s.successor(ctx, t)

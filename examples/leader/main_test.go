@@ -35,8 +35,8 @@ func hasAll(line string, words ...string) bool {
 	return true
 }
 
-// showsAll runs the program until it has taken the leadership away in each way, and
-// checks what it says of that.
+// showsAll runs the program until it has taken the leadership away in each way, and checks what it
+// says of that.
 func showsAll(t *testing.T, args ...string) {
 	t.Helper()
 	p := proc.Start(t, exe, append([]string{"-lease", "2s"}, args...)...) // a busy machine loses shorter leases

@@ -9,8 +9,8 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// errStale refuses a look or a write whose token is older than one seen before: somebody else has the
-// lock, or has had it since.
+// errStale refuses a look or a write whose token is older than one seen before: somebody else has
+// the lock, or has had it since.
 var errStale = errors.New("refused: a newer holder of the lock has been here")
 
 var (
@@ -73,8 +73,8 @@ func (b *bank) write(token int64, amounts map[int]int) error {
 	})
 }
 
-// admit calls do, unless the token is older than one that was seen. The look at the fence and what do
-// does are one transaction, so no newer holder can come between them.
+// admit calls do, unless the token is older than one that was seen. The look at the fence and what
+// do does are one transaction, so no newer holder can come between them.
 func (b *bank) admit(token int64, do func(*bbolt.Tx) error) error {
 	stale := false
 	err := b.db.Update(func(tx *bbolt.Tx) error {

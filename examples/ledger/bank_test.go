@@ -16,7 +16,8 @@ func open(t *testing.T) *bank {
 	return b
 }
 
-// take looks at an account with a token, and returns the write that moves an amount from it to the next.
+// take looks at an account with a token, and returns the write that moves an amount from it to the
+// next.
 func take(t *testing.T, b *bank, token int64, from, amount int) (write func() error) {
 	t.Helper()
 	x, y, err := b.look(token, from, from+1)
@@ -26,8 +27,9 @@ func take(t *testing.T, b *bank, token int64, from, amount int) (write func() er
 	return func() error { return b.write(token, map[int]int{from: x - amount, from + 1: y + amount}) }
 }
 
-// One teller is paused between its look and its write, and loses the lock. It goes on when the next has looked, and
-// before that has written. If both wrote, the second would undo a half of what the first has done.
+// One teller is paused between its look and its write, and loses the lock. It goes on when the next
+// has looked, and before that has written. If both wrote, the second would undo a half of what the
+// first has done.
 func TestAWriteOfAnEarlierHolderIsRefusedOnceTheNextHasLooked(t *testing.T) {
 	b := open(t)
 	earlier := take(t, b, 5, 0, 10)

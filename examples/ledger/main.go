@@ -1,6 +1,6 @@
 // Ledger moves money between accounts in a database, from three tellers that take turns by a lock.
-// If a teller has lost the lock and does not know it, the database (bbolt) refuses its write once the next
-// one has looked.
+// If a teller has lost the lock and does not know it, the database (bbolt) refuses its write once
+// the next one has looked.
 //
 //	go run ./examples/ledger                          one run, about 5 seconds
 //	go run ./examples/ledger -fence=false             what happens without the fence

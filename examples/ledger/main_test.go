@@ -24,7 +24,8 @@ func ledger(t *testing.T, args ...string) (code int, out string) {
 	return code, strings.Join(p.Lines(), "\n") + stderr
 }
 
-// patient are flags with which a busy machine loses no lease, and the next one works in time while the first stands still.
+// patient are flags with which a busy machine loses no lease, and the next one works in time while
+// the first stands still.
 var patient = []string{"-timeout", "20s", "-lease", "5s"}
 
 func TestTheMoneyIsKept(t *testing.T) {

@@ -41,9 +41,9 @@ func (t *teller) work(ctx context.Context, moves int) error {
 	return nil
 }
 
-// move moves an amount between two accounts. Between its look and its write nobody else may write. The
-// look shows the token, too. Without that, a write of an earlier holder could come after our look, and
-// ours would undo it.
+// move moves an amount between two accounts. Between its look and its write nobody else may write.
+// The look shows the token, too. Without that, a write of an earlier holder could come after our
+// look, and ours would undo it.
 func (t *teller) move(ctx context.Context, held *lock.Held, i int, stall bool) error {
 	from, to := i%accounts, (i+1)%accounts
 	a, b, err := t.bank.look(held.Token(), from, to)
@@ -59,7 +59,8 @@ func (t *teller) move(ctx context.Context, held *lock.Held, i int, stall bool) e
 	return t.bank.write(held.Token(), map[int]int{from: a - amount, to: b + amount})
 }
 
-// standStill is what happens to a program that is paused: the world goes on, and it does not notice.
+// standStill is what happens to a program that is paused: the world goes on, and it does not
+// notice.
 func (t *teller) standStill(ctx context.Context, held *lock.Held) {
 	fmt.Printf("%-6s stands still with the lock; its znode is deleted\n", t.name)
 	if s, err := t.client.Session(ctx); err == nil {

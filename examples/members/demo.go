@@ -11,8 +11,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// worker is a member with a client, and a network that can be cut, of its own: as if it were another
-// process.
+// worker is a member with a client, and a network that can be cut, of its own: as if it were
+// another process.
 type worker struct {
 	*group.Member
 	client *session.Client

@@ -5,8 +5,8 @@
 //	go run ./examples/members -zk 127.0.0.1:2181 -path /workers -id a  the same, as a member of it
 //
 // In the demonstration three workers come, one says what it does, one leaves, one is started again
-// under its name, and one is cut off: it knows that others may count it as gone before they do. Each
-// change of the list is a line. SIGTERM and SIGINT end the program.
+// under its name, and one is cut off: it knows that others may count it as gone before they do.
+// Each change of the list is a line. SIGTERM and SIGINT end the program.
 package main
 
 import (

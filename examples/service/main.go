@@ -1,5 +1,5 @@
-// Service is an HTTP service of which every instance answers requests, and one, the
-// leader, also does the work that must not be done twice:
+// Service is an HTTP service of which every instance answers requests, and one, the leader, also
+// does the work that must not be done twice:
 //
 //	go run ./examples/service                                      on servers in this process
 //	go run ./examples/service -zk zk1:2181,zk2:2181                on an ensemble of yours
@@ -12,9 +12,10 @@
 //	GET /healthz   for a liveness probe: 503 if a restart would do good
 //	GET /readyz    for a readiness probe: 503 once the instance is being stopped
 //
-// SIGTERM or SIGINT stops it in good order: /readyz fails, the leader's work stops and the leadership goes to the heir,
-// requests are answered for -linger yet, the session is closed. What has not stopped within -stop-within ends with the
-// process, and the exit code is 1. The file service.go is the part to copy.
+// SIGTERM or SIGINT stops it in good order: /readyz fails, the leader's work stops and the
+// leadership goes to the heir, requests are answered for -linger yet, the session is closed. What
+// has not stopped within -stop-within ends with the process, and the exit code is 1. The file
+// service.go is the part to copy.
 package main
 
 import (
@@ -70,6 +71,7 @@ func (p *program) run(ctx context.Context) error {
 	if err != nil {
 		return example.Mistake(err)
 	}
-	// What has not stopped in time ends with the process: the session expires, and with it the leadership.
+	// What has not stopped in time ends with the process: the session expires, and with it the
+	// leadership.
 	return example.Within(ctx, p.stopWithin, func(ctx context.Context) error { return s.run(ctx, listener) })
 }

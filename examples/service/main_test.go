@@ -26,8 +26,8 @@ const T = 8 * time.Second
 // hang guards against hanging; nothing is measured by it.
 const hang = 2 * time.Minute
 
-// virtualHang is the same in a bubble, where work that is not stopped would go on for ever
-// without any time passing outside.
+// virtualHang is the same in a bubble, where work that is not stopped would go on for ever without
+// any time passing outside.
 const virtualHang = time.Minute
 
 var exe string // the program, built once

@@ -40,8 +40,8 @@ type service struct {
 	reminded, swept atomic.Int64 // what this instance has done as the leader
 }
 
-// newService puts an instance together. It does no I/O that could fail: connecting goes on
-// in the background, and the service answers requests meanwhile.
+// newService puts an instance together. It does no I/O that could fail: connecting goes on in the
+// background, and the service answers requests meanwhile.
 func newService(cfg config) (*service, error) {
 	client, err := session.Open(cfg.connect, cfg.session)
 	if err != nil {
@@ -50,7 +50,8 @@ func newService(cfg config) (*service, error) {
 	candidate, err := election.New(client, cfg.path, election.Config{
 		ID:   cfg.id,
 		Data: []byte(cfg.url), // so that others know where the leader is
-		// A leader that is told to stop gives its work half of the time, and the heir may lead as soon as it has stopped.
+		// A leader that is told to stop gives its work half of the time, and the heir may lead as
+		// soon as it has stopped.
 		DrainTimeout: cfg.stopWithin / 2,
 	})
 	page, err2 := recipehttp.New(recipehttp.Config{})
@@ -67,8 +68,8 @@ func newService(cfg config) (*service, error) {
 	}, nil
 }
 
-// run serves requests and stands for election until ctx ends, or one of the parts fails,
-// which stops the others. It returns when all have stopped and the session is closed.
+// run serves requests and stands for election until ctx ends, or one of the parts fails, which
+// stops the others. It returns when all have stopped and the session is closed.
 func (s *service) run(ctx context.Context, listener net.Listener) error {
 	defer s.client.Close() // after the candidate has left the line
 	defer s.page.Close()
@@ -110,8 +111,8 @@ func (s *service) shutdown(ctx context.Context, server *http.Server) error {
 	return server.Shutdown(ctx)
 }
 
-// lead is the work of the leader: two jobs at the same time. If one fails the other is
-// stopped, the leadership goes to the heir, and this instance enters the line again.
+// lead is the work of the leader: two jobs at the same time. If one fails the other is stopped, the
+// leadership goes to the heir, and this instance enters the line again.
 func (s *service) lead(ctx context.Context, term *election.Term) error {
 	jobs, ctx := errgroup.WithContext(ctx)
 	jobs.Go(func() error { return every(ctx, term, time.Second, s.remind) })
@@ -138,8 +139,8 @@ func every(ctx context.Context, term *election.Term, pause time.Duration, unit f
 	}
 }
 
-// remind and sweep stand for what is done in a database, which refuses a token older than
-// the newest that it has seen with a read or a write.
+// remind and sweep stand for what is done in a database, which refuses a token older than the
+// newest that it has seen with a read or a write.
 func (s *service) remind(context.Context, int64) error { s.reminded.Add(1); return nil }
 func (s *service) sweep(context.Context, int64) error  { s.swept.Add(1); return nil }
 
@@ -160,8 +161,8 @@ func (s *service) root(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprintf(w, "I am %s, %s. I have sent reminders %d times and swept %d times.\n", st.ID, st.State, s.reminded.Load(), s.swept.Load())
 }
 
-// leader tells who leads, as of a moment ago: good for sending a request there, not for
-// acting as the leader, which takes a term.
+// leader tells who leads, as of a moment ago: good for sending a request there, not for acting as
+// the leader, which takes a term.
 func (s *service) leader(w http.ResponseWriter, _ *http.Request) {
 	type answer struct {
 		ID    string `json:"id"`

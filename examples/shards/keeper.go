@@ -14,8 +14,8 @@ import (
 
 const (
 	step = 50 * time.Millisecond // how much later each next process in rank joins a shard's line
-	// look is how often a leader looks whether one that suits the shard better waits. It
-	// costs a read for each candidate in line: in a service let it be many session timeouts.
+	// look is how often a leader looks whether one that suits the shard better waits. It costs a
+	// read for each candidate in line: in a service let it be many session timeouts.
 	look = 400 * time.Millisecond
 )
 
@@ -27,8 +27,9 @@ type keeper struct {
 	work      func(ctx context.Context, shard string, term *election.Term) error
 }
 
-// run stands for election until ctx ends. The better a process suits the shard, the earlier it joins the line, so that
-// processes which start together line up by rank: the best leads, the second best is its heir.
+// run stands for election until ctx ends. The better a process suits the shard, the earlier it
+// joins the line, so that processes which start together line up by rank: the best leads, the
+// second best is its heir.
 func (k *keeper) run(ctx context.Context) error {
 	if err := example.Sleep(ctx, time.Duration(rank(k.shard, k.me, k.processes))*step); err != nil {
 		return err
@@ -64,9 +65,10 @@ func (k *keeper) watch(ctx context.Context, term *election.Term) {
 	}
 }
 
-// Rendezvous hashing (Thaler and Ravishankar, 1998): each process has a score for each shard, and the one with the
-// highest should lead it. Every process computes the same without asking anybody. When one goes, only its shards move,
-// and they spread over all the others; when one comes, it takes a few from each.
+// Rendezvous hashing (Thaler and Ravishankar, 1998): each process has a score for each shard, and
+// the one with the highest should lead it. Every process computes the same without asking anybody.
+// When one goes, only its shards move, and they spread over all the others; when one comes, it
+// takes a few from each.
 
 // score says how well a process suits a shard.
 func score(shard, process string) uint64 {

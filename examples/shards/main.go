@@ -1,12 +1,14 @@
-// Shards spreads shards over processes: an election for each shard, in which every process stands, all with one client.
-// When a process crashes, the others take its shards over, some each; when it comes back, it gets them back.
+// Shards spreads shards over processes: an election for each shard, in which every process stands,
+// all with one client. When a process crashes, the others take its shards over, some each; when it
+// comes back, it gets them back.
 //
 //	go run ./examples/shards                           one run, 2 to 5 seconds
 //	go run ./examples/shards -shards 200 -processes 6
 //	go run ./examples/shards -zk zk1:2181,zk2:2181     on an ensemble of yours
 //
-// Who should lead what is decided by rendezvous hashing, without asking anybody (keeper.go). The program kills the
-// process that leads most and starts it again, and shows each time who leads what. The README of the examples says more.
+// Who should lead what is decided by rendezvous hashing, without asking anybody (keeper.go). The
+// program kills the process that leads most and starts it again, and shows each time who leads
+// what. The README of the examples says more.
 package main
 
 import (

@@ -14,8 +14,8 @@ import (
 
 var exe string
 
-// The test program is a process that leads shards, too, and a dishonest one, when a test
-// here has called run.
+// The test program is a process that leads shards, too, and a dishonest one, when a test here has
+// called run.
 func TestMain(m *testing.M) {
 	if child.Is() {
 		runProcess(boasting)

@@ -66,7 +66,8 @@ func (p *process) lead(ctx context.Context, shard string, term *election.Term) e
 	p.do(func() { p.terms = append(p.terms, led) })
 	defer p.do(func() { led.Over = true })
 	for ctx.Err() == nil {
-		// The clock is read first. So the note is right even if the process is stopped between the two.
+		// The clock is read first. So the note is right even if the process is stopped between the
+		// two.
 		now := lines.Now()
 		if !term.Valid() { // right before each piece of work
 			break

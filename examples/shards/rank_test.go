@@ -27,8 +27,8 @@ func counts(owners map[string]string) map[string]int {
 	return n
 }
 
-// even reports whether n is within a tenth of the mean: three standard deviations of the
-// count of 10,000 shards for one of 7 processes are a 14th of it.
+// even reports whether n is within a tenth of the mean: three standard deviations of the count of
+// 10,000 shards for one of 7 processes are a 14th of it.
 func even(n, total, among int) bool { return n*among > total*9/10 && n*among < total*11/10 }
 
 func TestManyShardsAreSpreadEvenly(t *testing.T) {

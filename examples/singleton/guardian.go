@@ -21,8 +21,8 @@ const (
 	glance       = 50 * time.Millisecond // between two looks at the clock: timers stand still while the machine is suspended
 )
 
-// guardian is the parent of a job and lives as long: it ends the job when its time is over
-// or the supervisor is dead. It has one goroutine, and one that reads its orders.
+// guardian is the parent of a job and lives as long: it ends the job when its time is over or the
+// supervisor is dead. It has one goroutine, and one that reads its orders.
 type guardian struct {
 	limits
 	pid  int  // of the command, and of its process group
@@ -61,8 +61,8 @@ func startCode(err error) int {
 	return codeCannot
 }
 
-// readOrders delivers orders, and closes the channel when the supervisor is dead. Its
-// goroutine ends then, or with the process.
+// readOrders delivers orders, and closes the channel when the supervisor is dead. Its goroutine
+// ends then, or with the process.
 func readOrders(from *os.File) <-chan order {
 	orders := make(chan order)
 	go func() {
@@ -119,10 +119,10 @@ func (g *guardian) watch(orders <-chan order, children <-chan os.Signal) (code i
 	}
 }
 
-// sweep kills a process group (unless it is 0) and all descendants of this process but the
-// spared children, and returns when they are gone: orphans become children of ours (see
-// tether.Adopt), so that nobody is missed in the end. The group's number is in use until
-// its last member was reaped, and given to another group only much later, after all other numbers.
+// sweep kills a process group (unless it is 0) and all descendants of this process but the spared
+// children, and returns when they are gone: orphans become children of ours (see tether.Adopt), so
+// that nobody is missed in the end. The group's number is in use until its last member was reaped,
+// and given to another group only much later, after all other numbers.
 func sweep(group int, spared map[int]bool) {
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		left := group != 0 && !errors.Is(syscall.Kill(-group, syscall.SIGKILL), syscall.ESRCH)
@@ -136,7 +136,8 @@ func sweep(group int, spared map[int]bool) {
 	}
 }
 
-// killChildren kills the children of a process but the spared ones, and theirs. It reports whether there were any.
+// killChildren kills the children of a process but the spared ones, and theirs. It reports whether
+// there were any.
 func killChildren(parent int, spared map[int]bool) (any bool) {
 	for _, pid := range tether.Children(parent) {
 		if !spared[pid] {
@@ -148,7 +149,8 @@ func killChildren(parent int, spared map[int]bool) (any bool) {
 	return any
 }
 
-// reap collects all children that have ended, orphans of the job among them, and reports whether no child is left.
+// reap collects all children that have ended, orphans of the job among them, and reports whether no
+// child is left.
 func reap() (ended map[int]syscall.WaitStatus, childless bool) {
 	ended = map[int]syscall.WaitStatus{}
 	for {

@@ -221,8 +221,8 @@ func jobsAmong(pids []int) (alive []int) {
 	return alive
 }
 
-// endDemo ends what a demonstration that failed has left: asked to, it ends its singletons,
-// once no job holds their output any more.
+// endDemo ends what a demonstration that failed has left: asked to, it ends its singletons, once no
+// job holds their output any more.
 func endDemo(t *testing.T, p *proc.Program, pids []int) {
 	if !t.Failed() {
 		return

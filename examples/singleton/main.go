@@ -1,7 +1,7 @@
 //go:build unix && !aix
 
-// Singleton runs a command only while this machine leads an election, as "consul lock"
-// does, but so that the command is dead before it can run anywhere else:
+// Singleton runs a command only while this machine leads an election, as "consul lock" does, but so
+// that the command is dead before it can run anywhere else:
 //
 //	singleton -zk zk1:2181,zk2:2181 -path /cron -- ./job args      once, when elected
 //	singleton -zk zk1:2181,zk2:2181 -path /app -restart -- ./app   as a service
@@ -10,19 +10,22 @@
 //
 // # What it does
 //
-// It stands in line until it is elected, runs the job, and gives the leadership away when the job has ended. Then it
-// exits, or with -restart enters the line again, at its end, after a delay that grows while jobs are short-lived. The
-// job is the command and all that it starts: what is left when the command itself has ended is killed.
+// It stands in line until it is elected, runs the job, and gives the leadership away when the job
+// has ended. Then it exits, or with -restart enters the line again, at its end, after a delay that
+// grows while jobs are short-lived. The job is the command and all that it starts: what is left
+// when the command itself has ended is killed.
 //
-// The job may run as long as the lease is extended. When that fails, its process group gets SIGTERM, and SIGKILL after
-// -grace, both before another may lead. -grace is an eighth of -lease by default and at most three sixteenths. A job that
-// is slow to stop wants a longer -lease, which must be the same for all of a path. If another may lead soon, because the
-// candidate's znode was deleted or its session is over, the job gets SIGKILL at once.
+// The job may run as long as the lease is extended. When that fails, its process group gets
+// SIGTERM, and SIGKILL after -grace, both before another may lead. -grace is an eighth of -lease by
+// default and at most three sixteenths. A job that is slow to stop wants a longer -lease, which
+// must be the same for all of a path. If another may lead soon, because the candidate's znode was
+// deleted or its session is over, the job gets SIGKILL at once.
 //
-// The job is the child of a guardian, a second process of this program, which is told each new deadline over a pipe. The
-// guardian ends the job also when this process is stopped (SIGSTOP, Ctrl-Z). When this process dies (kill -9, out of
-// memory), the guardian sends SIGTERM at once and SIGKILL by the deadline. When the guardian dies, the kernel kills the
-// command, and this process the rest. Neither waits for the reader of its stderr: what is not read is dropped.
+// The job is the child of a guardian, a second process of this program, which is told each new
+// deadline over a pipe. The guardian ends the job also when this process is stopped (SIGSTOP,
+// Ctrl-Z). When this process dies (kill -9, out of memory), the guardian sends SIGTERM at once and
+// SIGKILL by the deadline. When the guardian dies, the kernel kills the command, and this process
+// the rest. Neither waits for the reader of its stderr: what is not read is dropped.
 //
 // # The job's environment
 //
@@ -38,7 +41,8 @@
 //
 // While the job runs, SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1 and SIGUSR2 are passed on to its
 // process group. The leadership is kept until the job has ended. After one of the first three there
-// is no restart. In line, the first four make the program leave within 5 s. A second one ends it at once.
+// is no restart. In line, the first four make the program leave within 5 s. A second one ends it at
+// once.
 //
 // # Exit code
 //
@@ -55,11 +59,12 @@
 //
 //   - this process and its guardian are both stopped past the deadline, as by freezing their
 //     container, or the host is suspended. The job is killed within 50 ms after that;
-//   - both are killed at once: then the kernel kills the command, but not what it has started.
-//     A supervisor that kills whole cgroups, as systemd does, covers that;
-//   - the job hands its work to somebody else (systemd-run, at, docker, ssh), or becomes another user's by setuid. On
-//     Linux a job that changes its process group or session, or becomes a daemon, is caught by SIGKILL, but not asked
-//     by SIGTERM; elsewhere it is not caught, and the deadline is compared with the civil clock;
+//   - both are killed at once: then the kernel kills the command, but not what it has started. A
+//     supervisor that kills whole cgroups, as systemd does, covers that;
+//   - the job hands its work to somebody else (systemd-run, at, docker, ssh), or becomes another
+//     user's by setuid. On Linux a job that changes its process group or session, or becomes a
+//     daemon, is caught by SIGKILL, but not asked by SIGTERM; elsewhere it is not caught, and the
+//     deadline is compared with the civil clock;
 //   - the kernel does not get to kill it in time: a process in uninterruptible sleep, a machine
 //     without any CPU time for the guardian for a sixteenth of -lease;
 //   - somebody deletes the election's path and all in it by hand (see package election).
@@ -229,7 +234,8 @@ func demonstrate(connect string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	defer example.Stdout.Finish()
-	// The session outlasts the lease by far: what it takes until the job runs elsewhere is the lease.
+	// The session outlasts the lease by far: what it takes until the job runs elsewhere is the
+	// lease.
 	args := []string{"-zk", connect, "-path", "/demo", "-timeout", "10s", "-lease", "2s", "-restart"}
 	s := &show{}
 	s.Group = child.NewGroup(args, func(id string, line []byte) error { // of a singleton or of its job

@@ -30,8 +30,8 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == asJob {
 		os.Exit(testJob(os.Args[2:]))
 	}
-	// Under nohup SIGHUP is ignored, in the background of a script SIGINT is, and they would be in all that is
-	// started from here. A signal that is caught is not passed on as ignored.
+	// Under nohup SIGHUP is ignored, in the background of a script SIGINT is, and they would be in
+	// all that is started from here. A signal that is caught is not passed on as ignored.
 	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT} {
 		if signal.Ignored(s) {
 			signal.Notify(make(chan os.Signal, 1), s)
@@ -51,9 +51,10 @@ const T, D = 20 * time.Second, 6 * time.Second
 // hang guards against a program that does not end.
 const hang = 90 * time.Second
 
-// testJob is a job that beats on stdout, each beat one write: "beat <name> <token> <CLOCK_MONOTONIC>".
-// Its words: beats=N to end with exit=N after so many, ignore to ignore SIGTERM, spawn to start
-// another of its kind that leaves the process group and the session, and ignores SIGTERM.
+// testJob is a job that beats on stdout, each beat one write: "beat <name> <token>
+// <CLOCK_MONOTONIC>". Its words: beats=N to end with exit=N after so many, ignore to ignore
+// SIGTERM, spawn to start another of its kind that leaves the process group and the session, and
+// ignores SIGTERM.
 func testJob(words []string) int {
 	name, beats, exit := "job", 1<<30, 0
 	signals := make(chan os.Signal, 16)
@@ -219,7 +220,8 @@ func (e *ensemble) startTo(t *testing.T, stderr *os.File, flags, words string) *
 	return p
 }
 
-// clear ends what a test that failed has left: as long as it holds stdout, the program counts as running.
+// clear ends what a test that failed has left: as long as it holds stdout, the program counts as
+// running.
 func (p *program) clear() {
 	if !p.t.Failed() {
 		return
@@ -261,8 +263,8 @@ func (p *program) beats() (beats []beat) {
 	return beats
 }
 
-// exits waits until the program and all who hold its stdout are gone: the guardian, the job
-// and what the job has started.
+// exits waits until the program and all who hold its stdout are gone: the guardian, the job and
+// what the job has started.
 func (p *program) exits(want int) (stderr string) {
 	p.t.Helper()
 	code, stderr := p.Exit(hang)
@@ -282,7 +284,8 @@ func last(beats []beat, token int64) (at int64) {
 	return at
 }
 
-// inTurn returns an error if jobs of different tokens lived at the same time, or if there were no two.
+// inTurn returns an error if jobs of different tokens lived at the same time, or if there were no
+// two.
 func inTurn(programs ...*program) (err error) {
 	first, final := map[int64]int64{}, map[int64]int64{}
 	for _, p := range programs {

@@ -29,8 +29,8 @@ func (e *ensemble) pair(t *testing.T, words string) (first, second *program) {
 	return first, second
 }
 
-// succeeds ends the second one when it has begun, and returns an error unless all of the first one's job was dead when its
-// znode went, and hence when the second one's began.
+// succeeds ends the second one when it has begun, and returns an error unless all of the first
+// one's job was dead when its znode went, and hence when the second one's began.
 func (e *ensemble) succeeds(first *program, code int, second *program) (stderr string, err error) {
 	first.t.Helper()
 	second.beating(0)
@@ -62,8 +62,9 @@ func TestAKilledSupervisorsJobIsDeadBeforeTheNextStarts(t *testing.T) {
 	}
 }
 
-// inTime runs a test whose job must end in time. On a busy machine a guardian may get no processor for a sixteenth of the lease,
-// and then its job ends late. So a job may be late twice, but not three times. With -short the test is skipped.
+// inTime runs a test whose job must end in time. On a busy machine a guardian may get no processor
+// for a sixteenth of the lease, and then its job ends late. So a job may be late twice, but not
+// three times. With -short the test is skipped.
 func inTime(t *testing.T, try func() (late error)) {
 	t.Helper()
 	if testing.Short() {
@@ -172,7 +173,8 @@ func TestAKernelThatKillsBothKillsTheCommand(t *testing.T) {
 	})
 }
 
-// The lease is D in both cases: as asked for, and because servers do not grant the session timeout that was asked for.
+// The lease is D in both cases: as asked for, and because servers do not grant the session timeout
+// that was asked for.
 func TestAStoppedGuardianDoesNotSaveTheJob(t *testing.T) {
 	for _, c := range []struct {
 		name, flags string

@@ -29,8 +29,8 @@ type supervisor struct {
 	last     bool // the present job, or the next one, is the last
 }
 
-// catch delivers the signals that are not left to themselves. What the program was told to
-// ignore when it was started, as by nohup, stays ignored, for the job too.
+// catch delivers the signals that are not left to themselves. What the program was told to ignore
+// when it was started, as by nohup, stays ignored, for the job too.
 func catch() chan os.Signal {
 	caught := make(chan os.Signal, 16)
 	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2} {
@@ -137,16 +137,16 @@ func (s *supervisor) follow(term *election.Term, j *job) {
 	}
 }
 
-// killRoom is how long before the lease's end SIGKILL is sent: the time for the kernel to
-// carry it out, and for the guardian and this process to be late.
+// killRoom is how long before the lease's end SIGKILL is sent: the time for the kernel to carry it
+// out, and for the guardian and this process to be late.
 func killRoom(lease time.Duration) time.Duration { return lease / 16 }
 
-// stopBefore is how long before the lease's end SIGTERM is sent. The library wants at
-// most a quarter of the lease; -grace is checked to fit in.
+// stopBefore is how long before the lease's end SIGTERM is sent. The library wants at most a
+// quarter of the lease; -grace is checked to fit in.
 func (p *options) stopBefore() time.Duration { return p.grace + killRoom(p.Session.Lease) }
 
-// limits are those of the job as the lease is now. It is shorter than asked for where a server has granted a shorter
-// session timeout.
+// limits are those of the job as the lease is now. It is shorter than asked for where a server has
+// granted a shorter session timeout.
 func (s *supervisor) limits(term *election.Term) limits {
 	lease := s.client.Status().LeaseTime
 	begun := now() // read first: should we be paused here, the limits come out too early
@@ -166,15 +166,16 @@ func (s *supervisor) environment(term *election.Term) []string {
 		"ZKRECIPE_PATH="+s.Path, "ZKRECIPE_ID="+s.id)
 }
 
-// limits are until when a job may run: at Term it is sent SIGTERM, at Kill SIGKILL. Both are readings of now.
+// limits are until when a job may run: at Term it is sent SIGTERM, at Kill SIGKILL. Both are
+// readings of now.
 type limits struct{ Term, Kill time.Duration }
 
 // now reads a clock that all processes of the machine share: CLOCK_BOOTTIME, which nobody sets and
 // which goes on while the machine is suspended. On systems other than Linux it is the civil clock.
 func now() time.Duration { return time.Duration(clock.Shared()) }
 
-// An order goes from the supervisor to its guardian, as JSON over a pipe. The end of the
-// pipe means that the supervisor is dead.
+// An order goes from the supervisor to its guardian, as JSON over a pipe. The end of the pipe means
+// that the supervisor is dead.
 type order struct {
 	limits                // from now on
 	Signal syscall.Signal // to be passed on to the job, unless it is 0
@@ -230,8 +231,8 @@ func (j *job) order(l limits, s syscall.Signal) {
 	}
 }
 
-// end lets the guardian end the job within these limits. If it is still there then, it may be stopped
-// itself, so we kill it, and bury kills what it leaves.
+// end lets the guardian end the job within these limits. If it is still there then, it may be
+// stopped itself, so we kill it, and bury kills what it leaves.
 func (j *job) end(l limits) {
 	j.order(l, 0)
 	select {

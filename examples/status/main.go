@@ -1,12 +1,13 @@
-// Status serves a page that shows an election live: leader, heir, the line of succession, fencing tokens, the lease,
-// who led when and why terms ended; and who of this process holds a lock, and waits for it.
+// Status serves a page that shows an election live: leader, heir, the line of succession, fencing
+// tokens, the lease, who led when and why terms ended; and who of this process holds a lock, and
+// waits for it.
 //
 //	go run ./examples/status                                         with an ensemble and three candidates of its own
 //	go run ./examples/status -zk 127.0.0.1:2181 -path /billing       the page alone, of an election of yours
 //
-// Then open http://127.0.0.1:8080/; /healthz is for liveness probes. Without -zk, leaders
-// lose their leadership now and then, by resigning or by the loss of their session, so that
-// there is something to see. SIGTERM and SIGINT end the program.
+// Then open http://127.0.0.1:8080/; /healthz is for liveness probes. Without -zk, leaders lose
+// their leadership now and then, by resigning or by the loss of their session, so that there is
+// something to see. SIGTERM and SIGINT end the program.
 package main
 
 import (
@@ -135,7 +136,8 @@ func (p *program) newCandidate(i int) (*candidate, error) {
 	return &candidate{p, client, el, l}, errors.Join(err, err2)
 }
 
-// run stands for election until ctx ends or that is refused for good. Meanwhile it holds the lock now and then.
+// run stands for election until ctx ends or that is refused for good. Meanwhile it holds the lock
+// now and then.
 func (c *candidate) run(ctx context.Context) error {
 	both, working := errgroup.WithContext(ctx)
 	both.Go(func() error { return c.election.Run(working, c.lead) })
@@ -153,8 +155,8 @@ func (c *candidate) run(ctx context.Context) error {
 	return nil // it was told to end
 }
 
-// lead leads for a while and then loses the leadership, by returning, or by the loss of its session where that can be
-// brought about.
+// lead leads for a while and then loses the leadership, by returning, or by the loss of its session
+// where that can be brought about.
 func (c *candidate) lead(ctx context.Context, term *election.Term) error {
 	if example.Sleep(ctx, c.term/2+rand.N(c.term)) != nil {
 		return nil

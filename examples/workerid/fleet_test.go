@@ -9,8 +9,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/await"
 )
 
-// After an outage all workers get a number again, and the play does not look at that. They issue ids all the same, and
-// can be stopped.
+// After an outage all workers get a number again, and the play does not look at that. They issue
+// ids all the same, and can be stopped.
 func TestAWorkerDoesNotWaitForThePlay(t *testing.T) {
 	f := newFleet(&program{Program: example.New("workerid", "/workerid", 20*time.Second, 5*time.Second), size: 2})
 	err := f.Run(t.Context(), func(ctx context.Context) error {

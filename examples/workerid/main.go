@@ -5,9 +5,9 @@
 //	go run ./examples/workerid -zk zk1:2181,zk2:2181   on an ensemble of yours
 //
 // Five workers want one of four numbers each: the slots of a semaphore. One of them waits. A worker
-// that is cut off from ZooKeeper does not know at once, and goes on issuing ids while its lease runs:
-// it asks Slot.Valid for each id (issuer.go). The one that waits gets the number when that lease is
-// over, and not before. Then the first comes back and waits in turn, until another leaves.
+// that is cut off from ZooKeeper does not know at once, and goes on issuing ids while its lease
+// runs: it asks Slot.Valid for each id (issuer.go). The one that waits gets the number when that
+// lease is over, and not before. Then the first comes back and waits in turn, until another leaves.
 //
 // It tells what happens as JSON lines, and exits with 1 if an id was ever issued twice.
 package main

@@ -1,5 +1,6 @@
-// Package candidate is one candidate of an election as a program: it stands for election and tells what happens as JSON
-// lines. The command examples/candidate is nothing but this package; examples/leader runs three of them.
+// Package candidate is one candidate of an election as a program: it stands for election and tells
+// what happens as JSON lines. The command examples/candidate is nothing but this package;
+// examples/leader runs three of them.
 package candidate
 
 import (
@@ -37,8 +38,8 @@ type candidate struct {
 	session  int64                         // told last
 }
 
-// Main runs a program as a candidate, and ends it: with 0 after a signal, "quit" or -help, with 1 if the ensemble refuses
-// the candidate for good, with 2 for flags that make no sense.
+// Main runs a program as a candidate, and ends it: with 0 after a signal, "quit" or -help, with 1
+// if the ensemble refuses the candidate for good, with 2 for flags that make no sense.
 func Main(p *example.Program) {
 	c := &candidate{Program: p}
 	f := p.Flags
@@ -110,8 +111,8 @@ func (c *candidate) tellBeat(term *election.Term) {
 		"beat", "token", term.Token(), "deadline", term.Remaining)
 }
 
-// word is what a line says for a reason. Scripts read it, and know the election's own word for a leadership that was
-// given away.
+// word is what a line says for a reason. Scripts read it, and know the election's own word for a
+// leadership that was given away.
 func word(r recipe.Reason) string {
 	if r == recipe.ReasonReleased {
 		return "resigned"

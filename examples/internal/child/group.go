@@ -1,8 +1,8 @@
-// Package child lets an example program run itself again, in child processes that it can kill and pause. What the
-// children have to say they write to stdout, in lines.
+// Package child lets an example program run itself again, in child processes that it can kill and
+// pause. What the children have to say they write to stdout, in lines.
 //
-// Children do not outlive their parent: on Linux the kernel sees to that; elsewhere a child should end when its stdin
-// does, or dies of a broken pipe when it writes a line.
+// Children do not outlive their parent: on Linux the kernel sees to that; elsewhere a child should
+// end when its stdin does, or dies of a broken pipe when it writes a line.
 package child
 
 import (
@@ -32,8 +32,8 @@ const (
 // Is reports whether this process is a child.
 func Is() bool { return os.Getenv(mark) != "" }
 
-// Run is for a child: it calls f with a context that also ends when the parent stops the child, or is gone. Then it
-// returns nil.
+// Run is for a child: it calls f with a context that also ends when the parent stops the child, or
+// is gone. Then it returns nil.
 func Run(ctx context.Context, f func(context.Context) error) error {
 	ctx, stop := context.WithCancel(ctx)
 	go func() { // not waited for: a read of stdin cannot be cancelled
@@ -46,8 +46,8 @@ func Run(ctx context.Context, f func(context.Context) error) error {
 	return nil
 }
 
-// A Group holds the children of a demonstration, and the lock that guards what they have told. A child must not end by
-// itself: that is a failure, and the first failure ends the demonstration.
+// A Group holds the children of a demonstration, and the lock that guards what they have told. A
+// child must not end by itself: that is a failure, and the first failure ends the demonstration.
 type Group struct {
 	args []string
 	tell func(id string, line []byte) error
@@ -67,8 +67,9 @@ type Child struct {
 	err    error         // why it ended otherwise than with 0; to be read after done
 }
 
-// NewGroup returns a group without children. Each will be this very program with the arguments and an -id. Its lines go to
-// tell, in order and with the lock held. The first error that tell returns becomes the child's.
+// NewGroup returns a group without children. Each will be this very program with the arguments and
+// an -id. Its lines go to tell, in order and with the lock held. The first error that tell returns
+// becomes the child's.
 func NewGroup(args []string, tell func(id string, line []byte) error) *Group {
 	return &Group{args: args, tell: tell, children: map[string]*Child{}}
 }
@@ -81,8 +82,8 @@ func (g *Group) Do(f func()) {
 	g.changed.Tell()
 }
 
-// Until waits for a condition, which is called with the lock held. It returns an error when ctx ends and after the first
-// failure.
+// Until waits for a condition, which is called with the lock held. It returns an error when ctx
+// ends and after the first failure.
 func (g *Group) Until(ctx context.Context, what string, condition func() bool) error {
 	for {
 		g.mu.Lock()
@@ -148,8 +149,8 @@ func (g *Group) Child(id string) *Child {
 // Send writes a line to the child's stdin. It fails only when the child is gone.
 func (c *Child) Send(line string) { fmt.Fprintln(c.stdin, line) }
 
-// Pause stops the process where it stands, like a machine that swaps or a virtual one that is moved, until Resume
-// (SIGSTOP). Both fail only when the child is gone.
+// Pause stops the process where it stands, like a machine that swaps or a virtual one that is
+// moved, until Resume (SIGSTOP). Both fail only when the child is gone.
 func (c *Child) Pause() { _ = c.cmd.Process.Signal(stopSignal) }
 
 // Resume lets a paused process go on (SIGCONT). It does nothing to others.
@@ -163,9 +164,10 @@ func (g *Group) Kill(id string) {
 	<-c.done
 }
 
-// Stop asks all children to end, by a line unless it is empty, and by the end of their stdin. It kills those that take
-// too long. If last names a child, Stop asks it when the others have ended: where the leader is the last, nobody else is
-// elected for a moment. Stop returns the first failure.
+// Stop asks all children to end, by a line unless it is empty, and by the end of their stdin. It
+// kills those that take too long. If last names a child, Stop asks it when the others have ended:
+// where the leader is the last, nobody else is elected for a moment. Stop returns the first
+// failure.
 func (g *Group) Stop(line, last string) error {
 	var children map[string]*Child
 	g.Do(func() { children, g.children = g.children, map[string]*Child{} }) // from now on they may end

@@ -1,5 +1,5 @@
-// Package example has what the example programs share: flags, an ensemble, the end by a signal, exit codes, and lines
-// with times that tell what happens.
+// Package example has what the example programs share: flags, an ensemble, the end by a signal,
+// exit codes, and lines with times that tell what happens.
 package example
 
 import (
@@ -63,8 +63,8 @@ func Mistake(err error) error {
 	return mistake{err}
 }
 
-// Parse reads the flags. What is wrong with times and files, Client says. A lease that was not asked for is at most half
-// of the session timeout.
+// Parse reads the flags. What is wrong with times and files, Client says. A lease that was not
+// asked for is at most half of the session timeout.
 func (p *Program) Parse(args []string) error {
 	p.Flags.SetOutput(io.Discard) // an error is told once, by Do
 	err := p.Flags.Parse(args)
@@ -83,7 +83,8 @@ func (p *Program) Parse(args []string) error {
 		credential("sasl", p.sasl, func(user, password string) { p.Session.SASL = session.SASLDigest(user, password) })))
 }
 
-// credential calls use with the user and the password of a flag, if it is set. The error has no password.
+// credential calls use with the user and the password of a flag, if it is set. The error has no
+// password.
 func credential(name, value string, use func(user, password string)) error {
 	if value == "" {
 		return nil
@@ -97,7 +98,8 @@ func credential(name, value string, use func(user, password string)) error {
 	return nil
 }
 
-// Args are the flags for a child process, as they are now. The child parses them with a Program that has the same.
+// Args are the flags for a child process, as they are now. The child parses them with a Program
+// that has the same.
 func (p *Program) Args() (args []string) {
 	p.Flags.VisitAll(func(f *flag.Flag) { args = append(args, "-"+f.Name+"="+f.Value.String()) })
 	return args
@@ -109,8 +111,8 @@ func ID(value string) string {
 	return cmp.Or(value, fmt.Sprintf("%s-%d", host, os.Getpid()))
 }
 
-// Main runs the program and ends it. The exit code is 1 if run fails, and 2 for a [Mistake]. check looks at the flags
-// that the program has defined; it may be nil.
+// Main runs the program and ends it. The exit code is 1 if run fails, and 2 for a [Mistake]. check
+// looks at the flags that the program has defined; it may be nil.
 func (p *Program) Main(check func() error, run func(context.Context) error) {
 	stderr := NewWriter(os.Stderr)
 	code := p.Do(os.Args[1:], stderr, check, run)
@@ -119,7 +121,8 @@ func (p *Program) Main(check func() error, run func(context.Context) error) {
 	os.Exit(code)
 }
 
-// Demonstrate is Main for a program that says at once what is wrong if no server of the ensemble answers.
+// Demonstrate is Main for a program that says at once what is wrong if no server of the ensemble
+// answers.
 func (p *Program) Demonstrate(check func() error, run func(context.Context) error) {
 	p.Main(check, func(ctx context.Context) error {
 		if err := p.reach(ctx); err != nil {
@@ -159,7 +162,8 @@ func (p *Program) Do(args []string, stderr io.Writer, check func() error, run fu
 	return 1
 }
 
-// Run calls run with an ensemble. If -zk names none, it starts three servers in this process, and sets Embedded.
+// Run calls run with an ensemble. If -zk names none, it starts three servers in this process, and
+// sets Embedded.
 func (p *Program) Run(ctx context.Context, run func(context.Context) error) error {
 	p.Servers = p.Connect
 	if p.Connect == "" {
@@ -195,7 +199,8 @@ func (p *Program) Client() (*session.Client, error) {
 
 var ErrLate = errors.New("something does not stop when its context ends")
 
-// Within calls run, and returns its error, or ErrLate if run has not returned for that long after the end of ctx.
+// Within calls run, and returns its error, or ErrLate if run has not returned for that long after
+// the end of ctx.
 func Within(ctx context.Context, after time.Duration, run func(context.Context) error) error {
 	done := make(chan error, 1)
 	go func() { done <- run(ctx) }()
@@ -215,8 +220,9 @@ func Within(ctx context.Context, after time.Duration, run func(context.Context) 
 // Sleep waits for d. It returns the cause when ctx ends before.
 func Sleep(ctx context.Context, d time.Duration) error { return clock.Sleep(ctx, clock.System, d) }
 
-// Writer passes what is written on to another writer, in order, and never waits for that one. It is for programs that
-// have to end another process in time, whoever reads their output. It drops what does not fit into its queue.
+// Writer passes what is written on to another writer, in order, and never waits for that one. It is
+// for programs that have to end another process in time, whoever reads their output. It drops what
+// does not fit into its queue.
 type Writer struct{ feed *feed.Feed[[]byte] }
 
 const (
@@ -224,7 +230,8 @@ const (
 	lastWrites = time.Second // is how long the end of a program waits for a reader
 )
 
-// NewWriter returns a Writer that passes on to another one. What cannot be written is lost: nobody is there to be told.
+// NewWriter returns a Writer that passes on to another one. What cannot be written is lost: nobody
+// is there to be told.
 func NewWriter(to io.Writer) *Writer {
 	return &Writer{feed.New(func(p []byte) { _, _ = to.Write(p) }, maxWrites)}
 }

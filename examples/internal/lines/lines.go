@@ -1,5 +1,5 @@
-// Package lines is for a program that tells what happens as JSON lines, by which several programs on one machine can be
-// compared, and takes commands on stdin.
+// Package lines is for a program that tells what happens as JSON lines, by which several programs
+// on one machine can be compared, and takes commands on stdin.
 package lines
 
 import (
@@ -42,9 +42,10 @@ func (o *Output) Write(event string, fields ...any) {
 	o.WriteIf(func() bool { return true }, event, fields...)
 }
 
-// WriteIf writes a line if ok says so, stamped right after that, and if ok still says so then: a process that is stopped
-// between the question and the stamp would lie. ok is called with the lock held: no other line comes between. A value
-// that is a function tells a remaining time and is written as the instant at which it is over.
+// WriteIf writes a line if ok says so, stamped right after that, and if ok still says so then: a
+// process that is stopped between the question and the stamp would lie. ok is called with the lock
+// held: no other line comes between. A value that is a function tells a remaining time and is
+// written as the instant at which it is over.
 func (o *Output) WriteIf(ok func() bool, event string, fields ...any) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -79,18 +80,20 @@ func quote(v any) []byte {
 // Fail writes an error.
 func (o *Output) Fail(err error) { o.Write("error", "error", err.Error()) }
 
-// Session writes a session. Its id is written as in ZooKeeper's logs: as a number it is too large for many readers of JSON.
+// Session writes a session. Its id is written as in ZooKeeper's logs: as a number it is too large
+// for many readers of JSON.
 func (o *Output) Session(id int64, client *session.Client) {
 	s := client.Status()
 	o.Write("session", "session", fmt.Sprintf("0x%x", uint64(id)), "timeout_ms", s.Timeout.Milliseconds(), "lease_ms", s.LeaseTime.Milliseconds())
 }
 
-// ExitWithin is how long leaving may last after a signal or "quit". A supervisor waits for it, and an ensemble that does
-// not answer must not make it wait longer. Znodes that are not deleted by then are deleted when the session expires.
+// ExitWithin is how long leaving may last after a signal or "quit". A supervisor waits for it, and
+// an ensemble that does not answer must not make it wait longer. Znodes that are not deleted by
+// then are deleted when the session expires.
 const ExitWithin = 4 * time.Second
 
-// Run calls run, and carries out the commands on stdin meanwhile. The command "quit" ends the context. Run returns when
-// run has returned, or ExitWithin after the end of ctx.
+// Run calls run, and carries out the commands on stdin meanwhile. The command "quit" ends the
+// context. Run returns when run has returned, or ExitWithin after the end of ctx.
 func (o *Output) Run(ctx context.Context, commands map[string]func(), run func(context.Context) error) error {
 	ctx, commands["quit"] = context.WithCancel(ctx)
 	go o.obey(os.Stdin, commands) // not waited for: a read of stdin cannot be called back
@@ -106,7 +109,8 @@ func (o *Output) Run(ctx context.Context, commands map[string]func(), run func(c
 	return err
 }
 
-// obey carries out commands, one a line. The end of stdin is no command: a supervisor may run the program without one.
+// obey carries out commands, one a line. The end of stdin is no command: a supervisor may run the
+// program without one.
 func (o *Output) obey(stdin io.Reader, commands map[string]func()) {
 	for in := bufio.NewScanner(stdin); in.Scan(); {
 		command := strings.TrimSpace(in.Text())
@@ -118,7 +122,8 @@ func (o *Output) obey(stdin io.Reader, commands map[string]func()) {
 	}
 }
 
-// FollowSessions writes each session when it begins, and what is wrong while there is none, until ctx ends.
+// FollowSessions writes each session when it begins, and what is wrong while there is none, until
+// ctx ends.
 func (o *Output) FollowSessions(ctx context.Context, client *session.Client) {
 	patience := client.Status().Timeout
 	for ctx.Err() == nil && client.Context().Err() == nil {

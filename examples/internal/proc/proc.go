@@ -22,8 +22,8 @@ import (
 // patience guards against hanging; nothing is measured by it.
 const patience = 3 * time.Minute
 
-// Build builds the program in the current directory for the tests of a package, to be
-// called in TestMain. remove deletes it.
+// Build builds the program in the current directory for the tests of a package, to be called in
+// TestMain. remove deletes it.
 func Build() (exe string, remove func()) {
 	dir, err := os.MkdirTemp("", "example")
 	if err != nil {
@@ -36,8 +36,9 @@ func Build() (exe string, remove func()) {
 	return exe, func() { os.RemoveAll(dir) }
 }
 
-// lookAtSources reads the directories of the module. The go command repeats an earlier result of a test when the test's
-// binary and what it has read are the same. The binary need not hold what the program is made of.
+// lookAtSources reads the directories of the module. The go command repeats an earlier result of a
+// test when the test's binary and what it has read are the same. The binary need not hold what the
+// program is made of.
 var lookAtSources = sync.OnceFunc(func() {
 	filepath.WalkDir("../..", func(_ string, d os.DirEntry, err error) error {
 		if err == nil && d.IsDir() && d.Name() != ".." && strings.HasPrefix(d.Name(), ".") {
@@ -153,7 +154,8 @@ func (p *Program) Signal(s os.Signal) {
 	}
 }
 
-// Exit waits at most so long for the program to end, and returns its exit code and what it has written to stderr.
+// Exit waits at most so long for the program to end, and returns its exit code and what it has
+// written to stderr.
 func (p *Program) Exit(within time.Duration) (code int, stderr string) {
 	p.t.Helper()
 	select {

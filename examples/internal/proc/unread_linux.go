@@ -28,8 +28,8 @@ func Unread(t *testing.T) *os.File {
 	return w
 }
 
-// EndsUnread starts a program of which nobody reads stdout and stderr. When it has n children, and they are
-// ready, it is sent a signal. By that it has to end, and they with it. ready may be nil.
+// EndsUnread starts a program of which nobody reads stdout and stderr. When it has n children, and
+// they are ready, it is sent a signal. By that it has to end, and they with it. ready may be nil.
 func EndsUnread(t *testing.T, cmd *exec.Cmd, n int, ready func(children []int) bool, end os.Signal) {
 	t.Helper()
 	lookAtSources()

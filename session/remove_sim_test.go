@@ -150,7 +150,8 @@ func TestManyRemovalsCarryTheirOperations(t *testing.T) {
 	})
 }
 
-// The answer to the first attempt was lost, and the second could not be made. The znode may be gone.
+// The answer to the first attempt was lost, and the second could not be made. The znode may be
+// gone.
 func TestADeletionThatWasTriedOnceMayHaveHappened(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		_, err := b.s.Create(t.Context(), "/x", nil, 0, nil)

@@ -22,10 +22,7 @@ func TestCredentialsSurviveReconnectsAndLostReplies(t *testing.T) {
 		ctx := within(t, hang)
 		must(t, s.EnsurePath(ctx, "/own/x", nil))
 		for range 5 {
-			mark := c.log.mark()
-			c.at(client).Cut(true)
-			c.log.await(mark, "session suspended")
-			c.log.await(mark, "session connected")
+			c.reconnect(c.at(client))
 			if _, _, err := s.Get(ctx, "/own/x"); err != nil {
 				t.Fatalf("after a reconnect: %v\n%s", err, c.log)
 			}

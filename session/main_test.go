@@ -110,6 +110,15 @@ func (c *cluster) established(client *session.Client) *session.Session {
 	return s
 }
 
+// reconnect cuts a connection through p, and waits until the client is connected again.
+func (c *cluster) reconnect(p *faultproxy.Proxy) {
+	c.t.Helper()
+	mark := c.log.mark()
+	p.Cut(true)
+	c.log.await(mark, "session suspended")
+	c.log.await(mark, "session connected")
+}
+
 // follower returns the number of a real server that follows.
 func (c *cluster) follower() int {
 	c.t.Helper()

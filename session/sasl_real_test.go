@@ -44,10 +44,7 @@ func TestAUserOfTheServersIsAuthenticatedAgainAtEachReconnect(t *testing.T) {
 	ctx := within(t, hang)
 	must(t, s.EnsurePath(ctx, "/own", nil))
 	for range 5 {
-		mark := c.log.mark()
-		c.at(client).Cut(true)
-		c.log.await(mark, "session suspended")
-		c.log.await(mark, "session connected")
+		c.reconnect(c.at(client))
 		if _, _, err := s.Get(ctx, "/own"); err != nil {
 			t.Fatalf("after a reconnect: %v\n%s", err, c.log)
 		}

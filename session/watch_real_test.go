@@ -43,10 +43,7 @@ func TestWatchesAreRacelessAcrossAHundredReconnects(t *testing.T) {
 		})
 	}
 	for range 100 {
-		mark := c.log.mark()
-		p.Cut(true)
-		c.log.await(mark, "session suspended")
-		c.log.await(mark, "session connected")
+		c.reconnect(p)
 	}
 	cancel()
 	busy.Wait()

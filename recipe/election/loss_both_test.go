@@ -22,8 +22,15 @@ const short = 4 * time.Second
 // returns when each is in its place.
 func lineUp(t *testing.T, path string, clients ...*session.Client) (all []*candidate, first *election.Term) {
 	t.Helper()
-	for i, client := range clients {
-		c := run(t, client, path, string(rune('a'+i)), election.Config{})
+	return inTurn(len(clients), func(i int) *candidate {
+		return run(t, clients[i], path, string(rune('a'+i)), election.Config{})
+	})
+}
+
+// inTurn starts n candidates, each when the one before is in its place.
+func inTurn(n int, start func(i int) *candidate) (all []*candidate, first *election.Term) {
+	for i := range n {
+		c := start(i)
 		c.events.wait(election.EventJoined, 1)
 		switch i {
 		case 0:

@@ -90,18 +90,7 @@ func (s *stage) inLine() []zktest.Node { return s.Below(stagePath) }
 // lineUp starts candidates that stand in line in this order, each in its place.
 func (s *stage) lineUp(names ...string) (all []*candidate, first *election.Term) {
 	s.T.Helper()
-	for i, name := range names {
-		a := s.enter(name)
-		a.events.wait(election.EventJoined, 1)
-		switch i {
-		case 0:
-			first = a.term()
-		case 1:
-			a.events.wait(election.EventHeir, 1)
-		}
-		all = append(all, a)
-	}
-	return all, first
+	return inTurn(len(names), func(i int) *candidate { return s.enter(names[i]) })
 }
 
 // makePath makes the election's path, so that no create finds it missing.

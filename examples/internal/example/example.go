@@ -221,8 +221,8 @@ func Within(ctx context.Context, after time.Duration, run func(context.Context) 
 func Sleep(ctx context.Context, d time.Duration) error { return clock.Sleep(ctx, clock.System, d) }
 
 // Writer passes what is written on to another writer, in order, and never waits for that one. It is
-// for programs that have to end another process in time, whoever reads their output. It drops what
-// does not fit into its queue.
+// for programs that have to end another process in time, even if nobody reads their output. It
+// drops what does not fit into its queue.
 type Writer struct{ feed *feed.Feed[[]byte] }
 
 const (
@@ -245,7 +245,8 @@ func (w *Writer) Write(p []byte) (int, error) {
 // Finish gives the reader a second to read the rest.
 func (w *Writer) Finish() { w.feed.WaitFor(clock.System, lastWrites) }
 
-// Stdout is the program's stdout, whoever reads it. Main calls its Finish.
+// Stdout is the program's stdout. Writing to it does not block, even if nobody reads it. Main calls
+// its Finish.
 var Stdout = NewWriter(os.Stdout)
 
 var begun = time.Now()

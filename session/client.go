@@ -123,10 +123,10 @@ func (c *Client) run() {
 		case <-c.ctx.Done():
 			c.awaitIdle(s)
 			s.Close()
-			c.publish()
+			c.changed.Tell()
 			return
 		}
-		c.publish()
+		c.changed.Tell()
 		former.Go(func() { <-s.stopped })
 		if errors.Is(s.Err(), ErrAuthFailed) {
 			c.fail(s.Err())
@@ -146,13 +146,6 @@ func (c *Client) replace(s *Session) {
 	c.mu.Lock()
 	c.latest = s
 	c.mu.Unlock()
-	c.publish()
-}
-
-// publish wakes all goroutines that wait for a change.
-func (c *Client) publish() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.changed.Tell()
 }
 
@@ -161,7 +154,7 @@ func (c *Client) fail(err error) {
 	c.err = err
 	c.mu.Unlock()
 	c.end(err)
-	c.publish()
+	c.changed.Tell()
 }
 
 // Session waits for a session that is not over and returns it. The session may be suspended. All
